@@ -1,15 +1,16 @@
 //! A run with twelve live charts, watched over a real ssh and a line that is slow and far.
 
 use std::fs;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crate::Sandbox;
 use crate::pty::Terminal;
 use crate::ssh::{Line, Server, in_terminal, quoted};
 use crate::synthetic::LiveRun;
+use crate::{Sandbox, until};
 
 /// Of a train, a phone, another continent: one way.
 pub const DELAY: Duration = Duration::from_millis(100);
@@ -99,6 +100,21 @@ impl Drop for Watched {
         self.stop.store(true, Ordering::SeqCst);
         self.trainer.take().map(JoinHandle::join);
     }
+}
+
+/// What a frame begins and ends with.
+pub const FRAME: (&str, &str) = ("\x1b[?2026h", "\x1b[?2026l");
+
+/// Waits for a word that was not there after so many bytes; where among the bytes the frame is that first shows it.
+pub fn answer(terminal: &Terminal, after: usize, word: &str) -> Range<usize> {
+    terminal.shows(&[word]);
+    // A word is seen before the last byte of its frame has come.
+    until("the end of the frame", || {
+        let written = terminal.written();
+        let mut ends = written[after..].match_indices(FRAME.1).map(|(at, end)| after + at + end.len());
+        let end = ends.find(|end| terminal.screen_at(*end).contains(word))?;
+        Some(written[..end].rfind(FRAME.0)?..end)
+    })
 }
 
 /// Waits until nothing but the run's own comes: charts move at most so often that a pause tells. Bytes so far.

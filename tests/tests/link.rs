@@ -8,7 +8,7 @@ use std::process::Stdio;
 use gradtop_store::State;
 use gradtop_tests::pty::Terminal;
 use gradtop_tests::ssh::{Server, in_terminal, quoted};
-use gradtop_tests::watched::Watched;
+use gradtop_tests::watched::{BYTES_PER_S, DELAY, Watched, answer};
 use gradtop_tests::{Sandbox, until, until_seen};
 
 const LONG: [&str; 5] = ["counter", "--set", "steps=1000000", "--set", "rate=200"];
@@ -198,6 +198,27 @@ fn an_ssh_that_is_cut_loses_the_screen_and_nothing_else() {
         until("the monitor over there to end", || (sandbox.monitors() == 0).then_some(()));
         run.until_step(run.view().status.step.unwrap_or(0) + 50);
     }
+}
+
+#[test]
+fn a_key_is_answered_within_what_a_round_trip_and_a_tenth_of_a_second_carry() {
+    let Some(live) = Watched::start() else {
+        gradtop_tests::untested("keys over a real ssh: sshd is not installed");
+        return;
+    };
+    let line = live.line();
+    let mut terminal = live.charts(&line, &[]);
+    // In bytes, whatever else this machine does: those on their way when the key is pressed, and the answer.
+    let most = (2 * DELAY + std::time::Duration::from_millis(100)).as_secs_f64() * BYTES_PER_S as f64;
+    let mut took: Vec<usize> = (1..10)
+        .map(|chart| {
+            let before = terminal.count();
+            terminal.press(b"\t");
+            answer(&terminal, before, &format!("› metric-{chart:02}")).end - before
+        })
+        .collect();
+    took.sort_unstable();
+    assert!((took[took.len() / 2] as f64) < most, "{took:?} bytes, {most} carried");
 }
 
 #[test]

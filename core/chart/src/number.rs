@@ -4,63 +4,51 @@ use std::time::Duration;
 
 /// At most four significant digits, `1.2e-5` rather than `0.000012`, and no trailing zeros.
 pub fn value(v: f64) -> String {
+    if let Some(text) = without_power(v, 4) {
+        return trimmed(&text);
+    }
+    let text = format!("{v:.3e}");
+    match text.split_once('e') {
+        Some((mantissa, exponent)) => format!("{}e{exponent}", trimmed(mantissa)),
+        None => text,
+    }
+}
+
+/// So many significant digits of what is written without a power; else nothing.
+fn without_power(v: f64, digits: i32) -> Option<String> {
     if v.is_nan() {
-        return "NaN".to_owned();
+        return Some("NaN".to_owned());
     }
     if v.is_infinite() {
-        return if v > 0.0 { "inf" } else { "-inf" }.to_owned();
+        return Some(if v > 0.0 { "inf" } else { "-inf" }.to_owned());
     }
     if v == 0.0 {
-        return "0".to_owned();
+        return Some("0".to_owned());
     }
-    // Rounded first: 0.00099996 is 0.001, and 9.99996 is 10.
+    // Rounded first, to what is shown at most: 0.00099996 is 0.001, and 9.99996 is 10.
     let text = format!("{v:.3e}");
-    let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
-    let exponent: i32 = exponent.parse().unwrap_or(0);
-    if (-3..=5).contains(&exponent) {
-        let digits = (3 - exponent).max(0) as usize;
-        return trimmed(&format!("{v:.digits$}"));
-    }
-    format!("{}e{exponent}", trimmed(mantissa))
+    let exponent: i32 = text.split_once('e').and_then(|(_, e)| e.parse().ok())?;
+    let after = usize::try_from(digits - 1 - exponent).unwrap_or(0);
+    (-3..=5).contains(&exponent).then(|| format!("{v:.after$}"))
+}
+
+/// In at most `width` columns, with as many of four significant digits as have room there; a power only where [`value`] has one, or
+/// nothing else does.
+fn within(v: f64, width: usize) -> String {
+    let plain = |digits| without_power(v, digits).filter(|text| text.len() <= width);
+    let power = |digits: usize| Some(format!("{v:.digits$e}")).filter(|text| text.len() <= width);
+    let plain = (2..=4).rev().find_map(plain);
+    plain.or_else(|| (1..=3).rev().find_map(power)).unwrap_or_else(|| format!("{v:.0e}"))
 }
 
 /// Four significant digits in eight columns, whatever the value: what stands beside it keeps its place while it changes.
 pub fn steady(v: f64) -> String {
-    let text = if v.is_finite() && v != 0.0 {
-        let text = format!("{v:.3e}");
-        let exponent: i32 = text.split_once('e').and_then(|(_, e)| e.parse().ok()).unwrap_or(0);
-        if (if v < 0.0 { -2..=5 } else { -3..=5 }).contains(&exponent) {
-            let digits = (3 - exponent).max(0) as usize;
-            format!("{v:.digits$}")
-        } else if v < 0.0 || !(-99..=99).contains(&exponent) {
-            format!("{v:.2e}")
-        } else {
-            text
-        }
-    } else {
-        value(v)
-    };
-    format!("{text:>8}")
+    format!("{:>8}", within(v, 8))
 }
 
-/// As [`steady`] with three digits or two and a power, in six columns.
+/// As [`steady`] with three digits or two, in six columns.
 pub fn steady_brief(v: f64) -> String {
-    let size = v.abs();
-    let text = if !v.is_finite() || v == 0.0 {
-        value(v)
-    } else if (0.009_995..9999.5).contains(&size) {
-        let digits = if size < 0.9995 {
-            3
-        } else if size < 9.995 {
-            2
-        } else {
-            usize::from(size < 99.95)
-        };
-        format!("{v:.digits$}")
-    } else {
-        format!("{v:.1e}")
-    };
-    format!("{text:>6}")
+    format!("{:>6}", within(v, 6))
 }
 
 fn trimmed(text: &str) -> String {
@@ -234,8 +222,8 @@ mod tests {
             (123_456.0, "  123456"),
             (0.001_234, "0.001234"),
             (0.009_466, "0.009466"),
-            (-0.009_466, "-9.47e-3"),
-            (1e-300, "1.00e-300"),
+            (-0.009_466, "-0.00947"),
+            (1e-300, "1.0e-300"),
             (-3.1e-6, "-3.10e-6"),
             (-0.031_25, "-0.03125"),
             (f64::NAN, "     NaN"),
@@ -245,8 +233,12 @@ mod tests {
             assert_eq!(steady(v), text, "{v}");
         }
         let brief = [
-            (0.012_34, " 0.012"),
-            (1.234, "  1.23"),
+            (0.012_34, "0.0123"),
+            (-0.012_34, "-0.012"),
+            (0.001_234, "0.0012"),
+            (1.234, " 1.234"),
+            (123_456.0, "123456"),
+            (-123_456.0, "-1.2e5"),
             (1234.0, "  1234"),
             (4.2e-6, "4.2e-6"),
             (-0.5, "-0.500"),

@@ -72,13 +72,18 @@ const STEPS: [f64; 22] = [
     2_592_000.0,
 ];
 
+/// Seconds of a span of times in which a day of a month is not one day.
+const YEAR: f64 = 360.0 * 86_400.0;
+
 /// Ticks for seconds: at round seconds, minutes, hours or days.
 pub fn time_ticks(low: f64, high: f64, most: usize) -> Vec<Tick> {
     let rough = (high - low) / most.max(2) as f64;
     let Some(step) = STEPS.into_iter().find(|s| *s >= rough && rough > 0.5) else {
-        let mut ticks = linear(low, high, most.max(2));
+        let (unit, name) = if rough > 0.5 { (86_400.0, "d") } else { (1.0, "s") };
+        let mut ticks = linear(low / unit, high / unit, most.max(2));
         for t in &mut ticks {
-            t.label.push_str(if t.value == 0.0 { "" } else { "s" });
+            t.label.push_str(if t.value == 0.0 { "" } else { name });
+            t.value *= unit;
         }
         return ticks;
     };
@@ -89,12 +94,15 @@ pub fn time_ticks(low: f64, high: f64, most: usize) -> Vec<Tick> {
 /// the zone, summer time or not.
 pub fn clock_ticks(low: f64, high: f64, most: usize, zone: &TimeZone) -> Vec<Tick> {
     let rough = (high - low) / most.max(2) as f64;
-    let Some(step) = STEPS.into_iter().find(|s| *s >= rough) else { return Vec::new() };
+    let step =
+        STEPS.into_iter().find(|s| *s >= rough).unwrap_or_else(|| round_step(rough / 86_400.0) * 86_400.0);
     let east = |at: f64| {
         let time = Timestamp::from_second(at as i64).unwrap_or_default();
         f64::from(zone.to_offset(time).seconds())
     };
-    let format = if step >= 86_400.0 {
+    let format = if high - low > YEAR {
+        "%Y-%m-%d"
+    } else if step >= 86_400.0 {
         "%m-%d"
     } else if high - low > 86_400.0 {
         "%m-%d %H:%M"
@@ -113,7 +121,24 @@ pub fn clock_ticks(low: f64, high: f64, most: usize, zone: &TimeZone) -> Vec<Tic
     let mut ticks: Vec<Tick> = multiples(from, to.max(from), step).into_iter().filter_map(tick).collect();
     // A time of day that summer time leaves out stands for the next one.
     ticks.dedup_by(|a, b| a.value <= b.value);
-    ticks
+    if ticks.len() < 2 && rough < 1.0 { parts_of_a_second(low, high, most, zone) } else { ticks }
+}
+
+/// Times of day with the digits that tell them apart.
+fn parts_of_a_second(low: f64, high: f64, most: usize, zone: &TimeZone) -> Vec<Tick> {
+    let base = low.floor();
+    let ticks = linear(low - base, high - base, most.max(2));
+    let Some(step) = ticks.get(1).map(|second| second.value - ticks[0].value) else { return ticks };
+    let told = |at: &Tick| {
+        let digits = digits(step);
+        let part = format!("{:.digits$}", at.value.fract());
+        // What is next to a second is that second.
+        let (more, part) = part.split_once('.').unwrap_or((part.as_str(), ""));
+        let second = base + at.value.floor() + more.parse().unwrap_or(0.0);
+        let time = Timestamp::from_second(second as i64).ok()?.to_zoned(zone.clone());
+        Some(Tick { value: base + at.value, label: format!("{}.{part}", time.strftime("%H:%M:%S")) })
+    };
+    ticks.iter().filter_map(told).collect()
 }
 
 /// `45s`, `2m30`, `1h05`, `3d`.
@@ -418,6 +443,7 @@ mod tests {
         assert_eq!(text(600.0), "0 2m 4m 6m 8m 10m");
         assert_eq!(text(9000.0), "0 30m 1h 1h30 2h 2h30");
         assert_eq!(text(0.8), "0 0.2s 0.4s 0.6s 0.8s");
+        assert_eq!(text(86_400.0 * 400.0), "0 100d 200d 300d 400d");
     }
 
     #[test]
@@ -431,6 +457,9 @@ mod tests {
         assert_eq!(text(at, at + 40.0), "13:58:20 13:58:30 13:58:40 13:58:50 13:59:00");
         assert_eq!(text(at, at + 3600.0), "14:00 14:15 14:30 14:45");
         assert_eq!(text(at, at + 200_000.0), "11-24 11-25");
+        assert_eq!(text(at + 0.31, at + 0.42), "13:58:20.35 13:58:20.40");
+        assert_eq!(text(at - 0.11, at + 0.11), "13:58:19.9 13:58:20.0 13:58:20.1");
+        assert_eq!(text(at, at + 9e7), "2027-07-01 2028-11-12");
     }
 
     #[test]

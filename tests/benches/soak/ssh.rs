@@ -7,15 +7,13 @@ use gradtop_tests::check::sealed;
 use gradtop_tests::pty::Terminal;
 use gradtop_tests::ssh::in_terminal;
 use gradtop_tests::until;
-use gradtop_tests::watched::{BYTES_PER_S, DELAY, QUIET, Watched, quiet};
+use gradtop_tests::watched::{BYTES_PER_S, DELAY, FRAME, QUIET, Watched, answer, quiet};
 
 const OUTAGE: Duration = Duration::from_secs(45);
 const WATCHED: Duration = Duration::from_secs(20);
 const CUTS: u64 = 10;
 /// Keys of each kind.
 const KEYS: usize = 10;
-/// What a frame begins and ends with.
-const FRAME: (&str, &str) = ("\x1b[?2026h", "\x1b[?2026l");
 
 /// Seconds between what the header's clock shows and now.
 fn behind(screen: &str) -> Option<i64> {
@@ -99,12 +97,8 @@ fn watched(place: &Watched) {
 
 /// When the frame came that first showed a word after so many bytes: its first byte and its last.
 fn shown(terminal: &Terminal, after: usize, word: &str) -> (Instant, Instant) {
-    terminal.shows(&[word]);
-    let written = terminal.written();
-    let ends = written[after..].match_indices(FRAME.1).map(|(at, end)| after + at + end.len());
-    let end = ends.into_iter().find(|end| terminal.screen_at(*end).contains(word)).unwrap();
-    let begin = written[..end].rfind(FRAME.0).unwrap();
-    (terminal.times(begin).unwrap().0, terminal.times(end - 1).unwrap().0)
+    let frame = answer(terminal, after, word);
+    (terminal.times(frame.start).unwrap().0, terminal.times(frame.end - 1).unwrap().0)
 }
 
 fn keys(place: &Watched) {

@@ -6,7 +6,7 @@ use ratatui::Frame;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
-use ratatui::text::{Line, Span, Text};
+use ratatui::text::{Line, Span};
 use ratatui::widgets::Clear;
 
 use super::keys::{Action, tables};
@@ -16,6 +16,7 @@ use crate::screens::Screen;
 use crate::screens::actions::Act as _;
 use crate::screens::effect::Message;
 use crate::screens::keys::{Binding, label};
+use crate::widgets;
 use gradtop_chart::ascii::sign;
 use gradtop_chart::cells::text::{fit, fit_ends, width_of, wrap};
 use gradtop_view::clock;
@@ -30,7 +31,8 @@ pub(super) fn body(size: Rect) -> Rect {
 pub(crate) fn view(app: &App, frame: &mut Frame<'_>) {
     let size = frame.area();
     let shared = &app.shared;
-    frame.render_widget(header(shared, size.width), Rect { height: 1.min(size.height), ..size });
+    let theme = shared.theme;
+    widgets::lines([header(shared, size.width)], theme, frame, Rect { height: 1.min(size.height), ..size });
     for screen in app.seen() {
         screen.view(shared, frame, body(size));
     }
@@ -41,8 +43,8 @@ pub(crate) fn view(app: &App, frame: &mut Frame<'_>) {
     let last = Rect { height: (lines.len() as u16).min(size.height), ..size };
     let last = Rect { y: size.bottom() - last.height, ..last };
     frame.render_widget(Clear, last);
-    frame.render_widget(Text::from(lines), last);
-    if shared.theme.ascii() {
+    widgets::lines(lines, theme, frame, last);
+    if theme.ascii() {
         in_ascii(frame.buffer_mut());
     }
 }

@@ -166,6 +166,17 @@ impl Bench {
     }
 }
 
+/// What can be read as a number right before or after where a text was cut.
+pub(crate) fn beside_cuts(screen: &str) -> Vec<String> {
+    let part = |c: &char| c.is_ascii_digit() || matches!(c, '.' | 'e');
+    let before =
+        |text: &str| text.chars().rev().take_while(part).collect::<Vec<_>>().into_iter().rev().collect();
+    let after = |text: &str| text.chars().take_while(part).collect();
+    let both = |(at, sign): (usize, &str)| [before(&screen[..at]), after(&screen[at + sign.len()..])];
+    let found: Vec<String> = screen.match_indices('…').flat_map(both).collect();
+    found.into_iter().filter(|text| text.contains(|c: char| c.is_ascii_digit())).collect()
+}
+
 /// The key of that name in the table.
 pub(crate) fn key(name: &str) -> KeyEvent {
     let mut modifiers = KeyModifiers::NONE;

@@ -61,7 +61,8 @@ fn overview(found: &Discovery) {
         ]);
     }
     if found.experiments().next().is_none() {
-        print::line("No experiments: no plugins found in");
+        let why = if found.refused.is_empty() { "no plugins found in" } else { "no plugin can be used of" };
+        print::line(&format!("No experiments: {why}"));
         for path in gradtop_host::search_path() {
             print::line(&format!("  {}", print::short(&path)));
         }

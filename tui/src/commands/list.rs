@@ -23,6 +23,8 @@ use gradtop_view::filter::PARAM;
 use gradtop_view::order::{self, Sort};
 use gradtop_view::state;
 
+/// Columns of a terminal below which there is only what matters most: the sign of a state, name, share done, value.
+const NARROW: usize = 60;
 /// Parameters shown at most.
 const PARAMETERS: usize = 3;
 
@@ -206,23 +208,28 @@ fn cell(view: &View, name: &str, now: Timestamp) -> Words {
 /// `hosts`: where each ran is told.
 fn group(views: &[&View], hosts: bool) {
     let mut parameters: Vec<&str> = state::differing(views).into_iter().take(PARAMETERS).collect();
-    let mut table = group_table(views, &parameters, hosts);
+    // Bars are for people.
+    let mut bars = print::terminal().tty && !narrow();
+    let mut table = group_table(views, &parameters, (hosts, bars));
     // How a run is comes before what it was given.
-    while !table.fits(1) && parameters.pop().is_some() {
-        table = group_table(views, &parameters, hosts);
+    while !table.fits(1) && (std::mem::take(&mut bars) || parameters.pop().is_some()) {
+        table = group_table(views, &parameters, (hosts, bars));
     }
     table.print(1);
 }
 
-fn group_table(views: &[&View], parameters: &[&str], hosts: bool) -> Table {
+fn group_table(views: &[&View], parameters: &[&str], (hosts, bars): (bool, bool)) -> Table {
     let names = |names: &[&'static str]| -> Vec<(String, Align)> {
         names.iter().map(|name| ((*name).to_owned(), column::align(name, std::iter::empty()))).collect()
     };
     let common = state::common(views);
     let mut heads = names(&["state", "name"]);
+    if narrow() {
+        heads[0].0.clear();
+    }
     heads.extend(hosts.then(|| names(&["host"])).into_iter().flatten());
     heads.extend(parameters.iter().map(|p| (clean(p), Align::Left)));
-    heads.extend(names(&["progress", "step", "rate", "eta"]));
+    heads.extend(names(if narrow() { &["progress"] } else { &["progress", "step", "rate", "eta"] }));
     let metric = common.as_ref().map_or_else(|| "last value".to_owned(), state::Common::title);
     heads.push((metric, Align::Point));
     heads.extend(names(&["of", "age"]));
@@ -231,7 +238,7 @@ fn group_table(views: &[&View], parameters: &[&str], hosts: bool) -> Table {
         Table::new(&heads.iter().map(|(head, align)| (head.as_str(), *align)).collect::<Vec<_>>());
     let now = Timestamp::now();
     for view in views {
-        let mut cells = row(view, parameters, common.as_ref(), now);
+        let mut cells = row(view, parameters, common.as_ref(), bars, now);
         if hosts {
             cells.insert(2, Words::new(column::cell(view, "host", now), Ink::Dim));
         }
@@ -240,17 +247,33 @@ fn group_table(views: &[&View], parameters: &[&str], hosts: bool) -> Table {
     table
 }
 
-fn row(view: &View, parameters: &[&str], common: Option<&state::Common>, now: Timestamp) -> Vec<Words> {
+fn row(
+    view: &View,
+    parameters: &[&str],
+    common: Option<&state::Common>,
+    bars: bool,
+    now: Timestamp,
+) -> Vec<Words> {
     let cell = |name: &str| cell(view, name, now);
     let mut cells = vec![cell("state"), cell("name")];
+    if narrow() {
+        let doubt = if view.certain { "" } else { "?" };
+        let sign = format!("{}{doubt}", state::glyph_in(view.state, print::ascii()));
+        cells[0] = Words::new(sign, column::ink(view, "state"));
+    }
     cells.extend(parameters.iter().map(|name| {
         Words::from(fit_ends(&column::cell(view, &format!("{PARAM}{name}"), now), 24, print::ascii()))
     }));
     cells.push(match state::progress(view) {
-        Some((done, total)) => format!("{}{}", bar(done, total), number::percent(done, total)).into(),
+        Some((done, total)) => {
+            let bar = if bars { bar(done, total) } else { String::new() };
+            format!("{bar}{}", number::percent(done, total)).into()
+        }
         None => Words::new(state::NOTHING, Ink::Dim),
     });
-    cells.extend(["step", "rate", "eta"].map(cell));
+    if !narrow() {
+        cells.extend(["step", "rate", "eta"].map(cell));
+    }
     let (value, of) = state::headline_cells(view, common);
     cells.extend([value.into(), Words::new(of, Ink::Dim), cell("age")]);
     let stopped = || view.status.cause.as_deref().filter(|_| view.state == State::Stopped).map(clean);
@@ -262,11 +285,12 @@ fn row(view: &View, parameters: &[&str], common: Option<&state::Common>, now: Ti
     cells
 }
 
-/// Ten cells of bar on a terminal; nothing where text is read by programs.
+fn narrow() -> bool {
+    print::terminal().size.is_some_and(|(width, _)| width < NARROW)
+}
+
+/// Ten cells of bar.
 fn bar(done: u64, total: u64) -> String {
-    if !print::terminal().tty {
-        return String::new();
-    }
     format!("{} ", blocks(done as f64 / total.max(1) as f64, 10, print::ascii()))
 }
 

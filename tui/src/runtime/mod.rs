@@ -170,6 +170,8 @@ struct Monitor {
     size: Settling,
     /// Whether the terminal has what is typed, if it says so.
     focus: Option<bool>,
+    /// Continued after a stop of its own: what the signal tells is known.
+    resumed: bool,
     /// Until when a frame waits for what it is to show, so that a page is not sent twice on a line that is slow.
     opening: Option<Instant>,
     tick: Instant,
@@ -200,6 +202,7 @@ impl Monitor {
             link,
             size: Settling::default(),
             focus: None,
+            resumed: false,
             opening: None,
             tick: Instant::now(),
             machine: machine::Meter::default(),
@@ -253,6 +256,7 @@ impl Monitor {
                 Ok(true)
             }
             Event::Suspend => self.suspend(app),
+            Event::Continued if std::mem::take(&mut self.resumed) => Ok(true),
             Event::Continued => self.continued(app),
         }
     }
@@ -345,6 +349,7 @@ impl Monitor {
     fn suspend(&mut self, app: &mut App) -> Result<bool> {
         self.hear_out();
         self.screen.suspended()?;
+        self.resumed = true;
         self.continued(app)
     }
 

@@ -8,7 +8,7 @@ use super::Screen;
 use super::effect::Effect;
 use super::keys::{Binding, Keys, Kind, Mode, bind, label};
 use super::shared::Shared;
-use crate::widgets::{Move, Scroll};
+use crate::widgets::{self, Move, Scroll};
 use gradtop_chart::cells::text::{width_of, wrap};
 
 /// What keys do here.
@@ -59,10 +59,9 @@ impl Screen for Help {
     fn view(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
         let lines = self.lines(shared);
         let top = self.scroll.top(lines.len(), area.height.into());
-        for (line, y) in lines.into_iter().skip(top).zip(area.y..area.bottom()) {
-            let left = 2.min(area.width);
-            frame.render_widget(line, Rect { x: area.x + left, y, width: area.width - left, height: 1 });
-        }
+        let left = 2.min(area.width);
+        let inner = Rect { x: area.x + left, width: area.width - left, ..area };
+        widgets::lines(lines.into_iter().skip(top), shared.theme, frame, inner);
     }
 }
 

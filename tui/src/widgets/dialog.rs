@@ -29,10 +29,13 @@ pub(crate) fn draw(mut lines: Vec<Line<'static>>, theme: Theme, frame: &mut Fram
     let block = Block::bordered().border_style(theme.accent());
     let block = if theme.ascii() { block.border_set(ASCII) } else { block.border_type(BorderType::Rounded) };
     frame.render_widget(block, outer);
-    for (line, y) in lines.into_iter().zip(outer.y + above..outer.bottom().saturating_sub(1)) {
-        let line_area = Rect { x: outer.x + 3, y, width: outer.width.saturating_sub(4), height: 1 };
-        frame.render_widget(line, line_area.intersection(area));
-    }
+    let inside = Rect {
+        x: outer.x + 3,
+        y: outer.y + above,
+        width: outer.width.saturating_sub(4),
+        height: outer.height.saturating_sub(above + 1),
+    };
+    super::lines(lines, theme, frame, inside.intersection(area));
 }
 
 /// A frame of ASCII.

@@ -4,7 +4,7 @@ use ratatui_core::buffer::Buffer;
 use ratatui_core::layout::Rect;
 use ratatui_core::style::Style;
 
-use super::text::width_of;
+use super::text::{fit, width_of};
 use super::theme::{Ink, Theme};
 
 /// A buffer that is drawn into by inks; places count from its top left corner, and outside nothing is drawn.
@@ -58,16 +58,17 @@ impl Canvas {
         }
     }
 
-    /// Writes text, cut at the right edge; gives the column after it.
+    /// Writes text, cut at the right edge as [`fit`] cuts; gives the column after it.
     pub(crate) fn text(&mut self, x: usize, y: usize, text: &str, ink: Ink) -> usize {
         let (width, style) = (self.width(), self.style(ink));
         if x >= width || y >= self.height() {
             return x;
         }
-        for at in x..(x + width_of(text)).min(width) {
+        let text = fit(text, width - x, self.theme.glyphs.ascii());
+        for at in x..x + width_of(&text) {
             self.put(at, y, ' ', ink);
         }
-        self.buffer.set_stringn(x as u16, y as u16, text, width - x, style).0.into()
+        self.buffer.set_stringn(x as u16, y as u16, &text, width - x, style).0.into()
     }
 
     /// Copies cells in, their top left corner at (x, y).

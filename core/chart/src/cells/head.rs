@@ -1,5 +1,7 @@
 //! The one line above a chart that is one of many: its title, and each series with its latest value.
 
+use std::collections::BTreeSet;
+
 use super::canvas::Canvas;
 use super::glyph_of;
 use super::text::{apart, fit, fit_ends, width_of};
@@ -40,11 +42,14 @@ pub(super) fn terse(canvas: &mut Canvas, chart: &Chart, look: Theme) -> usize {
     let wide = |words, names: &[String]| {
         (0..names.len()).map(|i| entry_width(i, words, names) + 2).sum::<usize>().saturating_sub(2)
     };
-    // Names cut so that all fit, if that leaves something of each.
+    // Names cut so that all fit, if that leaves something of each, and tells them apart.
     let cut = |room: usize, words, least: usize| {
         let one: Vec<String> = names.iter().map(|name| name.chars().take(1).collect()).collect();
         let each = 1 + room.checked_sub(wide(words, &one))? / names.len().max(1);
-        (each >= least).then(|| (words, apart(&names, each, ascii)))
+        let cut = (each >= least).then(|| apart(&names, each, ascii))?;
+        let distinct = |names: &mut dyn Iterator<Item = &str>| names.collect::<BTreeSet<_>>().len();
+        let as_before = distinct(&mut cut.iter().map(String::as_str)) == distinct(&mut names.iter().copied());
+        as_before.then_some((words, cut))
     };
     // With rows to spare a title is whole; else one that stands for its line too is worth its room.
     let roomy = canvas.height() >= 9;

@@ -1,5 +1,7 @@
 //! Text in columns of a terminal: how wide it is, cut, broken into lines.
 
+use std::ops::Range;
+
 use ratatui_core::buffer::{Buffer, CellWidth as _};
 use unicode_segmentation::UnicodeSegmentation as _;
 
@@ -15,41 +17,92 @@ pub fn width_of(text: &str) -> usize {
     if text.is_ascii() { text.len() } else { graphemes(text).map(|(_, width)| width).sum() }
 }
 
-/// The beginning of a text that takes at most `width` columns.
-fn beginning(text: &str, width: usize) -> &str {
+/// Units that stand behind a number and a blank.
+const UNITS: [&str; 10] = ["%", "k", "M", "G", "T", "B", "kB", "MB", "GB", "TB"];
+/// Digits of what is no number to be read but a name, such as a date.
+const NAME: usize = 7;
+
+/// Where the numbers of a text are, each with its sign, its power and its unit: what means another number without a part.
+fn numbers(text: &str) -> impl Iterator<Item = Range<usize>> {
+    let bytes = text.as_bytes();
+    let is = move |at: usize, what: fn(&u8) -> bool| bytes.get(at).is_some_and(what);
+    let digit = move |at| is(at, u8::is_ascii_digit);
+    let sign = move |at| is(at, |b| matches!(b, b'-' | b'+'));
+    let power = move |at| is(at, |b| matches!(b, b'e' | b'E'));
+    let joins = move |at: usize| {
+        let time = is(at, |b| matches!(b, b'.' | b'd' | b'h' | b'm' | b's'));
+        (time || power(at) || sign(at) && power(at - 1)) && digit(at + 1)
+            || power(at) && sign(at + 1) && digit(at + 2)
+    };
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        loop {
+            let first = (at..bytes.len()).find(|at| digit(*at))?;
+            let mut end = first;
+            while digit(end) || joins(end) {
+                end += 1;
+            }
+            let named = end - first >= NAME && bytes[first..end].iter().all(u8::is_ascii_digit);
+            let letters = bytes[end..].iter().take_while(|b| b.is_ascii_alphabetic()).count();
+            if (1..=2).contains(&letters) && !digit(end + letters) {
+                end += letters;
+            } else if letters == 0 {
+                let behind = text[end..].trim_start_matches(' ');
+                let unit = behind.split(|c: char| c != '%' && !c.is_ascii_alphabetic()).next();
+                if let Some(unit) = unit.filter(|unit| UNITS.contains(unit)) {
+                    end = text.len() - behind.len() + unit.len();
+                }
+            }
+            at = end;
+            if !named {
+                let signed =
+                    first > 0 && sign(first - 1) && !(first > 1 && bytes[first - 2].is_ascii_alphanumeric());
+                return Some(first - usize::from(signed)..end);
+            }
+        }
+    })
+}
+
+/// The number that a cut at this byte would go through; else nothing, there.
+fn whole(text: &str, at: usize) -> Range<usize> {
+    numbers(text).find(|number| number.start < at && at < number.end).unwrap_or(at..at)
+}
+
+/// Bytes of the letters that take at most `width` columns.
+fn within<'a>(letters: impl Iterator<Item = (&'a str, usize)>, width: usize) -> usize {
     let mut used = 0;
-    let kept = graphemes(text).take_while(|(_, w)| {
+    let kept = letters.take_while(|(_, w)| {
         used += w;
         used <= width
     });
-    &text[..kept.map(|(g, _)| g.len()).sum()]
+    kept.map(|(letter, _)| letter.len()).sum()
 }
 
-/// The end of a text that takes at most `width` columns.
-fn end(text: &str, width: usize) -> &str {
-    let mut used = 0;
-    let kept = graphemes(text).rev().take_while(|(_, w)| {
-        used += w;
-        used <= width
-    });
-    &text[text.len() - kept.map(|(g, _)| g.len()).sum::<usize>()..]
-}
-
-/// The text cut to at most `width` columns, with an ellipsis where something was cut.
+/// The text cut to at most `width` columns, with an ellipsis where anything but blanks was cut. A number that has no room is left out
+/// whole: of a part of it another would be read.
 pub fn fit(text: &str, width: usize, ascii: bool) -> String {
-    match width {
-        _ if width_of(text) <= width => text.to_owned(),
-        0 => String::new(),
-        _ => format!("{}{}", beginning(text, width - 1), if ascii { "~" } else { "…" }),
+    if width_of(text.trim_end()) <= width {
+        return text[..within(graphemes(text), width)].to_owned();
     }
+    if width == 0 {
+        return String::new();
+    }
+    let at = whole(text, within(graphemes(text), width - 1)).start;
+    format!("{}{}", &text[..at], if ascii { "~" } else { "…" })
 }
 
 /// The text cut to at most `width` columns in its middle: where several begin alike, their ends tell them apart.
 pub fn fit_ends(text: &str, width: usize, ascii: bool) -> String {
-    if width_of(text) <= width {
-        return text.to_owned();
+    let bare = text.trim_end();
+    if width_of(bare) <= width {
+        return fit(text, width, ascii);
     }
-    let end = end(text, width.saturating_sub(1) / 2);
+    let text = bare;
+    let half = within(graphemes(text).rev(), width.saturating_sub(1) / 2);
+    // A number at the end may have more of the room than its half.
+    let number = whole(text, text.len() - half);
+    let ends = [number.start, number.end].map(|at| &text[at..]);
+    let end = ends.into_iter().find(|end| width_of(end) + 2 <= width).unwrap_or_default();
     fit(text, width - width_of(end), ascii) + end
 }
 
@@ -75,7 +128,11 @@ pub fn apart(names: &[&str], width: usize, ascii: bool) -> Vec<String> {
             }
             from = at + letter.len();
         }
-        format!("{}{}", if ascii { "~" } else { "…" }, fit(&names[i][from..], width - 1, ascii))
+        let sign = if ascii { "~" } else { "…" };
+        let rest = &names[i][whole(names[i], from).start..];
+        let ends = fit_ends(rest, width - 1, ascii);
+        let rest = if ends.starts_with(sign) { fit(rest, width - 1, ascii) } else { ends };
+        if rest == sign { cut[i].clone() } else { format!("{sign}{rest}") }
     };
     (0..names.len()).map(own).collect()
 }
@@ -103,7 +160,7 @@ pub fn plain(buffer: &Buffer) -> String {
 pub fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
-    for word in text.split_whitespace() {
+    for word in text.split_whitespace().flat_map(|word| chopped(word, width)) {
         let need = width_of(word) + usize::from(!line.is_empty());
         if !line.is_empty() && width_of(&line) + need > width {
             lines.push(std::mem::take(&mut line));
@@ -117,6 +174,21 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
         lines.push(line);
     }
     lines
+}
+
+/// The text in pieces of at most `width` columns, wherever that breaks it.
+pub fn chopped(mut text: &str, width: usize) -> Vec<&str> {
+    let mut pieces = Vec::new();
+    while width_of(text) > width {
+        let letter = graphemes(text).next().map_or(text.len(), |(letter, _)| letter.len());
+        let (piece, rest) = text.split_at(within(graphemes(text), width).max(letter));
+        pieces.push(piece);
+        text = rest;
+    }
+    if pieces.is_empty() || !text.is_empty() {
+        pieces.push(text);
+    }
+    pieces
 }
 
 #[cfg(test)]
@@ -137,6 +209,57 @@ mod tests {
         }
         assert_eq!(apart(&["same", "same"], 3, true), ["s~e", "s~e"]);
         apart(&["éa長", "éb", "e\u{301}長長長", ""], 2, false);
+    }
+
+    #[test]
+    fn no_number_is_cut_so_that_another_can_be_read() {
+        let texts = [
+            "lr 0.1, batch 64",
+            "a-run-lr1e-3-seed12",
+            "-0.5 and +2.5e+06 beside −3",
+            "15.2 k of 1.91 MB, 76 % in 6m12s",
+            "12.5k/s, 3x, v1.2.3",
+            "1234567890123 is a name, 123456 none",
+        ];
+        let part = |text: &str, cut: &str| {
+            let (begin, end) = cut.split_once('~').unwrap_or((cut, ""));
+            assert!(text.starts_with(begin) && text.ends_with(end), "{text:?}: {cut:?}");
+            let places = [begin.len(), text.len() - end.len()];
+            let through = places.map(|at| numbers(text).any(|n| n.start < at && at < n.end));
+            assert_eq!(through, [false; 2], "{text:?}: {cut:?}");
+        };
+        for text in texts {
+            for width in 0..40 {
+                for cut in [fit(text, width, true), fit_ends(text, width, true)] {
+                    assert!(width_of(&cut) <= width);
+                    if cut != text {
+                        part(text, &cut);
+                    }
+                }
+            }
+        }
+        let found = |text| numbers(text).map(|n| &text[n]).collect::<Vec<_>>();
+        assert_eq!(found(texts[0]), ["0.1", "64"]);
+        assert_eq!(found(texts[1]), ["1e-3", "12"]);
+        assert_eq!(found(texts[2]), ["-0.5", "+2.5e+06", "3"]);
+        assert_eq!(found(texts[3]), ["15.2 k", "1.91 MB", "76 %", "6m12s"]);
+        assert_eq!(found(texts[4]), ["12.5k", "3x", "1.2.3"]);
+        assert_eq!(found(texts[5]), ["123456"]);
+        // What is left is worth its room.
+        let names = ["a-run-lr0.1-batch-64-of-a", "a-run-lr0.1-batch-32-of-b", "a-run-lr0.2-batch-64-of-a"];
+        assert_eq!(apart(&names, 9, false), ["…0.1-…f-a", "a-ru…of-b", "…0.2-…f-a"]);
+        assert_eq!(fit("lr 0.125", 7, false), "lr …");
+        assert_eq!(fit("0.125   ", 6, false), "0.125 ");
+        assert_eq!(fit_ends("model-lr0.001", 8, false), "mo…0.001");
+        assert_eq!(apart(&["lr 0.1", "lr 0.2"], 4, false), ["…0.1", "…0.2"]);
+    }
+
+    #[test]
+    fn lines_are_no_wider_than_asked() {
+        assert_eq!(wrap("a /path/without/blanks", 6), ["a", "/path/", "withou", "t/blan", "ks"]);
+        assert_eq!(chopped("長長a", 3), ["長", "長a"]);
+        assert_eq!(chopped("長", 1), ["長"]);
+        assert_eq!(chopped("ab", 0), ["a", "b"]);
     }
 
     #[test]

@@ -80,7 +80,7 @@ pub(super) fn placeless(lines: &[&Line<'_>], kind: XAxis, log: bool) -> Option<S
         return Some(format!("nothing here has a {word} above 0, as a logarithmic axis needs"));
     }
     let (low, _) = lines::extent(lines, false)?;
-    (low <= 0.0).then(|| format!("what has a {word} of 0 or less is not on the logarithmic axis"))
+    (low <= 0.0).then(|| format!("values whose {word} is 0 or less are not on the logarithmic axis"))
 }
 
 /// Gives symlog axes the linear range that fits what is drawn.

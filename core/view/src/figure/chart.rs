@@ -216,7 +216,11 @@ fn compose(
         .map(|(cursor, at)| gradtop_chart::Cursor { x: cursor.x, words: vec![at.words(), at.brief()] });
     let nothing = fills.is_empty() && fronts.is_empty();
     chart.marks = fills.into_iter().chain(fronts).collect();
-    if nothing && view.zoom_x.is_some() && chart.notes.is_empty() {
+    let passed = view.zoom_y.zip(plot).is_some_and(|(_, plot)| {
+        let values = lines::value_range(&lines, Side::Left, &plot.x, plot.y.scale, false);
+        values.is_some_and(|(low, high)| high < plot.y.low || low > plot.y.high)
+    });
+    if (nothing && view.zoom_x.is_some() || passed && chart.y2.is_none()) && chart.notes.is_empty() {
         chart.notes.push("nothing lies in this part of the axis".to_owned());
     }
     let reading = sources.iter().any(|s| s.data.progress.reading);

@@ -290,7 +290,7 @@ fn rules_are_grey_and_what_is_missing_is_said() {
     let both = data(vec![without, series("loss", "deep", -1, &[1.0])]);
     assert_eq!(notes(&by_epoch, &both), "1 line was logged without an epoch and is left out");
     let log = "x = { scale = 'log' }\n".to_owned() + &line("metric = 'loss'");
-    assert_eq!(notes(&log, &logged), "what has a step of 0 or less is not on the logarithmic axis");
+    assert_eq!(notes(&log, &logged), "values whose step is 0 or less are not on the logarithmic axis");
     let data = with_table(vec![("x", ColumnData::F64(vec![1.0]))]);
     let wrong = chart("[[panel.mark]]\ntype = 'line'\ntable = 't'\nxcol = 'x'\nycol = 'xx'", &data);
     assert_eq!(wrong.notes, ["table \"t\": no column \"xx\"; did you mean x?"]);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use gradtop_store::{ParamValue, State};
 
 use crate::app::Msg;
-use crate::app::testing::{Bench, SIZES, Spec, run};
+use crate::app::testing::{Bench, SIZES, Spec, beside_cuts, run};
 use crate::screens::effect::{Open, Task};
 use gradtop_chart::cells::glyphs::Glyphs;
 use gradtop_chart::colour::Colours;
@@ -115,6 +115,32 @@ fn metrics_that_begin_alike_can_be_told_apart() {
     let titles = lines[lines.iter().position(|l| l.contains("last") && l.contains("best")).unwrap() - 1];
     for title in ["loss batch 64, lr 0.001  ", "loss batch 64, lr 0.01  ", "another place"] {
         assert!(titles.contains(title), "{title}: {screen}");
+    }
+}
+
+#[test]
+fn no_width_shows_a_part_of_a_number() {
+    let specs = (0..4u32).map(|i| {
+        let lr = 0.734_921 + f64::from(i % 2) * 1e-6;
+        spec(&format!("a-run-of-lr0.73492{}-seed1{i}", i % 2 + 1), i64::from(i), lr, 10 + u64::from(i))
+    });
+    let specs: Vec<Spec> = specs.collect();
+    let names: Vec<String> = specs.iter().map(|spec| spec.manifest.run.clone()).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let (mut bench, mut runs) = open(Bench::of(specs), &names);
+    let whole = ["0.734921", "0.734922", "10", "11", "12", "13"];
+    for script in ["v", "b", "b", "v", "v"] {
+        bench.keys(script);
+        for width in 20..130 {
+            bench.resize(width, 24);
+            read(&mut bench, &mut runs);
+            let found = beside_cuts(&bench.screen());
+            assert!(
+                found.iter().all(|n| whole.contains(&n.as_str())),
+                "{width}: {found:?}\n{}",
+                bench.screen()
+            );
+        }
     }
 }
 

@@ -20,6 +20,9 @@ use gradtop_view::figure::view::{ChartView, Subject};
 /// A chart is at least so wide and high if there is room for more than one.
 const LEAST: (u16, u16) = (52, 11);
 
+/// Columns below which what the charts are comes before what they are of.
+const NARROW: u16 = 60;
+
 /// Where the parts stand.
 struct Layout {
     charts: Rect,
@@ -184,15 +187,18 @@ impl Compare {
         };
         let n = made.subjects.len();
         let mut pen = Pen::row(frame.buffer_mut(), theme, area, 0);
-        pen.skip(1).put(&format!("{n} run{} of ", if n == 1 { "" } else { "s" }), theme.dim());
-        pen.put(&of, theme.bold());
+        pen.skip(1).put(&format!("{n} run{}", if n == 1 { "" } else { "s" }), theme.dim());
+        // Which they are, the table says too.
+        if area.width >= NARROW {
+            pen.put(" of ", theme.dim()).put(&of, theme.bold());
+        }
         let fact = |pen: &mut Pen<'_>, name: &str, value: &str| {
             pen.skip(3).put(name, theme.dim()).skip(1).put(value, theme.text());
         };
-        fact(&mut pen, "x:", settings.align.word());
         if self.by != GroupBy::Nothing {
             fact(&mut pen, "grouped by:", &self.by.word());
         }
+        fact(&mut pen, "x:", settings.align.word());
         if settings.weight() > 0.0 {
             fact(&mut pen, "smooth:", &format!("{:.2}", settings.weight()));
         }

@@ -12,7 +12,7 @@ use super::{Experiments, Like, form};
 use crate::print::clean;
 use crate::screens::pen::Pen;
 use crate::screens::shared::Shared;
-use crate::widgets::around;
+use crate::widgets::{self, around};
 use gradtop_chart::cells::text::{apart, fit_ends, width_of, wrap};
 use gradtop_chart::cells::theme::Theme;
 
@@ -415,14 +415,18 @@ fn hanging(head: Spans, columns: usize, text: &str, style: Style, width: usize, 
     lines.extend(wrapped.map(|l| vec![Span::raw(" ".repeat(columns)), Span::styled(l, style)]));
 }
 
+/// Sentences, each in as many lines as it takes.
 fn lines_of(lines: &[Line<'_>], theme: Theme, frame: &mut Frame<'_>, area: Rect) {
-    for (i, line) in lines.iter().enumerate() {
-        let mut pen = Pen::row(frame.buffer_mut(), theme, area, i as u16 + 1);
-        pen.skip(2);
-        for span in &line.spans {
-            pen.put(&span.content, line.style.patch(span.style));
-        }
-    }
+    let room = usize::from(area.width.saturating_sub(4)).max(1);
+    let indented = |line: &Line<'_>| {
+        let text = line.to_string();
+        let indent = " ".repeat(2 + text.len() - text.trim_start().len());
+        let parts = if text.is_empty() { vec![text] } else { wrap(&text, room) };
+        parts.into_iter().map(move |part| Line::styled(format!("{indent}{part}"), line.style)).collect()
+    };
+    let lines = lines.iter().flat_map::<Vec<_>, _>(indented);
+    let below = Rect { y: area.y + 1.min(area.height), height: area.height.saturating_sub(1), ..area };
+    widgets::lines(lines, theme, frame, below);
 }
 
 fn empty(shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
@@ -458,8 +462,7 @@ fn waiting(like: &Like, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
         ],
         Like::Impossible(why) => {
             let mut lines = vec![Line::styled("This run cannot be restarted", theme.bold())];
-            let width = usize::from(area.width.saturating_sub(4)).max(1);
-            lines.extend(wrap(&clean(why), width).into_iter().map(|l| Line::styled(l, theme.alert())));
+            lines.push(Line::styled(clean(why), theme.alert()));
             lines.push(Line::styled("esc: back", theme.dim()));
             lines
         }

@@ -3,7 +3,7 @@
 use gradtop_store::{State, View};
 
 use gradtop_chart::cells::align::{Align, pad, pad_left};
-use gradtop_chart::cells::text::fit_ends;
+use gradtop_chart::cells::text::{fit_ends, width_of};
 use gradtop_chart::cells::theme::Theme;
 use gradtop_view::runs::RunRow;
 use gradtop_view::state;
@@ -45,7 +45,11 @@ pub(super) fn note(row: &RunRow) -> Option<String> {
 
 /// A text in exactly so many columns.
 pub(super) fn cell(text: &str, width: usize, align: Align, ascii: bool) -> String {
-    let fitted = |text: &str| fit_ends(text, width, ascii);
+    let fitted = |text: &str| {
+        // Before anything is cut, points no longer stand below each other.
+        let text = if width_of(text) > width { text.trim_start() } else { text };
+        fit_ends(text, width, ascii)
+    };
     match align {
         Align::Left => pad(&fitted(text), width),
         Align::Right => pad_left(&fitted(text), width),

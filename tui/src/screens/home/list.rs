@@ -148,8 +148,17 @@ impl List {
 
     /// The nearest line where the cursor may be: going down, else up.
     pub(crate) fn nearest(&self, line: usize) -> Option<usize> {
+        self.nearest_of(line, |spot| spot.is_some())
+    }
+
+    /// The nearest run, where any is shown.
+    pub(crate) fn nearest_run(&self, line: usize) -> Option<usize> {
+        self.nearest_of(line, |spot| matches!(spot, Some(Spot::Run(_)))).or_else(|| self.nearest(line))
+    }
+
+    fn nearest_of(&self, line: usize, may: fn(Option<Spot>) -> bool) -> Option<usize> {
         let line = line.min(self.lines.len().saturating_sub(1));
-        let may = |l: &usize| self.spot(*l).is_some();
+        let may = |l: &usize| may(self.spot(*l));
         (line..self.lines.len()).find(may).or_else(|| (0..line).rev().find(may))
     }
 

@@ -179,8 +179,8 @@ impl Screen for Home {
     fn targets(&self) -> Vec<RunId> {
         let selected: Vec<RunId> =
             self.list.rows().filter(|r| self.selected.contains(&r.id)).map(|r| r.id.clone()).collect();
-        match &self.spot {
-            Some(Spot::Run(id)) if selected.is_empty() => vec![id.clone()],
+        match self.here() {
+            Some(Spot::Run(id)) if selected.is_empty() => vec![id],
             _ => selected,
         }
     }
@@ -200,6 +200,11 @@ struct Areas {
 impl Home {
     fn mode(&self) -> &'static Mode<Action> {
         if self.typing.is_some() { &keys::FILTER } else { &keys::LIST }
+    }
+
+    /// What the cursor is on, among what is shown.
+    fn here(&self) -> Option<Spot> {
+        self.list.spot(self.line)
     }
 
     /// The cursor's run; on an experiment's line its first.
@@ -317,6 +322,7 @@ impl Home {
         // It stays on its run; without that, where it was; first of all, on the newest run.
         let start = || self.list.lines.iter().position(|l| matches!(l, Line::Run { .. }));
         let line = match &self.spot {
+            Some(spot @ Spot::Run(_)) => self.list.line_of(spot).or_else(|| self.list.nearest_run(self.line)),
             Some(spot) => self.list.line_of(spot).or_else(|| self.list.nearest(self.line)),
             None => start(),
         };
@@ -360,10 +366,9 @@ impl Home {
     }
 
     fn open(&mut self, shared: &mut Shared) -> Vec<Effect> {
-        match &self.spot {
-            Some(Spot::Run(id)) => vec![Effect::Open(Open::Run(id.clone()))],
-            Some(Spot::Group(experiment)) => {
-                let group = experiment.clone();
+        match self.here() {
+            Some(Spot::Run(id)) => vec![Effect::Open(Open::Run(id))],
+            Some(Spot::Group(group)) => {
                 let folded = self.folds(shared).contains(&group);
                 self.fold(shared, group, !folded);
                 Vec::new()
@@ -383,18 +388,16 @@ impl Home {
 
     fn select(&mut self) {
         self.toggle();
-        if matches!(self.spot, Some(Spot::Run(_))) {
+        if matches!(self.here(), Some(Spot::Run(_))) {
             self.go(self.list.stepped(self.line, 1));
         }
     }
 
     fn toggle(&mut self) {
-        match &self.spot {
-            Some(Spot::Run(id)) if self.selected.contains(id) => {
-                self.selected.remove(id);
-            }
+        match self.here() {
+            Some(Spot::Run(id)) if self.selected.remove(&id) => {}
             Some(Spot::Run(id)) => {
-                self.selected.insert(id.clone());
+                self.selected.insert(id);
             }
             Some(Spot::Group(_)) => {
                 let Some(group) = self.list.group_at(self.line) else { return };

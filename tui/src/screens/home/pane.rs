@@ -79,14 +79,9 @@ impl Home {
         let buffer = frame.buffer_mut();
         let line = theme.glyph("─", "-").repeat(usize::from(area.width));
         buffer.set_string(area.x, area.y, line, theme.dim());
-        let title = format!(" {} ", clean(run.name()));
-        buffer.set_stringn(
-            area.x + 3,
-            area.y,
-            title,
-            usize::from(area.width.saturating_sub(6)),
-            theme.bold(),
-        );
+        let room = usize::from(area.width.saturating_sub(8));
+        let title = format!(" {} ", fit_ends(&clean(run.name()), room, theme.ascii()));
+        buffer.set_stringn(area.x + 3, area.y, title, room + 2, theme.bold());
         let inner = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
         let below = area.height > 24;
         // Without room for two, one column: the chart.

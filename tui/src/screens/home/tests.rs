@@ -212,6 +212,19 @@ fn a_filter_narrows_as_it_is_typed() {
 }
 
 #[test]
+fn where_nothing_is_shown_nothing_is_meant() {
+    let mut bench = full();
+    bench.keys("/");
+    bench.type_text("name:nobody");
+    bench.keys("enter");
+    for key in ["enter", "space", "S", "D", "c", "*"] {
+        bench.keys(key);
+        assert!(bench.targets().is_empty(), "{key}");
+        assert!(bench.screen().contains("No run matches"), "{key}: {}", bench.screen());
+    }
+}
+
+#[test]
 fn only_what_is_shown_is_acted_on() {
     let mut bench = full();
     bench.keys("a /");

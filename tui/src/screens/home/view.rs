@@ -20,7 +20,7 @@ use super::list::{Group, Line};
 use super::{Home, cells};
 use crate::print::clean;
 use crate::screens::shared::Shared;
-use crate::widgets::ProgressBar;
+use crate::widgets::{self, ProgressBar};
 use gradtop_chart::cells::align::Align;
 use gradtop_chart::cells::text::{apart, fit, fit_ends, width_of, wrap};
 use gradtop_view::filter::PARAM;
@@ -116,7 +116,7 @@ impl Home {
                 spans.push(Span::styled(format!("   {shown} of {all} runs"), theme.dim()));
             }
         }
-        frame.render_widget(Text::from(spans), area);
+        widgets::lines([Text::from(spans)], theme, frame, area);
     }
 
     fn view_group(&self, shared: &Shared, buffer: &mut Buffer, area: Rect, group: usize, folded: bool) {
@@ -141,7 +141,8 @@ impl Home {
         let name = fit_ends(&clean(&group.experiment), room, theme.ascii());
         let (x, _) = buffer.set_stringn(x + 2, area.y, &name, room, theme.bold());
         let room = usize::from(area.right().saturating_sub(x));
-        let (x, _) = buffer.set_stringn(x, area.y, format!("  {count}{selected} "), room, theme.dim());
+        let count = fit(&format!("  {count}{selected} "), room, theme.ascii());
+        let (x, _) = buffer.set_stringn(x, area.y, count, room, theme.dim());
         let line = theme.glyph("─", "-").repeat(usize::from(area.right().saturating_sub(x + 1)));
         buffer.set_string(x, area.y, line, theme.dim());
     }
@@ -265,6 +266,8 @@ impl Home {
             let plugins = &shared.plugins;
             if shared.read_only {
                 lines.push(("They appear here as soon as they are started.".to_owned(), theme.text()));
+            } else if plugins.found.experiments().next().is_none() && !plugins.found.refused.is_empty() {
+                lines.push(("No plugin can be used: x shows why".to_owned(), theme.alert()));
             } else if plugins.loaded && plugins.found.experiments().next().is_none() {
                 lines.push(("There are no experiments either. Create one:".to_owned(), theme.text()));
                 lines.push(("gradtop plugin new NAME".to_owned(), theme.accent()));

@@ -2,19 +2,23 @@
 
 use gradtop_host::{ExperimentDesc, ParamDesc};
 use gradtop_store::{Manifest, ParamValue, View};
+use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::words::signs;
 use crate::print::clean;
 use crate::screens::shared::Shared;
 use gradtop_chart::cells::align::{Align, align, pad};
-use gradtop_chart::cells::text::{width_of, wrap};
+use gradtop_chart::cells::text::{chopped, width_of, wrap};
+use gradtop_chart::cells::theme::Theme;
 use gradtop_chart::number;
 use gradtop_view::clock::moment_at;
 use gradtop_view::state;
 
 /// Columns below which help stands under its parameter.
 const NARROWEST: usize = 30;
+/// Columns of a name at most.
+const KEY: usize = 24;
 /// Columns of a value at most.
 const VALUE: usize = 36;
 
@@ -24,6 +28,17 @@ struct Row<'a> {
     value: String,
     changed: bool,
     desc: Option<&'a ParamDesc>,
+}
+
+impl Row<'_> {
+    fn style(&self, theme: Theme) -> Style {
+        if self.changed { theme.bold() } else { theme.text() }
+    }
+
+    /// Whether it differs from its default.
+    fn mark(&self, theme: Theme) -> char {
+        if self.changed { theme.glyph('●', '*') } else { ' ' }
+    }
 }
 
 /// All lines at a width.
@@ -111,7 +126,7 @@ fn table(shared: &Shared, rows: &[Row<'_>], width: usize) -> Vec<Line<'static>> 
     let ascii = theme.ascii();
     let column = |texts: Vec<String>, how, most| align(&texts, how, most, ascii);
     let of = |f: fn(&ParamDesc) -> String| rows.iter().map(|r| r.desc.map(f).unwrap_or_default()).collect();
-    let keys = column(rows.iter().map(|r| r.key.clone()).collect(), Align::Left, 24);
+    let keys = column(rows.iter().map(|r| r.key.clone()).collect(), Align::Left, KEY.min(width / 2));
     // Numbers stand on their points; words begin where the longest number does.
     let number = |r: &Row<'_>| if r.value.parse::<f64>().is_ok() { r.value.clone() } else { String::new() };
     let numbers = column(rows.iter().map(number).collect(), Align::Point, VALUE);
@@ -121,27 +136,26 @@ fn table(shared: &Shared, rows: &[Row<'_>], width: usize) -> Vec<Line<'static>> 
     let values: Vec<Vec<String>> = either.map(|text| cell(&text)).collect();
     let units = column(of(|d| d.unit.as_deref().map(clean).unwrap_or_default()), Align::Left, 10);
     let units: Vec<Vec<String>> = units.into_iter().map(|unit| vec![unit]).collect();
-    let defaults =
-        rows.iter().map(|r| if r.changed { format!("default {}", default(r)) } else { String::new() });
-    let defaults: Vec<Vec<String>> = defaults.map(|text| cell(&text)).collect();
-    let sign = theme.glyph('●', '*');
+    let defaults: Vec<Vec<String>> = rows.iter().map(|r| cell(&default(r))).collect();
     let wide = |cells: &[Vec<String>]| cells.iter().flatten().map(|c| width_of(c)).max().unwrap_or(0);
     let gap = |wide: usize| if wide > 0 { wide + 2 } else { 0 };
     let key = gap(keys.first().map_or(0, |k| width_of(k)));
     let columns = [&values, &units, &defaults].map(|cells| (cells, gap(wide(cells))));
     let left = 3 + key + columns.iter().map(|(_, wide)| wide).sum::<usize>();
+    if left > width {
+        return stacked(shared, rows, &keys, width);
+    }
     let beside = width.saturating_sub(left + 1) >= NARROWEST;
     let mut out = Vec::new();
     for (i, row) in rows.iter().enumerate() {
-        let style = if row.changed { theme.bold() } else { theme.text() };
+        let style = row.style(theme);
         let text = row.desc.map(|d| help(shared, d)).unwrap_or_default();
         let room = if beside { width - left - 1 } else { width.saturating_sub(6).max(10) };
         let parts = wrap(&text, room);
         let beside_it = if beside { parts.len() } else { 0 };
         let height = columns.iter().map(|(cells, _)| cells[i].len()).max().unwrap_or(1).max(beside_it).max(1);
         for at in 0..height {
-            let mark = if row.changed && at == 0 { sign } else { ' ' };
-            let name = if at == 0 { keys[i].as_str() } else { "" };
+            let (mark, name) = if at == 0 { (row.mark(theme), keys[i].as_str()) } else { (' ', "") };
             let mut spans =
                 vec![Span::styled(format!(" {mark} "), theme.accent()), Span::styled(pad(name, key), style)];
             for ((cells, wide), style) in columns.iter().zip([style, theme.dim(), theme.dim()]) {
@@ -158,23 +172,54 @@ fn table(shared: &Shared, rows: &[Row<'_>], width: usize) -> Vec<Line<'static>> 
     out
 }
 
+/// Without room for columns: a value behind its name, or below it, and below that the rest.
+fn stacked(shared: &Shared, rows: &[Row<'_>], keys: &[String], width: usize) -> Vec<Line<'static>> {
+    let theme = shared.theme;
+    let room = width.saturating_sub(6).max(10);
+    let mut out = Vec::new();
+    for (row, key) in rows.iter().zip(keys) {
+        let style = row.style(theme);
+        let unit = row.desc.and_then(|d| d.unit.as_deref()).map(clean).unwrap_or_default();
+        let value = format!("{} {unit}", row.value);
+        let mut values = broken(value.trim_end(), room);
+        let mut head = vec![
+            Span::styled(format!(" {} ", row.mark(theme)), theme.accent()),
+            Span::styled(format!("{key}  "), style),
+        ];
+        if values.len() == 1 && width_of(&values[0]) + width_of(key) + 5 <= width {
+            head.push(Span::styled(values.remove(0), style));
+        }
+        out.push(Line::from(head));
+        out.extend(values.into_iter().map(|part| Line::styled(format!("     {part}"), style)));
+        let help = row.desc.map(|d| help(shared, d)).unwrap_or_default();
+        let below = [default(row), help].into_iter().filter(|text| !text.is_empty());
+        let below = below.flat_map(|text| wrap(&text, room));
+        out.extend(below.map(|part| Line::styled(format!("     {part}"), theme.dim())));
+    }
+    out
+}
+
 /// A value in lines of at most `width` columns, broken after commas and blanks where there are any.
 fn broken(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for piece in text.split_inclusive([',', ' ']) {
         for piece in chopped(piece, width) {
             match lines.last_mut() {
-                Some(line) if width_of(line) + width_of(&piece) <= width => line.push_str(&piece),
-                _ => lines.push(piece),
+                Some(line) if width_of(line) + width_of(piece) <= width => line.push_str(piece),
+                _ => lines.push(piece.to_owned()),
             }
         }
     }
     lines
 }
 
+/// The default that a value differs from.
 fn default(row: &Row<'_>) -> String {
-    let text = row.desc.map(|d| d.default.as_str()).unwrap_or_default();
-    clean(if text.is_empty() { "empty" } else { text })
+    match row.desc.filter(|_| row.changed).map(|d| d.default.as_str()) {
+        Some("") => "default empty".to_owned(),
+        Some(text) => format!("default {}", clean(text)),
+        None => String::new(),
+    }
 }
 
 /// What it means and what it takes.
@@ -238,7 +283,7 @@ fn facts(shared: &Shared, view: &View, width: usize) -> Vec<Line<'static>> {
     let mut out = vec![heading(shared, "Run")];
     for (name, value) in facts.into_iter().filter(|(_, v)| !v.is_empty()) {
         let room = width.saturating_sub(17).max(10);
-        for (i, part) in pieces(&value, room).into_iter().enumerate() {
+        for (i, part) in wrap(&value, room).into_iter().enumerate() {
             out.push(Line::from(vec![
                 Span::styled(pad(&format!("   {}", if i == 0 { name } else { "" }), 16), theme.dim()),
                 Span::raw(part),
@@ -246,20 +291,6 @@ fn facts(shared: &Shared, view: &View, width: usize) -> Vec<Line<'static>> {
         }
     }
     out
-}
-
-/// Wrapped at blanks, and words that are too long anywhere.
-fn pieces(text: &str, width: usize) -> Vec<String> {
-    wrap(text, width).iter().flat_map(|line| chopped(line, width)).collect()
-}
-
-/// In pieces that fit, wherever that breaks it.
-fn chopped(text: &str, width: usize) -> Vec<String> {
-    if width_of(text) <= width {
-        return vec![text.to_owned()];
-    }
-    let chars: Vec<char> = text.chars().collect();
-    chars.chunks(width / 2).map(|c| c.iter().collect()).collect()
 }
 
 #[cfg(test)]

@@ -175,12 +175,12 @@ impl Tables {
             }
         };
         let sides = match (self.left > 0, more) {
-            (true, true) => "   columns: more on both sides",
-            (true, false) => "   columns: more at the left",
-            (false, true) => "   columns: more at the right",
+            (true, true) => "   more columns: ← →",
+            (true, false) => "   more columns: ←",
+            (false, true) => "   more columns: →",
             (false, false) => "",
         };
-        Line::styled(format!(" {rows}{sides}"), shared.theme.dim())
+        Line::styled(signs(shared, &format!(" {rows}{sides}")), shared.theme.dim())
     }
 
     /// Whether the run has any table, as far as is known.

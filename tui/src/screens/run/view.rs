@@ -3,12 +3,13 @@
 use gradtop_store::State;
 use ratatui::Frame;
 use ratatui::layout::Rect;
-use ratatui::text::{Line, Text};
+use ratatui::text::Line;
 
 use super::words::signs;
 use super::{Pane, RunScreen, header, params};
 use crate::print::clean;
 use crate::screens::shared::Shared;
+use crate::widgets;
 use gradtop_chart::cells::text::{width_of, wrap};
 use gradtop_chart::number;
 
@@ -27,9 +28,7 @@ impl RunScreen {
             above.push(header::second(shared, self.pane, &self.look(shared), self.axis(shared), width));
             above.extend(self.banner(shared));
         }
-        for (line, y) in above.into_iter().zip(area.y..area.bottom()) {
-            frame.render_widget(line, Rect { y, height: 1, ..area });
-        }
+        widgets::lines(above, shared.theme, frame, area);
         let body = self.body(shared);
         let (width, height) = (usize::from(body.width), usize::from(body.height));
         if let Some((title, text)) = self.message(shared) {
@@ -39,14 +38,15 @@ impl RunScreen {
         match self.pane {
             Pane::Charts => self.charts_view(shared, &self.charts, frame, body),
             Pane::System => self.charts_view(shared, &self.system, frame, body),
-            Pane::Log => frame.render_widget(Text::from(self.log.lines(shared, (width, height))), body),
-            Pane::Tables => frame.render_widget(Text::from(self.tables.lines(shared, width, height)), body),
+            Pane::Log => widgets::lines(self.log.lines(shared, (width, height)), shared.theme, frame, body),
+            Pane::Tables => {
+                widgets::lines(self.tables.lines(shared, width, height), shared.theme, frame, body);
+            }
             Pane::Events | Pane::Params => {
                 let lines = self.lines_of(shared, width);
                 let scroll = if self.pane == Pane::Events { self.events.scroll } else { self.params };
                 let top = scroll.top(lines.len(), height);
-                let shown: Vec<Line<'_>> = lines.into_iter().skip(top).take(height).collect();
-                frame.render_widget(Text::from(shown), body);
+                widgets::lines(lines.into_iter().skip(top), shared.theme, frame, body);
             }
         }
     }
@@ -237,14 +237,13 @@ fn message(shared: &Shared, frame: &mut Frame<'_>, area: Rect, title: &str, text
         lines.extend(wrap(sentence, width.max(10)).into_iter().map(|l| (l, shared.theme.dim())));
     }
     let top = usize::from(area.height).saturating_sub(lines.len()) / 3;
-    for ((line, style), y) in lines.into_iter().zip(area.y + top as u16..area.bottom()) {
+    let lines = lines.into_iter().map(|(line, style)| {
         let line = signs(shared, &line);
         let left = usize::from(area.width).saturating_sub(width_of(&line)) / 2;
-        frame.render_widget(
-            Line::styled(format!("{}{line}", " ".repeat(left)), style),
-            Rect { y, height: 1, ..area },
-        );
-    }
+        Line::styled(format!("{}{line}", " ".repeat(left)), style)
+    });
+    let below = Rect { y: area.y + top as u16, height: area.height - top as u16, ..area };
+    widgets::lines(lines, shared.theme, frame, below);
 }
 
 /// The pane whose tab is at a column.

@@ -344,14 +344,19 @@ impl Form {
             }
             // It is asked anew.
             Ok(_) => {}
-            // It is not asked while another field cannot be used: a field that is as it was is still refused.
+            // It is not asked while another field cannot be used: a field that is as it was is still refused, unless for the sake of
+            // one that is not.
             Err(_) => {
                 let same = |f: &Field| {
                     let Role::Param(param) = &f.role else { return false };
                     let value = asked.iter().find(|(key, _)| *key == param.key).map(|(_, value)| value);
                     gradtop_host::parse_param(param, &f.value()).ok().as_ref() == value
                 };
-                if let Some(at) = self.about(&why, same) {
+                let changed =
+                    |f: &Field| matches!(f.role, Role::Param(_)) && why.contains(f.key()) && !same(f);
+                if !self.fields.iter().any(changed)
+                    && let Some(at) = self.about(&why, same)
+                {
                     self.fields[at].error = Some(why);
                 }
             }

@@ -11,7 +11,7 @@ use super::items::{SYSTEM, Source as Shown};
 use super::{Charts, window};
 use crate::print::clean;
 use crate::screens::shared::Shared;
-use crate::widgets::ChartCell;
+use crate::widgets::{self, ChartCell};
 use gradtop_chart::cells::text::{apart, fit, width_of};
 use gradtop_chart::number;
 use gradtop_chart::scale::{Scale, Span as Range};
@@ -209,8 +209,8 @@ impl Charts {
         }
         if self.items.is_empty() && area.height > 2 {
             let text = format!(" no chart is called like {}", clean(&self.search.0));
-            let line = Line::styled(fit(&text, area.width.into(), shared.theme.ascii()), shared.theme.dim());
-            frame.render_widget(line, Rect { y: area.y + 1, height: 1, ..area });
+            let line = Line::styled(text, shared.theme.dim());
+            widgets::lines([line], shared.theme, frame, Rect { y: area.y + 1, height: 1, ..area });
         }
         let focused = self.cache.built(self.focus as u64).filter(|_| !self.items.is_empty());
         let lines = focused.as_ref().map_or(&[][..], |b| &b.lines);
@@ -223,7 +223,8 @@ impl Charts {
             (own, _) => (lines, own.as_ref().and_then(|own| own.cursor)),
         };
         let at = at.map(|c| c.x);
-        frame.render_widget(self.status(shared, data, (look, area), (told, at)), line);
+        let status = self.status(shared, data, (look, area), (told, at));
+        widgets::lines([status], shared.theme, frame, line);
         if self.room(look, area) != area {
             legend(
                 shared,
@@ -483,7 +484,5 @@ fn legend(
             }
         }
     }
-    for (row, y) in rows.into_iter().zip(area.y..area.bottom().saturating_sub(1)) {
-        frame.render_widget(row, Rect { y, height: 1, ..area });
-    }
+    widgets::lines(rows, theme, frame, Rect { height: area.height.saturating_sub(1), ..area });
 }

@@ -12,6 +12,7 @@ use super::super::settings::Look;
 use super::Charts;
 use crate::print::clean;
 use crate::screens::shared::Shared;
+use crate::widgets;
 use gradtop_chart::cells::align::pad;
 use gradtop_chart::cells::text::{apart, width_of};
 
@@ -82,8 +83,6 @@ impl Charts {
                 Span::styled(text, style),
             ]));
         }
-        for (line, y) in lines.into_iter().zip(place.y..place.bottom()) {
-            frame.render_widget(line, Rect { y, height: 1, ..place });
-        }
+        widgets::lines(lines, theme, frame, place);
     }
 }

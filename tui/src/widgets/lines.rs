@@ -1,0 +1,65 @@
+//! Lines of several styles, one below the other.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use gradtop_chart::cells::text::{fit, width_of};
+use gradtop_chart::cells::theme::Theme;
+
+/// Draws them into the rows of an area; one that has no room is cut as one text, with its sign.
+pub(crate) fn lines(
+    lines: impl IntoIterator<Item = Line<'static>>,
+    theme: Theme,
+    frame: &mut Frame<'_>,
+    area: Rect,
+) {
+    let area = area.intersection(frame.area());
+    for (line, y) in lines.into_iter().zip(area.y..area.bottom()) {
+        frame.render_widget(cut(line, area.width.into(), theme.ascii()), Rect { y, height: 1, ..area });
+    }
+}
+
+fn cut(mut line: Line<'static>, width: usize, ascii: bool) -> Line<'static> {
+    let whole = line.to_string();
+    if width_of(&whole) <= width {
+        return line;
+    }
+    let text = fit(&whole, width, ascii);
+    // All but the sign is as it was.
+    let kept = text.char_indices().next_back().map_or(0, |(at, _)| at);
+    let mut from = 0;
+    let mut spans = Vec::new();
+    for span in line.spans {
+        let to = from + span.content.len();
+        if to > kept {
+            spans.push(Span::styled(text[from..].to_owned(), span.style));
+            break;
+        }
+        spans.push(span);
+        from = to;
+    }
+    line.spans = spans;
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ratatui::style::Style;
+
+    #[test]
+    fn a_line_is_cut_as_one_text_and_keeps_its_styles() {
+        let (dim, bold) = (Style::new().dim(), Style::new().bold());
+        let line = Line::from(vec![Span::styled("loss ", dim), Span::styled("0.125  ", bold)]);
+        let spans = |width| {
+            cut(line.clone(), width, false).spans.into_iter().map(|s| (s.content.into_owned(), s.style))
+        };
+        let all = |width| spans(width).collect::<Vec<_>>();
+        assert_eq!(all(12), [("loss ".to_owned(), dim), ("0.125  ".to_owned(), bold)]);
+        assert_eq!(all(10), [("loss ".to_owned(), dim), ("0.125".to_owned(), bold)]);
+        assert_eq!(all(9), [("loss ".to_owned(), dim), ("…".to_owned(), bold)]);
+        assert_eq!(all(5), [("loss…".to_owned(), dim)]);
+        assert_eq!(all(0), [(String::new(), dim)]);
+    }
+}
