@@ -71,7 +71,7 @@ fn a_report_says_what_was_found_what_differed_and_how_it_is_repeated() {
         "gradtop run counter --set ",
         "--set steps=60 ",
         "gradtop report c1 c2",
-        "| `exp=counter/run=c1` | finished |",
+        "| `c1` | finished |",
     ] {
         assert!(page.contains(words), "{words:?} is not in {page}");
     }

@@ -45,8 +45,8 @@ pub use folder::reserve::{give_up_reserve, keep_reserve};
 pub use folder::run_dir::RunDir;
 pub use folder::run_table::{write_params_table, write_run_table};
 pub use folder::runs::{
-    find_folder, find_run, list_experiments, list_runs, list_runs_checked, look_at_runs, new_run_name,
-    readable_name, runs_dir, validate_name,
+    find_folder, find_run, list_experiments, list_runs, list_runs_checked, look_at_each, look_at_runs,
+    new_run_name, readable_name, runs_dir, validate_name,
 };
 pub use folder::settle::settle;
 pub use folder::shared::create_shared;

@@ -263,12 +263,18 @@ pub fn headline_values(headline: &Headline<'_>) -> Vec<String> {
 
 /// Share of the work done, if the plugin says how much there is; a finished run has done all.
 pub fn progress(view: &View) -> Option<(u64, u64)> {
-    let Status { done, total, .. } = view.status;
+    let total = view.status.total;
     match (view.state, total) {
         (State::Finished, 0) => Some((1, 1)),
         (_, 0) => None,
-        _ => Some((done.min(total), total)),
+        _ => Some((done(&view.status).min(total), total)),
     }
+}
+
+/// Units of work that are done. What was logged last may be later than the status: a killed run has no time to write that.
+fn done(status: &Status) -> u64 {
+    let step = status.step.filter(|_| works_by_steps(status)).and_then(|step| u64::try_from(step).ok());
+    step.unwrap_or_default().min(status.total).max(status.done)
 }
 
 /// The step it is at. Where the units of work are steps, as far as can be seen, those done count: values are logged now and
@@ -365,7 +371,7 @@ pub fn to_json(view: &View) -> Map<String, Value> {
         "step": step(s),
         "epoch": s.epoch,
         "phase": s.phase,
-        "done": s.done,
+        "done": done(s),
         "total": s.total,
         "eta_s": eta(view),
         "steps_per_s": rate(view),

@@ -23,10 +23,14 @@ use gradtop_view::filter::PARAM;
 use gradtop_view::order::{self, Sort};
 use gradtop_view::state;
 
-/// Columns of a terminal below which there is only what matters most: the sign of a state, name, share done, value.
-const NARROW: usize = 60;
 /// Parameters shown at most.
 const PARAMETERS: usize = 3;
+/// Columns of a terminal below which a table that does not fit is made brief.
+const NARROW: usize = 60;
+/// Columns of the title above values then.
+const BRIEF: usize = 11;
+/// Columns about the work of a run.
+const WORK: [&str; 3] = ["step", "rate", "eta"];
 
 /// Arguments of `list`.
 #[derive(Debug, Default, clap::Args)]
@@ -208,29 +212,36 @@ fn cell(view: &View, name: &str, now: Timestamp) -> Words {
 /// `hosts`: where each ran is told.
 fn group(views: &[&View], hosts: bool) {
     let mut parameters: Vec<&str> = state::differing(views).into_iter().take(PARAMETERS).collect();
-    // Bars are for people.
-    let mut bars = print::terminal().tty && !narrow();
-    let mut table = group_table(views, &parameters, (hosts, bars));
-    // How a run is comes before what it was given.
-    while !table.fits(1) && (std::mem::take(&mut bars) || parameters.pop().is_some()) {
-        table = group_table(views, &parameters, (hosts, bars));
+    let (mut bars, mut brief) = (print::terminal().tty, false);
+    let mut table = group_table(views, &parameters, (hosts, bars, brief));
+    // How a run is comes before what it was given, and before a bar, which is for people.
+    while !table.fits(1)
+        && (std::mem::take(&mut bars)
+            || parameters.pop().is_some()
+            || narrow() && !std::mem::replace(&mut brief, true))
+    {
+        table = group_table(views, &parameters, (hosts, bars, brief));
     }
     table.print(1);
 }
 
-fn group_table(views: &[&View], parameters: &[&str], (hosts, bars): (bool, bool)) -> Table {
+/// `brief`: only what is worth its room on a phone.
+fn group_table(views: &[&View], parameters: &[&str], (hosts, bars, brief): (bool, bool, bool)) -> Table {
     let names = |names: &[&'static str]| -> Vec<(String, Align)> {
         names.iter().map(|name| ((*name).to_owned(), column::align(name, std::iter::empty()))).collect()
     };
     let common = state::common(views);
     let mut heads = names(&["state", "name"]);
-    if narrow() {
+    if brief {
+        // Its sign says it.
         heads[0].0.clear();
     }
     heads.extend(hosts.then(|| names(&["host"])).into_iter().flatten());
     heads.extend(parameters.iter().map(|p| (clean(p), Align::Left)));
-    heads.extend(names(if narrow() { &["progress"] } else { &["progress", "step", "rate", "eta"] }));
+    heads.extend(names(&[if brief { "done" } else { "progress" }]));
+    heads.extend(names(if brief { &[] } else { &WORK }));
     let metric = common.as_ref().map_or_else(|| "last value".to_owned(), state::Common::title);
+    let metric = if brief { fit_ends(&metric, BRIEF, print::ascii()) } else { metric };
     heads.push((metric, Align::Point));
     heads.extend(names(&["of", "age"]));
     heads.extend([(String::new(), Align::Left), (String::new(), Align::Left)]);
@@ -238,7 +249,7 @@ fn group_table(views: &[&View], parameters: &[&str], (hosts, bars): (bool, bool)
         Table::new(&heads.iter().map(|(head, align)| (head.as_str(), *align)).collect::<Vec<_>>());
     let now = Timestamp::now();
     for view in views {
-        let mut cells = row(view, parameters, common.as_ref(), bars, now);
+        let mut cells = row(view, parameters, common.as_ref(), (bars, brief), now);
         if hosts {
             cells.insert(2, Words::new(column::cell(view, "host", now), Ink::Dim));
         }
@@ -251,16 +262,16 @@ fn row(
     view: &View,
     parameters: &[&str],
     common: Option<&state::Common>,
-    bars: bool,
+    (bars, brief): (bool, bool),
     now: Timestamp,
 ) -> Vec<Words> {
     let cell = |name: &str| cell(view, name, now);
-    let mut cells = vec![cell("state"), cell("name")];
-    if narrow() {
+    let sign = || {
         let doubt = if view.certain { "" } else { "?" };
         let sign = format!("{}{doubt}", state::glyph_in(view.state, print::ascii()));
-        cells[0] = Words::new(sign, column::ink(view, "state"));
-    }
+        Words::new(sign, column::ink(view, "state"))
+    };
+    let mut cells = vec![if brief { sign() } else { cell("state") }, cell("name")];
     cells.extend(parameters.iter().map(|name| {
         Words::from(fit_ends(&column::cell(view, &format!("{PARAM}{name}"), now), 24, print::ascii()))
     }));
@@ -271,9 +282,7 @@ fn row(
         }
         None => Words::new(state::NOTHING, Ink::Dim),
     });
-    if !narrow() {
-        cells.extend(["step", "rate", "eta"].map(cell));
-    }
+    cells.extend(WORK.iter().filter(|_| !brief).map(|name| cell(name)));
     let (value, of) = state::headline_cells(view, common);
     cells.extend([value.into(), Words::new(of, Ink::Dim), cell("age")]);
     let stopped = || view.status.cause.as_deref().filter(|_| view.state == State::Stopped).map(clean);

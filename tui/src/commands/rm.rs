@@ -85,9 +85,9 @@ fn ended(context: &Context, args: &Args) -> Result<Vec<RunDir>> {
 pub(crate) fn size_in_words(run: &RunDir) -> String {
     let all = gradtop_store::size(run, run.path());
     match gradtop_host::shared_plugin(run) {
-        Some(SharedPlugin { bytes, others }) => {
+        Some(SharedPlugin { bytes, share, others }) => {
             let with = if others == 1 { "another run".to_owned() } else { format!("{others} other runs") };
-            let (own, shared) = (number::bytes(all.saturating_sub(bytes)), number::bytes(bytes));
+            let (own, shared) = (number::bytes(all.saturating_sub(share)), number::bytes(bytes));
             format!("{own}, and a plugin of {shared} shared with {with}")
         }
         None => number::bytes(all),

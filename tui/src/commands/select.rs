@@ -12,8 +12,6 @@ use crate::failure::{self, Failure};
 use crate::print::{self, clean};
 use gradtop_view::filter::{self, Filter};
 
-/// Runs that a thread looks at, at least.
-const SHARE: usize = 50;
 /// Runs named in a question at most.
 const NAMED: usize = 8;
 
@@ -159,21 +157,8 @@ pub(crate) fn matching(context: &Context, text: &str) -> Result<Matching> {
 
 /// All runs of a folder, and what cannot be read with the reason.
 pub(crate) fn all(runs: &Path) -> (Vec<View>, Vec<(PathBuf, String)>) {
-    gradtop_store::look_at_runs(runs, look_at)
-}
-
-/// Looks at runs, on all processors.
-fn look_at(runs: &[(RunDir, usize)]) -> Vec<Result<View>> {
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let share = runs.len().div_ceil(threads).max(SHARE);
-    let look = |part: &[(RunDir, usize)]| part.iter().map(|(run, _)| super::view(run)).collect::<Vec<_>>();
-    std::thread::scope(|scope| {
-        let parts: Vec<_> = runs.chunks(share).map(|part| scope.spawn(move || look(part))).collect();
-        let ended = |part: std::thread::ScopedJoinHandle<'_, _>| {
-            part.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        };
-        parts.into_iter().flat_map(ended).collect()
-    })
+    let look = |run: &RunDir, _| super::view(run);
+    gradtop_store::look_at_runs(runs, |runs| gradtop_store::look_at_each(runs, look))
 }
 
 /// Does something to each run. Of several, an error of one does not keep it from the others; the exit code is the first that is

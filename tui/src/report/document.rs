@@ -23,6 +23,16 @@ pub(crate) enum Span {
     },
 }
 
+impl Span {
+    /// What is shown of it.
+    pub(crate) fn words(&self) -> &str {
+        match self {
+            Self::Text(words) | Self::Code(words) | Self::Place { words, .. } => words,
+            Self::File { name, .. } => name,
+        }
+    }
+}
+
 /// A part of the report.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Block {

@@ -42,6 +42,9 @@ impl Page {
     }
 }
 
+/// Characters of a cell that stay in one line.
+const SHORT: usize = 40;
+
 /// The figures' colours on a dark ground: the drawings carry those for white paper as attributes, which rules outweigh.
 fn dark() -> String {
     let swap = |from: [u8; 3], to: [u8; 3]| {
@@ -99,16 +102,22 @@ fn one(out: &mut Page, block: &Block) {
             out.put("</dl>");
         }
         Block::Table { head, rows, source } => {
-            let class = |number: bool| if number { " class=\"n\"" } else { "" };
             out.put("<div class=\"wide\"><table>\n<thead><tr>");
             for (name, number) in head {
-                out.put(&format!("<th{}>{}</th>", class(*number), escape(name)));
+                let class = if *number { " class=\"n\"" } else { "" };
+                out.put(&format!("<th{class}>{}</th>", escape(name)));
             }
             out.put("</tr></thead>\n<tbody>\n");
             for row in rows {
                 out.put("<tr>");
                 for (cell, (_, number)) in row.iter().zip(head) {
-                    out.put(&format!("<td{}>{}</td>", class(*number), spans(cell)));
+                    // What is wide is moved sideways: there only long texts are broken into lines.
+                    let class = match cell.iter().map(|span| span.words().chars().count()).sum::<usize>() {
+                        _ if *number => "n",
+                        0..=SHORT => "short",
+                        _ => "long",
+                    };
+                    out.put(&format!("<td class=\"{class}\">{}</td>", spans(cell)));
                 }
                 out.put("</tr>\n");
             }

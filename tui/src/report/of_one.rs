@@ -89,7 +89,7 @@ impl<'a> OfOne<'a> {
     }
 
     pub(super) fn link(&self) -> Span {
-        self.section.as_ref().map_or_else(|| code(self.name()), RunSection::link)
+        self.section.as_ref().map_or_else(|| code(self.name()), RunSection::named)
     }
 
     /// `failed: the disk is full`, `running, 30 %`.

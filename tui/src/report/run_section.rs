@@ -53,7 +53,12 @@ impl<'a> RunSection<'a> {
         self.declared.iter().map(|figure| figure.id.as_str())
     }
 
-    /// The run, as a link.
+    /// The run by its name, as a link.
+    pub(crate) fn named(&self) -> Span {
+        self.file(self.run(), "")
+    }
+
+    /// The run by its folder, as a link.
     pub(crate) fn link(&self) -> Span {
         let (experiment, name) = (self.view.dir.experiment(), self.view.dir.name());
         self.file(&format!("exp={experiment}/run={name}"), "")

@@ -117,8 +117,10 @@ fn notes(views: &[View]) -> Vec<Block> {
 fn table_of(runs: &[OfOne<'_>]) -> Block {
     let common = state::common(&runs.iter().map(|run| run.view).collect::<Vec<_>>());
     let title = common.as_ref().map_or_else(|| "last value".to_owned(), state::Common::title);
+    let of_several = runs.iter().any(|run| run.view.dir.experiment() != runs[0].view.dir.experiment());
     let head = [
         ("run", false),
+        ("experiment", false),
         ("state", false),
         (title.as_str(), true),
         ("of", false),
@@ -133,6 +135,7 @@ fn table_of(runs: &[OfOne<'_>]) -> Block {
         let tags: Vec<&str> = star.chain(view.notes.tags.iter().map(String::as_str)).collect();
         vec![
             vec![run.link()],
+            vec![text(if of_several { clean(&view.manifest.experiment.id) } else { String::new() })],
             vec![text(run.state())],
             vec![text(value)],
             vec![text(of)],
@@ -181,9 +184,14 @@ fn environment(asked: &Asked<'_>) -> Vec<Block> {
     blocks.extend(common_and_not(asked.views, environment_of, "environments-differed", differed));
     blocks.push(heading(2, "again", "To repeat it"));
     let commands: Vec<String> = asked.views.iter().filter_map(repeat::command).collect();
-    if !commands.is_empty() {
-        blocks.push(Block::Command(commands.join("\n")));
-    }
+    blocks.extend(match commands.len() {
+        0 => None,
+        1..=WHOLE => Some(Block::Command(commands.join("\n"))),
+        n => {
+            let summary = format!("The {n} commands that start these runs");
+            Some(Block::More { summary, blocks: vec![Block::Command(commands.join("\n"))] })
+        }
+    });
     blocks.push(Block::Text(vec![text("This report was composed by")]));
     blocks.push(Block::Command(asked.command.clone()));
     blocks

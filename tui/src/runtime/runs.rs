@@ -94,6 +94,34 @@ struct Known {
     row: Arc<RunRow>,
 }
 
+impl Known {
+    /// A run that has ended and whose status is the same file is not read again, nor one that waits in the same place.
+    fn of(run: &RunDir, before: Option<&Self>, place: usize) -> gradtop_store::Result<Self> {
+        let now = stamps(run);
+        let is_still = |view: &View| match &view.queued {
+            Some(queued) if run.is_queued() => queued.place == Some(place),
+            _ => view.status.state.is_final(),
+        };
+        if let Some(known) = before.filter(|k| k.stamps == now && is_still(&k.row.view)) {
+            return Ok(Self { stamps: now, row: Arc::clone(&known.row) });
+        }
+        let mut view = gradtop_store::view(run)?;
+        if let Some(known) = before {
+            // The age grows by itself; it is told where it is of interest: of runs elsewhere, and of silent ones.
+            let age = view.age_of_last_write;
+            let tells = |v: &View| !v.certain || v.silent_for().is_some();
+            if !tells(&view) && !tells(&known.row.view) {
+                view.age_of_last_write = known.row.view.age_of_last_write;
+            }
+            if view == known.row.view {
+                return Ok(Self { stamps: now, row: Arc::clone(&known.row) });
+            }
+            view.age_of_last_write = age;
+        }
+        Ok(Self { stamps: now, row: Arc::new(RunRow::of(view)) })
+    }
+}
+
 struct Folder {
     path: PathBuf,
     read_only: bool,
@@ -177,42 +205,15 @@ impl Folder {
         }
         wanted.extend(named);
         self.unwatch_all_but(&wanted);
-        let path = self.path.clone();
-        let (found, unreadable) = gradtop_store::look_at_runs(&path, |runs| {
-            runs.iter().map(|(run, place)| self.row(run, &RunId::new(run), *place)).collect()
-        });
+        let known = std::mem::take(&mut self.known);
+        let look = |run: &RunDir, place| Known::of(run, known.get(&RunId::new(run)), place);
+        let (found, unreadable) =
+            gradtop_store::look_at_runs(&self.path, |runs| gradtop_store::look_at_each(runs, look));
         let rows = found.iter().map(|found| Arc::clone(&found.row)).collect();
         let known: HashMap<_, _> = found.into_iter().map(|found| (found.row.id.clone(), found)).collect();
         self.pending.retain(|(run, _)| !known.contains_key(&RunId::new(run)));
         self.known = known;
         RunsSnapshot::new(self.path.clone(), rows, unreadable)
-    }
-
-    /// A run that has ended and whose status is the same file is not read again, nor one that waits in the same place.
-    fn row(&mut self, run: &RunDir, id: &RunId, place: usize) -> gradtop_store::Result<Known> {
-        let now = stamps(run);
-        let before = self.known.remove(id);
-        let is_still = |view: &View| match &view.queued {
-            Some(queued) if run.is_queued() => queued.place == Some(place),
-            _ => view.status.state.is_final(),
-        };
-        if let Some(known) = before.as_ref().filter(|k| k.stamps == now && is_still(&k.row.view)) {
-            return Ok(Known { stamps: now, row: Arc::clone(&known.row) });
-        }
-        let mut view = gradtop_store::view(run)?;
-        if let Some(known) = before {
-            // The age grows by itself; it is told where it is of interest: of runs elsewhere, and of silent ones.
-            let age = view.age_of_last_write;
-            let tells = |v: &View| !v.certain || v.silent_for().is_some();
-            if !tells(&view) && !tells(&known.row.view) {
-                view.age_of_last_write = known.row.view.age_of_last_write;
-            }
-            if view == known.row.view {
-                return Ok(Known { stamps: now, row: known.row });
-            }
-            view.age_of_last_write = age;
-        }
-        Ok(Known { stamps: now, row: Arc::new(RunRow::of(view)) })
     }
 
     /// The folder of runs and those of experiments, which are where runs appear; of a folder of runs that is not there yet, the

@@ -195,7 +195,11 @@ pub fn shared_plugin(run: &RunDir) -> Option<SharedPlugin> {
     };
     let others =
         gradtop_store::list_runs(runs).iter().filter(|other| *other != run && same(other)).count() as u64;
-    (others > 0).then_some(SharedPlugin { bytes: meta.len(), others })
+    (others > 0).then(|| SharedPlugin {
+        bytes: meta.len(),
+        share: meta.len() / (meta.nlink() - 1).max(1),
+        others,
+    })
 }
 
 /// A plugin's file that several runs have.
@@ -203,6 +207,8 @@ pub fn shared_plugin(run: &RunDir) -> Option<SharedPlugin> {
 pub struct SharedPlugin {
     /// Its size.
     pub bytes: u64,
+    /// What of it [`gradtop_store::size`] counts in a run.
+    pub share: u64,
     /// How many other runs have it.
     pub others: u64,
 }

@@ -39,14 +39,15 @@ pub fn foreign(run: &RunDir) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// What all files in a folder, at any depth, take on the disk, in bytes; what cannot be looked at counts nothing.
+/// What all files in a folder, at any depth, take on the disk, in bytes; what cannot be looked at counts nothing. A plugin's file
+/// that several runs have counts in each of them for its share; one of its names is in none of them.
 pub fn size(run: &RunDir, path: &Path) -> u64 {
     let names = inside::names(run, path).unwrap_or_default();
     let sizes = names.into_iter().map(|name| {
         let path = path.join(name);
         match inside::entry(run, &path) {
             Ok(entry) if entry.kind == inside::Kind::Folder => size(run, &path),
-            Ok(entry) if entry.kind == inside::Kind::File => entry.len,
+            Ok(entry) if entry.kind == inside::Kind::File => entry.len / entry.links.saturating_sub(1).max(1),
             _ => 0,
         }
     });
@@ -116,6 +117,22 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
     use super::*;
+
+    #[test]
+    fn what_runs_share_counts_in_each_for_its_part() {
+        let temp = tempfile::tempdir().unwrap();
+        let [one, two] = ["one", "two"].map(|name| RunDir::new(temp.path().join(name)));
+        for run in [&one, &two] {
+            std::fs::create_dir_all(run.path().join("metrics")).unwrap();
+            std::fs::write(run.path().join("metrics/part"), [0; 10]).unwrap();
+        }
+        std::fs::write(one.plugin(), [0; 1000]).unwrap();
+        assert_eq!((size(&one, one.path()), size(&two, two.path())), (1010, 10));
+        std::fs::hard_link(one.plugin(), temp.path().join("shared")).unwrap();
+        assert_eq!(size(&one, one.path()), 1010);
+        std::fs::hard_link(one.plugin(), two.plugin()).unwrap();
+        assert_eq!((size(&one, one.path()), size(&two, two.path())), (510, 510));
+    }
 
     #[test]
     fn files_of_others_are_found_wherever_they_lie() {

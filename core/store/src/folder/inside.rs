@@ -81,8 +81,9 @@ pub fn read(run: &RunDir, path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     let file = open(run, path)?;
     // What another machine has replaced is read to the length that it has now, not to the one that is remembered here.
     let sync = AtFlags::EMPTY_PATH | AtFlags::STATX_FORCE_SYNC;
-    statx(&file, "", sync, StatxFlags::SIZE).ok();
-    let mut bytes = Vec::new();
+    let len = statx(&file, "", sync, StatxFlags::SIZE).map_or(0, |seen| seen.stx_size);
+    // Room for all of it at once, and for what tells that there is no more.
+    let mut bytes = Vec::with_capacity(len.min(limit) as usize + 64);
     file.take(limit + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit {
         let message = format!("it is longer than the {} KiB allowed for this file", limit >> 10);

@@ -15,6 +15,9 @@ use crate::suggest::near;
 /// How often a folder is listed again from which runs leave the queue meanwhile.
 const LISTINGS: usize = 3;
 
+/// Runs that a thread looks at, at least.
+const SHARE: usize = 50;
+
 /// The longest name of a run.
 const MAX_NAME: usize = 100;
 
@@ -169,6 +172,24 @@ pub fn look_at_runs<T, E: std::fmt::Display>(
             return (seen, unreadable);
         }
     }
+}
+
+/// Looks at each of these runs, on all processors.
+pub fn look_at_each<T: Send>(runs: &[(RunDir, usize)], look: impl Fn(&RunDir, usize) -> T + Sync) -> Vec<T> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let share = runs.len().div_ceil(threads).max(SHARE);
+    let look =
+        |part: &[(RunDir, usize)]| part.iter().map(|(run, place)| look(run, *place)).collect::<Vec<_>>();
+    if runs.len() <= share {
+        return look(runs);
+    }
+    std::thread::scope(|scope| {
+        let parts: Vec<_> = runs.chunks(share).map(|part| scope.spawn(|| look(part))).collect();
+        let ended = |part: std::thread::ScopedJoinHandle<'_, _>| {
+            part.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        };
+        parts.into_iter().flat_map(ended).collect()
+    })
 }
 
 /// The runs that are not in the queue, by experiment and name.

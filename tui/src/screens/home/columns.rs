@@ -256,7 +256,9 @@ fn usual<'a>(
         let wide = widest(0, 14, texts);
         columns.extend((wide > 0).then(|| Wanted::fixed(what, wide)));
     }
-    let apart = groups.iter().any(|g| {
+    // On a phone it is enough that the title says the split.
+    let told = |g: &Group| width < cells::NARROW && g.common.as_ref().is_some_and(|c| c.split.is_some());
+    let apart = groups.iter().filter(|g| !told(g)).any(|g| {
         let mut values = g.rows.iter().map(|r| headline_cells(&r.view, g.common.as_ref()));
         let mut whos = values.by_ref().filter(|(value, _)| !value.is_empty()).map(|(_, who)| who);
         whos.next().is_some_and(|first| whos.any(|who| who != first))

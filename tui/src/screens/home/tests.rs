@@ -322,6 +322,19 @@ fn a_value_is_seen_with_what_it_is_of() {
 }
 
 #[test]
+fn a_phone_shows_values_whichever_model_they_are_of() {
+    let of = |name, model: &str, value| {
+        let key =
+            SeriesKey { model: Some(model.into()), split: Some("test".into()), ..SeriesKey::metric("loss") };
+        run("fit", name, 1).at(State::Running, 5_000).logged(key, &[(0, 1.0), (1, value)])
+    };
+    let mut bench = Bench::of(vec![of("a", "deep", 0.005), of("b", "shallow", 0.25)]);
+    bench.resize(40, 15);
+    let screen = bench.screen();
+    assert!(screen.contains("test loss") && screen.contains("0.005") && screen.contains("0.25"), "{screen}");
+}
+
+#[test]
 fn the_footer_names_what_can_be_done() {
     let mut bench = full();
     bench.resize(200, 50);

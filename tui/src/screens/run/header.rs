@@ -86,9 +86,9 @@ fn progress(shared: &Shared, view: &View) -> Vec<Item> {
         let label = if label.is_empty() { String::new() } else { format!("{label} ") };
         items.push(Item { rank, spans: vec![(label, theme.dim()), (value, theme.text())] });
     };
-    if s.total > 0 {
-        let done = if view.state == State::Finished { s.total } else { s.done.min(s.total) };
-        item(9, "", number::percent(done, s.total), 5);
+    if let Some((done, total)) = state::progress(view).filter(|_| s.total > 0) {
+        let done = if view.state == State::Finished { total } else { done };
+        item(9, "", number::percent(done, total), 5);
     }
     if let Some(step) = state::step(s) {
         let step = number::count(step as f64);
