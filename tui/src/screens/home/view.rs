@@ -163,17 +163,15 @@ impl Home {
         if run.view.notes.starred {
             buffer.set_string(area.x + 2, area.y, theme.glyph(state::STAR, "*"), theme.accent());
         }
-        let shown = |what| columns.0.iter().any(|column| column.what == what);
-        // A note takes the place of what says nothing of a run that is over; an alert, that of its trend, as does where a run
-        // is that goes on elsewhere, if a column says it too.
-        let beside = state::alert(&run.view).is_some_and(|a| state::note(&run.view) == Some(a))
-            || !run.view.certain && shown(What::Other("host"));
-        let note = cells::note(run).filter(|_| !beside || shown(What::Spark));
+        // A note takes the place of what says nothing of a run that is over; an alert, that of its trend.
+        let alerted = state::alert(&run.view).is_some_and(|a| state::note(&run.view) == Some(a));
+        let trend = columns.0.iter().any(|column| column.what == What::Spark);
+        let note = cells::note(run).filter(|_| !alerted || trend);
         let noted = |what: What<'_>| match what {
             What::Who | What::Spark => true,
-            What::Metric => !beside,
+            What::Metric => !alerted,
             // Columns that somebody chose are kept.
-            What::Other("rate" | "eta" | "epoch") => !beside && self.columns.is_empty(),
+            What::Other("rate" | "eta" | "epoch") => !alerted && self.columns.is_empty(),
             // One that waits has not come anywhere yet.
             What::Bar | What::Percent | What::Other("step") => {
                 run.view.queued.is_some() && run.view.status.step.is_none() && self.columns.is_empty()
