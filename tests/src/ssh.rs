@@ -127,6 +127,12 @@ impl State {
             std::thread::sleep(Duration::from_millis(5));
         }
     }
+
+    fn sever(&self) {
+        for end in self.ends.lock().unwrap().drain(..) {
+            end.shutdown(Shutdown::Both).ok();
+        }
+    }
 }
 
 impl Line {
@@ -144,13 +150,14 @@ impl Line {
         let shared = Arc::clone(&state);
         std::thread::spawn(move || {
             for near in listener.incoming().map_while(Result::ok) {
-                if shared.closed.load(Ordering::SeqCst) {
-                    break;
-                }
-                let far = TcpStream::connect(("127.0.0.1", to)).unwrap();
+                let Ok(far) = TcpStream::connect(("127.0.0.1", to)) else { break };
                 for end in [&near, &far] {
                     end.set_nodelay(true).unwrap();
                     shared.ends.lock().unwrap().push(end.try_clone().unwrap());
+                }
+                if shared.closed.load(Ordering::SeqCst) {
+                    shared.sever();
+                    break;
                 }
                 carry(near.try_clone().unwrap(), far.try_clone().unwrap(), &shared, false);
                 carry(far, near, &shared, true);
@@ -164,11 +171,12 @@ impl Line {
         self.state.down.store(down, Ordering::SeqCst);
     }
 
-    /// Cuts what is connected; it can be connected anew.
+    /// Cuts it for good, for those too who are just connecting.
     pub fn cut(&self) {
-        for end in self.state.ends.lock().unwrap().drain(..) {
-            end.shutdown(Shutdown::Both).ok();
-        }
+        self.state.closed.store(true, Ordering::SeqCst);
+        self.state.sever();
+        // Wakes who listens.
+        drop(TcpStream::connect(("127.0.0.1", self.port)));
     }
 
     /// Bytes that came through towards us.
@@ -179,11 +187,8 @@ impl Line {
 
 impl Drop for Line {
     fn drop(&mut self) {
-        self.state.closed.store(true, Ordering::SeqCst);
         self.down(false);
         self.cut();
-        // Wakes who listens.
-        drop(TcpStream::connect(("127.0.0.1", self.port)));
     }
 }
 
