@@ -453,6 +453,8 @@ class Run:
         self._saving = False
         self._stop: Optional[int] = None
         self._pause = False
+        #: The step after which all processes pause.
+        self._pause_after = -1
         self._due = False
         self._asks = False
         self._deferred = False
@@ -737,6 +739,7 @@ class Run:
                 self._due = self._due or self._stop < 0
             elif what == "pause":
                 self._pause = True
+                self._pause_after = int(order.get("after", -1))
             elif what == "resume":
                 self._pause = False
             elif what == "checkpoint":
@@ -757,7 +760,7 @@ class Run:
             self._obey()
             if self._pause or self._stop is not None:
                 self._tell_progress()
-            if self._pause and self._stop is None:
+            if self._pause and self._stop is None and not 0 <= step <= self._pause_after:
                 self._tell({"do": "paused"})
                 while self._pause and self._stop is None:
                     if not self._obey(1.0):

@@ -383,7 +383,7 @@ impl Sink<'_> {
                 // From here on it stands: a client may break off its work, and one that does not listen gets a signal.
                 self.session.should_stop();
                 let listeners = self.shared.listeners();
-                let order = self.stop_order(&listeners);
+                let order = self.order("stop", &listeners);
                 tell(&listeners, &order);
             }
             return;
@@ -403,15 +403,16 @@ impl Sink<'_> {
         }
     }
 
-    /// Several processes that train together have to end at the same step: one that all of them have yet to reach.
-    fn stop_order(&self, listeners: &[Arc<Client>]) -> serde_json::Value {
+    /// A stop or a pause. Several processes that train together have to obey after the same step, one that all of them have yet to reach:
+    /// one that waits before another has come so far leaves that one waiting for it within a step.
+    fn order(&self, what: &str, listeners: &[Arc<Client>]) -> serde_json::Value {
         if listeners.len() < 2 {
-            return json!({"do": "stop"});
+            return json!({"do": what});
         }
         let done = listeners.iter().map(|client| client.done.load(Ordering::Acquire)).max().unwrap_or(0);
         let trained = self.session.trained_s().unwrap_or(0.0).max(1.0);
         let ahead = (AHEAD * done as f64 / trained).ceil().max(2.0) as u64;
-        json!({"do": "stop", "after": done + ahead})
+        json!({"do": what, "after": done + ahead})
     }
 
     fn pause(&mut self) {
@@ -428,7 +429,8 @@ impl Sink<'_> {
             None if listeners.is_empty() => self.waits = Some(Waits::Refused),
             None => {
                 self.waits = Some(Waits::Asked);
-                tell(&listeners, &json!({"do": "pause"}));
+                let order = self.order("pause", &listeners);
+                tell(&listeners, &order);
             }
             Some(Waits::Asked) if listeners.iter().all(|client| client.waits.load(Ordering::Acquire)) => {
                 self.waits = Some(Waits::Clients);
