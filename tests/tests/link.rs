@@ -181,8 +181,8 @@ fn an_ssh_that_is_cut_loses_the_screen_and_nothing_else() {
     let run = sandbox.start(&LONG, "a");
     let env: Vec<String> = sandbox.env().iter().map(|(k, v)| quoted(&format!("{k}={v}"))).collect();
     let there = format!("exec env -i TERM=xterm-256color {} {}", env.join(" "), sandbox.program().display());
-    let line = server.line(std::time::Duration::from_millis(20), 0);
     for _ in 0..2 {
+        let line = server.line(std::time::Duration::from_millis(20), 0);
         let words = server.ssh(&line, &["-tt"], &there);
         let mut terminal = Terminal::of(in_terminal(&words), (30, 100), true);
         terminal.shows(&["1 running", "counter"]);

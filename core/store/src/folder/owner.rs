@@ -332,7 +332,7 @@ fn is_refused(e: &io::Error) -> bool {
     Errno::from_io_error(e).is_some_and(|e| refusals.contains(&e))
 }
 
-/// Watches the file of an owner on another machine until it has stood still for [`STILL`]: `true`; or is renewed, or is another's, or
+/// Watches the file of an owner on another machine until it has stood still for a minute: `true`; or is renewed, or is another's, or
 /// `go_on` says not to: `false`. `false` at once where there is no such owner.
 pub fn stands_still(run: &RunDir, mut go_on: impl FnMut() -> bool) -> bool {
     let Some(first) = elsewhere(run) else { return false };
