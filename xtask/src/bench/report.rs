@@ -194,6 +194,30 @@ mod tests {
         assert!(read("measured\tlog.point\tfast\n").is_err());
     }
 
+    /// So nobody writes into the page, and no figure comes, goes or changes its words without a new run.
+    #[test]
+    fn the_page_lists_what_the_benches_measure() {
+        let page = include_str!("../../../docs/performance.md");
+        let mut section = "";
+        let mut listed = Vec::new();
+        for line in page.lines() {
+            if let Some(command) = line.strip_prefix("`cargo xtask bench ") {
+                section = command.trim_end_matches('`');
+            } else if let [_, what, value, wanted, _, limit, _] = line.split('|').collect::<Vec<_>>()[..]
+                && value.contains("**")
+            {
+                let limit = limit.trim().split(':').next().unwrap_or_default();
+                listed.push([section, what.trim(), wanted.trim(), limit].map(str::to_owned));
+            }
+        }
+        let own = |figure: &Figure| {
+            [figure.part, figure.what, dash(figure.wanted), dash(figure.limit)].map(str::to_owned)
+        };
+        let by_part = PARTS.iter().flat_map(|part| figures().into_iter().filter(|f| f.part == part.name));
+        assert_eq!(listed, by_part.map(|f| own(&f)).collect::<Vec<_>>());
+        assert!(page.starts_with(HEAD), "the page is made by `cargo xtask bench --report`");
+    }
+
     #[test]
     fn every_figure_belongs_to_a_part() {
         for figure in figures() {
