@@ -3,8 +3,8 @@
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
-use gradtop_store::{Job, State};
-use gradtop_tests::nodes::{Cluster, fight, starts, until_written};
+use gradtop_store::{Job, RunDir, State};
+use gradtop_tests::nodes::{Cluster, Node, fight, starts, until_written};
 use gradtop_tests::{Sandbox, check, until};
 
 use crate::{Row, repeat};
@@ -53,16 +53,22 @@ pub(crate) fn nodes(rounds: usize) -> Vec<Row> {
     vec![fought, dies, job]
 }
 
+/// A run of a node that waits at step 10 to be let go on.
+fn begun(sandbox: &Sandbox, cluster: &Cluster<'_>, node: &mut Node) -> RunDir {
+    let [hold, gate] = sandbox.hold("r", 10);
+    let start =
+        format!("run counter --detach --name r --threads 1 --set steps=100 --set {hold} --set {gate}");
+    assert_eq!(node.gradtop(&start).0, 0);
+    let run = cluster.run("counter", "r");
+    until_written(&run, State::Running, 10);
+    run
+}
+
 fn dies() -> Duration {
     let sandbox = Sandbox::new();
     let cluster = Cluster::new(&sandbox).expect("nodes can be made here");
     let (mut here, mut there) = (cluster.node("here"), cluster.node("there"));
-    let [hold, gate] = sandbox.hold("r", 10);
-    let start =
-        format!("run counter --detach --name r --threads 1 --set steps=100 --set {hold} --set {gate}");
-    assert_eq!(there.gradtop(&start).0, 0);
-    let run = cluster.run("counter", "r");
-    until_written(&run, State::Running, 10);
+    let run = begun(&sandbox, &cluster, &mut there);
     assert_eq!(there.gradtop("checkpoint r").0, 0);
     until("a checkpoint", || gradtop_store::checkpoints(&run).pop());
     drop(there);
@@ -88,12 +94,7 @@ fn job_moves() -> Duration {
     let sandbox = Sandbox::new();
     let cluster = Cluster::new(&sandbox).expect("nodes can be made here");
     let (mut here, mut there) = (cluster.node("here"), cluster.node("there"));
-    let [hold, gate] = sandbox.hold("r", 10);
-    let start =
-        format!("run counter --detach --name r --threads 1 --set steps=100 --set {hold} --set {gate}");
-    assert_eq!(there.gradtop(&start).0, 0);
-    let run = cluster.run("counter", "r");
-    until_written(&run, State::Running, 10);
+    let run = begun(&sandbox, &cluster, &mut there);
     assert_eq!(there.gradtop("stop r").0, 0);
     // What a submission leaves of a run that is to go on.
     let job = Job {

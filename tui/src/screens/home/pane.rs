@@ -120,10 +120,10 @@ impl Home {
             (Some(figure), _) => Subject::Panel(figure, 0),
             (None, Some(metric)) => Subject::Metric(metric),
             (None, None) => {
-                let text = if data.is_some_and(|d| !d.progress.reading) {
-                    "nothing recorded yet"
-                } else {
-                    "reading"
+                let text = match data.is_some_and(|d| !d.progress.reading) {
+                    true if run.view.state.is_final() => "no metrics",
+                    true => "no metrics yet",
+                    false => "reading",
                 };
                 buffer.set_stringn(area.x + 2, area.y, text, area.width.into(), shared.theme.dim());
                 return;
