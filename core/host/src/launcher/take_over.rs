@@ -8,9 +8,9 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use gradtop_store::{
-    Ending, Event, Job, Owner, RENEW, RunDir, RunLock, State, StoreError, append_event, checkpoints,
-    clear_control, has_journal, is_of_earlier_start, metric_files, prepare_restart, read_job, read_manifest,
-    read_status, recover, stands_still, stop_request, write_job,
+    Ending, Job, Owner, RENEW, RunDir, RunLock, State, StoreError, checkpoints, clear_control, has_journal,
+    is_of_earlier_start, metric_files, read_job, read_manifest, read_status, recover, stands_still,
+    stop_request, write_job,
 };
 
 use crate::error::{HostError, Result};
@@ -99,16 +99,10 @@ fn prepare(run: &RunDir, lock: &RunLock, token: &str, trust: bool) -> Result<Pre
     }
     let manifest = read_manifest(run)?;
     clear_control(run)?;
-    let go_on = if checkpoints(run).is_empty() || !manifest.experiment.resumable {
-        if has_journal(run) || metric_files(run)?.is_some_and(|files| !files.is_empty()) {
-            let message = "its job was started again, and there is no checkpoint: it begins anew".to_owned();
-            append_event(run, &Event::Warning { message })?;
-            prepare_restart(run, lock)?;
-        }
-        None
-    } else {
-        Some(set_back(run, lock, &status, may_run(run, &manifest, trust)?)?)
-    };
+    let trusted = may_run(run, &manifest, trust)?;
+    let begun = has_journal(run) || metric_files(run)?.is_some_and(|files| !files.is_empty());
+    let begun = begun || !checkpoints(run).is_empty() || trusted.is_some();
+    let go_on = begun.then(|| set_back(run, lock, &status, trusted)).transpose()?;
     Ok(Prepared::Begin(go_on))
 }
 

@@ -59,8 +59,8 @@ const SPINNING: [&str; 2] = ["GOMP_SPINCOUNT", "OMP_WAIT_POLICY"];
 
 /// How a run goes on; the arguments of keeper and trainer after the folder.
 pub(crate) struct GoOn {
-    /// The checkpoint's folder.
-    pub(crate) checkpoint: PathBuf,
+    /// The checkpoint's folder; without one it begins anew.
+    pub(crate) checkpoint: Option<PathBuf>,
     /// The hash of the plugin that somebody has said to trust, where it is not the recorded one.
     pub(crate) trusted: Option<String>,
 }
@@ -69,18 +69,21 @@ impl GoOn {
     pub(crate) fn from_args(args: &[OsString]) -> Option<Self> {
         let after = |name: &str| args.iter().skip_while(|a| *a != name).nth(1);
         let trusted = after("--trust").map(|hash| hash.to_string_lossy().into_owned());
-        Some(Self { checkpoint: after("--resume")?.into(), trusted })
+        let checkpoint = after("--resume").map(PathBuf::from);
+        (checkpoint.is_some() || trusted.is_some()).then_some(Self { checkpoint, trusted })
     }
 
     fn add_to(&self, command: &mut Command) {
-        command.arg("--resume").arg(&self.checkpoint);
+        if let Some(checkpoint) = &self.checkpoint {
+            command.arg("--resume").arg(checkpoint);
+        }
         if let Some(hash) = &self.trusted {
             command.arg("--trust").arg(hash);
         }
     }
 }
 
-/// `gradtop __keeper DIR [--resume CHECKPOINT [--trust HASH]]`. Standard input is the run's lock, standard output a pipe to the launcher.
+/// `gradtop __keeper DIR [--resume CHECKPOINT] [--trust HASH]`. Standard input is the run's lock, standard output a pipe to the launcher.
 /// `next` starts what waits for its turn.
 /// `in_job`: Slurm has started it, with the run's lock and a log instead of the pipe.
 pub(crate) fn keeper_main(dir: &Path, resume: Option<&GoOn>, in_job: bool, next: &mut dyn Next) -> i32 {
@@ -339,7 +342,7 @@ impl Keeper<'_> {
         let (own, console, console_in) = pipes().map_err(|e| format!("no pipe to the command: {e}"))?;
         let pump = Pump::start(&self.run, own).map_err(|e| format!("no thread can be started: {e}"))?;
         let (run, lock) = (self.run.clone(), &self.lock);
-        let checkpoint = resume.map(|r| r.checkpoint.as_path());
+        let checkpoint = resume.and_then(|r| r.checkpoint.as_deref());
         let mut pair = match Pair::start(&run, lock, manifest, checkpoint, (console, console_in)) {
             Ok(pair) => pair,
             Err(why) => {
