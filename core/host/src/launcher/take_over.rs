@@ -35,13 +35,18 @@ pub(crate) fn job_main(dir: &Path, token: &str, trust: bool) -> i32 {
 /// Takes the run and becomes its keeper; or why there is nothing to do.
 fn take_over(run: &RunDir, token: &str, trust: bool) -> Result<String> {
     let start = Instant::now();
+    let mut patience = PATIENCE;
     let lock = loop {
         if read_job(run).is_none_or(|job| job.token != token) {
             return Ok(later(run));
         }
         match RunLock::acquire(run) {
-            Err(StoreError::Locked { .. }) if start.elapsed() < PATIENCE => {}
-            // Where it is cut off from Slurm only, it learns from the folder that it has lost the run.
+            Err(StoreError::Locked { .. }) if start.elapsed() < patience => {}
+            // Where it is cut off from Slurm only, it learns from the folder that it has lost the run, and gives up its lock.
+            Err(StoreError::Locked { .. }) if patience == PATIENCE && is_of_earlier_start(run) => {
+                Owner::take_over(run)?;
+                patience += RENEW * 3;
+            }
             Err(StoreError::Owned { .. }) if is_of_earlier_start(run) => {
                 if stands_still(run, || start.elapsed() < PATIENCE) {
                     Owner::take_over(run)?;
