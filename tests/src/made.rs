@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use gradtop_store::{
-    ExperimentInfo, Goal, HeadlineValue, Kind, Manifest, MetricInfo, ParamValue, PluginInfo, Recorder,
+    ExperimentInfo, Goal, HeadlineValue, Manifest, MetricInfo, ParamValue, PluginInfo, Recorder,
     RecorderOptions, RunDir, RunLock, SCHEMA, SeriesKey, State, Status, Versions, create_run, write_status,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -27,38 +27,27 @@ pub struct Spec {
 /// A run of an experiment, finished after 20,000 steps unless said otherwise; `minutes` ago.
 pub fn run(experiment: &str, name: &str, minutes: i64) -> Spec {
     let created = now() - SignedDuration::from_mins(minutes);
+    let info = ExperimentInfo {
+        id: experiment.into(),
+        name: experiment.into(),
+        version: "1.0".into(),
+        summary: "For tests".into(),
+        resumable: true,
+        ..ExperimentInfo::default()
+    };
     let manifest = Manifest {
-        schema: SCHEMA,
-        kind: Kind::Plugin,
-        run: name.into(),
         created,
         seed: 7,
         device: "cpu".into(),
-        device_reason: None,
         threads: 2,
         checkpoint_every_s: 60,
         preset: Some("default".into()),
-        alerts: Vec::new(),
-        host: gradtop_store::host_name(),
-        boot_id: gradtop_store::boot_id(),
-        git_commit: None,
-        experiment: ExperimentInfo {
-            in_plugin: None,
-            id: experiment.into(),
-            name: experiment.into(),
-            version: "1.0".into(),
-            summary: "For tests".into(),
-            resumable: true,
-            uses_device: false,
-        },
         plugin: Some(PluginInfo {
             file: "plugin.so".into(),
             sha256: "0123456789abcdef".into(),
-            built_with: None,
             original_path: "libtests.so".into(),
+            ..PluginInfo::default()
         }),
-        command: None,
-        import: None,
         versions: Versions { gradtop: "0.1.0".into(), abi: "1.0".into(), ..Versions::default() },
         params: vec![
             ("function".into(), ParamValue::Text("sinc".into())),
@@ -72,6 +61,7 @@ pub fn run(experiment: &str, name: &str, minutes: i64) -> Spec {
             log: true,
             ..MetricInfo::default()
         }],
+        ..Manifest::new(name, info)
     };
     let status = Status {
         schema: SCHEMA,

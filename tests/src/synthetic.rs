@@ -3,9 +3,8 @@
 use std::path::Path;
 
 use gradtop_store::{
-    Birth, ExperimentInfo, Goal, Kind, Manifest, MetricInfo, PluginInfo, Recorder, RecorderOptions, Result,
-    RunDir, RunLock, SCHEMA, SeriesKey, State, Status, Versions, boot_id, host_name, read_manifest,
-    write_run_table, write_status,
+    Birth, ExperimentInfo, Goal, Manifest, MetricInfo, PluginInfo, Recorder, RecorderOptions, Result, RunDir,
+    RunLock, SCHEMA, SeriesKey, State, Status, read_manifest, write_run_table, write_status,
 };
 use jiff::Timestamp;
 
@@ -122,53 +121,29 @@ impl Values {
 fn manifest(name: &str) -> Manifest {
     let info = |n: u32| MetricInfo {
         name: metric(n),
-        unit: None,
-        help: String::new(),
         goal: Goal::Min,
         headline: n == 0,
-        headline_of: None,
-        guard: false,
         log: n.is_multiple_of(2),
-        wall_clock: false,
+        ..MetricInfo::default()
+    };
+    let experiment = ExperimentInfo {
+        id: "synthetic".into(),
+        name: "Synthetic".into(),
+        version: "1.0".into(),
+        summary: "Curves without training".into(),
+        ..ExperimentInfo::default()
     };
     Manifest {
-        schema: SCHEMA,
-        kind: Kind::Plugin,
-        run: name.to_owned(),
-        created: Timestamp::now(),
         seed: 1,
         device: "cpu".into(),
-        device_reason: None,
         threads: 1,
         checkpoint_every_s: 60,
-        preset: None,
-        alerts: Vec::new(),
-        host: host_name(),
-        boot_id: boot_id(),
-        git_commit: None,
-        experiment: ExperimentInfo {
-            in_plugin: None,
-            id: "synthetic".into(),
-            name: "Synthetic".into(),
-            version: "1.0".into(),
-            summary: "Curves without training".into(),
-            resumable: false,
-            uses_device: false,
-        },
         plugin: Some(PluginInfo {
             file: "none".into(),
-            sha256: String::new(),
-            built_with: None,
             original_path: "none".into(),
+            ..PluginInfo::default()
         }),
-        command: None,
-        import: None,
-        versions: Versions {
-            gradtop: env!("CARGO_PKG_VERSION").into(),
-            abi: String::new(),
-            ..Versions::default()
-        },
-        params: Vec::new(),
         metrics: (0..METRICS).map(info).collect(),
+        ..Manifest::new(name, experiment)
     }
 }

@@ -464,92 +464,6 @@ fn a_program_built_on_debian_12_needs_the_glibc_that_the_readme_names() {
     }
 }
 
-/// Whether these licences fulfil an SPDX expression, with `/` in the place of `OR` as old crates write it.
-fn fulfilled(expression: &str, allowed: &BTreeSet<&str>) -> bool {
-    /// Terms joined by `OR` or, if `all`, by `AND`, which binds closer.
-    fn joined<'a>(
-        tokens: &mut std::iter::Peekable<impl Iterator<Item = &'a str>>,
-        allowed: &BTreeSet<&str>,
-        all: bool,
-    ) -> bool {
-        let word = if all { "AND" } else { "OR" };
-        let mut result = all;
-        loop {
-            let term = if !all {
-                joined(tokens, allowed, true)
-            } else if tokens.next_if_eq(&"(").is_some() {
-                let inner = joined(tokens, allowed, false);
-                assert_eq!(tokens.next(), Some(")"));
-                inner
-            } else {
-                let licence = tokens.next().expect("a licence");
-                // An exception permits more, never less.
-                if tokens.next_if_eq(&"WITH").is_some() {
-                    tokens.next();
-                }
-                allowed.contains(licence)
-            };
-            result = if all { result && term } else { result || term };
-            if tokens.next_if_eq(&word).is_none() {
-                return result;
-            }
-        }
-    }
-    let spaced = expression.replace('(', " ( ").replace(')', " ) ").replace('/', " OR ");
-    let mut tokens = spaced.split_whitespace().peekable();
-    let result = joined(&mut tokens, allowed, false);
-    assert_eq!(tokens.next(), None, "not understood: {expression}");
-    result
-}
-
-/// What cargo-deny checks where it is installed, of the same list: the licences of all that is built.
-#[test]
-fn every_dependency_has_an_allowed_licence() {
-    let allow: BTreeSet<&str> = BTreeSet::from(["MIT", "Apache-2.0", "ISC"]);
-    for (expression, expected) in [
-        ("MIT", true),
-        ("GPL-3.0", false),
-        ("GPL-3.0 OR MIT", true),
-        ("MIT AND GPL-3.0", false),
-        ("MIT/GPL-3.0", true),
-        ("(MIT OR GPL-3.0) AND ISC", true),
-        ("GPL-3.0 AND MIT OR Apache-2.0 WITH LLVM-exception", true),
-    ] {
-        assert_eq!(fulfilled(expression, &allow), expected, "{expression}");
-    }
-
-    let deny: toml::Table = read(&paths::checkout().join("deny.toml")).parse().unwrap();
-    let allowed: BTreeSet<&str> =
-        deny["licenses"]["allow"].as_array().unwrap().iter().map(|l| l.as_str().unwrap()).collect();
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let target = deny["graph"]["targets"][0].as_str().unwrap();
-    let metadata = std::process::Command::new(cargo)
-        .args(["metadata", "--format-version", "1", "--offline", "--locked", "--filter-platform", target])
-        .current_dir(paths::checkout())
-        .output()
-        .unwrap();
-    assert!(metadata.status.success(), "{}", String::from_utf8_lossy(&metadata.stderr));
-    let metadata: serde_json::Value = serde_json::from_slice(&metadata.stdout).unwrap();
-    let nodes = metadata["resolve"]["nodes"].as_array().unwrap();
-    let built: BTreeSet<&str> = nodes.iter().map(|node| node["id"].as_str().unwrap()).collect();
-    let mut seen = String::new();
-    for package in metadata["packages"].as_array().unwrap() {
-        if built.contains(package["id"].as_str().unwrap()) {
-            let name = package["name"].as_str().unwrap();
-            let licence = package["license"].as_str().unwrap_or_else(|| panic!("{name} states no licence"));
-            assert!(
-                fulfilled(licence, &allowed),
-                "{name} is under {licence}, which deny.toml does not allow"
-            );
-            seen.push_str(licence);
-        }
-    }
-    assert!(built.len() > 100, "only {} packages", built.len());
-    for licence in allowed {
-        assert!(seen.contains(licence), "deny.toml allows {licence}, which nothing is under");
-    }
-}
-
 /// Of the list of invariants: each names a test, as `file` or `file::function`, and it is there.
 #[test]
 fn every_invariant_names_a_test_that_exists() {
@@ -576,4 +490,42 @@ fn every_invariant_names_a_test_that_exists() {
             }
         }
     }
+}
+
+/// Files by their name or the end of their path, folders from the checkout on.
+#[test]
+fn the_architecture_names_only_what_exists() {
+    let text = read(&paths::checkout().join("ARCHITECTURE.md"));
+    let files: Vec<String> = texts().into_iter().map(|(path, _)| path).collect();
+    let tops = ["benches/", "core/", "docs/", "plugins/", "python/", "tests/", "tui/", "xtask/"];
+    let words = text.split(|c: char| !c.is_alphanumeric() && !"_-./".contains(c));
+    let named: BTreeSet<&str> = words
+        .map(|word| word.trim_matches(['.', '/']))
+        .filter(|word| {
+            let is_source = [".rs", ".h", ".hpp"].iter().any(|end| word.ends_with(end));
+            is_source || tops.iter().any(|top| word.starts_with(top))
+        })
+        .collect();
+    assert!(named.len() > 50, "{named:?}");
+    let (ends, begins) = (|name: &str| format!("/{name}"), |name: &str| format!("{name}/"));
+    let is_there = |name: &str| {
+        files.iter().any(|f| f == name || f.ends_with(&ends(name)) || f.starts_with(&begins(name)))
+    };
+    let missing: Vec<&str> = named.into_iter().filter(|name| !is_there(name)).collect();
+    assert!(missing.is_empty(), "ARCHITECTURE.md names what is not there: {missing:?}");
+    let map =
+        text.split("\n## ").find(|section| section.starts_with("Code map")).expect("a section Code map");
+    for Member { folder, .. } in members() {
+        let name = folder.rsplit('/').next().unwrap_or_default();
+        assert!(map.contains(name), "{folder} is not on the code map");
+    }
+}
+
+#[test]
+fn no_file_of_rust_is_longer_than_600_lines() {
+    let long: Vec<String> = rust_sources()
+        .filter_map(|(path, text)| Some((path, text.lines().count())).filter(|(_, lines)| *lines > 600))
+        .map(|(path, lines)| format!("{path}: {lines}"))
+        .collect();
+    assert!(long.is_empty(), "to be divided by what they do: {long:?}");
 }

@@ -78,7 +78,7 @@ impl Paint {
     }
 
     /// Of a plain console's 16 colours, each of the palette its own. `faint` recedes behind it.
-    pub fn sixteen(self, paper: bool, faint: bool) -> u8 {
+    pub(crate) fn sixteen(self, paper: bool, faint: bool) -> u8 {
         let Self::Slot(i) = self else {
             return sixteen(if paper { self.on_paper() } else { self.on_screen() });
         };
@@ -184,7 +184,7 @@ pub enum Colours {
 
 /// The nearest of a plain console's 16 colours. By hue, so that colours stay apart: the nearest by distance would often be
 /// a grey.
-pub fn sixteen(c: [u8; 3]) -> u8 {
+pub(crate) fn sixteen(c: [u8; 3]) -> u8 {
     let [low, high] = [c.iter().min(), c.iter().max()].map(|v| i32::from(*v.unwrap_or(&0)));
     if high - low < 40 {
         return match high {
@@ -215,7 +215,7 @@ pub fn indexed(c: [u8; 3]) -> u8 {
 }
 
 /// Viridis, dark to bright: a polynomial fit, exact to less than one step of a byte's eyesight.
-pub fn viridis(level: f64) -> [u8; 3] {
+pub(crate) fn viridis(level: f64) -> [u8; 3] {
     const C: [[f64; 3]; 7] = [
         [0.277_727, 0.005_407, 0.334_100],
         [0.105_093, 1.404_614, 1.384_590],

@@ -112,7 +112,7 @@ fn range_on(scale: Scale, values: &[f64]) -> Option<(f64, f64)> {
 }
 
 /// Middles of cells widened by half a cell on each side.
-pub fn cell_edges(middles: &[f64]) -> Option<(f64, f64)> {
+pub(crate) fn cell_edges(middles: &[f64]) -> Option<(f64, f64)> {
     let (first, last) = (middles.first()?, middles.last()?);
     let half = |a: f64, b: f64| (b - a).abs() / 2.0;
     let (left, right) = match middles {

@@ -146,7 +146,7 @@ pub fn amount(bytes: f64) -> String {
 }
 
 /// The same in eight columns.
-pub fn steady_amount(bytes: f64) -> String {
+pub(crate) fn steady_amount(bytes: f64) -> String {
     format!("{:>8}", amount_of(bytes, 3))
 }
 

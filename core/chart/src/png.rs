@@ -101,7 +101,7 @@ fn written(
 }
 
 /// Colours, row by row from the top, as the bytes of a PNG file; `None` is transparent. Nothing if they fill no rectangle.
-pub fn of_pixels(width: usize, pixels: &[Option<[u8; 3]>]) -> Option<Vec<u8>> {
+pub(crate) fn of_pixels(width: usize, pixels: &[Option<[u8; 3]>]) -> Option<Vec<u8>> {
     let height = pixels.len().checked_div(width)?;
     if width * height != pixels.len() {
         return None;
@@ -112,7 +112,7 @@ pub fn of_pixels(width: usize, pixels: &[Option<[u8; 3]>]) -> Option<Vec<u8>> {
 }
 
 /// Bytes as text for a data URL (RFC 4648, section 4).
-pub fn base64(bytes: &[u8]) -> String {
+pub(crate) fn base64(bytes: &[u8]) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for three in bytes.chunks(3) {

@@ -25,7 +25,7 @@ pub enum Powers {
 
 impl Tick {
     /// Of an axis of bytes: `580M` is `580 MB`.
-    pub fn of_bytes(&mut self) {
+    pub(crate) fn of_bytes(&mut self) {
         let text = std::mem::take(&mut self.label);
         self.label = match text.char_indices().last() {
             _ if self.value == 0.0 => text,
@@ -76,7 +76,7 @@ const STEPS: [f64; 22] = [
 const YEAR: f64 = 360.0 * 86_400.0;
 
 /// Ticks for seconds: at round seconds, minutes, hours or days.
-pub fn time_ticks(low: f64, high: f64, most: usize) -> Vec<Tick> {
+pub(crate) fn time_ticks(low: f64, high: f64, most: usize) -> Vec<Tick> {
     let rough = (high - low) / most.max(2) as f64;
     let Some(step) = STEPS.into_iter().find(|s| *s >= rough && rough > 0.5) else {
         let (unit, name) = if rough > 0.5 { (86_400.0, "d") } else { (1.0, "s") };
@@ -92,7 +92,7 @@ pub fn time_ticks(low: f64, high: f64, most: usize) -> Vec<Tick> {
 
 /// Ticks for seconds since 1970 as times of day: `14:05`, with seconds or the date where they are needed. They are round in
 /// the zone, summer time or not.
-pub fn clock_ticks(low: f64, high: f64, most: usize, zone: &TimeZone) -> Vec<Tick> {
+pub(crate) fn clock_ticks(low: f64, high: f64, most: usize, zone: &TimeZone) -> Vec<Tick> {
     let rough = (high - low) / most.max(2) as f64;
     let step =
         STEPS.into_iter().find(|s| *s >= rough).unwrap_or_else(|| round_step(rough / 86_400.0) * 86_400.0);

@@ -78,7 +78,7 @@ pub fn check(dataset: &'static Dataset, file: &PartFile, path: &Path) -> Result<
 
 /// Uncompresses a file's bytes (also such as are not compressed) and checks them; the inner error says what is wrong with
 /// them, the outer one that they could not be read.
-pub fn uncompress(file: &PartFile, mut source: impl Read) -> std::io::Result<Result<Vec<u8>, String>> {
+pub(crate) fn uncompress(file: &PartFile, mut source: impl Read) -> std::io::Result<Result<Vec<u8>, String>> {
     let mut start = Vec::new();
     source.by_ref().take(2).read_to_end(&mut start)?;
     let compressed = start == [0x1f, 0x8b];

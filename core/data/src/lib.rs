@@ -7,6 +7,6 @@ mod places;
 mod registry;
 
 pub use error::DataError;
-pub use idx::{Images, Labels, Pair, check, read, uncompress};
+pub use idx::{Images, Labels, Pair, check, read};
 pub use places::{Found, Origin, Place, fetch_dir, find, places};
 pub use registry::{DATASETS, Dataset, Part, PartFile, named};

@@ -8,7 +8,8 @@ use crate::command::talk::BEGUN;
 use crate::launcher::take_over;
 use crate::machine::device;
 use crate::plugin::{describe, validate};
-use crate::run::keeper::{self, GoOn, Next, Nothing};
+use crate::run::keeper::{self, Next, Nothing};
+use crate::run::keeper_command::{GoOn, IN_JOB};
 use crate::run::queue::Chain;
 use crate::train::trainer;
 
@@ -26,7 +27,7 @@ pub fn hidden_main(args: &[OsString]) -> Option<i32> {
         "__probe_cuda" => Some(device::probe_main(dir()?)),
         "__keeper" => {
             let resume = GoOn::from_args(args);
-            let in_job = args.iter().any(|arg| arg == keeper::IN_JOB);
+            let in_job = args.iter().any(|arg| arg == IN_JOB);
             // The machine of a job is not the one to start others on.
             let next: &mut dyn Next = if in_job { &mut Nothing } else { &mut Chain::of(dir()?) };
             Some(keeper::keeper_main(dir()?, resume.as_ref(), in_job, next))

@@ -193,7 +193,7 @@ impl Refusal {
 
     /// Whether it may have to do with the state of the machine rather than with the file, which need not change to be
     /// taken another time.
-    pub fn may_pass(&self) -> bool {
+    pub(crate) fn may_pass(&self) -> bool {
         matches!(
             self,
             Self::Unreadable { .. }

@@ -24,7 +24,7 @@ pub use launcher::Launcher;
 pub use launcher::jobs::{cancel as cancel_job, refresh_jobs};
 pub use launcher::start::Start;
 pub use machine::device::{DeviceChoice, Gpus};
-pub use machine::dirs::{cache_dir, config_dir, data_dir};
+pub use machine::dirs::{cache_dir, config_dir};
 pub use machine::program::set_program;
 pub use machine::{device, libtorch, threads};
 pub use plugin::changes::parameter_changes;
@@ -54,5 +54,5 @@ pub use run::queue::{enqueue, enqueue_exec, set_slots, start_waiting, start_wait
 pub use run::reclaim::{Spare, reclaim, spare};
 pub use run::rename::rename;
 pub use run::rules::{Rule as AlertRule, Than};
-pub use run::waiting::{delete_queued, hold_queued, move_queued, release_queued, stop_queued};
+pub use run::waiting::{hold_queued, move_queued, release_queued};
 pub use train::watchdogs::{DISK_ACCEPTS, ROWS_WAIT};

@@ -22,7 +22,7 @@ pub fn first_line(text: &str) -> (&str, &str) {
 }
 
 /// As [`clean`], of bytes that may not be UTF-8, cut after `limit` bytes.
-pub fn clean_bytes(bytes: &[u8], limit: usize) -> String {
+pub(crate) fn clean_bytes(bytes: &[u8], limit: usize) -> String {
     if bytes.len() <= limit {
         return clean(&String::from_utf8_lossy(bytes));
     }

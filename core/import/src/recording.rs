@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use gradtop_store::{
     Birth, Event, ExperimentInfo, Goal, HeadlineValue, ImportInfo, Kind, Manifest, ParamValue, Recorder,
-    RecorderOptions, RunDir, RunLock, SCHEMA, SeriesKey, State, Status, StoreError, Versions, append_event,
+    RecorderOptions, RunDir, RunLock, SCHEMA, SeriesKey, State, Status, StoreError, append_event,
 };
 use jiff::Timestamp;
 
@@ -125,41 +125,24 @@ impl Recording {
 
     /// A new run for a source.
     pub(crate) fn fresh(target: Target, source: &Source) -> Self {
-        let now = Timestamp::now();
         let import = ImportInfo {
             source: source.path.to_string_lossy().into_owned(),
             format: source.format.name().to_owned(),
         };
+        let experiment = ExperimentInfo {
+            id: target.experiment.clone(),
+            name: target.experiment.clone(),
+            summary: format!("Imported from {}", source.format.name()),
+            ..ExperimentInfo::default()
+        };
         let manifest = Manifest {
-            schema: SCHEMA,
             kind: Kind::Import,
-            run: target.name.clone().unwrap_or_else(|| source.name.clone()),
-            created: now,
-            seed: 0,
-            device: String::new(),
-            device_reason: None,
-            threads: 0,
-            checkpoint_every_s: 0,
-            preset: None,
-            alerts: Vec::new(),
-            host: gradtop_store::host_name(),
-            boot_id: gradtop_store::boot_id(),
-            git_commit: None,
-            experiment: ExperimentInfo {
-                id: target.experiment.clone(),
-                name: target.experiment.clone(),
-                summary: format!("Imported from {}", source.format.name()),
-                ..ExperimentInfo::default()
-            },
-            plugin: None,
-            command: None,
             import: Some(import),
-            versions: Versions { gradtop: env!("CARGO_PKG_VERSION").to_owned(), ..Versions::default() },
-            params: Vec::new(),
-            metrics: Vec::new(),
+            ..Manifest::new(target.name.as_ref().unwrap_or(&source.name), experiment)
         };
         Self {
             target,
+            latest_us: manifest.created.as_microsecond() + 86_400_000_000,
             manifest,
             changed: false,
             status: Status { schema: SCHEMA, state: State::Running, ..Status::default() },
@@ -172,7 +155,6 @@ impl Recording {
             histograms: Table::default(),
             rows: 0,
             time_us: None,
-            latest_us: now.as_microsecond() + 86_400_000_000,
             end: None,
             written: Instant::now(),
             scratch: Vec::new(),

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use gradtop_store::{
-    ColumnData, Event, ExperimentInfo, Goal, Kind, Manifest, MetricInfo, ParamValue, PluginInfo, Recorder,
+    ColumnData, Event, ExperimentInfo, Goal, Manifest, MetricInfo, ParamValue, PluginInfo, Recorder,
     RecorderOptions, SCHEMA, SeriesKey, State, Status, TableColumn, Versions, append_event, create_run,
     figures, write_params_table, write_run_table, write_status,
 };
@@ -85,40 +85,32 @@ fn main() {
 }
 
 fn manifest() -> Manifest {
+    let experiment = ExperimentInfo {
+        id: "golden".into(),
+        name: "Golden".into(),
+        version: "1.0".into(),
+        summary: "A run to be read for ever".into(),
+        resumable: true,
+        ..ExperimentInfo::default()
+    };
     Manifest {
-        schema: SCHEMA,
-        kind: Kind::Plugin,
-        run: "golden".into(),
         created: "2026-01-02T03:04:05Z".parse().unwrap(),
         seed: 42,
         device: "cpu".into(),
-        device_reason: None,
         threads: 1,
         checkpoint_every_s: 60,
         preset: Some("quick".into()),
-        alerts: Vec::new(),
         host: "somewhere".into(),
         boot_id: "some-boot".into(),
-        git_commit: None,
-        experiment: ExperimentInfo {
-            in_plugin: None,
-            id: "golden".into(),
-            name: "Golden".into(),
-            version: "1.0".into(),
-            summary: "A run to be read for ever".into(),
-            resumable: true,
-            uses_device: false,
-        },
         plugin: Some(PluginInfo {
             file: "plugin.so".into(),
             sha256: "00".repeat(32),
             built_with: Some("rustc".into()),
             original_path: "/plugins/libgolden.so".into(),
         }),
-        command: None,
-        import: None,
         versions: Versions { gradtop: "0.1.0".into(), abi: "1.0".into(), ..Versions::default() },
         params: vec![("lr".into(), ParamValue::Float(0.1)), ("steps".into(), ParamValue::Int(25))],
         metrics: vec![MetricInfo { name: "loss".into(), goal: Goal::Min, ..MetricInfo::default() }],
+        ..Manifest::new("golden", experiment)
     }
 }

@@ -4,8 +4,6 @@
 //! (Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011). No state has to be saved with
 //! a checkpoint: the permutation of epoch 7 is the one of epoch 7 whether or not the run was interrupted before it.
 
-use tch::TchError;
-
 /// One independent sequence of random numbers: what it is for, and which member (trial, class, ...) draws it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stream {
@@ -35,7 +33,7 @@ impl Stream {
 }
 
 /// Philox 4x32 with ten rounds: four words from a 128-bit counter and a 64-bit key.
-pub fn philox(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
+pub(crate) fn philox(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
     for _ in 0..10 {
         let a = u64::from(counter[0]) * 0xD251_1F53;
         let b = u64::from(counter[2]) * 0xCD9E_8D57;
@@ -83,7 +81,7 @@ impl Rng {
     }
 
     /// The next 64 random bits.
-    pub fn next_u64(&mut self) -> u64 {
+    pub(crate) fn next_u64(&mut self) -> u64 {
         let low = u64::from(self.next_u32());
         low | u64::from(self.next_u32()) << 32
     }
@@ -127,13 +125,6 @@ impl Rng {
             order.swap(i, j);
         }
     }
-}
-
-/// Seeds libtorch's own generators (all devices) from an address of ours, for code that must draw inside libtorch.
-pub fn seed_libtorch(seed: u64, stream: Stream, position: u32) -> Result<(), TchError> {
-    // Below 2^62: libtorch takes a signed number and refuses none of these.
-    tch::manual_seed((Rng::new(seed, stream, position).next_u64() >> 2) as i64);
-    Ok(())
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use gradtop_chart::cells::theme::Ink;
 use gradtop_chart::colour;
 use gradtop_chart::number;
 use gradtop_store::suggest;
-use gradtop_view::compare::sheet::{Column, Row, Sheet, Sort, sheet};
+use gradtop_view::compare::table::{Column, Row, Sheet, Sort, sheet};
 use gradtop_view::compare::{GroupBy, Subject, Team, differing, goal, teams};
 use gradtop_view::live::SeriesFilter;
 use gradtop_view::runs::RunRow;

@@ -12,7 +12,7 @@ use super::Context;
 use super::launchers::On;
 use super::watch::{Caught, LEFT_RUNNING};
 use crate::failure::Failure;
-use crate::print::board::Board;
+use crate::print::lines_below::Board;
 use crate::print::table::{Table, Words};
 use crate::print::{self, clean};
 use crate::study::entry_state::EntryState;

@@ -13,7 +13,7 @@ use super::follow::Follower;
 use super::logs::{event_json, event_words};
 use crate::failure::Failure;
 use crate::print::progress::{Progress, Shown};
-use crate::print::{self, below, clean};
+use crate::print::{self, clean, last_lines};
 use gradtop_chart::cells::text::{fit, width_of};
 use gradtop_chart::cells::theme::Ink;
 use gradtop_chart::number;
@@ -417,7 +417,8 @@ fn shown(view: &View) -> Shown {
         numbers: numbers(view).join("  "),
         headline: {
             let text = headline(view);
-            let width = print::terminal().size.map_or(usize::MAX, |(w, _)| w.saturating_sub(2 + below::ECHO));
+            let width =
+                print::terminal().size.map_or(usize::MAX, |(w, _)| w.saturating_sub(2 + last_lines::ECHO));
             fit(&text, width, print::ascii())
         },
     }

@@ -4,8 +4,8 @@
 //! to a terminal, and only by this module: whatever else could command one is escaped here on its way out, though text from
 //! runs and plugins should have passed [`clean`] where it is laid out.
 
-pub(crate) mod below;
-pub(crate) mod board;
+pub(crate) mod last_lines;
+pub(crate) mod lines_below;
 pub(crate) mod paint;
 pub(crate) mod progress;
 mod scroll;

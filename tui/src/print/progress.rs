@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
 use super::terminal::terminal;
-use super::{below, guarded};
+use super::{guarded, last_lines};
 use gradtop_chart::colour::Colours;
 
 /// What the bar shows.
@@ -40,7 +40,7 @@ impl Progress {
             return None;
         }
         let ascii = terminal().glyphs.ascii();
-        let bar = ProgressBar::with_draw_target(None, below::standard_error(10));
+        let bar = ProgressBar::with_draw_target(None, last_lines::standard_error(10));
         Some(Self { bar, ascii, before: None, ticked: Instant::now() })
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use gradtop_chart::{number, svg};
 use gradtop_store::{Goal, Kind, View};
-use gradtop_view::compare::sheet::{Sheet, What, sheet};
+use gradtop_view::compare::table::{Sheet, What, sheet};
 use gradtop_view::compare::{self, Align, Facet, GroupBy, Subject, differing, facets, overlay};
 use gradtop_view::figure::chart::evaluate_as;
 use gradtop_view::live::SeriesFilter;
@@ -324,7 +324,7 @@ impl Several {
         let head: Vec<(&str, bool)> = std::iter::once(("run", false))
             .chain(titles.iter().map(|title| (title.as_str(), true)))
             .collect();
-        let row = |row: &compare::sheet::Row| {
+        let row = |row: &compare::table::Row| {
             let value = |i: usize| {
                 let best = if row.best[i] { " ◂" } else { "" };
                 vec![text(row.values[i].map(|v| format!("{}{best}", number::value(v))).unwrap_or_default())]

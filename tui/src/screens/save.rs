@@ -12,7 +12,7 @@ use super::keys::{Binding, Keys, Kind, Mode, bind};
 use super::shared::Shared;
 use crate::drawing::Format;
 use crate::widgets::{Edit, Input, dialog};
-use gradtop_chart::cells::text::{fit, wrap};
+use gradtop_chart::cells::text::fit;
 use gradtop_view::picture::Picture;
 
 /// What keys do here.
@@ -105,17 +105,7 @@ impl Screen for Save {
             Line::from(self.input.spans(room, theme)),
             Line::default(),
         ];
-        match &self.error {
-            Some(error) => {
-                lines.extend(wrap(error, room).into_iter().map(|line| Line::styled(line, theme.alert())));
-            }
-            None => {
-                lines.push(Line::styled(
-                    fit("enter  write   tab  png, svg, csv", room, theme.ascii()),
-                    theme.accent(),
-                ));
-            }
-        }
+        lines.extend(dialog::last(self.error.as_deref(), "enter  write   tab  png, svg, csv", room, theme));
         dialog::draw(lines, theme, frame, area);
     }
 }

@@ -9,7 +9,7 @@ use super::effect::{Effect, Mark, Task};
 use super::keys::{Binding, Keys, Kind, Mode, bind};
 use super::shared::Shared;
 use crate::widgets::{Edit, Input, dialog};
-use gradtop_chart::cells::text::{fit, fit_ends, wrap};
+use gradtop_chart::cells::text::{fit, fit_ends};
 use gradtop_store::validate_tag;
 use gradtop_view::runs::RunId;
 
@@ -105,12 +105,7 @@ impl Screen for Tags {
             Line::from(self.input.spans(room, theme)),
             Line::default(),
         ];
-        match &self.error {
-            Some(error) => {
-                lines.extend(wrap(error, room).into_iter().map(|line| Line::styled(line, theme.alert())));
-            }
-            None => lines.push(Line::styled("enter  keep      esc  cancel", theme.accent())),
-        }
+        lines.extend(dialog::last(self.error.as_deref(), "enter  keep      esc  cancel", room, theme));
         dialog::draw(lines, theme, frame, area);
     }
 }

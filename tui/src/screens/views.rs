@@ -11,7 +11,7 @@ use super::shared::Shared;
 use crate::list_view::{ListView, ListViews};
 use crate::print::clean;
 use crate::widgets::{Edit, Input, Move, dialog};
-use gradtop_chart::cells::text::{fit, wrap};
+use gradtop_chart::cells::text::fit;
 
 /// What keys do here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -164,15 +164,11 @@ impl Screen for Views {
             lines.push(Line::from(name.spans(room, theme)));
             lines.push(Line::default());
         }
-        match &self.error {
-            Some(error) => {
-                lines.extend(wrap(error, room).into_iter().map(|line| Line::styled(line, theme.alert())));
-            }
-            None if self.name.is_some() => {
-                lines.push(Line::styled(line("enter  keep      esc  cancel"), theme.accent()));
-            }
-            None => lines.push(Line::styled(line("enter pick  s save  D delete"), theme.accent())),
-        }
+        let keys = match self.name {
+            Some(_) => "enter  keep      esc  cancel",
+            None => "enter pick  s save  D delete",
+        };
+        lines.extend(dialog::last(self.error.as_deref(), keys, room, theme));
         dialog::draw(lines, theme, frame, area);
     }
 }

@@ -6,6 +6,7 @@ use ratatui::symbols::border;
 use ratatui::text::Line;
 use ratatui::widgets::{Block, BorderType, Clear};
 
+use gradtop_chart::cells::text::{fit, wrap};
 use gradtop_chart::cells::theme::Theme;
 
 /// Columns that a dialog's text has in an area.
@@ -36,6 +37,14 @@ pub(crate) fn draw(mut lines: Vec<Line<'static>>, theme: Theme, frame: &mut Fram
         height: outer.height.saturating_sub(above + 1),
     };
     super::lines(lines, theme, frame, inside.intersection(area));
+}
+
+/// What a dialog ends with: an error if there is one, else its keys.
+pub(crate) fn last(error: Option<&str>, keys: &str, room: usize, theme: Theme) -> Vec<Line<'static>> {
+    let Some(error) = error else {
+        return vec![Line::styled(fit(keys, room, theme.ascii()), theme.accent())];
+    };
+    wrap(error, room).into_iter().map(|line| Line::styled(line, theme.alert())).collect()
 }
 
 /// A frame of ASCII.

@@ -69,7 +69,7 @@ pub struct Area {
 }
 
 /// Smaller than this no chart can be drawn: columns and rows.
-pub const SMALLEST: (usize, usize) = (16, 5);
+pub(crate) const SMALLEST: (usize, usize) = (16, 5);
 
 /// A chart in exactly so many columns and rows; `title` is the style of its title.
 pub fn chart(chart: &Chart, (width, height): (usize, usize), look: Theme, title: Style) -> Buffer {

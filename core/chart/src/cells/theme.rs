@@ -115,7 +115,7 @@ impl Theme {
     }
 
     /// Whether there are enough colours for values between others to have colours between theirs.
-    pub fn graded(self) -> bool {
+    pub(crate) fn graded(self) -> bool {
         matches!(self.colours, Colours::Indexed | Colours::True)
     }
 

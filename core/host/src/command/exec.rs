@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use gradtop_store::{
     AttachedTo, Birth, CommandInfo, Event, ExperimentInfo, Kind, LogInfo, Manifest, MetricInfo, ParamValue,
-    RunDir, State, Status, Versions, append_event, inside, process_start, write_status,
+    RunDir, State, Status, append_event, inside, process_start, write_status,
 };
 use jiff::Timestamp;
 
@@ -163,34 +163,24 @@ fn manifest(exec: &Exec, program: String, attached: Option<AttachedTo>, device: 
         argv,
     };
     let id = exec.experiment_id();
+    let experiment = ExperimentInfo {
+        name: id.clone(),
+        id,
+        summary: command.in_words(),
+        resumable: exec.resumable && attached.is_none(),
+        ..ExperimentInfo::default()
+    };
     Manifest {
-        schema: gradtop_store::SCHEMA,
         kind: Kind::Command,
-        run: exec.name.clone().unwrap_or_default(),
-        created: Timestamp::now(),
         seed: exec.seed.unwrap_or_else(draw_seed),
         device,
-        device_reason: None,
-        threads: 0,
         checkpoint_every_s: exec.checkpoint_every.as_secs_f64().ceil() as u64,
-        preset: None,
         alerts: alerts::given(),
-        host: gradtop_store::host_name(),
-        boot_id: gradtop_store::boot_id(),
         git_commit: git::commit(&exec.dir),
-        experiment: ExperimentInfo {
-            name: id.clone(),
-            id,
-            summary: command.in_words(),
-            resumable: exec.resumable && attached.is_none(),
-            ..ExperimentInfo::default()
-        },
-        plugin: None,
-        import: None,
         command: Some(command),
-        versions: Versions { gradtop: env!("CARGO_PKG_VERSION").to_owned(), ..Versions::default() },
         params: exec.params.iter().map(|(key, text)| (key.clone(), ParamValue::typed(text))).collect(),
         metrics: exec.metrics.clone(),
+        ..Manifest::new(exec.name.as_deref().unwrap_or_default(), experiment)
     }
 }
 

@@ -23,6 +23,7 @@ use crate::machine::file::readable;
 use crate::machine::process::Process;
 use crate::machine::{device, program, signals};
 use crate::run::report::{Heard, heard};
+use crate::run::target::{LAST_CHANCE, Target};
 
 /// How long a sink may take to open the log.
 const OPENING: Duration = Duration::from_mins(1);
@@ -242,47 +243,6 @@ impl<'a> Pair<'a> {
         std::mem::take(&mut self.notes)
     }
 
-    /// Whether the run has to end because it cannot be recorded, or has failed.
-    pub(crate) fn is_failing(&self) -> bool {
-        self.failing
-    }
-
-    /// Whether somebody in the command looks for requests, or has done so a moment ago: a stop may be heard and answered before
-    /// this process looks.
-    pub(crate) fn listens(&self) -> bool {
-        (self.listens || self.listened) && self.ended.is_none()
-    }
-
-    /// Asks the command to end, and it alone: workers of its own would die before it could save anything. What is stopped
-    /// hears nothing else before it goes on.
-    pub(crate) fn terminate(&self) {
-        if self.command.is_none() {
-            return;
-        }
-        if self.ended.is_some() {
-            self.tree.signal(Signal::TERM);
-        } else {
-            self.process.signal(Signal::TERM).ok();
-        }
-        self.tree.signal(Signal::CONT);
-    }
-
-    /// Kills the command and all that it started. One that was not started here may be somebody's session: unless just that is
-    /// wanted, it goes on, and the run ends without it.
-    pub(crate) fn kill(&self, wanted: bool) {
-        if wanted || self.command.is_some() {
-            self.tree.kill();
-        }
-        self.let_go.set(true);
-    }
-
-    /// Kills the sink, and the command with all that it started.
-    pub(crate) fn abandon(&self) {
-        self.sink.process.signal(Signal::KILL).ok();
-        self.kill(false);
-        self.sink.process.wait(Duration::from_secs(1));
-    }
-
     /// Whether nothing is left of a command that has ended. What is left is asked to end, and killed if it does not.
     fn is_clear(&mut self, status: ExitStatus, since: Instant) -> bool {
         let left = self.tree.size();
@@ -315,6 +275,53 @@ impl<'a> Pair<'a> {
         end_sink(self.sink);
         let status = self.ended.and_then(|(status, _)| status);
         Ended { status, heard, done: self.done, notes: self.notes }
+    }
+}
+
+impl Target for Pair<'_> {
+    fn name(&self) -> &'static str {
+        "command"
+    }
+
+    /// Whether the run has to end because it cannot be recorded, or has failed.
+    fn is_failing(&self) -> bool {
+        self.failing
+    }
+
+    /// Whether somebody in the command looks for requests, or has done so a moment ago: a stop may be heard and answered before
+    /// this process looks.
+    fn listens(&self) -> bool {
+        (self.listens || self.listened) && self.ended.is_none()
+    }
+
+    /// Asks the command to end, and it alone: workers of its own would die before it could save anything. What is stopped
+    /// hears nothing else before it goes on.
+    fn terminate(&self) {
+        if self.command.is_none() {
+            return;
+        }
+        if self.ended.is_some() {
+            self.tree.signal(Signal::TERM);
+        } else {
+            self.process.signal(Signal::TERM).ok();
+        }
+        self.tree.signal(Signal::CONT);
+    }
+
+    /// Kills the command and all that it started. One that was not started here may be somebody's session: unless just that is
+    /// wanted, it goes on, and the run ends without it.
+    fn kill(&self, wanted: bool) {
+        if wanted || self.command.is_some() {
+            self.tree.kill();
+        }
+        self.let_go.set(true);
+    }
+
+    /// Kills the sink, and the command with all that it started.
+    fn abandon(&self) {
+        self.sink.process.signal(Signal::KILL).ok();
+        self.kill(false);
+        self.sink.process.wait(LAST_CHANCE);
     }
 }
 

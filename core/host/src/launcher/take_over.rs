@@ -16,7 +16,7 @@ use gradtop_store::{
 use crate::error::{HostError, Result};
 use crate::launcher::jobs::variable;
 use crate::run::control::write_end;
-use crate::run::keeper::{self, GoOn};
+use crate::run::keeper_command::{self, GoOn};
 use crate::run::launch::{may_run, set_back};
 
 /// How long a job waits for who had the run before: a job that is started again may overtake its own end.
@@ -121,7 +121,7 @@ fn become_keeper(run: &RunDir, lock: &RunLock, go_on: Option<&GoOn>) -> HostErro
     };
     match inherited() {
         Ok((lock, said)) => {
-            let mut command = keeper::in_job(run, lock, go_on);
+            let mut command = keeper_command::in_job(run, lock, go_on);
             command.stdout(Stdio::from(said));
             failed(command.exec())
         }

@@ -11,7 +11,7 @@ pub fn cache_dir() -> Option<PathBuf> {
 }
 
 /// `$XDG_DATA_HOME/gradtop`, else `~/.local/share/gradtop`.
-pub fn data_dir() -> Option<PathBuf> {
+pub(crate) fn data_dir() -> Option<PathBuf> {
     user_dir("XDG_DATA_HOME", ".local/share")
 }
 

@@ -31,7 +31,7 @@ impl PluginDesc {
 }
 
 /// An experiment.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ExperimentDesc {
     /// `[a-z][a-z0-9-]*`, unique in the plugin.
     pub id: String,

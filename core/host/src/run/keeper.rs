@@ -3,47 +3,39 @@
 #![allow(unsafe_code, reason = "closes inherited files")]
 
 use std::borrow::Cow;
-use std::ffi::OsString;
 use std::fs::File;
 use std::io::{PipeReader, Read as _, Write as _};
 use std::os::fd::OwnedFd;
-use std::os::unix::process::CommandExt as _;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
+use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 
 use gradtop_store::{
     Event, EventLog, KILLED, Kind, Manifest, Owner, RENEW, Request, RunDir, RunLock, State, Status,
-    StoreError, Turn, give_up_reserve, inside, process_start, read_manifest, read_status, recover, request,
+    StoreError, give_up_reserve, inside, process_start, read_manifest, read_status, recover, request,
     stop_stamp, withdraw_stop, write_status,
 };
 use jiff::Timestamp;
-use rustix::process::Signal;
 use signal_hook::consts::SIGTERM;
 
 use crate::command::death::Death as CommandDeath;
-use crate::command::left::GIVEN;
 use crate::command::pair::Pair;
 use crate::launcher::in_job::{GRACE, InJob, TIME_OVER};
 use crate::machine::file::readable;
 use crate::machine::process::Process;
 use crate::machine::{device, program, signals};
-use crate::run::alerts::{self, Guard};
+use crate::run::alerts::Guard;
 use crate::run::cause::{Around, Death, OomCount, seconds};
 use crate::run::console::Pump;
 use crate::run::control::{self, DEFAULT_GRACE, KILL_SIGNAL};
+use crate::run::keeper_command::{DETACHED, GoOn};
 use crate::run::report::{self, Outcome};
+use crate::run::target::{LAST_CHANCE, Target};
 
-/// The argument of a keeper that Slurm has started.
-pub(crate) const IN_JOB: &str = "--job";
-/// What the keeper says to the launcher once the run is on its own.
-pub(crate) const DETACHED: &str = "detached\n";
 /// How often it looks for a stop that the trainer does not answer.
 const LOOK: Duration = Duration::from_millis(100);
-/// Between SIGTERM and SIGKILL, at most.
-const LAST_CHANCE: Duration = Duration::from_secs(1);
 /// How often a thread of libgomp looks for work before it sleeps, unless the user has said something of the kind: its default, 300,000,
 /// is right only while nothing else wants the processor. Two runs of two threads beside each other on two cores take a tenth
 /// of the time with this; alone, a run is as fast as without.
@@ -56,32 +48,6 @@ pub(crate) const FOLDER_GONE: &str = "its folder was moved or deleted";
 const AGAIN: Duration = Duration::from_millis(500);
 /// Variables that say it.
 const SPINNING: [&str; 2] = ["GOMP_SPINCOUNT", "OMP_WAIT_POLICY"];
-
-/// How a run goes on; the arguments of keeper and trainer after the folder.
-pub(crate) struct GoOn {
-    /// The checkpoint's folder; without one it begins anew.
-    pub(crate) checkpoint: Option<PathBuf>,
-    /// The hash of the plugin that somebody has said to trust, where it is not the recorded one.
-    pub(crate) trusted: Option<String>,
-}
-
-impl GoOn {
-    pub(crate) fn from_args(args: &[OsString]) -> Option<Self> {
-        let after = |name: &str| args.iter().skip_while(|a| *a != name).nth(1);
-        let trusted = after("--trust").map(|hash| hash.to_string_lossy().into_owned());
-        let checkpoint = after("--resume").map(PathBuf::from);
-        (checkpoint.is_some() || trusted.is_some()).then_some(Self { checkpoint, trusted })
-    }
-
-    fn add_to(&self, command: &mut Command) {
-        if let Some(checkpoint) = &self.checkpoint {
-            command.arg("--resume").arg(checkpoint);
-        }
-        if let Some(hash) = &self.trusted {
-            command.arg("--trust").arg(hash);
-        }
-    }
-}
 
 /// `gradtop __keeper DIR [--resume CHECKPOINT] [--trust HASH]`. Standard input is the run's lock, standard output a pipe to the launcher.
 /// `next` starts what waits for its turn.
@@ -607,75 +573,6 @@ fn tell(launcher: &mut Option<File>, text: &str) {
     }
 }
 
-/// What a keeper ends.
-trait Target {
-    /// As events name it.
-    fn name(&self) -> &'static str;
-    /// Whether it reads requests itself, so that no signal is needed for a while.
-    fn listens(&self) -> bool;
-    /// Whether it has to end though nobody asked.
-    fn is_failing(&self) -> bool;
-    /// Asks it to end by signal.
-    fn terminate(&self);
-    /// Ends it; `wanted`: somebody asked for just that.
-    fn kill(&self, wanted: bool);
-    /// Ends it with all that writes to the run, and waits until that is so.
-    fn abandon(&self);
-}
-
-impl Target for Process {
-    fn name(&self) -> &'static str {
-        "trainer"
-    }
-
-    fn listens(&self) -> bool {
-        true
-    }
-
-    fn is_failing(&self) -> bool {
-        false
-    }
-
-    fn terminate(&self) {
-        self.signal(Signal::TERM).ok();
-    }
-
-    fn kill(&self, _wanted: bool) {
-        self.signal(Signal::KILL).ok();
-    }
-
-    fn abandon(&self) {
-        self.signal(Signal::KILL).ok();
-        self.wait(LAST_CHANCE);
-    }
-}
-
-impl Target for Pair<'_> {
-    fn name(&self) -> &'static str {
-        "command"
-    }
-
-    fn listens(&self) -> bool {
-        self.listens()
-    }
-
-    fn is_failing(&self) -> bool {
-        self.is_failing()
-    }
-
-    fn terminate(&self) {
-        self.terminate();
-    }
-
-    fn kill(&self, wanted: bool) {
-        self.kill(wanted);
-    }
-
-    fn abandon(&self) {
-        self.abandon();
-    }
-}
-
 /// A stop without any time is a kill, even if the trainer was the quicker.
 fn who_asked(grace: Duration) -> &'static str {
     if grace.is_zero() { KILLED } else { "asked to stop" }
@@ -695,49 +592,4 @@ fn read_rest(mut pipe: PipeReader) -> Vec<u8> {
         }
     }
     out
-}
-
-/// A keeper's command line, in the environment of this process.
-fn base(run: &RunDir, lock: File, resume: Option<&GoOn>) -> Command {
-    let mut command = program::command();
-    command.arg("__keeper").arg(run.path());
-    for name in GIVEN {
-        // Of the command of another run, which starts this one.
-        command.env_remove(name);
-    }
-    if let Some(resume) = resume {
-        resume.add_to(&mut command);
-    }
-    command.stdin(Stdio::from(lock));
-    command
-}
-
-/// The command that a job becomes.
-pub(crate) fn in_job(run: &RunDir, lock: File, resume: Option<&GoOn>) -> Command {
-    let mut command = base(run, lock, resume);
-    command.arg(IN_JOB);
-    command
-}
-
-/// The command that starts a keeper, in a session of its own from before it is another program.
-pub(crate) fn command(run: &RunDir, lock: File, resume: Option<&GoOn>, turn: Option<&Turn>) -> Command {
-    let mut command = base(run, lock, resume);
-    match (turn, alerts::variable()) {
-        // With what it was queued with, not with that of whoever happens to start it.
-        (Some(turn), _) => command.env_clear().envs(turn.env()).current_dir(turn.dir()),
-        (None, (name, Some(alerts))) => command.env(name, alerts),
-        (None, (name, None)) => command.env_remove(name),
-    };
-    command.stdout(Stdio::piped()).stderr(Stdio::null());
-    // SAFETY: between fork and exec only system calls are made, of which all are safe there.
-    unsafe {
-        command.pre_exec(|| {
-            signals::ignore(libc::SIGHUP);
-            signals::ignore(libc::SIGINT);
-            signals::unblock();
-            rustix::process::setsid()?;
-            Ok(())
-        })
-    };
-    command
 }

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use gradtop_store::{
-    Birth, Checkpoint, Event, ExperimentInfo, Kind, Manifest, Owner, ParamValue, PluginInfo, Request, RunDir,
-    RunLock, State, Status, Turn, Versions, View, append_event, checkpoints, clear_control, inside,
-    prepare_restart, prepare_resume, read_manifest, read_status, recover, request, view, write_status,
+    Birth, Checkpoint, Event, ExperimentInfo, Manifest, Owner, ParamValue, PluginInfo, Request, RunDir,
+    RunLock, State, Status, Turn, View, append_event, checkpoints, clear_control, inside, prepare_restart,
+    prepare_resume, read_manifest, read_status, recover, request, view, write_status,
 };
 use jiff::Timestamp;
 
@@ -26,8 +26,7 @@ use crate::plugin::{describe, shared};
 use crate::run::alerts;
 use crate::run::allowed::{Action, Why, has_all};
 use crate::run::control::ready;
-use crate::run::keeper;
-use crate::run::keeper::GoOn;
+use crate::run::keeper_command::{self, GoOn};
 
 /// What to run.
 #[derive(Debug, Clone)]
@@ -167,11 +166,16 @@ fn manifest(
     device_reason: Option<String>,
     lib: Option<&Path>,
 ) -> Manifest {
-    Manifest {
-        schema: gradtop_store::SCHEMA,
-        kind: Kind::Plugin,
-        run: launch.name.clone().unwrap_or_default(),
-        created: Timestamp::now(),
+    let info = ExperimentInfo {
+        in_plugin: None,
+        id: experiment.id.clone(),
+        name: experiment.name.clone(),
+        version: experiment.version.clone(),
+        summary: experiment.summary.clone(),
+        resumable: experiment.resumable,
+        uses_device: experiment.uses_device,
+    };
+    let mut manifest = Manifest {
         seed: launch.seed.unwrap_or_else(draw_seed),
         device: if device < 0 { "cpu".to_owned() } else { format!("cuda:{device}") },
         device_reason,
@@ -179,35 +183,20 @@ fn manifest(
         checkpoint_every_s: launch.checkpoint_every.as_secs_f64().ceil() as u64,
         preset: launch.preset.clone(),
         alerts: alerts::given(),
-        host: gradtop_store::host_name(),
-        boot_id: gradtop_store::boot_id(),
         git_commit: std::env::current_dir().ok().and_then(|dir| git::commit(&dir)),
-        experiment: ExperimentInfo {
-            in_plugin: None,
-            id: experiment.id.clone(),
-            name: experiment.name.clone(),
-            version: experiment.version.clone(),
-            summary: experiment.summary.clone(),
-            resumable: experiment.resumable,
-            uses_device: experiment.uses_device,
-        },
         plugin: Some(PluginInfo {
             file: "plugin.so".to_owned(),
             sha256: sha256.to_owned(),
             built_with: plugin.built_with.clone(),
             original_path: plugin.file.to_string_lossy().into_owned(),
         }),
-        command: None,
-        import: None,
-        versions: Versions {
-            gradtop: env!("CARGO_PKG_VERSION").to_owned(),
-            abi: format!("{}.{}", plugin.abi.0, plugin.abi.1),
-            libtorch: lib.and_then(libtorch::version),
-            ..Versions::default()
-        },
         params: launch.params.clone(),
         metrics: experiment.metrics.clone(),
-    }
+        ..Manifest::new(launch.name.as_deref().unwrap_or_default(), info)
+    };
+    manifest.versions.abi = format!("{}.{}", plugin.abi.0, plugin.abi.1);
+    manifest.versions.libtorch = lib.and_then(libtorch::version);
+    manifest
 }
 
 /// A seed that is easy to type again: 32 bits of the system's randomness, which the standard library's hasher is keyed with.
@@ -244,11 +233,11 @@ fn start_keeper(
     turn: Option<&Turn>,
 ) -> Result<(), String> {
     let lock = lock.file().try_clone().map_err(|e| e.to_string())?;
-    let mut command = keeper::command(run, lock, resume, turn);
+    let mut command = keeper_command::command(run, lock, resume, turn);
     let mut child = command.spawn().map_err(|e| format!("the keeper cannot be started: {e}"))?;
     drop(command);
     let said = child.stdout.take().map(|pipe| read_line(&mut File::from(std::os::fd::OwnedFd::from(pipe))));
-    if said.as_deref() == Some(keeper::DETACHED) {
+    if said.as_deref() == Some(keeper_command::DETACHED) {
         // Whoever started it waits for it in the end, or it stays a zombie for as long as a monitor runs.
         // Where no thread can be started, it stays one.
         std::thread::Builder::new().name("reap".to_owned()).spawn(move || child.wait()).ok();

@@ -88,7 +88,7 @@ pub fn move_queued(run: &RunDir, place: usize) -> Result<()> {
 ///
 /// # Errors
 /// It does not wait any more.
-pub fn delete_queued(run: &RunDir) -> Result<()> {
+pub(crate) fn delete_queued(run: &RunDir) -> Result<()> {
     let runs = runs_of(run);
     with_waiting(run, |queue| Ok(queue.remove(run)?))?;
     crate::plugin::shared::prune(&runs);
@@ -99,7 +99,7 @@ pub fn delete_queued(run: &RunDir) -> Result<()> {
 ///
 /// # Errors
 /// It does not wait any more.
-pub fn stop_queued(run: &RunDir) -> Result<RunDir> {
+pub(crate) fn stop_queued(run: &RunDir) -> Result<RunDir> {
     let runs = runs_of(run);
     with_waiting(run, |queue| {
         let _lock = RunLock::acquire(run)?;

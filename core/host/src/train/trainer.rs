@@ -22,7 +22,7 @@ use crate::machine::process::leave;
 use crate::plugin::file::PluginFile;
 use crate::plugin::guard::c_string;
 use crate::plugin::load::{self, Plugin};
-use crate::run::keeper::GoOn;
+use crate::run::keeper_command::GoOn;
 use crate::run::report::{Outcome, Phase, Report, Reporter};
 use crate::train::host_table;
 use crate::train::session::Session;

@@ -38,7 +38,7 @@ const PUBLIC_MODE: Mode = Mode::from_raw_mode(0o644);
 const DIR_MODE: Mode = Mode::from_raw_mode(0o777);
 
 /// What an operation gave; `None` if there is no such file or folder.
-pub fn if_there<T>(result: io::Result<T>) -> io::Result<Option<T>> {
+pub(crate) fn if_there<T>(result: io::Result<T>) -> io::Result<Option<T>> {
     match result {
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
         result => result.map(Some),
@@ -61,7 +61,7 @@ pub fn edit(run: &RunDir, path: &Path) -> io::Result<File> {
 }
 
 /// The same, a new one for this user alone.
-pub fn edit_private(run: &RunDir, path: &Path) -> io::Result<File> {
+pub(crate) fn edit_private(run: &RunDir, path: &Path) -> io::Result<File> {
     open_as(run, path, OFlags::RDWR | OFlags::CREATE, PRIVATE_MODE)
 }
 
@@ -114,12 +114,12 @@ pub fn replace(run: &RunDir, path: &Path, bytes: &[u8], durable: bool) -> io::Re
 }
 
 /// The same, not durable, and readable by all, whatever the umask.
-pub fn replace_public(run: &RunDir, path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn replace_public(run: &RunDir, path: &Path, bytes: &[u8]) -> io::Result<()> {
     replace_with(run, path, bytes, false, Some(PUBLIC_MODE))
 }
 
 /// The same, durable, and for this user alone from its first byte on.
-pub fn replace_private(run: &RunDir, path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn replace_private(run: &RunDir, path: &Path, bytes: &[u8]) -> io::Result<()> {
     replace_with(run, path, bytes, true, Some(PRIVATE_MODE))
 }
 
@@ -174,7 +174,7 @@ pub fn rename_new(run: &RunDir, from: &Path, to: &Path) -> io::Result<()> {
 }
 
 /// Exchanges two folders in one step. `false`: this file system cannot.
-pub fn exchange(run: &RunDir, a: &Path, b: &Path) -> io::Result<bool> {
+pub(crate) fn exchange(run: &RunDir, a: &Path, b: &Path) -> io::Result<bool> {
     #[cfg(test)]
     if crate::stages::hook::no_exchange() {
         return Ok(false);
@@ -188,7 +188,7 @@ pub fn exchange(run: &RunDir, a: &Path, b: &Path) -> io::Result<bool> {
 }
 
 /// Gives an existing file the time of now, which needs no room.
-pub fn touch(run: &RunDir, path: &Path) -> io::Result<()> {
+pub(crate) fn touch(run: &RunDir, path: &Path) -> io::Result<()> {
     open_with(run, path, OFlags::WRONLY)?.set_modified(SystemTime::now())
 }
 
@@ -250,7 +250,7 @@ pub fn owner(run: &RunDir) -> io::Result<u32> {
 }
 
 /// Puts a folder's entries on the disk.
-pub fn sync_dir(run: &RunDir, path: &Path) -> io::Result<()> {
+pub(crate) fn sync_dir(run: &RunDir, path: &Path) -> io::Result<()> {
     File::from(open_dir(run, path)?).sync_all()
 }
 

@@ -6,10 +6,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{FormatContext as _, IoContext as _, Result, StoreError};
+use crate::folder::machine::{boot_id, host_name};
 use crate::folder::run_dir::RunDir;
 
 /// Everything a run was started with.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Manifest {
     /// Version of this file, [`crate::SCHEMA`].
     pub schema: u32,
@@ -74,6 +75,20 @@ pub struct Manifest {
 }
 
 impl Manifest {
+    /// Of a run that is begun now, here and by this version. The rest is for the caller to say.
+    pub fn new(run: &str, experiment: ExperimentInfo) -> Self {
+        Self {
+            schema: crate::SCHEMA,
+            run: run.to_owned(),
+            created: Timestamp::now(),
+            host: host_name(),
+            boot_id: boot_id(),
+            experiment,
+            versions: Versions { gradtop: env!("CARGO_PKG_VERSION").to_owned(), ..Versions::default() },
+            ..Self::default()
+        }
+    }
+
     /// SHA-256 of its plugin, shortened for people; `None` if it has none.
     pub fn plugin_hash(&self) -> Option<&str> {
         self.plugin.as_ref().map(|plugin| plugin.sha256.get(..12).unwrap_or(&plugin.sha256))
@@ -209,7 +224,7 @@ impl ExperimentInfo {
 }
 
 /// The plugin of a run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct PluginInfo {
     /// The run's own copy, relative to the run folder.
     pub file: String,

@@ -123,13 +123,10 @@ impl RunDir {
     pub fn job(&self) -> PathBuf {
         self.0.join("job.toml")
     }
+
     /// `job-seen.json`: what was last seen of that job.
     pub fn job_seen(&self) -> PathBuf {
         self.0.join("job-seen.json")
-    }
-    /// `job.log`: what the job's own script and programs write.
-    pub fn job_log(&self) -> PathBuf {
-        self.0.join("job.log")
     }
 
     /// Whether it lies in the queue, as `.queue/<number>-<name>`.

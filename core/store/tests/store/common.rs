@@ -4,43 +4,31 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use gradtop_store::{
-    ExperimentInfo, Goal, Kind, Manifest, MetricInfo, ParamValue, PluginInfo, Recorder, RecorderOptions,
-    RunDir, SCHEMA, SeriesKey, Versions, boot_id, create_run, host_name,
+    ExperimentInfo, Goal, Manifest, MetricInfo, ParamValue, PluginInfo, Recorder, RecorderOptions, RunDir,
+    SeriesKey, Versions, create_run,
 };
 
 pub fn manifest(name: &str) -> Manifest {
+    let experiment = ExperimentInfo {
+        id: "demo".to_owned(),
+        name: "Demo".to_owned(),
+        version: "1".to_owned(),
+        summary: "A demonstration".to_owned(),
+        resumable: true,
+        ..ExperimentInfo::default()
+    };
     Manifest {
-        schema: SCHEMA,
-        kind: Kind::Plugin,
-        run: name.to_owned(),
-        created: jiff::Timestamp::now(),
         seed: u64::MAX,
         device: "cpu".to_owned(),
         device_reason: Some("no GPU".to_owned()),
         threads: 2,
         checkpoint_every_s: 60,
-        preset: None,
-        alerts: Vec::new(),
-        host: host_name(),
-        boot_id: boot_id(),
-        git_commit: None,
-        experiment: ExperimentInfo {
-            in_plugin: None,
-            id: "demo".to_owned(),
-            name: "Demo".to_owned(),
-            version: "1".to_owned(),
-            summary: "A demonstration".to_owned(),
-            resumable: true,
-            uses_device: false,
-        },
         plugin: Some(PluginInfo {
             file: "plugin.so".to_owned(),
             sha256: "00".repeat(32),
             built_with: None,
             original_path: "/plugins/libdemo.so".to_owned(),
         }),
-        command: None,
-        import: None,
         versions: Versions { gradtop: "0.1.0".to_owned(), abi: "1.0".to_owned(), ..Versions::default() },
         params: vec![
             ("zeta".to_owned(), ParamValue::Float(1.0)),
@@ -52,6 +40,7 @@ pub fn manifest(name: &str) -> Manifest {
             MetricInfo { name: "loss".to_owned(), goal: Goal::Min, headline: true, ..MetricInfo::default() },
             MetricInfo { name: "speed".to_owned(), wall_clock: true, ..MetricInfo::default() },
         ],
+        ..Manifest::new(name, experiment)
     }
 }
 

@@ -4,7 +4,7 @@
 
 pub mod overlay;
 mod read;
-pub mod sheet;
+pub mod table;
 #[cfg(test)]
 mod tests;
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use gradtop_store::{ParamValue, SeriesKey};
 use gradtop_tests::made::{Made, Spec, run};
 
-use super::sheet::{Sort, What, sheet};
+use super::table::{Sort, What, sheet};
 use super::*;
 use crate::figure::built::Built;
 use crate::figure::chart::build;

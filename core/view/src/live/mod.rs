@@ -28,7 +28,8 @@ use crate::runs::RunId;
 pub use engine::Engine;
 use gradtop_chart::number;
 use jiff::Timestamp;
-pub use once::{read, read_smoothed};
+pub use once::read;
+pub(crate) use once::read_smoothed;
 use serde::{Deserialize, Serialize};
 pub use series::SeriesSnapshot;
 

@@ -27,7 +27,7 @@ pub fn read(run: &RunDir, figures: &[Figure]) -> Result<(Arc<RunData>, Vec<Store
 ///
 /// # Errors
 /// The run cannot be read at all.
-pub fn read_smoothed(
+pub(crate) fn read_smoothed(
     run: &RunDir,
     figures: &[Figure],
     smoothing: f64,

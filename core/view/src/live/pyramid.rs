@@ -36,11 +36,11 @@ pub mod flag {
     /// A value was minus infinity.
     pub const BELOW: u8 = 4;
     /// The first sample was not finite.
-    pub const FIRST_ODD: u8 = 8;
+    pub(crate) const FIRST_ODD: u8 = 8;
     /// The last sample was not finite.
-    pub const LAST_ODD: u8 = 16;
+    pub(crate) const LAST_ODD: u8 = 16;
     /// The steps go back between the bucket before and this one, or inside it.
-    pub const REWIND: u8 = 32;
+    pub(crate) const REWIND: u8 = 32;
     /// Any of the first three.
     pub const ODD: u8 = NAN | ABOVE | BELOW;
 
@@ -244,7 +244,7 @@ impl Pyramid {
     }
 
     /// Adds samples of which only a summary is known.
-    pub fn push_summary(&mut self, b: Bucket) {
+    pub(crate) fn push_summary(&mut self, b: Bucket) {
         self.count += u64::from(b.n);
         self.finite += u64::from(b.finite);
         self.last = Some(Sample { step: b.step.1, epoch: b.epoch.1, time_us: b.time.1, value: b.last });
@@ -313,7 +313,7 @@ impl Pyramid {
     }
 
     /// Allows another number of buckets.
-    pub fn set_cap(&mut self, cap: usize) {
+    pub(crate) fn set_cap(&mut self, cap: usize) {
         self.cap = cap.max(2 * CHUNK);
         while self.buckets() > self.cap {
             self.coarsen();

@@ -130,13 +130,13 @@ impl SeriesSnapshot {
     }
 
     /// Samples that are not finite.
-    pub fn odd_count(&self) -> u64 {
+    pub(crate) fn odd_count(&self) -> u64 {
         self.raw.count - self.raw.finite
     }
 
     /// Only its outline has been read so far.
     #[cfg(test)]
-    pub fn is_coarse(&self) -> bool {
+    pub(crate) fn is_coarse(&self) -> bool {
         self.coarse
     }
 
@@ -146,7 +146,7 @@ impl SeriesSnapshot {
     }
 
     /// The last smoothed value, where smoothing is on.
-    pub fn last_smooth(&self) -> Option<f64> {
+    pub(crate) fn last_smooth(&self) -> Option<f64> {
         self.smooth.as_ref().and_then(|(_, l)| l.total).map(|b| b.last).filter(|v| v.is_finite())
     }
 
@@ -171,7 +171,7 @@ impl SeriesSnapshot {
     }
 
     /// The smoothed values over the columns of an axis; `None`: smoothing is off, or not computed yet.
-    pub fn smooth_columns(&self, x: XAxis, ruler: &Ruler) -> Option<Columns> {
+    pub(crate) fn smooth_columns(&self, x: XAxis, ruler: &Ruler) -> Option<Columns> {
         Some(columns(self.smooth_levels(x, ruler.range())?, x, self.started_us, ruler))
     }
 
@@ -220,7 +220,7 @@ impl SeriesSnapshot {
     }
 
     /// The steps of all buckets that touch a stretch of an axis.
-    pub fn steps_in(&self, x: XAxis, (low, high): (f64, f64)) -> Option<(i64, i64)> {
+    pub(crate) fn steps_in(&self, x: XAxis, (low, high): (f64, f64)) -> Option<(i64, i64)> {
         let mut steps: Option<(i64, i64)> = None;
         for b in self.touching(x, (low, high)) {
             let s = steps.get_or_insert(b.step);
@@ -256,7 +256,7 @@ impl SeriesSnapshot {
     }
 
     /// The smoothed value there, where smoothing is on.
-    pub fn smooth_at(&self, x: XAxis, at: f64, column: (f64, f64)) -> Option<f64> {
+    pub(crate) fn smooth_at(&self, x: XAxis, at: f64, column: (f64, f64)) -> Option<f64> {
         let reading = self.reading(self.smooth_levels(x, column)?, x, at, column);
         reading.map(|r| r.value).filter(|v| v.is_finite())
     }
@@ -317,7 +317,7 @@ impl SeriesSnapshot {
     }
 
     /// The smallest and largest finite value in a stretch of an axis, and the smallest above zero (NaN if there is none).
-    pub fn value_range(&self, x: XAxis, range: (f64, f64)) -> Option<(f64, f64, f64)> {
+    pub(crate) fn value_range(&self, x: XAxis, range: (f64, f64)) -> Option<(f64, f64, f64)> {
         let started = self.started_us;
         let mut out: Option<(f64, f64, f64)> = None;
         let mut take = |b: &Bucket| {

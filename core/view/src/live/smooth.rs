@@ -44,7 +44,7 @@ impl Ema {
     }
 
     /// The average after `n` more values, evenly between two steps, that are all `v`: what a bucket's mean stands for.
-    pub fn push_many(&mut self, (from, to): (i64, i64), v: f64, n: u64) -> f64 {
+    pub(crate) fn push_many(&mut self, (from, to): (i64, i64), v: f64, n: u64) -> f64 {
         if !v.is_finite() || n == 0 {
             return v;
         }

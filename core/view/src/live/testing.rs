@@ -21,7 +21,7 @@ pub fn series(key: SeriesKey, values: impl IntoIterator<Item = f64>, weight: f64
 }
 
 /// A series of these samples.
-pub fn of_samples(
+pub(crate) fn of_samples(
     key: SeriesKey,
     samples: impl IntoIterator<Item = Sample>,
     weight: f64,
@@ -45,7 +45,7 @@ pub fn of_samples(
 }
 
 /// A series of these rows, of a run that started then.
-pub fn of_rows(rows: &SeriesData, started_us: i64) -> Arc<SeriesSnapshot> {
+pub(crate) fn of_rows(rows: &SeriesData, started_us: i64) -> Arc<SeriesSnapshot> {
     let samples = (0..rows.value.len()).map(|i| Sample {
         step: rows.step[i],
         epoch: rows.epoch[i],

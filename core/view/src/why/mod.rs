@@ -25,7 +25,7 @@ pub use verdict::{Confidence, Diagnosis, Known, Rule, Verdict};
 const READING: Duration = Duration::from_millis(200);
 
 /// Judges a run.
-pub fn diagnose(known: &Known<'_>) -> Diagnosis {
+pub(crate) fn diagnose(known: &Known<'_>) -> Diagnosis {
     let mut found = Diagnosis { end: end(known.view), ..Diagnosis::default() };
     waits::judge(known, &mut found);
     finite::judge(known, &mut found);

@@ -285,7 +285,7 @@ impl Training {
 
     /// Records which trials of a fit have just diverged, and freezes them: parameters NaN, so that nothing they come to
     /// later looks like a result. Gives their numbers.
-    pub fn freeze_diverged(&mut self, fit: usize, losses: &[f64]) -> Result<Vec<usize>> {
+    pub(crate) fn freeze_diverged(&mut self, fit: usize, losses: &[f64]) -> Result<Vec<usize>> {
         let fit = &mut self.fits[fit];
         let mut new = Vec::new();
         for (trial, loss) in losses.iter().enumerate() {

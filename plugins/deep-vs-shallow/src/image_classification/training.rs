@@ -377,7 +377,7 @@ impl Training {
     }
 
     /// Whether every network has been evaluated at this step, or has diverged.
-    pub fn is_evaluated(&self) -> bool {
+    pub(crate) fn is_evaluated(&self) -> bool {
         self.fits.iter().all(|fit| !fit.is_due(self.step))
     }
 

@@ -204,7 +204,7 @@ impl Plan {
     }
 
     /// Updates of the networks of a role.
-    pub fn steps_of(&self, role: usize) -> i64 {
+    pub(crate) fn steps_of(&self, role: usize) -> i64 {
         self.roles[role].epochs * self.steps_per_epoch(role)
     }
 
@@ -215,12 +215,12 @@ impl Plan {
     }
 
     /// The roles whose networks part, and when.
-    pub fn parting(&self) -> impl Iterator<Item = (usize, i64)> {
+    pub(crate) fn parting(&self) -> impl Iterator<Item = (usize, i64)> {
         self.roles.iter().enumerate().filter_map(|(role, settings)| Some((role, settings.parts_at?)))
     }
 
     /// What the lines of a pair are called, in their order: each [`Kind`] with each [`Start`], then those between networks that parted.
-    pub fn line_names(&self) -> Vec<String> {
+    pub(crate) fn line_names(&self) -> Vec<String> {
         let kinds = Kind::ALL
             .into_iter()
             .flat_map(|kind| Start::ALL.map(|start| format!("{}, {}", kind.name(), start.name())));
@@ -228,7 +228,7 @@ impl Plan {
     }
 
     /// The role of the networks at 1.
-    pub fn role_of(&self, kind: Kind) -> &Role {
+    pub(crate) fn role_of(&self, kind: Kind) -> &Role {
         &self.roles[1 + kind as usize]
     }
 

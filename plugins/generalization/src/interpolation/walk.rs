@@ -41,7 +41,7 @@ impl Line {
     }
 
     /// The same above the mean of the ends, as Frankle et al. 2020 define it, on the training (0) or the test set (1).
-    pub fn above_mean(&self, set: usize, alphas: &[f64]) -> f64 {
+    pub(crate) fn above_mean(&self, set: usize, alphas: &[f64]) -> f64 {
         above_mean(alphas, &self.sets[set].loss)
     }
 }
@@ -61,13 +61,13 @@ pub struct Spawned {
 
 impl Spawned {
     /// How far the share classified wrong rises above the mean of the ends, on the training (0) or the test set (1).
-    pub fn error_barrier(&self, set: usize, between: &[f64]) -> f64 {
+    pub(crate) fn error_barrier(&self, set: usize, between: &[f64]) -> f64 {
         let wrong: Vec<f64> = self.sets[set].accuracy.iter().map(|right| 1.0 - right).collect();
         above_mean(between, &wrong)
     }
 
     /// The same of the loss.
-    pub fn loss_barrier(&self, set: usize, between: &[f64]) -> f64 {
+    pub(crate) fn loss_barrier(&self, set: usize, between: &[f64]) -> f64 {
         above_mean(between, &self.sets[set].loss)
     }
 }

@@ -75,12 +75,12 @@ pub struct Group {
 
 impl Group {
     /// Whether all labels of natural images are random, and stay.
-    pub fn is_random(&self) -> bool {
+    pub(crate) fn is_random(&self) -> bool {
         self.pixels == Pixels::Natural && self.labels == Labels::Fixed(1.0)
     }
 
     /// Whether some labels, but not all, are random.
-    pub fn is_partly(&self) -> bool {
+    pub(crate) fn is_partly(&self) -> bool {
         matches!(self.labels, Labels::Fixed(p) if p > 0.0 && p < 1.0)
     }
 }
@@ -103,7 +103,7 @@ impl Network {
     }
 
     /// Whether it has convolutions.
-    pub fn is_convolutional(&self) -> bool {
+    pub(crate) fn is_convolutional(&self) -> bool {
         matches!(self, Self::Cnn(_))
     }
 

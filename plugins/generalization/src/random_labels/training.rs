@@ -294,7 +294,7 @@ impl Training {
     }
 
     /// Training images of the groups of this network whose labels are partly random, if there are such.
-    pub fn swept_samples(&self, network: usize) -> Option<i64> {
+    pub(crate) fn swept_samples(&self, network: usize) -> Option<i64> {
         self.groups
             .iter()
             .map(|g| &g.group)

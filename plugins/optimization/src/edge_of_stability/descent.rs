@@ -202,7 +202,7 @@ impl Descent {
     }
 
     /// Whether a sharpness exists at this step.
-    pub fn measurable(&self, step: i64) -> bool {
+    pub(crate) fn measurable(&self, step: i64) -> bool {
         step > 0 || self.method != Method::Adam
     }
 

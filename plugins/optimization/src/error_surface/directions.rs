@@ -81,7 +81,7 @@ pub fn extremes(
 }
 
 /// `count` ascending, equally spaced numbers that include 0 exactly and cover at least `[low, high]`, where low < 0 < high.
-pub fn through_zero(low: f64, high: f64, count: usize) -> Vec<f64> {
+pub(crate) fn through_zero(low: f64, high: f64, count: usize) -> Vec<f64> {
     let gap = (high - low) / (count as f64 - 2.0);
     let before = (-low / gap).ceil();
     (0..count).map(|i| (i as f64 - before) * gap).collect()

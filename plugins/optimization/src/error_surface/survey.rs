@@ -235,7 +235,7 @@ impl<'a> Survey<'a> {
     }
 
     /// Whether one thread is enough for the present stage.
-    pub fn is_small(&self) -> bool {
+    pub(crate) fn is_small(&self) -> bool {
         self.task().shape.parameter_count() <= SMALL
     }
 

@@ -11,7 +11,7 @@ use tch::{Device, Kind, TchError, Tensor};
 use crate::rng::{Rng, Stream};
 
 /// Rows and columns of every image.
-pub const SIDE: i64 = 28;
+pub(crate) const SIDE: i64 = 28;
 /// Pixels of an image.
 pub const PIXELS: i64 = SIDE * SIDE;
 /// Classes of every data set here.

@@ -27,7 +27,7 @@ pub struct Gradients {
 }
 
 /// Powers of ten between which a histogram counts: a bar each.
-pub const DECADES: std::ops::RangeInclusive<i32> = -12..=2;
+pub(crate) const DECADES: std::ops::RangeInclusive<i32> = -12..=2;
 
 /// What is known of a step before its update.
 pub(super) struct Before {

@@ -32,7 +32,8 @@ use gradtop_sdk::prelude::*;
 
 pub use check::assert_harmless;
 pub use curvature::Curvature;
-pub use gradients::{DECADES, Gradients};
+use gradients::DECADES;
+pub use gradients::Gradients;
 pub use network::{Product, Watched};
 pub use probe::{Instruments, Name, Probe, Reading};
 pub use subset::{Data, Subset};

@@ -198,7 +198,7 @@ impl Mlp {
 
     /// Of a tensor that is laid out as the parameters, such as an optimizer's state, what belongs to these trials, laid out as the
     /// parameters of an ensemble of them. Of an empty tensor nothing.
-    pub fn of_trials(&self, flat: &Tensor, chosen: &[i64]) -> Result<Tensor, TchError> {
+    pub(crate) fn of_trials(&self, flat: &Tensor, chosen: &[i64]) -> Result<Tensor, TchError> {
         if flat.numel() == 0 {
             return Ok(flat.shallow_clone());
         }

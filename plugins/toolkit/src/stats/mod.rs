@@ -36,7 +36,7 @@ pub fn ranks(values: &[f64]) -> Vec<f64> {
 }
 
 /// Pearson's correlation; NaN if either side is constant.
-pub fn pearson(x: &[f64], y: &[f64]) -> f64 {
+pub(crate) fn pearson(x: &[f64], y: &[f64]) -> f64 {
     let n = x.len().min(y.len()) as f64;
     let (mx, my) = (mean(x), mean(y));
     let (mut xx, mut yy, mut xy) = (0.0, 0.0, 0.0);
@@ -152,7 +152,7 @@ pub fn windows(series: &[(i64, f64)], share: f64) -> Option<[Window; 3]> {
 
 /// Holm's correction ("A simple sequentially rejective multiple test procedure", 1979): for each p of one run, the level at which
 /// it would be significant if none of the run's `family` of tests, these among them, may give a false alarm.
-pub fn holm(p: &[f64], family: usize) -> Vec<f64> {
+pub(crate) fn holm(p: &[f64], family: usize) -> Vec<f64> {
     let mut order: Vec<usize> = (0..p.len()).collect();
     order.sort_by(|&a, &b| p[a].total_cmp(&p[b]));
     let mut corrected = vec![1.0; p.len()];

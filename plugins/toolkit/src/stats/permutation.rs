@@ -36,7 +36,7 @@ fn choices(n: usize, k: usize) -> u64 {
 }
 
 /// Two-sided p of the difference of the means of two samples. 1 if one is empty.
-pub fn two_samples(a: &[f64], b: &[f64]) -> f64 {
+pub(crate) fn two_samples(a: &[f64], b: &[f64]) -> f64 {
     if a.is_empty() || b.is_empty() {
         return 1.0;
     }

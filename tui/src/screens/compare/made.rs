@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::screens::shared::Shared;
-use gradtop_view::compare::sheet::{Sheet, Sort, sheet};
+use gradtop_view::compare::table::{Sheet, Sort, sheet};
 use gradtop_view::compare::{Facet, GroupBy, Subject, Team, facets, teams};
 use gradtop_view::runs::RunId;
 

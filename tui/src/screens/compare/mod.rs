@@ -19,7 +19,7 @@ use super::keys::Mode;
 use super::shared::Shared;
 use crate::widgets::{ChartCache, Move};
 use gradtop_view::compare::GroupBy;
-use gradtop_view::compare::sheet::Sort;
+use gradtop_view::compare::table::Sort;
 use gradtop_view::figure::view::ChartView;
 use gradtop_view::live::{SeriesFilter, WatchRequest};
 use gradtop_view::picture::{Picture, What};

@@ -13,7 +13,7 @@ use gradtop_chart::cells::text::{apart, fit_ends, width_of};
 use gradtop_chart::cells::theme::Theme;
 use gradtop_chart::colour::marker;
 use gradtop_chart::number;
-use gradtop_view::compare::sheet::{Row, Sort};
+use gradtop_view::compare::table::{Row, Sort};
 use gradtop_view::figure::built::AtCursor;
 
 /// Rows above the first run.

@@ -4,47 +4,14 @@
 
 use gradtop_abi::{self as abi, Point};
 use gradtop_store::{
-    ExperimentInfo, Goal, Kind, Manifest, MetricInfo, PluginInfo, Recorder, RecorderOptions, RunDir,
-    SeriesKey, Versions, create_run,
+    ExperimentInfo, Goal, Manifest, MetricInfo, Recorder, RecorderOptions, RunDir, SeriesKey, create_run,
 };
 
 use super::Session;
 
 fn manifest(resumable: bool) -> Manifest {
+    let experiment = ExperimentInfo { id: "demo".to_owned(), resumable, ..ExperimentInfo::default() };
     Manifest {
-        schema: gradtop_store::SCHEMA,
-        kind: Kind::Plugin,
-        run: "a".to_owned(),
-        created: jiff::Timestamp::UNIX_EPOCH,
-        seed: 1,
-        device: "cpu".to_owned(),
-        device_reason: None,
-        threads: 1,
-        checkpoint_every_s: 0,
-        preset: None,
-        alerts: Vec::new(),
-        host: gradtop_store::host_name(),
-        boot_id: gradtop_store::boot_id(),
-        git_commit: None,
-        experiment: ExperimentInfo {
-            in_plugin: None,
-            id: "demo".to_owned(),
-            name: String::new(),
-            version: String::new(),
-            summary: String::new(),
-            resumable,
-            uses_device: false,
-        },
-        plugin: Some(PluginInfo {
-            file: "plugin.so".to_owned(),
-            sha256: String::new(),
-            built_with: None,
-            original_path: String::new(),
-        }),
-        command: None,
-        import: None,
-        versions: Versions { gradtop: String::new(), abi: "1.0".to_owned(), ..Versions::default() },
-        params: Vec::new(),
         metrics: vec![MetricInfo {
             name: "loss".to_owned(),
             goal: Goal::Min,
@@ -52,6 +19,7 @@ fn manifest(resumable: bool) -> Manifest {
             headline: true,
             ..MetricInfo::default()
         }],
+        ..Manifest::new("a", experiment)
     }
 }
 

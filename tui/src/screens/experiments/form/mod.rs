@@ -63,6 +63,11 @@ pub(crate) enum Asked {
     Exec(Box<Exec>),
 }
 
+/// Devices to choose from.
+fn devices() -> Vec<String> {
+    ["auto", "cpu", "cuda:0"].map(str::to_owned).to_vec()
+}
+
 impl Form {
     /// With the experiment's defaults.
     pub(crate) fn new(plugin: &Path, experiment: &ExperimentDesc) -> Self {
@@ -82,26 +87,15 @@ impl Form {
         fields.push(Field::new(Role::Name, Vec::new(), ""));
         fields.push(Field::new(Role::Seed, Vec::new(), ""));
         if experiment.uses_device {
-            let choices = ["auto", "cpu", "cuda:0"].map(str::to_owned).to_vec();
-            fields.push(Field::new(Role::Device, choices, "auto"));
+            fields.push(Field::new(Role::Device, devices(), "auto"));
         }
         fields.push(Field::new(Role::Threads, Vec::new(), ""));
         if experiment.resumable {
             let every = DEFAULT_CHECKPOINT_EVERY.as_secs().to_string();
             fields.push(Field::new(Role::CheckpointEvery, Vec::new(), &every));
         }
-        let mut form = Self {
-            plugin: plugin.to_owned(),
-            command: None,
-            experiment: experiment.clone(),
-            of: None,
-            notes: Vec::new(),
-            fields,
-            cursor: 0,
-            busy: false,
-            failed: None,
-            asked: None,
-        };
+        let mut form = Self::of_fields(experiment.clone(), fields);
+        plugin.clone_into(&mut form.plugin);
         // A declared preset `default` may differ from the parameters' own defaults.
         form.take_preset();
         // Its author's own values need no judging.
@@ -116,9 +110,7 @@ impl Form {
             (Role::Threads, usual.threads.map(|threads| threads.to_string())),
             (Role::CheckpointEvery, usual.checkpoint_every.map(|seconds| seconds.to_string())),
         ] {
-            if let Some((field, text)) = self.fields.iter_mut().find(|f| f.role == role).zip(text) {
-                field.line.set(&text);
-                field.check();
+            if let Some(field) = text.and_then(|text| self.set(&role, &text)) {
                 field.begin();
             }
         }
@@ -162,13 +154,18 @@ impl Form {
             (Role::Threads, run.threads.to_string()),
             (Role::CheckpointEvery, every),
         ] {
-            if let Some(field) = form.fields.iter_mut().find(|f| f.role == role) {
-                field.line.set(&text);
-                field.check();
-            }
+            form.set(&role, &text);
         }
         form.fields.iter_mut().for_each(Field::begin);
         form
+    }
+
+    /// The field of a role, with this text.
+    fn set(&mut self, role: &Role, text: &str) -> Option<&mut Field> {
+        let field = self.fields.iter_mut().find(|f| f.role == *role)?;
+        field.line.set(text);
+        field.check();
+        Some(field)
     }
 
     /// Of a command, with all that it was started with.
@@ -189,7 +186,7 @@ impl Form {
         fields.push(Field::new(Role::Name, Vec::new(), ""));
         fields.push(Field::new(Role::Seed, Vec::new(), &run.seed.to_string()));
         let device = if run.device.is_empty() { "auto" } else { &run.device };
-        fields.push(Field::new(Role::Device, ["auto", "cpu", "cuda:0"].map(str::to_owned).to_vec(), device));
+        fields.push(Field::new(Role::Device, devices(), device));
         if run.experiment.resumable {
             fields.push(Field::new(Role::CheckpointEvery, Vec::new(), &run.checkpoint_every_s.to_string()));
         }
@@ -206,22 +203,23 @@ impl Form {
             no_diff: run.git_commit.is_some() && command.git_dirty.is_none(),
             ..Exec::default()
         };
+        let experiment = ExperimentDesc {
+            id: run.experiment.id.clone(),
+            name: run.experiment.name.clone(),
+            summary: format!("in {}, with the environment of this monitor", command.dir),
+            resumable: run.experiment.resumable,
+            ..ExperimentDesc::default()
+        };
+        let of = Some(run.run.clone());
+        Self { command: Some(Box::new(exec)), of, ..Self::of_fields(experiment, fields) }
+    }
+
+    fn of_fields(experiment: ExperimentDesc, fields: Vec<Field>) -> Self {
         Self {
             plugin: PathBuf::new(),
-            command: Some(Box::new(exec)),
-            experiment: ExperimentDesc {
-                id: run.experiment.id.clone(),
-                name: run.experiment.name.clone(),
-                version: String::new(),
-                summary: format!("in {}, with the environment of this monitor", command.dir),
-                resumable: run.experiment.resumable,
-                uses_device: false,
-                params: Vec::new(),
-                presets: Vec::new(),
-                metrics: Vec::new(),
-                figures: None,
-            },
-            of: Some(run.run.clone()),
+            command: None,
+            experiment,
+            of: None,
             notes: Vec::new(),
             fields,
             cursor: 0,

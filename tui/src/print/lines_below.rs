@@ -5,7 +5,7 @@ use std::io::IsTerminal as _;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::terminal::terminal;
-use super::{below, guarded};
+use super::{guarded, last_lines};
 use gradtop_chart::cells::text::fit;
 use gradtop_chart::colour::Colours;
 
@@ -25,7 +25,7 @@ impl Board {
         if !std::io::stderr().is_terminal() || std::env::var_os("TERM").is_some_and(|t| t == "dumb") {
             return None;
         }
-        let all = MultiProgress::with_draw_target(below::standard_error(5));
+        let all = MultiProgress::with_draw_target(last_lines::standard_error(5));
         let bar = all.add(ProgressBar::new(FINE));
         let plain = terminal().colours == Colours::None;
         let form = if plain { "{bar:24}" } else { "{bar:24.green/black.bright}" };
@@ -41,7 +41,7 @@ impl Board {
     /// Shows a share of the whole with words, and a line for each part.
     pub(crate) fn show(&mut self, name: &str, share: f64, words: &str, parts: &[String]) {
         let ascii = terminal().glyphs.ascii();
-        let width = terminal().size.map_or(usize::MAX, |(w, _)| w.saturating_sub(below::ECHO));
+        let width = terminal().size.map_or(usize::MAX, |(w, _)| w.saturating_sub(last_lines::ECHO));
         self.bar.set_prefix(guarded(name, false).into_owned());
         self.bar.set_message(guarded(words, false).into_owned());
         self.bar.set_position((share.clamp(0.0, 1.0) * FINE as f64) as u64);
