@@ -52,6 +52,7 @@ pub use folder::settle::settle;
 pub use folder::shared::create_shared;
 pub use folder::status::{Ending, HeadlineValue, State, Status, Waiting, read_status, write_status};
 pub use folder::temporary::tmp_beside;
+pub use folder::told::ToldOf;
 pub use folder::view::{HEARTBEAT, Life, Suspended, View, has_journal, view};
 pub use log::check::{Checked, Content, check};
 pub use log::checkpoint::{Checkpoint, checkpoints};

@@ -35,7 +35,6 @@ use crate::screens::tags::Tags;
 use crate::screens::views::Views;
 use crate::widgets::{Edit, Turns};
 use gradtop_chart::cells::theme::Theme;
-use gradtop_chart::number;
 use gradtop_store::RaisedAlert;
 use gradtop_view::live::{LiveSnapshot, WatchRequest};
 use gradtop_view::runs::{RunId, RunRow, RunsSnapshot};
@@ -166,14 +165,12 @@ impl App {
     }
 
     /// How long until the time itself changes what is shown: each second while something runs or something is said, else when the
-    /// next run grows older by what its age is shown in.
+    /// next age that is shown grows.
     pub(crate) fn next_tick(&self) -> Duration {
-        let rows = &self.shared.runs.rows;
-        if self.message.is_some() || rows.iter().any(|r| r.live()) {
+        if self.message.is_some() || self.shared.runs.rows.iter().any(|r| r.live()) {
             return Duration::from_secs(1);
         }
-        let age = |row: &RunRow| self.shared.now.duration_since(row.view.manifest.created).as_secs_f64();
-        let soonest = rows.iter().map(|row| number::age_lasts(age(row))).min();
+        let soonest = self.seen().map(|screen| screen.lasts(&self.shared)).min();
         soonest.unwrap_or(Duration::MAX).clamp(Duration::from_millis(100), Duration::from_mins(1))
     }
 }

@@ -178,6 +178,13 @@ fn an_idle_clock_ticks_when_a_shown_age_changes() {
     assert_eq!(next(61, State::Finished), 59.0);
     assert_eq!(next(3 * 3600, State::Finished), 60.0, "no later, whatever is shown");
     assert_eq!(next(3 * 3600, State::Running), 1.0, "clock and machine are shown");
+    let created = |m: &mut gradtop_store::Manifest, _: &mut gradtop_store::Status| {
+        m.created = super::testing::now() - jiff::SignedDuration::from_secs(7);
+    };
+    let mut bench = Bench::of(vec![run("x", "a", 0).with(created)]);
+    bench.keys("enter");
+    bench.app.message = None;
+    assert_eq!(bench.app.next_tick().as_secs_f64(), 60.0, "the page of a run does not show its age");
     let mut bench = Bench::new();
     bench.app.message = None;
     assert_eq!(bench.app.next_tick().as_secs_f64(), 60.0);

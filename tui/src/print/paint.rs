@@ -157,15 +157,29 @@ impl Painter {
         Self { cursor: self.cursor, style: self.style, ..Self::default() }
     }
 
-    /// What turns what is shown into another picture, in fewer bytes: cell by cell, or by moving rows first.
-    fn paint(&mut self, next: &Buffer) {
+    /// Paints a picture; the one before is left in its place.
+    pub(crate) fn show(&mut self, next: &mut Buffer) {
+        let width = usize::from(next.area.width).max(1);
+        let both = self.shown.content.chunks(width).zip(next.content.chunks(width));
+        let mut changed = both.enumerate().filter(|(_, (old, new))| old != new).map(|(row, _)| row);
+        let Some(top) = changed.next() else { return };
+        let end = changed.next_back().unwrap_or(top) + 1;
+        // Only these rows are compared cell by cell, and with each other.
+        let area = Rect { y: top as u16, height: (end - top) as u16, ..next.area };
+        let rows = |of: &Buffer| Buffer { area, content: of.content[top * width..end * width].to_vec() };
+        self.paint(&rows(&self.shown), &rows(next));
+        std::mem::swap(&mut self.shown, next);
+    }
+
+    /// What turns rows into others, in fewer bytes: cell by cell, or by moving rows first.
+    fn paint(&mut self, before: &Buffer, next: &Buffer) {
         let mut best = self.branch();
-        best.differences(&self.shown, next);
-        if let Some(scroll) = Scroll::between(&self.shown, next) {
+        best.differences(before, next);
+        if let Some(scroll) = Scroll::between(before, next) {
             let mut moved = self.branch();
             moved.put(&scroll.codes());
             moved.cursor = None;
-            moved.differences(&scroll.of(&self.shown), next);
+            moved.differences(&scroll.of(before), next);
             if moved.bytes.len() < best.bytes.len() {
                 best = moved;
             }
@@ -299,14 +313,9 @@ impl Backend for Painter {
     {
         let mut next = self.shown.clone();
         for (x, y, cell) in content {
-            let width = (width_of(cell.symbol()) as u16).max(1);
-            for after in (x + 1)..(x + width).min(next.area.right()) {
-                next[(after, y)].reset();
-            }
             next[(x, y)] = cell.clone();
         }
-        self.paint(&next);
-        self.shown = next;
+        self.show(&mut next);
         Ok(())
     }
 
@@ -476,7 +485,7 @@ mod tests {
             let mut painter = Painter::new((SIZE.width, SIZE.height));
             for frame in frames {
                 let buffer = changed(&before, frame);
-                painter.draw(before.diff(&buffer).into_iter()).unwrap();
+                painter.show(&mut buffer.clone());
                 terminal.process(&painter.take());
                 before = buffer;
                 for y in 0..SIZE.height {
@@ -501,7 +510,7 @@ mod tests {
                 }
             }
             // The same picture again costs nothing.
-            painter.draw(before.diff(&before.clone()).into_iter()).unwrap();
+            painter.show(&mut before);
             prop_assert!(painter.take().is_empty());
         }
     }
@@ -518,7 +527,7 @@ mod tests {
         let mut before = Buffer::empty(page(0).area);
         for first in [0, 1, 2, 1, 4, 0] {
             let next = page(first);
-            painter.draw(before.diff(&next).into_iter()).unwrap();
+            painter.show(&mut next.clone());
             let bytes = painter.take();
             terminal.process(&bytes);
             let moved = before != Buffer::empty(before.area);

@@ -19,29 +19,33 @@ pub(super) struct Scroll {
 impl Scroll {
     /// The move that brings most changed rows to their place, if any does.
     pub(super) fn between(before: &Buffer, after: &Buffer) -> Option<Self> {
-        let height = after.area.height;
+        let (first, height) = (after.area.y, after.area.height);
         let changed: Vec<bool> = (0..height).map(|y| row(before, y) != row(after, y)).collect();
         if changed.iter().filter(|c| **c).count() < FEWEST {
             return None;
         }
+        // Each row is compared with all others: by its text, whose colours may differ.
+        let texts = |buffer| (0..height).map(|y| text(row(buffer, y))).collect::<Vec<u64>>();
+        let (old, new) = (texts(before), texts(after));
         let mut best = (FEWEST - 1, None);
         for by in 1..height {
             for up in [true, false] {
                 // Rows `y` of the new frame with their like `by` rows further down, or up, in the old one.
                 let like = |y: u16| {
-                    let from = if up { y + by } else { y.checked_sub(by)? };
-                    (from < height && row(before, from) == row(after, y)).then_some(())
+                    let from = if up { Some(y + by) } else { y.checked_sub(by) };
+                    from.and_then(|from| old.get(usize::from(from))) == new.get(usize::from(y))
                 };
                 let mut y = 0;
                 while y < height {
                     let start = y;
                     let mut gain = 0;
-                    while y < height && like(y).is_some() {
+                    while y < height && like(y) {
                         gain += usize::from(changed[usize::from(y)]);
                         y += 1;
                     }
                     if gain > best.0 {
                         let (top, bottom) = if up { (start, y - 1 + by) } else { (start - by, y - 1) };
+                        let (top, bottom) = (first + top, first + bottom);
                         let (up, down) = if up { (by, 0) } else { (0, by) };
                         best = (gain, Some(Self { top, bottom, up, down }));
                     }
@@ -56,7 +60,8 @@ impl Scroll {
     pub(super) fn of(self, before: &Buffer) -> Buffer {
         let mut moved = before.clone();
         let width = usize::from(before.area.width);
-        let (top, end) = (usize::from(self.top) * width, (usize::from(self.bottom) + 1) * width);
+        let row = |y: u16| usize::from(y - before.area.y) * width;
+        let (top, end) = (row(self.top), row(self.bottom + 1));
         let region = &mut moved.content[top..end];
         let (up, down) = (usize::from(self.up) * width, usize::from(self.down) * width);
         region.rotate_left(up);
@@ -76,6 +81,12 @@ impl Scroll {
         let edge = if up > 0 { last } else { first };
         format!("\x1b[{first};{last}r\x1b[{edge}H{lines}\x1b[r")
     }
+}
+
+/// A number for the text of a row: FNV-1a.
+fn text(row: &[Cell]) -> u64 {
+    let bytes = row.iter().flat_map(|cell| cell.symbol().bytes());
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 fn row(buffer: &Buffer, y: u16) -> &[Cell] {

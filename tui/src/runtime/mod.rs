@@ -217,6 +217,8 @@ impl Monitor {
         let size = self.terminal.size()?;
         self.update(app, Msg::Resize(size.width, size.height))?;
         let end = Instant::now() + FIRST;
+        // It takes a while to find, and the first frame needs it.
+        gradtop_view::clock::zone();
         while !app.shared.runs.loaded {
             match self.events.recv_timeout(end.saturating_duration_since(Instant::now())) {
                 Ok(event) => {
@@ -389,7 +391,10 @@ impl Monitor {
         self.screen.name(&app.title());
         let mut frame = self.terminal.get_frame();
         app::view(app, &mut frame);
-        self.terminal.flush()?;
+        // The painter knows what is shown: it alone compares.
+        let mut next = std::mem::take(self.terminal.current_buffer_mut());
+        self.terminal.backend_mut().show(&mut next);
+        *self.terminal.current_buffer_mut() = next;
         self.terminal.swap_buffers();
         let bytes = self.terminal.backend_mut().take();
         let now = Instant::now();

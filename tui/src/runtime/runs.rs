@@ -8,8 +8,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant, SystemTime};
 
-use gradtop_store::{RunDir, View, inside};
-use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
+use gradtop_store::{RunDir, ToldOf, View, inside};
 
 use crate::app::Msg;
 use gradtop_view::runs::{RunId, RunRow, RunsSnapshot};
@@ -20,7 +19,9 @@ const BUSY: Duration = Duration::from_millis(200);
 const LIVE: Duration = Duration::from_secs(2);
 /// Time between two looks otherwise.
 const QUIET: Duration = Duration::from_secs(10);
-/// How often the folders that new runs appear in are asked whether they have changed, should nobody tell.
+/// The same where every change is told of.
+const TOLD: Duration = Duration::from_mins(1);
+/// How often the folders that new runs appear in are asked whether they have changed, where nobody tells.
 const GLANCE: Duration = Duration::from_millis(500);
 /// The same where every look goes to another machine.
 const FAR_GLANCE: Duration = Duration::from_secs(2);
@@ -54,15 +55,10 @@ impl Reader {
         let (wake, woken) = channel();
         let told = wake.clone();
         let read = move || {
-            let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-                // Opening and reading are our own doing.
-                if event.is_ok_and(|e| !matches!(e.kind, EventKind::Access(_))) {
-                    told.send(()).ok();
-                }
+            let folders = ToldOf::start(move || {
+                told.send(()).ok();
             });
-            // Nobody tells what other machines do.
-            let watcher = watcher.ok().filter(|_| !gradtop_store::is_remote(&folder));
-            Folder::new(folder, read_only, watcher).follow(&woken, &send);
+            Folder::new(folder, read_only, folders).follow(&woken, &send);
         };
         let spawned = std::thread::Builder::new().name("runs".to_owned()).spawn(read);
         drop(spawned);
@@ -77,7 +73,7 @@ impl Reader {
 
 /// The runs as they are now.
 pub(super) fn look(folder: &Path) -> RunsSnapshot {
-    Folder::new(folder.to_owned(), true, None).look()
+    Folder::new(folder.to_owned(), true, ToldOf::default()).look()
 }
 
 /// When a file was last replaced.
@@ -125,8 +121,7 @@ impl Known {
 struct Folder {
     path: PathBuf,
     read_only: bool,
-    watcher: Option<RecommendedWatcher>,
-    watched: HashSet<PathBuf>,
+    told: ToldOf,
     known: HashMap<RunId, Known>,
     /// Folders that bear a run's name and cannot be read as one, as those that are being copied in, and their manifests.
     pending: Vec<(RunDir, Option<Stamp>)>,
@@ -137,14 +132,14 @@ struct Folder {
 }
 
 impl Folder {
-    fn new(path: PathBuf, read_only: bool, watcher: Option<RecommendedWatcher>) -> Self {
-        let (watched, known, pending) = (HashSet::new(), HashMap::new(), Vec::new());
-        Self { path, read_only, watcher, watched, known, pending, started: None, asking: None }
+    fn new(path: PathBuf, read_only: bool, told: ToldOf) -> Self {
+        let (known, pending) = (HashMap::new(), Vec::new());
+        Self { path, read_only, told, known, pending, started: None, asking: None }
     }
 
     fn follow(&mut self, woken: &Receiver<()>, send: &dyn Fn(Msg) -> bool) {
         let mut before: Option<RunsSnapshot> = None;
-        let glance = if self.watcher.is_some() { GLANCE } else { FAR_GLANCE };
+        let glance = if gradtop_store::is_remote(&self.path) { FAR_GLANCE } else { GLANCE };
         loop {
             let start = Instant::now();
             let places = self.places();
@@ -162,17 +157,17 @@ impl Folder {
                 }
             }
             let recovered = !self.read_only && (self.recover() | self.start_waiting());
+            let told = self.is_told(&places);
             let next = start
-                + if recovered {
-                    BUSY
-                } else if live {
-                    LIVE
-                } else {
-                    QUIET
+                + match (recovered, live, told) {
+                    (true, ..) => BUSY,
+                    (false, true, _) => LIVE,
+                    (false, false, false) => QUIET,
+                    (false, false, true) => TOLD,
                 };
             while Instant::now() < next {
                 let wait = next.saturating_duration_since(Instant::now());
-                match woken.recv_timeout(wait.min(glance)) {
+                match woken.recv_timeout(if told { wait } else { wait.min(glance) }) {
                     Ok(()) => {
                         // Changes come in bursts.
                         std::thread::sleep(BUSY.saturating_sub(start.elapsed()));
@@ -201,10 +196,12 @@ impl Folder {
             })
             .collect();
         for dir in &named {
-            self.watch(dir.clone());
+            if !self.told.has(dir) {
+                self.told.watch(dir);
+            }
         }
         wanted.extend(named);
-        self.unwatch_all_but(&wanted);
+        self.told.keep(|path| wanted.contains(path));
         let known = std::mem::take(&mut self.known);
         let look = |run: &RunDir, place| Known::of(run, known.get(&RunId::new(run)), place);
         let (found, unreadable) =
@@ -243,8 +240,7 @@ impl Folder {
                 return watched;
             }
             for path in new {
-                self.watched.remove(&path);
-                self.watch(path.clone());
+                self.told.watch(&path);
                 watched.insert(path);
             }
         }
@@ -260,28 +256,18 @@ impl Folder {
         entries.flatten().filter_map(Result::ok).filter(folder).map(|e| e.path()).collect()
     }
 
+    /// Whether all that happens in these places and to the runs is told of.
+    fn is_told(&self, places: &[(PathBuf, Option<Place>)]) -> bool {
+        let there = places.iter().filter(|(_, place)| place.is_some()).map(|(path, _)| path.clone());
+        let runs = self.known.keys().map(RunId::dir).chain(self.pending.iter().map(|(run, _)| run.clone()));
+        there.chain(runs.map(|run| run.path().to_owned())).all(|path| self.told.has(&path))
+    }
+
     /// Whether something has become of a run, where nobody tells.
     fn changed(&self) -> bool {
-        let told = |id: &RunId| self.watched.contains(id.dir().path());
-        let silent = self.known.iter().filter(|(id, _)| !told(id));
+        let silent = self.known.iter().filter(|(id, _)| !self.told.has(id.dir().path()));
         self.pending.iter().any(|(run, before)| stamp(run, &run.manifest()) != *before)
             || silent.map(|(id, k)| (id.dir(), k)).any(|(run, k)| stamps(&run) != k.stamps)
-    }
-
-    fn unwatch_all_but(&mut self, wanted: &HashSet<PathBuf>) {
-        for path in self.watched.extract_if(|path| !wanted.contains(path)) {
-            if let Some(watcher) = &mut self.watcher {
-                watcher.unwatch(&path).ok();
-            }
-        }
-    }
-
-    /// Tells the system to tell; what it refuses is seen by looking.
-    fn watch(&mut self, path: PathBuf) {
-        let Some(watcher) = &mut self.watcher else { return };
-        if !self.watched.contains(&path) && watcher.watch(&path, RecursiveMode::NonRecursive).is_ok() {
-            self.watched.insert(path);
-        }
     }
 
     /// Starts what waits and finds a free slot, should nobody else: now and then, and only if something waits.
@@ -361,11 +347,10 @@ mod tests {
         let (run, _lock) = born(temp.path(), "x", "a");
         let manifest = std::fs::read(run.manifest()).expect("read");
         std::fs::remove_file(run.manifest()).expect("removed");
-        for watcher in [None, notify::recommended_watcher(|_| ()).ok()] {
-            let told = watcher.is_some();
-            let mut folder = Folder::new(temp.path().to_owned(), true, watcher);
+        for (told, folders) in [(false, ToldOf::default()), (true, ToldOf::start(|| ()))] {
+            let mut folder = Folder::new(temp.path().to_owned(), true, folders);
             assert!(folder.look().rows.is_empty() && !folder.changed());
-            assert_eq!(folder.watched.contains(run.path()), told);
+            assert_eq!((folder.told.has(run.path()), folder.is_told(&folder.places())), (told, told));
             // Half of it, then all.
             std::fs::write(run.manifest(), &manifest[..20]).expect("written");
             assert!(folder.changed());
@@ -385,7 +370,7 @@ mod tests {
         let (run, _lock) = born(temp.path(), "x", "a");
         let ended = Status { state: State::Finished, ..Status::default() };
         write_status(&run, &Status { schema: gradtop_store::SCHEMA, ..ended }).expect("written");
-        let mut folder = Folder::new(temp.path().to_owned(), true, None);
+        let mut folder = Folder::new(temp.path().to_owned(), true, ToldOf::default());
         folder.look();
         assert!(!folder.changed());
         write_status(&run, &Status { schema: gradtop_store::SCHEMA, ..Status::default() }).expect("written");

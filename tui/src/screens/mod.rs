@@ -19,6 +19,8 @@ pub(crate) mod shared;
 pub(crate) mod tags;
 pub(crate) mod views;
 
+use std::time::Duration;
+
 use crossterm::event::MouseEvent;
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -41,6 +43,11 @@ pub(crate) trait Screen: std::fmt::Debug {
 
     /// Draws it.
     fn view(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect);
+
+    /// How long what it shows of runs that have ended stays as it is, should nothing happen.
+    fn lasts(&self, _shared: &Shared) -> Duration {
+        Duration::MAX
+    }
 
     /// What the terminal is named after while it is shown.
     fn name(&self) -> Option<String> {

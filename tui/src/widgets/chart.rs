@@ -160,18 +160,21 @@ impl ChartCell<'_> {
         let (subject, data, size) = (self.subject(), self.fingerprint(), (width, height));
         let title = if self.focused { self.theme.accent() } else { self.theme.text() };
         let same = |h: &&Held| {
-            (h.subject, h.size) == (subject, size)
-                && (h.theme, h.title) == (self.theme, title)
+            (h.subject, h.size, h.theme) == (subject, size, self.theme)
                 && h.view == *self.view
+                && (h.data == data || !self.turns.has(self.slot, self.page))
         };
-        if let Some(h) = self.cache.held.borrow().get(&self.slot).filter(same)
-            && (h.data == data || !self.turns.has(self.slot, self.page))
-        {
-            self.turns.owed.set(self.turns.owed() || h.data != data);
-            return Rc::clone(&h.cells);
-        }
         let (w, h) = (usize::from(width), usize::from(height));
-        let built = Rc::new(build(self.sources, self.subject, self.view, (w, h), self.theme));
+        let (built, data) = match self.cache.held.borrow().get(&self.slot).filter(same) {
+            Some(h) => {
+                self.turns.owed.set(self.turns.owed() || h.data != data);
+                if h.title == title {
+                    return Rc::clone(&h.cells);
+                }
+                (Rc::clone(&h.built), h.data)
+            }
+            None => (Rc::new(build(self.sources, self.subject, self.view, (w, h), self.theme)), data),
+        };
         let cells = Rc::new(gradtop_chart::cells::chart(&built.chart, (w, h), self.theme, title));
         let held = Held {
             subject,
@@ -206,6 +209,31 @@ impl Widget for ChartCell<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use gradtop_view::live::RunData;
+
+    #[test]
+    fn the_focus_changes_how_a_title_looks_and_nothing_is_built_for_it() {
+        let (data, view, cache) = (RunData::default(), ChartView::default(), ChartCache::default());
+        let (turns, theme, sources) =
+            (Turns::default(), Theme::default(), [Source { data: &data, label: None }]);
+        let draw = |focused| {
+            let cell = ChartCell {
+                sources: &sources,
+                subject: Subject::Metric("loss"),
+                view: &view,
+                theme,
+                focused,
+                cache: &cache,
+                slot: 0,
+                page: 1,
+                turns: &turns,
+            };
+            let cells = cell.draw(40, 10);
+            (cells, cache.built(0).expect("it is kept"))
+        };
+        let ((without, built), (with, again)) = (draw(false), draw(true));
+        assert!(Rc::ptr_eq(&built, &again) && with != without);
+    }
 
     #[test]
     fn each_chart_has_its_turn_and_few_have_it_always() {

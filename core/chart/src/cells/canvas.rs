@@ -79,11 +79,11 @@ impl Canvas {
 
 /// Copies the cells of a buffer into another one, the top left corner to a place there; what is outside of it is left out.
 pub fn paste(from: &Buffer, to: &mut Buffer, (x, y): (u16, u16)) {
-    for row in 0..from.area.height {
-        for column in 0..from.area.width {
-            if let Some(cell) = to.cell_mut((x + column, y + row)) {
-                cell.clone_from(&from[(from.area.x + column, from.area.y + row)]);
-            }
-        }
+    let place = Rect { x, y, ..from.area }.intersection(to.area);
+    let (width, skipped) = (usize::from(place.width), place.x.saturating_sub(x));
+    for row in place.y..if width > 0 { place.bottom() } else { 0 } {
+        let source = from.index_of(from.area.x + skipped, from.area.y + (row - y));
+        let target = to.index_of(place.x, row);
+        to.content[target..][..width].clone_from_slice(&from.content[source..][..width]);
     }
 }

@@ -71,11 +71,14 @@ pub(super) fn terse(canvas: &mut Canvas, chart: &Chart, look: Theme) -> usize {
     };
     let beside = width.saturating_sub(short + 2);
     let is_whole = |(words, names): &(Words, Vec<String>)| *words != Words::Name && *names == whole;
-    let (row, (words, names)) = match (fitting(beside), fitting(width)) {
-        (Some(found), _) if is_whole(&found) => (0, found),
-        (_, Some(found)) if roomy && !title.is_empty() => (1, found),
-        (Some(found), _) => (0, found),
-        _ => (usize::from(roomy && !title.is_empty()), (Words::Name, whole.clone())),
+    let below = roomy && !title.is_empty();
+    let (row, (words, names)) = match fitting(beside) {
+        Some(found) if is_whole(&found) => (0, found),
+        found => match (found, fitting(width)) {
+            (_, Some(found)) if below => (1, found),
+            (Some(found), _) => (0, found),
+            _ => (usize::from(below), (Words::Name, whole.clone())),
+        },
     };
     if entries.is_empty() {
         canvas.text(0, 0, &fit_title(title, width, ascii), Ink::Bold);

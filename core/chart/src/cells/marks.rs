@@ -147,8 +147,9 @@ impl Ruler<'_> {
 
     fn thin(&self, x: &[f64], y: &[f64]) -> Thinned {
         let column = |x: f64| {
-            let c = self.column(x).round();
-            (c >= 0.0 && c < self.width as f64).then_some(c as i32)
+            // Above zero, cutting what is a half more rounds.
+            let c = self.column(x) + 0.5;
+            (c > 0.0 && c < self.width as f64).then_some(c as i32)
         };
         thin(x.iter().copied().zip(y.iter().copied()), column, |v| self.y.scale.takes(v))
     }

@@ -72,14 +72,26 @@ impl Raster {
         if x < 0 || y < 0 || x >= self.width() as i64 || y >= self.height() as i64 {
             return;
         }
+        self.upright(x as usize, (y as usize, y as usize), pen);
+    }
+
+    /// Sets the dots of a column inside, from one to another, both included.
+    fn upright(&mut self, x: usize, (top, bottom): (usize, usize), pen: Pen) {
         let (dx, dy) = self.glyphs.dots();
-        let (x, y) = (x as usize, y as usize);
-        let mask = match self.glyphs {
-            Glyphs::Braille => [[0x01, 0x02, 0x04, 0x40], [0x08, 0x10, 0x20, 0x80]][x % 2][y % 4],
-            Glyphs::HalfBlock => 1 << (y % 2),
+        for row in top / dy..=bottom / dy {
+            let dots = top.saturating_sub(row * dy)..=(bottom - row * dy).min(dy - 1);
+            let mask = dots.fold(0, |mask, y| mask | self.bit(x % dx, y));
+            self.cell(x / dx, row, mask, pen);
+        }
+    }
+
+    /// A dot of a cell.
+    fn bit(&self, x: usize, y: usize) -> u8 {
+        match self.glyphs {
+            Glyphs::Braille => [[0x01, 0x02, 0x04, 0x40], [0x08, 0x10, 0x20, 0x80]][x][y],
+            Glyphs::HalfBlock => 1 << y,
             Glyphs::Dot | Glyphs::Ascii => 1,
-        };
-        self.cell(x / dx, y / dy, mask, pen);
+        }
     }
 
     /// Sets dots of a cell, as the low byte of its Braille character has them.
@@ -98,10 +110,16 @@ impl Raster {
     /// A straight line between two positions in dots, cut at the edges.
     pub fn line(&mut self, from: Point, to: Point, pen: Pen) {
         let Some(((x0, y0), (x1, y1))) = self.clip(from, to) else { return };
+        // All of it lies inside, where cutting what is a half more rounds.
+        let near = |v: f64| (v + 0.5) as usize;
+        if near(x0) == near(x1) {
+            return self.upright(near(x0), (near(y0.min(y1)), near(y0.max(y1))), pen);
+        }
         let steps = (x1 - x0).abs().max((y1 - y0).abs()).ceil().max(1.0);
-        for i in 0..=steps as i64 {
-            let t = i as f64 / steps;
-            self.dot((x0 + (x1 - x0) * t).round() as i64, (y0 + (y1 - y0) * t).round() as i64, pen);
+        for i in 0..=steps as u32 {
+            let t = f64::from(i) / steps;
+            let y = near(y0 + (y1 - y0) * t);
+            self.upright(near(x0 + (x1 - x0) * t), (y, y), pen);
         }
     }
 
@@ -138,7 +156,8 @@ impl Raster {
 
     /// The part of a line inside the edges.
     fn clip(&self, from: Point, to: Point) -> Option<(Point, Point)> {
-        clip(from, to, (self.width() as f64 - 0.5, self.height() as f64 - 0.5))
+        let limits = (self.width() as f64 - 0.5, self.height() as f64 - 0.5);
+        if self.spots.is_empty() { None } else { clip(from, to, limits) }
     }
 
     /// Prints the dots into cells, the top left corner at (left, top).
@@ -198,7 +217,9 @@ fn clip(from: Point, to: Point, limits: Point) -> Option<(Point, Point)> {
         }
     }
     (t0 <= t1).then(|| {
-        let at = |t: f64| (from.0 + dx * t, from.1 + dy * t);
+        // From far away, what is computed of a place inside may lie outside.
+        let inside = |v: f64, limit: f64| v.min(limit - 0.001).max(-edge);
+        let at = |t: f64| (inside(from.0 + dx * t, limits.0), inside(from.1 + dy * t, limits.1));
         (at(t0), at(t1))
     })
 }

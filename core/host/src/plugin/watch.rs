@@ -6,16 +6,17 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
+use gradtop_store::ToldOf;
 
 use crate::error::Refusal;
 use crate::plugin::desc::PluginDesc;
 use crate::plugin::describe::describe_since;
 use crate::plugin::discover::{self, Discovery, Origin, REST};
 
-/// How often the folders are listed although nothing was heard of them: network file systems tell nothing, and a folder
-/// that is not there cannot be watched.
+/// How often the folders are listed although nothing was heard of them, where nobody tells, as on network file systems; and
+/// where all is told.
 const POLL: Duration = Duration::from_secs(1);
+const TOLD: Duration = Duration::from_mins(1);
 /// A linker writes often; the folders are listed once for all it did meanwhile.
 const GATHER: Duration = Duration::from_millis(50);
 /// How many files are described at once. One that has taken longer than [`SLOW`] is waiting, not working, and no longer
@@ -102,8 +103,7 @@ enum Progress {
 
 struct Watching {
     folders: Vec<(PathBuf, Origin)>,
-    watched: Vec<PathBuf>,
-    notify: Option<RecommendedWatcher>,
+    told: ToldOf,
     send: Sender<News>,
     /// The files there are, in the order searched.
     files: Vec<(PathBuf, Origin)>,
@@ -113,19 +113,8 @@ struct Watching {
 impl Watching {
     fn new(folders: Vec<(PathBuf, Origin)>, send: Sender<News>) -> Self {
         let tell = send.clone();
-        // Without it (too many watches, no inotify) there is still the poll.
-        let notify = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            // Reading a file, as describing it does, changes nothing.
-            let read = |kind: EventKind| {
-                use notify::event::{AccessKind, AccessMode};
-                matches!(kind, EventKind::Access(k) if k != AccessKind::Close(AccessMode::Write))
-            };
-            if event.is_ok_and(|e| !read(e.kind)) {
-                tell.send(News::Changed).ok();
-            }
-        })
-        .ok();
-        Self { folders, watched: Vec::new(), notify, send, files: Vec::new(), known: HashMap::new() }
+        let told = ToldOf::start(move || drop(tell.send(News::Changed)));
+        Self { folders, told, send, files: Vec::new(), known: HashMap::new() }
     }
 
     fn run(mut self, receive: &Receiver<News>, mut report: impl FnMut(PluginsNow)) {
@@ -133,9 +122,10 @@ impl Watching {
         let mut list_at = Instant::now();
         loop {
             if Instant::now() >= list_at {
-                self.watch_folders();
+                // Before they are listed: what comes later is told of.
+                let told = self.folders.iter().fold(true, |all, (folder, _)| self.told.watch(folder) && all);
                 self.list();
-                list_at = Instant::now() + POLL;
+                list_at = Instant::now() + if told { TOLD } else { POLL };
             }
             let rested = self.ask();
             let now = self.now();
@@ -149,21 +139,6 @@ impl Watching {
                 Ok(News::Described(path, identity, answer)) => self.described(&path, identity, *answer),
                 Ok(News::End) | Err(RecvTimeoutError::Disconnected) => return,
                 Err(RecvTimeoutError::Timeout) => {}
-            }
-        }
-    }
-
-    /// Folders may come and go; one that was exchanged has to be watched anew, which the poll makes up for.
-    fn watch_folders(&mut self) {
-        let Some(notify) = &mut self.notify else { return };
-        for (folder, _) in &self.folders {
-            let there = folder.is_dir();
-            let watched = self.watched.contains(folder);
-            if there && !watched && notify.watch(folder, RecursiveMode::NonRecursive).is_ok() {
-                self.watched.push(folder.clone());
-            } else if !there && watched {
-                notify.unwatch(folder).ok();
-                self.watched.retain(|w| w != folder);
             }
         }
     }
@@ -188,7 +163,7 @@ impl Watching {
         self.files.retain(|(path, _)| self.known.contains_key(path));
     }
 
-    /// Describes what has rested; gives the moment when the next file will have.
+    /// Describes what has rested; gives the moment when the next is due.
     fn ask(&mut self) -> Option<Instant> {
         let now = Instant::now();
         let working = |k: &&Known| matches!(k.progress, Progress::Asked(at) if now - at < SLOW);
@@ -197,19 +172,18 @@ impl Watching {
         for (path, _) in &self.files {
             let Some(file) = self.known.get_mut(path) else { continue };
             let passing = matches!(&file.answer, Some(Err(refusal)) if refusal.may_pass());
-            match file.progress {
-                Progress::Known(at) if passing && now - at >= AGAIN => {}
-                Progress::Resting => {
-                    let due = file.since + REST;
-                    if due > now && discover::age(path).is_none_or(|age| age < REST) {
-                        next = Some(next.map_or(due, |n| n.min(due)));
-                        continue;
-                    }
-                }
+            let mut due = match file.progress {
+                Progress::Known(at) if passing => at + AGAIN,
+                Progress::Resting if discover::age(path).is_none_or(|age| age < REST) => file.since + REST,
+                Progress::Resting => now,
                 _ => continue,
+            };
+            if due <= now && free == 0 {
+                // A place is free when an answer comes, or once one is waited for.
+                due = now + SLOW;
             }
-            if free == 0 {
-                // A place is free when an answer comes, or by the next poll.
+            if due > now {
+                next = Some(next.map_or(due, |n| n.min(due)));
                 continue;
             }
             free -= 1;

@@ -25,4 +25,5 @@ pub(crate) mod settle;
 pub(crate) mod shared;
 pub(crate) mod status;
 pub(crate) mod temporary;
+pub(crate) mod told;
 pub(crate) mod view;

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 /// Their types, as statfs(2) and linux/magic.h have them: NFS, SMB and CIFS, FUSE, 9P, Ceph, Lustre, GPFS, AFS, `BeeGFS`, `PanFS`,
-/// OCFS2, GFS2, `OrangeFS`, Coda.
-const TYPES: [u32; 16] = [
+/// OCFS2, GFS2, `OrangeFS`, Coda; in a virtual machine the folders of its host, by Parallels, `VMware` and `VirtualBox`.
+const TYPES: [u32; 19] = [
     0x6969,
     0x517b,
     0xff53_4d42,
@@ -21,6 +21,9 @@ const TYPES: [u32; 16] = [
     0x0116_1970,
     0x2003_0528,
     0x7375_7245,
+    0x7c7c_6673,
+    0xbacb_acbc,
+    0x786f_4256,
 ];
 
 /// Whether a folder lies where changes by other machines are seen by looking only. A path that is not there yet lies where the folder

@@ -55,8 +55,8 @@ pub(super) fn value_range(
         if up.takes(0.0) { Some((min, max)) } else { positive.is_finite().then_some((positive, max)) }
     };
     let inside = members().filter_map(|(_, m)| of_samples(m)).flat_map(|(low, high)| [low, high]);
-    // Single points come from nowhere and go nowhere.
-    let joined = members().filter(|(style, _)| style.is_joined());
+    // Single points come from nowhere and go nowhere; where nothing lies outside, no line does.
+    let joined = members().filter(|(style, m)| style.is_joined() && !m.lies_within(window));
     let passing = joined.flat_map(|(_, m)| edges(&m.over(window, 100), window, up));
     finite_range(inside.chain(passing.filter(|v| up.takes(*v))))
 }

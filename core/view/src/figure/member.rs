@@ -53,6 +53,12 @@ impl<'a> Member<'a> {
         Some((self.common(low), self.common(high)))
     }
 
+    /// Whether none of it lies outside a window.
+    pub(super) fn lies_within(&self, window: &Span) -> bool {
+        let (from, to) = self.own_range((window.low, window.high));
+        self.series.extent(self.kind).is_none_or(|(low, high)| from <= low && high <= to)
+    }
+
     /// Its samples around what a plot shows; where they are thinned, its buckets.
     pub(super) fn rows(&self, plot: &Plot, smooth: bool) -> Vec<Row> {
         let rows = self.series.rows(self.kind, self.own_range((plot.x.low, plot.x.high)), smooth);

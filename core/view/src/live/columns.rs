@@ -182,7 +182,7 @@ impl Builder<'_> {
             return;
         }
         let c = self.ruler.column(from.max(low), self.near).unwrap_or(0);
-        let d = self.ruler.column(to.min(high), c).unwrap_or(c);
+        let d = if to > from { self.ruler.column(to.min(high), c).unwrap_or(c) } else { c };
         if b.flags & flag::ODD != 0 {
             for at in c..=d {
                 self.out.odd.push(Odds { at, flags: b.flags & flag::ODD });
@@ -222,14 +222,15 @@ impl Builder<'_> {
         let many = (d - c + 1) as f64;
         self.out.coarse = self.out.coarse.max(many - 1.0);
         for at in c..=d {
-            let share = |t: f64| (b.first + (b.last - b.first) * t).clamp(b.min, b.max);
+            let share = |n: usize| (b.first + (b.last - b.first) * (n as f64 / many)).clamp(b.min, b.max);
+            let (first, last) = if c == d { (b.first, b.last) } else { (share(at - c), share(at - c + 1)) };
             let cell = Cell {
                 at,
-                first: share((at - c) as f64 / many),
+                first,
                 min: b.min,
                 min_positive: b.min_positive,
                 max: b.max,
-                last: share((at - c + 1) as f64 / many),
+                last,
                 sum: b.sum / many,
                 n: f64::from(b.finite) / many,
             };

@@ -1,9 +1,12 @@
 //! All runs that are watched: who is read when, and the snapshot that screens get.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
+
+use gradtop_store::ToldOf;
 
 use super::feed::{Feed, GLANCE};
 use super::pyramid::Bucket;
@@ -28,7 +31,18 @@ const CAP: (usize, usize) = (512, 8192);
 /// Reads what is watched, on a thread of its own.
 #[derive(Debug)]
 pub struct Engine {
-    requests: Sender<Vec<WatchRequest>>,
+    requests: Sender<Asked>,
+}
+
+/// What wakes the reading thread.
+#[derive(Debug)]
+enum Asked {
+    /// This is watched from now on.
+    Watch(Vec<WatchRequest>),
+    /// Somebody writes into a run that has ended.
+    Written,
+    /// Nobody asks any more.
+    End,
 }
 
 impl Engine {
@@ -36,19 +50,26 @@ impl Engine {
     pub fn start(send: impl Fn(Arc<LiveSnapshot>) -> bool + Send + 'static) -> Self {
         let (requests, asked) = channel();
         let thread = std::thread::Builder::new().name("live".to_owned());
+        let tell = requests.clone();
         // Without the thread nothing is ever read, and the screens say so: there is no data yet.
         drop(thread.spawn(move || {
             // Who draws and answers keys goes first where processors are short. On Linux this is of the thread alone; where it
             // cannot be had, all are equal.
             rustix::process::setpriority_process(None, NICE).ok();
-            serve(&asked, send);
+            serve(&asked, ToldOf::start(move || drop(tell.send(Asked::Written))), send);
         }));
         Self { requests }
     }
 
     /// What to read from now on, instead of what was asked for before.
     pub fn watch(&self, requests: Vec<WatchRequest>) {
-        drop(self.requests.send(requests));
+        drop(self.requests.send(Asked::Watch(requests)));
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        drop(self.requests.send(Asked::End));
     }
 }
 
@@ -129,6 +150,18 @@ impl Runs {
         Left { changed: gone || self.feeds.values().any(|(f, _)| f.changed()), next }
     }
 
+    /// Where others may write into runs that have ended, if only such are watched.
+    fn ended(&self) -> Vec<PathBuf> {
+        if self.feeds.values().any(|(feed, since)| feed.alive() || since.is_some()) {
+            return Vec::new();
+        }
+        self.feeds
+            .keys()
+            .map(RunId::dir)
+            .flat_map(|run| [run.path().to_owned(), run.metrics(), run.tables()])
+            .collect()
+    }
+
     /// Everything known, as of now.
     pub fn snapshot(&mut self) -> Arc<LiveSnapshot> {
         let runs = self.feeds.iter_mut().map(|(id, (f, _))| (id.clone(), f.data())).collect();
@@ -137,30 +170,41 @@ impl Runs {
 }
 
 /// Reads what is asked for until nobody can ask any more, or `deliver` says that nobody listens.
-fn serve(requests: &Receiver<Vec<WatchRequest>>, deliver: impl Fn(Arc<LiveSnapshot>) -> bool) {
+fn serve(asked: &Receiver<Asked>, mut told: ToldOf, deliver: impl Fn(Arc<LiveSnapshot>) -> bool) {
     let mut runs = Runs::new();
-    let mut next: Option<Duration> = None;
+    let mut due: Option<Instant> = None;
     let mut delivered: Option<Instant> = None;
+    // What of runs that have ended is told of, and when something was told last.
+    let (mut folders, mut heard) = (Vec::new(), Instant::now());
     loop {
-        let asked = match next {
-            None => requests.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            Some(wait) => requests.recv_timeout(wait),
+        let first = match due {
+            None => asked.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            Some(at) => asked.recv_timeout(at.saturating_duration_since(Instant::now())),
         };
-        match asked {
-            Err(RecvTimeoutError::Disconnected) => return,
-            Err(RecvTimeoutError::Timeout) => {}
-            Ok(first) => {
+        let (mut newest, woken) = (None, first.is_ok());
+        for asked in first.into_iter().chain(asked.try_iter()) {
+            match asked {
                 // Only the newest counts.
-                let newest = requests.try_iter().last().unwrap_or(first);
-                runs.watch(newest, Instant::now());
+                Asked::Watch(requests) => newest = Some(requests),
+                Asked::Written => heard = Instant::now(),
+                Asked::End => return,
             }
         }
-        let left = runs.work(Instant::now(), SLICE);
-        next = left.next;
+        let start = Instant::now();
+        match newest {
+            Some(newest) => runs.watch(newest, start),
+            // It is looked at no more often for being told of.
+            None if woken => {
+                due.get_or_insert(start + GLANCE);
+                continue;
+            }
+            None => {}
+        }
+        let left = runs.work(start, SLICE);
         // The first and the last of a long reading at once, those between now and then.
-        let busy = next == Some(Duration::ZERO);
-        let due = !busy || delivered.is_none_or(|d| d.elapsed() >= APART);
-        if left.changed && due {
+        let busy = left.next == Some(Duration::ZERO);
+        let now = !busy || delivered.is_none_or(|d| d.elapsed() >= APART);
+        if left.changed && now {
             if !deliver(runs.snapshot()) {
                 return;
             }
@@ -169,5 +213,15 @@ fn serve(requests: &Receiver<Vec<WatchRequest>>, deliver: impl Fn(Arc<LiveSnapsh
         if !busy {
             delivered = None;
         }
+        let quiet = left.next == Some(GLANCE);
+        let ended = if quiet { runs.ended() } else { Vec::new() };
+        if ended != folders {
+            (folders, heard) = (ended, Instant::now());
+            told.keep(|path| folders.iter().any(|folder| folder == path));
+        }
+        let all = folders.iter().fold(!folders.is_empty(), |all, folder| told.watch(folder) && all);
+        // Looked at since: what comes from now on is told.
+        let next = left.next.filter(|_| !all || start < heard + GLANCE);
+        due = next.map(|wait| Instant::now() + wait);
     }
 }

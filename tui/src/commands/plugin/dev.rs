@@ -2,11 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, Result};
-use notify::{RecursiveMode, Watcher as _};
 
 use super::install;
 use crate::commands::watch::Caught;
@@ -15,9 +13,9 @@ use gradtop_chart::cells::theme::Ink;
 
 /// How long the sources rest before they are built: an editor writes several files, or one in several steps.
 const REST: Duration = Duration::from_millis(200);
-/// How often signals are looked for; and the sources, where nothing is heard of them, as on network file systems.
+/// How often signals are looked for, and after how many such looks the sources.
 const LOOK: Duration = Duration::from_millis(100);
-const POLL: u32 = 10;
+const POLL: u32 = 3;
 
 /// The time of change and the size of every source.
 type Sources = BTreeMap<PathBuf, (SystemTime, u64)>;
@@ -27,7 +25,6 @@ pub(super) fn run(dir: &Path) -> Result<i32> {
     // Said at once if it is no plugin's folder at all.
     crate::builder::check_folder(dir)?;
     let folder = dir.canonicalize().with_context(|| format!("cannot find {}", dir.display()))?;
-    let (heard, _watcher) = listen(&folder);
     loop {
         let seen = sources(&folder);
         build(&folder);
@@ -35,7 +32,7 @@ pub(super) fn run(dir: &Path) -> Result<i32> {
             break;
         }
         print::line(&print::styled("waiting for changes; Ctrl-C to stop", Ink::Dim));
-        if !changed(&folder, &seen, &heard, &mut caught) {
+        if !changed(&folder, &seen, &mut caught) {
             break;
         }
     }
@@ -56,15 +53,14 @@ fn build(folder: &Path) {
 }
 
 /// Waits for a change of the sources; `false`: a signal came.
-fn changed(folder: &Path, seen: &Sources, heard: &Receiver<()>, caught: &mut Caught) -> bool {
+fn changed(folder: &Path, seen: &Sources, caught: &mut Caught) -> bool {
     let mut before: Option<Sources> = None;
     for turn in 0.. {
         if caught.any() {
             return false;
         }
-        let news = heard.recv_timeout(if before.is_some() { REST } else { LOOK }).is_ok();
-        while heard.try_recv().is_ok() {}
-        if !news && before.is_none() && turn % POLL != 0 {
+        std::thread::sleep(if before.is_some() { REST } else { LOOK });
+        if before.is_none() && turn % POLL != 0 {
             continue;
         }
         let now = sources(folder);
@@ -77,21 +73,6 @@ fn changed(folder: &Path, seen: &Sources, heard: &Receiver<()>, caught: &mut Cau
         }
     }
     true
-}
-
-/// Tells of changes below a folder, as far as the system does.
-fn listen(folder: &Path) -> (Receiver<()>, Option<notify::RecommendedWatcher>) {
-    let (send, receive) = mpsc::channel();
-    let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-        if event.is_ok_and(|event| !event.kind.is_access()) {
-            send.send(()).ok();
-        }
-    });
-    let watcher = watcher.ok().and_then(|mut watcher| {
-        watcher.watch(folder, RecursiveMode::Recursive).ok()?;
-        Some(watcher)
-    });
-    (receive, watcher)
 }
 
 /// The files of a project; neither what a build writes (`target/`, `build/`) nor what is hidden.

@@ -12,6 +12,7 @@ mod view;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::{Position, Rect};
@@ -23,6 +24,7 @@ use super::shared::Shared;
 use crate::list_view::ListView;
 use crate::print::clean;
 use crate::widgets::{ChartCache, Edit, Input, Move};
+use gradtop_chart::number;
 use gradtop_view::column;
 use gradtop_view::filter::{Filter, FilterError};
 use gradtop_view::live::WatchRequest;
@@ -168,6 +170,18 @@ impl Screen for Home {
         }
         self.refresh(shared);
         Vec::new()
+    }
+
+    /// Until the next run on the screen grows older by what its age is shown in.
+    fn lasts(&self, shared: &Shared) -> Duration {
+        let age = |row: &RunRow| shared.now.duration_since(row.view.manifest.created).as_secs_f64();
+        let height = usize::from(self.areas(shared).list.height);
+        let shown = self.list.lines.iter().skip(self.top).take(height);
+        let lasts = shown.filter_map(|line| match line {
+            Line::Run { row, .. } => Some(number::age_lasts(age(row))),
+            _ => None,
+        });
+        lasts.min().unwrap_or(Duration::MAX)
     }
 
     fn changed(&mut self, shared: &mut Shared) -> Vec<Effect> {

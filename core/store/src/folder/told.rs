@@ -1,0 +1,209 @@
+//! Folders that the system tells of when something in them changes.
+
+use std::collections::HashMap;
+use std::mem::MaybeUninit;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fs::inotify::{self, CreateFlags, ReadFlags, Reader, WatchFlags};
+use rustix::io::Errno;
+
+use super::remote::is_remote;
+
+/// Opening and reading is no change: it is what we do.
+const CHANGES: WatchFlags = WatchFlags::CREATE
+    .union(WatchFlags::DELETE)
+    .union(WatchFlags::MODIFY)
+    .union(WatchFlags::ATTRIB)
+    .union(WatchFlags::CLOSE_WRITE)
+    .union(WatchFlags::MOVE)
+    .union(WatchFlags::DELETE_SELF)
+    .union(WatchFlags::MOVE_SELF);
+/// Of a folder that another will appear in, what may be its coming.
+const COMING: WatchFlags = WatchFlags::CREATE
+    .union(WatchFlags::MOVED_TO)
+    .union(WatchFlags::DELETE_SELF)
+    .union(WatchFlags::MOVE_SELF);
+/// A folder may be both.
+const HOW: WatchFlags = WatchFlags::ONLYDIR.union(WatchFlags::MASK_ADD);
+
+/// The system's number of each.
+type Folders = HashMap<PathBuf, i32>;
+
+/// Folders, and what listens for changes in them. Not of folders below them, nor on file systems that other machines change.
+#[derive(Debug, Default)]
+pub struct ToldOf {
+    system: Option<Arc<OwnedFd>>,
+    folders: Arc<Mutex<Folders>>,
+    /// Its other end is closed with this.
+    _open: Option<OwnedFd>,
+}
+
+impl ToldOf {
+    /// Listens. `tell` is called on a thread of its own, once for changes that come together. Where the system cannot be heard,
+    /// no folder is ever told of; of the default, neither.
+    pub fn start(tell: impl Fn() + Send + 'static) -> Self {
+        let start = || {
+            let system = Arc::new(inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK).ok()?);
+            let (end, open) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).ok()?;
+            let folders: Arc<Mutex<Folders>> = Arc::default();
+            let (heard, known) = (Arc::clone(&system), Arc::clone(&folders));
+            let thread = std::thread::Builder::new().name("folders".to_owned());
+            thread.spawn(move || listen(&heard, &end, &known, tell)).ok()?;
+            Some(Self { system: Some(system), folders, _open: Some(open) })
+        };
+        start().unwrap_or_default()
+    }
+
+    /// Whether changes in this folder are told of.
+    pub fn has(&self, folder: &Path) -> bool {
+        held(&self.folders).contains_key(folder)
+    }
+
+    /// Has changes in a folder told of, and its coming if it is not there yet; false if that cannot be. A folder that is
+    /// removed or moved away is forgotten.
+    pub fn watch(&mut self, folder: &Path) -> bool {
+        let Some(system) = &self.system else { return false };
+        if is_remote(folder) {
+            return false;
+        }
+        let mut missing: Option<&Path> = None;
+        for place in
+            folder.ancestors().map(|place| if place == Path::new("") { Path::new(".") } else { place })
+        {
+            match inotify::add_watch(system, place, HOW | if missing.is_none() { CHANGES } else { COMING }) {
+                Ok(number) => {
+                    held(&self.folders).insert(place.to_owned(), number);
+                    // It may have come before the one above it was watched.
+                    return missing.is_none_or(|below| !below.is_dir() || self.watch(folder));
+                }
+                Err(Errno::NOENT | Errno::NOTDIR) => {
+                    missing = Some(place);
+                }
+                Err(_) => return false,
+            }
+        }
+        false
+    }
+
+    /// Has nothing told of any more but of these.
+    pub fn keep(&mut self, wanted: impl Fn(&Path) -> bool) {
+        let Some(system) = &self.system else { return };
+        for (_, number) in held(&self.folders).extract_if(|path, _| !wanted(path)) {
+            // The system has let go of a folder that is removed.
+            inotify::remove_watch(system, number).ok();
+        }
+    }
+}
+
+fn held(folders: &Mutex<Folders>) -> MutexGuard<'_, Folders> {
+    folders.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Tells of changes until the other end of `end` is closed.
+fn listen(system: &OwnedFd, end: &OwnedFd, folders: &Mutex<Folders>, tell: impl Fn()) {
+    let mut buffer = [MaybeUninit::uninit(); 4096];
+    loop {
+        let mut ready = [PollFd::new(system, PollFlags::IN), PollFd::new(end, PollFlags::empty())];
+        match poll(&mut ready, None) {
+            Ok(_) if ready[1].revents().is_empty() => {}
+            Err(Errno::INTR) => continue,
+            _ => return,
+        }
+        let mut events = Reader::new(system, &mut buffer);
+        let mut changed = false;
+        while let Ok(event) = events.next() {
+            if event.events().contains(ReadFlags::IGNORED) {
+                // The system has let go of it, and has told of its removal.
+                held(folders).retain(|_, number| *number != event.wd());
+                continue;
+            }
+            changed = true;
+            if event.events().contains(ReadFlags::MOVE_SELF) {
+                inotify::remove_watch(system, event.wd()).ok();
+            }
+        }
+        if changed {
+            tell();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use std::fs;
+    use std::sync::mpsc::{Receiver, channel};
+
+    use super::*;
+
+    fn told() -> (ToldOf, Receiver<()>) {
+        let (send, heard) = channel();
+        let tell = move || {
+            send.send(()).ok();
+        };
+        (ToldOf::start(tell), heard)
+    }
+
+    #[test]
+    fn what_changes_is_told_and_what_is_read_is_not() {
+        let temp = tempfile::tempdir().unwrap();
+        let (dir, other) = (temp.path().join("a"), temp.path().join("b"));
+        fs::create_dir(&dir).unwrap();
+        fs::create_dir(&other).unwrap();
+        fs::write(dir.join("file"), "x").unwrap();
+        let (mut folders, heard) = told();
+        assert!(folders.watch(&dir) && folders.has(&dir) && !folders.has(&other));
+        for _ in 0..1000 {
+            fs::read(dir.join("file")).unwrap();
+            fs::read_dir(&dir).unwrap().count();
+        }
+        assert!(folders.watch(&other));
+        fs::write(other.join("file"), "x").unwrap();
+        heard.recv().unwrap();
+        assert!(
+            heard.try_iter().count() < 3,
+            "a file was created, written and closed; nothing else happened"
+        );
+        folders.keep(|path| path == dir);
+        assert!(folders.has(&dir) && !folders.has(&other));
+        fs::rename(other.join("file"), dir.join("file")).unwrap();
+        heard.recv().unwrap();
+        drop(folders);
+        heard.iter().for_each(drop); // Until the thread ends.
+    }
+
+    #[test]
+    fn the_coming_of_a_folder_is_told_wherever_it_begins() {
+        let temp = tempfile::tempdir().unwrap();
+        let dir = temp.path().join("not/there/yet");
+        let (mut folders, heard) = told();
+        assert!(folders.watch(&dir) && !folders.has(&dir) && folders.has(temp.path()));
+        for part in ["not", "not/there", "not/there/yet"] {
+            fs::create_dir(temp.path().join(part)).unwrap();
+            heard.recv().unwrap();
+            assert!(folders.watch(&dir));
+        }
+        assert!(folders.has(&dir));
+        // What is removed or moved away is not told of any more, so it is not said to be.
+        let gone = temp.path().join("gone");
+        for leave in
+            [&|| fs::remove_dir(&dir), &|| fs::rename(&dir, &gone)] as [&dyn Fn() -> std::io::Result<()>; 2]
+        {
+            leave().unwrap();
+            while folders.has(&dir) {
+                heard.recv().unwrap();
+            }
+            assert!(folders.watch(&dir) && !folders.has(&dir));
+            fs::create_dir(&dir).unwrap();
+            while !folders.has(&dir) {
+                heard.recv().unwrap();
+                assert!(folders.watch(&dir));
+            }
+        }
+        assert!(!ToldOf::default().watch(&dir));
+    }
+}
