@@ -119,7 +119,8 @@ def main():
     os.environ.setdefault("GRADTOP_PROGRAM", str(ROOT / "target/release/gradtop"))
     os.environ["PYTHONPATH"] = str(ROOT / "python")
     with tempfile.TemporaryDirectory() as compiled:
-        # Modules that pip installs are compiled.
+        # Modules that pip installs are compiled; without this each import would compile the client anew.
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
         os.environ["PYTHONPYCACHEPREFIX"] = compiled
         compare(options)
 

@@ -17,7 +17,7 @@ use gradtop_chart::colour;
 use gradtop_chart::number;
 use gradtop_store::suggest;
 use gradtop_view::compare::table::{Column, Row, Sheet, Sort, sheet};
-use gradtop_view::compare::{GroupBy, Subject, Team, differing, goal, teams};
+use gradtop_view::compare::{GroupBy, Subject, Team, differing, goal, teams, why_none};
 use gradtop_view::live::SeriesFilter;
 use gradtop_view::runs::RunRow;
 use gradtop_view::state;
@@ -60,6 +60,9 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         print::json(&as_json(&subjects, &teams, &sheet, &order))?;
     } else {
         table(&subjects, &teams, &sheet, &order);
+        if sheet.columns.is_empty() {
+            print::note(&format!("no values to compare: {}", why_none(&subjects)));
+        }
         if let Sort::Value(at) = sort {
             let column = &sheet.columns[at];
             print::line("");

@@ -14,7 +14,7 @@ use super::{Context, compare, select};
 use crate::drawing::{self, Format};
 use crate::failure::Failure;
 use crate::print::{self, clean};
-use gradtop_view::compare::{Align, Facet, facets, overlay, teams};
+use gradtop_view::compare::{Align, Facet, facets, overlay, teams, why_none};
 use gradtop_view::figure::chart::evaluate_as;
 use gradtop_view::figure::of_metric;
 use gradtop_view::figure::of_run::{self, metrics, of_run, sign};
@@ -230,13 +230,7 @@ fn of_several(runs: Vec<View>, what: &[String], args: &Args) -> Result<Vec<(Stri
         drawn.retain(|f| what.contains(&f.metric));
     }
     if drawn.is_empty() {
-        let several = subjects.iter().any(|s| s.row.experiment() != subjects[0].row.experiment());
-        let message = if several {
-            "no metric is the same in these experiments, with the same split"
-        } else {
-            "these runs have recorded nothing to draw"
-        };
-        return Err(Failure::new(message).into());
+        return Err(Failure::new(format!("nothing to draw: {}", why_none(&subjects))).into());
     }
     let sources = overlay::sources(&subjects, &teams);
     let look = ChartView { looks: overlay::looks(&teams, None), ..args.look() };

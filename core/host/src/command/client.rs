@@ -14,14 +14,15 @@ use gradtop_store::{Event, Manifest, MetricInfo, ParamValue, SeriesKey, read_man
 use serde_json::{Map, Value, json};
 
 use crate::command::message::{self, Message, Numbers, PROTOCOL};
+use crate::command::over::Over;
+use crate::command::talk::FromKeeper;
 use crate::command::wire::{Frame, Frames, LINE_LIMIT, Row};
-use crate::machine::file::readable;
 use crate::plugin::read_desc::check_label;
 use crate::text::{clean_bytes, first_line};
 use crate::train::session::{Call, Refused, Session};
 
-/// How often a client that is silent is looked at, to end with the run.
-const LOOK: Duration = Duration::from_millis(200);
+/// How long what comes is gathered: being woken for each row costs a client more than to send it.
+const GATHER: Duration = Duration::from_micros(500);
 /// Bytes read at once.
 const CHUNK: usize = 256 << 10;
 /// Bytes of a cause or a complaint.
@@ -31,14 +32,18 @@ const COMPLAINTS: usize = 100;
 /// The most parameters and metrics that a command may declare.
 const DECLARED: usize = 10_000;
 
-/// What clients tell the sink's main thread.
-pub(crate) enum FromClient {
+/// What the sink's main thread is told.
+pub(crate) enum Heard {
     /// Save a checkpoint of this step: the answers come over the channel.
     Save { step: i64, client: Arc<Client>, answers: Receiver<Option<String>> },
     /// Somebody listens, waits, or no longer does.
     Changed,
     /// The work is done; why, if it failed.
     Done(Option<String>),
+    /// What the keeper says.
+    Keeper(FromKeeper),
+    /// The keeper is gone.
+    Orphaned,
 }
 
 /// A client as the sink sees it.
@@ -74,9 +79,9 @@ impl Client {
 /// What all clients share.
 pub(crate) struct Shared {
     pub(crate) session: &'static Session,
-    main: Mutex<Sender<FromClient>>,
+    main: Mutex<Sender<Heard>>,
     /// Nothing that comes from now on is waited for.
-    pub(crate) over: AtomicBool,
+    pub(crate) over: Over,
     clients: Mutex<Vec<Arc<Client>>>,
     complaints: Mutex<HashSet<String>>,
     /// Keeps two declarations from each other.
@@ -89,15 +94,15 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Shared {
-    pub(crate) fn new(session: &'static Session, main: Sender<FromClient>) -> Arc<Self> {
-        Arc::new(Self {
+    pub(crate) fn new(session: &'static Session, main: Sender<Heard>) -> std::io::Result<Arc<Self>> {
+        Ok(Arc::new(Self {
             session,
             main: Mutex::new(main),
-            over: AtomicBool::new(false),
+            over: Over::new()?,
             clients: Mutex::default(),
             complaints: Mutex::default(),
             manifest: Mutex::default(),
-        })
+        }))
     }
 
     /// Those who are connected.
@@ -114,7 +119,7 @@ impl Shared {
         clients
     }
 
-    fn tell_main(&self, what: FromClient) {
+    pub(crate) fn tell_main(&self, what: Heard) {
         lock(&self.main).send(what).ok();
     }
 
@@ -124,10 +129,6 @@ impl Shared {
         if said.len() < COMPLAINTS && said.insert(why.to_owned()) {
             self.session.event(&Event::Warning { message: format!("not logged: {why}") });
         }
-    }
-
-    pub(crate) fn over(&self) -> bool {
-        self.over.load(Ordering::Acquire)
     }
 
     /// The number of a series.
@@ -214,14 +215,7 @@ impl<'a> Source<'a> {
     {
         let (mut frames, mut chunk) = (Frames::new(binary), vec![0; CHUNK]);
         let mut reader = stream;
-        loop {
-            let over = self.shared.over();
-            match readable(stream, if over { Duration::ZERO } else { LOOK }) {
-                Ok(false) if over => break,
-                Ok(false) | Err(rustix::io::Errno::INTR) => continue,
-                Ok(true) => {}
-                Err(_) => break,
-            }
+        while self.shared.over.before(stream) {
             let n = match reader.read(&mut chunk) {
                 Ok(0) => break,
                 Ok(n) => n,
@@ -240,6 +234,7 @@ impl<'a> Source<'a> {
                 self.refuse(&why);
                 break;
             }
+            self.shared.over.within(GATHER);
         }
         // A shell's last line may lack its end.
         if !binary && !frames.rest().is_empty() {
@@ -353,7 +348,7 @@ impl<'a> Source<'a> {
             Message::Checkpoint { step } => {
                 let (answer, answers) = channel();
                 self.saving = Some(answer);
-                self.shared.tell_main(FromClient::Save { step, client: self.client.clone(), answers });
+                self.shared.tell_main(Heard::Save { step, client: self.client.clone(), answers });
             }
             Message::Saved { error } => {
                 let saving = self.saving.take().ok_or("no checkpoint is being saved")?;
@@ -366,7 +361,7 @@ impl<'a> Source<'a> {
             // A cause is one line; the others stand in what it wrote.
             Message::Finish { error } => {
                 let cause = |why: String| clean_bytes(first_line(&why).0.as_bytes(), CAUSE);
-                self.shared.tell_main(FromClient::Done(error.map(cause)));
+                self.shared.tell_main(Heard::Done(error.map(cause)));
             }
         }
         Ok(())
@@ -374,7 +369,7 @@ impl<'a> Source<'a> {
 
     fn change(&self, flag: &AtomicBool, to: bool) {
         flag.store(to, Ordering::Release);
-        self.shared.tell_main(FromClient::Changed);
+        self.shared.tell_main(Heard::Changed);
     }
 
     fn waited(&self, _ms: f64, dropped: u64) {
@@ -491,7 +486,7 @@ impl Drop for Source<'_> {
     fn drop(&mut self) {
         self.client.gone.store(true, Ordering::Release);
         self.saving = None;
-        self.shared.tell_main(FromClient::Changed);
+        self.shared.tell_main(Heard::Changed);
     }
 }
 

@@ -30,11 +30,10 @@ pub(crate) fn of(command: &CommandInfo, resumed: Option<i64>, begun: bool) -> Ve
 pub(crate) fn follow(shared: &Arc<Shared>, mut feeds: Vec<Feed>) {
     let mut run = Recorded { shared, points: Vec::new() };
     // What was written last is there once the command has ended.
-    while !shared.over() {
+    let mut look = Duration::ZERO;
+    while !shared.over.within(look) {
         let more = feeds.iter_mut().fold(false, |more, feed| feed.read(&mut run) | more);
-        if !more {
-            std::thread::sleep(LOOK);
-        }
+        look = if more { Duration::ZERO } else { LOOK };
     }
     for feed in &mut feeds {
         feed.finish(&mut run);

@@ -6,6 +6,7 @@ pub(crate) mod exec;
 pub(crate) mod feeds;
 pub(crate) mod left;
 pub(crate) mod message;
+pub(crate) mod over;
 pub(crate) mod pair;
 pub(crate) mod sink;
 pub(crate) mod socket;

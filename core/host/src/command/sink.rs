@@ -9,7 +9,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -22,13 +22,12 @@ use gradtop_store::{
 use rustix::process::Signal;
 use serde_json::json;
 
-use crate::command::client::{Client, FromClient, Shared, read_lines, serve};
+use crate::command::client::{Client, Heard, Shared, read_lines, serve};
 use crate::command::socket::{Address, is_own};
 use crate::command::talk::{CONSOLE, FromKeeper, FromSink, LINES, LISTENER, Lines, say};
 use crate::command::tree::Tree;
 use crate::command::{feeds, left};
 use crate::machine::device;
-use crate::machine::file::readable;
 use crate::machine::process::{Process, leave};
 use crate::run::console::Pump;
 use crate::run::control;
@@ -124,10 +123,11 @@ fn record(dir: &Path, address: &Path, begun: bool, talk: &UnixStream) -> End {
         Err(e) => return failed(format!("no thread can be started: {e}")),
     };
     let (main, events) = channel();
-    let shared = Shared::new(session, main);
-    let (orders, heard) = channel();
-    let threads = start_threads(&shared, listener, lines, feeds.unwrap_or_default(), talk, orders);
-    let Ok(threads) = threads else { return failed("no thread can be started") };
+    let started = Shared::new(session, main).and_then(|shared| {
+        let threads = start_threads(&shared, listener, lines, feeds.unwrap_or_default(), talk)?;
+        Ok((shared, threads))
+    });
+    let Ok((shared, threads)) = started else { return failed("no thread can be started") };
     say(talk, &FromSink::Ready);
     let mut sink = Sink {
         session,
@@ -143,14 +143,14 @@ fn record(dir: &Path, address: &Path, begun: bool, talk: &UnixStream) -> End {
         console: Some(console),
         pump: None,
     };
-    let ending = sink.work(&events, &heard);
-    sink.shared.over.store(true, Ordering::Release);
+    let ending = sink.work(&events);
+    sink.shared.over.set();
     for thread in threads {
         thread.join().ok();
     }
     // What clients said last may have come after the end of the command was seen.
     for event in events.try_iter() {
-        if let FromClient::Done(error) = event {
+        if let Heard::Done(error) = event {
             say(talk, &FromSink::Done { error });
         }
     }
@@ -189,10 +189,9 @@ fn start_threads(
     lines: OwnedFd,
     feeds: Vec<Feed>,
     talk: &UnixStream,
-    orders: Sender<FromKeeper>,
 ) -> std::io::Result<Threads> {
     let thread = |name: &str| std::thread::Builder::new().name(name.to_owned());
-    let (a, b, c) = (shared.clone(), shared.clone(), shared.clone());
+    let (a, b, c, d) = (shared.clone(), shared.clone(), shared.clone(), shared.clone());
     listener.set_nonblocking(true)?;
     let accept = thread("accept").spawn(move || accept(&a, &listener))?;
     let lines = thread("lines").spawn(move || read_lines(&b, &File::from(lines)))?;
@@ -203,9 +202,10 @@ fn start_threads(
         let mut read = Lines::default();
         while let Some(lines) = read.read(&talk) {
             for order in lines.iter().filter_map(|line| serde_json::from_slice(line).ok()) {
-                orders.send(order).ok();
+                d.tell_main(Heard::Keeper(order));
             }
         }
+        d.tell_main(Heard::Orphaned);
     })?;
     Ok(vec![accept, lines, feeds])
 }
@@ -213,17 +213,10 @@ fn start_threads(
 /// Gives each client a thread of its own, and ends with them.
 fn accept(shared: &Arc<Shared>, listener: &UnixListener) {
     let mut threads: Threads = Vec::new();
-    loop {
-        let over = shared.over.load(Ordering::Acquire);
-        match readable(listener, if over { Duration::ZERO } else { 4 * LOOK }) {
-            Ok(false) if over => break,
-            Ok(true) => {}
-            _ => continue,
-        }
+    while shared.over.before(listener) {
         let Ok((stream, _)) = listener.accept() else {
             // Too many open files, perhaps: the client waits.
-            std::thread::sleep(LOOK);
-            if over {
+            if shared.over.within(LOOK) {
                 break;
             }
             continue;
@@ -294,27 +287,22 @@ struct Sink<'a> {
 
 impl Sink<'_> {
     /// Until the command has ended. How, if nobody else is left to say so.
-    fn work(&mut self, events: &Receiver<FromClient>, orders: &Receiver<FromKeeper>) -> Option<Ending> {
+    fn work(&mut self, events: &Receiver<Heard>) -> Option<Ending> {
         loop {
-            match events.recv_timeout(LOOK) {
-                Ok(FromClient::Save { step, client, answers }) => self.save(step, &client, &answers),
-                Ok(FromClient::Done(error)) => {
-                    self.is_done = error.is_none();
-                    say(self.talk, &FromSink::Done { error });
-                }
-                Ok(FromClient::Changed) | Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
-                }
-            }
-            loop {
-                match orders.try_recv() {
-                    Ok(FromKeeper::Started { pid, start }) => self.started(pid, start),
-                    Ok(FromKeeper::Ended) => return None,
-                    Err(std::sync::mpsc::TryRecvError::Empty) => break,
-                    Err(std::sync::mpsc::TryRecvError::Disconnected) => {
-                        self.orphaned();
-                        break;
+            let mut heard = events.recv_timeout(LOOK).ok();
+            while let Some(what) = heard {
+                match what {
+                    Heard::Save { step, client, answers } => self.save(step, &client, &answers),
+                    Heard::Done(error) => {
+                        self.is_done = error.is_none();
+                        say(self.talk, &FromSink::Done { error });
                     }
+                    Heard::Changed => {}
+                    Heard::Keeper(FromKeeper::Started { pid, start }) => self.started(pid, start),
+                    Heard::Keeper(FromKeeper::Ended) => return None,
+                    Heard::Orphaned => self.orphaned(),
                 }
+                heard = events.try_recv().ok();
             }
             self.mind_listeners();
             self.mind_requests();
@@ -342,9 +330,6 @@ impl Sink<'_> {
 
     /// The keeper was killed: from now on this process does what it did.
     fn orphaned(&mut self) {
-        if self.alone.is_some() {
-            return;
-        }
         self.alone = Some(Alone { stop: None, killed: false });
         let message = "the keeper was killed: the run continues without it".to_owned();
         self.session.event(&Event::Warning { message });

@@ -72,6 +72,29 @@ fn runs_of_several_experiments_share_only_what_both_have() {
     assert_eq!(titles(&all), ["loss"]);
     assert_eq!(titles(&all[..1]), ["loss", "norm"], "the headline metric comes first");
     assert_eq!(differing(&all), ["experiment"]);
+    let (_bench, apart) = subjects(
+        vec![
+            run("fit", "a", 1).series("loss", None, &points),
+            run("label", "b", 2).series("norm", None, &points),
+        ],
+        &["a", "b"],
+    );
+    assert!(facets(&apart).is_empty() && why_none(&apart).contains("no metric is the same"));
+    assert_eq!(why_none(&apart[..1]), "nothing is recorded yet");
+}
+
+#[test]
+fn experiments_without_a_common_model_are_compared_by_metric_and_split() {
+    let points = [(0, 1.0), (10, 0.5)];
+    let specs = vec![
+        run("fit", "a", 1).series("loss", Some("deep"), &points).series("norm", Some("deep"), &points),
+        run("script", "b", 2).series("loss", None, &points).series("norm", None, &points),
+        run("fit", "c", 3).series("norm", None, &points),
+    ];
+    let (_bench, all) = subjects(specs, &["a", "b", "c"]);
+    let titles = |s: &[Subject]| facets(s).iter().map(Facet::title).collect::<Vec<_>>();
+    assert_eq!(titles(&all[..2]), ["loss", "loss deep", "norm", "norm deep"]);
+    assert_eq!(titles(&all), ["loss", "loss deep", "norm"], "both experiments have the norm of no model");
 }
 
 #[test]

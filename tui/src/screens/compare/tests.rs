@@ -288,7 +288,7 @@ fn several_experiments_show_what_they_share() {
 fn nothing_logged_yet() {
     let specs = vec![run("fit", "a", 1).at(State::Queued, 0), run("fit", "b", 2).at(State::Queued, 0)];
     let (bench, _runs) = open(Bench::of(specs), &["a", "b"]);
-    assert!(bench.screen().contains("reading") || bench.screen().contains("Nothing recorded yet"));
+    assert!(bench.screen().contains("reading") || bench.screen().contains("nothing is recorded yet"));
 }
 
 #[test]

@@ -12,7 +12,7 @@ use crate::screens::pen::Pen;
 use crate::screens::shared::Shared;
 use crate::widgets::ChartCell;
 use gradtop_chart::cells::text::{width_of, wrap};
-use gradtop_view::compare::{Align, Facet, GroupBy, overlay};
+use gradtop_view::compare::{Align, Facet, GroupBy, overlay, why_none};
 use gradtop_view::figure::built::{AtCursor, Built, Cursor, Plot};
 use gradtop_view::figure::chart::build;
 use gradtop_view::figure::view::{ChartView, Subject};
@@ -247,13 +247,7 @@ impl Compare {
         if made.facets.is_empty() {
             // Before anything was read of a run, its data is of no generation.
             let unread = made.subjects.iter().any(|s| s.data.progress.reading || s.data.generation == 0);
-            let several =
-                made.subjects.iter().any(|s| s.row.experiment() != made.subjects[0].row.experiment());
-            let text = match (unread, several) {
-                (true, _) => "reading …",
-                (false, true) => "No metric is the same in these experiments, with the same split",
-                (false, false) => "Nothing recorded yet",
-            };
+            let text = if unread { "reading …" } else { why_none(&made.subjects) };
             for (row, line) in (1..).zip(wrap(text, usize::from(area.width.saturating_sub(4)))) {
                 Pen::row(frame.buffer_mut(), theme, area, row).skip(2).put(&line, theme.dim());
             }

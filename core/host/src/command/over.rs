@@ -1,0 +1,62 @@
+//! The end of a run, as the threads of its sink wait for it beside their own work.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
+
+use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
+
+use crate::machine::file::readable;
+
+/// Becomes readable when the run is over, and stays so.
+pub(crate) struct Over(OwnedFd);
+
+impl Over {
+    pub(crate) fn new() -> std::io::Result<Self> {
+        Ok(Self(eventfd(0, EventfdFlags::CLOEXEC)?))
+    }
+
+    /// The run is over.
+    pub(crate) fn set(&self) {
+        rustix::io::write(&self.0, &1u64.to_ne_bytes()).ok();
+    }
+
+    /// Waits so long, or until the run is over; whether it is.
+    pub(crate) fn within(&self, time: Duration) -> bool {
+        readable(&self.0, time).unwrap_or(false)
+    }
+
+    /// Waits until there is something to read: `true`. What is there is read even if the run is over.
+    pub(crate) fn before(&self, fd: impl AsFd) -> bool {
+        loop {
+            let mut both = [PollFd::new(&fd, PollFlags::IN), PollFd::new(&self.0, PollFlags::IN)];
+            match poll(&mut both, None) {
+                Ok(_) => return !both[0].revents().is_empty(),
+                Err(rustix::io::Errno::INTR) => {}
+                Err(_) => return false,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    #[test]
+    fn whoever_waits_is_woken_by_the_end_and_still_reads_what_is_there() {
+        let over = Over::new().unwrap();
+        let (reader, writer) = std::io::pipe().unwrap();
+        std::thread::scope(|scope| {
+            // Without a time-out: if the end did not wake it, this test would not end.
+            let waits = scope.spawn(|| over.before(&reader));
+            assert!(!over.within(Duration::ZERO));
+            over.set();
+            assert!(!waits.join().unwrap());
+        });
+        assert!(over.within(Duration::from_hours(1)));
+        rustix::io::write(&writer, b"x").unwrap();
+        assert!(over.before(&reader));
+    }
+}
