@@ -69,6 +69,11 @@ impl Shared {
 impl Terminal {
     /// Starts gradtop in a terminal of its own, its controlling one, of 100 columns and 30 lines, that answers no questions.
     pub fn start(sandbox: &Sandbox, args: &[&str]) -> Self {
+        Self::sized(sandbox, args, (30, 100))
+    }
+
+    /// The same with so many lines and columns.
+    pub fn sized(sandbox: &Sandbox, args: &[&str], size: (u16, u16)) -> Self {
         let mut command = CommandBuilder::new(sandbox.program());
         command.args(args);
         command.cwd(sandbox.path());
@@ -77,7 +82,7 @@ impl Terminal {
             command.env(key, value);
         }
         command.env("TERM", "xterm-256color");
-        Self::of(command, (30, 100), false)
+        Self::of(command, size, false)
     }
 
     /// Starts any program in a terminal of so many lines and columns.

@@ -2,7 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use gradtop_store::State;
+use gradtop_store::{SeriesKey, State};
+use gradtop_tests::made::{Made, run};
 use gradtop_tests::pty::Terminal;
 use gradtop_tests::{Sandbox, check, until};
 
@@ -169,5 +170,24 @@ fn ctrl_c_while_it_starts_never_loses_the_run() {
         let told = format!("{name}: code {code}, {:?}\n{}\n{}", view.status, run.events(), terminal.screen());
         assert_eq!(view.state, State::Stopped, "{told}");
         check::sealed(&run.dir);
+    }
+}
+
+#[test]
+fn a_list_on_a_phone_has_each_value_with_what_it_is_of() {
+    let sandbox = Sandbox::new();
+    let mut made = Made::new();
+    for (name, split, value) in
+        [("a-long-name-of-a-run-1", "train", 6.4e-5), ("a-long-name-of-a-run-2", "test", 0.2)]
+    {
+        let key = SeriesKey { split: Some(split.into()), ..SeriesKey::metric("loss") };
+        made.make(&run("fit", name, 3).logged(key, &[(0, 1.0), (1, value)]));
+    }
+    let folder = made.folder().to_str().unwrap().to_owned();
+    let mut terminal = Terminal::sized(&sandbox, &["--runs", &folder, "list"], (15, 40));
+    assert_eq!(terminal.exit_code(), 0);
+    let screen = terminal.screen();
+    for words in ["6.4e-5 train", "0.2    test", "100 %", "last loss"] {
+        assert!(screen.contains(words), "{words}: {screen}");
     }
 }

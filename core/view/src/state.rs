@@ -1,6 +1,6 @@
 //! A run's state and numbers as words, cells and JSON.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use gradtop_store::{
     Headline, HeadlineLine, InQueue, Job, JobSeen, JobStage, Manifest, ParamValue, State, Status, Suspended,
@@ -9,6 +9,8 @@ use gradtop_store::{
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
+use gradtop_chart::cells::align::{Align, align};
+use gradtop_chart::cells::text::{apart, fit, width_of};
 use gradtop_chart::cells::theme::Ink;
 use gradtop_chart::colour::Paint;
 use gradtop_chart::number;
@@ -136,6 +138,29 @@ pub fn headline_cells(view: &View, common: Option<&Common>) -> (String, String) 
         None => format!("{} {}", clean(headline.metric), line_words(&line, true)).trim_end().to_owned(),
     };
     (headline_value(line.value), of)
+}
+
+/// Columns of what a value is of, without which points do not stand below each other.
+const OF: usize = 5;
+
+/// What stands for each of several runs and a short name of what it is of, in at most `room` columns: names that differ still do.
+pub fn brief_headlines(views: &[&View], common: Option<&Common>, room: usize, ascii: bool) -> Vec<String> {
+    let (values, names): (Vec<_>, Vec<_>) = views.iter().map(|view| headline_cells(view, common)).unzip();
+    let wide = |texts: &[String]| texts.iter().map(|t| width_of(t)).max().unwrap_or(0);
+    let named = names.iter().any(|name| !name.is_empty());
+    let aligned = align(&values, Align::Point, usize::MAX, ascii);
+    let much = wide(&aligned) + if named { 1 + wide(&names).min(OF) } else { 0 } > room;
+    let values = if much { align(&values, Align::Left, usize::MAX, ascii) } else { aligned };
+    let left = room.saturating_sub(wide(&values) + 1);
+    // The series comes before what it is the mean of.
+    let begun: Vec<String> = names.iter().map(|name| fit(name, left, ascii)).collect();
+    let distinct = |names: &[String]| names.iter().collect::<BTreeSet<_>>().len();
+    let told = if distinct(&begun) == distinct(&names) {
+        begun
+    } else {
+        apart(&names.iter().map(String::as_str).collect::<Vec<_>>(), left, ascii)
+    };
+    values.iter().zip(told).map(|(value, name)| format!("{value} {name}").trim_end().to_owned()).collect()
 }
 
 /// What must be said of a run beside its numbers: why it ended badly, that it gives no sign, where it is, or what it waits for.
@@ -511,5 +536,19 @@ mod tests {
         assert_eq!(of(State::Running, true), Some(55.0), "of the network it is training");
         assert_eq!(of(State::Finished, true), None);
         assert_eq!(of(State::Finished, false), Some(55.0));
+    }
+
+    #[test]
+    fn in_little_room_values_still_say_what_they_are_of() {
+        let mut made = Made::new();
+        let mut of = |name: &str, model: &str, value| {
+            let run = run("fit", name, 1).series("loss", Some(model), &[(0, value)]);
+            gradtop_store::view(&made.make(&run)).expect("it was made")
+        };
+        let views = [of("a", "network-of-depth-2", 1.25e-5), of("b", "network-of-depth-3", 0.5)];
+        let views: Vec<&View> = views.iter().collect();
+        let brief = |room| brief_headlines(&views, common(&views).as_ref(), room, true);
+        assert_eq!(brief(40), ["1.25e-5 network-of-depth-2", "0.5     network-of-depth-3"]);
+        assert_eq!(brief(15), ["1.25e-5 net~h-2", "0.5     net~h-3"]);
     }
 }

@@ -27,8 +27,8 @@ use gradtop_view::state;
 const PARAMETERS: usize = 3;
 /// Columns of a terminal below which a table that does not fit is made brief.
 const NARROW: usize = 60;
-/// Columns of the title above values then.
-const BRIEF: usize = 11;
+/// Columns of all else then.
+const BRIEF: usize = 25;
 /// Columns about the work of a run.
 const WORK: [&str; 3] = ["step", "rate", "eta"];
 
@@ -218,7 +218,7 @@ fn group(views: &[&View], hosts: bool) {
     while !table.fits(1)
         && (std::mem::take(&mut bars)
             || parameters.pop().is_some()
-            || narrow() && !std::mem::replace(&mut brief, true))
+            || narrow().is_some() && !std::mem::replace(&mut brief, true))
     {
         table = group_table(views, &parameters, (hosts, bars, brief));
     }
@@ -241,15 +241,32 @@ fn group_table(views: &[&View], parameters: &[&str], (hosts, bars, brief): (bool
     heads.extend(names(&[if brief { "done" } else { "progress" }]));
     heads.extend(names(if brief { &[] } else { &WORK }));
     let metric = common.as_ref().map_or_else(|| "last value".to_owned(), state::Common::title);
-    let metric = if brief { fit_ends(&metric, BRIEF, print::ascii()) } else { metric };
-    heads.push((metric, Align::Point));
-    heads.extend(names(&["of", "age"]));
-    heads.extend([(String::new(), Align::Left), (String::new(), Align::Left)]);
+    let room = narrow().unwrap_or_default().saturating_sub(BRIEF);
+    if brief {
+        heads.push((fit_ends(&metric, room, print::ascii()), Align::Left));
+    } else {
+        heads.push((metric, Align::Point));
+        heads.extend(names(&["of", "age"]));
+        heads.extend([(String::new(), Align::Left), (String::new(), Align::Left)]);
+    }
     let mut table =
         Table::new(&heads.iter().map(|(head, align)| (head.as_str(), *align)).collect::<Vec<_>>());
     let now = Timestamp::now();
-    for view in views {
-        let mut cells = row(view, parameters, common.as_ref(), (bars, brief), now);
+    let values =
+        if brief { state::brief_headlines(views, common.as_ref(), room, print::ascii()) } else { Vec::new() };
+    for (i, view) in views.iter().enumerate() {
+        let mut cells = row(view, parameters, bars, brief, now);
+        let note = state::note(view);
+        let note = note.map(|note| Words::new(note, if view.certain { Ink::Alert } else { Ink::Dim }));
+        if brief {
+            cells.push(note.unwrap_or_else(|| values[i].clone().into()));
+        } else {
+            let (value, of) = state::headline_cells(view, common.as_ref());
+            cells.extend([value.into(), Words::new(of, Ink::Dim), cell(view, "age", now)]);
+            let stopped = || view.status.cause.as_deref().filter(|_| view.state == State::Stopped).map(clean);
+            cells.push(note.unwrap_or_else(|| Words::new(stopped().unwrap_or_default(), Ink::Dim)));
+            cells.push(Words::new(state::remark(view), Ink::Dim));
+        }
         if hosts {
             cells.insert(2, Words::new(column::cell(view, "host", now), Ink::Dim));
         }
@@ -258,13 +275,8 @@ fn group_table(views: &[&View], parameters: &[&str], (hosts, bars, brief): (bool
     table
 }
 
-fn row(
-    view: &View,
-    parameters: &[&str],
-    common: Option<&state::Common>,
-    (bars, brief): (bool, bool),
-    now: Timestamp,
-) -> Vec<Words> {
+/// What is said of a run before its values.
+fn row(view: &View, parameters: &[&str], bars: bool, brief: bool, now: Timestamp) -> Vec<Words> {
     let cell = |name: &str| cell(view, name, now);
     let sign = || {
         let doubt = if view.certain { "" } else { "?" };
@@ -283,19 +295,12 @@ fn row(
         None => Words::new(state::NOTHING, Ink::Dim),
     });
     cells.extend(WORK.iter().filter(|_| !brief).map(|name| cell(name)));
-    let (value, of) = state::headline_cells(view, common);
-    cells.extend([value.into(), Words::new(of, Ink::Dim), cell("age")]);
-    let stopped = || view.status.cause.as_deref().filter(|_| view.state == State::Stopped).map(clean);
-    cells.push(match state::note(view) {
-        Some(note) => Words::new(note, if view.certain { Ink::Alert } else { Ink::Dim }),
-        None => Words::new(stopped().unwrap_or_default(), Ink::Dim),
-    });
-    cells.push(Words::new(state::remark(view), Ink::Dim));
     cells
 }
 
-fn narrow() -> bool {
-    print::terminal().size.is_some_and(|(width, _)| width < NARROW)
+/// Columns of a narrow terminal.
+fn narrow() -> Option<usize> {
+    print::terminal().size.map(|(width, _)| width).filter(|width| *width < NARROW)
 }
 
 /// Ten cells of bar.

@@ -7,6 +7,8 @@ use gradtop_chart::cells::theme::Ink;
 
 /// What words can be cut to, where a terminal is narrow.
 const LEAST: usize = 12;
+/// What has room of the last column, where there is that much.
+const LAST: usize = 15;
 
 /// A cell: words in an ink.
 #[derive(Clone, Debug, PartialEq)]
@@ -151,7 +153,7 @@ fn narrow(columns: &mut [(Align, Vec<Words>)], room: usize) {
     let Some((last, before)) = columns.split_last_mut() else { return };
     loop {
         let widths = before.iter().map(|(_, cells)| widest(cells));
-        let used = widths.map(|width| width + 2).sum::<usize>() + widest(&last.1).min(LEAST);
+        let used = widths.map(|width| width + 2).sum::<usize>() + widest(&last.1).min(LAST);
         let wide = before.iter_mut().filter(|(align, cells)| *align == Align::Left && widest(cells) > LEAST);
         let Some((_, cells)) = wide.max_by_key(|(_, cells)| widest(cells)).filter(|_| used > room) else {
             return;

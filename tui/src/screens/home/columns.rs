@@ -12,7 +12,7 @@ use gradtop_chart::cells::text::width_of;
 use gradtop_view::column;
 use gradtop_view::filter::PARAM;
 use gradtop_view::runs::RunRow;
-use gradtop_view::state::{self, Common, headline_cells};
+use gradtop_view::state::{self, Common, brief_headlines, headline_cells};
 use jiff::Timestamp;
 
 /// Parameters shown at most.
@@ -23,6 +23,8 @@ const DEAR: usize = 4;
 const NAME: usize = 28;
 /// Columns of a value.
 const VALUE: usize = 11;
+/// Columns of a value and what it is of, on a phone.
+const BRIEF: usize = 14;
 /// Columns of anything else at most.
 const WIDEST: usize = 40;
 /// Columns to which words are cut at most.
@@ -53,9 +55,9 @@ impl What<'_> {
     /// which only another column tells.
     fn dispensable(self, apart: bool) -> usize {
         match self {
-            Self::State | Self::Name | Self::Percent => 0,
+            Self::State | Self::Name => 0,
             Self::Who if apart => 1,
-            Self::Metric => 1,
+            Self::Percent | Self::Metric => 1,
             Self::Bar => 2,
             Self::Other("step") => 3,
             Self::Other("host" | "eta") => 4,
@@ -194,8 +196,9 @@ impl<'a> Columns<'a> {
         let rows = || home.list.rows();
         let words = widest(10, 12, rows().map(|r| cells::state(&r.view, shared.theme)));
         // On a narrow terminal its sign says it.
-        let state = Wanted::fixed(What::State, if width < cells::NARROW { 2 } else { words });
-        let name = Wanted::new(What::Name, widest(8, NAME, rows().map(shown_name)), 12);
+        let state = Wanted::fixed(What::State, if width < cells::NARROW { 1 } else { words });
+        let least = if width < cells::NARROW { 9 } else { 12 };
+        let name = Wanted::new(What::Name, widest(8, NAME, rows().map(shown_name)), least);
         let room = usize::from(width).saturating_sub(usize::from(cells::MARKS) + 1);
         let mut columns = if home.columns.is_empty() {
             usual(home, shared, width, room, [state, name])
@@ -221,6 +224,11 @@ impl<'a> Columns<'a> {
             column
         });
         Self(placed.collect())
+    }
+
+    /// Whether values say themselves what they are of.
+    pub(super) fn brief(&self) -> bool {
+        self.0.iter().any(|column| column.what == What::Metric && column.align == Align::Left)
     }
 
     /// What a click on the titles at this column sorts by.
@@ -256,13 +264,13 @@ fn usual<'a>(
         let wide = widest(0, 14, texts);
         columns.extend((wide > 0).then(|| Wanted::fixed(what, wide)));
     }
-    // On a phone it is enough that the title says the split.
-    let told = |g: &Group| width < cells::NARROW && g.common.as_ref().is_some_and(|c| c.split.is_some());
-    let apart = groups.iter().filter(|g| !told(g)).any(|g| {
-        let mut values = g.rows.iter().map(|r| headline_cells(&r.view, g.common.as_ref()));
-        let mut whos = values.by_ref().filter(|(value, _)| !value.is_empty()).map(|(_, who)| who);
-        whos.next().is_some_and(|first| whos.any(|who| who != first))
-    });
+    let narrow = width < cells::NARROW;
+    let apart = !narrow
+        && groups.iter().any(|g| {
+            let mut values = g.rows.iter().map(|r| headline_cells(&r.view, g.common.as_ref()));
+            let mut whos = values.by_ref().filter(|(value, _)| !value.is_empty()).map(|(_, who)| who);
+            whos.next().is_some_and(|first| whos.any(|who| who != first))
+        });
     let of = |g: &'a Group| g.rows.iter().map(|r| headline_cells(&r.view, g.common.as_ref()).1);
     let who = widest(0, 18, groups.iter().flat_map(of));
     columns.extend([Wanted::new(What::Bar, 10, 5), Wanted::fixed(What::Percent, 5)]);
@@ -273,12 +281,18 @@ fn usual<'a>(
     if rows().any(|r| r.live()) {
         columns.extend([fixed("rate", 9), fixed("eta", 6)]);
     }
-    // Above the points of the values, where there is room for that.
     let title = widest(0, 24 - cells::BEFORE_POINT, groups.iter().map(|g| What::Metric.title(g)));
-    // On a phone a value is worth more than the whole of its title.
-    let least = if width < cells::NARROW { VALUE } else { VALUE.max(title) };
-    columns.push(Wanted::new(What::Metric, VALUE.max(title + cells::BEFORE_POINT), least));
-    columns.extend((who > 0).then(|| Wanted::new(What::Who, who, 9)));
+    let least = VALUE.max(title);
+    if narrow {
+        let views = |g: &'a Group| g.rows.iter().map(|r| &r.view).collect::<Vec<_>>();
+        let brief = |g| brief_headlines(&views(g), g.common.as_ref(), room, shared.theme.ascii());
+        let width = widest(least, room, groups.iter().flat_map(brief));
+        columns.push(Wanted { align: Align::Left, ..Wanted::new(What::Metric, width, BRIEF) });
+    } else {
+        // Above the points of the values, where there is room for that.
+        columns.push(Wanted::new(What::Metric, least.max(title + cells::BEFORE_POINT), least));
+        columns.extend((who > 0).then(|| Wanted::new(What::Who, who, 9)));
+    }
     columns.extend([Wanted::new(What::Spark, 12, 8), fixed("age", 5), fixed("device", 6)]);
     for column in &mut columns {
         column.cost = column.what.dispensable(apart);

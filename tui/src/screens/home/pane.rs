@@ -161,6 +161,9 @@ fn first_metric(data: &RunData) -> Option<&str> {
 
 /// Names and values, one below the other, as many as fit.
 fn view_details(shared: &Shared, buffer: &mut Buffer, area: Rect, run: &RunRow) {
+    if area.is_empty() {
+        return;
+    }
     let theme = shared.theme;
     let details = details(shared, run);
     // The name of a metric may be long; what it says matters more.

@@ -25,7 +25,10 @@ use gradtop_chart::cells::align::Align;
 use gradtop_chart::cells::text::{apart, fit, fit_ends, width_of, wrap};
 use gradtop_view::filter::PARAM;
 use gradtop_view::runs::{RunId, RunRow};
-use gradtop_view::state::{self, headline_cells};
+use gradtop_view::state::{self, brief_headlines, headline_cells};
+
+/// Of each run on the screen its name, and where the list is brief its value with what it is of.
+type Texts<'a> = BTreeMap<&'a RunId, (String, String)>;
 
 impl Home {
     pub(super) fn draw(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
@@ -38,7 +41,7 @@ impl Home {
             return;
         }
         let columns = Columns::new(self, shared, areas.list.width);
-        let names = self.names(shared, &columns, areas.list.height);
+        let texts = self.texts(shared, &columns, areas.list.height);
         let buffer = frame.buffer_mut();
         let shown = self.list.lines.iter().enumerate().skip(self.top);
         for ((i, line), y) in shown.zip(areas.list.y..areas.list.bottom()) {
@@ -59,8 +62,7 @@ impl Home {
                     view_titles(shared, buffer, row, &columns, &self.list.groups[*group]);
                 }
                 Line::Run { group, row: run } => {
-                    let name = names.get(&run.id).map_or("", String::as_str);
-                    self.view_run(shared, buffer, row, (&columns, name), &self.list.groups[*group], run);
+                    self.view_run(shared, buffer, row, (&columns, &texts), &self.list.groups[*group], run);
                 }
             }
             if i == self.line && self.typing.is_none() {
@@ -74,24 +76,35 @@ impl Home {
         }
     }
 
-    /// The names of the runs on the screen, cut so that they still differ.
-    fn names<'a>(
-        &'a self,
-        shared: &Shared,
-        columns: &Columns<'_>,
-        height: u16,
-    ) -> BTreeMap<&'a RunId, String> {
+    /// What depends on the other runs on the screen too: names, cut so that they still differ, and on a phone values.
+    fn texts<'a>(&'a self, shared: &Shared, columns: &Columns<'_>, height: u16) -> Texts<'a> {
         let shown = self.list.lines.iter().skip(self.top).take(height.into());
-        let runs: Vec<&RunRow> = shown
-            .filter_map(|line| if let Line::Run { row, .. } = line { Some(&**row) } else { None })
+        let runs: Vec<(usize, &RunRow)> = shown
+            .filter_map(
+                |line| if let Line::Run { group, row } = line { Some((*group, &**row)) } else { None },
+            )
             .collect();
-        let column = columns.0.iter().find(|column| column.what == What::Name);
+        let ascii = shared.theme.ascii();
+        let width =
+            |what| columns.0.iter().find(|column| column.what == what).map_or(0, |column| column.width);
         // An alert's sign stands before a name.
-        let sign = if runs.iter().any(|run| state::alert(&run.view).is_some()) { 2 } else { 0 };
-        let room = column.map_or(0, |column| column.width.saturating_sub(sign));
-        let names: Vec<String> = runs.iter().map(|run| clean(run.name())).collect();
+        let sign = if runs.iter().any(|(_, run)| state::alert(&run.view).is_some()) { 2 } else { 0 };
+        let names: Vec<String> = runs.iter().map(|(_, run)| clean(run.name())).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        runs.into_iter().map(|run| &run.id).zip(apart(&names, room, shared.theme.ascii())).collect()
+        let names = apart(&names, width(What::Name).saturating_sub(sign), ascii);
+        let ids = runs.iter().map(|(_, run)| &run.id);
+        let mut texts: Texts<'_> = ids.zip(names).map(|(id, name)| (id, (name, String::new()))).collect();
+        if columns.brief() {
+            for group in runs.chunk_by(|a, b| a.0 == b.0) {
+                let views: Vec<_> = group.iter().map(|(_, run)| &run.view).collect();
+                let common = self.list.groups[group[0].0].common.as_ref();
+                let values = brief_headlines(&views, common, width(What::Metric), ascii);
+                for ((_, run), value) in group.iter().zip(values) {
+                    texts.entry(&run.id).or_default().1 = value;
+                }
+            }
+        }
+        texts
     }
 
     fn view_filter(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
@@ -152,7 +165,7 @@ impl Home {
         shared: &Shared,
         buffer: &mut Buffer,
         area: Rect,
-        (columns, name): (&Columns<'_>, &str),
+        (columns, texts): (&Columns<'_>, &Texts<'_>),
         group: &Group,
         run: &RunRow,
     ) {
@@ -185,7 +198,7 @@ impl Home {
                 room = Some((left, column.left + column.width - left));
                 continue;
             }
-            Self::view_cell(shared, buffer, area, (*column, name), group, run);
+            Self::view_cell(shared, buffer, area, (*column, texts), group, run);
         }
         if let (Some(note), Some((left, width))) = (note, room) {
             let style = if run.view.certain { theme.alert() } else { theme.dim() };
@@ -198,7 +211,7 @@ impl Home {
         shared: &Shared,
         buffer: &mut Buffer,
         area: Rect,
-        (column, name): (Column<'_>, &str),
+        (column, texts): (Column<'_>, &Texts<'_>),
         group: &Group,
         run: &RunRow,
     ) {
@@ -208,7 +221,7 @@ impl Home {
         // What happens now is brighter than what is over.
         let usual = if live { theme.text() } else { theme.past() };
         let (text, style) = match column.what {
-            What::State if column.width == 2 => {
+            What::State if column.width == 1 => {
                 let sign = cells::state(&run.view, theme).chars().take(1).collect();
                 (sign, cells::state_style(run.view.state, theme))
             }
@@ -218,7 +231,7 @@ impl Home {
                     buffer.set_string(x, y, theme.glyph("▲ ", "! "), theme.alert());
                     x += 2;
                 }
-                buffer.set_string(x, y, name, theme.bold());
+                buffer.set_string(x, y, texts.get(&run.id).map_or("", |(name, _)| name), theme.bold());
                 return;
             }
             What::Bar => {
@@ -234,6 +247,9 @@ impl Home {
             What::Spark => {
                 Self::view_spark(shared, buffer, Rect { x, y, width: column.width as u16, height: 1 }, run);
                 return;
+            }
+            What::Metric if column.align == Align::Left => {
+                (texts.get(&run.id).map(|(_, value)| value.clone()).unwrap_or_default(), theme.text())
             }
             What::Metric => (headline_cells(&run.view, group.common.as_ref()).0, theme.text()),
             What::Who => {
@@ -319,7 +335,7 @@ fn view_titles(shared: &Shared, buffer: &mut Buffer, area: Rect, columns: &Colum
             // It has the room of the share done beside it.
             What::Bar => fit(&title, column.width + 7, theme.ascii()),
             What::Percent => continue,
-            What::State if column.width == 2 => continue,
+            What::State if column.width == 1 => continue,
             _ if column.align == Align::Point => {
                 let before = column.width.saturating_sub(width_of(&title)).min(cells::BEFORE_POINT);
                 cells::cell(
