@@ -142,7 +142,7 @@ fn job_moves() -> Duration {
 
 fn job_is_cut_off() -> Duration {
     let sandbox = Sandbox::new();
-    let run = sandbox.held(&["counter", "--threads", "1", "--set", "steps=100"], "r", 10);
+    let run = sandbox.held(&["counter", "--set", "steps=100"], "r", 10);
     sandbox.gradtop(&["stop", "r"]).expect_code(0);
     let dir = run.dir.clone();
     submitted(&dir);
