@@ -101,7 +101,7 @@ fn prepare(run: &RunDir, lock: &RunLock, token: &str, trust: bool) -> Result<Pre
     clear_control(run)?;
     let go_on = if checkpoints(run).is_empty() || !manifest.experiment.resumable {
         if has_journal(run) || metric_files(run)?.is_some_and(|files| !files.is_empty()) {
-            let message = "its job was started again, and there is no checkpoint: it begins anew".to_owned();
+            let message = "its job was started again without a checkpoint: the run starts over".to_owned();
             append_event(run, &Event::Warning { message })?;
             prepare_restart(run, lock)?;
         }
