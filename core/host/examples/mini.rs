@@ -93,7 +93,7 @@ fn run(args: &[&str]) -> Result<(String, u8), String> {
             Ok((String::new(), 0))
         }
         ["resume", run] => {
-            host::resume(&RunDir::new(*run), false).map_err(|e| text(&e))?;
+            host::resume(&RunDir::new(*run), host::Resume::default()).map_err(|e| text(&e))?;
             Ok((String::new(), 0))
         }
         _ => Err("describe FILE | discover | watch | run RUNS PLUGIN EXPERIMENT [k=v].. | wait RUN | stop RUN | resume RUN"

@@ -47,7 +47,7 @@ pub use run::control::{
 };
 pub use run::delete::{delete, may_delete};
 pub use run::launch::{
-    DEFAULT_CHECKPOINT_EVERY, Launch, Resumed, default_threads, launch, may_resume, refused, resume,
+    DEFAULT_CHECKPOINT_EVERY, Launch, Resume, Resumed, default_threads, launch, may_resume, refused, resume,
 };
 pub use run::median::{EarlyStop, median};
 pub use run::queue::{enqueue, enqueue_exec, set_slots, start_waiting, start_waiting_surely};

@@ -160,7 +160,7 @@ fn a_stopped_run_saves_where_it_stops_and_goes_on_from_there() {
     assert_eq!(read_status(&run).unwrap().step, Some(7));
     until("the lock to be free", || !gradtop_store::is_locked(&run).unwrap());
     place.go_to(1000);
-    assert_eq!(host::resume(&run, false).unwrap(), host::Resumed::Continued);
+    assert_eq!(host::resume(&run, host::Resume::default()).unwrap(), host::Resumed::Continued);
     assert_eq!(host::wait(&run).unwrap(), State::Finished, "{}", cause(&run));
     assert_whole(&run, 1000);
     let resumed = events(&run).into_iter().any(|e| matches!(e, Event::Resumed { step, .. } if step == 7));
@@ -175,7 +175,7 @@ fn a_paused_run_waits() {
     until_status(&run, "the pause", |s| s.state == State::Paused);
     // Nothing but the pause holds it now.
     place.go_to(1000);
-    assert_eq!(host::resume(&run, false).unwrap(), host::Resumed::Unpaused);
+    assert_eq!(host::resume(&run, host::Resume::default()).unwrap(), host::Resumed::Unpaused);
     assert_eq!(host::wait(&run).unwrap(), State::Finished);
     assert_whole(&run, 1000);
     let lines = read_events(&run).unwrap();
@@ -214,9 +214,31 @@ fn a_killed_trainer_is_a_crash_and_its_run_goes_on_from_the_checkpoint() {
     assert_eq!(last(), Some(12));
     until("the lock to be free", || !gradtop_store::is_locked(&run).unwrap());
     place.go_to(1000);
-    assert_eq!(host::resume(&run, false).unwrap(), host::Resumed::Continued);
+    assert_eq!(host::resume(&run, host::Resume::default()).unwrap(), host::Resumed::Continued);
     assert_eq!(host::wait(&run).unwrap(), State::Finished, "{}", cause(&run));
     assert_whole(&run, 1000);
+}
+
+#[test]
+fn a_run_killed_before_its_first_checkpoint_begins_anew() {
+    let place = Place::new();
+    let run = place.held(7);
+    let trainer = until_step(&run, 7).trainer_pid.unwrap();
+    let loss = || read_series(&run, |key| key.metric == "loss").unwrap().remove(0).step;
+    until("its rows", || loss().last() == Some(&7));
+    kill(trainer);
+    assert_eq!(host::wait(&run).unwrap(), State::Crashed);
+    until("the lock to be free", || !gradtop_store::is_locked(&run).unwrap());
+    let refused = host::resume(&run, host::Resume::default()).unwrap_err().to_string();
+    assert!(refused.contains("`gradtop resume --restart`"), "{refused}");
+    assert_eq!(loss().len(), 8, "a refusal sets nothing aside");
+    place.go_to(1000);
+    let restart = host::Resume { restart: true, trust: false };
+    assert_eq!(host::resume(&run, restart).unwrap(), host::Resumed::Continued);
+    assert_eq!(host::wait(&run).unwrap(), State::Finished, "{}", cause(&run));
+    assert_whole(&run, 1000);
+    let aside = run.path().join("superseded");
+    assert_eq!(std::fs::read_dir(aside).unwrap().count(), 1);
 }
 
 #[test]
@@ -251,7 +273,7 @@ fn a_trainer_without_its_keeper_saves_and_ends() {
     assert!(!host::recover_crashed(&run).unwrap());
     assert_eq!(read_status(&run).unwrap().state, State::Crashed);
     place.go_to(9);
-    assert_eq!(host::resume(&run, false).unwrap(), host::Resumed::Continued);
+    assert_eq!(host::resume(&run, host::Resume::default()).unwrap(), host::Resumed::Continued);
     until_status(&run, "steps after the checkpoint", |s| s.step == Some(9) && s.state == State::Running);
     host::kill(&run).unwrap();
     assert_eq!(host::wait(&run).unwrap(), State::Stopped);
@@ -313,7 +335,7 @@ fn what_hangs_is_killed_after_its_grace() {
 #[test]
 fn resuming_says_why_it_cannot() {
     let place = Place::new();
-    let refused = |run: &RunDir| host::resume(run, false).unwrap_err().to_string();
+    let refused = |run: &RunDir| host::resume(run, host::Resume::default()).unwrap_err().to_string();
     let (_, _, finished) = place.end_of("plain", &[]);
     assert!(refused(&finished).contains("has finished"));
     let (_, _, failed) = place.end_of("plain", &["mode=fail"]);

@@ -1,6 +1,7 @@
 //! Two nodes of a cluster and one folder of runs.
 
 use std::cell::Cell;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use gradtop_store::{Job, RunDir, State};
@@ -50,7 +51,20 @@ pub(crate) fn nodes(rounds: usize) -> Vec<Row> {
         job.outcome =
             format!("watched for a minute, and continued {s} s after the death; finished, no row twice");
     }
-    vec![fought, dies, job]
+    let took = Cell::new(Duration::ZERO);
+    let how =
+        "the job's next start while the first one holds the run's lock, as where locks hold on all nodes";
+    let mut cut = repeat("the node of a job is cut off from Slurm", how, 1, "", |_| {
+        took.set(job_is_cut_off());
+        (0, Duration::ZERO)
+    });
+    if cut.outcome.is_empty() {
+        let s = took.get().as_secs();
+        cut.outcome = format!(
+            "the first start gives it up, and the next continues it after {s} s; finished, no row twice"
+        );
+    }
+    vec![fought, dies, job, cut]
 }
 
 /// A run of a node that waits at step 10 to be let go on.
@@ -90,13 +104,8 @@ fn dies() -> Duration {
     took
 }
 
-fn job_moves() -> Duration {
-    let sandbox = Sandbox::new();
-    let cluster = Cluster::new(&sandbox).expect("nodes can be made here");
-    let (mut here, mut there) = (cluster.node("here"), cluster.node("there"));
-    let run = begun(&sandbox, &cluster, &mut there);
-    assert_eq!(there.gradtop("stop r").0, 0);
-    // What a submission leaves of a run that is to go on.
+/// What a submission leaves of a run that is to go on.
+fn submitted(run: &RunDir) {
     let job = Job {
         launcher: "slurm".into(),
         token: "t".into(),
@@ -105,8 +114,17 @@ fn job_moves() -> Duration {
         ask_every_s: 30,
         seen: None,
     };
-    gradtop_store::write_job(&run, &job).unwrap();
-    gradtop_store::clear_control(&run).unwrap();
+    gradtop_store::write_job(run, &job).unwrap();
+    gradtop_store::clear_control(run).unwrap();
+}
+
+fn job_moves() -> Duration {
+    let sandbox = Sandbox::new();
+    let cluster = Cluster::new(&sandbox).expect("nodes can be made here");
+    let (mut here, mut there) = (cluster.node("here"), cluster.node("there"));
+    let run = begun(&sandbox, &cluster, &mut there);
+    assert_eq!(there.gradtop("stop r").0, 0);
+    submitted(&run);
     let place = sandbox.runs().join("exp=counter/run=r");
     there.job(&place, "t", 0);
     until("the job's first start to be at work", || (starts(&run) == 2).then_some(()));
@@ -119,5 +137,35 @@ fn job_moves() -> Duration {
     let took = dead.elapsed();
     assert_eq!(here.gradtop("wait r").0, 0);
     check::no_row_twice(&check::sealed(&run));
+    took
+}
+
+fn job_is_cut_off() -> Duration {
+    let sandbox = Sandbox::new();
+    let run = sandbox.held(&["counter", "--set", "steps=100"], "r", 10);
+    sandbox.gradtop(&["stop", "r"]).expect_code(0);
+    let dir = run.dir.clone();
+    submitted(&dir);
+    let place = dir.path().display().to_string();
+    let start = |restarts: &str| {
+        let mut command = sandbox.command(&["__job", &place, "t"]);
+        command.env("SLURM_JOB_ID", "7").env("SLURM_RESTART_COUNT", restarts);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap()
+    };
+    let mut first = start("0");
+    until("the job's first start to be at work", || (starts(&dir) == 2).then_some(()));
+    until_written(&dir, State::Running, 10);
+    let cut_off = Instant::now();
+    let mut second = start("1");
+    while starts(&dir) < 3 {
+        assert!(cut_off.elapsed() < Duration::from_mins(5) && second.try_wait().unwrap().is_none());
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let took = cut_off.elapsed();
+    first.wait().unwrap();
+    sandbox.let_go("r", "");
+    assert_eq!(run.wait().code, 0);
+    second.wait().unwrap();
+    check::no_row_twice(&check::sealed(&dir));
     took
 }

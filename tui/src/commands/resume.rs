@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
-use gradtop_host::{Action, Launcher, Resumed};
+use gradtop_host::{Launcher, Resume, Resumed};
 use gradtop_store::{State, View};
 
 use super::Context;
@@ -32,15 +32,24 @@ pub(crate) struct Args {
     trust: bool,
     #[command(flatten)]
     on: On,
+    /// Run from the start if there is no checkpoint; its rows so far are set aside
+    #[arg(long)]
+    restart: bool,
     /// Print JSON lines: started, event, status, final
     #[arg(long)]
     json: bool,
 }
 
+impl Args {
+    fn how(&self) -> Resume {
+        Resume { trust: self.trust, restart: self.restart }
+    }
+}
+
 pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     // As in `run`: a Ctrl-C or SIGTERM from here on is answered.
     let mut caught = Caught::new()?;
-    let views = args.runs.views(context, Action::Resume)?;
+    let views = args.runs.views(context, args.how().action())?;
     let detach = args.detach || views.len() > 1;
     let elsewhere = args.on.elsewhere(context, false)?;
     let mut unpaused = Vec::new();
@@ -72,7 +81,7 @@ fn resume(
         && !args.force
         && gradtop_store::is_owned_elsewhere(&view.dir);
     if !view.certain && (args.force || watched || view.is_of_earlier_boot()) {
-        gradtop_host::may_resume(&view.dir, args.trust)?;
+        gradtop_host::may_resume(&view.dir, args.how())?;
     }
     if watched {
         print::note(&format!("{name} is {}: watched for a minute", state::far(&view)));
@@ -87,8 +96,8 @@ fn resume(
         return Err(Failure::new("interrupted before the run was resumed".to_owned()).into());
     }
     let resumed = match elsewhere {
-        Some(launcher) => launcher.resume(&view.dir, args.trust)?,
-        None => gradtop_host::resume(&view.dir, args.trust)?,
+        Some(launcher) => launcher.resume(&view.dir, args.how())?,
+        None => gradtop_host::resume(&view.dir, args.how())?,
     };
     if resumed == Resumed::Unpaused {
         if args.json {

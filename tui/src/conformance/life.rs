@@ -253,7 +253,7 @@ pub(super) fn as_uninterrupted(whole: &Recorded, resumed: &Recorded) -> Option<S
 }
 
 fn resume(bench: &mut Bench<'_>, run: &RunDir, whole: &Recorded, differs: Differs<'_>) -> Result<Outcome> {
-    match gradtop_host::resume(run, false) {
+    match gradtop_host::resume(run, gradtop_host::Resume::default()) {
         Ok(_) => {}
         Err(e) => return not_started(e)?.or_else(|why| Ok(Outcome::Failed(why))),
     }
@@ -297,7 +297,7 @@ pub(super) fn kill(
         }
         let mut waited = bench.until(&run, |view| saved(&run) || view.state == State::Paused)?;
         if !saved(&run) && matches!(waited, Waited::Seen(_)) {
-            gradtop_host::resume(&run, false)?;
+            gradtop_host::resume(&run, gradtop_host::Resume::default())?;
             waited = bench.until(&run, |_| saved(&run))?;
         }
         match waited {

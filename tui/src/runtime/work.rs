@@ -234,7 +234,10 @@ fn act(action: RunAction, ids: &[RunId]) -> ActionResult {
             RunAction::Checkpoint => gradtop_host::checkpoint(&run).map_err(Into::into),
             RunAction::Stop => gradtop_host::stop(&run, None).map(drop).map_err(Into::into),
             RunAction::Kill => gradtop_host::kill(&run).map_err(Into::into),
-            RunAction::Resume => gradtop_host::resume(&run, false).map(drop).map_err(Into::into),
+            RunAction::Resume | RunAction::Restart => {
+                let how = gradtop_host::Resume { restart: action == RunAction::Restart, trust: false };
+                gradtop_host::resume(&run, how).map(drop).map_err(Into::into)
+            }
             RunAction::Delete => {
                 let runs = run.path().ancestors().nth(2).unwrap_or(run.path());
                 gradtop_host::delete(runs, &run, false).map_err(Into::into)

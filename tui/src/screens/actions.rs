@@ -19,7 +19,7 @@ impl Act for RunAction {
         let (is, goes, its) = if n == 1 { ("is", "goes", "its") } else { ("are", "go", "their") };
         match self {
             Self::Pause => format!("pausing {what} after {its} current step"),
-            Self::Resume => format!("{what} {goes} on"),
+            Self::Resume | Self::Restart => format!("{what} {goes} on"),
             Self::Checkpoint => format!("{what} will save a checkpoint after {its} current step"),
             Self::Stop => format!("{what} {is} asked to stop"),
             Self::Kill => format!("{what} {is} killed"),

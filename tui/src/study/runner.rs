@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
-use gradtop_host::{DEFAULT_CHECKPOINT_EVERY, DeviceChoice, Discovery, Launch, Launcher, Start};
+use gradtop_host::{DEFAULT_CHECKPOINT_EVERY, DeviceChoice, Discovery, Launch, Launcher, Resume, Start};
 use gradtop_store::{RunDir, State, View};
 
 use super::entry_state::{EntryState, goes_on};
@@ -203,7 +203,7 @@ impl<'a> Runner<'a> {
             if let EntryState::Ended(view) = entry_state
                 && goes_on(view)
             {
-                let resumed = launcher.resume(&view.dir, false).map_err(|e| e.to_string());
+                let resumed = launcher.resume(&view.dir, Resume::default()).map_err(|e| e.to_string());
                 let looked = resumed.and_then(|_| looked(&view.dir).map(Happened::Resumed));
                 begun.push((entry.key(), looked));
                 continue;
@@ -252,7 +252,7 @@ impl<'a> Runner<'a> {
         if let EntryState::Ended(view) = entry_state
             && goes_on(view)
         {
-            gradtop_host::resume(&view.dir, false).map_err(|e| e.to_string())?;
+            gradtop_host::resume(&view.dir, Resume::default()).map_err(|e| e.to_string())?;
             return looked(&view.dir).map(Happened::Resumed);
         }
         let run = gradtop_host::launch(&self.launch(entry)?).map_err(|e| e.to_string())?;

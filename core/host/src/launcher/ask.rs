@@ -56,7 +56,28 @@ fn file_of(text: &str) -> std::io::Result<File> {
 /// What a program wrote of its refusal, or how it ended.
 fn refusal(program: &str, output: &[u8], ended: &str) -> String {
     let text = String::from_utf8_lossy(output);
+    if text.contains("Could not establish a configuration source") {
+        return "Slurm is installed but not set up on this machine: there is no slurm.conf".to_owned();
+    }
     let lines: Vec<String> = text.lines().map(|line| crate::text::clean(line.trim())).collect();
     let said = lines.into_iter().filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ");
     if said.is_empty() { format!("{program} ended with {ended}") } else { said }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::refusal;
+
+    #[test]
+    fn slurm_without_settings_is_named_as_that() {
+        // As sbatch 22.05 says it.
+        let said = b"sbatch: error: resolve_ctls_from_dns_srv: res_nsearch error: Unknown host\n\
+            sbatch: error: fetch_config: DNS SRV lookup failed\n\
+            sbatch: error: _establish_config_source: failed to fetch config\n\
+            sbatch: fatal: Could not establish a configuration source\n";
+        assert!(refusal("sbatch", said, "exit code 1").contains("not set up on this machine"));
+        let other = b"sbatch: error: Invalid qos specification\n\n";
+        assert_eq!(refusal("sbatch", other, "exit code 1"), "sbatch: error: Invalid qos specification");
+        assert_eq!(refusal("sbatch", b"\n", "exit code 1"), "sbatch ended with exit code 1");
+    }
 }

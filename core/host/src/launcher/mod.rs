@@ -7,7 +7,7 @@ use crate::command::exec;
 use crate::error::Result;
 use crate::launcher::slurm::Slurm;
 use crate::launcher::start::Start;
-use crate::run::launch::{self, Resumed};
+use crate::run::launch::{self, Resume, Resumed};
 
 pub(crate) mod ask;
 pub(crate) mod in_job;
@@ -103,10 +103,10 @@ impl Launcher {
     ///
     /// # Errors
     /// As [`crate::resume`], or the batch system refuses it.
-    pub fn resume(&self, run: &RunDir, trust: bool) -> Result<Resumed> {
+    pub fn resume(&self, run: &RunDir, how: Resume) -> Result<Resumed> {
         match &self.kind {
-            Kind::Local => launch::resume(run, trust),
-            Kind::Slurm(slurm) => slurm.resume(&self.name, run, trust),
+            Kind::Local => launch::resume(run, how),
+            Kind::Slurm(slurm) => slurm.resume(&self.name, run, how),
         }
     }
 

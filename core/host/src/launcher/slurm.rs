@@ -22,7 +22,7 @@ use crate::machine::signals::Blocked;
 use crate::run::alerts;
 use crate::run::allowed::{Action, Why};
 use crate::run::control::ready;
-use crate::run::launch::{self, Resumed, draw_seed};
+use crate::run::launch::{self, Resume, Resumed, draw_seed};
 use gradtop_store::Birth;
 
 /// The program that submits jobs.
@@ -191,14 +191,14 @@ impl Slurm {
         script
     }
 
-    pub(crate) fn resume(&self, name: &str, run: &RunDir, trust: bool) -> Result<Resumed> {
+    pub(crate) fn resume(&self, name: &str, run: &RunDir, how: Resume) -> Result<Resumed> {
         let path = std::path::absolute(run.path()).map_err(HostError::io("resolve the run's folder"))?;
         let run = &RunDir::new(path);
-        let seen = ready(run, Action::Resume)?;
+        let seen = ready(run, how.action())?;
         if !seen.state.is_final() {
-            return launch::resume(run, trust);
+            return launch::resume(run, how);
         }
-        launch::may_resume(run, trust)?;
+        launch::may_resume(run, how)?;
         let _blocked = Blocked::interrupts();
         let lock = RunLock::acquire(run)?;
         let before = read_status(run)?;
@@ -218,7 +218,7 @@ impl Slurm {
         write_status(run, &queued)?;
         append_event(run, &Event::State { state: State::Queued, cause: None })?;
         drop(lock);
-        let submitted = self.submit(std::slice::from_ref(run), &token, None, trust);
+        let submitted = self.submit(std::slice::from_ref(run), &token, None, how.trust);
         if submitted.is_err() {
             inside::remove_file(run, &run.job()).map_err(HostError::io("remove job.toml"))?;
             append_event(run, &Event::State { state: before.state, cause: before.cause.clone() })?;

@@ -8,9 +8,9 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use gradtop_store::{
-    Ending, Event, Job, Owner, RENEW, RunDir, RunLock, State, StoreError, append_event, checkpoints,
-    clear_control, has_journal, is_of_earlier_start, metric_files, prepare_restart, read_job, read_manifest,
-    read_status, recover, stands_still, stop_request, write_job,
+    Ending, Job, Owner, RENEW, RunDir, RunLock, State, StoreError, checkpoints, clear_control, has_journal,
+    is_of_earlier_start, metric_files, read_job, read_manifest, read_status, recover, stands_still,
+    stop_request, write_job,
 };
 
 use crate::error::{HostError, Result};
@@ -35,13 +35,18 @@ pub(crate) fn job_main(dir: &Path, token: &str, trust: bool) -> i32 {
 /// Takes the run and becomes its keeper; or why there is nothing to do.
 fn take_over(run: &RunDir, token: &str, trust: bool) -> Result<String> {
     let start = Instant::now();
+    let mut patience = PATIENCE;
     let lock = loop {
         if read_job(run).is_none_or(|job| job.token != token) {
             return Ok(later(run));
         }
         match RunLock::acquire(run) {
-            Err(StoreError::Locked { .. }) if start.elapsed() < PATIENCE => {}
-            // Where it is cut off from Slurm only, it learns from the folder that it has lost the run.
+            Err(StoreError::Locked { .. }) if start.elapsed() < patience => {}
+            // Where it is cut off from Slurm only, it learns from the folder that it has lost the run, and gives up its lock.
+            Err(StoreError::Locked { .. }) if patience == PATIENCE && is_of_earlier_start(run) => {
+                Owner::take_over(run)?;
+                patience += RENEW * 3;
+            }
             Err(StoreError::Owned { .. }) if is_of_earlier_start(run) => {
                 if stands_still(run, || start.elapsed() < PATIENCE) {
                     Owner::take_over(run)?;
@@ -99,16 +104,10 @@ fn prepare(run: &RunDir, lock: &RunLock, token: &str, trust: bool) -> Result<Pre
     }
     let manifest = read_manifest(run)?;
     clear_control(run)?;
-    let go_on = if checkpoints(run).is_empty() || !manifest.experiment.resumable {
-        if has_journal(run) || metric_files(run)?.is_some_and(|files| !files.is_empty()) {
-            let message = "its job was started again without a checkpoint: the run starts over".to_owned();
-            append_event(run, &Event::Warning { message })?;
-            prepare_restart(run, lock)?;
-        }
-        None
-    } else {
-        Some(set_back(run, lock, &status, may_run(run, &manifest, trust)?)?)
-    };
+    let trusted = may_run(run, &manifest, trust)?;
+    let begun = has_journal(run) || metric_files(run)?.is_some_and(|files| !files.is_empty());
+    let begun = begun || !checkpoints(run).is_empty() || trusted.is_some();
+    let go_on = begun.then(|| set_back(run, lock, &status, trusted)).transpose()?;
     Ok(Prepared::Begin(go_on))
 }
 

@@ -13,6 +13,8 @@ pub enum Action {
     Pause,
     /// Let a paused run continue, or continue an ended one from its newest checkpoint.
     Resume,
+    /// The same; without a checkpoint it starts over.
+    Restart,
     /// Save a checkpoint.
     Checkpoint,
     /// End the step, save a checkpoint, end.
@@ -30,7 +32,7 @@ impl Action {
     pub fn verb(self) -> &'static str {
         match self {
             Self::Pause => "pause",
-            Self::Resume => "resume",
+            Self::Resume | Self::Restart => "resume",
             Self::Checkpoint => "checkpoint",
             Self::Stop => "stop",
             Self::Kill => "kill",
@@ -88,7 +90,7 @@ pub enum Why {
     #[error("was imported: only the tool that wrote it can do that")]
     Imported,
     /// It has not saved anything.
-    #[error("has no checkpoint yet: start a new run with the same seed")]
+    #[error("has no checkpoint yet: `gradtop resume --restart` starts over with the same seed")]
     NothingSaved,
     /// It cannot be run without its copy of the plugin.
     #[error("cannot be resumed: plugin.so in its folder {0}; start a new run")]
@@ -158,18 +160,20 @@ pub fn allowed(view: &View, action: Action) -> Result<(), Why> {
     if view.queued.is_some() {
         return match action {
             Action::Stop | Action::Kill | Action::Delete => Ok(()),
-            Action::Pause | Action::Resume if view.job.is_some() => {
+            Action::Pause | Action::Resume | Action::Restart if view.job.is_some() => {
                 Err(Why::Queued("its job waits, and the batch system decides when it starts"))
             }
             Action::Pause => Err(Why::Queued("`gradtop queue hold` keeps it from starting")),
-            Action::Resume => Err(Why::Queued("`gradtop queue release` lets a held run start")),
+            Action::Resume | Action::Restart => {
+                Err(Why::Queued("`gradtop queue release` lets a held run start"))
+            }
             Action::Checkpoint => Err(Why::Queued("there is nothing to save")),
             Action::Rename => Err(Why::Queued("rename it once it has ended")),
         };
     }
     if !state.is_final() && view.life == Life::Unknown {
         let command = match action {
-            Action::Resume => Some(format!("gradtop resume --force {run}")),
+            Action::Resume | Action::Restart => Some(format!("gradtop resume --force {run}")),
             Action::Stop | Action::Kill => Some(format!("gradtop stop --kill --force {run}")),
             Action::Delete => Some(format!("gradtop rm --force {run}")),
             Action::Pause | Action::Checkpoint | Action::Rename => None,
@@ -188,14 +192,14 @@ pub fn allowed(view: &View, action: Action) -> Result<(), Why> {
         Action::Pause if state == State::Paused => Err(Why::Paused),
         Action::Pause if view.manifest.kind == Kind::Import => Err(Why::Imported),
         Action::Checkpoint => is_resumable(&view.manifest),
-        Action::Resume => match (state, view.life) {
+        Action::Resume | Action::Restart => match (state, view.life) {
             (State::Paused, _) => Ok(()),
             (State::Finished, _) => Err(Why::Finished),
             (_, Life::Gone { held: true }) => {
                 Err(Why::Held { cause: view.status.cause.clone().unwrap_or_default() })
             }
             _ if !state.is_final() => Err(Why::Going(state)),
-            _ => has_all(&view.dir, &view.manifest),
+            _ => has_all(&view.dir, &view.manifest, action),
         },
         Action::Delete | Action::Rename if !state.is_final() => Err(Why::Going(state)),
         _ => Ok(()),
@@ -209,11 +213,12 @@ pub fn left_behind(view: &View) -> Option<u32> {
     left::of(could.then_some(&view.dir)?).first().map(|(pid, _)| *pid)
 }
 
-/// Whether an ended run has what resuming it takes.
-pub(crate) fn has_all(run: &RunDir, manifest: &Manifest) -> Result<(), Why> {
-    is_resumable(manifest)?;
-    if gradtop_store::checkpoints(run).is_empty() {
-        return Err(Why::NothingSaved);
+/// Whether an ended run has what resuming or restarting it takes.
+pub(crate) fn has_all(run: &RunDir, manifest: &Manifest, action: Action) -> Result<(), Why> {
+    match has_checkpoint(run, manifest) {
+        Err(Why::NothingSaved | Why::NotResumable { .. } | Why::CommandNotResumable)
+            if action == Action::Restart => {}
+        answer => answer?,
     }
     if manifest.kind != Kind::Plugin {
         return match left::of(run).first() {
@@ -226,6 +231,11 @@ pub(crate) fn has_all(run: &RunDir, manifest: &Manifest) -> Result<(), Why> {
         Ok(_) => Err(Why::NoPlugin("is not a file")),
         Err(_) => Err(Why::NoPlugin("is gone")),
     }
+}
+
+fn has_checkpoint(run: &RunDir, manifest: &Manifest) -> Result<(), Why> {
+    is_resumable(manifest)?;
+    if gradtop_store::checkpoints(run).is_empty() { Err(Why::NothingSaved) } else { Ok(()) }
 }
 
 fn is_resumable(manifest: &Manifest) -> Result<(), Why> {

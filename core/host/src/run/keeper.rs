@@ -49,7 +49,7 @@ const AGAIN: Duration = Duration::from_millis(500);
 /// Variables that say it.
 const SPINNING: [&str; 2] = ["GOMP_SPINCOUNT", "OMP_WAIT_POLICY"];
 
-/// `gradtop __keeper DIR [--resume CHECKPOINT [--trust HASH]]`. Standard input is the run's lock, standard output a pipe to the launcher.
+/// `gradtop __keeper DIR [--resume CHECKPOINT] [--trust HASH]`. Standard input is the run's lock, standard output a pipe to the launcher.
 /// `next` starts what waits for its turn.
 /// `in_job`: Slurm has started it, with the run's lock and a log instead of the pipe.
 pub(crate) fn keeper_main(dir: &Path, resume: Option<&GoOn>, in_job: bool, next: &mut dyn Next) -> i32 {
@@ -308,7 +308,7 @@ impl Keeper<'_> {
         let (own, console, console_in) = pipes().map_err(|e| format!("no pipe to the command: {e}"))?;
         let pump = Pump::start(&self.run, own).map_err(|e| format!("no thread can be started: {e}"))?;
         let (run, lock) = (self.run.clone(), &self.lock);
-        let checkpoint = resume.map(|r| r.checkpoint.as_path());
+        let checkpoint = resume.and_then(|r| r.checkpoint.as_deref());
         let mut pair = match Pair::start(&run, lock, manifest, checkpoint, (console, console_in)) {
             Ok(pair) => pair,
             Err(why) => {

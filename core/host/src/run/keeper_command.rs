@@ -21,8 +21,8 @@ pub(crate) const DETACHED: &str = "detached\n";
 
 /// How a run goes on; the arguments of keeper and trainer after the folder.
 pub(crate) struct GoOn {
-    /// The checkpoint's folder.
-    pub(crate) checkpoint: PathBuf,
+    /// The checkpoint's folder; without one it starts over.
+    pub(crate) checkpoint: Option<PathBuf>,
     /// The hash of the plugin that somebody has said to trust, where it is not the recorded one.
     pub(crate) trusted: Option<String>,
 }
@@ -31,11 +31,14 @@ impl GoOn {
     pub(crate) fn from_args(args: &[OsString]) -> Option<Self> {
         let after = |name: &str| args.iter().skip_while(|a| *a != name).nth(1);
         let trusted = after("--trust").map(|hash| hash.to_string_lossy().into_owned());
-        Some(Self { checkpoint: after("--resume")?.into(), trusted })
+        let checkpoint = after("--resume").map(PathBuf::from);
+        (checkpoint.is_some() || trusted.is_some()).then_some(Self { checkpoint, trusted })
     }
 
     pub(crate) fn add_to(&self, command: &mut Command) {
-        command.arg("--resume").arg(&self.checkpoint);
+        if let Some(checkpoint) = &self.checkpoint {
+            command.arg("--resume").arg(checkpoint);
+        }
         if let Some(hash) = &self.trusted {
             command.arg("--trust").arg(hash);
         }

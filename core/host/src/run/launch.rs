@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use gradtop_store::{
-    Birth, Event, ExperimentInfo, Manifest, Owner, ParamValue, PluginInfo, Request, RunDir, RunLock, State,
-    Status, Turn, View, append_event, clear_control, inside, prepare_resume, read_manifest, read_status,
-    recover, request, view, write_status,
+    Birth, Checkpoint, Event, ExperimentInfo, Manifest, Owner, ParamValue, PluginInfo, Request, RunDir,
+    RunLock, State, Status, Turn, View, append_event, checkpoints, clear_control, inside, prepare_restart,
+    prepare_resume, read_manifest, read_status, recover, request, view, write_status,
 };
 use jiff::Timestamp;
 
@@ -278,19 +278,34 @@ fn read_line(pipe: &mut File) -> String {
 pub enum Resumed {
     /// It was paused, and is asked to go on.
     Unpaused,
-    /// It had ended, and goes on from its newest checkpoint.
+    /// It had ended, and goes on from its newest checkpoint, or from its start.
     Continued,
 }
 
+/// How a run is resumed.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Resume {
+    /// Even if it is another user's, or its plugin is not the file that it was started with; its events say so.
+    pub trust: bool,
+    /// From its start if it has no checkpoint; what it logged is set aside.
+    pub restart: bool,
+}
+
+impl Resume {
+    /// What it does to a run.
+    pub fn action(self) -> Action {
+        if self.restart { Action::Restart } else { Action::Resume }
+    }
+}
+
 /// Lets a paused run go on, or goes on with one that stopped, failed or crashed: from its newest checkpoint, in the same folder
-/// and with the same plugin, parameters and seed. Returns once it is on its own. An ended run is refused if it is another user's,
-/// or if its plugin is not the file that it was started with; with `trust` it is not, and its events say so.
-pub fn resume(run: &RunDir, trust: bool) -> Result<Resumed> {
+/// and with the same plugin, parameters and seed. Returns once it is on its own.
+pub fn resume(run: &RunDir, how: Resume) -> Result<Resumed> {
     let path = std::path::absolute(run.path()).map_err(HostError::io("resolve the run's folder"))?;
     let run = &RunDir::new(path);
-    let seen = ready(run, Action::Resume)?;
+    let seen = ready(run, how.action())?;
     if seen.state.is_final() {
-        go_on(run, &seen, trust).map(|()| Resumed::Continued)
+        go_on(run, &seen, how.trust).map(|()| Resumed::Continued)
     } else {
         request(run, Request::Resume)?;
         Ok(Resumed::Unpaused)
@@ -334,45 +349,61 @@ fn go_on_as(run: &RunDir, seen: &View, lock: &RunLock, trusted: Option<(String, 
     started
 }
 
-/// Sets a run back to its newest checkpoint; how it goes on from there. `now` is its last status.
+/// Sets a run back to its newest checkpoint, or to its start if it has none; how it goes on from there. `now` is its last status.
 pub(crate) fn set_back(
     run: &RunDir,
     lock: &RunLock,
     now: &Status,
     trusted: Option<(String, String)>,
 ) -> Result<GoOn> {
-    let checkpoint = prepare_resume(run, lock, None)?;
+    let manifest = read_manifest(run)?;
+    let saved = manifest.experiment.resumable && !checkpoints(run).is_empty();
+    let checkpoint = if saved {
+        Some(prepare_resume(run, lock, None)?)
+    } else {
+        prepare_restart(run, lock)?;
+        None
+    };
     let status = Status {
         schema: gradtop_store::SCHEMA,
         state: State::Queued,
-        step: Some(checkpoint.step),
-        epoch: checkpoint.epoch,
+        step: checkpoint.as_ref().map(|from| from.step),
+        epoch: checkpoint.as_ref().and_then(|from| from.epoch),
         updated: Timestamp::now(),
         started: now.started,
         elapsed_s: now.took(now.updated),
-        trained_s: checkpoint.trained_s,
+        trained_s: checkpoint.as_ref().and_then(|from| from.trained_s),
         ..Status::default()
     };
-    let manifest = read_manifest(run)?;
     // A run of an older version has no table of parameters yet.
     gradtop_store::write_params_table(run, &manifest)?;
     gradtop_store::write_run_table(run, &manifest, &status)?;
     write_status(run, &status)?;
-    let place = checkpoint.dir.strip_prefix(run.path()).unwrap_or(&checkpoint.dir).display().to_string();
-    append_event(run, &Event::Resumed { step: checkpoint.step, checkpoint: place })?;
+    append_event(
+        run,
+        &match &checkpoint {
+            Some(Checkpoint { dir, step, .. }) => {
+                let place = dir.strip_prefix(run.path()).unwrap_or(dir).display().to_string();
+                Event::Resumed { step: *step, checkpoint: place }
+            }
+            None => Event::Warning {
+                message: "started again without a checkpoint: the run starts over".to_owned(),
+            },
+        },
+    )?;
     let trusted = trusted.map(|(message, hash)| {
         append_event(run, &Event::Warning { message })?;
         Ok::<_, gradtop_store::StoreError>(hash)
     });
-    Ok(GoOn { checkpoint: checkpoint.dir, trusted: trusted.transpose()? })
+    Ok(GoOn { checkpoint: checkpoint.map(|from| from.dir), trusted: trusted.transpose()? })
 }
 
 /// Whether a run that has ended, or will have been given up, could be resumed: an error says what it lacks, before anything is
 /// written.
-pub fn may_resume(run: &RunDir, trust: bool) -> Result<()> {
+pub fn may_resume(run: &RunDir, how: Resume) -> Result<()> {
     let manifest = read_manifest(run)?;
-    has_all(run, &manifest).map_err(HostError::not_allowed(run, Action::Resume))?;
-    may_run(run, &manifest, trust).map(drop)
+    has_all(run, &manifest, how.action()).map_err(HostError::not_allowed(run, Action::Resume))?;
+    may_run(run, &manifest, how.trust).map(drop)
 }
 
 /// Whether the plugin in a run's folder, or the command in its manifest, may be run. `None`: it is what it should be. Else what is trusted, in words, and the

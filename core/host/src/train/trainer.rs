@@ -35,7 +35,7 @@ fn failed(why: impl Into<String>) -> End {
     (Outcome::Failed, Some(why.into()))
 }
 
-/// `gradtop __trainer DIR [--resume CHECKPOINT [--trust HASH]]`. Standard input is the run's lock, standard output the pipe of
+/// `gradtop __trainer DIR [--resume CHECKPOINT] [--trust HASH]`. Standard input is the run's lock, standard output the pipe of
 /// [`crate::run::report`], standard error the console. Does not return: it leaves by [`leave`].
 pub(crate) fn trainer_main(dir: &Path, resume: Option<GoOn>) -> i32 {
     let Ok((lock, pipe)) = take_over_stdio() else { return 1 };
@@ -274,7 +274,7 @@ fn run_plugin(
         .map(|(key, value)| (c_string(key.as_bytes()), c_string(value.to_string().as_bytes())))
         .collect();
     let pairs: Vec<Kv> = texts.iter().map(|(k, v)| Kv { key: k.as_ptr(), value: v.as_ptr() }).collect();
-    let resume = resume.map(|r| c_string(r.checkpoint.as_os_str().as_bytes()));
+    let resume = resume.and_then(|r| r.checkpoint.as_ref()).map(|dir| c_string(dir.as_os_str().as_bytes()));
     let resume_dir = resume.as_ref().map_or(std::ptr::null(), |r| r.as_ptr());
 
     reporter.phase(Phase::Creating);

@@ -123,7 +123,7 @@ pub fn is_owned_elsewhere(run: &RunDir) -> bool {
 /// Whether that owner is an earlier start of the job that this process is in: it works on only where its node and the batch system
 /// do not see each other.
 pub fn is_of_earlier_start(run: &RunDir) -> bool {
-    elsewhere(run).is_some_and(|seen| seen.owner.is_before(&Owner::here(0, false)))
+    current(run).is_some_and(|seen| !seen.owner.over && seen.owner.is_before(&Owner::here(0, false)))
 }
 
 impl Owner {
@@ -206,15 +206,15 @@ impl Owner {
         }
     }
 
-    /// Takes a run from an owner on another machine, for whoever claims it next: because a person or the batch system says that it is not
-    /// at work, or its file has stood still.
+    /// Takes a run from an owner on another machine, or from an earlier start of this job, for whoever claims it next: because a person or
+    /// the batch system says that it is not at work, or its file has stood still.
     ///
     /// # Errors
     /// Somebody else was the quicker.
     pub fn take_over(run: &RunDir) -> Result<()> {
         let (all, before) = latest(run).at("list", run.path())?;
         match before {
-            Some(seen) if seen.owner.is_elsewhere(run) => {
+            Some(seen) if seen.owner.is_elsewhere(run) || is_of_earlier_start(run) => {
                 Self::follow(run, &all, true).map(|own| own.end(run))
             }
             _ => Ok(()),
