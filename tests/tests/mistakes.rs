@@ -120,7 +120,7 @@ fn what_has_no_effect_is_a_warning() {
     let said = self::sandbox("figure-rule").gradtop(&["plugin", "check", LIBRARY]).expect_code(0);
     let rule = |n: u8, at: &str| {
         format!(
-            "warning: mistaken: figure \"loss\", panel 1, mark {n}: {at} is on no axis: nothing is drawn\n"
+            "warning: mistaken: figure \"loss\", panel 1, mark {n}: {at} is not on any axis: nothing is drawn\n"
         )
     };
     assert_eq!(said.err, rule(1, "y = nan") + &rule(2, "x = -inf"));

@@ -316,7 +316,7 @@ pub fn parse_and_warn(text: &str) -> Result<(FigureFile, Vec<String>)> {
         for (key, at) in [("x", x), ("y", mark.y)] {
             if let Some(at) = at.filter(|at| !at.is_finite()) {
                 warnings.push(format!(
-                    "{place}: {key} = {} is on no axis: nothing is drawn",
+                    "{place}: {key} = {} is not on any axis: nothing is drawn",
                     toml::Value::from(at)
                 ));
             }

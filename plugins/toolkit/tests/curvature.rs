@@ -298,26 +298,6 @@ fn least_squares_has_a_constant_hessian() {
     assert!(apart(&autograd::hessian(|p| case.loss(p), &case.parameters).unwrap(), &expected) < 1e-14);
 }
 
-/// GGN: never negative, of rank at most samples · outputs, and the whole Hessian where the residuals are 0.
-#[test]
-fn gauss_newton_is_the_part_without_second_derivatives_of_outputs() {
-    let case = case(&[2, 6, 2], Activation::Tanh, Loss::MeanSquared, 2, 5);
-    let ggn = case.network.gauss_newton(&case.parameters, &case.samples).unwrap();
-    for values in eigenvalues(&ggn).unwrap() {
-        let scale = values[values.len() - 1];
-        assert!(values[0] > -1e-13 * scale);
-        assert!(values.iter().filter(|v| **v > 1e-12 * scale).count() <= 5 * 2);
-    }
-    assert!(apart(&ggn, &case.hessian()) > 1e-3);
-    // Targets that the first run meets exactly.
-    let one = case.parameters.narrow(0, 0, 1);
-    let outputs = case.network.outputs(&one, &case.samples).unwrap();
-    let met = Samples::new(&random(&[5, 2], "x"), &outputs.squeeze_dim(0).transpose(0, 1)).unwrap();
-    let (ggn, hessian) =
-        (case.network.gauss_newton(&one, &met).unwrap(), case.network.hessian(&one, &met).unwrap());
-    assert!(apart(&ggn, &hessian) < 1e-14);
-}
-
 #[test]
 fn permuting_hidden_units_leaves_the_spectrum() {
     let case = case(&[1, 4, 3, 1], Activation::Tanh, Loss::MeanSquared, 1, 17);

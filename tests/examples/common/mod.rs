@@ -261,3 +261,19 @@ pub(crate) unsafe fn say(err: *mut abi::Error, message: &[u8]) {
     }
     err.len = n as u32;
 }
+
+/// A page of our own that may be neither read nor written: a segmentation fault and nothing else.
+pub(crate) fn forbidden<T>() -> *mut T {
+    // SAFETY: an anonymous mapping at an address of the system's choice.
+    let page = unsafe {
+        libc::mmap(
+            std::ptr::null_mut(),
+            4096,
+            libc::PROT_NONE,
+            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
+            -1,
+            0,
+        )
+    };
+    page.cast()
+}

@@ -26,20 +26,8 @@ pub(crate) fn panics(_: &Job) -> Result {
 
 pub(crate) fn segfault(job: &Job) -> Result {
     log_some(job);
-    // A page of our own that may not be touched: a segmentation fault and nothing else.
-    // SAFETY: an anonymous mapping at an address of the system's choice.
-    let page = unsafe {
-        libc::mmap(
-            std::ptr::null_mut(),
-            4096,
-            libc::PROT_NONE,
-            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
-            -1,
-            0,
-        )
-    };
     // SAFETY: not at all, which is the purpose; the page is ours, so nothing else is harmed.
-    unsafe { page.cast::<u8>().write_volatile(1) };
+    unsafe { crate::common::forbidden::<u8>().write_volatile(1) };
     Ok(abi::OK)
 }
 

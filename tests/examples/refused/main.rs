@@ -9,7 +9,7 @@ mod common;
 use std::ffi::{c_char, c_void};
 use std::io::Write as _;
 
-use common::{desc, immortal, immortal_list, metric, param, text};
+use common::{desc, forbidden, immortal, immortal_list, metric, param, text};
 use gradtop_abi as abi;
 
 fn variant() -> String {
@@ -20,22 +20,6 @@ fn hang() -> ! {
     loop {
         std::thread::sleep(std::time::Duration::from_hours(1));
     }
-}
-
-/// A page that may not be read.
-fn forbidden<T>() -> *const T {
-    // SAFETY: an anonymous mapping at an address of the system's choice.
-    let page = unsafe {
-        libc::mmap(
-            std::ptr::null_mut(),
-            4096,
-            libc::PROT_NONE,
-            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
-            -1,
-            0,
-        )
-    };
-    page.cast()
 }
 
 fn misbehave(place: &str) {

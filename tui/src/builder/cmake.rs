@@ -74,5 +74,5 @@ fn libraries(build: &Path) -> Result<Vec<PathBuf>> {
 }
 
 fn text(value: &Value) -> Result<&str> {
-    value.as_str().context("a text is missing")
+    value.as_str().context("text is missing")
 }

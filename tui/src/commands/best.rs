@@ -23,7 +23,7 @@ use gradtop_view::state;
                         Each run counts with its last value of the metric, as `gradtop list` shows it. Settings are ordered by the\n\
                         median of their runs.")]
 pub(crate) struct Args {
-    /// A metric that stands for the runs, as `list` shows it
+    /// A metric that represents the runs, as `list` shows it
     metric: String,
     /// Only matching runs, with the monitor's filters, such as tag:rates
     #[arg(value_name = "FILTER")]

@@ -67,7 +67,7 @@ pub(crate) enum Command {
     Compare(commands::compare::Args),
     /// Import the logs of another tool, such as TensorBoard, as runs
     Import(commands::import::Args),
-    /// Look at the logs of another tool in the monitor, live
+    /// Show the logs of another tool in the monitor while they grow
     Open(commands::open::Args),
     /// Write a run's rows as CSV, Parquet or TensorBoard event files
     Export(commands::export::Args),

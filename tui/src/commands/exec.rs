@@ -30,7 +30,7 @@ pub(crate) struct Args {
     /// Experiment of the run [default: the name of the script]
     #[arg(long, value_name = "NAME")]
     experiment: Option<String>,
-    /// Record a parameter, and put its value where {KEY} stands in the command; may be given several times
+    /// Record a parameter and replace {KEY} in the command by its value; may be given several times
     #[arg(long = "param", value_name = "KEY=VALUE", value_parser = assignment)]
     params: Vec<(String, String)>,
     /// Declare a metric, such as loss:min or accuracy:max:headline=test; may be given several times
@@ -51,7 +51,7 @@ pub(crate) struct Args {
     /// Record what it writes to this file of JSON lines; may be given several times
     #[arg(long, value_name = "FILE")]
     jsonl: Vec<PathBuf>,
-    /// The GPU that it sees, as the only one, or cpu for none; with --queue also whose slot it takes
+    /// The only GPU that it sees, or cpu for none; with --queue, its slot too
     #[arg(long, value_name = "cpu|cuda:N", default_value_t, hide_default_value = true)]
     device: DeviceChoice,
     /// The command can continue from the checkpoint in `GRADTOP_RESUME_DIR`, so `gradtop resume` may start it again

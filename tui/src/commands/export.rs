@@ -39,7 +39,7 @@ pub(crate) struct Args {
     /// A column for each metric
     #[arg(long, conflicts_with = "tensorboard")]
     wide: bool,
-    /// Overwrite a file that is there
+    /// Overwrite an existing file
     #[arg(long)]
     force: bool,
 }

@@ -23,7 +23,7 @@ use gradtop_chart::number;
 pub(crate) struct Args {
     /// The file or folder
     path: PathBuf,
-    /// Go on reading what the files get, until Ctrl-C or `gradtop stop`
+    /// Keep reading as the files grow, until Ctrl-C or `gradtop stop`
     #[arg(short, long)]
     follow: bool,
     /// Follow in the background; `gradtop stop RUN` ends it

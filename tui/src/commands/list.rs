@@ -47,10 +47,10 @@ pub(crate) struct Args {
     /// Show these columns, separated by commas: state, name, took, …, parameters and metrics by name
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',', conflicts_with = "json")]
     columns: Vec<String>,
-    /// As the view of this name has it: its filter, order and columns, unless others are given
+    /// Use the filter, order and columns of this view, unless others are given
     #[arg(long, value_name = "NAME")]
     view: Option<String>,
-    /// Keep this filter, order and columns under a name, for --view and the monitor
+    /// Save this filter, order and columns as a view, for --view and the monitor
     #[arg(long, value_name = "NAME")]
     save: Option<String>,
     /// Print one JSON array

@@ -21,10 +21,10 @@ pub(crate) struct Args {
     /// Print one frame and exit
     #[arg(long)]
     once: bool,
-    /// Most frames a second drawn because of new data [default: 10]
+    /// Draw new data at most N times a second [default: 10]
     #[arg(long, value_name = "N", value_parser = fps)]
     fps: Option<f64>,
-    /// Most kilobytes a second sent because of new data, on average; 0 for no limit [default: 4]
+    /// Send at most N kilobytes of new data a second, on average; 0 for no limit [default: 4]
     #[arg(long, value_name = "N", value_parser = kbps)]
     max_kbps: Option<f64>,
 }

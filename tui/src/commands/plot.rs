@@ -37,7 +37,7 @@ pub(crate) struct Args {
     /// The chart that the monitor showed last, as it was seen there
     #[arg(long, value_name = "last", value_parser = ["last"], conflicts_with_all = ["words", "by", "x", "smooth", "range", "scale", "list"])]
     view: Option<String>,
-    /// Of several runs, put those together that have the same value of this parameter; `all`: the same of all but the seed
+    /// Group runs with the same value of this parameter; `all` for all parameters except the seed
     #[arg(long, value_name = "KEY")]
     by: Option<String>,
     /// Write an SVG drawing (with several figures, FILE-ID.svg each)
@@ -196,7 +196,7 @@ fn last_seen() -> Result<(String, Figure)> {
     let picture =
         crate::runtime::last_picture().ok_or_else(|| nothing("the monitor has not shown a chart yet"))?;
     let drawn = picture.draw()?;
-    let (figure, odd) = drawn.ok_or_else(|| nothing("what the monitor showed last is not there any more"))?;
+    let (figure, odd) = drawn.ok_or_else(|| nothing("what the monitor showed last no longer exists"))?;
     for odd in odd {
         print::note(&format!("warning: {odd}; it is missing here"));
     }

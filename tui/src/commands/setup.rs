@@ -12,7 +12,7 @@ pub(crate) struct Args {
     /// Use the libtorch for NVIDIA GPUs (the default if there is one)
     #[arg(long)]
     cuda: bool,
-    /// Bring DuckDB's command-line program, for `gradtop query`, instead of libtorch
+    /// Download DuckDB's command-line program, for `gradtop query`, instead of libtorch
     #[arg(long, conflicts_with = "cuda")]
     duckdb: bool,
     /// Print JSON

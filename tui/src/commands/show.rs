@@ -35,7 +35,7 @@ pub(crate) struct Args {
     /// Print JSON
     #[arg(long)]
     json: bool,
-    /// Print what differed from its commit in the code of a command, as a patch
+    /// Print how a command's code differed from its commit, as a patch
     #[arg(long, conflicts_with = "json")]
     diff: bool,
 }

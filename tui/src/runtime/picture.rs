@@ -28,7 +28,7 @@ pub(super) fn write(picture: &Picture, file: &Path) -> ActionResult {
 fn draw(picture: &Picture, file: &Path) -> Result<(PathBuf, Vec<String>)> {
     let format = Format::of(file)?;
     let drawn = picture.draw()?;
-    let (figure, mut odd) = drawn.ok_or_else(|| Failure::new("its figure is not there any more"))?;
+    let (figure, mut odd) = drawn.ok_or_else(|| Failure::new("its figure no longer exists"))?;
     let (bytes, missing) = format.bytes(&figure)?;
     if !missing.is_empty() {
         odd.push(format!("the letters {missing}, which the fonts of pictures have not"));

@@ -142,7 +142,7 @@ impl<'a> Composer<'a> {
 
     /// The command that runs the same study.
     fn repeated(&self) -> Vec<Block> {
-        let words = "The same seed gives the same numbers. With --fresh it runs anew here; without, it goes on with what is missing.";
+        let words = "The same seed gives the same numbers. With --fresh everything runs again here; without it, only what is missing.";
         let mut blocks = vec![
             heading(2, "again", "To repeat it"),
             Block::Command(self.command.to_owned()),

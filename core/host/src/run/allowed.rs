@@ -13,7 +13,7 @@ pub enum Action {
     Pause,
     /// Let a paused run continue, or continue an ended one from its newest checkpoint.
     Resume,
-    /// The same; without a checkpoint it begins anew.
+    /// The same; without a checkpoint it starts over.
     Restart,
     /// Save a checkpoint.
     Checkpoint,
@@ -90,7 +90,7 @@ pub enum Why {
     #[error("was imported: only the tool that wrote it can do that")]
     Imported,
     /// It has not saved anything.
-    #[error("has no checkpoint yet: `gradtop resume --restart` begins anew with the same seed")]
+    #[error("has no checkpoint yet: `gradtop resume --restart` starts over with the same seed")]
     NothingSaved,
     /// It cannot be run without its copy of the plugin.
     #[error("cannot be resumed: plugin.so in its folder {0}; start a new run")]

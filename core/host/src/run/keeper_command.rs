@@ -21,7 +21,7 @@ pub(crate) const DETACHED: &str = "detached\n";
 
 /// How a run goes on; the arguments of keeper and trainer after the folder.
 pub(crate) struct GoOn {
-    /// The checkpoint's folder; without one it begins anew.
+    /// The checkpoint's folder; without one it starts over.
     pub(crate) checkpoint: Option<PathBuf>,
     /// The hash of the plugin that somebody has said to trust, where it is not the recorded one.
     pub(crate) trusted: Option<String>,

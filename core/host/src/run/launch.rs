@@ -386,9 +386,9 @@ pub(crate) fn set_back(
                 let place = dir.strip_prefix(run.path()).unwrap_or(dir).display().to_string();
                 Event::Resumed { step: *step, checkpoint: place }
             }
-            None => {
-                Event::Warning { message: "started again without a checkpoint: it begins anew".to_owned() }
-            }
+            None => Event::Warning {
+                message: "started again without a checkpoint: the run starts over".to_owned(),
+            },
         },
     )?;
     let trusted = trusted.map(|(message, hash)| {

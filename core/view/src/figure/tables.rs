@@ -58,7 +58,7 @@ pub(super) fn words(table: &Table, name: &str, rows: &[usize]) -> Result<Vec<Str
             ColumnData::Utf8(v) => Ok(v[*row].clone()),
             ColumnData::I64(v) => Ok(v[*row].to_string()),
             ColumnData::F64(v) => Ok(gradtop_chart::number::value(v[*row])),
-            ColumnData::Bytes { .. } => Err(format!("column {name:?} contains bytes, not words")),
+            ColumnData::Bytes { .. } => Err(format!("column {name:?} contains bytes, not text")),
         })
         .collect()
 }

@@ -268,7 +268,7 @@ fn term(
         }
         Operator::Colon if NUMBERS.contains(&key) => match number() {
             Some(n) => Ok(Filter::Number(key.to_owned(), Compare::Is, n)),
-            None => Err(error(value_at, format!("{key} is compared with numbers: {value} is none"))),
+            None => Err(error(value_at, format!("{key} is compared with numbers: {value} is not a number"))),
         },
         Operator::Colon => Ok(Filter::Text(key.to_owned(), Pattern::new(value))),
         Operator::Number(compare) => match (number(), compare) {

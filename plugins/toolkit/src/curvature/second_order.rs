@@ -16,13 +16,6 @@ use tch::{Device, TchError, Tensor};
 
 use super::network::{At, Network, Pass, Samples, apply, back, diagonal, flat, outer};
 
-/// Which part of the Hessian.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Terms {
-    All,
-    GaussNewton,
-}
-
 /// Numbers in a temporary of one block, at most: runs are taken in groups so that it stays in the cache.
 fn limit(device: Device) -> i64 {
     if device == Device::Cpu { 1 << 18 } else { 1 << 26 }
@@ -43,13 +36,19 @@ impl Network {
 
     /// The Hessian of each run: `[runs, parameters, parameters]`.
     pub fn hessian(&self, parameters: &Tensor, samples: &Samples) -> Result<Tensor, TchError> {
-        hessian(self, parameters, samples, Terms::All)
-    }
-
-    /// The (generalised) Gauss–Newton matrix of each run: the Hessian without the second derivatives of the outputs. It is
-    /// never negative, so it says nothing about saddles.
-    pub fn gauss_newton(&self, parameters: &Tensor, samples: &Samples) -> Result<Tensor, TchError> {
-        hessian(self, parameters, samples, Terms::GaussNewton)
+        self.weights(parameters)?;
+        let (runs, count) = (parameters.size()[0], self.parameter_count());
+        let hessian = Tensor::f_zeros([runs, count, count], (parameters.kind(), parameters.device()))?;
+        let widest = self.widths()[1..].iter().max().copied().unwrap_or(1);
+        let group = (limit(parameters.device()) / (widest * widest * samples.count())).clamp(1, runs.max(1));
+        let mut start = 0;
+        while start < runs {
+            let length = group.min(runs - start);
+            let pass = self.pass(&parameters.f_narrow(0, start, length)?, samples)?;
+            fill(self, &pass, samples, &hessian.f_narrow(0, start, length)?)?;
+            start += length;
+        }
+        Ok(hessian)
     }
 
     /// The product of each run's Hessian with its own vector, `[runs, parameters]`, at about the cost of two gradients:
@@ -72,27 +71,6 @@ impl At<'_> {
     }
 }
 
-fn hessian(
-    network: &Network,
-    parameters: &Tensor,
-    samples: &Samples,
-    terms: Terms,
-) -> Result<Tensor, TchError> {
-    network.weights(parameters)?;
-    let (runs, count) = (parameters.size()[0], network.parameter_count());
-    let hessian = Tensor::f_zeros([runs, count, count], (parameters.kind(), parameters.device()))?;
-    let widest = network.widths()[1..].iter().max().copied().unwrap_or(1);
-    let group = (limit(parameters.device()) / (widest * widest * samples.count())).clamp(1, runs.max(1));
-    let mut start = 0;
-    while start < runs {
-        let length = group.min(runs - start);
-        let pass = network.pass(&parameters.f_narrow(0, start, length)?, samples)?;
-        fill(network, &pass, samples, terms, &hessian.f_narrow(0, start, length)?)?;
-        start += length;
-    }
-    Ok(hessian)
-}
-
 /// `[runs, a, samples]` and `[runs, b, samples]` to the products of all pairs: `[runs, a · b, samples]`.
 fn pairs(a: &Tensor, b: &Tensor) -> Result<Tensor, TchError> {
     let product = a.f_unsqueeze(2)?.f_mul(&b.f_unsqueeze(1)?)?;
@@ -107,13 +85,7 @@ fn pull(weight: &Tensor, slope: &Tensor, m: &Tensor) -> Result<Tensor, TchError>
     moved.f_view([size[0], below, size[2], size[3]])?.f_mul_(&slope.f_unsqueeze(2)?)
 }
 
-fn fill(
-    network: &Network,
-    pass: &Pass,
-    samples: &Samples,
-    terms: Terms,
-    hessian: &Tensor,
-) -> Result<(), TchError> {
+fn fill(network: &Network, pass: &Pass, samples: &Samples, hessian: &Tensor) -> Result<(), TchError> {
     let layers = network.layers();
     let runs = hessian.size()[0];
     let inputs = pass
@@ -144,15 +116,13 @@ fn fill(
             let sums = left.f_bmm(&right.f_transpose(1, 2)?)?;
             let sums = sums.f_view([runs, out_l, out_m, rows_l, rows_m])?;
             parts.shallow_clone().f_copy_(&sums.f_permute([0, 1, 3, 2, 4])?)?;
-            if l < m && terms == Terms::All {
+            if l < m {
                 let moved = moved_inputs(pass, l, m - 1)?;
                 let pushed = pairs(&pass.deltas[m], &inputs[l])?;
                 let sums = moved.f_bmm(&pushed.f_transpose(1, 2)?)?;
                 let sums = sums.f_view([runs, rows_m - 1, out_l, out_m, rows_l])?;
                 let mut weights = parts.f_narrow(4, 0, rows_m - 1)?;
                 weights.f_add_(&sums.f_permute([0, 2, 4, 3, 1])?).map(drop)?;
-            }
-            if l < m {
                 let mut mirrored =
                     hessian.f_narrow(1, column, out_m * rows_m)?.f_narrow(2, row, out_l * rows_l)?;
                 mirrored.f_copy_(&block.f_transpose(1, 2)?)?;
@@ -161,20 +131,14 @@ fn fill(
         if m > 0 {
             let turned = corner.f_transpose(1, 2)?.f_contiguous()?;
             corner = pull(&pass.weights[m], &pass.slopes[m - 1], &turned)?;
-            if terms == Terms::All {
-                let active = pass.inputs[m].f_narrow(1, 0, out_of(&layers, m - 1))?;
-                if let Some(mut bend) = network.bend(&active, &pass.slopes[m - 1])? {
-                    let diagonal = bend.f_mul_(&pass.errors[m - 1])?.f_transpose(1, 2)?;
-                    corner.f_diagonal(0, 1, 2)?.f_add_(&diagonal).map(drop)?;
-                }
+            let active = pass.inputs[m].f_narrow(1, 0, layers[m - 1].1)?;
+            if let Some(mut bend) = network.bend(&active, &pass.slopes[m - 1])? {
+                let diagonal = bend.f_mul_(&pass.errors[m - 1])?.f_transpose(1, 2)?;
+                corner.f_diagonal(0, 1, 2)?.f_add_(&diagonal).map(drop)?;
             }
         }
     }
     Ok(())
-}
-
-fn out_of(layers: &[(i64, i64, i64)], layer: usize) -> i64 {
-    layers[layer].1
 }
 
 /// ∂(activations of layer `to`)/∂(pre-activations of layer `from`): `[runs, width of to · width of from, samples]`.

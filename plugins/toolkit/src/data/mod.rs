@@ -46,11 +46,6 @@ pub fn mnist() -> Result<Arc<Dataset>, DataError> {
     load("mnist")
 }
 
-/// The 70,000 pieces of clothing. Their features are normalised by mean 0.2860 and standard deviation 0.3530.
-pub fn fashion_mnist() -> Result<Arc<Dataset>, DataError> {
-    load("fashion-mnist")
-}
-
 /// The data set of this name; from the second time on the one already parsed.
 ///
 /// # Errors
@@ -145,20 +140,5 @@ impl Split {
             mean: self.mean,
             std: self.std,
         }
-    }
-
-    /// The same images with other labels, for example random ones.
-    ///
-    /// # Errors
-    /// There are not as many labels as images, or one is not below 10.
-    pub fn with_labels(&self, labels: &[u8]) -> Result<Self, TchError> {
-        if labels.len() != self.len() || labels.iter().any(|&label| i64::from(label) >= CLASSES) {
-            return Err(TchError::Shape(format!(
-                "{} images need as many labels below {CLASSES}, got {}",
-                self.len(),
-                labels.len()
-            )));
-        }
-        Ok(Self { labels: labels.into(), ..self.clone() })
     }
 }

@@ -35,13 +35,13 @@ pub(crate) struct Args {
     /// Try each of these values; may be given several times, for each combination
     #[arg(long, value_name = "KEY=VALUES", value_parser = assignment)]
     vary: Vec<(String, String)>,
-    /// Tag of its runs, by which `list`, `query` and the monitor find them
+    /// Tag of its runs, to find them with `list`, `query` and the monitor
     #[arg(long, value_name = "TAG")]
     name: String,
     /// Repeat each setting with the seeds 1 to N
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     seeds: u64,
-    /// Draw N settings at random; a range then is LOW..HIGH, or LOW..HIGH:log. A larger N adds to the same settings
+    /// Draw N settings at random; a range is then LOW..HIGH or LOW..HIGH:log. A larger N adds to the same settings
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=10_000))]
     random: Option<u64>,
     /// Stop runs early by the median rule: if the best value is worse than the median of the others' averages at that step
@@ -58,7 +58,7 @@ pub(crate) struct Args {
     /// In a batch system, let no more than N of its runs work at once
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     at_once: Option<u32>,
-    /// Say which runs would be queued, and queue none
+    /// List the runs that would be queued, and queue none
     #[arg(long)]
     dry_run: bool,
     /// A command instead of an experiment; {KEY} and {seed} in it are replaced by their values

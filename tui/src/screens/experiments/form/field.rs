@@ -73,9 +73,7 @@ impl Field {
     pub(crate) fn help(&self) -> &str {
         match &self.role {
             Role::Preset => "a set of values to start from; your own changes stay",
-            Role::Command => {
-                "as in a shell; the value of a parameter goes where {NAME} stands, the seed where {seed} stands"
-            }
+            Role::Command => "as in a shell; {NAME} becomes the value of that parameter, {seed} the seed",
             Role::Param(p) => &p.help,
             Role::Name => {
                 "name of the run and its folder; empty: the experiment's name with the next free number"

@@ -176,9 +176,9 @@ impl Form {
         for (key, text) in run.params.iter().filter_map(|(key, _)| command.given.get_key_value(key)) {
             let place = place(key);
             let help = if words.iter().any(|word| word.contains(&place)) {
-                format!("its value goes where {place} stands in the command")
+                format!("its value replaces {place} in the command")
             } else {
-                format!("only recorded: {place} does not stand in the command")
+                format!("only recorded: the command does not contain {place}")
             };
             let param = ParamDesc { help, default: text.clone(), ..ParamDesc::text(key) };
             fields.push(Field::new(Role::Param(Box::new(param)), Vec::new(), text));
