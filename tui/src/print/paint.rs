@@ -231,7 +231,7 @@ impl Painter {
                 self.cursor = None;
                 self.go(*x, *y);
             }
-            self.put(&harmless(within(symbol, width)));
+            self.put(&harmless(if single { symbol } else { within(symbol, width) }));
             // They differ in where the cursor is after the last column, too.
             self.cursor = (single && width == 1).then_some((x + 1, *y));
         }

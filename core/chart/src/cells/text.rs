@@ -8,13 +8,22 @@ use unicode_segmentation::UnicodeSegmentation as _;
 /// What a text takes the cells of a terminal with, as a [`Buffer`] counts them: letters with the marks above them, and how
 /// many columns each has.
 fn graphemes(text: &str) -> impl DoubleEndedIterator<Item = (&str, usize)> {
-    text.graphemes(true)
-        .map(|g| (g, if g.contains(char::is_control) { 0 } else { usize::from(g.cell_width()) }))
+    text.graphemes(true).map(|letter| (letter, width_of_letter(letter)))
+}
+
+fn width_of_letter(letter: &str) -> usize {
+    if letter.contains(char::is_control) { 0 } else { letter.cell_width().into() }
 }
 
 /// Columns a text takes in a terminal.
 pub fn width_of(text: &str) -> usize {
-    if text.is_ascii() { text.len() } else { graphemes(text).map(|(_, width)| width).sum() }
+    if text.is_ascii() {
+        text.len()
+    } else if text.chars().nth(1).is_none() {
+        width_of_letter(text)
+    } else {
+        graphemes(text).map(|(_, width)| width).sum()
+    }
 }
 
 /// Units that stand behind a number and a blank.
@@ -82,7 +91,8 @@ fn within<'a>(letters: impl Iterator<Item = (&'a str, usize)>, width: usize) -> 
 /// whole: of a part of it another would be read.
 pub fn fit(text: &str, width: usize, ascii: bool) -> String {
     if width_of(text.trim_end()) <= width {
-        return text[..within(graphemes(text), width)].to_owned();
+        let end = if text.is_ascii() { width.min(text.len()) } else { within(graphemes(text), width) };
+        return text[..end].to_owned();
     }
     if width == 0 {
         return String::new();

@@ -65,27 +65,35 @@ impl ToldOf {
     /// Has changes in a folder told of, and its coming if it is not there yet; false if that cannot be. A folder that is
     /// removed or moved away is forgotten.
     pub fn watch(&mut self, folder: &Path) -> bool {
-        let Some(system) = &self.system else { return false };
-        if is_remote(folder) {
+        if self.system.is_none() || is_remote(folder) {
             return false;
         }
-        let mut missing: Option<&Path> = None;
-        for place in
-            folder.ancestors().map(|place| if place == Path::new("") { Path::new(".") } else { place })
-        {
-            match inotify::add_watch(system, place, HOW | if missing.is_none() { CHANGES } else { COMING }) {
-                Ok(number) => {
-                    held(&self.folders).insert(place.to_owned(), number);
-                    // It may have come before the one above it was watched.
-                    return missing.is_none_or(|below| !below.is_dir() || self.watch(folder));
-                }
-                Err(Errno::NOENT | Errno::NOTDIR) => {
-                    missing = Some(place);
-                }
-                Err(_) => return false,
+        let mut nearest = self.nearest(folder);
+        while nearest.is_some_and(|place| place != folder) {
+            // It may have come before the one above it was watched.
+            let before = std::mem::replace(&mut nearest, self.nearest(folder));
+            if before == nearest {
+                break;
             }
         }
-        false
+        nearest.is_some()
+    }
+
+    /// Has a folder told of, or the nearest one above it that is there.
+    fn nearest<'a>(&self, folder: &'a Path) -> Option<&'a Path> {
+        let here = |place: &'a Path| if place == Path::new("") { Path::new(".") } else { place };
+        for place in folder.ancestors().map(here) {
+            let what = if place == folder { CHANGES } else { COMING };
+            match inotify::add_watch(self.system.as_ref()?, place, HOW | what) {
+                Ok(number) => {
+                    held(&self.folders).insert(place.to_owned(), number);
+                    return Some(place);
+                }
+                Err(Errno::NOENT | Errno::NOTDIR) => {}
+                Err(_) => return None,
+            }
+        }
+        None
     }
 
     /// Has nothing told of any more but of these.
