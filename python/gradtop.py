@@ -43,7 +43,7 @@ _TABLE_ROWS = 10_000
 _HEAD = "<BIIqqd"
 _BODY = 28
 _NAN = float("nan")
-#: Steps are below this, and not below its negative.
+#: Whole numbers are below this, and not below its negative.
 _STEPS = 1 << 63
 
 Number = Any  #: Whatever `float()` takes: a tensor of one element, a NumPy scalar.
@@ -161,8 +161,10 @@ def _whole(value: Any, what: str = "a step") -> int:
 
 def _plain(value: Any) -> Any:
     """A value as JSON has it."""
-    if value is None or isinstance(value, (bool, int, str)):
+    if value is None or isinstance(value, (bool, str)):
         return value
+    if isinstance(value, int):
+        return value if -_STEPS <= value < _STEPS else str(value)
     if isinstance(value, float):
         return value if value - value == 0.0 else str(value)
     if isinstance(value, Mapping):
@@ -709,10 +711,16 @@ class Run:
     def _listen(self) -> None:
         if not self._listens and self._sink is not None:
             self._listens = True
-            line = _line({"do": "listen"})
-            with self._sink.lock:
-                self._sink.send(line, 0)
-                self._sink.known.append(line)
+            self._declare({"do": "listen"})
+
+    def _declare(self, message: Mapping[str, Any]) -> bytes:
+        """Tells what each new sink has to know too; the line."""
+        line = _line(message)
+        assert self._sink is not None
+        with self._sink.lock:
+            self._sink.send(line, 0)
+            self._sink.known.append(line)
+        return line
 
     def _progress(self, done: int, total: int, phase: Optional[str] = None, now: bool = False) -> None:
         self._reached = (done, total, phase)
@@ -761,10 +769,11 @@ class Run:
             if self._pause or self._stop is not None:
                 self._tell_progress()
             if self._pause and self._stop is None and not 0 <= step <= self._pause_after:
-                self._tell({"do": "paused"})
+                paused = self._declare({"do": "paused"})
                 while self._pause and self._stop is None:
                     if not self._obey(1.0):
                         time.sleep(0.2)
+                self._sink.known.remove(paused)
                 self._tell({"do": "unpaused"})
         except Exception as error:
             _failed("steps", error)
@@ -940,11 +949,12 @@ def _attach(
     program = os.environ.get("GRADTOP_PROGRAM") or shutil.which("gradtop")
     if program is None:
         raise RuntimeError("the program `gradtop` is not in PATH; install it, or name it by GRADTOP_PROGRAM")
-    script = os.path.splitext(os.path.basename(sys.argv[0] or ""))[0]
-    command = [program, "sink", "--attach", str(os.getpid()), "--experiment", experiment or script or "python"]
-    for option, value in (("--name", name), ("--runs", runs), ("--seed", seed), ("--total", total)):
-        if value is not None:
-            command += [option, str(value)]
+    script = sys.argv[0] if sys.argv else ""
+    # Of `python -c` and of a session there is none.
+    script = "" if script in ("-c", "-") else os.path.splitext(os.path.basename(script))[0]
+    options = {"experiment": experiment or script or "python", "name": name, "runs": runs, "seed": seed, "total": total}
+    command = [program, "sink", "--attach", str(os.getpid())]
+    command += [f"--{option}={value}" for option, value in options.items() if value is not None]
     command += ["--", sys.executable or "python", *sys.argv]
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -985,7 +995,8 @@ def _in_child() -> None:
 
 def _at_exit() -> None:
     if run is not None and not run._finished and run._pid == os.getpid():
-        run.finish(error=_cause(getattr(sys, "last_value", None)))
+        # An exception ends a script, but not a session that somebody types into.
+        run.finish(error=None if hasattr(sys, "ps1") else _cause(getattr(sys, "last_value", None)))
 
 
 def log(*args: Any, **kwargs: Any) -> None:
