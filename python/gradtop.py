@@ -263,6 +263,10 @@ class _Sink:
                 self._lost()
                 # What was sent in part is lost with the one who was to read it.
                 self._keep(data, points)
+            except BaseException:
+                # Interrupted, perhaps when a part was sent: what follows must not be taken for the rest.
+                self._lost()
+                raise
 
     def _send_or_drop(self, data: bytes, points: int) -> None:
         assert self.socket is not None
@@ -300,6 +304,15 @@ class _Sink:
             self.retry = now + self.wait
             return False
         return True
+
+    def drain(self) -> None:
+        """At the end: gives what is kept to whoever records on, for as long as somebody may."""
+        end = time.monotonic() + 5.0
+        with self.lock:
+            while self.backlog and not self._again() and time.monotonic() < end and os.path.exists(self.address):
+                time.sleep(0.02)
+            if self.points:
+                _say(f"nobody records: {self.points} points are lost")
 
     def heard(self, patience: Optional[float] = 0.0) -> Optional[List[Dict[str, Any]]]:
         """What the sink says, waiting for it at most so many seconds; None if it is gone."""
@@ -667,6 +680,7 @@ class Run:
             self._finished = True
             self._logs = False
             if self._sink is not None:
+                self._sink.drain()
                 self._sink.forget()
                 self._sink = None
 
@@ -848,8 +862,9 @@ def _series(name: str, extra: Mapping[str, Any]) -> Any:
     return {"metric": name, **extra}
 
 
-#: The run of this process, once there is one.
+#: The run of this process, once there is one; the last, if several were begun.
 run: Optional[Run] = None
+_runs: List[Run] = []
 
 
 def init(
@@ -922,6 +937,7 @@ def init(
         if total is not None:
             new.progress(0, total)
     run = new
+    _runs[:] = [old for old in _runs if not old._finished] + [new]
     _hook()
     return new
 
@@ -986,17 +1002,20 @@ def _hook() -> None:
 
 def _in_child() -> None:
     """A forked child is another process: what its parent logs to is not its own."""
-    if run is not None and run._sink is not None:
-        run._sink.lock = _thread.RLock()
-        run._sink.forget()
-        run._sink = None
-        run._logs = False
+    for own in _runs:
+        if own._sink is not None:
+            own._sink.lock = _thread.RLock()
+            own._sink.forget()
+            own._sink = None
+            own._logs = False
 
 
 def _at_exit() -> None:
-    if run is not None and not run._finished and run._pid == os.getpid():
-        # An exception ends a script, but not a session that somebody types into.
-        run.finish(error=None if hasattr(sys, "ps1") else _cause(getattr(sys, "last_value", None)))
+    # An exception ends a script, but not a session that somebody types into.
+    error = None if hasattr(sys, "ps1") else _cause(getattr(sys, "last_value", None))
+    for own in _runs:
+        if not own._finished and own._pid == os.getpid():
+            own.finish(error=error)
 
 
 def log(*args: Any, **kwargs: Any) -> None:

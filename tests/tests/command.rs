@@ -340,7 +340,7 @@ fn python_alone_begins_a_run_of_its_own() {
     let text = "import gradtop\nrun = gradtop.init(experiment='own', name=NAME, config={'lr': 1})\nrun.log({'loss': 2.0})\nrun.log({'loss': 1.0})\n";
     let raises = "raise ValueError('no data')\n";
     let cases = [
-        ("good", "", State::Finished),
+        ("good", "gradtop.init(name='second').log({'loss': 3.0})\n", State::Finished),
         ("bad", raises, State::Failed),
         // An error in a session does not end it.
         ("typed", raises, State::Finished),
@@ -365,6 +365,35 @@ fn python_alone_begins_a_run_of_its_own() {
         assert!(python.as_deref().is_some_and(|version| version.starts_with("3.")), "{python:?}");
     }
     assert_eq!(cause(&sandbox.find("bad")), "ValueError: no data");
+    assert_eq!(values(&sandbox.find("second"), "loss", None), [(0, 3.0)]);
+}
+
+#[test]
+fn a_call_that_is_interrupted_costs_no_other() {
+    let sandbox = sandbox();
+    // The text has no room in the socket while the sink is stopped.
+    let text = r#"
+import gradtop, json, os, signal
+run = gradtop.init()
+run.log(0, loss=0)
+sink = json.load(open(run.dir + "/status.json"))["trainer_pid"]
+def interrupt(*_): raise KeyboardInterrupt
+signal.signal(signal.SIGALRM, interrupt)
+os.kill(sink, signal.SIGSTOP)
+signal.setitimer(signal.ITIMER_REAL, 0.5)
+try:
+    run.text("x" * (32 << 20))
+except KeyboardInterrupt:
+    print("interrupted")
+os.kill(sink, signal.SIGCONT)
+for step in range(1, 100): run.log(step, loss=step)
+"#;
+    let run = start(&sandbox, &[], "a", &["python3", "-c", text]);
+    run.wait().expect_code(0);
+    assert!(console(&run).contains("interrupted"), "{}", console(&run));
+    let logged: Vec<i64> = values(&run, "loss", None).iter().map(|(step, _)| *step).collect();
+    assert_eq!(logged, (0..100).collect::<Vec<_>>());
+    assert!(warnings(&run).is_empty(), "{}", run.events());
 }
 
 #[test]

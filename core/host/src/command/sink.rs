@@ -192,6 +192,12 @@ fn record(dir: &Path, address: &Path, begun: bool, talk: &UnixStream) -> End {
     end
 }
 
+/// Steps of [`AHEAD`], at the present rate or, if that is higher, the mean one, which the start of Python and its libraries lowers.
+fn ahead(done: u64, trained_s: f64, steps_per_s: Option<f64>) -> u64 {
+    let mean = done as f64 / trained_s.max(1.0);
+    (AHEAD * steps_per_s.unwrap_or(0.0).max(mean)).ceil().max(2.0) as u64
+}
+
 type Threads = Vec<JoinHandle<()>>;
 
 /// Starts the threads that read: of new clients, of the shell's lines, of the command's logs, of the keeper.
@@ -422,9 +428,9 @@ impl Sink<'_> {
         // Those who come from a sink that has died have not said yet how far they are.
         let done = listeners.iter().map(|client| client.done.load(Ordering::Acquire));
         let done = done.max().unwrap_or(0).max(self.session.done_of().0);
-        let trained = self.session.trained_s().unwrap_or(0.0).max(1.0);
-        let ahead = (AHEAD * done as f64 / trained).ceil().max(2.0) as u64;
-        json!({"do": what, "after": done + ahead})
+        let trained = self.session.trained_s().unwrap_or(0.0);
+        let now = read_status(&self.session.run).ok().and_then(|status| status.steps_per_s);
+        json!({"do": what, "after": done + ahead(done, trained, now)})
     }
 
     fn pause(&mut self) {
@@ -538,5 +544,17 @@ impl Sink<'_> {
             },
             cause: Some(if stopped { format!("asked to stop; {cause}") } else { cause.to_owned() }),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn processes_that_began_slowly_obey_a_second_ahead_at_their_present_rate() {
+        assert_eq!(ahead(190, 15.0, Some(130.0)), 130);
+        assert_eq!(ahead(190, 15.0, None), 13);
+        assert_eq!(ahead(0, 0.0, None), 2);
     }
 }
