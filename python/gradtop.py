@@ -43,7 +43,7 @@ _TABLE_ROWS = 10_000
 _HEAD = "<BIIqqd"
 _BODY = 28
 _NAN = float("nan")
-#: Steps are below this, and not below its negative.
+#: Whole numbers are below this, and not below its negative.
 _STEPS = 1 << 63
 
 Number = Any  #: Whatever `float()` takes: a tensor of one element, a NumPy scalar.
@@ -161,8 +161,10 @@ def _whole(value: Any, what: str = "a step") -> int:
 
 def _plain(value: Any) -> Any:
     """A value as JSON has it."""
-    if value is None or isinstance(value, (bool, int, str)):
+    if value is None or isinstance(value, (bool, str)):
         return value
+    if isinstance(value, int):
+        return value if -_STEPS <= value < _STEPS else str(value)
     if isinstance(value, float):
         return value if value - value == 0.0 else str(value)
     if isinstance(value, Mapping):
@@ -261,6 +263,10 @@ class _Sink:
                 self._lost()
                 # What was sent in part is lost with the one who was to read it.
                 self._keep(data, points)
+            except BaseException:
+                # Interrupted, perhaps when a part was sent: what follows must not be taken for the rest.
+                self._lost()
+                raise
 
     def _send_or_drop(self, data: bytes, points: int) -> None:
         assert self.socket is not None
@@ -298,6 +304,15 @@ class _Sink:
             self.retry = now + self.wait
             return False
         return True
+
+    def drain(self) -> None:
+        """At the end: gives what is kept to whoever records on, for as long as somebody may."""
+        end = time.monotonic() + 5.0
+        with self.lock:
+            while self.backlog and not self._again() and time.monotonic() < end and os.path.exists(self.address):
+                time.sleep(0.02)
+            if self.points:
+                _say(f"nobody records: {self.points} points are lost")
 
     def heard(self, patience: Optional[float] = 0.0) -> Optional[List[Dict[str, Any]]]:
         """What the sink says, waiting for it at most so many seconds; None if it is gone."""
@@ -665,6 +680,7 @@ class Run:
             self._finished = True
             self._logs = False
             if self._sink is not None:
+                self._sink.drain()
                 self._sink.forget()
                 self._sink = None
 
@@ -709,10 +725,16 @@ class Run:
     def _listen(self) -> None:
         if not self._listens and self._sink is not None:
             self._listens = True
-            line = _line({"do": "listen"})
-            with self._sink.lock:
-                self._sink.send(line, 0)
-                self._sink.known.append(line)
+            self._declare({"do": "listen"})
+
+    def _declare(self, message: Mapping[str, Any]) -> bytes:
+        """Tells what each new sink has to know too; the line."""
+        line = _line(message)
+        assert self._sink is not None
+        with self._sink.lock:
+            self._sink.send(line, 0)
+            self._sink.known.append(line)
+        return line
 
     def _progress(self, done: int, total: int, phase: Optional[str] = None, now: bool = False) -> None:
         self._reached = (done, total, phase)
@@ -761,10 +783,11 @@ class Run:
             if self._pause or self._stop is not None:
                 self._tell_progress()
             if self._pause and self._stop is None and not 0 <= step <= self._pause_after:
-                self._tell({"do": "paused"})
+                paused = self._declare({"do": "paused"})
                 while self._pause and self._stop is None:
                     if not self._obey(1.0):
                         time.sleep(0.2)
+                self._sink.known.remove(paused)
                 self._tell({"do": "unpaused"})
         except Exception as error:
             _failed("steps", error)
@@ -839,8 +862,9 @@ def _series(name: str, extra: Mapping[str, Any]) -> Any:
     return {"metric": name, **extra}
 
 
-#: The run of this process, once there is one.
+#: The run of this process, once there is one; the last, if several were begun.
 run: Optional[Run] = None
+_runs: List[Run] = []
 
 
 def init(
@@ -913,6 +937,7 @@ def init(
         if total is not None:
             new.progress(0, total)
     run = new
+    _runs[:] = [old for old in _runs if not old._finished] + [new]
     _hook()
     return new
 
@@ -940,11 +965,12 @@ def _attach(
     program = os.environ.get("GRADTOP_PROGRAM") or shutil.which("gradtop")
     if program is None:
         raise RuntimeError("the program `gradtop` is not in PATH; install it, or name it by GRADTOP_PROGRAM")
-    script = os.path.splitext(os.path.basename(sys.argv[0] or ""))[0]
-    command = [program, "sink", "--attach", str(os.getpid()), "--experiment", experiment or script or "python"]
-    for option, value in (("--name", name), ("--runs", runs), ("--seed", seed), ("--total", total)):
-        if value is not None:
-            command += [option, str(value)]
+    script = sys.argv[0] if sys.argv else ""
+    # Of `python -c` and of a session there is none.
+    script = "" if script in ("-c", "-") else os.path.splitext(os.path.basename(script))[0]
+    options = {"experiment": experiment or script or "python", "name": name, "runs": runs, "seed": seed, "total": total}
+    command = [program, "sink", "--attach", str(os.getpid())]
+    command += [f"--{option}={value}" for option, value in options.items() if value is not None]
     command += ["--", sys.executable or "python", *sys.argv]
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -976,16 +1002,20 @@ def _hook() -> None:
 
 def _in_child() -> None:
     """A forked child is another process: what its parent logs to is not its own."""
-    if run is not None and run._sink is not None:
-        run._sink.lock = _thread.RLock()
-        run._sink.forget()
-        run._sink = None
-        run._logs = False
+    for own in _runs:
+        if own._sink is not None:
+            own._sink.lock = _thread.RLock()
+            own._sink.forget()
+            own._sink = None
+            own._logs = False
 
 
 def _at_exit() -> None:
-    if run is not None and not run._finished and run._pid == os.getpid():
-        run.finish(error=_cause(getattr(sys, "last_value", None)))
+    # An exception ends a script, but not a session that somebody types into.
+    error = None if hasattr(sys, "ps1") else _cause(getattr(sys, "last_value", None))
+    for own in _runs:
+        if not own._finished and own._pid == os.getpid():
+            own.finish(error=error)
 
 
 def log(*args: Any, **kwargs: Any) -> None:

@@ -33,15 +33,15 @@ calls.sort()
 print(json.dumps([(imported - before) * 1e3, (begun - imported) * 1e3, 1e6 / took, calls[50_000] / 1e3, calls[99_000] / 1e3, moment]))
 "#;
 
-/// Logs for ever, and keeps in a file how many calls have returned.
+/// Logs its own time for ever, and keeps in a file how many calls have returned.
 const COUNTING: &str = r#"
-import gradtop, mmap, os, struct, sys
+import gradtop, mmap, os, struct, sys, time
 run = gradtop.init()
 with open(sys.argv[1], "r+b") as file:
     shared = mmap.mmap(file.fileno(), 16)
 struct.pack_into("q", shared, 8, os.getpid())
 for step in range(10**9):
-    run.log(step, loss=step)
+    run.log(step, at=time.time())
     struct.pack_into("q", shared, 0, step + 1)
 "#;
 
@@ -157,18 +157,19 @@ fn killed(moment: Duration, victim: Victim) -> (usize, Duration) {
     (usize::try_from(lost).unwrap(), longest_gap(&kept))
 }
 
-/// Steps and times of the rows, by step; none is there twice.
-fn rows(run: &Run<'_>) -> Vec<(i64, i64)> {
-    let series = read_series(&run.dir, |key| key.metric == "loss").unwrap();
-    let mut rows: Vec<(i64, i64)> =
-        series.iter().flat_map(|s| s.step.iter().copied().zip(s.time_us.iter().copied())).collect();
-    rows.sort_unstable();
+/// Steps and times of the rows, by step; none is there twice. The times are those of Python: what waited for another sink is recorded
+/// with the time at which it came there.
+fn rows(run: &Run<'_>) -> Vec<(i64, f64)> {
+    let series = read_series(&run.dir, |key| key.metric == "at").unwrap();
+    let mut rows: Vec<(i64, f64)> =
+        series.iter().flat_map(|s| s.step.iter().copied().zip(s.value.iter().copied())).collect();
+    rows.sort_unstable_by_key(|row| row.0);
     assert!(rows.windows(2).all(|pair| pair[0].0 < pair[1].0), "a step is there twice");
     rows
 }
 
 /// The longest time in which steps are missing.
-fn longest_gap(rows: &[(i64, i64)]) -> Duration {
+fn longest_gap(rows: &[(i64, f64)]) -> Duration {
     let gaps = rows.windows(2).filter(|pair| pair[1].0 > pair[0].0 + 1).map(|pair| pair[1].1 - pair[0].1);
-    Duration::from_micros(gaps.max().unwrap_or(0).unsigned_abs())
+    Duration::from_secs_f64(gaps.fold(0.0, f64::max))
 }

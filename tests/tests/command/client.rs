@@ -89,6 +89,33 @@ fn the_client_logs_pauses_saves_stops_and_resumes() {
 }
 
 #[test]
+fn a_run_whose_sink_dies_stays_paused_and_still_hears_a_stop() {
+    let sandbox = sandbox();
+    let text = "import gradtop\nrun = gradtop.init()\nfor step in run.steps(10**9):\n    run.log(step, loss=step)\nrun.table('end', {'x': [1]})\n";
+    let run = start(&sandbox, &[], "a", &["python3", "-c", text]);
+    run.until_step(5);
+    sandbox.gradtop(&["pause", "a"]).expect_code(0);
+    run.until_state(State::Paused);
+    let step = run.status().step.unwrap();
+    let kill = || {
+        let sink = run.status().trainer_pid;
+        assert!(run.signal_trainer(Signal::KILL));
+        until("another sink", || (run.status().trainer_pid != sink).then_some(()));
+    };
+    kill();
+    run.until_state(State::Paused);
+    let waits = |events: String| events.matches("\"paused\"").count();
+    until("the client to wait again", || (waits(run.events()) == 2).then_some(()));
+    assert_eq!(values(&run, "loss", None).last().unwrap().0, step, "it has waited");
+    sandbox.gradtop(&["resume", "a"]).expect_code(0);
+    run.until_step(step + 50);
+    kill();
+    sandbox.gradtop(&["stop", "a", "--grace", "60"]).expect_code(0);
+    assert_eq!(cause(&run), "asked to stop");
+    assert_eq!(read_table(&run.dir, "end").unwrap().rows(), 1, "it was told, not killed");
+}
+
+#[test]
 fn who_begins_to_listen_late_is_told_that_a_checkpoint_is_due() {
     let sandbox = sandbox();
     let gate = sandbox.path().join("go");
@@ -139,14 +166,25 @@ fn python_alone_begins_a_run_of_its_own() {
     let sandbox = sandbox();
     let script = sandbox.path().join("alone.py");
     let text = "import gradtop\nrun = gradtop.init(experiment='own', name=NAME, config={'lr': 1})\nrun.log({'loss': 2.0})\nrun.log({'loss': 1.0})\n";
-    for (name, end, state) in
-        [("good", "", State::Finished), ("bad", "raise ValueError('no data')\n", State::Failed)]
-    {
-        fs::write(&script, text.replace("NAME", &format!("'{name}'")) + end).unwrap();
+    let raises = "raise ValueError('no data')\n";
+    let cases = [
+        ("good", "gradtop.init(name='second').log({'loss': 3.0})\n", State::Finished),
+        ("bad", raises, State::Failed),
+        // An error in a session does not end it.
+        ("typed", raises, State::Finished),
+        ("inline", "", State::Finished),
+    ];
+    for (name, end, state) in cases {
+        let text = text.replace("NAME", &format!("'{name}'")) + end;
+        fs::write(&script, &text).unwrap();
         let mut python = sandbox.around("python3");
-        python.arg(&script).arg("--lr").arg("1");
+        match name {
+            "typed" => python.arg("-i").stdin(fs::File::open(&script).unwrap()),
+            "inline" => python.arg("-c").arg(text.replace("experiment='own', ", "")),
+            _ => python.arg(&script).arg("--lr").arg("1"),
+        };
         let status = python.stderr(std::process::Stdio::null()).status().unwrap();
-        assert_eq!(status.success(), name == "good");
+        assert_eq!(status.success(), name != "bad");
         let run = sandbox.find(name);
         run.wait();
         assert_eq!(run.view().state, state, "{}", cause(&run));
@@ -155,6 +193,35 @@ fn python_alone_begins_a_run_of_its_own() {
         assert!(python.as_deref().is_some_and(|version| version.starts_with("3.")), "{python:?}");
     }
     assert_eq!(cause(&sandbox.find("bad")), "ValueError: no data");
+    assert_eq!(values(&sandbox.find("second"), "loss", None), [(0, 3.0)]);
+}
+
+#[test]
+fn a_call_that_is_interrupted_costs_no_other() {
+    let sandbox = sandbox();
+    // The text has no room in the socket while the sink is stopped.
+    let text = r#"
+import gradtop, json, os, signal
+run = gradtop.init()
+run.log(0, loss=0)
+sink = json.load(open(run.dir + "/status.json"))["trainer_pid"]
+def interrupt(*_): raise KeyboardInterrupt
+signal.signal(signal.SIGALRM, interrupt)
+os.kill(sink, signal.SIGSTOP)
+signal.setitimer(signal.ITIMER_REAL, 0.5)
+try:
+    run.text("x" * (32 << 20))
+except KeyboardInterrupt:
+    print("interrupted")
+os.kill(sink, signal.SIGCONT)
+for step in range(1, 100): run.log(step, loss=step)
+"#;
+    let run = start(&sandbox, &[], "a", &["python3", "-c", text]);
+    run.wait().expect_code(0);
+    assert!(console(&run).contains("interrupted"), "{}", console(&run));
+    let logged: Vec<i64> = values(&run, "loss", None).iter().map(|(step, _)| *step).collect();
+    assert_eq!(logged, (0..100).collect::<Vec<_>>());
+    assert!(warnings(&run).is_empty(), "{}", run.events());
 }
 
 #[test]
@@ -270,8 +337,8 @@ fn what_is_wrong_with_a_message_costs_only_that_part_of_it() {
     let sandbox = sandbox();
     let long = "n".repeat(100_000);
     let script = format!(
-        "import gradtop\nrun = gradtop.init()\nrun.params({{'lr': 1, '': 2, 'net': {{'width': 8}}, 'x': '\\udc80'}})\n\
-         run.config.update({{'a ': 1, 'b': 2}})\nrun.log(0, {{'{long}': 1.0, 'good': 2.0}})\nrun.log(1, loss=1.0, trial='2')\n"
+        "import gradtop\nrun = gradtop.init()\nrun.params({{'lr': 1, '': 2, 'net': {{'width': 8}}, 'x': '\\udc80', 'huge': 10**400}})\n\
+         run.config.update({{'a ': 1, 'b': 2}})\nrun.log(0, {{'{long}': 1.0, '': 0.0, 'good': 2.0}})\nrun.log(1, loss=1.0, trial='2')\n"
     );
     let path = sandbox.path().join("parts.py");
     fs::write(&path, script).unwrap();
@@ -279,13 +346,15 @@ fn what_is_wrong_with_a_message_costs_only_that_part_of_it() {
     run.wait().expect_code(0);
     let manifest = read_manifest(&run.dir).unwrap();
     let params: Vec<String> = manifest.params.iter().map(|(key, value)| format!("{key}={value}")).collect();
-    assert_eq!(params, ["lr=1", "net.width=8", "x=?", "b=2"]);
+    let huge = format!("huge=1{}", "0".repeat(400));
+    assert_eq!(params, ["lr=1", "net.width=8", "x=?", &huge, "b=2"]);
     assert_eq!(values(&run, "good", None), [(0, 2.0)]);
     let said = warnings(&run);
     let expected = [
         "not logged: parameter \"\" is empty".to_owned(),
         "not logged: parameter \"a \" begins or ends with a blank".to_owned(),
         format!("not logged: metric \"{}…\" is longer than 200 bytes", &long[..60]),
+        "not logged: metric \"\" is empty".to_owned(),
         "not logged: trial \"2\": a trial is a whole number below 2,147,483,648".to_owned(),
     ];
     assert_eq!(said, expected);

@@ -1,7 +1,7 @@
 //! The program for older systems: linked by Zig, which knows the symbols of every glibc.
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
@@ -30,9 +30,28 @@ pub(super) fn build(workspace: &Workspace) -> Result<PathBuf> {
     cargo.env("CARGO_ZIGBUILD_ZIG_PATH", tools.join("ziglang/zig"));
     succeed(&mut cargo).context("building for older systems")?;
     let program = folder.join(TARGET).join("release/gradtop");
-    let needed = glibc(&program)?;
+    check(&program)?;
+    Ok(program)
+}
+
+/// Refuses a program that needs more than [`GLIBC`].
+fn check(program: &Path) -> Result<()> {
+    let needed = glibc(program)?;
     if needed > GLIBC {
         bail!("{} needs glibc 2.{needed}, not 2.{GLIBC}", program.display());
     }
-    Ok(program)
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    #[test]
+    fn a_program_linked_for_this_machine_is_refused() {
+        // Building from source takes glibc 2.34, whose symbols this test has.
+        let refused = check(&env::current_exe().unwrap()).unwrap_err().to_string();
+        assert!(refused.contains("needs glibc 2.3"), "{refused}");
+    }
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::io::{Read, Write as _};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -46,6 +46,9 @@ pub(crate) enum Heard {
     Orphaned,
 }
 
+/// No order: a client goes on.
+pub(crate) const GO: u8 = 0;
+
 /// A client as the sink sees it.
 pub(crate) struct Client {
     /// Where answers go; `None` for a shell.
@@ -56,6 +59,8 @@ pub(crate) struct Client {
     pub(crate) waits: AtomicBool,
     /// It was told that a checkpoint is due.
     pub(crate) is_to_save: AtomicBool,
+    /// What it was told to do last: [`GO`] or one of the sink's orders.
+    pub(crate) told: AtomicU8,
     /// It has gone.
     pub(crate) gone: AtomicBool,
     /// How many processes it trains with, itself included.
@@ -80,6 +85,8 @@ impl Client {
 pub(crate) struct Shared {
     pub(crate) session: &'static Session,
     main: Mutex<Sender<Heard>>,
+    /// Whether clients may come from a sink before this one, and have its orders.
+    begun: bool,
     /// Nothing that comes from now on is waited for.
     pub(crate) over: Over,
     clients: Mutex<Vec<Arc<Client>>>,
@@ -94,10 +101,15 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Shared {
-    pub(crate) fn new(session: &'static Session, main: Sender<Heard>) -> std::io::Result<Arc<Self>> {
+    pub(crate) fn new(
+        session: &'static Session,
+        begun: bool,
+        main: Sender<Heard>,
+    ) -> std::io::Result<Arc<Self>> {
         Ok(Arc::new(Self {
             session,
             main: Mutex::new(main),
+            begun,
             over: Over::new()?,
             clients: Mutex::default(),
             complaints: Mutex::default(),
@@ -192,6 +204,7 @@ impl<'a> Source<'a> {
             listens: AtomicBool::new(false),
             waits: AtomicBool::new(false),
             is_to_save: AtomicBool::new(false),
+            told: AtomicU8::new(if shared.begun { u8::MAX } else { GO }),
             gone: AtomicBool::new(false),
             world: AtomicU64::new(1),
             rank: AtomicU64::new(0),
@@ -305,7 +318,7 @@ impl<'a> Source<'a> {
             }
             Message::Shape { shape, series } => return self.shape(shape, series),
             Message::Log { step, epoch, values, odd } => {
-                self.values(step, epoch, &values)?;
+                self.values(step, epoch, &values);
                 return odd.map_or(Ok(()), Err);
             }
             Message::Params { params } => {
@@ -407,13 +420,12 @@ impl<'a> Source<'a> {
             return Err(format!("shape {shape} with {} series is beyond the bounds", series.len()));
         }
         let mut numbers = Vec::with_capacity(series.len());
-        let mut first = Ok(());
         for named in series {
             match message::series_key(named).and_then(|key| self.shared.intern(&key)) {
                 Ok(number) => numbers.push(number),
                 Err(why) => {
                     numbers.push(u32::MAX);
-                    first = first.and(Err(why));
+                    self.refuse(&why);
                 }
             }
         }
@@ -421,16 +433,10 @@ impl<'a> Source<'a> {
             self.shapes.resize(place + 1, None);
         }
         self.shapes[place] = Some(numbers);
-        first
+        Ok(())
     }
 
-    fn values(
-        &mut self,
-        step: Option<i64>,
-        epoch: Option<f64>,
-        values: &Map<String, Value>,
-    ) -> Result<(), String> {
-        let mut first = Ok(());
+    fn values(&mut self, step: Option<i64>, epoch: Option<f64>, values: &Map<String, Value>) {
         self.points.clear();
         for (name, value) in values {
             // What is no number is passed over: a logger of JSON lines writes more than values.
@@ -443,14 +449,13 @@ impl<'a> Source<'a> {
             };
             match number {
                 Ok(series) => self.points.push(Point { series, reserved: 0, value }),
-                Err(why) => first = first.and(Err(why)),
+                Err(why) => self.refuse(&why),
             }
         }
         if !self.points.is_empty() {
             let step = step.unwrap_or(self.step.saturating_add(1));
             self.log(step, epoch.unwrap_or(f64::NAN));
         }
-        first
     }
 
     fn versions(&self, python: Option<String>, torch: Option<String>) -> Result<(), String> {

@@ -229,7 +229,6 @@ impl<'a> Pair<'a> {
                 say(&sink.talk, &FromKeeper::Started { pid, start });
                 self.tree.sink = sink.child.id();
                 self.sink = sink;
-                self.listens = false;
             }
             Err(why) => {
                 self.notes.push(why);

@@ -22,7 +22,7 @@ use gradtop_store::{
 use rustix::process::Signal;
 use serde_json::json;
 
-use crate::command::client::{Client, Heard, Shared, read_lines, serve};
+use crate::command::client::{Client, GO, Heard, Shared, read_lines, serve};
 use crate::command::socket::{Address, is_own};
 use crate::command::talk::{CONSOLE, FromKeeper, FromSink, LINES, LISTENER, Lines, say};
 use crate::command::tree::Tree;
@@ -42,6 +42,11 @@ use crate::train::watchdogs::Watchdogs;
 const LOOK: Duration = Duration::from_millis(50);
 /// How long a client may take to fill a checkpoint's folder.
 const SAVING: Duration = Duration::from_hours(1);
+/// How long clients of a sink that has died have to come to the next: until then nobody else is asked in their place.
+const RETURN: Duration = Duration::from_secs(3);
+/// Orders, beside [`GO`].
+const PAUSE: u8 = 1;
+const STOP: u8 = 2;
 /// Steps that a stop lies ahead where several processes must end at the same one, in seconds of work.
 const AHEAD: f64 = 1.0;
 
@@ -93,13 +98,18 @@ fn record(dir: &Path, address: &Path, begun: bool, talk: &UnixStream) -> End {
         return failed("a sink records once");
     };
     let pid = std::process::id();
+    let before = read_status(&session.run).unwrap_or_default();
+    if begun && before.state == State::Paused {
+        // What was asked of the sink that has died stands.
+        session.set_paused(true);
+    }
     let first = Status {
         state: State::Starting,
         trainer_pid: Some(pid),
         trainer_start: process_start(pid),
         sink: Some(address.to_string_lossy().into_owned()),
         gpu: device::uuid_of(&manifest.device),
-        ..read_status(&session.run).unwrap_or_default()
+        ..before
     };
     session.set_trained_before(first.trained_s);
     let total = manifest.command.as_ref().and_then(|command| command.total);
@@ -123,7 +133,7 @@ fn record(dir: &Path, address: &Path, begun: bool, talk: &UnixStream) -> End {
         Err(e) => return failed(format!("no thread can be started: {e}")),
     };
     let (main, events) = channel();
-    let started = Shared::new(session, main).and_then(|shared| {
+    let started = Shared::new(session, begun, main).and_then(|shared| {
         let threads = start_threads(&shared, listener, lines, feeds.unwrap_or_default(), talk)?;
         Ok((shared, threads))
     });
@@ -138,6 +148,8 @@ fn record(dir: &Path, address: &Path, begun: bool, talk: &UnixStream) -> End {
         process: None,
         waits: None,
         said: Said::default(),
+        settled: Instant::now() + if begun { RETURN } else { Duration::ZERO },
+        order: (GO, json!({"do": "resume"})),
         alone: None,
         is_done: false,
         console: Some(console),
@@ -178,6 +190,12 @@ fn record(dir: &Path, address: &Path, begun: bool, talk: &UnixStream) -> End {
         say(talk, &Report::Events { lines });
     }
     end
+}
+
+/// Steps of [`AHEAD`], at the present rate or, if that is higher, the mean one, which the start of Python and its libraries lowers.
+fn ahead(done: u64, trained_s: f64, steps_per_s: Option<f64>) -> u64 {
+    let mean = done as f64 / trained_s.max(1.0);
+    (AHEAD * steps_per_s.unwrap_or(0.0).max(mean)).ceil().max(2.0) as u64
 }
 
 type Threads = Vec<JoinHandle<()>>;
@@ -251,7 +269,7 @@ enum Waits {
 /// What was said to whom already.
 #[derive(Default)]
 struct Said {
-    listens: bool,
+    listens: Option<bool>,
     stop: bool,
     failing: bool,
 }
@@ -263,12 +281,6 @@ struct Alone {
     killed: bool,
 }
 
-fn tell(clients: &[Arc<Client>], what: &serde_json::Value) {
-    for client in clients {
-        client.tell(what);
-    }
-}
-
 struct Sink<'a> {
     session: &'static Session,
     shared: Arc<Shared>,
@@ -278,6 +290,10 @@ struct Sink<'a> {
     process: Option<Process>,
     waits: Option<Waits>,
     said: Said,
+    /// From then on it is known who listens.
+    settled: Instant,
+    /// What everybody who listens is told once, also who comes later.
+    order: (u8, serde_json::Value),
     alone: Option<Alone>,
     /// A client has said that the work is done.
     is_done: bool,
@@ -338,8 +354,8 @@ impl Sink<'_> {
 
     fn mind_listeners(&mut self) {
         let yes = !self.shared.listeners().is_empty();
-        if yes != self.said.listens {
-            self.said.listens = yes;
+        if self.said.listens != Some(yes) && (yes || Instant::now() >= self.settled) {
+            self.said.listens = Some(yes);
             say(self.talk, &FromSink::Listens { yes });
         }
         if self.session.failure().is_some() && !self.said.failing {
@@ -362,15 +378,15 @@ impl Sink<'_> {
     fn mind_requests(&mut self) {
         let bits = self.session.bits.load(Ordering::Acquire);
         if bits & bit::STOP != 0 {
-            if !self.said.stop {
+            let listeners = self.shared.listeners();
+            if !self.said.stop && self.are_all(&listeners) {
                 self.said.stop = true;
                 self.unpause();
                 // From here on it stands: a client may break off its work, and one that does not listen gets a signal.
                 self.session.should_stop();
-                let listeners = self.shared.listeners();
-                let order = self.order("stop", &listeners);
-                tell(&listeners, &order);
+                self.order = (STOP, self.order("stop", &listeners));
             }
+            self.tell_order(&listeners);
             return;
         }
         self.said.stop = false;
@@ -386,6 +402,21 @@ impl Sink<'_> {
         } else if self.waits.is_some() {
             self.unpause();
         }
+        self.tell_order(&self.shared.listeners());
+    }
+
+    /// Whether those are all who will listen, as far as can be known: of a sink that has died, clients come one after another.
+    fn are_all(&self, listeners: &[Arc<Client>]) -> bool {
+        let world = listeners.iter().map(|client| client.world.load(Ordering::Acquire)).max();
+        listeners.len() as u64 >= world.unwrap_or(1) || Instant::now() >= self.settled
+    }
+
+    fn tell_order(&self, listeners: &[Arc<Client>]) {
+        for client in listeners {
+            if client.told.swap(self.order.0, Ordering::AcqRel) != self.order.0 {
+                client.tell(&self.order.1);
+            }
+        }
     }
 
     /// A stop or a pause. Several processes that train together have to obey after the same step, one that all of them have yet to reach:
@@ -394,15 +425,18 @@ impl Sink<'_> {
         if listeners.len() < 2 {
             return json!({"do": what});
         }
-        let done = listeners.iter().map(|client| client.done.load(Ordering::Acquire)).max().unwrap_or(0);
-        let trained = self.session.trained_s().unwrap_or(0.0).max(1.0);
-        let ahead = (AHEAD * done as f64 / trained).ceil().max(2.0) as u64;
-        json!({"do": what, "after": done + ahead})
+        // Those who come from a sink that has died have not said yet how far they are.
+        let done = listeners.iter().map(|client| client.done.load(Ordering::Acquire));
+        let done = done.max().unwrap_or(0).max(self.session.done_of().0);
+        let trained = self.session.trained_s().unwrap_or(0.0);
+        let now = read_status(&self.session.run).ok().and_then(|status| status.steps_per_s);
+        json!({"do": what, "after": done + ahead(done, trained, now)})
     }
 
     fn pause(&mut self) {
         let listeners = self.shared.listeners();
         match self.waits {
+            None if !self.are_all(&listeners) => {}
             None if listeners.is_empty() && self.may_suspend() => {
                 self.waits = Some(Waits::Suspended);
                 // Twice, for what was started meanwhile.
@@ -414,8 +448,7 @@ impl Sink<'_> {
             None if listeners.is_empty() => self.waits = Some(Waits::Refused),
             None => {
                 self.waits = Some(Waits::Asked);
-                let order = self.order("pause", &listeners);
-                tell(&listeners, &order);
+                self.order = (PAUSE, self.order("pause", &listeners));
             }
             Some(Waits::Asked) if listeners.iter().all(|client| client.waits.load(Ordering::Acquire)) => {
                 self.waits = Some(Waits::Clients);
@@ -442,7 +475,7 @@ impl Sink<'_> {
                 self.session.go_on();
             }
             Some(waits @ (Waits::Asked | Waits::Clients)) => {
-                tell(&self.shared.listeners(), &json!({"do": "resume"}));
+                self.order = (GO, json!({"do": "resume"}));
                 if waits == Waits::Clients {
                     self.session.go_on();
                 }
@@ -488,7 +521,7 @@ impl Sink<'_> {
         };
         let (since, sent) = *alone.stop.get_or_insert((Instant::now(), false));
         let over = since.elapsed() >= grace;
-        if !sent && (over || !self.said.listens) {
+        if !sent && (over || self.said.listens == Some(false)) {
             alone.stop = Some((since, true));
             process.signal(Signal::TERM).ok();
             process.signal(Signal::CONT).ok();
@@ -511,5 +544,17 @@ impl Sink<'_> {
             },
             cause: Some(if stopped { format!("asked to stop; {cause}") } else { cause.to_owned() }),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn processes_that_began_slowly_obey_a_second_ahead_at_their_present_rate() {
+        assert_eq!(ahead(190, 15.0, Some(130.0)), 130);
+        assert_eq!(ahead(190, 15.0, None), 13);
+        assert_eq!(ahead(0, 0.0, None), 2);
     }
 }

@@ -167,9 +167,9 @@ pub fn goal(subjects: &[Subject], metric: &str) -> Goal {
     info(subjects, metric).map_or(Goal::None, |m| m.goal)
 }
 
-/// What can be compared: of runs of one experiment everything any of them logged; of several what each of them has, and where no
-/// model is the same, every model of a metric and split that each has. Headline metrics first, then as declared, what gradtop
-/// itself measures last.
+/// What can be compared: of runs of one experiment everything any of them logged; of several what each of them has, and of a metric
+/// that each has, but none with the model and split of another, all of these. Headline metrics first, then as declared, what
+/// gradtop itself measures last.
 pub fn facets(subjects: &[Subject]) -> Vec<Facet> {
     let mut by_experiment: BTreeMap<&str, BTreeSet<Facet>> = BTreeMap::new();
     for s in subjects {
@@ -178,14 +178,13 @@ pub fn facets(subjects: &[Subject]) -> Vec<Facet> {
     }
     let sets: Vec<BTreeSet<Facet>> = by_experiment.into_values().collect();
     let in_each = |is: &dyn Fn(&Facet) -> bool| sets.iter().all(|own| own.iter().any(is));
-    let alike = |a: &Facet, b: &Facet| (&a.metric, &a.split) == (&b.metric, &b.split);
     let every: BTreeSet<&Facet> = sets.iter().flatten().collect();
     let (common, others): (Vec<&Facet>, Vec<&Facet>) =
         every.into_iter().partition(|facet| in_each(&|own| own == *facet));
-    let by_model = others.into_iter().filter(|facet| {
-        in_each(&|own| alike(own, facet)) && !common.iter().any(|shared| alike(shared, facet))
+    let by_metric = others.into_iter().filter(|facet| {
+        in_each(&|own| own.metric == facet.metric) && !common.iter().any(|own| own.metric == facet.metric)
     });
-    let mut all: Vec<Facet> = common.iter().copied().chain(by_model).cloned().collect();
+    let mut all: Vec<Facet> = common.iter().copied().chain(by_metric).cloned().collect();
     let place = |f: &Facet| {
         let declared = subjects.iter().find_map(|s| {
             let metrics = &s.row.view.manifest.metrics;
@@ -200,7 +199,7 @@ pub fn facets(subjects: &[Subject]) -> Vec<Facet> {
 /// Why [`facets`] has none.
 pub fn why_none(subjects: &[Subject]) -> &'static str {
     if subjects.iter().any(|s| s.row.experiment() != subjects[0].row.experiment()) {
-        "no metric is the same in these experiments, with the same split"
+        "no metric is the same in these experiments"
     } else {
         "nothing is recorded yet"
     }

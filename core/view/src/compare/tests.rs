@@ -84,7 +84,7 @@ fn runs_of_several_experiments_share_only_what_both_have() {
 }
 
 #[test]
-fn experiments_without_a_common_model_are_compared_by_metric_and_split() {
+fn experiments_that_share_no_model_are_compared_by_metric() {
     let points = [(0, 1.0), (10, 0.5)];
     let specs = vec![
         run("fit", "a", 1).series("loss", Some("deep"), &points).series("norm", Some("deep"), &points),
