@@ -61,7 +61,8 @@ pub struct Chart {
     pub notes: Vec<String>,
     /// A line across the plot, with words below it.
     pub cursor: Option<Cursor>,
-    /// As one of many on a screen: title and legend share a line, captions and what the marks at the axis say are left out.
+    /// As one of many on a screen: title, legend and captions take no lines of their own, what the marks at the axis say is left
+    /// out.
     pub terse: bool,
 }
 

@@ -1,6 +1,6 @@
 //! A run's state and numbers as words, cells and JSON.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use gradtop_store::{
     Headline, HeadlineLine, InQueue, Job, JobSeen, JobStage, Manifest, ParamValue, State, Status, Suspended,
@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use gradtop_chart::cells::align::{Align, align};
-use gradtop_chart::cells::text::{apart, fit, width_of};
+use gradtop_chart::cells::text::{apart, width_of};
 use gradtop_chart::cells::theme::Ink;
 use gradtop_chart::colour::Paint;
 use gradtop_chart::number;
@@ -153,13 +153,10 @@ pub fn brief_headlines(views: &[&View], common: Option<&Common>, room: usize, as
     let values = if much { align(&values, Align::Left, usize::MAX, ascii) } else { aligned };
     let left = room.saturating_sub(wide(&values) + 1);
     // The series comes before what it is the mean of.
-    let begun: Vec<String> = names.iter().map(|name| fit(name, left, ascii)).collect();
-    let distinct = |names: &[String]| names.iter().collect::<BTreeSet<_>>().len();
-    let told = if distinct(&begun) == distinct(&names) {
-        begun
-    } else {
-        apart(&names.iter().map(String::as_str).collect::<Vec<_>>(), left, ascii)
-    };
+    let series =
+        |name: &String| name.rsplit_once(" · mean of ").map_or(name.as_str(), |(name, _)| name).to_owned();
+    let names = if wide(&names) > left { names.iter().map(series).collect() } else { names };
+    let told = apart(&names.iter().map(String::as_str).collect::<Vec<_>>(), left, ascii);
     values.iter().zip(told).map(|(value, name)| format!("{value} {name}").trim_end().to_owned()).collect()
 }
 

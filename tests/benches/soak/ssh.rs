@@ -193,26 +193,30 @@ fn outage(place: &Watched) {
     );
 }
 
+fn none_left(place: &Watched) {
+    until("what waits over there to end", || (place.sandbox.monitors() == 0).then_some(()));
+}
+
 fn hung_up(place: &Watched) {
     for args in [
         &["wait", "watched"][..],
         &["logs", "-f", "watched"],
         &["run", "counter", "--name", "far", "--set", "steps=1000000", "--set", "rate=200"],
     ] {
+        // What was looked at before may still be on its way out.
+        none_left(place);
         let line = place.line();
         let words = place.server.ssh(&line, &["-T"], &place.there(args));
         let mut client = Terminal::of(in_terminal(&words), (36, 120), false);
         until("it to start over there", || (place.sandbox.monitors() > 0).then_some(()));
         std::thread::sleep(Duration::from_secs(2));
-        let before = place.sandbox.monitors();
         let start = Instant::now();
         line.cut();
         client.exit_code();
-        // Its run has two processes of its own.
         let ended = loop {
-            let left = place.sandbox.monitors();
-            if left < before || start.elapsed() > Duration::from_secs(10) {
-                break left < before;
+            let ended = place.sandbox.monitors() == 0;
+            if ended || start.elapsed() > Duration::from_secs(10) {
+                break ended;
             }
             std::thread::sleep(Duration::from_millis(10));
         };
@@ -243,7 +247,7 @@ fn cuts(place: &Watched) {
         line.cut();
         terminal.exit_code();
         let start = Instant::now();
-        until("the monitor over there to end", || (place.sandbox.monitors() == 0).then_some(()));
+        none_left(place);
         worst = worst.max(start.elapsed());
         let line = place.line();
         let terminal = place.monitor(&line, &[]);

@@ -15,7 +15,7 @@ use crate::list_view::{self, ListView};
 use crate::print::table::{Table, Words};
 use crate::print::{self, clean};
 use gradtop_chart::cells::align::Align;
-use gradtop_chart::cells::text::fit_ends;
+use gradtop_chart::cells::text::{fit_ends, width_of};
 use gradtop_chart::cells::theme::Ink;
 use gradtop_chart::number;
 use gradtop_view::column;
@@ -27,8 +27,8 @@ use gradtop_view::state;
 const PARAMETERS: usize = 3;
 /// Columns of a terminal below which a table that does not fit is made brief.
 const NARROW: usize = 60;
-/// Columns of all else then.
-const BRIEF: usize = 25;
+/// Columns of all else then, but for names, and of these at most.
+const BRIEF: [usize; 2] = [13, 12];
 /// Columns about the work of a run.
 const WORK: [&str; 3] = ["step", "rate", "eta"];
 
@@ -241,7 +241,8 @@ fn group_table(views: &[&View], parameters: &[&str], (hosts, bars, brief): (bool
     heads.extend(names(&[if brief { "done" } else { "progress" }]));
     heads.extend(names(if brief { &[] } else { &WORK }));
     let metric = common.as_ref().map_or_else(|| "last value".to_owned(), state::Common::title);
-    let room = narrow().unwrap_or_default().saturating_sub(BRIEF);
+    let widest = views.iter().map(|view| width_of(&clean(&view.manifest.run))).max().unwrap_or(0);
+    let room = narrow().unwrap_or_default().saturating_sub(BRIEF[0] + widest.min(BRIEF[1]));
     if brief {
         heads.push((fit_ends(&metric, room, print::ascii()), Align::Left));
     } else {

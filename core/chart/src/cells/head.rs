@@ -7,7 +7,7 @@ use super::glyph_of;
 use super::text::{apart, fit, fit_ends, width_of};
 use super::theme::{Ink, Theme};
 use crate::number;
-use crate::{Chart, Mark, Shape};
+use crate::{Axis, Chart, Mark, Shape};
 
 /// How much is said of each series.
 #[derive(Clone, Copy, PartialEq)]
@@ -81,13 +81,13 @@ pub(super) fn terse(canvas: &mut Canvas, chart: &Chart, look: Theme) -> usize {
         },
     };
     if entries.is_empty() {
-        canvas.text(0, 0, &fit_title(title, width, ascii), Ink::Bold);
+        heading(canvas, chart, width, ascii);
         return usize::from(!title.is_empty());
     }
     let room = if row == 0 { beside } else { width };
     let start = if row == 0 { width - wide(words, &names).min(room) } else { 0 };
     let own = if row == 0 { start.saturating_sub(2) } else { width };
-    canvas.text(0, 0, &fit_title(title, own, ascii), Ink::Bold);
+    heading(canvas, chart, own, ascii);
     let mut x = start;
     for (i, mark) in entries.iter().enumerate() {
         let left = entries.len() - i;
@@ -110,6 +110,24 @@ pub(super) fn terse(canvas: &mut Canvas, chart: &Chart, look: Theme) -> usize {
         x += 2;
     }
     row + 1
+}
+
+/// The title, and behind it in the same line, if it has room, what the vertical axes show.
+fn heading(canvas: &mut Canvas, chart: &Chart, room: usize, ascii: bool) {
+    let title = chart.title.as_deref().unwrap_or_default();
+    // What the title says is not said again.
+    let said = |words: &str| title.to_lowercase().contains(&words.to_lowercase());
+    let caption = |axis: &Axis| {
+        let label = Some(&axis.label).filter(|label| !said(label));
+        let unit = axis.unit.clone().filter(|unit| !said(&format!("[{unit}]")));
+        Axis { label: label.cloned().unwrap_or_default(), unit, ..axis.clone() }.caption()
+    };
+    let captions: Vec<String> = std::iter::once(&chart.y).chain(&chart.y2).map(caption).collect();
+    let caption = captions.join(" | ");
+    let end = canvas.text(0, 0, &fit_title(title, room, ascii), Ink::Bold);
+    if end + 2 + width_of(&caption) <= room {
+        canvas.text(end + 2, 0, &caption, Ink::Dim);
+    }
 }
 
 /// Words are cut at their end, a name in its middle: others may begin as it does.

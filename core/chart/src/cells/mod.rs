@@ -110,10 +110,15 @@ pub fn chart(chart: &Chart, (width, height): (usize, usize), look: Theme, title:
     }
     let x_ticks = if known.x { horizontal_ticks(&chart.x, &domain.x, area.width) } else { Vec::new() };
     horizontal_axis(&mut canvas, &domain.x, &x_ticks, area, chart.cursor.as_ref(), look);
+    let x_caption = chart.x.caption();
+    // At the end of its axis it takes no line.
+    let start = (area.left + area.width).saturating_sub(width_of(&x_caption) + 1);
+    if chart.terse && !x_caption.is_empty() && start > area.left + area.width / 2 {
+        canvas.text(start, area.top + area.height, &format!(" {x_caption}"), Ink::Dim);
+    }
     fields::fields(&mut canvas, chart, &domain, area, look);
     marks::marks(&mut canvas, chart, &domain, area, look);
     let mut y = area.top + area.height + 2;
-    let x_caption = chart.x.caption();
     if !chart.terse && !x_caption.is_empty() {
         let caption = fit(&x_caption, width, ascii);
         let middle = area.left + area.width / 2;

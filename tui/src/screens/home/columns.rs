@@ -23,6 +23,8 @@ const DEAR: usize = 4;
 const NAME: usize = 28;
 /// Columns of a value.
 const VALUE: usize = 11;
+/// Columns of what a value is of, as long as other columns want room.
+const WHO: usize = 18;
 /// Columns of a value and what it is of, on a phone.
 const BRIEF: usize = 14;
 /// Columns of anything else at most.
@@ -166,7 +168,7 @@ pub(super) struct Columns<'a>(pub(super) Vec<Column<'a>>);
 
 /// The columns of the widest of some texts.
 fn widest(least: usize, most: usize, texts: impl Iterator<Item = String>) -> usize {
-    texts.map(|t| width_of(&t)).max().unwrap_or(0).clamp(least, most)
+    texts.map(|t| width_of(&t)).max().unwrap_or(0).clamp(least.min(most), most)
 }
 
 /// Columns of all of these, with what is between them.
@@ -190,6 +192,11 @@ fn shown_name(run: &Arc<RunRow>) -> String {
     format!("{sign}{}", clean(run.name()))
 }
 
+/// What the values of a group's runs are of.
+fn whos(group: &Group) -> impl Iterator<Item = String> {
+    group.rows.iter().map(|run| headline_cells(&run.view, group.common.as_ref()).1)
+}
+
 impl<'a> Columns<'a> {
     /// For a list of that width.
     pub(super) fn new(home: &'a Home, shared: &Shared, width: u16) -> Self {
@@ -208,9 +215,11 @@ impl<'a> Columns<'a> {
         // What is left over shows longer names whole, and makes the trend longer.
         let mut spare = room.saturating_sub(used(&columns));
         let whole = widest(NAME, usize::MAX, rows().map(shown_name));
+        let whos = || widest(0, WIDEST, home.list.groups.iter().flat_map(whos));
         for column in &mut columns {
             let more = match column.what {
                 What::Name if column.width == NAME => spare.min(whole - NAME),
+                What::Who if column.width == WHO => spare.min(whos().saturating_sub(WHO)),
                 What::Spark => spare.min(24),
                 _ => 0,
             };
@@ -271,8 +280,7 @@ fn usual<'a>(
             let mut whos = values.by_ref().filter(|(value, _)| !value.is_empty()).map(|(_, who)| who);
             whos.next().is_some_and(|first| whos.any(|who| who != first))
         });
-    let of = |g: &'a Group| g.rows.iter().map(|r| headline_cells(&r.view, g.common.as_ref()).1);
-    let who = widest(0, 18, groups.iter().flat_map(of));
+    let who = widest(0, WHO, groups.iter().flat_map(whos));
     columns.extend([Wanted::new(What::Bar, 10, 5), Wanted::fixed(What::Percent, 5)]);
     let fixed = |name: &'static str, width| Wanted::fixed(What::Other(name), width);
     columns.push(fixed("step", 7));
