@@ -77,7 +77,7 @@ impl Reader {
 
 /// The runs as they are now.
 pub(super) fn look(folder: &Path) -> RunsSnapshot {
-    Folder::new(folder.to_owned(), true, None).look()
+    Folder::new(folder.to_owned(), true, None).read()
 }
 
 /// When a file was last replaced.
@@ -143,20 +143,22 @@ impl Folder {
     }
 
     fn follow(&mut self, woken: &Receiver<()>, send: &dyn Fn(Msg) -> bool) {
-        let mut before: Option<RunsSnapshot> = None;
+        // Somebody waits for the first look. It needs nobody who tells: another one follows at once.
+        let mut before = self.read();
+        if !send(Msg::Runs(Arc::new(before.clone()))) {
+            return;
+        }
         let glance = if self.watcher.is_some() { GLANCE } else { FAR_GLANCE };
         loop {
             let start = Instant::now();
             let places = self.places();
             let snapshot = self.look();
             let live = snapshot.rows.iter().any(|r| r.live());
-            let same = before.as_ref().is_some_and(|b| {
-                b.unreadable == snapshot.unreadable
-                    && b.rows.len() == snapshot.rows.len()
-                    && b.rows.iter().zip(&snapshot.rows).all(|(a, b)| Arc::ptr_eq(a, b))
-            });
+            let same = before.unreadable == snapshot.unreadable
+                && before.rows.len() == snapshot.rows.len()
+                && before.rows.iter().zip(&snapshot.rows).all(|(a, b)| Arc::ptr_eq(a, b));
             if !same {
-                before = Some(snapshot.clone());
+                before = snapshot.clone();
                 if !send(Msg::Runs(Arc::new(snapshot))) {
                     return;
                 }
@@ -187,6 +189,7 @@ impl Folder {
         }
     }
 
+    /// Reads the runs, and from here on is told of what becomes of them.
     fn look(&mut self) -> RunsSnapshot {
         // Before anything is listed: what comes after the list is told of.
         let mut wanted = self.watch_places();
@@ -205,6 +208,10 @@ impl Folder {
         }
         wanted.extend(named);
         self.unwatch_all_but(&wanted);
+        self.read()
+    }
+
+    fn read(&mut self) -> RunsSnapshot {
         let known = std::mem::take(&mut self.known);
         let look = |run: &RunDir, place| Known::of(run, known.get(&RunId::new(run)), place);
         let (found, unreadable) =
