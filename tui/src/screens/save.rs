@@ -111,7 +111,7 @@ impl Screen for Save {
             }
             None => {
                 lines.push(Line::styled(
-                    fit("enter  write   tab  png, svg, csv", room, theme.ascii()),
+                    fit("enter write   tab png, svg, csv", room, theme.ascii()),
                     theme.accent(),
                 ));
             }
