@@ -380,6 +380,18 @@ fn runs_brought_home_from_machines_while_they_live_show_whose_each_is() {
     assert!(line(&list, "gpu-1-done").contains("finished"), "{list}");
     assert!(line(&list, "gpu-2-live").contains("running?"), "{list}");
     assert!(line(&list, "gpu-2-live").contains("on gpu-2, last write"), "{list}");
+    // On one machine it is a copy, of which nothing tells how it ends.
+    let here = home.join("exp=counter/run=mine");
+    let copied = Command::new("cp").arg("-a").arg(live.dir.path()).arg(&here).status().unwrap();
+    assert!(copied.success());
+    let mine = line(&at_home(&["list"]), "mine");
+    assert!(
+        mine.contains("running?") && mine.contains(&format!("a copy of {}", live.dir.path().display())),
+        "{mine}"
+    );
+    let stop = ["stop", "mine", "--runs", home.to_str().unwrap()];
+    assert!(sandbox.gradtop(&stop).expect_code(1).err.contains("mine is a copy of "));
+    fs::remove_dir_all(here).unwrap();
     // Whose each is, also of those that have ended.
     assert!(list.contains("host") && line(&list, "gpu-1-done").matches("gpu-1").count() == 2, "{list}");
     assert!(!at_home(&["list", "host:gpu-1"]).contains("gpu-2"));

@@ -72,13 +72,14 @@ fn every_saved_query_and_every_form_works() {
     query(&sandbox, &[loss, "--plot", "step,value,run", "--svg", "loss.svg"]).unwrap().expect_code(0);
     assert!(std::fs::read_to_string(sandbox.path().join("loss.svg")).unwrap().contains("</svg>"));
     query(&sandbox, &[loss, "--parquet", "loss.parquet"]).unwrap().expect_code(0);
-    let again = rows(&sandbox, "SELECT count(*) > 0 AS ok FROM 'loss.parquet'").unwrap();
+    let again = rows(&sandbox, "-- all of them\nSELECT count(*) > 0 AS ok FROM 'loss.parquet'").unwrap();
     assert_eq!(again, json!([{"ok": true}]));
     for (args, why) in [
         (&["SELECT nothing FROM runs"][..], "nothing"),
         (&[loss, "--plot", "step,run"], "nothing to draw"),
         (&["@bets"], "best"),
         (&["  "], "empty"),
+        (&["--jsn"], "there is no such option"),
         (&["SELECT 1", "--runs-of", "name:nobody"], "no run matches"),
     ] {
         let said = query(&sandbox, args).unwrap();

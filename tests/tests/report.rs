@@ -103,6 +103,25 @@ fn a_report_says_what_was_found_what_differed_and_how_it_is_repeated() {
     assert_ne!(said.code, 0, "{said:#?}");
 }
 
+#[test]
+fn a_report_of_several_experiments_says_which_run_was_the_best_of_each() {
+    let sandbox = Sandbox::new();
+    for (experiment, name, lr) in [("curves", "k1", "0.3"), ("curves", "k2", "0.1")] {
+        sandbox.run(&[experiment, "--name", name, "--set", &format!("lr={lr}")]).expect_code(0);
+    }
+    sandbox.run(&["counter", "--name", "c1", "--set", "steps=50"]).expect_code(0);
+    let page = written(&sandbox, &["exp:*"], "each.md");
+    let (summary, rest) = page.split_once("## The runs").unwrap();
+    let of = |words: &str| summary.lines().find(|line| line.contains(words)).unwrap_or_default();
+    let both = of("**curves, loss");
+    assert!(both.contains("lowest of any trial is ") && both.contains(" of k1, a (lr 0.3)"), "{page}");
+    assert!(both.contains(", next is ") && both.contains(" of k2, a (lr 0.1)"), "{page}");
+    assert!(of("**counter, loss").contains(" of c1, the only run that has it"), "{page}");
+    // Nothing is compared across experiments.
+    let results = rest.split("## Results").nth(1).unwrap().split("## Curves").next().unwrap();
+    assert!(results.contains("| `k1` |") && !results.contains("c1"), "{page}");
+}
+
 /// What a browser says of a page in frames of three widths: `width overflow requests`, each.
 fn seen(page: &Path, dark: bool) -> Vec<String> {
     let folder = page.parent().unwrap();

@@ -101,8 +101,14 @@ pub fn commit(manifest: &Manifest) -> Option<String> {
 pub fn param(value: &ParamValue) -> String {
     match value {
         ParamValue::Float(v) => number::value(*v),
-        other => clean(&other.to_string()),
+        other => whole_param(other),
     }
+}
+
+/// A parameter's value, with all its digits; `""` of one that was given no text.
+pub fn whole_param(value: &ParamValue) -> String {
+    let text = clean(&value.to_string());
+    if text.is_empty() { "\"\"".to_owned() } else { text }
 }
 
 /// The headline metrics of a run, in the order declared.
@@ -208,10 +214,10 @@ pub fn job_words(view: &View, now: Timestamp) -> Option<String> {
 /// A time limit of so many seconds is none: Slurm gives a job without one a year.
 const NO_LIMIT_S: f64 = 300.0 * 86_400.0;
 
-/// Where a run is that this machine cannot see into: `on node7 (job 42), last seen 4 s ago`.
+/// Where a run is that cannot be seen into from here: `on node7 (job 42), last seen 4 s ago`.
 pub fn far(view: &View) -> String {
     let (what, time) = view.seen.map_or(("write", view.age_of_last_write), |seen| ("seen", seen));
-    format!("on {}, last {what} {} ago", clean(&view.host), number::age(time.as_secs_f64()))
+    format!("{}, last {what} {} ago", clean(&view.whereabouts()), number::age(time.as_secs_f64()))
 }
 
 /// What the last alert says, of a run whose state does not say it already.
@@ -402,6 +408,7 @@ pub fn to_json(view: &View) -> Map<String, Value> {
         "silent_s": view.silent_for().map(|t| t.as_secs_f64()),
         "suspended": view.suspended().is_some(),
         "host": view.host,
+        "copied_from": view.copied_from.as_ref().map(|folder| folder.to_string_lossy()),
         "elapsed_s": took(view, Timestamp::now()),
         "created": m.created.to_string(),
         "started": s.started.map(|t| t.to_string()),

@@ -40,6 +40,7 @@ const LINES: usize = 30;
 )]
 pub(crate) struct Args {
     /// SQL, or @NAME for a saved query
+    #[arg(allow_hyphen_values = true, value_parser = sql)]
     sql: Option<String>,
     /// Only these runs, by a filter as in the monitor, such as 'tag:best exp:curve-fit'
     #[arg(long, value_name = "FILTER")]
@@ -68,6 +69,16 @@ pub(crate) struct Args {
     /// List the saved queries
     #[arg(long, conflicts_with_all = ["sql", "form"])]
     list: bool,
+}
+
+/// SQL may begin with a comment.
+fn sql(text: &str) -> Result<String, String> {
+    let comment = text.strip_prefix("--").is_some_and(|rest| rest.starts_with(char::is_whitespace));
+    if text.starts_with('-') && !comment {
+        Err("there is no such option".to_owned())
+    } else {
+        Ok(text.to_owned())
+    }
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {

@@ -188,7 +188,7 @@ fn as_text(view: &View, summaries: &[Summary], all: usize) -> Result<()> {
     notes(view);
     progress(view);
     heading("parameters");
-    facts(m.params.iter().map(|(k, v)| (k.as_str(), clean(&v.to_string()))).collect());
+    facts(m.params.iter().map(|(k, v)| (k.as_str(), state::whole_param(v))).collect());
     metrics(summaries, all);
     run_facts(view);
     damage(view)?;

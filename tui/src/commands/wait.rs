@@ -54,8 +54,9 @@ fn wait(run: &View, json: bool, deadline: Option<Instant>, caught: &mut Caught) 
         // Of one in a job, its batch system will tell.
         if !view.certain && view.job.is_none() {
             return Err(Failure::new(format!(
-                "{} runs on {}: this machine cannot tell when it ends",
-                view.manifest.run, view.host
+                "{} is {}: nothing here tells when it ends",
+                view.manifest.run,
+                view.whereabouts()
             ))
             .into());
         }

@@ -100,7 +100,8 @@ pub(crate) fn summary(of_runs: Vec<(Option<Span>, Vec<Claim>)>) -> Summary {
             }
         }
     }
-    all.sort_by_key(|(turn, rank, _)| (*turn, *rank));
+    // What was found by looking at several runs is not left out for what became of each.
+    all.sort_by_key(|(turn, rank, finding)| (*turn > 0 || finding.of.is_some(), *turn, *rank));
     let more = all.len().saturating_sub(LINES);
     all.truncate(LINES);
     all.sort_by_key(|(_, rank, _)| *rank);
@@ -191,6 +192,13 @@ mod tests {
                 format!("{b} shown 1")
             ]
         );
+        let crashed = |name: &str| run(name, vec![claim(0, RECORDED), claim(1, RECORDED)]);
+        let best = vec![(None, vec![claim(0, "shown")]), (None, vec![claim(1, "shown")])];
+        let many = summary(
+            best.into_iter().chain("abcdefghijkl".chars().map(|c| crashed(&c.to_string()))).collect(),
+        );
+        let last = many.lines[8..].iter().map(|line| line.claim.words.as_str());
+        assert_eq!(last.collect::<Vec<_>>(), ["shown 0", "shown 1"], "twelve that crashed leave them room");
         let one = summary(vec![run("a", vec![claim(0, SEEN)])]);
         assert!(one.lines.len() == 1 && one.rest().is_empty());
     }

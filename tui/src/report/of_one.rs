@@ -92,9 +92,12 @@ impl<'a> OfOne<'a> {
         self.section.as_ref().map_or_else(|| code(self.name()), RunSection::named)
     }
 
-    /// `failed: the disk is full`, `running, 30 %`.
+    /// `failed: the disk is full`, `running, 30 %`, `running? on node7, last seen 3 min ago`.
     pub(super) fn state(&self) -> String {
         let view = self.view;
+        if !view.certain {
+            return format!("{}? {}", view.state.word(), state::far(view));
+        }
         if !view.state.is_final() {
             let share = state::progress(view).filter(|(_, total)| *total > 0);
             let share = share.map(|(done, total)| format!(", {}", number::percent(done, total)));
@@ -121,7 +124,7 @@ impl<'a> OfOne<'a> {
         }
         claims.extend(concluded);
         if claims.is_empty() {
-            claims.push(Claim::recorded("it finished, and recorded no numbers"));
+            claims.push(Claim::recorded("finished, and recorded no numbers"));
         }
         claims
     }

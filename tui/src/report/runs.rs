@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use gradtop_chart::{number, svg};
-use gradtop_store::{Goal, Kind, View};
-use gradtop_view::compare::table::{Sheet, What, sheet};
+use gradtop_store::{Goal, Kind, View, split_rank};
+use gradtop_view::compare::table::{Row, Sheet, What, sheet};
 use gradtop_view::compare::{self, Align, Facet, GroupBy, Subject, differing, facets, overlay};
 use gradtop_view::figure::chart::evaluate_as;
 use gradtop_view::live::SeriesFilter;
 use gradtop_view::runs::RunRow;
-use gradtop_view::state;
+use gradtop_view::{natural, state};
 
-use super::claims;
+use super::claims::{self, SEEN};
 use super::document::{Block, Claim, Document, Drawn, Span, code, heading, text};
 use super::of_one::OfOne;
 use super::{repeat, where_from};
@@ -25,6 +25,8 @@ const LINES: usize = 12;
 const CURVES: usize = 6;
 /// Columns of results beside each other.
 const COLUMNS: usize = 8;
+/// Parameters that are told of the best run.
+const PARAMS: usize = 4;
 
 /// What is asked for.
 pub(crate) struct Asked<'a> {
@@ -47,12 +49,13 @@ pub(crate) fn compose(asked: &Asked<'_>) -> (Document, Vec<String>) {
     let whole = asked.views.len() <= WHOLE;
     let one = |(n, view)| OfOne::read(n, view, whole, asked.way.as_deref(), &mut odd);
     let runs: Vec<OfOne<'_>> = (1..).zip(asked.views).map(one).collect();
-    let several = Several::of(asked.views);
+    let several = Several::each(asked.views);
     let mut blocks = notes(asked.views);
     blocks.push(heading(2, "runs", if runs.len() == 1 { "The run" } else { "The runs" }));
     blocks.push(table_of(&runs));
     blocks.extend(settings(asked.views));
-    blocks.extend(several.iter().flat_map(Several::blocks));
+    blocks.extend(parts("results", "Results", &several, Several::results));
+    blocks.extend(parts("curves", "Curves", &several, Several::curves));
     if !whole {
         blocks.push(heading(2, "each", "Each run"));
     }
@@ -144,6 +147,22 @@ fn table_of(runs: &[OfOne<'_>]) -> Block {
         ]
     };
     table(&head, &runs.iter().map(row).collect::<Vec<_>>())
+}
+
+/// What there is to show of the runs of each experiment, under a heading of its own where there are several.
+fn parts(id: &str, title: &str, several: &[Several], of: impl Fn(&Several) -> Vec<Block>) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    for one in several {
+        let own = of(one);
+        if let Some(experiment) = one.experiment.as_ref().filter(|_| !own.is_empty()) {
+            blocks.push(heading(3, format!("{id}-{}", one.n), experiment.clone()));
+        }
+        blocks.extend(own);
+    }
+    if !blocks.is_empty() {
+        blocks.insert(0, heading(2, id, title));
+    }
+    blocks
 }
 
 /// A table; columns without a word are left out.
@@ -250,8 +269,7 @@ fn settings_of(view: &View) -> Facts {
         ("device", Some(m.device.clone())),
         ("threads", (m.threads > 0).then(|| m.threads.to_string())),
     ]);
-    let param = |value: String| if value.is_empty() { "\"\"".to_owned() } else { clean(&value) };
-    all.extend(m.params.iter().map(|(key, value)| (clean(key), param(value.to_string()))));
+    all.extend(m.params.iter().map(|(key, value)| (clean(key), state::whole_param(value))));
     all
 }
 
@@ -274,48 +292,51 @@ fn environment_of(view: &View) -> Facts {
     all
 }
 
-/// Runs side by side, of more than one.
+/// The runs of an experiment, side by side.
 struct Several {
+    /// Where the report has several experiments: the id of this one.
+    experiment: Option<String>,
+    n: usize,
     subjects: Vec<Subject>,
     sheet: Sheet,
     names: Vec<String>,
 }
 
 impl Several {
-    fn of(views: &[View]) -> Option<Self> {
+    /// Those of each experiment: what two experiments call by one name need not be the same. A run alone is beside nothing.
+    fn each(views: &[View]) -> Vec<Self> {
+        let ids = experiments(views);
         if views.len() < 2 {
-            return None;
+            return Vec::new();
         }
-        let rows: Vec<Arc<RunRow>> = views.iter().map(|view| Arc::new(RunRow::of(view.clone()))).collect();
-        let subjects = compare::read(&rows, &SeriesFilter::All, 0.0);
-        let teams = compare::teams(&subjects, &GroupBy::Nothing);
-        let sheet = sheet(&subjects, &teams);
-        let names = teams.into_iter().map(|team| team.name).collect();
-        Some(Self { subjects, sheet, names })
+        let of = |(n, id): (usize, &&str)| {
+            let views = views.iter().filter(|view| view.manifest.experiment.id == **id);
+            let rows: Vec<Arc<RunRow>> = views.map(|view| Arc::new(RunRow::of(view.clone()))).collect();
+            let subjects = compare::read(&rows, &SeriesFilter::All, 0.0);
+            let teams = compare::teams(&subjects, &GroupBy::Nothing);
+            let sheet = sheet(&subjects, &teams);
+            let names = teams.into_iter().map(|team| team.name).collect();
+            Self { experiment: (ids.len() > 1).then(|| clean(id)), n, subjects, sheet, names }
+        };
+        (1..).zip(&ids).map(of).collect()
     }
 
-    fn blocks(&self) -> Vec<Block> {
-        let mut blocks = Vec::new();
-        if self.sheet.columns.is_empty() {
-            return blocks;
+    /// The results in numbers.
+    fn results(&self) -> Vec<Block> {
+        if self.subjects.len() < 2 {
+            return Vec::new();
         }
-        blocks.push(heading(2, "results", "Results"));
-        let mut parts = (0..self.sheet.columns.len()).step_by(COLUMNS).map(|at| self.results(at));
-        blocks.extend(parts.next());
+        let mut parts = (0..self.sheet.columns.len()).step_by(COLUMNS).map(|at| self.columns(at));
+        let mut blocks: Vec<Block> = parts.next().into_iter().collect();
         let rest: Vec<Block> = parts.collect();
         if !rest.is_empty() {
             blocks.push(Block::More { summary: "All results".to_owned(), blocks: rest });
-        }
-        let curves = self.curves();
-        if !curves.is_empty() {
-            blocks.push(heading(2, "curves", "Curves"));
-            blocks.extend(curves);
         }
         blocks
     }
 
     /// Some columns of the results; the best of each is marked.
-    fn results(&self, from: usize) -> Block {
+    fn columns(&self, from: usize) -> Block {
         let at = from..self.sheet.columns.len().min(from + COLUMNS);
         let titles: Vec<String> = self.sheet.columns[at.clone()]
             .iter()
@@ -336,6 +357,9 @@ impl Several {
 
     /// A metric of all runs in one chart each.
     fn curves(&self) -> Vec<Block> {
+        if self.subjects.len() < 2 {
+            return Vec::new();
+        }
         let by = if self.subjects.len() > LINES { GroupBy::AllButSeed } else { GroupBy::Nothing };
         let teams = compare::teams(&self.subjects, &by);
         let sources = overlay::sources(&self.subjects, &teams);
@@ -348,7 +372,10 @@ impl Several {
                 return None;
             }
             let untitled = gradtop_chart::Figure { title: String::new(), ..drawn.clone() };
-            let name = format!("curves-{n}");
+            let name = match self.experiment {
+                Some(_) => format!("curves-{}-{n}", self.n),
+                None => format!("curves-{n}"),
+            };
             Some(Block::Figure(Box::new(Drawn {
                 inline: svg::embedded(&untitled, &name),
                 file: svg::figure(&drawn),
@@ -358,47 +385,86 @@ impl Several {
                 } else {
                     "Runs with equal settings are averaged.".to_owned()
                 },
-                source: vec![text("Data: metric "), code(clean(&facet.metric)), text(" of all runs.")],
+                source: vec![text("Data: metric "), code(clean(&facet.metric)), text(" of all these runs.")],
                 name,
             })))
         };
         (1..).zip(drawn).filter_map(draw).collect()
     }
 
-    /// Which run came out best, of each headline metric that has a goal.
+    /// Which run came out best: by the first metrics that have a goal; of several experiments in each by the one that stands for it.
     fn claims(&self) -> Vec<Claim> {
-        let keys: Vec<String> = differing(&self.subjects).iter().map(|key| clean(key)).collect();
-        let best = self.sheet.columns.iter().enumerate().filter(|(_, c)| c.what == What::Best);
-        best.filter_map(|(at, column)| {
-            let mut values: Vec<(f64, &str)> = self
-                .sheet
-                .rows
-                .iter()
-                .filter_map(|row| Some((row.values[at]?, self.names[row.team].as_str())))
-                .filter(|(value, _)| value.is_finite())
-                .collect();
-            values.sort_by(|a, b| {
-                if column.better == Goal::Max { b.0.total_cmp(&a.0) } else { a.0.total_cmp(&b.0) }
-            });
-            let [(first, name), (second, next), ..] = values.as_slice() else { return None };
-            let word = if column.better == Goal::Max { "highest" } else { "lowest" };
-            let differ = match keys.as_slice() {
-                [] => "the runs differ in nothing that was recorded".to_owned(),
-                keys => format!("the runs differ in {}", keys.join(", ")),
-            };
-            Some(Claim {
-                about: clean(&column.facet.title()),
-                words: format!(
-                    "{word} is {} of {name}, next is {} of {next}",
-                    number::value(*first),
-                    number::value(*second)
-                ),
-                evidence: format!("the best value of each of {} runs", values.len()),
-                caution: format!("{differ}; not tested against chance"),
-                strength: "seen in these runs".to_owned(),
-            })
+        let best = |at: &usize| self.sheet.columns[*at].what == What::Best;
+        let columns: Vec<usize> = (0..self.sheet.columns.len()).filter(best).collect();
+        if self.experiment.is_none() {
+            return columns.iter().filter_map(|at| self.best(&[*at])).take(3).collect();
+        }
+        let facet = |at: &usize| &self.sheet.columns[*at].facet;
+        let Some(metric) = columns.first().map(|at| &facet(at).metric) else { return Vec::new() };
+        let info = compare::info(&self.subjects, metric);
+        let of_metric = || columns.iter().filter(|at| facet(at).metric == *metric);
+        let rank = |at: &usize| split_rank(info, facet(at).split.as_deref());
+        let first = of_metric().map(rank).min();
+        let of_split: Vec<usize> = of_metric().filter(|at| Some(rank(at)) == first).copied().collect();
+        self.best(&of_split).into_iter().collect()
+    }
+
+    /// Which run came out best in any of these columns: a metric of one split, of one model or of several.
+    fn best(&self, columns: &[usize]) -> Option<Claim> {
+        let first = &self.sheet.columns[*columns.first()?];
+        let order = |a: f64, b: f64| match first.better {
+            Goal::Max => b.total_cmp(&a),
+            _ => a.total_cmp(&b),
+        };
+        let of_run = |row: &'_ Row| {
+            let values = columns.iter().filter_map(|at| Some((row.values[*at]?, *at)));
+            values.filter(|(value, _)| value.is_finite()).min_by(|a, b| order(a.0, b.0))
+        };
+        let mut values: Vec<_> = self
+            .sheet
+            .rows
+            .iter()
+            .filter_map(|row| of_run(row).map(|(value, at)| (value, at, row)))
+            .collect();
+        let name = |row: &Row| self.names[row.team].as_str();
+        values.sort_by(|a, b| order(a.0, b.0).then_with(|| natural::order(name(a.2), name(b.2))));
+        let differ: Vec<String> = self.sheet.params.iter().map(|key| clean(key)).collect();
+        let said = |(value, at, row): &(f64, usize, &Row)| {
+            let model = self.sheet.columns[*at].facet.model.as_deref().filter(|_| columns.len() > 1);
+            let with = differ.iter().zip(&row.params).filter(|(_, value)| !value.is_empty());
+            let with: Vec<String> = with.take(PARAMS).map(|(key, value)| format!("{key} {value}")).collect();
+            let model = model.map(|model| format!(", {}", clean(model))).unwrap_or_default();
+            let with = if with.is_empty() { String::new() } else { format!(" ({})", with.join(", ")) };
+            format!("{} of {}{model}{with}", number::value(*value), name(row))
+        };
+        let word = if first.better == Goal::Max { "highest" } else { "lowest" };
+        let trials =
+            if columns.iter().any(|at| self.sheet.columns[*at].of.1 > 1) { " of any trial" } else { "" };
+        let word = format!("{word}{trials}");
+        let equal = values.iter().filter(|other| order(other.0, values[0].0).is_eq()).count();
+        let words = match (values.as_slice(), &self.experiment) {
+            ([best, _, ..], _) if equal > 1 => format!("{word} is {}, and of {} more", said(best), equal - 1),
+            ([best, next, ..], _) => format!("{word} is {}, next is {}", said(best), said(next)),
+            ([only], Some(_)) => format!("{word} is {}, the only run that has it", said(only)),
+            _ => return None,
+        };
+        let caution = match (values.len(), differ.as_slice()) {
+            (1, _) => "numbers of one run; they say nothing of others".to_owned(),
+            (_, []) => "the runs differ in nothing that was recorded; not tested against chance".to_owned(),
+            (_, keys) => format!("the runs differ in {}; not tested against chance", keys.join(", ")),
+        };
+        let facet = if columns.len() > 1 {
+            Facet { model: None, ..first.facet.clone() }.title()
+        } else {
+            first.facet.title()
+        };
+        let experiment = self.experiment.iter().map(|id| format!("{id}, "));
+        Some(Claim {
+            about: format!("{}{}", experiment.collect::<String>(), clean(&facet)),
+            words,
+            evidence: format!("the best value of each of {} runs", values.len()),
+            caution,
+            strength: if values.len() > 1 { "seen in these runs" } else { SEEN }.to_owned(),
         })
-        .take(3)
-        .collect()
     }
 }

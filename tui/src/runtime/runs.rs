@@ -73,7 +73,7 @@ impl Reader {
 
 /// The runs as they are now.
 pub(super) fn look(folder: &Path) -> RunsSnapshot {
-    Folder::new(folder.to_owned(), true, ToldOf::default()).look()
+    Folder::new(folder.to_owned(), true, ToldOf::default()).read()
 }
 
 /// When a file was last replaced.
@@ -138,20 +138,22 @@ impl Folder {
     }
 
     fn follow(&mut self, woken: &Receiver<()>, send: &dyn Fn(Msg) -> bool) {
-        let mut before: Option<RunsSnapshot> = None;
+        // Somebody waits for the first look. It needs nobody who tells: another one follows at once.
+        let mut before = self.read();
+        if !send(Msg::Runs(Arc::new(before.clone()))) {
+            return;
+        }
         let glance = if gradtop_store::is_remote(&self.path) { FAR_GLANCE } else { GLANCE };
         loop {
             let start = Instant::now();
             let places = self.places();
             let snapshot = self.look();
             let live = snapshot.rows.iter().any(|r| r.live());
-            let same = before.as_ref().is_some_and(|b| {
-                b.unreadable == snapshot.unreadable
-                    && b.rows.len() == snapshot.rows.len()
-                    && b.rows.iter().zip(&snapshot.rows).all(|(a, b)| Arc::ptr_eq(a, b))
-            });
+            let same = before.unreadable == snapshot.unreadable
+                && before.rows.len() == snapshot.rows.len()
+                && before.rows.iter().zip(&snapshot.rows).all(|(a, b)| Arc::ptr_eq(a, b));
             if !same {
-                before = Some(snapshot.clone());
+                before = snapshot.clone();
                 if !send(Msg::Runs(Arc::new(snapshot))) {
                     return;
                 }
@@ -182,6 +184,7 @@ impl Folder {
         }
     }
 
+    /// Reads the runs, and from here on is told of what becomes of them.
     fn look(&mut self) -> RunsSnapshot {
         // Before anything is listed: what comes after the list is told of.
         let mut wanted = self.watch_places();
@@ -202,6 +205,10 @@ impl Folder {
         }
         wanted.extend(named);
         self.told.keep(|path| wanted.contains(path));
+        self.read()
+    }
+
+    fn read(&mut self) -> RunsSnapshot {
         let known = std::mem::take(&mut self.known);
         let look = |run: &RunDir, place| Known::of(run, known.get(&RunId::new(run)), place);
         let (found, unreadable) =

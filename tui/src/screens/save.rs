@@ -105,7 +105,7 @@ impl Screen for Save {
             Line::from(self.input.spans(room, theme)),
             Line::default(),
         ];
-        lines.extend(dialog::last(self.error.as_deref(), "enter  write   tab  png, svg, csv", room, theme));
+        lines.extend(dialog::last(self.error.as_deref(), "enter write   tab png, svg, csv", room, theme));
         dialog::draw(lines, theme, frame, area);
     }
 }

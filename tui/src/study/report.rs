@@ -222,7 +222,7 @@ impl<'a> Composer<'a> {
                 format!("{}{}", view.state.word(), share.map(|s| format!(", {s}")).unwrap_or_default())
             }
             EntryState::Elsewhere(view) => {
-                format!("{}? on {}", view.state.word(), clean(&view.host))
+                format!("{}?, {}", view.state.word(), clean(&view.whereabouts()))
             }
             EntryState::Unreadable(why) => format!("cannot be read: {}", clean(why)),
             EntryState::Open => match self.refused.get(entry.key()) {

@@ -109,12 +109,12 @@ pub enum Why {
     },
     /// It may be at work where this machine cannot see it.
     #[error(
-        "was last seen running on {host} {} ago, and this machine cannot tell whether it still is{}",
+        "is {place}, last seen running {} ago, and nothing here tells whether it still is{}",
         ago(*age), forced(command.as_ref())
     )]
     Elsewhere {
-        /// The machine's name.
-        host: String,
+        /// The machine, or the folder that it is a copy of.
+        place: String,
         /// Since it last wrote anything.
         age: Duration,
         /// The command that does it all the same.
@@ -178,7 +178,7 @@ pub fn allowed(view: &View, action: Action) -> Result<(), Why> {
             Action::Delete => Some(format!("gradtop rm --force {run}")),
             Action::Pause | Action::Checkpoint | Action::Rename => None,
         };
-        return Err(Why::Elsewhere { host: view.host.clone(), age: view.age_of_last_write, command });
+        return Err(Why::Elsewhere { place: view.whereabouts(), age: view.age_of_last_write, command });
     }
     let ends = matches!(action, Action::Stop | Action::Kill | Action::Delete);
     if let Some(pid) = ends.then(|| left_behind(view)).flatten() {

@@ -173,6 +173,7 @@ impl<'a> Slots<'a> {
 
     /// Starts a run that was taken out of the queue; one that does not start is put back.
     fn begin(&mut self, run: &RunDir, lock: &RunLock, mut turn: Turn, claim: &Claim) -> Result<()> {
+        lock.renamed(run);
         let mut why = String::new();
         while turn.tries < TRIES {
             write_status(run, &unstarted(run))?;

@@ -98,7 +98,9 @@ impl Birth {
             match inside::rename_new(&self.above, self.run.path(), &path) {
                 Ok(()) => {
                     let Some(lock) = self.lock.take() else { unreachable!("it is taken here only") };
-                    return Ok((RunDir::new(path), lock));
+                    let run = RunDir::new(path);
+                    lock.renamed(&run);
+                    return Ok((run, lock));
                 }
                 Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => return Err(e).at("create", &path),
                 Err(_) if self.find_name && tries < TRIES => tries += 1,

@@ -7,7 +7,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Component, Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -231,13 +231,14 @@ pub fn remove_dir(run: &RunDir, path: &Path) -> io::Result<bool> {
 }
 
 /// Removes `name` in `dir` and all that is below it. No link is followed.
-fn remove_tree(dir: &OwnedFd, name: &Path) -> io::Result<()> {
+fn remove_tree(dir: &dyn AsFd, name: &Path) -> io::Result<()> {
     match unlinkat(dir, name, AtFlags::empty()) {
         Ok(()) => return Ok(()),
         Err(Errno::ISDIR) => {}
         Err(e) => return Err(e.into()),
     }
-    let inner = open_below(dir, name, OFlags::RDONLY | OFlags::DIRECTORY | CAREFUL, Mode::empty())?;
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | CAREFUL;
+    let inner = explained(open_step(dir.as_fd(), name, flags, Mode::empty()))?;
     for name in names_in(&inner)? {
         remove_tree(&inner, Path::new(&name))?;
     }
@@ -363,10 +364,9 @@ fn open_with(run: &RunDir, path: &Path, flags: OFlags) -> io::Result<File> {
 }
 
 fn open_as(run: &RunDir, path: &Path, flags: OFlags, mode: Mode) -> io::Result<File> {
-    let root = open_root(run)?;
-    let file = open_below(&root, relative(run, path)?, flags | CAREFUL, mode)?;
+    let file = open_in(run, path, flags | CAREFUL, mode)?;
     if flags.contains(OFlags::CREATE) {
-        give_to_owner(&root, &file);
+        give_to_owner(&open_root(run)?, &file);
     }
     match entry_of(&fstat(&file)?).kind {
         Kind::File => Ok(File::from(file)),
@@ -390,15 +390,39 @@ fn give_to_owner(folder: &OwnedFd, new: &OwnedFd) {
 }
 
 fn open_dir(run: &RunDir, path: &Path) -> io::Result<OwnedFd> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | CAREFUL;
-    open_below(&open_root(run)?, relative(run, path)?, flags, Mode::empty())
+    open_in(run, path, OFlags::RDONLY | OFlags::DIRECTORY | CAREFUL, Mode::empty())
+}
+
+/// Where a path begins.
+enum Base {
+    Folder(OwnedFd),
+    Here,
+}
+
+impl AsFd for Base {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Folder(folder) => folder.as_fd(),
+            Self::Here => CWD,
+        }
+    }
 }
 
 /// The folder that a path lies in, and its name there.
-fn parent<'a>(run: &RunDir, path: &'a Path) -> io::Result<(OwnedFd, &'a Path)> {
+fn parent<'a>(run: &RunDir, path: &'a Path) -> io::Result<(Base, &'a Path)> {
     let name = path.file_name().ok_or_else(|| outside(path))?;
-    let dir = relative(run, path)?.parent().ok_or_else(|| outside(path))?;
-    Ok((open_below(&open_root(run)?, dir, FOLDER, Mode::empty())?, Path::new(name)))
+    let below = relative(run, path)?;
+    if is_entry(run, below) {
+        return Ok((Base::Here, path));
+    }
+    let dir = below.parent().ok_or_else(|| outside(path))?;
+    Ok((Base::Folder(open_below(&open_root(run)?, dir, FOLDER, Mode::empty())?), Path::new(name)))
+}
+
+/// Whether it lies in the run's folder itself, which may be reached in any way: then that folder need not be opened first. Thousands
+/// of runs are looked at, and each in a dozen places.
+fn is_entry(run: &RunDir, below: &Path) -> bool {
+    run.held().is_none() && below.components().count() == 1
 }
 
 fn open_root(run: &RunDir) -> io::Result<OwnedFd> {
@@ -419,15 +443,28 @@ fn outside(path: &Path) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, format!("{} is outside the run's folder", path.display()))
 }
 
+/// Opens what lies at a path.
+fn open_in(run: &RunDir, path: &Path, flags: OFlags, mode: Mode) -> io::Result<OwnedFd> {
+    let below = relative(run, path)?;
+    if is_entry(run, below) {
+        return explained(open_step(CWD, path, flags, mode));
+    }
+    open_below(&open_root(run)?, below, flags, mode)
+}
+
 /// Opens a path of plain names below `dir` without following a link.
-fn open_below(dir: &OwnedFd, path: &Path, flags: OFlags, mode: Mode) -> io::Result<OwnedFd> {
+fn open_below(dir: &dyn AsFd, path: &Path, flags: OFlags, mode: Mode) -> io::Result<OwnedFd> {
     let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
-    let opened = match openat2(dir, path, flags, mode, resolve) {
+    explained(match openat2(dir, path, flags, mode, resolve) {
         // An old kernel, a sandbox that forbids the call, or a rename at the same moment.
         Err(Errno::NOSYS | Errno::PERM | Errno::AGAIN) => open_stepwise(dir, path, flags, mode),
         opened => opened,
-    };
+    })
+}
+
+/// What it means for a file inside a run's folder that it was not opened.
+fn explained<T>(opened: rustix::io::Result<T>) -> io::Result<T> {
     opened.map_err(|e| match e {
         Errno::LOOP => NoFile::error(
             "it is, or is behind, a symbolic link, and links inside a run folder are not followed",
@@ -440,22 +477,22 @@ fn open_below(dir: &OwnedFd, path: &Path, flags: OFlags, mode: Mode) -> io::Resu
 }
 
 /// The same, where the kernel has no `openat2`: each name by itself.
-fn open_stepwise(dir: &OwnedFd, path: &Path, flags: OFlags, mode: Mode) -> rustix::io::Result<OwnedFd> {
-    let step = |dir: &dyn AsFd, name: &Path, flags, mode| {
-        let dir = dir.as_fd();
-        match openat(dir, name, flags | OFlags::NOFOLLOW, mode) {
-            Err(Errno::NOTDIR) if is_link(dir, name) => Err(Errno::LOOP),
-            opened => opened,
-        }
-    };
+fn open_stepwise(dir: &dyn AsFd, path: &Path, flags: OFlags, mode: Mode) -> rustix::io::Result<OwnedFd> {
     let last = Path::new(path.file_name().unwrap_or(path.as_os_str()));
     let mut at = None;
     for name in path.parent().into_iter().flat_map(Path::components) {
-        let dir: &dyn AsFd = at.as_ref().map_or(dir as &dyn AsFd, |at| at as &dyn AsFd);
-        at = Some(step(dir, Path::new(name.as_os_str()), FOLDER, Mode::empty())?);
+        let dir = at.as_ref().map_or(dir.as_fd(), AsFd::as_fd);
+        at = Some(open_step(dir, Path::new(name.as_os_str()), FOLDER, Mode::empty())?);
     }
-    let dir: &dyn AsFd = at.as_ref().map_or(dir as &dyn AsFd, |at: &OwnedFd| at as &dyn AsFd);
-    step(dir, last, flags, mode)
+    open_step(at.as_ref().map_or(dir.as_fd(), OwnedFd::as_fd), last, flags, mode)
+}
+
+/// Opens what a path ends with, unless that is a link.
+fn open_step(dir: BorrowedFd<'_>, path: &Path, flags: OFlags, mode: Mode) -> rustix::io::Result<OwnedFd> {
+    match openat(dir, path, flags | OFlags::NOFOLLOW, mode) {
+        Err(Errno::NOTDIR) if is_link(dir, path) => Err(Errno::LOOP),
+        opened => opened,
+    }
 }
 
 fn is_link(dir: impl AsFd, name: &Path) -> bool {

@@ -3,11 +3,11 @@
 //! It is a write lock of an open file description (`F_OFD_SETLK`), so children that inherit the file hold it too, and it is
 //! free the moment the last of them is gone, however they died. Only who may write to the file can hold it, and looking takes
 //! nothing. A `flock` is held beside it for versions that know no other, and stands for it where a file system has no such
-//! locks. The file's text says who took it last and how: a run that was resumed lives where it was resumed.
+//! locks.
 
 use std::fs::File;
 use std::os::fd::AsFd;
-use std::os::unix::fs::{FileExt as _, MetadataExt as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -17,8 +17,8 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
 use crate::error::{IoContext as _, Result, StoreError};
+use crate::folder::holder::{last_holder, sign};
 use crate::folder::inside;
-use crate::folder::machine::Place;
 use crate::folder::owner;
 use crate::folder::run_dir::RunDir;
 
@@ -59,13 +59,19 @@ impl RunLock {
         if let Some(seen) = owner::elsewhere(run) {
             return Err(seen.owner.has(run));
         }
-        sign(&file, ofd).at("write", &path)?;
+        sign(run, &file, ofd).at("write", &path)?;
         Ok(Self(file))
     }
 
     /// A lock inherited as an open file.
     pub fn from_file(file: File) -> Self {
         Self(file)
+    }
+
+    /// Notes that the run's folder has another name by now. A disk that does not take that shall not keep the run from its work.
+    pub fn renamed(&self, run: &RunDir) {
+        let ofd = last_holder(run).is_some_and(|holder| holder.ofd);
+        sign(run, &self.0, ofd).ok();
     }
 
     /// The open file that holds the lock; a child that inherits it holds the lock too.
@@ -142,7 +148,7 @@ fn replace_read(run: &RunDir, old: &File) -> std::io::Result<Option<Taken>> {
         return Ok(None);
     }
     new.set_permissions(old.metadata()?.permissions())?;
-    sign(&new, true)?;
+    sign(run, &new, true)?;
     inside::rename(run, &path, &run.lock())?;
     Ok(is_at(run, &run.lock(), &new).then_some(Taken { file: new, ofd: true }))
 }
@@ -193,59 +199,6 @@ fn has_none(e: nix::Error) -> bool {
 
 fn whole_file(kind: i32) -> libc::flock {
     libc::flock { l_type: kind as i16, l_whence: libc::SEEK_SET as i16, l_start: 0, l_len: 0, l_pid: 0 }
-}
-
-/// Says in the lock's file who took it.
-fn sign(file: &File, ofd: bool) -> std::io::Result<()> {
-    let Place { host, boot, machine, pids, clocks } = Place::here();
-    let mut text = format!("{host}\n{}\n", boot.unwrap_or_default());
-    let lock = ofd.then(|| "ofd".to_owned());
-    let notes = [("machine", machine), ("pids", pids), ("clocks", clocks), ("lock", lock)];
-    for (key, value) in notes {
-        text.extend(value.map(|value| format!("{key}={value}\n")));
-    }
-    let mut before = vec![0; text.len() + 1];
-    let read = file.read_at(&mut before, 0)?;
-    if before[..read] == *text.as_bytes() {
-        return Ok(());
-    }
-    // In one write, cut to length after it: who reads between the two still finds whole lines first.
-    file.write_all_at(text.as_bytes(), 0)?;
-    file.set_len(text.len() as u64)
-}
-
-/// Who took a lock last.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Holder {
-    pub(crate) place: Place,
-    /// It holds a lock of its open file description; if not, only a `flock`.
-    pub(crate) ofd: bool,
-}
-
-/// Who took the lock last; `None` if nobody has said so, as in runs of older versions.
-pub(crate) fn last_holder(run: &RunDir) -> Option<Holder> {
-    let text = inside::read_text(run, &run.lock(), inside::NOTE_LIMIT).ok()?;
-    // What follows the last end of a line is not whole.
-    let mut lines = text[..text.rfind('\n')?].split('\n');
-    let (host, boot) = (lines.next()?, lines.next()?);
-    let mut holder = Holder {
-        place: Place {
-            host: host.to_owned(),
-            boot: Some(boot.to_owned()).filter(|id| !id.is_empty()),
-            ..Place::default()
-        },
-        ofd: false,
-    };
-    for line in lines {
-        match line.split_once('=') {
-            Some(("machine", id)) => holder.place.machine = Some(id.to_owned()),
-            Some(("pids", id)) => holder.place.pids = Some(id.to_owned()),
-            Some(("clocks", id)) => holder.place.clocks = Some(id.to_owned()),
-            Some(("lock", kind)) => holder.ofd = kind == "ofd",
-            _ => {}
-        }
-    }
-    Some(holder)
 }
 
 /// Whether anyone holds the run's lock. Opens the file for reading only, so it works in folders of others.

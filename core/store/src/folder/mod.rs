@@ -7,6 +7,7 @@ pub(crate) mod damage;
 pub(crate) mod ending;
 pub(crate) mod events;
 pub(crate) mod held;
+mod holder;
 pub mod inside;
 pub(crate) mod job;
 pub(crate) mod lock;

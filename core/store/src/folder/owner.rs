@@ -13,6 +13,7 @@ use std::time::{Duration, Instant, SystemTime};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{FormatContext as _, IoContext as _, Result, StoreError};
+use crate::folder::holder::last_holder;
 use crate::folder::inside;
 use crate::folder::machine::Place;
 use crate::folder::run_dir::{OWNER, RunDir};
@@ -168,7 +169,8 @@ impl Owner {
         let (then, here) = (self.place(), Place::here());
         // Nodes of a cluster may share one installation, and with it the machine's id.
         let rebooted = then.same_machine(&here) && then.host == here.host;
-        let unknown = !self.over && then.boot.is_some() && !then.same_boot(&here) && !rebooted;
+        let copied = || last_holder(run).is_some_and(|holder| holder.copied_from(run).is_some());
+        let unknown = !self.over && then.boot.is_some() && (!then.same_boot(&here) && !rebooted || copied());
         // One that was killed in the moment after it had written the end, or that its job is to be started again, has said so there.
         let done = |state: State| state.is_final() || state == State::Queued;
         unknown && !(self.begun && read_status(run).is_ok_and(|status| done(status.state)))

@@ -1,5 +1,6 @@
 //! What a viewer may believe about a run.
 
+use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
 
@@ -8,9 +9,10 @@ use jiff::Timestamp;
 use crate::error::Result;
 use crate::folder::ending::recorded_end;
 use crate::folder::events::{RaisedAlert, last_alert};
+use crate::folder::holder::{Holder, last_holder};
 use crate::folder::inside;
 use crate::folder::job::{Job, JobStage, NOT_QUEUED, read_job};
-use crate::folder::lock::{Holder, holders, is_locked, last_holder};
+use crate::folder::lock::{holders, is_locked};
 use crate::folder::machine::{Fate, Place, fate, is_started_for};
 use crate::folder::manifest::{Manifest, read_manifest};
 use crate::folder::notes::{Notes, read_notes};
@@ -74,6 +76,8 @@ pub struct View {
     pub certain: bool,
     /// The name of the machine that it was last at work on.
     pub host: String,
+    /// The folder on this machine that it was copied from while it was at work there.
+    pub copied_from: Option<PathBuf>,
     /// Since when its owner on another machine has not renewed its file, as far as clocks agree; `None` where locks and processes tell.
     pub seen: Option<Duration>,
     /// Time since the run last wrote anything.
@@ -100,6 +104,14 @@ impl PartialEq for Seen {
 }
 
 impl View {
+    /// Where it is, or was when it was last seen, of one whose processes cannot be seen: `on node7`, or `a copy of /data/run=a`.
+    pub fn whereabouts(&self) -> String {
+        match &self.copied_from {
+            Some(folder) => format!("a copy of {}", folder.display()),
+            None => format!("on {}", self.host),
+        }
+    }
+
     /// What its files take on the disk, in bytes, when it was first asked: a folder may have many.
     pub fn size(&self) -> u64 {
         *self.size.0.get_or_init(|| crate::size(&self.dir, self.dir.path()))
@@ -147,19 +159,25 @@ pub fn has_journal(run: &RunDir) -> bool {
 
 /// Who had it last. Versions that did not sign the lock wrote where it was started.
 fn last_at_work(run: &RunDir, manifest: &Manifest) -> Holder {
-    last_holder(run).unwrap_or_else(|| Holder {
-        place: Place {
-            host: manifest.host.clone(),
-            boot: Some(manifest.boot_id.clone()).filter(|id| !id.is_empty()),
-            ..Place::default()
-        },
-        ofd: false,
+    last_holder(run).unwrap_or_else(|| {
+        let boot = Some(manifest.boot_id.clone()).filter(|id| !id.is_empty());
+        Holder::at(Place { host: manifest.host.clone(), boot, ..Place::default() })
     })
 }
 
 /// What is known of the processes of a run that has not written its end.
-fn life(run: &RunDir, then: &Place, status: &Status, far: Option<&owner::Seen>) -> Result<Life> {
+fn life(
+    run: &RunDir,
+    then: &Place,
+    status: &Status,
+    far: Option<&owner::Seen>,
+    copied: bool,
+) -> Result<Life> {
     let here = Place::here();
+    // No request reaches it, however young what it says is.
+    if copied {
+        return Ok(Life::Unknown);
+    }
     if let Some(far) = far {
         let alive = Life::Alive { within_reach: false, suspended: None };
         return Ok(if far.age() < STILL { alive } else { Life::Unknown });
@@ -208,10 +226,17 @@ pub fn view(run: &RunDir) -> Result<View> {
     let manifest = read_manifest(run)?;
     let mut status = read_or_queued(run)?;
     stage("status read");
-    let place = last_at_work(run, &manifest).place;
+    let holder = last_at_work(run, &manifest);
+    let at_rest = status.state.is_final() || run.is_queued();
+    let is_here = |place: &Place| {
+        let here = Place::here();
+        place.same_boot(&here) || place.same_machine(&here)
+    };
+    let copied_from = if !at_rest && is_here(&holder.place) { holder.copied_from(run) } else { None };
+    let place = holder.place;
     // What the lock says of its last holder may be of one who lost the run to the owner before it was theirs. Only a version that
     // knows no owners holds it beside one of another machine.
-    let far = if status.state.is_final() || run.is_queued() { None } else { elsewhere(run) };
+    let far = if at_rest { None } else { elsewhere(run) };
     let far = match far {
         Some(seen) if seen.age() >= STILL && place.same_boot(&Place::here()) && is_locked(run)? => None,
         far => far,
@@ -220,7 +245,7 @@ pub fn view(run: &RunDir) -> Result<View> {
         state if state.is_final() => Life::Ended,
         // Nobody has started it.
         _ if run.is_queued() => Life::Gone { held: false },
-        _ => life(run, &place, &status, far.as_ref())?,
+        _ => life(run, &place, &status, far.as_ref(), copied_from.is_some())?,
     };
     // Who holds the lock may have taken it meanwhile, and said who it is.
     if life == (Life::Gone { held: true }) && read_or_queued(run)?.updated != status.updated {
@@ -286,6 +311,7 @@ pub fn view(run: &RunDir) -> Result<View> {
         life,
         certain,
         host,
+        copied_from,
         seen,
         age_of_last_write,
         notes,

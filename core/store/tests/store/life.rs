@@ -96,6 +96,35 @@ fn of_an_earlier_boot_of_a_machine_known_by_name_only_whoever_is_asked_to_go_on_
 }
 
 #[test]
+fn a_copy_of_a_run_at_work_says_whose_it_is_and_a_folder_that_was_moved_is_none() {
+    let temp = tempfile::tempdir().unwrap();
+    let temp = temp.path().canonicalize().unwrap();
+    let run = running(&temp);
+    let lock = RunLock::acquire(&run).unwrap();
+    let copy = RunDir::new(temp.join("copy"));
+    let copied = Command::new("cp").arg("-a").args([run.path(), copy.path()]).status();
+    assert!(copied.unwrap().success());
+    let moved = RunDir::new(temp.join("moved"));
+    let from = run.path().to_owned();
+    fs::rename(&from, moved.path()).unwrap();
+    assert_eq!(state_and_life(&moved).0, State::Running);
+    assert_eq!(state_and_life(&copy), UNKNOWN);
+    drop(lock);
+    assert_eq!((state_and_life(&moved), state_and_life(&copy)), (GONE, UNKNOWN), "as it was when copied");
+    assert_eq!(view(&copy).unwrap().whereabouts(), format!("a copy of {}", from.display()));
+    // Back in its place: the number of a file says nothing alone.
+    let away = temp.join("away");
+    fs::rename(moved.path(), &away).unwrap();
+    fs::rename(copy.path(), &from).unwrap();
+    assert_eq!(state_and_life(&run), GONE);
+    // Whoever goes on with a copy makes it a run of its own.
+    fs::rename(&from, copy.path()).unwrap();
+    assert_eq!(state_and_life(&copy), UNKNOWN);
+    drop(RunLock::acquire(&copy).unwrap());
+    assert_eq!(state_and_life(&copy), GONE);
+}
+
+#[test]
 fn who_may_only_read_a_run_cannot_make_it_look_alive() {
     let temp = tempfile::tempdir().unwrap();
     let run = running(temp.path());
@@ -128,14 +157,19 @@ fn locks_of_readers_keep_nobody_from_a_run() {
     let run = running(temp.path());
     drop(RunLock::acquire(&run).unwrap());
     fs::set_permissions(run.lock(), fs::Permissions::from_mode(0o640)).unwrap();
-    let text = fs::read_to_string(run.lock()).unwrap();
+    // A new file in its place has another number.
+    let text = || {
+        let text = fs::read_to_string(run.lock()).unwrap();
+        text.lines().filter(|line| !line.starts_with("inode=")).collect::<String>()
+    };
+    let before = text();
     let stranger = read_lock(&run);
     flock(&stranger, FlockOperation::NonBlockingLockExclusive).unwrap();
     assert_eq!(state_and_life(&run), GONE);
     let lock = RunLock::acquire_now(&run).unwrap();
     assert!(is_locked(&run).unwrap());
     assert!(matches!(RunLock::acquire_now(&run), Err(gradtop_store::StoreError::Locked { .. })));
-    assert_eq!(fs::read_to_string(run.lock()).unwrap(), text);
+    assert_eq!(text(), before);
     assert_eq!(fs::metadata(run.lock()).unwrap().mode() & 0o777, 0o640);
     drop(lock);
     assert!(!is_locked(&run).unwrap());

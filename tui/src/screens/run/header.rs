@@ -190,7 +190,9 @@ pub(crate) fn banner(shared: &Shared, row: &RunRow, width: usize, most: usize) -
     let mut out = Vec::new();
     let room = width.saturating_sub(4).max(10);
     if view.seen.is_some() || !view.certain {
-        let text = format!("On{}; its processes cannot be seen from here.", &state::far(view)[2..]);
+        let far = state::far(view);
+        let text =
+            format!("{}{}; its processes cannot be seen from here.", far[..1].to_uppercase(), &far[1..]);
         out.extend(wrap(&text, room).into_iter().map(|l| Line::styled(format!(" {l}"), theme.wait())));
     }
     if let Some(waiting) = state::waiting(view) {
