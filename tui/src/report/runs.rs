@@ -5,7 +5,7 @@ use std::sync::Arc;
 use gradtop_chart::{number, svg};
 use gradtop_store::{Goal, Kind, View, split_rank};
 use gradtop_view::compare::table::{Row, Sheet, What, sheet};
-use gradtop_view::compare::{self, Align, Facet, GroupBy, Subject, differing, facets, overlay};
+use gradtop_view::compare::{self, Align, Facet, GroupBy, Subject, facets, overlay};
 use gradtop_view::figure::chart::evaluate_as;
 use gradtop_view::live::SeriesFilter;
 use gradtop_view::runs::RunRow;
