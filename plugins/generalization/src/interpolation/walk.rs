@@ -254,7 +254,7 @@ impl<'a> Walk<'a> {
     }
 
     /// If the lines of a pair on a set have just been evaluated: the pair, the set, and the barriers in the order of
-    /// [`Plan::line_names`].
+    /// `Plan::line_names`.
     pub fn barriers(&self) -> Option<(i64, usize, Vec<f64>)> {
         let lines = self.lines_of_pair();
         let before = self.evaluated.len().checked_sub(lines)?;
