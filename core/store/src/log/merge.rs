@@ -255,8 +255,10 @@ impl PartKind for Metrics {
                 rows.append(&batch);
             }
         }
-        let rows = crate::log::seal::sort(&rows, &table);
-        crate::sealed::metrics::write_part(run, out, rows, &table)
+        let sorted = crate::log::seal::sort(&rows, &table);
+        // A part is large, and the trainer has better use for the memory while it is encoded.
+        drop(rows);
+        crate::sealed::metrics::write_part(run, out, sorted, &table)
     }
 }
 
