@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 
-use gradtop_store::{read_manifest, read_series, read_table};
+use gradtop_store::{Goal, read_manifest, read_series, read_table};
 use gradtop_tests::{paths, until};
 use rustix::process::Signal;
 
@@ -26,12 +26,18 @@ fn a_shell_logs_to_descriptor_3() {
     assert_eq!(run.dir.experiment(), "loop");
     assert!(console(&run).starts_with("step 0: loss 1\n"));
 
-    let odd =
-        "echo 'nonsense' >&3; echo '{\"step\": 5, \"loss\": 2, \"who\": \"x\"}' >&3; printf 'loss=3' >&3";
-    let run = start(&sandbox, &[], "b", &["sh", "-c", odd]);
+    let odd = "echo 'nonsense' >&3; printf 'loss=3' >&3";
+    let odd = format!(r#"echo '{{"step": 5, "loss": 2, "lr": 1, "acc": 0.5, "who": "x"}}' >&3; {odd}"#);
+    let run = start(&sandbox, &[], "b", &["sh", "-c", &odd]);
     run.wait().expect_code(0);
     assert_eq!(values(&run, "loss", None), [(5, 2.0), (6, 3.0)]);
     assert!(run.events().contains("not name=value"), "{}", run.events());
+    // Nobody has declared anything: names tell what is better, and what lists show.
+    let status = run.view().status;
+    let shown: Vec<&str> = status.headline.iter().map(|value| value.metric.as_str()).collect();
+    assert_eq!(shown, ["loss", "acc"]);
+    let goals: Vec<Goal> = read_manifest(&run.dir).unwrap().metrics.iter().map(|m| m.goal).collect();
+    assert!(goals.contains(&Goal::Min) && goals.contains(&Goal::Max), "{goals:?}");
 }
 
 #[test]

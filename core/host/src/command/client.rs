@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use gradtop_abi::{self as abi, Point};
+use gradtop_import::declare_metric;
 use gradtop_store::{Event, Manifest, MetricInfo, ParamValue, SeriesKey, read_manifest, read_status};
 use serde_json::{Map, Value, json};
 
@@ -152,6 +153,27 @@ impl Shared {
             check_label(label).map_err(|why| format!("{what} {} {why}", message::quoted(label)))?;
         }
         self.session.intern(key).map_err(|e| e.why)
+    }
+
+    /// Declares what is known by their names alone of metrics that nothing is declared of; before they are interned.
+    pub(crate) fn declare_by_name<'k>(
+        &self,
+        keys: impl IntoIterator<Item = &'k SeriesKey>,
+    ) -> Result<(), String> {
+        let mut new = Vec::new();
+        let add = |manifest: &mut Manifest| {
+            for key in keys.into_iter().filter(|key| check_label(&key.metric).is_ok()) {
+                if declare_metric(&mut manifest.metrics, &key.metric) {
+                    new.extend(manifest.metrics.last().cloned());
+                }
+            }
+            Ok(())
+        };
+        self.declare(add).map_err(|e| e.why)?;
+        for metric in &new {
+            self.session.declare_metric(metric);
+        }
+        Ok(())
     }
 
     /// Changes what is declared of the run, in its folder too.
@@ -419,9 +441,11 @@ impl<'a> Source<'a> {
         if place >= SHAPES || series.len() > gradtop_store::MAX_SERIES {
             return Err(format!("shape {shape} with {} series is beyond the bounds", series.len()));
         }
-        let mut numbers = Vec::with_capacity(series.len());
-        for named in series {
-            match message::series_key(named).and_then(|key| self.shared.intern(&key)) {
+        let keys: Vec<_> = series.into_iter().map(message::series_key).collect();
+        self.shared.declare_by_name(keys.iter().flatten()).unwrap_or_else(|why| self.refuse(&why));
+        let mut numbers = Vec::with_capacity(keys.len());
+        for key in keys {
+            match key.and_then(|key| self.shared.intern(&key)) {
                 Ok(number) => numbers.push(number),
                 Err(why) => {
                     numbers.push(u32::MAX);
@@ -438,6 +462,13 @@ impl<'a> Source<'a> {
 
     fn values(&mut self, step: Option<i64>, epoch: Option<f64>, values: &Map<String, Value>) {
         self.points.clear();
+        let is_new = |(name, value): &(&String, &Value)| {
+            !self.numbers.contains_key(*name) && message::number(value).is_some()
+        };
+        let new: Vec<_> = values.iter().filter(is_new).map(|(name, _)| message::key_of(name)).collect();
+        if !new.is_empty() {
+            self.shared.declare_by_name(&new).unwrap_or_else(|why| self.refuse(&why));
+        }
         for (name, value) in values {
             // What is no number is passed over: a logger of JSON lines writes more than values.
             let Some(value) = message::number(value) else { continue };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gradtop_abi::Point;
-use gradtop_import::{At, Feed, Format, Log, declare_metric};
+use gradtop_import::{At, Feed, Format, Log};
 use gradtop_store::{CommandInfo, ParamValue, SeriesKey, TableColumn};
 
 use crate::command::client::{Shared, add_params};
@@ -54,17 +54,7 @@ impl Recorded<'_> {
 
 impl Log for Recorded<'_> {
     fn series(&mut self, key: &SeriesKey) -> Option<u32> {
-        let mut new = None;
-        let declared = self.shared.declare(|manifest| {
-            if declare_metric(&mut manifest.metrics, &key.metric) {
-                new = manifest.metrics.last().cloned();
-            }
-            Ok(())
-        });
-        self.done(declared.map_err(|e| e.why));
-        if let Some(metric) = new {
-            self.shared.session.declare_metric(&metric);
-        }
+        self.done(self.shared.declare_by_name([key]));
         self.done(self.shared.intern(key))
     }
 
