@@ -21,7 +21,7 @@ pub struct Gradients {
     /// and ‖∇L‖² is estimated without bias by ‖g‖² − tr Σ (1 / B − 1 / N), for batches of B drawn without replacement from N
     /// samples; NaN where that is not positive.
     pub noise_scale: Vec<f64>,
-    /// How many elements of all trials' gradients have an absolute value within each decade of [`DECADES`]; the first count is of
+    /// How many elements of all trials' gradients have an absolute value within each decade of `DECADES`; the first count is of
     /// those below, zeros included, the last of those above and of those that are no numbers.
     pub histogram: Vec<i64>,
 }

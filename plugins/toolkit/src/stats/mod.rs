@@ -1,6 +1,6 @@
 //! What experiments need to say no more than their numbers do: medians and windows, correlation with its interval, differences of
 //! means ([`student`]), permutation tests for few trials ([`permutation`]), the bootstrap over whole units ([`bootstrap`]), and
-//! Holm's correction for the many claims of one run ([`holm`]). A test of each simulates its false alarms.
+//! Holm's correction for the many claims of one run (`holm`). A test of each simulates its false alarms.
 
 pub mod bootstrap;
 pub mod permutation;

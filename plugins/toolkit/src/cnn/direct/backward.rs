@@ -12,7 +12,7 @@ pub(super) struct Backward<'a> {
     pub(super) delta: &'a mut [f32],
     /// Where the gradient of the images goes, if it is wanted.
     pub(super) below: Option<&'a mut [f32]>,
-    /// Of the kernels, as they lie in [`Space::kernels`] or, of a first convolution, in [`Space::taps`]; then of the biases.
+    /// Of the kernels, as they lie in `Space::kernels` or, of a first convolution, in `Space::taps`; then of the biases.
     pub(super) gradient: &'a mut [f32],
 }
 
