@@ -127,12 +127,13 @@ impl Cluster {
         self.ask("squeue", &["-h", "-t", "all", "-r", "-o", "%i %T %r"]).out
     }
 
-    /// Lets a job that waits for two minutes after it was requeued start now.
+    /// Lets a job that waits for two minutes after it was requeued start at once, but not within the second in which its earlier start
+    /// ended: Slurm tells them apart by whole seconds, and would take it for the one that it has killed.
     pub fn hurry(&self, job: &str) {
         until(&format!("job {job} to wait"), || {
             (self.ask("squeue", &["-h", "-j", job, "-o", "%T"]).out.trim() == "PENDING").then_some(())
         });
-        self.ask("scontrol", &["update", &format!("JobId={job}"), "StartTime=now"]);
+        self.ask("scontrol", &["update", &format!("JobId={job}"), "StartTime=now+2"]);
     }
 
     /// The processes that were started with this cluster's settings, other than its daemons.

@@ -185,7 +185,8 @@ fn a_run_that_makes_way_goes_on_in_the_same_job_as_if_undisturbed() {
     run.until_state(State::Queued);
     cluster.hurry(&id);
     run.go_on();
-    assert_eq!(run.wait().code, 0);
+    let log = || std::fs::read_to_string(run.dir.path().join("job.log")).unwrap_or_default();
+    assert_eq!(run.wait().code, 0, "{:?}\n{}\n{}", run.status(), run.events(), log());
     assert_eq!(job(&run.view()), id);
     assert_eq!(run.logged_events(|event| matches!(event, Event::Resumed { .. })).len(), 2);
     let rows = |run: &Run<'_>| check::comparable(check::sealed(&run.dir), &["clock"]);
