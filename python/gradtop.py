@@ -962,7 +962,9 @@ def _attach(
     import shutil
     import subprocess
 
-    program = os.environ.get("GRADTOP_PROGRAM") or shutil.which("gradtop")
+    # An environment that is not activated has it beside its Python.
+    beside = os.path.dirname(sys.executable or "")
+    program = os.environ.get("GRADTOP_PROGRAM") or shutil.which("gradtop") or shutil.which("gradtop", path=beside)
     if program is None:
         raise RuntimeError("the program `gradtop` is not in PATH; install it, or name it by GRADTOP_PROGRAM")
     script = sys.argv[0] if sys.argv else ""
