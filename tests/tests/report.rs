@@ -175,3 +175,17 @@ fn a_browser_shows_it_at_every_width_in_light_and_dark_and_asks_for_nothing() {
         assert_eq!(said, expected, "{name}");
     }
 }
+
+#[test]
+fn a_report_says_which_file_of_a_run_is_damaged() {
+    let sandbox = Sandbox::new();
+    sandbox.run(&["counter", "--name", "a", "--set", "steps=50"]).expect_code(0);
+    let metrics = sandbox.find("a").dir.metrics();
+    let part = std::fs::read_dir(metrics).unwrap().next().unwrap().unwrap().path();
+    std::fs::write(&part, "nothing").unwrap();
+    let said = sandbox.gradtop(&["report", "a", "-o", "r"]).expect_code(0);
+    assert!(said.err.contains("it is missing from the report"), "{said:?}");
+    let report = std::fs::read_to_string(sandbox.path().join("r/report.md")).unwrap();
+    let name = part.file_name().unwrap().to_string_lossy();
+    assert!(report.contains(&format!("metrics/{name}")) && report.contains("it is missing here"), "{report}");
+}

@@ -33,6 +33,8 @@ pub(super) struct OfOne<'a> {
     /// Of its heading.
     pub(super) id: String,
     section: Option<RunSection<'a>>,
+    /// What is wrong with its files.
+    damaged: Vec<String>,
     verdicts: Vec<Verdict>,
     series: Vec<SeriesSummary>,
     events: Vec<EventLine>,
@@ -57,9 +59,12 @@ impl<'a> OfOne<'a> {
         } else {
             Ok((RunSection::bare(view, &id, path), Vec::new()))
         };
+        let mut damaged = Vec::new();
         let section = match read {
-            Ok((section, damaged)) => {
-                damaged.into_iter().for_each(&mut say);
+            Ok((section, files)) => {
+                let place = format!("{}/", view.dir.path().display());
+                damaged.extend(files.iter().map(|file| file.replace(&place, "")));
+                files.into_iter().for_each(&mut say);
                 Some(section)
             }
             Err(error) => {
@@ -81,7 +86,7 @@ impl<'a> OfOne<'a> {
         };
         series.sort_by(|a, b| place(a).cmp(&place(b)).then_with(|| natural::series(&a.key, &b.key)));
         let events = read_events(&view.dir).unwrap_or_default();
-        Self { view, id, section, verdicts, series, events }
+        Self { view, id, section, damaged, verdicts, series, events }
     }
 
     pub(super) fn name(&self) -> String {
@@ -179,6 +184,9 @@ impl<'a> OfOne<'a> {
             let far = "What it recorded so far is shown.";
             blocks.push(Block::Alert(vec![text(format!("Not finished: {}. {far}", self.state()))]));
             blocks.extend(self.output().into_iter().flatten());
+        }
+        for damaged in &self.damaged {
+            blocks.push(Block::Alert(vec![text(format!("{damaged}; it is missing here."))]));
         }
         if !self.verdicts.is_empty() {
             let source = vec![text("Read from its rows and events: "), code("gradtop why"), text(".")];
