@@ -81,7 +81,10 @@ fn quick_learns_counts_and_shows_the_peak() {
     }
     let told = recorded.infos();
     let exact = told.iter().find(|line| line.starts_with("C, 200 images, 0 % noise")).unwrap();
-    assert!(exact.contains("highest test error lies at N = 200, where features and images"), "{exact}");
+    assert!(
+        exact.contains("highest squared test error lies at N = 200, where features and images"),
+        "{exact}"
+    );
     let figures = recorded.figures.last().unwrap();
     for part in
         ["id = \"full\"", "id = \"subset\"", "id = \"features\"", "x = 2e3", "x = 5e3", "x = 5e4", "seed 1"]

@@ -65,9 +65,9 @@ pub(crate) fn edit_private(run: &RunDir, path: &Path) -> io::Result<File> {
     open_as(run, path, OFlags::RDWR | OFlags::CREATE, PRIVATE_MODE)
 }
 
-/// Makes a new file; an error if the name is taken.
+/// Makes a new file, for reading and writing; an error if the name is taken.
 pub fn create_new(run: &RunDir, path: &Path) -> io::Result<File> {
-    open_with(run, path, OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL)
+    open_with(run, path, OFlags::RDWR | OFlags::CREATE | OFlags::EXCL)
 }
 
 /// Opens an existing file for writing, and cuts it to `len` bytes if it is longer.

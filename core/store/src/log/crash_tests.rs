@@ -10,11 +10,12 @@ use std::rc::Rc;
 
 use tempfile::TempDir;
 
-use crate::log::merge::{Metrics, Policy, merge};
+use crate::log::merge::{Policy, merge};
 use crate::log::part::segment_name;
 use crate::log::rows::Rows;
 use crate::log::series::KeyTable;
 use crate::sealed::file::Sealed;
+use crate::sealed::merged::Metrics;
 use crate::sealed::reader::PartReader;
 use crate::sealed::table::{TableParts, check, to_batch, write_part};
 use crate::stages::hook;

@@ -242,26 +242,6 @@ pub(crate) fn obey_list(run: &RunDir, dir: &Path) -> Result<()> {
     remove(&path).map(drop)
 }
 
-/// Metrics parts.
-pub(crate) struct Metrics;
-
-impl PartKind for Metrics {
-    fn merge(&self, run: &RunDir, parts: &[&Sealed], out: &Path) -> Result<()> {
-        let mut table = crate::log::series::KeyTable::default();
-        let mut rows = crate::log::rows::Rows::default();
-        for part in parts {
-            let mut reader = crate::sealed::reader::PartReader::new(part)?;
-            while let Some(batch) = reader.next(&mut table)? {
-                rows.append(&batch);
-            }
-        }
-        let sorted = crate::log::seal::sort(&rows, &table);
-        // A part is large, and the trainer has better use for the memory while it is encoded.
-        drop(rows);
-        crate::sealed::metrics::write_part(run, out, sorted, &table)
-    }
-}
-
 /// Removes what unfinished work left in a folder: names that begin with `.tmp-`. Returns how many.
 pub(crate) fn remove_tmp(run: &RunDir, dir: &Path) -> Result<u64> {
     let mut removed = 0;

@@ -7,9 +7,15 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Does each job, the last one first, and gives the results in the order of the jobs. A second thread helps, if there can
-/// be one: sealing has a second core to itself when training has just ended.
-pub(crate) fn each<J: Send, R: Send>(jobs: Vec<J>, work: impl Fn(J) -> R + Sync) -> Vec<R> {
+/// Rows from which on a second thread is worth its start.
+const SHARED: usize = 50_000;
+
+/// Does each job on so many rows, and gives the results in the order of the jobs. A second thread helps, if the rows are worth
+/// it and if there can be one: sealing has a second core to itself when training has just ended.
+pub(crate) fn each<J: Send, R: Send>(rows: usize, jobs: Vec<J>, work: impl Fn(J) -> R + Sync) -> Vec<R> {
+    if rows < SHARED {
+        return jobs.into_iter().map(work).collect();
+    }
     let count = jobs.len();
     let jobs = Mutex::new(jobs.into_iter().enumerate().collect::<Vec<_>>());
     let done: Mutex<Vec<(usize, R)>> = Mutex::new(Vec::with_capacity(count));
@@ -33,11 +39,14 @@ pub(crate) fn each<J: Send, R: Send>(jobs: Vec<J>, work: impl Fn(J) -> R + Sync)
 
 #[cfg(test)]
 mod tests {
-    use super::each;
+    use super::{SHARED, each};
 
     #[test]
     fn every_job_is_done_once_and_in_its_place() {
-        assert_eq!(each((0..100).collect(), |n: i32| n * n), (0..100).map(|n| n * n).collect::<Vec<_>>());
-        assert!(each(Vec::<i32>::new(), |n| n).is_empty());
+        for rows in [0, SHARED] {
+            let squares = each(rows, (0..100).collect(), |n: i32| n * n);
+            assert_eq!(squares, (0..100).map(|n| n * n).collect::<Vec<_>>());
+            assert!(each(rows, Vec::<i32>::new(), |n| n).is_empty());
+        }
     }
 }

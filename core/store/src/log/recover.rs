@@ -8,11 +8,12 @@ use crate::folder::inside;
 use crate::folder::lock::RunLock;
 use crate::folder::run_dir::RunDir;
 use crate::log::checkpoint::{boundaries, table_boundaries};
-use crate::log::merge::{Metrics, Policy, merge, obey_list, remove_tmp};
+use crate::log::merge::{Policy, merge, obey_list, remove_tmp};
 use crate::log::part::{list_parts, list_segments, names};
 use crate::log::seal::{remove_sealed, seal_from_journal};
 use crate::log::series::SeriesFile;
 use crate::sealed::file::Sealed;
+use crate::sealed::merged::Metrics;
 use crate::sealed::table::TableParts;
 
 /// What recovery did.

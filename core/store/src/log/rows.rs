@@ -1,9 +1,8 @@
 //! Points as columns in memory.
 
-use crate::log::parallel::each;
+use std::ops::Range;
 
-/// Rows from which on a second thread is worth its start.
-pub(crate) const SHARED: usize = 50_000;
+use crate::log::parallel::each;
 
 /// Points, one column each; all columns are equally long.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -27,11 +26,16 @@ impl Rows {
     }
 
     pub(crate) fn append(&mut self, other: &Self) {
-        self.series.extend_from_slice(&other.series);
-        self.step.extend_from_slice(&other.step);
-        self.epoch.extend_from_slice(&other.epoch);
-        self.time.extend_from_slice(&other.time);
-        self.value.extend_from_slice(&other.value);
+        self.append_some(other, 0..other.len());
+    }
+
+    /// Adds some rows of others.
+    pub(crate) fn append_some(&mut self, other: &Self, some: Range<usize>) {
+        self.series.extend_from_slice(&other.series[some.clone()]);
+        self.step.extend_from_slice(&other.step[some.clone()]);
+        self.epoch.extend_from_slice(&other.epoch[some.clone()]);
+        self.time.extend_from_slice(&other.time[some.clone()]);
+        self.value.extend_from_slice(&other.value[some]);
     }
 
     /// Keeps the first rows only.
@@ -79,8 +83,7 @@ impl Rows {
             .collect();
         let halves = [(&self.time, &self.epoch), (&self.step, &self.value)];
         let sort = |(ints, floats): (&Vec<i64>, &Vec<f64>)| (scatter(ints, &places), moved(floats, &places));
-        let mut sorted =
-            if self.len() < SHARED { halves.map(sort).into() } else { each(halves.into(), sort) };
+        let mut sorted = each(self.len(), halves.into(), sort);
         let (step, value) = sorted.pop().unwrap_or_default();
         let (time, epoch) = sorted.pop().unwrap_or_default();
         let mut series = vec![0; self.len()];

@@ -5,7 +5,7 @@
 //! older versions have no sums; what they say of lengths and places is held against their size before it is used.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read, Write as _};
+use std::io::{self, BufReader, Read};
 use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
@@ -47,27 +47,30 @@ const MAX_ROWS: u64 = 1 << 40;
 /// Bytes read at a time for a sum.
 const CHUNK: u64 = 256 << 10;
 
-/// Ends a file, signs it, writes it under a new name and puts it on the disk.
-pub(crate) fn write(run: &RunDir, path: &Path, mut writer: SerializedFileWriter<Vec<u8>>) -> Result<()> {
-    writer.flush().at("encode", path)?;
+/// A new file, for its writer.
+pub(crate) fn create(run: &RunDir, path: &Path) -> Result<File> {
+    inside::create_new(run, path).at("create", path)
+}
+
+/// Ends a file, signs it and puts it on the disk.
+pub(crate) fn finish(path: &Path, mut writer: SerializedFileWriter<File>) -> Result<()> {
+    writer.flush().at("write", path)?;
     let (mut sums, mut start) = (String::new(), 0);
     for group in writer.flushed_row_groups() {
-        let end = end_of(group).filter(|end| *end as usize <= writer.inner().len()).unwrap_or(start);
-        sums.push_str(&Sum::of(&writer.inner()[start as usize..end as usize]).digits());
+        let end = end_of(group).unwrap_or(start);
+        sums.push_str(&sum_of(writer.inner(), Sum::default(), start..end).at("read", path)?.digits());
         sums.push(' ');
         start = end;
     }
     writer.append_key_value_metadata(KeyValue::new(GROUPS.to_owned(), sums));
     writer.append_key_value_metadata(KeyValue::new(TAIL.to_owned(), format!("{KIND}{BLANK} {start:016x}")));
-    let mut bytes = writer.into_inner().format_at("encode", path)?;
-    let tail = &bytes[start as usize..];
-    if let Some(tail_sum) = TailSum::find(tail) {
-        let digits = Sum::default().around(tail, tail_sum.digits).digits();
-        let place = start as usize + tail_sum.digits;
-        bytes[place..place + DIGITS].copy_from_slice(digits.as_bytes());
+    writer.finish().format_at("write", path)?;
+    let file = writer.inner();
+    let tail = read_range(file, start..file.metadata().at("read", path)?.len()).at("read", path)?;
+    if let Some(tail_sum) = TailSum::find(&tail) {
+        let digits = Sum::default().around(&tail, tail_sum.digits).digits();
+        file.write_all_at(digits.as_bytes(), start + tail_sum.digits as u64).at("write", path)?;
     }
-    let mut file = inside::create_new(run, path).at("create", path)?;
-    file.write_all(&bytes).at("write", path)?;
     file.sync_all().at("sync", path)
 }
 

@@ -1,6 +1,7 @@
 //! Sealed metrics, in long form: one row a value.
 
 use std::collections::HashMap;
+use std::fs::File;
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
@@ -11,16 +12,17 @@ use arrow_array::{
 use arrow_buffer::{BooleanBufferBuilder, NullBuffer};
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef, TimeUnit};
 use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, compute_leaves};
+use parquet::arrow::arrow_writer::{ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves};
 use parquet::basic::Encoding;
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
+use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::ColumnPath;
 
 use crate::error::{FormatContext as _, Result};
 use crate::folder::run_dir::RunDir;
 use crate::log::parallel::each;
-use crate::log::rows::{Rows, SHARED};
+use crate::log::rows::Rows;
 use crate::log::series::KeyTable;
 use crate::sealed::file;
 use crate::sealed::properties::{GROUP_ROWS, properties};
@@ -80,38 +82,73 @@ pub(crate) fn writer<W: std::io::Write + Send>(out: W) -> Result<ArrowWriter<W>,
 
 /// Writes rows, sorted by series, to a new file and puts it on the disk. `table` names the series.
 pub(crate) fn write_part(run: &RunDir, path: &Path, rows: Rows, table: &KeyTable) -> Result<()> {
-    let batch = to_batch(rows, table).format_at("encode", path)?;
-    let writer = writer(Vec::new()).format_at("encode", path)?;
-    let (mut writer, factory) = writer.into_serialized_writer().format_at("encode", path)?;
-    for (number, start) in (0..batch.num_rows()).step_by(GROUP_ROWS).enumerate() {
-        let group = batch.slice(start, GROUP_ROWS.min(batch.num_rows() - start));
-        let columns = factory.create_column_writers(number).format_at("encode", path)?;
-        let chunks = encode(&group, columns).format_at("encode", path)?;
-        let mut out = writer.next_row_group().format_at("encode", path)?;
-        for chunk in chunks {
-            chunk.append_to_row_group(&mut out).format_at("encode", path)?;
-        }
-        out.close().format_at("encode", path)?;
-    }
-    file::write(run, path, writer)
+    let mut part = PartWriter::create(run, path)?;
+    part.write(rows, table)?;
+    part.finish()
 }
 
-/// Encodes the columns of a row group, on two threads if there is much to do.
-fn encode(
-    group: &RecordBatch,
-    writers: Vec<ArrowColumnWriter>,
-) -> Result<Vec<ArrowColumnChunk>, ParquetError> {
-    let work = |(n, mut writer): (usize, ArrowColumnWriter)| {
-        for leaf in compute_leaves(group.schema_ref().field(n), group.column(n))? {
-            writer.write(&leaf)?;
-        }
-        writer.close()
-    };
-    let jobs = writers.into_iter().enumerate();
-    if group.num_rows() < SHARED {
-        return jobs.map(work).collect();
+/// A part as it is written: rows sorted by series, some at a time. In memory is the row group that is begun, encoded.
+pub(crate) struct PartWriter<'a> {
+    path: &'a Path,
+    file: SerializedFileWriter<File>,
+    groups: ArrowRowGroupWriterFactory,
+    /// The columns of the row group that is begun, and how many rows it has.
+    columns: Vec<ArrowColumnWriter>,
+    rows: usize,
+}
+
+impl<'a> PartWriter<'a> {
+    pub(crate) fn create(run: &RunDir, path: &'a Path) -> Result<Self> {
+        let writer = writer(file::create(run, path)?).format_at("encode", path)?;
+        let (file, groups) = writer.into_serialized_writer().format_at("encode", path)?;
+        Ok(Self { path, file, groups, columns: Vec::new(), rows: 0 })
     }
-    each(jobs.collect(), work).into_iter().collect()
+
+    pub(crate) fn write(&mut self, rows: Rows, table: &KeyTable) -> Result<()> {
+        let batch = to_batch(rows, table).format_at("encode", self.path)?;
+        let mut start = 0;
+        while start < batch.num_rows() {
+            let some = batch.slice(start, (GROUP_ROWS - self.rows).min(batch.num_rows() - start));
+            self.add(&some).format_at("encode", self.path)?;
+            start += some.num_rows();
+            if self.rows == GROUP_ROWS {
+                self.end_group().format_at("encode", self.path)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Encodes rows of one row group, on two threads if there is much to do.
+    fn add(&mut self, rows: &RecordBatch) -> Result<(), ParquetError> {
+        if self.columns.is_empty() {
+            self.columns = self.groups.create_column_writers(self.file.flushed_row_groups().len())?;
+        }
+        self.rows += rows.num_rows();
+        let work = |(n, writer): (usize, &mut ArrowColumnWriter)| {
+            let leaves = compute_leaves(rows.schema_ref().field(n), rows.column(n))?;
+            leaves.iter().try_for_each(|leaf| writer.write(leaf))
+        };
+        let columns = self.columns.iter_mut().enumerate();
+        each(rows.num_rows(), columns.collect(), work).into_iter().collect()
+    }
+
+    fn end_group(&mut self) -> Result<(), ParquetError> {
+        let columns = std::mem::take(&mut self.columns);
+        let rows = std::mem::take(&mut self.rows);
+        let mut group = self.file.next_row_group()?;
+        for chunk in each(rows, columns, ArrowColumnWriter::close) {
+            chunk?.append_to_row_group(&mut group)?;
+        }
+        group.close().map(drop)
+    }
+
+    /// Ends the file and puts it on the disk.
+    pub(crate) fn finish(mut self) -> Result<()> {
+        if self.rows > 0 {
+            self.end_group().format_at("encode", self.path)?;
+        }
+        file::finish(self.path, self.file)
+    }
 }
 
 /// Strings by first use.

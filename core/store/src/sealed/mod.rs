@@ -2,6 +2,7 @@
 
 pub(crate) mod decode;
 pub(crate) mod file;
+pub(crate) mod merged;
 pub(crate) mod metrics;
 pub(crate) mod pages;
 pub(crate) mod properties;

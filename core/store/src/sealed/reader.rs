@@ -77,6 +77,11 @@ impl PartReader {
         Ok(Self { path: part.path().to_owned(), batches, owners, by_step: !part.signed() })
     }
 
+    /// Whether the rows come in the order of their series' keys.
+    pub(crate) fn in_order(&self) -> bool {
+        self.owners.iter().is_sorted_by(|(_, a), (_, b)| a <= b)
+    }
+
     /// The next rows, their series numbered by `table`.
     pub(crate) fn next(&mut self, table: &mut KeyTable) -> Result<Option<Rows>> {
         if !std::mem::take(&mut self.by_step) {

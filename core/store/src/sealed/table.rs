@@ -201,12 +201,13 @@ fn table_properties(schema: &Schema) -> WriterProperties {
 pub(crate) fn write_file(run: &RunDir, path: &Path, batches: &[RecordBatch]) -> Result<()> {
     let schema = batches.first().map_or_else(|| Arc::new(Schema::empty()), RecordBatch::schema);
     let properties = table_properties(&schema);
-    let mut writer = ArrowWriter::try_new(Vec::new(), schema, Some(properties)).format_at("encode", path)?;
+    let mut writer =
+        ArrowWriter::try_new(file::create(run, path)?, schema, Some(properties)).format_at("encode", path)?;
     for batch in batches {
         writer.write(batch).format_at("encode", path)?;
     }
     let (writer, _) = writer.into_serialized_writer().format_at("encode", path)?;
-    file::write(run, path, writer)
+    file::finish(path, writer)
 }
 
 /// Writes a part of a table under its name, whole.

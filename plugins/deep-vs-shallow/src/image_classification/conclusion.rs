@@ -20,6 +20,8 @@ struct Row {
     /// [training loss, training accuracy, test loss, test accuracy] of each trial that did not diverge.
     trials: Vec<[f64; 4]>,
     diverged: usize,
+    /// The learning rate of the trials.
+    lr: f64,
     /// One more network at each learning rate, the common one first; none: only the common one was tried.
     rates: Vec<AtRate>,
 }
@@ -44,20 +46,35 @@ impl Row {
     }
 
     /// What other rates would do, from one network each.
-    fn at_own_rate(&self, best: &Self) -> Option<String> {
-        let (own, theirs) = (self.own()?, best.own()?);
-        let percent = |share: f64| format!("{:.2} %", 100.0 * share);
-        let mut words = format!(
-            "at its own best rate of {} tried, {} (one network on fewer images), test accuracy {}",
+    fn at_own_rate(&self, claim: Claim, best: &Self) -> Claim {
+        let Some((own, theirs)) = self.own().zip(best.own()) else { return claim };
+        let words = format!(
+            "at its own best rate of {} tried, {} (one network, {} images), test accuracy {} %",
             self.rates.len(),
             own.rate,
+            own.images,
             percent(own.found[3])
         );
+        let (mut beside, mut turned) = (String::new(), "");
         if best.model != self.model {
-            let beside = format!(", {} at {} {}", best.model, theirs.rate, percent(theirs.found[3]));
-            words.push_str(&beside);
+            beside = format!(", {} at {} {} %", best.model, theirs.rate, percent(theirs.found[3]));
+            if own.found[3] > theirs.found[3] {
+                turned = "at the networks' own best rates the order is the other way round";
+            }
         }
-        Some(words)
+        let tried = self.rates.iter().map(|rate| rate.rate);
+        claim.evidence(words + &beside).caution(turned).caution(rates::end_in_words(own.rate, tried))
+    }
+
+    /// How far this network's test accuracy is above another's.
+    fn lead(&self, other: &Self) -> String {
+        let found = student::difference(&self.values(3), &other.values(3));
+        let interval = if found.low.is_nan() {
+            String::new()
+        } else {
+            format!(" (95 % interval {} to {})", percent(found.low), percent(found.high))
+        };
+        format!("{} points{interval}", percent(found.value))
     }
 
     fn as_large_as(&self, other: &Self) -> bool {
@@ -72,52 +89,54 @@ impl Row {
             return Claim::new(about, Strength::Seen, "no accuracy: every trial diverged");
         }
         let (train, test) = (self.spread(1), self.spread(3));
-        let percent = |share: f64| format!("{:.2}", 100.0 * share);
-        let best = peers.iter().max_by(|a, b| a.spread(3).mean.total_cmp(&b.spread(3).mean));
-        let claim = match best {
-            Some(best) if peers.len() > 1 && best.model != self.model => {
-                let found = student::difference(&best.values(3), &self.values(3));
-                let interval = if found.low.is_nan() {
-                    String::new()
-                } else {
-                    format!(" (95 % interval {} to {})", percent(found.low), percent(found.high))
-                };
-                Claim::tested(
-                    about,
-                    conclusion::order(&best.values(3), &self.values(3)),
-                    format!("a lower test accuracy than {}", best.model),
-                    format!("not separated from {} by test accuracy", best.model),
-                )
-                .evidence(format!("{} points below {}{interval}", percent(found.value), best.model))
-                .caution("tested at one learning rate for all: part of a difference may be the rate's")
-            }
-            Some(_) if peers.len() > 1 => {
-                let words = format!("the highest test accuracy of the {} networks of its size", peers.len());
-                Claim::new(about, Strength::Seen, words)
-            }
-            _ => Claim::new(about, Strength::Seen, format!("test accuracy {} %", percent(test.mean)))
+        let mut ranked = peers.to_vec();
+        ranked.sort_by(|a, b| b.spread(3).mean.total_cmp(&a.spread(3).mean));
+        let best = ranked.first().copied().unwrap_or(self);
+        let claim = match ranked.get(1) {
+            None => Claim::new(about, Strength::Seen, format!("test accuracy {} %", percent(test.mean)))
                 .caution("no other network of its size, so it is compared with none"),
+            Some(next) if best.model == self.model => {
+                let words = format!("the highest test accuracy of the {} networks of its size", peers.len());
+                Claim::new(about, Strength::Seen, words).evidence(format!(
+                    "above {}, the next, by {}",
+                    next.model,
+                    self.lead(next)
+                ))
+            }
+            Some(_) => Claim::tested(
+                about,
+                conclusion::order(&best.values(3), &self.values(3)),
+                format!("a lower test accuracy than {}", best.model),
+                format!("not separated from {} by test accuracy", best.model),
+            )
+            .evidence(format!("below {} by {}", best.model, best.lead(self)))
+            .caution("tested at one learning rate for all: part of a difference may be the rate's"),
         };
-        let own = best.and_then(|best| self.at_own_rate(best)).unwrap_or_default();
-        let tried = || self.rates.iter().map(|rate| rate.rate);
-        let end = self.own().map(|own| rates::end_in_words(own.rate, tried()));
-        let claim = claim.evidence(own).caution(end.unwrap_or_default());
         let gap = train.mean - test.mean;
         let side = if gap < 0.0 { "below" } else { "above" };
-        claim
-            .evidence(format!("test accuracy {} % {}", percent(test.mean), test.in_words(percent)))
+        let claim = claim
+            .evidence(format!(
+                "test accuracy {} % {} at learning rate {}",
+                percent(test.mean),
+                test.in_words(percent),
+                self.lr
+            ))
             .evidence(format!(
                 "training accuracy {} %, {} points {side} test",
                 percent(train.mean),
                 percent(gap.abs())
-            ))
-            .caution(diverged_in_words(self.diverged).unwrap_or_default())
+            ));
+        self.at_own_rate(claim, best).caution(diverged_in_words(self.diverged).unwrap_or_default())
     }
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.2}", 100.0 * share)
 }
 
 impl Conclusion {
     /// Compares the networks of each data set by their latest evaluation.
-    pub(super) fn of(training: &Training, rates: &[AtRate]) -> Self {
+    pub(super) fn of(training: &Training, rates: &[AtRate], lr: f64) -> Self {
         let mut rows: Vec<Row> = Vec::new();
         for fit in training.fits() {
             let task = training.tasks()[fit.task].title;
@@ -130,6 +149,7 @@ impl Conclusion {
                     convolutions: fit.cnn.spec().convs.len() as i64,
                     trials: Vec::new(),
                     diverged: 0,
+                    lr,
                     rates: rates.iter().filter(|rate| rate.place == fit.place()).copied().collect(),
                 });
                 rows.len() - 1
@@ -214,6 +234,7 @@ mod tests {
             convolutions: 1,
             trials: accuracies.iter().map(|&a| [0.01, 0.995, 0.03, a]).collect(),
             diverged,
+            lr: 1e-3,
             rates: Vec::new(),
         }
     }
@@ -228,7 +249,12 @@ mod tests {
     fn own_rates_stand_beside_the_common_one() {
         let with = |mut row: Row, found: [(f64, f64, f64); 3]| {
             row.rates = found
-                .map(|(rate, loss, test)| AtRate { place: [0, 0], rate, found: [loss, 0.9, 0.1, test] })
+                .map(|(rate, loss, test)| AtRate {
+                    place: [0, 0],
+                    rate,
+                    images: 20_000,
+                    found: [loss, 0.9, 0.1, test],
+                })
                 .to_vec();
             row
         };
@@ -236,15 +262,25 @@ mod tests {
             with(row("deep", 100, &[0.9; 5], 0), [(1e-3, 0.2, 0.95), (3e-4, 0.3, 0.94), (3e-3, 0.4, 0.99)]);
         let shallow =
             with(row("shallow", 100, &[0.8; 5], 0), [(1e-3, 0.2, 0.9), (3e-4, 0.3, 0.8), (3e-3, 0.1, 0.93)]);
-        let of = said(vec![deep, shallow]);
+        let of = said(vec![deep.clone(), shallow.clone()]);
         for part in [
-            "at its own best rate of 3 tried, 0.003 (one network on fewer images), test accuracy 93.00 %, deep at 0.001 95.00 %",
+            "test accuracy 80.00 % (80.00 to 80.00 in 5 trials) at learning rate 0.001",
+            "at its own best rate of 3 tried, 0.003 (one network, 20000 images), test accuracy 93.00 %, deep at 0.001 95.00 %",
             "0.003 is the end of the rates tried",
         ] {
             assert!(of[1].contains(part), "{part:?} is not in: {}", of[1]);
         }
         // The test set chooses nothing.
         assert!(of[0].contains("0.001 (one network") && !of[0].contains("end of the rates"), "{}", of[0]);
+        assert!(!of[1].contains("the other way round"), "{}", of[1]);
+        // An order that the common rate makes is told as such.
+        let ahead = with(shallow, [(1e-3, 0.2, 0.9), (3e-4, 0.3, 0.8), (3e-3, 0.1, 0.96)]);
+        let of = said(vec![deep, ahead]);
+        assert!(
+            of[1].contains("at the networks' own best rates the order is the other way round"),
+            "{}",
+            of[1]
+        );
     }
 
     #[test]
@@ -257,13 +293,14 @@ mod tests {
         ]);
         for part in [
             "a lower test accuracy than deep (shown)",
-            "1.70 points below deep (95 % interval",
+            "below deep by 1.70 points (95 % interval",
             "for 3 tests",
         ] {
             assert!(of[0].contains(part), "{part:?} is not in: {}", of[0]);
         }
         assert!(of[1].starts_with("not separated from deep"), "{}", of[1]);
         assert!(of[2].contains("the highest test accuracy of the 3 networks of its size (seen"), "{}", of[2]);
+        assert!(of[2].contains("above middle, the next, by 0.06 points (95 % interval"), "{}", of[2]);
         assert!(of[2].contains("98.90 % (98.80 to 99.00 in 5 trials)"), "{}", of[2]);
         assert!(of[2].contains("0.60 points above test"), "{}", of[2]);
         // Twice as large: compared with nobody.
@@ -274,7 +311,7 @@ mod tests {
         assert!(few[0].contains("1 trial diverged"), "{}", few[0]);
         for part in [
             "a lower test accuracy than deep (seen in this run)",
-            "10.00 points below deep;",
+            "below deep by 10.00 points;",
             "fewer than 5 trials",
         ] {
             assert!(few[1].contains(part), "{part:?} is not in: {}", few[1]);

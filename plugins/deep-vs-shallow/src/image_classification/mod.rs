@@ -206,7 +206,7 @@ impl Experiment for ImageClassification {
         ctx.declare_figures(figures::findings(self, &training, &findings, ctx.seed()))?;
         training.keep_weights(ctx, training.step())?;
         let rates = training.rates()?;
-        let said = Conclusion::of(&training, &rates).write(ctx, training.step())?;
+        let said = Conclusion::of(&training, &rates, self.lr).write(ctx, training.step())?;
         ctx.declare_figures(figures::curves(self, &training, ctx.seed(), &said))
     }
 }

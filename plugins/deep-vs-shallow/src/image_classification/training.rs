@@ -170,6 +170,8 @@ pub struct AtRate {
     pub place: [usize; 2],
     /// Its learning rate.
     pub rate: f64,
+    /// Training images that it learnt from.
+    pub images: i64,
     /// Loss and accuracy on the images that choose, then on the test set.
     pub found: [f64; 4],
 }
@@ -356,7 +358,7 @@ impl Training {
             let chosen = swept.cnn.evaluate(space, &part(&task.train_x)?, &part(&task.train_y)?)?;
             let test = swept.cnn.evaluate(space, &task.test_x, &task.test_y)?;
             let found = [chosen.loss, chosen.accuracy, test.loss, test.accuracy];
-            Ok(AtRate { place: [swept.task, swept.model], rate: swept.rate, found })
+            Ok(AtRate { place: [swept.task, swept.model], rate: swept.rate, images: learnt, found })
         })
     }
 

@@ -11,12 +11,13 @@ use std::time::Duration;
 use crate::error::{IoContext as _, Result, StoreError};
 use crate::folder::inside;
 use crate::log::checkpoint::boundaries;
-use crate::log::merge::{Metrics, Policy, merge};
+use crate::log::merge::{Policy, merge};
 use crate::log::parallel::lock;
 use crate::log::part::{list_parts, segment_name};
 use crate::log::rows::Rows;
 use crate::log::seal::{seal, seal_from_journal};
 use crate::log::series::KeyTable;
+use crate::sealed::merged::Metrics;
 
 use super::shared::Shared;
 use super::trouble::Who;

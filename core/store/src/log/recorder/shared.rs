@@ -22,7 +22,7 @@ pub struct RecorderOptions {
     pub seal_age: (Duration, Duration),
     /// Parts that are merged into one.
     pub merge_parts: usize,
-    /// Rows of a merged part at most: merging holds them in memory. Parts of half as many are not merged.
+    /// Rows of a merged part at most. Parts of half as many are not merged.
     pub merge_rows: u64,
     /// Rows in memory beyond which logging waits for the disk.
     pub max_behind: usize,

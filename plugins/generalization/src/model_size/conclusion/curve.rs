@@ -1,4 +1,4 @@
-//! What a curve of test errors over sizes does.
+//! What a curve of squared test errors over sizes does.
 
 use gradtop_toolkit::conclusion::significant;
 use gradtop_toolkit::stats::mean;
@@ -73,21 +73,25 @@ pub(super) fn errors(sizes: &[Size]) -> Vec<f64> {
     sizes.iter().map(|size| size.test[0]).collect()
 }
 
-/// What a curve of test errors does, in words; `name` is what is counted, such as `h`.
+/// What a curve of squared test errors does, in words; `name` is what is counted, such as `h`.
 pub(super) fn in_words(sizes: &[Size], name: &str) -> String {
     let errors = errors(sizes);
     let at = |i: usize| format!("{} at {name} = {}", significant(errors[i], 3), sizes[i].width);
     let last = errors.len() - 1;
     match shape(&errors) {
         Shape::Falls => match lowest(&errors) {
-            best if best == last => format!("test error has no peak: {}, lowest {}", at(0), at(last)),
-            best => format!("test error has no peak: {}, lowest {}, {}", at(0), at(best), at(last)),
+            best if best == last => format!("squared test error has no peak: {}, lowest {}", at(0), at(last)),
+            best => format!("squared test error has no peak: {}, lowest {}, {}", at(0), at(best), at(last)),
         },
         Shape::Rises { low: 0, high } => {
-            format!("test error rises from {} to {} and does not fall again", at(0), at(high))
+            format!("squared test error rises from {} to {} and does not fall again", at(0), at(high))
         }
         Shape::Rises { low, high } => {
-            format!("test error falls to {}, then rises to {} and does not fall again", at(low), at(high))
+            format!(
+                "squared test error falls to {}, then rises to {} and does not fall again",
+                at(low),
+                at(high)
+            )
         }
         Shape::Peak { low, high } => {
             let again = high + lowest(&errors[high..]);
@@ -98,7 +102,7 @@ pub(super) fn in_words(sizes: &[Size], name: &str) -> String {
             };
             let begins = if low == 0 { "begins at" } else { "falls to" };
             format!(
-                "test error {begins} {}, rises to {} ({} times as high), and falls again to {}, {deeper}",
+                "squared test error {begins} {}, rises to {} ({} times as high), and falls again to {}, {deeper}",
                 at(low),
                 at(high),
                 significant(errors[high] / errors[low], 2),

@@ -39,7 +39,7 @@ fn unshaped(about: String, sizes: &[Size], loss: &str) -> Claim {
         .iter()
         .map(|s| format!("{} at {} parameters", significant(s.test[0], 3), s.parameters))
         .collect();
-    Claim::new(about, Strength::Untestable, "whether the test error has a peak")
+    Claim::new(about, Strength::Untestable, "whether the squared test error has a peak")
         .evidence(format!("{loss} {}", points.join(", ")))
         .caution(format!("a peak needs {SHAPED} sizes"))
 }
@@ -115,7 +115,7 @@ fn of_subset(sizes: &[Size], samples: i64, noise: f64) -> Vec<Claim> {
     let (Some(first), Some(last)) = (sizes.first(), sizes.last()) else { return Vec::new() };
     let about = format!("B, {samples} images, {}", noise_in_words(noise));
     if sizes.len() < SHAPED {
-        return vec![unshaped(about, sizes, "test error")];
+        return vec![unshaped(about, sizes, "squared test error")];
     }
     // From a size on: all larger ones too.
     let short = sizes.iter().rposition(|s| s.train[1] < 0.99).map_or(0, |i| i + 1);
@@ -138,7 +138,7 @@ fn of_features(sizes: &[Size], samples: i64, noise: f64) -> Vec<Claim> {
     let Some(last) = sizes.last() else { return Vec::new() };
     let about = format!("C, {samples} images, {}, random features", noise_in_words(noise));
     if sizes.len() < SHAPED {
-        return vec![unshaped(about, sizes, "test error")];
+        return vec![unshaped(about, sizes, "squared test error")];
     }
     let peak = sizes.iter().max_by(|a, b| a.test[0].total_cmp(&b.test[0])).unwrap_or(last);
     let near = (peak.width - samples).abs() as f64 <= 0.05 * samples as f64;
@@ -155,7 +155,7 @@ fn of_features(sizes: &[Size], samples: i64, noise: f64) -> Vec<Claim> {
         String::new()
     };
     vec![
-        seen(about, format!("the highest test error lies at N = {}, {place}", peak.width), sizes)
+        seen(about, format!("the highest squared test error lies at N = {}, {place}", peak.width), sizes)
             .evidence(in_words(sizes, "N"))
             .evidence(format!(
                 "test accuracy {} there, {} at N = {}",
@@ -224,7 +224,7 @@ mod tests {
         ];
         let text = said(&of_subset(&hump, 4000, 0.2));
         for part in [
-            "test error falls to 0.300 at h = 38, rises to 0.460 at h = 250 (1.5 times as high)",
+            "squared test error falls to 0.300 at h = 38, rises to 0.460 at h = 250 (1.5 times as high)",
             "falls again to 0.380 at h = 800, not as low as the first minimum (seen in this run)",
             "right from h = 250 on (2500 parameters)",
             "4 sizes, means of 3 trials",
@@ -246,7 +246,7 @@ mod tests {
         assert!(text.contains("right from h = 250 on"), "{text}");
         // One or two sizes have no shape.
         for text in [said(&of_subset(&rising[..2], 4000, 0.0)), said(&of_features(&rising[..1], 4000, 0.0))] {
-            assert!(text.contains("whether the test error has a peak (not testable)"), "{text}");
+            assert!(text.contains("whether the squared test error has a peak (not testable)"), "{text}");
             assert!(text.contains("0.300 at 30 parameters") && !text.contains("no peak"), "{text}");
         }
 

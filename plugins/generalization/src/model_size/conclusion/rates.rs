@@ -115,10 +115,10 @@ pub(super) fn of_subset_rates(rates: &[AtRate], [learnt, choosing]: [i64; 2]) ->
         Shape::Peak { .. } => "has a peak",
     };
     let words = if does(&common) == does(&own) {
-        format!("at the common rate as at each size's own best one, the test error {}", does(&own))
+        format!("at the common rate as at each size's own best one, the squared test error {}", does(&own))
     } else {
         format!(
-            "the test error {} at the common rate and {} at each size's own best one",
+            "the squared test error {} at the common rate and {} at each size's own best one",
             does(&common),
             does(&own)
         )
@@ -197,10 +197,10 @@ mod tests {
         let said = |rates: &[AtRate]| of_subset_rates(rates, [4000, 5000]).map(|claim| claim.whole());
         let text = said(&rates).unwrap_or_default();
         for part in [
-            "at the common rate as at each size's own best one, the test error has no peak (seen in this run)",
+            "at the common rate as at each size's own best one, the squared test error has no peak (seen in this run)",
             "of 2 rates tried, the best by size: 0.001 at 30, 0.0003 at 380, 0.001 at 8000 parameters",
-            "common rate: test error has no peak: 0.700 at h = 3, lowest 0.200 at h = 800",
-            "own rates: test error has no peak: 0.700 at h = 3, lowest 0.200 at h = 800",
+            "common rate: squared test error has no peak: 0.700 at h = 3, lowest 0.200 at h = 800",
+            "own rates: squared test error has no peak: 0.700 at h = 3, lowest 0.200 at h = 800",
             "5000 other images with true labels chose the rate",
             "3 of 3 sizes are best at an end",
         ] {
@@ -211,7 +211,7 @@ mod tests {
         let text = said(&peaked).unwrap_or_default();
         assert!(
             text.starts_with(
-                "the test error has a peak at the common rate and has no peak at each size's own"
+                "the squared test error has a peak at the common rate and has no peak at each size's own"
             ),
             "{text}"
         );
