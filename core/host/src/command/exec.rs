@@ -87,14 +87,14 @@ const RECORDED: [&str; 14] = [
 /// # Errors
 /// There is no such program, the name is taken, or the folder of runs cannot be written.
 pub fn exec(exec: &Exec) -> Result<RunDir> {
-    let (birth, _blocked) = born(exec, Birth::begin)?;
-    let (run, lock) = birth.finish()?;
+    let _blocked = Blocked::interrupts();
+    let (run, lock) = birth(exec, Birth::begin)?.finish()?;
     start(&run, &lock, None, None)?;
     Ok(run)
 }
 
-/// As [`crate::run::launch::born`], of a command.
-pub(crate) fn born(exec: &Exec, begin: Begin) -> Result<(Birth, Blocked)> {
+/// As [`crate::run::launch::Source::birth`], of a command.
+pub(crate) fn birth(exec: &Exec, begin: Begin) -> Result<Birth> {
     let Some(program) = exec.argv.first() else {
         return Err(HostError::NoProgram { program: String::new(), why: "no command is given".to_owned() });
     };
@@ -117,8 +117,6 @@ pub(crate) fn born(exec: &Exec, begin: Begin) -> Result<(Birth, Blocked)> {
     if let (Some(command), Ok(Some(changes))) = (&mut manifest.command, &changes) {
         command.git_dirty = Some(changes.dirty);
     }
-    // From the moment there is a folder: an interrupt now would leave one that nobody runs.
-    let blocked = Blocked::interrupts();
     let birth = begin(&runs, manifest, exec.name.is_none())?;
     let status = Status {
         schema: gradtop_store::SCHEMA,
@@ -140,7 +138,7 @@ pub(crate) fn born(exec: &Exec, begin: Begin) -> Result<(Birth, Blocked)> {
             append_event(run, &Event::Warning { message: format!("code.diff is not there: {why}") })?;
         }
     }
-    Ok((birth, blocked))
+    Ok(birth)
 }
 
 fn manifest(exec: &Exec, program: String, attached: Option<AttachedTo>, device: String) -> Manifest {

@@ -180,9 +180,11 @@ fn own_words(output: &[u8]) -> String {
 /// The child: `gradtop __describe FILE`, with the open file as standard input. Writes the description or the refusal as JSON
 /// to its standard output.
 pub(crate) fn describe_main(file: &Path) -> i32 {
-    answer_and_leave(|| match open_stdin(file) {
-        Ok(plugin) => Answer::Offers(Box::new(plugin.desc)),
-        Err(refusal) => Answer::Refused(refusal),
+    answer_and_leave(|| {
+        Some(match open_stdin(file) {
+            Ok(plugin) => Answer::Offers(Box::new(plugin.desc)),
+            Err(refusal) => Answer::Refused(refusal),
+        })
     })
 }
 

@@ -320,16 +320,32 @@ impl LockedQueue {
         Some(Self { runs: runs.to_owned(), queue, _lock: lock })
     }
 
-    /// Gives a folder in the queue, so far of a temporary name, the last place.
-    pub(crate) fn append(&self, run: &RunDir, name: &str) -> Result<RunDir> {
+    /// Gives folders in the queue, so far of temporary names, the last places.
+    pub(crate) fn append<'a>(
+        &self,
+        runs: impl Iterator<Item = (&'a RunDir, &'a str)>,
+    ) -> Result<Vec<RunDir>> {
         let last = numbered(&self.runs).last().map_or(0, |(number, _)| *number);
-        self.rename(run, &path_of(&self.queue, last + 1, name))
+        let queued: Result<_> = (last + 1..)
+            .zip(runs)
+            .map(|(number, (run, name))| self.move_to(run, path_of(&self.queue, number, name)))
+            .collect();
+        self.sync()?;
+        queued
     }
 
-    fn rename(&self, run: &RunDir, path: &Path) -> Result<RunDir> {
-        inside::rename_new(&RunDir::new(&self.runs), run.path(), path).at("move", run.path())?;
-        inside::sync_dir(&self.queue, self.queue.path()).at("write", self.queue.path())?;
+    fn rename(&self, run: &RunDir, path: PathBuf) -> Result<RunDir> {
+        let moved = self.move_to(run, path)?;
+        self.sync().map(|()| moved)
+    }
+
+    fn move_to(&self, run: &RunDir, path: PathBuf) -> Result<RunDir> {
+        inside::rename_new(&RunDir::new(&self.runs), run.path(), &path).at("move", run.path())?;
         Ok(RunDir::new(path))
+    }
+
+    fn sync(&self) -> Result<()> {
+        inside::sync_dir(&self.queue, self.queue.path()).at("write", self.queue.path())
     }
 
     /// Moves a run to that place, counted from 1.
@@ -351,10 +367,10 @@ impl LockedQueue {
         // Room is made from behind, so that the others keep their order after every step.
         let in_the_way = (at..others.len()).take_while(|i| others[*i].0 == wanted + (i - at) as u64).count();
         for (number, other) in others[at..at + in_the_way].iter().rev() {
-            self.rename(other, &path_of(&self.queue, number + 1, &other.name()))?;
+            self.rename(other, path_of(&self.queue, number + 1, &other.name()))?;
         }
         let path = path_of(&self.queue, wanted, &run.name());
-        if path == run.path() { Ok(()) } else { self.rename(run, &path).map(drop) }
+        if path == run.path() { Ok(()) } else { self.rename(run, path).map(drop) }
     }
 
     /// Replaces the settings.
@@ -405,7 +421,7 @@ impl LockedQueue {
     /// # Errors
     /// It cannot be moved.
     pub fn put_back(&self, run: &RunDir, claim: &Claim) -> Result<RunDir> {
-        self.rename(run, &self.queue.path().join(&claim.from))
+        self.rename(run, self.queue.path().join(&claim.from))
     }
 
     /// Deletes a run that waits.

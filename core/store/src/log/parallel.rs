@@ -7,9 +7,18 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Does each job, the last one first, and gives the results in the order of the jobs. A second thread helps, if there can
-/// be one: sealing has a second core to itself when training has just ended.
+/// Does each job, and gives the results in the order of the jobs. A second thread helps: sealing has a second core to itself when training
+/// has just ended.
 pub(crate) fn each<J: Send, R: Send>(jobs: Vec<J>, work: impl Fn(J) -> R + Sync) -> Vec<R> {
+    each_on(2, jobs, work)
+}
+
+/// The same on so many threads, if there can be, the last job first.
+pub(crate) fn each_on<J: Send, R: Send>(
+    threads: usize,
+    jobs: Vec<J>,
+    work: impl Fn(J) -> R + Sync,
+) -> Vec<R> {
     let count = jobs.len();
     let jobs = Mutex::new(jobs.into_iter().enumerate().collect::<Vec<_>>());
     let done: Mutex<Vec<(usize, R)>> = Mutex::new(Vec::with_capacity(count));
@@ -21,9 +30,10 @@ pub(crate) fn each<J: Send, R: Send>(jobs: Vec<J>, work: impl Fn(J) -> R + Sync)
         }
     };
     std::thread::scope(|scope| {
-        // Without it, this thread does everything. A panic of it goes on here.
-        let _helper =
-            std::thread::Builder::new().name("log-helper".to_owned()).spawn_scoped(scope, take_part);
+        // Without helpers, this thread does everything. A panic of one goes on here.
+        for _ in 1..threads.min(count) {
+            std::thread::Builder::new().name("log-helper".to_owned()).spawn_scoped(scope, take_part).ok();
+        }
         take_part();
     });
     let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -38,6 +48,6 @@ mod tests {
     #[test]
     fn every_job_is_done_once_and_in_its_place() {
         assert_eq!(each((0..100).collect(), |n: i32| n * n), (0..100).map(|n| n * n).collect::<Vec<_>>());
-        assert!(each(Vec::<i32>::new(), |n| n).is_empty());
+        assert!(each_on(8, Vec::<i32>::new(), |n| n).is_empty());
     }
 }

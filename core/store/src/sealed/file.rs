@@ -68,7 +68,7 @@ pub(crate) fn write(run: &RunDir, path: &Path, mut writer: SerializedFileWriter<
     }
     let mut file = inside::create_new(run, path).at("create", path)?;
     file.write_all(&bytes).at("write", path)?;
-    file.sync_all().at("sync", path)
+    inside::sync_file(run, &file).at("sync", path)
 }
 
 /// Where a row group ends.
