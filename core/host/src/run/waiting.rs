@@ -38,7 +38,7 @@ fn with_waiting<T>(run: &RunDir, act: impl FnOnce(&LockedQueue) -> Result<T>) ->
     let runs = runs_of(run);
     let queue = LockedQueue::lock(&runs)?;
     if !run.is_queued() || !inside::exists(run, &run.manifest()) {
-        return Err(HostError::NotQueued { run: run.name() });
+        return Err(HostError::NotQueued(run.name()));
     }
     act(&queue)
 }

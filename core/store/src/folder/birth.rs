@@ -110,7 +110,7 @@ impl Birth {
                 }
                 Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => return Err(e).at("create", &path),
                 Err(_) if self.find_name && tries < TRIES => tries += 1,
-                Err(_) => return Err(StoreError::RunExists { path }),
+                Err(_) => return Err(StoreError::RunExists(path)),
             }
         }
     }
@@ -168,10 +168,10 @@ fn refuse_taken(runs: &Path, manifest: &Manifest) -> Result<()> {
     let id = &manifest.experiment.id;
     let path = runs.join(format!("exp={id}")).join(format!("run={}", manifest.run));
     if inside::exists(&RunDir::new(runs), &path) {
-        return Err(StoreError::RunExists { path });
+        return Err(StoreError::RunExists(path));
     }
     match queue::find(runs, id, &manifest.run) {
-        Some(run) => Err(StoreError::RunExists { path: run.path().to_owned() }),
+        Some(run) => Err(StoreError::RunExists(run.path().to_owned())),
         None => Ok(()),
     }
 }

@@ -242,7 +242,7 @@ impl Owner {
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
                 return Err(match current(run) {
                     Some(seen) => seen.owner.has(run),
-                    None => StoreError::Locked { path },
+                    None => StoreError::Locked(path),
                 });
             }
             taken => taken.at("create", &path)?,
@@ -250,7 +250,7 @@ impl Owner {
         // Of a folder that changes while it is listed, the new owner may be missed as well as the old one.
         if terms(run).at("list", run.path())?.iter().any(|term| *term > owner.term) {
             inside::remove_file(run, &path).ok();
-            return Err(StoreError::Locked { path });
+            return Err(StoreError::Locked(path));
         }
         for term in all {
             inside::remove_file(run, &run.owner(*term)).ok();

@@ -302,7 +302,7 @@ impl LockedQueue {
     pub fn lock(runs: &Path) -> Result<Self> {
         let queue = folder(runs);
         if !queue_is_mine(runs) {
-            return Err(StoreError::ForeignQueue { path: queue.path().to_owned() });
+            return Err(StoreError::ForeignQueue(queue.path().to_owned()));
         }
         let mut tries = 0;
         loop {
@@ -406,7 +406,7 @@ impl LockedQueue {
                 // The folder of an experiment goes with its last run.
                 Err(e) if e.kind() == std::io::ErrorKind::NotFound && inside::exists(run, run.path()) => {}
                 Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {
-                    return Err(StoreError::RunExists { path: path.to_owned() });
+                    return Err(StoreError::RunExists(path.to_owned()));
                 }
                 renamed => {
                     renamed.at("move", run.path())?;

@@ -287,7 +287,7 @@ impl Recorder {
 
     /// Sends a command and waits for its answer.
     fn ask<T>(&self, command: impl FnOnce(std::sync::mpsc::Sender<T>) -> Command) -> Result<T> {
-        let ended = || StoreError::Writer { message: "the recorder has finished".to_owned() };
+        let ended = || StoreError::Writer("the recorder has finished".to_owned());
         let (answer, answered) = channel();
         {
             let mut hot = self.0.shared.hot();

@@ -84,7 +84,7 @@ impl Sealer {
         match self.thread.take().map(JoinHandle::join) {
             None => Ok(()),
             Some(Ok(result)) => result,
-            Some(Err(_)) => Err(StoreError::Writer { message: "the sealing thread panicked".to_owned() }),
+            Some(Err(_)) => Err(StoreError::Writer("the sealing thread panicked".to_owned())),
         }
     }
 }

@@ -156,7 +156,7 @@ impl Tables {
 }
 
 fn ended() -> StoreError {
-    StoreError::Writer { message: "the recorder has finished".to_owned() }
+    StoreError::Writer("the recorder has finished".to_owned())
 }
 
 /// The highest part of each table; numbers set aside are not used again.

@@ -86,7 +86,7 @@ impl Troubles {
 
     /// A thread has died.
     pub(super) fn died(&self, who: Who, message: &str) {
-        let error: Result<()> = Err(StoreError::Writer { message: message.to_owned() });
+        let error: Result<()> = Err(StoreError::Writer(message.to_owned()));
         self.note(who, &error);
     }
 
