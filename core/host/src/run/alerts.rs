@@ -52,7 +52,6 @@ pub struct Alerts {
     /// A shell's command that gets each alert as JSON on standard input.
     pub hook: Option<String>,
     /// When to stop the run for the sake of others.
-    #[serde(default)]
     pub early_stop: Option<EarlyStop>,
 }
 

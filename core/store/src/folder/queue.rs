@@ -64,7 +64,6 @@ pub struct Turn {
     #[serde(default)]
     pub after: Vec<String>,
     /// Why it is not started even when its turn has come.
-    #[serde(default)]
     pub held: Option<String>,
     /// How often it was started in vain.
     #[serde(default)]

@@ -35,9 +35,7 @@ pub struct Checkpoint {
 pub(crate) struct Record {
     pub(crate) schema: u32,
     pub(crate) step: i64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) epoch: Option<f64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) trained_s: Option<f64>,
     pub(crate) time: Timestamp,
     /// The last journal segment it includes; 0: none.
