@@ -1,11 +1,6 @@
 //! Work shared by threads.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
-/// A lock stays usable after a panic elsewhere: what it guards is consistent between statements.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
+use parking_lot::Mutex;
 
 /// Does each job, and gives the results in the order of the jobs. A second thread helps: sealing has a second core to itself when training
 /// has just ended.
@@ -22,11 +17,11 @@ pub(crate) fn each_on<J: Send, R: Send>(
     let count = jobs.len();
     let jobs = Mutex::new(jobs.into_iter().enumerate().collect::<Vec<_>>());
     let done: Mutex<Vec<(usize, R)>> = Mutex::new(Vec::with_capacity(count));
-    let next = || lock(&jobs).pop();
+    let next = || jobs.lock().pop();
     let take_part = || {
         while let Some((n, job)) = next() {
             let result = work(job);
-            lock(&done).push((n, result));
+            done.lock().push((n, result));
         }
     };
     std::thread::scope(|scope| {
@@ -36,14 +31,14 @@ pub(crate) fn each_on<J: Send, R: Send>(
         }
         take_part();
     });
-    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let mut done = done.into_inner();
     done.sort_by_key(|(n, _)| *n);
     done.into_iter().map(|(_, result)| result).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::each;
+    use super::{each, each_on};
 
     #[test]
     fn every_job_is_done_once_and_in_its_place() {
