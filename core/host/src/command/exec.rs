@@ -7,9 +7,8 @@ use std::time::Duration;
 
 use gradtop_store::{
     AttachedTo, Birth, CommandInfo, Event, ExperimentInfo, Kind, LogInfo, Manifest, MetricInfo, ParamValue,
-    RunDir, State, Status, append_event, inside, process_start, write_status,
+    RunDir, Status, append_event, inside, process_start, write_status,
 };
-use jiff::Timestamp;
 
 use crate::error::{HostError, Result};
 use crate::machine::device::{self, DeviceChoice};
@@ -118,16 +117,8 @@ pub(crate) fn birth(exec: &Exec, begin: Begin) -> Result<Birth> {
         command.git_dirty = Some(changes.dirty);
     }
     let birth = begin(&runs, manifest, exec.name.is_none())?;
-    let status = Status {
-        schema: gradtop_store::SCHEMA,
-        state: State::Queued,
-        updated: Timestamp::now(),
-        trained_s: Some(0.0),
-        total: exec.total.unwrap_or(0),
-        ..Status::default()
-    };
     let run = birth.run();
-    write_status(run, &status)?;
+    write_status(run, &Status::queued(exec.total.unwrap_or(0)))?;
     match changes {
         Ok(Some(changes)) if !changes.diff.is_empty() => {
             inside::replace(run, &run.code_diff(), &changes.diff, false)

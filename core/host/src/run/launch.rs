@@ -9,7 +9,7 @@ use std::time::Duration;
 use gradtop_store::{
     Birth, Checkpoint, Event, ExperimentInfo, Manifest, Owner, ParamValue, PluginInfo, Request, RunDir,
     RunLock, State, Status, Turn, View, append_event, checkpoints, clear_control, inside, prepare_restart,
-    prepare_resume, read_manifest, read_status, recover, request, view, write_status,
+    prepare_resume, read_manifest, read_status, recover, request, view, write_end, write_status,
 };
 use jiff::Timestamp;
 
@@ -160,14 +160,7 @@ impl Source {
         if let Some(figures) = &self.experiment.figures {
             gradtop_store::figures::declare(run, figures)?;
         }
-        let status = Status {
-            schema: gradtop_store::SCHEMA,
-            state: State::Queued,
-            updated: Timestamp::now(),
-            trained_s: Some(0.0),
-            ..Status::default()
-        };
-        write_status(run, &status)?;
+        write_status(run, &Status::queued(0))?;
         Ok(birth)
     }
 
@@ -255,9 +248,7 @@ pub(crate) fn start(run: &RunDir, lock: &RunLock, resume: Option<&GoOn>, turn: O
             ended: Some(Timestamp::now()),
             ..read_status(run).unwrap_or_default()
         };
-        gradtop_store::write_run_table(run, &read_manifest(run)?, &status)?;
-        write_status(run, &status)?;
-        append_event(run, &Event::State { state: State::Failed, cause: status.cause })?;
+        write_end(run, &status)?;
         Owner::end_of_dead(run);
     }
     Err(HostError::NotStarted { run: run.name(), why })
@@ -378,10 +369,7 @@ fn go_on_as(run: &RunDir, seen: &View, lock: &RunLock, trusted: Option<(String, 
     if started.is_err() {
         // Its end is still the one that it had.
         let (state, cause, ended) = (now.state, now.cause, now.ended);
-        let status = Status { state, cause: cause.clone(), ended, ..read_status(run)? };
-        gradtop_store::write_run_table(run, &seen.manifest, &status)?;
-        write_status(run, &status)?;
-        append_event(run, &Event::State { state, cause })?;
+        write_end(run, &Status { state, cause, ended, ..read_status(run)? })?;
     }
     started
 }

@@ -167,6 +167,12 @@ pub struct Waiting {
 }
 
 impl Status {
+    /// Of a run that nobody has begun. `total`: its units of work, 0 if unknown.
+    pub fn queued(total: u64) -> Self {
+        let (schema, updated) = (crate::SCHEMA, Timestamp::now());
+        Self { schema, state: State::Queued, updated, trained_s: Some(0.0), total, ..Self::default() }
+    }
+
     /// Seconds that the run has taken up to `now`, or took; `None` if it has not begun to train.
     pub fn took(&self, now: Timestamp) -> Option<f64> {
         let since = |then: Timestamp| ((now.as_microsecond() - then.as_microsecond()) as f64 / 1e6).max(0.0);
