@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use gradtop_store::State;
-use gradtop_tests::Sandbox;
+use gradtop_tests::{Sandbox, paths};
 
 /// Logs its argument as its loss at eight steps. One that is 9 then works on until it is stopped.
 const TRAINING: &str =
@@ -65,6 +65,32 @@ fn settings_drawn_at_random_are_kept_when_more_are_drawn() {
     let (few, more) = (drawn("3"), drawn("6"));
     assert_eq!((few.lines().count(), more.lines().count()), (3, 6));
     assert!(more.starts_with(&few), "{few}\n{more}");
+}
+
+#[test]
+fn settings_are_judged_in_one_process_before_any_is_queued() {
+    let judged = tempfile::NamedTempFile::new().unwrap();
+    let sandbox = Sandbox::with(&[paths::fixture("mistaken")])
+        .and_env("GRADTOP_JUDGED", &judged.path().to_string_lossy());
+    let sweep = |steps: &str, mistakes: &str| {
+        let before = judged.as_file().metadata().unwrap().len() as usize;
+        let args = ["sweep", "mistaken", "--name", "x", "--vary", steps, "--vary", mistakes];
+        let refused = sandbox.gradtop(&args).expect_code(2).err;
+        let log = std::fs::read_to_string(judged.path()).unwrap();
+        let mut processes: Vec<&str> = log[before..].lines().collect();
+        let sets = processes.len();
+        processes.dedup();
+        (refused, sets, processes.len())
+    };
+    let (refused, sets, processes) = sweep("steps=1..100:+1", "mistake=nothing,params");
+    assert!(refused.contains("steps=1 mistake=params: rate does not fit steps"), "{refused}");
+    assert_eq!((sets, processes), (199, 1), "all but the defaults, in one process");
+    // One at which the process ends is the first of the next, and costs no other its answer.
+    let (refused, sets, processes) = sweep("steps=1", "mistake=nothing,judging,params");
+    assert!(refused.contains("mistake=params: rate does not fit steps"), "{refused}");
+    assert_eq!((sets, processes), (4, 3));
+    let runs = sandbox.gradtop(&["list", "--json"]).expect_code(0).json();
+    assert!(runs.as_array().unwrap().is_empty(), "{runs}");
 }
 
 #[test]

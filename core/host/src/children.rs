@@ -21,8 +21,8 @@ pub fn hidden_main(args: &[OsString]) -> Option<i32> {
         "__describe" => Some(describe::describe_main(dir()?)),
         "__validate" => {
             let text = |a: &OsString| a.to_string_lossy().into_owned();
-            let params: Vec<String> = args.iter().skip(3).map(text).collect();
-            Some(validate::validate_main(dir()?, &text(args.get(2)?), &params))
+            let words: Vec<String> = args.iter().skip(3).map(text).collect();
+            Some(validate::validate_main(dir()?, &text(args.get(2)?), &words))
         }
         "__probe_cuda" => Some(device::probe_main(dir()?)),
         "__keeper" => {

@@ -15,11 +15,8 @@ pub type Result<T, E = HostError> = std::result::Result<T, E>;
 #[non_exhaustive]
 pub enum Refusal {
     /// The file cannot be read.
-    #[error("cannot be read: {why}")]
-    Unreadable {
-        /// The system's answer.
-        why: String,
-    },
+    #[error("cannot be read: {0}")]
+    Unreadable(String),
     /// In a run's folder, and another user's.
     #[error("belongs to another user (uid {owner}), whose code would run with your rights")]
     Foreign {
@@ -44,17 +41,11 @@ pub enum Refusal {
     #[error("is not an ELF file: a plugin is a shared library (cdylib)")]
     NotElf,
     /// A damaged or cut ELF file.
-    #[error("is a damaged ELF file ({why}): rebuild it")]
-    DamagedElf {
-        /// What is wrong with it.
-        why: String,
-    },
+    #[error("is a damaged ELF file ({0}): rebuild it")]
+    DamagedElf(String),
     /// An ELF file, but a program or an object file.
-    #[error("is {found}, not a shared library: build it as a cdylib")]
-    NotALibrary {
-        /// What it is.
-        found: String,
-    },
+    #[error("is {0}, not a shared library: build it as a cdylib")]
+    NotALibrary(String),
     /// For another machine.
     #[error("is built for {found}, but this gradtop for {wanted}: build it on this machine")]
     WrongArchitecture {
@@ -70,11 +61,8 @@ pub enum Refusal {
     )]
     NoEntry,
     /// A plugin of another ABI major, by the name of its entry.
-    #[error("is a plugin for ABI {found}, but this gradtop uses ABI {}: {}", gradtop_abi::ABI_MAJOR, newer_or_older(*found))]
-    OtherMajor {
-        /// Its major.
-        found: u32,
-    },
+    #[error("is a plugin for ABI {0}, but this gradtop uses ABI {ours}: {what}", ours = gradtop_abi::ABI_MAJOR, what = newer_or_older(*.0))]
+    OtherMajor(u32),
     /// Libraries it needs are not there.
     #[error("needs {}, which {} not found; looked in {}", missing.join(", "), if missing.len() == 1 { "is" } else { "are" }, looked_in(looked))]
     MissingLibraries {
@@ -108,23 +96,17 @@ pub enum Refusal {
         looked: Vec<PathBuf>,
     },
     /// The loader refused it.
-    #[error("cannot be opened: {message}")]
-    Open {
-        /// The loader's text.
-        message: String,
-    },
+    #[error("cannot be opened: {0}")]
+    Open(String),
     /// The entry function returned null.
     #[error("its entry function returned null")]
     NullEntry,
     /// The entry does not begin with the magic number.
     #[error(
-        "its entry begins with {found:#010x} instead of {:#010x}: it is not a gradtop plugin",
-        gradtop_abi::MAGIC
+        "its entry begins with {0:#010x} instead of {magic:#010x}: it is not a gradtop plugin",
+        magic = gradtop_abi::MAGIC
     )]
-    Magic {
-        /// What it begins with.
-        found: u32,
-    },
+    Magic(u32),
     /// A struct is smaller than the first version of its major.
     #[error("its {what} has {found} bytes, but needs at least {needed}: build it against this gradtop.h")]
     TooShort {
@@ -136,17 +118,11 @@ pub enum Refusal {
         needed: u32,
     },
     /// The entry states another major than its symbol.
-    #[error("its entry states ABI {found}, but this gradtop uses ABI {}: {}", gradtop_abi::ABI_MAJOR, newer_or_older(*found))]
-    Major {
-        /// The major it states.
-        found: u32,
-    },
+    #[error("its entry states ABI {0}, but this gradtop uses ABI {ours}: {what}", ours = gradtop_abi::ABI_MAJOR, what = newer_or_older(*.0))]
+    Major(u32),
     /// A function of the entry is null.
-    #[error("its entry has no function `{name}` (null)")]
-    NullFunction {
-        /// The field.
-        name: String,
-    },
+    #[error("its entry has no function `{0}` (null)")]
+    NullFunction(String),
     /// There is no descriptor where one should be; a plugin says why on its standard error.
     #[error("{}", no_descriptor(*index, words))]
     NoDescriptor {
@@ -164,11 +140,8 @@ pub enum Refusal {
         problem: String,
     },
     /// It did not describe itself in time.
-    #[error("did not describe itself within {seconds} s: its entry or a static constructor is slow or hangs")]
-    TimeOut {
-        /// The limit.
-        seconds: u64,
-    },
+    #[error("did not describe itself within {0} s: its entry or a static constructor is slow or hangs")]
+    TimeOut(u64),
     /// The describing process died.
     #[error("ended its process while being described ({how}){}", said(output))]
     Died {
@@ -178,17 +151,14 @@ pub enum Refusal {
         output: String,
     },
     /// The describing process could not be started or understood.
-    #[error("could not be described: {why}")]
-    Internal {
-        /// What failed.
-        why: String,
-    },
+    #[error("could not be described: {0}")]
+    Internal(String),
 }
 
 impl Refusal {
     /// The file changes while it is read.
     pub(crate) fn being_written() -> Self {
-        Self::Unreadable { why: "it is still being written: try again".to_owned() }
+        Self::Unreadable("it is still being written: try again".to_owned())
     }
 
     /// Whether it may have to do with the state of the machine rather than with the file, which need not change to be
@@ -212,7 +182,7 @@ impl Refusal {
 /// The file cannot be read.
 impl From<std::io::Error> for Refusal {
     fn from(e: std::io::Error) -> Self {
-        Self::Unreadable { why: e.to_string() }
+        Self::Unreadable(e.to_string())
     }
 }
 
@@ -315,11 +285,8 @@ pub enum ParamError {
         choices: Vec<String>,
     },
     /// The same key twice.
-    #[error("{key} is set twice")]
-    Twice {
-        /// The parameter.
-        key: String,
-    },
+    #[error("{0} is set twice")]
+    Twice(String),
 }
 
 fn out_of(range: &str) -> String {
@@ -394,11 +361,8 @@ pub enum HostError {
         why: String,
     },
     /// It was in the queue, and is not any more.
-    #[error("{run} does not wait in the queue: `gradtop list` shows what became of it")]
-    NotQueued {
-        /// The run's name.
-        run: String,
-    },
+    #[error("{0} does not wait in the queue: `gradtop list` shows what became of it")]
+    NotQueued(String),
     /// The system refused something.
     #[error("cannot {what}: {source}")]
     Io {

@@ -50,7 +50,7 @@ pub use run::launch::{
     DEFAULT_CHECKPOINT_EVERY, Launch, Resume, Resumed, default_threads, launch, may_resume, refused, resume,
 };
 pub use run::median::{EarlyStop, median};
-pub use run::queue::{enqueue, enqueue_exec, set_slots, start_waiting, start_waiting_surely};
+pub use run::queue::{enqueue, set_slots, start_waiting, start_waiting_surely};
 pub use run::reclaim::{Spare, reclaim, spare};
 pub use run::rename::rename;
 pub use run::rules::{Rule as AlertRule, Than};

@@ -38,11 +38,8 @@ pub enum ImportError {
         why: String,
     },
     /// A run of another import is still being followed.
-    #[error("{run} is being followed already; `gradtop stop {run}` ends that")]
-    Followed {
-        /// The run.
-        run: String,
-    },
+    #[error("{0} is being followed already; `gradtop stop {0}` ends that")]
+    Followed(String),
     /// A log holds other rows than the run that was made of it.
     #[error(
         "{} was overwritten: it no longer holds the rows of {run}; import it under another name",

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::error::Result;
 use crate::find::{Source, find};
-use crate::import::Import;
+use crate::into_run::Import;
 use crate::reader::Progress;
 use crate::recording::Target;
 
@@ -70,7 +70,7 @@ impl Follower {
     fn turn_until(&mut self, stop: &mut impl FnMut() -> bool, news: &mut impl FnMut(News)) -> Result<()> {
         loop {
             let more = self.turn(stop, news)?;
-            let over = !self.followed.is_empty() && self.followed.iter().all(|f| f.import.is_over());
+            let over = !self.followed.is_empty() && self.followed.iter().all(|f| f.import.over);
             if stop() || over {
                 return Ok(());
             }
@@ -86,18 +86,18 @@ impl Follower {
             self.search(news)?;
         }
         let mut more = false;
-        let mut open = self.followed.iter().filter(|f| f.import.is_open()).count();
+        let mut open = self.followed.iter().filter(|f| f.import.recording.is_open()).count();
         for at in 0..self.followed.len() {
             let followed = &mut self.followed[at];
-            if followed.import.is_over() {
+            if followed.import.over {
                 continue;
             }
-            let before = followed.import.recording().rows();
+            let before = followed.import.recording.rows();
             // What is there at the start is read run by run, so that few are open at a time.
             loop {
                 match followed.import.read() {
                     Ok(Progress::More) => {
-                        if followed.import.recording().beat(false)? || stop() {
+                        if followed.import.recording.beat(false)? || stop() {
                             break;
                         }
                     }
@@ -113,24 +113,24 @@ impl Follower {
             if stop() {
                 return Ok(false);
             }
-            let grew = followed.import.recording().rows() > before;
+            let grew = followed.import.recording.rows() > before;
             if grew {
                 followed.grew = Instant::now();
                 more = true;
             }
             // A run that was read before is going on again, whether or not there is something new.
-            let ended = followed.import.is_over() || followed.import.has_ended();
+            let ended = followed.import.over || followed.import.recording.end().is_some();
             if !ended && followed.grew.elapsed() < QUIET && open < OPEN {
-                open += usize::from(followed.import.go_on()?);
+                open += usize::from(followed.import.recording.go_on()?);
             }
             let run = followed.import.run().cloned();
             if let Some(run) = run.filter(|run| followed.announced.as_ref() != Some(&run.name())) {
                 followed.announced = Some(run.name());
                 news(News::Begun(run));
             }
-            if followed.import.recording().beat(!grew)? {
+            if followed.import.recording.beat(!grew)? {
                 followed.import.stop()?;
-            } else if followed.import.has_ended() && !grew {
+            } else if followed.import.recording.end().is_some() && !grew {
                 followed.import.end()?;
             }
         }
@@ -165,7 +165,7 @@ impl Follower {
     /// Ends runs that have been quiet for long, and those beyond the number that is kept open.
     fn close_quiet(&mut self) -> Result<()> {
         let mut open: Vec<usize> =
-            (0..self.followed.len()).filter(|at| self.followed[*at].import.is_open()).collect();
+            (0..self.followed.len()).filter(|at| self.followed[*at].import.recording.is_open()).collect();
         open.sort_by_key(|at| std::cmp::Reverse(self.followed[*at].grew));
         for (place, at) in open.into_iter().enumerate() {
             let followed = &mut self.followed[at];

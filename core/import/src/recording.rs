@@ -558,7 +558,7 @@ fn headline(manifest: &Manifest, series: &[Series], recorder: &Recorder) -> Vec<
 
 fn lock(dir: &RunDir) -> Result<RunLock> {
     match RunLock::acquire_now(dir) {
-        Err(StoreError::Locked { .. }) => Err(ImportError::Followed { run: dir.name() }),
+        Err(StoreError::Locked { .. }) => Err(ImportError::Followed(dir.name())),
         lock => Ok(lock?),
     }
 }

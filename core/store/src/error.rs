@@ -85,23 +85,14 @@ pub enum StoreError {
         candidates: Vec<String>,
     },
     /// Nobody queues runs for another user, or starts them.
-    #[error("the queue in {} belongs to another user: queue runs in a folder of your own (--runs DIR)", path.display())]
-    ForeignQueue {
-        /// Its folder.
-        path: PathBuf,
-    },
+    #[error("the queue in {} belongs to another user: queue runs in a folder of your own (--runs DIR)", .0.display())]
+    ForeignQueue(PathBuf),
     /// The folder of a new run is already there.
-    #[error("{} already exists: choose another name for the run", path.display())]
-    RunExists {
-        /// The folder.
-        path: PathBuf,
-    },
+    #[error("{} already exists: choose another name for the run", .0.display())]
+    RunExists(PathBuf),
     /// Another process holds the run's lock.
-    #[error("{} is in use by another process: stop the run first", path.display())]
-    Locked {
-        /// The lock file.
-        path: PathBuf,
-    },
+    #[error("{} is in use by another process: stop the run first", .0.display())]
+    Locked(PathBuf),
     /// Another machine is at work on the run, or was when it was last seen.
     #[error(
         "{host} has {}, or had it when it was last seen: `gradtop resume` waits until it gives no sign, --force does not",
@@ -138,11 +129,8 @@ pub enum StoreError {
         tables: Vec<String>,
     },
     /// There is no checkpoint to resume from.
-    #[error("{} has no checkpoint to resume from", path.display())]
-    NoCheckpoint {
-        /// The run folder or the checkpoint asked for.
-        path: PathBuf,
-    },
+    #[error("{} has no checkpoint to resume from", .0.display())]
+    NoCheckpoint(PathBuf),
     /// Whatever writes a checkpoint reported an error.
     #[error("the checkpoint of step {step} was not saved: {message}")]
     Save {
@@ -160,11 +148,8 @@ pub enum StoreError {
         message: String,
     },
     /// The background writer has ended because of an earlier error.
-    #[error("the run's log can no longer be written: {message}")]
-    Writer {
-        /// The first error.
-        message: String,
-    },
+    #[error("the run's log can no longer be written: {0}")]
+    Writer(String),
     /// Rows that the disk did not take before the run ended.
     #[error("{} lost: {why}", counted(*rows, *table_rows))]
     Lost {

@@ -49,7 +49,6 @@ pub struct Figure {
     /// Its heading.
     pub title: String,
     /// A sentence below it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub caption: Option<String>,
     /// Its panels, at least one.
     #[serde(rename = "panel")]
@@ -63,7 +62,6 @@ pub struct Figure {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Panel {
     /// Its heading.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
     /// The horizontal axis.
     #[serde(default)]
@@ -72,7 +70,6 @@ pub struct Panel {
     #[serde(default)]
     pub y: Axis,
     /// A second vertical axis, at the right.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub y2: Option<Axis>,
     /// What is drawn, at least one.
     #[serde(rename = "mark")]
@@ -86,10 +83,8 @@ pub struct Panel {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Axis {
     /// What it shows.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
     /// The unit of its numbers.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unit: Option<String>,
     /// How numbers become places.
     #[serde(default)]
@@ -207,61 +202,43 @@ pub struct Mark {
     #[serde(rename = "type")]
     pub kind: MarkKind,
     /// The metric drawn; then `model`, `split` and `trial` filter its series.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metric: Option<String>,
     /// Only these models; `""`: series without one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<OneOrMany<String>>,
     /// Only these splits; `""`: series without one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub split: Option<OneOrMany<String>>,
     /// Only these trials.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trial: Option<OneOrMany<i32>>,
     /// The x axis of a metric (`step` if absent), or where a vertical rule stands.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub x: Option<MarkX>,
     /// Where a horizontal rule stands.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub y: Option<f64>,
     /// What separates lines: `model`, `split`, `trial`, or a table's columns. Absent: `["model", "split"]` for metrics.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<Vec<String>>,
     /// How the series that `by` does not separate become one line.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub aggregate: Option<Aggregate>,
     /// `minmax`: also draw the band between the lowest and the highest of them.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub band: Option<Band>,
     /// The table drawn.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub table: Option<String>,
     /// Which steps of the table.
     #[serde(default, skip_serializing_if = "is_default")]
     pub steps: Steps,
     /// The column along x.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub xcol: Option<String>,
     /// The column along y.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ycol: Option<String>,
     /// The column of colours, heights or pixels.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zcol: Option<String>,
     /// The column of words written beside scattered points.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub textcol: Option<String>,
     /// The column a histogram counts.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub column: Option<String>,
     /// How many bins a histogram has.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bins: Option<u32>,
     /// Its name in the legend.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
     /// Its colour, a name or `#rrggbb`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub color: Option<String>,
     /// Whether scattered points are joined in the table's order.
     #[serde(default, skip_serializing_if = "is_default")]

@@ -48,7 +48,7 @@ pub use folder::runs::{
     find_folder, find_run, list_experiments, list_runs, list_runs_checked, look_at_each, look_at_runs,
     new_run_name, readable_name, runs_dir, validate_name,
 };
-pub use folder::settle::settle;
+pub use folder::settle::{settle, write_end};
 pub use folder::shared::create_shared;
 pub use folder::status::{Ending, HeadlineValue, State, Status, Waiting, read_status, write_status};
 pub use folder::temporary::tmp_beside;

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a fixture fails by panicking, which some of it is for")]
 
+use std::io::Write as _;
+
 use gradtop_sdk::prelude::*;
 
 /// Makes mistakes.
@@ -20,7 +22,7 @@ struct Mistaken {
     #[param(default = "sinc", choices = ["sinc", "sign"])]
     function: String,
     /// What goes wrong in a run
-    #[param(default = "nothing", choices = ["nothing", "detached", "detached-late", "joined", "scoped", "main", "lines", "params"])]
+    #[param(default = "nothing", choices = ["nothing", "detached", "detached-late", "joined", "scoped", "main", "lines", "params", "judging"])]
     mistake: String,
 }
 
@@ -73,10 +75,15 @@ impl Experiment for Mistaken {
     }
 
     fn validate(&self) -> Result<()> {
-        if self.mistake == "params" {
-            return Err("rate does not fit steps\n  steps: 20\n  rate: 0.1")?;
+        if let Some(log) = std::env::var_os("GRADTOP_JUDGED") {
+            let mut log = std::fs::File::options().create(true).append(true).open(log)?;
+            writeln!(log, "{}", std::process::id())?;
         }
-        Ok(())
+        match self.mistake.as_str() {
+            "params" => Err("rate does not fit steps\n  steps: 20\n  rate: 0.1")?,
+            "judging" => std::process::abort(),
+            _ => Ok(()),
+        }
     }
 
     fn run(&mut self, ctx: &mut Ctx) -> Result<()> {

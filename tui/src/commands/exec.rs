@@ -9,7 +9,7 @@ use gradtop_store::{Goal, LogInfo, MetricInfo};
 
 use super::Context;
 use super::launchers::{On, submit};
-use super::queue::{Queueing, queued};
+use super::queue::{Queueing, enqueue};
 use super::run_config::assignment;
 use super::watch::{self, Caught};
 use crate::config::seconds;
@@ -115,8 +115,7 @@ pub(crate) fn run(context: &Context, args: Args) -> Result<i32> {
         checkpoint_every: every.map_or(DEFAULT_CHECKPOINT_EVERY, Duration::from_secs_f64),
     };
     if let Some(after) = args.queueing.after(context)? {
-        let run = gradtop_host::enqueue_exec(&exec, &after, None)?;
-        return queued(context, &run, &exec.experiment_id(), args.detach, args.json);
+        return enqueue(context, Start::Exec(exec), &after, args.detach, args.json);
     }
     if let Some(launcher) = args.on.elsewhere(context, args.queueing.queue)? {
         return submit(&launcher, Start::Exec(exec), args.detach, args.json);

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
-use gradtop_host::start_waiting_surely;
+use gradtop_host::{Start, start_waiting_surely};
 use gradtop_store::{
     InQueue, Job, QueueSettings, RunDir, State, StoreError, View, list_runs, queue_claims, queue_settings,
     read_job, read_turn, waiting,
@@ -110,16 +110,23 @@ fn slots(text: &str) -> Result<Slots, String> {
     }
 }
 
-/// Says that a run was queued, after starting whatever can be started.
-pub(crate) fn queued(
+/// Puts a run into the queue, starts whatever can be started, and says so.
+pub(crate) fn enqueue(
     context: &Context,
-    run: &RunDir,
-    experiment: &str,
+    start: Start,
+    after: &[RunDir],
     detach: bool,
     json: bool,
 ) -> Result<i32> {
-    let started = start_waiting_surely(&context.runs()?);
-    let view = super::view(&gradtop_store::moved(run, experiment))?;
+    let (runs, experiment) = (context.runs()?, start.experiment());
+    let mut queued = None;
+    gradtop_host::enqueue(&[start], after, None, |runs| {
+        queued = runs.first().cloned();
+        Ok(())
+    })?;
+    let Some(run) = queued else { return Ok(0) };
+    let started = start_waiting_surely(&runs);
+    let view = super::view(&gradtop_store::moved(&run, &experiment))?;
     let name = clean(&view.manifest.run);
     if json {
         print::json(&Value::Object(state::to_json(&view)))?;

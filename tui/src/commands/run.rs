@@ -10,7 +10,7 @@ use super::Context;
 use super::experiments::unknown;
 use super::launchers::{On, submit};
 use super::plugin::describe;
-use super::queue::{Queueing, queued};
+use super::queue::{Queueing, enqueue};
 use super::run_config::{RunConfig, assignment, merge};
 use super::watch::{self, Caught};
 use crate::config::seconds;
@@ -80,8 +80,7 @@ pub(crate) fn run(context: &Context, args: Args) -> Result<i32> {
     launch.name = args.name.or(launch.name);
     launch.seed = args.seed.or(launch.seed);
     if let Some(after) = args.queueing.after(context)? {
-        let run = gradtop_host::enqueue(&launch, &after, None)?;
-        return queued(context, &run, &launch.experiment, args.detach, args.json);
+        return enqueue(context, Start::Run(launch), &after, args.detach, args.json);
     }
     if let Some(launcher) = elsewhere {
         return submit(&launcher, Start::Run(launch), args.detach, args.json);

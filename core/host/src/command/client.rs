@@ -4,14 +4,15 @@ use std::collections::HashSet;
 use std::io::{Read, Write as _};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use gradtop_abi::{self as abi, Point};
 use gradtop_import::declare_metric;
 use gradtop_store::{Event, Manifest, MetricInfo, ParamValue, SeriesKey, read_manifest, read_status};
+use parking_lot::Mutex;
 use serde_json::{Map, Value, json};
 
 use crate::command::message::{self, Message, Numbers, PROTOCOL};
@@ -96,11 +97,6 @@ pub(crate) struct Shared {
     manifest: Mutex<()>,
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // What these guard is whole between any two statements.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl Shared {
     pub(crate) fn new(
         session: &'static Session,
@@ -120,7 +116,7 @@ impl Shared {
 
     /// Those who are connected.
     pub(crate) fn clients(&self) -> Vec<Arc<Client>> {
-        let mut clients = lock(&self.clients);
+        let mut clients = self.clients.lock();
         clients.retain(|client| !client.gone.load(Ordering::Acquire));
         clients.clone()
     }
@@ -133,12 +129,12 @@ impl Shared {
     }
 
     pub(crate) fn tell_main(&self, what: Heard) {
-        lock(&self.main).send(what).ok();
+        self.main.lock().send(what).ok();
     }
 
     /// Says once what is wrong with what somebody sent.
     pub(crate) fn complain(&self, why: &str) {
-        let mut said = lock(&self.complaints);
+        let mut said = self.complaints.lock();
         if said.len() < COMPLAINTS && said.insert(why.to_owned()) {
             self.session.event(&Event::Warning { message: format!("not logged: {why}") });
         }
@@ -178,7 +174,7 @@ impl Shared {
 
     /// Changes what is declared of the run, in its folder too.
     pub(crate) fn declare(&self, change: impl FnOnce(&mut Manifest) -> Result<(), String>) -> Call {
-        let _one_at_a_time = lock(&self.manifest);
+        let _one_at_a_time = self.manifest.lock();
         let run = &self.session.run;
         let mut manifest = read_manifest(run)?;
         let before = manifest.clone();
@@ -232,7 +228,7 @@ impl<'a> Source<'a> {
             rank: AtomicU64::new(0),
             done: AtomicU64::new(0),
         });
-        lock(&shared.clients).push(client.clone());
+        shared.clients.lock().push(client.clone());
         Self {
             shared,
             client,

@@ -7,9 +7,8 @@ use std::time::Duration;
 
 use gradtop_store::{
     AttachedTo, Birth, CommandInfo, Event, ExperimentInfo, Kind, LogInfo, Manifest, MetricInfo, ParamValue,
-    RunDir, State, Status, append_event, inside, process_start, write_status,
+    RunDir, Status, append_event, inside, process_start, write_status,
 };
-use jiff::Timestamp;
 
 use crate::error::{HostError, Result};
 use crate::machine::device::{self, DeviceChoice};
@@ -87,14 +86,14 @@ const RECORDED: [&str; 14] = [
 /// # Errors
 /// There is no such program, the name is taken, or the folder of runs cannot be written.
 pub fn exec(exec: &Exec) -> Result<RunDir> {
-    let (birth, _blocked) = born(exec, Birth::begin)?;
-    let (run, lock) = birth.finish()?;
+    let _blocked = Blocked::interrupts();
+    let (run, lock) = birth(exec, Birth::begin)?.finish()?;
     start(&run, &lock, None, None)?;
     Ok(run)
 }
 
-/// As [`crate::run::launch::born`], of a command.
-pub(crate) fn born(exec: &Exec, begin: Begin) -> Result<(Birth, Blocked)> {
+/// As [`crate::run::launch::Source::birth`], of a command.
+pub(crate) fn birth(exec: &Exec, begin: Begin) -> Result<Birth> {
     let Some(program) = exec.argv.first() else {
         return Err(HostError::NoProgram { program: String::new(), why: "no command is given".to_owned() });
     };
@@ -117,19 +116,9 @@ pub(crate) fn born(exec: &Exec, begin: Begin) -> Result<(Birth, Blocked)> {
     if let (Some(command), Ok(Some(changes))) = (&mut manifest.command, &changes) {
         command.git_dirty = Some(changes.dirty);
     }
-    // From the moment there is a folder: an interrupt now would leave one that nobody runs.
-    let blocked = Blocked::interrupts();
     let birth = begin(&runs, manifest, exec.name.is_none())?;
-    let status = Status {
-        schema: gradtop_store::SCHEMA,
-        state: State::Queued,
-        updated: Timestamp::now(),
-        trained_s: Some(0.0),
-        total: exec.total.unwrap_or(0),
-        ..Status::default()
-    };
     let run = birth.run();
-    write_status(run, &status)?;
+    write_status(run, &Status::queued(exec.total.unwrap_or(0)))?;
     match changes {
         Ok(Some(changes)) if !changes.diff.is_empty() => {
             inside::replace(run, &run.code_diff(), &changes.diff, false)
@@ -140,7 +129,7 @@ pub(crate) fn born(exec: &Exec, begin: Begin) -> Result<(Birth, Blocked)> {
             append_event(run, &Event::Warning { message: format!("code.diff is not there: {why}") })?;
         }
     }
-    Ok((birth, blocked))
+    Ok(birth)
 }
 
 fn manifest(exec: &Exec, program: String, attached: Option<AttachedTo>, device: String) -> Manifest {

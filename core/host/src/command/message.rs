@@ -17,21 +17,17 @@ pub(crate) enum Message {
     Hello {
         protocol: String,
         /// Who it is, for people.
-        #[serde(default)]
         client: Option<String>,
         /// Which of several processes that train together it is, and how many they are.
         #[serde(default)]
         rank: u32,
-        #[serde(default)]
         world: Option<u32>,
     },
     /// Which series the values of rows of this shape are of.
     Shape { shape: u32, series: Vec<Value> },
     /// Values of a step.
     Log {
-        #[serde(default)]
         step: Option<i64>,
-        #[serde(default)]
         epoch: Option<f64>,
         values: Map<String, Value>,
         /// What of a shell's line is no value.
@@ -41,12 +37,7 @@ pub(crate) enum Message {
     /// Parameters to add to those of the run.
     Params { params: Map<String, Value> },
     /// What the program runs with.
-    Versions {
-        #[serde(default)]
-        python: Option<String>,
-        #[serde(default)]
-        torch: Option<String>,
-    },
+    Versions { python: Option<String>, torch: Option<String> },
     /// What is to be known of a metric.
     Metric(MetricInfo),
     /// Rows of a table.
@@ -63,22 +54,14 @@ pub(crate) enum Message {
         done: u64,
         #[serde(default)]
         total: u64,
-        #[serde(default)]
         phase: Option<String>,
     },
     /// Give me a folder for a checkpoint.
     Checkpoint { step: i64 },
     /// The folder is filled, or why not.
-    Saved {
-        #[serde(default)]
-        error: Option<String>,
-    },
+    Saved { error: Option<String> },
     /// A line for the log.
-    Text {
-        #[serde(default)]
-        level: Option<String>,
-        text: String,
-    },
+    Text { level: Option<String>, text: String },
     /// From now on I look for requests between steps.
     Listen,
     /// I wait.
@@ -88,17 +71,13 @@ pub(crate) enum Message {
     /// My calls have waited so long for you, in all, and so many points I dropped.
     Waited { ms: f64, dropped: u64 },
     /// There will be nothing more; why, if that is bad.
-    Finish {
-        #[serde(default)]
-        error: Option<String>,
-    },
+    Finish { error: Option<String> },
 }
 
 /// A column of a table; its type is that of its values.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub(crate) struct Column {
     name: String,
-    #[serde(default)]
     unit: Option<String>,
     values: Vec<Value>,
 }

@@ -16,7 +16,7 @@ use crate::command::left::GIVEN;
 use crate::error::{HostError, Result};
 use crate::launcher::ask::{answer, ask};
 use crate::launcher::jobs::{ASK_EVERY, comment, folder};
-use crate::launcher::start::Start;
+use crate::launcher::start::{Checked, Start};
 use crate::machine::program;
 use crate::machine::signals::Blocked;
 use crate::run::alerts;
@@ -90,11 +90,12 @@ impl Slurm {
             return Ok(Vec::new());
         }
         let token = token();
+        let checked = Checked::all(starts, Some(self.has_gpu()))?;
         // Once a run has its folder, nothing may end this process before it has its job.
         let _blocked = Blocked::interrupts();
         let mut runs = Vec::new();
-        let made = starts.iter().enumerate().try_for_each(|(i, start)| {
-            let (birth, _) = start.born(Birth::begin, Some(self.has_gpu()))?;
+        let made = checked.births(Birth::begin).enumerate().try_for_each(|(i, birth)| {
+            let birth = birth?;
             if let Some(tag) = tag {
                 change_notes(birth.run(), |notes| notes.add_tag(tag))?;
             }

@@ -4,8 +4,7 @@ use gradtop_store::Birth;
 
 use crate::command::exec::{self, Exec};
 use crate::error::Result;
-use crate::machine::signals::Blocked;
-use crate::run::launch::{self, Begin, Launch};
+use crate::run::launch::{Begin, Launch, Source};
 
 /// A run to be started.
 #[derive(Debug, Clone)]
@@ -17,11 +16,47 @@ pub enum Start {
 }
 
 impl Start {
-    /// As [`launch::born`]. `gpu`: it will run on another machine, which has a GPU or not.
-    pub(crate) fn born(&self, begin: Begin, gpu: Option<bool>) -> Result<(Birth, Blocked)> {
+    /// The id of the experiment that it is a run of.
+    pub fn experiment(&self) -> String {
         match self {
-            Self::Run(launch) => launch::born(launch, begin, gpu),
-            Self::Exec(exec) => exec::born(exec, begin),
+            Self::Run(launch) => launch.experiment.clone(),
+            Self::Exec(exec) => exec.experiment_id(),
         }
+    }
+}
+
+/// Runs that may be made: no experiment refuses its parameters.
+pub(crate) struct Checked<'a> {
+    starts: &'a [Start],
+    sources: Vec<Source>,
+}
+
+impl<'a> Checked<'a> {
+    /// Checks all of them. `gpu`: they will be on another machine, which has a GPU or not.
+    pub(crate) fn all(starts: &'a [Start], gpu: Option<bool>) -> Result<Self> {
+        let mut sources: Vec<Source> = Vec::new();
+        let mut launches: Vec<Vec<&Launch>> = Vec::new();
+        for start in starts {
+            let Start::Run(launch) = start else { continue };
+            if let Some(n) = sources.iter().position(|source| source.is_of(launch)) {
+                launches[n].push(launch);
+            } else {
+                sources.push(Source::of(launch, gpu)?);
+                launches.push(vec![launch]);
+            }
+        }
+        sources.iter().zip(&launches).try_for_each(|(source, launches)| source.check(launches))?;
+        Ok(Self { starts, sources })
+    }
+
+    /// As [`Source::birth`], of each in turn. Interrupts are blocked.
+    pub(crate) fn births(&self, begin: Begin) -> impl Iterator<Item = Result<Birth>> {
+        self.starts.iter().map(move |start| match start {
+            Start::Exec(exec) => exec::birth(exec, begin),
+            Start::Run(launch) => match self.sources.iter().find(|source| source.is_of(launch)) {
+                Some(source) => source.birth(launch, begin),
+                None => unreachable!("each has been checked"),
+            },
+        })
     }
 }

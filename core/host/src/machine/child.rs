@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{Read, Write as _};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -15,6 +15,7 @@ use crate::machine::process::leave_now;
 pub(crate) struct Child {
     /// `None` if it ran out of time and was killed.
     pub(crate) status: Option<std::process::ExitStatus>,
+    /// What it had answered by then.
     pub(crate) answer: Vec<u8>,
     /// The last it wrote to standard error.
     pub(crate) output: Vec<u8>,
@@ -40,13 +41,7 @@ pub(crate) fn run_child(
     let output = child.stderr.take().map(|pipe| collect(pipe, OUTPUT_LIMIT));
     // The answer ends when the child closes it; a child that closes it and lingers is given the rest of its time.
     let until = |deadline: Instant| deadline.saturating_duration_since(Instant::now());
-    let mut got = Vec::new();
-    if let Some(answer) = answer {
-        match answer.recv_timeout(until(deadline)) {
-            Ok(bytes) => got = bytes,
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
-        }
-    }
+    let answered = answer.as_ref().and_then(|answer| answer.recv_timeout(until(deadline)).ok());
     let status = loop {
         if let Some(status) = child.try_wait()? {
             break Some(status);
@@ -58,9 +53,11 @@ pub(crate) fn run_child(
         }
         std::thread::sleep(Duration::from_millis(1));
     };
-    // A process that the plugin left behind may hold the pipe open: what is not there soon is not waited for.
-    let output = output.and_then(|o| o.recv_timeout(Duration::from_millis(200)).ok()).unwrap_or_default();
-    Ok(Child { status, answer: got, output })
+    // A process that the plugin left behind may hold a pipe open: what is not there soon is not waited for.
+    let soon = |pipe: Option<mpsc::Receiver<Vec<u8>>>| {
+        pipe.and_then(|pipe| pipe.recv_timeout(Duration::from_millis(200)).ok()).unwrap_or_default()
+    };
+    Ok(Child { status, answer: answered.unwrap_or_else(|| soon(answer)), output: soon(output) })
 }
 
 /// Reads a pipe to its end on a thread of its own, keeping the last `limit` bytes.
@@ -91,8 +88,9 @@ fn collect(mut pipe: impl Read + Send + 'static, limit: usize) -> mpsc::Receiver
     receive
 }
 
-/// Keeps standard output for the answer alone, whatever `work` opens, and leaves without running destructors of theirs.
-pub(crate) fn answer_and_leave<T: Serialize>(work: impl FnOnce() -> T) -> i32 {
+/// Keeps standard output for the answers alone, whatever `work` opens, and leaves without running destructors of theirs. Each answer
+/// is a line of JSON, written as soon as it is there: one that kills this process takes none of those before with it.
+pub(crate) fn answer_and_leave<T: IntoIterator<Item: Serialize>>(work: impl FnOnce() -> T) -> i32 {
     // Whoever asked may be gone while a plugin hangs; and a crash here is no news worth a core file.
     rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL)).ok();
     let none = rustix::process::Rlimit { current: Some(0), maximum: Some(0) };
@@ -101,8 +99,11 @@ pub(crate) fn answer_and_leave<T: Serialize>(work: impl FnOnce() -> T) -> i32 {
     if rustix::stdio::dup2_stdout(rustix::stdio::stderr()).is_err() {
         return 1;
     }
-    let answer = work();
     let mut out = File::from(private);
-    let written = serde_json::to_vec(&answer).map_err(Into::into).and_then(|json| out.write_all(&json));
+    let written = work().into_iter().try_for_each(|answer| {
+        let mut line = serde_json::to_vec(&answer)?;
+        line.push(b'\n');
+        out.write_all(&line)
+    });
     leave_now(i32::from(written.is_err()))
 }

@@ -20,7 +20,7 @@ pub(crate) fn open_libtorch(folder: &Path, cuda: bool) -> Result<(), Refusal> {
                 looked: vec![folder.to_owned()],
             });
         }
-        Opened::open(&path, RTLD_GLOBAL).map_err(|message| Refusal::Open { message })?;
+        Opened::open(&path, RTLD_GLOBAL).map_err(Refusal::Open)?;
     }
     Ok(())
 }

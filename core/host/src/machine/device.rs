@@ -321,8 +321,8 @@ fn probe(lib: &Path) -> Result<u32, String> {
 /// The child of [`probe`]: `gradtop __probe_cuda FOLDER`.
 pub(crate) fn probe_main(lib: &Path) -> i32 {
     answer_and_leave(|| {
-        cuda::open_libtorch(lib, true).map_err(|e| e.to_string())?;
-        cuda::cuda_devices()
+        let opened = cuda::open_libtorch(lib, true).map_err(|e| e.to_string());
+        Some(opened.and_then(|()| cuda::cuda_devices()))
     })
 }
 

@@ -103,7 +103,7 @@ fn described(plugin: &PluginFile, since: Option<SystemTime>) -> Result<(PluginDe
     match inspect::inspect_from(&plugin.handle(), folder)?.exports_entry {
         None => return Err(Refusal::NoEntry),
         Some(gradtop_abi::ABI_MAJOR) => {}
-        Some(found) => return Err(Refusal::OtherMajor { found }),
+        Some(found) => return Err(Refusal::OtherMajor(found)),
     }
     let answer = match ask(plugin) {
         Ok(desc) => Answer::Offers(Box::new(desc)),
@@ -150,10 +150,10 @@ fn ask(plugin: &PluginFile) -> Result<PluginDesc, Refusal> {
     let mut command = program::command();
     command.arg("__describe").arg(plugin.path());
     let limit = time_out();
-    let child = run_child(command, Some(plugin.file()), limit)
-        .map_err(|e| Refusal::Internal { why: e.to_string() })?;
+    let child =
+        run_child(command, Some(plugin.file()), limit).map_err(|e| Refusal::Internal(e.to_string()))?;
     let Some(status) = child.status else {
-        return Err(Refusal::TimeOut { seconds: limit.as_secs() });
+        return Err(Refusal::TimeOut(limit.as_secs()));
     };
     match serde_json::from_slice(&child.answer) {
         Ok(Answer::Offers(desc)) => Ok(*desc),
@@ -166,7 +166,7 @@ fn ask(plugin: &PluginFile) -> Result<PluginDesc, Refusal> {
             output: last_words(&child.output)
                 .unwrap_or_else(|| crate::text::clean_bytes(last_line(&child.output), 400)),
         }),
-        Err(e) => Err(Refusal::Internal { why: format!("its description could not be read: {e}") }),
+        Err(e) => Err(Refusal::Internal(format!("its description could not be read: {e}"))),
     }
 }
 
@@ -180,15 +180,17 @@ fn own_words(output: &[u8]) -> String {
 /// The child: `gradtop __describe FILE`, with the open file as standard input. Writes the description or the refusal as JSON
 /// to its standard output.
 pub(crate) fn describe_main(file: &Path) -> i32 {
-    answer_and_leave(|| match open_stdin(file) {
-        Ok(plugin) => Answer::Offers(Box::new(plugin.desc)),
-        Err(refusal) => Answer::Refused(refusal),
+    answer_and_leave(|| {
+        Some(match open_stdin(file) {
+            Ok(plugin) => Answer::Offers(Box::new(plugin.desc)),
+            Err(refusal) => Answer::Refused(refusal),
+        })
     })
 }
 
 /// Opens the plugin that is this process's standard input, and which lay at `path`.
 pub(crate) fn open_stdin(path: &Path) -> Result<load::Plugin, Refusal> {
-    let internal = |e: std::io::Error| Refusal::Internal { why: e.to_string() };
+    let internal = |e: std::io::Error| Refusal::Internal(e.to_string());
     // Out of the way of what a plugin may read or close.
     let file = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3).map_err(|e| internal(e.into()))?;
     let null = std::fs::File::open("/dev/null").map_err(internal)?;
@@ -222,7 +224,7 @@ mod tests {
             sha256: String::new(),
             answer: Answer::Refused(answer),
         };
-        let slow = Refusal::TimeOut { seconds: 10 };
+        let slow = Refusal::TimeOut(10);
         for (refusal, good, old) in [(Refusal::NullEntry, 1, 10), (slow, 30, 100)] {
             assert!(asked(good, refusal.clone()).is_good(None));
             assert!(!asked(old, refusal.clone()).is_good(None));

@@ -164,9 +164,8 @@ fn discover_in(folders: &[(PathBuf, Origin)], since: Option<SystemTime>) -> Disc
             ends.collect::<Vec<_>>()
         });
         for ((path, origin), result) in some.iter().zip(described) {
-            let result = result.unwrap_or_else(|_| {
-                Err(Refusal::Internal { why: "gradtop failed while describing it".to_owned() })
-            });
+            let result = result
+                .unwrap_or_else(|_| Err(Refusal::Internal("gradtop failed while describing it".to_owned())));
             take(&mut found, path, *origin, result);
         }
     }

@@ -22,11 +22,10 @@ impl PluginFile {
     pub(crate) fn open(path: &Path) -> Result<Self, Refusal> {
         let path = std::path::absolute(path)?;
         if let Some(run) = run_of(&path) {
-            let manifest = read_manifest(&run).map_err(|e| Refusal::Unreadable { why: e.to_string() })?;
+            let manifest = read_manifest(&run).map_err(|e| Refusal::Unreadable(e.to_string()))?;
             check_owner(&run)?;
-            let plugin = manifest
-                .plugin
-                .ok_or_else(|| Refusal::Unreadable { why: "the run has no plugin".to_owned() })?;
+            let plugin =
+                manifest.plugin.ok_or_else(|| Refusal::Unreadable("the run has no plugin".to_owned()))?;
             return Self::of_run(&run, &plugin.sha256);
         }
         // A pipe would block, and a folder cannot be read.
@@ -63,7 +62,7 @@ impl PluginFile {
         if self.file.metadata()?.is_file() {
             Ok(self)
         } else {
-            Err(Refusal::Unreadable { why: "it is not a regular file".to_owned() })
+            Err(Refusal::Unreadable("it is not a regular file".to_owned()))
         }
     }
 

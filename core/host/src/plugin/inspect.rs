@@ -40,12 +40,12 @@ pub fn inspect(file: &Path) -> Result<Inspection, Refusal> {
 pub(crate) fn inspect_from(file: &Path, origin: &Path) -> Result<Inspection, Refusal> {
     // A pipe would block, a folder cannot be read: only regular files are looked into.
     if !std::fs::metadata(file)?.is_file() {
-        return Err(Refusal::Unreadable { why: "it is not a regular file".to_owned() });
+        return Err(Refusal::Unreadable("it is not a regular file".to_owned()));
     }
     let mut opened = File::open(file)?;
     check_head(&mut opened)?;
     let cache = ReadCache::new(opened);
-    let damaged = |e: object::Error| Refusal::DamagedElf { why: e.to_string() };
+    let damaged = |e: object::Error| Refusal::DamagedElf(e.to_string());
     let parsed = ElfFile64::<LittleEndian, _>::parse(&cache).map_err(damaged)?;
     let endian = LittleEndian;
     let mut found = Inspection {
@@ -105,7 +105,7 @@ fn check_head(file: &mut File) -> Result<(), Refusal> {
         return Err(Refusal::NotElf);
     }
     if head.len() < 64 {
-        return Err(Refusal::DamagedElf { why: format!("it ends after {} bytes", head.len()) });
+        return Err(Refusal::DamagedElf(format!("it ends after {} bytes", head.len())));
     }
     let class64 = head[4] == 2;
     let little = head[5] == 1;
@@ -139,7 +139,7 @@ fn check_head(file: &mut File) -> Result<(), Refusal> {
             elf::ET_CORE => "a core dump".to_owned(),
             other => format!("an ELF file of type {}", other.0),
         };
-        return Err(Refusal::NotALibrary { found });
+        return Err(Refusal::NotALibrary(found));
     }
     Ok(())
 }

@@ -34,7 +34,7 @@ pub(crate) fn open(plugin: PluginFile, origin: &Path, cuda: bool) -> Result<Plug
     match inspection.exports_entry {
         None => return Err(Refusal::NoEntry),
         Some(ABI_MAJOR) => {}
-        Some(found) => return Err(Refusal::OtherMajor { found }),
+        Some(found) => return Err(Refusal::OtherMajor(found)),
     }
     if inspection.needs_libtorch {
         let folder = libtorch::find_in(&inspection.run_path)
@@ -104,7 +104,7 @@ fn too_many_exports(exports: &[String]) -> Option<String> {
 }
 
 fn null_function(name: &str) -> Refusal {
-    Refusal::NullFunction { name: name.to_owned() }
+    Refusal::NullFunction(name.to_owned())
 }
 
 /// Reads the entry field by field, so that each fault is named before a later field is looked at.
@@ -127,12 +127,12 @@ fn read_entry(entry: *const Entry) -> Result<Entry, Refusal> {
     };
     let magic = word(0);
     if magic != MAGIC {
-        return Err(Refusal::Magic { found: magic });
+        return Err(Refusal::Magic(magic));
     }
     let (size, needed) = (word(1), size_of::<Entry>() as u32);
     // The major comes before the size is judged if it can be read: "other major" says more than "too short".
     if size >= 16 && word(2) != ABI_MAJOR {
-        return Err(Refusal::Major { found: word(2) });
+        return Err(Refusal::Major(word(2)));
     }
     if size < needed {
         return Err(Refusal::TooShort { what: "entry".to_owned(), found: size, needed });

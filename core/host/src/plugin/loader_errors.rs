@@ -15,7 +15,7 @@ pub(crate) fn missing(message: String, inspection: &Inspection) -> Refusal {
         return newer;
     }
     let Some((name, _)) = message.split_once(": cannot open shared object file: No such file") else {
-        return Refusal::Open { message };
+        return Refusal::Open(message);
     };
     let mut looked = inspection.run_path.clone();
     if let Some(set) = std::env::var_os("LD_LIBRARY_PATH") {

@@ -40,7 +40,7 @@ fn apply<'a>(
 ) -> Result<(), ParamError> {
     for (i, (key, value)) in values.iter().enumerate() {
         if values[..i].iter().any(|(k, _)| k == key) {
-            return Err(ParamError::Twice { key: key.clone() });
+            return Err(ParamError::Twice(key.clone()));
         }
         let Some(at) = experiment.params.iter().position(|p| p.key == *key) else {
             let all: Vec<String> = experiment.params.iter().map(|p| p.key.clone()).collect();

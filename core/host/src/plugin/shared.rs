@@ -4,6 +4,7 @@
 //! Nothing there is believed by its name: a file is linked only if it is this user's, cannot be written, and has the hash
 //! that it is named by. Where links cannot be made, a run gets a copy.
 
+use std::cell::OnceCell;
 use std::ffi::CString;
 use std::fs::File;
 use std::io::{Error, ErrorKind, Result};
@@ -26,29 +27,47 @@ const TMP: &str = ".tmp-";
 /// How old such a file is before nobody can be making it any more.
 const LEFT_BEHIND: Duration = Duration::from_hours(1);
 
-/// Puts a plugin whose hash is `hash` at `to`, in the folder of a run that is being made.
-///
-/// # Errors
-/// Of the kind [`ErrorKind::ResourceBusy`] if the file's content changed since it was hashed.
-pub(crate) fn put(runs: &Path, plugin: &PluginFile, hash: &str, to: &Path) -> Result<()> {
-    match link(runs, plugin, hash, to) {
-        Err(e) if e.kind() != ErrorKind::ResourceBusy => {
-            let mut copy = File::options().write(true).read(true).create_new(true).mode(0o600).open(to)?;
-            fill(&mut copy, plugin, hash)
+/// The shared file of a plugin, once it was found to be what its name says: open, so that it stays that.
+#[derive(Default)]
+pub(crate) struct Shared(OnceCell<File>);
+
+impl Shared {
+    /// Puts a plugin whose hash is `hash` at `to`, in the folder of a run that is being made.
+    ///
+    /// # Errors
+    /// Of the kind [`ErrorKind::ResourceBusy`] if the file's content changed since it was hashed.
+    pub(crate) fn put(&self, runs: &Path, plugin: &PluginFile, hash: &str, to: &Path) -> Result<()> {
+        if self.0.get().is_some_and(|file| give(file, to).is_ok()) {
+            return Ok(());
         }
-        done => done,
+        match link(runs, plugin, hash, to) {
+            Ok(file) => {
+                self.0.set(file).ok();
+                Ok(())
+            }
+            Err(e) if e.kind() == ErrorKind::ResourceBusy => Err(e),
+            Err(_) => {
+                let mut copy =
+                    File::options().write(true).read(true).create_new(true).mode(0o600).open(to)?;
+                fill(&mut copy, plugin, hash)
+            }
+        }
     }
 }
 
-fn link(runs: &Path, plugin: &PluginFile, hash: &str, to: &Path) -> Result<()> {
+fn give(shared: &File, to: &Path) -> rustix::io::Result<()> {
+    linkat(CWD, handle(shared), CWD, to, AtFlags::SYMLINK_FOLLOW)
+}
+
+fn link(runs: &Path, plugin: &PluginFile, hash: &str, to: &Path) -> Result<File> {
     let folder = open_folder(runs, true)?;
     let name = name(&folder, hash);
     // What is there may go, and come, at any moment: others start and delete runs.
     for _ in 0..4 {
         match usable(&folder, &name, hash)? {
-            Some(shared) => match linkat(CWD, handle(&shared), CWD, to, AtFlags::SYMLINK_FOLLOW) {
+            Some(shared) => match give(&shared, to) {
                 Err(rustix::io::Errno::NOENT) if to.parent().is_some_and(Path::exists) => {}
-                done => return Ok(done?),
+                done => return Ok(done.map(|()| shared)?),
             },
             None => make(&folder, plugin, hash, &name)?,
         }

@@ -28,62 +28,88 @@ pub enum Judged {
     Broken(String),
 }
 
+/// Values of parameters, as [`crate::Launch`] has them.
+pub(crate) type Params = [(String, ParamValue)];
+
+/// Sets of parameters that one child is asked about: their text has to fit into its arguments.
+const MOST: usize = 256;
+
 /// Asks an experiment about parameters, its defaults and presets too.
-pub fn judged(plugin: &Path, experiment: &str, params: &[(String, ParamValue)]) -> Judged {
+pub fn judged(plugin: &Path, experiment: &str, params: &Params) -> Judged {
     match PluginFile::open(plugin) {
-        Ok(plugin) => ask_child(&plugin, experiment, params),
+        Ok(plugin) => ask_child(&plugin, experiment, &[params]).remove(0),
         Err(refusal) => Judged::Broken(refusal.to_string()),
     }
 }
 
-/// Why the experiment refuses these parameters; `None`: it does not, or does not say. A child that dies or hangs refuses
-/// nothing: the run will tell, with its log.
-pub(crate) fn refused(
+/// Asks an experiment about each of several sets of parameters, as many of them in one process as it survives.
+pub(crate) fn judged_each(
     plugin: &PluginFile,
     experiment: &str,
-    params: &[(String, ParamValue)],
-) -> Option<String> {
-    match ask_child(plugin, experiment, params) {
-        Judged::Refused(why) => Some(why),
-        Judged::Accepted | Judged::Broken(_) => None,
-    }
+    sets: &[&Params],
+) -> impl Iterator<Item = Judged> {
+    let mut rest = sets;
+    let asked = std::iter::from_fn(move || {
+        let next = rest.chunks(MOST).next()?;
+        let answers = ask_child(plugin, experiment, next);
+        rest = &rest[answers.len()..];
+        Some(answers)
+    });
+    asked.flatten()
 }
 
-fn ask_child(plugin: &PluginFile, experiment: &str, params: &[(String, ParamValue)]) -> Judged {
+/// The answers that a child gives before it ends, one at least: a set at which it dies or hangs will be the first of the next child, and is
+/// to blame only if that one gives none.
+fn ask_child(plugin: &PluginFile, experiment: &str, sets: &[&Params]) -> Vec<Judged> {
     let mut command = program::command();
     command.arg("__validate").arg(plugin.path()).arg(experiment);
-    for (key, value) in params {
-        command.arg(format!("{key}={value}"));
+    for (n, set) in sets.iter().enumerate() {
+        command.args((n > 0).then_some(""));
+        command.args(set.iter().map(|(key, value)| format!("{key}={value}")));
     }
     let limit = time_out();
     let child = match run_child(command, Some(plugin.file()), limit) {
         Ok(child) => child,
-        Err(e) => return Judged::Broken(format!("cannot be asked: {e}")),
+        // Too much for one command line, perhaps.
+        Err(_) if sets.len() > 1 => return ask_child(plugin, experiment, &sets[..1]),
+        Err(e) => return vec![Judged::Broken(format!("cannot be asked: {e}"))],
     };
-    match (serde_json::from_slice::<Option<String>>(&child.answer), child.status) {
-        (Ok(None), _) => Judged::Accepted,
-        (Ok(Some(why)), _) => Judged::Refused(why),
-        (Err(_), None) => Judged::Broken(format!("gave no answer within {} s", limit.as_secs())),
-        (Err(_), Some(status)) => {
+    let answers = serde_json::Deserializer::from_slice(&child.answer).into_iter::<Option<String>>();
+    let judged = |why: Option<String>| why.map_or(Judged::Accepted, Judged::Refused);
+    let answers: Vec<Judged> = answers.map_while(Result::ok).map(judged).take(sets.len()).collect();
+    let why = match child.status {
+        _ if !answers.is_empty() => return answers,
+        None => format!("gave no answer within {} s", limit.as_secs()),
+        Some(status) => {
             let last = last_words(&child.output).map(|words| format!(": {words}")).unwrap_or_default();
-            Judged::Broken(format!("ended by {}{last}", how_it_ended(status)))
+            format!("ended by {}{last}", how_it_ended(status))
         }
-    }
+    };
+    vec![Judged::Broken(why)]
 }
 
-/// The child: `gradtop __validate FILE EXPERIMENT KEY=VALUE…`, with the open file as standard input. Writes the refusal or null as JSON.
-pub(crate) fn validate_main(file: &Path, experiment: &str, params: &[String]) -> i32 {
-    answer_and_leave(|| ask(file, experiment, params))
+/// The child: `gradtop __validate FILE EXPERIMENT KEY=VALUE…`, with the open file as standard input; an empty argument separates sets of
+/// parameters. Writes a line of JSON for each: the refusal or null.
+pub(crate) fn validate_main(file: &Path, experiment: &str, words: &[String]) -> i32 {
+    answer_and_leave(|| {
+        let validate = find(file, experiment);
+        let sets = words.split(String::is_empty);
+        sets.map(move |params| validate.and_then(|(validate, index)| ask(validate, index, params)))
+    })
 }
 
-fn ask(file: &Path, experiment: &str, params: &[String]) -> Option<String> {
+/// The plugin's function that judges, and the number by which it knows the experiment, if there are such.
+fn find(file: &Path, experiment: &str) -> Option<(abi::ValidateFn, u32)> {
     let plugin = open_stdin(file).ok()?;
     let (index, _) = plugin.desc.experiment(experiment)?;
     // SAFETY: a constant C string.
     let found = unsafe { (plugin.extension)(abi::EXT_VALIDATE.as_ptr()) };
     // SAFETY: null, or the immortal struct that this id stands for, which states its size.
     let extension = unsafe { guard::sized(found.cast::<abi::Validate>()) }.ok()?;
-    let validate = extension.validate?;
+    Some((extension.validate?, index))
+}
+
+fn ask(validate: abi::ValidateFn, index: u32, params: &[String]) -> Option<String> {
     let texts: Vec<(CString, CString)> = params
         .iter()
         .filter_map(|p| p.split_once('='))

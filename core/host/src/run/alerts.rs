@@ -10,7 +10,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -19,6 +19,7 @@ use gradtop_store::{
     read_status,
 };
 use jiff::Timestamp;
+use parking_lot::RwLock;
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde::{Deserialize, Serialize};
 
@@ -52,7 +53,6 @@ pub struct Alerts {
     /// A shell's command that gets each alert as JSON on standard input.
     pub hook: Option<String>,
     /// When to stop the run for the sake of others.
-    #[serde(default)]
     pub early_stop: Option<EarlyStop>,
 }
 
@@ -60,24 +60,24 @@ static ALERTS: RwLock<Option<Alerts>> = RwLock::new(None);
 
 /// Sets the alerts of the runs that this process starts from now on.
 pub fn set_alerts(alerts: Alerts) {
-    *ALERTS.write().unwrap_or_else(PoisonError::into_inner) = Some(alerts);
+    *ALERTS.write() = Some(alerts);
 }
 
 /// Sets when those runs are stopped early.
 pub fn set_early_stop(rule: EarlyStop) {
-    let mut alerts = ALERTS.write().unwrap_or_else(PoisonError::into_inner);
+    let mut alerts = ALERTS.write();
     alerts.get_or_insert_default().early_stop = Some(rule);
 }
 
 /// The rules that a run keeps that is begun now.
 pub(crate) fn given() -> Vec<String> {
-    let alerts = ALERTS.read().unwrap_or_else(PoisonError::into_inner);
+    let alerts = ALERTS.read();
     alerts.iter().flat_map(|alerts| &alerts.given).map(Rule::to_string).collect()
 }
 
 /// The variable by which a keeper gets what is not the run's own, and its value; none where that is nothing.
 pub(crate) fn variable() -> (&'static str, Option<String>) {
-    let alerts = ALERTS.read().unwrap_or_else(PoisonError::into_inner);
+    let alerts = ALERTS.read();
     let is_any = |a: &&Alerts| !a.rules.is_empty() || a.hook.is_some() || a.early_stop.is_some();
     let wanted = alerts.as_ref().filter(is_any);
     (VARIABLE, wanted.and_then(|alerts| serde_json::to_string(alerts).ok()))

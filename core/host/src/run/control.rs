@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use gradtop_store::{
-    Ending, Event, KILL, Life, Manifest, Owner, Request, RunDir, RunLock, State, Status, View, append_event,
-    has_journal, inside, read_manifest, read_status, recorded_end, recover, request, stands_still,
-    stop_request, view, write_status,
+    Ending, Event, KILL, Life, Manifest, Owner, Request, RunDir, RunLock, State, Status, StoreError, View,
+    append_event, has_journal, inside, read_manifest, read_status, recorded_end, recover, request,
+    stands_still, stop_request, view, write_status,
 };
 use jiff::Timestamp;
 use rustix::process::Signal;
@@ -272,11 +272,7 @@ fn seal_rest(run: &RunDir) -> Result<bool> {
     if !has_journal(run) && !read_status(run).is_ok_and(|status| status.unsettled) {
         return Ok(false);
     }
-    let lock = match RunLock::acquire_now(run) {
-        Ok(lock) => lock,
-        Err(gradtop_store::StoreError::Locked { .. }) => return Ok(false),
-        Err(e) => return Err(e.into()),
-    };
+    let Some(lock) = free_lock(run)? else { return Ok(false) };
     recover(run, &lock)?;
     let mut status = read_status(run)?;
     gradtop_store::write_run_table(run, &read_manifest(run)?, &status)?;
@@ -328,13 +324,18 @@ pub fn give_up_still(run: &RunDir, go_on: impl FnMut() -> bool) -> Result<()> {
 /// Seals what a run left and writes its end, unless its records tell of another; `false` if somebody else has its lock or has written
 /// its end.
 fn write_crashed(run: &RunDir, end: Ending) -> Result<bool> {
-    let lock = match RunLock::acquire_now(run) {
-        Ok(lock) => lock,
-        // Somebody else does it, or has resumed it.
-        Err(gradtop_store::StoreError::Locked { .. }) => return Ok(false),
-        Err(e) => return Err(e.into()),
-    };
-    write_end(run, &lock, end)
+    match free_lock(run)? {
+        Some(lock) => write_end(run, &lock, end),
+        None => Ok(false),
+    }
+}
+
+/// The lock of a run; `None` if somebody else has it, who does what is to be done, or has resumed it.
+fn free_lock(run: &RunDir) -> Result<Option<RunLock>> {
+    match RunLock::acquire_now(run) {
+        Err(StoreError::Locked { .. }) => Ok(None),
+        lock => Ok(Some(lock?)),
+    }
 }
 
 /// The same, with its lock.
@@ -352,9 +353,7 @@ pub(crate) fn write_end(run: &RunDir, lock: &RunLock, end: Ending) -> Result<boo
     (status.eta_s, status.steps_per_s, status.waiting, status.outcome) = (None, None, None, None);
     status.updated = Timestamp::now();
     gradtop_store::settle(run, &mut status);
-    gradtop_store::write_run_table(run, &read_manifest(run)?, &status)?;
-    append_event(run, &Event::State { state: status.state, cause: status.cause.clone() })?;
-    write_status(run, &status)?;
+    gradtop_store::write_end(run, &status)?;
     gradtop_store::give_up_reserve(run);
     Owner::end_of_dead(run);
     Ok(true)

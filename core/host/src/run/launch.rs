@@ -9,7 +9,7 @@ use std::time::Duration;
 use gradtop_store::{
     Birth, Checkpoint, Event, ExperimentInfo, Manifest, Owner, ParamValue, PluginInfo, Request, RunDir,
     RunLock, State, Status, Turn, View, append_event, checkpoints, clear_control, inside, prepare_restart,
-    prepare_resume, read_manifest, read_status, recover, request, view, write_status,
+    prepare_resume, read_manifest, read_status, recover, request, view, write_end, write_status,
 };
 use jiff::Timestamp;
 
@@ -20,9 +20,11 @@ use crate::machine::signals::Blocked;
 use crate::machine::{git, libtorch};
 use crate::plugin::changes::parameter_changes;
 use crate::plugin::desc::{ExperimentDesc, PluginDesc};
+use crate::plugin::describe;
 use crate::plugin::file::{PluginFile, check_owner};
 use crate::plugin::params::resolve_params;
-use crate::plugin::{describe, shared};
+use crate::plugin::shared::Shared;
+use crate::plugin::validate::{Judged, Params, judged_each};
 use crate::run::alerts;
 use crate::run::allowed::{Action, Why, has_all};
 use crate::run::control::ready;
@@ -67,8 +69,10 @@ pub fn default_threads() -> u32 {
 /// Starts a run and returns once it is on its own: it has its folder, its lock and its two processes, and whatever
 /// happens to the caller no longer matters to it.
 pub fn launch(launch: &Launch) -> Result<RunDir> {
-    let (birth, _blocked) = born(launch, Birth::begin, None)?;
-    let (run, lock) = birth.finish()?;
+    let source = Source::of(launch, None)?;
+    source.check(&[launch])?;
+    let _blocked = Blocked::interrupts();
+    let (run, lock) = source.birth(launch, Birth::begin)?.finish()?;
     start(&run, &lock, None, None)?;
     Ok(run)
 }
@@ -76,55 +80,124 @@ pub fn launch(launch: &Launch) -> Result<RunDir> {
 /// How the folder of a run is begun.
 pub(crate) type Begin = fn(&Path, Manifest, bool) -> gradtop_store::Result<Birth>;
 
-/// A run that has all that it is to be started with, except its name. As long as the other lives, no interrupt ends this process.
-/// `gpu`: it will run on another machine, which has a GPU or not.
-pub(crate) fn born(launch: &Launch, begin: Begin, gpu: Option<bool>) -> Result<(Birth, Blocked)> {
-    let refuse = |refusal| HostError::Plugin { path: launch.plugin.clone(), refusal };
-    let file = PluginFile::open(&launch.plugin).map_err(refuse)?;
-    let (plugin, sha256) = describe::described_exactly(&file).map_err(refuse)?;
-    let Some((_, experiment)) = plugin.experiment(&launch.experiment) else {
-        return Err(HostError::NoSuchExperiment {
-            path: launch.plugin.clone(),
-            experiment: launch.experiment.clone(),
-            has: plugin.experiments.iter().map(|e| e.id.clone()).collect(),
-        });
-    };
-    let lib = if plugin.needs_libtorch {
-        let missing = |looked| Refusal::MissingLibtorch { library: libtorch::CPU.to_owned(), looked };
-        Some(libtorch::find(Some(&plugin.file)).map_err(missing).map_err(refuse)?)
-    } else {
-        None
-    };
-    let (device, reason) = match gpu {
-        None => device::resolve(launch.device, experiment.uses_device, lib.as_deref())?,
-        Some(gpu) => device::resolve_elsewhere(launch.device, experiment.uses_device, gpu)?,
-    };
-    if let Some(message) = refused_by(&file, experiment, &launch.params) {
-        return Err(HostError::Refused { experiment: experiment.id.clone(), message });
-    }
-    let runs = std::path::absolute(&launch.runs).map_err(HostError::io("resolve the runs folder"))?;
-    let manifest = manifest(launch, &plugin, experiment, &sha256, device, reason, lib.as_deref());
+/// What runs of one experiment on one device have in common: read once, however many there are.
+pub(crate) struct Source {
+    /// The first of them.
+    first: Launch,
+    runs: PathBuf,
+    file: PluginFile,
+    sha256: String,
+    plugin: PluginDesc,
+    experiment: ExperimentDesc,
+    lib: Option<PathBuf>,
+    device: i32,
+    device_reason: Option<String>,
+    shared: Shared,
+}
 
-    // From the moment there is a folder: an interrupt now would leave one that nobody runs.
-    let blocked = Blocked::interrupts();
-    let birth = begin(&runs, manifest, launch.name.is_none())?;
-    let run = birth.run();
-    shared::put(&runs, &file, &sha256, &run.plugin()).map_err(|e| match e.kind() {
-        ErrorKind::ResourceBusy => refuse(Refusal::being_written()),
-        _ => HostError::io("copy the plugin")(e),
-    })?;
-    if let Some(figures) = &experiment.figures {
-        gradtop_store::figures::declare(run, figures)?;
+impl Source {
+    /// Of a run. `gpu`: it will be on another machine, which has a GPU or not.
+    pub(crate) fn of(launch: &Launch, gpu: Option<bool>) -> Result<Self> {
+        let refuse = |refusal| HostError::Plugin { path: launch.plugin.clone(), refusal };
+        let file = PluginFile::open(&launch.plugin).map_err(refuse)?;
+        let (plugin, sha256) = describe::described_exactly(&file).map_err(refuse)?;
+        let Some((_, experiment)) = plugin.experiment(&launch.experiment) else {
+            return Err(HostError::NoSuchExperiment {
+                path: launch.plugin.clone(),
+                experiment: launch.experiment.clone(),
+                has: plugin.experiments.iter().map(|e| e.id.clone()).collect(),
+            });
+        };
+        let lib = if plugin.needs_libtorch {
+            let missing = |looked| Refusal::MissingLibtorch { library: libtorch::CPU.to_owned(), looked };
+            Some(libtorch::find(Some(&plugin.file)).map_err(missing).map_err(refuse)?)
+        } else {
+            None
+        };
+        let experiment = experiment.clone();
+        let (device, device_reason) = match gpu {
+            None => device::resolve(launch.device, experiment.uses_device, lib.as_deref())?,
+            Some(gpu) => device::resolve_elsewhere(launch.device, experiment.uses_device, gpu)?,
+        };
+        let runs = std::path::absolute(&launch.runs).map_err(HostError::io("resolve the runs folder"))?;
+        let (first, shared) = (launch.clone(), Shared::default());
+        Ok(Self { first, runs, file, sha256, plugin, experiment, lib, device, device_reason, shared })
     }
-    let status = Status {
-        schema: gradtop_store::SCHEMA,
-        state: State::Queued,
-        updated: Timestamp::now(),
-        trained_s: Some(0.0),
-        ..Status::default()
-    };
-    write_status(run, &status)?;
-    Ok((birth, blocked))
+
+    /// Whether it is this run's, too.
+    pub(crate) fn is_of(&self, launch: &Launch) -> bool {
+        let of = |l: &Launch| (l.runs.clone(), l.plugin.clone(), l.experiment.clone(), l.device);
+        of(&self.first) == of(launch)
+    }
+
+    /// Asks the experiment whether it refuses the parameters of any of its runs.
+    ///
+    /// # Errors
+    /// [`HostError::Refused`] for the first that it refuses.
+    pub(crate) fn check(&self, launches: &[&Launch]) -> Result<()> {
+        let mut sets: Vec<&Params> = launches.iter().map(|launch| launch.params.as_slice()).collect();
+        sets.dedup();
+        let Some((set, mut message)) = refused_of(&self.file, &self.experiment, &sets) else { return Ok(()) };
+        let varied = set.iter().filter(|param| sets.iter().any(|other| !other.contains(param)));
+        let varied: Vec<String> = varied.map(|(key, value)| format!("{key}={value}")).collect();
+        if !varied.is_empty() {
+            message = format!("{}: {message}", varied.join(" "));
+        }
+        Err(HostError::Refused { experiment: self.experiment.id.clone(), message })
+    }
+
+    /// A run that has all that it is to be started with, except its name. Interrupts are blocked: one now would leave a folder that nobody
+    /// runs.
+    pub(crate) fn birth(&self, launch: &Launch, begin: Begin) -> Result<Birth> {
+        let birth = begin(&self.runs, self.manifest(launch), launch.name.is_none())?;
+        let run = birth.run();
+        self.shared.put(&self.runs, &self.file, &self.sha256, &run.plugin()).map_err(|e| match e.kind() {
+            ErrorKind::ResourceBusy => {
+                HostError::Plugin { path: self.first.plugin.clone(), refusal: Refusal::being_written() }
+            }
+            _ => HostError::io("copy the plugin")(e),
+        })?;
+        if let Some(figures) = &self.experiment.figures {
+            gradtop_store::figures::declare(run, figures)?;
+        }
+        write_status(run, &Status::queued(0))?;
+        Ok(birth)
+    }
+
+    fn manifest(&self, launch: &Launch) -> Manifest {
+        let Self { plugin, experiment, device, .. } = self;
+        let info = ExperimentInfo {
+            in_plugin: None,
+            id: experiment.id.clone(),
+            name: experiment.name.clone(),
+            version: experiment.version.clone(),
+            summary: experiment.summary.clone(),
+            resumable: experiment.resumable,
+            uses_device: experiment.uses_device,
+        };
+        let mut manifest = Manifest {
+            seed: launch.seed.unwrap_or_else(draw_seed),
+            device: if *device < 0 { "cpu".to_owned() } else { format!("cuda:{device}") },
+            device_reason: self.device_reason.clone(),
+            threads: launch.threads.unwrap_or_else(default_threads).max(1),
+            checkpoint_every_s: launch.checkpoint_every.as_secs_f64().ceil() as u64,
+            preset: launch.preset.clone(),
+            alerts: alerts::given(),
+            git_commit: std::env::current_dir().ok().and_then(|dir| git::commit(&dir)),
+            plugin: Some(PluginInfo {
+                file: "plugin.so".to_owned(),
+                sha256: self.sha256.clone(),
+                built_with: plugin.built_with.clone(),
+                original_path: plugin.file.to_string_lossy().into_owned(),
+            }),
+            params: launch.params.clone(),
+            metrics: experiment.metrics.clone(),
+            ..Manifest::new(launch.name.as_deref().unwrap_or_default(), info)
+        };
+        manifest.versions.abi = format!("{}.{}", plugin.abi.0, plugin.abi.1);
+        manifest.versions.libtorch = self.lib.as_deref().and_then(libtorch::version);
+        manifest
+    }
 }
 
 /// Why an experiment refuses these parameters; `None` if it does not. It is asked in a process of its own, as the start of
@@ -135,68 +208,25 @@ pub fn refused(
     params: &[(String, ParamValue)],
 ) -> Option<String> {
     // One that cannot be opened refuses nothing: the start says why.
-    refused_by(&PluginFile::open(plugin).ok()?, experiment, params)
+    refused_of(&PluginFile::open(plugin).ok()?, experiment, &[params]).map(|(_, why)| why)
 }
 
-fn refused_by(
+/// The first of several sets that it refuses, and why. One at which its process dies or hangs is not refused: the run will tell, with its log.
+fn refused_of<'a>(
     plugin: &PluginFile,
     experiment: &ExperimentDesc,
-    params: &[(String, ParamValue)],
-) -> Option<String> {
-    if is_declared(experiment, params) {
-        return None;
-    }
-    crate::plugin::validate::refused(plugin, &experiment.id, params)
-}
-
-/// Whether these are an experiment's defaults, or one of its presets.
-fn is_declared(experiment: &ExperimentDesc, params: &[(String, ParamValue)]) -> bool {
+    sets: &[&'a Params],
+) -> Option<(&'a Params, String)> {
     let presets = experiment.presets.iter().map(|p| Some(p.name.as_str()));
-    std::iter::once(None)
+    let declared: Vec<_> = std::iter::once(None)
         .chain(presets)
-        .any(|preset| resolve_params(experiment, preset, &[]).is_ok_and(|declared| declared == params))
-}
-
-fn manifest(
-    launch: &Launch,
-    plugin: &PluginDesc,
-    experiment: &ExperimentDesc,
-    sha256: &str,
-    device: i32,
-    device_reason: Option<String>,
-    lib: Option<&Path>,
-) -> Manifest {
-    let info = ExperimentInfo {
-        in_plugin: None,
-        id: experiment.id.clone(),
-        name: experiment.name.clone(),
-        version: experiment.version.clone(),
-        summary: experiment.summary.clone(),
-        resumable: experiment.resumable,
-        uses_device: experiment.uses_device,
-    };
-    let mut manifest = Manifest {
-        seed: launch.seed.unwrap_or_else(draw_seed),
-        device: if device < 0 { "cpu".to_owned() } else { format!("cuda:{device}") },
-        device_reason,
-        threads: launch.threads.unwrap_or_else(default_threads).max(1),
-        checkpoint_every_s: launch.checkpoint_every.as_secs_f64().ceil() as u64,
-        preset: launch.preset.clone(),
-        alerts: alerts::given(),
-        git_commit: std::env::current_dir().ok().and_then(|dir| git::commit(&dir)),
-        plugin: Some(PluginInfo {
-            file: "plugin.so".to_owned(),
-            sha256: sha256.to_owned(),
-            built_with: plugin.built_with.clone(),
-            original_path: plugin.file.to_string_lossy().into_owned(),
-        }),
-        params: launch.params.clone(),
-        metrics: experiment.metrics.clone(),
-        ..Manifest::new(launch.name.as_deref().unwrap_or_default(), info)
-    };
-    manifest.versions.abi = format!("{}.{}", plugin.abi.0, plugin.abi.1);
-    manifest.versions.libtorch = lib.and_then(libtorch::version);
-    manifest
+        .filter_map(|preset| resolve_params(experiment, preset, &[]).ok())
+        .collect();
+    let asked: Vec<&Params> = sets.iter().copied().filter(|set| declared.iter().all(|d| d != set)).collect();
+    judged_each(plugin, &experiment.id, &asked).zip(&asked).find_map(|(judged, set)| match judged {
+        Judged::Refused(why) => Some((*set, why)),
+        Judged::Accepted | Judged::Broken(_) => None,
+    })
 }
 
 /// A seed that is easy to type again: 32 bits of the system's randomness, which the standard library's hasher is keyed with.
@@ -218,9 +248,7 @@ pub(crate) fn start(run: &RunDir, lock: &RunLock, resume: Option<&GoOn>, turn: O
             ended: Some(Timestamp::now()),
             ..read_status(run).unwrap_or_default()
         };
-        gradtop_store::write_run_table(run, &read_manifest(run)?, &status)?;
-        write_status(run, &status)?;
-        append_event(run, &Event::State { state: State::Failed, cause: status.cause })?;
+        write_end(run, &status)?;
         Owner::end_of_dead(run);
     }
     Err(HostError::NotStarted { run: run.name(), why })
@@ -341,10 +369,7 @@ fn go_on_as(run: &RunDir, seen: &View, lock: &RunLock, trusted: Option<(String, 
     if started.is_err() {
         // Its end is still the one that it had.
         let (state, cause, ended) = (now.state, now.cause, now.ended);
-        let status = Status { state, cause: cause.clone(), ended, ..read_status(run)? };
-        gradtop_store::write_run_table(run, &seen.manifest, &status)?;
-        write_status(run, &status)?;
-        append_event(run, &Event::State { state, cause })?;
+        write_end(run, &Status { state, cause, ended, ..read_status(run)? })?;
     }
     started
 }

@@ -11,11 +11,12 @@ use gradtop_store::{
     read_turn, view, waiting, write_status, write_turn,
 };
 
-use crate::command::exec::{self, Exec};
 use crate::error::{HostError, Result};
+use crate::launcher::start::{Checked, Start};
+use crate::machine::signals::Blocked;
 use crate::run::alerts;
 use crate::run::keeper::Next;
-use crate::run::launch::{self, Launch};
+use crate::run::launch;
 use crate::run::waiting::{claim_of, unstarted};
 
 /// How often a keeper looks.
@@ -25,38 +26,56 @@ const THOROUGH: Duration = Duration::from_mins(1);
 /// Starts in vain before a run is held.
 const TRIES: u32 = 2;
 
-/// Puts a run of an experiment into the queue, with the folder and the environment of this process, and a tag if there is one. Nothing
-/// is started.
+/// Runs that come into the queue together, at most: the disk is waited for once for all of them.
+const TOGETHER: usize = 64;
+
+/// Puts runs into the queue, with the folder and the environment of this process, and a tag if there is one. `after`: runs that must have
+/// finished before. Nothing is started. `queued` is told of those that are in the queue, some at a time: of the first one alone.
 ///
 /// # Errors
-/// As [`crate::launch`]; or the queue is another user's.
-pub fn enqueue(launch: &Launch, after: &[RunDir], tag: Option<&str>) -> Result<RunDir> {
-    let (birth, _blocked) = launch::born(launch, Birth::begin_queued, None)?;
-    finish(birth, after, tag)
-}
-
-/// The same for a command.
-///
-/// # Errors
-/// As [`crate::exec`]; or the queue is another user's.
-pub fn enqueue_exec(exec: &Exec, after: &[RunDir], tag: Option<&str>) -> Result<RunDir> {
-    let (birth, _blocked) = exec::born(exec, Birth::begin_queued)?;
-    finish(birth, after, tag)
-}
-
-fn finish(birth: Birth, after: &[RunDir], tag: Option<&str>) -> Result<RunDir> {
-    if let Some(tag) = tag {
-        change_notes(birth.run(), |notes| notes.add_tag(tag))?;
+/// As [`crate::launch`], before any is queued where an experiment refuses its parameters; or the queue is another user's; or what `queued`
+/// returns.
+pub fn enqueue(
+    starts: &[Start],
+    after: &[RunDir],
+    tag: Option<&str>,
+    mut queued: impl FnMut(&[RunDir]) -> Result<()>,
+) -> Result<()> {
+    let checked = Checked::all(starts, None)?;
+    let mut births = checked.births(Birth::begin_queued);
+    let mut together = 1;
+    loop {
+        let runs = enqueue_next(births.by_ref().take(together), after, tag)?;
+        if runs.is_empty() {
+            return Ok(());
+        }
+        queued(&runs)?;
+        together = TOGETHER.min(2 * together);
     }
-    let after = after
+}
+
+fn enqueue_next(
+    births: impl Iterator<Item = Result<Birth>>,
+    after: &[RunDir],
+    tag: Option<&str>,
+) -> Result<Vec<RunDir>> {
+    let _blocked = Blocked::interrupts();
+    let after: Vec<String> = after
         .iter()
         .map(|run| Ok(format!("{}/{}", read_manifest(run)?.experiment.id, run.name())))
         .collect::<gradtop_store::Result<_>>()?;
-    let device = birth.device().to_owned();
-    let mut turn = Turn::here(&device, after).map_err(HostError::io("find the working folder"))?;
     let (name, alerts) = alerts::variable();
-    turn.set_env(name, alerts.as_deref());
-    Ok(birth.finish_queued(&turn)?)
+    let turns = births.map(|birth| {
+        let birth = birth?;
+        if let Some(tag) = tag {
+            change_notes(birth.run(), |notes| notes.add_tag(tag))?;
+        }
+        let mut turn =
+            Turn::here(birth.device(), after.clone()).map_err(HostError::io("find the working folder"))?;
+        turn.set_env(name, alerts.as_deref());
+        Ok((birth, turn))
+    });
+    Ok(Birth::finish_queued(turns.collect::<Result<_>>()?)?)
 }
 
 /// Starts the runs whose turn has come and that find a free slot; those that were started. Does nothing to the queue of another

@@ -32,7 +32,7 @@ pub fn rename(run: &RunDir, name: &str) -> Result<RunDir> {
     let experiment = RunDir::new(path.parent().unwrap_or(path));
     match inside::rename_new(&experiment, path, &to) {
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
-            return Err(StoreError::RunExists { path: to }.into());
+            return Err(StoreError::RunExists(to).into());
         }
         renamed => renamed.map_err(HostError::io(format!("rename {}", path.display())))?,
     }

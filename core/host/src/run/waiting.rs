@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use gradtop_store::{
-    Claim, Event, LockedQueue, RunDir, RunLock, State, Status, Turn, append_event, host_name, inside,
-    queue_claims, read_manifest, read_status, read_turn, write_status, write_turn,
+    Claim, LockedQueue, RunDir, RunLock, State, Status, Turn, host_name, inside, queue_claims, read_manifest,
+    read_status, read_turn, write_turn,
 };
 use jiff::Timestamp;
 
@@ -23,14 +23,7 @@ pub(crate) fn claim_of(run: &RunDir, device: &str) -> Result<Claim> {
 
 /// As a run that nobody has started.
 pub(crate) fn unstarted(run: &RunDir) -> Status {
-    Status {
-        schema: gradtop_store::SCHEMA,
-        state: State::Queued,
-        updated: Timestamp::now(),
-        trained_s: Some(0.0),
-        total: read_status(run).map_or(0, |status| status.total),
-        ..Status::default()
-    }
+    Status::queued(read_status(run).map_or(0, |status| status.total))
 }
 
 /// A run that waits, while the queue is locked.
@@ -38,7 +31,7 @@ fn with_waiting<T>(run: &RunDir, act: impl FnOnce(&LockedQueue) -> Result<T>) ->
     let runs = runs_of(run);
     let queue = LockedQueue::lock(&runs)?;
     if !run.is_queued() || !inside::exists(run, &run.manifest()) {
-        return Err(HostError::NotQueued { run: run.name() });
+        return Err(HostError::NotQueued(run.name()));
     }
     act(&queue)
 }
@@ -108,12 +101,8 @@ pub(crate) fn stop_queued(run: &RunDir) -> Result<RunDir> {
         queue.set_claims(&[claims.as_slice(), std::slice::from_ref(&claim)].concat())?;
         let run = queue.take_out(run, &claim)?;
         let cause = Some("stopped before it started".to_owned());
-        let now = Timestamp::now();
-        let status =
-            Status { state: State::Stopped, cause: cause.clone(), ended: Some(now), ..unstarted(&run) };
-        gradtop_store::write_run_table(&run, &read_manifest(&run)?, &status)?;
-        append_event(&run, &Event::State { state: State::Stopped, cause })?;
-        write_status(&run, &status)?;
+        let (state, ended) = (State::Stopped, Some(Timestamp::now()));
+        gradtop_store::write_end(&run, &Status { state, cause, ended, ..unstarted(&run) })?;
         inside::remove_file(&run, &run.turn()).map_err(HostError::io("remove .start.json"))?;
         queue.set_claims(&claims)?;
         Ok(run)

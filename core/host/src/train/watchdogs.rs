@@ -1,8 +1,8 @@
 //! The threads that watch over training: one listens (requests, signals, the keeper's life, the clock of checkpoints), one
 //! writes `status.json`.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -11,6 +11,7 @@ use gradtop_store::{
     request, take_requests, write_status,
 };
 use jiff::Timestamp;
+use parking_lot::{Condvar, Mutex};
 
 use crate::run::cause::seconds;
 use crate::run::control::DEFAULT_GRACE;
@@ -39,9 +40,9 @@ pub(crate) struct Watchdogs {
 
 /// Waits for `time`; `true` when the threads shall end.
 fn pause(end: &(Mutex<bool>, Condvar), time: Duration) -> bool {
-    let guard = end.0.lock().unwrap_or_else(PoisonError::into_inner);
-    let waited = end.1.wait_timeout_while(guard, time, |ended| !*ended);
-    *waited.unwrap_or_else(PoisonError::into_inner).0
+    let mut ended = end.0.lock();
+    end.1.wait_while_for(&mut ended, |ended| !*ended, time);
+    *ended
 }
 
 impl Watchdogs {
@@ -104,7 +105,7 @@ impl Watchdogs {
 
     /// Ends both, after a last status.
     pub(crate) fn stop(mut self) {
-        *self.end.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        *self.end.0.lock() = true;
         self.end.1.notify_all();
         for thread in self.threads.drain(..) {
             thread.join().ok();

@@ -1,6 +1,7 @@
 //! How a run comes to be: its folder is built out of sight, with its lock held, and then gets its name. Whoever sees the run
 //! sees all of it, and sees that it lives.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -12,13 +13,17 @@ use crate::folder::manifest::{Manifest, replace_manifest};
 use crate::folder::queue::{self, LockedQueue, Turn};
 use crate::folder::run_dir::RunDir;
 use crate::folder::run_table::{write_params_table, write_run_table};
-use crate::folder::runs::{misread, new_run_name, validate_name};
+use crate::folder::runs::{misread, new_run_name, new_run_names, validate_name};
 use crate::folder::shared::create_shared;
 use crate::folder::status::read_status;
 use crate::folder::temporary::{TMP, tmp_beside};
+use crate::log::parallel::each;
 
 /// How often a name, or a folder, may be taken away by others before it is given up.
 const TRIES: u32 = 1_000;
+
+/// Threads that wait for the disk, which does much of what they want in one go.
+const SYNCING: usize = 8;
 
 /// A run that nobody sees yet. Dropped, it is gone.
 #[derive(Debug)]
@@ -94,6 +99,7 @@ impl Birth {
                 self.manifest.run = new_run_name(&self.runs, &self.manifest.experiment.id);
             }
             self.write_named()?;
+            sync(&self.run)?;
             let path = self.above.path().join(format!("run={}", self.manifest.run));
             match inside::rename_new(&self.above, self.run.path(), &path) {
                 Ok(()) => {
@@ -104,7 +110,7 @@ impl Birth {
                 }
                 Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => return Err(e).at("create", &path),
                 Err(_) if self.find_name && tries < TRIES => tries += 1,
-                Err(_) => return Err(StoreError::RunExists { path }),
+                Err(_) => return Err(StoreError::RunExists(path)),
             }
         }
     }
@@ -120,23 +126,41 @@ impl Birth {
         Ok(())
     }
 
-    /// Gives the folder the last place in the queue, with what it is to be started with.
+    /// Gives folders the last places in the queue, in this order, each with what it is to be started with.
     ///
     /// # Errors
-    /// The queue is another user's, the name is taken, or the disk does not take it.
-    pub fn finish_queued(mut self, turn: &Turn) -> Result<RunDir> {
-        queue::write_turn(&self.run, turn)?;
-        let queue = LockedQueue::lock(&self.runs)?;
-        if self.find_name {
-            self.manifest.run = new_run_name(&self.runs, &self.manifest.experiment.id);
-        } else {
-            refuse_taken(&self.runs, &self.manifest)?;
+    /// The queue is another user's, a name is taken, or the disk does not take them. Those before the first that failed may be queued.
+    pub fn finish_queued(mut births: Vec<(Self, Turn)>) -> Result<Vec<RunDir>> {
+        let Some(runs) = births.first().map(|(birth, _)| birth.runs.clone()) else { return Ok(Vec::new()) };
+        let queue = LockedQueue::lock(&runs)?;
+        let mut names = BTreeMap::new();
+        for (birth, turn) in &mut births {
+            queue::write_turn(&birth.run, turn)?;
+            let manifest = &mut birth.manifest;
+            if birth.find_name {
+                let id = &manifest.experiment.id;
+                let names = names.entry(id.clone()).or_insert_with(|| new_run_names(&runs, id));
+                manifest.run = names.next().unwrap_or_default();
+            } else {
+                refuse_taken(&runs, manifest)?;
+            }
+            birth.write_named()?;
         }
-        self.write_named()?;
-        let run = queue.append(&self.run, &self.manifest.run)?;
-        self.lock = None;
-        Ok(run)
+        each(SYNCING, births.iter().map(|(birth, _)| &birth.run).collect(), sync)
+            .into_iter()
+            .collect::<Result<()>>()?;
+        let queued =
+            queue.append(births.iter().map(|(birth, _)| (&birth.run, birth.manifest.run.as_str())))?;
+        for (birth, _) in &mut births {
+            birth.lock = None;
+        }
+        Ok(queued)
     }
+}
+
+/// Puts a run on the disk that has all that it is born with.
+fn sync(run: &RunDir) -> Result<()> {
+    inside::sync_all(run, run.path()).at("sync", run.path())
 }
 
 /// An error if a run of that name is there, or waits in the queue.
@@ -144,10 +168,10 @@ fn refuse_taken(runs: &Path, manifest: &Manifest) -> Result<()> {
     let id = &manifest.experiment.id;
     let path = runs.join(format!("exp={id}")).join(format!("run={}", manifest.run));
     if inside::exists(&RunDir::new(runs), &path) {
-        return Err(StoreError::RunExists { path });
+        return Err(StoreError::RunExists(path));
     }
     match queue::find(runs, id, &manifest.run) {
-        Some(run) => Err(StoreError::RunExists { path: run.path().to_owned() }),
+        Some(run) => Err(StoreError::RunExists(run.path().to_owned())),
         None => Ok(()),
     }
 }

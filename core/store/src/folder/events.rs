@@ -1,16 +1,15 @@
 //! `events.jsonl`: what happened to a run, one JSON object a line, only ever appended to.
 
 use std::io::Write as _;
-use std::sync::Mutex;
 
 use jiff::Timestamp;
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{FormatContext as _, IoContext as _, Result};
 use crate::folder::inside;
 use crate::folder::run_dir::RunDir;
 use crate::folder::status::State;
-use crate::log::parallel::lock;
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -142,13 +141,13 @@ impl EventLog {
     /// Appends an event after all those that wait. If that fails, it waits too.
     pub fn append(&self, event: &Event) -> Result<()> {
         let line = encode(&self.run, event)?;
-        lock(&self.waiting).extend(line);
+        self.waiting.lock().extend(line);
         self.flush()
     }
 
     /// The lines that wait, at most so many bytes of them, for another process to write.
     pub fn hand_over(&self, most: usize) -> String {
-        let waiting = lock(&self.waiting);
+        let waiting = self.waiting.lock();
         let lines = waiting.split_inclusive(|b| *b == b'\n');
         let mut size = 0;
         let fits = lines.take_while(|line| {
@@ -160,12 +159,12 @@ impl EventLog {
 
     /// Takes over lines that another process could not write.
     pub fn take_over(&self, lines: &str) {
-        lock(&self.waiting).extend_from_slice(lines.as_bytes());
+        self.waiting.lock().extend_from_slice(lines.as_bytes());
     }
 
     /// Writes what waits.
     pub fn flush(&self) -> Result<()> {
-        let mut waiting = lock(&self.waiting);
+        let mut waiting = self.waiting.lock();
         if !waiting.is_empty() {
             append(&self.run, &waiting)?;
             waiting.clear();

@@ -20,7 +20,7 @@ use rustix::io::Errno;
 
 use crate::error::NoFile;
 use crate::folder::run_dir::RunDir;
-use crate::folder::temporary::tmp_beside;
+use crate::folder::temporary::{is_temporary, tmp_beside};
 
 /// The most bytes of a text file that is read whole: manifest, status, figures and the like.
 pub const TEXT_LIMIT: u64 = 16 << 20;
@@ -139,7 +139,7 @@ fn replace_with(
             fchmod(&file, mode)?;
         }
         if durable {
-            file.sync_all()?;
+            sync_file(run, &file)?;
         }
         rename(run, &tmp, path)
     })();
@@ -250,9 +250,31 @@ pub fn owner(run: &RunDir) -> io::Result<u32> {
     Ok(fstat(open_root(run)?)?.st_uid)
 }
 
+/// Puts a file on the disk.
+pub(crate) fn sync_file(run: &RunDir, file: &File) -> io::Result<()> {
+    if is_unborn(run) { Ok(()) } else { file.sync_all() }
+}
+
 /// Puts a folder's entries on the disk.
 pub(crate) fn sync_dir(run: &RunDir, path: &Path) -> io::Result<()> {
-    File::from(open_dir(run, path)?).sync_all()
+    if is_unborn(run) { Ok(()) } else { File::from(open_dir(run, path)?).sync_all() }
+}
+
+/// Puts a folder on the disk, with all that is below it.
+pub(crate) fn sync_all(run: &RunDir, dir: &Path) -> io::Result<()> {
+    for name in names(run, dir)? {
+        let path = dir.join(name);
+        match entry(run, &path)?.kind {
+            Kind::Folder => sync_all(run, &path)?,
+            _ => open(run, &path)?.sync_all()?,
+        }
+    }
+    File::from(open_dir(run, dir)?).sync_all()
+}
+
+/// Whether nobody sees the run yet: it is put on the disk as a whole before it gets its name.
+fn is_unborn(run: &RunDir) -> bool {
+    is_temporary(run.path())
 }
 
 /// Names in a folder, in no order; none if it is not there.

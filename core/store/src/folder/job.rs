@@ -18,10 +18,8 @@ pub struct Job {
     /// What tells one submission from the next: a job with another token has lost the run to a later one.
     pub token: String,
     /// The job's id, of an array that of the array; `None` while it is being submitted.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<u64>,
     /// Which task of the array it is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task: Option<u32>,
     /// Seconds between two questions to the batch system, at least.
     pub ask_every_s: u64,

@@ -46,7 +46,7 @@ impl RunLock {
     fn acquire_within(run: &RunDir, patience: Duration) -> Result<Self> {
         let path = run.lock();
         let deadline = Instant::now() + patience;
-        let locked = || StoreError::Locked { path: path.clone() };
+        let locked = || StoreError::Locked(path.clone());
         let taken = insist(deadline, || take_file(run)).at("lock", &path)?;
         let Taken { file, ofd } = taken.ok_or_else(locked)?;
         if insist(deadline, || take_flock(&file)).at("lock", &path)?.is_none() {

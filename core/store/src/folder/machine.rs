@@ -9,12 +9,13 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::process::{Pid, getpid, test_kill_process};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::folder::run_dir::RunDir;
 
 /// Where processes run, as far as the system says: what is not known is `None`, and equal to nothing.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) struct Place {
     /// The machine's name, for people only: containers and leases change it.
     pub(crate) host: String,
@@ -25,6 +26,7 @@ pub(crate) struct Place {
     /// The namespace of process ids, by [`namespace`].
     pub(crate) pids: Option<String>,
     /// The namespace of clocks, by [`namespace`]: what it sets off shows in the start times of processes.
+    #[serde(skip)]
     pub(crate) clocks: Option<String>,
 }
 

@@ -193,6 +193,7 @@ pub struct ImportInfo {
 
 /// The experiment of a run.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct ExperimentInfo {
     /// Its id, also the folder `exp=<id>`: of a folder that was renamed the new name.
     pub id: String,
@@ -200,19 +201,14 @@ pub struct ExperimentInfo {
     #[serde(skip)]
     pub in_plugin: Option<String>,
     /// Its title.
-    #[serde(default)]
     pub name: String,
     /// Its version.
-    #[serde(default)]
     pub version: String,
     /// What it does, in a line.
-    #[serde(default)]
     pub summary: String,
     /// Whether it can go on from a checkpoint.
-    #[serde(default)]
     pub resumable: bool,
     /// Whether it makes use of a GPU.
-    #[serde(default)]
     pub uses_device: bool,
 }
 
@@ -239,21 +235,21 @@ pub struct PluginInfo {
 
 /// Versions of what made a run.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Versions {
     /// gradtop's version.
-    #[serde(default)]
     pub gradtop: String,
     /// The plugin ABI, as `major.minor`; empty without a plugin.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub abi: String,
     /// libtorch's version, if the plugin uses it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub libtorch: Option<String>,
     /// The Python that a client in the command runs with.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub python: Option<String>,
     /// The PyTorch that it has imported.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub torch: Option<String>,
 }
 

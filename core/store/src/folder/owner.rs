@@ -38,11 +38,9 @@ pub struct Owner {
     schema: u32,
     /// How many owners the run has had.
     pub(crate) term: u32,
-    /// The machine's name.
-    pub(crate) host: String,
-    boot: Option<String>,
-    machine: Option<String>,
-    pids: Option<String>,
+    /// Where it is at work.
+    #[serde(flatten)]
+    pub(crate) place: Place,
     /// The job of a batch system that it is in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     job: Option<String>,
@@ -129,30 +127,16 @@ pub fn is_of_earlier_start(run: &RunDir) -> bool {
 
 impl Owner {
     fn here(term: u32, unseen: bool) -> Self {
-        let Place { host, boot, machine, pids, .. } = Place::here();
+        let place = Place::here();
         let job = JOBS.iter().find_map(|names| {
             let parts: Option<Vec<String>> = names.iter().map(|name| std::env::var(name).ok()).collect();
             Some(parts?.join("_"))
         });
         let restarts = std::env::var(RESTARTS).ok().and_then(|text| text.parse().ok()).unwrap_or(0);
         // As every temporary name, unlike any other.
-        let token = tmp_beside(&PathBuf::from(&host)).to_string_lossy().into_owned();
+        let token = tmp_beside(&PathBuf::from(&place.host)).to_string_lossy().into_owned();
         let schema = crate::schema::SCHEMA;
-        Self {
-            schema,
-            term,
-            host,
-            boot,
-            machine,
-            pids,
-            job,
-            restarts,
-            token,
-            beat: 0,
-            begun: false,
-            over: false,
-            unseen,
-        }
+        Self { schema, term, place, job, restarts, token, beat: 0, begun: false, over: false, unseen }
     }
 
     /// Whether it is of an earlier start of the same job.
@@ -160,13 +144,8 @@ impl Owner {
         self.job.is_some() && self.job == other.job && self.restarts < other.restarts
     }
 
-    fn place(&self) -> Place {
-        let (host, boot) = (self.host.clone(), self.boot.clone());
-        Place { host, boot, machine: self.machine.clone(), pids: self.pids.clone(), clocks: None }
-    }
-
     fn is_elsewhere(&self, run: &RunDir) -> bool {
-        let (then, here) = (self.place(), Place::here());
+        let (then, here) = (&self.place, Place::here());
         // Nodes of a cluster may share one installation, and with it the machine's id.
         let rebooted = then.same_machine(&here) && then.host == here.host;
         let copied = || last_holder(run).is_some_and(|holder| holder.copied_from(run).is_some());
@@ -185,9 +164,7 @@ impl Owner {
         match before.map(|seen| seen.owner) {
             Some(owner) if owner.is_elsewhere(run) => Err(owner.has(run)),
             // The lock says that whoever claimed it here is not at work on it.
-            Some(owner) if !owner.begun && !owner.over && owner.place().same_boot(&Place::here()) => {
-                Ok(owner)
-            }
+            Some(owner) if !owner.begun && !owner.over && owner.place.same_boot(&Place::here()) => Ok(owner),
             Some(owner) => Self::follow(run, &all, owner.unseen),
             None => Self::follow(run, &all, false),
         }
@@ -242,7 +219,7 @@ impl Owner {
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
                 return Err(match current(run) {
                     Some(seen) => seen.owner.has(run),
-                    None => StoreError::Locked { path },
+                    None => StoreError::Locked(path),
                 });
             }
             taken => taken.at("create", &path)?,
@@ -250,7 +227,7 @@ impl Owner {
         // Of a folder that changes while it is listed, the new owner may be missed as well as the old one.
         if terms(run).at("list", run.path())?.iter().any(|term| *term > owner.term) {
             inside::remove_file(run, &path).ok();
-            return Err(StoreError::Locked { path });
+            return Err(StoreError::Locked(path));
         }
         for term in all {
             inside::remove_file(run, &run.owner(*term)).ok();
@@ -266,8 +243,8 @@ impl Owner {
     /// The machine's name, and its job if it is one.
     pub(crate) fn name(&self) -> String {
         match &self.job {
-            Some(job) => format!("{} (job {job})", self.host),
-            None => self.host.clone(),
+            Some(job) => format!("{} (job {job})", self.place.host),
+            None => self.place.host.clone(),
         }
     }
 
@@ -373,12 +350,8 @@ mod tests {
 
     /// As another machine would write it.
     fn move_away(run: &RunDir, owner: &Owner) {
-        let away = Owner {
-            host: "far".to_owned(),
-            boot: Some("another".to_owned()),
-            machine: None,
-            ..owner.clone()
-        };
+        let mut away = owner.clone();
+        away.place = Place { host: "far".to_owned(), boot: Some("another".to_owned()), ..Place::default() };
         inside::replace(run, &run.owner(owner.term), &away.encode(run).unwrap(), false).unwrap();
     }
 

@@ -64,7 +64,6 @@ pub struct Turn {
     #[serde(default)]
     pub after: Vec<String>,
     /// Why it is not started even when its turn has come.
-    #[serde(default)]
     pub held: Option<String>,
     /// How often it was started in vain.
     #[serde(default)]
@@ -302,7 +301,7 @@ impl LockedQueue {
     pub fn lock(runs: &Path) -> Result<Self> {
         let queue = folder(runs);
         if !queue_is_mine(runs) {
-            return Err(StoreError::ForeignQueue { path: queue.path().to_owned() });
+            return Err(StoreError::ForeignQueue(queue.path().to_owned()));
         }
         let mut tries = 0;
         loop {
@@ -320,16 +319,32 @@ impl LockedQueue {
         Some(Self { runs: runs.to_owned(), queue, _lock: lock })
     }
 
-    /// Gives a folder in the queue, so far of a temporary name, the last place.
-    pub(crate) fn append(&self, run: &RunDir, name: &str) -> Result<RunDir> {
+    /// Gives folders in the queue, so far of temporary names, the last places.
+    pub(crate) fn append<'a>(
+        &self,
+        runs: impl Iterator<Item = (&'a RunDir, &'a str)>,
+    ) -> Result<Vec<RunDir>> {
         let last = numbered(&self.runs).last().map_or(0, |(number, _)| *number);
-        self.rename(run, &path_of(&self.queue, last + 1, name))
+        let queued: Result<_> = (last + 1..)
+            .zip(runs)
+            .map(|(number, (run, name))| self.move_to(run, path_of(&self.queue, number, name)))
+            .collect();
+        self.sync()?;
+        queued
     }
 
-    fn rename(&self, run: &RunDir, path: &Path) -> Result<RunDir> {
-        inside::rename_new(&RunDir::new(&self.runs), run.path(), path).at("move", run.path())?;
-        inside::sync_dir(&self.queue, self.queue.path()).at("write", self.queue.path())?;
+    fn rename(&self, run: &RunDir, path: PathBuf) -> Result<RunDir> {
+        let moved = self.move_to(run, path)?;
+        self.sync().map(|()| moved)
+    }
+
+    fn move_to(&self, run: &RunDir, path: PathBuf) -> Result<RunDir> {
+        inside::rename_new(&RunDir::new(&self.runs), run.path(), &path).at("move", run.path())?;
         Ok(RunDir::new(path))
+    }
+
+    fn sync(&self) -> Result<()> {
+        inside::sync_dir(&self.queue, self.queue.path()).at("write", self.queue.path())
     }
 
     /// Moves a run to that place, counted from 1.
@@ -351,10 +366,10 @@ impl LockedQueue {
         // Room is made from behind, so that the others keep their order after every step.
         let in_the_way = (at..others.len()).take_while(|i| others[*i].0 == wanted + (i - at) as u64).count();
         for (number, other) in others[at..at + in_the_way].iter().rev() {
-            self.rename(other, &path_of(&self.queue, number + 1, &other.name()))?;
+            self.rename(other, path_of(&self.queue, number + 1, &other.name()))?;
         }
         let path = path_of(&self.queue, wanted, &run.name());
-        if path == run.path() { Ok(()) } else { self.rename(run, &path).map(drop) }
+        if path == run.path() { Ok(()) } else { self.rename(run, path).map(drop) }
     }
 
     /// Replaces the settings.
@@ -390,7 +405,7 @@ impl LockedQueue {
                 // The folder of an experiment goes with its last run.
                 Err(e) if e.kind() == std::io::ErrorKind::NotFound && inside::exists(run, run.path()) => {}
                 Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {
-                    return Err(StoreError::RunExists { path: path.to_owned() });
+                    return Err(StoreError::RunExists(path.to_owned()));
                 }
                 renamed => {
                     renamed.at("move", run.path())?;
@@ -405,7 +420,7 @@ impl LockedQueue {
     /// # Errors
     /// It cannot be moved.
     pub fn put_back(&self, run: &RunDir, claim: &Claim) -> Result<RunDir> {
-        self.rename(run, &self.queue.path().join(&claim.from))
+        self.rename(run, self.queue.path().join(&claim.from))
     }
 
     /// Deletes a run that waits.

@@ -93,6 +93,11 @@ pub fn validate_name(name: &str) -> Result<()> {
 
 /// The next free name for a run of `experiment`, such as `curve-fit-7`.
 pub fn new_run_name(runs: &Path, experiment: &str) -> String {
+    new_run_names(runs, experiment).next().unwrap_or_default()
+}
+
+/// The next free names.
+pub(crate) fn new_run_names(runs: &Path, experiment: &str) -> impl Iterator<Item = String> + use<> {
     let mut base: String = experiment
         .chars()
         .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') { c } else { '-' })
@@ -108,7 +113,7 @@ pub fn new_run_name(runs: &Path, experiment: &str) -> String {
         .filter_map(|r| r.name().strip_prefix(&base)?.strip_prefix('-')?.parse::<u64>().ok())
         .max()
         .unwrap_or(0);
-    format!("{base}-{}", used.saturating_add(1))
+    (1..).map(move |n| format!("{base}-{}", used.saturating_add(n)))
 }
 
 /// The runs in a folder, by experiment and name, and after them those that wait in the queue, in their order. Folders without a

@@ -1,8 +1,11 @@
-//! What a status says of a run that was cut short: the rows that are kept may be more than it counted, or fewer.
+//! How an end is written. Of a run that was cut short, the rows that are kept may be more than its status counted, or fewer.
 
-use crate::folder::manifest::Goal;
+use crate::error::Result;
+use crate::folder::events::{Event, append_event};
+use crate::folder::manifest::{Goal, read_manifest};
 use crate::folder::run_dir::RunDir;
-use crate::folder::status::Status;
+use crate::folder::run_table::write_run_table;
+use crate::folder::status::{Status, write_status};
 use crate::read::summary::summarize;
 
 /// Makes a status's rows, step and headline those of the rows that are kept. It was written a moment before the end, and what was
@@ -26,4 +29,14 @@ pub fn settle(run: &RunDir, status: &mut Status) {
         });
         kept.map(|s| value.value = s.last.value).is_some()
     });
+}
+
+/// Writes the end that a status tells of: the run's row, the event, and the status last, so that whoever sees it finds the others.
+///
+/// # Errors
+/// The manifest or the log cannot be read, or the disk does not take it.
+pub fn write_end(run: &RunDir, status: &Status) -> Result<()> {
+    write_run_table(run, &read_manifest(run)?, status)?;
+    append_event(run, &Event::State { state: status.state, cause: status.cause.clone() })?;
+    write_status(run, status)
 }

@@ -75,92 +75,73 @@ impl std::fmt::Display for State {
 
 /// How far a run is.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Status {
     /// Version of this file, [`crate::SCHEMA`].
     pub schema: u32,
     /// The state last written; [`crate::view()`] says whether it can be true.
     pub state: State,
     /// Why, in words: a signal, an error, who asked.
-    #[serde(default)]
     pub cause: Option<String>,
     /// The last step done.
-    #[serde(default)]
     pub step: Option<i64>,
     /// The epoch, fractions included.
-    #[serde(default)]
     pub epoch: Option<f64>,
     /// Whether epochs have begun anew: of networks trained one after the other, `epoch` is that of the latest.
-    #[serde(default)]
     pub epochs_restart: bool,
     /// What it is doing, in a word or two.
-    #[serde(default)]
     pub phase: Option<String>,
     /// Units of work done.
-    #[serde(default)]
     pub done: u64,
     /// Units of work in all; 0 if unknown.
-    #[serde(default)]
     pub total: u64,
     /// Seconds still needed.
-    #[serde(default)]
     pub eta_s: Option<f64>,
     /// Steps a second.
-    #[serde(default)]
     pub steps_per_s: Option<f64>,
     /// When this was written.
-    #[serde(default)]
     pub updated: Timestamp,
     /// When training began.
-    #[serde(default)]
     pub started: Option<Timestamp>,
     /// When it ended.
-    #[serde(default)]
     pub ended: Option<Timestamp>,
     /// Seconds that its trainers have been at work up to `updated`, pauses included and the time between an end and a resume
     /// not; by a clock that nobody sets.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub elapsed_s: Option<f64>,
     /// Seconds of training of what has not been set aside, pauses left out; by the same clock.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub trained_s: Option<f64>,
     /// Process id of the trainer, in the namespace that the lock's text names.
-    #[serde(default)]
     pub trainer_pid: Option<u32>,
     /// Field `starttime` of the trainer's `/proc/<pid>/stat`.
-    #[serde(default)]
     pub trainer_start: Option<u64>,
     /// Process id of the keeper.
-    #[serde(default)]
     pub keeper_pid: Option<u32>,
     /// Field `starttime` of the keeper's `/proc/<pid>/stat`.
-    #[serde(default)]
     pub keeper_start: Option<u64>,
     /// Points logged.
-    #[serde(default)]
     pub rows: u64,
     /// Milliseconds the training thread has waited for the log.
-    #[serde(default)]
     pub log_wait_ms: f64,
     /// Last values of the metrics that overviews show.
-    #[serde(default)]
     pub headline: Vec<HeadlineValue>,
     /// Whether those are the best of more.
-    #[serde(default)]
     pub headline_is_part: bool,
     /// The UUID of the GPU that it is on, of a part of one (MIG) perhaps: its number means another one elsewhere.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub gpu: Option<String>,
     /// Where a command logs to, while it does.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub sink: Option<String>,
     /// Why rows wait in memory, if the disk does not take them.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub waiting: Option<Waiting>,
     /// Whether the disk has not taken the run's row in `tables/run` yet.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub unsettled: bool,
     /// How training ended, if it has, as the trainer wrote before it left: what the run is if nobody is left to say so.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Ending>,
 }
 
@@ -186,6 +167,12 @@ pub struct Waiting {
 }
 
 impl Status {
+    /// Of a run that nobody has begun. `total`: its units of work, 0 if unknown.
+    pub fn queued(total: u64) -> Self {
+        let (schema, updated) = (crate::SCHEMA, Timestamp::now());
+        Self { schema, state: State::Queued, updated, trained_s: Some(0.0), total, ..Self::default() }
+    }
+
     /// Seconds that the run has taken up to `now`, or took; `None` if it has not begun to train.
     pub fn took(&self, now: Timestamp) -> Option<f64> {
         let since = |then: Timestamp| ((now.as_microsecond() - then.as_microsecond()) as f64 / 1e6).max(0.0);

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, Reader, WatchFlags};
 use rustix::io::Errno;
@@ -59,7 +60,7 @@ impl ToldOf {
 
     /// Whether changes in this folder are told of.
     pub fn has(&self, folder: &Path) -> bool {
-        held(&self.folders).contains_key(folder)
+        self.folders.lock().contains_key(folder)
     }
 
     /// Has changes in a folder told of, and its coming if it is not there yet; false if that cannot be. A folder that is
@@ -86,7 +87,7 @@ impl ToldOf {
             let what = if place == folder { CHANGES } else { COMING };
             match inotify::add_watch(self.system.as_ref()?, place, HOW | what) {
                 Ok(number) => {
-                    held(&self.folders).insert(place.to_owned(), number);
+                    self.folders.lock().insert(place.to_owned(), number);
                     return Some(place);
                 }
                 Err(Errno::NOENT | Errno::NOTDIR) => {}
@@ -99,15 +100,11 @@ impl ToldOf {
     /// Has nothing told of any more but of these.
     pub fn keep(&mut self, wanted: impl Fn(&Path) -> bool) {
         let Some(system) = &self.system else { return };
-        for (_, number) in held(&self.folders).extract_if(|path, _| !wanted(path)) {
+        for (_, number) in self.folders.lock().extract_if(|path, _| !wanted(path)) {
             // The system has let go of a folder that is removed.
             inotify::remove_watch(system, number).ok();
         }
     }
-}
-
-fn held(folders: &Mutex<Folders>) -> MutexGuard<'_, Folders> {
-    folders.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Tells of changes until the other end of `end` is closed.
@@ -125,7 +122,7 @@ fn listen(system: &OwnedFd, end: &OwnedFd, folders: &Mutex<Folders>, tell: impl 
         while let Ok(event) = events.next() {
             if event.events().contains(ReadFlags::IGNORED) {
                 // The system has let go of it, and has told of its removal.
-                held(folders).retain(|_, number| *number != event.wd());
+                folders.lock().retain(|_, number| *number != event.wd());
                 continue;
             }
             changed = true;

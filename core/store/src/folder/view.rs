@@ -301,7 +301,7 @@ pub fn view(run: &RunDir) -> Result<View> {
     let alert = last_alert(run);
     let seen = far.as_ref().map(owner::Seen::age);
     // Its job is named by itself.
-    let name = |far: owner::Seen| if job.is_some() { far.owner.host } else { far.owner.name() };
+    let name = |far: owner::Seen| if job.is_some() { far.owner.place.host } else { far.owner.name() };
     let (dir, host) = (run.clone(), far.map_or(place.host, name));
     Ok(View {
         dir,

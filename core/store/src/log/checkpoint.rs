@@ -35,9 +35,7 @@ pub struct Checkpoint {
 pub(crate) struct Record {
     pub(crate) schema: u32,
     pub(crate) step: i64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) epoch: Option<f64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) trained_s: Option<f64>,
     pub(crate) time: Timestamp,
     /// The last journal segment it includes; 0: none.
@@ -58,7 +56,7 @@ pub(crate) fn begin(run: &RunDir, step: i64) -> Result<PathBuf> {
 /// Gives a saved checkpoint its record and its name, and removes older ones than the newest two.
 pub(crate) fn commit(run: &RunDir, tmp: &Path, record: &Record) -> Result<PathBuf> {
     let text = toml::to_string(record).format_at("encode", tmp)?;
-    sync_files(run, tmp)?;
+    inside::sync_all(run, tmp).at("sync", tmp)?;
     let record_path = tmp.join(RECORD);
     inside::replace(run, &record_path, text.as_bytes(), true).at("write", &record_path)?;
     let dir = run.checkpoints();
@@ -84,18 +82,6 @@ pub(crate) fn commit(run: &RunDir, tmp: &Path, record: &Record) -> Result<PathBu
         remove(&old.dir)?;
     }
     Ok(path)
-}
-
-fn sync_files(run: &RunDir, dir: &Path) -> Result<()> {
-    for name in names(run, dir)? {
-        let path = dir.join(name);
-        if inside::is_dir(run, &path) {
-            sync_files(run, &path)?;
-        } else {
-            inside::open(run, &path).and_then(|f| f.sync_all()).at("sync", &path)?;
-        }
-    }
-    inside::sync_dir(run, dir).at("sync", dir)
 }
 
 /// Checkpoints with their records, in the order saved.

@@ -20,7 +20,7 @@ use crate::stages::stage;
 /// is, until the next takes its place.
 pub fn prepare_resume(run: &RunDir, lock: &RunLock, checkpoint: Option<&Path>) -> Result<Checkpoint> {
     let all = list(run);
-    let none = |path: &Path| StoreError::NoCheckpoint { path: path.to_owned() };
+    let none = |path: &Path| StoreError::NoCheckpoint(path.to_owned());
     let (chosen, record) = match checkpoint {
         None => all.last().cloned().ok_or_else(|| none(run.path()))?,
         Some(path) => {

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::log::parallel::each;
+use crate::log::parallel::{each, threads};
 
 /// Points, one column each; all columns are equally long.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -83,7 +83,7 @@ impl Rows {
             .collect();
         let halves = [(&self.time, &self.epoch), (&self.step, &self.value)];
         let sort = |(ints, floats): (&Vec<i64>, &Vec<f64>)| (scatter(ints, &places), moved(floats, &places));
-        let mut sorted = each(self.len(), halves.into(), sort);
+        let mut sorted = each(threads(self.len()), halves.into(), sort);
         let (step, value) = sorted.pop().unwrap_or_default();
         let (time, epoch) = sorted.pop().unwrap_or_default();
         let mut series = vec![0; self.len()];

@@ -53,7 +53,7 @@ pub(crate) fn create(run: &RunDir, path: &Path) -> Result<File> {
 }
 
 /// Ends a file, signs it and puts it on the disk.
-pub(crate) fn finish(path: &Path, mut writer: SerializedFileWriter<File>) -> Result<()> {
+pub(crate) fn finish(run: &RunDir, path: &Path, mut writer: SerializedFileWriter<File>) -> Result<()> {
     writer.flush().at("write", path)?;
     let (mut sums, mut start) = (String::new(), 0);
     for group in writer.flushed_row_groups() {
@@ -71,7 +71,7 @@ pub(crate) fn finish(path: &Path, mut writer: SerializedFileWriter<File>) -> Res
         let digits = Sum::default().around(&tail, tail_sum.digits).digits();
         file.write_all_at(digits.as_bytes(), start + tail_sum.digits as u64).at("write", path)?;
     }
-    file.sync_all().at("sync", path)
+    inside::sync_file(run, file).at("sync", path)
 }
 
 /// Where a row group ends.

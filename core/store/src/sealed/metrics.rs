@@ -21,7 +21,7 @@ use parquet::schema::types::ColumnPath;
 
 use crate::error::{FormatContext as _, Result};
 use crate::folder::run_dir::RunDir;
-use crate::log::parallel::each;
+use crate::log::parallel::{each, threads};
 use crate::log::rows::Rows;
 use crate::log::series::KeyTable;
 use crate::sealed::file;
@@ -89,6 +89,7 @@ pub(crate) fn write_part(run: &RunDir, path: &Path, rows: Rows, table: &KeyTable
 
 /// A part as it is written: rows sorted by series, some at a time. In memory is the row group that is begun, encoded.
 pub(crate) struct PartWriter<'a> {
+    run: &'a RunDir,
     path: &'a Path,
     file: SerializedFileWriter<File>,
     groups: ArrowRowGroupWriterFactory,
@@ -98,10 +99,10 @@ pub(crate) struct PartWriter<'a> {
 }
 
 impl<'a> PartWriter<'a> {
-    pub(crate) fn create(run: &RunDir, path: &'a Path) -> Result<Self> {
+    pub(crate) fn create(run: &'a RunDir, path: &'a Path) -> Result<Self> {
         let writer = writer(file::create(run, path)?).format_at("encode", path)?;
         let (file, groups) = writer.into_serialized_writer().format_at("encode", path)?;
-        Ok(Self { path, file, groups, columns: Vec::new(), rows: 0 })
+        Ok(Self { run, path, file, groups, columns: Vec::new(), rows: 0 })
     }
 
     pub(crate) fn write(&mut self, rows: Rows, table: &KeyTable) -> Result<()> {
@@ -129,14 +130,14 @@ impl<'a> PartWriter<'a> {
             leaves.iter().try_for_each(|leaf| writer.write(leaf))
         };
         let columns = self.columns.iter_mut().enumerate();
-        each(rows.num_rows(), columns.collect(), work).into_iter().collect()
+        each(threads(rows.num_rows()), columns.collect(), work).into_iter().collect()
     }
 
     fn end_group(&mut self) -> Result<(), ParquetError> {
         let columns = std::mem::take(&mut self.columns);
-        let rows = std::mem::take(&mut self.rows);
+        let threads = threads(std::mem::take(&mut self.rows));
         let mut group = self.file.next_row_group()?;
-        for chunk in each(rows, columns, ArrowColumnWriter::close) {
+        for chunk in each(threads, columns, ArrowColumnWriter::close) {
             chunk?.append_to_row_group(&mut group)?;
         }
         group.close().map(drop)
@@ -147,7 +148,7 @@ impl<'a> PartWriter<'a> {
         if self.rows > 0 {
             self.end_group().format_at("encode", self.path)?;
         }
-        file::finish(self.path, self.file)
+        file::finish(self.run, self.path, self.file)
     }
 }
 

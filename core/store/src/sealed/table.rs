@@ -207,7 +207,7 @@ pub(crate) fn write_file(run: &RunDir, path: &Path, batches: &[RecordBatch]) -> 
         writer.write(batch).format_at("encode", path)?;
     }
     let (writer, _) = writer.into_serialized_writer().format_at("encode", path)?;
-    file::finish(path, writer)
+    file::finish(run, path, writer)
 }
 
 /// Writes a part of a table under its name, whole.

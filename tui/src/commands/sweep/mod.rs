@@ -4,7 +4,7 @@ mod axes;
 
 use anyhow::{Context as _, Result};
 use gradtop_host::{EarlyStop, Exec, ExperimentDesc, Launch, Start, filled, place};
-use gradtop_store::{Goal, MetricInfo, RunDir, View, suggest, validate_tag};
+use gradtop_store::{Goal, MetricInfo, View, suggest, validate_tag};
 
 use self::axes::{Axis, MOST, Setting, combinations, drawn};
 use super::Context;
@@ -105,20 +105,20 @@ pub(crate) fn run(context: &Context, args: Args) -> Result<i32> {
     let mut wanted = Vec::new();
     for setting in &settings {
         for seed in 1..=args.seeds {
-            wanted.push((setting, seed, base.trial(setting, seed)?));
+            wanted.push((setting, seed, base.start(setting, seed)?));
         }
     }
     let there = of_sweep(context, &args.name)?;
     let all = wanted.len();
-    wanted.retain(|(_, seed, trial)| !there.iter().any(|view| trial.is(view, *seed)));
+    wanted.retain(|(_, seed, start)| !there.iter().any(|view| is_of(view, start, *seed)));
     let had = all - wanted.len();
     let words = |setting: &Setting, seed: u64| {
         let mut words: Vec<String> = setting.iter().map(|(key, value)| format!("{key}={value}")).collect();
         words.push(format!("seed {seed}"));
         clean(&words.join("  "))
     };
+    let starts: Vec<Start> = wanted.iter().map(|(.., start)| start.clone()).collect();
     if let Some(launcher) = elsewhere.filter(|_| !args.dry_run) {
-        let starts: Vec<Start> = wanted.iter().map(|(.., trial)| trial.start()).collect();
         let started = launcher.start(&starts, Some(&args.name), args.at_once)?;
         for (run, (setting, seed, _)) in started.iter().zip(&wanted) {
             print::line(&format!("{}  {}", clean(&run.name()), words(setting, *seed)));
@@ -126,21 +126,19 @@ pub(crate) fn run(context: &Context, args: Args) -> Result<i32> {
         said(started.len(), "submitted", had, &args.name);
         return Ok(0);
     }
-    for (i, (setting, seed, trial)) in wanted.iter().enumerate() {
-        let words = words(setting, *seed);
-        if args.dry_run {
-            print::line(&words);
-            continue;
+    if args.dry_run {
+        for (setting, seed, _) in &wanted {
+            print::line(&words(setting, *seed));
         }
-        let run = trial.enqueue(&args.name)?;
-        print::line(&format!("{}  {words}", clean(&run.name())));
-        // The first ones are at work while the others are still being queued. Looking at all that waits takes its time.
-        if (i + 1).is_power_of_two() {
-            gradtop_host::start_waiting(&runs)?;
-        }
-    }
-    if !args.dry_run {
-        gradtop_host::start_waiting(&runs)?;
+    } else {
+        let mut left = wanted.iter();
+        // The first ones are at work while the others are still being queued.
+        gradtop_host::enqueue(&starts, &[], Some(&args.name), |queued| {
+            for (run, (setting, seed, _)) in queued.iter().zip(left.by_ref()) {
+                print::line(&format!("{}  {}", clean(&run.name()), words(setting, *seed)));
+            }
+            gradtop_host::start_waiting(&runs).map(drop)
+        })?;
     }
     said(wanted.len(), if args.dry_run { "would be queued" } else { "queued" }, had, &args.name);
     Ok(0)
@@ -221,7 +219,8 @@ impl Base {
         Ok((name.to_owned(), goal.ok_or_else(unknown)?))
     }
 
-    fn trial(&self, setting: &Setting, seed: u64) -> Result<Trial> {
+    /// The run of a setting and a seed.
+    fn start(&self, setting: &Setting, seed: u64) -> Result<Start> {
         match self {
             Self::Experiment(base, experiment) => {
                 // What is not varied is as it is in the base.
@@ -229,48 +228,26 @@ impl Base {
                     base.params.iter().filter(|(key, _)| setting.iter().all(|(varied, _)| varied != key));
                 let fixed: Setting = fixed.map(|(key, value)| (key.clone(), value.to_string())).collect();
                 let params = resolved(experiment, None, &[fixed, setting.clone()].concat())?;
-                Ok(Trial::Experiment(Launch { params, seed: Some(seed), name: None, ..base.clone() }))
+                Ok(Start::Run(Launch { params, seed: Some(seed), name: None, ..base.clone() }))
             }
             Self::Command(base, fixed) => {
                 let values = [fixed.as_slice(), setting].concat();
                 let places: Setting = values.iter().map(|(key, value)| (place(key), value.clone())).collect();
                 let places = [places, vec![(place("seed"), seed.to_string())]].concat();
                 let argv = filled(&base.template, &places);
-                Ok(Trial::Command(Exec { argv, params: values, seed: Some(seed), ..base.clone() }))
+                Ok(Start::Exec(Exec { argv, params: values, seed: Some(seed), ..base.clone() }))
             }
         }
     }
 }
 
-/// A run of a sweep before it is queued.
-enum Trial {
-    Experiment(Launch),
-    Command(Exec),
-}
-
-impl Trial {
-    fn enqueue(&self, tag: &str) -> gradtop_host::Result<RunDir> {
-        match self {
-            Self::Experiment(launch) => gradtop_host::enqueue(launch, &[], Some(tag)),
-            Self::Command(exec) => gradtop_host::enqueue_exec(exec, &[], Some(tag)),
-        }
-    }
-
-    fn start(&self) -> Start {
-        match self {
-            Self::Experiment(launch) => Start::Run(launch.clone()),
-            Self::Command(exec) => Start::Exec(exec.clone()),
-        }
-    }
-
-    /// Whether a run is this one.
-    fn is(&self, view: &View, seed: u64) -> bool {
-        let same = match self {
-            Self::Experiment(launch) => view.manifest.params == launch.params,
-            Self::Command(exec) => view.manifest.command.as_ref().is_some_and(|c| c.argv == exec.argv),
-        };
-        same && state::seed(&view.manifest) == Some(seed)
-    }
+/// Whether a run is the one that would be started so.
+fn is_of(view: &View, start: &Start, seed: u64) -> bool {
+    let same = match start {
+        Start::Run(launch) => view.manifest.params == launch.params,
+        Start::Exec(exec) => view.manifest.command.as_ref().is_some_and(|c| c.argv == exec.argv),
+    };
+    same && state::seed(&view.manifest) == Some(seed)
 }
 
 /// The runs that have the tag.

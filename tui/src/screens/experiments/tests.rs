@@ -64,7 +64,7 @@ fn plugins() -> PluginsSnapshot {
             ],
             refused: vec![
                 (PathBuf::from("/plugins/libbroken.so"), libtorch),
-                (PathBuf::from("/plugins/libslow.so"), Refusal::TimeOut { seconds: 10 }),
+                (PathBuf::from("/plugins/libslow.so"), Refusal::TimeOut(10)),
             ],
             shadowed: vec![Shadowed { experiment: "demo".to_owned(), path: second, by: first }],
         },
@@ -334,7 +334,7 @@ fn a_run_whose_plugin_cannot_be_used_says_why() {
     bench.send(Msg::Plugins(Arc::new(PluginsSnapshot { loaded: true, ..PluginsSnapshot::default() })));
     bench.keys("R");
     let own = bench.id("demo-1").dir().plugin();
-    let why = Refusal::Unreadable { why: "No such file or directory".to_owned() };
+    let why = Refusal::Unreadable("No such file or directory".to_owned());
     bench.answer(Answer::Described(own, Box::new(Err(why))));
     let screen = bench.screen();
     assert!(screen.contains("cannot be restarted") && screen.contains("No such file"), "{screen}");

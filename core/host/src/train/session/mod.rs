@@ -8,8 +8,8 @@ mod stopwatch;
 mod tests;
 
 use std::collections::{HashMap, HashSet};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::thread::ThreadId;
 
 use gradtop_abi as abi;
@@ -17,6 +17,7 @@ use gradtop_store::{
     Ending, Event, EventLog, MAX_SERIES, Manifest, MetricInfo, Recorder, RunDir, SeriesKey, State, StoreError,
 };
 use jiff::Timestamp;
+use parking_lot::{Condvar, Mutex, RwLock};
 
 use crate::train::divergence::Divergence;
 pub(crate) use stop_pause::bit;
@@ -110,11 +111,6 @@ pub(crate) struct Session {
     trained: Mutex<Stopwatch>,
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // What these guard is whole between any two statements.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl Session {
     /// A session of the calling thread, which is the one that may call functions tagged \[main\].
     pub(crate) fn new(run: RunDir, manifest: &Manifest, recorder: Recorder) -> Self {
@@ -173,7 +169,7 @@ impl Session {
     // ---- what the plugin asks for ----
 
     pub(crate) fn intern(&self, key: &SeriesKey) -> Call<u32> {
-        let metrics = self.metrics.read().unwrap_or_else(PoisonError::into_inner);
+        let metrics = self.metrics.read();
         let info = metrics.get(&key.metric);
         let number = match self.recorder.series(key, info.and_then(|m| m.unit.as_deref())) {
             Ok(number) => number,
@@ -191,12 +187,12 @@ impl Session {
         };
         let mut set = flag::KNOWN;
         if info.is_some_and(|m| m.guard) {
-            lock(&self.divergence).watch(number, key);
+            self.divergence.lock().watch(number, key);
             set |= flag::GUARD;
         }
         let before = flags.fetch_or(set, Ordering::Release);
         if before & flag::KNOWN == 0 && info.is_some_and(|m| m.headline) {
-            let mut headline = lock(&self.headline);
+            let mut headline = self.headline.lock();
             if headline.len() < HEADLINES_SEEN {
                 headline.push((number, key.clone()));
             }
@@ -206,7 +202,7 @@ impl Session {
 
     /// What is to be known of a metric, for series that come from now on.
     pub(crate) fn declare_metric(&self, metric: &MetricInfo) {
-        let mut metrics = self.metrics.write().unwrap_or_else(PoisonError::into_inner);
+        let mut metrics = self.metrics.write();
         metrics.insert(metric.name.clone(), metric.clone());
     }
 
@@ -242,7 +238,7 @@ impl Session {
     fn note_divergence(&self, step: i64, points: &[abi::Point]) {
         let mut told = Vec::new();
         {
-            let mut divergence = lock(&self.divergence);
+            let mut divergence = self.divergence.lock();
             for point in points {
                 let flags = &self.series[point.series as usize];
                 if flags.load(Ordering::Acquire) & flag::GUARD == 0 {
@@ -272,7 +268,7 @@ impl Session {
     /// Fails the run if every unit of a guard metric has diverged.
     pub(crate) fn judge(&self) {
         self.bits.fetch_and(!bit::DIVERGED, Ordering::AcqRel);
-        let verdict = lock(&self.divergence).verdict();
+        let verdict = self.divergence.lock().verdict();
         if let Some(why) = verdict {
             self.fail(why);
         }
@@ -280,7 +276,7 @@ impl Session {
 
     /// A number that changes whenever a guard metric's series changes between finite and not.
     pub(crate) fn divergence_generation(&self) -> u64 {
-        lock(&self.divergence).generation
+        self.divergence.lock().generation
     }
 
     pub(crate) fn log_table(&self, name: &str, step: i64, columns: Vec<gradtop_store::TableColumn>) -> Call {
@@ -301,7 +297,7 @@ impl Session {
     }
 
     pub(crate) fn declare_figures(&self, toml: &str) -> Call {
-        let _one_at_a_time = lock(&self.figures);
+        let _one_at_a_time = self.figures.lock();
         match self.recorder.declare_figures(toml) {
             Ok(warnings) => warnings.iter().for_each(|message| self.warn_once(message)),
             Err(e) => {
@@ -316,7 +312,7 @@ impl Session {
     /// Warns once, however often the same is said.
     fn warn_once(&self, message: &str) {
         let message = crate::text::clean(message);
-        let mut warned = lock(&self.warned);
+        let mut warned = self.warned.lock();
         if warned.len() < WARNINGS && warned.insert(message.clone()) {
             self.event(&Event::Warning { message });
         }
@@ -357,7 +353,7 @@ impl Session {
     pub(crate) fn progress(&self, done: u64, total: u64, phase: Option<&str>) {
         self.done.store(done, Ordering::Relaxed);
         self.total.store(total, Ordering::Relaxed);
-        let mut current = lock(&self.phase);
+        let mut current = self.phase.lock();
         let phase = phase.unwrap_or_default();
         if *current != phase {
             phase.clone_into(&mut current);
@@ -366,7 +362,7 @@ impl Session {
 
     pub(crate) fn begin(&self) {
         self.started.get_or_init(Timestamp::now);
-        lock(&self.trained).start();
+        self.trained.lock().start();
         self.running.store(true, Ordering::Release);
         self.event(&Event::State { state: State::Running, cause: None });
     }
@@ -374,12 +370,12 @@ impl Session {
     /// Training is over, well or badly.
     pub(crate) fn end_training(&self) {
         self.running.store(false, Ordering::Release);
-        lock(&self.trained).stop();
+        self.trained.lock().stop();
     }
 
     /// Seconds of training before this process; `None`: not known.
     pub(crate) fn set_trained_before(&self, seconds: Option<f64>) {
-        lock(&self.trained).set_before(seconds);
+        self.trained.lock().set_before(seconds);
     }
 }
 

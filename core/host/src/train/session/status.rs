@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use gradtop_store::{SeriesKey, State};
 use jiff::Timestamp;
 
-use super::{HEADLINES, Session, bit, headline, lock};
+use super::{HEADLINES, Session, bit, headline};
 
 impl Session {
     pub(crate) fn started(&self) -> Option<Timestamp> {
@@ -14,11 +14,11 @@ impl Session {
 
     /// Seconds of training so far, without pauses.
     pub(crate) fn trained_s(&self) -> Option<f64> {
-        lock(&self.trained).seconds()
+        self.trained.lock().seconds()
     }
 
     pub(crate) fn failure(&self) -> Option<String> {
-        lock(&self.failure).clone()
+        self.failure.lock().clone()
     }
 
     pub(crate) fn outcome(&self) -> Option<gradtop_store::Ending> {
@@ -78,24 +78,24 @@ impl Session {
     }
 
     pub(crate) fn phase(&self) -> Option<String> {
-        Some(lock(&self.phase).clone()).filter(|p| !p.is_empty())
+        Some(self.phase.lock().clone()).filter(|p| !p.is_empty())
     }
 
     /// The values that overviews show, and whether there are more.
     pub(crate) fn headline(&self) -> (Vec<gradtop_store::HeadlineValue>, bool) {
-        let series = lock(&self.headline).clone();
+        let series = self.headline.lock().clone();
         let values: Vec<_> = series
             .into_iter()
             .filter_map(|(number, key)| {
                 let (_, value) = self.recorder.latest(number)?;
                 // What a network had before it diverged is not what it has.
-                let value = if lock(&self.divergence).is_bad(&key) { f64::NAN } else { value };
+                let value = if self.divergence.lock().is_bad(&key) { f64::NAN } else { value };
                 let SeriesKey { metric, model, split, trial } = key;
                 Some(gradtop_store::HeadlineValue { metric, model, split, trial, value })
             })
             .collect();
         let all = values.len();
-        let metrics = self.metrics.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let metrics = self.metrics.read();
         let shown = headline::best(values, |m| metrics.get(m), HEADLINES);
         let is_part = shown.len() < all;
         (shown, is_part)

@@ -1,13 +1,12 @@
 //! Where a run waits, saves and stops: what others ask of it, and what its plugin is told between two steps.
 
-use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use gradtop_abi as abi;
 use gradtop_store::{Event, StoreError};
 
-use super::{Call, Refused, Session, lock};
+use super::{Call, Refused, Session};
 
 /// Bits of [`Session::bits`]. One load of them is all that a step costs.
 pub(crate) mod bit {
@@ -90,11 +89,10 @@ impl Session {
             return;
         }
         self.rest();
-        let mut gate = lock(&self.gate);
+        let mut gate = self.gate.lock();
         while paused() {
             // The time-out is a second look, nothing more.
-            let waited = self.opened.wait_timeout(gate, Duration::from_secs(5));
-            gate = waited.unwrap_or_else(PoisonError::into_inner).0;
+            self.opened.wait_for(&mut gate, Duration::from_secs(5));
         }
         drop(gate);
         self.go_on();
@@ -103,13 +101,13 @@ impl Session {
     /// From now on it waits.
     pub(crate) fn rest(&self) {
         self.waiting.store(true, Ordering::Release);
-        lock(&self.trained).stop();
+        self.trained.lock().stop();
         self.event(&Event::Paused);
     }
 
     /// It waits no longer.
     pub(crate) fn go_on(&self) {
-        lock(&self.trained).start();
+        self.trained.lock().start();
         self.waiting.store(false, Ordering::Release);
         self.event(&Event::Unpaused);
     }
@@ -196,7 +194,7 @@ impl Session {
 
     /// Ends the run as failed at its next step. The first reason stands.
     pub(crate) fn fail(&self, why: String) {
-        let mut failure = lock(&self.failure);
+        let mut failure = self.failure.lock();
         if failure.is_none() {
             self.event(&Event::Alert { message: why.clone() });
             *failure = Some(why);
@@ -229,7 +227,7 @@ impl Session {
 
     fn wake(&self) {
         // Taking the lock orders this after a waiter's look at the bits.
-        drop(lock(&self.gate));
+        drop(self.gate.lock());
         self.opened.notify_all();
     }
 }

@@ -11,19 +11,19 @@ mod trouble;
 mod writer;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::channel;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use crate::error::{IoContext as _, Result, StoreError};
 use crate::folder::inside;
 use crate::folder::owner;
 use crate::folder::run_dir::RunDir;
 use crate::log::checkpoint::{Record, begin, commit};
-use crate::log::parallel::lock;
 use crate::log::part::{list_parts, list_segments, names};
 use crate::log::recover::whole_series;
 use crate::log::series::SeriesKey;
@@ -99,7 +99,7 @@ impl Recorder {
     /// one beyond 32 MiB of names.
     pub fn series(&self, key: &SeriesKey, unit: Option<&str>) -> Result<u32> {
         let count = {
-            let mut table = lock(&self.0.shared.series);
+            let mut table = self.0.shared.series.lock();
             if let Some(number) = table.number(key) {
                 return Ok(number);
             }
@@ -222,7 +222,7 @@ impl Recorder {
             tables,
         };
         let path = commit(&self.0.shared.run, tmp, &record)?;
-        *lock(&self.0.shared.pending) = Pending::default();
+        *self.0.shared.pending.lock() = Pending::default();
         Ok(path)
     }
 
@@ -287,7 +287,7 @@ impl Recorder {
 
     /// Sends a command and waits for its answer.
     fn ask<T>(&self, command: impl FnOnce(std::sync::mpsc::Sender<T>) -> Command) -> Result<T> {
-        let ended = || StoreError::Writer { message: "the recorder has finished".to_owned() };
+        let ended = || StoreError::Writer("the recorder has finished".to_owned());
         let (answer, answered) = channel();
         {
             let mut hot = self.0.shared.hot();
@@ -303,7 +303,7 @@ impl Recorder {
 
 impl Inner {
     fn join(&self) {
-        let writer = lock(&self.writer).take();
+        let writer = self.writer.lock().take();
         if let Some(writer) = writer {
             // A panic of the writer has been reported as the answer that never came.
             writer.join().ok();
@@ -329,11 +329,7 @@ fn wait_for_room<'a>(shared: &'a Shared, mut hot: MutexGuard<'a, Hot>) -> MutexG
     let start = Instant::now();
     while hot.behind() > shared.options.max_behind as u64 && !hot.closed && !hot.hurried {
         shared.work.notify_one();
-        hot = shared
-            .room
-            .wait_timeout(hot, Duration::from_millis(100))
-            .unwrap_or_else(PoisonError::into_inner)
-            .0;
+        shared.room.wait_for(&mut hot, Duration::from_millis(100));
     }
     hot.wait += start.elapsed();
     hot

@@ -12,7 +12,6 @@ use crate::error::{IoContext as _, Result, StoreError};
 use crate::folder::inside;
 use crate::log::checkpoint::boundaries;
 use crate::log::merge::{Policy, merge};
-use crate::log::parallel::lock;
 use crate::log::part::{list_parts, segment_name};
 use crate::log::rows::Rows;
 use crate::log::seal::{seal, seal_from_journal};
@@ -85,7 +84,7 @@ impl Sealer {
         match self.thread.take().map(JoinHandle::join) {
             None => Ok(()),
             Some(Ok(result)) => result,
-            Some(Err(_)) => Err(StoreError::Writer { message: "the sealing thread panicked".to_owned() }),
+            Some(Err(_)) => Err(StoreError::Writer("the sealing thread panicked".to_owned())),
         }
     }
 }
@@ -138,7 +137,7 @@ fn seal_all(shared: &Shared, segments: &mut Vec<Segment>) -> Result<()> {
 
 /// The series' names, as a table of its own: sealing takes longer than the training thread should wait.
 fn names(shared: &Shared) -> KeyTable {
-    let all = lock(&shared.series).all().to_vec();
+    let all = shared.series.lock().all().to_vec();
     let mut table = KeyTable::default();
     for (key, _) in &all {
         table.intern(key, None);
@@ -153,7 +152,7 @@ fn merge_parts(shared: &Shared, last: bool) -> Result<()> {
         return Ok(());
     }
     // Pending first: a checkpoint is in both for a moment, never in neither.
-    let mut borders: BTreeSet<u32> = lock(&shared.pending).segment.into_iter().collect();
+    let mut borders: BTreeSet<u32> = shared.pending.lock().segment.into_iter().collect();
     borders.extend(boundaries(run));
     let policy = Policy { rows: shared.options.merge_rows, ..Policy::new(least, last) };
     merge(run, &run.metrics(), &Metrics, &borders, &policy).map(drop)

@@ -1,12 +1,11 @@
 //! What the recorder's threads share.
 
 use std::collections::BTreeMap;
-use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::folder::run_dir::RunDir;
-use crate::log::parallel::lock;
 use crate::log::series::KeyTable;
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::hot::Hot;
 use super::trouble::Troubles;
@@ -71,7 +70,7 @@ pub(super) struct Pending {
 
 impl Shared {
     pub(super) fn hot(&self) -> MutexGuard<'_, Hot> {
-        lock(&self.hot)
+        self.hot.lock()
     }
 }
 

@@ -1,19 +1,19 @@
 //! The table thread: tables are written as parts as they come.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
+use parking_lot::{Condvar, Mutex};
 
 use crate::error::{IoContext as _, Result, StoreError};
 use crate::folder::run_table::yield_params;
 use crate::log::checkpoint::table_boundaries;
 use crate::log::merge::{Policy, merge};
-use crate::log::parallel::lock;
 use crate::log::part::{list_parts, names};
 use crate::sealed::table::{
     PARAMS_TABLE, TableColumn, TableParts, check, check_same, existing_schema, to_batch, write_part,
@@ -62,7 +62,7 @@ impl Tables {
 
     pub(super) fn append(&self, name: &str, step: i64, columns: Vec<TableColumn>) -> Result<()> {
         let schema = check(name, &columns)?;
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         if state.finished {
             return Ok(());
         }
@@ -94,7 +94,7 @@ impl Tables {
     pub(super) fn sync(&self) -> Result<BTreeMap<String, u32>> {
         let (answer, answered) = channel();
         {
-            let state = lock(&self.state);
+            let state = self.state.lock();
             if state.thread.is_none() {
                 return last_parts(&self.shared);
             }
@@ -105,7 +105,7 @@ impl Tables {
 
     /// Takes no more rows; the thread writes what it has, merges, and ends.
     pub(super) fn close(&self) {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         state.finished = true;
         state.jobs = None;
     }
@@ -113,7 +113,7 @@ impl Tables {
     /// Waits for the thread's end.
     pub(super) fn finish(&self) -> Result<()> {
         self.close();
-        let thread = lock(&self.state).thread.take();
+        let thread = self.state.lock().thread.take();
         thread.map_or(Ok(Ok(())), JoinHandle::join).unwrap_or_else(|_| Err(ended()))
     }
 
@@ -142,12 +142,11 @@ impl Tables {
 
     /// Waits until less is waiting, and counts `bytes` as waiting too.
     fn wait_for_room(&self, bytes: usize) {
-        let mut waiting = lock(&self.waiting.bytes);
+        let mut waiting = self.waiting.bytes.lock();
         if *waiting > MAX_WAITING {
             let start = std::time::Instant::now();
             while *waiting > MAX_WAITING && !self.shared.hot().hurried {
-                let waited = self.waiting.room.wait_timeout(waiting, Duration::from_millis(100));
-                waiting = waited.unwrap_or_else(PoisonError::into_inner).0;
+                self.waiting.room.wait_for(&mut waiting, Duration::from_millis(100));
             }
             self.shared.hot().wait += start.elapsed();
         }
@@ -156,7 +155,7 @@ impl Tables {
 }
 
 fn ended() -> StoreError {
-    StoreError::Writer { message: "the recorder has finished".to_owned() }
+    StoreError::Writer("the recorder has finished".to_owned())
 }
 
 /// The highest part of each table; numbers set aside are not used again.
@@ -205,7 +204,7 @@ impl Worker {
                     let result = self.write().map(|()| self.last.clone());
                     self.shared.troubles.note(Who::Tables, &result);
                     if let Ok(last) = &result {
-                        lock(&self.shared.pending).tables.clone_from(last);
+                        self.shared.pending.lock().tables.clone_from(last);
                     }
                     answer.send(result).ok();
                 }
@@ -240,7 +239,7 @@ impl Worker {
     fn merge(&self, table: &str, policy: &Policy) {
         let run = &self.shared.run;
         let mut borders: BTreeSet<u32> =
-            lock(&self.shared.pending).tables.get(table).copied().into_iter().collect();
+            self.shared.pending.lock().tables.get(table).copied().into_iter().collect();
         borders.extend(table_boundaries(run, table));
         merge(run, &run.tables().join(table), &TableParts, &borders, policy).ok();
     }
@@ -253,7 +252,7 @@ impl Worker {
             write_part(&self.shared.run, &dir, number, entry.get())?;
             let (table, batches) = entry.remove_entry();
             let bytes: usize = batches.iter().map(RecordBatch::get_array_memory_size).sum();
-            let mut waiting = lock(&self.waiting.bytes);
+            let mut waiting = self.waiting.bytes.lock();
             *waiting = waiting.saturating_sub(bytes);
             drop(waiting);
             self.waiting.room.notify_all();

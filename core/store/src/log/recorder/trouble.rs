@@ -1,12 +1,11 @@
 //! What hinders the background threads: whose error it is, since when, and whether it is still borne.
 
-use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use parking_lot::{Condvar, Mutex};
 
 use crate::error::{Result, StoreError};
-use crate::log::parallel::lock;
 use crate::log::patience::LIMITED;
 
 /// Wait after a failed write.
@@ -63,7 +62,7 @@ impl Troubles {
             // What the caller asked for is wrong, and the caller is told: the log is as well as before.
             return false;
         }
-        let mut all = lock(&self.lasting);
+        let mut all = self.lasting.lock();
         let slot = &mut all[who as usize];
         let Err(error) = result else {
             *slot = None;
@@ -86,13 +85,13 @@ impl Troubles {
 
     /// A thread has died.
     pub(super) fn died(&self, who: Who, message: &str) {
-        let error: Result<()> = Err(StoreError::Writer { message: message.to_owned() });
+        let error: Result<()> = Err(StoreError::Writer(message.to_owned()));
         self.note(who, &error);
     }
 
     /// The worst of them.
     pub(super) fn worst(&self) -> Option<Trouble> {
-        let all = lock(&self.lasting);
+        let all = self.lasting.lock();
         let trouble = |l: &Lasting| Trouble {
             cause: l.cause.clone(),
             error: l.error.clone(),
@@ -105,19 +104,16 @@ impl Troubles {
 
     /// Waits before the next try, unless nothing is waited for any more.
     pub(super) fn pause(&self) {
-        let given_up = lock(&self.given_up);
-        drop(
-            self.gave_up.wait_timeout_while(given_up, RETRY, |g| !*g).unwrap_or_else(PoisonError::into_inner),
-        );
+        self.gave_up.wait_while_for(&mut self.given_up.lock(), |given_up| !*given_up, RETRY);
     }
 
     pub(super) fn give_up(&self) {
-        *lock(&self.given_up) = true;
+        *self.given_up.lock() = true;
         self.gave_up.notify_all();
     }
 
     pub(super) fn given_up(&self) -> bool {
-        *lock(&self.given_up)
+        *self.given_up.lock()
     }
 
     /// Tries a step until it succeeds or its error is no longer borne.

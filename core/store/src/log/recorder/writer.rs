@@ -3,14 +3,13 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::error::{IoContext as _, Result, StoreError};
 use crate::folder::inside;
 use crate::log::journal::{self, BATCH_ROWS, JournalWriter};
-use crate::log::parallel::lock;
 use crate::log::part::{list_segments, segment_name};
 use crate::log::rows::Rows;
 use crate::log::series::encode_line;
@@ -85,7 +84,7 @@ impl Writer {
         }
         let now = Instant::now();
         let writer = Self {
-            series_written: lock(&shared.series).len(),
+            series_written: shared.series.lock().len(),
             shared: Arc::clone(shared),
             sealer,
             segment,
@@ -181,7 +180,7 @@ impl Writer {
                 hot.asleep = true;
                 wait = due.map_or(Duration::from_hours(1), |t| t - now);
             }
-            hot = shared.work.wait_timeout(hot, wait).unwrap_or_else(PoisonError::into_inner).0;
+            shared.work.wait_for(&mut hot, wait);
         }
     }
 
@@ -252,7 +251,7 @@ impl Writer {
         let path = self.shared.run.series();
         let mut text = Vec::new();
         let count = {
-            let table = lock(&self.shared.series);
+            let table = self.shared.series.lock();
             for (n, (key, unit)) in table.all().iter().enumerate().skip(self.series_written) {
                 text.extend(encode_line(n as u32, key, unit.as_deref(), &path)?);
             }
@@ -310,7 +309,7 @@ impl Writer {
         self.flush_if_needed()?;
         // Before a later segment can be sealed, let alone merged with this one.
         let last = self.segment - u32::from(self.rows.is_empty());
-        lock(&self.shared.pending).segment = Some(last);
+        self.shared.pending.lock().segment = Some(last);
         self.cut()?;
         let run = &self.shared.run;
         for path in &self.unsealed {

@@ -13,10 +13,11 @@ pub struct Import {
     target: Target,
     source: Source,
     reader: Box<dyn Reader>,
-    recording: Recording,
+    pub(crate) recording: Recording,
     /// The run that has what the source held before it was overwritten.
     before: Option<RunDir>,
-    failed: bool,
+    /// Nothing more is read from it.
+    pub(crate) over: bool,
 }
 
 impl std::fmt::Debug for Import {
@@ -47,7 +48,7 @@ impl Import {
         let reader = source.open()?;
         let recording = Recording::new(target.clone(), source)?;
         let (target, source) = (target.clone(), source.clone());
-        Ok(Self { target, source, reader, recording, before: None, failed: false })
+        Ok(Self { target, source, reader, recording, before: None, over: false })
     }
 
     /// Reads a source to its end and ends the run. `stop` is asked now and then whether to stop early.
@@ -107,7 +108,7 @@ impl Import {
 
     /// Reads on.
     pub(crate) fn read(&mut self) -> Result<Progress> {
-        if self.failed {
+        if self.over {
             return Ok(Progress::UpToDate);
         }
         match self.reader.read(&mut self.recording) {
@@ -144,28 +145,9 @@ impl Import {
         Ok(())
     }
 
-    pub(crate) fn recording(&mut self) -> &mut Recording {
-        &mut self.recording
-    }
-
     /// The run, once there is one.
     pub fn run(&self) -> Option<&RunDir> {
         self.recording.dir()
-    }
-
-    /// Goes on with a run that is there and not being written; `true`: it was of that kind.
-    pub(crate) fn go_on(&mut self) -> Result<bool> {
-        self.recording.go_on()
-    }
-
-    /// Whether its run is being written.
-    pub(crate) fn is_open(&self) -> bool {
-        self.recording.is_open()
-    }
-
-    /// Whether the source says that nothing will follow.
-    pub(crate) fn has_ended(&self) -> bool {
-        self.recording.end().is_some()
     }
 
     /// Ends the run as its source says.
@@ -176,18 +158,13 @@ impl Import {
 
     /// Ends the run with what is wrong with its source; nothing more is read.
     pub(crate) fn fail(&mut self, error: &ImportError) -> Result<()> {
-        self.failed = true;
+        self.over = true;
         self.recording.close(State::Failed, Some(error.to_string()))
     }
 
     /// Ends the run because somebody asked for it; nothing more is read.
     pub(crate) fn stop(&mut self) -> Result<()> {
-        self.failed = true;
+        self.over = true;
         self.recording.close(State::Stopped, Some("following it was ended".to_owned()))
-    }
-
-    /// Whether nothing more is read from it.
-    pub(crate) fn is_over(&self) -> bool {
-        self.failed
     }
 }
