@@ -91,7 +91,7 @@ def report(name, value, others=None, limit=None):
 
 
 def matrix_limit(options, multiplications):
-    """How often a second this many multiplications and additions could be done if matrices of 1024 were multiplied all the time."""
+    """How often a second this many multiplications and additions could be done if matrices of 512 were multiplied all the time."""
     found = measured([bench_program("peak"), "--threads", str(options.threads)], options.threads)
     return found["multiplications_per_s"] / multiplications
 

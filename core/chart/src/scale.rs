@@ -80,12 +80,38 @@ pub struct Span {
     pub high: f64,
 }
 
+/// A span with the places of its ends known, for many values.
+#[derive(Clone, Copy, Debug)]
+pub struct Measure {
+    scale: Scale,
+    /// By halves: the difference of two doubles may be beyond the largest.
+    half_low: f64,
+    half_length: f64,
+}
+
+impl Measure {
+    /// As [`Span::unit`].
+    pub fn unit(&self, v: f64) -> f64 {
+        (self.scale.forward(v) / 2.0 - self.half_low) / self.half_length
+    }
+
+    /// Whether a value has a place on its scale.
+    pub fn takes(&self, v: f64) -> bool {
+        self.scale.takes(v)
+    }
+}
+
 impl Span {
+    /// Itself, for many values.
+    pub fn measure(&self) -> Measure {
+        let half_low = self.scale.forward(self.low) / 2.0;
+        let half_length = self.scale.forward(self.high) / 2.0 - half_low;
+        Measure { scale: self.scale, half_low, half_length }
+    }
+
     /// 0 at the low end, 1 at the high end, beyond outside, NaN without a place.
     pub fn unit(&self, v: f64) -> f64 {
-        let (a, b) = (self.scale.forward(self.low), self.scale.forward(self.high));
-        // By halves: the difference of two doubles may be beyond the largest.
-        (self.scale.forward(v) / 2.0 - a / 2.0) / (b / 2.0 - a / 2.0)
+        self.measure().unit(v)
     }
 
     /// The value at a position between 0 and 1.

@@ -55,13 +55,53 @@ pub(crate) fn adam(
     #[expect(unsafe_code, reason = "libtorch gives memory as pointers")]
     let [parameters, gradients, first, second] = [parameters, gradients, first, second]
         .map(|start| unsafe { std::slice::from_raw_parts_mut(start, length) });
-    for (((p, &mut g), m), v) in parameters.iter_mut().zip(gradients).zip(first).zip(second) {
+    let memory = Memory { parameters, gradients, first, second };
+    if is_x86_feature_detected!("avx512f") {
+        // SAFETY: the processor has these instructions.
+        #[expect(unsafe_code, reason = "a function compiled for a kind of processor")]
+        unsafe {
+            wide(memory, step);
+        }
+    } else if is_x86_feature_detected!("avx2") {
+        // SAFETY: the processor has these instructions.
+        #[expect(unsafe_code, reason = "a function compiled for a kind of processor")]
+        unsafe {
+            narrow(memory, step);
+        }
+    } else {
+        update(memory, step);
+    }
+    Ok(())
+}
+
+struct Memory<'a> {
+    parameters: &'a mut [f32],
+    gradients: &'a [f32],
+    first: &'a mut [f32],
+    second: &'a mut [f32],
+}
+
+#[target_feature(enable = "avx512f")]
+fn wide(memory: Memory<'_>, step: AdamStep) {
+    update(memory, step);
+}
+
+#[target_feature(enable = "avx2")]
+fn narrow(memory: Memory<'_>, step: AdamStep) {
+    update(memory, step);
+}
+
+/// The same bits however many numbers at a time the compiler makes of it.
+#[expect(clippy::inline_always, reason = "it becomes part of functions compiled for a kind of processor")]
+#[inline(always)]
+fn update(memory: Memory<'_>, step: AdamStep) {
+    let Memory { parameters, gradients, first, second } = memory;
+    for (((p, &g), m), v) in parameters.iter_mut().zip(gradients).zip(first).zip(second) {
         let (first, second) = (*m + (g - *m) * step.first, *v + (g * g - *v) * step.second);
         *m = if first.abs() < LEAST.0 { 0.0 } else { first };
         *v = if second < LEAST.1 { 0.0 } else { second };
         *p -= step.rate * *m / (v.sqrt() + step.epsilon);
     }
-    Ok(())
 }
 
 #[cfg(test)]

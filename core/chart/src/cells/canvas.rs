@@ -21,6 +21,13 @@ impl Canvas {
         Self { buffer: Buffer::empty(area), theme, title }
     }
 
+    /// One of this size that keeps nothing: for what is laid out in drawing.
+    pub(crate) fn unseen(width: usize, height: usize, theme: Theme) -> Self {
+        let mut canvas = Self::new(0, 0, theme, Style::new());
+        canvas.buffer.area = Rect { x: 0, y: 0, width: width as u16, height: height as u16 };
+        canvas
+    }
+
     /// Cells across.
     pub(crate) fn width(&self) -> usize {
         self.buffer.area.width.into()
@@ -65,6 +72,9 @@ impl Canvas {
             return x;
         }
         let text = fit(text, width - x, self.theme.glyphs.ascii());
+        if self.buffer.content.is_empty() {
+            return x + width_of(&text);
+        }
         for at in x..x + width_of(&text) {
             self.put(at, y, ' ', ink);
         }

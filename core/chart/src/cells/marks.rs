@@ -11,7 +11,7 @@ use crate::colour::{Paint, marker};
 use crate::contour;
 use crate::decimate::{Odd, Thinned, thin};
 use crate::domain::Domain;
-use crate::scale::Span;
+use crate::scale::{Measure, Span};
 use crate::ticks::Powers;
 use crate::{Chart, Counted, Field, Mark, Shape, Where};
 
@@ -36,7 +36,7 @@ pub(super) fn marks(canvas: &mut Canvas, chart: &Chart, domain: &Domain, area: A
         .filter(|m| !m.faint && matches!(m.shape, Shape::Line { .. } | Shape::Scatter { .. }))
         .count();
     if let Some(cursor) = &chart.cursor {
-        let ruler = Ruler { x: &domain.x, y: &domain.y, width: raster.width(), height: raster.height() };
+        let ruler = Ruler::of(&domain.x, &domain.y, &raster);
         let pen = Pen { paint: OVER_FIELD, marker: 0, layer: Layer::Rule };
         rule(&mut raster, Where::X(cursor.x), &ruler, pen);
     }
@@ -44,7 +44,7 @@ pub(super) fn marks(canvas: &mut Canvas, chart: &Chart, domain: &Domain, area: A
     let mut odd: Vec<(usize, Odd)> = Vec::new();
     for (i, mark) in chart.marks.iter().enumerate() {
         let span = domain.vertical(mark.side);
-        let ruler = Ruler { x: &domain.x, y: span, width: raster.width(), height: raster.height() };
+        let ruler = Ruler::of(&domain.x, span, &raster);
         let layer = if mark.faint { Layer::Fill } else { Layer::Line };
         let pen = Pen { paint: mark.paint, marker: mark.marker, layer };
         match &mark.shape {
@@ -129,14 +129,18 @@ fn words(
 }
 
 /// From data to dots.
-struct Ruler<'a> {
-    x: &'a Span,
-    y: &'a Span,
+struct Ruler {
+    x: Measure,
+    y: Measure,
     width: usize,
     height: usize,
 }
 
-impl Ruler<'_> {
+impl Ruler {
+    fn of(x: &Span, y: &Span, raster: &Raster) -> Self {
+        Self { x: x.measure(), y: y.measure(), width: raster.width(), height: raster.height() }
+    }
+
     fn column(&self, v: f64) -> f64 {
         self.x.unit(v) * (self.width - 1) as f64
     }
@@ -151,7 +155,7 @@ impl Ruler<'_> {
             let c = self.column(x) + 0.5;
             (c > 0.0 && c < self.width as f64).then_some(c as i32)
         };
-        thin(x.iter().copied().zip(y.iter().copied()), column, |v| self.y.scale.takes(v))
+        thin(x.iter().copied().zip(y.iter().copied()), column, |v| self.y.takes(v))
     }
 }
 
@@ -251,7 +255,7 @@ pub(crate) fn odd_notes(chart: &Chart, domain: &Domain) -> Vec<String> {
 }
 
 /// A line; one that is `printed` is drawn by `textplots` where that can.
-fn line(raster: &mut Raster, thinned: &Thinned, ruler: &Ruler<'_>, pen: Pen, printed: bool) {
+fn line(raster: &mut Raster, thinned: &Thinned, ruler: &Ruler, pen: Pen, printed: bool) {
     let segments = thinned.stretches.iter().flat_map(|stretch| {
         let mut before: Option<(f64, f64)> = None;
         stretch.iter().flat_map(move |c| {
@@ -271,7 +275,7 @@ fn line(raster: &mut Raster, thinned: &Thinned, ruler: &Ruler<'_>, pen: Pen, pri
 /// A few markers along a line, at other columns than those of its neighbours.
 fn line_markers(
     thinned: &Thinned,
-    ruler: &Ruler<'_>,
+    ruler: &Ruler,
     mark: &Mark,
     turn: f64,
     area: Area,
@@ -335,7 +339,7 @@ pub(crate) fn edges(
     out
 }
 
-fn band(raster: &mut Raster, (x, low, high): (&[f64], &[f64], &[f64]), ruler: &Ruler<'_>, pen: Pen) {
+fn band(raster: &mut Raster, (x, low, high): (&[f64], &[f64], &[f64]), ruler: &Ruler, pen: Pen) {
     // In positions, so that an edge below a log axis becomes its lower end.
     let place =
         |v: &f64| if v.is_finite() { ruler.row(*v).clamp(-1.0, ruler.height as f64) } else { f64::NAN };
@@ -360,7 +364,7 @@ fn band(raster: &mut Raster, (x, low, high): (&[f64], &[f64], &[f64]), ruler: &R
 fn scatter(
     raster: &mut Raster,
     (x, y, joined): (&[f64], &[f64], bool),
-    ruler: &Ruler<'_>,
+    ruler: &Ruler,
     pen: Pen,
     few: bool,
 ) {
@@ -381,7 +385,7 @@ fn scatter(
     }
 }
 
-fn rule(raster: &mut Raster, at: Where, ruler: &Ruler<'_>, pen: Pen) {
+fn rule(raster: &mut Raster, at: Where, ruler: &Ruler, pen: Pen) {
     let (width, height) = (ruler.width as i64, ruler.height as i64);
     let pen = Pen { marker: u8::from(matches!(at, Where::X(_))), ..pen };
     // A cell of one dot is drawn whole or not at all.
@@ -428,7 +432,7 @@ fn rule_label(
     }
 }
 
-fn contours(raster: &mut Raster, field: &Field, ruler: &Ruler<'_>, pen: Pen, over: bool) {
+fn contours(raster: &mut Raster, field: &Field, ruler: &Ruler, pen: Pen, over: bool) {
     let Some(range) = field.range() else { return };
     for level in contour::levels(field, 9, Powers::Plain) {
         let colour = crate::colour::viridis(field.level(level.value, range).unwrap_or(0.5) * 0.85 + 0.15);

@@ -13,7 +13,7 @@ pub mod theme;
 use std::ops::Range;
 
 use crate::colour::{Paint, marker};
-use crate::domain::Domain;
+use crate::domain::{Domain, Known};
 use crate::scale::Span;
 use crate::ticks::{Powers, Tick, clock_ticks, ticks, time_ticks};
 use crate::{Axis, Chart, Cursor, Figure, Mark, Shape};
@@ -95,7 +95,7 @@ pub fn chart(chart: &Chart, (width, height): (usize, usize), look: Theme, title:
         return canvas.done();
     }
     let Layout { domain, area, notes, y_ticks, y2_ticks, captioned, strip } =
-        layout(chart, (width, height), top, look);
+        layout(chart, known, (width, height), top, look);
     if captioned {
         let (y_caption, y2_caption) = (chart.y.caption(), y2_caption(chart));
         let end = canvas.text(0, top, &fit(&y_caption, width, ascii), Ink::Dim);
@@ -179,9 +179,14 @@ struct Layout {
     strip: bool,
 }
 
-fn layout(chart: &Chart, (width, height): (usize, usize), top: usize, look: Theme) -> Layout {
+fn layout(
+    chart: &Chart,
+    known: Known,
+    (width, height): (usize, usize),
+    top: usize,
+    look: Theme,
+) -> Layout {
     let domain = Domain::of(chart);
-    let known = Domain::known(chart);
     // Of a small chart that has something to tell, what the marks at its axis say is left out.
     let odd = if chart.terse && known.y { Vec::new() } else { marks::odd_notes(chart, &domain) };
     let mut notes = foot_notes(chart, &odd, width, look.glyphs.ascii());
@@ -221,11 +226,12 @@ fn layout(chart: &Chart, (width, height): (usize, usize), top: usize, look: Them
 /// Where the plot of a chart will lie, and its ranges; `None` if there is no room for one or nothing in it. Marks count with their names and
 /// notes, and with their data only where an axis has no range.
 pub fn plot(chart: &Chart, width: usize, height: usize, look: Theme) -> Option<(Area, Domain)> {
-    if width < SMALLEST.0 || height < SMALLEST.1 || !Domain::known(chart).x {
+    let known = Domain::known(chart);
+    if width < SMALLEST.0 || height < SMALLEST.1 || !known.x {
         return None;
     }
-    let top = head(&mut Canvas::new(width, height, look, look.bold()), chart, look);
-    let laid = layout(chart, (width, height), top, look);
+    let top = head(&mut Canvas::unseen(width, height, look), chart, look);
+    let laid = layout(chart, known, (width, height), top, look);
     Some((laid.area, laid.domain))
 }
 

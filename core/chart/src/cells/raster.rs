@@ -116,11 +116,19 @@ impl Raster {
             return self.upright(near(x0), (near(y0.min(y1)), near(y0.max(y1))), pen);
         }
         let steps = (x1 - x0).abs().max((y1 - y0).abs()).ceil().max(1.0);
-        for i in 0..=steps as u32 {
+        // From dot to dot; those of a column that follow each other at once.
+        let mut run = (near(x0), near(y0), near(y0));
+        for i in 1..=steps as u32 {
             let t = f64::from(i) / steps;
-            let y = near(y0 + (y1 - y0) * t);
-            self.upright(near(x0 + (x1 - x0) * t), (y, y), pen);
+            let (x, y) = (near(x0 + (x1 - x0) * t), near(y0 + (y1 - y0) * t));
+            run = if x == run.0 {
+                (x, run.1.min(y), run.2.max(y))
+            } else {
+                self.upright(run.0, (run.1, run.2), pen);
+                (x, y, y)
+            };
         }
+        self.upright(run.0, (run.1, run.2), pen);
     }
 
     /// Straight lines as `textplots` draws them in Braille, cut at the edges.

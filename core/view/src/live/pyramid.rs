@@ -177,10 +177,10 @@ impl Bucket {
 /// Buckets that are shared, with their sum.
 #[derive(Debug)]
 pub struct Chunk {
-    /// At most [`CHUNK`] of them.
+    /// [`CHUNK`] of them.
     pub buckets: Vec<Bucket>,
-    /// Every [`GROUP`] of them joined.
-    pub groups: Vec<Bucket>,
+    /// Every [`GROUP`] of them joined; next to their sum in memory, as the two are read one after the other.
+    pub groups: [Bucket; CHUNK / GROUP],
     /// All of them joined.
     pub sum: Bucket,
     /// A rewind is at or after its first bucket.
@@ -357,7 +357,7 @@ fn chunk_of(buckets: Vec<Bucket>) -> Chunk {
         part[1..].iter().for_each(|b| sum.join(b));
         sum
     };
-    let groups: Vec<Bucket> = buckets.chunks(GROUP).map(all).collect();
+    let groups = std::array::from_fn(|i| all(&buckets[i * GROUP..][..GROUP]));
     let sum = all(&groups);
     let rewinds = sum.flags & flag::REWIND != 0;
     Chunk { buckets, groups, sum, rewinds }

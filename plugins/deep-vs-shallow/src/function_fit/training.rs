@@ -213,7 +213,7 @@ impl Training {
                     rate,
                     diverged: vec![None; setup.trials as usize],
                     probe: Probe::default(),
-                    optimizer: Optimizer::new(rule, mlp.parameters())?,
+                    optimizer: Optimizer::new(rule, mlp.parameters())?.fused(),
                     training: mlp.workspace(size as i64)?,
                     chunk: mlp.workspace(CHUNK.min(points) as i64)?,
                     rest: rest(&mlp, points)?,

@@ -16,8 +16,8 @@ use std::thread;
 
 use tch::{TchError, Tensor};
 
-use super::lanes::{LANES, Processor, with_memory};
 use super::spec::{Conv, Shape};
+use crate::lanes::{LANES, Processor, with_memory};
 use backward::{Backward, BackwardJob};
 use form::{Buffer, Form, Scratch};
 use forward::{Forward, ForwardJob};

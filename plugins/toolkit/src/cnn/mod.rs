@@ -13,7 +13,6 @@ mod direct;
 mod evaluate;
 mod first;
 mod functional;
-mod lanes;
 mod passes;
 mod spec;
 mod variance;
@@ -24,10 +23,10 @@ pub use spec::{Conv, SPECS, Shape, Spec, named};
 
 use tch::{Device, Kind, TchError, Tensor};
 
+use crate::lanes::Processor;
 use crate::rng::{Rng, Stream};
 use direct::Direct;
 use first::First;
-use lanes::Processor;
 
 /// Weights and biases of one layer, and their gradients: views of the flat tensors.
 struct Layer {

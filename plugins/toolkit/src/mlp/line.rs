@@ -3,6 +3,7 @@
 use tch::{Kind, TchError, Tensor};
 
 use super::{Activation, Evaluation, Loss, Mlp, Samples, numbers};
+use crate::dense::tanh;
 
 /// Samples whose first layer is computed at once.
 const CHUNK: i64 = 512;
@@ -107,7 +108,7 @@ impl Line {
         let mut output = mix(first, self.pair, alpha)?;
         for weight in &self.mixed {
             match mlp.activation() {
-                Activation::Tanh => output.f_tanh_().map(drop)?,
+                Activation::Tanh => tanh(&output, &output)?,
                 Activation::Relu => output.f_relu_().map(drop)?,
             }
             let inputs = weight.size()[2] - 1;

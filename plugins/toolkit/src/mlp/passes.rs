@@ -3,11 +3,7 @@
 use tch::{Kind, Reduction, TchError, Tensor};
 
 use super::{Activation, Batch, Loss, Mlp, flatten_single, numbers};
-
-/// A product of matrices, or of as many matrices as there are trials.
-fn product(out: &Tensor, a: &Tensor, b: &Tensor, batched: bool) -> Result<(), TchError> {
-    if batched { a.f_bmm_out(out, b) } else { a.f_mm_out(out, b) }.map(drop)
-}
+use crate::dense::{product, tanh, tanh_backward};
 
 /// Buffers for one number of samples, used by [`Mlp::forward`] and [`Mlp::gradient`].
 pub struct Workspace {
@@ -72,20 +68,19 @@ impl Mlp {
     fn first_product(&self, out: &Tensor, batch: &Batch) -> Result<(), TchError> {
         let weight = &self.layers[0].weight;
         if !batch.shared || self.trials == 1 {
-            return product(out, weight, &batch.x, self.trials > 1);
+            return product(out, weight, &batch.x);
         }
         let (inputs, samples) = (self.widths[0] + 1, batch.samples());
-        product(&out.f_view([-1, samples])?, &weight.f_view([-1, inputs])?, &batch.x, false)
+        product(&out.f_view([-1, samples])?, &weight.f_view([-1, inputs])?, &batch.x)
     }
 
     /// Evaluates the networks on a batch's inputs; the predictions are [`Workspace::output`].
     pub fn forward(&self, space: &Workspace, batch: &Batch) -> Result<(), TchError> {
-        let batched = self.trials > 1;
         let mut input = None;
         for (layer, hidden) in self.layers.iter().zip(&space.hidden) {
             let mut before = &hidden.active;
             match (input, &space.first) {
-                (Some(input), _) => product(before, &layer.weight, input, batched)?,
+                (Some(input), _) => product(before, &layer.weight, input)?,
                 (None, Some(first)) if batch.shared => {
                     before = first;
                     self.first_product(first, batch)?;
@@ -93,14 +88,13 @@ impl Mlp {
                 (None, _) => self.first_product(before, batch)?,
             }
             match self.activation {
-                Activation::Tanh => before.f_tanh_out(&hidden.active),
-                Activation::Relu => before.f_clamp_min_out(&hidden.active, 0.0),
+                Activation::Tanh => tanh(before, &hidden.active)?,
+                Activation::Relu => before.f_clamp_min_out(&hidden.active, 0.0).map(drop)?,
             }
-            .map(drop)?;
             input = Some(&hidden.rows);
         }
         match input {
-            Some(input) => product(&space.output, &self.layers[self.layers.len() - 1].weight, input, batched),
+            Some(input) => product(&space.output, &self.layers[self.layers.len() - 1].weight, input),
             None => self.first_product(&space.output, batch),
         }
     }
@@ -108,28 +102,28 @@ impl Mlp {
     /// Forward and backward: fills [`Mlp::gradients`] with the gradient of each trial's loss on the batch.
     pub fn gradient(&mut self, space: &Workspace, batch: &Batch) -> Result<(), TchError> {
         self.forward(space, batch)?;
-        let batched = self.trials > 1;
         let last = self.layers.len() - 1;
         self.output_delta(space, batch)?;
         for l in (1..=last).rev() {
             let below = &space.hidden[l - 1];
             let layer = &self.layers[l];
-            product(&layer.gradient, &space.deltas[l], &below.transposed, batched)?;
+            product(&layer.gradient, &space.deltas[l], &below.transposed)?;
             let delta = &space.deltas[l - 1];
-            product(delta, &layer.backward, &space.deltas[l], batched)?;
+            product(delta, &layer.backward, &space.deltas[l])?;
             match self.activation {
-                Activation::Tanh => Tensor::f_tanh_backward_grad_input(delta, delta, &below.active),
-                Activation::Relu => below.active.f_threshold_backward_grad_input(delta, delta, 0.0),
+                Activation::Tanh => tanh_backward(delta, &below.active)?,
+                Activation::Relu => {
+                    below.active.f_threshold_backward_grad_input(delta, delta, 0.0).map(drop)?;
+                }
             }
-            .map(drop)?;
         }
         let gradient = &self.layers[0].gradient;
-        if !batch.shared || !batched {
-            return product(gradient, &space.deltas[0], &batch.x_transposed, batched);
+        if !batch.shared || self.trials == 1 {
+            return product(gradient, &space.deltas[0], &batch.x_transposed);
         }
         let (inputs, samples) = (self.widths[0] + 1, batch.samples());
         let delta = space.deltas[0].f_view([-1, samples])?;
-        product(&gradient.f_view([-1, inputs])?, &delta, &batch.x_transposed, false)
+        product(&gradient.f_view([-1, inputs])?, &delta, &batch.x_transposed)
     }
 
     /// ∂loss/∂output of each trial's loss on the batch.

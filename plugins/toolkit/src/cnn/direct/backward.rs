@@ -1,7 +1,7 @@
 //! Backward: only what pooling and ReLU let through.
 
 use super::form::{Form, PHASES, Scratch};
-use crate::cnn::lanes::{Group, Job, LANES, Lanes};
+use crate::lanes::{Group, Job, LANES, Lanes};
 
 pub(super) struct Backward<'a> {
     pub(super) kernels: &'a [f32],

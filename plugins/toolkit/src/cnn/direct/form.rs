@@ -2,7 +2,7 @@
 
 use std::ops::{Deref, DerefMut};
 
-use crate::cnn::lanes::{Group, LANES};
+use crate::lanes::{Group, LANES};
 
 /// Neighbours of a pooling window, row by row.
 pub(super) const PHASES: u8 = 4;

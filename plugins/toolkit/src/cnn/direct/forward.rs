@@ -1,7 +1,7 @@
 //! Forward: two rows of the convolution in registers, pooled at once.
 
 use super::form::{Form, PHASES, Scratch};
-use crate::cnn::lanes::{Group, Job, LANES, Lanes};
+use crate::lanes::{Group, Job, LANES, Lanes};
 
 pub(super) struct Forward<'a> {
     pub(super) taps: &'a [f32],

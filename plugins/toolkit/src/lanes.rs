@@ -11,24 +11,26 @@
 #![expect(unsafe_code, reason = "vector instructions and the memory of tensors")]
 
 use std::arch::x86_64::{
-    __m256, __m256i, __m512, __m512i, _CMP_NEQ_UQ, _mm_cmpeq_epi8, _mm_loadu_ps, _mm_loadu_si128,
-    _mm_movemask_epi8, _mm_set1_epi8, _mm_srli_si128, _mm256_broadcast_ps, _mm256_cmp_ps,
-    _mm256_cvtepu8_epi32, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_movemask_ps, _mm256_permutevar_ps,
-    _mm256_set1_ps, _mm256_setzero_ps, _mm256_storeu_ps, _mm512_broadcast_f32x4, _mm512_cmp_ps_mask,
-    _mm512_cvtepu8_epi32, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_permutevar_ps, _mm512_set1_ps,
-    _mm512_setzero_ps, _mm512_storeu_ps,
+    __m256, __m256i, __m512, __m512i, _CMP_NEQ_UQ, _mm_add_ps, _mm_add_ss, _mm_cmpeq_epi8, _mm_cvtss_f32,
+    _mm_loadu_ps, _mm_loadu_si128, _mm_movehdup_ps, _mm_movehl_ps, _mm_movemask_epi8, _mm_set1_epi8,
+    _mm_srli_si128, _mm256_add_ps, _mm256_broadcast_ps, _mm256_castps256_ps128, _mm256_cmp_ps,
+    _mm256_cvtepu8_epi32, _mm256_extractf128_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_movemask_ps,
+    _mm256_permutevar_ps, _mm256_set1_ps, _mm256_setzero_ps, _mm256_storeu_ps, _mm512_broadcast_f32x4,
+    _mm512_castps512_ps256, _mm512_cmp_ps_mask, _mm512_cvtepu8_epi32, _mm512_extractf32x8_ps,
+    _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_permutevar_ps, _mm512_set1_ps, _mm512_setzero_ps,
+    _mm512_storeu_ps,
 };
 
 use tch::{Device, Kind, TchError, Tensor};
 
 /// Numbers at a time.
-pub(super) const LANES: usize = 16;
+pub(crate) const LANES: usize = 16;
 
 /// Sixteen numbers.
-pub(super) type Group = [f32; LANES];
+pub(crate) type Group = [f32; LANES];
 
 /// What a processor can do with sixteen numbers at a time.
-pub(super) trait Lanes: Copy {
+pub(crate) trait Lanes: Copy {
     /// Whether there are 32 registers of sixteen numbers, instead of 16 of eight.
     const WIDE: bool;
     type Vector: Copy;
@@ -40,6 +42,8 @@ pub(super) trait Lanes: Copy {
     fn store(self, vector: Self::Vector, into: &mut Group);
     /// sum + a · b, rounded once.
     fn add_product(self, sum: Self::Vector, a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    /// The sum of all: of its halves, then of the halves of that, and so on.
+    fn total(self, vector: Self::Vector) -> f32;
     fn places(self, of: &[u8; LANES]) -> Self::Places;
     /// For each number the one of the four at its place.
     fn pick(self, from: &[f32; 4], places: Self::Places) -> Self::Vector;
@@ -50,13 +54,13 @@ pub(super) trait Lanes: Copy {
 }
 
 /// Work that is compiled once for each kind of processor. `run` and what it calls must be `inline(always)`.
-pub(super) trait Job {
+pub(crate) trait Job {
     fn run<L: Lanes>(self, lanes: L);
 }
 
 /// The instructions of this processor.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Processor(Set);
+pub(crate) struct Processor(Set);
 
 #[derive(Clone, Copy, Debug)]
 enum Set {
@@ -66,7 +70,7 @@ enum Set {
 
 impl Processor {
     /// The widest there are; `None` on a processor without AVX2.
-    pub(super) fn best() -> Option<Self> {
+    pub(crate) fn best() -> Option<Self> {
         let wide = is_x86_feature_detected!("avx512f")
             && is_x86_feature_detected!("avx512bw")
             && is_x86_feature_detected!("avx512dq")
@@ -76,13 +80,13 @@ impl Processor {
     }
 
     /// AVX2 and FMA, even if there is more.
-    pub(super) fn narrow() -> Option<Self> {
+    pub(crate) fn narrow() -> Option<Self> {
         let has = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
         has.then_some(Self(Set::Narrow(Avx2(()))))
     }
 
     /// Does a job with these instructions.
-    pub(super) fn run(self, job: impl Job) {
+    pub(crate) fn run(self, job: impl Job) {
         match self.0 {
             // SAFETY: the value was made where the processor has these instructions.
             Set::Wide(lanes) => unsafe { run_wide(lanes, job) },
@@ -104,11 +108,11 @@ fn run_narrow(lanes: Avx2, job: impl Job) {
 
 /// Only [`Processor`] makes one.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Avx512(());
+pub(crate) struct Avx512(());
 
 /// Only [`Processor`] makes one.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Avx2(());
+pub(crate) struct Avx2(());
 
 impl Lanes for Avx512 {
     const WIDE: bool = true;
@@ -137,6 +141,16 @@ impl Lanes for Avx512 {
     fn add_product(self, sum: __m512, a: __m512, b: __m512) -> __m512 {
         // SAFETY: as in `all`.
         unsafe { _mm512_fmadd_ps(a, b, sum) }
+    }
+
+    #[inline(always)]
+    fn total(self, vector: __m512) -> f32 {
+        // SAFETY: as in `all`.
+        let low = unsafe { _mm512_castps512_ps256(vector) };
+        // SAFETY: as in `all`.
+        let high = unsafe { _mm512_extractf32x8_ps::<1>(vector) };
+        // SAFETY: a processor with AVX-512 has AVX2 too.
+        unsafe { total_of_halves(low, high) }
     }
 
     #[inline(always)]
@@ -211,6 +225,12 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
+    fn total(self, [low, high]: [__m256; 2]) -> f32 {
+        // SAFETY: as in `all`.
+        unsafe { total_of_halves(low, high) }
+    }
+
+    #[inline(always)]
     fn places(self, of: &[u8; LANES]) -> [__m256i; 2] {
         // SAFETY: the reference is to sixteen bytes, at any address.
         let bytes = unsafe { _mm_loadu_si128(of.as_ptr().cast()) };
@@ -256,6 +276,15 @@ impl Lanes for Avx2 {
     }
 }
 
+#[inline]
+#[target_feature(enable = "avx2")]
+fn total_of_halves(low: __m256, high: __m256) -> f32 {
+    let eight = _mm256_add_ps(low, high);
+    let four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps::<1>(eight));
+    let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+    _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)))
+}
+
 /// One bit for each byte that is `byte`.
 #[inline(always)]
 fn equal_bytes(bytes: &[u8; LANES], byte: u8) -> u32 {
@@ -269,39 +298,59 @@ fn equal_bytes(bytes: &[u8; LANES], byte: u8) -> u32 {
     unsafe { _mm_movemask_epi8(equal) as u32 }
 }
 
-/// Hands the memory of tensors to `work`: of `read` to be read, of `write` to be written.
+/// Hands the memory of contiguous tensors to `work`: of `read` to be read, of `write` to be written.
 ///
 /// # Errors
-/// If one is not contiguous, not of `f32` or not on the CPU, or if one that is written shares memory with another.
-pub(super) fn with_memory<const R: usize, const W: usize, T>(
+/// If one is not contiguous, and those of [`with_extents`].
+pub(crate) fn with_memory<const R: usize, const W: usize, T>(
     read: [&Tensor; R],
     write: [&mut Tensor; W],
     work: impl FnOnce([&[f32]; R], [&mut [f32]; W]) -> T,
 ) -> Result<T, TchError> {
-    let place = |tensor: &Tensor| -> Result<(usize, usize), TchError> {
-        if tensor.device() != Device::Cpu || tensor.kind() != Kind::Float || !tensor.is_contiguous() {
-            return Err(TchError::Shape("this needs contiguous tensors of f32 on the CPU".to_owned()));
-        }
-        let start = tensor.data_ptr() as usize;
-        Ok((start, start + tensor.numel() * size_of::<f32>()))
+    let write = write.map(|tensor| &*tensor);
+    if !read.iter().chain(&write).all(|tensor| tensor.is_contiguous()) {
+        return Err(TchError::Shape("this needs contiguous tensors".to_owned()));
+    }
+    with_extents(read, write, work)
+}
+
+/// Hands the memory of tensors to `work`, each from its first number to its last, with what lies between them in memory.
+///
+/// # Errors
+/// If one is empty, not of `f32` or not on the CPU, or if one that is written shares memory with another.
+pub(crate) fn with_extents<const R: usize, const W: usize, T>(
+    read: [&Tensor; R],
+    write: [&Tensor; W],
+    work: impl FnOnce([&[f32]; R], [&mut [f32]; W]) -> T,
+) -> Result<T, TchError> {
+    let plain = |tensor: &&Tensor| {
+        tensor.device() == Device::Cpu && tensor.kind() == Kind::Float && tensor.numel() > 0
     };
-    let written = write.iter().map(|tensor| place(tensor)).collect::<Result<Vec<_>, _>>()?;
-    let others = read.iter().map(|tensor| place(tensor)).collect::<Result<Vec<_>, _>>()?;
-    let apart = |a: (usize, usize), b: (usize, usize)| a.1 <= b.0 || b.1 <= a.0;
-    let shared = written
-        .iter()
-        .enumerate()
-        .any(|(i, &one)| !others.iter().chain(&written[..i]).all(|&other| apart(one, other)));
+    if !read.iter().chain(&write).all(plain) {
+        return Err(TchError::Shape("this needs tensors of f32 on the CPU that are not empty".to_owned()));
+    }
+    let (read, write) = (read.map(extent), write.map(extent));
+    let range = |(start, length): (*mut f32, usize)| {
+        let start = start as usize;
+        start..start + length * size_of::<f32>()
+    };
+    let apart = |a: (*mut f32, usize), b: (*mut f32, usize)| {
+        range(a).end <= range(b).start || range(b).end <= range(a).start
+    };
+    let shared = (0..W).any(|i| !read.iter().chain(&write[..i]).all(|&other| apart(write[i], other)));
     if shared {
         return Err(TchError::Shape("tensors that are written must not share memory with others".to_owned()));
     }
-    // SAFETY: the pointer is to as many f32 of a contiguous CPU tensor, which is borrowed for this call; nothing that is
-    // written overlaps it, and tensors belong to one thread.
-    let read =
-        read.map(|tensor| unsafe { std::slice::from_raw_parts(tensor.data_ptr().cast(), tensor.numel()) });
-    let write = write.map(|tensor| {
-        // SAFETY: as above; nothing else overlaps it.
-        unsafe { std::slice::from_raw_parts_mut(tensor.data_ptr().cast(), tensor.numel()) }
-    });
+    // SAFETY: from the pointer on there are as many f32 of a CPU tensor, which is borrowed for this call; nothing that is
+    // written overlaps them, and tensors belong to one thread.
+    let read = read.map(|(start, length)| unsafe { std::slice::from_raw_parts(start, length) });
+    // SAFETY: as above; nothing else overlaps them.
+    let write = write.map(|(start, length)| unsafe { std::slice::from_raw_parts_mut(start, length) });
     Ok(work(read, write))
+}
+
+/// Where the first number of a tensor is, and how many there are from it to the last, what lies between included.
+fn extent(tensor: &Tensor) -> (*mut f32, usize) {
+    let last: i64 = tensor.size().iter().zip(tensor.stride()).map(|(size, step)| (size - 1) * step).sum();
+    (tensor.data_ptr().cast(), last as usize + 1)
 }

@@ -1,0 +1,283 @@
+//! What dense layers are made of, in single precision on a CPU: products of matrices, and tanh, with vector instructions.
+//!
+//! Libtorch leaves both to a library that knows one maker's processors: on others its products use half of the vector unit, and
+//! its tanh takes ten times as long. It is also made for matrices larger than those of small networks. Here all processors give
+//! the same bits: each number is a sum in an order that depends on shapes alone, neither on the vector unit nor on the number of
+//! threads. No autograd graph is recorded. Other devices and kinds go through libtorch.
+
+#![expect(clippy::inline_always, reason = "these become part of functions compiled for a kind of processor")]
+
+mod across;
+mod along;
+
+use std::cell::RefCell;
+use std::ops::Range;
+use std::thread;
+
+use tch::{Device, Kind, TchError, Tensor};
+
+use crate::lanes::{Job, Lanes, Processor, with_extents};
+
+/// Multiplications from which on a product is shared out among threads.
+const MANY: usize = 1 << 24;
+
+thread_local! {
+    static SCRATCH: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Writes the product of two matrices into `out`, `[rows, depth] · [depth, columns]`, or of as many pairs as `out` has parts, which
+/// stand before these axes. In `a` and `b` either axis may be the one whose numbers are neighbours in memory.
+///
+/// # Errors
+/// Shapes that do not fit.
+pub fn product(out: &Tensor, a: &Tensor, b: &Tensor) -> Result<(), TchError> {
+    if let (Some(processor), Some(forms)) = (Processor::best(), Forms::of(out, a, b)) {
+        return with_extents([a, b], [out], |[a, b], [out]| forms.multiply(processor, a, b, out));
+    }
+    if out.dim() == 3 { a.f_bmm_out(out, b) } else { a.f_mm_out(out, b) }.map(drop)
+}
+
+/// Writes tanh of `from` into `into`, which may be the same tensor.
+///
+/// # Errors
+/// Shapes that do not fit.
+pub(crate) fn tanh(from: &Tensor, into: &Tensor) -> Result<(), TchError> {
+    let Some((processor, source, target)) = alike(from, into) else {
+        return from.f_tanh_out(into).map(drop);
+    };
+    if from.data_ptr() == into.data_ptr() {
+        return with_extents([], [into], |[], [into]| {
+            target.ranges().for_each(|own| processor.run(Tanh(&mut into[own])));
+        });
+    }
+    with_extents([from], [into], |[from], [into]| {
+        for (source, target) in source.ranges().zip(target.ranges()) {
+            into[target.clone()].copy_from_slice(&from[source]);
+            processor.run(Tanh(&mut into[target]));
+        }
+    })
+}
+
+/// Makes of `delta`, the gradient of what tanh gave, that of what it was given. `active` is what it gave.
+///
+/// # Errors
+/// Shapes that do not fit.
+pub(crate) fn tanh_backward(delta: &Tensor, active: &Tensor) -> Result<(), TchError> {
+    let Some((processor, source, target)) = alike(active, delta) else {
+        return Tensor::f_tanh_backward_grad_input(delta, delta, active).map(drop);
+    };
+    with_extents([active], [delta], |[active], [delta]| {
+        for (source, target) in source.ranges().zip(target.ranges()) {
+            processor.run(TanhBackward(&mut delta[target], &active[source]));
+        }
+    })
+}
+
+/// The forms of two tensors of one shape whose matrices have no gaps; `None` if libtorch should see to them.
+fn alike(from: &Tensor, into: &Tensor) -> Option<(Processor, Form, Form)> {
+    let (source, target) = (Form::of(from)?, Form::of(into)?);
+    let whole = |form: &Form| form.row_step == form.columns && form.column_step == 1;
+    let same = (source.parts, source.rows, source.columns) == (target.parts, target.rows, target.columns);
+    let full = target.parts * target.rows * target.columns > 0;
+    let processor = Processor::best().filter(|_| same && full && whole(&source) && whole(&target))?;
+    Some((processor, source, target))
+}
+
+/// How matrices lie in the memory of a tensor.
+#[derive(Clone, Copy)]
+struct Form {
+    parts: usize,
+    part_step: usize,
+    rows: usize,
+    row_step: usize,
+    columns: usize,
+    column_step: usize,
+}
+
+impl Form {
+    /// `None` if it is not a tensor of matrices of f32 on the CPU.
+    fn of(tensor: &Tensor) -> Option<Self> {
+        if tensor.device() != Device::Cpu || tensor.kind() != Kind::Float {
+            return None;
+        }
+        let (size, steps) = (tensor.size(), tensor.stride());
+        let (parts, part_step) = match size.len() {
+            2 => (1, 0),
+            3 => (size[0], steps[0]),
+            _ => return None,
+        };
+        let [.., rows, columns] = size[..] else { return None };
+        let [.., row_step, column_step] = steps[..] else { return None };
+        let number = |value: i64| value as usize;
+        Some(Self {
+            parts: number(parts),
+            part_step: number(part_step),
+            rows: number(rows),
+            row_step: number(row_step),
+            columns: number(columns),
+            // The step of an axis of one number may be anything.
+            column_step: if columns == 1 { 1 } else { number(column_step) },
+        })
+    }
+
+    /// Where each matrix is, if it has no gaps.
+    fn ranges(self) -> impl Iterator<Item = Range<usize>> {
+        (0..self.parts).map(move |i| i * self.part_step..i * self.part_step + self.rows * self.columns)
+    }
+}
+
+/// Of a product and its factors.
+struct Forms {
+    out: Form,
+    a: Form,
+    b: Form,
+}
+
+impl Forms {
+    /// `None` if libtorch should see to it.
+    fn of(out: &Tensor, a: &Tensor, b: &Tensor) -> Option<Self> {
+        let forms = Self { out: Form::of(out)?, a: Form::of(a)?, b: Form::of(b)? };
+        let Self { out, a, b } = &forms;
+        let fit = out.parts == a.parts
+            && out.parts == b.parts
+            && (out.rows, out.columns, a.columns) == (a.rows, b.columns, b.rows);
+        let full = out.parts * out.rows * out.columns * a.columns > 0;
+        let neighbours = a.column_step == 1 || a.row_step == 1 || a.rows == 1;
+        let apart = out.column_step == 1 && out.row_step >= out.columns;
+        let apart = apart && (out.parts == 1 || out.part_step >= out.rows * out.row_step);
+        (fit && full && neighbours && apart).then_some(forms)
+    }
+
+    fn multiply(&self, processor: Processor, a: &[f32], b: &[f32], out: &mut [f32]) {
+        let Self { out: form, a: left, b: right } = self;
+        let depth = left.columns;
+        // Going across, `b` may have to be turned first: that is worth it for many rows.
+        let few = form.columns < 32 || form.rows < if depth < 256 { 32 } else { 256 };
+        let along = left.column_step == 1 && (right.row_step == 1 || depth == 1) && few;
+        let work = form.parts * form.rows * form.columns * depth;
+        let threads =
+            if work < MANY { 1 } else { usize::try_from(tch::get_num_threads()).unwrap_or(1).max(1) };
+        let rows = if form.parts > 1 { form.rows } else { form.rows.div_ceil(threads) };
+        let rows = rows.next_multiple_of(across::ROWS);
+        let part_step = if form.parts > 1 { form.part_step } else { out.len() };
+        let pieces = out.chunks_mut(part_step).take(form.parts).enumerate().flat_map(|(part, out)| {
+            let tops = (0..form.rows).step_by(rows);
+            tops.zip(out.chunks_mut(rows * form.row_step)).map(move |(top, out)| Product {
+                a: Matrix {
+                    values: &a[part * left.part_step + top * left.row_step..],
+                    row_step: left.row_step,
+                    column_step: left.column_step,
+                },
+                b: Matrix {
+                    values: &b[part * right.part_step..],
+                    row_step: right.row_step,
+                    column_step: right.column_step,
+                },
+                out,
+                out_step: form.row_step,
+                rows: rows.min(form.rows - top),
+                columns: form.columns,
+                depth,
+                along,
+            })
+        });
+        let run = |piece: Product<'_>| {
+            SCRATCH.with_borrow_mut(|scratch| processor.run(ProductJob { piece, scratch }));
+        };
+        if threads == 1 {
+            pieces.for_each(run);
+            return;
+        }
+        let mut pieces: Vec<_> = pieces.collect();
+        let each = pieces.len().div_ceil(threads);
+        thread::scope(|scope| {
+            while pieces.len() > each {
+                let own = pieces.split_off(pieces.len() - each);
+                scope.spawn(move || own.into_iter().for_each(run));
+            }
+            pieces.into_iter().for_each(run);
+        });
+    }
+}
+
+/// A matrix in memory.
+#[derive(Clone, Copy)]
+struct Matrix<'a> {
+    values: &'a [f32],
+    row_step: usize,
+    column_step: usize,
+}
+
+/// `[rows, depth]` times `[depth, columns]`.
+struct Product<'a> {
+    a: Matrix<'a>,
+    b: Matrix<'a>,
+    out: &'a mut [f32],
+    out_step: usize,
+    rows: usize,
+    columns: usize,
+    depth: usize,
+    /// Which way it is computed.
+    along: bool,
+}
+
+struct ProductJob<'a, 's> {
+    piece: Product<'a>,
+    scratch: &'s mut Vec<f32>,
+}
+
+impl Job for ProductJob<'_, '_> {
+    #[inline(always)]
+    fn run<L: Lanes>(self, lanes: L) {
+        let Self { mut piece, scratch } = self;
+        if piece.along {
+            along::multiply(lanes, &mut piece);
+        } else {
+            across::multiply(lanes, &mut piece, scratch);
+        }
+    }
+}
+
+struct Tanh<'a>(&'a mut [f32]);
+
+impl Job for Tanh<'_> {
+    #[inline(always)]
+    fn run<L: Lanes>(self, _: L) {
+        // The compiler makes vector instructions of this.
+        self.0.iter_mut().for_each(|x| *x = tanh_of(*x));
+    }
+}
+
+struct TanhBackward<'a>(&'a mut [f32], &'a [f32]);
+
+impl Job for TanhBackward<'_> {
+    #[inline(always)]
+    fn run<L: Lanes>(self, _: L) {
+        self.0.iter_mut().zip(self.1).for_each(|(delta, &y)| *delta *= (-y).mul_add(y, 1.0));
+    }
+}
+
+/// tanh to 2.4 units in the last place: e / (e + 2) with e = exp(2|x|) − 1, whose argument is n ln 2 + r with |r| ≤ ½ ln 2.
+#[inline(always)]
+fn tanh_of(x: f32) -> f32 {
+    // Adding it leaves a whole number in the last bits.
+    const SHIFT: f32 = 12_582_912.0;
+    // 1/k!, from k = 7 to 2.
+    const SERIES: [f32; 5] = [1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5];
+    // ln 2 as a number of few bits, and the rest.
+    const LN_2: (f32, f32) = (0.693_359_375, -2.121_944_4e-4);
+    let size = x.abs();
+    // From here on it rounds to 1. NaN stays.
+    let y = if size > 10.0 { 20.0 } else { size + size };
+    let shifted = y.mul_add(std::f32::consts::LOG2_E, SHIFT);
+    let n = shifted - SHIFT;
+    let r = n.mul_add(-LN_2.1, n.mul_add(-LN_2.0, y));
+    let sum = SERIES.iter().fold(1.0 / 5040.0_f32, |sum, &term| sum.mul_add(r, term));
+    let small = (r * r).mul_add(sum, r);
+    let scale = f32::from_bits((shifted.to_bits() << 23).wrapping_add(1.0_f32.to_bits()));
+    let e = small.mul_add(scale, scale - 1.0);
+    (e / (e + 2.0)).copysign(x)
+}
+
+#[cfg(test)]
+mod tests;
