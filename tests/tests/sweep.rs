@@ -38,8 +38,8 @@ fn a_run_that_is_worse_than_the_median_of_others_is_stopped_early() {
     let table = sandbox.gradtop(&["best", "loss", "--by", "lr"]).expect_code(0).out;
     assert!(table.contains("last loss, lowest first"), "{table}");
     assert!(sandbox.gradtop(&["best", "los"]).expect_code(1).err.contains("loss"));
-    // Runs of something else do not make every parameter one that differs.
-    let script = "echo '1 loss=5' >&3";
+    // Runs of something else do not make every parameter one that differs, and their split is not that of the others.
+    let script = "echo '1 loss/test=5' >&3";
     let exec =
         ["exec", "--param", "width=8", "--metric", "loss:min", "--", "sh", "-c", script, "sh", "{width}"];
     sandbox.gradtop(&exec).expect_code(0);
@@ -51,6 +51,13 @@ fn a_run_that_is_worse_than_the_median_of_others_is_stopped_early() {
         .flat_map(|g| g["setting"].as_object().unwrap().keys())
         .collect();
     assert!(!keys.is_empty() && keys.iter().all(|key| *key == "lr"), "{all}");
+    let runs = |experiment: &str| {
+        let of = |group: &&serde_json::Value| group["experiment"] == experiment;
+        all["groups"].as_array().unwrap().iter().filter(of).count()
+    };
+    assert_eq!((runs("training"), runs("sh"), all["without"].as_u64()), (4, 1, Some(0)), "{all}");
+    let tables = sandbox.gradtop(&["best", "loss"]).expect_code(0).out;
+    assert!(tables.contains("sh: last test loss") && tables.contains("training: last loss"), "{tables}");
     let none = sandbox.gradtop(&["best", "loss", "tag:none"]).expect_code(1);
     assert!(none.err.contains("no run matches the filter `tag:none`"), "{none:?}");
 }

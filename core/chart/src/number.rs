@@ -84,7 +84,7 @@ pub fn rate(per_second: f64) -> String {
     }
 }
 
-/// `350ms`, `4.2s`, `41s`, `6m12s`, `1h05m`, `2d03h`.
+/// `350ms`, `4.2s`, `41s`, `6m12s`, `1h05m`, `2d03h`; `<1ms` of what is not nothing.
 pub fn duration(seconds: f64) -> String {
     if !seconds.is_finite() || seconds < 0.0 {
         return "–".to_owned();
@@ -92,18 +92,22 @@ pub fn duration(seconds: f64) -> String {
     if seconds == 0.0 {
         return "0s".to_owned();
     }
+    if seconds < 0.0005 {
+        return "<1ms".to_owned();
+    }
     if seconds < 0.9995 {
-        return format!("{}ms", (seconds * 1e3).round().max(1.0));
+        return format!("{}ms", (seconds * 1e3).round());
     }
     if seconds < 9.95 {
         return format!("{seconds:.1}s");
     }
-    let s = seconds.round() as u64;
-    match s {
-        0..60 => format!("{s}s"),
-        60..3600 => format!("{}m{:02}s", s / 60, s % 60),
-        3600..86_400 => format!("{}h{:02}m", s / 3600, s / 60 % 60),
-        _ => format!("{}d{:02}h", s / 86_400, s / 3600 % 24),
+    // In the smaller of the two units that are shown, with the next rounding step up taken into account.
+    let [s, m, h] = [1.0, 60.0, 3600.0].map(|unit| (seconds / unit).round() as u64);
+    match (s, m) {
+        (0..60, _) => format!("{s}s"),
+        (60..3600, _) => format!("{}m{:02}s", s / 60, s % 60),
+        (_, 0..1440) => format!("{}h{:02}m", m / 60, m % 60),
+        _ => format!("{}d{:02}h", h / 24, h % 24),
     }
 }
 
@@ -278,8 +282,18 @@ mod tests {
             (4.24, "4.2s"),
             (41.3, "41s"),
             (372.0, "6m12s"),
+            (1e-6, "<1ms"),
+            (0.000_5, "1ms"),
+            (0.999_6, "1.0s"),
+            (9.96, "10s"),
+            (59.6, "1m00s"),
+            (3599.6, "1h00m"),
             (3900.0, "1h05m"),
+            (3950.0, "1h06m"),
+            (86_369.0, "23h59m"),
+            (86_371.0, "1d00h"),
             (183_600.0, "2d03h"),
+            (187_100.0, "2d04h"),
             (f64::INFINITY, "–"),
         ];
         for (v, text) in cases {

@@ -381,14 +381,12 @@ impl Recording {
         self.status.headline = headline(&self.manifest, &self.series, &recorder);
         recorder.finish()?;
         self.write_manifest(&dir)?;
-        let now = Timestamp::now();
-        let ended = self.time_us.and_then(|time| Timestamp::from_microsecond(time).ok()).unwrap_or(now);
-        self.status.started.get_or_insert(ended);
         self.status = Status {
             state,
             cause: cause.clone(),
-            ended: Some(ended),
-            updated: now,
+            // Where the source tells no times, nobody knows.
+            ended: self.time_us.and_then(|time| Timestamp::from_microsecond(time).ok()),
+            updated: Timestamp::now(),
             rows: self.rows,
             ..self.status.clone()
         };

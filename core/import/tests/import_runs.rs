@@ -235,6 +235,20 @@ fn times_are_those_of_the_source_and_never_go_back() {
 }
 
 #[test]
+fn a_run_of_a_source_without_times_took_nobody_knows_how_long() {
+    let (runs, logs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let status = |text: &str| {
+        fs::write(logs.path().join("metrics.csv"), text).unwrap();
+        read_status(&import(runs.path(), &source_of(logs.path())).run.unwrap()).unwrap()
+    };
+    let without = status("step,loss\n0,1\n1,0.5\n");
+    assert_eq!((without.state, without.started, without.ended), (State::Finished, None, None));
+    assert_eq!(without.took(without.updated), None);
+    let with = status("step,time,loss\n0,2026-10-25T00:30:00Z,3\n1,2026-10-25T02:29:00Z,2\n");
+    assert_eq!((with.state, with.took(with.updated)), (State::Finished, Some(7140.0)));
+}
+
+#[test]
 fn an_exported_event_file_is_the_run_again() {
     for name in ALL {
         let (runs, out, again) = (tempfile::tempdir(), tempfile::tempdir(), tempfile::tempdir());

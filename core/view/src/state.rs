@@ -361,9 +361,24 @@ pub fn headline_value(v: f64) -> String {
 
 /// Seconds the run has taken so far, or took.
 pub fn took(view: &View, now: Timestamp) -> Option<f64> {
-    // Of one that has died and whose end nobody has written, no more than it said.
-    let now = if view.state.is_final() { view.status.updated } else { now };
+    // Of one that has died and whose end nobody has written, and of one that may have, no more than it said.
+    let now = if view.state.is_final() || !view.certain { view.status.updated } else { now };
     view.status.took(now)
+}
+
+/// Seconds of training so far, where those are fewer than it [`took`] by a second or more: without pauses, and without what a resume
+/// has set aside.
+pub fn trained(view: &View, now: Timestamp) -> Option<f64> {
+    let since =
+        if moves(view) { now.duration_since(view.status.updated).as_secs_f64().max(0.0) } else { 0.0 };
+    let trained = view.status.trained_s? + since;
+    took(view, now).filter(|took| took - trained >= 1.0).map(|_| trained)
+}
+
+/// How long it took, with how much of it was training where that is less: `1m23s, 1m00s of it training`.
+pub fn took_words(view: &View, now: Timestamp) -> Option<String> {
+    let trained = trained(view, now).map(|t| format!(", {} of it training", number::duration(t)));
+    Some(number::duration(took(view, now)?) + &trained.unwrap_or_default())
 }
 
 /// `no sign for 35 s`, of a run that should move and gives none; with the reason, if it is known.
@@ -540,6 +555,32 @@ mod tests {
         assert_eq!(of(State::Running, true), Some(55.0), "of the network it is training");
         assert_eq!(of(State::Finished, true), None);
         assert_eq!(of(State::Finished, false), Some(55.0));
+    }
+
+    #[test]
+    fn what_a_run_took_says_how_much_of_it_was_training() {
+        let words = |elapsed, trained| {
+            let spec = run("fit", "a", 1).at(State::Stopped, 20).with(|_, s| {
+                (s.elapsed_s, s.trained_s, s.ended) = (Some(elapsed), trained, Some(s.updated));
+            });
+            let mut made = Made::new();
+            took_words(&gradtop_store::view(&made.make(&spec)).expect("it was made"), Timestamp::now())
+        };
+        assert_eq!(words(83.1, Some(60.3)).as_deref(), Some("1m23s, 1m00s of it training"));
+        assert_eq!(words(60.4, Some(60.3)).as_deref(), Some("1m00s"), "starting takes a moment");
+        assert_eq!(words(60.4, None).as_deref(), Some("1m00s"), "of an older version");
+    }
+
+    #[test]
+    fn of_a_run_whose_processes_are_not_seen_no_more_is_said_than_it_wrote() {
+        let spec = run("fit", "a", 1).at(State::Running, 20).with(|_, s| s.elapsed_s = Some(5.0));
+        let mut made = Made::new();
+        let mut view = gradtop_store::view(&made.make(&spec)).expect("it was made");
+        (view.state, view.certain) = (State::Running, false);
+        let later = view.status.updated + jiff::SignedDuration::from_hours(9);
+        assert_eq!(took(&view, later), Some(5.0));
+        view.certain = true;
+        assert_eq!(took(&view, later), Some(5.0 + 9.0 * 3600.0));
     }
 
     #[test]

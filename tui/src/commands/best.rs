@@ -1,7 +1,5 @@
 //! `gradtop best`: which settings led to the best values of a metric.
 
-use std::collections::BTreeMap;
-
 use anyhow::Result;
 use gradtop_store::{Goal, View, suggest};
 use serde_json::{Map, Value, json};
@@ -37,73 +35,92 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
-    let Matching { views, .. } = matching(context, &args.filter.join(" "))?;
+    let Matching { mut views, .. } = matching(context, &args.filter.join(" "))?;
     if views.is_empty() {
         return Err(none_matches(&args.filter));
     }
-    let mut by: Vec<&str> = args.by.iter().map(|key| key.trim()).collect();
+    let given: Vec<&str> = args.by.iter().map(|key| key.trim()).collect();
+    // Values of one experiment are not compared with those of another.
+    views.sort_by(|a, b| a.manifest.experiment.id.cmp(&b.manifest.experiment.id));
     let known = || views.iter().flat_map(|view| &view.manifest.params).map(|(key, _)| key.as_str());
-    if let Some(key) = by.iter().find(|key| !known().any(|k| k == **key)) {
+    if let Some(key) = given.iter().find(|key| !known().any(|k| k == **key)) {
         let message = format!("none of these runs has a parameter {:?}", clean(key));
         return Err(Failure::usage(message).help(clean(&suggest(key, known(), "parameters"))).into());
     }
-    if args.by.is_empty() {
-        by = differing(&views, &args.metric);
-    }
-    let Some(ranking) = ranking(&views, &args.metric, &by) else {
+    let of_experiment = |views| {
+        let by = if given.is_empty() { differing(views, &args.metric) } else { given.clone() };
+        let experiment = views.first()?.manifest.experiment.id.as_str();
+        Some(Of { experiment, ranking: ranking(views, &args.metric, &by)?, by })
+    };
+    let found: Vec<Of<'_>> = views
+        .chunk_by(|a, b| a.manifest.experiment.id == b.manifest.experiment.id)
+        .filter_map(of_experiment)
+        .collect();
+    if found.is_empty() {
         let metrics = views.iter().flat_map(state::headlines).map(|headline| headline.metric);
         let message = format!("no matching run has a last value of {:?}", clean(&args.metric));
         return Err(Failure::new(message).help(clean(&suggest(&args.metric, metrics, "metrics"))).into());
-    };
-    if args.json {
-        print::json(&as_json(&ranking, &by))?;
-    } else {
-        table(&ranking, &args.metric, &by);
     }
+    let counted =
+        |of: &Of<'_>| of.ranking.groups.iter().map(|group| group.runs + group.not_finite).sum::<usize>();
+    let without = views.len() - found.iter().map(counted).sum::<usize>();
+    if args.json {
+        print::json(&as_json(&found, without))?;
+        return Ok(0);
+    }
+    for (i, of) in found.iter().enumerate() {
+        if i > 0 {
+            print::line("");
+        }
+        table(of, &args.metric, found.len() > 1);
+    }
+    let others = without - found.iter().map(|of| of.ranking.without).sum::<usize>();
+    note_without(others, "", None);
     Ok(0)
 }
 
-/// The parameters that differ between runs of one experiment that have the metric: of another one they would all be others.
-fn differing<'a>(views: &'a [View], metric: &str) -> Vec<&'a str> {
-    let mut experiments: BTreeMap<&str, Vec<&View>> = BTreeMap::new();
-    for view in views.iter().filter(|view| state::headlines(view).iter().any(|of| of.metric == metric)) {
-        experiments.entry(&view.manifest.experiment.id).or_default().push(view);
-    }
-    let mut all: Vec<&str> = Vec::new();
-    for key in experiments.values().flat_map(|views| state::differing(views)) {
-        if !all.contains(&key) {
-            all.push(key);
-        }
-    }
-    all
+/// The settings of an experiment.
+struct Of<'a> {
+    experiment: &'a str,
+    by: Vec<&'a str>,
+    ranking: Ranking<'a>,
 }
 
-fn as_json(ranking: &Ranking<'_>, by: &[&str]) -> Value {
-    let group = |group: &Group<'_>| {
+/// The parameters that differ between runs that have the metric.
+fn differing<'a>(views: &'a [View], metric: &str) -> Vec<&'a str> {
+    let of_metric = |view: &&View| state::headlines(view).iter().any(|of| of.metric == metric);
+    state::differing(&views.iter().filter(of_metric).collect::<Vec<_>>())
+}
+
+fn as_json(found: &[Of<'_>], without: usize) -> Value {
+    let group = |of: &Of<'_>, group: &Group<'_>| {
         let setting: Map<String, Value> =
-            by.iter().zip(&group.setting).map(|(key, value)| ((*key).to_owned(), json!(value))).collect();
+            of.by.iter().zip(&group.setting).map(|(key, value)| ((*key).to_owned(), json!(value))).collect();
         let run = group.best_run.map(|view| &view.manifest.run);
         json!({"setting": setting, "runs": group.runs, "not_finite": group.not_finite, "median": finite(group.median),
-               "best": finite(group.best), "run": run})
+               "best": finite(group.best), "run": run, "experiment": of.experiment, "split": of.ranking.split})
     };
-    let groups: Vec<Value> = ranking.groups.iter().map(group).collect();
-    json!({"goal": ranking.goal, "split": ranking.split, "without": ranking.without, "groups": groups})
+    let groups: Vec<Value> =
+        found.iter().flat_map(|of| of.ranking.groups.iter().map(|g| group(of, g))).collect();
+    let first = &found[0].ranking;
+    let goal = found.iter().all(|of| of.ranking.goal == first.goal).then_some(first.goal);
+    let split = first.split.filter(|split| found.iter().all(|of| of.ranking.split == Some(split)));
+    json!({"goal": goal, "split": split, "without": without, "groups": groups})
 }
 
 fn finite(value: f64) -> Option<f64> {
     Some(value).filter(|value| value.is_finite())
 }
 
-fn table(ranking: &Ranking<'_>, metric: &str, by: &[&str]) {
+fn table(Of { experiment, by, ranking }: &Of<'_>, metric: &str, several: bool) {
     let which = match ranking.goal {
         Goal::Max => "highest first",
         Goal::Min => "lowest first",
         Goal::None => "lowest first; the experiment does not say which way is better",
     };
-    print::line(&format!(
-        "{}, {which}",
-        print::styled(&state::headline_title(metric, ranking.split), Ink::Bold)
-    ));
+    let experiment = if several { format!("{}: ", clean(experiment)) } else { String::new() };
+    let title = format!("{experiment}{}", state::headline_title(metric, ranking.split));
+    print::line(&format!("{}, {which}", print::styled(&title, Ink::Bold)));
     let names: Vec<String> = by.iter().map(|key| clean(key)).collect();
     let mut heads: Vec<(&str, Align)> = names.iter().map(|name| (name.as_str(), Align::Left)).collect();
     heads.extend([
@@ -126,11 +143,13 @@ fn table(ranking: &Ranking<'_>, metric: &str, by: &[&str]) {
         table.row(cells);
     }
     table.print(1);
-    if ranking.without > 0 {
-        let runs = if ranking.without == 1 { "1 run has" } else { &format!("{} runs have", ranking.without) };
-        print::note(
-            &format!("{runs} no {} value of it", ranking.split.map(clean).unwrap_or_default())
-                .replace("  ", " "),
-        );
+    note_without(ranking.without, &experiment, ranking.split);
+}
+
+fn note_without(runs: usize, experiment: &str, split: Option<&str>) {
+    if runs > 0 {
+        let runs = if runs == 1 { "1 run has" } else { &format!("{runs} runs have") };
+        let split = split.map(|split| format!("{} ", clean(split))).unwrap_or_default();
+        print::note(&format!("{experiment}{runs} no {split}value of it"));
     }
 }

@@ -155,10 +155,8 @@ fn of_time_zone() -> Finding {
 fn of_libtorch() -> Finding {
     match libtorch::find(None) {
         Ok(lib) => {
-            let version = libtorch::version(&lib);
-            let shown = version.as_deref().unwrap_or("of unknown version");
-            let text = format!("{shown} in {}", lib.display());
-            if version.as_deref().is_some_and(libtorch::is_wanted) {
+            let text = libtorch::in_words(&lib);
+            if libtorch::version(&lib).as_deref().is_some_and(libtorch::is_wanted) {
                 return good("libtorch", text);
             }
             note("libtorch", text).help(format!(

@@ -251,9 +251,8 @@ fn progress(view: &View) {
         ("ended", moment(s.ended)),
         (
             "took",
-            state::took(view, jiff::Timestamp::now())
+            state::took_words(view, jiff::Timestamp::now())
                 .filter(|_| !live || s.started.is_some())
-                .map(number::duration)
                 .unwrap_or_default(),
         ),
     ]);

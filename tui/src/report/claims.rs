@@ -118,7 +118,7 @@ mod tests {
 
     fn table(columns: &[(&str, ColumnData)]) -> Table {
         let column = |(name, data): &(&str, ColumnData)| ((*name).to_owned(), None, data.clone());
-        Table { columns: columns.iter().map(column).collect() }
+        Table { columns: columns.iter().map(column).collect(), ..Table::default() }
     }
 
     #[test]

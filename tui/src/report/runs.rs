@@ -133,7 +133,7 @@ fn table_of(runs: &[OfOne<'_>]) -> Block {
     let row = |run: &OfOne<'_>| {
         let view = run.view;
         let (value, of) = state::headline_cells(view, common.as_ref());
-        let took = state::took(view, jiff::Timestamp::now()).map(number::duration);
+        let took = state::took_words(view, jiff::Timestamp::now());
         let star = view.notes.starred.then_some(state::STAR).into_iter();
         let tags: Vec<&str> = star.chain(view.notes.tags.iter().map(String::as_str)).collect();
         vec![

@@ -80,6 +80,14 @@ pub fn version(lib: &Path) -> Option<String> {
     version_of(lib.parent()?)
 }
 
+/// What is in a library folder, for a person: its version, and whether that is built for CUDA but has not got it.
+pub fn in_words(lib: &Path) -> String {
+    let version = version(lib).unwrap_or_else(|| "of unknown version".to_owned());
+    let lacks = version.contains("+cu") && !lib.parent().is_some_and(has_cuda);
+    let only = if lacks { ", without the libraries of CUDA: for the CPU only," } else { "" };
+    format!("{version}{only} in {}", lib.display())
+}
+
 /// The version of a torch folder, as written there.
 fn version_of(torch: &Path) -> Option<String> {
     let text = match std::fs::read_to_string(torch.join("version.py")) {
@@ -221,12 +229,15 @@ mod tests {
     fn cuda_needs_its_libraries_beside_the_package() {
         let temp = tempfile::tempdir().unwrap();
         let torch = temp.path().join("torch");
-        fake(&torch, VERSION);
+        fake(&torch, "2.11.0+cu130");
+        let words = || in_words(&torch.join("lib")).split(" in ").next().map(str::to_owned).unwrap();
         std::fs::write(torch.join("lib").join(CUDA), "").unwrap();
+        assert_eq!(words(), "2.11.0+cu130");
         assert!(Torch::inspect(&torch).unwrap().cuda, "an unpacked libtorch has everything in lib");
         let nvidia = temp.path().join("nvidia");
         std::fs::create_dir_all(nvidia.join("cu13/lib")).unwrap();
         assert!(!Torch::inspect(&torch).unwrap().cuda, "our CPU set-up");
+        assert_eq!(words(), "2.11.0+cu130, without the libraries of CUDA: for the CPU only,");
         std::fs::create_dir_all(nvidia.join("cudnn/lib")).unwrap();
         std::fs::write(nvidia.join("cudnn/lib/libcudnn.so.9"), "").unwrap();
         assert!(Torch::inspect(&torch).unwrap().cuda);

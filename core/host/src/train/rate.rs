@@ -12,7 +12,12 @@ pub(crate) struct Rate {
     last: Option<(Instant, f64)>,
     smooth: Option<f64>,
     weight_s: f64,
+    /// By how much it changed last: what is logged now and then only comes in leaps.
+    leap: f64,
 }
+
+/// Silence says something once it is longer than so many leaps take.
+const LEAPS: f64 = 3.0;
 
 impl Rate {
     /// Takes note of a count. Only a change says something about speed; a count that falls begins anew.
@@ -29,7 +34,7 @@ impl Rate {
         if count == before || seconds < 1e-3 {
             return;
         }
-        self.last = Some((now, count));
+        (self.last, self.leap) = (Some((now, count)), count - before);
         // The first seconds count in full; later ones fade.
         self.weight_s = (self.weight_s + seconds).min(SMOOTHING_S.max(seconds));
         let part = seconds / self.weight_s;
@@ -44,13 +49,13 @@ impl Rate {
         }
     }
 
-    /// Units a second; `None` before the first change. Silence lowers it as a count of zero would, once it is longer than three
-    /// units take.
+    /// Units a second; `None` before the first change. Silence lowers it as a count of zero would, once it says something.
     pub(crate) fn per_second(&self, now: Instant) -> Option<f64> {
         let (then, _) = self.last?;
         let silent = now.saturating_duration_since(then).as_secs_f64();
+        let leaps = LEAPS * self.leap;
         self.smooth.map(|s| {
-            if silent * s > 3.0 { s.min((s * self.weight_s + 3.0) / (self.weight_s + silent)) } else { s }
+            if silent * s > leaps { s.min((s * self.weight_s + leaps) / (self.weight_s + silent)) } else { s }
         })
     }
 }
@@ -68,6 +73,8 @@ pub(crate) struct Pace {
     points: VecDeque<(f64, f64)>,
     now: Option<(Instant, f64)>,
     active_s: f64,
+    /// As of a [`Rate`].
+    leap: f64,
 }
 
 impl Pace {
@@ -77,6 +84,7 @@ impl Pace {
             Some((_, before)) if done == before => return,
             Some((then, before)) if done > before => {
                 self.active_s += now.saturating_duration_since(then).as_secs_f64();
+                self.leap = done - before;
             }
             _ => *self = Self::default(),
         }
@@ -100,13 +108,14 @@ impl Pace {
         }
     }
 
-    /// Units a second; `None` before the first change. Silence lowers it once it is longer than three units take.
+    /// Units a second; `None` before the first change. Silence lowers it once it says something.
     pub(crate) fn per_second(&self, now: Instant) -> Option<f64> {
         let ((then, done), (seconds, units)) = self.now.zip(self.points.front().copied())?;
         let (done, seconds) = (done - units, self.active_s - seconds);
         let rate = Some(done / seconds).filter(|rate| rate.is_finite() && *rate > 0.0)?;
         let silent = now.saturating_duration_since(then).as_secs_f64();
-        Some(if silent * rate > 3.0 { rate.min((done + 3.0) / (seconds + silent)) } else { rate })
+        let leaps = LEAPS * self.leap;
+        Some(if silent * rate > leaps { rate.min((done + leaps) / (seconds + silent)) } else { rate })
     }
 }
 
@@ -145,6 +154,25 @@ mod tests {
     }
 
     #[test]
+    fn what_is_logged_now_and_then_has_its_rate_in_between_too() {
+        // 20 steps every 3.6 s, looked at every quarter of a second.
+        let start = Instant::now();
+        let (mut rate, mut pace) = (Rate::default(), Pace::default());
+        for tick in 0..400 {
+            let seconds = 0.25 * f64::from(tick);
+            let (now, count) = (start + Duration::from_secs_f64(seconds), 20.0 * (seconds / 3.6).floor());
+            rate.note(now, count);
+            pace.note(now, count, 10_000.0);
+            if seconds > 20.0 {
+                for got in [rate.per_second(now), pace.per_second(now)] {
+                    let got = got.unwrap();
+                    assert!((got * 3.6 / 20.0 - 1.0).abs() < 0.06, "{got} after {seconds} s");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn silence_lowers_it_and_a_restart_forgets_it() {
         let start = Instant::now();
         let mut rate = Rate::default();
@@ -152,7 +180,7 @@ mod tests {
         rate.note(start + Duration::from_secs(1), 10.0);
         assert_eq!(rate.per_second(start + Duration::from_secs(1)), Some(10.0));
         let later = rate.per_second(start + Duration::from_secs(31)).unwrap();
-        assert!((later - 13.0 / 31.0).abs() < 1e-9, "{later}");
+        assert!((later - 40.0 / 31.0).abs() < 1e-9, "{later}");
         rate.note(start + Duration::from_secs(2), 0.0);
         assert_eq!(rate.per_second(start + Duration::from_secs(2)), None);
     }

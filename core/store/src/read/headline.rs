@@ -93,10 +93,13 @@ pub fn headlines<'a>(values: &'a [HeadlineValue], declared: &'a [MetricInfo]) ->
         let line = &mut out[at].lines[line];
         line.trials = trials.len();
         line.finite = trials.iter().filter(|v| v.is_finite()).count();
-        line.value = if line.finite == 0 {
-            trials[0]
-        } else {
-            trials.iter().filter(|v| v.is_finite()).sum::<f64>() / line.finite as f64
+        let (finite, n) = (trials.iter().filter(|v| v.is_finite()), line.finite as f64);
+        let sum: f64 = finite.clone().sum();
+        line.value = match line.finite {
+            0 => trials[0],
+            _ if sum.is_finite() => sum / n,
+            // The sum of what is near the end of floats is beyond it.
+            _ => finite.map(|v| v / n).sum(),
         };
     }
     out.sort_by_key(|h| declared.iter().position(|m| m.name == h.metric).unwrap_or(usize::MAX));
@@ -164,5 +167,7 @@ mod tests {
         assert_eq!(found[0].line(), Some(line));
         let wide = found[0].lines[2];
         assert_eq!((wide.trials, wide.finite, wide.value.to_bits()), (2, 1, 4.0f64.to_bits()));
+        let huge = [value("deep", None, 0, 1.5e308), value("deep", None, 1, 1.5e308)];
+        assert_eq!(headlines(&huge, &[])[0].lines[0].value, 1.5e308);
     }
 }

@@ -1,5 +1,6 @@
 //! Reading tables.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use arrow_array::cast::AsArray as _;
@@ -19,6 +20,8 @@ use crate::sealed::table::{ColumnData, PARAMS_TABLE, RUN_TABLE, STEP};
 pub struct Table {
     /// Name, unit and values of each column.
     pub columns: Vec<(String, Option<String>, ColumnData)>,
+    /// Column and row of each number that is absent, and NaN there; only tables of gradtop's own have such.
+    pub absent: BTreeSet<(usize, usize)>,
 }
 
 impl Table {
@@ -133,8 +136,12 @@ fn append(table: &mut Table, batch: &RecordBatch, path: &Path) -> Result<()> {
     if table.columns.len() != batch.num_columns() {
         return Err(damaged("its columns differ from those of the first part".into()));
     }
-    for ((name, _, data), array) in table.columns.iter_mut().zip(batch.columns()) {
+    for (column, ((name, _, data), array)) in table.columns.iter_mut().zip(batch.columns()).enumerate() {
         let other = || damaged(format!("its column {name:?} has another type"));
+        if matches!(data, ColumnData::F64(_)) && array.null_count() > 0 {
+            let rows = (0..array.len()).filter(|row| array.is_null(*row));
+            table.absent.extend(rows.map(|row| (column, data.len() + row)));
+        }
         match data {
             ColumnData::I64(v) => {
                 v.extend_from_slice(array.as_primitive_opt::<Int64Type>().ok_or_else(other)?.values());

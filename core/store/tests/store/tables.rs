@@ -141,6 +141,12 @@ fn the_run_is_a_row_of_its_own() {
     write_run_table(&run, &manifest, &status).unwrap();
     assert_eq!((text("state").as_str(), row("param.alpha")), ("running", Some(ColumnData::I64(vec![3]))));
     assert!(float("best.loss").is_nan() && text("split.loss").is_empty());
+    let absent = || {
+        let table = read_table(&run, "run").unwrap();
+        table.absent.iter().map(|(column, _)| table.columns[*column].0.clone()).collect::<Vec<_>>()
+    };
+    let of_end = ["step", "epoch", "best.loss", "last.loss"].map(str::to_owned);
+    assert!(of_end.iter().all(|name| absent().contains(name)), "{:?}", absent());
 
     let recorder = Recorder::open(&run, RecorderOptions::default()).unwrap();
     let of = |model: &str, split: &str| {
@@ -167,6 +173,7 @@ fn the_run_is_a_row_of_its_own() {
         assert_eq!((text("name").as_str(), text("state").as_str()), ("row", "finished"));
         assert_eq!(text("seed"), u64::MAX.to_string());
         assert_eq!(row("param.zeta"), Some(ColumnData::F64(vec![1.0])));
+        assert!(!absent().contains(&"last.loss".to_owned()));
         assert_eq!((float("last.loss.train"), float("best.loss.train")), (2.0, 1.0));
         assert_eq!((float("last.loss.test"), float("best.loss.test")), (12.0, 11.0));
         assert_eq!(

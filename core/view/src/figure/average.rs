@@ -27,7 +27,7 @@ impl Averaged {
         }
         let mut out = Self { partial: self.partial, places: self.places, ..Self::default() };
         for (at, x) in self.x.iter().enumerate() {
-            if out.x.last().is_some_and(|before| lies_between(gaps, *before, *x)) {
+            if out.x.last().is_some_and(|before| lies_between(gaps, (*before, *before), (*x, *x))) {
                 out.lift();
             }
             out.put(*x, (self.y[at], self.low[at], self.high[at]));
@@ -164,7 +164,8 @@ pub(crate) fn of_finite(values: impl IntoIterator<Item = f64>, aggregate: Aggreg
     Some(summary(&mut values, aggregate).map_or(first, |(middle, ..)| middle))
 }
 
-/// Whether one of the stretches lies between two places.
-pub(super) fn lies_between(gaps: &[(f64, f64)], from: f64, to: f64) -> bool {
-    gaps.iter().any(|(a, b)| *a >= from && *b <= to)
+/// Whether one of the stretches lies between what was logged somewhere in a column and somewhere in a later one. It may begin in the
+/// one and end in the other: what was logged there came before it and after it.
+pub(super) fn lies_between(gaps: &[(f64, f64)], left: (f64, f64), right: (f64, f64)) -> bool {
+    gaps.iter().any(|(a, b)| left.0 <= *a && *a < right.0 && left.1 < *b && *b <= right.1)
 }

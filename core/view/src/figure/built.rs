@@ -21,6 +21,8 @@ pub struct AtCursor {
     pub high: f64,
     /// How many values are averaged: of one series in its column of dots, or of several.
     pub n: u64,
+    /// How many there are; the others are not finite.
+    pub all: u64,
     /// How they are.
     pub aggregate: Aggregate,
     /// The first and the last of their steps.
@@ -35,6 +37,11 @@ impl AtCursor {
         format!("{of}{steps} {numbers}")
     }
 
+    /// Whether the same words say which values another has.
+    pub fn is_like(&self, other: &Self) -> bool {
+        (self.n, self.all, self.steps) == (other.n, other.all, other.steps)
+    }
+
     /// The same where there is little room: the steps alone.
     pub fn brief(&self) -> String {
         self.steps_in_words().0
@@ -44,9 +51,11 @@ impl AtCursor {
         let (first, last) = self.steps;
         let numbers = if first == last { first.to_string() } else { format!("{first}–{last}") };
         let of = match (self.n, self.aggregate) {
-            (0 | 1, _) => String::new(),
-            (n, Aggregate::Mean) => format!("mean of {n}, "),
-            (n, Aggregate::Median) => format!("median of {n}, "),
+            (0 | 1, _) if self.all < 2 => String::new(),
+            (n, aggregate) => {
+                let of = if n == self.all { n.to_string() } else { format!("{n} of {}", self.all) };
+                format!("{} of {of}, ", if aggregate == Aggregate::Mean { "mean" } else { "median" })
+            }
         };
         (numbers, of)
     }
@@ -68,7 +77,7 @@ impl Cursor {
     pub fn of_all(lines: &[LineInfo]) -> Option<AtCursor> {
         let mut shown = lines.iter().filter(|l| !l.hidden).filter_map(|l| l.at_cursor);
         let first = shown.next()?;
-        shown.all(|at| (at.n, at.steps) == (first.n, first.steps)).then_some(first)
+        shown.all(|at| at.is_like(&first)).then_some(first)
     }
 
     /// Which values the lines have there, in the words of most of them.
@@ -79,8 +88,7 @@ impl Cursor {
     /// What most of the lines have there, or the first of them.
     pub fn of_most(lines: &[LineInfo]) -> Option<AtCursor> {
         let shown = || lines.iter().filter(|l| !l.hidden).filter_map(|l| l.at_cursor);
-        let alike =
-            |at: &AtCursor| shown().filter(|other| (other.n, other.steps) == (at.n, at.steps)).count();
+        let alike = |at: &AtCursor| shown().filter(|other| other.is_like(at)).count();
         shown().rev().max_by_key(alike)
     }
 }

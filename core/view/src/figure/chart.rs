@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use gradtop_chart::cells::{self, Area, theme::Theme};
 use gradtop_chart::colour::{Paint, assign};
 use gradtop_chart::domain::Domain;
+use gradtop_chart::number;
 use gradtop_chart::scale::{Scale, Span};
 use gradtop_chart::{Chart, Counted, Mark, Shape, Side, Where};
 use gradtop_host::text::clean;
@@ -70,7 +71,15 @@ pub fn evaluate_as(figure: &Figure, sources: &[Source<'_>], view: &ChartView) ->
         chart
     };
     let charts = (0..figure.panels.len()).map(chart).collect();
-    cleaned(gradtop_chart::Figure { title: figure.title.clone(), caption: figure.caption.clone(), charts })
+    let mut caption = figure.caption.clone();
+    if view.smoothing > 0.0 && figure.panels.iter().flat_map(|p| &p.marks).any(|m| m.metric.is_some()) {
+        let said = format!(
+            "Lines and their values are moving averages of weight {}.",
+            number::value(view.smoothing)
+        );
+        caption = Some(caption.map_or_else(|| said.clone(), |own| format!("{own} {said}")));
+    }
+    cleaned(gradtop_chart::Figure { title: figure.title.clone(), caption, charts })
 }
 
 /// The values a chart takes on its left axis, as [`build`] would have it: for axes that several charts share.

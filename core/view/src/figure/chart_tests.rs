@@ -118,6 +118,29 @@ fn what_is_not_finite_is_marked_and_a_pause_is_a_gap_in_time_only() {
 }
 
 #[test]
+fn a_pause_is_a_gap_wherever_in_a_column_it_begins_and_ends() {
+    // Many more samples than dots, and what was logged last lies just before the pause.
+    for at in 300..330 {
+        let pause = (at * 200_000 + 600, at * 200_000 + 23_000_000);
+        let samples = (0..600).map(|i| Sample {
+            step: i,
+            epoch: f64::NAN,
+            time_us: i * 200_000 + if i > at { 22_900_000 } else { 0 },
+            value: i as f64,
+        });
+        let mut data = run(vec![of_samples(SeriesKey::metric("loss"), samples, 0.0)]);
+        data.pauses = Arc::new(vec![pause]);
+        let view = ChartView { x: Some(XAxis::Time), ..ChartView::default() };
+        let source = [Source { data: &data, label: None }];
+        let built = build(&source, Subject::Metric("loss"), &view, (70, 12), Theme::default());
+        let Shape::Line { x, .. } = &built.chart.marks[0].shape else { panic!("a line") };
+        let long = x.windows(2).filter(|pair| pair[1] - pair[0] > 15.0).count();
+        assert_eq!(long, 0, "joined across the pause after sample {at}");
+        assert_eq!(x.iter().filter(|x| x.is_nan()).count(), 2, "one at its beginning, and one for the pause");
+    }
+}
+
+#[test]
 fn a_window_shows_what_lies_in_it() {
     let data = run(vec![series(SeriesKey::metric("loss"), curve(1.0, 1000), 0.0)]);
     let view = ChartView { zoom_x: Some((100.0, 120.0)), ..ChartView::default() };
@@ -206,7 +229,27 @@ fn several_values_at_the_cursor_are_said() {
     };
     assert_eq!((words(90.0).words(), words(90.0).raw), ("mean of 3, step 100".to_owned(), 3.0));
     // One of them is not a number there.
-    assert_eq!((words(199.0).words(), words(199.0).low), ("mean of 2, step 200".to_owned(), 5.0));
+    assert_eq!((words(199.0).words(), words(199.0).low), ("mean of 2 of 3, step 200".to_owned(), 5.0));
+    let values: Vec<(i64, f64)> = (0..2000).map(|i| (i, if i < 1990 { 1.0 } else { f64::NAN })).collect();
+    let data = run(vec![of_steps(None, &values)]);
+    let built = built(&data, &ChartView { cursor: Some(1989.0), ..ChartView::default() }, 80);
+    let at = built.lines[0].at_cursor.unwrap();
+    assert_eq!((at.raw, at.n < at.all), (1.0, true));
+    assert_eq!(at.words(), format!("mean of {} of {}, steps {}–{}", at.n, at.all, at.steps.0, at.steps.1));
+}
+
+#[test]
+fn the_latest_of_what_has_diverged_is_no_average_of_what_came_before() {
+    let values = || (0..200).map(|i| if i < 150 { 1.0 } else { f64::NAN });
+    let diverged = series(SeriesKey::metric("loss"), values(), 0.9);
+    let well = |trial| {
+        let key = SeriesKey { trial: Some(trial), ..SeriesKey::metric("loss") };
+        series(key, if trial == 0 { values().collect() } else { vec![3.0; 200] }, 0.9)
+    };
+    let view = ChartView { smoothing: 0.9, ..ChartView::default() };
+    let last = |of| built(&run(of), &view, 80).lines[0].last.unwrap();
+    assert!(last(vec![diverged]).is_nan());
+    assert!((last(vec![well(0), well(1)]) - 3.0).abs() < 1e-12, "of the other trial alone");
 }
 
 #[test]

@@ -92,8 +92,9 @@ fn trimmed(low: &mut [f64], high: &mut [f64]) -> Option<(f64, f64)> {
 /// The latest value: smoothed if asked for, the average of several.
 pub(super) fn last(line: &Line<'_>, smooth: bool) -> Option<f64> {
     let latest = |m: &Member<'_>| {
-        let smoothed = if smooth { m.series.last_smooth() } else { None };
-        smoothed.or_else(|| m.series.last().map(|s| s.value))
+        let raw = m.series.last()?.value;
+        // An average of what came before says nothing of what is no number any more.
+        Some(m.series.last_smooth().filter(|_| smooth && raw.is_finite()).unwrap_or(raw))
     };
     of_finite(line.members.iter().filter_map(latest), line.aggregate)
 }
@@ -128,10 +129,11 @@ pub(super) fn at(line: &Line<'_>, x: f64, plot: &Plot, smooth: bool) -> Option<A
     let low = counted().map(|r| r.min).fold(f64::NAN, f64::min);
     let high = counted().map(|r| r.max).fold(f64::NAN, f64::max);
     let n = counted().map(|r| r.n).sum();
-    let steps = counted().map(|r| r.steps).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))?;
+    let all = found.iter().map(|(_, r)| r.all).sum();
+    let steps = found.iter().map(|(_, r)| r.steps).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))?;
     let smoothed = found.iter().filter(|_| smooth).filter_map(|(m, _)| m.smooth_at(at, column));
     let shown = of_finite(smoothed, line.aggregate).filter(|_| raw.is_finite()).unwrap_or(raw);
-    Some(AtCursor { shown, raw, low, high, n, aggregate: line.aggregate, steps })
+    Some(AtCursor { shown, raw, low, high, n, all, aggregate: line.aggregate, steps })
 }
 
 /// A shape, and which of its points were not recorded: where a line crosses the edge of the plot.
@@ -232,7 +234,7 @@ fn joined(rows: &[Row], style: Style, plot: &Plot, y: Scale, gaps: &[(f64, f64)]
     let mut all = Points::default();
     let mut before: Option<&Row> = None;
     for row in rows {
-        if before.is_some_and(|b| b.lap != row.lap || lies_between(gaps, b.x, row.x)) {
+        if before.is_some_and(|b| b.lap != row.lap || lies_between(gaps, (b.x, b.x), (row.x, row.x))) {
             all.lift();
         }
         all.put(row.x, row.value);
@@ -285,24 +287,26 @@ fn middle(plot: &Plot, at: usize) -> f64 {
 /// The points of a line: for each column what enters it, its extremes and what leaves it, all in its middle.
 fn points(columns: &Columns, plot: &Plot, scale: Scale, gaps: &[(f64, f64)]) -> Points {
     let mut points = Points::default();
+    let place = |c: &Cell| plot.column(middle(plot, c.at));
+    let point = |(x, _): (f64, f64)| (x, x);
     for stretch in &columns.stretches {
         points.lift();
-        let first = stretch.cells.first().map(|c| (middle(plot, c.at), c.first));
-        let last = stretch.cells.last().map(|c| (middle(plot, c.at), c.last));
-        if let (Some(before), Some(next)) = (stretch.before, first.or(stretch.after))
-            && stretch.cells.first().is_none_or(|c| c.at > 0)
-            && !lies_between(gaps, before.0, next.0)
+        let (first, last) = (stretch.cells.first(), stretch.cells.last());
+        let of_first = first.map(|c| (middle(plot, c.at), c.first));
+        let of_last = last.map(|c| (middle(plot, c.at), c.last));
+        if let (Some(before), Some(next)) = (stretch.before, of_first.or(stretch.after))
+            && first.is_none_or(|c| c.at > 0)
+            && !lies_between(gaps, point(before), first.map_or(point(next), place))
         {
             points.cross([before, next], plot.x.low, plot.x.scale, scale);
         }
         let mut left = None;
         for cell in &stretch.cells {
             let at = middle(plot, cell.at);
-            let paused = left.is_some_and(|l| lies_between(gaps, l, at));
-            if paused {
+            if left.is_some_and(|left| lies_between(gaps, left, place(cell))) {
                 points.lift();
             }
-            left = Some(at);
+            left = Some(place(cell));
             if scale.takes(cell.min) {
                 points.put(at, cell.first);
                 if cell.n > 1.0 || cell.min < cell.max {
@@ -320,10 +324,10 @@ fn points(columns: &Columns, plot: &Plot, scale: Scale, gaps: &[(f64, f64)]) -> 
                 }
             }
         }
-        if let (Some(last), Some(after)) = (last.or(stretch.before), stretch.after)
-            && !lies_between(gaps, last.0, after.0)
+        if let (Some(from), Some(after)) = (of_last.or(stretch.before), stretch.after)
+            && !lies_between(gaps, last.map_or(point(from), place), point(after))
         {
-            points.cross([last, after], plot.x.high, plot.x.scale, scale);
+            points.cross([from, after], plot.x.high, plot.x.scale, scale);
         }
     }
     for odd in &columns.odd {

@@ -35,7 +35,7 @@ fn data(series: impl IntoIterator<Item = SeriesData>) -> RunData {
 fn with_table(columns: Vec<(&str, ColumnData)>) -> RunData {
     let columns = columns.into_iter().map(|(name, data)| (name.to_owned(), None, data)).collect();
     let mut data = RunData::default();
-    data.tables.insert("t".into(), std::sync::Arc::new(Ok(Table { columns })));
+    data.tables.insert("t".into(), std::sync::Arc::new(Ok(Table { columns, ..Table::default() })));
     data
 }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use gradtop_store::figures::{self, Figure, Steps};
 use gradtop_store::{
-    Event, MetricInfo, RunDir, SeriesKey, State, StoreError, Table, inside, read_events, read_manifest,
+    Event, Kind, MetricInfo, RunDir, SeriesKey, State, StoreError, Table, inside, read_events, read_manifest,
     read_status, read_table, read_table_last, table_names,
 };
 
@@ -46,7 +46,8 @@ pub(super) struct About {
     pub(super) resumes: Arc<Vec<(i64, i64)>>,
     tables: BTreeMap<String, Held>,
     pub(super) table_names: Arc<Vec<String>>,
-    manifest_read: bool,
+    /// What kind of run it is, once its manifest was read.
+    kind: Option<Kind>,
     series: Version,
     events: Version,
     figure_file: Version,
@@ -69,11 +70,11 @@ impl About {
         }
         self.looked = Some(now);
         let mut changed = false;
-        if !self.manifest_read {
+        if self.kind.is_none() {
             let manifest = read_manifest(run)?;
             self.started_us = manifest.created.as_microsecond();
             self.metrics = Arc::new(manifest.metrics);
-            self.manifest_read = true;
+            self.kind = Some(manifest.kind);
             changed = true;
         }
         // Known by name although nobody reads them: what is there may be asked for.
@@ -121,20 +122,22 @@ impl About {
         let mut resumes = Vec::new();
         for line in read_events(run)? {
             let at = line.time.as_microsecond();
-            let end = |pauses: &mut Vec<(i64, i64)>| {
-                if let Some(open) = pauses.last_mut().filter(|p| p.1 == i64::MAX) {
-                    open.1 = at;
+            let rests = match line.event {
+                Event::Paused => true,
+                // An import that ends says nothing of the training.
+                Event::State { state, .. } if state.is_final() => self.kind != Some(Kind::Import),
+                Event::Unpaused | Event::State { state: State::Running, .. } => false,
+                Event::Resumed { step, .. } => {
+                    resumes.push((step, at));
+                    continue;
                 }
+                _ => continue,
             };
-            match line.event {
-                Event::Paused => {
-                    end(&mut pauses);
-                    pauses.push((at, i64::MAX));
-                }
-                Event::Unpaused => end(&mut pauses),
-                Event::State { state, .. } if state.is_final() || state == State::Running => end(&mut pauses),
-                Event::Resumed { step, .. } => resumes.push((step, at)),
-                _ => {}
+            if let Some(open) = pauses.last_mut().filter(|p| p.1 == i64::MAX) {
+                open.1 = at;
+            }
+            if rests {
+                pauses.push((at, i64::MAX));
             }
         }
         self.pauses = Arc::new(pauses);

@@ -200,7 +200,7 @@ pub struct RunData {
     pub names: Arc<BTreeSet<String>>,
     /// When the run started, microseconds since 1970: zero of [`XAxis::Time`].
     pub started_us: i64,
-    /// Stretches of time in which it was paused, microseconds since 1970; the end is `i64::MAX` while it lasts.
+    /// Stretches of time in which it was paused or not at work, microseconds since 1970; the end is `i64::MAX` while it lasts.
     pub pauses: Arc<Vec<(i64, i64)>>,
     /// Where it was resumed from a checkpoint: step and microseconds since 1970.
     pub resumes: Arc<Vec<(i64, i64)>>,

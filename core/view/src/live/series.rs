@@ -65,6 +65,8 @@ pub struct Reading {
     pub max: f64,
     /// How many values that is; those that are not finite count only where no other is.
     pub n: u64,
+    /// How many there are.
+    pub all: u64,
 }
 
 impl Reading {
@@ -73,7 +75,7 @@ impl Reading {
         let odd = flag::value(b.flags);
         let (value, min, max) = if b.finite > 0 { (b.mean(), b.min, b.max) } else { (odd, odd, odd) };
         let n = u64::from(if b.finite > 0 { b.finite } else { b.n });
-        Self { x, steps: b.step, value, min, max, n }
+        Self { x, steps: b.step, value, min, max, n, all: u64::from(b.n) }
     }
 
     /// Of the last sample of a bucket, or the first, where it is known.
@@ -83,7 +85,7 @@ impl Reading {
             return whole;
         }
         let (x, step, value) = if last { (x.1, b.step.1, b.last) } else { (x.0, b.step.0, b.first) };
-        Self { x: (x, x), steps: (step, step), value, min: value, max: value, n: 1 }
+        Self { x: (x, x), steps: (step, step), value, min: value, max: value, n: 1, all: 1 }
     }
 
     /// Its sample nearest to a place.

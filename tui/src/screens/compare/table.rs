@@ -68,9 +68,9 @@ fn columns(screen: &Compare, at_cursor: Option<&[Option<AtCursor>]>, theme: Them
         let of = |r: &&Row| values.get(r.team).copied().flatten();
         let cells: Vec<String> = rows.iter().map(|r| text(of(r).map(|at| at.shown))).collect();
         out.insert(0, Column::new(facet.clone(), "at cursor".to_owned(), &cells, Vec::new(), true));
-        let mut steps = rows.iter().filter_map(of).map(|at| (at.n, at.steps));
-        let first = steps.next();
-        if steps.any(|other| Some(other) != first) {
+        let mut all = rows.iter().filter_map(of);
+        let first = all.next();
+        if all.any(|at| first.is_some_and(|first| !first.is_like(&at))) {
             let brief = |r| of(r).map(|at| at.brief().replace('–', none)).unwrap_or_default();
             let cells: Vec<String> = rows.iter().map(brief).collect();
             out.insert(1, Column::new(facet, "of step".to_owned(), &cells, Vec::new(), false));

@@ -222,7 +222,7 @@ fn details(shared: &Shared, run: &RunRow) -> Vec<(String, Vec<String>)> {
     add("alert", raised.into_iter().collect());
     add("phase", text(status.phase.as_deref().filter(|_| run.live())));
     let started = status.started.map(|t| gradtop_view::clock::moment_at(t, shared.now));
-    let took = state::took(&run.view, shared.now).map(number::duration);
+    let took = state::took_words(&run.view, shared.now);
     let verb = if run.live() { "for" } else { "took" };
     add(
         "started",

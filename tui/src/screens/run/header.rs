@@ -87,7 +87,6 @@ fn progress(shared: &Shared, view: &View) -> Vec<Item> {
         items.push(Item { rank, spans: vec![(label, theme.dim()), (value, theme.text())] });
     };
     if let Some((done, total)) = state::progress(view).filter(|_| s.total > 0) {
-        let done = if view.state == State::Finished { total } else { done };
         item(9, "", number::percent(done, total), 5);
     }
     if let Some(step) = state::step(s) {

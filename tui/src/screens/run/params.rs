@@ -260,6 +260,7 @@ fn facts(shared: &Shared, view: &View, width: usize) -> Vec<Line<'static>> {
         ("created", moment_at(m.created, shared.now)),
         ("started", view.status.started.map(|t| moment_at(t, shared.now)).unwrap_or_default()),
         ("ended", view.status.ended.map(|t| moment_at(t, shared.now)).unwrap_or_default()),
+        ("took", state::took_words(view, shared.now).unwrap_or_default()),
         ("host", clean(&m.host)),
         ("process", pid.map(|p| p.to_string()).unwrap_or_default()),
         ("command", m.command.as_ref().map(|c| clean(&c.in_words())).unwrap_or_default()),

@@ -117,7 +117,12 @@ impl Tables {
             if i > 0 && i <= self.left {
                 continue;
             }
-            let (cells, how) = cells(data, skip, count);
+            let (mut cells, how) = cells(data, skip, count);
+            for (row, cell) in cells.iter_mut().enumerate() {
+                if table.absent.contains(&(i, skip + row)) {
+                    cell.clear();
+                }
+            }
             let head = clean(name);
             let unit = unit.as_deref().map(clean).unwrap_or_default();
             let least = width_of(&head).max(width_of(&unit)).min(CELL);
@@ -222,7 +227,10 @@ mod tests {
             name: "a".to_owned(),
             from,
             total,
-            table: Table { columns: vec![("step".to_owned(), None, ColumnData::I64(steps))] },
+            table: Table {
+                columns: vec![("step".to_owned(), None, ColumnData::I64(steps))],
+                ..Table::default()
+            },
         }
     }
 
@@ -248,6 +256,19 @@ mod tests {
         assert_eq!(tables.wants(25).unwrap().table, "b");
         tables.turn(1);
         assert_eq!(tables.name, "a");
+    }
+
+    #[test]
+    fn an_absent_number_is_none_and_a_number_that_is_none_is_nan() {
+        let mut rows = page(0, 2, 2);
+        rows.table.columns.push(("number".to_owned(), None, ColumnData::F64(vec![f64::NAN; 2])));
+        rows.table.absent.insert((1, 1));
+        let mut tables = Tables::default();
+        tables.take(rows);
+        let bench = crate::app::testing::Bench::new();
+        let lines = tables.lines(&bench.app.shared, 60, 20);
+        let shown: Vec<String> = lines.iter().map(|line| line.to_string().trim().to_owned()).collect();
+        assert_eq!(shown[4..6], ["0     NaN", "1"], "{shown:#?}");
     }
 
     #[test]
