@@ -231,7 +231,7 @@ fn tanh_of(x: f32) -> f32 {
     // 1/k!, from k = 7 to 2.
     const SERIES: [f32; 5] = [1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5];
     // ln 2 as a number of few bits, and the rest.
-    const LN_2: (f32, f32) = (0.693_359_375, -2.121_944_4e-4);
+    const LN_2: (f32, f32) = (355.0 / 512.0, -2.121_944_4e-4);
     let size = x.abs();
     // From here on it rounds to 1. NaN stays.
     let y = if size > 10.0 { 20.0 } else { size + size };
