@@ -83,7 +83,8 @@ pub struct Span {
 /// A span with the places of its ends known, for many values.
 #[derive(Clone, Copy, Debug)]
 pub struct Measure {
-    scale: Scale,
+    /// The scale.
+    pub scale: Scale,
     /// By halves: the difference of two doubles may be beyond the largest.
     half_low: f64,
     half_length: f64,
@@ -93,11 +94,6 @@ impl Measure {
     /// As [`Span::unit`].
     pub fn unit(&self, v: f64) -> f64 {
         (self.scale.forward(v) / 2.0 - self.half_low) / self.half_length
-    }
-
-    /// Whether a value has a place on its scale.
-    pub fn takes(&self, v: f64) -> bool {
-        self.scale.takes(v)
     }
 }
 

@@ -14,9 +14,9 @@ use std::cell::RefCell;
 use std::ops::Range;
 use std::thread;
 
-use tch::{Device, Kind, TchError, Tensor};
+use tch::{TchError, Tensor};
 
-use crate::lanes::{Job, Lanes, Processor, with_extents};
+use crate::lanes::{Form, Job, Lanes, Processor, with_forms};
 
 /// Multiplications from which on a product is shared out among threads.
 const MANY: usize = 1 << 24;
@@ -32,7 +32,7 @@ thread_local! {
 /// Shapes that do not fit.
 pub fn product(out: &Tensor, a: &Tensor, b: &Tensor) -> Result<(), TchError> {
     if let (Some(processor), Some(forms)) = (Processor::best(), Forms::of(out, a, b)) {
-        return with_extents([a, b], [out], |[a, b], [out]| forms.multiply(processor, a, b, out));
+        return forms.multiply(processor);
     }
     if out.dim() == 3 { a.f_bmm_out(out, b) } else { a.f_mm_out(out, b) }.map(drop)
 }
@@ -46,12 +46,12 @@ pub(crate) fn tanh(from: &Tensor, into: &Tensor) -> Result<(), TchError> {
         return from.f_tanh_out(into).map(drop);
     };
     if from.data_ptr() == into.data_ptr() {
-        return with_extents([], [into], |[], [into]| {
-            target.ranges().for_each(|own| processor.run(Tanh(&mut into[own])));
+        return with_forms([], [&target], |[], [into]| {
+            ranges(target).for_each(|own| processor.run(Tanh(&mut into[own])));
         });
     }
-    with_extents([from], [into], |[from], [into]| {
-        for (source, target) in source.ranges().zip(target.ranges()) {
+    with_forms([&source], [&target], |[from], [into]| {
+        for (source, target) in ranges(source).zip(ranges(target)) {
             into[target.clone()].copy_from_slice(&from[source]);
             processor.run(Tanh(&mut into[target]));
         }
@@ -66,89 +66,55 @@ pub(crate) fn tanh_backward(delta: &Tensor, active: &Tensor) -> Result<(), TchEr
     let Some((processor, source, target)) = alike(active, delta) else {
         return Tensor::f_tanh_backward_grad_input(delta, delta, active).map(drop);
     };
-    with_extents([active], [delta], |[active], [delta]| {
-        for (source, target) in source.ranges().zip(target.ranges()) {
+    with_forms([&source], [&target], |[active], [delta]| {
+        for (source, target) in ranges(source).zip(ranges(target)) {
             processor.run(TanhBackward(&mut delta[target], &active[source]));
         }
     })
 }
 
 /// The forms of two tensors of one shape whose matrices have no gaps; `None` if libtorch should see to them.
-fn alike(from: &Tensor, into: &Tensor) -> Option<(Processor, Form, Form)> {
+fn alike<'a>(from: &'a Tensor, into: &'a Tensor) -> Option<(Processor, Form<'a>, Form<'a>)> {
     let (source, target) = (Form::of(from)?, Form::of(into)?);
-    let whole = |form: &Form| form.row_step == form.columns && form.column_step == 1;
+    let whole = |form: &Form<'_>| form.row_step == form.columns && form.column_step == 1;
     let same = (source.parts, source.rows, source.columns) == (target.parts, target.rows, target.columns);
-    let full = target.parts * target.rows * target.columns > 0;
-    let processor = Processor::best().filter(|_| same && full && whole(&source) && whole(&target))?;
+    let processor = Processor::best().filter(|_| same && whole(&source) && whole(&target))?;
     Some((processor, source, target))
 }
 
-/// How matrices lie in the memory of a tensor.
-#[derive(Clone, Copy)]
-struct Form {
-    parts: usize,
-    part_step: usize,
-    rows: usize,
-    row_step: usize,
-    columns: usize,
-    column_step: usize,
-}
-
-impl Form {
-    /// `None` if it is not a tensor of matrices of f32 on the CPU.
-    fn of(tensor: &Tensor) -> Option<Self> {
-        if tensor.device() != Device::Cpu || tensor.kind() != Kind::Float {
-            return None;
-        }
-        let (size, steps) = (tensor.size(), tensor.stride());
-        let (parts, part_step) = match size.len() {
-            2 => (1, 0),
-            3 => (size[0], steps[0]),
-            _ => return None,
-        };
-        let [.., rows, columns] = size[..] else { return None };
-        let [.., row_step, column_step] = steps[..] else { return None };
-        let number = |value: i64| value as usize;
-        Some(Self {
-            parts: number(parts),
-            part_step: number(part_step),
-            rows: number(rows),
-            row_step: number(row_step),
-            columns: number(columns),
-            // The step of an axis of one number may be anything.
-            column_step: if columns == 1 { 1 } else { number(column_step) },
-        })
-    }
-
-    /// Where each matrix is, if it has no gaps.
-    fn ranges(self) -> impl Iterator<Item = Range<usize>> {
-        (0..self.parts).map(move |i| i * self.part_step..i * self.part_step + self.rows * self.columns)
-    }
+/// Where each matrix is, if they have no gaps.
+fn ranges(form: Form<'_>) -> impl Iterator<Item = Range<usize>> {
+    (0..form.parts).map(move |i| i * form.part_step..i * form.part_step + form.rows * form.columns)
 }
 
 /// Of a product and its factors.
-struct Forms {
-    out: Form,
-    a: Form,
-    b: Form,
+struct Forms<'a> {
+    out: Form<'a>,
+    a: Form<'a>,
+    b: Form<'a>,
 }
 
-impl Forms {
+impl<'a> Forms<'a> {
     /// `None` if libtorch should see to it.
-    fn of(out: &Tensor, a: &Tensor, b: &Tensor) -> Option<Self> {
+    fn of(out: &'a Tensor, a: &'a Tensor, b: &'a Tensor) -> Option<Self> {
         let forms = Self { out: Form::of(out)?, a: Form::of(a)?, b: Form::of(b)? };
         let Self { out, a, b } = &forms;
         let fit = out.parts == a.parts
             && out.parts == b.parts
             && (out.rows, out.columns, a.columns) == (a.rows, b.columns, b.rows);
-        let full = out.parts * out.rows * out.columns * a.columns > 0;
         let neighbours = a.column_step == 1 || a.row_step == 1 || a.rows == 1;
         let apart = out.column_step == 1 && out.row_step >= out.columns;
         let apart = apart && (out.parts == 1 || out.part_step >= out.rows * out.row_step);
-        (fit && full && neighbours && apart).then_some(forms)
+        (fit && neighbours && apart).then_some(forms)
     }
 
-    fn multiply(&self, processor: Processor, a: &[f32], b: &[f32], out: &mut [f32]) {
+    /// # Errors
+    /// If `out` shares memory with a factor.
+    fn multiply(&self, processor: Processor) -> Result<(), TchError> {
+        with_forms([&self.a, &self.b], [&self.out], |[a, b], [out]| self.work(processor, a, b, out))
+    }
+
+    fn work(&self, processor: Processor, a: &[f32], b: &[f32], out: &mut [f32]) {
         let Self { out: form, a: left, b: right } = self;
         let depth = left.columns;
         // Going across, `b` may have to be turned first: that is worth it for many rows.
@@ -265,7 +231,7 @@ fn tanh_of(x: f32) -> f32 {
     // 1/k!, from k = 7 to 2.
     const SERIES: [f32; 5] = [1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5];
     // ln 2 as a number of few bits, and the rest.
-    const LN_2: (f32, f32) = (0.693_359_375, -2.121_944_4e-4);
+    const LN_2: (f32, f32) = (355.0 / 512.0, -2.121_944_4e-4);
     let size = x.abs();
     // From here on it rounds to 1. NaN stays.
     let y = if size > 10.0 { 20.0 } else { size + size };

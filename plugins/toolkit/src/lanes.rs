@@ -21,6 +21,9 @@ use std::arch::x86_64::{
     _mm512_storeu_ps,
 };
 
+use std::marker::PhantomData;
+use std::ops::Range;
+
 use tch::{Device, Kind, TchError, Tensor};
 
 /// Numbers at a time.
@@ -298,59 +301,109 @@ fn equal_bytes(bytes: &[u8; LANES], byte: u8) -> u32 {
     unsafe { _mm_movemask_epi8(equal) as u32 }
 }
 
-/// Hands the memory of contiguous tensors to `work`: of `read` to be read, of `write` to be written.
+/// How matrices lie in the memory of a tensor of f32 on the CPU.
+#[derive(Clone, Copy)]
+pub(crate) struct Form<'a> {
+    pub(crate) parts: usize,
+    pub(crate) part_step: usize,
+    pub(crate) rows: usize,
+    pub(crate) row_step: usize,
+    pub(crate) columns: usize,
+    pub(crate) column_step: usize,
+    extent: Extent,
+    tensor: PhantomData<&'a Tensor>,
+}
+
+impl<'a> Form<'a> {
+    /// `None` if it is not such a tensor, or empty.
+    pub(crate) fn of(tensor: &'a Tensor) -> Option<Self> {
+        if !is_plain(tensor) {
+            return None;
+        }
+        let (size, steps) = (tensor.size(), tensor.stride());
+        let (size, steps) = match (size.as_slice(), steps.as_slice()) {
+            (&[rows, columns], &[row_step, column_step]) => ([1, rows, columns], [0, row_step, column_step]),
+            (&[a, b, c], &[x, y, z]) => ([a, b, c], [x, y, z]),
+            _ => return None,
+        };
+        let extent = Extent::of(tensor, &size, &steps)?;
+        let [parts, rows, columns] = size.map(|n| n as usize);
+        let [part_step, row_step, column_step] = steps.map(|n| n as usize);
+        // The step of an axis of one number may be anything.
+        let column_step = if columns == 1 { 1 } else { column_step };
+        Some(Self { parts, part_step, rows, row_step, columns, column_step, extent, tensor: PhantomData })
+    }
+}
+
+/// Where the first number of a tensor is, and how many there are from it to the last, what lies between included.
+#[derive(Clone, Copy)]
+struct Extent {
+    start: *mut f32,
+    length: usize,
+}
+
+impl Extent {
+    /// `None` if there is no number.
+    fn of(tensor: &Tensor, size: &[i64], steps: &[i64]) -> Option<Self> {
+        let last: i64 = size.iter().zip(steps).map(|(size, step)| (size - 1) * step).sum();
+        let some = !size.contains(&0);
+        some.then(|| Self { start: tensor.data_ptr().cast(), length: last as usize + 1 })
+    }
+
+    fn range(self) -> Range<usize> {
+        let start = self.start as usize;
+        start..start + self.length * size_of::<f32>()
+    }
+}
+
+fn is_plain(tensor: &Tensor) -> bool {
+    tensor.kind() == Kind::Float && tensor.device() == Device::Cpu
+}
+
+/// Hands the memory of tensors to `work`, each from its first number to its last: of `read` to be read, of `write` to be written.
 ///
 /// # Errors
-/// If one is not contiguous, and those of [`with_extents`].
+/// If one that is written shares memory with another.
+pub(crate) fn with_forms<const R: usize, const W: usize, T>(
+    read: [&Form<'_>; R],
+    write: [&Form<'_>; W],
+    work: impl FnOnce([&[f32]; R], [&mut [f32]; W]) -> T,
+) -> Result<T, TchError> {
+    hand_out(read.map(|form| form.extent), write.map(|form| form.extent), work)
+}
+
+/// The same of contiguous tensors of any shape.
+///
+/// # Errors
+/// If one is not contiguous, not of `f32`, not on the CPU or empty, or if one that is written shares memory with another.
 pub(crate) fn with_memory<const R: usize, const W: usize, T>(
     read: [&Tensor; R],
     write: [&mut Tensor; W],
     work: impl FnOnce([&[f32]; R], [&mut [f32]; W]) -> T,
 ) -> Result<T, TchError> {
     let write = write.map(|tensor| &*tensor);
-    if !read.iter().chain(&write).all(|tensor| tensor.is_contiguous()) {
-        return Err(TchError::Shape("this needs contiguous tensors".to_owned()));
+    let plain = |tensor: &&Tensor| is_plain(tensor) && tensor.is_contiguous() && tensor.numel() > 0;
+    if !read.iter().chain(&write).all(plain) {
+        return Err(TchError::Shape("this needs contiguous tensors of f32 on the CPU".to_owned()));
     }
-    with_extents(read, write, work)
+    let extent = |tensor: &Tensor| Extent { start: tensor.data_ptr().cast(), length: tensor.numel() };
+    hand_out(read.map(extent), write.map(extent), work)
 }
 
-/// Hands the memory of tensors to `work`, each from its first number to its last, with what lies between them in memory.
-///
-/// # Errors
-/// If one is empty, not of `f32` or not on the CPU, or if one that is written shares memory with another.
-pub(crate) fn with_extents<const R: usize, const W: usize, T>(
-    read: [&Tensor; R],
-    write: [&Tensor; W],
+fn hand_out<const R: usize, const W: usize, T>(
+    read: [Extent; R],
+    write: [Extent; W],
     work: impl FnOnce([&[f32]; R], [&mut [f32]; W]) -> T,
 ) -> Result<T, TchError> {
-    let plain = |tensor: &&Tensor| {
-        tensor.device() == Device::Cpu && tensor.kind() == Kind::Float && tensor.numel() > 0
-    };
-    if !read.iter().chain(&write).all(plain) {
-        return Err(TchError::Shape("this needs tensors of f32 on the CPU that are not empty".to_owned()));
-    }
-    let (read, write) = (read.map(extent), write.map(extent));
-    let range = |(start, length): (*mut f32, usize)| {
-        let start = start as usize;
-        start..start + length * size_of::<f32>()
-    };
-    let apart = |a: (*mut f32, usize), b: (*mut f32, usize)| {
-        range(a).end <= range(b).start || range(b).end <= range(a).start
-    };
+    let apart = |a: Extent, b: Extent| a.range().end <= b.range().start || b.range().end <= a.range().start;
     let shared = (0..W).any(|i| !read.iter().chain(&write[..i]).all(|&other| apart(write[i], other)));
     if shared {
         return Err(TchError::Shape("tensors that are written must not share memory with others".to_owned()));
     }
     // SAFETY: from the pointer on there are as many f32 of a CPU tensor, which is borrowed for this call; nothing that is
     // written overlaps them, and tensors belong to one thread.
-    let read = read.map(|(start, length)| unsafe { std::slice::from_raw_parts(start, length) });
+    let read = read.map(|of| unsafe { std::slice::from_raw_parts(of.start, of.length) });
     // SAFETY: as above; nothing else overlaps them.
-    let write = write.map(|(start, length)| unsafe { std::slice::from_raw_parts_mut(start, length) });
+    let write = write.map(|of| unsafe { std::slice::from_raw_parts_mut(of.start, of.length) });
     Ok(work(read, write))
-}
-
-/// Where the first number of a tensor is, and how many there are from it to the last, what lies between included.
-fn extent(tensor: &Tensor) -> (*mut f32, usize) {
-    let last: i64 = tensor.size().iter().zip(tensor.stride()).map(|(size, step)| (size - 1) * step).sum();
-    (tensor.data_ptr().cast(), last as usize + 1)
 }

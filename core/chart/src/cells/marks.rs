@@ -155,7 +155,7 @@ impl Ruler {
             let c = self.column(x) + 0.5;
             (c > 0.0 && c < self.width as f64).then_some(c as i32)
         };
-        thin(x.iter().copied().zip(y.iter().copied()), column, |v| self.y.takes(v))
+        thin(x.iter().copied().zip(y.iter().copied()), column, |v| self.y.scale.takes(v))
     }
 }
 
@@ -361,13 +361,7 @@ fn band(raster: &mut Raster, (x, low, high): (&[f64], &[f64], &[f64]), ruler: &R
     }
 }
 
-fn scatter(
-    raster: &mut Raster,
-    (x, y, joined): (&[f64], &[f64], bool),
-    ruler: &Ruler,
-    pen: Pen,
-    few: bool,
-) {
+fn scatter(raster: &mut Raster, (x, y, joined): (&[f64], &[f64], bool), ruler: &Ruler, pen: Pen, few: bool) {
     let mut before: Option<(f64, f64)> = None;
     for (x, y) in x.iter().zip(y) {
         let at = (ruler.column(*x), ruler.row(*y));

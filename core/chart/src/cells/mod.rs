@@ -179,13 +179,7 @@ struct Layout {
     strip: bool,
 }
 
-fn layout(
-    chart: &Chart,
-    known: Known,
-    (width, height): (usize, usize),
-    top: usize,
-    look: Theme,
-) -> Layout {
+fn layout(chart: &Chart, known: Known, (width, height): (usize, usize), top: usize, look: Theme) -> Layout {
     let domain = Domain::of(chart);
     // Of a small chart that has something to tell, what the marks at its axis say is left out.
     let odd = if chart.terse && known.y { Vec::new() } else { marks::odd_notes(chart, &domain) };

@@ -3,7 +3,6 @@
 use tch::{Device, Kind, Tensor};
 
 use super::{Forms, Processor, product, tanh, tanh_backward, tanh_of};
-use crate::lanes::with_extents;
 use crate::runtime::set_threads;
 
 /// Numbers between −1 and 1 that look like chance.
@@ -42,8 +41,7 @@ fn products_are_those_of_double_precision() {
                     let made = processors.map(|processor| {
                         let out = matrix(rows, columns, false, 3);
                         let forms = Forms::of(&out, &a, &b).unwrap();
-                        with_extents([&a, &b], [&out], |[a, b], [out]| forms.multiply(processor, a, b, out))
-                            .unwrap();
+                        forms.multiply(processor).unwrap();
                         out
                     });
                     let error = (made[0].to_kind(Kind::Double) - exact).abs().max().double_value(&[]);
