@@ -32,6 +32,9 @@ const MACHINE: (elf::Machine, &str) = (elf::EM_X86_64, "x86-64");
 const MACHINE: (elf::Machine, &str) = (elf::EM_AARCH64, "aarch64");
 
 /// Reads an ELF file. Any file may be given: nothing of it is run.
+///
+/// # Errors
+/// It is no shared library for this machine.
 pub fn inspect(file: &Path) -> Result<Inspection, Refusal> {
     inspect_from(file, file.parent().unwrap_or(Path::new("/")))
 }

@@ -112,6 +112,9 @@ impl Turn {
 }
 
 /// Reads what a run that waits is to be started with.
+///
+/// # Errors
+/// It cannot be read or understood.
 pub fn read_turn(run: &RunDir) -> Result<Turn> {
     let path = run.turn();
     let bytes = inside::read(run, &path, inside::TEXT_LIMIT).at("read", &path)?;
@@ -119,6 +122,9 @@ pub fn read_turn(run: &RunDir) -> Result<Turn> {
 }
 
 /// Writes it, for this user alone.
+///
+/// # Errors
+/// The disk does not take it.
 pub fn write_turn(run: &RunDir, turn: &Turn) -> Result<()> {
     let path = run.turn();
     let bytes = serde_json::to_vec(turn).format_at("encode", &path)?;

@@ -23,6 +23,9 @@ impl RunDir {
     }
     /// The same run, its folder kept open: what is written goes into that folder, wherever it is moved, never into another
     /// one that takes its name.
+    ///
+    /// # Errors
+    /// The folder cannot be opened.
     pub fn hold(self) -> Result<Self> {
         let held = Held::open(&self.0).at("open", &self.0)?;
         Ok(Self(self.0, held))

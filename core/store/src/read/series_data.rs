@@ -248,6 +248,9 @@ fn read(
 }
 
 /// The run's series with their units, in the order first used.
+///
+/// # Errors
+/// The log cannot be read.
 pub fn series_keys(run: &RunDir) -> Result<Vec<(SeriesKey, Option<String>)>> {
     let mut file = series_file(run)?;
     if file.missing || file.damage(run).is_some() {
