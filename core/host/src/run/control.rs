@@ -253,10 +253,7 @@ pub fn wait(run: &RunDir) -> Result<State> {
 /// The run cannot be read.
 pub fn look(run: &RunDir) -> Result<View> {
     let mut seen = view(run)?;
-    if seen.job.is_some()
-        && !seen.state.is_final()
-        && refresh_jobs(run.path().ancestors().nth(2).unwrap_or(run.path()))
-    {
+    if seen.job.is_some() && !seen.state.is_final() && refresh_jobs(run.runs()) {
         seen = view(run)?;
     }
     if recover_unattended(&seen) { Ok(view(run)?) } else { Ok(seen) }

@@ -41,6 +41,10 @@ impl RunDir {
     pub fn path(&self) -> &Path {
         &self.0
     }
+    /// The folder of all runs that it is in.
+    pub fn runs(&self) -> &Path {
+        self.0.ancestors().nth(2).unwrap_or(&self.0)
+    }
     /// `run.toml`
     pub fn manifest(&self) -> PathBuf {
         self.0.join("run.toml")
