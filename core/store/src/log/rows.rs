@@ -1,5 +1,7 @@
 //! Points as columns in memory.
 
+use std::ops::Range;
+
 use crate::log::parallel::each;
 
 /// Rows from which on a second thread is worth its start.
@@ -24,6 +26,16 @@ impl Rows {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.series.is_empty()
+    }
+
+    /// Neighbours of one series from a row on: its number, and which rows.
+    pub(crate) fn by_series(&self, from: usize) -> impl Iterator<Item = (u32, Range<usize>)> {
+        let mut start = from;
+        self.series[from..].chunk_by(|a, b| a == b).map(move |run| {
+            let rows = start..start + run.len();
+            start = rows.end;
+            (run[0], rows)
+        })
     }
 
     pub(crate) fn append(&mut self, other: &Self) {

@@ -157,13 +157,10 @@ impl Tailer {
     /// As [`Self::poll`].
     pub fn poll_slices(&mut self, budget: Duration, mut sink: impl FnMut(Slice<'_>)) -> Result<()> {
         self.fill(budget, |batch, from, table| {
-            let mut start = from;
-            for run in batch.series[from..].chunk_by(|a, b| a == b) {
-                let rows = start..start + run.len();
-                start = rows.end;
-                let Some((key, unit)) = table.all().get(run[0] as usize) else { continue };
+            for (series, rows) in batch.by_series(from) {
+                let Some((key, unit)) = table.all().get(series as usize) else { continue };
                 sink(Slice {
-                    series: run[0],
+                    series,
                     key,
                     unit: unit.as_deref(),
                     step: &batch.step[rows.clone()],
