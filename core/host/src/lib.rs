@@ -4,6 +4,9 @@
 //! program once more as a child with a time-out, and a run is two processes of a session of its own, a *keeper* (which
 //! opens nothing, waits, and writes down how it ended) and its child, the *trainer* (which opens the plugin).
 //!
+//! [`launch`] starts a run of an experiment and [`exec`] one of a command, at once and here; [`enqueue`] puts many of either into the queue,
+//! and a [`Launcher`] has a batch system start them.
+//!
 //! A program that uses this crate calls [`hidden_main`] first thing in its `main`, so that it can be run as any of them.
 
 mod children;

@@ -1,4 +1,4 @@
-//! Text that comes from plugins, made safe to show.
+//! Text that people read: what comes from plugins is made safe to show.
 
 /// `text` with every control character, escape sequence and text-direction mark made visible (`\x1b`, `\u{202e}`), so
 /// that it can do nothing to a terminal. Line breaks and tabs become `\n` and `\t`.
@@ -8,6 +8,11 @@ pub fn clean(text: &str) -> String {
         if is_harmful(c) { out.extend(c.escape_default()) } else { out.push(c) }
     }
     out
+}
+
+/// A number with four digits that tell, as a sentence has it.
+pub(crate) fn short(value: f64) -> String {
+    format!("{value:.3e}").parse::<f64>().unwrap_or(value).to_string()
 }
 
 /// As [`clean`], with line breaks kept.

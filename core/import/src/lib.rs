@@ -2,8 +2,8 @@
 //!
 //! A [`Reader`] turns the files of one run into calls of a [`Sink`], a piece at a time: it holds no more than a bounded buffer,
 //! takes an unfinished end for "not yet", and believes no length that it reads. [`find()`] says which runs a path holds,
-//! [`Import`] writes one into a folder of runs, [`Follower`] keeps them up to date, and a [`Feed`] is what a command at work writes. What is taken from each format is written in
-//! `docs/import.md`.
+//! [`Import`] writes one into a folder of runs, [`Follower`] keeps them up to date, and a [`Feed`] is what a command at work
+//! writes. What is taken from each format is written in `docs/import.md`.
 
 mod error;
 mod feed;

@@ -36,6 +36,9 @@ pub struct LoggingReport {
 
 /// Logs 10 metrics for 100,000 steps to a run folder made in `dir` and removed afterwards. The values are noisy decaying
 /// curves of f32 precision, as losses are.
+///
+/// # Errors
+/// The disk does not take the rows.
 pub fn logging(dir: &Path) -> Result<LoggingReport> {
     let run = RunDir::new(dir.join(format!("{}bench-{}", temporary::TMP, std::process::id())));
     std::fs::create_dir_all(run.path()).at("create", run.path())?;

@@ -264,11 +264,17 @@ fn is_default<T: Default + PartialEq>(v: &T) -> bool {
 }
 
 /// Reads and checks declared figures. Errors say which figure, panel and mark, which key, and what it may be.
+///
+/// # Errors
+/// The first place that is wrong: [`StoreError::Figures`].
 pub fn parse(text: &str) -> Result<FigureFile> {
     parse_and_warn(text).map(|(file, _)| file)
 }
 
 /// As [`parse`]; with what has no effect, in words: keys that are not known, rules that stand nowhere.
+///
+/// # Errors
+/// As [`parse`].
 pub fn parse_and_warn(text: &str) -> Result<(FigureFile, Vec<String>)> {
     let syntax = |e: &toml::de::Error| {
         let at = e.span().map(|span| text.get(..span.start).unwrap_or(text).matches('\n').count());
@@ -341,6 +347,9 @@ pub fn undeclared(file: &FigureFile, declared: &[MetricInfo]) -> Vec<String> {
 
 /// Adds figures to a run's `figures.toml`; one of the same id takes the old one's place. Returns what [`parse_and_warn`]
 /// warns of. The text of figures that are not replaced is kept as it is known, unknown keys included.
+///
+/// # Errors
+/// As [`parse`]; or the disk does not take them.
 pub fn declare(run: &RunDir, text: &str) -> Result<Vec<String>> {
     let (new, warnings) = parse_and_warn(text)?;
     add(run, new)?;
@@ -369,6 +378,9 @@ pub fn merge(file: &mut FigureFile, new: FigureFile) {
 }
 
 /// The run's declared figures; none if it has declared none.
+///
+/// # Errors
+/// The file is damaged or cannot be read.
 pub fn read(run: &RunDir) -> Result<Vec<Figure>> {
     read_file(run).map(|f| f.figures)
 }

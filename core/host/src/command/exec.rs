@@ -87,13 +87,13 @@ const RECORDED: [&str; 14] = [
 /// There is no such program, the name is taken, or the folder of runs cannot be written.
 pub fn exec(exec: &Exec) -> Result<RunDir> {
     let _blocked = Blocked::interrupts();
-    let (run, lock) = birth(exec, Birth::begin)?.finish()?;
+    let (run, lock) = birth(exec, Birth::begin, &git::Asked::default())?.finish()?;
     start(&run, &lock, None, None)?;
     Ok(run)
 }
 
 /// As [`crate::run::launch::Source::birth`], of a command.
-pub(crate) fn birth(exec: &Exec, begin: Begin) -> Result<Birth> {
+pub(crate) fn birth(exec: &Exec, begin: Begin, git: &git::Asked) -> Result<Birth> {
     let Some(program) = exec.argv.first() else {
         return Err(HostError::NoProgram { program: String::new(), why: "no command is given".to_owned() });
     };
@@ -112,20 +112,20 @@ pub(crate) fn birth(exec: &Exec, begin: Begin) -> Result<Birth> {
     let device = device::of_command(exec.device)?;
     let mut manifest = manifest(exec, found, attached, device);
     let changes = manifest.git_commit.as_deref().filter(|_| !exec.no_diff);
-    let changes = changes.and_then(|commit| git::changes(&exec.dir, commit)).transpose();
-    if let (Some(command), Ok(Some(changes))) = (&mut manifest.command, &changes) {
+    let changes = changes.map(|commit| git.changes(&exec.dir, commit)).unwrap_or_default();
+    if let (Some(command), Some(Ok(changes))) = (&mut manifest.command, &*changes) {
         command.git_dirty = Some(changes.dirty);
     }
     let birth = begin(&runs, manifest, exec.name.is_none())?;
     let run = birth.run();
     write_status(run, &Status::queued(exec.total.unwrap_or(0)))?;
-    match changes {
-        Ok(Some(changes)) if !changes.diff.is_empty() => {
+    match &*changes {
+        Some(Ok(changes)) if !changes.diff.is_empty() => {
             inside::replace(run, &run.code_diff(), &changes.diff, false)
                 .map_err(HostError::io("write code.diff"))?;
         }
-        Ok(_) => {}
-        Err(why) => {
+        Some(Ok(_)) | None => {}
+        Some(Err(why)) => {
             append_event(run, &Event::Warning { message: format!("code.diff is not there: {why}") })?;
         }
     }

@@ -10,7 +10,8 @@ use std::time::Duration;
 use gradtop_store::{RunDir, process_start};
 use rustix::process::Signal;
 
-use crate::machine::process::Process;
+use crate::machine::proc_fs::{pids, variable};
+use crate::machine::process::{Process, until_none};
 
 /// The variable that names a command's run; each process that it starts has it too.
 pub(crate) const RUN_DIR: &str = "GRADTOP_RUN_DIR";
@@ -22,16 +23,10 @@ pub(crate) const GIVEN: [&str; 5] =
 pub(crate) fn of(run: &RunDir) -> Vec<(u32, Process)> {
     let place = |path: &Path| fs::metadata(path).map(|m| (m.dev(), m.ino())).ok();
     let Some(own) = place(run.path()) else { return Vec::new() };
-    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
     let is_of = |pid: u32| {
-        let given = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-        let mut words = given.split(|b| *b == 0);
-        let dir = words.find_map(|word| word.strip_prefix(RUN_DIR.as_bytes())?.strip_prefix(b"="));
-        dir.is_some_and(|dir| place(Path::new(OsStr::from_bytes(dir))) == Some(own))
+        variable(pid, RUN_DIR).is_some_and(|dir| place(Path::new(OsStr::from_bytes(&dir))) == Some(own))
     };
-    entries
-        .flatten()
-        .filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok())
+    pids()
         .filter(|pid| *pid != std::process::id())
         .filter_map(|pid| {
             let start = process_start(pid)?;
@@ -44,17 +39,13 @@ pub(crate) fn of(run: &RunDir) -> Vec<(u32, Process)> {
 
 /// Kills them, also those that come up meanwhile.
 pub(crate) fn kill(run: &RunDir) {
-    const TRIES: u32 = 100;
-    for _ in 0..TRIES {
+    until_none(|| {
         let left = of(run);
-        if left.is_empty() {
-            return;
-        }
         for (_, process) in &left {
             process.signal(Signal::KILL).ok();
         }
-        std::thread::sleep(Duration::from_millis(2));
-    }
+        left.len()
+    });
 }
 
 #[cfg(test)]

@@ -63,12 +63,7 @@ pub(crate) struct Pair<'a> {
     run: &'a RunDir,
     lock: &'a RunLock,
     address: Address,
-    listener: UnixListener,
-    /// The sink's ends of the command's descriptor 3 and of its output.
-    lines: OwnedFd,
-    console: OwnedFd,
-    /// Where the sink itself writes to.
-    console_in: OwnedFd,
+    inherited: Inherited,
     sink: Sink,
     sinks: u32,
     /// `None`: it was at work before.
@@ -108,15 +103,14 @@ impl<'a> Pair<'a> {
         let (address, listener) = Address::listen().map_err(failed("no socket to log to"))?;
         let (lines, lines_in) = io::pipe().map_err(failed("no pipe to log to"))?;
         let (lines, lines_in) = (OwnedFd::from(lines), OwnedFd::from(lines_in));
-        let (console, console_in) = console;
-        let inherited =
-            Inherited { listener: &listener, lines: &lines, console: &console, errors: &console_in };
+        let (console, errors) = console;
+        let inherited = Inherited { listener, lines, console, errors };
         let sink = start_sink(run, lock, &address, &inherited, None)?;
         let started = match info.attached {
             Some(AttachedTo { pid, start }) => Process::that(pid, start)
                 .map(|process| (None, process, pid, start))
                 .ok_or_else(|| format!("process {pid} has ended")),
-            None => start_command(run, manifest, info, &address, resume, &lines_in, &console_in)
+            None => start_command(run, manifest, info, &address, resume, &lines_in, &inherited.errors)
                 .and_then(|child| watch(child).map_err(failed("the command cannot be watched")))
                 .map(|(child, process, start)| {
                     let pid = child.id();
@@ -139,10 +133,7 @@ impl<'a> Pair<'a> {
             run,
             lock,
             address,
-            listener,
-            lines,
-            console,
-            console_in,
+            inherited,
             sink,
             sinks: 1,
             command,
@@ -217,13 +208,7 @@ impl<'a> Pair<'a> {
         self.sinks += 1;
         self.notes.push(format!("the recording process ended with {ended} and was restarted"));
         recover(self.run, self.lock).ok();
-        let inherited = Inherited {
-            listener: &self.listener,
-            lines: &self.lines,
-            console: &self.console,
-            errors: &self.console_in,
-        };
-        match start_sink(self.run, self.lock, &self.address, &inherited, Some(BEGUN)) {
+        match start_sink(self.run, self.lock, &self.address, &self.inherited, Some(BEGUN)) {
             Ok(sink) => {
                 let (pid, start) = self.tree.root;
                 say(&sink.talk, &FromKeeper::Started { pid, start });
@@ -325,11 +310,13 @@ impl Target for Pair<'_> {
 }
 
 /// What a sink inherits.
-struct Inherited<'a> {
-    listener: &'a UnixListener,
-    lines: &'a OwnedFd,
-    console: &'a OwnedFd,
-    errors: &'a OwnedFd,
+struct Inherited {
+    listener: UnixListener,
+    /// Its ends of the command's descriptor 3 and of its output.
+    lines: OwnedFd,
+    console: OwnedFd,
+    /// Where the sink itself writes to.
+    errors: OwnedFd,
 }
 
 /// Starts a sink and waits until it has opened the log.
@@ -337,7 +324,7 @@ fn start_sink(
     run: &RunDir,
     lock: &RunLock,
     address: &Address,
-    inherited: &Inherited<'_>,
+    inherited: &Inherited,
     begun: Option<&str>,
 ) -> Result<Sink, String> {
     let begin = || {

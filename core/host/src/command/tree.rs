@@ -2,11 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
-use std::time::Duration;
 
 use rustix::process::{Pid, Signal, WaitOptions, waitpid};
 
-use crate::machine::process::Process;
+use crate::machine::proc_fs;
+use crate::machine::process::{Process, until_none};
 
 /// The variable that hooks of alerts have.
 pub(crate) const HOOK_MARK: &str = "GRADTOP_ALERT_HOOK";
@@ -42,23 +42,16 @@ struct Stat {
 }
 
 fn stat(pid: u32) -> Option<Stat> {
-    let text = fs::read(format!("/proc/{pid}/stat")).ok()?;
-    let text = String::from_utf8_lossy(&text);
-    // The second field is the program's name in brackets, which may hold anything.
-    let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
-    let number = |at: usize| fields.get(at)?.parse::<u64>().ok();
-    Some(Stat {
-        pid,
-        state: fields.first()?.chars().next()?,
-        parent: u32::try_from(number(1)?).ok()?,
-        ticks: (11..15).filter_map(number).sum(),
-        start: number(19)?,
+    proc_fs::stat(&pid.to_string(), |fields| {
+        let number = |at: usize| fields.get(at)?.parse::<u64>().ok();
+        Some(Stat {
+            pid,
+            state: fields.first()?.chars().next()?,
+            parent: u32::try_from(number(1)?).ok()?,
+            ticks: (11..15).filter_map(number).sum(),
+            start: number(19)?,
+        })
     })
-}
-
-fn all() -> Vec<Stat> {
-    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
-    entries.flatten().filter_map(|entry| stat(entry.file_name().to_str()?.parse().ok()?)).collect()
 }
 
 /// Whether a process keeps a run of its own, which outlives whoever started it.
@@ -69,16 +62,13 @@ fn is_keeper(pid: u32) -> bool {
 
 /// Whether it is a hook of alerts, or something that one left behind: the keeper's, and no part of the command.
 fn is_hook(pid: u32) -> bool {
-    let given = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-    given
-        .split(|b| *b == 0)
-        .any(|word| word.strip_prefix(HOOK_MARK.as_bytes()).is_some_and(|rest| rest.starts_with(b"=")))
+    proc_fs::variable(pid, HOOK_MARK).is_some()
 }
 
 impl Tree {
     /// Its processes, those that have ended and were not waited for included.
     fn members(&self) -> Vec<Stat> {
-        let all = all();
+        let all: Vec<Stat> = proc_fs::pids().filter_map(stat).collect();
         let mut children: HashMap<u32, Vec<&Stat>> = HashMap::new();
         for stat in &all {
             children.entry(stat.parent).or_default().push(stat);
@@ -110,13 +100,7 @@ impl Tree {
 
     /// Kills all of them, also those that come up meanwhile.
     pub(crate) fn kill(&self) {
-        const TRIES: u32 = 100;
-        for _ in 0..TRIES {
-            if self.signal(Signal::KILL) == 0 {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(2));
-        }
+        until_none(|| self.signal(Signal::KILL));
     }
 
     /// How many there are, with those that have ended and were not waited for.
@@ -155,7 +139,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
     use std::process::Command;
-    use std::time::Instant;
+    use std::time::{Duration, Instant};
 
     use super::*;
 

@@ -183,27 +183,15 @@ pub fn refresh_jobs(runs: &Path) -> bool {
         open.iter().zip(&found).filter(|(_, k)| k.is_none()).filter_map(|((_, job), _)| job.name()).collect();
     let past = accounted(&missing);
     for ((run, job), of) in open.iter().zip(&found) {
-        let seen = match of {
-            Some(known) => JobSeen {
-                token: job.token.clone(),
-                asked,
-                state: known.state.clone(),
-                reason: known.reason.clone(),
-                node: known.node.clone(),
-                ends: known.ends,
-            },
-            None => JobSeen {
-                token: job.token.clone(),
-                asked,
-                state: job
-                    .name()
-                    .and_then(|name| past_state(&past, &name))
-                    .or_else(|| has_left(&known, run, job).then(|| NOT_QUEUED.to_owned()))
-                    .unwrap_or_default(),
-                reason: None,
-                node: None,
-                ends: None,
-            },
+        let past = || job.name().and_then(|name| past_state(&past, &name));
+        let left = || has_left(&known, run, job).then(|| NOT_QUEUED.to_owned());
+        let seen = JobSeen {
+            token: job.token.clone(),
+            asked,
+            state: of.map(|known| known.state.clone()).or_else(past).or_else(left).unwrap_or_default(),
+            reason: of.and_then(|known| known.reason.clone()),
+            node: of.and_then(|known| known.node.clone()),
+            ends: of.and_then(|known| known.ends),
         };
         note(run, job, *of, &seen);
     }

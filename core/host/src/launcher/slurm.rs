@@ -151,8 +151,7 @@ impl Slurm {
         let said = String::from_utf8_lossy(&said);
         let id = said.trim().split(';').next().and_then(|id| id.parse().ok());
         let id: u64 = id.ok_or_else(|| refused(format!("sbatch answered {:?}", said.trim())))?;
-        let all = first.path().ancestors().nth(2).unwrap_or(first.path());
-        create_shared(all, folder(all).path())?;
+        create_shared(first.runs(), folder(first.runs()).path())?;
         for run in runs {
             // The job may have begun, and noted it itself.
             if let Some(job) = read_job(run).filter(|job| job.token == token && job.id.is_none()) {

@@ -4,6 +4,7 @@ use gradtop_store::Birth;
 
 use crate::command::exec::{self, Exec};
 use crate::error::Result;
+use crate::machine::git;
 use crate::run::launch::{Begin, Launch, Source};
 
 /// A run to be started.
@@ -29,6 +30,7 @@ impl Start {
 pub(crate) struct Checked<'a> {
     starts: &'a [Start],
     sources: Vec<Source>,
+    git: git::Asked,
 }
 
 impl<'a> Checked<'a> {
@@ -46,13 +48,13 @@ impl<'a> Checked<'a> {
             }
         }
         sources.iter().zip(&launches).try_for_each(|(source, launches)| source.check(launches))?;
-        Ok(Self { starts, sources })
+        Ok(Self { starts, sources, git: git::Asked::default() })
     }
 
     /// As [`Source::birth`], of each in turn. Interrupts are blocked.
     pub(crate) fn births(&self, begin: Begin) -> impl Iterator<Item = Result<Birth>> {
         self.starts.iter().map(move |start| match start {
-            Start::Exec(exec) => exec::birth(exec, begin),
+            Start::Exec(exec) => exec::birth(exec, begin, &self.git),
             Start::Run(launch) => match self.sources.iter().find(|source| source.is_of(launch)) {
                 Some(source) => source.birth(launch, begin),
                 None => unreachable!("each has been checked"),

@@ -65,6 +65,9 @@ pub struct Gpu {
 }
 
 /// The GPUs that NVML sees, or why it sees none.
+///
+/// # Errors
+/// Why the driver cannot be asked.
 pub fn gpus() -> Result<Vec<Gpu>, String> {
     let nvml = nvml()?;
     let count = nvml.device_count().map_err(|e| format!("NVML cannot count the GPUs ({e})"))?;
@@ -213,6 +216,9 @@ fn how_many(count: u32) -> String {
 
 /// How many GPUs a run can use, at least 1; or the reason why it can use none, the same wherever it is given. `lib` is the folder
 /// of libtorch's libraries, for plugins that use libtorch.
+///
+/// # Errors
+/// Why it can use none.
 pub fn usable(lib: Option<&Path>) -> Result<u32, String> {
     let count = match lib {
         Some(lib) => probe(lib),

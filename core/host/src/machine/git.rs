@@ -1,7 +1,10 @@
 //! The commit that a run was started at, read from the repository's files, and what git says has changed since.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::rc::Rc;
 use std::time::Duration;
 
 use crate::machine::child::run_child;
@@ -55,11 +58,27 @@ pub(crate) struct Changes {
     pub(crate) diff: Vec<u8>,
 }
 
+/// Answers that were given: of many commands that are begun together, git is asked once for each folder.
+#[derive(Default)]
+pub(crate) struct Asked(RefCell<HashMap<(PathBuf, String), Rc<Answer>>>);
+
+/// What [`changes`] says.
+type Answer = Option<Result<Changes, String>>;
+
+impl Asked {
+    /// As [`changes`].
+    pub(crate) fn changes(&self, from: &Path, commit: &str) -> Rc<Answer> {
+        let mut known = self.0.borrow_mut();
+        let answer = known.entry((from.to_owned(), commit.to_owned()));
+        answer.or_insert_with(|| Rc::new(changes(from, commit))).clone()
+    }
+}
+
 /// What differs from `commit` in the repository around `from`. `None`: there is no repository, or no git to ask.
 ///
 /// # Errors
 /// Why git has no answer.
-pub(crate) fn changes(from: &Path, commit: &str) -> Option<Result<Changes, String>> {
+fn changes(from: &Path, commit: &str) -> Answer {
     let top = from.ancestors().find(|dir| folder(&dir.join(".git")).is_some())?;
     // No programs that the repository's settings name, no colours, and paths as `git apply` takes them.
     let diff = [

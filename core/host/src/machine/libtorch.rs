@@ -11,6 +11,9 @@ pub(crate) const CUDA: &str = "libtorch_cuda.so";
 
 /// The folder with `libtorch_cpu.so`: of `GRADTOP_LIBTORCH` (and only of it, if it is set), of a RUNPATH of `plugin`, or of
 /// the set-up's record. The error lists the places looked at.
+///
+/// # Errors
+/// The folders that were searched in vain.
 pub fn find(plugin: Option<&Path>) -> Result<PathBuf, Vec<PathBuf>> {
     let run_path =
         plugin.and_then(|p| crate::plugin::inspect::inspect(p).ok()).map(|i| i.run_path).unwrap_or_default();

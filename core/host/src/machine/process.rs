@@ -3,6 +3,7 @@
 #![allow(unsafe_code, reason = "leaves without running destructors of libraries")]
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
 use gradtop_store::{RunDir, is_started_for, process_start};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
@@ -15,6 +16,17 @@ pub(crate) fn catches(pid: u32, signal: i32) -> bool {
     let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
     let mask = mask.and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok()).unwrap_or(0);
     mask >> (signal - 1) & 1 == 1
+}
+
+/// Kills processes, also those that come up meanwhile: `kill` says how many it found.
+pub(crate) fn until_none(mut kill: impl FnMut() -> usize) {
+    const TRIES: u32 = 100;
+    for _ in 0..TRIES {
+        if kill() == 0 {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
 }
 
 /// A process that is the one meant.
@@ -47,7 +59,7 @@ impl Process {
     }
 
     /// Waits until it ends, at most so long; `true` if it has.
-    pub(crate) fn wait(&self, time: std::time::Duration) -> bool {
+    pub(crate) fn wait(&self, time: Duration) -> bool {
         readable(&self.0, time).unwrap_or(false)
     }
 }

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use gradtop_store::{Kind, Life, View};
 
+use crate::machine::proc_fs::stat;
+
 /// Between two looks at how much processor time a thread has used.
 const BETWEEN: Duration = Duration::from_millis(400);
 
@@ -66,11 +68,10 @@ fn look(pids: &[u32]) -> Vec<(Thread, u64)> {
 fn thread(pid: u32, id: u32) -> Option<(Thread, u64)> {
     let read = |what: &str| fs::read(format!("/proc/{pid}/task/{id}/{what}")).ok();
     let text = |what: &str| Some(String::from_utf8_lossy(&read(what)?).trim().to_owned());
-    let stat = text("stat")?;
-    // The name before the last bracket may hold anything.
-    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
-    let state = fields.first()?.chars().next()?;
-    let ticks = fields.get(11..13)?.iter().filter_map(|n| n.parse::<u64>().ok()).sum();
+    let (state, ticks) = stat(&format!("{pid}/task/{id}"), |fields| {
+        let ticks = fields.get(11..13)?.iter().filter_map(|n| n.parse::<u64>().ok()).sum();
+        Some((fields.first()?.chars().next()?, ticks))
+    })?;
     let waits_in = text("wchan").filter(|name| !name.is_empty() && name != "0");
     Some((Thread { pid, id, name: text("comm")?, state, waits_in, busy: 0.0 }, ticks))
 }

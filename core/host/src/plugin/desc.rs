@@ -56,7 +56,7 @@ pub struct ExperimentDesc {
 }
 
 /// Type of a parameter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ParamKind {
     /// 64-bit signed integer.
@@ -66,6 +66,7 @@ pub enum ParamKind {
     /// `true` or `false`.
     Bool,
     /// Any text.
+    #[default]
     Str,
     /// One of the choices.
     Choice,
@@ -85,7 +86,7 @@ impl ParamKind {
 }
 
 /// A parameter.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct ParamDesc {
     /// `[a-z][a-z0-9_]*`, unique in the experiment.
     pub key: String,
@@ -116,19 +117,7 @@ pub struct ParamDesc {
 impl ParamDesc {
     /// One that takes any text, and says no more of itself.
     pub fn text(key: &str) -> Self {
-        Self {
-            key: key.to_owned(),
-            help: String::new(),
-            unit: None,
-            kind: ParamKind::Str,
-            default: String::new(),
-            choices: Vec::new(),
-            min: None,
-            max: None,
-            min_excluded: false,
-            max_excluded: false,
-            log: false,
-        }
+        Self { key: key.to_owned(), ..Self::default() }
     }
 
     /// The range as `[1, 10)`, `≥ 1`, `< 10`; `None` if there is none.

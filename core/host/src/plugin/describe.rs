@@ -59,6 +59,9 @@ impl Cached {
 
 /// What a plugin offers. The file is opened by a child process that has 10 s, more on a machine that is busy; what it offers is
 /// cached by path, size and time of change, so that asking again costs a few file reads. One that was refused is asked again.
+///
+/// # Errors
+/// Why it is no plugin that can be used.
 pub fn describe(file: &Path) -> Result<PluginDesc, Refusal> {
     describe_since(file, Some(SystemTime::now()))
 }

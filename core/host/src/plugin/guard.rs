@@ -41,29 +41,20 @@ unsafe impl Sized32 for gradtop_abi::Column {}
 unsafe impl Sized32 for gradtop_abi::Validate {}
 
 /// Why a pointer was not read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Bad {
+    #[error("is null")]
     Null,
+    #[error("is not aligned")]
     Misaligned,
+    #[error("states a size of {found} bytes, but needs at least {needed}")]
     TooShort { found: u32, needed: u32 },
+    #[error("is not UTF-8")]
     NotUtf8,
+    #[error("is longer than {0} bytes")]
     TooLong(usize),
+    #[error("has {found} elements, at most {limit} are allowed")]
     TooMany { found: u64, limit: u64 },
-}
-
-impl std::fmt::Display for Bad {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Null => f.write_str("is null"),
-            Self::Misaligned => f.write_str("is not aligned"),
-            Self::TooShort { found, needed } => {
-                write!(f, "states a size of {found} bytes, but needs at least {needed}")
-            }
-            Self::NotUtf8 => f.write_str("is not UTF-8"),
-            Self::TooLong(limit) => write!(f, "is longer than {limit} bytes"),
-            Self::TooMany { found, limit } => write!(f, "has {found} elements, at most {limit} are allowed"),
-        }
-    }
 }
 
 fn check<T>(p: *const T) -> Result<(), Bad> {

@@ -11,7 +11,7 @@ use object::{LittleEndian, elf};
 use crate::error::Refusal;
 
 /// What is known of a file that is a shared library for this machine.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Inspection {
     /// The major of its `gradtop_entry_v<major>`, if it exports one: ours if it exports several.
     pub exports_entry: Option<u32>,
@@ -32,6 +32,9 @@ const MACHINE: (elf::Machine, &str) = (elf::EM_X86_64, "x86-64");
 const MACHINE: (elf::Machine, &str) = (elf::EM_AARCH64, "aarch64");
 
 /// Reads an ELF file. Any file may be given: nothing of it is run.
+///
+/// # Errors
+/// It is no shared library for this machine.
 pub fn inspect(file: &Path) -> Result<Inspection, Refusal> {
     inspect_from(file, file.parent().unwrap_or(Path::new("/")))
 }
@@ -48,13 +51,7 @@ pub(crate) fn inspect_from(file: &Path, origin: &Path) -> Result<Inspection, Ref
     let damaged = |e: object::Error| Refusal::DamagedElf(e.to_string());
     let parsed = ElfFile64::<LittleEndian, _>::parse(&cache).map_err(damaged)?;
     let endian = LittleEndian;
-    let mut found = Inspection {
-        exports_entry: None,
-        needs_libtorch: false,
-        exports: Vec::new(),
-        needed: Vec::new(),
-        run_path: Vec::new(),
-    };
+    let mut found = Inspection::default();
 
     let symbols = parsed.elf_dynamic_symbol_table();
     for symbol in symbols.symbols() {

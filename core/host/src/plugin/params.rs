@@ -8,6 +8,9 @@ use crate::plugin::desc::{ExperimentDesc, ParamDesc, ParamKind};
 
 /// A value for every parameter, in the order declared: the default, changed by the preset, changed by `sets`.
 /// Types, ranges and choices are checked; an unknown key or preset is answered with those that come near.
+///
+/// # Errors
+/// The first key, value or preset that cannot be used.
 pub fn resolve_params(
     experiment: &ExperimentDesc,
     preset: Option<&str>,
@@ -56,6 +59,9 @@ fn apply<'a>(
 }
 
 /// A parameter's value from text: typed, in range, one of the choices.
+///
+/// # Errors
+/// It is not of the type, in the range or among the choices of the parameter.
 pub fn parse_param(param: &ParamDesc, text: &str) -> Result<ParamValue, ParamError> {
     let wrong = |wanted: &str| ParamError::Type {
         key: param.key.clone(),

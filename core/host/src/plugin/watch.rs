@@ -46,6 +46,9 @@ impl PluginWatch {
     /// Starts watching [`crate::plugin::discover::search_path`]. `report` is called on the watching thread with what there is now, first at
     /// once and then whenever it changed; it must not block. Plugins are described in processes of their own, so one that
     /// hangs or dies delays nothing and is listed as refused.
+    ///
+    /// # Errors
+    /// No thread can be started.
     pub fn start(report: impl FnMut(PluginsNow) + Send + 'static) -> std::io::Result<Self> {
         Self::of(discover::folders(), report)
     }

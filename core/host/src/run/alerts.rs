@@ -24,6 +24,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use serde::{Deserialize, Serialize};
 
 use crate::command::tree::HOOK_MARK;
+use crate::machine::proc_fs::of_group;
 use crate::pace::Slow;
 use crate::run::cause::seconds;
 use crate::run::median::{EarlyStop, Median};
@@ -402,12 +403,9 @@ fn memory_used() -> Option<f64> {
 
 /// The same of a control group that has a limit. What it keeps of files is given back where memory is short.
 fn group_used() -> Option<f64> {
-    let read = |path: String| std::fs::read_to_string(path).ok();
-    let text = read("/proc/self/cgroup".to_owned())?;
-    let path = text.lines().find_map(|l| l.strip_prefix("0::"))?.trim_start_matches('/').to_owned();
-    let number = |file: &str| read(format!("/sys/fs/cgroup/{path}/{file}"))?.trim().parse::<f64>().ok();
+    let number = |file: &str| of_group(file)?.trim().parse::<f64>().ok();
     let (limit, used) = (number("memory.max")?, number("memory.current")?);
-    let stat = read(format!("/sys/fs/cgroup/{path}/memory.stat")).unwrap_or_default();
+    let stat = of_group("memory.stat").unwrap_or_default();
     let files = stat.lines().find_map(|line| line.strip_prefix("inactive_file ")?.parse::<f64>().ok());
     Some(100.0 * (used - files.unwrap_or(0.0)) / limit)
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use gradtop_store::{Ending, KILLED, State};
 
 use crate::machine::last_words::last_words;
+use crate::machine::proc_fs::of_group;
 use crate::run::report::{Heard, Outcome, Phase};
 
 /// What is known of the end of any run's process.
@@ -134,13 +135,9 @@ impl OomCount {
             let line = text.lines().find(|l| l.split_whitespace().next() == Some(key));
             line.and_then(|l| l.split_whitespace().nth(1)?.parse().ok()).unwrap_or(0)
         };
-        let group = std::fs::read_to_string("/proc/self/cgroup").ok().and_then(|text| {
-            let path = text.lines().find_map(|l| l.strip_prefix("0::"))?.trim_start_matches('/').to_owned();
-            std::fs::read_to_string(format!("/sys/fs/cgroup/{path}/memory.events")).ok()
-        });
         Self {
             machine: number(std::fs::read_to_string("/proc/vmstat").ok(), "oom_kill"),
-            group: number(group, "oom_kill"),
+            group: number(of_group("memory.events"), "oom_kill"),
         }
     }
 

@@ -29,6 +29,9 @@ pub fn grace_of(manifest: &Manifest) -> Duration {
 
 /// Asks a run to stop: it ends its step, saves a checkpoint if it can, and is killed after `grace`, or [`grace_of`] it. Where the disk takes no
 /// file that says so, its keeper is asked by signal, and `grace` is [`DEFAULT_GRACE`]; then the answer is why.
+///
+/// # Errors
+/// It may not be stopped now, or cannot be asked.
 pub fn stop(run: &RunDir, grace: impl Into<Option<Duration>>) -> Result<Option<String>> {
     let seen = ready(run, Action::Stop)?;
     if run.is_queued() {
@@ -62,6 +65,9 @@ fn stop_waiting_job(run: &RunDir, grace: Duration) -> Result<()> {
 
 /// Asks a run to stop that may be at work where this machine cannot see it: if it is, it reads that. `false`: it is not of that
 /// kind, and was not asked.
+///
+/// # Errors
+/// The request cannot be written.
 pub fn stop_unseen(run: &RunDir, grace: Duration) -> Result<bool> {
     let unseen = view(run)?.life == Life::Unknown;
     if unseen {
@@ -97,6 +103,9 @@ pub enum Withdrawn {
 }
 
 /// Takes a stop back, as long as the run has not acted on it. Returns once that is known, or after `patience`.
+///
+/// # Errors
+/// The request cannot be taken back.
 pub fn withdraw_stop(run: &RunDir, patience: Duration) -> Result<Withdrawn> {
     gradtop_store::withdraw_stop(run)?;
     let deadline = Instant::now() + patience;
@@ -130,6 +139,9 @@ fn is_answered(run: &RunDir) -> Result<bool> {
 }
 
 /// Ends a run at once, without a checkpoint. Returns when it has ended.
+///
+/// # Errors
+/// It may not be killed from here.
 pub fn kill(run: &RunDir) -> Result<()> {
     let seen = ready(run, Action::Kill)?;
     if seen.state.is_final() {
@@ -197,12 +209,18 @@ pub fn kill(run: &RunDir) -> Result<()> {
 }
 
 /// Asks a run to wait after its step.
+///
+/// # Errors
+/// It may not be paused now, or cannot be asked.
 pub fn pause(run: &RunDir) -> Result<()> {
     ready(run, Action::Pause)?;
     Ok(request(run, Request::Pause)?)
 }
 
 /// Asks a run to save a checkpoint.
+///
+/// # Errors
+/// It may not save one now, or cannot be asked.
 pub fn checkpoint(run: &RunDir) -> Result<()> {
     ready(run, Action::Checkpoint)?;
     Ok(request(run, Request::Checkpoint)?)
@@ -216,6 +234,9 @@ pub(crate) fn ready(run: &RunDir, action: Action) -> Result<View> {
 }
 
 /// Waits until a run has ended; its final state. Of a run on another machine, what that machine writes is believed.
+///
+/// # Errors
+/// The run cannot be read.
 pub fn wait(run: &RunDir) -> Result<State> {
     loop {
         let seen = view(run)?;
@@ -227,12 +248,12 @@ pub fn wait(run: &RunDir) -> Result<State> {
 }
 
 /// Looks at a run. What its processes left undone is done first: its log sealed, its end written.
+///
+/// # Errors
+/// The run cannot be read.
 pub fn look(run: &RunDir) -> Result<View> {
     let mut seen = view(run)?;
-    if seen.job.is_some()
-        && !seen.state.is_final()
-        && refresh_jobs(run.path().ancestors().nth(2).unwrap_or(run.path()))
-    {
+    if seen.job.is_some() && !seen.state.is_final() && refresh_jobs(run.runs()) {
         seen = view(run)?;
     }
     if recover_unattended(&seen) { Ok(view(run)?) } else { Ok(seen) }
@@ -246,6 +267,9 @@ pub fn recover_unattended(seen: &View) -> bool {
 /// Makes whole what a run left whose processes are gone: seals its log, and writes that it crashed if they died without a
 /// word. `false` if there was nothing to do, it is running, or may be running elsewhere; or it is not this user's to change,
 /// see [`inside::is_own`]: looking at a run of somebody else changes nothing.
+///
+/// # Errors
+/// The run cannot be read, or its end not be written.
 pub fn recover_crashed(run: &RunDir) -> Result<bool> {
     let seen = view(run)?;
     // What it left behind may hold its lock: then it cannot be mended, and is not waited for.
@@ -286,6 +310,9 @@ fn seal_rest(run: &RunDir) -> Result<bool> {
 
 /// The same for a run that an earlier boot of this machine left unfinished, see [`View::is_of_earlier_boot`]. For whoever was
 /// asked to go on with it: nobody else should conclude anything about a run of another boot.
+///
+/// # Errors
+/// As [`recover_crashed`].
 pub fn recover_after_reboot(run: &RunDir) -> Result<bool> {
     if !view(run)?.is_of_earlier_boot() {
         return Ok(false);
@@ -295,6 +322,9 @@ pub fn recover_after_reboot(run: &RunDir) -> Result<bool> {
 
 /// Writes that a run crashed which may be at work where this machine cannot see it, because a person says that it is gone.
 /// `false`: it was not of that kind.
+///
+/// # Errors
+/// As [`recover_crashed`]; or the owner was quicker.
 pub fn give_up(run: &RunDir) -> Result<bool> {
     let seen = view(run)?;
     if seen.life != Life::Unknown && !seen.state.is_final() {

@@ -16,6 +16,9 @@ const CLOSING: Duration = Duration::from_secs(1);
 /// Whether a run may be deleted; if not, an error that says why, and what would have to be so. `runs` is the folder of all
 /// runs. With `force`, these may go too: one whose manifest cannot be read, one with files of others in it,
 /// and one that may be running on another machine.
+///
+/// # Errors
+/// What speaks against it.
 pub fn may_delete(runs: &Path, run: &RunDir, force: bool) -> Result<()> {
     let refuse = |why: String| Err(HostError::NotDeleted { path: run.path().to_owned(), why });
     let real = std::fs::canonicalize(run.path()).map_err(HostError::io("find the run's folder"))?;
@@ -64,6 +67,9 @@ fn lockable(run: &RunDir) -> bool {
 
 /// Deletes a run that may be deleted, see [`may_delete`]. Its folder is moved out of sight in one step, then emptied: whoever
 /// looks meanwhile sees the whole run or none. No link in it is followed.
+///
+/// # Errors
+/// As [`may_delete`]; or the disk does not let it go.
 pub fn delete(runs: &Path, run: &RunDir, force: bool) -> Result<()> {
     may_delete(runs, run, force)?;
     if run.is_queued() {

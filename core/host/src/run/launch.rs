@@ -68,6 +68,10 @@ pub fn default_threads() -> u32 {
 
 /// Starts a run and returns once it is on its own: it has its folder, its lock and its two processes, and whatever
 /// happens to the caller no longer matters to it.
+///
+/// # Errors
+/// The plugin, a parameter or the device cannot be used, the experiment refuses the parameters, the name is taken, or nothing can be
+/// written or started.
 pub fn launch(launch: &Launch) -> Result<RunDir> {
     let source = Source::of(launch, None)?;
     source.check(&[launch])?;
@@ -328,6 +332,9 @@ impl Resume {
 
 /// Lets a paused run go on, or goes on with one that stopped, failed or crashed: from its newest checkpoint, in the same folder
 /// and with the same plugin, parameters and seed. Returns once it is on its own.
+///
+/// # Errors
+/// It may not be resumed now, lacks what it goes on with, is in use, or does not start.
 pub fn resume(run: &RunDir, how: Resume) -> Result<Resumed> {
     let path = std::path::absolute(run.path()).map_err(HostError::io("resolve the run's folder"))?;
     let run = &RunDir::new(path);
@@ -425,6 +432,9 @@ pub(crate) fn set_back(
 
 /// Whether a run that has ended, or will have been given up, could be resumed: an error says what it lacks, before anything is
 /// written.
+///
+/// # Errors
+/// What it lacks, or why its plugin is not trusted.
 pub fn may_resume(run: &RunDir, how: Resume) -> Result<()> {
     let manifest = read_manifest(run)?;
     has_all(run, &manifest, how.action()).map_err(HostError::not_allowed(run, Action::Resume))?;

@@ -12,6 +12,8 @@ use gradtop_store::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::text::short;
+
 /// Other runs that must have come as far before a run is judged.
 const OTHERS: usize = 3;
 /// Of how many of its steps a run is judged from, where nobody says: a quarter.
@@ -228,11 +230,6 @@ pub fn median(mut of: Vec<f64>) -> Option<f64> {
     let (low, high) = (*of.get(of.len().checked_sub(1)? / 2)?, *of.get(of.len() / 2)?);
     // Halves first: two large ones have a mean.
     Some(if low == high { low } else { low / 2.0 + high / 2.0 })
-}
-
-fn short(value: f64) -> String {
-    let digits = format!("{value:.3e}").parse::<f64>().unwrap_or(value);
-    digits.to_string()
 }
 
 #[cfg(test)]

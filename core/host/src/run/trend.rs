@@ -8,6 +8,7 @@ use gradtop_store::{Goal, Manifest, SeriesKey};
 use crate::pace::{Done, Slow, begins_late, slow};
 use crate::run::cause::seconds;
 use crate::run::rules::Rule;
+use crate::text::short;
 
 /// Values at the beginning of a series, and at its end, that are compared.
 const MEANT: usize = 20;
@@ -144,11 +145,6 @@ impl Trend {
 fn mean<'a>(values: impl ExactSizeIterator<Item = &'a f64>) -> f64 {
     let count = values.len() as f64;
     values.map(|value| value / count).sum()
-}
-
-/// A value with four digits.
-fn short(value: f64) -> String {
-    format!("{value:.3e}").parse::<f64>().unwrap_or(value).to_string()
 }
 
 /// How fast steps come, from the rows of how long a run has trained.

@@ -1,7 +1,5 @@
 //! What may be done to a run that waits in the queue.
 
-use std::path::PathBuf;
-
 use gradtop_store::{
     Claim, LockedQueue, RunDir, RunLock, State, Status, Turn, host_name, inside, queue_claims, read_manifest,
     read_status, read_turn, write_turn,
@@ -28,16 +26,11 @@ pub(crate) fn unstarted(run: &RunDir) -> Status {
 
 /// A run that waits, while the queue is locked.
 fn with_waiting<T>(run: &RunDir, act: impl FnOnce(&LockedQueue) -> Result<T>) -> Result<T> {
-    let runs = runs_of(run);
-    let queue = LockedQueue::lock(&runs)?;
+    let queue = LockedQueue::lock(run.runs())?;
     if !run.is_queued() || !inside::exists(run, &run.manifest()) {
         return Err(HostError::NotQueued(run.name()));
     }
     act(&queue)
-}
-
-fn runs_of(run: &RunDir) -> PathBuf {
-    run.path().ancestors().nth(2).unwrap_or(run.path()).to_owned()
 }
 
 fn change(run: &RunDir, how: impl FnOnce(&mut Turn)) -> Result<()> {
@@ -82,9 +75,8 @@ pub fn move_queued(run: &RunDir, place: usize) -> Result<()> {
 /// # Errors
 /// It does not wait any more.
 pub(crate) fn delete_queued(run: &RunDir) -> Result<()> {
-    let runs = runs_of(run);
     with_waiting(run, |queue| Ok(queue.remove(run)?))?;
-    crate::plugin::shared::prune(&runs);
+    crate::plugin::shared::prune(run.runs());
     Ok(())
 }
 
@@ -93,11 +85,10 @@ pub(crate) fn delete_queued(run: &RunDir) -> Result<()> {
 /// # Errors
 /// It does not wait any more.
 pub(crate) fn stop_queued(run: &RunDir) -> Result<RunDir> {
-    let runs = runs_of(run);
     with_waiting(run, |queue| {
         let _lock = RunLock::acquire(run)?;
         let claim = claim_of(run, "")?;
-        let claims = queue_claims(&runs);
+        let claims = queue_claims(run.runs());
         queue.set_claims(&[claims.as_slice(), std::slice::from_ref(&claim)].concat())?;
         let run = queue.take_out(run, &claim)?;
         let cause = Some("stopped before it started".to_owned());

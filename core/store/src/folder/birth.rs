@@ -41,12 +41,18 @@ pub struct Birth {
 impl Birth {
     /// Makes the folder of a new run under a temporary name and takes its lock. With `find_name` the run gets the next free
     /// name; else that of the manifest, and [`StoreError::RunExists`] if there is such a run.
+    ///
+    /// # Errors
+    /// The name is taken or cannot be one, or the disk does not take the folder.
     pub fn begin(runs: &Path, manifest: Manifest, find_name: bool) -> Result<Self> {
         let above = runs.join(format!("exp={}", manifest.experiment.id));
         Self::begin_in(runs, RunDir::new(above), manifest, find_name)
     }
 
     /// The same for a run that is to wait in the queue: ended by [`Self::finish_queued`].
+    ///
+    /// # Errors
+    /// As [`Self::begin`].
     pub fn begin_queued(runs: &Path, manifest: Manifest, find_name: bool) -> Result<Self> {
         Self::begin_in(runs, queue::folder(runs), manifest, find_name)
     }
@@ -76,6 +82,9 @@ impl Birth {
     }
 
     /// Makes the queue's folder, if it is not there.
+    ///
+    /// # Errors
+    /// The folder cannot be made.
     pub fn make_queue(runs: &Path) -> Result<()> {
         fs::create_dir_all(runs).at("create", runs)?;
         create_shared(runs, queue::folder(runs).path())
@@ -92,6 +101,9 @@ impl Birth {
     }
 
     /// Writes the manifest, of a run that has a status its tables too, and gives the folder its name.
+    ///
+    /// # Errors
+    /// The name was taken meanwhile, or the disk does not take it.
     pub fn finish(mut self) -> Result<(RunDir, RunLock)> {
         let mut tries = 0;
         loop {
@@ -229,6 +241,9 @@ pub fn remove_unfinished(above: &RunDir) {
 }
 
 /// Makes a run of this manifest that nobody runs.
+///
+/// # Errors
+/// As [`Birth::begin`] and [`Birth::finish`].
 pub fn create_run(runs: &Path, manifest: &Manifest) -> Result<RunDir> {
     Ok(Birth::begin(runs, manifest.clone(), false)?.finish()?.0)
 }

@@ -32,6 +32,9 @@ const WHOLE: [&str; 19] = [
 
 /// What lies in a run's folder, at any depth that is not the experiment's own, and is not a run's: paths relative to the folder,
 /// sorted.
+///
+/// # Errors
+/// The folder cannot be listed.
 pub fn foreign(run: &RunDir) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     look(run, run.path(), &mut found)?;

@@ -34,6 +34,9 @@ const ONCE: [(&str, Request); 3] =
     [("pause", Request::Pause), ("resume", Request::Resume), ("checkpoint", Request::Checkpoint)];
 
 /// Asks something of a run. A later `Pause` takes back a `Resume` not yet read, and the other way round.
+///
+/// # Errors
+/// The disk does not take it.
 pub fn request(run: &RunDir, request: Request) -> Result<()> {
     let dir = run.control();
     inside::create_dir_all(run, &dir).at("create", &dir)?;
@@ -60,6 +63,9 @@ pub fn request(run: &RunDir, request: Request) -> Result<()> {
 
 /// The [`Request::Stop`] that is asked for. Whatever bears its name asks for one, even if it cannot be read:
 /// `touch control/stop` works too.
+///
+/// # Errors
+/// The folder of requests cannot be read.
 pub fn stop_request(run: &RunDir) -> Result<Option<Request>> {
     let stop = run.control().join("stop");
     let StopFile { grace_s } = match inside::read(run, &stop, inside::NOTE_LIMIT) {
@@ -78,6 +84,9 @@ pub fn stop_stamp(run: &RunDir) -> Option<(u64, SystemTime)> {
 }
 
 /// Reads what is asked. `Pause`, `Resume` and `Checkpoint` are removed and so answered once; `Stop` is read each time.
+///
+/// # Errors
+/// The folder of requests cannot be read or emptied.
 pub fn take_requests(run: &RunDir) -> Result<Vec<Request>> {
     let mut out: Vec<Request> = stop_request(run)?.into_iter().collect();
     for (name, request) in ONCE {
@@ -100,11 +109,17 @@ pub const KILLED: &str = "killed on request";
 
 /// Takes back [`Request::Stop`], whoever asked for it: as with `Pause` and `Resume`, the last word counts. A trainer that
 /// has already told its plugin asks for it again. `false`: there was none.
+///
+/// # Errors
+/// The request cannot be removed.
 pub fn withdraw_stop(run: &RunDir) -> Result<bool> {
     remove(run, "stop")
 }
 
 /// Removes every request, `Stop` too: for a run about to start or to be resumed.
+///
+/// # Errors
+/// The requests cannot be removed.
 pub fn clear_control(run: &RunDir) -> Result<()> {
     for name in ["stop", "pause", "resume", "checkpoint"] {
         remove(run, name)?;

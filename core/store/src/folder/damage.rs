@@ -32,6 +32,9 @@ struct Line<'a> {
 }
 
 /// What was found damaged so far by whoever seals, merges and recovers. A line that cannot be understood is left out.
+///
+/// # Errors
+/// The file cannot be read.
 pub fn known_damage(run: &RunDir) -> Result<Vec<Damage>> {
     let path = run.damage();
     let text = inside::if_there(inside::read(run, &path, inside::TEXT_LIMIT)).at("read", &path)?;

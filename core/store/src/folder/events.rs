@@ -102,6 +102,9 @@ const RECENT: u64 = 64 << 10;
 const START: &[u8] = b"{\"schema\":";
 
 /// Appends an event with one write, so that lines of several processes never mix.
+///
+/// # Errors
+/// The disk does not take it.
 pub fn append_event(run: &RunDir, event: &Event) -> Result<()> {
     append(run, &encode(run, event)?)
 }
@@ -139,6 +142,9 @@ impl EventLog {
     }
 
     /// Appends an event after all those that wait. If that fails, it waits too.
+    ///
+    /// # Errors
+    /// The disk does not take it; it is kept for the next time.
     pub fn append(&self, event: &Event) -> Result<()> {
         let line = encode(&self.run, event)?;
         self.waiting.lock().extend(line);
@@ -163,6 +169,9 @@ impl EventLog {
     }
 
     /// Writes what waits.
+    ///
+    /// # Errors
+    /// The disk does not take them; they are kept.
     pub fn flush(&self) -> Result<()> {
         let mut waiting = self.waiting.lock();
         if !waiting.is_empty() {
@@ -206,6 +215,9 @@ pub(crate) fn last_alert(run: &RunDir) -> Option<RaisedAlert> {
 
 /// All events so far, in the order written; of a file longer than 32 MiB the last ones, after a warning that says so.
 /// A line without its end is one still being written, and left out.
+///
+/// # Errors
+/// The file cannot be read.
 pub fn read_events(run: &RunDir) -> Result<Vec<EventLine>> {
     let path = run.events();
     let end = inside::if_there(inside::read_end(run, &path, LIMIT)).at("read", &path)?;

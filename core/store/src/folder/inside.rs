@@ -2,7 +2,8 @@
 //!
 //! A run folder may be anybody's, and may be damaged. The folder itself may be reached by way of a symbolic link; below it
 //! no link is followed, for reading or for writing, and only regular files are opened, without ever waiting for one.
-//! Every `path` is below the run's folder, or the folder itself.
+//! Every `path` is below the run's folder, or the folder itself. Errors are what the system answers; of something else than a regular file,
+//! [`io::ErrorKind::InvalidInput`].
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;

@@ -33,11 +33,17 @@ pub struct RunLock(File);
 
 impl RunLock {
     /// Takes the lock, retrying for a second; [`StoreError::Locked`] if another process keeps it.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] if another process has it, [`StoreError::Owned`] if another machine has the run.
     pub fn acquire(run: &RunDir) -> Result<Self> {
         Self::acquire_within(run, RETRY_FOR)
     }
 
     /// Takes the lock as it is; [`StoreError::Locked`] if another process has it at this moment.
+    ///
+    /// # Errors
+    /// As [`Self::acquire`].
     pub fn acquire_now(run: &RunDir) -> Result<Self> {
         Self::acquire_within(run, Duration::ZERO)
     }
@@ -202,6 +208,9 @@ fn whole_file(kind: i32) -> libc::flock {
 }
 
 /// Whether anyone holds the run's lock. Opens the file for reading only, so it works in folders of others.
+///
+/// # Errors
+/// The lock cannot be opened.
 pub fn is_locked(run: &RunDir) -> Result<bool> {
     let path = run.lock();
     let Some(file) = inside::if_there(inside::open(run, &path)).at("open", &path)? else { return Ok(false) };

@@ -340,6 +340,9 @@ struct Schema {
 
 /// Reads a run's manifest. Its `run` and its experiment's `id` are the folders' names, whatever the file says: what was copied or
 /// renamed is known by its new name everywhere.
+///
+/// # Errors
+/// It cannot be read or understood, or a newer version wrote it.
 pub fn read_manifest(run: &RunDir) -> Result<Manifest> {
     let path = run.manifest();
     let text =

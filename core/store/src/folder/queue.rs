@@ -112,6 +112,9 @@ impl Turn {
 }
 
 /// Reads what a run that waits is to be started with.
+///
+/// # Errors
+/// It cannot be read or understood.
 pub fn read_turn(run: &RunDir) -> Result<Turn> {
     let path = run.turn();
     let bytes = inside::read(run, &path, inside::TEXT_LIMIT).at("read", &path)?;
@@ -119,6 +122,9 @@ pub fn read_turn(run: &RunDir) -> Result<Turn> {
 }
 
 /// Writes it, for this user alone.
+///
+/// # Errors
+/// The disk does not take it.
 pub fn write_turn(run: &RunDir, turn: &Turn) -> Result<()> {
     let path = run.turn();
     let bytes = serde_json::to_vec(turn).format_at("encode", &path)?;
@@ -141,10 +147,9 @@ pub(crate) fn in_queue(run: &RunDir) -> Option<InQueue> {
     if !run.is_queued() && !inside::exists(run, &run.turn()) {
         return None;
     }
-    let place = run.path().ancestors().nth(2).filter(|_| run.is_queued()).and_then(|runs| {
-        let own = number(run)?;
-        Some(1 + numbered(runs).iter().filter(|(number, _)| *number < own).count())
-    });
+    let place = number(run)
+        .filter(|_| run.is_queued())
+        .map(|own| 1 + numbered(run.runs()).iter().filter(|(number, _)| *number < own).count());
     let turn = read_turn(run).ok();
     let (after, held) = turn.map(|turn| (turn.after, turn.held)).unwrap_or_default();
     Some(InQueue { place, after, held })
@@ -185,8 +190,7 @@ pub fn moved(run: &RunDir, experiment: &str) -> RunDir {
     if !run.is_queued() || inside::exists(run, &run.manifest()) {
         return run.clone();
     }
-    let Some(runs) = run.path().ancestors().nth(2) else { return run.clone() };
-    queued_run(runs, experiment, &run.name())
+    queued_run(run.runs(), experiment, &run.name())
 }
 
 /// Where a run is that was queued once: started, or waiting still. One that is neither is where it would have been started.

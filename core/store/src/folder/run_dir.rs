@@ -23,6 +23,9 @@ impl RunDir {
     }
     /// The same run, its folder kept open: what is written goes into that folder, wherever it is moved, never into another
     /// one that takes its name.
+    ///
+    /// # Errors
+    /// The folder cannot be opened.
     pub fn hold(self) -> Result<Self> {
         let held = Held::open(&self.0).at("open", &self.0)?;
         Ok(Self(self.0, held))
@@ -38,97 +41,14 @@ impl RunDir {
     pub fn path(&self) -> &Path {
         &self.0
     }
-    /// `run.toml`
-    pub fn manifest(&self) -> PathBuf {
-        self.0.join("run.toml")
-    }
-    /// `code.diff`: what differed from the commit that its command was started at.
-    pub fn code_diff(&self) -> PathBuf {
-        self.0.join("code.diff")
-    }
-    /// `plugin.so`, the run's own copy.
-    pub fn plugin(&self) -> PathBuf {
-        self.0.join("plugin.so")
-    }
-    /// `status.json`
-    pub fn status(&self) -> PathBuf {
-        self.0.join("status.json")
-    }
-    /// `lock`
-    pub fn lock(&self) -> PathBuf {
-        self.0.join("lock")
+    /// The folder of all runs that it is in.
+    pub fn runs(&self) -> &Path {
+        self.0.ancestors().nth(2).unwrap_or(&self.0)
     }
     /// `owner-<term>`
     pub(crate) fn owner(&self, term: u32) -> PathBuf {
         self.0.join(format!("{OWNER}{term}"))
     }
-    /// `control/`
-    pub fn control(&self) -> PathBuf {
-        self.0.join("control")
-    }
-    /// `events.jsonl`
-    pub fn events(&self) -> PathBuf {
-        self.0.join("events.jsonl")
-    }
-    /// `series.jsonl`
-    pub fn series(&self) -> PathBuf {
-        self.0.join("series.jsonl")
-    }
-    /// `journal/`
-    pub fn journal(&self) -> PathBuf {
-        self.0.join("journal")
-    }
-    /// `metrics/`
-    pub fn metrics(&self) -> PathBuf {
-        self.0.join("metrics")
-    }
-    /// `tables/`
-    pub fn tables(&self) -> PathBuf {
-        self.0.join("tables")
-    }
-    /// `figures.toml`
-    pub fn figures(&self) -> PathBuf {
-        self.0.join("figures.toml")
-    }
-    /// `checkpoints/`
-    pub fn checkpoints(&self) -> PathBuf {
-        self.0.join("checkpoints")
-    }
-    /// `console.log`
-    pub fn console(&self) -> PathBuf {
-        self.0.join("console.log")
-    }
-    /// `notes.toml`
-    pub fn notes(&self) -> PathBuf {
-        self.0.join("notes.toml")
-    }
-    /// `damage.jsonl`
-    pub fn damage(&self) -> PathBuf {
-        self.0.join("damage.jsonl")
-    }
-    /// `damaged/`: files set aside because they hold something else than was written.
-    pub fn damaged(&self) -> PathBuf {
-        self.0.join("damaged")
-    }
-    /// `superseded/`
-    pub fn superseded(&self) -> PathBuf {
-        self.0.join("superseded")
-    }
-    /// `.start.json`: what a run that has not begun is to be started with.
-    pub fn turn(&self) -> PathBuf {
-        self.0.join(".start.json")
-    }
-
-    /// `job.toml`: the job that is to run it.
-    pub fn job(&self) -> PathBuf {
-        self.0.join("job.toml")
-    }
-
-    /// `job-seen.json`: what was last seen of that job.
-    pub fn job_seen(&self) -> PathBuf {
-        self.0.join("job-seen.json")
-    }
-
     /// Whether it lies in the queue, as `.queue/<number>-<name>`.
     pub fn is_queued(&self) -> bool {
         self.0.parent().and_then(Path::file_name).is_some_and(|name| name == QUEUE)
@@ -147,6 +67,60 @@ impl RunDir {
     pub fn experiment(&self) -> String {
         self.0.parent().map(|p| stem(p, "exp=")).unwrap_or_default()
     }
+}
+
+/// A function for each file and folder of a run that has a fixed name.
+macro_rules! files {
+    ($($(#[$doc:meta])* $file:ident: $name:literal,)*) => {
+        impl RunDir {
+            $($(#[$doc])* pub fn $file(&self) -> PathBuf { self.0.join($name) })*
+        }
+    };
+}
+
+files! {
+    /// `run.toml`: what it is, and how it was begun.
+    manifest: "run.toml",
+    /// `code.diff`: what differed from the commit that its command was started at.
+    code_diff: "code.diff",
+    /// `plugin.so`: the run's own copy of its plugin.
+    plugin: "plugin.so",
+    /// `status.json`: how far it is.
+    status: "status.json",
+    /// `lock`: held by who works on it.
+    lock: "lock",
+    /// `control/`: requests to it.
+    control: "control",
+    /// `events.jsonl`: what happened.
+    events: "events.jsonl",
+    /// `series.jsonl`: which series its numbers are.
+    series: "series.jsonl",
+    /// `journal/`: rows of metrics that are not sealed yet.
+    journal: "journal",
+    /// `metrics/`: sealed rows of metrics.
+    metrics: "metrics",
+    /// `tables/`: its tables.
+    tables: "tables",
+    /// `figures.toml`: figures that it has declared.
+    figures: "figures.toml",
+    /// `checkpoints/`: what it can go on from.
+    checkpoints: "checkpoints",
+    /// `console.log`: what it wrote to its standard output and error.
+    console: "console.log",
+    /// `notes.toml`: what people say of it.
+    notes: "notes.toml",
+    /// `damage.jsonl`: what was found damaged.
+    damage: "damage.jsonl",
+    /// `damaged/`: files set aside because they hold something else than was written.
+    damaged: "damaged",
+    /// `superseded/`: what was set aside when it was resumed.
+    superseded: "superseded",
+    /// `.start.json`: what a run that has not begun is to be started with.
+    turn: ".start.json",
+    /// `job.toml`: the job that is to run it.
+    job: "job.toml",
+    /// `job-seen.json`: what was last seen of that job.
+    job_seen: "job-seen.json",
 }
 
 impl AsRef<Path> for RunDir {

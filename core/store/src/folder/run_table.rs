@@ -41,6 +41,9 @@ type Summaries = BTreeMap<String, BTreeMap<Option<String>, Summary>>;
 /// `param.<key>`, and once it has ended of each declared metric `last.<metric>.<split>` and, if it has a goal,
 /// `best.<metric>.<split>`, over all models and trials. `last.<metric>` and `best.<metric>` are those of the split that stands
 /// for the run, see [`split_rank`], which `split.<metric>` names.
+///
+/// # Errors
+/// The log cannot be read, or the disk does not take the row.
 pub fn write_run_table(run: &RunDir, manifest: &Manifest, status: &Status) -> Result<()> {
     let dir = run.tables().join(RUN_TABLE);
     let mut row = Row::default();
@@ -84,6 +87,9 @@ pub fn write_run_table(run: &RunDir, manifest: &Manifest, status: &Status) -> Re
 
 /// Writes the run's parameters in long form, a row each: `key`, `value` as text, `number` (of a truth value 0 or 1) and `kind`.
 /// An experiment that logs a table of this name keeps its own.
+///
+/// # Errors
+/// The disk does not take it.
 pub fn write_params_table(run: &RunDir, manifest: &Manifest) -> Result<()> {
     let dir = run.tables().join(PARAMS_TABLE);
     if existing_schema(run, PARAMS_TABLE)?.is_some_and(|schema| !is_own(&schema)) {

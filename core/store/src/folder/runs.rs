@@ -23,6 +23,9 @@ const MAX_NAME: usize = 100;
 
 /// The folder of all runs: `explicit` (`--runs`), else `GRADTOP_RUNS`, else `runs/` of the enclosing gradtop checkout,
 /// else `$XDG_DATA_HOME/gradtop/runs`. It is not created.
+///
+/// # Errors
+/// None is named, and there is no home.
 pub fn runs_dir(explicit: Option<&Path>) -> Result<PathBuf> {
     if let Some(dir) = explicit {
         return absolute(dir);
@@ -74,6 +77,9 @@ pub fn readable_name(name: String) -> String {
 
 /// Whether `name` may be the name of a run: a letter, then letters, digits, `.`, `_` or `-`, at most 100 in all, not
 /// `last`, and nothing that the readers of the documentation take for something else than text.
+///
+/// # Errors
+/// The rule that it breaks.
 pub fn validate_name(name: &str) -> Result<()> {
     let bad = |why| Err(StoreError::BadName { of: "run", name: name.to_owned(), why });
     if name == "last" {
@@ -244,6 +250,9 @@ fn subfolders(dir: &Path, prefix: &str, bad: &mut Vec<(PathBuf, StoreError)>) ->
 
 /// Finds a run: the exact name beats a unique prefix; `last` is the newest. `<experiment>/<name>` and the path of a run's
 /// folder work too.
+///
+/// # Errors
+/// There is none, or more than one.
 pub fn find_run(runs: &Path, name: &str) -> Result<RunDir> {
     let all = list_runs(runs);
     let none =
@@ -307,6 +316,9 @@ fn experiment_of(run: &RunDir) -> String {
 }
 
 /// As [`find_run`], for who deletes it: also a folder without a manifest that can be read.
+///
+/// # Errors
+/// As [`find_run`].
 pub fn find_folder(runs: &Path, name: &str) -> Result<RunDir> {
     let error = match find_run(runs, name) {
         Err(e @ (StoreError::NoSuchRun { .. } | StoreError::Damaged { .. })) => e,

@@ -8,6 +8,9 @@ use crate::error::{IoContext as _, Result};
 
 /// Makes a folder in the folder of runs, if it is not there. Where others may write to the folder of runs, they may write to
 /// the new one too: it gets the same group and the same mode.
+///
+/// # Errors
+/// The folder cannot be made.
 pub fn create_shared(runs: &Path, dir: &Path) -> Result<()> {
     match fs::create_dir(dir) {
         Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => return Ok(()),

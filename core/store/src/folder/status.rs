@@ -207,6 +207,9 @@ pub struct HeadlineValue {
 
 /// Replaces the run's status. A reader sees the old one or the new one, never a part. Where there is no room for another
 /// file, it takes the place of the reserve.
+///
+/// # Errors
+/// The disk takes neither it nor a shorter one.
 pub fn write_status(run: &RunDir, status: &Status) -> Result<()> {
     let path = run.status();
     let mut text = serde_json::to_vec_pretty(status).format_at("encode", &path)?;
@@ -229,6 +232,9 @@ fn write_over_reserve(run: &RunDir, status: &Status) -> Result<()> {
 }
 
 /// Reads the run's status as it was last written.
+///
+/// # Errors
+/// It cannot be read or understood, or a newer version wrote it.
 pub fn read_status(run: &RunDir) -> Result<Status> {
     let path = run.status();
     let text = inside::read(run, &path, inside::TEXT_LIMIT).at("read", &path)?;

@@ -222,6 +222,9 @@ fn life(
 
 /// Looks at a run. One that has not written its end and whose processes are gone is [`State::Crashed`]; where nobody can say
 /// whether they are, its state is as written and not certain.
+///
+/// # Errors
+/// The manifest or the status cannot be read.
 pub fn view(run: &RunDir) -> Result<View> {
     let manifest = read_manifest(run)?;
     let mut status = read_or_queued(run)?;

@@ -30,6 +30,9 @@ pub enum Content {
 }
 
 /// Checks journal, metrics, tables and the names of series, also those that a resume has set aside. Changes nothing.
+///
+/// # Errors
+/// The folder cannot be listed.
 pub fn check(run: &RunDir) -> Result<Vec<Checked>> {
     let series = series_file(run)?;
     let mut checked = Vec::new();

@@ -32,6 +32,9 @@ pub struct Recovery {
 
 /// Turns what a dead run left into whole Parquet parts: seals its journal, drops a torn tail, removes temporary files, and
 /// merges. Does nothing on a whole folder, and may itself be killed at any point and run again.
+///
+/// # Errors
+/// The log cannot be read, or the disk does not take the repair.
 pub fn recover(run: &RunDir, _lock: &RunLock) -> Result<Recovery> {
     let mut done = Recovery::default();
     let tables: Vec<_> = names(run, &run.tables())?.into_iter().filter(|n| !n.starts_with('.')).collect();

@@ -18,6 +18,9 @@ use crate::stages::stage;
 /// Readies a run to go on from a checkpoint, the newest one if none is given: seals what a crash left, then moves every
 /// row logged later, and every later checkpoint, to `superseded/<time>/`. The run's row in `tables/run/` is kept there too; it also stays where it
 /// is, until the next takes its place.
+///
+/// # Errors
+/// There is no such checkpoint, or the rows after it cannot be set aside.
 pub fn prepare_resume(run: &RunDir, lock: &RunLock, checkpoint: Option<&Path>) -> Result<Checkpoint> {
     let all = list(run);
     let none = |path: &Path| StoreError::NoCheckpoint(path.to_owned());
@@ -33,6 +36,9 @@ pub fn prepare_resume(run: &RunDir, lock: &RunLock, checkpoint: Option<&Path>) -
 }
 
 /// Readies a run that has no checkpoint to begin anew: everything that it logged is set aside, as [`prepare_resume`] does.
+///
+/// # Errors
+/// The rows cannot be set aside.
 pub fn prepare_restart(run: &RunDir, lock: &RunLock) -> Result<()> {
     set_aside(run, lock, 0, &BTreeMap::new(), Path::new(""))
 }

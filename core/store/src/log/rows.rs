@@ -25,6 +25,16 @@ impl Rows {
         self.series.is_empty()
     }
 
+    /// Neighbours of one series from a row on: its number, and which rows.
+    pub(crate) fn by_series(&self, from: usize) -> impl Iterator<Item = (u32, Range<usize>)> {
+        let mut start = from;
+        self.series[from..].chunk_by(|a, b| a == b).map(move |run| {
+            let rows = start..start + run.len();
+            start = rows.end;
+            (run[0], rows)
+        })
+    }
+
     pub(crate) fn append(&mut self, other: &Self) {
         self.append_some(other, 0..other.len());
     }

@@ -4,11 +4,11 @@ use crate::error::{IoContext as _, Result, StoreError};
 use crate::folder::damage::set_aside;
 use crate::folder::inside;
 use crate::folder::run_dir::RunDir;
-use crate::folder::temporary::tmp_beside;
 use crate::log::journal::JournalReader;
 use crate::log::part::{part_name, segment_name};
 use crate::log::rows::Rows;
 use crate::log::series::KeyTable;
+use crate::sealed::file;
 use crate::sealed::metrics::write_part;
 use crate::stages::stage;
 
@@ -26,17 +26,9 @@ fn write(run: &RunDir, segment: u32, rows: &Rows, table: &KeyTable) -> Result<()
         return Ok(());
     }
     let path = dir.join(part_name(segment, segment));
-    let tmp = tmp_beside(&path);
     stage("seal: begin");
-    let written = write_part(run, &tmp, sort(rows, table), table);
-    stage("seal: written");
-    let renamed = written.and_then(|()| inside::rename(run, &tmp, &path).at("rename", &tmp));
-    if renamed.is_err() {
-        inside::remove_file(run, &tmp).ok();
-        return renamed;
-    }
-    stage("seal: renamed");
-    inside::sync_dir(run, &dir).at("sync", &dir)
+    let stages = ["seal: written", "seal: renamed"];
+    file::put(run, &path, stages, |tmp| write_part(run, tmp, sort(rows, table), table))
 }
 
 /// Rows by series, in the order of the series' keys; those of a series in the order logged.

@@ -46,6 +46,9 @@ pub struct Exported {
 }
 
 /// Writes a run's rows as CSV: a line of names, then the rows. A missing value is empty; `NaN` and `inf` are values.
+///
+/// # Errors
+/// The log cannot be read, is [`StoreError::TooWide`], or `out` takes no more.
 pub fn export_csv(run: &RunDir, shape: Shape, out: &mut impl Write) -> Result<Exported> {
     let place = run.path();
     if shape == Shape::Wide {
@@ -63,6 +66,9 @@ pub fn export_csv(run: &RunDir, shape: Shape, out: &mut impl Write) -> Result<Ex
 }
 
 /// Writes a run's rows as one Parquet file; in long form with the columns of the run's own.
+///
+/// # Errors
+/// As [`export_csv`].
 pub fn export_parquet(run: &RunDir, shape: Shape, out: impl Write + Send) -> Result<Exported> {
     let place = run.path();
     if shape == Shape::Wide {

@@ -213,11 +213,8 @@ fn read(
         &mut file,
         &filter,
         |rows, table| {
-            let mut start = 0;
-            for run in rows.series.chunk_by(|a, b| a == b) {
-                let range = start..start + run.len();
-                start = range.end;
-                let n = run[0] as usize;
+            for (number, range) in rows.by_series(0) {
+                let n = number as usize;
                 if wanted.len() <= n {
                     wanted.resize(n + 1, None);
                     found.resize(n + 1, None);
@@ -248,6 +245,9 @@ fn read(
 }
 
 /// The run's series with their units, in the order first used.
+///
+/// # Errors
+/// The log cannot be read.
 pub fn series_keys(run: &RunDir) -> Result<Vec<(SeriesKey, Option<String>)>> {
     let mut file = series_file(run)?;
     if file.missing || file.damage(run).is_some() {

@@ -118,11 +118,8 @@ impl Found<'_> {
     }
 
     fn add_rows(&mut self, rows: &Rows, table: &KeyTable) {
-        let mut start = 0;
-        for same in rows.series.chunk_by(|a, b| a == b) {
-            let range = start..start + same.len();
-            start = range.end;
-            let Some(key) = table.key(same[0]).filter(|key| (self.filter)(key)) else { continue };
+        for (number, range) in rows.by_series(0) {
+            let Some(key) = table.key(number).filter(|key| (self.filter)(key)) else { continue };
             self.add(key.clone(), range.len(), Piece::of(rows, range));
         }
     }

@@ -37,6 +37,9 @@ impl Table {
 }
 
 /// Reads a table, all steps, in the order logged.
+///
+/// # Errors
+/// [`StoreError::NoSuchTable`], or it cannot be read.
 pub fn read_table(run: &RunDir, name: &str) -> Result<Table> {
     let mut table = Table::default();
     for part in open_parts(run, name)? {
@@ -49,6 +52,9 @@ pub fn read_table(run: &RunDir, name: &str) -> Result<Table> {
 
 /// Reads rows `from..from + count` of a table, in the order logged; also how many rows it has. Beyond the last row there is
 /// none: the columns then are empty.
+///
+/// # Errors
+/// As [`read_table`].
 pub fn read_table_rows(run: &RunDir, name: &str, from: usize, count: usize) -> Result<(Table, usize)> {
     let (mut table, mut before) = (Table::default(), 0);
     for part in open_parts(run, name)? {
@@ -69,6 +75,9 @@ pub fn read_table_rows(run: &RunDir, name: &str, from: usize, count: usize) -> R
 }
 
 /// Reads the rows logged last, as far as they are of one step; row groups before them are not read.
+///
+/// # Errors
+/// As [`read_table`].
 pub fn read_table_last(run: &RunDir, name: &str) -> Result<Table> {
     let parts = open_parts(run, name)?;
     // From the last row backwards, up to one of another step.

@@ -132,6 +132,9 @@ impl Tailer {
     }
 
     /// The next rows, at most `max_rows`, giving up for now once `budget` is spent. Empty and [`Self::at_end`]: nothing new.
+    ///
+    /// # Errors
+    /// The log cannot be read or is damaged.
     pub fn poll(&mut self, max_rows: usize, budget: Duration) -> Result<Vec<Row>> {
         let mut out = Vec::new();
         self.fill(budget, |batch, from, _| {
@@ -149,15 +152,15 @@ impl Tailer {
     }
 
     /// Gives the next rows to `sink`, neighbours of one series together, until there is nothing new or `budget` is spent.
+    ///
+    /// # Errors
+    /// As [`Self::poll`].
     pub fn poll_slices(&mut self, budget: Duration, mut sink: impl FnMut(Slice<'_>)) -> Result<()> {
         self.fill(budget, |batch, from, table| {
-            let mut start = from;
-            for run in batch.series[from..].chunk_by(|a, b| a == b) {
-                let rows = start..start + run.len();
-                start = rows.end;
-                let Some((key, unit)) = table.all().get(run[0] as usize) else { continue };
+            for (series, rows) in batch.by_series(from) {
+                let Some((key, unit)) = table.all().get(series as usize) else { continue };
                 sink(Slice {
-                    series: run[0],
+                    series,
                     key,
                     unit: unit.as_deref(),
                     step: &batch.step[rows.clone()],
@@ -236,6 +239,9 @@ impl Tailer {
     }
 
     /// Looks whether the run was set back by a resume, and begins anew if it was. Gives [`Self::restarts`].
+    ///
+    /// # Errors
+    /// As [`Self::poll`].
     pub fn look_back(&mut self) -> Result<u64> {
         self.notice_resume()?;
         Ok(self.restarts)

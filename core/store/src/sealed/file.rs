@@ -26,9 +26,11 @@ use parquet::file::writer::SerializedFileWriter;
 use crate::error::{FormatContext as _, IoContext as _, Result, StoreError};
 use crate::folder::inside;
 use crate::folder::run_dir::RunDir;
+use crate::folder::temporary::tmp_beside;
 use crate::log::checksum::{BLANK, DIGITS, Sum};
 use crate::sealed::decode::decode;
 use crate::sealed::thrift::struct_len;
+use crate::stages::stage;
 
 /// The sums of the row groups, each with a space after it. A row group's bytes begin where the last one's end, the first one's
 /// with the file.
@@ -72,6 +74,24 @@ pub(crate) fn finish(run: &RunDir, path: &Path, mut writer: SerializedFileWriter
         file.write_all_at(digits.as_bytes(), start + tail_sum.digits as u64).at("write", path)?;
     }
     inside::sync_file(run, file).at("sync", path)
+}
+
+/// Puts a file that `write` makes under its name, whole. Tests look at both stages.
+pub(crate) fn put(
+    run: &RunDir,
+    path: &Path,
+    [written, renamed]: [&'static str; 2],
+    write: impl FnOnce(&Path) -> Result<()>,
+) -> Result<()> {
+    let (tmp, dir) = (tmp_beside(path), path.parent().unwrap_or(path));
+    let made = write(&tmp);
+    stage(written);
+    if let Err(e) = made.and_then(|()| inside::rename(run, &tmp, path).at("rename", &tmp)) {
+        inside::remove_file(run, &tmp).ok();
+        return Err(e);
+    }
+    stage(renamed);
+    inside::sync_dir(run, dir).at("sync", dir)
 }
 
 /// Where a row group ends.

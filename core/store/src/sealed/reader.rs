@@ -126,14 +126,12 @@ impl PartReader {
 
 /// Rows of each series as they were logged. Time never goes back, and rows of one time keep their order.
 fn in_order_logged(rows: Rows) -> Rows {
-    let of_series = rows.series.chunk_by(|a, b| a == b);
-    let starts = of_series.clone().scan(0, |end, same| Some(std::mem::replace(end, *end + same.len())));
-    let ranges = starts.zip(of_series).map(|(start, same)| start..start + same.len());
-    if ranges.clone().all(|range| rows.time[range].is_sorted()) {
+    let ranges = || rows.by_series(0).map(|(_, range)| range);
+    if ranges().all(|range| rows.time[range].is_sorted()) {
         return rows;
     }
     let mut order: Vec<usize> = (0..rows.len()).collect();
-    for range in ranges {
+    for range in ranges() {
         order[range].sort_by_key(|i| rows.time[*i]);
     }
     rows.picked(order.into_iter())

@@ -14,12 +14,10 @@ use parquet::schema::types::ColumnPath;
 use crate::error::{FormatContext as _, IoContext as _, Result, StoreError};
 use crate::folder::inside;
 use crate::folder::run_dir::RunDir;
-use crate::folder::temporary::tmp_beside;
 use crate::log::merge::PartKind;
 use crate::log::part::{list_parts, part_name};
 use crate::sealed::file::{self, Sealed};
 use crate::sealed::properties::properties;
-use crate::stages::stage;
 
 /// A column handed to [`crate::Recorder::log_table`].
 #[derive(Debug, Clone, PartialEq)]
@@ -214,16 +212,7 @@ pub(crate) fn write_file(run: &RunDir, path: &Path, batches: &[RecordBatch]) -> 
 pub(crate) fn write_part(run: &RunDir, dir: &Path, number: u32, batches: &[RecordBatch]) -> Result<()> {
     inside::create_dir_all(run, dir).at("create", dir)?;
     let path = dir.join(part_name(number, number));
-    let tmp = tmp_beside(&path);
-    let written = write_file(run, &tmp, batches);
-    stage("table: written");
-    let renamed = written.and_then(|()| inside::rename(run, &tmp, &path).at("rename", &tmp));
-    if renamed.is_err() {
-        inside::remove_file(run, &tmp).ok();
-        return renamed;
-    }
-    stage("table: renamed");
-    inside::sync_dir(run, dir).at("sync", dir)
+    file::put(run, &path, ["table: written", "table: renamed"], |tmp| write_file(run, tmp, batches))
 }
 
 /// Table parts, for merging.

@@ -71,6 +71,9 @@ struct Inner {
 
 impl Recorder {
     /// Opens a run's log for writing; the caller holds the run's lock. Goes on after what the folder holds.
+    ///
+    /// # Errors
+    /// The run is damaged or cannot be written, or no thread can be started.
     pub fn open(run: &RunDir, options: RecorderOptions) -> Result<Self> {
         for dir in [run.journal(), run.metrics(), run.tables(), run.checkpoints()] {
             inside::create_dir_all(run, &dir).at("create", &dir)?;
@@ -97,6 +100,9 @@ impl Recorder {
 
     /// The number of a series, the same for the same key. The 100,001st is [`StoreError::TooManySeries`], and so is
     /// one beyond 32 MiB of names.
+    ///
+    /// # Errors
+    /// [`StoreError::TooManySeries`], or the recorder has ended.
     pub fn series(&self, key: &SeriesKey, unit: Option<&str>) -> Result<u32> {
         let count = {
             let mut table = self.0.shared.series.lock();
@@ -157,11 +163,17 @@ impl Recorder {
 
     /// Appends rows to a table; `step` becomes its first column. Written in the background, within 100 ms or so.
     /// A table's columns are always the same ones.
+    ///
+    /// # Errors
+    /// The columns do not fit together or to earlier rows, or the recorder has ended.
     pub fn log_table(&self, name: &str, step: i64, columns: Vec<TableColumn>) -> Result<()> {
         self.0.tables.append(name, step, columns)
     }
 
     /// Adds figures to those declared, see [`crate::figures::declare`]. Waits for a disk that does not take them.
+    ///
+    /// # Errors
+    /// As [`crate::figures::declare`].
     pub fn declare_figures(&self, toml: &str) -> Result<Vec<String>> {
         let shared = &self.0.shared;
         let (new, mut warnings) = crate::figures::parse_and_warn(toml)?;
@@ -177,6 +189,9 @@ impl Recorder {
 
     /// Saves a checkpoint: `save` fills a fresh folder, then everything logged so far is made durable and the checkpoint
     /// gets its name, `checkpoints/step-<n>`. The newest two are kept.
+    ///
+    /// # Errors
+    /// `save` failed, or the disk does not take it.
     pub fn checkpoint(
         &self,
         step: i64,
@@ -187,6 +202,9 @@ impl Recorder {
     }
 
     /// The same, which notes how many seconds the run has trained.
+    ///
+    /// # Errors
+    /// As [`Self::checkpoint`].
     pub fn checkpoint_after(
         &self,
         step: i64,
@@ -263,6 +281,9 @@ impl Recorder {
     /// Writes everything to sealed Parquet, merges, and ends the background threads. Later points are left out. Waits for a
     /// disk that does not take them, as while training, until [`Self::give_up`]. [`StoreError::Lost`] says which rows are
     /// lost; what is in the journal and could not be sealed is left to [`crate::recover()`].
+    ///
+    /// # Errors
+    /// Rows were lost, or the log cannot be sealed now: it is when the run is recovered.
     pub fn finish(&self) -> Result<()> {
         self.0.shared.hot().closed = true;
         self.0.shared.room.notify_all();
