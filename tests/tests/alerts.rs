@@ -2,9 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 
 use gradtop_store::{Event, State, read_events};
+use gradtop_tests::pty::Terminal;
 use gradtop_tests::sandbox::Run;
 use gradtop_tests::{Sandbox, until};
 
@@ -15,6 +17,28 @@ fn alerts(run: &Run<'_>) -> Vec<String> {
 
 const SCRIPT: &str =
     "for i in 1 2 3; do echo \"$i loss=$((i * 5))\" >&3; done; echo '4 loss=nan' >&3; exit 3";
+
+#[test]
+fn in_a_tmux_that_does_not_hear_of_the_focus_an_alert_always_rings() {
+    for (focus_events, rings) in [("off", true), ("on", false)] {
+        let sandbox = Sandbox::new();
+        let bin = sandbox.path().join("fake");
+        fs::create_dir(&bin).unwrap();
+        fs::write(bin.join("tmux"), format!("#!/bin/sh\necho {focus_events}\n")).unwrap();
+        fs::set_permissions(bin.join("tmux"), Permissions::from_mode(0o755)).unwrap();
+        let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+        let sandbox = sandbox.and_env("TMUX", "/tmp/tmux,1,0").and_env("PATH", &path);
+        let mut terminal = Terminal::start(&sandbox, &[]);
+        terminal.shows(&["No runs"]);
+        // It has the focus, says the terminal; by the answer to the key after that it has been heard.
+        terminal.press(b"\x1b[I?");
+        terminal.shows(&["open the run, or fold"]);
+        sandbox.run(&["exec", "--name", "a", "--alert", "end", "--", "true"]).expect_code(0);
+        terminal.shows(&["a: finished"]);
+        let rang = terminal.written().contains("]777;notify;gradtop;a: finished");
+        assert_eq!(rang, rings, "focus-events {focus_events}: {:?}", terminal.written());
+    }
+}
 
 #[test]
 fn alerts_are_events_and_reach_the_hook_one_by_one() {

@@ -174,6 +174,21 @@ fn ctrl_c_while_it_starts_never_loses_the_run() {
 }
 
 #[test]
+fn a_run_on_a_phone_has_its_values_and_its_whole_folder() {
+    let sandbox = Sandbox::new();
+    let mut made = Made::new();
+    let key = SeriesKey { split: Some("train".into()), ..SeriesKey::metric("a-metric-with-a-long-name") };
+    made.make(&run("fit", "narrow", 3).logged(key, &[(0, 1.0), (1, 6.4e-5)]));
+    let folder = made.folder().to_str().unwrap().to_owned();
+    let mut terminal = Terminal::sized(&sandbox, &["--runs", &folder, "show", "narrow"], (60, 40));
+    assert_eq!(terminal.exit_code(), 0);
+    let screen = terminal.screen();
+    let unbroken = screen.replace(['\n', ' '], "");
+    assert!(screen.contains("6.4e-5"), "{screen}");
+    assert!(unbroken.contains(&format!("{folder}/exp=fit/run=narrow(")), "{screen}");
+}
+
+#[test]
 fn a_list_on_a_phone_has_each_value_with_what_it_is_of() {
     let sandbox = Sandbox::new();
     let mut made = Made::new();

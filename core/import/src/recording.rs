@@ -46,13 +46,15 @@ struct Series {
     seen: Seen,
     /// How many of its rows have come since the source was begun.
     come: u64,
+    /// The step of the one that came last.
+    step: Option<i64>,
     /// Those that have come while the source was compared.
     again: Seen,
 }
 
 impl Series {
     fn new(key: SeriesKey, seen: Seen) -> Self {
-        Self { key, number: None, seen, come: 0, again: Seen::default() }
+        Self { key, number: None, seen, come: 0, step: None, again: Seen::default() }
     }
 }
 
@@ -358,6 +360,7 @@ impl Recording {
         if self.written.elapsed() >= due {
             self.write_manifest(&dir)?;
             self.status.headline = self.headline();
+            self.status.step = self.step();
             (self.status.rows, self.status.updated) = (self.rows, Timestamp::now());
             gradtop_store::write_status(&dir, &self.status)?;
             self.written = Instant::now();
@@ -379,6 +382,7 @@ impl Recording {
             return Ok(());
         };
         self.status.headline = headline(&self.manifest, &self.series, &recorder);
+        self.status.step = self.step();
         recorder.finish()?;
         self.write_manifest(&dir)?;
         self.status = Status {
@@ -410,6 +414,11 @@ impl Recording {
             .as_ref()
             .map(|open| headline(&self.manifest, &self.series, &open.recorder))
             .unwrap_or_default()
+    }
+
+    /// How far it has come: what is logged once, or of another count, such as the result of a test at step 0, does not set it back.
+    fn step(&self) -> Option<i64> {
+        self.series.iter().filter_map(|series| series.step).max()
     }
 
     /// Counts a row of a table; `true`: it is new.
@@ -481,13 +490,13 @@ impl Sink for Recording {
         for (number, value) in values {
             let Some(series) = self.series.get_mut(*number as usize) else { continue };
             series.come += 1;
+            series.step = Some(at.step);
             if series.come > series.seen.rows {
                 series.seen.add(at.step, *value);
                 new.push((*number, *value));
             }
         }
         let time = self.place(at);
-        self.status.step = Some(at.step);
         self.status.epoch = at.epoch.or(self.status.epoch);
         if !new.is_empty() {
             self.rows += new.len() as u64;

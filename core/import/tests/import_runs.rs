@@ -249,6 +249,20 @@ fn a_run_of_a_source_without_times_took_nobody_knows_how_long() {
 }
 
 #[test]
+fn what_is_logged_once_at_step_0_does_not_set_a_run_back_and_a_training_that_goes_back_does() {
+    let logs = tempfile::tempdir().unwrap();
+    let import = |lines: &[&str]| {
+        let runs = tempfile::tempdir().unwrap();
+        fs::write(logs.path().join("metrics.jsonl"), lines.join("\n") + "\n").unwrap();
+        read_status(&import(runs.path(), &source_of(logs.path())).run.unwrap()).unwrap()
+    };
+    let rows = [r#"{"step": 50, "loss": 1}"#, r#"{"step": 90, "loss": 2}"#, r#"{"step": 0, "best": 3}"#];
+    let status = import(&rows);
+    assert_eq!(status.step, Some(90));
+    assert_eq!(import(&[rows[0], rows[1], r#"{"step": 60, "loss": 4}"#]).step, Some(60));
+}
+
+#[test]
 fn an_exported_event_file_is_the_run_again() {
     for name in ALL {
         let (runs, out, again) = (tempfile::tempdir(), tempfile::tempdir(), tempfile::tempdir());

@@ -63,9 +63,38 @@ pub fn ink(state: State) -> Ink {
     }
 }
 
-/// `● running`; `● running?` when it may have ended unseen, on another machine.
+/// What marks a state that a run may have left unseen, on another machine.
+fn doubt(certain: bool) -> &'static str {
+    if certain { "" } else { "?" }
+}
+
+/// `●`; `●?` where it is in doubt.
+pub fn sign(state: State, certain: bool, ascii: bool) -> String {
+    format!("{}{}", glyph_in(state, ascii), doubt(certain))
+}
+
+/// `running`; `running?` where it is in doubt.
+pub fn word(state: State, certain: bool) -> String {
+    format!("{state}{}", doubt(certain))
+}
+
+/// `● running`; `● running?` where it is in doubt.
+pub fn words_in(view: &View, ascii: bool) -> String {
+    format!("{} {}", glyph_in(view.state, ascii), word(view.state, view.certain))
+}
+
+/// The same, for what becomes ASCII later where it must.
 pub fn words(view: &View) -> String {
-    format!("{} {}{}", glyph(view.state), view.state.word(), if view.certain { "" } else { "?" })
+    words_in(view, false)
+}
+
+/// How many runs are in each state, what is alive first, and apart from them those where it is in doubt.
+pub fn counts<'a>(views: impl IntoIterator<Item = &'a View>) -> Vec<(State, bool, usize)> {
+    let mut counts = BTreeMap::new();
+    for view in views {
+        *counts.entry((rank(view.state), !view.certain)).or_insert(0) += 1;
+    }
+    counts.into_iter().map(|((rank, doubt), n)| (ORDER[rank], !doubt, n)).collect()
 }
 
 /// Why a run waits for its disk, and how much does: `the disk is full, 1,234 rows wait`.

@@ -1,7 +1,5 @@
 //! Header, footer, and between them the screen.
 
-use std::collections::BTreeMap;
-
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -83,12 +81,8 @@ fn header(shared: &Shared, width: u16) -> Line<'static> {
     let folder = fit_ends(&clean(&shared.runs.folder.display().to_string()), 30, theme.ascii());
     left.push((format!("  {folder}"), theme.dim()));
     left.push(("  ".to_owned(), theme.dim()));
-    let mut counts: BTreeMap<(usize, bool), (gradtop_store::State, usize)> = BTreeMap::new();
-    for row in &shared.runs.rows {
-        let state = row.view.state;
-        counts.entry((state::rank(state), !row.view.certain)).or_insert((state, 0)).1 += 1;
-    }
-    for (i, ((_, doubt), (state, n))) in counts.iter().enumerate() {
+    let counts = state::counts(shared.runs.rows.iter().map(|row| &row.view));
+    for (i, (state, certain, n)) in counts.iter().enumerate() {
         let dot = if i == 0 { "" } else { theme.glyph(" · ", ", ") };
         left.push((dot.to_owned(), theme.dim()));
         let style = if state.is_final() && theme.ink(state::ink(*state)) != theme.alert() {
@@ -96,7 +90,7 @@ fn header(shared: &Shared, width: u16) -> Line<'static> {
         } else {
             theme.ink(state::ink(*state))
         };
-        left.push((format!("{n} {state}{}", if *doubt { "?" } else { "" }), style));
+        left.push((format!("{n} {}", state::word(*state, *certain)), style));
     }
     if let Some(behind) = shared.behind {
         left.push((format!("  link slow, {} s behind", behind.as_secs()), theme.wait()));
@@ -129,10 +123,10 @@ fn header(shared: &Shared, width: u16) -> Line<'static> {
     }
     if length(&left, &right) > width {
         // The states by their signs: what is running, is it well.
-        let sign = |state| format!("{} ", state::glyph_in(state, theme.ascii()));
-        let states = counts
-            .values()
-            .map(|(state, n)| (format!(" {}{n}", sign(*state)), theme.ink(state::ink(*state))));
+        let states = counts.iter().map(|(state, certain, n)| {
+            let sign = state::sign(*state, *certain, theme.ascii());
+            (format!(" {sign} {n}"), theme.ink(state::ink(*state)))
+        });
         left = std::iter::once((" gradtop ".to_owned(), theme.bold())).chain(states).collect();
     }
     if length(&left, &right) > width {
@@ -246,6 +240,18 @@ mod tests {
             first(&bench),
             " gradtop  runs  1 running · 1 queued · 2 finished · 1 crashed          14:32:07"
         );
+    }
+
+    #[test]
+    fn a_phone_tells_runs_in_doubt_from_others() {
+        let elsewhere =
+            run("fit", "far", 2).at(State::Running, 10).with(|m, _| m.boot_id = "another".to_owned());
+        let mut bench =
+            Bench::of(vec![run("fit", "a", 1).at(State::Running, 10), elsewhere, run("fit", "b", 3)]);
+        bench.resize(40, 15);
+        let screen = bench.screen();
+        assert!(screen.starts_with(" gradtop  ● 1 ●? 1 ✓ 1"), "{screen}");
+        assert!(screen.lines().any(|l| l.contains("●?  far")), "{screen}");
     }
 
     #[test]

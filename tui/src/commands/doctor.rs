@@ -8,8 +8,10 @@ use gradtop_store::{Checked, Content};
 use serde_json::json;
 
 use super::Context;
-use crate::print::terminal::Surrounding;
+use crate::print::table::{Table, Words};
+use crate::print::terminal::{Surrounding, in_tmux, tells_focus, tmux_has};
 use crate::print::{self, clean};
+use gradtop_chart::cells::align::Align;
 use gradtop_chart::cells::theme::Ink;
 use gradtop_chart::colour::Colours;
 use gradtop_chart::number;
@@ -132,10 +134,12 @@ fn show(f: &Finding) {
         Grade::Bad => ('✗', 'x', Ink::Alert),
     };
     let glyph = if print::ascii() { plain } else { fine };
-    print::line(&format!("{} {:<11} {}", print::styled(&glyph.to_string(), ink), f.topic, clean(&f.text)));
+    let mut table = Table::new(&[("", Align::Left), ("", Align::Left), ("", Align::Left)]);
+    table.row(vec![Words::new(glyph, ink), format!("{:<11}", f.topic).into(), clean(&f.text).into()]);
     if let Some(help) = &f.help {
-        print::line(&print::styled(&format!("              {}", clean(help)), Ink::Dim));
+        table.row(vec!["".into(), "".into(), Words::new(clean(help), Ink::Dim)]);
     }
+    table.print_hanging(0);
 }
 
 fn of_time_zone() -> Finding {
@@ -223,24 +227,16 @@ fn of_terminal() -> Finding {
 /// Whether an alert reaches who does not look at the terminal.
 fn of_alerts() -> Finding {
     const TOPIC: &str = "alerts";
-    if std::env::var_os("TMUX").is_none_or(|tmux| tmux.is_empty()) {
+    if !in_tmux() {
         return good(TOPIC, "the monitor rings the bell and notifies the terminal (OSC 9, OSC 777)");
     }
-    let on = |option: &str, scope: &str| tmux_option(scope, option).is_some_and(|value| value != "off");
-    match (on("allow-passthrough", "-Apqv"), on("focus-events", "-sqv")) {
+    match (tmux_has("-Apqv", "allow-passthrough"), tells_focus()) {
         (true, true) => good(TOPIC, "tmux passes messages to the terminal, and reports the focus"),
         (false, _) => note(TOPIC, "only the bell: tmux keeps messages for the terminal to itself")
             .help("`set -g allow-passthrough on` in ~/.tmux.conf lets them through (tmux 3.3 or newer)"),
         (true, false) => note(TOPIC, "tmux does not say which pane has the focus: the bell always rings")
             .help("`set -g focus-events on` in ~/.tmux.conf"),
     }
-}
-
-/// What an option of the tmux around this terminal is set to.
-fn tmux_option(scope: &str, option: &str) -> Option<String> {
-    let asked = std::process::Command::new("tmux").args(["show-options", scope, option]).output().ok()?;
-    let value = String::from_utf8(asked.stdout).ok()?.trim().to_owned();
-    (asked.status.success() && !value.is_empty()).then_some(value)
 }
 
 fn of_plugins() -> Vec<Finding> {

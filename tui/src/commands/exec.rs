@@ -19,8 +19,8 @@ use crate::print::clean;
 /// Arguments of `exec`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-The command runs in the background and continues when this terminal is closed. gradtop records the output,\n\
-processor time and memory of any program, and how it ended. Lines on descriptor 3 are logged:\n\
+The command runs in the background and continues when this terminal is closed. gradtop records the output, \
+processor time and memory of any program, and how it ended. Lines on descriptor 3 are logged: \
 echo \"12 loss/train=0.31\" >&3. Python logs with `import gradtop`.")]
 #[allow(clippy::struct_excessive_bools, reason = "they are flags of a command line")]
 pub(crate) struct Args {

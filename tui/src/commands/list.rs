@@ -163,13 +163,9 @@ fn empty(runs: &Path) {
 }
 
 fn table(views: &[View], runs: &Path, columns: &[String]) {
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for view in views {
-        *counts.entry(view.state.word()).or_default() += 1;
-    }
-    let words: Vec<String> = state::ORDER
-        .iter()
-        .filter_map(|s| counts.get(s.word()).map(|n| format!("{n} {}", s.word())))
+    let words: Vec<String> = state::counts(views)
+        .into_iter()
+        .map(|(state, certain, n)| format!("{n} {}", state::word(state, certain)))
         .collect();
     print::line(&format!(
         "{}  {}",
@@ -279,11 +275,8 @@ fn group_table(views: &[&View], parameters: &[&str], (hosts, bars, brief): (bool
 /// What is said of a run before its values.
 fn row(view: &View, parameters: &[&str], bars: bool, brief: bool, now: Timestamp) -> Vec<Words> {
     let cell = |name: &str| cell(view, name, now);
-    let sign = || {
-        let doubt = if view.certain { "" } else { "?" };
-        let sign = format!("{}{doubt}", state::glyph_in(view.state, print::ascii()));
-        Words::new(sign, column::ink(view, "state"))
-    };
+    let sign =
+        || Words::new(state::sign(view.state, view.certain, print::ascii()), column::ink(view, "state"));
     let mut cells = vec![if brief { sign() } else { cell("state") }, cell("name")];
     cells.extend(parameters.iter().map(|name| {
         Words::from(fit_ends(&column::cell(view, &format!("{PARAM}{name}"), now), 24, print::ascii()))

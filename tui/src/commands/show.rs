@@ -25,6 +25,8 @@ use gradtop_view::state;
 const EVENTS: usize = 8;
 /// Metrics' lines shown.
 const SERIES: usize = 40;
+/// Columns of metrics that give way on a narrow terminal, in this order.
+const DISPENSABLE: [&str; 3] = ["points", "at step", "unit"];
 
 /// Arguments of `show`.
 #[derive(Debug, clap::Args)]
@@ -149,7 +151,7 @@ fn facts(rows: Vec<(&str, String)>) {
     for (name, value) in rows.into_iter().filter(|(_, v)| !v.is_empty()) {
         table.row(vec![Words::new(name, Ink::Dim), value.into()]);
     }
-    table.print(2);
+    table.print_hanging(2);
 }
 
 fn as_text(view: &View, summaries: &[Summary], all: usize) -> Result<()> {
@@ -263,31 +265,36 @@ fn metrics(summaries: &[Summary], all: usize) {
         return;
     }
     heading("metrics");
-    let mut table = Table::new(&[
-        ("metric", Align::Left),
-        ("series", Align::Left),
-        ("unit", Align::Left),
-        ("points", Align::Right),
-        ("last", Align::Point),
-        ("best", Align::Point),
-        ("at step", Align::Right),
-    ]);
-    for s in summaries {
-        table.row(vec![
-            clean(&s.metric).into(),
-            s.line.as_deref().map(clean).unwrap_or_default().into(),
-            Words::new(s.unit.as_deref().map(clean).unwrap_or_default(), Ink::Dim),
-            number::count(s.points as f64).into(),
-            number::value(s.last.1).into(),
-            s.best.map(|(_, v)| number::value(v)).unwrap_or_default().into(),
-            s.best.map(|(step, _)| number::count(step as f64)).unwrap_or_default().into(),
-        ]);
-    }
-    table.print(2);
+    // Where the terminal is narrow, values stay.
+    let tables = (0..=DISPENSABLE.len()).map(|n| metrics_table(summaries, &DISPENSABLE[..n]));
+    let fitting = tables.clone().find(|table| table.fits(2)).or(tables.last());
+    fitting.iter().for_each(|table| table.print(2));
     if all > SERIES {
         let more = format!("  {} more series: show --json lists all", all - SERIES);
         print::line(&print::styled(&more, Ink::Dim));
     }
+}
+
+/// One row for each series, without some of the columns.
+fn metrics_table(summaries: &[Summary], without: &[&str]) -> Table {
+    type Cell = fn(&Summary) -> Words;
+    let columns: [(&str, Align, Cell); 7] = [
+        ("metric", Align::Left, |s| clean(&s.metric).into()),
+        ("series", Align::Left, |s| s.line.as_deref().map(clean).unwrap_or_default().into()),
+        ("unit", Align::Left, |s| Words::new(s.unit.as_deref().map(clean).unwrap_or_default(), Ink::Dim)),
+        ("points", Align::Right, |s| number::count(s.points as f64).into()),
+        ("last", Align::Point, |s| number::value(s.last.1).into()),
+        ("best", Align::Point, |s| s.best.map(|(_, v)| number::value(v)).unwrap_or_default().into()),
+        ("at step", Align::Right, |s| {
+            s.best.map(|(step, _)| number::count(step as f64)).unwrap_or_default().into()
+        }),
+    ];
+    let shown: Vec<_> = columns.into_iter().filter(|(name, ..)| !without.contains(name)).collect();
+    let mut table = Table::new(&shown.iter().map(|(name, align, _)| (*name, *align)).collect::<Vec<_>>());
+    for summary in summaries {
+        table.row(shown.iter().map(|(_, _, cell)| cell(summary)).collect());
+    }
+    table
 }
 
 fn run_facts(view: &View) {

@@ -54,16 +54,7 @@ impl Table {
     /// The lines, each indented by `indent`. On a terminal they are cut at its right edge.
     pub(crate) fn lines(&self, indent: usize) -> Vec<String> {
         let limit = terminal().size.map(|(w, _)| w);
-        self.laid_out(indent, limit)
-            .into_iter()
-            .map(|cells| {
-                cells
-                    .into_iter()
-                    .map(|w| if w.text.trim().is_empty() { w.text } else { styled(&w.text, w.ink) })
-                    .collect::<String>()
-            })
-            .map(|line| line.trim_end().to_owned())
-            .collect()
+        self.laid_out(indent, limit).into_iter().map(painted).collect()
     }
 
     /// Whether a terminal shows all of it, indented by `indent`.
@@ -105,6 +96,29 @@ impl Table {
         }
     }
 
+    /// Prints the lines; where the terminal is too narrow, the last column goes on below itself.
+    pub(crate) fn print_hanging(&self, indent: usize) {
+        match terminal().size {
+            Some((width, _)) if !self.fits(indent) => {
+                self.hanging(indent, width).into_iter().for_each(|cells| super::line(&painted(cells)));
+            }
+            _ => self.print(indent),
+        }
+    }
+
+    fn hanging(&self, indent: usize, width: usize) -> Vec<Vec<Words>> {
+        let mut lines = Vec::new();
+        for mut cells in self.laid_out(indent, None) {
+            let Some(last) = cells.pop() else { continue };
+            let left: usize = cells.iter().map(|w| width_of(&w.text)).sum();
+            for text in wrap(&last.text, width.saturating_sub(left).max(LEAST)) {
+                cells.push(Words::new(text, last.ink));
+                lines.push(std::mem::replace(&mut cells, vec![Words::from(" ".repeat(left))]));
+            }
+        }
+        lines
+    }
+
     fn laid_out(&self, indent: usize, limit: Option<usize>) -> Vec<Vec<Words>> {
         // Columns in which nothing stands are left out.
         let used: Vec<usize> = (0..self.columns.len())
@@ -141,6 +155,12 @@ impl Table {
         }
         lines
     }
+}
+
+/// A line, for standard output.
+fn painted(cells: Vec<Words>) -> String {
+    let cell = |w: Words| if w.text.trim().is_empty() { w.text } else { styled(&w.text, w.ink) };
+    cells.into_iter().map(cell).collect::<String>().trim_end().to_owned()
 }
 
 fn widest(cells: &[Words]) -> usize {
@@ -214,6 +234,15 @@ mod tests {
             .collect();
         assert!(lines.iter().all(|line| width_of(line) <= 40 && !line.contains("length")), "{lines:#?}");
         assert!(lines[1].contains("0.1  0.25") && lines[2].contains("0.2  0.25"), "{lines:#?}");
+    }
+
+    #[test]
+    fn what_is_too_long_goes_on_below_itself() {
+        let mut table = Table::new(&[("", Align::Left), ("", Align::Left)]);
+        table.row(vec!["folder".into(), "runs/exp=a/run=b (3 kB)".into()]);
+        table.row(vec!["host".into(), "here".into()]);
+        let lines = table.hanging(2, 26).into_iter().map(painted).collect::<Vec<_>>();
+        assert_eq!(lines, ["  folder  runs/exp=a/run=b", "          (3 kB)", "  host    here"]);
     }
 
     #[test]

@@ -98,6 +98,23 @@ fn surrounding(variable: &impl Fn(&str) -> String) -> Option<Surrounding> {
     }
 }
 
+/// Whether a tmux that can be asked is around this terminal.
+pub(crate) fn in_tmux() -> bool {
+    std::env::var_os("TMUX").is_some_and(|tmux| !tmux.is_empty())
+}
+
+/// Whether an option of it is on.
+pub(crate) fn tmux_has(scope: &str, option: &str) -> bool {
+    let asked = std::process::Command::new("tmux").args(["show-options", scope, option]).output();
+    let value = asked.ok().filter(|asked| asked.status.success()).map(|asked| asked.stdout);
+    value.is_some_and(|value| !matches!(value.trim_ascii(), b"" | b"off"))
+}
+
+/// Whether the focus that is told is that of the terminal. A tmux that does not hear of it tells which of its own panes has it.
+pub(crate) fn tells_focus() -> bool {
+    around().is_none() || in_tmux() && tmux_has("-sqv", "focus-events")
+}
+
 /// Only ASCII may be printed.
 pub(crate) fn ascii() -> bool {
     terminal().glyphs.ascii()

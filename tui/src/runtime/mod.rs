@@ -33,6 +33,7 @@ use ratatui::layout::Rect;
 use crate::app::{self, App, Msg};
 use crate::config::LaunchDefaults;
 use crate::print::paint::Painter;
+use crate::print::terminal::tells_focus;
 use crate::screens::actions::ActionResult;
 use crate::screens::effect::{Answer, Task};
 use crate::widgets::Turn;
@@ -333,8 +334,8 @@ impl Monitor {
                 Task::Query(runs) => self.lend(app, || query::ask(&runs))?,
                 Task::Redraw => self.terminal.clear()?,
                 Task::Mouse(ours) => self.screen.mouse(ours)?,
-                Task::Alert(alerts) if self.focus != Some(true) => self.screen.alert(&alerts),
-                Task::Alert(_) => {}
+                Task::Alert(_) if self.focus == Some(true) && tells_focus() => {}
+                Task::Alert(alerts) => self.screen.alert(&alerts),
                 other => {
                     if matches!(other, Task::Watch(_)) && self.link.is_far() {
                         self.opening = Some(Instant::now() + OPENING);

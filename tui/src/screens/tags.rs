@@ -9,7 +9,7 @@ use super::effect::{Effect, Mark, Task};
 use super::keys::{Binding, Keys, Kind, Mode, bind};
 use super::shared::Shared;
 use crate::widgets::{Edit, Input, dialog};
-use gradtop_chart::cells::text::{fit, fit_ends};
+use gradtop_chart::cells::text::fit_ends;
 use gradtop_store::validate_tag;
 use gradtop_view::runs::RunId;
 
@@ -98,9 +98,9 @@ impl Screen for Tags {
             }
             runs => format!("{} runs", runs.len()),
         };
-        let title = fit(&format!("Tags of {of}, with blanks between"), room, theme.ascii());
         let mut lines = vec![
-            Line::styled(title, theme.bold()),
+            Line::styled(format!("Tags of {of}"), theme.bold()),
+            Line::styled("with blanks between", theme.dim()),
             Line::default(),
             Line::from(self.input.spans(room, theme)),
             Line::default(),

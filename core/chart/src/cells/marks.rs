@@ -51,7 +51,8 @@ pub(super) fn marks(canvas: &mut Canvas, chart: &Chart, domain: &Domain, area: A
             Shape::Line { x, y } => {
                 let thinned = ruler.thin(x, y);
                 line(&mut raster, &thinned, &ruler, pen, !chart.terse);
-                if lined > 1 && !mark.faint {
+                // A single dot is hard to find.
+                if (lined > 1 || x.len() == 1) && !mark.faint {
                     glyphs.extend(line_markers(&thinned, &ruler, mark, chart.turn_of(i), area, look));
                 }
                 odd.extend(thinned.odd.iter().map(|(at, o)| (*at as usize / look.glyphs.dots().0, *o)));

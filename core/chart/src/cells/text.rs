@@ -186,6 +186,16 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
+/// At most `most` of these lines; the last of them shows where more is left out.
+pub fn wrap_in(text: &str, width: usize, most: usize, ascii: bool) -> Vec<String> {
+    let mut lines = wrap(text, width);
+    if lines.len() > most {
+        let rest = lines.split_off(most.saturating_sub(1)).join(" ");
+        lines.extend((most > 0).then(|| fit(&rest, width, ascii)));
+    }
+    lines
+}
+
 /// The text in pieces of at most `width` columns, wherever that breaks it.
 pub fn chopped(mut text: &str, width: usize) -> Vec<&str> {
     let mut pieces = Vec::new();
@@ -204,6 +214,14 @@ pub fn chopped(mut text: &str, width: usize) -> Vec<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_left_out_is_seen() {
+        let text = "one two three four";
+        assert_eq!(wrap_in(text, 9, 2, false), ["one two", "three fo…"]);
+        assert_eq!(wrap_in(text, 9, 3, false), ["one two", "three", "four"]);
+        assert_eq!(wrap_in(text, 9, 0, false), [""; 0]);
+    }
 
     #[test]
     fn names_that_differ_anywhere_are_told_apart() {

@@ -63,15 +63,19 @@ pub(super) fn fit(
 
 /// What is said of lines that have no place on the axis of metrics, or not all of it.
 pub(super) fn placeless(lines: &[&Line<'_>], kind: XAxis, log: bool) -> Option<String> {
-    let word = kind.word();
+    let (a, word) = match kind {
+        XAxis::Step => ("a", "step"),
+        XAxis::Epoch => ("an", "epoch"),
+        XAxis::Time | XAxis::Clock => ("a", "time"),
+    };
     let shown: Vec<_> = lines.iter().filter(|l| !l.hidden && !l.members.is_empty()).collect();
     let lies = |line: &Line<'_>, log| line.members.iter().any(|m| m.extent(log).is_some());
     match (shown.iter().filter(|l| !lies(l, false)).count(), shown.len()) {
         (_, 0) => return None,
         (0, _) => {}
-        (n, all) if n == all => return Some(format!("nothing here was logged with an {word}")),
-        (1, _) => return Some(format!("1 line was logged without an {word} and is left out")),
-        (n, _) => return Some(format!("{n} lines were logged without an {word} and are left out")),
+        (n, all) if n == all => return Some(format!("nothing here was logged with {a} {word}")),
+        (1, _) => return Some(format!("1 line was logged without {a} {word} and is left out")),
+        (n, _) => return Some(format!("{n} lines were logged without {a} {word} and are left out")),
     }
     if !log {
         return None;
@@ -80,7 +84,7 @@ pub(super) fn placeless(lines: &[&Line<'_>], kind: XAxis, log: bool) -> Option<S
         return Some(format!("nothing here has a {word} above 0, as a logarithmic axis needs"));
     }
     let (low, _) = lines::extent(lines, false)?;
-    (low <= 0.0).then(|| format!("values whose {word} is 0 or less are not on the logarithmic axis"))
+    (low <= 0.0).then(|| format!("{word} 0 or less is not on the log axis"))
 }
 
 /// Gives symlog axes the linear range that fits what is drawn.

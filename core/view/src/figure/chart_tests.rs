@@ -69,6 +69,14 @@ fn lines_are_in_the_order_of_the_numbers_in_their_names() {
 }
 
 #[test]
+fn the_only_value_of_a_metric_is_seen() {
+    let data = run(vec![series(SeriesKey::metric("loss"), [0.1], 0.0)]);
+    let screen = drawn(&data, "loss", &ChartView::default(), (60, 14), Glyphs::Braille);
+    let marked = |line: &str| (0..8).any(|n| line.contains(gradtop_chart::colour::marker(n, false)));
+    assert!(screen.lines().any(|line| line.contains('┤') && marked(line)), "{screen}");
+}
+
+#[test]
 fn smoothing_stands_before_the_raw_values() {
     let noisy = (0..600).map(|i| 1.0 + (f64::from(i) * 2.399).sin() + f64::from(i) / 300.0);
     let data = run(vec![series(SeriesKey::metric("loss"), noisy, 0.95)]);

@@ -135,7 +135,7 @@ impl<'a> Member<'a> {
     /// Stretches of x in which its run was paused, where that shows.
     pub(super) fn gaps(&self, plot: &Plot) -> Vec<(f64, f64)> {
         let place = |t: i64| match t {
-            i64::MAX => self.kind.of_time(0, 0).map(|_| plot.x.high),
+            i64::MAX => self.kind.of_time(0, Some(0)).map(|_| plot.x.high),
             t => self.kind.of_time(t, self.data.started_us).map(|x| self.common(x)),
         };
         self.data.pauses.iter().filter_map(|(from, to)| place(*from).zip(place(*to))).collect()

@@ -8,7 +8,7 @@ use gradtop_chart::{Chart, Shape, Side, Where};
 use gradtop_store::SeriesKey;
 
 use super::chart::evaluate;
-use crate::live::{RunData, testing};
+use crate::live::{RunData, SeriesSnapshot, testing};
 
 fn series(metric: &str, model: &str, trial: i32, values: &[f64]) -> SeriesData {
     let n = values.len() as i64;
@@ -29,7 +29,7 @@ fn series(metric: &str, model: &str, trial: i32, values: &[f64]) -> SeriesData {
 
 fn data(series: impl IntoIterator<Item = SeriesData>) -> RunData {
     let series = series.into_iter().map(|rows| testing::of_rows(&rows, 5_000_000)).collect();
-    RunData { started_us: 5_000_000, ..testing::run(series) }
+    RunData { started_us: Some(5_000_000), ..testing::run(series) }
 }
 
 fn with_table(columns: Vec<(&str, ColumnData)>) -> RunData {
@@ -289,8 +289,13 @@ fn rules_are_grey_and_what_is_missing_is_said() {
     assert_eq!(notes(&by_epoch, &data(vec![without.clone()])), "nothing here was logged with an epoch");
     let both = data(vec![without, series("loss", "deep", -1, &[1.0])]);
     assert_eq!(notes(&by_epoch, &both), "1 line was logged without an epoch and is left out");
+    let mut read = data(vec![series("loss", "deep", -1, &[1.0, 2.0])]);
+    read.series =
+        read.series.iter().map(|s| SeriesSnapshot { started_us: None, ..(**s).clone() }.into()).collect();
+    let by_time = line("metric = 'loss'\nx = 'time'");
+    assert_eq!(notes(&by_time, &read), "nothing here was logged with a time", "of a log without times");
     let log = "x = { scale = 'log' }\n".to_owned() + &line("metric = 'loss'");
-    assert_eq!(notes(&log, &logged), "values whose step is 0 or less are not on the logarithmic axis");
+    assert_eq!(notes(&log, &logged), "step 0 or less is not on the log axis");
     let data = with_table(vec![("x", ColumnData::F64(vec![1.0]))]);
     let wrong = chart("[[panel.mark]]\ntype = 'line'\ntable = 't'\nxcol = 'x'\nycol = 'xx'", &data);
     assert_eq!(wrong.notes, ["table \"t\": no column \"xx\"; did you mean x?"]);

@@ -41,7 +41,7 @@ pub(super) struct About {
     pub(super) names: Arc<BTreeSet<String>>,
     pub(super) figures: Arc<Vec<Figure>>,
     pub(super) metrics: Arc<Vec<MetricInfo>>,
-    pub(super) started_us: i64,
+    pub(super) started_us: Option<i64>,
     pub(super) pauses: Arc<Vec<(i64, i64)>>,
     pub(super) resumes: Arc<Vec<(i64, i64)>>,
     tables: BTreeMap<String, Held>,
@@ -72,7 +72,7 @@ impl About {
         let mut changed = false;
         if self.kind.is_none() {
             let manifest = read_manifest(run)?;
-            self.started_us = manifest.created.as_microsecond();
+            self.started_us = (manifest.kind != Kind::Import).then(|| manifest.created.as_microsecond());
             self.metrics = Arc::new(manifest.metrics);
             self.kind = Some(manifest.kind);
             changed = true;
@@ -95,6 +95,13 @@ impl About {
             changed = true;
         }
         let events = version(run, &run.events());
+        if events != self.events || self.started_us.is_none() && request.alive {
+            // As the commands do: time runs from when training began.
+            if let Ok(Some(started)) = read_status(run).map(|s| s.started) {
+                changed |= self.started_us != Some(started.as_microsecond());
+                self.started_us = Some(started.as_microsecond());
+            }
+        }
         if events != self.events {
             self.events = events;
             self.read_events(run)?;
@@ -114,10 +121,6 @@ impl About {
     }
 
     fn read_events(&mut self, run: &RunDir) -> Result<(), StoreError> {
-        // As the commands do: time runs from when training began.
-        if let Ok(Some(started)) = read_status(run).map(|s| s.started) {
-            self.started_us = started.as_microsecond();
-        }
         let mut pauses: Vec<(i64, i64)> = Vec::new();
         let mut resumes = Vec::new();
         for line in read_events(run)? {

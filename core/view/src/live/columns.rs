@@ -114,7 +114,7 @@ pub struct Columns {
 }
 
 /// Thins a pyramid to the columns of a ruler.
-pub fn columns(levels: &Levels, x: XAxis, started_us: i64, ruler: &Ruler) -> Columns {
+pub fn columns(levels: &Levels, x: XAxis, started_us: Option<i64>, ruler: &Ruler) -> Columns {
     let mut out = Builder { ruler, near: 0, stretch: Stretch::default(), out: Columns::default() };
     let rewinds_matter = x.goes_back();
     for chunk in &levels.chunks {
@@ -145,7 +145,7 @@ struct Builder<'a> {
 
 impl Builder<'_> {
     /// Takes a summary for all its buckets, where it lies in one column or outside and nothing in it interrupts a line.
-    fn whole(&mut self, sum: &Bucket, x: XAxis, started_us: i64) -> bool {
+    fn whole(&mut self, sum: &Bucket, x: XAxis, started_us: Option<i64>) -> bool {
         if sum.flags & (flag::ODD | flag::REWIND) != 0 {
             return false;
         }
@@ -166,7 +166,7 @@ impl Builder<'_> {
         c == d
     }
 
-    fn bucket(&mut self, b: &Bucket, x: XAxis, started_us: i64, rewinds_matter: bool) {
+    fn bucket(&mut self, b: &Bucket, x: XAxis, started_us: Option<i64>, rewinds_matter: bool) {
         if rewinds_matter && b.flags & flag::REWIND != 0 {
             self.interrupt();
         }
@@ -330,7 +330,7 @@ mod tests {
             let (levels, steps) = pyramid(&values, &gaps, 2000);
             let end = *steps.last().unwrap() as f64;
             let ruler = ruler(from * end, (from + length) * end, width);
-            let found = columns(&levels, XAxis::Step, 0, &ruler);
+            let found = columns(&levels, XAxis::Step, Some(0), &ruler);
             let expected = brute(&ruler, &steps);
             let cells: Vec<&Cell> = found.stretches.iter().flat_map(|s| &s.cells).collect();
             for (c, samples) in &expected {
@@ -355,7 +355,7 @@ mod tests {
             values in prop::collection::vec(values(), 1..800), width in 2usize..200,
         ) {
             let (levels, steps) = pyramid(&values, &[1], 2000);
-            let found = columns(&levels, XAxis::Step, 0, &ruler(0.0, *steps.last().unwrap() as f64 + 1.0, width));
+            let found = columns(&levels, XAxis::Step, Some(0), &ruler(0.0, *steps.last().unwrap() as f64 + 1.0, width));
             let drawable = values.split(|v| !v.is_finite()).filter(|s| !s.is_empty()).count();
             prop_assert_eq!(found.stretches.len(), drawable);
         }
@@ -368,7 +368,7 @@ mod tests {
             let (levels, steps) = pyramid(&values, &gaps, 128);
             let end = *steps.last().unwrap() as f64;
             let ruler = ruler(from * end, (from + length) * end, width);
-            let found = columns(&levels, XAxis::Step, 0, &ruler);
+            let found = columns(&levels, XAxis::Step, Some(0), &ruler);
             prop_assert!(levels.buckets().count() <= 129);
             let leaf = levels.leaf as usize;
             let cells: Vec<&Cell> = found.stretches.iter().flat_map(|s| &s.cells).collect();
@@ -396,18 +396,18 @@ mod tests {
             });
         }
         let levels = pyramid.levels();
-        let by_step = columns(&levels, XAxis::Step, 0, &ruler(0.0, 150.0, 40));
+        let by_step = columns(&levels, XAxis::Step, Some(0), &ruler(0.0, 150.0, 40));
         assert_eq!(by_step.stretches.len(), 2);
         assert_eq!(by_step.stretches[0].cells.last().map(|c| c.last), Some(99.0));
         assert_eq!(by_step.stretches[1].cells.first().map(|c| c.first), Some(50.0));
-        let by_time = columns(&levels, XAxis::Time, 0, &ruler(0.0, 200.0, 40));
+        let by_time = columns(&levels, XAxis::Time, Some(0), &ruler(0.0, 200.0, 40));
         assert_eq!(by_time.stretches.len(), 1, "on a time axis nothing goes back");
     }
 
     #[test]
     fn a_line_enters_and_leaves_a_window_between_samples() {
         let (levels, _) = pyramid(&[1.0, 2.0, 3.0], &[100], 128);
-        let found = columns(&levels, XAxis::Step, 0, &ruler(110.0, 190.0, 10));
+        let found = columns(&levels, XAxis::Step, Some(0), &ruler(110.0, 190.0, 10));
         let [only] = found.stretches.as_slice() else { panic!("{found:?}") };
         assert!(only.cells.is_empty());
         assert_eq!((only.before, only.after), (Some((100.0, 1.0)), Some((200.0, 2.0))));

@@ -257,7 +257,7 @@ impl Growing {
     }
 
     /// As it is now.
-    pub(super) fn snapshot(&mut self, started_us: i64, generation: u64) -> Arc<SeriesSnapshot> {
+    pub(super) fn snapshot(&mut self, started_us: Option<i64>, generation: u64) -> Arc<SeriesSnapshot> {
         if let Some(published) = self.published.as_ref().filter(|_| !self.changed) {
             return Arc::clone(published);
         }

@@ -75,8 +75,10 @@ impl XAxis {
         format!("{} {at}", self.word())
     }
 
-    /// Where a moment lies on it, microseconds since 1970, of a run that started then; `None`: it is no axis of time.
-    pub(crate) fn of_time(self, at_us: i64, started_us: i64) -> Option<f64> {
+    /// Where a moment lies on it, microseconds since 1970, of a run that started then; `None`: it is no axis of time, or the run
+    /// knows no times.
+    pub(crate) fn of_time(self, at_us: i64, started_us: Option<i64>) -> Option<f64> {
+        let started_us = started_us?;
         let zero = match self {
             Self::Time => started_us,
             Self::Clock => 0,
@@ -198,8 +200,9 @@ pub struct RunData {
     pub metrics: Arc<Vec<MetricInfo>>,
     /// The names that the run's lines are known by, so that each has its colour in every chart.
     pub names: Arc<BTreeSet<String>>,
-    /// When the run started, microseconds since 1970: zero of [`XAxis::Time`].
-    pub started_us: i64,
+    /// When the run started, microseconds since 1970: zero of [`XAxis::Time`]. `None`: it was imported from what tells no times, and
+    /// those of its rows only say when they were read.
+    pub started_us: Option<i64>,
     /// Stretches of time in which it was paused or not at work, microseconds since 1970; the end is `i64::MAX` while it lasts.
     pub pauses: Arc<Vec<(i64, i64)>>,
     /// Where it was resumed from a checkpoint: step and microseconds since 1970.

@@ -163,7 +163,7 @@ impl Bucket {
     }
 
     /// Where it lies on an axis; `None` if it has no place there.
-    pub fn range(&self, x: XAxis, started_us: i64) -> Option<(f64, f64)> {
+    pub fn range(&self, x: XAxis, started_us: Option<i64>) -> Option<(f64, f64)> {
         match x {
             XAxis::Step => Some((self.step.0 as f64, self.step.1 as f64)),
             XAxis::Epoch => (!self.epoch.0.is_nan()).then_some(self.epoch),

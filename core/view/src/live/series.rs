@@ -25,7 +25,7 @@ pub struct SeriesSnapshot {
     pub(crate) key: Arc<SeriesKey>,
     pub(crate) unit: Option<Arc<str>>,
     pub(crate) generation: u64,
-    pub(crate) started_us: i64,
+    pub(crate) started_us: Option<i64>,
     pub(crate) raw: Levels,
     /// The weight, and the values smoothed by it.
     pub(crate) smooth: Option<(f64, Levels)>,

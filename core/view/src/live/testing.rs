@@ -35,7 +35,7 @@ pub(crate) fn of_samples(
         key: Arc::new(key),
         unit: None,
         generation: 1,
-        started_us: 0,
+        started_us: Some(0),
         last: raw.last(),
         raw: raw.levels(),
         smooth: (weight > 0.0).then(|| (weight, smooth.levels())),
@@ -53,7 +53,11 @@ pub(crate) fn of_rows(rows: &SeriesData, started_us: i64) -> Arc<SeriesSnapshot>
         value: rows.value[i],
     });
     let series = Arc::unwrap_or_clone(of_samples(rows.key.clone(), samples, 0.0));
-    Arc::new(SeriesSnapshot { unit: rows.unit.as_deref().map(Into::into), started_us, ..series })
+    Arc::new(SeriesSnapshot {
+        unit: rows.unit.as_deref().map(Into::into),
+        started_us: Some(started_us),
+        ..series
+    })
 }
 
 /// A finished run with these series.
@@ -64,6 +68,7 @@ pub fn run(mut series: Vec<Arc<SeriesSnapshot>>) -> RunData {
         names: Arc::new(super::names(keys.iter().map(|(k, _)| k.clone()))),
         keys: Arc::new(keys),
         series,
+        started_us: Some(0),
         ..RunData::default()
     }
 }

@@ -15,6 +15,7 @@ use gradtop_chart::colour::marker;
 use gradtop_chart::number;
 use gradtop_view::compare::table::{Row, Sort};
 use gradtop_view::figure::built::AtCursor;
+use gradtop_view::state;
 
 /// Rows above the first run.
 pub(super) const HEADING: u16 = 2;
@@ -185,12 +186,11 @@ fn words(screen: &Compare, team: &gradtop_view::compare::Team, theme: Theme, wid
         [_] if grouped => "1 run".to_owned(),
         [one] => screen.made.subjects.get(*one).map_or_else(String::new, |s| {
             let view = &s.row.view;
-            let glyph = gradtop_view::state::glyph_in(view.state, theme.ascii());
             // On a narrow terminal its sign says it.
             if width < 60 {
-                return glyph.to_string();
+                return state::sign(view.state, view.certain, theme.ascii());
             }
-            format!("{glyph} {}{}", view.state.word(), if view.certain { "" } else { "?" })
+            state::words_in(view, theme.ascii())
         }),
         many => format!("{} runs", many.len()),
     }

@@ -134,13 +134,14 @@ impl Experiments {
         let buffer = frame.buffer_mut();
         let mut pen = Pen::row(buffer, theme, area, 0);
         pen.skip(2).left("state", columns.state, theme.dim()).left("experiment", columns.id, theme.dim());
-        pen.left("version", columns.version, theme.dim());
-        for (width, name) in
-            [(columns.presets, "presets"), (columns.origin, "from"), (columns.file, "plugin")]
-        {
-            if width > 0 {
-                pen.left(name, width, theme.dim());
-            }
+        let heads = [
+            (columns.version, "version"),
+            (columns.presets, "presets"),
+            (columns.origin, "from"),
+            (columns.file, "plugin"),
+        ];
+        for (width, name) in heads {
+            pen.left(name, width, theme.dim());
         }
         let ids: Vec<String> = rows.iter().map(|row| clean(row.id())).collect();
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
@@ -159,15 +160,9 @@ impl Experiments {
                     let name = if ready { theme.bold() } else { theme.dim() };
                     pen.left(&ids[i], columns.id, name);
                     cell(&mut pen, &clean(&e.version), columns.version, theme.dim());
-                    if columns.presets > 0 {
-                        cell(&mut pen, &presets(e), columns.presets, theme.dim());
-                    }
-                    if columns.origin > 0 {
-                        cell(&mut pen, plugin.origin.word(), columns.origin, theme.dim());
-                    }
-                    if columns.file > 0 {
-                        cell(&mut pen, &row.file(), columns.file, theme.dim());
-                    }
+                    cell(&mut pen, &presets(e), columns.presets, theme.dim());
+                    cell(&mut pen, plugin.origin.word(), columns.origin, theme.dim());
+                    cell(&mut pen, &row.file(), columns.file, theme.dim());
                 }
                 Row::Refused(_, why) => {
                     pen.put(&row.file(), theme.bold()).skip(2).put(&clean(&why.to_string()), theme.dim());
@@ -222,9 +217,9 @@ impl Columns {
         let widest = |texts: &mut dyn Iterator<Item = usize>, head: &str| {
             texts.max().unwrap_or(0).max(width_of(head)) + 2
         };
-        let id = widest(&mut all().map(|(_, _, e)| width_of(&clean(&e.id))), "experiment").min(width / 2);
-        let version = widest(&mut all().map(|(_, _, e)| width_of(&clean(&e.version))), "version").min(16);
-        let mut room = width.saturating_sub(2 + 11 + id + version);
+        let id = widest(&mut all().map(|(_, _, e)| width_of(&clean(&e.id))), "experiment");
+        let id = id.min(width.saturating_sub(2 + 11));
+        let mut room = width.saturating_sub(2 + 11 + id);
         // What tells plugins apart comes before what a look at the details tells too.
         let mut take = |wanted: usize, least: usize| {
             let got = if room >= wanted {
@@ -237,6 +232,8 @@ impl Columns {
             room -= got;
             got
         };
+        let version = widest(&mut all().map(|(_, _, e)| width_of(&clean(&e.version))), "version").min(16);
+        let version = take(version, version);
         let origin = take(widest(&mut all().map(|(_, p, _)| width_of(p.origin.word())), "from"), 8);
         let file = take(widest(&mut all().map(|(r, ..)| width_of(&r.file())), "plugin"), 14);
         let presets = take(widest(&mut all().map(|(_, _, e)| width_of(&presets(e))), "presets"), 8);

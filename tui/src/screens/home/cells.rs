@@ -1,6 +1,6 @@
 //! What a run shows in each column.
 
-use gradtop_store::{State, View};
+use gradtop_store::State;
 
 use gradtop_chart::cells::align::{Align, pad, pad_left};
 use gradtop_chart::cells::text::{fit_ends, width_of};
@@ -13,12 +13,6 @@ pub(super) const MARKS: u16 = 3;
 
 /// Columns of a list below which states are told by their signs alone.
 pub(super) const NARROW: u16 = 60;
-
-/// The name of a state, without doubt marked by `?`.
-pub(super) fn state(view: &View, theme: Theme) -> String {
-    let glyph = state::glyph_in(view.state, theme.ascii());
-    format!("{glyph} {}{}", view.state.word(), if view.certain { "" } else { "?" })
-}
 
 /// The style of a state.
 pub(super) fn state_style(state: State, theme: Theme) -> ratatui::style::Style {

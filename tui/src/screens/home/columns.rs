@@ -25,8 +25,8 @@ const NAME: usize = 28;
 const VALUE: usize = 11;
 /// Columns of what a value is of, as long as other columns want room.
 const WHO: usize = 18;
-/// Columns of a value and what it is of, on a phone.
-const BRIEF: usize = 14;
+/// Columns of a value and what it is of, on a phone: `last train loss` is whole above them.
+const BRIEF: usize = 15;
 /// Columns of anything else at most.
 const WIDEST: usize = 40;
 /// Columns to which words are cut at most.
@@ -162,6 +162,13 @@ pub(super) struct Column<'a> {
     pub(super) align: Align,
 }
 
+impl Column<'_> {
+    /// Whether a state's word has no room in it.
+    pub(super) fn is_sign(&self) -> bool {
+        self.width <= 2
+    }
+}
+
 /// The columns that fit.
 #[derive(Debug)]
 pub(super) struct Columns<'a>(pub(super) Vec<Column<'a>>);
@@ -201,9 +208,14 @@ impl<'a> Columns<'a> {
     /// For a list of that width.
     pub(super) fn new(home: &'a Home, shared: &Shared, width: u16) -> Self {
         let rows = || home.list.rows();
-        let words = widest(10, 12, rows().map(|r| cells::state(&r.view, shared.theme)));
+        let ascii = shared.theme.ascii();
         // On a narrow terminal its sign says it.
-        let state = Wanted::fixed(What::State, if width < cells::NARROW { 1 } else { words });
+        let state = if width < cells::NARROW {
+            widest(1, 2, rows().map(|r| state::sign(r.view.state, r.view.certain, ascii)))
+        } else {
+            widest(10, 12, rows().map(|r| state::words_in(&r.view, ascii)))
+        };
+        let state = Wanted::fixed(What::State, state);
         let least = if width < cells::NARROW { 9 } else { 12 };
         let name = Wanted::new(What::Name, widest(8, NAME, rows().map(shown_name)), least);
         let room = usize::from(width).saturating_sub(usize::from(cells::MARKS) + 1);
@@ -286,9 +298,8 @@ fn usual<'a>(
     columns.push(fixed("step", 7));
     columns.extend(rows().any(|r| state::epoch(&r.view).is_some()).then(|| fixed("epoch", 7)));
     // What only running runs have takes no room without them.
-    if rows().any(|r| r.live()) {
-        columns.extend([fixed("rate", 9), fixed("eta", 6)]);
-    }
+    columns.extend(rows().any(|r| r.live()).then(|| fixed("rate", 9)));
+    columns.extend(rows().any(|r| r.live() && r.view.status.total > 0).then(|| fixed("eta", 6)));
     let title = widest(0, 24 - cells::BEFORE_POINT, groups.iter().map(|g| What::Metric.title(g)));
     let least = VALUE.max(title);
     if narrow {

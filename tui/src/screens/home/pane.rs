@@ -169,9 +169,13 @@ fn view_details(shared: &Shared, buffer: &mut Buffer, area: Rect, run: &RunRow) 
     // The name of a metric may be long; what it says matters more.
     let most = usize::from(area.width / 3).max(10);
     let width = details.iter().map(|(name, _)| width_of(name)).max().unwrap_or(0).min(most);
-    let room = usize::from(area.width).saturating_sub(width + 2);
+    let columns = usize::from(area.width).saturating_sub(2);
     let mut y = area.y;
     for (name, items) in details {
+        // It goes on as far as that leaves room.
+        let said = items.iter().map(|item| width_of(item)).max().unwrap_or(0);
+        let width = width_of(&name).min(columns.saturating_sub(said)).max(width);
+        let room = columns.saturating_sub(width);
         for (i, line) in packed(&items, room).into_iter().enumerate() {
             if y >= area.bottom() {
                 return;
@@ -228,11 +232,18 @@ fn details(shared: &Shared, run: &RunRow) -> Vec<(String, Vec<String>)> {
         "started",
         vec![started.unwrap_or_default(), took.map(|t| format!("{verb} {t}")).unwrap_or_default()],
     );
-    let threads =
-        if manifest.threads == 1 { "1 thread".to_owned() } else { format!("{} threads", manifest.threads) };
-    let machine = if manifest.threads == 0 { Vec::new() } else { vec![clean(&manifest.device), threads] };
-    let seed = state::seed(manifest);
-    add("device", machine.into_iter().chain(seed.map(|seed| format!("seed {seed}"))).collect());
+    let seed = state::seed(manifest).map(|seed| seed.to_string());
+    if manifest.threads > 0 {
+        let threads = if manifest.threads == 1 {
+            "1 thread".to_owned()
+        } else {
+            format!("{} threads", manifest.threads)
+        };
+        let seed = seed.map(|seed| format!("seed {seed}"));
+        add("device", [clean(&manifest.device), threads].into_iter().chain(seed).collect());
+    } else {
+        add("seed", seed.into_iter().collect());
+    }
     for headline in state::headlines(&run.view).iter().take(3) {
         add(&state::headline_title(headline.metric, None), state::headline_values(headline));
     }

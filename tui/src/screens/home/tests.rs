@@ -64,7 +64,7 @@ fn a_long_name_is_whole_where_there_is_room() {
 }
 
 #[test]
-fn a_long_name_of_a_metric_leaves_room_for_what_it_says() {
+fn a_long_name_of_a_metric_is_whole_where_there_is_room_for_what_it_says() {
     let metric = "sensitivity_of_probabilities";
     let spec = run("wobbling-it", "sens", 3).losses().with(|m, s| {
         m.metrics.push(MetricInfo { name: metric.into(), headline: true, ..MetricInfo::default() });
@@ -79,11 +79,13 @@ fn a_long_name_of_a_metric_leaves_room_for_what_it_says() {
     let mut bench = Bench::of(vec![spec]);
     bench.resize(120, 40);
     let screen = bench.screen();
-    for said in ["last se…lities  0.4321", "2 threads", "seed 7"] {
+    // What a reader looks for is which metric that is: values that are short leave its name room.
+    for said in ["last sensitivity_of_probabilities  0.4321", "2 threads", "seed 7"] {
         assert!(screen.contains(said), "{said}: {screen}");
     }
     bench.resize(80, 24);
-    assert!(bench.screen().contains("2 threads"), "{}", bench.screen());
+    let screen = bench.screen();
+    assert!(screen.contains("2 threads") && screen.contains("ilities  0.4321"), "{screen}");
 }
 
 #[test]
@@ -332,6 +334,32 @@ fn a_phone_shows_values_whichever_model_they_are_of() {
     bench.resize(40, 15);
     let screen = bench.screen();
     assert!(screen.contains("test loss") && screen.contains("0.005") && screen.contains("0.25"), "{screen}");
+}
+
+#[test]
+fn a_phone_has_room_for_the_usual_heading_and_for_causes() {
+    let specs = ["a-name-that-goes-on-and-on-1", "a-name-that-goes-on-and-on-2"].map(|name| {
+        let key = SeriesKey { split: Some("train".into()), ..SeriesKey::metric("loss") };
+        run("fit", name, 1).logged(key, &[(0, 1.0), (1, 0.25)])
+    });
+    let cause = run("fit", "bad", 3).at(State::Failed, 5).cause("exit code 3: no such file");
+    let mut bench = Bench::of(specs.into_iter().chain([cause]).collect());
+    bench.resize(40, 15);
+    let screen = bench.screen();
+    assert!(screen.contains("last train loss"), "{screen}");
+    assert!(screen.lines().any(|l| l.contains("exit code 3") && l.chars().count() == 39), "{screen}");
+}
+
+#[test]
+fn a_time_left_has_a_column_only_where_there_can_be_one() {
+    let endless = run("fit", "a", 1).at(State::Running, 10).with(|_, s| s.total = 0);
+    let mut bench = Bench::of(vec![endless]);
+    bench.resize(120, 30);
+    let titles = |bench: &Bench| bench.screen().lines().nth(2).unwrap_or_default().to_owned();
+    assert!(titles(&bench).contains("rate") && !titles(&bench).contains("eta"), "{}", titles(&bench));
+    bench.make(&run("fit", "b", 1).at(State::Running, 10));
+    bench.read();
+    assert!(titles(&bench).contains("eta"), "{}", titles(&bench));
 }
 
 #[test]

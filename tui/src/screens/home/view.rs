@@ -201,6 +201,8 @@ impl Home {
             Self::view_cell(shared, buffer, area, (*column, texts), group, run);
         }
         if let (Some(note), Some((left, width))) = (note, room) {
+            let to_edge = columns.0.last().is_some_and(|column| noted(column.what));
+            let width = if to_edge { usize::from(area.width).saturating_sub(left + 1) } else { width };
             let style = if run.view.certain { theme.alert() } else { theme.dim() };
             let text = fit(&note, width, theme.ascii());
             buffer.set_string(area.x + left as u16, area.y, text, style);
@@ -221,11 +223,15 @@ impl Home {
         // What happens now is brighter than what is over.
         let usual = if live { theme.text() } else { theme.past() };
         let (text, style) = match column.what {
-            What::State if column.width == 1 => {
-                let sign = cells::state(&run.view, theme).chars().take(1).collect();
-                (sign, cells::state_style(run.view.state, theme))
+            What::State => {
+                let view = &run.view;
+                let text = if column.is_sign() {
+                    state::sign(view.state, view.certain, theme.ascii())
+                } else {
+                    state::words_in(view, theme.ascii())
+                };
+                (text, cells::state_style(view.state, theme))
             }
-            What::State => (cells::state(&run.view, theme), cells::state_style(run.view.state, theme)),
             What::Name => {
                 if state::alert(&run.view).is_some() {
                     buffer.set_string(x, y, theme.glyph("▲ ", "! "), theme.alert());
@@ -335,7 +341,7 @@ fn view_titles(shared: &Shared, buffer: &mut Buffer, area: Rect, columns: &Colum
             // It has the room of the share done beside it.
             What::Bar => fit(&title, column.width + 7, theme.ascii()),
             What::Percent => continue,
-            What::State if column.width == 1 => continue,
+            What::State if column.is_sign() => continue,
             _ if column.align == Align::Point => {
                 let before = column.width.saturating_sub(width_of(&title)).min(cells::BEFORE_POINT);
                 cells::cell(

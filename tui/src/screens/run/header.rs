@@ -10,7 +10,7 @@ use super::words::{glyph, signs, state_style};
 use crate::print::clean;
 use crate::screens::shared::Shared;
 use gradtop_chart::cells::align::pad_left;
-use gradtop_chart::cells::text::{fit, fit_ends, width_of, wrap};
+use gradtop_chart::cells::text::{fit, fit_ends, width_of, wrap, wrap_in};
 use gradtop_chart::number;
 use gradtop_view::clock::moment_at;
 use gradtop_view::live::XAxis;
@@ -33,12 +33,7 @@ impl Item {
 /// State, name and progress of a run in one line.
 pub(crate) fn first(shared: &Shared, view: &View, width: usize) -> Line<'static> {
     let theme = shared.theme;
-    let state = format!(
-        " {} {}{}  ",
-        glyph(shared, view.state),
-        view.state.word(),
-        if view.certain { "" } else { "?" }
-    );
+    let state = format!(" {}  ", state::words_in(view, theme.ascii()));
     let mut items = progress(shared, view);
     let name = clean(&view.manifest.run);
     // What matters least goes first; the name stays whole as long as anything can go.
@@ -205,13 +200,11 @@ pub(crate) fn banner(shared: &Shared, row: &RunRow, width: usize, most: usize) -
         let cause = view.status.cause.as_deref().filter(|c| !c.is_empty());
         let cause = cause.map_or_else(|| "cause unknown".to_owned(), clean);
         let text = format!("{} {cause}", glyph(shared, view.state));
-        let mut lines = wrap(&text, room);
         let kept = most.saturating_sub(1 + out.len()).max(1);
-        if lines.len() > kept {
-            lines.truncate(kept);
-            if let Some(last) = lines.last_mut() {
-                *last = fit(&format!("{last} (all of it: 3)"), room, theme.ascii());
-            }
+        let mut lines = wrap_in(&text, room, kept, theme.ascii());
+        if let Some(last) = lines.last_mut().filter(|_| wrap(&text, room).len() > kept) {
+            let hint = " (all of it: 3)";
+            *last = fit(last, room.saturating_sub(hint.len()), theme.ascii()) + hint;
         }
         out.extend(lines.into_iter().map(|l| Line::styled(format!(" {l}"), theme.alert())));
         out.push(Line::styled(

@@ -1,7 +1,7 @@
 //! What a run was started with: every parameter with its unit, its help and whether it differs from its default.
 
 use gradtop_host::{ExperimentDesc, ParamDesc};
-use gradtop_store::{Manifest, ParamValue, View};
+use gradtop_store::{Kind, Manifest, ParamValue, View};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
@@ -63,6 +63,8 @@ pub(crate) fn lines(shared: &Shared, view: &View, width: usize) -> Vec<Line<'sta
         out.extend(table(shared, &rows, width));
         let changed = rows.iter().filter(|r| r.changed).count();
         let note = match (declared, changed) {
+            // What is no plugin has neither defaults nor help.
+            (None, _) if manifest.kind != Kind::Plugin => String::new(),
             (None, _) => format!(
                 "no installed plugin has {}: defaults, units and help are unknown",
                 clean(&manifest.experiment.id)
@@ -71,7 +73,7 @@ pub(crate) fn lines(shared: &Shared, view: &View, width: usize) -> Vec<Line<'sta
             (Some(_), 1) => format!("{} differs from its default", theme.glyph('●', '*')),
             (Some(_), n) => format!("{} {n} differ from their defaults", theme.glyph('●', '*')),
         };
-        out.push(Line::default());
+        out.extend((!note.is_empty()).then(Line::default));
         out.extend(
             wrap(&note, width.saturating_sub(2).max(10))
                 .into_iter()

@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
-use gradtop_store::{Event, RunDir, State, append_event};
+use gradtop_store::{Event, Kind, RunDir, State, append_event};
 use proptest::prelude::*;
 
 use super::pane;
@@ -265,6 +265,9 @@ fn zooming_and_panning_end_with_everything_again() {
     stage.keys("z");
     assert!(stage.screen().contains("zoomed"));
     assert_ne!(stage.screen(), before);
+    stage.bench.resize(40, 15);
+    stage.settle();
+    assert!(stage.screen().contains("zoomed: 0 resets"), "{}", stage.screen());
 }
 
 #[test]
@@ -295,7 +298,7 @@ fn series_are_hidden_and_shown() {
     let mut stage = Stage::new(rich());
     stage.keys("s");
     insta::assert_snapshot!("list_of_series", stage.screen());
-    while !stage.screen().contains("›■ deep") {
+    while !stage.screen().contains("›✓ deep") {
         stage.keys("down");
     }
     stage.keys("space esc");
@@ -386,6 +389,18 @@ fn the_other_panes() {
     assert!(stage.screen().contains("No tables"), "{}", stage.screen());
     stage.keys("6");
     assert!(stage.screen().contains("system/memory") && !stage.screen().contains("accuracy"));
+}
+
+#[test]
+fn empty_panes_of_an_imported_run_promise_nothing() {
+    let mut stage = Stage::new(run("fit", "imported", 1).losses().with(|m, _| {
+        (m.kind, m.plugin) = (Kind::Import, None);
+    }));
+    for (pane, said) in [("2", "No output"), ("4", " lr "), ("6", "gradtop did not see it train")] {
+        stage.keys(pane);
+        let screen = stage.screen();
+        assert!(screen.contains(said) && !screen.contains("no installed plugin"), "{pane}: {screen}");
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Drawing.
 
-use gradtop_store::State;
+use gradtop_store::{Kind, State};
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
@@ -10,7 +10,7 @@ use super::{Pane, RunScreen, header, params};
 use crate::print::clean;
 use crate::screens::shared::Shared;
 use crate::widgets;
-use gradtop_chart::cells::text::{width_of, wrap};
+use gradtop_chart::cells::text::{width_of, wrap, wrap_in};
 use gradtop_chart::number;
 
 /// Columns of text in the middle of an empty pane.
@@ -90,9 +90,8 @@ impl RunScreen {
                 format!("{} some of its data cannot be read: {}", shared.theme.glyph('▲', '!'), clean(error));
             let room = width.saturating_sub(2).max(10);
             lines.extend(
-                wrap(&text, room)
+                wrap_in(&text, room, 2, shared.theme.ascii())
                     .into_iter()
-                    .take(2)
                     .map(|l| Line::styled(format!(" {l}"), shared.theme.alert())),
             );
         }
@@ -103,6 +102,7 @@ impl RunScreen {
     fn message(&self, shared: &Shared) -> Option<(String, Vec<String>)> {
         let row = self.row.as_ref()?;
         let state = row.view.state;
+        let imported = row.view.manifest.kind == Kind::Import;
         let say = |title: &str, text: &[&str]| {
             Some((title.to_owned(), text.iter().map(|t| (*t).to_owned()).collect::<Vec<_>>()))
         };
@@ -123,7 +123,9 @@ impl RunScreen {
                 self.no_charts(shared)
             }
             Pane::System if self.system.is_empty() => {
-                if state.is_final() {
+                if imported {
+                    say("Nothing was measured", &["Its values were imported; gradtop did not see it train."])
+                } else if state.is_final() {
                     say("Nothing was measured", &["The run ended before the first measurement."])
                 } else {
                     say(
@@ -133,6 +135,9 @@ impl RunScreen {
                 }
             }
             Pane::Log if !self.log.loaded() => say("Reading", &[]),
+            Pane::Log if self.log.is_empty() && imported => {
+                say("No output", &["Its values were imported; what it printed is not among them."])
+            }
             Pane::Log if self.log.is_empty() => say(
                 "Nothing written",
                 &["The run's output appears here.", "Messages of the experiment are in the events: press 3"],

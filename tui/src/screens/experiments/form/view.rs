@@ -8,7 +8,7 @@ use crate::print::clean;
 use crate::screens::pen::Pen;
 use crate::screens::shared::Shared;
 use crate::widgets::around;
-use gradtop_chart::cells::text::{apart, width_of, wrap};
+use gradtop_chart::cells::text::{apart, width_of, wrap, wrap_in};
 use gradtop_chart::cells::theme::Theme;
 
 /// A line of the form's middle part.
@@ -203,7 +203,13 @@ fn field(
         }
         Some(error) => drop(pen.put(error, theme.alert())),
         None if field.is_choice() => {}
-        None => drop(pen.put(&clean(&field.takes()), theme.dim())),
+        None => {
+            let takes = clean(&field.takes());
+            // A few letters of it would say nothing.
+            if width_of(&takes).min(12) <= pen.room() {
+                pen.put(&takes, theme.dim());
+            }
+        }
     }
 }
 
@@ -306,7 +312,7 @@ fn about(form: &Form, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
         }
     };
     let room = if wrong.is_empty() { 2 } else { from - 1 };
-    for (i, line) in wrap(&help, width).iter().take(room.min(2)).enumerate() {
+    for (i, line) in wrap_in(&help, width, room.min(2), theme.ascii()).iter().enumerate() {
         Pen::row(buffer, theme, inner, i as u16 + 1).put(line, style);
     }
     for (i, line) in wrong.iter().enumerate() {

@@ -323,7 +323,7 @@ impl Charts {
         if self.system {
             parts.extend(measured(data));
         }
-        let count = self.items.len();
+        let (count, counted) = (self.items.len(), parts.len());
         parts.push(match (self.search.0.as_str(), count) {
             ("", 1) => "1 chart".to_owned(),
             ("", _) => format!("{count} charts"),
@@ -344,8 +344,12 @@ impl Charts {
         if data.progress.reading {
             parts.push(format!("reading: {} values so far", number::count(data.progress.rows as f64)));
         }
-        let text = signs(shared, &parts.join(" · "));
-        Line::styled(fit(&format!(" {text}"), width, theme.ascii()), theme.dim())
+        let said = |parts: &[String]| signs(shared, &format!(" {}", parts.join(" · ")));
+        // Of several pages, how many charts they have matters least.
+        if layout.pages > 1 && self.search.0.is_empty() && width_of(&said(&parts)) > width {
+            parts.remove(counted);
+        }
+        Line::styled(fit(&said(&parts), width, theme.ascii()), theme.dim())
     }
 }
 

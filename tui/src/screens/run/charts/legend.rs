@@ -71,7 +71,8 @@ impl Charts {
         let cut = apart(&cut, width.saturating_sub(6), theme.ascii());
         for (i, (name, cut)) in names.iter().zip(&cut).enumerate().skip(top).take(rows) {
             let shown = !look.hidden.contains(name);
-            let mark = if shown { theme.glyph("■ ", "x ") } else { theme.glyph("□ ", ". ") };
+            // No sign of a series: that is another in each chart.
+            let mark = if shown { theme.glyph("✓ ", "x ") } else { theme.glyph("· ", ". ") };
             let text = pad(cut, width.saturating_sub(6));
             let style = if shown { theme.text() } else { theme.dim() };
             let style = if i == at { style.patch(theme.cursor()) } else { style };
