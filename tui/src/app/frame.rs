@@ -91,11 +91,8 @@ fn header(shared: &Shared, width: u16) -> Line<'static> {
     for (i, ((_, doubt), (state, n))) in counts.iter().enumerate() {
         let dot = if i == 0 { "" } else { theme.glyph(" · ", ", ") };
         left.push((dot.to_owned(), theme.dim()));
-        let style = if state.is_final() && theme.ink(state::ink(*state)) != theme.alert() {
-            theme.dim()
-        } else {
-            theme.ink(state::ink(*state))
-        };
+        let ink = theme.ink(state::ink(*state));
+        let style = if state.is_final() && ink != theme.alert() { theme.dim() } else { ink };
         left.push((format!("{n} {state}{}", if *doubt { "?" } else { "" }), style));
     }
     if let Some(behind) = shared.behind {
@@ -129,11 +126,12 @@ fn header(shared: &Shared, width: u16) -> Line<'static> {
     }
     if length(&left, &right) > width {
         // The states by their signs: what is running, is it well.
-        let sign = |state| format!("{} ", state::glyph_in(state, theme.ascii()));
-        let states = counts
-            .values()
-            .map(|(state, n)| (format!(" {}{n}", sign(*state)), theme.ink(state::ink(*state))));
-        left = std::iter::once((" gradtop ".to_owned(), theme.bold())).chain(states).collect();
+        let sign = |state| state::glyph_in(state, theme.ascii());
+        let short = |(state, n): &(gradtop_store::State, usize)| {
+            (format!(" {} {n}", sign(*state)), theme.ink(state::ink(*state)))
+        };
+        let name = (" gradtop ".to_owned(), theme.bold());
+        left = std::iter::once(name).chain(counts.values().map(short)).collect();
     }
     if length(&left, &right) > width {
         right.clear();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use gradtop_store::{Goal, View, suggest};
+use gradtop_store::{Goal, View};
 use serde_json::{Map, Value, json};
 
 use super::Context;
@@ -45,7 +45,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     let known = || views.iter().flat_map(|view| &view.manifest.params).map(|(key, _)| key.as_str());
     if let Some(key) = by.iter().find(|key| !known().any(|k| k == **key)) {
         let message = format!("none of these runs has a parameter {:?}", clean(key));
-        return Err(Failure::usage(message).help(clean(&suggest(key, known(), "parameters"))).into());
+        return Err(Failure::unknown(message, key, known(), "parameters").into());
     }
     if args.by.is_empty() {
         by = differing(&views, &args.metric);
@@ -53,7 +53,8 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     let Some(ranking) = ranking(&views, &args.metric, &by) else {
         let metrics = views.iter().flat_map(state::headlines).map(|headline| headline.metric);
         let message = format!("no matching run has a last value of {:?}", clean(&args.metric));
-        return Err(Failure::new(message).help(clean(&suggest(&args.metric, metrics, "metrics"))).into());
+        let help = gradtop_store::suggest(&args.metric, metrics, "metrics");
+        return Err(Failure::new(message).help(clean(&help)).into());
     };
     if args.json {
         print::json(&as_json(&ranking, &by))?;
@@ -100,18 +101,12 @@ fn table(ranking: &Ranking<'_>, metric: &str, by: &[&str]) {
         Goal::Min => "lowest first",
         Goal::None => "lowest first; the experiment does not say which way is better",
     };
-    print::line(&format!(
-        "{}, {which}",
-        print::styled(&state::headline_title(metric, ranking.split), Ink::Bold)
-    ));
+    let title = state::headline_title(metric, ranking.split);
+    print::line(&format!("{}, {which}", print::styled(&title, Ink::Bold)));
     let names: Vec<String> = by.iter().map(|key| clean(key)).collect();
     let mut heads: Vec<(&str, Align)> = names.iter().map(|name| (name.as_str(), Align::Left)).collect();
-    heads.extend([
-        ("runs", Align::Right),
-        ("median", Align::Point),
-        ("best", Align::Point),
-        ("run", Align::Left),
-    ]);
+    let columns = ["runs", "median", "best", "run"].into_iter();
+    heads.extend(columns.zip([Align::Right, Align::Point, Align::Point, Align::Left]));
     let mut table = Table::new(&heads);
     for group in &ranking.groups {
         let mut cells: Vec<Words> =
@@ -122,15 +117,12 @@ fn table(ranking: &Ranking<'_>, metric: &str, by: &[&str]) {
         };
         let [median, best] = [group.median, group.best].map(state::headline_value);
         let run = group.best_run.map(|view| clean(&view.manifest.run)).unwrap_or_default();
-        cells.extend([runs.into(), Words::new(median, Ink::Bold), best.into(), Words::new(run, Ink::Dim)]);
+        cells.extend([runs.into(), Words::bold(median), best.into(), Words::dim(run)]);
         table.row(cells);
     }
     table.print(1);
     if ranking.without > 0 {
         let runs = if ranking.without == 1 { "1 run has" } else { &format!("{} runs have", ranking.without) };
-        print::note(
-            &format!("{runs} no {} value of it", ranking.split.map(clean).unwrap_or_default())
-                .replace("  ", " "),
-        );
+        print::note(&format!("{runs} no {} value of it", print::cleaned(ranking.split)).replace("  ", " "));
     }
 }

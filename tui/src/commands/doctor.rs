@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use gradtop_host::{device, libtorch};
 use gradtop_store::{Checked, Content};
+use serde::Serialize;
 use serde_json::json;
 
 use super::Context;
 use crate::print::terminal::Surrounding;
 use crate::print::{self, clean};
+use gradtop_chart::cells::glyphs::Glyphs;
 use gradtop_chart::cells::theme::Ink;
 use gradtop_chart::colour::Colours;
 use gradtop_chart::number;
@@ -32,13 +34,15 @@ pub(crate) struct Args {
 }
 
 /// How a finding is to be taken.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 enum Grade {
     Good,
     Note,
     Bad,
 }
 
+#[derive(Serialize)]
 struct Finding {
     topic: &'static str,
     grade: Grade,
@@ -79,18 +83,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     findings.push(of_time_zone());
     let bad = findings.iter().any(|f| f.grade == Grade::Bad);
     if args.json {
-        let all: Vec<_> = findings
-            .iter()
-            .map(|f| {
-                let grade = match f.grade {
-                    Grade::Good => "good",
-                    Grade::Note => "note",
-                    Grade::Bad => "bad",
-                };
-                json!({"topic": f.topic, "grade": grade, "text": f.text, "help": f.help})
-            })
-            .collect();
-        print::json(&all)?;
+        print::json(&findings)?;
     } else {
         findings.iter().for_each(show);
     }
@@ -134,7 +127,7 @@ fn show(f: &Finding) {
     let glyph = if print::ascii() { plain } else { fine };
     print::line(&format!("{} {:<11} {}", print::styled(&glyph.to_string(), ink), f.topic, clean(&f.text)));
     if let Some(help) = &f.help {
-        print::line(&print::styled(&format!("              {}", clean(help)), Ink::Dim));
+        print::dim(&format!("              {}", clean(help)));
     }
 }
 
@@ -167,9 +160,8 @@ fn of_libtorch() -> Finding {
             ))
         }
         Err(places) => {
-            let places: Vec<String> = places.iter().map(|p| print::short(p)).collect();
-            let looked =
-                if places.is_empty() { String::new() } else { format!("; looked in {}", places.join(", ")) };
+            let looked = print::shorts(&places);
+            let looked = if places.is_empty() { looked } else { format!("; looked in {looked}") };
             note("libtorch", format!("not found{looked}"))
                 .help("`gradtop setup` finds or downloads it; plugins with their own need nothing")
         }
@@ -202,10 +194,10 @@ fn of_terminal() -> Finding {
         Colours::True => "true colour",
     };
     let glyphs = match t.glyphs {
-        gradtop_chart::cells::glyphs::Glyphs::Braille => "Braille charts",
-        gradtop_chart::cells::glyphs::Glyphs::HalfBlock => "block charts",
-        gradtop_chart::cells::glyphs::Glyphs::Dot => "dotted charts",
-        gradtop_chart::cells::glyphs::Glyphs::Ascii => "ASCII charts",
+        Glyphs::Braille => "Braille charts",
+        Glyphs::HalfBlock => "block charts",
+        Glyphs::Dot => "dotted charts",
+        Glyphs::Ascii => "ASCII charts",
     };
     let size = t.size.map_or_else(|| "not a terminal".to_owned(), |(w, h)| format!("{w}x{h}"));
     let around = print::terminal::around();
@@ -249,8 +241,8 @@ fn of_plugins() -> Vec<Finding> {
     let found = gradtop_host::discover();
     let experiments = found.experiments().count();
     let mut findings = vec![if experiments == 0 {
-        let path: Vec<String> = gradtop_host::search_path().iter().map(|p| print::short(p)).collect();
-        note("plugins", format!("none in {}", path.join(", "))).help("`gradtop plugin new NAME` makes one")
+        let places = print::shorts(&gradtop_host::search_path());
+        note("plugins", format!("none in {places}")).help("`gradtop plugin new NAME` makes one")
     } else {
         let (p, e) = (found.plugins.len(), experiments);
         let s = |n: usize| if n == 1 { "" } else { "s" };
@@ -258,25 +250,18 @@ fn of_plugins() -> Vec<Finding> {
     }];
     for plugin in found.plugins.iter().filter(|p| p.desc.needs_libtorch) {
         if let Err(places) = libtorch::find(Some(&plugin.path)) {
-            let places: Vec<String> = places.iter().map(|p| print::short(p)).collect();
-            let text = format!(
-                "{} needs libtorch, which is not in {}",
-                print::short(&plugin.path),
-                places.join(", ")
-            );
-            findings.push(
-                bad("plugins", text)
-                    .help("run `gradtop setup`, or set GRADTOP_LIBTORCH to a folder with libtorch_cpu.so"),
-            );
+            let (plugin, places) = (print::short(&plugin.path), print::shorts(&places));
+            let help = "run `gradtop setup`, or set GRADTOP_LIBTORCH to a folder with libtorch_cpu.so";
+            let text = format!("{plugin} needs libtorch, which is not in {places}");
+            findings.push(bad("plugins", text).help(help));
         }
     }
     for (path, refusal) in &found.refused {
         findings.push(bad("plugins", format!("{} {refusal}", print::short(path))));
     }
     for s in &found.shadowed {
-        let text =
-            format!("{} of {} is hidden by {}", s.experiment, print::short(&s.path), print::short(&s.by));
-        findings.push(note("plugins", text));
+        let (path, by) = (print::short(&s.path), print::short(&s.by));
+        findings.push(note("plugins", format!("{} of {path} is hidden by {by}", s.experiment)));
     }
     findings
 }

@@ -2,20 +2,18 @@
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
-use ratatui::text::Line;
 
 use super::Screen;
 use super::effect::{Effect, Mark, Task};
 use super::keys::{Binding, Keys, Kind, Mode, bind};
 use super::shared::Shared;
 use crate::widgets::{Edit, Input, dialog};
-use gradtop_chart::cells::text::{fit, fit_ends};
+use gradtop_chart::cells::text::fit_ends;
 use gradtop_store::validate_tag;
 use gradtop_view::runs::RunId;
 
 /// The keys: whether the tags are to be kept.
-pub(crate) const KEYS: Mode<bool> =
-    Mode { title: "Typing tags", bindings: ROWS, kind: Kind::Typing, syntax: &[] };
+pub(crate) const KEYS: Mode<bool> = Mode::new("Typing tags", Kind::Typing, ROWS);
 
 const ROWS: &[Binding<bool>] = &[
     bind(&["enter"], true, "keep", "keep the tags"),
@@ -48,11 +46,7 @@ impl Tags {
     fn typed(&self) -> Result<Vec<String>, String> {
         let text = self.input.text();
         let words = text.split([' ', ',']).map(|word| word.trim_start_matches('+')).filter(|w| !w.is_empty());
-        let checked = words.map(|word| match validate_tag(word) {
-            Ok(()) => Ok(word.to_owned()),
-            Err(error) => Err(error.to_string()),
-        });
-        checked.collect()
+        words.map(|word| validate_tag(word).map(|()| word.to_owned()).map_err(|e| e.to_string())).collect()
     }
 }
 
@@ -98,14 +92,8 @@ impl Screen for Tags {
             }
             runs => format!("{} runs", runs.len()),
         };
-        let title = fit(&format!("Tags of {of}, with blanks between"), room, theme.ascii());
-        let mut lines = vec![
-            Line::styled(title, theme.bold()),
-            Line::default(),
-            Line::from(self.input.spans(room, theme)),
-            Line::default(),
-        ];
-        lines.extend(dialog::last(self.error.as_deref(), "enter  keep      esc  cancel", room, theme));
-        dialog::draw(lines, theme, frame, area);
+        let title = format!("Tags of {of}, with blanks between");
+        let said = (self.error.as_deref(), "enter  keep      esc  cancel");
+        dialog::prompt(&title, &self.input, said, theme, frame, area);
     }
 }
