@@ -5,7 +5,7 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use gradtop_host::{AlertRule, Alerts, DeviceChoice, Launcher};
 use gradtop_store::suggest;
 
@@ -77,15 +77,9 @@ impl Config {
     /// # Errors
     /// A key that does not exist or a value that cannot be used; says where.
     pub(crate) fn load() -> Result<Self> {
-        let text = match path() {
-            Some(path) => match std::fs::read_to_string(&path) {
-                Ok(text) => Some((path, text)),
-                Err(e) if e.kind() == std::io::ErrorKind::NotFound => None,
-                Err(e) => return Err(e).with_context(|| format!("cannot read {}", path.display())),
-            },
-            None => None,
-        };
-        let file = text.as_ref().map(|(path, text)| (path.as_path(), text.as_str()));
+        let path = path();
+        let text = path.as_deref().map(crate::files::read_if_there).transpose()?.flatten();
+        let file = path.as_deref().zip(text.as_deref());
         Self::of(file, |name| std::env::var(name).ok())
     }
 
@@ -176,11 +170,8 @@ impl Config {
         let mut all = self.launchers();
         let names: Vec<String> = all.iter().map(|launcher| launcher.name.clone()).collect();
         let place = names.iter().position(|known| known == name).ok_or_else(|| {
-            Failure::usage(format!("there is no launcher {:?}", clean(name))).help(clean(&suggest(
-                name,
-                names.iter().map(String::as_str),
-                "launchers",
-            )))
+            let message = format!("there is no launcher {:?}", clean(name));
+            Failure::unknown(message, name, names.iter().map(String::as_str), "launchers")
         })?;
         Ok(all.swap_remove(place))
     }

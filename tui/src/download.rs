@@ -3,7 +3,7 @@
 //! What arrives goes to `.NAME.part` beside the file it will be, with `.NAME.part.from` saying from where; both survive an interrupt.
 //! Only a file whose content has the right SHA-256 gets its name.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -86,13 +86,8 @@ enum Answer {
 impl Part {
     fn open(dir: &Path, name: &str) -> Result<Self> {
         let path = dir.join(format!(".{name}.part"));
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-            .with_context(|| format!("cannot write {}", path.display()))?;
+        let file = File::options().read(true).write(true).create(true).truncate(false).open(&path);
+        let file = file.with_context(|| format!("cannot write {}", path.display()))?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {

@@ -60,9 +60,9 @@ pub(crate) fn write_all(charts: &[(String, Figure)], files: &[(Format, &Path)]) 
             std::fs::write(&file, bytes).with_context(|| format!("cannot write {}", file.display()))?;
             print::line(&format!("wrote {}", print::short(&file)));
             if !missing.is_empty() {
+                let letters = clean(&missing);
                 print::note(&format!(
-                    "the fonts of pictures have no {}: --svg FILE keeps these letters",
-                    clean(&missing)
+                    "the fonts of pictures have no {letters}: --svg FILE keeps these letters"
                 ));
             }
         }

@@ -1,7 +1,7 @@
 //! A text in the user's own editor.
 
 use std::fs::{self, File};
-use std::io::{ErrorKind, Write as _};
+use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,6 +9,7 @@ use std::process::Command;
 use anyhow::{Context as _, Result};
 
 use crate::failure::Failure;
+use crate::files::first_free;
 use crate::lent;
 
 /// Has `text` edited, in a file that is named after `name`; what it became.
@@ -39,24 +40,13 @@ struct Temporary(PathBuf);
 impl Temporary {
     fn new(name: &str, text: &str) -> Result<Self> {
         let folder = std::env::temp_dir();
-        for n in 0.. {
-            let path = folder.join(format!("gradtop-{name}-{}-{n}.md", std::process::id()));
-            match File::options().write(true).create_new(true).mode(0o600).open(&path) {
-                Ok(mut file) => {
-                    let made = Self(path);
-                    file.write_all(text.as_bytes()).with_context(|| cannot(&made.0))?;
-                    return Ok(made);
-                }
-                Err(e) if e.kind() == ErrorKind::AlreadyExists => {}
-                Err(e) => return Err(e).with_context(|| cannot(&path)),
-            }
-        }
-        unreachable!("a name is free at last")
+        let names = (0..).map(|n| folder.join(format!("gradtop-{name}-{}-{n}.md", std::process::id())));
+        let open = |path: &Path| File::options().write(true).create_new(true).mode(0o600).open(path);
+        let (path, mut file) = first_free(names, "write", open)?;
+        let made = Self(path);
+        file.write_all(text.as_bytes()).with_context(|| format!("cannot write {}", made.0.display()))?;
+        Ok(made)
     }
-}
-
-fn cannot(path: &Path) -> String {
-    format!("cannot write {}", path.display())
 }
 
 impl Drop for Temporary {

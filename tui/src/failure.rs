@@ -1,5 +1,6 @@
 //! Errors of the program: what went wrong and where, what to do about it, and the exit code.
 
+use gradtop_host::text::clean;
 use gradtop_host::{HostError, Why};
 use gradtop_store::StoreError;
 
@@ -25,6 +26,16 @@ impl Failure {
     /// The same, for something that was typed wrong.
     pub(crate) fn usage(message: impl Into<String>) -> Self {
         Self { code: USAGE, ..Self::new(message) }
+    }
+
+    /// A name was typed that is none of those that are known: what comes near, or all there is.
+    pub(crate) fn unknown<'a>(
+        message: impl Into<String>,
+        typed: &str,
+        known: impl Iterator<Item = &'a str> + Clone,
+        what: &str,
+    ) -> Self {
+        Self::usage(message).help(clean(&gradtop_store::suggest(typed, known, what)))
     }
 
     /// What to do about it.
@@ -79,36 +90,34 @@ fn explain(error: &anyhow::Error) -> (Option<String>, i32) {
     }
     let store = error.downcast_ref::<StoreError>();
     let host = error.downcast_ref::<HostError>();
-    match (store, host) {
-        (Some(e), _) | (_, Some(HostError::Store(e))) => of_store(e),
-        (_, Some(HostError::Param(_))) => {
-            (Some("`gradtop experiments NAME` lists parameters and presets".into()), USAGE)
-        }
-        (_, Some(HostError::Refused { experiment, .. })) => {
-            (Some(format!("`gradtop experiments {experiment}` lists parameters and presets")), USAGE)
-        }
+    let lists = |id: &str| format!("`gradtop experiments {id}` lists parameters and presets");
+    let (help, code) = match (store, host) {
+        (Some(e), _) | (_, Some(HostError::Store(e))) => return of_store(e),
+        (_, Some(HostError::Param(_))) => (lists("NAME"), USAGE),
+        (_, Some(HostError::Refused { experiment, .. })) => (lists(experiment), USAGE),
         (_, Some(HostError::Device { .. })) => {
-            (Some("`gradtop doctor` shows what was found; `--device cpu` always works".into()), ERROR)
+            ("`gradtop doctor` shows what was found; `--device cpu` always works".to_owned(), ERROR)
         }
         (_, Some(HostError::NotAllowed { run, why: Why::Going(_), .. })) => {
-            (Some(format!("gradtop stop {run}")), ERROR)
+            (format!("gradtop stop {run}"), ERROR)
         }
-        _ => (None, ERROR),
-    }
+        _ => return (None, ERROR),
+    };
+    (Some(help), code)
 }
 
 fn of_store(error: &StoreError) -> (Option<String>, i32) {
-    match error {
+    let (help, code) = match error {
         StoreError::NoSuchRun { .. } => {
-            (Some("`gradtop list` shows the runs; --runs selects another folder".into()), USAGE)
+            ("`gradtop list` shows the runs; --runs selects another folder", USAGE)
         }
-        StoreError::Ambiguous { .. } | StoreError::BadName { .. } | StoreError::NoRunsDir => (None, USAGE),
-        StoreError::NoCheckpoint { .. } => (
-            Some(
-                "start it again with `gradtop run`; `gradtop show RUN` prints its parameters and seed".into(),
-            ),
-            ERROR,
-        ),
-        _ => (None, ERROR),
-    }
+        StoreError::NoCheckpoint { .. } => {
+            ("start it again with `gradtop run`; `gradtop show RUN` prints its parameters and seed", ERROR)
+        }
+        StoreError::Ambiguous { .. } | StoreError::BadName { .. } | StoreError::NoRunsDir => {
+            return (None, USAGE);
+        }
+        _ => return (None, ERROR),
+    };
+    (Some(help.to_owned()), code)
 }

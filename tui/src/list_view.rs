@@ -9,8 +9,8 @@ use gradtop_view::order::Sort;
 use serde::{Deserialize, Serialize};
 
 use crate::failure::{Failure, toml_error};
+use crate::files::{self, replace};
 use crate::print::clean;
-use crate::report::replace;
 
 /// How the list is looked at.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,11 +40,7 @@ fn path() -> Option<PathBuf> {
 /// The file cannot be read, or is none of views; says where.
 pub(crate) fn all() -> Result<ListViews> {
     let Some(path) = path() else { return Ok(ListViews::new()) };
-    let text = match std::fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(ListViews::new()),
-        Err(e) => return Err(e).with_context(|| format!("cannot read {}", path.display())),
-    };
+    let Some(text) = files::read_if_there(&path)? else { return Ok(ListViews::new()) };
     let wrong = |e| Failure::usage(format!("{}: {}", path.display(), toml_error(&text, &e)));
     toml::from_str(&text).map_err(|e| wrong(e).into())
 }
@@ -75,7 +71,7 @@ pub(crate) fn change(name: &str, view: Option<ListView>) -> Result<ListViews> {
         None => all.remove(name),
     };
     if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
+        files::make_folder(folder)?;
     }
     replace(&path, toml::to_string_pretty(&all)?.as_bytes())?;
     Ok(all)

@@ -11,6 +11,7 @@ mod download;
 mod drawing;
 mod editor;
 mod failure;
+mod files;
 mod lent;
 mod list_view;
 mod print;

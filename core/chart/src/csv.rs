@@ -86,21 +86,14 @@ fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Side;
     use crate::colour::Paint;
 
     #[test]
     fn lines_have_their_bands_and_what_is_nowhere_is_no_row() {
         let mark = |name: Option<&str>, shape| Mark {
             name: name.map(str::to_owned),
-            last: None,
-            paint: Paint::Slot(1),
-            marker: 1,
-            side: Side::Left,
             faint: name.is_none(),
-            counted: None,
-            shape,
-            crossings: Vec::new(),
+            ..Mark::new((Paint::Slot(1), 1), shape)
         };
         let band = Shape::Band { x: vec![0.0], low: vec![0.5], high: vec![2.0] };
         let line = Shape::Line { x: vec![0.0, f64::NAN, 2.0], y: vec![1.0, 0.0, f64::NAN] };
@@ -115,17 +108,9 @@ mod tests {
     #[test]
     fn only_what_was_recorded_in_the_part_that_is_seen_is_a_row() {
         let line = Shape::Line { x: vec![1.0, 2.0, 3.0, 4.0], y: vec![5.0, 6.0, 7.0, 8.0] };
-        let mark = |crossings| Mark {
-            name: Some("a".to_owned()),
-            last: None,
-            paint: Paint::Slot(1),
-            marker: 1,
-            side: Side::Left,
-            faint: false,
-            counted: None,
-            shape: line.clone(),
-            crossings,
-        };
+        let look = (Paint::Slot(1), 1);
+        let mark =
+            |crossings| Mark { name: Some("a".to_owned()), crossings, ..Mark::new(look, line.clone()) };
         let seen = |range, crossings| {
             let mut chart = Chart { marks: vec![mark(crossings)], ..Chart::default() };
             chart.x.range = range;

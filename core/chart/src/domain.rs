@@ -129,16 +129,15 @@ fn field_extent(scale: Scale, middles: &[f64]) -> Option<(f64, f64)> {
 }
 
 fn extent_x(shape: &Shape, scale: Scale) -> Option<(f64, f64)> {
+    if let Some((x, around)) = shape.across() {
+        return range_on(scale, x).map(|(low, high)| (low - around, high + around));
+    }
     match shape {
-        Shape::Line { x, .. } | Shape::Band { x, .. } | Shape::Scatter { x, .. } | Shape::Words { x, .. } => {
-            range_on(scale, x)
-        }
-        Shape::Bars { x, width, .. } => range_on(scale, x).map(|(a, b)| (a - width / 2.0, b + width / 2.0)),
         Shape::Heatmap(f) => field_extent(scale, &f.x),
         Shape::Contour(f) => range_on(scale, &f.x),
         Shape::Rule { at: Where::X(v) } => scale.takes(*v).then_some((*v, *v)),
-        Shape::Rule { .. } => None,
         Shape::Image(p) => Some((0.0, p.width as f64)),
+        _ => None,
     }
 }
 

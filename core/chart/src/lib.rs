@@ -70,8 +70,13 @@ impl Chart {
     /// Whether nothing can be drawn in it: its notes say why.
     pub fn is_blank(&self) -> bool {
         let known = domain::Domain::known(self);
-        let picture = |m: &Mark| matches!(m.shape, Shape::Image(_));
-        !(known.x || self.marks.iter().any(picture))
+        !known.x && self.pictures().is_empty()
+    }
+
+    /// The pictures among the marks.
+    pub fn pictures(&self) -> Vec<&Picture> {
+        let marks = self.marks.iter();
+        marks.filter_map(|m| if let Shape::Image(p) = &m.shape { Some(p) } else { None }).collect()
     }
 
     /// The vertical axis of a side; the left one where there is no other.
@@ -201,6 +206,23 @@ pub struct Mark {
     pub crossings: Vec<usize>,
 }
 
+impl Mark {
+    /// Without a name, on the left axis, in a colour and with the number of a marker.
+    pub const fn new((paint, marker): (Paint, u8), shape: Shape) -> Self {
+        Self {
+            name: None,
+            last: None,
+            paint,
+            marker,
+            side: Side::Left,
+            faint: false,
+            counted: None,
+            shape,
+            crossings: Vec::new(),
+        }
+    }
+}
+
 /// How many values a mark stands for, drawn or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Counted {
@@ -267,6 +289,19 @@ pub enum Shape {
     },
     /// A picture.
     Image(Picture),
+}
+
+impl Shape {
+    /// Its horizontal positions, and how far it reaches on both sides of each; of fields, rules and pictures none.
+    pub fn across(&self) -> Option<(&[f64], f64)> {
+        match self {
+            Self::Line { x, .. } | Self::Band { x, .. } | Self::Scatter { x, .. } | Self::Words { x, .. } => {
+                Some((x, 0.0))
+            }
+            Self::Bars { x, width, .. } => Some((x, width / 2.0)),
+            Self::Heatmap(_) | Self::Contour(_) | Self::Rule { .. } | Self::Image(_) => None,
+        }
+    }
 }
 
 /// Where a rule stands.

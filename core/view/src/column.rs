@@ -16,156 +16,112 @@ use crate::{clock, filter, state};
 struct Column {
     name: &'static str,
     align: Align,
-    /// Empty where a run has nothing.
-    cell: fn(&View, Timestamp) -> String,
+    holds: Holds,
+}
+
+/// What stands in the cells of a column, nothing where a run has nothing, and how runs are sorted by it.
+enum Holds {
+    /// Words, by the alphabet.
+    Text(fn(&View) -> Option<&str>),
+    /// A number and how it is written, the largest first.
+    Large(fn(&View, Timestamp) -> Option<f64>, fn(f64) -> String),
+    /// The same, the smallest first.
+    Small(fn(&View, Timestamp) -> Option<f64>, fn(f64) -> String),
+    /// Words that are sorted by something else.
+    Sorted(fn(&View) -> String, fn(&View, Timestamp) -> Key),
+}
+
+impl Holds {
+    fn cell(&self, run: &View, now: Timestamp) -> String {
+        match self {
+            Self::Text(of) => of(run).map(clean).unwrap_or_default(),
+            Self::Large(of, words) | Self::Small(of, words) => of(run, now).map(words).unwrap_or_default(),
+            Self::Sorted(words, _) => words(run),
+        }
+    }
+
+    fn key(&self, run: &View, now: Timestamp) -> Key {
+        match self {
+            Self::Text(of) => Key::text(of(run)),
+            Self::Large(of, _) => Key::large(of(run, now)),
+            Self::Small(of, _) => Key::small(of(run, now)),
+            Self::Sorted(_, key) => key(run, now),
+        }
+    }
+}
+
+const fn text(name: &'static str, of: fn(&View) -> Option<&str>) -> Column {
+    Column { name, align: Align::Left, holds: Holds::Text(of) }
+}
+
+const fn counted(name: &'static str, holds: Holds) -> Column {
+    Column { name, align: Align::Right, holds }
+}
+
+const fn sorted(
+    name: &'static str,
+    align: Align,
+    words: fn(&View) -> String,
     key: fn(&View, Timestamp) -> Key,
+) -> Column {
+    Column { name, align, holds: Holds::Sorted(words, key) }
 }
 
 const COLUMNS: [Column; 24] = [
-    Column {
-        name: "state",
-        align: Align::Left,
-        cell: |run, _| state::words(run),
-        key: |run, _| Key::Number(state::rank(run.state) as f64),
-    },
-    Column {
-        name: "name",
-        align: Align::Left,
-        cell: |run, _| clean(&run.manifest.run),
-        key: |run, _| Key::text(Some(&run.manifest.run)),
-    },
-    Column {
-        name: "experiment",
-        align: Align::Left,
-        cell: |run, _| clean(&run.manifest.experiment.id),
-        key: |run, _| Key::text(Some(&run.manifest.experiment.id)),
-    },
-    Column {
-        name: "progress",
-        align: Align::Right,
-        cell: |run, _| or_empty(state::progress(run).map(|(done, total)| number::percent(done, total))),
-        key: |run, _| Key::large(state::progress(run).map(|(done, total)| done as f64 / total as f64)),
-    },
-    Column {
-        name: "step",
-        align: Align::Right,
-        cell: |run, _| or_empty(state::step(&run.status).map(|step| number::count(step as f64))),
-        key: |run, _| Key::large(state::step(&run.status).map(|step| step as f64)),
-    },
-    Column {
-        name: "epoch",
-        align: Align::Right,
-        cell: |run, _| or_empty(state::epoch(run).map(epoch)),
-        key: |run, _| Key::large(state::epoch(run)),
-    },
-    Column {
-        name: "rate",
-        align: Align::Right,
-        cell: |run, _| or_empty(state::rate(run).map(number::rate)),
-        key: |run, _| Key::large(state::rate(run)),
-    },
-    Column {
-        name: "eta",
-        align: Align::Right,
-        cell: |run, _| or_empty(state::eta(run).map(number::time_left)),
-        key: |run, _| Key::small(state::eta(run)),
-    },
-    Column {
-        name: "metric",
-        align: Align::Point,
-        cell: |run, _| state::headline_cells(run, None).0,
-        key: |run, _| headline_key(run, None),
-    },
-    Column {
-        name: "of",
-        align: Align::Left,
-        cell: |run, _| state::headline_cells(run, None).1,
-        key: |run, _| headline_key(run, None),
-    },
-    Column {
-        name: "age",
-        align: Align::Right,
-        cell: |run, now| number::age(age(run, now).max(0.0)),
-        key: |run, now| Key::small(Some(age(run, now))),
-    },
-    Column {
-        name: "took",
-        align: Align::Right,
-        cell: |run, now| or_empty(state::took(run, now).map(number::duration)),
-        key: |run, now| Key::small(state::took(run, now)),
-    },
-    Column {
-        name: "created",
-        align: Align::Left,
-        cell: |run, _| clock::moment(run.manifest.created),
-        key: |run, now| Key::small(Some(age(run, now))),
-    },
-    Column {
-        name: "device",
-        align: Align::Left,
-        cell: |run, _| clean(&run.manifest.device),
-        key: |run, _| Key::text(Some(&run.manifest.device)),
-    },
-    Column {
-        name: "host",
-        align: Align::Left,
-        cell: |run, _| clean(&run.manifest.host),
-        key: |run, _| Key::text(Some(&run.manifest.host)),
-    },
-    Column {
-        name: "preset",
-        align: Align::Left,
-        cell: |run, _| or_empty(run.manifest.preset.as_deref().map(clean)),
-        key: |run, _| Key::text(run.manifest.preset.as_deref()),
-    },
-    Column {
-        name: "seed",
-        align: Align::Right,
-        cell: |run, _| or_empty(state::seed(&run.manifest).map(|seed| seed.to_string())),
-        key: |run, _| Key::small(state::seed(&run.manifest).map(|seed| seed as f64)),
-    },
-    Column {
-        name: "threads",
-        align: Align::Right,
-        cell: |run, _| or_empty(threads(run).map(|threads| threads.to_string())),
-        key: |run, _| Key::small(threads(run).map(f64::from)),
-    },
-    Column {
-        name: "rows",
-        align: Align::Right,
-        cell: |run, _| number::count(run.status.rows as f64),
-        key: |run, _| Key::large(Some(run.status.rows as f64)),
-    },
-    Column {
-        name: "cause",
-        align: Align::Left,
-        cell: |run, _| or_empty(run.status.cause.as_deref().map(clean)),
-        key: |run, _| Key::text(run.status.cause.as_deref()),
-    },
-    Column {
-        name: "size",
-        align: Align::Right,
-        cell: |run, _| number::bytes(run.size()),
-        key: |run, _| Key::large(Some(run.size() as f64)),
-    },
-    Column {
-        name: "star",
-        align: Align::Left,
-        cell: |run, _| or_empty(run.notes.starred.then(|| state::STAR.to_owned())),
-        key: |run, _| Key::large(run.notes.starred.then_some(1.0)),
-    },
-    Column {
-        name: "tags",
-        align: Align::Left,
-        cell: |run, _| clean(&run.notes.tags.join(" ")),
-        key: |run, _| Key::text(run.notes.tags.first().map(String::as_str)),
-    },
-    Column {
-        name: "note",
-        align: Align::Left,
-        cell: |run, _| clean(run.notes.headline()),
-        key: |run, _| Key::text(Some(run.notes.headline()).filter(|note| !note.is_empty())),
-    },
+    sorted("state", Align::Left, state::words, |run, _| Key::Number(state::rank(run.state) as f64)),
+    text("name", |run| Some(&run.manifest.run)),
+    text("experiment", |run| Some(&run.manifest.experiment.id)),
+    sorted(
+        "progress",
+        Align::Right,
+        |run| or_empty(state::progress(run).map(|(done, total)| number::percent(done, total))),
+        |run, _| Key::large(state::progress(run).map(|(done, total)| done as f64 / total as f64)),
+    ),
+    counted("step", Holds::Large(|run, _| state::step(&run.status).map(|step| step as f64), number::count)),
+    counted("epoch", Holds::Large(|run, _| state::epoch(run), epoch)),
+    counted("rate", Holds::Large(|run, _| state::rate(run), number::rate)),
+    counted("eta", Holds::Small(|run, _| state::eta(run), number::time_left)),
+    sorted(
+        "metric",
+        Align::Point,
+        |run| state::headline_cells(run, None).0,
+        |run, _| headline_key(run, None),
+    ),
+    sorted("of", Align::Left, |run| state::headline_cells(run, None).1, |run, _| headline_key(run, None)),
+    counted("age", Holds::Small(|run, now| Some(age(run, now)), |age| number::age(age.max(0.0)))),
+    counted("took", Holds::Small(state::took, number::duration)),
+    sorted(
+        "created",
+        Align::Left,
+        |run| clock::moment(run.manifest.created),
+        |run, now| Key::small(Some(age(run, now))),
+    ),
+    text("device", |run| Some(&run.manifest.device)),
+    text("host", |run| Some(&run.manifest.host)),
+    text("preset", |run| run.manifest.preset.as_deref()),
+    sorted(
+        "seed",
+        Align::Right,
+        |run| or_empty(state::seed(&run.manifest).map(|seed| seed.to_string())),
+        |run, _| Key::small(state::seed(&run.manifest).map(|seed| seed as f64)),
+    ),
+    counted("threads", Holds::Small(|run, _| threads(run).map(f64::from), |threads| threads.to_string())),
+    counted("rows", Holds::Large(|run, _| Some(run.status.rows as f64), number::count)),
+    text("cause", |run| run.status.cause.as_deref()),
+    counted("size", Holds::Large(|run, _| Some(run.size() as f64), |size| number::bytes(size as u64))),
+    sorted(
+        "star",
+        Align::Left,
+        |run| or_empty(run.notes.starred.then(|| state::STAR.to_owned())),
+        |run, _| Key::large(run.notes.starred.then_some(1.0)),
+    ),
+    sorted(
+        "tags",
+        Align::Left,
+        |run| clean(&run.notes.tags.join(" ")),
+        |run, _| Key::text(run.notes.tags.first().map(String::as_str)),
+    ),
+    text("note", |run| Some(run.notes.headline()).filter(|note| !note.is_empty())),
 ];
 
 fn column(name: &str) -> Option<&'static Column> {
@@ -198,7 +154,7 @@ pub fn cell(run: &View, name: &str, now: Timestamp) -> String {
         return or_empty(param(run, name).map(state::param));
     }
     match (column(name), param(run, name)) {
-        (Some(column), _) => (column.cell)(run, now),
+        (Some(column), _) => column.holds.cell(run, now),
         (None, Some(value)) => state::param(value),
         (None, None) => {
             let headlines = state::headlines(run);
@@ -224,7 +180,7 @@ pub(crate) fn key(run: &View, name: &str, now: Timestamp) -> Key {
         return param(run, name).map_or(Key::None, Key::of);
     }
     match (column(name), param(run, name)) {
-        (Some(column), _) => (column.key)(run, now),
+        (Some(column), _) => column.holds.key(run, now),
         (None, Some(value)) => Key::of(value),
         (None, None) => headline_key(run, Some(name)),
     }

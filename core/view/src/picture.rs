@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use gradtop_chart::Figure as Drawn;
 use gradtop_host::text::clean;
 use gradtop_store::figures;
 use gradtop_store::{RunDir, StoreError};
@@ -70,7 +71,7 @@ impl Picture {
     ///
     /// # Errors
     /// A run cannot be read.
-    pub fn draw(&self) -> Result<Option<(gradtop_chart::Figure, Vec<String>)>, StoreError> {
+    pub fn draw(&self) -> Result<Option<(Drawn, Vec<String>)>, StoreError> {
         let views: Vec<_> =
             self.runs.iter().map(|run| gradtop_store::view(&RunDir::new(run))).collect::<Result<_, _>>()?;
         let Some(first) = views.first() else { return Ok(None) };
@@ -100,12 +101,7 @@ impl Picture {
         Ok(drawn)
     }
 
-    fn compared(
-        &self,
-        rows: &[Arc<RunRow>],
-        facet: &Facet,
-        by: &GroupBy,
-    ) -> (gradtop_chart::Figure, Vec<String>) {
+    fn compared(&self, rows: &[Arc<RunRow>], facet: &Facet, by: &GroupBy) -> (Drawn, Vec<String>) {
         let wanted = SeriesFilter::Metrics(BTreeSet::from([facet.metric.clone()]));
         let subjects = compare::read(rows, &wanted, self.view.smoothing);
         let teams = compare::teams(&subjects, by);

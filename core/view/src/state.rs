@@ -116,6 +116,13 @@ pub fn seed(manifest: &Manifest) -> Option<u64> {
     manifest.import.is_none().then_some(manifest.seed)
 }
 
+/// What a run works on, and why that was chosen.
+pub fn device(manifest: &Manifest) -> String {
+    let reason = manifest.device_reason.as_deref().filter(|reason| !reason.is_empty());
+    let reason = reason.map(|reason| format!(" ({})", clean(reason))).unwrap_or_default();
+    clean(&manifest.device) + &reason
+}
+
 /// The commit that a run was started at, where one is known, with its branch and whether anything differed from it.
 pub fn commit(manifest: &Manifest) -> Option<String> {
     let mut text = manifest.git_commit.clone()?;

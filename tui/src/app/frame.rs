@@ -85,11 +85,8 @@ fn header(shared: &Shared, width: u16) -> Line<'static> {
     for (i, (state, certain, n)) in counts.iter().enumerate() {
         let dot = if i == 0 { "" } else { theme.glyph(" · ", ", ") };
         left.push((dot.to_owned(), theme.dim()));
-        let style = if state.is_final() && theme.ink(state::ink(*state)) != theme.alert() {
-            theme.dim()
-        } else {
-            theme.ink(state::ink(*state))
-        };
+        let ink = theme.ink(state::ink(*state));
+        let style = if state.is_final() && ink != theme.alert() { theme.dim() } else { ink };
         left.push((format!("{n} {}", state::word(*state, *certain)), style));
     }
     if let Some(behind) = shared.behind {

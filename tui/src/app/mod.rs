@@ -11,13 +11,12 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseEvent};
+use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, MouseEvent};
 use jiff::{SignedDuration, Timestamp};
 use ratatui::layout::Rect;
 
 pub(crate) use frame::view;
 
-use crate::config::LaunchDefaults;
 use crate::screens::Screen;
 use crate::screens::actions::{Act as _, ActionResult, RunAction};
 use crate::screens::compare::Compare;
@@ -33,7 +32,7 @@ use crate::screens::settings::Settings;
 use crate::screens::shared::{Machine, PluginsSnapshot, Shared};
 use crate::screens::tags::Tags;
 use crate::screens::views::Views;
-use crate::widgets::{Edit, Turns};
+use crate::widgets::Edit;
 use gradtop_chart::cells::theme::Theme;
 use gradtop_store::RaisedAlert;
 use gradtop_view::live::{LiveSnapshot, WatchRequest};
@@ -88,23 +87,9 @@ pub(crate) struct App {
 impl App {
     /// Before anything is known; the name of the theme is the settings'.
     pub(crate) fn new(theme: Theme, settings: Settings, read_only: bool, now: Timestamp) -> Self {
-        let shared = Shared {
-            runs: Arc::default(),
-            plugins: Arc::default(),
-            live: Arc::default(),
-            theme: Theme { name: settings.theme, ..theme },
-            settings: settings.clone(),
-            now,
-            machine: None,
-            read_only,
-            launch: LaunchDefaults::default(),
-            drafts: Vec::new(),
-            behind: None,
-            turns: Turns::default(),
-            area: Rect::default(),
-        };
-        let hint = "first time here? n starts a run, enter opens one, ? shows all keys";
-        let welcome = Message { text: hint.to_owned(), failed: false };
+        let theme = Theme { name: settings.theme, ..theme };
+        let shared = Shared { theme, settings: settings.clone(), now, read_only, ..Shared::default() };
+        let welcome = Message::news("first time here? n starts a run, enter opens one, ? shows all keys");
         Self {
             shared,
             home: Home::default(),
@@ -143,13 +128,9 @@ impl App {
     /// What alerts say that runs have raised since the last look, after the monitor was started: the oldest first.
     fn alerts(&self, now: &RunsSnapshot) -> Vec<String> {
         let before = |row: &RunRow| self.shared.runs.get(&row.id).and_then(|row| row.view.alert.as_ref());
-        let mut raised: Vec<_> = now
-            .rows
-            .iter()
-            .filter(|row| before(row) != row.view.alert.as_ref())
-            .filter_map(|row| Some((row.view.alert.as_ref()?, row.name())))
-            .filter(|(alert, _)| alert.time > self.started)
-            .collect();
+        let new = now.rows.iter().filter(|row| before(row) != row.view.alert.as_ref());
+        let raised = new.filter_map(|row| Some((row.view.alert.as_ref()?, row.name())));
+        let mut raised: Vec<_> = raised.filter(|(alert, _)| alert.time > self.started).collect();
         raised.sort_by_key(|(alert, _)| alert.time);
         let words = |(alert, run): (&RaisedAlert, &str)| format!("{run}: {}", alert.message);
         raised.into_iter().map(|raised| crate::print::clean(&words(raised))).collect()
@@ -273,15 +254,11 @@ impl App {
             Open::Listed(view) => {
                 self.stack.clear();
                 let said = self.home.look_as(&mut self.shared, view);
-                self.say(said);
-                return;
+                return self.say(said);
             }
             Open::Home(run) => {
                 self.stack.clear();
-                if let Some(id) = run {
-                    self.home.go_to(id);
-                }
-                return;
+                return run.into_iter().for_each(|id| self.home.go_to(id));
             }
         };
         self.stack.push(screen);
@@ -381,8 +358,7 @@ impl App {
         if self.top().keys().kind != Kind::Typing {
             return Vec::new();
         }
-        let typed =
-            text.chars().filter_map(|c| Edit::of(&KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE)));
+        let typed = text.chars().filter_map(|c| Edit::of(&KeyCode::Char(c).into()));
         typed.flat_map(|edit| self.with_top(|top, shared| top.edit(shared, edit))).collect()
     }
 
@@ -405,5 +381,5 @@ impl App {
 }
 
 fn refused() -> Message {
-    Message { text: "this is --read-only: nothing can be changed".to_owned(), failed: true }
+    Message::failure("this is --read-only: nothing can be changed")
 }

@@ -149,9 +149,7 @@ impl Binding {
     }
 
     fn configuration(&self) -> Result<String> {
-        let printed = self.place.join(PRINTED);
-        let printed = std::fs::read_to_string(&printed)
-            .with_context(|| format!("cannot read {}", printed.display()))?;
+        let printed = crate::files::read(&self.place.join(PRINTED))?;
         let quoted = |text: &str| toml::Value::from(text).to_string();
         let mut libraries: Vec<String> = Vec::new();
         for library in values(&printed, "rustc-link-lib").map(quoted) {
@@ -177,11 +175,8 @@ impl Binding {
 /// The version of `torch-sys` in a lock file, if it is one.
 fn locked(lock: &str) -> Option<String> {
     let lock: toml::Table = lock.parse().ok()?;
-    let mut versions = lock
-        .get("package")?
-        .as_array()?
-        .iter()
-        .filter(|p| p.get("name").and_then(toml::Value::as_str) == Some("torch-sys"));
+    let ours = |p: &&toml::Value| p.get("name").and_then(toml::Value::as_str) == Some("torch-sys");
+    let mut versions = lock.get("package")?.as_array()?.iter().filter(ours);
     let version = versions.next()?.get("version")?.as_str()?.to_owned();
     versions.next().is_none().then_some(version)
 }

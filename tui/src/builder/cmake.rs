@@ -51,12 +51,8 @@ pub(super) fn build(folder: &Path) -> Result<Vec<PathBuf>> {
 /// The shared libraries among the targets.
 fn libraries(build: &Path) -> Result<Vec<PathBuf>> {
     let reply = build.join(REPLY);
-    let read = |name: &str| -> Result<Value> {
-        let path = reply.join(name);
-        let text =
-            std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        Ok(serde_json::from_str(&text)?)
-    };
+    let read =
+        |name: &str| -> Result<Value> { Ok(serde_json::from_str(&crate::files::read(&reply.join(name))?)?) };
     let names = std::fs::read_dir(&reply)?.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
     // The last in the order of names is the newest.
     let index = names.filter(|name| name.starts_with("index-")).max().context("there is no index")?;

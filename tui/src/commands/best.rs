@@ -1,7 +1,7 @@
 //! `gradtop best`: which settings led to the best values of a metric.
 
 use anyhow::Result;
-use gradtop_store::{Goal, View, suggest};
+use gradtop_store::{Goal, View};
 use serde_json::{Map, Value, json};
 
 use super::Context;
@@ -45,7 +45,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     let known = || views.iter().flat_map(|view| &view.manifest.params).map(|(key, _)| key.as_str());
     if let Some(key) = given.iter().find(|key| !known().any(|k| k == **key)) {
         let message = format!("none of these runs has a parameter {:?}", clean(key));
-        return Err(Failure::usage(message).help(clean(&suggest(key, known(), "parameters"))).into());
+        return Err(Failure::unknown(message, key, known(), "parameters").into());
     }
     let of_experiment = |views| {
         let by = if given.is_empty() { differing(views, &args.metric) } else { given.clone() };
@@ -59,7 +59,8 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     if found.is_empty() {
         let metrics = views.iter().flat_map(state::headlines).map(|headline| headline.metric);
         let message = format!("no matching run has a last value of {:?}", clean(&args.metric));
-        return Err(Failure::new(message).help(clean(&suggest(&args.metric, metrics, "metrics"))).into());
+        let help = gradtop_store::suggest(&args.metric, metrics, "metrics");
+        return Err(Failure::new(message).help(clean(&help)).into());
     }
     let counted =
         |of: &Of<'_>| of.ranking.groups.iter().map(|group| group.runs + group.not_finite).sum::<usize>();
@@ -123,12 +124,8 @@ fn table(Of { experiment, by, ranking }: &Of<'_>, metric: &str, several: bool) {
     print::line(&format!("{}, {which}", print::styled(&title, Ink::Bold)));
     let names: Vec<String> = by.iter().map(|key| clean(key)).collect();
     let mut heads: Vec<(&str, Align)> = names.iter().map(|name| (name.as_str(), Align::Left)).collect();
-    heads.extend([
-        ("runs", Align::Right),
-        ("median", Align::Point),
-        ("best", Align::Point),
-        ("run", Align::Left),
-    ]);
+    let columns = ["runs", "median", "best", "run"].into_iter();
+    heads.extend(columns.zip([Align::Right, Align::Point, Align::Point, Align::Left]));
     let mut table = Table::new(&heads);
     for group in &ranking.groups {
         let mut cells: Vec<Words> =
@@ -139,7 +136,7 @@ fn table(Of { experiment, by, ranking }: &Of<'_>, metric: &str, several: bool) {
         };
         let [median, best] = [group.median, group.best].map(state::headline_value);
         let run = group.best_run.map(|view| clean(&view.manifest.run)).unwrap_or_default();
-        cells.extend([runs.into(), Words::new(median, Ink::Bold), best.into(), Words::new(run, Ink::Dim)]);
+        cells.extend([runs.into(), Words::bold(median), best.into(), Words::dim(run)]);
         table.row(cells);
     }
     table.print(1);

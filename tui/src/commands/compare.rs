@@ -15,7 +15,6 @@ use gradtop_chart::cells::align::Align as Side;
 use gradtop_chart::cells::theme::Ink;
 use gradtop_chart::colour;
 use gradtop_chart::number;
-use gradtop_store::suggest;
 use gradtop_view::compare::table::{Column, Row, Sheet, Sort, sheet};
 use gradtop_view::compare::{GroupBy, Subject, Team, differing, goal, teams, why_none};
 use gradtop_view::live::SeriesFilter;
@@ -66,8 +65,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         if let Sort::Value(at) = sort {
             let column = &sheet.columns[at];
             print::line("");
-            let taken = format!("sorted by {}: {}", clean(&column.facet.title()), column.words());
-            print::line(&print::styled(&taken, Ink::Dim));
+            print::dim(&format!("sorted by {}: {}", clean(&column.facet.title()), column.words()));
         }
     }
     Ok(0)
@@ -76,10 +74,9 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
 /// Reads the runs to their ends; those that still go on, as far as they are.
 pub(super) fn read(runs: Vec<View>, metrics: &[String], smoothing: f64) -> Result<Vec<Subject>> {
     let rows: Vec<Arc<RunRow>> = runs.into_iter().map(|view| Arc::new(RunRow::of(view))).collect();
-    let wanted = if metrics.is_empty() {
-        SeriesFilter::All
-    } else {
-        SeriesFilter::Metrics(metrics.iter().cloned().collect())
+    let wanted = match metrics {
+        [] => SeriesFilter::All,
+        some => SeriesFilter::Metrics(some.iter().cloned().collect()),
     };
     let subjects = gradtop_view::compare::read(&rows, &wanted, smoothing);
     if let Some((subject, error)) = subjects.iter().find_map(|s| Some((s, s.data.error.as_ref()?))) {
@@ -88,9 +85,7 @@ pub(super) fn read(runs: Vec<View>, metrics: &[String], smoothing: f64) -> Resul
     let known: BTreeSet<&str> = subjects.iter().flat_map(|s| s.data.metric_names()).collect();
     if let Some(unknown) = metrics.iter().find(|m| !known.contains(m.as_str())) {
         let message = format!("none of these runs has a metric {unknown:?}");
-        return Err(Failure::usage(message)
-            .help(clean(&suggest(unknown, known.iter().copied(), "metrics")))
-            .into());
+        return Err(Failure::unknown(message, unknown, known.iter().copied(), "metrics").into());
     }
     Ok(subjects)
 }
@@ -102,10 +97,9 @@ pub(super) fn grouping(subjects: &[Subject], by: Option<&str>) -> Result<GroupBy
         Some("all") => Ok(GroupBy::AllButSeed),
         Some(key) if subjects.iter().any(|s| s.value(key).is_some()) => Ok(GroupBy::Key(key.to_owned())),
         Some(key) => {
+            let message = format!("none of these runs has a parameter {key:?}");
             let keys = differing(subjects);
-            let help = suggest(key, keys.iter().map(String::as_str), "parameters that differ");
-            Err(Failure::usage(format!("none of these runs has a parameter {key:?}"))
-                .help(clean(&help))
+            Err(Failure::unknown(message, key, keys.iter().map(String::as_str), "parameters that differ")
                 .into())
         }
     }
@@ -130,9 +124,7 @@ fn sorting(subjects: &[Subject], sheet: &Sheet, by: Option<&str>) -> Result<Sort
         let titles: BTreeSet<String> =
             sheet.columns.iter().map(|c| format!("{} {}", c.facet.title(), c.what.word())).collect();
         let known = sheet.params.iter().chain(&titles).map(String::as_str);
-        Failure::usage(format!("the table has no column {name:?}"))
-            .help(clean(&suggest(name, known, "columns")))
-            .into()
+        Failure::unknown(format!("the table has no column {name:?}"), name, known, "columns").into()
     })
 }
 
@@ -167,7 +159,7 @@ fn rows<'a>(sheet: &'a Sheet, order: &'a [usize]) -> impl Iterator<Item = &'a Ro
 /// Marker and name.
 fn named(team: &Team) -> Vec<Words> {
     let mark = colour::marker(team.look.1, print::ascii()).to_string();
-    vec![Words::new(mark, Ink::Series(team.look.0)), Words::new(team.name.clone(), Ink::Bold)]
+    vec![Words::new(mark, Ink::Series(team.look.0)), Words::bold(team.name.clone())]
 }
 
 fn what(subjects: &[Subject], team: &Team, grouped: bool) -> Words {
@@ -176,7 +168,7 @@ fn what(subjects: &[Subject], team: &Team, grouped: bool) -> Words {
             let view = &subjects[*one].row.view;
             Words::new(state::words(view), state::ink(view.state))
         }
-        many => Words::new(many.len().to_string(), Ink::Dim),
+        many => Words::dim(many.len().to_string()),
     }
 }
 
@@ -193,12 +185,8 @@ fn of_metric(
         gradtop_store::Goal::Max => "  higher is better",
         gradtop_store::Goal::None => "",
     };
-    print::line("");
-    print::line(&format!(
-        "{}{}",
-        print::styled(&clean(&facet.title()), Ink::Bold),
-        print::styled(goal, Ink::Dim)
-    ));
+    let title = print::styled(&clean(&facet.title()), Ink::Bold);
+    print::line(&format!("\n{title}{}", print::styled(goal, Ink::Dim)));
     let mut columns = vec![("", Side::Left), ("", Side::Left)];
     let words: Vec<String> = sheet.columns[at.clone()].iter().map(Column::words).collect();
     for words in &words {

@@ -28,6 +28,12 @@ struct Candidate {
     help: String,
 }
 
+impl Candidate {
+    fn new(word: impl Into<String>, help: Option<impl ToString>) -> Self {
+        Self { word: word.into(), help: help.map(|help| help.to_string()).unwrap_or_default() }
+    }
+}
+
 impl From<String> for Candidate {
     fn from(word: String) -> Self {
         Self { word, help: String::new() }
@@ -65,8 +71,7 @@ fn candidates(line: &str, config: Option<&Config>) -> Vec<Candidate> {
         _ if last.starts_with('-') => options(typed.command),
         _ => {
             let mut found = if typed.words.is_empty() { subcommands(typed.command) } else { Vec::new() };
-            found
-                .extend(positional(&typed).map(|arg| values(&typed, &known, arg, &last)).unwrap_or_default());
+            found.extend(positional(&typed).into_iter().flat_map(|arg| values(&typed, &known, arg, &last)));
             found
         }
     };
@@ -127,21 +132,13 @@ fn option_named<'a>(command: &'a Command, word: &str) -> Option<&'a Arg> {
 
 fn options(command: &Command) -> Vec<Candidate> {
     let shown = command.get_arguments().filter(|arg| !arg.is_hide_set());
-    let option = |arg: &Arg| {
-        let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
-        Some(Candidate { word: format!("--{}", arg.get_long()?), help })
-    };
+    let option = |arg: &Arg| Some(Candidate::new(format!("--{}", arg.get_long()?), arg.get_help()));
     shown.filter_map(option).collect()
 }
 
 fn subcommands(command: &Command) -> Vec<Candidate> {
     let shown = command.get_subcommands().filter(|sub| !sub.is_hide_set());
-    shown
-        .map(|sub| Candidate {
-            word: sub.get_name().to_owned(),
-            help: sub.get_about().map(ToString::to_string).unwrap_or_default(),
-        })
-        .collect()
+    shown.map(|sub| Candidate::new(sub.get_name(), sub.get_about())).collect()
 }
 
 /// The argument that the word at the cursor is, where it is no option.
@@ -175,14 +172,9 @@ impl Known {
 }
 
 fn values(typed: &Typed<'_>, known: &Known, arg: &Arg, current: &str) -> Vec<Candidate> {
-    let fixed: Vec<Candidate> = arg
-        .get_possible_values()
-        .iter()
-        .map(|value| Candidate {
-            word: value.get_name().to_owned(),
-            help: value.get_help().map(ToString::to_string).unwrap_or_default(),
-        })
-        .collect();
+    let possible = arg.get_possible_values();
+    let fixed: Vec<Candidate> =
+        possible.iter().map(|value| Candidate::new(value.get_name(), value.get_help())).collect();
     if !fixed.is_empty() {
         return fixed;
     }
@@ -221,13 +213,8 @@ fn values(typed: &Typed<'_>, known: &Known, arg: &Arg, current: &str) -> Vec<Can
 }
 
 fn runs(views: &[View]) -> Vec<Candidate> {
-    views
-        .iter()
-        .map(|view| Candidate {
-            word: view.manifest.run.clone(),
-            help: format!("{}, {}", view.manifest.experiment.id, view.state.word()),
-        })
-        .collect()
+    let about = |view: &View| format!("{}, {}", view.manifest.experiment.id, view.state.word());
+    views.iter().map(|view| Candidate::new(&view.manifest.run, Some(about(view)))).collect()
 }
 
 /// Names of runs, and with what a filter may begin.
@@ -239,9 +226,8 @@ fn filters(views: &[View], experiments: bool) -> Vec<Candidate> {
         found.extend(ids.into_iter().map(|id| Candidate::from(id.to_owned())));
     }
     found.extend(state::ORDER.iter().map(|state| Candidate::from(format!("state:{}", state.word()))));
-    found.extend(
-        filter::fields_of(views.iter()).into_iter().map(|field| Candidate::from(format!("{field}:"))),
-    );
+    let fields = filter::fields_of(views.iter()).into_iter();
+    found.extend(fields.map(|field| Candidate::from(format!("{field}:"))));
     found
 }
 
@@ -298,9 +284,8 @@ fn figures_of(known: &Known, run: &str) -> Vec<Candidate> {
     let Some(view) = known.run(run) else { return Vec::new() };
     let declared = figures::read(&view.dir).unwrap_or_default().into_iter();
     let figures = declared.map(|figure| Candidate { word: figure.id, help: figure.title });
-    figures
-        .chain(metrics(known, std::slice::from_ref(&view.manifest.run)).into_iter().map(Candidate::from))
-        .collect()
+    let metrics = metrics(known, std::slice::from_ref(&view.manifest.run)).into_iter();
+    figures.chain(metrics.map(Candidate::from)).collect()
 }
 
 #[cfg(test)]

@@ -8,7 +8,6 @@ use crate::config::{self, KEYS, Key, Origin};
 use crate::print::table::{Table, Words};
 use crate::print::{self, clean};
 use crate::runtime;
-use gradtop_chart::cells::align::Align;
 use gradtop_chart::cells::theme::Ink;
 use gradtop_chart::cells::theme::ThemeName;
 
@@ -37,14 +36,12 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         return Ok(0);
     }
     let state = if is_there { "" } else { " (does not exist)" };
-    print::line(&format!(
-        "{}{state}",
-        clean(&file.unwrap_or_else(|| "no home folder, so no config.toml".to_owned()))
-    ));
-    let mut table = Table::new(&[("setting", Align::Left), ("value", Align::Left), ("from", Align::Left)]);
+    let file = file.unwrap_or_else(|| "no home folder, so no config.toml".to_owned());
+    print::line(&format!("{}{state}", clean(&file)));
+    let mut table = Table::of_words(["setting", "value", "from"]);
     for (name, value, from) in rows {
         let ink = if from == DEFAULT { Ink::Dim } else { Ink::Text };
-        table.row(vec![name.to_owned().into(), Words::new(value, ink), Words::new(from, ink)]);
+        table.row([name.into(), Words::new(value, ink), Words::new(from, ink)]);
     }
     table.print(0);
     Ok(0)

@@ -114,9 +114,8 @@ pub(crate) fn checkpoint(context: &Context, args: &Checkpoint) -> Result<i32> {
     print::line(&match newest().filter(|_| saved).filter(|n| before.is_none_or(|b| *n > b)) {
         Some(step) => format!("{name} saved a checkpoint of step {step}"),
         None if view.state == State::Paused => {
-            format!(
-                "{name} is paused and will save a checkpoint in its next step; `gradtop resume {name}` continues it"
-            )
+            let how = format!("`gradtop resume {name}` continues it");
+            format!("{name} is paused and will save a checkpoint in its next step; {how}")
         }
         None => format!("{name} will save a checkpoint after its current step"),
     });

@@ -11,10 +11,8 @@ use crate::failure::Failure;
 use crate::print::progress::{Progress, Shown};
 use crate::print::table::{Table, Words};
 use crate::print::{self, clean};
-use gradtop_chart::cells::align::Align;
 use gradtop_chart::cells::theme::Ink;
 use gradtop_chart::number;
-use gradtop_store::suggest;
 
 /// Arguments of `data`.
 #[derive(Debug, clap::Args)]
@@ -58,13 +56,9 @@ pub(crate) fn run(args: &Args) -> Result<i32> {
 }
 
 fn named(name: &str) -> Result<&'static Dataset> {
-    Ok(gradtop_data::named(name).ok_or_else(|| {
-        Failure::usage(format!("there is no data set {name:?}")).help(suggest(
-            name,
-            DATASETS.iter().map(|d| d.name),
-            "data sets",
-        ))
-    })?)
+    let known = DATASETS.iter().map(|d| d.name);
+    let unknown = || Failure::unknown(format!("there is no data set {name:?}"), name, known, "data sets");
+    Ok(gradtop_data::named(name).ok_or_else(unknown)?)
 }
 
 /// Each file of a data set and where it is.
@@ -93,26 +87,21 @@ fn list(as_json: bool) -> Result<i32> {
         print::json(&all)?;
         return Ok(0);
     }
-    let mut table =
-        Table::new(&[("data set", Align::Left), ("licence", Align::Left), ("where", Align::Left)]);
+    let mut table = Table::of_words(["data set", "licence", "where"]);
     for dataset in &DATASETS {
         let found: Vec<Found> = files(dataset).into_iter().filter_map(|(_, found)| found.ok()).collect();
         let place = match found.first().and_then(|file| Some((file, file.path.parent()?))) {
             Some((file, dir)) if found.len() == dataset.files.len() => {
                 Words::from(format!("{} ({})", print::short(dir), file.origin.word()))
             }
-            Some(_) => Words::new(
-                format!(
-                    "only {} of {} files: gradtop data fetch {}",
-                    found.len(),
-                    dataset.files.len(),
-                    dataset.name
-                ),
-                Ink::Alert,
-            ),
-            None => Words::new(format!("not here: gradtop data fetch {}", dataset.name), Ink::Dim),
+            Some(_) => {
+                let (some, all) = (found.len(), dataset.files.len());
+                let text = format!("only {some} of {all} files: gradtop data fetch {}", dataset.name);
+                Words::new(text, Ink::Alert)
+            }
+            None => Words::dim(format!("not here: gradtop data fetch {}", dataset.name)),
         };
-        table.row(vec![dataset.name.to_owned().into(), dataset.licence.to_owned().into(), place]);
+        table.row([dataset.name.into(), dataset.licence.into(), place]);
     }
     table.print(0);
     Ok(0)
@@ -141,12 +130,8 @@ fn check(name: Option<&str>, json: bool) -> Result<i32> {
                 continue;
             }
             match result {
-                Ok(path) => {
-                    print::line(&format!("{}  {}", print::styled("whole", Ink::Dim), print::short(&path)));
-                }
-                Err(error) => {
-                    print::line(&print::styled(&clean(&error.to_string()), Ink::Alert));
-                }
+                Ok(path) => stands("whole", &path),
+                Err(error) => print::alert(&clean(&error.to_string())),
             }
         }
     }
@@ -169,7 +154,7 @@ fn fetch(dataset: &'static Dataset, mirrors: &[String], force: bool) -> Result<i
     let mut fetched = 0;
     for file in &dataset.files {
         if !force && let Some(path) = whole(dataset, file) {
-            print::line(&format!("{}  {}", print::styled("here   ", Ink::Dim), print::short(&path)));
+            stands("here   ", &path);
             continue;
         }
         let path = fetch_file(&agent, dataset, file, &dir, mirrors)?;
@@ -178,12 +163,13 @@ fn fetch(dataset: &'static Dataset, mirrors: &[String], force: bool) -> Result<i
         fetched += 1;
     }
     if fetched > 0 {
-        print::line(&print::styled(
-            &format!("{}: {}. Licence: {}", dataset.title, dataset.source, dataset.licence),
-            Ink::Dim,
-        ));
+        print::dim(&format!("{}: {}. Licence: {}", dataset.title, dataset.source, dataset.licence));
     }
     Ok(0)
+}
+
+fn stands(how: &str, path: &Path) {
+    print::line(&format!("{}  {}", print::styled(how, Ink::Dim), print::short(path)));
 }
 
 /// The file where it is already, if its content is right. A damaged one in a place that `fetch` does not write to is left alone:

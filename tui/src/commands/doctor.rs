@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use gradtop_host::{device, libtorch};
 use gradtop_store::{Checked, Content};
+use serde::Serialize;
 use serde_json::json;
 
 use super::Context;
@@ -12,6 +13,7 @@ use crate::print::table::{Table, Words};
 use crate::print::terminal::{Surrounding, in_tmux, tells_focus, tmux_has};
 use crate::print::{self, clean};
 use gradtop_chart::cells::align::Align;
+use gradtop_chart::cells::glyphs::Glyphs;
 use gradtop_chart::cells::theme::Ink;
 use gradtop_chart::colour::Colours;
 use gradtop_chart::number;
@@ -34,13 +36,15 @@ pub(crate) struct Args {
 }
 
 /// How a finding is to be taken.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 enum Grade {
     Good,
     Note,
     Bad,
 }
 
+#[derive(Serialize)]
 struct Finding {
     topic: &'static str,
     grade: Grade,
@@ -81,18 +85,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     findings.push(of_time_zone());
     let bad = findings.iter().any(|f| f.grade == Grade::Bad);
     if args.json {
-        let all: Vec<_> = findings
-            .iter()
-            .map(|f| {
-                let grade = match f.grade {
-                    Grade::Good => "good",
-                    Grade::Note => "note",
-                    Grade::Bad => "bad",
-                };
-                json!({"topic": f.topic, "grade": grade, "text": f.text, "help": f.help})
-            })
-            .collect();
-        print::json(&all)?;
+        print::json(&findings)?;
     } else {
         findings.iter().for_each(show);
     }
@@ -137,7 +130,7 @@ fn show(f: &Finding) {
     let mut table = Table::new(&[("", Align::Left), ("", Align::Left), ("", Align::Left)]);
     table.row(vec![Words::new(glyph, ink), format!("{:<11}", f.topic).into(), clean(&f.text).into()]);
     if let Some(help) = &f.help {
-        table.row(vec!["".into(), "".into(), Words::new(clean(help), Ink::Dim)]);
+        table.row(vec!["".into(), "".into(), Words::dim(clean(help))]);
     }
     table.print_hanging(0);
 }
@@ -169,9 +162,8 @@ fn of_libtorch() -> Finding {
             ))
         }
         Err(places) => {
-            let places: Vec<String> = places.iter().map(|p| print::short(p)).collect();
-            let looked =
-                if places.is_empty() { String::new() } else { format!("; looked in {}", places.join(", ")) };
+            let looked = print::shorts(&places);
+            let looked = if places.is_empty() { looked } else { format!("; looked in {looked}") };
             note("libtorch", format!("not found{looked}"))
                 .help("`gradtop setup` finds or downloads it; plugins with their own need nothing")
         }
@@ -204,10 +196,10 @@ fn of_terminal() -> Finding {
         Colours::True => "true colour",
     };
     let glyphs = match t.glyphs {
-        gradtop_chart::cells::glyphs::Glyphs::Braille => "Braille charts",
-        gradtop_chart::cells::glyphs::Glyphs::HalfBlock => "block charts",
-        gradtop_chart::cells::glyphs::Glyphs::Dot => "dotted charts",
-        gradtop_chart::cells::glyphs::Glyphs::Ascii => "ASCII charts",
+        Glyphs::Braille => "Braille charts",
+        Glyphs::HalfBlock => "block charts",
+        Glyphs::Dot => "dotted charts",
+        Glyphs::Ascii => "ASCII charts",
     };
     let size = t.size.map_or_else(|| "not a terminal".to_owned(), |(w, h)| format!("{w}x{h}"));
     let around = print::terminal::around();
@@ -243,8 +235,8 @@ fn of_plugins() -> Vec<Finding> {
     let found = gradtop_host::discover();
     let experiments = found.experiments().count();
     let mut findings = vec![if experiments == 0 {
-        let path: Vec<String> = gradtop_host::search_path().iter().map(|p| print::short(p)).collect();
-        note("plugins", format!("none in {}", path.join(", "))).help("`gradtop plugin new NAME` makes one")
+        let places = print::shorts(&gradtop_host::search_path());
+        note("plugins", format!("none in {places}")).help("`gradtop plugin new NAME` makes one")
     } else {
         let (p, e) = (found.plugins.len(), experiments);
         let s = |n: usize| if n == 1 { "" } else { "s" };
@@ -252,25 +244,18 @@ fn of_plugins() -> Vec<Finding> {
     }];
     for plugin in found.plugins.iter().filter(|p| p.desc.needs_libtorch) {
         if let Err(places) = libtorch::find(Some(&plugin.path)) {
-            let places: Vec<String> = places.iter().map(|p| print::short(p)).collect();
-            let text = format!(
-                "{} needs libtorch, which is not in {}",
-                print::short(&plugin.path),
-                places.join(", ")
-            );
-            findings.push(
-                bad("plugins", text)
-                    .help("run `gradtop setup`, or set GRADTOP_LIBTORCH to a folder with libtorch_cpu.so"),
-            );
+            let (plugin, places) = (print::short(&plugin.path), print::shorts(&places));
+            let help = "run `gradtop setup`, or set GRADTOP_LIBTORCH to a folder with libtorch_cpu.so";
+            let text = format!("{plugin} needs libtorch, which is not in {places}");
+            findings.push(bad("plugins", text).help(help));
         }
     }
     for (path, refusal) in &found.refused {
         findings.push(bad("plugins", format!("{} {refusal}", print::short(path))));
     }
     for s in &found.shadowed {
-        let text =
-            format!("{} of {} is hidden by {}", s.experiment, print::short(&s.path), print::short(&s.by));
-        findings.push(note("plugins", text));
+        let (path, by) = (print::short(&s.path), print::short(&s.by));
+        findings.push(note("plugins", format!("{} of {path} is hidden by {by}", s.experiment)));
     }
     findings
 }

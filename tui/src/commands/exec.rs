@@ -133,9 +133,10 @@ fn written(dir: &Path, format: &str, paths: Vec<PathBuf>) -> Vec<LogInfo> {
 /// Refuses a name that cannot be one.
 pub(crate) fn check_experiment(id: Option<&str>) -> Result<()> {
     match id.filter(|id| id.is_empty() || id.contains(['/', '\0']) || id.starts_with('.')) {
-        Some(id) => Err(Failure::usage(format!("{:?} cannot be the name of an experiment", clean(id)))
-            .help("it is part of a path: letters, digits, - and _")
-            .into()),
+        Some(id) => {
+            let why = format!("{:?} cannot be the name of an experiment", clean(id));
+            Err(Failure::usage(why).help("it is part of a path: letters, digits, - and _").into())
+        }
         None => Ok(()),
     }
 }

@@ -10,7 +10,6 @@ use serde_json::{Value, json};
 use crate::failure::Failure;
 use crate::print::table::{Table, Words};
 use crate::print::{self, clean};
-use gradtop_chart::cells::align::Align;
 use gradtop_chart::cells::theme::Ink;
 
 /// Arguments of `experiments`.
@@ -44,21 +43,12 @@ pub(crate) fn run(args: &Args) -> Result<i32> {
 }
 
 fn overview(found: &Discovery) {
-    let mut table = Table::new(&[
-        ("experiment", Align::Left),
-        ("presets", Align::Left),
-        ("plugin", Align::Left),
-        ("summary", Align::Left),
-    ]);
+    let mut table = Table::of_words(["experiment", "presets", "plugin", "summary"]);
     for (plugin, e) in found.experiments() {
         let presets: Vec<String> = e.presets.iter().map(|p| clean(&p.name)).collect();
         let file = plugin.path.file_name().unwrap_or_default().to_string_lossy();
-        table.row(vec![
-            Words::new(clean(&e.id), Ink::Bold),
-            Words::new(presets.join(" "), Ink::Dim),
-            Words::new(clean(&file), Ink::Dim),
-            clean(&e.summary).into(),
-        ]);
+        let presets = Words::dim(presets.join(" "));
+        table.row([Words::bold(clean(&e.id)), presets, Words::dim(clean(&file)), clean(&e.summary).into()]);
     }
     if found.experiments().next().is_none() {
         let why = if found.refused.is_empty() { "no plugins found in" } else { "no plugin can be used of" };
@@ -72,19 +62,15 @@ fn overview(found: &Discovery) {
     }
     warn_of_refused(found);
     for s in &found.shadowed {
-        print::note(&format!(
-            "warning: {} of {} is not used: {} has it too",
-            clean(&s.experiment),
-            print::short(&s.path),
-            print::short(&s.by)
-        ));
+        let (path, by) = (print::short(&s.path), print::short(&s.by));
+        print::warn(format!("{} of {path} is not used: {by} has it too", s.experiment));
     }
 }
 
 /// Says which plugins cannot be used, and why.
 fn warn_of_refused(found: &Discovery) {
     for (path, refusal) in &found.refused {
-        print::note(&format!("warning: {} {}", print::short(path), clean(&refusal.to_string())));
+        print::warn(format!("{} {refusal}", print::short(path)));
     }
 }
 
@@ -94,8 +80,7 @@ pub(crate) fn unknown(found: &Discovery, id: &str) -> Failure {
     let help = if Path::new(id).extension().is_some_and(|e| e == "so") && Path::new(id).is_file() {
         format!("to run what a library has: `gradtop run --plugin {id}`")
     } else if known.is_empty() {
-        let places: Vec<String> = gradtop_host::search_path().iter().map(|p| print::short(p)).collect();
-        format!("no plugins were found in {}", places.join(", "))
+        format!("no plugins were found in {}", print::shorts(&gradtop_host::search_path()))
     } else {
         suggest(id, known.iter().copied(), "experiments")
     };
@@ -117,85 +102,50 @@ fn takes(p: &ParamDesc) -> String {
 }
 
 fn details(plugin: &FoundPlugin, e: &ExperimentDesc) {
-    print::line(&format!(
-        "{}  {} {}",
-        print::styled(&clean(&e.id), Ink::Bold),
-        clean(&e.name),
-        clean(&e.version)
-    ));
+    let id = print::styled(&clean(&e.id), Ink::Bold);
+    print::line(&format!("{id}  {} {}", clean(&e.name), clean(&e.version)));
     print::line(&format!("  {}", clean(&e.summary)));
-    let mut abilities = Vec::new();
-    abilities.push(if e.resumable { "can be resumed" } else { "cannot be resumed" });
-    abilities.push(if e.uses_device { "uses CPU or GPU" } else { "uses the CPU" });
-    print::line(&print::styled(
-        &format!("  {}, from {}", abilities.join(", "), print::short(&plugin.path)),
-        Ink::Dim,
-    ));
+    let resumed = if e.resumable { "can be resumed" } else { "cannot be resumed" };
+    let device = if e.uses_device { "uses CPU or GPU" } else { "uses the CPU" };
+    print::dim(&format!("  {resumed}, {device}, from {}", print::short(&plugin.path)));
     if !e.params.is_empty() {
-        heading("parameters");
-        let mut table = Table::new(&[
-            ("key", Align::Left),
-            ("default", Align::Left),
-            ("unit", Align::Left),
-            ("takes", Align::Left),
-            ("", Align::Left),
-        ]);
+        print::heading("parameters");
+        let mut table = Table::of_words(["key", "default", "unit", "takes", ""]);
         for p in &e.params {
-            table.row(vec![
-                clean(&p.key).into(),
-                clean(&p.default).into(),
-                Words::new(p.unit.as_deref().map(clean).unwrap_or_default(), Ink::Dim),
-                Words::new(takes(p), Ink::Dim),
-                clean(&p.help).into(),
-            ]);
+            let (key, default, help) =
+                (clean(&p.key).into(), clean(&p.default).into(), clean(&p.help).into());
+            let unit = Words::dim(print::cleaned(p.unit.as_deref()));
+            table.row([key, default, unit, Words::dim(takes(p)), help]);
         }
         table.print_wrapped(2);
     }
     if !e.presets.is_empty() {
-        heading("presets");
-        let mut table = Table::new(&[("", Align::Left), ("", Align::Left), ("", Align::Left)]);
+        print::heading("presets");
+        let mut table = Table::of_words(["", "", ""]);
         for p in &e.presets {
             let values: Vec<String> =
                 p.values.iter().map(|(k, v)| format!("{}={}", clean(k), clean(v))).collect();
-            table.row(vec![
-                clean(&p.name).into(),
-                clean(&p.help).into(),
-                Words::new(values.join(" "), Ink::Dim),
-            ]);
+            table.row([clean(&p.name).into(), clean(&p.help).into(), Words::dim(values.join(" "))]);
         }
         table.print_wrapped(2);
     }
     if !e.metrics.is_empty() {
-        heading("metrics");
-        let mut table =
-            Table::new(&[("", Align::Left), ("", Align::Left), ("", Align::Left), ("", Align::Left)]);
+        print::heading("metrics");
+        let mut table = Table::of_words(["", "", "", ""]);
         for m in &e.metrics {
             let goal = match m.goal {
                 Goal::None => "",
                 Goal::Min => "lower is better",
                 Goal::Max => "higher is better",
             };
-            table.row(vec![
-                clean(&m.name).into(),
-                Words::new(m.unit.as_deref().map(clean).unwrap_or_default(), Ink::Dim),
-                Words::new(goal, Ink::Dim),
-                clean(&m.help).into(),
-            ]);
+            let unit = Words::dim(print::cleaned(m.unit.as_deref()));
+            table.row([clean(&m.name).into(), unit, Words::dim(goal), clean(&m.help).into()]);
         }
         table.print_wrapped(2);
     }
-    let example = e
-        .params
-        .first()
-        .map(|p| format!(" --set {}={}", clean(&p.key), clean(&p.default)))
-        .unwrap_or_default();
+    let example = e.params.first().map(|p| format!(" --set {}={}", clean(&p.key), clean(&p.default)));
     print::line("");
-    print::line(&print::styled(&format!("  gradtop run {}{example}", clean(&e.id)), Ink::Dim));
-}
-
-fn heading(text: &str) {
-    print::line("");
-    print::line(&print::styled(text, Ink::Bold));
+    print::dim(&format!("  gradtop run {}{}", clean(&e.id), example.unwrap_or_default()));
 }
 
 fn describe(plugin: &FoundPlugin, e: &ExperimentDesc) -> Value {

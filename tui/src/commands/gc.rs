@@ -30,14 +30,9 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     let folder = context.existing_runs()?;
     let views =
         if args.names.is_empty() { matching(context, "")?.views } else { meant(context, &args.names)? };
-    let found: Vec<(View, Vec<Spare>)> = views
-        .into_iter()
-        .map(|view| {
-            let spare = spare(&view);
-            (view, spare)
-        })
-        .filter(|(_, spare)| !spare.is_empty())
-        .collect();
+    let spares: Vec<Vec<Spare>> = views.iter().map(spare).collect();
+    let found: Vec<(View, Vec<Spare>)> =
+        views.into_iter().zip(spares).filter(|(_, spare)| !spare.is_empty()).collect();
     let plugins = if args.names.is_empty() { gradtop_host::unused_plugins(&folder) } else { 0 };
     let bytes = found.iter().flat_map(|(_, spare)| spare).map(|spare| spare.bytes).sum::<u64>() + plugins;
     if found.is_empty() && plugins == 0 {
@@ -68,19 +63,11 @@ fn list(found: &[(View, Vec<Spare>)], plugins: u64) {
         for Spare { what, path, bytes } in spare {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             let what = if name == "superseded" { (*what).to_owned() } else { format!("{what} {name}") };
-            table.row(vec![
-                clean(&view.manifest.run).into(),
-                clean(&what).into(),
-                number::bytes(*bytes).into(),
-            ]);
+            table.row([clean(&view.manifest.run).into(), clean(&what).into(), number::bytes(*bytes).into()]);
         }
     }
     if plugins > 0 {
-        table.row(vec![
-            String::new().into(),
-            "unused plugins".to_owned().into(),
-            number::bytes(plugins).into(),
-        ]);
+        table.row(["".into(), "unused plugins".into(), number::bytes(plugins).into()]);
     }
     table.print(0);
 }

@@ -55,13 +55,10 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     }
     let sources = gradtop_import::find(&args.path)?;
     if args.name.is_some() && sources.len() > 1 {
-        return Err(Failure::usage(format!(
-            "--name names one run, but {} holds {}",
-            print::short(&args.path),
-            sources.len()
-        ))
-        .help("leave it out, or name one of its folders")
-        .into());
+        let (path, many) = (print::short(&args.path), sources.len());
+        return Err(Failure::usage(format!("--name names one run, but {path} holds {many}"))
+            .help("leave it out, or name one of its folders")
+            .into());
     }
     if args.detach {
         return detach(&target, args);
@@ -123,11 +120,8 @@ fn report(source: &Source, imported: &Imported, json: bool) -> Result<i32> {
         let place = clean(&print::short(&source.path));
         print::line(&format!("{}  {rows}  from {} in {place}", clean(name), source.format.name()));
         if let Some(old) = overwritten {
-            let old = clean(&old.name());
-            print::note(&format!(
-                "{place} was overwritten: {old} keeps what it held, {} is new",
-                clean(name)
-            ));
+            let (old, new) = (clean(&old.name()), clean(name));
+            print::note(&format!("{place} was overwritten: {old} keeps what it held, {new} is new"));
         }
     } else if error.is_none() {
         print::note(&format!("{}: no rows yet", clean(&print::short(&source.path))));

@@ -9,7 +9,6 @@ use super::Context;
 use crate::failure::Failure;
 use crate::print::table::{Table, Words};
 use crate::print::{self, clean};
-use gradtop_chart::cells::align::Align;
 use gradtop_chart::cells::theme::Ink;
 use gradtop_view::state;
 
@@ -94,7 +93,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         print::json(&all)?;
         return Ok(code);
     }
-    let mut table = Table::new(&[("launcher", Align::Left), ("kind", Align::Left), ("", Align::Left)]);
+    let mut table = Table::of_words(["launcher", "kind", ""]);
     for (launcher, checked) in &checked {
         let default = usual.as_ref().is_ok_and(|name| *name == launcher.name);
         let name = format!("{}{}", clean(&launcher.name), if default { " (default)" } else { "" });
@@ -102,7 +101,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
             Ok(text) => (text, Ink::Dim),
             Err(why) => (why, Ink::Alert),
         };
-        table.row(vec![Words::new(name, Ink::Bold), launcher.kind().into(), Words::new(clean(text), ink)]);
+        table.row([Words::bold(name), launcher.kind().into(), Words::new(clean(text), ink)]);
     }
     table.print(0);
     usual.map(|_| code)

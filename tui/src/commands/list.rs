@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Result;
-use gradtop_store::{State, View, known_damage, near, suggest};
+use gradtop_store::{State, View, known_damage, near};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -108,13 +108,13 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     for view in &views {
         let damaged = known_damage(&view.dir).unwrap_or_default().len();
         if damaged > 0 && !args.json {
-            let name = clean(&view.manifest.run);
+            let name = &view.manifest.run;
             let files = if damaged == 1 { "1 damaged file" } else { &format!("{damaged} damaged files") };
-            print::note(&format!("warning: {name} has {files}: gradtop show {name}"));
+            print::warn(format!("{name} has {files}: gradtop show {name}"));
         }
     }
     for (path, error) in &unreadable {
-        print::note(&format!("warning: {} cannot be read: {}", print::short(path), clean(error)));
+        print::warn(format!("{} cannot be read: {error}", print::short(path)));
     }
     Ok(0)
 }
@@ -123,9 +123,8 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
 fn known(name: &str, views: &[View]) -> Result<String> {
     column::named(name, views.iter()).ok_or_else(|| {
         let all = column::all(views.iter());
-        Failure::usage(format!("there is no column {name:?}"))
-            .help(clean(&suggest(name, all.iter().map(String::as_str), "columns")))
-            .into()
+        let known = all.iter().map(String::as_str);
+        Failure::unknown(format!("there is no column {name:?}"), name, known, "columns").into()
     })
 }
 
@@ -135,10 +134,9 @@ fn nothing(args: &Args, text: &str, names: &[String]) -> Result<i32> {
         && !is_filter(word)
     {
         let near = near(word, names.iter().map(String::as_str));
-        let help = if near.is_empty() {
-            "`gradtop list` shows all runs".to_owned()
-        } else {
-            format!("did you mean {}?", near.join(" or "))
+        let help = match near.as_slice() {
+            [] => "`gradtop list` shows all runs".to_owned(),
+            near => format!("did you mean {}?", near.join(" or ")),
         };
         let message = format!("no run or experiment is called {:?}", clean(word));
         return Err(Failure::usage(message).help(clean(&help)).into());
@@ -163,15 +161,10 @@ fn empty(runs: &Path) {
 }
 
 fn table(views: &[View], runs: &Path, columns: &[String]) {
-    let words: Vec<String> = state::counts(views)
-        .into_iter()
-        .map(|(state, certain, n)| format!("{n} {}", state::word(state, certain)))
-        .collect();
-    print::line(&format!(
-        "{}  {}",
-        print::styled(&print::short(runs), Ink::Bold),
-        print::styled(&words.join(" · "), Ink::Dim)
-    ));
+    let counted = |(state, certain, n)| format!("{n} {}", state::word(state, certain));
+    let words: Vec<String> = state::counts(views).into_iter().map(counted).collect();
+    let folder = print::styled(&print::short(runs), Ink::Bold);
+    print::line(&format!("{folder}  {}", print::styled(&words.join(" · "), Ink::Dim)));
 
     let mut groups: BTreeMap<&str, Vec<&View>> = BTreeMap::new();
     for view in views {
@@ -182,8 +175,7 @@ fn table(views: &[View], runs: &Path, columns: &[String]) {
     groups.sort_by_key(|(_, views)| std::cmp::Reverse(views.iter().map(|v| v.manifest.created).max()));
     let hosts = state::several_hosts(views);
     for (experiment, views) in groups {
-        print::line("");
-        print::line(&print::styled(&clean(experiment), Ink::Bold));
+        print::heading(&clean(experiment));
         if columns.is_empty() { group(&views, hosts) } else { chosen(&views, columns) }
     }
 }
@@ -192,11 +184,10 @@ fn table(views: &[View], runs: &Path, columns: &[String]) {
 fn chosen(views: &[&View], columns: &[String]) {
     let heads: Vec<(String, Align)> =
         columns.iter().map(|name| (clean(name), column::align(name, views.iter().copied()))).collect();
-    let mut table =
-        Table::new(&heads.iter().map(|(head, align)| (head.as_str(), *align)).collect::<Vec<_>>());
+    let mut table = Table::new(&heads);
     let now = Timestamp::now();
     for view in views {
-        table.row(columns.iter().map(|name| cell(view, name, now)).collect());
+        table.row(columns.iter().map(|name| cell(view, name, now)).collect::<Vec<_>>());
     }
     table.print(1);
 }
@@ -246,8 +237,7 @@ fn group_table(views: &[&View], parameters: &[&str], (hosts, bars, brief): (bool
         heads.extend(names(&["of", "age"]));
         heads.extend([(String::new(), Align::Left), (String::new(), Align::Left)]);
     }
-    let mut table =
-        Table::new(&heads.iter().map(|(head, align)| (head.as_str(), *align)).collect::<Vec<_>>());
+    let mut table = Table::new(&heads);
     let now = Timestamp::now();
     let values =
         if brief { state::brief_headlines(views, common.as_ref(), room, print::ascii()) } else { Vec::new() };
@@ -259,13 +249,13 @@ fn group_table(views: &[&View], parameters: &[&str], (hosts, bars, brief): (bool
             cells.push(note.unwrap_or_else(|| values[i].clone().into()));
         } else {
             let (value, of) = state::headline_cells(view, common.as_ref());
-            cells.extend([value.into(), Words::new(of, Ink::Dim), cell(view, "age", now)]);
-            let stopped = || view.status.cause.as_deref().filter(|_| view.state == State::Stopped).map(clean);
-            cells.push(note.unwrap_or_else(|| Words::new(stopped().unwrap_or_default(), Ink::Dim)));
-            cells.push(Words::new(state::remark(view), Ink::Dim));
+            cells.extend([value.into(), Words::dim(of), cell(view, "age", now)]);
+            let cause = view.status.cause.as_deref().filter(|_| view.state == State::Stopped);
+            cells.push(note.unwrap_or_else(|| Words::dim(print::cleaned(cause))));
+            cells.push(Words::dim(state::remark(view)));
         }
         if hosts {
-            cells.insert(2, Words::new(column::cell(view, "host", now), Ink::Dim));
+            cells.insert(2, Words::dim(column::cell(view, "host", now)));
         }
         table.row(cells);
     }
@@ -286,7 +276,7 @@ fn row(view: &View, parameters: &[&str], bars: bool, brief: bool, now: Timestamp
             let bar = if bars { bar(done, total) } else { String::new() };
             format!("{bar}{}", number::percent(done, total)).into()
         }
-        None => Words::new(state::NOTHING, Ink::Dim),
+        None => Words::dim(state::NOTHING),
     });
     cells.extend(WORK.iter().filter(|_| !brief).map(|name| cell(name)));
     cells

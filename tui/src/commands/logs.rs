@@ -125,9 +125,8 @@ fn written(line: &[u8], json: bool, look: &mut Look) -> Result<()> {
     }
     let line = line::parse(text.as_bytes(), look);
     let parts: String = line.parts().map(|(text, look)| coloured(text, look)).collect();
-    let cut =
-        if line.cut > 0 { format!(" … {} more", number::count(line.cut as f64)) } else { String::new() };
-    print::line(&format!("{parts}{cut}"));
+    let cut = (line.cut > 0).then(|| format!(" … {} more", number::count(line.cut as f64)));
+    print::line(&(parts + &cut.unwrap_or_default()));
     Ok(())
 }
 
@@ -136,15 +135,9 @@ fn coloured(text: &str, look: Look) -> String {
     if print::terminal().colours == Colours::None || look == Look::default() {
         return text.to_owned();
     }
-    let switches = [
-        (look.bold, 1),
-        (look.dim, 2),
-        (look.italic, 3),
-        (look.underline, 4),
-        (look.reverse, 7),
-        (look.struck, 9),
-    ];
-    let switches = switches.into_iter().filter(|(on, _)| *on).map(|(_, code)| code.to_string());
+    let switches = [look.bold, look.dim, look.italic, look.underline, look.reverse, look.struck];
+    let switches = switches.into_iter().zip([1, 2, 3, 4, 7, 9]).filter(|(on, _)| *on);
+    let switches = switches.map(|(_, code): (bool, u8)| code.to_string());
     // The first 16 are the terminal's own, which every terminal with colours has.
     let hue = |hue: Option<Hue>, base: u8| match hue? {
         Hue::Indexed(n @ 0..8) => Some((base + n).to_string()),
@@ -176,11 +169,8 @@ pub(crate) fn event_json(line: &[u8]) -> Option<Value> {
 
 /// An event in one line, with the time of day.
 pub(crate) fn event_text(line: &EventLine) -> String {
-    format!(
-        "{}  {}",
-        print::styled(&gradtop_view::clock::moment(line.time), Ink::Dim),
-        event_words(&line.event)
-    )
+    let time = print::styled(&gradtop_view::clock::moment(line.time), Ink::Dim);
+    format!("{time}  {}", event_words(&line.event))
 }
 
 /// An event in words, coloured.

@@ -90,11 +90,8 @@ impl Context {
             return Ok(runs);
         }
         let beside = runs.parent().and_then(|parent| std::fs::read_dir(parent).ok()).into_iter().flatten();
-        let beside: Vec<String> = beside
-            .flatten()
-            .filter(|e| e.path().is_dir())
-            .filter_map(|e| e.file_name().into_string().ok())
-            .collect();
+        let folders = beside.flatten().filter(|e| e.path().is_dir());
+        let beside: Vec<String> = folders.filter_map(|e| e.file_name().into_string().ok()).collect();
         let name = runs.file_name().unwrap_or_default().to_string_lossy();
         let near = gradtop_store::near(&name, beside.iter().map(String::as_str));
         let help = if near.is_empty() {
@@ -124,7 +121,7 @@ pub(crate) fn again(seen: &View) -> Result<View> {
 /// Names the files of a run that could not be read, where what is left of it is shown.
 pub(crate) fn warn_of(damaged: &[gradtop_store::StoreError]) {
     for error in damaged {
-        print::note(&format!("warning: {}; its rows are missing here", clean(&error.to_string())));
+        print::warn(format!("{error}; its rows are missing here"));
     }
 }
 

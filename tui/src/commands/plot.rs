@@ -7,8 +7,8 @@ use anyhow::Result;
 use clap::ValueEnum;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use gradtop_chart::{Chart, Figure, Shape, cells};
+use gradtop_store::View;
 use gradtop_store::figures::{self, Figure as Declared, Scale};
-use gradtop_store::{View, suggest};
 
 use super::{Context, compare, select};
 use crate::drawing::{self, Format};
@@ -154,15 +154,9 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
 
 /// Whether anything that was recorded lies in this part of the x axis, or a line goes through it.
 fn reaches(chart: &Chart, from: f64, to: f64) -> bool {
-    let within =
-        |x: &[f64], around: f64| x.iter().any(|x| x + around >= from) && x.iter().any(|x| x - around <= to);
-    chart.marks.iter().any(|mark| match &mark.shape {
-        Shape::Line { x, .. } | Shape::Band { x, .. } | Shape::Scatter { x, .. } | Shape::Words { x, .. } => {
-            within(x, 0.0)
-        }
-        Shape::Bars { x, width, .. } => within(x, width / 2.0),
-        Shape::Heatmap(_) | Shape::Contour(_) | Shape::Image(_) => true,
-        Shape::Rule { .. } => false,
+    chart.marks.iter().any(|mark| match mark.shape.across() {
+        Some((x, around)) => x.iter().any(|x| x + around >= from) && x.iter().any(|x| x - around <= to),
+        None => !matches!(mark.shape, Shape::Rule { .. }),
     })
 }
 
@@ -198,7 +192,7 @@ fn last_seen() -> Result<(String, Figure)> {
     let drawn = picture.draw()?;
     let (figure, odd) = drawn.ok_or_else(|| nothing("what the monitor showed last no longer exists"))?;
     for odd in odd {
-        print::note(&format!("warning: {odd}; it is missing here"));
+        print::warn(format!("{odd}; it is missing here"));
     }
     Ok((picture.name(), figure))
 }
@@ -266,11 +260,9 @@ fn chosen(view: &View, names: &[String]) -> Result<Vec<Declared>> {
             return Ok(of_metric(name, view.manifest.metrics.iter().find(|m| m.name == *name), "step"));
         }
         let known = declared.iter().map(|f| f.id.as_str()).chain(metrics.iter().map(String::as_str));
-        let message = format!(
-            "{} has no figure or metric {name:?}, and there is no run of this name",
-            view.manifest.run
-        );
-        Err(Failure::usage(message).help(clean(&suggest(name, known, "figures and metrics"))).into())
+        let run = &view.manifest.run;
+        let message = format!("{run} has no figure or metric {name:?}, and there is no run of this name");
+        Err(Failure::unknown(message, name, known, "figures and metrics").into())
     };
     names.iter().map(meant).collect()
 }

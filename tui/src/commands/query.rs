@@ -106,7 +106,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     let program = duckdb::find_or_ask()?;
     let found = matching(context, args.runs_of.as_deref().unwrap_or_default())?;
     for (path, error) in &found.unreadable {
-        print::note(&format!("warning: {} cannot be read: {}", print::short(path), clean(error)));
+        print::warn(format!("{} cannot be read: {error}", print::short(path)));
     }
     if found.views.is_empty() {
         let none = match (&args.runs_of, context.runs()?) {
@@ -185,10 +185,8 @@ fn plot(
     args: &Args,
 ) -> Result<i32> {
     let column = |name: &str| crate::sql::identifier(name.trim());
-    let group = by.map_or_else(
-        || "''".to_owned(),
-        |by| format!("translate({}::VARCHAR, chr(10) || chr(31), '  ')", column(by)),
-    );
+    let by_words = |by| format!("translate({}::VARCHAR, chr(10) || chr(31), '  ')", column(by));
+    let group = by.map_or_else(|| "''".to_owned(), by_words);
     let number = |name: &str| format!("TRY_CAST({}::VARCHAR AS DOUBLE)", column(name));
     let asked = format!("SELECT {}, {}, {group} FROM ({sql}\n)", number(x), number(y));
     let said = ask(program, lake, ".mode list\n.headers off\n.separator \"\\037\" \"\\n\"\n", &asked)?;
@@ -207,7 +205,7 @@ fn plot(
     if lines.is_empty() {
         return Err(Failure::new(format!("nothing to draw: no row has numbers in both {x} and {y}")).into());
     }
-    let of_runs = Figure { title: String::new(), caption: None, charts: vec![chart(x, y, by, lines)] };
+    let of_runs = Figure { charts: vec![chart(x, y, by, lines)], ..Figure::default() };
     let files = [(Format::Svg, args.svg.as_deref()), (Format::Png, args.png.as_deref())];
     let files: Vec<_> = files.into_iter().filter_map(|(format, file)| Some((format, file?))).collect();
     if !files.is_empty() {
@@ -227,17 +225,8 @@ fn chart(x: &str, y: &str, by: Option<&str>, lines: BTreeMap<String, (Vec<f64>, 
         let mut rows: Vec<(f64, f64)> = x.into_iter().zip(y).collect();
         rows.sort_by(|a, b| a.0.total_cmp(&b.0));
         let (x, y): (Vec<f64>, Vec<f64>) = rows.into_iter().unzip();
-        Mark {
-            name: by.map(|_| clean(&name)),
-            last: None,
-            paint: Paint::Slot(n as u8),
-            marker: n as u8,
-            side: gradtop_chart::Side::Left,
-            faint: false,
-            counted: None,
-            shape: if points { Shape::Scatter { x, y, joined: false } } else { Shape::Line { x, y } },
-            crossings: Vec::new(),
-        }
+        let shape = if points { Shape::Scatter { x, y, joined: false } } else { Shape::Line { x, y } };
+        Mark { name: by.map(|_| clean(&name)), ..Mark::new((Paint::Slot(n as u8), n as u8), shape) }
     });
     Chart { x: axis(x), y: axis(y), marks: marks.collect(), ..Chart::default() }
 }

@@ -98,9 +98,8 @@ fn slots(text: &str) -> Result<Slots, String> {
         Some((device, count)) => (Some(device), count),
         None => (None, text),
     };
-    let known = |device: &str| {
-        device == "cpu" || device.strip_prefix("cuda:").is_some_and(|n| n.parse::<u32>().is_ok())
-    };
+    let gpu = |device: &str| device.strip_prefix("cuda:").is_some_and(|n| n.parse::<u32>().is_ok());
+    let known = |device: &str| device == "cpu" || gpu(device);
     if let Some(device) = device.filter(|device| !known(device)) {
         return Err(format!("unknown device {device:?}: use cpu or cuda:N"));
     }
@@ -140,7 +139,7 @@ pub(crate) fn enqueue(
     }
     // It waits all the same.
     if let Err(e) = started {
-        print::note(&format!("warning: nothing could be started: {}", clean(&e.to_string())));
+        print::warn(format!("nothing could be started: {e}"));
     }
     Ok(0)
 }
@@ -275,23 +274,20 @@ fn list(runs: &Path, as_json: bool) -> Result<i32> {
             Ok(view) => waits.push((read_turn(&run).ok().map(|turn| turn.device), view)),
             // Started or moved at this moment.
             Err(StoreError::Io { .. }) if !run.path().is_dir() => {}
-            Err(e) => print::note(&format!("warning: {}", clean(&e.to_string()))),
+            Err(e) => print::warn(e),
         }
     }
     // Of the others, those that wait for their jobs.
     let jobs = list_runs(runs).into_iter().filter(|run| read_job(run).is_some());
-    let jobs = jobs
-        .filter_map(|run| super::view(&run).ok())
-        .filter(|view| view.job.is_some() && view.queued.is_some());
-    waits.extend(jobs.map(|view| (None, view)));
+    let jobs = jobs.filter_map(|run| super::view(&run).ok());
+    waits.extend(jobs.filter(|v| v.job.is_some() && v.queued.is_some()).map(|view| (None, view)));
     if as_json {
         let field = |view: &View| clean(&view.manifest.run);
-        let slots: Vec<Value> = holders
-            .iter()
-            .map(|(device, view)| {
-                json!({"device": device, "run": view.as_ref().map(field), "state": view.as_ref().map(|v| v.state.word())})
-            })
-            .collect();
+        let slot = |(device, view): &(String, Option<View>)| {
+            let state = view.as_ref().map(|v| v.state.word());
+            json!({"device": device, "run": view.as_ref().map(field), "state": state})
+        };
+        let slots: Vec<Value> = holders.iter().map(slot).collect();
         let waits: Vec<Value> = waits
             .iter()
             .map(|(device, view)| {
@@ -300,12 +296,11 @@ fn list(runs: &Path, as_json: bool) -> Result<i32> {
                     "after": after, "held": held, "job": view.job.as_ref().and_then(Job::name)})
             })
             .collect();
-        print::json(
-            &json!({"slots": settings.slots, "devices": settings.devices, "taken": slots, "waiting": waits}),
-        )?;
+        let QueueSettings { slots: each, devices, .. } = &settings;
+        print::json(&json!({"slots": each, "devices": devices, "taken": slots, "waiting": waits}))?;
         return Ok(0);
     }
-    print::line(&print::styled(&slots_in_words(&settings), Ink::Dim));
+    print::dim(&slots_in_words(&settings));
     for (device, view) in holders.iter().filter_map(|(device, view)| Some((device, view.as_ref()?))) {
         let paused = if view.state == State::Paused { "; a paused run keeps its slot" } else { "" };
         print::line(&format!("{}: {} is {}{paused}", clean(device), clean(&view.manifest.run), view.state));
@@ -314,33 +309,24 @@ fn list(runs: &Path, as_json: bool) -> Result<i32> {
         print::line("No run waits. Queue one:  gradtop run EXPERIMENT --queue");
         return Ok(0);
     }
-    let heads = [
-        ("", Align::Right),
-        ("name", Align::Left),
-        ("experiment", Align::Left),
-        ("device", Align::Left),
-        ("", Align::Left),
-    ];
-    let mut table = Table::new(&heads);
+    let words = ["name", "experiment", "device", ""].map(|name| (name, Align::Left));
+    let mut table = Table::new(&[&[("", Align::Right)], words.as_slice()].concat());
     for (device, view) in &waits {
         let queued = view.queued.clone().unwrap_or_default();
         let place = queued.place.map(|place| format!("#{place}")).unwrap_or_default();
         let why = state::job_words(view, Timestamp::now())
             .unwrap_or_else(|| state::queue_words(&InQueue { place: None, ..queued.clone() }));
-        table.row(vec![
+        table.row([
             place.into(),
-            Words::new(clean(&view.manifest.run), Ink::Bold),
+            Words::bold(clean(&view.manifest.run)),
             clean(&view.manifest.experiment.id).into(),
-            clean(device.as_deref().unwrap_or_default()).into(),
+            print::cleaned(device.as_deref()).into(),
             Words::new(why, if queued.held.is_some() { Ink::Alert } else { Ink::Dim }),
         ]);
     }
     table.print(0);
-    if holders.is_empty()
-        && waits
-            .iter()
-            .any(|(_, view)| view.dir.is_queued() && view.queued.as_ref().is_some_and(|q| q.held.is_none()))
-    {
+    let could = |view: &View| view.dir.is_queued() && view.queued.as_ref().is_some_and(|q| q.held.is_none());
+    if holders.is_empty() && waits.iter().any(|(_, view)| could(view)) {
         print::note("No run of the queue is at work: `gradtop queue start` starts what can be started");
     }
     Ok(0)

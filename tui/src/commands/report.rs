@@ -7,10 +7,11 @@ use anyhow::{Context as _, Result};
 
 use super::{Context, select};
 use crate::failure::Failure;
+use crate::files::replace;
 use crate::print::{self, clean};
 use crate::report::document::plain;
 use crate::report::runs::{Asked, compose};
-use crate::report::{FIGURES, html, markdown, replace, write_figures};
+use crate::report::{FIGURES, html, markdown, write_figures};
 
 /// Arguments of `report`.
 #[derive(Debug, clap::Args)]
@@ -47,10 +48,8 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         }
         // `v1.2` is a folder.
         Some(other) if is_new && args.output.is_some() && other.starts_with(char::is_alphabetic) => {
-            let wrong = format!(
-                "a report is written as .html or .md, or into a folder, not as {}",
-                print::short(&output)
-            );
+            let as_what = print::short(&output);
+            let wrong = format!("a report is written as .html or .md, or into a folder, not as {as_what}");
             return Err(Failure::usage(wrong).help("a folder's name may end in a slash").into());
         }
         _ => output.clone(),
@@ -75,18 +74,17 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     };
     let (document, odd) = compose(&asked);
     for odd in &odd {
-        print::note(&format!("warning: {odd}; it is missing from the report"));
+        print::warn(format!("{odd}; it is missing from the report"));
     }
-    let html = if is_folder { output.join("report.html") } else { output.clone() };
-    let markdown = if is_folder { output.join("report.md") } else { output.clone() };
+    let named = |name: &str| if is_folder { output.join(name) } else { output.clone() };
     if ending.as_deref() != Some("md") || is_folder {
-        write(&html, &html::page(&document))?;
+        write(&named("report.html"), &html::page(&document))?;
     }
     if ending.as_deref() == Some("md") || is_folder {
         let stem = output.file_stem().unwrap_or_default().to_string_lossy();
         let figures = if is_folder { FIGURES.to_owned() } else { format!("{stem}-{FIGURES}") };
         write_figures(&document, &folder.join(&figures))?;
-        write(&markdown, &markdown::page(&document, &figures))?;
+        write(&named("report.md"), &markdown::page(&document, &figures))?;
     }
     Ok(0)
 }

@@ -135,9 +135,6 @@ fn changes(view: &View) -> Option<String> {
     let (_, experiment) = desc.experiment(view.manifest.experiment.plugin_id())?;
     let changes = gradtop_host::parameter_changes(&view.manifest.params, experiment);
     let changed = (!changes.is_empty()).then(|| changes.join(", "))?;
-    Some(format!(
-        "{name} continues with the plugin it was started with; in {} by now: {}",
-        print::short(plugin),
-        clean(&changed)
-    ))
+    let (plugin, changed) = (print::short(plugin), clean(&changed));
+    Some(format!("{name} continues with the plugin it was started with; in {plugin} by now: {changed}"))
 }

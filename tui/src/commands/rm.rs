@@ -67,11 +67,8 @@ fn ended(context: &Context, args: &Args) -> Result<Vec<RunDir>> {
     let folder = context.runs()?;
     let matched = matching(context, &args.names.join(" "))?.views;
     let runs: Vec<RunDir> = matched.iter().map(|view| view.dir.clone()).collect();
-    let may: Vec<RunDir> = runs
-        .iter()
-        .filter(|run| gradtop_host::may_delete(&folder, run, args.force).is_ok())
-        .cloned()
-        .collect();
+    let can = |run: &&RunDir| gradtop_host::may_delete(&folder, run, args.force).is_ok();
+    let may: Vec<RunDir> = runs.iter().filter(can).cloned().collect();
     match (may.len(), runs.len()) {
         (0, 0) => Err(Failure::new("no run matches the filter; nothing was deleted").into()),
         (0, n) => {

@@ -16,7 +16,7 @@ use super::watch::{self, Caught};
 use crate::config::seconds;
 use crate::failure::Failure;
 use crate::print::{self, clean};
-use gradtop_store::{ParamValue, suggest};
+use gradtop_store::ParamValue;
 
 /// What to run, and with what: arguments of `run` and `sweep`.
 #[derive(Debug, clap::Args)]
@@ -108,9 +108,8 @@ impl Choice {
             ("--threads", threads.is_some()),
         ];
         if let Some((option, _)) = given.iter().find(|(_, given)| *given) {
-            return Err(
-                Failure::usage(format!("{option} is for experiments of plugins, not for a command")).into()
-            );
+            let why = format!("{option} is for experiments of plugins, not for a command");
+            return Err(Failure::usage(why).into());
         }
         gradtop_host::set_alerts(context.config.alerts(alerts));
         let every = checkpoint_every.or(context.config.launch().checkpoint_every);
@@ -181,8 +180,8 @@ fn chosen(library: Option<&Path>, id: Option<String>) -> Result<(PathBuf, Experi
     let ids: Vec<String> = has.iter().map(|e| e.id.clone()).collect();
     let place = match &id {
         Some(id) => ids.iter().position(|has| has == id).ok_or_else(|| {
-            let help = suggest(id, ids.iter().map(String::as_str), "experiments");
-            Failure::usage(format!("{} has no experiment {id:?}", print::short(file))).help(clean(&help))
+            let message = format!("{} has no experiment {id:?}", print::short(file));
+            Failure::unknown(message, id, ids.iter().map(String::as_str), "experiments")
         })?,
         None if ids.len() == 1 => 0,
         None => return Err(unnamed(&clean(&format!("it has {}", ids.join(", ")))).into()),

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
 use crate::config::scalar;
 use crate::failure::{Failure, toml_error};
@@ -28,8 +28,7 @@ pub(crate) struct RunConfig {
 impl RunConfig {
     /// Reads a file; its keys and their types are checked.
     pub(crate) fn read(path: &Path) -> Result<Self> {
-        let text =
-            std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let text = crate::files::read(path)?;
         Self::parse(&text, path)
     }
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use gradtop_host::Action;
-use gradtop_store::{RunDir, View, suggest};
+use gradtop_store::{RunDir, View};
 use jiff::Timestamp;
 
 use super::Context;
@@ -67,16 +67,13 @@ impl Selection {
             return Ok(());
         }
         let names: Vec<String> = views.iter().take(NAMED).map(|view| clean(&view.manifest.run)).collect();
-        let more =
-            if views.len() > NAMED { format!(" and {} more", views.len() - NAMED) } else { String::new() };
-        match print::ask(&format!("{verb} {} runs: {}{more}?", views.len(), names.join(", "))) {
-            Some(true) => Ok(()),
-            Some(false) => Err(Failure::new("cancelled; nothing was done").into()),
-            None => {
-                Err(Failure::usage(format!("the filter selects {} runs: confirm with --yes", views.len()))
-                    .into())
-            }
-        }
+        let n = views.len();
+        let more = if n > NAMED { format!(" and {} more", n - NAMED) } else { String::new() };
+        Err(match print::ask(&format!("{verb} {n} runs: {}{more}?", names.join(", "))) {
+            Some(true) => return Ok(()),
+            Some(false) => Failure::new("cancelled; nothing was done").into(),
+            None => Failure::usage(format!("the filter selects {n} runs: confirm with --yes")).into(),
+        })
     }
 }
 
@@ -144,9 +141,9 @@ pub(crate) fn matching(context: &Context, text: &str) -> Result<Matching> {
         filter.unknown(&views.iter().collect::<Vec<_>>()).first().filter(|_| !views.is_empty())
     {
         let fields = filter::fields(views.iter());
-        return Err(Failure::usage(format!("no run has {:?}", clean(unknown)))
-            .help(clean(&suggest(unknown, fields.iter().map(String::as_str), "fields")))
-            .into());
+        let (message, known) =
+            (format!("no run has {:?}", clean(unknown)), fields.iter().map(String::as_str));
+        return Err(Failure::unknown(message, unknown, known, "fields").into());
     }
     let names = views.iter().flat_map(|v| [v.manifest.experiment.id.clone(), v.manifest.run.clone()]);
     let names = names.collect::<std::collections::BTreeSet<_>>().into_iter().collect();

@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use anyhow::Result;
 use gradtop_chart::cells::align::Align;
-use gradtop_chart::cells::theme::Ink;
 use gradtop_host::{DeviceChoice, ExperimentDesc, device, libtorch};
 use serde_json::{Value, json};
 
+use super::plugin::say_failed;
 use super::watch::Caught;
 use crate::config::seconds;
 use crate::conformance::selftest::{Compared, Memory, Subject};
 use crate::conformance::tolerance::Tolerances;
-use crate::conformance::{Outcome, Runs};
+use crate::conformance::{Apart, Outcome, Runs};
 use crate::failure::Failure;
 use crate::print::table::{Table, Words};
 use crate::print::{self, clean};
@@ -88,8 +88,7 @@ pub(crate) fn run(args: &Args) -> Result<i32> {
     } else {
         table(device, &tested, &checks);
         if let Some(kept) = kept {
-            print::note(&format!("error: checks failed: {failed}"));
-            print::note(&format!("help: the runs are kept: gradtop --runs {} list", kept.display()));
+            say_failed(failed, &kept);
         }
     }
     Ok(i32::from(failed > 0))
@@ -97,12 +96,7 @@ pub(crate) fn run(args: &Args) -> Result<i32> {
 
 /// Says which experiment an outcome is of.
 fn named(experiment: &ExperimentDesc, outcome: Outcome) -> Outcome {
-    let with = |said: String| format!("{}: {said}", experiment.id);
-    match outcome {
-        Outcome::Passed(said) => Outcome::Passed(with(said)),
-        Outcome::Skipped(said) => Outcome::Skipped(with(said)),
-        Outcome::Failed(said) => Outcome::Failed(with(said)),
-    }
+    outcome.map(|said| format!("{}: {said}", experiment.id))
 }
 
 /// The device, where it is left to us the first GPU that can be used.
@@ -131,8 +125,9 @@ fn subjects(args: &Args) -> Result<Vec<(PathBuf, ExperimentDesc)>> {
         found.experiments().map(|(plugin, experiment)| (plugin.path.clone(), experiment.clone())).collect()
     };
     if let Some(unknown) = args.experiments.iter().find(|id| !all.iter().any(|(_, e)| e.id == **id)) {
-        let help = gradtop_store::suggest(unknown, all.iter().map(|(_, e)| e.id.as_str()), "experiments");
-        return Err(Failure::usage(format!("unknown experiment {unknown:?}")).help(clean(&help)).into());
+        let known = all.iter().map(|(_, e)| e.id.as_str());
+        let message = format!("unknown experiment {unknown:?}");
+        return Err(Failure::unknown(message, unknown, known, "experiments").into());
     }
     let wanted = |id: &String| args.experiments.is_empty() || args.experiments.contains(id);
     Ok(all.into_iter().filter(|(_, experiment)| wanted(&experiment.id)).collect())
@@ -140,26 +135,13 @@ fn subjects(args: &Args) -> Result<Vec<(PathBuf, ExperimentDesc)>> {
 
 fn table(device: DeviceChoice, tested: &[(&ExperimentDesc, Compared)], checks: &[Check]) {
     let on_device = if device == DeviceChoice::Cpu { "CPU again".to_owned() } else { device.to_string() };
-    let columns = [
-        ("", Align::Left),
-        ("CPU", Align::Right),
-        (&*on_device, Align::Right),
-        ("", Align::Left),
-        ("", Align::Left),
-    ];
-    let mut table = Table::new(&columns);
+    let (left, right) = (Align::Left, Align::Right);
+    let mut table = Table::new(&[("", left), ("CPU", right), (&*on_device, right), ("", left), ("", left)]);
     let mut row = |name: String, seconds: [Option<f64>; 2], outcome: &Outcome| {
         let (word, said) = outcome.parts();
-        let ink = match outcome {
-            Outcome::Passed(_) => Ink::Text,
-            Outcome::Skipped(_) => Ink::Dim,
-            Outcome::Failed(_) => Ink::Alert,
-        };
-        let mut cells = vec![Words::from(name)];
-        cells.extend(seconds.map(|s| Words::from(s.map_or_else(String::new, |s| format!("{s:.1} s")))));
-        cells.push(Words::new(word, ink));
-        cells.push(Words::new(clean(said), ink));
-        table.row(cells);
+        let [cpu, other] = seconds.map(|s| s.map_or_else(String::new, |s| format!("{s:.1} s")).into());
+        let [word, said] = [word.to_owned(), clean(said)].map(|text| Words::new(text, outcome.ink()));
+        table.row([name.into(), cpu, other, word, said]);
     };
     for (experiment, compared) in tested {
         row(clean(&experiment.id), compared.seconds, &compared.outcome);
@@ -177,14 +159,7 @@ fn report(
     failed: usize,
     kept: Option<&Path>,
 ) -> Value {
-    let metric = |(apart, allowed): &(crate::conformance::Apart, f64)| {
-        json!({
-            "metric": apart.metric,
-            "series": apart.series,
-            "difference": apart.difference,
-            "tolerance": allowed,
-        })
-    };
+    let metric = |(Apart { metric, series, difference }, allowed): &(Apart, f64)| json!({"metric": metric, "series": series, "difference": difference, "tolerance": allowed});
     let experiments: Vec<Value> = tested
         .iter()
         .map(|(experiment, compared)| {

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context as _, Result};
 use gradtop_store::{
-    Goal, SeriesKey, State, View, checkpoints, inside, known_damage, read_events, read_notes, series_keys,
-    summarize, table_names,
+    CommandInfo, Goal, SeriesKey, State, View, checkpoints, inside, known_damage, read_events, read_notes,
+    series_keys, summarize, table_names,
 };
 use serde_json::{Value, json};
 
@@ -17,6 +17,7 @@ use crate::print::{self, clean};
 use gradtop_chart::cells::align::Align;
 use gradtop_chart::cells::theme::Ink;
 use gradtop_chart::number;
+use gradtop_view::clock;
 use gradtop_view::figure::name_of;
 use gradtop_view::natural;
 use gradtop_view::state;
@@ -141,68 +142,53 @@ fn as_json(view: &View, summaries: &[Summary]) -> Result<Value> {
     Ok(Value::Object(fields))
 }
 
-fn heading(text: &str) {
-    print::line("");
-    print::line(&print::styled(text, Ink::Bold));
+fn facts(rows: Vec<(&str, String)>) {
+    Table::of_facts(rows.into_iter().filter(|(_, value)| !value.is_empty())).print_hanging(2);
 }
 
-fn facts(rows: Vec<(&str, String)>) {
-    let mut table = Table::new(&[("", Align::Left), ("", Align::Left)]);
-    for (name, value) in rows.into_iter().filter(|(_, v)| !v.is_empty()) {
-        table.row(vec![Words::new(name, Ink::Dim), value.into()]);
-    }
-    table.print_hanging(2);
+/// A fact that may be missing, made safe.
+fn maybe(fact: Option<String>) -> String {
+    fact.map_or_else(String::new, |fact| clean(&fact))
 }
 
 fn as_text(view: &View, summaries: &[Summary], all: usize) -> Result<()> {
     let View { manifest: m, status: s, .. } = view;
-    print::line(&format!(
-        "{}  {}  {}",
-        print::styled(&state::words(view), state::ink(view.state)),
-        print::styled(&m.run, Ink::Bold),
-        print::styled(
-            format!("{} {}", clean(&m.experiment.id), clean(&m.experiment.version)).trim_end(),
-            Ink::Dim
-        )
-    ));
-    if let Some(cause) = s.cause.as_deref().filter(|c| !c.is_empty()) {
-        let bad = matches!(view.state, State::Failed | State::Crashed);
-        print::line(&print::styled(&format!("  {}", clean(cause)), if bad { Ink::Alert } else { Ink::Dim }));
-    }
+    let experiment = format!("{} {}", clean(&m.experiment.id), clean(&m.experiment.version));
+    title(view, experiment.trim_end());
+    ending(view, s.cause.as_deref().filter(|c| !c.is_empty()));
     if let Some(waiting) = state::waiting(view) {
-        print::line(&print::styled(&format!("  {waiting}"), Ink::Alert));
+        print::alert(&format!("  {waiting}"));
     }
     if view.seen.is_some() || !view.certain {
         print::line(&format!("  {}; its processes cannot be seen from here", state::far(view)));
     }
     if let Some(pid) = gradtop_host::left_behind(view) {
         let name = clean(&view.manifest.run);
-        let text =
-            format!("  process {pid} of its command still works: `gradtop stop --kill {name}` ends it");
-        print::line(&print::styled(&text, Ink::Alert));
+        print::alert(&format!(
+            "  process {pid} of its command still works: `gradtop stop --kill {name}` ends it"
+        ));
     }
     if let Some(silence) = state::silence(view) {
-        print::line(&print::styled(&format!("  {silence}"), Ink::Alert));
+        print::alert(&format!("  {silence}"));
     }
     if let Some(job) = state::job_words(view, jiff::Timestamp::now()) {
-        print::line(&print::styled(&format!("  {job}"), Ink::Dim));
+        print::dim(&format!("  {job}"));
     }
     notes(view);
     progress(view);
-    heading("parameters");
+    print::heading("parameters");
     facts(m.params.iter().map(|(k, v)| (k.as_str(), state::whole_param(v))).collect());
     metrics(summaries, all);
     run_facts(view);
     damage(view)?;
     let events = read_events(&view.dir)?;
     if !events.is_empty() {
-        heading("events");
+        print::heading("events");
         for event in &events[events.len().saturating_sub(EVENTS)..] {
             print::line(&format!("  {}", event_text(event)));
         }
         if events.len() > EVENTS {
-            let more = format!("  {} earlier: gradtop logs --events {}", events.len() - EVENTS, m.run);
-            print::line(&print::styled(&more, Ink::Dim));
+            print::dim(&format!("  {} earlier: gradtop logs --events {}", events.len() - EVENTS, m.run));
         }
     }
     files(view);
@@ -210,17 +196,33 @@ fn as_text(view: &View, summaries: &[Summary], all: usize) -> Result<()> {
 }
 
 /// What people say of it, whole.
+/// How a run is, its name, and what it is of.
+pub(super) fn title(view: &View, experiment: &str) {
+    let state = print::styled(&state::words(view), state::ink(view.state));
+    let name = print::styled(&view.manifest.run, Ink::Bold);
+    print::line(&format!("{state}  {name}  {}", print::styled(experiment, Ink::Dim)));
+}
+
+/// Why a run ended, below its title.
+pub(super) fn ending(view: &View, cause: Option<&str>) {
+    if let Some(cause) = cause {
+        let bad = matches!(view.state, State::Failed | State::Crashed);
+        let ink = if bad { Ink::Alert } else { Ink::Dim };
+        print::line(&print::styled(&format!("  {}", clean(cause)), ink));
+    }
+}
+
 fn notes(view: &View) {
     let notes = &view.notes;
     if let Err(error) = read_notes(&view.dir) {
-        print::note(&format!("warning: {}", clean(&error.to_string())));
+        print::warn(error);
     }
     let marks = notes.starred.then_some(state::STAR).into_iter().chain(notes.tags.iter().map(String::as_str));
     let marks = marks.map(clean).collect::<Vec<_>>().join(" ");
     if marks.is_empty() && notes.note.is_empty() {
         return;
     }
-    heading("notes");
+    print::heading("notes");
     for line in Some(marks.as_str()).filter(|marks| !marks.is_empty()).into_iter().chain(notes.note.lines()) {
         print::line(format!("  {}", clean(&line.replace('\t', "    "))).trim_end());
     }
@@ -228,35 +230,24 @@ fn notes(view: &View) {
 
 fn progress(view: &View) {
     let s = &view.status;
-    let moment = |t: Option<jiff::Timestamp>| t.map(gradtop_view::clock::moment).unwrap_or_default();
-    let of = match state::progress(view) {
-        Some((done, total)) if s.total > 0 => {
-            format!(
-                "{} ({} of {})",
-                number::percent(done, total),
-                number::count(done as f64),
-                number::count(total as f64)
-            )
-        }
-        _ => String::new(),
-    };
+    let done = state::progress(view).filter(|_| s.total > 0).map(|(done, total)| {
+        let (share, [done, total]) =
+            (number::percent(done, total), [done, total].map(|n| number::count(n as f64)));
+        format!("{share} ({done} of {total})")
+    });
     let live = !view.state.is_final();
-    heading("progress");
+    let took = state::took_words(view, jiff::Timestamp::now()).filter(|_| !live || s.started.is_some());
+    print::heading("progress");
     facts(vec![
-        ("done", of),
-        ("phase", s.phase.as_deref().filter(|_| live).map(clean).unwrap_or_default()),
-        ("step", state::step(s).map(|v| v.to_string()).unwrap_or_default()),
-        ("epoch", state::epoch(view).map(number::value).unwrap_or_default()),
-        ("rate", state::rate(view).map(number::rate).unwrap_or_default()),
-        ("eta", state::eta(view).map(number::time_left).unwrap_or_default()),
-        ("started", moment(s.started)),
-        ("ended", moment(s.ended)),
-        (
-            "took",
-            state::took_words(view, jiff::Timestamp::now())
-                .filter(|_| !live || s.started.is_some())
-                .unwrap_or_default(),
-        ),
+        ("done", maybe(done)),
+        ("phase", maybe(s.phase.clone().filter(|_| live))),
+        ("step", maybe(state::step(s).map(|v| v.to_string()))),
+        ("epoch", maybe(state::epoch(view).map(number::value))),
+        ("rate", maybe(state::rate(view).map(number::rate))),
+        ("eta", maybe(state::eta(view).map(number::time_left))),
+        ("started", maybe(s.started.map(clock::moment))),
+        ("ended", maybe(s.ended.map(clock::moment))),
+        ("took", maybe(took)),
     ]);
 }
 
@@ -264,14 +255,13 @@ fn metrics(summaries: &[Summary], all: usize) {
     if summaries.is_empty() {
         return;
     }
-    heading("metrics");
+    print::heading("metrics");
     // Where the terminal is narrow, values stay.
-    let tables = (0..=DISPENSABLE.len()).map(|n| metrics_table(summaries, &DISPENSABLE[..n]));
-    let fitting = tables.clone().find(|table| table.fits(2)).or(tables.last());
-    fitting.iter().for_each(|table| table.print(2));
+    let without = |n: &usize| metrics_table(summaries, &DISPENSABLE[..*n]).fits(2);
+    let most = DISPENSABLE.len();
+    metrics_table(summaries, &DISPENSABLE[..(0..most).find(without).unwrap_or(most)]).print(2);
     if all > SERIES {
-        let more = format!("  {} more series: show --json lists all", all - SERIES);
-        print::line(&print::styled(&more, Ink::Dim));
+        print::dim(&format!("  {} more series: show --json lists all", all - SERIES));
     }
 }
 
@@ -280,73 +270,54 @@ fn metrics_table(summaries: &[Summary], without: &[&str]) -> Table {
     type Cell = fn(&Summary) -> Words;
     let columns: [(&str, Align, Cell); 7] = [
         ("metric", Align::Left, |s| clean(&s.metric).into()),
-        ("series", Align::Left, |s| s.line.as_deref().map(clean).unwrap_or_default().into()),
-        ("unit", Align::Left, |s| Words::new(s.unit.as_deref().map(clean).unwrap_or_default(), Ink::Dim)),
+        ("series", Align::Left, |s| print::cleaned(s.line.as_deref()).into()),
+        ("unit", Align::Left, |s| Words::dim(print::cleaned(s.unit.as_deref()))),
         ("points", Align::Right, |s| number::count(s.points as f64).into()),
         ("last", Align::Point, |s| number::value(s.last.1).into()),
-        ("best", Align::Point, |s| s.best.map(|(_, v)| number::value(v)).unwrap_or_default().into()),
-        ("at step", Align::Right, |s| {
-            s.best.map(|(step, _)| number::count(step as f64)).unwrap_or_default().into()
-        }),
+        ("best", Align::Point, |s| maybe(s.best.map(|(_, v)| number::value(v))).into()),
+        ("at step", Align::Right, |s| maybe(s.best.map(|(step, _)| number::count(step as f64))).into()),
     ];
     let shown: Vec<_> = columns.into_iter().filter(|(name, ..)| !without.contains(name)).collect();
     let mut table = Table::new(&shown.iter().map(|(name, align, _)| (*name, *align)).collect::<Vec<_>>());
     for summary in summaries {
-        table.row(shown.iter().map(|(_, _, cell)| cell(summary)).collect());
+        table.row(shown.iter().map(|(_, _, cell)| cell(summary)).collect::<Vec<_>>());
     }
     table
 }
 
 fn run_facts(view: &View) {
     let View { manifest: m, status: s, .. } = view;
-    let pid =
-        |pid: Option<u32>| pid.filter(|_| !view.state.is_final()).map(|p| p.to_string()).unwrap_or_default();
-    heading("run");
-    let device = match m.device_reason.as_deref().filter(|r| !r.is_empty()) {
-        Some(reason) => format!("{} ({})", clean(&m.device), clean(reason)),
-        None => clean(&m.device),
+    let pid = |pid: Option<u32>| maybe(pid.filter(|_| !view.state.is_final()).map(|p| p.to_string()));
+    let plugin = m.plugin.as_ref();
+    let logs = |command: &gradtop_store::CommandInfo| {
+        let logs = command.logs.iter().map(|log| format!("{}: {}", log.format, log.path));
+        logs.collect::<Vec<_>>().join(", ")
     };
+    print::heading("run");
     facts(vec![
-        ("seed", state::seed(m).map(|seed| seed.to_string()).unwrap_or_default()),
-        ("device", device),
-        ("threads", if m.threads == 0 { String::new() } else { m.threads.to_string() }),
-        (
-            "source",
-            m.import.as_ref().map(|i| clean(&format!("{}: {}", i.format, i.source))).unwrap_or_default(),
-        ),
-        ("preset", m.preset.as_deref().map(clean).unwrap_or_default()),
-        ("created", gradtop_view::clock::moment(m.created)),
+        ("seed", maybe(state::seed(m).map(|seed| seed.to_string()))),
+        ("device", state::device(m)),
+        ("threads", maybe((m.threads > 0).then(|| m.threads.to_string()))),
+        ("source", maybe(m.import.as_ref().map(|i| format!("{}: {}", i.format, i.source)))),
+        ("preset", maybe(m.preset.clone())),
+        ("created", clock::moment(m.created)),
         ("host", clean(&m.host)),
-        ("command", m.command.as_ref().map(|c| clean(&c.in_words())).unwrap_or_default()),
-        ("works in", m.command.as_ref().map(|c| clean(&c.dir)).unwrap_or_default()),
-        (
-            "logs",
-            m.command.as_ref().map_or_else(String::new, |command| {
-                let logs = command.logs.iter().map(|log| format!("{}: {}", log.format, log.path));
-                clean(&logs.collect::<Vec<_>>().join(", "))
-            }),
-        ),
+        ("command", maybe(m.command.as_ref().map(CommandInfo::in_words))),
+        ("works in", maybe(m.command.as_ref().map(|c| c.dir.clone()))),
+        ("logs", maybe(m.command.as_ref().map(logs))),
         (
             "plugin",
-            m.plugin.as_ref().zip(m.plugin_hash()).map_or_else(String::new, |(plugin, hash)| {
-                format!("{} {}", clean(&plugin.file), clean(hash))
-            }),
+            maybe(plugin.zip(m.plugin_hash()).map(|(plugin, hash)| format!("{} {hash}", plugin.file))),
         ),
-        (
-            "built with",
-            m.plugin.as_ref().and_then(|p| p.built_with.as_deref()).map(clean).unwrap_or_default(),
-        ),
-        ("libtorch", m.versions.libtorch.as_deref().map(clean).unwrap_or_default()),
-        ("Python", m.versions.python.as_deref().map(clean).unwrap_or_default()),
-        ("PyTorch", m.versions.torch.as_deref().map(clean).unwrap_or_default()),
+        ("built with", maybe(plugin.and_then(|p| p.built_with.clone()))),
+        ("libtorch", maybe(m.versions.libtorch.clone())),
+        ("Python", maybe(m.versions.python.clone())),
+        ("PyTorch", maybe(m.versions.torch.clone())),
         ("commit", state::commit(m).unwrap_or_default()),
         ("trainer", pid(s.trainer_pid)),
         ("keeper", pid(s.keeper_pid)),
-        ("rows", if s.rows > 0 { number::count(s.rows as f64) } else { String::new() }),
-        (
-            "log wait",
-            if s.log_wait_ms >= 1.0 { number::duration(s.log_wait_ms / 1e3) } else { String::new() },
-        ),
+        ("rows", maybe((s.rows > 0).then(|| number::count(s.rows as f64)))),
+        ("log wait", maybe((s.log_wait_ms >= 1.0).then(|| number::duration(s.log_wait_ms / 1e3)))),
     ]);
 }
 
@@ -356,9 +327,9 @@ fn damage(view: &View) -> Result<()> {
     if damage.is_empty() {
         return Ok(());
     }
-    heading("damaged files");
+    print::heading("damaged files");
     for found in damage {
-        let kept = found.kept.map(|kept| format!("; kept as {}", kept.display())).unwrap_or_default();
+        let kept = maybe(found.kept.map(|kept| format!("; kept as {}", kept.display())));
         let text = format!("{}: {}{kept}", found.file.display(), found.message);
         print::line(&format!("  {}", print::styled(&clean(&text), Ink::Alert)));
     }
@@ -368,17 +339,15 @@ fn damage(view: &View) -> Result<()> {
 fn files(view: &View) {
     let dir = &view.dir;
     let path = print::short(dir.path());
-    heading("files");
+    print::heading("files");
     let saved: Vec<String> = checkpoints(dir).iter().map(|c| format!("step {}", c.step)).collect();
-    let tables = table_names(dir);
-    let tables: Vec<String> = tables.iter().map(|t| clean(t)).collect();
     facts(vec![
         ("folder", format!("{path} ({})", rm::size_in_words(dir))),
         ("checkpoints", saved.join(", ")),
-        ("tables", tables.join(", ")),
+        ("tables", clean(&table_names(dir).join(", "))),
     ]);
     print::line("");
-    print::line(&print::styled(&format!("  duckdb -c {}", query(&path)), Ink::Dim));
+    print::dim(&format!("  duckdb -c {}", query(&path)));
 }
 
 /// The argument that has `DuckDB` read all metrics of a run, as a shell takes it.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use gradtop_host::DeviceChoice;
-use gradtop_store::{RunLock, View};
+use gradtop_store::{RunLock, State, View};
 use serde_json::{Value, json};
 
 use super::Context;
@@ -114,14 +114,14 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     let report = file.report()?;
     let (known, odd) = Study::find(&runs, &plan);
     for why in odd {
-        print::note(&format!("warning: {}", clean(&why)));
+        print::warn(why);
     }
     if args.list {
         // What could not be begun is no plan.
         let found = gradtop_host::discover_for(plan.entries.iter().map(|entry| entry.experiment.as_str()));
         runner::check(&plan, &found)?;
         for (key, why) in runner::unknown(&plan, &found) {
-            print::note(&format!("warning: {} will not be run: {}", clean(key), clean(&why)));
+            print::warn(format!("{key} will not be run: {why}"));
         }
         return list(&plan, known.as_ref(), args.json);
     }
@@ -178,11 +178,8 @@ fn announce(study: &Study, cores: u32, at_work: String, json: bool) -> Result<()
         n => format!("{n} experiments"),
     };
     let facts = [experiments, at_work, format!("seed {}", plan.seed)];
-    print::line(&format!(
-        "study {}  {}",
-        print::styled(&study.name(), Ink::Bold),
-        print::styled(&facts.join(" · "), Ink::Dim)
-    ));
+    let name = print::styled(&study.name(), Ink::Bold);
+    print::line(&format!("study {name}  {}", print::styled(&facts.join(" · "), Ink::Dim)));
     Ok(())
 }
 
@@ -236,11 +233,8 @@ fn follow(
         } else if !json && told.elapsed() >= PLAIN_EVERY {
             told = Instant::now();
             let percent = number::percent((snapshot.share * 1e4) as u64, 10_000);
-            print::line(&format!(
-                "{} {percent}  {words}  {}",
-                study.name(),
-                parts(study, &snapshot).join("; ")
-            ));
+            let parts = parts(study, &snapshot).join("; ");
+            print::line(&format!("{} {percent}  {words}  {parts}", study.name()));
         }
         std::thread::sleep(LOOK);
     };
@@ -249,7 +243,7 @@ fn follow(
     }
     if let Err(e) = study.write_refused(runner.refused()) {
         // What became of the runs is still to be told.
-        print::note(&format!("warning: {e:#}; a later report will not list what was not started"));
+        print::warn(format!("{e:#}; a later report will not list what was not started"));
     }
     if left {
         print::note(&format!("the runs of study {} keep running in the background", study.name()));
@@ -287,7 +281,7 @@ fn end(study: &Study, entry_states: &[EntryState], code: i32) {
         };
         print::line(&format!("  {}  {word}", clean(entry.key())));
     }
-    print::line(&print::styled("  run the same command to continue with the rest", Ink::Dim));
+    print::dim("  run the same command to continue with the rest");
 }
 
 /// Composes the report and says where it is; gives the HTML file's path.
@@ -299,7 +293,7 @@ fn compose(
 ) -> Result<PathBuf> {
     let written = report::write(study, report, refused, &args.command(&study.plan))?;
     for odd in &written.odd {
-        print::note(&format!("warning: {odd}; it is missing from the report"));
+        print::warn(format!("{odd}; it is missing from the report"));
     }
     if !args.json {
         for file in [&written.html, &written.markdown] {
@@ -318,23 +312,16 @@ fn words(snapshot: &Snapshot) -> String {
 
 /// A line for each run that is at work.
 fn parts(study: &Study, snapshot: &Snapshot) -> Vec<String> {
-    let alive = study.plan.entries.iter().zip(&snapshot.entry_states).filter_map(|(entry, entry_state)| {
-        match entry_state {
-            EntryState::Alive(view) => Some((entry.key(), view)),
-            _ => None,
-        }
-    });
-    alive
-        .map(|(key, view)| {
-            let share = state::progress(view).map(|(done, total)| number::percent(done, total));
-            let phase = view.status.phase.as_deref().filter(|p| !p.is_empty()).map(clean);
-            let eta = state::eta(view).map(|s| format!("eta {}", number::time_left(s)));
-            let state =
-                Some(view.state.word().to_owned()).filter(|_| view.state != gradtop_store::State::Running);
-            let rest: Vec<String> = [state, share, phase, eta].into_iter().flatten().collect();
-            format!("{} {}  {}", state::glyph(view.state), clean(key), rest.join("  "))
-        })
-        .collect()
+    let part = |(entry, entry_state): (&Entry, &EntryState)| {
+        let EntryState::Alive(view) = entry_state else { return None };
+        let share = state::progress(view).map(|(done, total)| number::percent(done, total));
+        let phase = view.status.phase.as_deref().filter(|p| !p.is_empty()).map(clean);
+        let eta = state::eta(view).map(|s| format!("eta {}", number::time_left(s)));
+        let state = (view.state != State::Running).then(|| view.state.word().to_owned());
+        let rest: Vec<String> = [state, share, phase, eta].into_iter().flatten().collect();
+        Some(format!("{} {}  {}", state::glyph(view.state), clean(entry.key()), rest.join("  ")))
+    };
+    study.plan.entries.iter().zip(&snapshot.entry_states).filter_map(part).collect()
 }
 
 /// A line for something that happened to a run.
@@ -368,13 +355,8 @@ fn ended(view: &View, json: bool) -> Result<()> {
     let took = took.map(|t| format!(" after {}", number::duration(t))).unwrap_or_default();
     let cause = view.status.cause.as_deref().filter(|c| !c.is_empty());
     let cause = cause.map(|c| format!(": {}", clean(c))).unwrap_or_default();
-    let word = format!("{:<13}", view.state.word());
-    print::line(&format!(
-        "{}  {}  {}{took}{cause}",
-        clock(),
-        print::styled(&word, state::ink(view.state)),
-        view.manifest.run
-    ));
+    let word = print::styled(&format!("{:<13}", view.state.word()), state::ink(view.state));
+    print::line(&format!("{}  {word}  {}{took}{cause}", clock(), view.manifest.run));
     Ok(())
 }
 
@@ -402,26 +384,20 @@ fn list(plan: &Plan, known: Option<&Study>, json: bool) -> Result<i32> {
         };
         return print::json(&plan.entries.iter().map(item).collect::<Vec<_>>()).map(|()| 0);
     }
-    let mut table = Table::new(&[
-        ("experiment", Align::Left),
-        ("preset", Align::Left),
-        ("set", Align::Left),
-        ("expected", Align::Right),
-        ("state", Align::Left),
-        ("run", Align::Left),
-    ]);
+    let heads = ["experiment", "preset", "set", "expected", "state", "run"];
+    let align = |name| if name == "expected" { Align::Right } else { Align::Left };
+    let mut table = Table::new(&heads.map(|name| (name, align(name))));
     for entry in &plan.entries {
         let entry_state = entry_state(entry);
         let sets: Vec<String> = entry.sets().iter().map(|(k, v)| format!("{k}={v}")).collect();
-        table.row(vec![
+        let view = entry_state.view();
+        table.row([
             clean(entry.key()).into(),
-            entry.preset.as_deref().map(clean).unwrap_or_default().into(),
+            print::cleaned(entry.preset.as_deref()).into(),
             clean(&sets.join(" ")).into(),
             number::duration(entry.expected_s).into(),
-            entry_state
-                .view()
-                .map_or(Words::from(state::NOTHING), |v| Words::new(state::words(v), state::ink(v.state))),
-            entry_state.view().map(|v| v.manifest.run.clone()).unwrap_or_default().into(),
+            view.map_or(state::NOTHING.into(), |v| Words::new(state::words(v), state::ink(v.state))),
+            view.map(|v| v.manifest.run.clone()).unwrap_or_default().into(),
         ]);
     }
     table.print(0);

@@ -53,12 +53,8 @@ fn wait(run: &View, json: bool, deadline: Option<Instant>, caught: &mut Caught) 
         }
         // Of one in a job, its batch system will tell.
         if !view.certain && view.job.is_none() {
-            return Err(Failure::new(format!(
-                "{} is {}: nothing here tells when it ends",
-                view.manifest.run,
-                view.whereabouts()
-            ))
-            .into());
+            let (run, place) = (&view.manifest.run, view.whereabouts());
+            return Err(Failure::new(format!("{run} is {place}: nothing here tells when it ends")).into());
         }
         if deadline.is_some_and(|d| Instant::now() >= d) || caught.any() {
             print::note(&format!("{} is still {}", view.manifest.run, view.state));

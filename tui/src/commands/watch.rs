@@ -111,13 +111,10 @@ pub(crate) fn announce(view: &View, verb: &str, json: bool) -> Result<()> {
         Some(command) => vec![clean(&m.experiment.id), clean(&command.in_words())],
         None => vec![clean(&m.experiment.id), clean(&m.device), threads, format!("seed {}", m.seed)],
     };
-    print::line(&format!(
-        "{verb} {}  {}",
-        print::styled(&m.run, Ink::Bold),
-        print::styled(&facts.join(" · "), Ink::Dim)
-    ));
+    let name = print::styled(&m.run, Ink::Bold);
+    print::line(&format!("{verb} {name}  {}", print::styled(&facts.join(" · "), Ink::Dim)));
     if let Some(reason) = m.device_reason.as_deref().filter(|r| !r.is_empty()) {
-        print::line(&print::styled(&format!("{}: {}", clean(&m.device), clean(reason)), Ink::Dim));
+        print::dim(&format!("{}: {}", clean(&m.device), clean(reason)));
     }
     Ok(())
 }
@@ -169,9 +166,8 @@ pub(crate) fn watch(run: &RunDir, how: Watch, caught: &mut Caught) -> Result<i32
             Ok(view) => view,
             Err(_) if !run.path().exists() => {
                 let gone = format!("the folder of {} was moved or deleted, which ends the run", run.name());
-                break Err(Failure::new(gone)
-                    .help("if it was moved, its rows and its final state are in the new place")
-                    .into());
+                let help = "if it was moved, its rows and its final state are in the new place";
+                break Err(Failure::new(gone).help(help).into());
             }
             Err(e) => break Err(e),
         };
@@ -271,18 +267,17 @@ fn take_back(run: &RunDir) -> Result<Left> {
 }
 
 fn leave(left: &Left, how: Watch) -> Result<()> {
-    let (view, how_it_goes) = match left {
-        Left::GoesOn(view) => (view, "keeps running in the background: the stop was cancelled"),
-        Left::Stopping(view, true) => {
-            (view, "is still stopping in the background: it was too late to cancel")
-        }
-        Left::Stopping(view, false) => (view, "has not yet confirmed that it keeps running"),
-        Left::Alone(view) | Left::Ended(view) | Left::TooLate(view) if view.state == State::Stopping => {
-            (view, "is still stopping in the background")
-        }
-        Left::Alone(view) | Left::Ended(view) | Left::TooLate(view) => {
-            (view, "keeps running in the background")
-        }
+    let (Left::GoesOn(view)
+    | Left::Stopping(view, _)
+    | Left::Alone(view)
+    | Left::Ended(view)
+    | Left::TooLate(view)) = left;
+    let how_it_goes = match left {
+        Left::GoesOn(_) => "keeps running in the background: the stop was cancelled",
+        Left::Stopping(_, true) => "is still stopping in the background: it was too late to cancel",
+        Left::Stopping(_, false) => "has not yet confirmed that it keeps running",
+        _ if view.state == State::Stopping => "is still stopping in the background",
+        _ => "keeps running in the background",
     };
     if how.json {
         return print_json(view, "left", Some(LEFT_RUNNING));
@@ -305,34 +300,36 @@ pub(crate) fn end(view: &View, json: bool) -> Result<()> {
     }
     let s = &view.status;
     let name = &view.manifest.run;
-    let took = state::took(view, jiff::Timestamp::now())
-        .map(|t| format!(" after {}", number::duration(t)))
-        .unwrap_or_default();
-    let step = state::step(s).map(|n| format!(", step {}", number::count(n as f64))).unwrap_or_default();
-    let cause =
-        s.cause.as_deref().filter(|c| !c.is_empty()).map(|c| format!(": {}", clean(c))).unwrap_or_default();
+    let took = state::took(view, jiff::Timestamp::now()).map(|t| format!(" after {}", number::duration(t)));
+    let step = state::step(s).map(|n| format!(", step {}", number::count(n as f64)));
+    let cause = s.cause.as_deref().filter(|c| !c.is_empty()).map(|c| format!(": {}", clean(c)));
+    let more: String = [took, step, cause].into_iter().flatten().collect();
     let words = print::styled(&state::words(view), state::ink(view.state));
-    print::line(&format!("{words}  {}{took}{step}{cause}", print::styled(name, Ink::Bold)));
+    print::line(&format!("{words}  {}{more}", print::styled(name, Ink::Bold)));
     for headline in state::headlines(view) {
         let values = state::headline_values(&headline);
         let metric = state::headline_title(headline.metric, None);
-        let room =
-            print::terminal().size.map_or(usize::MAX, |(w, _)| w.saturating_sub(width_of(&metric) + 4));
+        let room = room(width_of(&metric) + 4);
         for (i, line) in folded(&values, room).iter().enumerate() {
             let lead = if i == 0 { print::styled(&metric, Ink::Dim) } else { " ".repeat(width_of(&metric)) };
             print::line(&format!("  {lead}  {line}"));
         }
     }
     if s.headline_is_part {
-        print::line(&print::styled("  these are the best of each; the log has all of them", Ink::Dim));
+        print::dim("  these are the best of each; the log has all of them");
     }
     let hint = match view.state {
         State::Finished => format!("gradtop plot {name}"),
         _ if gradtop_host::allowed(view, Action::Resume).is_ok() => format!("gradtop resume {name}"),
         _ => format!("gradtop logs {name}"),
     };
-    print::line(&print::styled(&format!("  {hint}"), Ink::Dim));
+    print::dim(&format!("  {hint}"));
     Ok(())
+}
+
+/// Columns of the terminal beside those that are taken.
+fn room(taken: usize) -> usize {
+    print::terminal().size.map_or(usize::MAX, |(width, _)| width.saturating_sub(taken))
 }
 
 /// Items in lines of at most `width` columns, none of them broken.
@@ -382,18 +379,9 @@ fn show_event(line: &[u8], json: bool, progress: Option<&Progress>) {
 }
 
 fn numbers(view: &View) -> Vec<String> {
-    let s = &view.status;
-    let mut parts = Vec::new();
-    if let Some(step) = state::step(s) {
-        parts.push(format!("step {}", number::count(step as f64)));
-    }
-    if let Some(rate) = state::rate(view) {
-        parts.push(number::rate(rate));
-    }
-    if let Some(eta) = state::eta(view) {
-        parts.push(format!("eta {}", number::time_left(eta)));
-    }
-    parts
+    let step = state::step(&view.status).map(|step| format!("step {}", number::count(step as f64)));
+    let eta = state::eta(view).map(|eta| format!("eta {}", number::time_left(eta)));
+    [step, state::rate(view).map(number::rate), eta].into_iter().flatten().collect()
 }
 
 fn headline(view: &View) -> String {
@@ -415,20 +403,13 @@ fn shown(view: &View) -> Shown {
         share: state::progress(view),
         phase: phase(view),
         numbers: numbers(view).join("  "),
-        headline: {
-            let text = headline(view);
-            let width =
-                print::terminal().size.map_or(usize::MAX, |(w, _)| w.saturating_sub(2 + last_lines::ECHO));
-            fit(&text, width, print::ascii())
-        },
+        headline: fit(&headline(view), room(2 + last_lines::ECHO), print::ascii()),
     }
 }
 
 fn status_line(view: &View) -> String {
     let mut parts = vec![view.manifest.run.clone(), phase(view)];
-    if let Some((done, total)) = state::progress(view) {
-        parts.push(number::percent(done, total));
-    }
+    parts.extend(state::progress(view).map(|(done, total)| number::percent(done, total)));
     parts.extend(numbers(view));
     parts.push(headline(view));
     parts.retain(|p| !p.is_empty());

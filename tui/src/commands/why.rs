@@ -1,12 +1,11 @@
 //! `gradtop why`: what is wrong with a run, and how that is known.
 
 use anyhow::Result;
-use gradtop_store::{Kind, State};
+use gradtop_store::Kind;
 
 use super::Context;
+use super::show::{ending, title};
 use crate::print::{self, clean};
-use gradtop_chart::cells::theme::Ink;
-use gradtop_view::state;
 use gradtop_view::why::{Reader, look};
 
 /// Arguments of `why`.
@@ -33,24 +32,15 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         print::json(&found.to_json(&view))?;
         return Ok(0);
     }
-    print::line(&format!(
-        "{}  {}  {}",
-        print::styled(&state::words(&view), state::ink(view.state)),
-        print::styled(&view.manifest.run, Ink::Bold),
-        print::styled(&clean(&view.manifest.experiment.id), Ink::Dim)
-    ));
-    if let Some(end) = &found.end {
-        let bad = matches!(view.state, State::Failed | State::Crashed);
-        print::line(&print::styled(&format!("  {end}"), if bad { Ink::Alert } else { Ink::Dim }));
-    }
+    title(&view, &clean(&view.manifest.experiment.id));
+    ending(&view, found.end.as_deref());
     for verdict in &found.verdicts {
         print::line("");
-        print::line(&print::styled(&verdict.text, Ink::Alert));
+        print::alert(&verdict.text);
         for fact in &verdict.proof {
             print::line(&format!("  {fact}"));
         }
-        let rule = format!("  rule {}, {}", verdict.rule.word(), verdict.confidence.word());
-        print::line(&print::styled(&rule, Ink::Dim));
+        print::dim(&format!("  rule {}, {}", verdict.rule.word(), verdict.confidence.word()));
     }
     print::line("");
     if found.verdicts.is_empty() {
@@ -58,9 +48,9 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     }
     let heading = if found.verdicts.is_empty() { "looked at" } else { "also looked at" };
     if !found.looked.is_empty() {
-        print::line(&print::styled(heading, Ink::Dim));
+        print::dim(heading);
         for looked in &found.looked {
-            print::line(&print::styled(&format!("  {looked}"), Ink::Dim));
+            print::dim(&format!("  {looked}"));
         }
     }
     Ok(0)

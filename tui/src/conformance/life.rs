@@ -37,19 +37,15 @@ pub(super) fn live(bench: &mut Bench<'_>, report: &mut dyn FnMut(Part, &Outcome)
         Err(why) => Some(why),
     };
     let steady = again.is_none();
-    report(
-        Part::Seed,
-        &again.map_or_else(|| Outcome::Passed(format!("the same {} rows", rows.len())), Outcome::Failed),
-    );
+    let same = || Outcome::Passed(format!("the same {} rows", rows.len()));
+    report(Part::Seed, &again.map_or_else(same, Outcome::Failed));
 
     let (stopped, outcome) = stop(bench, took)?;
     report(Part::Stop, &outcome);
-    let lacks = if !bench.experiment.resumable {
-        Some("it does not declare that it is resumable")
-    } else if !steady {
-        Some("the same seed gives other rows anyway")
-    } else {
-        None
+    let lacks = match (bench.experiment.resumable, steady) {
+        (false, _) => Some("it does not declare that it is resumable"),
+        (true, false) => Some("the same seed gives other rows anyway"),
+        (true, true) => None,
     };
     if let Some(lacks) = lacks {
         report(Part::Resume, &Outcome::Skipped(lacks.to_owned()));
@@ -107,19 +103,15 @@ fn parameters(bench: &Bench<'_>) -> Result<Outcome> {
 /// The ends of its range, and for text nothing and something strange.
 fn extremes(param: &ParamDesc) -> Vec<String> {
     let number = |bound: Option<f64>, excluded: bool| bound.filter(|_| !excluded).map(|b| format!("{b}"));
-    match param.kind {
+    let ends = match param.kind {
         ParamKind::I64 | ParamKind::F64 => {
             [number(param.min, param.min_excluded), number(param.max, param.max_excluded)]
-                .into_iter()
-                .flatten()
-                .collect()
         }
-        ParamKind::Str => vec![String::new(), STRANGE.to_owned()],
-        ParamKind::Bool => vec!["true".to_owned(), "false".to_owned()],
-        ParamKind::Choice => {
-            [param.choices.first(), param.choices.last()].into_iter().flatten().cloned().collect()
-        }
-    }
+        ParamKind::Str => [String::new(), STRANGE.to_owned()].map(Some),
+        ParamKind::Bool => ["true", "false"].map(|word| Some(word.to_owned())),
+        ParamKind::Choice => [param.choices.first(), param.choices.last()].map(Option::<&String>::cloned),
+    };
+    ends.into_iter().flatten().collect()
 }
 
 fn wrong_parameters(bench: &mut Bench<'_>) -> Result<Outcome> {
@@ -150,12 +142,8 @@ fn wrong_parameters(bench: &mut Bench<'_>) -> Result<Outcome> {
         return Ok(Outcome::Failed(format!("asked to judge {}, it {problem}", words(&sets))));
     }
     // Text that it does not judge beforehand has to be refused by the run.
-    let strange: Vec<(String, String)> = e
-        .params
-        .iter()
-        .filter(|p| p.kind == ParamKind::Str)
-        .map(|p| (p.key.clone(), STRANGE.to_owned()))
-        .collect();
+    let texts = e.params.iter().filter(|p| p.kind == ParamKind::Str);
+    let strange: Vec<(String, String)> = texts.map(|p| (p.key.clone(), STRANGE.to_owned())).collect();
     if !strange.is_empty() && judge(&strange)? == Judged::Accepted {
         let params = gradtop_host::resolve_params(e, bench.preset().as_deref(), &strange)?;
         if let Ok(run) = bench.start("strange", params)
@@ -179,13 +167,8 @@ fn problem(answer: &Judged) -> Option<String> {
 }
 
 fn quick(bench: &Bench<'_>, rows: &Recorded, took: Duration) -> Outcome {
-    let unseen: Vec<&str> = bench
-        .experiment
-        .metrics
-        .iter()
-        .filter(|metric| metric.headline && !rows.has(&metric.name))
-        .map(|metric| metric.name.as_str())
-        .collect();
+    let headlines = bench.experiment.metrics.iter().filter(|m| m.headline).map(|m| m.name.as_str());
+    let unseen: Vec<&str> = headlines.filter(|name| !rows.has(name)).collect();
     if rows.len() == 0 && !rows.has_tables() {
         Outcome::Failed("it logs nothing: no value of a metric and no table".to_owned())
     } else if !unseen.is_empty() {
@@ -239,10 +222,8 @@ const TOO_SHORT: &str =
     "its quick run is over before it could be interrupted: let the preset `quick` last a second";
 
 fn never(bench: &Bench<'_>, what: &str) -> String {
-    format!(
-        "it never {what}, within {} s: each step must end with `ctx.steps` or `step_end`",
-        bench.limit.as_secs()
-    )
+    let limit = bench.limit.as_secs();
+    format!("it never {what}, within {limit} s: each step must end with `ctx.steps` or `step_end`")
 }
 
 /// In what a resumed run differs from a whole one, if it does.
@@ -302,10 +283,9 @@ pub(super) fn kill(
         }
         match waited {
             Waited::TooLong => {
-                return Ok(Outcome::Failed(format!(
-                    "asked for a checkpoint, it saved none within {} s",
-                    bench.limit.as_secs()
-                )));
+                let limit = bench.limit.as_secs();
+                let why = format!("asked for a checkpoint, it saved none within {limit} s");
+                return Ok(Outcome::Failed(why));
             }
             Waited::Ended(view) if view.state != State::Finished => {
                 return Ok(Outcome::Failed(format!("asked for a checkpoint, it {}", ended(&view))));

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
+use gradtop_chart::cells::theme::Ink;
 use gradtop_host::{DeviceChoice, ExperimentDesc, Launch};
 use gradtop_store::{ParamValue, RunDir, State, View};
 
@@ -63,6 +64,23 @@ impl Outcome {
             Self::Passed(said) => ("passed", said),
             Self::Skipped(said) => ("skipped", said),
             Self::Failed(said) => ("failed", said),
+        }
+    }
+
+    /// With another sentence.
+    pub(crate) fn map(self, words: impl FnOnce(String) -> String) -> Self {
+        match self {
+            Self::Passed(said) => Self::Passed(words(said)),
+            Self::Skipped(said) => Self::Skipped(words(said)),
+            Self::Failed(said) => Self::Failed(words(said)),
+        }
+    }
+
+    pub(crate) fn ink(&self) -> Ink {
+        match self {
+            Self::Passed(_) => Ink::Text,
+            Self::Skipped(_) => Ink::Dim,
+            Self::Failed(_) => Ink::Alert,
         }
     }
 }

@@ -60,17 +60,12 @@ impl Recorded {
                 metrics.entry(&key.metric).or_default().push(share);
             }
         }
-        Ok(metrics
-            .into_iter()
-            .map(|(metric, mut shares)| {
-                shares.sort_by(f64::total_cmp);
-                Apart {
-                    metric: metric.to_owned(),
-                    series: shares.len(),
-                    difference: shares[shares.len() / 2],
-                }
-            })
-            .collect())
+        let apart = |(metric, mut shares): (&str, Vec<f64>)| {
+            shares.sort_by(f64::total_cmp);
+            let (series, difference) = (shares.len(), shares[shares.len() / 2]);
+            Apart { metric: metric.to_owned(), series, difference }
+        };
+        Ok(metrics.into_iter().map(apart).collect())
     }
 
     pub(super) fn has_tables(&self) -> bool {

@@ -24,9 +24,8 @@ impl Tolerances {
         let Ok(entries) = std::fs::read_dir(folder.unwrap_or(Path::new("."))) else { return Ok(all) };
         for path in entries.flatten().map(|entry| entry.path()) {
             if path.file_name().is_some_and(|name| name.to_string_lossy().ends_with(ENDING)) {
-                let text = std::fs::read_to_string(&path)
-                    .with_context(|| format!("cannot read {}", path.display()))?;
-                let found = Self::parse(&text).with_context(|| path.display().to_string())?;
+                let found =
+                    Self::parse(&crate::files::read(&path)?).with_context(|| path.display().to_string())?;
                 all.0.extend(found.0);
             }
         }

@@ -29,9 +29,8 @@ impl Board {
         let bar = all.add(ProgressBar::new(FINE));
         let plain = terminal().colours == Colours::None;
         let form = if plain { "{bar:24}" } else { "{bar:24.green/black.bright}" };
-        if let Ok(style) =
-            ProgressStyle::with_template(&format!("{{prefix}} {form} {{percent:>3}} %  {{msg}}"))
-        {
+        let template = format!("{{prefix}} {form} {{percent:>3}} %  {{msg}}");
+        if let Ok(style) = ProgressStyle::with_template(&template) {
             let chars = if terminal().glyphs.ascii() { "#>." } else { "█▉▊▋▌▍▎▏░" };
             bar.set_style(style.progress_chars(chars));
         }

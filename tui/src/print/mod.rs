@@ -15,7 +15,7 @@ pub(crate) mod terminal;
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 pub(crate) use gradtop_chart::ascii::plain;
@@ -185,6 +185,36 @@ pub(crate) fn ask(question: &str) -> Option<bool> {
 pub(crate) fn styled(text: &str, ink: Ink) -> String {
     let theme = terminal::theme();
     if theme.coloured() { paint::styled(text, theme.ink(ink)) } else { text.to_owned() }
+}
+
+/// Writes a line of what matters less.
+pub(crate) fn dim(text: &str) {
+    line(&styled(text, Ink::Dim));
+}
+
+/// Writes a line of what is wrong.
+pub(crate) fn alert(text: &str) {
+    line(&styled(text, Ink::Alert));
+}
+
+/// Writes the heading of a part, below an empty line.
+pub(crate) fn heading(text: &str) {
+    out(&format!("\n{}\n", styled(text, Ink::Bold)));
+}
+
+/// Writes a warning to standard error.
+pub(crate) fn warn(text: impl std::fmt::Display) {
+    note(&format!("warning: {}", clean(&text.to_string())));
+}
+
+/// A text that may be missing, made safe.
+pub(crate) fn cleaned(text: Option<&str>) -> String {
+    text.map(clean).unwrap_or_default()
+}
+
+/// Paths in a row, as [`short`] writes each.
+pub(crate) fn shorts(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| short(path)).collect::<Vec<_>>().join(", ")
 }
 
 /// Prints cells, without trailing blanks.

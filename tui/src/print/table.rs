@@ -22,6 +22,16 @@ impl Words {
     pub(crate) fn new(text: impl Into<String>, ink: Ink) -> Self {
         Self { text: text.into(), ink }
     }
+
+    /// That matter less.
+    pub(crate) fn dim(text: impl Into<String>) -> Self {
+        Self::new(text, Ink::Dim)
+    }
+
+    /// That stand for their row.
+    pub(crate) fn bold(text: impl Into<String>) -> Self {
+        Self::new(text, Ink::Bold)
+    }
 }
 
 impl<T: Into<String>> From<T> for Words {
@@ -39,16 +49,28 @@ pub(crate) struct Table {
 
 impl Table {
     /// With these columns; headings may be empty.
-    pub(crate) fn new(columns: &[(&str, Align)]) -> Self {
-        Self {
-            columns: columns.iter().map(|(name, align)| ((*name).to_owned(), *align)).collect(),
-            rows: Vec::new(),
+    pub(crate) fn new(columns: &[(impl AsRef<str>, Align)]) -> Self {
+        let columns = columns.iter().map(|(name, align)| (name.as_ref().to_owned(), *align)).collect();
+        Self { columns, rows: Vec::new() }
+    }
+
+    /// With columns of words.
+    pub(crate) fn of_words<const N: usize>(columns: [&str; N]) -> Self {
+        Self::new(&columns.map(|name| (name, Align::Left)))
+    }
+
+    /// Of facts: what each is about, and what it is.
+    pub(crate) fn of_facts<'a>(facts: impl IntoIterator<Item = (&'a str, String)>) -> Self {
+        let mut table = Self::of_words(["", ""]);
+        for (name, value) in facts {
+            table.row([Words::dim(name), value.into()]);
         }
+        table
     }
 
     /// Adds a row; missing cells are blank.
-    pub(crate) fn row(&mut self, cells: Vec<Words>) {
-        self.rows.push(cells);
+    pub(crate) fn row(&mut self, cells: impl Into<Vec<Words>>) {
+        self.rows.push(cells.into());
     }
 
     /// The lines, each indented by `indent`. On a terminal they are cut at its right edge.

@@ -25,8 +25,8 @@ pub(crate) struct Terminal {
 static TERMINAL: OnceLock<Terminal> = OnceLock::new();
 
 /// Looks at the environment, with the glyphs that were chosen. Only the first call counts.
-pub(crate) fn decide(chosen: Option<Glyphs>) {
-    TERMINAL.get_or_init(|| {
+pub(crate) fn decide(chosen: Option<Glyphs>) -> Terminal {
+    *TERMINAL.get_or_init(|| {
         let tty = std::io::stdout().is_terminal();
         let size = rustix::termios::tcgetwinsize(std::io::stdout())
             .ok()
@@ -40,19 +40,12 @@ pub(crate) fn decide(chosen: Option<Glyphs>) {
             glyphs: chosen.unwrap_or_else(|| glyphs(&variable)),
             size,
         }
-    });
+    })
 }
 
 /// What was decided.
 pub(crate) fn terminal() -> Terminal {
-    decide(None);
-    TERMINAL.get().copied().unwrap_or(Terminal {
-        tty: false,
-        dumb: true,
-        colours: Colours::None,
-        glyphs: Glyphs::Ascii,
-        size: None,
-    })
+    decide(None)
 }
 
 /// How what is printed looks.

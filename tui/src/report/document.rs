@@ -218,6 +218,15 @@ pub(crate) fn marked(words: &str) -> Vec<Span> {
     words.split('`').enumerate().map(piece).collect()
 }
 
+/// A table; of each column whether it holds numbers.
+pub(crate) fn table(head: &[(&str, bool)], rows: Vec<Vec<Vec<Span>>>, source: Vec<Span>) -> Block {
+    Block::Table {
+        head: head.iter().map(|(name, number)| ((*name).to_owned(), *number)).collect(),
+        rows,
+        source,
+    }
+}
+
 /// A heading.
 pub(crate) fn heading(level: u8, id: impl Into<String>, words: impl Into<String>) -> Block {
     Block::Heading { level, id: id.into(), words: words.into() }

@@ -14,6 +14,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 
 use self::document::{Block, Document, code, heading, text};
+use crate::files::replace;
 use crate::print;
 
 /// The folder of the figures beside a Markdown file.
@@ -26,17 +27,6 @@ pub(crate) fn write_figures(document: &Document, folder: &Path) -> Result<()> {
         replace(&folder.join(format!("{}.svg", figure.name)), figure.file.as_bytes())?;
     }
     Ok(())
-}
-
-/// Writes a file so that a reader sees the old one or the new one, never a part.
-pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let beside = path.with_file_name(format!(".{name}.{}", std::process::id()));
-    let written = std::fs::write(&beside, bytes).and_then(|()| std::fs::rename(&beside, path));
-    if written.is_err() {
-        std::fs::remove_file(&beside).ok();
-    }
-    written.with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// Where the numbers of a report are from, and how they are read without it.

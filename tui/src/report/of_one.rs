@@ -8,9 +8,9 @@ use gradtop_view::why::{self, Confidence, Verdict};
 use gradtop_view::{events, natural, state};
 
 use super::claims::{RECORDED, SEEN};
-use super::document::{Block, Claim, Span, code, heading, plain, text};
+use super::document::{Block, Claim, Span, code, heading, plain, table, text};
 use super::run_section::RunSection;
-use crate::print::clean;
+use crate::print::{clean, cleaned};
 use crate::screens::run::console::chunk::{self, Wanted};
 use crate::screens::run::console::line::Line;
 
@@ -220,23 +220,16 @@ impl<'a> OfOne<'a> {
         if self.series.is_empty() {
             return None;
         }
-        let head = [
-            ("metric", false),
-            ("series", false),
-            ("unit", false),
-            ("rows", true),
-            ("last", true),
-            ("best", true),
-            ("at step", true),
-        ];
+        let words = ["metric", "series", "unit"].map(|name| (name, false));
+        let numbers = ["rows", "last", "best", "at step"].map(|name| (name, true));
         let row = |s: &SeriesSummary| {
             let line = name_of(s.key.model.as_deref(), s.key.split.as_deref(), s.key.trial);
             let best = s.best.map(|best| (number::value(best.value), number::count(best.step as f64)));
             let (best, step) = best.unwrap_or_default();
             let words = [
                 clean(&s.key.metric),
-                line.as_deref().map(clean).unwrap_or_default(),
-                s.unit.as_deref().map(clean).unwrap_or_default(),
+                cleaned(line.as_deref()),
+                cleaned(s.unit.as_deref()),
                 number::count(s.rows as f64),
                 number::value(s.last.value),
                 best,
@@ -244,14 +237,12 @@ impl<'a> OfOne<'a> {
             ];
             words.into_iter().map(|words| vec![text(words)]).collect()
         };
-        let table = Block::Table {
-            head: head.map(|(name, number)| (name.to_owned(), number)).to_vec(),
-            rows: self.series.iter().take(SERIES).map(row).collect(),
-            source: match self.series.len().saturating_sub(SERIES) {
-                0 => Vec::new(),
-                more => vec![text(format!("and {more} more series"))],
-            },
+        let source = match self.series.len().saturating_sub(SERIES) {
+            0 => Vec::new(),
+            more => vec![text(format!("and {more} more series"))],
         };
+        let rows = self.series.iter().take(SERIES).map(row).collect();
+        let table = table(&[&words[..], &numbers].concat(), rows, source);
         Some(Block::More { summary: "Metrics in numbers".to_owned(), blocks: vec![table] })
     }
 
@@ -265,28 +256,24 @@ impl<'a> OfOne<'a> {
         }
         let row =
             |line: &&EventLine| vec![vec![text(dated(line.time))], vec![text(events::words(&line.event))]];
-        let table = Block::Table {
-            head: vec![("time".to_owned(), false), ("event".to_owned(), false)],
-            rows: newest.iter().map(row).collect(),
-            source: Vec::new(),
-        };
+        let rows = newest.iter().map(row).collect();
+        let table = table(&[("time", false), ("event", false)], rows, Vec::new());
         Some(Block::More { summary: "Events and alerts".to_owned(), blocks: vec![table] })
     }
 }
 
 /// A verdict as a claim.
 fn judged(verdict: &Verdict) -> Claim {
-    let certain = verdict.confidence == Confidence::Certain;
+    let (strength, caution) = if verdict.confidence == Confidence::Certain {
+        (RECORDED, "")
+    } else {
+        (SEEN, "likely; what else went on was not recorded")
+    };
     Claim {
-        about: String::new(),
-        words: clean(&verdict.text),
         evidence: clean(&verdict.proof.join("; ")),
-        caution: if certain {
-            String::new()
-        } else {
-            "likely; what else went on was not recorded".to_owned()
-        },
-        strength: if certain { RECORDED } else { SEEN }.to_owned(),
+        caution: caution.to_owned(),
+        strength: strength.to_owned(),
+        ..Claim::said(clean(&verdict.text))
     }
 }
 
@@ -304,11 +291,6 @@ fn in_numbers(series: &SeriesSummary) -> Claim {
 
 /// Numbers of a run.
 fn of_one_run(about: String, words: String) -> Claim {
-    Claim {
-        about,
-        words,
-        evidence: String::new(),
-        caution: "numbers of one run; they say nothing of others".to_owned(),
-        strength: SEEN.to_owned(),
-    }
+    let caution = "numbers of one run; they say nothing of others".to_owned();
+    Claim { about, caution, strength: SEEN.to_owned(), ..Claim::said(words) }
 }

@@ -177,33 +177,22 @@ impl<'a> RunSection<'a> {
     }
 
     fn block(&self, name: &str, table: &Table, without: &[&str]) -> Block {
-        let shown: Vec<_> = table
-            .columns
-            .iter()
-            .filter(|(column, _, data)| {
-                column != "step"
-                    && !without.contains(&column.as_str())
-                    && !matches!(data, ColumnData::Bytes { .. })
-            })
-            .collect();
-        let head = shown
-            .iter()
-            .map(|(column, unit, data)| {
-                let unit = unit.as_deref().map(|u| format!(" [{}]", clean(u))).unwrap_or_default();
-                (format!("{}{unit}", clean(column)), !matches!(data, ColumnData::Utf8(_)))
-            })
-            .collect();
-        let rows = (0..table.rows().min(ROWS))
-            .map(|row| shown.iter().map(|(_, _, data)| vec![text(cell(data, row))]).collect())
-            .collect();
-        let mut source = vec![text("Table "), self.inside(&format!("tables/{name}"))];
-        let beyond = table.rows().saturating_sub(ROWS);
-        source.push(text(if beyond > 0 {
-            format!(", without its last {beyond} rows.")
-        } else {
-            ".".to_owned()
-        }));
-        Block::Table { head, rows, source }
+        let mut shown: Vec<_> = table.columns.iter().collect();
+        shown.retain(|(column, _, data)| {
+            let left_out = column == "step" || without.contains(&column.as_str());
+            !left_out && !matches!(data, ColumnData::Bytes { .. })
+        });
+        let head = shown.iter().map(|(column, unit, data)| {
+            let unit = unit.as_deref().map(|u| format!(" [{}]", clean(u))).unwrap_or_default();
+            (format!("{}{unit}", clean(column)), !matches!(data, ColumnData::Utf8(_)))
+        });
+        let row = |row| shown.iter().map(|(_, _, data)| vec![text(cell(data, row))]).collect();
+        let end = match table.rows().saturating_sub(ROWS) {
+            0 => ".".to_owned(),
+            beyond => format!(", without its last {beyond} rows."),
+        };
+        let source = vec![text("Table "), self.inside(&format!("tables/{name}")), text(end)];
+        Block::Table { head: head.collect(), rows: (0..table.rows().min(ROWS)).map(row).collect(), source }
     }
 
     /// A figure, drawn.

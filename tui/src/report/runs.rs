@@ -68,11 +68,9 @@ pub(crate) fn compose(asked: &Asked<'_>) -> (Document, Vec<String>) {
         let of = whole.then(|| Span::Place { words: run.name(), id: run.id.clone() });
         (Some(of.unwrap_or_else(|| text(run.name()))).filter(|_| runs.len() > 1), run.claims())
     }));
-    let lead = vec![text(format!(
-        "{}, {}.",
-        if runs.len() == 1 { "One run".to_owned() } else { format!("{} runs", runs.len()) },
-        gradtop_view::clock::dated(jiff::Timestamp::now())
-    ))];
+    let number = if runs.len() == 1 { "One run".to_owned() } else { format!("{} runs", runs.len()) };
+    let today = gradtop_view::clock::dated(jiff::Timestamp::now());
+    let lead = vec![text(format!("{number}, {today}."))];
     let document = Document { title: title(asked), lead, summary: claims::summary(found), blocks };
     (document, odd)
 }
@@ -136,15 +134,9 @@ fn table_of(runs: &[OfOne<'_>]) -> Block {
         let took = state::took_words(view, jiff::Timestamp::now());
         let star = view.notes.starred.then_some(state::STAR).into_iter();
         let tags: Vec<&str> = star.chain(view.notes.tags.iter().map(String::as_str)).collect();
-        vec![
-            vec![run.link()],
-            vec![text(if of_several { clean(&view.manifest.experiment.id) } else { String::new() })],
-            vec![text(run.state())],
-            vec![text(value)],
-            vec![text(of)],
-            vec![text(took.unwrap_or_default())],
-            vec![text(clean(&tags.join(" ")))],
-        ]
+        let id = if of_several { clean(&view.manifest.experiment.id) } else { String::new() };
+        let words = [id, run.state(), value, of, took.unwrap_or_default(), clean(&tags.join(" "))];
+        std::iter::once(vec![run.link()]).chain(words.map(|words| vec![text(words)])).collect()
     };
     table(&head, &runs.iter().map(row).collect::<Vec<_>>())
 }
@@ -187,11 +179,8 @@ fn settings(views: &[View]) -> Vec<Block> {
         if ids.len() > 1 {
             blocks.push(heading(4, format!("settings-{n}"), clean(id)));
         }
-        let words = if ids.len() == 1 {
-            "What differed between the runs".to_owned()
-        } else {
-            format!("What differed between the runs of {}", clean(id))
-        };
+        let which = if ids.len() == 1 { String::new() } else { format!(" of {}", clean(id)) };
+        let words = format!("What differed between the runs{which}");
         blocks.extend(common_and_not(&of, settings_of, &format!("differed-{n}"), &words));
     }
     blocks
@@ -338,13 +327,11 @@ impl Several {
     /// Some columns of the results; the best of each is marked.
     fn columns(&self, from: usize) -> Block {
         let at = from..self.sheet.columns.len().min(from + COLUMNS);
-        let titles: Vec<String> = self.sheet.columns[at.clone()]
-            .iter()
-            .map(|column| format!("{}, {}", clean(&column.facet.title()), column.words()))
-            .collect();
-        let head: Vec<(&str, bool)> = std::iter::once(("run", false))
-            .chain(titles.iter().map(|title| (title.as_str(), true)))
-            .collect();
+        let columns = self.sheet.columns[at.clone()].iter();
+        let titles: Vec<String> =
+            columns.map(|column| format!("{}, {}", clean(&column.facet.title()), column.words())).collect();
+        let titled = titles.iter().map(|title| (title.as_str(), true));
+        let head: Vec<(&str, bool)> = std::iter::once(("run", false)).chain(titled).collect();
         let row = |row: &compare::table::Row| {
             let value = |i: usize| {
                 let best = if row.best[i] { " ◂" } else { "" };
@@ -380,11 +367,8 @@ impl Several {
                 inline: svg::embedded(&untitled, &name),
                 file: svg::figure(&drawn),
                 title: drawn.title,
-                caption: if by == GroupBy::Nothing {
-                    String::new()
-                } else {
-                    "Runs with equal settings are averaged.".to_owned()
-                },
+                caption: if by == GroupBy::Nothing { "" } else { "Runs with equal settings are averaged." }
+                    .to_owned(),
                 source: vec![text("Data: metric "), code(clean(&facet.metric)), text(" of all these runs.")],
                 name,
             })))
@@ -420,12 +404,8 @@ impl Several {
             let values = columns.iter().filter_map(|at| Some((row.values[*at]?, *at)));
             values.filter(|(value, _)| value.is_finite()).min_by(|a, b| order(a.0, b.0))
         };
-        let mut values: Vec<_> = self
-            .sheet
-            .rows
-            .iter()
-            .filter_map(|row| of_run(row).map(|(value, at)| (value, at, row)))
-            .collect();
+        let of_row = |row| of_run(row).map(|(value, at)| (value, at, row));
+        let mut values: Vec<_> = self.sheet.rows.iter().filter_map(of_row).collect();
         let name = |row: &Row| self.names[row.team].as_str();
         values.sort_by(|a, b| order(a.0, b.0).then_with(|| natural::order(name(a.2), name(b.2))));
         let differ: Vec<String> = self.sheet.params.iter().map(|key| clean(key)).collect();
@@ -438,9 +418,8 @@ impl Several {
             format!("{} of {}{model}{with}", number::value(*value), name(row))
         };
         let word = if first.better == Goal::Max { "highest" } else { "lowest" };
-        let trials =
-            if columns.iter().any(|at| self.sheet.columns[*at].of.1 > 1) { " of any trial" } else { "" };
-        let word = format!("{word}{trials}");
+        let trials = columns.iter().any(|at| self.sheet.columns[*at].of.1 > 1);
+        let word = format!("{word}{}", if trials { " of any trial" } else { "" });
         let equal = values.iter().filter(|other| order(other.0, values[0].0).is_eq()).count();
         let words = match (values.as_slice(), &self.experiment) {
             ([best, _, ..], _) if equal > 1 => format!("{word} is {}, and of {} more", said(best), equal - 1),
@@ -453,11 +432,8 @@ impl Several {
             (_, []) => "the runs differ in nothing that was recorded; not tested against chance".to_owned(),
             (_, keys) => format!("the runs differ in {}; not tested against chance", keys.join(", ")),
         };
-        let facet = if columns.len() > 1 {
-            Facet { model: None, ..first.facet.clone() }.title()
-        } else {
-            first.facet.title()
-        };
+        let model = first.facet.model.clone().filter(|_| columns.len() == 1);
+        let facet = Facet { model, ..first.facet.clone() }.title();
         let experiment = self.experiment.iter().map(|id| format!("{id}, "));
         Some(Claim {
             about: format!("{}{}", experiment.collect::<String>(), clean(&facet)),

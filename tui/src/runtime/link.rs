@@ -25,7 +25,7 @@ const FAR: Duration = Duration::from_millis(10);
 const DEAF: Duration = Duration::from_secs(10);
 
 /// What is known of the way to the terminal.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Link {
     /// It has answered.
     answers: bool,
@@ -46,16 +46,7 @@ pub(super) struct Link {
 
 impl Link {
     pub(super) fn new(due: Arc<AtomicBool>) -> Self {
-        Self {
-            answers: false,
-            asked: None,
-            last: None,
-            unanswered: 0,
-            since: 0,
-            took: [Duration::ZERO; 2],
-            key: None,
-            due,
-        }
+        Self { due, ..Self::default() }
     }
 
     /// Whether a frame may be written now, that a person waits for or not.

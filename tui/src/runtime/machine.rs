@@ -83,13 +83,8 @@ impl Gpus {
 
 /// Hundredths of seconds that all processors together were busy since the start.
 fn busy_ticks(stat: &str) -> Option<f64> {
-    let fields: Vec<f64> = stat
-        .lines()
-        .next()?
-        .strip_prefix("cpu ")?
-        .split_whitespace()
-        .filter_map(|f| f.parse().ok())
-        .collect();
+    let line = stat.lines().next()?.strip_prefix("cpu ")?;
+    let fields: Vec<f64> = line.split_whitespace().filter_map(|f| f.parse().ok()).collect();
     // user nice system idle iowait irq softirq steal; what guests take is in user already.
     let idle: f64 = fields.get(3..5)?.iter().sum();
     Some(fields.iter().take(8).sum::<f64>() - idle)

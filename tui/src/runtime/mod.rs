@@ -136,7 +136,23 @@ pub(crate) fn run(options: &Options) -> Result<i32> {
     let due = Arc::default();
     let gate = input::Gate::default();
     input::start(&tx, Arc::clone(&due), gate.clone())?;
-    let mut monitor = Monitor::new(screen, gate, workers, rx, Link::new(due), options)?;
+    let mut monitor = Monitor {
+        screen,
+        gate,
+        terminal: Terminal::new(Painter::new(terminal::size()))?,
+        workers,
+        events: rx,
+        before: Vec::new(),
+        pace: Pace::new(options.fps, options.max_kbps),
+        link: Link::new(due),
+        size: Settling::default(),
+        focus: None,
+        resumed: false,
+        opening: None,
+        tick: Instant::now(),
+        machine: machine::Meter::default(),
+        frames: 0,
+    };
     let result = monitor.first(&mut app).and_then(|go_on| {
         if !go_on {
             return Ok(0);
@@ -182,35 +198,6 @@ struct Monitor {
 }
 
 impl Monitor {
-    fn new(
-        screen: Screen,
-        gate: input::Gate,
-        workers: Workers,
-        events: Receiver<Event>,
-        link: Link,
-        options: &Options,
-    ) -> Result<Self> {
-        let terminal = Terminal::new(Painter::new(terminal::size()))?;
-        let pace = Pace::new(options.fps, options.max_kbps);
-        Ok(Self {
-            screen,
-            gate,
-            terminal,
-            workers,
-            events,
-            before: Vec::new(),
-            pace,
-            link,
-            size: Settling::default(),
-            focus: None,
-            resumed: false,
-            opening: None,
-            tick: Instant::now(),
-            machine: machine::Meter::default(),
-            frames: 0,
-        })
-    }
-
     /// The size, and the first frame: as soon as the runs are there.
     ///
     /// False: it was left before.

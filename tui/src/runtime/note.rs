@@ -11,11 +11,9 @@ use crate::screens::actions::ActionResult;
 pub(super) fn write(run: &RunDir) -> ActionResult {
     let name = run.name();
     match edit(run) {
-        Ok(changed) => {
-            let what = if changed { "note kept" } else { "note unchanged" };
-            ActionResult { text: format!("{what}: {name}"), failed: false, started: None }
-        }
-        Err(error) => ActionResult { text: format!("{name}: {error:#}"), failed: true, started: None },
+        Ok(true) => ActionResult::done(format!("note kept: {name}")),
+        Ok(false) => ActionResult::done(format!("note unchanged: {name}")),
+        Err(error) => ActionResult::failed(format!("{name}: {error:#}")),
     }
 }
 

@@ -1,7 +1,7 @@
 //! A chart of the monitor, written to a file.
 
 use std::fs::File;
-use std::io::{ErrorKind, Write as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -9,20 +9,19 @@ use gradtop_view::picture::Picture;
 
 use crate::drawing::{Format, suffixed};
 use crate::failure::Failure;
+use crate::files::first_free;
 use crate::print::clean;
 use crate::screens::actions::ActionResult;
 
 /// Draws it anew from the rows of its runs and writes it; never over a file that is there. Says where it is.
 pub(super) fn write(picture: &Picture, file: &Path) -> ActionResult {
-    let (text, failed) = match draw(picture, file) {
+    match draw(picture, file) {
+        Ok((file, odd)) if odd.is_empty() => ActionResult::done(clean(&format!("wrote {}", place(&file)))),
         Ok((file, odd)) => {
-            let missing =
-                if odd.is_empty() { String::new() } else { format!(", without {}", odd.join("; ")) };
-            (format!("wrote {}{missing}", place(&file)), !odd.is_empty())
+            ActionResult::failed(clean(&format!("wrote {}, without {}", place(&file), odd.join("; "))))
         }
-        Err(error) => (format!("no chart was written: {error:#}"), true),
-    };
-    ActionResult { text: clean(&text), failed, started: None }
+        Err(error) => ActionResult::failed(clean(&format!("no chart was written: {error:#}"))),
+    }
 }
 
 fn draw(picture: &Picture, file: &Path) -> Result<(PathBuf, Vec<String>)> {
@@ -34,22 +33,13 @@ fn draw(picture: &Picture, file: &Path) -> Result<(PathBuf, Vec<String>)> {
         odd.push(format!("the letters {missing}, which the fonts of pictures have not"));
     }
     let names = std::iter::once(file.to_owned()).chain((2..).map(|n| suffixed(file, &format!("-{n}"))));
-    for name in names {
-        let cannot = || format!("cannot write {}", name.display());
-        match File::create_new(&name) {
-            Err(e) if e.kind() == ErrorKind::AlreadyExists => {}
-            Err(e) => return Err(e).with_context(cannot),
-            Ok(mut file) => {
-                let written = file.write_all(&bytes);
-                if written.is_err() {
-                    drop(std::fs::remove_file(&name));
-                }
-                written.with_context(cannot)?;
-                return Ok((std::path::absolute(&name).unwrap_or(name), odd));
-            }
-        }
+    let (name, mut file) = first_free(names, "write", |name| File::create_new(name))?;
+    let written = file.write_all(&bytes);
+    if written.is_err() {
+        drop(std::fs::remove_file(&name));
     }
-    unreachable!("a name is free at last")
+    written.with_context(|| format!("cannot write {}", name.display()))?;
+    Ok((std::path::absolute(&name).unwrap_or(name), odd))
 }
 
 /// `loss.png in ~/work`; over SSH with the host before the folder, as scp takes it.

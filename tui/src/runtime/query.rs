@@ -11,7 +11,7 @@ use crate::sql::lake::Lake;
 /// Has them asked; the terminal must not be ours. Says what went wrong, if anything did.
 pub(super) fn ask(runs: &[RunId]) -> Option<ActionResult> {
     let error = prompt(runs).err()?;
-    Some(ActionResult { text: format!("no query: {error:#}"), failed: true, started: None })
+    Some(ActionResult::failed(format!("no query: {error:#}")))
 }
 
 fn prompt(runs: &[RunId]) -> Result<i32> {

@@ -189,15 +189,9 @@ impl Folder {
         // Before anything is listed: what comes after the list is told of.
         let mut wanted = self.watch_places();
         let named = self.named();
-        self.pending = named
-            .iter()
-            .map(|dir| RunDir::new(dir.clone()))
-            .filter(|run| !self.known.contains_key(&RunId::new(run)))
-            .map(|run| {
-                let stamp = stamp(&run, &run.manifest());
-                (run, stamp)
-            })
-            .collect();
+        let runs = named.iter().map(|dir| RunDir::new(dir.clone()));
+        let new = runs.filter(|run| !self.known.contains_key(&RunId::new(run)));
+        self.pending = new.map(|run| (run.clone(), stamp(&run, &run.manifest()))).collect();
         for dir in &named {
             if !self.told.has(dir) {
                 self.told.watch(dir);

@@ -26,7 +26,7 @@ const TYPED: Duration = Duration::from_millis(200);
 
 /// That something went wrong.
 pub(super) fn failed(text: String) -> Event {
-    Msg::Answer(Answer::Done(ActionResult { text, failed: true, started: None })).into()
+    Msg::Answer(Answer::Done(ActionResult::failed(text))).into()
 }
 
 /// Judges one run after the other; of the same one it reads only what is new.
@@ -61,15 +61,8 @@ impl Workers {
         let send = sender(tx);
         let engine = Engine::start(move |live| send(Msg::Live(live)));
         let runs = runs::Reader::start(options.runs.clone(), options.read_only, sender(tx));
-        Self {
-            tx: tx.clone(),
-            engine,
-            runs,
-            plugins: None,
-            judge: Arc::default(),
-            questions: None,
-            settings: None,
-        }
+        let (tx, judge) = (tx.clone(), Arc::default());
+        Self { tx, engine, runs, plugins: None, judge, questions: None, settings: None }
     }
 
     /// Starts what can wait until something is on the screen.
@@ -102,10 +95,11 @@ impl Workers {
     }
 
     /// Starts a run, and answers.
-    fn launch(&self, start: impl FnOnce() -> gradtop_host::Result<RunDir> + Send + 'static) {
+    /// Does something to runs, and looks at them.
+    fn change(&self, name: &str, work: impl FnOnce() -> ActionResult + Send + 'static) {
         let reader = self.runs.waker();
-        self.spawn("launch", move || {
-            let result = started(start());
+        self.spawn(name, move || {
+            let result = work();
             reader.wake();
             Msg::Answer(Answer::Done(result))
         });
@@ -115,24 +109,10 @@ impl Workers {
     pub(super) fn perform(&mut self, task: Task) {
         match task {
             Task::Watch(requests) => self.engine.watch(requests),
-            Task::Act(action, ids) => {
-                let reader = self.runs.waker();
-                self.spawn("act", move || {
-                    let result = act(action, &ids);
-                    reader.wake();
-                    Msg::Answer(Answer::Done(result))
-                });
-            }
-            Task::Mark(mark, ids) => {
-                let reader = self.runs.waker();
-                self.spawn("mark", move || {
-                    let result = marked(&mark, &ids);
-                    reader.wake();
-                    Msg::Answer(Answer::Done(result))
-                });
-            }
-            Task::Launch(launch) => self.launch(move || gradtop_host::launch(&launch)),
-            Task::Exec(exec) => self.launch(move || gradtop_host::exec(&exec)),
+            Task::Act(action, ids) => self.change("act", move || act(action, &ids)),
+            Task::Mark(mark, ids) => self.change("mark", move || marked(&mark, &ids)),
+            Task::Launch(launch) => self.change("launch", move || started(gradtop_host::launch(&launch))),
+            Task::Exec(exec) => self.change("launch", move || started(gradtop_host::exec(&exec))),
             Task::Judge(question) => self.ask(question),
             Task::Describe(path) => self.spawn("describe", move || {
                 let answer = gradtop_host::describe(&path);
@@ -205,9 +185,7 @@ impl Workers {
                         newest = newer;
                     }
                     if let Err(e) = settings::save(&newest) {
-                        let text = format!("cannot save the view settings: {e}");
-                        let said = tx.send(failed(text));
-                        drop(said);
+                        tx.send(failed(format!("cannot save the view settings: {e}"))).ok();
                     }
                 }
             };
@@ -254,12 +232,9 @@ fn act(action: RunAction, ids: &[RunId]) -> ActionResult {
         _ => format!("{done} runs"),
     };
     match failures.into_iter().next() {
-        Some(text) if done == 0 => ActionResult { text, failed: true, started: None },
-        Some(text) => {
-            let text = format!("{}; not {text}", action.done(&what, done));
-            ActionResult { text, failed: true, started: None }
-        }
-        None => ActionResult { text: action.done(&what, done), failed: false, started: None },
+        Some(text) if done == 0 => ActionResult::failed(text),
+        Some(text) => ActionResult::failed(format!("{}; not {text}", action.done(&what, done))),
+        None => ActionResult::done(action.done(&what, done)),
     }
 }
 
@@ -279,27 +254,22 @@ fn marked(mark: &Mark, ids: &[RunId]) -> ActionResult {
         [id] => id.dir().name(),
         _ => format!("{} runs", ids.len()),
     };
-    let result = ids.iter().try_for_each(|id| change_notes(&id.dir(), change).map(drop));
-    let text = match (&result, mark) {
-        (Err(error), _) => error.to_string(),
-        (Ok(()), Mark::Star(true)) => format!("starred {what}"),
-        (Ok(()), Mark::Star(false)) => format!("removed the star of {what}"),
-        (Ok(()), Mark::Tags(..)) => format!("tagged {what}"),
-    };
-    ActionResult { text, failed: result.is_err(), started: None }
+    if let Err(error) = ids.iter().try_for_each(|id| change_notes(&id.dir(), change).map(drop)) {
+        return ActionResult::failed(error.to_string());
+    }
+    ActionResult::done(match mark {
+        Mark::Star(true) => format!("starred {what}"),
+        Mark::Star(false) => format!("removed the star of {what}"),
+        Mark::Tags(..) => format!("tagged {what}"),
+    })
 }
 
 fn started(run: gradtop_host::Result<RunDir>) -> ActionResult {
     match run {
-        Ok(run) => ActionResult {
-            text: format!("started {}", run.name()),
-            failed: false,
-            started: Some(RunId::new(&run)),
-        },
-        Err(e) => {
-            let why = e.to_string();
-            let text = format!("not started: {}", first_line(&why).0);
-            ActionResult { text, failed: true, started: None }
+        Ok(run) => {
+            let started = Some(RunId::new(&run));
+            ActionResult { started, ..ActionResult::done(format!("started {}", run.name())) }
         }
+        Err(e) => ActionResult::failed(format!("not started: {}", first_line(&e.to_string()).0)),
     }
 }

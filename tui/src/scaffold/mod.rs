@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 use crate::failure::Failure;
+use crate::files::make_folder;
 
 const LONGEST_NAME: usize = 40;
 
@@ -41,7 +42,7 @@ pub(crate) fn create(path: &Path, kind: Kind) -> Result<PathBuf> {
             .into());
     }
     if let Some(parent) = path.parent() {
-        fs::create_dir_all(parent).with_context(|| format!("cannot create {}", parent.display()))?;
+        make_folder(parent)?;
     }
     let files = if kind.cpp { cpp::files(name, kind) } else { rust::files(name, kind)? };
     let written = write_all(path, &files);
@@ -58,10 +59,9 @@ pub(crate) fn validate_name(name: &str, kind: Kind) -> Result<()> {
     if !is_name(name) {
         let near = name.to_ascii_lowercase().replace(['_', ' ', '.'], "-");
         let near = if is_name(&near) { format!("; `{near}` could") } else { String::new() };
+        let help = "use lower-case letters, digits and single dashes, beginning with a letter, at most";
         return Err(Failure::usage(format!("`{name}` cannot name a plugin{near}"))
-            .help(format!(
-                "use lower-case letters, digits and single dashes, beginning with a letter, at most {LONGEST_NAME} characters"
-            ))
+            .help(format!("{help} {LONGEST_NAME} characters"))
             .into());
     }
     if !kind.cpp {

@@ -55,3 +55,15 @@ pub(crate) struct ActionResult {
     /// The run that came of it, to put the cursor on.
     pub(crate) started: Option<RunId>,
 }
+
+impl ActionResult {
+    /// It went well.
+    pub(crate) fn done(text: String) -> Self {
+        Self { text, failed: false, started: None }
+    }
+
+    /// It went wrong.
+    pub(crate) fn failed(text: String) -> Self {
+        Self { failed: true, ..Self::done(text) }
+    }
+}

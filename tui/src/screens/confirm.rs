@@ -18,8 +18,7 @@ use gradtop_chart::cells::text::{apart, fit, fit_ends, wrap};
 use gradtop_view::runs::{RunId, RunRow};
 
 /// The keys: whether it is to be done.
-pub(crate) const KEYS: Mode<bool> =
-    Mode { title: "Confirmation", bindings: ROWS, kind: Kind::Above, syntax: &[] };
+pub(crate) const KEYS: Mode<bool> = Mode::new("Confirmation", Kind::Above, ROWS);
 
 const ROWS: &[Binding<bool>] =
     &[bind(&["y"], true, "yes", "yes"), bind(&["n", "esc", "q"], false, "no", "no")];
@@ -44,20 +43,16 @@ impl Confirm {
         let rows: Vec<_> = self.runs.iter().filter_map(|id| shared.runs.get(id)).collect();
         let names: Vec<String> = rows.iter().map(|row| crate::print::clean(row.name())).collect();
         let verb = self.action.verb();
-        let question = match names.as_slice() {
-            [name] => {
-                let room = width.saturating_sub(verb.len() + 2);
-                format!("{verb} {}?", fit_ends(name, room, theme.ascii()))
-            }
-            _ => format!("{verb} {} runs?", names.len()),
+        let room = width.saturating_sub(verb.len() + 2);
+        let what = match names.as_slice() {
+            [name] => fit_ends(name, room, theme.ascii()),
+            _ => format!("{} runs", names.len()),
         };
-        let saves = |row: &&&Arc<RunRow>| {
-            !matches!(
-                allowed(&row.view, RunAction::Checkpoint),
-                Err(Why::NotResumable { .. } | Why::CommandNotResumable)
-            )
-        };
-        let lost = rows.len() - rows.iter().filter(saves).count();
+        let question = format!("{verb} {what}?");
+        let never = |why: &Why| matches!(why, Why::NotResumable { .. } | Why::CommandNotResumable);
+        let loses =
+            |row: &&&Arc<RunRow>| allowed(&row.view, RunAction::Checkpoint).is_err_and(|why| never(&why));
+        let lost = rows.iter().filter(loses).count();
         let consequence = match self.action {
             RunAction::Delete => "This deletes everything it recorded: metrics, checkpoints, log.",
             RunAction::Kill if lost == 0 => "It ends at once; everything since its last checkpoint is lost.",

@@ -30,12 +30,12 @@ pub(crate) enum Effect {
 impl Effect {
     /// Says what went wrong, or cannot be done.
     pub(crate) fn failure(text: impl Into<String>) -> Self {
-        Self::Say(Message { text: text.into(), failed: true })
+        Self::Say(Message::failure(text))
     }
 
     /// Says news.
     pub(crate) fn news(text: impl Into<String>) -> Self {
-        Self::Say(Message { text: text.into(), failed: false })
+        Self::Say(Message::news(text))
     }
 }
 
@@ -167,4 +167,16 @@ pub(crate) struct Message {
     pub(crate) text: String,
     /// Whether something went wrong.
     pub(crate) failed: bool,
+}
+
+impl Message {
+    /// Something went wrong.
+    pub(crate) fn failure(text: impl Into<String>) -> Self {
+        Self { text: text.into(), failed: true }
+    }
+
+    /// Something was done.
+    pub(crate) fn news(text: impl Into<String>) -> Self {
+        Self { text: text.into(), failed: false }
+    }
 }

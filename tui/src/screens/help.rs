@@ -21,7 +21,7 @@ pub(crate) enum Action {
 }
 
 /// The keys.
-pub(crate) const KEYS: Mode<Action> = Mode { title: "Help", bindings: ROWS, kind: Kind::Above, syntax: &[] };
+pub(crate) const KEYS: Mode<Action> = Mode::new("Help", Kind::Above, ROWS);
 
 const ROWS: &[Binding<Action>] = &[
     bind(&["esc", "?", "f1", "q", "enter"], Action::Close, "close", "close the help"),
@@ -74,12 +74,9 @@ impl Help {
     fn lines(&self, shared: &Shared) -> Vec<Line<'static>> {
         let width = shared.area.width.saturating_sub(4);
         let column = usize::from(if width >= TWO { width / 2 - 2 } else { width });
-        let mut sections: Vec<Vec<Line<'static>>> = self
-            .sections
-            .iter()
-            .map(|keys| section(shared, keys, column))
-            .filter(|lines| !lines.is_empty())
-            .collect();
+        let mut sections: Vec<Vec<Line<'static>>> =
+            self.sections.iter().map(|keys| section(shared, keys, column)).collect();
+        sections.retain(|lines| !lines.is_empty());
         if width < TWO || sections.len() < 2 {
             return sections.concat();
         }
@@ -87,30 +84,20 @@ impl Help {
         let left = sections.remove(0);
         let right = sections.concat();
         let blank = Line::default();
-        (0..left.len().max(right.len()))
-            .map(|i| {
-                let left = left.get(i).unwrap_or(&blank);
-                let pad = (column + 4).saturating_sub(left.width());
-                let mut spans = left.spans.clone();
-                spans.push(Span::raw(" ".repeat(pad)));
-                spans.extend(right.get(i).unwrap_or(&blank).spans.iter().cloned());
-                Line::from(spans)
-            })
-            .collect()
+        let beside = |i: usize| {
+            let [left, right] = [&left, &right].map(|lines| lines.get(i).unwrap_or(&blank));
+            let pad = Span::raw(" ".repeat((column + 4).saturating_sub(left.width())));
+            left.spans.iter().cloned().chain([pad]).chain(right.spans.iter().cloned()).collect()
+        };
+        (0..left.len().max(right.len())).map(beside).collect()
     }
 }
 
 fn section(shared: &Shared, keys: &Keys, width: usize) -> Vec<Line<'static>> {
     let theme = shared.theme;
-    let shown: Vec<(String, &str)> = keys
-        .bindings
-        .iter()
-        .filter(|b| !(shared.read_only && b.changes))
-        .map(|b| {
-            let names: Vec<&str> = b.keys.iter().map(|k| label(k, theme.ascii())).collect();
-            (names.join("  "), b.what)
-        })
-        .collect();
+    let names = |b: &Binding<()>| b.keys.iter().map(|k| label(k, theme.ascii())).collect::<Vec<_>>();
+    let shown = keys.bindings.iter().filter(|b| !(shared.read_only && b.changes));
+    let shown: Vec<(String, &str)> = shown.map(|b| (names(b).join("  "), b.what)).collect();
     if shown.is_empty() {
         return Vec::new();
     }

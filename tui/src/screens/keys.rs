@@ -65,6 +65,13 @@ pub(crate) enum Kind {
     Above,
 }
 
+impl<A> Mode<A> {
+    /// Where nothing has a syntax of its own.
+    pub(crate) const fn new(title: &'static str, kind: Kind, bindings: &'static [Binding<A>]) -> Self {
+        Self { title, bindings, kind, syntax: &[] }
+    }
+}
+
 impl<A: Copy> Mode<A> {
     /// The mode without its actions.
     pub(crate) fn keys(&self) -> Keys {
@@ -94,12 +101,8 @@ pub(crate) struct Keys {
 impl Keys {
     /// The keys of a table of another kind.
     pub(crate) fn of<A: Copy>(title: &'static str, bindings: &[Binding<A>]) -> Self {
-        Self {
-            title,
-            bindings: bindings.iter().map(Binding::shown).collect(),
-            kind: Kind::Above,
-            syntax: &[],
-        }
+        let bindings = bindings.iter().map(Binding::shown).collect();
+        Self { title, bindings, kind: Kind::Above, syntax: &[] }
     }
 }
 

@@ -19,6 +19,7 @@ pub(crate) mod shared;
 pub(crate) mod tags;
 pub(crate) mod views;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crossterm::event::MouseEvent;
@@ -112,6 +113,13 @@ macro_rules! by_mode {
     };
 }
 use by_mode;
+
+/// Puts a name into a set, or takes it out.
+fn toggle(names: &mut BTreeSet<String>, name: &str) {
+    if !names.remove(name) {
+        names.insert(name.to_owned());
+    }
+}
 
 /// Has the chart that is looked at written to a file.
 fn write(screen: &dyn Screen, shared: &Shared) -> Effect {

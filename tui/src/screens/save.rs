@@ -1,10 +1,9 @@
 //! The line in which the file is typed that a chart is written to.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
-use ratatui::text::Line;
 
 use super::Screen;
 use super::effect::{Effect, Task};
@@ -12,7 +11,6 @@ use super::keys::{Binding, Keys, Kind, Mode, bind};
 use super::shared::Shared;
 use crate::drawing::Format;
 use crate::widgets::{Edit, Input, dialog};
-use gradtop_chart::cells::text::fit;
 use gradtop_view::picture::Picture;
 
 /// What keys do here.
@@ -25,8 +23,7 @@ pub(crate) enum Action {
 }
 
 /// The keys.
-pub(crate) const KEYS: Mode<Action> =
-    Mode { title: "Writing a chart to a file", bindings: ROWS, kind: Kind::Typing, syntax: &[] };
+pub(crate) const KEYS: Mode<Action> = Mode::new("Writing a chart to a file", Kind::Typing, ROWS);
 
 const ROWS: &[Binding<Action>] = &[
     bind(&["enter"], Action::Write, "write", "write the file, into the folder where gradtop was started"),
@@ -73,13 +70,13 @@ impl Screen for Save {
 
     fn press(&mut self, _shared: &mut Shared, key: &str) -> Option<Vec<Effect>> {
         self.error = None;
+        let file = self.file();
         match KEYS.find(key)? {
             Action::Cancel => return Some(vec![Effect::Close]),
             Action::Kind => self.next_kind(),
-            Action::Write => match Format::of(Path::new(&self.file())) {
+            Action::Write => match Format::of(&file) {
                 Ok(_) => {
-                    let task = Task::Write(self.picture.clone(), self.file());
-                    return Some(vec![Effect::Close, Effect::Do(task)]);
+                    return Some(vec![Effect::Close, Effect::Do(Task::Write(self.picture.clone(), file))]);
                 }
                 Err(error) => self.error = Some(error.to_string()),
             },
@@ -98,14 +95,7 @@ impl Screen for Save {
     }
 
     fn view(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
-        let (theme, room) = (shared.theme, dialog::room(area));
-        let mut lines = vec![
-            Line::styled(fit("Write the chart as it is seen to", room, theme.ascii()), theme.bold()),
-            Line::default(),
-            Line::from(self.input.spans(room, theme)),
-            Line::default(),
-        ];
-        lines.extend(dialog::last(self.error.as_deref(), "enter write   tab png, svg, csv", room, theme));
-        dialog::draw(lines, theme, frame, area);
+        let said = (self.error.as_deref(), "enter write   tab png, svg, csv");
+        dialog::prompt("Write the chart as it is seen to", &self.input, said, shared.theme, frame, area);
     }
 }

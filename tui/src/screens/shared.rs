@@ -44,7 +44,7 @@ pub(crate) struct Machine {
 }
 
 /// What every screen may read; only settings are theirs to change.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Shared {
     /// The runs.
     pub(crate) runs: Arc<RunsSnapshot>,

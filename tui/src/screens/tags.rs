@@ -2,7 +2,6 @@
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
-use ratatui::text::Line;
 
 use super::Screen;
 use super::effect::{Effect, Mark, Task};
@@ -14,8 +13,7 @@ use gradtop_store::validate_tag;
 use gradtop_view::runs::RunId;
 
 /// The keys: whether the tags are to be kept.
-pub(crate) const KEYS: Mode<bool> =
-    Mode { title: "Typing tags", bindings: ROWS, kind: Kind::Typing, syntax: &[] };
+pub(crate) const KEYS: Mode<bool> = Mode::new("Typing tags", Kind::Typing, ROWS);
 
 const ROWS: &[Binding<bool>] = &[
     bind(&["enter"], true, "keep", "keep the tags"),
@@ -48,11 +46,7 @@ impl Tags {
     fn typed(&self) -> Result<Vec<String>, String> {
         let text = self.input.text();
         let words = text.split([' ', ',']).map(|word| word.trim_start_matches('+')).filter(|w| !w.is_empty());
-        let checked = words.map(|word| match validate_tag(word) {
-            Ok(()) => Ok(word.to_owned()),
-            Err(error) => Err(error.to_string()),
-        });
-        checked.collect()
+        words.map(|word| validate_tag(word).map(|()| word.to_owned()).map_err(|e| e.to_string())).collect()
     }
 }
 
@@ -98,14 +92,8 @@ impl Screen for Tags {
             }
             runs => format!("{} runs", runs.len()),
         };
-        let mut lines = vec![
-            Line::styled(format!("Tags of {of}"), theme.bold()),
-            Line::styled("with blanks between", theme.dim()),
-            Line::default(),
-            Line::from(self.input.spans(room, theme)),
-            Line::default(),
-        ];
-        lines.extend(dialog::last(self.error.as_deref(), "enter  keep      esc  cancel", room, theme));
-        dialog::draw(lines, theme, frame, area);
+        let title = format!("Tags of {of}, with blanks between");
+        let said = (self.error.as_deref(), "enter  keep      esc  cancel");
+        dialog::prompt(&title, &self.input, said, theme, frame, area);
     }
 }

@@ -27,8 +27,7 @@ pub(crate) enum Action {
 }
 
 /// While one is picked.
-pub(crate) const LIST: Mode<Action> =
-    Mode { title: "Views of the list", bindings: LIST_ROWS, kind: Kind::Above, syntax: &[] };
+pub(crate) const LIST: Mode<Action> = Mode::new("Views of the list", Kind::Above, LIST_ROWS);
 
 const LIST_ROWS: &[Binding<Action>] = &[
     bind(&["enter"], Action::Pick, "pick", "show the list as this view has it"),
@@ -40,8 +39,7 @@ const LIST_ROWS: &[Binding<Action>] = &[
 ];
 
 /// While a name is typed.
-pub(crate) const NAME: Mode<Action> =
-    Mode { title: "Views of the list: typing a name", bindings: NAME_ROWS, kind: Kind::Typing, syntax: &[] };
+pub(crate) const NAME: Mode<Action> = Mode::new("Views of the list: typing a name", Kind::Typing, NAME_ROWS);
 
 const NAME_ROWS: &[Binding<Action>] = &[
     bind(&["enter"], Action::Keep, "keep", "keep filter, order and columns of the list under this name"),
@@ -98,10 +96,10 @@ impl Screen for Views {
                 self.at = to.from(self.at, count, count);
                 Vec::new()
             }
-            Action::Pick => match self.picked() {
-                Some((_, view)) => vec![Effect::Open(Open::Listed(view.clone()))],
-                None => Vec::new(),
-            },
+            Action::Pick => {
+                let view = self.picked().map(|(_, view)| view.clone());
+                view.map(|view| Effect::Open(Open::Listed(view))).into_iter().collect()
+            }
             Action::Name => {
                 self.name = Some(Input::new(""));
                 Vec::new()

@@ -47,11 +47,7 @@ pub(crate) fn ensure() -> Result<PathBuf> {
     if let Some(found) = find()? {
         return Ok(found);
     }
-    let cache = cache_dir().ok_or_else(|| {
-        Failure::new("neither XDG_CACHE_HOME nor HOME is a folder")
-            .help("set one of them to an absolute path")
-    })?;
-    Ok(program(&packages().ensure(&cache)?))
+    Ok(program(&packages().ensure(&super::packages::cache()?)?))
 }
 
 /// Finds the program; where it is not there, asks whether to bring it.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use gradtop_host::libtorch::{Torch, VERSION};
-use gradtop_host::{cache_dir, device, libtorch};
+use gradtop_host::{device, libtorch};
 use packages::Packages;
 
 use crate::failure::Failure;
@@ -57,10 +57,7 @@ fn choose(asked: bool) -> Result<(Torch, From)> {
     if let Some(found) = of_python().filter(|found| found.cuda || !wanted) {
         return Ok((found, From::Python));
     }
-    let cache = cache_dir().ok_or_else(|| {
-        Failure::new("neither XDG_CACHE_HOME nor HOME is a folder")
-            .help("set one of them to an absolute path")
-    })?;
+    let cache = packages::cache()?;
     // What is there already and can do more than asked is as good.
     let brought = if wanted || for_cuda().folder(&cache).exists() { for_cuda() } else { for_cpu() };
     let folder = brought.ensure(&cache)?.join("torch");

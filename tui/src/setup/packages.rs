@@ -31,6 +31,14 @@ pub(crate) struct Packages<'a> {
     pub(crate) verify: fn(&Path) -> Result<()>,
 }
 
+/// The folder that packages are brought into.
+pub(super) fn cache() -> Result<PathBuf> {
+    Ok(gradtop_host::cache_dir().ok_or_else(|| {
+        Failure::new("neither XDG_CACHE_HOME nor HOME is a folder")
+            .help("set one of them to an absolute path")
+    })?)
+}
+
 impl Packages<'_> {
     /// Where the packages lie once brought.
     pub(crate) fn folder(&self, cache: &Path) -> PathBuf {
@@ -108,15 +116,8 @@ impl Packages<'_> {
             hashed.extend(["--require-hashes".into(), "-r".into(), file.into_os_string()]);
         }
         let status = Command::new("python3")
-            .args([
-                "-m",
-                "pip",
-                "install",
-                "--no-compile",
-                "--only-binary=:all:",
-                "--no-cache-dir",
-                "--no-input",
-            ])
+            .args(["-m", "pip", "install"])
+            .args(["--no-compile", "--only-binary=:all:", "--no-cache-dir", "--no-input"])
             .args(["--disable-pip-version-check", "--no-warn-script-location", "--target"])
             .arg(target)
             .args(&self.pip)

@@ -15,6 +15,7 @@ use gradtop_store::{
 use serde_json::{Value, json};
 
 use super::{identifier, literal};
+use crate::files::first_free;
 use crate::lent;
 use crate::print::{self, clean};
 use gradtop_view::state;
@@ -84,7 +85,7 @@ impl Lake {
         }
         lake.tables(runs, named)?;
         for damage in &lake.damage {
-            print::note(&format!("warning: {}; its rows are missing here", clean(damage)));
+            print::warn(format!("{damage}; its rows are missing here"));
         }
         Ok(lake)
     }
@@ -227,17 +228,9 @@ impl Drop for Lake {
 
 /// A new folder for this user alone.
 fn temporary() -> Result<PathBuf> {
-    for n in 0.. {
-        let folder = std::env::temp_dir().join(format!("gradtop-query-{}-{n}", std::process::id()));
-        match fs::DirBuilder::new().mode(0o700).create(&folder) {
-            Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {}
-            made => {
-                made.with_context(|| format!("cannot make {}", folder.display()))?;
-                return Ok(folder);
-            }
-        }
-    }
-    unreachable!("a name is free at last")
+    let name = |n| std::env::temp_dir().join(format!("gradtop-query-{}-{n}", std::process::id()));
+    let make = |folder: &Path| fs::DirBuilder::new().mode(0o700).create(folder);
+    Ok(first_free((0..).map(name), "make", make)?.0)
 }
 
 fn link(files: &[PathBuf], place: &Path) -> Result<()> {
@@ -260,18 +253,11 @@ fn run_row(run: &View) -> Value {
     let headlines = state::headlines(run);
     let headline = headlines.first();
     let value = headline.and_then(gradtop_store::Headline::line).map(|line| line.value.to_string());
-    json!({
-        "exp": run.manifest.experiment.id,
-        "run": run.manifest.run,
-        "state": run.state.word(),
-        "cause": run.status.cause,
-        "starred": run.notes.starred,
-        "tags": run.notes.tags,
-        "note": run.notes.note,
-        "headline": headline.map(|headline| headline.metric),
-        "value": value,
-        "goal": headline.and_then(|headline| headline.info).map(|info| info.goal),
-    })
+    let goal = headline.and_then(|headline| headline.info).map(|info| info.goal);
+    let (m, notes) = (&run.manifest, &run.notes);
+    json!({"exp": m.experiment.id, "run": m.run, "state": run.state.word(), "cause": run.status.cause,
+        "starred": notes.starred, "tags": notes.tags, "note": notes.note,
+        "headline": headline.map(|headline| headline.metric), "value": value, "goal": goal})
 }
 
 fn param_row(run: &View, (key, value): &(String, ParamValue)) -> Value {
@@ -301,13 +287,6 @@ fn event_row(run: &View, line: &gradtop_store::EventLine) -> Value {
         Event::Signal { name, process } => (format!("{name} to the {process}"), None),
         _ => (String::new(), None),
     };
-    json!({
-        "exp": run.manifest.experiment.id,
-        "run": run.manifest.run,
-        "time": line.time.to_string(),
-        "event": data["event"],
-        "what": what,
-        "step": step,
-        "data": data,
-    })
+    let (exp, run, time) = (&run.manifest.experiment.id, &run.manifest.run, line.time.to_string());
+    json!({"exp": exp, "run": run, "time": time, "event": data["event"], "what": what, "step": step, "data": data})
 }

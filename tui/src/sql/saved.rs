@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
 use crate::failure::Failure;
 use crate::print::clean;
@@ -29,7 +29,7 @@ pub(crate) fn all() -> Result<BTreeMap<String, Saved>> {
         let path = entry.path();
         let name = path.file_stem().and_then(|name| name.to_str()).map(str::to_owned);
         let (Some(name), true) = (name, path.extension().is_some_and(|end| end == "sql")) else { continue };
-        let sql = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let sql = crate::files::read(&path)?;
         let about = sql.lines().next().and_then(|line| line.strip_prefix("--")).unwrap_or_default();
         all.insert(name, Saved { about: about.trim().to_owned(), sql });
     }
@@ -53,8 +53,8 @@ pub(crate) fn named(name: &str) -> Result<Saved> {
     if let Some(saved) = all.remove(name) {
         return Ok(saved);
     }
-    let near = gradtop_store::suggest(name, all.keys().map(String::as_str), "queries");
-    Err(Failure::usage(format!("no query is called @{}", clean(name))).help(clean(&near)).into())
+    let message = format!("no query is called @{}", clean(name));
+    Err(Failure::unknown(message, name, all.keys().map(String::as_str), "queries").into())
 }
 
 #[cfg(test)]

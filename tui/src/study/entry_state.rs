@@ -62,10 +62,9 @@ impl EntryState {
     /// expected.
     pub(crate) fn job(&self, entry: &Entry, open: bool, speed: f64) -> Job {
         let left = entry.expected_s * speed * (1.0 - self.share());
+        let eta = |view| state::eta(view).filter(|s| s.is_finite() && *s >= 0.0);
         let phase = match self {
-            Self::Alive(view) => {
-                Phase::Working(state::eta(view).filter(|s| s.is_finite() && *s >= 0.0).unwrap_or(left))
-            }
+            Self::Alive(view) => Phase::Working(eta(view).unwrap_or(left)),
             Self::Open | Self::Ended(_) if open => Phase::Waiting(left),
             _ => Phase::Settled,
         };

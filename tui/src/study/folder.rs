@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::plan::{Entry, Plan};
 use crate::failure::Failure;
-use crate::report::replace;
+use crate::files::{self, replace};
 
 /// Version of `study.toml`.
 const SCHEMA: u32 = 1;
@@ -57,7 +57,7 @@ impl Study {
     pub(crate) fn create(runs: &Path, plan: &Plan) -> Result<Self> {
         let runs = std::path::absolute(runs)?;
         let all = runs.join("studies");
-        fs::create_dir_all(&runs).with_context(|| format!("cannot create {}", runs.display()))?;
+        files::make_folder(&runs)?;
         gradtop_store::create_shared(&runs, &all)?;
         for number in 1u32.. {
             let name = if number == 1 { plan.name.clone() } else { format!("{}-{number}", plan.name) };

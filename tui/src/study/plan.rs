@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
-use gradtop_store::suggest;
 
 /// A study before it has a folder: the same plan again is the same study.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -111,11 +110,8 @@ impl Plan {
     pub(crate) fn changed(mut self, changes: &Changes) -> Result<Self, Failure> {
         let keys: Vec<String> = self.entries.iter().map(|e| e.key().to_owned()).collect();
         let unknown = |typed: &str| {
-            Failure::usage(format!("the study has no experiment {typed:?}")).help(suggest(
-                typed,
-                keys.iter().map(String::as_str),
-                "experiments",
-            ))
+            let message = format!("the study has no experiment {typed:?}");
+            Failure::unknown(message, typed, keys.iter().map(String::as_str), "experiments")
         };
         if let Some(odd) = changes.only.iter().find(|typed| !keys.contains(typed)) {
             return Err(unknown(odd));
@@ -128,10 +124,8 @@ impl Plan {
                 return Err(unknown(&set.experiment));
             }
             let Some(entry) = self.entries.iter_mut().find(|entry| entry.key() == set.experiment) else {
-                return Err(Failure::usage(format!(
-                    "{0}.{1} is set, but --only leaves out {0}",
-                    set.experiment, set.key
-                )));
+                let (id, key) = (&set.experiment, &set.key);
+                return Err(Failure::usage(format!("{id}.{key} is set, but --only leaves out {id}")));
             };
             entry.params.insert(set.key.clone(), toml::Value::String(set.value.clone()));
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use gradtop_host::DeviceChoice;
 use serde::Deserialize;
 use toml::Spanned;
@@ -29,7 +29,7 @@ pub(crate) struct PlanFile {
     name: Option<String>,
     #[serde(default)]
     presets: Vec<String>,
-    #[serde(default = "first_seed")]
+    #[serde(default = "one")]
     seed: u32,
     #[serde(default = "any_device")]
     device: String,
@@ -48,7 +48,7 @@ struct Run {
     experiment: Spanned<String>,
     key: Option<String>,
     preset: Option<String>,
-    #[serde(default = "one_thread")]
+    #[serde(default = "one")]
     threads: u32,
     #[serde(default)]
     params: toml::Table,
@@ -71,16 +71,12 @@ struct When {
     params: toml::Table,
 }
 
-fn first_seed() -> u32 {
+fn one() -> u32 {
     1
 }
 
 fn any_device() -> String {
     "auto".to_owned()
-}
-
-fn one_thread() -> u32 {
-    1
 }
 
 impl Run {
@@ -104,11 +100,8 @@ impl PlanFile {
             let name = named.to_string_lossy();
             let found = beside.iter().find(|(other, _)| *other == name).ok_or_else(|| {
                 let known = beside.iter().map(|(name, _)| name.as_str());
-                Failure::usage(format!("no file or study plan is called {name:?}")).help(suggest(
-                    &name,
-                    known,
-                    "plans next to the plugins",
-                ))
+                let message = format!("no file or study plan is called {name:?}");
+                Failure::unknown(message, &name, known, "plans next to the plugins")
             })?;
             return Self::read(&found.1);
         }
@@ -125,8 +118,7 @@ impl PlanFile {
 
     /// Reads and checks a plan.
     pub(crate) fn read(path: &Path) -> Result<Self> {
-        let text =
-            std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let text = crate::files::read(path)?;
         let mut plan =
             Self::parse(&text).map_err(|why| Failure::usage(format!("{}: {why}", path.display())))?;
         path.clone_into(&mut plan.path);
@@ -202,8 +194,7 @@ impl PlanFile {
     ) -> Result<Plan, Failure> {
         if let Some(typed) = preset.filter(|typed| !self.presets.iter().any(|known| known == typed)) {
             let why = format!("{} has no preset {typed:?}", self.path.display());
-            let known = suggest(typed, self.presets.iter().map(String::as_str), "presets");
-            return Err(Failure::usage(why).help(known));
+            return Err(Failure::unknown(why, typed, self.presets.iter().map(String::as_str), "presets"));
         }
         let usual = || self.presets.iter().find(|preset| *preset == USUAL).or(self.presets.first());
         let preset = preset.or_else(|| usual().map(String::as_str));
@@ -279,9 +270,7 @@ fn beside_plugins() -> Vec<(String, PathBuf)> {
 
 /// Where plugins and plans are looked for, in words.
 pub(crate) fn searched() -> String {
-    let places: Vec<String> =
-        gradtop_host::search_path().iter().map(|place| crate::print::short(place)).collect();
-    places.join(", ")
+    crate::print::shorts(&gradtop_host::search_path())
 }
 
 #[cfg(test)]

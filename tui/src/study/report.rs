@@ -10,12 +10,13 @@ use super::entry_state::EntryState;
 use super::folder::Study;
 use super::plan::Entry;
 use super::report_file::{Part, Place, ReportFile, Section};
-use crate::print::clean;
+use crate::files::replace;
+use crate::print::{clean, cleaned};
 use crate::report::claims;
-use crate::report::document::{Block, Claim, Document, Span, Summary, code, heading, marked, text};
+use crate::report::document::{Block, Claim, Document, Span, Summary, code, heading, marked, table, text};
 use crate::report::repeat;
 use crate::report::run_section::RunSection;
-use crate::report::{FIGURES, html, markdown, replace, write_figures};
+use crate::report::{FIGURES, html, markdown, write_figures};
 use gradtop_chart::number;
 use gradtop_store::suggest;
 use gradtop_view::events::worked_s;
@@ -109,11 +110,8 @@ impl<'a> Composer<'a> {
         for entry in plan.entries.iter().filter(|entry| !asked.contains(&entry.key())) {
             self.unasked(entry, &mut blocks);
         }
-        let (title, lead) = self
-            .file
-            .map_or(("A study by gradtop", "The settings, figures and conclusions of each run."), |file| {
-                (&file.title.0, &file.lead.0)
-            });
+        let usual = ("A study by gradtop", "The settings, figures and conclusions of each run.");
+        let (title, lead) = self.file.map_or(usual, |file| (&file.title.0, &file.lead.0));
         blocks.extend(self.repeated());
         blocks.extend(crate::report::where_from());
         Document { title: title.to_owned(), lead: marked(lead), summary: self.summary(), blocks }
@@ -170,31 +168,19 @@ impl<'a> Composer<'a> {
         facts.extend(self.time().map(|words| ("time".to_owned(), vec![text(words)])));
         let head =
             [("experiment", false), ("preset", false), ("state", false), ("work", true), ("run", false)];
-        let rows = plan
-            .entries
-            .iter()
-            .zip(self.entry_states)
-            .map(|(entry, entry_state)| {
-                let view = entry_state.view();
-                let worked = view.and_then(|view| worked_s(&view.dir));
-                vec![
-                    vec![text(clean(entry.key()))],
-                    vec![text(entry.preset.as_deref().map_or_else(String::new, clean))],
-                    vec![text(self.state(entry, entry_state))],
-                    vec![text(worked.map(number::duration).unwrap_or_default())],
-                    self.runs.get(entry.key()).map(|e| vec![e.link()]).unwrap_or_default(),
-                ]
-            })
-            .collect();
-        vec![
-            heading(2, "runs".to_owned(), "The study and its runs".to_owned()),
-            Block::Facts(facts),
-            Block::Table {
-                head: head.map(|(name, number)| (name.to_owned(), number)).to_vec(),
-                rows,
-                source: Vec::new(),
-            },
-        ]
+        let row = |(entry, entry_state): (&Entry, &EntryState)| {
+            let worked = entry_state.view().and_then(|view| worked_s(&view.dir));
+            vec![
+                vec![text(clean(entry.key()))],
+                vec![text(cleaned(entry.preset.as_deref()))],
+                vec![text(self.state(entry, entry_state))],
+                vec![text(worked.map(number::duration).unwrap_or_default())],
+                self.runs.get(entry.key()).map(|e| vec![e.link()]).unwrap_or_default(),
+            ]
+        };
+        let rows = plan.entries.iter().zip(self.entry_states).map(row).collect();
+        let table = table(&head, rows, Vec::new());
+        vec![heading(2, "runs", "The study and its runs"), Block::Facts(facts), table]
     }
 
     /// How long it took from the first start to the last end, and what the runs add up to.
@@ -239,14 +225,12 @@ impl<'a> Composer<'a> {
         if matches!(entry_state, EntryState::Finished(_)) {
             return None;
         }
-        let mut words = vec![text("The experiment "), code(clean(key)), text(" has not finished. State: ")];
-        words.push(text(self.state(entry, entry_state)));
-        words.push(text(if entry_state.view().is_some() {
-            ". What it recorded before that is shown."
-        } else {
-            ". There is nothing to show."
-        }));
-        Some(Block::Missing(words))
+        let shown = match entry_state.view() {
+            Some(_) => "What it recorded before that is shown.",
+            None => "There is nothing to show.",
+        };
+        let state = format!(" has not finished. State: {}. {shown}", self.state(entry, entry_state));
+        Some(Block::Missing(vec![text("The experiment "), code(clean(key)), text(state)]))
     }
 
     fn planned(&self, experiment: &str) -> bool {
@@ -283,9 +267,7 @@ impl<'a> Composer<'a> {
     fn part(&mut self, part: &'a Part, shown: &mut BTreeMap<&'a str, Vec<String>>, blocks: &mut Vec<Block>) {
         match part {
             Part::Text(words) => blocks.push(Block::Text(marked(&words.0))),
-            Part::Quote(words) => {
-                blocks.extend(self.file.map(|file| quote(&file.quoted, &words.0)));
-            }
+            Part::Quote(words) => blocks.extend(self.file.map(|file| quote(&file.quoted, &words.0))),
             Part::Settings(of) => blocks.extend(self.settings(&of.run)),
             Part::Table(of) => blocks.extend(self.table(of)),
             Part::Found(of) => blocks.extend(self.found(&of.run)),
@@ -346,11 +328,9 @@ impl<'a> Composer<'a> {
     fn lacks(&mut self, of: &Place, what: &str, known: &str) {
         let finished = self.runs.get(of.run.as_str()).is_some_and(RunSection::is_finished);
         let line = self.file.filter(|_| finished).map(|file| file.line(of));
-        self.odd.extend(
-            line.map(|at| {
-                clean(&format!("{at}: the run of {} has no {what} {:?} ({known})", of.run, of.name))
-            }),
-        );
+        let (run, name) = (&of.run, &of.name);
+        let words = |at| clean(&format!("{at}: the run of {run} has no {what} {name:?} ({known})"));
+        self.odd.extend(line.map(words));
     }
 
     fn settings(&self, key: &str) -> Option<Block> {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -161,8 +161,7 @@ impl Section {
 impl ReportFile {
     /// Reads the report of a plan whose runs have these keys.
     pub(crate) fn read(path: &Path, keys: &[&str]) -> Result<Self> {
-        let source =
-            std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let source = crate::files::read(path)?;
         let report =
             Self::parse(source, keys).map_err(|why| Failure::usage(format!("{}: {why}", path.display())))?;
         Ok(Self { path: path.to_owned(), ..report })

@@ -176,14 +176,9 @@ impl<'a> Runner<'a> {
         let entry_states: Vec<EntryState> =
             entries.iter().map(|entry| EntryState::of(self.study, entry)).collect();
         let speed = speed(entries, &entry_states);
-        let jobs: Vec<Job> = entries
-            .iter()
-            .zip(&entry_states)
-            .map(|(entry, entry_state)| {
-                let open = !self.stopping && !self.tried.contains(entry.key());
-                entry_state.job(entry, open, speed)
-            })
-            .collect();
+        let open = |entry: &Entry| !self.stopping && !self.tried.contains(entry.key());
+        let jobs = entries.iter().zip(&entry_states).map(|(entry, is)| is.job(entry, open(entry), speed));
+        let jobs: Vec<Job> = jobs.collect();
         let all: f64 = entries.iter().map(|entry| entry.expected_s).sum();
         let done: f64 = entries.iter().zip(&entry_states).map(|(e, s)| e.expected_s * s.share()).sum();
         let left_s = schedule::remaining_s(&jobs, self.cores);
@@ -225,11 +220,7 @@ impl<'a> Runner<'a> {
             }
             Err(e) => begun.extend(keys.into_iter().map(|key| (key, Err(e.to_string())))),
         }
-        let mut happened = Vec::new();
-        for (key, begun) in begun {
-            happened.push(self.begun(key, begun));
-        }
-        happened
+        begun.into_iter().map(|(key, begun)| self.begun(key, begun)).collect()
     }
 
     /// Notes what came of beginning an entry.
@@ -308,10 +299,9 @@ pub(crate) fn unknown<'a>(plan: &'a Plan, found: &Discovery) -> Vec<(&'a str, St
 
 /// Why an experiment that no plugin offers is not run, and what brings it.
 fn missing(found: &Discovery, entry: &Entry) -> String {
-    let refused = if found.refused.is_empty() {
-        ""
-    } else {
-        "; some plugins there are refused, `gradtop plugin list` says why"
+    let refused = match found.refused.as_slice() {
+        [] => "",
+        _ => "; some plugins there are refused, `gradtop plugin list` says why",
     };
     format!("no plugin offers the experiment {}: looked in {}{refused}", entry.experiment, searched())
 }
@@ -333,15 +323,13 @@ fn speed(entries: &[Entry], entry_states: &[EntryState]) -> f64 {
 /// What the study as a whole came to: exit code 0 if all finished; 1 if any failed or could not be started; else 4 if any
 /// crashed, 3 if any was stopped, or was not begun because the study was, 5 if any goes on.
 pub(crate) fn exit_code(entry_states: &[EntryState], was_stopped: bool) -> i32 {
-    let codes: Vec<i32> = entry_states
-        .iter()
-        .map(|entry_state| match entry_state {
-            EntryState::Finished(_) => 0,
-            EntryState::Ended(view) => view.state.exit_code(),
-            EntryState::Alive(_) => State::Running.exit_code(),
-            EntryState::Open if was_stopped => State::Stopped.exit_code(),
-            EntryState::Open | EntryState::Elsewhere(_) | EntryState::Unreadable(_) => 1,
-        })
-        .collect();
+    let code = |entry_state: &EntryState| match entry_state {
+        EntryState::Finished(_) => 0,
+        EntryState::Ended(view) => view.state.exit_code(),
+        EntryState::Alive(_) => State::Running.exit_code(),
+        EntryState::Open if was_stopped => State::Stopped.exit_code(),
+        EntryState::Open | EntryState::Elsewhere(_) | EntryState::Unreadable(_) => 1,
+    };
+    let codes: Vec<i32> = entry_states.iter().map(code).collect();
     [1, 4, 3, 5].into_iter().find(|code| codes.contains(code)).unwrap_or(0)
 }

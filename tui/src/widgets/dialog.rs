@@ -6,6 +6,7 @@ use ratatui::symbols::border;
 use ratatui::text::Line;
 use ratatui::widgets::{Block, BorderType, Clear};
 
+use super::Input;
 use gradtop_chart::cells::text::{fit, wrap};
 use gradtop_chart::cells::theme::Theme;
 
@@ -45,6 +46,23 @@ pub(crate) fn last(error: Option<&str>, keys: &str, room: usize, theme: Theme) -
         return vec![Line::styled(fit(keys, room, theme.ascii()), theme.accent())];
     };
     wrap(error, room).into_iter().map(|line| Line::styled(line, theme.alert())).collect()
+}
+
+/// One line that is typed below a title; then what is wrong with it, or the keys.
+pub(crate) fn prompt(
+    title: &str,
+    typed: &Input,
+    (error, keys): (Option<&str>, &str),
+    theme: Theme,
+    frame: &mut Frame<'_>,
+    area: Rect,
+) {
+    let room = room(area);
+    let mut lines: Vec<Line<'_>> =
+        wrap(title, room).into_iter().map(|line| Line::styled(line, theme.bold())).collect();
+    lines.extend([Line::default(), Line::from(typed.spans(room, theme)), Line::default()]);
+    lines.extend(last(error, keys, room, theme));
+    draw(lines, theme, frame, area);
 }
 
 /// A frame of ASCII.

@@ -107,17 +107,19 @@ impl Input {
 
     /// Does what a key does to a text.
     pub(crate) fn edit(&mut self, edit: Edit) {
-        match edit {
-            Edit::Insert(c) => self.insert(c),
-            Edit::Left => self.left(),
-            Edit::Right => self.right(),
-            Edit::Home => self.home(),
-            Edit::End => self.end(),
-            Edit::Backspace => self.backspace(),
-            Edit::Delete => self.delete(),
-            Edit::DeleteWord => self.delete_word(),
-            Edit::DeleteToStart => self.delete_to_start(),
-        }
+        let to = match edit {
+            Edit::Insert(c) => return self.insert(c),
+            Edit::Backspace => return self.backspace(),
+            Edit::Delete => return self.delete(),
+            Edit::DeleteWord => return self.delete_word(),
+            Edit::DeleteToStart => return self.delete_to_start(),
+            Edit::Left if self.is_selected() => 0,
+            Edit::Left => self.cursor.saturating_sub(1),
+            Edit::Right => (self.cursor + 1).min(self.chars.len()),
+            Edit::Home => 0,
+            Edit::End => self.chars.len(),
+        };
+        (self.cursor, self.selected) = (to, false);
     }
 
     /// Types a character. Control characters are not text.
@@ -170,26 +172,6 @@ impl Input {
             self.chars.drain(..self.cursor);
             self.cursor = 0;
         }
-    }
-
-    fn left(&mut self) {
-        self.cursor = if self.is_selected() { 0 } else { self.cursor.saturating_sub(1) };
-        self.selected = false;
-    }
-
-    fn right(&mut self) {
-        self.cursor = (self.cursor + 1).min(self.chars.len());
-        self.selected = false;
-    }
-
-    fn home(&mut self) {
-        self.cursor = 0;
-        self.selected = false;
-    }
-
-    fn end(&mut self) {
-        self.cursor = self.chars.len();
-        self.selected = false;
     }
 
     fn drop_selected(&mut self) -> bool {
@@ -257,7 +239,7 @@ mod tests {
         typed(&mut line, "0.5");
         assert_eq!(line.text(), "0.5");
         line.select();
-        line.left();
+        line.edit(Edit::Left);
         line.insert('1');
         assert_eq!(line.text(), "10.5");
         line.select();
@@ -272,7 +254,7 @@ mod tests {
         assert_eq!(line.text(), "sinc,custom  ");
         line.delete_word();
         assert_eq!(line.text(), "sinc,");
-        line.left();
+        line.edit(Edit::Left);
         line.delete_to_start();
         assert_eq!(line.text(), ",");
         line.insert('\u{1b}');
@@ -283,7 +265,7 @@ mod tests {
     fn the_window_follows_the_cursor() {
         let mut line = Input::new("abcdefghij");
         assert_eq!(line.window(6), ("fghij".to_owned(), 5));
-        line.home();
+        line.edit(Edit::Home);
         assert_eq!(line.window(6), ("abcdef".to_owned(), 0));
         assert_eq!(Input::new("日本語").window(4), ("語".to_owned(), 1));
         assert_eq!(Input::new("a\u{301}").window(9), ("a\u{fffd}".to_owned(), 2));
@@ -299,9 +281,9 @@ mod tests {
                     4 => line.backspace(),
                     5 => line.delete(),
                     6 => line.delete_word(),
-                    7 => line.left(),
-                    8 => line.right(),
-                    9 => line.home(),
+                    7 => line.edit(Edit::Left),
+                    8 => line.edit(Edit::Right),
+                    9 => line.edit(Edit::Home),
                     10 => line.select(),
                     _ => line.delete_to_start(),
                 }

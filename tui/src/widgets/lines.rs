@@ -2,9 +2,10 @@
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use gradtop_chart::cells::text::{fit, width_of};
+use gradtop_chart::cells::text::{fit, width_of, wrap};
 use gradtop_chart::cells::theme::Theme;
 
 /// Draws them into the rows of an area; one that has no room is cut as one text, with its sign.
@@ -18,6 +19,11 @@ pub(crate) fn lines(
     for (line, y) in lines.into_iter().zip(area.y..area.bottom()) {
         frame.render_widget(cut(line, area.width.into(), theme.ascii()), Rect { y, height: 1, ..area });
     }
+}
+
+/// A text as lines in one style, with a blank before each.
+pub(crate) fn paragraph(text: &str, room: usize, style: Style) -> impl Iterator<Item = Line<'static>> {
+    wrap(text, room).into_iter().map(move |line| Line::styled(format!(" {line}"), style))
 }
 
 fn cut(mut line: Line<'static>, width: usize, ascii: bool) -> Line<'static> {

@@ -6,7 +6,7 @@ use super::theme::{Ink, Theme};
 use crate::colour::viridis;
 use crate::domain::Domain;
 use crate::number;
-use crate::{Chart, Field, Picture, Shape};
+use crate::{Chart, Field, Shape};
 
 /// The chart's heatmap, else its contours.
 pub(crate) fn field_of(chart: &Chart) -> Option<&Field> {
@@ -90,11 +90,7 @@ pub(super) fn strip(canvas: &mut Canvas, field: &Field, left: usize, y: usize, l
 
 /// Draws the chart's pictures side by side, each as large as fits with square pixels.
 pub(super) fn pictures(canvas: &mut Canvas, chart: &Chart, area: Area, look: Theme) {
-    let all: Vec<&Picture> = chart
-        .marks
-        .iter()
-        .filter_map(|m| if let Shape::Image(p) = &m.shape { Some(p) } else { None })
-        .collect();
+    let all = chart.pictures();
     let share = area.width / all.len().max(1);
     for (i, picture) in all.iter().enumerate() {
         if picture.width == 0 || picture.height == 0 || area.height == 0 {

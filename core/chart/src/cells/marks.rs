@@ -19,22 +19,13 @@ use crate::{Chart, Counted, Field, Mark, Shape, Where};
 pub(super) fn marks(canvas: &mut Canvas, chart: &Chart, domain: &Domain, area: Area, look: Theme) {
     for mark in &chart.marks {
         if let Shape::Bars { x, y, width } = &mark.shape {
-            bars(
-                canvas,
-                mark,
-                (x, y, *width),
-                domain,
-                area,
-                (bar_fill(chart, mark, look), look.glyphs.ascii()),
-            );
+            let fill = (bar_fill(chart, mark, look), look.glyphs.ascii());
+            bars(canvas, mark, (x, y, *width), domain, area, fill);
         }
     }
     let mut raster = Raster::new(look.glyphs, area.width, area.height);
-    let lined = chart
-        .marks
-        .iter()
-        .filter(|m| !m.faint && matches!(m.shape, Shape::Line { .. } | Shape::Scatter { .. }))
-        .count();
+    let lined = |m: &&Mark| !m.faint && matches!(m.shape, Shape::Line { .. } | Shape::Scatter { .. });
+    let lined = chart.marks.iter().filter(lined).count();
     if let Some(cursor) = &chart.cursor {
         let ruler = Ruler::of(&domain.x, &domain.y, &raster);
         let pen = Pen { paint: OVER_FIELD, marker: 0, layer: Layer::Rule };
@@ -68,11 +59,9 @@ pub(super) fn marks(canvas: &mut Canvas, chart: &Chart, domain: &Domain, area: A
                         Some((column, row_of(span, *y, area.height)?, glyph, mark.paint))
                     }));
                 }
-                let odds = x
-                    .iter()
-                    .zip(y)
-                    .filter_map(|(x, y)| Some((column_of(&domain.x, *x, area.width)?, oddness(span, *y)?)));
-                odd.extend(odds);
+                let oddness =
+                    |(x, y): (&f64, &f64)| Some((column_of(&domain.x, *x, area.width)?, oddness(span, *y)?));
+                odd.extend(x.iter().zip(y).filter_map(oddness));
             }
             Shape::Rule { at } => rule(&mut raster, *at, &ruler, Pen { layer: Layer::Rule, ..pen }),
             Shape::Contour(field) => {
@@ -90,12 +79,8 @@ pub(super) fn marks(canvas: &mut Canvas, chart: &Chart, domain: &Domain, area: A
     }
     words(canvas, chart, area, domain, taken);
     for (column, o) in odd {
-        canvas.put(
-            area.left + column.min(area.width - 1),
-            area.top + area.height,
-            odd_glyph(o, look.glyphs.ascii()),
-            Ink::Alert,
-        );
+        let (x, y) = (area.left + column.min(area.width - 1), area.top + area.height);
+        canvas.put(x, y, odd_glyph(o, look.glyphs.ascii()), Ink::Alert);
     }
     for mark in &chart.marks {
         if let (Shape::Rule { at }, Some(name)) = (&mark.shape, &mark.name) {
@@ -413,11 +398,8 @@ fn rule_label(
     let length = width_of(&label);
     let place = match at {
         Where::X(v) => column_of(&domain.x, v, area.width).map(|c| {
-            let right = area.left + c + 1;
-            (
-                if c + 1 + length < area.width { right } else { (area.left + c).saturating_sub(length) },
-                area.top,
-            )
+            let x = area.left + c;
+            (if c + 1 + length < area.width { x + 1 } else { x.saturating_sub(length) }, area.top)
         }),
         Where::Y(v) => row_of(domain.vertical(mark.side), v, area.height)
             .map(|r| (area.left + area.width - length, area.top + r.saturating_sub(1))),
@@ -433,11 +415,8 @@ fn contours(raster: &mut Raster, field: &Field, ruler: &Ruler, pen: Pen, over: b
         let colour = crate::colour::viridis(field.level(level.value, range).unwrap_or(0.5) * 0.85 + 0.15);
         let paint = if over { OVER_FIELD } else { Paint::Rgb(colour) };
         for [a, b] in contour::pieces(field, level.value) {
-            raster.line(
-                (ruler.column(a.0), ruler.row(a.1)),
-                (ruler.column(b.0), ruler.row(b.1)),
-                Pen { paint, ..pen },
-            );
+            let [from, to] = [a, b].map(|(x, y)| (ruler.column(x), ruler.row(y)));
+            raster.line(from, to, Pen { paint, ..pen });
         }
     }
 }
@@ -485,21 +464,11 @@ fn bars(
                 (n, true) if n >= 4 || sliver => fill,
                 (n, false) if n >= 8 => fill,
                 // Shades have no eighths: a cell is one of them or blank.
-                (n, false) if fill != '█' => {
-                    if n >= 4 || sliver {
-                        fill
-                    } else {
-                        continue;
-                    }
-                }
+                (n, false) if fill != '█' && (n >= 4 || sliver) => fill,
+                (_, false) if fill != '█' => continue,
                 // What hangs from above fills the upper part of its last cell.
-                (n, false) if n >= 1 && low > bottom => {
-                    if n >= 4 {
-                        '▀'
-                    } else {
-                        '▔'
-                    }
-                }
+                (4.., false) if low > bottom => '▀',
+                (1.., false) if low > bottom => '▔',
                 (n, false) if n >= 1 => ['▁', '▂', '▃', '▄', '▅', '▆', '▇'][(n - 1).min(6) as usize],
                 (_, false) if sliver => '▁',
                 _ => continue,

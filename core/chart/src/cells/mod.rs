@@ -136,17 +136,14 @@ pub fn chart(chart: &Chart, (width, height): (usize, usize), look: Theme, title:
 /// What a chart comes to where there is no room for one: the latest value of each series.
 fn latest(canvas: &mut Canvas, chart: &Chart, ascii: bool) {
     let (width, height) = (canvas.width(), canvas.height());
-    let values: Vec<(&str, String)> = chart
-        .marks
-        .iter()
-        .filter_map(|m| Some((m.name.as_deref()?, chart.axis(m.side).words(m.last?))))
-        .collect();
+    let value = |m: &'_ Mark| Some((m.name.clone()?, chart.axis(m.side).words(m.last?)));
+    let values: Vec<(String, String)> = chart.marks.iter().filter_map(value).collect();
     let titled = usize::from(height > 1 || values.is_empty());
     if titled > 0 {
         canvas.text(0, 0, &head::cut(chart.title.as_deref().unwrap_or_default(), width, ascii), Ink::Bold);
     }
     for (y, (name, value)) in (titled..height).zip(values) {
-        let name = fit_ends(name, width.saturating_sub(width_of(&value) + 1), ascii);
+        let name = fit_ends(&name, width.saturating_sub(width_of(&value) + 1), ascii);
         let x = canvas.text(0, y, &name, Ink::Dim);
         canvas.text(x + 1, y, &value, Ink::Text);
     }

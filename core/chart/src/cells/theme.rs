@@ -42,23 +42,19 @@ pub enum ThemeName {
 impl std::str::FromStr for ThemeName {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        let all = [Self::Dark, Self::Light, Self::HighContrast];
-        let known = || all.map(Self::key).join(", ");
-        all.into_iter()
-            .find(|theme| theme.key() == text)
-            .ok_or_else(|| format!("{text:?} is not one of {}", known()))
+        let known = || Self::ALL.map(Self::key).join(", ");
+        let named = Self::ALL.into_iter().find(|theme| theme.key() == text);
+        named.ok_or_else(|| format!("{text:?} is not one of {}", known()))
     }
 }
 
 impl ThemeName {
+    const ALL: [Self; 3] = [Self::Dark, Self::Light, Self::HighContrast];
+
     /// The one after this.
     #[must_use]
     pub fn next(self) -> Self {
-        match self {
-            Self::Dark => Self::Light,
-            Self::Light => Self::HighContrast,
-            Self::HighContrast => Self::Dark,
-        }
+        Self::ALL[(self as usize + 1) % Self::ALL.len()]
     }
 
     /// As it is written in files.
@@ -72,11 +68,7 @@ impl ThemeName {
 
     /// As a person calls it.
     pub fn word(self) -> &'static str {
-        match self {
-            Self::Dark => "dark",
-            Self::Light => "light",
-            Self::HighContrast => "high contrast",
-        }
+        if self == Self::HighContrast { "high contrast" } else { self.key() }
     }
 }
 

@@ -9,7 +9,7 @@ use crate::decimate::{Odd, thin};
 use crate::domain::cell_edges;
 use crate::scale::{Scale, Span};
 use crate::ticks::Powers;
-use crate::{Chart, Field, Mark, Picture, Shape, Where};
+use crate::{Chart, Field, Mark, Shape, Where};
 
 /// Draws every mark: fields, then surfaces, then lines and points.
 pub(super) fn marks(pen: &mut Pen, chart: &Chart, plot: &Plot) {
@@ -97,6 +97,8 @@ fn line(pen: &mut Pen, mark: &Mark, (x, y): (&[f64], &[f64]), plot: &Plot, marke
     let at = |column: i32, v: f64| (plot.left + f64::from(column) / plot.density, plot.y(span, v));
     let colour = colour(mark);
     let (width, opacity) = if mark.faint { ("1", r#" stroke-opacity="0.35""#) } else { ("1.6", "") };
+    let round = r#"stroke-linejoin="round" stroke-linecap="round""#;
+    let style = format!(r#"stroke-width="{width}"{opacity} {round}"#);
     for stretch in &thinned.stretches {
         let mut points: Vec<(f64, f64)> = Vec::with_capacity(stretch.len() * 4);
         for c in stretch {
@@ -107,14 +109,10 @@ fn line(pen: &mut Pen, mark: &Mark, (x, y): (&[f64], &[f64]), plot: &Plot, marke
                 }
             }
         }
-        if let [(x, y)] = points.as_slice() {
-            pen.put(&format!(r#"<circle cx="{}" cy="{}" r="1.6" fill="{colour}"/>"#, n(*x), n(*y)));
-            continue;
+        match points.as_slice() {
+            [point] => pen.circle(*point, 1.6, &colour),
+            points => pen.stroke(&pen.path(points), &colour, &style),
         }
-        pen.put(&format!(
-            r#"<path d="{}" fill="none" stroke="{colour}" stroke-width="{width}"{opacity} stroke-linejoin="round" stroke-linecap="round"/>"#,
-            pen.path(&points)
-        ));
     }
     let Some(shift) = marked.filter(|_| !mark.faint) else { return };
     let count = 5;
@@ -135,8 +133,8 @@ fn marker(pen: &mut Pen, number: u8, (x, y): (f64, f64), r: f64, colour: &str) {
     let edge = if hollow { colour } else { "#ffffff" };
     let style = format!(r#"fill="{fill}" stroke="{edge}" stroke-width="{}""#, if hollow { 1.4 } else { 0.8 });
     let polygon = |points: &[(f64, f64)]| {
-        let list: Vec<String> =
-            points.iter().map(|(dx, dy)| format!("{},{}", n(x + dx * r), n(y + dy * r))).collect();
+        let corner = |(dx, dy): &(f64, f64)| format!("{},{}", n(x + dx * r), n(y + dy * r));
+        let list: Vec<String> = points.iter().map(corner).collect();
         format!(r#"<polygon points="{}" {style}/>"#, list.join(" "))
     };
     let element = match number % 10 {
@@ -146,13 +144,10 @@ fn marker(pen: &mut Pen, number: u8, (x, y): (f64, f64), r: f64, colour: &str) {
         3 | 7 => polygon(&[(0.0, -1.15), (1.15, 0.0), (0.0, 1.15), (-1.15, 0.0)]),
         8 => polygon(&[(0.0, 1.1), (1.0, -0.8), (-1.0, -0.8)]),
         _ => {
-            let star: Vec<(f64, f64)> = (0..10)
-                .map(|i| {
-                    let (angle, size) =
-                        (f64::from(i) * std::f64::consts::PI / 5.0, if i % 2 == 0 { 1.3 } else { 0.55 });
-                    (angle.sin() * size, -angle.cos() * size)
-                })
-                .collect();
+            let star: [(f64, f64); 10] = std::array::from_fn(|i| {
+                let (angle, size) = (i as f64 * std::f64::consts::PI / 5.0, [1.3, 0.55][i % 2]);
+                (angle.sin() * size, -angle.cos() * size)
+            });
             polygon(&star)
         }
     };
@@ -164,22 +159,17 @@ pub(super) fn sample(pen: &mut Pen, mark: &Mark, (x, y): (f64, f64)) {
     let colour = colour(mark);
     match mark.shape {
         Shape::Line { .. } => {
+            let [from, to, y1] = [x, x + 22.0, y].map(n);
             pen.put(&format!(
-                r#"<line x1="{}" y1="{y1}" x2="{}" y2="{y1}" stroke="{colour}" stroke-width="1.8"/>"#,
-                n(x),
-                n(x + 22.0),
-                y1 = n(y)
+                r#"<line x1="{from}" y1="{y1}" x2="{to}" y2="{y1}" stroke="{colour}" stroke-width="1.8"/>"#
             ));
             marker(pen, mark.marker, (x + 11.0, y), 4.2, &colour);
         }
-        Shape::Band { .. } => pen.put(&format!(
-            r#"<rect x="{}" y="{}" width="22" height="9" fill="{colour}" fill-opacity="0.25"/>"#,
-            n(x),
-            n(y - 4.5)
-        )),
-        Shape::Bars { .. } => {
-            pen.rect((x + 8.0, y - 4.5), (12.0, 9.0), &colour);
+        Shape::Band { .. } => {
+            let place = format!(r#"x="{}" y="{}" width="22" height="9""#, n(x), n(y - 4.5));
+            pen.put(&format!(r#"<rect {place} fill="{colour}" fill-opacity="0.25"/>"#));
         }
+        Shape::Bars { .. } => pen.rect((x + 8.0, y - 4.5), (12.0, 9.0), &colour),
         _ => marker(pen, mark.marker, (x + 14.0, y), 4.2, &colour),
     }
 }
@@ -201,11 +191,8 @@ fn band(pen: &mut Pen, mark: &Mark, (x, low, high): (&[f64], &[f64], &[f64]), pl
         if run.len() > 1 {
             let mut points: Vec<(f64, f64)> = run.iter().map(|(x, a, _)| (*x, *a)).collect();
             points.extend(run.iter().rev().map(|(x, _, b)| (*x, *b)));
-            pen.put(&format!(
-                r#"<path d="{}Z" fill="{}" fill-opacity="0.18"/>"#,
-                pen.path(&points),
-                colour(mark)
-            ));
+            let (path, fill) = (pen.path(&points), colour(mark));
+            pen.put(&format!(r#"<path d="{path}Z" fill="{fill}" fill-opacity="0.18"/>"#));
         }
         run.clear();
     };
@@ -221,31 +208,23 @@ fn band(pen: &mut Pen, mark: &Mark, (x, low, high): (&[f64], &[f64], &[f64]), pl
 fn scatter(pen: &mut Pen, mark: &Mark, (x, y, joined): (&[f64], &[f64], bool), plot: &Plot) {
     let span = plot.domain.vertical(mark.side);
     let colour = colour(mark);
-    let points: Vec<Option<(f64, f64)>> = x
-        .iter()
-        .zip(y)
-        .map(|(x, y)| (plot.x(*x), plot.y(span, *y)))
-        .map(|(x, y)| (x.is_finite() && y.is_finite()).then_some((x, y)))
-        .collect();
+    let place = |(x, y): (&f64, &f64)| {
+        let (x, y) = (plot.x(*x), plot.y(span, *y));
+        (x.is_finite() && y.is_finite()).then_some((x, y))
+    };
+    let points: Vec<Option<(f64, f64)>> = x.iter().zip(y).map(place).collect();
     if joined {
         for stretch in points.split(Option::is_none) {
             let stretch: Vec<(f64, f64)> = stretch.iter().flatten().copied().collect();
             if stretch.len() > 1 {
-                pen.put(&format!(
-                    r#"<path d="{}" fill="none" stroke="{colour}" stroke-width="1" stroke-opacity="0.6"/>"#,
-                    pen.path(&stretch)
-                ));
+                pen.stroke(&pen.path(&stretch), &colour, r#"stroke-width="1" stroke-opacity="0.6""#);
             }
         }
     }
     let size = if points.len() > 400 { 1.6 } else { 3.8 };
     for point in points.into_iter().flatten() {
         if size < 2.0 {
-            pen.put(&format!(
-                r#"<circle cx="{}" cy="{}" r="{size}" fill="{colour}"/>"#,
-                n(point.0),
-                n(point.1)
-            ));
+            pen.circle(point, size, &colour);
         } else {
             marker(pen, mark.marker, point, size, &colour);
         }
@@ -254,11 +233,8 @@ fn scatter(pen: &mut Pen, mark: &Mark, (x, y, joined): (&[f64], &[f64], bool), p
 
 fn bars(pen: &mut Pen, mark: &Mark, (x, y, width): (&[f64], &[f64], f64), plot: &Plot) {
     let span = plot.domain.vertical(mark.side);
-    let zero = if span.scale.takes(0.0) {
-        plot.y(span, 0.0).clamp(plot.top, plot.top + plot.height)
-    } else {
-        plot.top + plot.height
-    };
+    let floor = plot.top + plot.height;
+    let zero = if span.scale.takes(0.0) { plot.y(span, 0.0).clamp(plot.top, floor) } else { floor };
     for (x, y) in x.iter().zip(y) {
         if !span.scale.takes(*y) {
             continue;
@@ -285,16 +261,13 @@ fn rule(pen: &mut Pen, mark: &Mark, at: Where, plot: &Plot) {
             ((plot.left, y), (plot.left + plot.width, y), (plot.left + plot.width - 4.0, y - 4.0), "end")
         }
     };
-    if ![from.0, from.1, to.0, to.1].iter().all(|v| v.is_finite()) {
+    let ends = [from.0, from.1, to.0, to.1];
+    if !ends.iter().all(|v| v.is_finite()) {
         return;
     }
-    pen.put(&format!(
-        r#"<line x1="{}" y1="{}" x2="{}" y2="{}" stroke="{colour}" stroke-dasharray="4 3"/>"#,
-        n(from.0),
-        n(from.1),
-        n(to.0),
-        n(to.1)
-    ));
+    let [x1, y1, x2, y2] = ends.map(n);
+    let place = format!(r#"x1="{x1}" y1="{y1}" x2="{x2}" y2="{y2}""#);
+    pen.put(&format!(r#"<line {place} stroke="{colour}" stroke-dasharray="4 3"/>"#));
     if let Some(name) = &mark.name {
         // Turned inwards where it would leave the plot.
         let long = width_of(name) as f64 * 6.4;
@@ -366,13 +339,9 @@ fn embed(
     (across, down): (f64, f64),
 ) -> bool {
     let Some(png) = crate::png::of_pixels(width, pixels) else { return false };
+    let ([x, y, width, height], data) = ([left, top, across, down].map(n), crate::png::base64(&png));
     pen.put(&format!(
-        r#"<image x="{}" y="{}" width="{}" height="{}" preserveAspectRatio="none" style="image-rendering:pixelated" href="data:image/png;base64,{}"/>"#,
-        n(left),
-        n(top),
-        n(across),
-        n(down),
-        crate::png::base64(&png)
+        r#"<image x="{x}" y="{y}" width="{width}" height="{height}" preserveAspectRatio="none" style="image-rendering:pixelated" href="data:image/png;base64,{data}"/>"#
     ));
     true
 }
@@ -388,15 +357,13 @@ fn contours(pen: &mut Pen, field: &Field, plot: &Plot, over: bool) {
         if d.is_empty() {
             continue;
         }
-        let stroke = if over {
-            "#ffffff".to_owned()
+        let (stroke, opacity) = if over {
+            ("#ffffff".to_owned(), 0.7)
         } else {
-            hex(viridis(field.level(level.value, range).unwrap_or(0.5) * 0.9))
+            (hex(viridis(field.level(level.value, range).unwrap_or(0.5) * 0.9)), 1.0)
         };
-        let opacity = if over { 0.7 } else { 1.0 };
-        pen.put(&format!(
-            r#"<path d="{d}" fill="none" stroke="{stroke}" stroke-width="1.2" stroke-opacity="{opacity}" stroke-linecap="round"/>"#
-        ));
+        let style = format!(r#"stroke-width="1.2" stroke-opacity="{opacity}" stroke-linecap="round""#);
+        pen.stroke(&d, &stroke, &style);
     }
 }
 
@@ -438,18 +405,14 @@ pub(super) fn odd(pen: &mut Pen, chart: &Chart, plot: &Plot) {
                 Odd::Above => format!("M{} {}l3 -6l3 6", n(x - 3.0), n(bottom + 3.0)),
                 Odd::Below | Odd::NotPositive => format!("M{} {}l3 6l3 -6", n(x - 3.0), n(bottom - 3.0)),
             };
-            pen.put(&format!(r#"<path d="{d}" fill="none" stroke="{ALERT}" stroke-width="1.3"/>"#));
+            pen.stroke(&d, ALERT, r#"stroke-width="1.3""#);
         }
     }
 }
 
 /// Draws the chart's pictures side by side.
 pub(super) fn pictures(pen: &mut Pen, chart: &Chart, (left, top): (f64, f64), (width, height): (f64, f64)) {
-    let all: Vec<&Picture> = chart
-        .marks
-        .iter()
-        .filter_map(|m| if let Shape::Image(p) = &m.shape { Some(p) } else { None })
-        .collect();
+    let all = chart.pictures();
     let share = width / all.len().max(1) as f64;
     pen.put(r#"<g shape-rendering="crispEdges">"#);
     for (i, picture) in all.iter().enumerate() {

@@ -100,11 +100,9 @@ impl Pen {
     }
 
     pub(super) fn text(&mut self, (x, y): (f64, f64), words: &str, size: f64, fill: &str, anchor: &str) {
+        let (x, y, words) = (n(x), n(y), escape(words));
         self.put(&format!(
-            r#"<text x="{}" y="{}" font-size="{size}" fill="{fill}" text-anchor="{anchor}">{}</text>"#,
-            n(x),
-            n(y),
-            escape(words)
+            r#"<text x="{x}" y="{y}" font-size="{size}" fill="{fill}" text-anchor="{anchor}">{words}</text>"#
         ));
     }
 
@@ -114,6 +112,15 @@ impl Pen {
     }
 
     /// A path's data, points joined straight.
+    pub(super) fn circle(&mut self, (x, y): (f64, f64), r: f64, fill: &str) {
+        self.put(&format!(r#"<circle cx="{}" cy="{}" r="{r}" fill="{fill}"/>"#, n(x), n(y)));
+    }
+
+    /// A path that is drawn, not filled.
+    pub(super) fn stroke(&mut self, path: &str, colour: &str, more: &str) {
+        self.put(&format!(r#"<path d="{path}" fill="none" stroke="{colour}" {more}/>"#));
+    }
+
     pub(super) fn path(&self, points: &[(f64, f64)]) -> String {
         if self.compact { compact_path(points) } else { path(points) }
     }
@@ -198,14 +205,11 @@ fn draw(pen: &mut Pen, chart: &Chart, (x, y): (f64, f64), (width, height): (f64,
     let most = most_across(&chart.x, &plot);
     let x_ticks = only(known.x, labelled(&chart.x, &plot.domain.x, most, Powers::Raised));
 
+    // Markers at the edge are whole.
+    let around = [plot.left - 5.0, plot.top - 5.0, plot.width + 10.0, plot.height + 10.0];
+    let ([x0, y0, wide, high], name) = (around.map(n), &pen.name);
     pen.put(&format!(
-        r#"<clipPath id="{}p{index}"><rect x="{}" y="{}" width="{}" height="{}"/></clipPath>"#,
-        pen.name,
-        // Markers at the edge are whole.
-        n(plot.left - 5.0),
-        n(plot.top - 5.0),
-        n(plot.width + 10.0),
-        n(plot.height + 10.0)
+        r#"<clipPath id="{name}p{index}"><rect x="{x0}" y="{y0}" width="{wide}" height="{high}"/></clipPath>"#
     ));
     for tick in &y_ticks {
         let at = plot.y(&plot.domain.y, tick.value);
@@ -259,12 +263,9 @@ fn most_across(axis: &Axis, plot: &Plot) -> usize {
 fn upright(pen: &mut Pen, (x, plot): (f64, &Plot), words: &str) {
     if !words.is_empty() {
         let size = (plot.height / (width_of(words) as f64 * CHAR)).clamp(7.5, 12.0);
+        let ([x, y, size], words) = ([x, plot.top + plot.height / 2.0, size].map(n), escape(words));
         pen.put(&format!(
-            r#"<text transform="translate({} {}) rotate(-90)" font-size="{}" fill="{INK}" text-anchor="middle">{}</text>"#,
-            n(x),
-            n(plot.top + plot.height / 2.0),
-            n(size),
-            escape(words)
+            r#"<text transform="translate({x} {y}) rotate(-90)" font-size="{size}" fill="{INK}" text-anchor="middle">{words}</text>"#
         ));
     }
 }
@@ -380,21 +381,11 @@ mod tests {
     use crate::colour::Colours;
     use crate::colour::Paint;
     use crate::scale::Scale;
-    use crate::{Field, Picture, Side, Where};
+    use crate::{Field, Picture, Where};
     use proptest::prelude::*;
 
     fn mark(name: &str, shape: Shape) -> Mark {
-        Mark {
-            faint: false,
-            counted: None,
-            name: Some(name.into()),
-            last: Some(1.5),
-            paint: Paint::Slot(1),
-            marker: 9,
-            side: Side::Left,
-            shape,
-            crossings: Vec::new(),
-        }
+        Mark { name: Some(name.into()), last: Some(1.5), ..Mark::new((Paint::Slot(1), 9), shape) }
     }
 
     fn values() -> impl Strategy<Value = Vec<f64>> {

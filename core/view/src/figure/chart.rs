@@ -133,18 +133,7 @@ fn compose(
         match part {
             Part::Line(line) => lines.push(line),
             Part::Piece(Piece { name, key, colour, side, shape }) => {
-                let (paint, marker) = look_of(&key, colour);
-                chart.marks.push(Mark {
-                    name,
-                    last: None,
-                    paint,
-                    marker,
-                    side,
-                    faint: false,
-                    counted: None,
-                    shape,
-                    crossings: Vec::new(),
-                });
+                chart.marks.push(Mark { name, side, ..Mark::new(look_of(&key, colour), shape) });
             }
         }
     }
@@ -158,13 +147,13 @@ fn compose(
     }
     let smooth = view.smoothing > 0.0;
     let front = |line: &Line<'_>, last, (shape, crossings): Cut| {
-        let (paint, marker) = look_of(&line.key, line.colour);
+        let look = look_of(&line.key, line.colour);
         let counted = Some(Counted {
             all: line.members.iter().map(|m| m.series.count()).sum(),
             odd: line.members.iter().map(|m| m.series.odd_count()).sum(),
         });
         let name = Some(line.name.clone());
-        Mark { name, last, paint, marker, side: line.side, faint: false, counted, shape, crossings }
+        Mark { name, last, side: line.side, counted, crossings, ..Mark::new(look, shape) }
     };
     let nowhere = || (Shape::Line { x: Vec::new(), y: Vec::new() }, Vec::new());
     let pieces = chart.marks.len();
@@ -309,17 +298,7 @@ fn resumes(data: &RunData, kind: XAxis) -> impl Iterator<Item = f64> {
 }
 
 fn rule(at: f64, paint: Paint) -> Mark {
-    Mark {
-        name: None,
-        last: None,
-        paint,
-        marker: 0,
-        side: Side::Left,
-        faint: false,
-        counted: None,
-        shape: Shape::Rule { at: Where::X(at) },
-        crossings: Vec::new(),
-    }
+    Mark::new((paint, 0), Shape::Rule { at: Where::X(at) })
 }
 
 /// Every text made safe: it comes from plugins.

@@ -23,6 +23,13 @@ pub struct FilterError {
     pub message: String,
 }
 
+impl Default for Filter {
+    /// Takes every run.
+    fn default() -> Self {
+        Self::All(Vec::new())
+    }
+}
+
 /// A filter that was understood.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Filter {
@@ -182,9 +189,8 @@ pub fn fields_of<'a>(runs: impl Iterator<Item = &'a View>) -> Vec<String> {
         let metrics = run.manifest.metrics.iter().map(|m| &m.name);
         let own = |name: &String| if is_own(name) { format!("{PARAM}{name}") } else { name.clone() };
         let params = params.map(own);
-        for field in
-            params.chain(metrics.cloned()).chain(run.status.headline.iter().map(|h| h.metric.clone()))
-        {
+        let headlines = run.status.headline.iter().map(|h| h.metric.clone());
+        for field in params.chain(metrics.cloned()).chain(headlines) {
             if !fields.contains(&field) {
                 fields.push(field);
             }
@@ -256,7 +262,7 @@ fn numbers(run: &View, field: &str, now: Timestamp) -> Vec<f64> {
         "eta" => one(state::eta(run)),
         "age" => one(Some(seconds(manifest.created, now))),
         "took" => one(state::took(run, now)),
-        "seed" => one(manifest.import.is_none().then_some(manifest.seed as f64)),
+        "seed" => one(state::seed(manifest).map(|seed| seed as f64)),
         "threads" => one(Some(f64::from(manifest.threads))),
         "rows" => one(Some(status.rows as f64)),
         _ => match param(run, field) {

@@ -53,10 +53,8 @@ const OPERATORS: [(&str, Operator); 7] = [
 ];
 
 fn operator(rest: &[char]) -> Option<(usize, Operator)> {
-    OPERATORS
-        .iter()
-        .find(|(sign, _)| sign.chars().eq(rest.iter().take(sign.len()).copied()))
-        .map(|(sign, operator)| (sign.len(), *operator))
+    let begins = |(sign, _): &&(&str, Operator)| sign.chars().eq(rest.iter().take(sign.len()).copied());
+    OPERATORS.iter().find(begins).map(|(sign, operator)| (sign.len(), *operator))
 }
 
 fn tokens(text: &str) -> Result<Vec<(usize, Token)>, FilterError> {

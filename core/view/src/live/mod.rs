@@ -144,19 +144,9 @@ pub struct WatchRequest {
 impl WatchRequest {
     /// A look at a run that wants nothing but its names, figures and events.
     pub fn of(run: RunId, alive: bool) -> Self {
-        Self {
-            run,
-            alive,
-            series: SeriesFilter::None,
-            tables: BTreeSet::new(),
-            figures: BTreeSet::new(),
-            smoothing: 0.0,
-            windows: Vec::new(),
-        }
+        let (tables, figures, windows) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
+        Self { run, alive, series: SeriesFilter::None, tables, figures, smoothing: 0.0, windows }
     }
-}
-
-impl WatchRequest {
     /// With what another screen part wants of the same run.
     pub fn join(&mut self, other: Self) {
         self.alive |= other.alive;

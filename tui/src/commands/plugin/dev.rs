@@ -9,7 +9,6 @@ use anyhow::{Context as _, Result};
 use super::install;
 use crate::commands::watch::Caught;
 use crate::print;
-use gradtop_chart::cells::theme::Ink;
 
 /// How long the sources rest before they are built: an editor writes several files, or one in several steps.
 const REST: Duration = Duration::from_millis(200);
@@ -31,7 +30,7 @@ pub(super) fn run(dir: &Path) -> Result<i32> {
         if caught.any() {
             break;
         }
-        print::line(&print::styled("waiting for changes; Ctrl-C to stop", Ink::Dim));
+        print::dim("waiting for changes; Ctrl-C to stop");
         if !changed(&folder, &seen, &mut caught) {
             break;
         }

@@ -3,21 +3,22 @@
 mod conform;
 mod dev;
 
+pub(crate) use conform::say_failed;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use gradtop_host::PluginDesc;
+use gradtop_host::{ExperimentDesc, PluginDesc};
 use serde_json::{Value, json};
 
 use crate::commands::Context;
 use crate::config::seconds;
 use crate::failure::Failure;
-use crate::print::table::{Table, Words};
+use crate::files::{self, replace};
+use crate::print::table::Table;
 use crate::print::{self, clean};
-use crate::report::replace;
 use crate::scaffold::Kind;
 use crate::study::plan_file::{PlanFile, is_plan};
-use gradtop_chart::cells::align::Align;
 use gradtop_chart::cells::theme::Ink;
 use gradtop_store::suggest;
 
@@ -105,17 +106,14 @@ pub(crate) fn run(context: &Context, command: &Command) -> Result<i32> {
 fn new(path: &Path, kind: Kind) -> Result<i32> {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     if let Some((plugin, _)) = gradtop_host::discover().experiment(name) {
-        return Err(Failure::usage(format!(
-            "there is already an experiment `{name}`, in {}",
-            print::short(&plugin.path)
-        ))
-        .help("choose another name: only the first of two experiments with the same name is used")
-        .into());
+        let place = print::short(&plugin.path);
+        return Err(Failure::usage(format!("there is already an experiment `{name}`, in {place}"))
+            .help("choose another name: only the first of two experiments with the same name is used")
+            .into());
     }
-    let dir = crate::scaffold::create(path, kind)?;
-    print::line(&format!("created {}", print::short(&dir)));
-    let dir = print::short(&dir);
-    print::line(&print::styled("  next:", Ink::Dim));
+    let dir = print::short(&crate::scaffold::create(path, kind)?);
+    print::line(&format!("created {dir}"));
+    print::dim("  next:");
     print::line(&format!("  gradtop plugin install $(gradtop plugin build {dir})"));
     print::line("  gradtop experiments");
     Ok(0)
@@ -138,53 +136,39 @@ pub(crate) fn describe(file: &Path) -> Result<PluginDesc> {
 }
 
 fn install(file: &Path) -> Result<i32> {
+    let shown = print::short(file);
     if file.is_dir() {
-        return Err(Failure::usage(format!(
-            "{} is a folder; a plugin is a library (.so)",
-            print::short(file)
-        ))
-        .help(format!("`gradtop plugin install $(gradtop plugin build {})`", print::short(file)))
-        .into());
+        return Err(Failure::usage(format!("{shown} is a folder; a plugin is a library (.so)"))
+            .help(format!("`gradtop plugin install $(gradtop plugin build {shown})`"))
+            .into());
     }
     if is_plan(file) {
         return install_plan(file);
     }
     let desc = describe(file)?;
     if file.extension().is_none_or(|e| e != "so") {
-        return Err(Failure::usage(format!(
-            "{} is a plugin, but gradtop only finds files whose names end in .so",
-            print::short(file)
-        ))
-        .help("rename it")
-        .into());
+        let why = format!("{shown} is a plugin, but gradtop only finds files whose names end in .so");
+        return Err(Failure::usage(why).help("rename it").into());
     }
-    let dir = gradtop_host::installed_plugins().context("no data folder: set XDG_DATA_HOME or HOME")?;
-    std::fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
+    let dir = made_folder()?;
     let name = file.file_name().with_context(|| format!("{} is not a file", file.display()))?;
     let to = dir.join(name);
-    let ids: Vec<String> = desc.experiments.iter().map(|e| clean(&e.id)).collect();
+    let ids =
+        |desc: &PluginDesc| desc.experiments.iter().map(|e| clean(&e.id)).collect::<Vec<_>>().join(", ");
     let done = if to.exists() {
         let bytes =
             |path: &Path| std::fs::read(path).with_context(|| format!("cannot read {}", path.display()));
         if bytes(&to)? == bytes(file)? {
-            print::line(&format!(
-                "{} is already installed; its experiments: {}",
-                to.display(),
-                ids.join(", ")
-            ));
+            print::line(&format!("{} is already installed; its experiments: {}", to.display(), ids(&desc)));
             return Ok(0);
         }
         if let Ok(old) = gradtop_host::describe(&to)
             && !old.experiments.iter().any(|e| desc.experiment(&e.id).is_some())
         {
-            let old: Vec<String> = old.experiments.iter().map(|e| clean(&e.id)).collect();
-            return Err(Failure::new(format!(
-                "{} is already installed and is a different plugin; its experiments: {}",
-                to.display(),
-                old.join(", ")
-            ))
-            .help(format!("rename {}, or remove the other one first", print::short(file)))
-            .into());
+            let other = "is already installed and is a different plugin; its experiments";
+            return Err(Failure::new(format!("{} {other}: {}", to.display(), ids(&old)))
+                .help(format!("rename {shown}, or remove the other one first"))
+                .into());
         }
         "replaced"
     } else {
@@ -197,21 +181,14 @@ fn install(file: &Path) -> Result<i32> {
         .and_then(|()| std::fs::rename(&beside, &to));
     if let Err(e) = copied {
         drop(std::fs::remove_file(&beside));
-        return Err(anyhow::Error::new(e).context(format!(
-            "cannot install {} as {}",
-            file.display(),
-            to.display()
-        )));
+        let what = format!("cannot install {} as {}", file.display(), to.display());
+        return Err(anyhow::Error::new(e).context(what));
     }
-    print::line(&format!("{done} {} with {}", to.display(), ids.join(", ")));
+    print::line(&format!("{done} {} with {}", to.display(), ids(&desc)));
     warn(&desc);
     let found = gradtop_host::discover();
     for s in found.shadowed.iter().filter(|s| s.path == to) {
-        print::note(&format!(
-            "warning: {} is not used from here: {} comes first",
-            clean(&s.experiment),
-            s.by.display()
-        ));
+        print::warn(format!("{} is not used from here: {} comes first", s.experiment, s.by.display()));
     }
     Ok(0)
 }
@@ -220,8 +197,7 @@ fn install(file: &Path) -> Result<i32> {
 fn install_plan(file: &Path) -> Result<i32> {
     let plan = PlanFile::read(file)?;
     plan.report()?;
-    let dir = gradtop_host::installed_plugins().context("no data folder: set XDG_DATA_HOME or HOME")?;
-    std::fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
+    let dir = made_folder()?;
     for file in plan.files() {
         let name = file.file_name().with_context(|| format!("{} is not a file", file.display()))?;
         let text = std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
@@ -231,15 +207,24 @@ fn install_plan(file: &Path) -> Result<i32> {
     Ok(0)
 }
 
+/// Where plugins are installed.
+fn folder() -> Result<PathBuf> {
+    gradtop_host::installed_plugins().context("no data folder: set XDG_DATA_HOME or HOME")
+}
+
+fn made_folder() -> Result<PathBuf> {
+    let dir = folder()?;
+    files::make_folder(&dir)?;
+    Ok(dir)
+}
+
 fn warn(desc: &PluginDesc) {
-    for warning in &desc.warnings {
-        print::note(&format!("warning: {}", clean(warning)));
-    }
+    desc.warnings.iter().for_each(print::warn);
 }
 
 /// Removes an installed plugin.
 fn remove(context: &Context, name: &str, yes: bool) -> Result<i32> {
-    let dir = gradtop_host::installed_plugins().context("no data folder: set XDG_DATA_HOME or HOME")?;
+    let dir = folder()?;
     let plan =
         Path::new(name).file_name().map(|name| dir.join(name)).filter(|path| is_plan(path) && path.exists());
     let file = plan.clone().map_or_else(|| installed(&dir, name), Ok)?;
@@ -302,18 +287,13 @@ fn installed(dir: &Path, name: &str) -> Result<PathBuf> {
     };
     let given = given.filter(|path| path.extension().is_some_and(|e| e == "so"));
     if let Some(path) = found.plugins.iter().find(elsewhere).map(|p| p.path.clone()).or(given) {
-        return Err(Failure::usage(format!(
-            "{} was not installed by `gradtop plugin install`",
-            print::short(&path)
-        ))
-        .help("delete the file itself if you no longer need it")
-        .into());
+        let why = format!("{} was not installed by `gradtop plugin install`", print::short(&path));
+        return Err(Failure::usage(why).help("delete the file itself if you no longer need it").into());
     }
     let names: Vec<String> = files.iter().map(|file| bare(file)).collect();
-    let help = if names.is_empty() {
-        format!("no plugin is installed in {}", print::short(dir))
-    } else {
-        suggest(name, names.iter().map(String::as_str), "installed plugins")
+    let help = match names.as_slice() {
+        [] => format!("no plugin is installed in {}", print::short(dir)),
+        names => suggest(name, names.iter().map(String::as_str), "installed plugins"),
     };
     Err(Failure::usage(format!("no installed plugin is called {name:?}")).help(clean(&help)).into())
 }
@@ -332,11 +312,10 @@ fn live_runs(context: &Context, file: &Path) -> Vec<String> {
 
 fn check(file: &Path, json: bool) -> Result<i32> {
     if json {
+        let path = file.to_string_lossy();
         let (value, code) = match gradtop_host::describe(file) {
-            Ok(desc) => (json!({"file": file.to_string_lossy(), "ok": true, "plugin": desc}), 0),
-            Err(refusal) => {
-                (json!({"file": file.to_string_lossy(), "ok": false, "reason": refusal.to_string()}), 1)
-            }
+            Ok(desc) => (json!({"file": path, "ok": true, "plugin": desc}), 0),
+            Err(refusal) => (json!({"file": path, "ok": false, "reason": refusal.to_string()}), 1),
         };
         print::json(&value)?;
         return Ok(code);
@@ -350,41 +329,42 @@ fn check(file: &Path, json: bool) -> Result<i32> {
 /// Prints what a library is and offers.
 fn offers(file: &Path, desc: &PluginDesc) {
     print::line(&format!("{} is a gradtop plugin", print::short(file)));
-    let mut table = Table::new(&[("", Align::Left), ("", Align::Left)]);
-    let mut fact = |name: &str, value: String| table.row(vec![Words::new(name, Ink::Dim), value.into()]);
-    fact("abi", format!("{}.{}", desc.abi.0, desc.abi.1));
-    fact("built with", desc.built_with.as_deref().map(clean).unwrap_or_default());
-    fact("libtorch", if desc.needs_libtorch { "needed".to_owned() } else { "not needed".to_owned() });
-    for e in &desc.experiments {
-        fact("experiment", format!("{}  {}", clean(&e.id), clean(&e.summary)));
-    }
-    table.print(2);
+    let mut facts = vec![
+        ("abi", format!("{}.{}", desc.abi.0, desc.abi.1)),
+        ("built with", print::cleaned(desc.built_with.as_deref())),
+        ("libtorch", if desc.needs_libtorch { "needed" } else { "not needed" }.to_owned()),
+    ];
+    let words = |e: &ExperimentDesc| format!("{}  {}", clean(&e.id), clean(&e.summary));
+    facts.extend(desc.experiments.iter().map(|e| ("experiment", words(e))));
+    Table::of_facts(facts).print(2);
 }
 
 fn list(json: bool) -> Result<i32> {
     let found = gradtop_host::discover();
     if json {
+        let path = |path: &PathBuf| path.to_string_lossy().into_owned();
         let plugins: Vec<Value> = found
             .plugins
             .iter()
             .map(|p| {
                 let ids: Vec<&str> = p.desc.experiments.iter().map(|e| e.id.as_str()).collect();
-                json!({"path": p.path.to_string_lossy(), "origin": p.origin.word(), "experiments": ids, "abi": [p.desc.abi.0, p.desc.abi.1],
+                json!({"path": path(&p.path), "origin": p.origin.word(), "experiments": ids, "abi": [p.desc.abi.0, p.desc.abi.1],
                        "built_with": p.desc.built_with, "needs_libtorch": p.desc.needs_libtorch})
             })
             .collect();
         let refused: Vec<Value> = found
             .refused
             .iter()
-            .map(|(path, why)| json!({"path": path.to_string_lossy(), "reason": why.to_string()}))
+            .map(|(at, why)| json!({"path": path(at), "reason": why.to_string()}))
             .collect();
-        let shadowed: Vec<Value> = found
-            .shadowed
-            .iter()
-            .map(|s| json!({"experiment": s.experiment, "path": s.path.to_string_lossy(), "by": s.by.to_string_lossy()}))
+        let shadowed = found.shadowed.iter();
+        let shadowed: Vec<Value> = shadowed
+            .map(|s| json!({"experiment": s.experiment, "path": path(&s.path), "by": path(&s.by)}))
             .collect();
+        let places = gradtop_host::search_path();
+        let places: Vec<_> = places.iter().map(path).collect();
         print::json(
-            &json!({"plugins": plugins, "refused": refused, "shadowed": shadowed, "search_path": gradtop_host::search_path().iter().map(|p| p.to_string_lossy()).collect::<Vec<_>>()}),
+            &json!({"plugins": plugins, "refused": refused, "shadowed": shadowed, "search_path": places}),
         )?;
         return Ok(0);
     }
@@ -395,26 +375,17 @@ fn list(json: bool) -> Result<i32> {
             p.desc.needs_libtorch.then(|| "libtorch".to_owned()),
         ];
         let facts: Vec<String> = facts.into_iter().flatten().collect();
-        print::line(&format!(
-            "{}  {}",
-            print::styled(&print::short(&p.path), Ink::Bold),
-            print::styled(&facts.join(", "), Ink::Dim)
-        ));
+        let path = print::styled(&print::short(&p.path), Ink::Bold);
+        print::line(&format!("{path}  {}", print::styled(&facts.join(", "), Ink::Dim)));
         for e in &p.desc.experiments {
             let hidden = found.shadowed.iter().any(|s| s.experiment == e.id && s.path == p.path);
             let note = if hidden { "  (hidden by an earlier plugin)" } else { "" };
-            print::line(&format!(
-                "  {}  {}{note}",
-                clean(&e.id),
-                print::styled(&clean(&e.summary), Ink::Dim)
-            ));
+            let summary = print::styled(&clean(&e.summary), Ink::Dim);
+            print::line(&format!("  {}  {summary}{note}", clean(&e.id)));
         }
     }
     for (path, refusal) in &found.refused {
-        print::line(&print::styled(
-            &format!("{} {}", print::short(path), clean(&refusal.to_string())),
-            Ink::Alert,
-        ));
+        print::alert(&format!("{} {}", print::short(path), clean(&refusal.to_string())));
     }
     if found.plugins.is_empty() && found.refused.is_empty() {
         print::line("No plugins found. gradtop looks in");

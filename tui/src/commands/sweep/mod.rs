@@ -4,7 +4,7 @@ mod axes;
 
 use anyhow::{Context as _, Result};
 use gradtop_host::{EarlyStop, Exec, ExperimentDesc, Launch, Start, filled, place};
-use gradtop_store::{Goal, MetricInfo, View, suggest, validate_tag};
+use gradtop_store::{Goal, MetricInfo, View, validate_tag};
 
 use self::axes::{Axis, MOST, Setting, combinations, drawn};
 use super::Context;
@@ -83,12 +83,11 @@ pub(crate) fn run(context: &Context, args: Args) -> Result<i32> {
     } else {
         Base::command(context, args.choice, args.command, args.metrics, &args.vary)?
     };
-    let axes: Vec<(String, Axis)> = args
-        .vary
-        .iter()
-        .map(|(key, text)| Ok((key.clone(), Axis::read(text, args.random.is_some(), base.is_log(key))?)))
-        .collect::<Result<_, String>>()
-        .map_err(Failure::usage)?;
+    let axis = |(key, text): &(String, String)| {
+        Ok((key.clone(), Axis::read(text, args.random.is_some(), base.is_log(key))?))
+    };
+    let axes: Result<Vec<(String, Axis)>, String> = args.vary.iter().map(axis).collect();
+    let axes = axes.map_err(Failure::usage)?;
     let settings = match args.random {
         Some(n) => Some(drawn(&axes, n)),
         None => combinations(&axes),
@@ -168,9 +167,8 @@ impl Base {
         let unused = vary.iter().find(|(key, _)| !argv.iter().any(|word| word.contains(&place(key))));
         if let Some((key, _)) = unused {
             let place = clean(&place(key));
-            return Err(Failure::usage(format!("{place} is not in the command"))
-                .help(format!("write it where the value belongs, as in: --{} {place}", clean(key)))
-                .into());
+            let help = format!("write it where the value belongs, as in: --{} {place}", clean(key));
+            return Err(Failure::usage(format!("{place} is not in the command")).help(help).into());
         }
         let OfCommand { experiment, sets, device, checkpoint_every } = choice.of_command(context)?;
         check_experiment(experiment.as_deref())?;
@@ -208,7 +206,7 @@ impl Base {
         if let (Self::Experiment(_, experiment), None) = (self, known) {
             let names = declared.iter().map(|metric| metric.name.as_str());
             let message = format!("{} has no metric {:?}", clean(&experiment.id), clean(name));
-            return Err(Failure::usage(message).help(clean(&suggest(name, names, "metrics"))).into());
+            return Err(Failure::unknown(message, name, names, "metrics").into());
         }
         let goal = said.or(known.map(|metric| metric.goal)).filter(|goal| *goal != Goal::None);
         let unknown = || {

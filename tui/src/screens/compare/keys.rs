@@ -6,12 +6,10 @@ use crate::screens::keys::{Binding, Kind, Mode, bind};
 use crate::widgets::Move;
 
 /// The keys.
-pub(crate) const VIEW: Mode<Action> =
-    Mode { title: "Comparison", bindings: ROWS, kind: Kind::Runs, syntax: &[] };
+pub(crate) const VIEW: Mode<Action> = Mode::new("Comparison", Kind::Runs, ROWS);
 
 /// Of the table alone.
-pub(crate) const TABLE: Mode<Action> =
-    Mode { title: "Comparison, only the table", bindings: TABLE_ROWS, kind: Kind::Runs, syntax: &[] };
+pub(crate) const TABLE: Mode<Action> = Mode::new("Comparison, only the table", Kind::Runs, TABLE_ROWS);
 
 const TABLE_ROWS: &[Binding<Action>] = &[
     bind(&["left", "h", "<"], Action::Column(false), "column", "the column to the left"),

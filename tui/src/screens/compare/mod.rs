@@ -1,7 +1,7 @@
 //! Comparison: several runs over each other in every chart, and a table of how they differ and what became of them.
 
+mod compared;
 pub(crate) mod keys;
-mod made;
 pub(crate) mod settings;
 mod table;
 #[cfg(test)]
@@ -18,13 +18,13 @@ use super::effect::{Effect, Open};
 use super::keys::Mode;
 use super::shared::Shared;
 use crate::widgets::{ChartCache, Move};
+use compared::Compared;
 use gradtop_view::compare::GroupBy;
 use gradtop_view::compare::table::Sort;
 use gradtop_view::figure::view::ChartView;
 use gradtop_view::live::{SeriesFilter, WatchRequest};
 use gradtop_view::picture::{Picture, What};
 use gradtop_view::runs::RunId;
-use made::Made;
 use settings::{Pane, SMOOTHING};
 
 /// What keys do here.
@@ -77,7 +77,7 @@ pub(crate) enum Action {
 }
 
 /// Comparison.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Compare {
     runs: Vec<RunId>,
     /// The experiment whose runs are all compared: new ones join.
@@ -98,31 +98,14 @@ pub(crate) struct Compare {
     hidden: BTreeSet<String>,
     zoom: Option<(f64, f64)>,
     cursor: Option<f64>,
-    made: Made,
+    compared: Compared,
     cache: ChartCache,
 }
 
 impl Compare {
     /// Of these runs; of a whole experiment also of those that it will have.
     pub(crate) fn open(shared: &Shared, runs: Vec<RunId>, whole: Option<String>) -> Self {
-        let mut screen = Self {
-            runs,
-            whole,
-            by: GroupBy::Nothing,
-            chart: 0,
-            expanded: false,
-            at: None,
-            column: 0,
-            sort: Sort::Given,
-            reverse: false,
-            focus: false,
-            pane: Pane::default(),
-            hidden: BTreeSet::new(),
-            zoom: None,
-            cursor: None,
-            made: Made::default(),
-            cache: ChartCache::default(),
-        };
+        let mut screen = Self { runs, whole, ..Self::default() };
         screen.make(shared);
         screen
     }
@@ -134,20 +117,20 @@ impl Compare {
     /// The team under the cursor, as a place in the list of teams.
     fn team(&self) -> usize {
         let at = self.at.as_ref();
-        let found = at.and_then(|at| self.made.teams.iter().position(|t| t.name == *at));
-        found.or_else(|| self.made.order.first().copied()).unwrap_or(0)
+        let found = at.and_then(|at| self.compared.teams.iter().position(|t| t.name == *at));
+        found.or_else(|| self.compared.order.first().copied()).unwrap_or(0)
     }
 
     /// Works everything out anew.
     fn make(&mut self, shared: &Shared) {
         self.pane = shared.settings.compare.pane;
-        self.made = Made::new(shared, &self.runs, &self.by, self.sort, self.reverse);
-        self.chart = self.chart.min(self.made.facets.len().saturating_sub(1));
+        self.compared = Compared::new(shared, &self.runs, &self.by, self.sort, self.reverse);
+        self.chart = self.chart.min(self.compared.facets.len().saturating_sub(1));
         self.column = self.column.min(self.columns().saturating_sub(1));
     }
 
     fn columns(&self) -> usize {
-        self.made.sheet.params.len() + self.made.sheet.columns.len()
+        self.compared.sheet.params.len() + self.compared.sheet.columns.len()
     }
 
     fn update(&mut self, shared: &mut Shared, action: Action) -> Vec<Effect> {
@@ -214,14 +197,14 @@ impl Compare {
     }
 
     fn go(&mut self, to: Move) {
-        let order = &self.made.order;
+        let order = &self.compared.order;
         let here = order.iter().position(|t| *t == self.team()).unwrap_or(0);
         let team = order.get(to.from(here, order.len(), order.len()));
-        self.at = team.and_then(|t| self.made.teams.get(*t)).map(|t| t.name.clone());
+        self.at = team.and_then(|t| self.compared.teams.get(*t)).map(|t| t.name.clone());
     }
 
     fn go_chart(&mut self, by: isize) {
-        let last = self.made.facets.len().saturating_sub(1);
+        let last = self.compared.facets.len().saturating_sub(1);
         self.chart = self.chart.saturating_add_signed(by).min(last);
     }
 
@@ -231,7 +214,7 @@ impl Compare {
     }
 
     fn group(&mut self, shared: &Shared, forward: bool) -> Vec<Effect> {
-        let all = GroupBy::all(&self.made.subjects);
+        let all = GroupBy::all(&self.compared.subjects);
         if all.len() < 2 {
             let text = "no parameter puts any of these runs together";
             return vec![Effect::failure(text)];
@@ -247,7 +230,7 @@ impl Compare {
     }
 
     fn sort(&mut self) {
-        let params = self.made.sheet.params.len();
+        let params = self.compared.sheet.params.len();
         let wanted = match self.column.checked_sub(params) {
             None => Sort::Param(self.column),
             Some(value) => Sort::Value(value),
@@ -263,11 +246,8 @@ impl Compare {
     }
 
     fn hide(&mut self) {
-        let name = self.made.teams.get(self.team()).map(|t| t.name.clone());
-        if let Some(name) = name
-            && !self.hidden.remove(&name)
-        {
-            self.hidden.insert(name);
+        if let Some(team) = self.compared.teams.get(self.team()) {
+            super::toggle(&mut self.hidden, &team.name);
         }
     }
 
@@ -323,9 +303,9 @@ impl Screen for Compare {
 
     /// Of the row under the cursor.
     fn targets(&self) -> Vec<RunId> {
-        let team = self.made.teams.get(self.team());
+        let team = self.compared.teams.get(self.team());
         let members = team.into_iter().flat_map(|t| &t.members);
-        members.filter_map(|i| self.made.subjects.get(*i)).map(|s| s.row.id.clone()).collect()
+        members.filter_map(|i| self.compared.subjects.get(*i)).map(|s| s.row.id.clone()).collect()
     }
 
     fn mouse(&mut self, shared: &mut Shared, mouse: MouseEvent) -> Vec<Effect> {
@@ -348,7 +328,7 @@ impl Screen for Compare {
             (MouseEventKind::Drag(MouseButton::Left), Some((_, Some(x)))) => self.cursor = Some(x),
             (MouseEventKind::Down(MouseButton::Left), None) => {
                 if let Some(team) = view::row_at(shared, self, at) {
-                    self.at = self.made.teams.get(team).map(|t| t.name.clone());
+                    self.at = self.compared.teams.get(team).map(|t| t.name.clone());
                 }
             }
             _ => return Vec::new(),
@@ -371,8 +351,8 @@ impl Screen for Compare {
     }
 
     fn picture(&self, shared: &Shared) -> Option<Picture> {
-        let facet = self.made.facets.get(self.chart).filter(|_| self.pane != Pane::Table)?.clone();
-        let runs = self.made.subjects.iter().map(|s| s.row.id.dir().path().to_owned()).collect();
+        let facet = self.compared.facets.get(self.chart).filter(|_| self.pane != Pane::Table)?.clone();
+        let runs = self.compared.subjects.iter().map(|s| s.row.id.dir().path().to_owned()).collect();
         let view = ChartView { cursor: None, ..view::view_of(shared, self) };
         Some(Picture { runs, what: What::Compared { facet, by: self.by.clone() }, view })
     }
@@ -381,22 +361,18 @@ impl Screen for Compare {
         let pane = shared.settings.compare.pane;
         let mut metrics: BTreeSet<String> = BTreeSet::new();
         if pane != Pane::Table {
-            metrics.extend(
-                view::visible(shared, self).filter_map(|i| Some(self.made.facets.get(i)?.metric.clone())),
-            );
+            let facets = view::visible(shared, self).filter_map(|i| self.compared.facets.get(i));
+            metrics.extend(facets.map(|facet| facet.metric.clone()));
         }
         if pane != Pane::Charts {
-            metrics.extend(self.made.sheet.columns.iter().map(|c| c.facet.metric.clone()));
+            metrics.extend(self.compared.sheet.columns.iter().map(|c| c.facet.metric.clone()));
         }
+        let series = if metrics.is_empty() { SeriesFilter::None } else { SeriesFilter::Metrics(metrics) };
         let request = |s: &gradtop_view::compare::Subject| WatchRequest {
-            series: if metrics.is_empty() {
-                SeriesFilter::None
-            } else {
-                SeriesFilter::Metrics(metrics.clone())
-            },
+            series: series.clone(),
             smoothing: shared.settings.compare.weight(),
             ..WatchRequest::of(s.row.id.clone(), s.row.live())
         };
-        self.made.subjects.iter().map(request).collect()
+        self.compared.subjects.iter().map(request).collect()
     }
 }

@@ -1,5 +1,7 @@
 //! The table: a row for each run or group, its name and mark always seen, the columns as far as there is room.
 
+use std::ops::Range;
+
 use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
 
@@ -34,6 +36,17 @@ struct Column {
     numbers: bool,
 }
 
+/// Which columns are on the screen, and where.
+struct Shown<'a> {
+    columns: &'a [Column],
+    range: Range<usize>,
+    cursor: usize,
+    /// What the name and the state take before them.
+    fixed: usize,
+    /// How many of them say what is at the cursor of the charts.
+    shifted: usize,
+}
+
 impl Column {
     fn new(group: String, title: String, cells: &[String], best: Vec<bool>, numbers: bool) -> Self {
         let (how, most) = if numbers { (Align::Point, usize::MAX) } else { (Align::Left, 28) };
@@ -47,9 +60,9 @@ impl Column {
 
 /// The columns, and how many of them before the others say what is at the cursor.
 fn columns(screen: &Compare, at_cursor: Option<&[Option<AtCursor>]>, theme: Theme) -> (Vec<Column>, usize) {
-    let made = &screen.made;
-    let sheet = &made.sheet;
-    let rows: Vec<&Row> = made.order.iter().filter_map(|i| sheet.rows.get(*i)).collect();
+    let compared = &screen.compared;
+    let sheet = &compared.sheet;
+    let rows: Vec<&Row> = compared.order.iter().filter_map(|i| sheet.rows.get(*i)).collect();
     let none = theme.glyph("–", "-");
     let text = |v: Option<f64>| v.map_or_else(|| none.to_owned(), number::value);
     let mut out = Vec::new();
@@ -65,7 +78,7 @@ fn columns(screen: &Compare, at_cursor: Option<&[Option<AtCursor>]>, theme: Them
     }
     let before = out.len();
     if let Some(values) = at_cursor {
-        let facet = made.facets.get(screen.chart).map(|f| clean(&f.title())).unwrap_or_default();
+        let facet = compared.facets.get(screen.chart).map(|f| clean(&f.title())).unwrap_or_default();
         let of = |r: &&Row| values.get(r.team).copied().flatten();
         let cells: Vec<String> = rows.iter().map(|r| text(of(r).map(|at| at.shown))).collect();
         out.insert(0, Column::new(facet.clone(), "at cursor".to_owned(), &cells, Vec::new(), true));
@@ -91,15 +104,15 @@ fn columns(screen: &Compare, at_cursor: Option<&[Option<AtCursor>]>, theme: Them
 
 fn cursor_of(screen: &Compare) -> usize {
     let team = screen.team();
-    screen.made.order.iter().position(|t| *t == team).unwrap_or(0)
+    screen.compared.order.iter().position(|t| *t == team).unwrap_or(0)
 }
 
 /// The team drawn at a place of the terminal.
 pub(super) fn row_at(screen: &Compare, area: Rect, at: Position) -> Option<usize> {
     let height = usize::from(area.height.saturating_sub(HEADING));
     let inside = area.contains(at) && at.y >= area.y + HEADING;
-    let top = around(cursor_of(screen), screen.made.order.len(), height);
-    inside.then(|| screen.made.order.get(top + usize::from(at.y - area.y - HEADING)).copied())?
+    let top = around(cursor_of(screen), screen.compared.order.len(), height);
+    inside.then(|| screen.compared.order.get(top + usize::from(at.y - area.y - HEADING)).copied())?
 }
 
 /// The first of the columns shown, so that the one under the cursor is among them.
@@ -125,12 +138,13 @@ pub(super) fn draw(
     area: Rect,
 ) {
     let theme = shared.theme;
-    let made = &screen.made;
+    let compared = &screen.compared;
     let (columns, shifted) = columns(screen, at_cursor, theme);
     let cursor = if columns.is_empty() { 0 } else { screen.column + shifted };
-    let longest = made.teams.iter().map(|t| width_of(&t.name)).max().unwrap_or(0);
+    let longest = compared.teams.iter().map(|t| width_of(&t.name)).max().unwrap_or(0);
     let name = longest.clamp(4, (usize::from(area.width) / 3).max(12));
-    let state = made.teams.iter().map(|t| width_of(&words(screen, t, theme, area.width))).max().unwrap_or(0);
+    let state =
+        compared.teams.iter().map(|t| width_of(&words(screen, t, theme, area.width))).max().unwrap_or(0);
     let fixed = 2 + 2 + name + 2 + state + 2;
     let room = usize::from(area.width).saturating_sub(fixed + 2);
     let first = first_column(&columns, cursor, room);
@@ -144,14 +158,15 @@ pub(super) fn draw(
         shown += 1;
     }
     let shown = first..first + shown;
-    head(screen, &columns, &shown, cursor, fixed, shifted, theme, frame, area);
+    let of = Shown { columns: &columns, range: shown.clone(), cursor, fixed, shifted };
+    head(screen, shared, &of, frame, area);
     let height = usize::from(area.height.saturating_sub(HEADING));
     let here = cursor_of(screen);
-    let names: Vec<&str> = made.teams.iter().map(|t| t.name.as_str()).collect();
+    let names: Vec<&str> = compared.teams.iter().map(|t| t.name.as_str()).collect();
     let names = apart(&names, name, theme.ascii());
-    let top = around(here, made.order.len(), height);
-    for (i, team) in made.order.iter().enumerate().skip(top).take(height) {
-        let Some(t) = made.teams.get(*team) else { continue };
+    let top = around(here, compared.order.len(), height);
+    for (i, team) in compared.order.iter().enumerate().skip(top).take(height) {
+        let Some(t) = compared.teams.get(*team) else { continue };
         let hidden = screen.hidden.contains(&t.name);
         let mut pen = Pen::row(frame.buffer_mut(), theme, area, (i - top) as u16 + HEADING);
         pen.left(if i == here { theme.glyph("›", ">") } else { "" }, 2, theme.accent());
@@ -184,7 +199,7 @@ fn words(screen: &Compare, team: &gradtop_view::compare::Team, theme: Theme, wid
     let grouped = screen.by != gradtop_view::compare::GroupBy::Nothing;
     match team.members.as_slice() {
         [_] if grouped => "1 run".to_owned(),
-        [one] => screen.made.subjects.get(*one).map_or_else(String::new, |s| {
+        [one] => screen.compared.subjects.get(*one).map_or_else(String::new, |s| {
             let view = &s.row.view;
             // On a narrow terminal its sign says it.
             if width < 60 {
@@ -196,18 +211,9 @@ fn words(screen: &Compare, team: &gradtop_view::compare::Team, theme: Theme, wid
     }
 }
 
-#[expect(clippy::too_many_arguments, reason = "they are where things stand, worked out by the one caller")]
-fn head(
-    screen: &Compare,
-    columns: &[Column],
-    shown: &std::ops::Range<usize>,
-    cursor: usize,
-    fixed: usize,
-    shifted: usize,
-    theme: Theme,
-    frame: &mut Frame<'_>,
-    area: Rect,
-) {
+fn head(screen: &Compare, shared: &Shared, of: &Shown<'_>, frame: &mut Frame<'_>, area: Rect) {
+    let Shown { columns, range: ref shown, cursor, fixed, shifted } = *of;
+    let theme = shared.theme;
     let buffer = frame.buffer_mut();
     let mut pen = Pen::row(buffer, theme, area, 0);
     let left = if shown.start > 0 { theme.glyph("‹", "<") } else { "" };
@@ -226,14 +232,13 @@ fn head(
         buffer.set_string(area.right().saturating_sub(1), area.y, theme.glyph("›", ">"), theme.dim());
     }
     let mut pen = Pen::row(buffer, theme, area, 1);
-    let what = if screen.made.teams.len() == screen.made.subjects.len() { "run" } else { "group" };
+    let what = if screen.compared.teams.len() == screen.compared.subjects.len() { "run" } else { "group" };
     pen.skip(4).left(what, fixed.saturating_sub(4), theme.dim());
     for at in shown.clone() {
         let column = &columns[at];
-        let params = screen.made.sheet.params.len();
-        let own = at
-            .checked_sub(shifted)
-            .map(|i| if i < params { Sort::Param(i) } else { Sort::Value(i - params) });
+        let params = screen.compared.sheet.params.len();
+        let sort = |i| if i < params { Sort::Param(i) } else { Sort::Value(i - params) };
+        let own = at.checked_sub(shifted).map(sort);
         let sorted = own == Some(screen.sort);
         let arrow = match (sorted, screen.reverse) {
             (false, _) => "",

@@ -37,7 +37,7 @@ fn layout(shared: &Shared, screen: &Compare, area: Rect) -> Layout {
         Pane::Charts => Layout { charts: whole, table: none },
         Pane::Table => Layout { charts: none, table: whole },
         Pane::Both => {
-            let wanted = screen.made.teams.len() as u16 + table::HEADING + 1;
+            let wanted = screen.compared.teams.len() as u16 + table::HEADING + 1;
             let most = (height * 2 / 5).max(table::HEADING + 3);
             let rows = wanted.min(most).min(height);
             let charts = Rect { height: height - rows, ..whole };
@@ -51,7 +51,7 @@ fn grid(screen: &Compare, area: Rect) -> (u16, u16) {
     if screen.expanded {
         return (1, 1);
     }
-    let count = screen.made.facets.len().max(1) as u16;
+    let count = screen.compared.facets.len().max(1) as u16;
     let columns = (area.width / LEAST.0).clamp(1, 4).min(count);
     let rows = (area.height / LEAST.1).clamp(1, 4).min(count.div_ceil(columns));
     (columns, rows)
@@ -67,7 +67,7 @@ pub(super) fn page(shared: &Shared, screen: &Compare) -> usize {
 pub(super) fn visible(shared: &Shared, screen: &Compare) -> std::ops::Range<usize> {
     let page = page(shared, screen);
     let first = screen.chart / page * page;
-    first..(first + page).min(screen.made.facets.len())
+    first..(first + page).min(screen.compared.facets.len())
 }
 
 /// The chart's cells on its page.
@@ -113,12 +113,12 @@ pub(super) fn view_of(shared: &Shared, screen: &Compare) -> ChartView {
         smoothing: settings.weight(),
         hidden: screen.hidden.clone(),
         cursor: screen.cursor,
-        ..overlay::view(settings.align, &screen.made.teams, focus)
+        ..overlay::view(settings.align, &screen.compared.teams, focus)
     }
 }
 
 fn figure_of(shared: &Shared, screen: &Compare, facet: &Facet) -> Figure {
-    let mut figure = overlay::figure(&screen.made.subjects, facet);
+    let mut figure = overlay::figure(&screen.compared.subjects, facet);
     if shared.theme.ascii() {
         figure.title = crate::print::plain(&figure.title);
     }
@@ -128,10 +128,10 @@ fn figure_of(shared: &Shared, screen: &Compare, facet: &Facet) -> Figure {
 fn built_of(shared: &Shared, screen: &Compare, view: &ChartView) -> Option<Built> {
     let area = layout(shared, screen, shared.area).charts;
     let places = grid(screen, area);
-    let facet = screen.made.facets.get(screen.chart)?;
+    let facet = screen.compared.facets.get(screen.chart)?;
     let cell = cell(area, places, 0);
     let figure = figure_of(shared, screen, facet);
-    let sources = overlay::sources(&screen.made.subjects, &screen.made.teams);
+    let sources = overlay::sources(&screen.compared.subjects, &screen.compared.teams);
     let size = (usize::from(cell.width), usize::from(cell.height));
     Some(build(&sources, Subject::Panel(&figure, 0), view, size, shared.theme))
 }
@@ -153,14 +153,14 @@ pub(super) fn whole(shared: &Shared, screen: &Compare) -> Option<Plot> {
 
 impl Compare {
     pub(super) fn draw(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
-        let made = &self.made;
-        if made.subjects.is_empty() {
-            let theme = shared.theme;
-            let text =
-                if self.runs.is_empty() { "No runs to compare" } else { "The compared runs no longer exist" };
-            Pen::row(frame.buffer_mut(), theme, area, 1).skip(2).put(text, theme.bold());
-            let text = "Select runs with space in the list, then press c.  esc: back";
-            Pen::row(frame.buffer_mut(), theme, area, 2).skip(2).put(text, theme.dim());
+        let compared = &self.compared;
+        if compared.subjects.is_empty() {
+            let (theme, gone) = (shared.theme, !self.runs.is_empty());
+            let what = if gone { "The compared runs no longer exist" } else { "No runs to compare" };
+            let how = "Select runs with space in the list, then press c.  esc: back";
+            for (row, text, style) in [(1, what, theme.bold()), (2, how, theme.dim())] {
+                Pen::row(frame.buffer_mut(), theme, area, row).skip(2).put(text, style);
+            }
             return;
         }
         let place = layout(shared, self, area);
@@ -178,14 +178,14 @@ impl Compare {
     fn heading(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
         let theme = shared.theme;
         let settings = &shared.settings.compare;
-        let made = &self.made;
+        let compared = &self.compared;
         let experiments: std::collections::BTreeSet<&str> =
-            made.subjects.iter().map(|s| s.row.experiment()).collect();
+            compared.subjects.iter().map(|s| s.row.experiment()).collect();
         let of = match experiments.iter().next() {
             Some(one) if experiments.len() == 1 => clean(one),
             _ => format!("{} experiments, the metrics they share", experiments.len()),
         };
-        let n = made.subjects.len();
+        let n = compared.subjects.len();
         let mut pen = Pen::row(frame.buffer_mut(), theme, area, 0);
         pen.skip(1).put(&format!("{n} run{}", if n == 1 { "" } else { "s" }), theme.dim());
         // Which they are, the table says too.
@@ -221,18 +221,18 @@ impl Compare {
         if self.zoom.is_some() {
             pen.skip(3).put("zoomed", theme.wait());
         }
-        if made.gone > 0 {
-            pen.skip(3).put(&format!("{} gone", made.gone), theme.alert());
+        if compared.gone > 0 {
+            pen.skip(3).put(&format!("{} gone", compared.gone), theme.alert());
         }
-        let reading = made.subjects.iter().any(|s| s.data.progress.reading);
+        let reading = compared.subjects.iter().any(|s| s.data.progress.reading);
         if reading {
             pen.skip(3).put("reading …", theme.dim());
         }
-        if settings.pane != Pane::Table && !made.facets.is_empty() {
+        if settings.pane != Pane::Table && !compared.facets.is_empty() {
             let shown = visible(shared, self);
             let text = match shown.len() {
-                1 => format!("chart {} of {}", shown.start + 1, made.facets.len()),
-                _ => format!("charts {}-{} of {}", shown.start + 1, shown.end, made.facets.len()),
+                1 => format!("chart {} of {}", shown.start + 1, compared.facets.len()),
+                _ => format!("charts {}-{} of {}", shown.start + 1, shown.end, compared.facets.len()),
             };
             let free = pen.room().saturating_sub(width_of(&text) + 1);
             if free > 2 {
@@ -242,12 +242,12 @@ impl Compare {
     }
 
     fn charts(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
-        let made = &self.made;
+        let compared = &self.compared;
         let theme = shared.theme;
-        if made.facets.is_empty() {
+        if compared.facets.is_empty() {
             // Before anything was read of a run, its data is of no generation.
-            let unread = made.subjects.iter().any(|s| s.data.progress.reading || s.data.generation == 0);
-            let text = if unread { "reading …" } else { why_none(&made.subjects) };
+            let unread = compared.subjects.iter().any(|s| s.data.progress.reading || s.data.generation == 0);
+            let text = if unread { "reading …" } else { why_none(&compared.subjects) };
             for (row, line) in (1..).zip(wrap(text, usize::from(area.width.saturating_sub(4)))) {
                 Pen::row(frame.buffer_mut(), theme, area, row).skip(2).put(&line, theme.dim());
             }
@@ -255,9 +255,9 @@ impl Compare {
         }
         let places = grid(self, area);
         let view = view_of(shared, self);
-        let sources = overlay::sources(&made.subjects, &made.teams);
+        let sources = overlay::sources(&compared.subjects, &compared.teams);
         for (i, chart) in visible(shared, self).enumerate() {
-            let figure = figure_of(shared, self, &made.facets[chart]);
+            let figure = figure_of(shared, self, &compared.facets[chart]);
             let cell = ChartCell {
                 sources: &sources,
                 subject: Subject::Panel(&figure, 0),
@@ -278,6 +278,6 @@ impl Compare {
         self.cursor.filter(|_| charts && visible(shared, self).contains(&self.chart))?;
         let built = self.cache.built(self.chart as u64)?;
         let of = |name: &str| built.lines.iter().find(|l| l.name == name)?.at_cursor;
-        Some(self.made.teams.iter().map(|t| of(&t.name)).collect())
+        Some(self.compared.teams.iter().map(|t| of(&t.name)).collect())
     }
 }

@@ -5,8 +5,7 @@ use crate::screens::keys::{Binding, Kind, Mode, bind};
 use crate::widgets::Move;
 
 /// In the list.
-pub(crate) const LIST: Mode<Action> =
-    Mode { title: "Experiments", bindings: LIST_ROWS, kind: Kind::Experiments, syntax: &[] };
+pub(crate) const LIST: Mode<Action> = Mode::new("Experiments", Kind::Experiments, LIST_ROWS);
 
 const LIST_ROWS: &[Binding<Action>] = &[
     bind(&["enter", "n"], Action::Open, "set up a run", "set up a run of the experiment"),
@@ -19,8 +18,7 @@ const LIST_ROWS: &[Binding<Action>] = &[
 ];
 
 /// In the form.
-pub(crate) const FORM: Mode<Action> =
-    Mode { title: "Setting up a run", bindings: FORM_ROWS, kind: Kind::Typing, syntax: &[] };
+pub(crate) const FORM: Mode<Action> = Mode::new("Setting up a run", Kind::Typing, FORM_ROWS);
 
 const FORM_ROWS: &[Binding<Action>] = &[
     bind(&["ctrl-s"], Action::Start, "start", "start the run, from any field").changing(),

@@ -95,19 +95,13 @@ impl Experiments {
         self.list(&rows, shared.theme, frame, place.list);
         let buffer = frame.buffer_mut();
         if place.beside {
-            for row in 0..place.details.height {
-                let beside = Rect { x: place.details.x - 2, width: 1, ..place.details };
-                Pen::row(buffer, shared.theme, beside, row)
-                    .put(shared.theme.glyph("│", "|"), shared.theme.dim());
+            let (beside, theme) = (Rect { x: place.details.x - 2, width: 1, ..place.details }, shared.theme);
+            for row in 0..beside.height {
+                Pen::row(buffer, theme, beside, row).put(theme.glyph("│", "|"), theme.dim());
             }
         } else if place.list.bottom() < area.bottom() {
-            let rule = Rect {
-                x: area.x + 1,
-                y: place.list.bottom(),
-                width: area.width.saturating_sub(2),
-                height: 1,
-            };
-            Pen::row(buffer, shared.theme, rule, 0).rule();
+            let (y, width) = (place.list.bottom(), area.width.saturating_sub(2));
+            Pen::row(buffer, shared.theme, Rect { x: area.x + 1, y, width, height: 1 }, 0).rule();
         }
         let Some(row) = rows.get(self.cursor) else { return };
         let lines = details(shared.theme, row, usize::from(place.details.width));
@@ -159,10 +153,15 @@ impl Experiments {
                     let ready = matches!(row, Row::Ready(..));
                     let name = if ready { theme.bold() } else { theme.dim() };
                     pen.left(&ids[i], columns.id, name);
-                    cell(&mut pen, &clean(&e.version), columns.version, theme.dim());
-                    cell(&mut pen, &presets(e), columns.presets, theme.dim());
-                    cell(&mut pen, plugin.origin.word(), columns.origin, theme.dim());
-                    cell(&mut pen, &row.file(), columns.file, theme.dim());
+                    for (text, width) in [
+                        (clean(&e.version), columns.version),
+                        (presets(e), columns.presets),
+                        (plugin.origin.word().to_owned(), columns.origin),
+                        (row.file(), columns.file),
+                    ] {
+                        // A gap stands behind a text, however long it is.
+                        pen.left(&fit_ends(&text, width.saturating_sub(2), false), width, theme.dim());
+                    }
                 }
                 Row::Refused(_, why) => {
                     pen.put(&row.file(), theme.bold()).skip(2).put(&clean(&why.to_string()), theme.dim());
@@ -176,11 +175,6 @@ impl Experiments {
             }
         }
     }
-}
-
-/// A cell with a gap behind it, however long its text.
-fn cell(pen: &mut Pen<'_>, text: &str, columns: usize, style: Style) {
-    pen.left(&fit_ends(text, columns.saturating_sub(2), false), columns, style);
 }
 
 fn state(row: &Row<'_>, theme: Theme) -> (char, &'static str, Style) {
@@ -262,114 +256,122 @@ type Spans = Vec<Span<'static>>;
 
 /// All there is to say of a line.
 fn details(theme: Theme, row: &Row<'_>, width: usize) -> Vec<Spans> {
-    let mut lines = Vec::new();
+    let mut out = Details { theme, width, lines: Vec::new() };
     let path = clean(&row.path().display().to_string());
     match row {
-        Row::Ready(plugin, e) => {
-            experiment(theme, plugin, e, width, &mut lines);
-        }
+        Row::Ready(plugin, e) => out.experiment(plugin, e),
         Row::Shadowed(plugin, e, by) => {
             let by = clean(&by.display().to_string());
-            paragraph(
-                &format!("Hidden: {by} is found first and also has {}.", clean(&e.id)),
-                theme.wait(),
-                width,
-                &mut lines,
-            );
-            lines.push(Spans::new());
-            experiment(theme, plugin, e, width, &mut lines);
+            let what = format!("Hidden: {by} is found first and also has {}.", clean(&e.id));
+            out.paragraph(&what, theme.wait());
+            out.lines.push(Spans::new());
+            out.experiment(plugin, e);
         }
         Row::Refused(_, why) => {
-            paragraph(&path, theme.bold(), width, &mut lines);
-            paragraph(&clean(&why.to_string()), theme.alert(), width, &mut lines);
-            lines.push(Spans::new());
+            out.paragraph(&path, theme.bold());
+            out.paragraph(&clean(&why.to_string()), theme.alert());
+            out.lines.push(Spans::new());
             let hint = "It is checked again when the file changes. Nothing else is affected.";
-            paragraph(hint, theme.dim(), width, &mut lines);
-            paragraph(&format!("gradtop plugin check {path}"), theme.dim(), width, &mut lines);
+            out.paragraph(hint, theme.dim());
+            out.paragraph(&format!("gradtop plugin check {path}"), theme.dim());
         }
         Row::Pending(_) => {
-            paragraph(&path, theme.bold(), width, &mut lines);
+            out.paragraph(&path, theme.bold());
             let what = "New or changed: checking it in a separate process, for up to 10 s (longer on a busy machine).";
-            paragraph(what, theme.dim(), width, &mut lines);
+            out.paragraph(what, theme.dim());
         }
     }
-    lines
+    out.lines
 }
 
-fn paragraph(text: &str, style: Style, width: usize, lines: &mut Vec<Spans>) {
-    lines.extend(wrap(text, width.max(1)).into_iter().map(|l| vec![Span::styled(l, style)]));
+/// What is known of a line, being put together.
+struct Details {
+    theme: Theme,
+    width: usize,
+    lines: Vec<Spans>,
 }
 
-fn experiment(theme: Theme, plugin: &FoundPlugin, e: &ExperimentDesc, width: usize, lines: &mut Vec<Spans>) {
-    lines.push(vec![
-        Span::styled(clean(&e.name), theme.bold()),
-        Span::styled(format!("  {} {}", clean(&e.id), clean(&e.version)), theme.dim()),
-    ]);
-    paragraph(&clean(&e.summary), theme.text(), width, lines);
-    let abilities = [
-        if e.resumable { "can be resumed" } else { "cannot be resumed" },
-        if e.uses_device { "uses CPU or GPU" } else { "uses the CPU" },
-    ];
-    let built =
-        plugin.desc.built_with.as_deref().map(|b| format!(" · built with {}", clean(b))).unwrap_or_default();
-    let torch = if plugin.desc.needs_libtorch { " · libtorch" } else { "" };
-    let abi =
-        format!("{} · ABI {}.{}{torch}{built}", abilities.join(" · "), plugin.desc.abi.0, plugin.desc.abi.1);
-    paragraph(&abi, theme.dim(), width, lines);
-    paragraph(&clean(&plugin.path.display().to_string()), theme.dim(), width, lines);
-    if !e.presets.is_empty() {
-        heading("presets", theme, lines);
-        let name = e.presets.iter().map(|p| width_of(&clean(&p.name))).max().unwrap_or(0) + 2;
-        for p in &e.presets {
-            entry(&clean(&p.name), name, &clean(&p.help), theme.dim(), theme, width, lines);
-        }
+impl Details {
+    fn paragraph(&mut self, text: &str, style: Style) {
+        self.lines.extend(wrap(text, self.width.max(1)).into_iter().map(|l| vec![Span::styled(l, style)]));
     }
-    if !e.params.is_empty() {
-        heading("parameters", theme, lines);
-        let key = e.params.iter().map(|p| width_of(&clean(&p.key))).max().unwrap_or(0) + 2;
-        let default = e.params.iter().map(|p| width_of(&default_of(p))).max().unwrap_or(0).min(20) + 2;
-        for p in &e.params {
-            let name = clean(&p.key);
-            let value = default_of(p);
-            let head = |value: String| {
-                vec![
-                    Span::styled(
-                        format!("{name}{}", " ".repeat(key.saturating_sub(width_of(&name)))),
-                        theme.text(),
-                    ),
-                    Span::styled(value, theme.accent()),
-                ]
-            };
-            if width < key + default + 36 {
-                // Beside its value the help would be a narrow tower.
-                lines.push(head(value));
-                let help = wrap(&clean(&p.help), width.saturating_sub(4).max(12));
-                lines.extend(help.into_iter().map(|l| vec![Span::raw("    "), Span::styled(l, theme.dim())]));
-                continue;
+
+    fn heading(&mut self, text: &'static str) {
+        self.lines.extend([Spans::new(), vec![Span::styled(text, self.theme.bold())]]);
+    }
+
+    /// A name in so many columns, and what is said of it.
+    fn entry(&mut self, name: &str, columns: usize, text: &str) {
+        let pad = " ".repeat(columns.saturating_sub(width_of(name)));
+        self.hanging(vec![Span::styled(format!("{name}{pad}"), self.theme.text())], columns, text);
+    }
+
+    /// A text beside its head; its other lines are as far to the right as the first.
+    fn hanging(&mut self, mut head: Spans, columns: usize, text: &str) {
+        let style = self.theme.dim();
+        let mut wrapped = wrap(text, self.width.saturating_sub(columns).max(12)).into_iter();
+        head.extend(wrapped.next().map(|l| Span::styled(l, style)));
+        self.lines.push(head);
+        self.lines.extend(wrapped.map(|l| vec![Span::raw(" ".repeat(columns)), Span::styled(l, style)]));
+    }
+
+    fn experiment(&mut self, plugin: &FoundPlugin, e: &ExperimentDesc) {
+        let (theme, width) = (self.theme, self.width);
+        let widest = |names: &mut dyn Iterator<Item = &String>| {
+            names.map(|name| width_of(&clean(name))).max().unwrap_or(0) + 2
+        };
+        self.lines.push(vec![
+            Span::styled(clean(&e.name), theme.bold()),
+            Span::styled(format!("  {} {}", clean(&e.id), clean(&e.version)), theme.dim()),
+        ]);
+        self.paragraph(&clean(&e.summary), theme.text());
+        let resumed = if e.resumable { "can be resumed" } else { "cannot be resumed" };
+        let device = if e.uses_device { "uses CPU or GPU" } else { "uses the CPU" };
+        let desc = &plugin.desc;
+        let torch = if desc.needs_libtorch { " · libtorch" } else { "" };
+        let built = desc.built_with.as_deref().map(|b| format!(" · built with {}", clean(b)));
+        let abi = format!("ABI {}.{}{torch}{}", desc.abi.0, desc.abi.1, built.unwrap_or_default());
+        self.paragraph(&format!("{resumed} · {device} · {abi}"), theme.dim());
+        self.paragraph(&clean(&plugin.path.display().to_string()), theme.dim());
+        if !e.presets.is_empty() {
+            self.heading("presets");
+            let name = widest(&mut e.presets.iter().map(|p| &p.name));
+            for p in &e.presets {
+                self.entry(&clean(&p.name), name, &clean(&p.help));
             }
-            let pad = " ".repeat(default.saturating_sub(width_of(&value)));
-            hanging(head(value + &pad), key + default, &clean(&p.help), theme.dim(), width, lines);
         }
-    }
-    if !e.metrics.is_empty() {
-        heading("metrics", theme, lines);
-        let name = e.metrics.iter().map(|m| width_of(&clean(&m.name))).max().unwrap_or(0) + 2;
-        for m in &e.metrics {
-            let goal = match m.goal {
-                Goal::None => "",
-                Goal::Min => " (lower is better)",
-                Goal::Max => " (higher is better)",
-            };
-            let unit = m.unit.as_deref().map(|u| format!("[{}] ", clean(u))).unwrap_or_default();
-            entry(
-                &clean(&m.name),
-                name,
-                &format!("{unit}{}{goal}", clean(&m.help)),
-                theme.dim(),
-                theme,
-                width,
-                lines,
-            );
+        if !e.params.is_empty() {
+            self.heading("parameters");
+            let key = widest(&mut e.params.iter().map(|p| &p.key));
+            let default = e.params.iter().map(|p| width_of(&default_of(p))).max().unwrap_or(0).min(20) + 2;
+            for p in &e.params {
+                let (name, value, help) = (clean(&p.key), default_of(p), clean(&p.help));
+                let name = format!("{name}{}", " ".repeat(key.saturating_sub(width_of(&name))));
+                let head =
+                    |value| vec![Span::styled(name, theme.text()), Span::styled(value, theme.accent())];
+                if width < key + default + 36 {
+                    // Beside its value the help would be a narrow tower.
+                    self.lines.push(head(value));
+                    let help = wrap(&help, width.saturating_sub(4).max(12)).into_iter();
+                    self.lines.extend(help.map(|l| vec![Span::raw("    "), Span::styled(l, theme.dim())]));
+                    continue;
+                }
+                let pad = " ".repeat(default.saturating_sub(width_of(&value)));
+                self.hanging(head(value + &pad), key + default, &help);
+            }
+        }
+        if !e.metrics.is_empty() {
+            self.heading("metrics");
+            let name = widest(&mut e.metrics.iter().map(|m| &m.name));
+            for m in &e.metrics {
+                let goal = match m.goal {
+                    Goal::None => "",
+                    Goal::Min => " (lower is better)",
+                    Goal::Max => " (higher is better)",
+                };
+                let unit = m.unit.as_deref().map(|u| format!("[{}] ", clean(u))).unwrap_or_default();
+                self.entry(&clean(&m.name), name, &format!("{unit}{}{goal}", clean(&m.help)));
+            }
         }
     }
 }
@@ -381,35 +383,6 @@ fn default_of(p: &gradtop_host::ParamDesc) -> String {
         Some(unit) => format!("{text} {}", clean(unit)),
         None => text,
     }
-}
-
-fn heading(text: &'static str, theme: Theme, lines: &mut Vec<Spans>) {
-    lines.push(Spans::new());
-    lines.push(vec![Span::styled(text, theme.bold())]);
-}
-
-fn entry(
-    name: &str,
-    columns: usize,
-    text: &str,
-    style: Style,
-    theme: Theme,
-    width: usize,
-    lines: &mut Vec<Spans>,
-) {
-    let pad = columns.saturating_sub(width_of(name));
-    let head = vec![Span::styled(format!("{name}{}", " ".repeat(pad)), theme.text())];
-    hanging(head, columns, text, style, width, lines);
-}
-
-/// A text that stands to the right of its head, however many lines it takes.
-fn hanging(head: Spans, columns: usize, text: &str, style: Style, width: usize, lines: &mut Vec<Spans>) {
-    let wrapped = wrap(text, width.saturating_sub(columns).max(12));
-    let mut wrapped = wrapped.into_iter();
-    let mut first = head;
-    first.extend(wrapped.next().map(|l| Span::styled(l, style)));
-    lines.push(first);
-    lines.extend(wrapped.map(|l| vec![Span::raw(" ".repeat(columns)), Span::styled(l, style)]));
 }
 
 /// Sentences, each in as many lines as it takes.
@@ -431,18 +404,17 @@ fn empty(shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
     if !shared.plugins.loaded {
         return lines_of(&[Line::styled("looking for plugins …", theme.dim())], theme, frame, area);
     }
+    let make = "A library copied there appears here within two seconds. To make one, in another terminal:";
+    let folders = shared.plugins.folders.iter().map(|folder| clean(&folder.display().to_string()));
     let mut lines =
         vec![Line::styled("No plugins yet", theme.bold()), Line::default(), Line::from("gradtop looks in")];
-    for folder in &shared.plugins.folders {
-        lines.push(Line::styled(format!("  {}", clean(&folder.display().to_string())), theme.dim()));
-    }
-    lines.push(Line::default());
-    lines.push(Line::from(
-        "A library copied there appears here within two seconds. To make one, in another terminal:",
-    ));
-    lines.push(Line::styled("  gradtop plugin new my-experiment", theme.accent()));
-    lines
-        .push(Line::styled("  gradtop plugin install $(gradtop plugin build my-experiment)", theme.accent()));
+    lines.extend(folders.map(|folder| Line::styled(format!("  {folder}"), theme.dim())));
+    lines.extend([
+        Line::default(),
+        Line::from(make),
+        Line::styled("  gradtop plugin new my-experiment", theme.accent()),
+        Line::styled("  gradtop plugin install $(gradtop plugin build my-experiment)", theme.accent()),
+    ]);
     lines_of(&lines, theme, frame, area);
 }
 
@@ -450,19 +422,16 @@ fn waiting(like: &Like, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
     let theme = shared.theme;
     let lines = match like {
         Like::Waiting(_) => vec![Line::styled("looking for the run's plugin …", theme.dim())],
-        Like::Asked(path, _) => vec![
-            Line::styled(
-                "No installed plugin has this experiment; reading the run's own copy …",
-                theme.text(),
-            ),
-            Line::styled(clean(&path.display().to_string()), theme.dim()),
-        ],
-        Like::Impossible(why) => {
-            let mut lines = vec![Line::styled("This run cannot be restarted", theme.bold())];
-            lines.push(Line::styled(clean(why), theme.alert()));
-            lines.push(Line::styled("esc: back", theme.dim()));
-            lines
+        Like::Asked(path, _) => {
+            let what = "No installed plugin has this experiment; reading the run's own copy …";
+            let path = clean(&path.display().to_string());
+            vec![Line::styled(what, theme.text()), Line::styled(path, theme.dim())]
         }
+        Like::Impossible(why) => vec![
+            Line::styled("This run cannot be restarted", theme.bold()),
+            Line::styled(clean(why), theme.alert()),
+            Line::styled("esc: back", theme.dim()),
+        ],
     };
     lines_of(&lines, theme, frame, area);
 }

@@ -273,9 +273,8 @@ fn usual<'a>(
     let mut columns = Vec::from(first);
     if home.hosts() {
         let host = What::Other("host");
-        let wide =
-            widest(4, 16, groups.iter().flat_map(|g| g.rows.iter().map(|r| host.text(g, r, shared.now))));
-        columns.push(Wanted::new(host, wide, LEAST));
+        let hosts = groups.iter().flat_map(|g| g.rows.iter().map(|r| host.text(g, r, shared.now)));
+        columns.push(Wanted::new(host, widest(4, 16, hosts), LEAST));
     }
     for i in 0..PARAMS {
         let what = What::Param(i);

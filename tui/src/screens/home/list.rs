@@ -52,7 +52,7 @@ pub(crate) enum Line {
 }
 
 /// An experiment with the runs that are shown.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Group {
     /// The experiment's id.
     pub(crate) experiment: String,
@@ -87,13 +87,7 @@ impl List {
                 members[i].push(row);
                 continue;
             }
-            groups.push(Group {
-                experiment: row.experiment().to_owned(),
-                rows: Vec::new(),
-                all: 0,
-                params: Vec::new(),
-                common: None,
-            });
+            groups.push(Group { experiment: row.experiment().to_owned(), ..Group::default() });
             members.push(vec![row]);
         }
         for (group, rows) in groups.iter_mut().zip(members) {
@@ -138,9 +132,7 @@ impl List {
     /// The line of something.
     pub(crate) fn line_of(&self, spot: &Spot) -> Option<usize> {
         self.lines.iter().position(|line| match (line, spot) {
-            (Line::Group { group, .. }, Spot::Group(experiment)) => {
-                self.groups[*group].experiment == *experiment
-            }
+            (Line::Group { group, .. }, Spot::Group(id)) => self.groups[*group].experiment == *id,
             (Line::Run { row, .. }, Spot::Run(id)) => row.id == *id,
             _ => false,
         })

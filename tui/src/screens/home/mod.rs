@@ -82,7 +82,7 @@ struct Typing {
 }
 
 /// The list of all runs.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Home {
     list: List,
     /// The cursor's line.
@@ -103,25 +103,6 @@ pub(crate) struct Home {
     /// A run to put the cursor on as soon as it is there.
     expected: Option<RunId>,
     charts: ChartCache,
-}
-
-impl Default for Home {
-    fn default() -> Self {
-        Self {
-            list: List::default(),
-            line: 0,
-            spot: None,
-            top: 0,
-            selected: BTreeSet::new(),
-            filter: (String::new(), Filter::All(Vec::new())),
-            columns: Vec::new(),
-            folded_found: BTreeSet::new(),
-            unknown: Vec::new(),
-            typing: None,
-            expected: None,
-            charts: ChartCache::default(),
-        }
-    }
 }
 
 impl Screen for Home {
@@ -191,11 +172,10 @@ impl Screen for Home {
 
     /// Those selected and shown, else the cursor's.
     fn targets(&self) -> Vec<RunId> {
-        let selected: Vec<RunId> =
-            self.list.rows().filter(|r| self.selected.contains(&r.id)).map(|r| r.id.clone()).collect();
+        let chosen = self.chosen();
         match self.here() {
-            Some(Spot::Run(id)) if selected.is_empty() => vec![id],
-            _ => selected,
+            Some(Spot::Run(id)) if chosen.is_empty() => vec![id],
+            _ => chosen,
         }
     }
 
@@ -239,10 +219,7 @@ impl Home {
     pub(crate) fn look_as(&mut self, shared: &mut Shared, view: ListView) -> Message {
         let filter = match Filter::parse(&view.filter) {
             Ok(filter) => filter,
-            Err(error) => {
-                let text = format!("cannot read the filter of the view: {}", error.message);
-                return Message { text, failed: true };
-            }
+            Err(e) => return Message::failure(format!("cannot read the filter of the view: {}", e.message)),
         };
         self.filter = (view.filter, filter);
         if let Some(sort) = view.sort {
@@ -255,8 +232,8 @@ impl Home {
         self.columns = columns.into_iter().flatten().collect();
         self.refresh(shared);
         match unknown.into_iter().find_map(Result::err) {
-            Some(name) => Message { text: format!("no run has a {}", clean(&name)), failed: true },
-            None => Message { text: words(&shared.settings.home.sort), failed: false },
+            Some(name) => Message::failure(format!("no run has a {}", clean(&name))),
+            None => Message::news(words(&shared.settings.home.sort)),
         }
     }
 
@@ -304,7 +281,7 @@ impl Home {
             }
             Action::Clear if !self.selected.is_empty() => self.selected.clear(),
             Action::Clear => {
-                self.filter = (String::new(), Filter::All(Vec::new()));
+                self.filter = <_>::default();
                 self.columns.clear();
             }
             Action::Keep | Action::Cancel => {
@@ -426,9 +403,13 @@ impl Home {
         }
     }
 
+    /// The selected runs, as they are listed.
+    fn chosen(&self) -> Vec<RunId> {
+        self.list.rows().map(|r| &r.id).filter(|id| self.selected.contains(id)).cloned().collect()
+    }
+
     fn compare(&self) -> Effect {
-        let mut runs: Vec<RunId> =
-            self.list.rows().filter(|r| self.selected.contains(&r.id)).map(|r| r.id.clone()).collect();
+        let mut runs = self.chosen();
         let mut whole = None;
         if runs.is_empty()
             && let Some(group) = self.list.group_at(self.line)

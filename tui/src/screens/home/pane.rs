@@ -12,6 +12,7 @@ use crate::screens::shared::Shared;
 use crate::widgets::{ChartCell, Sparkline};
 use gradtop_chart::cells::text::{fit, fit_ends, width_of, wrap};
 use gradtop_chart::number;
+use gradtop_view::clock::moment_at;
 use gradtop_view::figure::view::{ChartView, Source, Subject};
 use gradtop_view::live::{RunData, SeriesFilter, WatchRequest};
 use gradtop_view::runs::RunRow;
@@ -26,18 +27,12 @@ impl Home {
     pub(super) fn wanted(&self, shared: &Shared) -> Vec<WatchRequest> {
         let areas = self.areas(shared);
         let shown = self.list.lines.iter().skip(self.top).take(areas.list.height.into());
-        let mut wanted: Vec<WatchRequest> = shown
-            .filter_map(|line| match line {
-                Line::Run { row, .. } => Some(row),
-                _ => None,
-            })
-            .filter_map(|row| {
-                let metric = headline(row)?;
-                let mut request = WatchRequest::of(row.id.clone(), row.live());
-                request.series = SeriesFilter::Metrics([metric.to_owned()].into());
-                Some(request)
-            })
-            .collect();
+        let of_line = |line: &Line| {
+            let Line::Run { row, .. } = line else { return None };
+            let series = SeriesFilter::Metrics([headline(row)?.to_owned()].into());
+            Some(WatchRequest { series, ..WatchRequest::of(row.id.clone(), row.live()) })
+        };
+        let mut wanted: Vec<WatchRequest> = shown.filter_map(of_line).collect();
         if let (Some(_), Some(run)) = (areas.pane, self.current()) {
             let mut request = WatchRequest::of(run.id.clone(), run.live());
             let first = shared.live.run(&run.id).and_then(|data| data.figures.first());
@@ -98,18 +93,10 @@ impl Home {
             let details = Rect { x: inner.right() - width, width, ..inner };
             (Rect { width: inner.width - width - 2, ..inner }, details)
         };
-        self.view_chart(
-            shared,
-            buffer,
-            Rect { x: chart.x + 1, width: chart.width.saturating_sub(1), ..chart },
-            run,
-        );
-        view_details(
-            shared,
-            buffer,
-            Rect { x: details.x + 1, width: details.width.saturating_sub(2), ..details },
-            run,
-        );
+        let chart = Rect { x: chart.x + 1, width: chart.width.saturating_sub(1), ..chart };
+        let details = Rect { x: details.x + 1, width: details.width.saturating_sub(2), ..details };
+        self.view_chart(shared, buffer, chart, run);
+        view_details(shared, buffer, details, run);
     }
 
     fn view_chart(&self, shared: &Shared, buffer: &mut Buffer, area: Rect, run: &RunRow) {
@@ -221,17 +208,13 @@ fn details(shared: &Shared, run: &RunRow) -> Vec<(String, Vec<String>)> {
     add("tags", notes.tags.iter().map(|tag| clean(tag)).collect());
     add("cause", text(status.cause.as_deref()));
     let alert = run.view.alert.as_ref().filter(|alert| !alert.of_end);
-    let raised = alert
-        .map(|a| format!("{} {}", gradtop_view::clock::moment_at(a.time, shared.now), clean(&a.message)));
+    let raised = alert.map(|a| format!("{} {}", moment_at(a.time, shared.now), clean(&a.message)));
     add("alert", raised.into_iter().collect());
     add("phase", text(status.phase.as_deref().filter(|_| run.live())));
-    let started = status.started.map(|t| gradtop_view::clock::moment_at(t, shared.now));
-    let took = state::took_words(&run.view, shared.now);
+    let started = status.started.map(|t| moment_at(t, shared.now));
     let verb = if run.live() { "for" } else { "took" };
-    add(
-        "started",
-        vec![started.unwrap_or_default(), took.map(|t| format!("{verb} {t}")).unwrap_or_default()],
-    );
+    let took = state::took_words(&run.view, shared.now).map(|took| format!("{verb} {took}"));
+    add("started", started.into_iter().chain(took).collect());
     let seed = state::seed(manifest).map(|seed| seed.to_string());
     if manifest.threads > 0 {
         let threads = if manifest.threads == 1 {
@@ -247,16 +230,10 @@ fn details(shared: &Shared, run: &RunRow) -> Vec<(String, Vec<String>)> {
     for headline in state::headlines(&run.view).iter().take(3) {
         add(&state::headline_title(headline.metric, None), state::headline_values(headline));
     }
-    let params = manifest
-        .params
-        .iter()
-        .filter(|(_, v)| !v.to_string().is_empty())
-        .map(|(k, v)| format!("{} {}", clean(k), state::param(v)));
-    add("parameters", params.collect());
-    add(
-        "experiment",
-        vec![format!("{} {}", clean(&manifest.experiment.name), clean(&manifest.experiment.version))],
-    );
+    let params = manifest.params.iter().filter(|(_, v)| !v.to_string().is_empty());
+    add("parameters", params.map(|(k, v)| format!("{} {}", clean(k), state::param(v))).collect());
+    let experiment = &manifest.experiment;
+    add("experiment", vec![format!("{} {}", clean(&experiment.name), clean(&experiment.version))]);
     add("rows", vec![number::count(status.rows as f64)]);
     out
 }

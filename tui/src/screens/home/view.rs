@@ -49,13 +49,8 @@ impl Home {
             match line {
                 Line::Blank => {}
                 Line::Note(text) => {
-                    let room = usize::from(row.width).saturating_sub(5);
-                    buffer.set_string(
-                        row.x + 3,
-                        y,
-                        fit(text, room, shared.theme.ascii()),
-                        shared.theme.alert(),
-                    );
+                    let text = fit(text, usize::from(row.width).saturating_sub(5), shared.theme.ascii());
+                    buffer.set_string(row.x + 3, y, text, shared.theme.alert());
                 }
                 Line::Group { group, folded } => self.view_group(shared, buffer, row, *group, *folded),
                 Line::Titles { group } => {
@@ -79,11 +74,8 @@ impl Home {
     /// What depends on the other runs on the screen too: names, cut so that they still differ, and on a phone values.
     fn texts<'a>(&'a self, shared: &Shared, columns: &Columns<'_>, height: u16) -> Texts<'a> {
         let shown = self.list.lines.iter().skip(self.top).take(height.into());
-        let runs: Vec<(usize, &RunRow)> = shown
-            .filter_map(
-                |line| if let Line::Run { group, row } = line { Some((*group, &**row)) } else { None },
-            )
-            .collect();
+        let run = |line| if let &Line::Run { group, ref row } = line { Some((group, &**row)) } else { None };
+        let runs: Vec<(usize, &RunRow)> = shown.filter_map(run).collect();
         let ascii = shared.theme.ascii();
         let width =
             |what| columns.0.iter().find(|column| column.what == what).map_or(0, |column| column.width);
@@ -119,28 +111,19 @@ impl Home {
         } else {
             spans.push(Span::raw(self.filter.0.clone()));
         }
-        match (trouble, self.unknown.as_slice()) {
-            (Some(message), _) => spans.push(Span::styled(format!("   {message}"), theme.alert())),
-            (None, [field, ..]) => {
-                spans.push(Span::styled(format!("   no run has a {}", clean(field)), theme.wait()));
-            }
-            (None, []) => {
-                let all = shared.runs.rows.len();
-                spans.push(Span::styled(format!("   {shown} of {all} runs"), theme.dim()));
-            }
-        }
+        let (words, style) = match (trouble, self.unknown.as_slice()) {
+            (Some(message), _) => (message, theme.alert()),
+            (None, [field, ..]) => (format!("no run has a {}", clean(field)), theme.wait()),
+            (None, []) => (format!("{shown} of {} runs", shared.runs.rows.len()), theme.dim()),
+        };
+        spans.push(Span::styled(format!("   {words}"), style));
         widgets::lines([Text::from(spans)], theme, frame, area);
     }
 
     fn view_group(&self, shared: &Shared, buffer: &mut Buffer, area: Rect, group: usize, folded: bool) {
         let theme = shared.theme;
         let group = &self.list.groups[group];
-        let sign = match (folded, theme.ascii()) {
-            (false, false) => "▾",
-            (true, false) => "▸",
-            (false, true) => "v",
-            (true, true) => ">",
-        };
+        let sign = if folded { theme.glyph("▸", ">") } else { theme.glyph("▾", "v") };
         let count = match (group.rows.len(), group.all) {
             (1, 1) => "1 run".to_owned(),
             (some, all) if some == all => format!("{all} runs"),
@@ -275,43 +258,39 @@ impl Home {
     fn view_empty(shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
         let theme = shared.theme;
         let folder = clean(&shared.runs.folder.display().to_string());
-        let mut lines: Vec<(String, Style)> = Vec::new();
+        let none = format!("No runs in {folder} yet.");
+        let (plugins, blank) = (&shared.plugins, ("", theme.text()));
+        let unusable = plugins.found.experiments().next().is_none();
+        let mut lines: Vec<(&str, Style)> = Vec::new();
+        let unreadable = super::list::unreadable(shared);
         if !shared.runs.loaded {
-            lines.push(("reading runs…".to_owned(), theme.dim()));
+            lines.push(("reading runs…", theme.dim()));
         } else if !shared.runs.rows.is_empty() {
-            lines.push(("No run matches the filter.".to_owned(), theme.bold()));
-            lines.push((String::new(), theme.text()));
-            lines.push(("esc clears it, / changes it".to_owned(), theme.dim()));
+            let how = ("esc clears it, / changes it", theme.dim());
+            lines.extend([("No run matches the filter.", theme.bold()), blank, how]);
         } else {
-            lines.push((format!("No runs in {folder} yet."), theme.bold()));
-            lines.push((String::new(), theme.text()));
-            let plugins = &shared.plugins;
+            lines.extend([(none.as_str(), theme.bold()), blank]);
             if shared.read_only {
-                lines.push(("They appear here as soon as they are started.".to_owned(), theme.text()));
-            } else if plugins.found.experiments().next().is_none() && !plugins.found.refused.is_empty() {
-                lines.push(("No plugin can be used: x shows why".to_owned(), theme.alert()));
-            } else if plugins.loaded && plugins.found.experiments().next().is_none() {
-                lines.push(("There are no experiments either. Create one:".to_owned(), theme.text()));
-                lines.push(("gradtop plugin new NAME".to_owned(), theme.accent()));
-                lines.push(("x shows where gradtop looks for plugins".to_owned(), theme.dim()));
+                lines.push(("They appear here as soon as they are started.", theme.text()));
+            } else if unusable && !plugins.found.refused.is_empty() {
+                lines.push(("No plugin can be used: x shows why", theme.alert()));
+            } else if unusable && plugins.loaded {
+                lines.push(("There are no experiments either. Create one:", theme.text()));
+                lines.push(("gradtop plugin new NAME", theme.accent()));
+                lines.push(("x shows where gradtop looks for plugins", theme.dim()));
             } else {
-                lines.push(("n  start one here".to_owned(), theme.text()));
-                lines.push(("or in a shell:  gradtop run EXPERIMENT --detach".to_owned(), theme.dim()));
+                lines.push(("n  start one here", theme.text()));
+                lines.push(("or in a shell:  gradtop run EXPERIMENT --detach", theme.dim()));
             }
-            let unreadable = super::list::unreadable(shared);
-            if !unreadable.is_empty() {
-                lines.push((String::new(), theme.text()));
-                lines.extend(unreadable.into_iter().map(|line| (line, theme.alert())));
-            }
+            lines.extend((!unreadable.is_empty()).then_some(blank));
+            lines.extend(unreadable.iter().map(|line| (line.as_str(), theme.alert())));
         }
         let width = usize::from(area.width.saturating_sub(4));
-        let lines: Vec<(String, Style)> = lines
-            .into_iter()
-            .flat_map(|(text, style)| {
-                let parts = if text.is_empty() { vec![text] } else { wrap(&text, width) };
-                parts.into_iter().map(move |part| (part, style))
-            })
-            .collect();
+        let lines = lines.into_iter().flat_map(|(text, style)| {
+            let parts = if text.is_empty() { vec![String::new()] } else { wrap(text, width) };
+            parts.into_iter().map(move |part| (part, style))
+        });
+        let lines: Vec<(String, Style)> = lines.collect();
         let top = area.y + area.height.saturating_sub(lines.len() as u16) / 3;
         for ((text, style), y) in lines.into_iter().zip(top..area.bottom()) {
             let x = area.x + area.width.saturating_sub(width_of(&text) as u16) / 2;
@@ -329,12 +308,7 @@ fn view_titles(shared: &Shared, buffer: &mut Buffer, area: Rect, columns: &Colum
         let mut title = column.what.title(group);
         let first = !columns.0[..i].iter().any(|c| c.what.sorts(group) == column.what.sorts(group));
         if sorted && first {
-            title.push_str(match (sort.reversed, theme.ascii()) {
-                (false, false) => "▾",
-                (true, false) => "▴",
-                (false, true) => " v",
-                (true, true) => " ^",
-            });
+            title.push_str(if sort.reversed { theme.glyph("▴", " ^") } else { theme.glyph("▾", " v") });
         }
         let style = if sorted { theme.accent() } else { theme.dim() };
         let text = match column.what {
@@ -344,12 +318,8 @@ fn view_titles(shared: &Shared, buffer: &mut Buffer, area: Rect, columns: &Colum
             What::State if column.is_sign() => continue,
             _ if column.align == Align::Point => {
                 let before = column.width.saturating_sub(width_of(&title)).min(cells::BEFORE_POINT);
-                cells::cell(
-                    &format!("{}{title}", " ".repeat(before)),
-                    column.width,
-                    Align::Left,
-                    theme.ascii(),
-                )
+                let title = format!("{}{title}", " ".repeat(before));
+                cells::cell(&title, column.width, Align::Left, theme.ascii())
             }
             _ => cells::cell(&title, column.width, column.align, theme.ascii()),
         };

@@ -9,6 +9,7 @@ use super::settings::Look;
 use super::words::{glyph, signs, state_style};
 use crate::print::clean;
 use crate::screens::shared::Shared;
+use crate::widgets::paragraph;
 use gradtop_chart::cells::align::pad_left;
 use gradtop_chart::cells::text::{fit, fit_ends, width_of, wrap, wrap_in};
 use gradtop_chart::number;
@@ -185,16 +186,14 @@ pub(crate) fn banner(shared: &Shared, row: &RunRow, width: usize, most: usize) -
     let room = width.saturating_sub(4).max(10);
     if view.seen.is_some() || !view.certain {
         let far = state::far(view);
-        let text =
-            format!("{}{}; its processes cannot be seen from here.", far[..1].to_uppercase(), &far[1..]);
-        out.extend(wrap(&text, room).into_iter().map(|l| Line::styled(format!(" {l}"), theme.wait())));
+        let text = format!("{}; its processes cannot be seen from here.", sentence(&far));
+        out.extend(paragraph(&text, room, theme.wait()));
     }
     if let Some(waiting) = state::waiting(view) {
         out.push(Line::styled(format!(" {}", fit(&waiting, room, theme.ascii())), theme.wait()));
     }
     if let Some(silence) = state::silence(view) {
-        let text = format!("{}{}.", silence[..1].to_uppercase(), &silence[1..]);
-        out.extend(wrap(&text, room).into_iter().map(|l| Line::styled(format!(" {l}"), theme.alert())));
+        out.extend(paragraph(&format!("{}.", sentence(&silence)), room, theme.alert()));
     }
     if matches!(view.state, State::Failed | State::Crashed) {
         let cause = view.status.cause.as_deref().filter(|c| !c.is_empty());
@@ -207,10 +206,8 @@ pub(crate) fn banner(shared: &Shared, row: &RunRow, width: usize, most: usize) -
             *last = fit(last, room.saturating_sub(hint.len()), theme.ascii()) + hint;
         }
         out.extend(lines.into_iter().map(|l| Line::styled(format!(" {l}"), theme.alert())));
-        out.push(Line::styled(
-            format!(" {}", fit(&advice(shared, row), room + 2, theme.ascii())),
-            theme.dim(),
-        ));
+        let advice = fit(&advice(shared, row), room + 2, theme.ascii());
+        out.push(Line::styled(format!(" {advice}"), theme.dim()));
     } else if view.state == State::Stopped
         && let Some(cause) = view.status.cause.as_deref().filter(|c| !c.is_empty())
     {
@@ -239,9 +236,11 @@ pub(crate) fn advice(shared: &Shared, row: &RunRow) -> String {
     if shared.read_only {
         return look.to_owned();
     }
-    if row.resume.is_ok() {
-        format!("r resumes from the last checkpoint, R restarts, {look}")
-    } else {
-        format!("R restarts, {look}")
-    }
+    let resumes = if row.resume.is_ok() { "r resumes from the last checkpoint, " } else { "" };
+    format!("{resumes}R restarts, {look}")
+}
+
+/// Words that begin a sentence.
+fn sentence(words: &str) -> String {
+    format!("{}{}", words[..1].to_uppercase(), &words[1..])
 }

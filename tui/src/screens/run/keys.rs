@@ -25,11 +25,11 @@ const fn join<const N: usize>(parts: &[&[Binding<Action>]]) -> [Binding<Action>;
 #[cfg(test)]
 pub(crate) const ALL: [&Mode<Action>; 7] = [&CHARTS, &SEARCH, &SERIES, &LOG, &FIND, &LINES, &TABLES];
 
+/// Keys of all panes.
 const fn mode(title: &'static str, bindings: &'static [Binding<Action>]) -> Mode<Action> {
-    Mode { title, bindings, kind: Kind::Runs, syntax: &[] }
+    Mode::new(title, Kind::Runs, bindings)
 }
 
-/// Keys of all panes.
 const PANES: &[Binding<Action>] = &[
     bind(&["1"], Action::Show(Pane::Charts), "", "the charts"),
     bind(&["2"], Action::Show(Pane::Log), "", "the run's output"),
@@ -139,8 +139,7 @@ const SEARCH_ROWS: &[Binding<Action>] = &[
 ];
 
 /// While words to be found are typed.
-pub(crate) const FIND: Mode<Action> =
-    Mode { title: "A run: typing words to be found", bindings: FIND_ROWS, kind: Kind::Typing, syntax: &[] };
+pub(crate) const FIND: Mode<Action> = Mode::new("A run: typing words to be found", Kind::Typing, FIND_ROWS);
 
 const FIND_ROWS: &[Binding<Action>] = &[
     bind(&["enter"], Action::Accept, "find", "find them"),

@@ -199,17 +199,12 @@ impl Log {
             let mut row = self.row(shared, line, range.start, range.end, shape);
             let last = range.end == line.text.len();
             if line.cut > 0 && last {
-                row.push(Span::styled(
-                    format!(" +{} characters", number::count(line.cut as f64)),
-                    theme.dim(),
-                ));
+                let cut = number::count(line.cut as f64);
+                row.push(Span::styled(format!(" +{cut} characters"), theme.dim()));
             }
             let found = self.found == Some(line.at) && range.start == 0;
-            let mut spans = vec![if found {
-                Span::styled(theme.glyph("›", ">"), theme.accent())
-            } else {
-                Span::raw(" ")
-            }];
+            let mark = if found { theme.glyph("›", ">") } else { " " };
+            let mut spans = vec![Span::styled(mark, if found { theme.accent() } else { Style::new() })];
             spans.append(&mut row);
             out.push(Line::from(spans));
         }
@@ -300,31 +295,20 @@ impl Log {
 fn style(shared: &Shared, look: Look) -> Style {
     let theme = shared.theme;
     let colour = |hue: Hue, back: bool| match hue {
-        Hue::Rgb(c) => {
-            if back {
-                theme.back(c)
-            } else {
-                theme.front(c)
-            }
-        }
+        Hue::Rgb(c) if back => theme.back(c),
+        Hue::Rgb(c) => theme.front(c),
         Hue::Indexed(i) => match theme.colours {
             Colours::None => Style::new(),
             // The terminal's own colours; of the others, as near as it comes.
-            Colours::Sixteen if i >= 16 => {
-                let c = cube(i);
-                if back { theme.back(c) } else { theme.front(c) }
-            }
+            Colours::Sixteen if i >= 16 && back => theme.back(cube(i)),
+            Colours::Sixteen if i >= 16 => theme.front(cube(i)),
             _ if back => Style::new().bg(Color::Indexed(i)),
             _ => Style::new().fg(Color::Indexed(i)),
         },
     };
-    let mut style = Style::new();
-    if let Some(hue) = look.front {
-        style = style.patch(colour(hue, false));
-    }
-    if let Some(hue) = look.back {
-        style = style.patch(colour(hue, true));
-    }
+    let hues = [(look.front, false), (look.back, true)];
+    let hues = hues.into_iter().filter_map(|(hue, back)| Some(colour(hue?, back)));
+    let mut style = hues.fold(Style::new(), Style::patch);
     for (on, modifier) in [
         (look.bold, Modifier::BOLD),
         (look.dim, Modifier::DIM),

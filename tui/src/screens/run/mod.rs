@@ -214,10 +214,8 @@ impl RunScreen {
 
     fn mode(&self) -> &'static Mode<Action> {
         match self.pane {
-            Pane::Charts if self.charts.listing() => &keys::SERIES,
-            Pane::System if self.system.listing() => &keys::SERIES,
-            Pane::Charts if self.charts.typing() => &keys::SEARCH,
-            Pane::System if self.system.typing() => &keys::SEARCH,
+            _ if self.charts().is_some_and(Charts::listing) => &keys::SERIES,
+            _ if self.charts().is_some_and(Charts::typing) => &keys::SEARCH,
             Pane::Charts | Pane::System => &keys::CHARTS,
             Pane::Log if self.log.typing() => &keys::FIND,
             Pane::Log => &keys::LOG,
@@ -372,10 +370,9 @@ impl RunScreen {
                 let experiment = self.experiment().to_owned();
                 shared.settings.run.keep(&experiment, look);
                 if narrow {
-                    let text = format!(
-                        "the list of series needs {} columns; s lists them over the charts",
-                        charts::LEGEND_FROM
-                    );
+                    let least = charts::LEGEND_FROM;
+                    let text =
+                        format!("the list of series needs {least} columns; s lists them over the charts");
                     return vec![Effect::news(text)];
                 }
             }
@@ -409,6 +406,14 @@ impl RunScreen {
             Action::Follow => self.log.toggle_follow(size),
             Action::Wrap => self.log.toggle_wrap(),
             _ => {}
+        }
+    }
+
+    fn charts(&self) -> Option<&Charts> {
+        match self.pane {
+            Pane::Charts => Some(&self.charts),
+            Pane::System => Some(&self.system),
+            _ => None,
         }
     }
 
@@ -517,25 +522,14 @@ impl Screen for RunScreen {
     }
 
     fn picture(&self, shared: &Shared) -> Option<Picture> {
-        let charts = match self.pane {
-            Pane::Charts => &self.charts,
-            Pane::System => &self.system,
-            _ => return None,
-        };
-        let (what, view) = charts.picture(self.data.as_deref()?, &self.look(shared))?;
+        let (what, view) = self.charts()?.picture(self.data.as_deref()?, &self.look(shared))?;
         Some(Picture { runs: vec![self.id.dir().path().to_owned()], what, view })
     }
 
     fn watches(&self, shared: &Shared) -> Vec<WatchRequest> {
-        let look = self.look(shared);
         let mut request = WatchRequest::of(self.id.clone(), self.live(shared));
-        let charts = match self.pane {
-            Pane::Charts => &self.charts,
-            Pane::System => &self.system,
-            _ => return vec![request],
-        };
-        if let Some(data) = &self.data {
-            charts.watch(data, &look, self.body(shared), &mut request);
+        if let (Some(charts), Some(data)) = (self.charts(), &self.data) {
+            charts.watch(data, &self.look(shared), self.body(shared), &mut request);
         }
         vec![request]
     }

@@ -1,13 +1,14 @@
 //! What a run was started with: every parameter with its unit, its help and whether it differs from its default.
 
 use gradtop_host::{ExperimentDesc, ParamDesc};
-use gradtop_store::{Kind, Manifest, ParamValue, View};
+use gradtop_store::{CommandInfo, Kind, Manifest, ParamValue, View};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::words::signs;
 use crate::print::clean;
 use crate::screens::shared::Shared;
+use crate::widgets::paragraph;
 use gradtop_chart::cells::align::{Align, align, pad};
 use gradtop_chart::cells::text::{chopped, width_of, wrap};
 use gradtop_chart::cells::theme::Theme;
@@ -45,16 +46,11 @@ impl Row<'_> {
 pub(crate) fn lines(shared: &Shared, view: &View, width: usize) -> Vec<Line<'static>> {
     let theme = shared.theme;
     let manifest = &view.manifest;
-    let declared = shared
-        .plugins
-        .found
-        .experiments()
-        .find(|(_, e)| e.id == manifest.experiment.plugin_id())
-        .map(|(_, experiment)| experiment);
+    let id = manifest.experiment.plugin_id();
+    let declared = shared.plugins.found.experiments().map(|(_, e)| e).find(|e| e.id == id);
     let mut out = vec![heading(shared, &manifest.experiment.name)];
-    for line in wrap(&clean(&manifest.experiment.summary), width.saturating_sub(2).max(10)) {
-        out.push(Line::styled(format!(" {line}"), theme.dim()));
-    }
+    let room = width.saturating_sub(2).max(10);
+    out.extend(paragraph(&clean(&manifest.experiment.summary), room, theme.dim()));
     out.push(Line::default());
     let rows = rows(manifest, declared);
     if rows.is_empty() {
@@ -62,23 +58,22 @@ pub(crate) fn lines(shared: &Shared, view: &View, width: usize) -> Vec<Line<'sta
     } else {
         out.extend(table(shared, &rows, width));
         let changed = rows.iter().filter(|r| r.changed).count();
+        let mark = theme.glyph('●', '*');
         let note = match (declared, changed) {
             // What is no plugin has neither defaults nor help.
             (None, _) if manifest.kind != Kind::Plugin => String::new(),
-            (None, _) => format!(
-                "no installed plugin has {}: defaults, units and help are unknown",
-                clean(&manifest.experiment.id)
-            ),
+            (None, _) => {
+                let id = clean(&manifest.experiment.id);
+                format!("no installed plugin has {id}: defaults, units and help are unknown")
+            }
             (Some(_), 0) => "all at their defaults".to_owned(),
-            (Some(_), 1) => format!("{} differs from its default", theme.glyph('●', '*')),
-            (Some(_), n) => format!("{} {n} differ from their defaults", theme.glyph('●', '*')),
+            (Some(_), 1) => format!("{mark} differs from its default"),
+            (Some(_), n) => format!("{mark} {n} differ from their defaults"),
         };
-        out.extend((!note.is_empty()).then(Line::default));
-        out.extend(
-            wrap(&note, width.saturating_sub(2).max(10))
-                .into_iter()
-                .map(|l| Line::styled(format!(" {l}"), theme.dim())),
-        );
+        if !note.is_empty() {
+            out.push(Line::default());
+            out.extend(paragraph(&note, room, theme.dim()));
+        }
     }
     out.push(Line::default());
     out.extend(facts(shared, view, width));
@@ -90,19 +85,12 @@ fn heading(shared: &Shared, text: &str) -> Line<'static> {
 }
 
 fn rows<'a>(manifest: &Manifest, declared: Option<&'a ExperimentDesc>) -> Vec<Row<'a>> {
-    manifest
-        .params
-        .iter()
-        .map(|(key, value)| {
-            let desc = declared.and_then(|e| e.params.iter().find(|p| p.key == *key));
-            Row {
-                key: clean(key),
-                value: shown(value),
-                changed: desc.is_some_and(|d| !same(value, &d.default)),
-                desc,
-            }
-        })
-        .collect()
+    let row = |(key, value): &(String, ParamValue)| {
+        let desc = declared.and_then(|e| e.params.iter().find(|p| p.key == *key));
+        let changed = desc.is_some_and(|d| !same(value, &d.default));
+        Row { key: clean(key), value: shown(value), changed, desc }
+    };
+    manifest.params.iter().map(row).collect()
 }
 
 /// A value, exactly: what it stands here for must be what can be typed.
@@ -238,55 +226,45 @@ fn help(shared: &Shared, desc: &ParamDesc) -> String {
 fn facts(shared: &Shared, view: &View, width: usize) -> Vec<Line<'static>> {
     let theme = shared.theme;
     let m = &view.manifest;
-    let text = |t: &Option<String>| t.as_deref().map(clean).unwrap_or_default();
-    let device = match m.device_reason.as_deref().filter(|r| !r.is_empty()) {
-        Some(reason) => format!("{} ({})", clean(&m.device), clean(reason)),
-        None => clean(&m.device),
-    };
     let pid = view.status.trainer_pid.filter(|_| !view.state.is_final());
     let waited = view.status.log_wait_ms;
+    let saved = match (m.experiment.resumable, m.checkpoint_every_s) {
+        (false, _) if m.plugin.is_none() => None,
+        (false, _) => Some("none: the experiment cannot be resumed".to_owned()),
+        (true, 0) => Some("only when asked for".to_owned()),
+        (true, s) => Some(format!("every {}", number::duration(s as f64))),
+    };
+    let plugin = m.plugin_hash().map(|hash| format!("{} {}  {hash}", m.experiment.id, m.experiment.version));
     let facts = [
-        ("preset", text(&m.preset)),
-        ("seed", state::seed(m).map(|seed| seed.to_string()).unwrap_or_default()),
-        ("device", device),
-        ("threads", if m.threads == 0 { String::new() } else { m.threads.to_string() }),
-        (
-            "checkpoints",
-            match (m.experiment.resumable, m.checkpoint_every_s) {
-                (false, _) if m.plugin.is_none() => String::new(),
-                (false, _) => "none: the experiment cannot be resumed".to_owned(),
-                (true, 0) => "only when asked for".to_owned(),
-                (true, s) => format!("every {}", number::duration(s as f64)),
-            },
-        ),
-        ("created", moment_at(m.created, shared.now)),
-        ("started", view.status.started.map(|t| moment_at(t, shared.now)).unwrap_or_default()),
-        ("ended", view.status.ended.map(|t| moment_at(t, shared.now)).unwrap_or_default()),
-        ("took", state::took_words(view, shared.now).unwrap_or_default()),
-        ("host", clean(&m.host)),
-        ("process", pid.map(|p| p.to_string()).unwrap_or_default()),
-        ("command", m.command.as_ref().map(|c| clean(&c.in_words())).unwrap_or_default()),
-        ("works in", m.command.as_ref().map(|c| clean(&c.dir)).unwrap_or_default()),
-        (
-            "plugin",
-            m.plugin_hash().map_or_else(String::new, |hash| {
-                format!("{} {}  {}", clean(&m.experiment.id), clean(&m.experiment.version), clean(hash))
-            }),
-        ),
-        ("built with", m.plugin.as_ref().map(|p| text(&p.built_with)).unwrap_or_default()),
-        ("libtorch", text(&m.versions.libtorch)),
-        ("Python", text(&m.versions.python)),
-        ("PyTorch", text(&m.versions.torch)),
-        ("gradtop", clean(&m.versions.gradtop)),
-        ("commit", state::commit(m).unwrap_or_default()),
-        ("rows", number::count(view.status.rows as f64)),
-        ("log wait", if waited >= 1.0 { number::duration(waited / 1e3) } else { String::new() }),
-        ("folder", clean(&view.dir.path().to_string_lossy())),
+        ("preset", m.preset.clone()),
+        ("seed", state::seed(m).map(|seed| seed.to_string())),
+        ("device", Some(state::device(m))),
+        ("threads", (m.threads > 0).then(|| m.threads.to_string())),
+        ("checkpoints", saved),
+        ("created", Some(moment_at(m.created, shared.now))),
+        ("started", view.status.started.map(|t| moment_at(t, shared.now))),
+        ("ended", view.status.ended.map(|t| moment_at(t, shared.now))),
+        ("took", state::took_words(view, shared.now)),
+        ("host", Some(m.host.clone())),
+        ("process", pid.map(|p| p.to_string())),
+        ("command", m.command.as_ref().map(CommandInfo::in_words)),
+        ("works in", m.command.as_ref().map(|c| c.dir.clone())),
+        ("plugin", plugin),
+        ("built with", m.plugin.as_ref().and_then(|p| p.built_with.clone())),
+        ("libtorch", m.versions.libtorch.clone()),
+        ("Python", m.versions.python.clone()),
+        ("PyTorch", m.versions.torch.clone()),
+        ("gradtop", Some(m.versions.gradtop.clone())),
+        ("commit", state::commit(m)),
+        ("rows", Some(number::count(view.status.rows as f64))),
+        ("log wait", (waited >= 1.0).then(|| number::duration(waited / 1e3))),
+        ("folder", Some(view.dir.path().to_string_lossy().into_owned())),
     ];
     let mut out = vec![heading(shared, "Run")];
-    for (name, value) in facts.into_iter().filter(|(_, v)| !v.is_empty()) {
+    for (name, value) in facts {
+        let value = value.filter(|value| !value.is_empty());
         let room = width.saturating_sub(17).max(10);
-        for (i, part) in wrap(&value, room).into_iter().enumerate() {
+        for (i, part) in value.iter().flat_map(|value| wrap(&clean(value), room)).enumerate() {
             out.push(Line::from(vec![
                 Span::styled(pad(&format!("   {}", if i == 0 { name } else { "" }), 16), theme.dim()),
                 Span::raw(part),

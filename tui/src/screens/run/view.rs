@@ -9,12 +9,19 @@ use super::words::signs;
 use super::{Pane, RunScreen, header, params};
 use crate::print::clean;
 use crate::screens::shared::Shared;
-use crate::widgets;
+use crate::widgets::{self, paragraph};
 use gradtop_chart::cells::text::{width_of, wrap, wrap_in};
 use gradtop_chart::number;
 
 /// Columns of text in the middle of an empty pane.
 const MESSAGE: usize = 64;
+
+/// A title, and sentences below it.
+type Said = (String, Vec<String>);
+
+fn say(title: &str, text: &[&str]) -> Said {
+    (title.to_owned(), text.iter().map(|sentence| (*sentence).to_owned()).collect())
+}
 
 impl RunScreen {
     pub(super) fn draw(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
@@ -36,8 +43,11 @@ impl RunScreen {
             return;
         }
         match self.pane {
-            Pane::Charts => self.charts_view(shared, &self.charts, frame, body),
-            Pane::System => self.charts_view(shared, &self.system, frame, body),
+            Pane::Charts | Pane::System => {
+                if let (Some(charts), Some(data)) = (self.charts(), &self.data) {
+                    charts.view(shared, data, &self.look(shared), frame, body);
+                }
+            }
             Pane::Log => widgets::lines(self.log.lines(shared, (width, height)), shared.theme, frame, body),
             Pane::Tables => {
                 widgets::lines(self.tables.lines(shared, width, height), shared.theme, frame, body);
@@ -53,14 +63,7 @@ impl RunScreen {
 
     /// What runs along x in the chart with the focus.
     fn axis(&self, shared: &Shared) -> Option<gradtop_view::live::XAxis> {
-        let charts = if self.pane == Pane::System { &self.system } else { &self.charts };
-        charts.axis(self.data.as_deref()?, &self.look(shared))
-    }
-
-    fn charts_view(&self, shared: &Shared, charts: &super::Charts, frame: &mut Frame<'_>, body: Rect) {
-        if let Some(data) = &self.data {
-            charts.view(shared, data, &self.look(shared), frame, body);
-        }
+        self.charts()?.axis(self.data.as_deref()?, &self.look(shared))
     }
 
     /// The lines of a pane that is a list of lines.
@@ -75,12 +78,12 @@ impl RunScreen {
     /// What is wrong with the run, below the header.
     pub(super) fn banner(&self, shared: &Shared) -> Vec<Line<'static>> {
         let width = usize::from(shared.area.width);
+        let room = width.saturating_sub(2).max(10);
         let Some(row) = &self.row else { return Vec::new() };
         if self.gone(shared) {
             let text =
                 "Its folder was deleted, moved or renamed. This is its last known state; esc goes back.";
-            let lines = wrap(text, width.saturating_sub(2).max(10));
-            return lines.into_iter().map(|l| Line::styled(format!(" {l}"), shared.theme.alert())).collect();
+            return paragraph(text, room, shared.theme.alert()).collect();
         }
         let most = (usize::from(shared.area.height) / 6).max(2);
         let mut lines = header::banner(shared, row, width, most);
@@ -88,7 +91,6 @@ impl RunScreen {
         if let Some(error) = self.data.as_ref().and_then(|d| d.error.as_deref()) {
             let text =
                 format!("{} some of its data cannot be read: {}", shared.theme.glyph('▲', '!'), clean(error));
-            let room = width.saturating_sub(2).max(10);
             lines.extend(
                 wrap_in(&text, room, 2, shared.theme.ascii())
                     .into_iter()
@@ -99,40 +101,31 @@ impl RunScreen {
     }
 
     /// What an empty pane says instead: a title, and sentences.
-    fn message(&self, shared: &Shared) -> Option<(String, Vec<String>)> {
+    fn message(&self, shared: &Shared) -> Option<Said> {
         let row = self.row.as_ref()?;
         let state = row.view.state;
         let imported = row.view.manifest.kind == Kind::Import;
-        let say = |title: &str, text: &[&str]| {
-            Some((title.to_owned(), text.iter().map(|t| (*t).to_owned()).collect::<Vec<_>>()))
-        };
         if let Some((_, error)) = self.error.as_ref().filter(|(pane, _)| *pane == self.pane) {
-            return Some((
-                "This cannot be read".to_owned(),
-                vec![clean(error), "gradtop tries again when you return to this pane.".to_owned()],
-            ));
+            let again = "gradtop tries again when you return to this pane.";
+            return Some(say("This cannot be read", &[&clean(error), again]));
         }
-        match self.pane {
+        Some(match self.pane {
             Pane::Charts => {
                 let data = self.data.as_deref();
-                if !self.charts.is_empty()
-                    && data.is_some_and(|d| !d.keys.is_empty() || !d.figures.is_empty())
-                {
+                let some = data.is_some_and(|d| !d.keys.is_empty() || !d.figures.is_empty());
+                if some && !self.charts.is_empty() {
                     return None;
                 }
-                self.no_charts(shared)
+                self.no_charts(shared)?
+            }
+            Pane::System if self.system.is_empty() && imported => {
+                say("Nothing was measured", &["Its values were imported; gradtop did not see it train."])
+            }
+            Pane::System if self.system.is_empty() && state.is_final() => {
+                say("Nothing was measured", &["The run ended before the first measurement."])
             }
             Pane::System if self.system.is_empty() => {
-                if imported {
-                    say("Nothing was measured", &["Its values were imported; gradtop did not see it train."])
-                } else if state.is_final() {
-                    say("Nothing was measured", &["The run ended before the first measurement."])
-                } else {
-                    say(
-                        "Nothing measured yet",
-                        &["The run's process is measured once a second during training."],
-                    )
-                }
+                say("Nothing measured yet", &["The run's process is measured once a second during training."])
             }
             Pane::Log if !self.log.loaded() => say("Reading", &[]),
             Pane::Log if self.log.is_empty() && imported => {
@@ -148,63 +141,44 @@ impl RunScreen {
                 "No tables",
                 &["Tables (predictions, eigenvalues, …) appear here once the experiment logs them."],
             ),
-            _ => None,
-        }
+            _ => return None,
+        })
     }
 
     /// Why there are no charts, and what to do.
-    fn no_charts(&self, shared: &Shared) -> Option<(String, Vec<String>)> {
+    fn no_charts(&self, shared: &Shared) -> Option<Said> {
         let view = &self.row.as_ref()?.view;
-        let say = |title: &str, text: Vec<String>| Some((title.to_owned(), text));
         let since = view.status.started.unwrap_or(view.manifest.created);
         let age = (shared.now.as_microsecond() - since.as_microsecond()).max(0) as f64 / 1e6;
         let age = number::duration(age.floor());
-        match view.state {
+        Some(match view.state {
             State::Queued | State::Starting if view.job.is_some() => {
                 let words = gradtop_view::state::job_words(view, shared.now).unwrap_or_default();
-                say("In the batch system", vec![words, "It starts by itself when its job does.".to_owned()])
+                say("In the batch system", &[&words, "It starts by itself when its job does."])
             }
-            State::Queued if view.queued.is_some() => say(
-                "In the queue",
-                vec![
-                    view.queued.as_ref().map(gradtop_view::state::queue_words).unwrap_or_default(),
-                    "It starts by itself when its turn comes and a slot is free.".to_owned(),
-                ],
-            ),
-            State::Queued => say(
-                "Queued",
-                vec![
-                    format!("It was launched {age} ago and has not started yet."),
-                    "3 shows what has happened so far.".to_owned(),
-                ],
-            ),
-            State::Starting => say(
-                "Starting",
-                vec![
-                    format!("Loading the plugin and its data for {age}."),
-                    "Charts appear with the first step; press 2 for its output.".to_owned(),
-                ],
-            ),
+            State::Queued if view.queued.is_some() => {
+                let words = view.queued.as_ref().map(gradtop_view::state::queue_words).unwrap_or_default();
+                say("In the queue", &[&words, "It starts by itself when its turn comes and a slot is free."])
+            }
+            State::Queued => {
+                let since = format!("It was launched {age} ago and has not started yet.");
+                say("Queued", &[&since, "3 shows what has happened so far."])
+            }
+            State::Starting => {
+                let since = format!("Loading the plugin and its data for {age}.");
+                say("Starting", &[&since, "Charts appear with the first step; press 2 for its output."])
+            }
             state if !state.is_final() => {
-                let phase =
-                    view.status.phase.as_deref().map(|p| format!(" ({})", clean(p))).unwrap_or_default();
-                say(
-                    "No data yet",
-                    vec![
-                        format!("It is {state}{phase} and has logged nothing yet."),
-                        "2 shows what it writes, 3 what has happened.".to_owned(),
-                    ],
-                )
+                let phase = view.status.phase.as_deref().map(|p| format!(" ({})", clean(p)));
+                let words = format!("It is {state}{} and has logged nothing yet.", phase.unwrap_or_default());
+                say("No data yet", &[&words, "2 shows what it writes, 3 what has happened."])
             }
-            _ if self.data.as_ref().is_none_or(|d| d.progress.reading) => say("Reading", Vec::new()),
-            state => say(
-                "Nothing recorded",
-                vec![
-                    format!("The run {state} before it logged a value."),
-                    "2 shows what it wrote, 3 what happened.".to_owned(),
-                ],
-            ),
-        }
+            _ if self.data.as_ref().is_none_or(|d| d.progress.reading) => say("Reading", &[]),
+            state => {
+                let words = format!("The run {state} before it logged a value.");
+                say("Nothing recorded", &[&words, "2 shows what it wrote, 3 what happened."])
+            }
+        })
     }
 
     /// A run that was never seen.

@@ -43,14 +43,8 @@ pub(crate) struct Field {
 impl Field {
     /// A field that has its base value.
     pub(crate) fn new(role: Role, choices: Vec<String>, base: &str) -> Self {
-        let mut field = Self {
-            role,
-            choices,
-            base: base.to_owned(),
-            line: Input::new(base),
-            error: None,
-            began: base.to_owned(),
-        };
+        let (line, base) = (Input::new(base), base.to_owned());
+        let mut field = Self { role, choices, line, error: None, began: base.clone(), base };
         field.check();
         field
     }
@@ -245,13 +239,11 @@ impl Field {
             Role::Name if text.is_empty() => None,
             Role::Name => gradtop_store::validate_name(&text).err().map(|e| e.to_string()),
             Role::Seed | Role::Threads if trimmed.is_empty() => None,
-            Role::Seed => trimmed
-                .parse::<u64>()
-                .is_err()
-                .then(|| format!("seed = {text:?}: expected an integer from 0 to {}", u64::MAX)),
+            Role::Seed if trimmed.parse::<u64>().is_ok() => None,
+            Role::Seed => Some(format!("seed = {text:?}: expected an integer from 0 to {}", u64::MAX)),
             Role::Device => trimmed.parse::<DeviceChoice>().err(),
-            Role::Threads => (!trimmed.parse::<u32>().is_ok_and(|n| (1..=4096).contains(&n)))
-                .then(|| format!("threads = {text:?}: expected an integer in [1, 4096]")),
+            Role::Threads if trimmed.parse().is_ok_and(|n| (1..=4096).contains(&n)) => None,
+            Role::Threads => Some(format!("threads = {text:?}: expected an integer in [1, 4096]")),
             Role::CheckpointEvery => crate::config::seconds(trimmed).err(),
         }
     }
@@ -281,12 +273,10 @@ fn next_round(v: f64, up: bool) -> f64 {
 }
 
 fn next_linear(v: f64, up: bool, integer: bool) -> f64 {
-    let step = if integer {
-        1.0
-    } else if v == 0.0 {
-        0.1
-    } else {
-        10f64.powf(v.abs().log10().floor() - 1.0)
+    let step = match (integer, v == 0.0) {
+        (true, _) => 1.0,
+        (false, true) => 0.1,
+        (false, false) => 10f64.powf(v.abs().log10().floor() - 1.0),
     };
     // On multiples of the step, so that 0.95, 1, 1.1 follow each other.
     let next = if up { (v / step + 1e-9).floor() + 1.0 } else { (v / step - 1e-9).ceil() - 1.0 };

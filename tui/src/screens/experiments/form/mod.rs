@@ -27,7 +27,7 @@ pub(crate) use field::{Field, Role};
 const DEFAULT: &str = "default";
 
 /// A form being filled in.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Form {
     /// The plugin it starts runs of; empty for a command.
     pub(crate) plugin: PathBuf,
@@ -94,8 +94,8 @@ impl Form {
             let every = DEFAULT_CHECKPOINT_EVERY.as_secs().to_string();
             fields.push(Field::new(Role::CheckpointEvery, Vec::new(), &every));
         }
-        let mut form = Self::of_fields(experiment.clone(), fields);
-        plugin.clone_into(&mut form.plugin);
+        let (plugin, experiment) = (plugin.to_owned(), experiment.clone());
+        let mut form = Self { plugin, experiment, fields, ..Self::default() };
         // A declared preset `default` may differ from the parameters' own defaults.
         form.take_preset();
         // Its author's own values need no judging.
@@ -147,15 +147,10 @@ impl Form {
                 form.notes.push(format!("the parameter {} is new", field.key()));
             }
         }
-        let every = run.checkpoint_every_s.to_string();
-        for (role, text) in [
-            (Role::Seed, run.seed.to_string()),
-            (Role::Device, run.device.clone()),
-            (Role::Threads, run.threads.to_string()),
-            (Role::CheckpointEvery, every),
-        ] {
-            form.set(&role, &text);
-        }
+        form.set(&Role::Seed, &run.seed.to_string());
+        form.set(&Role::Device, &run.device);
+        form.set(&Role::Threads, &run.threads.to_string());
+        form.set(&Role::CheckpointEvery, &run.checkpoint_every_s.to_string());
         form.fields.iter_mut().for_each(Field::begin);
         form
     }
@@ -211,22 +206,7 @@ impl Form {
             ..ExperimentDesc::default()
         };
         let of = Some(run.run.clone());
-        Self { command: Some(Box::new(exec)), of, ..Self::of_fields(experiment, fields) }
-    }
-
-    fn of_fields(experiment: ExperimentDesc, fields: Vec<Field>) -> Self {
-        Self {
-            plugin: PathBuf::new(),
-            command: None,
-            experiment,
-            of: None,
-            notes: Vec::new(),
-            fields,
-            cursor: 0,
-            busy: false,
-            failed: None,
-            asked: None,
-        }
+        Self { command: Some(Box::new(exec)), experiment, of, fields, ..Self::default() }
     }
 
     /// As it was left the last time, if it was one for the same.
@@ -501,14 +481,11 @@ impl Form {
 
     /// The parameters, as the host understands them.
     fn params(&self) -> Result<Params, ParamError> {
-        let sets: Vec<(String, String)> = self
-            .fields
-            .iter()
-            .filter_map(|f| match &f.role {
-                Role::Param(p) if f.is_changed() => Some((p.key.clone(), f.value())),
-                _ => None,
-            })
-            .collect();
+        let set = |f: &Field| match &f.role {
+            Role::Param(p) if f.is_changed() => Some((p.key.clone(), f.value())),
+            _ => None,
+        };
+        let sets: Vec<(String, String)> = self.fields.iter().filter_map(set).collect();
         resolve_params(&self.experiment, self.preset().as_deref(), &sets)
     }
 

@@ -61,11 +61,8 @@ fn layout(form: &Form, area: Rect) -> Layout {
 }
 
 fn top_of(form: &Form, slots: &[Slot], height: usize) -> usize {
-    let at = slots
-        .iter()
-        .position(|s| *s == Slot::Field(form.cursor) || (*s == Slot::Start && form.field().is_none()))
-        .unwrap_or(0);
-    around(at, slots.len(), height)
+    let here = if form.field().is_some() { Slot::Field(form.cursor) } else { Slot::Start };
+    around(slots.iter().position(|slot| *slot == here).unwrap_or(0), slots.len(), height)
 }
 
 /// The field (or the start behind the last) drawn at a place of the terminal.
@@ -219,9 +216,8 @@ fn choices(field: &Field, here: bool, width: usize, theme: Theme, pen: &mut Pen<
     if choices_width(field) > width {
         let (left, right) = (theme.glyph("‹ ", "< "), theme.glyph(" ›", " >"));
         let style = if here { theme.accent() } else { theme.text() };
-        pen.put(left, theme.dim())
-            .wide(&clean(&chosen), width.saturating_sub(4), style)
-            .put(right, theme.dim());
+        pen.put(left, theme.dim()).wide(&clean(&chosen), width.saturating_sub(4), style);
+        pen.put(right, theme.dim());
         return;
     }
     for choice in &field.choices {
@@ -303,13 +299,11 @@ fn about(form: &Form, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
     let width = usize::from(inner.width).max(1);
     let wrong = failure(form, area.width.into());
     let from = usize::from(inner.height).saturating_sub(wrong.len()).clamp(1, 3);
+    let leave = "The run keeps going when you leave this screen or close the terminal.";
     let (help, style) = match form.field() {
         Some(field) if field.role == Role::Preset => (preset_help(form, field), theme.text()),
         Some(field) => (clean(field.help()), theme.text()),
-        None => {
-            let text = "The run keeps going when you leave this screen or close the terminal.";
-            (text.to_owned(), theme.dim())
-        }
+        None => (leave.to_owned(), theme.dim()),
     };
     let room = if wrong.is_empty() { 2 } else { from - 1 };
     for (i, line) in wrap_in(&help, width, room.min(2), theme.ascii()).iter().enumerate() {
@@ -336,16 +330,12 @@ fn about(form: &Form, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
 
 fn preset_help(form: &Form, field: &Field) -> String {
     let name = field.value();
-    let preset = form.experiment.presets.iter().find(|p| p.name == name);
-    match preset {
-        Some(p) => {
-            let values: Vec<String> =
-                p.values.iter().map(|(k, v)| format!("{}={}", clean(k), clean(v))).collect();
-            let values = if values.is_empty() { String::new() } else { format!(" ({})", values.join(" ")) };
-            clean(&p.help) + &values
-        }
-        None => "every parameter at its default".to_owned(),
-    }
+    let Some(preset) = form.experiment.presets.iter().find(|p| p.name == name) else {
+        return "every parameter at its default".to_owned();
+    };
+    let values: Vec<String> = preset.values.iter().map(|(k, v)| clean(&format!("{k}={v}"))).collect();
+    let values = if values.is_empty() { String::new() } else { format!(" ({})", values.join(" ")) };
+    clean(&preset.help) + &values
 }
 
 /// What is wrong, as far as it is not said at the field already: in lines for a form of so many columns.

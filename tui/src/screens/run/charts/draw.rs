@@ -122,10 +122,9 @@ impl Charts {
             x: look.x,
             log_x: look.log_x,
             log_y: look.log_y.get(&item.id).copied(),
-            zoom_x: if kind.is_some() {
-                self.x.filter(|(k, _)| Some(*k) == kind).map(|(_, x)| x)
-            } else {
-                part.x
+            zoom_x: match kind {
+                Some(kind) => self.x.filter(|(k, _)| *k == kind).map(|(_, x)| x),
+                None => part.x,
             },
             zoom_y: part.y,
             smoothing: look.smoothing,
@@ -226,13 +225,8 @@ impl Charts {
         let status = self.status(shared, data, (look, area), (told, at));
         widgets::lines([status], shared.theme, frame, line);
         if self.room(look, area) != area {
-            legend(
-                shared,
-                lines,
-                (self.cursor.is_some(), look.smoothing > 0.0),
-                frame,
-                Rect { x: area.right() - LEGEND, width: LEGEND, ..area },
-            );
+            let place = Rect { x: area.right() - LEGEND, width: LEGEND, ..area };
+            legend(shared, lines, (self.cursor.is_some(), look.smoothing > 0.0), frame, place);
         }
         if let Some(at) = self.list {
             Self::list_view(shared, look, &self.names(look, area), at, frame, area);
@@ -242,10 +236,8 @@ impl Charts {
     /// The names of the lines on the page, as they were last drawn.
     pub(super) fn names(&self, look: &Look, area: Rect) -> Vec<String> {
         let mut names = std::collections::BTreeSet::new();
-        for (i, _) in self.cells(look, area) {
-            if let Some(built) = self.cache.built(i as u64) {
-                names.extend(built.lines.iter().map(|l| l.name.clone()));
-            }
+        for built in self.cells(look, area).iter().filter_map(|(i, _)| self.cache.built(*i as u64)) {
+            names.extend(built.lines.iter().map(|l| l.name.clone()));
         }
         // What is hidden and on no chart of this page can still be shown again.
         names.extend(look.hidden.iter().cloned());
@@ -356,18 +348,12 @@ impl Charts {
 /// What the run's process takes, as last measured, in the units people think in.
 fn measured(data: &RunData) -> Vec<String> {
     let names = [("cpu", "cpu"), ("memory", "memory"), ("gpu", "gpu"), ("gpu_memory", "memory of the gpu")];
-    names
-        .into_iter()
-        .filter_map(|(metric, words)| {
-            let name = format!("{SYSTEM}{metric}");
-            let last = data.of_metric(&name).find_map(|s| s.last())?.value;
-            Some(if metric.ends_with("memory") {
-                format!("{words} {}", number::amount(last.max(0.0)))
-            } else {
-                format!("{words} {last:.0} %")
-            })
-        })
-        .collect()
+    let told = |(metric, words): (&str, &str)| {
+        let last = data.of_metric(&format!("{SYSTEM}{metric}")).find_map(|s| s.last())?.value;
+        let bytes = metric.ends_with("memory").then(|| number::amount(last.max(0.0)));
+        Some(format!("{words} {}", bytes.unwrap_or_else(|| format!("{last:.0} %"))))
+    };
+    names.into_iter().filter_map(told).collect()
 }
 
 /// The lowest and highest of what is averaged at the cursor.

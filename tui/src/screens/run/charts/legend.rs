@@ -12,6 +12,7 @@ use super::super::settings::Look;
 use super::Charts;
 use crate::print::clean;
 use crate::screens::shared::Shared;
+use crate::screens::toggle;
 use crate::widgets;
 use gradtop_chart::cells::align::pad;
 use gradtop_chart::cells::text::{apart, width_of};
@@ -24,13 +25,7 @@ impl Charts {
         let name = names.get(*at);
         match action {
             Action::Go(to) => *at = to.from(*at, names.len(), names.len()),
-            Action::Toggle => {
-                if let Some(name) = name
-                    && !look.hidden.remove(name)
-                {
-                    look.hidden.insert(name.clone());
-                }
-            }
+            Action::Toggle => name.into_iter().for_each(|name| toggle(&mut look.hidden, name)),
             Action::Only => {
                 if let Some(name) = name {
                     let others: BTreeSet<String> = names.iter().filter(|n| *n != name).cloned().collect();

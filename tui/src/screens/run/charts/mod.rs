@@ -16,6 +16,7 @@ use super::Action;
 use super::settings::Look;
 use super::settings::next_axis;
 use crate::screens::shared::Shared;
+use crate::screens::toggle;
 use crate::widgets::{ChartCache, Edit, Input};
 pub(crate) use draw::LEGEND_FROM;
 use draw::Plot;
@@ -43,7 +44,7 @@ struct Drag {
 }
 
 /// Charts in a grid.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Charts {
     system: bool,
     /// Every chart there is.
@@ -71,21 +72,7 @@ pub(crate) struct Charts {
 impl Charts {
     /// Those of the system, or the others.
     pub(crate) fn new(system: bool) -> Self {
-        Self {
-            system,
-            all: Vec::new(),
-            items: Vec::new(),
-            search: (String::new(), Search::default()),
-            typing: None,
-            focus: 0,
-            expanded: false,
-            cursor: None,
-            x: None,
-            parts: BTreeMap::new(),
-            drag: None,
-            list: None,
-            cache: ChartCache::default(),
-        }
+        Self { system, ..Self::default() }
     }
 
     /// Takes over what charts there are now.
@@ -274,10 +261,8 @@ impl Charts {
             // What was put away may have been a search.
             Action::Leave => self.arrange(data, look),
             Action::Pin => {
-                if let Some(item) = self.items.get(self.focus)
-                    && !look.pinned.remove(&item.id)
-                {
-                    look.pinned.insert(item.id.clone());
+                if let Some(item) = self.items.get(self.focus) {
+                    toggle(&mut look.pinned, &item.id);
                 }
                 self.arrange(data, look);
             }

@@ -9,7 +9,7 @@ use gradtop_view::runs::RunId;
 
 /// Everything that is shown, before it has a place.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Made {
+pub(super) struct Compared {
     /// The runs that are there.
     pub(super) subjects: Vec<Subject>,
     /// The lines.
@@ -24,7 +24,7 @@ pub(super) struct Made {
     pub(super) gone: usize,
 }
 
-impl Made {
+impl Compared {
     pub(super) fn new(shared: &Shared, runs: &[RunId], by: &GroupBy, sort: Sort, reverse: bool) -> Self {
         let subject = |id: &RunId| {
             let row = Arc::clone(shared.runs.get(id)?);

@@ -1,0 +1,66 @@
+//! Files of the user, with errors that name them.
+
+use std::io::{ErrorKind, Result as IoResult};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+
+/// The text of a file.
+///
+/// # Errors
+/// It cannot be read.
+pub(crate) fn read(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// The text of a file, if there is one.
+///
+/// # Errors
+/// It cannot be read.
+pub(crate) fn read_if_there(path: &Path) -> Result<Option<String>> {
+    match std::fs::read_to_string(path) {
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
+        text => text.map(Some).with_context(|| format!("cannot read {}", path.display())),
+    }
+}
+
+/// Makes a folder, and those that it is in.
+///
+/// # Errors
+/// It cannot be made.
+pub(crate) fn make_folder(path: &Path) -> Result<()> {
+    std::fs::create_dir_all(path).with_context(|| format!("cannot create {}", path.display()))
+}
+
+/// Writes a file beside and renames it, so that nobody reads half of it.
+///
+/// # Errors
+/// It cannot be written.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let beside = path.with_file_name(format!(".{name}.{}", std::process::id()));
+    let written = std::fs::write(&beside, bytes).and_then(|()| std::fs::rename(&beside, path));
+    if written.is_err() {
+        std::fs::remove_file(&beside).ok();
+    }
+    written.with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Makes something under the first of many names that is free.
+///
+/// # Errors
+/// It cannot be made, for another reason than that something is there.
+pub(crate) fn first_free<T>(
+    names: impl Iterator<Item = PathBuf>,
+    verb: &str,
+    make: impl Fn(&Path) -> IoResult<T>,
+) -> Result<(PathBuf, T)> {
+    for path in names {
+        match make(&path) {
+            Err(e) if e.kind() == ErrorKind::AlreadyExists => {}
+            Err(e) => return Err(e).with_context(|| format!("cannot {verb} {}", path.display())),
+            Ok(made) => return Ok((path, made)),
+        }
+    }
+    unreachable!("a name is free at last")
+}
