@@ -267,9 +267,9 @@ fn metrics(summaries: &[Summary], all: usize) {
     }
     heading("metrics");
     // Where the terminal is narrow, values stay.
-    let tables = (0..=DISPENSABLE.len()).map(|n| metrics_table(summaries, &DISPENSABLE[..n]));
-    let fitting = tables.clone().find(|table| table.fits(2)).or(tables.last());
-    fitting.iter().for_each(|table| table.print(2));
+    let fits = |gone: &usize| metrics_table(summaries, &DISPENSABLE[..*gone]).fits(2);
+    let gone = (0..DISPENSABLE.len()).find(fits).unwrap_or(DISPENSABLE.len());
+    metrics_table(summaries, &DISPENSABLE[..gone]).print(2);
     if all > SERIES {
         let more = format!("  {} more series: show --json lists all", all - SERIES);
         print::line(&print::styled(&more, Ink::Dim));
