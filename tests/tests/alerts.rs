@@ -33,7 +33,7 @@ fn in_a_tmux_that_does_not_hear_of_the_focus_an_alert_always_rings() {
         // It has the focus, says the terminal; by the answer to the key after that it has been heard.
         terminal.press(b"\x1b[I?");
         terminal.shows(&["open the run, or fold"]);
-        sandbox.run(&["exec", "--name", "a", "--alert", "end", "--", "true"]).expect_code(0);
+        sandbox.gradtop(&["exec", "--name", "a", "--alert", "end", "--", "true"]).expect_code(0);
         terminal.shows(&["a: finished"]);
         let rang = terminal.written().contains("]777;notify;gradtop;a: finished");
         assert_eq!(rang, rings, "focus-events {focus_events}: {:?}", terminal.written());
