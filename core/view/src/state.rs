@@ -337,7 +337,7 @@ pub fn progress(view: &View) -> Option<(u64, u64)> {
 
 /// Units of work that are done. What was logged last may be later than the status: a killed run has no time to write that.
 fn done(status: &Status) -> u64 {
-    let step = status.step.filter(|_| works_by_steps(status)).and_then(|step| u64::try_from(step).ok());
+    let step = status.step.filter(|_| status.works_by_steps()).and_then(|step| u64::try_from(step).ok());
     step.unwrap_or_default().min(status.total).max(status.done)
 }
 
@@ -345,27 +345,10 @@ fn done(status: &Status) -> u64 {
 /// then only, and the share done shall agree with the step beside it.
 pub fn step(status: &Status) -> Option<i64> {
     let step = status.step?;
-    if !works_by_steps(status) {
+    if !status.works_by_steps() {
         return Some(step);
     }
     Some(step.max(i64::try_from(status.done.min(status.total)).unwrap_or(step)))
-}
-
-/// Whether the units of work are steps, as far as can be seen: as many of the one as of the other, but for those since a
-/// value was logged last. At the beginning, when there are few of both, anything would look like that: so never more than
-/// twice as many either.
-pub fn works_by_steps(status: &Status) -> bool {
-    let agree = |step: u64| {
-        let (less, more) = (step.min(status.done), step.max(status.done));
-        status.total > 0
-            && less > 0
-            && more <= less.saturating_mul(2)
-            && (more - less).saturating_mul(20) <= status.total
-    };
-    // Steps count from zero: of a run of one step, the one.
-    let all = status.done == status.total && status.total > 0;
-    let step = status.step.and_then(|step| u64::try_from(step).ok());
-    step.is_some_and(|step| agree(step) || (all && step + 1 == status.done))
 }
 
 /// The epoch it is in. Of a run that has ended only where it is the run's: one that trains a network after the other ends
@@ -562,21 +545,6 @@ mod tests {
     use gradtop_tests::made::{Made, run};
 
     use super::*;
-
-    #[test]
-    fn units_of_work_are_steps_only_where_the_numbers_say_so() {
-        let by_steps = |step: i64, done, total| {
-            works_by_steps(&Status { step: Some(step), done, total, ..Status::default() })
-        };
-        assert!(by_steps(15_000, 15_200, 20_000), "values are logged now and then only");
-        assert!(by_steps(20_000, 20_000, 20_000));
-        assert!(!by_steps(3, 0, 100), "three steps of the first of a hundred networks");
-        assert!(!by_steps(3, 1, 100));
-        assert!(!by_steps(1, 100, 1_000_000), "a hundred samples in one step");
-        assert!(!by_steps(651, 300, 1_000));
-        assert!(!by_steps(5, 5, 0) && !by_steps(-5, 5, 100));
-        assert!(!works_by_steps(&Status { done: 5, total: 10, ..Status::default() }));
-    }
 
     #[test]
     fn the_epoch_of_the_last_of_many_networks_is_not_that_of_the_run() {

@@ -338,7 +338,7 @@ impl Display {
         let elapsed = self.began.map_or(0.0, |began| (now - began).as_secs_f64());
         let orphaned = session.orphaned.load(Ordering::Acquire);
         let (headline, headline_is_part) = session.headline();
-        let next = Status {
+        let mut next = Status {
             state: session.state(),
             // Nobody is left to write the end, so this is what whoever recovers the run will find.
             cause: orphaned.then(|| "stopped because its keeper was killed".to_owned()),
@@ -361,6 +361,7 @@ impl Display {
             outcome: session.outcome(),
             ..self.shown.clone()
         };
+        next.note_step(&self.shown);
         // Beside what changes, it says that somebody is there. Who waits has nothing to say.
         let beat = !session.is_waiting() && now - self.written >= HEARTBEAT;
         if self.unwritten || beat || last || !same(&next, &self.shown) {

@@ -95,6 +95,9 @@ pub struct Status {
     pub done: u64,
     /// Units of work in all; 0 if unknown.
     pub total: u64,
+    /// Whether the units of work were steps when a value was logged last: see [`Self::note_step`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by_steps: Option<bool>,
     /// Seconds still needed.
     pub eta_s: Option<f64>,
     /// Steps a second.
@@ -184,6 +187,35 @@ impl Status {
             (None, None) => Some(since(self.started?)),
         }
     }
+
+    /// Whether the units of work are steps, as far as can be seen: now, or when a value was logged last. In between, steps are done
+    /// that nobody has logged yet.
+    pub fn works_by_steps(&self) -> bool {
+        self.by_steps == Some(true) || self.agrees_by_steps()
+    }
+
+    /// Remembers whether they are, if a step was logged since.
+    pub fn note_step(&mut self, before: &Self) {
+        if self.step != before.step {
+            self.by_steps = Some(self.agrees_by_steps());
+        }
+    }
+
+    /// Whether there are as many of the one as of the other, but for those since a value was logged last. At the beginning, when there
+    /// are few of both, anything would look like that: so never more than twice as many either.
+    fn agrees_by_steps(&self) -> bool {
+        let agree = |step: u64| {
+            let (less, more) = (step.min(self.done), step.max(self.done));
+            self.total > 0
+                && less > 0
+                && more <= less.saturating_mul(2)
+                && (more - less).saturating_mul(20) <= self.total
+        };
+        // Steps count from zero: of a run of one step, the one.
+        let all = self.done == self.total && self.total > 0;
+        let step = self.step.and_then(|step| u64::try_from(step).ok());
+        step.is_some_and(|step| agree(step) || (all && step + 1 == self.done))
+    }
 }
 
 /// The last value of a series that overviews show.
@@ -241,4 +273,42 @@ pub fn read_status(run: &RunDir) -> Result<Status> {
     let status: Status = serde_json::from_slice(&text).format_at("understand", &path)?;
     crate::folder::manifest::check_schema(status.schema, &path)?;
     Ok(status)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn units_of_work_are_steps_only_where_the_numbers_say_so() {
+        let by_steps = |step: i64, done, total| {
+            Status { step: Some(step), done, total, ..Status::default() }.works_by_steps()
+        };
+        assert!(by_steps(15_000, 15_200, 20_000), "values are logged now and then only");
+        assert!(by_steps(20_000, 20_000, 20_000));
+        assert!(!by_steps(3, 0, 100), "three steps of the first of a hundred networks");
+        assert!(!by_steps(3, 1, 100));
+        assert!(!by_steps(1, 100, 1_000_000), "a hundred samples in one step");
+        assert!(!by_steps(651, 300, 1_000));
+        assert!(!by_steps(5, 5, 0) && !by_steps(-5, 5, 100));
+        assert!(!Status { done: 5, total: 10, ..Status::default() }.works_by_steps());
+    }
+
+    #[test]
+    fn between_two_values_far_apart_units_of_work_stay_steps() {
+        let mut status = Status { total: 160, ..Status::default() };
+        let mut seen = Vec::new();
+        for done in 1..=60 {
+            let logged = i64::try_from(done).ok().map(|step| step / 20 * 20).filter(|step| *step > 0);
+            let mut next = Status { step: logged, done, ..status.clone() };
+            next.note_step(&status);
+            seen.push(next.works_by_steps());
+            status = next;
+        }
+        assert_eq!(seen.iter().position(|by_steps| *by_steps), Some(19), "from the first value on");
+        assert!(seen[19..].iter().all(|by_steps| *by_steps));
+        let mut other = Status { step: Some(80), ..status.clone() };
+        other.note_step(&status);
+        assert!(!other.works_by_steps(), "what was logged is no step of 60");
+    }
 }

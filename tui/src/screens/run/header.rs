@@ -87,7 +87,7 @@ fn progress(shared: &Shared, view: &View) -> Vec<Item> {
     }
     if let Some(step) = state::step(s) {
         let step = number::count(step as f64);
-        if state::works_by_steps(s) {
+        if s.works_by_steps() {
             let total = number::count(s.total as f64);
             item(8, "step", format!("{} / {total}", pad_left(&step, width_of(&total).max(6))), 0);
         } else {
