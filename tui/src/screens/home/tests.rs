@@ -348,6 +348,11 @@ fn a_phone_has_room_for_the_usual_heading_and_for_causes() {
     let screen = bench.screen();
     assert!(screen.contains("last train loss"), "{screen}");
     assert!(screen.lines().any(|l| l.contains("exit code 3") && l.chars().count() == 39), "{screen}");
+    // So it has with a run in doubt, whose sign takes a column more.
+    bench.make(&run("fit", "far", 2).at(State::Running, 9).with(|m, _| m.boot_id = "another".into()));
+    bench.read();
+    let screen = bench.screen();
+    assert!(screen.contains("last train loss") && screen.contains("  0.25"), "{screen}");
 }
 
 #[test]
