@@ -390,8 +390,8 @@ pub fn headline_value(v: f64) -> String {
 
 /// Seconds the run has taken so far, or took.
 pub fn took(view: &View, now: Timestamp) -> Option<f64> {
-    // Of one that has died and whose end nobody has written, no more than it said.
-    let now = if view.state.is_final() { view.status.updated } else { now };
+    // Of one that has died and whose end nobody has written, or that cannot be seen from here, no more than it said.
+    let now = if view.state.is_final() || !view.certain { view.status.updated } else { now };
     view.status.took(now)
 }
 

@@ -356,6 +356,17 @@ fn a_phone_has_room_for_the_usual_heading_and_for_causes() {
 }
 
 #[test]
+fn what_a_run_in_doubt_took_ends_with_what_it_wrote() {
+    let far = run("fit", "far", 60).at(State::Running, 9).with(|m, s| {
+        m.boot_id = "another".into();
+        s.updated = s.started.unwrap() + jiff::SignedDuration::from_secs(75);
+    });
+    let mut bench = Bench::of(vec![far]);
+    bench.resize(120, 36);
+    assert!(bench.screen().contains("for 1m15s"), "{}", bench.screen());
+}
+
+#[test]
 fn a_time_left_has_a_column_only_where_there_can_be_one() {
     let endless = run("fit", "a", 1).at(State::Running, 10).with(|_, s| s.total = 0);
     let mut bench = Bench::of(vec![endless]);
