@@ -27,7 +27,7 @@ const EVENTS: usize = 8;
 /// Metrics' lines shown.
 const SERIES: usize = 40;
 /// Columns of metrics that give way on a narrow terminal, in this order.
-const DISPENSABLE: [&str; 3] = ["points", "at step", "unit"];
+const DISPENSABLE: [&str; 4] = ["points", "at step", "unit", "best"];
 
 /// Arguments of `show`.
 #[derive(Debug, clap::Args)]

@@ -216,7 +216,7 @@ impl<'a> Columns<'a> {
             widest(10, 12, rows().map(|r| state::words_in(&r.view, ascii)))
         };
         let state = Wanted::fixed(What::State, state);
-        let least = if width < cells::NARROW { 9 } else { 12 };
+        let least = if width < cells::NARROW { 8 } else { 12 };
         let name = Wanted::new(What::Name, widest(8, NAME, rows().map(shown_name)), least);
         let room = usize::from(width).saturating_sub(usize::from(cells::MARKS) + 1);
         let mut columns = if home.columns.is_empty() {

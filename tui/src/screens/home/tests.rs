@@ -348,6 +348,22 @@ fn a_phone_has_room_for_the_usual_heading_and_for_causes() {
     let screen = bench.screen();
     assert!(screen.contains("last train loss"), "{screen}");
     assert!(screen.lines().any(|l| l.contains("exit code 3") && l.chars().count() == 39), "{screen}");
+    // So it has with a run in doubt, whose sign takes a column more.
+    bench.make(&run("fit", "far", 2).at(State::Running, 9).with(|m, _| m.boot_id = "another".into()));
+    bench.read();
+    let screen = bench.screen();
+    assert!(screen.contains("last train loss") && screen.contains("  0.25"), "{screen}");
+}
+
+#[test]
+fn what_a_run_in_doubt_took_ends_with_what_it_wrote() {
+    let far = run("fit", "far", 60).at(State::Running, 9).with(|m, s| {
+        m.boot_id = "another".into();
+        s.updated = s.started.unwrap() + jiff::SignedDuration::from_secs(75);
+    });
+    let mut bench = Bench::of(vec![far]);
+    bench.resize(120, 36);
+    assert!(bench.screen().contains("for 1m15s"), "{}", bench.screen());
 }
 
 #[test]

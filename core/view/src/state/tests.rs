@@ -1,0 +1,58 @@
+use gradtop_tests::made::{Made, run};
+
+use super::*;
+
+#[test]
+fn the_epoch_of_the_last_of_many_networks_is_not_that_of_the_run() {
+    let of = |state: State, epochs_restart| {
+        let spec = run("labels", "a", 1).at(state, 651).with(|_, s| {
+            (s.epoch, s.epochs_restart) = (Some(55.0), epochs_restart);
+        });
+        let mut made = Made::new();
+        let run = made.make(&spec);
+        super::epoch(&gradtop_store::view(&run).expect("it was made"))
+    };
+    assert_eq!(of(State::Running, true), Some(55.0), "of the network it is training");
+    assert_eq!(of(State::Finished, true), None);
+    assert_eq!(of(State::Finished, false), Some(55.0));
+}
+
+#[test]
+fn what_a_run_took_says_how_much_of_it_was_training() {
+    let words = |elapsed, trained| {
+        let spec = run("fit", "a", 1).at(State::Stopped, 20).with(|_, s| {
+            (s.elapsed_s, s.trained_s, s.ended) = (Some(elapsed), trained, Some(s.updated));
+        });
+        let mut made = Made::new();
+        took_words(&gradtop_store::view(&made.make(&spec)).expect("it was made"), Timestamp::now())
+    };
+    assert_eq!(words(83.1, Some(60.3)).as_deref(), Some("1m23s, 1m00s of it training"));
+    assert_eq!(words(60.4, Some(60.3)).as_deref(), Some("1m00s"), "starting takes a moment");
+    assert_eq!(words(60.4, None).as_deref(), Some("1m00s"), "of an older version");
+}
+
+#[test]
+fn of_a_run_whose_processes_are_not_seen_no_more_is_said_than_it_wrote() {
+    let spec = run("fit", "a", 1).at(State::Running, 20).with(|_, s| s.elapsed_s = Some(5.0));
+    let mut made = Made::new();
+    let mut view = gradtop_store::view(&made.make(&spec)).expect("it was made");
+    (view.state, view.certain) = (State::Running, false);
+    let later = view.status.updated + jiff::SignedDuration::from_hours(9);
+    assert_eq!(took(&view, later), Some(5.0));
+    view.certain = true;
+    assert_eq!(took(&view, later), Some(5.0 + 9.0 * 3600.0));
+}
+
+#[test]
+fn in_little_room_values_still_say_what_they_are_of() {
+    let mut made = Made::new();
+    let mut of = |name: &str, model: &str, value| {
+        let run = run("fit", name, 1).series("loss", Some(model), &[(0, value)]);
+        gradtop_store::view(&made.make(&run)).expect("it was made")
+    };
+    let views = [of("a", "network-of-depth-2", 1.25e-5), of("b", "network-of-depth-3", 0.5)];
+    let views: Vec<&View> = views.iter().collect();
+    let brief = |room| brief_headlines(&views, common(&views).as_ref(), room, true);
+    assert_eq!(brief(40), ["1.25e-5 network-of-depth-2", "0.5     network-of-depth-3"]);
+    assert_eq!(brief(15), ["1.25e-5 net~h-2", "0.5     net~h-3"]);
+}
