@@ -7,7 +7,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use gradtop_store::{Recorder, RecorderOptions, RunDir, RunLock, read_series};
+use gradtop_store::{
+    Event, Recorder, RecorderOptions, RunDir, RunLock, State, append_event, read_events, read_series,
+};
 use gradtop_tests::synthetic::{self, LiveRun, metric};
 
 use super::engine::Runs;
@@ -70,6 +72,20 @@ fn a_finished_run_is_what_its_rows_are() {
     }
     let left = runs.work(Instant::now(), Duration::from_millis(20));
     assert_eq!((left.changed, left.next), (false, Some(GLANCE)), "a finished run is read once");
+}
+
+#[test]
+fn between_an_end_and_a_resume_nothing_is_at_work() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = finished(dir.path(), 600);
+    for state in [State::Running, State::Stopped, State::Running] {
+        append_event(&run, &Event::State { state, cause: None }).unwrap();
+    }
+    let events = read_events(&run).unwrap();
+    let [.., ended, resumed] = events.as_slice() else { panic!("{events:?}") };
+    let gap = (ended.time.as_microsecond(), resumed.time.as_microsecond());
+    let (data, _) = super::once::read(&run, &[]).unwrap();
+    assert!(data.pauses.contains(&gap), "{gap:?} in {:?}", data.pauses);
 }
 
 #[test]
