@@ -193,7 +193,6 @@ pub struct ImportInfo {
 
 /// The experiment of a run.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(default)]
 pub struct ExperimentInfo {
     /// Its id, also the folder `exp=<id>`: of a folder that was renamed the new name.
     pub id: String,
@@ -201,14 +200,19 @@ pub struct ExperimentInfo {
     #[serde(skip)]
     pub in_plugin: Option<String>,
     /// Its title.
+    #[serde(default)]
     pub name: String,
     /// Its version.
+    #[serde(default)]
     pub version: String,
     /// What it does, in a line.
+    #[serde(default)]
     pub summary: String,
     /// Whether it can go on from a checkpoint.
+    #[serde(default)]
     pub resumable: bool,
     /// Whether it makes use of a GPU.
+    #[serde(default)]
     pub uses_device: bool,
 }
 

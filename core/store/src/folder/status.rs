@@ -75,7 +75,6 @@ impl std::fmt::Display for State {
 
 /// How far a run is.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(default)]
 pub struct Status {
     /// Version of this file, [`crate::SCHEMA`].
     pub schema: u32,
@@ -88,21 +87,25 @@ pub struct Status {
     /// The epoch, fractions included.
     pub epoch: Option<f64>,
     /// Whether epochs have begun anew: of networks trained one after the other, `epoch` is that of the latest.
+    #[serde(default)]
     pub epochs_restart: bool,
     /// What it is doing, in a word or two.
     pub phase: Option<String>,
     /// Units of work done.
+    #[serde(default)]
     pub done: u64,
     /// Units of work in all; 0 if unknown.
+    #[serde(default)]
     pub total: u64,
     /// Whether the units of work were steps when a value was logged last: see [`Self::note_step`].
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub by_steps: Option<bool>,
     /// Seconds still needed.
     pub eta_s: Option<f64>,
     /// Steps a second.
     pub steps_per_s: Option<f64>,
     /// When this was written.
+    #[serde(default)]
     pub updated: Timestamp,
     /// When training began.
     pub started: Option<Timestamp>,
@@ -124,12 +127,16 @@ pub struct Status {
     /// Field `starttime` of the keeper's `/proc/<pid>/stat`.
     pub keeper_start: Option<u64>,
     /// Points logged.
+    #[serde(default)]
     pub rows: u64,
     /// Milliseconds the training thread has waited for the log.
+    #[serde(default)]
     pub log_wait_ms: f64,
     /// Last values of the metrics that overviews show.
+    #[serde(default)]
     pub headline: Vec<HeadlineValue>,
     /// Whether those are the best of more.
+    #[serde(default)]
     pub headline_is_part: bool,
     /// The UUID of the GPU that it is on, of a part of one (MIG) perhaps: its number means another one elsewhere.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -141,7 +148,7 @@ pub struct Status {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waiting: Option<Waiting>,
     /// Whether the disk has not taken the run's row in `tables/run` yet.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unsettled: bool,
     /// How training ended, if it has, as the trainer wrote before it left: what the run is if nobody is left to say so.
     #[serde(skip_serializing_if = "Option::is_none")]

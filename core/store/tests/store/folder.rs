@@ -62,6 +62,19 @@ fn names_of_runs() {
 }
 
 #[test]
+fn a_status_without_a_state_is_none() {
+    let temp = tempfile::tempdir().unwrap();
+    let run = new_run(temp.path(), "r");
+    for text in ["{}", r#"{"schema":1}"#, r#"{"state":"running"}"#] {
+        std::fs::write(run.status(), text).unwrap();
+        assert!(read_status(&run).is_err(), "{text}");
+    }
+    // All else may be missing.
+    std::fs::write(run.status(), r#"{"schema":1,"state":"running"}"#).unwrap();
+    assert_eq!(read_status(&run).unwrap().state, State::Running);
+}
+
+#[test]
 fn a_status_comes_back_as_it_was() {
     let temp = tempfile::tempdir().unwrap();
     let run = new_run(temp.path(), "demo");

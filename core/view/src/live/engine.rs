@@ -128,18 +128,16 @@ impl Runs {
         let before = self.feeds.len();
         self.feeds.retain(|_, (_, since)| since.is_none_or(|s| now.saturating_duration_since(s) < GRACE));
         let gone = before != self.feeds.len();
-        let cap = self.cap();
         let share = budget / u32::try_from(self.feeds.len().max(1)).unwrap_or(u32::MAX);
         let mut more = false;
         let mut alive = false;
-        for (feed, since) in self.feeds.values_mut() {
-            feed.set_cap(cap);
-            if since.is_some() {
-                continue;
-            }
+        for (feed, _) in self.feeds.values_mut().filter(|(_, since)| since.is_none()) {
             more |= feed.work(now, Instant::now() + share);
             alive |= feed.alive();
         }
+        // With what was found now: what is shown must not depend on how often it was looked.
+        let cap = self.cap();
+        self.feeds.values_mut().for_each(|(feed, _)| feed.set_cap(cap));
         let next = if more {
             Some(Duration::ZERO)
         } else if alive {

@@ -14,7 +14,7 @@ use gradtop_tests::synthetic::{self, LiveRun, metric};
 
 use super::engine::Runs;
 use super::feed::GLANCE;
-use super::{RunData, SeriesFilter, WatchRequest, Window, XAxis};
+use super::{RunData, SeriesFilter, SeriesSnapshot, WatchRequest, Window, XAxis};
 use crate::runs::RunId;
 
 fn request(run: &RunDir, alive: bool, metrics: &[u32]) -> WatchRequest {
@@ -105,6 +105,26 @@ fn reading_comes_to_its_end_whatever_time_it_is_given() {
     }
     let data = Arc::clone(runs.snapshot().run(&RunId::new(&run)).unwrap());
     assert!(whole(&data) && data.series.iter().all(|s| s.count() == 3_000), "{:?}", data.progress);
+}
+
+#[test]
+fn what_is_kept_does_not_depend_on_how_fast_it_is_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let all: Vec<RunDir> =
+        ["a", "b", "c"].map(|name| synthetic::finished(dir.path(), name, 160_000).unwrap()).into();
+    let kept = |budget: Duration| {
+        let mut runs = Runs::new();
+        let of = |run| WatchRequest { series: SeriesFilter::All, ..WatchRequest::of(RunId::new(run), false) };
+        runs.watch(all.iter().map(of).collect(), Instant::now());
+        while runs.work(Instant::now(), budget).next == Some(Duration::ZERO) {}
+        let data = runs.snapshot();
+        let of = |run| data.run(&RunId::new(run)).unwrap().series.clone();
+        let rows = |s: Arc<SeriesSnapshot>| s.rows(XAxis::Step, (0.0, 8_000.0), false).count();
+        all.iter().flat_map(of).map(rows).collect::<Vec<_>>()
+    };
+    let (at_once, slowly) = (kept(Duration::from_mins(1)), kept(Duration::ZERO));
+    assert_eq!(at_once, slowly);
+    assert!(at_once.iter().all(|rows| (2_000..8_000).contains(rows)), "{at_once:?}");
 }
 
 #[test]
