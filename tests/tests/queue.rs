@@ -121,6 +121,30 @@ fn what_is_held_waits_until_it_is_released() {
 }
 
 #[test]
+fn runs_that_wait_are_held_released_and_deleted_by_a_filter() {
+    let sandbox = Sandbox::new();
+    for (name, burst) in [("a", "burst=2"), ("b", "burst=2"), ("c", "burst=2"), ("other", "burst=1")] {
+        queue(&sandbox, name, &["--set", burst]);
+    }
+    at_work(&sandbox, "a");
+    let said = sandbox.gradtop(&["queue", "rm", "burst=2"]).expect_code(2);
+    assert!(said.err.contains("the filter selects 2 runs: confirm with --yes"), "{said:?}");
+    let said = sandbox.gradtop(&["queue", "hold", "burst=2", "--yes"]).expect_code(0);
+    // What is at work is left alone.
+    assert!(
+        said.out.contains("held b") && said.out.contains("held c") && !said.out.contains("held a"),
+        "{said:?}"
+    );
+    let said = sandbox.gradtop(&["queue", "rm", "burst=2", "-y"]).expect_code(0);
+    assert!(said.out.contains("deleted b") && said.out.contains("deleted c"), "{said:?}");
+    assert_eq!(waits(&sandbox), ["other"]);
+    let said = sandbox.gradtop(&["queue", "release", "burst=2"]).expect_code(1);
+    assert!(said.err.contains("no run that waits matches the filter"), "{said:?}");
+    sandbox.gradtop(&["queue", "rm", "other"]).expect_code(0);
+    finished(&sandbox, "a");
+}
+
+#[test]
 fn a_command_starts_with_the_folder_and_the_environment_it_was_queued_with() {
     let sandbox = Sandbox::new();
     queue(&sandbox, "a", &[]);

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::Context;
-use super::select::each;
+use super::select::{Selection, each, is_filter, matching};
 use crate::failure::Failure;
 use crate::print::table::{Table, Words};
 use crate::print::{self, clean};
@@ -36,11 +36,11 @@ pub(crate) struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     /// Keep runs from being started
-    Hold(Runs),
+    Hold(Selection),
     /// Let held runs be started
-    Release(Runs),
+    Release(Selection),
     /// Delete waiting runs
-    Rm(Runs),
+    Rm(Selection),
     /// Move a run to the front
     First {
         /// The run
@@ -55,14 +55,6 @@ enum Command {
     },
     /// Start what can be started now, for example after a reboot
     Start,
-}
-
-/// Runs that wait.
-#[derive(Debug, clap::Args)]
-struct Runs {
-    /// The runs, by name
-    #[arg(required = true, value_name = "RUN")]
-    names: Vec<String>,
 }
 
 /// Arguments of `run` and `exec` that put a run into the queue.
@@ -160,14 +152,17 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
             print::line(&slots_in_words(&queue_settings(&runs)?));
             said(&runs).map(|_| 0)
         }
-        Some(Command::Hold(of)) => act(context, of, "held", gradtop_host::hold_queued),
+        Some(Command::Hold(of)) => {
+            act(&chosen(context, of, "Hold", in_queue)?, "held", gradtop_host::hold_queued)
+        }
         Some(Command::Release(of)) => {
-            let code = act(context, of, "released", gradtop_host::release_queued)?;
+            let views = chosen(context, of, "Release", in_queue)?;
+            let code = act(&views, "released", gradtop_host::release_queued)?;
             said(&runs).map(|_| code)
         }
         Some(Command::Rm(of)) => {
-            let views: Vec<View> = of.names.iter().map(|name| waits(context, name)).collect::<Result<_>>()?;
-            act_on(&views, "deleted", |run| gradtop_host::delete(&runs, run, false))
+            let views = chosen(context, of, "Delete", waits)?;
+            act(&views, "deleted", |run| gradtop_host::delete(&runs, run, false))
         }
         Some(Command::First { run }) => put(context, run, 1),
         Some(Command::Move { place: 0, .. }) => Err(Failure::usage("places are counted from 1").into()),
@@ -207,9 +202,9 @@ fn said(runs: &Path) -> Result<i32> {
     Ok(i32::try_from(started.len()).unwrap_or(i32::MAX))
 }
 
-/// The run of that name, which must wait in the queue.
-fn find(context: &Context, name: &str) -> Result<View> {
-    let view = waits(context, name)?;
+/// A run that must wait in the queue.
+fn in_queue(view: View) -> Result<View> {
+    let view = waits(view)?;
     if view.dir.is_queued() {
         return Ok(view);
     }
@@ -217,9 +212,8 @@ fn find(context: &Context, name: &str) -> Result<View> {
     Err(Failure::new(clean(&why)).help("the batch system decides when it starts").into())
 }
 
-/// The run of that name, which must wait, in the queue or for its job.
-fn waits(context: &Context, name: &str) -> Result<View> {
-    let view = context.view(name)?;
+/// A run that must wait, in the queue or for its job.
+fn waits(view: View) -> Result<View> {
     if view.queued.is_some() {
         return Ok(view);
     }
@@ -227,17 +221,23 @@ fn waits(context: &Context, name: &str) -> Result<View> {
     Err(Failure::new(clean(&why)).help("`gradtop queue` lists the runs that wait").into())
 }
 
-fn act(
-    context: &Context,
-    of: &Runs,
-    done: &str,
-    act: impl Fn(&RunDir) -> gradtop_host::Result<()>,
-) -> Result<i32> {
-    let views: Vec<View> = of.names.iter().map(|name| find(context, name)).collect::<Result<_>>()?;
-    act_on(&views, done, act)
+/// The runs that are meant. Of those that a filter selects, the ones that `may` takes; a person confirms several.
+fn chosen(context: &Context, of: &Selection, verb: &str, may: fn(View) -> Result<View>) -> Result<Vec<View>> {
+    if !of.names.iter().any(|name| is_filter(name)) {
+        return of.names.iter().map(|name| may(context.view(name)?)).collect();
+    }
+    let matched = matching(context, &of.names.join(" "))?.views;
+    let views: Vec<View> = matched.into_iter().filter_map(|view| may(view).ok()).collect();
+    if views.is_empty() {
+        return Err(Failure::new("no run that waits matches the filter").into());
+    }
+    if views.len() > 1 {
+        of.confirm(verb, &views)?;
+    }
+    Ok(views)
 }
 
-fn act_on(views: &[View], done: &str, act: impl Fn(&RunDir) -> gradtop_host::Result<()>) -> Result<i32> {
+fn act(views: &[View], done: &str, act: impl Fn(&RunDir) -> gradtop_host::Result<()>) -> Result<i32> {
     each(views, |view| {
         act(&view.dir)?;
         print::line(&format!("{done} {}", clean(&view.manifest.run)));
@@ -246,7 +246,7 @@ fn act_on(views: &[View], done: &str, act: impl Fn(&RunDir) -> gradtop_host::Res
 }
 
 fn put(context: &Context, name: &str, place: usize) -> Result<i32> {
-    let view = find(context, name)?;
+    let view = in_queue(context.view(name)?)?;
     gradtop_host::move_queued(&view.dir, place)?;
     let now = super::again(&view)?;
     let place = now.queued.and_then(|queued| queued.place).unwrap_or(place);

@@ -5,7 +5,7 @@ use gradtop_host::SharedPlugin;
 use gradtop_store::RunDir;
 
 use super::Context;
-use super::select::{is_filter, matching};
+use super::select::{each, is_filter, matching, some};
 use crate::failure::Failure;
 use crate::print::{self, clean};
 use gradtop_chart::number;
@@ -13,8 +13,8 @@ use gradtop_chart::number;
 /// Arguments of `rm`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The runs, by their full names
-    #[arg(required = true, value_name = "RUN")]
+    /// Runs by their full names, or a filter: 'state:failed age>7d'
+    #[arg(required = true, value_name = "RUN|FILTER")]
     names: Vec<String>,
     /// Do not ask
     #[arg(short, long)]
@@ -47,19 +47,18 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         }
     }
     if !args.yes {
-        let names: Vec<String> =
-            runs.iter().map(|r| format!("{} ({})", r.name(), size_in_words(r))).collect();
-        match print::ask(&format!("Permanently delete {}?", names.join(", "))) {
+        let names = some(&runs, |run| format!("{} ({})", clean(&run.name()), size_in_words(run)));
+        match print::ask(&format!("Permanently delete {names}?")) {
             Some(true) => {}
             Some(false) => return Err(Failure::new("nothing was deleted").into()),
             None => return Err(Failure::usage("confirm deletion with --yes").help("add --yes").into()),
         }
     }
-    for run in runs {
-        gradtop_host::delete(&folder, &run, args.force)?;
+    each(&runs, |run| {
+        gradtop_host::delete(&folder, run, args.force)?;
         print::line(&format!("deleted {}", clean(&run.name())));
-    }
-    Ok(0)
+        Ok(0)
+    })
 }
 
 /// The runs that the filter takes and that may be deleted.

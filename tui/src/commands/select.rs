@@ -66,15 +66,21 @@ impl Selection {
         if self.yes {
             return Ok(());
         }
-        let names: Vec<String> = views.iter().take(NAMED).map(|view| clean(&view.manifest.run)).collect();
         let n = views.len();
-        let more = if n > NAMED { format!(" and {} more", n - NAMED) } else { String::new() };
-        Err(match print::ask(&format!("{verb} {n} runs: {}{more}?", names.join(", "))) {
+        let names = some(views, |view| clean(&view.manifest.run));
+        Err(match print::ask(&format!("{verb} {n} runs: {names}?")) {
             Some(true) => return Ok(()),
             Some(false) => Failure::new("cancelled; nothing was done").into(),
             None => Failure::usage(format!("the filter selects {n} runs: confirm with --yes")).into(),
         })
     }
+}
+
+/// Runs as a question names them: not all of many.
+pub(crate) fn some<R>(runs: &[R], name: impl Fn(&R) -> String) -> String {
+    let names: Vec<String> = runs.iter().take(NAMED).map(name).collect();
+    let more = if runs.len() > NAMED { format!(" and {} more", runs.len() - NAMED) } else { String::new() };
+    names.join(", ") + &more
 }
 
 /// Runs by their names, or all that a filter takes.
@@ -160,13 +166,13 @@ pub(crate) fn all(runs: &Path) -> (Vec<View>, Vec<(PathBuf, String)>) {
 
 /// Does something to each run. Of several, an error of one does not keep it from the others; the exit code is the first that is
 /// not 0.
-pub(crate) fn each(views: &[View], mut act: impl FnMut(&View) -> Result<i32>) -> Result<i32> {
-    if let [one] = views {
+pub(crate) fn each<R>(runs: &[R], mut act: impl FnMut(&R) -> Result<i32>) -> Result<i32> {
+    if let [one] = runs {
         return act(one);
     }
     let mut code = 0;
-    for view in views {
-        let this = act(view).unwrap_or_else(|error| failure::report(&error));
+    for run in runs {
+        let this = act(run).unwrap_or_else(|error| failure::report(&error));
         code = if code == 0 { this } else { code };
     }
     Ok(code)
