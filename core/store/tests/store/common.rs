@@ -55,6 +55,7 @@ pub fn small() -> RecorderOptions {
         seal_rows: 50,
         seal_age: (Duration::from_millis(40), Duration::from_millis(80)),
         merge_parts: 4,
+        merge_table_parts: 4,
         ..RecorderOptions::default()
     }
 }

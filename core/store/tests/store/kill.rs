@@ -61,6 +61,7 @@ fn child() {
                 seal_rows: 300,
                 seal_age: (Duration::from_millis(30), Duration::from_millis(30)),
                 merge_parts: 3,
+                merge_table_parts: 3,
                 ..RecorderOptions::default()
             };
             let recorder = Recorder::open(&run, options).unwrap();

@@ -19,8 +19,10 @@ pub struct RecorderOptions {
     pub seal_rows: usize,
     /// A segment is sealed at a quarter of the recorder's age, but not before the first of these, nor after the second.
     pub seal_age: (Duration, Duration),
-    /// Parts that are merged into one.
+    /// Parts of metrics that are merged into one. Of each, the pages that come next are in memory meanwhile.
     pub merge_parts: usize,
+    /// Parts of a table that are merged into one.
+    pub merge_table_parts: usize,
     /// Rows of a merged part at most. Parts of half as many are not merged.
     pub merge_rows: u64,
     /// Rows in memory beyond which logging waits for the disk.
@@ -35,7 +37,8 @@ impl Default for RecorderOptions {
             flush_after: Duration::from_millis(100),
             seal_rows: 1_000_000,
             seal_age: (Duration::from_secs(2), Duration::from_mins(1)),
-            merge_parts: 32,
+            merge_parts: 8,
+            merge_table_parts: 32,
             merge_rows: 2_000_000,
             max_behind: 4_000_000,
             patience: crate::log::patience::LIMITED,

@@ -257,7 +257,7 @@ impl Worker {
             drop(waiting);
             self.waiting.room.notify_all();
             self.last.insert(table.clone(), number);
-            let most = self.shared.options.merge_parts;
+            let most = self.shared.options.merge_table_parts;
             if list_parts(&self.shared.run, &dir)?.len() >= most {
                 self.merge(&table, &Policy::new(most, false));
             }
