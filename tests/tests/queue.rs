@@ -140,8 +140,11 @@ fn runs_that_wait_are_held_released_and_deleted_by_a_filter() {
     assert_eq!(waits(&sandbox), ["other"]);
     let said = sandbox.gradtop(&["queue", "release", "burst=2"]).expect_code(1);
     assert!(said.err.contains("no run that waits matches the filter"), "{said:?}");
+    let said = sandbox.gradtop(&["rm", "burst=2", "-y"]).expect_code(1);
+    assert!(said.err.contains("a is running: stop it first"), "{said:?}");
     sandbox.gradtop(&["queue", "rm", "other"]).expect_code(0);
     finished(&sandbox, "a");
+    sandbox.gradtop(&["rm", "burst=2", "-y"]).expect_code(0);
 }
 
 #[test]

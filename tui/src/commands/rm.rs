@@ -5,7 +5,7 @@ use gradtop_host::SharedPlugin;
 use gradtop_store::RunDir;
 
 use super::Context;
-use super::select::{each, is_filter, matching, some};
+use super::select::{each, is_filter, meant, some};
 use crate::failure::Failure;
 use crate::print::{self, clean};
 use gradtop_chart::number;
@@ -64,16 +64,23 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
 /// The runs that the filter takes and that may be deleted.
 fn ended(context: &Context, args: &Args) -> Result<Vec<RunDir>> {
     let folder = context.runs()?;
-    let matched = matching(context, &args.names.join(" "))?.views;
-    let runs: Vec<RunDir> = matched.iter().map(|view| view.dir.clone()).collect();
-    let can = |run: &&RunDir| gradtop_host::may_delete(&folder, run, args.force).is_ok();
-    let may: Vec<RunDir> = runs.iter().filter(can).cloned().collect();
-    match (may.len(), runs.len()) {
-        (0, 0) => Err(Failure::new("no run matches the filter; nothing was deleted").into()),
-        (0, n) => {
-            Err(Failure::new(format!("{n} runs match, but none can be deleted: stop them first")).into())
+    let matched = meant(context, &args.names)?;
+    let mut refused = None;
+    let mut may = |run: &RunDir| match gradtop_host::may_delete(&folder, run, args.force) {
+        Ok(()) => true,
+        Err(why) => {
+            refused.get_or_insert(why);
+            false
         }
-        _ => Ok(may),
+    };
+    let runs: Vec<RunDir> = matched.iter().map(|view| view.dir.clone()).filter(|run| may(run)).collect();
+    match refused {
+        Some(why) if runs.is_empty() && matched.len() == 1 => Err(why.into()),
+        Some(why) if runs.is_empty() => {
+            let message = format!("{} runs match, but cannot delete any of them: {why}", matched.len());
+            Err(Failure::new(clean(&message)).into())
+        }
+        _ => Ok(runs),
     }
 }
 
