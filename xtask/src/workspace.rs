@@ -8,6 +8,17 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
+/// What makes `cargo build --release` compile the program as it is shipped and measured: for speed, not for a quick
+/// build after a change (Cargo.toml).
+pub(crate) const SHIPPED: [&str; 6] = [
+    "--config",
+    "profile.release.package.gradtop.incremental=false",
+    "--config",
+    "profile.release.package.gradtop.codegen-units=1",
+    "--config",
+    "profile.release.package.gradtop.opt-level=3",
+];
+
 /// This checkout and its release build.
 pub(crate) struct Workspace {
     /// The checkout.

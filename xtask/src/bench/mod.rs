@@ -8,7 +8,7 @@ use std::process::{Command, ExitCode};
 use anyhow::{Result, bail};
 
 use crate::setup;
-use crate::workspace::{Workspace, succeed};
+use crate::workspace::{SHIPPED, Workspace, succeed};
 
 /// What a part measures, and what it is measured with.
 struct Part {
@@ -82,7 +82,7 @@ fn run(workspace: &Workspace, part: &Part, args: &[String], record: Option<&Path
     eprintln!("== {}: {}", part.name, part.what);
     let cargo = |words: &[&str]| {
         let mut command = workspace.cargo();
-        command.args(words).envs(record.map(|file| ("GRADTOP_BENCH_RECORD", file)));
+        command.args(SHIPPED).args(words).envs(record.map(|file| ("GRADTOP_BENCH_RECORD", file)));
         command
     };
     let script = |name: &str| {

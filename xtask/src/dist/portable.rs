@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 
 use super::binary::glibc;
 use crate::pip;
-use crate::workspace::{Workspace, cache_dir, succeed};
+use crate::workspace::{SHIPPED, Workspace, cache_dir, succeed};
 
 const PINNED: [&str; 2] = ["cargo-zigbuild==0.24.1", "ziglang==0.17.1"];
 
@@ -24,7 +24,7 @@ pub(super) fn build(workspace: &Workspace) -> Result<PathBuf> {
     let mut paths = vec![tools.join("bin")];
     paths.extend(env::split_paths(&env::var_os("PATH").unwrap_or_default()));
     let mut cargo = workspace.cargo();
-    cargo.args(["zigbuild", "--release", "-p", "gradtop", "--bin", "gradtop", "--target"]);
+    cargo.args(["zigbuild", "--release"]).args(SHIPPED).args(["-p", "gradtop", "--bin", "gradtop", "--target"]);
     cargo.arg(format!("{TARGET}.2.{GLIBC}")).arg("--target-dir").arg(&folder);
     cargo.env("PATH", env::join_paths(paths)?).env("PYTHONPATH", &tools);
     cargo.env("CARGO_ZIGBUILD_ZIG_PATH", tools.join("ziglang/zig"));
