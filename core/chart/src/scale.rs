@@ -112,8 +112,14 @@ impl Span {
 
     /// The value at a position between 0 and 1.
     pub fn value(&self, unit: f64) -> f64 {
-        let (a, b) = (self.scale.forward(self.low), self.scale.forward(self.high));
-        self.scale.inverse(a * (1.0 - unit) + b * unit)
+        self.values()(unit)
+    }
+
+    /// [`Span::value`] for many positions.
+    pub fn values(&self) -> impl Fn(f64) -> f64 + use<> {
+        let Self { scale, low, high } = *self;
+        let (a, b) = (scale.forward(low), scale.forward(high));
+        move |unit| scale.inverse(a * (1.0 - unit) + b * unit)
     }
 }
 

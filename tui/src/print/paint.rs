@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::io;
 use std::io::Write as _;
+use std::ops::Range;
 
 use gradtop_host::text::is_harmful;
 
@@ -114,21 +115,65 @@ fn within(symbol: &str, width: usize) -> &str {
     if end.is_some() { kept.trim_end_matches('\u{200d}') } else { kept }
 }
 
-/// What is shown, with nothing known of the columns behind a wide character that is overwritten: terminals differ in what
-/// they leave there.
-fn unsettled<'a>(before: &'a Buffer, next: &Buffer) -> Cow<'a, Buffer> {
-    let mut seen = Cow::Borrowed(before);
-    for (i, (old, new)) in before.content.iter().zip(&next.content).enumerate() {
-        if old == new {
-            continue;
-        }
-        for after in 1..width_of(old.symbol()) {
-            if let Some(cell) = seen.to_mut().content.get_mut(i + after) {
-                cell.set_symbol("\0");
+/// Whole rows of a picture.
+#[derive(Clone, Copy)]
+pub(super) struct Rows<'a> {
+    pub(super) cells: &'a [Cell],
+    pub(super) width: usize,
+    /// The row of the screen that the first one is.
+    pub(super) top: u16,
+}
+
+impl<'a> Rows<'a> {
+    pub(super) fn of(buffer: &'a Buffer) -> Self {
+        Self { cells: &buffer.content, width: usize::from(buffer.area.width).max(1), top: 0 }
+    }
+
+    fn some(self, rows: Range<usize>) -> Self {
+        let cells = &self.cells[rows.start * self.width..rows.end * self.width];
+        Self { cells, top: self.top + rows.start as u16, ..self }
+    }
+
+    pub(super) fn each(self) -> impl DoubleEndedIterator<Item = &'a [Cell]> + ExactSizeIterator {
+        self.cells.chunks(self.width)
+    }
+
+    pub(super) fn height(self) -> u16 {
+        (self.cells.len() / self.width) as u16
+    }
+
+    /// The cells to be written where `before` is shown, with their places. Nothing is known of the columns behind a wide
+    /// character that is overwritten: terminals differ in what they leave there.
+    fn unlike(self, before: &[Cell]) -> Vec<(u16, u16, &'a Cell)> {
+        let mut found = Vec::new();
+        for (row, (old, new)) in before.chunks(self.width).zip(self.each()).enumerate() {
+            let (mut x, mut unknown) = (0, 0);
+            while x < new.len() {
+                if x >= unknown && alike(&old[x], &new[x]) {
+                    x += width_of(new[x].symbol()).max(1);
+                    continue;
+                }
+                found.push((x as u16, self.top + row as u16, &new[x]));
+                unknown = unknown.max(x + width_of(old[x].symbol()));
+                x += width_of(new[x].symbol()).max(1);
             }
         }
+        found
     }
-    seen
+}
+
+/// Whether two cells show the same. Most differ in nothing, and most hold a letter or a Braille character.
+fn alike(a: &Cell, b: &Cell) -> bool {
+    let text = match (a.symbol().as_bytes(), b.symbol().as_bytes()) {
+        ([a], [b]) => a == b,
+        ([a, b, c], [d, e, f]) => (a, b, c) == (d, e, f),
+        (a, b) => a == b,
+    };
+    text && Look::of(a) == Look::of(b)
+}
+
+pub(super) fn same(a: &[Cell], b: &[Cell]) -> bool {
+    a.iter().zip(b).all(|(a, b)| alike(a, b))
 }
 
 impl Painter {
@@ -159,22 +204,24 @@ impl Painter {
 
     /// Paints a picture; the one before is left in its place.
     pub(crate) fn show(&mut self, next: &mut Buffer) {
-        let width = usize::from(next.area.width).max(1);
-        let both = self.shown.content.chunks(width).zip(next.content.chunks(width));
-        let mut changed = both.enumerate().filter(|(_, (old, new))| old != new).map(|(row, _)| row);
+        let (before, after) = (Rows::of(&self.shown), Rows::of(next));
+        let rows = before.each().zip(after.each()).enumerate();
+        let mut changed = rows.filter(|(_, (old, new))| !same(old, new)).map(|(row, _)| row);
         let Some(top) = changed.next() else { return };
         let end = changed.next_back().unwrap_or(top) + 1;
+        drop(changed);
         // Only these rows are compared cell by cell, and with each other.
-        let area = Rect { y: top as u16, height: (end - top) as u16, ..next.area };
-        let rows = |of: &Buffer| Buffer { area, content: of.content[top * width..end * width].to_vec() };
-        self.paint(&rows(&self.shown), &rows(next));
+        let mut best = self.branch();
+        best.paint(before.some(top..end), after.some(top..end));
+        self.bytes.append(&mut best.bytes);
+        self.cursor = best.cursor;
         std::mem::swap(&mut self.shown, next);
     }
 
     /// What turns rows into others, in fewer bytes: cell by cell, or by moving rows first.
-    fn paint(&mut self, before: &Buffer, next: &Buffer) {
+    fn paint(&mut self, before: Rows<'_>, next: Rows<'_>) {
         let mut best = self.branch();
-        best.differences(before, next);
+        best.differences(before.cells, next);
         if let Some(scroll) = Scroll::between(before, next) {
             let mut moved = self.branch();
             moved.put(&scroll.codes());
@@ -189,9 +236,8 @@ impl Painter {
     }
 
     /// Writes the cells that differ.
-    fn differences(&mut self, before: &Buffer, next: &Buffer) {
-        let before = unsettled(before, next);
-        let mut cells = before.diff(next);
+    fn differences(&mut self, before: &[Cell], next: Rows<'_>) {
+        let mut cells = next.unlike(before);
         if cells.is_empty() {
             return;
         }
@@ -466,7 +512,7 @@ mod tests {
                 let (up, down) = (by.max(0).unsigned_abs(), by.min(0).unsigned_abs());
                 let rows = bottom.saturating_sub(top) + 1;
                 let scroll = Scroll { top, bottom: top + rows - 1, up: up.min(rows), down: down.min(rows) };
-                (scroll.of(before), writes)
+                (Buffer { content: scroll.of(Rows::of(before)), area: SIZE }, writes)
             }
         };
         for (x, y, text, style) in writes {

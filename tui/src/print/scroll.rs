@@ -1,6 +1,8 @@
 //! Rows that moved up or down from one frame to the next: the terminal can move them itself.
 
-use ratatui::buffer::{Buffer, Cell};
+use ratatui::buffer::Cell;
+
+use super::paint::{Rows, same};
 
 /// Moving fewer changed rows than this is not worth the codes for it.
 const FEWEST: usize = 2;
@@ -18,14 +20,14 @@ pub(super) struct Scroll {
 
 impl Scroll {
     /// The move that brings most changed rows to their place, if any does.
-    pub(super) fn between(before: &Buffer, after: &Buffer) -> Option<Self> {
-        let (first, height) = (after.area.y, after.area.height);
-        let changed: Vec<bool> = (0..height).map(|y| row(before, y) != row(after, y)).collect();
+    pub(super) fn between(before: Rows<'_>, after: Rows<'_>) -> Option<Self> {
+        let (first, height) = (after.top, after.height());
+        let changed: Vec<bool> = before.each().zip(after.each()).map(|(old, new)| !same(old, new)).collect();
         if changed.iter().filter(|c| **c).count() < FEWEST {
             return None;
         }
         // Each row is compared with all others: by its text, whose colours may differ.
-        let texts = |buffer| (0..height).map(|y| text(row(buffer, y))).collect::<Vec<u64>>();
+        let texts = |rows: Rows<'_>| rows.each().map(text).collect::<Vec<u64>>();
         let (old, new) = (texts(before), texts(after));
         let mut best = (FEWEST - 1, None);
         for by in 1..height {
@@ -57,13 +59,11 @@ impl Scroll {
     }
 
     /// What the terminal shows once it has moved the rows.
-    pub(super) fn of(self, before: &Buffer) -> Buffer {
-        let mut moved = before.clone();
-        let width = usize::from(before.area.width);
-        let row = |y: u16| usize::from(y - before.area.y) * width;
-        let (top, end) = (row(self.top), row(self.bottom + 1));
-        let region = &mut moved.content[top..end];
-        let (up, down) = (usize::from(self.up) * width, usize::from(self.down) * width);
+    pub(super) fn of(self, before: Rows<'_>) -> Vec<Cell> {
+        let mut moved = before.cells.to_vec();
+        let row = |y: u16| usize::from(y - before.top) * before.width;
+        let region = &mut moved[row(self.top)..row(self.bottom + 1)];
+        let (up, down) = (usize::from(self.up) * before.width, usize::from(self.down) * before.width);
         region.rotate_left(up);
         region.rotate_right(down);
         let length = region.len();
@@ -89,17 +89,22 @@ fn text(row: &[Cell]) -> u64 {
     bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
-fn row(buffer: &Buffer, y: u16) -> &[Cell] {
-    let width = usize::from(buffer.area.width);
-    &buffer.content[usize::from(y) * width..][..width]
-}
-
 #[cfg(test)]
 mod tests {
+    use ratatui::buffer::Buffer;
+
     use super::*;
 
     fn page(rows: &[&str]) -> Buffer {
         Buffer::with_lines(rows.iter().copied())
+    }
+
+    fn between(before: &Buffer, after: &Buffer) -> Option<Scroll> {
+        Scroll::between(Rows::of(before), Rows::of(after))
+    }
+
+    fn moved(scroll: Scroll, before: &Buffer) -> Buffer {
+        Buffer { area: before.area, content: scroll.of(Rows::of(before)) }
     }
 
     #[test]
@@ -107,18 +112,18 @@ mod tests {
         let before = page(&["title", "a", "b", "c", "d", "foot"]);
         let after = page(&["title", "b", "c", "d", "e", "foot"]);
         let scroll = Scroll { top: 1, bottom: 4, up: 1, down: 0 };
-        assert_eq!(Scroll::between(&before, &after), Some(scroll));
-        assert_eq!(scroll.of(&before), page(&["title", "b", "c", "d", "     ", "foot"]));
+        assert_eq!(between(&before, &after), Some(scroll));
+        assert_eq!(moved(scroll, &before), page(&["title", "b", "c", "d", "     ", "foot"]));
         let back = Scroll { top: 1, bottom: 4, up: 0, down: 1 };
-        assert_eq!(Scroll::between(&after, &before), Some(back));
-        assert_eq!(back.of(&after), page(&["title", "     ", "b", "c", "d", "foot"]));
+        assert_eq!(between(&after, &before), Some(back));
+        assert_eq!(moved(back, &after), page(&["title", "     ", "b", "c", "d", "foot"]));
     }
 
     #[test]
     fn what_has_not_moved_is_not_moved() {
         let before = page(&["a", "b", "c"]);
-        assert_eq!(Scroll::between(&before, &before), None);
-        assert_eq!(Scroll::between(&before, &page(&["x", "y", "z"])), None);
-        assert_eq!(Scroll::between(&before, &page(&["a", "b", "x"])), None);
+        assert_eq!(between(&before, &before), None);
+        assert_eq!(between(&before, &page(&["x", "y", "z"])), None);
+        assert_eq!(between(&before, &page(&["a", "b", "x"])), None);
     }
 }

@@ -24,6 +24,9 @@ use gradtop_view::why::{Reader, Verdict, look};
 /// Who has not typed for so long wants to know what an experiment makes of it.
 const TYPED: Duration = Duration::from_millis(200);
 
+/// Settings that have not changed for so long are kept.
+const RESTED: Duration = Duration::from_millis(300);
+
 /// That something went wrong.
 pub(super) fn failed(text: String) -> Event {
     Msg::Answer(Answer::Done(ActionResult::failed(text))).into()
@@ -181,7 +184,8 @@ impl Workers {
             let (to, from) = channel::<Settings>();
             let keep = move || {
                 while let Ok(mut newest) = from.recv() {
-                    while let Ok(newer) = from.try_recv() {
+                    // Not at each of many keys: once they rest, or the monitor is left.
+                    while let Ok(newer) = from.recv_timeout(RESTED) {
                         newest = newer;
                     }
                     if let Err(e) = settings::save(&newest) {

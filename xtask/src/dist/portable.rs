@@ -24,7 +24,10 @@ pub(super) fn build(workspace: &Workspace) -> Result<PathBuf> {
     let mut paths = vec![tools.join("bin")];
     paths.extend(env::split_paths(&env::var_os("PATH").unwrap_or_default()));
     let mut cargo = workspace.cargo();
-    cargo.args(["zigbuild", "--release"]).args(SHIPPED).args(["-p", "gradtop", "--bin", "gradtop", "--target"]);
+    cargo
+        .args(["zigbuild", "--release"])
+        .args(SHIPPED)
+        .args(["-p", "gradtop", "--bin", "gradtop", "--target"]);
     cargo.arg(format!("{TARGET}.2.{GLIBC}")).arg("--target-dir").arg(&folder);
     cargo.env("PATH", env::join_paths(paths)?).env("PYTHONPATH", &tools);
     cargo.env("CARGO_ZIGBUILD_ZIG_PATH", tools.join("ziglang/zig"));

@@ -12,6 +12,10 @@ fn graphemes(text: &str) -> impl DoubleEndedIterator<Item = (&str, usize)> {
 }
 
 fn width_of_letter(letter: &str) -> usize {
+    // Braille, boxes and blocks, of which most of a screen is.
+    if let [0xe2, 0x94 | 0x95 | 0xa0..=0xa3, _] = letter.as_bytes() {
+        return 1;
+    }
     if letter.contains(char::is_control) { 0 } else { letter.cell_width().into() }
 }
 

@@ -20,7 +20,8 @@ impl Ruler {
     pub fn new(span: Span, width: usize) -> Self {
         let width = width.max(2);
         let last = (width - 1) as f64;
-        let mut edges: Vec<f64> = (0..=width).map(|c| span.value((c as f64 - 0.5) / last)).collect();
+        let value = span.values();
+        let mut edges: Vec<f64> = (0..=width).map(|c| value((c as f64 - 0.5) / last)).collect();
         // On a logarithmic axis rounding may turn neighbours around.
         for i in 1..edges.len() {
             edges[i] = edges[i].max(edges[i - 1]);
@@ -76,6 +77,29 @@ pub struct Cell {
 }
 
 impl Cell {
+    fn of(b: &Bucket, at: usize) -> Self {
+        Self {
+            at,
+            first: b.first,
+            min: b.min,
+            min_positive: b.min_positive,
+            max: b.max,
+            last: b.last,
+            sum: b.sum,
+            n: f64::from(b.finite),
+        }
+    }
+
+    /// With what follows in its column.
+    fn join(&mut self, next: &Self) {
+        self.min = self.min.min(next.min);
+        self.min_positive = self.min_positive.min(next.min_positive);
+        self.max = self.max.max(next.max);
+        self.last = next.last;
+        self.sum += next.sum;
+        self.n += next.n;
+    }
+
     /// Mean of its values.
     pub fn mean(&self) -> f64 {
         self.sum / self.n
@@ -150,6 +174,9 @@ impl Builder<'_> {
             return false;
         }
         let Some((from, to)) = sum.range(x, started_us) else { return false };
+        if self.joins(sum, from, to) {
+            return true;
+        }
         let (low, high) = self.ruler.range();
         if to < low || from > high {
             let left = to < low;
@@ -166,6 +193,17 @@ impl Builder<'_> {
         c == d
     }
 
+    /// Adds one without anything odd to the latest cell, if it lies in that column whole: most do.
+    #[inline]
+    fn joins(&mut self, b: &Bucket, from: f64, to: f64) -> bool {
+        let Some(cell) = self.stretch.cells.last_mut() else { return false };
+        let inside = from >= self.ruler.edges[cell.at] && to < self.ruler.edges[cell.at + 1];
+        if inside {
+            cell.join(&Cell::of(b, cell.at));
+        }
+        inside
+    }
+
     fn bucket(&mut self, b: &Bucket, x: XAxis, started_us: Option<i64>, rewinds_matter: bool) {
         if rewinds_matter && b.flags & flag::REWIND != 0 {
             self.interrupt();
@@ -175,6 +213,9 @@ impl Builder<'_> {
             self.interrupt();
             return;
         };
+        if b.flags & flag::ODD == 0 && self.joins(b, from, to) {
+            return;
+        }
         let (low, high) = self.ruler.range();
         if to < low || from > high {
             let left = to < low;
@@ -222,27 +263,14 @@ impl Builder<'_> {
         let many = (d - c + 1) as f64;
         self.out.coarse = self.out.coarse.max(many - 1.0);
         for at in c..=d {
-            let share = |n: usize| (b.first + (b.last - b.first) * (n as f64 / many)).clamp(b.min, b.max);
-            let (first, last) = if c == d { (b.first, b.last) } else { (share(at - c), share(at - c + 1)) };
-            let cell = Cell {
-                at,
-                first,
-                min: b.min,
-                min_positive: b.min_positive,
-                max: b.max,
-                last,
-                sum: b.sum / many,
-                n: f64::from(b.finite) / many,
-            };
+            let mut cell = Cell::of(b, at);
+            if c < d {
+                let share = |n: usize| (b.first + (b.last - b.first) * (n as f64 / many)).clamp(b.min, b.max);
+                (cell.first, cell.last) = (share(at - c), share(at - c + 1));
+                (cell.sum, cell.n) = (cell.sum / many, cell.n / many);
+            }
             match self.stretch.cells.last_mut() {
-                Some(same) if same.at == at => {
-                    same.min = same.min.min(cell.min);
-                    same.min_positive = same.min_positive.min(cell.min_positive);
-                    same.max = same.max.max(cell.max);
-                    same.last = cell.last;
-                    same.sum += cell.sum;
-                    same.n += cell.n;
-                }
+                Some(same) if same.at == at => same.join(&cell),
                 _ => self.stretch.cells.push(cell),
             }
         }
