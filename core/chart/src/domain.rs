@@ -72,7 +72,8 @@ impl Domain {
             Span { scale: Scale::Linear, low: -0.5, high: chart.x.categories.len() as f64 - 0.5 }
         } else {
             let extents = chart.marks.iter().filter_map(|m| extent_x(&m.shape, chart.x.scale));
-            span(chart.x.scale, extents, loose)
+            let range = finite_range(extents.flat_map(|(low, high)| [low, high]));
+            span(chart.x.scale, range.map(|(low, high)| chart.x.seen(low, high)).into_iter(), loose)
         };
         let vertical = |scale: Scale, side: Side| {
             let marks = chart.marks.iter().filter(|m| chart.y2.is_none() || m.side == side);
@@ -95,6 +96,15 @@ impl Known {
             Some(x) => vec![Tick::of(x, axis.seconds)],
             None => ticks,
         }
+    }
+}
+
+impl Axis {
+    /// What is shown of an axis with values from `low` to `high`: of times within a millisecond, which are in order by microseconds that
+    /// nobody has measured, a second.
+    pub fn seen(&self, low: f64, high: f64) -> (f64, f64) {
+        let moment = (self.seconds || self.clock.is_some()) && high - low < 1e-3;
+        (low, if moment { low + 1.0 } else { high })
     }
 }
 
@@ -181,6 +191,16 @@ fn extent_y(shape: &Shape, scale: Scale) -> Option<(f64, f64)> {
 mod tests {
     use super::*;
     use crate::{Mark, Paint};
+
+    #[test]
+    fn rows_of_one_moment_are_not_told_apart() {
+        let axis = |seconds| Axis { seconds, ..Axis::default() };
+        assert_eq!(axis(true).seen(0.0, 4.9e-5), (0.0, 1.0));
+        assert_eq!(axis(true).seen(0.0, 0.5), (0.0, 0.5));
+        assert_eq!(axis(false).seen(0.0, 4.9e-5), (0.0, 4.9e-5));
+        let clock = Axis { clock: Some(jiff::tz::TimeZone::UTC), ..Axis::default() };
+        assert_eq!(clock.seen(1.7e9, 1.7e9), (1.7e9, 1.7e9 + 1.0));
+    }
 
     #[test]
     fn of_an_axis_only_the_one_place_is_told_at_which_all_stands() {

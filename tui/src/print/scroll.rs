@@ -88,7 +88,9 @@ impl Scroll {
 /// A number for the text of a row.
 fn text(row: &[Cell]) -> u64 {
     let mut hasher = DefaultHasher::new();
-    row.iter().for_each(|cell| cell.symbol().hash(&mut hasher));
+    for cell in row {
+        cell.symbol().hash(&mut hasher);
+    }
     hasher.finish()
 }
 
