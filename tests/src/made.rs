@@ -135,13 +135,7 @@ impl Spec {
     #[must_use]
     pub fn logged(mut self, key: SeriesKey, points: &[(i64, f64)]) -> Self {
         if let (Some((_, value)), "loss") = (points.last(), key.metric.as_str()) {
-            self.status.headline.push(HeadlineValue {
-                metric: key.metric.clone(),
-                model: key.model.clone(),
-                split: key.split.clone(),
-                trial: key.trial,
-                value: *value,
-            });
+            self.status.headline.push(HeadlineValue { key: key.clone(), value: *value });
         }
         self.series.insert(key, points.to_vec());
         self

@@ -144,13 +144,7 @@ fn hostile(runs: &Path, name: &str, state: State, texts: &mut Texts) -> RunDir {
     let mut console: Vec<u8> = (0..5).flat_map(|_| texts.text().into_bytes()).collect();
     console.extend_from_slice(b"\x9b31m \xc2\x9b \xed\xa0\x80 \x1b]0;x\x07\nlast\x1b[");
     std::fs::write(run.console(), console).unwrap();
-    let headline = vec![HeadlineValue {
-        metric: key.metric,
-        model: key.model,
-        split: key.split,
-        trial: None,
-        value: f64::NAN,
-    }];
+    let headline = vec![HeadlineValue { key: SeriesKey { trial: None, ..key }, value: f64::NAN }];
     let status = fixture::status(state, 10, 20);
     write_status(&run, &Status { cause: Some(cause), phase: Some(phase), headline, ..status }).unwrap();
     run

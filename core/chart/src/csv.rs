@@ -1,6 +1,6 @@
 //! A figure as rows of CSV: the points that are drawn, as far as they were recorded.
 
-use crate::{Chart, Figure, Mark, Shape};
+use crate::{Chart, Figure, Mark, Points, Shape};
 
 /// A row: of which chart, of which series, then x, y, low, high, z; empty where there is none.
 type Row = [String; 7];
@@ -56,22 +56,14 @@ fn of_mark([chart, series]: [&str; 2], mark: &Mark, seen: Option<(f64, f64)>, ro
             rows.push([quoted(chart), quoted(series), x.to_string(), y, low, high, z]);
         }
     };
-    let recorded = |x: &[f64]| (0..x.len()).filter(|i| mark.crossings.binary_search(i).is_err());
-    match &mark.shape {
-        Shape::Line { x, y }
-        | Shape::Scatter { x, y, .. }
-        | Shape::Bars { x, y, .. }
-        | Shape::Words { x, y, .. } => {
-            recorded(x).for_each(|i| row(x[i], [Some(y[i]), None, None, None]));
+    if let Some(Points { x, y, low, high, .. }) = mark.shape.points() {
+        for i in (0..x.len()).filter(|i| mark.crossings.binary_search(i).is_err()) {
+            let [y, low, high] = [y, low, high].map(|values| values.get(i).copied());
+            row(x[i], [y, low, high, None]);
         }
-        Shape::Band { x, low, high } => {
-            recorded(x).for_each(|i| row(x[i], [None, Some(low[i]), Some(high[i]), None]));
-        }
-        Shape::Heatmap(field) | Shape::Contour(field) => {
-            let places = field.y.iter().flat_map(|y| field.x.iter().map(move |x| (*x, *y)));
-            places.zip(&field.z).for_each(|((x, y), z)| row(x, [Some(y), None, None, Some(*z)]));
-        }
-        Shape::Rule { .. } | Shape::Image(_) => {}
+    } else if let Some(field) = mark.shape.field() {
+        let places = field.y.iter().flat_map(|y| field.x.iter().map(move |x| (*x, *y)));
+        places.zip(&field.z).for_each(|((x, y), z)| row(x, [Some(y), None, None, Some(*z)]));
     }
 }
 

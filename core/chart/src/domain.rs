@@ -2,7 +2,7 @@
 
 use super::scale::{Scale, Span, finite_range};
 use super::ticks::Tick;
-use super::{Axis, Chart, Shape, Side, Where};
+use super::{Axis, Chart, Shape, Side};
 
 /// The ranges of a chart's axes.
 #[derive(Clone, Copy, Debug)]
@@ -40,11 +40,11 @@ impl Domain {
     /// Whether there is anything to tell on the axes of a chart: something drawn has a place on them, or they were given a range.
     pub fn known(chart: &Chart) -> Known {
         let across = finite_range(
-            chart.marks.iter().filter_map(|m| extent_x(&m.shape, chart.x.scale)).flat_map(|(a, b)| [a, b]),
+            chart.marks.iter().filter_map(|m| m.shape.extent_x(chart.x.scale)).flat_map(|(a, b)| [a, b]),
         );
         let up = |axis: &Axis, side: Side| {
             let mut marks = chart.marks.iter().filter(|m| chart.y2.is_none() || m.side == side);
-            axis.range.is_some() || marks.any(|m| extent_y(&m.shape, axis.scale).is_some())
+            axis.range.is_some() || marks.any(|m| m.shape.extent_y(axis.scale).is_some())
         };
         Known {
             x: chart.x.range.or(across).is_some(),
@@ -71,14 +71,14 @@ impl Domain {
             // Points of a category stand in the middle of its place, not on the chart's edge.
             Span { scale: Scale::Linear, low: -0.5, high: chart.x.categories.len() as f64 - 0.5 }
         } else {
-            let extents = chart.marks.iter().filter_map(|m| extent_x(&m.shape, chart.x.scale));
+            let extents = chart.marks.iter().filter_map(|m| m.shape.extent_x(chart.x.scale));
             let range = finite_range(extents.flat_map(|(low, high)| [low, high]));
             span(chart.x.scale, range.map(|(low, high)| chart.x.seen(low, high)).into_iter(), loose)
         };
         let vertical = |scale: Scale, side: Side| {
             let marks = chart.marks.iter().filter(|m| chart.y2.is_none() || m.side == side);
             let tight = chart.marks.iter().any(|m| matches!(m.shape, Shape::Heatmap(_) | Shape::Image(_)));
-            span(scale, marks.filter_map(|m| extent_y(&m.shape, scale)), if tight { 0.0 } else { 0.04 })
+            span(scale, marks.filter_map(|m| m.shape.extent_y(scale)), if tight { 0.0 } else { 0.04 })
         };
         Self {
             x: fixed(&chart.x, x),
@@ -132,59 +132,6 @@ fn span(scale: Scale, extents: impl Iterator<Item = (f64, f64)>, margin: f64) ->
     // Never beyond the doubles, and never at a zero that a logarithm turns into infinity.
     let least = if scale.takes(0.0) { f64::MIN } else { f64::MIN_POSITIVE };
     Span { scale, low: scale.inverse(bottom).max(least), high: scale.inverse(top).min(f64::MAX) }
-}
-
-fn range_on(scale: Scale, values: &[f64]) -> Option<(f64, f64)> {
-    finite_range(values.iter().copied().filter(|v| scale.takes(*v)))
-}
-
-/// Middles of cells widened by half a cell on each side.
-pub(crate) fn cell_edges(middles: &[f64]) -> Option<(f64, f64)> {
-    let (first, last) = (middles.first()?, middles.last()?);
-    let half = |a: f64, b: f64| (b - a).abs() / 2.0;
-    let (left, right) = match middles {
-        [_] => (0.5, 0.5),
-        [a, b, ..] => (half(*a, *b), half(middles[middles.len() - 2], *last)),
-        [] => return None,
-    };
-    Some((first - left, last + right))
-}
-
-/// To the outer edges of the cells, as far as they have a place.
-fn field_extent(scale: Scale, middles: &[f64]) -> Option<(f64, f64)> {
-    cell_edges(middles).filter(|(low, _)| scale.takes(*low)).or_else(|| range_on(scale, middles))
-}
-
-fn extent_x(shape: &Shape, scale: Scale) -> Option<(f64, f64)> {
-    if let Some((x, around)) = shape.across() {
-        return range_on(scale, x).map(|(low, high)| (low - around, high + around));
-    }
-    match shape {
-        Shape::Heatmap(f) => field_extent(scale, &f.x),
-        Shape::Contour(f) => range_on(scale, &f.x),
-        Shape::Rule { at: Where::X(v) } => scale.takes(*v).then_some((*v, *v)),
-        Shape::Image(p) => Some((0.0, p.width as f64)),
-        _ => None,
-    }
-}
-
-fn extent_y(shape: &Shape, scale: Scale) -> Option<(f64, f64)> {
-    match shape {
-        Shape::Line { y, .. } | Shape::Scatter { y, .. } | Shape::Words { y, .. } => range_on(scale, y),
-        Shape::Band { low, high, .. } => {
-            let (low, high) = (range_on(scale, low), range_on(scale, high));
-            finite_range([low, high].into_iter().flatten().flat_map(|(a, b)| [a, b]))
-        }
-        Shape::Bars { y, .. } => {
-            let (low, high) = range_on(scale, y)?;
-            Some(if scale.takes(0.0) { (low.min(0.0), high.max(0.0)) } else { (low, high) })
-        }
-        Shape::Heatmap(f) => field_extent(scale, &f.y),
-        Shape::Contour(f) => range_on(scale, &f.y),
-        Shape::Rule { at: Where::Y(v) } => scale.takes(*v).then_some((*v, *v)),
-        Shape::Rule { .. } => None,
-        Shape::Image(p) => Some((0.0, p.height as f64)),
-    }
 }
 
 #[cfg(test)]

@@ -13,12 +13,14 @@ pub mod domain;
 pub mod number;
 pub mod png;
 pub mod scale;
+mod shape;
 pub mod svg;
 pub mod ticks;
 
 use colour::Paint;
 use jiff::tz::TimeZone;
 use scale::Scale;
+pub use shape::{Field, Picture, Points, Shape, Where};
 
 /// Charts under one title.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -77,6 +79,18 @@ impl Chart {
     pub fn pictures(&self) -> Vec<&Picture> {
         let marks = self.marks.iter();
         marks.filter_map(|m| if let Shape::Image(p) = &m.shape { Some(p) } else { None }).collect()
+    }
+
+    /// Whether it is nothing but pictures, which need no axes.
+    fn is_pictures(&self) -> bool {
+        let bare = |m: &Mark| matches!(m.shape, Shape::Image(_) | Shape::Rule { .. });
+        self.marks.iter().all(bare) && !self.pictures().is_empty()
+    }
+
+    /// The marks that its legend names; rules are named where they are drawn.
+    fn named(&self) -> Vec<&Mark> {
+        let named = |m: &&Mark| m.name.is_some() && !matches!(m.shape, Shape::Rule { .. });
+        self.marks.iter().filter(named).collect()
     }
 
     /// The vertical axis of a side; the left one where there is no other.
@@ -230,142 +244,4 @@ pub struct Counted {
     pub all: u64,
     /// Those that are not finite.
     pub odd: u64,
-}
-
-/// The kinds of marks. Vectors of one shape have equal lengths.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Shape {
-    /// Points joined in order; a non-finite value interrupts the line and is marked at the axis.
-    Line {
-        /// Horizontal positions.
-        x: Vec<f64>,
-        /// Values.
-        y: Vec<f64>,
-    },
-    /// The area between two curves.
-    Band {
-        /// Horizontal positions, ascending.
-        x: Vec<f64>,
-        /// Lower edge.
-        low: Vec<f64>,
-        /// Upper edge.
-        high: Vec<f64>,
-    },
-    /// Single points.
-    Scatter {
-        /// Horizontal positions.
-        x: Vec<f64>,
-        /// Values.
-        y: Vec<f64>,
-        /// Joined by thin lines in their order.
-        joined: bool,
-    },
-    /// Words beside points. Where they would cover each other, later ones stay and earlier ones go.
-    Words {
-        /// Horizontal positions.
-        x: Vec<f64>,
-        /// Values.
-        y: Vec<f64>,
-        /// What is written.
-        words: Vec<String>,
-    },
-    /// Upright bars from zero, each `width` wide in data units.
-    Bars {
-        /// Middles.
-        x: Vec<f64>,
-        /// Heights.
-        y: Vec<f64>,
-        /// Width of each, in units of x.
-        width: f64,
-    },
-    /// A value for each cell of a rectangular grid, as colours.
-    Heatmap(Field),
-    /// A value for each node of a rectangular grid, as level lines.
-    Contour(Field),
-    /// A line across the whole plot.
-    Rule {
-        /// Where it stands.
-        at: Where,
-    },
-    /// A picture.
-    Image(Picture),
-}
-
-impl Shape {
-    /// Its horizontal positions, and how far it reaches on both sides of each; of fields, rules and pictures none.
-    pub fn across(&self) -> Option<(&[f64], f64)> {
-        match self {
-            Self::Line { x, .. } | Self::Band { x, .. } | Self::Scatter { x, .. } | Self::Words { x, .. } => {
-                Some((x, 0.0))
-            }
-            Self::Bars { x, width, .. } => Some((x, width / 2.0)),
-            Self::Heatmap(_) | Self::Contour(_) | Self::Rule { .. } | Self::Image(_) => None,
-        }
-    }
-}
-
-/// Where a rule stands.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Where {
-    /// Upright at this x.
-    X(f64),
-    /// Level at this y.
-    Y(f64),
-}
-
-/// Values over a rectangular grid; NaN where there is none.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Field {
-    /// Ascending middles of the columns.
-    pub x: Vec<f64>,
-    /// Ascending middles of the rows.
-    pub y: Vec<f64>,
-    /// `z[row * x.len() + column]`.
-    pub z: Vec<f64>,
-    /// What z is, for the legend.
-    pub label: String,
-    /// Colours by the logarithm of z.
-    pub log: bool,
-}
-
-impl Field {
-    /// Smallest and largest finite value, `None` if there is none.
-    pub fn range(&self) -> Option<(f64, f64)> {
-        scale::finite_range(self.z.iter().copied().filter(|z| !self.log || *z > 0.0))
-    }
-
-    /// Where a value lies between the smallest (0) and the largest (1).
-    pub fn level(&self, z: f64, (low, high): (f64, f64)) -> Option<f64> {
-        if !z.is_finite() || (self.log && z <= 0.0) {
-            return None;
-        }
-        let f = |v: f64| if self.log { v.log10() } else { v / 2.0 };
-        let span = f(high) - f(low);
-        Some(if span > 0.0 { ((f(z) - f(low)) / span).clamp(0.0, 1.0) } else { 0.5 })
-    }
-
-    /// The value at a fractional position between grid nodes' cells, by nearest cell.
-    pub fn nearest(&self, x: f64, y: f64) -> Option<f64> {
-        let i = nearest(&self.x, x)?;
-        let j = nearest(&self.y, y)?;
-        self.z.get(j * self.x.len() + i).copied()
-    }
-}
-
-/// Index of the ascending value nearest to `v`.
-fn nearest(sorted: &[f64], v: f64) -> Option<usize> {
-    let after = sorted.partition_point(|s| *s < v);
-    let candidates = [after.checked_sub(1), (after < sorted.len()).then_some(after)];
-    candidates.into_iter().flatten().min_by(|a, b| (sorted[*a] - v).abs().total_cmp(&(sorted[*b] - v).abs()))
-}
-
-/// A picture, row by row from the top.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Picture {
-    /// Pixels a row.
-    pub width: usize,
-    /// Rows.
-    pub height: usize,
-    /// Red, green and blue of each pixel; transparent where none.
-    pub pixels: Vec<Option<[u8; 3]>>,
 }

@@ -560,9 +560,8 @@ impl Sink for Recording {
 fn headline(manifest: &Manifest, series: &[Series], recorder: &Recorder) -> Vec<HeadlineValue> {
     let shown = |key: &SeriesKey| manifest.metrics.iter().any(|m| m.headline && m.name == key.metric);
     let value = |s: &Series| {
-        let SeriesKey { metric, model, split, trial } = s.key.clone();
         let (_, value) = recorder.latest(s.number?)?;
-        Some(HeadlineValue { metric, model, split, trial, value })
+        Some(HeadlineValue { key: s.key.clone(), value })
     };
     series.iter().filter(|s| shown(&s.key)).filter_map(value).collect()
 }

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::ffi::c_void;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -86,6 +87,14 @@ impl Ctx {
             ));
         }
         self.host.series(&series).map(SeriesId)
+    }
+
+    /// Makes the series of each of these trials known.
+    ///
+    /// # Errors
+    /// As [`series`](Self::series).
+    pub fn trials(&self, series: Series<'_>, trials: Range<i64>) -> Result<Vec<SeriesId>> {
+        trials.map(|trial| self.series(series.trial(trial as i32))).collect()
     }
 
     /// Logs one value for each of several series at a step. NaN and infinity are values. Steps may repeat and go back: every

@@ -64,7 +64,7 @@ pub use info::{Goal, Info, Metric, Preset};
 pub use params::{Choice, Item, ParamKind, ParamSpec, Params, Value, Values};
 pub use series::{Series, SeriesId};
 pub use steps::Steps;
-pub use table::Column;
+pub use table::{Column, Rows};
 
 /// An experiment: its parameters are the struct's fields, see [`Params`].
 ///
@@ -98,7 +98,7 @@ pub trait Experiment: Params {
 pub mod prelude {
     pub use crate::{
         Axis, By, Choice, Column, Ctx, Device, Error, Experiment, Figure, Goal, Info, Mark, Metric, Panel,
-        Params, Result, Series, SeriesId,
+        Params, Result, Rows, Series, SeriesId,
     };
     pub use crate::{Context as _, ErrorKind};
 }

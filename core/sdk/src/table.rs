@@ -72,3 +72,76 @@ impl<'a> Column<'a> {
         }
     }
 }
+
+/// The columns of a table whose rows are computed from as many items, such as references to results or tuples of them.
+///
+/// ```
+/// # use gradtop_sdk::prelude::*;
+/// # struct Fit { model: String, losses: [f64; 2] }
+/// # fn write(ctx: &Ctx, fits: &[Fit]) -> Result<()> {
+/// let fits = Rows::of(fits)
+///     .utf8("model", |fit| &fit.model)
+///     .f64("train_loss", |fit| fit.losses[0]).unit("nats")
+///     .f64("test_loss", |fit| fit.losses[1]).unit("nats");
+/// ctx.table("fits", 0, &fits.columns())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Rows<'a, T> {
+    items: Vec<T>,
+    columns: Vec<Column<'a>>,
+}
+
+impl<'a, T: Copy> Rows<'a, T> {
+    /// A row for each of these, without columns yet.
+    pub fn of(items: impl IntoIterator<Item = T>) -> Self {
+        Self { items: items.into_iter().collect(), columns: Vec::new() }
+    }
+
+    /// Adds whole numbers.
+    #[must_use]
+    pub fn i64(self, name: &'a str, of: impl Fn(T) -> i64) -> Self {
+        let values: Vec<i64> = self.items.iter().map(|item| of(*item)).collect();
+        self.column(Column::i64(name, values))
+    }
+
+    /// Adds numbers.
+    #[must_use]
+    pub fn f64(self, name: &'a str, of: impl Fn(T) -> f64) -> Self {
+        let values: Vec<f64> = self.items.iter().map(|item| of(*item)).collect();
+        self.column(Column::f64(name, values))
+    }
+
+    /// Adds text.
+    #[must_use]
+    pub fn utf8<S: AsRef<str>>(self, name: &'a str, of: impl Fn(T) -> S) -> Self {
+        let values: Vec<S> = self.items.iter().map(|item| of(*item)).collect();
+        self.column(Column::utf8(name, &values))
+    }
+
+    /// Adds a column that is there already.
+    #[must_use]
+    pub fn column(mut self, column: Column<'a>) -> Self {
+        self.columns.push(column);
+        self
+    }
+
+    /// Sets the unit of the column added last.
+    #[must_use]
+    pub fn unit(mut self, unit: &'a str) -> Self {
+        if let Some(last) = self.columns.last_mut() {
+            last.unit = Some(unit);
+        }
+        self
+    }
+
+    /// Whether there is no row.
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// The columns, in the order added.
+    pub fn columns(self) -> Vec<Column<'a>> {
+        self.columns
+    }
+}

@@ -82,7 +82,7 @@ pub fn ranking<'a>(views: &'a [View], metric: &str, by: &[&str]) -> Option<Ranki
 
 #[cfg(test)]
 mod tests {
-    use gradtop_store::{HeadlineValue, State};
+    use gradtop_store::{HeadlineValue, SeriesKey, State};
     use gradtop_tests::made::{Made, run};
 
     use super::*;
@@ -96,9 +96,8 @@ mod tests {
         for (name, width, value, split) in values.into_iter().chain([("e", 2, 0.01, "train")]) {
             let spec = run("fit", name, 1).at(State::Finished, 10).with(|manifest, status| {
                 manifest.params = vec![("width".to_owned(), ParamValue::Int(width))];
-                let (split, model) = (Some(split.to_owned()), None);
-                status.headline =
-                    vec![HeadlineValue { metric: "loss".to_owned(), model, split, trial: None, value }];
+                let key = SeriesKey { split: Some(split.to_owned()), ..SeriesKey::metric("loss") };
+                status.headline = vec![HeadlineValue { key, value }];
             });
             views.push(gradtop_store::view(&made.make(&spec)).expect("it was made"));
         }

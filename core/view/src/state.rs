@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use gradtop_store::{
-    Headline, HeadlineLine, InQueue, Job, JobSeen, JobStage, Manifest, ParamValue, State, Status, Suspended,
-    View,
+    Headline, HeadlineLine, HeadlineValue, InQueue, Job, JobSeen, JobStage, Manifest, ParamValue, State,
+    Status, Suspended, View,
 };
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -417,11 +417,10 @@ pub fn to_json(view: &View) -> Map<String, Value> {
     let View { manifest: m, status: s, .. } = view;
     let params: Map<String, Value> =
         m.params.iter().map(|(k, v)| (k.clone(), serde_json::to_value(v).unwrap_or(Value::Null))).collect();
-    let headline: Vec<Value> = s
-        .headline
-        .iter()
-        .map(|h| json!({"metric": h.metric, "model": h.model, "split": h.split, "trial": h.trial, "value": float(h.value)}))
-        .collect();
+    let headline = s.headline.iter().map(|HeadlineValue { key, value }| {
+        json!({"metric": key.metric, "model": key.model, "split": key.split, "trial": key.trial, "value": float(*value)})
+    });
+    let headline: Vec<Value> = headline.collect();
     // Of a run that has ended they are the numbers of nobody, or of somebody else.
     let alive = |pid: Option<u32>| pid.filter(|_| !view.state.is_final());
     let fields = json!({

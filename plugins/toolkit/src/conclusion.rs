@@ -1,7 +1,7 @@
 //! What conclusions of experiments have in common: a claim is one record of what is said, what it rests on, what it does not say
 //! and how far it may be relied on; and the table `conclusion` is made of them.
 
-use gradtop_sdk::{Column, Ctx, Result};
+use gradtop_sdk::{Column, Ctx, Result, Rows};
 
 use crate::stats::{Estimate, holm, permutation};
 
@@ -53,6 +53,11 @@ pub fn significant(value: f64, digits: usize) -> String {
         Some(_) => text,
         None => value.to_string(),
     }
+}
+
+/// A number of things: `1 pair`, `3 pairs`.
+pub fn counted(count: i64, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 /// That trials diverged, if any did.
@@ -180,6 +185,12 @@ impl Claim {
         self
     }
 
+    /// Adds to the evidence where `holds`.
+    #[must_use]
+    pub fn evidence_if(self, holds: bool, words: impl FnOnce() -> String) -> Self {
+        if holds { self.evidence(words()) } else { self }
+    }
+
     /// Adds to the caution.
     #[must_use]
     pub fn caution(mut self, words: impl AsRef<str>) -> Self {
@@ -252,24 +263,18 @@ pub fn write<F>(
     for claim in &claims {
         ctx.info(format!("{}: {}", claim.about, claim.whole()))?;
     }
-    let text = |of: fn(&Claim) -> String| claims.iter().map(of).collect::<Vec<_>>();
-    let number = |of: fn(&Test) -> f64| {
-        claims.iter().map(|claim| claim.test.as_ref().map_or(f64::NAN, of)).collect::<Vec<_>>()
-    };
-    let mut columns = keys;
-    columns.extend([
-        Column::utf8("about", &text(|c| c.about.clone())),
-        Column::utf8("claim", &text(|c| c.statement.clone())),
-        Column::utf8("evidence", &text(|c| c.evidence.clone())),
-        Column::utf8("caution", &text(|c| c.caution.clone())),
-        Column::utf8("strength", &text(|c| c.strength.name().to_owned())),
-    ]);
+    let mut rows = Rows::of(&claims)
+        .utf8("about", |c| &c.about)
+        .utf8("claim", |c| &c.statement)
+        .utf8("evidence", |c| &c.evidence)
+        .utf8("caution", |c| &c.caution)
+        .utf8("strength", |c| c.strength.name());
     if claims.iter().any(|claim| claim.test.is_some()) {
-        columns.push(Column::f64("p", number(|t| t.p)));
-        columns.push(Column::f64("p_corrected", number(|t| t.corrected)));
+        let number = |claim: &Claim, of: fn(&Test) -> f64| claim.test.as_ref().map_or(f64::NAN, of);
+        rows = rows.f64("p", |c| number(c, |t| t.p)).f64("p_corrected", |c| number(c, |t| t.corrected));
     }
-    columns.push(Column::utf8("statement", &text(|c| format!("{}: {}", c.about, c.whole()))));
-    ctx.table("conclusion", step, &columns)?;
+    let rows = rows.utf8("statement", |c| format!("{}: {}", c.about, c.whole()));
+    ctx.table("conclusion", step, &[keys, rows.columns()].concat())?;
     Ok(figures.into_iter().zip(claims).collect())
 }
 

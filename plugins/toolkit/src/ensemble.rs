@@ -4,7 +4,7 @@ use tch::{TchError, Tensor};
 
 use crate::checkpoint::{Saved, Saving};
 use crate::mlp::{Mlp, Samples, Shuffle, Workspace};
-use crate::optim::Optimizer;
+use crate::optim::{Optimizer, Rule};
 use crate::rng::Stream;
 
 /// An ensemble, its optimizer and its batches.
@@ -36,6 +36,23 @@ impl Ensemble {
         let last = shuffle.samples_of(shuffle.batches() - 1);
         let rest = (last < whole.samples()).then(|| mlp.workspace(last)).transpose()?;
         Ok(Self { mlp, optimizer, shuffle, whole, rest, step: 0, loaded: 0 })
+    }
+
+    /// These networks at step 0 with initial values drawn from the first of two streams, going through `samples` in batches of
+    /// `size` in the orders of the second.
+    ///
+    /// # Errors
+    /// libtorch's.
+    pub fn drawn(
+        mut mlp: Mlp,
+        rule: Rule,
+        (samples, size): (&Samples, i64),
+        seed: u64,
+        [init, batches]: [Stream; 2],
+    ) -> Result<Self, TchError> {
+        mlp.init_uniform(seed, init)?;
+        let optimizer = Optimizer::new(rule, mlp.parameters())?.fused();
+        Self::new(mlp, optimizer, samples, size, seed, batches)
     }
 
     /// Updates done.

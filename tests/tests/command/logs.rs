@@ -34,7 +34,7 @@ fn a_shell_logs_to_descriptor_3() {
     assert!(run.events().contains("not name=value"), "{}", run.events());
     // Nobody has declared anything: names tell what is better, and what lists show.
     let status = run.view().status;
-    let shown: Vec<&str> = status.headline.iter().map(|value| value.metric.as_str()).collect();
+    let shown: Vec<&str> = status.headline.iter().map(|value| value.key.metric.as_str()).collect();
     assert_eq!(shown, ["loss", "acc"]);
     let goals: Vec<Goal> = read_manifest(&run.dir).unwrap().metrics.iter().map(|m| m.goal).collect();
     assert!(goals.contains(&Goal::Min) && goals.contains(&Goal::Max), "{goals:?}");

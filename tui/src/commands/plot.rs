@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use clap::ValueEnum;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use gradtop_chart::{Chart, Figure, Shape, cells};
+use gradtop_chart::{Chart, Figure, Points, Shape, cells};
 use gradtop_store::View;
 use gradtop_store::figures::{self, Figure as Declared, Scale};
 
@@ -154,8 +154,10 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
 
 /// Whether anything that was recorded lies in this part of the x axis, or a line goes through it.
 fn reaches(chart: &Chart, from: f64, to: f64) -> bool {
-    chart.marks.iter().any(|mark| match mark.shape.across() {
-        Some((x, around)) => x.iter().any(|x| x + around >= from) && x.iter().any(|x| x - around <= to),
+    chart.marks.iter().any(|mark| match mark.shape.points() {
+        Some(Points { x, around, .. }) => {
+            x.iter().any(|x| x + around >= from) && x.iter().any(|x| x - around <= to)
+        }
         None => !matches!(mark.shape, Shape::Rule { .. }),
     })
 }

@@ -10,10 +10,9 @@ use crate::{Chart, Field, Shape};
 
 /// The chart's heatmap, else its contours.
 pub(crate) fn field_of(chart: &Chart) -> Option<&Field> {
-    let heat = chart.marks.iter().find_map(|m| if let Shape::Heatmap(f) = &m.shape { Some(f) } else { None });
-    heat.or_else(|| {
-        chart.marks.iter().find_map(|m| if let Shape::Contour(f) = &m.shape { Some(f) } else { None })
-    })
+    let fields =
+        chart.marks.iter().filter_map(|m| Some((matches!(m.shape, Shape::Contour(_)), m.shape.field()?)));
+    fields.min_by_key(|(contours, _)| *contours).map(|(_, field)| field)
 }
 
 /// Draws the heatmaps.

@@ -7,7 +7,7 @@ use super::glyph_of;
 use super::text::{apart, fit, fit_ends, width_of};
 use super::theme::{Ink, Theme};
 use crate::number;
-use crate::{Axis, Chart, Mark, Shape};
+use crate::{Axis, Chart, Mark};
 
 /// How much is said of each series.
 #[derive(Clone, Copy, PartialEq)]
@@ -27,9 +27,7 @@ const READABLE: usize = 6;
 pub(super) fn terse(canvas: &mut Canvas, chart: &Chart, look: Theme) -> usize {
     let (width, ascii) = (canvas.width(), look.glyphs.ascii());
     let title = chart.title.as_deref().unwrap_or_default();
-    // Rules are named where they are drawn.
-    let entries: Vec<&Mark> =
-        chart.marks.iter().filter(|m| m.name.is_some() && !matches!(m.shape, Shape::Rule { .. })).collect();
+    let entries = chart.named();
     // The only line of a metric is called as the chart is.
     let alone = match entries.as_slice() {
         [only] => titled(title, only.name.as_deref().unwrap_or_default()),

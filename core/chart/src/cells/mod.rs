@@ -80,9 +80,7 @@ pub fn chart(chart: &Chart, (width, height): (usize, usize), look: Theme, title:
         return canvas.done();
     }
     let top = head(&mut canvas, chart, look);
-    if chart.marks.iter().all(|m| extent_free(&m.shape))
-        && chart.marks.iter().any(|m| matches!(m.shape, Shape::Image(_)))
-    {
+    if chart.is_pictures() {
         let notes = foot_notes(chart, &[], width, ascii);
         let area = Area { left: 0, top, width, height: height.saturating_sub(top + notes.len()) };
         fields::pictures(&mut canvas, chart, area, look);
@@ -224,10 +222,6 @@ pub fn plot(chart: &Chart, width: usize, height: usize, look: Theme) -> Option<(
     let top = head(&mut Canvas::unseen(width, height, look), chart, look);
     let laid = layout(chart, known, (width, height), top, look);
     Some((laid.area, laid.domain))
-}
-
-fn extent_free(shape: &Shape) -> bool {
-    matches!(shape, Shape::Image(_) | Shape::Rule { .. })
 }
 
 /// Title and legend; gives the first row below them.

@@ -6,8 +6,8 @@ use crate::cells::text::width_of;
 use crate::colour::viridis;
 use crate::contour;
 use crate::decimate::{Odd, thin};
-use crate::domain::cell_edges;
 use crate::scale::{Scale, Span};
+use crate::shape::cell_edges;
 use crate::ticks::Powers;
 use crate::{Chart, Field, Mark, Shape, Where};
 

@@ -9,7 +9,7 @@ use crate::cells::text::{width_of, wrap};
 use crate::domain::Domain;
 use crate::scale::Span;
 use crate::ticks::{Powers, Tick};
-use crate::{Axis, Chart, Figure, Mark, Shape};
+use crate::{Axis, Chart, Figure};
 
 /// Width and height of a panel beside others, with its axes.
 const PANEL: (f64, f64) = (620.0, 400.0);
@@ -163,8 +163,7 @@ fn draw(pen: &mut Pen, chart: &Chart, (x, y): (f64, f64), (width, height): (f64,
         top += 6.0;
     }
     top = legend(pen, chart, x, top, width);
-    let pictures = chart.marks.iter().any(|m| matches!(m.shape, Shape::Image(_)));
-    if pictures && chart.marks.iter().all(|m| matches!(m.shape, Shape::Image(_))) {
+    if chart.is_pictures() {
         marks::pictures(pen, chart, (x, top + 4.0), (width, y + height - top - 8.0));
         return;
     }
@@ -272,8 +271,7 @@ fn upright(pen: &mut Pen, (x, plot): (f64, &Plot), words: &str) {
 
 /// The legend; gives the y below it.
 fn legend(pen: &mut Pen, chart: &Chart, left: f64, top: f64, width: f64) -> f64 {
-    let entries: Vec<&Mark> =
-        chart.marks.iter().filter(|m| m.name.is_some() && !matches!(m.shape, Shape::Rule { .. })).collect();
+    let entries = chart.named();
     if entries.is_empty() {
         return top;
     }
@@ -381,7 +379,7 @@ mod tests {
     use crate::colour::Colours;
     use crate::colour::Paint;
     use crate::scale::Scale;
-    use crate::{Field, Picture, Where};
+    use crate::{Field, Mark, Picture, Shape, Where};
     use proptest::prelude::*;
 
     fn mark(name: &str, shape: Shape) -> Mark {

@@ -437,9 +437,10 @@ impl Display {
 fn same(a: &Status, b: &Status) -> bool {
     let still = a.done == b.done && a.step == b.step;
     let headline = a.headline.len() == b.headline.len()
-        && a.headline.iter().zip(&b.headline).all(|(a, b)| {
-            a.value.to_bits() == b.value.to_bits() && (&a.metric, &a.model) == (&b.metric, &b.model)
-        });
+        && a.headline
+            .iter()
+            .zip(&b.headline)
+            .all(|(a, b)| a.value.to_bits() == b.value.to_bits() && a.key == b.key);
     still
         && headline
         && a.state == b.state

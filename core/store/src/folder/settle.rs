@@ -22,11 +22,7 @@ pub fn settle(run: &RunDir, status: &mut Status) {
     status.step = if rows < status.rows { kept } else { status.step.max(kept) };
     status.rows = rows;
     status.headline.retain_mut(|value| {
-        let kept = series.iter().find(|s| {
-            let key = &s.key;
-            (&key.metric, &key.model, &key.split, key.trial)
-                == (&value.metric, &value.model, &value.split, value.trial)
-        });
+        let kept = series.iter().find(|s| s.key == value.key);
         kept.map(|s| value.value = s.last.value).is_some()
     });
 }

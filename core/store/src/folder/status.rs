@@ -8,6 +8,7 @@ use crate::folder::inside;
 use crate::folder::reserve;
 use crate::folder::run_dir::RunDir;
 use crate::folder::serde_float;
+use crate::log::series::SeriesKey;
 
 /// Where a run stands. `Crashed` is also derived by [`crate::view()`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -231,17 +232,9 @@ const HEADLINES: usize = 1_000;
 /// The last value of a series that overviews show.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HeadlineValue {
-    /// The metric.
-    pub metric: String,
-    /// Its model.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub model: Option<String>,
-    /// Its split.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub split: Option<String>,
-    /// Its trial.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub trial: Option<i32>,
+    /// Which series.
+    #[serde(flatten)]
+    pub key: SeriesKey,
     /// The value; NaN and infinities are written as text.
     #[serde(with = "serde_float")]
     pub value: f64,

@@ -72,21 +72,21 @@ impl<'a> Headline<'a> {
 pub fn headlines<'a>(values: &'a [HeadlineValue], declared: &'a [MetricInfo]) -> Vec<Headline<'a>> {
     let mut out: Vec<Headline<'a>> = Vec::new();
     let mut groups: Vec<(usize, usize, Vec<f64>)> = Vec::new();
-    for value in values {
-        let at = out.iter().position(|h| h.metric == value.metric).unwrap_or_else(|| {
-            let info = declared.iter().find(|m| m.name == value.metric);
-            out.push(Headline { metric: &value.metric, info, lines: Vec::new() });
+    for HeadlineValue { key, value } in values {
+        let at = out.iter().position(|h| h.metric == key.metric).unwrap_or_else(|| {
+            let info = declared.iter().find(|m| m.name == key.metric);
+            out.push(Headline { metric: &key.metric, info, lines: Vec::new() });
             out.len() - 1
         });
-        let (model, split) = (value.model.as_deref(), value.split.as_deref());
+        let (model, split) = (key.model.as_deref(), key.split.as_deref());
         let lines = &mut out[at].lines;
         let line = lines.iter().position(|l| (l.model, l.split) == (model, split)).unwrap_or_else(|| {
             lines.push(HeadlineLine { model, split, trials: 0, finite: 0, value: f64::NAN });
             lines.len() - 1
         });
         match groups.iter_mut().find(|(a, l, _)| (*a, *l) == (at, line)) {
-            Some((_, _, trials)) => trials.push(value.value),
-            None => groups.push((at, line, vec![value.value])),
+            Some((_, _, trials)) => trials.push(*value),
+            None => groups.push((at, line, vec![*value])),
         }
     }
     for (at, line, trials) in groups {
@@ -109,15 +109,16 @@ pub fn headlines<'a>(values: &'a [HeadlineValue], declared: &'a [MetricInfo]) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::log::series::SeriesKey;
 
     fn value(model: &str, split: Option<&str>, trial: i32, value: f64) -> HeadlineValue {
-        HeadlineValue {
-            metric: "loss".to_owned(),
+        let key = SeriesKey {
             model: Some(model.to_owned()),
             split: split.map(str::to_owned),
             trial: Some(trial),
-            value,
-        }
+            ..SeriesKey::metric("loss")
+        };
+        HeadlineValue { key, value }
     }
 
     fn chosen(splits: &[Option<&str>], headline_of: Option<&str>) -> Option<String> {

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Write as _;
 
 use gradtop_store::{
-    Event, HeadlineValue, Request, RunDir, State, Status, StoreError, append_event, clear_control,
+    Event, HeadlineValue, Request, RunDir, SeriesKey, State, Status, StoreError, append_event, clear_control,
     create_run, find_run, list_runs, list_runs_checked, new_run_name, read_events, read_manifest,
     read_status, request, runs_dir, take_requests, validate_name, write_status,
 };
@@ -96,8 +96,8 @@ fn of_a_status_with_too_many_values_the_first_are_read() {
 fn a_status_comes_back_as_it_was() {
     let temp = tempfile::tempdir().unwrap();
     let run = new_run(temp.path(), "demo");
-    let value =
-        |value| HeadlineValue { metric: "loss".into(), model: None, split: None, trial: Some(1), value };
+    let key = SeriesKey { trial: Some(1), ..SeriesKey::metric("loss") };
+    let value = |value| HeadlineValue { key: key.clone(), value };
     let status = Status {
         schema: 1,
         state: State::Running,

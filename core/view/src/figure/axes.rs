@@ -2,7 +2,7 @@
 
 use gradtop_chart::domain::Domain;
 use gradtop_chart::scale::{Scale, Span};
-use gradtop_chart::{Axis, Chart, Shape, Side};
+use gradtop_chart::{Axis, Chart, Points, Shape, Side};
 
 use super::lines;
 use super::parts::Line;
@@ -51,8 +51,7 @@ pub(super) fn fit(
     if let Some(y2) = &mut chart.y2 {
         fit(y2, Side::Right);
     }
-    let reaches =
-        |shape: &Shape| matches!(shape, Shape::Scatter { .. } | Shape::Line { .. } | Shape::Bars { .. });
+    let reaches = |shape: &Shape| shape.points().is_some_and(|points| !points.y.is_empty());
     if view.zoom_y.is_none() && chart.marks.iter().any(|m| reaches(&m.shape)) {
         // Other marks have a say: the data of all of them decides.
         let free = Domain::of(&Chart { x: Axis { range: None, ..chart.x.clone() }, ..chart.clone() });
@@ -92,14 +91,10 @@ pub(super) fn placeless(lines: &[&Line<'_>], kind: XAxis, log: bool) -> Option<S
 pub(super) fn fit_symlog(chart: &mut Chart, lines: &[&Line<'_>]) {
     let fitted = |side: Option<Side>| {
         let marks = chart.marks.iter().filter(|m| side.is_none_or(|s| m.side == s));
-        let of_marks = marks.flat_map(|m| match &m.shape {
-            Shape::Line { x, y } | Shape::Scatter { x, y, .. } | Shape::Bars { x, y, .. } => {
-                if side.is_some() { y.clone() } else { x.clone() }
-            }
-            Shape::Band { low, high, .. } if side.is_some() => [low.as_slice(), high].concat(),
-            Shape::Band { x, .. } => x.clone(),
-            _ => Vec::new(),
-        });
+        let of_marks =
+            marks.filter_map(|m| m.shape.points()).flat_map(|Points { x, y, low, high, .. }| {
+                if side.is_some() { [y, low, high].concat() } else { x.to_vec() }
+            });
         let of_lines = match side {
             Some(side) => lines::values(lines, side),
             None => lines::extent(lines, false).map(|(low, high)| vec![low, high]).unwrap_or_default(),

@@ -319,9 +319,7 @@ fn cleaned(mut figure: gradtop_chart::Figure) -> gradtop_chart::Figure {
         }
         for mark in &mut chart.marks {
             mark.name.iter_mut().for_each(safe);
-            if let Shape::Heatmap(f) | Shape::Contour(f) = &mut mark.shape {
-                safe(&mut f.label);
-            }
+            mark.shape.words_mut().for_each(safe);
         }
     }
     figure

@@ -189,7 +189,7 @@ pub fn fields_of<'a>(runs: impl Iterator<Item = &'a View>) -> Vec<String> {
         let metrics = run.manifest.metrics.iter().map(|m| &m.name);
         let own = |name: &String| if is_own(name) { format!("{PARAM}{name}") } else { name.clone() };
         let params = params.map(own);
-        let headlines = run.status.headline.iter().map(|h| h.metric.clone());
+        let headlines = run.status.headline.iter().map(|h| h.key.metric.clone());
         for field in params.chain(metrics.cloned()).chain(headlines) {
             if !fields.contains(&field) {
                 fields.push(field);
@@ -218,7 +218,7 @@ fn has(run: &View, field: &str) -> bool {
     let metric = |m: &str| m.eq_ignore_ascii_case(field);
     param(run, field).is_some()
         || run.manifest.metrics.iter().any(|m| metric(&m.name))
-        || run.status.headline.iter().any(|h| metric(&h.metric))
+        || run.status.headline.iter().any(|h| metric(&h.key.metric))
 }
 
 fn text(run: &View, field: &str, pattern: &Pattern) -> bool {

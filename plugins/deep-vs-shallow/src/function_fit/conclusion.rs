@@ -237,45 +237,39 @@ impl Conclusion {
     pub(super) fn write(&self, ctx: &Ctx, step: i64) -> Result<Vec<(&'static str, Claim)>> {
         for rows in self.rows.chunk_by(|a, b| a.function == b.function).filter(|rows| rows[0].rates.len() > 1)
         {
-            let all: Vec<(&Row, &AtRate)> =
-                rows.iter().flat_map(|row| row.rates.iter().map(move |rate| (row, rate))).collect();
-            let number =
-                |of: &dyn Fn(&AtRate) -> f64| all.iter().map(|(_, rate)| of(rate)).collect::<Vec<_>>();
-            ctx.table(
-                &rates_of(&rows[0].function),
-                step,
-                &[
-                    Column::utf8("model", &all.iter().map(|(row, _)| &row.model).collect::<Vec<_>>()),
-                    Column::f64("lr", number(&|r| r.rate)),
-                    Column::f64("validation_loss", number(&|r| r.validation(None))).unit("MSE"),
-                    Column::i64(
-                        "trials",
-                        all.iter().map(|(_, r)| finite(&r.losses).len() as i64).collect::<Vec<_>>(),
-                    ),
-                    Column::f64("loss_mean", number(&|r| Spread::of(&finite(&r.losses)).mean)).unit("MSE"),
-                    Column::f64("loss_lowest", number(&|r| Spread::of(&finite(&r.losses)).lowest))
-                        .unit("MSE"),
-                    Column::f64("loss_highest", number(&|r| Spread::of(&finite(&r.losses)).highest))
-                        .unit("MSE"),
-                ],
-            )?;
+            let all = rows.iter().flat_map(|row| row.rates.iter().map(move |rate| (row, rate)));
+            let spread = |rate: &AtRate| Spread::of(&finite(&rate.losses));
+            let table = Rows::of(all)
+                .utf8("model", |(row, _)| &row.model)
+                .f64("lr", |(_, r)| r.rate)
+                .f64("validation_loss", |(_, r)| r.validation(None))
+                .unit("MSE")
+                .i64("trials", |(_, r)| finite(&r.losses).len() as i64)
+                .f64("loss_mean", |(_, r)| spread(r).mean)
+                .unit("MSE")
+                .f64("loss_lowest", |(_, r)| spread(r).lowest)
+                .unit("MSE")
+                .f64("loss_highest", |(_, r)| spread(r).highest)
+                .unit("MSE");
+            ctx.table(&rates_of(&rows[0].function), step, &table.columns())?;
         }
-        let text = |of: fn(&Row) -> &str| self.rows.iter().map(of).collect::<Vec<_>>();
-        let whole = |of: fn(&Row) -> i64| self.rows.iter().map(of).collect::<Vec<_>>();
-        let number = |of: fn(&Row) -> f64| self.rows.iter().map(of).collect::<Vec<_>>();
-        let keys = vec![
-            Column::utf8("function", &text(|r| &r.function)),
-            Column::utf8("model", &text(|r| &r.model)),
-            Column::i64("parameters", whole(|r| r.parameters)),
-            Column::i64("trials", whole(|r| r.rates[0].losses.len() as i64)),
-            Column::i64("diverged", whole(|r| r.diverged() as i64)),
-            Column::f64("loss_mean", number(|r| Spread::of(&r.common()).mean)).unit("MSE"),
-            Column::f64("loss_lowest", number(|r| Spread::of(&r.common()).lowest)).unit("MSE"),
-            Column::f64("loss_highest", number(|r| Spread::of(&r.common()).highest)).unit("MSE"),
-            Column::f64("own_rate", number(|r| r.chosen()[0].0)),
-            Column::f64("own_loss_mean", number(|r| Spread::of(&r.own()).mean)).unit("MSE"),
-            Column::f64("variance", number(|r| r.variance)),
-        ];
+        let keys = Rows::of(&self.rows)
+            .utf8("function", |r| &r.function)
+            .utf8("model", |r| &r.model)
+            .i64("parameters", |r| r.parameters)
+            .i64("trials", |r| r.rates[0].losses.len() as i64)
+            .i64("diverged", |r| r.diverged() as i64)
+            .f64("loss_mean", |r| Spread::of(&r.common()).mean)
+            .unit("MSE")
+            .f64("loss_lowest", |r| Spread::of(&r.common()).lowest)
+            .unit("MSE")
+            .f64("loss_highest", |r| Spread::of(&r.common()).highest)
+            .unit("MSE")
+            .f64("own_rate", |r| r.chosen()[0].0)
+            .f64("own_loss_mean", |r| Spread::of(&r.own()).mean)
+            .unit("MSE")
+            .f64("variance", |r| r.variance)
+            .columns();
         let (claims, pairs) = self.claims();
         let figure = if self.rows.iter().any(|row| row.rates.len() > 1) { "rates" } else { "loss" };
         conclusion::write(ctx, step, claims.into_iter().map(|claim| (figure, claim)).collect(), pairs, keys)

@@ -227,17 +227,12 @@ fn fail_if_all_diverged(training: &Training) -> Result<()> {
 }
 
 fn declare_series(ctx: &Ctx, training: &Training) -> Result<Vec<FitSeries>> {
-    let of = |metric: &str| {
-        training
-            .fits
-            .iter()
-            .map(|fit| {
-                let function = &training.split(fit);
-                (0..training.setup().trials as i32)
-                    .map(|t| ctx.series(Series::metric(metric).model(&fit.model).split(function).trial(t)))
-                    .collect::<Result<Vec<_>>>()
-            })
-            .collect::<Result<Vec<_>>>()
+    let of = |metric| {
+        let of_fit = |fit: &training::Fit| {
+            let series = Series::metric(metric).model(&fit.model);
+            ctx.trials(series.split(&training.split(fit)), 0..training.setup().trials)
+        };
+        training.fits.iter().map(of_fit).collect::<Result<Vec<_>>>()
     };
     let (losses, batch_losses) = (of("loss")?, of("batch_loss")?);
     Ok(losses

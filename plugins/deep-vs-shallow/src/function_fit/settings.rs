@@ -1,6 +1,7 @@
 //! Parameters checked together, and in words.
 
 use gradtop_sdk::prelude::*;
+use gradtop_toolkit::conclusion::counted;
 use gradtop_toolkit::parameters::invalid;
 use gradtop_toolkit::settings::{rule, rule_in_words};
 
@@ -69,7 +70,7 @@ impl FunctionFit {
             0 => "full batch".to_owned(),
             n => format!("batch {n}"),
         };
-        let trials = if self.trials == 1 { "1 trial".to_owned() } else { format!("{} trials", self.trials) };
+        let trials = counted(self.trials, "trial");
         format!(
             "{} equidistant points in [{}, {}]; {optimizer}, {batch}, {} steps; seed {seed}, {trials}",
             self.points, self.x_min, self.x_max, self.steps

@@ -21,21 +21,12 @@ pub(super) fn shape(widths: &[i64]) -> String {
 
 /// The networks: `models(model, widths, hidden_layers, parameters)`, the parameters counted from the tensors.
 pub(super) fn models(ctx: &Ctx, training: &Training) -> Result<()> {
-    let first = &training.fits[..training.setup().models.len()];
-    let names: Vec<&str> = first.iter().map(|fit| fit.model.as_str()).collect();
-    let widths: Vec<String> = first.iter().map(|fit| shape(fit.mlp.widths())).collect();
-    let hidden: Vec<i64> = first.iter().map(|fit| fit.mlp.widths().len() as i64 - 2).collect();
-    let counts: Vec<i64> = first.iter().map(|fit| fit.mlp.parameter_count()).collect();
-    ctx.table(
-        "models",
-        training.step(),
-        &[
-            Column::utf8("model", &names),
-            Column::utf8("widths", &widths),
-            Column::i64("hidden_layers", hidden),
-            Column::i64("parameters", counts),
-        ],
-    )
+    let rows = Rows::of(&training.fits[..training.setup().models.len()])
+        .utf8("model", |fit| &fit.model)
+        .utf8("widths", |fit| shape(fit.mlp.widths()))
+        .i64("hidden_layers", |fit| fit.mlp.widths().len() as i64 - 2)
+        .i64("parameters", |fit| fit.mlp.parameter_count());
+    ctx.table("models", training.step(), &rows.columns())
 }
 
 /// Every function's predictions at no more than `limit` points of the grid, evenly chosen, both ends included. Rows are
@@ -48,34 +39,19 @@ pub(super) fn predictions(ctx: &Ctx, training: &Training, limit: usize) -> Resul
     for (t, target) in setup.targets.iter().enumerate() {
         let fits: Vec<_> = training.fits.iter().filter(|fit| fit.target == t && fit.rate.is_none()).collect();
         let all: Vec<Vec<f32>> = fits.iter().map(|fit| fit.predict(training)).collect::<Result<_>>()?;
-        let (mut x, mut truth, mut prediction, mut residual) = (vec![], vec![], vec![], vec![]);
-        let (mut model, mut trial) = (vec![], vec![]);
-        for &i in &chosen {
-            for (fit, values) in fits.iter().zip(&all) {
-                for r in 0..setup.trials as usize {
-                    let value = f64::from(values[r * points + i]);
-                    x.push(setup.x[i]);
-                    truth.push(target.values[i]);
-                    prediction.push(value);
-                    residual.push(value - target.values[i]);
-                    model.push(fit.model.as_str());
-                    trial.push(r as i64);
-                }
-            }
-        }
-        ctx.table(
-            &predictions_of(&target.name),
-            training.step(),
-            &[
-                Column::utf8("function", &vec![target.name.as_str(); x.len()]),
-                Column::utf8("model", &model),
-                Column::i64("trial", trial),
-                Column::f64("x", x),
-                Column::f64("truth", truth),
-                Column::f64("prediction", prediction),
-                Column::f64("residual", residual),
-            ],
-        )?;
+        let each = chosen.iter().flat_map(|i| fits.iter().zip(&all).map(move |fit| (*i, fit)));
+        let predicted = each.flat_map(|(i, (fit, values))| {
+            (0..setup.trials as usize).map(move |r| (i, fit, r, f64::from(values[r * points + i])))
+        });
+        let rows = Rows::of(predicted)
+            .utf8("function", |_| &target.name)
+            .utf8("model", |(_, fit, ..)| &fit.model)
+            .i64("trial", |(_, _, r, _)| r as i64)
+            .f64("x", |(i, ..)| setup.x[i])
+            .f64("truth", |(i, ..)| target.values[i])
+            .f64("prediction", |(.., value)| value)
+            .f64("residual", |(i, .., value)| value - target.values[i]);
+        ctx.table(&predictions_of(&target.name), training.step(), &rows.columns())?;
     }
     Ok(())
 }

@@ -175,50 +175,38 @@ impl Conclusion {
 
     /// Writes the claims, and what each network came to at each learning rate to the table `rates`. Gives each claim with its figure.
     pub(super) fn write(&self, ctx: &Ctx, step: i64) -> Result<Vec<(&'static str, Claim)>> {
-        let whole = |of: fn(&Row) -> i64| self.rows.iter().map(of).collect::<Vec<_>>();
-        let number = |of: fn(&Row) -> f64| self.rows.iter().map(of).collect::<Vec<_>>();
-        let text = |of: fn(&Row) -> &str| self.rows.iter().map(of).collect::<Vec<_>>();
-        let keys = vec![
-            Column::utf8("dataset", &text(|r| &r.task)),
-            Column::utf8("model", &text(|r| &r.model)),
-            Column::i64("parameters", whole(|r| r.parameters)),
-            Column::i64("trials", whole(|r| (r.trials.len() + r.diverged) as i64)),
-            Column::i64("diverged", whole(|r| r.diverged as i64)),
-            Column::i64("convolutions", whole(|r| r.convolutions)),
-            Column::f64("train_loss", number(|r| r.spread(0).mean)).unit("nats"),
-            Column::f64("train_accuracy", number(|r| r.spread(1).mean)),
-            Column::f64("test_loss", number(|r| r.spread(2).mean)).unit("nats"),
-            Column::f64("test_accuracy", number(|r| r.spread(3).mean)),
-            Column::f64("test_accuracy_lowest", number(|r| r.spread(3).lowest)),
-            Column::f64("test_accuracy_highest", number(|r| r.spread(3).highest)),
-        ];
-        let rates: Vec<(&Row, &AtRate)> =
-            self.rows.iter().flat_map(|row| row.rates.iter().map(move |rate| (row, rate))).collect();
+        let keys = Rows::of(&self.rows)
+            .utf8("dataset", |r| &r.task)
+            .utf8("model", |r| &r.model)
+            .i64("parameters", |r| r.parameters)
+            .i64("trials", |r| (r.trials.len() + r.diverged) as i64)
+            .i64("diverged", |r| r.diverged as i64)
+            .i64("convolutions", |r| r.convolutions)
+            .f64("train_loss", |r| r.spread(0).mean)
+            .unit("nats")
+            .f64("train_accuracy", |r| r.spread(1).mean)
+            .f64("test_loss", |r| r.spread(2).mean)
+            .unit("nats")
+            .f64("test_accuracy", |r| r.spread(3).mean)
+            .f64("test_accuracy_lowest", |r| r.spread(3).lowest)
+            .f64("test_accuracy_highest", |r| r.spread(3).highest);
+        let rates = self.rows.iter().flat_map(|row| row.rates.iter().map(move |rate| (row, rate)));
+        let rates = Rows::of(rates)
+            .utf8("dataset", |(row, _)| &row.task)
+            .utf8("model", |(row, _)| &row.model)
+            .f64("lr", |(_, r)| r.rate)
+            .f64("validation_loss", |(_, r)| r.found[0])
+            .unit("nats")
+            .f64("validation_accuracy", |(_, r)| r.found[1])
+            .f64("test_loss", |(_, r)| r.found[2])
+            .unit("nats")
+            .f64("test_accuracy", |(_, r)| r.found[3]);
         if !rates.is_empty() {
-            let number =
-                |of: &dyn Fn(&AtRate) -> f64| rates.iter().map(|(_, rate)| of(rate)).collect::<Vec<_>>();
-            ctx.table(
-                "rates",
-                step,
-                &[
-                    Column::utf8("dataset", &rates.iter().map(|(row, _)| &row.task).collect::<Vec<_>>()),
-                    Column::utf8("model", &rates.iter().map(|(row, _)| &row.model).collect::<Vec<_>>()),
-                    Column::f64("lr", number(&|r| r.rate)),
-                    Column::f64("validation_loss", number(&|r| r.found[0])).unit("nats"),
-                    Column::f64("validation_accuracy", number(&|r| r.found[1])),
-                    Column::f64("test_loss", number(&|r| r.found[2])).unit("nats"),
-                    Column::f64("test_accuracy", number(&|r| r.found[3])),
-                ],
-            )?;
+            ctx.table("rates", step, &rates.columns())?;
         }
         let (claims, pairs) = self.claims();
-        conclusion::write(
-            ctx,
-            step,
-            claims.into_iter().map(|claim| ("accuracy", claim)).collect(),
-            pairs,
-            keys,
-        )
+        let claims = claims.into_iter().map(|claim| ("accuracy", claim)).collect();
+        conclusion::write(ctx, step, claims, pairs, keys.columns())
     }
 }
 

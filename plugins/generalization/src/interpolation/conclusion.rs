@@ -1,7 +1,7 @@
 //! What the lines say, computed from them.
 
 use gradtop_sdk::prelude::*;
-use gradtop_toolkit::conclusion::{self, Claim, FEWEST, Strength};
+use gradtop_toolkit::conclusion::{self, Claim, FEWEST, Spread, Strength, counted};
 use gradtop_toolkit::stats::{bootstrap, mean, permutation};
 
 use super::plan::{Kind, Plan, Start};
@@ -59,18 +59,10 @@ impl Group<'_> {
                 range(&train),
                 range(&test)
             ))
-            .evidence(match pairs {
-                1 => "1 pair".to_owned(),
-                n => format!("{n} pairs"),
+            .evidence(counted(pairs as i64, "pair"))
+            .evidence_if(self.gap(alphas) > NONE, || {
+                format!("above the mean of the two ends, which are not equally low, {}", range(&above_mean))
             });
-        let claim = if self.gap(alphas) > NONE {
-            claim.evidence(format!(
-                "above the mean of the two ends, which are not equally low, {}",
-                range(&above_mean)
-            ))
-        } else {
-            claim
-        };
         let distances: Vec<f64> = self.lines.iter().map(|line| line.distance).collect();
         let cosines: Vec<f64> = self.lines.iter().map(|line| line.cosine).collect();
         let claim = claim.evidence(format!("distance {:.1}, cosine {:.2}", mean(&distances), mean(&cosines)));
@@ -145,14 +137,10 @@ impl Group<'_> {
 
 /// `0.213 (0.209 to 0.218)`.
 fn range(values: &[f64]) -> String {
-    let (low, high) = (
-        values.iter().copied().fold(f64::INFINITY, f64::min),
-        values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
-    );
-    if values.len() == 1 {
-        format!("{low:.3}")
-    } else {
-        format!("{:.3} ({low:.3} to {high:.3})", mean(values))
+    let Spread { lowest, highest, .. } = Spread::of(values);
+    match values {
+        [only] => format!("{only:.3}"),
+        _ => format!("{:.3} ({lowest:.3} to {highest:.3})", mean(values)),
     }
 }
 
@@ -225,7 +213,7 @@ fn overall(groups: &[Group<'_>], alphas: &[f64], question: &Question) -> Claim {
             question.starts[0].in_words(),
             range(&low),
             question.starts[1].in_words(),
-            if pairs.len() == 1 { "1 pair".to_owned() } else { format!("{} pairs", pairs.len()) }
+            counted(pairs.len() as i64, "pair")
         ))
         .caution(question.caution)
 }
@@ -311,20 +299,18 @@ fn parting(all: &[Parted], settings: &str) -> Option<Claim> {
         "test error at the highest point above the mean of the ends, by the step of parting, in points (95 % interval): {}",
         by_step(|parted| &parted.test)
     ));
-    let claim = if low.is_nan() {
-        claim
-    } else {
-        let time = spawn_time(all, &whole);
-        claim.evidence(format!(
-            "spawn time by the means: {} (95 % interval by resampling pairs: {})",
-            bracket(all, time, time),
-            bracket(all, low.floor() as usize, high.ceil() as usize)
-        ))
-    };
+    let time = spawn_time(all, &whole);
     Some(
         claim
+            .evidence_if(!low.is_nan(), || {
+                format!(
+                    "spawn time by the means: {} (95 % interval by resampling pairs: {})",
+                    bracket(all, time, time),
+                    bracket(all, low.floor() as usize, high.ceil() as usize)
+                )
+            })
             .evidence(format!("training error {}", by_step(|parted| &parted.train)))
-            .evidence(if pairs == 1 { "1 pair".to_owned() } else { format!("{pairs} pairs") })
+            .evidence(counted(pairs as i64, "pair"))
             .caution(format!("connected means less than {} points (Frankle et al. 2020)", 100.0 * CONNECTED))
             .caution(format!(
                 "{settings}: others may part sooner or later; between the steps tried nothing is seen"
@@ -340,8 +326,8 @@ pub(super) fn write(
     spawned: &[Spawned],
 ) -> Result<Vec<(&'static str, Claim)>> {
     let mut groups = Vec::new();
-    for kind in Kind::ALL {
-        for start in Start::ALL {
+    for &kind in Kind::ALL {
+        for &start in Start::ALL {
             let of = lines.iter().filter(|line| line.kind == kind && line.start == start);
             groups.push(Group { kind, start, lines: of.collect() });
         }
@@ -362,32 +348,28 @@ pub(super) fn write(
         settings.map(|role| format!("batch {}, lr {}, {} epochs", role.batch, role.lr, role.epochs));
     let time = parting(&Parted::of(spawned, &plan.between), &settings.unwrap_or_default());
     said.extend(time.map(|claim| ("spawned", None, claim)));
-    let number = |of: &dyn Fn(&Group<'_>) -> f64| {
-        said.iter().map(|(_, group, _)| group.map_or(f64::NAN, of)).collect::<Vec<_>>()
+    let pairs = |figure: &str, group: Option<&Group<'_>>| match group {
+        Some(group) => group.lines.len(),
+        None if figure == "spawned" => spawned.len(),
+        None => lines.len(),
     };
-    let kinds: Vec<&str> =
-        said.iter().map(|(figure, ..)| if *figure == "barriers" { "all" } else { figure }).collect();
-    let starts: Vec<&str> =
-        said.iter().map(|(_, group, _)| group.map_or("all", |g| g.start.name())).collect();
-    let pairs = said.iter().map(|(figure, group, _)| match group {
-        Some(group) => group.lines.len() as i64,
-        None if *figure == "spawned" => spawned.len() as i64,
-        None => lines.len() as i64,
-    });
-    let keys = vec![
-        Column::utf8("kind", &kinds),
-        Column::utf8("start", &starts),
-        Column::i64("pairs", pairs.collect::<Vec<_>>()),
-        Column::f64("train_barrier", number(&|g| mean(&g.barriers(0, alphas)))).unit("nats"),
-        Column::f64("test_barrier", number(&|g| mean(&g.barriers(1, alphas)))).unit("nats"),
-        Column::f64(
-            "train_above_mean",
-            number(&|g| mean(&g.lines.iter().map(|l| l.above_mean(0, alphas)).collect::<Vec<_>>())),
-        )
-        .unit("nats"),
-        Column::f64("train_loss_at_0", number(&|g| g.loss(0, alphas, 0.0))).unit("nats"),
-        Column::f64("train_loss_at_1", number(&|g| g.loss(0, alphas, 1.0))).unit("nats"),
-    ];
+    let above = |g: &Group<'_>| mean(&g.lines.iter().map(|l| l.above_mean(0, alphas)).collect::<Vec<_>>());
+    let number = |g: Option<&Group<'_>>, of: &dyn Fn(&Group<'_>) -> f64| g.map_or(f64::NAN, of);
+    let keys = Rows::of(said.iter().map(|(figure, group, _)| (*figure, *group)))
+        .utf8("kind", |(figure, _)| if figure == "barriers" { "all" } else { figure })
+        .utf8("start", |(_, g)| g.map_or("all", |g| g.start.name()))
+        .i64("pairs", |(figure, g)| pairs(figure, g) as i64)
+        .f64("train_barrier", |(_, g)| number(g, &|g| mean(&g.barriers(0, alphas))))
+        .unit("nats")
+        .f64("test_barrier", |(_, g)| number(g, &|g| mean(&g.barriers(1, alphas))))
+        .unit("nats")
+        .f64("train_above_mean", |(_, g)| number(g, &above))
+        .unit("nats")
+        .f64("train_loss_at_0", |(_, g)| number(g, &|g| g.loss(0, alphas, 0.0)))
+        .unit("nats")
+        .f64("train_loss_at_1", |(_, g)| number(g, &|g| g.loss(0, alphas, 1.0)))
+        .unit("nats")
+        .columns();
     let claims = said.iter().map(|(figure, _, claim)| (*figure, claim.clone())).collect();
     conclusion::write(ctx, plan.steps(), claims, 0, keys)
 }

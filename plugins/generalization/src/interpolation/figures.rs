@@ -26,7 +26,7 @@ pub(super) fn training(plan: &Plan) -> Figure {
 
 /// The lines and the barriers, with what is said of each kind of pair and of all.
 pub(super) fn lines(plan: &Plan, lines: &[Line], said: &[(&'static str, Claim)]) -> Vec<Figure> {
-    let [batch, rate] = Kind::ALL.map(|kind| between(plan, kind, lines, &caption(said, &kind.name())));
+    let kinds = Kind::ALL.iter().map(|kind| between(plan, *kind, lines, &caption(said, &kind.name())));
     let panel = |title: &str, column: &str, color: &str| {
         Panel::new("what differs, initial values", "barrier")
             .title(title)
@@ -45,7 +45,7 @@ pub(super) fn lines(plan: &Plan, lines: &[Line], said: &[(&'static str, Claim)])
         ))
         .panel(panel("training set", "train_barrier", "blue"))
         .panel(panel("test set", "test_barrier", "vermillion"));
-    [batch, rate, barriers].into_iter().chain(spawned(plan, &caption(said, &"spawned"))).collect()
+    kinds.chain([barriers]).chain(spawned(plan, &caption(said, &"spawned"))).collect()
 }
 
 /// The barriers between networks that parted, by the step.
@@ -81,7 +81,7 @@ fn between(plan: &Plan, kind: Kind, lines: &[Line], said: &str) -> Figure {
         Kind::Batch => "Between two batch sizes",
         Kind::Rate => "Between two learning rates",
     };
-    let panels = Start::ALL.map(|start| {
+    let panels = Start::ALL.iter().map(|&start| {
         let barriers: Vec<f64> = lines
             .iter()
             .filter(|line| line.kind == kind && line.start == start)

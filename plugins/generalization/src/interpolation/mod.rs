@@ -187,10 +187,8 @@ impl Interpolation {
 }
 
 fn declare(ctx: &Ctx, role: &Role) -> Result<Trained> {
-    let of = |metric: &str, split: &str| -> Result<Vec<SeriesId>> {
-        let series = |trial| Series::metric(metric).model(&role.name).split(split).trial(trial as i32);
-        (0..role.trials).map(|trial| ctx.series(series(trial))).collect()
-    };
+    let of =
+        |metric, split| ctx.trials(Series::metric(metric).model(&role.name).split(split), 0..role.trials);
     Ok(Trained {
         loss: [of("loss", SPLITS[0])?, of("loss", SPLITS[1])?],
         accuracy: [of("accuracy", SPLITS[0])?, of("accuracy", SPLITS[1])?],

@@ -1,18 +1,19 @@
 //! Parameters checked together, and in words.
 
 use gradtop_sdk::prelude::*;
+use gradtop_toolkit::conclusion::counted;
 use gradtop_toolkit::data::{CLASSES, PIXELS};
 use gradtop_toolkit::ensemble::Ensemble;
 use gradtop_toolkit::mlp::{Activation, Loss, Mlp, Samples};
-use gradtop_toolkit::optim::{Optimizer, Rule};
+use gradtop_toolkit::optim::Rule;
 use gradtop_toolkit::rng::Stream;
 use gradtop_toolkit::settings::{images, shape};
 use tch::{Device, Kind as Precision};
 
 use super::Interpolation;
 
-/// What a pair's networks differ in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a pair's networks differ in, in the order in which they are trained.
+#[derive(Choice, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Batch size.
     Batch,
@@ -20,21 +21,8 @@ pub enum Kind {
     Rate,
 }
 
-impl Kind {
-    /// Both, in the order in which they are trained.
-    pub const ALL: [Self; 2] = [Self::Batch, Self::Rate];
-
-    /// As tables and figures name it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Batch => "batch",
-            Self::Rate => "rate",
-        }
-    }
-}
-
-/// Where the network at 1 began, and in which order its hidden units are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Where the network at 1 began, and in which order its hidden units are: the lines of a [`Kind`].
+#[derive(Choice, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Start {
     /// Where that at 0 began.
     Same,
@@ -45,18 +33,6 @@ pub enum Start {
 }
 
 impl Start {
-    /// All, in the order of the lines of a [`Kind`].
-    pub const ALL: [Self; 3] = [Self::Same, Self::Other, Self::Aligned];
-
-    /// As tables name it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Same => "same",
-            Self::Other => "other",
-            Self::Aligned => "aligned",
-        }
-    }
-
     /// As claims name it.
     pub(super) fn in_words(self) -> &'static str {
         match self {
@@ -190,11 +166,9 @@ impl Plan {
     }
 
     fn ensemble(&self, settings: &Role, trials: i64, batches: &str) -> Result<Ensemble> {
-        let mut mlp = self.networks(trials)?;
-        mlp.init_uniform(self.seed, Stream::named("interpolation/init"))?;
-        let optimizer = Optimizer::new(Rule::Adam { lr: settings.lr }, mlp.parameters())?.fused();
-        let stream = Stream::named(&format!("interpolation/batches/{batches}"));
-        Ok(Ensemble::new(mlp, optimizer, &self.sets[0], settings.batch, self.seed, stream)?)
+        let streams = ["interpolation/init", &format!("interpolation/batches/{batches}")].map(Stream::named);
+        let (rule, learnt) = (Rule::Adam { lr: settings.lr }, (&self.sets[0], settings.batch));
+        Ok(Ensemble::drawn(self.networks(trials)?, rule, learnt, self.seed, streams)?)
     }
 
     /// Updates in an epoch of a role.
@@ -221,9 +195,8 @@ impl Plan {
 
     /// What the lines of a pair are called, in their order: each [`Kind`] with each [`Start`], then those between networks that parted.
     pub(crate) fn line_names(&self) -> Vec<String> {
-        let kinds = Kind::ALL
-            .into_iter()
-            .flat_map(|kind| Start::ALL.map(|start| format!("{}, {}", kind.name(), start.name())));
+        let starts = |kind| Start::NAMES.iter().map(move |start| format!("{kind}, {start}"));
+        let kinds = Kind::NAMES.iter().flat_map(starts);
         kinds.chain(self.parting().map(|(role, _)| self.roles[role].name.clone())).collect()
     }
 
@@ -240,7 +213,7 @@ impl Plan {
     /// The same of the networks of a role.
     pub(super) fn role_in_words(&self, role: usize) -> String {
         let mlp: i64 = self.widths.windows(2).map(|w| (w[0] + 1) * w[1]).sum();
-        let pairs = if self.pairs == 1 { "1 pair".to_owned() } else { format!("{} pairs", self.pairs) };
+        let pairs = counted(self.pairs, "pair");
         format!(
             "{}, {} training and {} test images, pixels / 255; ReLU network {} ({mlp} parameters); Adam, {} epochs; {pairs}; \
              seed {}",

@@ -192,7 +192,7 @@ impl<'a> Walk<'a> {
     fn networks(&self, pair: i64) -> Result<Tensor> {
         let one = |role: usize, trial: i64| self.trained[role].f_select(0, trial);
         let mut all = vec![one(0, pair)?];
-        for kind in Kind::ALL {
+        for &kind in Kind::ALL {
             let [same, other] = [pair, self.plan.pairs + pair].map(|trial| one(1 + kind as usize, trial));
             let (same, other) = (same?, other?);
             let matched = aligned(&self.plan.widths, &all[0], &other)?;
@@ -293,8 +293,8 @@ impl<'a> Walk<'a> {
             let start = networks.f_select(0, 0)?;
             let of = |set: usize, line: usize| self.evaluation(pair, set, line);
             let mut line = 0;
-            for kind in Kind::ALL {
-                for start_of in Start::ALL {
+            for &kind in Kind::ALL {
+                for &start_of in Start::ALL {
                     let end = networks.f_select(0, line as i64 + 1)?;
                     let norm = |t: &Tensor| t.f_norm()?.f_double_value(&[]);
                     let product = start.f_dot(&end)?.f_double_value(&[])?;

@@ -6,7 +6,7 @@ use gradtop_toolkit::data::CLASSES;
 use gradtop_toolkit::ensemble::Ensemble;
 use gradtop_toolkit::instruments::{Instruments, Name, Probe};
 use gradtop_toolkit::mlp::{Activation, Evaluation, Loss, Mlp, Samples};
-use gradtop_toolkit::optim::{Optimizer, Rule};
+use gradtop_toolkit::optim::Rule;
 use gradtop_toolkit::rng::Stream;
 use gradtop_toolkit::weights::Weights;
 use gradtop_toolkit::workers::side_by_side;
@@ -67,13 +67,10 @@ impl Networks {
         let make = |first: i64| -> Result<Part> {
             let own = labels.f_narrow(0, first, size)?;
             let train = Samples::classes(images, 1.0 / 255.0, &own, CLASSES, Kind::Float, images.device())?;
-            let mut mlp =
-                Mlp::zeros(&widths, size, Kind::Float, train.device())?.with(Activation::Relu, loss);
-            let stream =
-                |what: &str| Stream::named(&format!("model-size/{what}/{part}/{}/{first}", widths[1]));
-            mlp.init_uniform(seed, stream("init"))?;
-            let optimizer = Optimizer::new(Rule::Adam { lr }, mlp.parameters())?.fused();
-            let ensemble = Ensemble::new(mlp, optimizer, &train, params.batch, seed, stream("batches"))?;
+            let mlp = Mlp::zeros(&widths, size, Kind::Float, train.device())?.with(Activation::Relu, loss);
+            let stream = |what| Stream::named(&format!("model-size/{what}/{part}/{}/{first}", widths[1]));
+            let (rule, streams) = (Rule::Adam { lr }, ["init", "batches"].map(stream));
+            let ensemble = Ensemble::drawn(mlp, rule, (&train, params.batch), seed, streams)?;
             let name = format!("networks.{first}");
             Ok(Part { ensemble, train, name, probe: Probe::default() })
         };

@@ -178,25 +178,23 @@ impl Results {
             if models.is_empty() {
                 continue;
             }
-            let whole = |of: fn(&Model) -> i64| models.iter().map(of).collect::<Vec<_>>();
-            let number = |of: fn(&Model) -> f64| models.iter().map(of).collect::<Vec<_>>();
-            let noise: Vec<String> = models.iter().map(|m| noise_in_words(m.noise)).collect();
             let (train, test) = (format!("train_{loss}"), format!("test_{loss}"));
-            let mut columns = vec![
-                Column::i64(width, whole(|m| m.width)),
-                Column::i64("parameters", whole(|m| m.parameters)),
-                Column::f64("noise_share", number(|m| m.noise)),
-                Column::utf8("noise", &noise),
-                Column::i64("trial", whole(|m| m.trial)),
-                Column::f64(&train, number(|m| m.train[0])).unit(unit),
-                Column::f64("train_accuracy", number(|m| m.train[1])),
-                Column::f64(&test, number(|m| m.test[0])).unit(unit),
-                Column::f64("test_accuracy", number(|m| m.test[1])),
-            ];
+            let mut rows = Rows::of(&models)
+                .i64(width, |m| m.width)
+                .i64("parameters", |m| m.parameters)
+                .f64("noise_share", |m| m.noise)
+                .utf8("noise", |m| noise_in_words(m.noise))
+                .i64("trial", |m| m.trial)
+                .f64(&train, |m| m.train[0])
+                .unit(unit)
+                .f64("train_accuracy", |m| m.train[1])
+                .f64(&test, |m| m.test[0])
+                .unit(unit)
+                .f64("test_accuracy", |m| m.test[1]);
             if part == Part::Features {
-                columns.push(Column::f64("norm", number(|m| m.norm)));
+                rows = rows.f64("norm", |m| m.norm);
             }
-            ctx.table(table, step, &columns)?;
+            ctx.table(table, step, &rows.columns())?;
         }
         for (part, table, loss, unit) in
             [(Part::Rates, "rates", "loss", "nats"), (Part::SubsetRates, "subset-rates", "error", "")]
@@ -205,26 +203,20 @@ impl Results {
             if rates.is_empty() {
                 continue;
             }
-            let number = |of: fn(&AtRate) -> f64| rates.iter().map(of).collect::<Vec<_>>();
-            let whole = |of: fn(&AtRate) -> i64| rates.iter().map(of).collect::<Vec<_>>();
             let (validation, test) = (format!("validation_{loss}"), format!("test_{loss}"));
-            let mut columns = vec![
-                Column::i64("width", whole(|r| r.width)),
-                Column::i64("parameters", whole(|r| r.parameters)),
-            ];
+            let mut rows = Rows::of(&rates).i64("width", |r| r.width).i64("parameters", |r| r.parameters);
             if part == Part::SubsetRates {
-                let noise: Vec<String> = rates.iter().map(|r| noise_in_words(r.noise)).collect();
-                columns.push(Column::f64("noise_share", number(|r| r.noise)));
-                columns.push(Column::utf8("noise", &noise));
+                rows = rows.f64("noise_share", |r| r.noise).utf8("noise", |r| noise_in_words(r.noise));
             }
-            columns.extend([
-                Column::f64("lr", number(|r| r.lr)),
-                Column::f64(&validation, number(|r| r.validation[0])).unit(unit),
-                Column::f64("validation_accuracy", number(|r| r.validation[1])),
-                Column::f64(&test, number(|r| r.test[0])).unit(unit),
-                Column::f64("test_accuracy", number(|r| r.test[1])),
-            ]);
-            ctx.table(table, step, &columns)?;
+            let rows = rows
+                .f64("lr", |r| r.lr)
+                .f64(&validation, |r| r.validation[0])
+                .unit(unit)
+                .f64("validation_accuracy", |r| r.validation[1])
+                .f64(&test, |r| r.test[0])
+                .unit(unit)
+                .f64("test_accuracy", |r| r.test[1]);
+            ctx.table(table, step, &rows.columns())?;
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! What became of the networks, in words computed from their numbers.
 
 use gradtop_sdk::prelude::*;
-use gradtop_toolkit::conclusion::{self, Claim, FEWEST, Strength, coefficient, significant};
+use gradtop_toolkit::conclusion::{self, Claim, FEWEST, Strength, coefficient, counted, significant};
 use gradtop_toolkit::stats::{permutation, spearman};
 
 use super::plan::{Group, Labels, Pixels};
@@ -140,10 +140,7 @@ impl Subject {
 
     fn of_group(&self, found: &Found) -> Claim {
         let Group { labels, pixels, samples, .. } = found.group;
-        let trials = match found.outcomes.len() {
-            1 => "1 trial".to_owned(),
-            n => format!("{n} trials"),
-        };
+        let trials = counted(found.outcomes.len() as i64, "trial");
         let what = match (labels, pixels) {
             (Labels::Redrawn, _) => {
                 let accuracies = || found.outcomes.iter().map(|o| o.train[1]);

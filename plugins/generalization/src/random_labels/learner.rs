@@ -119,12 +119,11 @@ impl Perceptron {
         init: Stream,
         batches: Stream,
     ) -> Result<Self> {
-        let mut mlp =
+        let mlp =
             Mlp::zeros(widths, 1, Kind::Float, setting.device)?.with(Activation::Relu, Loss::CrossEntropy);
-        mlp.init_uniform(setting.seed, init)?;
-        let optimizer = Optimizer::new(setting.rule, mlp.parameters())?.fused();
         let train = samples(&sets.train, &label_tensor(labels, setting.device)?)?;
-        let ensemble = Ensemble::new(mlp, optimizer, &train, setting.batch, setting.seed, batches)?;
+        let learnt = (&train, setting.batch);
+        let ensemble = Ensemble::drawn(mlp, setting.rule, learnt, setting.seed, [init, batches])?;
         let test = samples(&sets.test, &sets.test_labels)?;
         Ok(Self { ensemble, inputs: sets.train, train, test, probe: Probe::default() })
     }

@@ -56,25 +56,20 @@ fn rows(ctx: &Ctx, table: &str, step: i64, fits: &[Fit]) -> Result<()> {
     if fits.is_empty() {
         return Ok(());
     }
-    let text = |of: fn(&Fit) -> &str| fits.iter().map(of).collect::<Vec<_>>();
-    let whole = |of: fn(&Fit) -> i64| fits.iter().map(of).collect::<Vec<_>>();
-    let number = |of: fn(&Fit) -> f64| fits.iter().map(of).collect::<Vec<_>>();
-    ctx.table(
-        table,
-        step,
-        &[
-            Column::utf8("network", &text(|f| f.network)),
-            Column::i64("parameters", whole(|f| f.parameters)),
-            Column::utf8("condition", &text(|f| &f.group.name)),
-            Column::f64("corruption", number(Fit::corruption)),
-            Column::i64("samples", whole(|f| f.group.samples)),
-            Column::i64("trial", whole(|f| f.trial as i64)),
-            Column::f64("epochs_to_fit", number(|f| f.outcome.fitted.map_or(f64::NAN, |e| e as f64))),
-            Column::i64("epoch", whole(|f| f.outcome.epoch)),
-            Column::f64("train_loss", number(|f| f.outcome.train[0])).unit("nats"),
-            Column::f64("train_accuracy", number(|f| f.outcome.train[1])),
-            Column::f64("test_loss", number(|f| f.outcome.test[0])).unit("nats"),
-            Column::f64("test_accuracy", number(|f| f.outcome.test[1])),
-        ],
-    )
+    let rows = Rows::of(fits)
+        .utf8("network", |f| f.network)
+        .i64("parameters", |f| f.parameters)
+        .utf8("condition", |f| &f.group.name)
+        .f64("corruption", Fit::corruption)
+        .i64("samples", |f| f.group.samples)
+        .i64("trial", |f| f.trial as i64)
+        .f64("epochs_to_fit", |f| f.outcome.fitted.map_or(f64::NAN, |e| e as f64))
+        .i64("epoch", |f| f.outcome.epoch)
+        .f64("train_loss", |f| f.outcome.train[0])
+        .unit("nats")
+        .f64("train_accuracy", |f| f.outcome.train[1])
+        .f64("test_loss", |f| f.outcome.test[0])
+        .unit("nats")
+        .f64("test_accuracy", |f| f.outcome.test[1]);
+    ctx.table(table, step, &rows.columns())
 }

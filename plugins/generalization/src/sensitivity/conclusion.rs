@@ -58,8 +58,8 @@ fn protocol(plan: &Plan, moment: Moment, networks: &[&Network]) -> Vec<Claim> {
         if missing > 0 { format!("{missing} networks did not come that far") } else { String::new() };
     let seen = format!("{} networks, batch sizes {} to {}", networks.len(), first.0, last.0);
     Quantity::ALL
-        .into_iter()
-        .map(|quantity| {
+        .iter()
+        .map(|&quantity| {
             let about = format!("{title}, {}", quantity.name());
             let claim = trend(about, quantity, &Groups::of(plan, networks, quantity)).evidence(&seen);
             claim.caution(ONE_RATE).caution(&missing)
@@ -87,11 +87,11 @@ fn rates(plan: &Plan, networks: &[Network]) -> Option<Claim> {
     let ends =
         |quantity: Quantity, which: usize| [first, last].map(|pair| quantity.of(&pair[which].measures));
     let grows = |[small, large]: [f64; 2]| large > small;
-    let compared = Quantity::ALL.into_iter().filter(|quantity| *quantity != Quantity::TrainLoss);
+    let compared = Quantity::ALL.iter().copied().filter(|quantity| *quantity != Quantity::TrainLoss);
     let turned: Vec<&str> = compared
         .clone()
         .filter(|quantity| grows(ends(*quantity, 0)) != grows(ends(*quantity, 1)))
-        .map(Quantity::name)
+        .map(|quantity| quantity.name())
         .collect();
     let words = if turned.is_empty() {
         "with each batch size at its own rate every difference between the smallest and the largest keeps its sign".to_owned()

@@ -6,7 +6,7 @@ use gradtop_toolkit::curvature::jacobian;
 use gradtop_toolkit::curvature::spectrum::rows;
 use gradtop_toolkit::ensemble::Ensemble;
 use gradtop_toolkit::mlp::Samples;
-use gradtop_toolkit::optim::{Optimizer, Rule};
+use gradtop_toolkit::optim::Rule;
 use gradtop_toolkit::rng::Stream;
 use tch::Tensor;
 
@@ -51,11 +51,9 @@ pub(super) struct Follow<'a> {
 
 /// The networks of a leg before their first step.
 pub(super) fn begin(plan: &Plan, leg: &Leg) -> Result<Ensemble> {
-    let mut mlp = plan.networks(leg.trials)?;
-    mlp.init_uniform(plan.seed, Stream::named("sensitivity/init"))?;
-    let optimizer = Optimizer::new(Rule::Adam { lr: leg.lr }, mlp.parameters())?.fused();
-    let stream = Stream::named(&format!("sensitivity/batches/{}", leg.name));
-    Ok(Ensemble::new(mlp, optimizer, plan.learnt(leg), leg.batch, plan.seed, stream)?)
+    let streams = ["sensitivity/init", &format!("sensitivity/batches/{}", leg.name)].map(Stream::named);
+    let (rule, learnt) = (Rule::Adam { lr: leg.lr }, (plan.learnt(leg), leg.batch));
+    Ok(Ensemble::drawn(plan.networks(leg.trials)?, rule, learnt, plan.seed, streams)?)
 }
 
 impl<'a> Follow<'a> {

@@ -227,10 +227,7 @@ impl Sensitivity {
 }
 
 fn declare(ctx: &Ctx, leg: &Leg) -> Result<Followed> {
-    let of = |metric: &str, split: &str| -> Result<Vec<SeriesId>> {
-        let series = |trial| Series::metric(metric).model(&leg.name).split(split).trial(trial as i32);
-        (0..leg.trials).map(|trial| ctx.series(series(trial))).collect()
-    };
+    let of = |metric, split| ctx.trials(Series::metric(metric).model(&leg.name).split(split), 0..leg.trials);
     Ok(Followed {
         loss: of("loss", "train")?,
         logits: of("logit_sensitivity", "test")?,

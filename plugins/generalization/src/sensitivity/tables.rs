@@ -3,7 +3,7 @@
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::stats::Estimate;
 
-use super::measure::{Measures, Network};
+use super::measure::Network;
 use super::plan::{Plan, Purpose};
 use super::verdict::{Groups, Quantity, by_protocol, many, of, with_test_loss};
 
@@ -28,36 +28,34 @@ fn rows(ctx: &Ctx, plan: &Plan, name: &str, networks: &[&Network], step: i64) ->
     if networks.is_empty() {
         return Ok(());
     }
-    let number = |of: &dyn Fn(&Network) -> f64| networks.iter().map(|n| of(n)).collect::<Vec<f64>>();
-    let whole = |of: &dyn Fn(&Network) -> i64| networks.iter().map(|n| of(n)).collect::<Vec<i64>>();
-    let measure = |of: fn(&Measures) -> f64| number(&|n| of(&n.measures));
-    let protocols: Vec<&str> = networks.iter().map(|n| n.moment.name()).collect();
-    let chosen_by = (name == "rates")
-        .then(|| Column::f64("validation_loss", measure(|m| m.validation_loss)).unit("nats"));
-    let legs: Vec<&str> = networks.iter().map(|n| plan.legs[n.leg].name.as_str()).collect();
-    let mut columns = vec![
-        Column::utf8("protocol", &protocols),
-        Column::utf8("leg", &legs),
-        Column::i64("batch", whole(&|n| plan.legs[n.leg].batch)).unit("samples"),
-        Column::f64("lr", number(&|n| plan.legs[n.leg].lr)),
-        Column::i64("trial", whole(&|n| n.trial)),
-        Column::i64("at_step", whole(&|n| n.step)),
-        Column::f64("epochs", number(&|n| n.step as f64 / plan.steps_per_epoch(&plan.legs[n.leg]) as f64)),
-        Column::f64("train_loss", measure(|m| m.train_loss)).unit("nats"),
-        Column::f64("train_accuracy", measure(|m| m.train_accuracy)),
-        Column::f64("test_loss", measure(|m| m.test_loss)).unit("nats"),
-        Column::f64("test_accuracy", measure(|m| m.test_accuracy)),
-        Column::f64("logit_sensitivity", measure(|m| m.logits)),
-        Column::f64("probability_sensitivity", measure(|m| m.probabilities)),
-        Column::f64("lambda_max", measure(|m| m.lambda_max)),
-        Column::f64("lambda_max_bound", measure(|m| m.lambda_bound)),
-        Column::f64("lambda_min", measure(|m| m.lambda_min)),
-        Column::f64("trace", measure(|m| m.trace)),
-        Column::f64("trace_error", measure(|m| m.trace_error)),
-        Column::f64("sharpness", measure(|m| m.sharpness)).unit("%"),
-    ];
-    columns.extend(chosen_by);
-    ctx.table(name, step, &columns)
+    let mut rows = Rows::of(networks.iter().map(|n| (*n, &n.measures, &plan.legs[n.leg])))
+        .utf8("protocol", |(n, ..)| n.moment.name())
+        .utf8("leg", |(.., leg)| &leg.name)
+        .i64("batch", |(.., leg)| leg.batch)
+        .unit("samples")
+        .f64("lr", |(.., leg)| leg.lr)
+        .i64("trial", |(n, ..)| n.trial)
+        .i64("at_step", |(n, ..)| n.step)
+        .f64("epochs", |(n, _, leg)| n.step as f64 / plan.steps_per_epoch(leg) as f64)
+        .f64("train_loss", |(_, m, _)| m.train_loss)
+        .unit("nats")
+        .f64("train_accuracy", |(_, m, _)| m.train_accuracy)
+        .f64("test_loss", |(_, m, _)| m.test_loss)
+        .unit("nats")
+        .f64("test_accuracy", |(_, m, _)| m.test_accuracy)
+        .f64("logit_sensitivity", |(_, m, _)| m.logits)
+        .f64("probability_sensitivity", |(_, m, _)| m.probabilities)
+        .f64("lambda_max", |(_, m, _)| m.lambda_max)
+        .f64("lambda_max_bound", |(_, m, _)| m.lambda_bound)
+        .f64("lambda_min", |(_, m, _)| m.lambda_min)
+        .f64("trace", |(_, m, _)| m.trace)
+        .f64("trace_error", |(_, m, _)| m.trace_error)
+        .f64("sharpness", |(_, m, _)| m.sharpness)
+        .unit("%");
+    if name == "rates" {
+        rows = rows.f64("validation_loss", |(_, m, _)| m.validation_loss).unit("nats");
+    }
+    ctx.table(name, step, &rows.columns())
 }
 
 /// Spearman's coefficients with their intervals, a row each.
@@ -68,21 +66,14 @@ fn estimates(
     all: &[(String, Quantity, Estimate)],
     step: i64,
 ) -> Result<()> {
-    let number = |of: fn(&Estimate) -> f64| all.iter().map(|(.., e)| of(e)).collect::<Vec<f64>>();
-    let groups: Vec<&str> = all.iter().map(|(group, ..)| group.as_str()).collect();
-    let quantities: Vec<&str> = all.iter().map(|(_, quantity, _)| quantity.column()).collect();
-    ctx.table(
-        name,
-        step,
-        &[
-            Column::utf8(group, &groups),
-            Column::utf8("quantity", &quantities),
-            Column::f64("spearman", number(|e| e.value)),
-            Column::f64("low", number(|e| e.low)),
-            Column::f64("high", number(|e| e.high)),
-            Column::i64("networks", all.iter().map(|(.., e)| e.pairs as i64).collect::<Vec<_>>()),
-        ],
-    )
+    let rows = Rows::of(all)
+        .utf8(group, |(group, ..)| group)
+        .utf8("quantity", |(_, quantity, _)| quantity.column())
+        .f64("spearman", |(.., found)| found.value)
+        .f64("low", |(.., found)| found.low)
+        .f64("high", |(.., found)| found.high)
+        .i64("networks", |(.., found)| found.pairs as i64);
+    ctx.table(name, step, &rows.columns())
 }
 
 /// Of batch size and every quantity, under each protocol.
@@ -90,7 +81,7 @@ fn trends(ctx: &Ctx, plan: &Plan, networks: &[Network], step: i64) -> Result<()>
     let mut all = Vec::new();
     for name in PROTOCOLS {
         let these = by_protocol(plan, networks, name);
-        for quantity in Quantity::ALL {
+        for &quantity in Quantity::ALL {
             all.push((name.to_owned(), quantity, Groups::of(plan, &these, quantity).trend()));
         }
     }

@@ -1,5 +1,6 @@
 //! What the measured networks say: order with batch size, peaks, correlation with the test loss.
 
+use gradtop_sdk::Choice;
 use gradtop_toolkit::conclusion::FEWEST;
 use gradtop_toolkit::rates;
 use gradtop_toolkit::stats::{Estimate, bootstrap, mean, permutation, spearman};
@@ -8,31 +9,26 @@ use super::measure::{Measures, Network};
 use super::plan::{Plan, Purpose};
 
 /// A number of a network.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Choice, Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Quantity {
+    #[choice("training loss")]
     TrainLoss,
+    #[choice("test loss")]
     TestLoss,
+    #[choice("test accuracy")]
     TestAccuracy,
+    #[choice("sensitivity of logits")]
     Logits,
+    #[choice("sensitivity of probabilities")]
     Probabilities,
+    #[choice("largest eigenvalue")]
     LambdaMax,
     Trace,
+    #[choice("Keskar's sharpness")]
     Sharpness,
 }
 
 impl Quantity {
-    /// All of them.
-    pub(super) const ALL: [Self; 8] = [
-        Self::TrainLoss,
-        Self::TestLoss,
-        Self::TestAccuracy,
-        Self::Logits,
-        Self::Probabilities,
-        Self::LambdaMax,
-        Self::Trace,
-        Self::Sharpness,
-    ];
-
     /// What may go with the test loss.
     pub(super) const PREDICTORS: [Self; 5] =
         [Self::Logits, Self::Probabilities, Self::LambdaMax, Self::Trace, Self::Sharpness];
@@ -51,21 +47,7 @@ impl Quantity {
         }
     }
 
-    /// In words.
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::TrainLoss => "training loss",
-            Self::TestLoss => "test loss",
-            Self::TestAccuracy => "test accuracy",
-            Self::Logits => "sensitivity of logits",
-            Self::Probabilities => "sensitivity of probabilities",
-            Self::LambdaMax => "largest eigenvalue",
-            Self::Trace => "trace",
-            Self::Sharpness => "Keskar's sharpness",
-        }
-    }
-
-    /// The same as the subject of a sentence.
+    /// Its name as the subject of a sentence.
     pub(super) fn with_article(self) -> String {
         match self {
             Self::Sharpness => self.name().to_owned(),

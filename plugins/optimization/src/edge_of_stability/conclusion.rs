@@ -329,8 +329,7 @@ pub(super) fn write(
     let mut said: Vec<(Method, Claim)> = settings.iter().map(|s| (s.method, claims(s))).collect();
     let steady = params.methods.iter().filter(|m| matches!(m, Method::Gd | Method::Momentum | Method::Adam));
     said.extend(steady.filter_map(|method| Some((*method, law(*method, &settings)?))));
-    let names: Vec<&str> = said.iter().map(|(method, _)| method.name()).collect();
-    let keys = vec![Column::utf8("method", &names)];
+    let keys = Rows::of(&said).utf8("method", |(method, _)| method.name()).columns();
     conclusion::write(ctx, step, said, 0, keys)
 }
 

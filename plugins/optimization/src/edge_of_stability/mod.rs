@@ -215,13 +215,10 @@ impl Experiment for EdgeOfStability {
 }
 
 fn declare(ctx: &Ctx, descent: &Descent) -> Result<AllSeries> {
-    let of = |metric: &str| -> Result<Vec<SeriesId>> {
-        (0..descent.ensemble.mlp.trials())
-            .map(|trial| {
-                let series = Series::metric(metric).split(descent.method.name()).model(&descent.setting);
-                ctx.series(series.trial((descent.first + trial) as i32))
-            })
-            .collect()
+    let trials = descent.first..descent.first + descent.ensemble.mlp.trials();
+    let of = |metric: &str| {
+        let series = Series::metric(metric).split(descent.method.name()).model(&descent.setting);
+        ctx.trials(series, trials.clone())
     };
     Ok(AllSeries {
         loss: of("loss")?,

@@ -2,35 +2,23 @@
 
 use gradtop_sdk::prelude::*;
 
-use super::descent::{Descent, Look, Point};
+use super::descent::Descent;
 
 /// Writes the table `edge`.
 pub(super) fn write(ctx: &Ctx, descents: &[Descent], step: i64) -> Result<()> {
-    let rows: Vec<(&Descent, &Point, usize, &Look)> = descents
-        .iter()
-        .flat_map(|descent| descent.points.iter().map(move |point| (descent, point)))
-        .flat_map(|(descent, point)| {
-            point.networks.iter().enumerate().map(move |(i, look)| (descent, point, i, look))
-        })
-        .collect();
-    let words = |of: fn(&Descent) -> &str| rows.iter().map(|(d, ..)| of(d)).collect::<Vec<_>>();
-    let number = |of: &dyn Fn(&Descent, &Look) -> f64| {
-        rows.iter().map(|(descent, .., look)| of(descent, look)).collect::<Vec<f64>>()
-    };
-    ctx.table(
-        "edge",
-        step,
-        &[
-            Column::utf8("method", &words(|d| d.method.name())),
-            Column::utf8("setting", &words(|d| &d.setting)),
-            Column::f64("lr", number(&|d, _| d.rule.rate())),
-            Column::i64("trial", rows.iter().map(|(d, _, i, _)| d.first + *i as i64).collect::<Vec<_>>()),
-            Column::i64("at_step", rows.iter().map(|(_, point, ..)| point.step).collect::<Vec<_>>()),
-            Column::f64("loss", number(&|_, look| look.loss)),
-            Column::f64("lambda_max", number(&|_, look| look.lambda_max)),
-            Column::f64("sharpness", number(&|_, look| look.sharpness)),
-            Column::f64("limit", number(&|d, _| d.rule.stability_limit())),
-            Column::f64("share_of_limit", number(&|d, look| look.sharpness / d.rule.stability_limit())),
-        ],
-    )
+    let points = descents.iter().flat_map(|d| d.points.iter().map(move |point| (d, point)));
+    let looks = points
+        .flat_map(|(d, point)| point.networks.iter().enumerate().map(move |(i, look)| (d, point, i, look)));
+    let rows = Rows::of(looks)
+        .utf8("method", |(d, ..)| d.method.name())
+        .utf8("setting", |(d, ..)| &d.setting)
+        .f64("lr", |(d, ..)| d.rule.rate())
+        .i64("trial", |(d, _, i, _)| d.first + i as i64)
+        .i64("at_step", |(_, point, ..)| point.step)
+        .f64("loss", |(.., look)| look.loss)
+        .f64("lambda_max", |(.., look)| look.lambda_max)
+        .f64("sharpness", |(.., look)| look.sharpness)
+        .f64("limit", |(d, ..)| d.rule.stability_limit())
+        .f64("share_of_limit", |(d, .., look)| look.sharpness / d.rule.stability_limit());
+    ctx.table("edge", step, &rows.columns())
 }

@@ -26,19 +26,13 @@ pub(super) fn claims(survey: &Survey<'_>) -> Vec<(String, Claim)> {
 
 /// Writes a claim for each surface to the log and the table `conclusion`.
 pub(super) fn write(ctx: &Ctx, plan: &Plan, survey: &Survey<'_>) -> Result<()> {
-    let surfaces: Vec<_> = survey.found().collect();
-    let tasks: Vec<&str> = surfaces.iter().map(|(task, _, _)| task.name).collect();
-    let kinds: Vec<&str> = surfaces.iter().map(|(_, kind, _)| kind.name()).collect();
-    let number =
-        |of: &dyn Fn(&Found) -> f64| surfaces.iter().map(|(_, _, found)| of(found)).collect::<Vec<_>>();
-    let keys = vec![
-        Column::utf8("task", &tasks),
-        Column::utf8("surface", &kinds),
-        Column::f64("final_loss", number(&|f| f.centre)),
-        Column::f64("lowest", number(&|f| f.lowest)),
-        Column::f64("highest", number(&|f| f.highest)),
-    ];
-    conclusion::write(ctx, plan.steps(), claims(survey), 0, keys).map(drop)
+    let keys = Rows::of(survey.found())
+        .utf8("task", |(task, ..)| task.name)
+        .utf8("surface", |(_, kind, _)| kind.name())
+        .f64("final_loss", |(.., found)| found.centre)
+        .f64("lowest", |(.., found)| found.lowest)
+        .f64("highest", |(.., found)| found.highest);
+    conclusion::write(ctx, plan.steps(), claims(survey), 0, keys.columns()).map(drop)
 }
 
 /// One surface.

@@ -39,9 +39,10 @@ pub struct Plan {
 }
 
 /// What a stage does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Choice, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StageKind {
     /// Training, with snapshots.
+    #[choice("training")]
     Train,
     /// The line from the initial to the final parameters.
     Line,
@@ -51,19 +52,6 @@ pub enum StageKind {
     Path,
     /// The plane of the eigenvectors of the Hessian's largest and smallest eigenvalue.
     Eigen,
-}
-
-impl StageKind {
-    /// As tables and figures name it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Train => "training",
-            Self::Line => "line",
-            Self::Random => "random",
-            Self::Path => "path",
-            Self::Eigen => "eigen",
-        }
-    }
 }
 
 /// One stage.

@@ -22,45 +22,26 @@ pub(super) fn write(ctx: &Ctx, survey: &Survey<'_>) -> Result<()> {
         if kind != StageKind::Line {
             return Ok(());
         }
-        let (mut alpha, mut loss, mut split) = (Vec::new(), Vec::new(), Vec::new());
-        for (what, losses) in [("train", values), ("test", tested)] {
-            for (at, value) in survey.line().iter().zip(losses) {
-                alpha.push(*at);
-                loss.push(*value);
-                split.push(what);
-            }
-        }
-        return ctx.table(
-            &name(kind, task),
-            survey.step(),
-            &[Column::f64("alpha", alpha), Column::f64("loss", loss), Column::utf8("split", &split)],
-        );
+        let losses = [("train", values), ("test", tested)].into_iter();
+        let line = survey.line();
+        let points = losses.flat_map(|(split, losses)| line.iter().zip(losses).map(move |at| (split, at)));
+        let rows = Rows::of(points)
+            .f64("alpha", |(_, (alpha, _))| *alpha)
+            .f64("loss", |(_, (_, loss))| *loss)
+            .utf8("split", |(split, _)| split);
+        return ctx.table(&name(kind, task), survey.step(), &rows.columns());
     };
-    let (mut x, mut y) = (Vec::new(), Vec::new());
-    for &b in &axes.y {
-        for &a in &axes.x {
-            x.push(a);
-            y.push(b);
-        }
-    }
-    ctx.table(
-        &name(kind, task),
-        survey.step(),
-        &[Column::f64("x", x), Column::f64("y", y), Column::f64("loss", values)],
-    )?;
-    let both = |of: &dyn Fn(usize) -> f64| vec![of(0), of(1)];
-    ctx.table(
-        &format!("axes-{}", name(kind, task)),
-        survey.step(),
-        &[
-            Column::utf8("axis", &["x", "y"]),
-            Column::f64("curvature_product", both(&|i| axes.curvature[i].product)),
-            Column::f64("curvature_difference", both(&|i| axes.curvature[i].difference)),
-            Column::f64("explained", both(&|i| axes.explained[i])),
-            Column::f64("eigenvalue", both(&|i| axes.eigenvalues[i].0)),
-            Column::f64("eigenvalue_bound", both(&|i| axes.eigenvalues[i].1)),
-        ],
-    )?;
+    let places = axes.y.iter().flat_map(|y| axes.x.iter().map(move |x| (*x, *y)));
+    let rows = Rows::of(places).f64("x", |(x, _)| x).f64("y", |(_, y)| y);
+    ctx.table(&name(kind, task), survey.step(), &rows.column(Column::f64("loss", values)).columns())?;
+    let rows = Rows::of([0, 1])
+        .utf8("axis", |i| ["x", "y"][i])
+        .f64("curvature_product", |i| axes.curvature[i].product)
+        .f64("curvature_difference", |i| axes.curvature[i].difference)
+        .f64("explained", |i| axes.explained[i])
+        .f64("eigenvalue", |i| axes.eigenvalues[i].0)
+        .f64("eigenvalue_bound", |i| axes.eigenvalues[i].1);
+    ctx.table(&format!("axes-{}", name(kind, task)), survey.step(), &rows.columns())?;
     // The middle column and the middle row: slices through the network itself.
     let zero = |axis: &[f64]| axis.iter().position(|v| *v == 0.0).unwrap_or_default();
     let (column, row, across) = (zero(&axes.x), zero(&axes.y), axes.x.len());
@@ -86,14 +67,9 @@ pub(super) fn write(ctx: &Ctx, survey: &Survey<'_>) -> Result<()> {
     if axes.path.is_empty() {
         return Ok(());
     }
-    let place = |i: usize| axes.path.iter().map(|p| p[i]).collect::<Vec<f64>>();
-    ctx.table(
-        &format!("snapshots-{task}"),
-        survey.step(),
-        &[
-            Column::i64("snapshot", (0..axes.path.len() as i64).collect::<Vec<_>>()),
-            Column::f64("x", place(0)),
-            Column::f64("y", place(1)),
-        ],
-    )
+    let rows = Rows::of(axes.path.iter().enumerate())
+        .i64("snapshot", |(i, _)| i as i64)
+        .f64("x", |(_, place)| place[0])
+        .f64("y", |(_, place)| place[1]);
+    ctx.table(&format!("snapshots-{task}"), survey.step(), &rows.columns())
 }

@@ -215,46 +215,36 @@ pub(super) fn write(ctx: &Ctx, tasks: &[Task], step: i64) -> Result<Vec<(String,
             None => ctx.info(format!("{}: every trial diverged.", task.name))?,
         }
     }
-    let number = |of: fn(&Finding) -> f64| said.iter().map(|(f, _)| of(f)).collect::<Vec<_>>();
-    let whole = |of: fn(&Finding) -> i64| said.iter().map(|(f, _)| of(f)).collect::<Vec<_>>();
-    let keys = vec![
-        Column::utf8("task", &said.iter().map(|(f, _)| f.task.as_str()).collect::<Vec<_>>()),
-        Column::i64("trial", whole(|f| f.trial as i64)),
-        Column::i64("trials", whole(|f| f.trials as i64)),
-        Column::f64("loss_first", number(|f| f.first.loss)),
-        Column::f64("loss_last", number(|f| f.last.loss)),
-        Column::f64("grad_norm_first", number(|f| f.first.norm)),
-        Column::f64("grad_norm_last", number(|f| f.last.norm)),
-        Column::f64("grad_norm_peak", number(|f| f.peak.norm)),
-        Column::f64("grad_norm_lowest", number(|f| f.lowest.norm)),
-        Column::f64("loss_at_lowest", number(|f| f.lowest.loss)),
-        Column::i64("small_but_high", whole(|f| f.small_but_high as i64)),
-        Column::i64("measurements", whole(|f| f.measurements as i64)),
-        Column::f64("batch_ratio", number(|f| f.batch_ratio)),
-    ];
+    let keys = Rows::of(said.iter().map(|(finding, _)| finding))
+        .utf8("task", |f| &f.task)
+        .i64("trial", |f| f.trial as i64)
+        .i64("trials", |f| f.trials as i64)
+        .f64("loss_first", |f| f.first.loss)
+        .f64("loss_last", |f| f.last.loss)
+        .f64("grad_norm_first", |f| f.first.norm)
+        .f64("grad_norm_last", |f| f.last.norm)
+        .f64("grad_norm_peak", |f| f.peak.norm)
+        .f64("grad_norm_lowest", |f| f.lowest.norm)
+        .f64("loss_at_lowest", |f| f.lowest.loss)
+        .i64("small_but_high", |f| f.small_but_high as i64)
+        .i64("measurements", |f| f.measurements as i64)
+        .f64("batch_ratio", |f| f.batch_ratio)
+        .columns();
     let by_task = said.iter().map(|(finding, claim)| (finding.task.clone(), claim.clone())).collect();
     let by_task = if said.is_empty() { Vec::new() } else { conclusion::write(ctx, step, by_task, 0, keys)? };
-    let rows: Vec<(&str, i64, &Point)> = tasks
-        .iter()
-        .flat_map(|task| {
-            let trials = task.history.trials.iter().enumerate();
-            trials.flat_map(move |(t, points)| points.iter().map(move |p| (task.name.as_str(), t as i64, p)))
-        })
-        .collect();
-    let number = |of: fn(&Point) -> f64| rows.iter().map(|(_, _, p)| of(p)).collect::<Vec<_>>();
-    ctx.table(
-        "norms",
-        step,
-        &[
-            Column::utf8("task", &rows.iter().map(|r| r.0).collect::<Vec<_>>()),
-            Column::i64("trial", rows.iter().map(|r| r.1).collect::<Vec<_>>()),
-            Column::i64("at_step", rows.iter().map(|r| r.2.step).collect::<Vec<_>>()),
-            Column::f64("loss", number(|p| p.loss)),
-            Column::f64("grad_norm", number(|p| p.norm)),
-            Column::f64("batch_grad_norm", number(|p| p.batch_norm)),
-            Column::f64("update_size", number(|p| p.update)),
-        ],
-    )?;
+    let points = tasks.iter().flat_map(|task| {
+        let trials = (0..).zip(&task.history.trials);
+        trials.flat_map(move |(trial, points)| points.iter().map(move |point| (task, trial, point)))
+    });
+    let rows = Rows::of(points)
+        .utf8("task", |(task, ..)| &task.name)
+        .i64("trial", |(_, trial, _)| trial)
+        .i64("at_step", |(.., point)| point.step)
+        .f64("loss", |(.., point)| point.loss)
+        .f64("grad_norm", |(.., point)| point.norm)
+        .f64("batch_grad_norm", |(.., point)| point.batch_norm)
+        .f64("update_size", |(.., point)| point.update);
+    ctx.table("norms", step, &rows.columns())?;
     Ok(by_task)
 }
 

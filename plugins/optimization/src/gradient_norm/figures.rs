@@ -1,7 +1,7 @@
 //! The figures: each task's norms over its loss, and all norms against losses.
 
 use gradtop_sdk::prelude::*;
-use gradtop_toolkit::conclusion::{Claim, caption};
+use gradtop_toolkit::conclusion::{Claim, caption, counted};
 use gradtop_toolkit::mlp::{Activation, Loss};
 
 use super::GradientNorm;
@@ -32,7 +32,7 @@ pub(super) fn declare(
     seed: u64,
     said: &[(String, Claim)],
 ) -> Vec<Figure> {
-    let trials = if params.trials == 1 { "1 trial".to_owned() } else { format!("{} trials", params.trials) };
+    let trials = counted(params.trials, "trial");
     let over = |task: &Task| {
         let line = |metric: &str| Mark::line(metric).split(&task.name).together().mean().band();
         let loss = match task.ensemble.mlp.loss() {

@@ -169,22 +169,16 @@ impl Experiment for GradientNorm {
 }
 
 fn declare_series(ctx: &Ctx, task: &Task) -> Result<TaskSeries> {
-    let of = |metric: &str, model: Option<&str>| -> Result<Vec<SeriesId>> {
-        (0..task.ensemble.mlp.trials() as i32)
-            .map(|trial| {
-                let series = Series::metric(metric).split(&task.name).trial(trial);
-                ctx.series(model.map_or(series, |model| series.model(model)))
-            })
-            .collect()
-    };
-    let optional = |metric: &str, wanted: bool| if wanted { of(metric, None) } else { Ok(Vec::new()) };
+    let series = |metric| Series::metric(metric).split(&task.name);
+    let of = |series: Series<'_>| ctx.trials(series, 0..task.ensemble.mlp.trials());
+    let optional = |metric, wanted: bool| if wanted { of(series(metric)) } else { Ok(Vec::new()) };
     Ok(TaskSeries {
-        loss: of("loss", None)?,
-        norm: of("grad_norm", None)?,
+        loss: of(series("loss"))?,
+        norm: of(series("grad_norm"))?,
         batch_norm: optional("batch_grad_norm", task.mini_batches())?,
-        update: of("update_size", None)?,
+        update: of(series("update_size"))?,
         layers: (1..task.ensemble.mlp.widths().len())
-            .map(|layer| of("layer_grad_norm", Some(&format!("layer {layer}"))))
+            .map(|layer| of(series("layer_grad_norm").model(&format!("layer {layer}"))))
             .collect::<Result<_>>()?,
         accuracy: optional("accuracy", task.has_classes())?,
     })

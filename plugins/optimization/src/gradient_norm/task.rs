@@ -6,7 +6,7 @@ use gradtop_toolkit::ensemble::Ensemble;
 use gradtop_toolkit::functions::{grid, sinc, variance};
 use gradtop_toolkit::instruments::Probe;
 use gradtop_toolkit::mlp::{Activation, Evaluator, Loss, Mlp, Samples};
-use gradtop_toolkit::optim::{Optimizer, Rule};
+use gradtop_toolkit::optim::Rule;
 use gradtop_toolkit::rng::Stream;
 use tch::{Device, Kind, Tensor};
 
@@ -54,11 +54,9 @@ impl Task {
     pub fn new(params: &GradientNorm, task: TaskName, seed: u64, device: Device) -> Result<Self> {
         let name = task.name();
         let rule = rule(params.optimizer, params.lr, params.momentum);
-        let stream = |what: &str| Stream::named(&format!("gradient-norm/{what}/{name}"));
-        let ensemble = |mut mlp: Mlp, train: &Samples, batch: i64| -> Result<Ensemble> {
-            mlp.init_uniform(seed, stream("init"))?;
-            let optimizer = Optimizer::new(rule, mlp.parameters())?.fused();
-            Ok(Ensemble::new(mlp, optimizer, train, batch, seed, stream("batches"))?)
+        let stream = |what| Stream::named(&format!("gradient-norm/{what}/{name}"));
+        let ensemble = |mlp: Mlp, train: &Samples, batch: i64| {
+            Ensemble::drawn(mlp, rule, (train, batch), seed, ["init", "batches"].map(stream))
         };
         if task == TaskName::Mnist {
             let (train, _, title) = images("mnist", params.train_samples, seed, device)?;

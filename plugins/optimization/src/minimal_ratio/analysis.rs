@@ -25,53 +25,35 @@ const REACH: u32 = 12 * FINE;
 pub(super) const SHARES: [f64; 6] = [1e-12, 1e-10, 1e-8, 1e-6, 1e-4, 1e-2];
 
 /// What kind of point a run ended at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Choice, Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Class {
     /// The gradient vanishes, at another loss than the mean predictor's.
     Critical,
     /// The gradient vanishes, at the loss of predicting the mean of the targets: a trivial, degenerate saddle.
+    #[choice("mean predictor")]
     Mean,
     /// The gradient does not vanish, but lies nearly in the kernel of the Hessian.
+    #[choice("gradient-flat")]
     Flat,
     /// Neither: the search had not ended, or diverged.
     Neither,
 }
 
-impl Class {
-    pub(super) const ALL: [Self; 4] = [Self::Critical, Self::Mean, Self::Flat, Self::Neither];
-
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Critical => "critical",
-            Self::Mean => "mean predictor",
-            Self::Flat => "gradient-flat",
-            Self::Neither => "neither",
-        }
-    }
-}
-
 /// Which share of eigenvalues.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Choice, Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ratio {
     /// n₊ / (n₊ + n₋).
+    #[choice("n+/(n+ + n-)")]
     Signed,
     /// n₊ / P.
+    #[choice("n+/P")]
     Positive,
     /// 1 − n₋ / P.
+    #[choice("1 - n-/P")]
     NotNegative,
 }
 
 impl Ratio {
-    pub(super) const ALL: [Self; 3] = [Self::Signed, Self::Positive, Self::NotNegative];
-
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Signed => "n+/(n+ + n-)",
-            Self::Positive => "n+/P",
-            Self::NotNegative => "1 - n-/P",
-        }
-    }
-
     fn of(self, split: Split) -> f64 {
         match self {
             Self::Signed => split.signed_share(),

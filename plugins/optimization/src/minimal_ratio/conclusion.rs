@@ -27,24 +27,20 @@ pub(super) fn write(
 ) -> Result<Vec<(String, Claim)>> {
     let said: Vec<(&Analysis, Said)> =
         arms.iter().flat_map(|arm| claims(params, arm).into_iter().map(move |said| (arm, said))).collect();
-    let text = |of: &dyn Fn(&Analysis) -> String| said.iter().map(|(arm, _)| of(arm)).collect::<Vec<_>>();
-    let whole = |of: &dyn Fn(&Analysis) -> i64| said.iter().map(|(arm, _)| of(arm)).collect::<Vec<_>>();
-    let number = |of: fn(&Estimate) -> f64| {
-        said.iter().map(|(_, said)| said.coefficient.as_ref().map_or(f64::NAN, of)).collect::<Vec<_>>()
-    };
-    let keys = vec![
-        Column::utf8("network", &text(&|arm| arm.network.clone())),
-        Column::utf8("finder", &text(&|arm| arm.finder.name().to_owned())),
-        Column::i64("parameters", whole(&|arm| arm.parameters)),
-        Column::i64("runs", whole(&|arm| arm.ends.len() as i64)),
-        Column::i64("critical", whole(&|arm| arm.critical().count() as i64)),
-        Column::i64("mean_predictor", whole(&|arm| arm.count(Class::Mean) as i64)),
-        Column::i64("gradient_flat", whole(&|arm| arm.count(Class::Flat) as i64)),
-        Column::i64("neither", whole(&|arm| arm.count(Class::Neither) as i64)),
-        Column::f64("spearman", number(|e| e.value)),
-        Column::f64("spearman_low", number(|e| e.low)),
-        Column::f64("spearman_high", number(|e| e.high)),
-    ];
+    let number = |said: &Said, of: fn(&Estimate) -> f64| said.coefficient.as_ref().map_or(f64::NAN, of);
+    let keys = Rows::of(&said)
+        .utf8("network", |(arm, _)| &arm.network)
+        .utf8("finder", |(arm, _)| arm.finder.name())
+        .i64("parameters", |(arm, _)| arm.parameters)
+        .i64("runs", |(arm, _)| arm.ends.len() as i64)
+        .i64("critical", |(arm, _)| arm.critical().count() as i64)
+        .i64("mean_predictor", |(arm, _)| arm.count(Class::Mean) as i64)
+        .i64("gradient_flat", |(arm, _)| arm.count(Class::Flat) as i64)
+        .i64("neither", |(arm, _)| arm.count(Class::Neither) as i64)
+        .f64("spearman", |(_, said)| number(said, |e| e.value))
+        .f64("spearman_low", |(_, said)| number(said, |e| e.low))
+        .f64("spearman_high", |(_, said)| number(said, |e| e.high))
+        .columns();
     let claims = said.iter().map(|(arm, said)| (id(said.figure, arm), said.claim.clone())).collect();
     conclusion::write(ctx, step, claims, 0, keys)
 }
@@ -207,8 +203,8 @@ fn turning(claim: Claim, arm: &Analysis, ratio: Ratio, tolerance: Tolerance) -> 
 fn sweep(arm: &Analysis, about: String) -> Option<Claim> {
     let tolerances = || SHARES.iter().map(|share| Tolerance::Share(*share)).chain([COURSE]);
     let words: Vec<String> = Ratio::ALL
-        .into_iter()
-        .filter_map(|ratio| {
+        .iter()
+        .filter_map(|&ratio| {
             let values: Vec<f64> = [Points::Trained, Points::WithoutMean]
                 .into_iter()
                 .flat_map(|of| tolerances().map(move |t| arm.correlation(of, ratio, t).value))

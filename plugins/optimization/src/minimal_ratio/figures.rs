@@ -82,7 +82,7 @@ fn by_class(arm: &Analysis, x: &str, y: &str) -> Vec<Mark> {
         let points = if class == Class::Critical { points.by(["training"]) } else { points };
         points.label(format!("{name} ({})", arm.count(class)))
     };
-    Class::ALL.into_iter().filter(|class| arm.count(*class) > 0).map(mark).collect()
+    Class::ALL.iter().copied().filter(|class| arm.count(*class) > 0).map(mark).collect()
 }
 
 fn scatter(params: &MinimalRatio, arm: &Analysis, settings: &str) -> Figure {
@@ -92,7 +92,7 @@ fn scatter(params: &MinimalRatio, arm: &Analysis, settings: &str) -> Figure {
         params.critical
     );
     let columns = ["signed_ratio", "positive_ratio", "not_negative_ratio"];
-    let ratios = Ratio::ALL.map(Ratio::name).into_iter().zip(columns);
+    let ratios = Ratio::NAMES.iter().copied().zip(columns);
     let by_norm = ("n+/P, gradient norm as tolerance", "positive_ratio_at_grad_norm");
     figure("ratio", arm, "Minimal ratio against loss", caption).panels(ratios.chain([by_norm]).map(
         |(title, column)| {

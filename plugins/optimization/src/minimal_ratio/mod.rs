@@ -167,13 +167,9 @@ fn declare_series(ctx: &Ctx, plan: &Plan) -> Result<Vec<StageSeries>> {
     plan.stages()
         .iter()
         .map(|stage| {
-            let of = |metric: &str| {
-                (0..plan.runs as i32)
-                    .map(|run| {
-                        let series = Series::metric(metric).model(&plan.networks[stage.network].name);
-                        ctx.series(series.split(stage.kind.name()).trial(run))
-                    })
-                    .collect::<Result<Vec<_>>>()
+            let of = |metric| {
+                let series = Series::metric(metric).model(&plan.networks[stage.network].name);
+                ctx.trials(series.split(stage.kind.name()), 0..plan.runs)
             };
             Ok(StageSeries { loss: of("loss")?, norm: of("grad_norm")? })
         })

@@ -1,9 +1,9 @@
 //! What the recorded weights say, computed from them.
 
 use gradtop_sdk::prelude::*;
-use gradtop_toolkit::conclusion::{self, Claim, Strength};
+use gradtop_toolkit::conclusion::{self, Claim, Spread, Strength};
 
-use super::path::{Path, Range, Space};
+use super::path::{Path, Space};
 use super::training::Training;
 
 /// What one space of weights says.
@@ -42,16 +42,15 @@ impl Finding {
             self.runs - 1,
             percent(self.between)
         ));
-        let claim = if self.runs > 3 && self.between > 0.75 {
-            claim.evidence(format!(
-                "if they ended equally far from each other in {} directions, two components would explain {}",
-                self.runs - 1,
-                percent(even)
-            ))
-        } else {
-            claim
-        };
+        let spread = self.runs > 3 && self.between > 0.75;
         claim
+            .evidence_if(spread, || {
+                format!(
+                    "if they ended equally far from each other in {} directions, two components would explain {}",
+                    self.runs - 1,
+                    percent(even)
+                )
+            })
             .evidence(format!("two components of one run alone explain at least {} of its own variance", percent(self.alone)))
             .caution("principal components of any smooth path, a random walk's too, hold most of its variance in few")
     }
@@ -69,33 +68,27 @@ pub(super) fn write(ctx: &Ctx, training: &Training, path: &Path) -> Result<Vec<(
     let mut said: Vec<(&str, Claim)> = findings.iter().map(|finding| ("path", finding.claim())).collect();
     said.push(("accuracy", separation(&ranges, path.last_accuracies())));
     // The last row is of distances, which have no components.
-    let names = findings.iter().map(|f| f.space.as_str()).chain(["distances"]).collect::<Vec<_>>();
-    let number = |of: fn(&Finding) -> f64| findings.iter().map(of).chain([f64::NAN]).collect::<Vec<_>>();
-    let keys = vec![
-        Column::utf8("space", &names),
-        Column::f64("explained_2", number(|f| f.two)),
-        Column::f64("explained_between_runs", number(|f| f.between)),
-        Column::f64("explained_2_alone_lowest", number(|f| f.alone)),
-    ];
-    let said = conclusion::write(ctx, step, said, 0, keys)?;
+    let number = |finding: Option<&Finding>, of: fn(&Finding) -> f64| finding.map_or(f64::NAN, of);
+    let keys = Rows::of(findings.iter().map(Some).chain([None]))
+        .utf8("space", |f| f.map_or("distances", |f| f.space.as_str()))
+        .f64("explained_2", |f| number(f, |f| f.two))
+        .f64("explained_between_runs", |f| number(f, |f| f.between))
+        .f64("explained_2_alone_lowest", |f| number(f, |f| f.alone));
+    let said = conclusion::write(ctx, step, said, 0, keys.columns())?;
     let what = ["travelled by a run", "between runs at the start", "between runs at the end"];
-    ctx.table(
-        "distances",
-        step,
-        &[
-            Column::utf8("distance", &what),
-            Column::f64("mean", ranges.map(|r| r.mean).to_vec()),
-            Column::f64("lowest", ranges.map(|r| r.low).to_vec()),
-            Column::f64("highest", ranges.map(|r| r.high).to_vec()),
-        ],
-    )?;
+    let rows = Rows::of(what.into_iter().zip(&ranges))
+        .utf8("distance", |(what, _)| what)
+        .f64("mean", |(_, range)| range.mean)
+        .f64("lowest", |(_, range)| range.lowest)
+        .f64("highest", |(_, range)| range.highest);
+    ctx.table("distances", step, &rows.columns())?;
     Ok(said)
 }
 
 /// How far the runs went and how far apart they ended.
-fn separation([travelled, start, end]: &[Range; 3], accuracies: &[f64]) -> Claim {
-    let accuracy = |of: fn(f64, f64) -> f64, from: f64| 100.0 * accuracies.iter().copied().fold(from, of);
-    let apart = if end.low > start.high {
+fn separation([travelled, start, end]: &[Spread; 3], accuracies: &[f64]) -> Claim {
+    let accuracy = Spread::of(accuracies);
+    let apart = if end.lowest > start.highest {
         "all runs ended further apart than any began"
     } else {
         "not all runs ended further apart than they began"
@@ -105,17 +98,17 @@ fn separation([travelled, start, end]: &[Range; 3], accuracies: &[f64]) -> Claim
             "{} runs travelled {:.1} on average ({:.1} to {:.1}), began {:.1} apart, ended {:.1} ({:.1} to {:.1})",
             accuracies.len(),
             travelled.mean,
-            travelled.low,
-            travelled.high,
+            travelled.lowest,
+            travelled.highest,
             start.mean,
             end.mean,
-            end.low,
-            end.high,
+            end.lowest,
+            end.highest,
         ))
         .evidence(format!(
             "test accuracies at the end {:.1} to {:.1} %",
-            accuracy(f64::min, f64::INFINITY),
-            accuracy(f64::max, f64::NEG_INFINITY)
+            100.0 * accuracy.lowest,
+            100.0 * accuracy.highest
         ))
         .caution("permuting hidden units moves a network without changing what it computes, so a distance is none of functions")
 }
@@ -143,7 +136,7 @@ mod tests {
             !finding(0.3, 0.5).claim().whole().contains("would explain"),
             "runs do not lie in so few directions"
         );
-        let range = |mean, low, high| Range { mean, low, high };
+        let range = |mean, lowest, highest| Spread { mean, lowest, highest, count: 2 };
         let text = separation(
             &[range(30.0, 29.0, 31.0), range(6.0, 5.9, 6.1), range(42.0, 40.0, 44.0)],
             &[0.95, 0.96],

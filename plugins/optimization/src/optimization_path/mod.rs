@@ -179,19 +179,12 @@ impl OptimizationPath {
 }
 
 fn declare_series(ctx: &Ctx, runs: i64) -> Result<AllSeries> {
-    let of = |metric: &str, split: Option<&str>| -> Result<Vec<SeriesId>> {
-        (0..runs as i32)
-            .map(|run| {
-                let series = Series::metric(metric).trial(run);
-                ctx.series(split.map_or(series, |split| series.split(split)))
-            })
-            .collect()
-    };
+    let of = |metric, split| ctx.trials(Series::metric(metric).split(split), 0..runs);
     Ok(AllSeries {
-        accuracy: of("accuracy", Some("test"))?,
-        loss: of("loss", Some("test"))?,
-        train_accuracy: of("accuracy", Some("train"))?,
-        train_loss: of("loss", Some("train"))?,
-        distance: of("distance", None)?,
+        accuracy: of("accuracy", "test")?,
+        loss: of("loss", "test")?,
+        train_accuracy: of("accuracy", "train")?,
+        train_loss: of("loss", "train")?,
+        distance: ctx.trials(Series::metric("distance"), 0..runs)?,
     })
 }

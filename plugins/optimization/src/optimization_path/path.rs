@@ -2,6 +2,7 @@
 
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::checkpoint::{Saved, Saving};
+use gradtop_toolkit::conclusion::Spread;
 use gradtop_toolkit::mlp::Mlp;
 use gradtop_toolkit::pca::Pca;
 use tch::{Kind, TchError, Tensor};
@@ -46,14 +47,6 @@ pub(super) struct Analysis {
     epochs: Vec<i64>,
     accuracies: Vec<Vec<f64>>,
     runs: usize,
-}
-
-/// Mean, lowest and highest of some distances.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Range {
-    pub(super) mean: f64,
-    pub(super) low: f64,
-    pub(super) high: f64,
 }
 
 /// All parameters, a row a run.
@@ -127,7 +120,7 @@ impl Path {
     }
 
     /// Distances between the last records and the first: of each run, between runs at the start, and between runs at the end.
-    pub(super) fn separations(&self) -> Result<[Range; 3]> {
+    pub(super) fn separations(&self) -> Result<[Spread; 3]> {
         let (first, last) = (&self.weights[0], &self.weights[self.weights.len() - 1]);
         let travelled = numbers(&norms(&last.f_sub(first)?)?)?;
         let between = |weights: &Tensor| -> Result<Vec<f64>> {
@@ -140,7 +133,7 @@ impl Path {
             }
             Ok(distances)
         };
-        Ok([Range::of(&travelled), Range::of(&between(first)?), Range::of(&between(last)?)])
+        Ok([Spread::of(&travelled), Spread::of(&between(first)?), Spread::of(&between(last)?)])
     }
 
     /// Test accuracies at the last record.
@@ -186,20 +179,10 @@ fn norms(rows: &Tensor) -> Result<Tensor, TchError> {
         .f_sqrt()
 }
 
-impl Range {
-    fn of(values: &[f64]) -> Self {
-        Self {
-            mean: values.iter().sum::<f64>() / values.len() as f64,
-            low: values.iter().copied().fold(f64::INFINITY, f64::min),
-            high: values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
-        }
-    }
-}
-
 impl Space {
     /// Lowest share of a run's own variance that the first two components of that run alone explain.
     pub(super) fn alone_lowest(&self) -> f64 {
-        self.alone.iter().map(|pca| pca.explained_by(2)).fold(f64::INFINITY, f64::min)
+        Spread::of(&self.alone.iter().map(|pca| pca.explained_by(2)).collect::<Vec<_>>()).lowest
     }
 }
 
@@ -209,28 +192,20 @@ impl Analysis {
         for space in &self.spaces {
             self.write_space(ctx, step, space)?;
         }
-        let (mut names, mut components, mut shares, mut sums) = (vec![], vec![], vec![], vec![]);
-        for space in &self.spaces {
+        let components = self.spaces.iter().flat_map(|space| {
             let mut sum = 0.0;
             // Beyond the number of runs and what moves within them, shares are too small for a figure.
-            for (i, share) in space.together.explained.iter().take(2 * self.runs).enumerate() {
+            (1..).zip(space.together.explained.iter().take(2 * self.runs)).map(move |(i, share)| {
                 sum += share;
-                names.push(space.name.as_str());
-                components.push(i as i64 + 1);
-                shares.push(*share);
-                sums.push(sum);
-            }
-        }
-        ctx.table(
-            "scree",
-            step,
-            &[
-                Column::utf8("space", &names),
-                Column::i64("component", components),
-                Column::f64("explained", shares),
-                Column::f64("cumulative", sums),
-            ],
-        )
+                (space, i, *share, sum)
+            })
+        });
+        let rows = Rows::of(components)
+            .utf8("space", |(space, ..)| &space.name)
+            .i64("component", |(_, i, ..)| i)
+            .f64("explained", |(_, _, share, _)| share)
+            .f64("cumulative", |(.., sum)| sum);
+        ctx.table("scree", step, &rows.columns())
     }
 
     /// Every run's points in the common components, and those of run 0 in its own.
@@ -250,34 +225,19 @@ impl Analysis {
     ) -> Result<()> {
         let scores = numbers(&pca.scores)?;
         let width = pca.scores.size()[1] as usize;
-        let (mut run, mut epoch, mut accuracy, mut percent) = (vec![], vec![], vec![], vec![]);
-        let mut columns = [vec![], vec![], vec![]];
-        for r in runs.clone() {
-            for (i, &e) in self.epochs.iter().enumerate() {
-                run.push(r as i64);
-                epoch.push(e);
-                accuracy.push(self.accuracies[i][r]);
-                percent.push(format!("{:.1}", 100.0 * self.accuracies[i][r]));
-                let row = (i * runs.len() + r) * width;
-                for (c, column) in columns.iter_mut().enumerate() {
-                    // Two records have one component only.
-                    column.push(if c < width { scores[row + c] } else { 0.0 });
-                }
-            }
-        }
-        let [pc1, pc2, pc3] = columns;
-        ctx.table(
-            table,
-            step,
-            &[
-                Column::i64("trial", run),
-                Column::i64("epoch", epoch),
-                Column::f64("accuracy", accuracy),
-                Column::utf8("percent", &percent),
-                Column::f64("pc1", pc1),
-                Column::f64("pc2", pc2),
-                Column::f64("pc3", pc3),
-            ],
-        )
+        let count = runs.len();
+        // Two records have one component only.
+        let component = |c: usize, (r, i): (usize, usize)| {
+            if c < width { scores[(i * count + r) * width + c] } else { 0.0 }
+        };
+        let rows = Rows::of(runs.flat_map(|r| (0..self.epochs.len()).map(move |i| (r, i))))
+            .i64("trial", |(r, _)| r as i64)
+            .i64("epoch", |(_, i)| self.epochs[i])
+            .f64("accuracy", |(r, i)| self.accuracies[i][r])
+            .utf8("percent", |(r, i)| format!("{:.1}", 100.0 * self.accuracies[i][r]))
+            .f64("pc1", |at| component(0, at))
+            .f64("pc2", |at| component(1, at))
+            .f64("pc3", |at| component(2, at));
+        ctx.table(table, step, &rows.columns())
     }
 }

@@ -3,7 +3,7 @@
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::ensemble::Ensemble;
 use gradtop_toolkit::mlp::{Activation, Evaluator, Loss, Mlp, Samples};
-use gradtop_toolkit::optim::{Optimizer, Rule};
+use gradtop_toolkit::optim::Rule;
 use gradtop_toolkit::rng::Stream;
 use tch::Kind;
 
@@ -34,13 +34,11 @@ impl Training {
                 widths.len() - 1
             )));
         }
-        let mut mlp =
+        let mlp =
             Mlp::zeros(&widths, params.runs, Kind::Float, device)?.with(Activation::Relu, Loss::CrossEntropy);
-        mlp.init_uniform(seed, Stream::named("optimization-path/init"))?;
         let rule = rule(params.optimizer, params.lr, params.momentum);
-        let optimizer = Optimizer::new(rule, mlp.parameters())?.fused();
-        let stream = Stream::named("optimization-path/batches");
-        let ensemble = Ensemble::new(mlp, optimizer, &train, params.batch, seed, stream)?;
+        let streams = ["optimization-path/init", "optimization-path/batches"].map(Stream::named);
+        let ensemble = Ensemble::drawn(mlp, rule, (&train, params.batch), seed, streams)?;
         Ok(Self {
             train_set: Evaluator::new(&ensemble.mlp, &train)?,
             test: Evaluator::new(&ensemble.mlp, &test)?,

@@ -363,19 +363,15 @@ impl On {
 
 fn log_histogram(ctx: &Ctx, step: i64, model: &str, counts: &[i64]) -> Result<()> {
     let all = counts.iter().sum::<i64>().max(1) as f64;
-    let lower: Vec<f64> = std::iter::once(0.0).chain(DECADES.map(|d| 10.0_f64.powi(d))).collect();
-    let decades: Vec<i64> = (0..lower.len() as i64).map(|i| i64::from(*DECADES.start()) + i - 1).collect();
-    ctx.table(
-        "gradient-histogram",
-        step,
-        &[
-            Column::utf8("network", &vec![model; counts.len()]),
-            Column::f64("from", lower),
-            Column::i64("decade", decades),
-            Column::i64("elements", counts),
-            Column::f64("share", counts.iter().map(|count| *count as f64 / all).collect::<Vec<_>>()),
-        ],
-    )
+    // Below the first decade there is zero.
+    let first = *DECADES.start();
+    let rows = Rows::of((first - 1..).zip(counts))
+        .utf8("network", |_| model)
+        .f64("from", |(decade, _)| if decade < first { 0.0 } else { 10.0_f64.powi(decade) })
+        .i64("decade", |(decade, _)| i64::from(decade))
+        .i64("elements", |(_, count)| *count)
+        .f64("share", |(_, count)| *count as f64 / all);
+    ctx.table("gradient-histogram", step, &rows.columns())
 }
 
 impl AllSeries {

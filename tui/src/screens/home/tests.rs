@@ -68,13 +68,7 @@ fn a_long_name_of_a_metric_is_whole_where_there_is_room_for_what_it_says() {
     let metric = "sensitivity_of_probabilities";
     let spec = run("wobbling-it", "sens", 3).losses().with(|m, s| {
         m.metrics.push(MetricInfo { name: metric.into(), headline: true, ..MetricInfo::default() });
-        s.headline.push(HeadlineValue {
-            metric: metric.into(),
-            model: None,
-            split: None,
-            trial: None,
-            value: 0.4321,
-        });
+        s.headline.push(HeadlineValue { key: SeriesKey::metric(metric), value: 0.4321 });
     });
     let mut bench = Bench::of(vec![spec]);
     bench.resize(120, 40);

@@ -24,7 +24,7 @@ pub(super) fn best<'a>(
     }
     let mut metrics: Vec<(&str, Vec<Group<'_>>)> = Vec::new();
     for group in groups(&values) {
-        let name = values[group.members[0]].metric.as_str();
+        let name = values[group.members[0]].key.metric.as_str();
         match metrics.iter_mut().find(|(metric, _)| *metric == name) {
             Some((_, own)) => own.push(group),
             None => metrics.push((name, vec![group])),
@@ -69,10 +69,10 @@ fn ordered<'a>(mut own: Vec<Group<'a>>, info: Option<&MetricInfo>) -> Vec<Group<
 fn groups(values: &[HeadlineValue]) -> Vec<Group<'_>> {
     let mut groups: Vec<Group<'_>> = Vec::new();
     let mut places = HashMap::new();
-    for (at, v) in values.iter().enumerate() {
-        let place = *places.entry((&v.metric, &v.model, &v.split)).or_insert(groups.len());
+    for (at, HeadlineValue { key, .. }) in values.iter().enumerate() {
+        let place = *places.entry((&key.metric, &key.model, &key.split)).or_insert(groups.len());
         if place == groups.len() {
-            groups.push(Group { split: v.split.as_deref(), members: Vec::new(), mean: f64::NAN });
+            groups.push(Group { split: key.split.as_deref(), members: Vec::new(), mean: f64::NAN });
         }
         groups[place].members.push(at);
     }
@@ -90,21 +90,18 @@ fn groups(values: &[HeadlineValue]) -> Vec<Group<'_>> {
 mod tests {
     use std::sync::LazyLock;
 
+    use gradtop_store::SeriesKey;
+
     use super::*;
 
     fn value(metric: &str, model: &str, trial: i32, value: f64) -> HeadlineValue {
-        HeadlineValue {
-            metric: metric.to_owned(),
-            model: Some(model.to_owned()),
-            split: None,
-            trial: Some(trial),
-            value,
-        }
+        let (model, trial) = (Some(model.to_owned()), Some(trial));
+        HeadlineValue { key: SeriesKey { model, trial, ..SeriesKey::metric(metric) }, value }
     }
 
     fn told(values: &[HeadlineValue]) -> Vec<String> {
-        let name = |v: &HeadlineValue| v.model.clone().unwrap_or_default();
-        values.iter().map(|v| format!("{} {} {}", v.metric, name(v), v.value)).collect()
+        let name = |v: &HeadlineValue| v.key.model.clone().unwrap_or_default();
+        values.iter().map(|v| format!("{} {} {}", v.key.metric, name(v), v.value)).collect()
     }
 
     fn goal(metric: &str) -> Option<&'static MetricInfo> {
@@ -120,9 +117,13 @@ mod tests {
 
     #[test]
     fn the_split_that_stands_for_the_run_is_kept_before_better_values_of_others() {
-        let of = |split: &str, v| HeadlineValue { split: Some(split.to_owned()), ..value("loss", "a", 0, v) };
+        let of = |split: &str, v| {
+            let mut value = value("loss", "a", 0, v);
+            value.key.split = Some(split.to_owned());
+            value
+        };
         let kept = best(vec![of("train", 0.1), of("test", 3.0), of("val", 0.2)], goal, 1);
-        assert_eq!(kept[0].split.as_deref(), Some("test"));
+        assert_eq!(kept[0].key.split.as_deref(), Some("test"));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use gradtop_store::{SeriesKey, State};
+use gradtop_store::{HeadlineValue, State};
 use jiff::Timestamp;
 
 use super::{HEADLINES, Session, bit, headline};
@@ -82,7 +82,7 @@ impl Session {
     }
 
     /// The values that overviews show, and whether there are more.
-    pub(crate) fn headline(&self) -> (Vec<gradtop_store::HeadlineValue>, bool) {
+    pub(crate) fn headline(&self) -> (Vec<HeadlineValue>, bool) {
         let series = self.headline.lock().clone();
         let values: Vec<_> = series
             .into_iter()
@@ -90,8 +90,7 @@ impl Session {
                 let (_, value) = self.recorder.latest(number)?;
                 // What a network had before it diverged is not what it has.
                 let value = if self.divergence.lock().is_bad(&key) { f64::NAN } else { value };
-                let SeriesKey { metric, model, split, trial } = key;
-                Some(gradtop_store::HeadlineValue { metric, model, split, trial, value })
+                Some(HeadlineValue { key, value })
             })
             .collect();
         let all = values.len();

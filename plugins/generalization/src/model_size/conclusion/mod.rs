@@ -197,8 +197,7 @@ pub(super) fn write(
     if said.is_empty() {
         return Ok(Vec::new());
     }
-    let letters: Vec<&str> = said.iter().map(|(part, _)| part.letter()).collect();
-    let keys = vec![Column::utf8("part", &letters)];
+    let keys = Rows::of(&said).utf8("part", |(part, _)| part.letter()).columns();
     conclusion::write(ctx, step, said, 0, keys)
 }
 
