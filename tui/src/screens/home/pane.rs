@@ -163,15 +163,23 @@ fn view_details(shared: &Shared, buffer: &mut Buffer, area: Rect, run: &RunRow) 
         let said = items.iter().map(|item| width_of(item)).max().unwrap_or(0);
         let width = width_of(&name).min(columns.saturating_sub(said)).max(width);
         let room = columns.saturating_sub(width);
-        for (i, line) in packed(&items, room).into_iter().enumerate() {
+        let lines = packed(&items, room);
+        // In lines where its words have room; else its ends.
+        let words = name.split(' ').all(|word| width_of(word) <= width);
+        let rows = usize::from(area.bottom().saturating_sub(y));
+        let names =
+            Some(wrap(&name, width)).filter(|names| words && names.len() <= rows).unwrap_or(vec![name]);
+        for i in 0..names.len().max(lines.len()) {
             if y >= area.bottom() {
                 return;
             }
-            if i == 0 {
-                buffer.set_string(area.x, y, fit_ends(&name, width, theme.ascii()), theme.dim());
+            if let Some(name) = names.get(i) {
+                buffer.set_string(area.x, y, fit_ends(name, width, theme.ascii()), theme.dim());
             }
-            let line = fit(&line, room, theme.ascii());
-            buffer.set_string(area.x + width as u16 + 2, y, line, theme.text());
+            if let Some(line) = lines.get(i) {
+                let line = fit(line, room, theme.ascii());
+                buffer.set_string(area.x + width as u16 + 2, y, line, theme.text());
+            }
             y += 1;
         }
     }

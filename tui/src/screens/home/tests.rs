@@ -120,6 +120,25 @@ fn nothing_yet() {
 }
 
 #[test]
+fn the_name_of_a_metric_is_not_cut_where_it_has_lines() {
+    let spec = run("labels", "a", 1).with(|m, s| {
+        m.metrics = vec![MetricInfo { name: "accuracy".into(), headline: true, ..MetricInfo::default() }];
+        s.headline.push(HeadlineValue {
+            metric: "accuracy".into(),
+            model: Some("mlp true".into()),
+            split: Some("test".into()),
+            trial: None,
+            value: 0.85,
+        });
+    });
+    let mut bench = Bench::of(vec![spec]);
+    bench.resize(80, 24);
+    let screen = bench.screen();
+    let cut = screen.lines().any(|line| line.contains("…") && line.contains("mlp true"));
+    assert!(!cut && screen.contains(" last  ") && screen.contains(" accuracy  "), "{screen}");
+}
+
+#[test]
 fn the_cursor_stays_on_its_run() {
     let mut bench = full();
     bench.keys("down");
