@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result};
 use gradtop_chart::{Figure, csv, png, svg};
 
 use crate::failure::Failure;
+use crate::files::is_stdout;
 use crate::print::{self, clean};
 
 /// What a drawing is written as.
@@ -52,13 +53,30 @@ impl Format {
 
 /// Writes drawings, each into files of its own if there are several, and says so.
 pub(crate) fn write_all(charts: &[(String, Figure)], files: &[(Format, &Path)]) -> Result<()> {
+    let printed = files.iter().filter(|(_, file)| is_stdout(file)).count();
+    if printed * charts.len() > 1 {
+        let message = format!("standard output takes one drawing, and these are {}", printed * charts.len());
+        return Err(Failure::usage(message).help("name one figure and one form, or files").into());
+    }
+    let say = if printed > 0 { print::note } else { print::line };
     let ids: Vec<&str> = charts.iter().map(|(id, _)| id.as_str()).collect();
     for ((_, figure), suffix) in charts.iter().zip(suffixes(&ids)) {
         for (format, file) in files {
-            let file = suffixed(file, &suffix);
             let (bytes, missing) = format.bytes(figure)?;
-            std::fs::write(&file, bytes).with_context(|| format!("cannot write {}", file.display()))?;
-            print::line(&format!("wrote {}", print::short(&file)));
+            match format {
+                _ if !is_stdout(file) => {
+                    let file = suffixed(file, &suffix);
+                    std::fs::write(&file, bytes)
+                        .with_context(|| format!("cannot write {}", file.display()))?;
+                    say(&format!("wrote {}", print::short(&file)));
+                }
+                Format::Png if !print::binary(&bytes) => {
+                    let failure = Failure::usage("a terminal cannot show a picture as bytes");
+                    return Err(failure.help("name a file, or send it to one with `> FILE`").into());
+                }
+                Format::Png => {}
+                Format::Svg | Format::Csv => print::content(&String::from_utf8_lossy(&bytes)),
+            }
             if !missing.is_empty() {
                 let letters = clean(&missing);
                 print::note(&format!(

@@ -5,6 +5,25 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
+use crate::failure::Failure;
+
+/// Whether an option that names a file means standard output.
+pub(crate) fn is_stdout(file: &Path) -> bool {
+    file == Path::new("-")
+}
+
+/// What an option names, for what cannot go to standard output.
+///
+/// # Errors
+/// It means standard output.
+pub(crate) fn not_stdout<'a>(path: &'a Path, what: &str) -> Result<&'a Path> {
+    if is_stdout(path) {
+        let message = format!("{what} cannot go to standard output");
+        return Err(Failure::usage(message).help("name another place").into());
+    }
+    Ok(path)
+}
+
 /// The text of a file.
 ///
 /// # Errors

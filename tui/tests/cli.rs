@@ -138,6 +138,43 @@ fn drawings_are_written() {
 }
 
 #[test]
+fn a_file_called_minus_is_standard_output_or_an_error() {
+    let dir = tempdir();
+    finished(dir.path(), "curve-fit-1", 0.01);
+    let said = |args: &[&str]| gradtop(dir.path(), args);
+    for (args, head) in [
+        (&["plot", "last", "loss", "--csv", "-"][..], "series,x,y"),
+        (&["plot", "last", "loss", "--svg", "-"], "<svg"),
+        (&["export", "last", "--csv", "-"], "step,"),
+        (&["report", "last", "-o", "-"], "<!doctype html"),
+    ] {
+        let answer = said(args);
+        assert_eq!((answer.code, answer.err.as_str()), (0, ""), "{args:?}");
+        assert!(answer.out.to_lowercase().starts_with(&head.to_lowercase()), "{args:?}: {:.60}", answer.out);
+    }
+    let picture = command(dir.path(), &["plot", "last", "loss", "--png", "-"]).output().unwrap().stdout;
+    assert!(
+        picture.starts_with(b"\x89PNG") && picture.ends_with(b"IEND\xaeB`\x82"),
+        "{} bytes",
+        picture.len()
+    );
+    let beside = said(&["plot", "last", "loss", "--csv", "-", "--svg", "loss.svg"]);
+    assert!(beside.out.starts_with("series,") && beside.err == "wrote loss.svg\n", "{}", beside.err);
+    for (args, why) in [
+        (&["plot", "last", "--csv", "-"][..], "standard output takes one drawing, and these are 4"),
+        (&["plot", "last", "loss", "--csv", "-", "--png", "-"], "these are 2"),
+        (&["export", "last", "--parquet", "-"], "Parquet cannot go to standard output"),
+        (&["export", "last", "--tensorboard", "-"], "an event file cannot go to standard output"),
+        (&["man", "-"], "a folder of pages cannot go to standard output"),
+    ] {
+        let answer = said(args);
+        assert!(answer.code == 2 && answer.out.is_empty() && answer.err.contains(why), "{}", answer.err);
+    }
+    let there = std::fs::read_dir(dir.path()).unwrap().map(|file| file.unwrap().file_name());
+    assert!(there.into_iter().all(|name| !name.to_string_lossy().starts_with('-')));
+}
+
+#[test]
 fn runs_are_compared_in_tables_and_drawings() {
     let dir = tempdir();
     for (name, lr) in [("slow", 0.001), ("fast", 0.1), ("faster", 0.1)] {

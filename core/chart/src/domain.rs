@@ -1,6 +1,7 @@
 //! From data to the range of an axis.
 
 use super::scale::{Scale, Span, finite_range};
+use super::ticks::Tick;
 use super::{Axis, Chart, Shape, Side};
 
 /// The ranges of a chart's axes.
@@ -15,10 +16,12 @@ pub struct Domain {
 }
 
 /// Which axes of a chart have anything to tell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Known {
     /// The horizontal one.
     pub x: bool,
+    /// The one place on it where all that is drawn stands: of no other there is anything to tell.
+    pub only_x: Option<f64>,
     /// The left one.
     pub y: bool,
     /// The right one.
@@ -36,13 +39,16 @@ impl Domain {
 
     /// Whether there is anything to tell on the axes of a chart: something drawn has a place on them, or they were given a range.
     pub fn known(chart: &Chart) -> Known {
-        let across = chart.marks.iter().any(|m| m.shape.extent_x(chart.x.scale).is_some());
+        let across = finite_range(
+            chart.marks.iter().filter_map(|m| m.shape.extent_x(chart.x.scale)).flat_map(|(a, b)| [a, b]),
+        );
         let up = |axis: &Axis, side: Side| {
             let mut marks = chart.marks.iter().filter(|m| chart.y2.is_none() || m.side == side);
             axis.range.is_some() || marks.any(|m| m.shape.extent_y(axis.scale).is_some())
         };
         Known {
-            x: chart.x.range.is_some() || across,
+            x: chart.x.range.or(across).is_some(),
+            only_x: chart.x.range.or(across).filter(|(low, high)| low == high).map(|(low, _)| low),
             y: up(&chart.y, Side::Left),
             y2: chart.y2.as_ref().is_some_and(|axis| up(axis, Side::Right)),
         }
@@ -66,7 +72,8 @@ impl Domain {
             Span { scale: Scale::Linear, low: -0.5, high: chart.x.categories.len() as f64 - 0.5 }
         } else {
             let extents = chart.marks.iter().filter_map(|m| m.shape.extent_x(chart.x.scale));
-            span(chart.x.scale, extents, loose)
+            let range = finite_range(extents.flat_map(|(low, high)| [low, high]));
+            span(chart.x.scale, range.map(|(low, high)| chart.x.seen(low, high)).into_iter(), loose)
         };
         let vertical = |scale: Scale, side: Side| {
             let marks = chart.marks.iter().filter(|m| chart.y2.is_none() || m.side == side);
@@ -78,6 +85,26 @@ impl Domain {
             y: fixed(&chart.y, vertical(chart.y.scale, Side::Left)),
             y2: chart.y2.as_ref().map(|axis| fixed(axis, vertical(axis.scale, Side::Right))),
         }
+    }
+}
+
+impl Known {
+    /// The ticks of the horizontal axis, as far as there is anything to tell.
+    pub(crate) fn across(&self, axis: &Axis, ticks: Vec<Tick>) -> Vec<Tick> {
+        match self.only_x.filter(|_| axis.categories.is_empty() && axis.clock.is_none()) {
+            _ if !self.x => Vec::new(),
+            Some(x) => vec![Tick::of(x, axis.seconds)],
+            None => ticks,
+        }
+    }
+}
+
+impl Axis {
+    /// What is shown of an axis with values from `low` to `high`: of times within a millisecond, which are in order by microseconds that
+    /// nobody has measured, a second.
+    pub fn seen(&self, low: f64, high: f64) -> (f64, f64) {
+        let moment = (self.seconds || self.clock.is_some()) && high - low < 1e-3;
+        (low, if moment { low + 1.0 } else { high })
     }
 }
 
@@ -105,4 +132,36 @@ fn span(scale: Scale, extents: impl Iterator<Item = (f64, f64)>, margin: f64) ->
     // Never beyond the doubles, and never at a zero that a logarithm turns into infinity.
     let least = if scale.takes(0.0) { f64::MIN } else { f64::MIN_POSITIVE };
     Span { scale, low: scale.inverse(bottom).max(least), high: scale.inverse(top).min(f64::MAX) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Mark, Paint};
+
+    #[test]
+    fn rows_of_one_moment_are_not_told_apart() {
+        let axis = |seconds| Axis { seconds, ..Axis::default() };
+        assert_eq!(axis(true).seen(0.0, 4.9e-5), (0.0, 1.0));
+        assert_eq!(axis(true).seen(0.0, 0.5), (0.0, 0.5));
+        assert_eq!(axis(false).seen(0.0, 4.9e-5), (0.0, 4.9e-5));
+        let clock = Axis { clock: Some(jiff::tz::TimeZone::UTC), ..Axis::default() };
+        assert_eq!(clock.seen(1.7e9, 1.7e9), (1.7e9, 1.7e9 + 1.0));
+    }
+
+    #[test]
+    fn of_an_axis_only_the_one_place_is_told_at_which_all_stands() {
+        let told = |x: &[f64]| {
+            let shape = Shape::Line { x: x.to_vec(), y: vec![0.5; x.len()] };
+            let marks = vec![Mark::new((Paint::Slot(0), 0), shape)];
+            let chart = Chart { marks, ..Chart::default() };
+            let ticks = crate::ticks::ticks(&Domain::of(&chart).x, 5, crate::ticks::Powers::Plain);
+            let told = Domain::known(&chart).across(&chart.x, ticks);
+            told.into_iter().map(|tick| tick.label).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(told(&[0.0]), "0");
+        assert_eq!(told(&[2440.0, 2440.0]), "2440");
+        assert_eq!(told(&[0.0, 10.0]), "0 2 4 6 8 10");
+        assert_eq!(told(&[]), "");
+    }
 }

@@ -24,6 +24,18 @@ pub enum Powers {
 }
 
 impl Tick {
+    /// Of a value that need not be round.
+    pub(crate) fn of(value: f64, seconds: bool) -> Self {
+        let whole = value.fract() == 0.0 && value.abs() < 1e7;
+        let label = match (seconds, whole) {
+            (true, _) if value.abs() >= 60.0 || value == 0.0 => clock(value),
+            (true, _) => format!("{}s", crate::number::value(value)),
+            (false, true) => format!("{value}"),
+            (false, false) => crate::number::value(value),
+        };
+        Self { value, label }
+    }
+
     /// Of an axis of bytes: `580M` is `580 MB`.
     pub(crate) fn of_bytes(&mut self) {
         let text = std::mem::take(&mut self.label);
@@ -113,14 +125,22 @@ pub(crate) fn clock_ticks(low: f64, high: f64, most: usize, zone: &TimeZone) -> 
     };
     let tick = |local: f64| {
         let time = TimeZone::UTC.to_datetime(Timestamp::from_second(local.round() as i64).ok()?);
-        let value = zone.to_timestamp(time).ok()?.as_second() as f64;
-        let inside = value >= low - 0.5 && value <= high + 0.5;
-        inside.then(|| Tick { value, label: time.strftime(format).to_string() })
+        let meant = zone.to_ambiguous_timestamp(time);
+        Some((time.strftime(format).to_string(), meant.compatible().ok()?, meant.later().ok()?))
     };
-    let (from, to) = (low + east(low), high + east(high));
-    let mut ticks: Vec<Tick> = multiples(from, to.max(from), step).into_iter().filter_map(tick).collect();
+    // What the change to winter time repeats is there twice: a tick of a day or of some hours is the first.
+    let again = step <= 3600.0;
+    let both = |(label, first, second): (String, Timestamp, Timestamp)| {
+        let at = |time: Timestamp| Tick { value: time.as_second() as f64, label: label.clone() };
+        [Some(at(first)), (again && second > first).then(|| at(second))].into_iter().flatten()
+    };
+    let (from, to) = (low + east(low).min(east(high)), high + east(low).max(east(high)));
+    let all = multiples(from, to, step).into_iter().filter_map(tick).flat_map(both);
+    let mut ticks: Vec<Tick> =
+        all.filter(|tick| tick.value >= low - 0.5 && tick.value <= high + 0.5).collect();
+    ticks.sort_by(|a, b| a.value.total_cmp(&b.value));
     // A time of day that summer time leaves out stands for the next one.
-    ticks.dedup_by(|a, b| a.value <= b.value);
+    ticks.dedup_by_key(|tick| tick.value);
     if ticks.len() < 2 && rough < 1.0 { parts_of_a_second(low, high, most, zone) } else { ticks }
 }
 
@@ -478,6 +498,21 @@ mod tests {
         for (label, own) in ticks.iter().map(told) {
             assert_eq!(label, own);
         }
+    }
+
+    #[test]
+    fn the_hour_that_a_change_to_winter_time_repeats_has_ticks() {
+        let zone = TimeZone::get("Europe/Berlin").expect("a zone of the time zone database");
+        // 2026-10-25 01:00 UTC is three o'clock in summer time, the moment that it becomes two o'clock.
+        let change = 1_792_890_000.0;
+        let text = |low: f64, high: f64| {
+            let all = clock_ticks(change + low * 60.0, change + high * 60.0, 4, &zone);
+            all.iter().map(|t| t.label.as_str()).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(text(-25.0, 25.0), "02:45 02:00 02:15");
+        assert_eq!(text(-50.0, -5.0), "02:15 02:30 02:45");
+        assert_eq!(text(5.0, 50.0), "02:15 02:30 02:45");
+        assert_eq!(text(-150.0, 150.0), "02:00 04:00");
     }
 
     proptest! {

@@ -500,6 +500,10 @@ impl Sink for Recording {
         self.status.epoch = at.epoch.or(self.status.epoch);
         if !new.is_empty() {
             self.rows += new.len() as u64;
+            if time.is_none() {
+                // Those of later rows would not be on one axis with this one.
+                self.latest_us = MIN_US;
+            }
             self.writer()?;
             let Some(Open { recorder, .. }) = &self.open else { unreachable!("it was opened above") };
             for (number, _) in &mut new {

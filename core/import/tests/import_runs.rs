@@ -246,6 +246,8 @@ fn a_run_of_a_source_without_times_took_nobody_knows_how_long() {
     assert_eq!(without.took(without.updated), None);
     let with = status("step,time,loss\n0,2026-10-25T00:30:00Z,3\n1,2026-10-25T02:29:00Z,2\n");
     assert_eq!((with.state, with.took(with.updated)), (State::Finished, Some(7140.0)));
+    let partly = status("step,time,loss\n0,,4\n1,2026-10-25T00:30:00Z,3\n2,2026-10-25T02:29:00Z,2\n");
+    assert_eq!((partly.state, partly.started, partly.ended), (State::Finished, None, None));
 }
 
 #[test]

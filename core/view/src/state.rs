@@ -373,9 +373,9 @@ pub fn eta(view: &View) -> Option<f64> {
     view.status.eta_s.filter(|_| moves(view))
 }
 
-/// A value of a headline metric: of what has no number left, that.
+/// A value of a headline metric. What is no number may never have been one: it need not have diverged.
 pub fn headline_value(v: f64) -> String {
-    if v.is_nan() { "diverged".to_owned() } else { number::value(v) }
+    if v.is_nan() { "non-finite".to_owned() } else { number::value(v) }
 }
 
 /// Seconds the run has taken so far, or took.

@@ -123,20 +123,23 @@ fn table(Of { experiment, by, ranking }: &Of<'_>, metric: &str, several: bool) {
     let title = format!("{experiment}{}", state::headline_title(metric, ranking.split));
     print::line(&format!("{}, {which}", print::styled(&title, Ink::Bold)));
     let names: Vec<String> = by.iter().map(|key| clean(key)).collect();
-    let mut heads: Vec<(&str, Align)> = names.iter().map(|name| (name.as_str(), Align::Left)).collect();
-    let columns = ["runs", "median", "best", "run"].into_iter();
-    heads.extend(columns.zip([Align::Right, Align::Point, Align::Point, Align::Left]));
+    // Where a terminal is narrow, what it is about is not what is cut.
+    let mut heads = vec![("median", Align::Point), ("best", Align::Point), ("runs", Align::Right)];
+    heads.extend(names.iter().map(|name| (name.as_str(), Align::Left)));
+    heads.push(("run", Align::Left));
     let mut table = Table::new(&heads);
     for group in &ranking.groups {
-        let mut cells: Vec<Words> =
-            group.setting.iter().map(|value| value.map(state::param).unwrap_or_default().into()).collect();
         let runs = match group.not_finite {
             0 => group.runs.to_string(),
-            diverged => format!("{} and {diverged} diverged", group.runs),
+            others => format!("{} and {others} non-finite", group.runs),
         };
         let [median, best] = [group.median, group.best].map(state::headline_value);
         let run = group.best_run.map(|view| clean(&view.manifest.run)).unwrap_or_default();
-        cells.extend([runs.into(), Words::bold(median), best.into(), Words::dim(run)]);
+        let mut cells = vec![Words::bold(median), best.into(), runs.into()];
+        cells.extend(
+            group.setting.iter().map(|value| Words::from(value.map(state::param).unwrap_or_default())),
+        );
+        cells.push(Words::dim(run));
         table.row(cells);
     }
     table.print(1);

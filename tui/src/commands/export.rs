@@ -10,6 +10,7 @@ use gradtop_store::{Exported, Shape, StoreError};
 
 use super::Context;
 use crate::failure::Failure;
+use crate::files::{is_stdout, not_stdout};
 use crate::print::{self, clean};
 use gradtop_chart::number;
 
@@ -53,7 +54,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     };
     if let Some(given) = &args.csv {
         let file = named(given, "csv");
-        if file == Path::new("-") {
+        if is_stdout(&file) {
             let mut out = BufWriter::new(Printed);
             let exported = gradtop_store::export_csv(run, shape, &mut out);
             return match exported.map(|exported| (exported, out.flush())) {
@@ -66,14 +67,12 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         return to_file(&file, args.force, write);
     }
     if let Some(given) = &args.parquet {
-        if given.as_deref() == Some(Path::new("-")) {
-            return Err(Failure::usage("Parquet cannot go to standard output").help("name a file").into());
-        }
+        let file = named(given, "parquet");
         let write = |out: &mut BufWriter<File>| Ok(gradtop_store::export_parquet(run, shape, out)?);
-        return to_file(&named(given, "parquet"), args.force, write);
+        return to_file(not_stdout(&file, "Parquet")?, args.force, write);
     }
-    let folder = args.tensorboard.as_ref().map(|folder| folder.join(run.name()));
-    let Some(folder) = folder else { unreachable!("one of the three is required") };
+    let Some(folder) = &args.tensorboard else { unreachable!("one of the three is required") };
+    let folder = not_stdout(folder, "an event file")?.join(run.name());
     std::fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", print::short(&folder)))?;
     let second = view.manifest.created.as_second();
     let write = |out: &mut BufWriter<File>| {
@@ -88,7 +87,7 @@ struct Printed;
 
 impl Write for Printed {
     fn write(&mut self, text: &[u8]) -> std::io::Result<usize> {
-        print::out(&String::from_utf8_lossy(text));
+        print::content(&String::from_utf8_lossy(text));
         if print::stdout_gone() { Err(std::io::ErrorKind::BrokenPipe.into()) } else { Ok(text.len()) }
     }
 

@@ -175,12 +175,16 @@ pub(crate) fn event_text(line: &EventLine) -> String {
 
 /// An event in words, coloured.
 pub(crate) fn event_words(event: &Event) -> String {
+    let (words, ink) = event_ink(event);
+    print::styled(&words, ink)
+}
+
+/// An event in words, and their ink.
+pub(crate) fn event_ink(event: &Event) -> (String, Ink) {
     let words = events::words(event);
     match event {
-        Event::State { state, .. } => {
-            print::styled(&format!("{} {words}", state::glyph(*state)), state::ink(*state))
-        }
-        Event::Warning { .. } | Event::Alert { .. } => print::styled(&words, Ink::Alert),
-        _ => words,
+        Event::State { state, .. } => (format!("{} {words}", state::glyph(*state)), state::ink(*state)),
+        Event::Warning { .. } | Event::Alert { .. } => (words, Ink::Alert),
+        _ => (words, Ink::Text),
     }
 }

@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result};
 use clap::CommandFactory as _;
 
 use super::cli::Cli;
+use crate::files::not_stdout;
 
 /// Arguments of `man`.
 #[derive(Debug, clap::Args)]
@@ -16,7 +17,7 @@ pub(crate) struct Args {
 
 /// A page for the program and one for each command.
 pub(crate) fn run(args: &Args) -> Result<i32> {
-    clap_mangen::generate_to(Cli::command(), &args.dir)
+    clap_mangen::generate_to(Cli::command(), not_stdout(&args.dir, "a folder of pages")?)
         .with_context(|| format!("cannot write manual pages to {}", args.dir.display()))?;
     Ok(0)
 }

@@ -40,14 +40,14 @@ pub(crate) struct Args {
     /// Group runs with the same value of this parameter; `all` for all parameters except the seed
     #[arg(long, value_name = "KEY")]
     by: Option<String>,
-    /// Write an SVG drawing (with several figures, FILE-ID.svg each)
-    #[arg(long, value_name = "FILE")]
+    /// Write an SVG drawing, - prints it (with several figures, FILE-ID.svg each)
+    #[arg(long, value_name = "FILE|-")]
     svg: Option<PathBuf>,
-    /// Write a PNG picture (with several figures, FILE-ID.png each)
-    #[arg(long, value_name = "FILE")]
+    /// Write a PNG picture, - prints it (with several figures, FILE-ID.png each)
+    #[arg(long, value_name = "FILE|-")]
     png: Option<PathBuf>,
-    /// Write the points that are drawn (with several figures, FILE-ID.csv each); `export` writes all rows
-    #[arg(long, value_name = "FILE")]
+    /// Write the points that are drawn, - prints them (with several figures, FILE-ID.csv each); `export` writes all rows
+    #[arg(long, value_name = "FILE|-")]
     csv: Option<PathBuf>,
     /// The x axis of metrics: step, epoch, time since the start, time of day (clock), or share of the run
     #[arg(long, value_parser = axis())]

@@ -17,6 +17,7 @@ use super::Context;
 use super::select::matching;
 use crate::drawing::{Format, write_all};
 use crate::failure::Failure;
+use crate::files::not_stdout;
 use crate::print::{self, clean};
 use crate::setup::duckdb;
 use crate::sql::lake::Lake;
@@ -60,11 +61,11 @@ pub(crate) struct Args {
     /// Draw these columns: y over x, a line for each value of the third
     #[arg(long, value_name = "X,Y[,BY]", value_delimiter = ',')]
     plot: Vec<String>,
-    /// With --plot: write an SVG drawing
-    #[arg(long, value_name = "FILE", requires = "plot")]
+    /// With --plot: write an SVG drawing, - prints it
+    #[arg(long, value_name = "FILE|-", requires = "plot")]
     svg: Option<PathBuf>,
-    /// With --plot: write a PNG picture
-    #[arg(long, value_name = "FILE", requires = "plot")]
+    /// With --plot: write a PNG picture, - prints it
+    #[arg(long, value_name = "FILE|-", requires = "plot")]
     png: Option<PathBuf>,
     /// List the saved queries
     #[arg(long, conflicts_with_all = ["sql", "form"])]
@@ -126,7 +127,8 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
 
 fn answer(program: &Path, lake: &Lake, sql: &str, args: &Args) -> Result<i32> {
     if let Some(file) = &args.parquet {
-        let to = std::path::absolute(file).with_context(|| format!("cannot write {}", file.display()))?;
+        let to = std::path::absolute(not_stdout(file, "Parquet")?)
+            .with_context(|| format!("cannot write {}", file.display()))?;
         let copy = format!("COPY ({sql}\n) TO {} (FORMAT parquet)", literal(&to.to_string_lossy()));
         ask(program, lake, ".mode csv\n", &copy)?;
         print::line(&format!("wrote {}", print::short(file)));

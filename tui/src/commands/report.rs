@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 
 use super::{Context, select};
 use crate::failure::Failure;
-use crate::files::replace;
+use crate::files::{is_stdout, replace};
 use crate::print::{self, clean};
 use crate::report::document::plain;
 use crate::report::runs::{Asked, compose};
@@ -17,7 +17,7 @@ use crate::report::{FIGURES, html, markdown, write_figures};
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "The HTML file holds its figures and needs nothing else: send it, print it, read it on a phone. FILE.html or \
-                  FILE.md writes one of the two, a folder both.\n\n\
+                  FILE.md writes one of the two, a folder both, - prints the HTML.\n\n\
                   gradtop report last\n\
                   gradtop report 'tag:best lr>1e-3' -o best.html"
 )]
@@ -27,7 +27,7 @@ pub(crate) struct Args {
     #[arg(value_name = "RUN|FILTER", default_value = "last")]
     names: Vec<String>,
     /// Where it is written [default: the folder RUN-report, of several runs report]
-    #[arg(short, long, value_name = "FOLDER|FILE")]
+    #[arg(short, long, value_name = "FOLDER|FILE|-")]
     output: Option<PathBuf>,
     /// Its title
     #[arg(long, value_name = "TEXT")]
@@ -40,9 +40,11 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         [one] => PathBuf::from(format!("{}-report", plain(&one.manifest.run))),
         _ => PathBuf::from("report"),
     });
+    let printed = is_stdout(&output);
     let ending = output.extension().and_then(OsStr::to_str).map(str::to_lowercase);
     let is_new = !output.is_dir() && !output.to_string_lossy().ends_with('/');
     let folder = match ending.as_deref() {
+        _ if printed => PathBuf::from("."),
         Some("html" | "htm" | "md") if is_new => {
             output.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned()
         }
@@ -75,6 +77,10 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     let (document, odd) = compose(&asked);
     for odd in &odd {
         print::warn(format!("{odd}; it is missing from the report"));
+    }
+    if printed {
+        print::content(&html::page(&document));
+        return Ok(0);
     }
     let named = |name: &str| if is_folder { output.join(name) } else { output.clone() };
     if ending.as_deref() != Some("md") || is_folder {

@@ -9,7 +9,7 @@ use gradtop_store::{
 };
 use serde_json::{Value, json};
 
-use super::logs::event_text;
+use super::logs::event_ink;
 use super::{Context, rm};
 use crate::failure::Failure;
 use crate::print::table::{Table, Words};
@@ -184,9 +184,12 @@ fn as_text(view: &View, summaries: &[Summary], all: usize) -> Result<()> {
     let events = read_events(&view.dir)?;
     if !events.is_empty() {
         print::heading("events");
-        for event in &events[events.len().saturating_sub(EVENTS)..] {
-            print::line(&format!("  {}", event_text(event)));
+        let mut table = Table::of_words(["", ""]);
+        for line in &events[events.len().saturating_sub(EVENTS)..] {
+            let (words, ink) = event_ink(&line.event);
+            table.row([Words::dim(clock::moment(line.time)), Words::new(words, ink)]);
         }
+        table.print_hanging(2);
         if events.len() > EVENTS {
             print::dim(&format!("  {} earlier: gradtop logs --events {}", events.len() - EVENTS, m.run));
         }

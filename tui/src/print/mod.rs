@@ -14,7 +14,7 @@ pub(crate) mod terminal;
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -34,7 +34,7 @@ static LOST: AtomicBool = AtomicBool::new(false);
 /// Writes to standard output.
 pub(crate) fn out(text: &str) {
     let text = guarded(text, terminal().colours != Colours::None);
-    if ascii() { write(&plain(&text)) } else { write(&text) }
+    write(if ascii() { plain(&text).into() } else { text }.as_bytes());
 }
 
 /// Text as it may go to a terminal: what could command it is escaped, but for line ends, tabs and, with `colours`, codes
@@ -66,12 +66,12 @@ fn colour_code(text: &str) -> usize {
     if codes.as_bytes().get(n) == Some(&b'm') { n + 3 } else { 0 }
 }
 
-fn write(text: &str) {
+fn write(text: &[u8]) {
     if stdout_gone() {
         return;
     }
     let mut stdout = std::io::stdout().lock();
-    let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    let written = stdout.write_all(text).and_then(|()| stdout.flush());
     drop(stdout);
     if let Err(e) = written {
         STDOUT_GONE.store(true, Ordering::Relaxed);
@@ -95,6 +95,20 @@ pub(crate) fn short(path: &Path) -> String {
     clean(&shown.display().to_string())
 }
 
+/// Writes text that is a file's content to standard output: where it is no terminal, all letters stay.
+pub(crate) fn content(text: &str) {
+    if std::io::stdout().is_terminal() { out(text) } else { write(guarded(text, false).as_bytes()) }
+}
+
+/// Writes what is no text to standard output; `false` to a terminal, which cannot show it.
+pub(crate) fn binary(bytes: &[u8]) -> bool {
+    let to_file = !std::io::stdout().is_terminal();
+    if to_file {
+        write(bytes);
+    }
+    to_file
+}
+
 /// Writes a line to standard output.
 pub(crate) fn line(text: &str) {
     out(&format!("{text}\n"));
@@ -102,7 +116,7 @@ pub(crate) fn line(text: &str) {
 
 /// Writes a value as one line of JSON to standard output.
 pub(crate) fn json<T: serde::Serialize>(value: &T) -> anyhow::Result<()> {
-    write(&format!("{}\n", json_text(&serde_json::to_string(value)?)));
+    write(format!("{}\n", json_text(&serde_json::to_string(value)?)).as_bytes());
     Ok(())
 }
 

@@ -1,5 +1,7 @@
 //! Rows that moved up or down from one frame to the next: the terminal can move them itself.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
 use ratatui::buffer::{Buffer, Cell};
 
 /// Moving fewer changed rows than this is not worth the codes for it.
@@ -83,10 +85,13 @@ impl Scroll {
     }
 }
 
-/// A number for the text of a row: FNV-1a.
+/// A number for the text of a row.
 fn text(row: &[Cell]) -> u64 {
-    let bytes = row.iter().flat_map(|cell| cell.symbol().bytes());
-    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+    let mut hasher = DefaultHasher::new();
+    for cell in row {
+        cell.symbol().hash(&mut hasher);
+    }
+    hasher.finish()
 }
 
 fn row(buffer: &Buffer, y: u16) -> &[Cell] {

@@ -110,11 +110,12 @@ impl<'a> Composer<'a> {
         for entry in plan.entries.iter().filter(|entry| !asked.contains(&entry.key())) {
             self.unasked(entry, &mut blocks);
         }
-        let usual = ("A study by gradtop", "The settings, figures and conclusions of each run.");
-        let (title, lead) = self.file.map_or(usual, |file| (&file.title.0, &file.lead.0));
+        let presets = plan.entries.iter().filter_map(|entry| entry.preset.as_deref()).collect();
+        let usual = ("A study by gradtop", "The settings, figures and conclusions of each run.".to_owned());
+        let (title, lead) = self.file.map_or(usual, |file| (&file.title.0, file.lead(&presets)));
         blocks.extend(self.repeated());
         blocks.extend(crate::report::where_from());
-        Document { title: title.to_owned(), lead: marked(lead), summary: self.summary(), blocks }
+        Document { title: title.to_owned(), lead: marked(&lead), summary: self.summary(), blocks }
     }
 
     /// What was found, in ten lines.

@@ -1,5 +1,6 @@
 //! A report as its author writes it: sections of questions, each answered by words and by what the runs have to show.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -20,6 +21,9 @@ pub(crate) struct ReportFile {
     pub(crate) title: Words,
     /// Sentences below the title.
     pub(crate) lead: Words,
+    /// A sentence more for a study with one of these presets.
+    #[serde(default, rename = "preset")]
+    pub(crate) presets: BTreeMap<String, Words>,
     /// Who says what is quoted.
     #[serde(default = "somebody")]
     pub(crate) quoted: String,
@@ -193,6 +197,16 @@ impl ReportFile {
         Ok(())
     }
 
+    /// What is said below the title of a study with these presets.
+    pub(crate) fn lead(&self, presets: &BTreeSet<&str>) -> String {
+        let more = self.presets.iter().filter(|(preset, _)| presets.contains(preset.as_str()));
+        let all: Vec<&str> = std::iter::once(&self.lead)
+            .chain(more.map(|(_, words)| words))
+            .map(|words| words.0.as_str())
+            .collect();
+        all.join(" ")
+    }
+
     /// Where something stands in the file, for whoever wrote it.
     pub(crate) fn line(&self, place: &Place) -> String {
         format!("{}: line {}", self.path.display(), line_at(&self.source, place.at))
@@ -226,6 +240,17 @@ mod tests {
         assert_eq!(words.0, "one two `a b`");
         assert!(places[0].means("path-1") && !places[0].means("pat") && places[1].means("loss"));
         assert!(!places[1].means("loss-2"));
+    }
+
+    #[test]
+    fn what_is_true_of_a_preset_is_said_of_studies_with_it() {
+        let text =
+            "title = 'T'\nlead = 'Of all.'\npreset.quick = 'Less.'\npreset.full = 'All.'\nsection = []\n";
+        let report = ReportFile::parse(text.to_owned(), &[]).unwrap();
+        let lead = |presets: &[&str]| report.lead(&presets.iter().copied().collect());
+        assert_eq!(lead(&["quick"]), "Of all. Less.");
+        assert_eq!(lead(&["default"]), "Of all.");
+        assert_eq!(lead(&[]), "Of all.");
     }
 
     #[test]

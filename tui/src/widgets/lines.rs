@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
+use super::Input;
 use gradtop_chart::cells::text::{fit, width_of, wrap};
 use gradtop_chart::cells::theme::Theme;
 
@@ -24,6 +25,33 @@ pub(crate) fn lines(
 /// A text as lines in one style, with a blank before each.
 pub(crate) fn paragraph(text: &str, room: usize, style: Style) -> impl Iterator<Item = Line<'static>> {
     wrap(text, room).into_iter().map(move |line| Line::styled(format!(" {line}"), style))
+}
+
+/// What is typed behind its label, and what is said of it: beside it, or below where that has no room.
+pub(crate) fn typed(
+    label: Span<'static>,
+    input: &Input,
+    (words, style): (&str, Style),
+    width: usize,
+    theme: Theme,
+) -> Vec<Line<'static>> {
+    let mut spans = vec![label];
+    spans.extend(input.spans(width.saturating_sub(width_of(&spans[0].content)), theme));
+    let line = Line::from(spans);
+    said(line, (words, style), width)
+}
+
+/// A line, and what is said of it: beside it, or below where that has no room.
+pub(crate) fn said(
+    mut line: Line<'static>,
+    (words, style): (&str, Style),
+    width: usize,
+) -> Vec<Line<'static>> {
+    if line.width() + 3 + width_of(words) <= width {
+        line.push_span(Span::styled(format!("   {words}"), style));
+        return vec![line];
+    }
+    std::iter::once(line).chain(paragraph(words, width.saturating_sub(1), style)).collect()
 }
 
 fn cut(mut line: Line<'static>, width: usize, ascii: bool) -> Line<'static> {

@@ -106,7 +106,7 @@ pub fn chart(chart: &Chart, (width, height): (usize, usize), look: Theme, title:
     if let Some(span) = &domain.y2 {
         vertical_axis(&mut canvas, span, &y2_ticks, area, look, true);
     }
-    let x_ticks = if known.x { horizontal_ticks(&chart.x, &domain.x, area.width) } else { Vec::new() };
+    let x_ticks = known.across(&chart.x, horizontal_ticks(&chart.x, &domain.x, area.width));
     horizontal_axis(&mut canvas, &domain.x, &x_ticks, area, chart.cursor.as_ref(), look);
     let x_caption = chart.x.caption();
     // At the end of its axis it takes no line.

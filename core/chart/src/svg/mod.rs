@@ -202,7 +202,7 @@ fn draw(pen: &mut Pen, chart: &Chart, (x, y): (f64, f64), (width, height): (f64,
     };
     let bottom = plot.top + plot.height;
     let most = most_across(&chart.x, &plot);
-    let x_ticks = only(known.x, labelled(&chart.x, &plot.domain.x, most, Powers::Raised));
+    let x_ticks = known.across(&chart.x, labelled(&chart.x, &plot.domain.x, most, Powers::Raised));
 
     // Markers at the edge are whole.
     let around = [plot.left - 5.0, plot.top - 5.0, plot.width + 10.0, plot.height + 10.0];

@@ -4,9 +4,11 @@ use std::fs::File;
 use std::io::{Read, Write as _};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
-use std::sync::mpsc;
+use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use serde::Serialize;
 
 use crate::machine::process::leave_now;
@@ -22,11 +24,20 @@ pub(crate) struct Child {
 }
 
 /// Runs a child that answers on its standard output, within `limit`. `stdin` is its standard input.
-pub(crate) fn run_child(
-    mut command: Command,
+pub(crate) fn run_child(command: Command, stdin: Option<&File>, limit: Duration) -> std::io::Result<Child> {
+    run(command, stdin, limit, false)
+}
+
+/// As [`run_child`] where there are many answers: the time is that of each.
+pub(crate) fn run_answering_child(
+    command: Command,
     stdin: Option<&File>,
     limit: Duration,
 ) -> std::io::Result<Child> {
+    run(command, stdin, limit, true)
+}
+
+fn run(mut command: Command, stdin: Option<&File>, limit: Duration, each: bool) -> std::io::Result<Child> {
     const ANSWER_LIMIT: usize = 64 << 20;
     const OUTPUT_LIMIT: usize = 64 << 10;
     // Out of the terminal's reach: a Ctrl-C meant for this program must not look like the death of a plugin.
@@ -36,17 +47,32 @@ pub(crate) fn run_child(
     };
     command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
     let mut child = command.spawn()?;
-    let deadline = Instant::now() + limit;
-    let answer = child.stdout.take().map(|pipe| collect(pipe, ANSWER_LIMIT));
-    let output = child.stderr.take().map(|pipe| collect(pipe, OUTPUT_LIMIT));
+    let deadline = Arc::new(Mutex::new(Instant::now() + limit));
+    let heard = {
+        let deadline = Arc::clone(&deadline);
+        move || {
+            if each {
+                *deadline.lock() = Instant::now() + limit;
+            }
+        }
+    };
+    let left = || deadline.lock().saturating_duration_since(Instant::now());
+    let answer = child.stdout.take().map(|pipe| collect(pipe, ANSWER_LIMIT, heard));
+    let output = child.stderr.take().map(|pipe| collect(pipe, OUTPUT_LIMIT, || ()));
     // The answer ends when the child closes it; a child that closes it and lingers is given the rest of its time.
-    let until = |deadline: Instant| deadline.saturating_duration_since(Instant::now());
-    let answered = answer.as_ref().and_then(|answer| answer.recv_timeout(until(deadline)).ok());
+    let answered = answer.as_ref().and_then(|answer| {
+        loop {
+            match answer.recv_timeout(left()) {
+                Err(RecvTimeoutError::Timeout) if !left().is_zero() => {}
+                answered => break answered.ok(),
+            }
+        }
+    });
     let status = loop {
         if let Some(status) = child.try_wait()? {
             break Some(status);
         }
-        if Instant::now() >= deadline {
+        if left().is_zero() {
             child.kill().ok();
             child.wait()?;
             break None;
@@ -60,8 +86,12 @@ pub(crate) fn run_child(
     Ok(Child { status, answer: answered.unwrap_or_else(|| soon(answer)), output: soon(output) })
 }
 
-/// Reads a pipe to its end on a thread of its own, keeping the last `limit` bytes.
-fn collect(mut pipe: impl Read + Send + 'static, limit: usize) -> mpsc::Receiver<Vec<u8>> {
+/// Reads a pipe to its end on a thread of its own, keeping the last `limit` bytes; `heard` is told of each piece.
+fn collect(
+    mut pipe: impl Read + Send + 'static,
+    limit: usize,
+    heard: impl Fn() + Send + 'static,
+) -> mpsc::Receiver<Vec<u8>> {
     let (send, receive) = mpsc::channel();
     let read = move || {
         let mut kept = Vec::new();
@@ -70,6 +100,7 @@ fn collect(mut pipe: impl Read + Send + 'static, limit: usize) -> mpsc::Receiver
             match pipe.read(&mut buffer) {
                 Ok(0) => break,
                 Ok(n) => {
+                    heard();
                     kept.extend_from_slice(&buffer[..n]);
                     if kept.len() > 2 * limit {
                         kept.drain(..kept.len() - limit);

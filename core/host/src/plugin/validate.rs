@@ -5,11 +5,12 @@
 
 use std::ffi::CString;
 use std::path::Path;
+use std::time::Duration;
 
 use gradtop_abi::{self as abi, Kv};
 use gradtop_store::ParamValue;
 
-use crate::machine::child::{answer_and_leave, run_child};
+use crate::machine::child::{Child, answer_and_leave, run_answering_child};
 use crate::machine::last_words::last_words;
 use crate::machine::program;
 use crate::machine::signals::how_it_ended;
@@ -58,8 +59,7 @@ pub(crate) fn judged_each(
     asked.flatten()
 }
 
-/// The answers that a child gives before it ends, one at least: a set at which it dies or hangs will be the first of the next child, and is
-/// to blame only if that one gives none.
+/// The answers that a child gives before it ends, one at least.
 fn ask_child(plugin: &PluginFile, experiment: &str, sets: &[&Params]) -> Vec<Judged> {
     let mut command = program::command();
     command.arg("__validate").arg(plugin.path()).arg(experiment);
@@ -68,24 +68,32 @@ fn ask_child(plugin: &PluginFile, experiment: &str, sets: &[&Params]) -> Vec<Jud
         command.args(set.iter().map(|(key, value)| format!("{key}={value}")));
     }
     let limit = time_out();
-    let child = match run_child(command, Some(plugin.file()), limit) {
+    let child = match run_answering_child(command, Some(plugin.file()), limit) {
         Ok(child) => child,
         // Too much for one command line, perhaps.
         Err(_) if sets.len() > 1 => return ask_child(plugin, experiment, &sets[..1]),
         Err(e) => return vec![Judged::Broken(format!("cannot be asked: {e}"))],
     };
+    answers(&child, sets.len(), limit)
+}
+
+/// What a child said of the first of `asked` sets. One at which it hangs is to blame; one at which it dies will be the first of the next
+/// child, and is to blame only if that one gives no answer.
+fn answers(child: &Child, asked: usize, limit: Duration) -> Vec<Judged> {
     let answers = serde_json::Deserializer::from_slice(&child.answer).into_iter::<Option<String>>();
     let judged = |why: Option<String>| why.map_or(Judged::Accepted, Judged::Refused);
-    let answers: Vec<Judged> = answers.map_while(Result::ok).map(judged).take(sets.len()).collect();
+    let mut answers: Vec<Judged> = answers.map_while(Result::ok).map(judged).take(asked).collect();
     let why = match child.status {
-        _ if !answers.is_empty() => return answers,
+        Some(_) if !answers.is_empty() => return answers,
+        None if answers.len() == asked => return answers,
         None => format!("gave no answer within {} s", limit.as_secs()),
         Some(status) => {
             let last = last_words(&child.output).map(|words| format!(": {words}")).unwrap_or_default();
             format!("ended by {}{last}", how_it_ended(status))
         }
     };
-    vec![Judged::Broken(why)]
+    answers.push(Judged::Broken(why));
+    answers
 }
 
 /// The child: `gradtop __validate FILE EXPERIMENT KEY=VALUE…`, with the open file as standard input; an empty argument separates sets of
@@ -124,4 +132,30 @@ fn ask(validate: abi::ValidateFn, index: u32, params: &[String]) -> Option<Strin
     }
     let message = guard::message(&error);
     Some(if message.is_empty() { "the experiment rejected these parameters".to_owned() } else { message })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt as _;
+    use std::process::ExitStatus;
+
+    use super::*;
+
+    #[test]
+    fn a_set_at_which_a_child_hangs_is_not_asked_about_again() {
+        let said = |status: Option<i32>, answer: &str| {
+            let status = status.map(ExitStatus::from_raw);
+            let child = Child { status, answer: answer.into(), output: Vec::new() };
+            answers(&child, 3, Duration::from_secs(10))
+        };
+        let refused = || Judged::Refused("no".to_owned());
+        let broken = |why: &str| Judged::Broken(why.to_owned());
+        let hung = broken("gave no answer within 10 s");
+        assert_eq!(said(None, "null\n\"no\"\n"), [Judged::Accepted, refused(), hung.clone()]);
+        assert_eq!(said(None, ""), [hung]);
+        assert_eq!(said(None, "null\nnull\nnull\n"), [Judged::Accepted, Judged::Accepted, Judged::Accepted]);
+        // One at which it dies is: perhaps those before were to blame.
+        assert_eq!(said(Some(11), "null\n"), [Judged::Accepted]);
+        assert_eq!(said(Some(11), "").len(), 1);
+    }
 }

@@ -37,6 +37,7 @@ pub(super) fn fit(
     let alive = sources.iter().any(|s| s.data.alive);
     chart.x.range = view.zoom_x.or_else(|| {
         let (low, high) = lines::extent(lines, log_x)?;
+        let (low, high) = chart.x.seen(low, high);
         Some((low, if alive && !log_x { grown(low, high) } else { high }))
     });
     let (low, high) = chart.x.range.unwrap_or((0.0, 1.0));

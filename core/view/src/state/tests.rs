@@ -56,3 +56,8 @@ fn in_little_room_values_still_say_what_they_are_of() {
     assert_eq!(brief(40), ["1.25e-5 network-of-depth-2", "0.5     network-of-depth-3"]);
     assert_eq!(brief(15), ["1.25e-5 net~h-2", "0.5     net~h-3"]);
 }
+
+#[test]
+fn what_is_no_number_is_not_said_to_have_diverged() {
+    assert_eq!(headline_value(f64::NAN), "non-finite");
+}

@@ -466,11 +466,9 @@ impl Home {
 
     fn areas(&self, shared: &Shared) -> Areas {
         let mut rest = shared.area;
-        let filtered = self.typing.is_some() || !self.filter.0.is_empty();
-        let filter = (filtered && rest.height > 0).then_some(Rect { height: 1, ..rest });
-        if filter.is_some() {
-            (rest.y, rest.height) = (rest.y + 1, rest.height - 1);
-        }
+        let height = (self.filter_lines(shared).len() as u16).min(rest.height);
+        let filter = (height > 0).then_some(Rect { height, ..rest });
+        (rest.y, rest.height) = (rest.y + height, rest.height - height);
         let pane = match shared.settings.home.pane {
             _ if self.list.lines.is_empty() || rest.height < 15 => None,
             Pane::Off => None,

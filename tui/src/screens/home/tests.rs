@@ -189,6 +189,10 @@ fn a_filter_narrows_as_it_is_typed() {
     bench.type_text("state:runn");
     assert!(bench.screen().contains("there is no state runn"), "{}", bench.screen());
     insta::assert_snapshot!("filter_error", bench.screen());
+    bench.resize(40, 15);
+    let screen = bench.screen();
+    assert!(screen.contains("there is no state runn; did you mean\n running?"), "{screen}");
+    bench.resize(120, 40);
     bench.type_text("ing lr<0.01");
     let screen = bench.screen();
     assert!(screen.contains("fit-default-3") && !screen.contains("fit-default-2"), "{screen}");
@@ -364,7 +368,7 @@ fn what_a_run_in_doubt_took_ends_with_what_it_wrote() {
 fn a_time_left_has_a_column_only_where_there_can_be_one() {
     let endless = run("fit", "a", 1).at(State::Running, 10).with(|_, s| s.total = 0);
     let mut bench = Bench::of(vec![endless]);
-    bench.resize(120, 30);
+    bench.resize(120, 40);
     let titles = |bench: &Bench| bench.screen().lines().nth(2).unwrap_or_default().to_owned();
     assert!(titles(&bench).contains("rate") && !titles(&bench).contains("eta"), "{}", titles(&bench));
     bench.make(&run("fit", "b", 1).at(State::Running, 10));

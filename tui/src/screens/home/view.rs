@@ -34,7 +34,7 @@ impl Home {
     pub(super) fn draw(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
         let areas = self.areas(shared);
         if let Some(filter) = areas.filter {
-            self.view_filter(shared, frame, filter);
+            widgets::lines(self.filter_lines(shared), shared.theme, frame, filter);
         }
         if self.list.lines.is_empty() {
             Self::view_empty(shared, frame, Rect { y: areas.list.y, height: areas.list.height, ..area });
@@ -99,25 +99,23 @@ impl Home {
         texts
     }
 
-    fn view_filter(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
+    /// The filter, and what is said of it; nothing where there is none.
+    pub(super) fn filter_lines(&self, shared: &Shared) -> Vec<Text<'static>> {
         let theme = shared.theme;
+        let width = usize::from(shared.area.width);
         let shown: usize = self.list.groups.iter().map(|g| g.rows.len()).sum();
-        let mut spans = vec![Span::styled(" filter ", theme.dim())];
-        let mut trouble = None;
-        if let Some(typing) = &self.typing {
-            let room = usize::from(area.width).saturating_sub(9);
-            spans.extend(typing.input.spans(room, theme));
-            trouble = typing.error.as_ref().map(|e| e.message.clone());
-        } else {
-            spans.push(Span::raw(self.filter.0.clone()));
-        }
-        let (words, style) = match (trouble, self.unknown.as_slice()) {
-            (Some(message), _) => (message, theme.alert()),
-            (None, [field, ..]) => (format!("no run has a {}", clean(field)), theme.wait()),
-            (None, []) => (format!("{shown} of {} runs", shared.runs.rows.len()), theme.dim()),
+        let error = self.typing.as_ref().and_then(|typing| typing.error.as_ref());
+        let said = match (error, self.unknown.as_slice()) {
+            (Some(error), _) => (error.message.as_str(), theme.alert()),
+            (None, [field, ..]) => (&*format!("no run has a {}", clean(field)), theme.wait()),
+            (None, []) => (&*format!("{shown} of {} runs", shared.runs.rows.len()), theme.dim()),
         };
-        spans.push(Span::styled(format!("   {words}"), style));
-        widgets::lines([Text::from(spans)], theme, frame, area);
+        let label = Span::styled(" filter ", theme.dim());
+        match &self.typing {
+            Some(typing) => widgets::typed(label, &typing.input, said, width, theme),
+            None if self.filter.0.is_empty() => Vec::new(),
+            None => widgets::said(Text::from(vec![label, Span::raw(self.filter.0.clone())]), said, width),
+        }
     }
 
     fn view_group(&self, shared: &Shared, buffer: &mut Buffer, area: Rect, group: usize, folded: bool) {

@@ -91,8 +91,8 @@ const SCROLL: &[Binding<Action>] = &[
     bind(&["up", "k"], Action::Go(Move::By(-1)), "", "a line up"),
     bind(&["pagedown", "space"], Action::Go(Move::Page(1)), "", "a screen down"),
     bind(&["pageup", "b"], Action::Go(Move::Page(-1)), "", "a screen up"),
-    bind(&["home", "g"], Action::Go(Move::First), "start", "to the start"),
-    bind(&["end", "G"], Action::Go(Move::Last), "end", "to the end"),
+    bind(&["home", "g"], Action::Go(Move::First), "top", "to the start"),
+    bind(&["end", "G"], Action::Go(Move::Last), "bottom", "to the end"),
 ];
 
 const LOG_ONLY: &[Binding<Action>] = &[

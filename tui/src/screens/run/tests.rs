@@ -434,6 +434,17 @@ fn the_log_is_followed_and_searched() {
 }
 
 #[test]
+fn what_is_wrong_with_a_search_is_whole_on_a_phone() {
+    let mut stage = Stage::new(rich().at(State::Running, 10));
+    stage.bench.resize(40, 15);
+    stage.keys("/");
+    stage.bench.type_text("/(loss");
+    let screen = stage.screen();
+    assert!(screen.contains(" find /(loss") && screen.contains("not a regular expression:"), "{screen}");
+    assert!(!screen.contains('…') || !screen.contains("expression: …"), "{screen}");
+}
+
+#[test]
 fn states_without_data_say_what_to_do() {
     let bare = |state: State| run("fit", "bare", 2).at(state, 0).with(|_, s| (s.step, s.done) = (None, 0));
     for state in [State::Queued, State::Starting, State::Running, State::Paused] {

@@ -213,7 +213,6 @@ impl Charts {
         }
         let focused = self.cache.built(self.focus as u64).filter(|_| !self.items.is_empty());
         let lines = focused.as_ref().map_or(&[][..], |b| &b.lines);
-        let line = Rect { y: area.bottom().saturating_sub(1), height: 1.min(area.height), ..area };
         // A chart of a table has nothing at the cursor: then the first that has.
         let read = |b: &Built| b.lines.iter().any(|l| l.at_cursor.is_some());
         let other = cells.iter().filter_map(|(i, _)| self.cache.built(*i as u64)).find(|b| read(b));
@@ -223,7 +222,11 @@ impl Charts {
         };
         let at = at.map(|c| c.x);
         let status = self.status(shared, data, (look, area), (told, at));
-        widgets::lines([status], shared.theme, frame, line);
+        // What has no room in one line lies over the charts.
+        let height = (status.len() as u16).min(area.height);
+        let place = Rect { y: area.bottom() - height, height, ..area };
+        frame.render_widget(ratatui::widgets::Clear, place);
+        widgets::lines(status, shared.theme, frame, place);
         if self.room(look, area) != area {
             let place = Rect { x: area.right() - LEGEND, width: LEGEND, ..area };
             legend(shared, lines, (self.cursor.is_some(), look.smoothing > 0.0), frame, place);
@@ -279,7 +282,7 @@ impl Charts {
         data: &RunData,
         (look, area): (&Look, Rect),
         (lines, at): (&[LineInfo], Option<f64>),
-    ) -> Line<'static> {
+    ) -> Vec<Line<'static>> {
         let theme = shared.theme;
         let width = usize::from(area.width);
         if let Some((kind, x)) = self.cursor {
@@ -288,23 +291,21 @@ impl Charts {
             let wide = |spans: &[Span<'_>]| spans.iter().map(|s| width_of(&s.content)).sum::<usize>();
             // As much of each as lets all be told.
             let all = Detail::ALL.into_iter().map(told).find(|spans| wide(spans) <= width);
-            return Line::from(all.unwrap_or_else(|| {
+            let spans = all.unwrap_or_else(|| {
                 let mut spans = told(Detail::Values);
                 while wide(&spans) + 2 > width && spans.len() > 1 {
                     spans.truncate(spans.len() - 2);
                 }
                 spans.push(Span::styled(signs(shared, " …"), theme.dim()));
                 spans
-            }));
+            });
+            return vec![Line::from(spans)];
         }
         if let Some((input, error, _)) = &self.typing {
-            let mut spans = vec![Span::styled(" find ", theme.accent())];
-            spans.extend(input.spans(width.saturating_sub(24).max(8), theme));
-            spans.push(match error {
-                Some(error) => Span::styled(format!("  {}", clean(error)), theme.alert()),
-                None => Span::styled(format!("  {} of {}", self.items.len(), self.all.len()), theme.dim()),
-            });
-            return Line::from(spans);
+            let found = format!("{} of {}", self.items.len(), self.all.len());
+            let error = error.as_deref().map(clean);
+            let said = error.as_deref().map_or((&*found, theme.dim()), |error| (error, theme.alert()));
+            return widgets::typed(Span::styled(" find ", theme.accent()), input, said, width, theme);
         }
         let layout = self.layout(look, area);
         let mut parts = Vec::new();
@@ -341,7 +342,7 @@ impl Charts {
         if layout.pages > 1 && self.search.0.is_empty() && width_of(&said(&parts)) > width {
             parts.remove(counted);
         }
-        Line::styled(fit(&said(&parts), width, theme.ascii()), theme.dim())
+        vec![Line::styled(fit(&said(&parts), width, theme.ascii()), theme.dim())]
     }
 }
 
