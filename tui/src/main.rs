@@ -48,12 +48,16 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             print::terminal::decide(glyphs);
-            return exit(print_clap(&commands::cli::hinted(error, &args)));
+            return finish(print_clap(&commands::cli::hinted(error, &args)));
         }
     };
     print::terminal::decide(if cli.ascii { Some(Glyphs::Ascii) } else { glyphs });
     let done = config.and_then(|config| commands::dispatch(cli, config));
-    let code = done.unwrap_or_else(|error| failure::report(&error));
+    finish(done.unwrap_or_else(|error| failure::report(&error)))
+}
+
+/// Ends a command that may have printed something; what could not be written is an error.
+fn finish(code: i32) -> ExitCode {
     exit(if code == 0 && print::lost() { 1 } else { code })
 }
 

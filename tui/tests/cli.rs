@@ -439,6 +439,29 @@ fn a_reader_that_leaves_is_no_error() {
 }
 
 #[test]
+fn what_cannot_be_written_is_an_error_with_its_cause() {
+    let dir = tempdir();
+    finished(dir.path(), "curve-fit-1", 0.01);
+    let full = |args: &[&str]| {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        command(dir.path(), args).stdout(full).output().unwrap()
+    };
+    // A file that grows beyond a limit ends a program without a word, if that does not see to it.
+    let mut limited = Command::new("sh");
+    limited.args(["-c", "ulimit -f 0; exec \"$0\" --runs \"$1\" star curve-fit-1"]);
+    limited.arg(env!("CARGO_BIN_EXE_gradtop")).arg(dir.path()).env("LANG", "C.UTF-8");
+    for (output, cause) in [
+        (full(&["list"]), "No space left"),
+        (full(&["--help"]), "No space left"),
+        (limited.output().unwrap(), "File too large"),
+    ] {
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        assert!(said.starts_with("error: ") && said.contains(cause), "{said}");
+    }
+}
+
+#[test]
 fn doctor_and_completions_answer() {
     let dir = tempdir();
     let doctor = json(&gradtop(dir.path(), &["doctor", "--json"]));

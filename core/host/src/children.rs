@@ -6,16 +6,18 @@ use std::path::Path;
 use crate::command::sink;
 use crate::command::talk::BEGUN;
 use crate::launcher::take_over;
-use crate::machine::device;
+use crate::machine::{device, signals};
 use crate::plugin::{describe, validate};
 use crate::run::keeper::{self, Next, Nothing};
 use crate::run::keeper_command::{GoOn, IN_JOB};
 use crate::run::queue::Chain;
 use crate::train::trainer;
 
-/// If the arguments (without the program's name) are those of a hidden sub-command, runs it and returns its exit code.
+/// If the arguments (without the program's name) are those of a hidden sub-command, runs it and returns its exit code. Whatever this
+/// process is to be, no limit of the size of files ends it without a word.
 /// Call it first thing in `main`, before threads exist and before arguments are parsed.
 pub fn hidden_main(args: &[OsString]) -> Option<i32> {
+    signals::limits_are_errors();
     let dir = || args.get(1).map(Path::new);
     match args.first()?.to_str()? {
         "__describe" => Some(describe::describe_main(dir()?)),

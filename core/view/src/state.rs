@@ -501,10 +501,11 @@ pub fn differing<'a>(views: &[&'a View]) -> Vec<&'a str> {
     let mut order: Vec<&str> = Vec::new();
     for view in views {
         for (key, value) in &view.manifest.params {
-            if !order.contains(&key.as_str()) {
+            let values = values.entry(key).or_insert_with(|| {
                 order.push(key);
-            }
-            values.entry(key).or_default().push(value.to_string());
+                Vec::new()
+            });
+            values.push(value.to_string());
         }
     }
     let differs =

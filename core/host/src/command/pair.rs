@@ -434,7 +434,7 @@ fn start_command(
         // SAFETY: between fork and exec only system calls are made, of which all are safe there.
         unsafe {
             command.pre_exec(move || {
-                for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGXFSZ] {
+                for signal in [libc::SIGHUP, libc::SIGINT] {
                     signals::restore(signal);
                 }
                 rustix::process::setsid()?;

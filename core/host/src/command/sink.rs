@@ -54,7 +54,6 @@ const AHEAD: f64 = 1.0;
 pub(crate) fn sink_main(dir: &Path, address: &Path, begun: bool) -> i32 {
     // Held to the very end: it is what says that this process lives.
     let Ok((_lock, talk)) = take_over_stdio() else { return 1 };
-    crate::machine::signals::ignore(libc::SIGXFSZ);
     let talk = UnixStream::from(OwnedFd::from(talk));
     let (outcome, message) = record(dir, address, begun, &talk);
     say(&talk, &Report::End { outcome, message });

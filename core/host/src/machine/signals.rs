@@ -47,6 +47,15 @@ pub(crate) fn ignore(signal: c_int) {
     unsafe { libc::signal(signal, libc::SIG_IGN) };
 }
 
+/// Makes a file that grows beyond a limit (`ulimit -f`) an error of the write, in this process; programs that it starts know nothing of
+/// that. By default the signal ends it without a word.
+pub(crate) fn limits_are_errors() {
+    extern "C" fn nothing(_: c_int) {}
+    let handler = nothing as extern "C" fn(c_int);
+    // SAFETY: the handler does nothing.
+    unsafe { libc::signal(libc::SIGXFSZ, handler as libc::sighandler_t) };
+}
+
 /// Gives a signal back what it does by default. Safe between fork and exec.
 pub(crate) fn restore(signal: c_int) {
     // SAFETY: SIG_DFL runs no code of ours.

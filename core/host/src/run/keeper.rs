@@ -55,7 +55,6 @@ const SPINNING: [&str; 2] = ["GOMP_SPINCOUNT", "OMP_WAIT_POLICY"];
 pub(crate) fn keeper_main(dir: &Path, resume: Option<&GoOn>, in_job: bool, next: &mut dyn Next) -> i32 {
     close_inherited();
     let Ok(files) = detach() else { return 1 };
-    signals::ignore(libc::SIGXFSZ);
     signals::unblock();
     let (lock, mut launcher) = files;
     let run = match RunDir::new(dir).hold() {

@@ -39,7 +39,6 @@ fn failed(why: impl Into<String>) -> End {
 /// [`crate::run::report`], standard error the console. Does not return: it leaves by [`leave`].
 pub(crate) fn trainer_main(dir: &Path, resume: Option<GoOn>) -> i32 {
     let Ok((lock, pipe)) = take_over_stdio() else { return 1 };
-    crate::machine::signals::ignore(libc::SIGXFSZ);
     let mut reporter = Reporter(pipe);
     let run = match RunDir::new(dir).hold() {
         Ok(run) => run,

@@ -225,25 +225,52 @@ pub fn remove_file(run: &RunDir, path: &Path) -> io::Result<bool> {
     if_there(removed).map(|removed| removed.is_some())
 }
 
-/// Removes a folder and everything in it, or a link itself; `false` if it is already gone.
+/// Removes a folder and everything in it, or a link itself; `false` if it is already gone. Nothing of it is removed where
+/// something is mounted in it: that is of another place, and would be emptied there.
 pub fn remove_dir(run: &RunDir, path: &Path) -> io::Result<bool> {
-    let removed = parent(run, path).and_then(|(dir, name)| remove_tree(&dir, Path::new(name)));
-    if_there(removed).map(|removed| removed.is_some())
+    let removed = || {
+        let name = path.file_name().ok_or_else(|| outside(path))?;
+        let above = relative(run, path)?.parent().ok_or_else(|| outside(path))?;
+        let dir = open_below(&open_root(run)?, above, FOLDER, Mode::empty())?;
+        each_below(&dir, Path::new(name), &|_, _, _| Ok(()))?;
+        each_below(&dir, Path::new(name), &|dir, name, flags| Ok(unlinkat(dir, name, flags)?))
+    };
+    if_there(removed()).map(|removed| removed.is_some())
 }
 
-/// Removes `name` in `dir` and all that is below it. No link is followed.
-fn remove_tree(dir: &dyn AsFd, name: &Path) -> io::Result<()> {
-    match unlinkat(dir, name, AtFlags::empty()) {
-        Ok(()) => return Ok(()),
-        Err(Errno::ISDIR) => {}
-        Err(e) => return Err(e.into()),
+/// Goes through all that is below `name` in `dir`, and `name` itself last. No link is followed, and no mount gone into.
+fn each_below(
+    dir: &OwnedFd,
+    name: &Path,
+    act: &impl Fn(&OwnedFd, &Path, AtFlags) -> io::Result<()>,
+) -> io::Result<()> {
+    if FileType::from_raw_mode(statat(dir, name, AtFlags::SYMLINK_NOFOLLOW)?.st_mode) != FileType::Directory {
+        return act(dir, name, AtFlags::empty());
     }
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | CAREFUL;
-    let inner = explained(open_step(dir.as_fd(), name, flags, Mode::empty()))?;
+    let inner = open_unmounted(dir, name)?;
     for name in names_in(&inner)? {
-        remove_tree(&inner, Path::new(&name))?;
+        each_below(&inner, Path::new(&name), act)?;
     }
-    Ok(unlinkat(dir, name, AtFlags::REMOVEDIR)?)
+    act(dir, name, AtFlags::REMOVEDIR)
+}
+
+/// Opens a folder that nothing is mounted on.
+fn open_unmounted(dir: &OwnedFd, name: &Path) -> io::Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | CAREFUL;
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_XDEV;
+    let mounted = || {
+        let what = format!("something is mounted on the folder {} in it: unmount it first", name.display());
+        io::Error::new(io::ErrorKind::CrossesDevices, what)
+    };
+    match openat2(dir, name, flags, Mode::empty(), resolve) {
+        Err(Errno::XDEV) => Err(mounted()),
+        Err(Errno::NOSYS | Errno::PERM | Errno::AGAIN) => {
+            let inner = explained(open_step(dir.as_fd(), name, flags, Mode::empty()))?;
+            // A folder of the same file system that is mounted there looks like any other to an old kernel.
+            if fstat(&inner)?.st_dev == fstat(dir)?.st_dev { Ok(inner) } else { Err(mounted()) }
+        }
+        opened => explained(opened),
+    }
 }
 
 /// The user whom the run's folder belongs to.

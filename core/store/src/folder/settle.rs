@@ -1,7 +1,7 @@
 //! How an end is written. Of a run that was cut short, the rows that are kept may be more than its status counted, or fewer.
 
 use crate::error::Result;
-use crate::folder::events::{Event, append_event};
+use crate::folder::events::{Event, EventLine, append_event, read_events};
 use crate::folder::manifest::{Goal, read_manifest};
 use crate::folder::run_dir::RunDir;
 use crate::folder::run_table::write_run_table;
@@ -28,11 +28,17 @@ pub fn settle(run: &RunDir, status: &mut Status) {
 }
 
 /// Writes the end that a status tells of: the run's row, the event, and the status last, so that whoever sees it finds the others.
+/// Where only the status could not be written at the end, the event is there already.
 ///
 /// # Errors
 /// The manifest or the log cannot be read, or the disk does not take it.
 pub fn write_end(run: &RunDir, status: &Status) -> Result<()> {
     write_run_table(run, &read_manifest(run)?, status)?;
-    append_event(run, &Event::State { state: status.state, cause: status.cause.clone() })?;
+    let end = Event::State { state: status.state, cause: status.cause.clone() };
+    let of_life = |line: &&EventLine| matches!(line.event, Event::State { .. } | Event::Resumed { .. });
+    let events = read_events(run).unwrap_or_default();
+    if events.iter().rev().find(of_life).is_none_or(|last| last.event != end) {
+        append_event(run, &end)?;
+    }
     write_status(run, status)
 }

@@ -226,6 +226,9 @@ impl Status {
     }
 }
 
+/// The most values of overviews that are read. A trainer writes a few dozen; thousands in a damaged file would slow every look down.
+const HEADLINES: usize = 1_000;
+
 /// The last value of a series that overviews show.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HeadlineValue {
@@ -270,8 +273,10 @@ fn write_over_reserve(run: &RunDir, status: &Status) -> Result<()> {
 pub fn read_status(run: &RunDir) -> Result<Status> {
     let path = run.status();
     let text = inside::read(run, &path, inside::TEXT_LIMIT).at("read", &path)?;
-    let status: Status = serde_json::from_slice(&text).format_at("understand", &path)?;
+    let mut status: Status = serde_json::from_slice(&text).format_at("understand", &path)?;
     crate::folder::manifest::check_schema(status.schema, &path)?;
+    status.headline_is_part |= status.headline.len() > HEADLINES;
+    status.headline.truncate(HEADLINES);
     Ok(status)
 }
 

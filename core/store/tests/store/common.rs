@@ -1,6 +1,7 @@
 //! What several tests need.
 
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use gradtop_store::{
@@ -84,4 +85,12 @@ pub fn parts(run: &RunDir) -> Vec<String> {
         .collect();
     names.sort();
     names
+}
+
+/// Mounts what only this thread and those it starts see; false where nobody may.
+pub fn mounts_alone(mounts: &[&[&str]]) -> bool {
+    #[expect(deprecated, reason = "unsafe only where descriptors are unshared, which is not done here")]
+    let alone = rustix::thread::unshare(rustix::thread::UnshareFlags::NEWNS);
+    let mount = |args: &[&str]| Command::new("mount").args(args).status().is_ok_and(|s| s.success());
+    alone.is_ok() && mount(&["--make-rprivate", "/"]) && mounts.iter().all(|args| mount(args))
 }

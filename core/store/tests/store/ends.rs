@@ -1,7 +1,8 @@
 //! The end of a run whose processes could not write their last status.
 
 use gradtop_store::{
-    Ending, Event, SCHEMA, State, Status, append_event, read_status, recorded_end, view, write_status,
+    Ending, Event, SCHEMA, State, Status, append_event, read_events, read_status, recorded_end, view,
+    write_end, write_status,
 };
 
 use crate::common::new_run;
@@ -37,4 +38,23 @@ fn a_trainer_that_left_word_of_its_end_has_not_crashed() {
     append_event(&run, &Event::State { state: State::Running, cause: None }).unwrap();
     assert_eq!(view(&run).unwrap().state, State::Finished);
     assert_eq!(recorded_end(&run, &read_status(&run).unwrap()).unwrap().0, outcome);
+}
+
+#[test]
+fn an_end_that_the_events_tell_of_is_not_told_twice() {
+    let temp = tempfile::tempdir().unwrap();
+    let run = new_run(temp.path(), "a");
+    let cause = Some("Permission denied".to_owned());
+    let end = Event::State { state: State::Failed, cause: cause.clone() };
+    let told = || read_events(&run).unwrap().iter().filter(|line| line.event == end).count();
+    append_event(&run, &end).unwrap();
+    append_event(&run, &Event::Warning { message: "the last status could not be written".to_owned() })
+        .unwrap();
+    let status = Status { state: State::Failed, cause, ..running() };
+    write_end(&run, &status).unwrap();
+    assert_eq!((told(), read_status(&run).unwrap().state), (1, State::Failed));
+    // Another life may end as the last one did.
+    append_event(&run, &Event::Resumed { step: 1, checkpoint: "checkpoints/step-1".to_owned() }).unwrap();
+    write_end(&run, &status).unwrap();
+    assert_eq!(told(), 2);
 }

@@ -75,6 +75,24 @@ fn a_status_without_a_state_is_none() {
 }
 
 #[test]
+fn of_a_status_with_too_many_values_the_first_are_read() {
+    let temp = tempfile::tempdir().unwrap();
+    let run = new_run(temp.path(), "a");
+    let value = |trial| HeadlineValue {
+        metric: "loss".to_owned(),
+        model: None,
+        split: None,
+        trial: Some(trial),
+        value: 0.5,
+    };
+    write_status(&run, &Status { schema: 1, headline: (0..5_000).map(value).collect(), ..Status::default() })
+        .unwrap();
+    let read = read_status(&run).unwrap();
+    assert_eq!((read.headline.len(), read.headline_is_part), (1_000, true));
+    assert_eq!(read.headline[999], value(999));
+}
+
+#[test]
 fn a_status_comes_back_as_it_was() {
     let temp = tempfile::tempdir().unwrap();
     let run = new_run(temp.path(), "demo");

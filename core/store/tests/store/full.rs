@@ -3,7 +3,6 @@
 #![allow(clippy::print_stderr, reason = "a test that could not be done says so")]
 
 use std::path::PathBuf;
-use std::process::Command;
 use std::time::Duration;
 
 use gradtop_store::{
@@ -11,20 +10,14 @@ use gradtop_store::{
     checkpoints, is_locked, read_events, read_series, read_status, read_table, recover, write_status,
 };
 
-use crate::common::{new_run, parts, series, until};
+use crate::common::{mounts_alone, new_run, parts, series, until};
 
 /// A disk of this many kilobytes that only this thread and those it starts see. Says so and gives nothing where nobody may
 /// mount.
 fn disk(kilobytes: u32) -> Option<Disk> {
-    #[expect(deprecated, reason = "unsafe only where descriptors are unshared, which is not done here")]
-    let alone = rustix::thread::unshare(rustix::thread::UnshareFlags::NEWNS);
     let dir = tempfile::tempdir().unwrap();
-    let mount = |args: &[&str]| Command::new("mount").args(args).status().is_ok_and(|s| s.success());
     let size = format!("size={kilobytes}k");
-    if alone.is_err()
-        || !mount(&["--make-rprivate", "/"])
-        || !mount(&["-t", "tmpfs", "-o", &size, "tmpfs", dir.path().to_str().unwrap()])
-    {
+    if !mounts_alone(&[&["-t", "tmpfs", "-o", &size, "tmpfs", dir.path().to_str().unwrap()]]) {
         eprintln!("NOT TESTED: no disk of a limited size can be mounted here (root is needed)");
         return None;
     }

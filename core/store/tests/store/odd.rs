@@ -1,4 +1,6 @@
-//! Run folders that hold something else than a run's files: links, pipes, devices, folders, endless files.
+//! Run folders that hold something else than a run's files: links, pipes, devices, folders, endless files, mounts.
+
+#![allow(clippy::print_stderr, reason = "a test that could not be done says so")]
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -14,7 +16,7 @@ use gradtop_store::{
 };
 use rustix::fs::{CWD, Mode, mkfifoat};
 
-use crate::common::{new_run, series, small};
+use crate::common::{mounts_alone, new_run, series, small};
 
 /// A run with a file of each kind in it, whose processes are dead: part of its rows are in a journal.
 fn dead_run(runs: &Path) -> RunDir {
@@ -239,4 +241,30 @@ fn nothing_is_opened_outside_of_the_run() {
         assert!(inside::open(&run, &run.path().join(path)).is_err(), "{path}");
     }
     assert!(inside::open(&run, &run.status()).is_ok());
+}
+
+#[test]
+fn a_run_with_something_mounted_in_it_is_not_deleted_and_what_is_mounted_is_not_emptied() {
+    let temp = tempfile::tempdir().unwrap();
+    let run = dead_run(temp.path());
+    let (outside, place) = (temp.path().join("outside"), run.checkpoints().join("step-200/data"));
+    for dir in [&outside, &place] {
+        fs::create_dir(dir).unwrap();
+    }
+    fs::write(outside.join("mine"), "mine").unwrap();
+    // Of the same file system, so that its number tells nothing.
+    let bind: [&str; 3] = ["--bind", outside.to_str().unwrap(), place.to_str().unwrap()];
+    if !mounts_alone(&[&bind]) {
+        eprintln!("NOT TESTED: nothing can be mounted here (root is needed)");
+        return;
+    }
+    let before = list(run.path());
+    for path in [run.path(), &run.checkpoints().join("step-200")] {
+        let above = RunDir::new(path.parent().unwrap());
+        let error = inside::remove_dir(&above, path).unwrap_err().to_string();
+        assert!(error.contains("mounted") && error.contains("data"), "{error}");
+        assert_eq!(fs::read_to_string(outside.join("mine")).unwrap(), "mine");
+    }
+    assert_eq!(list(run.path()), before);
+    assert!(run.checkpoints().join("step-200/model").exists(), "nothing is removed before all of it may be");
 }
