@@ -111,7 +111,9 @@ impl Stage {
             "wait" => {
                 let start = Instant::now();
                 let mut still = 0.0;
-                while !self.tmux(&["capture-pane", "-p", "-t", "film"])?.contains(rest) {
+                // What was typed is no answer.
+                let said = |screen: String| screen.lines().any(|l| !l.starts_with("$ ") && l.contains(rest));
+                while !said(self.tmux(&["capture-pane", "-p", "-t", "film"])?) {
                     ensure!(
                         start.elapsed() < PATIENCE,
                         "{rest:?} did not appear:\n{}",

@@ -76,7 +76,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         table(of, &args.metric, found.len() > 1);
     }
     let others = without - found.iter().map(|of| of.ranking.without).sum::<usize>();
-    note_without(others, "", None);
+    note_without(others, "", &state::headline_title(&args.metric, None));
     Ok(0)
 }
 
@@ -124,9 +124,9 @@ fn table(Of { experiment, by, ranking }: &Of<'_>, metric: &str, several: bool) {
     print::line(&format!("{}, {which}", print::styled(&title, Ink::Bold)));
     let names: Vec<String> = by.iter().map(|key| clean(key)).collect();
     // Where a terminal is narrow, what it is about is not what is cut.
-    let mut heads = vec![("median", Align::Point), ("best", Align::Point), ("runs", Align::Right)];
+    let mut heads =
+        vec![("median", Align::Point), ("best", Align::Point), ("runs", Align::Right), ("run", Align::Left)];
     heads.extend(names.iter().map(|name| (name.as_str(), Align::Left)));
-    heads.push(("run", Align::Left));
     let mut table = Table::new(&heads);
     for group in &ranking.groups {
         let runs = match group.not_finite {
@@ -135,21 +135,19 @@ fn table(Of { experiment, by, ranking }: &Of<'_>, metric: &str, several: bool) {
         };
         let [median, best] = [group.median, group.best].map(state::headline_value);
         let run = group.best_run.map(|view| clean(&view.manifest.run)).unwrap_or_default();
-        let mut cells = vec![Words::bold(median), best.into(), runs.into()];
+        let mut cells = vec![Words::bold(median), best.into(), runs.into(), Words::dim(run)];
         cells.extend(
             group.setting.iter().map(|value| Words::from(value.map(state::param).unwrap_or_default())),
         );
-        cells.push(Words::dim(run));
         table.row(cells);
     }
     table.print(1);
-    note_without(ranking.without, &experiment, ranking.split);
+    note_without(ranking.without, &experiment, &state::headline_title(metric, ranking.split));
 }
 
-fn note_without(runs: usize, experiment: &str, split: Option<&str>) {
+fn note_without(runs: usize, experiment: &str, value: &str) {
     if runs > 0 {
         let runs = if runs == 1 { "1 run has" } else { &format!("{runs} runs have") };
-        let split = split.map(|split| format!("{} ", clean(split))).unwrap_or_default();
-        print::note(&format!("{experiment}{runs} no {split}value of it"));
+        print::note(&format!("{experiment}{runs} no {value}"));
     }
 }
