@@ -145,3 +145,26 @@ impl<'a, T: Copy> Rows<'a, T> {
         self.columns
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Column, Data, Rows};
+
+    #[test]
+    fn every_column_has_a_row_for_each_item_and_a_unit_is_of_the_last() {
+        let rows = Rows::of([(2, "b"), (1, "a")])
+            .i64("n", |(n, _)| n)
+            .f64("half", |(n, _)| n as f64 / 2.0)
+            .unit("s")
+            .utf8("name", |(_, name)| name)
+            .column(Column::bytes("image", &[7, 8], 1));
+        assert!(!rows.is_empty());
+        let columns = rows.columns();
+        assert_eq!(columns.iter().map(|c| c.name).collect::<Vec<_>>(), ["n", "half", "name", "image"]);
+        assert_eq!(columns.iter().map(|c| c.unit).collect::<Vec<_>>(), [None, Some("s"), None, None]);
+        assert!(columns.iter().all(|column| column.rows() == Some(2)));
+        assert!(matches!(&columns[0].data, Data::I64(values) if **values == [2, 1]));
+        assert!(matches!(&columns[1].data, Data::F64(values) if **values == [1.0, 0.5]));
+        assert!(matches!(&columns[2].data, Data::Utf8 { text, .. } if text == "ba"));
+    }
+}

@@ -78,13 +78,8 @@ fn a_status_without_a_state_is_none() {
 fn of_a_status_with_too_many_values_the_first_are_read() {
     let temp = tempfile::tempdir().unwrap();
     let run = new_run(temp.path(), "a");
-    let value = |trial| HeadlineValue {
-        metric: "loss".to_owned(),
-        model: None,
-        split: None,
-        trial: Some(trial),
-        value: 0.5,
-    };
+    let key = |trial| SeriesKey { trial: Some(trial), ..SeriesKey::metric("loss") };
+    let value = |trial| HeadlineValue { key: key(trial), value: 0.5 };
     write_status(&run, &Status { schema: 1, headline: (0..5_000).map(value).collect(), ..Status::default() })
         .unwrap();
     let read = read_status(&run).unwrap();
