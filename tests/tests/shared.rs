@@ -4,6 +4,7 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use gradtop_store::State;
@@ -71,4 +72,37 @@ fn two_users_run_one_experiment_in_one_folder_and_leave_each_others_runs_alone()
     asks(&sandbox, first, &["rm", "--yes", "a", "dead"]).expect_code(0);
     asks(&sandbox, second, &["rm", "--yes", "b"]).expect_code(0);
     assert!(gradtop_store::list_runs(&sandbox.runs()).is_empty());
+}
+
+#[test]
+fn what_a_user_may_not_look_into_is_said_to_be_so() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    fs::set_permissions(sandbox.path(), Permissions::from_mode(0o755)).unwrap();
+    fs::set_permissions(sandbox.runs(), Permissions::from_mode(0o1777)).unwrap();
+    let user = 12345;
+    let start = ["run", "counter", "--set", "steps=1000000", "--set", "rate=500", "--detach", "--name", "a"];
+    asks(&sandbox, user, &start).expect_code(0);
+    let run = sandbox.find("a");
+    run.until_step(5);
+    let close = |folder: &Path, mode| fs::set_permissions(folder, Permissions::from_mode(mode)).unwrap();
+
+    let experiment = run.dir.path().parent().unwrap();
+    close(experiment, 0);
+    for args in [&["stop", "a"][..], &["show", "a"], &["rm", "a", "--yes"]] {
+        let said = asks(&sandbox, user, args).expect_code(2);
+        assert!(said.err.contains("exp=counter") && said.err.contains("Permission denied"), "{said:#?}");
+    }
+    close(experiment, 0o755);
+
+    // The cause outlives the folder's being closed to the run itself.
+    close(run.dir.path(), 0);
+    until("its end", || run.view().state.is_final().then_some(()));
+    close(run.dir.path(), 0o755);
+    asks(&sandbox, user, &["list"]).expect_code(0);
+    let status = run.status();
+    assert!(status.cause.as_deref().is_some_and(|why| why.contains("Permission denied")), "{status:#?}");
+    assert_eq!(status.state, State::Failed);
 }

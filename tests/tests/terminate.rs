@@ -3,10 +3,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::process::{Child, Command, Stdio};
 
-use gradtop_store::{State, Suspended};
+use gradtop_store::{State, Status, Suspended, is_started_for};
 use gradtop_tests::sandbox::Run;
 use gradtop_tests::{Sandbox, untested, until};
 use rustix::process::{Pid, Signal, kill_process};
@@ -183,4 +184,34 @@ fn a_run_whose_keeper_dies_once_training_is_complete_is_finished() {
     sandbox.gradtop(&["wait", "a"]).expect_code(0);
     sandbox.gradtop(&["list"]).expect_code(0);
     assert_eq!(run.status().state, State::Finished);
+}
+
+#[test]
+fn a_run_that_cannot_be_read_is_killed_by_what_its_processes_were_started_with() {
+    let sandbox = Sandbox::new();
+    let command = ["exec", "--detach", "--name", "b", "--", "sh", "-c", "sleep 600 & wait"];
+    for (args, name) in [(&[&RUN[..], &["--name", "a", "--detach"]].concat()[..], "a"), (&command, "b")] {
+        for damage in ["emptied", "removed"] {
+            sandbox.gradtop(args).expect_code(0);
+            let run = sandbox.find(name);
+            run.until_state(State::Running);
+            let Status { keeper_pid: Some(keeper), trainer_pid: Some(trainer), .. } = run.status() else {
+                panic!("no processes")
+            };
+            match damage {
+                "emptied" => fs::write(run.dir.manifest(), "").unwrap(),
+                _ => fs::remove_file(run.dir.manifest()).unwrap(),
+            }
+            let way_out = format!("gradtop stop --kill {name}");
+            for refused in [&["stop", name][..], &["rm", name, "--yes", "--force"]] {
+                let said = sandbox.gradtop(refused).expect_code(1);
+                assert!(said.err.contains(&way_out), "{damage}: {said:#?}");
+            }
+            let said = sandbox.gradtop(&["stop", "--kill", name]).expect_code(0);
+            assert!(said.out.contains(&format!("killed {name}: ")), "{damage}: {said:#?}");
+            assert!(said.err.contains("what they were started with"), "{damage}: {said:#?}");
+            assert!(!is_started_for(&run.dir, keeper) && !is_started_for(&run.dir, trainer), "{damage}");
+            sandbox.gradtop(&["rm", name, "--yes", "--force"]).expect_code(0);
+        }
+    }
 }

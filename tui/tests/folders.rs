@@ -241,3 +241,33 @@ fn in_a_shared_folder_of_runs_every_experiments_folder_is_shared() {
         assert_eq!(meta.gid(), runs.metadata().unwrap().gid());
     }
 }
+
+#[test]
+fn what_is_no_folder_of_runs_is_so_to_every_command_and_to_the_monitor() {
+    let temp = tempfile::tempdir().unwrap();
+    fs::write(temp.path().join("file"), "").unwrap();
+    for place in ["file", "file/runs"] {
+        let runs = temp.path().join(place);
+        let mut said = Vec::new();
+        for words in [
+            "--once",
+            "",
+            "list",
+            "show a",
+            "stop a",
+            "rm a --yes",
+            "exec -- true",
+            "queue",
+            "gc",
+            "compare a",
+            "wait a",
+        ] {
+            let mut args = vec!["--runs", runs.to_str().unwrap()];
+            args.extend(words.split_whitespace());
+            let Said { err, code, .. } = gradtop(temp.path(), &args);
+            assert!(err.contains("is not a runs folder") && code == Some(2), "{words}: {err}");
+            said.push(err);
+        }
+        assert!(said.iter().all(|err| *err == said[0]), "{said:#?}");
+    }
+}

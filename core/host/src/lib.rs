@@ -45,8 +45,9 @@ pub use run::alerts::{Alerts, set_alerts, set_early_stop};
 pub use run::allowed::{Action, Why, allowed, left_behind};
 pub use run::console::console_span;
 pub use run::control::{
-    DEFAULT_GRACE, Withdrawn, checkpoint, give_up, give_up_still, grace_of, kill, look, pause,
-    recover_after_reboot, recover_crashed, recover_unattended, stop, stop_unseen, wait, withdraw_stop,
+    DEFAULT_GRACE, Withdrawn, checkpoint, give_up, give_up_still, grace_of, is_at_work, kill, kill_unread,
+    look, pause, recover_after_reboot, recover_crashed, recover_unattended, stop, stop_unseen, wait,
+    withdraw_stop,
 };
 pub use run::delete::{delete, may_delete};
 pub use run::launch::{

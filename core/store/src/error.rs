@@ -67,7 +67,7 @@ pub enum StoreError {
         series: usize,
     },
     /// No run of that name.
-    #[error("no run is called {name:?} in {}{}", runs.display(), near_names(near))]
+    #[error("no run is called {name:?} in {}{}{}", runs.display(), near_names(near), may_hide(hidden.as_deref()))]
     NoSuchRun {
         /// The name asked for.
         name: String,
@@ -75,6 +75,8 @@ pub enum StoreError {
         runs: PathBuf,
         /// Names that come near.
         near: Vec<String>,
+        /// Why some folder could not be looked into.
+        hidden: Option<String>,
     },
     /// More than one run matches.
     #[error("{name:?} could be {}: give more of the name, or exp=<experiment>/run=<name>", candidates.join(", "))]
@@ -195,6 +197,10 @@ impl StoreError {
 
 fn near_names(near: &[String]) -> String {
     if near.is_empty() { String::new() } else { format!("; did you mean {}?", near.join(" or ")) }
+}
+
+fn may_hide(hidden: Option<&str>) -> String {
+    hidden.map_or_else(String::new, |why| format!("; it may be where nothing can be seen: {why}"))
 }
 
 fn counted(rows: u64, table_rows: u64) -> String {

@@ -8,9 +8,9 @@ use gradtop_store::{Life, State, View, checkpoints};
 use serde_json::json;
 
 use super::Context;
-use super::select::{Selection, each};
+use super::select::{Selection, each, is_filter};
 use crate::failure::Failure;
-use crate::print;
+use crate::print::{self, clean};
 use gradtop_chart::number;
 use gradtop_view::state;
 
@@ -123,7 +123,11 @@ pub(crate) fn checkpoint(context: &Context, args: &Checkpoint) -> Result<i32> {
 }
 
 pub(crate) fn stop(context: &Context, args: &Stop) -> Result<i32> {
-    let views = args.runs.views(context, Action::Stop)?;
+    let by_name = !args.runs.names.iter().any(|name| is_filter(name));
+    let views = match args.runs.views(context, Action::Stop) {
+        Err(_) if by_name => named_or_killed(context, args)?,
+        views => views?,
+    };
     // All are asked before any is waited for.
     let mut asked = Vec::new();
     let refused = each(&views, |view| {
@@ -141,6 +145,34 @@ pub(crate) fn stop(context: &Context, args: &Stop) -> Result<i32> {
         }
     }
     Ok(code)
+}
+
+/// The runs of these names. Those that are at work and cannot be read are killed, if that is wanted.
+fn named_or_killed(context: &Context, args: &Stop) -> Result<Vec<View>> {
+    let runs = context.existing_runs()?;
+    let (mut views, mut unread) = (Vec::new(), Vec::new());
+    for name in &args.runs.names {
+        match (context.view(name), gradtop_store::find_folder(&runs, name)) {
+            (Ok(view), _) => views.push(view),
+            (Err(why), Ok(run)) if gradtop_host::is_at_work(&run) => unread.push((run, why)),
+            (Err(why), _) => return Err(why),
+        }
+    }
+    for (run, why) in unread {
+        let name = clean(&run.name());
+        if !args.kill {
+            let help = format!("`gradtop stop --kill {name}` needs none of its files, and ends it at once");
+            return Err(Failure::new(clean(&format!("cannot ask {name} to stop: {why}"))).help(help).into());
+        }
+        let count = gradtop_host::kill_unread(&run)?;
+        print::warn(format!("{why}; the processes of {name} were found by what they were started with"));
+        if args.json {
+            print::json(&json!({"run": name, "asked": "kill"}))?;
+        } else {
+            print::line(&format!("killed {name}: {count} of its processes have ended"));
+        }
+    }
+    Ok(views)
 }
 
 fn grace(args: &Stop, view: &View) -> Duration {

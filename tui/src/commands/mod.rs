@@ -67,7 +67,15 @@ impl Context {
     /// The folder of the runs.
     pub(crate) fn runs(&self) -> Result<PathBuf> {
         let named = self.runs.clone().or_else(|| self.config.runs());
-        Ok(gradtop_store::runs_dir(named.as_deref())?)
+        let runs = gradtop_store::runs_dir(named.as_deref())?;
+        let why = match std::fs::metadata(&runs) {
+            Ok(meta) if !meta.is_dir() => "it is a file".to_owned(),
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => e.to_string(),
+            _ => return Ok(runs),
+        };
+        Err(Failure::usage(format!("{} is not a runs folder: {why}", print::short(&runs)))
+            .help("name another with --runs or GRADTOP_RUNS")
+            .into())
     }
 
     /// The run meant by a name, a prefix, or `last`.
@@ -80,9 +88,6 @@ impl Context {
         let runs = self.runs()?;
         if runs.is_dir() {
             return Ok(runs);
-        }
-        if runs.exists() {
-            return Err(Failure::usage(format!("{} is not a runs folder", print::short(&runs))).into());
         }
         let named =
             self.runs.is_some() || std::env::var_os("GRADTOP_RUNS").is_some_and(|dir| !dir.is_empty());

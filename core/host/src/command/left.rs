@@ -1,4 +1,4 @@
-//! Processes of a run's command, found without its keeper: by what they were given at their start.
+//! Processes of a run, found without its keeper or any of its files: by what they were given at their start.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::time::Duration;
 
-use gradtop_store::{RunDir, process_start};
+use gradtop_store::{RunDir, is_started_for, process_start};
 use rustix::process::Signal;
 
 use crate::machine::proc_fs::{pids, variable};
@@ -23,9 +23,17 @@ pub(crate) const GIVEN: [&str; 5] =
 pub(crate) fn of(run: &RunDir) -> Vec<(u32, Process)> {
     let place = |path: &Path| fs::metadata(path).map(|m| (m.dev(), m.ino())).ok();
     let Some(own) = place(run.path()) else { return Vec::new() };
-    let is_of = |pid: u32| {
+    found(|pid| {
         variable(pid, RUN_DIR).is_some_and(|dir| place(Path::new(OsStr::from_bytes(&dir))) == Some(own))
-    };
+    })
+}
+
+/// The keeper, trainer and sink of a run that are there.
+pub(crate) fn at_work(run: &RunDir) -> Vec<(u32, Process)> {
+    found(|pid| is_started_for(run, pid))
+}
+
+fn found(is_of: impl Fn(u32) -> bool) -> Vec<(u32, Process)> {
     pids()
         .filter(|pid| *pid != std::process::id())
         .filter_map(|pid| {

@@ -378,10 +378,11 @@ fn end_sink(mut sink: Sink) {
 
 /// Puts descriptors at their places, kept over `exec`. A place may be where another one is now: all are moved away first.
 fn place<const N: usize>(places: &[(RawFd, RawFd); N]) -> io::Result<()> {
+    let above = 1 + places.iter().map(|(_, to)| *to).max().unwrap_or(0);
     let mut away = [0; N];
     for (away, (from, _)) in away.iter_mut().zip(places) {
         // SAFETY: copies a descriptor of this process out of the way.
-        *away = unsafe { libc::fcntl(*from, libc::F_DUPFD_CLOEXEC, 64) };
+        *away = unsafe { libc::fcntl(*from, libc::F_DUPFD_CLOEXEC, above) };
         if *away < 0 {
             return Err(io::Error::last_os_error());
         }

@@ -10,9 +10,10 @@ use gradtop_store::{
 use jiff::Timestamp;
 use rustix::process::Signal;
 
+use crate::command::left;
 use crate::error::{HostError, Result};
 use crate::launcher::jobs::{self, refresh_jobs};
-use crate::machine::process::Process;
+use crate::machine::process::{Process, catches};
 use crate::run::allowed::{Action, allowed};
 use crate::run::waiting::stop_queued;
 
@@ -80,8 +81,7 @@ pub fn stop_unseen(run: &RunDir, grace: Duration) -> Result<bool> {
 fn signal_keeper(seen: &View, signal: libc::c_int) -> bool {
     let Life::Alive { within_reach: true, .. } = seen.life else { return false };
     let Status { keeper_pid: Some(pid), keeper_start: Some(start), .. } = seen.status else { return false };
-    let process =
-        Process::of(&seen.dir, pid, start).filter(|_| crate::machine::process::catches(pid, signal));
+    let process = Process::of(&seen.dir, pid, start).filter(|_| catches(pid, signal));
     let (Some(process), Some(signal)) = (process, Signal::from_named_raw(signal)) else { return false };
     process.signal(signal).is_ok()
 }
@@ -145,7 +145,7 @@ fn is_answered(run: &RunDir) -> Result<bool> {
 pub fn kill(run: &RunDir) -> Result<()> {
     let seen = ready(run, Action::Kill)?;
     if seen.state.is_final() {
-        crate::command::left::kill(run);
+        left::kill(run);
         return Ok(());
     }
     if run.is_queued() {
@@ -188,7 +188,7 @@ pub fn kill(run: &RunDir) -> Result<()> {
         return Err(failed(why));
     }
     // Before its keeper, which alone knows them better.
-    crate::command::left::kill(run);
+    left::kill(run);
     let Status { trainer_pid, trainer_start, keeper_pid, keeper_start, .. } = status;
     for (pid, start, patience) in [(trainer_pid, trainer_start, 3), (keeper_pid, keeper_start, 1)] {
         // The lock says that the run lives, start time and command line that this is its process.
@@ -206,6 +206,43 @@ pub fn kill(run: &RunDir) -> Result<()> {
     } else {
         Err(failed("its lock is still held".to_owned()))
     }
+}
+
+/// Ends a run at once that cannot be looked at, as its `run.toml` is damaged or gone. Its processes are found by what they were
+/// started with, so no file of it is needed. How many there were.
+///
+/// # Errors
+/// They may not be killed, as those of another user, or do not end.
+pub fn kill_unread(run: &RunDir) -> Result<usize> {
+    let failed = HostError::io(format!("kill {}", run.name()));
+    let at_work = left::at_work(run);
+    let mut count = at_work.len();
+    // A keeper kills the others, and writes it down as far as it can.
+    let hear = at_work.iter().filter(|(pid, _)| catches(*pid, KILL_SIGNAL));
+    let heard =
+        hear.filter_map(|(_, keeper)| keeper.signal(Signal::from_named_raw(KILL_SIGNAL)?).ok()).count();
+    let patience = if heard == 0 { Duration::ZERO } else { Duration::from_secs(3) };
+    let deadline = Instant::now() + patience;
+    for (_, process) in &at_work {
+        process.wait(deadline.saturating_duration_since(Instant::now()));
+    }
+    count += left::of(run).len();
+    left::kill(run);
+    for (_, process) in at_work.iter().filter(|(_, process)| !process.wait(Duration::ZERO)) {
+        if let Err(e) = process.signal(Signal::KILL) {
+            return Err(failed(e));
+        }
+        process.wait(Duration::from_secs(3));
+    }
+    if is_at_work(run) {
+        return Err(failed(std::io::Error::other("its processes do not end")));
+    }
+    Ok(count)
+}
+
+/// Whether processes of a run are seen here, whatever its files say.
+pub fn is_at_work(run: &RunDir) -> bool {
+    !left::at_work(run).is_empty()
 }
 
 /// Asks a run to wait after its step.

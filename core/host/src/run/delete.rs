@@ -56,7 +56,7 @@ pub fn may_delete(runs: &Path, run: &RunDir, force: bool) -> Result<()> {
         },
         // Nothing more is known of it than that nobody runs it.
         Err(_) if !(lockable(run) && is_locked(run)?) => Ok(()),
-        Err(e) => Err(e.into()),
+        Err(e) => refuse(format!("{e}, and it is at work; `gradtop stop --kill {}` ends it", run.name())),
     }
 }
 

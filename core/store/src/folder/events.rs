@@ -1,6 +1,8 @@
 //! `events.jsonl`: what happened to a run, one JSON object a line, only ever appended to.
 
-use std::io::Write as _;
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::path::Path;
 
 use jiff::Timestamp;
 use parking_lot::Mutex;
@@ -118,9 +120,12 @@ fn encode(run: &RunDir, event: &Event) -> Result<Vec<u8>> {
 
 fn append(run: &RunDir, text: &[u8]) -> Result<()> {
     let path = run.events();
-    let mut file = inside::append(run, &path).at("open", &path)?;
-    let before = file.metadata().at("read", &path)?.len();
-    let written = file.write_all(text).at("append to", &path);
+    append_to(&mut inside::append(run, &path).at("open", &path)?, &path, text)
+}
+
+fn append_to(file: &mut File, path: &Path, text: &[u8]) -> Result<()> {
+    let before = file.metadata().at("read", path)?.len();
+    let written = file.write_all(text).at("append to", path);
     if written.is_err() {
         // What fitted is no line: on a full disk nobody else has appended one meanwhile.
         file.set_len(before).ok();
@@ -133,12 +138,14 @@ fn append(run: &RunDir, text: &[u8]) -> Result<()> {
 pub struct EventLog {
     run: RunDir,
     waiting: Mutex<Vec<u8>>,
+    /// As it was last opened: it takes an end and its cause when the run's folder is closed to this process meanwhile.
+    file: Mutex<Option<File>>,
 }
 
 impl EventLog {
     /// For a run of this process.
     pub fn new(run: &RunDir) -> Self {
-        Self { run: run.clone(), waiting: Mutex::default() }
+        Self { run: run.clone(), waiting: Mutex::default(), file: Mutex::default() }
     }
 
     /// Appends an event after all those that wait. If that fails, it waits too.
@@ -175,7 +182,14 @@ impl EventLog {
     pub fn flush(&self) -> Result<()> {
         let mut waiting = self.waiting.lock();
         if !waiting.is_empty() {
-            append(&self.run, &waiting)?;
+            let (mut file, path) = (self.file.lock(), self.run.events());
+            match inside::append(&self.run, &path) {
+                Err(e) if e.kind() == io::ErrorKind::PermissionDenied && file.is_some() => {}
+                opened => *file = Some(opened.at("open", &path)?),
+            }
+            if let Some(file) = &mut *file {
+                append_to(file, &path, &waiting)?;
+            }
             waiting.clear();
         }
         Ok(())

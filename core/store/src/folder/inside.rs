@@ -14,8 +14,9 @@ use std::path::{Component, Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use rustix::fs::{
-    AtFlags, CWD, Dir, FileType, Mode, OFlags, RenameFlags, ResolveFlags, Stat, StatxFlags, fchmod, fchown,
-    fstat, linkat, mkdirat, openat, openat2, renameat, renameat_with, statat, statx, unlinkat,
+    AtFlags, CWD, Dir, FileType, Mode, OFlags, RenameFlags, ResolveFlags, Stat, StatxAttributes, StatxFlags,
+    fchmod, fchown, fstat, linkat, mkdirat, openat, openat2, renameat, renameat_with, statat, statx,
+    unlinkat,
 };
 use rustix::io::Errno;
 
@@ -244,8 +245,14 @@ fn each_below(
     name: &Path,
     act: &impl Fn(&OwnedFd, &Path, AtFlags) -> io::Result<()>,
 ) -> io::Result<()> {
-    if FileType::from_raw_mode(statat(dir, name, AtFlags::SYMLINK_NOFOLLOW)?.st_mode) != FileType::Directory {
-        return act(dir, name, AtFlags::empty());
+    let stat = statat(dir, name, AtFlags::SYMLINK_NOFOLLOW)?;
+    if FileType::from_raw_mode(stat.st_mode) != FileType::Directory {
+        let same_disk = fstat(dir)?.st_dev == stat.st_dev;
+        return if same_disk && !is_mounted(dir, name) {
+            act(dir, name, AtFlags::empty())
+        } else {
+            Err(mounted(name))
+        };
     }
     let inner = open_unmounted(dir, name)?;
     for name in names_in(&inner)? {
@@ -258,19 +265,27 @@ fn each_below(
 fn open_unmounted(dir: &OwnedFd, name: &Path) -> io::Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | CAREFUL;
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_XDEV;
-    let mounted = || {
-        let what = format!("something is mounted on the folder {} in it: unmount it first", name.display());
-        io::Error::new(io::ErrorKind::CrossesDevices, what)
-    };
     match openat2(dir, name, flags, Mode::empty(), resolve) {
-        Err(Errno::XDEV) => Err(mounted()),
+        Err(Errno::XDEV) => Err(mounted(name)),
         Err(Errno::NOSYS | Errno::PERM | Errno::AGAIN) => {
             let inner = explained(open_step(dir.as_fd(), name, flags, Mode::empty()))?;
             // A folder of the same file system that is mounted there looks like any other to an old kernel.
-            if fstat(&inner)?.st_dev == fstat(dir)?.st_dev { Ok(inner) } else { Err(mounted()) }
+            if fstat(&inner)?.st_dev == fstat(dir)?.st_dev { Ok(inner) } else { Err(mounted(name)) }
         }
         opened => explained(opened),
     }
+}
+
+/// Whether something is mounted on a file, as far as the kernel tells: an old one does not.
+fn is_mounted(dir: &OwnedFd, name: &Path) -> bool {
+    let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT;
+    statx(dir, name, flags, StatxFlags::TYPE)
+        .is_ok_and(|seen| seen.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
+}
+
+fn mounted(name: &Path) -> io::Error {
+    let what = format!("something is mounted on {} in it: unmount it first", name.display());
+    io::Error::new(io::ErrorKind::CrossesDevices, what)
 }
 
 /// The user whom the run's folder belongs to.
@@ -551,44 +566,4 @@ fn is_link(dir: impl AsFd, name: &Path) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-    use std::os::unix::fs::symlink;
-
-    use super::*;
-
-    #[test]
-    fn without_openat2_the_same_is_opened_and_the_same_refused() {
-        let temp = tempfile::tempdir().unwrap();
-        let run = RunDir::new(temp.path().join("run"));
-        std::fs::create_dir(run.path()).unwrap();
-        create_dir_all(&run, &run.metrics()).unwrap();
-        std::fs::write(temp.path().join("outside"), "x").unwrap();
-        replace(&run, &run.metrics().join("part"), b"x", true).unwrap();
-        symlink("../outside", run.path().join("link")).unwrap();
-        symlink("metrics", run.path().join("inner")).unwrap();
-        symlink("..", run.path().join("up")).unwrap();
-        let root = open_root(&run).unwrap();
-        let read = OFlags::RDONLY | CAREFUL;
-        let cases = [
-            ("metrics/part", read, None),
-            ("metrics", read | OFlags::DIRECTORY, None),
-            ("", FOLDER, None),
-            ("nothing", read, Some(Errno::NOENT)),
-            ("metrics/part/x", read, Some(Errno::NOTDIR)),
-            ("link", read, Some(Errno::LOOP)),
-            ("link", OFlags::WRONLY | OFlags::CREATE | CAREFUL, Some(Errno::LOOP)),
-            ("inner/part", read, Some(Errno::LOOP)),
-            ("inner", FOLDER, Some(Errno::LOOP)),
-            ("up/outside", read, Some(Errno::LOOP)),
-        ];
-        for (path, flags, error) in cases {
-            let mode = if flags.contains(OFlags::CREATE) { FILE_MODE } else { Mode::empty() };
-            let path = if path.is_empty() { "." } else { path };
-            let stepwise = open_stepwise(&root, Path::new(path), flags, mode);
-            assert_eq!(stepwise.as_ref().err(), error.as_ref(), "{path}");
-            assert_eq!(open_below(&root, Path::new(path), flags, mode).is_ok(), error.is_none(), "{path}");
-        }
-    }
-}
+mod tests;

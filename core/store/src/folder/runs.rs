@@ -254,9 +254,11 @@ fn subfolders(dir: &Path, prefix: &str, bad: &mut Vec<(PathBuf, StoreError)>) ->
 /// # Errors
 /// There is none, or more than one.
 pub fn find_run(runs: &Path, name: &str) -> Result<RunDir> {
-    let all = list_runs(runs);
-    let none =
-        |near: Vec<String>| StoreError::NoSuchRun { name: name.to_owned(), runs: runs.to_owned(), near };
+    let (all, bad) = list_runs_checked(runs);
+    let none = |near: Vec<String>| {
+        let hidden = bad.first().map(|(_, why)| why.to_string());
+        StoreError::NoSuchRun { name: name.to_owned(), runs: runs.to_owned(), near, hidden }
+    };
     if name == "last" {
         return all
             .into_iter()

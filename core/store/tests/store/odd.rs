@@ -248,23 +248,32 @@ fn a_run_with_something_mounted_in_it_is_not_deleted_and_what_is_mounted_is_not_
     let temp = tempfile::tempdir().unwrap();
     let run = dead_run(temp.path());
     let (outside, place) = (temp.path().join("outside"), run.checkpoints().join("step-200/data"));
+    let (file, file_place) = (temp.path().join("weights"), run.path().join("weights"));
     for dir in [&outside, &place] {
         fs::create_dir(dir).unwrap();
     }
     fs::write(outside.join("mine"), "mine").unwrap();
-    // Of the same file system, so that its number tells nothing.
-    let bind: [&str; 3] = ["--bind", outside.to_str().unwrap(), place.to_str().unwrap()];
-    if !mounts_alone(&[&bind]) {
+    fs::write(&file, "mine").unwrap();
+    fs::write(&file_place, "").unwrap();
+    let bind = |what: &Path, at: &Path| {
+        // Of the same file system, so that its number tells nothing.
+        mounts_alone(&[&["--bind", what.to_str().unwrap(), at.to_str().unwrap()]])
+    };
+    if !bind(&file, &file_place) {
         eprintln!("NOT TESTED: nothing can be mounted here (root is needed)");
         return;
     }
-    let before = list(run.path());
-    for path in [run.path(), &run.checkpoints().join("step-200")] {
-        let above = RunDir::new(path.parent().unwrap());
+    let refused = |path: &Path, word: &str| {
+        let (above, before) = (RunDir::new(path.parent().unwrap()), list(run.path()));
         let error = inside::remove_dir(&above, path).unwrap_err().to_string();
-        assert!(error.contains("mounted") && error.contains("data"), "{error}");
-        assert_eq!(fs::read_to_string(outside.join("mine")).unwrap(), "mine");
-    }
-    assert_eq!(list(run.path()), before);
-    assert!(run.checkpoints().join("step-200/model").exists(), "nothing is removed before all of it may be");
+        assert!(error.contains("mounted") && error.contains(word), "{error}");
+        assert_eq!(list(run.path()), before, "nothing is removed before all of it may be");
+    };
+    refused(run.path(), "weights");
+    assert!(bind(&outside, &place));
+    refused(&run.checkpoints().join("step-200"), "data");
+    refused(run.path(), "");
+    assert_eq!(fs::read_to_string(outside.join("mine")).unwrap(), "mine");
+    assert_eq!(fs::read_to_string(&file).unwrap(), "mine");
+    assert!(run.checkpoints().join("step-200/model").exists());
 }
