@@ -304,7 +304,8 @@ pub(crate) fn campaign(minutes: f64, seed: u64) -> bool {
         memory: [const { Vec::new() }; 3],
     };
     sandbox.gradtop(&["queue", "--slots", &SLOTS.to_string()]).expect_code(0);
-    let long = ["counter", "--set", "steps=10000000", "--set", "rate=50", "--set", "burst=5"];
+    // As much as makes its largest parts before the second quarter of an hour.
+    let long = ["counter", "--set", "steps=10000000", "--set", "rate=500", "--set", "burst=5"];
     let long = sandbox.start(&long, "long");
     let sweep = ["sweep", "counter", "--name", "sweep", "--vary", "burst=1,5,25", "--vary", "rate=300,600"];
     sandbox.gradtop(&[&sweep[..], &["--seeds", "2", "--set", "steps=2000"]].concat()).expect_code(0);
