@@ -240,3 +240,16 @@ fn what_differs_from_the_commit_is_kept_as_a_patch() {
     sandbox.gradtop(&["rm", "changed", "--yes"]).expect_code(0);
     assert!(!changed.dir.path().exists(), "nothing foreign was in it");
 }
+
+#[test]
+fn a_command_starts_under_a_limit_of_few_open_files_or_says_that_it_is_too_low() {
+    let sandbox = Sandbox::new();
+    let exec = |limit: &str| {
+        let mut command = sandbox.around("sh");
+        command.args(["-c", "ulimit -n $1; exec \"$0\" exec -- true"]).arg(sandbox.program()).arg(limit);
+        gradtop_tests::sandbox::ended(command, &[limit])
+    };
+    exec("40").expect_code(0);
+    let said = exec("12").expect_code(1);
+    assert!(said.err.contains("Too many open files"), "{said:#?}");
+}

@@ -30,7 +30,8 @@ pub(crate) fn of(run: &RunDir) -> Vec<(u32, Process)> {
 
 /// The keeper, trainer and sink of a run that are there.
 pub(crate) fn at_work(run: &RunDir) -> Vec<(u32, Process)> {
-    found(|pid| is_started_for(run, pid))
+    // One of the kernel's own has no program, nor a command line that could be waited for.
+    found(|pid| fs::read_link(format!("/proc/{pid}/exe")).is_ok() && is_started_for(run, pid))
 }
 
 fn found(is_of: impl Fn(u32) -> bool) -> Vec<(u32, Process)> {

@@ -136,7 +136,10 @@ fn record(dir: &Path, address: &Path, begun: bool, talk: &UnixStream) -> End {
         let threads = start_threads(&shared, listener, lines, feeds.unwrap_or_default(), talk)?;
         Ok((shared, threads))
     });
-    let Ok((shared, threads)) = started else { return failed("no thread can be started") };
+    let (shared, threads) = match started {
+        Ok(started) => started,
+        Err(e) => return failed(format!("no thread can be started: {e}")),
+    };
     say(talk, &FromSink::Ready);
     let mut sink = Sink {
         session,

@@ -33,6 +33,11 @@ pub(crate) fn last_words(output: &[u8]) -> Option<String> {
     Some(crate::text::clean_bytes(words.as_bytes(), 500))
 }
 
+/// Why a process died, with its last words where it left some.
+pub(crate) fn with_last_words(why: &str, output: &[u8]) -> String {
+    last_words(output).map_or_else(|| why.to_owned(), |words| format!("{why}: {words}"))
+}
+
 /// The last line that is not empty.
 pub(crate) fn last_line(output: &[u8]) -> &[u8] {
     output.split(|b| *b == b'\n').rev().map(<[u8]>::trim_ascii).find(|l| !l.is_empty()).unwrap_or_default()
@@ -51,6 +56,8 @@ mod tests {
             last_words(console.as_bytes()).as_deref(),
             Some("thread 'main' (1) panicked at src/lib.rs:1:2: on purpose")
         );
-        assert_eq!(last_words(b"nothing of note\n"), None);
+        assert_eq!(with_last_words("it died", b"nothing of note\n"), "it died");
+        let limited = b"memory allocation of 52 bytes failed\nskipping backtrace printing\n";
+        assert_eq!(with_last_words("it died", limited), "it died: memory allocation of 52 bytes failed");
     }
 }

@@ -24,6 +24,7 @@ use crate::command::death::Death as CommandDeath;
 use crate::command::pair::Pair;
 use crate::launcher::in_job::{GRACE, InJob, TIME_OVER};
 use crate::machine::file::readable;
+use crate::machine::last_words::with_last_words;
 use crate::machine::process::Process;
 use crate::machine::{device, program, signals};
 use crate::run::alerts::Guard;
@@ -310,10 +311,7 @@ impl Keeper<'_> {
         let checkpoint = resume.and_then(|r| r.checkpoint.as_deref());
         let mut pair = match Pair::start(&run, lock, manifest, checkpoint, (console, console_in)) {
             Ok(pair) => pair,
-            Err(why) => {
-                pump.finish();
-                return Err(why);
-            }
+            Err(why) => return Err(with_last_words(&why, &pump.finish())),
         };
         tell(&mut self.launcher, DETACHED);
         std::env::set_current_dir("/").ok();
@@ -336,7 +334,9 @@ impl Keeper<'_> {
         let failure = match ended.heard.end {
             Some((Outcome::Failed, why)) => Some(why.unwrap_or_else(|| "no reason was given".to_owned())),
             Some(_) => None,
-            None => Some("the process that recorded it ended without a word".to_owned()),
+            None => {
+                Some(with_last_words("the process that recorded it ended without giving a reason", &console))
+            }
         };
         let who = self.who_stopped(stopping);
         let around = stopping.around(who.as_deref(), memory, &console);
