@@ -124,10 +124,11 @@ fn the_name_of_a_metric_is_not_cut_where_it_has_lines() {
     let spec = run("labels", "a", 1).with(|m, s| {
         m.metrics = vec![MetricInfo { name: "accuracy".into(), headline: true, ..MetricInfo::default() }];
         s.headline.push(HeadlineValue {
-            metric: "accuracy".into(),
-            model: Some("mlp true".into()),
-            split: Some("test".into()),
-            trial: None,
+            key: SeriesKey {
+                model: Some("mlp true".into()),
+                split: Some("test".into()),
+                ..SeriesKey::metric("accuracy")
+            },
             value: 0.85,
         });
     });
