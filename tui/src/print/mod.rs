@@ -8,6 +8,7 @@ pub(crate) mod last_lines;
 pub(crate) mod lines_below;
 pub(crate) mod paint;
 pub(crate) mod progress;
+mod rows;
 mod scroll;
 pub(crate) mod table;
 pub(crate) mod terminal;

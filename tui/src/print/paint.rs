@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::io;
 use std::io::Write as _;
-use std::ops::Range;
 
 use gradtop_host::text::is_harmful;
 
@@ -12,6 +11,7 @@ use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::{Position, Rect, Size};
 use ratatui::style::{Color, Modifier, Style};
 
+use super::rows::{Rows, same};
 use super::scroll::Scroll;
 use gradtop_chart::cells::text::width_of;
 
@@ -113,67 +113,6 @@ fn within(symbol: &str, width: usize) -> &str {
     });
     let kept = &symbol[..end.map_or(symbol.len(), |(at, _)| at)];
     if end.is_some() { kept.trim_end_matches('\u{200d}') } else { kept }
-}
-
-/// Whole rows of a picture.
-#[derive(Clone, Copy)]
-pub(super) struct Rows<'a> {
-    pub(super) cells: &'a [Cell],
-    pub(super) width: usize,
-    /// The row of the screen that the first one is.
-    pub(super) top: u16,
-}
-
-impl<'a> Rows<'a> {
-    pub(super) fn of(buffer: &'a Buffer) -> Self {
-        Self { cells: &buffer.content, width: usize::from(buffer.area.width).max(1), top: 0 }
-    }
-
-    fn some(self, rows: Range<usize>) -> Self {
-        let cells = &self.cells[rows.start * self.width..rows.end * self.width];
-        Self { cells, top: self.top + rows.start as u16, ..self }
-    }
-
-    pub(super) fn each(self) -> impl DoubleEndedIterator<Item = &'a [Cell]> + ExactSizeIterator {
-        self.cells.chunks(self.width)
-    }
-
-    pub(super) fn height(self) -> u16 {
-        (self.cells.len() / self.width) as u16
-    }
-
-    /// The cells to be written where `before` is shown, with their places. Nothing is known of the columns behind a wide
-    /// character that is overwritten: terminals differ in what they leave there.
-    fn unlike(self, before: &[Cell]) -> Vec<(u16, u16, &'a Cell)> {
-        let mut found = Vec::new();
-        for (row, (old, new)) in before.chunks(self.width).zip(self.each()).enumerate() {
-            let (mut x, mut unknown) = (0, 0);
-            while x < new.len() {
-                if x >= unknown && alike(&old[x], &new[x]) {
-                    x += width_of(new[x].symbol()).max(1);
-                    continue;
-                }
-                found.push((x as u16, self.top + row as u16, &new[x]));
-                unknown = unknown.max(x + width_of(old[x].symbol()));
-                x += width_of(new[x].symbol()).max(1);
-            }
-        }
-        found
-    }
-}
-
-/// Whether two cells show the same. Most differ in nothing, and most hold a letter or a Braille character.
-fn alike(a: &Cell, b: &Cell) -> bool {
-    let text = match (a.symbol().as_bytes(), b.symbol().as_bytes()) {
-        ([a], [b]) => a == b,
-        ([a, b, c], [d, e, f]) => (a, b, c) == (d, e, f),
-        (a, b) => a == b,
-    };
-    text && Look::of(a) == Look::of(b)
-}
-
-pub(super) fn same(a: &[Cell], b: &[Cell]) -> bool {
-    a.iter().zip(b).all(|(a, b)| alike(a, b))
 }
 
 impl Painter {

@@ -4,7 +4,7 @@ use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
 
 use ratatui::buffer::Cell;
 
-use super::paint::{Rows, same};
+use super::rows::{Rows, same};
 
 /// Moving fewer changed rows than this is not worth the codes for it.
 const FEWEST: usize = 2;

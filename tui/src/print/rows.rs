@@ -1,0 +1,68 @@
+//! Rows of a picture, and what in them differs from those shown.
+
+use std::ops::Range;
+
+use gradtop_chart::cells::text::width_of;
+use ratatui::buffer::{Buffer, Cell};
+
+/// Whole rows of a picture.
+#[derive(Clone, Copy)]
+pub(super) struct Rows<'a> {
+    pub(super) cells: &'a [Cell],
+    pub(super) width: usize,
+    /// The row of the screen that the first one is.
+    pub(super) top: u16,
+}
+
+impl<'a> Rows<'a> {
+    pub(super) fn of(buffer: &'a Buffer) -> Self {
+        Self { cells: &buffer.content, width: usize::from(buffer.area.width).max(1), top: 0 }
+    }
+
+    pub(super) fn some(self, rows: Range<usize>) -> Self {
+        let cells = &self.cells[rows.start * self.width..rows.end * self.width];
+        Self { cells, top: self.top + rows.start as u16, ..self }
+    }
+
+    pub(super) fn each(self) -> impl DoubleEndedIterator<Item = &'a [Cell]> + ExactSizeIterator {
+        self.cells.chunks(self.width)
+    }
+
+    pub(super) fn height(self) -> u16 {
+        (self.cells.len() / self.width) as u16
+    }
+
+    /// The cells to be written where `before` is shown, with their places. Nothing is known of the columns behind a wide
+    /// character that is overwritten: terminals differ in what they leave there.
+    pub(super) fn unlike(self, before: &[Cell]) -> Vec<(u16, u16, &'a Cell)> {
+        let mut found = Vec::new();
+        for (row, (old, new)) in before.chunks(self.width).zip(self.each()).enumerate() {
+            let (mut x, mut unknown) = (0, 0);
+            while x < new.len() {
+                if x >= unknown && alike(&old[x], &new[x]) {
+                    x += width_of(new[x].symbol()).max(1);
+                    continue;
+                }
+                found.push((x as u16, self.top + row as u16, &new[x]));
+                unknown = unknown.max(x + width_of(old[x].symbol()));
+                x += width_of(new[x].symbol()).max(1);
+            }
+        }
+        found
+    }
+}
+
+/// Whether two cells show the same. Most differ in nothing, and most hold a letter or a Braille character.
+fn alike(a: &Cell, b: &Cell) -> bool {
+    let text = match (a.symbol().as_bytes(), b.symbol().as_bytes()) {
+        ([a], [b]) => a == b,
+        ([a, b, c], [d, e, f]) => (a, b, c) == (d, e, f),
+        (a, b) => a == b,
+    };
+    text && (a.fg, a.bg, a.modifier) == (b.fg, b.bg, b.modifier)
+}
+
+/// Whether two rows show the same.
+pub(super) fn same(a: &[Cell], b: &[Cell]) -> bool {
+    a.iter().zip(b).all(|(a, b)| alike(a, b))
+}
