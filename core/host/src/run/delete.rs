@@ -92,7 +92,12 @@ pub fn delete(runs: &Path, run: &RunDir, force: bool) -> Result<()> {
     let away = gradtop_store::tmp_beside(path);
     let failed = |what| HostError::io(format!("{what} {}", path.display()));
     inside::rename(&experiment, path, &away).map_err(failed("delete"))?;
-    let removed = inside::remove_dir(&experiment, &away).or_else(|_| {
+    // Nothing is removed of a run in which something is mounted.
+    let mounted = |e: &std::io::Error| e.kind() == std::io::ErrorKind::CrossesDevices;
+    let removed = inside::remove_dir(&experiment, &away).or_else(|e| {
+        if mounted(&e) {
+            return Err(e);
+        }
         // Some file systems of other machines keep a file that is open, under another name in its folder, until a moment after it
         // is closed.
         drop(lock);
@@ -107,7 +112,7 @@ pub fn delete(runs: &Path, run: &RunDir, force: bool) -> Result<()> {
     if let Err(e) = removed {
         // What is left is shown, and can be deleted again.
         inside::rename_new(&experiment, &away, path).ok();
-        return Err(failed("delete all of")(e));
+        return Err(failed(if mounted(&e) { "delete" } else { "delete all of" })(e));
     }
     gradtop_store::remove_unfinished(&experiment);
     // The experiment's folder goes with its last run; anything else in it keeps it.
