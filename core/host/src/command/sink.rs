@@ -16,8 +16,7 @@ use std::time::{Duration, Instant};
 use gradtop_abi as abi;
 use gradtop_import::Feed;
 use gradtop_store::{
-    Ending, Event, Recorder, RecorderOptions, RunDir, State, Status, process_start, read_manifest,
-    read_status,
+    Ending, Event, Recorder, RunDir, State, Status, process_start, read_manifest, read_status,
 };
 use rustix::process::Signal;
 use serde_json::json;
@@ -27,8 +26,8 @@ use crate::command::socket::{Address, is_own};
 use crate::command::talk::{CONSOLE, FromKeeper, FromSink, LINES, LISTENER, Lines, say};
 use crate::command::tree::Tree;
 use crate::command::{feeds, left};
-use crate::machine::device;
 use crate::machine::process::{Process, leave};
+use crate::machine::{device, memory};
 use crate::run::console::Pump;
 use crate::run::control;
 use crate::run::report::{Outcome, Phase, Report};
@@ -83,7 +82,7 @@ fn record(dir: &Path, address: &Path, begun: bool, talk: &UnixStream) -> End {
     let listener = UnixListener::from(listener);
     let prepared = RunDir::new(dir).hold().map_err(|e| e.to_string()).and_then(|run| {
         let manifest = read_manifest(&run).map_err(|e| e.to_string())?;
-        let recorder = Recorder::open(&run, RecorderOptions::default())
+        let recorder = Recorder::open(&run, memory::recorder_options())
             .map_err(|e| format!("the log cannot be opened: {e}"))?;
         Ok((run, manifest, recorder))
     });

@@ -9,6 +9,7 @@ pub(crate) mod git;
 pub(crate) mod last_words;
 pub(crate) mod library;
 pub mod libtorch;
+pub(crate) mod memory;
 pub(crate) mod proc_fs;
 pub(crate) mod process;
 pub(crate) mod program;

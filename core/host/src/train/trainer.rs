@@ -13,12 +13,11 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use gradtop_abi::{self as abi, Kv};
 use gradtop_store::{
-    Manifest, Recorder, RecorderOptions, RunDir, RunLock, State, Status, StoreError, process_start,
-    read_manifest, read_status,
+    Manifest, Recorder, RunDir, RunLock, State, Status, StoreError, process_start, read_manifest, read_status,
 };
 
-use crate::machine::cuda;
 use crate::machine::process::leave;
+use crate::machine::{cuda, memory};
 use crate::plugin::file::PluginFile;
 use crate::plugin::guard::c_string;
 use crate::plugin::load::{self, Plugin};
@@ -155,7 +154,7 @@ fn train(run: &RunDir, resume: Option<&GoOn>, reporter: &mut Reporter) -> End {
         Ok(manifest) => manifest,
         Err(e) => return failed(e.to_string()),
     };
-    let recorder = match Recorder::open(run, RecorderOptions::default()) {
+    let recorder = match Recorder::open(run, memory::recorder_options()) {
         Ok(recorder) => recorder,
         Err(e) => return failed(format!("the log cannot be opened: {e}")),
     };

@@ -4,8 +4,8 @@ use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 
-/// Rows of a row group at most.
-pub(crate) const GROUP_ROWS: usize = 1_000_000;
+/// Rows of a row group at most, as in the files that DuckDB writes. One is in memory, encoded, until it is full.
+pub(crate) const GROUP_ROWS: usize = 122_880;
 /// Rows of a page at most; each page has its minimum and maximum.
 const PAGE_ROWS: usize = 20_000;
 

@@ -155,5 +155,8 @@ fn merge_parts(shared: &Shared, last: bool) -> Result<()> {
     let mut borders: BTreeSet<u32> = shared.pending.lock().segment.into_iter().collect();
     borders.extend(boundaries(run));
     let policy = Policy { rows: shared.options.merge_rows, ..Policy::new(least, last) };
-    merge(run, &run.metrics(), &Metrics, &borders, &policy).map(drop)
+    if merge(run, &run.metrics(), &Metrics, &borders, &policy)? > 0 {
+        (shared.options.after_merge)();
+    }
+    Ok(())
 }

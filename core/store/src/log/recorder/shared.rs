@@ -25,6 +25,8 @@ pub struct RecorderOptions {
     pub merge_table_parts: usize,
     /// Rows of a merged part at most. Parts of half as many are not merged.
     pub merge_rows: u64,
+    /// Called once parts have been merged, by the thread that did it: much memory has just become free.
+    pub after_merge: fn(),
     /// Rows in memory beyond which logging waits for the disk.
     pub max_behind: usize,
     /// How long errors of the disk are borne that have a limit, see [`StoreError::patience`](crate::StoreError::patience).
@@ -40,6 +42,7 @@ impl Default for RecorderOptions {
             merge_parts: 8,
             merge_table_parts: 32,
             merge_rows: 2_000_000,
+            after_merge: || {},
             max_behind: 4_000_000,
             patience: crate::log::patience::LIMITED,
         }
