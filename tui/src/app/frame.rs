@@ -1,4 +1,4 @@
-//! Header, footer, and between them the screen.
+//! Draws the frame around a screen: the header, the footer, and messages.
 
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
@@ -20,7 +20,7 @@ use gradtop_chart::cells::text::{fit, fit_ends, width_of, wrap};
 use gradtop_view::clock;
 use gradtop_view::state;
 
-/// The part of the terminal that the screen has.
+/// The area between header and footer, which the screen is drawn in.
 pub(super) fn body(size: Rect) -> Rect {
     Rect { y: size.y + 1.min(size.height), height: size.height.saturating_sub(2), ..size }
 }
@@ -47,7 +47,7 @@ pub(crate) fn view(app: &App, frame: &mut Frame<'_>) {
     }
 }
 
-/// A sentence, in as many lines as it takes: of a narrow terminal not only the last.
+/// Wraps a message to the width of the terminal.
 fn said(shared: &Shared, message: &Message, size: Rect) -> Vec<Line<'static>> {
     let theme = shared.theme;
     let style = if message.failed { theme.alert() } else { theme.text() };
@@ -61,7 +61,7 @@ fn said(shared: &Shared, message: &Message, size: Rect) -> Vec<Line<'static>> {
     lines.iter().map(|line| Line::styled(format!(" {}", fit(line, room, theme.ascii())), style)).collect()
 }
 
-/// Whatever a terminal that shows only ASCII could not show: a sign's stand-in, else a question mark.
+/// Replaces every character that an ASCII terminal cannot show, by its ASCII counterpart or a question mark.
 fn in_ascii(buffer: &mut Buffer) {
     for cell in &mut buffer.content {
         if !cell.symbol().is_ascii() {
@@ -71,7 +71,7 @@ fn in_ascii(buffer: &mut Buffer) {
     }
 }
 
-/// What is running, is it well, what does the machine do.
+/// The header: the runs in progress on the left, the machine and the clock on the right.
 fn header(shared: &Shared, width: u16) -> Line<'static> {
     let theme = shared.theme;
     let mut left: Vec<(String, Style)> = vec![(" gradtop".to_owned(), theme.bold())];
@@ -92,7 +92,7 @@ fn header(shared: &Shared, width: u16) -> Line<'static> {
     if let Some(behind) = shared.behind {
         left.push((format!("  link slow, {} s behind", behind.as_secs()), theme.wait()));
     }
-    // What changes by itself is shown while something runs: an idle screen says nothing new.
+    // Values that change by themselves are shown only while something runs, so that an idle screen is never redrawn.
     let mut right: Vec<String> = Vec::new();
     if shared.runs.rows.iter().any(|r| r.live()) {
         if let Some(machine) = &shared.machine {
@@ -106,7 +106,7 @@ fn header(shared: &Shared, width: u16) -> Line<'static> {
         }
         right.push(clock::time_of_day(shared.now));
     }
-    // The clock stays, the machine gives way, then the folder.
+    // When space is short, the machine is left out first, then the folder; the clock always stays.
     let width = usize::from(width);
     let length = |left: &[(String, Style)], right: &[String]| {
         let left: usize = left.iter().map(|(t, _)| width_of(t)).sum();
@@ -119,7 +119,7 @@ fn header(shared: &Shared, width: u16) -> Line<'static> {
         left.retain(|(text, _)| text.trim() != folder);
     }
     if length(&left, &right) > width {
-        // The states by their signs: what is running, is it well.
+        // Run states as signs with their counts.
         let states = counts.iter().map(|(state, certain, n)| {
             let sign = state::sign(*state, *certain, theme.ascii());
             (format!(" {sign} {n}"), theme.ink(state::ink(*state)))
@@ -136,12 +136,12 @@ fn header(shared: &Shared, width: u16) -> Line<'static> {
     Line::from(spans)
 }
 
-/// The keys that work now: as many as fit; help and quitting always.
+/// The footer: as many key hints as fit. Help and quit are always among them.
 fn footer(shared: &Shared, screen: &dyn Screen, width: u16) -> Line<'static> {
     let theme = shared.theme;
     let targets = screen.targets();
     let runs: Vec<_> = targets.iter().filter_map(|id| shared.runs.get(id)).collect();
-    // What can be done to none of the runs meant here is no key that works now.
+    // Hides actions that are possible for none of the targeted runs.
     let idle = |action: Action| match action {
         Action::Runs(action) => !runs.iter().any(|run| action.refused(run).is_none()),
         _ => false,
@@ -160,7 +160,7 @@ fn footer(shared: &Shared, screen: &dyn Screen, width: u16) -> Line<'static> {
     let shown = |label: &Label, changes: bool| !(label.hint.is_empty() || shared.read_only && changes);
     let mut all: Vec<(Label, bool)> = Vec::new();
     for (label, always, changes) in own.chain(programs) {
-        // What two keys do is said once.
+        // Two keys with the same hint are listed once.
         if shown(&label, changes) && !all.iter().any(|(l, _)| l.hint == label.hint) {
             all.push((label, always));
         }
@@ -181,10 +181,10 @@ fn footer(shared: &Shared, screen: &dyn Screen, width: u16) -> Line<'static> {
     Line::from(spans)
 }
 
-/// Columns of a terminal below which hints are short.
+/// Terminals narrower than this get short hints.
 const NARROW: u16 = 60;
 
-/// A key of the footer.
+/// A key and its hint in the footer.
 struct Label {
     key: &'static str,
     hint: &'static str,

@@ -40,7 +40,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         return Err(none_matches(&args.filter));
     }
     let given: Vec<&str> = args.by.iter().map(|key| key.trim()).collect();
-    // Values of one experiment are not compared with those of another.
+    // Values of different experiments are never compared.
     views.sort_by(|a, b| a.manifest.experiment.id.cmp(&b.manifest.experiment.id));
     let known = || views.iter().flat_map(|view| &view.manifest.params).map(|(key, _)| key.as_str());
     if let Some(key) = given.iter().find(|key| !known().any(|k| k == **key)) {
@@ -80,14 +80,14 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     Ok(0)
 }
 
-/// The settings of an experiment.
+/// The results of one experiment.
 struct Of<'a> {
     experiment: &'a str,
     by: Vec<&'a str>,
     ranking: Ranking<'a>,
 }
 
-/// The parameters that differ between runs that have the metric.
+/// Returns the parameters that differ between the runs with this metric.
 fn differing<'a>(views: &'a [View], metric: &str) -> Vec<&'a str> {
     let of_metric = |view: &&View| state::headlines(view).iter().any(|of| of.metric == metric);
     state::differing(&views.iter().filter(of_metric).collect::<Vec<_>>())
@@ -123,7 +123,7 @@ fn table(Of { experiment, by, ranking }: &Of<'_>, metric: &str, several: bool) {
     let title = format!("{experiment}{}", state::headline_title(metric, ranking.split));
     print::line(&format!("{}, {which}", print::styled(&title, Ink::Bold)));
     let names: Vec<String> = by.iter().map(|key| clean(key)).collect();
-    // Where a terminal is narrow, what it is about is not what is cut.
+    // On a narrow terminal the first columns are kept whole.
     let mut heads =
         vec![("median", Align::Point), ("best", Align::Point), ("runs", Align::Right), ("run", Align::Left)];
     heads.extend(names.iter().map(|name| (name.as_str(), Align::Left)));

@@ -1,4 +1,4 @@
-//! The command line: what can be typed, and what it means.
+//! Defines the command line.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -35,7 +35,6 @@ pub(crate) struct Cli {
     pub(crate) command: Option<Command>,
 }
 
-/// Every command.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Start a run of an experiment and watch it
@@ -123,13 +122,13 @@ pub(crate) enum Command {
     Man(commands::man::Args),
 }
 
-/// The same error, with how a parameter is set where that is what somebody tried: `run NAME --lr 3`, `run NAME lr=3`.
+/// Adds a hint to an error if the user tried to set a parameter as an option: `run NAME --lr 3`, `run NAME lr=3`.
 pub(crate) fn hinted(mut error: clap::Error, args: &[OsString]) -> clap::Error {
     if error.kind() != ErrorKind::UnknownArgument || !args.iter().any(|arg| arg == "run") {
         return error;
     }
     let Some(ContextValue::String(wrong)) = error.get(ContextKind::InvalidArg).cloned() else { return error };
-    // A near miss of an option has clap's own hint.
+    // For a misspelt option, clap already has a suggestion.
     match error.remove(ContextKind::SuggestedArg) {
         Some(ContextValue::String(option)) if option != "--set" => {
             error.insert(ContextKind::SuggestedArg, ContextValue::String(option));

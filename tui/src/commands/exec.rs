@@ -1,4 +1,4 @@
-//! `gradtop exec`: make a run of any command.
+//! `gradtop exec`: records any command as a run.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -85,7 +85,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(context: &Context, args: Args) -> Result<i32> {
-    // Before anything else: from here on a Ctrl-C or SIGTERM is answered, never lost and never the silent end of the command.
+    // First of all: from here on, Ctrl-C and SIGTERM are handled and never end the command silently.
     let caught = Caught::new()?;
     check_experiment(args.experiment.as_deref())?;
     gradtop_host::set_alerts(context.config.alerts(args.alerts));
@@ -123,14 +123,14 @@ pub(crate) fn run(context: &Context, args: Args) -> Result<i32> {
     watch::start(caught, args.detach, args.json, || gradtop_host::exec(&exec))
 }
 
-/// Logs of a format, by their paths from a folder.
+/// Describes logs of a format, with paths relative to `dir`.
 fn written(dir: &Path, format: &str, paths: Vec<PathBuf>) -> Vec<LogInfo> {
     let log =
         |path| LogInfo { format: format.to_owned(), path: dir.join(path).to_string_lossy().into_owned() };
     paths.into_iter().map(log).collect()
 }
 
-/// Refuses a name that cannot be one.
+/// Rejects an invalid experiment name.
 pub(crate) fn check_experiment(id: Option<&str>) -> Result<()> {
     match id.filter(|id| id.is_empty() || id.contains(['/', '\0']) || id.starts_with('.')) {
         Some(id) => {
@@ -141,7 +141,7 @@ pub(crate) fn check_experiment(id: Option<&str>) -> Result<()> {
     }
 }
 
-/// Each parameter once, as it was given last.
+/// Keeps the last value given for each parameter.
 fn last_of_each(given: Vec<(String, String)>) -> Vec<(String, String)> {
     let mut params: Vec<(String, String)> = Vec::new();
     for (key, value) in given {
@@ -153,7 +153,7 @@ fn last_of_each(given: Vec<(String, String)>) -> Vec<(String, String)> {
     params
 }
 
-/// `loss`, `loss:min`, `loss:min:headline=test:log:unit=nats`.
+/// Parses `loss`, `loss:min`, `loss:min:headline=test:log:unit=nats`.
 pub(crate) fn metric(text: &str) -> Result<MetricInfo, String> {
     let mut parts = text.split(':');
     let name = parts.next().unwrap_or_default().trim();

@@ -1,4 +1,4 @@
-//! `gradtop gc`: room on the disk that nothing needs.
+//! `gradtop gc`: frees disk space that nothing needs.
 
 use anyhow::Result;
 use gradtop_host::{Spare, reclaim, spare};

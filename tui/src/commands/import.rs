@@ -1,4 +1,4 @@
-//! `gradtop import`: the logs of another tool become runs.
+//! `gradtop import`: turns the logs of another tool into runs.
 
 use std::path::{Path, PathBuf};
 
@@ -72,7 +72,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     whole(&target, &sources, args.json)
 }
 
-/// An error: no file of a known format is there.
+/// The error for a path without any known log.
 pub(crate) fn nothing(path: &Path) -> anyhow::Error {
     Failure::new(format!("nothing to import in {}", print::short(path)))
         .help("looked for event files, metrics.csv, progress.csv, results.csv, metrics.jsonl and trainer_state.json; \
@@ -80,7 +80,7 @@ pub(crate) fn nothing(path: &Path) -> anyhow::Error {
         .into()
 }
 
-/// Imports each source as it is now.
+/// Imports each source once.
 fn whole(target: &Target, sources: &[Source], json: bool) -> Result<i32> {
     let mut caught = Caught::new()?;
     let mut code = 0;
@@ -100,7 +100,7 @@ fn whole(target: &Target, sources: &[Source], json: bool) -> Result<i32> {
     Ok(code)
 }
 
-/// Says what came of a source; the exit code.
+/// Reports the result of one source. Returns the exit code.
 fn report(source: &Source, imported: &Imported, json: bool) -> Result<i32> {
     let Imported { run, rows: (rows, before), overwritten, error } = imported;
     let name = run.as_ref().map(gradtop_store::RunDir::name);
@@ -134,10 +134,10 @@ fn report(source: &Source, imported: &Imported, json: bool) -> Result<i32> {
     Ok(0)
 }
 
-/// Follows the path until told to end.
+/// Follows the path until interrupted.
 fn follow(target: Target, args: &Args) -> Result<i32> {
     if args.alone {
-        // Started by `--detach`, whose session ends.
+        // The process was started by `--detach`, and its session is about to end.
         rustix::process::setsid().ok();
     }
     let mut caught = Caught::new()?;
@@ -162,7 +162,7 @@ fn follow(target: Target, args: &Args) -> Result<i32> {
     Ok(code)
 }
 
-/// Starts a process that follows, and returns once it has found a run or failed.
+/// Starts a process that follows the path, and returns once it has found a run or failed.
 fn detach(target: &Target, args: &Args) -> Result<i32> {
     use std::io::BufRead as _;
     use std::process::{Command, Stdio};

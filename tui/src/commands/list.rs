@@ -1,4 +1,4 @@
-//! `gradtop list`: the runs, by experiment, newest first.
+//! `gradtop list`: lists runs by experiment, newest first.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -23,13 +23,13 @@ use gradtop_view::filter::PARAM;
 use gradtop_view::order::{self, Sort};
 use gradtop_view::state;
 
-/// Parameters shown at most.
+/// The most parameters shown.
 const PARAMETERS: usize = 3;
-/// Columns of a terminal below which a table that does not fit is made brief.
+/// On terminals narrower than this, a table that does not fit is abbreviated.
 const NARROW: usize = 60;
-/// Columns of all else then, but for names, and of these at most.
+/// Column widths of an abbreviated table: what the other columns need, and the most that a name gets.
 const BRIEF: [usize; 2] = [13, 12];
-/// Columns about the work of a run.
+/// Columns about the progress of a run.
 const WORK: [&str; 3] = ["step", "rate", "eta"];
 
 /// Arguments of `list`.
@@ -59,7 +59,7 @@ pub(crate) struct Args {
 }
 
 impl Args {
-    /// What is asked for, with what a view has to say about it.
+    /// The requested view, combined with options given on the command line.
     fn looked_at(&self) -> Result<ListView> {
         let mut view = self.view.as_deref().map(list_view::named).transpose()?.unwrap_or_default();
         let own = self.filter.join(" ");
@@ -86,7 +86,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         return nothing(args, &looked.filter, &names);
     }
     if let Some(Sort { by, reversed }) = &looked.sort {
-        // The monitor says of a parameter that it is one.
+        // The monitor prefixes parameters.
         let by = if by.starts_with(PARAM) { by.clone() } else { known(by, &views)? };
         order::by(&Sort { by, reversed: *reversed }, Timestamp::now(), &mut views, |view| view);
     }
@@ -119,7 +119,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     Ok(0)
 }
 
-/// The column of that name.
+/// Resolves a column by name.
 fn known(name: &str, views: &[View]) -> Result<String> {
     column::named(name, views.iter()).ok_or_else(|| {
         let all = column::all(views.iter());
@@ -128,7 +128,7 @@ fn known(name: &str, views: &[View]) -> Result<String> {
     })
 }
 
-/// A filter takes no run. A word alone was meant to name one.
+/// Reports that a filter matches nothing. A single word was probably meant as a name.
 fn nothing(args: &Args, text: &str, names: &[String]) -> Result<i32> {
     if let [word] = args.filter.as_slice()
         && !is_filter(word)
@@ -171,7 +171,7 @@ fn table(views: &[View], runs: &Path, columns: &[String]) {
         groups.entry(&view.manifest.experiment.id).or_default().push(view);
     }
     let mut groups: Vec<(&str, Vec<&View>)> = groups.into_iter().collect();
-    // The experiment with the newest run first.
+    // The experiment with the newest run comes first.
     groups.sort_by_key(|(_, views)| std::cmp::Reverse(views.iter().map(|v| v.manifest.created).max()));
     let hosts = state::several_hosts(views);
     for (experiment, views) in groups {
@@ -180,7 +180,7 @@ fn table(views: &[View], runs: &Path, columns: &[String]) {
     }
 }
 
-/// The columns that were asked for.
+/// Prints the columns that were requested.
 fn chosen(views: &[&View], columns: &[String]) {
     let heads: Vec<(String, Align)> =
         columns.iter().map(|name| (clean(name), column::align(name, views.iter().copied()))).collect();
@@ -196,12 +196,12 @@ fn cell(view: &View, name: &str, now: Timestamp) -> Words {
     Words::new(column::cell(view, name, now), column::ink(view, name))
 }
 
-/// `hosts`: where each ran is told.
+/// Prints the runs of one experiment. `hosts`: say where each ran.
 fn group(views: &[&View], hosts: bool) {
     let mut parameters: Vec<&str> = state::differing(views).into_iter().take(PARAMETERS).collect();
     let (mut bars, mut brief) = (print::terminal().tty, false);
     let mut table = group_table(views, &parameters, (hosts, bars, brief));
-    // How a run is comes before what it was given, and before a bar, which is for people.
+    // Parameters give way before state, and progress bars, which are decoration, before parameters.
     while !table.fits(1)
         && (std::mem::take(&mut bars)
             || parameters.pop().is_some()
@@ -212,7 +212,7 @@ fn group(views: &[&View], hosts: bool) {
     table.print(1);
 }
 
-/// `brief`: only what is worth its room on a phone.
+/// `brief`: only the columns that matter most, for very narrow terminals.
 fn group_table(views: &[&View], parameters: &[&str], (hosts, bars, brief): (bool, bool, bool)) -> Table {
     let names = |names: &[&'static str]| -> Vec<(String, Align)> {
         names.iter().map(|name| ((*name).to_owned(), column::align(name, std::iter::empty()))).collect()
@@ -220,7 +220,7 @@ fn group_table(views: &[&View], parameters: &[&str], (hosts, bars, brief): (bool
     let common = state::common(views);
     let mut heads = names(&["state", "name"]);
     if brief {
-        // Its sign says it.
+        // The state is shown as a sign, which needs no heading.
         heads[0].0.clear();
     }
     heads.extend(hosts.then(|| names(&["host"])).into_iter().flatten());
@@ -262,7 +262,7 @@ fn group_table(views: &[&View], parameters: &[&str], (hosts, bars, brief): (bool
     table
 }
 
-/// What is said of a run before its values.
+/// The cells of a run before its metrics.
 fn row(view: &View, parameters: &[&str], bars: bool, brief: bool, now: Timestamp) -> Vec<Words> {
     let cell = |name: &str| cell(view, name, now);
     let sign =
@@ -282,17 +282,17 @@ fn row(view: &View, parameters: &[&str], bars: bool, brief: bool, now: Timestamp
     cells
 }
 
-/// Columns of a narrow terminal.
+/// The width of the terminal if it is narrow.
 fn narrow() -> Option<usize> {
     print::terminal().size.map(|(width, _)| width).filter(|width| *width < NARROW)
 }
 
-/// Ten cells of bar.
+/// A progress bar of ten cells.
 fn bar(done: u64, total: u64) -> String {
     format!("{} ", blocks(done as f64 / total.max(1) as f64, 10, print::ascii()))
 }
 
-/// A bar of `cells` cells, to an eighth of a cell.
+/// A bar of `cells` cells, drawn in eighths of a cell.
 fn blocks(share: f64, cells: usize, ascii: bool) -> String {
     let eighths = (share.clamp(0.0, 1.0) * cells as f64 * 8.0).floor() as usize;
     let (full, part) = (eighths / 8, eighths % 8);

@@ -1,4 +1,4 @@
-//! `gradtop queue`: the runs that wait for their turn, and what starts them.
+//! `gradtop queue`: lists and reorders waiting runs, and starts them.
 
 use std::path::Path;
 
@@ -57,7 +57,7 @@ enum Command {
     Start,
 }
 
-/// Arguments of `run` and `exec` that put a run into the queue.
+/// Options of `run` and `exec` for the queue.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Queueing {
     /// Wait in the queue for a free slot instead of starting at once; `gradtop queue` shows it
@@ -69,7 +69,7 @@ pub(crate) struct Queueing {
 }
 
 impl Queueing {
-    /// Whether the run is to be queued; the runs it waits for.
+    /// Returns the runs to wait for, or `None` without `--queue`.
     pub(crate) fn after(&self, context: &Context) -> Result<Option<Vec<RunDir>>> {
         if !self.queue {
             return Ok(None);
@@ -78,7 +78,7 @@ impl Queueing {
     }
 }
 
-/// How many slots, of which device.
+/// A number of slots, for one device or for all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Slots {
     device: Option<String>,
@@ -101,7 +101,7 @@ fn slots(text: &str) -> Result<Slots, String> {
     }
 }
 
-/// Puts a run into the queue, starts whatever can be started, and says so.
+/// Queues a run, starts whatever can start, and reports both.
 pub(crate) fn enqueue(
     context: &Context,
     start: Start,
@@ -129,7 +129,7 @@ pub(crate) fn enqueue(
             None => format!("started {name}"),
         });
     }
-    // It waits all the same.
+    // The run waits all the same.
     if let Err(e) = started {
         print::warn(format!("nothing could be started: {e}"));
     }
@@ -176,7 +176,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     }
 }
 
-/// Why nothing was started.
+/// Says why nothing was started.
 fn nothing(runs: &Path) -> String {
     let waits = waiting(runs);
     if waits.is_empty() {
@@ -193,7 +193,7 @@ fn count(runs: usize) -> String {
     if runs == 1 { "1 run waits".to_owned() } else { format!("{runs} runs wait") }
 }
 
-/// Starts what can be, and names it; how many.
+/// Starts the runs that can start and reports them. Returns their number.
 fn said(runs: &Path) -> Result<i32> {
     let started = start_waiting_surely(runs)?;
     for run in &started {
@@ -202,7 +202,7 @@ fn said(runs: &Path) -> Result<i32> {
     Ok(i32::try_from(started.len()).unwrap_or(i32::MAX))
 }
 
-/// A run that must wait in the queue.
+/// Requires a run to be in the queue.
 fn in_queue(view: View) -> Result<View> {
     let view = waits(view)?;
     if view.dir.is_queued() {
@@ -212,7 +212,7 @@ fn in_queue(view: View) -> Result<View> {
     Err(Failure::new(clean(&why)).help("the batch system decides when it starts").into())
 }
 
-/// A run that must wait, in the queue or for its job.
+/// Requires a run to be waiting, in the queue or for its job.
 fn waits(view: View) -> Result<View> {
     if view.queued.is_some() {
         return Ok(view);
@@ -221,7 +221,7 @@ fn waits(view: View) -> Result<View> {
     Err(Failure::new(clean(&why)).help("`gradtop queue` lists the runs that wait").into())
 }
 
-/// The runs that are meant. Of those that a filter selects, the ones that `may` takes; a person confirms several.
+/// The selected runs. Of those that a filter selects, the ones that `may` accepts; the user confirms several.
 fn chosen(context: &Context, of: &Selection, verb: &str, may: fn(View) -> Result<View>) -> Result<Vec<View>> {
     if !of.names.iter().any(|name| is_filter(name)) {
         return of.names.iter().map(|name| may(context.view(name)?)).collect();
@@ -254,7 +254,7 @@ fn put(context: &Context, name: &str, place: usize) -> Result<i32> {
     Ok(0)
 }
 
-/// `2 slots per device · cuda:0 4`.
+/// The slots in words: `2 slots per device · cuda:0 4`.
 fn slots_in_words(settings: &QueueSettings) -> String {
     let each = if settings.slots == 1 { "1 slot".to_owned() } else { format!("{} slots", settings.slots) };
     let others = settings.devices.iter().map(|(device, slots)| format!(" · {device} {slots}"));
@@ -272,12 +272,12 @@ fn list(runs: &Path, as_json: bool) -> Result<i32> {
     for run in waiting(runs) {
         match gradtop_store::view(&run) {
             Ok(view) => waits.push((read_turn(&run).ok().map(|turn| turn.device), view)),
-            // Started or moved at this moment.
+            // The run was started or moved just now.
             Err(StoreError::Io { .. }) if !run.path().is_dir() => {}
             Err(e) => print::warn(e),
         }
     }
-    // Of the others, those that wait for their jobs.
+    // Other runs may be waiting for their jobs.
     let jobs = list_runs(runs).into_iter().filter(|run| read_job(run).is_some());
     let jobs = jobs.filter_map(|run| super::view(&run).ok());
     waits.extend(jobs.filter(|v| v.job.is_some() && v.queued.is_some()).map(|view| (None, view)));

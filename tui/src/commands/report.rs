@@ -1,4 +1,4 @@
-//! `gradtop report`: a page about any runs, as one HTML file and as Markdown.
+//! `gradtop report`: writes a report about runs, as one HTML file and as Markdown.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -23,7 +23,7 @@ use crate::report::{FIGURES, html, markdown, write_figures};
 )]
 pub(crate) struct Args {
     /// Runs by name, or a filter as in the monitor: 'state:finished lr>1e-3'
-    // Not `runs`: that is the id of the folder's argument, which every command has.
+    // Not named `runs`, which is the id of the global option `--runs`.
     #[arg(value_name = "RUN|FILTER", default_value = "last")]
     names: Vec<String>,
     /// Where it is written [default: the folder RUN-report, of several runs report]
@@ -48,7 +48,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         Some("html" | "htm" | "md") if is_new => {
             output.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned()
         }
-        // `v1.2` is a folder.
+        // `v1.2` is a folder, not a file with an extension.
         Some(other) if is_new && args.output.is_some() && other.starts_with(char::is_alphabetic) => {
             let as_what = print::short(&output);
             let wrong = format!("a report is written as .html or .md, or into a folder, not as {as_what}");
@@ -60,7 +60,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     std::fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", print::short(&folder)))?;
     let mut command = vec!["gradtop".to_owned(), "report".to_owned()];
     command.extend(args.names.iter().map(|name| match views.as_slice() {
-        // `last` is another run tomorrow.
+        // `last` will be another run tomorrow, so the name is recorded.
         [one] => one.manifest.run.clone(),
         _ => name.clone(),
     }));
@@ -101,7 +101,7 @@ fn write(file: &Path, text: &str) -> Result<()> {
     Ok(())
 }
 
-/// The way from a folder inside that of the runs to it: links then stay true wherever both go together.
+/// The relative path from a folder inside the runs folder to the runs folder. Such links survive moving everything together.
 fn way(folder: &Path, runs: &Path) -> Option<String> {
     let (folder, runs) = (folder.canonicalize().ok()?, runs.canonicalize().ok()?);
     let below = folder.strip_prefix(runs).ok()?;

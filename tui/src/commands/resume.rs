@@ -1,4 +1,4 @@
-//! `gradtop resume`: let a paused run go on, or continue an ended one.
+//! `gradtop resume`: continues a paused run, or an ended one from its checkpoint.
 
 use std::path::Path;
 
@@ -47,7 +47,7 @@ impl Args {
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
-    // As in `run`: a Ctrl-C or SIGTERM from here on is answered.
+    // As in `run`: from here on, Ctrl-C and SIGTERM are handled.
     let mut caught = Caught::new()?;
     let views = args.runs.views(context, args.how().action())?;
     let detach = args.detach || views.len() > 1;
@@ -56,7 +56,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     let code = each(&views, |view| {
         resume(view.clone(), args, elsewhere.as_ref(), detach, (&mut caught, &mut unpaused))
     })?;
-    // All are asked before any is waited for.
+    // Sends all requests before waiting for any.
     for view in &unpaused {
         control::until(view, control::PATIENCE, |now| now.state != State::Paused)?;
     }
@@ -76,7 +76,7 @@ fn resume(
         let help = format!("`gradtop resume {name}` without --on, or `gradtop stop {name}` first");
         return Err(Failure::usage(message).help(help).into());
     }
-    // What is refused is refused before anything is written.
+    // Everything that can be refused is checked before anything is written.
     let watched = (view.state.is_final() || !view.certain)
         && !args.force
         && gradtop_store::is_owned_elsewhere(&view.dir);
@@ -88,7 +88,7 @@ fn resume(
         gradtop_host::give_up_still(&view.dir, || !caught.any())?;
         view = super::view(&view.dir)?;
     }
-    // Whoever asks to go on with a run that an earlier boot of this machine left says that no other machine has it.
+    // Resuming a run from before a reboot implies that no other machine has it.
     if gradtop_host::recover_after_reboot(&view.dir)? || args.force && gradtop_host::give_up(&view.dir)? {
         view = super::view(&view.dir)?;
     }
@@ -127,7 +127,7 @@ fn resume(
     watch::watch(&view.dir, Watch { json: args.json, ours: true }, caught)
 }
 
-/// What a new run would be given otherwise, if the plugin has changed since this one was started.
+/// Which defaults a new run would get instead, if the plugin has changed since this one started.
 fn changes(view: &View) -> Option<String> {
     let plugin = Path::new(&view.manifest.plugin.as_ref()?.original_path);
     let name = clean(&view.manifest.run);

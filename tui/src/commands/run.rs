@@ -1,4 +1,4 @@
-//! `gradtop run`: start a run and watch it.
+//! `gradtop run`: starts a run and watches it.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -73,7 +73,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(context: &Context, args: Args) -> Result<i32> {
-    // Before anything else: from here on a Ctrl-C or SIGTERM is answered, never lost and never the silent end of the command.
+    // First of all: from here on, Ctrl-C and SIGTERM are handled and never end the command silently.
     let caught = Caught::new()?;
     let elsewhere = args.on.elsewhere(context, args.queueing.queue)?;
     let (mut launch, _) = args.choice.launch(context)?;
@@ -88,7 +88,7 @@ pub(crate) fn run(context: &Context, args: Args) -> Result<i32> {
     watch::start(caught, args.detach, args.json, || gradtop_host::launch(&launch))
 }
 
-/// What [`Choice`] says of a command.
+/// The options of [`Choice`] that also apply to a command.
 pub(crate) struct OfCommand {
     pub(crate) experiment: Option<String>,
     pub(crate) sets: Vec<(String, String)>,
@@ -97,7 +97,7 @@ pub(crate) struct OfCommand {
 }
 
 impl Choice {
-    /// What it says of a command.
+    /// Converts the options for a command. Those that only experiments have are an error.
     pub(crate) fn of_command(self, context: &Context) -> Result<OfCommand> {
         let Self { experiment, plugin, preset, sets, config, device, threads, checkpoint_every, alerts } =
             self;
@@ -117,12 +117,12 @@ impl Choice {
         Ok(OfCommand { experiment, sets, device: device.unwrap_or_default(), checkpoint_every })
     }
 
-    /// Whether a parameter is set on the command line.
+    /// Returns whether a parameter is set on the command line.
     pub(crate) fn sets(&self, key: &str) -> bool {
         self.sets.iter().any(|(set, _)| set == key)
     }
 
-    /// The run that it describes, and its experiment. Name and seed are those of the file, if it has some.
+    /// Resolves the run to launch and its experiment. Name and seed are those of the configuration file, if it has any.
     pub(crate) fn launch(self, context: &Context) -> Result<(Launch, ExperimentDesc)> {
         let config = self.config.as_deref().map(RunConfig::read).transpose()?.unwrap_or_default();
         let (plugin, experiment) = chosen(self.plugin.as_deref(), self.experiment.or(config.experiment))?;
@@ -154,7 +154,7 @@ impl Choice {
     }
 }
 
-/// A value for every parameter.
+/// Resolves a value for every parameter.
 pub(crate) fn resolved(
     experiment: &ExperimentDesc,
     preset: Option<&str>,
@@ -167,7 +167,7 @@ pub(crate) fn resolved(
     })
 }
 
-/// The experiment of that id and its library: the one named, which may leave out the id if it has one only, or one that is found.
+/// Finds the experiment and its library. With `--plugin`, the id may be omitted if the library has only one experiment.
 fn chosen(library: Option<&Path>, id: Option<String>) -> Result<(PathBuf, ExperimentDesc)> {
     let unnamed = |help: &str| Failure::usage("no experiment given").help(help);
     let Some(file) = library else {

@@ -1,4 +1,4 @@
-//! `gradtop show`: everything about a run.
+//! `gradtop show`: prints everything about a run.
 
 use std::collections::BTreeSet;
 
@@ -22,11 +22,11 @@ use gradtop_view::figure::name_of;
 use gradtop_view::natural;
 use gradtop_view::state;
 
-/// Events shown.
+/// The most events shown.
 const EVENTS: usize = 8;
-/// Metrics' lines shown.
+/// The most metric series shown.
 const SERIES: usize = 40;
-/// Columns of metrics that give way on a narrow terminal, in this order.
+/// Columns of the metrics table that are dropped on a narrow terminal, in this order.
 const DISPENSABLE: [&str; 4] = ["points", "at step", "unit", "best"];
 
 /// Arguments of `show`.
@@ -43,7 +43,7 @@ pub(crate) struct Args {
     diff: bool,
 }
 
-/// A series in numbers.
+/// One series, summarized.
 struct Summary {
     metric: String,
     line: Option<String>,
@@ -85,12 +85,12 @@ fn diff(view: &View) -> Result<i32> {
         }
         Err(e) => return Err(e).context("cannot read code.diff"),
     };
-    // Colours of others, too, are shown as text.
+    // Escape sequences in the diff are shown as text.
     print::out(&String::from_utf8_lossy(&bytes).replace('\u{1b}', r"\u{1b}"));
     Ok(0)
 }
 
-/// The first `most` series, and how many there are. The rows of the others are not read.
+/// Summarizes the first `most` series and counts all. The rows of the others are not read.
 fn summaries(view: &View, most: usize) -> Result<(Vec<Summary>, usize)> {
     let declared = &view.manifest.metrics;
     let place = |metric: &str| declared.iter().position(|m| m.name == metric).unwrap_or(usize::MAX);
@@ -146,7 +146,7 @@ fn facts(rows: Vec<(&str, String)>) {
     Table::of_facts(rows.into_iter().filter(|(_, value)| !value.is_empty())).print_hanging(2);
 }
 
-/// A fact that may be missing, made safe.
+/// An optional text, with control characters escaped.
 fn maybe(fact: Option<String>) -> String {
     fact.map_or_else(String::new, |fact| clean(&fact))
 }
@@ -198,15 +198,14 @@ fn as_text(view: &View, summaries: &[Summary], all: usize) -> Result<()> {
     Ok(())
 }
 
-/// What people say of it, whole.
-/// How a run is, its name, and what it is of.
+/// Prints the state of a run, its name and its experiment.
 pub(super) fn title(view: &View, experiment: &str) {
     let state = print::styled(&state::words(view), state::ink(view.state));
     let name = print::styled(&view.manifest.run, Ink::Bold);
     print::line(&format!("{state}  {name}  {}", print::styled(experiment, Ink::Dim)));
 }
 
-/// Why a run ended, below its title.
+/// Prints why a run ended.
 pub(super) fn ending(view: &View, cause: Option<&str>) {
     if let Some(cause) = cause {
         let bad = matches!(view.state, State::Failed | State::Crashed);
@@ -215,6 +214,7 @@ pub(super) fn ending(view: &View, cause: Option<&str>) {
     }
 }
 
+/// Prints stars, tags and the note in full.
 fn notes(view: &View) {
     let notes = &view.notes;
     if let Err(error) = read_notes(&view.dir) {
@@ -259,7 +259,7 @@ fn metrics(summaries: &[Summary], all: usize) {
         return;
     }
     print::heading("metrics");
-    // Where the terminal is narrow, values stay.
+    // On a narrow terminal, the values stay longest.
     let without = |n: &usize| metrics_table(summaries, &DISPENSABLE[..*n]).fits(2);
     let most = DISPENSABLE.len();
     metrics_table(summaries, &DISPENSABLE[..(0..most).find(without).unwrap_or(most)]).print(2);
@@ -268,7 +268,7 @@ fn metrics(summaries: &[Summary], all: usize) {
     }
 }
 
-/// One row for each series, without some of the columns.
+/// A table with a row for each series, without some columns.
 fn metrics_table(summaries: &[Summary], without: &[&str]) -> Table {
     type Cell = fn(&Summary) -> Words;
     let columns: [(&str, Align, Cell); 7] = [
@@ -324,7 +324,7 @@ fn run_facts(view: &View) {
     ]);
 }
 
-/// Files that were found damaged.
+/// Warns about damaged files.
 fn damage(view: &View) -> Result<()> {
     let damage = known_damage(&view.dir)?;
     if damage.is_empty() {
@@ -353,9 +353,9 @@ fn files(view: &View) {
     print::dim(&format!("  duckdb -c {}", query(&path)));
 }
 
-/// The argument that has `DuckDB` read all metrics of a run, as a shell takes it.
+/// The shell-quoted argument that makes DuckDB read all metrics of a run.
 fn query(path: &str) -> String {
-    // What would be a pattern is put into brackets.
+    // Characters of a glob pattern are put into brackets.
     let literal = |c| if matches!(c, '*' | '?' | '[') { format!("[{c}]") } else { String::from(c) };
     let plain: String = path.chars().map(literal).collect();
     let sql = format!("SELECT * FROM '{}/metrics/*.parquet'", plain.replace('\'', "''"));

@@ -1,4 +1,4 @@
-//! `gradtop study`: all experiments under a bound on cores, and one report.
+//! `gradtop study`: runs all experiments of a plan on a limited number of cores and writes one report.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -27,9 +27,9 @@ use gradtop_chart::cells::theme::Ink;
 use gradtop_chart::number;
 use gradtop_view::state;
 
-/// Time between two looks at the runs.
+/// How often the runs are polled.
 const LOOK: Duration = Duration::from_millis(200);
-/// Time between two lines of progress where nobody sees a bar.
+/// How often progress is printed if standard error is not a terminal.
 const PLAIN_EVERY: Duration = Duration::from_secs(30);
 
 /// Arguments of `study`.
@@ -81,7 +81,7 @@ pub(crate) struct Args {
 }
 
 impl Args {
-    /// The command line that runs the same study.
+    /// The command line that repeats this study.
     fn command(&self, plan: &Plan) -> String {
         let mut words = vec!["gradtop".to_owned(), "study".to_owned()];
         let mut option = |name: &str, value: Option<String>| {
@@ -105,19 +105,19 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         only: args.only.clone(),
         sets: args.sets.clone(),
         seed: args.seed,
-        // A plan in a file says what its device is.
+        // A plan in a file sets its own device.
         device: args.device.or(usual.filter(|_| args.plan.is_none())).map(|device| device.to_string()),
     };
     let file = PlanFile::find(args.plan.as_deref())?;
     let plan = file.plan(args.preset.as_deref(), is_at_hand)?.changed(&changes)?;
-    // A mistake in it is said before hours of work, not after.
+    // Checked now, so that a mistake in the report is found before hours of work, not after.
     let report = file.report()?;
     let (known, odd) = Study::find(&runs, &plan);
     for why in odd {
         print::warn(why);
     }
     if args.list {
-        // What could not be begun is no plan.
+        // A study that cannot run at all is an error.
         let found = gradtop_host::discover_for(plan.entries.iter().map(|entry| entry.experiment.as_str()));
         runner::check(&plan, &found)?;
         for (key, why) in runner::unknown(&plan, &found) {
@@ -134,7 +134,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         compose(&study, report.as_ref(), &refused, args)?;
         return Ok(0);
     }
-    // Before anything is started: from here on a Ctrl-C or SIGTERM is answered.
+    // Before anything starts: from here on, Ctrl-C and SIGTERM are handled.
     let caught = Caught::new()?;
     let found = gradtop_host::discover_for(plan.entries.iter().map(|entry| entry.experiment.as_str()));
     runner::check(&plan, &found)?;
@@ -154,13 +154,13 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     follow(&study, report.as_ref(), runner, caught, &lock, args)
 }
 
-/// Whether all files of a data set are somewhere on this machine.
+/// Returns whether all files of a data set are on this machine.
 fn is_at_hand(dataset: &str) -> bool {
     gradtop_data::named(dataset)
         .is_some_and(|set| set.files.iter().all(|file| gradtop_data::find(set, file).is_ok()))
 }
 
-/// The cores that this process may use.
+/// The number of cores that this process may use.
 fn cores() -> u32 {
     std::thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(u32::MAX))
 }
@@ -183,7 +183,7 @@ fn announce(study: &Study, cores: u32, at_work: String, json: bool) -> Result<()
     Ok(())
 }
 
-/// Runs the study to its end, or until it is left; then the report. The lock is held all the while.
+/// Runs the study until it ends or is left, then writes the report. The study stays locked throughout.
 fn follow(
     study: &Study,
     report: Option<&ReportFile>,
@@ -198,7 +198,7 @@ fn follow(
     let mut told = Instant::now();
     let (snapshot, left) = loop {
         let counts = caught.counts();
-        // Before anything is begun: it may have come while the plugins were looked at.
+        // Before any run starts: the signal may have come while the plugins were read.
         if counts.stop() && !stopping {
             stopping = true;
             let say = || {
@@ -242,7 +242,7 @@ fn follow(
         board.end();
     }
     if let Err(e) = study.write_refused(runner.refused()) {
-        // What became of the runs is still to be told.
+        // The results of the runs still have to be reported.
         print::warn(format!("{e:#}; a later report will not list what was not started"));
     }
     if left {
@@ -261,7 +261,7 @@ fn follow(
     written.map(|_| code)
 }
 
-/// The last lines: what is missing, and how it is brought.
+/// Prints the closing lines: what is missing, and how to get it.
 fn end(study: &Study, entry_states: &[EntryState], code: i32) {
     let finished = entry_states.iter().filter(|s| matches!(s, EntryState::Finished(_))).count();
     if code == 0 {
@@ -284,7 +284,7 @@ fn end(study: &Study, entry_states: &[EntryState], code: i32) {
     print::dim("  run the same command to continue with the rest");
 }
 
-/// Composes the report and says where it is; gives the HTML file's path.
+/// Writes the report and prints where it is. Returns the path of the HTML file.
 fn compose(
     study: &Study,
     report: Option<&ReportFile>,
@@ -303,14 +303,14 @@ fn compose(
     Ok(written.html)
 }
 
-/// `3 of 10 finished, 2m left`.
+/// The progress in words: `3 of 10 finished, 2m left`.
 fn words(snapshot: &Snapshot) -> String {
     let finished = snapshot.entry_states.iter().filter(|s| matches!(s, EntryState::Finished(_))).count();
     let left = number::duration(snapshot.left_s.round());
     format!("{finished} of {} finished, about {left} left", snapshot.entry_states.len())
 }
 
-/// A line for each run that is at work.
+/// A line for each run in progress.
 fn parts(study: &Study, snapshot: &Snapshot) -> Vec<String> {
     let part = |(entry, entry_state): (&Entry, &EntryState)| {
         let EntryState::Alive(view) = entry_state else { return None };
@@ -324,7 +324,7 @@ fn parts(study: &Study, snapshot: &Snapshot) -> Vec<String> {
     study.plan.entries.iter().zip(&snapshot.entry_states).filter_map(part).collect()
 }
 
-/// A line for something that happened to a run.
+/// Reports an event of the study.
 fn tell(thing: &Happened, json: bool) -> Result<()> {
     let (verb, view) = match thing {
         Happened::Started(view) => ("started", view),
@@ -372,7 +372,7 @@ fn print_json(view: &View, happened: &str) -> Result<()> {
     print::json(&fields)
 }
 
-/// What a plan would run, and how far a study of it is.
+/// Prints what a plan would run, and how far its study is.
 fn list(plan: &Plan, known: Option<&Study>, json: bool) -> Result<i32> {
     let entry_state = |entry: &Entry| known.map_or(EntryState::Open, |study| EntryState::of(study, entry));
     if json {

@@ -1,4 +1,4 @@
-//! `gradtop tag`, `star` and `unstar`: marks of runs.
+//! `gradtop tag`, `star` and `unstar`: mark runs.
 
 use anyhow::Result;
 use gradtop_store::{Notes, View, change_notes, validate_tag};

@@ -1,4 +1,4 @@
-//! `gradtop wait`: until a run has ended.
+//! `gradtop wait`: waits until runs have ended.
 
 use std::time::{Duration, Instant};
 
@@ -26,7 +26,7 @@ pub(crate) struct Args {
     json: bool,
 }
 
-/// Of several runs the code of the first that did not finish.
+/// Returns the exit code of the first run that did not finish.
 pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     let mut caught = Caught::new()?;
     let views = if args.names.iter().any(|name| is_filter(name)) {
@@ -51,7 +51,7 @@ fn wait(run: &View, json: bool, deadline: Option<Instant>, caught: &mut Caught) 
             watch::end(&view, json)?;
             return Ok(view.state.exit_code());
         }
-        // Of one in a job, its batch system will tell.
+        // For a run in a job, the batch system will report its end.
         if !view.certain && view.job.is_none() {
             let (run, place) = (&view.manifest.run, view.whereabouts());
             return Err(Failure::new(format!("{run} is {place}: nothing here tells when it ends")).into());

@@ -1,4 +1,4 @@
-//! Watching a run from its start, or its resumption, to its end.
+//! Watches a run from its start or resumption to its end.
 
 use std::time::{Duration, Instant};
 
@@ -19,61 +19,61 @@ use gradtop_chart::cells::theme::Ink;
 use gradtop_chart::number;
 use gradtop_view::state;
 
-/// Exit code when the run goes on without us.
+/// The exit code if the run continues without us.
 pub(crate) const LEFT_RUNNING: i32 = 5;
-/// Time between two looks at the run.
+/// How often the run is polled.
 const LOOK: Duration = Duration::from_millis(100);
-/// Time between two status lines where nobody sees a bar.
+/// How often the status is printed if standard error is not a terminal.
 const PLAIN_EVERY: Duration = Duration::from_secs(10);
-/// Time between two status lines of JSON.
+/// How often the status is printed as JSON.
 const JSON_EVERY: Duration = Duration::from_secs(1);
-/// Headline values in a line.
+/// The most headline values in a line.
 const VALUES: usize = 4;
 
-/// How a run is watched.
+/// Options of watching.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Watch {
-    /// JSON lines on standard output.
+    /// Print JSON lines on standard output.
     pub(crate) json: bool,
     /// Ctrl-C asks the run to stop. Otherwise it only ends the watching.
     pub(crate) ours: bool,
 }
 
-/// How long a run that is left may take to say that it goes on.
+/// How long to wait for a cancelled stop to take effect.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// Signals that came, counted. Made before a run is, so that none ends the command in silence.
+/// Counts signals. Created before a run is, so that no signal ends the command silently.
 pub(crate) struct Caught {
     signals: Signals,
     counts: Counts,
 }
 
-/// How many of each came.
+/// The number of signals of each kind.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Counts {
     pub(crate) interrupts: usize,
     pub(crate) hangups: usize,
-    /// Of `docker stop`, `systemctl stop`, `timeout` and the like. However many come, they ask for a stop once, and nothing
-    /// takes it back.
+    /// SIGTERM, as sent by `docker stop`, `systemctl stop` or `timeout`. Any number of them asks for one stop, which nothing
+    /// cancels.
     pub(crate) terminations: usize,
 }
 
 impl Counts {
-    /// Whether a stop is asked for.
+    /// Returns whether a stop was requested.
     pub(crate) fn stop(self) -> bool {
         self.interrupts + self.terminations > 0
     }
 }
 
 impl Caught {
-    /// From now on. After `nohup` hangups stay ignored; an interrupt is heard even where a shell has started the command in
-    /// the background, since whoever sends one means it.
+    /// Starts counting. Under `nohup`, SIGHUP stays ignored. SIGINT is handled even if a shell has started the command in the
+    /// background, because whoever sends it means it.
     pub(crate) fn new() -> Result<Self> {
         let heard = [SIGINT, SIGTERM].into_iter().chain(Some(SIGHUP).filter(|signal| !is_ignored(*signal)));
         Ok(Self { signals: Signals::new(heard)?, counts: Counts::default() })
     }
 
-    /// What has come so far.
+    /// Returns the counts so far.
     pub(crate) fn counts(&mut self) -> Counts {
         for signal in self.signals.pending() {
             *match signal {
@@ -85,14 +85,14 @@ impl Caught {
         self.counts
     }
 
-    /// Whether any has come so far.
+    /// Returns whether any signal has come so far.
     pub(crate) fn any(&mut self) -> bool {
         let counts = self.counts();
         counts.stop() || counts.hangups > 0
     }
 }
 
-/// Whether this process was started with a signal ignored.
+/// Returns whether this process was started with a signal ignored.
 fn is_ignored(signal: i32) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
@@ -100,7 +100,7 @@ fn is_ignored(signal: i32) -> bool {
     mask >> (signal - 1) & 1 == 1
 }
 
-/// The first line: what was started and where.
+/// Prints the first line: what was started and where.
 pub(crate) fn announce(view: &View, verb: &str, json: bool) -> Result<()> {
     if json {
         return print_json(view, "started", None);
@@ -119,7 +119,7 @@ pub(crate) fn announce(view: &View, verb: &str, json: bool) -> Result<()> {
     Ok(())
 }
 
-/// Starts a run and watches it, unless it is to be left alone; gives the exit code.
+/// Starts a run and watches it, unless detached. Returns the exit code.
 pub(crate) fn start(
     mut caught: Caught,
     detach: bool,
@@ -135,7 +135,7 @@ pub(crate) fn start(
         Err(e) => return Err(e.into()),
     };
     let view = super::view(&run)?;
-    // Whoever interrupts a start wants it stopped, detached or not.
+    // Interrupting a start stops the run, even with --detach.
     let detach = detach && !caught.any();
     if detach && !json {
         // Only the name, for scripts: run=$(gradtop run … --detach).
@@ -149,12 +149,12 @@ pub(crate) fn start(
     watch(&run, Watch { json, ours: true }, &mut caught)
 }
 
-/// The error for a Ctrl-C or SIGTERM before there was a run.
+/// The error for a signal before the run existed.
 fn interrupted() -> anyhow::Error {
     Failure::new("interrupted before the run was started; nothing was left behind".to_owned()).into()
 }
 
-/// Watches until the run has ended or is left; gives the exit code.
+/// Watches until the run has ended or is left. Returns the exit code.
 pub(crate) fn watch(run: &RunDir, how: Watch, caught: &mut Caught) -> Result<i32> {
     let mut events = Follower::from_end(run, run.events());
     let mut progress = if how.json { None } else { Progress::start() };
@@ -190,14 +190,14 @@ pub(crate) fn watch(run: &RunDir, how: Watch, caught: &mut Caught) -> Result<i32
             break Ok(Left::Alone(view));
         }
         if counts.interrupts > 1 {
-            // One alone may both ask and leave: two that came between two looks.
+            // Two interrupts between two polls both request the stop and cancel it.
             let taken_back = asked_to_stop && counts.terminations == 0;
             break if taken_back { take_back(run) } else { Ok(Left::Alone(view)) };
         }
         if counts.stop() && !asked_to_stop {
             asked_to_stop = true;
             match gradtop_host::stop(run, None) {
-                // It has ended since it was looked at.
+                // The run has ended since the last poll.
                 Ok(_) | Err(HostError::NotAllowed { why: Why::Ended(_), .. }) => {}
                 Err(e) => break Err(e.into()),
             }
@@ -206,7 +206,7 @@ pub(crate) fn watch(run: &RunDir, how: Watch, caught: &mut Caught) -> Result<i32
                 print::note(match (counts.terminations > 0, is_command) {
                     (true, true) => "received SIGTERM: the command has been asked to stop",
                     (true, false) => "received SIGTERM: stopping after this step",
-                    // It may have had its signal already.
+                    // The command may have received its signal already.
                     (false, true) => "the command has been asked to stop",
                     (false, false) => {
                         "stopping after this step; press Ctrl-C again to cancel and leave it running"
@@ -243,21 +243,21 @@ pub(crate) fn watch(run: &RunDir, how: Watch, caught: &mut Caught) -> Result<i32
     Ok(LEFT_RUNNING)
 }
 
-/// How the watching ended.
+/// How watching ended.
 enum Left {
-    /// With the run.
+    /// The run ended.
     Ended(View),
-    /// With the run, whose stop was to be taken back.
+    /// The run ended before its stop could be cancelled.
     TooLate(View),
-    /// Without it; it goes on as it was.
+    /// The run continues, unchanged.
     Alone(View),
-    /// Without it; its stop was taken back.
+    /// The run continues; its stop was cancelled.
     GoesOn(View),
-    /// Without it; it has not taken the stop back yet, and does not at all if its experiment has been told.
+    /// The stop is not cancelled yet. If the flag is set, the experiment already knows of the stop and it cannot be cancelled.
     Stopping(View, bool),
 }
 
-/// Takes back the stop that the first Ctrl-C asked for.
+/// Cancels the stop that the first Ctrl-C requested.
 fn take_back(run: &RunDir) -> Result<Left> {
     Ok(match gradtop_host::withdraw_stop(run, PATIENCE)? {
         Withdrawn::GoesOn(view) => Left::GoesOn(view),
@@ -293,7 +293,7 @@ fn leave(left: &Left, how: Watch) -> Result<()> {
     Ok(())
 }
 
-/// The last lines: how the run ended, and what to do next.
+/// Prints the last lines: how the run ended, and what to do next.
 pub(crate) fn end(view: &View, json: bool) -> Result<()> {
     if json {
         return print_json(view, "final", Some(view.state.exit_code()));
@@ -327,12 +327,12 @@ pub(crate) fn end(view: &View, json: bool) -> Result<()> {
     Ok(())
 }
 
-/// Columns of the terminal beside those that are taken.
+/// Columns of the terminal left when so many are taken.
 fn room(taken: usize) -> usize {
     print::terminal().size.map_or(usize::MAX, |(width, _)| width.saturating_sub(taken))
 }
 
-/// Items in lines of at most `width` columns, none of them broken.
+/// Wraps items into lines of at most `width` columns without breaking any.
 fn folded(items: &[String], width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for item in items {
@@ -357,7 +357,7 @@ fn print_json(view: &View, kind: &str, exit_code: Option<i32>) -> Result<()> {
     print::json(&fields)
 }
 
-/// States are shown by the bar and the last line; everything else is worth a line.
+/// Prints an event, except for changes of state, which the bar and the last line show.
 fn show_event(line: &[u8], json: bool, progress: Option<&Progress>) {
     if json {
         if let Some(value) = event_json(line) {

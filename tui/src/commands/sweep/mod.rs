@@ -1,4 +1,4 @@
-//! `gradtop sweep`: a run for each setting, in the queue, under one tag.
+//! `gradtop sweep`: queues a run for each setting, all with one tag.
 
 mod axes;
 
@@ -131,7 +131,7 @@ pub(crate) fn run(context: &Context, args: Args) -> Result<i32> {
         }
     } else {
         let mut left = wanted.iter();
-        // The first ones are at work while the others are still being queued.
+        // The first runs start while the others are still being queued.
         gradtop_host::enqueue(&starts, &[], Some(&args.name), |queued| {
             for (run, (setting, seed, _)) in queued.iter().zip(left.by_ref()) {
                 print::line(&format!("{}  {}", clean(&run.name()), words(setting, *seed)));
@@ -143,7 +143,7 @@ pub(crate) fn run(context: &Context, args: Args) -> Result<i32> {
     Ok(0)
 }
 
-/// How many runs became what, and how to see them.
+/// Reports the number of runs and how to see them.
 fn said(runs: usize, verb: &str, had: usize, tag: &str) {
     let rest = if had > 0 { format!(", {had} are there already") } else { String::new() };
     print::note(&format!("{runs} {verb}{rest}: gradtop list tag:{}", clean(tag)));
@@ -152,7 +152,7 @@ fn said(runs: usize, verb: &str, had: usize, tag: &str) {
 /// What all runs of a sweep have in common.
 enum Base {
     Experiment(Launch, Box<ExperimentDesc>),
-    /// With the values that are not varied.
+    /// A command with the parameters that are not varied.
     Command(Exec, Setting),
 }
 
@@ -186,12 +186,12 @@ impl Base {
         Ok(Self::Command(exec, sets))
     }
 
-    /// Whether a parameter is drawn on a log scale where nobody says.
+    /// Returns whether a random parameter is drawn on a log scale by default.
     fn is_log(&self, key: &str) -> bool {
         matches!(self, Self::Experiment(_, experiment) if experiment.params.iter().any(|p| p.key == key && p.log))
     }
 
-    /// The metric of `METRIC[:min|max]`, and which way it should go.
+    /// Parses `METRIC[:min|max]`, with the goal that the metric declares as the default.
     fn judged_by(&self, text: &str) -> Result<(String, Goal)> {
         let (name, said) = match text.rsplit_once(':') {
             Some((name, "min")) => (name, Some(Goal::Min)),
@@ -217,11 +217,11 @@ impl Base {
         Ok((name.to_owned(), goal.ok_or_else(unknown)?))
     }
 
-    /// The run of a setting and a seed.
+    /// Creates the run for a setting and a seed.
     fn start(&self, setting: &Setting, seed: u64) -> Result<Start> {
         match self {
             Self::Experiment(base, experiment) => {
-                // What is not varied is as it is in the base.
+                // Parameters that are not varied come from the base.
                 let fixed =
                     base.params.iter().filter(|(key, _)| setting.iter().all(|(varied, _)| varied != key));
                 let fixed: Setting = fixed.map(|(key, value)| (key.clone(), value.to_string())).collect();
@@ -239,7 +239,7 @@ impl Base {
     }
 }
 
-/// Whether a run is the one that would be started so.
+/// Returns whether an existing run is the one that `start` would create.
 fn is_of(view: &View, start: &Start, seed: u64) -> bool {
     let same = match start {
         Start::Run(launch) => view.manifest.params == launch.params,
@@ -248,7 +248,7 @@ fn is_of(view: &View, start: &Start, seed: u64) -> bool {
     same && state::seed(&view.manifest) == Some(seed)
 }
 
-/// The runs that have the tag.
+/// The existing runs with the tag.
 fn of_sweep(context: &Context, tag: &str) -> Result<Vec<View>> {
     let (mut views, _) = select::all(&context.runs()?);
     views.retain(|view| view.notes.tags.iter().any(|known| known == tag));
