@@ -1,4 +1,4 @@
-//! Several lines on standard error that are kept up to date, below a bar; nothing where that is no terminal.
+//! Several lines on standard error, updated in place below a bar. Does nothing if standard error is not a terminal.
 
 use std::io::IsTerminal as _;
 
@@ -9,10 +9,10 @@ use super::{guarded, last_lines};
 use gradtop_chart::cells::text::fit;
 use gradtop_chart::colour::Colours;
 
-/// Steps of the bar.
+/// The resolution of the bar.
 const FINE: u64 = 10_000;
 
-/// The bar and the lines.
+/// A bar with lines below it.
 pub(crate) struct Board {
     all: MultiProgress,
     bar: ProgressBar,
@@ -20,7 +20,7 @@ pub(crate) struct Board {
 }
 
 impl Board {
-    /// A board if standard error is a terminal.
+    /// Returns a board if standard error is a terminal.
     pub(crate) fn start() -> Option<Self> {
         if !std::io::stderr().is_terminal() || std::env::var_os("TERM").is_some_and(|t| t == "dumb") {
             return None;
@@ -37,7 +37,7 @@ impl Board {
         Some(Self { all, bar, lines: Vec::new() })
     }
 
-    /// Shows a share of the whole with words, and a line for each part.
+    /// Updates the bar, its label and the lines below.
     pub(crate) fn show(&mut self, name: &str, share: f64, words: &str, parts: &[String]) {
         let ascii = terminal().glyphs.ascii();
         let width = terminal().size.map_or(usize::MAX, |(w, _)| w.saturating_sub(last_lines::ECHO));
@@ -60,12 +60,12 @@ impl Board {
         }
     }
 
-    /// Prints with the board out of the way.
+    /// Prints something above the board.
     pub(crate) fn above(&self, print: impl FnOnce()) {
         self.all.suspend(print);
     }
 
-    /// Takes the board away.
+    /// Removes the board.
     pub(crate) fn end(self) {
         for line in &self.lines {
             line.finish_and_clear();

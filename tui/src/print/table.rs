@@ -1,16 +1,16 @@
-//! Tables on standard output: columns aligned, numbers on their decimal point.
+//! Tables on standard output, with aligned columns and numbers aligned at their decimal point.
 
 use super::{ascii, styled, terminal};
 use gradtop_chart::cells::align::{Align, align, pad_left};
 use gradtop_chart::cells::text::{apart, fit, width_of, wrap};
 use gradtop_chart::cells::theme::Ink;
 
-/// What words can be cut to, where a terminal is narrow.
+/// On a narrow terminal, text is cut to no less than this.
 const LEAST: usize = 12;
-/// What has room of the last column, where there is that much.
+/// The last column gets at least this much, if possible.
 const LAST: usize = 15;
 
-/// A cell: words in an ink.
+/// A text with a style.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Words {
     text: String,
@@ -18,17 +18,17 @@ pub(crate) struct Words {
 }
 
 impl Words {
-    /// In a colour.
+    /// Creates a text in a style.
     pub(crate) fn new(text: impl Into<String>, ink: Ink) -> Self {
         Self { text: text.into(), ink }
     }
 
-    /// That matter less.
+    /// Creates dimmed text.
     pub(crate) fn dim(text: impl Into<String>) -> Self {
         Self::new(text, Ink::Dim)
     }
 
-    /// That stand for their row.
+    /// Creates bold text.
     pub(crate) fn bold(text: impl Into<String>) -> Self {
         Self::new(text, Ink::Bold)
     }
@@ -40,7 +40,7 @@ impl<T: Into<String>> From<T> for Words {
     }
 }
 
-/// A table being put together.
+/// A table under construction.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Table {
     columns: Vec<(String, Align)>,
@@ -48,18 +48,18 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// With these columns; headings may be empty.
+    /// Creates a table with these columns; headings may be empty.
     pub(crate) fn new(columns: &[(impl AsRef<str>, Align)]) -> Self {
         let columns = columns.iter().map(|(name, align)| (name.as_ref().to_owned(), *align)).collect();
         Self { columns, rows: Vec::new() }
     }
 
-    /// With columns of words.
+    /// Creates a table of text columns.
     pub(crate) fn of_words<const N: usize>(columns: [&str; N]) -> Self {
         Self::new(&columns.map(|name| (name, Align::Left)))
     }
 
-    /// Of facts: what each is about, and what it is.
+    /// Creates a table of names and values.
     pub(crate) fn of_facts<'a>(facts: impl IntoIterator<Item = (&'a str, String)>) -> Self {
         let mut table = Self::of_words(["", ""]);
         for (name, value) in facts {
@@ -73,13 +73,13 @@ impl Table {
         self.rows.push(cells.into());
     }
 
-    /// The lines, each indented by `indent`. On a terminal they are cut at its right edge.
+    /// The lines of the table, indented. On a terminal they are cut at its right edge.
     pub(crate) fn lines(&self, indent: usize) -> Vec<String> {
         let limit = terminal().size.map(|(w, _)| w);
         self.laid_out(indent, limit).into_iter().map(painted).collect()
     }
 
-    /// Whether a terminal shows all of it, indented by `indent`.
+    /// Returns whether the terminal is wide enough.
     pub(crate) fn fits(&self, indent: usize) -> bool {
         let width = |cells: &Vec<Words>| {
             let line: String = cells.iter().map(|w| w.text.as_str()).collect();
@@ -89,13 +89,13 @@ impl Table {
         terminal().size.is_none_or(|(w, _)| widest <= w)
     }
 
-    /// Prints the lines to standard output.
+    /// Prints the table.
     pub(crate) fn print(&self, indent: usize) {
-        // Thousands of lines at once, not one by one.
+        // Written at once: there may be thousands of lines.
         super::out(&self.lines(indent).into_iter().map(|line| line + "\n").collect::<String>());
     }
 
-    /// Prints the lines; where the terminal is too narrow, the last column stands below its row, wrapped.
+    /// Prints the table. On a narrow terminal, the last column is wrapped below its row.
     pub(crate) fn print_wrapped(&self, indent: usize) {
         let (Some((width, _)), false) = (terminal().size, self.fits(indent)) else {
             return self.print(indent);
@@ -118,7 +118,7 @@ impl Table {
         }
     }
 
-    /// Prints the lines; where the terminal is too narrow, the last column goes on below itself.
+    /// Prints the table. On a narrow terminal, the last column is wrapped within itself.
     pub(crate) fn print_hanging(&self, indent: usize) {
         match terminal().size {
             Some((width, _)) if !self.fits(indent) => {
@@ -142,7 +142,7 @@ impl Table {
     }
 
     fn laid_out(&self, indent: usize, limit: Option<usize>) -> Vec<Vec<Words>> {
-        // Columns in which nothing stands are left out.
+        // Skips empty columns.
         let used: Vec<usize> = (0..self.columns.len())
             .filter(|c| self.rows.iter().any(|r| r.get(*c).is_some_and(|w| !w.text.is_empty())))
             .collect();
@@ -179,7 +179,7 @@ impl Table {
     }
 }
 
-/// A line, for standard output.
+/// A line for standard output.
 fn painted(cells: Vec<Words>) -> String {
     let cell = |w: Words| if w.text.trim().is_empty() { w.text } else { styled(&w.text, w.ink) };
     cells.into_iter().map(cell).collect::<String>().trim_end().to_owned()
@@ -189,7 +189,7 @@ fn widest(cells: &[Words]) -> usize {
     cells.iter().map(|w| width_of(&w.text)).max().unwrap_or(0)
 }
 
-/// Makes columns of words narrower, the widest first, until something of the last has room too: what is cut still differs.
+/// Shrinks text columns, the widest first, until the last column has room, too. Shortened texts stay distinct.
 fn narrow(columns: &mut [(Align, Vec<Words>)], room: usize) {
     let Some((last, before)) = columns.split_last_mut() else { return };
     loop {
@@ -207,7 +207,7 @@ fn narrow(columns: &mut [(Align, Vec<Words>)], room: usize) {
     }
 }
 
-/// A heading stands at the side at which its numbers end.
+/// Aligns the cells of a column. The heading is placed where the numbers end.
 fn aligned(cells: &[Words], how: Align, headed: bool) -> Vec<Words> {
     if how == Align::Left {
         return cells.to_vec();

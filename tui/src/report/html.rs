@@ -1,4 +1,4 @@
-//! A report as one HTML file that needs nothing else: figures inside, light and dark, readable on paper.
+//! Renders a report as a single self-contained HTML file with figures, light and dark colours, and a print layout.
 
 use super::document::{Block, Claim, Document, Span, Summary};
 use gradtop_chart::colour::{COLOURS, Paint};
@@ -6,7 +6,7 @@ use gradtop_chart::svg::{escape, hex};
 
 const STYLE: &str = include_str!("style.css");
 
-/// The page.
+/// Renders the page.
 pub(crate) fn page(document: &Document) -> String {
     let mut out = Page(format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -33,7 +33,7 @@ pub(crate) fn page(document: &Document) -> String {
     out.0
 }
 
-/// A page being written.
+/// An HTML page under construction.
 struct Page(String);
 
 impl Page {
@@ -42,10 +42,10 @@ impl Page {
     }
 }
 
-/// Characters of a cell that stay in one line.
+/// Shorter cells are not wrapped.
 const SHORT: usize = 40;
 
-/// The figures' colours on a dark ground: the drawings carry those for white paper as attributes, which rules outweigh.
+/// The figures' colours on a dark background. The drawings have those for white paper as attributes, which CSS rules override.
 fn dark() -> String {
     let swap = |from: [u8; 3], to: [u8; 3]| {
         let (from, to) = (hex(from), hex(to));
@@ -111,7 +111,7 @@ fn one(out: &mut Page, block: &Block) {
             for row in rows {
                 out.put("<tr>");
                 for (cell, (_, number)) in row.iter().zip(head) {
-                    // What is wide is moved sideways: there only long texts are broken into lines.
+                    // Wide tables scroll; only long texts are wrapped.
                     let class = match cell.iter().map(|span| span.words().chars().count()).sum::<usize>() {
                         _ if *number => "n",
                         0..=SHORT => "short",
@@ -140,7 +140,7 @@ fn one(out: &mut Page, block: &Block) {
     }
 }
 
-/// The summary: a line a finding.
+/// Renders the summary, a line per finding.
 fn summary(out: &mut Page, summary: &Summary) {
     if summary.lines.is_empty() {
         return;
@@ -159,7 +159,7 @@ fn summary(out: &mut Page, summary: &Summary) {
     out.put(&format!("</ol>\n{}</section>\n", source_of(&summary.rest())));
 }
 
-/// A claim with all that belongs to it.
+/// Renders a claim with its evidence and limits.
 fn whole(out: &mut Page, claim: &Claim) {
     out.put(&format!(
         "<li>{}{}{}{}</li>\n",
@@ -177,7 +177,7 @@ fn strength(words: &str) -> String {
     format!("<span class=\"strength r{}\">{}</span> ", super::claims::rank(words), escape(words))
 }
 
-/// What is claimed, and of what.
+/// The subject and statement of a claim.
 fn stated(claim: &Claim) -> String {
     let about = Some(&claim.about).filter(|about| !about.is_empty());
     let about = about.map(|about| format!("<b>{}:</b> ", escape(about)));
@@ -261,7 +261,7 @@ mod tests {
     #[test]
     fn the_page_is_well_formed_whatever_the_words() {
         let page = page(&document());
-        // All elements but these are closed, so the rest must parse as XML.
+        // All elements except these are closed, so the rest must parse as XML.
         let closed = page
             .replace("<!DOCTYPE html>\n", "")
             .replace("<meta charset=\"utf-8\">", "")

@@ -1,8 +1,8 @@
-//! A report as Markdown, its figures as files beside it.
+//! Renders a report as Markdown, with figures in separate files.
 
 use super::document::{Block, Claim, Document, Finding, Span};
 
-/// The text. Figures are `<figures>/<name>.svg`.
+/// Renders the text. Figures are `<figures>/<name>.svg`.
 pub(crate) fn page(document: &Document, figures: &str) -> String {
     let mut out = format!("# {}\n\n{}\n\n", escape(&document.title), spans(&document.lead));
     if !document.summary.lines.is_empty() {
@@ -36,7 +36,7 @@ fn blocks(out: &mut String, blocks: &[Block], figures: &str) {
 fn one(block: &Block, figures: &str) -> String {
     match block {
         Block::Heading { level, id, words } => {
-            // The anchor is written out: every viewer makes its own of a heading's words.
+            // With an explicit anchor, because viewers derive different ones from the heading.
             format!("<a id=\"{id}\"></a>\n\n{} {}\n", "#".repeat(usize::from(*level)), escape(words))
         }
         Block::Text(words) => format!("{}\n", spans(words)),
@@ -94,7 +94,7 @@ fn line(finding: &Finding) -> String {
     )
 }
 
-/// A claim with all that belongs to it.
+/// A claim with its evidence and limits.
 fn whole(claim: &Claim) -> String {
     let mut out = String::new();
     if !claim.about.is_empty() {
@@ -126,7 +126,7 @@ fn spans(spans: &[Span]) -> String {
         .collect()
 }
 
-/// Code, fenced by more backticks than it holds.
+/// A code span, fenced by more backticks than it contains.
 fn code(name: &str) -> String {
     let name = name.replace('\n', " ");
     if !name.contains('`') {
@@ -136,17 +136,17 @@ fn code(name: &str) -> String {
     format!("{fence} {name} {fence}")
 }
 
-/// How often a letter comes at most, one after another.
+/// The longest repetition of a letter.
 fn longest(text: &str, letter: char) -> usize {
     text.split(|c| c != letter).map(str::len).max().unwrap_or(0)
 }
 
-/// A cell may hold no bar and no line break.
+/// Escapes bars and line breaks, which end a cell.
 fn cell(text: &str) -> String {
     text.replace('|', "\\|").replace('\n', " ")
 }
 
-/// Words that Markdown shows as they are.
+/// Escapes text so that Markdown shows it literally.
 fn escape(words: &str) -> String {
     let mut out = String::with_capacity(words.len());
     for c in words.chars() {

@@ -1,4 +1,4 @@
-//! The report of any runs: what was asked, what differed, what came out, and how it is repeated.
+//! The report about any runs: what they are, how they differ, what they found, and how to repeat them.
 
 use std::sync::Arc;
 
@@ -17,33 +17,32 @@ use super::of_one::OfOne;
 use super::{repeat, where_from};
 use crate::print::clean;
 
-/// Runs that are shown with their figures and tables; of more, the figures that compare them and what each concluded.
+/// With more runs than this, only comparing figures and conclusions are shown.
 const WHOLE: usize = 8;
-/// Runs that each have a line of their own in a figure; of more, those with equal settings are averaged.
+/// With more runs than this, a figure averages those with equal settings.
 const LINES: usize = 12;
-/// Figures that compare runs.
+/// The most comparing figures.
 const CURVES: usize = 6;
-/// Columns of results beside each other.
+/// The most result columns side by side.
 const COLUMNS: usize = 8;
-/// Parameters that are told of the best run.
+/// The most parameters listed for the best run.
 const PARAMS: usize = 4;
 
-/// What is asked for.
+/// The options of the report.
 pub(crate) struct Asked<'a> {
-    /// The title, where one is given.
+    /// The title, if given.
     pub(crate) title: Option<String>,
-    /// The command that composes the report, as it was typed.
+    /// The command line, as typed.
     pub(crate) command: String,
-    /// The runs.
     pub(crate) views: &'a [View],
-    /// The way from the report's folder to the folder of all runs, where there is one that will last.
+    /// The relative path from the report to the runs folder, if such a link will stay valid.
     pub(crate) way: Option<String>,
 }
 
 /// Names and values.
 pub(super) type Facts = Vec<(String, String)>;
 
-/// Composes the report. With it, what could not be read.
+/// Composes the report. Also returns what could not be read.
 pub(crate) fn compose(asked: &Asked<'_>) -> (Document, Vec<String>) {
     let mut odd = Vec::new();
     let whole = asked.views.len() <= WHOLE;
@@ -95,13 +94,13 @@ fn experiments(views: &[View]) -> Vec<&str> {
     ids
 }
 
-/// What people say of the runs, and what their experiments do.
+/// The users' notes about the runs, and what their experiments do.
 fn notes(views: &[View]) -> Vec<Block> {
     let mut blocks = vec![heading(2, "asked", "What was asked")];
     for id in experiments(views) {
         let mut of = views.iter().map(|view| &view.manifest).filter(|run| run.experiment.id == id);
         let summary = of.next().map(|run| run.experiment.summary.trim()).filter(|s| !s.is_empty());
-        // A command's is the command itself: of several it is told only where it is that of all.
+        // The summary of a command is the command line itself, shown only if it is the same for all.
         let summary =
             summary.filter(|s| of.all(|run| run.command.is_none() || run.experiment.summary.trim() == *s));
         let summary = summary.map(|summary| vec![code(clean(id)), text(format!(": {}", clean(summary)))]);
@@ -141,7 +140,7 @@ fn table_of(runs: &[OfOne<'_>]) -> Block {
     table(&head, &runs.iter().map(row).collect::<Vec<_>>())
 }
 
-/// What there is to show of the runs of each experiment, under a heading of its own where there are several.
+/// The blocks for each experiment, under separate headings if there are several.
 fn parts(id: &str, title: &str, several: &[Several], of: impl Fn(&Several) -> Vec<Block>) -> Vec<Block> {
     let mut blocks = Vec::new();
     for one in several {
@@ -157,7 +156,7 @@ fn parts(id: &str, title: &str, several: &[Several], of: impl Fn(&Several) -> Ve
     blocks
 }
 
-/// A table; columns without a word are left out.
+/// A table without its empty columns.
 fn table(head: &[(&str, bool)], rows: &[Vec<Vec<Span>>]) -> Block {
     let empty = |span: &Span| matches!(span, Span::Text(words) if words.is_empty());
     let used = |at: usize| rows.iter().any(|row| row.get(at).is_some_and(|c| !c.iter().all(empty)));
@@ -169,10 +168,10 @@ fn table(head: &[(&str, bool)], rows: &[Vec<Vec<Span>>]) -> Block {
     }
 }
 
-/// What all runs were started with, and what differed between them.
+/// The common settings of all runs, and those that differ.
 fn settings(views: &[View]) -> Vec<Block> {
     let mut blocks = vec![heading(2, "settings", "Settings")];
-    // Parameters of one experiment mean nothing to another.
+    // Parameters are compared only within an experiment.
     let ids = experiments(views);
     for (n, id) in (1..).zip(&ids) {
         let of: Vec<View> = views.iter().filter(|v| v.manifest.experiment.id == *id).cloned().collect();
@@ -205,7 +204,7 @@ fn environment(asked: &Asked<'_>) -> Vec<Block> {
     blocks
 }
 
-/// The facts that all runs share as a list, the others as a table.
+/// Lists the facts that all runs share, and shows the others in a table.
 fn common_and_not(views: &[View], of: impl Fn(&View) -> Facts, id: &str, words: &str) -> Vec<Block> {
     let all: Vec<Facts> = views.iter().map(of).collect();
     let mut names: Vec<&str> = Vec::new();
@@ -281,9 +280,9 @@ fn environment_of(view: &View) -> Facts {
     all
 }
 
-/// The runs of an experiment, side by side.
+/// The runs of one experiment, compared.
 struct Several {
-    /// Where the report has several experiments: the id of this one.
+    /// The id of the experiment, if the report has several.
     experiment: Option<String>,
     n: usize,
     subjects: Vec<Subject>,
@@ -292,7 +291,8 @@ struct Several {
 }
 
 impl Several {
-    /// Those of each experiment: what two experiments call by one name need not be the same. A run alone is beside nothing.
+    /// Groups the runs by experiment, because equal names in two experiments may mean different things. Single runs are left
+    /// out.
     fn each(views: &[View]) -> Vec<Self> {
         let ids = experiments(views);
         if views.len() < 2 {
@@ -324,7 +324,7 @@ impl Several {
         blocks
     }
 
-    /// Some columns of the results; the best of each is marked.
+    /// Some columns of the results; the best value of each is marked.
     fn columns(&self, from: usize) -> Block {
         let at = from..self.sheet.columns.len().min(from + COLUMNS);
         let columns = self.sheet.columns[at.clone()].iter();
@@ -342,7 +342,7 @@ impl Several {
         table(&head, &self.sheet.rows.iter().map(row).collect::<Vec<_>>())
     }
 
-    /// A metric of all runs in one chart each.
+    /// A chart for each metric, with all runs.
     fn curves(&self) -> Vec<Block> {
         if self.subjects.len() < 2 {
             return Vec::new();
@@ -376,7 +376,7 @@ impl Several {
         (1..).zip(drawn).filter_map(draw).collect()
     }
 
-    /// Which run came out best: by the first metrics that have a goal; of several experiments in each by the one that stands for it.
+    /// Which run was best, for the first metrics with a goal. With several experiments, only for the headline metric of each.
     fn claims(&self) -> Vec<Claim> {
         let best = |at: &usize| self.sheet.columns[*at].what == What::Best;
         let columns: Vec<usize> = (0..self.sheet.columns.len()).filter(best).collect();
@@ -393,7 +393,7 @@ impl Several {
         self.best(&of_split).into_iter().collect()
     }
 
-    /// Which run came out best in any of these columns: a metric of one split, of one model or of several.
+    /// The best run in any of these columns: one metric and split, of one or several models.
     fn best(&self, columns: &[usize]) -> Option<Claim> {
         let first = &self.sheet.columns[*columns.first()?];
         let order = |a: f64, b: f64| match first.better {
