@@ -1,4 +1,4 @@
-//! What follows from the runs and their data, worked out once for every change and not for every frame.
+//! What is derived from the runs and their data, computed on every change instead of every frame.
 
 use std::sync::Arc;
 
@@ -7,20 +7,18 @@ use gradtop_view::compare::table::{Sheet, Sort, sheet};
 use gradtop_view::compare::{Facet, GroupBy, Subject, Team, facets, teams};
 use gradtop_view::runs::RunId;
 
-/// Everything that is shown, before it has a place.
+/// Everything to be shown, without its position.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Compared {
-    /// The runs that are there.
+    /// The existing runs.
     pub(super) subjects: Vec<Subject>,
-    /// The lines.
+    /// The lines of the charts.
     pub(super) teams: Vec<Team>,
-    /// The charts.
     pub(super) facets: Vec<Facet>,
-    /// The table.
     pub(super) sheet: Sheet,
-    /// The order of its rows.
+    /// The order of the table's rows.
     pub(super) order: Vec<usize>,
-    /// How many runs are gone.
+    /// The number of deleted runs.
     pub(super) gone: usize,
 }
 

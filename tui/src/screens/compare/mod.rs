@@ -1,4 +1,4 @@
-//! Comparison: several runs over each other in every chart, and a table of how they differ and what became of them.
+//! The comparison: several runs in every chart, and a table of their differences and results.
 
 mod compared;
 pub(crate) mod keys;
@@ -27,63 +27,58 @@ use gradtop_view::picture::{Picture, What};
 use gradtop_view::runs::RunId;
 use settings::{Pane, SMOOTHING};
 
-/// What keys do here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
-    /// The next pane.
     NextPane,
-    /// What is seen.
+    /// Shows a pane.
     Show(Pane),
-    /// To another run.
+    /// Moves to another run.
     Go(Move),
-    /// The cursor of the charts to the right by columns of dots; in the table alone, another column.
+    /// Moves the cursor of the charts to the right by columns of dots; in the table alone, by columns.
     Cursor(i8),
-    /// Cursor to an end: the right one.
+    /// Moves the cursor to an end; true is the right one.
     CursorEnd(bool),
-    /// The next chart, or the one before.
+    /// Moves to the next or previous chart.
     Chart(i8),
-    /// The next page of charts, or the one before.
+    /// Moves to the next or previous page of charts.
     Page(i8),
-    /// One chart alone, or all; in the table alone, the run is opened.
+    /// Shows one chart or all; in the table alone, opens the run.
     Expand,
-    /// The next x axis.
     Align,
-    /// The next grouping.
+    /// Changes the grouping, forwards or backwards.
     Group(bool),
-    /// Sort by the column.
+    /// Sorts by the column under the cursor.
     Sort,
-    /// The column to the right, or left.
+    /// Moves to the next or previous column.
     Column(bool),
-    /// Only one run in colour.
+    /// Dims all runs except the one under the cursor.
     Focus,
-    /// Hide or show a run.
+    /// Hides or shows a run.
     Hide,
-    /// Open a run.
     Open,
-    /// Logarithmic y or not.
+    /// Toggles the logarithmic y axis.
     LogY,
-    /// More smoothing.
+    /// Smooths more or less.
     Smooth(bool),
-    /// Zoom in.
+    /// Zooms in or out.
     Zoom(bool),
-    /// Move what is seen to the right.
+    /// Pans to the right or left.
     Pan(bool),
-    /// All of x again.
+    /// Shows all of x.
     Reset,
-    /// Write the chart to a file.
+    /// Writes the chart to a file.
     Write,
-    /// One step back.
+    /// Goes back one level.
     Back,
 }
 
-/// Comparison.
+/// The comparison screen.
 #[derive(Debug, Default)]
 pub(crate) struct Compare {
     runs: Vec<RunId>,
-    /// The experiment whose runs are all compared: new ones join.
+    /// The experiment that is compared as a whole: new runs are added.
     whole: Option<String>,
     by: GroupBy,
-    /// The chart under the cursor.
     chart: usize,
     expanded: bool,
     /// The name of the team under the cursor.
@@ -93,7 +88,7 @@ pub(crate) struct Compare {
     sort: Sort,
     reverse: bool,
     focus: bool,
-    /// What is shown, and so which keys there are.
+    /// The visible parts, which also decide the keys.
     pane: Pane,
     hidden: BTreeSet<String>,
     zoom: Option<(f64, f64)>,
@@ -103,7 +98,7 @@ pub(crate) struct Compare {
 }
 
 impl Compare {
-    /// Of these runs; of a whole experiment also of those that it will have.
+    /// Compares these runs; with `whole`, also future runs of that experiment.
     pub(crate) fn open(shared: &Shared, runs: Vec<RunId>, whole: Option<String>) -> Self {
         let mut screen = Self { runs, whole, ..Self::default() };
         screen.make(shared);
@@ -114,14 +109,14 @@ impl Compare {
         if self.pane == Pane::Table { &keys::TABLE } else { &keys::VIEW }
     }
 
-    /// The team under the cursor, as a place in the list of teams.
+    /// The index of the team under the cursor.
     fn team(&self) -> usize {
         let at = self.at.as_ref();
         let found = at.and_then(|at| self.compared.teams.iter().position(|t| t.name == *at));
         found.or_else(|| self.compared.order.first().copied()).unwrap_or(0)
     }
 
-    /// Works everything out anew.
+    /// Recomputes everything.
     fn make(&mut self, shared: &Shared) {
         self.pane = shared.settings.compare.pane;
         self.compared = Compared::new(shared, &self.runs, &self.by, self.sort, self.reverse);
@@ -148,7 +143,7 @@ impl Compare {
             Action::Cursor(by) => {
                 self.cursor = match self.cursor {
                     Some(x) => Some(self.moved(shared, x, i64::from(by) * 2)),
-                    // It begins at the right end, where the newest values are.
+                    // The cursor starts at the right end, with the newest values.
                     None => self.seen(shared).map(|(_, high)| high),
                 }
             }
@@ -222,7 +217,7 @@ impl Compare {
         let at = all.iter().position(|by| *by == self.by).unwrap_or(0);
         let to = if forward { at + 1 } else { at + all.len() - 1 };
         self.by = all[to % all.len()].clone();
-        // Other lines, with other names.
+        // The new lines have other names.
         (self.at, self.focus) = (None, false);
         self.hidden.clear();
         self.make(shared);
@@ -238,7 +233,7 @@ impl Compare {
         if self.columns() == 0 {
             self.reverse = !self.reverse;
         } else if self.sort == wanted {
-            // The other way round, then as they were given.
+            // First the reverse order, then the original one.
             (self.sort, self.reverse) = if self.reverse { (Sort::Given, false) } else { (wanted, true) };
         } else {
             (self.sort, self.reverse) = (wanted, false);
@@ -259,7 +254,7 @@ impl Compare {
         }
     }
 
-    /// The stretch of x that is seen.
+    /// The visible range of x.
     fn seen(&self, shared: &Shared) -> Option<(f64, f64)> {
         self.zoom.or_else(|| view::plot(shared, self).map(|p| (p.x.low, p.x.high)))
     }
@@ -273,7 +268,7 @@ impl Compare {
         let around = around.unwrap_or(f64::midpoint(low, high)).clamp(low, high);
         let factor = if closer { 0.5 } else { 2.0 };
         let (a, b) = (around - (around - low) * factor, around + (high - around) * factor);
-        // So close that neighbours can no longer be told apart.
+        // Too small to distinguish neighbouring values.
         if b - a <= (a.abs() + b.abs()) * 1e-9 {
             return;
         }
@@ -292,7 +287,7 @@ impl Compare {
         self.zoom = Some((low + by, high + by));
     }
 
-    /// All of x.
+    /// The whole range of x.
     fn whole(&self, shared: &Shared) -> Option<(f64, f64)> {
         view::whole(shared, self).map(|p| (p.x.low, p.x.high))
     }
@@ -301,7 +296,7 @@ impl Compare {
 impl Screen for Compare {
     super::by_mode!();
 
-    /// Of the row under the cursor.
+    /// The runs of the row under the cursor.
     fn targets(&self) -> Vec<RunId> {
         let team = self.compared.teams.get(self.team());
         let members = team.into_iter().flat_map(|t| &t.members);

@@ -1,4 +1,4 @@
-//! The real application, driven by keys, over run folders that the engine has read.
+//! Drives the real application by keys, over run folders that the engine has read.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -13,7 +13,7 @@ use gradtop_chart::cells::glyphs::Glyphs;
 use gradtop_chart::colour::Colours;
 use gradtop_view::live::engine::Runs;
 
-/// Keeps the application's wishes fulfilled, as the runtime does, until it has none.
+/// Performs the application's requests as the runtime would, until there are none.
 fn read(bench: &mut Bench, runs: &mut Runs) {
     loop {
         let mut asked = false;
@@ -165,7 +165,7 @@ fn sorted_by_a_column_the_best_first_then_the_other_way_round_then_as_given() {
     bench.keys("2");
     read(&mut bench, &mut runs);
     assert_eq!(order(&bench), FIVE);
-    // lr, seed, then the loss's last value.
+    // lr, seed, then the last loss.
     bench.keys("right right s");
     let best = order(&bench);
     assert_eq!(best[0], "fit-2", "{}", bench.screen());
@@ -297,7 +297,7 @@ fn the_mouse_does_what_keys_do() {
     let row = bench.screen().lines().position(|l| l.contains("fit-3") && l.contains("0.01")).unwrap();
     bench.click(8, row as u16);
     assert!(bench.screen().lines().any(|l| l.contains('›') && l.contains("fit-3")), "{}", bench.screen());
-    // The second chart, then a place in it.
+    // The second chart, then a position in it.
     bench.click(100, 3);
     bench.click(90, 8);
     assert!(bench.screen().contains("at cursor"), "{}", bench.screen());
@@ -321,7 +321,7 @@ fn the_runs_that_an_experiment_gets_join_its_comparison_and_no_other() {
         (screen.contains("6 runs of fit"), screen.contains("fit-6"))
     };
     assert_eq!(shows("home c", ""), (true, true));
-    // What was chosen stays what was chosen.
+    // A chosen set of runs does not grow.
     assert_eq!(shows("home down space down space c", ""), (false, false));
     assert_eq!(shows("home c", "lr=0.01"), (false, false));
 }

@@ -158,7 +158,7 @@ fn a_start_says_all_that_was_chosen() {
     );
     assert_eq!((launch.device, launch.threads), (DeviceChoice::Cpu, None));
     assert_eq!(launch.checkpoint_every, DEFAULT_CHECKPOINT_EVERY);
-    // It is being started: not twice.
+    // It is being started, and not a second time.
     assert!(matches!(form.start(Path::new("/runs")), Asked::Nothing));
 }
 
