@@ -1,4 +1,4 @@
-//! What happened to a run, newest last.
+//! The events of a run, newest last.
 
 use std::sync::Arc;
 
@@ -13,11 +13,10 @@ use gradtop_chart::cells::text::{width_of, wrap};
 use gradtop_view::clock::moment_at;
 use gradtop_view::events;
 
-/// The events of a run.
 #[derive(Debug)]
 pub(crate) struct Events {
     lines: Arc<[EventLine]>,
-    /// Older ones, which are not here.
+    /// The number of older events, which are not loaded.
     before: usize,
     pub(crate) loaded: bool,
     pub(crate) scroll: Scroll,
@@ -30,12 +29,12 @@ impl Default for Events {
 }
 
 impl Events {
-    /// Takes in what was read.
+    /// Replaces the events.
     pub(crate) fn take(&mut self, lines: Arc<[EventLine]>, before: usize) {
         (self.lines, self.before, self.loaded) = (lines, before, true);
     }
 
-    /// All lines at a width.
+    /// The lines of the pane at a width.
     pub(crate) fn lines(&self, shared: &Shared, width: usize) -> Vec<Line<'static>> {
         let theme = shared.theme;
         let mut out = Vec::new();
@@ -63,7 +62,7 @@ impl Events {
     }
 }
 
-/// A sign, a style, and an event in words.
+/// The sign, style and text of an event.
 fn words(shared: &Shared, event: &Event) -> (char, Style, String) {
     let theme = shared.theme;
     let (sign, style) = match event {

@@ -1,4 +1,4 @@
-//! The list of series: which are shown.
+//! The list of series, for hiding and showing them.
 
 use std::collections::BTreeSet;
 
@@ -18,7 +18,7 @@ use gradtop_chart::cells::align::pad;
 use gradtop_chart::cells::text::{apart, width_of};
 
 impl Charts {
-    /// A key of the list.
+    /// Handles a key of the list.
     pub(super) fn update_list(&mut self, names: &[String], look: &mut Look, action: Action) {
         let Some(at) = &mut self.list else { return };
         *at = (*at).min(names.len().saturating_sub(1));
@@ -38,7 +38,7 @@ impl Charts {
         }
     }
 
-    /// Draws the list over the charts.
+    /// Draws the list on top of the charts.
     pub(super) fn list_view(
         shared: &Shared,
         look: &Look,
@@ -66,7 +66,7 @@ impl Charts {
         let cut = apart(&cut, width.saturating_sub(6), theme.ascii());
         for (i, (name, cut)) in names.iter().zip(&cut).enumerate().skip(top).take(rows) {
             let shown = !look.hidden.contains(name);
-            // No sign of a series: that is another in each chart.
+            // Not the sign of a series, which differs between charts.
             let mark = if shown { theme.glyph("✓ ", "x ") } else { theme.glyph("· ", ". ") };
             let text = pad(cut, width.saturating_sub(6));
             let style = if shown { theme.text() } else { theme.dim() };
