@@ -1,4 +1,4 @@
-//! The views of the list that have names: one is picked, or what the list shows now is kept.
+//! The saved views of the list: one can be chosen, and the current one saved.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -13,20 +13,19 @@ use crate::print::clean;
 use crate::widgets::{Edit, Input, Move, dialog};
 use gradtop_chart::cells::text::fit;
 
-/// What keys do here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
     Go(Move),
     Pick,
-    /// Type a name for what the list shows now.
+    /// Types a name for the current view.
     Name,
-    /// Keep it under that name.
+    /// Saves the current view under that name.
     Keep,
     Delete,
     Cancel,
 }
 
-/// While one is picked.
+/// While choosing a view.
 pub(crate) const LIST: Mode<Action> = Mode::new("Views of the list", Kind::Above, LIST_ROWS);
 
 const LIST_ROWS: &[Binding<Action>] = &[
@@ -38,7 +37,7 @@ const LIST_ROWS: &[Binding<Action>] = &[
     bind(&["esc", "q", "V"], Action::Cancel, "close", "close the views"),
 ];
 
-/// While a name is typed.
+/// While typing a name.
 pub(crate) const NAME: Mode<Action> = Mode::new("Views of the list: typing a name", Kind::Typing, NAME_ROWS);
 
 const NAME_ROWS: &[Binding<Action>] = &[
@@ -46,12 +45,11 @@ const NAME_ROWS: &[Binding<Action>] = &[
     bind(&["esc"], Action::Cancel, "cancel", "keep nothing"),
 ];
 
-/// The views.
 #[derive(Debug)]
 pub(crate) struct Views {
-    /// What the list shows now.
+    /// The current view.
     now: ListView,
-    /// What there is; `None`: not read yet.
+    /// The saved views; `None`: not read yet.
     all: Option<ListViews>,
     at: usize,
     name: Option<Input>,
@@ -59,7 +57,7 @@ pub(crate) struct Views {
 }
 
 impl Views {
-    /// With what the list shows now.
+    /// Creates the dialog with the current view.
     pub(crate) fn of(now: ListView) -> Self {
         Self { now, all: None, at: 0, name: None, error: None }
     }
@@ -73,7 +71,7 @@ impl Views {
     }
 }
 
-/// What a view does, in a line.
+/// A view in one line.
 fn words(view: &ListView) -> String {
     let filter = Some(view.filter.clone()).filter(|filter| !filter.is_empty());
     let sort = view.sort.as_ref().map(|sort| format!("by {}", sort.by.trim_start_matches("param:")));
@@ -145,7 +143,7 @@ impl Screen for Views {
         let line = |text: &str| fit(text, room, theme.ascii());
         let mut lines = vec![Line::styled(line("Views of the list"), theme.bold()), Line::default()];
         let all = self.all.iter().flatten();
-        // What is picked stays in sight.
+        // The chosen view stays visible.
         let seen = usize::from(area.height).saturating_sub(10).max(1);
         for (i, (name, view)) in all.enumerate().skip((self.at + 1).saturating_sub(seen)).take(seen) {
             let text = line(&format!("{}  {}", clean(name), words(view)));

@@ -1,4 +1,4 @@
-//! Drawing.
+//! Draws the screen of a run.
 
 use gradtop_store::{Kind, State};
 use ratatui::Frame;
@@ -13,10 +13,10 @@ use crate::widgets::{self, paragraph};
 use gradtop_chart::cells::text::{width_of, wrap, wrap_in};
 use gradtop_chart::number;
 
-/// Columns of text in the middle of an empty pane.
+/// The width of the text in an empty pane.
 const MESSAGE: usize = 64;
 
-/// A title, and sentences below it.
+/// A title and paragraphs.
 type Said = (String, Vec<String>);
 
 fn say(title: &str, text: &[&str]) -> Said {
@@ -61,12 +61,12 @@ impl RunScreen {
         }
     }
 
-    /// What runs along x in the chart with the focus.
+    /// The x axis of the focused chart.
     fn axis(&self, shared: &Shared) -> Option<gradtop_view::live::XAxis> {
         self.charts()?.axis(self.data.as_deref()?, &self.look(shared))
     }
 
-    /// The lines of a pane that is a list of lines.
+    /// The lines of a pane that consists of lines.
     pub(super) fn lines_of(&self, shared: &Shared, width: usize) -> Vec<Line<'static>> {
         match (self.pane, &self.row) {
             (Pane::Events, _) => self.events.lines(shared, width),
@@ -75,7 +75,7 @@ impl RunScreen {
         }
     }
 
-    /// What is wrong with the run, below the header.
+    /// The diagnosis below the header.
     pub(super) fn banner(&self, shared: &Shared) -> Vec<Line<'static>> {
         let width = usize::from(shared.area.width);
         let room = width.saturating_sub(2).max(10);
@@ -100,7 +100,7 @@ impl RunScreen {
         lines
     }
 
-    /// What an empty pane says instead: a title, and sentences.
+    /// The message of an empty pane.
     fn message(&self, shared: &Shared) -> Option<Said> {
         let row = self.row.as_ref()?;
         let state = row.view.state;
@@ -181,7 +181,7 @@ impl RunScreen {
         })
     }
 
-    /// A run that was never seen.
+    /// Draws the screen of a run that does not exist.
     fn nothing(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
         let dir = self.id.dir();
         if !shared.runs.loaded {
@@ -202,12 +202,12 @@ impl RunScreen {
     }
 }
 
-/// Whether there are so few rows that all but the first line about the run give way.
+/// Returns whether there are so few rows that only the first line about the run is shown.
 pub(super) fn is_low(area: Rect) -> bool {
     area.height < 8
 }
 
-/// A title and sentences in the middle.
+/// Draws a title and paragraphs in the centre.
 fn message(shared: &Shared, frame: &mut Frame<'_>, area: Rect, title: &str, text: &[String]) {
     let width = usize::from(area.width).saturating_sub(4).min(MESSAGE);
     let mut lines = vec![(title.to_owned(), shared.theme.bold())];
