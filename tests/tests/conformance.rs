@@ -1,4 +1,4 @@
-//! `gradtop plugin check --conformance`: what keeps the contract of a run passes, what breaks it is told how.
+//! `gradtop plugin check --conformance`: correct plugins pass, and violations are described.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -11,7 +11,7 @@ fn check(sandbox: &Sandbox, library: &str, more: &[&str]) -> Said {
     sandbox.gradtop(&[&args[..], more].concat())
 }
 
-/// Part, outcome and sentence of each part.
+/// The name, outcome and explanation of each part.
 fn parts(said: &Value) -> Vec<[String; 3]> {
     let text = |part: &Value, key: &str| part[key].as_str().unwrap().to_owned();
     let parts = said["parts"].as_array().unwrap().iter();
@@ -43,7 +43,7 @@ fn what_breaks_the_contract_is_told_how() {
             }
         }
         assert_eq!(said["ok"], breaks.is_empty(), "{said:#}");
-        // What failed can be looked at.
+        // Runs that failed are kept.
         let kept = said["runs"].as_str().map(std::path::Path::new);
         assert_eq!(kept.is_some(), !breaks.is_empty(), "{said:#}");
         if let Some(kept) = kept {

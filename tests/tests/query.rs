@@ -1,4 +1,4 @@
-//! SQL over real runs, answered by DuckDB's own program: rows of running and of damaged runs are in it, and each form is what it says.
+//! SQL over real runs, answered by DuckDB: running and damaged runs are included, and every output format is valid.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -6,7 +6,7 @@ use gradtop_tests::sandbox::{Said, ended};
 use gradtop_tests::{Sandbox, paths, until};
 use serde_json::{Value, json};
 
-/// `gradtop query`; `None` where there is no DuckDB.
+/// `gradtop query`; `None` if DuckDB is not installed.
 fn query(sandbox: &Sandbox, args: &[&str]) -> Option<Said> {
     let mut command = sandbox.command(&[&["query"], args].concat());
     command.env("GRADTOP_DUCKDB", paths::duckdb()?);
