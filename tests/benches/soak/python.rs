@@ -12,7 +12,7 @@ use gradtop_store::{State, checkpoints, read_manifest, read_series};
 use gradtop_tests::sandbox::{Run, ended};
 use gradtop_tests::{Sandbox, check, paths, until};
 
-/// The libraries, by their names on PyPI.
+/// The libraries, by the names that pip uses.
 const LIBRARIES: [&str; 6] = ["torch", "lightning", "transformers", "accelerate", "tensorboard", "optuna"];
 
 /// Prints a row for each training. `python` has the libraries installed.
