@@ -294,6 +294,9 @@ impl Home {
                     if action == Action::Cancel || typing.error.is_some() {
                         self.filter = typing.before;
                     }
+                    if let Some(error) = typing.error.filter(|_| action == Action::Keep) {
+                        effects.push(Effect::failure(format!("the filter was not kept: {}", error.message)));
+                    }
                 }
             }
         }
