@@ -118,7 +118,8 @@ impl Table {
         }
     }
 
-    /// Prints the table. On a narrow terminal, the last column is wrapped within itself.
+    /// Prints the table. On a narrow terminal, the last column is wrapped within itself or, if most of the terminal is to its
+    /// left, below its row.
     pub(crate) fn print_hanging(&self, indent: usize) {
         match terminal().size {
             Some((width, _)) if !self.fits(indent) => {
@@ -132,7 +133,11 @@ impl Table {
         let mut lines = Vec::new();
         for mut cells in self.laid_out(indent, None) {
             let Some(last) = cells.pop() else { continue };
-            let left: usize = cells.iter().map(|w| width_of(&w.text)).sum();
+            let mut left: usize = cells.iter().map(|w| width_of(&w.text)).sum();
+            if left > width / 2 && !last.text.is_empty() {
+                left = indent + 2;
+                lines.push(std::mem::replace(&mut cells, vec![Words::from(" ".repeat(left))]));
+            }
             for text in wrap(&last.text, width.saturating_sub(left).max(LEAST)) {
                 cells.push(Words::new(text, last.ink));
                 lines.push(std::mem::replace(&mut cells, vec![Words::from(" ".repeat(left))]));
@@ -265,6 +270,14 @@ mod tests {
         table.row(vec!["host".into(), "here".into()]);
         let lines = table.hanging(2, 26).into_iter().map(painted).collect::<Vec<_>>();
         assert_eq!(lines, ["  folder  runs/exp=a/run=b", "          (3 kB)", "  host    here"]);
+    }
+
+    #[test]
+    fn what_has_little_room_beside_its_row_stands_below_it() {
+        let mut table = Table::new(&[("", Align::Left), ("", Align::Left)]);
+        table.row(vec!["2026-01-02 03:04:05".into(), "started on cpu with 2 threads".into()]);
+        let lines = table.hanging(2, 40).into_iter().map(painted).collect::<Vec<_>>();
+        assert_eq!(lines, ["  2026-01-02 03:04:05", "    started on cpu with 2 threads"]);
     }
 
     #[test]

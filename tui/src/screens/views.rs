@@ -126,7 +126,8 @@ impl Screen for Views {
         let Answer::Views(views) = answer else { return None };
         match views {
             Ok(views) => {
-                self.at = self.at.min(views.len().saturating_sub(1));
+                let same = self.picked().and_then(|(picked, _)| views.keys().position(|name| name == picked));
+                self.at = same.unwrap_or(self.at).min(views.len().saturating_sub(1));
                 self.all = Some(views.clone());
             }
             Err(error) => self.error = Some(clean(error)),

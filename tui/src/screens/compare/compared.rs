@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::screens::shared::Shared;
-use gradtop_view::compare::table::{Sheet, Sort, sheet};
+use gradtop_view::compare::table::{Sheet, sheet};
 use gradtop_view::compare::{Facet, GroupBy, Subject, Team, facets, teams};
 use gradtop_view::runs::RunId;
 
@@ -23,7 +23,8 @@ pub(super) struct Compared {
 }
 
 impl Compared {
-    pub(super) fn new(shared: &Shared, runs: &[RunId], by: &GroupBy, sort: Sort, reverse: bool) -> Self {
+    /// The comparison, with rows in no particular order.
+    pub(super) fn new(shared: &Shared, runs: &[RunId], by: &GroupBy) -> Self {
         let subject = |id: &RunId| {
             let row = Arc::clone(shared.runs.get(id)?);
             Some(Subject { row, data: shared.live.run(id).cloned().unwrap_or_default() })
@@ -31,7 +32,7 @@ impl Compared {
         let subjects: Vec<Subject> = runs.iter().filter_map(subject).collect();
         let teams = teams(&subjects, by);
         let sheet = sheet(&subjects, &teams);
-        let order = sheet.sorted(sort, reverse);
-        Self { facets: facets(&subjects), gone: runs.len() - subjects.len(), subjects, teams, sheet, order }
+        let gone = runs.len() - subjects.len();
+        Self { facets: facets(&subjects), gone, subjects, teams, sheet, order: Vec::new() }
     }
 }

@@ -81,10 +81,10 @@ pub(crate) struct Compare {
     by: GroupBy,
     chart: usize,
     expanded: bool,
-    /// The name of the team under the cursor.
+    /// The name of the team under the cursor; `None` means the first.
     at: Option<String>,
-    /// The column under the cursor: parameters, then numbers.
-    column: usize,
+    /// The column under the cursor; `None` means the first.
+    column: Option<Sort>,
     sort: Sort,
     reverse: bool,
     focus: bool,
@@ -112,20 +112,35 @@ impl Compare {
     /// The index of the team under the cursor.
     fn team(&self) -> usize {
         let at = self.at.as_ref();
-        let found = at.and_then(|at| self.compared.teams.iter().position(|t| t.name == *at));
-        found.or_else(|| self.compared.order.first().copied()).unwrap_or(0)
+        at.and_then(|at| self.compared.teams.iter().position(|t| t.name == *at)).unwrap_or(0)
     }
 
-    /// Recomputes everything.
+    /// The row of the team under the cursor.
+    fn row(&self) -> usize {
+        let team = self.team();
+        self.compared.order.iter().position(|t| *t == team).unwrap_or(0)
+    }
+
+    /// The index of the column under the cursor: parameters, then numbers.
+    fn column(&self) -> usize {
+        self.compared.sheet.places().position(|place| Some(place) == self.column).unwrap_or(0)
+    }
+
+    /// Recomputes everything. Cursors and order follow what they refer to.
     fn make(&mut self, shared: &Shared) {
         self.pane = shared.settings.compare.pane;
-        self.compared = Compared::new(shared, &self.runs, &self.by, self.sort, self.reverse);
-        self.chart = self.chart.min(self.compared.facets.len().saturating_sub(1));
-        self.column = self.column.min(self.columns().saturating_sub(1));
-    }
-
-    fn columns(&self) -> usize {
-        self.compared.sheet.params.len() + self.compared.sheet.columns.len()
+        let row = self.row();
+        let old = std::mem::replace(&mut self.compared, Compared::new(shared, &self.runs, &self.by));
+        let new = &mut self.compared;
+        let chart = old.facets.get(self.chart).and_then(|old| new.facets.iter().position(|f| f == old));
+        self.chart = chart.unwrap_or(self.chart).min(new.facets.len().saturating_sub(1));
+        self.column = self.column.and_then(|column| new.sheet.same(&old.sheet, column));
+        self.sort = new.sheet.same(&old.sheet, self.sort).unwrap_or_default();
+        new.order = new.sheet.sorted(self.sort, self.reverse);
+        if !new.teams.iter().any(|t| Some(&t.name) == self.at.as_ref()) {
+            let row = if self.at.is_some() { row.min(new.order.len().saturating_sub(1)) } else { 0 };
+            self.at = new.order.get(row).map(|team| new.teams[*team].name.clone());
+        }
     }
 
     fn update(&mut self, shared: &mut Shared, action: Action) -> Vec<Effect> {
@@ -193,8 +208,7 @@ impl Compare {
 
     fn go(&mut self, to: Move) {
         let order = &self.compared.order;
-        let here = order.iter().position(|t| *t == self.team()).unwrap_or(0);
-        let team = order.get(to.from(here, order.len(), order.len()));
+        let team = order.get(to.from(self.row(), order.len(), order.len()));
         self.at = team.and_then(|t| self.compared.teams.get(*t)).map(|t| t.name.clone());
     }
 
@@ -204,8 +218,10 @@ impl Compare {
     }
 
     fn go_column(&mut self, right: bool) {
-        let last = self.columns().saturating_sub(1);
-        self.column = if right { (self.column + 1).min(last) } else { self.column.saturating_sub(1) };
+        let at = self.column();
+        let to = if right { at + 1 } else { at.saturating_sub(1) };
+        let sheet = &self.compared.sheet;
+        self.column = sheet.places().nth(to).or(sheet.places().last());
     }
 
     fn group(&mut self, shared: &Shared, forward: bool) -> Vec<Effect> {
@@ -225,14 +241,11 @@ impl Compare {
     }
 
     fn sort(&mut self) {
-        let params = self.compared.sheet.params.len();
-        let wanted = match self.column.checked_sub(params) {
-            None => Sort::Param(self.column),
-            Some(value) => Sort::Value(value),
-        };
-        if self.columns() == 0 {
+        let Some(wanted) = self.compared.sheet.places().nth(self.column()) else {
             self.reverse = !self.reverse;
-        } else if self.sort == wanted {
+            return;
+        };
+        if self.sort == wanted {
             // First the reverse order, then the original one.
             (self.sort, self.reverse) = if self.reverse { (Sort::Given, false) } else { (wanted, true) };
         } else {

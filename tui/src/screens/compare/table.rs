@@ -15,7 +15,7 @@ use gradtop_chart::cells::text::{apart, fit_ends, width_of};
 use gradtop_chart::cells::theme::Theme;
 use gradtop_chart::colour::marker;
 use gradtop_chart::number;
-use gradtop_view::compare::table::{Row, Sort};
+use gradtop_view::compare::table::Row;
 use gradtop_view::figure::built::AtCursor;
 use gradtop_view::state;
 
@@ -101,16 +101,11 @@ fn columns(screen: &Compare, at_cursor: Option<&[Option<AtCursor>]>, theme: Them
     (out, at_cursor)
 }
 
-fn cursor_of(screen: &Compare) -> usize {
-    let team = screen.team();
-    screen.compared.order.iter().position(|t| *t == team).unwrap_or(0)
-}
-
 /// The team drawn at a position.
 pub(super) fn row_at(screen: &Compare, area: Rect, at: Position) -> Option<usize> {
     let height = usize::from(area.height.saturating_sub(HEADING));
     let inside = area.contains(at) && at.y >= area.y + HEADING;
-    let top = around(cursor_of(screen), screen.compared.order.len(), height);
+    let top = around(screen.row(), screen.compared.order.len(), height);
     inside.then(|| screen.compared.order.get(top + usize::from(at.y - area.y - HEADING)).copied())?
 }
 
@@ -138,7 +133,7 @@ pub(super) fn draw(
     let theme = shared.theme;
     let compared = &screen.compared;
     let (columns, shifted) = columns(screen, at_cursor, theme);
-    let cursor = if columns.is_empty() { 0 } else { screen.column + shifted };
+    let cursor = if columns.is_empty() { 0 } else { screen.column() + shifted };
     let longest = compared.teams.iter().map(|t| width_of(&t.name)).max().unwrap_or(0);
     let name = longest.clamp(4, (usize::from(area.width) / 3).max(12));
     let state =
@@ -159,7 +154,7 @@ pub(super) fn draw(
     let of = Shown { columns: &columns, range: shown.clone(), cursor, fixed, shifted };
     head(screen, shared, &of, frame, area);
     let height = usize::from(area.height.saturating_sub(HEADING));
-    let here = cursor_of(screen);
+    let here = screen.row();
     let names: Vec<&str> = compared.teams.iter().map(|t| t.name.as_str()).collect();
     let names = apart(&names, name, theme.ascii());
     let top = around(here, compared.order.len(), height);
@@ -234,9 +229,7 @@ fn head(screen: &Compare, shared: &Shared, of: &Shown<'_>, frame: &mut Frame<'_>
     pen.skip(4).left(what, fixed.saturating_sub(4), theme.dim());
     for at in shown.clone() {
         let column = &columns[at];
-        let params = screen.compared.sheet.params.len();
-        let sort = |i| if i < params { Sort::Param(i) } else { Sort::Value(i - params) };
-        let own = at.checked_sub(shifted).map(sort);
+        let own = at.checked_sub(shifted).and_then(|at| screen.compared.sheet.places().nth(at));
         let sorted = own == Some(screen.sort);
         let arrow = match (sorted, screen.reverse) {
             (false, _) => "",

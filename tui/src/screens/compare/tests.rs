@@ -325,3 +325,37 @@ fn the_runs_that_an_experiment_gets_join_its_comparison_and_no_other() {
     assert_eq!(shows("home down space down space c", ""), (false, false));
     assert_eq!(shows("home c", "lr=0.01"), (false, false));
 }
+
+#[test]
+fn cursors_and_order_stay_on_what_they_are_on_when_a_run_joins() {
+    let points = curve(3.0, 1.0);
+    let with = |name: &str, minutes, lr: f64, batch: i64| {
+        run("fit", name, minutes)
+            .with(|m, _| m.params.insert(0, ("batch".into(), ParamValue::Int(batch))))
+            .param("lr", ParamValue::Float(lr))
+            .series("loss", None, &points)
+            .series("norm", None, &points)
+    };
+    let mut bench = Bench::of(vec![with("a", 3, 0.1, 8), with("b", 2, 0.2, 8)]);
+    let ids = ["a", "b"].map(|name| bench.id(name)).into();
+    bench.open(Open::Compare(ids, Some("fit".to_owned())));
+    let mut runs = Runs::new();
+    read(&mut bench, &mut runs);
+    // Sorted by lr, descending. The cursor stays on the run that was first; the second chart has the focus.
+    bench.keys("1 tab 2 s s");
+    let seen = |bench: &Bench| {
+        let screen = bench.screen();
+        let cursor = screen.lines().any(|l| l.starts_with('›') && l.contains(" a "));
+        (cursor, screen.contains("lr↑"))
+    };
+    assert_eq!(seen(&bench), (true, true), "{}", bench.screen());
+    // A shared parameter now differs, which adds a column before.
+    bench.make(&with("c", 1, 0.3, 16).series("a-first-one", None, &points));
+    bench.read();
+    read(&mut bench, &mut runs);
+    assert!(bench.screen().contains("batch"), "{}", bench.screen());
+    assert_eq!(seen(&bench), (true, true), "{}", bench.screen());
+    bench.keys("1");
+    read(&mut bench, &mut runs);
+    assert!(bench.screen().contains("› norm"), "{}", bench.screen());
+}

@@ -77,6 +77,8 @@ struct Typing {
     error: Option<FilterError>,
     /// The previous filter.
     before: (String, Filter),
+    /// What the cursor was moved to; it returns there once the filter shows it again.
+    spot: Option<Spot>,
 }
 
 #[derive(Debug, Default)]
@@ -114,6 +116,7 @@ impl Screen for Home {
             Ok(filter) => (self.filter, typing.error) = ((text, filter), None),
             Err(error) => typing.error = Some(error),
         }
+        self.spot.clone_from(&typing.spot);
         self.refresh(shared);
         Vec::new()
     }
@@ -250,7 +253,8 @@ impl Home {
             Action::Compare => effects.push(self.compare()),
             Action::Filter => {
                 let input = Input::new(&self.filter.0);
-                self.typing = Some(Typing { input, error: None, before: self.filter.clone() });
+                let (before, spot) = (self.filter.clone(), self.spot.clone());
+                self.typing = Some(Typing { input, error: None, before, spot });
             }
             Action::Sort => effects.push(self.sort(shared, None)),
             Action::Reverse => {
@@ -282,10 +286,14 @@ impl Home {
                 self.columns.clear();
             }
             Action::Keep | Action::Cancel => {
-                if let Some(typing) = self.typing.take()
-                    && (action == Action::Cancel || typing.error.is_some())
-                {
-                    self.filter = typing.before;
+                if let Some(typing) = self.typing.take() {
+                    self.spot = typing.spot;
+                    if action == Action::Cancel || typing.error.is_some() {
+                        self.filter = typing.before;
+                    }
+                    if let Some(error) = typing.error.filter(|_| action == Action::Keep) {
+                        effects.push(Effect::failure(format!("the filter was not kept: {}", error.message)));
+                    }
                 }
             }
         }
@@ -314,7 +322,7 @@ impl Home {
             Some(spot) => self.list.line_of(spot).or_else(|| self.list.nearest(self.line)),
             None => start(),
         };
-        self.go(line.unwrap_or(0));
+        self.put(line.unwrap_or(0));
         self.reveal(usize::from(self.areas(shared).list.height));
     }
 
@@ -333,7 +341,15 @@ impl Home {
         }
     }
 
+    /// Moves the cursor on behalf of a key or the mouse.
     fn go(&mut self, line: usize) {
+        self.put(line);
+        if let Some(typing) = &mut self.typing {
+            typing.spot.clone_from(&self.spot);
+        }
+    }
+
+    fn put(&mut self, line: usize) {
         self.line = line;
         if let Some(spot) = self.list.spot(line) {
             self.spot = Some(spot);

@@ -140,6 +140,30 @@ fn the_name_of_a_metric_is_not_cut_where_it_has_lines() {
 }
 
 #[test]
+fn the_cursor_is_on_its_run_again_after_a_filter_that_hid_it() {
+    let mut bench = full();
+    let on = |bench: &Bench| bench.targets().first().map(|id| id.dir().name());
+    bench.keys("down down");
+    let chosen = on(&bench);
+    for (filter, end) in [("step>>3 and", "enter"), ("step>>3 and", "esc"), ("nothing-like-it", "esc")] {
+        bench.keys("/");
+        bench.type_text(filter);
+        bench.read();
+        bench.keys(end);
+        assert_eq!(on(&bench), chosen, "{filter} {end}");
+    }
+    // Also while a filter is typed, unless the user has moved the cursor meanwhile.
+    bench.keys("/");
+    bench.type_text("rl-mlpp");
+    bench.keys("backspace");
+    assert_eq!(on(&bench).as_deref(), Some("rl-mlp"));
+    bench.keys("ctrl-u");
+    assert_eq!(on(&bench), chosen);
+    bench.keys("up enter");
+    assert_eq!(on(&bench).as_deref(), Some("fit-default-2"));
+}
+
+#[test]
 fn the_cursor_stays_on_its_run() {
     let mut bench = full();
     bench.keys("down");

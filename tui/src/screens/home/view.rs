@@ -37,7 +37,7 @@ impl Home {
             widgets::lines(self.filter_lines(shared), shared.theme, frame, filter);
         }
         if self.list.lines.is_empty() {
-            Self::view_empty(shared, frame, Rect { y: areas.list.y, height: areas.list.height, ..area });
+            self.view_empty(shared, frame, Rect { y: areas.list.y, height: areas.list.height, ..area });
             return;
         }
         let columns = Columns::new(self, shared, areas.list.width);
@@ -253,7 +253,7 @@ impl Home {
         buffer.set_string(x, y, text, style);
     }
 
-    fn view_empty(shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
+    fn view_empty(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
         let theme = shared.theme;
         let folder = clean(&shared.runs.folder.display().to_string());
         let none = format!("No runs in {folder} yet.");
@@ -264,7 +264,9 @@ impl Home {
         if !shared.runs.loaded {
             lines.push(("reading runs…", theme.dim()));
         } else if !shared.runs.rows.is_empty() {
-            let how = ("esc clears it, / changes it", theme.dim());
+            let typing = self.typing.is_some();
+            let how = if typing { "esc restores the one before" } else { "esc clears it, / changes it" };
+            let how = (how, theme.dim());
             lines.extend([("No run matches the filter.", theme.bold()), blank, how]);
         } else {
             lines.extend([(none.as_str(), theme.bold()), blank]);

@@ -8,7 +8,7 @@ use ratatui::widgets::Widget as _;
 use super::super::settings::Look;
 use super::super::words::signs;
 use super::items::{SYSTEM, Source as Shown};
-use super::{Charts, window};
+use super::{Charts, Typing, window};
 use crate::print::clean;
 use crate::screens::shared::Shared;
 use crate::widgets::{self, ChartCell};
@@ -231,8 +231,8 @@ impl Charts {
             let place = Rect { x: area.right() - LEGEND, width: LEGEND, ..area };
             legend(shared, lines, (self.cursor.is_some(), look.smoothing > 0.0), frame, place);
         }
-        if let Some(at) = self.list {
-            Self::list_view(shared, look, &self.names(look, area), at, frame, area);
+        if let Some(here) = &self.list {
+            Self::list_view(shared, look, &self.names(look, area), here, frame, area);
         }
     }
 
@@ -301,7 +301,7 @@ impl Charts {
             });
             return vec![Line::from(spans)];
         }
-        if let Some((input, error, _)) = &self.typing {
+        if let Some(Typing { input, error, .. }) = &self.typing {
             let found = format!("{} of {}", self.items.len(), self.all.len());
             let error = error.as_deref().map(clean);
             let said = error.as_deref().map_or((&*found, theme.dim()), |error| (error, theme.alert()));

@@ -32,6 +32,18 @@ struct Part {
     y: Option<(f64, f64)>,
 }
 
+/// A search being typed.
+#[derive(Debug)]
+struct Typing {
+    input: Input,
+    /// Its error; meanwhile the last valid search applies.
+    error: Option<String>,
+    /// The previous search.
+    before: (String, Search),
+    /// The chart that had the focus, and gets it back once the search shows it.
+    chart: Option<String>,
+}
+
 /// A chart is being dragged with the mouse.
 #[derive(Clone, Debug, PartialEq)]
 struct Drag {
@@ -52,8 +64,7 @@ pub(crate) struct Charts {
     items: Vec<Item>,
     /// The search, as text and compiled.
     search: (String, Search),
-    /// The search being typed, its error, and the previous search.
-    typing: Option<(Input, Option<String>, String)>,
+    typing: Option<Typing>,
     focus: usize,
     expanded: bool,
     /// The position of the cursor, on all charts with this axis.
@@ -63,8 +74,8 @@ pub(crate) struct Charts {
     /// Individual ranges of single charts.
     parts: BTreeMap<String, Part>,
     drag: Option<Drag>,
-    /// The cursor in the list of series, while that is open.
-    list: Option<usize>,
+    /// The series under the cursor of the list, while that is open; if there is none of this name, the first.
+    list: Option<String>,
     cache: ChartCache,
 }
 
@@ -80,22 +91,23 @@ impl Charts {
         let new = items(data, self.system);
         if new != self.all {
             self.all = new;
-            self.arrange(data, look);
+            self.arrange(data, look, None);
         }
     }
 
-    /// Orders and filters the charts; the focus stays on its chart.
-    fn arrange(&mut self, data: &RunData, look: &Look) {
+    /// Orders and filters the charts; the focus moves to `chart`, or stays on its chart.
+    fn arrange(&mut self, data: &RunData, look: &Look, chart: Option<&str>) {
         let (_, search) = &self.search;
         let found = self.all.iter().filter(|i| search.is_empty() || search.takes(&i.name(data)));
         let (mut new, others): (Vec<Item>, Vec<Item>) =
             found.cloned().partition(|i| look.pinned.contains(&i.id));
         new.extend(others);
+        let wanted = chart.or_else(|| Some(self.items.get(self.focus)?.id.as_str()));
+        let again = wanted.and_then(|id| new.iter().position(|i| i.id == id));
         if new == self.items {
+            self.focus = again.unwrap_or(self.focus);
             return;
         }
-        let old = self.items.get(self.focus);
-        let again = old.and_then(|old| new.iter().position(|i| i.id == old.id));
         self.focus = again.unwrap_or(self.focus).min(new.len().saturating_sub(1));
         self.items = new;
         self.cache.clear();
@@ -108,29 +120,29 @@ impl Charts {
 
     /// Edits the search; a valid one applies at once.
     pub(crate) fn edit(&mut self, data: &RunData, look: &Look, edit: Edit) {
-        let Some((input, error, _)) = &mut self.typing else { return };
-        input.edit(edit);
-        let text = input.text();
+        let Some(typing) = &mut self.typing else { return };
+        typing.input.edit(edit);
+        let text = typing.input.text();
         match Search::parse(&text) {
-            Ok(search) => (self.search, *error) = ((text, search), None),
-            Err(why) => *error = Some(why),
+            Ok(search) => (self.search, typing.error) = ((text, search), None),
+            Err(why) => typing.error = Some(why),
         }
-        self.arrange(data, look);
+        let chart = typing.chart.clone();
+        self.arrange(data, look, chart.as_deref());
     }
 
     /// Begins, accepts or cancels a search.
-    fn update_search(&mut self, action: Action) {
-        match (action, self.typing.take()) {
-            (Action::Find, _) => {
-                let before = self.search.0.clone();
-                self.typing = Some((Input::new(&before), None, before));
-            }
-            (Action::Cancel, Some((_, _, before))) => {
-                let search = Search::parse(&before).unwrap_or_default();
-                self.search = (before, search);
-            }
-            _ => {}
+    fn update_search(&mut self, data: &RunData, look: &Look, action: Action) {
+        let Some(typing) = self.typing.take() else {
+            let (input, before) = (Input::new(&self.search.0), self.search.clone());
+            let chart = self.items.get(self.focus).map(|item| item.id.clone());
+            self.typing = Some(Typing { input, error: None, before, chart });
+            return;
+        };
+        if action == Action::Cancel || typing.error.is_some() {
+            self.search = typing.before;
         }
+        self.arrange(data, look, typing.chart.as_deref());
     }
 
     /// Returns whether there are no charts.
@@ -252,18 +264,15 @@ impl Charts {
             // The list of series is shown beside an expanded chart only.
             Action::Legend if !self.expanded => (self.expanded, look.legend) = (!self.items.is_empty(), true),
             Action::Legend => look.legend = !look.legend,
-            Action::Series => self.list = Some(0),
-            Action::Find | Action::Accept | Action::Cancel => {
-                self.update_search(action);
-                self.arrange(data, look);
-            }
-            // It may have been a search that was closed.
-            Action::Leave => self.arrange(data, look),
+            Action::Series => self.list = Some(String::new()),
+            Action::Find | Action::Accept | Action::Cancel => self.update_search(data, look, action),
+            // What was put away may have been a search.
+            Action::Leave => self.arrange(data, look, None),
             Action::Pin => {
                 if let Some(item) = self.items.get(self.focus) {
                     toggle(&mut look.pinned, &item.id);
                 }
-                self.arrange(data, look);
+                self.arrange(data, look, None);
             }
             Action::Section(on) => {
                 let begins = |i: &usize| *i == 0 || self.items[*i].section() != self.items[*i - 1].section();
