@@ -8,10 +8,9 @@ use gradtop_host::{AlertRule, DEFAULT_CHECKPOINT_EVERY, DeviceChoice, Exec, Star
 use gradtop_store::{Goal, LogInfo, MetricInfo};
 
 use super::Context;
-use super::launchers::{On, submit};
-use super::queue::{Queueing, enqueue};
 use super::run_config::assignment;
-use super::watch::{self, Caught};
+use super::signals::Signals;
+use super::start::Starting;
 use crate::config::seconds;
 use crate::failure::Failure;
 use crate::print::clean;
@@ -22,7 +21,6 @@ use crate::print::clean;
 The command runs in the background and continues when this terminal is closed. gradtop records the output, \
 processor time and memory of any program, and how it ended. Lines on descriptor 3 are logged: \
 echo \"12 loss/train=0.31\" >&3. Python logs with `import gradtop`.")]
-#[allow(clippy::struct_excessive_bools, reason = "they are flags of a command line")]
 pub(crate) struct Args {
     /// Name of the run [default: the experiment's with the next free number]
     #[arg(long)]
@@ -69,16 +67,8 @@ pub(crate) struct Args {
     /// Raise an alert by a rule such as non-finite, 'loss > 10', 'stalled 5m' or end; may be given several times
     #[arg(long = "alert", value_name = "RULE")]
     alerts: Vec<AlertRule>,
-    /// Print the run's name and return once it has started
-    #[arg(short, long)]
-    detach: bool,
     #[command(flatten)]
-    queueing: Queueing,
-    #[command(flatten)]
-    on: On,
-    /// Print JSON lines: started, event, status, final
-    #[arg(long)]
-    json: bool,
+    starting: Starting,
     /// The command, after --; with --seed, {seed} in it is the seed
     #[arg(required = true, trailing_var_arg = true, value_name = "COMMAND", num_args = 1..)]
     command: Vec<String>,
@@ -86,7 +76,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(context: &Context, args: Args) -> Result<i32> {
     // First of all: from here on, Ctrl-C and SIGTERM are handled and never end the command silently.
-    let caught = Caught::new()?;
+    let signals = Signals::new()?;
     check_experiment(args.experiment.as_deref())?;
     gradtop_host::set_alerts(context.config.alerts(args.alerts));
     let every = args.checkpoint_every.or(context.config.launch().checkpoint_every);
@@ -114,13 +104,7 @@ pub(crate) fn run(context: &Context, args: Args) -> Result<i32> {
         no_diff: args.no_diff || !context.config.code_diff(),
         checkpoint_every: every.map_or(DEFAULT_CHECKPOINT_EVERY, Duration::from_secs_f64),
     };
-    if let Some(after) = args.queueing.after(context)? {
-        return enqueue(context, Start::Exec(exec), &after, args.detach, args.json);
-    }
-    if let Some(launcher) = args.on.elsewhere(context, args.queueing.queue)? {
-        return submit(&launcher, Start::Exec(exec), args.detach, args.json);
-    }
-    watch::start(caught, args.detach, args.json, || gradtop_host::exec(&exec))
+    args.starting.start(context, signals, Start::Exec(exec))
 }
 
 /// Describes logs of a format, with paths relative to `dir`.

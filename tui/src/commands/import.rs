@@ -7,7 +7,7 @@ use gradtop_import::{Follower, Import, Imported, News, Source, Target};
 use serde_json::json;
 
 use super::Context;
-use super::watch::Caught;
+use super::signals::Signals;
 use crate::failure::Failure;
 use crate::print::{self, clean};
 use gradtop_chart::number;
@@ -82,13 +82,13 @@ pub(crate) fn nothing(path: &Path) -> anyhow::Error {
 
 /// Imports each source once.
 fn whole(target: &Target, sources: &[Source], json: bool) -> Result<i32> {
-    let mut caught = Caught::new()?;
+    let mut signals = Signals::new()?;
     let mut code = 0;
     for source in sources {
-        if caught.any() {
+        if signals.any() {
             return Err(Failure::new("interrupted; import again to continue").into());
         }
-        match Import::whole(target, source, || caught.any()) {
+        match Import::whole(target, source, || signals.any()) {
             Ok(imported) => code = code.max(report(source, &imported, json)?),
             Err(e) if sources.len() > 1 => {
                 print::error(&clean(&e.to_string()), None);
@@ -140,14 +140,14 @@ fn follow(target: Target, args: &Args) -> Result<i32> {
         // The process was started by `--detach`, and its session is about to end.
         rustix::process::setsid().ok();
     }
-    let mut caught = Caught::new()?;
+    let mut signals = Signals::new()?;
     let mut code = 0;
     let mut follower = Follower::new(&args.path, target);
     if !args.json && !args.alone {
         print::note(&format!("following {}; Ctrl-C ends it", clean(&print::short(&args.path))));
     }
     follower.run(
-        || if args.alone { caught.counts().stop() } else { caught.any() },
+        || if args.alone { signals.counts().stop() } else { signals.any() },
         |news| match news {
             News::Begun(run) if args.json => {
                 print::json(&json!({ "run": run.name() })).ok();

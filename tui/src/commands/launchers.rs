@@ -1,7 +1,7 @@
 //! `gradtop launchers`: lists where runs can start. Also defines the option `--on`.
 
 use anyhow::Result;
-use gradtop_host::{Launcher, Start};
+use gradtop_host::Launcher;
 use gradtop_store::RunDir;
 use serde_json::{Value, json};
 
@@ -42,14 +42,6 @@ impl On {
         }
         Ok(Some(launcher).filter(|launcher| !launcher.is_local() && !queued))
     }
-}
-
-/// Starts a run with a launcher and reports it.
-pub(crate) fn submit(launcher: &Launcher, start: Start, detach: bool, as_json: bool) -> Result<i32> {
-    for run in launcher.start(&[start], None, None)? {
-        submitted(&run, detach, as_json)?;
-    }
-    Ok(0)
 }
 
 /// Reports the job of a run.

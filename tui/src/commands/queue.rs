@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
-use gradtop_host::{Start, start_waiting_surely};
+use gradtop_host::start_waiting_surely;
 use gradtop_store::{
     InQueue, Job, QueueSettings, RunDir, State, StoreError, View, list_runs, queue_claims, queue_settings,
     read_job, read_turn, waiting,
@@ -57,27 +57,6 @@ enum Command {
     Start,
 }
 
-/// Options of `run` and `exec` for the queue.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Queueing {
-    /// Wait in the queue for a free slot instead of starting at once; `gradtop queue` shows it
-    #[arg(long)]
-    pub(crate) queue: bool,
-    /// Start only when this run has finished; may be given several times
-    #[arg(long, value_name = "RUN", requires = "queue")]
-    after: Vec<String>,
-}
-
-impl Queueing {
-    /// Returns the runs to wait for, or `None` without `--queue`.
-    pub(crate) fn after(&self, context: &Context) -> Result<Option<Vec<RunDir>>> {
-        if !self.queue {
-            return Ok(None);
-        }
-        self.after.iter().map(|name| context.find(name)).collect::<Result<_>>().map(Some)
-    }
-}
-
 /// A number of slots, for one device or for all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Slots {
@@ -99,41 +78,6 @@ fn slots(text: &str) -> Result<Slots, String> {
         Ok(count @ 1..=1024) => Ok(Slots { device: device.map(str::to_owned), count }),
         _ => Err("use a number from 1 to 1024".to_owned()),
     }
-}
-
-/// Queues a run, starts whatever can start, and reports both.
-pub(crate) fn enqueue(
-    context: &Context,
-    start: Start,
-    after: &[RunDir],
-    detach: bool,
-    json: bool,
-) -> Result<i32> {
-    let (runs, experiment) = (context.runs()?, start.experiment());
-    let mut queued = None;
-    gradtop_host::enqueue(&[start], after, None, |runs| {
-        queued = runs.first().cloned();
-        Ok(())
-    })?;
-    let Some(run) = queued else { return Ok(0) };
-    let started = start_waiting_surely(&runs);
-    let view = super::view(&gradtop_store::moved(&run, &experiment))?;
-    let name = clean(&view.manifest.run);
-    if json {
-        print::json(&Value::Object(state::to_json(&view)))?;
-    } else if detach {
-        print::line(&name);
-    } else {
-        print::line(&match &view.queued {
-            Some(queued) => format!("queued {name}: {}", state::queue_words(queued)),
-            None => format!("started {name}"),
-        });
-    }
-    // The run waits all the same.
-    if let Err(e) = started {
-        print::warn(format!("nothing could be started: {e}"));
-    }
-    Ok(0)
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {

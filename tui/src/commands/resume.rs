@@ -10,7 +10,8 @@ use super::Context;
 use super::control;
 use super::launchers::{On, submitted};
 use super::select::{Selection, each};
-use super::watch::{self, Caught, Watch};
+use super::signals::Signals;
+use super::watch::{self, Watch};
 use crate::failure::Failure;
 use crate::print::{self, clean};
 use gradtop_view::state;
@@ -48,13 +49,13 @@ impl Args {
 
 pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     // As in `run`: from here on, Ctrl-C and SIGTERM are handled.
-    let mut caught = Caught::new()?;
+    let mut signals = Signals::new()?;
     let views = args.runs.views(context, args.how().action())?;
     let detach = args.detach || views.len() > 1;
     let elsewhere = args.on.elsewhere(context, false)?;
     let mut unpaused = Vec::new();
     let code = each(&views, |view| {
-        resume(view.clone(), args, elsewhere.as_ref(), detach, (&mut caught, &mut unpaused))
+        resume(view.clone(), args, elsewhere.as_ref(), detach, (&mut signals, &mut unpaused))
     })?;
     // Sends all requests before waiting for any.
     for view in &unpaused {
@@ -68,7 +69,7 @@ fn resume(
     args: &Args,
     elsewhere: Option<&Launcher>,
     detach: bool,
-    (caught, unpaused): (&mut Caught, &mut Vec<View>),
+    (signals, unpaused): (&mut Signals, &mut Vec<View>),
 ) -> Result<i32> {
     let name = clean(&view.manifest.run);
     if view.state == State::Paused && elsewhere.is_some() && args.on.is_given() {
@@ -85,14 +86,14 @@ fn resume(
     }
     if watched {
         print::note(&format!("{name} is {}: watched for a minute", state::far(&view)));
-        gradtop_host::give_up_still(&view.dir, || !caught.any())?;
+        gradtop_host::give_up_still(&view.dir, || !signals.any())?;
         view = super::view(&view.dir)?;
     }
     // Resuming a run from before a reboot implies that no other machine has it.
     if gradtop_host::recover_after_reboot(&view.dir)? || args.force && gradtop_host::give_up(&view.dir)? {
         view = super::view(&view.dir)?;
     }
-    if caught.any() {
+    if signals.any() {
         return Err(Failure::new("interrupted before the run was resumed".to_owned()).into());
     }
     let resumed = match elsewhere {
@@ -114,7 +115,7 @@ fn resume(
     if elsewhere.is_some() {
         return submitted(&view.dir, detach, args.json).map(|()| 0);
     }
-    let detach = detach && !caught.any();
+    let detach = detach && !signals.any();
     let view = super::view(&view.dir)?;
     if detach && !args.json {
         print::line(&view.manifest.run);
@@ -124,7 +125,7 @@ fn resume(
     if detach {
         return Ok(0);
     }
-    watch::watch(&view.dir, Watch { json: args.json, ours: true }, caught)
+    watch::watch(&view.dir, Watch { json: args.json, ours: true }, signals)
 }
 
 /// Which defaults a new run would get instead, if the plugin has changed since this one started.

@@ -8,11 +8,10 @@ use gradtop_host::{AlertRule, DEFAULT_CHECKPOINT_EVERY, DeviceChoice, Experiment
 
 use super::Context;
 use super::experiments::unknown;
-use super::launchers::{On, submit};
 use super::plugin::describe;
-use super::queue::{Queueing, enqueue};
 use super::run_config::{RunConfig, assignment, merge};
-use super::watch::{self, Caught};
+use super::signals::Signals;
+use super::start::Starting;
 use crate::config::seconds;
 use crate::failure::Failure;
 use crate::print::{self, clean};
@@ -60,32 +59,17 @@ pub(crate) struct Args {
     /// Random seed [default: drawn and recorded]
     #[arg(long)]
     seed: Option<u64>,
-    /// Print the run's name and return once it has started
-    #[arg(short, long)]
-    detach: bool,
     #[command(flatten)]
-    queueing: Queueing,
-    #[command(flatten)]
-    on: On,
-    /// Print JSON lines: started, event, status, final
-    #[arg(long)]
-    json: bool,
+    starting: Starting,
 }
 
 pub(crate) fn run(context: &Context, args: Args) -> Result<i32> {
     // First of all: from here on, Ctrl-C and SIGTERM are handled and never end the command silently.
-    let caught = Caught::new()?;
-    let elsewhere = args.on.elsewhere(context, args.queueing.queue)?;
+    let signals = Signals::new()?;
     let (mut launch, _) = args.choice.launch(context)?;
     launch.name = args.name.or(launch.name);
     launch.seed = args.seed.or(launch.seed);
-    if let Some(after) = args.queueing.after(context)? {
-        return enqueue(context, Start::Run(launch), &after, args.detach, args.json);
-    }
-    if let Some(launcher) = elsewhere {
-        return submit(&launcher, Start::Run(launch), args.detach, args.json);
-    }
-    watch::start(caught, args.detach, args.json, || gradtop_host::launch(&launch))
+    args.starting.start(context, signals, Start::Run(launch))
 }
 
 /// The options of [`Choice`] that also apply to a command.

@@ -9,7 +9,7 @@ use gradtop_host::{DeviceChoice, ExperimentDesc, device, libtorch};
 use serde_json::{Value, json};
 
 use super::plugin::say_failed;
-use super::watch::Caught;
+use super::signals::Signals;
 use crate::config::seconds;
 use crate::conformance::selftest::{Compared, Memory, Subject};
 use crate::conformance::tolerance::Tolerances;
@@ -45,7 +45,7 @@ struct Check {
 }
 
 pub(crate) fn run(args: &Args) -> Result<i32> {
-    let mut caught = Caught::new()?;
+    let mut signals = Signals::new()?;
     let device = chosen(args.device)?;
     let subjects = subjects(args)?;
     let runs = Runs::create()?;
@@ -64,10 +64,10 @@ pub(crate) fn run(args: &Args) -> Result<i32> {
         }
         let tolerances = Tolerances::beside(library)?;
         let subject = Subject { library, experiment, device, runs: runs.path(), limit };
-        let compared = subject.compare(&tolerances, &mut || caught.any())?;
+        let compared = subject.compare(&tolerances, &mut || signals.any())?;
         // Killing one experiment is enough, if it lasts long enough to be killed.
         if experiment.resumable && !matches!(killed, Some(Outcome::Passed(_) | Outcome::Failed(_))) {
-            killed = Some(named(experiment, subject.kill(&compared, &tolerances, &mut || caught.any())?));
+            killed = Some(named(experiment, subject.kill(&compared, &tolerances, &mut || signals.any())?));
         }
         tested.push((experiment, compared));
     }

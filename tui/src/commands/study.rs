@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 
 use super::Context;
 use super::launchers::On;
-use super::watch::{Caught, LEFT_RUNNING};
+use super::signals::Signals;
+use super::watch::LEFT_RUNNING;
 use crate::failure::Failure;
 use crate::print::lines_below::Board;
 use crate::print::table::{Table, Words};
@@ -135,7 +136,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         return Ok(0);
     }
     // Before anything starts: from here on, Ctrl-C and SIGTERM are handled.
-    let caught = Caught::new()?;
+    let signals = Signals::new()?;
     let found = gradtop_host::discover_for(plan.entries.iter().map(|entry| entry.experiment.as_str()));
     runner::check(&plan, &found)?;
     let study = match known.filter(|_| !args.fresh) {
@@ -151,7 +152,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     };
     let runner = Runner::new(&study, cores, found, elsewhere)?;
     announce(&study, cores, at_work, args.json)?;
-    follow(&study, report.as_ref(), runner, caught, &lock, args)
+    follow(&study, report.as_ref(), runner, signals, &lock, args)
 }
 
 /// Returns whether all files of a data set are on this machine.
@@ -188,7 +189,7 @@ fn follow(
     study: &Study,
     report: Option<&ReportFile>,
     mut runner: Runner<'_>,
-    mut caught: Caught,
+    mut signals: Signals,
     _lock: &RunLock,
     args: &Args,
 ) -> Result<i32> {
@@ -197,7 +198,7 @@ fn follow(
     let mut stopping = false;
     let mut told = Instant::now();
     let (snapshot, left) = loop {
-        let counts = caught.counts();
+        let counts = signals.counts();
         // Before any run starts: the signal may have come while the plugins were read.
         if counts.stop() && !stopping {
             stopping = true;

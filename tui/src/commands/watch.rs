@@ -6,11 +6,10 @@ use anyhow::Result;
 use gradtop_host::{Action, HostError, Why, Withdrawn};
 use gradtop_store::{Event, EventLine, Kind, RunDir, State, View};
 use serde_json::Value;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
 
 use super::follow::Follower;
 use super::logs::{event_json, event_words};
+use super::signals::{Counts, Signals};
 use crate::failure::Failure;
 use crate::print::progress::{Progress, Shown};
 use crate::print::{self, clean, last_lines};
@@ -22,7 +21,7 @@ use gradtop_view::state;
 /// The exit code if the run continues without us.
 pub(crate) const LEFT_RUNNING: i32 = 5;
 /// How often the run is polled.
-const LOOK: Duration = Duration::from_millis(100);
+const POLL: Duration = Duration::from_millis(100);
 /// How often the status is printed if standard error is not a terminal.
 const PLAIN_EVERY: Duration = Duration::from_secs(10);
 /// How often the status is printed as JSON.
@@ -41,64 +40,6 @@ pub(crate) struct Watch {
 
 /// How long to wait for a cancelled stop to take effect.
 const PATIENCE: Duration = Duration::from_secs(3);
-
-/// Counts signals. Created before a run is, so that no signal ends the command silently.
-pub(crate) struct Caught {
-    signals: Signals,
-    counts: Counts,
-}
-
-/// The number of signals of each kind.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Counts {
-    pub(crate) interrupts: usize,
-    pub(crate) hangups: usize,
-    /// SIGTERM, as sent by `docker stop`, `systemctl stop` or `timeout`. Any number of them asks for one stop, which nothing
-    /// cancels.
-    pub(crate) terminations: usize,
-}
-
-impl Counts {
-    /// Returns whether a stop was requested.
-    pub(crate) fn stop(self) -> bool {
-        self.interrupts + self.terminations > 0
-    }
-}
-
-impl Caught {
-    /// Starts counting. Under `nohup`, SIGHUP stays ignored. SIGINT is handled even if a shell has started the command in the
-    /// background, because whoever sends it means it.
-    pub(crate) fn new() -> Result<Self> {
-        let heard = [SIGINT, SIGTERM].into_iter().chain(Some(SIGHUP).filter(|signal| !is_ignored(*signal)));
-        Ok(Self { signals: Signals::new(heard)?, counts: Counts::default() })
-    }
-
-    /// Returns the counts so far.
-    pub(crate) fn counts(&mut self) -> Counts {
-        for signal in self.signals.pending() {
-            *match signal {
-                SIGINT => &mut self.counts.interrupts,
-                SIGTERM => &mut self.counts.terminations,
-                _ => &mut self.counts.hangups,
-            } += 1;
-        }
-        self.counts
-    }
-
-    /// Returns whether any signal has come so far.
-    pub(crate) fn any(&mut self) -> bool {
-        let counts = self.counts();
-        counts.stop() || counts.hangups > 0
-    }
-}
-
-/// Returns whether this process was started with a signal ignored.
-fn is_ignored(signal: i32) -> bool {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    let mask = mask.and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok()).unwrap_or(0);
-    mask >> (signal - 1) & 1 == 1
-}
 
 /// Prints the first line: what was started and where.
 pub(crate) fn announce(view: &View, verb: &str, json: bool) -> Result<()> {
@@ -119,175 +60,199 @@ pub(crate) fn announce(view: &View, verb: &str, json: bool) -> Result<()> {
     Ok(())
 }
 
-/// Starts a run and watches it, unless detached. Returns the exit code.
-pub(crate) fn start(
-    mut caught: Caught,
-    detach: bool,
-    json: bool,
-    launch: impl FnOnce() -> gradtop_host::Result<RunDir>,
-) -> Result<i32> {
-    if caught.any() {
-        return Err(interrupted());
-    }
-    let run = match launch() {
-        Ok(run) => run,
-        Err(_) if caught.any() => return Err(interrupted()),
-        Err(e) => return Err(e.into()),
-    };
-    let view = super::view(&run)?;
-    // Interrupting a start stops the run, even with --detach.
-    let detach = detach && !caught.any();
-    if detach && !json {
-        // Only the name, for scripts: run=$(gradtop run … --detach).
-        print::line(&view.manifest.run);
-        return Ok(0);
-    }
-    announce(&view, "started", json)?;
-    if detach {
-        return Ok(0);
-    }
-    watch(&run, Watch { json, ours: true }, &mut caught)
-}
-
-/// The error for a signal before the run existed.
-fn interrupted() -> anyhow::Error {
-    Failure::new("interrupted before the run was started; nothing was left behind".to_owned()).into()
-}
-
 /// Watches until the run has ended or is left. Returns the exit code.
-pub(crate) fn watch(run: &RunDir, how: Watch, caught: &mut Caught) -> Result<i32> {
-    let mut events = Follower::from_end(run, run.events());
-    let mut progress = if how.json { None } else { Progress::start() };
-    let mut asked_to_stop = false;
-    let mut told: Option<Instant> = None;
-    let mut before = String::new();
-    let result = loop {
-        let view = match super::view(run) {
-            Ok(view) => view,
-            Err(_) if !run.path().exists() => {
-                let gone = format!("the folder of {} was moved or deleted, which ends the run", run.name());
-                let help = "if it was moved, its rows and its final state are in the new place";
-                break Err(Failure::new(gone).help(help).into());
-            }
-            Err(e) => break Err(e),
-        };
-        let mut lines = Vec::new();
-        loop {
-            let more = events.lines().unwrap_or_default();
-            if more.is_empty() {
-                break;
-            }
-            lines.extend(more);
-        }
-        for line in &lines {
-            show_event(line, how.json, progress.as_ref());
-        }
-        if view.state.is_final() {
-            break Ok(Left::Ended(view));
-        }
-        let counts = caught.counts();
-        if counts.hangups > 0 || print::nobody_reads() || counts.stop() && !how.ours {
-            break Ok(Left::Alone(view));
-        }
-        if counts.interrupts > 1 {
-            // Two interrupts between two polls both request the stop and cancel it.
-            let taken_back = asked_to_stop && counts.terminations == 0;
-            break if taken_back { take_back(run) } else { Ok(Left::Alone(view)) };
-        }
-        if counts.stop() && !asked_to_stop {
-            asked_to_stop = true;
-            match gradtop_host::stop(run, None) {
-                // The run has ended since the last poll.
-                Ok(_) | Err(HostError::NotAllowed { why: Why::Ended(_), .. }) => {}
-                Err(e) => break Err(e.into()),
-            }
-            let say = || {
-                let is_command = view.manifest.kind == Kind::Command;
-                print::note(match (counts.terminations > 0, is_command) {
-                    (true, true) => "received SIGTERM: the command has been asked to stop",
-                    (true, false) => "received SIGTERM: stopping after this step",
-                    // The command may have received its signal already.
-                    (false, true) => "the command has been asked to stop",
-                    (false, false) => {
-                        "stopping after this step; press Ctrl-C again to cancel and leave it running"
-                    }
-                });
-            };
-            progress.as_ref().map_or_else(say, |p| p.above(say));
-        }
-        let status = status_line(&view);
-        let due = |every| told.is_none_or(|t: Instant| t.elapsed() >= every) && status != before;
-        if let Some(progress) = &mut progress {
-            progress.show(shown(&view));
-        } else if how.json && due(JSON_EVERY) {
-            print_json(&view, "status", None)?;
-            (told, before) = (Some(Instant::now()), status);
-        } else if !how.json && due(PLAIN_EVERY) && view.status.step.is_some() {
-            print::line(&status);
-            (told, before) = (Some(Instant::now()), status);
-        }
-        std::thread::sleep(LOOK);
+pub(crate) fn watch(run: &RunDir, options: Watch, signals: &mut Signals) -> Result<i32> {
+    let mut watcher = Watcher {
+        run,
+        options,
+        events: Follower::from_end(run, run.events()),
+        progress: if options.json { None } else { Progress::start() },
+        asked_to_stop: false,
+        printed: None,
     };
-    if let Some(progress) = progress {
+    let outcome = watcher.watch(signals);
+    if let Some(progress) = watcher.progress {
         progress.end();
     }
-    let left = result?;
-    if let Left::Ended(view) | Left::TooLate(view) = &left {
-        if matches!(left, Left::TooLate(_)) && !how.json {
-            print::note("it ended before the stop could be cancelled");
+    match outcome? {
+        Outcome::Ended(view) => {
+            end(&view, options.json)?;
+            Ok(view.state.exit_code())
         }
-        end(view, how.json)?;
-        return Ok(view.state.exit_code());
+        Outcome::TooLate(view) => {
+            if !options.json {
+                print::note("it ended before the stop could be cancelled");
+            }
+            end(&view, options.json)?;
+            Ok(view.state.exit_code())
+        }
+        Outcome::Continues(view, how) => {
+            leave(&view, how, options.json)?;
+            Ok(LEFT_RUNNING)
+        }
     }
-    leave(&left, how)?;
-    Ok(LEFT_RUNNING)
 }
 
 /// How watching ended.
-enum Left {
+enum Outcome {
     /// The run ended.
     Ended(View),
     /// The run ended before its stop could be cancelled.
     TooLate(View),
-    /// The run continues, unchanged.
-    Alone(View),
-    /// The run continues; its stop was cancelled.
-    GoesOn(View),
-    /// The stop is not cancelled yet. If the flag is set, the experiment already knows of the stop and it cannot be cancelled.
-    Stopping(View, bool),
+    /// The run continues in the background.
+    Continues(View, Continues),
+}
+
+/// How a run continues.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Continues {
+    Unchanged,
+    /// Its stop was cancelled.
+    StopCancelled,
+    /// Its stop was cancelled, but the run has not confirmed that yet.
+    Unconfirmed,
+    /// The experiment already knew of the stop, so it cannot be cancelled.
+    Stopping,
+}
+
+struct Watcher<'a> {
+    run: &'a RunDir,
+    options: Watch,
+    events: Follower,
+    progress: Option<Progress>,
+    asked_to_stop: bool,
+    /// The last printed status, and when it was printed.
+    printed: Option<(Instant, String)>,
+}
+
+impl Watcher<'_> {
+    fn watch(&mut self, signals: &mut Signals) -> Result<Outcome> {
+        loop {
+            let view = self.view()?;
+            self.show_events();
+            if view.state.is_final() {
+                return Ok(Outcome::Ended(view));
+            }
+            let counts = signals.counts();
+            if counts.hangups > 0 || print::nobody_reads() || counts.stop() && !self.options.ours {
+                return Ok(Outcome::Continues(view, Continues::Unchanged));
+            }
+            if counts.interrupts > 1 {
+                // Two interrupts between two polls both request the stop and cancel it.
+                return if self.asked_to_stop && counts.terminations == 0 {
+                    cancel_stop(self.run)
+                } else {
+                    Ok(Outcome::Continues(view, Continues::Unchanged))
+                };
+            }
+            if counts.stop() && !self.asked_to_stop {
+                self.ask_to_stop(&view, counts)?;
+            }
+            self.show_status(&view)?;
+            std::thread::sleep(POLL);
+        }
+    }
+
+    fn view(&self) -> Result<View> {
+        super::view(self.run).map_err(|error| {
+            if self.run.path().exists() {
+                return error;
+            }
+            let gone = format!("the folder of {} was moved or deleted, which ends the run", self.run.name());
+            let help = "if it was moved, its rows and its final state are in the new place";
+            Failure::new(gone).help(help).into()
+        })
+    }
+
+    fn show_events(&mut self) {
+        loop {
+            let lines = self.events.lines().unwrap_or_default();
+            if lines.is_empty() {
+                return;
+            }
+            for line in &lines {
+                show_event(line, self.options.json, self.progress.as_ref());
+            }
+        }
+    }
+
+    fn ask_to_stop(&mut self, view: &View, counts: Counts) -> Result<()> {
+        self.asked_to_stop = true;
+        match gradtop_host::stop(self.run, None) {
+            // The run has ended since the last poll.
+            Ok(_) | Err(HostError::NotAllowed { why: Why::Ended(_), .. }) => {}
+            Err(e) => return Err(e.into()),
+        }
+        let is_command = view.manifest.kind == Kind::Command;
+        let note = match (counts.terminations > 0, is_command) {
+            (true, true) => "received SIGTERM: the command has been asked to stop",
+            (true, false) => "received SIGTERM: stopping after this step",
+            // The command may have received its signal already.
+            (false, true) => "the command has been asked to stop",
+            (false, false) => "stopping after this step; press Ctrl-C again to cancel and leave it running",
+        };
+        above(self.progress.as_ref(), || print::note(note));
+        Ok(())
+    }
+
+    fn show_status(&mut self, view: &View) -> Result<()> {
+        if let Some(progress) = &mut self.progress {
+            progress.show(shown(view));
+            return Ok(());
+        }
+        let status = status_line(view);
+        let every = if self.options.json { JSON_EVERY } else { PLAIN_EVERY };
+        let due = |(at, before): &(Instant, String)| at.elapsed() >= every && *before != status;
+        if !self.printed.as_ref().is_none_or(due) {
+            return Ok(());
+        }
+        if self.options.json {
+            print_json(view, "status", None)?;
+        } else if view.status.step.is_some() {
+            print::line(&status);
+        } else {
+            return Ok(());
+        }
+        self.printed = Some((Instant::now(), status));
+        Ok(())
+    }
+}
+
+/// Prints something, above the progress bar if there is one.
+fn above(progress: Option<&Progress>, print: impl FnOnce()) {
+    match progress {
+        Some(progress) => progress.above(print),
+        None => print(),
+    }
 }
 
 /// Cancels the stop that the first Ctrl-C requested.
-fn take_back(run: &RunDir) -> Result<Left> {
+fn cancel_stop(run: &RunDir) -> Result<Outcome> {
     Ok(match gradtop_host::withdraw_stop(run, PATIENCE)? {
-        Withdrawn::GoesOn(view) => Left::GoesOn(view),
-        Withdrawn::StillStopping { view, told } => Left::Stopping(view, told),
-        Withdrawn::Ended(_) => Left::TooLate(super::view(run)?),
+        Withdrawn::GoesOn(view) => Outcome::Continues(view, Continues::StopCancelled),
+        Withdrawn::StillStopping { view, told: true } => Outcome::Continues(view, Continues::Stopping),
+        Withdrawn::StillStopping { view, told: false } => Outcome::Continues(view, Continues::Unconfirmed),
+        Withdrawn::Ended(_) => Outcome::TooLate(super::view(run)?),
     })
 }
 
-fn leave(left: &Left, how: Watch) -> Result<()> {
-    let (Left::GoesOn(view)
-    | Left::Stopping(view, _)
-    | Left::Alone(view)
-    | Left::Ended(view)
-    | Left::TooLate(view)) = left;
-    let how_it_goes = match left {
-        Left::GoesOn(_) => "keeps running in the background: the stop was cancelled",
-        Left::Stopping(_, true) => "is still stopping in the background: it was too late to cancel",
-        Left::Stopping(_, false) => "has not yet confirmed that it keeps running",
-        _ if view.state == State::Stopping => "is still stopping in the background",
-        _ => "keeps running in the background",
-    };
-    if how.json {
+/// Says that the run continues, and how to return to it.
+fn leave(view: &View, how: Continues, json: bool) -> Result<()> {
+    if json {
         return print_json(view, "left", Some(LEFT_RUNNING));
     }
-    let stopping = matches!(left, Left::Stopping(_, true)) || view.state == State::Stopping;
+    let words = match how {
+        Continues::StopCancelled => "keeps running in the background: the stop was cancelled",
+        Continues::Stopping => "is still stopping in the background: it was too late to cancel",
+        Continues::Unconfirmed => "has not yet confirmed that it keeps running",
+        Continues::Unchanged if view.state == State::Stopping => "is still stopping in the background",
+        Continues::Unchanged => "keeps running in the background",
+    };
     let name = &view.manifest.run;
-    print::note(&format!("{name} {how_it_goes}"));
+    print::note(&format!("{name} {words}"));
     print::note(&format!("  gradtop wait {name}     wait until it has ended"));
     print::note(&format!("  gradtop logs -f {name}  follow its output"));
-    if !stopping {
+    if how != Continues::Stopping && view.state != State::Stopping {
         print::note(&format!("  gradtop stop {name}     stop it"));
     }
     Ok(())
@@ -373,9 +338,8 @@ fn show_event(line: &[u8], json: bool, progress: Option<&Progress>) {
         return;
     }
     let words = event_words(&event);
-    let say =
-        || print::line(&format!("{}  {words}", print::styled(&gradtop_view::clock::moment(time), Ink::Dim)));
-    progress.map_or_else(say, |p| p.above(say));
+    let time = print::styled(&gradtop_view::clock::moment(time), Ink::Dim);
+    above(progress, || print::line(&format!("{time}  {words}")));
 }
 
 fn numbers(view: &View) -> Vec<String> {

@@ -7,7 +7,7 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use super::{describe, offers, warn};
-use crate::commands::watch::Caught;
+use crate::commands::signals::Signals;
 use crate::conformance::{self, Outcome, Part, Runs};
 use crate::failure::Failure;
 use crate::print::{self, clean};
@@ -17,7 +17,7 @@ use gradtop_chart::cells::text::width_of;
 const NAME: usize = 18;
 
 pub(super) fn run(file: &Path, only: &[String], timeout: f64, json: bool) -> Result<i32> {
-    let mut caught = Caught::new()?;
+    let mut signals = Signals::new()?;
     let desc = match describe(file) {
         Ok(desc) => desc,
         Err(e) if json => {
@@ -57,7 +57,7 @@ pub(super) fn run(file: &Path, only: &[String], timeout: f64, json: bool) -> Res
             }
         };
         let limit = Duration::from_secs_f64(timeout);
-        conformance::check(file, experiment, runs.path(), limit, &mut || caught.any(), &mut report)?;
+        conformance::check(file, experiment, runs.path(), limit, &mut || signals.any(), &mut report)?;
     }
     let kept = (failed > 0).then(|| runs.keep());
     if json {

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context as _, Result};
 
 use super::install;
-use crate::commands::watch::Caught;
+use crate::commands::signals::Signals;
 use crate::print;
 
 /// How long the sources must be unchanged before a build: an editor may write several files.
@@ -20,18 +20,18 @@ const POLL: u32 = 3;
 type Sources = BTreeMap<PathBuf, (SystemTime, u64)>;
 
 pub(super) fn run(dir: &Path) -> Result<i32> {
-    let mut caught = Caught::new()?;
+    let mut signals = Signals::new()?;
     // Fails at once if the folder holds no plugin.
     crate::builder::check_folder(dir)?;
     let folder = dir.canonicalize().with_context(|| format!("cannot find {}", dir.display()))?;
     loop {
         let seen = sources(&folder);
         build(&folder);
-        if caught.any() {
+        if signals.any() {
             break;
         }
         print::dim("waiting for changes; Ctrl-C to stop");
-        if !changed(&folder, &seen, &mut caught) {
+        if !changed(&folder, &seen, &mut signals) {
             break;
         }
     }
@@ -52,10 +52,10 @@ fn build(folder: &Path) {
 }
 
 /// Waits for a change of the sources. Returns `false` if a signal came.
-fn changed(folder: &Path, seen: &Sources, caught: &mut Caught) -> bool {
+fn changed(folder: &Path, seen: &Sources, signals: &mut Signals) -> bool {
     let mut before: Option<Sources> = None;
     for turn in 0.. {
-        if caught.any() {
+        if signals.any() {
             return false;
         }
         std::thread::sleep(if before.is_some() { REST } else { LOOK });
