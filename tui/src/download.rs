@@ -4,7 +4,7 @@
 //! file with the right SHA-256 gets its final name.
 
 use std::fs::{self, File, TryLockError};
-use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{Read, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -181,7 +181,7 @@ impl Part {
         };
         let (range, tag) = (header("content-range"), header("etag"));
         let length = header("content-length").parse::<u64>().ok();
-        let mut at = match response.status().as_u16() {
+        let at = match response.status().as_u16() {
             200 => {
                 self.empty()?;
                 0
@@ -196,9 +196,20 @@ impl Part {
         fs::write(&self.from, format!("{url}\n{tag}\n"))
             .with_context(|| format!("cannot write {}", self.from.display()))?;
         let total = length.map(|length| at + length);
+        self.receive(response.into_body().into_reader(), at, total, most, told)
+    }
+
+    /// Writes the bytes of a response to the file, starting at `at`.
+    fn receive(
+        &mut self,
+        mut body: impl Read,
+        mut at: u64,
+        total: Option<u64>,
+        most: u64,
+        told: &mut dyn FnMut(Event<'_>),
+    ) -> Result<Answer> {
         let cannot = || format!("cannot write {}", self.path.display());
         (&self.file).seek(SeekFrom::Start(at)).with_context(cannot)?;
-        let mut body = response.into_body().into_reader();
         let mut buffer = vec![0; 1 << 16];
         loop {
             let count = match body.read(&mut buffer) {

@@ -60,7 +60,7 @@ pub(crate) struct Args {
 
 impl Args {
     /// The requested view, combined with options given on the command line.
-    fn looked_at(&self) -> Result<ListView> {
+    fn list_view(&self) -> Result<ListView> {
         let mut view = self.view.as_deref().map(list_view::named).transpose()?.unwrap_or_default();
         let own = self.filter.join(" ");
         view.filter = match (view.filter.as_str(), own.as_str()) {
@@ -79,7 +79,7 @@ impl Args {
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
-    let mut looked = args.looked_at()?;
+    let mut looked = args.list_view()?;
     let Matching { mut views, names, unreadable } = matching(context, &looked.filter)?;
     let runs = context.runs()?;
     if views.is_empty() && !names.is_empty() {
@@ -196,90 +196,109 @@ fn cell(view: &View, name: &str, now: Timestamp) -> Words {
     Words::new(column::cell(view, name, now), column::ink(view, name))
 }
 
+/// What the table of an experiment shows.
+struct GroupTable<'a> {
+    parameters: Vec<&'a str>,
+    /// Where each run ran.
+    hosts: bool,
+    /// A bar beside the progress.
+    bars: bool,
+    /// Only the columns that matter most, for very narrow terminals.
+    brief: bool,
+}
+
 /// Prints the runs of one experiment. `hosts`: say where each ran.
 fn group(views: &[&View], hosts: bool) {
-    let mut parameters: Vec<&str> = state::differing(views).into_iter().take(PARAMETERS).collect();
-    let (mut bars, mut brief) = (print::terminal().tty, false);
-    let mut table = group_table(views, &parameters, (hosts, bars, brief));
-    // Parameters give way before state, and progress bars, which are decoration, before parameters.
-    while !table.fits(1)
-        && (std::mem::take(&mut bars)
-            || parameters.pop().is_some()
-            || narrow().is_some() && !std::mem::replace(&mut brief, true))
-    {
-        table = group_table(views, &parameters, (hosts, bars, brief));
+    let parameters = state::differing(views).into_iter().take(PARAMETERS).collect();
+    let mut shown = GroupTable { parameters, hosts, bars: print::terminal().tty, brief: false };
+    let mut table = shown.table(views);
+    while !table.fits(1) && shown.reduce() {
+        table = shown.table(views);
     }
     table.print(1);
 }
 
-/// `brief`: only the columns that matter most, for very narrow terminals.
-fn group_table(views: &[&View], parameters: &[&str], (hosts, bars, brief): (bool, bool, bool)) -> Table {
-    let names = |names: &[&'static str]| -> Vec<(String, Align)> {
-        names.iter().map(|name| ((*name).to_owned(), column::align(name, std::iter::empty()))).collect()
-    };
-    let common = state::common(views);
-    let mut heads = names(&["state", "name"]);
-    if brief {
-        // The state is shown as a sign, which needs no heading.
-        heads[0].0.clear();
+impl GroupTable<'_> {
+    /// Drops what matters least: bars, which are decoration, then parameters. Returns false if nothing can be dropped.
+    fn reduce(&mut self) -> bool {
+        std::mem::take(&mut self.bars)
+            || self.parameters.pop().is_some()
+            || narrow().is_some() && !std::mem::replace(&mut self.brief, true)
     }
-    heads.extend(hosts.then(|| names(&["host"])).into_iter().flatten());
-    heads.extend(parameters.iter().map(|p| (clean(p), Align::Left)));
-    heads.extend(names(&[if brief { "done" } else { "progress" }]));
-    heads.extend(names(if brief { &[] } else { &WORK }));
-    let metric = common.as_ref().map_or_else(|| "last value".to_owned(), state::Common::title);
-    let widest = views.iter().map(|view| width_of(&clean(&view.manifest.run))).max().unwrap_or(0);
-    let room = narrow().unwrap_or_default().saturating_sub(BRIEF[0] + widest.min(BRIEF[1]));
-    if brief {
-        heads.push((fit_ends(&metric, room, print::ascii()), Align::Left));
-    } else {
-        heads.push((metric, Align::Point));
-        heads.extend(names(&["of", "age"]));
-        heads.extend([(String::new(), Align::Left), (String::new(), Align::Left)]);
-    }
-    let mut table = Table::new(&heads);
-    let now = Timestamp::now();
-    let values =
-        if brief { state::brief_headlines(views, common.as_ref(), room, print::ascii()) } else { Vec::new() };
-    for (i, view) in views.iter().enumerate() {
-        let mut cells = row(view, parameters, bars, brief, now);
-        let note = state::note(view);
-        let note = note.map(|note| Words::new(note, if view.certain { Ink::Alert } else { Ink::Dim }));
-        if brief {
-            cells.push(note.unwrap_or_else(|| values[i].clone().into()));
-        } else {
-            let (value, of) = state::headline_cells(view, common.as_ref());
-            cells.extend([value.into(), Words::dim(of), cell(view, "age", now)]);
-            let cause = view.status.cause.as_deref().filter(|_| view.state == State::Stopped);
-            cells.push(note.unwrap_or_else(|| Words::dim(print::cleaned(cause))));
-            cells.push(Words::dim(state::remark(view)));
-        }
-        if hosts {
-            cells.insert(2, Words::dim(column::cell(view, "host", now)));
-        }
-        table.row(cells);
-    }
-    table
-}
 
-/// The cells of a run before its metrics.
-fn row(view: &View, parameters: &[&str], bars: bool, brief: bool, now: Timestamp) -> Vec<Words> {
-    let cell = |name: &str| cell(view, name, now);
-    let sign =
-        || Words::new(state::sign(view.state, view.certain, print::ascii()), column::ink(view, "state"));
-    let mut cells = vec![if brief { sign() } else { cell("state") }, cell("name")];
-    cells.extend(parameters.iter().map(|name| {
-        Words::from(fit_ends(&column::cell(view, &format!("{PARAM}{name}"), now), 24, print::ascii()))
-    }));
-    cells.push(match state::progress(view) {
-        Some((done, total)) => {
-            let bar = if bars { bar(done, total) } else { String::new() };
-            format!("{bar}{}", number::percent(done, total)).into()
+    fn table(&self, views: &[&View]) -> Table {
+        let Self { ref parameters, hosts, brief, .. } = *self;
+        let names = |names: &[&'static str]| -> Vec<(String, Align)> {
+            names.iter().map(|name| ((*name).to_owned(), column::align(name, std::iter::empty()))).collect()
+        };
+        let common = state::common(views);
+        let mut heads = names(&["state", "name"]);
+        if brief {
+            // The state is shown as a sign, which needs no heading.
+            heads[0].0.clear();
         }
-        None => Words::dim(state::NOTHING),
-    });
-    cells.extend(WORK.iter().filter(|_| !brief).map(|name| cell(name)));
-    cells
+        heads.extend(hosts.then(|| names(&["host"])).into_iter().flatten());
+        heads.extend(parameters.iter().map(|p| (clean(p), Align::Left)));
+        heads.extend(names(&[if brief { "done" } else { "progress" }]));
+        heads.extend(names(if brief { &[] } else { &WORK }));
+        let metric = common.as_ref().map_or_else(|| "last value".to_owned(), state::Common::title);
+        let widest = views.iter().map(|view| width_of(&clean(&view.manifest.run))).max().unwrap_or(0);
+        let room = narrow().unwrap_or_default().saturating_sub(BRIEF[0] + widest.min(BRIEF[1]));
+        if brief {
+            heads.push((fit_ends(&metric, room, print::ascii()), Align::Left));
+        } else {
+            heads.push((metric, Align::Point));
+            heads.extend(names(&["of", "age"]));
+            heads.extend([(String::new(), Align::Left), (String::new(), Align::Left)]);
+        }
+        let mut table = Table::new(&heads);
+        let now = Timestamp::now();
+        let values = if brief {
+            state::brief_headlines(views, common.as_ref(), room, print::ascii())
+        } else {
+            Vec::new()
+        };
+        for (i, view) in views.iter().enumerate() {
+            let mut cells = self.row(view, now);
+            let note = state::note(view);
+            let note = note.map(|note| Words::new(note, if view.certain { Ink::Alert } else { Ink::Dim }));
+            if brief {
+                cells.push(note.unwrap_or_else(|| values[i].clone().into()));
+            } else {
+                let (value, of) = state::headline_cells(view, common.as_ref());
+                cells.extend([value.into(), Words::dim(of), cell(view, "age", now)]);
+                let cause = view.status.cause.as_deref().filter(|_| view.state == State::Stopped);
+                cells.push(note.unwrap_or_else(|| Words::dim(print::cleaned(cause))));
+                cells.push(Words::dim(state::remark(view)));
+            }
+            if hosts {
+                cells.insert(2, Words::dim(column::cell(view, "host", now)));
+            }
+            table.row(cells);
+        }
+        table
+    }
+
+    /// The cells of a run before its metrics.
+    fn row(&self, view: &View, now: Timestamp) -> Vec<Words> {
+        let brief = self.brief;
+        let cell = |name: &str| cell(view, name, now);
+        let sign =
+            || Words::new(state::sign(view.state, view.certain, print::ascii()), column::ink(view, "state"));
+        let mut cells = vec![if brief { sign() } else { cell("state") }, cell("name")];
+        cells.extend(self.parameters.iter().map(|name| {
+            Words::from(fit_ends(&column::cell(view, &format!("{PARAM}{name}"), now), 24, print::ascii()))
+        }));
+        cells.push(match state::progress(view) {
+            Some((done, total)) => {
+                let bar = if self.bars { bar(done, total) } else { String::new() };
+                format!("{bar}{}", number::percent(done, total)).into()
+            }
+            None => Words::dim(state::NOTHING),
+        });
+        cells.extend(WORK.iter().filter(|_| !brief).map(|name| cell(name)));
+        cells
+    }
 }
 
 /// The width of the terminal if it is narrow.

@@ -11,7 +11,7 @@ use super::control;
 use super::launchers::{On, submitted};
 use super::select::{Selection, each};
 use super::signals::Signals;
-use super::watch::{self, Watch};
+use super::watch;
 use crate::failure::Failure;
 use crate::print::{self, clean};
 use gradtop_view::state;
@@ -49,83 +49,86 @@ impl Args {
 
 pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     // As in `run`: from here on, Ctrl-C and SIGTERM are handled.
-    let mut signals = Signals::new()?;
+    let signals = Signals::new()?;
     let views = args.runs.views(context, args.how().action())?;
     let detach = args.detach || views.len() > 1;
-    let elsewhere = args.on.elsewhere(context, false)?;
-    let mut unpaused = Vec::new();
-    let code = each(&views, |view| {
-        resume(view.clone(), args, elsewhere.as_ref(), detach, (&mut signals, &mut unpaused))
-    })?;
+    let launcher = args.on.elsewhere(context, false)?;
+    let mut resuming = Resuming { args, launcher, detach, signals, unpaused: Vec::new() };
+    let code = each(&views, |view| resuming.resume(view.clone()))?;
     // Sends all requests before waiting for any.
-    for view in &unpaused {
+    for view in &resuming.unpaused {
         control::until(view, control::PATIENCE, |now| now.state != State::Paused)?;
     }
     Ok(code)
 }
 
-fn resume(
-    mut view: View,
-    args: &Args,
-    elsewhere: Option<&Launcher>,
+struct Resuming<'a> {
+    args: &'a Args,
+    /// The launcher, unless the runs continue on this machine.
+    launcher: Option<Launcher>,
     detach: bool,
-    (signals, unpaused): (&mut Signals, &mut Vec<View>),
-) -> Result<i32> {
-    let name = clean(&view.manifest.run);
-    if view.state == State::Paused && elsewhere.is_some() && args.on.is_given() {
-        let message = format!("{name} is paused, and can only continue where it is");
-        let help = format!("`gradtop resume {name}` without --on, or `gradtop stop {name}` first");
-        return Err(Failure::usage(message).help(help).into());
-    }
-    // Everything that can be refused is checked before anything is written.
-    let watched = (view.state.is_final() || !view.certain)
-        && !args.force
-        && gradtop_store::is_owned_elsewhere(&view.dir);
-    if !view.certain && (args.force || watched || view.is_of_earlier_boot()) {
-        gradtop_host::may_resume(&view.dir, args.how())?;
-    }
-    if watched {
-        print::note(&format!("{name} is {}: watched for a minute", state::far(&view)));
-        gradtop_host::give_up_still(&view.dir, || !signals.any())?;
-        view = super::view(&view.dir)?;
-    }
-    // Resuming a run from before a reboot implies that no other machine has it.
-    if gradtop_host::recover_after_reboot(&view.dir)? || args.force && gradtop_host::give_up(&view.dir)? {
-        view = super::view(&view.dir)?;
-    }
-    if signals.any() {
-        return Err(Failure::new("interrupted before the run was resumed".to_owned()).into());
-    }
-    let resumed = match elsewhere {
-        Some(launcher) => launcher.resume(&view.dir, args.how())?,
-        None => gradtop_host::resume(&view.dir, args.how())?,
-    };
-    if resumed == Resumed::Unpaused {
-        if args.json {
-            print::json(&serde_json::json!({"run": view.manifest.run, "asked": "unpause"}))?;
-        } else {
-            print::line(&format!("{name} resumed"));
+    signals: Signals,
+    /// Runs that were asked to continue but have not answered yet.
+    unpaused: Vec<View>,
+}
+
+impl Resuming<'_> {
+    /// Resumes a run and, unless detached, watches it. Returns the exit code.
+    fn resume(&mut self, view: View) -> Result<i32> {
+        let (args, name) = (self.args, clean(&view.manifest.run));
+        if view.state == State::Paused && self.launcher.is_some() && args.on.is_given() {
+            let message = format!("{name} is paused, and can only continue where it is");
+            let help = format!("`gradtop resume {name}` without --on, or `gradtop stop {name}` first");
+            return Err(Failure::usage(message).help(help).into());
         }
-        unpaused.push(view);
-        return Ok(0);
+        let view = self.recover(view)?;
+        if self.signals.any() {
+            return Err(Failure::new("interrupted before the run was resumed".to_owned()).into());
+        }
+        let resumed = match &self.launcher {
+            Some(launcher) => launcher.resume(&view.dir, args.how())?,
+            None => gradtop_host::resume(&view.dir, args.how())?,
+        };
+        if resumed == Resumed::Unpaused {
+            if args.json {
+                print::json(&serde_json::json!({"run": view.manifest.run, "asked": "unpause"}))?;
+            } else {
+                print::line(&format!("{name} resumed"));
+            }
+            self.unpaused.push(view);
+            return Ok(0);
+        }
+        if let Some(changes) = changes(&view).filter(|_| !args.json) {
+            print::note(&changes);
+        }
+        if self.launcher.is_some() {
+            return submitted(&view.dir, self.detach, args.json).map(|()| 0);
+        }
+        watch::started(&view.dir, "resumed", self.detach, args.json, &mut self.signals)
     }
-    if let Some(changes) = changes(&view).filter(|_| !args.json) {
-        print::note(&changes);
+
+    /// Recovers a run of another machine or an earlier boot, as far as that is allowed, so that it can be resumed. Everything
+    /// that can be refused is checked before anything is written.
+    fn recover(&mut self, view: View) -> Result<View> {
+        let (force, how) = (self.args.force, self.args.how());
+        let ended = view.state.is_final() || !view.certain;
+        let observe = ended && !force && gradtop_store::is_owned_elsewhere(&view.dir);
+        if !view.certain && (force || observe || view.is_of_earlier_boot()) {
+            gradtop_host::may_resume(&view.dir, how)?;
+        }
+        if observe {
+            print::note(&format!(
+                "{} is {}: watched for a minute",
+                clean(&view.manifest.run),
+                state::far(&view)
+            ));
+            gradtop_host::give_up_still(&view.dir, || !self.signals.any())?;
+        }
+        // Resuming a run from before a reboot implies that no other machine has it.
+        let recovered =
+            gradtop_host::recover_after_reboot(&view.dir)? || force && gradtop_host::give_up(&view.dir)?;
+        if observe || recovered { super::view(&view.dir) } else { Ok(view) }
     }
-    if elsewhere.is_some() {
-        return submitted(&view.dir, detach, args.json).map(|()| 0);
-    }
-    let detach = detach && !signals.any();
-    let view = super::view(&view.dir)?;
-    if detach && !args.json {
-        print::line(&view.manifest.run);
-        return Ok(0);
-    }
-    watch::announce(&view, "resumed", args.json)?;
-    if detach {
-        return Ok(0);
-    }
-    watch::watch(&view.dir, Watch { json: args.json, ours: true }, signals)
 }
 
 /// Which defaults a new run would get instead, if the plugin has changed since this one started.

@@ -18,7 +18,7 @@ use crate::print::{self, clean};
 use gradtop_store::ParamValue;
 
 /// What to run, and with what: arguments of `run` and `sweep`.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 pub(crate) struct Choice {
     /// The experiment; `gradtop experiments` lists them
     experiment: Option<String>,

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::Context;
 use super::launchers::{On, submitted};
 use super::signals::Signals;
-use super::watch::{self, Watch};
+use super::watch;
 use crate::failure::Failure;
 use crate::print::{self, clean};
 use gradtop_view::state;
@@ -93,19 +93,7 @@ impl Starting {
             Err(_) if signals.any() => return Err(interrupted()),
             Err(e) => return Err(e.into()),
         };
-        let view = super::view(&run)?;
-        // Interrupting a start stops the run, even with --detach.
-        let detach = self.detach && !signals.any();
-        if detach && !self.json {
-            // Only the name, for scripts: run=$(gradtop run … --detach).
-            print::line(&view.manifest.run);
-            return Ok(0);
-        }
-        watch::announce(&view, "started", self.json)?;
-        if detach {
-            return Ok(0);
-        }
-        watch::watch(&run, Watch { json: self.json, ours: true }, &mut signals)
+        watch::started(&run, "started", self.detach, self.json, &mut signals)
     }
 }
 

@@ -29,7 +29,7 @@ use gradtop_chart::number;
 use gradtop_view::state;
 
 /// How often the runs are polled.
-const LOOK: Duration = Duration::from_millis(200);
+const POLL: Duration = Duration::from_millis(200);
 /// How often progress is printed if standard error is not a terminal.
 const PLAIN_EVERY: Duration = Duration::from_secs(30);
 
@@ -194,33 +194,26 @@ fn follow(
     args: &Args,
 ) -> Result<i32> {
     let json = args.json;
-    let mut board = if json { None } else { Board::start() };
+    let mut display =
+        Display { study, json, board: if json { None } else { Board::start() }, printed: Instant::now() };
     let mut stopping = false;
-    let mut told = Instant::now();
     let (snapshot, left) = loop {
         let counts = signals.counts();
         // Before any run starts: the signal may have come while the plugins were read.
         if counts.stop() && !stopping {
             stopping = true;
-            let say = || {
+            display.above(|| {
                 print::note(if counts.terminations > 0 {
                     "received SIGTERM: stopping all runs after their current step"
                 } else {
                     "stopping all runs after their current step; press Ctrl-C again to leave without waiting"
                 });
-            };
-            board.as_ref().map_or_else(say, |board| board.above(say));
+            });
             runner.stop();
         }
-        let (snapshot, happened) = runner.look();
-        for thing in &happened {
-            let mut said = Ok(());
-            let mut say = || said = tell(thing, json);
-            match &board {
-                Some(board) => board.above(say),
-                None => say(),
-            }
-            said?;
+        let (snapshot, events) = runner.look();
+        for event in &events {
+            display.above(|| report_event(event, json))?;
         }
         if snapshot.is_over() {
             break (snapshot, false);
@@ -228,18 +221,10 @@ fn follow(
         if counts.hangups > 0 || counts.interrupts > 1 {
             break (snapshot, true);
         }
-        let words = words(&snapshot);
-        if let Some(board) = &mut board {
-            board.show(&study.name(), snapshot.share, &words, &parts(study, &snapshot));
-        } else if !json && told.elapsed() >= PLAIN_EVERY {
-            told = Instant::now();
-            let percent = number::percent((snapshot.share * 1e4) as u64, 10_000);
-            let parts = parts(study, &snapshot).join("; ");
-            print::line(&format!("{} {percent}  {words}  {parts}", study.name()));
-        }
-        std::thread::sleep(LOOK);
+        display.show(&snapshot);
+        std::thread::sleep(POLL);
     };
-    if let Some(board) = board {
+    if let Some(board) = display.board {
         board.end();
     }
     if let Err(e) = study.write_refused(runner.refused()) {
@@ -260,6 +245,37 @@ fn follow(
         end(study, &snapshot.entry_states, code);
     }
     written.map(|_| code)
+}
+
+/// Shows the progress of a study: on a terminal in place, otherwise as a line now and then.
+struct Display<'a> {
+    study: &'a Study,
+    json: bool,
+    board: Option<Board>,
+    /// When a line was last printed.
+    printed: Instant,
+}
+
+impl Display<'_> {
+    /// Prints something above the progress.
+    fn above<T>(&self, print: impl FnOnce() -> T) -> T {
+        match &self.board {
+            Some(board) => board.above(print),
+            None => print(),
+        }
+    }
+
+    fn show(&mut self, snapshot: &Snapshot) {
+        let (name, words) = (self.study.name(), words(snapshot));
+        if let Some(board) = &mut self.board {
+            board.show(&name, snapshot.share, &words, &parts(self.study, snapshot));
+        } else if !self.json && self.printed.elapsed() >= PLAIN_EVERY {
+            self.printed = Instant::now();
+            let percent = number::percent((snapshot.share * 1e4) as u64, 10_000);
+            let parts = parts(self.study, snapshot).join("; ");
+            print::line(&format!("{name} {percent}  {words}  {parts}"));
+        }
+    }
 }
 
 /// Prints the closing lines: what is missing, and how to get it.
@@ -326,8 +342,8 @@ fn parts(study: &Study, snapshot: &Snapshot) -> Vec<String> {
 }
 
 /// Reports an event of the study.
-fn tell(thing: &Happened, json: bool) -> Result<()> {
-    let (verb, view) = match thing {
+fn report_event(event: &Happened, json: bool) -> Result<()> {
+    let (verb, view) = match event {
         Happened::Started(view) => ("started", view),
         Happened::Resumed(view) => ("resumed", view),
         Happened::Again(view) => ("started again", view),

@@ -42,7 +42,7 @@ pub(crate) struct Watch {
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Prints the first line: what was started and where.
-pub(crate) fn announce(view: &View, verb: &str, json: bool) -> Result<()> {
+fn announce(view: &View, verb: &str, json: bool) -> Result<()> {
     if json {
         return print_json(view, "started", None);
     }
@@ -58,6 +58,29 @@ pub(crate) fn announce(view: &View, verb: &str, json: bool) -> Result<()> {
         print::dim(&format!("{}: {}", clean(&m.device), clean(reason)));
     }
     Ok(())
+}
+
+/// Reports a run that was started or resumed, and watches it unless detached. Returns the exit code.
+pub(crate) fn started(
+    run: &RunDir,
+    verb: &str,
+    detach: bool,
+    json: bool,
+    signals: &mut Signals,
+) -> Result<i32> {
+    // Interrupting a start stops the run, even with --detach.
+    let detach = detach && !signals.any();
+    let view = super::view(run)?;
+    if detach && !json {
+        // Only the name, for scripts: run=$(gradtop run … --detach).
+        print::line(&view.manifest.run);
+        return Ok(0);
+    }
+    announce(&view, verb, json)?;
+    if detach {
+        return Ok(0);
+    }
+    watch(run, Watch { json, ours: true }, signals)
 }
 
 /// Watches until the run has ended or is left. Returns the exit code.

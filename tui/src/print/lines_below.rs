@@ -61,8 +61,8 @@ impl Board {
     }
 
     /// Prints something above the board.
-    pub(crate) fn above(&self, print: impl FnOnce()) {
-        self.all.suspend(print);
+    pub(crate) fn above<T>(&self, print: impl FnOnce() -> T) -> T {
+        self.all.suspend(print)
     }
 
     /// Removes the board.

@@ -1,6 +1,6 @@
 //! Renders a report as a single self-contained HTML file with figures, light and dark colours, and a print layout.
 
-use super::document::{Block, Claim, Document, Span, Summary};
+use super::document::{Block, Claim, Document, Drawn, Span, Summary};
 use gradtop_chart::colour::{COLOURS, Paint};
 use gradtop_chart::svg::{escape, hex};
 
@@ -101,43 +101,49 @@ fn one(out: &mut Page, block: &Block) {
             }
             out.put("</dl>");
         }
-        Block::Table { head, rows, source } => {
-            out.put("<div class=\"wide\"><table>\n<thead><tr>");
-            for (name, number) in head {
-                let class = if *number { " class=\"n\"" } else { "" };
-                out.put(&format!("<th{class}>{}</th>", escape(name)));
-            }
-            out.put("</tr></thead>\n<tbody>\n");
-            for row in rows {
-                out.put("<tr>");
-                for (cell, (_, number)) in row.iter().zip(head) {
-                    // Wide tables scroll; only long texts are wrapped.
-                    let class = match cell.iter().map(|span| span.words().chars().count()).sum::<usize>() {
-                        _ if *number => "n",
-                        0..=SHORT => "short",
-                        _ => "long",
-                    };
-                    out.put(&format!("<td class=\"{class}\">{}</td>", spans(cell)));
-                }
-                out.put("</tr>\n");
-            }
-            out.put(&format!("</tbody></table></div>\n{}", source_of(source)));
-        }
-        Block::Figure(drawn) => out.put(&format!(
-            "<figure id=\"{}\">\n{}<figcaption><strong>{}{}</strong> {}\n{}</figcaption>\n</figure>",
-            escape(&drawn.name),
-            drawn.inline,
-            escape(&drawn.title),
-            if drawn.title.ends_with(['.', '?', '!']) { "" } else { "." },
-            escape(&drawn.caption),
-            source_of(&drawn.source)
-        )),
+        Block::Table { head, rows, source } => table(out, head, rows, source),
+        Block::Figure(drawn) => figure(out, drawn),
         Block::More { summary, blocks: inner } => {
             out.put(&format!("<details><summary>{}</summary>\n", escape(summary)));
             blocks(out, inner);
             out.put("</details>");
         }
     }
+}
+
+fn table(out: &mut Page, head: &[(String, bool)], rows: &[Vec<Vec<Span>>], source: &[Span]) {
+    out.put("<div class=\"wide\"><table>\n<thead><tr>");
+    for (name, number) in head {
+        let class = if *number { " class=\"n\"" } else { "" };
+        out.put(&format!("<th{class}>{}</th>", escape(name)));
+    }
+    out.put("</tr></thead>\n<tbody>\n");
+    for row in rows {
+        out.put("<tr>");
+        for (cell, (_, number)) in row.iter().zip(head) {
+            // Wide tables scroll; only long texts are wrapped.
+            let class = match cell.iter().map(|span| span.words().chars().count()).sum::<usize>() {
+                _ if *number => "n",
+                0..=SHORT => "short",
+                _ => "long",
+            };
+            out.put(&format!("<td class=\"{class}\">{}</td>", spans(cell)));
+        }
+        out.put("</tr>\n");
+    }
+    out.put(&format!("</tbody></table></div>\n{}", source_of(source)));
+}
+
+fn figure(out: &mut Page, drawn: &Drawn) {
+    out.put(&format!(
+        "<figure id=\"{}\">\n{}<figcaption><strong>{}{}</strong> {}\n{}</figcaption>\n</figure>",
+        escape(&drawn.name),
+        drawn.inline,
+        escape(&drawn.title),
+        if drawn.title.ends_with(['.', '?', '!']) { "" } else { "." },
+        escape(&drawn.caption),
+        source_of(&drawn.source)
+    ));
 }
 
 /// Renders the summary, a line per finding.
@@ -212,7 +218,7 @@ fn spans(spans: &[Span]) -> String {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-    use super::super::document::{Drawn, code, text};
+    use super::super::document::{code, text};
     use super::*;
 
     fn claim() -> Claim {
