@@ -120,6 +120,7 @@ fn what_is_not_there_is_named() {
         (&["list", "--sort", "heigth"], "did you mean height?"),
         (&["list", "--columns", "name,heigth"], "did you mean height?"),
         (&["best", "heigth"], "did you mean height?"),
+        (&["star", "first", "frist"], "nothing was done: no run is called \"frist\""),
         (&["--runs", "rnus", "list"], "did you mean runs?"),
         (&["--runs", "rnus", "show"], "did you mean runs?"),
         (&["run", "walk", "--steps", "4"], "--set steps=4"),
