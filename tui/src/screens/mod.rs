@@ -50,6 +50,11 @@ pub(crate) trait Screen: std::fmt::Debug {
         Duration::MAX
     }
 
+    /// Whether there is nothing that its keys could act on: then the bottom line has only those that start something.
+    fn is_bare(&self) -> bool {
+        false
+    }
+
     /// What the terminal is named after while it is shown.
     fn name(&self) -> Option<String> {
         None

@@ -298,8 +298,9 @@ impl Session {
 
     pub(crate) fn declare_figures(&self, toml: &str) -> Call {
         let _one_at_a_time = self.figures.lock();
-        let warnings = self.recorder.declare_figures(toml)?;
-        warnings.iter().for_each(|message| self.warn_once(message));
+        for message in self.recorder.declare_figures(toml)? {
+            self.warn_once(&message);
+        }
         Ok(())
     }
 
