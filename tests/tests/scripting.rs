@@ -119,6 +119,8 @@ fn what_is_not_there_is_named() {
         (&["list", "stesp>1"], "did you mean step or steps?"),
         (&["list", "--sort", "heigth"], "did you mean height?"),
         (&["list", "--columns", "name,heigth"], "did you mean height?"),
+        (&["best", "heigth"], "did you mean height?"),
+        (&["star", "first", "frist"], "nothing was done: no run is called \"frist\""),
         (&["--runs", "rnus", "list"], "did you mean runs?"),
         (&["--runs", "rnus", "show"], "did you mean runs?"),
         (&["run", "walk", "--steps", "4"], "--set steps=4"),
@@ -150,6 +152,10 @@ fn completions_know_what_there_is() {
         ("gradtop list --columns name,st", &["name,state", "name,step", "name,star", "name,steps"]),
         ("gradtop stop state:ru", &["state:running"]),
         ("gradtop experiments w", &["walk"]),
+        ("gradtop best h", &["height"]),
+        ("gradtop best height f", &["first"]),
+        ("gradtop sweep w", &["walk"]),
+        ("gradtop sweep walk --vary st", &["steps="]),
     ] {
         let said = sandbox.gradtop(&["__complete", line]).expect_code(0);
         let words: Vec<&str> = said.out.lines().map(|line| line.split('\t').next().unwrap()).collect();

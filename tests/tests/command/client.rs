@@ -338,7 +338,8 @@ fn what_is_wrong_with_a_message_costs_only_that_part_of_it() {
     let long = "n".repeat(100_000);
     let script = format!(
         "import gradtop\nrun = gradtop.init()\nrun.params({{'lr': 1, '': 2, 'net': {{'width': 8}}, 'x': '\\udc80', 'huge': 10**400}})\n\
-         run.config.update({{'a ': 1, 'b': 2}})\nrun.log(0, {{'{long}': 1.0, '': 0.0, 'good': 2.0}})\nrun.log(1, loss=1.0, trial='2')\n"
+         run.config.update({{'a ': 1, 'b': 2}})\nrun.log(0, {{'{long}': 1.0, '': 0.0, 'good': 2.0}})\nrun.log(1, loss=1.0, trial='2')\n\
+         run.figures('[[figure]]\\nid = \"a\"\\ntitle = \"A\"')\n"
     );
     let path = sandbox.path().join("parts.py");
     fs::write(&path, script).unwrap();
@@ -356,6 +357,7 @@ fn what_is_wrong_with_a_message_costs_only_that_part_of_it() {
         format!("not logged: metric \"{}…\" is longer than 200 bytes", &long[..60]),
         "not logged: metric \"\" is empty".to_owned(),
         "not logged: trial \"2\": a trial is a whole number below 2,147,483,648".to_owned(),
+        "not logged: figure \"a\": it has no panel: add [[figure.panel]]".to_owned(),
     ];
     assert_eq!(said, expected);
 

@@ -147,7 +147,9 @@ fn footer(shared: &Shared, screen: &dyn Screen, width: u16) -> Line<'static> {
         _ => false,
     };
     let keys = screen.keys();
-    let own = keys.bindings.iter().map(|b| (Label::new(b, theme.ascii()), false, b.changes));
+    let bare = screen.is_bare();
+    let own = keys.bindings.iter().filter(|b| !bare || b.changes);
+    let own = own.map(|b| (Label::new(b, theme.ascii()), false, b.changes));
     let programs = tables(keys.kind).iter().flat_map(|(_, table)| *table);
     let programs = programs.filter(|b| !idle(b.action)).map(|b| {
         let always = matches!(b.action, Action::Help | Action::Quit);

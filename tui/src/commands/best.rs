@@ -59,8 +59,12 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     if found.is_empty() {
         let metrics = views.iter().flat_map(state::headlines).map(|headline| headline.metric);
         let message = format!("no matching run has a last value of {:?}", clean(&args.metric));
-        let help = gradtop_store::suggest(&args.metric, metrics, "metrics");
-        return Err(Failure::new(message).help(clean(&help)).into());
+        let declared = |view: &View| view.manifest.metrics.iter().any(|m| m.name == args.metric);
+        return Err(if views.iter().any(declared) {
+            Failure::new(message).into()
+        } else {
+            Failure::unknown(message, &args.metric, metrics, "metrics").into()
+        });
     }
     let counted =
         |of: &Of<'_>| of.ranking.groups.iter().map(|group| group.runs + group.not_finite).sum::<usize>();

@@ -1,6 +1,7 @@
 //! Completes command lines: commands and options, and the names of runs, experiments, parameters, presets, metrics, figures and
 //! columns. The scripts of `gradtop completions` call `gradtop __complete LINE` at each Tab.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::{Arg, Command, CommandFactory as _};
@@ -180,9 +181,28 @@ fn values(typed: &Typed<'_>, known: &Known, arg: &Arg, current: &str) -> Vec<Can
     }
     let words = |words: Vec<String>| words.into_iter().map(Candidate::from).collect::<Vec<_>>();
     match (typed.command.get_name(), arg.get_id().as_str()) {
-        ("run", "experiment") | ("experiments", "name") | ("study", "only") => experiments(),
-        ("run", "preset") => experiment(typed).map(|e| presets(&e)).unwrap_or_default(),
-        ("run", "sets") => experiment(typed).map(|e| settings(&e, current)).unwrap_or_default(),
+        ("run" | "sweep", "experiment")
+        | ("experiments", "name")
+        | ("study", "only")
+        | ("selftest", "experiments") => experiments(),
+        ("run" | "sweep", "preset") => experiment(typed).map(|e| presets(&e)).unwrap_or_default(),
+        ("run" | "sweep", "sets") | ("sweep", "vary") => {
+            experiment(typed).map(|e| settings(&e, current)).unwrap_or_default()
+        }
+        ("best", "metric") => {
+            let views = known.views();
+            let named: BTreeSet<&str> = views.iter().flat_map(state::headlines).map(|h| h.metric).collect();
+            words(named.into_iter().map(str::to_owned).collect())
+        }
+        ("best", "by") => {
+            let views = known.views();
+            let params = state::differing(&views.iter().collect::<Vec<_>>());
+            words(params.into_iter().map(str::to_owned).collect())
+        }
+        ("query", "sql") => {
+            let saved = crate::sql::saved::all().unwrap_or_default().into_iter();
+            saved.map(|(name, query)| Candidate { word: format!("@{name}"), help: query.about }).collect()
+        }
         (_, "device") => words(["auto", "cpu", "cuda:0"].map(str::to_owned).to_vec()),
         ("plot", "words") => match typed.words.first() {
             None => filters(&known.views(), false),
@@ -205,7 +225,7 @@ fn values(typed: &Typed<'_>, known: &Known, arg: &Arg, current: &str) -> Vec<Can
             let all = column::all(known.views().iter()).into_iter();
             words(all.map(|name| format!("{before}{name}")).collect())
         }
-        ("list", "filter") => filters(&known.views(), true),
+        ("list" | "best", "filter") | ("query", "runs_of") => filters(&known.views(), true),
         (_, "names") => filters(&known.views(), false),
         (_, "run" | "checked") => runs(&known.views()),
         _ => Vec::new(),
@@ -221,8 +241,7 @@ fn runs(views: &[View]) -> Vec<Candidate> {
 fn filters(views: &[View], experiments: bool) -> Vec<Candidate> {
     let mut found = runs(views);
     if experiments {
-        let ids: std::collections::BTreeSet<&str> =
-            views.iter().map(|view| view.manifest.experiment.id.as_str()).collect();
+        let ids: BTreeSet<&str> = views.iter().map(|view| view.manifest.experiment.id.as_str()).collect();
         found.extend(ids.into_iter().map(|id| Candidate::from(id.to_owned())));
     }
     found.extend(state::ORDER.iter().map(|state| Candidate::from(format!("state:{}", state.word()))));
@@ -277,7 +296,7 @@ fn metrics(known: &Known, names: &[String]) -> Vec<String> {
         names.iter().filter_map(|name| known.run(name)).collect()
     };
     let logged = views.iter().filter_map(|view| of_run::metrics(&view.dir).ok()).flatten();
-    logged.collect::<std::collections::BTreeSet<_>>().into_iter().collect()
+    logged.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 fn figures_of(known: &Known, run: &str) -> Vec<Candidate> {
@@ -312,5 +331,6 @@ mod tests {
         assert_eq!(words("gradtop plot a b --x=s"), ["--x=step", "--x=share"]);
         assert_eq!(words("gradtop run x --device c"), ["cpu", "cuda:0"]);
         assert!(words("gradtop --nothing=").is_empty());
+        assert!(words("gradtop query @").iter().all(|word| word.starts_with('@')));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use gradtop_host::Action;
 use gradtop_store::{RunDir, View};
 use jiff::Timestamp;
@@ -109,7 +109,11 @@ pub(crate) fn none_matches(filter: &[String]) -> anyhow::Error {
 pub(crate) fn named(context: &Context, names: &[String]) -> Result<Vec<View>> {
     let mut views: Vec<View> = Vec::new();
     for name in names {
-        let view = context.view(name)?;
+        let mut view = context.view(name);
+        if names.len() > 1 {
+            view = view.context("nothing was done");
+        }
+        let view = view?;
         if views.iter().all(|known| known.dir != view.dir) {
             views.push(view);
         }

@@ -50,6 +50,11 @@ pub(crate) trait Screen: std::fmt::Debug {
         Duration::MAX
     }
 
+    /// Whether there is nothing to act on; then the footer names only keys that start something.
+    fn is_bare(&self) -> bool {
+        false
+    }
+
     /// The title of the terminal window.
     fn name(&self) -> Option<String> {
         None

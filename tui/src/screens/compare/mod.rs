@@ -365,6 +365,10 @@ impl Screen for Compare {
         Some(Picture { runs, what: What::Compared { facet, by: self.by.clone() }, view })
     }
 
+    fn is_bare(&self) -> bool {
+        self.compared.subjects.is_empty() || self.pane == Pane::Charts && self.compared.facets.is_empty()
+    }
+
     fn watches(&self, shared: &Shared) -> Vec<WatchRequest> {
         let pane = shared.settings.compare.pane;
         let mut metrics: BTreeSet<String> = BTreeSet::new();

@@ -179,6 +179,10 @@ impl Screen for Home {
         }
     }
 
+    fn is_bare(&self) -> bool {
+        self.list.lines.is_empty() && self.typing.is_none()
+    }
+
     fn watches(&self, shared: &Shared) -> Vec<WatchRequest> {
         self.wanted(shared)
     }

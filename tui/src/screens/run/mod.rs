@@ -518,6 +518,15 @@ impl Screen for RunScreen {
         Some(Picture { runs: vec![self.id.dir().path().to_owned()], what, view })
     }
 
+    fn is_bare(&self) -> bool {
+        match self.pane {
+            Pane::Charts | Pane::System => self.charts().is_some_and(Charts::is_empty),
+            Pane::Log => self.log.is_empty() && !self.log.typing(),
+            Pane::Tables => self.tables.is_empty(),
+            Pane::Events | Pane::Params => false,
+        }
+    }
+
     fn watches(&self, shared: &Shared) -> Vec<WatchRequest> {
         let mut request = WatchRequest::of(self.id.clone(), self.live(shared));
         if let (Some(charts), Some(data)) = (self.charts(), &self.data) {
