@@ -251,7 +251,7 @@ fn originals(sandbox: &Sandbox) -> Vec<PathBuf> {
 }
 
 /// The output of a command, its exit status and its resource usage.
-struct Said {
+struct CommandOutput {
     status: Option<ExitStatus>,
     out: String,
     err: String,
@@ -260,7 +260,7 @@ struct Said {
 }
 
 #[expect(clippy::zombie_processes, reason = "wait4 waits, and says what the child used")]
-fn said(sandbox: &Sandbox, runs: &Path, args: &[&str]) -> Said {
+fn said(sandbox: &Sandbox, runs: &Path, args: &[&str]) -> CommandOutput {
     let mut command: Command = sandbox.command(args);
     command.env("GRADTOP_RUNS", runs).env("TZ", "UTC").env("LANG", "C.UTF-8").current_dir(runs);
     // A command that asks for far too much memory must fail before the machine does.
@@ -296,7 +296,7 @@ fn said(sandbox: &Sandbox, runs: &Path, args: &[&str]) -> Said {
     }
     let (memory_mb, cpu) = usage.unwrap_or_default();
     let status = ended.then(|| ExitStatus::from_raw(status));
-    Said { status, out: out.join().unwrap(), err: err.join().unwrap(), memory_mb, cpu }
+    CommandOutput { status, out: out.join().unwrap(), err: err.join().unwrap(), memory_mb, cpu }
 }
 
 /// The memory in MB and processor time of a child, if it has ended.
@@ -311,7 +311,7 @@ fn wait(pid: u32, status: &mut i32) -> Option<(i64, Duration)> {
     (ended == pid as i32).then(|| (usage.ru_maxrss / 1024, time(usage.ru_utime) + time(usage.ru_stime)))
 }
 
-impl Said {
+impl CommandOutput {
     /// Describes what is wrong with the command, if anything.
     fn wrong(&self) -> Option<String> {
         let Some(status) = self.status else { return Some("it hangs".to_owned()) };
@@ -336,7 +336,12 @@ fn whole_name(n: usize) -> String {
     format!("whole-{n}")
 }
 
-fn shown(sandbox: &Sandbox, runs: &Path, one: usize, wrong: &mut dyn FnMut(&[&str], &Said)) -> Shown {
+fn shown(
+    sandbox: &Sandbox,
+    runs: &Path,
+    one: usize,
+    wrong: &mut dyn FnMut(&[&str], &CommandOutput),
+) -> Shown {
     let names: Vec<String> = (0..WHOLE).map(whole_name).collect();
     let one = names[one].as_str();
     let all: Vec<&str> = names.iter().map(String::as_str).collect();

@@ -7,12 +7,12 @@ pub mod build;
 pub mod check;
 pub mod disk;
 pub mod figures;
+pub mod fixture_runs;
 pub mod fuzz;
 pub mod imports;
 pub mod kills;
 pub mod logged;
 pub mod logs;
-pub mod made;
 pub mod nodes;
 pub mod paths;
 pub mod pty;
@@ -23,7 +23,7 @@ pub mod synthetic;
 pub mod wait;
 pub mod watched;
 
-pub use sandbox::{Said, Sandbox};
+pub use sandbox::{CommandOutput, Sandbox};
 pub use wait::{until, until_seen};
 
 /// Runs `work` on every item, `at_once` in parallel. After all have ended, repeats the first panic.

@@ -16,7 +16,7 @@ use crate::{paths, until_seen};
 
 /// The output of a command and its exit code.
 #[derive(Debug)]
-pub struct Said {
+pub struct CommandOutput {
     /// The exit code; -1 if a signal ended it.
     pub code: i32,
     /// Standard output.
@@ -25,7 +25,7 @@ pub struct Said {
     pub err: String,
 }
 
-impl Said {
+impl CommandOutput {
     /// Parses standard output as JSON.
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.out).unwrap_or_else(|e| panic!("no JSON ({e}): {self:#?}"))
@@ -162,12 +162,12 @@ impl Sandbox {
     }
 
     /// Runs a command to its end.
-    pub fn gradtop(&self, args: &[&str]) -> Said {
+    pub fn gradtop(&self, args: &[&str]) -> CommandOutput {
         ended(self.command(args), args)
     }
 
     /// `gradtop run` to its end, with a fixed seed and one thread; `args` begin with the experiment.
-    pub fn run(&self, args: &[&str]) -> Said {
+    pub fn run(&self, args: &[&str]) -> CommandOutput {
         self.gradtop(&[&["run"], args, &["--seed", "7", "--threads", "1"]].concat())
     }
 
@@ -273,12 +273,12 @@ impl Drop for Sandbox {
 }
 
 /// Runs a command to its end, and kills it after a time limit.
-pub fn ended(command: Command, what: &[&str]) -> Said {
+pub fn ended(command: Command, what: &[&str]) -> CommandOutput {
     ended_within(LIMIT, command, what)
 }
 
 /// Like [`ended`], with a longer time limit, such as for a compiler.
-pub fn ended_within(limit: Duration, mut command: Command, what: &[&str]) -> Said {
+pub fn ended_within(limit: Duration, mut command: Command, what: &[&str]) -> CommandOutput {
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let (out, err) = (reader(child.stdout.take().unwrap()), reader(child.stderr.take().unwrap()));
     let start = Instant::now();
@@ -296,7 +296,7 @@ pub fn ended_within(limit: Duration, mut command: Command, what: &[&str]) -> Sai
         |bytes: Vec<u8>| String::from_utf8(bytes).unwrap_or_else(|e| panic!("{what:?} wrote no UTF-8: {e}"));
     let (out, err) = (text(out.join().unwrap()), text(err.join().unwrap()));
     let Some(code) = code else { panic!("{what:?} did not end within {limit:?}; it wrote {out}{err}") };
-    Said { code, out, err }
+    CommandOutput { code, out, err }
 }
 
 fn reader(mut stream: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
@@ -375,7 +375,7 @@ impl Run<'_> {
     }
 
     /// `gradtop wait`, with its exit code.
-    pub fn wait(&self) -> Said {
+    pub fn wait(&self) -> CommandOutput {
         self.sandbox.gradtop(&["wait", &self.name()])
     }
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::sandbox::{Said, ended};
+use crate::sandbox::{CommandOutput, ended};
 use crate::{Sandbox, until};
 
 /// The number of processors that its node claims; the tests do not need all at once.
@@ -116,7 +116,7 @@ impl Cluster {
     }
 
     /// Runs one of Slurm's programs.
-    pub fn ask(&self, program: &str, args: &[&str]) -> Said {
+    pub fn ask(&self, program: &str, args: &[&str]) -> CommandOutput {
         let mut command = Command::new(find(program).unwrap_or_else(|| program.into()));
         command.args(args).env("SLURM_CONF", self.conf()).stdin(Stdio::null());
         ended(command, args)

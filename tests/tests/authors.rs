@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use gradtop_store::{ColumnData, State};
 use gradtop_tests::sandbox::ended_within;
-use gradtop_tests::{Said, Sandbox, build, check, paths};
+use gradtop_tests::{CommandOutput, Sandbox, build, check, paths};
 
 /// A sandbox with the compilers and libtorch of this machine. The cache is kept between test runs, so that tch is compiled
 /// once.
@@ -35,7 +35,7 @@ fn kept(name: &str) -> PathBuf {
 }
 
 /// A command that may compile.
-fn slowly(sandbox: &Sandbox, args: &[&str]) -> Said {
+fn slowly(sandbox: &Sandbox, args: &[&str]) -> CommandOutput {
     ended_within(Duration::from_mins(15), sandbox.command(args), args)
 }
 
@@ -256,7 +256,7 @@ fn each_exception_ends_the_run_with_its_own_words() {
 }
 
 /// The error and help of a command that must fail with this exit code.
-fn refused(said: &Said, code: i32) -> (String, String) {
+fn refused(said: &CommandOutput, code: i32) -> (String, String) {
     assert_eq!(said.code, code, "{said:#?}");
     let line = |start: &str| {
         // The last one: cargo's own errors come before.

@@ -2,10 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use gradtop_tests::{Said, Sandbox, paths};
+use gradtop_tests::{CommandOutput, Sandbox, paths};
 use serde_json::Value;
 
-fn check(sandbox: &Sandbox, library: &str, more: &[&str]) -> Said {
+fn check(sandbox: &Sandbox, library: &str, more: &[&str]) -> CommandOutput {
     let file = sandbox.plugins().join(library);
     let args = ["plugin", "check", file.to_str().unwrap(), "--conformance", "--json"];
     sandbox.gradtop(&[&args[..], more].concat())

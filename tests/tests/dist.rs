@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use gradtop_tests::paths;
-use gradtop_tests::sandbox::{Said, ended_within};
+use gradtop_tests::sandbox::{CommandOutput, ended_within};
 use gradtop_tests::wait::LIMIT;
 
 /// Packs into a folder. Returns the output.
-fn dist(out: &Path, args: &[&str]) -> Said {
+fn dist(out: &Path, args: &[&str]) -> CommandOutput {
     let mut xtask = Command::new(paths::gradtop().with_file_name("xtask"));
     xtask.arg("dist").args(args).arg("--as-built").arg("--out").arg(out).current_dir(paths::checkout());
     // As `cargo xtask` does.
@@ -26,7 +26,7 @@ fn torch() -> PathBuf {
 }
 
 /// Hides the checkout and Rust behind empty folders, if mounting is permitted, and clears the environment.
-fn elsewhere(home: &Path, script: &str) -> Said {
+fn elsewhere(home: &Path, script: &str) -> CommandOutput {
     let user = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
     let hidden = [paths::checkout(), user.join(".cargo"), user.join(".rustup")];
     let hidden = hidden.iter().filter(|folder| folder.is_dir() && !torch().starts_with(folder));

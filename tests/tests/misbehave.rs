@@ -7,7 +7,7 @@ use std::fs;
 
 use gradtop_store::{Event, State};
 use gradtop_tests::sandbox::Run;
-use gradtop_tests::{Said, Sandbox, build, check, in_parallel, paths, until};
+use gradtop_tests::{CommandOutput, Sandbox, build, check, in_parallel, paths, until};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// An experiment of the fixture, the expected end, and texts that the cause must contain.
@@ -386,7 +386,7 @@ fn wrong_calls_are_refused_with_a_reason() {
 }
 
 /// Runs `experiment` until it has answered a request for a checkpoint.
-fn with_checkpoint<'a>(sandbox: &'a Sandbox, experiment: &str) -> (Run<'a>, Said) {
+fn with_checkpoint<'a>(sandbox: &'a Sandbox, experiment: &str) -> (Run<'a>, CommandOutput) {
     let run = sandbox.start(&[experiment], experiment);
     run.until_step(3);
     gradtop_store::request(&run.dir, gradtop_store::Request::Checkpoint).unwrap();

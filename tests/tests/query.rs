@@ -2,12 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use gradtop_tests::sandbox::{Said, ended};
+use gradtop_tests::sandbox::{CommandOutput, ended};
 use gradtop_tests::{Sandbox, paths, until};
 use serde_json::{Value, json};
 
 /// `gradtop query`; `None` if DuckDB is not installed.
-fn query(sandbox: &Sandbox, args: &[&str]) -> Option<Said> {
+fn query(sandbox: &Sandbox, args: &[&str]) -> Option<CommandOutput> {
     let mut command = sandbox.command(&[&["query"], args].concat());
     command.env("GRADTOP_DUCKDB", paths::duckdb()?);
     Some(ended(command, args))

@@ -4,11 +4,11 @@
 
 use gradtop_store::{Event, Life, RunDir, RunLock, State, View};
 use gradtop_tests::sandbox::{Run, ended};
-use gradtop_tests::{Said, Sandbox, until, until_seen};
+use gradtop_tests::{CommandOutput, Sandbox, until, until_seen};
 use rustix::process::Signal;
 
 /// Queues a counter that is held at its first step.
-fn queue(sandbox: &Sandbox, name: &str, more: &[&str]) -> Said {
+fn queue(sandbox: &Sandbox, name: &str, more: &[&str]) -> CommandOutput {
     let [hold, gate] = sandbox.hold(name, 1);
     let args = ["counter", "--queue", "--name", name, "--set", "steps=3", "--set", &hold, "--set", &gate];
     sandbox.run(&[&args, more].concat()).expect_code(0)

@@ -6,10 +6,10 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use gradtop_tests::{Said, Sandbox, build, check, in_parallel, paths};
+use gradtop_tests::{CommandOutput, Sandbox, build, check, in_parallel, paths};
 
 /// `gradtop plugin check` of a variant of the fixture.
-fn checked(variant: &str) -> Said {
+fn checked(variant: &str) -> CommandOutput {
     let sandbox = Sandbox::with(&[paths::fixture("refused")]).and_env("GRADTOP_FIXTURE", variant);
     let said = sandbox.gradtop(&["plugin", "check", "plugins/librefused.so"]);
     check::harmless(&said.all());

@@ -9,11 +9,11 @@ use std::process::{Command, Stdio};
 
 use gradtop_store::State;
 use gradtop_tests::sandbox::ended;
-use gradtop_tests::{Said, Sandbox, check, until};
+use gradtop_tests::{CommandOutput, Sandbox, check, until};
 use rustix::process::Signal;
 
 /// Runs a command as a user.
-fn asks(sandbox: &Sandbox, user: u32, args: &[&str]) -> Said {
+fn asks(sandbox: &Sandbox, user: u32, args: &[&str]) -> CommandOutput {
     let home = sandbox.path().join(format!("home-{user}"));
     if !home.exists() {
         fs::create_dir(&home).unwrap();

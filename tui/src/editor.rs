@@ -10,11 +10,11 @@ use anyhow::{Context as _, Result};
 
 use crate::failure::Failure;
 use crate::files::first_free;
-use crate::lent;
+use crate::foreground;
 
 /// Edits `text` in a temporary file named after `name`. Returns the new text.
 ///
-/// `stopped` is passed to [`lent::run`].
+/// `stopped` is passed to [`foreground::run`].
 ///
 /// # Errors
 /// There is no editor, or it failed; then nothing should be changed.
@@ -25,7 +25,7 @@ pub(crate) fn edit(name: &str, text: &str, stopped: impl FnMut()) -> Result<Stri
     // The variable may contain options, so a shell interprets it.
     let mut command = Command::new("sh");
     command.arg("-c").arg(format!("{editor} \"$1\"")).arg("sh").arg(&file.0);
-    let code = lent::run(&mut command, stopped)?;
+    let code = foreground::run(&mut command, stopped)?;
     if code != 0 {
         let why = format!("the editor `{editor}` failed; nothing was changed");
         return Err(Failure::new(why).help("set EDITOR to the one you use").into());

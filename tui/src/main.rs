@@ -12,7 +12,7 @@ mod drawing;
 mod editor;
 mod failure;
 mod files;
-mod lent;
+mod foreground;
 mod list_view;
 mod print;
 mod report;

@@ -16,23 +16,23 @@ use gradtop_store::{RunDir, State, append_event};
 use serde_json::Value;
 
 #[derive(Debug)]
-struct Said {
+struct CommandOutput {
     out: String,
     err: String,
     code: Option<i32>,
 }
 
-fn gradtop(runs: &Path, args: &[&str]) -> Said {
+fn gradtop(runs: &Path, args: &[&str]) -> CommandOutput {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gradtop"));
     command.args(args).env_clear().env("GRADTOP_RUNS", runs).env("LANG", "C.UTF-8").env("TZ", "UTC");
     command.env("XDG_DATA_HOME", runs.join(".data")).env("XDG_CACHE_HOME", runs.join(".cache"));
     command.env("GRADTOP_PLUGINS", runs.join(".plugins")).stdin(Stdio::null()).current_dir(runs);
     let said = command.output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
-    Said { out: text(said.stdout), err: text(said.stderr), code: said.status.code() }
+    CommandOutput { out: text(said.stdout), err: text(said.stderr), code: said.status.code() }
 }
 
-fn json(said: &Said) -> Value {
+fn json(said: &CommandOutput) -> Value {
     serde_json::from_str(&said.out).unwrap_or_else(|e| panic!("{e}: {said:?}"))
 }
 
@@ -264,7 +264,7 @@ fn what_is_no_folder_of_runs_is_so_to_every_command_and_to_the_monitor() {
         ] {
             let mut args = vec!["--runs", runs.to_str().unwrap()];
             args.extend(words.split_whitespace());
-            let Said { err, code, .. } = gradtop(temp.path(), &args);
+            let CommandOutput { err, code, .. } = gradtop(temp.path(), &args);
             assert!(err.contains("is not a runs folder") && code == Some(2), "{words}: {err}");
             said.push(err);
         }

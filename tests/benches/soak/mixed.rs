@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 use gradtop_store::State;
-use gradtop_tests::sandbox::{Run, Said, ended};
+use gradtop_tests::sandbox::{CommandOutput, Run, ended};
 use gradtop_tests::{Sandbox, check, paths};
 
 use crate::{Row, repeat};
@@ -53,7 +53,7 @@ fn build() -> Result<PathBuf, String> {
 }
 
 /// A command of the other version.
-fn other(sandbox: &Sandbox, program: &Path, args: &[&str]) -> Said {
+fn other(sandbox: &Sandbox, program: &Path, args: &[&str]) -> CommandOutput {
     let mut command = Command::new(program);
     command.args(args).current_dir(sandbox.path()).stdin(std::process::Stdio::null());
     command.env_clear().envs(sandbox.env().iter().map(|(k, v)| (k, v)));

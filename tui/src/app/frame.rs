@@ -35,7 +35,7 @@ pub(crate) fn view(app: &App, frame: &mut Frame<'_>) {
         screen.view(shared, frame, body(size));
     }
     let lines = match &app.message {
-        Some((message, _)) => said(shared, message, size),
+        Some((message, _)) => message_lines(shared, message, size),
         None => vec![footer(shared, app.top(), size.width)],
     };
     let last = Rect { height: (lines.len() as u16).min(size.height), ..size };
@@ -48,7 +48,7 @@ pub(crate) fn view(app: &App, frame: &mut Frame<'_>) {
 }
 
 /// Wraps a message to the width of the terminal.
-fn said(shared: &Shared, message: &Message, size: Rect) -> Vec<Line<'static>> {
+fn message_lines(shared: &Shared, message: &Message, size: Rect) -> Vec<Line<'static>> {
     let theme = shared.theme;
     let style = if message.failed { theme.alert() } else { theme.text() };
     let room = usize::from(size.width).saturating_sub(2).max(1);

@@ -94,12 +94,12 @@ pub(crate) fn tables(kind: Kind) -> &'static [(&'static str, &'static [Binding<A
     // The experiments screen has no key that leads to itself.
     const OTHERS: (&str, &[Binding<Action>]) = ("Everywhere", EVERYWHERE.split_at(1).1);
     // Overlays have no help of their own.
-    const ABOVE: (&str, &[Binding<Action>]) = ("Always", ALWAYS.split_at(1).1);
+    const OVERLAY: (&str, &[Binding<Action>]) = ("Always", ALWAYS.split_at(1).1);
     match kind {
         Kind::Runs => &[RUN, EVERY, ("Always", ALWAYS)],
         Kind::Experiments => &[OTHERS, ("Always", ALWAYS)],
         Kind::Typing => &[("Always", ALWAYS)],
-        Kind::Above => &[ABOVE],
+        Kind::Overlay => &[OVERLAY],
     }
 }
 

@@ -112,7 +112,7 @@ impl App {
 
     /// The visible screens from bottom to top: the topmost full screen and the overlays on it.
     fn seen(&self) -> impl Iterator<Item = &dyn Screen> {
-        let below = self.stack.iter().rposition(|s| !s.over());
+        let below = self.stack.iter().rposition(|s| !s.is_overlay());
         let home = below.is_none().then_some(&self.home as &dyn Screen);
         home.into_iter().chain(self.stack[below.unwrap_or(0)..].iter().map(AsRef::as_ref))
     }
@@ -150,7 +150,7 @@ impl App {
         if self.message.is_some() || self.shared.runs.rows.iter().any(|r| r.live()) {
             return Duration::from_secs(1);
         }
-        let soonest = self.seen().map(|screen| screen.lasts(&self.shared)).min();
+        let soonest = self.seen().map(|screen| screen.valid_for(&self.shared)).min();
         soonest.unwrap_or(Duration::MAX).clamp(Duration::from_millis(100), Duration::from_mins(1))
     }
 }
@@ -252,7 +252,7 @@ impl App {
             Open::Views(now) => Box::new(Views::of(now)),
             Open::Listed(view) => {
                 self.stack.clear();
-                let said = self.home.look_as(&mut self.shared, view);
+                let said = self.home.apply_view(&mut self.shared, view);
                 return self.say(said);
             }
             Open::Home(run) => {

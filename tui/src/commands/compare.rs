@@ -46,7 +46,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
-    let subjects = read(select::meant(context, &args.names)?, &args.metric, 0.0)?;
+    let subjects = read(select::resolve(context, &args.names)?, &args.metric, 0.0)?;
     let by = grouping(&subjects, args.by.as_deref())?;
     let teams = teams(&subjects, &by);
     let mut sheet = sheet(&subjects, &teams);

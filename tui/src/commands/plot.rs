@@ -120,7 +120,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     let charts = if args.view.is_some() {
         vec![last_seen()?]
     } else {
-        let (runs, what) = meant(context, &args.words)?;
+        let (runs, what) = runs_and_figures(context, &args.words)?;
         match runs.as_slice() {
             [one] if args.list => {
                 list(one, args.json)?;
@@ -164,11 +164,11 @@ fn reaches(chart: &Chart, from: f64, to: f64) -> bool {
 
 /// Splits the arguments into runs and names of figures or metrics. The first word is about runs; any other is a figure or
 /// metric of those runs, else also about runs.
-fn meant(context: &Context, words: &[String]) -> Result<(Vec<View>, Vec<String>)> {
+fn runs_and_figures(context: &Context, words: &[String]) -> Result<(Vec<View>, Vec<String>)> {
     let Some((first, others)) = words.split_first() else {
         return Ok((vec![context.view("last")?], Vec::new()));
     };
-    let views = select::meant(context, std::slice::from_ref(first))?;
+    let views = select::resolve(context, std::slice::from_ref(first))?;
     let mut known = BTreeSet::new();
     for view in views.iter().take(1) {
         known = metrics(&view.dir)?;
@@ -182,7 +182,7 @@ fn meant(context: &Context, words: &[String]) -> Result<(Vec<View>, Vec<String>)
         return Ok((views, what));
     }
     let names: Vec<String> = std::iter::once(first).chain(more).cloned().collect();
-    Ok((select::meant(context, &names)?, what))
+    Ok((select::resolve(context, &names)?, what))
 }
 
 /// The chart that the monitor showed last.

@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::files::{is_stdout, replace};
 use crate::print::{self, clean};
 use crate::report::document::plain;
-use crate::report::runs::{Asked, compose};
+use crate::report::runs::{ReportOptions, compose};
 use crate::report::{FIGURES, html, markdown, write_figures};
 
 /// Arguments of `report`.
@@ -37,11 +37,11 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
-    let views = select::meant(context, &args.names)?;
+    let views = select::resolve(context, &args.names)?;
     let target = Target::new(args, &views)?;
     let folder = &target.folder;
     std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", print::short(folder)))?;
-    let options = Asked {
+    let options = ReportOptions {
         title: args.title.clone(),
         command: command(args, &views),
         views: &views,

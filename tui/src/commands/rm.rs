@@ -5,7 +5,7 @@ use gradtop_host::SharedPlugin;
 use gradtop_store::RunDir;
 
 use super::Context;
-use super::select::{each, is_filter, meant, some};
+use super::select::{abbreviated, each, is_filter, resolve};
 use crate::failure::Failure;
 use crate::print::{self, clean};
 use gradtop_chart::number;
@@ -47,7 +47,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         }
     }
     if !args.yes {
-        let names = some(&runs, |run| format!("{} ({})", clean(&run.name()), size_in_words(run)));
+        let names = abbreviated(&runs, |run| format!("{} ({})", clean(&run.name()), size_in_words(run)));
         match print::ask(&format!("Permanently delete {names}?")) {
             Some(true) => {}
             Some(false) => return Err(Failure::new("nothing was deleted").into()),
@@ -64,7 +64,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
 /// The runs that the filter selects and that may be deleted.
 fn ended(context: &Context, args: &Args) -> Result<Vec<RunDir>> {
     let folder = context.runs()?;
-    let matched = meant(context, &args.names)?;
+    let matched = resolve(context, &args.names)?;
     let mut refused = None;
     let mut may = |run: &RunDir| match gradtop_host::may_delete(&folder, run, args.force) {
         Ok(()) => true,

@@ -19,7 +19,7 @@ use gradtop_store::ParamValue;
 
 /// What to run, and with what: arguments of `run` and `sweep`.
 #[derive(Debug, Default, clap::Args)]
-pub(crate) struct Choice {
+pub(crate) struct ExperimentOptions {
     /// The experiment; `gradtop experiments` lists them
     experiment: Option<String>,
     /// Run it from this library, without installing it
@@ -52,7 +52,7 @@ pub(crate) struct Choice {
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
-    choice: Choice,
+    choice: ExperimentOptions,
     /// Name of the run [default: the experiment's with the next free number]
     #[arg(long)]
     name: Option<String>,
@@ -72,17 +72,17 @@ pub(crate) fn run(context: &Context, args: Args) -> Result<i32> {
     args.starting.start(context, signals, Start::Run(launch))
 }
 
-/// The options of [`Choice`] that also apply to a command.
-pub(crate) struct OfCommand {
+/// The options of [`ExperimentOptions`] that also apply to a command.
+pub(crate) struct CommandOptions {
     pub(crate) experiment: Option<String>,
     pub(crate) sets: Vec<(String, String)>,
     pub(crate) device: DeviceChoice,
     pub(crate) checkpoint_every: Duration,
 }
 
-impl Choice {
+impl ExperimentOptions {
     /// Converts the options for a command. Those that only experiments have are an error.
-    pub(crate) fn of_command(self, context: &Context) -> Result<OfCommand> {
+    pub(crate) fn command_options(self, context: &Context) -> Result<CommandOptions> {
         let Self { experiment, plugin, preset, sets, config, device, threads, checkpoint_every, alerts } =
             self;
         let given = [
@@ -98,7 +98,7 @@ impl Choice {
         gradtop_host::set_alerts(context.config.alerts(alerts));
         let every = checkpoint_every.or(context.config.launch().checkpoint_every);
         let checkpoint_every = every.map_or(DEFAULT_CHECKPOINT_EVERY, Duration::from_secs_f64);
-        Ok(OfCommand { experiment, sets, device: device.unwrap_or_default(), checkpoint_every })
+        Ok(CommandOptions { experiment, sets, device: device.unwrap_or_default(), checkpoint_every })
     }
 
     /// Returns whether a parameter is set on the command line.

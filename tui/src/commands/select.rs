@@ -67,7 +67,7 @@ impl Selection {
             return Ok(());
         }
         let n = views.len();
-        let names = some(views, |view| clean(&view.manifest.run));
+        let names = abbreviated(views, |view| clean(&view.manifest.run));
         Err(match print::ask(&format!("{verb} {n} runs: {names}?")) {
             Some(true) => return Ok(()),
             Some(false) => Failure::new("cancelled; nothing was done").into(),
@@ -77,7 +77,7 @@ impl Selection {
 }
 
 /// Lists the names of runs, abbreviated if there are many.
-pub(crate) fn some<R>(runs: &[R], name: impl Fn(&R) -> String) -> String {
+pub(crate) fn abbreviated<R>(runs: &[R], name: impl Fn(&R) -> String) -> String {
     let names: Vec<String> = runs.iter().take(NAMED).map(name).collect();
     let more = if runs.len() > NAMED { format!(" and {} more", runs.len() - NAMED) } else { String::new() };
     names.join(", ") + &more
@@ -87,7 +87,7 @@ pub(crate) fn some<R>(runs: &[R], name: impl Fn(&R) -> String) -> String {
 ///
 /// # Errors
 /// A run does not exist, or the filter is wrong or matches nothing.
-pub(crate) fn meant(context: &Context, names: &[String]) -> Result<Vec<View>> {
+pub(crate) fn resolve(context: &Context, names: &[String]) -> Result<Vec<View>> {
     if !names.iter().any(|name| is_filter(name)) {
         return named(context, names);
     }

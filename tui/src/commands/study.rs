@@ -13,7 +13,7 @@ use super::launchers::On;
 use super::signals::Signals;
 use super::watch::LEFT_RUNNING;
 use crate::failure::Failure;
-use crate::print::lines_below::Board;
+use crate::print::board::Board;
 use crate::print::table::{Table, Words};
 use crate::print::{self, clean};
 use crate::study::entry_state::EntryState;
@@ -22,7 +22,7 @@ use crate::study::plan::{Changes, Entry, Plan, Setting};
 use crate::study::plan_file::PlanFile;
 use crate::study::report;
 use crate::study::report_file::ReportFile;
-use crate::study::runner::{self, Happened, Runner, Snapshot};
+use crate::study::runner::{self, Runner, Snapshot, StudyEvent};
 use gradtop_chart::cells::align::Align;
 use gradtop_chart::cells::theme::Ink;
 use gradtop_chart::number;
@@ -342,14 +342,14 @@ fn parts(study: &Study, snapshot: &Snapshot) -> Vec<String> {
 }
 
 /// Reports an event of the study.
-fn report_event(event: &Happened, json: bool) -> Result<()> {
+fn report_event(event: &StudyEvent, json: bool) -> Result<()> {
     let (verb, view) = match event {
-        Happened::Started(view) => ("started", view),
-        Happened::Resumed(view) => ("resumed", view),
-        Happened::Again(view) => ("started again", view),
-        Happened::Found(view) => ("is at work", view),
-        Happened::Ended(view) => return ended(view, json),
-        Happened::Refused { key, why } => {
+        StudyEvent::Started(view) => ("started", view),
+        StudyEvent::Resumed(view) => ("resumed", view),
+        StudyEvent::Again(view) => ("started again", view),
+        StudyEvent::Found(view) => ("is at work", view),
+        StudyEvent::Ended(view) => return ended(view, json),
+        StudyEvent::Refused { key, why } => {
             if json {
                 return print::json(&json!({"type": "run", "happened": "refused", "key": key, "why": why}));
             }

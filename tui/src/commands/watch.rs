@@ -12,7 +12,7 @@ use super::logs::{event_json, event_words};
 use super::signals::{Counts, Signals};
 use crate::failure::Failure;
 use crate::print::progress::{Progress, Shown};
-use crate::print::{self, clean, last_lines};
+use crate::print::{self, clean, draw_target};
 use gradtop_chart::cells::text::{fit, width_of};
 use gradtop_chart::cells::theme::Ink;
 use gradtop_chart::number;
@@ -28,15 +28,6 @@ const PLAIN_EVERY: Duration = Duration::from_secs(10);
 const JSON_EVERY: Duration = Duration::from_secs(1);
 /// The most headline values in a line.
 const VALUES: usize = 4;
-
-/// Options of watching.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Watch {
-    /// Print JSON lines on standard output.
-    pub(crate) json: bool,
-    /// Ctrl-C asks the run to stop. Otherwise it only ends the watching.
-    pub(crate) ours: bool,
-}
 
 /// How long to wait for a cancelled stop to take effect.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -80,16 +71,16 @@ pub(crate) fn started(
     if detach {
         return Ok(0);
     }
-    watch(run, Watch { json, ours: true }, signals)
+    watch(run, json, signals)
 }
 
 /// Watches until the run has ended or is left. Returns the exit code.
-pub(crate) fn watch(run: &RunDir, options: Watch, signals: &mut Signals) -> Result<i32> {
+fn watch(run: &RunDir, json: bool, signals: &mut Signals) -> Result<i32> {
     let mut watcher = Watcher {
         run,
-        options,
+        json,
         events: Follower::from_end(run, run.events()),
-        progress: if options.json { None } else { Progress::start() },
+        progress: if json { None } else { Progress::start() },
         asked_to_stop: false,
         printed: None,
     };
@@ -99,18 +90,18 @@ pub(crate) fn watch(run: &RunDir, options: Watch, signals: &mut Signals) -> Resu
     }
     match outcome? {
         Outcome::Ended(view) => {
-            end(&view, options.json)?;
+            end(&view, json)?;
             Ok(view.state.exit_code())
         }
         Outcome::TooLate(view) => {
-            if !options.json {
+            if !json {
                 print::note("it ended before the stop could be cancelled");
             }
-            end(&view, options.json)?;
+            end(&view, json)?;
             Ok(view.state.exit_code())
         }
         Outcome::Continues(view, how) => {
-            leave(&view, how, options.json)?;
+            leave(&view, how, json)?;
             Ok(LEFT_RUNNING)
         }
     }
@@ -140,7 +131,7 @@ enum Continues {
 
 struct Watcher<'a> {
     run: &'a RunDir,
-    options: Watch,
+    json: bool,
     events: Follower,
     progress: Option<Progress>,
     asked_to_stop: bool,
@@ -157,7 +148,7 @@ impl Watcher<'_> {
                 return Ok(Outcome::Ended(view));
             }
             let counts = signals.counts();
-            if counts.hangups > 0 || print::nobody_reads() || counts.stop() && !self.options.ours {
+            if counts.hangups > 0 || print::nobody_reads() {
                 return Ok(Outcome::Continues(view, Continues::Unchanged));
             }
             if counts.interrupts > 1 {
@@ -194,7 +185,7 @@ impl Watcher<'_> {
                 return;
             }
             for line in &lines {
-                show_event(line, self.options.json, self.progress.as_ref());
+                show_event(line, self.json, self.progress.as_ref());
             }
         }
     }
@@ -224,12 +215,12 @@ impl Watcher<'_> {
             return Ok(());
         }
         let status = status_line(view);
-        let every = if self.options.json { JSON_EVERY } else { PLAIN_EVERY };
+        let every = if self.json { JSON_EVERY } else { PLAIN_EVERY };
         let due = |(at, before): &(Instant, String)| at.elapsed() >= every && *before != status;
         if !self.printed.as_ref().is_none_or(due) {
             return Ok(());
         }
-        if self.options.json {
+        if self.json {
             print_json(view, "status", None)?;
         } else if view.status.step.is_some() {
             print::line(&status);
@@ -390,7 +381,7 @@ fn shown(view: &View) -> Shown {
         share: state::progress(view),
         phase: phase(view),
         numbers: numbers(view).join("  "),
-        headline: fit(&headline(view), room(2 + last_lines::ECHO), print::ascii()),
+        headline: fit(&headline(view), room(2 + draw_target::ECHO), print::ascii()),
     }
 }
 

@@ -4,8 +4,8 @@
 //! terminal and only by this module. Text from runs and plugins should have passed [`clean`] when it was laid out; as a second
 //! line of defence, everything else is escaped here.
 
-pub(crate) mod last_lines;
-pub(crate) mod lines_below;
+pub(crate) mod board;
+pub(crate) mod draw_target;
 pub(crate) mod paint;
 pub(crate) mod progress;
 mod rows;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
 use super::terminal::terminal;
-use super::{guarded, last_lines};
+use super::{draw_target, guarded};
 use gradtop_chart::colour::Colours;
 
 /// The content of a progress bar.
@@ -39,7 +39,7 @@ impl Progress {
             return None;
         }
         let ascii = terminal().glyphs.ascii();
-        let bar = ProgressBar::with_draw_target(None, last_lines::standard_error(10));
+        let bar = ProgressBar::with_draw_target(None, draw_target::standard_error(10));
         Some(Self { bar, ascii, before: None, ticked: Instant::now() })
     }
 

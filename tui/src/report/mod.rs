@@ -4,10 +4,10 @@ pub(crate) mod claims;
 pub(crate) mod document;
 pub(crate) mod html;
 pub(crate) mod markdown;
-mod of_one;
 pub(crate) mod repeat;
 pub(crate) mod run_section;
 pub(crate) mod runs;
+mod single_run;
 
 use std::path::Path;
 

@@ -13,7 +13,7 @@ use gradtop_view::{natural, state};
 
 use super::claims::{self, SEEN};
 use super::document::{Block, Claim, Document, Drawn, Span, code, heading, text};
-use super::of_one::OfOne;
+use super::single_run::SingleRun;
 use super::{repeat, where_from};
 use crate::print::clean;
 
@@ -29,7 +29,7 @@ const COLUMNS: usize = 8;
 const PARAMS: usize = 4;
 
 /// The options of the report.
-pub(crate) struct Asked<'a> {
+pub(crate) struct ReportOptions<'a> {
     /// The title, if given.
     pub(crate) title: Option<String>,
     /// The command line, as typed.
@@ -43,23 +43,23 @@ pub(crate) struct Asked<'a> {
 pub(super) type Facts = Vec<(String, String)>;
 
 /// Composes the report. Also returns what could not be read.
-pub(crate) fn compose(asked: &Asked<'_>) -> (Document, Vec<String>) {
+pub(crate) fn compose(options: &ReportOptions<'_>) -> (Document, Vec<String>) {
     let mut odd = Vec::new();
-    let whole = asked.views.len() <= WHOLE;
-    let one = |(n, view)| OfOne::read(n, view, whole, asked.way.as_deref(), &mut odd);
-    let runs: Vec<OfOne<'_>> = (1..).zip(asked.views).map(one).collect();
-    let several = Several::each(asked.views);
-    let mut blocks = notes(asked.views);
+    let whole = options.views.len() <= WHOLE;
+    let one = |(n, view)| SingleRun::read(n, view, whole, options.way.as_deref(), &mut odd);
+    let runs: Vec<SingleRun<'_>> = (1..).zip(options.views).map(one).collect();
+    let several = Comparison::each(options.views);
+    let mut blocks = notes(options.views);
     blocks.push(heading(2, "runs", if runs.len() == 1 { "The run" } else { "The runs" }));
     blocks.push(table_of(&runs));
-    blocks.extend(settings(asked.views));
-    blocks.extend(parts("results", "Results", &several, Several::results));
-    blocks.extend(parts("curves", "Curves", &several, Several::curves));
+    blocks.extend(settings(options.views));
+    blocks.extend(parts("results", "Results", &several, Comparison::results));
+    blocks.extend(parts("curves", "Curves", &several, Comparison::curves));
     if !whole {
         blocks.push(heading(2, "each", "Each run"));
     }
     blocks.extend(runs.iter().flat_map(|run| if whole { run.blocks() } else { vec![run.folded()] }));
-    blocks.extend(environment(asked));
+    blocks.extend(environment(options));
     blocks.extend(where_from());
     let mut found: Vec<(Option<Span>, Vec<Claim>)> =
         several.iter().map(|several| (None, several.claims())).collect();
@@ -70,13 +70,13 @@ pub(crate) fn compose(asked: &Asked<'_>) -> (Document, Vec<String>) {
     let number = if runs.len() == 1 { "One run".to_owned() } else { format!("{} runs", runs.len()) };
     let today = gradtop_view::clock::dated(jiff::Timestamp::now());
     let lead = vec![text(format!("{number}, {today}."))];
-    let document = Document { title: title(asked), lead, summary: claims::summary(found), blocks };
+    let document = Document { title: title(options), lead, summary: claims::summary(found), blocks };
     (document, odd)
 }
 
-fn title(asked: &Asked<'_>) -> String {
-    let experiments = experiments(asked.views);
-    match (&asked.title, asked.views, experiments.as_slice()) {
+fn title(options: &ReportOptions<'_>) -> String {
+    let experiments = experiments(options.views);
+    match (&options.title, options.views, experiments.as_slice()) {
         (Some(title), ..) => clean(title),
         (None, [one], _) => format!("{}: {}", clean(&one.manifest.experiment.id), clean(&one.manifest.run)),
         (None, views, [one]) => format!("{}: {} runs", clean(one), views.len()),
@@ -96,7 +96,7 @@ fn experiments(views: &[View]) -> Vec<&str> {
 
 /// The users' notes about the runs, and what their experiments do.
 fn notes(views: &[View]) -> Vec<Block> {
-    let mut blocks = vec![heading(2, "asked", "What was asked")];
+    let mut blocks = vec![heading(2, "options", "What was options")];
     for id in experiments(views) {
         let mut of = views.iter().map(|view| &view.manifest).filter(|run| run.experiment.id == id);
         let summary = of.next().map(|run| run.experiment.summary.trim()).filter(|s| !s.is_empty());
@@ -114,7 +114,7 @@ fn notes(views: &[View]) -> Vec<Block> {
     if blocks.len() > 1 { blocks } else { Vec::new() }
 }
 
-fn table_of(runs: &[OfOne<'_>]) -> Block {
+fn table_of(runs: &[SingleRun<'_>]) -> Block {
     let common = state::common(&runs.iter().map(|run| run.view).collect::<Vec<_>>());
     let title = common.as_ref().map_or_else(|| "last value".to_owned(), state::Common::title);
     let of_several = runs.iter().any(|run| run.view.dir.experiment() != runs[0].view.dir.experiment());
@@ -127,7 +127,7 @@ fn table_of(runs: &[OfOne<'_>]) -> Block {
         ("took", true),
         ("tags", false),
     ];
-    let row = |run: &OfOne<'_>| {
+    let row = |run: &SingleRun<'_>| {
         let view = run.view;
         let (value, of) = state::headline_cells(view, common.as_ref());
         let took = state::took_words(view, jiff::Timestamp::now());
@@ -141,7 +141,12 @@ fn table_of(runs: &[OfOne<'_>]) -> Block {
 }
 
 /// The blocks for each experiment, under separate headings if there are several.
-fn parts(id: &str, title: &str, several: &[Several], of: impl Fn(&Several) -> Vec<Block>) -> Vec<Block> {
+fn parts(
+    id: &str,
+    title: &str,
+    several: &[Comparison],
+    of: impl Fn(&Comparison) -> Vec<Block>,
+) -> Vec<Block> {
     let mut blocks = Vec::new();
     for one in several {
         let own = of(one);
@@ -185,12 +190,12 @@ fn settings(views: &[View]) -> Vec<Block> {
     blocks
 }
 
-fn environment(asked: &Asked<'_>) -> Vec<Block> {
+fn environment(options: &ReportOptions<'_>) -> Vec<Block> {
     let mut blocks = vec![heading(2, "environment", "Environment")];
     let differed = "What differed between their environments";
-    blocks.extend(common_and_not(asked.views, environment_of, "environments-differed", differed));
+    blocks.extend(common_and_not(options.views, environment_of, "environments-differed", differed));
     blocks.push(heading(2, "again", "To repeat it"));
-    let commands: Vec<String> = asked.views.iter().filter_map(repeat::command).collect();
+    let commands: Vec<String> = options.views.iter().filter_map(repeat::command).collect();
     blocks.extend(match commands.len() {
         0 => None,
         1..=WHOLE => Some(Block::Command(commands.join("\n"))),
@@ -200,7 +205,7 @@ fn environment(asked: &Asked<'_>) -> Vec<Block> {
         }
     });
     blocks.push(Block::Text(vec![text("This report was composed by")]));
-    blocks.push(Block::Command(asked.command.clone()));
+    blocks.push(Block::Command(options.command.clone()));
     blocks
 }
 
@@ -281,7 +286,7 @@ fn environment_of(view: &View) -> Facts {
 }
 
 /// The runs of one experiment, compared.
-struct Several {
+struct Comparison {
     /// The id of the experiment, if the report has several.
     experiment: Option<String>,
     n: usize,
@@ -290,7 +295,7 @@ struct Several {
     names: Vec<String>,
 }
 
-impl Several {
+impl Comparison {
     /// Groups the runs by experiment, because equal names in two experiments may mean different things. Single runs are left
     /// out.
     fn each(views: &[View]) -> Vec<Self> {

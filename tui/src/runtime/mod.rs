@@ -4,8 +4,9 @@
 //! performs the returned tasks and draws once. Keys are drawn at once, resizes when they settle, data at most ten times a
 //! second. Nothing is written if nothing has changed, and little while the terminal lags behind.
 
+mod debounce;
+mod flow_control;
 mod input;
-mod link;
 mod machine;
 mod note;
 mod notify;
@@ -15,7 +16,6 @@ mod picture;
 mod query;
 mod runs;
 mod settings;
-mod settle;
 mod signals;
 mod terminal;
 mod work;
@@ -37,12 +37,12 @@ use crate::print::terminal::tells_focus;
 use crate::screens::actions::ActionResult;
 use crate::screens::effect::{Answer, Task};
 use crate::widgets::Turn;
+use debounce::ResizeDebounce;
+use flow_control::FlowControl;
 use gradtop_chart::cells::theme::ThemeName;
 use gradtop_view::picture::Picture;
-use link::Link;
 pub(crate) use once::once;
 use pace::{Cost, Pace};
-use settle::Settling;
 use terminal::Screen;
 use work::Workers;
 
@@ -143,8 +143,8 @@ pub(crate) fn run(options: &Options) -> Result<i32> {
         events: rx,
         before: Vec::new(),
         pace: Pace::new(options.fps, options.max_kbps),
-        link: Link::new(due),
-        size: Settling::default(),
+        link: FlowControl::new(due),
+        size: ResizeDebounce::default(),
         focus: None,
         resumed: false,
         opening: None,
@@ -182,8 +182,8 @@ struct Monitor {
     /// Events that arrived while waiting for a response.
     before: Vec<Event>,
     pace: Pace,
-    link: Link,
-    size: Settling,
+    link: FlowControl,
+    size: ResizeDebounce,
     /// Whether the terminal has the focus, if it reports that.
     focus: Option<bool>,
     /// We have just continued after suspending ourselves, so the signal is no news.

@@ -22,10 +22,10 @@ use gradtop_view::runs::RunId;
 use gradtop_view::why::{Reader, Verdict, look};
 
 /// Parameters are validated when the user has not typed for so long.
-const TYPED: Duration = Duration::from_millis(200);
+const TYPING_PAUSE: Duration = Duration::from_millis(200);
 
 /// Settings are saved when they have not changed for so long.
-const RESTED: Duration = Duration::from_millis(300);
+const SAVE_DELAY: Duration = Duration::from_millis(300);
 
 /// An event that reports a failure.
 pub(super) fn failed(text: String) -> Event {
@@ -160,7 +160,7 @@ impl Workers {
             let (to, from) = channel::<Box<Question>>();
             let judge = move || {
                 while let Ok(mut newest) = from.recv() {
-                    while let Ok(newer) = from.recv_timeout(TYPED) {
+                    while let Ok(newer) = from.recv_timeout(TYPING_PAUSE) {
                         newest = newer;
                     }
                     let why = gradtop_host::refused(&newest.plugin, &newest.experiment, &newest.params);
@@ -184,7 +184,7 @@ impl Workers {
             let keep = move || {
                 while let Ok(mut newest) = from.recv() {
                     // Saves once the settings rest or the monitor ends, not at each key.
-                    while let Ok(newer) = from.recv_timeout(RESTED) {
+                    while let Ok(newer) = from.recv_timeout(SAVE_DELAY) {
                         newest = newer;
                     }
                     if let Err(e) = settings::save(&newest) {

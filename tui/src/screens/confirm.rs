@@ -18,7 +18,7 @@ use gradtop_chart::cells::text::{apart, fit, fit_ends, wrap};
 use gradtop_view::runs::{RunId, RunRow};
 
 /// The keys; the action is the answer.
-pub(crate) const KEYS: Mode<bool> = Mode::new("Confirmation", Kind::Above, ROWS);
+pub(crate) const KEYS: Mode<bool> = Mode::new("Confirmation", Kind::Overlay, ROWS);
 
 const ROWS: &[Binding<bool>] =
     &[bind(&["y"], true, "yes", "yes"), bind(&["n", "esc", "q"], false, "no", "no")];
@@ -93,7 +93,7 @@ impl Screen for Confirm {
         Some(effects)
     }
 
-    fn over(&self) -> bool {
+    fn is_overlay(&self) -> bool {
         true
     }
 

@@ -18,7 +18,7 @@ pub(crate) enum Action {
     Go(Move),
 }
 
-pub(crate) const KEYS: Mode<Action> = Mode::new("Help", Kind::Above, ROWS);
+pub(crate) const KEYS: Mode<Action> = Mode::new("Help", Kind::Overlay, ROWS);
 
 const ROWS: &[Binding<Action>] = &[
     bind(&["esc", "?", "f1", "q", "enter"], Action::Close, "close", "close the help"),

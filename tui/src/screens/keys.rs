@@ -60,7 +60,7 @@ pub(crate) enum Kind {
     /// Text input: characters are text.
     Typing,
     /// An overlay: only keys that always work.
-    Above,
+    Overlay,
 }
 
 impl<A> Mode<A> {
@@ -99,7 +99,7 @@ impl Keys {
     /// The keys of a table.
     pub(crate) fn of<A: Copy>(title: &'static str, bindings: &[Binding<A>]) -> Self {
         let bindings = bindings.iter().map(Binding::shown).collect();
-        Self { title, bindings, kind: Kind::Above, syntax: &[] }
+        Self { title, bindings, kind: Kind::Overlay, syntax: &[] }
     }
 }
 

@@ -46,7 +46,7 @@ pub(crate) trait Screen: std::fmt::Debug {
     fn view(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect);
 
     /// How long the displayed information about ended runs stays correct if nothing happens.
-    fn lasts(&self, _shared: &Shared) -> Duration {
+    fn valid_for(&self, _shared: &Shared) -> Duration {
         Duration::MAX
     }
 
@@ -61,7 +61,7 @@ pub(crate) trait Screen: std::fmt::Debug {
     }
 
     /// Whether it is an overlay: the screen below is drawn, too.
-    fn over(&self) -> bool {
+    fn is_overlay(&self) -> bool {
         false
     }
 

@@ -88,7 +88,7 @@ impl Screen for Save {
         Vec::new()
     }
 
-    fn over(&self) -> bool {
+    fn is_overlay(&self) -> bool {
         true
     }
 

@@ -79,7 +79,7 @@ impl Screen for Tags {
         Vec::new()
     }
 
-    fn over(&self) -> bool {
+    fn is_overlay(&self) -> bool {
         true
     }
 

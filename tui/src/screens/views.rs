@@ -26,7 +26,7 @@ pub(crate) enum Action {
 }
 
 /// While choosing a view.
-pub(crate) const LIST: Mode<Action> = Mode::new("Views of the list", Kind::Above, LIST_ROWS);
+pub(crate) const LIST: Mode<Action> = Mode::new("Views of the list", Kind::Overlay, LIST_ROWS);
 
 const LIST_ROWS: &[Binding<Action>] = &[
     bind(&["enter"], Action::Pick, "pick", "show the list as this view has it"),
@@ -135,7 +135,7 @@ impl Screen for Views {
         Some(Vec::new())
     }
 
-    fn over(&self) -> bool {
+    fn is_overlay(&self) -> bool {
         true
     }
 

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::{identifier, literal};
 use crate::files::first_free;
-use crate::lent;
+use crate::foreground;
 use crate::print::{self, clean};
 use gradtop_view::state;
 
@@ -90,7 +90,7 @@ impl Lake {
         Ok(lake)
     }
 
-    /// Runs DuckDB's prompt with the views. Returns its exit code. `stopped` is passed to [`lent::run`].
+    /// Runs DuckDB's prompt with the views. Returns its exit code. `stopped` is passed to [`foreground::run`].
     ///
     /// # Errors
     /// DuckDB cannot be started.
@@ -98,7 +98,7 @@ impl Lake {
         let file = self.file("views.sql");
         fs::write(&file, &self.views).context("cannot write the views")?;
         print::note(&format!("views: {}; .exit leaves", clean(&self.names.join(", "))));
-        lent::run(Command::new(program).arg("-init").arg(&file), stopped)
+        foreground::run(Command::new(program).arg("-init").arg(&file), stopped)
     }
 
     /// A file in the folder.

@@ -16,7 +16,7 @@ use crate::print::clean;
 
 /// An event since the last poll.
 #[derive(Debug)]
-pub(crate) enum Happened {
+pub(crate) enum StudyEvent {
     /// A run was started.
     Started(Box<View>),
     /// A run was resumed from its last checkpoint.
@@ -117,7 +117,7 @@ impl<'a> Runner<'a> {
     }
 
     /// Polls all runs, starts those that fit, and returns what happened.
-    pub(crate) fn look(&mut self) -> (Snapshot, Vec<Happened>) {
+    pub(crate) fn look(&mut self) -> (Snapshot, Vec<StudyEvent>) {
         let mut happened = Vec::new();
         let mut snapshot = self.snapshot();
         for (entry, entry_state) in self.study.plan.entries.iter().zip(&snapshot.entry_states) {
@@ -127,10 +127,10 @@ impl<'a> Runner<'a> {
                 EntryState::Alive(view)
                     if self.alive.insert(key.clone()) && self.tried.insert(key.clone()) =>
                 {
-                    happened.push(Happened::Found(view.clone()));
+                    happened.push(StudyEvent::Found(view.clone()));
                 }
                 EntryState::Ended(view) | EntryState::Finished(view) if self.alive.remove(&key) => {
-                    happened.push(Happened::Ended(view.clone()));
+                    happened.push(StudyEvent::Ended(view.clone()));
                 }
                 _ => {}
             }
@@ -146,7 +146,7 @@ impl<'a> Runner<'a> {
             if needed && !there && !self.stopping && self.tried.insert(entry.key().to_owned()) {
                 let why = missing(&self.found, entry);
                 self.refused.insert(entry.key().to_owned(), why.clone());
-                happened.push(Happened::Refused { key: entry.key().to_owned(), why });
+                happened.push(StudyEvent::Refused { key: entry.key().to_owned(), why });
             }
         }
         snapshot = self.snapshot();
@@ -180,7 +180,7 @@ impl<'a> Runner<'a> {
     }
 
     /// Starts all possible entries with a launcher: resumed runs as separate jobs, new ones as one array.
-    fn begin_elsewhere(&mut self, snapshot: &Snapshot) -> Vec<Happened> {
+    fn begin_elsewhere(&mut self, snapshot: &Snapshot) -> Vec<StudyEvent> {
         let Some(launcher) = self.elsewhere.as_ref().filter(|_| !self.stopping) else { return Vec::new() };
         let study = self.study;
         let waits = |job: &Job| matches!(job.phase, schedule::Phase::Waiting(_));
@@ -193,7 +193,7 @@ impl<'a> Runner<'a> {
                 && goes_on(view)
             {
                 let resumed = launcher.resume(&view.dir, Resume::default()).map_err(|e| e.to_string());
-                let looked = resumed.and_then(|_| looked(&view.dir).map(Happened::Resumed));
+                let looked = resumed.and_then(|_| looked(&view.dir).map(StudyEvent::Resumed));
                 begun.push((entry.key(), looked));
                 continue;
             }
@@ -218,7 +218,7 @@ impl<'a> Runner<'a> {
     }
 
     /// Records the result of starting an entry.
-    fn begun(&mut self, key: &str, begun: Result<Happened, String>) -> Happened {
+    fn begun(&mut self, key: &str, begun: Result<StudyEvent, String>) -> StudyEvent {
         self.tried.insert(key.to_owned());
         match begun {
             Ok(happened) => {
@@ -227,18 +227,18 @@ impl<'a> Runner<'a> {
             }
             Err(why) => {
                 self.refused.insert(key.to_owned(), why.clone());
-                Happened::Refused { key: key.to_owned(), why }
+                StudyEvent::Refused { key: key.to_owned(), why }
             }
         }
     }
 
     /// Resumes or starts the run of an entry. The error says why that is impossible.
-    fn begin(&self, entry: &Entry, entry_state: &EntryState) -> Result<Happened, String> {
+    fn begin(&self, entry: &Entry, entry_state: &EntryState) -> Result<StudyEvent, String> {
         if let EntryState::Ended(view) = entry_state
             && goes_on(view)
         {
             gradtop_host::resume(&view.dir, Resume::default()).map_err(|e| e.to_string())?;
-            return looked(&view.dir).map(Happened::Resumed);
+            return looked(&view.dir).map(StudyEvent::Resumed);
         }
         let run = gradtop_host::launch(&self.launch(entry)?).map_err(|e| e.to_string())?;
         looked(&run).map(|view| started(entry_state, view))
@@ -281,8 +281,8 @@ fn looked(run: &RunDir) -> Result<Box<View>, String> {
 }
 
 /// The event for a started run.
-fn started(entry_state: &EntryState, view: Box<View>) -> Happened {
-    if matches!(entry_state, EntryState::Open) { Happened::Started(view) } else { Happened::Again(view) }
+fn started(entry_state: &EntryState, view: Box<View>) -> StudyEvent {
+    if matches!(entry_state, EntryState::Open) { StudyEvent::Started(view) } else { StudyEvent::Again(view) }
 }
 
 /// The experiments that no plugin offers, with the reason.

@@ -10,7 +10,7 @@ use self::axes::{Axis, MOST, Setting, combinations, drawn};
 use super::Context;
 use super::exec::{check_experiment, metric};
 use super::launchers::On;
-use super::run::{Choice, OfCommand, resolved};
+use super::run::{CommandOptions, ExperimentOptions, resolved};
 use super::run_config::assignment;
 use super::select;
 use crate::failure::Failure;
@@ -31,7 +31,7 @@ use gradtop_view::state;
 )]
 pub(crate) struct Args {
     #[command(flatten)]
-    choice: Choice,
+    choice: ExperimentOptions,
     /// Try each of these values; may be given several times, for each combination
     #[arg(long, value_name = "KEY=VALUES", value_parser = assignment)]
     vary: Vec<(String, String)>,
@@ -188,7 +188,7 @@ enum Base {
 impl Base {
     fn command(
         context: &Context,
-        choice: Choice,
+        choice: ExperimentOptions,
         argv: Vec<String>,
         metrics: Vec<MetricInfo>,
         vary: &[(String, String)],
@@ -199,7 +199,8 @@ impl Base {
             let help = format!("write it where the value belongs, as in: --{} {place}", clean(key));
             return Err(Failure::usage(format!("{place} is not in the command")).help(help).into());
         }
-        let OfCommand { experiment, sets, device, checkpoint_every } = choice.of_command(context)?;
+        let CommandOptions { experiment, sets, device, checkpoint_every } =
+            choice.command_options(context)?;
         check_experiment(experiment.as_deref())?;
         let exec = Exec {
             runs: context.runs()?,

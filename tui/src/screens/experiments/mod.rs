@@ -20,7 +20,7 @@ use super::effect::{Answer, Effect, Task};
 use super::keys::Mode;
 use super::shared::Shared;
 use crate::widgets::{Edit, Move};
-use form::{Asked, Form};
+use form::{Form, FormRequest};
 use gradtop_view::runs::RunId;
 use rows::{Key, Row, rows};
 
@@ -297,9 +297,9 @@ fn in_form(form: &mut Form, shared: &Shared, action: Action) -> Vec<Effect> {
         }
         Action::Enter | Action::Start => {
             return match form.start(&shared.runs.folder) {
-                Asked::Start(launch) => vec![Effect::Do(Task::Launch(launch))],
-                Asked::Exec(exec) => vec![Effect::Do(Task::Exec(exec))],
-                Asked::Nothing => Vec::new(),
+                FormRequest::Start(launch) => vec![Effect::Do(Task::Launch(launch))],
+                FormRequest::Exec(exec) => vec![Effect::Do(Task::Exec(exec))],
+                FormRequest::Nothing => Vec::new(),
             };
         }
         Action::Nudge(up) => form.nudge(up),

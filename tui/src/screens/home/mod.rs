@@ -154,7 +154,7 @@ impl Screen for Home {
     }
 
     /// Returns the time until the displayed age of the next visible run changes.
-    fn lasts(&self, shared: &Shared) -> Duration {
+    fn valid_for(&self, shared: &Shared) -> Duration {
         let age = |row: &RunRow| shared.now.duration_since(row.view.manifest.created).as_secs_f64();
         let height = usize::from(self.areas(shared).list.height);
         let shown = self.list.lines.iter().skip(self.top).take(height);
@@ -220,7 +220,7 @@ impl Home {
     }
 
     /// Applies a view. Returns a message about it.
-    pub(crate) fn look_as(&mut self, shared: &mut Shared, view: ListView) -> Message {
+    pub(crate) fn apply_view(&mut self, shared: &mut Shared, view: ListView) -> Message {
         let filter = match Filter::parse(&view.filter) {
             Ok(filter) => filter,
             Err(e) => return Message::failure(format!("cannot read the filter of the view: {}", e.message)),

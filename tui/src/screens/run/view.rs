@@ -17,9 +17,9 @@ use gradtop_chart::number;
 const MESSAGE: usize = 64;
 
 /// A title and paragraphs.
-type Said = (String, Vec<String>);
+type EmptyMessage = (String, Vec<String>);
 
-fn say(title: &str, text: &[&str]) -> Said {
+fn say(title: &str, text: &[&str]) -> EmptyMessage {
     (title.to_owned(), text.iter().map(|sentence| (*sentence).to_owned()).collect())
 }
 
@@ -101,7 +101,7 @@ impl RunScreen {
     }
 
     /// The message of an empty pane.
-    fn message(&self, shared: &Shared) -> Option<Said> {
+    fn message(&self, shared: &Shared) -> Option<EmptyMessage> {
         let row = self.row.as_ref()?;
         let state = row.view.state;
         let imported = row.view.manifest.kind == Kind::Import;
@@ -146,7 +146,7 @@ impl RunScreen {
     }
 
     /// Why there are no charts, and what to do.
-    fn no_charts(&self, shared: &Shared) -> Option<Said> {
+    fn no_charts(&self, shared: &Shared) -> Option<EmptyMessage> {
         let view = &self.row.as_ref()?.view;
         let since = view.status.started.unwrap_or(view.manifest.created);
         let age = (shared.now.as_microsecond() - since.as_microsecond()).max(0) as f64 / 1e6;

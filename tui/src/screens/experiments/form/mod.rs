@@ -53,7 +53,7 @@ type Params = Vec<(String, ParamValue)>;
 
 /// The result of a key.
 #[derive(Clone, Debug)]
-pub(crate) enum Asked {
+pub(crate) enum FormRequest {
     Nothing,
     /// Starts this run.
     Start(Box<Launch>),
@@ -444,19 +444,19 @@ impl Form {
     }
 
     /// Returns the run to start. If a field is invalid, the cursor moves to the first such field instead.
-    pub(crate) fn start(&mut self, runs: &Path) -> Asked {
+    pub(crate) fn start(&mut self, runs: &Path) -> FormRequest {
         if self.busy {
-            return Asked::Nothing;
+            return FormRequest::Nothing;
         }
         // Rejected parameters are validated again: the plugin may have changed.
         let bad = |f: &Field| f.problem().is_some() || f.role == Role::Name && f.error.is_some();
         if let Some(bad) = self.fields.iter().position(bad) {
             self.go_to(bad);
-            return Asked::Nothing;
+            return FormRequest::Nothing;
         }
         let asked = match &self.command {
-            Some(base) => Ok(Asked::Exec(Box::new(self.exec(base)))),
-            None => self.launch(runs).map(|launch| Asked::Start(Box::new(launch))),
+            Some(base) => Ok(FormRequest::Exec(Box::new(self.exec(base)))),
+            None => self.launch(runs).map(|launch| FormRequest::Start(Box::new(launch))),
         };
         match asked {
             Ok(asked) => {
@@ -466,7 +466,7 @@ impl Form {
             // Happens only if form and host disagree; the host is right.
             Err(e) => {
                 self.failed = Some(crate::print::clean(&e.to_string()));
-                Asked::Nothing
+                FormRequest::Nothing
             }
         }
     }

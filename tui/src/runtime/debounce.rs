@@ -9,9 +9,9 @@ const LONGEST: Duration = Duration::from_secs(1);
 
 /// The time of the first and the last resize that was not drawn yet.
 #[derive(Debug, Default)]
-pub(super) struct Settling(Option<(Instant, Instant)>);
+pub(super) struct ResizeDebounce(Option<(Instant, Instant)>);
 
-impl Settling {
+impl ResizeDebounce {
     /// Records a resize.
     pub(super) fn resized(&mut self, now: Instant) {
         let first = self.0.map_or(now, |(first, _)| first);
@@ -43,7 +43,7 @@ mod tests {
     fn twenty_sizes_are_one_and_a_window_dragged_for_long_is_drawn_now_and_then() {
         for (sizes, drawn) in [(20, 1), (60, 3)] {
             let start = Instant::now();
-            let mut settling = Settling::default();
+            let mut settling = ResizeDebounce::default();
             assert_eq!(settling.due(), None);
             let mut count = 0;
             for ms in 0..4_000 {

@@ -5,7 +5,7 @@ use std::io::IsTerminal as _;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::terminal::terminal;
-use super::{guarded, last_lines};
+use super::{draw_target, guarded};
 use gradtop_chart::cells::text::fit;
 use gradtop_chart::colour::Colours;
 
@@ -25,7 +25,7 @@ impl Board {
         if !std::io::stderr().is_terminal() || std::env::var_os("TERM").is_some_and(|t| t == "dumb") {
             return None;
         }
-        let all = MultiProgress::with_draw_target(last_lines::standard_error(5));
+        let all = MultiProgress::with_draw_target(draw_target::standard_error(5));
         let bar = all.add(ProgressBar::new(FINE));
         let plain = terminal().colours == Colours::None;
         let form = if plain { "{bar:24}" } else { "{bar:24.green/black.bright}" };
@@ -40,7 +40,7 @@ impl Board {
     /// Updates the bar, its label and the lines below.
     pub(crate) fn show(&mut self, name: &str, share: f64, words: &str, parts: &[String]) {
         let ascii = terminal().glyphs.ascii();
-        let width = terminal().size.map_or(usize::MAX, |(w, _)| w.saturating_sub(last_lines::ECHO));
+        let width = terminal().size.map_or(usize::MAX, |(w, _)| w.saturating_sub(draw_target::ECHO));
         self.bar.set_prefix(guarded(name, false).into_owned());
         self.bar.set_message(guarded(words, false).into_owned());
         self.bar.set_position((share.clamp(0.0, 1.0) * FINE as f64) as u64);

@@ -26,7 +26,7 @@ const DEAF: Duration = Duration::from_secs(10);
 
 /// The state of the connection to the terminal.
 #[derive(Debug, Default)]
-pub(super) struct Link {
+pub(super) struct FlowControl {
     /// It has responded before.
     answers: bool,
     /// When the pending query was sent.
@@ -44,7 +44,7 @@ pub(super) struct Link {
     due: Arc<AtomicBool>,
 }
 
-impl Link {
+impl FlowControl {
     pub(super) fn new(due: Arc<AtomicBool>) -> Self {
         Self { due, ..Self::default() }
     }
@@ -126,9 +126,9 @@ mod tests {
     const MS: Duration = Duration::from_millis(1);
 
     /// Creates a link whose first frame was answered after `ms` milliseconds. Also returns the current time.
-    fn answered_after(ms: u32) -> (Link, Instant) {
+    fn answered_after(ms: u32) -> (FlowControl, Instant) {
         let start = Instant::now();
-        let mut link = Link::new(Arc::default());
+        let mut link = FlowControl::new(Arc::default());
         assert!(link.open(start, false) && link.ask(start, 10));
         link.written(start, 5_000, true);
         assert!(link.due.load(Ordering::SeqCst));
@@ -153,7 +153,7 @@ mod tests {
     #[test]
     fn a_terminal_that_never_answers_is_written_to_as_ever() {
         let start = Instant::now();
-        let mut link = Link::new(Arc::default());
+        let mut link = FlowControl::new(Arc::default());
         link.written(start, 100_000, true);
         for s in 0..100 {
             let now = start + s * 1000 * MS;

@@ -160,18 +160,18 @@ impl Spec {
 
 /// A temporary folder of such runs.
 #[derive(Debug)]
-pub struct Made {
+pub struct FixtureRuns {
     folder: tempfile::TempDir,
     locks: Vec<RunLock>,
 }
 
-impl Default for Made {
+impl Default for FixtureRuns {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl Made {
+impl FixtureRuns {
     /// Creates an empty folder.
     pub fn new() -> Self {
         Self { folder: tempfile::tempdir().expect("a temporary folder"), locks: Vec::new() }

@@ -28,7 +28,7 @@ const SERIES: usize = 40;
 const NUMBERS: usize = 3;
 
 /// A run and what was read of it.
-pub(super) struct OfOne<'a> {
+pub(super) struct SingleRun<'a> {
     pub(super) view: &'a View,
     /// The id of its heading.
     pub(super) id: String,
@@ -40,7 +40,7 @@ pub(super) struct OfOne<'a> {
     events: Vec<EventLine>,
 }
 
-impl<'a> OfOne<'a> {
+impl<'a> SingleRun<'a> {
     /// Reads everything that the report shows, including figures if the run is shown in full. Unreadable parts are added to
     /// `odd` and left out.
     pub(super) fn read(
