@@ -92,20 +92,7 @@ fn header(shared: &Shared, width: u16) -> Line<'static> {
     if let Some(behind) = shared.behind {
         left.push((format!("  link slow, {} s behind", behind.as_secs()), theme.wait()));
     }
-    // Values that change by themselves are shown only while something runs, so that an idle screen is never redrawn.
-    let mut right: Vec<String> = Vec::new();
-    if shared.runs.rows.iter().any(|r| r.live()) {
-        if let Some(machine) = &shared.machine {
-            right.push(format!("cpu {:>4.1}/{}", machine.busy, machine.processors));
-            let gb = |bytes: f64| bytes / 1e9;
-            right.push(format!("mem {:>4.1}/{:.0} GB", gb(machine.memory_used), gb(machine.memory_total)));
-            if !machine.gpu_percent.is_empty() {
-                let all: Vec<String> = machine.gpu_percent.iter().map(|gpu| format!("{gpu:>3.0}%")).collect();
-                right.push(format!("gpu {}", all.join(" ")));
-            }
-        }
-        right.push(clock::time_of_day(shared.now));
-    }
+    let mut right = load_and_time(shared);
     // When space is short, the machine is left out first, then the folder; the clock always stays.
     let width = usize::from(width);
     let length = |left: &[(String, Style)], right: &[String]| {
@@ -134,6 +121,26 @@ fn header(shared: &Shared, width: u16) -> Line<'static> {
     spans.push(Span::raw(" ".repeat(blank)));
     spans.extend(right.into_iter().map(|t| Span::styled(format!("  {t} "), theme.dim())));
     Line::from(spans)
+}
+
+/// The load of the machine and the time. These values change by themselves, so they are shown only while something runs: an
+/// idle screen is never redrawn.
+fn load_and_time(shared: &Shared) -> Vec<String> {
+    if !shared.runs.rows.iter().any(|row| row.live()) {
+        return Vec::new();
+    }
+    let mut parts = Vec::new();
+    if let Some(machine) = &shared.machine {
+        parts.push(format!("cpu {:>4.1}/{}", machine.busy, machine.processors));
+        let gb = |bytes: f64| bytes / 1e9;
+        parts.push(format!("mem {:>4.1}/{:.0} GB", gb(machine.memory_used), gb(machine.memory_total)));
+        if !machine.gpu_percent.is_empty() {
+            let all: Vec<String> = machine.gpu_percent.iter().map(|gpu| format!("{gpu:>3.0}%")).collect();
+            parts.push(format!("gpu {}", all.join(" ")));
+        }
+    }
+    parts.push(clock::time_of_day(shared.now));
+    parts
 }
 
 /// The footer: as many key hints as fit. Help and quit are always among them.

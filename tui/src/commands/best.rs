@@ -23,7 +23,7 @@ use gradtop_view::state;
 pub(crate) struct Args {
     /// A metric that represents the runs, as `list` shows it
     metric: String,
-    /// Only matching runs, with the monitor's filters, such as tag:rates
+    /// Only runs that match a filter, such as tag:rates
     #[arg(value_name = "FILTER")]
     filter: Vec<String>,
     /// Group the runs by these parameters, separated by commas [default: those that differ]

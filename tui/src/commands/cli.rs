@@ -39,15 +39,15 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Start a run of an experiment and watch it
     Run(commands::run::Args),
-    /// Run any command and record its output, hardware use, logs and end
+    /// Run any command and record its output, logs, hardware use and result
     Exec(commands::exec::Args),
     /// Queue a run for each combination of values, for an experiment or a command
     Sweep(commands::sweep::Args),
     /// Show which settings led to the best values of a metric
     Best(commands::best::Args),
-    /// List the runs that wait for a free slot, reorder, hold, release and start them
+    /// List, reorder, hold, release and start waiting runs
     Queue(commands::queue::Args),
-    /// List the places where runs can start, from the settings, and check each
+    /// List and check the launchers that can start runs, such as Slurm
     Launchers(commands::launchers::Args),
     /// Let a running process log to its own run; for clients in other languages
     #[command(hide = true)]
@@ -56,7 +56,7 @@ pub(crate) enum Command {
     List(commands::list::Args),
     /// Show everything about a run
     Show(commands::show::Args),
-    /// Say what is wrong with a run, with the proof
+    /// Explain what is wrong with a run, with the evidence
     Why(commands::why::Args),
     /// Print a run's output and events
     Logs(commands::logs::Args),
@@ -98,7 +98,7 @@ pub(crate) enum Command {
     Rename(commands::rename::Args),
     /// Delete a run and everything it recorded
     Rm(commands::rm::Args),
-    /// Free space: what resumes set aside, and old checkpoints
+    /// Free disk space: delete old checkpoints, and rows set aside by resumes
     Gc(commands::gc::Args),
     /// List experiments, or show the parameters of one
     Experiments(commands::experiments::Args),

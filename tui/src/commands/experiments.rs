@@ -15,7 +15,7 @@ use gradtop_chart::cells::theme::Ink;
 /// Arguments of `experiments`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Show the parameters, presets and metrics of this one
+    /// Show the parameters, presets and metrics of this experiment
     name: Option<String>,
     /// Print JSON
     #[arg(long)]

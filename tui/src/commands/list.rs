@@ -35,7 +35,7 @@ const WORK: [&str; 3] = ["step", "rate", "eta"];
 /// Arguments of `list`.
 #[derive(Debug, Default, clap::Args)]
 pub(crate) struct Args {
-    /// Only matching runs, with the monitor's filters, such as curve-fit 'state:failed lr>1e-3'
+    /// Only runs that match a filter, such as curve-fit 'state:failed lr>1e-3'
     #[arg(value_name = "FILTER")]
     filter: Vec<String>,
     /// Sort by this column, best or newest first

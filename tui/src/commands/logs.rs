@@ -33,7 +33,7 @@ pub(crate) struct Args {
     /// Only events: states, checkpoints, warnings, the plugin's messages
     #[arg(long)]
     events: bool,
-    /// Only the last N lines of each
+    /// Only the last N lines of output, and the last N events
     #[arg(short = 'n', long, value_name = "N")]
     lines: Option<usize>,
     /// Print JSON lines
