@@ -225,15 +225,15 @@ impl App {
                     out.extend(self.settle(more));
                 }
                 Effect::Close => drop(self.stack.pop()),
-                Effect::Say(message) => self.say(message),
-                Effect::Do(task) if task.changes() && self.shared.read_only => self.say(refused()),
+                Effect::Say(message) => self.show_message(message),
+                Effect::Do(task) if task.changes() && self.shared.read_only => self.show_message(refused()),
                 Effect::Do(task) => out.push(task),
             }
         }
         out
     }
 
-    fn say(&mut self, message: Message) {
+    fn show_message(&mut self, message: Message) {
         let until = self.shared.now + SHOWN[usize::from(message.failed)];
         self.message = Some((message, until));
     }
@@ -253,7 +253,7 @@ impl App {
             Open::Listed(view) => {
                 self.stack.clear();
                 let said = self.home.apply_view(&mut self.shared, view);
-                return self.say(said);
+                return self.show_message(said);
             }
             Open::Home(run) => {
                 self.stack.clear();

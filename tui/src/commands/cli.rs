@@ -56,7 +56,7 @@ pub(crate) enum Command {
     List(commands::list::Args),
     /// Show everything about a run
     Show(commands::show::Args),
-    /// Explain what is wrong with a run, with the evidence
+    /// Explain what is wrong with a run, with the proof
     Why(commands::why::Args),
     /// Print a run's output and events
     Logs(commands::logs::Args),

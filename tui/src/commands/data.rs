@@ -152,7 +152,7 @@ fn fetch(dataset: &'static Dataset, mirrors: &[String], force: bool) -> Result<i
     let agent = download::agent();
     let mut fetched = 0;
     for file in &dataset.files {
-        if !force && let Some(path) = whole(dataset, file) {
+        if !force && let Some(path) = existing_file(dataset, file) {
             stands("here   ", &path);
             continue;
         }
@@ -173,7 +173,7 @@ fn stands(how: &str, path: &Path) {
 
 /// Returns an existing file if its content is right. A damaged file in a folder that `fetch` does not write to is left alone,
 /// because the downloaded one takes precedence.
-fn whole(dataset: &'static Dataset, file: &PartFile) -> Option<std::path::PathBuf> {
+fn existing_file(dataset: &'static Dataset, file: &PartFile) -> Option<std::path::PathBuf> {
     let found = gradtop_data::find(dataset, file).ok()?;
     match gradtop_data::check(dataset, file, &found.path) {
         Ok(_) => Some(found.path),

@@ -67,13 +67,13 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         return follow(target, args);
     }
     if sources.is_empty() {
-        return Err(nothing(&args.path));
+        return Err(no_logs(&args.path));
     }
-    whole(&target, &sources, args.json)
+    import_once(&target, &sources, args.json)
 }
 
 /// The error for a path without any known log.
-pub(crate) fn nothing(path: &Path) -> anyhow::Error {
+pub(crate) fn no_logs(path: &Path) -> anyhow::Error {
     Failure::new(format!("nothing to import in {}", print::short(path)))
         .help("looked for event files, metrics.csv, progress.csv, results.csv, metrics.jsonl and trainer_state.json; \
                other CSV and JSON lines are imported when the file itself is named")
@@ -81,7 +81,7 @@ pub(crate) fn nothing(path: &Path) -> anyhow::Error {
 }
 
 /// Imports each source once.
-fn whole(target: &Target, sources: &[Source], json: bool) -> Result<i32> {
+fn import_once(target: &Target, sources: &[Source], json: bool) -> Result<i32> {
     let mut signals = Signals::new()?;
     let mut code = 0;
     for source in sources {

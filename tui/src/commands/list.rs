@@ -83,15 +83,15 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     let Matching { mut views, names, unreadable } = matching(context, &looked.filter)?;
     let runs = context.runs()?;
     if views.is_empty() && !names.is_empty() {
-        return nothing(args, &looked.filter, &names);
+        return no_match(args, &looked.filter, &names);
     }
     if let Some(Sort { by, reversed }) = &looked.sort {
         // The monitor prefixes parameters.
-        let by = if by.starts_with(PARAM) { by.clone() } else { known(by, &views)? };
+        let by = if by.starts_with(PARAM) { by.clone() } else { column_named(by, &views)? };
         order::by(&Sort { by, reversed: *reversed }, Timestamp::now(), &mut views, |view| view);
     }
     for name in &mut looked.columns {
-        *name = known(name, &views)?;
+        *name = column_named(name, &views)?;
     }
     let columns = looked.columns.clone();
     if let Some(name) = &args.save {
@@ -120,7 +120,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
 }
 
 /// Resolves a column by name.
-fn known(name: &str, views: &[View]) -> Result<String> {
+fn column_named(name: &str, views: &[View]) -> Result<String> {
     column::named(name, views.iter()).ok_or_else(|| {
         let all = column::all(views.iter());
         let known = all.iter().map(String::as_str);
@@ -129,7 +129,7 @@ fn known(name: &str, views: &[View]) -> Result<String> {
 }
 
 /// Reports that a filter matches nothing. A single word was probably meant as a name.
-fn nothing(args: &Args, text: &str, names: &[String]) -> Result<i32> {
+fn no_match(args: &Args, text: &str, names: &[String]) -> Result<i32> {
     if let [word] = args.filter.as_slice()
         && !is_filter(word)
     {

@@ -33,7 +33,7 @@ pub(crate) fn run(context: Context, args: &Args) -> Result<i32> {
     let monitor = monitor::Args::showing(args.once);
     if args.once || !print::terminal().tty {
         if sources.is_empty() {
-            return Err(import::nothing(&args.path));
+            return Err(import::no_logs(&args.path));
         }
         for source in &sources {
             let imported = gradtop_import::Import::whole(&target, source, || false)?;

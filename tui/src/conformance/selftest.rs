@@ -62,7 +62,7 @@ impl Subject<'_> {
     ) -> Result<Compared> {
         let mut bench = self.bench(DeviceChoice::Cpu, interrupted);
         let mut seconds = [None; 2];
-        let cpu = match self.whole(&mut bench, "cpu")? {
+        let cpu = match self.run_to_end(&mut bench, "cpu")? {
             Ok((cpu, took)) => {
                 seconds[0] = Some(took.as_secs_f64());
                 cpu
@@ -70,7 +70,7 @@ impl Subject<'_> {
             Err(why) => return Ok(Compared::failed(seconds, why)),
         };
         bench.device = self.device;
-        let (device, took) = match self.whole(&mut bench, "device")? {
+        let (device, took) = match self.run_to_end(&mut bench, "device")? {
             Ok(whole) => whole,
             Err(why) => return Ok(Compared::failed(seconds, why)),
         };
@@ -86,7 +86,7 @@ impl Subject<'_> {
     }
 
     /// Runs the experiment to its end on the bench's device. Returns its rows and duration.
-    fn whole(&self, bench: &mut Bench<'_>, side: &str) -> Result<Result<(Recorded, Duration), String>> {
+    fn run_to_end(&self, bench: &mut Bench<'_>, side: &str) -> Result<Result<(Recorded, Duration), String>> {
         let (device, begun) = (bench.device, Instant::now());
         let name = format!("{}-{side}", self.experiment.id);
         let view = match life::run_to_end(bench, &name)? {

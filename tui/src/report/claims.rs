@@ -18,7 +18,7 @@ const LINES: usize = 10;
 impl Claim {
     /// Creates a claim about a fact in a run's files.
     pub(crate) fn recorded(words: impl Into<String>) -> Self {
-        Self { strength: RECORDED.to_owned(), ..Self::said(words) }
+        Self { strength: RECORDED.to_owned(), ..Self::statement(words) }
     }
 }
 
@@ -39,15 +39,15 @@ pub(crate) fn of_table(table: &Table) -> Vec<Claim> {
         let of = |name: &str| words(name).map(|column| clean(column[row].trim())).unwrap_or_default();
         let claim = match words("claim") {
             Some(_) => Claim {
-                about: about(table, row, "claim", &[of("claim"), of("evidence")].concat()),
+                about: missing_words(table, row, "claim", &[of("claim"), of("evidence")].concat()),
                 words: of("claim"),
                 evidence: of("evidence"),
                 caution: of("caution"),
                 strength: of("strength"),
             },
             None => Claim {
-                about: about(table, row, "statement", &of("statement")),
-                ..Claim::said(of("statement"))
+                about: missing_words(table, row, "statement", &of("statement")),
+                ..Claim::statement(of("statement"))
             },
         };
         if !claim.words.is_empty() && !claims.contains(&claim) {
@@ -58,7 +58,7 @@ pub(crate) fn of_table(table: &Table) -> Vec<Claim> {
 }
 
 /// Returns the words of the columns before `until` that the statement does not contain.
-fn about(table: &Table, row: usize, until: &str, said: &str) -> String {
+fn missing_words(table: &Table, row: usize, until: &str, said: &str) -> String {
     let before = table.columns.iter().take_while(|(name, _, _)| name != until);
     let mut keys: Vec<String> = Vec::new();
     for (_, _, data) in before {
@@ -153,7 +153,7 @@ mod tests {
             about: "sinc, deep".to_owned(),
             evidence: "5 trials".to_owned(),
             strength: "shown".to_owned(),
-            ..Claim::said("it fell")
+            ..Claim::statement("it fell")
         };
         assert_eq!(of_table(&table), [expected]);
     }
@@ -162,7 +162,7 @@ mod tests {
     fn a_summary_is_ten_lines_the_surest_first_and_each_run_has_its_turn() {
         let claim = |n: usize, strength: &str| Claim {
             strength: strength.to_owned(),
-            ..Claim::said(format!("{strength} {n}"))
+            ..Claim::statement(format!("{strength} {n}"))
         };
         let run = |name: &str, claims| (Some(Span::Text(name.to_owned())), claims);
         let many = (0..12).map(|n| claim(n, if n % 2 == 0 { "not decided" } else { "shown" })).collect();

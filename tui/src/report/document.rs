@@ -110,7 +110,7 @@ pub(crate) struct Claim {
 
 impl Claim {
     /// Creates a claim with nothing but a statement.
-    pub(crate) fn said(words: impl Into<String>) -> Self {
+    pub(crate) fn statement(words: impl Into<String>) -> Self {
         Self { words: words.into(), ..Self::default() }
     }
 }

@@ -82,7 +82,7 @@ fn one(out: &mut Page, block: &Block) {
         Block::Found { claims, source } => {
             out.put("<section class=\"found\"><h4>Found</h4>\n<ul>\n");
             for claim in claims {
-                whole(out, claim);
+                full_claim(out, claim);
             }
             out.put(&format!("</ul>\n{}</section>", source_of(source)));
         }
@@ -158,7 +158,7 @@ fn summary(out: &mut Page, summary: &Summary) {
             "<li>{}{}{}{}</li>\n",
             strength(&finding.claim.strength),
             of.unwrap_or_default(),
-            stated(&finding.claim),
+            statement(&finding.claim),
             part("caution", "Caution", &finding.claim.caution, "span"),
         ));
     }
@@ -166,11 +166,11 @@ fn summary(out: &mut Page, summary: &Summary) {
 }
 
 /// Renders a claim with its evidence and limits.
-fn whole(out: &mut Page, claim: &Claim) {
+fn full_claim(out: &mut Page, claim: &Claim) {
     out.put(&format!(
         "<li>{}{}{}{}</li>\n",
         strength(&claim.strength),
-        stated(claim),
+        statement(claim),
         part("evidence", "Evidence", &claim.evidence, "p"),
         part("caution", "Caution", &claim.caution, "p"),
     ));
@@ -184,7 +184,7 @@ fn strength(words: &str) -> String {
 }
 
 /// The subject and statement of a claim.
-fn stated(claim: &Claim) -> String {
+fn statement(claim: &Claim) -> String {
     let about = Some(&claim.about).filter(|about| !about.is_empty());
     let about = about.map(|about| format!("<b>{}:</b> ", escape(about)));
     format!("{}{}", about.unwrap_or_default(), escape(&claim.words))
@@ -243,7 +243,7 @@ mod tests {
         Document {
             title: "A & B".into(),
             lead: vec![text("lead")],
-            summary: super::super::claims::summary(vec![(None, vec![Claim::said("it <fell>")])]),
+            summary: super::super::claims::summary(vec![(None, vec![Claim::statement("it <fell>")])]),
             blocks: vec![
                 Block::Heading { level: 2, id: "p".into(), words: "<One>".into() },
                 Block::Quote { who: "The report".into(), words: "x < y".into() },

@@ -50,7 +50,7 @@ fn one(block: &Block, figures: &str) -> String {
             format!("{fence}{language}\n{words}\n{fence}\n")
         }
         Block::Found { claims, source } => {
-            let list = lines(claims.iter().map(|claim| format!("- {}", whole(claim))));
+            let list = lines(claims.iter().map(|claim| format!("- {}", full_claim(claim))));
             format!("**Found**\n\n{list}\n\n<sub>{}</sub>\n", spans(source))
         }
         Block::Missing(words) => format!("> **Missing.** {}\n", spans(words)),
@@ -90,12 +90,12 @@ fn line(finding: &Finding) -> String {
     format!(
         "{}{}",
         of.unwrap_or_default(),
-        whole(&Claim { evidence: String::new(), ..finding.claim.clone() })
+        full_claim(&Claim { evidence: String::new(), ..finding.claim.clone() })
     )
 }
 
 /// A claim with its evidence and limits.
-fn whole(claim: &Claim) -> String {
+fn full_claim(claim: &Claim) -> String {
     let mut out = String::new();
     if !claim.about.is_empty() {
         out.extend(["**", &escape(&claim.about), ":** "]);
@@ -188,12 +188,12 @@ mod tests {
         let document = Document {
             title: "T".into(),
             lead: vec![text("lead")],
-            summary: super::super::claims::summary(vec![(None, vec![Claim::said("it rose")])]),
+            summary: super::super::claims::summary(vec![(None, vec![Claim::statement("it rose")])]),
             blocks: vec![
                 Block::Heading { level: 2, id: "p".into(), words: "One".into() },
                 Block::More { summary: "more".into(), blocks: vec![table] },
                 Block::Missing(vec![text("gone")]),
-                Block::Found { claims: vec![Claim::said("it fell")], source: vec![text("s")] },
+                Block::Found { claims: vec![Claim::statement("it fell")], source: vec![text("s")] },
                 Block::Command("a `b`".into()),
             ],
         };

@@ -154,7 +154,7 @@ impl<'a> SingleRun<'a> {
     /// The full section.
     pub(super) fn blocks(&self) -> Vec<Block> {
         let mut blocks = vec![heading(2, self.id.clone(), self.name())];
-        blocks.extend(self.said());
+        blocks.extend(self.outcome());
         let Some(section) = &self.section else { return blocks };
         blocks.extend(section.figure_ids().filter_map(|id| section.figure(id)));
         blocks.extend(self.numbers());
@@ -173,12 +173,12 @@ impl<'a> SingleRun<'a> {
 
     /// The section without figures and tables, for reports of many runs.
     pub(super) fn folded(&self) -> Block {
-        let blocks = self.said().into_iter().chain(self.numbers()).chain(self.happened()).collect();
+        let blocks = self.outcome().into_iter().chain(self.numbers()).chain(self.happened()).collect();
         Block::More { summary: format!("{}: {}", self.name(), self.state()), blocks }
     }
 
     /// How the run ended, what is wrong with it, and what it concluded.
-    fn said(&self) -> Vec<Block> {
+    fn outcome(&self) -> Vec<Block> {
         let mut blocks = Vec::new();
         if !self.is_finished() {
             let far = "What it recorded so far is shown.";
@@ -273,7 +273,7 @@ fn judged(verdict: &Verdict) -> Claim {
         evidence: clean(&verdict.proof.join("; ")),
         caution: caution.to_owned(),
         strength: strength.to_owned(),
-        ..Claim::said(clean(&verdict.text))
+        ..Claim::statement(clean(&verdict.text))
     }
 }
 
@@ -292,5 +292,5 @@ fn in_numbers(series: &SeriesSummary) -> Claim {
 /// Creates a claim about numbers of a single run.
 fn of_one_run(about: String, words: String) -> Claim {
     let caution = "numbers of one run; they say nothing of others".to_owned();
-    Claim { about, caution, strength: SEEN.to_owned(), ..Claim::said(words) }
+    Claim { about, caution, strength: SEEN.to_owned(), ..Claim::statement(words) }
 }

@@ -101,7 +101,7 @@ impl Compare {
     /// Compares these runs; with `whole`, also future runs of that experiment.
     pub(crate) fn open(shared: &Shared, runs: Vec<RunId>, whole: Option<String>) -> Self {
         let mut screen = Self { runs, whole, ..Self::default() };
-        screen.make(shared);
+        screen.rebuild(shared);
         screen
     }
 
@@ -127,7 +127,7 @@ impl Compare {
     }
 
     /// Recomputes everything. Cursors and order follow what they refer to.
-    fn make(&mut self, shared: &Shared) {
+    fn rebuild(&mut self, shared: &Shared) {
         self.pane = shared.settings.compare.pane;
         let row = self.row();
         let old = std::mem::replace(&mut self.compared, Compared::new(shared, &self.runs, &self.by));
@@ -202,7 +202,7 @@ impl Compare {
             Action::Back if self.zoom.take().is_some() => {}
             Action::Back => return vec![Effect::Close],
         }
-        self.make(shared);
+        self.rebuild(shared);
         Vec::new()
     }
 
@@ -236,7 +236,7 @@ impl Compare {
         // The new lines have other names.
         (self.at, self.focus) = (None, false);
         self.hidden.clear();
-        self.make(shared);
+        self.rebuild(shared);
         Vec::new()
     }
 
@@ -285,7 +285,7 @@ impl Compare {
         if b - a <= (a.abs() + b.abs()) * 1e-9 {
             return;
         }
-        let whole = self.whole(shared);
+        let whole = self.whole_x(shared);
         self.zoom = match whole {
             Some((first, last)) if !closer && a <= first && b >= last => None,
             Some((first, last)) => Some((a.max(first), b.min(last))),
@@ -294,15 +294,15 @@ impl Compare {
     }
 
     fn pan(&mut self, shared: &Shared, right: bool) {
-        let (Some((low, high)), Some((first, last))) = (self.zoom, self.whole(shared)) else { return };
+        let (Some((low, high)), Some((first, last))) = (self.zoom, self.whole_x(shared)) else { return };
         let by = (high - low) / 4.0;
         let by = if right { by.min(last - high) } else { -by.min(low - first) };
         self.zoom = Some((low + by, high + by));
     }
 
     /// The whole range of x.
-    fn whole(&self, shared: &Shared) -> Option<(f64, f64)> {
-        view::whole(shared, self).map(|p| (p.x.low, p.x.high))
+    fn whole_x(&self, shared: &Shared) -> Option<(f64, f64)> {
+        view::whole_plot(shared, self).map(|p| (p.x.low, p.x.high))
     }
 }
 
@@ -341,7 +341,7 @@ impl Screen for Compare {
             }
             _ => return Vec::new(),
         }
-        self.make(shared);
+        self.rebuild(shared);
         Vec::new()
     }
 
@@ -354,7 +354,7 @@ impl Screen for Compare {
                 own.rev().map(|r| &r.id).filter(|id| !known.contains(id)).cloned().collect();
             self.runs.extend(new);
         }
-        self.make(shared);
+        self.rebuild(shared);
         Vec::new()
     }
 

@@ -147,7 +147,7 @@ pub(super) fn plot(shared: &Shared, screen: &Compare) -> Option<Plot> {
 }
 
 /// The same for the whole range of x.
-pub(super) fn whole(shared: &Shared, screen: &Compare) -> Option<Plot> {
+pub(super) fn whole_plot(shared: &Shared, screen: &Compare) -> Option<Plot> {
     built_of(shared, screen, &ChartView { zoom_x: None, ..view_of(shared, screen) })?.plot
 }
 

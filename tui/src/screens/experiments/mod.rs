@@ -116,10 +116,10 @@ impl Experiments {
                         Vec::new()
                     }
                     Some(Row::Shadowed(_, e, _)) => {
-                        say(format!("{} is taken from the plugin that comes first", e.id))
+                        message(format!("{} is taken from the plugin that comes first", e.id))
                     }
-                    Some(Row::Refused(..)) => say("this plugin cannot be used".to_owned()),
-                    Some(Row::Pending(_)) => say("this plugin is being looked at".to_owned()),
+                    Some(Row::Refused(..)) => message("this plugin cannot be used".to_owned()),
+                    Some(Row::Pending(_)) => message("this plugin is being looked at".to_owned()),
                     None => Vec::new(),
                 };
             }
@@ -283,7 +283,7 @@ impl Screen for Experiments {
     }
 }
 
-fn say(text: String) -> Vec<Effect> {
+fn message(text: String) -> Vec<Effect> {
     vec![Effect::failure(text)]
 }
 
@@ -293,7 +293,7 @@ fn in_form(form: &mut Form, shared: &Shared, action: Action) -> Vec<Effect> {
         Action::Go(Move::Page(by)) => form.go(isize::from(by) * 10),
         Action::Enter if form.field().is_some() => form.go(1),
         Action::Enter | Action::Start if shared.read_only => {
-            return say("this is --read-only: nothing can be started".to_owned());
+            return message("this is --read-only: nothing can be started".to_owned());
         }
         Action::Enter | Action::Start => {
             return match form.start(&shared.runs.folder) {

@@ -23,7 +23,7 @@ pub(super) fn state_style(state: State, theme: Theme) -> ratatui::style::Style {
 pub(super) const BEFORE_POINT: usize = 4;
 
 /// Aligns a number at its decimal point, with `whole` columns before it.
-pub(super) fn pointed(value: &str, whole: usize) -> String {
+pub(super) fn align_point(value: &str, whole: usize) -> String {
     if !value.starts_with(|c: char| c.is_ascii_digit() || c == '-') {
         return value.to_owned();
     }
@@ -47,6 +47,6 @@ pub(super) fn cell(text: &str, width: usize, align: Align, ascii: bool) -> Strin
     match align {
         Align::Left => pad(&fitted(text), width),
         Align::Right => pad_left(&fitted(text), width),
-        Align::Point => pad(&fitted(&pointed(text, BEFORE_POINT)), width),
+        Align::Point => pad(&fitted(&align_point(text, BEFORE_POINT)), width),
     }
 }

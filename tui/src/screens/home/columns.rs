@@ -220,9 +220,9 @@ impl<'a> Columns<'a> {
         let name = Wanted::new(What::Name, widest(8, NAME, rows().map(shown_name)), least);
         let room = usize::from(width).saturating_sub(usize::from(cells::MARKS) + 1);
         let mut columns = if home.columns.is_empty() {
-            usual(home, shared, width, room, [state, name])
+            default_columns(home, shared, width, room, [state, name])
         } else {
-            chosen(home, shared, room, [state, name])
+            view_columns(home, shared, room, [state, name])
         };
         // Remaining space goes to long names, then to the trend.
         let mut spare = room.saturating_sub(used(&columns));
@@ -261,7 +261,7 @@ impl<'a> Columns<'a> {
 }
 
 /// The default columns.
-fn usual<'a>(
+fn default_columns<'a>(
     home: &'a Home,
     shared: &Shared,
     width: u16,
@@ -325,7 +325,7 @@ fn usual<'a>(
 }
 
 /// The columns of the current view; the last ones are dropped first.
-fn chosen<'a>(home: &'a Home, shared: &Shared, room: usize, first: [Wanted<'a>; 2]) -> Vec<Wanted<'a>> {
+fn view_columns<'a>(home: &'a Home, shared: &Shared, room: usize, first: [Wanted<'a>; 2]) -> Vec<Wanted<'a>> {
     let groups = &home.list.groups;
     let mut first = first.map(Some);
     let mut columns = Vec::new();
@@ -340,7 +340,7 @@ fn chosen<'a>(home: &'a Home, shared: &Shared, room: usize, first: [Wanted<'a>; 
         let other = || {
             let (what, align) = (What::Other(name), column::align(name, home.list.rows().map(|r| &r.view)));
             let shown = |text: String| {
-                if align == Align::Point { cells::pointed(&text, cells::BEFORE_POINT) } else { text }
+                if align == Align::Point { cells::align_point(&text, cells::BEFORE_POINT) } else { text }
             };
             let texts =
                 groups.iter().flat_map(|g| g.rows.iter().map(move |r| shown(what.text(g, r, shared.now))));

@@ -49,7 +49,7 @@ pub(crate) fn first(shared: &Shared, view: &View, width: usize) -> Line<'static>
     let mut spans =
         vec![Span::styled(state, state_style(shared, view.state)), Span::styled(name.clone(), theme.bold())];
     let left = left.saturating_sub(width_of(&name));
-    let about = signs(shared, &about(view));
+    let about = signs(shared, &experiment_and_phase(view));
     let about = if left > 8 { fit(&format!("  {about}"), left - 1, theme.ascii()) } else { String::new() };
     let blank = left.saturating_sub(width_of(&about));
     spans.push(Span::styled(about, theme.dim()));
@@ -63,7 +63,7 @@ pub(crate) fn first(shared: &Shared, view: &View, width: usize) -> Line<'static>
 }
 
 /// The experiment and its current phase.
-fn about(view: &View) -> String {
+fn experiment_and_phase(view: &View) -> String {
     let phase = view.status.phase.as_deref().filter(|_| !view.state.is_final());
     match phase.filter(|p| !p.is_empty()) {
         Some(phase) => format!("{} · {}", clean(&view.manifest.experiment.id), clean(phase)),

@@ -200,7 +200,7 @@ impl RunScreen {
             judged: None,
             looked: (Timestamp::UNIX_EPOCH, 0),
         };
-        screen.look_around(shared);
+        screen.refresh(shared);
         screen
     }
 
@@ -217,7 +217,7 @@ impl RunScreen {
     }
 
     /// Updates the run and its data.
-    fn look_around(&mut self, shared: &Shared) {
+    fn refresh(&mut self, shared: &Shared) {
         if let Some(row) = shared.runs.get(&self.id) {
             self.row = Some(row.clone());
         }
@@ -225,18 +225,18 @@ impl RunScreen {
             self.data = Some(data.clone());
         }
         let (data, look) = (self.data.as_deref(), self.look(shared));
-        self.charts.look_around(data, &look);
-        self.system.look_around(data, &look);
+        self.charts.refresh(data, &look);
+        self.system.refresh(data, &look);
     }
 
     /// Returns whether the run's folder was deleted.
-    fn gone(&self, shared: &Shared) -> bool {
+    fn is_deleted(&self, shared: &Shared) -> bool {
         shared.runs.loaded && shared.runs.get(&self.id).is_none() && self.row.is_some()
     }
 
     /// Returns whether the run may still write.
     fn live(&self, shared: &Shared) -> bool {
-        !self.gone(shared) && self.row.as_ref().is_some_and(|r| r.live())
+        !self.is_deleted(shared) && self.row.as_ref().is_some_and(|r| r.live())
     }
 
     fn experiment(&self) -> &str {
@@ -296,7 +296,7 @@ impl RunScreen {
 
     /// Requests the data of the current pane; `news`: the run may have written more.
     fn ask(&mut self, shared: &Shared, news: bool) -> Vec<Effect> {
-        if self.reading.is_some() || self.gone(shared) || self.row.is_none() {
+        if self.reading.is_some() || self.is_deleted(shared) || self.row.is_none() {
             return Vec::new();
         }
         let size = self.size(shared);
@@ -324,7 +324,7 @@ impl RunScreen {
         let live = self.live(shared);
         let over = |then| shared.now.duration_since(then) >= JUDGED_EVERY;
         let due = self.judged.is_none_or(|(then, lived)| lived != live || over(then));
-        if !(news && due) || self.gone(shared) || self.row.is_none() {
+        if !(news && due) || self.is_deleted(shared) || self.row.is_none() {
             return None;
         }
         self.judged = Some((shared.now, live));
@@ -502,7 +502,7 @@ impl Screen for RunScreen {
 
     fn changed(&mut self, shared: &mut Shared) -> Vec<Effect> {
         let ended_before = self.row.as_ref().is_some_and(|r| !r.live());
-        self.look_around(shared);
+        self.refresh(shared);
         let looked = (shared.now, self.data.as_ref().map_or(0, |d| d.generation));
         // An ended run may still be written to by others; a tick alone is no news.
         let written = looked.1 != self.looked.1;

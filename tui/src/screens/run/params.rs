@@ -122,7 +122,7 @@ fn table(shared: &Shared, rows: &[Row<'_>], width: usize) -> Vec<Line<'static>> 
     let numbers = column(rows.iter().map(number).collect(), Align::Point, VALUE);
     let either =
         rows.iter().zip(numbers).map(|(r, n)| if number(r).is_empty() { r.value.clone() } else { n });
-    let cell = |text: &String| broken(text, VALUE);
+    let cell = |text: &String| wrapped_value(text, VALUE);
     let values: Vec<Vec<String>> = either.map(|text| cell(&text)).collect();
     let units = column(of(|d| d.unit.as_deref().map(clean).unwrap_or_default()), Align::Left, 10);
     let units: Vec<Vec<String>> = units.into_iter().map(|unit| vec![unit]).collect();
@@ -171,7 +171,7 @@ fn stacked(shared: &Shared, rows: &[Row<'_>], keys: &[String], width: usize) -> 
         let style = row.style(theme);
         let unit = row.desc.and_then(|d| d.unit.as_deref()).map(clean).unwrap_or_default();
         let value = format!("{} {unit}", row.value);
-        let mut values = broken(value.trim_end(), room);
+        let mut values = wrapped_value(value.trim_end(), room);
         let mut head = vec![
             Span::styled(format!(" {} ", row.mark(theme)), theme.accent()),
             Span::styled(format!("{key}  "), style),
@@ -190,7 +190,7 @@ fn stacked(shared: &Shared, rows: &[Row<'_>], keys: &[String], width: usize) -> 
 }
 
 /// Wraps a value to `width` columns, preferably after commas and blanks.
-fn broken(text: &str, width: usize) -> Vec<String> {
+fn wrapped_value(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for piece in text.split_inclusive([',', ' ']) {
         for piece in chopped(piece, width) {
@@ -291,11 +291,11 @@ mod tests {
     #[test]
     fn a_long_value_is_broken_and_nothing_of_it_is_lost() {
         let list = "3,6,12,18,25,38,50,63,100,160,250,800";
-        let lines = broken(list, 12);
+        let lines = wrapped_value(list, 12);
         assert_eq!(lines, ["3,6,12,18,", "25,38,50,63,", "100,160,250,", "800"]);
-        assert_eq!(broken("", 12), [""]);
+        assert_eq!(wrapped_value("", 12), [""]);
         let word = "x".repeat(30);
-        let lines = broken(&word, 12);
+        let lines = wrapped_value(&word, 12);
         assert_eq!(lines.concat(), word);
         assert!(lines.iter().all(|l| width_of(l) <= 12), "{lines:?}");
     }

@@ -23,7 +23,7 @@ pub(crate) struct Settings {
 impl Settings {
     /// Returns the settings of an experiment.
     pub(crate) fn of(&self, experiment: &str) -> Look {
-        self.experiment.get(experiment).cloned().unwrap_or_default().sound()
+        self.experiment.get(experiment).cloned().unwrap_or_default().sanitized()
     }
 
     /// Saves the settings of an experiment.
@@ -85,7 +85,7 @@ impl Default for Look {
 
 impl Look {
     /// Corrects invalid values, since the file may contain anything.
-    fn sound(mut self) -> Self {
+    fn sanitized(mut self) -> Self {
         let fit = |n: &mut Option<u8>| *n = n.filter(|n| (1..=MOST).contains(n));
         fit(&mut self.columns);
         fit(&mut self.rows);

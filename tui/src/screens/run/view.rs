@@ -19,14 +19,14 @@ const MESSAGE: usize = 64;
 /// A title and paragraphs.
 type EmptyMessage = (String, Vec<String>);
 
-fn say(title: &str, text: &[&str]) -> EmptyMessage {
+fn empty_message(title: &str, text: &[&str]) -> EmptyMessage {
     (title.to_owned(), text.iter().map(|sentence| (*sentence).to_owned()).collect())
 }
 
 impl RunScreen {
     pub(super) fn draw(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
         let Some(row) = &self.row else {
-            self.nothing(shared, frame, area);
+            self.draw_unknown_run(shared, frame, area);
             return;
         };
         let width = usize::from(area.width);
@@ -80,7 +80,7 @@ impl RunScreen {
         let width = usize::from(shared.area.width);
         let room = width.saturating_sub(2).max(10);
         let Some(row) = &self.row else { return Vec::new() };
-        if self.gone(shared) {
+        if self.is_deleted(shared) {
             let text =
                 "Its folder was deleted, moved or renamed. This is its last known state; esc goes back.";
             return paragraph(text, room, shared.theme.alert()).collect();
@@ -107,7 +107,7 @@ impl RunScreen {
         let imported = row.view.manifest.kind == Kind::Import;
         if let Some((_, error)) = self.error.as_ref().filter(|(pane, _)| *pane == self.pane) {
             let again = "gradtop tries again when you return to this pane.";
-            return Some(say("This cannot be read", &[&clean(error), again]));
+            return Some(empty_message("This cannot be read", &[&clean(error), again]));
         }
         Some(match self.pane {
             Pane::Charts => {
@@ -118,26 +118,28 @@ impl RunScreen {
                 }
                 self.no_charts(shared)?
             }
-            Pane::System if self.system.is_empty() && imported => {
-                say("Nothing was measured", &["Its values were imported; gradtop did not see it train."])
-            }
+            Pane::System if self.system.is_empty() && imported => empty_message(
+                "Nothing was measured",
+                &["Its values were imported; gradtop did not see it train."],
+            ),
             Pane::System if self.system.is_empty() && state.is_final() => {
-                say("Nothing was measured", &["The run ended before the first measurement."])
+                empty_message("Nothing was measured", &["The run ended before the first measurement."])
             }
-            Pane::System if self.system.is_empty() => {
-                say("Nothing measured yet", &["The run's process is measured once a second during training."])
-            }
-            Pane::Log if !self.log.loaded() => say("Reading", &[]),
+            Pane::System if self.system.is_empty() => empty_message(
+                "Nothing measured yet",
+                &["The run's process is measured once a second during training."],
+            ),
+            Pane::Log if !self.log.loaded() => empty_message("Reading", &[]),
             Pane::Log if self.log.is_empty() && imported => {
-                say("No output", &["Its values were imported; what it printed is not among them."])
+                empty_message("No output", &["Its values were imported; what it printed is not among them."])
             }
-            Pane::Log if self.log.is_empty() => say(
+            Pane::Log if self.log.is_empty() => empty_message(
                 "Nothing written",
                 &["The run's output appears here.", "Messages of the experiment are in the events: press 3"],
             ),
-            Pane::Events if !self.events.loaded => say("Reading", &[]),
-            Pane::Tables if !self.tables.loaded => say("Reading", &[]),
-            Pane::Tables if self.tables.is_empty() => say(
+            Pane::Events if !self.events.loaded => empty_message("Reading", &[]),
+            Pane::Tables if !self.tables.loaded => empty_message("Reading", &[]),
+            Pane::Tables if self.tables.is_empty() => empty_message(
                 "No tables",
                 &["Tables (predictions, eigenvalues, …) appear here once the experiment logs them."],
             ),
@@ -154,35 +156,41 @@ impl RunScreen {
         Some(match view.state {
             State::Queued | State::Starting if view.job.is_some() => {
                 let words = gradtop_view::state::job_words(view, shared.now).unwrap_or_default();
-                say("In the batch system", &[&words, "It starts by itself when its job does."])
+                empty_message("In the batch system", &[&words, "It starts by itself when its job does."])
             }
             State::Queued if view.queued.is_some() => {
                 let words = view.queued.as_ref().map(gradtop_view::state::queue_words).unwrap_or_default();
-                say("In the queue", &[&words, "It starts by itself when its turn comes and a slot is free."])
+                empty_message(
+                    "In the queue",
+                    &[&words, "It starts by itself when its turn comes and a slot is free."],
+                )
             }
             State::Queued => {
                 let since = format!("It was launched {age} ago and has not started yet.");
-                say("Queued", &[&since, "3 shows what has happened so far."])
+                empty_message("Queued", &[&since, "3 shows what has happened so far."])
             }
             State::Starting => {
                 let since = format!("Loading the plugin and its data for {age}.");
-                say("Starting", &[&since, "Charts appear with the first step; press 2 for its output."])
+                empty_message(
+                    "Starting",
+                    &[&since, "Charts appear with the first step; press 2 for its output."],
+                )
             }
             state if !state.is_final() => {
                 let phase = view.status.phase.as_deref().map(|p| format!(" ({})", clean(p)));
                 let words = format!("It is {state}{} and has logged nothing yet.", phase.unwrap_or_default());
-                say("No data yet", &[&words, "2 shows what it writes, 3 what has happened."])
+                empty_message("No data yet", &[&words, "2 shows what it writes, 3 what has happened."])
             }
-            _ if self.data.as_ref().is_none_or(|d| d.progress.reading) => say("Reading", &[]),
+            _ if self.data.as_ref().is_none_or(|d| d.progress.reading) => empty_message("Reading", &[]),
             state => {
                 let words = format!("The run {state} before it logged a value.");
-                say("Nothing recorded", &[&words, "2 shows what it wrote, 3 what happened."])
+                empty_message("Nothing recorded", &[&words, "2 shows what it wrote, 3 what happened."])
             }
         })
     }
 
     /// Draws the screen of a run that does not exist.
-    fn nothing(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
+    fn draw_unknown_run(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
         let dir = self.id.dir();
         if !shared.runs.loaded {
             message(shared, frame, area, "Reading", &[]);

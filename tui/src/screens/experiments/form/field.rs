@@ -138,7 +138,7 @@ impl Field {
     }
 
     /// The error, prefixed by the name of the field.
-    pub(crate) fn trouble(&self) -> Option<String> {
+    pub(crate) fn error_message(&self) -> Option<String> {
         let error = self.error.as_ref()?;
         Some(if error.contains(self.key()) { error.clone() } else { format!("{}: {error}", self.key()) })
     }

@@ -316,7 +316,7 @@ impl Form {
         let Some((asked, why)) = refusal else { return };
         match self.params() {
             Ok(params) if params == asked => {
-                self.blame(why);
+                self.show_at_field(why);
             }
             // A new validation will follow.
             Ok(_) => {}
@@ -331,7 +331,7 @@ impl Form {
                 let changed =
                     |f: &Field| matches!(f.role, Role::Param(_)) && why.contains(f.key()) && !same(f);
                 if !self.fields.iter().any(changed)
-                    && let Some(at) = self.about(&why, same)
+                    && let Some(at) = self.named_parameter(&why, same)
                 {
                     self.fields[at].error = Some(why);
                 }
@@ -341,14 +341,14 @@ impl Form {
 
     /// Shows why the run could not be started, and moves the cursor there.
     pub(crate) fn refuse(&mut self, why: &str) {
-        if let Some(at) = self.blame(crate::print::clean(why)) {
+        if let Some(at) = self.show_at_field(crate::print::clean(why)) {
             self.go_to(at);
         }
     }
 
     /// Shows an error at the field that it names, if any.
-    fn blame(&mut self, why: String) -> Option<usize> {
-        let at = self.about(&why, |_| true);
+    fn show_at_field(&mut self, why: String) -> Option<usize> {
+        let at = self.named_parameter(&why, |_| true);
         match at {
             Some(at) => self.fields[at].error = Some(why),
             None => self.failed = Some(why),
@@ -357,7 +357,7 @@ impl Form {
     }
 
     /// The parameter that an error names; of several, the one under the cursor.
-    fn about(&self, why: &str, these: impl Fn(&Field) -> bool) -> Option<usize> {
+    fn named_parameter(&self, why: &str, these: impl Fn(&Field) -> bool) -> Option<usize> {
         let mut words = why.split(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '.' | '-')));
         let named = |f: &Field, word: &str| {
             matches!(f.role, Role::Param(_)) && f.key() == word.trim_end_matches('.') && these(f)
@@ -494,7 +494,7 @@ impl Form {
             experiment: self.experiment.id.clone(),
             params: self.params()?,
             preset: self.preset(),
-            name: self.said(&Role::Name),
+            name: self.text_of(&Role::Name),
             seed: self.read(&Role::Seed),
             device: self.read(&Role::Device).unwrap_or_default(),
             threads: self.read(&Role::Threads),
@@ -513,7 +513,7 @@ impl Form {
             argv: filled(&template, &places),
             template,
             params: params.into_iter().map(|(key, text)| (key.to_owned(), text)).collect(),
-            name: self.said(&Role::Name),
+            name: self.text_of(&Role::Name),
             seed,
             device: self.read(&Role::Device).unwrap_or_default(),
             checkpoint_every: self.checkpoint_every(),
@@ -522,14 +522,14 @@ impl Form {
     }
 
     /// The text of a field, unless empty.
-    fn said(&self, role: &Role) -> Option<String> {
+    fn text_of(&self, role: &Role) -> Option<String> {
         let field = self.fields.iter().find(|f| f.role == *role)?;
         Some(field.value().trim().to_owned()).filter(|text| !text.is_empty())
     }
 
     /// The parsed value of a field.
     fn read<T: std::str::FromStr>(&self, role: &Role) -> Option<T> {
-        self.said(role)?.parse().ok()
+        self.text_of(role)?.parse().ok()
     }
 
     fn checkpoint_every(&self) -> Duration {

@@ -138,7 +138,7 @@ pub(crate) fn view(form: &Form, shared: &Shared, frame: &mut Frame<'_>, area: Re
         }
     }
     scroll_marks(slots.len(), top, theme, frame, place.fields);
-    about(form, theme, frame, place.about);
+    field_details(form, theme, frame, place.about);
 }
 
 fn title(form: &Form, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
@@ -290,7 +290,7 @@ fn scroll_marks(len: usize, top: usize, theme: Theme, frame: &mut Frame<'_>, are
 }
 
 /// The help, range and error of the current field.
-fn about(form: &Form, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+fn field_details(form: &Form, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
     let buffer = frame.buffer_mut();
     let inner = Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area };
     Pen::row(buffer, theme, inner, 0).rule();
@@ -340,7 +340,7 @@ fn preset_help(form: &Form, field: &Field) -> String {
 fn failure(form: &Form, width: usize) -> Vec<String> {
     let beside = Columns::of(form, width).beside(width);
     let told = |f: &&Field| f.error.as_ref().is_none_or(|e| beside >= width_of(e));
-    let own = form.field().filter(|f| !told(f)).and_then(Field::trouble);
+    let own = form.field().filter(|f| !told(f)).and_then(Field::error_message);
     let text = form.failed.clone().or(own).unwrap_or_default();
     wrap(&text, width.saturating_sub(2).max(1))
 }

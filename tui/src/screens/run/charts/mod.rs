@@ -86,7 +86,7 @@ impl Charts {
     }
 
     /// Updates the list of charts.
-    pub(crate) fn look_around(&mut self, data: Option<&RunData>, look: &Look) {
+    pub(crate) fn refresh(&mut self, data: Option<&RunData>, look: &Look) {
         let Some(data) = data else { return };
         let new = items(data, self.system);
         if new != self.all {
