@@ -176,7 +176,9 @@ fn as_text(view: &View, summaries: &[Summary], all: usize) -> Result<()> {
     }
     notes(view);
     progress(view);
-    print::heading("parameters");
+    if !m.params.is_empty() {
+        print::heading("parameters");
+    }
     facts(m.params.iter().map(|(k, v)| (k.as_str(), state::whole_param(v))).collect());
     metrics(summaries, all);
     run_facts(view);
