@@ -142,8 +142,13 @@ fn as_json(view: &View, summaries: &[Summary]) -> Result<Value> {
     Ok(Value::Object(fields))
 }
 
-fn facts(rows: Vec<(&str, String)>) {
-    Table::of_facts(rows.into_iter().filter(|(_, value)| !value.is_empty())).print_hanging(2);
+/// Prints a heading and facts, unless there are none.
+fn facts(heading: &str, mut rows: Vec<(&str, String)>) {
+    rows.retain(|(_, value)| !value.is_empty());
+    if !rows.is_empty() {
+        print::heading(heading);
+        Table::of_facts(rows).print_hanging(2);
+    }
 }
 
 /// An optional text, with control characters escaped.
@@ -171,13 +176,13 @@ fn as_text(view: &View, summaries: &[Summary], all: usize) -> Result<()> {
     if let Some(silence) = state::silence(view) {
         print::alert(&format!("  {silence}"));
     }
-    if let Some(job) = state::job_words(view, jiff::Timestamp::now()) {
-        print::dim(&format!("  {job}"));
+    let queued = view.queued.as_ref().filter(|_| view.job.is_none()).map(state::queue_words);
+    for words in state::job_words(view, jiff::Timestamp::now()).into_iter().chain(queued) {
+        print::dim(&format!("  {words}"));
     }
     notes(view);
     progress(view);
-    print::heading("parameters");
-    facts(m.params.iter().map(|(k, v)| (k.as_str(), state::whole_param(v))).collect());
+    facts("parameters", m.params.iter().map(|(k, v)| (k.as_str(), state::whole_param(v))).collect());
     metrics(summaries, all);
     run_facts(view);
     damage(view)?;
@@ -240,18 +245,20 @@ fn progress(view: &View) {
     });
     let live = !view.state.is_final();
     let took = state::took_words(view, jiff::Timestamp::now()).filter(|_| !live || s.started.is_some());
-    print::heading("progress");
-    facts(vec![
-        ("done", maybe(done)),
-        ("phase", maybe(s.phase.clone().filter(|_| live))),
-        ("step", maybe(state::step(s).map(|v| v.to_string()))),
-        ("epoch", maybe(state::epoch(view).map(number::value))),
-        ("rate", maybe(state::rate(view).map(number::rate))),
-        ("eta", maybe(state::eta(view).map(number::time_left))),
-        ("started", maybe(s.started.map(clock::moment))),
-        ("ended", maybe(s.ended.map(clock::moment))),
-        ("took", maybe(took)),
-    ]);
+    facts(
+        "progress",
+        vec![
+            ("done", maybe(done)),
+            ("phase", maybe(s.phase.clone().filter(|_| live))),
+            ("step", maybe(state::step(s).map(|v| v.to_string()))),
+            ("epoch", maybe(state::epoch(view).map(number::value))),
+            ("rate", maybe(state::rate(view).map(number::rate))),
+            ("eta", maybe(state::eta(view).map(number::time_left))),
+            ("started", maybe(s.started.map(clock::moment))),
+            ("ended", maybe(s.ended.map(clock::moment))),
+            ("took", maybe(took)),
+        ],
+    );
 }
 
 fn metrics(summaries: &[Summary], all: usize) {
@@ -296,32 +303,34 @@ fn run_facts(view: &View) {
         let logs = command.logs.iter().map(|log| format!("{}: {}", log.format, log.path));
         logs.collect::<Vec<_>>().join(", ")
     };
-    print::heading("run");
-    facts(vec![
-        ("seed", maybe(state::seed(m).map(|seed| seed.to_string()))),
-        ("device", state::device(m)),
-        ("threads", maybe((m.threads > 0).then(|| m.threads.to_string()))),
-        ("source", maybe(m.import.as_ref().map(|i| format!("{}: {}", i.format, i.source)))),
-        ("preset", maybe(m.preset.clone())),
-        ("created", clock::moment(m.created)),
-        ("host", clean(&m.host)),
-        ("command", maybe(m.command.as_ref().map(CommandInfo::in_words))),
-        ("works in", maybe(m.command.as_ref().map(|c| c.dir.clone()))),
-        ("logs", maybe(m.command.as_ref().map(logs))),
-        (
-            "plugin",
-            maybe(plugin.zip(m.plugin_hash()).map(|(plugin, hash)| format!("{} {hash}", plugin.file))),
-        ),
-        ("built with", maybe(plugin.and_then(|p| p.built_with.clone()))),
-        ("libtorch", maybe(m.versions.libtorch.clone())),
-        ("Python", maybe(m.versions.python.clone())),
-        ("PyTorch", maybe(m.versions.torch.clone())),
-        ("commit", state::commit(m).unwrap_or_default()),
-        ("trainer", pid(s.trainer_pid)),
-        ("keeper", pid(s.keeper_pid)),
-        ("rows", maybe((s.rows > 0).then(|| number::count(s.rows as f64)))),
-        ("log wait", maybe((s.log_wait_ms >= 1.0).then(|| number::duration(s.log_wait_ms / 1e3)))),
-    ]);
+    facts(
+        "run",
+        vec![
+            ("seed", maybe(state::seed(m).map(|seed| seed.to_string()))),
+            ("device", state::device(m)),
+            ("threads", maybe((m.threads > 0).then(|| m.threads.to_string()))),
+            ("source", maybe(m.import.as_ref().map(|i| format!("{}: {}", i.format, i.source)))),
+            ("preset", maybe(m.preset.clone())),
+            ("created", clock::moment(m.created)),
+            ("host", clean(&m.host)),
+            ("command", maybe(m.command.as_ref().map(CommandInfo::in_words))),
+            ("works in", maybe(m.command.as_ref().map(|c| c.dir.clone()))),
+            ("logs", maybe(m.command.as_ref().map(logs))),
+            (
+                "plugin",
+                maybe(plugin.zip(m.plugin_hash()).map(|(plugin, hash)| format!("{} {hash}", plugin.file))),
+            ),
+            ("built with", maybe(plugin.and_then(|p| p.built_with.clone()))),
+            ("libtorch", maybe(m.versions.libtorch.clone())),
+            ("Python", maybe(m.versions.python.clone())),
+            ("PyTorch", maybe(m.versions.torch.clone())),
+            ("commit", state::commit(m).unwrap_or_default()),
+            ("trainer", pid(s.trainer_pid)),
+            ("keeper", pid(s.keeper_pid)),
+            ("rows", maybe((s.rows > 0).then(|| number::count(s.rows as f64)))),
+            ("log wait", maybe((s.log_wait_ms >= 1.0).then(|| number::duration(s.log_wait_ms / 1e3)))),
+        ],
+    );
 }
 
 /// Warns about damaged files.
@@ -342,13 +351,15 @@ fn damage(view: &View) -> Result<()> {
 fn files(view: &View) {
     let dir = &view.dir;
     let path = print::short(dir.path());
-    print::heading("files");
     let saved: Vec<String> = checkpoints(dir).iter().map(|c| format!("step {}", c.step)).collect();
-    facts(vec![
-        ("folder", format!("{path} ({})", rm::size_in_words(dir))),
-        ("checkpoints", saved.join(", ")),
-        ("tables", clean(&table_names(dir).join(", "))),
-    ]);
+    facts(
+        "files",
+        vec![
+            ("folder", format!("{path} ({})", rm::size_in_words(dir))),
+            ("checkpoints", saved.join(", ")),
+            ("tables", clean(&table_names(dir).join(", "))),
+        ],
+    );
     print::line("");
     print::dim(&format!("  duckdb -c {}", query(&path)));
 }

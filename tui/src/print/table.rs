@@ -194,9 +194,19 @@ fn widest(cells: &[Words]) -> usize {
     cells.iter().map(|w| width_of(&w.text)).max().unwrap_or(0)
 }
 
-/// Shrinks text columns, the widest first, until the last column has room, too. Shortened texts stay distinct.
+/// Shrinks text columns, the widest first, until the last column has room, too. Shortened texts stay distinct. Nothing is shrunk for
+/// the sake of columns that do not fit even then.
 fn narrow(columns: &mut [(Align, Vec<Words>)], room: usize) {
-    let Some((last, before)) = columns.split_last_mut() else { return };
+    let least = |(align, cells): &(Align, Vec<Words>)| match align {
+        Align::Left => widest(cells).min(LEAST) + 2,
+        _ => widest(cells) + 2,
+    };
+    let fits = |kept: &usize| {
+        let (before, last) = (&columns[..kept - 1], &columns[kept - 1].1);
+        before.iter().map(least).sum::<usize>() + widest(last).min(LAST) <= room
+    };
+    let kept = (1..=columns.len()).rev().find(fits).unwrap_or(0);
+    let Some((last, before)) = columns[..kept].split_last_mut() else { return };
     loop {
         let widths = before.iter().map(|(_, cells)| widest(cells));
         let used = widths.map(|width| width + 2).sum::<usize>() + widest(&last.1).min(LAST);
@@ -261,6 +271,14 @@ mod tests {
             .collect();
         assert!(lines.iter().all(|line| width_of(line) <= 40 && !line.contains("length")), "{lines:#?}");
         assert!(lines[1].contains("0.1  0.25") && lines[2].contains("0.2  0.25"), "{lines:#?}");
+    }
+
+    #[test]
+    fn a_name_is_not_cut_for_what_has_no_room_anyway() {
+        let mut table = Table::new(&[("name", Align::Left), ("loss", Align::Point), ("of", Align::Left)]);
+        table.row(vec!["function-fit-4".into(), "0.123456789012345".into(), "middle and others".into()]);
+        let line: String = table.laid_out(0, Some(40)).remove(1).into_iter().map(|w| w.text).collect();
+        assert!(line.starts_with("function-fit-4  0.123456789012345"), "{line}");
     }
 
     #[test]

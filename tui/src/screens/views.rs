@@ -4,10 +4,10 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
-use super::Screen;
 use super::effect::{Answer, Effect, Open, Task};
 use super::keys::{Binding, Keys, Kind, Mode, bind};
 use super::shared::Shared;
+use super::{Screen, confirm};
 use crate::list_view::{ListView, ListViews};
 use crate::print::clean;
 use crate::widgets::{Edit, Input, Move, dialog};
@@ -21,6 +21,7 @@ pub(crate) enum Action {
     Name,
     /// Saves the current view under that name.
     Keep,
+    /// Asks whether to delete the view.
     Delete,
     Cancel,
 }
@@ -53,13 +54,15 @@ pub(crate) struct Views {
     all: Option<ListViews>,
     at: usize,
     name: Option<Input>,
+    /// Whether the dialog is asking to delete a view.
+    asked: bool,
     error: Option<String>,
 }
 
 impl Views {
     /// Creates the dialog with the current view.
     pub(crate) fn of(now: ListView) -> Self {
-        Self { now, all: None, at: 0, name: None, error: None }
+        Self { now, all: None, at: 0, name: None, asked: false, error: None }
     }
 
     fn picked(&self) -> Option<(&String, &ListView)> {
@@ -82,10 +85,16 @@ fn words(view: &ListView) -> String {
 
 impl Screen for Views {
     fn keys(&self) -> Keys {
-        self.mode().keys()
+        if self.asked { confirm::KEYS.keys() } else { self.mode().keys() }
     }
 
     fn press(&mut self, _shared: &mut Shared, key: &str) -> Option<Vec<Effect>> {
+        if self.asked {
+            let yes = confirm::KEYS.find(key)?;
+            self.asked = false;
+            let gone = self.picked().filter(|_| yes).map(|(name, _)| Task::Views(Some((name.clone(), None))));
+            return Some(gone.map(Effect::Do).into_iter().collect());
+        }
         let action = self.mode().find(key)?;
         self.error = None;
         let count = self.all.as_ref().map_or(0, ListViews::len);
@@ -107,8 +116,8 @@ impl Screen for Views {
                 vec![Effect::Do(Task::Views(Some((name, Some(self.now.clone())))))]
             }
             Action::Delete => {
-                let gone = self.picked().map(|(name, _)| Task::Views(Some((name.clone(), None))));
-                gone.map(Effect::Do).into_iter().collect()
+                self.asked = self.picked().is_some();
+                Vec::new()
             }
             Action::Cancel if self.name.take().is_some() => Vec::new(),
             Action::Cancel => vec![Effect::Close],
@@ -161,11 +170,43 @@ impl Screen for Views {
             lines.push(Line::from(name.spans(room, theme)));
             lines.push(Line::default());
         }
+        if let Some((name, _)) = self.picked().filter(|_| self.asked) {
+            lines.push(Line::styled(line(&format!("delete the view {}?", clean(name))), theme.bold()));
+            lines.push(Line::default());
+        }
         let keys = match self.name {
+            _ if self.asked => "y  yes      n  no",
             Some(_) => "enter  keep      esc  cancel",
             None => "enter pick  s save  D delete",
         };
         lines.extend(dialog::last(self.error.as_deref(), keys, room, theme));
         dialog::draw(lines, theme, frame, area);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::testing::{Bench, run};
+
+    #[test]
+    fn the_cursor_stays_on_its_view_and_one_is_forgotten_only_if_that_is_meant() {
+        let all = |names: &[&str]| {
+            let views = names.iter().map(|name| ((*name).to_owned(), ListView::default()));
+            Answer::Views(Ok(views.collect()))
+        };
+        let mut bench = Bench::of(vec![run("fit", "a", 1)]);
+        bench.keys("V");
+        bench.answer(all(&["m", "z"]));
+        bench.keys("down");
+        bench.answer(all(&["b", "m", "z"]));
+        bench.take();
+        bench.keys("D");
+        assert!(bench.screen().contains("delete the view z?"), "{}", bench.screen());
+        bench.keys("n D");
+        assert!(bench.take().is_empty(), "nothing is forgotten yet");
+        bench.keys("y");
+        let gone = bench.take();
+        assert!(matches!(gone.as_slice(), [Task::Views(Some((name, None)))] if name == "z"), "{gone:?}");
     }
 }

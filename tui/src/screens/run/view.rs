@@ -160,10 +160,11 @@ impl RunScreen {
             }
             State::Queued if view.queued.is_some() => {
                 let words = view.queued.as_ref().map(gradtop_view::state::queue_words).unwrap_or_default();
-                empty_message(
-                    "In the queue",
-                    &[&words, "It starts by itself when its turn comes and a slot is free."],
-                )
+                let release =
+                    format!("It starts after `gradtop queue release {}`.", clean(&view.manifest.run));
+                let held = view.queued.as_ref().is_some_and(|queued| queued.held.is_some());
+                let turn = "It starts by itself when its turn comes and a slot is free.";
+                empty_message("In the queue", &[&words, if held { &release } else { turn }])
             }
             State::Queued => {
                 let since = format!("It was launched {age} ago and has not started yet.");

@@ -4,6 +4,9 @@ use gradtop_host::{DeviceChoice, ParamDesc, ParamKind, parse_param};
 
 use crate::widgets::Input;
 
+/// Ends the description of the values that a logarithmic field takes.
+pub(super) const LOG_SCALE: &str = ", log scale";
+
 /// What a field sets.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Role {
@@ -91,7 +94,7 @@ impl Field {
             Role::Param(p) if p.kind == ParamKind::Choice => p.choices.join(" | "),
             Role::Param(p) => {
                 let range = p.range().map(|r| format!(" {r}")).unwrap_or_default();
-                format!("{}{range}{}", p.kind.word(), if p.log { ", log scale" } else { "" })
+                format!("{}{range}{}", p.kind.word(), if p.log { LOG_SCALE } else { "" })
             }
             Role::Name => "a letter, then letters, digits, . _ -".to_owned(),
             Role::Seed => "integer ≥ 0".to_owned(),

@@ -3,6 +3,7 @@
 use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
 
+use super::field::LOG_SCALE;
 use super::{Field, Form, Role};
 use crate::print::clean;
 use crate::screens::pen::Pen;
@@ -200,9 +201,11 @@ fn field(
         None if field.is_choice() => {}
         None => {
             let takes = clean(&field.takes());
+            let whole = width_of(&takes) <= pen.room();
+            let takes = if whole { &takes } else { takes.trim_end_matches(LOG_SCALE) };
             // A few letters would not help.
-            if width_of(&takes).min(12) <= pen.room() {
-                pen.put(&takes, theme.dim());
+            if width_of(takes).min(12) <= pen.room() {
+                pen.put(takes, theme.dim());
             }
         }
     }
