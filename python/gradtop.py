@@ -6,9 +6,9 @@
     for step in run.steps(1000):
         run.log(step, loss=loss, split="train")
 
-One file on the standard library alone. Values go to a process of gradtop over a socket; a call that has returned is not lost
-if this process is killed. After `init` nothing here raises into the training loop: what cannot be done is said once, on
-standard error. docs/python.md is the manual, docs/sink.md the protocol.
+A single file without dependencies. Values are sent over a socket to a gradtop process, so what a call has logged survives a kill
+of this process. After `init`, nothing here raises into the training loop: errors are reported once on standard error.
+docs/python.md is the manual, docs/sink.md describes the protocol.
 """
 
 from __future__ import annotations
@@ -31,28 +31,28 @@ if TYPE_CHECKING:
     from typing import Type
 
 __all__ = ["Run", "SummaryWriter", "config", "finish", "init", "log", "run", "summary"]
-# `LightningLogger`, `LightningCallback` and `HFCallback` are made when asked for, on the library that is there.
+# `LightningLogger`, `LightningCallback` and `HFCallback` are created on first use, with the installed library.
 __version__ = "0.1.0"
 
 PROTOCOL = "gradtop.lines/1"
-#: Points that are kept while nobody takes them.
+#: The most points kept while there is no connection.
 BACKLOG = 100_000
-#: Rows of a table that go in one line.
+#: The most table rows in one message.
 _TABLE_ROWS = 10_000
-#: A row before its values: kind, length, shape, step, time, epoch.
+#: The header of a row: kind, length, shape, step, time, epoch.
 _HEAD = "<BIIqqd"
 _BODY = 28
 _NAN = float("nan")
-#: Whole numbers are below this, and not below its negative.
+#: Steps are at least -_STEPS and less than _STEPS.
 _STEPS = 1 << 63
 
-Number = Any  #: Whatever `float()` takes: a tensor of one element, a NumPy scalar.
+Number = Any  #: Anything that `float()` accepts: a tensor with one element, a NumPy scalar.
 
 _said: set = set()
 
 
 def _say(text: str) -> None:
-    """Says something once, on standard error."""
+    """Prints a message on standard error, once."""
     if text not in _said and len(_said) < 200:
         _said.add(text)
         try:
@@ -62,12 +62,12 @@ def _say(text: str) -> None:
 
 
 def _cut(text: str) -> str:
-    """A text as a message has it: of a long one, the beginning."""
+    """Shortens a text for a message."""
     return text if len(text) <= 80 else text[:79] + "…"
 
 
 def _quoted(value: Any) -> str:
-    """A value as a message quotes it."""
+    """The repr of a value for a message."""
     try:
         return _cut(repr(value))
     except Exception:
@@ -75,7 +75,7 @@ def _quoted(value: Any) -> str:
 
 
 def _cause(error: Optional[BaseException]) -> Optional[str]:
-    """An exception in words, if there is one."""
+    """Describes an exception, if there is one."""
     if error is None:
         return None
     try:
@@ -86,7 +86,7 @@ def _cause(error: Optional[BaseException]) -> Optional[str]:
 
 
 def _failed(what: str, error: BaseException) -> None:
-    """Says once that a call did nothing, and why."""
+    """Reports once why a call did nothing."""
     why = _cause(error) or ""
     if isinstance(error, (TypeError, ValueError)):
         why = why.partition(": ")[2] or why
@@ -94,7 +94,7 @@ def _failed(what: str, error: BaseException) -> None:
 
 
 class _Nothing:
-    """What there is not: called, entered or asked for more, it does nothing."""
+    """A null object: it can be called, entered and queried, and does nothing."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> "_Nothing":
         return self
@@ -121,7 +121,7 @@ _nothing = _Nothing()
 
 
 def _quiet(call: Callable[..., Any], instead: Any = None) -> Callable[..., Any]:
-    """The call, which never raises: what goes wrong is said once, and it gives `instead`."""
+    """Wraps a function so that it never raises: errors are reported once, and it returns `instead`."""
 
     @functools.wraps(call)
     def quiet(*args: Any, **kwargs: Any) -> Any:
@@ -135,7 +135,7 @@ def _quiet(call: Callable[..., Any], instead: Any = None) -> Callable[..., Any]:
 
 
 def _all_quiet(**instead: Any) -> Callable[[type], type]:
-    """Makes each public method of a class `_quiet`; `instead` has what those give that cannot give None."""
+    """Makes each public method of a class `_quiet`; `instead` has return values for those that cannot return None."""
 
     def wrap(cls: type) -> type:
         for name, member in list(vars(cls).items()):
@@ -147,7 +147,7 @@ def _all_quiet(**instead: Any) -> Callable[[type], type]:
 
 
 def _whole(value: Any, what: str = "a step") -> int:
-    """A whole number, of whatever kind; `ValueError` if it is none."""
+    """Converts any kind of whole number to int; raises `ValueError` for everything else."""
     try:
         whole = operator.index(value)
     except TypeError:
@@ -160,7 +160,7 @@ def _whole(value: Any, what: str = "a step") -> int:
 
 
 def _plain(value: Any) -> Any:
-    """A value as JSON has it."""
+    """Converts a value for JSON."""
     if value is None or isinstance(value, (bool, str)):
         return value
     if isinstance(value, int):
@@ -182,7 +182,7 @@ def _plain(value: Any) -> Any:
 
 
 def _flat(params: Any, prefix: str = "") -> Dict[str, Any]:
-    """Parameters by dotted names."""
+    """Flattens nested parameters to dotted names."""
     if params is None:
         return {}
     if not isinstance(params, Mapping):
@@ -203,7 +203,7 @@ def _flat(params: Any, prefix: str = "") -> Dict[str, Any]:
 
 
 class _Sink:
-    """The connection to the process that records."""
+    """The connection to the recording process."""
 
     def __init__(self, address: str, rank: int, world: int) -> None:
         self.address = address
@@ -211,7 +211,7 @@ class _Sink:
         self.world = world
         self.lock = _thread.RLock()
         self.socket: Optional[socket.socket] = None
-        #: Lines that define what rows and the sink's orders stand on; said again to each new sink.
+        #: Messages that later ones depend on; repeated to each new sink.
         self.known: List[bytes] = []
         self.backlog: List[bytes] = []
         self.points = 0
@@ -223,7 +223,7 @@ class _Sink:
         self.waited = 0.0
 
     def connect(self) -> None:
-        """Raises OSError if nobody listens."""
+        """Connects; raises OSError if nobody listens."""
         new = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             new.settimeout(5.0)
@@ -248,7 +248,7 @@ class _Sink:
             self.send(_line({"do": "waited", "ms": self.waited * 1e3, "dropped": dropped}), 0)
 
     def send(self, data: bytes, points: int) -> None:
-        """Sends it, or keeps it until somebody listens again. Never raises."""
+        """Sends data, or keeps it until there is a connection again. Never raises."""
         with self.lock:
             if self.socket is None and not self._again():
                 self._keep(data, points)
@@ -261,10 +261,10 @@ class _Sink:
                     self.socket.sendall(data)
             except OSError:
                 self._lost()
-                # What was sent in part is lost with the one who was to read it.
+                # A partly sent message is lost with its receiver.
                 self._keep(data, points)
             except BaseException:
-                # Interrupted, perhaps when a part was sent: what follows must not be taken for the rest.
+                # Interrupted, perhaps halfway: what follows must not be taken for the rest.
                 self._lost()
                 raise
 
@@ -293,7 +293,7 @@ class _Sink:
         self.retry = time.monotonic() + self.wait
 
     def _again(self) -> bool:
-        """Tries to connect again, now and then."""
+        """Tries to reconnect, at intervals."""
         now = time.monotonic()
         if now < self.retry:
             return False
@@ -306,7 +306,7 @@ class _Sink:
         return True
 
     def drain(self) -> None:
-        """At the end: gives what is kept to whoever records on, for as long as somebody may."""
+        """At the end, delivers what is kept if a sink comes back in time."""
         end = time.monotonic() + 5.0
         with self.lock:
             while self.backlog and not self._again() and time.monotonic() < end and os.path.exists(self.address):
@@ -315,7 +315,7 @@ class _Sink:
                 _say(f"nobody records: {self.points} points are lost")
 
     def heard(self, patience: Optional[float] = 0.0) -> Optional[List[Dict[str, Any]]]:
-        """What the sink says, waiting for it at most so many seconds; None if it is gone."""
+        """Receives messages of the sink, waiting at most so many seconds; None if it is gone."""
         with self.lock:
             if self.socket is None and not self._again():
                 return None
@@ -344,7 +344,7 @@ class _Sink:
             return out
 
     def forget(self) -> None:
-        """Closes this process's end without a word."""
+        """Closes the connection of this process without a message."""
         with self.lock:
             if self.socket is not None:
                 self.socket.close()
@@ -360,13 +360,13 @@ def _is_readable(sock: socket.socket, patience: Optional[float]) -> bool:
 def _line(message: Mapping[str, Any]) -> bytes:
     import json
 
-    # A text may hold halves of characters, such as a file's name that is not UTF-8.
+    # A text may contain lone surrogates, for example from a file name that is not UTF-8.
     return (json.dumps(message, separators=(",", ":"), ensure_ascii=False) + "\n").encode("utf-8", "replace")
 
 
 @_all_quiet()
 class Config(Dict[str, Any]):
-    """Parameters, by key and by attribute; what is set is recorded."""
+    """Parameters, by key and by attribute; changes are recorded."""
 
     def __init__(self, owner: Optional["Run"], values: Mapping[str, Any]) -> None:
         super().__init__(values)
@@ -381,7 +381,7 @@ class Config(Dict[str, Any]):
         return self
 
     def setdefault(self, key: str, default: Any = None) -> Any:
-        """As that of a dictionary."""
+        """Like `dict`, and records the change."""
         if key not in self:
             self[key] = default
         return self[key]
@@ -396,7 +396,7 @@ class Config(Dict[str, Any]):
         self[key] = value
 
     def update(self, *args: Any, allow_val_change: bool = True, **kwargs: Any) -> None:  # type: ignore[override]
-        """As that of a dictionary."""
+        """Like `dict`, and records the change."""
         del allow_val_change
         new = [vars(a) if hasattr(a, "__dict__") and not isinstance(a, Mapping) else a for a in args if a is not None]
         try:
@@ -414,7 +414,7 @@ class Config(Dict[str, Any]):
 
 
 class Checkpoint:
-    """A folder to save into: `with run.checkpoint(step) as folder`."""
+    """A folder to save a checkpoint in: `with run.checkpoint(step) as folder`."""
 
     def __init__(self, owner: Optional["Run"], step: Any) -> None:
         self._owner = owner
@@ -444,7 +444,7 @@ class Checkpoint:
 
 @_all_quiet(steps=iter(()), checkpoint=Checkpoint(None, 0), should_stop=False, should_checkpoint=False)
 class Run:
-    """A run that this process logs to. Made by `init`."""
+    """A run that this process logs to, created by `init`."""
 
     def __init__(self, sink: Optional[_Sink], rank: int, world: int, logs: bool, trial: Optional[int]) -> None:
         self._sink = sink
@@ -453,15 +453,15 @@ class Run:
         self._trial = trial
         self.rank = rank
         self.world = world
-        #: The run's name, its experiment, its folder, and the seed it was given.
+        #: The name, experiment, folder and seed of the run.
         self.name = ""
         self.experiment = ""
         self.dir = os.environ.get("GRADTOP_RUN_DIR", "")
         self.seed = _of_env(0, "GRADTOP_SEED")
-        #: Whether `gradtop resume` can start the same command again.
+        #: Whether `gradtop resume` can restart the command.
         self.resumable = False
         self.config = Config(None, {})
-        #: Values that sum the run up, written when it is finished.
+        #: Values that summarize the run, written when it is finished.
         self.summary: Dict[str, Any] = {}
         self._shapes: Dict[Tuple[Any, ...], Tuple[int, Any]] = {}
         self._step = -1
@@ -480,11 +480,11 @@ class Run:
         self._versions: Dict[str, str] = {}
         self._finished = False
 
-    # ---- what is logged ----
+    # ---- logging ----
 
     @property
     def resume_dir(self) -> "Optional[Path]":
-        """The checkpoint to go on from, if there is one."""
+        """The checkpoint to continue from, if there is one."""
         folder = os.environ.get("GRADTOP_RESUME_DIR")
         if not folder:
             return None
@@ -513,8 +513,8 @@ class Run:
     ) -> None:
         """Logs values of a step: `log(3, loss=0.1)`, `log(3, {"loss": 0.1})` or `log({"loss": 0.1}, step=3)`.
 
-        Without a step it is the one after the last. A name such as `loss/train` or `train/loss` is the loss on the split
-        `train`; `split`, `model` and `trial` say so for all values of the call. Steps may repeat and go back: all are kept.
+        The default is the step after the last one. A name such as `loss/train` or `train/loss` is the loss on the split `train`;
+        `split`, `model` and `trial` apply to all values of the call. Steps may repeat and go back: all values are kept.
         """
         if first is not None:
             if type(first) is int:
@@ -553,7 +553,7 @@ class Run:
         if trial is not None:
             extra["trial"] = _plain(trial)
         series = [_series(str(name), extra) for name in names]
-        # Of threads that log the same names at once, one defines them, before the first row of any.
+        # If threads log the same names at once, one defines them before the first row of any.
         with sink.lock:
             known = self._shapes.get(key)
             if known is None:
@@ -566,7 +566,7 @@ class Run:
         return known
 
     def _log_odd(self, step: int, values: Mapping[str, Any], split: Any, model: Any, trial: Any, epoch: Any) -> None:
-        """Logs those values that are numbers, and says which are not."""
+        """Logs the values that are numbers, and reports the others."""
         good: Dict[str, float] = {}
         for name, value in values.items():
             parts = {f"{name}/{k}": v for k, v in _flat(value).items()} if isinstance(value, Mapping) else {name: value}
@@ -586,7 +586,7 @@ class Run:
             self.log(step, good, split=split, model=model, trial=trial, epoch=epoch)
 
     def table(self, name: str, columns: Mapping[str, Sequence[Any]], step: int = 0) -> None:
-        """Adds rows to a table: what is no time series. All columns are equally long; a table's columns stay the same."""
+        """Adds rows to a table, for data that is not a time series. Columns have equal length and are the same in each call."""
         if not self._logs:
             return
         if not isinstance(columns, Mapping):
@@ -599,22 +599,22 @@ class Run:
             self._tell({"do": "table", "name": name, "step": step, "columns": part})
 
     def figures(self, toml: str) -> None:
-        """Declares figures, see docs/figures in the manual of plugins; the text is TOML."""
+        """Declares figures in TOML, as described in docs/plugin-guide.md."""
         self._tell({"do": "figures", "toml": toml})
 
     def text(self, text: Any, level: str = "info") -> None:
-        """A line for the run's log."""
+        """Writes a line to the run's log."""
         self._tell({"do": "text", "level": level, "text": str(text)})
 
     def params(self, params: Any = None, /, **more: Any) -> None:
-        """Adds parameters, from a dictionary or argparse's result; nested ones get dotted names."""
+        """Adds parameters from a dictionary or an argparse namespace; nested ones get dotted names."""
         self.config.update({**_flat(params), **_flat(more)})
 
     def metric(
         self, name: str, goal: str = "none", *, headline: bool = True, split: Optional[str] = None, unit: Optional[str] = None,
         help: str = "", log: bool = False, guard: bool = False,
     ) -> None:
-        """Declares a metric: whether lower (`min`) or higher (`max`) is better, and the split that stands for the run."""
+        """Declares a metric: whether lower (`min`) or higher (`max`) is better, and the split of its headline value."""
         message: Dict[str, Any] = {"do": "metric", "name": name, "goal": goal, "headline": headline, "help": help}
         message.update({"log": log, "guard": guard})
         if split is not None:
@@ -628,7 +628,7 @@ class Run:
     # ---- the loop ----
 
     def steps(self, total: int, start: int = 0) -> Iterator[int]:
-        """The steps from `start` on; between two of them the run pauses and stops as it is asked to."""
+        """Iterates over the steps from `start` on; between two steps the run pauses and stops on request."""
         total = _whole(total, "the number of steps")
         return self._steps(range(_whole(start), total), total)
 
@@ -642,12 +642,12 @@ class Run:
         self._progress(total, total, now=True)
 
     def should_stop(self) -> bool:
-        """Whether the loop should end, for one that does not use `steps`. Waits here while the run is paused."""
+        """Whether the loop should end, for loops without `steps`. Waits while the run is paused."""
         self._listen()
         return self._ends_at(self._step)
 
     def should_checkpoint(self) -> bool:
-        """Whether it is time to save; true again only after the next `checkpoint` or when asked anew."""
+        """Whether a checkpoint is due; true again only after the next `checkpoint` or a new request."""
         self._asks = True
         if not self._due:
             return False
@@ -655,15 +655,15 @@ class Run:
         return True
 
     def checkpoint(self, step: int) -> Checkpoint:
-        """A folder to save into, kept once the `with` block has ended well."""
+        """A folder to save in, kept if the `with` block succeeds."""
         return Checkpoint(self, step)
 
     def progress(self, done: int, total: int = 0, phase: Optional[str] = None) -> None:
-        """How far the work is."""
+        """Reports the progress."""
         self._progress(done, total, phase, now=True)
 
     def finish(self, exit_code: int = 0, quiet: Optional[bool] = None, *, error: Optional[str] = None) -> None:
-        """The work is done. Later calls do nothing."""
+        """Ends the run. Later calls do nothing."""
         del quiet
         if self._finished:
             return
@@ -698,7 +698,7 @@ class Run:
         _say(f"a run has no {name!r} here: it is ignored")
         return _nothing
 
-    # ---- the other side ----
+    # ---- the connection ----
 
     def _tell(self, message: Mapping[str, Any]) -> None:
         if self._sink is None:
@@ -709,7 +709,7 @@ class Run:
             _failed(str(message.get("do")), error)
 
     def _tell_versions(self) -> None:
-        """Tells the versions of Python and, once the program has imported it, of PyTorch."""
+        """Sends the versions of Python and, once it has been imported, of PyTorch."""
         if self.rank == 0:
             versions = {"python": sys.version.split()[0]}
             try:
@@ -728,7 +728,7 @@ class Run:
             self._declare({"do": "listen"})
 
     def _declare(self, message: Mapping[str, Any]) -> bytes:
-        """Tells what each new sink has to know too; the line."""
+        """Sends a message that each new sink needs, too. Returns the line."""
         line = _line(message)
         assert self._sink is not None
         with self._sink.lock:
@@ -742,7 +742,7 @@ class Run:
             self._tell_progress()
 
     def _tell_progress(self) -> None:
-        """What was reached and not told: the last of it is, before a pause and the end."""
+        """Sends the latest progress, before a pause and at the end."""
         if self._reached is None:
             return
         (done, total, phase), self._reached = self._reached, None
@@ -750,7 +750,7 @@ class Run:
         self._tell({"do": "progress", "done": max(0, int(done)), "total": max(0, int(total)), "phase": phase})
 
     def _obey(self, patience: Optional[float] = 0.0) -> bool:
-        """Takes in what the sink says; False if it is gone."""
+        """Handles messages of the sink; False if it is gone."""
         if self._sink is None:
             return False
         heard = self._sink.heard(patience)
@@ -777,7 +777,7 @@ class Run:
         return heard is not None
 
     def _ends_at(self, step: int) -> bool:
-        """Between two steps: waits while the run is paused. Whether it stops before this step."""
+        """Called between two steps: waits while the run is paused. Returns whether it stops before this step."""
         try:
             self._obey()
             if self._pause or self._stop is not None:
@@ -794,17 +794,17 @@ class Run:
         if self._stop is None:
             return False
         if self._stop >= 0:
-            # All processes end at the same step, and save at it.
+            # All processes end at the same step and save there.
             self._due = self._due or step == self._stop
             return step > self._stop
         if self._asks and self._due and not self._deferred:
-            # One more step, in which the loop can save where it will stop.
+            # One more step, in which the loop can save before it stops.
             self._deferred = True
             return False
         return True
 
     def _ask(self, want: str, patience: float) -> Optional[Dict[str, Any]]:
-        """Waits for an answer."""
+        """Sends a request and waits for the answer."""
         end = time.monotonic() + patience
         while time.monotonic() < end:
             answer, self._answer = self._answer, None
@@ -848,7 +848,7 @@ _SPLITS = frozenset(("train", "training", "val", "valid", "validation", "dev", "
 
 
 def _series(name: str, extra: Mapping[str, Any]) -> Any:
-    """The series of a name: `loss/train` and `train/loss` are the loss on the training data."""
+    """Parses the name of a series: `loss/train` and `train/loss` are the loss on the training data."""
     if not extra:
         return name
     if "split" in extra:
@@ -862,7 +862,7 @@ def _series(name: str, extra: Mapping[str, Any]) -> Any:
     return {"metric": name, **extra}
 
 
-#: The run of this process, once there is one; the last, if several were begun.
+#: The run of this process; if there were several, the last one.
 run: Optional[Run] = None
 _runs: List[Run] = []
 
@@ -883,16 +883,16 @@ def init(
     runs: Optional[str] = None,
     **more: Any,
 ) -> Run:
-    """Begins to log. Under `gradtop exec` to the run that this program is; else to a new one.
+    """Begins to log: under `gradtop exec` to the run of this program, otherwise to a new one.
 
-    `metrics` declares metrics with their goals, as in `{"loss": "min"}`; `params` (or `config`) are recorded. `rank` says which
-    process of several logs: that of rank 0, another, or `"all"`, each as a trial. `mode="disabled"` does nothing at all. With
-    `on_full="drop"` points are dropped and counted, not waited for, while the disk is behind.
+    `metrics` declares metrics with their goals, as in `{"loss": "min"}`; `params` (or `config`) are recorded. `rank` selects
+    which of several processes logs: the one of rank 0, another, or `"all"`, each as a trial. `mode="disabled"` turns all calls
+    into no-ops. With `on_full="drop"`, points are dropped and counted instead of waiting for a slow disk.
     """
     global run
     for key in more:
         _say(f"init has no {key!r} here: it is ignored")
-    # Lightning's own launcher gives the processes after the first no RANK.
+    # Lightning's launcher sets no RANK for processes after the first.
     own = _of_env(0, "RANK", "SLURM_PROCID") or _of_env(0, "LOCAL_RANK") or _of_env(0, "NODE_RANK")
     world = _of_env(1, "WORLD_SIZE", "SLURM_NTASKS")
     logs = rank == "all" or own == rank
@@ -900,7 +900,7 @@ def init(
     sink: Optional[_Sink] = None
     if mode != "disabled":
         if address is not None and not os.path.exists(address):
-            # Of a run that has ended, or on another machine.
+            # The address of a run that has ended or is on another machine.
             address = None
         if address is None and own == 0:
             address = _attach(experiment or project, name, runs, seed, total)
@@ -943,7 +943,7 @@ def init(
 
 
 def _of_env(default: int, *names: str) -> int:
-    """The number in the first of these variables that has something."""
+    """The number in the first of these variables that is set."""
     for name in names:
         text = os.environ.get(name)
         if text:
@@ -957,18 +957,18 @@ def _of_env(default: int, *names: str) -> int:
 def _attach(
     experiment: Optional[str], name: Optional[str], runs: Optional[str], seed: Optional[int], total: Optional[int]
 ) -> str:
-    """Starts a sink for this process; its address."""
+    """Starts a sink for this process. Returns its address."""
     import json
     import shutil
     import subprocess
 
-    # An environment that is not activated has it beside its Python.
+    # In an environment that is not activated, it is next to Python.
     beside = os.path.dirname(sys.executable or "")
     program = os.environ.get("GRADTOP_PROGRAM") or shutil.which("gradtop") or shutil.which("gradtop", path=beside)
     if program is None:
         raise RuntimeError("the program `gradtop` is not in PATH; install it, or name it by GRADTOP_PROGRAM")
     script = sys.argv[0] if sys.argv else ""
-    # Of `python -c` and of a session there is none.
+    # `python -c` and interactive sessions have none.
     script = "" if script in ("-c", "-") else os.path.splitext(os.path.basename(script))[0]
     options = {"experiment": experiment or script or "python", "name": name, "runs": runs, "seed": seed, "total": total}
     command = [program, "sink", "--attach", str(os.getpid())]
@@ -990,7 +990,7 @@ _hooked = False
 
 
 def _hook() -> None:
-    """Once: what happens at forks and at the end of the process."""
+    """Registers handlers for forks and the end of the process, once."""
     global _hooked
     if _hooked:
         return
@@ -1003,7 +1003,7 @@ def _hook() -> None:
 
 
 def _in_child() -> None:
-    """A forked child is another process: what its parent logs to is not its own."""
+    """A forked child must not use its parent's run."""
     for own in _runs:
         if own._sink is not None:
             own._sink.lock = _thread.RLock()
@@ -1013,7 +1013,7 @@ def _in_child() -> None:
 
 
 def _at_exit() -> None:
-    # An exception ends a script, but not a session that somebody types into.
+    # An exception ends a script, but not an interactive session.
     error = None if hasattr(sys, "ps1") else _cause(getattr(sys, "last_value", None))
     for own in _runs:
         if not own._finished and own._pid == os.getpid():
@@ -1037,7 +1037,7 @@ def finish(*args: Any, **kwargs: Any) -> None:
 def __getattr__(name: str) -> Any:
     if name in _ON_LIBRARIES:
         made = _ON_LIBRARIES[name]()
-        # As if it were written in this file, for pickle too.
+        # As if it were defined in this file, also for pickle.
         made.__module__, made.__qualname__ = __name__, name
         globals()[name] = made
         return made
@@ -1058,7 +1058,7 @@ def __getattr__(name: str) -> Any:
 
 @_all_quiet()
 class SummaryWriter:
-    """TensorBoard's writer of the same name, to the run of this process; `init` is called if nobody has."""
+    """A replacement for TensorBoard's class that logs to the run of this process, which it creates if necessary."""
 
     def __init__(self, log_dir: Optional[str] = None, comment: str = "", **ignored: Any) -> None:
         del ignored
@@ -1074,14 +1074,14 @@ class SummaryWriter:
     def add_scalar(
         self, tag: str, scalar_value: Number, global_step: Optional[int] = None, walltime: Optional[float] = None, **ignored: Any
     ) -> None:
-        """One value of a step."""
+        """Logs a value."""
         self._run.log(self._step(tag, global_step), {tag: scalar_value})
 
     def add_scalars(
         self, main_tag: str, tag_scalar_dict: Mapping[str, Number], global_step: Optional[int] = None,
         walltime: Optional[float] = None,
     ) -> None:
-        """Values of the same metric: of splits where they are called so, else of models."""
+        """Logs values of one metric: of several splits if their names are splits, otherwise of several models."""
         if not isinstance(tag_scalar_dict, Mapping):
             raise TypeError(f"the values of {_quoted(main_tag)} are a dictionary, not {_quoted(tag_scalar_dict)}")
         step = self._step(main_tag, global_step)
@@ -1093,7 +1093,7 @@ class SummaryWriter:
         self, tag: str, values: Any, global_step: Optional[int] = None, bins: Any = 30, walltime: Optional[float] = None,
         **ignored: Any,
     ) -> None:
-        """Counts of values in buckets of equal width, in the table `histograms`."""
+        """Logs a histogram with buckets of equal width to the table `histograms`."""
         data = [v for v in _numbers(values) if v - v == 0.0]
         if not data:
             return
@@ -1111,20 +1111,20 @@ class SummaryWriter:
         self, hparam_dict: Mapping[str, Any], metric_dict: Mapping[str, Number], hparam_domain_discrete: Any = None,
         run_name: Optional[str] = None, global_step: Optional[int] = None,
     ) -> None:
-        """Parameters, and the values that came of them."""
+        """Logs parameters and the resulting values."""
         self._run.params(hparam_dict)
         if metric_dict:
             self._run.log(self._step("hparams", global_step), dict(metric_dict))
 
     def add_text(self, tag: str, text_string: str, global_step: Optional[int] = None, walltime: Optional[float] = None) -> None:
-        """A line for the run's log."""
+        """Writes a line to the run's log."""
         self._run.text(f"{tag}: {text_string}")
 
     def flush(self) -> None:
-        """Nothing waits: each call has handed over what it was given."""
+        """Does nothing: each call sends its values at once."""
 
     def close(self) -> None:
-        """The run goes on until the process ends or `finish` is called."""
+        """Does nothing: the run continues until the process ends or `finish` is called."""
 
     def __enter__(self) -> "SummaryWriter":
         return self
@@ -1139,13 +1139,13 @@ class SummaryWriter:
         return _nothing
 
 
-# ---- for libraries that train ----
+# ---- integrations with training libraries ----
 
 _WORDS = {"training": "train", "validation": "val", "valid": "val", "evaluation": "eval", "testing": "test"}
 
 
 def _split_of(name: str) -> Tuple[str, Optional[str]]:
-    """Metric and split of a library's name, by the rule of docs/import.md: `val_loss` is the loss on the split `val`."""
+    """Splits a library's name into metric and split, as docs/import.md says: `val_loss` is the loss on the split `val`."""
     before, _, last = name.rpartition("/")
     before = before + "/" if before else ""
     for prefix, text, divides in (("", name, "/"), (before, last, "_-. ")):
@@ -1159,7 +1159,7 @@ def _split_of(name: str) -> Tuple[str, Optional[str]]:
 
 
 def _log_named(run: Run, step: int, values: Mapping[str, Any], plain: Optional[str] = None) -> None:
-    """Logs what a library calls by its own names; `plain` is the split of a `loss` that names none."""
+    """Logs values under a library's names; `plain` is the split of a `loss` without one."""
     values = dict(values)
     epoch = values.pop("epoch", None)
     by_split: Dict[Optional[str], Dict[str, Any]] = {}
@@ -1173,31 +1173,31 @@ def _log_named(run: Run, step: int, values: Mapping[str, Any], plain: Optional[s
 
 
 def _run_of(given: Mapping[str, Any]) -> Run:
-    """The run of this process, begun if there is none."""
+    """The run of this process, created if there is none."""
     return run if run is not None and not run._finished else init(**{"metrics": {"loss": "min"}, **given})
 
 
 def _between(run: Run, step: int, total: int) -> bool:
-    """Between two steps of a library's loop: progress, and pausing if asked to. Whether it should end."""
+    """Called between two steps of a library's loop: reports progress and pauses on request. Returns whether it should end."""
     run._progress(step, total, now=step >= total)
     return run._ends_at(step)
 
 
 def _takes_checkpoint(run: Run) -> bool:
-    """Whether one is due that somebody will resume from. Of several processes none knows when the others save."""
+    """Whether a checkpoint is due that can be resumed from. With several processes, none knows when the others save."""
     due, run._due = run._due, False
     return due and run.resumable and run.world == 1
 
 
 def _quieten(callback: type) -> None:
-    """Makes what a library calls never raise."""
+    """Makes the methods that a library calls never raise."""
     for name, member in list(vars(callback).items()):
         if name.startswith("on_"):
             setattr(callback, name, _quiet(member))
 
 
 def _lightning() -> Any:
-    """Lightning, by the name that the script has for it."""
+    """The Lightning module, by the name under which the script has imported it."""
     try:
         if "pytorch_lightning" in sys.modules and "lightning" not in sys.modules:
             import pytorch_lightning as lightning
@@ -1219,7 +1219,7 @@ def _lightning_logger() -> type:
     on_zero = lightning.utilities.rank_zero_only
 
     class LightningLogger(logger.Logger):  # type: ignore[name-defined,misc]
-        """Lightning's logger to the run of this process; `init` is called with `options` if nobody has."""
+        """A Lightning logger for the run of this process, which it creates with `options` if necessary."""
 
         def __init__(self, **options: Any) -> None:
             super().__init__()
@@ -1233,35 +1233,35 @@ def _lightning_logger() -> type:
 
         @property
         def name(self) -> str:
-            """The run's experiment: a folder for Lightning's checkpoints."""
+            """The experiment, which names a folder of Lightning's checkpoints."""
             return str(self.experiment.experiment or "gradtop")
 
         @property
         def version(self) -> str:
-            """The run's name: a folder in it."""
+            """The run's name, which names a folder in it."""
             return str(self.experiment.name or "run")
 
         @on_zero  # type: ignore[untyped-decorator]
         def log_hyperparams(self, params: Any, *ignored: Any, **more: Any) -> None:
-            """Parameters."""
+            """Logs parameters."""
             self.experiment.params(params)
 
         @on_zero  # type: ignore[untyped-decorator]
         def log_metrics(self, metrics: Mapping[str, Any], step: Optional[int] = None) -> None:
-            """Values of a step."""
+            """Logs the values of a step."""
             of = self.experiment
             _quiet(_log_named)(of, of._step + 1 if step is None else step, metrics)
 
         @on_zero  # type: ignore[untyped-decorator]
         def finalize(self, status: str) -> None:
-            """The run goes on until the process ends: a test may follow."""
+            """Does nothing: the run continues until the process ends, since a test may follow."""
 
     return LightningLogger
 
 
 def _lightning_callback() -> type:
     class LightningCallback(_lightning().Callback):  # type: ignore[misc]
-        """Pauses, stops, checkpoints and progress of Lightning's loop. A run is resumed with
+        """Pauses, stops, checkpoints and reports the progress of Lightning's loop. A run is resumed with
         `trainer.fit(model, ckpt_path=gradtop.LightningCallback.checkpoint())`."""
 
         def __init__(self, **options: Any) -> None:
@@ -1270,16 +1270,16 @@ def _lightning_callback() -> type:
 
         @staticmethod
         def checkpoint() -> Optional[str]:
-            """The file to go on from, if this process is a run that was resumed."""
+            """The file to continue from, if this run was resumed."""
             folder = os.environ.get("GRADTOP_RESUME_DIR")
             return os.path.join(folder, "lightning.ckpt") if folder else None
 
         def on_train_start(self, trainer: Any, module: Any) -> None:
-            """From now on the run's requests are heard."""
+            """Begins to handle requests."""
             _run_of(self._options)._listen()
 
         def on_train_batch_end(self, trainer: Any, module: Any, *ignored: Any) -> None:
-            """Between two steps."""
+            """Reports progress, and pauses and stops on request."""
             of, step = _run_of(self._options), trainer.global_step
             total = trainer.estimated_stepping_batches
             if _between(of, step, int(total) if 0 < total < _STEPS else 0):
@@ -1291,7 +1291,7 @@ def _lightning_callback() -> type:
                 trainer.save_checkpoint(self._saved[1])
 
         def _keep(self, *ignored: Any) -> None:
-            """Hands over what was saved, now that the values of its step are logged: Lightning logs them after `on_train_batch_end`."""
+            """Keeps the saved checkpoint, now that the values of its step are logged."""
             if self._saved is None:
                 return
             import shutil
@@ -1314,7 +1314,7 @@ def _hf_callback() -> type:
         raise ImportError(f"transformers cannot be imported ({error}): pip install transformers") from None
 
     class HFCallback(TrainerCallback):  # type: ignore[misc]
-        """For the `Trainer` of Hugging Face: logs to the run of this process, pauses and stops as it is asked to, and keeps the
+        """For the `Trainer` of Hugging Face: logs to the run of this process, pauses and stops on request, and keeps the
         trainer's checkpoints for `gradtop resume`: `trainer.train(resume_from_checkpoint=gradtop.HFCallback.checkpoint())`."""
 
         def __init__(self, **options: Any) -> None:
@@ -1322,18 +1322,18 @@ def _hf_callback() -> type:
 
         @staticmethod
         def checkpoint() -> Optional[str]:
-            """The folder to go on from, if this process is a run that was resumed."""
+            """The folder to continue from, if this run was resumed."""
             return os.environ.get("GRADTOP_RESUME_DIR") or None
 
         def on_train_begin(self, args: Any, state: Any, control: Any, **more: Any) -> None:
-            """Records the settings that are not the library's own."""
+            """Records the settings that differ from the defaults."""
             of = _run_of(self._options)
             of._listen()
             if state.is_world_process_zero:
                 of.params(_hf_settings(args))
 
         def on_log(self, args: Any, state: Any, control: Any, logs: Optional[Mapping[str, Any]] = None, **more: Any) -> None:
-            """Values of a step; what sums a training up belongs to the summary."""
+            """Logs the values of a step; those about the whole training go to the summary."""
             if not logs or not state.is_world_process_zero:
                 return
             of = _run_of(self._options)
@@ -1343,7 +1343,7 @@ def _hf_callback() -> type:
                 _log_named(of, state.global_step, logs, "train")
 
         def on_step_end(self, args: Any, state: Any, control: Any, **more: Any) -> None:
-            """Between two steps."""
+            """Reports progress, and pauses and stops on request."""
             of = _run_of(self._options)
             if _between(of, state.global_step, state.max_steps):
                 control.should_training_stop = True
@@ -1367,7 +1367,7 @@ def _hf_callback() -> type:
 
 
 def _hf_settings(args: Any) -> Dict[str, Any]:
-    """The settings of a trainer that differ from the library's own, and those that everybody asks for."""
+    """The settings of a trainer that differ from the defaults, and the most important others."""
     import dataclasses
 
     always = ("learning_rate", "per_device_train_batch_size", "num_train_epochs", "seed")
@@ -1375,7 +1375,7 @@ def _hf_settings(args: Any) -> Dict[str, Any]:
     for field in dataclasses.fields(args):
         value = getattr(args, field.name, None)
         value = getattr(value, "value", value)
-        # What was not given is often settled by what was.
+        # Settings that were not given often follow from others.
         own = (field.default, False if field.default is None else field.default)
         if field.name in always or isinstance(value, (bool, int, float, str)) and value not in own and "token" not in field.name:
             settings[field.name] = value
@@ -1383,7 +1383,7 @@ def _hf_settings(args: Any) -> Dict[str, Any]:
 
 
 def _link(source: str, target: str) -> None:
-    """The same file under another name where the disk has that, else a copy."""
+    """Links a file, or copies it if links are not supported."""
     try:
         os.link(source, target)
     except OSError:
@@ -1400,7 +1400,7 @@ _ON_LIBRARIES: Dict[str, Callable[[], type]] = {
 
 
 def _numbers(values: Any) -> Iterable[float]:
-    """All numbers of a nest of lists, or of what turns itself into one."""
+    """All numbers in nested lists, or in an object that can be converted to them."""
     if hasattr(values, "detach"):
         values = values.detach().cpu()
     if hasattr(values, "tolist"):

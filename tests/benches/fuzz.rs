@@ -1,4 +1,4 @@
-//! Many damaged runs: started by `cargo xtask soak fuzz [--mutations N] [--seed S]`.
+//! Fuzzes run folders; started by `cargo xtask soak fuzz [--mutations N] [--seed S]`.
 
 #![allow(clippy::print_stdout, reason = "it prints what it found")]
 

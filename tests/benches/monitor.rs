@@ -1,7 +1,7 @@
-//! The monitor in a terminal of its own: what it takes until something stands on the screen, what it writes, what it uses.
+//! Measures the monitor in a real terminal: time to the first frame, bytes written, resources used.
 //!
-//! Started by `cargo xtask bench monitor`, which builds the program and hands over its path, and the names of the parts to
-//! measure; all of them without one.
+//! Started by `cargo xtask bench monitor`, which builds the program and passes its path and the parts to measure; without any,
+//! all are measured.
 
 #![allow(clippy::unwrap_used, reason = "a benchmark that cannot be made ends")]
 #![allow(clippy::print_stdout, reason = "it prints what it measured")]
@@ -19,16 +19,16 @@ use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system}
 
 const COLUMNS: u16 = 200;
 const ROWS: u16 = 50;
-/// The least of so many starts counts.
+/// The fastest of so many starts counts.
 const ROUNDS: usize = 5;
-/// Keys pressed, and values looked for.
+/// The number of keys pressed and of values awaited.
 const KEYS: usize = 40;
-/// A frame begins with it.
+/// Begins every frame.
 const FRAME: &[u8] = b"\x1b[?2026h";
-/// What a living run makes the program write is measured for so long.
+/// How long the output of a live run is measured, in seconds.
 const MINUTE: u64 = 60;
 
-/// Makes a run: `make POINTS FOLDER`.
+/// Creates a run: `make POINTS FOLDER`.
 const MAKE: &str = "make";
 
 fn main() {
@@ -74,14 +74,14 @@ fn ms(d: Duration) -> f64 {
     d.as_secs_f64() * 1e3
 }
 
-/// Median and worst.
+/// Prints the median and the maximum.
 fn latencies(name: &str, mut times: Vec<Duration>) {
     times.sort();
     measured(name, ms(times[times.len() / 2]), None);
     measured(&format!("{name}-worst"), ms(times[times.len() - 1]), None);
 }
 
-/// A folder of runs, and where the program keeps its settings.
+/// A runs folder and the program's settings.
 struct Place {
     dir: tempfile::TempDir,
 }
@@ -92,7 +92,7 @@ impl Place {
         fs::create_dir_all(dir.path().join("runs")).unwrap();
         let state = dir.path().join("state/gradtop");
         fs::create_dir_all(&state).unwrap();
-        // Four by three charts, and the line for newcomers read.
+        // Four by three charts, without the welcome message.
         let view = "welcomed = true\n[run.experiment.synthetic]\ncolumns = 4\nrows = 3\n";
         fs::write(state.join("view.toml"), view).unwrap();
         Self { dir }
@@ -108,12 +108,12 @@ struct Terminal {
     child: Box<dyn Child + Send + Sync>,
     master: Box<dyn MasterPty + Send>,
     input: Box<dyn std::io::Write + Send>,
-    /// What came, and when.
+    /// Output with the time of its arrival.
     output: Receiver<(Instant, Vec<u8>)>,
     screen: vt100::Parser,
     written: Vec<u8>,
     started: Instant,
-    /// When the newest of what is on `screen` came.
+    /// When the newest bytes on `screen` arrived.
     came: Instant,
 }
 
@@ -163,7 +163,7 @@ impl Terminal {
         self.came = came;
     }
 
-    /// Waits until the screen shows what is looked for; gives the moment its last byte came.
+    /// Waits until the screen meets a condition. Returns the arrival time of the last byte.
     fn until(&mut self, what: &str, shown: impl Fn(&str) -> bool) -> Instant {
         let end = Instant::now() + Duration::from_mins(1);
         loop {
@@ -179,7 +179,7 @@ impl Terminal {
         }
     }
 
-    /// Reads for a while; gives the bytes that came, and of how many frames they are.
+    /// Reads for a while. Returns the number of bytes and of frames.
     fn listen(&mut self, time: Duration) -> (usize, usize) {
         let (end, before) = (Instant::now() + time, self.written.len());
         while let Some(left) = end.checked_duration_since(Instant::now()) {
@@ -202,14 +202,14 @@ impl Terminal {
         self.child.process_id().unwrap()
     }
 
-    /// Resident memory, MiB: `VmRSS` now, `VmHWM` at most.
+    /// Memory in MiB: `VmRSS` is the resident size, `VmHWM` its maximum.
     fn memory(&self, which: &str) -> f64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
         let line = status.lines().find_map(|l| l.strip_prefix(which)?.strip_prefix(':')).unwrap();
         line.trim().trim_end_matches("kB").trim().parse::<f64>().unwrap() / 1024.0
     }
 
-    /// Processor time used so far, in hundredths of a second.
+    /// The processor time used, in hundredths of a second.
     fn ticks(&self) -> u64 {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap();
         let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
@@ -229,11 +229,11 @@ impl Terminal {
     }
 }
 
-/// How many charts with a curve are on the screen, by the axes that have Braille dots beside them.
+/// The number of charts with a curve, recognized by Braille dots beside an axis.
 fn charts(screen: &str) -> usize {
     let titles = (0..synthetic::METRICS).filter(|n| screen.contains(&synthetic::metric(*n)));
     let dots = screen.chars().filter(|c| ('\u{2801}'..='\u{28ff}').contains(c)).count();
-    // A curve takes many cells; without them only titles stand there.
+    // A curve covers many cells; otherwise only titles are shown.
     if dots > 12 * 20 { titles.count() } else { 0 }
 }
 
@@ -248,7 +248,7 @@ fn cold_start(program: &Path) {
     measured("start.memory", memory, None);
 }
 
-/// A thousand runs of 100,000 points: made twenty times, and copied.
+/// A thousand runs of 100,000 points: twenty are created, the rest are copies.
 fn thousand(program: &Path) {
     let place = Place::new();
     for n in 0..20 {
@@ -264,7 +264,7 @@ fn thousand(program: &Path) {
     measured("thousand.command", ms(listed(program, &place)), nothing);
 }
 
-/// Ten million rows grouped by DuckDB, from the command to the answer.
+/// DuckDB groups ten million rows, measured from the command to the answer.
 fn query(program: &Path) {
     let place = Place::new();
     finished(&place, 10_000_000);
@@ -281,20 +281,20 @@ fn timed(command: &mut std::process::Command) -> Duration {
     start.elapsed()
 }
 
-/// `gradtop list` of a place.
+/// The duration of `gradtop list`.
 fn listed(program: &Path, place: &Place) -> Duration {
     let mut list = std::process::Command::new(program);
     list.args(["list", "--runs"]).arg(place.runs());
     (0..ROUNDS).map(|_| timed(&mut list)).min().unwrap()
 }
 
-/// The first whole frame of a place's list, the memory that it takes, and what starting a program takes that does nothing.
+/// The time to the first complete list, the memory used, and the time to start a program that does nothing.
 fn started(program: &Path, place: &Place) -> (Duration, f64, Option<f64>) {
     let mut least = Duration::MAX;
     let mut memory = 0.0f64;
     for _ in 0..ROUNDS {
         let mut t = Terminal::start(program, place);
-        // Every row that has room, their states, and the keys.
+        // All visible rows with their states, and the footer.
         let full = |s: &str| s.matches("run-").count() >= 20 && s.contains("finished") && s.contains("quit");
         let at = t.until("the list of runs", full);
         least = least.min(at - t.started);
@@ -306,7 +306,7 @@ fn started(program: &Path, place: &Place) -> (Duration, f64, Option<f64>) {
     (least, memory, nothing)
 }
 
-/// A finished run, made in a process of its own, so that this one stays small and quick.
+/// Creates a finished run in a separate process, so that this one stays small.
 fn finished(place: &Place, points: u64) {
     let myself = std::env::current_exe().unwrap();
     let made =
@@ -346,7 +346,7 @@ fn open(program: &Path, points: u64) {
     }
 }
 
-/// A log of a tool in a folder of its own, which is opened.
+/// Creates a log of another tool in its own folder.
 fn log_of(place: &Place, tool: &str) -> Box<dyn Log> {
     let folder = place.dir.path().join("synthetic");
     fs::create_dir_all(&folder).unwrap();
@@ -356,7 +356,7 @@ fn log_of(place: &Place, tool: &str) -> Box<dyn Log> {
     }
 }
 
-/// The program on such a log, with its charts.
+/// Opens such a log and waits for its charts.
 fn opened(program: &Path, place: &Place) -> Terminal {
     let mut t = Terminal::start_with(program, place, &["open", "synthetic"]);
     t.until("the run", |s| s.contains("running") || s.contains("finished"));
@@ -365,7 +365,7 @@ fn opened(program: &Path, place: &Place) -> Terminal {
     t
 }
 
-/// Logs of other tools: ten million points that are there, and values that come.
+/// Logs of other tools: ten million existing points, then new values.
 fn logs(program: &Path) {
     let steps = 10_000_000 / u64::from(synthetic::METRICS);
     let names: Vec<String> = (0..synthetic::METRICS).map(synthetic::metric).collect();
@@ -408,7 +408,7 @@ fn logs(program: &Path) {
     latencies("logs.lag", lags);
 }
 
-/// A run that logs 85 steps a second of 20 metrics.
+/// A run that logs 20 metrics at 85 steps per second.
 fn living(program: &Path) {
     let place = Place::new();
     let mut run = LiveRun::start(&place.runs(), "live", 100_000).unwrap();
@@ -461,7 +461,7 @@ fn living(program: &Path) {
     run.finish().unwrap();
 }
 
-/// Keys while nothing happens, and while a run logs as fast as it can.
+/// Keys while nothing happens, and while a run logs as fast as possible.
 fn keys(program: &Path) {
     let place = Place::new();
     finished(&place, 1_000_000);
@@ -474,7 +474,7 @@ fn keys(program: &Path) {
     let (stop, stopped) = channel::<()>();
     let flood = std::thread::spawn(move || {
         let mut step = 0;
-        // 20 steps a millisecond: 400,000 points a second.
+        // 20 steps per millisecond: 400,000 points per second.
         while stopped.try_recv() == Err(std::sync::mpsc::TryRecvError::Empty) {
             for _ in 0..20 {
                 run.step(step);

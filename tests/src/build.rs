@@ -1,22 +1,22 @@
-//! Building plugins in C and C++ the way their authors would.
+//! Builds plugins in C and C++ as their authors would.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::paths;
 
-/// Compiles `tests/fixtures/<source>` into `<folder>/lib<stem>.so`, warnings being errors. C is C99, C++ is C++11.
+/// Compiles `tests/fixtures/<source>` to `<folder>/lib<stem>.so` with warnings as errors, as C99 or C++11.
 pub fn fixture(source: &str, folder: &Path) -> PathBuf {
     compile(&paths::checkout().join("tests/fixtures").join(source), folder)
 }
 
-/// As [`fixture`], of a source on `gradtop.hpp`: C++17, with more warnings.
+/// Like [`fixture`], for sources that use `gradtop.hpp`: C++17 with more warnings.
 pub fn on_the_header(source: &str, folder: &Path) -> PathBuf {
     let source = paths::checkout().join("tests/fixtures").join(source);
     compile_as(&source, folder, "c++", &["-std=c++17", "-Wshadow", "-Wconversion"])
 }
 
-/// As [`fixture`], of a source given as text.
+/// Like [`fixture`], for a source given as text.
 pub fn text(name: &str, code: &str, folder: &Path) -> PathBuf {
     let source = folder.join(name);
     std::fs::write(&source, code).unwrap();
@@ -49,7 +49,7 @@ fn compile_as(source: &Path, folder: &Path, compiler: &str, flags: &[&str]) -> P
     library
 }
 
-/// The symbols that a library exports, as `nm` lists them.
+/// The symbols that a library exports, as listed by `nm`.
 pub fn exports(library: &Path) -> Vec<String> {
     let done = Command::new("nm").args(["-D", "--defined-only"]).arg(library).output().unwrap();
     let text = String::from_utf8(done.stdout).unwrap();

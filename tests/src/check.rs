@@ -1,4 +1,4 @@
-//! Looking at what a run left, without the code that wrote it where that is possible.
+//! Checks what a run has left, where possible without the code that wrote it.
 
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -11,12 +11,12 @@ use arrow_array::{Array, RecordBatch};
 use gradtop_store::{RunDir, SeriesData};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
-/// Every file below a folder.
+/// All files below a folder.
 pub fn files(dir: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
         let path = entry.path();
-        // A merge exchanges folders under a reader; what is gone is not there.
+        // A merge exchanges folders under a reader, so a file may disappear.
         match entry.file_type() {
             Ok(kind) if kind.is_dir() => found.extend(files(&path)),
             Ok(_) => found.push(path),
@@ -49,14 +49,14 @@ pub struct Row {
     pub series: Arc<Series>,
     /// Step.
     pub step: i64,
-    /// The value's bits: NaN equals itself.
+    /// The bits of the value: NaN equals NaN.
     pub bits: u64,
-    /// The epoch's bits.
+    /// The bits of the epoch.
     pub epoch: Option<u64>,
 }
 
-/// The sealed rows of a run, read with nothing but a Parquet reader, sorted. Panics if one file named `.parquet` anywhere in
-/// the run cannot be read.
+/// Reads the sealed rows of a run with a plain Parquet reader and sorts them. Panics if any `.parquet` file in the run is
+/// unreadable.
 pub fn sealed_rows(run: &RunDir) -> Vec<Row> {
     let mut rows = Vec::new();
     for path in files(run.path()) {
@@ -68,7 +68,7 @@ pub fn sealed_rows(run: &RunDir) -> Vec<Row> {
             continue;
         }
         for batch in all {
-            // Words and, for each row, the number of its word.
+            // The dictionary, and for each row the index in it.
             let text = |name: &str| -> (Vec<String>, Vec<Option<usize>>) {
                 let column = batch.column_by_name(name).unwrap_or_else(|| panic!("no column {name}"));
                 let values = column.as_any_dictionary();
@@ -108,8 +108,8 @@ pub fn sealed_rows(run: &RunDir) -> Vec<Row> {
     rows
 }
 
-/// Panics if a series has two rows of one step. The rows are sorted, as [`sealed_rows`] gives them. What the machine does is
-/// looked at once a second, as often at one step as that takes.
+/// Panics if a series has two rows of one step. `rows` must be sorted, as [`sealed_rows`] returns them. System metrics are
+/// exempt: they are sampled once a second, possibly several times during a step.
 pub fn no_row_twice(rows: &[Row]) {
     for pair in rows.windows(2) {
         let [a, b] = pair else { continue };
@@ -129,15 +129,15 @@ pub fn no_step_twice(series: &[SeriesData]) {
     }
 }
 
-/// The rows that have nothing to do with the clock or the machine: what must be equal in equal runs.
+/// The rows that do not depend on the clock or the machine, which must be equal in equal runs.
 pub fn comparable(rows: Vec<Row>, wall_clock: &[&str]) -> Vec<Row> {
     let mut rows = rows;
     rows.retain(|r| !r.series.0.starts_with("system/") && !wall_clock.contains(&r.series.0.as_str()));
     rows
 }
 
-/// A run that ended leaves a sealed log: no journal, no temporary files, each Parquet file whole, no row twice; and
-/// gradtop's own reader agrees. Gives its rows.
+/// Checks that an ended run has left a sealed log: no journal, no temporary files, valid Parquet files, no duplicate rows; and
+/// that gradtop's own reader agrees. Returns the rows.
 pub fn sealed(run: &RunDir) -> Vec<Row> {
     let left = files(&run.journal());
     assert!(left.is_empty(), "the journal is not sealed: {left:?}");
@@ -156,7 +156,7 @@ pub fn sealed(run: &RunDir) -> Vec<Row> {
     rows
 }
 
-/// Panics if a text could do anything to a terminal but be read.
+/// Panics if a text contains anything that controls a terminal.
 #[track_caller]
 pub fn harmless(text: &str) {
     let bad = text.char_indices().find(|(_, c)| {

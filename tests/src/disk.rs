@@ -8,15 +8,15 @@ use std::process::{Child, Command};
 use crate::sandbox::Run;
 use crate::{Sandbox, check, logged, paths, untested, until};
 
-/// Something mounted over a folder that only this thread and what it starts can see.
+/// A file system mounted over a folder, visible only to this thread and its children.
 pub struct Mounted {
     path: PathBuf,
-    /// The process that serves it, if one does, and the file that says which error it answers with.
+    /// The process that serves the file system, and the file with the error that it returns.
     server: Option<(Child, PathBuf)>,
 }
 
 impl Mounted {
-    /// A disk of this many kilobytes; nothing, said loudly, where nobody may mount.
+    /// Mounts a disk of this many kilobytes. Returns `None`, with a message, if mounting is not permitted.
     pub fn small(path: &Path, kilobytes: u32) -> Option<Self> {
         let size = format!("size={kilobytes}k");
         let mounted = alone() && run("mount", &["-t", "tmpfs", "-o", &size, "tmpfs", path.to_str().unwrap()]);
@@ -26,7 +26,7 @@ impl Mounted {
         mounted.then(|| Self { path: path.to_owned(), server: None })
     }
 
-    /// A disk that fails when it is told to.
+    /// Mounts a disk that can be made to fail.
     pub fn faulty(path: &Path, beside: &Path) -> Option<Self> {
         let Some(program) = file_system(beside).filter(|_| alone()) else {
             untested("a disk that fails: libfuse 3 is missing, or it cannot be mounted");
@@ -44,16 +44,16 @@ impl Mounted {
         Some(mounted)
     }
 
-    /// From now on whatever would change something fails so; 0: no longer.
+    /// Makes all changes fail with an error; 0 makes them succeed again.
     pub fn fail(&self, errno: i32) {
         let fault = &self.server.as_ref().unwrap().1;
-        // Never half a number.
+        // Written atomically, so that nobody reads half a number.
         let text = if errno == 0 { String::new() } else { errno.to_string() };
         let file = fs::File::options().write(true).open(fault).unwrap();
         if text.is_empty() { file.set_len(0).unwrap() } else { (&file).write_all(text.as_bytes()).unwrap() }
     }
 
-    /// Takes the last byte of it.
+    /// Fills the disk completely.
     pub fn fill(&self) {
         for block in [64 << 10, 512] {
             let file = fs::File::options().append(true).create(true).open(self.path.join("fill")).unwrap();
@@ -61,7 +61,7 @@ impl Mounted {
         }
     }
 
-    /// Gives them back.
+    /// Frees the space again.
     pub fn make_room(&self) {
         fs::remove_file(self.path.join("fill")).unwrap();
     }
@@ -77,7 +77,7 @@ impl Drop for Mounted {
     }
 }
 
-/// The program of `faulty_fs.c`, built in a folder; none where libfuse 3 is missing.
+/// Builds `faulty_fs.c` in a folder. Returns `None` if libfuse 3 is missing.
 pub(crate) fn file_system(folder: &Path) -> Option<PathBuf> {
     let program = folder.join("faulty_fs");
     let source = paths::checkout().join("tests/fixtures/faulty_fs.c");
@@ -88,7 +88,7 @@ pub(crate) fn file_system(folder: &Path) -> Option<PathBuf> {
     (!flags.trim().is_empty() && run("cc", &args)).then_some(program)
 }
 
-/// Gives this thread mounts of its own.
+/// Gives this thread its own mount namespace.
 fn alone() -> bool {
     #[expect(deprecated, reason = "unsafe only where descriptors are unshared, which is not done here")]
     let alone = rustix::thread::unshare(rustix::thread::UnshareFlags::NEWNS);
@@ -99,7 +99,7 @@ fn run(program: &str, args: &[&str]) -> bool {
     Command::new(program).args(args).status().is_ok_and(|status| status.success())
 }
 
-/// A run of `counter` whose steps are counted in a file of their own.
+/// A run of `counter` that counts its steps in a separate file.
 pub struct Counted<'a> {
     /// The run.
     pub run: Run<'a>,
@@ -107,7 +107,7 @@ pub struct Counted<'a> {
 }
 
 impl<'a> Counted<'a> {
-    /// So many steps, so many a second.
+    /// Starts a run with this number of steps at this rate.
     pub fn start(sandbox: &'a Sandbox, name: &str, steps: usize, rate: u32) -> Self {
         let counter = sandbox.path().join(format!("{name}.count"));
         let sets = [format!("steps={steps}"), format!("rate={rate}"), format!("file={}", counter.display())];
@@ -118,17 +118,17 @@ impl<'a> Counted<'a> {
         Self { run, counter }
     }
 
-    /// Steps that the plugin has logged.
+    /// The number of steps that the plugin has logged.
     pub fn logged(&self) -> usize {
         logged::all(&self.counter).len()
     }
 
-    /// Waits for it.
+    /// Waits until so many steps are logged.
     pub fn until_logged(&self, steps: usize) {
         until(&format!("{steps} steps"), || (self.logged() >= steps).then_some(()));
     }
 
-    /// Every step that was logged is in sealed Parquet, once.
+    /// Asserts that every logged step is in sealed Parquet, once.
     pub fn all_is_kept(&self) {
         let rows = check::sealed(&self.run.dir);
         check::no_row_twice(&rows);
@@ -138,7 +138,7 @@ impl<'a> Counted<'a> {
         assert!(!left.iter().any(|p| p.file_name().is_some_and(|n| n == ".reserve")), "{left:?}");
     }
 
-    /// Its events tell that rows waited, and for how long.
+    /// Asserts that events report that rows waited, and for how long.
     pub fn has_waited(&self) {
         let events = self.run.events();
         assert!(events.contains("wait in memory") && events.contains("again, after"), "{events}");

@@ -1,15 +1,15 @@
-//! What a bench measured: printed in the words of `benches/figures.txt`, and kept for `cargo xtask bench --report`.
+//! Results of benches: printed in the words of `benches/figures.txt`, and recorded for `cargo xtask bench --report`.
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
 
 const FIGURES: &str = include_str!("../../benches/figures.txt");
 
-/// Prints a figure, and appends it to the file that `GRADTOP_BENCH_RECORD` names. `limit` is what its physical limit was
-/// measured to be, in the same unit.
+/// Prints a figure and appends it to the file that `GRADTOP_BENCH_RECORD` names. `limit` is the measured physical limit in the
+/// same unit.
 ///
 /// # Panics
-/// If the figure is not in `benches/figures.txt`, or the file cannot be written: a report without it would be wrong.
+/// If the figure is not listed in `benches/figures.txt`, or the file cannot be written: the report would be wrong without it.
 #[allow(clippy::print_stdout, reason = "benches report on stdout")]
 pub fn measured(name: &str, value: f64, limit: Option<f64>) {
     let rows = FIGURES.lines().map(|line| line.split('|').map(str::trim).collect::<Vec<_>>());

@@ -1,4 +1,5 @@
-//! Run folders damaged at random. No look at them may hang, die, take much, or change what is shown of whole ones beside them.
+//! Damages run folders at random. Reading them must never hang, crash, take many resources, or change what is shown of intact
+//! runs next to them.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -15,21 +16,21 @@ use serde_json::Value;
 
 use crate::{Sandbox, in_parallel, until};
 
-/// Damaged runs looked at together.
+/// The number of damaged runs read together.
 const TOGETHER: usize = 20;
-/// Whole runs beside them.
+/// The number of intact runs next to them.
 const WHOLE: usize = 5;
-/// The most memory a command may take, in MB, and the most processor time.
+/// The memory limit of a command in MB. The address space is limited, too.
 const MEMORY_MB: i64 = 500;
 const CPU: Duration = Duration::from_secs(2);
-/// The most addresses it may ask for, in bytes.
+/// The limit of its address space, in bytes.
 const ADDRESSES: u64 = 8 << 30;
 /// A command that takes longer hangs.
 const HANGS: Duration = Duration::from_mins(1);
-/// Failures after which it is enough.
+/// Stops after so many failures.
 const ENOUGH: usize = 50;
 
-/// Random numbers, the same for the same seed.
+/// Random numbers, reproducible by seed.
 struct Random(u64);
 
 impl Random {
@@ -48,14 +49,14 @@ impl Random {
         all[self.below(all.len())]
     }
 
-    /// A stretch of something that long, not empty if that is possible.
+    /// A random range within `len`, not empty if possible.
     fn stretch(&mut self, len: usize) -> std::ops::Range<usize> {
         let (a, b) = (self.below(len), self.below(len));
         a.min(b)..(a.max(b) + 1).min(len)
     }
 }
 
-/// What is done to a file.
+/// A way to damage a file.
 #[derive(Debug, Clone, Copy)]
 enum Damage {
     BitFlip,
@@ -92,7 +93,7 @@ const REPLACED: [Damage; 7] = [
     Damage::Sparse,
     Damage::Gone,
 ];
-/// Numbers that a size or a place is not expected to be.
+/// Unexpected values for sizes and offsets.
 const NUMBERS: [&str; 10] = [
     "-1",
     "0",
@@ -106,12 +107,12 @@ const NUMBERS: [&str; 10] = [
     "NaN",
 ];
 
-/// Damages one file or folder of a run; says what was done.
+/// Damages one file or folder of a run. Returns what was done.
 fn damage(run: &Path, random: &mut Random) -> String {
     let mut places = Vec::new();
     below(run, &mut places);
     let path = places[random.below(places.len())].clone();
-    // What lies in a file is damaged in more ways than what it is.
+    // Contents are damaged more often than the kind of file.
     let damage =
         if path.is_dir() || random.below(4) == 0 { random.of(&REPLACED) } else { random.of(&IN_PLACE) };
     let what = format!("{damage:?} of {}", path.strip_prefix(run).unwrap().display());
@@ -124,7 +125,7 @@ fn damage(run: &Path, random: &mut Random) -> String {
         Damage::Folder => fs::create_dir(&path).unwrap(),
         Damage::LinkToFile => symlink("/etc/passwd", &path).unwrap(),
         Damage::LinkToFolder => symlink("/etc", &path).unwrap(),
-        // The device that never ends. Where only root may make one, a link to it.
+        // A device that never ends. Where only root may create one, a link to it.
         Damage::Device if rustix::process::geteuid().is_root() => {
             mknod(&path, rustix::fs::FileType::CharacterDevice, rustix::fs::makedev(1, 5));
         }
@@ -173,7 +174,7 @@ fn in_place(damage: Damage, mut bytes: Vec<u8>, random: &mut Random) -> Vec<u8> 
             let from = random.below(len);
             bytes[from..].rotate_left(random.below(len - from));
         }
-        // Digits of a text; four or eight bytes of anything else.
+        // Digits in text; four or eight bytes elsewhere.
         _ => {
             if let Some(digits) = digits(&bytes, random) {
                 bytes.splice(digits, random.of(&NUMBERS).bytes());
@@ -196,7 +197,7 @@ fn digits(bytes: &[u8], random: &mut Random) -> Option<std::ops::Range<usize>> {
     Some(start..end)
 }
 
-/// Files and folders below a folder, in one order. The plugin is a program, which no look opens.
+/// All files and folders below a folder, in a fixed order, except the plugin, which reading never opens.
 fn below(dir: &Path, found: &mut Vec<PathBuf>) {
     let mut entries: Vec<PathBuf> = fs::read_dir(dir).unwrap().map(|e| e.unwrap().path()).collect();
     entries.sort();
@@ -226,7 +227,7 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// A run that ended and one whose processes were killed, real ones, of a kind that whole runs are not of.
+/// An ended run and a killed one, of another experiment than the intact ones.
 fn originals(sandbox: &Sandbox) -> Vec<PathBuf> {
     let steps = ["counter", "--set", "steps=1500", "--set", "rate=0", "--checkpoint-every", "1"];
     sandbox.run(&[&steps[..], &["--name", "ended"]].concat()).expect_code(0);
@@ -249,8 +250,8 @@ fn originals(sandbox: &Sandbox) -> Vec<PathBuf> {
     runs.iter().map(|run| run.path().to_owned()).collect()
 }
 
-/// What a command said, how it ended, and what it took.
-struct Said {
+/// The output of a command, its exit status and its resource usage.
+struct CommandOutput {
     status: Option<ExitStatus>,
     out: String,
     err: String,
@@ -259,10 +260,10 @@ struct Said {
 }
 
 #[expect(clippy::zombie_processes, reason = "wait4 waits, and says what the child used")]
-fn said(sandbox: &Sandbox, runs: &Path, args: &[&str]) -> Said {
+fn said(sandbox: &Sandbox, runs: &Path, args: &[&str]) -> CommandOutput {
     let mut command: Command = sandbox.command(args);
     command.env("GRADTOP_RUNS", runs).env("TZ", "UTC").env("LANG", "C.UTF-8").current_dir(runs);
-    // What asks for far too much dies of it before the machine does.
+    // A command that asks for far too much memory must fail before the machine does.
     let least = || {
         let limit = Rlimit { current: Some(ADDRESSES), maximum: Some(ADDRESSES) };
         Ok(setrlimit(Resource::As, limit)?)
@@ -295,10 +296,10 @@ fn said(sandbox: &Sandbox, runs: &Path, args: &[&str]) -> Said {
     }
     let (memory_mb, cpu) = usage.unwrap_or_default();
     let status = ended.then(|| ExitStatus::from_raw(status));
-    Said { status, out: out.join().unwrap(), err: err.join().unwrap(), memory_mb, cpu }
+    CommandOutput { status, out: out.join().unwrap(), err: err.join().unwrap(), memory_mb, cpu }
 }
 
-/// Most memory in MB and processor time of a child, if it has ended.
+/// The memory in MB and processor time of a child, if it has ended.
 fn wait(pid: u32, status: &mut i32) -> Option<(i64, Duration)> {
     // SAFETY: zeros are a usage of nothing.
     #[allow(unsafe_code, reason = "no crate here tells what a child used")]
@@ -310,8 +311,8 @@ fn wait(pid: u32, status: &mut i32) -> Option<(i64, Duration)> {
     (ended == pid as i32).then(|| (usage.ru_maxrss / 1024, time(usage.ru_utime) + time(usage.ru_stime)))
 }
 
-impl Said {
-    /// What is wrong with it, whatever the run is.
+impl CommandOutput {
+    /// Describes what is wrong with the command, if anything.
     fn wrong(&self) -> Option<String> {
         let Some(status) = self.status else { return Some("it hangs".to_owned()) };
         let fine = status.code().is_some_and(|code| (0..=5).contains(&code));
@@ -327,7 +328,7 @@ impl Said {
     }
 }
 
-/// What is shown of the whole runs: the same whatever lies beside them.
+/// What is shown of the intact runs, which must not depend on their neighbours.
 #[derive(PartialEq)]
 struct Shown(Vec<(String, String)>);
 
@@ -335,7 +336,12 @@ fn whole_name(n: usize) -> String {
     format!("whole-{n}")
 }
 
-fn shown(sandbox: &Sandbox, runs: &Path, one: usize, wrong: &mut dyn FnMut(&[&str], &Said)) -> Shown {
+fn shown(
+    sandbox: &Sandbox,
+    runs: &Path,
+    one: usize,
+    wrong: &mut dyn FnMut(&[&str], &CommandOutput),
+) -> Shown {
     let names: Vec<String> = (0..WHOLE).map(whole_name).collect();
     let one = names[one].as_str();
     let all: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -346,7 +352,7 @@ fn shown(sandbox: &Sandbox, runs: &Path, one: usize, wrong: &mut dyn FnMut(&[&st
         (args.join(" "), said)
     };
     let (what, list) = say(&["list"]);
-    // Below the heading of their experiment, up to the next one.
+    // From the heading of their experiment to the next one.
     let section = list.out.split("\n\n").find(|s| s.starts_with("whole\n")).unwrap_or_default().trim_end();
     parts.push((what, section.to_owned()));
     let (what, json) = say(&["list", "--json"]);
@@ -370,11 +376,11 @@ fn shown(sandbox: &Sandbox, runs: &Path, one: usize, wrong: &mut dyn FnMut(&[&st
     Shown(parts.into_iter().map(|(what, text)| (what, text.replace(folder, "RUNS"))).collect())
 }
 
-/// Damages `mutations` runs, some at a time, from this seed on. What went wrong, in words; each says its seed.
+/// Damages `mutations` runs, `at_once` in parallel, starting from a seed. Returns failures, each with its seed.
 pub fn fuzz(mutations: usize, seed: u64, at_once: usize) -> Vec<String> {
     let sandbox = Sandbox::new();
     let originals = originals(&sandbox);
-    // Whole ones have an experiment of their own, so that a table of them is theirs alone, and an age that does not change.
+    // The intact runs have their own experiment, so that a table contains nothing else, and a fixed age.
     let whole = sandbox.path().join("whole");
     for n in 0..WHOLE {
         let run = whole.join("exp=whole").join(format!("run={}", whole_name(n)));

@@ -1,26 +1,26 @@
-//! Which files of a crate import which others, read from their text.
+//! Finds out which files of a crate import which others, from their text.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-/// A module by its names below the crate's root.
+/// A module path below the crate root.
 type Module = Vec<String>;
 
-/// What one file of a crate says, items under `#[cfg(test)]` left out.
+/// The contents of a file, without items under `#[cfg(test)]`.
 #[derive(Default)]
 struct File {
-    /// Modules that are files of their own.
+    /// Modules in files of their own.
     children: Vec<String>,
-    /// Paths that it names, each with the module that it is named in.
+    /// Paths in the file, each with the module in which it occurs.
     paths: Vec<(Module, Vec<String>)>,
-    /// What its imports and re-exports bind: a name, and what it stands for there.
+    /// The names bound by imports and re-exports, with their paths.
     bound: BTreeMap<String, (Module, Vec<String>)>,
 }
 
-/// Groups of files of which each imports, directly or by way of others, every other one; as lines `a.rs → b.rs`.
+/// Returns groups of files that all import each other, directly or indirectly, as lines `a.rs → b.rs`.
 ///
-/// A path counts for the file in which the thing it names is written, re-exports followed. What a module's own file holds is
-/// known to the modules inside it, so those importing it is no circle.
+/// A path counts for the file in which the item is defined; re-exports are followed. Items of a module's own file are visible
+/// to the modules inside it, so importing them makes no circle.
 ///
 /// # Panics
 /// If a file cannot be read.
@@ -68,13 +68,13 @@ fn of_root(src: &Path, root: &str) -> Vec<String> {
     lines
 }
 
-/// The files that hold what a file names, but for itself and for the modules around it.
+/// The files whose items a file imports, except itself and its parent modules.
 fn imported(files: &BTreeMap<Module, File>, module: &Module, file: &File) -> BTreeSet<Module> {
     let all = file.paths.iter().filter_map(|(within, path)| written_in(files, within, path, 0));
     all.filter(|to| !module.starts_with(to)).collect()
 }
 
-/// The file in which what a path names is written; nothing if that is in another crate.
+/// The file in which the item of a path is defined, or `None` if it is in another crate.
 fn written_in(
     files: &BTreeMap<Module, File>,
     within: &Module,
@@ -103,7 +103,7 @@ fn written_in(
         }
         rest = more;
     }
-    // Modules within a file are written in it.
+    // Inline modules belong to the file that contains them.
     while !files.contains_key(&here) {
         here.pop();
     }
@@ -170,7 +170,7 @@ fn read(tokens: &[String], module: &Module) -> File {
     file
 }
 
-/// Reads one branch of what `use` imports: each name that it binds, with its path. Where the branch ends.
+/// Parses a branch of a `use` tree into the names that it binds, with their paths. Returns where it ends.
 fn tree(tokens: &[String], mut i: usize, before: &[String], named: &mut Vec<(String, Vec<String>)>) -> usize {
     let mut path = before.to_vec();
     loop {
@@ -198,7 +198,7 @@ fn tree(tokens: &[String], mut i: usize, before: &[String], named: &mut Vec<(Str
     i
 }
 
-/// Where the item ends that begins here, its other attributes included.
+/// Returns where the item that begins here ends, including its attributes.
 fn after_item(tokens: &[String], mut i: usize) -> usize {
     let mut depth = 0;
     while i < tokens.len() {
@@ -223,7 +223,7 @@ fn is_word(token: &str) -> bool {
     token.starts_with(|c: char| c.is_alphabetic() || c == '_')
 }
 
-/// Words, `::`, and other characters one by one; comments, texts and lifetimes left out.
+/// Splits a text into words, `::` and single characters, without comments, strings and lifetimes.
 fn tokens(text: &str) -> Vec<String> {
     let mut out = Vec::new();
     let mut rest = text;
@@ -258,7 +258,7 @@ fn tokens(text: &str) -> Vec<String> {
     out
 }
 
-/// How long a text or character is, quotes included.
+/// The length of a string or character literal, including quotes.
 fn text_length(text: &str, quote: char) -> usize {
     let mut escaped = false;
     for (at, c) in text.char_indices().skip(1) {

@@ -1,5 +1,5 @@
-//! SIGKILL of the trainer, the keeper, or both, at random moments: at most 250 ms of rows are lost, none is seen twice, every
-//! Parquet file can be read, and the run is `crashed`.
+//! SIGKILL of the trainer, the keeper, or both, at random moments: at most 250 ms of rows are lost, none appears twice, every
+//! Parquet file is readable, and the run is `crashed`.
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -12,16 +12,16 @@ use crate::logged::{self, Logged};
 use crate::sandbox::Run;
 use crate::{Sandbox, check, in_parallel, until};
 
-/// What a SIGKILL may cost.
+/// The most that a SIGKILL may cost.
 pub const LOSS: Duration = Duration::from_millis(250);
-/// Steps the fixture's file has room for; no run lives to see the last one.
+/// The size of the fixture's file in steps; no run reaches the last one.
 const STEPS: usize = 20_000_000;
 
-/// A generator for the moments: seeded, so that a failure can be repeated.
+/// A generator for the moments, seeded so that failures can be repeated.
 pub struct Random(pub u64);
 
 impl Random {
-    /// At least 0, below 1 (splitmix64).
+    /// Returns a number in [0, 1) (splitmix64).
     #[expect(clippy::should_implement_trait, reason = "it has no end")]
     pub fn next(&mut self) -> f64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -31,56 +31,56 @@ impl Random {
     }
 }
 
-/// Who is killed.
+/// The process that is killed.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Victim {
-    /// It alone.
+    /// The trainer alone.
     Trainer,
-    /// It alone.
+    /// The keeper alone.
     Keeper,
-    /// The keeper first.
+    /// Both, the keeper first.
     Both,
 }
 
-/// What the run does around its death, which decides what the kill hits.
+/// What the run is doing when it is killed.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Moment {
-    /// In the first 400 ms.
+    /// Starting: in the first 400 ms.
     Start,
-    /// A slow run, some seconds old: flushes, and seals by age.
+    /// Flushing, and sealing by age: a slow run, some seconds old.
     Age,
-    /// Many rows: while a full segment is being sealed.
+    /// Sealing a full segment: a run with many rows.
     Full,
-    /// A checkpoint every few milliseconds, each of which ends a segment: 32 of them are merged.
+    /// Merging 32 segments: a run with a checkpoint every few milliseconds, each of which ends a segment.
     Merge,
-    /// A checkpoint asked for just before.
+    /// Saving a requested checkpoint.
     Checkpoint,
 }
 
-/// Which kill.
+/// A kill.
 #[derive(Debug, Clone, Copy)]
 pub struct Kill {
-    /// Decides the exact moment.
+    /// Determines the exact moment.
     pub seed: u64,
-    /// Who.
+    /// The process.
     pub victim: Victim,
-    /// When.
+    /// The phase of the run.
     pub moment: Moment,
 }
 
-/// The steps that a run holds of `loss`, sealed and journal, in order.
+/// The steps of `loss` in the sealed parts and the journal, in order.
 fn steps(run: &RunDir) -> Vec<i64> {
     let series = gradtop_store::read_series(run, |key| key.metric == "loss").unwrap();
     check::no_step_twice(&series);
     series.into_iter().flat_map(|s| s.step).collect()
 }
 
-/// The rows before `n` are all there, nothing is there that was never logged, and what is missing was logged in the last
-/// 250 ms. Returns how many rows were lost, and their time.
+/// Checks that all rows before some `n` exist, that no row was invented, and that missing rows were logged in the last 250 ms.
+/// Returns the number of lost rows and their duration.
 fn check_loss(kill: Kill, times: &[Logged], steps: &[i64]) -> (usize, Duration) {
     let holds = steps.len();
     assert!(steps.iter().copied().eq(0..holds as i64), "{kill:?}: a hole within {holds} steps");
-    // One row may have been logged without a word of it in the file.
+    // One row may have been logged but not yet noted in the file.
     assert!(holds <= times.len() + 1, "{kill:?}: {holds} steps, of {} that were logged", times.len());
     let Some(first_lost) = times.get(holds) else { return (0, Duration::ZERO) };
     let last = times.last().unwrap();
@@ -103,7 +103,7 @@ fn start<'a>(sandbox: &'a Sandbox, kill: Kill, file: &Path) -> Run<'a> {
     sandbox.start(&args, &name)
 }
 
-/// Lets the run live until the moment of its death.
+/// Waits until the moment of the kill.
 fn live(run: &Run<'_>, kill: Kill, file: &Path, random: &mut Random) {
     let nap = |seconds: f64| std::thread::sleep(Duration::from_secs_f64(seconds));
     let going = || until("the first step", || logged::any(file).then_some(()));
@@ -117,16 +117,16 @@ fn live(run: &Run<'_>, kill: Kill, file: &Path, random: &mut Random) {
             nap(2.5 * random.next());
         }
         Moment::Full => {
-            // The next segment is begun while the full one is sealed.
+            // The next segment begins while the full one is sealed.
             until("a full segment", || (check::files(&run.dir.journal()).len() > 1).then_some(()));
-            // Sealing takes some tens of milliseconds: where nobody is left to recover, it is met for certain.
+            // Sealing takes some tens of milliseconds: where nobody is left to recover, a kill is sure to hit it.
             if kill.victim != Victim::Both {
                 nap(0.08 * random.next());
             }
         }
         Moment::Merge => {
             going();
-            // Up to so many segments: parts are merged at 32 of them.
+            // Up to 60 segments: parts are merged at 32.
             let segments = 20 + (40.0 * random.next()) as usize;
             until("many checkpoints", || {
                 gradtop_store::request(&run.dir, gradtop_store::Request::Checkpoint).unwrap();
@@ -144,31 +144,31 @@ fn live(run: &Run<'_>, kill: Kill, file: &Path, random: &mut Random) {
     }
 }
 
-/// The number of the last segment in the names of its parts: `part-00001-00032.parquet` covers 32 of them.
+/// The number of the last segment, from the names of parts: `part-00001-00032.parquet` covers 32 of them.
 fn newest_segment(run: &RunDir) -> usize {
     let last = |path: &PathBuf| path.file_stem()?.to_str()?.rsplit_once('-')?.1.parse().ok();
     check::files(&run.metrics()).iter().filter_map(last).max().unwrap_or(0)
 }
 
-/// What a kill hit and cost.
+/// The state that a kill left, and its cost.
 pub struct Hit {
     /// Which kill.
     pub kill: Kill,
-    /// Rows that were logged and are not there, and the time in which they were logged.
+    /// The number of lost rows and their duration.
     pub lost: (usize, Duration),
-    /// Before anything was recovered: sealed parts, merged ones among them, journal segments, and checkpoints.
+    /// The sealed parts before recovery, including merged ones.
     pub parts: usize,
-    /// See there.
+    /// The merged parts before recovery.
     pub merged: usize,
-    /// See there.
+    /// The journal segments before recovery.
     pub segments: usize,
-    /// See there.
+    /// The checkpoints before recovery.
     pub checkpoints: usize,
 }
 
-/// One run from start to recovery.
+/// Starts a run, kills it and recovers it.
 fn kill_once(kill: Kill) -> Hit {
-    // Its own: every command recovers every dead run it sees.
+    // A sandbox for each, because every command recovers all dead runs.
     let sandbox = &Sandbox::new();
     // Described beforehand, so that the first 400 ms are those of the run.
     sandbox.gradtop(&["experiments"]).expect_code(0);
@@ -181,7 +181,7 @@ fn kill_once(kill: Kill) -> Hit {
         Victim::Trainer => until("a trainer to kill", || run.signal_trainer(Signal::KILL).then_some(true)),
         Victim::Keeper => run.signal_keeper(Signal::KILL),
         Victim::Both => {
-            // The keeper first: it must not get to see its child die.
+            // The keeper first, so that it cannot see its child die.
             let keeper = run.signal_keeper(Signal::KILL);
             run.signal_trainer(Signal::KILL);
             keeper
@@ -189,7 +189,7 @@ fn kill_once(kill: Kill) -> Hit {
     };
     assert!(met, "{kill:?}: nobody was there to kill: {}", run.events());
 
-    // With the keeper gone, the trainer saves a checkpoint and leaves; that is not instant.
+    // Without its keeper, the trainer saves a checkpoint and exits, which takes a moment.
     until("the run's lock to fall free", || (!gradtop_store::is_locked(&run.dir).unwrap()).then_some(()));
     assert_eq!(run.view().state, State::Crashed, "{kill:?}: {:?}", run.status());
     let times = logged::all(&file);
@@ -211,7 +211,7 @@ fn kill_once(kill: Kill) -> Hit {
         assert_eq!(before.len(), times.len(), "{kill:?}: the trainer had all the time it wanted");
     }
 
-    // Any command recovers what it finds; the keeper, where it lived, already has.
+    // Any command recovers the run, unless a living keeper has done so.
     sandbox.gradtop(&["list"]).expect_code(0);
     let status = run.status();
     let cause = status.cause.unwrap_or_default();
@@ -226,7 +226,7 @@ fn kill_once(kill: Kill) -> Hit {
     } else {
         assert!(!cause.is_empty(), "{kill:?}");
     }
-    // What is called a checkpoint can be gone on from: see lifecycle.rs; here, that it is whole.
+    // That runs resume from their checkpoints is tested in lifecycle.rs; here only that they are complete.
     for checkpoint in gradtop_store::checkpoints(&run.dir) {
         assert!(checkpoint.dir.join("complete").is_file(), "{kill:?}: half a checkpoint");
         assert!(checkpoint.step < before.len() as i64, "{kill:?}: a checkpoint of rows that are lost");
@@ -236,8 +236,7 @@ fn kill_once(kill: Kill) -> Hit {
     hit
 }
 
-/// So many kills, four at a time: every victim at every moment, the exact ones from the seed. Panics with the first that costs
-/// more than it may.
+/// Performs `count` kills, four at a time, with every victim in every phase. Panics at the first that costs more than it may.
 pub fn kills(count: u64, seed: u64) -> Vec<Hit> {
     let victims = [Victim::Trainer, Victim::Both, Victim::Keeper];
     let moments = [Moment::Start, Moment::Age, Moment::Full, Moment::Merge, Moment::Checkpoint];

@@ -1,5 +1,5 @@
-//! What the end-to-end tests share: where the real program and its plugins are, a sandbox to run them in, waiting for
-//! conditions, and looking at what a run left. Everything goes through the real binary.
+//! Helpers for the end-to-end tests: paths of the real program and its plugins, sandboxes, waiting for conditions, and checking
+//! what a run has left. Everything uses the real binary.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -7,12 +7,12 @@ pub mod build;
 pub mod check;
 pub mod disk;
 pub mod figures;
+pub mod fixture_runs;
 pub mod fuzz;
 pub mod imports;
 pub mod kills;
 pub mod logged;
 pub mod logs;
-pub mod made;
 pub mod nodes;
 pub mod paths;
 pub mod pty;
@@ -23,10 +23,10 @@ pub mod synthetic;
 pub mod wait;
 pub mod watched;
 
-pub use sandbox::{Said, Sandbox};
+pub use sandbox::{CommandOutput, Sandbox};
 pub use wait::{until, until_seen};
 
-/// Runs `work` on every item, `at_once` at a time, and panics with the first panic, after all have ended.
+/// Runs `work` on every item, `at_once` in parallel. After all have ended, repeats the first panic.
 pub fn in_parallel<T: Send>(at_once: usize, items: Vec<T>, work: impl Fn(T) + Sync) {
     let queue = std::sync::Mutex::new(items.into_iter());
     let failed = std::sync::Mutex::new(None);
@@ -48,7 +48,7 @@ pub fn in_parallel<T: Send>(at_once: usize, items: Vec<T>, work: impl Fn(T) + Sy
     }
 }
 
-/// Says that this system does not let a test do its work.
+/// Reports that this system does not support a test.
 #[expect(clippy::print_stderr, reason = "a test that did not test says so")]
 pub fn untested(what: &str) {
     eprintln!("NOT TESTED (it needs root): {what}");

@@ -1,5 +1,4 @@
-//! What `counter` has logged, by its own count: a file it maps, so that what stands there survives the process, however that
-//! ends.
+//! The steps that `counter` has logged, as counted in a mapped file that survives any end of the process.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -11,19 +10,19 @@ use std::time::Duration;
 pub struct Logged {
     /// Nanoseconds of `CLOCK_MONOTONIC`.
     pub ns: u64,
-    /// Beats of a thread of the fixture that sleeps for [`BEAT`] in between: they stand still while the process gets no
-    /// processor, so a busy machine costs no beats.
+    /// The beats of a thread in the fixture that sleeps for [`BEAT`] in between. They stop while the process gets no processor
+    /// time, so a busy machine does not count.
     pub beats: u64,
 }
 
 /// How long the fixture's thread sleeps between two beats.
 pub const BEAT: Duration = Duration::from_millis(10);
 
-/// Bytes of a step in the file.
+/// The size of an entry in the file.
 const SLOT: usize = 16;
 
 impl Logged {
-    /// The time since an earlier step in which the process could have worked.
+    /// The time since an earlier step in which the process could run.
     pub fn beats_since(&self, earlier: &Self) -> Duration {
         BEAT * (self.beats - earlier.beats) as u32
     }
@@ -39,7 +38,7 @@ impl Logged {
     }
 }
 
-/// All steps that were logged, from 0 on.
+/// All logged steps, from 0 on.
 pub fn all(file: &Path) -> Vec<Logged> {
     let Ok(file) = File::open(file) else { return Vec::new() };
     let mut file = std::io::BufReader::with_capacity(1 << 20, file);
@@ -47,7 +46,7 @@ pub fn all(file: &Path) -> Vec<Logged> {
     std::iter::from_fn(|| file.read_exact(&mut slot).ok().and_then(|()| Logged::read(&slot))).collect()
 }
 
-/// Whether there is a first step.
+/// Returns whether any step was logged.
 pub fn any(file: &Path) -> bool {
     let mut slot = [0; SLOT];
     File::open(file).is_ok_and(|mut f| f.read_exact(&mut slot).is_ok()) && Logged::read(&slot).is_some()

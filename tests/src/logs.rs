@@ -1,26 +1,26 @@
-//! Logs of other tools, of any size, byte by byte as those tools write them: what benches of import read.
+//! Writes logs in the formats of other tools, of any size, for benches of importing.
 
 use std::fs::File;
 use std::io::{BufWriter, Result, Write};
 use std::path::Path;
 
-/// The moment of the first step, in seconds since 1970.
+/// The time of the first step, in seconds since 1970.
 const BEGUN: f64 = 1.7e9;
 
-/// Values of one step, by name.
+/// The values of a step, by name.
 pub type Values<'a> = &'a [(String, f64)];
 
-/// A log that a training writes.
+/// A log that is written by a training.
 pub trait Log {
     /// Adds a step.
     fn step(&mut self, step: u64, values: Values<'_>) -> Result<()>;
-    /// Hands over what was added.
+    /// Flushes the added steps.
     fn flush(&mut self) -> Result<()>;
-    /// Ends it as the tool does.
+    /// Ends the log as the tool does.
     fn finish(&mut self) -> Result<()>;
 }
 
-/// A message of protobuf, written field by field.
+/// A protobuf message, written field by field.
 #[derive(Default)]
 struct Message(Vec<u8>);
 
@@ -33,7 +33,7 @@ impl Message {
         self.0.push(value as u8);
     }
 
-    /// Zero is what a message without the field has.
+    /// A field with the value zero is omitted.
     fn int(mut self, field: u64, value: u64) -> Self {
         if value > 0 {
             self.varint(field << 3);
@@ -66,12 +66,12 @@ impl Message {
     }
 }
 
-/// An event file, as PyTorch's `SummaryWriter` and tensorboardX write it with `add_scalar`.
+/// An event file as written by `add_scalar` of PyTorch's `SummaryWriter` and tensorboardX.
 #[derive(Debug)]
 pub struct Events(BufWriter<File>);
 
 impl Events {
-    /// A new file.
+    /// Creates the file.
     pub fn create(path: &Path) -> Result<Self> {
         let mut new = Self(BufWriter::with_capacity(1 << 20, File::create(path)?));
         new.record(&Message::default().double(1, BEGUN).bytes(3, "brain.Event:2"))?;
@@ -112,7 +112,7 @@ impl Log for Events {
     }
 }
 
-/// A `.wandb` file, as wandb 0.31 writes it offline: for each step the summary, twice, and the history.
+/// A `.wandb` file as written offline by wandb 0.31: for each step the summary, twice, and the history.
 #[derive(Debug)]
 pub struct Wandb {
     blocks: Blocks<BufWriter<File>>,
@@ -120,7 +120,7 @@ pub struct Wandb {
 }
 
 impl Wandb {
-    /// A new file.
+    /// Creates the file.
     pub fn create(path: &Path) -> Result<Self> {
         let out = BufWriter::with_capacity(1 << 20, File::create(path)?);
         Ok(Self { blocks: Blocks::begin(out)?, records: 0 })
@@ -132,7 +132,7 @@ impl Wandb {
     }
 }
 
-/// A value in JSON, by the names from the outermost on.
+/// A value in JSON with its nested name.
 fn item(names: &[&str], json: &str) -> Message {
     names.iter().fold(Message::default(), |item, name| item.bytes(2, name)).bytes(16, json)
 }
@@ -170,7 +170,7 @@ impl Log for Wandb {
     }
 }
 
-/// The length of a block, and of the head of each piece in it.
+/// The sizes of a block, and of the header of each record fragment.
 const BLOCK: usize = 32 << 10;
 const HEAD: usize = 7;
 
@@ -224,7 +224,7 @@ mod tests {
     use super::*;
     use crate::paths;
 
-    /// A log that the real tool wrote.
+    /// A log written by the real tool.
     fn golden(name: &str) -> Vec<u8> {
         std::fs::read(paths::checkout().join("core/import/tests/golden").join(name)).unwrap()
     }
@@ -239,12 +239,12 @@ mod tests {
             events.step(step, &[("train/loss".to_owned(), 1.0 / (step + 3) as f64)]).unwrap();
         }
         events.finish().unwrap();
-        // The first record has the moment of its writing.
+        // The first record contains the time of writing.
         let (written, first) = (std::fs::read(path).unwrap(), 40);
         assert_eq!(written[first..], golden[first..written.len()]);
     }
 
-    /// The fields of a message whose numbers are varints and bytes.
+    /// The fields of a message that contains only varints and bytes.
     fn fields(mut message: &[u8]) -> Vec<(u64, Vec<u8>)> {
         let varint = |message: &mut &[u8]| {
             let len = message.iter().position(|byte| *byte < 128).unwrap() + 1;
@@ -267,7 +267,7 @@ mod tests {
     #[test]
     fn blocks_and_records_are_those_of_wandb() {
         let golden = golden("wandb/run-golden01.wandb");
-        // The records of the file, taken out of its blocks.
+        // The records of the file, reassembled from its blocks.
         let (mut records, mut at) = (Vec::<Vec<u8>>::new(), 7);
         while at + 7 <= golden.len() {
             let left = (32 << 10) - at % (32 << 10);
@@ -292,7 +292,7 @@ mod tests {
             let parts = fields(record);
             let Some((_, content)) = parts.iter().find(|(field, _)| *field == 2) else { continue };
             let text = |(_, bytes): &(u64, Vec<u8>)| String::from_utf8(bytes.clone()).unwrap();
-            // Of what it wrote, in its order; its order is a new one each time.
+            // wandb writes the items in a different order each time.
             let again: Vec<Message> = fields(content)
                 .iter()
                 .filter(|(field, _)| *field == 1)
@@ -300,7 +300,7 @@ mod tests {
                     let parts: Vec<String> = fields(written).iter().map(text).collect();
                     let (json, names) = parts.split_last().unwrap();
                     let number: f64 = json.parse().unwrap_or(f64::NAN);
-                    // Numbers as the bench has them are written as they are here.
+                    // Numbers in the range of the bench are formatted identically.
                     assert!(!(1e-4..1e6).contains(&number) || number.to_string() == *json, "{json}");
                     item(&names.iter().map(String::as_str).collect::<Vec<_>>(), json)
                 })

@@ -1,5 +1,6 @@
-//! Nodes of a cluster, as far as one machine can play them: each has a network, a host name, process ids and a boot of its own, and
-//! sees the folder of runs by a file system of its own, whose locks say nothing to the others and which refuses flags of renames.
+//! Simulates the nodes of a cluster on one machine. Each has its own network, host name, process ids and boot id, and sees the
+//! runs folder through its own file system, whose locks are invisible to the others and which does not support flags of
+//! renames.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -11,8 +12,8 @@ use gradtop_store::{Event, RunDir, State};
 use crate::disk::file_system;
 use crate::{Sandbox, untested, until};
 
-/// What a node does first. `$0` is the program; the others are its name, the file system, its folder and its fault, the folder of runs,
-/// and the files that hold the ids of its boot and of its machine.
+/// The start script of a node. `$0` is the program; the other arguments are the name, the file system with its folder and
+/// fault, the runs folder, and files with the boot id and machine id.
 const SCRIPT: &str = r#"
 hostname "$1"
 mount --make-rprivate /
@@ -27,7 +28,7 @@ while read -r line; do
 done
 "#;
 
-/// A folder of runs that nodes share.
+/// A runs folder that nodes share.
 pub struct Cluster<'a> {
     sandbox: &'a Sandbox,
     program: PathBuf,
@@ -35,7 +36,7 @@ pub struct Cluster<'a> {
 }
 
 impl<'a> Cluster<'a> {
-    /// Nothing, said loudly, where no nodes can be made.
+    /// Returns `None`, with a message, if nodes cannot be simulated.
     pub fn new(sandbox: &'a Sandbox) -> Option<Self> {
         let mut tried = sandbox.around("unshare");
         tried.args(["--net", "--uts", "--pid", "--mount", "--fork", "--mount-proc", "hostname", "a"]);
@@ -50,7 +51,7 @@ impl<'a> Cluster<'a> {
         Some(Self { sandbox, program: program?, backing })
     }
 
-    /// A new node, which is up.
+    /// Starts a node.
     pub fn node(&self, name: &str) -> Node {
         let file = |what: &str, text: String| {
             let path = self.sandbox.path().join(format!("{what}-{name}"));
@@ -72,13 +73,13 @@ impl<'a> Cluster<'a> {
         node
     }
 
-    /// A run as the disk below has it, whoever sees it so by now.
+    /// A run as it is on the underlying disk.
     pub fn run(&self, experiment: &str, name: &str) -> RunDir {
         RunDir::new(self.backing.join(format!("exp={experiment}/run={name}")))
     }
 }
 
-/// A node. It ends, with all that runs on it, with this.
+/// A node. Dropping it ends everything on it.
 pub struct Node {
     child: Child,
     input: ChildStdin,
@@ -92,12 +93,12 @@ impl Node {
         line.trim_end().to_owned()
     }
 
-    /// Begins a command of gradtop, in the words of a shell.
+    /// Starts a gradtop command, given in shell syntax.
     pub fn begin(&mut self, words: &str) {
         writeln!(self.input, "\"$0\" {words} 2>&1").unwrap();
     }
 
-    /// Begins what job 7 does in its first start, or a later one; what it says goes to its run's log.
+    /// Starts job 7, for the first time or a later one. Its output goes to the log of its run.
     pub fn job(&mut self, run: &Path, token: &str, restarts: u32) {
         let run = run.display();
         writeln!(
@@ -108,7 +109,7 @@ impl Node {
         assert_eq!(self.end().0, 0);
     }
 
-    /// Waits for its end: the exit code, and what it said.
+    /// Waits for the command. Returns its exit code and output.
     pub fn end(&mut self) -> (i32, String) {
         let mut said = String::new();
         loop {
@@ -121,7 +122,7 @@ impl Node {
         }
     }
 
-    /// Both.
+    /// Runs a command to its end.
     pub fn gradtop(&mut self, words: &str) -> (i32, String) {
         self.begin(words);
         self.end()
@@ -142,7 +143,7 @@ pub fn starts(run: &RunDir) -> usize {
     events.iter().filter(|line| is(&line.event)).count()
 }
 
-/// Waits until the disk says that a run is in this state, or past this step.
+/// Waits until the files on the disk show this state, or a later step.
 pub fn until_written(run: &RunDir, state: State, step: i64) {
     until(&format!("{} to be {state} at step {step}", run.name()), || {
         let status = gradtop_store::read_status(run).ok()?;
@@ -150,8 +151,8 @@ pub fn until_written(run: &RunDir, state: State, step: i64) {
     });
 }
 
-/// Lets two nodes resume a run at once, so often, and stops it each time from the one that has lost: how often each had it. Panics
-/// unless each time one has it, and one only. `None` where no nodes can be made.
+/// Lets two nodes resume a run at once, repeatedly, and each time stops it from the node that lost. Returns how often each node
+/// won. Panics unless exactly one wins each time. Returns `None` if nodes cannot be simulated.
 pub fn fight(rounds: usize) -> Option<[usize; 2]> {
     let sandbox = Sandbox::new();
     let cluster = Cluster::new(&sandbox)?;
@@ -168,7 +169,7 @@ pub fn fight(rounds: usize) -> Option<[usize; 2]> {
     let mut won = [0; 2];
     for round in 0..rounds {
         let before = starts(&run);
-        // Whoever is told last is a moment late: each in turn.
+        // The second command is a moment later, so they alternate.
         let order = [round % 2, 1 - round % 2];
         for at in order {
             nodes[at].begin("resume r --detach");

@@ -1,10 +1,10 @@
-//! The program and the plugins under test, built by `cargo xtask test` and named by its environment.
+//! Paths of the program and plugins under test, built by `cargo xtask test` and passed in the environment.
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::SystemTime;
 
-/// `gradtop` itself.
+/// The `gradtop` binary.
 pub fn gradtop() -> &'static Path {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
     PATH.get_or_init(|| fresh(named("GRADTOP_TEST_BIN")))
@@ -20,7 +20,7 @@ pub fn plugin(name: &str) -> PathBuf {
     fresh(named("GRADTOP_TEST_PLUGINS").join(format!("lib{name}.so")))
 }
 
-/// The plan and the report of the study of all our plugins.
+/// The plan and report of the study of all our plugins.
 pub fn study() -> [PathBuf; 2] {
     ["theory.plan.toml", "theory.report.toml"].map(|name| checkout().join("plugins").join(name))
 }
@@ -30,12 +30,12 @@ pub fn readers() -> PathBuf {
     named("GRADTOP_TEST_READERS")
 }
 
-/// DuckDB's command-line program, where there is one for the tests.
+/// DuckDB's command-line program, if installed for the tests.
 pub fn duckdb() -> Option<PathBuf> {
     std::env::var_os("GRADTOP_TEST_DUCKDB").map(|_| named("GRADTOP_TEST_DUCKDB"))
 }
 
-/// The checkout.
+/// The root of the checkout.
 pub fn checkout() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
@@ -55,7 +55,7 @@ fn named(variable: &str) -> PathBuf {
     }
 }
 
-/// The file, unless one of the sources it was made of is newer: Cargo writes their list beside it.
+/// Returns the file, unless one of its sources is newer. Cargo lists them next to it.
 fn fresh(file: PathBuf) -> PathBuf {
     assert!(file.is_file(), "{} is not there: run through cargo xtask test", file.display());
     let list = file.with_extension("d");

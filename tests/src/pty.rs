@@ -1,4 +1,4 @@
-//! The program in a real terminal.
+//! Runs programs in a real terminal.
 
 use std::io::{Read as _, Write as _};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,32 +10,32 @@ use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system}
 
 use crate::sandbox::Sandbox;
 
-/// What a program asks to hear whether the terminal is well, and what it hears.
+/// The status query that a program sends, and the response.
 const QUESTION: &[u8] = b"\x1b[5n";
 const ANSWER: &[u8] = b"\x1b[0n";
 
 /// A program in a terminal.
 pub struct Terminal {
     child: Box<dyn Child + Send + Sync>,
-    // The terminal's own end: two descriptors, and a third one in the reading thread.
+    // Two descriptors of the terminal's own end; the reading thread has a third one.
     master: Option<Box<dyn MasterPty + Send>>,
     reader: Option<JoinHandle<()>>,
     closing: Arc<AtomicBool>,
     shared: Arc<Mutex<Shared>>,
-    /// Lines and columns.
+    /// Rows and columns.
     size: (u16, u16),
 }
 
-/// What the reading thread shares.
+/// State shared with the reading thread.
 struct Shared {
     written: Vec<u8>,
-    /// When which part of it came.
+    /// When each part of the output arrived.
     times: Vec<(Instant, usize)>,
-    /// The keyboard; none once the terminal is closed.
+    /// The keyboard; `None` once the terminal is closed.
     input: Option<Box<dyn std::io::Write + Send>>,
-    /// Questions are answered.
+    /// Whether queries are answered.
     answers: bool,
-    /// Questions that were not answered yet.
+    /// The number of unanswered queries.
     open: usize,
 }
 
@@ -44,7 +44,7 @@ impl Shared {
         let seen = self.written.len();
         self.written.extend_from_slice(bytes);
         self.times.push((Instant::now(), self.written.len()));
-        // One may have come in two pieces.
+        // A query may arrive in two pieces.
         let new = &self.written[seen.saturating_sub(QUESTION.len() - 1)..];
         self.open += new.windows(QUESTION.len()).filter(|w| *w == QUESTION).count();
         self.answer();
@@ -54,7 +54,7 @@ impl Shared {
         while self.answers && self.open > 0 {
             self.open -= 1;
             if let Some(input) = &mut self.input {
-                // A program that has ended hears nothing.
+                // The program may have ended.
                 input.write_all(ANSWER).and_then(|()| input.flush()).ok();
             }
         }
@@ -67,12 +67,12 @@ impl Shared {
 }
 
 impl Terminal {
-    /// Starts gradtop in a terminal of its own, its controlling one, of 100 columns and 30 lines, that answers no questions.
+    /// Starts gradtop in its own controlling terminal of 100 columns and 30 rows, which does not answer queries.
     pub fn start(sandbox: &Sandbox, args: &[&str]) -> Self {
         Self::sized(sandbox, args, (30, 100))
     }
 
-    /// The same with so many lines and columns.
+    /// Like [`Terminal::start`], with a given number of rows and columns.
     pub fn sized(sandbox: &Sandbox, args: &[&str], size: (u16, u16)) -> Self {
         let mut command = CommandBuilder::new(sandbox.program());
         command.args(args);
@@ -85,7 +85,7 @@ impl Terminal {
         Self::of(command, size, false)
     }
 
-    /// Starts any program in a terminal of so many lines and columns.
+    /// Starts any program in a terminal with this number of rows and columns.
     pub fn of(command: CommandBuilder, size: (u16, u16), answers: bool) -> Self {
         let pty = PtySize { rows: size.0, cols: size.1, pixel_width: 0, pixel_height: 0 };
         let pair = native_pty_system().openpty(pty).unwrap();
@@ -109,43 +109,43 @@ impl Terminal {
         Self { child, master: Some(pair.master), reader: Some(reader), closing, shared, size }
     }
 
-    /// Whether questions are answered from now on; those that were not, too.
+    /// Sets whether queries are answered, including pending ones.
     pub fn answers(&self, answers: bool) {
         let mut shared = self.shared.lock().unwrap();
         shared.answers = answers;
         shared.answer();
     }
 
-    /// Questions that were asked and not answered.
+    /// The number of unanswered queries.
     pub fn asked(&self) -> usize {
         self.shared.lock().unwrap().open
     }
 
-    /// When the first and the last of what was written after so many bytes came.
+    /// When the first and the last output after so many bytes arrived.
     pub fn times(&self, after: usize) -> Option<(Instant, Instant)> {
         let shared = self.shared.lock().unwrap();
         let first = shared.times.iter().find(|(_, bytes)| *bytes > after)?;
         Some((first.0, shared.times.last()?.0))
     }
 
-    /// Everything written so far.
+    /// All output so far.
     pub fn written(&self) -> String {
         String::from_utf8_lossy(&self.shared.lock().unwrap().written).into_owned()
     }
 
-    /// What a person would see, line by line.
+    /// The visible text, line by line.
     pub fn screen(&self) -> String {
         self.screen_at(self.count())
     }
 
-    /// What a person saw when so many bytes had come.
+    /// The text that was visible after so many bytes.
     pub fn screen_at(&self, bytes: usize) -> String {
         let mut parser = vt100::Parser::new(self.size.0, self.size.1, 1000);
         parser.process(&self.shared.lock().unwrap().written[..bytes]);
         parser.screen().contents()
     }
 
-    /// Waits until the screen shows all of these; the screen.
+    /// Waits until the screen shows all of these. Returns the screen.
     #[track_caller]
     pub fn shows(&self, words: &[&str]) -> String {
         crate::until_seen(&format!("{words:?} on the screen"), || {
@@ -154,7 +154,7 @@ impl Terminal {
         })
     }
 
-    /// Gives the terminal another size, as a window does. What was written before is seen as if it had always been so.
+    /// Resizes the terminal. Earlier output is interpreted as if it always had this size.
     pub fn resize(&mut self, lines: u16, columns: u16) {
         let master = self.master.as_ref().expect("the terminal is open");
         let size = PtySize { rows: lines, cols: columns, pixel_width: 0, pixel_height: 0 };
@@ -162,7 +162,7 @@ impl Terminal {
         self.size = (lines, columns);
     }
 
-    /// Bytes written so far.
+    /// The number of bytes written so far.
     pub fn count(&self) -> usize {
         self.shared.lock().unwrap().written.len()
     }
@@ -172,8 +172,8 @@ impl Terminal {
         self.shared.lock().unwrap().press(keys);
     }
 
-    /// Closes the terminal under the program, as a lost connection does. It closes when its last descriptor does, so the
-    /// reading thread is brought to its end first: by an echo, if the program itself writes nothing.
+    /// Closes the terminal, as a lost connection does. It closes with its last descriptor, so the reading thread must end
+    /// first: an echo wakes it if the program writes nothing.
     pub fn close(&mut self) {
         self.closing.store(true, Ordering::SeqCst);
         crate::until("the terminal's last output", || {
@@ -184,13 +184,13 @@ impl Terminal {
         self.shared.lock().unwrap().input = None;
     }
 
-    /// Waits for the program's end; its exit code.
+    /// Waits for the program to end. Returns its exit code.
     pub fn exit_code(&mut self) -> u32 {
         let child = &mut self.child;
         let code = crate::until("the program in the terminal to end", || {
             child.try_wait().unwrap().map(|status| status.exit_code())
         });
-        // What it wrote last may still be on its way.
+        // The last output may still be on its way.
         if let Some(reader) = self.reader.take() {
             crate::until("the end of the terminal's output", || reader.is_finished().then_some(()));
         }

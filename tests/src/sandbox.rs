@@ -1,4 +1,4 @@
-//! A place of its own for a test: the program, plugins, runs and caches in one temporary folder.
+//! Sandboxes for tests: the program, plugins, runs and caches in a temporary folder.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -14,10 +14,10 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::wait::LIMIT;
 use crate::{paths, until_seen};
 
-/// What a command said and how it ended.
+/// The output of a command and its exit code.
 #[derive(Debug)]
-pub struct Said {
-    /// Exit code; -1 if a signal ended it.
+pub struct CommandOutput {
+    /// The exit code; -1 if a signal ended it.
     pub code: i32,
     /// Standard output.
     pub out: String,
@@ -25,8 +25,8 @@ pub struct Said {
     pub err: String,
 }
 
-impl Said {
-    /// The standard output as JSON.
+impl CommandOutput {
+    /// Parses standard output as JSON.
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.out).unwrap_or_else(|e| panic!("no JSON ({e}): {self:#?}"))
     }
@@ -45,31 +45,31 @@ impl Said {
     }
 }
 
-/// What commands keep of the environment of the tests. All else is a person's taste (language, colours, time zone, size of the
-/// terminal, settings of gradtop), which must change no test.
+/// The environment variables that commands inherit. Everything else is personal (language, colours, time zone, size of the
+/// terminal, settings of gradtop) and must not change any test.
 const KEPT: [&str; 6] =
     ["PATH", "TMPDIR", "LD_LIBRARY_PATH", "CARGO_HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN"];
 
-/// A temporary folder with all that gradtop may read or write. Ends what still runs in it when it goes.
+/// A temporary folder with everything that gradtop may read or write. Processes in it are ended on drop.
 pub struct Sandbox {
-    // Dropped last: what runs in it is ended first.
+    // Dropped last, after the processes in it have ended.
     env: Vec<(String, String)>,
     dir: tempfile::TempDir,
 }
 
 impl Sandbox {
-    /// With the plugins given by file, under their own names.
+    /// Creates a sandbox with these plugins, under their own names.
     pub fn with(plugins: &[PathBuf]) -> Self {
         Self::of(paths::gradtop(), plugins)
     }
 
-    /// With another program, and the plugin that misbehaves.
+    /// Creates a sandbox with another program and the plugin `misbehave`.
     pub fn running(program: &Path) -> Self {
         Self::of(program, &[paths::fixture("misbehave")])
     }
 
     fn of(program: &Path, plugins: &[PathBuf]) -> Self {
-        // Where the build is, so that the program and big plugins can be linked instead of copied.
+        // On the file system of the build, so that the program and large plugins can be linked instead of copied.
         let beside = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("target/e2e");
         fs::create_dir_all(&beside).unwrap();
         let dir = tempfile::Builder::new().prefix("box-").tempdir_in(beside).unwrap();
@@ -87,13 +87,13 @@ impl Sandbox {
             ("HOME", "home"),
         ];
         let own = env.into_iter().map(|(k, v)| (k.to_owned(), format!("{root}/{v}")));
-        // The checkout around the tests is none of theirs.
+        // Commands should not notice the surrounding checkout.
         let plain = [("LANG", "C.UTF-8"), ("TZ", "UTC"), ("GRADTOP_CODE_DIFF", "false")]
             .map(|(k, v)| (k.to_owned(), v.to_owned()));
         let kept = KEPT.iter().filter_map(|k| Some(((*k).to_owned(), std::env::var(k).ok()?)));
         let env = kept.chain(plain).chain(own).collect();
         let sandbox = Self { env, dir };
-        // Found beside the program are plugins too, so the program has a folder of its own.
+        // The program has its own folder, because plugins next to it would be found, too.
         link(program, &sandbox.program());
         for plugin in plugins {
             link(plugin, &sandbox.plugins().join(plugin.file_name().unwrap()));
@@ -101,29 +101,29 @@ impl Sandbox {
         sandbox
     }
 
-    /// With the plugin that misbehaves.
+    /// Creates a sandbox with the plugin `misbehave`.
     pub fn new() -> Self {
         Self::with(&[paths::fixture("misbehave")])
     }
 
-    /// With an environment variable for every command, and so for the runs they start.
+    /// Sets an environment variable for all commands, and so for the runs they start.
     #[must_use]
     pub fn and_env(mut self, key: &str, value: &str) -> Self {
         self.env.push((key.to_owned(), value.to_owned()));
         self
     }
 
-    /// The folder.
+    /// The folder of the sandbox.
     pub fn path(&self) -> &Path {
         self.dir.path()
     }
 
-    /// The program.
+    /// The path of the program.
     pub fn program(&self) -> PathBuf {
         self.path().join("bin/gradtop")
     }
 
-    /// Makes the program a file of this sandbox alone, which may be changed; its path.
+    /// Replaces the link to the program by a copy that may be changed. Returns its path.
     pub fn own_program(&self) -> PathBuf {
         let (program, copy) = (self.program(), self.path().join("bin/copy"));
         fs::copy(&program, &copy).unwrap();
@@ -136,24 +136,24 @@ impl Sandbox {
         self.path().join("plugins")
     }
 
-    /// The folder of all runs.
+    /// The runs folder.
     pub fn runs(&self) -> PathBuf {
         self.path().join("runs")
     }
 
-    /// The whole environment of every command.
+    /// The complete environment of commands.
     pub fn env(&self) -> &[(String, String)] {
         &self.env
     }
 
-    /// A command, not yet started; without standard input.
+    /// A command that is not started yet, without standard input.
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = self.around(self.program());
         command.args(args);
         command
     }
 
-    /// A command of another program, such as one that starts ours in its own way, with the environment of ours.
+    /// Another program, such as a wrapper around ours, in the same environment.
     pub fn around(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
         command.current_dir(self.path()).stdin(Stdio::null());
@@ -162,23 +162,23 @@ impl Sandbox {
     }
 
     /// Runs a command to its end.
-    pub fn gradtop(&self, args: &[&str]) -> Said {
+    pub fn gradtop(&self, args: &[&str]) -> CommandOutput {
         ended(self.command(args), args)
     }
 
-    /// `gradtop run` to its end, with fixed seed and one thread; `args` begin with the experiment.
-    pub fn run(&self, args: &[&str]) -> Said {
+    /// `gradtop run` to its end, with a fixed seed and one thread; `args` begin with the experiment.
+    pub fn run(&self, args: &[&str]) -> CommandOutput {
         self.gradtop(&[&["run"], args, &["--seed", "7", "--threads", "1"]].concat())
     }
 
-    /// `gradtop run --detach`; the run's folder.
+    /// `gradtop run --detach`. Returns the run.
     pub fn start(&self, args: &[&str], name: &str) -> Run<'_> {
         self.run(&[args, &["--detach", "--name", name]].concat()).expect_code(0);
         self.find(name)
     }
 
-    /// As [`Sandbox::start`], of an experiment with the parameters `hold` and `gate`: it waits after that step, doing as it is
-    /// asked, until [`Run::go_to`] or [`Run::go_on`]. Resumed later, it waits there again.
+    /// Like [`Sandbox::start`], for an experiment with the parameters `hold` and `gate`: after that step it waits, responding
+    /// to requests, until [`Run::go_to`] or [`Run::go_on`]. When it is resumed later, it waits there again.
     pub fn held(&self, args: &[&str], name: &str, step: i64) -> Run<'_> {
         let sets = self.hold(name, step);
         let sets: Vec<&str> = sets.iter().flat_map(|set| ["--set", set]).collect();
@@ -187,7 +187,7 @@ impl Sandbox {
         run
     }
 
-    /// The settings that make a run of that name wait after a step.
+    /// The options that hold a run of this name after a step.
     pub fn hold(&self, name: &str, step: i64) -> [String; 2] {
         [format!("hold={step}"), format!("gate={}", self.gate(name).display())]
     }
@@ -196,32 +196,32 @@ impl Sandbox {
         self.path().join(format!("gate-{name}"))
     }
 
-    /// Lets a held run of that name go on to a step; without one, to its end. It need not be there yet.
+    /// Releases the held run of this name up to a step or, if empty, to its end. The run need not exist yet.
     pub fn let_go(&self, name: &str, step: &str) {
-        // Whole at once: it is read every few milliseconds.
+        // Written atomically, because it is read every few milliseconds.
         let beside = self.path().join(format!("gate-{name}.tmp"));
         fs::write(&beside, step).unwrap();
         fs::rename(beside, self.gate(name)).unwrap();
     }
 
-    /// The run of that name.
+    /// Finds a run by name.
     pub fn find(&self, name: &str) -> Run<'_> {
         Run { sandbox: self, dir: gradtop_store::find_run(&self.runs(), name).unwrap() }
     }
 
-    /// Whether nothing of it runs any more.
+    /// Returns whether nothing in it is running.
     pub fn is_quiet(&self) -> bool {
         self.processes().is_empty()
     }
 
-    /// Ends every process that names this folder in its command line: what runs here, and nothing else.
+    /// Kills every process that has this folder in its command line, and nothing else.
     fn end_all(&self) {
         for pid in self.processes() {
             kill_process(pid, Signal::KILL).ok();
         }
     }
 
-    /// How many plugins are being described just now.
+    /// The number of plugins that are being described.
     pub fn describing(&self) -> usize {
         let line =
             |pid: &Pid| fs::read(format!("/proc/{}/cmdline", pid.as_raw_nonzero())).unwrap_or_default();
@@ -229,7 +229,7 @@ impl Sandbox {
         self.processes().iter().filter(|pid| is(pid)).count()
     }
 
-    /// How many monitors are open, and commands that people wait for: processes of the program without a run of their own.
+    /// The number of open monitors and foreground commands: processes of the program without a run of their own.
     pub fn monitors(&self) -> usize {
         let line =
             |pid: &Pid| fs::read(format!("/proc/{}/cmdline", pid.as_raw_nonzero())).unwrap_or_default();
@@ -266,19 +266,19 @@ impl Default for Sandbox {
 
 impl Drop for Sandbox {
     fn drop(&mut self) {
-        // Twice: a keeper that was just about to start its trainer.
+        // Twice, because a keeper may be about to start its trainer.
         self.end_all();
         self.end_all();
     }
 }
 
-/// Runs a command to its end, and kills one that has none.
-pub fn ended(command: Command, what: &[&str]) -> Said {
+/// Runs a command to its end, and kills it after a time limit.
+pub fn ended(command: Command, what: &[&str]) -> CommandOutput {
     ended_within(LIMIT, command, what)
 }
 
-/// As [`ended`], of one that takes long, such as a compiler.
-pub fn ended_within(limit: Duration, mut command: Command, what: &[&str]) -> Said {
+/// Like [`ended`], with a longer time limit, such as for a compiler.
+pub fn ended_within(limit: Duration, mut command: Command, what: &[&str]) -> CommandOutput {
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let (out, err) = (reader(child.stdout.take().unwrap()), reader(child.stderr.take().unwrap()));
     let start = Instant::now();
@@ -296,7 +296,7 @@ pub fn ended_within(limit: Duration, mut command: Command, what: &[&str]) -> Sai
         |bytes: Vec<u8>| String::from_utf8(bytes).unwrap_or_else(|e| panic!("{what:?} wrote no UTF-8: {e}"));
     let (out, err) = (text(out.join().unwrap()), text(err.join().unwrap()));
     let Some(code) = code else { panic!("{what:?} did not end within {limit:?}; it wrote {out}{err}") };
-    Said { code, out, err }
+    CommandOutput { code, out, err }
 }
 
 fn reader(mut stream: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
@@ -307,7 +307,7 @@ fn reader(mut stream: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
     })
 }
 
-/// A second name for a file, or a copy where that is impossible.
+/// Links a file, or copies it where that is impossible.
 fn link(from: &Path, to: &Path) {
     if fs::hard_link(from, to).is_err() {
         fs::copy(from, to).unwrap();
@@ -327,12 +327,12 @@ impl Run<'_> {
         self.dir.name()
     }
 
-    /// What a viewer may believe of it.
+    /// The state of the run as any viewer sees it.
     pub fn view(&self) -> View {
         gradtop_store::view(&self.dir).unwrap()
     }
 
-    /// Its status as last written.
+    /// The last written status.
     pub fn status(&self) -> Status {
         gradtop_store::read_status(&self.dir).unwrap()
     }
@@ -348,7 +348,7 @@ impl Run<'_> {
         })
     }
 
-    /// Waits until its status says that this step is done.
+    /// Waits until its status reports that this step is done.
     #[track_caller]
     pub fn until_step(&self, step: i64) {
         until_seen(&format!("{} to reach step {step}", self.name()), || {
@@ -357,29 +357,29 @@ impl Run<'_> {
         });
     }
 
-    /// Lets a run that [`Sandbox::held`] holds go on to a later step, where it waits again.
+    /// Releases a held run up to a later step, where it waits again.
     #[track_caller]
     pub fn go_to(&self, step: i64) {
         self.let_to(step);
         self.until_step(step);
     }
 
-    /// As [`Run::go_to`], without waiting for it.
+    /// Like [`Run::go_to`], without waiting.
     pub fn let_to(&self, step: i64) {
         self.sandbox.let_go(&self.name(), &step.to_string());
     }
 
-    /// Lets it go on to its end, from now on.
+    /// Releases it to its end.
     pub fn go_on(&self) {
         self.sandbox.let_go(&self.name(), "");
     }
 
     /// `gradtop wait`, with its exit code.
-    pub fn wait(&self) -> Said {
+    pub fn wait(&self) -> CommandOutput {
         self.sandbox.gradtop(&["wait", &self.name()])
     }
 
-    /// The events' text, one a line.
+    /// The text of its events, one per line.
     pub fn events(&self) -> String {
         fs::read_to_string(self.dir.events()).unwrap_or_default()
     }
@@ -389,7 +389,7 @@ impl Run<'_> {
         gradtop_store::read_events(&self.dir).unwrap().into_iter().filter(|line| is(&line.event)).collect()
     }
 
-    /// What the experiment wrote with `log_text`.
+    /// The messages that the experiment wrote with `log_text`.
     pub fn logged(&self) -> Vec<String> {
         let lines = self.logged_events(|e| matches!(e, Event::Log { .. })).into_iter();
         lines
@@ -397,19 +397,19 @@ impl Run<'_> {
             .collect()
     }
 
-    /// Sends a signal to the trainer. False if it has ended.
+    /// Sends a signal to the trainer. Returns false if it has ended.
     pub fn signal_trainer(&self, signal: Signal) -> bool {
         self.signal(self.status().trainer_pid, signal)
     }
 
-    /// Sends a signal to the keeper. False if it has ended.
+    /// Sends a signal to the keeper. Returns false if it has ended.
     pub fn signal_keeper(&self, signal: Signal) -> bool {
         self.signal(self.status().keeper_pid, signal)
     }
 
     fn signal(&self, pid: Option<u32>, signal: Signal) -> bool {
         let Some(pid) = pid else { return false };
-        // The number may already be another process's.
+        // The id may already belong to another process.
         let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
         let dir = self.dir.path().as_os_str().as_encoded_bytes();
         line.windows(dir.len()).any(|w| w == dir)

@@ -1,4 +1,4 @@
-//! A real Slurm of one node in a temporary folder: without systemd or control groups, with ports, keys and folders of its own.
+//! A real Slurm with one node in a temporary folder: without systemd or control groups, with its own ports, keys and folders.
 
 use std::fs;
 use std::net::TcpListener;
@@ -9,20 +9,20 @@ use std::time::{Duration, Instant, SystemTime};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::sandbox::{Said, ended};
+use crate::sandbox::{CommandOutput, ended};
 use crate::{Sandbox, until};
 
-/// Processors that its node says it has; the tests' runs do not need them all at once.
+/// The number of processors that its node claims; the tests do not need all at once.
 const CPUS: u32 = 12;
 
-/// A cluster with the partitions `low`, whose jobs make way after ten seconds for those of `high`.
+/// A cluster with the partitions `low` and `high`. Jobs in `low` are preempted by those in `high` after ten seconds.
 pub struct Cluster {
     dir: tempfile::TempDir,
     daemons: Vec<(&'static str, Child)>,
 }
 
 impl Cluster {
-    /// Starts it. `None`, with a line that says so, where Slurm is not installed.
+    /// Starts it. Returns `None`, with a message, if Slurm is not installed.
     #[expect(clippy::print_stderr, reason = "a test that did not test says so")]
     pub fn start() -> Option<Self> {
         let missing: Vec<&str> = ["munged", "slurmctld", "slurmd", "sbatch"]
@@ -33,7 +33,7 @@ impl Cluster {
             eprintln!("NOT TESTED (it needs slurm-wlm and munge): no {} here", missing.join(", "));
             return None;
         }
-        // The path of a socket is short.
+        // The path of a socket must be short.
         let dir = tempfile::Builder::new().prefix("slurm-").tempdir().unwrap();
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
         for folder in ["state", "spool"] {
@@ -77,7 +77,7 @@ impl Cluster {
         self.daemons.push((name, command.spawn().unwrap()));
     }
 
-    /// Kills the controller, once all jobs so far are in its file: what it has not written yet it forgets.
+    /// Kills the controller after it has saved all present jobs: it would forget others.
     pub fn kill_controller(&mut self) {
         let before = SystemTime::now();
         self.ask("sbatch", &["--hold", "--output=/dev/null", "--wrap", "true"]).expect_code(0);
@@ -89,19 +89,19 @@ impl Cluster {
         child.wait().unwrap();
     }
 
-    /// Starts a controller again, and waits until it answers.
+    /// Starts a controller again and waits until it responds.
     pub fn restart_controller(&mut self) {
         self.start_controller();
         until("the controller to answer", || (self.ask("sinfo", &["-h"]).code == 0).then_some(()));
     }
 
-    /// What `SLURM_CONF` names.
+    /// The value of `SLURM_CONF`.
     pub fn conf(&self) -> String {
         self.dir.path().join("slurm.conf").display().to_string()
     }
 
-    /// A sandbox whose commands see this cluster, with the launchers `low` and `high`, `minute` with a minute of
-    /// time, and `nowhere`, whose partition does not exist.
+    /// A sandbox whose commands see this cluster, with the launchers `low`, `high`, `minute` with a time limit of one minute,
+    /// and `nowhere`, whose partition does not exist.
     pub fn sandbox(&self, plugins: &[PathBuf]) -> Sandbox {
         let sandbox = Sandbox::with(plugins).and_env("SLURM_CONF", &self.conf());
         let config = sandbox.path().join("home/config/gradtop");
@@ -116,19 +116,19 @@ impl Cluster {
     }
 
     /// Runs one of Slurm's programs.
-    pub fn ask(&self, program: &str, args: &[&str]) -> Said {
+    pub fn ask(&self, program: &str, args: &[&str]) -> CommandOutput {
         let mut command = Command::new(find(program).unwrap_or_else(|| program.into()));
         command.args(args).env("SLURM_CONF", self.conf()).stdin(Stdio::null());
         ended(command, args)
     }
 
-    /// What `squeue` says of jobs: id and state, one a line.
+    /// The jobs as listed by `squeue`: id and state, one per line.
     pub fn jobs(&self) -> String {
         self.ask("squeue", &["-h", "-t", "all", "-r", "-o", "%i %T %r"]).out
     }
 
-    /// Lets a job that waits for two minutes after it was requeued start at once, but not within the second in which its earlier start
-    /// ended: Slurm tells them apart by whole seconds, and would take it for the one that it has killed.
+    /// Lets a requeued job start at once instead of after two minutes, but not in the second in which its earlier start ended:
+    /// Slurm distinguishes starts by whole seconds.
     pub fn hurry(&self, job: &str) {
         until(&format!("job {job} to wait"), || {
             (self.ask("squeue", &["-h", "-j", job, "-o", "%T"]).out.trim() == "PENDING").then_some(())
@@ -136,7 +136,7 @@ impl Cluster {
         self.ask("scontrol", &["update", &format!("JobId={job}"), "StartTime=now+2"]);
     }
 
-    /// The processes that were started with this cluster's settings, other than its daemons.
+    /// Processes with this cluster's settings, other than its daemons.
     fn steps(&self) -> Vec<Pid> {
         let mark = format!("SLURM_CONF={}", self.conf()).into_bytes();
         let own: Vec<u32> = self.daemons.iter().map(|(_, child)| child.id()).collect();
@@ -152,7 +152,7 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        // No new job starts once the controller is gone.
+        // Without a controller, no new job starts.
         for (_, child) in self.daemons.iter_mut().rev() {
             child.kill().ok();
             child.wait().ok();
@@ -167,14 +167,14 @@ impl Drop for Cluster {
     }
 }
 
-/// A program, also of those that only the system's own paths have.
+/// Finds a program, also in system folders that are not in PATH.
 fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let places = std::env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]);
     places.map(|dir| dir.join(program)).find(|file| file.is_file())
 }
 
-/// A port that nobody has at this moment.
+/// A port that is free at this moment.
 fn port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }

@@ -1,4 +1,4 @@
-//! A real sshd and ssh on this machine, and between them a line that can be slow, far and cut.
+//! A real sshd and ssh on this machine, with a line between them that can be slow, distant and interrupted.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -14,12 +14,12 @@ use portable_pty::CommandBuilder;
 
 use crate::until;
 
-/// Where sshd is on the systems that have one.
+/// The usual paths of sshd.
 const SSHD: [&str; 3] = ["/usr/sbin/sshd", "/usr/local/sbin/sshd", "/usr/lib/ssh/sshd"];
-/// Bytes that are on the line as a piece.
+/// The size of the pieces that travel along the line, in bytes.
 const PIECE: usize = 256;
 
-/// An sshd of one's own: its keys, its configuration, its port. Ends when it is dropped; its sessions end with their lines.
+/// An sshd with its own keys, configuration and port. It ends on drop; its sessions end with their lines.
 pub struct Server {
     sshd: Child,
     folder: PathBuf,
@@ -27,11 +27,11 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts one that keeps its files in this folder; none where ssh is not installed.
+    /// Starts sshd with its files in this folder. Returns `None` if ssh is not installed.
     pub fn start(folder: &Path) -> Option<Self> {
         let sshd = SSHD.iter().find(|path| Path::new(path).exists())?;
         fs::create_dir_all(folder).unwrap();
-        // Run by root it wants this folder; run by others it does not.
+        // As root it requires this folder.
         fs::create_dir_all("/run/sshd").ok();
         for key in ["host", "key"] {
             let path = folder.join(key);
@@ -54,12 +54,12 @@ impl Server {
         Some(Self { sshd, folder: folder.to_owned(), port })
     }
 
-    /// A line to it.
+    /// Creates a line to it.
     pub fn line(&self, delay: Duration, bytes_per_s: u64) -> Line {
         Line::new(self.port, delay, bytes_per_s)
     }
 
-    /// An ssh to it over a line, with options such as `-tt` and what is to be done there.
+    /// The ssh command over a line, with options such as `-tt` and a remote command.
     pub fn ssh(&self, line: &Line, options: &[&str], command: &str) -> Vec<String> {
         let user = String::from_utf8(Command::new("id").arg("-un").output().unwrap().stdout).unwrap();
         let key = self.folder.join("key");
@@ -89,7 +89,7 @@ impl Drop for Server {
     }
 }
 
-/// Words as a command for a terminal of this side.
+/// A command line to be run in a local terminal.
 pub fn in_terminal(words: &[String]) -> CommandBuilder {
     let mut command = CommandBuilder::new(&words[0]);
     command.args(&words[1..]);
@@ -99,13 +99,13 @@ pub fn in_terminal(words: &[String]) -> CommandBuilder {
     command
 }
 
-/// A word that a shell takes as it is.
+/// Quotes a word for a shell.
 pub fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
-/// A line that carries so many bytes a second each way, each so long, and can be down for a while or cut for good. What is
-/// sent while it is down waits, as in the buffers of a network and its ends.
+/// A line with a limited bandwidth and a delay in each direction, which can be down for a while or cut for good. What is sent
+/// while it is down waits, as in network buffers.
 pub struct Line {
     port: u16,
     state: Arc<State>,
@@ -116,7 +116,7 @@ struct State {
     bytes_per_s: u64,
     down: AtomicBool,
     closed: AtomicBool,
-    /// Bytes that came through towards us.
+    /// The number of bytes delivered towards us.
     carried: AtomicU64,
     ends: Mutex<Vec<TcpStream>>,
 }
@@ -166,20 +166,20 @@ impl Line {
         Self { port, state }
     }
 
-    /// Takes it down, or up again.
+    /// Interrupts the line, or restores it.
     pub fn down(&self, down: bool) {
         self.state.down.store(down, Ordering::SeqCst);
     }
 
-    /// Cuts it for good, for those too who are just connecting.
+    /// Cuts the line for good, also for new connections.
     pub fn cut(&self) {
         self.state.closed.store(true, Ordering::SeqCst);
         self.state.sever();
-        // Wakes who listens.
+        // Wakes the listener.
         drop(TcpStream::connect(("127.0.0.1", self.port)));
     }
 
-    /// Bytes that came through towards us.
+    /// The number of bytes delivered towards us.
     pub fn carried(&self) -> u64 {
         self.state.carried.load(Ordering::SeqCst)
     }

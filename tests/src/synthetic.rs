@@ -1,4 +1,4 @@
-//! Runs without training, of any size, written by the real recorder: what benches of viewers open.
+//! Creates runs of any size without training, with the real recorder, for benches of viewers.
 
 use std::path::Path;
 
@@ -8,10 +8,10 @@ use gradtop_store::{
 };
 use jiff::Timestamp;
 
-/// Metrics of a synthetic run.
+/// The number of metrics of a synthetic run.
 pub const METRICS: u32 = 20;
 
-/// A run that is alive as long as this is.
+/// A run in progress; it ends when this is dropped.
 #[derive(Debug)]
 pub struct LiveRun {
     run: RunDir,
@@ -23,7 +23,7 @@ pub struct LiveRun {
 }
 
 impl LiveRun {
-    /// A new run of an experiment `synthetic` that is running, with `total` steps to go.
+    /// Starts a run of the experiment `synthetic` with `total` steps.
     pub fn start(runs: &Path, name: &str, total: u64) -> Result<Self> {
         let (run, lock) = Birth::begin(runs, manifest(name), false)?.finish()?;
         let recorder = Recorder::open(&run, RecorderOptions::default())?;
@@ -63,13 +63,13 @@ impl LiveRun {
         self.recorder.log(step, Some(step as f64 / 1000.0), [(self.series[0], value)]);
     }
 
-    /// Writes its status, as a trainer does now and then.
+    /// Writes its status, as a trainer does regularly.
     pub fn report(&mut self) -> Result<()> {
         self.status.updated = Timestamp::now();
         write_status(&self.run, &self.status)
     }
 
-    /// Seals it, and ends it as finished.
+    /// Seals its log and ends it as finished.
     pub fn finish(mut self) -> Result<RunDir> {
         self.recorder.finish()?;
         let now = Timestamp::now();
@@ -81,7 +81,7 @@ impl LiveRun {
     }
 }
 
-/// A finished run with so many points in all.
+/// Creates a finished run with this number of points in total.
 pub fn finished(runs: &Path, name: &str, points: u64) -> Result<RunDir> {
     let steps = points / u64::from(METRICS);
     let mut live = LiveRun::start(runs, name, steps)?;
@@ -91,12 +91,12 @@ pub fn finished(runs: &Path, name: &str, points: u64) -> Result<RunDir> {
     live.finish()
 }
 
-/// `metric-07`
+/// The name of a metric: `metric-07`.
 pub fn metric(n: u32) -> String {
     format!("metric-{n:02}")
 }
 
-/// Curves that decay, with noise of a fixed seed.
+/// Decaying curves with reproducible noise.
 #[derive(Debug)]
 pub struct Values(u64);
 

@@ -1,19 +1,19 @@
-//! Waiting for something to become true.
+//! Waiting for conditions.
 //!
-//! A test waits for a state that it has made sure will come, never for time to pass: on a busy machine any time is too short.
+//! A test waits for a state that is sure to come, never for time to pass: on a busy machine, any time is too short.
 
 use std::time::{Duration, Instant};
 
-/// Only a broken run takes this long, on whatever machine: it ends the wait, and decides nothing.
+/// Only a broken run takes this long on any machine. The limit ends the wait and decides nothing.
 pub const LIMIT: Duration = Duration::from_mins(3);
 
-/// Waits until `ready` gives something; panics with `what` after [`LIMIT`].
+/// Waits until `ready` returns a value; panics with `what` after [`LIMIT`].
 #[track_caller]
 pub fn until<T>(what: &str, mut ready: impl FnMut() -> Option<T>) -> T {
     until_seen(what, || ready().ok_or(""))
 }
 
-/// As [`until`]; what `ready` saw instead stands in the panic.
+/// Like [`until`]; the panic shows what `ready` saw instead.
 #[track_caller]
 pub fn until_seen<T, S: std::fmt::Display>(what: &str, mut ready: impl FnMut() -> Result<T, S>) -> T {
     let start = Instant::now();

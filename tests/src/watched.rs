@@ -1,4 +1,4 @@
-//! A run with twelve live charts, watched over a real ssh and a line that is slow and far.
+//! A run with twelve live charts, watched over a real ssh and a slow, distant line.
 
 use std::fs;
 use std::ops::Range;
@@ -12,27 +12,27 @@ use crate::ssh::{Line, Server, in_terminal, quoted};
 use crate::synthetic::LiveRun;
 use crate::{Sandbox, until};
 
-/// Of a train, a phone, another continent: one way.
+/// The one-way delay of a train, a phone, or another continent.
 pub const DELAY: Duration = Duration::from_millis(100);
-/// What such a line carries.
+/// The bandwidth of such a line.
 pub const BYTES_PER_S: u64 = 8_000;
-/// Nothing more has come for so long: what was to come is there.
+/// A pause after which no more output is expected.
 pub const QUIET: Duration = Duration::from_millis(700);
-/// The chart page of twelve; the hint for newcomers was read.
+/// Twelve charts per page, and no welcome message.
 const VIEW: &str = "welcomed = true\n[run.experiment.synthetic]\ncolumns = 4\nrows = 3\n";
 
-/// The run `watched`, which goes on until this is dropped, and an sshd on its machine.
+/// The run `watched`, which continues until this is dropped, and an sshd on its machine.
 pub struct Watched {
-    /// Where it runs.
+    /// The sandbox of the run.
     pub sandbox: Sandbox,
-    /// What takes lines to it.
+    /// The server to connect to.
     pub server: Server,
     stop: Arc<AtomicBool>,
     trainer: Option<JoinHandle<()>>,
 }
 
 impl Watched {
-    /// Starts it; none where sshd is not installed.
+    /// Starts both. Returns `None` if sshd is not installed.
     pub fn start() -> Option<Self> {
         let sandbox = Sandbox::new();
         let server = Server::start(&sandbox.path().join("sshd"))?;
@@ -66,7 +66,7 @@ impl Watched {
         self.server.line(DELAY, BYTES_PER_S)
     }
 
-    /// What the shell over there is given to do.
+    /// A command for the remote shell.
     pub fn there(&self, args: &[&str]) -> String {
         let own = self.sandbox.env().iter().map(|(k, v)| quoted(&format!("{k}={v}")));
         let mut words: Vec<String> = ["exec", "env", "-i", "TERM=xterm-256color"].map(str::to_owned).into();
@@ -76,14 +76,14 @@ impl Watched {
         words.join(" ")
     }
 
-    /// The monitor, in a terminal of 120x36.
+    /// The monitor in a terminal of 120x36.
     pub fn monitor(&self, line: &Line, options: &[&str]) -> Terminal {
         let options = [&["-tt"], options].concat();
         let words = self.server.ssh(line, &options, &self.there(&[]));
         Terminal::of(in_terminal(&words), (36, 120), true)
     }
 
-    /// The monitor on the run's page, once its charts are there.
+    /// The monitor with the run's charts on the screen.
     pub fn charts(&self, line: &Line, options: &[&str]) -> Terminal {
         let mut terminal = self.monitor(line, options);
         terminal.shows(&["watched"]);
@@ -102,13 +102,13 @@ impl Drop for Watched {
     }
 }
 
-/// What a frame begins and ends with.
+/// The bytes that begin and end a frame.
 pub const FRAME: (&str, &str) = ("\x1b[?2026h", "\x1b[?2026l");
 
-/// Waits for a word that was not there after so many bytes; where among the bytes the frame is that first shows it.
+/// Waits for a word that was not visible after so many bytes. Returns the byte range of the frame that first shows it.
 pub fn answer(terminal: &Terminal, after: usize, word: &str) -> Range<usize> {
     terminal.shows(&[word]);
-    // A word is seen before the last byte of its frame has come.
+    // A word is visible before the last byte of its frame has arrived.
     until("the end of the frame", || {
         let written = terminal.written();
         let mut ends = written[after..].match_indices(FRAME.1).map(|(at, end)| after + at + end.len());
@@ -117,7 +117,7 @@ pub fn answer(terminal: &Terminal, after: usize, word: &str) -> Range<usize> {
     })
 }
 
-/// Waits until nothing but the run's own comes: charts move at most so often that a pause tells. Bytes so far.
+/// Waits for a pause in the output, as between two updates of the charts. Returns the number of bytes so far.
 pub fn quiet(terminal: &Terminal) -> usize {
     std::thread::sleep(QUIET);
     terminal.count()

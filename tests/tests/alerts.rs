@@ -1,4 +1,4 @@
-//! Alerts: rules that somebody sets for runs, told as events and to a hook.
+//! Alerts: rules for runs, reported as events and to a hook.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -30,7 +30,7 @@ fn in_a_tmux_that_does_not_hear_of_the_focus_an_alert_always_rings() {
         let sandbox = sandbox.and_env("TMUX", "/tmp/tmux,1,0").and_env("PATH", &path);
         let mut terminal = Terminal::start(&sandbox, &[]);
         terminal.shows(&["No runs"]);
-        // It has the focus, says the terminal; by the answer to the key after that it has been heard.
+        // The terminal reports the focus; the answer to the key after that proves that the report has arrived.
         terminal.press(b"\x1b[I?");
         terminal.shows(&["open the run, or fold"]);
         sandbox.gradtop(&["exec", "--name", "a", "--alert", "end", "--", "true"]).expect_code(0);
@@ -111,7 +111,7 @@ fn rules_that_were_given_for_a_run_hold_again_when_it_is_resumed_and_those_of_th
     let says = |what: &str| until(what, || alerts(&run).last().filter(|last| last.contains(what)).map(drop));
     says("stopped");
     assert_eq!(alerts(&run).len(), 2, "{:?}", alerts(&run));
-    // As a newer version may write it.
+    // As a newer version might write it.
     let manifest = std::fs::read_to_string(run.dir.manifest()).unwrap();
     fs::write(run.dir.manifest(), manifest.replace("\"end\"", "\"at noon\", \"end\"")).unwrap();
     run.go_on();
@@ -128,7 +128,7 @@ fn rules_that_were_given_for_a_run_hold_again_when_it_is_resumed_and_those_of_th
         let rules: Vec<String> = text.lines().filter_map(rule).collect();
         rules.last().is_some_and(|last| last == "end").then_some(rules)
     });
-    // What held before it was stopped has been told.
+    // Rules that held before it was stopped have already been reported.
     assert_eq!(rules, ["loss < 0.98", "loss < 0.97", "end"]);
     assert!(run.events().contains("is left out: \\\"at noon\\\" is not a rule"), "{}", run.events());
     let shown = sandbox.gradtop(&["show", "a", "--json"]).expect_code(0).json();

@@ -1,5 +1,5 @@
-//! Whether a run lives, as real processes show it: containers, forked children, suspended trainers, other machines, and
-//! launches that are killed.
+//! Liveness of runs with real processes: containers, forked children, suspended trainers, other machines, and launches that are
+//! killed.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -23,14 +23,14 @@ fn endless<'a>(sandbox: &'a Sandbox, name: &str) -> Run<'a> {
     run
 }
 
-/// The one word of a run's state in `list`, and the whole line.
+/// The state of a run in `list`, and the whole line.
 fn listed(sandbox: &Sandbox, name: &str) -> (String, String) {
     let list = sandbox.gradtop(&["list"]).expect_code(0);
     let line = list.out.lines().find(|line| line.contains(name)).unwrap().to_owned();
     (line.split_whitespace().nth(1).unwrap().to_owned(), line)
 }
 
-/// A command in a machine of its own, as far as names and process ids go: what a container is.
+/// A command in its own host name and process namespaces, like a container.
 fn contained(sandbox: &Sandbox, host: &str, script: &str) -> Command {
     let mut command = sandbox.around("unshare");
     command.args(["--uts", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-ec"]);
@@ -77,7 +77,7 @@ fn a_run_of_a_container_that_is_gone_is_judged_resumed_and_deleted_by_the_next()
     until("the run in the first container", || list_runs(&sandbox.runs()).pop());
     let far = sandbox.find("far");
     far.until_step(20);
-    // From here, another namespace of the same boot: the lock tells, the process ids are others'.
+    // Seen from another namespace of the same boot: the lock is visible, but the process ids belong to others.
     let seen = far.view();
     assert_eq!(
         (seen.state, seen.life),
@@ -110,13 +110,13 @@ fn a_run_in_another_container_is_stopped_by_file_and_never_by_signal() {
         run.until_step(20);
         let said = sandbox.gradtop(how);
         assert!(run.view().state.is_final(), "{said:#?}");
-        // Its end closes the container.
+        // The end of its input closes the container.
         drop(container.stdin.take());
         container.wait().unwrap();
     }
 }
 
-/// A command for which the machine has been up for a day longer.
+/// A command for which the machine seems to have been up for a day longer.
 fn by_other_clocks(sandbox: &Sandbox, args: &[&str]) -> Command {
     let mut command = Command::new("unshare");
     command.args(["--time", "--boottime", "86400", "--fork"]).arg(sandbox.program()).args(args);
@@ -239,7 +239,7 @@ fn a_paused_run_is_not_silent_and_one_that_takes_long_steps_is_heard_of() {
     assert_eq!(paused.view().silent_for(), None);
 }
 
-/// Writes that the run was last at work on a machine that is not this one.
+/// Records another machine as the one that the run was last in progress on.
 fn take_away(run: &Run<'_>) {
     run.signal_keeper(Signal::KILL);
     run.signal_trainer(Signal::KILL);
@@ -316,7 +316,7 @@ fn a_resumed_run_took_the_time_of_its_processes_and_ends_after_it_began() {
     let sandbox = Sandbox::new();
     let run = sandbox.held(&["counter", "--set", "steps=1000"], "slept", 100);
     sandbox.gradtop(&["stop", "slept"]).expect_code(0);
-    // It lay there for an hour.
+    // As if an hour had passed.
     let mut status = run.status();
     let first = status.elapsed_s.unwrap();
     let hour = Duration::from_hours(1);
@@ -329,7 +329,7 @@ fn a_resumed_run_took_the_time_of_its_processes_and_ends_after_it_began() {
     assert!(took > first && took < 600.0, "{first} s, then {took} s");
     let json = sandbox.gradtop(&["show", "slept", "--json"]).expect_code(0).json();
     assert_eq!(json["elapsed_s"].as_f64(), Some(took));
-    // The clock was set back while it ran: nothing ends before it begins.
+    // The clock was set back during the run: nothing may end before it begins.
     let run = sandbox.start(&["counter", "--set", "steps=1000000", "--set", "rate=500"], "back");
     run.until_step(20);
     assert!(run.signal_trainer(Signal::STOP));
@@ -342,7 +342,7 @@ fn a_resumed_run_took_the_time_of_its_processes_and_ends_after_it_began() {
     assert!(status.ended >= status.started, "{status:?}");
 }
 
-/// Copies a run that belongs to a machine into another folder of runs, as `rsync --delete` would.
+/// Copies a run of a machine into another runs folder, like `rsync --delete`.
 fn bring(run: &Run<'_>, machine: &str, to: &Path) {
     let place = to.join(format!("exp=counter/run={machine}-{}", run.name()));
     if place.exists() {
@@ -380,7 +380,7 @@ fn runs_brought_home_from_machines_while_they_live_show_whose_each_is() {
     assert!(line(&list, "gpu-1-done").contains("finished"), "{list}");
     assert!(line(&list, "gpu-2-live").contains("running?"), "{list}");
     assert!(line(&list, "gpu-2-live").contains("on gpu-2, last write"), "{list}");
-    // On one machine it is a copy, of which nothing tells how it ends.
+    // On the same machine it is a copy, whose end nobody will report.
     let here = home.join("exp=counter/run=mine");
     let copied = Command::new("cp").arg("-a").arg(live.dir.path()).arg(&here).status().unwrap();
     assert!(copied.success());
@@ -392,11 +392,11 @@ fn runs_brought_home_from_machines_while_they_live_show_whose_each_is() {
     let stop = ["stop", "mine", "--runs", home.to_str().unwrap()];
     assert!(sandbox.gradtop(&stop).expect_code(1).err.contains("mine is a copy of "));
     fs::remove_dir_all(here).unwrap();
-    // Whose each is, also of those that have ended.
+    // The machine of each, also of ended runs.
     assert!(list.contains("host") && line(&list, "gpu-1-done").matches("gpu-1").count() == 2, "{list}");
     assert!(!at_home(&["list", "host:gpu-1"]).contains("gpu-2"));
     let before = at_home(&["export", "gpu-2-live", "--csv", "-"]);
-    // Once more, after its end: nothing twice, nothing missing.
+    // Once more after its end: nothing twice, nothing missing.
     live.go_on();
     live.until_state(State::Finished);
     bring(&live, "gpu-2", &home);

@@ -1,4 +1,4 @@
-//! What the author of a plugin meets: `plugin new`, `build`, `install`, in Rust and C++, and each mistake's own words.
+//! The experience of plugin authors: `plugin new`, `build` and `install` in Rust and C++, and the message for each mistake.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use gradtop_store::{ColumnData, State};
 use gradtop_tests::sandbox::ended_within;
-use gradtop_tests::{Said, Sandbox, build, check, paths};
+use gradtop_tests::{CommandOutput, Sandbox, build, check, paths};
 
-/// A sandbox with the compilers and the libtorch of whoever runs the tests. The cache stays from one test run to the next, so
-/// that only the first one compiles tch.
+/// A sandbox with the compilers and libtorch of this machine. The cache is kept between test runs, so that tch is compiled
+/// once.
 fn workshop() -> Sandbox {
     let home = std::env::var("HOME").unwrap();
     let or_home =
@@ -22,7 +22,7 @@ fn workshop() -> Sandbox {
         .and_env("RUSTUP_HOME", &or_home("RUSTUP_HOME", ".rustup"))
         .and_env("GRADTOP_LIBTORCH", paths::checkout().join(".libtorch/torch").to_str().unwrap())
         .and_env("XDG_CACHE_HOME", kept("cache").to_str().unwrap());
-    // The program's own folder is where it was built: what was compiled there need not be compiled again.
+    // The build folder next to the program, whose compiled binding can be reused.
     symlink(paths::gradtop().with_file_name("build"), sandbox.path().join("bin/build")).unwrap();
     sandbox
 }
@@ -35,12 +35,11 @@ fn kept(name: &str) -> PathBuf {
 }
 
 /// A command that may compile.
-fn slowly(sandbox: &Sandbox, args: &[&str]) -> Said {
+fn slowly(sandbox: &Sandbox, args: &[&str]) -> CommandOutput {
     ended_within(Duration::from_mins(15), sandbox.command(args), args)
 }
 
-/// Makes a new project and moves it to a folder that stays, where only what differs is written: a build tool then does only
-/// what has changed since the last test run.
+/// Creates a project and moves it to a permanent folder, where only changed files are written, so that builds are incremental.
 fn project(sandbox: &Sandbox, name: &str, flags: &[&str]) -> PathBuf {
     sandbox.gradtop(&[&["plugin", "new", name], flags].concat()).expect_code(0);
     let (from, to) = (sandbox.path().join(name), kept(name));
@@ -55,7 +54,7 @@ fn project(sandbox: &Sandbox, name: &str, flags: &[&str]) -> PathBuf {
     to
 }
 
-/// Builds, checks and installs; gives the library.
+/// Builds, checks and installs a project. Returns the library.
 fn build_and_install(sandbox: &Sandbox, folder: &Path) -> PathBuf {
     let built = slowly(sandbox, &["plugin", "build", folder.to_str().unwrap()]).expect_code(0);
     let library = built.out.trim();
@@ -68,9 +67,9 @@ fn build_and_install(sandbox: &Sandbox, folder: &Path) -> PathBuf {
     library.into()
 }
 
-/// A run that is stopped and resumed has the rows and tables of one that is not.
+/// Checks that a stopped and resumed run has the rows and tables of an uninterrupted one.
 fn resumes_exactly(sandbox: &Sandbox, experiment: &str, table: &str, steps: i64) {
-    // A stop may come after the end of a short run: then a longer one.
+    // A short run may end before it is stopped: then a longer one is tried.
     for steps in [steps, 10 * steps, 100 * steps] {
         let set = format!("steps={steps}");
         let parts = sandbox.start(&[experiment, "--set", &set], &format!("parts-{steps}"));
@@ -107,7 +106,7 @@ fn cpp_builds_trains_stops_and_resumes() {
         sandbox.gradtop(&["plot", "quick", figure]).expect_code(0);
     }
     resumes_exactly(&sandbox, "cpp-line", "fit", 100_000);
-    // CMake alone finds all it needs too.
+    // Plain CMake finds everything, too.
     let other = sandbox.path().join("elsewhere");
     for args in [
         vec!["-S", folder.to_str().unwrap(), "-B", other.to_str().unwrap()],
@@ -137,14 +136,14 @@ fn rust_on_libtorch_builds_trains_stops_and_resumes() {
     build_and_install(&sandbox, &folder);
     resumes_exactly(&sandbox, "rust-spirals", "points", 1000);
     it_learned(&sandbox);
-    // The binding to libtorch was not compiled again: it is the checkout's.
+    // The binding to libtorch was not compiled again, but taken from the checkout.
     let compiled = check::files(&kept("cache").join("gradtop/plugin-target"))
         .into_iter()
         .find(|file| file.file_name().is_some_and(|name| name == "libtch.a"));
     assert_eq!(compiled, None);
 }
 
-/// The run `whole` puts nearly all points on the right spiral.
+/// Checks that the run `whole` puts nearly all points on the right spiral.
 fn it_learned(sandbox: &Sandbox) {
     let rows = check::sealed(&sandbox.find("whole").dir);
     let last = rows.iter().filter(|row| row.series.0 == "accuracy").max_by_key(|row| row.step).unwrap();
@@ -256,11 +255,11 @@ fn each_exception_ends_the_run_with_its_own_words() {
     expect("long", "λ λ λ");
 }
 
-/// The error and its help, of a command that must fail with this exit code.
-fn refused(said: &Said, code: i32) -> (String, String) {
+/// The error and help of a command that must fail with this exit code.
+fn refused(said: &CommandOutput, code: i32) -> (String, String) {
     assert_eq!(said.code, code, "{said:#?}");
     let line = |start: &str| {
-        // The last: cargo's own errors come before.
+        // The last one: cargo's own errors come before.
         let found = said.err.lines().rev().find_map(|line| line.strip_prefix(start));
         found.unwrap_or_else(|| panic!("no `{start}`: {said:#?}")).to_owned()
     };
@@ -375,7 +374,7 @@ fn a_build_says_which_other_one_it_waits_for() {
     )
     .unwrap();
     fs::write(sandbox.path().join("mine/src/lib.rs"), "").unwrap();
-    // Another plugin's turn, then somebody who uses cargo itself.
+    // Another plugin's build, then a plain cargo.
     for (lock, text, of) in
         [("gradtop-build.lock", "/plugins/theirs", ", of /plugins/theirs"), ("release/.cargo-lock", "", "")]
     {

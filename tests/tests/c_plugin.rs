@@ -1,4 +1,4 @@
-//! A plugin in C99, compiled against the header alone, through a whole cycle of the real program.
+//! A plugin in C99, compiled against the header alone, through a whole life with the real program.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -23,7 +23,7 @@ fn it_is_described() {
     {
         assert!(text.contains(word), "{word} is missing in {all:#}");
     }
-    // Its ranges are kept: (0, 10].
+    // Its range is (0, 10].
     for rate in ["0", "10.5", "nan", "fast"] {
         let said = sandbox.run(&["line", "--set", &format!("rate={rate}")]).expect_code(2);
         assert!(said.err.contains("rate"), "{said:#?}");
@@ -88,14 +88,14 @@ fn it_stops_and_goes_on_to_the_same_rows() {
     rows_of_a_run_in_parts(&sandbox());
 }
 
-/// Old plugins load for ever: this one was compiled when the ABI was 1.0.
+/// Old plugins must load for ever: this one was compiled for ABI 1.0.
 #[test]
 fn a_binary_of_abi_1_0_lives_as_one_built_today() {
     let frozen = paths::checkout().join("tests/fixtures/abi-1.0/libline.so");
     assert_eq!(rows_of_a_run_in_parts(&Sandbox::with(&[frozen])), rows_of_a_run_in_parts(&sandbox()));
 }
 
-/// Paused, saved, stopped and resumed, it ends with the rows of a whole run.
+/// Pauses, saves, stops and resumes a run. Returns its rows.
 fn rows_of_a_run_in_parts(sandbox: &Sandbox) -> Vec<check::Row> {
     sandbox.run(&["line", "--name", "whole"]).expect_code(0);
     let run = sandbox.held(&["line"], "parts", 20);

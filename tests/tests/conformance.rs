@@ -1,17 +1,17 @@
-//! `gradtop plugin check --conformance`: what keeps the contract of a run passes, what breaks it is told how.
+//! `gradtop plugin check --conformance`: correct plugins pass, and violations are described.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use gradtop_tests::{Said, Sandbox, paths};
+use gradtop_tests::{CommandOutput, Sandbox, paths};
 use serde_json::Value;
 
-fn check(sandbox: &Sandbox, library: &str, more: &[&str]) -> Said {
+fn check(sandbox: &Sandbox, library: &str, more: &[&str]) -> CommandOutput {
     let file = sandbox.plugins().join(library);
     let args = ["plugin", "check", file.to_str().unwrap(), "--conformance", "--json"];
     sandbox.gradtop(&[&args[..], more].concat())
 }
 
-/// Part, outcome and sentence of each part.
+/// The name, outcome and explanation of each part.
 fn parts(said: &Value) -> Vec<[String; 3]> {
     let text = |part: &Value, key: &str| part[key].as_str().unwrap().to_owned();
     let parts = said["parts"].as_array().unwrap().iter();
@@ -43,7 +43,7 @@ fn what_breaks_the_contract_is_told_how() {
             }
         }
         assert_eq!(said["ok"], breaks.is_empty(), "{said:#}");
-        // What failed can be looked at.
+        // Runs that failed are kept.
         let kept = said["runs"].as_str().map(std::path::Path::new);
         assert_eq!(kept.is_some(), !breaks.is_empty(), "{said:#}");
         if let Some(kept) = kept {

@@ -1,4 +1,4 @@
-//! Kills at many moments, each of which costs at most 250 ms of rows. `cargo xtask soak kills` does more of them.
+//! Kills at many moments, each of which may cost at most 250 ms of rows. `cargo xtask soak kills` performs more.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ fn forty_kills_at_random_moments() {
     let pairs: BTreeSet<_> =
         hits.iter().map(|h| format!("{:?} {:?}", h.kill.victim, h.kill.moment)).collect();
     assert_eq!(pairs.len(), 15, "every victim at every moment");
-    // The kills hit what they were meant to; otherwise all of the above says little.
+    // The kills must hit what they were aimed at, or the test says little.
     let some = |what: &str, is: fn(&&Hit) -> bool| {
         assert!(hits.iter().any(|h| is(&h)), "no kill met {what}");
     };

@@ -1,5 +1,5 @@
-//! Disks that fill up, fail, and come back, under live runs; folders that are moved or deleted; what is lost, counted against
-//! a file that the plugin maps, outside of the runs folder.
+//! Disks that fill up, fail and recover under live runs; folders that are moved or deleted. Losses are counted by a file
+//! outside the runs folder that the plugin maps.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -65,12 +65,12 @@ fn on_a_full_disk_stop_and_kill_need_no_room() {
     until_told(&sandbox, "rows wait");
     sandbox.gradtop(&["stop", "--kill", "paused"]).expect_code(0);
     assert_eq!(paused.run.view().state, State::Stopped);
-    // Its end has given its reserve back.
+    // Its end has released its reserve.
     disk.fill();
     let said = sandbox.gradtop(&["stop", "stopped"]).expect_code(0);
     let view = counted.run.view();
     assert_eq!(view.state, State::Stopped, "{said:#?}");
-    // Exactly as many as were handed over and are not there.
+    // Exactly as many as were logged and are missing.
     let cause = view.status.cause.unwrap();
     let lost: usize = cause.split(' ').find_map(|word| word.parse().ok()).unwrap();
     assert!(cause.contains("lost: the disk is full"), "{cause}");
@@ -82,7 +82,7 @@ fn on_a_full_disk_stop_and_kill_need_no_room() {
         .map(|s| s.step.len())
         .sum();
     let logged = 3 * counted.logged();
-    // The machine's own metrics may be among the lost.
+    // System metrics may be among the lost rows.
     assert!((logged..logged + 50).contains(&(kept + lost)), "{logged} logged, {kept} kept, {lost} lost");
 }
 
@@ -106,7 +106,7 @@ fn errors_of_a_disk_are_waited_for() {
         disk.fail(0);
         until(words, || counted.run.events().contains(words).then_some(()));
     }
-    // Over the end too.
+    // Also at the end of the run.
     disk.fail(libc::EIO);
     counted.until_logged(30_000);
     disk.fail(0);
@@ -125,7 +125,7 @@ fn a_run_whose_folder_is_moved_or_deleted_ends_and_leaves_nothing_at_its_place()
         if moved {
             fs::rename(&old, &new).unwrap();
         } else {
-            // What is written meanwhile may come in between.
+            // Files that are written meanwhile may make it fail.
             until("the folder to be deleted", || fs::remove_dir_all(&old).is_ok().then_some(()));
         }
         until("both processes to end", || sandbox.is_quiet().then_some(()));

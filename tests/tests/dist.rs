@@ -1,4 +1,4 @@
-//! `cargo xtask dist`: the archive and the wheel, packed from what is built, on a machine without Rust and the checkout.
+//! `cargo xtask dist`: the archive and the wheel, used on a machine without Rust and the checkout.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use gradtop_tests::paths;
-use gradtop_tests::sandbox::{Said, ended_within};
+use gradtop_tests::sandbox::{CommandOutput, ended_within};
 use gradtop_tests::wait::LIMIT;
 
-/// Packs into a folder; what it says.
-fn dist(out: &Path, args: &[&str]) -> Said {
+/// Packs into a folder. Returns the output.
+fn dist(out: &Path, args: &[&str]) -> CommandOutput {
     let mut xtask = Command::new(paths::gradtop().with_file_name("xtask"));
     xtask.arg("dist").args(args).arg("--as-built").arg("--out").arg(out).current_dir(paths::checkout());
     // As `cargo xtask` does.
@@ -20,13 +20,13 @@ fn dist(out: &Path, args: &[&str]) -> Said {
     ended_within(LIMIT, xtask, args).expect_code(0)
 }
 
-/// The folder of torch, wherever the checkout's link leads.
+/// The torch folder, wherever the checkout's link leads.
 fn torch() -> PathBuf {
     paths::checkout().join(".libtorch/torch").canonicalize().unwrap()
 }
 
-/// Where neither the checkout nor Rust is: empty folders in their places where this may mount, and a bare environment.
-fn elsewhere(home: &Path, script: &str) -> Said {
+/// Hides the checkout and Rust behind empty folders, if mounting is permitted, and clears the environment.
+fn elsewhere(home: &Path, script: &str) -> CommandOutput {
     let user = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
     let hidden = [paths::checkout(), user.join(".cargo"), user.join(".rustup")];
     let hidden = hidden.iter().filter(|folder| folder.is_dir() && !torch().starts_with(folder));
@@ -65,7 +65,7 @@ fn an_unpacked_archive_trains_without_rust_and_without_the_checkout() {
     let name = format!("gradtop-{}-linux-x86_64", env!("CARGO_PKG_VERSION"));
     assert!(said.out.contains(&format!("{name}.tar.zst")), "{said:#?}");
     assert!(fs::metadata(out.join(format!("{name}-debug.tar.zst"))).unwrap().len() > 1000);
-    // The same files once more are the same bytes.
+    // The same files again give the same bytes.
     let archive = out.join(format!("{name}.tar.zst"));
     let first = fs::read(&archive).unwrap();
     dist(&out, &[]);
@@ -135,7 +135,7 @@ fn a_wheel_gives_the_program_and_the_client() {
     dist(&out, &["wheel"]);
     let version = env!("CARGO_PKG_VERSION");
     let wheel = out.join(format!("gradtop-{version}-py3-none-manylinux_2_28_x86_64.whl"));
-    // Of pip, only what needs no network. The training knows the client from the environment it runs in.
+    // Uses pip without network. The training finds the client through its environment.
     let said = elsewhere(
         &home,
         &format!(

@@ -1,4 +1,4 @@
-//! Figures as the SDK writes them are what the store reads.
+//! Figures written by the SDK can be read by the store.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

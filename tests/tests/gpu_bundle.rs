@@ -1,4 +1,4 @@
-//! The script of `cargo xtask gpu-bundle`, from a folder laid out as the bundle is.
+//! The script of `cargo xtask gpu-bundle`, in a folder laid out like the bundle.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -10,7 +10,7 @@ use std::process::Command;
 use gradtop_tests::paths;
 use serde_json::Value;
 
-/// Runs `gpu-check.py` of a bundle with one plugin, in an empty environment; gives the exit code and the report.
+/// Runs `gpu-check.py` of a bundle with one plugin in an empty environment. Returns the exit code and the report.
 fn check(bundle: &Path, args: &[&str]) -> (i32, Value) {
     fs::copy(paths::checkout().join("xtask/dist/gpu-check.py"), bundle.join("gpu-check.py")).unwrap();
     fs::copy(paths::gradtop(), bundle.join("gradtop")).unwrap();
@@ -50,7 +50,7 @@ fn on_the_cpu_two_runs_of_one_seed_are_the_same() {
     let written = fs::read(bundle.path().join("elsewhere/out/report.json")).unwrap();
     assert_eq!(serde_json::from_slice::<Value>(&written).unwrap(), report, "what is printed is written");
     let mut fields = BTreeSet::new();
-    // Whether PyTorch can be run here, and what doctor advises, is not the same everywhere.
+    // Whether PyTorch runs here, and what doctor suggests, depends on the machine.
     for key in ["pytorch_steps_per_s", "pytorch_failed"] {
         assert!(report["beside"][0][key].is_object(), "{report:#}");
     }
@@ -59,7 +59,7 @@ fn on_the_cpu_two_runs_of_one_seed_are_the_same() {
     assert_eq!(fields, FIELDS.split_whitespace().map(str::to_owned).collect());
 }
 
-/// The fields of schema 3 with the types of their values, as a check on the CPU gives them.
+/// The fields of schema 3 with their types, as in a check on the CPU.
 const FIELDS: &str = "
     beside[].gradtop_steps_per_s:number beside[].work:string
     build:null device:string
@@ -76,7 +76,7 @@ const FIELDS: &str = "
     selftest.ok:boolean selftest.runs:null
     started:string";
 
-/// Each place of a JSON document with the type of what stands there.
+/// Lists the paths in a JSON document with the types of their values.
 fn list_fields(place: &str, value: &Value, fields: &mut BTreeSet<String>) {
     let kind = match value {
         Value::Object(map) => {

@@ -1,4 +1,4 @@
-//! Plugins that come, change and go while the monitor shows them, in a real terminal.
+//! Plugins that appear, change and disappear while the monitor shows them, in a real terminal.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -25,7 +25,7 @@ fn shown_after(terminal: &mut Terminal, key: &[u8], text: &str) {
     });
 }
 
-/// The line with the cursor.
+/// The line under the cursor.
 fn here(terminal: &Terminal) -> String {
     terminal.screen().lines().find(|l| l.starts_with('›')).unwrap_or_default().to_owned()
 }
@@ -43,7 +43,7 @@ fn down_to(terminal: &mut Terminal, text: &str) {
     panic!("no line with {text:?}: {}", terminal.screen());
 }
 
-/// As `plugin install` and linkers do it: whole, under its name at once.
+/// Replaces a file atomically, like `plugin install` and linkers.
 fn put(from: &Path, to: &Path) {
     let beside = to.with_extension("tmp");
     fs::copy(from, &beside).unwrap();
@@ -59,7 +59,7 @@ fn a_plugin_comes_is_run_changes_and_goes_and_its_run_is_not_disturbed() {
     terminal.press(b"x");
     terminal.shows(&["No plugins yet"]);
 
-    // Copied slowly, as over a network: it is described once it is whole.
+    // Copied slowly, as over a network: it is described once it is complete.
     fs::copy(paths::fixture("misbehave"), &library).unwrap();
     terminal.shows(&["counter"]);
 
@@ -71,7 +71,7 @@ fn a_plugin_comes_is_run_changes_and_goes_and_its_run_is_not_disturbed() {
     terminal.press(b"nonsense");
     terminal.shows(&["an integer"]);
     terminal.press(b"\x15100000000");
-    // Shown, so that what moves next is the cursor.
+    // Once it is shown, the next movement is that of the cursor.
     until("the new value", || here(&terminal).contains("100000000").then_some(()));
     down_to(&mut terminal, "rate");
     terminal.press(b"500\x13");
@@ -79,22 +79,22 @@ fn a_plugin_comes_is_run_changes_and_goes_and_its_run_is_not_disturbed() {
     let run = sandbox.find("counter-1");
     run.until_state(State::Running);
 
-    // Another build of it, with another file: the list still has it, and it can be run anew.
+    // Another version under another name: the experiment is still listed and can be run.
     put(&paths::fixture("refused"), &sandbox.plugins().join("librefused.so"));
     put(&paths::fixture("misbehave"), &library);
     terminal.press(b"x");
-    // It comes after the many experiments of the other.
+    // It comes after the many experiments of the other plugin.
     shown_after(&mut terminal, b"\x1b[F", "librefused.so");
     shown_after(&mut terminal, b"\x1b[H", " counter ");
 
-    // Gone, while its run goes on.
+    // Removed while its run continues.
     fs::remove_file(&library).unwrap();
     gone(&terminal, "libmisbehave.so");
     let before = run.view();
     assert_eq!(before.state, State::Running, "{:?}", before.status.cause);
     run.until_step(before.status.step.unwrap_or(0) + 1);
 
-    // Its plugin is gone, but it has a copy of its own: the form for another like it opens from there.
+    // The run has its own copy of the plugin, from which the form opens.
     terminal.press(b"\x1b");
     terminal.shows(&["counter-1"]);
     terminal.press(b"R");
@@ -128,7 +128,7 @@ fn plugins_that_hang_die_or_are_none_are_refused_and_delay_no_other() {
             &sandbox.plugins().join(format!("lib{}.so", &name[..name.len() - 2])),
         );
     };
-    // Twice as many as are described at once.
+    // Twice as many as are described in parallel.
     for i in 0..8 {
         plugin(&format!("hangs{i}.c"), "sleep(1000);");
     }
@@ -136,10 +136,10 @@ fn plugins_that_hang_die_or_are_none_are_refused_and_delay_no_other() {
     fs::write(sandbox.plugins().join("libtext.so"), "no library").unwrap();
     terminal.shows(&["libhangs7.so"]);
     put(&paths::fixture("misbehave"), &sandbox.plugins().join("libmisbehave.so"));
-    // The cursor stays on the first of the others, wherever that is moved to.
+    // The cursor stays on the first of the others, wherever that moves.
     shown_after(&mut terminal, b"\x1b[H", " counter ");
     assert!(sandbox.describing() > 0, "it waited for those that hang");
-    // The last lines are the refusals.
+    // The last lines are the refused plugins.
     terminal.press(b"\x1b[F");
     for (name, words) in [
         ("libtext.so", "is not an ELF file"),

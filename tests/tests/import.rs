@@ -1,4 +1,4 @@
-//! Logs of other tools through the program: imported, followed while they grow, stopped, killed, and written again.
+//! Logs of other tools with the real program: imported, followed while they grow, stopped, killed, and exported.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -39,7 +39,7 @@ impl Log {
     }
 }
 
-/// Steps of the run's only series.
+/// The steps of the run's only series.
 fn steps(sandbox: &Sandbox, name: &str) -> Vec<i64> {
     let Ok(run) = gradtop_store::find_run(&sandbox.runs(), name) else { return Vec::new() };
     let series = gradtop_store::read_series(&run, |_| true).unwrap_or_default();
@@ -119,7 +119,7 @@ fn a_growing_log_is_followed_stopped_killed_and_gone_on_with() {
         sandbox.gradtop(&["stop", name]).expect_code(0);
         assert_eq!(sandbox.find(name).view().state, State::Stopped);
     }
-    // With its last run it ends.
+    // Following ends with its last run.
     assert!(second.wait().unwrap().success());
     log.add(40..50);
     sandbox.gradtop(&["import", log.folder()]).expect_code(0);
@@ -138,7 +138,7 @@ fn following_goes_on_in_the_background() {
     assert_eq!(sandbox.find("mine").view().state, State::Stopped);
 }
 
-/// Rows that pandas and pyarrow count in an exported file, and the sum of its values.
+/// The number of rows that pandas and pyarrow read from an exported file, and the sum of the values.
 fn pyarrow(sandbox: &Sandbox, file: &str) -> serde_json::Value {
     let script = "import sys, json, pyarrow.parquet as pq, pyarrow.csv as csv\n\
                   f = sys.argv[1]\n\
@@ -171,7 +171,7 @@ fn a_run_is_exported_for_others() {
     }
     let printed = sandbox.gradtop(&["export", "wandb", "--csv", "-"]).expect_code(0);
     assert_eq!(printed.out, fs::read_to_string(at("long.csv")).unwrap());
-    // What is imported from the export is the run again.
+    // Importing the export gives the same run.
     sandbox.gradtop(&["export", "wandb", "--tensorboard", &at("tb")]).expect_code(0);
     sandbox.gradtop(&["import", &at("tb/wandb"), "--name", "again"]).expect_code(0);
     sandbox.gradtop(&["export", "again", "--csv", &at("again.csv"), "--wide"]).expect_code(0);

@@ -1,4 +1,4 @@
-//! Licences of everything that is built, for those who have no cargo-deny.
+//! Checks the licences of all dependencies where cargo-deny is not installed.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 
 use gradtop_tests::paths;
 
-/// Whether these licences fulfil an SPDX expression, with `/` in the place of `OR` as old crates write it.
+/// Returns whether the allowed licences satisfy an SPDX expression; old crates write `/` instead of `OR`.
 fn fulfilled(expression: &str, allowed: &BTreeSet<&str>) -> bool {
-    /// Terms joined by `OR` or, if `all`, by `AND`, which binds closer.
+    /// Terms joined by `OR` or, if `all`, by `AND`, which binds more tightly.
     fn joined<'a>(
         tokens: &mut std::iter::Peekable<impl Iterator<Item = &'a str>>,
         allowed: &BTreeSet<&str>,
@@ -44,7 +44,7 @@ fn fulfilled(expression: &str, allowed: &BTreeSet<&str>) -> bool {
     result
 }
 
-/// What cargo-deny checks where it is installed, of the same list: the licences of all that is built.
+/// Checks the same list as cargo-deny.
 #[test]
 fn every_dependency_has_an_allowed_licence() {
     let allow: BTreeSet<&str> = BTreeSet::from(["MIT", "Apache-2.0", "ISC"]);

@@ -1,4 +1,4 @@
-//! What a person does with a run: start it, leave it, come back, pause, stop, resume, wait, delete.
+//! The life of a run: started, left, watched again, paused, stopped, resumed, awaited, deleted.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -12,7 +12,7 @@ use gradtop_tests::sandbox::Run;
 use gradtop_tests::{Sandbox, check, paths, until};
 use rustix::process::Signal;
 
-/// Rows that must be equal in equal runs.
+/// The rows that must be equal in equal runs.
 fn rows(run: &Run<'_>) -> Vec<check::Row> {
     let rows = check::sealed(&run.dir);
     check::no_row_twice(&rows);
@@ -30,7 +30,7 @@ fn paused_stopped_and_resumed_it_ends_with_the_same_rows() {
     let run = sandbox.held(&["counter", "--set", steps], "parts", 100);
     sandbox.gradtop(&["pause", "parts"]).expect_code(0);
     run.until_state(State::Paused);
-    // Nothing but the pause holds it while others look at it.
+    // Only the pause holds it while others look at it.
     run.let_to(1000);
     sandbox.gradtop(&["show", "parts"]).expect_code(0);
     sandbox.gradtop(&["resume", "parts"]).expect_code(0);
@@ -47,7 +47,7 @@ fn paused_stopped_and_resumed_it_ends_with_the_same_rows() {
     run.go_to(1200);
     sandbox.gradtop(&["stop", "parts"]).expect_code(0);
     assert_eq!(run.wait().code, 3);
-    // A stop saves a checkpoint of its own, so nothing is done twice.
+    // A stop saves a checkpoint, so no step is repeated.
     assert_eq!(gradtop_store::checkpoints(&run.dir).pop().unwrap().step, 1200);
     assert_eq!(loss().step.len(), 1201);
 
@@ -99,7 +99,7 @@ fn equal_seeds_give_equal_rows_and_others_do_not() {
     assert_ne!(rows(&sandbox.find("a")), rows(&sandbox.find("c")));
 }
 
-/// Many steps, so that there are some to kill it at.
+/// Enough steps to kill it before the end.
 const FIT: [&str; 5] = ["function-fit", "--preset", "quick", "--set", "steps=12000"];
 
 #[test]
@@ -129,7 +129,7 @@ fn a_killed_function_fit_ends_with_the_same_rows() {
         whole.view().manifest.metrics.iter().filter(|m| m.wall_clock).map(|m| m.name.clone()).collect();
     let clocked: Vec<_> = clocked.iter().map(String::as_str).collect();
     let run = sandbox.start(&FIT, "parts");
-    // It has no gate: it is let go from pause to pause until it has done some steps after a checkpoint.
+    // It has no gate, so it is stepped from pause to pause until it is past a checkpoint.
     loop {
         sandbox.gradtop(&["checkpoint", "parts"]).expect_code(0);
         sandbox.gradtop(&["pause", "parts"]).expect_code(0);
@@ -178,7 +178,7 @@ fn a_run_is_a_session_of_its_own_and_deaf_to_hangups() {
     let (keeper, trainer) = (status.keeper_pid.unwrap(), status.trainer_pid.unwrap());
     let fields = |pid: u32| -> Vec<String> {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-        // After the name in brackets: state, parent, group, session, terminal.
+        // The fields after the name in parentheses: state, parent, group, session, terminal.
         stat.rsplit_once(") ").unwrap().1.split(' ').take(5).map(str::to_owned).collect()
     };
     assert_eq!(fields(keeper)[3], keeper.to_string());
@@ -188,7 +188,7 @@ fn a_run_is_a_session_of_its_own_and_deaf_to_hangups() {
     for pid in [keeper, trainer] {
         assert_eq!(fs::read_link(format!("/proc/{pid}/fd/0")).unwrap(), PathBuf::from("/dev/null"));
     }
-    // The keeper never opens the plugin, and no viewer does.
+    // Neither the keeper nor any viewer opens the plugin.
     let maps = |pid: u32| fs::read_to_string(format!("/proc/{pid}/maps")).unwrap();
     assert!(!maps(keeper).contains("plugin.so") && maps(trainer).contains("plugin.so"));
     for signal in [Signal::HUP, Signal::INT] {
@@ -204,25 +204,25 @@ fn a_run_is_a_session_of_its_own_and_deaf_to_hangups() {
 fn a_plugin_rebuilt_or_deleted_leaves_its_runs_alone() {
     let sandbox = Sandbox::with(&[]);
     let plugin = sandbox.plugins().join("libmisbehave.so");
-    // A copy, not a link: it is written over.
+    // A copy, not a link, because it is overwritten.
     fs::copy(paths::fixture("misbehave"), &plugin).unwrap();
     let run = sandbox.held(&["counter", "--set", "steps=3000"], "a", 200);
-    // As a careless linker does: the same file, cut and written again.
+    // As a careless linker does: truncated and rewritten in place.
     fs::write(&plugin, vec![0xcc; 1 << 20]).unwrap();
     run.go_to(600);
     sandbox.gradtop(&["stop", "a"]).expect_code(0);
     run.go_on();
     fs::remove_file(&plugin).unwrap();
-    // It goes on with its own copy, though there is no such experiment any more.
+    // The run continues with its own copy, although the experiment no longer exists.
     sandbox.run(&["counter"]).expect_code(2);
     sandbox.gradtop(&["resume", "a"]).expect_code(0);
     assert_eq!(run.wait().code, 0);
     assert_eq!(rows(&run).len(), 2 * 3000);
-    // And a run's own copy that was changed is not run.
+    // A run whose own copy was changed is not started.
     fs::copy(paths::fixture("misbehave"), &plugin).unwrap();
     let other = sandbox.held(&["counter", "--set", "steps=1000000"], "b", 10);
     sandbox.gradtop(&["stop", "b"]).expect_code(0);
-    // Not written over: other runs have the same file.
+    // Replaced instead of overwritten: other runs share the file.
     fs::remove_file(other.dir.plugin()).unwrap();
     fs::write(other.dir.plugin(), "no library any more").unwrap();
     let said = sandbox.gradtop(&["resume", "b"]).expect_code(1);
@@ -236,7 +236,7 @@ fn a_program_replaced_or_removed_leaves_its_runs_alone() {
     let run = sandbox.held(&["counter", "--set", "steps=1000"], "a", 10);
     let other = sandbox.held(&["counter", "--set", "steps=1000"], "b", 10);
     assert!(fs::write(&program, "").is_err(), "the system lets nobody write over a program that runs");
-    // As an update does: another file under its name.
+    // Like an update: another file under the same name.
     let mut newer = fs::read(&program).unwrap();
     newer.extend_from_slice(b"another build");
     let beside = sandbox.path().join("bin/newer");
@@ -249,7 +249,7 @@ fn a_program_replaced_or_removed_leaves_its_runs_alone() {
     run.go_on();
     sandbox.gradtop(&["resume", "a"]).expect_code(0);
     assert_eq!(rows(&run).len(), 2 * 1000);
-    // Gone altogether, the run ends as any other.
+    // Without the program, the run ends like any other.
     fs::remove_file(&program).unwrap();
     other.go_on();
     other.until_state(State::Finished);
@@ -276,7 +276,7 @@ fn damaged_files_take_nothing_else_with_them() {
     let sandbox = Sandbox::new();
     sandbox.run(&["counter", "--set", "steps=2000", "--name", "a"]).expect_code(0);
     let run = sandbox.find("a").dir;
-    // A second part, which is no Parquet file at all.
+    // A second part that is not a Parquet file.
     let broken = run.metrics().join("part-00099.parquet");
     std::fs::write(&broken, b"PAR1 nothing of the kind").unwrap();
     for args in [&["show", "a"][..], &["plot", "a", "loss"]] {
@@ -287,7 +287,7 @@ fn damaged_files_take_nothing_else_with_them() {
     let json = sandbox.gradtop(&["show", "a", "--json"]).expect_code(0).json();
     assert_eq!(json["metrics"].as_array().unwrap().len(), 3, "{json}");
     std::fs::remove_file(broken).unwrap();
-    // A status cut short by a power cut.
+    // A status truncated by a power cut.
     let whole = std::fs::read(run.status()).unwrap();
     for len in [0, whole.len() / 2] {
         std::fs::write(run.status(), &whole[..len]).unwrap();
@@ -296,7 +296,7 @@ fn damaged_files_take_nothing_else_with_them() {
         assert!(json["cause"].as_str().unwrap().contains("status.json"), "{json}");
         sandbox.gradtop(&["wait", "a"]).expect_code(0);
     }
-    // A manifest that says nothing: it can still be deleted, by its whole name and with an option of its own.
+    // An unreadable manifest: the run can still be deleted, by its full name and with an option.
     std::fs::write(run.manifest(), "run = ").unwrap();
     sandbox.gradtop(&["show", "a"]).expect_code(1);
     let refused = sandbox.gradtop(&["rm", "--yes", "a"]).expect_code(1);
@@ -314,7 +314,7 @@ fn rm_deletes_what_has_ended_and_nothing_else() {
     assert!(said.err.contains("running"), "{said:#?}");
     sandbox.gradtop(&["rm", "--yes", "dead", "alive"]).expect_code(1);
     assert!(sandbox.find("dead").dir.path().is_dir(), "all or nothing");
-    // Nobody can be asked.
+    // There is no terminal to ask on.
     sandbox.gradtop(&["rm", "dead"]).expect_code(2);
     assert!(sandbox.find("dead").dir.path().is_dir());
     sandbox.gradtop(&["rm", "--yes", "dead"]).expect_code(0);
@@ -337,7 +337,7 @@ fn rm_means_the_one_run_that_is_named_and_nothing_of_others() {
         assert!(rm(name).code != 0);
     }
     assert_eq!(gradtop_store::list_runs(&sandbox.runs()).len(), 2);
-    // The path of a run is that run, also where another of its name is at hand.
+    // The path of a run identifies it even if another run has the same name.
     let (original, copy) =
         (sandbox.runs().join("exp=counter/run=twin"), sandbox.path().join("old/exp=counter/run=twin"));
     fs::create_dir_all(copy.parent().unwrap()).unwrap();
@@ -345,7 +345,7 @@ fn rm_means_the_one_run_that_is_named_and_nothing_of_others() {
     rm(copy.to_str().unwrap()).expect_code(0);
     assert!(!copy.exists() && original.exists());
     assert_eq!(rm("old/exp=counter/run=twin").code, 2, "it is gone, and its namesake is not meant");
-    // Files of others, however deep, and in the folder of shared plugins.
+    // Foreign files, however deep, and in the folder of shared plugins.
     let notes = ["metrics/src/main.c", "tables/NOTES.md", "checkpoints/best.pt", ".tmp-work/main.c"];
     for note in notes {
         let path = original.join(note);
@@ -389,7 +389,7 @@ fn a_renamed_experiment_goes_by_its_new_name_and_its_runs_go_on() {
 fn a_run_of_another_machine_is_not_judged() {
     let sandbox = Sandbox::new();
     let run = sandbox.held(&["counter", "--set", "steps=1000000"], "away", 20);
-    // Both die unseen, and the folder is one that another machine shares.
+    // Both processes die unnoticed, and the folder is shared with another machine.
     run.signal_keeper(Signal::KILL);
     run.signal_trainer(Signal::KILL);
     until("both to be gone", || (!gradtop_store::is_locked(&run.dir).unwrap()).then_some(()));
@@ -409,10 +409,10 @@ fn a_run_of_another_machine_is_not_judged() {
         assert!(said.err.contains("another-machine") && (forced || args[0] == "wait"), "{args:?}: {said:#?}");
     }
     assert_eq!(check::files(run.dir.path()), before, "nothing is recovered");
-    // An earlier boot of a machine of this name: not certain either.
+    // An earlier boot of a machine of this name is uncertain, too.
     fs::write(run.dir.lock(), format!("{}\n{other}\n", gradtop_store::host_name())).unwrap();
     assert!(!run.view().certain);
-    // And ours again: dead, recovered, and it can go on.
+    // Our own machine again: the run is dead, recovered, and can be resumed.
     fs::write(run.dir.lock(), lock).unwrap();
     assert_eq!(run.wait().code, 4);
     check::sealed(&run.dir);

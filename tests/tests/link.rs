@@ -1,4 +1,4 @@
-//! The monitor on a line that is slow or fails, seen from the terminal: in bytes, and in the order of what comes.
+//! The monitor on a slow or failing line, as seen by the terminal: the bytes and their order.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -12,10 +12,10 @@ use gradtop_tests::watched::{BYTES_PER_S, DELAY, FRAME, Watched, answer};
 use gradtop_tests::{Sandbox, until, until_seen};
 
 const LONG: [&str; 5] = ["counter", "--set", "steps=1000000", "--set", "rate=200"];
-/// What a whole picture begins with.
+/// Begins a complete frame.
 const CLEAR: &str = "\x1b[2J";
 
-/// The page of a run, in a terminal that answers.
+/// Opens the page of a run in a terminal that answers queries.
 fn page(sandbox: &Sandbox, words: &[&str]) -> Terminal {
     let mut terminal = Terminal::start(sandbox, &[]);
     terminal.answers(true);
@@ -64,7 +64,7 @@ fn without_answers_nothing_is_drawn_and_then_only_the_newest() {
     terminal.answers(true);
     until("the next frame", || (terminal.count() > held).then_some(()));
     until("the end of the delay", || (!terminal.screen().contains("behind")).then_some(()));
-    // Nothing of what was held came before.
+    // Nothing of what was held back came before.
     let first = terminal.written()[held..].find("\x1b[?2026l").unwrap() + held;
     assert!(!terminal.screen_at(first).contains("behind"), "{}", terminal.screen_at(first));
 }
@@ -84,7 +84,7 @@ fn what_is_typed_meanwhile_is_kept_in_order_and_answers_are_no_keys() {
     for piece in text.as_bytes().chunks(3) {
         terminal.press(piece);
     }
-    // An answer in pieces, a key between it and the next.
+    // A response in pieces, with a key between it and the next one.
     for piece in [&b"\x1b"[..], b"[", b"0", b"n"] {
         terminal.press(piece);
         std::thread::yield_now();
@@ -94,7 +94,7 @@ fn what_is_typed_meanwhile_is_kept_in_order_and_answers_are_no_keys() {
     terminal.shows(&[&format!("{text}6")]);
     let screen = terminal.screen();
     assert!(!screen.contains("[0n") && !screen.contains("3456["), "{screen}");
-    // Leaving, it waits for the last answer: the shell would take it for something typed.
+    // On exit, it waits for the last response, which the shell would take for typed text.
     terminal.press(b"\r");
     terminal.press(b"q");
     assert_eq!(terminal.exit_code(), 0);
@@ -125,7 +125,7 @@ fn a_line_of_the_log_costs_little_more_than_its_text() {
         let bytes = terminal.count() - before;
         assert!(bytes < 300, "{bytes} bytes for {key} near {word}: {:?}", &terminal.written()[before..]);
     }
-    // Others may still write into a run that has ended, and its page follows.
+    // Others may still write to an ended run, and its page follows.
     terminal.press(b"f");
     writeln!(file, "appended afterwards").unwrap();
     terminal.press(b"G");
@@ -208,7 +208,7 @@ fn a_key_is_answered_within_what_a_round_trip_and_a_tenth_of_a_second_carry() {
     };
     let line = live.line();
     let mut terminal = live.charts(&line, &[]);
-    // In bytes, whatever else this machine does: those on their way when the key is pressed, and the answer.
+    // Measured in bytes, independent of the load of this machine: those in transit when the key is pressed, and the answer.
     let most = (2 * DELAY + std::time::Duration::from_millis(100)).as_secs_f64() * BYTES_PER_S as f64;
     let mut took: Vec<usize> = (1..10)
         .map(|chart| {
@@ -234,7 +234,7 @@ fn a_new_size_costs_a_picture() {
         terminal.resize(36 + n % 2, 120 - n % 3);
         std::thread::sleep(std::time::Duration::from_millis(40));
     }
-    // Of a whole frame each: other frames are what the run itself gives to draw.
+    // A complete frame each; other frames come from the run itself.
     let pictures = until("the picture of the last size", || {
         let written = terminal.written();
         let ends = written[before..].match_indices(FRAME.1).map(|(at, end)| before + at + end.len());

@@ -1,5 +1,5 @@
-//! Plugins that do wrong, run through the real program: each ends in the right state with the right cause, its log sealed,
-//! and nothing else is harmed.
+//! Plugins that misbehave, with the real program: each run ends in the right state with the right cause and a sealed log, and
+//! nothing else is harmed.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -7,15 +7,15 @@ use std::fs;
 
 use gradtop_store::{Event, State};
 use gradtop_tests::sandbox::Run;
-use gradtop_tests::{Said, Sandbox, build, check, in_parallel, paths, until};
+use gradtop_tests::{CommandOutput, Sandbox, build, check, in_parallel, paths, until};
 use rustix::process::{Pid, Signal, kill_process};
 
-/// An experiment of the fixture, how it must end, and words that its cause must have.
+/// An experiment of the fixture, the expected end, and texts that the cause must contain.
 type Case = (&'static str, State, &'static [&'static str]);
 
 use State::{Crashed, Failed, Finished};
 
-/// Runs a case in the foreground and checks everything that every ended run must be.
+/// Runs a case in the foreground and checks everything that must hold for every ended run.
 fn check_case(sandbox: &Sandbox, (experiment, state, words): Case) {
     let said = sandbox.run(&[experiment, "--name", experiment]);
     let run = sandbox.find(experiment);
@@ -49,7 +49,7 @@ fn check_end(sandbox: &Sandbox, run: &Run<'_>, state: State, words: &[&str]) {
     assert!(run.events().contains(&format!("\"state\":\"{state}\"")), "{}", run.events());
 }
 
-/// The program can still do its work.
+/// Checks that the program still works.
 fn check_usable(sandbox: &Sandbox) {
     let list = sandbox.gradtop(&["list"]).expect_code(0);
     check::harmless(&list.all());
@@ -115,11 +115,11 @@ fn guards_stop_what_has_diverged() {
         ("nan-plain", Finished, &[]),
     ];
     in_parallel(4, cases.to_vec(), |case| check_case(&sandbox, case));
-    // A diverged trial is said once, and the others' rows are all there.
+    // A diverged trial is reported once, and the rows of the others are complete.
     let one = sandbox.find("nan-one-trial");
     let alerts = one.events().lines().filter(|l| l.contains("\"alert\"") && l.contains("loss")).count();
     assert_eq!(alerts, 1, "{}", one.events());
-    // What is logged is kept as it is.
+    // Logged values are kept unchanged.
     let plain = check::sealed(&sandbox.find("nan-plain").dir);
     let odd = |what: fn(f64) -> bool| {
         plain.iter().filter(|r| r.series.0 == "noise" && what(f64::from_bits(r.bits))).count()
@@ -136,7 +136,7 @@ fn guards_stop_what_has_diverged() {
     check_usable(&sandbox);
 }
 
-/// Asks a run that answers nothing to stop, and gives it a second.
+/// Asks an unresponsive run to stop, with a grace period of one second.
 fn stop_hard(sandbox: &Sandbox, experiment: &str, ready: impl Fn(&Run<'_>) -> bool) {
     let run = sandbox.start(&[experiment], experiment);
     until(&format!("{experiment} to hang"), || ready(&run).then_some(()));
@@ -162,7 +162,7 @@ fn hangs_are_killed_after_the_grace() {
         scope.spawn(|| stop_hard(&sandbox, "flood-forever", console));
         scope.spawn(|| stop_hard(&sandbox, "save-hangs", half));
     });
-    // A checkpoint that was never finished is none.
+    // An unfinished checkpoint does not count.
     assert!(gradtop_store::checkpoints(&sandbox.find("save-hangs").dir).is_empty());
     assert!(sandbox.find("flood-forever").dir.console().metadata().unwrap().len() < 66 << 20);
     check_usable(&sandbox);
@@ -178,7 +178,7 @@ fn endless_output_keeps_its_ends() {
     assert!(console.ends_with(b"the last line\n"));
     let gap = console.split(|b| *b == b'\n').filter(|line| !line.ends_with(b"flood") && !line.is_empty());
     let said: Vec<_> = gap.map(|line| String::from_utf8_lossy(line).into_owned()).collect();
-    // Part of a line on either side of the gap, what is said of it, and the last line.
+    // Part of a line on either side of the gap, a note about the gap, and the last line.
     assert!(said.len() <= 5, "{said:?}");
     assert!(said.iter().any(|l| l.contains(" MB") || l.contains("bytes")), "the gap is not said: {said:?}");
 }
@@ -187,7 +187,7 @@ fn endless_output_keeps_its_ends() {
 fn a_child_left_behind_does_not_keep_the_run() {
     let sandbox = Sandbox::new();
     check_case(&sandbox, ("orphan", Finished, &[]));
-    // The child holds the pipe to the console open, longer than any test waits. The run did not wait for it.
+    // The child keeps the pipe to the console open longer than any test waits. The run did not wait for it.
     let child = sandbox.find("orphan").logged().iter().find_map(|l| l.strip_prefix("child ")?.parse().ok());
     let pid = child.and_then(Pid::from_raw).expect("it says who its child is");
     let name = fs::read_to_string(format!("/proc/{}/comm", pid.as_raw_nonzero())).expect("the child lives");
@@ -211,7 +211,7 @@ fn a_million_names_are_refused_with_one_warning() {
     let run = sandbox.find("million-names");
     let logged = run.logged();
     let refused = logged.iter().find_map(|l| l.strip_prefix("refused ")?.parse::<u32>().ok()).unwrap();
-    // gradtop's own series of the system count too.
+    // gradtop's own system series count, too.
     assert!((900_000..900_100).contains(&refused), "{refused}");
     assert!(logged.iter().any(|l| l.contains("series -> -") && l.contains(" series: put")), "{logged:?}");
     let warnings = run.events().lines().filter(|l| l.contains("\"warning\"") && l.contains("series")).count();
@@ -222,7 +222,7 @@ fn a_million_names_are_refused_with_one_warning() {
     check_usable(&sandbox);
 }
 
-/// The answers that a run of `calls` reported, as `what -> status: why`.
+/// The results that a run of `calls` reported, as `what -> status: why`.
 fn answers(sandbox: &Sandbox, experiment: &'static str, end: State) -> Vec<String> {
     let said = sandbox.run(&[experiment, "--name", experiment]);
     assert_eq!(said.code, end.exit_code(), "{said:#?}");
@@ -239,8 +239,8 @@ fn answers(sandbox: &Sandbox, experiment: &'static str, end: State) -> Vec<Strin
     run.logged()
 }
 
-/// As [`answers`], of an experiment that misbehaves and then goes on, for longer than the trainer takes to look at itself: each
-/// step that its status shows is one look, and nothing may have come of it.
+/// Like [`answers`], for an experiment that misbehaves and then continues for longer than the trainer's checks need: each step
+/// in the status means one check without consequences.
 fn answers_of_a_run_that_goes_on(sandbox: &Sandbox, experiment: &'static str) -> Vec<String> {
     let run = sandbox.held(&[experiment], experiment, 0);
     run.go_to(4);
@@ -278,7 +278,7 @@ fn invalid_utf8_is_refused_or_repaired() {
     for what in ["metric", "model", "table", "column", "values", "figures"] {
         refused(&answers, what);
     }
-    // What only people read is repaired.
+    // Text for people is repaired.
     assert!(answers.iter().any(|a| a.starts_with("text ") && a.ends_with("after")), "{answers:#?}");
 }
 
@@ -386,7 +386,7 @@ fn wrong_calls_are_refused_with_a_reason() {
 }
 
 /// Runs `experiment` until it has answered a request for a checkpoint.
-fn with_checkpoint<'a>(sandbox: &'a Sandbox, experiment: &str) -> (Run<'a>, Said) {
+fn with_checkpoint<'a>(sandbox: &'a Sandbox, experiment: &str) -> (Run<'a>, CommandOutput) {
     let run = sandbox.start(&[experiment], experiment);
     run.until_step(3);
     gradtop_store::request(&run.dir, gradtop_store::Request::Checkpoint).unwrap();
@@ -427,7 +427,7 @@ fn an_exception_of_cpp_ends_its_run() {
     build::fixture("throws.cpp", &sandbox.plugins());
     check_case(&sandbox, ("throws", Crashed, &["SIGABRT", "the C++ fixture throws on purpose"]));
     check_usable(&sandbox);
-    // The message above all has the crash's cause; nothing of it is lost.
+    // The exception has the crash's cause; nothing of it is lost.
     let console = fs::read_to_string(sandbox.find("throws").dir.console()).unwrap();
     assert!(console.contains("the C++ fixture throws on purpose"), "{console}");
     assert!(paths::gradtop().is_file());

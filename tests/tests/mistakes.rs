@@ -1,4 +1,4 @@
-//! What an author who made a mistake is told: each in its own sentence, wherever the plugin is met.
+//! What authors are told about their mistakes: each has its own message, wherever the plugin is used.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -111,7 +111,7 @@ fn what_has_no_effect_is_a_warning() {
     for command in ["check", "install"] {
         let said = sandbox.gradtop(&["plugin", command, LIBRARY]).expect_code(0);
         let expected = warnings.map(|w| format!("warning: {w}\n")).concat();
-        // Installed, it is not the first of its name here, which is told too.
+        // It is not the first plugin of its name here, which is reported, too.
         assert!(said.err.starts_with(&expected), "{command}: {said:#?}");
         assert!(command == "install" || said.err == expected, "{said:#?}");
     }
@@ -189,8 +189,8 @@ fn a_plugin_in_c_says_which_split_stands_for_a_metric() {
     assert_eq!(json["plugin"]["warnings"], serde_json::json!([]));
 }
 
-/// A failure is kept so that a list need not wait for it again; whoever names the plugin or its experiment wants it as it is
-/// now.
+/// A failure is cached so that lists need not wait for it again, but a command that names the plugin or its experiment tries
+/// again.
 #[test]
 fn a_failure_that_has_passed_is_not_believed() {
     let sandbox = Sandbox::with(&[]);
@@ -254,11 +254,11 @@ fn a_thread_that_panics_fails_its_run() {
         assert_eq!(run.view().state, State::Failed);
         check::sealed(&run.dir);
     }
-    // The panic of the scope says nothing; what came before it does.
+    // The panic of the scope carries no message; the one before it does.
     sandbox.run(&["mistaken", "--name", "scoped", "--set", "mistake=scoped"]).expect_code(1);
     let cause = sandbox.find("scoped").status().cause.unwrap();
     assert!(cause.contains("a scoped thread panicked; before that, ") && cause.ends_with(text), "{cause}");
-    // One that the experiment itself catches, on its own thread, is its own business.
+    // A panic that the experiment itself catches, on its own thread, is its own business.
     sandbox.run(&["mistaken", "--name", "main", "--set", "mistake=main"]).expect_code(0);
 }
 

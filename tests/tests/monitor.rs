@@ -10,10 +10,10 @@ use gradtop_tests::{Sandbox, paths, until, until_seen};
 use rustix::process::{Pid, Signal, kill_process};
 
 const LONG: [&str; 5] = ["counter", "--set", "steps=1000000", "--set", "rate=200"];
-/// What gives a terminal back: the cursor, and the screen that was there before.
+/// Restores the terminal: the cursor, and the previous screen.
 const BACK: &str = "\x1b[?25h\x1b[?1049l";
 
-/// The monitor, with a run `a` that takes for ever; seen on the screen.
+/// The monitor showing a run `a` that takes for ever.
 fn watched(sandbox: &Sandbox) -> Terminal {
     sandbox.start(&LONG, "a");
     let terminal = Terminal::start(sandbox, &[]);
@@ -25,7 +25,7 @@ fn signal(terminal: &Terminal, signal: Signal) {
     kill_process(Pid::from_raw(terminal.pid() as i32).unwrap(), signal).unwrap();
 }
 
-/// The terminal is given back, the program has ended in order, and the run goes on.
+/// Checks that the terminal is restored, the program has exited, and the run continues.
 #[track_caller]
 fn left(sandbox: &Sandbox, terminal: &mut Terminal) {
     assert_eq!(terminal.exit_code(), 0, "{}", terminal.screen());
@@ -42,7 +42,7 @@ fn quitting_leaves_the_runs_going() {
     let mut terminal = watched(&sandbox);
     terminal.press(b"q");
     left(&sandbox, &mut terminal);
-    // The first keys dismissed the hint for newcomers, for all times.
+    // The first key dismissed the welcome message for good.
     let state = std::fs::read_to_string(sandbox.path().join("home/state/gradtop/view.toml")).unwrap();
     assert!(state.contains("welcomed = true"), "{state}");
 }
@@ -69,7 +69,7 @@ fn a_closed_terminal_ends_it_and_the_run_goes_on() {
     assert_eq!(terminal.exit_code(), 0);
     let run = sandbox.find("a");
     run.until_step(run.view().status.step.unwrap_or(0) + 50);
-    // Another terminal finds everything as it was.
+    // A monitor in another terminal finds everything unchanged.
     let again = Terminal::start(&sandbox, &[]);
     again.shows(&["1 running", "counter"]);
 }
@@ -97,7 +97,7 @@ fn two_viewers_see_what_either_does() {
     two.shows(&["1 paused"]);
     two.press(b"r");
     one.shows(&["1 running"]);
-    // One leaves, the other does not notice.
+    // One monitor exits, the other does not notice.
     two.press(b"q");
     assert_eq!(two.exit_code(), 0);
     one.press(b"S");
@@ -105,7 +105,7 @@ fn two_viewers_see_what_either_does() {
     one.press(b"y");
     one.shows(&["1 stopped"]);
     assert_eq!(sandbox.find("a").view().state, State::Stopped);
-    // A stopped run is deleted after a question, and its folder is gone.
+    // A stopped run is deleted after a question, and its folder disappears.
     one.press(b"D");
     one.shows(&["delete a?"]);
     one.press(b"n");
@@ -136,7 +136,7 @@ fn stopped_and_continued_it_draws_everything_again() {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", terminal.pid())).unwrap();
         stat.rsplit(')').next().unwrap().trim_start().chars().next()
     };
-    // A key and the signal do the same.
+    // The key and the signal have the same effect.
     for how in ["key", "signal"] {
         let before = terminal.written().matches(BACK).count();
         if how == "key" {
@@ -145,7 +145,7 @@ fn stopped_and_continued_it_draws_everything_again() {
             signal(&terminal, Signal::TSTP);
         }
         until("it to be stopped", || (state(&terminal) == Some('T')).then_some(()));
-        // What it wrote before may not have been read yet.
+        // Earlier output may not have been read yet.
         let given_back = || Some(terminal.written().matches(BACK).count()).filter(|times| *times > before);
         assert_eq!(until("the shell to have its terminal", given_back), before + 1);
         signal(&terminal, Signal::CONT);
@@ -166,15 +166,15 @@ fn an_idle_screen_writes_nothing_and_takes_no_time() {
     let mut terminal = Terminal::start(&sandbox, &[]);
     terminal.shows(&["1 finished"]);
     terminal.press(b"j");
-    // How often its threads have waited for something to happen.
+    // How often its threads have waited.
     let waits = |terminal: &Terminal| -> u64 {
         let threads = std::fs::read_dir(format!("/proc/{}/task", terminal.pid())).unwrap().flatten();
         let status = threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("status")).ok());
         let waits = |line: &str| line.strip_prefix("voluntary_ctxt_switches:")?.trim().parse::<u64>().ok();
         status.filter_map(|status| status.lines().find_map(waits)).sum()
     };
-    // A screen that is busy for no reason is so in every stretch; one that is still reading, or shows that a minute has passed,
-    // is not.
+    // A screen that is busy without reason is so all the time; one that is still reading, or updates an age once a minute, is
+    // not.
     until_seen("two stretches of 3 s in which it sleeps", || {
         let quiet = || {
             let (bytes, waited) = (terminal.count(), waits(&terminal));
@@ -198,7 +198,7 @@ fn one_frame_for_a_pipe_is_plain_text() {
     assert_eq!(said.out.lines().count(), 40);
     assert!(said.out.contains("1 finished") && said.out.contains("first"), "{}", said.out);
     assert!(!said.out.contains('\x1b'), "{:?}", said.out);
-    // What is of the monitor is of no command.
+    // Options of the monitor are not accepted by commands.
     let said = sandbox.gradtop(&["--once", "list"]).expect_code(2);
     assert!(said.err.contains("--once"), "{}", said.err);
 }
@@ -213,7 +213,7 @@ fn a_note_is_written_in_the_editor_which_has_the_terminal_meanwhile() {
     let mut terminal = watched(&sandbox);
     terminal.press(b"e");
     terminal.shows(&["editor of", "gradtop-a-"]);
-    // Its keys are not ours: this would leave the monitor.
+    // The editor gets the keys: in the monitor, these would quit.
     terminal.press(b"quite good\r");
     terminal.shows(&["note kept: a", "quite good", "1 running"]);
     assert_eq!(gradtop_store::read_notes(&sandbox.find("a").dir).unwrap().note, "quite good");
@@ -253,7 +253,7 @@ fn a_chart_is_written_as_it_is_seen_and_plot_draws_it_again() {
         rows.lines().skip(1).map(|row| row.split(',').nth(1).unwrap().parse().unwrap()).collect();
     assert!(rows.starts_with("series,x,y\n") && rows.contains(" raw,"), "{rows}");
     assert!(steps.len() > 20 && steps.iter().all(|x| (60.0..=340.0).contains(x)), "{rows}");
-    // What is there is not written over.
+    // Existing files are not overwritten.
     terminal.press(b"w\t\t\r");
     terminal.shows(&["wrote w1-height-2.csv in "]);
     terminal.press(b"w\x15x.txt\r");
@@ -261,11 +261,11 @@ fn a_chart_is_written_as_it_is_seen_and_plot_draws_it_again() {
     terminal.press(b"\x03");
     assert_eq!(terminal.exit_code(), 0);
 
-    // Two runs in one chart, and out of the monitor the same.
+    // Two runs in one chart, and the same outside the monitor.
     let mut terminal = Terminal::start(&sandbox, &[]);
     terminal.shows(&["2 finished", "w1", "w2"]);
     terminal.press(b"ac");
-    // A run that lasts long enough has charts of the machine, too.
+    // A run that lasts long enough also has system charts.
     terminal.shows(&["2 runs of walk", "height", "401"]);
     terminal.press(b"w\r");
     terminal.shows(&["wrote 2-runs-height.png in "]);
@@ -287,7 +287,7 @@ fn sql_is_asked_of_the_runs_selected_and_the_screen_comes_back() {
     terminal.shows(&["1 finished"]);
     terminal.press(b"aQ");
     terminal.shows(&["views: runs, params, metrics, events"]);
-    // Its keys are not ours: the first would leave the monitor.
+    // DuckDB gets the keys: in the monitor, the first one would quit.
     terminal.press(b"SELECT 'asked of ' || count(*) || ' quiet runs' FROM runs;\r");
     terminal.shows(&["asked of 2 quiet runs"]);
     terminal.press(b".exit\r");

@@ -1,4 +1,4 @@
-//! A folder of runs that several machines share.
+//! A runs folder shared by several machines.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -41,7 +41,7 @@ fn a_run_on_another_node_is_seen_stopped_and_neither_resumed_nor_deleted() {
     let (code, said) = here.gradtop("stop r");
     assert_eq!(code, 0, "{said}");
     assert_eq!(gradtop_store::read_status(&run).unwrap().state, State::Stopped);
-    // It has ended: whoever wants it has it.
+    // After its end, any node may resume it.
     sandbox.let_go("r", "");
     let (code, said) = here.gradtop("resume r");
     assert_eq!(code, 0, "{said}");
@@ -58,7 +58,7 @@ fn a_keeper_that_finds_another_owner_kills_its_trainer_and_writes_no_more() {
     let owner = fs::read_to_string(run.dir.path().join("owner-1")).unwrap();
     assert!(owner.contains("\"begun\": true"), "{owner}");
     let events = run.events();
-    // As another node writes it that has taken the run over.
+    // As written by another node that has taken the run over.
     fs::write(run.dir.path().join("owner-2"), owner.replace("\"term\": 1", "\"term\": 2")).unwrap();
     until("its processes to be gone", || sandbox.is_quiet().then_some(()));
     assert_eq!(run.events(), events, "nothing is written of its end");

@@ -1,4 +1,5 @@
-//! A run's own plugin: one file for all runs that have it, and never another than the one it was started with.
+//! A run's own copy of the plugin: one file shared by all runs that use it, and never another file than the one it was started
+//! with.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -20,13 +21,13 @@ fn inode(path: &Path) -> u64 {
     fs::metadata(path).unwrap().ino()
 }
 
-/// Where the plugin of a run should be shared.
+/// The expected path of a run's shared plugin.
 fn named_by_hash(sandbox: &Sandbox, run: &Run<'_>) -> PathBuf {
     let sha256 = read_manifest(&run.dir).unwrap().plugin.unwrap().sha256;
     sandbox.runs().join(".plugins").join(format!("{sha256}.so"))
 }
 
-/// A run that has a checkpoint and has stopped.
+/// A stopped run with a checkpoint.
 fn stopped<'a>(sandbox: &'a Sandbox, name: &str) -> Run<'a> {
     let run = sandbox.start(&["counter", "--set", "steps=2000", "--set", "rate=500"], name);
     run.until_step(10);
@@ -51,7 +52,7 @@ fn copy_folder(from: &Path, to: &Path) {
 fn all_runs_of_a_plugin_have_one_file() {
     let sandbox = Sandbox::new();
     let names: Vec<String> = (0..8).map(|i| format!("r{i}")).collect();
-    // At once, none of them finding the file there.
+    // In parallel, so that none of them finds the file.
     in_parallel(8, names.clone(), |name| drop(sandbox.run(&["short", "--name", &name]).expect_code(0)));
     let first = named_by_hash(&sandbox, &sandbox.find("r0"));
     assert_eq!(shared(&sandbox), [first.as_path()]);
@@ -68,7 +69,7 @@ fn all_runs_of_a_plugin_have_one_file() {
     assert!(own.ends_with(" kB"), "{own}");
     assert!(plugin.contains(" MB shared with 7 other runs)"), "{plugin}");
 
-    // It goes with the last run that has it, and with it the folder.
+    // The file disappears with the last run that uses it, and so does the folder.
     sandbox.gradtop(
         &[&["rm", "--yes"], &names[1..].iter().map(String::as_str).collect::<Vec<_>>()[..]].concat(),
     );
@@ -99,7 +100,7 @@ fn a_shared_file_is_never_believed_by_its_name() {
     sandbox.run(&["short", "--name", "one"]).expect_code(0);
     let file = named_by_hash(&sandbox, &sandbox.find("one"));
     let right = fs::read(&file).unwrap();
-    // Another content, an empty file, a writable one, a link out of the folder.
+    // Other contents, an empty file, a writable one, a link out of the folder.
     let wrongs: [&dyn Fn(); 4] = [
         &|| fs::write(&file, "no library").unwrap(),
         &|| drop(fs::File::create(&file).unwrap()),
@@ -118,7 +119,7 @@ fn a_shared_file_is_never_believed_by_its_name() {
         assert_eq!(fs::read(&file).unwrap(), right, "{name}");
         assert_eq!(inode(&sandbox.find(&name).dir.plugin()), meta.ino(), "{name}");
     }
-    // A folder that is not one: nothing is written where the link leads, and the run has a copy.
+    // Not a folder but a link: nothing is written to its target, and the run gets a copy.
     let outside = sandbox.path().join("outside");
     fs::create_dir(&outside).unwrap();
     fs::remove_dir_all(sandbox.runs().join(".plugins")).unwrap();
@@ -129,7 +130,7 @@ fn a_shared_file_is_never_believed_by_its_name() {
     sandbox.gradtop(&["rm", "--yes", "copied"]).expect_code(0);
 }
 
-/// A plugin that tells by a file that it was opened.
+/// A plugin that creates a file when it is opened.
 fn telltale(sandbox: &Sandbox) -> (PathBuf, PathBuf) {
     let mark = sandbox.path().join("opened");
     let code = format!(
@@ -158,16 +159,16 @@ fn a_plugin_that_is_not_the_recorded_one_is_not_opened() {
         "{said:#?}"
     );
     assert!(said.err.contains("gradtop resume a --trust"), "{said:#?}");
-    // Every other way that opens a plugin.
+    // All other commands that open a plugin.
     for args in [&["plugin", "check", own][..], &["plugin", "install", own]] {
         let said = sandbox.gradtop(args).expect_code(1);
         assert!(said.err.contains(why), "{said:#?}");
     }
-    // And the trainer itself, should the file be exchanged after a resume has looked.
+    // Even the trainer checks, in case the file is replaced after the resume has.
     assert!(!mark.exists(), "it was opened");
     assert_eq!(run.view().state, State::Stopped);
 
-    // Trusted, it is run, and the run says so. This one still is what it was but for a byte.
+    // With --trust it is run, and the run records that. This one differs in a single byte.
     fs::remove_file(run.dir.plugin()).unwrap();
     let mut bytes = fs::read(paths::fixture("misbehave")).unwrap();
     bytes.push(0);
@@ -222,7 +223,7 @@ fn an_installed_plugin_is_removed_and_its_runs_go_on() {
     assert_eq!(said.err, "a is running and keeps its own copy\n");
     sandbox.run(&["counter"]).expect_code(2);
 
-    // By its file, and by an experiment of it.
+    // By its file name, and by one of its experiments.
     for name in [installed.to_str().unwrap(), "libmisbehave.so", "counter"] {
         sandbox.gradtop(&["plugin", "install", "libmisbehave.so"]).expect_code(0);
         remove(&[name, "--yes"]).expect_code(0);

@@ -1,4 +1,4 @@
-//! The pages of docs/experiments against what the plugins say of themselves.
+//! Compares the pages of docs/experiments with what the plugins declare.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -7,8 +7,8 @@ use std::fs;
 
 use gradtop_tests::{Sandbox, paths};
 
-/// Key and words of the default, from the table below `## Parameters`. A row of several keys has as many defaults, or one of no
-/// number.
+/// The keys and defaults in the table under `## Parameters`. A row with several keys has as many defaults, or a single one that
+/// is not a number.
 fn documented(page: &str) -> Vec<(String, String)> {
     let section = page.split("\n## ").find(|section| section.starts_with("Parameters\n")).unwrap_or_default();
     let mut out = Vec::new();

@@ -1,13 +1,13 @@
-//! SQL over real runs, answered by DuckDB's own program: rows of running and of damaged runs are in it, and each form is what it says.
+//! SQL over real runs, answered by DuckDB: running and damaged runs are included, and every output format is valid.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use gradtop_tests::sandbox::{Said, ended};
+use gradtop_tests::sandbox::{CommandOutput, ended};
 use gradtop_tests::{Sandbox, paths, until};
 use serde_json::{Value, json};
 
-/// `gradtop query`; `None` where there is no DuckDB.
-fn query(sandbox: &Sandbox, args: &[&str]) -> Option<Said> {
+/// `gradtop query`; `None` if DuckDB is not installed.
+fn query(sandbox: &Sandbox, args: &[&str]) -> Option<CommandOutput> {
     let mut command = sandbox.command(&[&["query"], args].concat());
     command.env("GRADTOP_DUCKDB", paths::duckdb()?);
     Some(ended(command, args))

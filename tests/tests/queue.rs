@@ -4,11 +4,11 @@
 
 use gradtop_store::{Event, Life, RunDir, RunLock, State, View};
 use gradtop_tests::sandbox::{Run, ended};
-use gradtop_tests::{Said, Sandbox, until, until_seen};
+use gradtop_tests::{CommandOutput, Sandbox, until, until_seen};
 use rustix::process::Signal;
 
-/// Queues a counter that waits at its first step until it is let go.
-fn queue(sandbox: &Sandbox, name: &str, more: &[&str]) -> Said {
+/// Queues a counter that is held at its first step.
+fn queue(sandbox: &Sandbox, name: &str, more: &[&str]) -> CommandOutput {
     let [hold, gate] = sandbox.hold(name, 1);
     let args = ["counter", "--queue", "--name", name, "--set", "steps=3", "--set", &hold, "--set", &gate];
     sandbox.run(&[&args, more].concat()).expect_code(0)
@@ -20,7 +20,7 @@ fn view(sandbox: &Sandbox, name: &str) -> View {
     })
 }
 
-/// Waits until a run has been started and waits at its first step.
+/// Waits until a run has started and is held at its first step.
 fn at_work<'a>(sandbox: &'a Sandbox, name: &str) -> Run<'a> {
     until(&format!("{name} to be started"), || {
         let view = view(sandbox, name);
@@ -130,7 +130,7 @@ fn runs_that_wait_are_held_released_and_deleted_by_a_filter() {
     let said = sandbox.gradtop(&["queue", "rm", "burst=2"]).expect_code(2);
     assert!(said.err.contains("the filter selects 2 runs: confirm with --yes"), "{said:?}");
     let said = sandbox.gradtop(&["queue", "hold", "burst=2", "--yes"]).expect_code(0);
-    // What is at work is left alone.
+    // Running ones are left alone.
     assert!(
         said.out.contains("held b") && said.out.contains("held c") && !said.out.contains("held a"),
         "{said:?}"
@@ -237,7 +237,7 @@ fn when_all_keepers_are_killed_the_next_start_goes_on_and_none_runs_twice() {
     }
 }
 
-/// Whoever takes a run out of the queue may die between any two steps of it. Each is what lies there then.
+/// A process that takes a run out of the queue may die between any two steps. Each of these states is simulated.
 #[test]
 fn a_claimer_that_dies_loses_no_run_and_the_run_starts_once() {
     let sandbox = Sandbox::new();
@@ -257,13 +257,13 @@ fn a_claimer_that_dies_loses_no_run_and_the_run_starts_once() {
         std::fs::write(&claims, serde_json::to_string(&list).unwrap()).unwrap();
         if moved {
             std::fs::rename(from.path(), to.path()).unwrap();
-            // Nobody who looks takes it for a crash.
+            // No command takes it for a crash.
             sandbox.gradtop(&["list"]).expect_code(0);
             assert_eq!(view(&sandbox, name).state, State::Queued);
         }
     }
     finished(&sandbox, "a");
-    // What was taken out has its slot already.
+    // A run taken out of the queue already has its slot.
     at_work(&sandbox, "taken-out");
     for name in ["taken-out", "claimed"] {
         finished(&sandbox, name);

@@ -1,6 +1,6 @@
-//! Three other programs, `duckdb`, `polars` and `pyarrow`, read `runs/*/*/metrics/*.parquet` while a run goes on, while it waits, after it has been
-//! resumed, and after its end. They count what gradtop counts and never see a row twice. With pandas, they answer alike what
-//! docs/analysis.md asks.
+//! Three other programs, `duckdb`, `polars` and `pyarrow`, read `runs/*/*/metrics/*.parquet` while a run is in progress,
+//! paused, resumed and ended. They count the same rows as gradtop and never see one twice. Together with pandas, they agree on
+//! the questions of docs/analysis.md.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -23,12 +23,12 @@ fn python(sandbox: &Sandbox, script: &str, args: &[&str]) -> Command {
     command
 }
 
-/// What each of the three says, as `{"duckdb": {…}, …}`.
+/// The results of all three, as `{"duckdb": {…}, …}`.
 fn read(sandbox: &Sandbox) -> Value {
     ended(python(sandbox, "readers.py", &["once"]), &["readers.py", "once"]).expect_code(0).json()
 }
 
-/// Rows of `loss` that gradtop itself sees, journal included.
+/// The rows of `loss` that gradtop itself reads, including the journal.
 fn own_rows(run: &Run<'_>) -> usize {
     let series = gradtop_store::read_series(&run.dir, |key| key.metric == "loss").unwrap();
     check::no_step_twice(&series);
@@ -37,7 +37,7 @@ fn own_rows(run: &Run<'_>) -> usize {
 
 const READERS: [&str; 3] = ["duckdb", "polars", "pyarrow"];
 
-/// All three count these rows of `loss`, none twice, and know experiment and run from the folders' names.
+/// Checks that all three count these rows of `loss`, none twice, and derive experiment and run from the folders' names.
 fn all_agree(sandbox: &Sandbox, rows: usize) {
     let said = read(sandbox);
     for reader in READERS {
@@ -61,7 +61,7 @@ fn all_sealed(run: &Run<'_>) -> usize {
     })
 }
 
-/// One Python process for each reader, which reads again and again until it is told to end.
+/// A Python process for each reader, which reads repeatedly until it is told to end.
 struct Watching<'a> {
     sandbox: &'a Sandbox,
     children: Vec<Child>,
@@ -79,7 +79,7 @@ impl<'a> Watching<'a> {
         Self { sandbox, children: children.into() }
     }
 
-    /// Each has read at least `least` times; none saw a row twice.
+    /// Checks that each has read at least `least` times and never seen a row twice.
     fn end(self, least: u64) {
         std::fs::write(self.sandbox.path().join("enough"), "").unwrap();
         for (reader, child) in READERS.iter().zip(self.children) {
@@ -99,7 +99,7 @@ fn duckdb_polars_and_pyarrow_read_a_run_at_every_stage() {
     let run = sandbox.start(&["counter", "--set", "steps=1000000", "--set", "rate=2000"], "read");
     until("the first sealed rows", || (!check::sealed_rows(&run.dir).is_empty()).then_some(()));
     let watching = Watching::start(&sandbox);
-    // While it goes on, each checkpoint ends a segment; enough of them and parts are merged under the readers.
+    // Each checkpoint ends a segment; after enough of them, parts are merged while others read.
     let step = || run.view().status.step.unwrap_or(0);
     for _ in 0..40 {
         let before = step();
@@ -122,7 +122,7 @@ fn duckdb_polars_and_pyarrow_read_a_run_at_every_stage() {
     sandbox.gradtop(&["resume", "read"]).expect_code(0);
     until("the run to go on", || (step() > paused_at + 100).then_some(()));
 
-    // Killed, and resumed from a checkpoint some rows before: what is set aside is seen no more.
+    // Killed and resumed from an earlier checkpoint: rows that were set aside are not visible.
     assert!(run.signal_trainer(rustix::process::Signal::KILL));
     run.wait().expect_code(4);
     all_agree(&sandbox, own_rows(&run));
@@ -143,7 +143,7 @@ fn the_questions_of_analysts_have_the_same_answer_in_every_reader() {
     for (name, lr, code) in [("slow", "0.1", 0), ("fast", "0.5", 0), ("wild", "2", 1)] {
         sandbox.run(&["curves", "--name", name, "--set", &format!("lr={lr}")]).expect_code(code);
     }
-    // One that crashed and was resumed, one that crashed and was not, one that goes on.
+    // A crashed and resumed run, a crashed one, and one in progress.
     let crashed = |name| {
         let run = sandbox.held(&["counter", "--set", "steps=100"], name, 40);
         sandbox.gradtop(&["checkpoint", name]).expect_code(0);

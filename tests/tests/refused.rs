@@ -1,4 +1,4 @@
-//! Files that are no plugin, or not one that can be used: each is refused for its own reason, and nothing else is harmed.
+//! Files that are not usable plugins: each is refused for its own reason, and nothing else is harmed.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -6,17 +6,17 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use gradtop_tests::{Said, Sandbox, build, check, in_parallel, paths};
+use gradtop_tests::{CommandOutput, Sandbox, build, check, in_parallel, paths};
 
-/// `gradtop plugin check` of the fixture in one of its variants.
-fn checked(variant: &str) -> Said {
+/// `gradtop plugin check` of a variant of the fixture.
+fn checked(variant: &str) -> CommandOutput {
     let sandbox = Sandbox::with(&[paths::fixture("refused")]).and_env("GRADTOP_FIXTURE", variant);
     let said = sandbox.gradtop(&["plugin", "check", "plugins/librefused.so"]);
     check::harmless(&said.all());
     said
 }
 
-/// The variant is refused, in words that include these.
+/// Checks that the variant is refused with these words.
 fn refused(variant: &str, words: &[&str]) {
     let said = checked(variant);
     assert_eq!(said.code, 1, "{variant}: {said:#?}");
@@ -139,14 +139,14 @@ fn escape_sequences_of_a_description_reach_no_terminal() {
     for args in commands {
         let said = sandbox.gradtop(args);
         check::harmless(&said.all());
-        // Either all of it is shown harmlessly or the plugin is refused; then nothing of it may be listed.
+        // Either the description is shown harmlessly, or the plugin is refused and not listed.
         if args.contains(&"--json") && said.code == 0 {
             said.json();
         }
     }
 }
 
-/// Puts every kind of file that is no plugin into a folder.
+/// Creates every kind of file that is not a plugin in a folder.
 fn no_plugins(folder: &Path) {
     fs::write(folder.join("libtext.so"), "this is no library\n").unwrap();
     fs::write(folder.join("libempty.so"), "").unwrap();
@@ -154,7 +154,7 @@ fn no_plugins(folder: &Path) {
     fs::write(folder.join("libcut.so"), &whole[..whole.len() / 2]).unwrap();
     fs::write(folder.join("libheader.so"), &whole[..64]).unwrap();
     let mut damaged = whole.clone();
-    // Offsets of its section and program headers, and their numbers: far beyond the file.
+    // Offsets and numbers of its section and program headers far beyond the end of the file.
     damaged[32..48].fill(0xff);
     damaged[54..62].fill(0xff);
     fs::write(folder.join("libdamaged.so"), &damaged).unwrap();
@@ -181,7 +181,7 @@ fn no_plugins(folder: &Path) {
 fn files_that_are_no_plugin() {
     let sandbox = Sandbox::new();
     no_plugins(&sandbox.plugins());
-    // A named pipe would hang whoever opens it to read.
+    // Opening a named pipe for reading would hang.
     let fifo = sandbox.plugins().join("libpipe.so");
     rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0)
         .unwrap();
@@ -215,7 +215,7 @@ fn files_that_are_no_plugin() {
             );
         }
     });
-    // Among all of these the one that works is found and runs.
+    // The valid plugin among them is found and runs.
     let json = sandbox.gradtop(&["experiments", "--json"]).expect_code(0).json();
     assert!(json.to_string().contains("\"counter\""), "{json:#}");
     sandbox.run(&["short"]).expect_code(0);

@@ -1,4 +1,4 @@
-//! `gradtop report`: a page of any runs, as a browser shows it.
+//! `gradtop report`: a page about any runs, as a browser shows it.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -10,7 +10,7 @@ use gradtop_tests::Sandbox;
 
 const HOSTILE: &str = "<script>alert(1)</script><img src=https://example.org/a.png> `*_|";
 
-/// A run of a plugin, one of a command that failed, and one of another tool, with words that would do harm if they were not escaped.
+/// A run of a plugin, a failed command, and an imported run, with text that would do harm if it were not escaped.
 fn with_runs() -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox.run(&["counter", "--name", "c1", "--set", "steps=50"]).expect_code(0);
@@ -51,7 +51,7 @@ fn a_report_repeats_a_command_with_all_that_it_was_given() {
     args.extend(["--resumable", "--grace", "3", "--", "echo", "id={id}", "f={f}"]);
     sandbox.gradtop(&args).expect_code(0);
     let page = written(&sandbox, &["m1"], "m1.md");
-    // Between them is --no-diff where the sandbox is in a checkout.
+    // Between them is --no-diff if the sandbox is in a checkout.
     for words in
         [format!("gradtop exec {options} --resumable --grace 3 ").as_str(), " -- echo 'id={id}' 'f={f}'"]
     {
@@ -93,7 +93,7 @@ fn a_report_says_what_was_found_what_differed_and_how_it_is_repeated() {
     let wrong = sandbox.gradtop(&["report", "c1", "-o", "page.txt"]).expect_code(2);
     assert!(wrong.err.contains(".html or .md, or into a folder"), "{}", wrong.err);
     assert!(!sandbox.path().join("page.txt").exists());
-    // All in one folder, and again over what is there.
+    // All in one folder, replacing an existing report.
     let folder = sandbox.path().join("all");
     for _ in 0..2 {
         sandbox.gradtop(&["report", "exp:*", "-o", folder.to_str().unwrap()]).expect_code(0);
@@ -122,7 +122,7 @@ fn a_report_of_several_experiments_says_which_run_was_the_best_of_each() {
     assert!(results.contains("| `k1` |") && !results.contains("c1"), "{page}");
 }
 
-/// What a browser says of a page in frames of three widths: `width overflow requests`, each.
+/// Opens a page in frames of three widths. Returns `width overflow requests` for each.
 fn seen(page: &Path, dark: bool) -> Vec<String> {
     let folder = page.parent().unwrap();
     let name = page.file_name().unwrap().to_str().unwrap();

@@ -1,4 +1,4 @@
-//! What docs/scripting.md promises: the fields of what `--json` prints, and exit codes.
+//! The promises of docs/scripting.md: the fields of `--json`, and exit codes.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use gradtop_tests::{Sandbox, paths};
 use serde_json::Value;
 
-/// The fields that the page lists, by command.
+/// The fields listed on the page, by command.
 fn promised() -> BTreeMap<String, Vec<String>> {
     let page = std::fs::read_to_string(paths::checkout().join("docs/scripting.md")).unwrap();
     let blocks = page.split("```fields\n").skip(1).map(|rest| rest.split("```").next().unwrap().to_owned());
@@ -20,7 +20,7 @@ fn promised() -> BTreeMap<String, Vec<String>> {
     lines.iter().map(entry).collect()
 }
 
-/// The names of an object's fields, in their order.
+/// The field names of an object, in order.
 fn fields(value: &Value) -> Vec<String> {
     value.as_object().unwrap_or_else(|| panic!("no object: {value}")).keys().cloned().collect()
 }
@@ -92,7 +92,7 @@ fn several_runs_and_filters_are_asked_once() {
     assert_eq!(said.err, "error: the filter selects 2 runs: confirm with --yes\n");
     sandbox.gradtop(&["resume", "state:paused", "--yes"]).expect_code(0);
     sandbox.gradtop(&["stop", "a", "b"]).expect_code(0);
-    // One of two cannot be done; the other is.
+    // One of two fails; the other succeeds.
     let said = sandbox.gradtop(&["stop", "b", "c"]).expect_code(1);
     assert!(said.err.contains("b is not running: it has stopped"), "{said:#?}");
     assert!(runs.iter().all(|run| run.view().state == gradtop_store::State::Stopped));
@@ -119,6 +119,8 @@ fn what_is_not_there_is_named() {
         (&["list", "stesp>1"], "did you mean step or steps?"),
         (&["list", "--sort", "heigth"], "did you mean height?"),
         (&["list", "--columns", "name,heigth"], "did you mean height?"),
+        (&["best", "heigth"], "did you mean height?"),
+        (&["star", "first", "frist"], "nothing was done: no run is called \"frist\""),
         (&["--runs", "rnus", "list"], "did you mean runs?"),
         (&["--runs", "rnus", "show"], "did you mean runs?"),
         (&["run", "walk", "--steps", "4"], "--set steps=4"),
@@ -134,7 +136,7 @@ fn what_is_not_there_is_named() {
     assert_eq!(row, ["first", "3", "4"], "{said:#?}");
 }
 
-/// Answers to what a shell asks at Tab.
+/// The completions for a shell.
 #[test]
 fn completions_know_what_there_is() {
     let sandbox = Sandbox::with(&[paths::fixture("careless")]);
@@ -150,12 +152,16 @@ fn completions_know_what_there_is() {
         ("gradtop list --columns name,st", &["name,state", "name,step", "name,star", "name,steps"]),
         ("gradtop stop state:ru", &["state:running"]),
         ("gradtop experiments w", &["walk"]),
+        ("gradtop best h", &["height"]),
+        ("gradtop best height f", &["first"]),
+        ("gradtop sweep w", &["walk"]),
+        ("gradtop sweep walk --vary st", &["steps="]),
     ] {
         let said = sandbox.gradtop(&["__complete", line]).expect_code(0);
         let words: Vec<&str> = said.out.lines().map(|line| line.split('\t').next().unwrap()).collect();
         assert_eq!(words, expected, "{line}");
     }
-    // bash asks and shows the same.
+    // bash asks for and shows the same.
     let script = sandbox.gradtop(&["completions", "bash"]).expect_code(0).out;
     let program = sandbox.program();
     let asked = format!(

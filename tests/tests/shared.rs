@@ -1,4 +1,4 @@
-//! Several users of one folder of runs. Only root can be several users; anybody else has nothing to test here.
+//! Several users with a shared runs folder. Only root can switch users; otherwise there is nothing to test.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -9,11 +9,11 @@ use std::process::{Command, Stdio};
 
 use gradtop_store::State;
 use gradtop_tests::sandbox::ended;
-use gradtop_tests::{Said, Sandbox, check, until};
+use gradtop_tests::{CommandOutput, Sandbox, check, until};
 use rustix::process::Signal;
 
-/// What a user says and gets.
-fn asks(sandbox: &Sandbox, user: u32, args: &[&str]) -> Said {
+/// Runs a command as a user.
+fn asks(sandbox: &Sandbox, user: u32, args: &[&str]) -> CommandOutput {
     let home = sandbox.path().join(format!("home-{user}"));
     if !home.exists() {
         fs::create_dir(&home).unwrap();
@@ -44,7 +44,7 @@ fn two_users_run_one_experiment_in_one_folder_and_leave_each_others_runs_alone()
     }
     assert_eq!(gradtop_store::list_runs(&sandbox.runs()).len(), 2);
 
-    // One that crashed is made whole by its own user only.
+    // A crashed run is recovered only by its own user.
     let long =
         ["run", "counter", "--set", "steps=1000000", "--set", "rate=500", "--detach", "--name", "dead"];
     asks(&sandbox, first, &[&long[..], &run].concat()).expect_code(0);
@@ -66,7 +66,7 @@ fn two_users_run_one_experiment_in_one_folder_and_leave_each_others_runs_alone()
     asks(&sandbox, first, &["list"]).expect_code(0);
     assert_eq!(dead.status().state, State::Crashed);
 
-    // Nobody deletes what is another's.
+    // Nobody deletes runs of others.
     asks(&sandbox, second, &["rm", "--yes", "a"]).expect_code(1);
     assert!(sandbox.find("a").dir.path().is_dir());
     asks(&sandbox, first, &["rm", "--yes", "a", "dead"]).expect_code(0);
@@ -97,7 +97,7 @@ fn what_a_user_may_not_look_into_is_said_to_be_so() {
     }
     close(experiment, 0o755);
 
-    // The cause outlives the folder's being closed to the run itself.
+    // The cause is kept even if the folder is closed to the run itself.
     close(run.dir.path(), 0);
     until("its end", || run.view().state.is_final().then_some(()));
     close(run.dir.path(), 0o755);

@@ -1,4 +1,4 @@
-//! Runs as jobs of a real Slurm: one job, an array, and a job that makes way and goes on. Left out where Slurm is not installed.
+//! Runs as jobs of a real Slurm: a single job, an array, and a preempted job. Skipped if Slurm is not installed.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -9,7 +9,7 @@ use gradtop_tests::sandbox::Run;
 use gradtop_tests::slurm::Cluster;
 use gradtop_tests::{Sandbox, check, paths, until, until_seen};
 
-/// Submits a counter that waits after a step until it is let go.
+/// Submits a counter that is held after a step.
 fn submit<'a>(sandbox: &'a Sandbox, name: &str, steps: &str, hold: i64) -> Run<'a> {
     let [hold, gate] = sandbox.hold(name, hold);
     let args = ["counter", "--on", "low", "--name", name, "--set", steps, "--set", &hold, "--set", &gate];
@@ -22,7 +22,7 @@ fn job(view: &View) -> String {
     view.job.as_ref().and_then(Job::name).expect("it has a job")
 }
 
-/// Waits until the list says this of a run.
+/// Waits until the list contains these words.
 #[track_caller]
 fn listed(sandbox: &Sandbox, words: &str) {
     until_seen(&format!("the list to say {words:?}"), || {
@@ -31,7 +31,7 @@ fn listed(sandbox: &Sandbox, words: &str) {
     });
 }
 
-/// Its steps, each once.
+/// The number of its steps, each of which must occur once.
 fn steps(run: &Run<'_>) -> usize {
     let rows = check::sealed(&run.dir);
     check::no_row_twice(&rows);
@@ -69,7 +69,7 @@ fn a_run_is_a_job_that_is_seen_stopped_and_resumed_as_another() {
     assert_ne!(job(&run.view()), first, "another job, the same run");
     assert_eq!(steps(&run), 40);
 
-    // One that is paused cannot go on elsewhere.
+    // A paused run cannot be moved elsewhere.
     let paused = submit(&sandbox, "p", "steps=40", 5);
     paused.until_step(5);
     sandbox.gradtop(&["pause", "p"]).expect_code(0);
@@ -79,7 +79,7 @@ fn a_run_is_a_job_that_is_seen_stopped_and_resumed_as_another() {
     sandbox.gradtop(&["stop", "p"]).expect_code(0);
     sandbox.gradtop(&["rm", "p", "--yes"]).expect_code(0);
 
-    // What waits says what for, and costs nothing to stop.
+    // A waiting run says what it waits for, and can be stopped at no cost.
     cluster.ask("scontrol", &["update", "PartitionName=low", "State=DOWN"]);
     let waits = submit(&sandbox, "b", "steps=40", 5);
     submit(&sandbox, "c", "steps=40", 5);
@@ -92,7 +92,7 @@ fn a_run_is_a_job_that_is_seen_stopped_and_resumed_as_another() {
     sandbox.gradtop(&["queue", "rm", "c"]).expect_code(0);
     assert!(!cluster.jobs().contains("PENDING"), "{}", cluster.jobs());
 
-    // A task that is taken out of its array leaves no trace in Slurm.
+    // Slurm keeps no trace of a task that is taken out of its array.
     let sweep =
         ["sweep", "counter", "--name", "s", "--vary", "steps=11,12,13", "--threads", "1", "--on", "low"];
     sandbox.gradtop(&sweep).expect_code(0);
@@ -105,7 +105,7 @@ fn a_run_is_a_job_that_is_seen_stopped_and_resumed_as_another() {
     sandbox.gradtop(&["stop", "tag:s", "--yes"]).expect_code(0);
     sandbox.gradtop(&["rm", "tag:s", "--yes"]).expect_code(0);
 
-    // Refused by Slurm: nothing is left.
+    // If Slurm rejects the job, nothing is left.
     let refused = sandbox.run(&["counter", "--on", "nowhere", "--name", "d"]).expect_code(1);
     assert!(refused.err.contains("cannot submit the job: sbatch: error: "), "{refused:?}");
     assert_eq!(gradtop_store::list_runs(&sandbox.runs()).len(), 2);
@@ -179,7 +179,7 @@ fn a_run_that_makes_way_goes_on_in_the_same_job_as_if_undisturbed() {
     assert_eq!(seen.status.ended, None);
     cluster.hurry(&id);
     run.until_state(State::Running);
-    // Killed with all its processes and started again by Slurm: from the newest checkpoint too.
+    // Killed with all its processes and restarted by Slurm: also from the newest checkpoint.
     run.until_step(20);
     cluster.ask("scontrol", &["requeue", &id]).expect_code(0);
     run.until_state(State::Queued);

@@ -1,4 +1,4 @@
-//! `gradtop study`: interrupted in every way it goes on, what fails is said, and the report leads to the files.
+//! `gradtop study`: it survives every kind of interruption, reports failures, and its report links to the files.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -23,7 +23,7 @@ use gradtop_view::live::{self, WatchRequest};
 use gradtop_view::runs::RunId;
 use rustix::process::{Pid, Signal, kill_process};
 
-/// A plan of three runs that are held at step 100, which is time to interrupt them, and one that waits for a core.
+/// A plan of three runs that are held at step 100, so that they can be interrupted, and one that waits for a core.
 fn three_held_and_one(sandbox: &Sandbox) -> String {
     let held = |key| {
         let [hold, gate] = sandbox.hold(&format!("study-mine-{key}"), 100);
@@ -45,7 +45,7 @@ fn plan(sandbox: &Sandbox, text: &str) -> String {
     path.to_str().unwrap().to_owned()
 }
 
-/// With some of our plugins, and the study of all of them.
+/// A sandbox with some of our plugins and the study of all of them.
 fn with_study(plugins: &[&str]) -> Sandbox {
     let plugins = plugins.iter().copied().map(paths::plugin);
     Sandbox::with(&plugins.chain(paths::study()).collect::<Vec<_>>())
@@ -55,7 +55,7 @@ fn begin(sandbox: &Sandbox, args: &[&str]) -> Child {
     sandbox.command(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
 
-/// Waits until a run is there and has done so many steps.
+/// Waits until a run exists and has done so many steps.
 fn at_work<'a>(sandbox: &'a Sandbox, name: &str, step: i64) -> Run<'a> {
     until(&format!("{name} to be there"), || gradtop_store::find_run(&sandbox.runs(), name).ok());
     let run = sandbox.find(name);
@@ -69,7 +69,7 @@ fn rows(run: &Run<'_>) -> Vec<check::Row> {
     check::comparable(rows, &["clock"])
 }
 
-/// Every figure of a run as the monitor has it, read as the monitor reads, against the page of `plot` and the report; how many.
+/// Compares every figure of a run in the monitor with the page of `plot` and the report. Returns the number of figures.
 fn screen_and_page_agree(run: &RunDir) -> usize {
     let figures = figures::read(run).unwrap();
     let (page, damage) = live::read(run, &figures).unwrap();
@@ -101,7 +101,7 @@ fn screen_and_page_agree(run: &RunDir) -> usize {
     figures.len()
 }
 
-/// What a chart says, apart from how many points stand for its lines and how far its axes reach beyond them.
+/// The content of a chart, apart from the number of points of its lines and the margins of its axes.
 fn facts(chart: &Chart) -> Vec<String> {
     let axis = |axis: &Axis| {
         format!("{:?} {:?} {:?} {:?} {}", axis.label, axis.unit, axis.scale, axis.categories, axis.seconds)
@@ -134,7 +134,7 @@ fn report(sandbox: &Sandbox, study: &str) -> (PathBuf, String) {
     (folder, html)
 }
 
-/// As a reboot leaves a run: nobody is left to say how it ended, and this boot knows nothing of it.
+/// Leaves a run as a reboot does: nobody recorded its end, and this boot does not know it.
 fn lost_in_a_reboot(run: &Run<'_>) {
     assert!(run.signal_keeper(Signal::KILL) && run.signal_trainer(Signal::KILL));
     until("the killed run to be seen as crashed", || (run.view().state == State::Crashed).then_some(()));
@@ -142,7 +142,7 @@ fn lost_in_a_reboot(run: &Run<'_>) {
     let lock = fs::read_to_string(run.dir.lock()).unwrap();
     let (host, rest) = lock.split_once('\n').unwrap();
     assert!(rest.starts_with(&boot), "{lock}");
-    // As of a machine that has no id of its own.
+    // As on a machine that has no id of its own.
     fs::write(run.dir.lock(), format!("{host}\n00000000-0000-0000-0000-000000000000\nlock=ofd\n")).unwrap();
     for file in check::files(run.dir.path()) {
         fs::File::options().write(true).open(file).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
@@ -150,7 +150,7 @@ fn lost_in_a_reboot(run: &Run<'_>) {
     assert!(!run.view().certain);
 }
 
-/// Every link of the report leads to something that is there; those to its own headings too.
+/// Checks that every link of the report has a target, including those to its own headings.
 fn links_lead_somewhere(folder: &Path, html: &str) -> usize {
     let links: Vec<&str> = html.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
     for link in links.iter().filter(|link| !link.starts_with("data:")) {
@@ -189,7 +189,7 @@ fn a_killed_study_goes_on_where_it_was() {
     let mut study = sandbox.command(&args).stdout(Stdio::piped()).spawn().unwrap();
     let mut said = Vec::new();
     for line in BufReader::new(study.stdout.take().unwrap()).lines().map(Result::unwrap) {
-        // The one that nobody interrupted ends when it has been seen.
+        // The run that nobody interrupted ends after it has been seen.
         if line.contains("is at work ") {
             b.go_on();
         }
@@ -212,7 +212,7 @@ fn a_killed_study_goes_on_where_it_was() {
     assert!(html.contains("4 of 4 finished"));
     assert!(links_lead_somewhere(&folder, &html) > 10);
 
-    // All is done: nothing runs again, and the report is the same.
+    // Everything is done: nothing runs again, and the report is the same.
     let said = sandbox.gradtop(&args).expect_code(0);
     assert!(!said.out.contains("started"), "{said:#?}");
     assert_eq!(report(&sandbox, "mine").1, html);
@@ -236,7 +236,7 @@ fn ctrl_c_stops_all_runs_with_a_checkpoint_and_the_next_study_goes_on() {
     }
     let (_, html) = report(&sandbox, "mine");
     assert!(html.contains("0 of 4 finished") && html.contains("State: stopped"), "{html}");
-    // On paper nothing has happened: composing runs nothing.
+    // Composing a report runs nothing.
     sandbox.gradtop(&["study", "--plan", &plan, "--report-only"]).expect_code(0);
     assert_eq!(runs_of(&sandbox).len(), 2);
     runs.iter().for_each(Run::go_on);
@@ -302,7 +302,7 @@ fn what_fails_or_is_missing_is_said_in_its_place() {
     }
     sandbox.gradtop(&["study", "--plan", &plan, "--report-only"]).expect_code(0);
     assert!(words.iter().all(|word| report(&sandbox, "odd").1.contains(word)));
-    // What failed is tried once more, what finished is not. A report that cannot be written hides nothing of that.
+    // Failed runs are tried once more, finished ones are not. A report that cannot be written does not hide that.
     let html = sandbox.runs().join("studies/odd/report.html");
     fs::remove_file(&html).unwrap();
     fs::create_dir(&html).unwrap();
@@ -311,7 +311,7 @@ fn what_fails_or_is_missing_is_said_in_its_place() {
     let runs = runs_of(&sandbox);
     assert!(runs.iter().any(|run| run == "study-odd-fail-short-2"), "{runs:?}");
     assert_eq!(runs.iter().filter(|run| run.starts_with("study-odd-counter")).count(), 1);
-    // A parameter that does not exist is an error of typing: nothing is begun.
+    // An unknown parameter is a usage error: nothing is started.
     let said = sandbox.gradtop(&["study", "--plan", &plan, "--set", "counter.stepz=1"]).expect_code(2);
     assert!(said.err.contains("did you mean steps?"), "{said:#?}");
     sandbox.gradtop(&["study", "--plan", &plan, "--set", "counter.stepz=1", "--list"]).expect_code(2);
@@ -351,7 +351,7 @@ fn the_report_answers_with_the_runs_own_figures_and_numbers() {
     assert!(links_lead_somewhere(&folder, &html) > 20);
     assert!(html.contains("Problem 1-1") && !html.contains("Problem 3-1"), "only what was asked for");
     assert_eq!(html.matches("<svg ").count(), 3);
-    // Each claim that the experiment computed, whole, as its table has it.
+    // Every claim of the experiment, complete, as in its table.
     let run = sandbox.find("study-quick-function-fit");
     let table = gradtop_store::read_table_last(&run.dir, "conclusion").unwrap();
     for column in ["about", "claim", "evidence", "caution", "strength"] {
@@ -383,7 +383,7 @@ fn the_quick_study_answers_every_question_of_the_report() {
     for problem in ["1-1", "1-2", "2-1", "2-2", "3-1", "3-2", "3-3"] {
         assert!(html.contains(&format!("Problem {problem}:")), "{problem}");
     }
-    // A figure, a conclusion or a table that is named but not there would be said to be missing.
+    // A figure, conclusion or table that is named but does not exist would be marked as missing.
     assert!(!html.contains("class=\"missing\""));
     assert_eq!(html.matches("class=\"found\"").count(), 10, "a conclusion of each experiment");
     assert!(links_lead_somewhere(&folder, &html) > 200);
@@ -437,7 +437,7 @@ fn every_experiment_of_our_plan_is_described_shown_and_concluded_from() {
     }
 }
 
-/// A course of somebody else: a plugin, a plan and a report in a folder of plugins.
+/// A course of somebody else: a folder with a plugin, a plan and a report.
 fn pottery() -> Sandbox {
     let files = ["pottery.plan.toml", "pottery.report.toml"]
         .map(|name| paths::checkout().join("tests/examples/pottery").join(name));
@@ -468,7 +468,7 @@ fn a_course_of_somebody_else_makes_its_own_report() {
         assert!(html.contains(words), "{words} is not in {html}");
     }
     assert!(!html.contains("class=\"missing\"") && !html.contains("gradient"), "{html}");
-    // Named by its file, it is the same study; a preset that the plan has not is refused.
+    // Named by its file, it is the same study; a preset that the plan lacks is refused.
     let plan = sandbox.plugins().join("pottery.plan.toml");
     let said =
         sandbox.gradtop(&["study", "--plan", plan.to_str().unwrap(), "--preset", "sketch"]).expect_code(0);
@@ -487,7 +487,7 @@ fn mistakes_in_a_plan_or_a_report_are_said_with_their_line() {
     let file = |name: &str| sandbox.plugins().join(name);
     let [plan, report] =
         ["pottery.plan.toml", "pottery.report.toml"].map(|name| fs::read_to_string(file(name)).unwrap());
-    // Not the files of the checkout, which may be linked here.
+    // Not the checkout's files, which may be linked here.
     let write = |name: &str, text: &str| {
         fs::remove_file(file(name)).unwrap();
         fs::write(file(name), text).unwrap();
@@ -513,7 +513,7 @@ fn mistakes_in_a_plan_or_a_report_are_said_with_their_line() {
         write(name, text);
     }
     assert!(runs_of(&sandbox).is_empty(), "said before anything is begun");
-    // What only the runs can know is said once they have ended.
+    // Mistakes that only finished runs can reveal are reported after they have ended.
     write("pottery.report.toml", &report.replace("wheel/height", "wheel/heigth"));
     let said = study(&[]).expect_code(0);
     let why =
@@ -524,7 +524,7 @@ fn mistakes_in_a_plan_or_a_report_are_said_with_their_line() {
         said.err.contains("no file or study plan is called \"potery\"") && said.err.contains("pottery"),
         "{said:#?}"
     );
-    // Installed, it is found in the user's folder, until it is removed.
+    // Once installed, it is found in the user's folder, until it is removed.
     let plan = sandbox.path().join("pottery.plan.toml");
     for name in ["pottery.plan.toml", "pottery.report.toml"] {
         fs::rename(file(name), sandbox.path().join(name)).unwrap();

@@ -1,11 +1,11 @@
-//! Sweeps: of commands, at random, stopped early, and what came of them.
+//! Sweeps: of commands, at random, stopped early, and their results.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use gradtop_store::State;
 use gradtop_tests::{Sandbox, paths};
 
-/// Logs its argument as its loss at eight steps. One that is 9 then works on until it is stopped.
+/// Logs its argument as loss at eight steps. If the argument is 9, it then continues until it is stopped.
 const TRAINING: &str =
     "for i in 1 2 3 4 5 6 7 8; do echo \"$i loss=$1\" >&3; done; [ $1 = 9 ] && exec sleep 1000; exit 0";
 
@@ -38,7 +38,7 @@ fn a_run_that_is_worse_than_the_median_of_others_is_stopped_early() {
     let table = sandbox.gradtop(&["best", "loss", "--by", "lr"]).expect_code(0).out;
     assert!(table.contains("last loss, lowest first"), "{table}");
     assert!(sandbox.gradtop(&["best", "los"]).expect_code(1).err.contains("loss"));
-    // Runs of something else do not make every parameter one that differs, and their split is not that of the others.
+    // Runs of another experiment affect neither the differing parameters nor the split.
     let script = "echo '1 loss/test=5' >&3";
     let exec =
         ["exec", "--param", "width=8", "--metric", "loss:min", "--", "sh", "-c", script, "sh", "{width}"];
@@ -92,7 +92,7 @@ fn settings_are_judged_in_one_process_before_any_is_queued() {
     let (refused, sets, processes) = sweep("steps=1..100:+1", "mistake=nothing,params");
     assert!(refused.contains("steps=1 mistake=params: rate does not fit steps"), "{refused}");
     assert_eq!((sets, processes), (199, 1), "all but the defaults, in one process");
-    // One at which the process ends is the first of the next, and costs no other its answer.
+    // The setting at which the process dies is the first of the next process, and costs no other its answer.
     let (refused, sets, processes) = sweep("steps=1", "mistake=nothing,judging,params");
     assert!(refused.contains("mistake=params: rate does not fit steps"), "{refused}");
     assert_eq!((sets, processes), (4, 3));

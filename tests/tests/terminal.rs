@@ -1,9 +1,9 @@
-//! `gradtop run` in a real terminal: progress, Ctrl-C, and the terminal closed under it.
+//! `gradtop run` in a real terminal: progress, Ctrl-C, and a terminal that is closed.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use gradtop_store::{SeriesKey, State};
-use gradtop_tests::made::{Made, run};
+use gradtop_tests::fixture_runs::{FixtureRuns, run};
 use gradtop_tests::pty::Terminal;
 use gradtop_tests::{Sandbox, check, until};
 
@@ -19,7 +19,7 @@ fn a_terminal_gets_progress_with_loss_rate_and_eta() {
         let (bar, below) = (lines.next()?, lines.next()?);
         (bar.contains("/s") && bar.contains("eta") && below.contains("loss")).then_some(())
     });
-    // A long line would be wrapped and smear itself over the screen.
+    // A line that is too long would be wrapped and spread over the screen.
     let bars = terminal.screen().lines().filter(|l| l.contains("counting")).count();
     assert_eq!(bars, 1, "{}", terminal.screen());
     assert!(terminal.written().contains('\x1b'), "a terminal gets more than plain lines");
@@ -28,7 +28,7 @@ fn a_terminal_gets_progress_with_loss_rate_and_eta() {
     let screen = terminal.screen();
     assert!(screen.contains("stopping after this step"), "{screen}");
     assert!(screen.contains("stopped") && screen.contains("gradtop resume a"), "{screen}");
-    // The cursor is there again, and no bar is left behind: the terminal echoed ^C while one stood.
+    // The cursor is visible, and no bar remains, although the terminal echoed ^C while one was shown.
     assert!(!screen.contains('█') && !screen.contains('░') && !screen.contains("eta"), "{screen}");
     assert!(!terminal.written().ends_with("\x1b[?25l"), "{screen}");
     let run = sandbox.find("a");
@@ -54,7 +54,7 @@ fn a_second_ctrl_c_leaves_the_run_going() {
     assert_eq!(run.wait().code, 3);
 }
 
-/// Starts an experiment that waits for a file, and presses Ctrl-C twice. The file.
+/// Starts an experiment that waits for a file, and presses Ctrl-C twice. Returns the file, too.
 fn twice(sandbox: &Sandbox, experiment: &str, stopping: bool) -> (Terminal, std::path::PathBuf) {
     let file = sandbox.path().join("gate");
     let set = format!("file={}", file.display());
@@ -75,7 +75,7 @@ fn twice(sandbox: &Sandbox, experiment: &str, stopping: bool) -> (Terminal, std:
 
 #[test]
 fn a_second_ctrl_c_takes_the_stop_back() {
-    // Whether the run has read of the stop before or not.
+    // Whether or not the run has already seen the stop.
     for stopping in [true, false] {
         let sandbox = Sandbox::new();
         let (terminal, gate) = twice(&sandbox, "gated", stopping);
@@ -86,7 +86,7 @@ fn a_second_ctrl_c_takes_the_stop_back() {
         assert_eq!(run.view().state, State::Running, "{}", run.events());
         assert!(!run.dir.control().join("stop").exists());
         assert!(!stopping || run.events().contains("withdraw the stop"), "{}", run.events());
-        // Its first step ends only now: it would stop there.
+        // Only now its first step ends, where it would stop.
         std::fs::write(gate, "").unwrap();
         assert_eq!(run.wait().code, 0, "{}", run.events());
         assert_eq!(run.view().status.step, Some(1));
@@ -100,7 +100,7 @@ fn a_stop_that_the_experiment_was_told_of_stands() {
     let screen = terminal.screen();
     assert!(screen.contains("still stopping") && screen.contains("too late to cancel"), "{screen}");
     let run = sandbox.find("a");
-    // The keeper minds it again.
+    // The keeper enforces it again.
     assert!(run.dir.control().join("stop").exists());
     assert!(!run.events().contains("withdraw the stop"), "{}", run.events());
     std::fs::write(gate, "").unwrap();
@@ -117,7 +117,7 @@ fn a_stop_taken_back_is_not_enforced_either() {
     run.until_state(State::Stopping);
     assert!(gradtop_store::withdraw_stop(&run.dir).unwrap());
     run.until_state(State::Running);
-    // Its second of grace passes, and nothing comes of it. That takes time, more of it does no harm.
+    // Its grace period of one second passes without consequences. Any longer time would do, too.
     let asked = std::time::Instant::now();
     until("the time of grace", || (asked.elapsed().as_secs_f64() > 1.5).then_some(()));
     std::fs::write(&gate, "").unwrap();
@@ -136,7 +136,7 @@ fn a_closed_terminal_changes_nothing() {
     let step = run.view().status.step.unwrap();
     assert_eq!(run.view().state, State::Running);
     run.until_step(step + 300);
-    // Another terminal finds it, whole.
+    // Another terminal finds the run, intact.
     let list = sandbox.gradtop(&["list"]).expect_code(0);
     assert!(list.out.contains("running"), "{list:#?}");
     sandbox.gradtop(&["stop", "a"]).expect_code(0);
@@ -153,13 +153,13 @@ fn ctrl_c_while_it_starts_never_loses_the_run() {
     for name in ["a", "b", "c", "d"] {
         let args = ["run", "counter", "--name", name, "--set", "steps=1000000", "--set=rate=500"];
         let mut terminal = Terminal::start(&sandbox, &args);
-        // As early as its folder is there, and a little later each time.
+        // As soon as its folder exists, and a little later each time.
         until("the folder", || gradtop_store::find_run(&sandbox.runs(), name).ok());
         std::thread::sleep(std::time::Duration::from_millis(5 * u64::from(name.as_bytes()[0] - b'a')));
         terminal.press(b"\x03");
         let code = terminal.exit_code();
         let run = sandbox.find(name);
-        // However early: it is asked to stop and does, and the terminal says so.
+        // However early: the run is asked to stop and does, and the terminal says so.
         assert_eq!(code, 3, "{name}: {:?}\n{}", run.view().status, terminal.screen());
         let screen = terminal.screen();
         assert!(
@@ -176,7 +176,7 @@ fn ctrl_c_while_it_starts_never_loses_the_run() {
 #[test]
 fn a_run_on_a_phone_has_its_values_and_its_whole_folder() {
     let sandbox = Sandbox::new();
-    let mut made = Made::new();
+    let mut made = FixtureRuns::new();
     let key = SeriesKey { split: Some("train".into()), ..SeriesKey::metric("a-metric-with-a-long-name") };
     made.make(&run("fit", "narrow", 3).logged(key, &[(0, 1.0), (1, 6.4e-5)]));
     let folder = made.folder().to_str().unwrap().to_owned();
@@ -191,7 +191,7 @@ fn a_run_on_a_phone_has_its_values_and_its_whole_folder() {
 #[test]
 fn a_list_on_a_phone_has_each_value_with_what_it_is_of() {
     let sandbox = Sandbox::new();
-    let mut made = Made::new();
+    let mut made = FixtureRuns::new();
     for (name, split, value) in
         [("a-long-name-of-a-run-1", "train", 6.4e-5), ("a-long-name-of-a-run-2", "test", 0.2)]
     {

@@ -1,5 +1,5 @@
-//! Ends that others bring about: SIGTERM to the foreground command, also as the first process of a container, and a keeper
-//! that dies once training is complete.
+//! Ends caused by others: SIGTERM to the foreground command, also as the first process of a container, and a keeper that dies
+//! once training is complete.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -18,7 +18,7 @@ fn terminate(pid: u32) {
     kill_process(Pid::from_raw(pid as i32).unwrap(), Signal::TERM).unwrap();
 }
 
-/// Waits for its end; the exit code.
+/// Waits for the end. Returns the exit code.
 fn code(mut child: Child) -> Option<i32> {
     until("the command to end", || child.try_wait().unwrap()).code()
 }
@@ -96,7 +96,7 @@ fn a_run_that_is_suspended_and_killed_was_killed_on_request() {
     assert!(said.all().contains("killed on request"), "{said:#?}");
     let status = run.status();
     assert_eq!((status.state, status.cause.as_deref()), (State::Stopped, Some("killed on request")));
-    // What was asked of an earlier life says nothing of a later one.
+    // A request from before a resume does not affect the run after it.
     let run = sandbox.start(&ENDLESS, "b");
     run.until_step(100);
     sandbox.gradtop(&["checkpoint", "b"]).expect_code(0);

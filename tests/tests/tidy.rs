@@ -1,4 +1,4 @@
-//! The invariants of ARCHITECTURE.md that are about the sources and the built files, not about behaviour.
+//! The invariants of ARCHITECTURE.md about sources and built files.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -13,14 +13,14 @@ use object::{LittleEndian, elf};
 
 /// A member of the workspace.
 struct Member {
-    /// Relative to the checkout.
+    /// The path relative to the checkout.
     folder: String,
     name: String,
     manifest: toml::Table,
 }
 
 impl Member {
-    /// Names in the given tables of dependencies, those for one platform only included.
+    /// The names in these tables of dependencies, including those for a single platform.
     fn depends_on(&self, kinds: &[&str]) -> BTreeSet<String> {
         let mut tables = vec![&self.manifest];
         if let Some(targets) = self.manifest.get("target").and_then(toml::Value::as_table) {
@@ -63,7 +63,7 @@ fn members() -> Vec<Member> {
     folders.iter().map(member).collect()
 }
 
-/// Every file that a person wrote, as (path relative to the checkout, text). Built files and runs are left out.
+/// Every file written by a person, as (path relative to the checkout, text). Built files and runs are left out.
 fn texts() -> Vec<(String, String)> {
     let mut found = Vec::new();
     let mut folders = vec![paths::checkout()];
@@ -90,7 +90,7 @@ fn rust_sources() -> impl Iterator<Item = (String, String)> {
     texts().into_iter().filter(|(path, _)| Path::new(path).extension().is_some_and(|kind| kind == "rs"))
 }
 
-/// Fails with every line that holds one of the words, in files that may not.
+/// Fails with every line that contains one of the words.
 fn nowhere(files: impl IntoIterator<Item = (String, String)>, words: &[String], why: &str) {
     let mut hits = Vec::new();
     for (path, text) in files {
@@ -103,7 +103,7 @@ fn nowhere(files: impl IntoIterator<Item = (String, String)>, words: &[String], 
     assert!(hits.is_empty(), "{why}:\n{}", hits.join("\n"));
 }
 
-/// Words put together here, so that this file does not hold them.
+/// Joins the halves of words, so that this file does not contain them.
 fn words<const N: usize>(parts: [(&str, &str); N]) -> Vec<String> {
     parts.iter().map(|(start, end)| format!("{start}{end}")).collect()
 }
@@ -151,8 +151,7 @@ fn dependencies_point_one_way() {
     }
 }
 
-/// Of each crate's files: none imports another that imports it, be it by way of others. [`gradtop_tests::imports`] has the
-/// rule.
+/// No two files of a crate import each other, directly or indirectly. [`gradtop_tests::imports`] has the exact rule.
 #[test]
 fn no_two_files_import_each_other() {
     for member in members() {
@@ -189,7 +188,7 @@ fn each_heavy_crate_has_its_place() {
     }
 }
 
-/// Also through crates of others, as cargo resolves what is linked into the program.
+/// Also indirectly, as cargo resolves what is linked into the program.
 #[test]
 fn the_program_never_links_libtorch() {
     let mut cargo = std::process::Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
@@ -267,7 +266,7 @@ fn libraries_are_opened_by_the_host_only() {
     );
 }
 
-/// The lints deny the macros; this holds the handles, and that nobody allows himself the macros.
+/// Lints deny the macros; this test covers the handles, and exceptions from the lints.
 #[test]
 fn only_print_writes_to_the_terminal() {
     // The monitor draws through its terminal, which the runtime holds.
@@ -314,8 +313,8 @@ fn only_the_runtime_takes_over_the_terminal() {
     nowhere(others, &words, "raw mode or the alternate screen");
 }
 
-/// Below a run's folder, `core/store/src/folder/inside.rs` alone opens, makes, moves and removes: it follows no link and waits for
-/// nothing. In the store that holds for every file; elsewhere for what names a place in a run.
+/// Inside a run's folder, only `core/store/src/folder/inside.rs` opens, creates, moves and removes files: it follows no link
+/// and waits for nothing. In the store, this holds for every file; elsewhere, for lines that name a path in a run.
 #[test]
 fn files_of_a_run_are_opened_in_one_place() {
     let calls = words([
@@ -340,8 +339,7 @@ fn files_of_a_run_are_opened_in_one_place() {
             .chain(["figures", "checkpoints", "console", "superseded"])
             .map(|place| format!(".{place}()"));
     let places: Vec<String> = places.collect();
-    // Which folders are runs, and how one comes to be; what the system tells of processes; a run made for
-    // measuring; the tests'.
+    // Finding and creating runs; what the system reports about processes; runs for benches; tests.
     let free = ["inside.rs", "runs.rs", "shared.rs", "birth.rs", "machine.rs", "bench.rs", "crash_tests.rs"];
     let tests = ["tests.rs", "testing.rs"];
     let ours = rust_sources().filter_map(|(path, text)| {
@@ -352,7 +350,7 @@ fn files_of_a_run_are_opened_in_one_place() {
             return None;
         }
         let shipped = text.split("#[cfg(test)]\nmod tests {").next()?;
-        // What the system tells is no run's.
+        // Files of the system are not in a run.
         let line = |line: &&str| {
             !line.contains("\"/proc")
                 && !line.contains("\"/etc")
@@ -364,7 +362,7 @@ fn files_of_a_run_are_opened_in_one_place() {
     nowhere(ours, &calls, "core/store/src/folder/inside.rs opens what lies in a run");
 }
 
-/// What an ELF file exports, and the libraries it needs.
+/// The exported symbols of an ELF file, and the libraries that it needs.
 fn elf_of(file: &Path) -> (BTreeSet<String>, BTreeSet<String>) {
     let data = fs::read(file).unwrap();
     let parsed = ElfFile64::<LittleEndian>::parse(&*data).unwrap();
@@ -397,7 +395,7 @@ fn plugin_libraries() -> Vec<PathBuf> {
     libraries
 }
 
-/// What the plugins are called is read from themselves.
+/// The names of plugins are read from the plugins.
 #[test]
 fn the_program_names_none_of_its_guests() {
     let sandbox = gradtop_tests::Sandbox::with(&plugin_libraries());
@@ -435,8 +433,8 @@ fn the_program_needs_only_the_c_library() {
     assert_eq!(needed, BTreeSet::from(expected));
 }
 
-/// The highest version of glibc's symbols that the program asks for. README promises it to whoever copies the program to another
-/// machine; it depends on the machine that builds, so README names that.
+/// The highest version of glibc that the program needs. README promises it to everybody who copies the program to another
+/// machine. It depends on the machine that builds, which README names.
 #[test]
 fn a_program_built_on_debian_12_needs_the_glibc_that_the_readme_names() {
     let readme = read(&paths::checkout().join("README.md"));
@@ -464,7 +462,7 @@ fn a_program_built_on_debian_12_needs_the_glibc_that_the_readme_names() {
     }
 }
 
-/// Of the list of invariants: each names a test, as `file` or `file::function`, and it is there.
+/// Each invariant names a test, as `file` or `file::function`, that exists.
 #[test]
 fn every_invariant_names_a_test_that_exists() {
     let text = read(&paths::checkout().join("ARCHITECTURE.md"));
@@ -492,7 +490,7 @@ fn every_invariant_names_a_test_that_exists() {
     }
 }
 
-/// Files by their name or the end of their path, folders from the checkout on.
+/// Files by name or end of path, folders relative to the checkout.
 #[test]
 fn the_architecture_names_only_what_exists() {
     let text = read(&paths::checkout().join("ARCHITECTURE.md"));

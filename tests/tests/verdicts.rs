@@ -1,4 +1,4 @@
-//! Fifteen healthy runs, of which no rule and no verdict says anything, and fifteen sick ones, each told for what it is.
+//! Fifteen healthy runs without any alert or verdict, and fifteen unhealthy ones that are each recognized.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -7,11 +7,11 @@ use gradtop_tests::sandbox::Run;
 use gradtop_tests::{Sandbox, in_parallel, until};
 use rustix::process::Signal;
 
-/// Every rule that needs to know nothing of a run.
+/// All rules that work for any run.
 const ALL: [&str; 8] =
     ["non-finite", "diverged", "rate-fell", "gpu-idle", "stalled", "failure", "memory 99.9%", "disk 100%"];
 
-/// A command that logs 300 steps; `values` is what awk prints of step `i`.
+/// A command that logs 300 steps; `values` is what awk prints for step `i`.
 fn script(values: &str) -> String {
     format!("awk 'BEGIN {{ srand(1); for (i = 1; i <= 300; i++) {{ {values} }} }}' >&3")
 }
@@ -23,7 +23,7 @@ fn alerts(run: &Run<'_>) -> Vec<String> {
         .collect()
 }
 
-/// What `why` finds, by its rules.
+/// The verdicts of `why`, by their rules.
 fn verdicts(sandbox: &Sandbox, name: &str) -> Vec<(String, String)> {
     let why = sandbox.gradtop(&["why", name, "--json"]).expect_code(0).json();
     let text = |verdict: &serde_json::Value, key: &str| verdict[key].as_str().unwrap().to_owned();
@@ -73,7 +73,7 @@ fn healthy_runs_raise_no_alert_and_have_no_verdict() {
     });
 }
 
-/// A sick run: what it logs, how it ends, the rule, what its alert says, and the verdict of `why` if there is to be one.
+/// An unhealthy run: what it logs, how it ends, the rule, the message of its alert, and the verdict of `why`, if any.
 struct Sick {
     values: &'static str,
     end: &'static str,
@@ -147,7 +147,7 @@ fn sick_runs_are_told_for_what_they_are() {
     let sandbox = &Sandbox::with(&[]);
     in_parallel(4, SICK.iter().enumerate().collect(), |(at, sick)| {
         let name = &format!("s{at}");
-        // What no row tells is judged once a second: the run goes on until it was.
+        // Properties that no single row shows are judged once a second, so the run continues until they have been.
         let waits = sandbox.path().join(format!("go-{at}"));
         let hold = if sick.rule.starts_with("disk") {
             format!("; until [ -e '{}' ]; do sleep 0.05; done", waits.display())

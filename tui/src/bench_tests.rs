@@ -1,4 +1,5 @@
-//! How fast this machine opens and draws runs, without a terminal. A test, because what it measures is within the program.
+//! Measures how fast this machine opens and draws runs, without a terminal. This is a test because it needs the program's
+//! internals.
 
 use std::path::Path;
 use std::process::Command;
@@ -21,37 +22,38 @@ use gradtop_view::live::engine::Runs;
 use gradtop_view::live::{RunData, SeriesFilter, WatchRequest};
 use gradtop_view::runs::RunId;
 
-/// Charts of a frame, and its size.
+/// Charts per frame.
 const CHARTS: u32 = 12;
 const SCREEN: Rect = Rect { x: 0, y: 0, width: 200, height: 50 };
-/// Points of the runs opened.
+/// Number of points of each run.
 const SIZES: [u64; 3] = [10_000, 1_000_000, 10_000_000];
-/// The least of so many rounds counts.
+/// The fastest of so many rounds counts.
 const ROUNDS: usize = 5;
 
-/// What was measured of one run.
+/// Measurements of one run.
 struct Measured {
     points: u64,
-    /// From the first look until all charts are drawn.
+    /// Time until all charts are drawn.
     open: Duration,
-    /// Until every row has been read.
+    /// Time until every row has been read.
     exact: Duration,
-    /// Drawing all charts, every one anew, and when nothing changed.
+    /// Time to draw all charts: every one anew, and unchanged.
     frame: Duration,
     again: Duration,
-    /// The same, smoothed.
+    /// The same with smoothing.
     smooth: Duration,
-    /// From one of these two pictures to the bytes that turn it into the other, and how many.
+    /// Time to compute the bytes that turn one of these frames into the other, and their number.
     diff: Duration,
     bytes: usize,
-    /// Resident memory with the run open, bytes.
+    /// Resident memory with the run open, in bytes.
     memory: u64,
 }
 
-/// Who has this in its environment makes a run, `POINTS FOLDER`: in a process of its own, so that its memory is not counted.
+/// If this variable is `POINTS FOLDER`, the test only creates a run. It does so in its own process, whose memory is not
+/// measured.
 const MAKE: &str = "GRADTOP_BENCH_MAKE";
 
-/// A small run once, as a test; all sizes and their figures for `cargo xtask bench monitor`.
+/// Runs once with a small run as a test; with all sizes for `cargo xtask bench monitor`.
 #[test]
 fn opens_and_draws() -> Result<()> {
     if let Ok(asked) = std::env::var(MAKE) {
@@ -193,7 +195,7 @@ fn round(run: &RunDir, points: u64, theme: Theme) -> Result<Measured> {
     Ok(Measured { points, open: open.unwrap_or(exact), exact, frame, again, smooth, diff, bytes, memory })
 }
 
-/// All charts, four beside each other.
+/// Draws all charts, four in a row.
 fn draw(data: &RunData, view: &ChartView, theme: Theme, cache: &ChartCache, buffer: &mut Buffer) {
     let (width, height) = (SCREEN.width / 4, SCREEN.height / 3);
     let sources = [Source { data, label: None }];
@@ -215,7 +217,7 @@ fn draw(data: &RunData, view: &ChartView, theme: Theme, cache: &ChartCache, buff
     }
 }
 
-/// Resident memory of this process.
+/// Resident memory of this process, in bytes.
 fn resident() -> Result<u64> {
     let status = std::fs::read_to_string("/proc/self/status").context("cannot read /proc/self/status")?;
     let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:")).unwrap_or_default();

@@ -1,6 +1,6 @@
-//! Settings of the user: `config.toml`, and one variable of the environment for each of its keys.
+//! The user's settings: `config.toml`, with an environment variable for each key.
 //!
-//! What is typed wins over the environment, the environment over the file, the file over what is built in.
+//! The order of precedence is command line, environment, file, built-in default.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use crate::failure::{Failure, toml_error};
 use crate::print::{clean, terminal};
 use gradtop_chart::cells::theme::ThemeName;
 
-/// What can be set.
+/// A setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Key {
     Runs,
@@ -31,10 +31,10 @@ pub(crate) enum Key {
     AlertHook,
 }
 
-/// A key as it is written, and what judges its value.
+/// A setting with the name of its key and a check of its value.
 type Rule = (Key, &'static str, fn(&str) -> Result<(), String>);
 
-/// In the order in which they are shown.
+/// All settings, in the order in which they are shown.
 pub(crate) const KEYS: [Rule; 13] = [
     (Key::Runs, "runs", |t| folder(t).map(drop)),
     (Key::Device, "device", |t| t.parse::<DeviceChoice>().map(drop)),
@@ -50,21 +50,21 @@ pub(crate) const KEYS: [Rule; 13] = [
     (Key::AlertRules, "alerts.rules", |t| AlertRule::list(t).map(drop)),
     (Key::AlertHook, "alerts.hook", |_| Ok(())),
 ];
-/// The table that [`KEYS`] with a dot are in.
+/// The table with the keys whose names begin with `alerts.`.
 const ALERTS: &str = "alerts";
-/// The table of the launchers, each a table with its name.
+/// The table of launchers, which holds a table for each, by name.
 const LAUNCHERS: &str = "launcher";
 
 /// Where a value comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Origin {
-    /// This variable.
+    /// An environment variable.
     Variable(String),
-    /// This line of the file.
+    /// A line of the file.
     Line(usize),
 }
 
-/// The settings, each checked.
+/// The settings, already checked.
 #[derive(Debug, Default)]
 pub(crate) struct Config {
     set: Vec<(Key, String, Origin)>,
@@ -72,10 +72,10 @@ pub(crate) struct Config {
 }
 
 impl Config {
-    /// Reads the file, if there is one, and the environment.
+    /// Reads the environment and, if it exists, the file.
     ///
     /// # Errors
-    /// A key that does not exist or a value that cannot be used; says where.
+    /// A key is unknown or a value is invalid; the message says where.
     pub(crate) fn load() -> Result<Self> {
         let path = path();
         let text = path.as_deref().map(crate::files::read_if_there).transpose()?.flatten();
@@ -122,49 +122,49 @@ impl Config {
         Ok(config)
     }
 
-    /// The value of a key and where it comes from, if it is set anywhere.
+    /// Returns the value of a key and its origin, if it is set anywhere.
     pub(crate) fn get(&self, key: Key) -> Option<(&str, &Origin)> {
         self.set.iter().find(|(set, ..)| *set == key).map(|(_, text, origin)| (text.as_str(), origin))
     }
 
-    /// The value of a key, if it is set anywhere.
+    /// Returns the value of a key, if it is set anywhere.
     pub(crate) fn text(&self, key: Key) -> Option<&str> {
         self.get(key).map(|(text, _)| text)
     }
 
-    /// The folder of the runs.
+    /// The runs folder.
     pub(crate) fn runs(&self) -> Option<PathBuf> {
         self.text(Key::Runs).and_then(|text| folder(text).ok())
     }
 
-    /// A number, or whatever else is read from text.
+    /// Returns a parsed value.
     pub(crate) fn value<T: std::str::FromStr>(&self, key: Key) -> Option<T> {
         self.text(key).and_then(|text| text.parse().ok())
     }
 
-    /// The alerts of runs that are started, with rules that were given for these.
+    /// The alerts of a new run: those of the settings and the rules given for this run.
     pub(crate) fn alerts(&self, given: Vec<AlertRule>) -> Alerts {
         let rules =
             self.text(Key::AlertRules).and_then(|text| AlertRule::list(text).ok()).unwrap_or_default();
         Alerts { rules, given, hook: self.text(Key::AlertHook).map(str::to_owned), early_stop: None }
     }
 
-    /// The launchers of the file, and those that need none.
+    /// The configured launchers, and the built-in ones.
     pub(crate) fn launchers(&self) -> Vec<Launcher> {
         let is_own = |name: &&str| self.launchers.iter().any(|own| own.name == *name);
         let built_in = Launcher::built_in_names().filter(|name| !is_own(name)).filter_map(Launcher::built_in);
         built_in.chain(self.launchers.iter().cloned()).collect()
     }
 
-    /// Whether the settings have a launcher of that name, or make it the default.
+    /// Returns whether the settings configure this launcher or make it the default.
     pub(crate) fn sets_up(&self, name: &str) -> bool {
         self.text(Key::On) == Some(name) || self.launchers.iter().any(|own| own.name == name)
     }
 
-    /// The launcher of that name, else the one that is set, else this machine.
+    /// Returns the launcher of this name, else the configured default, else the local one.
     ///
     /// # Errors
-    /// There is none of that name.
+    /// There is no launcher of this name.
     pub(crate) fn launcher(&self, name: Option<&str>) -> Result<Launcher> {
         let name = name.or_else(|| self.text(Key::On)).unwrap_or("local");
         let mut all = self.launchers();
@@ -176,12 +176,12 @@ impl Config {
         Ok(all.swap_remove(place))
     }
 
-    /// Whether runs of commands record what differs from their commit.
+    /// Returns whether runs of commands record the difference to their git commit.
     pub(crate) fn code_diff(&self) -> bool {
         self.value(Key::CodeDiff).unwrap_or(true)
     }
 
-    /// What a run is started with unless it is told otherwise.
+    /// The default options of a new run.
     pub(crate) fn launch(&self) -> LaunchDefaults {
         LaunchDefaults {
             device: self.value(Key::Device),
@@ -191,26 +191,26 @@ impl Config {
     }
 }
 
-/// What a run is started with unless it is told otherwise; nothing where it is as built in.
+/// The default options of a new run; `None` means the built-in default.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct LaunchDefaults {
     pub(crate) device: Option<DeviceChoice>,
     pub(crate) threads: Option<u32>,
-    /// Seconds.
+    /// In seconds.
     pub(crate) checkpoint_every: Option<f64>,
 }
 
-/// `$XDG_CONFIG_HOME/gradtop/config.toml`, else below `~/.config`; none without a home.
+/// `$XDG_CONFIG_HOME/gradtop/config.toml`, else below `~/.config`; `None` without a home folder.
 pub(crate) fn path() -> Option<PathBuf> {
     Some(gradtop_host::config_dir()?.join("config.toml"))
 }
 
-/// The variable of a key.
+/// The environment variable of a key.
 pub(crate) fn variable_of(name: &str) -> String {
     format!("GRADTOP_{}", name.to_ascii_uppercase().replace('.', "_"))
 }
 
-/// Each key of a TOML text with its line.
+/// Lists the keys of a TOML text with their line numbers.
 fn lines(text: &str) -> Vec<(String, usize)> {
     let line = |span: Range<usize>| text.get(..span.start).unwrap_or_default().matches('\n').count() + 1;
     let Ok(table) = toml::de::DeTable::parse(text) else { return Vec::new() };
@@ -225,7 +225,7 @@ fn lines(text: &str) -> Vec<(String, usize)> {
     lines
 }
 
-/// The keys of a file, those of the table of alerts with its name before theirs.
+/// Flattens the tables of a file: keys of `[alerts]` get the prefix `alerts.`.
 fn flat(table: &toml::Table) -> Vec<(String, toml::Value)> {
     let inside = |inner: &toml::Table| {
         inner.iter().map(|(key, value)| (format!("{ALERTS}.{key}"), value.clone())).collect::<Vec<_>>()
@@ -238,7 +238,7 @@ fn flat(table: &toml::Table) -> Vec<(String, toml::Value)> {
     keys.flatten().collect()
 }
 
-/// The launchers of the table of all.
+/// Parses the table of launchers.
 fn launchers(all: &toml::Value, lines: &[(String, usize)]) -> Result<Vec<Launcher>, String> {
     let named = || format!("{LAUNCHERS} must be tables such as [{LAUNCHERS}.cluster]");
     let read = |(name, table): (&String, &toml::Value)| {
@@ -250,13 +250,13 @@ fn launchers(all: &toml::Value, lines: &[(String, usize)]) -> Result<Vec<Launche
     all.as_table().ok_or_else(named)?.iter().map(read).collect()
 }
 
-/// A list of texts as one.
+/// Converts an array of strings to the comma-separated form.
 fn list(value: &toml::Value) -> Option<String> {
     let texts: Option<Vec<&str>> = value.as_array()?.iter().map(toml::Value::as_str).collect();
     Some(texts?.join(", "))
 }
 
-/// What a key's value has to be.
+/// Describes the values that a key accepts.
 fn kind(key: Key) -> &'static str {
     match key {
         Key::AlertRules => "a list of texts in quotes",
@@ -264,7 +264,7 @@ fn kind(key: Key) -> &'static str {
     }
 }
 
-/// A value of a TOML file as a person would type it after an option; nothing for a table, a list or a date.
+/// Returns a TOML value as it would be typed on the command line, or `None` for a table, an array or a date.
 pub(crate) fn scalar(value: &toml::Value) -> Option<String> {
     match value {
         toml::Value::String(s) => Some(s.clone()),
@@ -275,7 +275,7 @@ pub(crate) fn scalar(value: &toml::Value) -> Option<String> {
     }
 }
 
-/// A number of seconds from 0.
+/// Parses a non-negative number of seconds.
 pub(crate) fn seconds(text: &str) -> Result<f64, String> {
     let seconds: f64 = text.parse().map_err(|_| format!("{text:?} is not a number of seconds"))?;
     if seconds.is_finite() && (0.0..=1e9).contains(&seconds) {
@@ -285,12 +285,12 @@ pub(crate) fn seconds(text: &str) -> Result<f64, String> {
     }
 }
 
-/// Frames a second.
+/// Parses a frame rate.
 pub(crate) fn fps(text: &str) -> Result<f64, String> {
     between(text, 0.1, 60.0)
 }
 
-/// Kilobytes a second.
+/// Parses a bandwidth in kilobytes per second.
 pub(crate) fn kbps(text: &str) -> Result<f64, String> {
     between(text, 0.0, 1e6)
 }
@@ -309,7 +309,7 @@ fn threads(text: &str) -> Result<u32, String> {
     number.ok_or_else(|| format!("{text:?} is not a whole number from 1 to 4096"))
 }
 
-/// A folder; `~/` is the home.
+/// Parses a path, in which `~/` is the home folder.
 fn folder(text: &str) -> Result<PathBuf, String> {
     match (text.strip_prefix("~/"), std::env::var_os("HOME")) {
         (Some(rest), Some(home)) => Ok(Path::new(&home).join(rest)),

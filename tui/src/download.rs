@@ -1,10 +1,10 @@
-//! Files of data sets from their mirrors: resumed where a download broke off, checked before they count.
+//! Downloads files of data sets: interrupted downloads are resumed, and checksums are verified.
 //!
-//! What arrives goes to `.NAME.part` beside the file it will be, with `.NAME.part.from` saying from where; both survive an interrupt.
-//! Only a file whose content has the right SHA-256 gets its name.
+//! Data goes to `.NAME.part` next to the final file, and its origin to `.NAME.part.from`; both survive an interrupt. Only a
+//! file with the right SHA-256 gets its final name.
 
 use std::fs::{self, File, TryLockError};
-use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{Read, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,31 +14,31 @@ use ureq::Agent;
 
 use crate::failure::Failure;
 
-/// What is told while a file is fetched.
+/// The progress of a download.
 pub(crate) enum Event<'a> {
-    /// A mirror is asked; this many bytes of an earlier try are kept.
+    /// A mirror is being asked; so many bytes are already here.
     Asking(&'a str, u64),
-    /// Bytes that are there now, and all of them where the server says so.
+    /// The bytes received so far, and the total if the server reports it.
     Received(u64, Option<u64>),
-    /// A mirror did not give the file, for this reason.
+    /// A mirror failed, with the reason.
     Failed(&'a str, &'a str),
 }
 
-/// A client that gives up on a silent server.
+/// An HTTP client that gives up on a silent server.
 pub(crate) fn agent() -> Agent {
     let config = Agent::config_builder()
         .http_status_as_error(false)
         .timeout_connect(Some(Duration::from_secs(15)))
         .timeout_recv_response(Some(Duration::from_secs(30)))
         .timeout_per_read(Some(Duration::from_secs(30)))
-        // A server that compresses on its way would send something else than the file.
+        // Compression in transit would change the bytes.
         .accept_encoding("identity")
         .user_agent(concat!("gradtop/", env!("CARGO_PKG_VERSION")))
         .build();
     config.new_agent()
 }
 
-/// Brings a file into `dir`, from the first mirror that gives one with the right content.
+/// Downloads a file to `dir`, from the first mirror with the right content.
 pub(crate) fn fetch(
     agent: &Agent,
     dataset: &'static Dataset,
@@ -66,20 +66,20 @@ pub(crate) fn fetch(
         .into())
 }
 
-/// A file on its way, locked against other processes.
+/// A partial download, locked against other processes.
 struct Part {
     path: PathBuf,
     from: PathBuf,
     file: File,
 }
 
-/// How one request ended.
+/// The result of one request.
 enum Answer {
-    /// Everything is there.
+    /// The file is complete.
     Whole,
-    /// The connection broke; what arrived is kept.
+    /// The connection broke; the received bytes are kept.
     Broken(String),
-    /// The server does not give it.
+    /// The server refused.
     Refused(String),
 }
 
@@ -111,15 +111,15 @@ impl Part {
         self.file.set_len(0).with_context(|| format!("cannot write {}", self.path.display()))
     }
 
-    /// Where the bytes that are there came from: address, and the server's name for that version of the file.
+    /// The origin of the existing bytes: URL and entity tag.
     fn origin(&self) -> Option<(String, String)> {
         let text = fs::read_to_string(&self.from).ok()?;
         let (url, tag) = text.split_once('\n')?;
         Some((url.to_owned(), tag.trim_end().to_owned()))
     }
 
-    /// Receives until the file is whole and right. The inner error says why this mirror does not give it; the outer one that
-    /// the disk does not take it.
+    /// Downloads until the file is complete and verified. The inner error means that this mirror failed, the outer one that the
+    /// disk did.
     fn receive_from(
         &mut self,
         agent: &Agent,
@@ -136,7 +136,7 @@ impl Part {
             told(Event::Asking(url, before));
             match self.ask(agent, url, before, file.bytes, told)? {
                 Answer::Refused(why) => return Ok(Err(why)),
-                // As long as something arrives, going on makes sense.
+                // As long as bytes arrive, retrying makes sense.
                 Answer::Broken(why) if self.length()? <= before => return Ok(Err(why)),
                 Answer::Broken(_) => continue,
                 Answer::Whole => {}
@@ -146,7 +146,7 @@ impl Part {
                 Ok(_) => return Ok(Ok(())),
                 Err(DataError::Damaged { message, .. }) => {
                     self.empty()?;
-                    // Perhaps the beginning was another version of the file.
+                    // The beginning may have come from another version of the file.
                     if before == 0 {
                         return Ok(Err(message));
                     }
@@ -156,7 +156,7 @@ impl Part {
         }
     }
 
-    /// One request, from `start` on.
+    /// Sends one request, starting at byte `start`.
     fn ask(
         &mut self,
         agent: &Agent,
@@ -181,7 +181,7 @@ impl Part {
         };
         let (range, tag) = (header("content-range"), header("etag"));
         let length = header("content-length").parse::<u64>().ok();
-        let mut at = match response.status().as_u16() {
+        let at = match response.status().as_u16() {
             200 => {
                 self.empty()?;
                 0
@@ -196,9 +196,20 @@ impl Part {
         fs::write(&self.from, format!("{url}\n{tag}\n"))
             .with_context(|| format!("cannot write {}", self.from.display()))?;
         let total = length.map(|length| at + length);
+        self.receive(response.into_body().into_reader(), at, total, most, told)
+    }
+
+    /// Writes the bytes of a response to the file, starting at `at`.
+    fn receive(
+        &mut self,
+        mut body: impl Read,
+        mut at: u64,
+        total: Option<u64>,
+        most: u64,
+        told: &mut dyn FnMut(Event<'_>),
+    ) -> Result<Answer> {
         let cannot = || format!("cannot write {}", self.path.display());
         (&self.file).seek(SeekFrom::Start(at)).with_context(cannot)?;
-        let mut body = response.into_body().into_reader();
         let mut buffer = vec![0; 1 << 16];
         loop {
             let count = match body.read(&mut buffer) {
@@ -209,7 +220,7 @@ impl Part {
             (&self.file).write_all(&buffer[..count]).with_context(cannot)?;
             at += count as u64;
             told(Event::Received(at, total));
-            // No gzip file of this content is longer: this is something else.
+            // No gzip file of this content is longer, so this is something else.
             if at > most + (1 << 20) {
                 self.empty()?;
                 return Ok(Answer::Refused("it sent more than the size of the file".to_owned()));
@@ -221,7 +232,7 @@ impl Part {
         })
     }
 
-    /// Leaves what has arrived; if that is nothing, nothing is left.
+    /// Closes a partial download; an empty one is removed.
     fn abandon(self) {
         if self.length().is_ok_and(|length| length == 0) {
             fs::remove_file(&self.path).ok();

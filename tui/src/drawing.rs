@@ -1,4 +1,4 @@
-//! Drawings on their way into files.
+//! Writes drawings to files.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -10,25 +10,23 @@ use crate::failure::Failure;
 use crate::files::is_stdout;
 use crate::print::{self, clean};
 
-/// What a drawing is written as.
+/// The format of an exported drawing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
-    /// A drawing.
     Svg,
-    /// A picture.
     Png,
-    /// The points that are drawn.
+    /// The points as text.
     Csv,
 }
 
 impl Format {
-    /// All, each with its extension.
+    /// All formats with their extensions.
     pub(crate) const ALL: [(Self, &str); 3] = [(Self::Png, "png"), (Self::Svg, "svg"), (Self::Csv, "csv")];
 
-    /// What the extension of a file says.
+    /// Returns the format for the extension of a file.
     ///
     /// # Errors
-    /// It says something else.
+    /// The extension is unknown.
     pub(crate) fn of(file: &Path) -> Result<Self> {
         let end = file.extension().map(|end| end.to_string_lossy().to_lowercase()).unwrap_or_default();
         let known = Self::ALL.iter().find(|(_, extension)| *extension == end);
@@ -38,7 +36,7 @@ impl Format {
         })
     }
 
-    /// The bytes of a file, and letters that a picture cannot show.
+    /// Renders a figure. Also returns the characters that a picture cannot show.
     pub(crate) fn bytes(self, figure: &Figure) -> Result<(Vec<u8>, String)> {
         Ok(match self {
             Self::Svg => (svg::figure(figure).into_bytes(), String::new()),
@@ -51,7 +49,7 @@ impl Format {
     }
 }
 
-/// Writes drawings, each into files of its own if there are several, and says so.
+/// Writes drawings and reports them; several drawings go to separate files.
 pub(crate) fn write_all(charts: &[(String, Figure)], files: &[(Format, &Path)]) -> Result<()> {
     let printed = files.iter().filter(|(_, file)| is_stdout(file)).count();
     if printed * charts.len() > 1 {
@@ -88,8 +86,8 @@ pub(crate) fn write_all(charts: &[(String, Figure)], files: &[(Format, &Path)]) 
     Ok(())
 }
 
-/// What is put after the name of a file for each of several figures: `-loss`; nothing for a single one. Ids that look the same
-/// as parts of a file's name are numbered.
+/// Suffixes such as `-loss` that make the file names of several figures unique; a single figure needs none. Ids that are equal
+/// as file names are numbered.
 fn suffixes(ids: &[&str]) -> Vec<String> {
     if ids.len() == 1 {
         return vec![String::new()];
@@ -104,7 +102,7 @@ fn suffixes(ids: &[&str]) -> Vec<String> {
     ids.iter().map(free).map(Option::unwrap_or_default).collect()
 }
 
-/// The file with this before its extension.
+/// Inserts a suffix before the extension of a file.
 pub(crate) fn suffixed(file: &Path, suffix: &str) -> PathBuf {
     let stem = file.file_stem().unwrap_or_default().to_string_lossy();
     let extension = file.extension().map(|e| format!(".{}", e.to_string_lossy())).unwrap_or_default();

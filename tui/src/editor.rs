@@ -1,4 +1,4 @@
-//! A text in the user's own editor.
+//! Edits a text in the user's editor.
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -10,22 +10,22 @@ use anyhow::{Context as _, Result};
 
 use crate::failure::Failure;
 use crate::files::first_free;
-use crate::lent;
+use crate::foreground;
 
-/// Has `text` edited, in a file that is named after `name`; what it became.
+/// Edits `text` in a temporary file named after `name`. Returns the new text.
 ///
-/// `stopped` is that of [`lent::run`].
+/// `stopped` is passed to [`foreground::run`].
 ///
 /// # Errors
-/// There is no editor, or it ended with an error: then nothing is to be changed.
+/// There is no editor, or it failed; then nothing should be changed.
 pub(crate) fn edit(name: &str, text: &str, stopped: impl FnMut()) -> Result<String> {
     let file = Temporary::new(name, text)?;
     let variable = |name| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
     let editor = variable("VISUAL").or_else(|| variable("EDITOR")).unwrap_or_else(|| "vi".to_owned());
-    // A shell reads it: it may have options.
+    // The variable may contain options, so a shell interprets it.
     let mut command = Command::new("sh");
     command.arg("-c").arg(format!("{editor} \"$1\"")).arg("sh").arg(&file.0);
-    let code = lent::run(&mut command, stopped)?;
+    let code = foreground::run(&mut command, stopped)?;
     if code != 0 {
         let why = format!("the editor `{editor}` failed; nothing was changed");
         return Err(Failure::new(why).help("set EDITOR to the one you use").into());
@@ -34,7 +34,7 @@ pub(crate) fn edit(name: &str, text: &str, stopped: impl FnMut()) -> Result<Stri
     String::from_utf8(bytes).map_err(|_| Failure::new("the note is not UTF-8; nothing was changed").into())
 }
 
-/// A file of this user alone that is gone when this is dropped.
+/// A private temporary file, removed on drop.
 struct Temporary(PathBuf);
 
 impl Temporary {

@@ -1,15 +1,15 @@
-//! Errors of the program: what went wrong and where, what to do about it, and the exit code.
+//! Errors of the program, with a hint and an exit code.
 
 use gradtop_host::text::clean;
 use gradtop_host::{HostError, Why};
 use gradtop_store::StoreError;
 
-/// Exit code of an error.
+/// Exit code of any other error.
 pub(crate) const ERROR: i32 = 1;
-/// Exit code of a command that was not understood.
+/// Exit code for wrong usage.
 pub(crate) const USAGE: i32 = 2;
 
-/// An error with a way out.
+/// An error with a hint what to do.
 #[derive(Debug)]
 pub(crate) struct Failure {
     message: String,
@@ -18,17 +18,17 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// What went wrong, and where.
+    /// Creates an error that says what went wrong, and where.
     pub(crate) fn new(message: impl Into<String>) -> Self {
         Self { message: message.into(), help: None, code: ERROR }
     }
 
-    /// The same, for something that was typed wrong.
+    /// Creates an error for wrong usage.
     pub(crate) fn usage(message: impl Into<String>) -> Self {
         Self { code: USAGE, ..Self::new(message) }
     }
 
-    /// A name was typed that is none of those that are known: what comes near, or all there is.
+    /// Creates an error for an unknown name, which suggests similar names or lists all.
     pub(crate) fn unknown<'a>(
         message: impl Into<String>,
         typed: &str,
@@ -38,7 +38,7 @@ impl Failure {
         Self::usage(message).help(clean(&gradtop_store::suggest(typed, known, what)))
     }
 
-    /// What to do about it.
+    /// Adds a hint what to do.
     pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
@@ -53,7 +53,7 @@ impl std::fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
-/// What is wrong with a TOML text, in one line: the excerpt that the library draws below its message takes four.
+/// A TOML error in one line; the library's own message takes four.
 pub(crate) fn toml_error(text: &str, error: &toml::de::Error) -> String {
     let message = gradtop_store::figures::toml_message(error);
     match error.span() {
@@ -62,23 +62,23 @@ pub(crate) fn toml_error(text: &str, error: &toml::de::Error) -> String {
     }
 }
 
-/// The number of the line that a byte of a text is in.
+/// The line number of a byte offset.
 pub(crate) fn line_at(text: &str, byte: usize) -> usize {
     text.bytes().take(byte).filter(|byte| *byte == b'\n').count() + 1
 }
 
-/// Prints an error, with what to do about it where that is known; gives the exit code.
+/// Prints an error with its hint. Returns the exit code.
 pub(crate) fn report(error: &anyhow::Error) -> i32 {
     let (help, code) = explain(error);
     let mut message = String::new();
     for cause in error.chain() {
         let text = cause.to_string();
-        // An error that already says what its source said need not be repeated.
+        // Skips causes that the message already contains.
         if !message.contains(&text) {
             message = if message.is_empty() { text } else { format!("{message}: {text}") };
         }
     }
-    // An experiment may say in several lines why it refuses.
+    // An experiment may give a reason of several lines.
     let message = gradtop_host::text::clean_lines(&message).replace('\n', "\n  ");
     crate::print::error(&message, help.as_deref());
     code

@@ -1,4 +1,4 @@
-//! Files of the user, with errors that name them.
+//! File helpers whose errors name the file.
 
 use std::io::{ErrorKind, Result as IoResult};
 use std::path::{Path, PathBuf};
@@ -7,15 +7,15 @@ use anyhow::{Context as _, Result};
 
 use crate::failure::Failure;
 
-/// Whether an option that names a file means standard output.
+/// Returns whether a file argument means standard output.
 pub(crate) fn is_stdout(file: &Path) -> bool {
     file == Path::new("-")
 }
 
-/// What an option names, for what cannot go to standard output.
+/// Rejects `-` for what cannot be written to standard output.
 ///
 /// # Errors
-/// It means standard output.
+/// The argument is `-`.
 pub(crate) fn not_stdout<'a>(path: &'a Path, what: &str) -> Result<&'a Path> {
     if is_stdout(path) {
         let message = format!("{what} cannot go to standard output");
@@ -24,10 +24,10 @@ pub(crate) fn not_stdout<'a>(path: &'a Path, what: &str) -> Result<&'a Path> {
     Ok(path)
 }
 
-/// The text of a file.
+/// Reads a text file.
 ///
 /// # Errors
-/// It cannot be read.
+/// The file cannot be read.
 pub(crate) fn read(path: &Path) -> Result<String> {
     std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
 }
@@ -51,7 +51,7 @@ pub(crate) fn make_folder(path: &Path) -> Result<()> {
     std::fs::create_dir_all(path).with_context(|| format!("cannot create {}", path.display()))
 }
 
-/// Writes a file beside and renames it, so that nobody reads half of it.
+/// Writes a temporary file and renames it, so that nobody reads half of it.
 ///
 /// # Errors
 /// It cannot be written.
@@ -65,10 +65,10 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     written.with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// Makes something under the first of many names that is free.
+/// Creates something under the first of many names that is free.
 ///
 /// # Errors
-/// It cannot be made, for another reason than that something is there.
+/// It cannot be created for another reason than that it exists.
 pub(crate) fn first_free<T>(
     names: impl Iterator<Item = PathBuf>,
     verb: &str,

@@ -1,5 +1,5 @@
-//! Views of the list of runs with names: what it is filtered by, how it is sorted, which columns it has. They are in the file
-//! `views.toml` next to config.toml, for `list` and the monitor.
+//! Named views of the list of runs: a filter, an order and columns. They are stored in `views.toml` next to config.toml and
+//! shared by `list` and the monitor.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -12,17 +12,16 @@ use crate::failure::{Failure, toml_error};
 use crate::files::{self, replace};
 use crate::print::clean;
 
-/// How the list is looked at.
+/// A view of the list.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct ListView {
-    /// The filter, as it is typed.
+    /// The filter, as typed.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub(crate) filter: String,
-    /// The columns; without any, the usual ones.
+    /// The columns; if empty, the default ones.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) columns: Vec<String>,
-    /// The order.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) sort: Option<Sort>,
 }
@@ -34,10 +33,10 @@ fn path() -> Option<PathBuf> {
     Some(gradtop_host::config_dir()?.join("views.toml"))
 }
 
-/// Reads them.
+/// Reads all views.
 ///
 /// # Errors
-/// The file cannot be read, or is none of views; says where.
+/// The file cannot be read or parsed; the message says where.
 pub(crate) fn all() -> Result<ListViews> {
     let Some(path) = path() else { return Ok(ListViews::new()) };
     let Some(text) = files::read_if_there(&path)? else { return Ok(ListViews::new()) };
@@ -45,10 +44,10 @@ pub(crate) fn all() -> Result<ListViews> {
     toml::from_str(&text).map_err(|e| wrong(e).into())
 }
 
-/// The view of a name.
+/// Returns a view by name.
 ///
 /// # Errors
-/// There is none; the error names one that is near.
+/// There is no view of this name; the message suggests a similar one.
 pub(crate) fn named(name: &str) -> Result<ListView> {
     let mut all = all()?;
     all.remove(name).ok_or_else(|| {
@@ -58,10 +57,10 @@ pub(crate) fn named(name: &str) -> Result<ListView> {
     })
 }
 
-/// Keeps a view under a name, or forgets the one that has it; gives all there are then.
+/// Saves a view under a name, or deletes it if `None`. Returns all views.
 ///
 /// # Errors
-/// The name cannot be one, or the file cannot be written.
+/// The name is invalid, or the file cannot be written.
 pub(crate) fn change(name: &str, view: Option<ListView>) -> Result<ListViews> {
     gradtop_store::validate_tag(name).map_err(|e| Failure::usage(e.to_string().replace("tag", "view")))?;
     let path = path().context("neither XDG_CONFIG_HOME nor HOME is a folder")?;

@@ -1,4 +1,4 @@
-//! The binary `gradtop`: every command, and (as its own child) keeper, trainer and describing process.
+//! The `gradtop` binary: all commands, and the helper processes that it starts itself as.
 
 mod app;
 #[cfg(test)]
@@ -12,7 +12,7 @@ mod drawing;
 mod editor;
 mod failure;
 mod files;
-mod lent;
+mod foreground;
 mod list_view;
 mod print;
 mod report;
@@ -33,7 +33,7 @@ use gradtop_chart::cells::glyphs::Glyphs;
 
 fn main() -> ExitCode {
     let args: Vec<OsString> = std::env::args_os().collect();
-    // Before anything else: these children must start fast, and own their process alone.
+    // First of all: the helper processes must start fast and have their process to themselves.
     if let Some(code) = gradtop_host::hidden_main(args.get(1..).unwrap_or_default()) {
         return exit(code);
     }
@@ -56,7 +56,7 @@ fn main() -> ExitCode {
     finish(done.unwrap_or_else(|error| failure::report(&error)))
 }
 
-/// Ends a command that may have printed something; what could not be written is an error.
+/// Returns the exit code, which is 1 if output could not be written.
 fn finish(code: i32) -> ExitCode {
     exit(if code == 0 && print::lost() { 1 } else { code })
 }
@@ -65,7 +65,7 @@ fn exit(code: i32) -> ExitCode {
     ExitCode::from(u8::try_from(code).unwrap_or(1))
 }
 
-/// Help and version go to standard output, errors to standard error.
+/// Prints help and version to standard output, errors to standard error.
 fn print_clap(error: &clap::Error) -> i32 {
     let coloured = print::terminal().colours != gradtop_chart::colour::Colours::None;
     let text = error.render();

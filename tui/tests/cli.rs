@@ -1,4 +1,4 @@
-//! The real binary on run folders with known contents. Runs with plugins are tested in the `tests` crate.
+//! Tests the real binary on run folders with known contents. Runs with plugins are tested in the `tests` crate.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
@@ -247,7 +247,7 @@ fn list_groups_runs_and_shows_what_differs() {
     assert_eq!(all[1]["headline"].as_array().unwrap().len(), 9);
 }
 
-/// The output with the folder's name and the ages, which depend on the day, taken out.
+/// Removes the folder's name and the ages, which depend on the day.
 fn without_ages(text: &str) -> String {
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
     lines[0] = lines[0].split_once("  ").map(|(_, rest)| format!("RUNS  {rest}")).unwrap();
@@ -268,7 +268,7 @@ fn a_hundred_runs_are_listed() {
     for i in 0..100 {
         bare(dir.path(), &format!("run-{i}"), i, &status(State::Finished, 10, 10));
     }
-    // How quickly is measured by `cargo xtask bench monitor start`.
+    // Its speed is measured by `cargo xtask bench monitor start`.
     let list = gradtop(dir.path(), &["list"]);
     assert_eq!((list.code, list.out.matches("run-").count()), (0, 100));
 }
@@ -307,7 +307,7 @@ fn logs_are_printed_escaped_and_followed_to_the_end() {
     std::fs::write(run.console(), "one\n\x1b]0;title\x07two\n  0 %\r 50 %\r\x1b[32m100 %\x1b[0m\nthree")
         .unwrap();
     let all = gradtop(dir.path(), &["logs", "a"]);
-    // As the monitor shows them: a title is left out, of a progress bar the last state is shown.
+    // As in the monitor, titles are removed and a progress bar is shown in its last state.
     assert!(all.out.contains("[info] hello\n") && all.out.contains("\ntwo\n100 %\nthree\n"), "{}", all.out);
     assert_eq!(gradtop(dir.path(), &["logs", "a", "--console", "-n", "1"]).out, "100 %\nthree\n");
     let lines = gradtop(dir.path(), &["logs", "a", "--json"]);
@@ -339,7 +339,7 @@ fn wait_gives_the_code_of_the_end() {
     let lock = RunLock::acquire(&run).unwrap();
     assert_eq!(gradtop(dir.path(), &["wait", "live", "--timeout", "0.2"]).code, 5);
     let child = command(dir.path(), &["wait", "live", "--json"]).stdout(Stdio::piped()).spawn().unwrap();
-    // Should it look only afterwards, its answer is the same.
+    // If it looks only afterwards, its answer is the same.
     write_status(&run, &status(State::Stopped, 6, 10)).unwrap();
     drop(lock);
     let output = child.wait_with_output().unwrap();
@@ -358,10 +358,10 @@ fn a_live_run_is_asked_and_never_deleted() {
     assert_eq!(refused.err, "error: live is running: stop it first\nhelp: gradtop stop live\n");
     assert_eq!(gradtop(dir.path(), &["stop", "live", "--no-wait", "--grace", "3"]).code, 0);
     assert_eq!(take_requests(&run).unwrap(), [gradtop_store::Request::Stop { grace_s: Some(3.0) }]);
-    // Somebody answers the pause.
+    // Answers the pause.
     let answering = run.clone();
     let answer = std::thread::spawn(move || {
-        // The command gives up before.
+        // The command gives up earlier.
         for _ in 0..10_000 {
             std::thread::sleep(Duration::from_millis(5));
             if take_requests(&answering).unwrap().contains(&gradtop_store::Request::Pause) {
@@ -410,7 +410,7 @@ fn wrong_words_are_met_with_help() {
     assert!(run.err.contains("did you mean curve-fit-1?"), "{}", run.err);
     let experiment = gradtop(dir.path(), &["run", "nothing"]);
     assert_eq!(experiment.code, 2);
-    // What help there is depends on the plugins that are built beside the program.
+    // The help depends on the plugins that are built next to the program.
     assert!(
         experiment.err.starts_with("error: there is no experiment \"nothing\"\nhelp: "),
         "{}",
@@ -446,7 +446,7 @@ fn what_cannot_be_written_is_an_error_with_its_cause() {
         let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
         command(dir.path(), args).stdout(full).output().unwrap()
     };
-    // A file that grows beyond a limit ends a program without a word, if that does not see to it.
+    // Exceeding a file size limit kills a program silently unless it handles the signal.
     let mut limited = Command::new("sh");
     limited.args(["-c", "ulimit -f 0; exec \"$0\" --runs \"$1\" star curve-fit-1"]);
     limited.arg(env!("CARGO_BIN_EXE_gradtop")).arg(dir.path()).env("LANG", "C.UTF-8");

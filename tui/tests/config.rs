@@ -1,4 +1,4 @@
-//! `config.toml`, the environment and options, through the real program.
+//! Tests `config.toml`, the environment and options in the real program.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-/// Runs gradtop with a configuration folder below `home`, and no other surroundings.
+/// Runs gradtop with a configuration folder below `home` and an otherwise empty environment.
 fn gradtop(home: &Path, variables: &[(&str, &str)], args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gradtop"));
     command.args(args).env_clear().env("HOME", home).env("LANG", "C.UTF-8").current_dir(home);
@@ -20,7 +20,7 @@ fn write(home: &Path, text: &str) {
     fs::write(home.join(".config/gradtop/config.toml"), text).unwrap();
 }
 
-/// Value and origin of a setting, as `gradtop config --json` has them.
+/// The value and origin of a setting, from `gradtop config --json`.
 fn setting(home: &Path, variables: &[(&str, &str)], options: &[&str], key: &str) -> (String, String) {
     let output = gradtop(home, variables, &[options, &["config", "--json"]].concat());
     let all: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -42,7 +42,7 @@ fn an_option_wins_over_the_environment_that_over_the_file_and_that_over_the_defa
     assert_eq!(setting(home, &in_env, &["--runs", "/typed"], "runs"), pair("/typed", "--runs"));
     assert_eq!(setting(home, &[], &[], "glyphs"), pair("dot", "config.toml, line 3"));
     assert_eq!(setting(home, &[], &["--ascii"], "glyphs"), pair("ascii", "--ascii"));
-    // And it is what commands go by.
+    // Commands use it, too.
     let listed = gradtop(home, &[], &["doctor", "--json"]);
     assert!(String::from_utf8_lossy(&listed.stdout).contains(&mine));
 }

@@ -1,4 +1,4 @@
-//! A file with a flipped bit is named by every command that shows the run, and changes nothing of the others.
+//! A file with a flipped bit is reported by every command that shows the run, and affects no other run.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
@@ -24,7 +24,7 @@ fn damage_is_named_and_touches_no_other_run() {
     let good = text(&gradtop(runs, &["show", "good"]).stdout);
     let whole = gradtop(runs, &["doctor", "good", "bad"]);
     assert!(whole.status.success(), "{}", text(&whole.stdout));
-    // One bit of its sealed rows, and a journal full of something else.
+    // Flips one bit of a sealed part, and fills a journal with something else.
     let part = bad.metrics().join("part-00001.parquet");
     let mut bytes = fs::read(&part).unwrap();
     bytes[5000] ^= 1;
@@ -38,7 +38,7 @@ fn damage_is_named_and_touches_no_other_run() {
     assert_eq!(damaged.len(), 2, "{said}");
     assert!(damaged[0].contains("bad/journal/journal-00002.arrows"), "{said}");
     assert!(damaged[1].contains("bad/metrics/part-00001.parquet: the checksum of row group 1"), "{said}");
-    // Looked at, the journal is set aside: the run has ended, and its rows should be sealed.
+    // Reading the run sets the journal aside: the run has ended, so its rows should be sealed.
     let list = gradtop(runs, &["list"]);
     assert!(text(&list.stderr).contains("bad has 2 damaged files"), "{}", text(&list.stderr));
     assert!(bad.damaged().join("journal-00002.arrows").exists());

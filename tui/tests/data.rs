@@ -1,4 +1,4 @@
-//! `gradtop data` against a server on this machine: whole, resumed, wrong and missing files.
+//! Tests `gradtop data` against a local server: complete, resumed, wrong and missing files.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -16,25 +16,25 @@ fn committed(name: &str) -> Vec<u8> {
     std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("../datasets/mnist").join(name)).unwrap()
 }
 
-/// What a server does with a request for a file.
+/// How the server responds.
 #[derive(Clone, Copy)]
 enum Manner {
-    /// Sends it, or the rest that is asked for.
+    /// Sends the file, or the requested range.
     Good,
-    /// Says how long it is, sends less than the rest, closes.
+    /// Announces the full length, sends less, and closes.
     Cuts,
-    /// Sends all of it although a rest is asked for.
+    /// Ignores the range and sends everything.
     IgnoresRanges,
     /// Sends the beginning of something else.
     Other,
-    /// There is none.
+    /// Has no such file.
     Missing,
 }
 
 struct Server {
     url: String,
     manner: Arc<Mutex<Manner>>,
-    /// (file, its `Range` or nothing) of each request.
+    /// The file and its `Range` header of each request.
     asked: Arc<Mutex<Vec<(String, String)>>>,
 }
 
@@ -61,7 +61,7 @@ impl Server {
                     range.trim_start_matches("bytes=").trim_end_matches('-').parse().unwrap_or(0);
                 let answer = answer(*manner.lock().unwrap(), &committed(&name), start);
                 asked.lock().unwrap().push((name, range));
-                // A client that has seen enough may close.
+                // A client that has seen enough may close the connection.
                 stream.write_all(&answer).ok();
             }
         });
@@ -115,7 +115,7 @@ impl Place {
     fn gradtop(&self, args: &[&str]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_gradtop"));
         command.arg("data").args(args).env("GRADTOP_DATASETS", self.dir.path().join("data"));
-        // No proxy of the surroundings.
+        // Removes proxies from the environment.
         for name in ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY", "https_proxy", "HTTPS_PROXY"] {
             command.env_remove(name);
         }
@@ -133,7 +133,7 @@ impl Place {
         (output.status.code().unwrap(), text)
     }
 
-    /// The four files are there and right, and nothing else.
+    /// Asserts that exactly the four right files exist.
     fn is_whole(&self) {
         let mut names: Vec<String> = std::fs::read_dir(self.mnist())
             .unwrap()
@@ -158,7 +158,7 @@ fn a_missing_file_is_taken_from_the_next_mirror() {
     assert!(text.contains("the server answered 404") && text.contains("CC BY-SA"), "{text}");
     assert_eq!((missing.asked().len(), good.asked().len()), (4, 4));
 
-    // What is there is not fetched again.
+    // Existing files are not downloaded again.
     let again = place.gradtop(&["fetch", "mnist", "--mirror", &good.url]);
     assert!(again.status.success() && good.asked().is_empty());
     let check = place.gradtop(&["check", "mnist"]);
@@ -169,7 +169,7 @@ fn a_missing_file_is_taken_from_the_next_mirror() {
 #[test]
 fn a_broken_download_is_resumed_and_an_interrupted_one_too() {
     let (place, server) = (Place::new(), Server::start(Manner::Cuts));
-    // Half of the rest each time: resumed until the rest is nothing, or one byte of which half is none.
+    // Half of the rest each time, until only one byte is left, of which half is nothing.
     let (code, text) = place.fetch(&[&server]);
     let asked = server.asked();
     assert!(asked.len() > 3 && asked[0].1.is_empty(), "{asked:?}");
@@ -186,7 +186,7 @@ fn a_broken_download_is_resumed_and_an_interrupted_one_too() {
     assert_eq!(code, 1, "{text}");
     assert!(text.contains("no mirror provided") && text.contains("the partial download is kept"), "{text}");
 
-    // Another process goes on with the byte that is missing.
+    // Another process downloads the missing byte.
     server.behave(Manner::Good);
     let (code, text) = place.fetch(&[&server]);
     assert_eq!(code, 0, "{text}");
@@ -217,7 +217,7 @@ fn a_wrong_content_is_never_kept() {
     assert_eq!(code, 0, "{text}");
     place.is_whole();
 
-    // A beginning that is not of this file, as after a change at the mirror: fetched again from its start.
+    // The beginning of another file, as after a change on the mirror: downloaded anew.
     let part = place.mnist().join(format!(".{LABELS}.part"));
     std::fs::write(&part, b"something else").unwrap();
     std::fs::write(

@@ -1,4 +1,4 @@
-//! Run folders that are somebody else's, or were moved, or are none: what looking and deleting leave as it is.
+//! Tests that reading and deleting leave foreign files alone: folders of other users, moved ones, and folders that are no runs.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
@@ -16,27 +16,27 @@ use gradtop_store::{RunDir, State, append_event};
 use serde_json::Value;
 
 #[derive(Debug)]
-struct Said {
+struct CommandOutput {
     out: String,
     err: String,
     code: Option<i32>,
 }
 
-fn gradtop(runs: &Path, args: &[&str]) -> Said {
+fn gradtop(runs: &Path, args: &[&str]) -> CommandOutput {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gradtop"));
     command.args(args).env_clear().env("GRADTOP_RUNS", runs).env("LANG", "C.UTF-8").env("TZ", "UTC");
     command.env("XDG_DATA_HOME", runs.join(".data")).env("XDG_CACHE_HOME", runs.join(".cache"));
     command.env("GRADTOP_PLUGINS", runs.join(".plugins")).stdin(Stdio::null()).current_dir(runs);
     let said = command.output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
-    Said { out: text(said.stdout), err: text(said.stderr), code: said.status.code() }
+    CommandOutput { out: text(said.stdout), err: text(said.stderr), code: said.status.code() }
 }
 
-fn json(said: &Said) -> Value {
+fn json(said: &CommandOutput) -> Value {
     serde_json::from_str(&said.out).unwrap_or_else(|e| panic!("{e}: {said:?}"))
 }
 
-/// Everything below a folder, with its bytes and when it was changed.
+/// All files below a folder, with their bytes and modification times.
 fn contents(dir: &Path) -> Vec<(PathBuf, Option<Vec<u8>>, SystemTime)> {
     let mut found = Vec::new();
     let mut open = vec![dir.to_owned()];
@@ -55,14 +55,14 @@ fn contents(dir: &Path) -> Vec<(PathBuf, Option<Vec<u8>>, SystemTime)> {
     found
 }
 
-/// A run whose processes died while it ran.
+/// Creates a run whose processes died.
 fn crashed(runs: &Path, name: &str) -> RunDir {
     let run = bare(runs, name, 0, &status(State::Running, 5, 10));
     append_event(&run, &gradtop_store::Event::State { state: State::Running, cause: None }).unwrap();
     run
 }
 
-/// Every command that only looks.
+/// Runs every command that only reads.
 fn look(runs: &Path, run: &str) {
     for args in [
         &["list"][..],
@@ -84,11 +84,11 @@ fn look(runs: &Path, run: &str) {
 fn looking_changes_nothing_that_is_not_ones_own() {
     let temp = tempfile::tempdir().unwrap();
     let runs = temp.path();
-    // One's own is made whole by a look at it.
+    // One's own run is recovered when it is read.
     let own = crashed(runs, "own");
     look(runs, "own");
     assert_eq!(gradtop_store::read_status(&own).unwrap().state, State::Crashed);
-    // One with a link in it is not, and what the link points to stays as it is.
+    // A run with a link in it is not, and the target of the link is unchanged.
     let target = runs.join("target");
     fs::create_dir(&target).unwrap();
     fs::write(target.join("mine"), "mine, without an end").unwrap();
@@ -109,7 +109,7 @@ fn looking_changes_nothing_that_is_not_ones_own() {
         assert!(shown.out.contains("crashed") || shown.err.contains("linked"), "{place}: {shown:?}");
         fs::remove_dir_all(run.path()).unwrap();
     }
-    // One of another user is not either, not even by root. Only root can make one.
+    // Nor is one of another user, even by root. Only root can create one.
     if rustix::process::geteuid().is_root() {
         let run = crashed(runs, "foreign");
         chown(run.path(), Some(12345), None).unwrap();
@@ -141,7 +141,7 @@ fn rm_deletes_runs_and_nothing_else() {
     let whole = finished(runs, "whole", 0.1);
     let manifest = fs::read(whole.manifest()).unwrap();
 
-    // A project that has a file of that name, and one that holds a real manifest too.
+    // A project with a file of that name, and one that even contains a real manifest.
     let project = temp.path().join("proj");
     fs::create_dir_all(project.join("src")).unwrap();
     for toml in [&b"name = \"proj\"\n"[..], &manifest] {
@@ -154,13 +154,13 @@ fn rm_deletes_runs_and_nothing_else() {
             );
         }
     }
-    // What only is called like a run, elsewhere: without a manifest that can be read it stays, whatever is asked for.
+    // A folder that is only named like a run: without a readable manifest it is never deleted.
     let fake = temp.path().join("exp=a/run=b");
     fs::create_dir_all(&fake).unwrap();
     fs::write(fake.join("run.toml"), "name = \"x\"").unwrap();
     refused(&[&text(&fake), "--force"], &fake, &["outside", "run.toml"]);
 
-    // An unreadable manifest, no manifest at all, and what others put there make it harder.
+    // An unreadable or missing manifest, or foreign files, need --force.
     let unreadable = finished(runs, "unreadable", 0.1);
     fs::write(unreadable.manifest(), "run = ").unwrap();
     let bare = runs.join("exp=curve-fit/run=bare");
@@ -171,7 +171,7 @@ fn rm_deletes_runs_and_nothing_else() {
     refused(&["unreadable"], unreadable.path(), &["run.toml", "--force"]);
     refused(&["bare"], &bare, &["run.toml", "--force"]);
     refused(&["mixed"], mixed.path(), &["notes.txt", "src", "--force"]);
-    // All or none.
+    // All or nothing.
     refused(&["whole", "mixed"], whole.path(), &["notes.txt"]);
     for name in ["unreadable", "bare", "mixed"] {
         let said = gradtop(runs, &["rm", "--yes", "--force", name]);
@@ -179,7 +179,7 @@ fn rm_deletes_runs_and_nothing_else() {
         assert!(!runs.join("exp=curve-fit").join(format!("run={name}")).exists());
     }
 
-    // Links: what they point to stays; a run that is a link itself is not touched.
+    // Links: their targets stay, and a run that is a link is not touched.
     let linked = finished(runs, "linked", 0.1);
     symlink(&kept, linked.path().join("checkpoints/step-1")).unwrap();
     fs::remove_dir_all(linked.metrics()).unwrap();
@@ -192,7 +192,7 @@ fn rm_deletes_runs_and_nothing_else() {
     assert!(whole.metrics().exists());
     assert_eq!(fs::read_to_string(kept.join("thesis.tex")).unwrap(), "years of work");
 
-    // By path, from a folder that is reached through a link, and with nothing left but one's own things.
+    // By path, through a linked folder, and with nothing but its own files left.
     let door = temp.path().join("door");
     symlink(runs, &door).unwrap();
     fs::remove_file(alias).unwrap();
@@ -264,7 +264,7 @@ fn what_is_no_folder_of_runs_is_so_to_every_command_and_to_the_monitor() {
         ] {
             let mut args = vec!["--runs", runs.to_str().unwrap()];
             args.extend(words.split_whitespace());
-            let Said { err, code, .. } = gradtop(temp.path(), &args);
+            let CommandOutput { err, code, .. } = gradtop(temp.path(), &args);
             assert!(err.contains("is not a runs folder") && code == Some(2), "{words}: {err}");
             said.push(err);
         }

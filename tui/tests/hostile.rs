@@ -1,4 +1,4 @@
-//! Run folders full of text that would command a terminal: no command lets any of it through, as text or as JSON.
+//! Run folders full of hostile text: no command lets any of it control a terminal, neither in text nor in JSON.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
@@ -16,7 +16,8 @@ use gradtop_store::{
     SeriesKey, State, Status, TableColumn, append_event, create_run, write_status,
 };
 
-/// What a terminal, or who reads it, is led astray by: OSC 52 writes the clipboard, C1 stands for ESC, bidi turns words round.
+/// Sequences that control a terminal or mislead its reader: OSC 52 writes the clipboard, C1 stands for ESC, bidi marks reorder
+/// text.
 const EVIL: [&str; 18] = [
     "\u{1b}]52;c;ZXZpbA==\u{7}",
     "\u{1b}[2J",
@@ -38,10 +39,10 @@ const EVIL: [&str; 18] = [
     "\u{feff}",
 ];
 
-/// Harmless letters to go with them; the joiners stay as they are.
+/// Harmless letters to combine them with; joiners are kept.
 const GOOD: [&str; 6] = ["a", "loss", "é", "👩\u{200d}🔬", "می\u{200c}خ", "\"\\{}"];
 
-/// Random texts, the same for the same seed.
+/// Random texts, reproducible by seed.
 struct Texts(u64);
 
 impl Texts {
@@ -61,14 +62,14 @@ impl Texts {
     }
 }
 
-/// Whether a character may be in what is printed to somebody.
+/// Returns whether a character may be printed.
 fn harmless(c: char) -> bool {
     let invisible = ['\u{61c}', '\u{200b}', '\u{200e}', '\u{200f}', '\u{feff}'];
     let directs = ('\u{2028}'..='\u{202e}').contains(&c) || ('\u{2060}'..='\u{206f}').contains(&c);
     matches!(c, '\n' | '\t') || !(c.is_control() || directs || invisible.contains(&c))
 }
 
-/// A run with hostile text wherever text may be.
+/// Creates a run with hostile text wherever text can be.
 fn hostile(runs: &Path, name: &str, state: State, texts: &mut Texts) -> RunDir {
     let [key, value, phase, cause, model, split] = texts.texts();
     let params = vec![(key, ParamValue::Text(value)), ("lr".to_owned(), ParamValue::Float(0.1))];
@@ -150,7 +151,7 @@ fn hostile(runs: &Path, name: &str, state: State, texts: &mut Texts) -> RunDir {
     run
 }
 
-/// Files that cannot be understood, whose errors show what they hold.
+/// Writes unreadable files, whose errors quote their content.
 fn broken(runs: &Path, texts: &mut Texts) {
     let files = [("m", "run.toml"), ("s", "status.json"), ("f", "figures.toml"), ("k", "series.jsonl")];
     for (name, file) in files {
@@ -183,7 +184,7 @@ fn no_command_lets_text_from_outside_command_a_terminal() {
     let live = hostile(runs, "live", State::Paused, texts);
     let _lock = RunLock::acquire(&live).unwrap();
     broken(runs, texts);
-    // Names are what a folder is called, whoever called it so.
+    // Names are those of folders, whoever named them.
     let named = runs.join(format!("exp=\u{1b}]0;{}", "x\u{7}\u{202e}")).join("run=\u{1b}[31mred\u{9b}");
     std::fs::create_dir_all(named.parent().unwrap()).unwrap();
     let from = hostile(runs, "named", State::Finished, texts);

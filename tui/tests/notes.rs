@@ -1,4 +1,4 @@
-//! Notes, tags, stars and names of runs, as a user gives them and finds them again.
+//! Tests notes, tags, stars and names of runs, as set and found by a user.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
@@ -13,7 +13,7 @@ use fixture::{bare, finished, status};
 use gradtop_store::{RunLock, State, read_manifest};
 use serde_json::Value;
 
-/// What a command prints, on both of its outputs, and its exit code.
+/// The output of a command, on both streams, and its exit code.
 fn gradtop(runs: &Path, args: &[&str]) -> (String, i32) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gradtop"));
     command.args(args).env_clear().env("GRADTOP_RUNS", runs).env("LANG", "C.UTF-8").env("TZ", "UTC");
@@ -72,7 +72,7 @@ fn what_is_said_of_runs_is_shown_and_found() {
     );
     let shown: Value = serde_json::from_str(&ok(&["show", "b", "--json"])).unwrap();
     assert_eq!((&shown["starred"], &shown["tags"][1]), (&true.into(), &"x".into()));
-    // What nothing is said of any more leaves no file.
+    // A run without any marks has no such file.
     ok(&["unstar", "b"]);
     ok(&["tag", "b", "-x", "-lr/all"]);
     assert!(!runs.join("exp=curve-fit/run=b/notes.toml").exists());
@@ -99,7 +99,7 @@ fn wrong_words_change_nothing() {
         assert!(code != 0 && said.contains(why), "{args:?}: {said}");
     }
     assert!(!run.notes().exists());
-    // One that cannot be understood is nobody's loss: the run is shown, and the file kept.
+    // An unreadable file does no harm: the run is shown and the file kept.
     fs::write(run.notes(), "tags = 3").unwrap();
     let (said, code) = gradtop(runs, &["star", "a"]);
     assert!(code != 0 && said.contains("notes.toml"), "{said}");
@@ -136,7 +136,7 @@ fn a_run_that_has_ended_gets_another_name_and_keeps_everything() {
     assert_eq!(read_manifest(&renamed).unwrap().experiment.in_plugin, None);
     let table = gradtop_store::read_table(&renamed, "run").unwrap();
     assert!(format!("{table:?}").contains("final"), "its row tells the name");
-    // One that goes on keeps its name.
+    // A run in progress cannot be renamed.
     let going = bare(runs, "going", 0, &status(State::Running, 5, 10));
     let lock = RunLock::acquire(&going).unwrap();
     let (said, code) = gradtop(runs, &["rename", "going", "c"]);

@@ -1,8 +1,8 @@
-//! `cargo xtask film SCRIPT`: a session with the real program, played in tmux and drawn as an SVG that moves.
+//! `cargo xtask film SCRIPT`: plays a session with the real program in tmux and draws it as an animated SVG.
 //!
-//! A script is a line for each act: `size 110x32`, `type TEXT`, `key KEY…` (as tmux names them), `wait TEXT` until the
-//! screen shows it, `hold SECONDS`. Lines of `#` are comments. The program is the one of `target/release`, its runs lie in a
-//! folder made for the film. A stretch in which nothing moves is cut to `CUT`, except where `hold` asks for it.
+//! A script has an action per line: `size 110x32`, `type TEXT`, `key KEY…` (with tmux's names), `wait TEXT` until the screen
+//! shows it, `hold SECONDS`. Lines that begin with `#` are comments. The program is that of `target/release`; its runs are in a
+//! temporary folder. Idle time is cut to `CUT`, except for `hold`.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -13,26 +13,26 @@ use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::svg::{self, Row};
 
-/// Time between two looks at the screen.
+/// How often the screen is polled.
 const LOOK: Duration = Duration::from_millis(120);
-/// Time between two pictures of what moves by itself.
+/// The minimal time between two frames while something moves.
 const PICTURE: Duration = Duration::from_millis(500);
-/// The longest time that a screen stays while the film waits, seconds.
+/// The longest idle time kept, in seconds.
 const CUT: f64 = 0.6;
-/// How long the last screen stays, seconds.
+/// How long the last frame stays, in seconds.
 const LAST: f64 = 4.0;
 const PATIENCE: Duration = Duration::from_mins(2);
 
-/// What was seen, and for how long, seconds.
+/// A frame and its duration in seconds.
 struct Frame {
     rows: Vec<Row>,
     stays: f64,
 }
 
-/// Plays the script; the picture.
+/// Plays the script. Returns the SVG.
 ///
 /// # Errors
-/// If tmux is missing, a line of the script is not one of the acts, or a text it waits for does not appear.
+/// If tmux is missing, a line of the script is invalid, or a text it waits for does not appear.
 pub(crate) fn record(script: &Path, programs: &Path) -> Result<String> {
     let text = std::fs::read_to_string(script).with_context(|| format!("reading {}", script.display()))?;
     let mut acts = text.lines().filter(|l| !l.trim().is_empty() && !l.starts_with('#'));
@@ -50,10 +50,10 @@ pub(crate) fn record(script: &Path, programs: &Path) -> Result<String> {
     Ok(drawn(&frames, columns, lines))
 }
 
-/// A terminal with a shell in it, of a tmux server of its own.
+/// A terminal with a shell, in a separate tmux server.
 struct Stage {
     socket: String,
-    /// Where the runs of the film lie.
+    /// The runs folder of the film.
     folder: PathBuf,
 }
 
@@ -111,7 +111,7 @@ impl Stage {
             "wait" => {
                 let start = Instant::now();
                 let mut still = 0.0;
-                // What was typed is no answer.
+                // The typed command does not count as output.
                 let said = |screen: String| screen.lines().any(|l| !l.starts_with("$ ") && l.contains(rest));
                 while !said(self.tmux(&["capture-pane", "-p", "-t", "film"])?) {
                     ensure!(
@@ -130,7 +130,7 @@ impl Stage {
         Ok(())
     }
 
-    /// Sees what is there and lets it stay for so long; whether it differs from what was there.
+    /// Captures the screen with a duration. Returns whether it has changed.
     fn look(&self, frames: &mut Vec<Frame>, stays: f64) -> Result<bool> {
         let place =
             self.tmux(&["display-message", "-p", "-t", "film", "#{cursor_flag} #{cursor_x} #{cursor_y}"])?;
@@ -162,15 +162,15 @@ impl Drop for Stage {
     }
 }
 
-/// A line of the terminal as it was for some of the time.
+/// A line of the terminal that is shown for some of the time.
 struct Line<'a> {
     y: usize,
     row: &'a Row,
-    /// From when to when it was there, seconds.
+    /// The periods in which it is shown, in seconds.
     times: Vec<(f64, f64)>,
 }
 
-/// The film: each line that was seen is drawn once, and shown whenever it was there.
+/// Draws the film: each distinct line once, shown during its periods.
 fn drawn(frames: &[Frame], columns: usize, lines: usize) -> String {
     let mut seen: Vec<Line<'_>> = Vec::new();
     let mut places = HashMap::new();
@@ -200,8 +200,8 @@ fn drawn(frames: &[Frame], columns: usize, lines: usize) -> String {
     out
 }
 
-/// The beginning of a group that is shown at these times of a film of so many seconds, again and again. Where nothing
-/// moves, the last screen is shown.
+/// The start of a group that is shown in these periods of a film of `whole` seconds, repeatedly. Without animation, the last
+/// frame is shown.
 fn appearing(times: &[(f64, f64)], whole: f64) -> String {
     let shown = |yes| if yes { "inline" } else { "none" };
     let (mut keys, mut values) = (vec!["0".to_owned()], vec![shown(times[0].0 == 0.0)]);

@@ -1,5 +1,5 @@
-//! `cargo xtask gpu-bundle`: a folder that checks a machine with a GPU, where nothing can be built or fetched: the archive of
-//! `cargo xtask dist`, unpacked.
+//! `cargo xtask gpu-bundle`: a folder for checking a machine with a GPU that can neither build nor download: the unpacked
+//! archive of `cargo xtask dist`.
 
 use std::fs;
 use std::path::Path;
@@ -11,10 +11,10 @@ use crate::dist::{Binaries, lay_out};
 use crate::workspace::Workspace;
 use crate::{run, setup};
 
-/// The whole bundle stays below this, in bytes.
+/// The maximal size of the bundle, in bytes.
 const LIMIT: u64 = 64_000_000;
 
-/// Builds program and plugins, then lays them out in a fresh `target/gpu-bundle`, or the folder that is named.
+/// Builds program and plugins, then lays them out in `target/gpu-bundle` or another folder.
 pub(crate) fn gpu_bundle(workspace: &Workspace, args: &[String]) -> Result<ExitCode> {
     let target = match args {
         [] => workspace.root.join("target/gpu-bundle"),

@@ -1,4 +1,4 @@
-//! `.libtorch` in the checkout.
+//! The link `.libtorch` in the checkout.
 //!
 //! `.libtorch` is a folder with one link, `torch`, to the libtorch in use: .cargo/config.toml sets LIBTORCH to
 //! `.libtorch/torch`, whatever the name of the real folder.
@@ -15,7 +15,7 @@ pub(crate) fn link_path(root: &Path) -> PathBuf {
     root.join(".libtorch/torch")
 }
 
-/// Points `.libtorch/torch` at `folder`. True if it pointed elsewhere, or nowhere, before.
+/// Points `.libtorch/torch` to `folder`. Returns whether that is a change.
 pub(crate) fn point(root: &Path, folder: &Path) -> Result<bool> {
     let link = link_path(root);
     if fs::read_link(&link).is_ok_and(|target| target == folder) {
@@ -34,7 +34,7 @@ fn replace(root: &Path, folder: &Path) -> io::Result<()> {
             _ => fs::create_dir_all(&holder)?,
         }
     }
-    // Made beside and renamed over: a build going on elsewhere never finds it missing.
+    // Renamed into place, so that concurrent builds never find it missing.
     let fresh = holder.join(format!("torch.{}", std::process::id()));
     symlink(folder, &fresh)?;
     fs::rename(&fresh, holder.join("torch"))

@@ -1,7 +1,7 @@
 //! `cargo xtask`: set-up, run, test and benchmarks of gradtop.
 //!
-//! It never depends on libtorch, nor on much else: it is the first thing compiled. Its own messages go to stderr, so that
-//! `cargo xtask run -- list --json` prints nothing but the program's output.
+//! It depends neither on libtorch nor on much else, because it is compiled first. Its own messages go to stderr, so that `cargo
+//! xtask run -- list --json` prints nothing but the program's output.
 #![allow(
     clippy::print_stderr,
     clippy::print_stdout,

@@ -1,4 +1,4 @@
-//! Python packages for the tools of the checkout, each set in a folder of the user's cache.
+//! Python packages for tools of the checkout, each set in a folder of the user's cache.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -9,9 +9,10 @@ use anyhow::{Context, Result};
 use crate::toolchain::python;
 use crate::workspace::succeed;
 
-/// The folder with these packages: `NAME-py3.N-…` in `cache`, filled once. `what` names them and their size to the user.
+/// Returns the folder with these packages, `NAME-py3.N-…` in `cache`, installing them if necessary. `what` describes them to
+/// the user.
 pub(crate) fn ensure(cache: &Path, name: &str, pinned: &[&str], what: &str) -> Result<PathBuf> {
-    // Compiled for one version of Python each.
+    // Each is compiled for one version of Python.
     let version = python("import sys; print('py%d.%d' % sys.version_info[:2])")?;
     let pins: Vec<String> = pinned.iter().map(|pin| pin.replace("==", "-")).collect();
     let folder = cache.join(format!("{name}-{version}-{}", pins.join("_")));
@@ -28,7 +29,7 @@ pub(crate) fn ensure(cache: &Path, name: &str, pinned: &[&str], what: &str) -> R
         let mut pip = Command::new("python3");
         pip.args(["-m", "pip", "install", "--only-binary=:all:", "--no-cache-dir", "--no-input", "--target"]);
         pip.arg(&fresh).args(pinned).stdin(Stdio::null());
-        // Settings that some set-ups make for the user's own packages, and that do not go with --target.
+        // Settings in some environments that conflict with --target.
         pip.envs([("PIP_USER", "0"), ("PIP_REQUIRE_VIRTUALENV", "0"), ("PIP_ROOT_USER_ACTION", "ignore")]);
         succeed(&mut pip).context("pip is needed (`sudo apt install python3-pip`), and the network")?;
         fs::rename(&fresh, &folder).with_context(|| format!("cannot make {}", folder.display()))?;

@@ -1,4 +1,4 @@
-//! `cargo xtask run`: build in release, then become the program.
+//! `cargo xtask run`: builds in release mode, then executes the program.
 
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
@@ -8,8 +8,8 @@ use anyhow::{Context, Result};
 use crate::setup;
 use crate::workspace::{Workspace, succeed};
 
-/// Comes back only with an error: the program takes this process's place, so that signals, the terminal, the
-/// current folder and the exit code are its own.
+/// Returns only on errors: the program replaces this process, so that signals, the terminal, the current folder and the exit
+/// code are its own.
 pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result<ExitCode> {
     setup::ensure(workspace)?;
     build(workspace)?;
@@ -20,7 +20,7 @@ pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result<ExitCode> {
     Err(command.exec()).with_context(|| format!("cannot start {}", program.display()))
 }
 
-/// Program and plugins, in release.
+/// Builds program and plugins in release mode.
 pub(crate) fn build(workspace: &Workspace) -> Result<()> {
     succeed(workspace.cargo().args(["build", "--release"]).args(workspace.product()?))
 }

@@ -1,4 +1,4 @@
-//! The checkout's libtorch: the program finds or brings it, `.libtorch` points at it.
+//! The checkout's libtorch: the program finds or downloads it, and `.libtorch` points to it.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use crate::workspace::{Workspace, cache_dir, succeed};
 use crate::{link, toolchain};
 
-/// `cargo xtask setup`: builds the program, which needs no libtorch, and lets it choose anew.
+/// `cargo xtask setup`: builds the program, which needs no libtorch, and lets it choose one.
 pub(crate) fn setup(workspace: &Workspace, cuda: bool) -> Result<()> {
     toolchain::check_platform()?;
     toolchain::check_compiler(&workspace.release.join("xtask-check"))?;
@@ -24,7 +24,7 @@ pub(crate) fn setup(workspace: &Workspace, cuda: bool) -> Result<()> {
     Ok(())
 }
 
-/// What `run` and `test` call: nothing to do where the checkout is set up, unless LIBTORCH names another.
+/// Called by `run` and `test`: does nothing if the checkout is set up, unless LIBTORCH names another one.
 pub(crate) fn ensure(workspace: &Workspace) -> Result<()> {
     let link = link::link_path(&workspace.root);
     let moved = given(workspace).is_some_and(|folder| folder.canonicalize().ok() != link.canonicalize().ok());
@@ -35,18 +35,18 @@ pub(crate) fn ensure(workspace: &Workspace) -> Result<()> {
     setup(workspace, false)
 }
 
-/// LIBTORCH as the user set it. cargo hands us the checkout's own link by the same name; that is not it.
+/// LIBTORCH as set by the user. cargo sets the same variable to the checkout's own link, which does not count.
 fn given(workspace: &Workspace) -> Option<PathBuf> {
     let folder = PathBuf::from(env::var_os("LIBTORCH").filter(|value| !value.is_empty())?);
     (folder != link::link_path(&workspace.root)).then_some(folder)
 }
 
-/// DuckDB's program for the tests, which the program finds or brings.
+/// DuckDB's program for the tests, found or downloaded by the program.
 pub(crate) fn duckdb(workspace: &Workspace) -> Result<PathBuf> {
     ask_program(workspace, Some("--duckdb"))
 }
 
-/// What `gradtop setup` prints: the torch folder, or the program that an option asks for.
+/// The output of `gradtop setup`: the torch folder, or the program that an option asks for.
 fn ask_program(workspace: &Workspace, option: Option<&str>) -> Result<PathBuf> {
     let mut program = Command::new(workspace.program());
     program.arg("setup").args(option).stdin(Stdio::null()).stderr(Stdio::inherit());
@@ -65,8 +65,8 @@ fn links_cuda(torch: &Path) -> bool {
     torch.join("lib/libtorch_cuda.so").exists()
 }
 
-/// LIBTORCH keeps its value when the link moves, so cargo cannot know: what was built with the old path in it
-/// is forgotten. torch-sys, minutes of C++, only if what it links differs.
+/// Removes builds that contain the old path: LIBTORCH keeps its value when the link moves, so cargo cannot notice. torch-sys,
+/// which takes minutes, is rebuilt only if it links differently.
 fn forget_builds(workspace: &Workspace, links_other: bool) -> Result<()> {
     let mut packages = workspace.plugin_packages()?;
     packages.extend(["gradtop-toolkit", "gradtop-torch"].map(str::to_owned));

@@ -1,4 +1,4 @@
-//! `cargo xtask soak`: what takes too long for every test run, from the outside of the real program.
+//! `cargo xtask soak`: checks with the real program that take too long for every test run.
 
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitCode};
@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, bail};
 use crate::setup;
 use crate::workspace::{Workspace, succeed};
 
-/// Names, the bench of `tests/` that does it, and what it does.
+/// The name, the bench of `tests/`, and a description of each.
 const KNOWN: [(&str, &str, &str); 12] = [
     (
         "campaign",
@@ -41,7 +41,7 @@ const KNOWN: [(&str, &str, &str); 12] = [
     ("tests", "", "the tests that wait for other processes, [TIMES] times next to two busy loops"),
 ];
 
-/// Test programs that wait for other processes, as cargo names them.
+/// Test programs that wait for other processes, with cargo's arguments.
 const WAITING: [&[&str]; 18] = [
     &["-p", "gradtop-tests", "--test", "lifecycle"],
     &["-p", "gradtop-tests", "--test", "c_plugin"],
@@ -63,7 +63,7 @@ const WAITING: [&[&str]; 18] = [
     &["-p", "gradtop", "--test", "cli"],
 ];
 
-/// Runs one of them, with the arguments that follow its name.
+/// Runs one of them with the arguments that follow its name.
 pub(crate) fn soak(workspace: &Workspace, args: &[String]) -> Result<ExitCode> {
     let known = args.split_first().and_then(|(name, rest)| {
         let (_, bench, _) = KNOWN.iter().find(|(known, ..)| known == name)?;
@@ -77,7 +77,7 @@ pub(crate) fn soak(workspace: &Workspace, args: &[String]) -> Result<ExitCode> {
         return if args.is_empty() { Ok(ExitCode::SUCCESS) } else { bail!("unknown soak `{}`", args[0]) };
     };
     setup::ensure(workspace)?;
-    // The program and the plugins of the tests, as `cargo xtask test` builds them.
+    // The program and the plugins of the tests, built as by `cargo xtask test`.
     succeed(workspace.cargo().args(["build", "--release", "--workspace", "--all-targets"]))?;
     let paths =
         [("GRADTOP_TEST_BIN", workspace.program()), ("GRADTOP_TEST_PLUGINS", workspace.release.clone())];
@@ -87,13 +87,13 @@ pub(crate) fn soak(workspace: &Workspace, args: &[String]) -> Result<ExitCode> {
     }
     let mut cargo = workspace.cargo();
     cargo.args(["bench", "--workspace", "--bench", bench, "--"]);
-    // One bench does several.
+    // One bench performs several of them.
     cargo.args((name != bench).then_some(name)).args(rest).envs(paths);
     succeed(&mut cargo)?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Every program of [`WAITING`] so many times, on a machine with something else to do.
+/// Runs every program of [`WAITING`] repeatedly on a busy machine.
 fn tests(workspace: &Workspace, paths: &[(&str, PathBuf)], times: usize) -> Result<ExitCode> {
     let busy: Vec<Busy> = (0..2).map(|_| Busy::start()).collect::<Result<_>>()?;
     let mut failed = 0;
@@ -121,7 +121,7 @@ fn tests(workspace: &Workspace, paths: &[(&str, PathBuf)], times: usize) -> Resu
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// A loop that takes a processor for as long as this lives.
+/// A busy loop that occupies a processor until it is dropped.
 struct Busy(Child);
 
 impl Busy {

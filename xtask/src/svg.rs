@@ -1,26 +1,26 @@
-//! `cargo xtask svg`: a terminal's contents, as `tmux capture-pane -e -p` prints them, as an SVG picture.
+//! `cargo xtask svg`: converts the output of `tmux capture-pane -e -p` to an SVG picture.
 //!
-//! Braille, blocks and lines are drawn as shapes, so that the picture looks the same whatever fonts its reader has.
+//! Braille, blocks and lines are drawn as shapes, so that the picture does not depend on the reader's fonts.
 
 use std::fmt::Write as _;
 use std::io::Read as _;
 
 use anyhow::{Context as _, Result, bail};
 
-/// Size of a cell, pixels.
+/// The size of a cell in pixels.
 const CELL: (f64, f64) = (8.4, 17.0);
-/// Room around the cells, pixels.
+/// The margin in pixels.
 const MARGIN: f64 = 12.0;
 const BACK: &str = "#11151c";
 const FRONT: &str = "#d7dae0";
 
-/// The 16 colours of the picture's terminal.
+/// The 16 basic colours.
 const BASE: [&str; 16] = [
     "#1c2028", "#e06c75", "#7ec07a", "#d8a657", "#5fa8e8", "#c08adf", "#56b6c2", "#c8ccd4", "#5c6370",
     "#ff7b85", "#98d894", "#f0c674", "#7cc0ff", "#d8a6f5", "#76d3de", "#ffffff",
 ];
 
-/// A line of the terminal: its characters, each with how it looks.
+/// A line of the terminal: characters with their styles.
 pub(crate) type Row = Vec<(char, Look)>;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -35,7 +35,7 @@ pub(crate) struct Look {
     pub(crate) reverse: bool,
 }
 
-/// Reads standard input; the picture.
+/// Reads standard input. Returns the picture.
 pub(crate) fn from_stdin() -> Result<String> {
     let mut text = String::new();
     std::io::stdin().read_to_string(&mut text).context("the terminal's contents are not UTF-8")?;
@@ -56,7 +56,7 @@ fn picture(text: &str) -> String {
     out
 }
 
-/// The element and the background of a terminal of this many columns and lines.
+/// The opening tag and the background for a terminal of this size.
 pub(crate) fn open(columns: usize, lines: usize) -> String {
     let (w, h) = (columns as f64 * CELL.0 + 2.0 * MARGIN, lines as f64 * CELL.1 + 2.0 * MARGIN);
     format!(
@@ -66,13 +66,13 @@ pub(crate) fn open(columns: usize, lines: usize) -> String {
     )
 }
 
-/// The cells of each line of a capture.
+/// Parses the lines of a capture.
 pub(crate) fn rows(text: &str) -> Vec<Row> {
     let mut look = Look::default();
     text.trim_end_matches('\n').split('\n').map(|line| cells(line, &mut look)).collect()
 }
 
-/// The cells of a line; `look` goes on from line to line.
+/// Parses the cells of a line; `look` continues from line to line.
 fn cells(line: &str, look: &mut Look) -> Row {
     let mut out = Vec::new();
     let mut rest = line;
@@ -144,7 +144,7 @@ fn indexed(i: u8) -> String {
     }
 }
 
-/// Columns a character takes.
+/// The width of a character in columns.
 fn width(c: char) -> usize {
     let wide = matches!(u32::from(c), 0x1100..=0x115f | 0x2e80..=0xa4cf | 0xac00..=0xd7a3 | 0xf900..=0xfaff | 0xfe30..=0xfe6f | 0xff00..=0xff60);
     if wide { 2 } else { 1 }
@@ -167,7 +167,7 @@ pub(crate) fn draw_row(out: &mut String, row: &Row, y: usize) {
     }
 }
 
-/// Characters of one look, beside each other.
+/// Draws adjacent characters of one style.
 fn run(out: &mut String, cells: &[(char, Look)], look: &Look, left: f64, top: f64) {
     let (mut front, mut back) = (look.front.clone().unwrap_or_else(|| FRONT.to_owned()), look.back.clone());
     if look.reverse {
@@ -189,7 +189,7 @@ fn run(out: &mut String, cells: &[(char, Look)], look: &Look, left: f64, top: f6
     let mut x = left;
     for (c, _) in cells {
         if !braille(&mut dots, *c, x, top) && !shape(&mut shapes, *c, x, top) && *c != ' ' {
-            // Words stay together; each begins where its cell does.
+            // Words stay together; each begins at its cell.
             let joined = words.last_mut().filter(|(at, _, n)| (at + *n as f64 * CELL.0 - x).abs() < 0.01);
             match joined {
                 Some((_, text, n)) => {
@@ -233,12 +233,12 @@ fn braille(path: &mut String, c: char, x: f64, y: f64) -> bool {
     let places = [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (0, 3), (1, 3)];
     places.into_iter().enumerate().filter(|(i, _)| bits & (1 << i) != 0).all(|(_, (column, row))| {
         let left = x + CELL.0 * (0.25 + 0.5 * f64::from(column));
-        // Writing to a String cannot fail.
+        // Writing to a string cannot fail.
         write!(path, "M{left:.1} {:.1}h0", y + CELL.1 * (0.125 + 0.25 * f64::from(row))).is_ok()
     })
 }
 
-/// Draws a character that is made of rectangles, into the data of a path.
+/// Adds a character that consists of rectangles to the data of a path.
 fn shape(path: &mut String, c: char, x: f64, y: f64) -> bool {
     let (w, h) = CELL;
     let mut rect = |left: f64, top: f64, width: f64, height: f64| {

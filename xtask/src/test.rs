@@ -1,7 +1,7 @@
-//! `cargo xtask test`: everything that must hold before a change is proposed, in one profile.
+//! `cargo xtask test`: everything that must hold before a change is proposed.
 //!
-//! One profile and one selection of packages, so that torch-sys's C++ and arrow compile once. The program, the
-//! plugins and the fixtures are built before the tests run, and the end-to-end tests take their paths from here.
+//! It uses one profile and one selection of packages, so that torch-sys's C++ and arrow compile once. The program, the plugins
+//! and the fixtures are built before the tests run, and their paths are passed to the end-to-end tests.
 
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
@@ -11,10 +11,10 @@ use anyhow::Result;
 use crate::workspace::{Workspace, cache_dir, succeed};
 use crate::{readers, setup};
 
-/// What property tests draw from.
+/// The seed of property tests.
 const SEED: &str = "PROPTEST_RNG_SEED";
 
-/// Runs all stages, or only the tests that a filter names.
+/// Runs all stages, or only the tests that match a filter.
 pub(crate) fn test(workspace: &Workspace, filters: &[String]) -> Result<ExitCode> {
     let mut stages = Stages::default();
     let readers = stages.must("set-up", || {
@@ -34,7 +34,7 @@ pub(crate) fn test(workspace: &Workspace, filters: &[String]) -> Result<ExitCode
             cargo.args(["doc", "--release", "--workspace", "--no-deps", "--document-private-items"]);
             succeed(cargo.env("RUSTDOCFLAGS", "-D warnings"))
         });
-        // Licences are held by a test too; this looks at bans and sources besides.
+        // A test covers licences; this checks bans and sources, too.
         if deny_installed(workspace) {
             stages.run("cargo-deny", || {
                 succeed(workspace.cargo().args(["deny", "check", "bans", "licenses", "sources"]))
@@ -48,7 +48,7 @@ pub(crate) fn test(workspace: &Workspace, filters: &[String]) -> Result<ExitCode
         cargo.env("GRADTOP_TEST_PLUGINS", &workspace.release);
         cargo.env("GRADTOP_TEST_READERS", &readers);
         cargo.env("GRADTOP_TEST_DUCKDB", &duckdb);
-        // Drawn anew each time, and said, so that what a property test finds can be found again.
+        // A new seed each time, printed so that failures can be reproduced.
         let seed = std::env::var(SEED).unwrap_or_else(|_| std::process::id().to_string());
         eprintln!("property tests: {SEED}={seed}");
         cargo.env(SEED, seed);
@@ -66,7 +66,7 @@ fn deny_installed(workspace: &Workspace) -> bool {
     cargo.status().is_ok_and(|status| status.success())
 }
 
-/// What was done, how it ended, how long it took.
+/// The stages, with their results and durations.
 #[derive(Default)]
 struct Stages {
     done: Vec<(&'static str, Outcome, Duration)>,
@@ -78,7 +78,7 @@ enum Outcome {
 }
 
 impl Stages {
-    /// A stage that the rest needs.
+    /// Runs a stage that the others depend on.
     fn must<T>(&mut self, name: &'static str, work: impl FnOnce() -> Result<T>) -> Result<T> {
         eprintln!("== {name}");
         let start = Instant::now();
@@ -87,7 +87,7 @@ impl Stages {
         result
     }
 
-    /// A stage whose failure is reported at the end, when the others had their turn.
+    /// Runs a stage whose failure is reported after the others have run.
     fn run(&mut self, name: &'static str, work: impl FnOnce() -> Result<()>) {
         eprintln!("== {name}");
         let start = Instant::now();

@@ -1,4 +1,4 @@
-//! What must be on the machine: platform, C++ compiler, python3. One message each, with the mend.
+//! Checks what must be on the machine: platform, C++ compiler, python3. Each has a message with a remedy.
 
 use std::env;
 use std::fs;
@@ -7,10 +7,10 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-/// The oldest glibc that gradtop is built and tested for.
+/// The oldest supported glibc.
 const GLIBC: (u32, u32) = (2, 34);
 
-/// Refuses what the libtorch packages do not exist for.
+/// Rejects platforms without libtorch packages.
 pub(crate) fn check_platform() -> Result<()> {
     if !cfg!(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu")) {
         bail!(
@@ -20,7 +20,7 @@ pub(crate) fn check_platform() -> Result<()> {
             env::consts::ARCH
         );
     }
-    // Without getconf nothing can be said, and the dynamic linker will say it later.
+    // Without getconf nothing is known; the dynamic linker will report it later.
     if let Ok(output) = Command::new("getconf").arg("GNU_LIBC_VERSION").output()
         && let Some(found) = parse_glibc(&String::from_utf8_lossy(&output.stdout))
         && found < GLIBC
@@ -57,7 +57,7 @@ pub(crate) fn check_compiler(scratch: &Path) -> Result<()> {
     bail!("libtorch's binding needs a C++17 compiler, but {problem}.\n  {hint}")
 }
 
-/// With OpenMP's library, because torch-sys links it.
+/// With OpenMP, because torch-sys links it.
 fn compile(compiler: &str, scratch: &Path) -> std::result::Result<(), String> {
     let unwritable = |error| format!("{} cannot be written: {error}", scratch.display());
     fs::create_dir_all(scratch).map_err(unwritable)?;
@@ -88,7 +88,7 @@ fn compile(compiler: &str, scratch: &Path) -> std::result::Result<(), String> {
     outcome
 }
 
-/// What a line of Python prints, without the trailing line break.
+/// Runs a line of Python. Returns its output without the trailing line break.
 pub(crate) fn python(code: &str) -> Result<String> {
     let output = Command::new("python3")
         .args(["-c", code])

@@ -1,13 +1,36 @@
 //! Text where only ASCII may be printed.
 
 /// Our own signs and those of formulas, in ASCII.
-const SIGNS: [(char, &str); 19] = [
+const SIGNS: [(char, &str); 42] = [
     ('·', "-"),
     ('–', "-"),
     ('—', "-"),
     ('…', "."),
-    ('π', "pi"),
     ('×', "x"),
+    ('±', "+-"),
+    ('−', "-"),
+    ('≈', "~"),
+    ('≠', "!="),
+    ('²', "^2"),
+    ('³', "^3"),
+    ('₂', "2"),
+    ('‖', "||"),
+    ('∂', "d"),
+    ('←', "<-"),
+    ('α', "alpha"),
+    ('β', "beta"),
+    ('γ', "gamma"),
+    ('δ', "delta"),
+    ('Δ', "Delta"),
+    ('ε', "epsilon"),
+    ('η', "eta"),
+    ('θ', "theta"),
+    ('λ', "lambda"),
+    ('μ', "mu"),
+    ('π', "pi"),
+    ('ρ', "rho"),
+    ('σ', "sigma"),
+    ('Σ', "Sigma"),
     ('≤', "<="),
     ('≥', ">="),
     ('↑', "^"),
@@ -44,4 +67,16 @@ pub fn sign(c: char) -> char {
 
 fn of(c: char) -> Option<&'static str> {
     SIGNS.iter().find(|(sign, _)| *sign == c).map(|(_, ascii)| *ascii)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plain;
+
+    #[test]
+    fn formulas_are_written_in_ascii_and_names_keep_their_letters() {
+        let formula = "tr Σ / |g|² ± 3·λ at α ≈ 1 (log₂)";
+        assert_eq!(plain(formula), "tr Sigma / |g|^2 +- 3-lambda at alpha ~ 1 (log2)");
+        assert_eq!(plain("größe 日本語"), "größe 日本語");
+    }
 }

@@ -140,6 +140,12 @@ mod tests {
     use crate::{Mark, Paint};
 
     #[test]
+    fn the_one_place_on_an_axis_is_told_whole() {
+        let known = Known { x: true, only_x: Some(123_456_789.0), y: true, y2: false };
+        assert_eq!(known.across(&Axis::default(), Vec::new())[0].label, "123456789");
+    }
+
+    #[test]
     fn rows_of_one_moment_are_not_told_apart() {
         let axis = |seconds| Axis { seconds, ..Axis::default() };
         assert_eq!(axis(true).seen(0.0, 4.9e-5), (0.0, 1.0));

@@ -26,7 +26,7 @@ pub enum Powers {
 impl Tick {
     /// Of a value that need not be round.
     pub(crate) fn of(value: f64, seconds: bool) -> Self {
-        let whole = value.fract() == 0.0 && value.abs() < 1e7;
+        let whole = value.fract() == 0.0 && value.abs() < 1e12;
         let label = match (seconds, whole) {
             (true, _) if value.abs() >= 60.0 || value == 0.0 => clock(value),
             (true, _) => format!("{}s", crate::number::value(value)),

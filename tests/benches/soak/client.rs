@@ -1,4 +1,4 @@
-//! What the Python client costs a training, and what the death of Python or of the recording process costs a run.
+//! The overhead of the Python client, and the cost of a dying Python or recording process.
 
 use std::fs;
 use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
@@ -33,7 +33,7 @@ calls.sort()
 print(json.dumps([(imported - before) * 1e3, (begun - imported) * 1e3, 1e6 / took, calls[50_000] / 1e3, calls[99_000] / 1e3, moment]))
 "#;
 
-/// Logs its own time for ever, and keeps in a file how many calls have returned.
+/// Logs its own time for ever, and counts the calls that have returned in a file.
 const COUNTING: &str = r#"
 import gradtop, mmap, os, struct, sys, time
 run = gradtop.init()
@@ -45,7 +45,7 @@ for step in range(10**9):
     struct.pack_into("q", shared, 0, step + 1)
 "#;
 
-/// Prints a row for each kind of death, each so many times, and the speed.
+/// Prints a row for each kind of death, each repeated, and the speed.
 pub(crate) fn client(times: usize, seed: u64) -> Vec<Row> {
     println!("speed, of five runs: {}", speed());
     let moment = |time: u64, most: u64| {
@@ -75,12 +75,12 @@ fn sandbox() -> Sandbox {
     sandbox.and_env("PYTHONPATH", client.to_str().unwrap()).and_env("PYTHONDONTWRITEBYTECODE", "1")
 }
 
-/// Median, least and most of import, start, points a second to the end of `finish`, median call and p99, points a second to sealed
-/// Parquet, and bytes of a point.
+/// Median, minimum and maximum of: import, start, points per second until `finish` returns, median call and p99, points per
+/// second until sealed Parquet, and bytes per point.
 fn speed() -> String {
     const RUNS: usize = 5;
     let compiled = tempfile::tempdir().unwrap();
-    // Modules that pip installs are compiled.
+    // Modules installed by pip are compiled.
     let sandbox = Sandbox::with(&[])
         .and_env("PYTHONPATH", paths::checkout().join("python").to_str().unwrap())
         .and_env("PYTHONPYCACHEPREFIX", compiled.path().to_str().unwrap());
@@ -114,7 +114,7 @@ fn speed() -> String {
     words.collect::<Vec<_>>().join(", ")
 }
 
-/// The size of the metrics.
+/// The size of the metrics in bytes.
 fn bytes(run: &RunDir) -> u64 {
     let parts = fs::read_dir(run.metrics()).unwrap();
     parts.map(|part| part.unwrap().metadata().unwrap().len()).sum()
@@ -126,7 +126,8 @@ enum Victim {
     Sink,
 }
 
-/// Kills one of a run's processes so long after its first call; rows lost of calls that had returned, and the time of those.
+/// Kills one process of a run some time after its first call. Returns the number of rows lost from calls that had returned, and
+/// their duration.
 fn killed(moment: Duration, victim: Victim) -> (usize, Duration) {
     let sandbox = sandbox();
     let counted = sandbox.path().join("counted");
@@ -157,8 +158,8 @@ fn killed(moment: Duration, victim: Victim) -> (usize, Duration) {
     (usize::try_from(lost).unwrap(), longest_gap(&kept))
 }
 
-/// Steps and times of the rows, by step; none is there twice. The times are those of Python: what waited for another sink is recorded
-/// with the time at which it came there.
+/// The steps and times of all rows in order; no step may appear twice. Times are Python's: rows that waited for another sink
+/// are recorded with the time of their arrival there.
 fn rows(run: &Run<'_>) -> Vec<(i64, f64)> {
     let series = read_series(&run.dir, |key| key.metric == "at").unwrap();
     let mut rows: Vec<(i64, f64)> =
@@ -168,7 +169,7 @@ fn rows(run: &Run<'_>) -> Vec<(i64, f64)> {
     rows
 }
 
-/// The longest time in which steps are missing.
+/// The longest period without steps.
 fn longest_gap(rows: &[(i64, f64)]) -> Duration {
     let gaps = rows.windows(2).filter(|pair| pair[1].0 > pair[0].0 + 1).map(|pair| pair[1].1 - pair[0].1);
     Duration::from_secs_f64(gaps.fold(0.0, f64::max))

@@ -1,4 +1,4 @@
-//! One table of faults of the disk and of the clock, one way to put them to a run, one count of what they cost.
+//! Faults of disk and clock in one table, with one way to cause them and one way to count their cost.
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt as _;
@@ -12,29 +12,29 @@ use gradtop_tests::{Sandbox, build, check, logged, until};
 
 use crate::{Row, repeat};
 
-/// What goes wrong.
+/// A kind of fault.
 #[derive(Clone, Copy)]
 enum Wrong {
-    /// Not a byte is left, on a file system of its own.
+    /// The disk is full, on a file system of its own.
     Full,
-    /// Whatever would change the file system of the runs ends with this.
+    /// Every change of the runs' file system fails with this error.
     Writes(i32),
     /// The wall clock is off by so many seconds.
     Clock(i64),
 }
 
-/// When it does.
+/// When the fault occurs.
 #[derive(Clone, Copy)]
 enum When {
-    /// While it trains.
+    /// While the run trains.
     Running,
-    /// From before its last steps until it has done them and waited.
+    /// From before its last steps until it has finished them and waited.
     Ending,
-    /// While it is paused; then it goes on.
+    /// While the run is paused; then it is resumed.
     Paused,
-    /// While it is paused, and it is ended with `stop --kill` meanwhile.
+    /// While the run is paused and ended by `stop --kill`.
     Killed,
-    /// Between its stop and its resume, and from then on.
+    /// From between its stop and its resume on.
     Resumed,
 }
 
@@ -74,15 +74,15 @@ pub(crate) const CLOCKS: &[Fault] = &[
     fault("clock an hour back between stop and resume", Wrong::Clock(-3600), Resumed, 500),
 ];
 
-/// Steps of a run, and those of them that it does before the fault.
+/// The steps of a run, and how many of them precede the fault.
 const STEPS: i64 = 3000;
 const BEFORE: i64 = 1000;
 
-/// A sandbox whose disk or clock can go wrong.
+/// A sandbox whose disk and clock can fail.
 struct Place {
     sandbox: Sandbox,
     disk: Option<Mounted>,
-    /// By how many seconds the clock is off.
+    /// A file with the number of seconds by which the clock is off.
     clock: PathBuf,
 }
 
@@ -124,14 +124,14 @@ impl Place {
         }
     }
 
-    /// In place: the file is mapped.
+    /// Written in place, because the file is mapped.
     fn set_clock(&self, seconds: i64) {
         let file = File::options().write(true).open(&self.clock).unwrap();
         file.write_all_at(&seconds.to_ne_bytes(), 0).unwrap();
     }
 }
 
-/// Puts a fault to a run once: the rows lost, and the time in which they were logged.
+/// Causes a fault once. Returns the number of lost rows and their duration.
 fn once(fault: &Fault, random: f64) -> (usize, Duration) {
     let place = Place::new(fault.wrong);
     let sandbox = &place.sandbox;
@@ -199,7 +199,7 @@ fn paused(sandbox: &Sandbox, run: &Run<'_>) {
     run.until_state(State::Paused);
 }
 
-/// What is not there of what was logged. Nothing may be there twice, and times never go back.
+/// The logged rows that are missing. No row may appear twice, and times must not decrease.
 fn cost(fault: &Fault, run: &Run<'_>, logged: &[logged::Logged]) -> (usize, Duration) {
     let rows = check::sealed(&run.dir);
     check::no_row_twice(&rows);
@@ -213,7 +213,7 @@ fn cost(fault: &Fault, run: &Run<'_>, logged: &[logged::Logged]) -> (usize, Dura
     (lost, time.unwrap_or_default())
 }
 
-/// Every fault of a table so many times.
+/// Repeats every fault of a table.
 pub(crate) fn all(faults: &[Fault], times: usize, seed: u64, print: &mut impl FnMut(Row)) {
     for fault in faults {
         let how = match fault.wrong {
@@ -225,7 +225,7 @@ pub(crate) fn all(faults: &[Fault], times: usize, seed: u64, print: &mut impl Fn
             When::Killed => "ended by `stop --kill` meanwhile, sealed afterwards",
             _ => "it waits, goes on and finishes",
         };
-        // The moment is drawn; it need not be a good draw.
+        // The moment is pseudo-random; it need not be a good generator.
         let random = |time: u64| (seed.wrapping_mul(31).wrapping_add(time * 17) % 100) as f64 / 100.0;
         print(repeat(fault.what, how, times, outcome, |time| once(fault, random(time))));
     }

@@ -1,6 +1,6 @@
-//! Faults put to live runs through the real program, many times; a row of a table for each. Started by `cargo xtask soak`:
-//! `campaign [--minutes N]`, `kills [TIMES]`, `disk [TIMES]`, `clocks [TIMES]`, `client [TIMES]`, `nodes [TIMES]`, `mixed [OLD PROGRAM]`,
-//! `python PYTHON`, `slurm [PART]`, `ssh [PART]`, each with `--seed N`.
+//! Causes faults in live runs of the real program, many times, and prints a row of a table for each. Started by `cargo xtask
+//! soak`: `campaign [--minutes N]`, `kills [TIMES]`, `disk [TIMES]`, `clocks [TIMES]`, `client [TIMES]`, `nodes [TIMES]`,
+//! `mixed [OLD PROGRAM]`, `python PYTHON`, `slurm [PART]`, `ssh [PART]`, each with `--seed N`.
 
 #![allow(clippy::unwrap_used, reason = "a fault that cannot be made ends it")]
 #![allow(clippy::print_stdout, reason = "it prints what it found")]
@@ -21,13 +21,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// What the faults of one row did, all times together.
+/// The results of all repetitions of a fault.
 pub(crate) struct Row {
-    /// The fault, and how it was made.
+    /// The fault, and how it was caused.
     pub(crate) fault: String,
     pub(crate) how: String,
     pub(crate) times: usize,
-    /// Rows that were logged and are not in the run, at worst and in all.
+    /// The number of lost rows and their duration, in each repetition.
     pub(crate) lost: Vec<(usize, Duration)>,
     pub(crate) outcome: String,
 }
@@ -45,7 +45,7 @@ impl Row {
     }
 }
 
-/// Does something so many times. Each gives the rows lost and their time, or panics; what a panic says is the outcome then.
+/// Repeats something that returns the number of lost rows and their duration. A panic becomes the outcome.
 pub(crate) fn repeat(
     fault: &str,
     how: &str,

@@ -1,4 +1,4 @@
-//! Two versions of the program beside each other, and one replaced while its runs live.
+//! Two versions of the program at the same time, and a program that is replaced while its runs are in progress.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,15 +7,15 @@ use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 use gradtop_store::State;
-use gradtop_tests::sandbox::{Run, Said, ended};
+use gradtop_tests::sandbox::{CommandOutput, Run, ended};
 use gradtop_tests::{Sandbox, check, paths};
 
 use crate::{Row, repeat};
 
-/// The commit that the other version is of.
+/// The commit of the other version.
 const OLD: &str = "7cfc162";
 
-/// Builds the old program in a folder of its own, which is kept; its path. The error says what is missing.
+/// Builds the old program in a permanent folder. Returns its path, or what is missing.
 fn build() -> Result<PathBuf, String> {
     let folder = paths::checkout().join("target/soak").join(OLD);
     let git = |args: &[&str], dir: &Path| {
@@ -52,15 +52,15 @@ fn build() -> Result<PathBuf, String> {
     Ok(folder.join("target/release/gradtop"))
 }
 
-/// A command of the version that the sandbox does not have.
-fn other(sandbox: &Sandbox, program: &Path, args: &[&str]) -> Said {
+/// A command of the other version.
+fn other(sandbox: &Sandbox, program: &Path, args: &[&str]) -> CommandOutput {
     let mut command = Command::new(program);
     command.args(args).current_dir(sandbox.path()).stdin(std::process::Stdio::null());
     command.env_clear().envs(sandbox.env().iter().map(|(k, v)| (k, v)));
     ended(command, args)
 }
 
-/// Every file of a run but what a paused run itself goes on writing.
+/// All files of a run, except those that a paused run keeps writing.
 fn files(run: &Run<'_>) -> BTreeMap<PathBuf, (SystemTime, Vec<u8>)> {
     let own = [run.dir.status(), run.dir.lock()];
     let of = |path: PathBuf| {
@@ -81,7 +81,7 @@ fn beside(runs: &Path, looks: &Path) {
         if word == "paused" {
             sandbox.gradtop(&["pause", "a"]).expect_code(0);
             run.until_state(State::Paused);
-            // What was logged before is written within a tenth of a second and sealed by age.
+            // Everything is written within a tenth of a second and sealed by age.
             gradtop_tests::until("the paused run to rest", || {
                 let before = files(&run);
                 std::thread::sleep(Duration::from_secs(3));
@@ -110,14 +110,14 @@ fn beside(runs: &Path, looks: &Path) {
             assert!(files(&run) == before, "a look changed the run's files");
         }
     }
-    // It may be asked from there, too.
+    // The other version may send requests, too.
     look(&["resume", "a"]).expect_code(0);
     run.until_state(State::Running);
     look(&["checkpoint", "a"]).expect_code(0);
     look(&["stop", "a"]).expect_code(0);
     assert_eq!(look(&["wait", "a"]).code, 3);
     let rows = check::sealed(&run.dir).len();
-    // An ended run is shown alike, and by a look is left as it is.
+    // An ended run looks the same and is not changed by reading it.
     let before = files(&run);
     let shown = look(&["show", "a", "--json"]).expect_code(0).json();
     assert_eq!(shown["state"], "stopped");
@@ -125,7 +125,7 @@ fn beside(runs: &Path, looks: &Path) {
     assert_eq!(check::sealed(&run.dir).len(), rows);
 }
 
-/// Runs of `old` go on while its file becomes `new`; `new` stops and resumes them.
+/// Runs of `old` continue while its file is replaced by `new`, which stops and resumes them.
 fn upgraded(old: &Path, new: &Path) {
     let sandbox = Sandbox::running(old);
     let program = sandbox.own_program();
@@ -150,7 +150,7 @@ fn upgraded(old: &Path, new: &Path) {
     assert_eq!(losses, 3000, "rows of a run that began with the old program and ended with the new one");
 }
 
-/// `old`: the old program, if it is built already.
+/// `old`: the path of the old program, if it is built already.
 pub(crate) fn mixed(old: Option<&str>, print: &mut impl FnMut(Row)) {
     let new = paths::gradtop().to_owned();
     let old = old.map_or_else(build, |path| Ok(path.into())).unwrap_or_else(|why| panic!("{why}"));

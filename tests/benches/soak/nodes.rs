@@ -1,4 +1,4 @@
-//! Two nodes of a cluster and one folder of runs.
+//! Two nodes of a cluster that share a runs folder.
 
 use std::cell::Cell;
 use std::process::Stdio;
@@ -67,7 +67,7 @@ pub(crate) fn nodes(rounds: usize) -> Vec<Row> {
     vec![fought, dies, job, cut]
 }
 
-/// A run of a node that waits at step 10 to be let go on.
+/// A run of a node, held at step 10.
 fn begun(sandbox: &Sandbox, cluster: &Cluster<'_>, node: &mut Node) -> RunDir {
     let [hold, gate] = sandbox.hold("r", 10);
     let start =
@@ -104,7 +104,7 @@ fn dies() -> Duration {
     took
 }
 
-/// What a submission leaves of a run that is to go on.
+/// Writes the files that a submitted run has.
 fn submitted(run: &RunDir) {
     let job = Job {
         launcher: "slurm".into(),

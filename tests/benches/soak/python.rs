@@ -1,6 +1,6 @@
-//! The Python client with the libraries that people train with: PyTorch, Lightning and the `Trainer` of Hugging Face, alone and as
-//! two processes, each watched, paused, stopped and resumed; a training that only TensorBoard knows; Optuna; and what TensorBoard
-//! shows of an export.
+//! The Python client with real libraries: PyTorch, Lightning and the `Trainer` of Hugging Face, with one and two processes,
+//! each watched, paused, stopped and resumed; a training that only writes TensorBoard logs; Optuna; and exports shown by
+//! TensorBoard.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -12,10 +12,10 @@ use gradtop_store::{State, checkpoints, read_manifest, read_series};
 use gradtop_tests::sandbox::{Run, ended};
 use gradtop_tests::{Sandbox, check, paths, until};
 
-/// The libraries, by the names that pip has for them.
+/// The libraries, by the names that pip uses.
 const LIBRARIES: [&str; 6] = ["torch", "lightning", "transformers", "accelerate", "tensorboard", "optuna"];
 
-/// Prints a row for each training. `python` is a Python that has the libraries.
+/// Prints a row for each training. `python` has the libraries installed.
 pub(crate) fn python(python: Option<&str>) -> bool {
     let Some(python) = python else {
         println!(
@@ -58,7 +58,7 @@ pub(crate) fn python(python: Option<&str>) -> bool {
     true
 }
 
-/// A training that writes for TensorBoard alone, followed to its end; then its run as event files in TensorBoard, looked at in a
+/// Follows a training that only writes TensorBoard logs, exports the run as event files, and opens those in TensorBoard and a
 /// browser.
 fn untouched(python: &str) -> String {
     const STEPS: usize = 600;
@@ -75,7 +75,7 @@ fn untouched(python: &str) -> String {
     assert!(headline(&run), "lists show its loss");
 
     sandbox.gradtop(&["export", "untouched", "--tensorboard", "out"]).expect_code(0);
-    // It says where it is on either stream.
+    // TensorBoard prints its address on either stream.
     let serve = "exec \"$0\" -u -m tensorboard.main --logdir out --host 127.0.0.1 --port 0 2>&1";
     let mut server = sandbox.around("sh");
     server.args(["-c", serve, python]).stdout(Stdio::piped());
@@ -99,7 +99,7 @@ fn untouched(python: &str) -> String {
     format!("TensorBoard alone: {STEPS} steps recorded live; exported, TensorBoard shows them: {picture}")
 }
 
-/// What a server on this machine answers.
+/// Sends a request to a local server. Returns the response.
 fn get(address: &str, path: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     write!(stream, "GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n").unwrap();
@@ -108,7 +108,7 @@ fn get(address: &str, path: &str) -> String {
     answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default()
 }
 
-/// Has a browser draw a page, if there is one; where the picture is.
+/// Renders a page in a browser, if there is one. Returns the path of the picture.
 fn picture(url: &str) -> String {
     let folder = paths::checkout().join("target/soak");
     fs::create_dir_all(&folder).unwrap();
@@ -147,7 +147,7 @@ fn search(python: &str) -> String {
     format!("Optuna, {TRIALS} trials: {}", said.out.trim())
 }
 
-/// A training to its end; then one that is paused, stopped, resumed and stopped again.
+/// Runs a training to its end, then one that is paused, stopped, resumed and stopped again.
 fn training(script: &str, program: &[&str], options: &[&str]) -> String {
     let sandbox = sandbox();
     let (length, short) = if script == "fit_torch.py" { ("--steps", "300") } else { ("--epochs", "3") };
@@ -200,7 +200,7 @@ fn training(script: &str, program: &[&str], options: &[&str]) -> String {
     format!("| {processes} | {} | yes | {paused} | {saved} | {resumed} | {ended}", logged.len())
 }
 
-/// A sandbox whose commands find the client, and in which two processes leave the cores to each other.
+/// A sandbox in which Python finds the client, with a single thread per process.
 fn sandbox() -> Sandbox {
     let sandbox = Sandbox::with(&[]);
     let client = paths::checkout().join("python");

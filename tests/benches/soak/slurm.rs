@@ -1,4 +1,4 @@
-//! Many runs in a real Slurm: a long array, jobs that make way, a time limit, a controller that is killed, and the study of all
+//! Many runs in a real Slurm: a long array, preempted jobs, a time limit, a controller that is killed, and the study of all
 //! experiments as an array.
 
 use std::time::{Duration, Instant};
@@ -10,11 +10,11 @@ use gradtop_tests::{Sandbox, check, paths};
 
 use crate::{Row, repeat};
 
-/// How long a command may take that waits for all of it.
+/// The time limit of a command that waits for all runs.
 const LIMIT: Duration = Duration::from_mins(40);
 const STEPS: &str = "steps=60";
 
-/// A row of the table for each; only `part` if one is named.
+/// Prints a row for each part, or only for `part`.
 pub(crate) fn slurm(part: Option<&str>, print: &mut impl FnMut(Row)) {
     type Part = (&'static str, fn(&mut Cluster) -> Row);
     const PARTS: [Part; 5] = [
@@ -52,7 +52,7 @@ fn ten(sandbox: &Sandbox, launcher: &str) -> Vec<String> {
     names
 }
 
-/// Lets them go, and compares their rows with those of a run that nothing disturbed.
+/// Releases them and compares their rows with those of an undisturbed run.
 fn as_undisturbed(sandbox: &Sandbox, names: &[String], resumed: usize) {
     let rows = |name: &str| check::comparable(check::sealed(&sandbox.find(name).dir), &["clock"]);
     let whole = rows("whole");
@@ -153,7 +153,7 @@ fn controller(cluster: &mut Cluster) -> Row {
     assert!(asked.elapsed() < Duration::from_mins(1), "all are asked at once");
     let seen = sandbox.gradtop(&["list", "--json"]).expect_code(0).json();
     let certain = seen.as_array().unwrap().iter().filter(|run| run["state"] == "running").count();
-    // Half of them end while nobody is there to hear of it.
+    // Half of them end while no controller is there.
     let (first, rest) = names.split_at(5);
     for name in first {
         sandbox.let_go(name, "");

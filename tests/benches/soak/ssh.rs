@@ -1,4 +1,4 @@
-//! The monitor over a bad line: real ssh, real sshd, twelve live charts at 120 by 36.
+//! The monitor over a bad line: real ssh, real sshd, twelve live charts at 120x36.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -12,10 +12,10 @@ use gradtop_tests::watched::{BYTES_PER_S, DELAY, FRAME, QUIET, Watched, answer, 
 const OUTAGE: Duration = Duration::from_secs(45);
 const WATCHED: Duration = Duration::from_secs(20);
 const CUTS: u64 = 10;
-/// Keys of each kind.
+/// The number of keys of each kind.
 const KEYS: usize = 10;
 
-/// Seconds between what the header's clock shows and now.
+/// How far the clock in the header is behind, in seconds.
 fn behind(screen: &str) -> Option<i64> {
     let clock = screen.lines().next()?.split_whitespace().last()?.to_owned();
     let mut parts = clock.split(':').map(|part| part.parse::<i64>().ok());
@@ -38,7 +38,7 @@ fn kb(bytes: usize) -> String {
     format!("{:.1} kB", bytes as f64 / 1e3)
 }
 
-/// A part of the table, and what fills it in.
+/// A part of the table, and the function that measures it.
 type Part = (&'static str, fn(&Watched));
 
 pub(crate) fn ssh(only: Option<&str>) {
@@ -95,7 +95,7 @@ fn watched(place: &Watched) {
     }
 }
 
-/// When the frame came that first showed a word after so many bytes: its first byte and its last.
+/// When the frame arrived that first showed a word after so many bytes: its first and its last byte.
 fn shown(terminal: &Terminal, after: usize, word: &str) -> (Instant, Instant) {
     let frame = answer(terminal, after, word);
     (terminal.times(frame.start).unwrap().0, terminal.times(frame.end - 1).unwrap().0)
@@ -109,7 +109,7 @@ fn keys(place: &Watched) {
         let mut took = [Vec::new(), Vec::new()];
         for key in 0..2 * KEYS {
             let (key, word, _) = pages[key % 2];
-            // At any moment of what the charts send.
+            // At a random moment of the charts' output.
             std::thread::sleep(QUIET + Duration::from_millis(37 * took[0].len() as u64));
             let (before, start) = (terminal.count(), Instant::now());
             terminal.press(key.as_bytes());
@@ -203,7 +203,7 @@ fn hung_up(place: &Watched) {
         &["logs", "-f", "watched"],
         &["run", "counter", "--name", "far", "--set", "steps=1000000", "--set", "rate=200"],
     ] {
-        // What was looked at before may still be on its way out.
+        // The previous monitor may still be exiting.
         none_left(place);
         let line = place.line();
         let words = place.server.ssh(&line, &["-T"], &place.there(args));

@@ -1,4 +1,4 @@
-//! A plugin whose one experiment keeps the contract of a run, or breaks it in the way that `GRADTOP_FIXTURE` names.
+//! A plugin with one experiment that keeps the contract of a run, or breaks it in the way named by `GRADTOP_FIXTURE`.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! A thin, safe skin over the raw ABI, for plugins that must be able to do wrong what the SDK does right.
+//! A thin, safe wrapper around the raw ABI, for plugins that violate rules which the SDK would enforce.
 
 #![allow(unsafe_code, reason = "these plugins stand on the plugin's side of a C boundary without the SDK")]
 #![allow(dead_code, reason = "each fixture uses a part of it")]
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use gradtop_abi as abi;
 
-/// The host's functions, as given to `create`.
+/// The host's functions, as passed to `create`.
 #[derive(Clone, Copy)]
 pub(crate) struct Host(pub(crate) *const abi::Host);
 
@@ -28,12 +28,12 @@ impl Host {
         PathBuf::from(unsafe { CStr::from_ptr(self.raw().run_dir) }.to_str().unwrap_or_default())
     }
 
-    /// Interns a series; the status if refused.
+    /// Interns a series, or returns the status of the refusal.
     pub(crate) fn series(self, metric: &CStr, model: Option<&CStr>, trial: i32) -> Result<u32, abi::Status> {
         self.series_of(metric, model, None, trial)
     }
 
-    /// As [`Host::series`], of a split.
+    /// Like [`Host::series`], with a split.
     pub(crate) fn series_of(
         self,
         metric: &CStr,
@@ -83,7 +83,7 @@ impl Host {
         self.text(abi::log_level::INFO, text.as_bytes());
     }
 
-    /// Writes a call's status and why it was refused into the run's log, for the test to read.
+    /// Writes a call's status and the reason of a refusal to the run's log, where the test reads it.
     pub(crate) fn report(self, what: &str, status: abi::Status) {
         let why = if status == abi::OK { String::new() } else { self.last_error() };
         self.info(&format!("{what} -> {status}: {why}"));
@@ -128,7 +128,7 @@ impl Host {
         unsafe { (self.raw().declare_figures.expect("declare_figures"))(self.raw().ctx, toml.as_ptr()) }
     }
 
-    /// Saves a checkpoint with a closure. A panic of the closure is not caught: the process aborts.
+    /// Saves a checkpoint with a closure. A panic in the closure is not caught: the process aborts.
     pub(crate) fn checkpoint(self, step: i64, mut save: impl FnMut(&Path) -> abi::Status) -> abi::Status {
         unsafe extern "C" fn call<F: FnMut(&Path) -> abi::Status>(
             user: *mut c_void,
@@ -157,17 +157,17 @@ impl Host {
     }
 }
 
-/// A column over borrowed values; the caller keeps them alive.
+/// A column of borrowed values, which the caller keeps alive.
 pub(crate) fn column_f64(name: &CStr, values: &[f64]) -> abi::Column {
     column(abi::column_type::F64, name, values.as_ptr().cast())
 }
 
-/// As [`column_f64`], of integers.
+/// Like [`column_f64`], for integers.
 pub(crate) fn column_i64(name: &CStr, values: &[i64]) -> abi::Column {
     column(abi::column_type::I64, name, values.as_ptr().cast())
 }
 
-/// As [`column_f64`], of texts: their bytes one after the other, and where each begins.
+/// Like [`column_f64`], for strings: the concatenated bytes, and the offset of each.
 pub(crate) fn column_utf8(name: &CStr, bytes: &[u8], offsets: &[u64]) -> abi::Column {
     abi::Column { offsets: offsets.as_ptr(), ..column(abi::column_type::UTF8, name, bytes.as_ptr().cast()) }
 }
@@ -184,17 +184,17 @@ pub(crate) fn column(kind: u32, name: &CStr, data: *const c_void) -> abi::Column
     }
 }
 
-/// Immortal copies, as descriptors must be.
+/// Leaks a copy: descriptors must live for ever.
 pub(crate) fn immortal<T>(value: T) -> *const T {
     Box::leak(Box::new(value))
 }
 
-/// An immortal list; null if empty.
+/// Leaks a list; null if empty.
 pub(crate) fn immortal_list<T>(values: Vec<T>) -> *const T {
     if values.is_empty() { std::ptr::null() } else { Box::leak(values.into_boxed_slice()).as_ptr() }
 }
 
-/// An immortal C string of any bytes but NUL.
+/// Leaks a C string of any bytes except NUL.
 pub(crate) fn text(bytes: impl Into<Vec<u8>>) -> *const c_char {
     CString::new(bytes).expect("no NUL inside").into_raw()
 }
@@ -248,7 +248,7 @@ pub(crate) fn desc(id: &CStr, flags: u32, params: Vec<abi::Param>, metrics: Vec<
     }
 }
 
-/// Writes a message where the host reads it.
+/// Writes a message for the host.
 ///
 /// # Safety
 /// `err` is null or the host's.
@@ -262,7 +262,7 @@ pub(crate) unsafe fn say(err: *mut abi::Error, message: &[u8]) {
     err.len = n as u32;
 }
 
-/// A page of our own that may be neither read nor written: a segmentation fault and nothing else.
+/// A page that may be neither read nor written, so that any access is a segmentation fault.
 pub(crate) fn forbidden<T>() -> *mut T {
     // SAFETY: an anonymous mapping at an address of the system's choice.
     let page = unsafe {

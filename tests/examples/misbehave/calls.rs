@@ -1,4 +1,4 @@
-//! Calls that the host must refuse, or take and make harmless. Each writes the answer it got into the run's log.
+//! Calls that the host must refuse or make harmless. Each writes its result to the run's log.
 
 #![allow(clippy::unnecessary_wraps, reason = "every phase of an experiment has one type")]
 
@@ -12,7 +12,7 @@ use crate::counter::Gate;
 
 type Result = std::result::Result<abi::Status, Vec<u8>>;
 
-/// Enough of an ordinary run for the test to see that the rest did no harm. A test may hold it.
+/// A short ordinary run, which shows that nothing else was harmed. Tests can hold it.
 fn finish(job: &Job) -> Result {
     let host = job.host;
     let loss = host.metric(c"loss");
@@ -73,7 +73,7 @@ pub(crate) fn escapes(job: &Job) -> Result {
     let figures = "[[figure]]\nid = \"loss\"\ntitle = \"\\u001b[31mred\\u001b[2J\"\n[[figure.panel]]\n\
                    [[figure.panel.mark]]\ntype = \"line\"\nmetric = \"loss\"\n";
     host.report("figures", host.declare_figures(&CString::new(figures).unwrap()));
-    // The console gets it too.
+    // Also written to the console.
     std::io::Write::write_all(&mut std::io::stdout(), bytes).unwrap();
     std::io::Write::flush(&mut std::io::stdout()).unwrap();
     finish(job)?;
@@ -249,7 +249,7 @@ pub(crate) fn save_aborts(job: &Job) -> Result {
     })
 }
 
-/// A panic that unwinds out of `save` would unwind through the host: the boundary must turn it into an abort.
+/// A panic that unwinds out of `save` would unwind through the host, so it must abort.
 pub(crate) fn save_panics(job: &Job) -> Result {
     checkpoint_when_asked(job, |_| panic!("the fixture panics on purpose"))
 }

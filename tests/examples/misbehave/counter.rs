@@ -1,5 +1,4 @@
-//! The experiments that behave: `counter`, whose every number follows from saved state, `threads`, and two that wait for a
-//! file.
+//! Well-behaved experiments: `counter`, whose numbers all follow from saved state, `threads`, and two that wait for a file.
 
 #![allow(clippy::unnecessary_wraps, reason = "every phase of an experiment has one type")]
 
@@ -13,11 +12,11 @@ use gradtop_abi as abi;
 
 use crate::Job;
 
-/// `counter`'s file holds one of these for each step, written once the step has been logged. It is mapped, so it survives the
-/// process, however that ends. See `gradtop_tests::logged`.
+/// An entry in the file of `counter`, one per step, written after the step has been logged. The file is mapped, so it survives
+/// any end of the process. See `gradtop_tests::logged`.
 #[repr(C)]
 struct Logged {
-    /// Nanoseconds of `CLOCK_MONOTONIC`, 0 for not yet.
+    /// Nanoseconds of `CLOCK_MONOTONIC`; 0 if not logged yet.
     ns: u64,
     beats: u64,
 }
@@ -73,27 +72,27 @@ impl TimeFile {
         let time = unsafe { &raw mut (*slot).ns };
         // SAFETY: aligned and mapped for writing.
         unsafe { beats.write_volatile(BEATS.load(Ordering::Relaxed)) };
-        // What makes it count comes last: a kill may come in between.
+        // The time, which makes the entry valid, is written last: a kill may come in between.
         // SAFETY: as above.
         unsafe { time.write_volatile(ns) };
     }
 }
 
-/// Holds the run at a step until a test lets it go on: see `Sandbox::held`.
+/// Holds the run at a step until a test releases it, see `Sandbox::held`.
 pub(crate) struct Gate {
     /// The last step that may be done.
     hold: i64,
-    /// Once there, it says up to which step the run may go; empty: to its end.
+    /// The file that says up to which step the run may continue; an empty file means to its end.
     file: String,
 }
 
 impl Gate {
-    /// That of the parameters `hold` and `gate`.
+    /// Reads the parameters `hold` and `gate`.
     pub(crate) fn of(job: &Job) -> Self {
         Self { hold: job.int("hold"), file: job.params["gate"].clone() }
     }
 
-    /// Whether a step may be done.
+    /// Returns whether a step may be done.
     pub(crate) fn lets(&mut self, step: i64) -> bool {
         if step > self.hold
             && !self.file.is_empty()
@@ -105,14 +104,14 @@ impl Gate {
     }
 }
 
-/// A generator whose whole state is one number.
+/// A random generator whose state is a single number.
 fn next(state: &mut u64) -> f64 {
     *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
     (*state >> 11) as f64 / (1u64 << 53) as f64
 }
 
 fn save(dir: &Path, step: i64, state: u64, loss: f64) -> abi::Status {
-    // In two files: a checkpoint is a folder, and all of it counts.
+    // Two files, because a checkpoint is a folder and all its files matter.
     let text = format!("{step} {state} {}", loss.to_bits());
     let written =
         fs::write(dir.join("state.txt"), text).and_then(|()| fs::write(dir.join("complete"), b"yes"));
@@ -128,8 +127,8 @@ fn load(dir: &Path) -> (i64, u64, f64) {
     (step, state, f64::from_bits(words.next().unwrap().parse().unwrap()))
 }
 
-/// Logs `loss` and `noise` at every step, at most `rate` steps a second (0: as fast as it can) in bursts of `burst`, and a
-/// table row every 1,000 steps. It waits after step `hold` for the file `gate`, and does as it is asked meanwhile.
+/// Logs `loss` and `noise` at every step, at most `rate` steps per second (0: unlimited) in bursts of `burst`, and a table row
+/// every 1,000 steps. It waits after step `hold` for the file `gate`, and responds to requests meanwhile.
 pub(crate) fn run(job: &Job) -> Result<abi::Status, Vec<u8>> {
     let host = job.host;
     let steps = job.int("steps");
@@ -178,7 +177,7 @@ pub(crate) fn run(job: &Job) -> Result<abi::Status, Vec<u8>> {
             return Ok(end);
         }
         if rate > 0.0 && (step + 1) % burst == 0 {
-            // What it is late is not made up for.
+            // Delays are not made up for.
             due = (due + Duration::from_secs_f64(burst as f64 / rate)).max(Instant::now());
             std::thread::sleep(due.saturating_duration_since(Instant::now()));
         }
@@ -186,7 +185,7 @@ pub(crate) fn run(job: &Job) -> Result<abi::Status, Vec<u8>> {
     Ok(abi::OK)
 }
 
-/// Does as it is asked after a step; what to return, if that is to end.
+/// Responds to requests after a step. Returns a status if the run should end.
 fn between(job: &Job, (step, state, loss): (i64, u64, f64)) -> Result<Option<abi::Status>, Vec<u8>> {
     let host = job.host;
     if host.should_checkpoint() && host.checkpoint(step, |dir| save(dir, step, state, loss)) != abi::OK {
@@ -219,7 +218,7 @@ fn wait_for_the_file(job: &Job) {
     }
 }
 
-/// Two steps, of which the first takes until the file is there.
+/// Two steps; the first one lasts until the file exists.
 pub(crate) fn gated(job: &Job) -> Result<abi::Status, Vec<u8>> {
     let host = job.host;
     let loss = host.metric(c"loss");
@@ -234,7 +233,7 @@ pub(crate) fn gated(job: &Job) -> Result<abi::Status, Vec<u8>> {
     Ok(abi::OK)
 }
 
-/// Breaks its step off as soon as it is told to stop; then its end takes until the file is there.
+/// Aborts its step as soon as a stop is requested, then takes until the file exists to end.
 pub(crate) fn told(job: &Job) -> Result<abi::Status, Vec<u8>> {
     let host = job.host;
     host.log(0, &[(host.metric(c"loss"), 1.0)]);

@@ -1,4 +1,4 @@
-//! Ways to end, or not to end.
+//! Experiments that end in bad ways, or never.
 
 #![allow(clippy::unnecessary_wraps, reason = "every phase of an experiment has one type")]
 
@@ -12,7 +12,7 @@ use crate::Job;
 
 type Result = std::result::Result<abi::Status, Vec<u8>>;
 
-/// Some rows first, so that there is a log to lose.
+/// Logs some rows first, so that there is a log to lose.
 fn log_some(job: &Job) {
     let loss = job.host.metric(c"loss");
     for step in 0..10 {
@@ -92,12 +92,12 @@ pub(crate) fn hang(_: &Job) -> Result {
 }
 
 fn stdout() -> std::fs::File {
-    // Not Rust's own standard output: that would buffer and lock.
+    // Not through Rust's standard output, which buffers and locks.
     // SAFETY: the descriptor is open for the life of the process, and this file is never dropped.
     unsafe { std::fs::File::from_raw_fd(1) }
 }
 
-/// 100 MiB to standard output, then a good end.
+/// Prints 100 MiB, then ends normally.
 pub(crate) fn flood(job: &Job) -> Result {
     log_some(job);
     let mut out = std::mem::ManuallyDrop::new(stdout());
@@ -109,7 +109,7 @@ pub(crate) fn flood(job: &Job) -> Result {
     Ok(abi::OK)
 }
 
-/// Without line ends, and without end.
+/// Prints without line ends for ever.
 pub(crate) fn flood_forever(job: &Job) -> Result {
     log_some(job);
     let mut out = std::mem::ManuallyDrop::new(stdout());
@@ -119,7 +119,7 @@ pub(crate) fn flood_forever(job: &Job) -> Result {
     }
 }
 
-/// Leaves a child behind that holds standard output open.
+/// Leaves a child that keeps standard output open.
 pub(crate) fn orphan(job: &Job) -> Result {
     log_some(job);
     let child =
@@ -128,7 +128,7 @@ pub(crate) fn orphan(job: &Job) -> Result {
     Ok(abi::OK)
 }
 
-/// A child that is forked and does not become another program, as a loader of data does; then hangs.
+/// Forks a child that does not exec, like a data loader, then hangs.
 pub(crate) fn forks(job: &Job) -> Result {
     log_some(job);
     // SAFETY: the child makes one system call after the other.
@@ -143,7 +143,7 @@ pub(crate) fn forks(job: &Job) -> Result {
     hang(job)
 }
 
-/// A thread of its own goes on logging while and after the run ends.
+/// A thread keeps logging while and after the run ends.
 pub(crate) fn late_thread(job: &Job) -> Result {
     log_some(job);
     let host = job.host;

@@ -1,5 +1,5 @@
-//! A plugin of many experiments, each of which misbehaves in its own way, and `counter`, which behaves well and has real
-//! state. Written against the raw ABI: the SDK would not let it.
+//! A plugin of many experiments that each misbehave in their own way, and the well-behaved `counter`, which has real state.
+//! Written against the raw ABI, because the SDK would prevent most of it.
 
 #![allow(unsafe_code, reason = "it stands on the plugin's side of a C boundary without the SDK")]
 #![allow(clippy::unwrap_used, reason = "a fixture fails by panicking, which some of it is for")]
@@ -21,7 +21,7 @@ use std::sync::OnceLock;
 use common::Host;
 use gradtop_abi as abi;
 
-/// What a run of an experiment is given.
+/// The arguments of a run.
 pub(crate) struct Job {
     pub(crate) host: Host,
     pub(crate) params: BTreeMap<String, String>,
@@ -37,7 +37,7 @@ impl Job {
 
 type Phase = fn(&Job) -> Result<abi::Status, Vec<u8>>;
 
-/// An experiment: what it does in each callback, and whether panics are caught as the SDK would.
+/// An experiment: its behaviour in each callback, and whether it catches panics like the SDK.
 #[derive(Clone, Copy)]
 pub(crate) struct Experiment {
     id: &'static CStr,
@@ -53,7 +53,7 @@ fn fine(_: &Job) -> Result<abi::Status, Vec<u8>> {
     Ok(abi::OK)
 }
 
-/// An experiment that does something in `run` only.
+/// An experiment that only implements `run`.
 const fn in_run(id: &'static CStr, run: Phase) -> Experiment {
     Experiment { id, resumable: false, caught: false, create: fine, run, destroy: fine }
 }
@@ -137,7 +137,7 @@ static EXPERIMENTS: &[Experiment] = &[
     resumable(in_run(c"save-hangs", calls::save_hangs)),
 ];
 
-/// Runs a phase as the SDK would, or as a careless author would: then a panic aborts at the boundary.
+/// Runs a callback, catching panics like the SDK or, like a careless author, not: then the process aborts.
 fn phase(job: &Job, what: Phase, err: *mut abi::Error) -> abi::Status {
     let result = if job.experiment.caught {
         catch_unwind(AssertUnwindSafe(|| what(job))).unwrap_or_else(|payload| {

@@ -1,4 +1,4 @@
-//! What it logs.
+//! Experiments that log strange values.
 
 #![allow(clippy::unnecessary_wraps, reason = "every phase of an experiment has one type")]
 
@@ -10,12 +10,12 @@ use crate::Job;
 
 type Result = std::result::Result<abi::Status, Vec<u8>>;
 
-/// A short run that does nothing wrong.
+/// A short run without any mistake.
 pub(crate) fn short(job: &Job) -> Result {
     each_step(job, |_, _| 0.5)
 }
 
-/// `steps` steps with four trials of the guard metric `loss`. Ends as the host says.
+/// Logs `steps` steps of the guard metric `loss` in four trials. Ends as the host requests.
 fn each_step(job: &Job, value: impl Fn(i64, i32) -> f64) -> Result {
     let host = job.host;
     let series: Vec<_> = (0..4).map(|trial| host.series(c"loss", Some(c"m"), trial).unwrap()).collect();
@@ -30,7 +30,7 @@ fn each_step(job: &Job, value: impl Fn(i64, i32) -> f64) -> Result {
     Ok(abi::OK)
 }
 
-/// Losses of two models on two splits in three trials, which fall the faster the higher `lr` is; above 1 they diverge.
+/// Losses of two models, two splits and three trials. They fall faster with a higher `lr`, and diverge above 1.
 pub(crate) fn curves(job: &Job) -> Result {
     let host = job.host;
     let lr: f64 = job.params["lr"].parse().unwrap();

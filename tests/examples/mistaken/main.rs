@@ -1,4 +1,4 @@
-//! A plugin made with the SDK whose author has made a mistake: `GRADTOP_FIXTURE` says which. Its run is mistaken too.
+//! A plugin made with the SDK whose author has made a mistake, named by `GRADTOP_FIXTURE`. Its runs contain mistakes, too.
 
 #![allow(clippy::unwrap_used, reason = "a fixture fails by panicking, which some of it is for")]
 
@@ -97,7 +97,7 @@ impl Experiment for Mistaken {
                     std::thread::yield_now();
                 }
             }
-            // The author goes on without what the thread was to bring.
+            // The author ignores the result of the thread.
             "joined" => drop(named().spawn(panics)?.join()),
             "scoped" => std::thread::scope(|scope| drop(scope.spawn(panics))),
             "main" => drop(std::panic::catch_unwind(panics)),
@@ -107,7 +107,7 @@ impl Experiment for Mistaken {
         for step in 0..self.steps {
             let way = if self.shuffle && self.function == "sign" { -1.0 } else { 1.0 };
             ctx.log(step, &[(loss, way * self.rate / (step + 1) as f64)])?;
-            // The last step ends without looking.
+            // The last step ends without a check.
             if self.mistake != "detached-late" {
                 ctx.step_end()?;
             }

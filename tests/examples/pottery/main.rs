@@ -1,5 +1,4 @@
-//! The plugin of a course that has nothing to do with ours: with its plan and its report, beside this file, it makes a study of
-//! its own.
+//! A plugin of an unrelated course. Together with the plan and report next to this file, it makes its own study.
 
 use gradtop_sdk::prelude::*;
 

@@ -1,4 +1,4 @@
-//! A plugin that is wrong before anything runs. `GRADTOP_FIXTURE` says how; without it, it is as it should be.
+//! A plugin with a broken description, in the way named by `GRADTOP_FIXTURE`; without it, the plugin is valid.
 
 #![allow(unsafe_code, reason = "it stands on the plugin's side of a C boundary without the SDK")]
 #![allow(clippy::unwrap_used, reason = "a fixture fails by panicking, which some of it is for")]
@@ -32,7 +32,7 @@ fn misbehave(place: &str) {
         // SAFETY: not at all, which is the purpose; the page is ours.
         "segfault-" => drop(unsafe { forbidden::<u8>().read_volatile() }),
         "noise-" => {
-            // On both streams, and looking like what a describing child might say.
+            // On both streams, imitating the output of a describing child.
             std::io::stdout().write_all(b"{\"experiments\": []}\n\x1b[2Jnoise\n").unwrap();
             std::io::stdout().flush().unwrap();
             std::io::stderr().write_all(b"noise \xff\x1b[31m\n").unwrap();
@@ -130,7 +130,7 @@ extern "C" fn describe(_: u32) -> *const abi::Desc {
                 .as_ptr(),
             ..plain()
         },
-        // What a terminal must never get, in every string where the ABI does not forbid it.
+        // Escape sequences in every string where the ABI does not forbid them.
         "escapes" => {
             let p =
                 abi::Param { help: text(nasty), unit: text(nasty), ..param(c"word", STR, c"") };
@@ -202,7 +202,7 @@ pub extern "C" fn gradtop_entry_v1() -> *const abi::Entry {
         "major" => entry.abi_major = 2,
         "major-0" => entry.abi_major = 0,
         "minor" => {
-            // As a later version would be: more fields, and a size that says so.
+            // Like a later version: more fields, with a matching size.
             entry.abi_minor = 9;
             let longer = immortal((abi::Entry { size: entry.size + 16, ..entry }, [0u64; 2]));
             // SAFETY: it is immortal.

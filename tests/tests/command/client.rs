@@ -1,4 +1,4 @@
-//! What the Python client logs, and what it costs when it or what records it dies.
+//! What the Python client logs, and the cost when it or the recording process dies.
 
 use std::fs;
 
@@ -9,7 +9,7 @@ use rustix::process::Signal;
 
 use crate::{cause, console, sandbox, start, values, warnings};
 
-/// A loop of Python that waits at a step until a file is there.
+/// A Python loop that waits at a step until a file exists.
 const GATED: &str = r#"
 import os, sys, time, gradtop
 run = gradtop.init(metrics={"loss": "min"}, params={"lr": 0.5, "net": {"width": 8}})
@@ -31,7 +31,7 @@ run.table("end", {"x": [1, 2], "y": ["a", "b"]})
 run.finish()
 "#;
 
-/// Starts [`GATED`], which waits at a step; the file that lets it go.
+/// Starts [`GATED`]. Returns the file that releases it, too.
 fn gated<'a>(
     sandbox: &'a Sandbox,
     options: &[&str],
@@ -170,7 +170,7 @@ fn python_alone_begins_a_run_of_its_own() {
     let cases = [
         ("good", "gradtop.init(name='second').log({'loss': 3.0})\n", State::Finished),
         ("bad", raises, State::Failed),
-        // An error in a session does not end it.
+        // An error in an interactive session does not end it.
         ("typed", raises, State::Finished),
         ("inline", "", State::Finished),
     ];
@@ -199,7 +199,7 @@ fn python_alone_begins_a_run_of_its_own() {
 #[test]
 fn a_call_that_is_interrupted_costs_no_other() {
     let sandbox = sandbox();
-    // The text has no room in the socket while the sink is stopped.
+    // The text does not fit into the socket buffer while the sink is stopped.
     let text = r#"
 import gradtop, json, os, signal
 run = gradtop.init()
@@ -288,7 +288,7 @@ fn a_forked_child_takes_nothing_of_its_parents_run() {
     assert!(run.logged_events(|e| matches!(e, Event::Warning { .. })).is_empty(), "{}", run.events());
 }
 
-/// The recording of a client of the first version of the protocol.
+/// The recording of a client with the first version of the protocol.
 #[test]
 fn the_recording_of_an_older_client_is_understood() {
     let sandbox = sandbox();
@@ -338,7 +338,8 @@ fn what_is_wrong_with_a_message_costs_only_that_part_of_it() {
     let long = "n".repeat(100_000);
     let script = format!(
         "import gradtop\nrun = gradtop.init()\nrun.params({{'lr': 1, '': 2, 'net': {{'width': 8}}, 'x': '\\udc80', 'huge': 10**400}})\n\
-         run.config.update({{'a ': 1, 'b': 2}})\nrun.log(0, {{'{long}': 1.0, '': 0.0, 'good': 2.0}})\nrun.log(1, loss=1.0, trial='2')\n"
+         run.config.update({{'a ': 1, 'b': 2}})\nrun.log(0, {{'{long}': 1.0, '': 0.0, 'good': 2.0}})\nrun.log(1, loss=1.0, trial='2')\n\
+         run.figures('[[figure]]\\nid = \"a\"\\ntitle = \"A\"')\n"
     );
     let path = sandbox.path().join("parts.py");
     fs::write(&path, script).unwrap();
@@ -356,6 +357,7 @@ fn what_is_wrong_with_a_message_costs_only_that_part_of_it() {
         format!("not logged: metric \"{}…\" is longer than 200 bytes", &long[..60]),
         "not logged: metric \"\" is empty".to_owned(),
         "not logged: trial \"2\": a trial is a whole number below 2,147,483,648".to_owned(),
+        "not logged: figure \"a\": it has no panel: add [[figure.panel]]".to_owned(),
     ];
     assert_eq!(said, expected);
 

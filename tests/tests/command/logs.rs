@@ -1,4 +1,4 @@
-//! What a shell logs, line by line, and what a command writes to the logs of other tools.
+//! What a shell logs line by line, and what a command writes to logs of other tools.
 
 use std::fs;
 use std::io::Write as _;
@@ -32,7 +32,7 @@ fn a_shell_logs_to_descriptor_3() {
     run.wait().expect_code(0);
     assert_eq!(values(&run, "loss", None), [(5, 2.0), (6, 3.0)]);
     assert!(run.events().contains("not name=value"), "{}", run.events());
-    // Nobody has declared anything: names tell what is better, and what lists show.
+    // Nothing is declared: goals and headline metrics follow from names.
     let status = run.view().status;
     let shown: Vec<&str> = status.headline.iter().map(|value| value.key.metric.as_str()).collect();
     assert_eq!(shown, ["loss", "acc"]);
@@ -50,13 +50,13 @@ fn a_line_without_an_end_neither_stops_the_command_nor_hides_later_lines() {
     assert_eq!(warnings(&run), ["not logged: a line is longer than 64 MiB"]);
 }
 
-/// Adds lines to a file.
+/// Appends lines to a file.
 fn add(path: &Path, lines: &str) {
     let mut file = fs::File::options().append(true).create(true).open(path).unwrap();
     file.write_all(lines.as_bytes()).unwrap();
 }
 
-/// A command that ends once a file is there.
+/// A command that ends once a file exists.
 const UNTIL_GO: [&str; 3] = ["sh", "-c", "while ! [ -e \"$0\" ]; do sleep 0.05; done"];
 
 #[test]
@@ -72,11 +72,11 @@ fn a_csv_that_a_command_writes_is_recorded_live_and_only_what_is_new() {
     };
     add(&log, "2,1\n3,0.5\n");
     until("new rows to be recorded", || loss(&[2, 3]));
-    // A logger that has another column writes all of it anew.
+    // A logger with an additional column rewrites the whole file.
     fs::write(&log, "step,train_loss,val_acc\n0,9,\n1,9,\n2,1,\n3,0.5,\n4,0.25,0.9\n").unwrap();
     until("the new column to be recorded", || loss(&[2, 3, 4]));
     assert_eq!(values(&run, "acc", Some("val")), [(4, 0.9)]);
-    // Another process records on, from here.
+    // Another sink continues recording from here.
     let sink = run.status().trainer_pid;
     assert!(run.signal_trainer(Signal::KILL));
     until("another sink", || (run.status().trainer_pid != sink).then_some(()));
@@ -121,7 +121,7 @@ fn what_a_command_writes_for_tensorboard_is_recorded_without_what_was_there() {
     run.wait().expect_code(0);
     let series = read_series(&run.dir, |key| !key.metric.starts_with("system/")).unwrap();
     let models: Vec<_> = series.iter().filter_map(|s| s.key.model.as_deref()).collect();
-    // The old folder is not there. What the one with a split's name says of other splits is told from what the first says of them.
+    // The old folder is ignored. The splits in the other folder are derived from the first.
     assert_eq!(models, ["validation", "validation"]);
     assert!(series.iter().any(|s| s.key.split.as_deref() == Some("val")), "{series:?}");
     assert_eq!(read_table(&run.dir, "texts").unwrap().rows(), 2);

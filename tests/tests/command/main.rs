@@ -1,5 +1,5 @@
-//! Commands as runs: what is recorded of one that knows nothing of gradtop, what a shell, the Python client and the logs of other
-//! tools say, how each is stopped, paused and resumed, and what the death of any of its processes costs.
+//! Commands as runs: what is recorded of an unmodified command, what a shell, the Python client and logs of other tools report,
+//! how each is stopped, paused and resumed, and the cost of the death of each process.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -13,7 +13,7 @@ use gradtop_tests::sandbox::Run;
 use gradtop_tests::{Sandbox, paths, until};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
-/// A sandbox whose commands find the Python client.
+/// A sandbox in which Python finds the client.
 fn sandbox() -> Sandbox {
     let python = paths::checkout().join("python");
     let sandbox = Sandbox::with(&[]);
@@ -39,7 +39,7 @@ fn cause(run: &Run<'_>) -> String {
     run.view().status.cause.unwrap_or_default()
 }
 
-/// Steps and values of a metric on a split.
+/// The steps and values of a metric and split.
 fn values(run: &Run<'_>, metric: &str, split: Option<&str>) -> Vec<(i64, f64)> {
     let series = read_series(&run.dir, |key| key.metric == metric && key.split.as_deref() == split).unwrap();
     series.iter().flat_map(|s| s.step.iter().copied().zip(s.value.iter().copied())).collect()
@@ -57,7 +57,7 @@ fn is_there(pid: i32) -> bool {
     test_kill_process(Pid::from_raw(pid).unwrap()).is_ok()
 }
 
-/// The process ids that a command prints, each on a line.
+/// The process ids that a command prints, one per line.
 fn pids(run: &Run<'_>, n: usize) -> Vec<i32> {
     until("the command to print its processes", || {
         let pids: Vec<i32> = console(run).lines().filter_map(|line| line.parse().ok()).collect();
@@ -98,7 +98,7 @@ fn a_command_has_nothing_of_the_keeper_but_four_descriptors() {
         start(&sandbox, &[], "a", &["sh", "-c", "ls -l /proc/$$/fd; echo; ps -o sid= -p $$; echo $$; env"]);
     run.wait().expect_code(0);
     let text = console(&run);
-    // Without a pipe: a shell that makes one has more of them for a moment.
+    // Without a pipe, for which a shell would briefly open more descriptors.
     let (files, rest) = text.split_once("\n\n").unwrap_or_default();
     assert_eq!(files.matches("->").count(), 4, "{text}");
     let lines: Vec<&str> = rest.lines().map(str::trim).collect();
@@ -137,7 +137,7 @@ fn a_kill_leaves_nothing_and_nothing_is_left_behind() {
     assert_eq!((run.view().state, cause(&run).as_str()), (State::Stopped, "killed on request"));
     assert!(ids.iter().all(|pid| !is_there(*pid)));
 
-    // A command that fails and leaves something.
+    // A command that fails and leaves a process behind.
     let run = start(&sandbox, &[], "b", &["sh", "-c", "setsid sleep 600 & echo $!; exit 1"]);
     run.wait().expect_code(1);
     assert!(!is_there(pids(&run, 1)[0]));
@@ -159,7 +159,7 @@ fn a_pause_without_a_client_stops_all_of_its_processes() {
     sandbox.gradtop(&["resume", "a"]).expect_code(0);
     run.until_state(State::Running);
     until("both to go on", || ids.iter().all(|pid| state(*pid) != 'T').then_some(()));
-    // A stopped process hears SIGTERM only once it goes on.
+    // A stopped process receives SIGTERM only when it is continued.
     sandbox.gradtop(&["pause", "a"]).expect_code(0);
     run.until_state(State::Paused);
     sandbox.gradtop(&["stop", "a"]).expect_code(0);

@@ -1,4 +1,4 @@
-//! Header, footer, and between them the screen.
+//! Draws the frame around a screen: the header, the footer, and messages.
 
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
@@ -20,7 +20,7 @@ use gradtop_chart::cells::text::{fit, fit_ends, width_of, wrap};
 use gradtop_view::clock;
 use gradtop_view::state;
 
-/// The part of the terminal that the screen has.
+/// The area between header and footer, which the screen is drawn in.
 pub(super) fn body(size: Rect) -> Rect {
     Rect { y: size.y + 1.min(size.height), height: size.height.saturating_sub(2), ..size }
 }
@@ -35,7 +35,7 @@ pub(crate) fn view(app: &App, frame: &mut Frame<'_>) {
         screen.view(shared, frame, body(size));
     }
     let lines = match &app.message {
-        Some((message, _)) => said(shared, message, size),
+        Some((message, _)) => message_lines(shared, message, size),
         None => vec![footer(shared, app.top(), size.width)],
     };
     let last = Rect { height: (lines.len() as u16).min(size.height), ..size };
@@ -47,8 +47,8 @@ pub(crate) fn view(app: &App, frame: &mut Frame<'_>) {
     }
 }
 
-/// A sentence, in as many lines as it takes: of a narrow terminal not only the last.
-fn said(shared: &Shared, message: &Message, size: Rect) -> Vec<Line<'static>> {
+/// Wraps a message to the width of the terminal.
+fn message_lines(shared: &Shared, message: &Message, size: Rect) -> Vec<Line<'static>> {
     let theme = shared.theme;
     let style = if message.failed { theme.alert() } else { theme.text() };
     let room = usize::from(size.width).saturating_sub(2).max(1);
@@ -61,7 +61,7 @@ fn said(shared: &Shared, message: &Message, size: Rect) -> Vec<Line<'static>> {
     lines.iter().map(|line| Line::styled(format!(" {}", fit(line, room, theme.ascii())), style)).collect()
 }
 
-/// Whatever a terminal that shows only ASCII could not show: a sign's stand-in, else a question mark.
+/// Replaces every character that an ASCII terminal cannot show, by its ASCII counterpart or a question mark.
 fn in_ascii(buffer: &mut Buffer) {
     for cell in &mut buffer.content {
         if !cell.symbol().is_ascii() {
@@ -71,7 +71,7 @@ fn in_ascii(buffer: &mut Buffer) {
     }
 }
 
-/// What is running, is it well, what does the machine do.
+/// The header: the runs in progress on the left, the machine and the clock on the right.
 fn header(shared: &Shared, width: u16) -> Line<'static> {
     let theme = shared.theme;
     let mut left: Vec<(String, Style)> = vec![(" gradtop".to_owned(), theme.bold())];
@@ -92,21 +92,8 @@ fn header(shared: &Shared, width: u16) -> Line<'static> {
     if let Some(behind) = shared.behind {
         left.push((format!("  link slow, {} s behind", behind.as_secs()), theme.wait()));
     }
-    // What changes by itself is shown while something runs: an idle screen says nothing new.
-    let mut right: Vec<String> = Vec::new();
-    if shared.runs.rows.iter().any(|r| r.live()) {
-        if let Some(machine) = &shared.machine {
-            right.push(format!("cpu {:>4.1}/{}", machine.busy, machine.processors));
-            let gb = |bytes: f64| bytes / 1e9;
-            right.push(format!("mem {:>4.1}/{:.0} GB", gb(machine.memory_used), gb(machine.memory_total)));
-            if !machine.gpu_percent.is_empty() {
-                let all: Vec<String> = machine.gpu_percent.iter().map(|gpu| format!("{gpu:>3.0}%")).collect();
-                right.push(format!("gpu {}", all.join(" ")));
-            }
-        }
-        right.push(clock::time_of_day(shared.now));
-    }
-    // The clock stays, the machine gives way, then the folder.
+    let mut right = load_and_time(shared);
+    // When space is short, the machine is left out first, then the folder; the clock always stays.
     let width = usize::from(width);
     let length = |left: &[(String, Style)], right: &[String]| {
         let left: usize = left.iter().map(|(t, _)| width_of(t)).sum();
@@ -119,7 +106,7 @@ fn header(shared: &Shared, width: u16) -> Line<'static> {
         left.retain(|(text, _)| text.trim() != folder);
     }
     if length(&left, &right) > width {
-        // The states by their signs: what is running, is it well.
+        // Run states as signs with their counts.
         let states = counts.iter().map(|(state, certain, n)| {
             let sign = state::sign(*state, *certain, theme.ascii());
             (format!(" {sign} {n}"), theme.ink(state::ink(*state)))
@@ -136,18 +123,40 @@ fn header(shared: &Shared, width: u16) -> Line<'static> {
     Line::from(spans)
 }
 
-/// The keys that work now: as many as fit; help and quitting always.
+/// The load of the machine and the time. These values change by themselves, so they are shown only while something runs: an
+/// idle screen is never redrawn.
+fn load_and_time(shared: &Shared) -> Vec<String> {
+    if !shared.runs.rows.iter().any(|row| row.live()) {
+        return Vec::new();
+    }
+    let mut parts = Vec::new();
+    if let Some(machine) = &shared.machine {
+        parts.push(format!("cpu {:>4.1}/{}", machine.busy, machine.processors));
+        let gb = |bytes: f64| bytes / 1e9;
+        parts.push(format!("mem {:>4.1}/{:.0} GB", gb(machine.memory_used), gb(machine.memory_total)));
+        if !machine.gpu_percent.is_empty() {
+            let all: Vec<String> = machine.gpu_percent.iter().map(|gpu| format!("{gpu:>3.0}%")).collect();
+            parts.push(format!("gpu {}", all.join(" ")));
+        }
+    }
+    parts.push(clock::time_of_day(shared.now));
+    parts
+}
+
+/// The footer: as many key hints as fit. Help and quit are always among them.
 fn footer(shared: &Shared, screen: &dyn Screen, width: u16) -> Line<'static> {
     let theme = shared.theme;
     let targets = screen.targets();
     let runs: Vec<_> = targets.iter().filter_map(|id| shared.runs.get(id)).collect();
-    // What can be done to none of the runs meant here is no key that works now.
+    // Hides actions that are possible for none of the targeted runs.
     let idle = |action: Action| match action {
         Action::Runs(action) => !runs.iter().any(|run| action.refused(run).is_none()),
         _ => false,
     };
     let keys = screen.keys();
-    let own = keys.bindings.iter().map(|b| (Label::new(b, theme.ascii()), false, b.changes));
+    let bare = screen.is_bare();
+    let own = keys.bindings.iter().filter(|b| !bare || b.changes);
+    let own = own.map(|b| (Label::new(b, theme.ascii()), false, b.changes));
     let programs = tables(keys.kind).iter().flat_map(|(_, table)| *table);
     let programs = programs.filter(|b| !idle(b.action)).map(|b| {
         let always = matches!(b.action, Action::Help | Action::Quit);
@@ -160,7 +169,7 @@ fn footer(shared: &Shared, screen: &dyn Screen, width: u16) -> Line<'static> {
     let shown = |label: &Label, changes: bool| !(label.hint.is_empty() || shared.read_only && changes);
     let mut all: Vec<(Label, bool)> = Vec::new();
     for (label, always, changes) in own.chain(programs) {
-        // What two keys do is said once.
+        // Two keys with the same hint are listed once.
         if shown(&label, changes) && !all.iter().any(|(l, _)| l.hint == label.hint) {
             all.push((label, always));
         }
@@ -181,10 +190,10 @@ fn footer(shared: &Shared, screen: &dyn Screen, width: u16) -> Line<'static> {
     Line::from(spans)
 }
 
-/// Columns of a terminal below which hints are short.
+/// Terminals narrower than this get short hints.
 const NARROW: u16 = 60;
 
-/// A key of the footer.
+/// A key and its hint in the footer.
 struct Label {
     key: &'static str,
     hint: &'static str,

@@ -1,42 +1,40 @@
-//! The keys of the program itself, on every screen; those of a screen are in its own `keys.rs`.
+//! The global keys, which work on every screen. Those of a single screen are in its own `keys.rs`.
 
 use crate::screens::actions::RunAction;
 use crate::screens::keys::{Binding, Keys, Kind, bind, find};
 
-/// What a key does that is no screen's own.
+/// An action of a global key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
-    /// Something done to the runs meant: those selected, else the cursor's.
+    /// Acts on the targeted runs: the selected ones, else the one under the cursor.
     Runs(RunAction),
-    /// A new run with the parameters of the run meant, to be changed first.
+    /// Opens a form for a new run with the parameters of the targeted one.
     Restart,
-    /// Write a note about the run meant, in the user's editor.
+    /// Opens the user's editor for a note about the targeted run.
     Note,
-    /// Type tags of the runs meant.
+    /// Opens the input line for tags.
     Tag,
-    /// Ask about the runs meant in SQL.
+    /// Opens an SQL prompt over the targeted runs.
     Query,
-    /// Star the runs meant, or no longer.
+    /// Adds or removes the star of the targeted runs.
     Star,
-    /// Leave; runs go on.
+    /// Quits; the runs continue.
     Quit,
-    /// To the screen before.
+    /// Returns to the previous screen.
     Back,
-    /// Show the help.
     Help,
-    /// The next theme.
+    /// Switches to the next theme.
     Theme,
-    /// Show the experiments.
     Experiments,
-    /// The mouse is the terminal's, or ours again.
+    /// Gives the mouse to the terminal, or takes it back.
     Mouse,
-    /// Draw everything again.
+    /// Redraws everything.
     Redraw,
-    /// Back to the shell, until `fg`.
+    /// Suspends to the shell, until `fg`.
     Suspend,
 }
 
-/// Keys that act on runs, on every screen where nothing is typed.
+/// Keys that act on runs, on every screen without a text input.
 pub(crate) const RUNS: &[Binding<Action>] = &[
     runs(&["p"], RunAction::Pause, "pause", "pause the run after its current step"),
     runs(
@@ -66,7 +64,7 @@ const fn runs(
     bind(keys, Action::Runs(action), hint, what).changing()
 }
 
-/// Keys that work on every screen where nothing is typed.
+/// Keys that work on every screen without a text input.
 pub(crate) const EVERYWHERE: &[Binding<Action>] = &[
     bind(&["x"], Action::Experiments, "experiments", "list the experiments"),
     bind(&["?"], Action::Help, "help", "all keys"),
@@ -82,35 +80,35 @@ pub(crate) const EVERYWHERE: &[Binding<Action>] = &[
     bind(&["q"], Action::Quit, "quit (runs continue)", "quit; runs continue"),
 ];
 
-/// Keys that work even while something is typed.
+/// Keys that work everywhere, even while typing.
 pub(crate) const ALWAYS: &[Binding<Action>] = &[
     bind(&["f1"], Action::Help, "help", "all keys"),
     bind(&["ctrl-c"], Action::Quit, "", "quit; runs continue"),
     bind(&["ctrl-z"], Action::Suspend, "", "back to the shell, until `fg`"),
 ];
 
-/// The program's own tables that hold besides a screen's keys.
+/// The global key tables, with their headings, that apply besides those of a screen of this kind.
 pub(crate) fn tables(kind: Kind) -> &'static [(&'static str, &'static [Binding<Action>])] {
     const RUN: (&str, &[Binding<Action>]) = ("The run under the cursor, or all selected", RUNS);
     const EVERY: (&str, &[Binding<Action>]) = ("Everywhere", EVERYWHERE);
-    // Where the experiments are shown, nothing leads to them.
+    // The experiments screen has no key that leads to itself.
     const OTHERS: (&str, &[Binding<Action>]) = ("Everywhere", EVERYWHERE.split_at(1).1);
-    // And what lies above a screen has no help of its own.
-    const ABOVE: (&str, &[Binding<Action>]) = ("Always", ALWAYS.split_at(1).1);
+    // Overlays have no help of their own.
+    const OVERLAY: (&str, &[Binding<Action>]) = ("Always", ALWAYS.split_at(1).1);
     match kind {
         Kind::Runs => &[RUN, EVERY, ("Always", ALWAYS)],
         Kind::Experiments => &[OTHERS, ("Always", ALWAYS)],
         Kind::Typing => &[("Always", ALWAYS)],
-        Kind::Above => &[ABOVE],
+        Kind::Overlay => &[OVERLAY],
     }
 }
 
-/// What a key does that is none of the screen's.
+/// Finds the global binding of a key.
 pub(crate) fn lookup(kind: Kind, key: &str) -> Option<&'static Binding<Action>> {
     tables(kind).iter().find_map(|(_, table)| find(table, key))
 }
 
-/// A screen's keys and the program's under their headings, for the help.
+/// The sections of the help: the screen's keys, then the global ones.
 pub(crate) fn sections(keys: &Keys) -> Vec<Keys> {
     let own = tables(keys.kind).iter().map(|(title, table)| Keys::of(title, table));
     let syntax = (!keys.syntax.is_empty()).then(|| Keys::of("What can be typed", keys.syntax));

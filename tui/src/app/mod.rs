@@ -1,5 +1,5 @@
-//! The monitor as a pure machine: [`update`] takes what happened and says what to do, [`view`] draws. Neither does I/O, asks
-//! the clock or knows a channel; `runtime` does all that.
+//! The monitor as a pure state machine: [`update`] takes a message and returns tasks, [`view`] draws. Neither does I/O, reads
+//! the clock or knows about channels; `runtime` does all that.
 
 mod frame;
 pub(crate) mod keys;
@@ -39,44 +39,42 @@ use gradtop_view::live::{LiveSnapshot, WatchRequest};
 use gradtop_view::runs::{RunId, RunRow, RunsSnapshot};
 use keys::Action;
 
-/// Everything that can happen.
+/// A message to the application.
 #[derive(Debug)]
 pub(crate) enum Msg {
-    /// A key.
     Key(KeyEvent),
-    /// The mouse.
     Mouse(MouseEvent),
-    /// Text was pasted.
+    /// Pasted text.
     Paste(String),
-    /// The terminal has this many columns and lines now.
+    /// The terminal was resized to this many columns and rows.
     Resize(u16, u16),
-    /// The clock: once a second while something runs, once a minute otherwise.
+    /// The current time, sent once a second while something runs and once a minute otherwise.
     Tick(Timestamp),
-    /// The runs.
+    /// A new snapshot of the runs.
     Runs(Arc<RunsSnapshot>),
-    /// The plugins.
+    /// A new snapshot of the plugins.
     Plugins(Arc<PluginsSnapshot>),
-    /// The data that is watched.
+    /// New data of the watched series.
     Live(Arc<LiveSnapshot>),
-    /// What the machine does.
+    /// New measurements of the machine.
     Machine(Machine),
-    /// A worker has something to say.
+    /// The result of a task.
     Answer(Answer),
-    /// Leave: a signal came.
+    /// A signal asks the program to quit.
     Quit,
 }
 
-/// How long a sentence in the last line stays: news, and what is to be read.
+/// How long a message is shown: news, and failures.
 const SHOWN: [SignedDuration; 2] = [SignedDuration::from_secs(6), SignedDuration::from_secs(20)];
 
-/// The whole state of the monitor.
+/// The state of the monitor.
 #[derive(Debug)]
 pub(crate) struct App {
     pub(crate) shared: Shared,
     home: Home,
-    /// The screens above the list of runs.
+    /// The screens opened on top of the list of runs.
     stack: Vec<Box<dyn Screen>>,
-    /// What is said in the last line, and until when.
+    /// The message shown in the last line, and when it expires.
     message: Option<(Message, Timestamp)>,
     watched: Vec<WatchRequest>,
     saved: Settings,
@@ -85,7 +83,7 @@ pub(crate) struct App {
 }
 
 impl App {
-    /// Before anything is known; the name of the theme is the settings'.
+    /// Creates the state before anything has been read.
     pub(crate) fn new(theme: Theme, settings: Settings, read_only: bool, now: Timestamp) -> Self {
         let theme = Theme { name: settings.theme, ..theme };
         let shared = Shared { theme, settings: settings.clone(), now, read_only, ..Shared::default() };
@@ -102,7 +100,7 @@ impl App {
         }
     }
 
-    /// The screen that has the keys.
+    /// The screen that receives the keys.
     fn top(&self) -> &dyn Screen {
         self.stack.last().map_or(&self.home, AsRef::as_ref)
     }
@@ -112,20 +110,21 @@ impl App {
         act(top, &mut self.shared)
     }
 
-    /// The screens that are seen, from below: the topmost one, with what lies over it.
+    /// The visible screens from bottom to top: the topmost full screen and the overlays on it.
     fn seen(&self) -> impl Iterator<Item = &dyn Screen> {
-        let below = self.stack.iter().rposition(|s| !s.over());
+        let below = self.stack.iter().rposition(|s| !s.is_overlay());
         let home = below.is_none().then_some(&self.home as &dyn Screen);
         home.into_iter().chain(self.stack[below.unwrap_or(0)..].iter().map(AsRef::as_ref))
     }
 
-    /// What the terminal is named after.
+    /// The title of the terminal window.
     pub(crate) fn title(&self) -> String {
         let name = self.seen().next().and_then(Screen::name);
         name.map_or_else(|| "gradtop".to_owned(), |name| format!("{} - gradtop", crate::print::clean(&name)))
     }
 
-    /// What alerts say that runs have raised since the last look, after the monitor was started: the oldest first.
+    /// Messages of the alerts that runs raised since the previous snapshot, oldest first. Alerts from before the start are
+    /// skipped.
     fn alerts(&self, now: &RunsSnapshot) -> Vec<String> {
         let before = |row: &RunRow| self.shared.runs.get(&row.id).and_then(|row| row.view.alert.as_ref());
         let new = now.rows.iter().filter(|row| before(row) != row.view.alert.as_ref());
@@ -136,7 +135,7 @@ impl App {
         raised.into_iter().map(|raised| crate::print::clean(&words(raised))).collect()
     }
 
-    /// Something all screens look at has changed.
+    /// Tells every screen that shared state has changed.
     fn changed(&mut self) -> Vec<Effect> {
         let mut effects = self.home.changed(&mut self.shared);
         for screen in &mut self.stack {
@@ -145,18 +144,18 @@ impl App {
         effects
     }
 
-    /// How long until the time itself changes what is shown: each second while something runs or something is said, else when the
-    /// next age that is shown grows.
+    /// Returns how long until the passage of time alone changes the screen: a second while something runs or a message is
+    /// shown, otherwise until the next displayed age grows.
     pub(crate) fn next_tick(&self) -> Duration {
         if self.message.is_some() || self.shared.runs.rows.iter().any(|r| r.live()) {
             return Duration::from_secs(1);
         }
-        let soonest = self.seen().map(|screen| screen.lasts(&self.shared)).min();
+        let soonest = self.seen().map(|screen| screen.valid_for(&self.shared)).min();
         soonest.unwrap_or(Duration::MAX).clamp(Duration::from_millis(100), Duration::from_mins(1))
     }
 }
 
-/// Takes what happened; gives what is to be done.
+/// Handles a message and returns the tasks for the runtime.
 pub(crate) fn update(app: &mut App, msg: Msg) -> Vec<Task> {
     let wanted = match msg {
         Msg::Key(key) => app.key(key),
@@ -198,7 +197,7 @@ pub(crate) fn update(app: &mut App, msg: Msg) -> Vec<Task> {
         Msg::Quit => vec![Effect::Do(Task::Quit)],
     };
     let mut tasks = app.settle(wanted);
-    // What lies over a screen needs nothing itself.
+    // Overlays watch nothing themselves.
     let watches = app.seen().next().map(|screen| screen.watches(&app.shared)).unwrap_or_default();
     if watches != app.watched {
         app.watched.clone_from(&watches);
@@ -215,7 +214,7 @@ pub(crate) fn update(app: &mut App, msg: Msg) -> Vec<Task> {
 }
 
 impl App {
-    /// Does what is the program's own to do, and hands on the rest.
+    /// Applies the effects that concern the application itself and returns the remaining tasks.
     fn settle(&mut self, wanted: Vec<Effect>) -> Vec<Task> {
         let mut out = Vec::new();
         for effect in wanted {
@@ -226,15 +225,15 @@ impl App {
                     out.extend(self.settle(more));
                 }
                 Effect::Close => drop(self.stack.pop()),
-                Effect::Say(message) => self.say(message),
-                Effect::Do(task) if task.changes() && self.shared.read_only => self.say(refused()),
+                Effect::Say(message) => self.show_message(message),
+                Effect::Do(task) if task.changes() && self.shared.read_only => self.show_message(refused()),
                 Effect::Do(task) => out.push(task),
             }
         }
         out
     }
 
-    fn say(&mut self, message: Message) {
+    fn show_message(&mut self, message: Message) {
         let until = self.shared.now + SHOWN[usize::from(message.failed)];
         self.message = Some((message, until));
     }
@@ -253,8 +252,8 @@ impl App {
             Open::Views(now) => Box::new(Views::of(now)),
             Open::Listed(view) => {
                 self.stack.clear();
-                let said = self.home.look_as(&mut self.shared, view);
-                return self.say(said);
+                let said = self.home.apply_view(&mut self.shared, view);
+                return self.show_message(said);
             }
             Open::Home(run) => {
                 self.stack.clear();
@@ -353,7 +352,7 @@ impl App {
         }
     }
 
-    /// Pasted text is text, never keys.
+    /// Inserts pasted text. It is never taken for keys.
     fn paste(&mut self, text: &str) -> Vec<Effect> {
         if self.top().keys().kind != Kind::Typing {
             return Vec::new();
@@ -362,7 +361,8 @@ impl App {
         typed.flat_map(|edit| self.with_top(|top, shared| top.edit(shared, edit))).collect()
     }
 
-    /// Hands an answer to the screens; what none of them says is said here. The cursor goes to a run that was started.
+    /// Offers an answer to the screens. One that no screen takes is shown as a message; the cursor moves to a run that was
+    /// started.
     fn answer(&mut self, answer: Answer) -> Vec<Effect> {
         let mut said = None;
         for screen in &mut self.stack {

@@ -1,4 +1,4 @@
-//! Drives the real application in tests: real run folders, real keys through [`super::update`], and the picture that
+//! Drives the real application in tests, with real run folders, real keys through [`super::update`] and the frames that
 //! [`super::view`] draws. The clock stands still.
 
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use gradtop_host::{Action, Why};
 use gradtop_store::RunDir;
-use gradtop_tests::made::Made;
+use gradtop_tests::fixture_runs::FixtureRuns;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
@@ -20,38 +20,37 @@ use gradtop_chart::cells::theme::{Theme, ThemeName};
 use gradtop_chart::colour::Colours;
 use gradtop_view::runs::{RunId, RunRow, RunsSnapshot};
 
-/// The sizes that every screen is looked at in: terminals, half of one, a phone, and what no longer fits anything.
+/// Terminal sizes that every screen is tested in: common ones, half a window, a phone, and one too small for anything.
 pub(crate) const SIZES: [(u16, u16); 6] = [(80, 24), (120, 40), (200, 50), (60, 20), (40, 15), (20, 6)];
 
-pub(crate) use gradtop_tests::made::{Spec, now, run};
+pub(crate) use gradtop_tests::fixture_runs::{Spec, now, run};
 
-/// The application, with a folder of runs and a terminal of its own.
+/// The application with its own folder of runs and its own terminal.
 pub(crate) struct Bench {
-    /// The application.
     pub(crate) app: App,
-    /// What it asked for since they were last taken.
+    /// Tasks that the application has returned and nobody has taken yet.
     pub(crate) effects: Vec<Task>,
-    runs: Made,
+    runs: FixtureRuns,
     size: (u16, u16),
 }
 
 impl Bench {
-    /// Without runs, at 120x40, in Braille without colours.
+    /// Creates one without runs, 120x40, with Braille and no colours.
     pub(crate) fn new() -> Self {
         Self::with(Glyphs::Braille, Colours::None, false)
     }
 
-    /// Without runs.
+    /// Creates one without runs.
     pub(crate) fn with(glyphs: Glyphs, colours: Colours, read_only: bool) -> Self {
         let app =
             App::new(Theme { name: ThemeName::Dark, colours, glyphs }, Settings::default(), read_only, now());
         gradtop_view::clock::in_utc();
-        let mut bench = Self { app, effects: Vec::new(), runs: Made::new(), size: (0, 0) };
+        let mut bench = Self { app, effects: Vec::new(), runs: FixtureRuns::new(), size: (0, 0) };
         bench.resize(120, 40);
         bench
     }
 
-    /// With these runs, read.
+    /// Creates one with these runs and reads them.
     pub(crate) fn of(specs: Vec<Spec>) -> Self {
         let mut bench = Self::new();
         for spec in specs {
@@ -61,21 +60,21 @@ impl Bench {
         bench
     }
 
-    /// Makes a run's folder, with everything a real one has that screens read.
+    /// Creates a run folder with everything that screens read.
     pub(crate) fn make(&mut self, spec: &Spec) -> RunDir {
         self.runs.make(spec)
     }
 
-    /// Reads the folder, as the runtime would.
+    /// Reads the folder of runs, as the runtime would.
     pub(crate) fn read(&mut self) {
         let rows = gradtop_store::list_runs(self.runs.folder()).into_iter().map(|run| {
             let mut view = gradtop_store::view(&run).expect("a whole run");
-            // It depends on when and where the test runs.
+            // The real value depends on when the test runs.
             view.age_of_last_write = std::time::Duration::from_secs(if view.certain { 0 } else { 42 });
             if view.manifest.host == gradtop_store::host_name() {
                 view.manifest.host = "here".to_owned();
             }
-            // These folders hold neither checkpoints nor plugins.
+            // These folders have neither checkpoints nor plugins.
             let resume = match gradtop_host::allowed(&view, Action::Resume) {
                 Err(Why::NothingSaved) => Ok(()),
                 answer => answer,
@@ -86,73 +85,73 @@ impl Bench {
         self.send(Msg::Runs(Arc::new(snapshot)));
     }
 
-    /// The run of that name.
+    /// Finds a run by name.
     pub(crate) fn id(&self, name: &str) -> RunId {
         let rows = &self.app.shared.runs.rows;
         rows.iter().find(|r| r.name() == name).map(|r| r.id.clone()).expect("a run of that name")
     }
 
-    /// Something happens.
+    /// Sends a message.
     pub(crate) fn send(&mut self, msg: Msg) {
         self.effects.extend(update(&mut self.app, msg));
     }
 
-    /// A worker has something to say.
+    /// Sends an answer of a worker.
     pub(crate) fn answer(&mut self, answer: Answer) {
         self.send(Msg::Answer(answer));
     }
 
-    /// The heading of the keys that mean something now.
+    /// The title of the current key table.
     pub(crate) fn title(&self) -> &'static str {
         self.app.top().keys().title
     }
 
-    /// The runs that actions mean.
+    /// The runs that actions apply to.
     pub(crate) fn targets(&self) -> Vec<RunId> {
         self.app.top().targets()
     }
 
-    /// Goes to a screen.
+    /// Opens a screen.
     pub(crate) fn open(&mut self, open: Open) {
         let effects = self.app.settle(vec![Effect::Open(open)]);
         self.effects.extend(effects);
-        // As with any other message: what the screen wants to watch is asked for.
+        // As after any message, the screen asks for what it watches.
         self.send(Msg::Tick(now()));
     }
 
-    /// What it asked for since the last time.
+    /// Takes the tasks returned since the last call.
     pub(crate) fn take(&mut self) -> Vec<Task> {
         std::mem::take(&mut self.effects)
     }
 
-    /// Another size.
+    /// Resizes the terminal.
     pub(crate) fn resize(&mut self, width: u16, height: u16) {
         self.size = (width, height);
         self.send(Msg::Resize(width, height));
     }
 
-    /// Presses keys, by their names in the table with blanks between: `down down space ctrl-k`.
+    /// Presses keys, given by name and separated by spaces: `down down space ctrl-k`.
     pub(crate) fn keys(&mut self, script: &str) {
         for name in script.split_whitespace() {
             self.send(Msg::Key(key(name)));
         }
     }
 
-    /// Types text.
+    /// Types a text.
     pub(crate) fn type_text(&mut self, text: &str) {
         for c in text.chars() {
             self.send(Msg::Key(KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE)));
         }
     }
 
-    /// Presses and releases the left button at a cell.
+    /// Clicks a cell with the left button.
     pub(crate) fn click(&mut self, column: u16, row: u16) {
         for kind in [MouseEventKind::Down(MouseButton::Left), MouseEventKind::Up(MouseButton::Left)] {
             self.send(Msg::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE }));
         }
     }
 
-    /// The cells it draws now.
+    /// Draws a frame and returns its cells.
     pub(crate) fn buffer(&self) -> Buffer {
         let (width, height) = self.size;
         let mut terminal = Terminal::new(TestBackend::new(width, height)).expect("a terminal in memory");
@@ -160,13 +159,13 @@ impl Bench {
         terminal.backend().buffer().clone()
     }
 
-    /// The text it draws now, without trailing blanks.
+    /// Draws a frame and returns its text, without trailing blanks.
     pub(crate) fn screen(&self) -> String {
         gradtop_chart::cells::text::plain(&self.buffer())
     }
 }
 
-/// What can be read as a number right before or after where a text was cut.
+/// Numbers directly next to an ellipsis, which would be misread.
 pub(crate) fn beside_cuts(screen: &str) -> Vec<String> {
     let part = |c: &char| c.is_ascii_digit() || matches!(c, '.' | 'e');
     let before =
@@ -177,7 +176,7 @@ pub(crate) fn beside_cuts(screen: &str) -> Vec<String> {
     found.into_iter().filter(|text| text.contains(|c: char| c.is_ascii_digit())).collect()
 }
 
-/// The key of that name in the table.
+/// Converts the name of a key to an event.
 pub(crate) fn key(name: &str) -> KeyEvent {
     let mut modifiers = KeyModifiers::NONE;
     let mut rest = name;

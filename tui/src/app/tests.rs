@@ -1,4 +1,4 @@
-//! The program's own keys, and that no sequence of keys breaks it.
+//! Tests of the global keys, and that no sequence of keys causes a panic.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -32,7 +32,7 @@ fn every_key_of_the_table_can_be_pressed_and_means_one_thing() {
                 }
             }
         }
-        // A key of a screen must not take one away that works everywhere, but for leaving.
+        // A screen may override no global key except those for leaving it.
         let everywhere = matches!(own.kind, Kind::Runs | Kind::Experiments);
         for binding in keys::RUNS.iter().chain(keys::EVERYWHERE).filter(|_| everywhere) {
             for name in binding.keys.iter().filter(|n| !matches!(**n, "esc" | "q" | "?")) {
@@ -42,7 +42,7 @@ fn every_key_of_the_table_can_be_pressed_and_means_one_thing() {
     }
 }
 
-/// The documentation of all keys.
+/// Generates `docs/keys.md`.
 fn markdown() -> String {
     let mut text = String::from(
         "# Keys\n\nThis page is made from the key table of the program (`INSTA_UPDATE=always cargo test --release -p gradtop keys`). \
@@ -125,7 +125,7 @@ fn read_only_refuses_and_hides() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 
-    /// Every key of every table, characters and sizes, in any order, drawn after each.
+    /// Presses any keys in any order in all sizes and draws after each.
     #[test]
     fn no_sequence_of_keys_panics(
         script in prop::collection::vec((0usize..10_000, 0u8..12, any::<char>()), 1..80)
@@ -154,7 +154,7 @@ proptest! {
                 _ => bench.keys(names[n % names.len()]),
             }
             bench.screen();
-            // Told the same again it asks for nothing: else it and who reads would keep each other at work for ever.
+            // An unchanged update must cause no task, or the application and its readers would keep each other busy for ever.
             bench.take();
             bench.send(Msg::Live(Arc::clone(&bench.app.shared.live)));
             bench.send(Msg::Runs(Arc::clone(&bench.app.shared.runs)));
@@ -218,7 +218,7 @@ fn a_key_frees_the_mouse() {
     assert!(bench.screen().contains("free the mouse"), "{}", bench.screen());
 }
 
-/// Everything a person can get to, in ASCII: signs, names and values that are not.
+/// Visits everything that can be reached, in ASCII, with names and values that are not ASCII.
 #[test]
 fn ascii_means_ascii_on_every_screen() {
     let mut bench = Bench::with(Glyphs::Ascii, Colours::None, false);

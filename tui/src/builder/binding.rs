@@ -1,9 +1,9 @@
-//! The C++ half of `torch-sys`, compiled once a machine.
+//! The C++ half of `torch-sys`, compiled once per machine.
 //!
-//! It is one enormous generated file of thin wrappers: minutes of processor, for something that depends on nothing but its own
-//! version, libtorch and the compiler. cargo would compile it for each target folder, toolchain and profile anew. It can be told
-//! instead what a build script would print (its "build script overrides"), and then does not run it: so the library is kept in
-//! the cache, taken from where it was built first, be that a plugin's build or that of the checkout which this program is of.
+//! It is one enormous generated file that takes minutes to compile, although it depends on nothing but its version, libtorch
+//! and the compiler. Cargo would compile it anew for each target folder, toolchain and profile. Cargo's "build script
+//! overrides" let us state a build script's output instead of running it. So the library is kept in the cache, copied from
+//! wherever it was built first: in a plugin's build or in the checkout that built this program.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -14,27 +14,27 @@ use gradtop_host::libtorch;
 use super::parsed;
 use crate::print;
 
-/// What the library is called.
+/// The file name of the library.
 const LIBRARY: &str = "libtch.a";
-/// What the build script printed, beside it.
+/// The file next to it with the output of the build script.
 const PRINTED: &str = "output";
-/// What it was built with, beside it.
+/// The file next to it that records what it was built with.
 const BUILT_WITH: &str = "built-with";
-/// The first line of a configuration that is ours to replace.
+/// The first line of a cargo configuration that we wrote and may replace.
 const OURS: &str = "# Written by `gradtop plugin build` for this machine: do not commit it.";
 
-/// The compiled binding that a plugin needs, which may be there or not.
+/// The compiled library that a plugin needs, whether it exists yet or not.
 pub(super) struct Binding {
-    /// Its place in the cache.
+    /// Its folder in the cache.
     place: PathBuf,
-    /// What tells it from others.
+    /// The versions and settings that identify it.
     built_with: String,
-    /// The folder of libtorch's libraries.
+    /// The folder with libtorch's libraries.
     libtorch: PathBuf,
 }
 
 impl Binding {
-    /// The one for the plugin of this folder. None if it does not use `torch-sys`, or in a way that is not the usual one.
+    /// Returns the library for the plugin in this folder, or `None` if the plugin does not use `torch-sys` in the usual way.
     pub(super) fn of(folder: &Path, cache: &Path) -> Option<Self> {
         let manifest: toml::Table = std::fs::read_to_string(folder.join("Cargo.toml")).ok()?.parse().ok()?;
         let features = |name: &str| manifest.get("dependencies")?.get(name)?.get("features");
@@ -54,7 +54,7 @@ impl Binding {
         Some(Self { place: cache.join(format!("torch-sys-{version}-libtorch-{of}")), built_with, libtorch })
     }
 
-    /// Says what the build is going to take.
+    /// Tells the user how long the build is going to take.
     pub(super) fn announce(&self) {
         if !self.is_there() {
             print::note(
@@ -72,7 +72,7 @@ impl Binding {
         beside.and_then(|build| self.built_in(&build)).is_some_and(|out| self.take(&out).is_ok())
     }
 
-    /// The newest one in cargo's folder `build` of a target folder, if it is of this libtorch.
+    /// Finds the newest build in cargo's folder `build` that used this libtorch.
     fn built_in(&self, build: &Path) -> Option<PathBuf> {
         let scripts = std::fs::read_dir(build).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
         let built = scripts.filter_map(|script| {
@@ -86,7 +86,7 @@ impl Binding {
         Some(built.max()?.1)
     }
 
-    /// Copies the library and what its build script printed into the cache. `out` is the script's output folder.
+    /// Copies the library and its build script's output, found in `out`, to the cache.
     fn take(&self, out: &Path) -> Result<()> {
         let beside = self.place.with_extension(format!("{}.tmp", std::process::id()));
         let copied = || -> std::io::Result<()> {
@@ -107,7 +107,7 @@ impl Binding {
         copied.with_context(|| format!("cannot write {}", self.place.display()))
     }
 
-    /// Keeps the one that cargo has just built, by its messages.
+    /// Caches the library that cargo has just built, found by its messages.
     pub(super) fn keep(&self, messages: &str) {
         let built = parsed(messages, "build-script-executed").find_map(|message| {
             let ours = message["package_id"].as_str()?.contains("torch-sys");
@@ -120,14 +120,14 @@ impl Binding {
         }
     }
 
-    /// Tells cargo to take the library instead of building one, if it is there: by a file in the project, so that a plain
-    /// `cargo test` does the same, unless the author has one of his own.
+    /// Makes cargo use the cached library, if there is one. It is configured by a file in the project, so that plain `cargo
+    /// test` uses it too, unless the author has a configuration of their own.
     pub(super) fn configure(&self, cargo: &mut Command, folder: &Path) -> Result<()> {
         let file = folder.join(".cargo/config.toml");
         let foreign = std::fs::read_to_string(&file).is_ok_and(|text| !text.starts_with(OURS));
         let file = if foreign { self.place.join("config.toml") } else { file };
         if !self.is_there() {
-            // One of ours names a library that is gone.
+            // Our configuration names a library that no longer exists.
             return match std::fs::remove_file(&file) {
                 Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
                     Err(e).with_context(|| format!("cannot remove {}", file.display()))
@@ -158,7 +158,7 @@ impl Binding {
             }
         }
         let (lib, place) = (self.libtorch.display(), self.place.display());
-        // As a table, `relative` included: so it can be merged with the one of our own checkout, if the plugin is in it.
+        // Written as a table, including `relative`, so that cargo can merge it with the configuration of our own checkout.
         Ok(format!(
             "{OURS}\n[env]\nLIBTORCH = {{ value = {}, relative = false }}\n\n[target.{}-unknown-linux-gnu.tch]\nrustc-link-lib = [{}]\n\
              rustc-link-search = [{}, {}]\nlibtorch_lib = {}\n",
@@ -172,7 +172,7 @@ impl Binding {
     }
 }
 
-/// The version of `torch-sys` in a lock file, if it is one.
+/// The version of `torch-sys` in a lock file.
 fn locked(lock: &str) -> Option<String> {
     let lock: toml::Table = lock.parse().ok()?;
     let ours = |p: &&toml::Value| p.get("name").and_then(toml::Value::as_str) == Some("torch-sys");
@@ -181,7 +181,7 @@ fn locked(lock: &str) -> Option<String> {
     versions.next().is_none().then_some(version)
 }
 
-/// What a build script told cargo under this key.
+/// The values that a build script printed for a key.
 fn values<'a>(printed: &'a str, key: &'a str) -> impl Iterator<Item = &'a str> + 'a {
     printed.lines().filter_map(move |line| {
         let line = line.strip_prefix("cargo:")?;

@@ -1,4 +1,4 @@
-//! Plugins in Rust.
+//! Builds plugins written in Rust.
 
 use std::ffi::OsString;
 use std::fs::{File, TryLockError};
@@ -15,7 +15,7 @@ use crate::print;
 
 const INSTALL: &str = "Rust's own installer is at https://rustup.rs";
 
-/// Builds in a target folder that all plugins share, so that the second one finds its dependencies built.
+/// Builds in a target folder shared by all plugins, so that dependencies are compiled once.
 pub(super) fn build(folder: &Path) -> Result<Vec<PathBuf>> {
     let cache = gradtop_host::cache_dir().context("no cache folder: set XDG_CACHE_HOME or HOME")?;
     let target = cache.join("plugin-target");
@@ -41,8 +41,8 @@ pub(super) fn build(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(libraries(&messages, &folder.join("Cargo.toml")))
 }
 
-/// Waits until no other plugin is built in this target folder, and says for what it waits. The file that comes back holds the
-/// turn. Whoever calls cargo himself is waited for by cargo.
+/// Waits until no other plugin is being built in this target folder and tells the user about the wait. The returned file holds
+/// the lock.
 fn wait_for_turn(target: &Path, folder: &Path) -> Result<File> {
     let path = target.join("gradtop-build.lock");
     let cannot = || format!("cannot lock {}", path.display());
@@ -62,7 +62,7 @@ fn wait_for_turn(target: &Path, folder: &Path) -> Result<File> {
     let name = folder.to_string_lossy();
     file.rewind().and_then(|()| file.write_all(name.as_bytes())).with_context(cannot)?;
     file.set_len(name.len() as u64).with_context(cannot)?;
-    // cargo's own lock: held if somebody builds here with cargo.
+    // Cargo's own lock, held by anybody who runs cargo here.
     let held = File::open(target.join("release/.cargo-lock")).map(|lock| lock.try_lock());
     if let Ok(Err(TryLockError::WouldBlock)) = held {
         say_waiting(target, "");
@@ -75,7 +75,7 @@ fn say_waiting(target: &Path, other: &str) {
     print::note(&format!("waiting for another build in {}{of}", target.display()));
 }
 
-/// The shared libraries of the package itself in cargo's messages, not those of its dependencies.
+/// The shared libraries of the package itself, without those of its dependencies.
 fn libraries(messages: &str, manifest: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for message in parsed(messages, "compiler-artifact") {

@@ -1,4 +1,4 @@
-//! Plugins in C and C++, with a `CMakeLists.txt`.
+//! Builds plugins written in C or C++, with a `CMakeLists.txt`.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -11,11 +11,11 @@ use crate::print;
 
 const INSTALL: &str = "`sudo apt install cmake g++`, or `sudo dnf install cmake gcc-c++`";
 
-/// CMake's file interface: whoever makes this empty file is told about all targets.
+/// An empty file that asks CMake's file API to describe all targets.
 const QUERY: &str = ".cmake/api/v1/query/client-gradtop/codemodel-v2";
 const REPLY: &str = ".cmake/api/v1/reply";
 
-/// Configures and builds in `build/`. Gives the libraries that are plugins.
+/// Configures and builds in `build/`. Returns the libraries that are plugins.
 pub(super) fn build(folder: &Path) -> Result<Vec<PathBuf>> {
     let build = folder.join("build");
     let query = build.join(QUERY);
@@ -48,13 +48,13 @@ pub(super) fn build(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(libraries.into_iter().filter(is_plugin).collect())
 }
 
-/// The shared libraries among the targets.
+/// Finds the shared libraries among the targets.
 fn libraries(build: &Path) -> Result<Vec<PathBuf>> {
     let reply = build.join(REPLY);
     let read =
         |name: &str| -> Result<Value> { Ok(serde_json::from_str(&crate::files::read(&reply.join(name))?)?) };
     let names = std::fs::read_dir(&reply)?.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    // The last in the order of names is the newest.
+    // The last name in alphabetical order is the newest.
     let index = names.filter(|name| name.starts_with("index-")).max().context("there is no index")?;
     let codemodel = read(text(&read(&index)?["reply"]["client-gradtop"]["codemodel-v2"]["jsonFile"])?)?;
     let mut found = Vec::new();

@@ -1,4 +1,4 @@
-//! `gradtop plugin build`: builds a plugin's project with the tool that it is made for, cargo or CMake.
+//! `gradtop plugin build`: builds a plugin's project with cargo or CMake.
 
 mod binding;
 mod cargo;
@@ -12,10 +12,10 @@ use gradtop_host::libtorch;
 
 use crate::failure::Failure;
 
-/// Builds the plugin of this folder. Gives its libraries, with absolute paths.
+/// Builds the plugin in this folder. Returns the absolute paths of its libraries.
 ///
 /// # Errors
-/// There is no plugin, a tool is missing, or the build failed; the tool has then said why on standard error.
+/// There is no plugin, a tool is missing, or the build failed, in which case the tool has already printed why.
 pub(crate) fn build(dir: &Path) -> Result<Vec<PathBuf>> {
     let (folder, tool) = project(dir)?;
     let (libraries, recipe) = match tool {
@@ -33,13 +33,13 @@ pub(crate) fn build(dir: &Path) -> Result<Vec<PathBuf>> {
     Ok(libraries)
 }
 
-/// What a plugin's folder is built with.
+/// The build system of a plugin.
 enum Project {
     Cargo,
     CMake,
 }
 
-/// Whether this folder could be built.
+/// Checks that a folder holds a project that could be built.
 ///
 /// # Errors
 /// It is not a folder, or holds no project.
@@ -62,13 +62,13 @@ fn project(dir: &Path) -> Result<(PathBuf, Project)> {
 
 const GIVE_A_FOLDER: &str = "give the plugin's folder; `gradtop plugin new NAME` creates one";
 
-/// A program that a build needs, and how it is installed.
+/// A program that a build needs, and how to install it.
 struct Tool {
-    /// As a person calls it.
+    /// The name shown to people.
     name: &'static str,
-    /// Any of these programs.
+    /// Any of these programs will do.
     programs: &'static [&'static str],
-    /// Names another program.
+    /// An environment variable that names another program.
     variable: &'static str,
     install: &'static str,
 }
@@ -101,7 +101,7 @@ impl Tool {
     }
 }
 
-/// Runs a tool to its end.
+/// Runs a tool and waits for it.
 fn run(mut command: Command, install: &str) -> Result<(ExitStatus, Vec<u8>)> {
     let program = command.get_program().to_string_lossy().into_owned();
     let child = command.spawn().map_err(|e| match e.kind() {
@@ -114,7 +114,7 @@ fn run(mut command: Command, install: &str) -> Result<(ExitStatus, Vec<u8>)> {
     Ok((output.status, output.stdout))
 }
 
-/// Why a build failed: one of the tools that it needs is missing, or what the compiler said.
+/// Explains why a build failed: a missing tool, else the compiler's own output.
 fn failed(folder: &Path, tools: &[&Tool]) -> anyhow::Error {
     let folder = folder.display();
     match tools.iter().find(|tool| tool.is_missing()) {
@@ -125,22 +125,22 @@ fn failed(folder: &Path, tools: &[&Tool]) -> anyhow::Error {
     .into()
 }
 
-/// Names the libtorch of gradtop to a build.
+/// Points a build to gradtop's libtorch.
 fn with_libtorch(command: &mut Command) {
     match libtorch::find(None) {
-        // The folder of the libraries lies in the one that LIBTORCH means.
+        // LIBTORCH is the parent of the folder with the libraries.
         Ok(lib) => {
             command.env("LIBTORCH", lib.parent().unwrap_or(&lib));
         }
         Err(_) if std::env::var_os("LIBTORCH").is_some() => {}
-        // Set by a checkout's configuration of cargo, to a place that may not be there.
+        // A checkout's cargo configuration may set it to a folder that does not exist.
         Err(_) => {
             command.env_remove("LIBTORCH");
         }
     }
 }
 
-/// cargo's messages of one kind.
+/// Parses cargo's messages of one kind.
 fn parsed<'a>(messages: &'a str, reason: &'a str) -> impl Iterator<Item = serde_json::Value> + 'a {
     let all = messages.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
     all.filter(move |message| message["reason"] == reason)

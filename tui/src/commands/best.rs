@@ -23,7 +23,7 @@ use gradtop_view::state;
 pub(crate) struct Args {
     /// A metric that represents the runs, as `list` shows it
     metric: String,
-    /// Only matching runs, with the monitor's filters, such as tag:rates
+    /// Only runs that match a filter, such as tag:rates
     #[arg(value_name = "FILTER")]
     filter: Vec<String>,
     /// Group the runs by these parameters, separated by commas [default: those that differ]
@@ -40,7 +40,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         return Err(none_matches(&args.filter));
     }
     let given: Vec<&str> = args.by.iter().map(|key| key.trim()).collect();
-    // Values of one experiment are not compared with those of another.
+    // Values of different experiments are never compared.
     views.sort_by(|a, b| a.manifest.experiment.id.cmp(&b.manifest.experiment.id));
     let known = || views.iter().flat_map(|view| &view.manifest.params).map(|(key, _)| key.as_str());
     if let Some(key) = given.iter().find(|key| !known().any(|k| k == **key)) {
@@ -59,8 +59,12 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     if found.is_empty() {
         let metrics = views.iter().flat_map(state::headlines).map(|headline| headline.metric);
         let message = format!("no matching run has a last value of {:?}", clean(&args.metric));
-        let help = gradtop_store::suggest(&args.metric, metrics, "metrics");
-        return Err(Failure::new(message).help(clean(&help)).into());
+        let declared = |view: &View| view.manifest.metrics.iter().any(|m| m.name == args.metric);
+        return Err(if views.iter().any(declared) {
+            Failure::new(message).into()
+        } else {
+            Failure::unknown(message, &args.metric, metrics, "metrics").into()
+        });
     }
     let counted =
         |of: &Of<'_>| of.ranking.groups.iter().map(|group| group.runs + group.not_finite).sum::<usize>();
@@ -80,14 +84,14 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     Ok(0)
 }
 
-/// The settings of an experiment.
+/// The results of one experiment.
 struct Of<'a> {
     experiment: &'a str,
     by: Vec<&'a str>,
     ranking: Ranking<'a>,
 }
 
-/// The parameters that differ between runs that have the metric.
+/// Returns the parameters that differ between the runs with this metric.
 fn differing<'a>(views: &'a [View], metric: &str) -> Vec<&'a str> {
     let of_metric = |view: &&View| state::headlines(view).iter().any(|of| of.metric == metric);
     state::differing(&views.iter().filter(of_metric).collect::<Vec<_>>())
@@ -123,7 +127,7 @@ fn table(Of { experiment, by, ranking }: &Of<'_>, metric: &str, several: bool) {
     let title = format!("{experiment}{}", state::headline_title(metric, ranking.split));
     print::line(&format!("{}, {which}", print::styled(&title, Ink::Bold)));
     let names: Vec<String> = by.iter().map(|key| clean(key)).collect();
-    // Where a terminal is narrow, what it is about is not what is cut.
+    // On a narrow terminal the first columns are kept whole.
     let mut heads =
         vec![("median", Align::Point), ("best", Align::Point), ("runs", Align::Right), ("run", Align::Left)];
     heads.extend(names.iter().map(|name| (name.as_str(), Align::Left)));

@@ -1,11 +1,11 @@
-//! The command line: what can be typed, and what it means.
+//! Defines the command line.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 use super as commands;
 
@@ -35,20 +35,19 @@ pub(crate) struct Cli {
     pub(crate) command: Option<Command>,
 }
 
-/// Every command.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Start a run of an experiment and watch it
     Run(commands::run::Args),
-    /// Run any command and record its output, hardware use, logs and end
+    /// Run any command and record its output, logs, hardware use and result
     Exec(commands::exec::Args),
     /// Queue a run for each combination of values, for an experiment or a command
     Sweep(commands::sweep::Args),
     /// Show which settings led to the best values of a metric
     Best(commands::best::Args),
-    /// List the runs that wait for a free slot, reorder, hold, release and start them
+    /// List, reorder, hold, release and start waiting runs
     Queue(commands::queue::Args),
-    /// List the places where runs can start, from the settings, and check each
+    /// List and check the launchers that can start runs, such as Slurm
     Launchers(commands::launchers::Args),
     /// Let a running process log to its own run; for clients in other languages
     #[command(hide = true)]
@@ -57,7 +56,7 @@ pub(crate) enum Command {
     List(commands::list::Args),
     /// Show everything about a run
     Show(commands::show::Args),
-    /// Say what is wrong with a run, with the proof
+    /// Explain what is wrong with a run, with the proof
     Why(commands::why::Args),
     /// Print a run's output and events
     Logs(commands::logs::Args),
@@ -99,7 +98,7 @@ pub(crate) enum Command {
     Rename(commands::rename::Args),
     /// Delete a run and everything it recorded
     Rm(commands::rm::Args),
-    /// Free space: what resumes set aside, and old checkpoints
+    /// Free disk space: delete old checkpoints, and rows set aside by resumes
     Gc(commands::gc::Args),
     /// List experiments, or show the parameters of one
     Experiments(commands::experiments::Args),
@@ -123,13 +122,69 @@ pub(crate) enum Command {
     Man(commands::man::Args),
 }
 
-/// The same error, with how a parameter is set where that is what somebody tried: `run NAME --lr 3`, `run NAME lr=3`.
-pub(crate) fn hinted(mut error: clap::Error, args: &[OsString]) -> clap::Error {
-    if error.kind() != ErrorKind::UnknownArgument || !args.iter().any(|arg| arg == "run") {
-        return error;
+/// Adds a suggestion to an error for which clap has none.
+pub(crate) fn hinted(error: clap::Error, args: &[OsString]) -> clap::Error {
+    match error.kind() {
+        ErrorKind::UnknownArgument if args.iter().any(|arg| arg == "run") => with_parameter(error, args),
+        ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand | ErrorKind::ValueValidation => {
+            with_near(error, args)
+        }
+        _ => error,
     }
+}
+
+/// The most subcommands that are listed if none is similar.
+const FEW: usize = 8;
+
+/// Suggests similar options or subcommands.
+fn with_near(mut error: clap::Error, args: &[OsString]) -> clap::Error {
+    let mut command = Cli::command();
+    command.build();
+    let mut command = &command;
+    for arg in args {
+        command = command.find_subcommand(arg).unwrap_or(command);
+    }
+    let options = || command.get_arguments().filter_map(|arg| Some(format!("--{}", arg.get_long()?)));
+    let is_known = |arg: &str| options().any(|option| Some(option.as_str()) == arg.split('=').next());
+    let of = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.clone()),
+        _ => None,
+    };
+    let hint = if let Some(wrong) = of(ContextKind::InvalidSubcommand) {
+        let subcommands = command.get_subcommands().filter(|sub| !sub.is_hide_set());
+        let names: Vec<&str> = subcommands.map(clap::Command::get_name).collect();
+        let near = gradtop_store::near(&wrong, names.iter().copied());
+        let few =
+            near.is_empty() && names.len() <= FEW && error.get(ContextKind::SuggestedSubcommand).is_none();
+        if !near.is_empty() {
+            error.insert(ContextKind::SuggestedSubcommand, ContextValue::Strings(near));
+        }
+        few.then(|| format!("subcommands: {}", names.join(", ")))
+    } else {
+        // If values may begin with a dash, clap takes an unknown option for a value and complains about what follows.
+        let wrong =
+            args.iter().map(|arg| arg.to_string_lossy()).find(|a| a.starts_with("--") && !is_known(a));
+        let Some(wrong) = wrong.filter(|_| error.get(ContextKind::SuggestedArg).is_none()) else {
+            return error;
+        };
+        let options: Vec<String> = options().collect();
+        let near = gradtop_store::near(&wrong, options.iter().map(String::as_str));
+        let near = near.first().map(|option| format!("a similar option exists: '{option}'"));
+        if error.kind() == ErrorKind::UnknownArgument {
+            error.insert(ContextKind::InvalidArg, ContextValue::String(wrong.into_owned()));
+        }
+        near
+    };
+    if let Some(hint) = hint {
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![StyledStr::from(hint)]));
+    }
+    error
+}
+
+/// Explains --set if the user tried to set a parameter as an option: `run NAME --lr 3`, `run NAME lr=3`.
+fn with_parameter(mut error: clap::Error, args: &[OsString]) -> clap::Error {
     let Some(ContextValue::String(wrong)) = error.get(ContextKind::InvalidArg).cloned() else { return error };
-    // A near miss of an option has clap's own hint.
+    // For a misspelt option, clap already has a suggestion.
     match error.remove(ContextKind::SuggestedArg) {
         Some(ContextValue::String(option)) if option != "--set" => {
             error.insert(ContextKind::SuggestedArg, ContextValue::String(option));
@@ -151,4 +206,31 @@ pub(crate) fn hinted(mut error: clap::Error, args: &[OsString]) -> clap::Error {
     let hint = StyledStr::from(format!("a parameter is set by '--set {set}'"));
     error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![hint]));
     error
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_meant_is_said() {
+        let said = |line: &str| {
+            let args: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+            Cli::try_parse_from(&args).map_or_else(|e| hinted(e, &args).to_string(), |_| String::new())
+        };
+        for (line, hint) in [
+            ("gradtop export a --cvs", "'--csv'"),
+            ("gradtop query --csvv sql", "unexpected argument '--csvv' found"),
+            ("gradtop query --csvv", "'--csv'"),
+            ("gradtop list --colums a", "'--columns'"),
+            ("gradtop data downlod", "subcommands: list, fetch, check"),
+            ("gradtop plugin instal x", "exists: 'install'"),
+            ("gradtop lst", "exists: 'list'"),
+            ("gradtop run fit --lr 3", "'--set lr=3'"),
+        ] {
+            assert!(said(line).contains(hint), "{line}: {}", said(line));
+        }
+        assert!(!said("gradtop export a --cvs").contains("-- --cvs"));
+        assert!(!said("gradtop zzz").contains("subcommands:"));
+    }
 }

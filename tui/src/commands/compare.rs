@@ -25,7 +25,7 @@ use gradtop_view::state;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Runs by name, or a filter as in the monitor: 'state:finished lr>1e-3'
-    // Not `runs`: that is the id of the folder's argument, which every command has.
+    // Not named `runs`, which is the id of the global option `--runs`.
     #[arg(required = true, value_name = "RUN|FILTER")]
     names: Vec<String>,
     /// Only this metric; may be given several times
@@ -46,7 +46,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
-    let subjects = read(select::meant(context, &args.names)?, &args.metric, 0.0)?;
+    let subjects = read(select::resolve(context, &args.names)?, &args.metric, 0.0)?;
     let by = grouping(&subjects, args.by.as_deref())?;
     let teams = teams(&subjects, &by);
     let mut sheet = sheet(&subjects, &teams);
@@ -71,7 +71,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     Ok(0)
 }
 
-/// Reads the runs to their ends; those that still go on, as far as they are.
+/// Reads the runs completely; runs in progress up to their latest row.
 pub(super) fn read(runs: Vec<View>, metrics: &[String], smoothing: f64) -> Result<Vec<Subject>> {
     let rows: Vec<Arc<RunRow>> = runs.into_iter().map(|view| Arc::new(RunRow::of(view))).collect();
     let wanted = match metrics {
@@ -90,7 +90,7 @@ pub(super) fn read(runs: Vec<View>, metrics: &[String], smoothing: f64) -> Resul
     Ok(subjects)
 }
 
-/// What runs are put together by.
+/// Parses `--by`.
 pub(super) fn grouping(subjects: &[Subject], by: Option<&str>) -> Result<GroupBy> {
     match by {
         None => Ok(GroupBy::Nothing),
@@ -110,7 +110,7 @@ fn sorting(subjects: &[Subject], sheet: &Sheet, by: Option<&str>) -> Result<Sort
     if let Some(at) = sheet.params.iter().position(|p| p == name) {
         return Ok(Sort::Param(at));
     }
-    // By its whole title, else the first of the split that stands for a run.
+    // Prefers a column with exactly this title, then one of the headline split.
     let titled = sheet.columns.iter().position(|c| {
         let title = c.facet.title();
         title == name || format!("{title} {}", c.what.word()) == name
@@ -128,7 +128,7 @@ fn sorting(subjects: &[Subject], sheet: &Sheet, by: Option<&str>) -> Result<Sort
     })
 }
 
-/// Parameters beside, then a table for each metric: side by side they would be wider than any terminal.
+/// Prints the parameters in one table and each metric in its own; side by side they would be too wide for any terminal.
 fn table(subjects: &[Subject], teams: &[Team], sheet: &Sheet, order: &[usize]) {
     let grouped = teams.len() != subjects.len();
     let mut columns = vec![("", Side::Left), (if grouped { "group" } else { "run" }, Side::Left)];
@@ -156,7 +156,7 @@ fn rows<'a>(sheet: &'a Sheet, order: &'a [usize]) -> impl Iterator<Item = &'a Ro
     order.iter().filter_map(|i| sheet.rows.get(*i))
 }
 
-/// Marker and name.
+/// The marker and name of a group of runs.
 fn named(team: &Team) -> Vec<Words> {
     let mark = colour::marker(team.look.1, print::ascii()).to_string();
     vec![Words::new(mark, Ink::Series(team.look.0)), Words::bold(team.name.clone())]

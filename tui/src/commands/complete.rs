@@ -1,6 +1,7 @@
-//! What may follow on a command line: commands and options, and the runs, experiments, parameters, presets, metrics, figures and
-//! columns that there are. The scripts of `gradtop completions` ask by `gradtop __complete LINE` at each Tab.
+//! Completes command lines: commands and options, and the names of runs, experiments, parameters, presets, metrics, figures and
+//! columns. The scripts of `gradtop completions` call `gradtop __complete LINE` at each Tab.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::{Arg, Command, CommandFactory as _};
@@ -13,7 +14,7 @@ use crate::print::{self, clean};
 use gradtop_view::figure::of_run;
 use gradtop_view::{column, filter, state};
 
-/// Answers with one candidate a line, a tab and its help behind it where there is one.
+/// Prints one candidate per line, followed by a tab and its help if it has one.
 pub(crate) fn run(line: &str, config: Option<&Config>) -> i32 {
     for Candidate { word, help } in candidates(line, config) {
         let help = help.lines().next().map(|help| format!("\t{}", clean(help))).unwrap_or_default();
@@ -40,14 +41,14 @@ impl From<String> for Candidate {
     }
 }
 
-/// Up to where the words before the cursor lead.
+/// The command line up to the cursor, as parsed so far.
 struct Typed<'a> {
     command: &'a Command,
-    /// Words that are no options.
+    /// Positional arguments.
     words: Vec<String>,
     /// Options with their values.
     options: Vec<(String, String)>,
-    /// The option whose value comes next.
+    /// An option that still needs its value.
     pending: Option<&'a Arg>,
 }
 
@@ -79,7 +80,7 @@ fn candidates(line: &str, config: Option<&Config>) -> Vec<Candidate> {
     found
 }
 
-/// Words as a shell separates them; the last is the one being typed, perhaps empty.
+/// Splits a line into words as a shell would; the last word is the one being typed, perhaps empty.
 fn split(line: &str) -> Vec<String> {
     let (mut words, mut word, mut quote) = (Vec::new(), String::new(), None);
     let mut chars = line.chars();
@@ -141,14 +142,14 @@ fn subcommands(command: &Command) -> Vec<Candidate> {
     shown.map(|sub| Candidate::new(sub.get_name(), sub.get_about())).collect()
 }
 
-/// The argument that the word at the cursor is, where it is no option.
+/// The positional argument at the cursor.
 fn positional<'a>(typed: &Typed<'a>) -> Option<&'a Arg> {
     let all: Vec<&Arg> = typed.command.get_positionals().collect();
     let last = all.last().filter(|arg| arg.get_num_args().is_some_and(|n| n.max_values() > 1));
     all.get(typed.words.len()).or(last).copied()
 }
 
-/// What there is on this machine, read when it is asked for.
+/// The runs and plugins of this machine, read on demand.
 struct Known {
     runs: Option<PathBuf>,
 }
@@ -160,7 +161,7 @@ impl Known {
         Self { runs: gradtop_store::runs_dir(named.as_deref()).ok() }
     }
 
-    /// Looks only: what crashed runs left is not this command's to mend.
+    /// Only looks: completing a command must not recover crashed runs.
     fn views(&self) -> Vec<View> {
         let runs = self.runs.as_deref().map(list_runs).unwrap_or_default();
         runs.iter().filter_map(|run| gradtop_store::view(run).ok()).collect()
@@ -180,9 +181,28 @@ fn values(typed: &Typed<'_>, known: &Known, arg: &Arg, current: &str) -> Vec<Can
     }
     let words = |words: Vec<String>| words.into_iter().map(Candidate::from).collect::<Vec<_>>();
     match (typed.command.get_name(), arg.get_id().as_str()) {
-        ("run", "experiment") | ("experiments", "name") | ("study", "only") => experiments(),
-        ("run", "preset") => experiment(typed).map(|e| presets(&e)).unwrap_or_default(),
-        ("run", "sets") => experiment(typed).map(|e| settings(&e, current)).unwrap_or_default(),
+        ("run" | "sweep", "experiment")
+        | ("experiments", "name")
+        | ("study", "only")
+        | ("selftest", "experiments") => experiments(),
+        ("run" | "sweep", "preset") => experiment(typed).map(|e| presets(&e)).unwrap_or_default(),
+        ("run" | "sweep", "sets") | ("sweep", "vary") => {
+            experiment(typed).map(|e| settings(&e, current)).unwrap_or_default()
+        }
+        ("best", "metric") => {
+            let views = known.views();
+            let named: BTreeSet<&str> = views.iter().flat_map(state::headlines).map(|h| h.metric).collect();
+            words(named.into_iter().map(str::to_owned).collect())
+        }
+        ("best", "by") => {
+            let views = known.views();
+            let params = state::differing(&views.iter().collect::<Vec<_>>());
+            words(params.into_iter().map(str::to_owned).collect())
+        }
+        ("query", "sql") => {
+            let saved = crate::sql::saved::all().unwrap_or_default().into_iter();
+            saved.map(|(name, query)| Candidate { word: format!("@{name}"), help: query.about }).collect()
+        }
         (_, "device") => words(["auto", "cpu", "cuda:0"].map(str::to_owned).to_vec()),
         ("plot", "words") => match typed.words.first() {
             None => filters(&known.views(), false),
@@ -200,12 +220,12 @@ fn values(typed: &Typed<'_>, known: &Known, arg: &Arg, current: &str) -> Vec<Can
         }
         ("list", "sort") => words(column::all(known.views().iter())),
         ("list", "columns") => {
-            // The last of those separated by commas.
+            // Completes the last item of a comma-separated list.
             let before = current.rsplit_once(',').map(|(before, _)| format!("{before},")).unwrap_or_default();
             let all = column::all(known.views().iter()).into_iter();
             words(all.map(|name| format!("{before}{name}")).collect())
         }
-        ("list", "filter") => filters(&known.views(), true),
+        ("list" | "best", "filter") | ("query", "runs_of") => filters(&known.views(), true),
         (_, "names") => filters(&known.views(), false),
         (_, "run" | "checked") => runs(&known.views()),
         _ => Vec::new(),
@@ -217,12 +237,11 @@ fn runs(views: &[View]) -> Vec<Candidate> {
     views.iter().map(|view| Candidate::new(&view.manifest.run, Some(about(view)))).collect()
 }
 
-/// Names of runs, and with what a filter may begin.
+/// Candidates for a filter: names of runs and fields.
 fn filters(views: &[View], experiments: bool) -> Vec<Candidate> {
     let mut found = runs(views);
     if experiments {
-        let ids: std::collections::BTreeSet<&str> =
-            views.iter().map(|view| view.manifest.experiment.id.as_str()).collect();
+        let ids: BTreeSet<&str> = views.iter().map(|view| view.manifest.experiment.id.as_str()).collect();
         found.extend(ids.into_iter().map(|id| Candidate::from(id.to_owned())));
     }
     found.extend(state::ORDER.iter().map(|state| Candidate::from(format!("state:{}", state.word()))));
@@ -237,7 +256,7 @@ fn experiments() -> Vec<Candidate> {
     all.map(|(_, e)| Candidate { word: e.id.clone(), help: e.summary.clone() }).collect()
 }
 
-/// The experiment of a command line that starts a run.
+/// The experiment named on the command line.
 fn experiment(typed: &Typed<'_>) -> Option<ExperimentDesc> {
     let of = |found: Discovery| Some(found.experiment(typed.words.first()?)?.1.clone());
     match typed.options.iter().find(|(id, _)| id == "plugin") {
@@ -253,7 +272,7 @@ fn presets(e: &ExperimentDesc) -> Vec<Candidate> {
     e.presets.iter().map(|p| Candidate { word: p.name.clone(), help: p.help.clone() }).collect()
 }
 
-/// `key=`, or a key with each of its choices.
+/// Completes `key=` and, for parameters with choices, `key=value`.
 fn settings(e: &ExperimentDesc, current: &str) -> Vec<Candidate> {
     let Some((key, _)) = current.split_once('=') else {
         let key =
@@ -269,7 +288,7 @@ fn settings(e: &ExperimentDesc, current: &str) -> Vec<Candidate> {
     choices.into_iter().map(|value| Candidate::from(format!("{key}={value}"))).collect()
 }
 
-/// Metrics of these runs; of all without any.
+/// The metrics of these runs, or of all runs if none is named.
 fn metrics(known: &Known, names: &[String]) -> Vec<String> {
     let views: Vec<View> = if names.is_empty() {
         known.views()
@@ -277,7 +296,7 @@ fn metrics(known: &Known, names: &[String]) -> Vec<String> {
         names.iter().filter_map(|name| known.run(name)).collect()
     };
     let logged = views.iter().filter_map(|view| of_run::metrics(&view.dir).ok()).flatten();
-    logged.collect::<std::collections::BTreeSet<_>>().into_iter().collect()
+    logged.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 fn figures_of(known: &Known, run: &str) -> Vec<Candidate> {
@@ -312,5 +331,6 @@ mod tests {
         assert_eq!(words("gradtop plot a b --x=s"), ["--x=step", "--x=share"]);
         assert_eq!(words("gradtop run x --device c"), ["cpu", "cuda:0"]);
         assert!(words("gradtop --nothing=").is_empty());
+        assert!(words("gradtop query @").iter().all(|word| word.starts_with('@')));
     }
 }

@@ -1,4 +1,4 @@
-//! `gradtop completions`: a script that completes commands, options and what they are about.
+//! `gradtop completions`: prints a shell completion script.
 
 use clap::CommandFactory as _;
 use clap_complete::Shell;
@@ -14,7 +14,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> i32 {
-    // These three ask gradtop at each Tab, see `complete`; the others know its commands and options.
+    // The scripts for these three shells call gradtop at each Tab, see `complete`; the others are static.
     match args.shell {
         Shell::Bash => print::out(include_str!("completions/gradtop.bash")),
         Shell::Zsh => print::out(include_str!("completions/gradtop.zsh")),

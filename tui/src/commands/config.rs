@@ -1,4 +1,4 @@
-//! `gradtop config`: which settings hold, and where each comes from.
+//! `gradtop config`: shows the settings in effect and where each comes from.
 
 use anyhow::Result;
 use serde_json::json;
@@ -49,7 +49,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
 
 const DEFAULT: &str = "default";
 
-/// The value that holds, in words, and where it comes from.
+/// The effective value of a setting, and its origin.
 fn holds(context: &Context, key: Key) -> (String, String) {
     let runs = || context.runs().map_or_else(|e| e.to_string(), |runs| runs.display().to_string());
     match key {

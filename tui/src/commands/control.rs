@@ -1,4 +1,4 @@
-//! `gradtop pause`, `stop` and `checkpoint`: asking a running run for something.
+//! `gradtop pause`, `stop` and `checkpoint`: send requests to runs in progress.
 
 use std::time::{Duration, Instant};
 
@@ -14,13 +14,13 @@ use crate::print::{self, clean};
 use gradtop_chart::number;
 use gradtop_view::state;
 
-/// Time a step may take before `pause`, `resume` and `checkpoint` stop waiting for the answer.
+/// How long `pause`, `resume` and `checkpoint` wait for an answer, which comes between two steps.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Time that a run on another machine has to read that it is to be killed, and to end.
+/// How long a run on another machine gets to notice a kill request and end.
 const FAR: Duration = Duration::from_secs(5);
 
-/// Time for a job that was cancelled to be over, and for that to be known.
+/// How long a cancelled job may take to end and to be reported as ended.
 const CANCELLED: Duration = Duration::from_mins(2);
 
 /// Arguments of `pause`.
@@ -60,7 +60,7 @@ pub(crate) struct Stop {
     json: bool,
 }
 
-/// Looks at the run until something is so, or patience ends.
+/// Polls a run until the condition holds or the time is over.
 pub(super) fn until(
     view: &View,
     patience: Duration,
@@ -82,7 +82,7 @@ pub(super) fn until(
 pub(crate) fn pause(context: &Context, args: &Pause) -> Result<i32> {
     let views = args.runs.views(context, Action::Pause)?;
     let code = each(&views, |view| Ok(gradtop_host::pause(&view.dir).map(|()| 0)?))?;
-    // All are asked before any is waited for. What one that was refused is now has been said.
+    // Sends all requests before waiting for any. A refusal has already been reported.
     let asked = |view: &&View| code == 0 || super::view(&view.dir).is_ok_and(|now| !now.state.is_final());
     for view in views.iter().filter(asked) {
         let name = &view.manifest.run;
@@ -108,7 +108,7 @@ pub(crate) fn checkpoint(context: &Context, args: &Checkpoint) -> Result<i32> {
     let newest = || checkpoints(&view.dir).into_iter().map(|c| c.step).max();
     let before = newest();
     gradtop_host::checkpoint(&view.dir)?;
-    // One that is paused answers only once it goes on.
+    // A paused run answers only after it resumes.
     let patience = if view.state == State::Paused { Duration::ZERO } else { PATIENCE };
     let (_, saved) = until(&view, patience, |v| v.state.is_final() || newest() > before)?;
     print::line(&match newest().filter(|_| saved).filter(|n| before.is_none_or(|b| *n > b)) {
@@ -128,7 +128,7 @@ pub(crate) fn stop(context: &Context, args: &Stop) -> Result<i32> {
         Err(_) if by_name => named_or_killed(context, args)?,
         views => views?,
     };
-    // All are asked before any is waited for.
+    // Sends all requests before waiting for any.
     let mut asked = Vec::new();
     let refused = each(&views, |view| {
         asked.push((view.clone(), ask_to_stop(view, args)?));
@@ -147,7 +147,7 @@ pub(crate) fn stop(context: &Context, args: &Stop) -> Result<i32> {
     Ok(code)
 }
 
-/// The runs of these names. Those that are at work and cannot be read are killed, if that is wanted.
+/// Finds the runs by name. With --kill, runs in progress whose files cannot be read are killed.
 fn named_or_killed(context: &Context, args: &Stop) -> Result<Vec<View>> {
     let runs = context.existing_runs()?;
     let (mut views, mut unread) = (Vec::new(), Vec::new());
@@ -179,7 +179,7 @@ fn grace(args: &Stop, view: &View) -> Duration {
     args.grace.map_or_else(|| gradtop_host::grace_of(&view.manifest), Duration::from_secs_f64)
 }
 
-/// Asks; `true` if it may be at work where this machine cannot see it.
+/// Requests a stop. Returns `true` if the run may be in progress where this machine cannot see it.
 fn ask_to_stop(view: &View, args: &Stop) -> Result<bool> {
     let name = &view.manifest.run;
     let grace = grace(args, view);
@@ -206,7 +206,7 @@ fn wait_for_stop(view: &View, far: bool, args: &Stop) -> Result<()> {
         print::line(&format!("asked {name} to stop"));
         return Ok(());
     }
-    // After the grace the keeper kills, seals the log and writes the end: that takes a moment more.
+    // After the grace period the keeper kills the run, seals the log and records the end, which takes a moment longer.
     let patience = if args.kill { Duration::ZERO } else { grace(args, view) } + Duration::from_secs(30);
     let patience = if far && args.kill { FAR } else { patience };
     let (mut now, mut ended) = until(view, patience, |v| v.state.is_final())?;

@@ -1,4 +1,4 @@
-//! `gradtop data`: which data sets are here, fetch them, check them.
+//! `gradtop data`: lists, downloads and checks data sets.
 
 use std::path::Path;
 
@@ -24,7 +24,6 @@ pub(crate) struct Args {
     json: bool,
 }
 
-/// What to do with data sets.
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     /// List the data sets and where their files are (the default)
@@ -61,7 +60,7 @@ fn named(name: &str) -> Result<&'static Dataset> {
     Ok(gradtop_data::named(name).ok_or_else(unknown)?)
 }
 
-/// Each file of a data set and where it is.
+/// Locates each file of a data set.
 fn files(dataset: &'static Dataset) -> Vec<(&'static PartFile, Result<Found, DataError>)> {
     dataset.files.iter().map(|file| (file, gradtop_data::find(dataset, file))).collect()
 }
@@ -153,7 +152,7 @@ fn fetch(dataset: &'static Dataset, mirrors: &[String], force: bool) -> Result<i
     let agent = download::agent();
     let mut fetched = 0;
     for file in &dataset.files {
-        if !force && let Some(path) = whole(dataset, file) {
+        if !force && let Some(path) = existing_file(dataset, file) {
             stands("here   ", &path);
             continue;
         }
@@ -172,9 +171,9 @@ fn stands(how: &str, path: &Path) {
     print::line(&format!("{}  {}", print::styled(how, Ink::Dim), print::short(path)));
 }
 
-/// The file where it is already, if its content is right. A damaged one in a place that `fetch` does not write to is left alone:
-/// the one fetched is found before it.
-fn whole(dataset: &'static Dataset, file: &PartFile) -> Option<std::path::PathBuf> {
+/// Returns an existing file if its content is right. A damaged file in a folder that `fetch` does not write to is left alone,
+/// because the downloaded one takes precedence.
+fn existing_file(dataset: &'static Dataset, file: &PartFile) -> Option<std::path::PathBuf> {
     let found = gradtop_data::find(dataset, file).ok()?;
     match gradtop_data::check(dataset, file, &found.path) {
         Ok(_) => Some(found.path),

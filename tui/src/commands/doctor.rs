@@ -1,4 +1,4 @@
-//! `gradtop doctor`: what this machine has, and what would go wrong.
+//! `gradtop doctor`: checks this machine for anything that would cause trouble.
 
 use std::path::{Path, PathBuf};
 
@@ -18,7 +18,7 @@ use gradtop_chart::cells::theme::Ink;
 use gradtop_chart::colour::Colours;
 use gradtop_chart::number;
 
-/// Free space below which the disk is a finding.
+/// Less free disk space than this is reported.
 const LITTLE_SPACE: u64 = 1 << 30;
 
 /// Arguments of `doctor`.
@@ -35,7 +35,7 @@ pub(crate) struct Args {
     json: bool,
 }
 
-/// How a finding is to be taken.
+/// The severity of a finding.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum Grade {
@@ -92,7 +92,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     Ok(i32::from(bad))
 }
 
-/// Says of each file of some runs whether it holds what was written.
+/// Verifies every file of some runs against its checksum.
 fn check_runs(context: &Context, names: &[String], json: bool) -> Result<i32> {
     let (mut all, mut bad) = (Vec::new(), false);
     for name in names {
@@ -216,7 +216,7 @@ fn of_terminal() -> Finding {
     }
 }
 
-/// Whether an alert reaches who does not look at the terminal.
+/// Checks whether alerts reach somebody who is not watching the terminal.
 fn of_alerts() -> Finding {
     const TOPIC: &str = "alerts";
     if !in_tmux() {
@@ -264,7 +264,7 @@ fn of_runs(context: &Context) -> Result<Finding> {
     let runs = context.runs()?;
     let all = gradtop_store::list_runs(&runs);
     let (count, bytes) = (all.len(), all.iter().map(|run| gradtop_store::size(run, run.path())).sum());
-    // The folder may not exist yet: the nearest one that does says which disk it will be on.
+    // The folder may not exist yet: its nearest existing ancestor tells which disk it will be on.
     let existing = runs.ancestors().find(|p| p.is_dir()).unwrap_or(Path::new("/"));
     let disk =
         rustix::fs::statvfs(existing).with_context(|| format!("cannot look at {}", existing.display()))?;
@@ -283,7 +283,7 @@ fn of_runs(context: &Context) -> Result<Finding> {
     Ok(good("runs", text))
 }
 
-/// Whether logging out ends runs: only systemd-logind does that, and only if it is told to.
+/// Checks whether logging out ends runs. Only systemd-logind does that, and only if configured to.
 fn at_logout() -> Finding {
     const TOPIC: &str = "logout";
     if !Path::new("/run/systemd/system").is_dir() {
@@ -310,7 +310,7 @@ fn at_logout() -> Finding {
     }
 }
 
-/// Whether logind's settings, the later ones winning, say that a user's processes end at logout.
+/// Returns whether logind's settings, later ones taking precedence, kill a user's processes at logout.
 fn kills(texts: &[String]) -> bool {
     let mut kills = false;
     for line in texts.iter().flat_map(|t| t.lines()) {
@@ -323,7 +323,7 @@ fn kills(texts: &[String]) -> bool {
     kills
 }
 
-/// Does something in a folder beside the runs, which is removed afterwards.
+/// Runs `work` in a temporary folder next to the runs.
 fn in_folder<T>(runs: &Path, work: impl FnOnce(&Path) -> Result<T>) -> Result<T> {
     let dir = runs.join(format!(".bench-{}", std::process::id()));
     std::fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;

@@ -1,4 +1,4 @@
-//! `gradtop exec`: make a run of any command.
+//! `gradtop exec`: records any command as a run.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -8,10 +8,9 @@ use gradtop_host::{AlertRule, DEFAULT_CHECKPOINT_EVERY, DeviceChoice, Exec, Star
 use gradtop_store::{Goal, LogInfo, MetricInfo};
 
 use super::Context;
-use super::launchers::{On, submit};
-use super::queue::{Queueing, enqueue};
 use super::run_config::assignment;
-use super::watch::{self, Caught};
+use super::signals::Signals;
+use super::start::Starting;
 use crate::config::seconds;
 use crate::failure::Failure;
 use crate::print::clean;
@@ -22,7 +21,6 @@ use crate::print::clean;
 The command runs in the background and continues when this terminal is closed. gradtop records the output, \
 processor time and memory of any program, and how it ended. Lines on descriptor 3 are logged: \
 echo \"12 loss/train=0.31\" >&3. Python logs with `import gradtop`.")]
-#[allow(clippy::struct_excessive_bools, reason = "they are flags of a command line")]
 pub(crate) struct Args {
     /// Name of the run [default: the experiment's with the next free number]
     #[arg(long)]
@@ -69,24 +67,16 @@ pub(crate) struct Args {
     /// Raise an alert by a rule such as non-finite, 'loss > 10', 'stalled 5m' or end; may be given several times
     #[arg(long = "alert", value_name = "RULE")]
     alerts: Vec<AlertRule>,
-    /// Print the run's name and return once it has started
-    #[arg(short, long)]
-    detach: bool,
     #[command(flatten)]
-    queueing: Queueing,
-    #[command(flatten)]
-    on: On,
-    /// Print JSON lines: started, event, status, final
-    #[arg(long)]
-    json: bool,
+    starting: Starting,
     /// The command, after --; with --seed, {seed} in it is the seed
     #[arg(required = true, trailing_var_arg = true, value_name = "COMMAND", num_args = 1..)]
     command: Vec<String>,
 }
 
 pub(crate) fn run(context: &Context, args: Args) -> Result<i32> {
-    // Before anything else: from here on a Ctrl-C or SIGTERM is answered, never lost and never the silent end of the command.
-    let caught = Caught::new()?;
+    // First of all: from here on, Ctrl-C and SIGTERM are handled and never end the command silently.
+    let signals = Signals::new()?;
     check_experiment(args.experiment.as_deref())?;
     gradtop_host::set_alerts(context.config.alerts(args.alerts));
     let every = args.checkpoint_every.or(context.config.launch().checkpoint_every);
@@ -114,23 +104,17 @@ pub(crate) fn run(context: &Context, args: Args) -> Result<i32> {
         no_diff: args.no_diff || !context.config.code_diff(),
         checkpoint_every: every.map_or(DEFAULT_CHECKPOINT_EVERY, Duration::from_secs_f64),
     };
-    if let Some(after) = args.queueing.after(context)? {
-        return enqueue(context, Start::Exec(exec), &after, args.detach, args.json);
-    }
-    if let Some(launcher) = args.on.elsewhere(context, args.queueing.queue)? {
-        return submit(&launcher, Start::Exec(exec), args.detach, args.json);
-    }
-    watch::start(caught, args.detach, args.json, || gradtop_host::exec(&exec))
+    args.starting.start(context, signals, Start::Exec(exec))
 }
 
-/// Logs of a format, by their paths from a folder.
+/// Describes logs of a format, with paths relative to `dir`.
 fn written(dir: &Path, format: &str, paths: Vec<PathBuf>) -> Vec<LogInfo> {
     let log =
         |path| LogInfo { format: format.to_owned(), path: dir.join(path).to_string_lossy().into_owned() };
     paths.into_iter().map(log).collect()
 }
 
-/// Refuses a name that cannot be one.
+/// Rejects an invalid experiment name.
 pub(crate) fn check_experiment(id: Option<&str>) -> Result<()> {
     match id.filter(|id| id.is_empty() || id.contains(['/', '\0']) || id.starts_with('.')) {
         Some(id) => {
@@ -141,7 +125,7 @@ pub(crate) fn check_experiment(id: Option<&str>) -> Result<()> {
     }
 }
 
-/// Each parameter once, as it was given last.
+/// Keeps the last value given for each parameter.
 fn last_of_each(given: Vec<(String, String)>) -> Vec<(String, String)> {
     let mut params: Vec<(String, String)> = Vec::new();
     for (key, value) in given {
@@ -153,7 +137,7 @@ fn last_of_each(given: Vec<(String, String)>) -> Vec<(String, String)> {
     params
 }
 
-/// `loss`, `loss:min`, `loss:min:headline=test:log:unit=nats`.
+/// Parses `loss`, `loss:min`, `loss:min:headline=test:log:unit=nats`.
 pub(crate) fn metric(text: &str) -> Result<MetricInfo, String> {
     let mut parts = text.split(':');
     let name = parts.next().unwrap_or_default().trim();

@@ -1,4 +1,4 @@
-//! `gradtop experiments`: what can be run, and with which parameters.
+//! `gradtop experiments`: lists experiments and their parameters.
 
 use std::path::Path;
 
@@ -15,7 +15,7 @@ use gradtop_chart::cells::theme::Ink;
 /// Arguments of `experiments`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Show the parameters, presets and metrics of this one
+    /// Show the parameters, presets and metrics of this experiment
     name: Option<String>,
     /// Print JSON
     #[arg(long)]
@@ -67,14 +67,14 @@ fn overview(found: &Discovery) {
     }
 }
 
-/// Says which plugins cannot be used, and why.
+/// Warns about each plugin that cannot be used.
 fn warn_of_refused(found: &Discovery) {
     for (path, refusal) in &found.refused {
         print::warn(format!("{} {refusal}", print::short(path)));
     }
 }
 
-/// The error for an experiment that no plugin has.
+/// The error for an unknown experiment.
 pub(crate) fn unknown(found: &Discovery, id: &str) -> Failure {
     let known: Vec<&str> = found.experiments().map(|(_, e)| e.id.as_str()).collect();
     let help = if Path::new(id).extension().is_some_and(|e| e == "so") && Path::new(id).is_file() {
@@ -84,12 +84,12 @@ pub(crate) fn unknown(found: &Discovery, id: &str) -> Failure {
     } else {
         suggest(id, known.iter().copied(), "experiments")
     };
-    // It may well be one of those that cannot be used.
+    // It may belong to one of the plugins that cannot be used.
     warn_of_refused(found);
     Failure::usage(format!("there is no experiment {id:?}")).help(clean(&help))
 }
 
-/// `number ≥ 0, 1e-5 … 10 log`: what a parameter takes.
+/// The accepted values of a parameter: `number ≥ 0, 1e-5 … 10 log`.
 fn takes(p: &ParamDesc) -> String {
     if p.kind == ParamKind::Choice {
         return p.choices.iter().map(|c| clean(c)).collect::<Vec<_>>().join(" | ");

@@ -1,4 +1,4 @@
-//! `gradtop export`: a run's rows for other tools.
+//! `gradtop export`: writes a run's rows for other tools.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -58,7 +58,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
             let mut out = BufWriter::new(Printed);
             let exported = gradtop_store::export_csv(run, shape, &mut out);
             return match exported.map(|exported| (exported, out.flush())) {
-                // Nobody wants more of it.
+                // The reader has gone away.
                 _ if print::stdout_gone() => Ok(0),
                 exported => Ok(warn(&exported?.0.damage)),
             };
@@ -82,7 +82,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     to_file(&folder.join(format!("events.out.tfevents.{second}.gradtop")), args.force, write)
 }
 
-/// Standard output. What is written to it in one piece is whole text.
+/// Standard output. Each write must be complete UTF-8.
 struct Printed;
 
 impl Write for Printed {
@@ -96,14 +96,14 @@ impl Write for Printed {
     }
 }
 
-/// Writes a file beside its place and moves it there: a file that is there is whole.
+/// Writes a temporary file and renames it, so that an existing file is never half written.
 fn to_file(
     path: &Path,
     force: bool,
     write: impl FnOnce(&mut BufWriter<File>) -> Result<Exported>,
 ) -> Result<i32> {
     let shown = print::short(path);
-    // What a link leads to is written, not the link.
+    // A symbolic link is followed, not replaced.
     let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let path = target.as_path();
     let there = std::fs::metadata(path).map(|m| m.file_type()).ok();
@@ -138,7 +138,7 @@ fn to_file(
     Ok(warn(&damage))
 }
 
-/// Names files that could not be read; the exit code.
+/// Warns about unreadable files. Returns the exit code.
 fn warn(damage: &[StoreError]) -> i32 {
     super::warn_of(damage);
     if damage.is_empty() { 0 } else { crate::failure::ERROR }

@@ -1,4 +1,4 @@
-//! Reading the lines that are added to a file.
+//! Reads lines as they are appended to a file.
 
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -8,14 +8,14 @@ use gradtop_store::{RunDir, inside};
 
 /// Bytes read at a time, so that endless output cannot fill memory.
 const CHUNK: u64 = 1 << 20;
-/// A line longer than this is handed out in pieces.
+/// Longer lines are returned in pieces.
 const LONGEST: usize = 1 << 16;
 
-/// No file of ours is longer; of one that is, only so many last bytes are read.
+/// None of our files is longer; of one that is, only the last bytes are read.
 const LONG: u64 = 80 << 20;
 const END: u64 = 8 << 20;
 
-/// A place in a file that grows.
+/// A position in a growing file.
 pub(crate) struct Follower {
     run: RunDir,
     path: PathBuf,
@@ -24,7 +24,7 @@ pub(crate) struct Follower {
 }
 
 impl Follower {
-    /// From the file's beginning, or from near its end if it is far too long; the file need not exist yet.
+    /// Starts at the beginning, or near the end of a file that is far too long. The file need not exist yet.
     pub(crate) fn new(run: &RunDir, path: PathBuf) -> Self {
         let offset = match length(run, &path) {
             len if len > LONG => len - END,
@@ -33,17 +33,17 @@ impl Follower {
         Self { run: run.clone(), path, offset, partial: Vec::new() }
     }
 
-    /// From the file's present end on.
+    /// Starts at the current end of the file.
     pub(crate) fn from_end(run: &RunDir, path: PathBuf) -> Self {
         Self { run: run.clone(), offset: length(run, &path), path, partial: Vec::new() }
     }
 
-    /// Bytes before what has been read, at the beginning those left out.
+    /// The offset of the next byte to be read.
     pub(crate) fn offset(&self) -> u64 {
         self.offset
     }
 
-    /// The next whole lines, without their ends; none if nothing was added. Call again until there are none.
+    /// Returns the next complete lines without their line ends. Call it again until it returns none.
     pub(crate) fn lines(&mut self) -> anyhow::Result<Vec<Vec<u8>>> {
         self.read().with_context(|| format!("cannot read {}", crate::print::short(&self.path)))
     }
@@ -55,7 +55,7 @@ impl Follower {
             Err(e) => return Err(e),
         };
         if file.metadata()?.len() < self.offset {
-            // Written anew, shorter than before.
+            // The file was replaced by a shorter one.
             (self.offset, self.partial) = (0, Vec::new());
         }
         file.seek(SeekFrom::Start(self.offset))?;
@@ -74,7 +74,7 @@ impl Follower {
         Ok(lines)
     }
 
-    /// What stands after the last line end.
+    /// Returns the text after the last line end.
     pub(crate) fn rest(&mut self) -> Option<Vec<u8>> {
         (!self.partial.is_empty()).then(|| std::mem::take(&mut self.partial))
     }

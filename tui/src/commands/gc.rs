@@ -1,11 +1,11 @@
-//! `gradtop gc`: room on the disk that nothing needs.
+//! `gradtop gc`: frees disk space that nothing needs.
 
 use anyhow::Result;
 use gradtop_host::{Spare, reclaim, spare};
 use gradtop_store::View;
 
 use super::Context;
-use super::select::{each, matching, meant};
+use super::select::{each, matching, resolve};
 use crate::print::table::Table;
 use crate::print::{self, clean};
 use gradtop_chart::cells::align::Align;
@@ -29,7 +29,7 @@ pub(crate) struct Args {
 pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     let folder = context.existing_runs()?;
     let views =
-        if args.names.is_empty() { matching(context, "")?.views } else { meant(context, &args.names)? };
+        if args.names.is_empty() { matching(context, "")?.views } else { resolve(context, &args.names)? };
     let spares: Vec<Vec<Spare>> = views.iter().map(spare).collect();
     let found: Vec<(View, Vec<Spare>)> =
         views.into_iter().zip(spares).filter(|(_, spare)| !spare.is_empty()).collect();

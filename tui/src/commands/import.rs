@@ -1,4 +1,4 @@
-//! `gradtop import`: the logs of another tool become runs.
+//! `gradtop import`: turns the logs of another tool into runs.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use gradtop_import::{Follower, Import, Imported, News, Source, Target};
 use serde_json::json;
 
 use super::Context;
-use super::watch::Caught;
+use super::signals::Signals;
 use crate::failure::Failure;
 use crate::print::{self, clean};
 use gradtop_chart::number;
@@ -67,28 +67,28 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         return follow(target, args);
     }
     if sources.is_empty() {
-        return Err(nothing(&args.path));
+        return Err(no_logs(&args.path));
     }
-    whole(&target, &sources, args.json)
+    import_once(&target, &sources, args.json)
 }
 
-/// An error: no file of a known format is there.
-pub(crate) fn nothing(path: &Path) -> anyhow::Error {
+/// The error for a path without any known log.
+pub(crate) fn no_logs(path: &Path) -> anyhow::Error {
     Failure::new(format!("nothing to import in {}", print::short(path)))
         .help("looked for event files, metrics.csv, progress.csv, results.csv, metrics.jsonl and trainer_state.json; \
                other CSV and JSON lines are imported when the file itself is named")
         .into()
 }
 
-/// Imports each source as it is now.
-fn whole(target: &Target, sources: &[Source], json: bool) -> Result<i32> {
-    let mut caught = Caught::new()?;
+/// Imports each source once.
+fn import_once(target: &Target, sources: &[Source], json: bool) -> Result<i32> {
+    let mut signals = Signals::new()?;
     let mut code = 0;
     for source in sources {
-        if caught.any() {
+        if signals.any() {
             return Err(Failure::new("interrupted; import again to continue").into());
         }
-        match Import::whole(target, source, || caught.any()) {
+        match Import::whole(target, source, || signals.any()) {
             Ok(imported) => code = code.max(report(source, &imported, json)?),
             Err(e) if sources.len() > 1 => {
                 print::error(&clean(&e.to_string()), None);
@@ -100,7 +100,7 @@ fn whole(target: &Target, sources: &[Source], json: bool) -> Result<i32> {
     Ok(code)
 }
 
-/// Says what came of a source; the exit code.
+/// Reports the result of one source. Returns the exit code.
 fn report(source: &Source, imported: &Imported, json: bool) -> Result<i32> {
     let Imported { run, rows: (rows, before), overwritten, error } = imported;
     let name = run.as_ref().map(gradtop_store::RunDir::name);
@@ -134,20 +134,20 @@ fn report(source: &Source, imported: &Imported, json: bool) -> Result<i32> {
     Ok(0)
 }
 
-/// Follows the path until told to end.
+/// Follows the path until interrupted.
 fn follow(target: Target, args: &Args) -> Result<i32> {
     if args.alone {
-        // Started by `--detach`, whose session ends.
+        // The process was started by `--detach`, and its session is about to end.
         rustix::process::setsid().ok();
     }
-    let mut caught = Caught::new()?;
+    let mut signals = Signals::new()?;
     let mut code = 0;
     let mut follower = Follower::new(&args.path, target);
     if !args.json && !args.alone {
         print::note(&format!("following {}; Ctrl-C ends it", clean(&print::short(&args.path))));
     }
     follower.run(
-        || if args.alone { caught.counts().stop() } else { caught.any() },
+        || if args.alone { signals.counts().stop() } else { signals.any() },
         |news| match news {
             News::Begun(run) if args.json => {
                 print::json(&json!({ "run": run.name() })).ok();
@@ -162,7 +162,7 @@ fn follow(target: Target, args: &Args) -> Result<i32> {
     Ok(code)
 }
 
-/// Starts a process that follows, and returns once it has found a run or failed.
+/// Starts a process that follows the path, and returns once it has found a run or failed.
 fn detach(target: &Target, args: &Args) -> Result<i32> {
     use std::io::BufRead as _;
     use std::process::{Command, Stdio};

@@ -1,7 +1,7 @@
-//! `gradtop launchers`: where runs can start; and `--on`, which names one.
+//! `gradtop launchers`: lists where runs can start. Also defines the option `--on`.
 
 use anyhow::Result;
-use gradtop_host::{Launcher, Start};
+use gradtop_host::Launcher;
 use gradtop_store::RunDir;
 use serde_json::{Value, json};
 
@@ -20,7 +20,7 @@ pub(crate) struct Args {
     json: bool,
 }
 
-/// Where a run starts: an argument of `run`, `exec`, `resume`, `sweep` and `study`.
+/// Where a run starts: options of `run`, `exec`, `resume`, `sweep` and `study`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct On {
     /// Start with this launcher, such as slurm; `gradtop launchers` lists them [default: local, or as in the settings]
@@ -29,12 +29,12 @@ pub(crate) struct On {
 }
 
 impl On {
-    /// Whether it was given with the command.
+    /// Returns whether the option was given.
     pub(crate) fn is_given(&self) -> bool {
         self.on.is_some()
     }
 
-    /// The launcher, if the run shall not simply start on this machine. What waits in the local queue does.
+    /// Returns the launcher, or `None` if the run starts on this machine. Runs in the local queue do.
     pub(crate) fn elsewhere(&self, context: &Context, queued: bool) -> Result<Option<Launcher>> {
         let launcher = context.config.launcher(self.on.as_deref())?;
         if queued && self.on.is_some() && !launcher.is_local() {
@@ -44,15 +44,7 @@ impl On {
     }
 }
 
-/// Has a run started elsewhere, and says so.
-pub(crate) fn submit(launcher: &Launcher, start: Start, detach: bool, as_json: bool) -> Result<i32> {
-    for run in launcher.start(&[start], None, None)? {
-        submitted(&run, detach, as_json)?;
-    }
-    Ok(0)
-}
-
-/// Says that a run has its job.
+/// Reports the job of a run.
 pub(crate) fn submitted(run: &RunDir, detach: bool, as_json: bool) -> Result<()> {
     let view = gradtop_store::view(run)?;
     let name = clean(&view.manifest.run);
@@ -71,7 +63,7 @@ pub(crate) fn submitted(run: &RunDir, detach: bool, as_json: bool) -> Result<()>
 pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     let all = context.config.launchers();
     let usual = context.config.launcher(None).map(|launcher| launcher.name);
-    // Side by side: one that has no answer is waited for once.
+    // In parallel, so that several launchers without an answer time out together.
     let checked: Vec<(&Launcher, Result<String, String>)> = std::thread::scope(|scope| {
         let asked: Vec<_> = all.iter().map(|launcher| scope.spawn(|| launcher.check())).collect();
         let answer = |asked: std::thread::ScopedJoinHandle<'_, _>| {
@@ -79,7 +71,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         };
         all.iter().zip(asked.into_iter().map(answer)).collect()
     });
-    // One that nobody has set up, and whose programs this machine does not have, is no error.
+    // A launcher that is neither configured nor installed here is not an error.
     let counts = |launcher: &Launcher| launcher.is_installed() || context.config.sets_up(&launcher.name);
     let code = i32::from(checked.iter().any(|(launcher, checked)| checked.is_err() && counts(launcher)));
     if args.json {

@@ -1,4 +1,4 @@
-//! `gradtop list`: the runs, by experiment, newest first.
+//! `gradtop list`: lists runs by experiment, newest first.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -23,19 +23,19 @@ use gradtop_view::filter::PARAM;
 use gradtop_view::order::{self, Sort};
 use gradtop_view::state;
 
-/// Parameters shown at most.
+/// The most parameters shown.
 const PARAMETERS: usize = 3;
-/// Columns of a terminal below which a table that does not fit is made brief.
+/// On terminals narrower than this, a table that does not fit is abbreviated.
 const NARROW: usize = 60;
-/// Columns of all else then, but for names, and of these at most.
+/// Column widths of an abbreviated table: what the other columns need, and the most that a name gets.
 const BRIEF: [usize; 2] = [13, 12];
-/// Columns about the work of a run.
+/// Columns about the progress of a run.
 const WORK: [&str; 3] = ["step", "rate", "eta"];
 
 /// Arguments of `list`.
 #[derive(Debug, Default, clap::Args)]
 pub(crate) struct Args {
-    /// Only matching runs, with the monitor's filters, such as curve-fit 'state:failed lr>1e-3'
+    /// Only runs that match a filter, such as curve-fit 'state:failed lr>1e-3'
     #[arg(value_name = "FILTER")]
     filter: Vec<String>,
     /// Sort by this column, best or newest first
@@ -59,8 +59,8 @@ pub(crate) struct Args {
 }
 
 impl Args {
-    /// What is asked for, with what a view has to say about it.
-    fn looked_at(&self) -> Result<ListView> {
+    /// The requested view, combined with options given on the command line.
+    fn list_view(&self) -> Result<ListView> {
         let mut view = self.view.as_deref().map(list_view::named).transpose()?.unwrap_or_default();
         let own = self.filter.join(" ");
         view.filter = match (view.filter.as_str(), own.as_str()) {
@@ -79,19 +79,19 @@ impl Args {
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
-    let mut looked = args.looked_at()?;
+    let mut looked = args.list_view()?;
     let Matching { mut views, names, unreadable } = matching(context, &looked.filter)?;
     let runs = context.runs()?;
     if views.is_empty() && !names.is_empty() {
-        return nothing(args, &looked.filter, &names);
+        return no_match(args, &looked.filter, &names);
     }
     if let Some(Sort { by, reversed }) = &looked.sort {
-        // The monitor says of a parameter that it is one.
-        let by = if by.starts_with(PARAM) { by.clone() } else { known(by, &views)? };
+        // The monitor prefixes parameters.
+        let by = if by.starts_with(PARAM) { by.clone() } else { column_named(by, &views)? };
         order::by(&Sort { by, reversed: *reversed }, Timestamp::now(), &mut views, |view| view);
     }
     for name in &mut looked.columns {
-        *name = known(name, &views)?;
+        *name = column_named(name, &views)?;
     }
     let columns = looked.columns.clone();
     if let Some(name) = &args.save {
@@ -119,8 +119,8 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     Ok(0)
 }
 
-/// The column of that name.
-fn known(name: &str, views: &[View]) -> Result<String> {
+/// Resolves a column by name.
+fn column_named(name: &str, views: &[View]) -> Result<String> {
     column::named(name, views.iter()).ok_or_else(|| {
         let all = column::all(views.iter());
         let known = all.iter().map(String::as_str);
@@ -128,8 +128,8 @@ fn known(name: &str, views: &[View]) -> Result<String> {
     })
 }
 
-/// A filter takes no run. A word alone was meant to name one.
-fn nothing(args: &Args, text: &str, names: &[String]) -> Result<i32> {
+/// Reports that a filter matches nothing. A single word was probably meant as a name.
+fn no_match(args: &Args, text: &str, names: &[String]) -> Result<i32> {
     if let [word] = args.filter.as_slice()
         && !is_filter(word)
     {
@@ -171,7 +171,7 @@ fn table(views: &[View], runs: &Path, columns: &[String]) {
         groups.entry(&view.manifest.experiment.id).or_default().push(view);
     }
     let mut groups: Vec<(&str, Vec<&View>)> = groups.into_iter().collect();
-    // The experiment with the newest run first.
+    // The experiment with the newest run comes first.
     groups.sort_by_key(|(_, views)| std::cmp::Reverse(views.iter().map(|v| v.manifest.created).max()));
     let hosts = state::several_hosts(views);
     for (experiment, views) in groups {
@@ -180,7 +180,7 @@ fn table(views: &[View], runs: &Path, columns: &[String]) {
     }
 }
 
-/// The columns that were asked for.
+/// Prints the columns that were requested.
 fn chosen(views: &[&View], columns: &[String]) {
     let heads: Vec<(String, Align)> =
         columns.iter().map(|name| (clean(name), column::align(name, views.iter().copied()))).collect();
@@ -196,103 +196,122 @@ fn cell(view: &View, name: &str, now: Timestamp) -> Words {
     Words::new(column::cell(view, name, now), column::ink(view, name))
 }
 
-/// `hosts`: where each ran is told.
+/// What the table of an experiment shows.
+struct GroupTable<'a> {
+    parameters: Vec<&'a str>,
+    /// Where each run ran.
+    hosts: bool,
+    /// A bar beside the progress.
+    bars: bool,
+    /// Only the columns that matter most, for very narrow terminals.
+    brief: bool,
+}
+
+/// Prints the runs of one experiment. `hosts`: say where each ran.
 fn group(views: &[&View], hosts: bool) {
-    let mut parameters: Vec<&str> = state::differing(views).into_iter().take(PARAMETERS).collect();
-    let (mut bars, mut brief) = (print::terminal().tty, false);
-    let mut table = group_table(views, &parameters, (hosts, bars, brief));
-    // How a run is comes before what it was given, and before a bar, which is for people.
-    while !table.fits(1)
-        && (std::mem::take(&mut bars)
-            || parameters.pop().is_some()
-            || narrow().is_some() && !std::mem::replace(&mut brief, true))
-    {
-        table = group_table(views, &parameters, (hosts, bars, brief));
+    let parameters = state::differing(views).into_iter().take(PARAMETERS).collect();
+    let mut shown = GroupTable { parameters, hosts, bars: print::terminal().tty, brief: false };
+    let mut table = shown.table(views);
+    while !table.fits(1) && shown.reduce() {
+        table = shown.table(views);
     }
     table.print(1);
 }
 
-/// `brief`: only what is worth its room on a phone.
-fn group_table(views: &[&View], parameters: &[&str], (hosts, bars, brief): (bool, bool, bool)) -> Table {
-    let names = |names: &[&'static str]| -> Vec<(String, Align)> {
-        names.iter().map(|name| ((*name).to_owned(), column::align(name, std::iter::empty()))).collect()
-    };
-    let common = state::common(views);
-    let mut heads = names(&["state", "name"]);
-    if brief {
-        // Its sign says it.
-        heads[0].0.clear();
+impl GroupTable<'_> {
+    /// Drops what matters least: bars, which are decoration, then parameters. Returns false if nothing can be dropped.
+    fn reduce(&mut self) -> bool {
+        std::mem::take(&mut self.bars)
+            || self.parameters.pop().is_some()
+            || narrow().is_some() && !std::mem::replace(&mut self.brief, true)
     }
-    heads.extend(hosts.then(|| names(&["host"])).into_iter().flatten());
-    heads.extend(parameters.iter().map(|p| (clean(p), Align::Left)));
-    heads.extend(names(&[if brief { "done" } else { "progress" }]));
-    heads.extend(names(if brief { &[] } else { &WORK }));
-    let metric = common.as_ref().map_or_else(|| "last value".to_owned(), state::Common::title);
-    let widest = views.iter().map(|view| width_of(&clean(&view.manifest.run))).max().unwrap_or(0);
-    let room = narrow().unwrap_or_default().saturating_sub(BRIEF[0] + widest.min(BRIEF[1]));
-    if brief {
-        heads.push((fit_ends(&metric, room, print::ascii()), Align::Left));
-    } else {
-        heads.push((metric, Align::Point));
-        heads.extend(names(&["of", "age"]));
-        heads.extend([(String::new(), Align::Left), (String::new(), Align::Left)]);
-    }
-    let mut table = Table::new(&heads);
-    let now = Timestamp::now();
-    let values =
-        if brief { state::brief_headlines(views, common.as_ref(), room, print::ascii()) } else { Vec::new() };
-    for (i, view) in views.iter().enumerate() {
-        let mut cells = row(view, parameters, bars, brief, now);
-        let note = state::note(view);
-        let note = note.map(|note| Words::new(note, if view.certain { Ink::Alert } else { Ink::Dim }));
+
+    fn table(&self, views: &[&View]) -> Table {
+        let Self { ref parameters, hosts, brief, .. } = *self;
+        let names = |names: &[&'static str]| -> Vec<(String, Align)> {
+            names.iter().map(|name| ((*name).to_owned(), column::align(name, std::iter::empty()))).collect()
+        };
+        let common = state::common(views);
+        let mut heads = names(&["state", "name"]);
         if brief {
-            cells.push(note.unwrap_or_else(|| values[i].clone().into()));
+            // The state is shown as a sign, which needs no heading.
+            heads[0].0.clear();
+        }
+        heads.extend(hosts.then(|| names(&["host"])).into_iter().flatten());
+        heads.extend(parameters.iter().map(|p| (clean(p), Align::Left)));
+        heads.extend(names(&[if brief { "done" } else { "progress" }]));
+        heads.extend(names(if brief { &[] } else { &WORK }));
+        let metric = common.as_ref().map_or_else(|| "last value".to_owned(), state::Common::title);
+        let widest = views.iter().map(|view| width_of(&clean(&view.manifest.run))).max().unwrap_or(0);
+        let room = narrow().unwrap_or_default().saturating_sub(BRIEF[0] + widest.min(BRIEF[1]));
+        if brief {
+            heads.push((fit_ends(&metric, room, print::ascii()), Align::Left));
         } else {
-            let (value, of) = state::headline_cells(view, common.as_ref());
-            cells.extend([value.into(), Words::dim(of), cell(view, "age", now)]);
-            let cause = view.status.cause.as_deref().filter(|_| view.state == State::Stopped);
-            cells.push(note.unwrap_or_else(|| Words::dim(print::cleaned(cause))));
-            cells.push(Words::dim(state::remark(view)));
+            heads.push((metric, Align::Point));
+            heads.extend(names(&["of", "age"]));
+            heads.extend([(String::new(), Align::Left), (String::new(), Align::Left)]);
         }
-        if hosts {
-            cells.insert(2, Words::dim(column::cell(view, "host", now)));
+        let mut table = Table::new(&heads);
+        let now = Timestamp::now();
+        let values = if brief {
+            state::brief_headlines(views, common.as_ref(), room, print::ascii())
+        } else {
+            Vec::new()
+        };
+        for (i, view) in views.iter().enumerate() {
+            let mut cells = self.row(view, now);
+            let note = state::note(view);
+            let note = note.map(|note| Words::new(note, if view.certain { Ink::Alert } else { Ink::Dim }));
+            if brief {
+                cells.push(note.unwrap_or_else(|| values[i].clone().into()));
+            } else {
+                let (value, of) = state::headline_cells(view, common.as_ref());
+                cells.extend([value.into(), Words::dim(of), cell(view, "age", now)]);
+                let cause = view.status.cause.as_deref().filter(|_| view.state == State::Stopped);
+                cells.push(note.unwrap_or_else(|| Words::dim(print::cleaned(cause))));
+                cells.push(Words::dim(state::remark(view)));
+            }
+            if hosts {
+                cells.insert(2, Words::dim(column::cell(view, "host", now)));
+            }
+            table.row(cells);
         }
-        table.row(cells);
+        table
     }
-    table
+
+    /// The cells of a run before its metrics.
+    fn row(&self, view: &View, now: Timestamp) -> Vec<Words> {
+        let brief = self.brief;
+        let cell = |name: &str| cell(view, name, now);
+        let sign =
+            || Words::new(state::sign(view.state, view.certain, print::ascii()), column::ink(view, "state"));
+        let mut cells = vec![if brief { sign() } else { cell("state") }, cell("name")];
+        cells.extend(self.parameters.iter().map(|name| {
+            Words::from(fit_ends(&column::cell(view, &format!("{PARAM}{name}"), now), 24, print::ascii()))
+        }));
+        cells.push(match state::progress(view) {
+            Some((done, total)) => {
+                let bar = if self.bars { bar(done, total) } else { String::new() };
+                format!("{bar}{}", number::percent(done, total)).into()
+            }
+            None => Words::dim(state::NOTHING),
+        });
+        cells.extend(WORK.iter().filter(|_| !brief).map(|name| cell(name)));
+        cells
+    }
 }
 
-/// What is said of a run before its values.
-fn row(view: &View, parameters: &[&str], bars: bool, brief: bool, now: Timestamp) -> Vec<Words> {
-    let cell = |name: &str| cell(view, name, now);
-    let sign =
-        || Words::new(state::sign(view.state, view.certain, print::ascii()), column::ink(view, "state"));
-    let mut cells = vec![if brief { sign() } else { cell("state") }, cell("name")];
-    cells.extend(parameters.iter().map(|name| {
-        Words::from(fit_ends(&column::cell(view, &format!("{PARAM}{name}"), now), 24, print::ascii()))
-    }));
-    cells.push(match state::progress(view) {
-        Some((done, total)) => {
-            let bar = if bars { bar(done, total) } else { String::new() };
-            format!("{bar}{}", number::percent(done, total)).into()
-        }
-        None => Words::dim(state::NOTHING),
-    });
-    cells.extend(WORK.iter().filter(|_| !brief).map(|name| cell(name)));
-    cells
-}
-
-/// Columns of a narrow terminal.
+/// The width of the terminal if it is narrow.
 fn narrow() -> Option<usize> {
     print::terminal().size.map(|(width, _)| width).filter(|width| *width < NARROW)
 }
 
-/// Ten cells of bar.
+/// A progress bar of ten cells.
 fn bar(done: u64, total: u64) -> String {
     format!("{} ", blocks(done as f64 / total.max(1) as f64, 10, print::ascii()))
 }
 
-/// A bar of `cells` cells, to an eighth of a cell.
+/// A bar of `cells` cells, drawn in eighths of a cell.
 fn blocks(share: f64, cells: usize, ascii: bool) -> String {
     let eighths = (share.clamp(0.0, 1.0) * cells as f64 * 8.0).floor() as usize;
     let (full, part) = (eighths / 8, eighths % 8);

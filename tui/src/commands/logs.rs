@@ -1,4 +1,4 @@
-//! `gradtop logs`: what happened to a run, and what its plugin wrote.
+//! `gradtop logs`: prints a run's output and events.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -33,7 +33,7 @@ pub(crate) struct Args {
     /// Only events: states, checkpoints, warnings, the plugin's messages
     #[arg(long)]
     events: bool,
-    /// Only the last N lines of each
+    /// Only the last N lines of output, and the last N events
     #[arg(short = 'n', long, value_name = "N")]
     lines: Option<usize>,
     /// Print JSON lines
@@ -71,7 +71,7 @@ fn follow(
 ) -> Result<()> {
     let whole = Args { run: args.run.clone(), lines: None, ..*args };
     loop {
-        // Looked at before reading: what was written until its end is still printed.
+        // Checked before reading, so that everything written before the end is printed.
         let ended = super::view(run)?.state.is_final();
         print_new(events.as_deref_mut(), &whole, &mut event)?;
         print_new(console.as_deref_mut(), &whole, &mut |line, json| written(line, json, look))?;
@@ -82,7 +82,7 @@ fn follow(
     }
 }
 
-/// Prints a line of the file: as text, or as JSON.
+/// Prints a line, given whether as JSON.
 type Show<'a> = &'a mut dyn FnMut(&[u8], bool) -> Result<()>;
 
 fn print_new(follower: Option<&mut Follower>, args: &Args, show: Show<'_>) -> Result<()> {
@@ -111,7 +111,7 @@ fn print_new(follower: Option<&mut Follower>, args: &Args, show: Show<'_>) -> Re
     Ok(())
 }
 
-/// A line of output as a terminal would have left it: of a progress bar its last state, with its colours where there are some.
+/// Prints a line of output as a terminal would have left it, in colour where possible: a progress bar in its last state.
 fn written(line: &[u8], json: bool, look: &mut Look) -> Result<()> {
     let text = String::from_utf8_lossy(line);
     if json {
@@ -119,7 +119,7 @@ fn written(line: &[u8], json: bool, look: &mut Look) -> Result<()> {
     }
     let text = text.trim_end_matches('\r');
     if *look == Look::default() && !text.contains(|c: char| c.is_control() && c != '\t') {
-        // Nothing to leave out, however long it is. Tabs stay: they align columns.
+        // Nothing is cut, however long the line. Tabs are kept because they align columns.
         print::line(&text.split('\t').map(clean).collect::<Vec<_>>().join("\t"));
         return Ok(());
     }
@@ -130,7 +130,7 @@ fn written(line: &[u8], json: bool, look: &mut Look) -> Result<()> {
     Ok(())
 }
 
-/// Text in a look, where the terminal shows any.
+/// Text in a style, if the terminal has colours.
 fn coloured(text: &str, look: Look) -> String {
     if print::terminal().colours == Colours::None || look == Look::default() {
         return text.to_owned();
@@ -138,7 +138,7 @@ fn coloured(text: &str, look: Look) -> String {
     let switches = [look.bold, look.dim, look.italic, look.underline, look.reverse, look.struck];
     let switches = switches.into_iter().zip([1, 2, 3, 4, 7, 9]).filter(|(on, _)| *on);
     let switches = switches.map(|(_, code): (bool, u8)| code.to_string());
-    // The first 16 are the terminal's own, which every terminal with colours has.
+    // The first 16 colours belong to the terminal and exist on every terminal with colours.
     let hue = |hue: Option<Hue>, base: u8| match hue? {
         Hue::Indexed(n @ 0..8) => Some((base + n).to_string()),
         Hue::Indexed(n @ 8..16) => Some((base + 60 + n - 8).to_string()),
@@ -159,7 +159,7 @@ fn event(line: &[u8], json: bool) -> Result<()> {
     Ok(())
 }
 
-/// An event's line as it stands in the file, with `type`.
+/// An event as JSON: the line in the file plus a `type`.
 pub(crate) fn event_json(line: &[u8]) -> Option<Value> {
     let mut value: Value = serde_json::from_slice(line).ok()?;
     let fields = value.as_object_mut()?;
@@ -167,7 +167,7 @@ pub(crate) fn event_json(line: &[u8]) -> Option<Value> {
     Some(value)
 }
 
-/// An event in one line, with the time of day.
+/// An event as one line with the time of day.
 pub(crate) fn event_text(line: &EventLine) -> String {
     let time = print::styled(&gradtop_view::clock::moment(line.time), Ink::Dim);
     format!("{time}  {}", event_words(&line.event))
@@ -179,7 +179,7 @@ pub(crate) fn event_words(event: &Event) -> String {
     print::styled(&words, ink)
 }
 
-/// An event in words, and their ink.
+/// An event in words, and its ink.
 pub(crate) fn event_ink(event: &Event) -> (String, Ink) {
     let words = events::words(event);
     match event {

@@ -1,4 +1,4 @@
-//! `gradtop man`: the manual pages, for those who pack the program.
+//! `gradtop man`: writes the manual pages, for packagers.
 
 use std::path::PathBuf;
 
@@ -15,7 +15,7 @@ pub(crate) struct Args {
     dir: PathBuf,
 }
 
-/// A page for the program and one for each command.
+/// Writes a page for the program and one for each command.
 pub(crate) fn run(args: &Args) -> Result<i32> {
     clap_mangen::generate_to(Cli::command(), not_stdout(&args.dir, "a folder of pages")?)
         .with_context(|| format!("cannot write manual pages to {}", args.dir.display()))?;

@@ -36,7 +36,9 @@ pub(crate) mod select;
 pub(crate) mod selftest;
 pub(crate) mod setup;
 pub(crate) mod show;
+mod signals;
 pub(crate) mod sink;
+mod start;
 pub(crate) mod study;
 pub(crate) mod sweep;
 pub(crate) mod tag;
@@ -54,17 +56,16 @@ use crate::failure::Failure;
 use crate::print::{self, clean};
 use cli::{Cli, Command};
 
-/// What every command may need.
+/// The global options and settings.
 pub(crate) struct Context {
-    /// As given by `--runs`.
+    /// The value of `--runs`.
     runs: Option<PathBuf>,
-    /// As given.
     ascii: bool,
     config: Config,
 }
 
 impl Context {
-    /// The folder of the runs.
+    /// Returns the runs folder, which need not exist.
     pub(crate) fn runs(&self) -> Result<PathBuf> {
         let named = self.runs.clone().or_else(|| self.config.runs());
         let runs = gradtop_store::runs_dir(named.as_deref())?;
@@ -78,12 +79,12 @@ impl Context {
             .into())
     }
 
-    /// The run meant by a name, a prefix, or `last`.
+    /// Finds a run by name, prefix or `last`.
     pub(crate) fn find(&self, name: &str) -> Result<RunDir> {
         Ok(gradtop_store::find_run(&self.existing_runs()?, name)?)
     }
 
-    /// The folder of the runs, to look into. One that was named for this command alone must be there.
+    /// Returns the runs folder for reading. If it was named explicitly, it must exist.
     pub(crate) fn existing_runs(&self) -> Result<PathBuf> {
         let runs = self.runs()?;
         if runs.is_dir() {
@@ -107,30 +108,30 @@ impl Context {
         Err(Failure::usage(format!("there is no folder {}", print::short(&runs))).help(help).into())
     }
 
-    /// That run, looked at.
+    /// Finds a run and reads its state.
     pub(crate) fn view(&self, name: &str) -> Result<View> {
         view(&self.find(name)?)
     }
 }
 
-/// Looks at a run, see [`gradtop_host::look`].
+/// Reads the state of a run, see [`gradtop_host::look`].
 pub(crate) fn view(run: &RunDir) -> Result<View> {
     Ok(gradtop_host::look(run)?)
 }
 
-/// The same run again, which may have left the queue since.
+/// Reads a run again, which may have left the queue since.
 pub(crate) fn again(seen: &View) -> Result<View> {
     view(&gradtop_store::moved(&seen.dir, &seen.manifest.experiment.id))
 }
 
-/// Names the files of a run that could not be read, where what is left of it is shown.
+/// Warns about files of a run that could not be read.
 pub(crate) fn warn_of(damaged: &[gradtop_store::StoreError]) {
     for error in damaged {
         print::warn(format!("{error}; its rows are missing here"));
     }
 }
 
-/// Does what was asked; gives the exit code.
+/// Runs the command. Returns the exit code.
 pub(crate) fn dispatch(cli: Cli, config: Config) -> Result<i32> {
     let context = Context { runs: cli.runs, ascii: cli.ascii, config };
     if let (Some(option), Some(_)) = (cli.monitor.given(), &cli.command) {

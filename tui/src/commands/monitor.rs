@@ -1,4 +1,4 @@
-//! `gradtop` alone: the monitor.
+//! `gradtop` without a command: starts the monitor.
 
 use anyhow::Result;
 
@@ -7,7 +7,7 @@ use crate::config::{Key, fps, kbps};
 use crate::print;
 use crate::runtime::{self, Options};
 
-/// Frames a second, and kilobytes a second for which a slow line still feels quick.
+/// Default frames per second, and kilobytes per second at which even a slow line feels responsive.
 pub(crate) const FPS: f64 = 10.0;
 pub(crate) const KBPS: f64 = 4.0;
 
@@ -49,12 +49,12 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
 }
 
 impl Args {
-    /// One frame, or all there are.
+    /// Options for `gradtop open`.
     pub(super) fn showing(once: bool) -> Self {
         Self { once, ..Self::default() }
     }
 
-    /// The first option that was given, for an error: a command has no use for any of them.
+    /// The first monitor option that was given. With a command, any of them is an error.
     pub(crate) fn given(&self) -> Option<&'static str> {
         [
             (self.read_only, "--read-only"),

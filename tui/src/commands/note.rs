@@ -1,4 +1,4 @@
-//! `gradtop note`: what somebody has to say of a run.
+//! `gradtop note`: writes a note about a run.
 
 use std::io::{IsTerminal as _, Read as _};
 
@@ -37,7 +37,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         }
         Some(text) => text.to_owned(),
         None if std::io::stdin().is_terminal() && print::terminal().tty => {
-            // A Ctrl-Z stops both of us.
+            // Ctrl-Z stops both the editor and us.
             editor::edit(&run.name(), &before, || ())?
         }
         None => {

@@ -1,4 +1,4 @@
-//! `gradtop open`: the monitor on the logs of another tool, which are read while they grow.
+//! `gradtop open`: shows the logs of another tool in the monitor while they grow.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -33,7 +33,7 @@ pub(crate) fn run(context: Context, args: &Args) -> Result<i32> {
     let monitor = monitor::Args::showing(args.once);
     if args.once || !print::terminal().tty {
         if sources.is_empty() {
-            return Err(import::nothing(&args.path));
+            return Err(import::no_logs(&args.path));
         }
         for source in &sources {
             let imported = gradtop_import::Import::whole(&target, source, || false)?;
@@ -69,7 +69,7 @@ pub(crate) fn run(context: Context, args: &Args) -> Result<i32> {
     code.map(|code| if troubles.is_empty() { code } else { code.max(crate::failure::ERROR) })
 }
 
-/// The folder of runs that a path is read into: one in the cache for each path, so that opening it again goes on.
+/// The runs folder for a path: a folder in the cache that is reused the next time.
 fn folder_of(path: &Path) -> Result<PathBuf> {
     let cache = gradtop_host::cache_dir().ok_or_else(|| {
         Failure::new("there is no folder for a cache").help("set HOME or XDG_CACHE_HOME, or give --runs")
@@ -77,7 +77,7 @@ fn folder_of(path: &Path) -> Result<PathBuf> {
     let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_') { c } else { '-' };
     let name: String = path.to_string_lossy().trim_start_matches('/').chars().map(plain).collect();
-    // The end tells paths apart, and a sum those whose ends are the same.
+    // The end of the path makes the name readable, the checksum makes it unique.
     let end = &name[name.len().saturating_sub(80)..];
     let sum =
         path.as_os_str().as_encoded_bytes().iter().fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| {

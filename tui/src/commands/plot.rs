@@ -1,4 +1,4 @@
-//! `gradtop plot`: figures and metrics of runs in the terminal, as pictures, as CSV.
+//! `gradtop plot`: draws figures and metrics of runs in the terminal, as pictures or as CSV.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ use gradtop_view::figure::of_metric;
 use gradtop_view::figure::of_run::{self, metrics, of_run, sign};
 use gradtop_view::figure::view::ChartView;
 
-/// Charts of several runs that are drawn at most when no metric is named.
+/// The most charts drawn of several runs when no metric is named.
 const CHARTS: usize = 4;
 
 /// Arguments of `plot`.
@@ -99,7 +99,7 @@ fn part(text: &str) -> Result<(f64, f64), String> {
 }
 
 impl Args {
-    /// Where drawings go; nowhere if they are for the terminal.
+    /// The output files; none means the terminal.
     fn files(&self) -> Vec<(Format, &Path)> {
         let files = [(Format::Svg, &self.svg), (Format::Png, &self.png), (Format::Csv, &self.csv)];
         files.into_iter().filter_map(|(format, file)| Some((format, file.as_deref()?))).collect()
@@ -120,7 +120,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     let charts = if args.view.is_some() {
         vec![last_seen()?]
     } else {
-        let (runs, what) = meant(context, &args.words)?;
+        let (runs, what) = runs_and_figures(context, &args.words)?;
         match runs.as_slice() {
             [one] if args.list => {
                 list(one, args.json)?;
@@ -152,7 +152,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     Ok(0)
 }
 
-/// Whether anything that was recorded lies in this part of the x axis, or a line goes through it.
+/// Returns whether any data lies in this part of the x axis, or a line passes through it.
 fn reaches(chart: &Chart, from: f64, to: f64) -> bool {
     chart.marks.iter().any(|mark| match mark.shape.points() {
         Some(Points { x, around, .. }) => {
@@ -162,13 +162,13 @@ fn reaches(chart: &Chart, from: f64, to: f64) -> bool {
     })
 }
 
-/// The runs and what is to be drawn of them. The first word is about runs; any other is a figure or a metric of these, else
-/// about runs too.
-fn meant(context: &Context, words: &[String]) -> Result<(Vec<View>, Vec<String>)> {
+/// Splits the arguments into runs and names of figures or metrics. The first word is about runs; any other is a figure or
+/// metric of those runs, else also about runs.
+fn runs_and_figures(context: &Context, words: &[String]) -> Result<(Vec<View>, Vec<String>)> {
     let Some((first, others)) = words.split_first() else {
         return Ok((vec![context.view("last")?], Vec::new()));
     };
-    let views = select::meant(context, std::slice::from_ref(first))?;
+    let views = select::resolve(context, std::slice::from_ref(first))?;
     let mut known = BTreeSet::new();
     for view in views.iter().take(1) {
         known = metrics(&view.dir)?;
@@ -182,10 +182,10 @@ fn meant(context: &Context, words: &[String]) -> Result<(Vec<View>, Vec<String>)
         return Ok((views, what));
     }
     let names: Vec<String> = std::iter::once(first).chain(more).cloned().collect();
-    Ok((select::meant(context, &names)?, what))
+    Ok((select::resolve(context, &names)?, what))
 }
 
-/// What the monitor showed last.
+/// The chart that the monitor showed last.
 fn last_seen() -> Result<(String, Figure)> {
     let nothing =
         |why: &str| Failure::new(why.to_owned()).help("open a run or a comparison in `gradtop` first");
@@ -214,7 +214,7 @@ fn of_one(view: &View, what: &[String], args: &Args) -> Result<Vec<(String, Figu
     Ok(charts)
 }
 
-/// Each metric of all runs in one chart, for each model and split.
+/// Charts of several runs: one for each metric, with a line per model and split.
 fn of_several(runs: Vec<View>, what: &[String], args: &Args) -> Result<Vec<(String, Figure)>> {
     let subjects = compare::read(runs, what, args.smooth)?;
     let teams = teams(&subjects, &compare::grouping(&subjects, args.by.as_deref())?);
@@ -242,7 +242,7 @@ fn of_several(runs: Vec<View>, what: &[String], args: &Args) -> Result<Vec<(Stri
     Ok(drawn.iter().map(draw).collect())
 }
 
-/// The figures meant: declared ones by id, else metrics; what [`of_run()`] says if none is named.
+/// The figures to draw: those named, which may be declared figures or metrics, else all of [`of_run()`].
 fn chosen(view: &View, names: &[String]) -> Result<Vec<Declared>> {
     if names.is_empty() {
         let figures = of_run(view)?;
@@ -269,7 +269,7 @@ fn chosen(view: &View, names: &[String]) -> Result<Vec<Declared>> {
     names.iter().map(meant).collect()
 }
 
-/// With the scale of y that the command line says.
+/// Applies `--scale`.
 fn scaled(figure: &mut Declared, scale: Option<Vertical>) {
     let Some(scale) = scale else { return };
     for panel in &mut figure.panels {
@@ -285,7 +285,7 @@ fn scaled(figure: &mut Declared, scale: Option<Vertical>) {
 fn to_terminal(charts: &[(String, Figure)], args: &Args) {
     let size = print::terminal().size;
     let width = args.width.map(usize::from).or(size.map(|(w, _)| w)).unwrap_or(100);
-    // One line less than the terminal has, for the prompt.
+    // One line is left for the prompt.
     let height =
         args.height.map(usize::from).or(size.map(|(_, h)| h.saturating_sub(1).min(40))).unwrap_or(30);
     for (i, (_, chart)) in charts.iter().enumerate() {

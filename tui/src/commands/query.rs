@@ -1,4 +1,4 @@
-//! `gradtop query`: SQL over runs, answered by DuckDB's own program.
+//! `gradtop query`: SQL over runs, answered by DuckDB.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -23,9 +23,9 @@ use crate::setup::duckdb;
 use crate::sql::lake::Lake;
 use crate::sql::{json, literal, saved};
 
-/// Between the columns of what is plotted: no text has it.
+/// Separates columns of plotted data; it occurs in no text.
 const SEPARATOR: char = '\u{1f}';
-/// Lines of a plot where the terminal does not say.
+/// Height of a plot if the terminal's is unknown.
 const LINES: usize = 30;
 
 /// Arguments of `query`.
@@ -72,7 +72,7 @@ pub(crate) struct Args {
     list: bool,
 }
 
-/// SQL may begin with a comment.
+/// SQL may begin with a comment, which looks like an option.
 fn sql(text: &str) -> Result<String, String> {
     let comment = text.strip_prefix("--").is_some_and(|rest| rest.starts_with(char::is_whitespace));
     if text.starts_with('-') && !comment {
@@ -117,7 +117,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         return Err(Failure::new(none).into());
     }
     let lake = Lake::new(&found.views, sql.as_deref())?;
-    // It is for DuckDB, which stops what it does; the folder must not be left behind.
+    // Ctrl-C is for DuckDB, which cancels the query; we must survive to remove the folder.
     signal_hook::flag::register(SIGINT, Arc::new(AtomicBool::new(false)))?;
     match sql {
         None => lake.prompt(&program, || ()),
@@ -152,16 +152,16 @@ fn answer(program: &Path, lake: &Lake, sql: &str, args: &Args) -> Result<i32> {
     if args.json {
         print::out(&json::strict(&said));
     } else {
-        // DuckDB ends the lines of CSV as some other systems do.
+        // DuckDB ends the lines of CSV with CRLF.
         print::out(&said.replace("\r\n", "\n"));
     }
     Ok(0)
 }
 
-/// What DuckDB prints.
+/// Runs DuckDB and returns its output.
 fn ask(program: &Path, lake: &Lake, form: &str, sql: &str) -> Result<String> {
     let file = lake.file("query.sql");
-    // The user's own statement stands apart, so that lines in errors are those of it.
+    // The user's statement starts on its own line, so that line numbers in errors are right.
     let script = format!(".bail on\n{}{form}{sql}\n;\n", lake.views);
     fs::write(&file, script).context("cannot write the query")?;
     let output = Command::new(program)
@@ -219,7 +219,7 @@ fn plot(
     Ok(0)
 }
 
-/// Lines in the order of their rows' x; single points where a group has one.
+/// A chart of lines in row order; a group with a single row is drawn as a point.
 fn chart(x: &str, y: &str, by: Option<&str>, lines: BTreeMap<String, (Vec<f64>, Vec<f64>)>) -> Chart {
     let axis = |name: &str| Axis { label: clean(name), ..Axis::default() };
     let points = lines.values().all(|(x, _)| x.len() == 1);

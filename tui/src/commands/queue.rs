@@ -1,9 +1,9 @@
-//! `gradtop queue`: the runs that wait for their turn, and what starts them.
+//! `gradtop queue`: lists and reorders waiting runs, and starts them.
 
 use std::path::Path;
 
 use anyhow::Result;
-use gradtop_host::{Start, start_waiting_surely};
+use gradtop_host::start_waiting_surely;
 use gradtop_store::{
     InQueue, Job, QueueSettings, RunDir, State, StoreError, View, list_runs, queue_claims, queue_settings,
     read_job, read_turn, waiting,
@@ -57,28 +57,7 @@ enum Command {
     Start,
 }
 
-/// Arguments of `run` and `exec` that put a run into the queue.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Queueing {
-    /// Wait in the queue for a free slot instead of starting at once; `gradtop queue` shows it
-    #[arg(long)]
-    pub(crate) queue: bool,
-    /// Start only when this run has finished; may be given several times
-    #[arg(long, value_name = "RUN", requires = "queue")]
-    after: Vec<String>,
-}
-
-impl Queueing {
-    /// Whether the run is to be queued; the runs it waits for.
-    pub(crate) fn after(&self, context: &Context) -> Result<Option<Vec<RunDir>>> {
-        if !self.queue {
-            return Ok(None);
-        }
-        self.after.iter().map(|name| context.find(name)).collect::<Result<_>>().map(Some)
-    }
-}
-
-/// How many slots, of which device.
+/// A number of slots, for one device or for all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Slots {
     device: Option<String>,
@@ -101,41 +80,6 @@ fn slots(text: &str) -> Result<Slots, String> {
     }
 }
 
-/// Puts a run into the queue, starts whatever can be started, and says so.
-pub(crate) fn enqueue(
-    context: &Context,
-    start: Start,
-    after: &[RunDir],
-    detach: bool,
-    json: bool,
-) -> Result<i32> {
-    let (runs, experiment) = (context.runs()?, start.experiment());
-    let mut queued = None;
-    gradtop_host::enqueue(&[start], after, None, |runs| {
-        queued = runs.first().cloned();
-        Ok(())
-    })?;
-    let Some(run) = queued else { return Ok(0) };
-    let started = start_waiting_surely(&runs);
-    let view = super::view(&gradtop_store::moved(&run, &experiment))?;
-    let name = clean(&view.manifest.run);
-    if json {
-        print::json(&Value::Object(state::to_json(&view)))?;
-    } else if detach {
-        print::line(&name);
-    } else {
-        print::line(&match &view.queued {
-            Some(queued) => format!("queued {name}: {}", state::queue_words(queued)),
-            None => format!("started {name}"),
-        });
-    }
-    // It waits all the same.
-    if let Err(e) = started {
-        print::warn(format!("nothing could be started: {e}"));
-    }
-    Ok(0)
-}
-
 pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     let runs = context.runs()?;
     if args.command.is_some() && (args.json || !args.slots.is_empty()) {
@@ -150,34 +94,34 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
                 return list(&runs, args.json);
             }
             print::line(&slots_in_words(&queue_settings(&runs)?));
-            said(&runs).map(|_| 0)
+            start_and_report(&runs).map(|_| 0)
         }
         Some(Command::Hold(of)) => {
-            act(&chosen(context, of, "Hold", in_queue)?, "held", gradtop_host::hold_queued)
+            apply(&selected(context, of, "Hold", in_queue)?, "held", gradtop_host::hold_queued)
         }
         Some(Command::Release(of)) => {
-            let views = chosen(context, of, "Release", in_queue)?;
-            let code = act(&views, "released", gradtop_host::release_queued)?;
-            said(&runs).map(|_| code)
+            let views = selected(context, of, "Release", in_queue)?;
+            let code = apply(&views, "released", gradtop_host::release_queued)?;
+            start_and_report(&runs).map(|_| code)
         }
         Some(Command::Rm(of)) => {
-            let views = chosen(context, of, "Delete", waits)?;
-            act(&views, "deleted", |run| gradtop_host::delete(&runs, run, false))
+            let views = selected(context, of, "Delete", waits)?;
+            apply(&views, "deleted", |run| gradtop_host::delete(&runs, run, false))
         }
-        Some(Command::First { run }) => put(context, run, 1),
+        Some(Command::First { run }) => move_to(context, run, 1),
         Some(Command::Move { place: 0, .. }) => Err(Failure::usage("places are counted from 1").into()),
-        Some(Command::Move { run, place }) => put(context, run, *place),
+        Some(Command::Move { run, place }) => move_to(context, run, *place),
         Some(Command::Start) => {
-            if said(&runs)? == 0 {
-                print::line(&nothing(&runs));
+            if start_and_report(&runs)? == 0 {
+                print::line(&why_nothing_started(&runs));
             }
             Ok(0)
         }
     }
 }
 
-/// Why nothing was started.
-fn nothing(runs: &Path) -> String {
+/// Says why nothing was started.
+fn why_nothing_started(runs: &Path) -> String {
     let waits = waiting(runs);
     if waits.is_empty() {
         return "No run waits.".to_owned();
@@ -193,8 +137,8 @@ fn count(runs: usize) -> String {
     if runs == 1 { "1 run waits".to_owned() } else { format!("{runs} runs wait") }
 }
 
-/// Starts what can be, and names it; how many.
-fn said(runs: &Path) -> Result<i32> {
+/// Starts the runs that can start and reports them. Returns their number.
+fn start_and_report(runs: &Path) -> Result<i32> {
     let started = start_waiting_surely(runs)?;
     for run in &started {
         print::line(&format!("started {}", clean(&run.name())));
@@ -202,7 +146,7 @@ fn said(runs: &Path) -> Result<i32> {
     Ok(i32::try_from(started.len()).unwrap_or(i32::MAX))
 }
 
-/// A run that must wait in the queue.
+/// Requires a run to be in the queue.
 fn in_queue(view: View) -> Result<View> {
     let view = waits(view)?;
     if view.dir.is_queued() {
@@ -212,7 +156,7 @@ fn in_queue(view: View) -> Result<View> {
     Err(Failure::new(clean(&why)).help("the batch system decides when it starts").into())
 }
 
-/// A run that must wait, in the queue or for its job.
+/// Requires a run to be waiting, in the queue or for its job.
 fn waits(view: View) -> Result<View> {
     if view.queued.is_some() {
         return Ok(view);
@@ -221,8 +165,13 @@ fn waits(view: View) -> Result<View> {
     Err(Failure::new(clean(&why)).help("`gradtop queue` lists the runs that wait").into())
 }
 
-/// The runs that are meant. Of those that a filter selects, the ones that `may` takes; a person confirms several.
-fn chosen(context: &Context, of: &Selection, verb: &str, may: fn(View) -> Result<View>) -> Result<Vec<View>> {
+/// The selected runs. Of those that a filter selects, the ones that `may` accepts; the user confirms several.
+fn selected(
+    context: &Context,
+    of: &Selection,
+    verb: &str,
+    may: fn(View) -> Result<View>,
+) -> Result<Vec<View>> {
     if !of.names.iter().any(|name| is_filter(name)) {
         return of.names.iter().map(|name| may(context.view(name)?)).collect();
     }
@@ -237,15 +186,15 @@ fn chosen(context: &Context, of: &Selection, verb: &str, may: fn(View) -> Result
     Ok(views)
 }
 
-fn act(views: &[View], done: &str, act: impl Fn(&RunDir) -> gradtop_host::Result<()>) -> Result<i32> {
+fn apply(views: &[View], done: &str, action: impl Fn(&RunDir) -> gradtop_host::Result<()>) -> Result<i32> {
     each(views, |view| {
-        act(&view.dir)?;
+        action(&view.dir)?;
         print::line(&format!("{done} {}", clean(&view.manifest.run)));
         Ok(0)
     })
 }
 
-fn put(context: &Context, name: &str, place: usize) -> Result<i32> {
+fn move_to(context: &Context, name: &str, place: usize) -> Result<i32> {
     let view = in_queue(context.view(name)?)?;
     gradtop_host::move_queued(&view.dir, place)?;
     let now = super::again(&view)?;
@@ -254,82 +203,111 @@ fn put(context: &Context, name: &str, place: usize) -> Result<i32> {
     Ok(0)
 }
 
-/// `2 slots per device · cuda:0 4`.
+/// The slots in words: `2 slots per device · cuda:0 4`.
 fn slots_in_words(settings: &QueueSettings) -> String {
     let each = if settings.slots == 1 { "1 slot".to_owned() } else { format!("{} slots", settings.slots) };
     let others = settings.devices.iter().map(|(device, slots)| format!(" · {device} {slots}"));
     others.fold(format!("{each} per device"), |words, other| words + &other)
 }
 
+/// The state of the queue.
+struct Listing {
+    settings: QueueSettings,
+    /// The slots in use: a device, and the run on it if that can be read.
+    taken: Vec<(String, Option<View>)>,
+    /// The waiting runs with their devices; those that wait for a job have none.
+    waiting: Vec<(Option<String>, View)>,
+}
+
 fn list(runs: &Path, as_json: bool) -> Result<i32> {
-    let settings = queue_settings(runs)?;
-    let holders: Vec<(String, Option<View>)> = queue_claims(runs)
-        .into_iter()
-        .map(|claim| (claim.device.clone(), super::view(&claim.dir(runs)).ok()))
-        .filter(|(_, view)| view.as_ref().is_none_or(|view| !view.state.is_final()))
-        .collect();
-    let mut waits = Vec::new();
-    for run in waiting(runs) {
-        match gradtop_store::view(&run) {
-            Ok(view) => waits.push((read_turn(&run).ok().map(|turn| turn.device), view)),
-            // Started or moved at this moment.
-            Err(StoreError::Io { .. }) if !run.path().is_dir() => {}
-            Err(e) => print::warn(e),
-        }
-    }
-    // Of the others, those that wait for their jobs.
-    let jobs = list_runs(runs).into_iter().filter(|run| read_job(run).is_some());
-    let jobs = jobs.filter_map(|run| super::view(&run).ok());
-    waits.extend(jobs.filter(|v| v.job.is_some() && v.queued.is_some()).map(|view| (None, view)));
+    let listing = Listing::read(runs)?;
     if as_json {
-        let field = |view: &View| clean(&view.manifest.run);
-        let slot = |(device, view): &(String, Option<View>)| {
-            let state = view.as_ref().map(|v| v.state.word());
-            json!({"device": device, "run": view.as_ref().map(field), "state": state})
-        };
-        let slots: Vec<Value> = holders.iter().map(slot).collect();
-        let waits: Vec<Value> = waits
-            .iter()
-            .map(|(device, view)| {
-                let InQueue { place, after, held } = view.queued.clone().unwrap_or_default();
-                json!({"place": place, "run": field(view), "experiment": view.manifest.experiment.id, "device": device,
-                    "after": after, "held": held, "job": view.job.as_ref().and_then(Job::name)})
-            })
-            .collect();
-        let QueueSettings { slots: each, devices, .. } = &settings;
-        print::json(&json!({"slots": each, "devices": devices, "taken": slots, "waiting": waits}))?;
-        return Ok(0);
-    }
-    print::dim(&slots_in_words(&settings));
-    for (device, view) in holders.iter().filter_map(|(device, view)| Some((device, view.as_ref()?))) {
-        let paused = if view.state == State::Paused { "; a paused run keeps its slot" } else { "" };
-        print::line(&format!("{}: {} is {}{paused}", clean(device), clean(&view.manifest.run), view.state));
-    }
-    if waits.is_empty() {
-        print::line("No run waits. Queue one:  gradtop run EXPERIMENT --queue");
-        return Ok(0);
-    }
-    let words = ["name", "experiment", "device", ""].map(|name| (name, Align::Left));
-    let mut table = Table::new(&[&[("", Align::Right)], words.as_slice()].concat());
-    for (device, view) in &waits {
-        let queued = view.queued.clone().unwrap_or_default();
-        let place = queued.place.map(|place| format!("#{place}")).unwrap_or_default();
-        let why = state::job_words(view, Timestamp::now())
-            .unwrap_or_else(|| state::queue_words(&InQueue { place: None, ..queued.clone() }));
-        table.row([
-            place.into(),
-            Words::bold(clean(&view.manifest.run)),
-            clean(&view.manifest.experiment.id).into(),
-            print::cleaned(device.as_deref()).into(),
-            Words::new(why, if queued.held.is_some() { Ink::Alert } else { Ink::Dim }),
-        ]);
-    }
-    table.print(0);
-    let could = |view: &View| view.dir.is_queued() && view.queued.as_ref().is_some_and(|q| q.held.is_none());
-    if holders.is_empty() && waits.iter().any(|(_, view)| could(view)) {
-        print::note("No run of the queue is at work: `gradtop queue start` starts what can be started");
+        print::json(&listing.to_json())?;
+    } else {
+        listing.print();
     }
     Ok(0)
+}
+
+impl Listing {
+    fn read(runs: &Path) -> Result<Self> {
+        let taken = queue_claims(runs)
+            .into_iter()
+            .map(|claim| (claim.device.clone(), super::view(&claim.dir(runs)).ok()))
+            .filter(|(_, view)| view.as_ref().is_none_or(|view| !view.state.is_final()))
+            .collect();
+        let mut waits = Vec::new();
+        for run in waiting(runs) {
+            match gradtop_store::view(&run) {
+                Ok(view) => waits.push((read_turn(&run).ok().map(|turn| turn.device), view)),
+                // The run was started or moved just now.
+                Err(StoreError::Io { .. }) if !run.path().is_dir() => {}
+                Err(e) => print::warn(e),
+            }
+        }
+        // Other runs may be waiting for their jobs.
+        let jobs = list_runs(runs).into_iter().filter(|run| read_job(run).is_some());
+        let jobs = jobs.filter_map(|run| super::view(&run).ok());
+        waits.extend(jobs.filter(|v| v.job.is_some() && v.queued.is_some()).map(|view| (None, view)));
+        Ok(Self { settings: queue_settings(runs)?, taken, waiting: waits })
+    }
+
+    fn to_json(&self) -> Value {
+        let name = |view: &View| clean(&view.manifest.run);
+        let slot = |(device, view): &(String, Option<View>)| {
+            let state = view.as_ref().map(|v| v.state.word());
+            json!({"device": device, "run": view.as_ref().map(name), "state": state})
+        };
+        let waiting = |(device, view): &(Option<String>, View)| {
+            let InQueue { place, after, held } = view.queued.clone().unwrap_or_default();
+            json!({"place": place, "run": name(view), "experiment": view.manifest.experiment.id, "device": device,
+                "after": after, "held": held, "job": view.job.as_ref().and_then(Job::name)})
+        };
+        json!({
+            "slots": self.settings.slots,
+            "devices": self.settings.devices,
+            "taken": self.taken.iter().map(slot).collect::<Vec<_>>(),
+            "waiting": self.waiting.iter().map(waiting).collect::<Vec<_>>(),
+        })
+    }
+
+    fn print(&self) {
+        print::dim(&slots_in_words(&self.settings));
+        for (device, view) in self.taken.iter().filter_map(|(device, view)| Some((device, view.as_ref()?))) {
+            let paused = if view.state == State::Paused { "; a paused run keeps its slot" } else { "" };
+            print::line(&format!(
+                "{}: {} is {}{paused}",
+                clean(device),
+                clean(&view.manifest.run),
+                view.state
+            ));
+        }
+        if self.waiting.is_empty() {
+            print::line("No run waits. Queue one:  gradtop run EXPERIMENT --queue");
+            return;
+        }
+        let words = ["name", "experiment", "device", ""].map(|name| (name, Align::Left));
+        let mut table = Table::new(&[&[("", Align::Right)], words.as_slice()].concat());
+        for (device, view) in &self.waiting {
+            let queued = view.queued.clone().unwrap_or_default();
+            let place = queued.place.map(|place| format!("#{place}")).unwrap_or_default();
+            let why = state::job_words(view, Timestamp::now())
+                .unwrap_or_else(|| state::queue_words(&InQueue { place: None, ..queued.clone() }));
+            table.row([
+                place.into(),
+                Words::bold(clean(&view.manifest.run)),
+                clean(&view.manifest.experiment.id).into(),
+                print::cleaned(device.as_deref()).into(),
+                Words::new(why, if queued.held.is_some() { Ink::Alert } else { Ink::Dim }),
+            ]);
+        }
+        table.print(0);
+        let can_start =
+            |view: &View| view.dir.is_queued() && view.queued.as_ref().is_some_and(|q| q.held.is_none());
+        if self.taken.is_empty() && self.waiting.iter().any(|(_, view)| can_start(view)) {
+            print::note("No run of the queue is at work: `gradtop queue start` starts what can be started");
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! `gradtop rename`: another name for a run.
+//! `gradtop rename`: renames a run.
 
 use anyhow::Result;
 

@@ -1,16 +1,18 @@
-//! `gradtop report`: a page about any runs, as one HTML file and as Markdown.
+//! `gradtop report`: writes a report about runs, as one HTML file and as Markdown.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
+use gradtop_store::View;
+
 use super::{Context, select};
 use crate::failure::Failure;
 use crate::files::{is_stdout, replace};
 use crate::print::{self, clean};
 use crate::report::document::plain;
-use crate::report::runs::{Asked, compose};
+use crate::report::runs::{ReportOptions, compose};
 use crate::report::{FIGURES, html, markdown, write_figures};
 
 /// Arguments of `report`.
@@ -23,7 +25,7 @@ use crate::report::{FIGURES, html, markdown, write_figures};
 )]
 pub(crate) struct Args {
     /// Runs by name, or a filter as in the monitor: 'state:finished lr>1e-3'
-    // Not `runs`: that is the id of the folder's argument, which every command has.
+    // Not named `runs`, which is the id of the global option `--runs`.
     #[arg(value_name = "RUN|FILTER", default_value = "last")]
     names: Vec<String>,
     /// Where it is written [default: the folder RUN-report, of several runs report]
@@ -35,64 +37,98 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
-    let views = select::meant(context, &args.names)?;
-    let output = args.output.clone().unwrap_or_else(|| match views.as_slice() {
-        [one] => PathBuf::from(format!("{}-report", plain(&one.manifest.run))),
-        _ => PathBuf::from("report"),
-    });
-    let printed = is_stdout(&output);
-    let ending = output.extension().and_then(OsStr::to_str).map(str::to_lowercase);
-    let is_new = !output.is_dir() && !output.to_string_lossy().ends_with('/');
-    let folder = match ending.as_deref() {
-        _ if printed => PathBuf::from("."),
-        Some("html" | "htm" | "md") if is_new => {
-            output.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned()
-        }
-        // `v1.2` is a folder.
-        Some(other) if is_new && args.output.is_some() && other.starts_with(char::is_alphabetic) => {
-            let as_what = print::short(&output);
-            let wrong = format!("a report is written as .html or .md, or into a folder, not as {as_what}");
-            return Err(Failure::usage(wrong).help("a folder's name may end in a slash").into());
-        }
-        _ => output.clone(),
-    };
-    let is_folder = folder == output;
-    std::fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", print::short(&folder)))?;
-    let mut command = vec!["gradtop".to_owned(), "report".to_owned()];
-    command.extend(args.names.iter().map(|name| match views.as_slice() {
-        // `last` is another run tomorrow.
-        [one] => one.manifest.run.clone(),
-        _ => name.clone(),
-    }));
-    command.dedup();
-    if let Some(title) = &args.title {
-        command.extend(["--title".to_owned(), title.clone()]);
-    }
-    let asked = Asked {
+    let views = select::resolve(context, &args.names)?;
+    let target = Target::new(args, &views)?;
+    let folder = &target.folder;
+    std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", print::short(folder)))?;
+    let options = ReportOptions {
         title: args.title.clone(),
-        command: clean(&gradtop_store::shell_words(&command)),
+        command: command(args, &views),
         views: &views,
-        way: way(&folder, &context.runs()?),
+        way: way(folder, &context.runs()?),
     };
-    let (document, odd) = compose(&asked);
+    let (document, odd) = compose(&options);
     for odd in &odd {
         print::warn(format!("{odd}; it is missing from the report"));
     }
-    if printed {
+    if is_stdout(&target.output) {
         print::content(&html::page(&document));
-        return Ok(0);
     }
-    let named = |name: &str| if is_folder { output.join(name) } else { output.clone() };
-    if ending.as_deref() != Some("md") || is_folder {
-        write(&named("report.html"), &html::page(&document))?;
+    if let Some(file) = &target.html {
+        write(file, &html::page(&document))?;
     }
-    if ending.as_deref() == Some("md") || is_folder {
-        let stem = output.file_stem().unwrap_or_default().to_string_lossy();
-        let figures = if is_folder { FIGURES.to_owned() } else { format!("{stem}-{FIGURES}") };
+    if let Some(file) = &target.markdown {
+        let stem = file.file_stem().unwrap_or_default().to_string_lossy();
+        let figures = if target.is_folder() { FIGURES.to_owned() } else { format!("{stem}-{FIGURES}") };
         write_figures(&document, &folder.join(&figures))?;
-        write(&named("report.md"), &markdown::page(&document, &figures))?;
+        write(file, &markdown::page(&document, &figures))?;
     }
     Ok(0)
+}
+
+/// Where the report is written.
+struct Target {
+    output: PathBuf,
+    /// The folder of the files, which links in them are relative to.
+    folder: PathBuf,
+    html: Option<PathBuf>,
+    markdown: Option<PathBuf>,
+}
+
+impl Target {
+    fn new(args: &Args, views: &[View]) -> Result<Self> {
+        let output = args.output.clone().unwrap_or_else(|| match views {
+            [one] => PathBuf::from(format!("{}-report", plain(&one.manifest.run))),
+            _ => PathBuf::from("report"),
+        });
+        if is_stdout(&output) {
+            return Ok(Self { output, folder: PathBuf::from("."), html: None, markdown: None });
+        }
+        let is_new = !output.is_dir() && !output.to_string_lossy().ends_with('/');
+        let extension = output.extension().and_then(OsStr::to_str).map(str::to_lowercase);
+        match extension.as_deref() {
+            Some(extension @ ("html" | "htm" | "md")) if is_new => {
+                let parent = output.parent().filter(|p| !p.as_os_str().is_empty());
+                let folder = parent.unwrap_or(Path::new(".")).to_owned();
+                let (html, markdown) = match extension {
+                    "md" => (None, Some(output.clone())),
+                    _ => (Some(output.clone()), None),
+                };
+                Ok(Self { output, folder, html, markdown })
+            }
+            // `v1.2` is a folder, not a file with an extension.
+            Some(other) if is_new && args.output.is_some() && other.starts_with(char::is_alphabetic) => {
+                let as_what = print::short(&output);
+                let wrong =
+                    format!("a report is written as .html or .md, or into a folder, not as {as_what}");
+                Err(Failure::usage(wrong).help("a folder's name may end in a slash").into())
+            }
+            _ => Ok(Self {
+                folder: output.clone(),
+                html: Some(output.join("report.html")),
+                markdown: Some(output.join("report.md")),
+                output,
+            }),
+        }
+    }
+
+    fn is_folder(&self) -> bool {
+        self.folder == self.output
+    }
+}
+
+/// The command line that repeats the report.
+fn command(args: &Args, views: &[View]) -> String {
+    let mut command = vec!["gradtop".to_owned(), "report".to_owned()];
+    match views {
+        // `last` will be another run tomorrow, so the name is recorded.
+        [one] => command.push(one.manifest.run.clone()),
+        _ => command.extend(args.names.iter().cloned()),
+    }
+    if let Some(title) = &args.title {
+        command.extend(["--title".to_owned(), title.clone()]);
+    }
+    clean(&gradtop_store::shell_words(&command))
 }
 
 fn write(file: &Path, text: &str) -> Result<()> {
@@ -101,7 +137,7 @@ fn write(file: &Path, text: &str) -> Result<()> {
     Ok(())
 }
 
-/// The way from a folder inside that of the runs to it: links then stay true wherever both go together.
+/// The relative path from a folder inside the runs folder to the runs folder. Such links survive moving everything together.
 fn way(folder: &Path, runs: &Path) -> Option<String> {
     let (folder, runs) = (folder.canonicalize().ok()?, runs.canonicalize().ok()?);
     let below = folder.strip_prefix(runs).ok()?;

@@ -1,4 +1,4 @@
-//! `gradtop resume`: let a paused run go on, or continue an ended one.
+//! `gradtop resume`: continues a paused run, or an ended one from its checkpoint.
 
 use std::path::Path;
 
@@ -10,7 +10,8 @@ use super::Context;
 use super::control;
 use super::launchers::{On, submitted};
 use super::select::{Selection, each};
-use super::watch::{self, Caught, Watch};
+use super::signals::Signals;
+use super::watch;
 use crate::failure::Failure;
 use crate::print::{self, clean};
 use gradtop_view::state;
@@ -47,87 +48,90 @@ impl Args {
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
-    // As in `run`: a Ctrl-C or SIGTERM from here on is answered.
-    let mut caught = Caught::new()?;
+    // As in `run`: from here on, Ctrl-C and SIGTERM are handled.
+    let signals = Signals::new()?;
     let views = args.runs.views(context, args.how().action())?;
     let detach = args.detach || views.len() > 1;
-    let elsewhere = args.on.elsewhere(context, false)?;
-    let mut unpaused = Vec::new();
-    let code = each(&views, |view| {
-        resume(view.clone(), args, elsewhere.as_ref(), detach, (&mut caught, &mut unpaused))
-    })?;
-    // All are asked before any is waited for.
-    for view in &unpaused {
+    let launcher = args.on.elsewhere(context, false)?;
+    let mut resuming = Resuming { args, launcher, detach, signals, unpaused: Vec::new() };
+    let code = each(&views, |view| resuming.resume(view.clone()))?;
+    // Sends all requests before waiting for any.
+    for view in &resuming.unpaused {
         control::until(view, control::PATIENCE, |now| now.state != State::Paused)?;
     }
     Ok(code)
 }
 
-fn resume(
-    mut view: View,
-    args: &Args,
-    elsewhere: Option<&Launcher>,
+struct Resuming<'a> {
+    args: &'a Args,
+    /// The launcher, unless the runs continue on this machine.
+    launcher: Option<Launcher>,
     detach: bool,
-    (caught, unpaused): (&mut Caught, &mut Vec<View>),
-) -> Result<i32> {
-    let name = clean(&view.manifest.run);
-    if view.state == State::Paused && elsewhere.is_some() && args.on.is_given() {
-        let message = format!("{name} is paused, and can only continue where it is");
-        let help = format!("`gradtop resume {name}` without --on, or `gradtop stop {name}` first");
-        return Err(Failure::usage(message).help(help).into());
-    }
-    // What is refused is refused before anything is written.
-    let watched = (view.state.is_final() || !view.certain)
-        && !args.force
-        && gradtop_store::is_owned_elsewhere(&view.dir);
-    if !view.certain && (args.force || watched || view.is_of_earlier_boot()) {
-        gradtop_host::may_resume(&view.dir, args.how())?;
-    }
-    if watched {
-        print::note(&format!("{name} is {}: watched for a minute", state::far(&view)));
-        gradtop_host::give_up_still(&view.dir, || !caught.any())?;
-        view = super::view(&view.dir)?;
-    }
-    // Whoever asks to go on with a run that an earlier boot of this machine left says that no other machine has it.
-    if gradtop_host::recover_after_reboot(&view.dir)? || args.force && gradtop_host::give_up(&view.dir)? {
-        view = super::view(&view.dir)?;
-    }
-    if caught.any() {
-        return Err(Failure::new("interrupted before the run was resumed".to_owned()).into());
-    }
-    let resumed = match elsewhere {
-        Some(launcher) => launcher.resume(&view.dir, args.how())?,
-        None => gradtop_host::resume(&view.dir, args.how())?,
-    };
-    if resumed == Resumed::Unpaused {
-        if args.json {
-            print::json(&serde_json::json!({"run": view.manifest.run, "asked": "unpause"}))?;
-        } else {
-            print::line(&format!("{name} resumed"));
-        }
-        unpaused.push(view);
-        return Ok(0);
-    }
-    if let Some(changes) = changes(&view).filter(|_| !args.json) {
-        print::note(&changes);
-    }
-    if elsewhere.is_some() {
-        return submitted(&view.dir, detach, args.json).map(|()| 0);
-    }
-    let detach = detach && !caught.any();
-    let view = super::view(&view.dir)?;
-    if detach && !args.json {
-        print::line(&view.manifest.run);
-        return Ok(0);
-    }
-    watch::announce(&view, "resumed", args.json)?;
-    if detach {
-        return Ok(0);
-    }
-    watch::watch(&view.dir, Watch { json: args.json, ours: true }, caught)
+    signals: Signals,
+    /// Runs that were asked to continue but have not answered yet.
+    unpaused: Vec<View>,
 }
 
-/// What a new run would be given otherwise, if the plugin has changed since this one was started.
+impl Resuming<'_> {
+    /// Resumes a run and, unless detached, watches it. Returns the exit code.
+    fn resume(&mut self, view: View) -> Result<i32> {
+        let (args, name) = (self.args, clean(&view.manifest.run));
+        if view.state == State::Paused && self.launcher.is_some() && args.on.is_given() {
+            let message = format!("{name} is paused, and can only continue where it is");
+            let help = format!("`gradtop resume {name}` without --on, or `gradtop stop {name}` first");
+            return Err(Failure::usage(message).help(help).into());
+        }
+        let view = self.recover(view)?;
+        if self.signals.any() {
+            return Err(Failure::new("interrupted before the run was resumed".to_owned()).into());
+        }
+        let resumed = match &self.launcher {
+            Some(launcher) => launcher.resume(&view.dir, args.how())?,
+            None => gradtop_host::resume(&view.dir, args.how())?,
+        };
+        if resumed == Resumed::Unpaused {
+            if args.json {
+                print::json(&serde_json::json!({"run": view.manifest.run, "asked": "unpause"}))?;
+            } else {
+                print::line(&format!("{name} resumed"));
+            }
+            self.unpaused.push(view);
+            return Ok(0);
+        }
+        if let Some(changes) = changes(&view).filter(|_| !args.json) {
+            print::note(&changes);
+        }
+        if self.launcher.is_some() {
+            return submitted(&view.dir, self.detach, args.json).map(|()| 0);
+        }
+        watch::started(&view.dir, "resumed", self.detach, args.json, &mut self.signals)
+    }
+
+    /// Recovers a run of another machine or an earlier boot, as far as that is allowed, so that it can be resumed. Everything
+    /// that can be refused is checked before anything is written.
+    fn recover(&mut self, view: View) -> Result<View> {
+        let (force, how) = (self.args.force, self.args.how());
+        let ended = view.state.is_final() || !view.certain;
+        let observe = ended && !force && gradtop_store::is_owned_elsewhere(&view.dir);
+        if !view.certain && (force || observe || view.is_of_earlier_boot()) {
+            gradtop_host::may_resume(&view.dir, how)?;
+        }
+        if observe {
+            print::note(&format!(
+                "{} is {}: watched for a minute",
+                clean(&view.manifest.run),
+                state::far(&view)
+            ));
+            gradtop_host::give_up_still(&view.dir, || !self.signals.any())?;
+        }
+        // Resuming a run from before a reboot implies that no other machine has it.
+        let recovered =
+            gradtop_host::recover_after_reboot(&view.dir)? || force && gradtop_host::give_up(&view.dir)?;
+        if observe || recovered { super::view(&view.dir) } else { Ok(view) }
+    }
+}
+
+/// Which defaults a new run would get instead, if the plugin has changed since this one started.
 fn changes(view: &View) -> Option<String> {
     let plugin = Path::new(&view.manifest.plugin.as_ref()?.original_path);
     let name = clean(&view.manifest.run);

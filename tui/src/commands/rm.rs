@@ -1,11 +1,11 @@
-//! `gradtop rm`: delete runs.
+//! `gradtop rm`: deletes runs.
 
 use anyhow::Result;
 use gradtop_host::SharedPlugin;
 use gradtop_store::RunDir;
 
 use super::Context;
-use super::select::{each, is_filter, meant, some};
+use super::select::{abbreviated, each, is_filter, resolve};
 use crate::failure::Failure;
 use crate::print::{self, clean};
 use gradtop_chart::number;
@@ -30,16 +30,16 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     let filter = args.names.iter().any(|name| is_filter(name));
     let mut runs: Vec<RunDir> = if filter { ended(context, args)? } else { Vec::new() };
     for name in args.names.iter().filter(|_| !filter) {
-        // One without a manifest is no run to any other command.
+        // Other commands do not recognize a run without a manifest.
         let dir = gradtop_store::find_folder(&folder, name)?;
         let run = &dir.name();
-        // The beginning of a name is a help in looking, and a trap in deleting.
+        // Prefixes are convenient for looking, but dangerous for deleting.
         if !(name == run || name.trim_end_matches('/').rsplit(['/', '=']).next() == Some(run)) {
             return Err(Failure::usage(format!("there is no run named {name:?}; nothing was deleted"))
                 .help(format!("deletion needs the full name: gradtop rm {run}"))
                 .into());
         }
-        // One whose processes died is made whole first, as by any look at it.
+        // A run whose processes died is recovered first, as by any command.
         drop(super::view(&dir));
         gradtop_host::may_delete(&folder, &dir, args.force)?;
         if !runs.contains(&dir) {
@@ -47,7 +47,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         }
     }
     if !args.yes {
-        let names = some(&runs, |run| format!("{} ({})", clean(&run.name()), size_in_words(run)));
+        let names = abbreviated(&runs, |run| format!("{} ({})", clean(&run.name()), size_in_words(run)));
         match print::ask(&format!("Permanently delete {names}?")) {
             Some(true) => {}
             Some(false) => return Err(Failure::new("nothing was deleted").into()),
@@ -61,10 +61,10 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     })
 }
 
-/// The runs that the filter takes and that may be deleted.
+/// The runs that the filter selects and that may be deleted.
 fn ended(context: &Context, args: &Args) -> Result<Vec<RunDir>> {
     let folder = context.runs()?;
-    let matched = meant(context, &args.names)?;
+    let matched = resolve(context, &args.names)?;
     let mut refused = None;
     let mut may = |run: &RunDir| match gradtop_host::may_delete(&folder, run, args.force) {
         Ok(()) => true,
@@ -84,7 +84,7 @@ fn ended(context: &Context, args: &Args) -> Result<Vec<RunDir>> {
     }
 }
 
-/// What a run takes on the disk: `24 kB, and a plugin of 2.3 MB shared with 3 runs`.
+/// The disk usage of a run: `24 kB, and a plugin of 2.3 MB shared with 3 runs`.
 pub(crate) fn size_in_words(run: &RunDir) -> String {
     let all = gradtop_store::size(run, run.path());
     match gradtop_host::shared_plugin(run) {

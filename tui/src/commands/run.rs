@@ -1,4 +1,4 @@
-//! `gradtop run`: start a run and watch it.
+//! `gradtop run`: starts a run and watches it.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -8,19 +8,18 @@ use gradtop_host::{AlertRule, DEFAULT_CHECKPOINT_EVERY, DeviceChoice, Experiment
 
 use super::Context;
 use super::experiments::unknown;
-use super::launchers::{On, submit};
 use super::plugin::describe;
-use super::queue::{Queueing, enqueue};
 use super::run_config::{RunConfig, assignment, merge};
-use super::watch::{self, Caught};
+use super::signals::Signals;
+use super::start::Starting;
 use crate::config::seconds;
 use crate::failure::Failure;
 use crate::print::{self, clean};
 use gradtop_store::ParamValue;
 
 /// What to run, and with what: arguments of `run` and `sweep`.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Choice {
+#[derive(Debug, Default, clap::Args)]
+pub(crate) struct ExperimentOptions {
     /// The experiment; `gradtop experiments` lists them
     experiment: Option<String>,
     /// Run it from this library, without installing it
@@ -53,52 +52,37 @@ pub(crate) struct Choice {
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
-    choice: Choice,
+    choice: ExperimentOptions,
     /// Name of the run [default: the experiment's with the next free number]
     #[arg(long)]
     name: Option<String>,
     /// Random seed [default: drawn and recorded]
     #[arg(long)]
     seed: Option<u64>,
-    /// Print the run's name and return once it has started
-    #[arg(short, long)]
-    detach: bool,
     #[command(flatten)]
-    queueing: Queueing,
-    #[command(flatten)]
-    on: On,
-    /// Print JSON lines: started, event, status, final
-    #[arg(long)]
-    json: bool,
+    starting: Starting,
 }
 
 pub(crate) fn run(context: &Context, args: Args) -> Result<i32> {
-    // Before anything else: from here on a Ctrl-C or SIGTERM is answered, never lost and never the silent end of the command.
-    let caught = Caught::new()?;
-    let elsewhere = args.on.elsewhere(context, args.queueing.queue)?;
+    // First of all: from here on, Ctrl-C and SIGTERM are handled and never end the command silently.
+    let signals = Signals::new()?;
     let (mut launch, _) = args.choice.launch(context)?;
     launch.name = args.name.or(launch.name);
     launch.seed = args.seed.or(launch.seed);
-    if let Some(after) = args.queueing.after(context)? {
-        return enqueue(context, Start::Run(launch), &after, args.detach, args.json);
-    }
-    if let Some(launcher) = elsewhere {
-        return submit(&launcher, Start::Run(launch), args.detach, args.json);
-    }
-    watch::start(caught, args.detach, args.json, || gradtop_host::launch(&launch))
+    args.starting.start(context, signals, Start::Run(launch))
 }
 
-/// What [`Choice`] says of a command.
-pub(crate) struct OfCommand {
+/// The options of [`ExperimentOptions`] that also apply to a command.
+pub(crate) struct CommandOptions {
     pub(crate) experiment: Option<String>,
     pub(crate) sets: Vec<(String, String)>,
     pub(crate) device: DeviceChoice,
     pub(crate) checkpoint_every: Duration,
 }
 
-impl Choice {
-    /// What it says of a command.
-    pub(crate) fn of_command(self, context: &Context) -> Result<OfCommand> {
+impl ExperimentOptions {
+    /// Converts the options for a command. Those that only experiments have are an error.
+    pub(crate) fn command_options(self, context: &Context) -> Result<CommandOptions> {
         let Self { experiment, plugin, preset, sets, config, device, threads, checkpoint_every, alerts } =
             self;
         let given = [
@@ -114,15 +98,15 @@ impl Choice {
         gradtop_host::set_alerts(context.config.alerts(alerts));
         let every = checkpoint_every.or(context.config.launch().checkpoint_every);
         let checkpoint_every = every.map_or(DEFAULT_CHECKPOINT_EVERY, Duration::from_secs_f64);
-        Ok(OfCommand { experiment, sets, device: device.unwrap_or_default(), checkpoint_every })
+        Ok(CommandOptions { experiment, sets, device: device.unwrap_or_default(), checkpoint_every })
     }
 
-    /// Whether a parameter is set on the command line.
+    /// Returns whether a parameter is set on the command line.
     pub(crate) fn sets(&self, key: &str) -> bool {
         self.sets.iter().any(|(set, _)| set == key)
     }
 
-    /// The run that it describes, and its experiment. Name and seed are those of the file, if it has some.
+    /// Resolves the run to launch and its experiment. Name and seed are those of the configuration file, if it has any.
     pub(crate) fn launch(self, context: &Context) -> Result<(Launch, ExperimentDesc)> {
         let config = self.config.as_deref().map(RunConfig::read).transpose()?.unwrap_or_default();
         let (plugin, experiment) = chosen(self.plugin.as_deref(), self.experiment.or(config.experiment))?;
@@ -154,7 +138,7 @@ impl Choice {
     }
 }
 
-/// A value for every parameter.
+/// Resolves a value for every parameter.
 pub(crate) fn resolved(
     experiment: &ExperimentDesc,
     preset: Option<&str>,
@@ -167,7 +151,7 @@ pub(crate) fn resolved(
     })
 }
 
-/// The experiment of that id and its library: the one named, which may leave out the id if it has one only, or one that is found.
+/// Finds the experiment and its library. With `--plugin`, the id may be omitted if the library has only one experiment.
 fn chosen(library: Option<&Path>, id: Option<String>) -> Result<(PathBuf, ExperimentDesc)> {
     let unnamed = |help: &str| Failure::usage("no experiment given").help(help);
     let Some(file) = library else {

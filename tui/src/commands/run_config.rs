@@ -1,4 +1,4 @@
-//! `--config FILE.toml`: what a run can be given in a file. The command line wins over it.
+//! `--config FILE.toml`: options of a run from a file. The command line takes precedence.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use gradtop_store::suggest;
 const KEYS: [&str; 8] =
     ["experiment", "preset", "seed", "device", "threads", "name", "checkpoint_every", "params"];
 
-/// A configuration as read.
+/// The contents of a configuration file.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct RunConfig {
     pub(crate) experiment: Option<String>,
@@ -21,12 +21,12 @@ pub(crate) struct RunConfig {
     pub(crate) threads: Option<u32>,
     pub(crate) name: Option<String>,
     pub(crate) checkpoint_every: Option<f64>,
-    /// Parameters as text, as `--set` would give them.
+    /// Parameters as text, as for `--set`.
     pub(crate) params: Vec<(String, String)>,
 }
 
 impl RunConfig {
-    /// Reads a file; its keys and their types are checked.
+    /// Reads a file and checks its keys and their types.
     pub(crate) fn read(path: &Path) -> Result<Self> {
         let text = crate::files::read(path)?;
         Self::parse(&text, path)
@@ -75,12 +75,12 @@ impl RunConfig {
     }
 }
 
-/// TOML's numbers end at 2^63; a larger seed is written as text.
+/// TOML integers end at 2^63; a larger seed is written as text.
 fn seed(value: &toml::Value) -> Option<u64> {
     value.as_integer().and_then(|i| u64::try_from(i).ok()).or_else(|| value.as_str()?.parse().ok())
 }
 
-/// One `key=value`.
+/// Parses `key=value`.
 pub(crate) fn assignment(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or_else(|| format!("{text:?} is not KEY=VALUE"))?;
     if key.trim().is_empty() {
@@ -89,7 +89,7 @@ pub(crate) fn assignment(text: &str) -> Result<(String, String), String> {
     Ok((key.trim().to_owned(), value.trim().to_owned()))
 }
 
-/// The sets of file and command line: a key on the command line replaces that of the file.
+/// Merges the parameters of the file with those of the command line, which take precedence.
 pub(crate) fn merge(file: Vec<(String, String)>, line: &[(String, String)]) -> Vec<(String, String)> {
     let kept = file.into_iter().filter(|(k, _)| !line.iter().any(|(l, _)| l == k));
     kept.chain(line.iter().cloned()).collect()

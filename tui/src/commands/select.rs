@@ -1,8 +1,8 @@
-//! Which runs a command is about: names, or a filter as the monitor's.
+//! Selects the runs that a command is about, by names or by a filter.
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use gradtop_host::Action;
 use gradtop_store::{RunDir, View};
 use jiff::Timestamp;
@@ -12,14 +12,14 @@ use crate::failure::{self, Failure};
 use crate::print::{self, clean};
 use gradtop_view::filter::{self, Filter};
 
-/// Runs named in a question at most.
+/// The most runs named in a question.
 const NAMED: usize = 8;
 
-/// Runs as arguments.
+/// Positional arguments that select runs.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Selection {
     /// Runs by name, or a filter as in the monitor: 'state:running lr>1e-3'
-    // Not `runs`: that is the id of the folder's argument, which every command has.
+    // Not named `runs`, which is the id of the global option `--runs`.
     #[arg(required = true, value_name = "RUN|FILTER")]
     pub(crate) names: Vec<String>,
     /// Do not ask before acting on several runs that a filter selects
@@ -28,10 +28,10 @@ pub(crate) struct Selection {
 }
 
 impl Selection {
-    /// The runs that are meant. Of those a filter selects, the ones to which this may be done; a person confirms several.
+    /// Returns the selected runs. A filter selects only runs that allow the action, and the user confirms several.
     ///
     /// # Errors
-    /// A name that no run has, a wrong filter, nothing selected, or nobody confirmed.
+    /// A run does not exist, the filter is wrong, nothing is selected, or the user did not confirm.
     pub(crate) fn views(&self, context: &Context, action: Action) -> Result<Vec<View>> {
         if !self.names.iter().any(|name| is_filter(name)) {
             return named(context, &self.names);
@@ -61,13 +61,13 @@ impl Selection {
         Ok(views)
     }
 
-    /// Asks once about several runs.
+    /// Asks the user to confirm an action on several runs.
     pub(crate) fn confirm(&self, verb: &str, views: &[View]) -> Result<()> {
         if self.yes {
             return Ok(());
         }
         let n = views.len();
-        let names = some(views, |view| clean(&view.manifest.run));
+        let names = abbreviated(views, |view| clean(&view.manifest.run));
         Err(match print::ask(&format!("{verb} {n} runs: {names}?")) {
             Some(true) => return Ok(()),
             Some(false) => Failure::new("cancelled; nothing was done").into(),
@@ -76,18 +76,18 @@ impl Selection {
     }
 }
 
-/// Runs as a question names them: not all of many.
-pub(crate) fn some<R>(runs: &[R], name: impl Fn(&R) -> String) -> String {
+/// Lists the names of runs, abbreviated if there are many.
+pub(crate) fn abbreviated<R>(runs: &[R], name: impl Fn(&R) -> String) -> String {
     let names: Vec<String> = runs.iter().take(NAMED).map(name).collect();
     let more = if runs.len() > NAMED { format!(" and {} more", runs.len() - NAMED) } else { String::new() };
     names.join(", ") + &more
 }
 
-/// Runs by their names, or all that a filter takes.
+/// Returns the runs with these names, or all that match a filter.
 ///
 /// # Errors
-/// A name that no run has, a wrong filter, or one that takes none.
-pub(crate) fn meant(context: &Context, names: &[String]) -> Result<Vec<View>> {
+/// A run does not exist, or the filter is wrong or matches nothing.
+pub(crate) fn resolve(context: &Context, names: &[String]) -> Result<Vec<View>> {
     if !names.iter().any(|name| is_filter(name)) {
         return named(context, names);
     }
@@ -105,11 +105,15 @@ pub(crate) fn none_matches(filter: &[String]) -> anyhow::Error {
     Failure::new(message).into()
 }
 
-/// Runs by their names, each once.
+/// Returns the runs with these names, each once.
 pub(crate) fn named(context: &Context, names: &[String]) -> Result<Vec<View>> {
     let mut views: Vec<View> = Vec::new();
     for name in names {
-        let view = context.view(name)?;
+        let mut view = context.view(name);
+        if names.len() > 1 {
+            view = view.context("nothing was done");
+        }
+        let view = view?;
         if views.iter().all(|known| known.dir != view.dir) {
             views.push(view);
         }
@@ -117,25 +121,25 @@ pub(crate) fn named(context: &Context, names: &[String]) -> Result<Vec<View>> {
     Ok(views)
 }
 
-/// Whether an argument is part of a filter, not the name or the path of a run.
+/// Returns whether an argument is part of a filter, not the name or path of a run.
 pub(crate) fn is_filter(argument: &str) -> bool {
     !argument.contains('/') && argument.contains([':', '<', '>', '=', '!', '*', '?', '(', ')', '"', ' '])
 }
 
-/// What a filter was tried on.
+/// The result of a filter.
 pub(crate) struct Matching {
-    /// The runs that it takes, newest first.
+    /// The runs that match, newest first.
     pub(crate) views: Vec<View>,
-    /// Names of experiments and of all runs.
+    /// Names of all experiments and runs.
     pub(crate) names: Vec<String>,
-    /// Runs that cannot be read, and why.
+    /// Folders that cannot be read, with the reason.
     pub(crate) unreadable: Vec<(std::path::PathBuf, String)>,
 }
 
-/// The runs that a filter takes.
+/// Applies a filter to all runs.
 ///
 /// # Errors
-/// It is wrong, or names a field that no run has.
+/// The filter is wrong, or names a field that no run has.
 pub(crate) fn matching(context: &Context, text: &str) -> Result<Matching> {
     let filter = Filter::parse(text)
         .map_err(|e| Failure::usage(format!("cannot read the filter `{}`: {}", clean(text), e.message)))?;
@@ -158,14 +162,14 @@ pub(crate) fn matching(context: &Context, text: &str) -> Result<Matching> {
     Ok(Matching { views, names, unreadable })
 }
 
-/// All runs of a folder, and what cannot be read with the reason.
+/// Reads all runs of a folder. Also returns those that cannot be read, with the reason.
 pub(crate) fn all(runs: &Path) -> (Vec<View>, Vec<(PathBuf, String)>) {
     let look = |run: &RunDir, _| super::view(run);
     gradtop_store::look_at_runs(runs, |runs| gradtop_store::look_at_each(runs, look))
 }
 
-/// Does something to each run. Of several, an error of one does not keep it from the others; the exit code is the first that is
-/// not 0.
+/// Applies an action to each run. With several runs, errors are printed and the rest continues; the exit code is the first that
+/// is not 0.
 pub(crate) fn each<R>(runs: &[R], mut act: impl FnMut(&R) -> Result<i32>) -> Result<i32> {
     if let [one] = runs {
         return act(one);

@@ -1,4 +1,4 @@
-//! `gradtop selftest`: every experiment on a device beside the CPU.
+//! `gradtop selftest`: compares every experiment on a device with the CPU.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use gradtop_host::{DeviceChoice, ExperimentDesc, device, libtorch};
 use serde_json::{Value, json};
 
 use super::plugin::say_failed;
-use super::watch::Caught;
+use super::signals::Signals;
 use crate::config::seconds;
 use crate::conformance::selftest::{Compared, Memory, Subject};
 use crate::conformance::tolerance::Tolerances;
@@ -38,14 +38,14 @@ pub(crate) struct Args {
     json: bool,
 }
 
-/// What is tested besides the experiments, with its outcome.
+/// A test that is not about an experiment, and its outcome.
 struct Check {
     name: &'static str,
     outcome: Outcome,
 }
 
 pub(crate) fn run(args: &Args) -> Result<i32> {
-    let mut caught = Caught::new()?;
+    let mut signals = Signals::new()?;
     let device = chosen(args.device)?;
     let subjects = subjects(args)?;
     let runs = Runs::create()?;
@@ -64,10 +64,10 @@ pub(crate) fn run(args: &Args) -> Result<i32> {
         }
         let tolerances = Tolerances::beside(library)?;
         let subject = Subject { library, experiment, device, runs: runs.path(), limit };
-        let compared = subject.compare(&tolerances, &mut || caught.any())?;
-        // One is enough, if it lasts long enough to be killed.
+        let compared = subject.compare(&tolerances, &mut || signals.any())?;
+        // Killing one experiment is enough, if it lasts long enough to be killed.
         if experiment.resumable && !matches!(killed, Some(Outcome::Passed(_) | Outcome::Failed(_))) {
-            killed = Some(named(experiment, subject.kill(&compared, &tolerances, &mut || caught.any())?));
+            killed = Some(named(experiment, subject.kill(&compared, &tolerances, &mut || signals.any())?));
         }
         tested.push((experiment, compared));
     }
@@ -94,12 +94,12 @@ pub(crate) fn run(args: &Args) -> Result<i32> {
     Ok(i32::from(failed > 0))
 }
 
-/// Says which experiment an outcome is of.
+/// Adds the experiment's name to an outcome.
 fn named(experiment: &ExperimentDesc, outcome: Outcome) -> Outcome {
     outcome.map(|said| format!("{}: {said}", experiment.id))
 }
 
-/// The device, where it is left to us the first GPU that can be used.
+/// The device to test. `auto` means the first usable GPU.
 fn chosen(choice: DeviceChoice) -> Result<DeviceChoice> {
     let lib = libtorch::find(None).ok();
     let usable = || device::usable(lib.as_deref());
@@ -115,7 +115,7 @@ fn chosen(choice: DeviceChoice) -> Result<DeviceChoice> {
     }
 }
 
-/// Every experiment that is asked for, with its library.
+/// The selected experiments with their libraries.
 fn subjects(args: &Args) -> Result<Vec<(PathBuf, ExperimentDesc)>> {
     let all: Vec<(PathBuf, ExperimentDesc)> = if let Some(file) = &args.plugin {
         let desc = super::plugin::describe(file)?;

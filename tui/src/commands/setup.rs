@@ -1,4 +1,4 @@
-//! `gradtop setup`: libtorch, found or brought.
+//! `gradtop setup`: finds or downloads libtorch and DuckDB.
 
 use anyhow::Result;
 use serde_json::json;
@@ -20,7 +20,7 @@ pub(crate) struct Args {
     json: bool,
 }
 
-/// Prints the torch folder, for scripts; what it is goes to standard error.
+/// Prints the folder to standard output, for scripts, and explanations to standard error.
 pub(crate) fn run(args: &Args) -> Result<i32> {
     if args.duckdb {
         let program = setup::duckdb::ensure()?;

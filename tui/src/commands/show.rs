@@ -1,4 +1,4 @@
-//! `gradtop show`: everything about a run.
+//! `gradtop show`: prints everything about a run.
 
 use std::collections::BTreeSet;
 
@@ -22,11 +22,11 @@ use gradtop_view::figure::name_of;
 use gradtop_view::natural;
 use gradtop_view::state;
 
-/// Events shown.
+/// The most events shown.
 const EVENTS: usize = 8;
-/// Metrics' lines shown.
+/// The most metric series shown.
 const SERIES: usize = 40;
-/// Columns of metrics that give way on a narrow terminal, in this order.
+/// Columns of the metrics table that are dropped on a narrow terminal, in this order.
 const DISPENSABLE: [&str; 4] = ["points", "at step", "unit", "best"];
 
 /// Arguments of `show`.
@@ -43,7 +43,7 @@ pub(crate) struct Args {
     diff: bool,
 }
 
-/// A series in numbers.
+/// One series, summarized.
 struct Summary {
     metric: String,
     line: Option<String>,
@@ -85,12 +85,12 @@ fn diff(view: &View) -> Result<i32> {
         }
         Err(e) => return Err(e).context("cannot read code.diff"),
     };
-    // Colours of others, too, are shown as text.
+    // Escape sequences in the diff are shown as text.
     print::out(&String::from_utf8_lossy(&bytes).replace('\u{1b}', r"\u{1b}"));
     Ok(0)
 }
 
-/// The first `most` series, and how many there are. The rows of the others are not read.
+/// Summarizes the first `most` series and counts all. The rows of the others are not read.
 fn summaries(view: &View, most: usize) -> Result<(Vec<Summary>, usize)> {
     let declared = &view.manifest.metrics;
     let place = |metric: &str| declared.iter().position(|m| m.name == metric).unwrap_or(usize::MAX);
@@ -142,11 +142,16 @@ fn as_json(view: &View, summaries: &[Summary]) -> Result<Value> {
     Ok(Value::Object(fields))
 }
 
-fn facts(rows: Vec<(&str, String)>) {
-    Table::of_facts(rows.into_iter().filter(|(_, value)| !value.is_empty())).print_hanging(2);
+/// Prints a heading and facts, unless there are none.
+fn facts(heading: &str, mut rows: Vec<(&str, String)>) {
+    rows.retain(|(_, value)| !value.is_empty());
+    if !rows.is_empty() {
+        print::heading(heading);
+        Table::of_facts(rows).print_hanging(2);
+    }
 }
 
-/// A fact that may be missing, made safe.
+/// An optional text, with control characters escaped.
 fn maybe(fact: Option<String>) -> String {
     fact.map_or_else(String::new, |fact| clean(&fact))
 }
@@ -171,13 +176,13 @@ fn as_text(view: &View, summaries: &[Summary], all: usize) -> Result<()> {
     if let Some(silence) = state::silence(view) {
         print::alert(&format!("  {silence}"));
     }
-    if let Some(job) = state::job_words(view, jiff::Timestamp::now()) {
-        print::dim(&format!("  {job}"));
+    let queued = view.queued.as_ref().filter(|_| view.job.is_none()).map(state::queue_words);
+    for words in state::job_words(view, jiff::Timestamp::now()).into_iter().chain(queued) {
+        print::dim(&format!("  {words}"));
     }
     notes(view);
     progress(view);
-    print::heading("parameters");
-    facts(m.params.iter().map(|(k, v)| (k.as_str(), state::whole_param(v))).collect());
+    facts("parameters", m.params.iter().map(|(k, v)| (k.as_str(), state::whole_param(v))).collect());
     metrics(summaries, all);
     run_facts(view);
     damage(view)?;
@@ -198,15 +203,14 @@ fn as_text(view: &View, summaries: &[Summary], all: usize) -> Result<()> {
     Ok(())
 }
 
-/// What people say of it, whole.
-/// How a run is, its name, and what it is of.
+/// Prints the state of a run, its name and its experiment.
 pub(super) fn title(view: &View, experiment: &str) {
     let state = print::styled(&state::words(view), state::ink(view.state));
     let name = print::styled(&view.manifest.run, Ink::Bold);
     print::line(&format!("{state}  {name}  {}", print::styled(experiment, Ink::Dim)));
 }
 
-/// Why a run ended, below its title.
+/// Prints why a run ended.
 pub(super) fn ending(view: &View, cause: Option<&str>) {
     if let Some(cause) = cause {
         let bad = matches!(view.state, State::Failed | State::Crashed);
@@ -215,6 +219,7 @@ pub(super) fn ending(view: &View, cause: Option<&str>) {
     }
 }
 
+/// Prints stars, tags and the note in full.
 fn notes(view: &View) {
     let notes = &view.notes;
     if let Err(error) = read_notes(&view.dir) {
@@ -240,18 +245,20 @@ fn progress(view: &View) {
     });
     let live = !view.state.is_final();
     let took = state::took_words(view, jiff::Timestamp::now()).filter(|_| !live || s.started.is_some());
-    print::heading("progress");
-    facts(vec![
-        ("done", maybe(done)),
-        ("phase", maybe(s.phase.clone().filter(|_| live))),
-        ("step", maybe(state::step(s).map(|v| v.to_string()))),
-        ("epoch", maybe(state::epoch(view).map(number::value))),
-        ("rate", maybe(state::rate(view).map(number::rate))),
-        ("eta", maybe(state::eta(view).map(number::time_left))),
-        ("started", maybe(s.started.map(clock::moment))),
-        ("ended", maybe(s.ended.map(clock::moment))),
-        ("took", maybe(took)),
-    ]);
+    facts(
+        "progress",
+        vec![
+            ("done", maybe(done)),
+            ("phase", maybe(s.phase.clone().filter(|_| live))),
+            ("step", maybe(state::step(s).map(|v| v.to_string()))),
+            ("epoch", maybe(state::epoch(view).map(number::value))),
+            ("rate", maybe(state::rate(view).map(number::rate))),
+            ("eta", maybe(state::eta(view).map(number::time_left))),
+            ("started", maybe(s.started.map(clock::moment))),
+            ("ended", maybe(s.ended.map(clock::moment))),
+            ("took", maybe(took)),
+        ],
+    );
 }
 
 fn metrics(summaries: &[Summary], all: usize) {
@@ -259,7 +266,7 @@ fn metrics(summaries: &[Summary], all: usize) {
         return;
     }
     print::heading("metrics");
-    // Where the terminal is narrow, values stay.
+    // On a narrow terminal, the values stay longest.
     let without = |n: &usize| metrics_table(summaries, &DISPENSABLE[..*n]).fits(2);
     let most = DISPENSABLE.len();
     metrics_table(summaries, &DISPENSABLE[..(0..most).find(without).unwrap_or(most)]).print(2);
@@ -268,7 +275,7 @@ fn metrics(summaries: &[Summary], all: usize) {
     }
 }
 
-/// One row for each series, without some of the columns.
+/// A table with a row for each series, without some columns.
 fn metrics_table(summaries: &[Summary], without: &[&str]) -> Table {
     type Cell = fn(&Summary) -> Words;
     let columns: [(&str, Align, Cell); 7] = [
@@ -296,35 +303,37 @@ fn run_facts(view: &View) {
         let logs = command.logs.iter().map(|log| format!("{}: {}", log.format, log.path));
         logs.collect::<Vec<_>>().join(", ")
     };
-    print::heading("run");
-    facts(vec![
-        ("seed", maybe(state::seed(m).map(|seed| seed.to_string()))),
-        ("device", state::device(m)),
-        ("threads", maybe((m.threads > 0).then(|| m.threads.to_string()))),
-        ("source", maybe(m.import.as_ref().map(|i| format!("{}: {}", i.format, i.source)))),
-        ("preset", maybe(m.preset.clone())),
-        ("created", clock::moment(m.created)),
-        ("host", clean(&m.host)),
-        ("command", maybe(m.command.as_ref().map(CommandInfo::in_words))),
-        ("works in", maybe(m.command.as_ref().map(|c| c.dir.clone()))),
-        ("logs", maybe(m.command.as_ref().map(logs))),
-        (
-            "plugin",
-            maybe(plugin.zip(m.plugin_hash()).map(|(plugin, hash)| format!("{} {hash}", plugin.file))),
-        ),
-        ("built with", maybe(plugin.and_then(|p| p.built_with.clone()))),
-        ("libtorch", maybe(m.versions.libtorch.clone())),
-        ("Python", maybe(m.versions.python.clone())),
-        ("PyTorch", maybe(m.versions.torch.clone())),
-        ("commit", state::commit(m).unwrap_or_default()),
-        ("trainer", pid(s.trainer_pid)),
-        ("keeper", pid(s.keeper_pid)),
-        ("rows", maybe((s.rows > 0).then(|| number::count(s.rows as f64)))),
-        ("log wait", maybe((s.log_wait_ms >= 1.0).then(|| number::duration(s.log_wait_ms / 1e3)))),
-    ]);
+    facts(
+        "run",
+        vec![
+            ("seed", maybe(state::seed(m).map(|seed| seed.to_string()))),
+            ("device", state::device(m)),
+            ("threads", maybe((m.threads > 0).then(|| m.threads.to_string()))),
+            ("source", maybe(m.import.as_ref().map(|i| format!("{}: {}", i.format, i.source)))),
+            ("preset", maybe(m.preset.clone())),
+            ("created", clock::moment(m.created)),
+            ("host", clean(&m.host)),
+            ("command", maybe(m.command.as_ref().map(CommandInfo::in_words))),
+            ("works in", maybe(m.command.as_ref().map(|c| c.dir.clone()))),
+            ("logs", maybe(m.command.as_ref().map(logs))),
+            (
+                "plugin",
+                maybe(plugin.zip(m.plugin_hash()).map(|(plugin, hash)| format!("{} {hash}", plugin.file))),
+            ),
+            ("built with", maybe(plugin.and_then(|p| p.built_with.clone()))),
+            ("libtorch", maybe(m.versions.libtorch.clone())),
+            ("Python", maybe(m.versions.python.clone())),
+            ("PyTorch", maybe(m.versions.torch.clone())),
+            ("commit", state::commit(m).unwrap_or_default()),
+            ("trainer", pid(s.trainer_pid)),
+            ("keeper", pid(s.keeper_pid)),
+            ("rows", maybe((s.rows > 0).then(|| number::count(s.rows as f64)))),
+            ("log wait", maybe((s.log_wait_ms >= 1.0).then(|| number::duration(s.log_wait_ms / 1e3)))),
+        ],
+    );
 }
 
-/// Files that were found damaged.
+/// Warns about damaged files.
 fn damage(view: &View) -> Result<()> {
     let damage = known_damage(&view.dir)?;
     if damage.is_empty() {
@@ -342,20 +351,22 @@ fn damage(view: &View) -> Result<()> {
 fn files(view: &View) {
     let dir = &view.dir;
     let path = print::short(dir.path());
-    print::heading("files");
     let saved: Vec<String> = checkpoints(dir).iter().map(|c| format!("step {}", c.step)).collect();
-    facts(vec![
-        ("folder", format!("{path} ({})", rm::size_in_words(dir))),
-        ("checkpoints", saved.join(", ")),
-        ("tables", clean(&table_names(dir).join(", "))),
-    ]);
+    facts(
+        "files",
+        vec![
+            ("folder", format!("{path} ({})", rm::size_in_words(dir))),
+            ("checkpoints", saved.join(", ")),
+            ("tables", clean(&table_names(dir).join(", "))),
+        ],
+    );
     print::line("");
     print::dim(&format!("  duckdb -c {}", query(&path)));
 }
 
-/// The argument that has `DuckDB` read all metrics of a run, as a shell takes it.
+/// The shell-quoted argument that makes DuckDB read all metrics of a run.
 fn query(path: &str) -> String {
-    // What would be a pattern is put into brackets.
+    // Characters of a glob pattern are put into brackets.
     let literal = |c| if matches!(c, '*' | '?' | '[') { format!("[{c}]") } else { String::from(c) };
     let plain: String = path.chars().map(literal).collect();
     let sql = format!("SELECT * FROM '{}/metrics/*.parquet'", plain.replace('\'', "''"));

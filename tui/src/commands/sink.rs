@@ -1,4 +1,4 @@
-//! `gradtop sink`: a run of a process that is already at work, for clients that were not started by `gradtop exec`.
+//! `gradtop sink`: creates a run for a process that is already running, for clients not started by `gradtop exec`.
 
 use anyhow::{Context as _, Result};
 use gradtop_host::{DEFAULT_CHECKPOINT_EVERY, Exec};
@@ -31,7 +31,7 @@ pub(crate) struct Args {
     command: Vec<String>,
 }
 
-/// Begins the run and prints, as JSON, where to log to. docs/sink.md says how.
+/// Creates the run and prints as JSON where to send rows. docs/sink.md describes the protocol.
 pub(crate) fn run(context: &Context, args: Args) -> Result<i32> {
     super::exec::check_experiment(args.experiment.as_deref())?;
     let exec = Exec {

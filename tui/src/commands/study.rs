@@ -1,4 +1,4 @@
-//! `gradtop study`: all experiments under a bound on cores, and one report.
+//! `gradtop study`: runs all experiments of a plan on a limited number of cores and writes one report.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -10,9 +10,10 @@ use serde_json::{Value, json};
 
 use super::Context;
 use super::launchers::On;
-use super::watch::{Caught, LEFT_RUNNING};
+use super::signals::Signals;
+use super::watch::LEFT_RUNNING;
 use crate::failure::Failure;
-use crate::print::lines_below::Board;
+use crate::print::board::Board;
 use crate::print::table::{Table, Words};
 use crate::print::{self, clean};
 use crate::study::entry_state::EntryState;
@@ -21,15 +22,15 @@ use crate::study::plan::{Changes, Entry, Plan, Setting};
 use crate::study::plan_file::PlanFile;
 use crate::study::report;
 use crate::study::report_file::ReportFile;
-use crate::study::runner::{self, Happened, Runner, Snapshot};
+use crate::study::runner::{self, Runner, Snapshot, StudyEvent};
 use gradtop_chart::cells::align::Align;
 use gradtop_chart::cells::theme::Ink;
 use gradtop_chart::number;
 use gradtop_view::state;
 
-/// Time between two looks at the runs.
-const LOOK: Duration = Duration::from_millis(200);
-/// Time between two lines of progress where nobody sees a bar.
+/// How often the runs are polled.
+const POLL: Duration = Duration::from_millis(200);
+/// How often progress is printed if standard error is not a terminal.
 const PLAIN_EVERY: Duration = Duration::from_secs(30);
 
 /// Arguments of `study`.
@@ -81,7 +82,7 @@ pub(crate) struct Args {
 }
 
 impl Args {
-    /// The command line that runs the same study.
+    /// The command line that repeats this study.
     fn command(&self, plan: &Plan) -> String {
         let mut words = vec!["gradtop".to_owned(), "study".to_owned()];
         let mut option = |name: &str, value: Option<String>| {
@@ -105,19 +106,19 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         only: args.only.clone(),
         sets: args.sets.clone(),
         seed: args.seed,
-        // A plan in a file says what its device is.
+        // A plan in a file sets its own device.
         device: args.device.or(usual.filter(|_| args.plan.is_none())).map(|device| device.to_string()),
     };
     let file = PlanFile::find(args.plan.as_deref())?;
     let plan = file.plan(args.preset.as_deref(), is_at_hand)?.changed(&changes)?;
-    // A mistake in it is said before hours of work, not after.
+    // Checked now, so that a mistake in the report is found before hours of work, not after.
     let report = file.report()?;
     let (known, odd) = Study::find(&runs, &plan);
     for why in odd {
         print::warn(why);
     }
     if args.list {
-        // What could not be begun is no plan.
+        // A study that cannot run at all is an error.
         let found = gradtop_host::discover_for(plan.entries.iter().map(|entry| entry.experiment.as_str()));
         runner::check(&plan, &found)?;
         for (key, why) in runner::unknown(&plan, &found) {
@@ -134,8 +135,8 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         compose(&study, report.as_ref(), &refused, args)?;
         return Ok(0);
     }
-    // Before anything is started: from here on a Ctrl-C or SIGTERM is answered.
-    let caught = Caught::new()?;
+    // Before anything starts: from here on, Ctrl-C and SIGTERM are handled.
+    let signals = Signals::new()?;
     let found = gradtop_host::discover_for(plan.entries.iter().map(|entry| entry.experiment.as_str()));
     runner::check(&plan, &found)?;
     let study = match known.filter(|_| !args.fresh) {
@@ -151,16 +152,16 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     };
     let runner = Runner::new(&study, cores, found, elsewhere)?;
     announce(&study, cores, at_work, args.json)?;
-    follow(&study, report.as_ref(), runner, caught, &lock, args)
+    follow(&study, report.as_ref(), runner, signals, &lock, args)
 }
 
-/// Whether all files of a data set are somewhere on this machine.
+/// Returns whether all files of a data set are on this machine.
 fn is_at_hand(dataset: &str) -> bool {
     gradtop_data::named(dataset)
         .is_some_and(|set| set.files.iter().all(|file| gradtop_data::find(set, file).is_ok()))
 }
 
-/// The cores that this process may use.
+/// The number of cores that this process may use.
 fn cores() -> u32 {
     std::thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(u32::MAX))
 }
@@ -183,43 +184,36 @@ fn announce(study: &Study, cores: u32, at_work: String, json: bool) -> Result<()
     Ok(())
 }
 
-/// Runs the study to its end, or until it is left; then the report. The lock is held all the while.
+/// Runs the study until it ends or is left, then writes the report. The study stays locked throughout.
 fn follow(
     study: &Study,
     report: Option<&ReportFile>,
     mut runner: Runner<'_>,
-    mut caught: Caught,
+    mut signals: Signals,
     _lock: &RunLock,
     args: &Args,
 ) -> Result<i32> {
     let json = args.json;
-    let mut board = if json { None } else { Board::start() };
+    let mut display =
+        Display { study, json, board: if json { None } else { Board::start() }, printed: Instant::now() };
     let mut stopping = false;
-    let mut told = Instant::now();
     let (snapshot, left) = loop {
-        let counts = caught.counts();
-        // Before anything is begun: it may have come while the plugins were looked at.
+        let counts = signals.counts();
+        // Before any run starts: the signal may have come while the plugins were read.
         if counts.stop() && !stopping {
             stopping = true;
-            let say = || {
+            display.above(|| {
                 print::note(if counts.terminations > 0 {
                     "received SIGTERM: stopping all runs after their current step"
                 } else {
                     "stopping all runs after their current step; press Ctrl-C again to leave without waiting"
                 });
-            };
-            board.as_ref().map_or_else(say, |board| board.above(say));
+            });
             runner.stop();
         }
-        let (snapshot, happened) = runner.look();
-        for thing in &happened {
-            let mut said = Ok(());
-            let mut say = || said = tell(thing, json);
-            match &board {
-                Some(board) => board.above(say),
-                None => say(),
-            }
-            said?;
+        let (snapshot, events) = runner.look();
+        for event in &events {
+            display.above(|| report_event(event, json))?;
         }
         if snapshot.is_over() {
             break (snapshot, false);
@@ -227,22 +221,14 @@ fn follow(
         if counts.hangups > 0 || counts.interrupts > 1 {
             break (snapshot, true);
         }
-        let words = words(&snapshot);
-        if let Some(board) = &mut board {
-            board.show(&study.name(), snapshot.share, &words, &parts(study, &snapshot));
-        } else if !json && told.elapsed() >= PLAIN_EVERY {
-            told = Instant::now();
-            let percent = number::percent((snapshot.share * 1e4) as u64, 10_000);
-            let parts = parts(study, &snapshot).join("; ");
-            print::line(&format!("{} {percent}  {words}  {parts}", study.name()));
-        }
-        std::thread::sleep(LOOK);
+        display.show(&snapshot);
+        std::thread::sleep(POLL);
     };
-    if let Some(board) = board {
+    if let Some(board) = display.board {
         board.end();
     }
     if let Err(e) = study.write_refused(runner.refused()) {
-        // What became of the runs is still to be told.
+        // The results of the runs still have to be reported.
         print::warn(format!("{e:#}; a later report will not list what was not started"));
     }
     if left {
@@ -261,7 +247,38 @@ fn follow(
     written.map(|_| code)
 }
 
-/// The last lines: what is missing, and how it is brought.
+/// Shows the progress of a study: on a terminal in place, otherwise as a line now and then.
+struct Display<'a> {
+    study: &'a Study,
+    json: bool,
+    board: Option<Board>,
+    /// When a line was last printed.
+    printed: Instant,
+}
+
+impl Display<'_> {
+    /// Prints something above the progress.
+    fn above<T>(&self, print: impl FnOnce() -> T) -> T {
+        match &self.board {
+            Some(board) => board.above(print),
+            None => print(),
+        }
+    }
+
+    fn show(&mut self, snapshot: &Snapshot) {
+        let (name, words) = (self.study.name(), words(snapshot));
+        if let Some(board) = &mut self.board {
+            board.show(&name, snapshot.share, &words, &parts(self.study, snapshot));
+        } else if !self.json && self.printed.elapsed() >= PLAIN_EVERY {
+            self.printed = Instant::now();
+            let percent = number::percent((snapshot.share * 1e4) as u64, 10_000);
+            let parts = parts(self.study, snapshot).join("; ");
+            print::line(&format!("{name} {percent}  {words}  {parts}"));
+        }
+    }
+}
+
+/// Prints the closing lines: what is missing, and how to get it.
 fn end(study: &Study, entry_states: &[EntryState], code: i32) {
     let finished = entry_states.iter().filter(|s| matches!(s, EntryState::Finished(_))).count();
     if code == 0 {
@@ -284,7 +301,7 @@ fn end(study: &Study, entry_states: &[EntryState], code: i32) {
     print::dim("  run the same command to continue with the rest");
 }
 
-/// Composes the report and says where it is; gives the HTML file's path.
+/// Writes the report and prints where it is. Returns the path of the HTML file.
 fn compose(
     study: &Study,
     report: Option<&ReportFile>,
@@ -303,14 +320,14 @@ fn compose(
     Ok(written.html)
 }
 
-/// `3 of 10 finished, 2m left`.
+/// The progress in words: `3 of 10 finished, 2m left`.
 fn words(snapshot: &Snapshot) -> String {
     let finished = snapshot.entry_states.iter().filter(|s| matches!(s, EntryState::Finished(_))).count();
     let left = number::duration(snapshot.left_s.round());
     format!("{finished} of {} finished, about {left} left", snapshot.entry_states.len())
 }
 
-/// A line for each run that is at work.
+/// A line for each run in progress.
 fn parts(study: &Study, snapshot: &Snapshot) -> Vec<String> {
     let part = |(entry, entry_state): (&Entry, &EntryState)| {
         let EntryState::Alive(view) = entry_state else { return None };
@@ -324,15 +341,15 @@ fn parts(study: &Study, snapshot: &Snapshot) -> Vec<String> {
     study.plan.entries.iter().zip(&snapshot.entry_states).filter_map(part).collect()
 }
 
-/// A line for something that happened to a run.
-fn tell(thing: &Happened, json: bool) -> Result<()> {
-    let (verb, view) = match thing {
-        Happened::Started(view) => ("started", view),
-        Happened::Resumed(view) => ("resumed", view),
-        Happened::Again(view) => ("started again", view),
-        Happened::Found(view) => ("is at work", view),
-        Happened::Ended(view) => return ended(view, json),
-        Happened::Refused { key, why } => {
+/// Reports an event of the study.
+fn report_event(event: &StudyEvent, json: bool) -> Result<()> {
+    let (verb, view) = match event {
+        StudyEvent::Started(view) => ("started", view),
+        StudyEvent::Resumed(view) => ("resumed", view),
+        StudyEvent::Again(view) => ("started again", view),
+        StudyEvent::Found(view) => ("is at work", view),
+        StudyEvent::Ended(view) => return ended(view, json),
+        StudyEvent::Refused { key, why } => {
             if json {
                 return print::json(&json!({"type": "run", "happened": "refused", "key": key, "why": why}));
             }
@@ -372,7 +389,7 @@ fn print_json(view: &View, happened: &str) -> Result<()> {
     print::json(&fields)
 }
 
-/// What a plan would run, and how far a study of it is.
+/// Prints what a plan would run, and how far its study is.
 fn list(plan: &Plan, known: Option<&Study>, json: bool) -> Result<i32> {
     let entry_state = |entry: &Entry| known.map_or(EntryState::Open, |study| EntryState::of(study, entry));
     if json {

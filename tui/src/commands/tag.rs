@@ -1,10 +1,10 @@
-//! `gradtop tag`, `star` and `unstar`: marks of runs.
+//! `gradtop tag`, `star` and `unstar`: mark runs.
 
 use anyhow::Result;
 use gradtop_store::{Notes, View, change_notes, validate_tag};
 
 use super::Context;
-use super::select::{each, meant};
+use super::select::{each, resolve};
 use crate::failure::Failure;
 use crate::print::{self, clean};
 use gradtop_view::state;
@@ -49,7 +49,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     if let Some(tag) = add.iter().find(|tag| remove.contains(tag)) {
         return Err(Failure::usage(format!("{tag} cannot be both added and removed")).into());
     }
-    change(&meant(context, &names)?, |notes| {
+    change(&resolve(context, &names)?, |notes| {
         for tag in &remove {
             notes.remove_tag(tag);
         }
@@ -65,11 +65,11 @@ fn checked(tag: &str) -> Result<&str> {
 }
 
 pub(crate) fn star(context: &Context, args: &Stars) -> Result<i32> {
-    change(&meant(context, &args.names)?, |notes| notes.starred = true)
+    change(&resolve(context, &args.names)?, |notes| notes.starred = true)
 }
 
 pub(crate) fn unstar(context: &Context, args: &Stars) -> Result<i32> {
-    change(&meant(context, &args.names)?, |notes| notes.starred = false)
+    change(&resolve(context, &args.names)?, |notes| notes.starred = false)
 }
 
 fn change(views: &[View], change: impl Fn(&mut Notes)) -> Result<i32> {

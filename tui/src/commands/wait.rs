@@ -1,4 +1,4 @@
-//! `gradtop wait`: until a run has ended.
+//! `gradtop wait`: waits until runs have ended.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,8 @@ use gradtop_store::View;
 
 use super::Context;
 use super::select::{each, is_filter, matching, named};
-use super::watch::{self, Caught, LEFT_RUNNING};
+use super::signals::Signals;
+use super::watch::{self, LEFT_RUNNING};
 use crate::failure::Failure;
 use crate::print;
 use gradtop_view::state;
@@ -26,9 +27,9 @@ pub(crate) struct Args {
     json: bool,
 }
 
-/// Of several runs the code of the first that did not finish.
+/// Returns the exit code of the first run that did not finish.
 pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
-    let mut caught = Caught::new()?;
+    let mut signals = Signals::new()?;
     let views = if args.names.iter().any(|name| is_filter(name)) {
         let mut views = matching(context, &args.names.join(" "))?.views;
         views.retain(|view| !view.state.is_final());
@@ -40,10 +41,10 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         named(context, &args.names)?
     };
     let deadline = args.timeout.map(|t| Instant::now() + Duration::from_secs_f64(t));
-    each(&views, |view| wait(view, args.json, deadline, &mut caught))
+    each(&views, |view| wait(view, args.json, deadline, &mut signals))
 }
 
-fn wait(run: &View, json: bool, deadline: Option<Instant>, caught: &mut Caught) -> Result<i32> {
+fn wait(run: &View, json: bool, deadline: Option<Instant>, signals: &mut Signals) -> Result<i32> {
     let mut told = false;
     loop {
         let view = super::again(run)?;
@@ -51,12 +52,12 @@ fn wait(run: &View, json: bool, deadline: Option<Instant>, caught: &mut Caught) 
             watch::end(&view, json)?;
             return Ok(view.state.exit_code());
         }
-        // Of one in a job, its batch system will tell.
+        // For a run in a job, the batch system will report its end.
         if !view.certain && view.job.is_none() {
             let (run, place) = (&view.manifest.run, view.whereabouts());
             return Err(Failure::new(format!("{run} is {place}: nothing here tells when it ends")).into());
         }
-        if deadline.is_some_and(|d| Instant::now() >= d) || caught.any() {
+        if deadline.is_some_and(|d| Instant::now() >= d) || signals.any() {
             print::note(&format!("{} is still {}", view.manifest.run, view.state));
             return Ok(LEFT_RUNNING);
         }

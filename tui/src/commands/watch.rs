@@ -1,4 +1,4 @@
-//! Watching a run from its start, or its resumption, to its end.
+//! Watches a run from its start or resumption to its end.
 
 use std::time::{Duration, Instant};
 
@@ -6,102 +6,34 @@ use anyhow::Result;
 use gradtop_host::{Action, HostError, Why, Withdrawn};
 use gradtop_store::{Event, EventLine, Kind, RunDir, State, View};
 use serde_json::Value;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
 
 use super::follow::Follower;
 use super::logs::{event_json, event_words};
+use super::signals::{Counts, Signals};
 use crate::failure::Failure;
 use crate::print::progress::{Progress, Shown};
-use crate::print::{self, clean, last_lines};
+use crate::print::{self, clean, draw_target};
 use gradtop_chart::cells::text::{fit, width_of};
 use gradtop_chart::cells::theme::Ink;
 use gradtop_chart::number;
 use gradtop_view::state;
 
-/// Exit code when the run goes on without us.
+/// The exit code if the run continues without us.
 pub(crate) const LEFT_RUNNING: i32 = 5;
-/// Time between two looks at the run.
-const LOOK: Duration = Duration::from_millis(100);
-/// Time between two status lines where nobody sees a bar.
+/// How often the run is polled.
+const POLL: Duration = Duration::from_millis(100);
+/// How often the status is printed if standard error is not a terminal.
 const PLAIN_EVERY: Duration = Duration::from_secs(10);
-/// Time between two status lines of JSON.
+/// How often the status is printed as JSON.
 const JSON_EVERY: Duration = Duration::from_secs(1);
-/// Headline values in a line.
+/// The most headline values in a line.
 const VALUES: usize = 4;
 
-/// How a run is watched.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Watch {
-    /// JSON lines on standard output.
-    pub(crate) json: bool,
-    /// Ctrl-C asks the run to stop. Otherwise it only ends the watching.
-    pub(crate) ours: bool,
-}
-
-/// How long a run that is left may take to say that it goes on.
+/// How long to wait for a cancelled stop to take effect.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// Signals that came, counted. Made before a run is, so that none ends the command in silence.
-pub(crate) struct Caught {
-    signals: Signals,
-    counts: Counts,
-}
-
-/// How many of each came.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Counts {
-    pub(crate) interrupts: usize,
-    pub(crate) hangups: usize,
-    /// Of `docker stop`, `systemctl stop`, `timeout` and the like. However many come, they ask for a stop once, and nothing
-    /// takes it back.
-    pub(crate) terminations: usize,
-}
-
-impl Counts {
-    /// Whether a stop is asked for.
-    pub(crate) fn stop(self) -> bool {
-        self.interrupts + self.terminations > 0
-    }
-}
-
-impl Caught {
-    /// From now on. After `nohup` hangups stay ignored; an interrupt is heard even where a shell has started the command in
-    /// the background, since whoever sends one means it.
-    pub(crate) fn new() -> Result<Self> {
-        let heard = [SIGINT, SIGTERM].into_iter().chain(Some(SIGHUP).filter(|signal| !is_ignored(*signal)));
-        Ok(Self { signals: Signals::new(heard)?, counts: Counts::default() })
-    }
-
-    /// What has come so far.
-    pub(crate) fn counts(&mut self) -> Counts {
-        for signal in self.signals.pending() {
-            *match signal {
-                SIGINT => &mut self.counts.interrupts,
-                SIGTERM => &mut self.counts.terminations,
-                _ => &mut self.counts.hangups,
-            } += 1;
-        }
-        self.counts
-    }
-
-    /// Whether any has come so far.
-    pub(crate) fn any(&mut self) -> bool {
-        let counts = self.counts();
-        counts.stop() || counts.hangups > 0
-    }
-}
-
-/// Whether this process was started with a signal ignored.
-fn is_ignored(signal: i32) -> bool {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    let mask = mask.and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok()).unwrap_or(0);
-    mask >> (signal - 1) & 1 == 1
-}
-
-/// The first line: what was started and where.
-pub(crate) fn announce(view: &View, verb: &str, json: bool) -> Result<()> {
+/// Prints the first line: what was started and where.
+fn announce(view: &View, verb: &str, json: bool) -> Result<()> {
     if json {
         return print_json(view, "started", None);
     }
@@ -119,181 +51,228 @@ pub(crate) fn announce(view: &View, verb: &str, json: bool) -> Result<()> {
     Ok(())
 }
 
-/// Starts a run and watches it, unless it is to be left alone; gives the exit code.
-pub(crate) fn start(
-    mut caught: Caught,
+/// Reports a run that was started or resumed, and watches it unless detached. Returns the exit code.
+pub(crate) fn started(
+    run: &RunDir,
+    verb: &str,
     detach: bool,
     json: bool,
-    launch: impl FnOnce() -> gradtop_host::Result<RunDir>,
+    signals: &mut Signals,
 ) -> Result<i32> {
-    if caught.any() {
-        return Err(interrupted());
-    }
-    let run = match launch() {
-        Ok(run) => run,
-        Err(_) if caught.any() => return Err(interrupted()),
-        Err(e) => return Err(e.into()),
-    };
-    let view = super::view(&run)?;
-    // Whoever interrupts a start wants it stopped, detached or not.
-    let detach = detach && !caught.any();
+    // Interrupting a start stops the run, even with --detach.
+    let detach = detach && !signals.any();
+    let view = super::view(run)?;
     if detach && !json {
         // Only the name, for scripts: run=$(gradtop run … --detach).
         print::line(&view.manifest.run);
         return Ok(0);
     }
-    announce(&view, "started", json)?;
+    announce(&view, verb, json)?;
     if detach {
         return Ok(0);
     }
-    watch(&run, Watch { json, ours: true }, &mut caught)
+    watch(run, json, signals)
 }
 
-/// The error for a Ctrl-C or SIGTERM before there was a run.
-fn interrupted() -> anyhow::Error {
-    Failure::new("interrupted before the run was started; nothing was left behind".to_owned()).into()
-}
-
-/// Watches until the run has ended or is left; gives the exit code.
-pub(crate) fn watch(run: &RunDir, how: Watch, caught: &mut Caught) -> Result<i32> {
-    let mut events = Follower::from_end(run, run.events());
-    let mut progress = if how.json { None } else { Progress::start() };
-    let mut asked_to_stop = false;
-    let mut told: Option<Instant> = None;
-    let mut before = String::new();
-    let result = loop {
-        let view = match super::view(run) {
-            Ok(view) => view,
-            Err(_) if !run.path().exists() => {
-                let gone = format!("the folder of {} was moved or deleted, which ends the run", run.name());
-                let help = "if it was moved, its rows and its final state are in the new place";
-                break Err(Failure::new(gone).help(help).into());
-            }
-            Err(e) => break Err(e),
-        };
-        let mut lines = Vec::new();
-        loop {
-            let more = events.lines().unwrap_or_default();
-            if more.is_empty() {
-                break;
-            }
-            lines.extend(more);
-        }
-        for line in &lines {
-            show_event(line, how.json, progress.as_ref());
-        }
-        if view.state.is_final() {
-            break Ok(Left::Ended(view));
-        }
-        let counts = caught.counts();
-        if counts.hangups > 0 || print::nobody_reads() || counts.stop() && !how.ours {
-            break Ok(Left::Alone(view));
-        }
-        if counts.interrupts > 1 {
-            // One alone may both ask and leave: two that came between two looks.
-            let taken_back = asked_to_stop && counts.terminations == 0;
-            break if taken_back { take_back(run) } else { Ok(Left::Alone(view)) };
-        }
-        if counts.stop() && !asked_to_stop {
-            asked_to_stop = true;
-            match gradtop_host::stop(run, None) {
-                // It has ended since it was looked at.
-                Ok(_) | Err(HostError::NotAllowed { why: Why::Ended(_), .. }) => {}
-                Err(e) => break Err(e.into()),
-            }
-            let say = || {
-                let is_command = view.manifest.kind == Kind::Command;
-                print::note(match (counts.terminations > 0, is_command) {
-                    (true, true) => "received SIGTERM: the command has been asked to stop",
-                    (true, false) => "received SIGTERM: stopping after this step",
-                    // It may have had its signal already.
-                    (false, true) => "the command has been asked to stop",
-                    (false, false) => {
-                        "stopping after this step; press Ctrl-C again to cancel and leave it running"
-                    }
-                });
-            };
-            progress.as_ref().map_or_else(say, |p| p.above(say));
-        }
-        let status = status_line(&view);
-        let due = |every| told.is_none_or(|t: Instant| t.elapsed() >= every) && status != before;
-        if let Some(progress) = &mut progress {
-            progress.show(shown(&view));
-        } else if how.json && due(JSON_EVERY) {
-            print_json(&view, "status", None)?;
-            (told, before) = (Some(Instant::now()), status);
-        } else if !how.json && due(PLAIN_EVERY) && view.status.step.is_some() {
-            print::line(&status);
-            (told, before) = (Some(Instant::now()), status);
-        }
-        std::thread::sleep(LOOK);
+/// Watches until the run has ended or is left. Returns the exit code.
+fn watch(run: &RunDir, json: bool, signals: &mut Signals) -> Result<i32> {
+    let mut watcher = Watcher {
+        run,
+        json,
+        events: Follower::from_end(run, run.events()),
+        progress: if json { None } else { Progress::start() },
+        asked_to_stop: false,
+        printed: None,
     };
-    if let Some(progress) = progress {
+    let outcome = watcher.watch(signals);
+    if let Some(progress) = watcher.progress {
         progress.end();
     }
-    let left = result?;
-    if let Left::Ended(view) | Left::TooLate(view) = &left {
-        if matches!(left, Left::TooLate(_)) && !how.json {
-            print::note("it ended before the stop could be cancelled");
+    match outcome? {
+        Outcome::Ended(view) => {
+            end(&view, json)?;
+            Ok(view.state.exit_code())
         }
-        end(view, how.json)?;
-        return Ok(view.state.exit_code());
+        Outcome::TooLate(view) => {
+            if !json {
+                print::note("it ended before the stop could be cancelled");
+            }
+            end(&view, json)?;
+            Ok(view.state.exit_code())
+        }
+        Outcome::Continues(view, how) => {
+            leave(&view, how, json)?;
+            Ok(LEFT_RUNNING)
+        }
     }
-    leave(&left, how)?;
-    Ok(LEFT_RUNNING)
 }
 
-/// How the watching ended.
-enum Left {
-    /// With the run.
+/// How watching ended.
+enum Outcome {
+    /// The run ended.
     Ended(View),
-    /// With the run, whose stop was to be taken back.
+    /// The run ended before its stop could be cancelled.
     TooLate(View),
-    /// Without it; it goes on as it was.
-    Alone(View),
-    /// Without it; its stop was taken back.
-    GoesOn(View),
-    /// Without it; it has not taken the stop back yet, and does not at all if its experiment has been told.
-    Stopping(View, bool),
+    /// The run continues in the background.
+    Continues(View, Continues),
 }
 
-/// Takes back the stop that the first Ctrl-C asked for.
-fn take_back(run: &RunDir) -> Result<Left> {
+/// How a run continues.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Continues {
+    Unchanged,
+    /// Its stop was cancelled.
+    StopCancelled,
+    /// Its stop was cancelled, but the run has not confirmed that yet.
+    Unconfirmed,
+    /// The experiment already knew of the stop, so it cannot be cancelled.
+    Stopping,
+}
+
+struct Watcher<'a> {
+    run: &'a RunDir,
+    json: bool,
+    events: Follower,
+    progress: Option<Progress>,
+    asked_to_stop: bool,
+    /// The last printed status, and when it was printed.
+    printed: Option<(Instant, String)>,
+}
+
+impl Watcher<'_> {
+    fn watch(&mut self, signals: &mut Signals) -> Result<Outcome> {
+        loop {
+            let view = self.view()?;
+            self.show_events();
+            if view.state.is_final() {
+                return Ok(Outcome::Ended(view));
+            }
+            let counts = signals.counts();
+            if counts.hangups > 0 || print::nobody_reads() {
+                return Ok(Outcome::Continues(view, Continues::Unchanged));
+            }
+            if counts.interrupts > 1 {
+                // Two interrupts between two polls both request the stop and cancel it.
+                return if self.asked_to_stop && counts.terminations == 0 {
+                    cancel_stop(self.run)
+                } else {
+                    Ok(Outcome::Continues(view, Continues::Unchanged))
+                };
+            }
+            if counts.stop() && !self.asked_to_stop {
+                self.ask_to_stop(&view, counts)?;
+            }
+            self.show_status(&view)?;
+            std::thread::sleep(POLL);
+        }
+    }
+
+    fn view(&self) -> Result<View> {
+        super::view(self.run).map_err(|error| {
+            if self.run.path().exists() {
+                return error;
+            }
+            let gone = format!("the folder of {} was moved or deleted, which ends the run", self.run.name());
+            let help = "if it was moved, its rows and its final state are in the new place";
+            Failure::new(gone).help(help).into()
+        })
+    }
+
+    fn show_events(&mut self) {
+        loop {
+            let lines = self.events.lines().unwrap_or_default();
+            if lines.is_empty() {
+                return;
+            }
+            for line in &lines {
+                show_event(line, self.json, self.progress.as_ref());
+            }
+        }
+    }
+
+    fn ask_to_stop(&mut self, view: &View, counts: Counts) -> Result<()> {
+        self.asked_to_stop = true;
+        match gradtop_host::stop(self.run, None) {
+            // The run has ended since the last poll.
+            Ok(_) | Err(HostError::NotAllowed { why: Why::Ended(_), .. }) => {}
+            Err(e) => return Err(e.into()),
+        }
+        let is_command = view.manifest.kind == Kind::Command;
+        let note = match (counts.terminations > 0, is_command) {
+            (true, true) => "received SIGTERM: the command has been asked to stop",
+            (true, false) => "received SIGTERM: stopping after this step",
+            // The command may have received its signal already.
+            (false, true) => "the command has been asked to stop",
+            (false, false) => "stopping after this step; press Ctrl-C again to cancel and leave it running",
+        };
+        above(self.progress.as_ref(), || print::note(note));
+        Ok(())
+    }
+
+    fn show_status(&mut self, view: &View) -> Result<()> {
+        if let Some(progress) = &mut self.progress {
+            progress.show(shown(view));
+            return Ok(());
+        }
+        let status = status_line(view);
+        let every = if self.json { JSON_EVERY } else { PLAIN_EVERY };
+        let due = |(at, before): &(Instant, String)| at.elapsed() >= every && *before != status;
+        if !self.printed.as_ref().is_none_or(due) {
+            return Ok(());
+        }
+        if self.json {
+            print_json(view, "status", None)?;
+        } else if view.status.step.is_some() {
+            print::line(&status);
+        } else {
+            return Ok(());
+        }
+        self.printed = Some((Instant::now(), status));
+        Ok(())
+    }
+}
+
+/// Prints something, above the progress bar if there is one.
+fn above(progress: Option<&Progress>, print: impl FnOnce()) {
+    match progress {
+        Some(progress) => progress.above(print),
+        None => print(),
+    }
+}
+
+/// Cancels the stop that the first Ctrl-C requested.
+fn cancel_stop(run: &RunDir) -> Result<Outcome> {
     Ok(match gradtop_host::withdraw_stop(run, PATIENCE)? {
-        Withdrawn::GoesOn(view) => Left::GoesOn(view),
-        Withdrawn::StillStopping { view, told } => Left::Stopping(view, told),
-        Withdrawn::Ended(_) => Left::TooLate(super::view(run)?),
+        Withdrawn::GoesOn(view) => Outcome::Continues(view, Continues::StopCancelled),
+        Withdrawn::StillStopping { view, told: true } => Outcome::Continues(view, Continues::Stopping),
+        Withdrawn::StillStopping { view, told: false } => Outcome::Continues(view, Continues::Unconfirmed),
+        Withdrawn::Ended(_) => Outcome::TooLate(super::view(run)?),
     })
 }
 
-fn leave(left: &Left, how: Watch) -> Result<()> {
-    let (Left::GoesOn(view)
-    | Left::Stopping(view, _)
-    | Left::Alone(view)
-    | Left::Ended(view)
-    | Left::TooLate(view)) = left;
-    let how_it_goes = match left {
-        Left::GoesOn(_) => "keeps running in the background: the stop was cancelled",
-        Left::Stopping(_, true) => "is still stopping in the background: it was too late to cancel",
-        Left::Stopping(_, false) => "has not yet confirmed that it keeps running",
-        _ if view.state == State::Stopping => "is still stopping in the background",
-        _ => "keeps running in the background",
-    };
-    if how.json {
+/// Says that the run continues, and how to return to it.
+fn leave(view: &View, how: Continues, json: bool) -> Result<()> {
+    if json {
         return print_json(view, "left", Some(LEFT_RUNNING));
     }
-    let stopping = matches!(left, Left::Stopping(_, true)) || view.state == State::Stopping;
+    let words = match how {
+        Continues::StopCancelled => "keeps running in the background: the stop was cancelled",
+        Continues::Stopping => "is still stopping in the background: it was too late to cancel",
+        Continues::Unconfirmed => "has not yet confirmed that it keeps running",
+        Continues::Unchanged if view.state == State::Stopping => "is still stopping in the background",
+        Continues::Unchanged => "keeps running in the background",
+    };
     let name = &view.manifest.run;
-    print::note(&format!("{name} {how_it_goes}"));
+    print::note(&format!("{name} {words}"));
     print::note(&format!("  gradtop wait {name}     wait until it has ended"));
     print::note(&format!("  gradtop logs -f {name}  follow its output"));
-    if !stopping {
+    if how != Continues::Stopping && view.state != State::Stopping {
         print::note(&format!("  gradtop stop {name}     stop it"));
     }
     Ok(())
 }
 
-/// The last lines: how the run ended, and what to do next.
+/// Prints the last lines: how the run ended, and what to do next.
 pub(crate) fn end(view: &View, json: bool) -> Result<()> {
     if json {
         return print_json(view, "final", Some(view.state.exit_code()));
@@ -327,12 +306,12 @@ pub(crate) fn end(view: &View, json: bool) -> Result<()> {
     Ok(())
 }
 
-/// Columns of the terminal beside those that are taken.
+/// Columns of the terminal left when so many are taken.
 fn room(taken: usize) -> usize {
     print::terminal().size.map_or(usize::MAX, |(width, _)| width.saturating_sub(taken))
 }
 
-/// Items in lines of at most `width` columns, none of them broken.
+/// Wraps items into lines of at most `width` columns without breaking any.
 fn folded(items: &[String], width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for item in items {
@@ -357,7 +336,7 @@ fn print_json(view: &View, kind: &str, exit_code: Option<i32>) -> Result<()> {
     print::json(&fields)
 }
 
-/// States are shown by the bar and the last line; everything else is worth a line.
+/// Prints an event, except for changes of state, which the bar and the last line show.
 fn show_event(line: &[u8], json: bool, progress: Option<&Progress>) {
     if json {
         if let Some(value) = event_json(line) {
@@ -373,9 +352,8 @@ fn show_event(line: &[u8], json: bool, progress: Option<&Progress>) {
         return;
     }
     let words = event_words(&event);
-    let say =
-        || print::line(&format!("{}  {words}", print::styled(&gradtop_view::clock::moment(time), Ink::Dim)));
-    progress.map_or_else(say, |p| p.above(say));
+    let time = print::styled(&gradtop_view::clock::moment(time), Ink::Dim);
+    above(progress, || print::line(&format!("{time}  {words}")));
 }
 
 fn numbers(view: &View) -> Vec<String> {
@@ -403,7 +381,7 @@ fn shown(view: &View) -> Shown {
         share: state::progress(view),
         phase: phase(view),
         numbers: numbers(view).join("  "),
-        headline: fit(&headline(view), room(2 + last_lines::ECHO), print::ascii()),
+        headline: fit(&headline(view), room(2 + draw_target::ECHO), print::ascii()),
     }
 }
 

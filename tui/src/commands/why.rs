@@ -1,4 +1,4 @@
-//! `gradtop why`: what is wrong with a run, and how that is known.
+//! `gradtop why`: explains what is wrong with a run, with the evidence.
 
 use anyhow::Result;
 use gradtop_store::Kind;

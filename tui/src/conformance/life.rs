@@ -1,4 +1,4 @@
-//! The life of an experiment, step by step.
+//! Leads one experiment through a whole life, from validation to resuming.
 
 use std::time::{Duration, Instant};
 
@@ -9,12 +9,12 @@ use gradtop_store::{RunDir, State, View, checkpoints};
 use super::rows::{Recorded, difference};
 use super::{Bench, Outcome, Part, Waited, ended, finished};
 
-/// A text that is no list, number, expression or path.
+/// A text that is not a list, number, expression or path.
 const STRANGE: &str = "?,;(";
-/// How long a run with it may take to refuse it.
+/// How long a run may take to reject it.
 const STRANGE_RUN: Duration = Duration::from_secs(10);
 
-/// All parts, as far as the ones before let them be tried.
+/// Runs all parts, as far as the previous ones allow.
 pub(super) fn live(bench: &mut Bench<'_>, report: &mut dyn FnMut(Part, &Outcome)) -> Result<()> {
     report(Part::Parameters, &parameters(bench)?);
     report(Part::WrongParameters, &wrong_parameters(bench)?);
@@ -70,7 +70,7 @@ pub(super) fn run_to_end(bench: &mut Bench<'_>, name: &str) -> Result<Result<Vie
     }
 }
 
-/// What the experiment is to blame for, if it is.
+/// Separates errors of the experiment, which are findings, from all others.
 fn not_started<T>(error: HostError) -> Result<Result<T, String>> {
     match error {
         HostError::Plugin { .. } | HostError::Refused { .. } | HostError::NotStarted { .. } => {
@@ -87,7 +87,7 @@ fn parameters(bench: &Bench<'_>) -> Result<Outcome> {
         let params = gradtop_host::resolve_params(e, preset, &[])?;
         match gradtop_host::judged(bench.library, &e.id, &params) {
             Judged::Accepted => {}
-            // It may lack a data set here; what the quick run needs is seen by that run.
+            // A data set may be missing on this machine; if the quick run needs it, that run will report it.
             Judged::Refused(why) => return Ok(Outcome::Skipped(format!("here it refuses {what}: {why}"))),
             Judged::Broken(how) => return Ok(Outcome::Failed(format!("asked to judge {what}, it {how}"))),
         }
@@ -100,7 +100,7 @@ fn parameters(bench: &Bench<'_>) -> Result<Outcome> {
     Ok(Outcome::Passed(format!("defaults{presets}")))
 }
 
-/// The ends of its range, and for text nothing and something strange.
+/// The ends of a parameter's range; for text, an empty and a strange value.
 fn extremes(param: &ParamDesc) -> Vec<String> {
     let number = |bound: Option<f64>, excluded: bool| bound.filter(|_| !excluded).map(|b| format!("{b}"));
     let ends = match param.kind {
@@ -123,7 +123,7 @@ fn wrong_parameters(bench: &mut Bench<'_>) -> Result<Outcome> {
     let words = |sets: &[(String, String)]| {
         sets.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(" ")
     };
-    // All at one end, then all at the other: two processes, not two for each parameter.
+    // Tests all lower ends at once, then all upper ends: two processes instead of two for each parameter.
     let end = |of: fn(&[String]) -> Option<&String>| -> Vec<(String, String)> {
         e.params.iter().filter_map(|p| Some((p.key.clone(), of(&extremes(p))?.clone()))).collect()
     };
@@ -132,7 +132,7 @@ fn wrong_parameters(bench: &mut Bench<'_>) -> Result<Outcome> {
         let answer = judge(&sets)?;
         judged += sets.len();
         let Some(problem) = problem(&answer) else { continue };
-        // Which one it is.
+        // Finds out which parameter is to blame.
         for set in &sets {
             let one = std::slice::from_ref(set);
             if let Some(problem) = self::problem(&judge(one)?) {
@@ -141,7 +141,7 @@ fn wrong_parameters(bench: &mut Bench<'_>) -> Result<Outcome> {
         }
         return Ok(Outcome::Failed(format!("asked to judge {}, it {problem}", words(&sets))));
     }
-    // Text that it does not judge beforehand has to be refused by the run.
+    // Texts accepted by validation must be rejected by the run.
     let texts = e.params.iter().filter(|p| p.kind == ParamKind::Str);
     let strange: Vec<(String, String)> = texts.map(|p| (p.key.clone(), STRANGE.to_owned())).collect();
     if !strange.is_empty() && judge(&strange)? == Judged::Accepted {
@@ -179,7 +179,7 @@ fn quick(bench: &Bench<'_>, rows: &Recorded, took: Duration) -> Outcome {
     }
 }
 
-/// A pause and a stop, in the middle of a run; from its beginning on where it is too short. The stopped run.
+/// Pauses and stops a run halfway, or from its beginning if it is too short. Returns the stopped run.
 fn stop(bench: &mut Bench<'_>, took: Duration) -> Result<(Option<RunDir>, Outcome)> {
     let failed = |why: String| Ok((None, Outcome::Failed(why)));
     for (name, wait) in [("stopped", took / 2), ("stopped-early", Duration::ZERO)] {
@@ -226,7 +226,7 @@ fn never(bench: &Bench<'_>, what: &str) -> String {
     format!("it never {what}, within {limit} s: each step must end with `ctx.steps` or `step_end`")
 }
 
-/// In what a resumed run differs from a whole one, if it does.
+/// Describes the first difference between a resumed run and an uninterrupted one.
 type Differs<'a> = &'a dyn Fn(&Recorded, &Recorded) -> Option<String>;
 
 pub(super) fn as_uninterrupted(whole: &Recorded, resumed: &Recorded) -> Option<String> {
@@ -254,7 +254,7 @@ fn resume(bench: &mut Bench<'_>, run: &RunDir, whole: &Recorded, differs: Differ
     })
 }
 
-/// A run that is killed once it has a checkpoint, and resumed.
+/// Kills a run once it has a checkpoint, and resumes it.
 pub(super) fn kill(
     bench: &mut Bench<'_>,
     took: Duration,
@@ -269,7 +269,7 @@ pub(super) fn kill(
         std::thread::sleep(wait);
         let saved = |run: &RunDir| !checkpoints(run).is_empty();
         let asked = gradtop_host::checkpoint(&run).and_then(|()| {
-            // A short run waits until it has been looked at.
+            // A short run is paused until it has been seen.
             if wait.is_zero() { gradtop_host::pause(&run) } else { Ok(()) }
         });
         match asked {

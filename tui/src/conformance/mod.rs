@@ -1,5 +1,6 @@
-//! `gradtop plugin check --conformance` lets each experiment of a library live through what runs live through, and says what
-//! does not hold; `gradtop selftest` puts a device beside the CPU. Whatever calls the plugin is a process of its own, as always.
+//! `gradtop plugin check --conformance` leads each experiment of a library through everything that can happen to a run and
+//! reports violations; `gradtop selftest` compares a device with the CPU. As always, everything that calls the plugin is a
+//! separate process.
 
 mod life;
 mod rows;
@@ -16,22 +17,22 @@ use gradtop_store::{ParamValue, RunDir, State, View};
 
 pub(crate) use rows::Apart;
 
-/// What is looked at, in this order.
+/// The parts of a check, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Part {
-    /// Defaults and presets are accepted by the experiment itself.
+    /// The experiment accepts its defaults and presets.
     Parameters,
-    /// So are, or are refused with a reason, the ends of ranges and strange texts.
+    /// It accepts range ends and strange texts, or rejects them with a reason.
     WrongParameters,
-    /// A run to its end.
+    /// A run completes.
     Quick,
-    /// The same seed, the same rows.
+    /// The same seed gives the same rows.
     Seed,
-    /// A pause and a stop are answered.
+    /// A run can be paused and stopped.
     Stop,
-    /// A stopped run continues to the same rows.
+    /// A stopped run resumes to the same rows.
     Resume,
-    /// A killed one too.
+    /// A killed run does so, too.
     Kill,
 }
 
@@ -49,7 +50,7 @@ impl Part {
     }
 }
 
-/// What came of one part, each with its sentence.
+/// The result of a part, with an explanation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     Passed(String),
@@ -58,7 +59,7 @@ pub(crate) enum Outcome {
 }
 
 impl Outcome {
-    /// The word in JSON, and the sentence.
+    /// The result's name in JSON, and its explanation.
     pub(crate) fn parts(&self) -> (&'static str, &str) {
         match self {
             Self::Passed(said) => ("passed", said),
@@ -67,7 +68,7 @@ impl Outcome {
         }
     }
 
-    /// With another sentence.
+    /// Replaces the explanation.
     pub(crate) fn map(self, words: impl FnOnce(String) -> String) -> Self {
         match self {
             Self::Passed(said) => Self::Passed(words(said)),
@@ -85,10 +86,10 @@ impl Outcome {
     }
 }
 
-/// Looks at one experiment; `report` hears of each part. Its runs are made in `runs`, each within `limit`.
+/// Checks one experiment and calls `report` after each part. Runs are created in `runs` and may take `limit` each.
 ///
 /// # Errors
-/// Something other than the experiment failed, or `interrupted` became true.
+/// Something other than the experiment failed, or `interrupted` was set.
 pub(crate) fn check(
     library: &Path,
     experiment: &ExperimentDesc,
@@ -102,7 +103,7 @@ pub(crate) fn check(
     life::live(&mut bench, report)
 }
 
-/// Where the runs of one experiment are made.
+/// The set-up that one experiment is tested in.
 struct Bench<'a> {
     library: &'a Path,
     experiment: &'a ExperimentDesc,
@@ -112,18 +113,18 @@ struct Bench<'a> {
     interrupted: &'a mut dyn FnMut() -> bool,
 }
 
-/// How long a run was waited for.
+/// The result of waiting for a run.
 enum Waited {
-    /// Until it was so.
+    /// The condition was met.
     Seen(View),
-    /// It ended otherwise.
+    /// The run ended first.
     Ended(View),
-    /// It took too long, and was killed.
+    /// The run took too long and was killed.
     TooLong,
 }
 
 impl Bench<'_> {
-    /// The preset `quick` if there is one.
+    /// The preset `quick`, if the experiment has one.
     fn preset(&self) -> Option<String> {
         self.experiment.presets.iter().map(|p| &p.name).find(|name| *name == "quick").cloned()
     }
@@ -147,12 +148,12 @@ impl Bench<'_> {
             seed: Some(7),
             device: self.device,
             threads: Some(1),
-            // Only the checkpoints that are asked for.
+            // No checkpoints except those requested.
             checkpoint_every: Duration::ZERO,
         })
     }
 
-    /// Looks at a run until something is so or it has ended, within the limit.
+    /// Polls a run until the condition holds, it ends, or the limit is reached.
     fn until(&mut self, run: &RunDir, so: impl FnMut(&View) -> bool) -> Result<Waited> {
         self.until_within(self.limit, run, so)
     }
@@ -191,18 +192,18 @@ impl Bench<'_> {
     }
 }
 
-/// How a run ended that should have ended otherwise, in words.
+/// Describes the unexpected end of a run.
 fn ended(view: &View) -> String {
     let cause = view.status.cause.as_deref().map(|cause| format!(": {cause}")).unwrap_or_default();
     format!("{}{cause}", view.state)
 }
 
-/// A folder for runs that is removed when it goes, unless it is to be kept.
+/// A temporary folder for runs, removed on drop unless kept.
 pub(crate) struct Runs(PathBuf);
 
 impl Runs {
     /// # Errors
-    /// It cannot be made, or is there already.
+    /// The folder cannot be created, or exists already.
     pub(crate) fn create() -> Result<Self> {
         let dir = std::env::temp_dir().join(format!("gradtop-check-{}", std::process::id()));
         std::fs::create_dir(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
@@ -213,7 +214,7 @@ impl Runs {
         &self.0
     }
 
-    /// Leaves it there.
+    /// Keeps the folder.
     pub(crate) fn keep(mut self) -> PathBuf {
         std::mem::take(&mut self.0)
     }
@@ -222,13 +223,13 @@ impl Runs {
 impl Drop for Runs {
     fn drop(&mut self) {
         if !self.0.as_os_str().is_empty() {
-            // What stays in the temporary folder harms nobody.
+            // Whatever remains in the temporary folder does no harm.
             std::fs::remove_dir_all(&self.0).ok();
         }
     }
 }
 
-/// Whether a run may be looked at further: it came to its end.
+/// Requires that a run has finished.
 fn finished(waited: Waited, limit: Duration) -> Result<View, String> {
     match waited {
         Waited::Seen(view) | Waited::Ended(view) if view.state == State::Finished => Ok(view),

@@ -1,4 +1,4 @@
-//! What a run recorded, as far as two equal runs must agree in it.
+//! The recorded rows of a run that must be equal for equal runs.
 
 use std::collections::BTreeMap;
 
@@ -6,10 +6,10 @@ use anyhow::Result;
 use gradtop_host::ExperimentDesc;
 use gradtop_store::{ColumnData, RunDir, SeriesKey, Table, read_series, read_table, table_names};
 
-/// Step, epoch and value; floats as bits, so that NaN equals itself.
+/// Step, epoch and value; floats as bits, so that NaN equals NaN.
 type Row = (i64, u64, u64);
 
-/// The rows of each series and table, but for what depends on the clock or the machine.
+/// The rows of each series and table, without what depends on the clock or the machine.
 pub(super) struct Recorded {
     series: BTreeMap<SeriesKey, Vec<Row>>,
     tables: BTreeMap<String, Table>,
@@ -25,23 +25,23 @@ impl Recorded {
             (data.key, rows.collect())
         });
         let mut tables = BTreeMap::new();
-        // These two are written by the host.
+        // These two tables are written by the host.
         for name in table_names(run).into_iter().filter(|name| name != "run" && name != "params") {
             let mut table = read_table(run, &name)?;
-            // Of a column in seconds nothing can be expected.
+            // Columns in seconds are never reproducible.
             table.columns.retain(|(_, unit, _)| !matches!(unit.as_deref(), Some("s" | "ms")));
             tables.insert(name, table);
         }
         Ok(Self { series: series.collect(), tables })
     }
 
-    /// How many rows of metrics.
+    /// The number of metric rows.
     pub(super) fn len(&self) -> usize {
         self.series.values().map(Vec::len).sum()
     }
 
-    /// How far the last values of each metric are from those of another run: of its series the median, as a share of the largest
-    /// value that a series had. An error names what no rounding explains.
+    /// Measures for each metric how far its last values are from those of another run: the median over its series, as a share
+    /// of the largest value of the series. An error names a difference that rounding cannot explain.
     pub(super) fn apart(&self, other: &Self) -> Result<Vec<Apart>, String> {
         let mut metrics: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
         for (key, rows) in &self.series {
@@ -77,17 +77,17 @@ impl Recorded {
     }
 }
 
-/// How far a metric of two runs is apart.
+/// How far apart the values of a metric are in two runs.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Apart {
     pub(crate) metric: String,
-    /// How many series of it were compared.
+    /// The number of series compared.
     pub(crate) series: usize,
     /// A share, see [`Recorded::apart`].
     pub(crate) difference: f64,
 }
 
-/// The first thing in which two runs differ, as a sentence.
+/// Describes the first difference between two runs.
 pub(super) fn difference(a: &Recorded, b: &Recorded, of_a: &str, of_b: &str) -> Option<String> {
     for (key, rows) in &a.series {
         let name = name(key);
@@ -125,7 +125,7 @@ pub(super) fn difference(a: &Recorded, b: &Recorded, of_a: &str, of_b: &str) -> 
     })
 }
 
-/// Whether two tables hold the same; NaN equals itself.
+/// Returns whether two tables are equal; NaN equals NaN.
 fn same(a: &Table, b: &Table) -> bool {
     let bits = |values: &[f64]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
     a.columns.len() == b.columns.len()
@@ -138,7 +138,7 @@ fn same(a: &Table, b: &Table) -> bool {
         })
 }
 
-/// `loss of deep, train, trial 3`.
+/// The name of a series: `loss of deep, train, trial 3`.
 fn name(key: &SeriesKey) -> String {
     let trial = key.trial.map(|trial| format!("trial {trial}"));
     let parts: Vec<String> = [key.model.clone(), key.split.clone(), trial].into_iter().flatten().collect();

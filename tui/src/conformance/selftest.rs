@@ -1,4 +1,4 @@
-//! `gradtop selftest`: an experiment on a device beside the same on the CPU.
+//! `gradtop selftest`: compares an experiment on a device with the same on the CPU.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -11,30 +11,30 @@ use super::rows::{Apart, Recorded, difference};
 use super::tolerance::Tolerances;
 use super::{Bench, Outcome};
 
-/// What the memory of a GPU may have grown by once a run has ended, in bytes: other programs use it too.
+/// How many more bytes of GPU memory may be in use after a run: other programs use it, too.
 const MEMORY_KEPT: u64 = 64 << 20;
-/// How long the driver may take to give memory back.
+/// How long the driver may take to release memory.
 const MEMORY_WAIT: Duration = Duration::from_secs(10);
 
-/// An experiment and where it is tried.
+/// An experiment and the device that it is tested on.
 pub(crate) struct Subject<'a> {
     pub(crate) library: &'a Path,
     pub(crate) experiment: &'a ExperimentDesc,
     pub(crate) device: DeviceChoice,
-    /// Where its runs are made.
+    /// The folder in which runs are created.
     pub(crate) runs: &'a Path,
-    /// For each run.
+    /// The time limit of each run.
     pub(crate) limit: Duration,
 }
 
-/// What came of an experiment.
+/// The result for an experiment.
 pub(crate) struct Compared {
     pub(crate) outcome: Outcome,
-    /// Seconds of the run on the CPU and on the device, as far as they ended.
+    /// Seconds that the runs on the CPU and on the device took, if they ended.
     pub(crate) seconds: [Option<f64>; 2],
-    /// How far each metric is apart, and how far it may be.
+    /// The difference of each metric, and its tolerance.
     pub(crate) metrics: Vec<(Apart, f64)>,
-    /// Of the run on the device, for a kill.
+    /// The complete run on the device, to compare a killed one with.
     whole: Option<(Recorded, Duration)>,
 }
 
@@ -50,11 +50,11 @@ impl Subject<'_> {
         Bench { library, experiment, runs, limit, device, interrupted }
     }
 
-    /// Runs the experiment on the CPU and on the device from one seed. On the CPU twice, every row is the same; elsewhere the
-    /// last values of each metric are within its tolerance.
+    /// Runs the experiment with one seed on the CPU and on the device and compares the last values of each metric within its
+    /// tolerance. If the device is the CPU, all rows must be equal.
     ///
     /// # Errors
-    /// Something other than the experiment failed, or `interrupted` became true.
+    /// Something other than the experiment failed, or `interrupted` was set.
     pub(crate) fn compare(
         &self,
         tolerances: &Tolerances,
@@ -62,7 +62,7 @@ impl Subject<'_> {
     ) -> Result<Compared> {
         let mut bench = self.bench(DeviceChoice::Cpu, interrupted);
         let mut seconds = [None; 2];
-        let cpu = match self.whole(&mut bench, "cpu")? {
+        let cpu = match self.run_to_end(&mut bench, "cpu")? {
             Ok((cpu, took)) => {
                 seconds[0] = Some(took.as_secs_f64());
                 cpu
@@ -70,7 +70,7 @@ impl Subject<'_> {
             Err(why) => return Ok(Compared::failed(seconds, why)),
         };
         bench.device = self.device;
-        let (device, took) = match self.whole(&mut bench, "device")? {
+        let (device, took) = match self.run_to_end(&mut bench, "device")? {
             Ok(whole) => whole,
             Err(why) => return Ok(Compared::failed(seconds, why)),
         };
@@ -85,8 +85,8 @@ impl Subject<'_> {
         Ok(Compared { outcome, seconds, metrics, whole: Some((device, took)) })
     }
 
-    /// A run to its end on the bench's device: its rows, and how long it took.
-    fn whole(&self, bench: &mut Bench<'_>, side: &str) -> Result<Result<(Recorded, Duration), String>> {
+    /// Runs the experiment to its end on the bench's device. Returns its rows and duration.
+    fn run_to_end(&self, bench: &mut Bench<'_>, side: &str) -> Result<Result<(Recorded, Duration), String>> {
         let (device, begun) = (bench.device, Instant::now());
         let name = format!("{}-{side}", self.experiment.id);
         let view = match life::run_to_end(bench, &name)? {
@@ -100,7 +100,7 @@ impl Subject<'_> {
         Ok(Ok((Recorded::of(&view.dir, self.experiment)?, took)))
     }
 
-    /// Kills a run on the device and resumes it: it ends as the whole one did.
+    /// Kills a run on the device and resumes it: it must end like the uninterrupted one.
     ///
     /// # Errors
     /// As for [`Subject::compare`].
@@ -127,7 +127,7 @@ impl Subject<'_> {
     }
 }
 
-/// The metrics of two sides against their tolerances.
+/// Compares the metrics of two runs with their tolerances.
 fn judge(
     apart: Result<Vec<Apart>, String>,
     experiment: &str,
@@ -160,20 +160,20 @@ fn judge(
     (outcome, metrics)
 }
 
-/// The memory of a GPU before any run.
+/// The GPU memory in use before any run.
 pub(crate) struct Memory {
     gpu: u32,
     before: Option<u64>,
 }
 
 impl Memory {
-    /// Of this device; nothing on the CPU.
+    /// Measures the memory of a device, or returns `None` for the CPU.
     pub(crate) fn before(device: DeviceChoice) -> Option<Self> {
         let DeviceChoice::Cuda(gpu) = device else { return None };
         Some(Self { gpu, before: device::memory_used(gpu) })
     }
 
-    /// Whether what the runs took was given back.
+    /// Checks whether the runs have released their memory.
     pub(crate) fn after(&self) -> Outcome {
         let Some(before) = self.before else {
             return Outcome::Skipped("the driver does not say how much memory is in use".to_owned());

@@ -1,4 +1,4 @@
-//! How far a device may be from the CPU: files `NAME.selftest.toml` beside the plugins.
+//! How much results on a device may differ from the CPU: files `NAME.selftest.toml` next to the plugins.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -6,15 +6,15 @@ use std::path::Path;
 use anyhow::{Context as _, Result, bail};
 
 const ENDING: &str = ".selftest.toml";
-/// For a metric that no file names: rounding differs, and training makes that grow.
+/// The default tolerance: rounding differs, and training amplifies it.
 const DEFAULT: f64 = 0.05;
 
-/// By experiment and metric, as shares of the largest value of a series.
+/// By experiment and metric, as a share of the largest value of a series.
 #[derive(Debug, Default)]
 pub(crate) struct Tolerances(BTreeMap<String, BTreeMap<String, f64>>);
 
 impl Tolerances {
-    /// Those beside a library.
+    /// Reads the tolerances next to a library.
     ///
     /// # Errors
     /// A file cannot be read, or is not a table of numbers for each experiment.
@@ -42,7 +42,7 @@ impl Tolerances {
         Ok(Self(all))
     }
 
-    /// Of a metric; `default` of its experiment where it is not named.
+    /// The tolerance of a metric, else the `default` of its experiment.
     pub(super) fn of(&self, experiment: &str, metric: &str) -> f64 {
         let metrics = self.0.get(experiment);
         metrics.and_then(|m| m.get(metric).or_else(|| m.get("default"))).copied().unwrap_or(DEFAULT)

@@ -1,11 +1,11 @@
-//! The only place that writes to standard output and standard error.
+//! The only module that writes to standard output and standard error.
 //!
-//! A reader that goes away (`gradtop list | head -1`) is no error: what follows is dropped. Control codes are written only
-//! to a terminal, and only by this module: whatever else could command one is escaped here on its way out, though text from
-//! runs and plugins should have passed [`clean`] where it is laid out.
+//! A closed pipe (`gradtop list | head -1`) is not an error: further output is dropped. Control codes are written only to a
+//! terminal and only by this module. Text from runs and plugins should have passed [`clean`] when it was laid out; as a second
+//! line of defence, everything else is escaped here.
 
-pub(crate) mod last_lines;
-pub(crate) mod lines_below;
+pub(crate) mod board;
+pub(crate) mod draw_target;
 pub(crate) mod paint;
 pub(crate) mod progress;
 mod rows;
@@ -32,14 +32,12 @@ pub(crate) use terminal::{ascii, terminal, theme};
 static STDOUT_GONE: AtomicBool = AtomicBool::new(false);
 static LOST: AtomicBool = AtomicBool::new(false);
 
-/// Writes to standard output.
 pub(crate) fn out(text: &str) {
     let text = guarded(text, terminal().colours != Colours::None);
     write(if ascii() { plain(&text).into() } else { text }.as_bytes());
 }
 
-/// Text as it may go to a terminal: what could command it is escaped, but for line ends, tabs and, with `colours`, codes
-/// of colour.
+/// Escapes everything that could control a terminal, except line ends, tabs and, with `colours`, colour codes.
 fn guarded(text: &str, colours: bool) -> Cow<'_, str> {
     let fine = |c: char| matches!(c, '\n' | '\t') || !is_harmful(c);
     if text.chars().all(fine) {
@@ -60,7 +58,7 @@ fn guarded(text: &str, colours: bool) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// Bytes of the code of colour that a text begins with, as [`styled`] writes it.
+/// The length of the colour code, as written by [`styled`], at the start of a text.
 fn colour_code(text: &str) -> usize {
     let Some(codes) = text.strip_prefix("\x1b[") else { return 0 };
     let n = codes.bytes().take_while(|b| b.is_ascii_digit() || *b == b';').count();
@@ -83,12 +81,12 @@ fn write(text: &[u8]) {
     }
 }
 
-/// Whether something could not be written, for another reason than a reader that went away.
+/// Returns whether output was lost for another reason than a closed pipe.
 pub(crate) fn lost() -> bool {
     LOST.load(Ordering::Relaxed)
 }
 
-/// A path below the current folder as a relative one.
+/// Shortens a path below the current folder to a relative one.
 pub(crate) fn short(path: &Path) -> String {
     let cwd = std::env::current_dir().unwrap_or_default();
     let below = |p: &&Path| !p.as_os_str().is_empty() && cwd != Path::new("/");
@@ -96,12 +94,12 @@ pub(crate) fn short(path: &Path) -> String {
     clean(&shown.display().to_string())
 }
 
-/// Writes text that is a file's content to standard output: where it is no terminal, all letters stay.
+/// Prints the content of a file. If standard output is not a terminal, nothing is escaped.
 pub(crate) fn content(text: &str) {
     if std::io::stdout().is_terminal() { out(text) } else { write(guarded(text, false).as_bytes()) }
 }
 
-/// Writes what is no text to standard output; `false` to a terminal, which cannot show it.
+/// Writes binary data to standard output. Returns `false` if that is a terminal.
 pub(crate) fn binary(bytes: &[u8]) -> bool {
     let to_file = !std::io::stdout().is_terminal();
     if to_file {
@@ -110,18 +108,17 @@ pub(crate) fn binary(bytes: &[u8]) -> bool {
     to_file
 }
 
-/// Writes a line to standard output.
 pub(crate) fn line(text: &str) {
     out(&format!("{text}\n"));
 }
 
-/// Writes a value as one line of JSON to standard output.
+/// Prints a value as one line of JSON.
 pub(crate) fn json<T: serde::Serialize>(value: &T) -> anyhow::Result<()> {
     write(format!("{}\n", json_text(&serde_json::to_string(value)?)).as_bytes());
     Ok(())
 }
 
-/// JSON with what could command a terminal escaped as JSON does it; such characters stand in strings only.
+/// Escapes control characters in JSON the JSON way; they occur only in strings.
 fn json_text(json: &str) -> Cow<'_, str> {
     if !json.contains(is_harmful) {
         return Cow::Borrowed(json);
@@ -130,7 +127,7 @@ fn json_text(json: &str) -> Cow<'_, str> {
     for c in json.chars() {
         if is_harmful(c) {
             for unit in c.encode_utf16(&mut [0; 2]) {
-                // Writing to a string does not fail.
+                // Writing to a string cannot fail.
                 write!(out, "\\u{unit:04x}").ok();
             }
         } else {
@@ -140,13 +137,12 @@ fn json_text(json: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// Nobody reads standard output any more, as the last write has shown.
+/// Returns whether a write has found standard output closed.
 pub(crate) fn stdout_gone() -> bool {
     STDOUT_GONE.load(Ordering::Relaxed)
 }
 
-/// Nobody reads standard output any more, though nothing was written since: the other end of a pipe, a connection or a
-/// terminal is closed. For commands that wait.
+/// Returns whether the reader of standard output has gone away, even if nothing was written since. For commands that wait.
 pub(crate) fn nobody_reads() -> bool {
     let stdout = std::io::stdout();
     let mut ends = [PollFd::new(&stdout, PollFlags::empty())];
@@ -158,7 +154,7 @@ pub(crate) fn nobody_reads() -> bool {
     stdout_gone()
 }
 
-/// Writes a line to standard error; an error there has nowhere to be told.
+/// Prints a line to standard error. Errors are ignored, since there is nowhere to report them.
 pub(crate) fn note(text: &str) {
     let text = guarded(text, false);
     let text = if ascii() { plain(&text) } else { text.into_owned() };
@@ -167,12 +163,12 @@ pub(crate) fn note(text: &str) {
     drop(written);
 }
 
-/// Where a program that we start writes what is no result of ours.
+/// The standard output of child processes whose output is not our result.
 pub(crate) fn stderr() -> std::process::Stdio {
     std::io::stderr().into()
 }
 
-/// Reports an error as `error: …`, and what to do about it as `help: …`.
+/// Prints `error: …` and `help: …`.
 pub(crate) fn error(message: &str, help: Option<&str>) {
     note(&format!("error: {message}"));
     if let Some(help) = help {
@@ -180,7 +176,7 @@ pub(crate) fn error(message: &str, help: Option<&str>) {
     }
 }
 
-/// A question on the terminal; `None` when nobody can answer.
+/// Asks a yes-no question on the terminal. Returns `None` if there is none.
 pub(crate) fn ask(question: &str) -> Option<bool> {
     use std::io::IsTerminal as _;
     if !(std::io::stdin().is_terminal() && std::io::stderr().is_terminal()) {
@@ -196,43 +192,43 @@ pub(crate) fn ask(question: &str) -> Option<bool> {
     Some(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
-/// Text in an ink, for standard output.
+/// Styles a text for standard output.
 pub(crate) fn styled(text: &str, ink: Ink) -> String {
     let theme = terminal::theme();
     if theme.coloured() { paint::styled(text, theme.ink(ink)) } else { text.to_owned() }
 }
 
-/// Writes a line of what matters less.
+/// Prints a dimmed line.
 pub(crate) fn dim(text: &str) {
     line(&styled(text, Ink::Dim));
 }
 
-/// Writes a line of what is wrong.
+/// Prints a line in the colour of alerts.
 pub(crate) fn alert(text: &str) {
     line(&styled(text, Ink::Alert));
 }
 
-/// Writes the heading of a part, below an empty line.
+/// Prints a heading after an empty line.
 pub(crate) fn heading(text: &str) {
     out(&format!("\n{}\n", styled(text, Ink::Bold)));
 }
 
-/// Writes a warning to standard error.
+/// Prints a warning to standard error.
 pub(crate) fn warn(text: impl std::fmt::Display) {
     note(&format!("warning: {}", clean(&text.to_string())));
 }
 
-/// A text that may be missing, made safe.
+/// An optional text, with control characters escaped.
 pub(crate) fn cleaned(text: Option<&str>) -> String {
     text.map(clean).unwrap_or_default()
 }
 
-/// Paths in a row, as [`short`] writes each.
+/// Several paths, each shortened by [`short`].
 pub(crate) fn shorts(paths: &[PathBuf]) -> String {
     paths.iter().map(|path| short(path)).collect::<Vec<_>>().join(", ")
 }
 
-/// Prints cells, without trailing blanks.
+/// Prints cells without trailing blanks.
 pub(crate) fn cells(buffer: &Buffer) {
     let coloured = terminal().colours != Colours::None;
     out(&if coloured { paint::lines(buffer) } else { plain_cells(buffer) });

@@ -1,4 +1,4 @@
-//! From cells to bytes for the terminal, as few as possible.
+//! Converts frames to terminal output, in as few bytes as possible.
 
 use std::borrow::Cow;
 use std::io;
@@ -15,17 +15,17 @@ use super::rows::{Rows, same};
 use super::scroll::Scroll;
 use gradtop_chart::cells::text::width_of;
 
-/// Collects the bytes of a frame.
+/// Collects the output of a frame.
 #[derive(Debug, Default)]
 pub(crate) struct Painter {
     bytes: Vec<u8>,
-    /// The size of the terminal, as long as it is drawn for.
+    /// The size of the terminal.
     size: Size,
-    /// What the terminal shows.
+    /// The cells that the terminal shows.
     shown: Buffer,
-    /// Where the terminal's cursor is, if that is known.
+    /// The position of the terminal's cursor, if known.
     cursor: Option<(u16, u16)>,
-    /// The style characters are written in; the terminal's own after each frame.
+    /// The current style; the default style between frames.
     style: Look,
 }
 
@@ -41,7 +41,7 @@ impl Look {
         Self { fg: cell.fg, bg: cell.bg, modifier: cell.modifier }
     }
 
-    /// The style to write a cell in after something in this one: a blank shows its background only.
+    /// The style needed to write a cell after this style: of a blank, only the background shows.
     fn enough_for(self, cell: &Cell) -> Self {
         let shown = Modifier::REVERSED | Modifier::UNDERLINED;
         let blank = cell.symbol() == " " && !(cell.modifier | self.modifier).intersects(shown);
@@ -53,7 +53,7 @@ fn blank(size: Size) -> Buffer {
     Buffer::empty(Rect::from((Position::ORIGIN, size)))
 }
 
-/// Modifiers with the codes that set them.
+/// Modifiers and their SGR codes.
 const MODIFIERS: [(Modifier, &str); 5] = [
     (Modifier::BOLD, "1"),
     (Modifier::DIM, "2"),
@@ -62,7 +62,7 @@ const MODIFIERS: [(Modifier, &str); 5] = [
     (Modifier::REVERSED, "7"),
 ];
 
-/// What stands in a cell, without anything that commands the terminal: text is escaped where it is laid out.
+/// The symbol of a cell, with control characters escaped once more.
 fn harmless(symbol: &str) -> Cow<'_, str> {
     if !symbol.contains(is_harmful) {
         return Cow::Borrowed(symbol);
@@ -71,7 +71,7 @@ fn harmless(symbol: &str) -> Cow<'_, str> {
     Cow::Owned(if kept.is_empty() { "?".to_owned() } else { kept })
 }
 
-/// A text in a style, ended in the terminal's own.
+/// A text in a style, followed by a reset.
 pub(crate) fn styled(text: &str, style: Style) -> String {
     let mut painter = Painter::default();
     painter.look(Look {
@@ -84,7 +84,7 @@ pub(crate) fn styled(text: &str, style: Style) -> String {
     painter.text()
 }
 
-/// The rows of a buffer as text with colours, each ended in the terminal's own style.
+/// The rows of a buffer as coloured text, each ending with a reset.
 pub(crate) fn lines(buffer: &Buffer) -> String {
     let mut painter = Painter::default();
     for y in 0..buffer.area.height {
@@ -103,8 +103,8 @@ pub(crate) fn lines(buffer: &Buffer) -> String {
     painter.text()
 }
 
-/// As much of a symbol as takes no more than its columns where each character counts for itself: a terminal that does not join
-/// characters would write the others over its neighbours.
+/// The prefix of a symbol that is no wider than its columns even on a terminal that does not join characters; there the rest
+/// would overwrite neighbouring cells.
 fn within(symbol: &str, width: usize) -> &str {
     let mut used = 0;
     let end = symbol.char_indices().find(|(at, c)| {
@@ -120,28 +120,28 @@ impl Painter {
         String::from_utf8_lossy(&self.bytes).into_owned()
     }
 
-    /// For a terminal of this many columns and lines, of which nothing is known.
+    /// Creates a painter for a terminal whose content is unknown.
     pub(crate) fn new(size: (u16, u16)) -> Self {
         let size = Size::from(size);
         Self { size, shown: blank(size), ..Self::default() }
     }
 
-    /// The terminal has another size, and shows whatever it likes.
+    /// Handles a resize, after which the content of the terminal is unknown.
     pub(crate) fn resized(&mut self, size: (u16, u16)) {
         self.size = size.into();
     }
 
-    /// The frame's bytes.
+    /// Takes the output of the frame.
     pub(crate) fn take(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.bytes)
     }
 
-    /// One to try a frame with: as this one is now, but for the bytes.
+    /// A copy without output, to try a way of drawing.
     fn branch(&self) -> Self {
         Self { cursor: self.cursor, style: self.style, ..Self::default() }
     }
 
-    /// Paints a picture; the one before is left in its place.
+    /// Draws a frame; the previous frame is left in its place.
     pub(crate) fn show(&mut self, next: &mut Buffer) {
         let (before, after) = (Rows::of(&self.shown), Rows::of(next));
         let rows = before.each().zip(after.each()).enumerate();
@@ -149,7 +149,7 @@ impl Painter {
         let Some(top) = changed.next() else { return };
         let end = changed.next_back().unwrap_or(top) + 1;
         drop(changed);
-        // Only these rows are compared cell by cell, and with each other.
+        // Only these rows are compared, cell by cell and with each other.
         let mut best = self.branch();
         best.paint(before.some(top..end), after.some(top..end));
         self.bytes.append(&mut best.bytes);
@@ -157,7 +157,7 @@ impl Painter {
         std::mem::swap(&mut self.shown, next);
     }
 
-    /// What turns rows into others, in fewer bytes: cell by cell, or by moving rows first.
+    /// Draws rows over others in the shorter of two ways: cell by cell, or by scrolling first.
     fn paint(&mut self, before: Rows<'_>, next: Rows<'_>) {
         let mut best = self.branch();
         best.differences(before.cells, next);
@@ -182,9 +182,9 @@ impl Painter {
         }
         let mut across = self.branch();
         across.cells(&cells);
-        // Terminals differ in what is left of a wide character that is overwritten: those are written in order.
+        // Terminals differ in what remains of an overwritten wide character, so those are written in order.
         if cells.iter().all(|(_, _, cell)| width_of(cell.symbol()) <= 1) {
-            // Curves of several colours cross each other: going style by style, each is said once.
+            // Curves of several colours cross each other: writing style by style sets each style once.
             let mut styles: Vec<Look> = Vec::new();
             cells.sort_by_cached_key(|(_, _, cell)| {
                 let look = Look::of(cell);
@@ -203,7 +203,7 @@ impl Painter {
         self.cursor = across.cursor;
     }
 
-    /// Writes cells in this order, and goes back to the terminal's own style.
+    /// Writes cells in the given order, then resets the style.
     fn cells(&mut self, cells: &[(u16, u16, &Cell)]) {
         for (x, y, cell) in cells {
             let symbol = cell.symbol();
@@ -211,13 +211,13 @@ impl Painter {
             self.go(*x, *y);
             self.look(self.style.enough_for(cell));
             if !single {
-                // Terminals differ in how many columns such a symbol takes: nothing old is left in any of them.
+                // Terminals differ in how wide such a symbol is: all its columns are cleared first.
                 self.put(&" ".repeat(width));
                 self.cursor = None;
                 self.go(*x, *y);
             }
             self.put(&harmless(if single { symbol } else { within(symbol, width) }));
-            // They differ in where the cursor is after the last column, too.
+            // They also differ in where the cursor is after the last column.
             self.cursor = (single && width == 1).then_some((x + 1, *y));
         }
         self.look(Look::default());
@@ -230,12 +230,12 @@ impl Painter {
     fn go(&mut self, x: u16, y: u16) {
         match self.cursor {
             Some(at) if at == (x, y) => return,
-            // Writing goes on in the same row: a short jump is shorter than an address.
+            // In the same row, a relative move is shorter than an address.
             Some((cx, cy)) if cy == y && cx < x => match x - cx {
                 1 => self.put("\x1b[C"),
                 n => self.put(&format!("\x1b[{n}C")),
             },
-            // So is the next row and a column of it: never beyond the last row, where it would move all others.
+            // So is the next row, but never below the last one, where it would scroll.
             Some((_, cy)) if cy + 1 == y && x == 0 => self.put("\r\n"),
             Some((_, cy)) if cy + 1 == y => self.put(&format!("\n\x1b[{}G", x + 1)),
             _ if x == 0 => self.put(&format!("\x1b[{}H", y + 1)),
@@ -250,7 +250,7 @@ impl Painter {
         }
         let mut codes = String::new();
         let mut from = self.style;
-        // There is no short way to take a modifier away.
+        // There is no short code to remove a modifier.
         if !look.modifier.contains(from.modifier) {
             codes.push('0');
             from = Look::default();
@@ -284,7 +284,7 @@ fn colour(c: Color, back: bool) -> String {
         Color::Indexed(n @ 8..16) => (base + 60 + n - 8).to_string(),
         Color::Indexed(n) => format!("{};5;{n}", base + 8),
         Color::Rgb(r, g, b) => format!("{};2;{r};{g};{b}", base + 8),
-        // The theme uses no names of colours: what a terminal makes of them cannot be known.
+        // The theme uses no named colours, whose appearance differs between terminals.
         _ => (base + 9).to_string(),
     }
 }
@@ -375,7 +375,7 @@ mod tests {
         let cells: Vec<_> = (0..buffer.area.width).map(|x| (x, 0, &buffer[(x, 0)])).collect();
         painter.cells(&cells);
         for text in [String::from_utf8(painter.take()).unwrap(), lines(&buffer)] {
-            // What is left of escapes is the painter's own: places and colours.
+            // The remaining escape sequences are the painter's own: positions and colours.
             let own = |rest: &str| {
                 let end = rest.find(|c: char| c.is_ascii_alphabetic());
                 rest.starts_with('[') && end.is_some_and(|n| matches!(rest.as_bytes()[n], b'H' | b'C' | b'm'))
@@ -409,7 +409,7 @@ mod tests {
         let text =
             prop::sample::select(vec!["a", "loss 3.1e-6", "⣀⡠⠤⠒", "│─", "   ", "é", "e\u{301}x", "a\u{338}"]);
         let one = (0u16..20, 0u16..5, text.prop_map(str::to_owned), style.clone());
-        // Terminals differ in what is left of a wide character whose half is overwritten: these lie alone.
+        // Terminals differ in what remains of a half overwritten wide character, so these do not overlap.
         let odd = ["日本", "👩\u{200d}🔬x", "السلام", "한글"];
         let wide = (Just(4), Just(5), prop::sample::select(odd.map(str::to_owned).to_vec()), style);
         let one = prop_oneof![9 => one, 1 => wide];
@@ -424,19 +424,19 @@ mod tests {
         }
     }
 
-    /// What a frame does to the one before.
+    /// A change from one frame to the next.
     #[derive(Clone, Debug)]
     enum Change {
-        /// Everything anew.
+        /// The whole frame is rewritten.
         Writes(Vec<(u16, u16, String, Style)>),
-        /// Rows from one to another move up by so many, or down; then something is written.
+        /// Some rows move up or down, then something is written.
         Moves(u16, u16, i16, Vec<(u16, u16, String, Style)>),
     }
 
     fn change() -> impl Strategy<Value = Change> {
         prop_oneof![
             writes().prop_map(Change::Writes),
-            // The last row may hold wide characters, and stays.
+            // The last row may hold wide characters and stays.
             (0u16..3, 2u16..5, -3i16..4, writes()).prop_map(|(top, bottom, by, mut writes)| {
                 writes.truncate(2);
                 Change::Moves(top, bottom, by, writes)
@@ -461,7 +461,7 @@ mod tests {
     }
 
     proptest! {
-        /// A terminal shows what the buffer holds, after any number of frames of differences.
+        /// After any number of incremental frames, a terminal shows what the buffer holds.
         #[test]
         fn a_terminal_shows_the_buffer(frames in prop::collection::vec(change(), 1..8)) {
             let mut terminal = vt100::Parser::new(SIZE.height, SIZE.width, 0);
@@ -482,7 +482,7 @@ mod tests {
                         let text = if found.has_contents() { found.contents() } else { " " };
                         let symbol = within(wanted.symbol(), width_of(wanted.symbol()));
                         prop_assert_eq!(text, symbol, "at {},{}", x, y);
-                        // What is blank has no colour of its own.
+                        // A blank has no foreground colour.
                         if text != " " || wanted.modifier.contains(Modifier::REVERSED) {
                             prop_assert_eq!(found.fgcolor(), shown(wanted.fg), "at {},{}", x, y);
                         }
@@ -494,7 +494,7 @@ mod tests {
                     }
                 }
             }
-            // The same picture again costs nothing.
+            // Drawing the same frame again costs nothing.
             painter.show(&mut before);
             prop_assert!(painter.take().is_empty());
         }

@@ -1,4 +1,4 @@
-//! A progress bar on standard error, which is a terminal; nothing anywhere else.
+//! A progress bar on standard error. Does nothing if that is not a terminal.
 
 use std::io::IsTerminal as _;
 use std::time::{Duration, Instant};
@@ -6,23 +6,22 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
 use super::terminal::terminal;
-use super::{guarded, last_lines};
+use super::{draw_target, guarded};
 use gradtop_chart::colour::Colours;
 
-/// What the bar shows.
+/// The content of a progress bar.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Shown {
-    /// Work done, and all work; nothing if unknown.
+    /// Work done and total work, if known.
     pub(crate) share: Option<(u64, u64)>,
-    /// The words before the bar.
+    /// The text before the bar.
     pub(crate) phase: String,
     /// Step, rate, remaining time.
     pub(crate) numbers: String,
-    /// Losses and the like, on a line of their own: they are what is watched, and 80 columns do not hold both.
+    /// Losses and the like. They get a line of their own because 80 columns do not hold both.
     pub(crate) headline: String,
 }
 
-/// The bar.
 /// How often the spinner turns.
 const TICK: Duration = Duration::from_millis(250);
 
@@ -34,19 +33,19 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// A bar if standard error is a terminal.
+    /// Returns a bar if standard error is a terminal.
     pub(crate) fn start() -> Option<Self> {
         if !std::io::stderr().is_terminal() || std::env::var_os("TERM").is_some_and(|t| t == "dumb") {
             return None;
         }
         let ascii = terminal().glyphs.ascii();
-        let bar = ProgressBar::with_draw_target(None, last_lines::standard_error(10));
+        let bar = ProgressBar::with_draw_target(None, draw_target::standard_error(10));
         Some(Self { bar, ascii, before: None, ticked: Instant::now() })
     }
 
-    /// Shows how far the run is.
+    /// Updates the bar.
     pub(crate) fn show(&mut self, shown: Shown) {
-        // Here rather than on a thread of the bar's own, which panics where no thread can be started.
+        // Not done by indicatif's own thread, which panics if no thread can be started.
         if self.ticked.elapsed() >= TICK {
             self.ticked = Instant::now();
             self.bar.tick();
@@ -60,13 +59,13 @@ impl Progress {
             Some(_) => format!("{{prefix}} {bar} {{percent:>3}} %  {{msg}}"),
             None => "{prefix} {spinner}  {msg}".to_owned(),
         };
-        // Both lines always: a bar that changes its height makes the screen jump.
+        // Always two lines: a bar that changes its height makes the screen jump.
         let template = format!("{first}\n{{headline}}");
         if let Ok(style) = ProgressStyle::with_template(&template) {
             let headline = format!("  {}", guarded(&shown.headline, false));
             let style =
                 style.with_key("headline", move |_: &ProgressState, out: &mut dyn std::fmt::Write| {
-                    // Writing to a string does not fail.
+                    // Writing to a string cannot fail.
                     out.write_str(&headline).ok();
                 });
             let style = if self.ascii {
@@ -85,12 +84,12 @@ impl Progress {
         self.before = Some(shown);
     }
 
-    /// Prints with the bar out of the way.
+    /// Prints something above the bar.
     pub(crate) fn above(&self, print: impl FnOnce()) {
         self.bar.suspend(print);
     }
 
-    /// Takes the bar away.
+    /// Removes the bar.
     pub(crate) fn end(self) {
         self.bar.finish_and_clear();
     }

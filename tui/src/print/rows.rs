@@ -1,16 +1,15 @@
-//! Rows of a picture, and what in them differs from those shown.
+//! Rows of cells, and how they differ from those shown.
 
 use std::ops::Range;
 
 use gradtop_chart::cells::text::width_of;
 use ratatui::buffer::{Buffer, Cell};
 
-/// Whole rows of a picture.
 #[derive(Clone, Copy)]
 pub(super) struct Rows<'a> {
     pub(super) cells: &'a [Cell],
     pub(super) width: usize,
-    /// The row of the screen that the first one is.
+    /// The row of the screen that the first one is on.
     pub(super) top: u16,
 }
 
@@ -32,8 +31,8 @@ impl<'a> Rows<'a> {
         (self.cells.len() / self.width) as u16
     }
 
-    /// The cells to be written where `before` is shown, with their places. Nothing is known of the columns behind a wide
-    /// character that is overwritten: terminals differ in what they leave there.
+    /// The cells to write, with their positions, where the terminal shows `before`. The columns after an overwritten wide
+    /// character are included, since terminals differ in what they leave there.
     pub(super) fn unlike(self, before: &[Cell]) -> Vec<(u16, u16, &'a Cell)> {
         let mut found = Vec::new();
         for (row, (old, new)) in before.chunks(self.width).zip(self.each()).enumerate() {
@@ -52,7 +51,7 @@ impl<'a> Rows<'a> {
     }
 }
 
-/// Whether two cells show the same. Most differ in nothing, and most hold a letter or a Braille character.
+/// Returns whether two cells look the same. Most are equal, and most hold a letter or a Braille character.
 fn alike(a: &Cell, b: &Cell) -> bool {
     let text = match (a.symbol().as_bytes(), b.symbol().as_bytes()) {
         ([a], [b]) => a == b,
@@ -62,7 +61,7 @@ fn alike(a: &Cell, b: &Cell) -> bool {
     text && (a.fg, a.bg, a.modifier) == (b.fg, b.bg, b.modifier)
 }
 
-/// Whether two rows show the same.
+/// Returns whether two rows look the same.
 pub(super) fn same(a: &[Cell], b: &[Cell]) -> bool {
     a.iter().zip(b).all(|(a, b)| alike(a, b))
 }

@@ -1,4 +1,4 @@
-//! Rows that moved up or down from one frame to the next: the terminal can move them itself.
+//! Finds rows that moved up or down between two frames, which the terminal can scroll itself.
 
 use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
 
@@ -6,35 +6,35 @@ use ratatui::buffer::Cell;
 
 use super::rows::{Rows, same};
 
-/// Moving fewer changed rows than this is not worth the codes for it.
+/// Scrolling for fewer changed rows costs more than it saves.
 const FEWEST: usize = 2;
 
-/// A region of whole rows, both included, whose content moves.
+/// A scroll of a region of whole rows; both ends are inclusive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Scroll {
     pub(super) top: u16,
     pub(super) bottom: u16,
-    /// Rows that come in blank, at the bottom.
+    /// Blank rows that enter at the bottom.
     pub(super) up: u16,
-    /// Rows that come in blank, at the top.
+    /// Blank rows that enter at the top.
     pub(super) down: u16,
 }
 
 impl Scroll {
-    /// The move that brings most changed rows to their place, if any does.
+    /// Finds the scroll that puts the most changed rows in place.
     pub(super) fn between(before: Rows<'_>, after: Rows<'_>) -> Option<Self> {
         let (first, height) = (after.top, after.height());
         let changed: Vec<bool> = before.each().zip(after.each()).map(|(old, new)| !same(old, new)).collect();
         if changed.iter().filter(|c| **c).count() < FEWEST {
             return None;
         }
-        // Each row is compared with all others: by its text, whose colours may differ.
+        // Rows are compared by a hash of their text, since their colours may differ.
         let texts = |rows: Rows<'_>| rows.each().map(text).collect::<Vec<u64>>();
         let (old, new) = (texts(before), texts(after));
         let mut best = (FEWEST - 1, None);
         for by in 1..height {
             for up in [true, false] {
-                // Rows `y` of the new frame with their like `by` rows further down, or up, in the old one.
+                // Counts rows around `y` that were `by` rows further down, or up, in the old frame.
                 let like = |y: u16| {
                     let from = if up { Some(y + by) } else { y.checked_sub(by) };
                     from.and_then(|from| old.get(usize::from(from))) == new.get(usize::from(y))
@@ -60,7 +60,7 @@ impl Scroll {
         best.1
     }
 
-    /// What the terminal shows once it has moved the rows.
+    /// The cells that the terminal shows after scrolling.
     pub(super) fn of(self, before: Rows<'_>) -> Vec<Cell> {
         let mut moved = before.cells.to_vec();
         let row = |y: u16| usize::from(y - before.top) * before.width;
@@ -74,8 +74,8 @@ impl Scroll {
         moved
     }
 
-    /// The codes for it: every terminal with regions knows these, not all know how to scroll by a number. The region is the
-    /// whole screen again afterwards, and the cursor is where the terminal likes.
+    /// The control codes. Setting a scroll region is understood by every terminal; scrolling by a number is not. Afterwards the
+    /// region is the whole screen and the position of the cursor is undefined.
     pub(super) fn codes(self) -> String {
         let Self { top, bottom, up, down } = self;
         let (first, last) = (top + 1, bottom + 1);
@@ -85,7 +85,7 @@ impl Scroll {
     }
 }
 
-/// A number for the text of a row.
+/// A hash of the text of a row.
 fn text(row: &[Cell]) -> u64 {
     let text: String = row.iter().map(Cell::symbol).collect();
     BuildHasherDefault::<DefaultHasher>::default().hash_one(text)

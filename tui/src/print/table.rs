@@ -1,16 +1,16 @@
-//! Tables on standard output: columns aligned, numbers on their decimal point.
+//! Tables on standard output, with aligned columns and numbers aligned at their decimal point.
 
 use super::{ascii, styled, terminal};
 use gradtop_chart::cells::align::{Align, align, pad_left};
 use gradtop_chart::cells::text::{apart, fit, width_of, wrap};
 use gradtop_chart::cells::theme::Ink;
 
-/// What words can be cut to, where a terminal is narrow.
+/// On a narrow terminal, text is cut to no less than this.
 const LEAST: usize = 12;
-/// What has room of the last column, where there is that much.
+/// The last column gets at least this much, if possible.
 const LAST: usize = 15;
 
-/// A cell: words in an ink.
+/// A text with a style.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Words {
     text: String,
@@ -18,17 +18,17 @@ pub(crate) struct Words {
 }
 
 impl Words {
-    /// In a colour.
+    /// Creates a text in a style.
     pub(crate) fn new(text: impl Into<String>, ink: Ink) -> Self {
         Self { text: text.into(), ink }
     }
 
-    /// That matter less.
+    /// Creates dimmed text.
     pub(crate) fn dim(text: impl Into<String>) -> Self {
         Self::new(text, Ink::Dim)
     }
 
-    /// That stand for their row.
+    /// Creates bold text.
     pub(crate) fn bold(text: impl Into<String>) -> Self {
         Self::new(text, Ink::Bold)
     }
@@ -40,7 +40,7 @@ impl<T: Into<String>> From<T> for Words {
     }
 }
 
-/// A table being put together.
+/// A table under construction.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Table {
     columns: Vec<(String, Align)>,
@@ -48,18 +48,18 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// With these columns; headings may be empty.
+    /// Creates a table with these columns; headings may be empty.
     pub(crate) fn new(columns: &[(impl AsRef<str>, Align)]) -> Self {
         let columns = columns.iter().map(|(name, align)| (name.as_ref().to_owned(), *align)).collect();
         Self { columns, rows: Vec::new() }
     }
 
-    /// With columns of words.
+    /// Creates a table of text columns.
     pub(crate) fn of_words<const N: usize>(columns: [&str; N]) -> Self {
         Self::new(&columns.map(|name| (name, Align::Left)))
     }
 
-    /// Of facts: what each is about, and what it is.
+    /// Creates a table of names and values.
     pub(crate) fn of_facts<'a>(facts: impl IntoIterator<Item = (&'a str, String)>) -> Self {
         let mut table = Self::of_words(["", ""]);
         for (name, value) in facts {
@@ -73,13 +73,13 @@ impl Table {
         self.rows.push(cells.into());
     }
 
-    /// The lines, each indented by `indent`. On a terminal they are cut at its right edge.
+    /// The lines of the table, indented. On a terminal they are cut at its right edge.
     pub(crate) fn lines(&self, indent: usize) -> Vec<String> {
         let limit = terminal().size.map(|(w, _)| w);
         self.laid_out(indent, limit).into_iter().map(painted).collect()
     }
 
-    /// Whether a terminal shows all of it, indented by `indent`.
+    /// Returns whether the terminal is wide enough.
     pub(crate) fn fits(&self, indent: usize) -> bool {
         let width = |cells: &Vec<Words>| {
             let line: String = cells.iter().map(|w| w.text.as_str()).collect();
@@ -89,13 +89,13 @@ impl Table {
         terminal().size.is_none_or(|(w, _)| widest <= w)
     }
 
-    /// Prints the lines to standard output.
+    /// Prints the table.
     pub(crate) fn print(&self, indent: usize) {
-        // Thousands of lines at once, not one by one.
+        // Written at once: there may be thousands of lines.
         super::out(&self.lines(indent).into_iter().map(|line| line + "\n").collect::<String>());
     }
 
-    /// Prints the lines; where the terminal is too narrow, the last column stands below its row, wrapped.
+    /// Prints the table. On a narrow terminal, the last column is wrapped below its row.
     pub(crate) fn print_wrapped(&self, indent: usize) {
         let (Some((width, _)), false) = (terminal().size, self.fits(indent)) else {
             return self.print(indent);
@@ -118,7 +118,8 @@ impl Table {
         }
     }
 
-    /// Prints the lines; where the terminal is too narrow, the last column goes on below itself.
+    /// Prints the table. On a narrow terminal, the last column is wrapped within itself or, if most of the terminal is to its
+    /// left, below its row.
     pub(crate) fn print_hanging(&self, indent: usize) {
         match terminal().size {
             Some((width, _)) if !self.fits(indent) => {
@@ -132,7 +133,11 @@ impl Table {
         let mut lines = Vec::new();
         for mut cells in self.laid_out(indent, None) {
             let Some(last) = cells.pop() else { continue };
-            let left: usize = cells.iter().map(|w| width_of(&w.text)).sum();
+            let mut left: usize = cells.iter().map(|w| width_of(&w.text)).sum();
+            if left > width / 2 && !last.text.is_empty() {
+                left = indent + 2;
+                lines.push(std::mem::replace(&mut cells, vec![Words::from(" ".repeat(left))]));
+            }
             for text in wrap(&last.text, width.saturating_sub(left).max(LEAST)) {
                 cells.push(Words::new(text, last.ink));
                 lines.push(std::mem::replace(&mut cells, vec![Words::from(" ".repeat(left))]));
@@ -142,7 +147,7 @@ impl Table {
     }
 
     fn laid_out(&self, indent: usize, limit: Option<usize>) -> Vec<Vec<Words>> {
-        // Columns in which nothing stands are left out.
+        // Skips empty columns.
         let used: Vec<usize> = (0..self.columns.len())
             .filter(|c| self.rows.iter().any(|r| r.get(*c).is_some_and(|w| !w.text.is_empty())))
             .collect();
@@ -179,7 +184,7 @@ impl Table {
     }
 }
 
-/// A line, for standard output.
+/// A line for standard output.
 fn painted(cells: Vec<Words>) -> String {
     let cell = |w: Words| if w.text.trim().is_empty() { w.text } else { styled(&w.text, w.ink) };
     cells.into_iter().map(cell).collect::<String>().trim_end().to_owned()
@@ -189,9 +194,19 @@ fn widest(cells: &[Words]) -> usize {
     cells.iter().map(|w| width_of(&w.text)).max().unwrap_or(0)
 }
 
-/// Makes columns of words narrower, the widest first, until something of the last has room too: what is cut still differs.
+/// Shrinks text columns, the widest first, until the last column has room, too. Shortened texts stay distinct. Nothing is shrunk for
+/// the sake of columns that do not fit even then.
 fn narrow(columns: &mut [(Align, Vec<Words>)], room: usize) {
-    let Some((last, before)) = columns.split_last_mut() else { return };
+    let least = |(align, cells): &(Align, Vec<Words>)| match align {
+        Align::Left => widest(cells).min(LEAST) + 2,
+        _ => widest(cells) + 2,
+    };
+    let fits = |kept: &usize| {
+        let (before, last) = (&columns[..kept - 1], &columns[kept - 1].1);
+        before.iter().map(least).sum::<usize>() + widest(last).min(LAST) <= room
+    };
+    let kept = (1..=columns.len()).rev().find(fits).unwrap_or(0);
+    let Some((last, before)) = columns[..kept].split_last_mut() else { return };
     loop {
         let widths = before.iter().map(|(_, cells)| widest(cells));
         let used = widths.map(|width| width + 2).sum::<usize>() + widest(&last.1).min(LAST);
@@ -207,7 +222,7 @@ fn narrow(columns: &mut [(Align, Vec<Words>)], room: usize) {
     }
 }
 
-/// A heading stands at the side at which its numbers end.
+/// Aligns the cells of a column. The heading is placed where the numbers end.
 fn aligned(cells: &[Words], how: Align, headed: bool) -> Vec<Words> {
     if how == Align::Left {
         return cells.to_vec();
@@ -259,12 +274,28 @@ mod tests {
     }
 
     #[test]
+    fn a_name_is_not_cut_for_what_has_no_room_anyway() {
+        let mut table = Table::new(&[("name", Align::Left), ("loss", Align::Point), ("of", Align::Left)]);
+        table.row(vec!["function-fit-4".into(), "0.123456789012345".into(), "middle and others".into()]);
+        let line: String = table.laid_out(0, Some(40)).remove(1).into_iter().map(|w| w.text).collect();
+        assert!(line.starts_with("function-fit-4  0.123456789012345"), "{line}");
+    }
+
+    #[test]
     fn what_is_too_long_goes_on_below_itself() {
         let mut table = Table::new(&[("", Align::Left), ("", Align::Left)]);
         table.row(vec!["folder".into(), "runs/exp=a/run=b (3 kB)".into()]);
         table.row(vec!["host".into(), "here".into()]);
         let lines = table.hanging(2, 26).into_iter().map(painted).collect::<Vec<_>>();
         assert_eq!(lines, ["  folder  runs/exp=a/run=b", "          (3 kB)", "  host    here"]);
+    }
+
+    #[test]
+    fn what_has_little_room_beside_its_row_stands_below_it() {
+        let mut table = Table::new(&[("", Align::Left), ("", Align::Left)]);
+        table.row(vec!["2026-01-02 03:04:05".into(), "started on cpu with 2 threads".into()]);
+        let lines = table.hanging(2, 40).into_iter().map(painted).collect::<Vec<_>>();
+        assert_eq!(lines, ["  2026-01-02 03:04:05", "    started on cpu with 2 threads"]);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What the terminal can do, decided once.
+//! Detects the capabilities of the terminal.
 
 use std::io::IsTerminal as _;
 use std::sync::OnceLock;
@@ -7,24 +7,22 @@ use gradtop_chart::cells::glyphs::Glyphs;
 use gradtop_chart::cells::theme::{Theme, ThemeName};
 use gradtop_chart::colour::Colours;
 
-/// Capabilities of standard output.
+/// The capabilities of standard output.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Terminal {
-    /// Standard output is a terminal.
+    /// Whether standard output is a terminal.
     pub(crate) tty: bool,
-    /// It takes text and nothing else.
+    /// Whether it is a dumb terminal.
     pub(crate) dumb: bool,
-    /// Its colours.
     pub(crate) colours: Colours,
-    /// Its characters.
     pub(crate) glyphs: Glyphs,
-    /// Its size in cells, if it is a terminal.
+    /// The size in columns and rows, if it is a terminal.
     pub(crate) size: Option<(usize, usize)>,
 }
 
 static TERMINAL: OnceLock<Terminal> = OnceLock::new();
 
-/// Looks at the environment, with the glyphs that were chosen. Only the first call counts.
+/// Detects the capabilities, given the configured glyphs. Only the first call counts.
 pub(crate) fn decide(chosen: Option<Glyphs>) -> Terminal {
     *TERMINAL.get_or_init(|| {
         let tty = std::io::stdout().is_terminal();
@@ -43,29 +41,25 @@ pub(crate) fn decide(chosen: Option<Glyphs>) -> Terminal {
     })
 }
 
-/// What was decided.
+/// The detected capabilities.
 pub(crate) fn terminal() -> Terminal {
     decide(None)
 }
 
-/// How what is printed looks.
+/// The theme of printed output.
 pub(crate) fn theme() -> Theme {
     let Terminal { colours, glyphs, .. } = terminal();
     Theme { name: ThemeName::Dark, colours, glyphs }
 }
 
-/// A program that a terminal is inside of. Both take titles as a terminal does, and answer for it; messages for the desktop have
-/// to be passed through them.
+/// A terminal multiplexer. It handles titles itself, but desktop notifications must be passed through it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Surrounding {
-    /// tmux.
     Tmux,
-    /// GNU screen.
     Screen,
 }
 
 impl Surrounding {
-    /// What it is called.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Tmux => "tmux",
@@ -74,7 +68,7 @@ impl Surrounding {
     }
 }
 
-/// The program that the terminal is inside of, on this machine or on the way to it.
+/// The multiplexer around this terminal, here or on the way to it.
 pub(crate) fn around() -> Option<Surrounding> {
     let variable = |name: &str| std::env::var(name).unwrap_or_default();
     surrounding(&variable)
@@ -91,29 +85,30 @@ fn surrounding(variable: &impl Fn(&str) -> String) -> Option<Surrounding> {
     }
 }
 
-/// Whether a tmux that can be asked is around this terminal.
+/// Returns whether there is a local tmux that can be queried.
 pub(crate) fn in_tmux() -> bool {
     std::env::var_os("TMUX").is_some_and(|tmux| !tmux.is_empty())
 }
 
-/// Whether an option of it is on.
+/// Returns whether a tmux option is on.
 pub(crate) fn tmux_has(scope: &str, option: &str) -> bool {
     let asked = std::process::Command::new("tmux").args(["show-options", scope, option]).output();
     let value = asked.ok().filter(|asked| asked.status.success()).map(|asked| asked.stdout);
     value.is_some_and(|value| !matches!(value.trim_ascii(), b"" | b"off"))
 }
 
-/// Whether the focus that is told is that of the terminal. A tmux that does not hear of it tells which of its own panes has it.
+/// Returns whether focus events are those of the terminal. A tmux that does not receive them reports which of its own panes has
+/// the focus.
 pub(crate) fn tells_focus() -> bool {
     around().is_none() || in_tmux() && tmux_has("-sqv", "focus-events")
 }
 
-/// Only ASCII may be printed.
+/// Returns whether output is restricted to ASCII.
 pub(crate) fn ascii() -> bool {
     terminal().glyphs.ascii()
 }
 
-/// Terminals that promise no more than 16 colours; those with more say `-256color`, or have names of their own.
+/// Values of TERM that promise no more than 16 colours; others end in `-256color` or have their own names.
 const PLAIN: [&str; 8] = ["linux", "ansi", "xterm", "screen", "rxvt", "cygwin", "putty", "konsole"];
 
 fn colours(tty: bool, variable: &impl Fn(&str) -> String) -> Colours {
@@ -125,7 +120,7 @@ fn colours(tty: bool, variable: &impl Fn(&str) -> String) -> Colours {
     if truth == "truecolor" || truth == "24bit" || term.contains("direct") {
         Colours::True
     } else if term.is_empty() || term.starts_with("vt") || term.ends_with("-m") || term.ends_with("-mono") {
-        // Nothing is known of it, or that it has none.
+        // Unknown, or known to have no colours.
         Colours::None
     } else if PLAIN.contains(&term.as_str()) || term.ends_with("-16color") {
         Colours::Sixteen
@@ -134,7 +129,7 @@ fn colours(tty: bool, variable: &impl Fn(&str) -> String) -> Colours {
     }
 }
 
-/// Kinds of glyphs, as settings name them.
+/// The names of glyph sets in settings.
 const GLYPHS: [(&str, Glyphs); 4] = [
     ("braille", Glyphs::Braille),
     ("half", Glyphs::HalfBlock),
@@ -142,14 +137,14 @@ const GLYPHS: [(&str, Glyphs); 4] = [
     ("ascii", Glyphs::Ascii),
 ];
 
-/// The glyphs of this name.
+/// Returns the glyph set of this name.
 pub(crate) fn named(text: &str) -> Result<Glyphs, String> {
     let known = || GLYPHS.map(|(name, _)| name).join(", ");
     let found = GLYPHS.iter().find(|(name, _)| *name == text).map(|(_, glyphs)| *glyphs);
     found.ok_or_else(|| format!("{text:?} is not one of {}", known()))
 }
 
-/// What settings call these glyphs.
+/// The name of a glyph set in settings.
 pub(crate) fn name(glyphs: Glyphs) -> &'static str {
     GLYPHS.iter().find(|(_, known)| *known == glyphs).map_or("", |(name, _)| name)
 }
@@ -161,7 +156,7 @@ fn glyphs(variable: &impl Fn(&str) -> String) -> Glyphs {
     if !(locale.contains("utf-8") || locale.contains("utf8")) {
         Glyphs::Ascii
     } else if variable("TERM") == "linux" {
-        // The console's font has blocks but no Braille.
+        // The Linux console's font has blocks but no Braille.
         Glyphs::HalfBlock
     } else {
         Glyphs::Braille

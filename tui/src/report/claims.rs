@@ -1,33 +1,34 @@
-//! What was found: claims as experiments write them into their table `conclusion`, and the few that a report begins with.
+//! Claims that experiments write to their table `conclusion`, and the summary that a report begins with.
 
 use gradtop_store::{ColumnData, Table};
 
 use super::document::{Claim, Finding, Span, Summary, text};
 use crate::print::clean;
 
-/// How reliable claims are, the most reliable first, as docs/claims.md has it; what gradtop itself reads of a run is recorded.
+/// Strengths of claims, the most reliable first, as in docs/claims.md. Facts that gradtop itself reads from a run are
+/// "recorded".
 const STRENGTHS: [&str; 5] = [RECORDED, "shown", SEEN, "not decided", "not testable"];
-/// What a run's files say without any doubt: that it crashed, for example.
+/// The strength of facts in a run's files, such as a crash.
 pub(crate) const RECORDED: &str = "recorded";
-/// Numbers of one run, which say nothing of others.
+/// The strength of numbers from a single run.
 pub(crate) const SEEN: &str = "seen in this run";
-/// Lines of a summary at most.
+/// The most lines of a summary.
 const LINES: usize = 10;
 
 impl Claim {
-    /// What the files of a run say without any doubt.
+    /// Creates a claim about a fact in a run's files.
     pub(crate) fn recorded(words: impl Into<String>) -> Self {
-        Self { strength: RECORDED.to_owned(), ..Self::said(words) }
+        Self { strength: RECORDED.to_owned(), ..Self::statement(words) }
     }
 }
 
-/// Where a strength is in the order of reliability; words of other authors are in the middle.
+/// The rank of a strength, lower being more reliable. Unknown words of other authors rank in the middle.
 pub(crate) fn rank(strength: &str) -> usize {
     STRENGTHS.iter().position(|known| *known == strength).unwrap_or(2)
 }
 
-/// The claims of a table, each once. One without the columns of a claim has statements alone, with what of the words before
-/// them they do not say themselves.
+/// Returns the distinct claims of a table. Tables without the columns of a claim contain plain statements, which are completed
+/// by words of the columns before them.
 pub(crate) fn of_table(table: &Table) -> Vec<Claim> {
     let words = |name: &str| match table.column(name) {
         Some(ColumnData::Utf8(words)) => Some(words),
@@ -38,15 +39,15 @@ pub(crate) fn of_table(table: &Table) -> Vec<Claim> {
         let of = |name: &str| words(name).map(|column| clean(column[row].trim())).unwrap_or_default();
         let claim = match words("claim") {
             Some(_) => Claim {
-                about: about(table, row, "claim", &[of("claim"), of("evidence")].concat()),
+                about: missing_words(table, row, "claim", &[of("claim"), of("evidence")].concat()),
                 words: of("claim"),
                 evidence: of("evidence"),
                 caution: of("caution"),
                 strength: of("strength"),
             },
             None => Claim {
-                about: about(table, row, "statement", &of("statement")),
-                ..Claim::said(of("statement"))
+                about: missing_words(table, row, "statement", &of("statement")),
+                ..Claim::statement(of("statement"))
             },
         };
         if !claim.words.is_empty() && !claims.contains(&claim) {
@@ -56,14 +57,14 @@ pub(crate) fn of_table(table: &Table) -> Vec<Claim> {
     claims
 }
 
-/// The words of a row before a column that what is said does not say, each once.
-fn about(table: &Table, row: usize, until: &str, said: &str) -> String {
+/// Returns the words of the columns before `until` that the statement does not contain.
+fn missing_words(table: &Table, row: usize, until: &str, said: &str) -> String {
     let before = table.columns.iter().take_while(|(name, _, _)| name != until);
     let mut keys: Vec<String> = Vec::new();
     for (_, _, data) in before {
         let ColumnData::Utf8(words) = data else { continue };
         let word = clean(words[row].trim());
-        // `sinc, deep` says `sinc` too.
+        // `sinc, deep` makes a key `sinc` redundant.
         keys.retain(|key| !word.contains(key.as_str()));
         if !word.is_empty() && !said.contains(&word) && keys.iter().all(|key| !key.contains(&word)) {
             keys.push(word);
@@ -72,17 +73,17 @@ fn about(table: &Table, row: usize, until: &str, said: &str) -> String {
     keys.join(", ")
 }
 
-/// Of the findings of each run: the most reliable of each first, then what has room. What several runs found in the same words is
-/// one line.
+/// Builds the summary: the most reliable finding of each run first, then as many others as fit. Findings that several runs
+/// share become one line.
 pub(crate) fn summary(of_runs: Vec<(Option<Span>, Vec<Claim>)>) -> Summary {
     let runs = of_runs.iter().filter(|(of, _)| of.is_some()).count();
     let mut all: Vec<(usize, usize, Finding)> = Vec::new();
-    // How many runs found it, and the last of them.
+    // The number of runs that share each finding, and the last such run.
     let mut counts: Vec<(usize, usize)> = Vec::new();
     for (run, (of, mut claims)) in of_runs.into_iter().enumerate() {
         claims.sort_by_key(|claim| rank(&claim.strength));
         for (turn, claim) in claims.into_iter().enumerate() {
-            // Which run crashed is told, of each.
+            // Crashes are listed separately for each run.
             let same = |other: &Claim| {
                 let words = |claim: &Claim| (claim.about.clone(), claim.words.clone(), claim.caution.clone());
                 claim.strength != RECORDED
@@ -100,7 +101,7 @@ pub(crate) fn summary(of_runs: Vec<(Option<Span>, Vec<Claim>)>) -> Summary {
             }
         }
     }
-    // What was found by looking at several runs is not left out for what became of each.
+    // Findings about several runs take precedence over those about single ones.
     all.sort_by_key(|(turn, rank, finding)| (*turn > 0 || finding.of.is_some(), *turn, *rank));
     let more = all.len().saturating_sub(LINES);
     all.truncate(LINES);
@@ -152,7 +153,7 @@ mod tests {
             about: "sinc, deep".to_owned(),
             evidence: "5 trials".to_owned(),
             strength: "shown".to_owned(),
-            ..Claim::said("it fell")
+            ..Claim::statement("it fell")
         };
         assert_eq!(of_table(&table), [expected]);
     }
@@ -161,7 +162,7 @@ mod tests {
     fn a_summary_is_ten_lines_the_surest_first_and_each_run_has_its_turn() {
         let claim = |n: usize, strength: &str| Claim {
             strength: strength.to_owned(),
-            ..Claim::said(format!("{strength} {n}"))
+            ..Claim::statement(format!("{strength} {n}"))
         };
         let run = |name: &str, claims| (Some(Span::Text(name.to_owned())), claims);
         let many = (0..12).map(|n| claim(n, if n % 2 == 0 { "not decided" } else { "shown" })).collect();

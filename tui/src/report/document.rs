@@ -1,30 +1,27 @@
-//! A report as data: headings, sentences, figures, tables. What it looks like is the business of `html` and `markdown`.
+//! A report as data: headings, text, figures, tables. `html` and `markdown` render it.
 
-/// A piece of a sentence.
+/// A piece of text.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Span {
-    /// Words.
     Text(String),
-    /// A name that is typed as it stands.
+    /// Code, shown as it is.
     Code(String),
-    /// A heading of the report.
+    /// A link to a heading of the report.
     Place {
-        /// What is shown.
         words: String,
-        /// What links call the heading.
+        /// The id of the heading.
         id: String,
     },
-    /// A file or folder, relative to the report.
+    /// A link to a file or folder.
     File {
-        /// What is shown.
         name: String,
-        /// Where it is.
+        /// The path relative to the report.
         path: String,
     },
 }
 
 impl Span {
-    /// What is shown of it.
+    /// The visible text.
     pub(crate) fn words(&self) -> &str {
         match self {
             Self::Text(words) | Self::Code(words) | Self::Place { words, .. } => words,
@@ -33,60 +30,51 @@ impl Span {
     }
 }
 
-/// A part of the report.
+/// A block of the report.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Block {
-    /// A heading of level 2 to 4; those of level 2 and 3 are in the table of contents.
+    /// A heading of level 2 to 4; levels 2 and 3 are in the table of contents.
     Heading {
-        /// Its level.
         level: u8,
-        /// What links call it.
+        /// The id for links.
         id: String,
-        /// Its words.
         words: String,
     },
-    /// Sentences.
+    /// A paragraph.
     Text(Vec<Span>),
-    /// Somebody else's words.
+    /// A quotation.
     Quote {
-        /// Who says it.
+        /// The author.
         who: String,
-        /// What.
         words: String,
     },
-    /// What a run found: claims that its experiment computed.
+    /// Claims that an experiment computed.
     Found {
-        /// The claims, whole.
         claims: Vec<Claim>,
-        /// Where they are from.
+        /// Where they come from.
         source: Vec<Span>,
     },
-    /// Something that is missing, or went wrong.
+    /// Something is missing or went wrong.
     Missing(Vec<Span>),
-    /// Something to be known before what follows is read.
+    /// A warning about what follows.
     Alert(Vec<Span>),
-    /// A command to be typed.
+    /// A command line.
     Command(String),
-    /// Lines that a program wrote.
+    /// Output of a program.
     Output(String),
-    /// Names and what belongs to them.
+    /// Names and values.
     Facts(Vec<(String, Vec<Span>)>),
-    /// A table.
     Table {
-        /// Names of the columns, with whether they hold numbers.
+        /// The column names, and whether each column holds numbers.
         head: Vec<(String, bool)>,
-        /// Its rows.
         rows: Vec<Vec<Vec<Span>>>,
-        /// Where it is from.
+        /// Where it comes from.
         source: Vec<Span>,
     },
-    /// A figure.
     Figure(Box<Drawn>),
-    /// Something to be opened by whoever wants it.
+    /// A collapsed section.
     More {
-        /// What it holds.
         summary: String,
-        /// The parts.
         blocks: Vec<Block>,
     },
 }
@@ -94,62 +82,58 @@ pub(crate) enum Block {
 /// A figure of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Drawn {
-    /// Its file's name, without ending; also what links call it.
+    /// The file name without extension, also used as id.
     pub(crate) name: String,
-    /// Its title.
     pub(crate) title: String,
-    /// Sentences below it.
+    /// The caption.
     pub(crate) caption: String,
-    /// For inside a page: without title and caption, names of its own, large fields as pictures.
+    /// SVG for a page: without title and caption, with unique ids, large fields as bitmaps.
     pub(crate) inline: String,
-    /// For a file: with title, caption and where it comes from.
+    /// SVG for a file: with title, caption and source.
     pub(crate) file: String,
-    /// Where its data is from.
+    /// Where its data comes from.
     pub(crate) source: Vec<Span>,
 }
 
-/// A claim, all of it. Parts that were not given are empty.
+/// A claim. Parts that were not given are empty.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Claim {
-    /// The subject.
     pub(crate) about: String,
-    /// The conclusion.
     pub(crate) words: String,
     /// The numbers behind it.
     pub(crate) evidence: String,
-    /// What it does not say.
+    /// Its limits.
     pub(crate) caution: String,
     /// How reliable it is.
     pub(crate) strength: String,
 }
 
 impl Claim {
-    /// A statement of which no more is known.
-    pub(crate) fn said(words: impl Into<String>) -> Self {
+    /// Creates a claim with nothing but a statement.
+    pub(crate) fn statement(words: impl Into<String>) -> Self {
         Self { words: words.into(), ..Self::default() }
     }
 }
 
-/// A line of a summary.
+/// A line of the summary.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Finding {
-    /// Where the report says more, where that is not plain.
+    /// A link to where the report says more, unless that is obvious.
     pub(crate) of: Option<Span>,
-    /// What was found; the evidence is not part of the line.
+    /// The claim; its evidence is not shown in the line.
     pub(crate) claim: Claim,
 }
 
-/// What a report begins with: at most ten lines, the most reliable first.
+/// The summary at the start of a report: at most ten lines, the most reliable first.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Summary {
-    /// The lines.
     pub(crate) lines: Vec<Finding>,
-    /// How many findings had no room.
+    /// The number of findings left out.
     pub(crate) more: usize,
 }
 
 impl Summary {
-    /// That there is more; nothing where there is not.
+    /// Mentions the findings left out, if any.
     pub(crate) fn rest(&self) -> Vec<Span> {
         match self.more {
             0 => Vec::new(),
@@ -159,21 +143,17 @@ impl Summary {
     }
 }
 
-/// A report.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Document {
-    /// Its title.
     pub(crate) title: String,
-    /// Sentences below it.
+    /// The paragraph below the title.
     pub(crate) lead: Vec<Span>,
-    /// What was found, in a few lines.
     pub(crate) summary: Summary,
-    /// Everything else.
     pub(crate) blocks: Vec<Block>,
 }
 
 impl Document {
-    /// Level, id and words of the headings that the table of contents shows.
+    /// Level, id and text of the headings in the table of contents.
     pub(crate) fn contents(&self) -> Vec<(u8, &str, &str)> {
         self.blocks
             .iter()
@@ -186,7 +166,7 @@ impl Document {
             .collect()
     }
 
-    /// All figures, those to be opened too.
+    /// All figures, including those in collapsed sections.
     pub(crate) fn figures(&self) -> Vec<&Drawn> {
         fn within(blocks: &[Block]) -> Vec<&Drawn> {
             blocks
@@ -202,23 +182,23 @@ impl Document {
     }
 }
 
-/// Words alone.
+/// Creates a text span.
 pub(crate) fn text(words: impl Into<String>) -> Span {
     Span::Text(words.into())
 }
 
-/// A name alone.
+/// Creates a code span.
 pub(crate) fn code(name: impl Into<String>) -> Span {
     Span::Code(name.into())
 }
 
-/// Words with names between backticks.
+/// Parses text with code between backticks.
 pub(crate) fn marked(words: &str) -> Vec<Span> {
     let piece = |(i, piece): (usize, &str)| if i % 2 == 1 { code(piece) } else { text(piece) };
     words.split('`').enumerate().map(piece).collect()
 }
 
-/// A table; of each column whether it holds numbers.
+/// Creates a table; each column says whether it holds numbers.
 pub(crate) fn table(head: &[(&str, bool)], rows: Vec<Vec<Vec<Span>>>, source: Vec<Span>) -> Block {
     Block::Table {
         head: head.iter().map(|(name, number)| ((*name).to_owned(), *number)).collect(),
@@ -227,12 +207,11 @@ pub(crate) fn table(head: &[(&str, bool)], rows: Vec<Vec<Vec<Span>>>, source: Ve
     }
 }
 
-/// A heading.
 pub(crate) fn heading(level: u8, id: impl Into<String>, words: impl Into<String>) -> Block {
     Block::Heading { level, id: id.into(), words: words.into() }
 }
 
-/// A name that may be part of a path and of a link.
+/// Makes a name safe for paths and links.
 pub(crate) fn plain(name: &str) -> String {
     name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '-' }).collect()
 }

@@ -1,12 +1,12 @@
-//! A report as one HTML file that needs nothing else: figures inside, light and dark, readable on paper.
+//! Renders a report as a single self-contained HTML file with figures, light and dark colours, and a print layout.
 
-use super::document::{Block, Claim, Document, Span, Summary};
+use super::document::{Block, Claim, Document, Drawn, Span, Summary};
 use gradtop_chart::colour::{COLOURS, Paint};
 use gradtop_chart::svg::{escape, hex};
 
 const STYLE: &str = include_str!("style.css");
 
-/// The page.
+/// Renders the page.
 pub(crate) fn page(document: &Document) -> String {
     let mut out = Page(format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -33,7 +33,7 @@ pub(crate) fn page(document: &Document) -> String {
     out.0
 }
 
-/// A page being written.
+/// An HTML page under construction.
 struct Page(String);
 
 impl Page {
@@ -42,10 +42,10 @@ impl Page {
     }
 }
 
-/// Characters of a cell that stay in one line.
+/// Shorter cells are not wrapped.
 const SHORT: usize = 40;
 
-/// The figures' colours on a dark ground: the drawings carry those for white paper as attributes, which rules outweigh.
+/// The figures' colours on a dark background. The drawings have those for white paper as attributes, which CSS rules override.
 fn dark() -> String {
     let swap = |from: [u8; 3], to: [u8; 3]| {
         let (from, to) = (hex(from), hex(to));
@@ -82,7 +82,7 @@ fn one(out: &mut Page, block: &Block) {
         Block::Found { claims, source } => {
             out.put("<section class=\"found\"><h4>Found</h4>\n<ul>\n");
             for claim in claims {
-                whole(out, claim);
+                full_claim(out, claim);
             }
             out.put(&format!("</ul>\n{}</section>", source_of(source)));
         }
@@ -101,37 +101,8 @@ fn one(out: &mut Page, block: &Block) {
             }
             out.put("</dl>");
         }
-        Block::Table { head, rows, source } => {
-            out.put("<div class=\"wide\"><table>\n<thead><tr>");
-            for (name, number) in head {
-                let class = if *number { " class=\"n\"" } else { "" };
-                out.put(&format!("<th{class}>{}</th>", escape(name)));
-            }
-            out.put("</tr></thead>\n<tbody>\n");
-            for row in rows {
-                out.put("<tr>");
-                for (cell, (_, number)) in row.iter().zip(head) {
-                    // What is wide is moved sideways: there only long texts are broken into lines.
-                    let class = match cell.iter().map(|span| span.words().chars().count()).sum::<usize>() {
-                        _ if *number => "n",
-                        0..=SHORT => "short",
-                        _ => "long",
-                    };
-                    out.put(&format!("<td class=\"{class}\">{}</td>", spans(cell)));
-                }
-                out.put("</tr>\n");
-            }
-            out.put(&format!("</tbody></table></div>\n{}", source_of(source)));
-        }
-        Block::Figure(drawn) => out.put(&format!(
-            "<figure id=\"{}\">\n{}<figcaption><strong>{}{}</strong> {}\n{}</figcaption>\n</figure>",
-            escape(&drawn.name),
-            drawn.inline,
-            escape(&drawn.title),
-            if drawn.title.ends_with(['.', '?', '!']) { "" } else { "." },
-            escape(&drawn.caption),
-            source_of(&drawn.source)
-        )),
+        Block::Table { head, rows, source } => table(out, head, rows, source),
+        Block::Figure(drawn) => figure(out, drawn),
         Block::More { summary, blocks: inner } => {
             out.put(&format!("<details><summary>{}</summary>\n", escape(summary)));
             blocks(out, inner);
@@ -140,7 +111,42 @@ fn one(out: &mut Page, block: &Block) {
     }
 }
 
-/// The summary: a line a finding.
+fn table(out: &mut Page, head: &[(String, bool)], rows: &[Vec<Vec<Span>>], source: &[Span]) {
+    out.put("<div class=\"wide\"><table>\n<thead><tr>");
+    for (name, number) in head {
+        let class = if *number { " class=\"n\"" } else { "" };
+        out.put(&format!("<th{class}>{}</th>", escape(name)));
+    }
+    out.put("</tr></thead>\n<tbody>\n");
+    for row in rows {
+        out.put("<tr>");
+        for (cell, (_, number)) in row.iter().zip(head) {
+            // Wide tables scroll; only long texts are wrapped.
+            let class = match cell.iter().map(|span| span.words().chars().count()).sum::<usize>() {
+                _ if *number => "n",
+                0..=SHORT => "short",
+                _ => "long",
+            };
+            out.put(&format!("<td class=\"{class}\">{}</td>", spans(cell)));
+        }
+        out.put("</tr>\n");
+    }
+    out.put(&format!("</tbody></table></div>\n{}", source_of(source)));
+}
+
+fn figure(out: &mut Page, drawn: &Drawn) {
+    out.put(&format!(
+        "<figure id=\"{}\">\n{}<figcaption><strong>{}{}</strong> {}\n{}</figcaption>\n</figure>",
+        escape(&drawn.name),
+        drawn.inline,
+        escape(&drawn.title),
+        if drawn.title.ends_with(['.', '?', '!']) { "" } else { "." },
+        escape(&drawn.caption),
+        source_of(&drawn.source)
+    ));
+}
+
+/// Renders the summary, a line per finding.
 fn summary(out: &mut Page, summary: &Summary) {
     if summary.lines.is_empty() {
         return;
@@ -152,19 +158,19 @@ fn summary(out: &mut Page, summary: &Summary) {
             "<li>{}{}{}{}</li>\n",
             strength(&finding.claim.strength),
             of.unwrap_or_default(),
-            stated(&finding.claim),
+            statement(&finding.claim),
             part("caution", "Caution", &finding.claim.caution, "span"),
         ));
     }
     out.put(&format!("</ol>\n{}</section>\n", source_of(&summary.rest())));
 }
 
-/// A claim with all that belongs to it.
-fn whole(out: &mut Page, claim: &Claim) {
+/// Renders a claim with its evidence and limits.
+fn full_claim(out: &mut Page, claim: &Claim) {
     out.put(&format!(
         "<li>{}{}{}{}</li>\n",
         strength(&claim.strength),
-        stated(claim),
+        statement(claim),
         part("evidence", "Evidence", &claim.evidence, "p"),
         part("caution", "Caution", &claim.caution, "p"),
     ));
@@ -177,8 +183,8 @@ fn strength(words: &str) -> String {
     format!("<span class=\"strength r{}\">{}</span> ", super::claims::rank(words), escape(words))
 }
 
-/// What is claimed, and of what.
-fn stated(claim: &Claim) -> String {
+/// The subject and statement of a claim.
+fn statement(claim: &Claim) -> String {
     let about = Some(&claim.about).filter(|about| !about.is_empty());
     let about = about.map(|about| format!("<b>{}:</b> ", escape(about)));
     format!("{}{}", about.unwrap_or_default(), escape(&claim.words))
@@ -212,7 +218,7 @@ fn spans(spans: &[Span]) -> String {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-    use super::super::document::{Drawn, code, text};
+    use super::super::document::{code, text};
     use super::*;
 
     fn claim() -> Claim {
@@ -237,7 +243,7 @@ mod tests {
         Document {
             title: "A & B".into(),
             lead: vec![text("lead")],
-            summary: super::super::claims::summary(vec![(None, vec![Claim::said("it <fell>")])]),
+            summary: super::super::claims::summary(vec![(None, vec![Claim::statement("it <fell>")])]),
             blocks: vec![
                 Block::Heading { level: 2, id: "p".into(), words: "<One>".into() },
                 Block::Quote { who: "The report".into(), words: "x < y".into() },
@@ -261,7 +267,7 @@ mod tests {
     #[test]
     fn the_page_is_well_formed_whatever_the_words() {
         let page = page(&document());
-        // All elements but these are closed, so the rest must parse as XML.
+        // All elements except these are closed, so the rest must parse as XML.
         let closed = page
             .replace("<!DOCTYPE html>\n", "")
             .replace("<meta charset=\"utf-8\">", "")

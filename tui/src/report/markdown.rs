@@ -1,8 +1,8 @@
-//! A report as Markdown, its figures as files beside it.
+//! Renders a report as Markdown, with figures in separate files.
 
 use super::document::{Block, Claim, Document, Finding, Span};
 
-/// The text. Figures are `<figures>/<name>.svg`.
+/// Renders the text. Figures are `<figures>/<name>.svg`.
 pub(crate) fn page(document: &Document, figures: &str) -> String {
     let mut out = format!("# {}\n\n{}\n\n", escape(&document.title), spans(&document.lead));
     if !document.summary.lines.is_empty() {
@@ -36,7 +36,7 @@ fn blocks(out: &mut String, blocks: &[Block], figures: &str) {
 fn one(block: &Block, figures: &str) -> String {
     match block {
         Block::Heading { level, id, words } => {
-            // The anchor is written out: every viewer makes its own of a heading's words.
+            // With an explicit anchor, because viewers derive different ones from the heading.
             format!("<a id=\"{id}\"></a>\n\n{} {}\n", "#".repeat(usize::from(*level)), escape(words))
         }
         Block::Text(words) => format!("{}\n", spans(words)),
@@ -50,7 +50,7 @@ fn one(block: &Block, figures: &str) -> String {
             format!("{fence}{language}\n{words}\n{fence}\n")
         }
         Block::Found { claims, source } => {
-            let list = lines(claims.iter().map(|claim| format!("- {}", whole(claim))));
+            let list = lines(claims.iter().map(|claim| format!("- {}", full_claim(claim))));
             format!("**Found**\n\n{list}\n\n<sub>{}</sub>\n", spans(source))
         }
         Block::Missing(words) => format!("> **Missing.** {}\n", spans(words)),
@@ -90,12 +90,12 @@ fn line(finding: &Finding) -> String {
     format!(
         "{}{}",
         of.unwrap_or_default(),
-        whole(&Claim { evidence: String::new(), ..finding.claim.clone() })
+        full_claim(&Claim { evidence: String::new(), ..finding.claim.clone() })
     )
 }
 
-/// A claim with all that belongs to it.
-fn whole(claim: &Claim) -> String {
+/// A claim with its evidence and limits.
+fn full_claim(claim: &Claim) -> String {
     let mut out = String::new();
     if !claim.about.is_empty() {
         out.extend(["**", &escape(&claim.about), ":** "]);
@@ -126,7 +126,7 @@ fn spans(spans: &[Span]) -> String {
         .collect()
 }
 
-/// Code, fenced by more backticks than it holds.
+/// A code span, fenced by more backticks than it contains.
 fn code(name: &str) -> String {
     let name = name.replace('\n', " ");
     if !name.contains('`') {
@@ -136,17 +136,17 @@ fn code(name: &str) -> String {
     format!("{fence} {name} {fence}")
 }
 
-/// How often a letter comes at most, one after another.
+/// The longest repetition of a letter.
 fn longest(text: &str, letter: char) -> usize {
     text.split(|c| c != letter).map(str::len).max().unwrap_or(0)
 }
 
-/// A cell may hold no bar and no line break.
+/// Escapes bars and line breaks, which end a cell.
 fn cell(text: &str) -> String {
     text.replace('|', "\\|").replace('\n', " ")
 }
 
-/// Words that Markdown shows as they are.
+/// Escapes text so that Markdown shows it literally.
 fn escape(words: &str) -> String {
     let mut out = String::with_capacity(words.len());
     for c in words.chars() {
@@ -188,12 +188,12 @@ mod tests {
         let document = Document {
             title: "T".into(),
             lead: vec![text("lead")],
-            summary: super::super::claims::summary(vec![(None, vec![Claim::said("it rose")])]),
+            summary: super::super::claims::summary(vec![(None, vec![Claim::statement("it rose")])]),
             blocks: vec![
                 Block::Heading { level: 2, id: "p".into(), words: "One".into() },
                 Block::More { summary: "more".into(), blocks: vec![table] },
                 Block::Missing(vec![text("gone")]),
-                Block::Found { claims: vec![Claim::said("it fell")], source: vec![text("s")] },
+                Block::Found { claims: vec![Claim::statement("it fell")], source: vec![text("s")] },
                 Block::Command("a `b`".into()),
             ],
         };

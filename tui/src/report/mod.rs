@@ -1,13 +1,13 @@
-//! Reports: documents as data ([`document`]), of a study or of any runs ([`runs`]), written as HTML and as Markdown.
+//! Reports: documents as data ([`document`]) about a study or any runs ([`runs`]), rendered as HTML and Markdown.
 
 pub(crate) mod claims;
 pub(crate) mod document;
 pub(crate) mod html;
 pub(crate) mod markdown;
-mod of_one;
 pub(crate) mod repeat;
 pub(crate) mod run_section;
 pub(crate) mod runs;
+mod single_run;
 
 use std::path::Path;
 
@@ -17,10 +17,9 @@ use self::document::{Block, Document, code, heading, text};
 use crate::files::replace;
 use crate::print;
 
-/// The folder of the figures beside a Markdown file.
+/// The folder of the figures next to a Markdown file.
 pub(crate) const FIGURES: &str = "figures";
 
-/// Writes the figures of a document as SVG files.
 pub(crate) fn write_figures(document: &Document, folder: &Path) -> Result<()> {
     std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", print::short(folder)))?;
     for figure in document.figures() {
@@ -29,7 +28,7 @@ pub(crate) fn write_figures(document: &Document, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Where the numbers of a report are from, and how they are read without it.
+/// Explains where the numbers of a report come from and how to read them without it.
 pub(crate) fn where_from() -> [Block; 2] {
     [
         heading(2, "where-it-is-from", "Where the numbers are from"),

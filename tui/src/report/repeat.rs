@@ -1,11 +1,11 @@
-//! The command that starts a run again.
+//! The command that repeats a run.
 
 use gradtop_host::{DEFAULT_CHECKPOINT_EVERY, Exec};
 use gradtop_store::{Goal, MetricInfo, View, shell_words};
 
 use crate::print::clean;
 
-/// With every parameter, so that presets which change later change nothing; `None` of runs that other tools logged.
+/// Lists every parameter, so that later changes of presets have no effect. `None` for imported runs.
 pub(crate) fn command(view: &View) -> Option<String> {
     let m = &view.manifest;
     if m.import.is_some() {
@@ -15,15 +15,15 @@ pub(crate) fn command(view: &View) -> Option<String> {
     let argv = if let Some(command) = &m.command {
         let mut argv = words(&["gradtop", "exec"]);
         let option = |name: &str, value: String| [format!("--{name}"), value];
-        // The experiment that it would be one of by itself.
+        // The default experiment name of the command.
         let usual = Exec { argv: command.argv.clone(), ..Exec::default() }.experiment_id();
         if m.experiment.id != usual {
             argv.extend(option("experiment", m.experiment.id.clone()));
         }
-        // In the order of the record, by the texts that the command was given.
+        // In the recorded order, with the texts that were given.
         let given = m.params.iter().filter_map(|(key, _)| command.given.get_key_value(key));
         argv.extend(given.flat_map(|(key, text)| option("param", format!("{key}={text}"))));
-        // A name with a colon cannot be given: the program declares it itself.
+        // A name with a colon cannot be given as an option: the program declares it itself.
         let declared = m.metrics.iter().filter(|metric| !metric.name.contains(':'));
         argv.extend(declared.flat_map(|metric| option("metric", metric_text(metric))));
         argv.extend(command.total.into_iter().flat_map(|total| option("total", total.to_string())));
@@ -34,7 +34,7 @@ pub(crate) fn command(view: &View) -> Option<String> {
         }
         argv.extend(m.experiment.resumable.then(|| "--resumable".to_owned()));
         argv.extend(command.grace_s.into_iter().flat_map(|seconds| option("grace", seconds.to_string())));
-        // Where git was not asked, that was so wanted.
+        // If git was not asked, --no-diff was given.
         let no_diff = m.git_commit.is_some() && command.git_dirty.is_none();
         argv.extend(no_diff.then(|| "--no-diff".to_owned()));
         if m.checkpoint_every_s != DEFAULT_CHECKPOINT_EVERY.as_secs() {
@@ -59,7 +59,7 @@ pub(crate) fn command(view: &View) -> Option<String> {
     Some(clean(&format!("{}{}", dir.unwrap_or_default(), shell_words(&argv))))
 }
 
-/// A metric as `--metric` takes it.
+/// A metric in the syntax of `--metric`.
 pub(crate) fn metric_text(metric: &MetricInfo) -> String {
     let mut text = metric.name.clone();
     text.push_str(match metric.goal {
@@ -67,7 +67,7 @@ pub(crate) fn metric_text(metric: &MetricInfo) -> String {
         Goal::Min => ":min",
         Goal::Max => ":max",
     });
-    // With a goal it is one anyway.
+    // A metric with a goal is a headline metric anyway.
     let bare = metric.headline && metric.goal == Goal::None && metric.headline_of.is_none();
     text.push_str(if bare { ":headline" } else { "" });
     text.extend(metric.headline_of.iter().map(|split| format!(":headline={split}")));

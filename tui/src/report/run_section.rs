@@ -1,4 +1,4 @@
-//! What a run can show: its settings, tables, conclusion and figures, each with where it is from.
+//! The parts of a report that one run contributes: settings, tables, conclusions and figures.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -18,24 +18,24 @@ use gradtop_view::figure::of_run::{of_run, sign};
 use gradtop_view::live::{self, RunData};
 use gradtop_view::state::param;
 
-/// Rows of a table that are printed; the rest is counted.
+/// The most rows of a table shown; the rest is counted.
 const ROWS: usize = 120;
-/// The table that conclusions are written to.
+/// The table with the conclusions.
 const CONCLUSION: &str = "conclusion";
 
 /// A run and what was read of it.
 pub(crate) struct RunSection<'a> {
     view: &'a View,
-    /// What its figures' names begin with.
+    /// The prefix of its figures' names.
     key: String,
-    /// The way from the report's folder to the run's, where there is one that will last.
+    /// The relative path from the report to the run, if such a link will stay valid.
     path: Option<String>,
     declared: Vec<Declared>,
     data: Arc<RunData>,
 }
 
 impl<'a> RunSection<'a> {
-    /// Reads what the figures need. With it, what could not be read.
+    /// Reads the data of the figures. Also returns what could not be read.
     pub(crate) fn of(view: &'a View, key: &str, path: Option<String>) -> Result<(Self, Vec<String>)> {
         let declared = of_run(view)?;
         let (data, damaged) = live::read(&view.dir, &declared)?;
@@ -43,38 +43,37 @@ impl<'a> RunSection<'a> {
         Ok((Self { view, key: key.to_owned(), path, declared, data }, odd))
     }
 
-    /// Without figures, which are most of what there is to read.
+    /// Skips the figures, which are most of what there is to read.
     pub(crate) fn bare(view: &'a View, key: &str, path: Option<String>) -> Self {
         Self { view, key: key.to_owned(), path, declared: Vec::new(), data: Arc::default() }
     }
 
-    /// The ids of all figures, in the order declared.
+    /// The ids of all figures, in declared order.
     pub(crate) fn figure_ids(&self) -> impl Iterator<Item = &str> + Clone {
         self.declared.iter().map(|figure| figure.id.as_str())
     }
 
-    /// The run by its name, as a link.
+    /// A link to the run with its name.
     pub(crate) fn named(&self) -> Span {
         self.file(self.run(), "")
     }
 
-    /// The run by its folder, as a link.
+    /// A link to the run with its folder.
     pub(crate) fn link(&self) -> Span {
         let (experiment, name) = (self.view.dir.experiment(), self.view.dir.name());
         self.file(&format!("exp={experiment}/run={name}"), "")
     }
 
-    /// The run's name.
     pub(crate) fn run(&self) -> &str {
         &self.view.manifest.run
     }
 
-    /// Whether it came to its end.
+    /// Returns whether the run finished.
     pub(crate) fn is_finished(&self) -> bool {
         self.view.state == State::Finished
     }
 
-    /// The tables that it recorded.
+    /// The tables that the run recorded.
     pub(crate) fn table_names(&self) -> Vec<String> {
         gradtop_store::table_names(&self.view.dir)
     }
@@ -84,7 +83,7 @@ impl<'a> RunSection<'a> {
         self.view.manifest.experiment.summary.clone()
     }
 
-    /// A file or folder of the run, as a link.
+    /// A link to a file or folder of the run.
     fn inside(&self, place: &str) -> Span {
         self.file(place, &format!("/{place}"))
     }
@@ -96,7 +95,7 @@ impl<'a> RunSection<'a> {
         }
     }
 
-    /// What the run was started with; `sets` are the parameters that were changed.
+    /// The parameters of the run; `sets` are those that were changed.
     pub(crate) fn settings(&self, sets: &[(String, String)]) -> Block {
         let m = &self.view.manifest;
         let commas = |words: Vec<String>| text(words.join(", "));
@@ -132,20 +131,20 @@ impl<'a> RunSection<'a> {
         ])
     }
 
-    /// `finished, 12s of work`.
+    /// How the run ended: `finished, 12s of work`.
     pub(crate) fn how_it_ended(&self) -> String {
         let worked = worked_s(&self.view.dir).map(|s| format!(", {} of work", number::duration(s)));
         format!("{}{}", self.view.state.word(), worked.unwrap_or_default())
     }
 
-    /// The newest rows of a table; `None` if it is not there.
+    /// The newest rows of a table, or `None` if there is no such table.
     pub(crate) fn table(&self, name: &str) -> Result<Option<Block>, StoreError> {
         Ok(self.read(name)?.map(|table| self.block(name, &table, &[])))
     }
 
-    /// What the experiment concluded, with the numbers behind it; `None` if it has not.
+    /// The conclusions with the numbers behind them, or `None` if there are none.
     pub(crate) fn found(&self) -> Result<Option<Vec<Block>>, StoreError> {
-        // What the claims say whole.
+        // Columns that the claims show.
         const SAID: [&str; 6] = ["about", "claim", "evidence", "caution", "strength", "statement"];
         let Some(table) = self.read(CONCLUSION)? else { return Ok(None) };
         let claims = claims::of_table(&table);
@@ -163,7 +162,7 @@ impl<'a> RunSection<'a> {
         Ok(Some(found))
     }
 
-    /// The claims of the experiment; none where there are none, or they cannot be read.
+    /// The experiment's claims, empty if there are none or they cannot be read.
     pub(crate) fn claims(&self) -> Vec<Claim> {
         self.read(CONCLUSION).ok().flatten().map(|table| claims::of_table(&table)).unwrap_or_default()
     }
@@ -195,7 +194,6 @@ impl<'a> RunSection<'a> {
         Block::Table { head: head.collect(), rows: (0..table.rows().min(ROWS)).map(row).collect(), source }
     }
 
-    /// A figure, drawn.
     pub(crate) fn figure(&self, id: &str) -> Option<Block> {
         let declared = self.declared.iter().find(|figure| figure.id == id)?;
         let chart = evaluate(declared, &self.data);
@@ -205,7 +203,7 @@ impl<'a> RunSection<'a> {
         let name = self.figure_name(id);
         let mut bare = chart.clone();
         (bare.title, bare.caption) = (String::new(), None);
-        // A title of its own is told from that of the figure only where there are several panels.
+        // With a single panel, its title would repeat that of the figure.
         if let [only] = bare.charts.as_mut_slice()
             && only.title.as_deref() == Some(chart.title.as_str())
         {
@@ -221,7 +219,7 @@ impl<'a> RunSection<'a> {
         })))
     }
 
-    /// What a figure is called in the page: ids that look the same are numbered.
+    /// The name of a figure in the page: equal names are numbered.
     fn figure_name(&self, id: &str) -> String {
         let mut taken = BTreeSet::new();
         for figure in &self.declared {
@@ -263,11 +261,11 @@ impl<'a> RunSection<'a> {
     }
 }
 
-/// A value of a table.
+/// A cell of a table.
 fn cell(data: &ColumnData, row: usize) -> String {
     match data {
         ColumnData::I64(v) => v[row].to_string(),
-        // What there is no number of.
+        // A missing number.
         ColumnData::F64(v) if v[row].is_nan() => "–".to_owned(),
         ColumnData::F64(v) => number::value(v[row]),
         ColumnData::Utf8(v) => clean(&v[row]),

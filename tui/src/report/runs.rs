@@ -1,4 +1,4 @@
-//! The report of any runs: what was asked, what differed, what came out, and how it is repeated.
+//! The report about any runs: what they are, how they differ, what they found, and how to repeat them.
 
 use std::sync::Arc;
 
@@ -13,54 +13,53 @@ use gradtop_view::{natural, state};
 
 use super::claims::{self, SEEN};
 use super::document::{Block, Claim, Document, Drawn, Span, code, heading, text};
-use super::of_one::OfOne;
+use super::single_run::SingleRun;
 use super::{repeat, where_from};
 use crate::print::clean;
 
-/// Runs that are shown with their figures and tables; of more, the figures that compare them and what each concluded.
+/// With more runs than this, only comparing figures and conclusions are shown.
 const WHOLE: usize = 8;
-/// Runs that each have a line of their own in a figure; of more, those with equal settings are averaged.
+/// With more runs than this, a figure averages those with equal settings.
 const LINES: usize = 12;
-/// Figures that compare runs.
+/// The most comparing figures.
 const CURVES: usize = 6;
-/// Columns of results beside each other.
+/// The most result columns side by side.
 const COLUMNS: usize = 8;
-/// Parameters that are told of the best run.
+/// The most parameters listed for the best run.
 const PARAMS: usize = 4;
 
-/// What is asked for.
-pub(crate) struct Asked<'a> {
-    /// The title, where one is given.
+/// The options of the report.
+pub(crate) struct ReportOptions<'a> {
+    /// The title, if given.
     pub(crate) title: Option<String>,
-    /// The command that composes the report, as it was typed.
+    /// The command line, as typed.
     pub(crate) command: String,
-    /// The runs.
     pub(crate) views: &'a [View],
-    /// The way from the report's folder to the folder of all runs, where there is one that will last.
+    /// The relative path from the report to the runs folder, if such a link will stay valid.
     pub(crate) way: Option<String>,
 }
 
 /// Names and values.
 pub(super) type Facts = Vec<(String, String)>;
 
-/// Composes the report. With it, what could not be read.
-pub(crate) fn compose(asked: &Asked<'_>) -> (Document, Vec<String>) {
+/// Composes the report. Also returns what could not be read.
+pub(crate) fn compose(options: &ReportOptions<'_>) -> (Document, Vec<String>) {
     let mut odd = Vec::new();
-    let whole = asked.views.len() <= WHOLE;
-    let one = |(n, view)| OfOne::read(n, view, whole, asked.way.as_deref(), &mut odd);
-    let runs: Vec<OfOne<'_>> = (1..).zip(asked.views).map(one).collect();
-    let several = Several::each(asked.views);
-    let mut blocks = notes(asked.views);
+    let whole = options.views.len() <= WHOLE;
+    let one = |(n, view)| SingleRun::read(n, view, whole, options.way.as_deref(), &mut odd);
+    let runs: Vec<SingleRun<'_>> = (1..).zip(options.views).map(one).collect();
+    let several = Comparison::each(options.views);
+    let mut blocks = notes(options.views);
     blocks.push(heading(2, "runs", if runs.len() == 1 { "The run" } else { "The runs" }));
     blocks.push(table_of(&runs));
-    blocks.extend(settings(asked.views));
-    blocks.extend(parts("results", "Results", &several, Several::results));
-    blocks.extend(parts("curves", "Curves", &several, Several::curves));
+    blocks.extend(settings(options.views));
+    blocks.extend(parts("results", "Results", &several, Comparison::results));
+    blocks.extend(parts("curves", "Curves", &several, Comparison::curves));
     if !whole {
         blocks.push(heading(2, "each", "Each run"));
     }
     blocks.extend(runs.iter().flat_map(|run| if whole { run.blocks() } else { vec![run.folded()] }));
-    blocks.extend(environment(asked));
+    blocks.extend(environment(options));
     blocks.extend(where_from());
     let mut found: Vec<(Option<Span>, Vec<Claim>)> =
         several.iter().map(|several| (None, several.claims())).collect();
@@ -71,13 +70,13 @@ pub(crate) fn compose(asked: &Asked<'_>) -> (Document, Vec<String>) {
     let number = if runs.len() == 1 { "One run".to_owned() } else { format!("{} runs", runs.len()) };
     let today = gradtop_view::clock::dated(jiff::Timestamp::now());
     let lead = vec![text(format!("{number}, {today}."))];
-    let document = Document { title: title(asked), lead, summary: claims::summary(found), blocks };
+    let document = Document { title: title(options), lead, summary: claims::summary(found), blocks };
     (document, odd)
 }
 
-fn title(asked: &Asked<'_>) -> String {
-    let experiments = experiments(asked.views);
-    match (&asked.title, asked.views, experiments.as_slice()) {
+fn title(options: &ReportOptions<'_>) -> String {
+    let experiments = experiments(options.views);
+    match (&options.title, options.views, experiments.as_slice()) {
         (Some(title), ..) => clean(title),
         (None, [one], _) => format!("{}: {}", clean(&one.manifest.experiment.id), clean(&one.manifest.run)),
         (None, views, [one]) => format!("{}: {} runs", clean(one), views.len()),
@@ -95,13 +94,13 @@ fn experiments(views: &[View]) -> Vec<&str> {
     ids
 }
 
-/// What people say of the runs, and what their experiments do.
+/// The users' notes about the runs, and what their experiments do.
 fn notes(views: &[View]) -> Vec<Block> {
-    let mut blocks = vec![heading(2, "asked", "What was asked")];
+    let mut blocks = vec![heading(2, "options", "What was options")];
     for id in experiments(views) {
         let mut of = views.iter().map(|view| &view.manifest).filter(|run| run.experiment.id == id);
         let summary = of.next().map(|run| run.experiment.summary.trim()).filter(|s| !s.is_empty());
-        // A command's is the command itself: of several it is told only where it is that of all.
+        // The summary of a command is the command line itself, shown only if it is the same for all.
         let summary =
             summary.filter(|s| of.all(|run| run.command.is_none() || run.experiment.summary.trim() == *s));
         let summary = summary.map(|summary| vec![code(clean(id)), text(format!(": {}", clean(summary)))]);
@@ -115,7 +114,7 @@ fn notes(views: &[View]) -> Vec<Block> {
     if blocks.len() > 1 { blocks } else { Vec::new() }
 }
 
-fn table_of(runs: &[OfOne<'_>]) -> Block {
+fn table_of(runs: &[SingleRun<'_>]) -> Block {
     let common = state::common(&runs.iter().map(|run| run.view).collect::<Vec<_>>());
     let title = common.as_ref().map_or_else(|| "last value".to_owned(), state::Common::title);
     let of_several = runs.iter().any(|run| run.view.dir.experiment() != runs[0].view.dir.experiment());
@@ -128,7 +127,7 @@ fn table_of(runs: &[OfOne<'_>]) -> Block {
         ("took", true),
         ("tags", false),
     ];
-    let row = |run: &OfOne<'_>| {
+    let row = |run: &SingleRun<'_>| {
         let view = run.view;
         let (value, of) = state::headline_cells(view, common.as_ref());
         let took = state::took_words(view, jiff::Timestamp::now());
@@ -141,8 +140,13 @@ fn table_of(runs: &[OfOne<'_>]) -> Block {
     table(&head, &runs.iter().map(row).collect::<Vec<_>>())
 }
 
-/// What there is to show of the runs of each experiment, under a heading of its own where there are several.
-fn parts(id: &str, title: &str, several: &[Several], of: impl Fn(&Several) -> Vec<Block>) -> Vec<Block> {
+/// The blocks for each experiment, under separate headings if there are several.
+fn parts(
+    id: &str,
+    title: &str,
+    several: &[Comparison],
+    of: impl Fn(&Comparison) -> Vec<Block>,
+) -> Vec<Block> {
     let mut blocks = Vec::new();
     for one in several {
         let own = of(one);
@@ -157,7 +161,7 @@ fn parts(id: &str, title: &str, several: &[Several], of: impl Fn(&Several) -> Ve
     blocks
 }
 
-/// A table; columns without a word are left out.
+/// A table without its empty columns.
 fn table(head: &[(&str, bool)], rows: &[Vec<Vec<Span>>]) -> Block {
     let empty = |span: &Span| matches!(span, Span::Text(words) if words.is_empty());
     let used = |at: usize| rows.iter().any(|row| row.get(at).is_some_and(|c| !c.iter().all(empty)));
@@ -169,10 +173,10 @@ fn table(head: &[(&str, bool)], rows: &[Vec<Vec<Span>>]) -> Block {
     }
 }
 
-/// What all runs were started with, and what differed between them.
+/// The common settings of all runs, and those that differ.
 fn settings(views: &[View]) -> Vec<Block> {
     let mut blocks = vec![heading(2, "settings", "Settings")];
-    // Parameters of one experiment mean nothing to another.
+    // Parameters are compared only within an experiment.
     let ids = experiments(views);
     for (n, id) in (1..).zip(&ids) {
         let of: Vec<View> = views.iter().filter(|v| v.manifest.experiment.id == *id).cloned().collect();
@@ -186,12 +190,12 @@ fn settings(views: &[View]) -> Vec<Block> {
     blocks
 }
 
-fn environment(asked: &Asked<'_>) -> Vec<Block> {
+fn environment(options: &ReportOptions<'_>) -> Vec<Block> {
     let mut blocks = vec![heading(2, "environment", "Environment")];
     let differed = "What differed between their environments";
-    blocks.extend(common_and_not(asked.views, environment_of, "environments-differed", differed));
+    blocks.extend(common_and_not(options.views, environment_of, "environments-differed", differed));
     blocks.push(heading(2, "again", "To repeat it"));
-    let commands: Vec<String> = asked.views.iter().filter_map(repeat::command).collect();
+    let commands: Vec<String> = options.views.iter().filter_map(repeat::command).collect();
     blocks.extend(match commands.len() {
         0 => None,
         1..=WHOLE => Some(Block::Command(commands.join("\n"))),
@@ -201,11 +205,11 @@ fn environment(asked: &Asked<'_>) -> Vec<Block> {
         }
     });
     blocks.push(Block::Text(vec![text("This report was composed by")]));
-    blocks.push(Block::Command(asked.command.clone()));
+    blocks.push(Block::Command(options.command.clone()));
     blocks
 }
 
-/// The facts that all runs share as a list, the others as a table.
+/// Lists the facts that all runs share, and shows the others in a table.
 fn common_and_not(views: &[View], of: impl Fn(&View) -> Facts, id: &str, words: &str) -> Vec<Block> {
     let all: Vec<Facts> = views.iter().map(of).collect();
     let mut names: Vec<&str> = Vec::new();
@@ -281,9 +285,9 @@ fn environment_of(view: &View) -> Facts {
     all
 }
 
-/// The runs of an experiment, side by side.
-struct Several {
-    /// Where the report has several experiments: the id of this one.
+/// The runs of one experiment, compared.
+struct Comparison {
+    /// The id of the experiment, if the report has several.
     experiment: Option<String>,
     n: usize,
     subjects: Vec<Subject>,
@@ -291,8 +295,9 @@ struct Several {
     names: Vec<String>,
 }
 
-impl Several {
-    /// Those of each experiment: what two experiments call by one name need not be the same. A run alone is beside nothing.
+impl Comparison {
+    /// Groups the runs by experiment, because equal names in two experiments may mean different things. Single runs are left
+    /// out.
     fn each(views: &[View]) -> Vec<Self> {
         let ids = experiments(views);
         if views.len() < 2 {
@@ -324,7 +329,7 @@ impl Several {
         blocks
     }
 
-    /// Some columns of the results; the best of each is marked.
+    /// Some columns of the results; the best value of each is marked.
     fn columns(&self, from: usize) -> Block {
         let at = from..self.sheet.columns.len().min(from + COLUMNS);
         let columns = self.sheet.columns[at.clone()].iter();
@@ -342,7 +347,7 @@ impl Several {
         table(&head, &self.sheet.rows.iter().map(row).collect::<Vec<_>>())
     }
 
-    /// A metric of all runs in one chart each.
+    /// A chart for each metric, with all runs.
     fn curves(&self) -> Vec<Block> {
         if self.subjects.len() < 2 {
             return Vec::new();
@@ -376,7 +381,7 @@ impl Several {
         (1..).zip(drawn).filter_map(draw).collect()
     }
 
-    /// Which run came out best: by the first metrics that have a goal; of several experiments in each by the one that stands for it.
+    /// Which run was best, for the first metrics with a goal. With several experiments, only for the headline metric of each.
     fn claims(&self) -> Vec<Claim> {
         let best = |at: &usize| self.sheet.columns[*at].what == What::Best;
         let columns: Vec<usize> = (0..self.sheet.columns.len()).filter(best).collect();
@@ -393,7 +398,7 @@ impl Several {
         self.best(&of_split).into_iter().collect()
     }
 
-    /// Which run came out best in any of these columns: a metric of one split, of one model or of several.
+    /// The best run in any of these columns: one metric and split, of one or several models.
     fn best(&self, columns: &[usize]) -> Option<Claim> {
         let first = &self.sheet.columns[*columns.first()?];
         let order = |a: f64, b: f64| match first.better {

@@ -1,4 +1,4 @@
-//! What the machine does: processors, memory and GPUs, as the system and NVML count them.
+//! Measures the machine: processors, memory and GPUs, as reported by the system and NVML.
 
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use crate::screens::shared::Machine;
 
-/// Measures from one look to the next.
+/// Measures the load since the previous measurement.
 #[derive(Debug, Default)]
 pub(super) struct Meter {
     last: Option<(Instant, f64)>,
@@ -14,7 +14,7 @@ pub(super) struct Meter {
 }
 
 impl Meter {
-    /// Since the last look, with the GPUs of these UUIDs; nothing at the first one, and where the system has no `/proc`.
+    /// Measures, including the GPUs with these UUIDs. Returns `None` the first time and on systems without `/proc`.
     pub(super) fn look(&mut self, gpus: Vec<String>) -> Option<Machine> {
         let stat = std::fs::read_to_string("/proc/stat").ok()?;
         let memory = std::fs::read_to_string("/proc/meminfo").ok()?;
@@ -24,15 +24,15 @@ impl Meter {
         let gpu_percent = self.gpus(gpus);
         let (then, busy_then) = before?;
         let seconds = now.duration_since(then).as_secs_f64();
-        // A hundred ticks a second, on every Linux there is: USER_HZ is part of its interface.
+        // USER_HZ is 100 on every Linux: it is part of its interface.
         let processors = processors(&stat);
-        // Ticks are counted a little after the time that they are of.
+        // Ticks are accounted a little late, so the result is clamped.
         let busy = ((busy - busy_then) / seconds / 100.0).clamp(0.0, processors as f64);
         let (memory_used, memory_total) = memory_bytes(&memory)?;
         (seconds > 0.1).then_some(Machine { busy, processors, memory_used, memory_total, gpu_percent })
     }
 
-    /// What was last measured of these GPUs. NVML is opened with the first run on one, and where there is none, never.
+    /// The last measurement of these GPUs. NVML is opened when the first run uses a GPU.
     fn gpus(&mut self, wanted: Vec<String>) -> Vec<f64> {
         if wanted.is_empty() {
             return Vec::new();
@@ -47,7 +47,7 @@ impl Meter {
     }
 }
 
-/// Asks for GPUs on a thread of its own: opening NVML takes a while.
+/// Measures GPUs in a thread, because opening NVML takes a while.
 #[derive(Debug)]
 struct Gpus {
     wanted: Sender<Vec<String>>,
@@ -55,7 +55,7 @@ struct Gpus {
 }
 
 impl Gpus {
-    /// `open` gives a way to measure one, or nothing.
+    /// `open` returns a function that measures one GPU, or `None`.
     fn start<R: Fn(&str) -> Option<f64>>(open: impl FnOnce() -> Option<R> + Send + 'static) -> Self {
         let (wanted, asked) = channel::<Vec<String>>();
         let measured: Arc<Mutex<Vec<f64>>> = Arc::default();
@@ -63,34 +63,34 @@ impl Gpus {
         let serve = move || {
             let Some(measure) = open() else { return };
             while let Ok(gpus) = asked.recv() {
-                // Only the newest question counts.
+                // Only the newest request counts.
                 let gpus = asked.try_iter().last().unwrap_or(gpus);
                 let found = gpus.iter().filter_map(|gpu| measure(gpu)).collect();
                 *answer.lock().unwrap_or_else(PoisonError::into_inner) = found;
             }
         };
-        // Without the thread nothing is measured, and nothing is shown.
+        // Without the thread, nothing is measured or shown.
         drop(std::thread::Builder::new().name("gpus".to_owned()).spawn(serve));
         Self { wanted, measured }
     }
 
-    /// The latest answer; asks for the next.
+    /// Returns the latest measurement and requests the next one.
     fn look(&self, gpus: Vec<String>) -> Vec<f64> {
         self.wanted.send(gpus).ok();
         self.measured.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
-/// Hundredths of seconds that all processors together were busy since the start.
+/// The time that all processors were busy since boot, in hundredths of a second.
 fn busy_ticks(stat: &str) -> Option<f64> {
     let line = stat.lines().next()?.strip_prefix("cpu ")?;
     let fields: Vec<f64> = line.split_whitespace().filter_map(|f| f.parse().ok()).collect();
-    // user nice system idle iowait irq softirq steal; what guests take is in user already.
+    // user nice system idle iowait irq softirq steal; guest time is included in user.
     let idle: f64 = fields.get(3..5)?.iter().sum();
     Some(fields.iter().take(8).sum::<f64>() - idle)
 }
 
-/// The processors there are: each has a line of its own.
+/// The number of processors: each has a line.
 fn processors(stat: &str) -> usize {
     let own = |line: &&str| {
         line.strip_prefix("cpu").is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
@@ -98,7 +98,7 @@ fn processors(stat: &str) -> usize {
     stat.lines().filter(own).count().max(1)
 }
 
-/// Memory in use, and in all, in bytes.
+/// Used and total memory, in bytes.
 fn memory_bytes(meminfo: &str) -> Option<(f64, f64)> {
     let of = |name: &str| {
         let line = meminfo.lines().find_map(|l| l.strip_prefix(name))?;
@@ -128,7 +128,7 @@ mod tests {
         };
         let gpus = Gpus::start(|| Some(|gpu: &str| (gpu != "GPU-7").then_some(40.0)));
         assert_eq!(look(&gpus, &["GPU-0", "GPU-1", "GPU-7"]), [40.0, 40.0]);
-        // Without a driver: nothing, for ever.
+        // Without a driver, there are never any values.
         let none = Gpus::start(|| None::<fn(&str) -> Option<f64>>);
         assert_eq!(none.look(vec!["GPU-0".to_owned()]), [0.0; 0]);
         assert_eq!(Meter::default().gpus(Vec::new()), [0.0; 0]);

@@ -1,11 +1,12 @@
-//! Runs the monitor: the only place with a terminal, threads, a clock and a channel.
+//! Runs the monitor. This is the only module with a terminal, threads, a clock and a channel.
 //!
-//! One channel brings everything that happens; the loop takes all that is there, input first, gives it to [`app::update`],
-//! does what that asks for, and draws once. A key is drawn at once, a new size once it stays, data at most ten times a second;
-//! nothing is written when nothing on the screen has changed, and little while the terminal has not shown what was.
+//! All events arrive through one channel. The loop takes everything that is waiting, input first, passes it to [`app::update`],
+//! performs the returned tasks and draws once. Keys are drawn at once, resizes when they settle, data at most ten times a
+//! second. Nothing is written if nothing has changed, and little while the terminal lags behind.
 
+mod debounce;
+mod flow_control;
 mod input;
-mod link;
 mod machine;
 mod note;
 mod notify;
@@ -15,7 +16,6 @@ mod picture;
 mod query;
 mod runs;
 mod settings;
-mod settle;
 mod signals;
 mod terminal;
 mod work;
@@ -37,46 +37,45 @@ use crate::print::terminal::tells_focus;
 use crate::screens::actions::ActionResult;
 use crate::screens::effect::{Answer, Task};
 use crate::widgets::Turn;
+use debounce::ResizeDebounce;
+use flow_control::FlowControl;
 use gradtop_chart::cells::theme::ThemeName;
 use gradtop_view::picture::Picture;
-use link::Link;
 pub(crate) use once::once;
 use pace::{Cost, Pace};
-use settle::Settling;
 use terminal::Screen;
 use work::Workers;
 
-/// How the monitor is started.
+/// Options of the monitor.
 #[derive(Debug, Clone)]
 pub(crate) struct Options {
-    /// The folder of the runs.
     pub(crate) runs: PathBuf,
-    /// Nothing may be changed.
+    /// Refuse all changes.
     pub(crate) read_only: bool,
-    /// Most frames a second that new data may cause.
+    /// The most frames per second caused by new data.
     pub(crate) fps: f64,
-    /// Most kilobytes a second, on average; 0 for no limit.
+    /// The most kilobytes per second, on average; 0 for no limit.
     pub(crate) max_kbps: f64,
-    /// Instead of the one chosen last.
+    /// Overrides the last chosen theme.
     pub(crate) theme: Option<ThemeName>,
-    /// What a run is started with.
+    /// The default options of new runs.
     pub(crate) launch: LaunchDefaults,
 }
 
-/// What comes through the channel.
+/// An event of the main loop.
 #[derive(Debug)]
 enum Event {
     /// For the application.
     Msg(Msg),
-    /// Stop until told to continue, as the shell's Ctrl-Z.
+    /// Suspend, as by the shell's Ctrl-Z.
     Suspend,
-    /// Continued: nothing is known of the terminal any more.
+    /// Continued after a suspend: the state of the terminal is unknown.
     Continued,
-    /// The terminal has another size.
+    /// The terminal was resized.
     Resized,
-    /// The terminal has come to our last question.
+    /// The terminal has responded to our last query.
     Answered,
-    /// The terminal has what is typed, or no longer.
+    /// The terminal gained or lost the focus.
     Focus(bool),
 }
 
@@ -87,7 +86,7 @@ impl From<Msg> for Event {
 }
 
 impl Event {
-    /// Whether a person waits for its effect.
+    /// Returns whether the user is waiting for its effect.
     fn urgent(&self) -> bool {
         !matches!(
             self,
@@ -111,20 +110,20 @@ pub(crate) fn last_picture() -> Option<Picture> {
     settings::load(None).last
 }
 
-/// The theme that was chosen last.
+/// The theme chosen last.
 pub(crate) fn remembered_theme() -> ThemeName {
     settings::load(None).theme
 }
 
-/// How long the first frame may wait for the list of runs, so that it is whole.
+/// How long the first frame may wait for a complete list of runs.
 const FIRST: Duration = Duration::from_millis(80);
-/// How long another page may wait for its values on a slow line, for the same reason.
+/// How long another page may wait for its values on a slow line.
 const OPENING: Duration = Duration::from_millis(80);
 
-/// How long an answer that is due is waited for before others read what the terminal says.
+/// How long to wait for a pending response before giving the terminal to others.
 const LAST_WORD: Duration = Duration::from_millis(400);
 
-/// Shows the monitor until it is left; the exit code.
+/// Shows the monitor until the user quits. Returns the exit code.
 pub(crate) fn run(options: &Options) -> Result<i32> {
     let (tx, rx) = channel();
     let mut app =
@@ -144,8 +143,8 @@ pub(crate) fn run(options: &Options) -> Result<i32> {
         events: rx,
         before: Vec::new(),
         pace: Pace::new(options.fps, options.max_kbps),
-        link: Link::new(due),
-        size: Settling::default(),
+        link: FlowControl::new(due),
+        size: ResizeDebounce::default(),
         focus: None,
         resumed: false,
         opening: None,
@@ -161,11 +160,11 @@ pub(crate) fn run(options: &Options) -> Result<i32> {
         monitor.run(&mut app)
     });
     monitor.leave();
-    // The terminal may be gone before its hangup is heard of: that is no failure.
+    // The terminal may be gone before its SIGHUP arrives, which is not an error.
     result.or_else(|error| if hung_up(&error) { Ok(0) } else { Err(error) })
 }
 
-/// Whether an error says that nobody is at the other end of the terminal any more.
+/// Returns whether an error means that the terminal is gone.
 fn hung_up(error: &anyhow::Error) -> bool {
     let gone = |e: &std::io::Error| {
         e.kind() == std::io::ErrorKind::BrokenPipe
@@ -180,32 +179,32 @@ struct Monitor {
     terminal: Terminal<Painter>,
     workers: Workers,
     events: Receiver<Event>,
-    /// Came while an answer was waited for.
+    /// Events that arrived while waiting for a response.
     before: Vec<Event>,
     pace: Pace,
-    link: Link,
-    size: Settling,
-    /// Whether the terminal has what is typed, if it says so.
+    link: FlowControl,
+    size: ResizeDebounce,
+    /// Whether the terminal has the focus, if it reports that.
     focus: Option<bool>,
-    /// Continued after a stop of its own: what the signal tells is known.
+    /// We have just continued after suspending ourselves, so the signal is no news.
     resumed: bool,
-    /// Until when a frame waits for what it is to show, so that a page is not sent twice on a line that is slow.
+    /// Until when a frame waits for its content, so that a page is not sent twice over a slow line.
     opening: Option<Instant>,
     tick: Instant,
     machine: machine::Meter,
-    /// Frames drawn.
+    /// The number of frames drawn.
     frames: u64,
 }
 
 impl Monitor {
-    /// The size, and the first frame: as soon as the runs are there.
+    /// Waits for the size and the runs, then draws the first frame.
     ///
-    /// False: it was left before.
+    /// Returns false if the user quit meanwhile.
     fn first(&mut self, app: &mut App) -> Result<bool> {
         let size = self.terminal.size()?;
         self.update(app, Msg::Resize(size.width, size.height))?;
         let end = Instant::now() + FIRST;
-        // It takes a while to find, and the first frame needs it.
+        // Determining the time zone takes a while, and the first frame needs it.
         gradtop_view::clock::zone();
         while !app.shared.runs.loaded {
             match self.events.recv_timeout(end.saturating_duration_since(Instant::now())) {
@@ -221,7 +220,7 @@ impl Monitor {
         Ok(true)
     }
 
-    /// False: leave.
+    /// Handles an event. Returns false to quit.
     fn handle(&mut self, app: &mut App, event: Event) -> Result<bool> {
         match event {
             Event::Msg(msg) => {
@@ -252,9 +251,9 @@ impl Monitor {
     }
 
     fn run(&mut self, app: &mut App) -> Result<i32> {
-        // Whether something is not on the screen yet, and whether a person waits for it.
+        // Whether the screen is out of date, and whether the user is waiting for it.
         let (mut stale, mut urgent) = (false, false);
-        // The next frame is for a size of which nothing was drawn yet.
+        // Whether the next frame is the first one of this size.
         let mut resized = false;
         loop {
             let now = Instant::now();
@@ -302,7 +301,7 @@ impl Monitor {
         }
     }
 
-    /// Everything is drawn again, in the size that the terminal has now.
+    /// Redraws everything in the current size of the terminal.
     fn resize(&mut self, app: &mut App) -> Result<()> {
         let (width, height) = terminal::size();
         self.terminal.backend_mut().resized((width, height));
@@ -310,7 +309,7 @@ impl Monitor {
         self.update(app, Msg::Resize(width, height)).map(drop)
     }
 
-    /// False: leave.
+    /// Passes a message to the application. Returns false to quit.
     fn update(&mut self, app: &mut App, msg: Msg) -> Result<bool> {
         let mut go_on = true;
         for task in app::update(app, msg) {
@@ -331,7 +330,7 @@ impl Monitor {
                 }
             }
         }
-        // What runs has changed perhaps, and with it how often the clock is of interest.
+        // The set of running runs may have changed, and with it the interval of ticks.
         self.tick = self.tick.min(Instant::now() + app.next_tick());
         Ok(go_on)
     }
@@ -343,13 +342,13 @@ impl Monitor {
         self.continued(app)
     }
 
-    /// Another program has the terminal meanwhile; what came of it is said afterwards.
+    /// Runs another program in the terminal, then shows its result.
     fn lend(&mut self, app: &mut App, run: impl FnOnce() -> Option<ActionResult>) -> Result<()> {
         self.hear_out();
         self.gate.close(true);
         self.screen.lend();
         let result = run();
-        // What was that program's to stop or continue for has been.
+        // Suspends during that time were meant for the other program.
         let ours = |event: &Event| !matches!(event, Event::Suspend | Event::Continued);
         self.before.extend(self.events.try_iter().filter(ours));
         let left = self.continued(app);
@@ -363,7 +362,7 @@ impl Monitor {
         self.screen.again()?;
         self.link.renewed();
         self.resize(app)?;
-        // It was away for a while: the next frame is of now.
+        // Time has passed, so the next frame must show the present.
         self.update(app, Msg::Tick(Timestamp::now()))
     }
 
@@ -373,13 +372,13 @@ impl Monitor {
         app.shared.turns.begin(match cost {
             _ if !self.link.is_far() => Turn::All,
             Cost::Data => Turn::Of(self.frames),
-            // What a person waits for comes first.
+            // What the user waits for comes first.
             Cost::Free | Cost::Size => Turn::Nobody,
         });
         self.screen.name(&app.title());
         let mut frame = self.terminal.get_frame();
         app::view(app, &mut frame);
-        // The painter knows what is shown: it alone compares.
+        // The painter compares with what the terminal shows, so ratatui's own comparison is bypassed.
         let mut next = std::mem::take(self.terminal.current_buffer_mut());
         self.terminal.backend_mut().show(&mut next);
         *self.terminal.current_buffer_mut() = next;
@@ -395,7 +394,7 @@ impl Monitor {
         Ok(())
     }
 
-    /// Waits for the answer that is due, so that it does not arrive in the shell.
+    /// Waits for the pending response, so that it does not end up in the shell.
     fn hear_out(&mut self) {
         let end = Instant::now() + LAST_WORD;
         while self.link.waiting(Instant::now()) {
@@ -407,7 +406,7 @@ impl Monitor {
         }
     }
 
-    /// Gives the terminal back, then lets the workers end.
+    /// Restores the terminal, then ends the workers.
     fn leave(mut self) {
         self.hear_out();
         drop(self.screen);
@@ -415,7 +414,7 @@ impl Monitor {
     }
 }
 
-/// A way to send events that says whether anybody still listens.
+/// Returns a function that sends a message, and returns whether anybody still listens.
 fn sender(tx: &Sender<Event>) -> impl Fn(Msg) -> bool + Send + Clone + 'static {
     let tx = tx.clone();
     move |msg| tx.send(Event::Msg(msg)).is_ok()

@@ -1,4 +1,4 @@
-//! A note about a run, written in the user's editor.
+//! Edits the note of a run in the user's editor.
 
 use anyhow::Result;
 use gradtop_store::{RunDir, change_notes, read_notes};
@@ -7,7 +7,7 @@ use super::terminal;
 use crate::editor;
 use crate::screens::actions::ActionResult;
 
-/// Has the note edited and keeps it; the terminal must not be ours. Says what came of it.
+/// Edits and saves the note, while the terminal is lent. Returns the result.
 pub(super) fn write(run: &RunDir) -> ActionResult {
     let name = run.name();
     match edit(run) {
@@ -17,10 +17,10 @@ pub(super) fn write(run: &RunDir) -> ActionResult {
     }
 }
 
-/// False: it is as before.
+/// Returns false if nothing changed.
 fn edit(run: &RunDir) -> Result<bool> {
     let before = read_notes(run)?.note;
-    // It stops by itself on a Ctrl-Z; the shell waits for both of us.
+    // The editor stops by itself on Ctrl-Z; the shell waits for both of us.
     let text = editor::edit(&run.name(), &before, || drop(terminal::stop()))?;
     Ok(change_notes(run, |notes| notes.note = text)?.note != before)
 }

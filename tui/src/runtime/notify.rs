@@ -1,32 +1,32 @@
-//! Telling somebody who does not look at the terminal: its bell, and the messages that many terminals show on the desktop.
+//! Notifies users who are not looking: by the bell, and by desktop notifications of terminals that support them.
 
 use std::fmt::Write as _;
 
 use crate::print::terminal::{Surrounding, around};
 
-/// Alerts told one by one; more are counted.
+/// The most alerts shown separately; more are counted.
 const MOST: usize = 3;
-/// Characters of a message.
+/// The most characters of a message.
 const LONGEST: usize = 160;
 
-/// How a terminal is told what to show on the desktop.
+/// An escape sequence for desktop notifications.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Form {
-    /// `OSC 9`, as iTerm2 began it.
+    /// `OSC 9`, introduced by iTerm2.
     Nine,
-    /// `OSC 777`, as rxvt began it.
+    /// `OSC 777`, introduced by rxvt.
     Notify,
 }
 
-/// What tells this terminal of alerts, of which there is one at least.
+/// The escape sequences for this terminal. There must be at least one alert.
 pub(super) fn sequence(alerts: &[String]) -> String {
     let variable = |name: &str| std::env::var(name).unwrap_or_default();
     let forms = forms(&variable("TERM"), &variable("TERM_PROGRAM"));
     sequence_for(alerts, forms, around())
 }
 
-/// What a terminal of this name understands. One that nobody knows is told in both forms; what it does not understand, it
-/// ignores. Only the Linux console would print it.
+/// The forms that a terminal understands. An unknown terminal gets both, since it ignores what it does not understand. Only the
+/// Linux console would print them.
 fn forms(term: &str, program: &str) -> &'static [Form] {
     let is = |name: &str| term.starts_with(name) || program.eq_ignore_ascii_case(name);
     if is("linux") {
@@ -46,7 +46,7 @@ fn sequence_for(alerts: &[String], forms: &[Form], around: Option<Surrounding>) 
     let (told, rest) = alerts.split_at(alerts.len().min(MOST));
     let more = (!rest.is_empty()).then(|| format!("and {} more alerts", rest.len()));
     for alert in told.iter().chain(&more) {
-        // A semicolon would begin another part of it.
+        // A semicolon would begin another parameter.
         let text: String = alert.chars().map(|c| if c == ';' { ',' } else { c }).take(LONGEST).collect();
         for form in forms {
             let command = match form {

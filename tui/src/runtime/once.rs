@@ -1,4 +1,4 @@
-//! `gradtop --once`: one frame, printed like the output of any command.
+//! `gradtop --once`: prints one frame like the output of any command.
 
 use std::time::{Duration, Instant};
 
@@ -13,10 +13,10 @@ use crate::print;
 use crate::screens::effect::Task;
 use gradtop_view::live::engine::Runs;
 
-/// How long reading the data may take; what was not read by then is missing, and the frame says so.
+/// The time limit for reading data. Whatever is missing then is marked in the frame.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Prints one frame of the size of the terminal, else of `COLUMNS` and `LINES`, else 80 by 24.
+/// Prints one frame in the size of the terminal, else `COLUMNS` by `LINES`, else 80 by 24.
 pub(crate) fn once(options: &Options) -> Result<i32> {
     let mut settings = settings::load(options.theme);
     settings.welcomed = true;
@@ -32,7 +32,7 @@ pub(crate) fn once(options: &Options) -> Result<i32> {
     Ok(0)
 }
 
-/// Reads what the screen watches, until it has all of it.
+/// Reads everything that the screen watches.
 fn read(app: &mut App, mut effects: Vec<Task>) {
     let end = Instant::now() + PATIENCE;
     let mut live = Runs::new();
@@ -42,7 +42,7 @@ fn read(app: &mut App, mut effects: Vec<Task>) {
     }) {
         live.watch(requests, Instant::now());
         while Instant::now() < end && live.work(Instant::now(), PATIENCE / 4).next == Some(Duration::ZERO) {}
-        // What was read may be of figures, and those ask for more.
+        // New data may contain figures, which need more data.
         effects = app::update(app, Msg::Live(live.snapshot()));
     }
 }
@@ -51,7 +51,7 @@ fn size() -> (u16, u16) {
     let variable = |name: &str| std::env::var(name).ok()?.parse::<u16>().ok().filter(|n| *n > 0);
     let terminal = print::terminal().size.map(|(w, h)| (w as u16, h as u16));
     let (width, height) = terminal.unwrap_or((80, 24));
-    // The shell's prompt comes below.
+    // Leaves a line for the shell's prompt.
     let height = if terminal.is_some() { height.saturating_sub(1).max(24) } else { height };
     match terminal {
         Some(_) => (width, height),

@@ -1,34 +1,34 @@
-//! How often data may be drawn.
+//! Limits how often data is drawn.
 
 use std::time::{Duration, Instant};
 
-/// What may be written at once before the bandwidth counts: a whole screen of charts.
+/// Bytes that may be written at once before the bandwidth limit applies: a whole screen of charts.
 const BURST: f64 = 20e3;
 
-/// What a frame does to the next.
+/// How a frame affects the time of the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Cost {
-    /// Nothing: a person waited for it.
+    /// Not at all: the user was waiting for it.
     Free,
-    /// It is data, and counts as such.
+    /// It counts as data.
     Data,
-    /// Data waits until a whole picture has come over a slow line.
+    /// New data waits until a whole frame has been sent over a slow line.
     Size,
 }
 
-/// Keeps frames caused by data below a rate, and what they write below a bandwidth.
+/// Limits the rate of frames caused by data, and their bandwidth.
 #[derive(Debug)]
 pub(super) struct Pace {
     gap: Duration,
     bytes_per_s: Option<f64>,
-    /// Bytes that may be written now; below zero: that must be waited for.
+    /// Bytes that may be written now; if negative, drawing must wait.
     credit: f64,
     counted: Instant,
     next: Instant,
 }
 
 impl Pace {
-    /// At most `fps` frames and, on average, `kbps` kilobytes a second; 0 kilobytes for no limit.
+    /// At most `fps` frames and, on average, `kbps` kilobytes per second; 0 kilobytes for no limit.
     pub(super) fn new(fps: f64, kbps: f64) -> Self {
         let gap = Duration::try_from_secs_f64(1.0 / fps.max(1e-3)).unwrap_or(Duration::from_secs(1));
         let now = Instant::now();
@@ -36,12 +36,12 @@ impl Pace {
         Self { gap, bytes_per_s, credit: BURST, counted: now, next: now }
     }
 
-    /// When data may be drawn next.
+    /// The earliest time for the next frame of data.
     pub(super) fn next(&self) -> Instant {
         self.next
     }
 
-    /// A frame of so many bytes was drawn. What data a key brings to the screen need not wait because of the key.
+    /// Records a frame. New data that appears because of a key does not have to wait for that key.
     pub(super) fn drawn(&mut self, now: Instant, bytes: usize, cost: Cost) {
         let mut wait = if cost == Cost::Data { self.gap } else { Duration::ZERO };
         if let Some(rate) = self.bytes_per_s.filter(|_| cost != Cost::Free) {

@@ -1,4 +1,4 @@
-//! A chart of the monitor, written to a file.
+//! Writes a chart of the monitor to a file.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -13,7 +13,7 @@ use crate::files::first_free;
 use crate::print::clean;
 use crate::screens::actions::ActionResult;
 
-/// Draws it anew from the rows of its runs and writes it; never over a file that is there. Says where it is.
+/// Redraws the chart from the rows of its runs and writes it to a new file. Returns a message that says where.
 pub(super) fn write(picture: &Picture, file: &Path) -> ActionResult {
     match draw(picture, file) {
         Ok((file, odd)) if odd.is_empty() => ActionResult::done(clean(&format!("wrote {}", place(&file)))),
@@ -42,7 +42,7 @@ fn draw(picture: &Picture, file: &Path) -> Result<(PathBuf, Vec<String>)> {
     Ok((std::path::absolute(&name).unwrap_or(name), odd))
 }
 
-/// `loss.png in ~/work`; over SSH with the host before the folder, as scp takes it.
+/// The location as shown: `loss.png in ~/work`; over SSH, with the host before the folder, as for scp.
 fn place(file: &Path) -> String {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     let folder = file.parent().unwrap_or(Path::new("/"));

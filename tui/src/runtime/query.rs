@@ -1,4 +1,4 @@
-//! Questions about runs in SQL, at DuckDB's own prompt.
+//! Opens DuckDB's prompt over runs.
 
 use anyhow::{Context as _, Result};
 use gradtop_view::runs::RunId;
@@ -8,7 +8,7 @@ use crate::screens::actions::ActionResult;
 use crate::setup::duckdb;
 use crate::sql::lake::Lake;
 
-/// Has them asked; the terminal must not be ours. Says what went wrong, if anything did.
+/// Runs the prompt, while the terminal is lent. Returns an error message, if any.
 pub(super) fn ask(runs: &[RunId]) -> Option<ActionResult> {
     let error = prompt(runs).err()?;
     Some(ActionResult::failed(format!("no query: {error:#}")))

@@ -1,4 +1,4 @@
-//! Reads the folder of runs when something in it changes, and slowly all the time for file systems that do not tell.
+//! Watches the runs folder, and polls it slowly in case the file system reports no changes.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::DirEntry;
@@ -13,40 +13,39 @@ use gradtop_store::{RunDir, ToldOf, View, inside};
 use crate::app::Msg;
 use gradtop_view::runs::{RunId, RunRow, RunsSnapshot};
 
-/// Time between two looks, while things change.
+/// Minimal time between two reads.
 const BUSY: Duration = Duration::from_millis(200);
-/// Time between two looks while something runs and nothing is told.
+/// Time between two reads while something runs and no changes are reported.
 const LIVE: Duration = Duration::from_secs(2);
-/// Time between two looks otherwise.
+/// Time between two reads otherwise.
 const QUIET: Duration = Duration::from_secs(10);
-/// The same where every change is told of.
+/// Time between two reads if all changes are reported.
 const TOLD: Duration = Duration::from_mins(1);
-/// How often the folders that new runs appear in are asked whether they have changed, where nobody tells.
+/// How often folders in which new runs appear are checked, if no changes are reported.
 const GLANCE: Duration = Duration::from_millis(500);
-/// The same where every look goes to another machine.
+/// The same for network file systems.
 const FAR_GLANCE: Duration = Duration::from_secs(2);
 
-/// Time between two tries to start what waits.
+/// Time between two attempts to start waiting runs.
 const START: Duration = Duration::from_secs(5);
 
-/// The thread that reads.
+/// The thread that reads the runs.
 pub(super) struct Reader {
     wake: Sender<()>,
 }
 
-/// Makes the reader look now.
+/// Makes the reader read at once.
 #[derive(Clone)]
 pub(super) struct Waker(Sender<()>);
 
 impl Waker {
-    /// Look now.
     pub(super) fn wake(&self) {
         self.0.send(()).ok();
     }
 }
 
 impl Reader {
-    /// Starts it. `send` gets each new snapshot.
+    /// Starts the thread, which passes each new snapshot to `send`.
     pub(super) fn start(
         folder: PathBuf,
         read_only: bool,
@@ -65,24 +64,24 @@ impl Reader {
         Self { wake }
     }
 
-    /// A way to make it look now.
+    /// Returns a handle that makes it read at once.
     pub(super) fn waker(&self) -> Waker {
         Waker(self.wake.clone())
     }
 }
 
-/// The runs as they are now.
+/// Reads the runs once.
 pub(super) fn look(folder: &Path) -> RunsSnapshot {
     Folder::new(folder.to_owned(), true, ToldOf::default()).read()
 }
 
-/// When a file was last replaced.
+/// Identifies a version of a file.
 type Stamp = (SystemTime, u64, u64);
 
-/// What tells one folder of a name from another, and when something in it came or went: device, inode, time of change.
+/// Identifies a version of a folder's list of files: device, inode, modification time.
 type Place = (u64, u64, SystemTime);
 
-/// Of the files that tell what may change of a run that has ended: its status, what people say of it, its last alert, and its job.
+/// Versions of the files that may change after a run has ended: its status, its notes, its last alert and its job.
 type Stamps = [Option<Stamp>; 4];
 
 struct Known {
@@ -91,7 +90,7 @@ struct Known {
 }
 
 impl Known {
-    /// A run that has ended and whose status is the same file is not read again, nor one that waits in the same place.
+    /// Reads a run, unless it has ended, or waits in the same place, and its files are unchanged.
     fn of(run: &RunDir, before: Option<&Self>, place: usize) -> gradtop_store::Result<Self> {
         let now = stamps(run);
         let is_still = |view: &View| match &view.queued {
@@ -103,7 +102,7 @@ impl Known {
         }
         let mut view = gradtop_store::view(run)?;
         if let Some(known) = before {
-            // The age grows by itself; it is told where it is of interest: of runs elsewhere, and of silent ones.
+            // The age grows steadily; it is shown only for runs elsewhere and for silent ones.
             let age = view.age_of_last_write;
             let tells = |v: &View| !v.certain || v.silent_for().is_some();
             if !tells(&view) && !tells(&known.row.view) {
@@ -123,11 +122,12 @@ struct Folder {
     read_only: bool,
     told: ToldOf,
     known: HashMap<RunId, Known>,
-    /// Folders that bear a run's name and cannot be read as one, as those that are being copied in, and their manifests.
+    /// Folders with a run's name that are not readable yet, for example while being copied, and the versions of their
+    /// manifests.
     pending: Vec<(RunDir, Option<Stamp>)>,
-    /// When runs that wait were last tried to be started.
+    /// When waiting runs were last tried to be started.
     started: Option<Instant>,
-    /// Asks the batch system about jobs, which may take a while; what it finds is told of by the folders it is written to.
+    /// A thread that asks the batch system about jobs. Its results arrive as changes of files.
     asking: Option<std::thread::JoinHandle<()>>,
 }
 
@@ -138,7 +138,7 @@ impl Folder {
     }
 
     fn follow(&mut self, woken: &Receiver<()>, send: &dyn Fn(Msg) -> bool) {
-        // Somebody waits for the first look. It needs nobody who tells: another one follows at once.
+        // The first read does not wait for watches to be set up, since a second one follows at once.
         let mut before = self.read();
         if !send(Msg::Runs(Arc::new(before.clone()))) {
             return;
@@ -184,9 +184,9 @@ impl Folder {
         }
     }
 
-    /// Reads the runs, and from here on is told of what becomes of them.
+    /// Reads the runs and watches them from then on.
     fn look(&mut self) -> RunsSnapshot {
-        // Before anything is listed: what comes after the list is told of.
+        // Watches are set up before listing, so that no change is missed.
         let mut wanted = self.watch_places();
         let named = self.named();
         let runs = named.iter().map(|dir| RunDir::new(dir.clone()));
@@ -214,8 +214,8 @@ impl Folder {
         RunsSnapshot::new(self.path.clone(), rows, unreadable)
     }
 
-    /// The folder of runs and those of experiments, which are where runs appear; of a folder of runs that is not there yet, the
-    /// folder that is and that it will appear below.
+    /// The runs folder and the experiments' folders, in which runs appear. If the runs folder does not exist, its nearest
+    /// existing ancestor.
     fn places(&self) -> Vec<(PathBuf, Option<Place>)> {
         let there = self.path.ancestors().find(|dir| dir.is_dir()).unwrap_or(&self.path);
         let mut places = vec![there.to_owned()];
@@ -231,7 +231,7 @@ impl Folder {
         places.into_iter().map(look).collect()
     }
 
-    /// Has those told of. One may have been removed and made anew since it was watched, so all are watched again.
+    /// Watches these folders. A folder may have been replaced meanwhile, so each is watched anew.
     fn watch_places(&mut self) -> HashSet<PathBuf> {
         let mut watched = HashSet::new();
         loop {
@@ -247,7 +247,7 @@ impl Folder {
         }
     }
 
-    /// All folders that bear a run's name.
+    /// All folders with a run's name.
     fn named(&self) -> Vec<PathBuf> {
         let entries =
             gradtop_store::list_experiments(&self.path).into_iter().filter_map(|dir| dir.read_dir().ok());
@@ -257,21 +257,21 @@ impl Folder {
         entries.flatten().filter_map(Result::ok).filter(folder).map(|e| e.path()).collect()
     }
 
-    /// Whether all that happens in these places and to the runs is told of.
+    /// Returns whether all changes in these folders and of the runs are reported.
     fn is_told(&self, places: &[(PathBuf, Option<Place>)]) -> bool {
         let there = places.iter().filter(|(_, place)| place.is_some()).map(|(path, _)| path.clone());
         let runs = self.known.keys().map(RunId::dir).chain(self.pending.iter().map(|(run, _)| run.clone()));
         there.chain(runs.map(|run| run.path().to_owned())).all(|path| self.told.has(&path))
     }
 
-    /// Whether something has become of a run, where nobody tells.
+    /// Returns whether any run has changed, where changes are not reported.
     fn changed(&self) -> bool {
         let silent = self.known.iter().filter(|(id, _)| !self.told.has(id.dir().path()));
         self.pending.iter().any(|(run, before)| stamp(run, &run.manifest()) != *before)
             || silent.map(|(id, k)| (id.dir(), k)).any(|(run, k)| stamps(&run) != k.stamps)
     }
 
-    /// Starts what waits and finds a free slot, should nobody else: now and then, and only if something waits.
+    /// Starts waiting runs for which a slot is free, unless somebody else does. Rate-limited.
     fn start_waiting(&mut self) -> bool {
         if self.started.is_some_and(|at| at.elapsed() < START) {
             return false;
@@ -294,7 +294,7 @@ impl Folder {
         self.asking = std::thread::Builder::new().name("jobs".to_owned()).spawn(ask).ok();
     }
 
-    /// Does what dead processes left undone; true if there was something.
+    /// Recovers runs whose processes died. Returns whether there were any.
     fn recover(&self) -> bool {
         self.known.values().any(|k| gradtop_host::recover_unattended(&k.row.view))
     }
@@ -319,7 +319,7 @@ mod tests {
     use super::*;
     use crate::app::testing;
 
-    /// Long, but far shorter than [`QUIET`]: what comes sooner was told, or seen at a glance.
+    /// Long, but far shorter than [`QUIET`]: anything faster was reported by the system or found by a check.
     const SOON: Duration = Duration::from_secs(5);
 
     fn born(runs: &Path, experiment: &str, name: &str) -> (RunDir, RunLock) {
@@ -330,7 +330,7 @@ mod tests {
         birth.finish().expect("a free name")
     }
 
-    /// Waits until these are the runs, and says what the last snapshot is.
+    /// Waits until the runs have these names. Returns that snapshot.
     fn until_names(snapshots: &Receiver<Msg>, wanted: &[&str]) -> Arc<RunsSnapshot> {
         loop {
             let Msg::Runs(runs) = snapshots.recv_timeout(SOON).expect("a look soon") else { continue };
@@ -352,7 +352,7 @@ mod tests {
             let mut folder = Folder::new(temp.path().to_owned(), true, folders);
             assert!(folder.look().rows.is_empty() && !folder.changed());
             assert_eq!((folder.told.has(run.path()), folder.is_told(&folder.places())), (told, told));
-            // Half of it, then all.
+            // Half of the file, then all of it.
             std::fs::write(run.manifest(), &manifest[..20]).expect("written");
             assert!(folder.changed());
             assert_eq!(folder.look().unreadable.len(), 1);
@@ -385,7 +385,7 @@ mod tests {
         let (send, snapshots) = channel();
         let _reader = Reader::start(folder.clone(), true, move |msg| send.send(msg).is_ok());
         until_names(&snapshots, &[]);
-        // The first in a folder that was not there, the next in one that is, the first of another experiment.
+        // The first run in a folder that did not exist, another one, and the first of another experiment.
         let (a, a_lock) = born(&folder, "x", "a");
         let seen = until_names(&snapshots, &["a"]);
         assert_eq!(seen.rows[0].view.state, State::Queued, "complete when it is first seen");
@@ -393,7 +393,7 @@ mod tests {
         until_names(&snapshots, &["a", "b"]);
         let (c, c_lock) = born(&folder, "y", "c");
         until_names(&snapshots, &["a", "b", "c"]);
-        // The folder of an experiment that went with its last run and comes again; so does the folder of all.
+        // The folder of an experiment disappears with its last run and comes back; so does the runs folder.
         drop((a_lock, c_lock));
         std::fs::remove_dir_all(c.path().parent().expect("below exp=y")).expect("removed");
         until_names(&snapshots, &["a", "b"]);

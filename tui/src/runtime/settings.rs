@@ -1,4 +1,4 @@
-//! The file of view settings.
+//! The file of the monitor's settings.
 
 use std::io;
 use std::path::PathBuf;
@@ -6,21 +6,21 @@ use std::path::PathBuf;
 use crate::screens::settings::Settings;
 use gradtop_chart::cells::theme::ThemeName;
 
-/// `$XDG_STATE_HOME/gradtop/view.toml`, else below `~/.local/state`; none without a home.
+/// `$XDG_STATE_HOME/gradtop/view.toml`, else below `~/.local/state`; `None` without a home folder.
 fn path() -> Option<PathBuf> {
     let set = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|p| p.is_absolute());
     let state = set("XDG_STATE_HOME").or_else(|| Some(set("HOME")?.join(".local/state")))?;
     Some(state.join("gradtop/view.toml"))
 }
 
-/// As kept, but for a theme that is set elsewhere; what cannot be read is as usual.
+/// Loads the settings; `theme` overrides the saved one. Unreadable parts get their defaults.
 pub(super) fn load(theme: Option<ThemeName>) -> Settings {
     let text = path().and_then(|p| std::fs::read_to_string(p).ok()).unwrap_or_default();
     let kept: Settings = toml::from_str(&text).unwrap_or_default();
     Settings { theme: theme.unwrap_or(kept.theme), ..kept }
 }
 
-/// Keeps them; whoever reads meanwhile sees the old ones or the new ones.
+/// Saves the settings atomically.
 pub(super) fn save(settings: &Settings) -> io::Result<()> {
     let Some(path) = path() else { return Ok(()) };
     let text = toml::to_string_pretty(settings).map_err(io::Error::other)?;

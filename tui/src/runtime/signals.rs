@@ -1,4 +1,4 @@
-//! Signals from outside.
+//! Handles signals.
 
 use std::io;
 use std::sync::mpsc::Sender;
@@ -9,7 +9,7 @@ use signal_hook::iterator::Signals;
 use super::Event;
 use crate::app::Msg;
 
-/// Starts listening: whatever ends a program makes it leave in order, and the runs go on.
+/// Starts handling signals: each makes the monitor quit in order. The runs continue.
 pub(super) fn start(tx: &Sender<Event>) -> io::Result<()> {
     let mut signals = Signals::new([SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGCONT, SIGWINCH])?;
     let tx = tx.clone();
@@ -19,7 +19,7 @@ pub(super) fn start(tx: &Sender<Event>) -> io::Result<()> {
                 SIGTSTP => Event::Suspend,
                 SIGCONT => Event::Continued,
                 SIGWINCH => Event::Resized,
-                // They are for the program that has the terminal.
+                // They are meant for the program that has the terminal.
                 SIGINT | SIGQUIT if !super::terminal::is_ours() => continue,
                 _ => Event::Msg(Msg::Quit),
             };

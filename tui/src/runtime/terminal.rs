@@ -1,4 +1,4 @@
-//! Taking the terminal over, and giving it back in whatever way the program ends.
+//! Takes over the terminal, and restores it however the program ends.
 
 use std::io::{self, Write as _};
 use std::sync::Mutex;
@@ -10,50 +10,50 @@ use signal_hook::consts::SIGTSTP;
 
 use super::{Event, notify};
 
-/// The title kept, the alternate screen, no cursor, no wrapping at the right edge, pasted text marked, the focus told.
+/// Saves the title; alternate screen, no cursor, no line wrap, bracketed paste, focus events.
 const ENTER: &[u8] = b"\x1b[22;2t\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[?2004h\x1b[?1004h\x1b[2J";
-/// Buttons and wheel of the mouse are told, or are the terminal's own.
+/// Reports mouse buttons and the wheel.
 const MOUSE: &[u8] = b"\x1b[?1000h\x1b[?1002h\x1b[?1006h";
 const NO_MOUSE: &[u8] = b"\x1b[?1006l\x1b[?1002l\x1b[?1000l";
-/// All of it taken back, in the other order. Ends a synchronized update that a panic interrupted.
+/// Undoes all of it in reverse order. Ends a synchronized update that a panic interrupted.
 const LEAVE: &[u8] =
     b"\x1b[?2026l\x1b[0m\x1b[23;2t\x1b[?1006l\x1b[?1002l\x1b[?1000l\x1b[?1004l\x1b[?2004l\x1b[?7h\x1b[?25h\x1b[?1049l";
-/// The terminal shows what lies between these at once, if it knows them; others ignore them.
+/// Encloses a synchronized update. Terminals without support ignore it.
 const BEGIN: &[u8] = b"\x1b[?2026h";
 const END: &[u8] = b"\x1b[?2026l";
-/// Asks the terminal whether it is well. It says so once it has come to the question, so it has shown what went before.
+/// A status query. The terminal responds when it gets there, so it has shown everything before.
 const ASK: &[u8] = b"\x1b[5n";
 
-/// Whether the terminal is ours.
+/// Whether we have the terminal.
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
-/// The terminal while it is ours; it is given back when this is dropped, and by the panic hook.
+/// The terminal while we have it. Restored on drop, and by the panic hook.
 #[derive(Debug)]
 pub(super) struct Screen {
     frame: Vec<u8>,
     mouse: bool,
     title: String,
-    /// What is to be written with the next frame, besides it: a title, alerts.
+    /// Sequences to send with the next frame: a title, alerts.
     besides: String,
 }
 
 impl Screen {
-    /// Takes the terminal over.
+    /// Takes over the terminal.
     pub(super) fn enter(tx: &Sender<Event>, mouse: bool) -> io::Result<Self> {
         catch_panics(tx.clone());
         take(mouse)?;
         Ok(Self { frame: Vec::new(), mouse, title: String::new(), besides: String::new() })
     }
 
-    /// Takes the mouse too, or leaves it to the terminal.
+    /// Takes the mouse, or leaves it to the terminal.
     pub(super) fn mouse(&mut self, ours: bool) -> io::Result<()> {
         self.mouse = ours;
         out(if ours { MOUSE } else { NO_MOUSE })
     }
 
-    /// Names the terminal, with the next frame. The text commands nothing.
+    /// Sets the title with the next frame. The text must contain no control characters.
     pub(super) fn name(&mut self, title: &str) {
-        // The Linux console has no title, and older ones show what would be it.
+        // The Linux console has no title, and older ones print the sequence.
         if title != self.title && std::env::var_os("TERM").is_none_or(|term| term != "linux") {
             title.clone_into(&mut self.title);
             self.besides.push_str("\x1b]2;");
@@ -62,13 +62,12 @@ impl Screen {
         }
     }
 
-    /// Tells who does not look at the terminal of alerts, with the next frame.
+    /// Sends notifications with the next frame.
     pub(super) fn alert(&mut self, alerts: &[String]) {
         self.besides.push_str(&notify::sequence(alerts));
     }
 
-    /// Writes a frame at once, and a question after it if the terminal is to say when it has shown it; gives the bytes
-    /// written. Nothing is written of nothing.
+    /// Writes a frame, followed by a status query if `ask`. Returns the number of bytes, which is 0 for an empty frame.
     pub(super) fn write(&mut self, bytes: &[u8], ask: bool) -> io::Result<usize> {
         if bytes.is_empty() && self.besides.is_empty() {
             return Ok(0);
@@ -88,14 +87,14 @@ impl Screen {
         restore();
     }
 
-    /// Gives the terminal back, stops as the shell's Ctrl-Z would, and returns once continued.
+    /// Suspends as the shell's Ctrl-Z would. Returns once continued.
     #[expect(clippy::unused_self, reason = "only who has the screen may give it away")]
     pub(super) fn suspended(&mut self) -> io::Result<()> {
         restore();
         stop()
     }
 
-    /// Takes the terminal again, whatever others did to it.
+    /// Takes the terminal again, whatever state it is in.
     pub(super) fn again(&mut self) -> io::Result<()> {
         restore();
         self.title.clear();
@@ -109,17 +108,17 @@ impl Drop for Screen {
     }
 }
 
-/// Stops as the shell's Ctrl-Z would, and returns once continued.
+/// Stops this process as the shell's Ctrl-Z would. Returns once continued.
 pub(super) fn stop() -> io::Result<()> {
     signal_hook::low_level::emulate_default_handler(SIGTSTP)
 }
 
-/// Whether the terminal is ours, and not lent to another program.
+/// Returns whether we have the terminal and it is not lent to another program.
 pub(super) fn is_ours() -> bool {
     TAKEN.load(Ordering::SeqCst)
 }
 
-/// The size in columns and lines; 80 by 24 where the terminal does not say.
+/// The size in columns and rows; 80 by 24 if unknown.
 pub(super) fn size() -> (u16, u16) {
     crossterm::terminal::size().ok().filter(|(w, h)| *w > 0 && *h > 0).unwrap_or((80, 24))
 }
@@ -137,7 +136,7 @@ fn take(mouse: bool) -> io::Result<()> {
     if mouse { out(MOUSE) } else { Ok(()) }
 }
 
-/// Gives the terminal back if it is ours. Errors have nowhere to go: the terminal may be gone.
+/// Restores the terminal if we have it. Errors are ignored: the terminal may be gone.
 fn restore() {
     if TAKEN.swap(false, Ordering::SeqCst) {
         drop(out(LEAVE));
@@ -145,15 +144,15 @@ fn restore() {
     }
 }
 
-/// A panic of the drawing thread gives the terminal back before it is reported. One of another thread cannot be written to
-/// a screen that is ours: it is told in the message line, and the rest goes on.
+/// Installs a panic hook. A panic of the drawing thread restores the terminal before it is reported. A panic of another thread
+/// is shown in the message line, and the rest continues.
 fn catch_panics(tx: Sender<Event>) {
     let before = std::panic::take_hook();
     let drawing = std::thread::current().id();
     let tx = Mutex::new(tx);
     std::panic::set_hook(Box::new(move |info| {
         if gradtop_store::decoding() {
-            // It is caught, and becomes an error that names the file.
+            // It is caught and becomes an error that names the file.
         } else if !TAKEN.load(Ordering::SeqCst) {
             before(info);
         } else if std::thread::current().id() == drawing {
@@ -172,7 +171,7 @@ fn catch_panics(tx: Sender<Event>) {
 
 #[cfg(test)]
 mod tests {
-    //! The real guard and the real hook in a real terminal: this test program starts itself in one, and panics there.
+    //! Tests the real guard and panic hook in a real terminal: the test program starts itself in one and panics there.
 
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -187,10 +186,10 @@ mod tests {
     use crate::app::Msg;
     use crate::screens::effect::Answer;
 
-    /// Set for the program in the terminal, to the thread that is to panic.
+    /// Set for the process in the terminal, to the thread that should panic.
     const INSIDE: &str = "GRADTOP_TEST_PANIC_IN";
 
-    /// What the program inside does; outside, nothing.
+    /// The process in the terminal; does nothing otherwise.
     #[test]
     fn inside_a_terminal() {
         let Ok(thread) = std::env::var(INSIDE) else { return };
@@ -206,7 +205,7 @@ mod tests {
         screen.write(told.text.as_bytes(), false).unwrap();
     }
 
-    /// Starts this test program in a terminal; what it wrote, and whether lines are edited and echoed afterwards.
+    /// Starts this test program in a terminal. Returns its output, and whether the terminal is back in cooked mode.
     fn run(thread: &str) -> (String, bool) {
         let pair =
             native_pty_system().openpty(PtySize { rows: 24, cols: 80, pixel_width: 0, pixel_height: 0 });
@@ -236,7 +235,7 @@ mod tests {
             assert!(Instant::now() < end, "it did not end");
             std::thread::sleep(Duration::from_millis(10));
         }
-        // The slave is open here still: the terminal is as the program left it.
+        // The slave is still open here, so the terminal is as the program left it.
         let file = std::fs::File::open(pair.master.tty_name().unwrap()).unwrap();
         let modes = rustix::termios::tcgetattr(&file).unwrap().local_modes;
         let cooked = modes.contains(LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG);

@@ -1,4 +1,4 @@
-//! What blocks, on threads of its own: each answers with a message.
+//! Performs blocking tasks in threads; each answers with a message.
 
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -21,18 +21,18 @@ use gradtop_view::live::Engine;
 use gradtop_view::runs::RunId;
 use gradtop_view::why::{Reader, Verdict, look};
 
-/// Who has not typed for so long wants to know what an experiment makes of it.
-const TYPED: Duration = Duration::from_millis(200);
+/// Parameters are validated when the user has not typed for so long.
+const TYPING_PAUSE: Duration = Duration::from_millis(200);
 
-/// Settings that have not changed for so long are kept.
-const RESTED: Duration = Duration::from_millis(300);
+/// Settings are saved when they have not changed for so long.
+const SAVE_DELAY: Duration = Duration::from_millis(300);
 
-/// That something went wrong.
+/// An event that reports a failure.
 pub(super) fn failed(text: String) -> Event {
     Msg::Answer(Answer::Done(ActionResult::failed(text))).into()
 }
 
-/// Judges one run after the other; of the same one it reads only what is new.
+/// Diagnoses one run at a time. Of the same run it reads only new rows.
 #[derive(Default)]
 struct Judge(Option<Reader>);
 
@@ -47,7 +47,7 @@ impl Judge {
     }
 }
 
-/// All workers.
+/// All worker threads.
 pub(super) struct Workers {
     tx: Sender<Event>,
     engine: Engine,
@@ -59,7 +59,7 @@ pub(super) struct Workers {
 }
 
 impl Workers {
-    /// Starts those that work all the time.
+    /// Starts the permanent threads that the first frame needs.
     pub(super) fn start(options: &Options, tx: &Sender<Event>) -> Self {
         let send = sender(tx);
         let engine = Engine::start(move |live| send(Msg::Live(live)));
@@ -68,7 +68,7 @@ impl Workers {
         Self { tx, engine, runs, plugins: None, judge, questions: None, settings: None }
     }
 
-    /// Starts what can wait until something is on the screen.
+    /// Starts the permanent threads that can wait until after the first frame.
     pub(super) fn start_late(&mut self) {
         let send = sender(&self.tx);
         let folders = gradtop_host::search_path();
@@ -86,7 +86,7 @@ impl Workers {
         self.tx.send(failed(text)).ok();
     }
 
-    /// Does something, and answers.
+    /// Runs `work` in a thread and sends the message that it returns.
     fn spawn(&self, name: &str, work: impl FnOnce() -> Msg + Send + 'static) {
         let send = sender(&self.tx);
         let spawned = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
@@ -97,8 +97,7 @@ impl Workers {
         }
     }
 
-    /// Starts a run, and answers.
-    /// Does something to runs, and looks at them.
+    /// Changes runs in a thread, then reads them anew.
     fn change(&self, name: &str, work: impl FnOnce() -> ActionResult + Send + 'static) {
         let reader = self.runs.waker();
         self.spawn(name, move || {
@@ -108,7 +107,7 @@ impl Workers {
         });
     }
 
-    /// Does what the application asks for.
+    /// Performs a task.
     pub(super) fn perform(&mut self, task: Task) {
         match task {
             Task::Watch(requests) => self.engine.watch(requests),
@@ -143,7 +142,7 @@ impl Workers {
                 });
             }
             Task::SaveSettings(settings) => self.save(*settings),
-            // These are the loop's own.
+            // These are performed by the main loop.
             Task::Quit
             | Task::Suspend
             | Task::Redraw
@@ -154,14 +153,14 @@ impl Workers {
         }
     }
 
-    /// Has an experiment judge the newest of what is typed, once nothing more is.
+    /// Has an experiment validate the newest parameters, once the user stops typing.
     fn ask(&mut self, question: Box<Question>) {
         let send = sender(&self.tx);
         let to = self.questions.get_or_insert_with(|| {
             let (to, from) = channel::<Box<Question>>();
             let judge = move || {
                 while let Ok(mut newest) = from.recv() {
-                    while let Ok(newer) = from.recv_timeout(TYPED) {
+                    while let Ok(newer) = from.recv_timeout(TYPING_PAUSE) {
                         newest = newer;
                     }
                     let why = gradtop_host::refused(&newest.plugin, &newest.experiment, &newest.params);
@@ -171,7 +170,7 @@ impl Workers {
                     }
                 }
             };
-            // Without the thread, the start says what is wrong.
+            // Without the thread, starting the run will report the error.
             std::thread::Builder::new().name("judge".to_owned()).spawn(judge).ok();
             to
         });
@@ -184,8 +183,8 @@ impl Workers {
             let (to, from) = channel::<Settings>();
             let keep = move || {
                 while let Ok(mut newest) = from.recv() {
-                    // Not at each of many keys: once they rest, or the monitor is left.
-                    while let Ok(newer) = from.recv_timeout(RESTED) {
+                    // Saves once the settings rest or the monitor ends, not at each key.
+                    while let Ok(newer) = from.recv_timeout(SAVE_DELAY) {
                         newest = newer;
                     }
                     if let Err(e) = settings::save(&newest) {
@@ -198,7 +197,7 @@ impl Workers {
         drop(to.send(new));
     }
 
-    /// Waits for what must not be lost.
+    /// Waits for whatever must not be lost.
     pub(super) fn end(self) {
         if let Some((to, thread)) = self.settings {
             drop(to);

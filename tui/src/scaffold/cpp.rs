@@ -1,4 +1,4 @@
-//! A new plugin in C++: one source file, the headers, and a `CMakeLists.txt`.
+//! Generates a C++ plugin: one source file, the headers and a `CMakeLists.txt`.
 
 use super::{File, Kind, sources};
 
@@ -12,7 +12,7 @@ const PLAIN_FIGURES: &str = include_str!("template/cpp/plain.figures.toml");
 const TORCH: &str = include_str!("template/cpp/torch.cpp.in");
 const TORCH_FIGURES: &str = include_str!("template/cpp/torch.figures.toml");
 
-/// Every file of a new project.
+/// All files of a new project.
 pub(super) fn files(name: &str, kind: Kind) -> Vec<File> {
     let fill = |template: &str| {
         template

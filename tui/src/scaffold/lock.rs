@@ -1,13 +1,13 @@
-//! Lock files of new plugins: the committed ones with the crate's own name.
+//! Generates the lock files of new plugins from committed ones.
 
 use anyhow::{Context as _, Result};
 
-/// The crate's name in the committed lock files.
+/// The name of the crate in the committed lock files.
 pub(super) const PLACEHOLDER: &str = "scaffold-placeholder";
 
 const SEPARATOR: &str = "\n[[package]]\n";
 
-/// The lock file with the crate called `name`, where cargo would sort it: `--locked` compares the text.
+/// Renames the crate in a lock file and sorts it as cargo would: `--locked` compares the text.
 pub(super) fn rename(lock: &str, name: &str) -> Result<String> {
     let mut parts = lock.split(SEPARATOR);
     let head = parts.next().unwrap_or_default();
@@ -17,13 +17,13 @@ pub(super) fn rename(lock: &str, name: &str) -> Result<String> {
         .find(|package| package_name(package) == PLACEHOLDER)
         .context("the lock file in this program names no crate of its own")?;
     *own = own.replace(PLACEHOLDER, name);
-    // Stable: versions of one crate keep their order.
+    // The sort is stable, so versions of one crate keep their order.
     packages.sort_by(|a, b| package_name(a).cmp(package_name(b)));
     let separated = packages.iter().flat_map(|package| [SEPARATOR, package]);
     Ok(std::iter::once(head).chain(separated).collect())
 }
 
-/// Whether the lock file has a package of this name.
+/// Returns whether the lock file contains this package.
 pub(super) fn contains(lock: &str, name: &str) -> bool {
     lock.split(SEPARATOR).any(|package| package_name(package) == name)
 }

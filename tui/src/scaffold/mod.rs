@@ -1,6 +1,6 @@
-//! `gradtop plugin new`: writes a plugin's project that builds and runs as it stands, wherever it is put.
+//! `gradtop plugin new`: generates a plugin project that builds and runs unchanged, in any folder.
 //!
-//! What it builds on, the SDK's sources or the headers, is part of this program and is written beside the author's own files.
+//! The SDK's sources or headers are embedded in this program and copied into the project.
 
 mod cpp;
 mod lock;
@@ -19,20 +19,19 @@ use crate::files::make_folder;
 
 const LONGEST_NAME: usize = 40;
 
-/// What a new plugin is written in, and with what.
+/// The kind of a new plugin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Kind {
-    /// In C++ instead of Rust.
+    /// C++ instead of Rust.
     pub(crate) cpp: bool,
     /// With libtorch.
     pub(crate) torch: bool,
 }
 
-/// Makes a plugin's project at `path`, whose last component is its name. Returns the folder.
+/// Creates a project at `path`, whose last component is its name. Returns the folder.
 ///
 /// # Errors
-/// The name is not one ([`validate_name`]), something is there already, or writing failed; in the last case
-/// what was written is removed.
+/// The name is invalid ([`validate_name`]), the path exists, or writing failed; then everything written is removed.
 pub(crate) fn create(path: &Path, kind: Kind) -> Result<PathBuf> {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     validate_name(name, kind)?;
@@ -54,7 +53,7 @@ pub(crate) fn create(path: &Path, kind: Kind) -> Result<PathBuf> {
     fs::canonicalize(path).with_context(|| format!("cannot find {}", path.display()))
 }
 
-/// Whether a plugin can have this name: it becomes the project's, the library's and the experiment's.
+/// Checks that a plugin can have this name, which becomes that of the project, the library and the experiment.
 pub(crate) fn validate_name(name: &str, kind: Kind) -> Result<()> {
     if !is_name(name) {
         let near = name.to_ascii_lowercase().replace(['_', ' ', '.'], "-");
@@ -78,7 +77,7 @@ fn is_name(name: &str) -> bool {
         && name.len() <= LONGEST_NAME
 }
 
-/// A file of a new plugin: path within its folder, and text.
+/// A file of a new plugin: its path within the project, and its text.
 type File = (PathBuf, String);
 
 fn write_all(root: &Path, files: &[File]) -> Result<()> {
@@ -92,7 +91,7 @@ fn write_all(root: &Path, files: &[File]) -> Result<()> {
     Ok(())
 }
 
-/// The name of the library, `lib<this>.so`.
+/// The name of the library in `lib<name>.so`.
 fn library(name: &str) -> String {
     name.replace('-', "_")
 }

@@ -1,5 +1,5 @@
-//! A new plugin in Rust: a crate with the SDK's sources, manifests that need no workspace around them, and a lock file of the
-//! versions that are tested here.
+//! Generates a Rust plugin: a crate with the SDK's sources, manifests that need no workspace, and a lock file with the versions
+//! that are tested here.
 
 use std::path::Path;
 
@@ -11,10 +11,10 @@ use crate::failure::Failure;
 const MANIFEST: &str = include_str!("template/Cargo.toml.in");
 const README: &str = include_str!("template/README.md.in");
 const GITIGNORE: &str = include_str!("template/gitignore");
-/// New code is formatted as the SDK's.
+/// New code is formatted like the SDK.
 const RUSTFMT: &str = include_str!("../../../rustfmt.toml");
 
-/// What differs between a plain plugin and one on libtorch.
+/// The differences between a plain plugin and one with libtorch.
 pub(super) struct Flavour {
     pub(super) dependencies: &'static str,
     profile: &'static str,
@@ -36,7 +36,7 @@ pub(super) const PLAIN: Flavour = Flavour {
 };
 
 pub(super) const TORCH: Flavour = Flavour {
-    // tch's version must be the one that fits the libtorch of this checkout.
+    // tch's version must match this checkout's libtorch.
     dependencies: "gradtop-torch = { path = \"vendor/gradtop/torch\" }\ntch = \"=0.24.0\"\n",
     profile: "\n# One enormous generated C++ file of thin wrappers: half the time to compile.\n\
               [profile.release.package.torch-sys]\nopt-level = 1\n",
@@ -48,7 +48,7 @@ pub(super) const TORCH: Flavour = Flavour {
                   as an unpacked libtorch or the `torch` folder of PyTorch 2.11.0.\n\n",
 };
 
-/// Every file of a new crate.
+/// All files of a new crate.
 pub(super) fn files(name: &str, kind: Kind) -> Result<Vec<File>> {
     let flavour = if kind.torch { &TORCH } else { &PLAIN };
     let fill = |template: &str| {
@@ -77,7 +77,7 @@ pub(super) fn files(name: &str, kind: Kind) -> Result<Vec<File>> {
     Ok(files)
 }
 
-/// Whether a crate can have this name.
+/// Checks that a crate can have this name.
 pub(super) fn validate_name(name: &str) -> Result<()> {
     let why = if KEYWORDS.split(' ').any(|word| word == name) {
         "it is a reserved word in Rust"
@@ -91,7 +91,7 @@ pub(super) fn validate_name(name: &str) -> Result<()> {
         .into())
 }
 
-/// Words that cannot be a crate's name: keywords, crates of the compiler, folders of cargo.
+/// Names that cargo rejects: keywords, crates of the compiler, folders of cargo.
 const KEYWORDS: &str = "\
     abstract alloc as async await become box break build const continue core crate deps do dyn else \
     enum examples extern false final fn for gen if impl in incremental let loop macro match mod move \

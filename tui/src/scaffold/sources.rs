@@ -1,7 +1,6 @@
-//! What plugins build on, as part of this program.
+//! The embedded sources that plugins build on.
 
-/// Paths in `vendor/gradtop/`, which are those under a folder of this checkout, and texts. A test compares the list with the
-/// files that are there.
+/// Embeds files of this checkout under their paths in `vendor/gradtop/`. A test compares the list with the files that exist.
 macro_rules! embed {
     ($folder:literal: $($path:literal),+ ; $($manifest:literal = $from:literal),+ $(,)?) => {
         &[
@@ -11,7 +10,7 @@ macro_rules! embed {
     };
 }
 
-/// The SDK: sources as they are in this checkout, and manifests that inherit nothing from a workspace.
+/// The SDK: its sources, and manifests that inherit nothing from a workspace.
 pub(super) const SDK: &[(&str, &str)] = embed![
     "core":
     "abi/include/gradtop.h",
@@ -51,7 +50,7 @@ pub(super) const SDK: &[(&str, &str)] = embed![
     "sdk/derive/Cargo.toml" = "derive.toml",
 ];
 
-/// What plugins on libtorch have besides.
+/// Additional files for plugins with libtorch.
 pub(super) const TORCH: &[(&str, &str)] = embed![
     "plugins":
     "torch/src/lib.rs",

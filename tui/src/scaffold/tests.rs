@@ -10,7 +10,7 @@ fn checkout() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// Files under a folder, as paths within `root`.
+/// Lists the files under a folder, relative to `root`.
 fn walk(root: &Path, dir: &str, found: &mut BTreeSet<String>) {
     for entry in fs::read_dir(root.join(dir)).unwrap() {
         let path = entry.unwrap().path();
@@ -42,7 +42,7 @@ fn every_source_is_embedded() {
     }
 }
 
-/// The manifests say what the checkout's own say, without inheriting it.
+/// The manifests agree with those of the checkout, but inherit nothing.
 #[test]
 fn manifests_agree_with_the_workspace() {
     let read = |path: &Path| toml::from_str::<toml::Table>(&fs::read_to_string(path).unwrap()).unwrap();
@@ -74,7 +74,7 @@ fn manifests_agree_with_the_workspace() {
     assert!(rust::TORCH.dependencies.ends_with(&tch), "{tch}");
 }
 
-/// The lock files name versions that this checkout builds and tests with.
+/// The lock files contain the versions that this checkout builds and tests with.
 #[test]
 fn lock_files_agree_with_the_workspace() {
     let ours = fs::read_to_string(checkout().join("Cargo.lock")).unwrap();

@@ -1,16 +1,16 @@
-//! What can be done to runs, on which of them it makes sense, and what to ask first.
+//! Actions on runs: when they are possible, and what to ask first.
 
 pub(crate) use gradtop_host::Action as RunAction;
 use gradtop_store::State;
 use gradtop_view::runs::{RunId, RunRow};
 
-/// What the monitor makes of an action.
+/// What the monitor does about an action.
 pub(crate) trait Act {
-    /// What was done, or will be, to `what`: `n` runs.
+    /// Describes what was done to `what`, which are `n` runs.
     fn done(self, what: &str, n: usize) -> String;
-    /// Whether it is asked about first.
+    /// Returns whether the user must confirm it.
     fn asks(self) -> bool;
-    /// Why it cannot be done to this run, if so.
+    /// Returns why the action is not possible for this run, if so.
     fn refused(self, run: &RunRow) -> Option<String>;
 }
 
@@ -37,7 +37,7 @@ impl Act for RunAction {
             Self::Resume => run.resume.clone(),
             _ => gradtop_host::allowed(&run.view, self),
         };
-        // Once more is no different here, where it cannot be given less time.
+        // Stopping again is pointless here, since the grace period cannot be changed.
         if answer.is_ok() && self == Self::Stop && run.view.state == State::Stopping {
             return Some(format!("{} is already stopping", run.name()));
         }
@@ -45,24 +45,23 @@ impl Act for RunAction {
     }
 }
 
-/// What a worker did, for the message line.
+/// The result of an action, for the message line.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ActionResult {
-    /// What to say.
     pub(crate) text: String,
-    /// Whether it went wrong.
+    /// Whether it failed.
     pub(crate) failed: bool,
-    /// The run that came of it, to put the cursor on.
+    /// The run that was started, which the cursor moves to.
     pub(crate) started: Option<RunId>,
 }
 
 impl ActionResult {
-    /// It went well.
+    /// Creates a success.
     pub(crate) fn done(text: String) -> Self {
         Self { text, failed: false, started: None }
     }
 
-    /// It went wrong.
+    /// Creates a failure.
     pub(crate) fn failed(text: String) -> Self {
         Self { failed: true, ..Self::done(text) }
     }

@@ -1,4 +1,4 @@
-//! The question before something that cannot be undone.
+//! The question before something irreversible.
 
 use std::sync::Arc;
 
@@ -17,23 +17,20 @@ use crate::widgets::dialog;
 use gradtop_chart::cells::text::{apart, fit, fit_ends, wrap};
 use gradtop_view::runs::{RunId, RunRow};
 
-/// The keys: whether it is to be done.
-pub(crate) const KEYS: Mode<bool> = Mode::new("Confirmation", Kind::Above, ROWS);
+/// The keys; the action is the answer.
+pub(crate) const KEYS: Mode<bool> = Mode::new("Confirmation", Kind::Overlay, ROWS);
 
 const ROWS: &[Binding<bool>] =
     &[bind(&["y"], true, "yes", "yes"), bind(&["n", "esc", "q"], false, "no", "no")];
 
-/// Names listed at most.
+/// The most names listed.
 const NAMES: usize = 6;
 
-/// A question.
 #[derive(Clone, Debug)]
 pub(crate) struct Confirm {
-    /// What will be done.
     pub(crate) action: RunAction,
-    /// To which runs.
     pub(crate) runs: Vec<RunId>,
-    /// Why nothing is done to the others that were meant.
+    /// Why the other targeted runs are left out.
     pub(crate) left_out: Vec<String>,
 }
 
@@ -96,11 +93,11 @@ impl Screen for Confirm {
         Some(effects)
     }
 
-    fn over(&self) -> bool {
+    fn is_overlay(&self) -> bool {
         true
     }
 
-    /// Draws it in the middle.
+    /// Draws the dialog.
     fn view(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
         let lines = self.lines(shared, dialog::room(area));
         let lines = lines.into_iter().map(|(text, style)| Line::styled(text, style)).collect();

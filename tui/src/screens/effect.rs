@@ -1,4 +1,4 @@
-//! What screens ask for, and what comes back.
+//! What screens request, and what they get back.
 
 use std::path::PathBuf;
 
@@ -14,76 +14,75 @@ use gradtop_view::picture::Picture;
 use gradtop_view::runs::RunId;
 use gradtop_view::why::Verdict;
 
-/// What is to be done about what happened.
+/// The result of an event: a request of a screen to the application.
 #[derive(Debug)]
 pub(crate) enum Effect {
-    /// For the runtime.
+    /// A task for the runtime.
     Do(Task),
-    /// Show another screen.
+    /// Opens another screen.
     Open(Open),
-    /// Back to the screen before.
+    /// Returns to the previous screen.
     Close,
-    /// Say something in the last line.
+    /// Shows a message.
     Say(Message),
 }
 
 impl Effect {
-    /// Says what went wrong, or cannot be done.
+    /// Shows a failure.
     pub(crate) fn failure(text: impl Into<String>) -> Self {
         Self::Say(Message::failure(text))
     }
 
-    /// Says news.
+    /// Shows news.
     pub(crate) fn news(text: impl Into<String>) -> Self {
         Self::Say(Message::news(text))
     }
 }
 
-/// What the runtime does.
+/// A task of the runtime.
 #[derive(Debug)]
 pub(crate) enum Task {
-    /// Watch these series from now on, and no others.
+    /// Watches these series and no others.
     Watch(Vec<WatchRequest>),
-    /// Do something to runs.
+    /// Performs an action on runs.
     Act(RunAction, Vec<RunId>),
-    /// Change what people say of runs.
+    /// Changes stars or tags of runs.
     Mark(Mark, Vec<RunId>),
-    /// Have the user write a note about a run.
+    /// Lets the user edit the note of a run.
     Note(RunId),
-    /// Say which views of the list there are, after one was kept or forgotten.
+    /// Saves or deletes a view of the list if one is given, then reads all views.
     Views(Option<(String, Option<ListView>)>),
-    /// Open DuckDB's prompt over runs; it can write files, and start programs.
+    /// Opens DuckDB's prompt over runs. It can write files and start programs.
     Query(Vec<RunId>),
-    /// Write a chart to a file, whose extension says as what.
+    /// Writes a chart to a file, in the format of its extension.
     Write(Box<Picture>, PathBuf),
-    /// Start a run.
+    /// Starts a run.
     Launch(Box<Launch>),
-    /// Start a command.
+    /// Starts a command.
     Exec(Box<Exec>),
-    /// Have an experiment judge parameters that are being typed.
+    /// Has an experiment validate parameters while they are typed.
     Judge(Box<Question>),
-    /// Say what a plugin offers that is on no search path.
+    /// Describes a plugin that is not in the search path.
     Describe(PathBuf),
-    /// Read something for a pane.
+    /// Reads data for a pane.
     Pane(PaneRequest),
-    /// Judge a run.
+    /// Diagnoses a run.
     Why(RunId),
-    /// Keep the settings for the next start.
+    /// Saves the settings.
     SaveSettings(Box<Settings>),
-    /// Take the mouse, or leave it to the terminal.
+    /// Takes the mouse, or leaves it to the terminal.
     Mouse(bool),
-    /// Tell who does not look of alerts.
+    /// Notifies the user of alerts.
     Alert(Vec<String>),
-    /// Draw everything again.
+    /// Redraws everything.
     Redraw,
-    /// Back to the shell, until `fg`.
+    /// Suspends to the shell, until `fg`.
     Suspend,
-    /// Leave.
     Quit,
 }
 
 impl Task {
-    /// Whether runs are changed, one is started, or something is written.
+    /// Returns whether the task changes or starts runs, or writes something.
     pub(crate) fn changes(&self) -> bool {
         match self {
             Self::Act(..)
@@ -99,7 +98,7 @@ impl Task {
     }
 }
 
-/// What an experiment is to judge before a run is started.
+/// Parameters that an experiment should validate.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Question {
     pub(crate) plugin: PathBuf,
@@ -107,75 +106,72 @@ pub(crate) struct Question {
     pub(crate) params: Vec<(String, ParamValue)>,
 }
 
-/// What people say of runs, changed.
+/// A change of stars or tags.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Mark {
-    /// Starred, or no longer.
+    /// Adds or removes the star.
     Star(bool),
-    /// Tags that come, and tags that go.
+    /// Tags to add, and tags to remove.
     Tags(Vec<String>, Vec<String>),
 }
 
-/// What a worker has to say.
+/// The answer of a worker.
 #[derive(Debug)]
 pub(crate) enum Answer {
-    /// What a pane asked for.
+    /// Data for a pane.
     Pane(PaneSnapshot),
-    /// A run was judged: the verdict that matters most, if there is one.
+    /// The most important verdict about a run, if any.
     Why(RunId, Option<Verdict>),
-    /// An experiment judged parameters: why it refuses them, if it does.
+    /// Why an experiment rejects parameters, if it does.
     Judged(Box<Question>, Option<String>),
-    /// The views of the list that there are, or why they cannot be read or kept.
+    /// The views of the list, or why they cannot be read or saved.
     Views(Result<ListViews, String>),
-    /// A plugin was described.
+    /// The description of a plugin.
     Described(PathBuf, Box<Result<PluginDesc, Refusal>>),
-    /// It did what it was asked for, or failed.
+    /// The result of an action.
     Done(ActionResult),
 }
 
-/// A screen to go to.
+/// A screen to open.
 #[derive(Clone, Debug)]
 pub(crate) enum Open {
-    /// A run.
     Run(RunId),
-    /// Several runs; if they are all of an experiment, those that it will have too.
+    /// A comparison of runs; for all runs of an experiment, also of its future ones.
     Compare(Vec<RunId>, Option<String>),
-    /// The experiments.
     Experiments,
     /// The form for a new run like this one.
     Restart(RunId),
     /// The list of runs, with the cursor on this one.
     Home(Option<RunId>),
-    /// All keys of the screen.
+    /// The help about the current screen.
     Help,
-    /// The list of runs, looked at in this way.
+    /// The list of runs with this view.
     Listed(ListView),
-    /// The views of the list that have names, to pick one or keep this one.
+    /// The saved views, to choose one or to save this one.
     Views(ListView),
-    /// The line in which the file is typed that a chart is written to.
+    /// The input line for the file that a chart is written to.
     Save(Box<Picture>),
-    /// The line in which tags of runs are typed.
+    /// The input line for tags of runs.
     Tags(Vec<RunId>),
-    /// A question before something is done to runs; with why nothing is done to others that were meant.
+    /// A question before an action; with the reasons why other runs are left out.
     Confirm(RunAction, Vec<RunId>, Vec<String>),
 }
 
-/// A sentence in the last line, for a while or until the next key.
+/// A message in the last line, shown for a while or until the next key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Message {
-    /// What to say.
     pub(crate) text: String,
-    /// Whether something went wrong.
+    /// Whether it reports a failure.
     pub(crate) failed: bool,
 }
 
 impl Message {
-    /// Something went wrong.
+    /// Creates a failure.
     pub(crate) fn failure(text: impl Into<String>) -> Self {
         Self { text: text.into(), failed: true }
     }
 
-    /// Something was done.
+    /// Creates news.
     pub(crate) fn news(text: impl Into<String>) -> Self {
         Self { text: text.into(), failed: false }
     }

@@ -1,4 +1,4 @@
-//! All keys that work here, from the table.
+//! The help: all keys that work on the current screen.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -14,14 +14,11 @@ use gradtop_chart::cells::text::{width_of, wrap};
 /// What keys do here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
-    /// Close it.
     Close,
-    /// Scroll.
     Go(Move),
 }
 
-/// The keys.
-pub(crate) const KEYS: Mode<Action> = Mode::new("Help", Kind::Above, ROWS);
+pub(crate) const KEYS: Mode<Action> = Mode::new("Help", Kind::Overlay, ROWS);
 
 const ROWS: &[Binding<Action>] = &[
     bind(&["esc", "?", "f1", "q", "enter"], Action::Close, "close", "close the help"),
@@ -31,14 +28,13 @@ const ROWS: &[Binding<Action>] = &[
     bind(&["pagedown", "space"], Action::Go(Move::Page(1)), "", "a page down"),
 ];
 
-/// The keys of a screen, and those that work everywhere.
 #[derive(Debug)]
 pub(crate) struct Help {
     sections: Vec<Keys>,
     scroll: Scroll,
 }
 
-/// Columns of text from which it is set in two columns.
+/// From this width on, the help has two columns.
 const TWO: u16 = 130;
 
 impl Screen for Help {
@@ -66,7 +62,7 @@ impl Screen for Help {
 }
 
 impl Help {
-    /// With these tables.
+    /// Creates the help with these sections.
     pub(crate) fn new(sections: Vec<Keys>) -> Self {
         Self { sections, scroll: Scroll::default() }
     }
@@ -80,7 +76,7 @@ impl Help {
         if width < TWO || sections.len() < 2 {
             return sections.concat();
         }
-        // The screen's own keys on the left, what works everywhere on the right.
+        // The screen's own keys on the left, the global ones on the right.
         let left = sections.remove(0);
         let right = sections.concat();
         let blank = Line::default();
@@ -101,7 +97,7 @@ fn section(shared: &Shared, keys: &Keys, width: usize) -> Vec<Line<'static>> {
     if shown.is_empty() {
         return Vec::new();
     }
-    // What keys do stands beside them, or below where there is no room for that.
+    // Descriptions are beside the keys, or below if there is no room.
     let widest = shown.iter().map(|(k, _)| width_of(k)).max().unwrap_or(0);
     let below = widest * 2 > width;
     let left = if below { 2 } else { widest };

@@ -1,23 +1,22 @@
-//! Keys: their names, and tables of what they do, from which dispatch, footer, help and docs/keys.md come.
+//! Keys: their names, and the tables of bindings, from which dispatch, footer, help and docs/keys.md are derived.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 /// A row of a table of keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Binding<A> {
-    /// Keys that do it, such as `q`, `ctrl-c`, `space`, `left`, `f1`; the first is shown in the footer.
+    /// The keys, such as `q`, `ctrl-c`, `space`, `left`, `f1`; the first is shown in the footer.
     pub(crate) keys: &'static [&'static str],
-    /// What they do.
     pub(crate) action: A,
-    /// One or two words for the footer; empty keeps it out of there.
+    /// One or two words for the footer; not shown there if empty.
     pub(crate) hint: &'static str,
-    /// A line for the help.
+    /// The description in the help.
     pub(crate) what: &'static str,
-    /// It changes runs or starts one: refused and hidden with `--read-only`.
+    /// Whether it changes or starts runs, which `--read-only` forbids.
     pub(crate) changes: bool,
 }
 
-/// A row that changes no run.
+/// Creates a binding that changes no run.
 pub(crate) const fn bind<A>(
     keys: &'static [&'static str],
     action: A,
@@ -28,7 +27,7 @@ pub(crate) const fn bind<A>(
 }
 
 impl<A: Copy> Binding<A> {
-    /// The row as one that changes runs or starts one.
+    /// Marks a binding as one that changes or starts runs.
     pub(crate) const fn changing(self) -> Self {
         Self { changes: true, ..self }
     }
@@ -39,34 +38,33 @@ impl<A: Copy> Binding<A> {
     }
 }
 
-/// What the keys of a screen mean in one of its modes.
+/// The keys of a screen in one of its modes.
 #[derive(Debug)]
 pub(crate) struct Mode<A: 'static> {
     /// The heading in help and documentation.
     pub(crate) title: &'static str,
-    /// Its keys.
     pub(crate) bindings: &'static [Binding<A>],
-    /// What else works.
+    /// Which other keys work.
     pub(crate) kind: Kind,
-    /// What can be typed: a language of its own, for the help.
+    /// The syntax of what is typed, for the help.
     pub(crate) syntax: &'static [Binding<()>],
 }
 
-/// Which keys work besides a mode's own.
+/// Which keys work besides those of the mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// Those of runs, and those that work everywhere.
+    /// Those that act on runs, and the global ones.
     Runs,
-    /// Those that work everywhere but the one that leads here.
+    /// The global ones, except the one that leads here.
     Experiments,
-    /// Characters are text.
+    /// Text input: characters are text.
     Typing,
-    /// It lies above a screen: there is nothing to go to from there.
-    Above,
+    /// An overlay: only keys that always work.
+    Overlay,
 }
 
 impl<A> Mode<A> {
-    /// Where nothing has a syntax of its own.
+    /// Creates a mode without a syntax.
     pub(crate) const fn new(title: &'static str, kind: Kind, bindings: &'static [Binding<A>]) -> Self {
         Self { title, bindings, kind, syntax: &[] }
     }
@@ -79,39 +77,38 @@ impl<A: Copy> Mode<A> {
         Keys { title: self.title, bindings, kind: self.kind, syntax: self.syntax }
     }
 
-    /// What a key does.
+    /// Finds the action of a key.
     pub(crate) fn find(&self, key: &str) -> Option<A> {
         find(self.bindings, key).map(|b| b.action)
     }
 }
 
-/// A mode of any screen.
+/// The keys of a mode, independent of the type of actions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Keys {
     /// The heading in help and documentation.
     pub(crate) title: &'static str,
-    /// Its keys.
     pub(crate) bindings: Vec<Binding<()>>,
-    /// What else works.
+    /// Which other keys work.
     pub(crate) kind: Kind,
-    /// What can be typed.
+    /// The syntax of what is typed.
     pub(crate) syntax: &'static [Binding<()>],
 }
 
 impl Keys {
-    /// The keys of a table of another kind.
+    /// The keys of a table.
     pub(crate) fn of<A: Copy>(title: &'static str, bindings: &[Binding<A>]) -> Self {
         let bindings = bindings.iter().map(Binding::shown).collect();
-        Self { title, bindings, kind: Kind::Above, syntax: &[] }
+        Self { title, bindings, kind: Kind::Overlay, syntax: &[] }
     }
 }
 
-/// The row of a key.
+/// Finds the binding of a key.
 pub(crate) fn find<'a, A>(bindings: &'a [Binding<A>], key: &str) -> Option<&'a Binding<A>> {
     bindings.iter().find(|b| b.keys.contains(&key))
 }
 
-/// A key as it is shown to people.
+/// A key as shown to people.
 pub(crate) fn label(name: &'static str, ascii: bool) -> &'static str {
     match (name, ascii) {
         ("up", false) => "↑",
@@ -123,7 +120,7 @@ pub(crate) fn label(name: &'static str, ascii: bool) -> &'static str {
     }
 }
 
-/// A key's name as written in the table.
+/// The name of a key as in the tables.
 pub(crate) fn name(key: &KeyEvent) -> Option<String> {
     let base = match key.code {
         KeyCode::Char(' ') => "space".to_owned(),
@@ -154,7 +151,7 @@ pub(crate) fn name(key: &KeyEvent) -> Option<String> {
     if key.modifiers.contains(KeyModifiers::ALT) {
         name.push_str("alt-");
     }
-    // A shifted character is another character already.
+    // Shift is already part of a character.
     if key.modifiers.contains(KeyModifiers::SHIFT) && !plain {
         name.push_str("shift-");
     }

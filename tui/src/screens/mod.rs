@@ -1,7 +1,7 @@
-//! The screens: state and update of each in its `mod.rs`, its keys in its `keys.rs`, drawing in its `view.rs`.
+//! The screens. The state and updates of each are in its `mod.rs`, its keys in `keys.rs`, drawing in `view.rs`.
 //!
-//! [`Screen`] is all that the application knows of one; what screens know of the application is [`shared::Shared`], and what they
-//! want of it an [`effect::Effect`].
+//! The application knows a screen only as a [`Screen`]. Screens read the application's state from [`shared::Shared`] and make
+//! requests as [`effect::Effect`].
 
 pub(crate) mod actions;
 pub(crate) mod compare;
@@ -34,69 +34,74 @@ use gradtop_view::runs::RunId;
 use keys::Keys;
 use shared::Shared;
 
-/// What has the keys, and is drawn between header and footer.
+/// A screen or overlay.
 pub(crate) trait Screen: std::fmt::Debug {
-    /// The keys that mean something now, besides those that work everywhere.
+    /// The current keys, besides the global ones.
     fn keys(&self) -> Keys;
 
-    /// Does what one of these keys means, by its name; `None` if it is none of them.
+    /// Performs the action of a key, given by name; `None` if the key is not one of this screen.
     fn press(&mut self, shared: &mut Shared, key: &str) -> Option<Vec<Effect>>;
 
-    /// Draws it.
+    /// Draws the screen.
     fn view(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect);
 
-    /// How long what it shows of runs that have ended stays as it is, should nothing happen.
-    fn lasts(&self, _shared: &Shared) -> Duration {
+    /// How long the displayed information about ended runs stays correct if nothing happens.
+    fn valid_for(&self, _shared: &Shared) -> Duration {
         Duration::MAX
     }
 
-    /// What the terminal is named after while it is shown.
+    /// Whether there is nothing to act on; then the footer names only keys that start something.
+    fn is_bare(&self) -> bool {
+        false
+    }
+
+    /// The title of the terminal window.
     fn name(&self) -> Option<String> {
         None
     }
 
-    /// Whether it lies over the screen below, which is drawn too.
-    fn over(&self) -> bool {
+    /// Whether it is an overlay: the screen below is drawn, too.
+    fn is_overlay(&self) -> bool {
         false
     }
 
-    /// Something was typed.
+    /// Handles a change of the text input.
     fn edit(&mut self, _shared: &mut Shared, _edit: Edit) -> Vec<Effect> {
         Vec::new()
     }
 
-    /// The mouse did something, in coordinates of the terminal; `shared.area` is the screen's.
+    /// Handles a mouse event, in terminal coordinates; `shared.area` is the screen's area.
     fn mouse(&mut self, _shared: &mut Shared, _mouse: MouseEvent) -> Vec<Effect> {
         Vec::new()
     }
 
-    /// Runs, plugins, live data, the size or the second have changed.
+    /// Handles a change of runs, plugins, live data, size or time.
     fn changed(&mut self, _shared: &mut Shared) -> Vec<Effect> {
         Vec::new()
     }
 
-    /// A worker has answered; `None`: not to this screen.
+    /// Handles an answer; `None` if it is not for this screen.
     fn answer(&mut self, _shared: &mut Shared, _answer: &Answer) -> Option<Vec<Effect>> {
         None
     }
 
-    /// The runs that actions mean.
+    /// The targeted runs of actions.
     fn targets(&self) -> Vec<RunId> {
         Vec::new()
     }
 
-    /// The chart that is looked at, as it is seen.
+    /// The current chart, as displayed.
     fn picture(&self, _shared: &Shared) -> Option<Picture> {
         None
     }
 
-    /// The series it needs now.
+    /// The series to watch.
     fn watches(&self, _shared: &Shared) -> Vec<WatchRequest> {
         Vec::new()
     }
 }
 
-/// The keys, what they do and the picture of a [`Screen`] that has a mode, which knows both, `update` and `draw`.
+/// Implements the key methods and `view` of a [`Screen`] that has a `mode`, an `update` and a `draw` method.
 macro_rules! by_mode {
     () => {
         fn keys(&self) -> crate::screens::keys::Keys {
@@ -114,14 +119,14 @@ macro_rules! by_mode {
 }
 use by_mode;
 
-/// Puts a name into a set, or takes it out.
+/// Adds a name to a set, or removes it.
 fn toggle(names: &mut BTreeSet<String>, name: &str) {
     if !names.remove(name) {
         names.insert(name.to_owned());
     }
 }
 
-/// Has the chart that is looked at written to a file.
+/// Asks for the file that the current chart should be written to.
 fn write(screen: &dyn Screen, shared: &Shared) -> Effect {
     match screen.picture(shared) {
         Some(picture) => Effect::Open(effect::Open::Save(Box::new(picture))),
@@ -129,7 +134,7 @@ fn write(screen: &dyn Screen, shared: &Shared) -> Effect {
     }
 }
 
-/// The keys of every screen in every mode, in the order of the documentation.
+/// The keys of all modes of all screens, in the order of the documentation.
 #[cfg(test)]
 pub(crate) fn all_keys() -> Vec<Keys> {
     let runs = run::keys::ALL.iter().map(|mode| mode.keys());

@@ -1,4 +1,4 @@
-//! The line in which the file is typed that a chart is written to.
+//! The input line for the file that a chart is written to.
 
 use std::path::PathBuf;
 
@@ -13,16 +13,14 @@ use crate::drawing::Format;
 use crate::widgets::{Edit, Input, dialog};
 use gradtop_view::picture::Picture;
 
-/// What keys do here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
     Write,
-    /// The next kind of file.
+    /// Switches to the next file format.
     Kind,
     Cancel,
 }
 
-/// The keys.
 pub(crate) const KEYS: Mode<Action> = Mode::new("Writing a chart to a file", Kind::Typing, ROWS);
 
 const ROWS: &[Binding<Action>] = &[
@@ -40,7 +38,7 @@ pub(crate) struct Save {
 }
 
 impl Save {
-    /// Of a chart.
+    /// Creates the dialog for a chart.
     pub(crate) fn of(picture: Box<Picture>) -> Self {
         let input = Input::new(&format!("{}.{}", picture.name(), Format::ALL[0].1));
         Self { picture, input, error: None }
@@ -50,7 +48,7 @@ impl Save {
         PathBuf::from(self.input.text().trim())
     }
 
-    /// The same name with the extension after the present one.
+    /// Changes the extension to the next one.
     fn next_kind(&mut self) {
         let all = Format::ALL.map(|(_, end)| end);
         let file = self.file();
@@ -90,7 +88,7 @@ impl Screen for Save {
         Vec::new()
     }
 
-    fn over(&self) -> bool {
+    fn is_overlay(&self) -> bool {
         true
     }
 

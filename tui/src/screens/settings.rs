@@ -1,4 +1,4 @@
-//! View settings, kept between starts.
+//! Persistent settings of the monitor.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,22 +8,18 @@ use super::run::settings::Settings as Run;
 use gradtop_chart::cells::theme::ThemeName;
 use gradtop_view::picture::Picture;
 
-/// Everything a viewer may set about how things look. Unknown or damaged parts of a file fall back to what is usual.
+/// The settings. Unknown or damaged parts of the file fall back to their defaults.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Settings {
-    /// Colours.
     pub(crate) theme: ThemeName,
-    /// The line for newcomers has been read.
+    /// Whether the welcome message has been seen.
     pub(crate) welcomed: bool,
     /// The terminal keeps the mouse, so that text can be selected.
     pub(crate) select: bool,
-    /// The list of runs.
     pub(crate) home: Home,
-    /// A run's charts.
     pub(crate) run: Run,
-    /// Comparisons.
     pub(crate) compare: Compare,
-    /// The chart that was looked at last, for commands.
+    /// The chart that was shown last, for `gradtop plot --view last`.
     pub(crate) last: Option<Picture>,
 }

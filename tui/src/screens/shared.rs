@@ -1,4 +1,4 @@
-//! What all screens look at.
+//! The state that all screens share.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,58 +18,54 @@ use gradtop_view::runs::RunsSnapshot;
 /// The plugins at one moment.
 #[derive(Debug, Default)]
 pub(crate) struct PluginsSnapshot {
-    /// False until they have been looked for.
+    /// Whether the search has finished.
     pub(crate) loaded: bool,
-    /// What was found. A file that changed keeps its old description until it has a new one.
+    /// The plugins found. A file that has changed keeps its old description until the new one is known.
     pub(crate) found: Discovery,
-    /// New and changed files that are being looked at.
+    /// New and changed files that are still being described.
     pub(crate) pending: Vec<(PathBuf, Origin)>,
-    /// Where they are looked for.
+    /// The search path.
     pub(crate) folders: Vec<PathBuf>,
 }
 
-/// What the machine does, all its processes together.
+/// The load of the machine.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Machine {
-    /// How many processors are busy, on average since the last look.
+    /// The average number of busy processors since the previous measurement.
     pub(crate) busy: f64,
-    /// How many there are.
+    /// The number of processors.
     pub(crate) processors: usize,
-    /// Memory in use, in bytes.
+    /// Used memory, in bytes.
     pub(crate) memory_used: f64,
-    /// Memory there is, in bytes.
+    /// Total memory, in bytes.
     pub(crate) memory_total: f64,
-    /// Use of the GPUs that runs of this machine are on, in percent, as far as it is known.
+    /// The utilization of GPUs with local runs, in percent, as far as known.
     pub(crate) gpu_percent: Vec<f64>,
 }
 
-/// What every screen may read; only settings are theirs to change.
+/// The shared state. Screens change nothing but settings and drafts.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Shared {
-    /// The runs.
     pub(crate) runs: Arc<RunsSnapshot>,
-    /// The plugins.
     pub(crate) plugins: Arc<PluginsSnapshot>,
-    /// The data that is watched.
+    /// The data of the watched series.
     pub(crate) live: Arc<LiveSnapshot>,
-    /// How things look.
     pub(crate) theme: Theme,
-    /// How the viewer likes things.
     pub(crate) settings: Settings,
-    /// The time, as of the last tick.
+    /// The time of the last tick.
     pub(crate) now: Timestamp,
-    /// What the machine does, while something runs.
+    /// The load of the machine, while something runs.
     pub(crate) machine: Option<Machine>,
-    /// Nothing may be changed.
+    /// Whether all changes are refused.
     pub(crate) read_only: bool,
-    /// What a run is started with.
+    /// The default options of new runs.
     pub(crate) launch: LaunchDefaults,
-    /// Forms that were left with something typed.
+    /// Forms that were closed with edits.
     pub(crate) drafts: Vec<Form>,
-    /// How far what is on the terminal is behind, where that is worth telling.
+    /// How far the screen is behind, if that is worth reporting.
     pub(crate) behind: Option<std::time::Duration>,
-    /// Which charts are drawn anew.
+    /// Which charts may be redrawn.
     pub(crate) turns: Turns,
-    /// Where the screen is drawn, between header and footer.
+    /// The area of the screen, between header and footer.
     pub(crate) area: Rect,
 }

@@ -1,4 +1,4 @@
-//! The line in which tags of runs are typed.
+//! The input line for tags of runs.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -12,7 +12,7 @@ use gradtop_chart::cells::text::fit_ends;
 use gradtop_store::validate_tag;
 use gradtop_view::runs::RunId;
 
-/// The keys: whether the tags are to be kept.
+/// The keys; the action says whether to save.
 pub(crate) const KEYS: Mode<bool> = Mode::new("Typing tags", Kind::Typing, ROWS);
 
 const ROWS: &[Binding<bool>] = &[
@@ -20,18 +20,18 @@ const ROWS: &[Binding<bool>] = &[
     bind(&["esc"], false, "cancel", "leave the tags as they were"),
 ];
 
-/// Tags of runs, being typed.
+/// The dialog.
 #[derive(Debug)]
 pub(crate) struct Tags {
     runs: Vec<RunId>,
-    /// What all of them have.
+    /// The tags that all runs have.
     before: Vec<String>,
     input: Input,
     error: Option<String>,
 }
 
 impl Tags {
-    /// Of these runs; what they have in common is there to be changed.
+    /// Starts with the common tags of these runs.
     pub(crate) fn of(shared: &Shared, runs: Vec<RunId>) -> Self {
         let mut tags = runs.iter().filter_map(|id| shared.runs.get(id)).map(|row| &row.view.notes.tags);
         let mut before = tags.next().cloned().unwrap_or_default();
@@ -42,7 +42,7 @@ impl Tags {
         Self { runs, before, input: Input::new(&text), error: None }
     }
 
-    /// What was typed, tag by tag; an error of the first that cannot be one.
+    /// Parses the typed tags. An error is about the first invalid one.
     fn typed(&self) -> Result<Vec<String>, String> {
         let text = self.input.text();
         let words = text.split([' ', ',']).map(|word| word.trim_start_matches('+')).filter(|w| !w.is_empty());
@@ -79,7 +79,7 @@ impl Screen for Tags {
         Vec::new()
     }
 
-    fn over(&self) -> bool {
+    fn is_overlay(&self) -> bool {
         true
     }
 

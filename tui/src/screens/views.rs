@@ -1,33 +1,33 @@
-//! The views of the list that have names: one is picked, or what the list shows now is kept.
+//! The saved views of the list: one can be chosen, and the current one saved.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
-use super::Screen;
 use super::effect::{Answer, Effect, Open, Task};
 use super::keys::{Binding, Keys, Kind, Mode, bind};
 use super::shared::Shared;
+use super::{Screen, confirm};
 use crate::list_view::{ListView, ListViews};
 use crate::print::clean;
 use crate::widgets::{Edit, Input, Move, dialog};
 use gradtop_chart::cells::text::fit;
 
-/// What keys do here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
     Go(Move),
     Pick,
-    /// Type a name for what the list shows now.
+    /// Types a name for the current view.
     Name,
-    /// Keep it under that name.
+    /// Saves the current view under that name.
     Keep,
+    /// Asks whether to delete the view.
     Delete,
     Cancel,
 }
 
-/// While one is picked.
-pub(crate) const LIST: Mode<Action> = Mode::new("Views of the list", Kind::Above, LIST_ROWS);
+/// While choosing a view.
+pub(crate) const LIST: Mode<Action> = Mode::new("Views of the list", Kind::Overlay, LIST_ROWS);
 
 const LIST_ROWS: &[Binding<Action>] = &[
     bind(&["enter"], Action::Pick, "pick", "show the list as this view has it"),
@@ -38,7 +38,7 @@ const LIST_ROWS: &[Binding<Action>] = &[
     bind(&["esc", "q", "V"], Action::Cancel, "close", "close the views"),
 ];
 
-/// While a name is typed.
+/// While typing a name.
 pub(crate) const NAME: Mode<Action> = Mode::new("Views of the list: typing a name", Kind::Typing, NAME_ROWS);
 
 const NAME_ROWS: &[Binding<Action>] = &[
@@ -46,22 +46,23 @@ const NAME_ROWS: &[Binding<Action>] = &[
     bind(&["esc"], Action::Cancel, "cancel", "keep nothing"),
 ];
 
-/// The views.
 #[derive(Debug)]
 pub(crate) struct Views {
-    /// What the list shows now.
+    /// The current view.
     now: ListView,
-    /// What there is; `None`: not read yet.
+    /// The saved views; `None`: not read yet.
     all: Option<ListViews>,
     at: usize,
     name: Option<Input>,
+    /// Whether the dialog is asking to delete a view.
+    asked: bool,
     error: Option<String>,
 }
 
 impl Views {
-    /// With what the list shows now.
+    /// Creates the dialog with the current view.
     pub(crate) fn of(now: ListView) -> Self {
-        Self { now, all: None, at: 0, name: None, error: None }
+        Self { now, all: None, at: 0, name: None, asked: false, error: None }
     }
 
     fn picked(&self) -> Option<(&String, &ListView)> {
@@ -73,7 +74,7 @@ impl Views {
     }
 }
 
-/// What a view does, in a line.
+/// A view in one line.
 fn words(view: &ListView) -> String {
     let filter = Some(view.filter.clone()).filter(|filter| !filter.is_empty());
     let sort = view.sort.as_ref().map(|sort| format!("by {}", sort.by.trim_start_matches("param:")));
@@ -84,10 +85,16 @@ fn words(view: &ListView) -> String {
 
 impl Screen for Views {
     fn keys(&self) -> Keys {
-        self.mode().keys()
+        if self.asked { confirm::KEYS.keys() } else { self.mode().keys() }
     }
 
     fn press(&mut self, _shared: &mut Shared, key: &str) -> Option<Vec<Effect>> {
+        if self.asked {
+            let yes = confirm::KEYS.find(key)?;
+            self.asked = false;
+            let gone = self.picked().filter(|_| yes).map(|(name, _)| Task::Views(Some((name.clone(), None))));
+            return Some(gone.map(Effect::Do).into_iter().collect());
+        }
         let action = self.mode().find(key)?;
         self.error = None;
         let count = self.all.as_ref().map_or(0, ListViews::len);
@@ -109,8 +116,8 @@ impl Screen for Views {
                 vec![Effect::Do(Task::Views(Some((name, Some(self.now.clone())))))]
             }
             Action::Delete => {
-                let gone = self.picked().map(|(name, _)| Task::Views(Some((name.clone(), None))));
-                gone.map(Effect::Do).into_iter().collect()
+                self.asked = self.picked().is_some();
+                Vec::new()
             }
             Action::Cancel if self.name.take().is_some() => Vec::new(),
             Action::Cancel => vec![Effect::Close],
@@ -128,7 +135,8 @@ impl Screen for Views {
         let Answer::Views(views) = answer else { return None };
         match views {
             Ok(views) => {
-                self.at = self.at.min(views.len().saturating_sub(1));
+                let same = self.picked().and_then(|(picked, _)| views.keys().position(|name| name == picked));
+                self.at = same.unwrap_or(self.at).min(views.len().saturating_sub(1));
                 self.all = Some(views.clone());
             }
             Err(error) => self.error = Some(clean(error)),
@@ -136,7 +144,7 @@ impl Screen for Views {
         Some(Vec::new())
     }
 
-    fn over(&self) -> bool {
+    fn is_overlay(&self) -> bool {
         true
     }
 
@@ -145,7 +153,7 @@ impl Screen for Views {
         let line = |text: &str| fit(text, room, theme.ascii());
         let mut lines = vec![Line::styled(line("Views of the list"), theme.bold()), Line::default()];
         let all = self.all.iter().flatten();
-        // What is picked stays in sight.
+        // The chosen view stays visible.
         let seen = usize::from(area.height).saturating_sub(10).max(1);
         for (i, (name, view)) in all.enumerate().skip((self.at + 1).saturating_sub(seen)).take(seen) {
             let text = line(&format!("{}  {}", clean(name), words(view)));
@@ -162,11 +170,43 @@ impl Screen for Views {
             lines.push(Line::from(name.spans(room, theme)));
             lines.push(Line::default());
         }
+        if let Some((name, _)) = self.picked().filter(|_| self.asked) {
+            lines.push(Line::styled(line(&format!("delete the view {}?", clean(name))), theme.bold()));
+            lines.push(Line::default());
+        }
         let keys = match self.name {
+            _ if self.asked => "y  yes      n  no",
             Some(_) => "enter  keep      esc  cancel",
             None => "enter pick  s save  D delete",
         };
         lines.extend(dialog::last(self.error.as_deref(), keys, room, theme));
         dialog::draw(lines, theme, frame, area);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::testing::{Bench, run};
+
+    #[test]
+    fn the_cursor_stays_on_its_view_and_one_is_forgotten_only_if_that_is_meant() {
+        let all = |names: &[&str]| {
+            let views = names.iter().map(|name| ((*name).to_owned(), ListView::default()));
+            Answer::Views(Ok(views.collect()))
+        };
+        let mut bench = Bench::of(vec![run("fit", "a", 1)]);
+        bench.keys("V");
+        bench.answer(all(&["m", "z"]));
+        bench.keys("down");
+        bench.answer(all(&["b", "m", "z"]));
+        bench.take();
+        bench.keys("D");
+        assert!(bench.screen().contains("delete the view z?"), "{}", bench.screen());
+        bench.keys("n D");
+        assert!(bench.take().is_empty(), "nothing is forgotten yet");
+        bench.keys("y");
+        let gone = bench.take();
+        assert!(matches!(gone.as_slice(), [Task::Views(Some((name, None)))] if name == "z"), "{gone:?}");
     }
 }

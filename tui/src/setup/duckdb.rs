@@ -1,4 +1,4 @@
-//! DuckDB's own program: found on this machine, or brought into the user's cache.
+//! DuckDB's command-line program: found on this machine, or downloaded to the user's cache.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -10,19 +10,19 @@ use super::packages::Packages;
 use crate::failure::Failure;
 use crate::print;
 
-/// Names the program.
+/// The environment variable that names the program.
 const GIVEN: &str = "GRADTOP_DUCKDB";
 const VERSION: &str = "1.5.6";
-/// About how much is brought.
+/// The approximate size of the download.
 const SIZE: &str = "21 MB";
-/// What pip is to bring, and nothing else.
+/// The only package that pip may install.
 const REQUIREMENT: &str =
     "duckdb-cli==1.5.6 --hash=sha256:9797555bd39095d730eb0d0b3bf29e95e148c96a4cdce1e363f01c7bf7003a44\n";
 
-/// The program, if there is one: the one that [`GIVEN`] names, on the PATH, in the cache.
+/// Finds the program: named by [`GIVEN`], on the PATH, or in the cache.
 ///
 /// # Errors
-/// The one that is named cannot be started.
+/// The program named by the variable cannot be started.
 pub(crate) fn find() -> Result<Option<PathBuf>> {
     if let Some(given) = std::env::var_os(GIVEN).filter(|given| !given.is_empty()).map(PathBuf::from) {
         if is_program(&given) {
@@ -39,10 +39,10 @@ pub(crate) fn find() -> Result<Option<PathBuf>> {
         .filter(|f| is_program(f)))
 }
 
-/// Finds the program or brings it.
+/// Finds or downloads the program.
 ///
 /// # Errors
-/// It cannot be brought; with what to do about it.
+/// The download failed; the message says what to do.
 pub(crate) fn ensure() -> Result<PathBuf> {
     if let Some(found) = find()? {
         return Ok(found);
@@ -50,10 +50,10 @@ pub(crate) fn ensure() -> Result<PathBuf> {
     Ok(program(&packages().ensure(&super::packages::cache()?)?))
 }
 
-/// Finds the program; where it is not there, asks whether to bring it.
+/// Finds the program, else asks whether to download it.
 ///
 /// # Errors
-/// There is none, and nobody wants it.
+/// There is none, and the user declined.
 pub(crate) fn find_or_ask() -> Result<PathBuf> {
     if let Some(found) = find()? {
         return Ok(found);
@@ -67,7 +67,7 @@ pub(crate) fn find_or_ask() -> Result<PathBuf> {
 }
 
 fn packages() -> Packages<'static> {
-    // pip has a wheel for this system under these names, whatever the Python that runs it.
+    // Wheels for this system have these tags, whichever Python runs pip.
     let tags = ["manylinux_2_17_x86_64", "manylinux2014_x86_64"];
     let platform = tags.iter().flat_map(|tag| ["--platform".to_owned(), (*tag).to_owned()]);
     Packages {
@@ -78,7 +78,7 @@ fn packages() -> Packages<'static> {
         hashed: Some(REQUIREMENT),
         verify: |folder| {
             let file = program(folder);
-            // pip does not keep it where it installs for another system.
+            // pip drops the permission when it installs for another system.
             std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755))?;
             if !is_program(&file) {
                 bail!("duckdb_cli/duckdb is missing");

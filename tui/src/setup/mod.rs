@@ -1,4 +1,4 @@
-//! `gradtop setup`: libtorch 2.11.0 and DuckDB, found on this machine or brought into the user's cache.
+//! `gradtop setup`: finds libtorch 2.11.0 and DuckDB on this machine, or downloads them to the user's cache.
 
 pub(crate) mod duckdb;
 mod packages;
@@ -14,25 +14,24 @@ use packages::Packages;
 use crate::failure::Failure;
 use crate::print;
 
-/// Variables that name a torch folder, the first that is set being taken.
+/// Environment variables for a torch folder; the first one that is set applies.
 const GIVEN: [&str; 2] = ["GRADTOP_LIBTORCH", "LIBTORCH"];
 
-/// Where a libtorch comes from.
+/// Where a libtorch was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum From {
-    /// This variable names it.
+    /// An environment variable.
     Variable(&'static str),
-    /// The active Python has it.
+    /// The active Python.
     Python,
-    /// The user's cache, whether it was there or has been brought.
+    /// The user's cache, perhaps just downloaded.
     Cache,
 }
 
-/// Finds libtorch or brings it, and records it for later; with `cuda` one that can use an NVIDIA GPU, as is chosen by
-/// itself where there is one.
+/// Finds or downloads libtorch, and records where it is. With `cuda`, or if there is an NVIDIA GPU, it must support CUDA.
 ///
 /// # Errors
-/// The one that is named cannot be used, or none can be brought; with what to do about it.
+/// The named one cannot be used, or none can be downloaded; the message says what to do.
 pub(crate) fn setup(cuda: bool) -> Result<(Torch, From)> {
     let found = choose(cuda)?;
     libtorch::remember(&found.0.folder).context("cannot record where libtorch is")?;
@@ -58,7 +57,7 @@ fn choose(asked: bool) -> Result<(Torch, From)> {
         return Ok((found, From::Python));
     }
     let cache = packages::cache()?;
-    // What is there already and can do more than asked is as good.
+    // An existing one with more capabilities will do.
     let brought = if wanted || for_cuda().folder(&cache).exists() { for_cuda() } else { for_cpu() };
     let folder = brought.ensure(&cache)?.join("torch");
     let found = inspect(&folder)
@@ -77,11 +76,11 @@ fn of_python() -> Option<Torch> {
         .ok()
 }
 
-/// pip arguments for the torch wheel, whatever the Python that runs pip.
+/// The pip arguments for the torch wheel, whichever Python runs pip.
 fn torch_wheel() -> Vec<String> {
     let mut args: Vec<String> =
         ["--implementation", "cp", "--python-version", "3.12"].map(str::to_owned).into();
-    // pip takes a tag literally: torch is tagged 2_28, but NVIDIA's packages 2_17, 2014 or 2_25.
+    // pip matches tags literally: torch is tagged 2_28, NVIDIA's packages 2_17, 2014 or 2_25.
     let tags = (17..=28).map(|minor| format!("manylinux_2_{minor}_x86_64"));
     for tag in tags.chain(["manylinux2014_x86_64".to_owned()]) {
         args.extend(["--platform".to_owned(), tag]);
@@ -90,7 +89,7 @@ fn torch_wheel() -> Vec<String> {
     args
 }
 
-/// Enough for the CPU: `libtorch_cpu.so` of the one wheel there is cannot be opened without these two.
+/// The minimum for CPUs: `libtorch_cpu.so` of the only wheel cannot be opened without these two packages.
 fn for_cpu() -> Packages<'static> {
     let mut pip = torch_wheel();
     pip.extend(
@@ -106,7 +105,7 @@ fn for_cpu() -> Packages<'static> {
     }
 }
 
-/// The wheel with everything it requires.
+/// The wheel with all its requirements.
 fn for_cuda() -> Packages<'static> {
     Packages {
         name: "libtorch-2.11.0-cuda",

@@ -1,7 +1,7 @@
-//! Packages that pip brings into a folder of the user's cache: whole or not at all, and once for all clones.
+//! Packages that pip downloads to a folder of the user's cache: completely or not at all, and shared by all checkouts.
 //!
-//! pip writes into a temporary folder, which is renamed into place when it has been looked at. A lock makes a
-//! second clone wait instead of downloading too; whoever holds it removes what an interrupted one left.
+//! pip writes to a temporary folder, which is verified and renamed. A lock makes a second process wait instead of downloading,
+//! too; whoever holds it removes what an interrupted one has left.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -15,23 +15,23 @@ use super::python;
 use crate::failure::Failure;
 use crate::print;
 
-/// One folder of packages.
+/// A folder of packages.
 pub(crate) struct Packages<'a> {
-    /// The folder's name in the cache; another content needs another name.
+    /// The name of the folder in the cache; different contents need different names.
     pub(crate) name: &'a str,
-    /// For messages, such as "libtorch 2.11.0".
+    /// The name in messages, such as "libtorch 2.11.0".
     pub(crate) what: &'a str,
-    /// About how much is downloaded, for the message before it starts.
+    /// The approximate size of the download, for messages.
     pub(crate) size: &'a str,
-    /// Arguments of `pip install` besides those for the target folder.
+    /// Additional arguments of `pip install`.
     pub(crate) pip: Vec<String>,
-    /// Lines of a requirements file, each with its hash: then pip brings nothing else.
+    /// Lines of a requirements file with hashes; then pip installs nothing else.
     pub(crate) hashed: Option<&'static str>,
-    /// Looks at the finished folder; what it refuses is never put into place.
+    /// Verifies the finished folder before it is put into place.
     pub(crate) verify: fn(&Path) -> Result<()>,
 }
 
-/// The folder that packages are brought into.
+/// The folder for downloaded packages.
 pub(super) fn cache() -> Result<PathBuf> {
     Ok(gradtop_host::cache_dir().ok_or_else(|| {
         Failure::new("neither XDG_CACHE_HOME nor HOME is a folder")
@@ -40,12 +40,12 @@ pub(super) fn cache() -> Result<PathBuf> {
 }
 
 impl Packages<'_> {
-    /// Where the packages lie once brought.
+    /// The folder of these packages.
     pub(crate) fn folder(&self, cache: &Path) -> PathBuf {
         cache.join(self.name)
     }
 
-    /// Brings the folder if it is not there.
+    /// Downloads the packages unless they exist.
     pub(crate) fn ensure(&self, cache: &Path) -> Result<PathBuf> {
         self.ensure_by(cache, |target, scratch, lock| self.run_pip(target, scratch, lock))
     }
@@ -93,7 +93,7 @@ impl Packages<'_> {
         format!(".{}.part-", self.name)
     }
 
-    /// Called under the lock, so whatever bears the name of a temporary folder belongs to nobody alive.
+    /// Called under the lock, so every temporary folder belongs to a process that has died.
     fn remove_leftovers(&self, cache: &Path) -> Result<()> {
         for entry in fs::read_dir(cache).with_context(|| format!("cannot read {}", cache.display()))? {
             let path = entry?.path();
@@ -122,13 +122,13 @@ impl Packages<'_> {
             .arg(target)
             .args(&self.pip)
             .args(hashed)
-            // Settings that some set-ups make for the user's own packages, and that do not go with --target.
+            // Settings in some environments that conflict with --target.
             .env("PIP_USER", "0")
             .env("PIP_REQUIRE_VIRTUALENV", "0")
             .env("PIP_ROOT_USER_ACTION", "ignore")
-            // pip unpacks in its temporary folder first: on the same file system, and cleaned up with the rest.
+            // pip unpacks in its temporary folder, which must be on the same file system and is removed with the rest.
             .env("TMPDIR", scratch)
-            // pip reads nothing, but holds the lock by it: if only gradtop is killed, nobody removes its folder.
+            // pip does not read it, but holds the lock by it: if only gradtop is killed, nobody removes the folder.
             .stdin(Stdio::from(lock.try_clone().context("cannot hand the lock to pip")?))
             .stdout(print::stderr())
             .status()

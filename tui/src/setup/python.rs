@@ -1,4 +1,4 @@
-//! The active Python: its `PyTorch`, and its pip.
+//! The active Python: its `PyTorch` and its pip.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -7,9 +7,9 @@ use anyhow::{Context as _, Result};
 
 use crate::failure::Failure;
 
-/// The folder of the `PyTorch` of the active Python, found without importing it (that would take seconds).
+/// The `PyTorch` folder of the active Python, found without importing it, which would take seconds.
 pub(super) fn torch() -> Option<PathBuf> {
-    // `''` is the current folder, where any folder named torch would count.
+    // `''` is the current folder, where any folder named torch would match.
     let code = "import sys, importlib.util as u\nsys.path = [p for p in sys.path if p]\n\
                 s = u.find_spec('torch')\nprint(s.origin or '' if s else '')";
     let said = python(&["-c", code]).ok().filter(|output| output.status.success())?;
@@ -17,7 +17,7 @@ pub(super) fn torch() -> Option<PathBuf> {
     Some(Path::new(origin.trim()).parent()?.to_owned()).filter(|folder| folder.is_absolute())
 }
 
-/// python3 with pip, which fetches packages.
+/// Checks that python3 has pip.
 pub(super) fn check_pip(purpose: &str) -> Result<()> {
     let missing = |what: &str, install: &str| {
         Err(Failure::new(format!("{purpose} needs {what}")).help(format!("install it: {install}")).into())

@@ -1,6 +1,6 @@
-//! JSON as DuckDB writes it, made what JSON is.
+//! Converts DuckDB's JSON to valid JSON.
 
-/// Numbers that JSON does not have become the texts that gradtop writes for them.
+/// Replaces numbers that JSON lacks by the strings that gradtop writes for them.
 pub(crate) fn strict(json: &str) -> String {
     const ODD: [(&str, &str); 3] = [("NaN", "\"NaN\""), ("-Infinity", "\"-inf\""), ("Infinity", "\"inf\"")];
     let mut out = String::with_capacity(json.len());

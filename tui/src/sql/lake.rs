@@ -1,5 +1,5 @@
-//! A temporary folder in which DuckDB finds runs: links to sealed files, what is not sealed yet or damaged written anew, and what
-//! only gradtop knows as JSON. Only what a query names is put there.
+//! A temporary folder from which DuckDB reads runs: links to sealed files, copies of unsealed or damaged ones, and JSON for
+//! what only gradtop knows. It contains only what a query names.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -16,41 +16,41 @@ use serde_json::{Value, json};
 
 use super::{identifier, literal};
 use crate::files::first_free;
-use crate::lent;
+use crate::foreground;
 use crate::print::{self, clean};
 use gradtop_view::state;
 
-/// Names of views that no table of an experiment takes.
+/// Names of views that no table of an experiment may have.
 const OWN: [&str; 4] = ["runs", "params", "metrics", "events"];
 /// The table that gradtop writes for each run.
 const RUN_TABLE: &str = "run";
 
-/// What is known of each run now.
+/// The columns of the view `runs`.
 const RUNS: &str = "exp: 'VARCHAR', run: 'VARCHAR', state: 'VARCHAR', cause: 'VARCHAR', starred: 'BOOLEAN', \
                     tags: 'VARCHAR[]', note: 'VARCHAR', headline: 'VARCHAR', value: 'VARCHAR', goal: 'VARCHAR'";
 const PARAMS: &str =
     "exp: 'VARCHAR', run: 'VARCHAR', key: 'VARCHAR', value: 'VARCHAR', number: 'VARCHAR', kind: 'VARCHAR'";
 const EVENTS: &str = "exp: 'VARCHAR', run: 'VARCHAR', time: 'TIMESTAMPTZ', event: 'VARCHAR', what: 'VARCHAR', \
                       step: 'BIGINT', data: 'JSON'";
-/// Of a log without rows.
+/// The view of a log without rows.
 const NO_METRICS: &str = "SELECT NULL::VARCHAR AS exp, NULL::VARCHAR AS run, NULL::BIGINT AS step, NULL::DOUBLE AS epoch, \
                           NULL::TIMESTAMPTZ AS time, NULL::VARCHAR AS metric, NULL::VARCHAR AS model, \
                           NULL::VARCHAR AS split, NULL::BIGINT AS trial, NULL::DOUBLE AS value WHERE false";
 
-/// The folder; it is gone when this is dropped.
+/// The folder, removed on drop.
 #[derive(Debug)]
 pub(crate) struct Lake {
     folder: PathBuf,
-    /// Statements that make the views.
+    /// SQL statements that create the views.
     pub(crate) views: String,
-    /// Names of the views, ours first.
+    /// The names of the views, built-in ones first.
     names: Vec<String>,
     /// What could not be read.
     damage: Vec<String>,
 }
 
 impl Lake {
-    /// Of these runs, with what `sql` names; with everything if there is no `sql` yet. Says what could not be read.
+    /// Prepares what `sql` names, or everything if there is no `sql` yet. Warns about unreadable files.
     ///
     /// # Errors
     /// The temporary folder cannot be written.
@@ -90,28 +90,28 @@ impl Lake {
         Ok(lake)
     }
 
-    /// DuckDB's prompt, with the views; its exit code. `stopped` is that of [`lent::run`].
+    /// Runs DuckDB's prompt with the views. Returns its exit code. `stopped` is passed to [`foreground::run`].
     ///
     /// # Errors
-    /// It cannot be started.
+    /// DuckDB cannot be started.
     pub(crate) fn prompt(&self, program: &Path, stopped: impl FnMut()) -> Result<i32> {
         let file = self.file("views.sql");
         fs::write(&file, &self.views).context("cannot write the views")?;
         print::note(&format!("views: {}; .exit leaves", clean(&self.names.join(", "))));
-        lent::run(Command::new(program).arg("-init").arg(&file), stopped)
+        foreground::run(Command::new(program).arg("-init").arg(&file), stopped)
     }
 
-    /// A file in it.
+    /// A file in the folder.
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.folder.join(name)
     }
 
-    /// Each run once, as of now, with the row that it wrote where it did.
+    /// Creates the view `runs`: the current state of each run, with the row that it recorded.
     fn runs(&mut self, runs: &[View]) -> Result<()> {
         let now = self.json("runs", RUNS, runs.iter().map(run_row))?;
         let now = format!("(SELECT * REPLACE (TRY_CAST(value AS DOUBLE) AS value) FROM {now})");
         match self.table(runs, RUN_TABLE)? {
-            // A run of another program may have no row: its place is known all the same.
+            // A run of a command may have no row, but its path is known.
             Some(files) => self.view(
                 "runs",
                 &format!(
@@ -148,7 +148,7 @@ impl Lake {
         Ok(())
     }
 
-    /// A view for each table that experiments log, where it is named.
+    /// Creates a view for each table that experiments log, if the query names it.
     fn tables(&mut self, runs: &[View], named: impl Fn(&str) -> bool) -> Result<()> {
         let mut tables: BTreeMap<String, Vec<&View>> = BTreeMap::new();
         for run in runs {
@@ -169,9 +169,9 @@ impl Lake {
         Ok(())
     }
 
-    /// Where files of a table are; `None` if there is none.
+    /// The glob for the files of a table, or `None` if there are none.
     fn table(&mut self, runs: &[View], name: &str) -> Result<Option<String>> {
-        // Its name may be a pattern to who looks for files.
+        // The name of a table may contain glob characters.
         let folder = format!("tables/{}", self.names.len());
         let mut any = false;
         for run in runs {
@@ -189,7 +189,7 @@ impl Lake {
         Ok(any.then(|| self.glob(&folder)))
     }
 
-    /// The folder of a run among the files of a kind, from which readers take `exp` and `run`.
+    /// The folder of a run in the Hive layout, from which readers derive `exp` and `run`.
     fn place(&self, kind: &str, run: &View) -> Result<PathBuf> {
         let place = self.folder.join(kind).join(format!("exp={}", run.manifest.experiment.id));
         let place = place.join(format!("run={}", run.manifest.run));
@@ -201,7 +201,7 @@ impl Lake {
         self.folder.join(kind).join("*/*/*.parquet").to_string_lossy().into_owned()
     }
 
-    /// Writes rows as JSON; what reads them.
+    /// Writes rows as JSON. Returns the SQL that reads them.
     fn json(&self, name: &str, columns: &str, rows: impl Iterator<Item = Value>) -> Result<String> {
         let path = self.file(&format!("{name}.json"));
         let cannot = || format!("cannot write {}", path.display());
@@ -226,7 +226,7 @@ impl Drop for Lake {
     }
 }
 
-/// A new folder for this user alone.
+/// Creates a private folder.
 fn temporary() -> Result<PathBuf> {
     let name = |n| std::env::temp_dir().join(format!("gradtop-query-{}-{n}", std::process::id()));
     let make = |folder: &Path| fs::DirBuilder::new().mode(0o700).create(folder);

@@ -1,15 +1,15 @@
-//! Runs as tables of SQL, and the program that answers: DuckDB's own, as a process.
+//! Runs as SQL tables, queried by DuckDB in its own process.
 
 pub(crate) mod json;
 pub(crate) mod lake;
 pub(crate) mod saved;
 
-/// A text as a literal of SQL.
+/// A text as an SQL literal.
 pub(crate) fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
-/// A name as an identifier of SQL.
+/// A name as an SQL identifier.
 pub(crate) fn identifier(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }

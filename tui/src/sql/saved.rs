@@ -1,4 +1,4 @@
-//! Queries with names: those that come with gradtop, and the user's own, each a file `queries/NAME.sql` in the folder of settings.
+//! Saved queries: built-in ones, and the user's own in `queries/NAME.sql` in the settings folder.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,18 +10,17 @@ use crate::print::clean;
 
 const OURS: &str = include_str!("queries.sql");
 
-/// A query.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Saved {
-    /// What it answers, in a line.
+    /// What it answers, in one line.
     pub(crate) about: String,
     pub(crate) sql: String,
 }
 
-/// All of them by name; of two with one name, the user's own.
+/// All queries by name; the user's own take precedence.
 ///
 /// # Errors
-/// One of the user's cannot be read.
+/// A file cannot be read.
 pub(crate) fn all() -> Result<BTreeMap<String, Saved>> {
     let mut all: BTreeMap<String, Saved> = ours().collect();
     let folder = gradtop_host::config_dir().map(|dir| dir.join("queries"));
@@ -44,10 +43,10 @@ fn ours() -> impl Iterator<Item = (String, Saved)> {
     })
 }
 
-/// The query of a name.
+/// Returns the query of this name.
 ///
 /// # Errors
-/// There is none; the error names one that is near.
+/// There is none; the message suggests a similar one.
 pub(crate) fn named(name: &str) -> Result<Saved> {
     let mut all = all()?;
     if let Some(saved) = all.remove(name) {

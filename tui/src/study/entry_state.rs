@@ -1,4 +1,4 @@
-//! What became of each run of a study, read from the runs' own folders.
+//! The state of each entry of a study, derived from the runs' own folders.
 
 use gradtop_host::Action;
 use gradtop_store::{State, View};
@@ -8,25 +8,25 @@ use super::plan::Entry;
 use super::schedule::{Job, Phase};
 use gradtop_view::state;
 
-/// Where an entry of the plan stands.
+/// The state of an entry.
 #[derive(Debug, Clone)]
 pub(crate) enum EntryState {
-    /// There is no run of it yet.
+    /// There is no run yet.
     Open,
-    /// It is at work, paused or just starting.
+    /// The run is starting, running or paused.
     Alive(Box<View>),
-    /// It stopped, failed or crashed.
+    /// The run was stopped, failed or crashed.
     Ended(Box<View>),
-    /// It came to its end.
+    /// The run finished.
     Finished(Box<View>),
-    /// Another machine may have it: nothing is concluded, nothing done.
+    /// The run may be in progress on another machine, so it is left alone.
     Elsewhere(Box<View>),
-    /// Its folder cannot be read.
+    /// The run's folder cannot be read.
     Unreadable(String),
 }
 
 impl EntryState {
-    /// Looks at the newest run of an entry.
+    /// Reads the newest run of an entry.
     pub(crate) fn of(study: &Study, entry: &Entry) -> Self {
         let Some(run) = study.attempts(entry).pop() else { return Self::Open };
         match gradtop_host::look(&run) {
@@ -38,7 +38,7 @@ impl EntryState {
         }
     }
 
-    /// Its run, if it can be read.
+    /// The run, if it can be read.
     pub(crate) fn view(&self) -> Option<&View> {
         match self {
             Self::Alive(view) | Self::Ended(view) | Self::Finished(view) | Self::Elsewhere(view) => {
@@ -48,7 +48,7 @@ impl EntryState {
         }
     }
 
-    /// Share of its work that is done.
+    /// The share of the work that is done.
     pub(crate) fn share(&self) -> f64 {
         match self {
             Self::Finished(_) => 1.0,
@@ -58,8 +58,8 @@ impl EntryState {
         }
     }
 
-    /// Its part in the schedule. `open`: this process may still begin it; `speed`: how much longer everything takes than
-    /// expected.
+    /// The entry as a job of the schedule. `open`: this process may still start it; `speed`: how much longer everything takes
+    /// than expected.
     pub(crate) fn job(&self, entry: &Entry, open: bool, speed: f64) -> Job {
         let left = entry.expected_s * speed * (1.0 - self.share());
         let eta = |view| state::eta(view).filter(|s| s.is_finite() && *s >= 0.0);
@@ -76,7 +76,7 @@ fn share_of(view: &View) -> f64 {
     state::progress(view).map_or(0.0, |(done, total)| done as f64 / total.max(1) as f64).clamp(0.0, 1.0)
 }
 
-/// Whether an ended run can continue from a checkpoint.
+/// Returns whether an ended run can continue from a checkpoint.
 pub(crate) fn goes_on(view: &View) -> bool {
     !gradtop_host::allowed(view, Action::Resume).is_err_and(|why| why.is_for_good())
 }

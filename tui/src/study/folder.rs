@@ -1,5 +1,5 @@
-//! A study's folder, `<runs>/studies/<name>/`: its plan, its lock, its report. How far it is stands nowhere: that is what its
-//! runs' own folders say.
+//! The folder of a study, `<runs>/studies/<name>/`: its plan, its lock, its report. Its progress is not stored, but derived
+//! from the runs.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,22 +14,20 @@ use super::plan::{Entry, Plan};
 use crate::failure::Failure;
 use crate::files::{self, replace};
 
-/// Version of `study.toml`.
+/// The version of `study.toml`.
 const SCHEMA: u32 = 1;
 
-/// Runs of one entry that are looked for.
+/// The most runs of one entry.
 const MAX_ATTEMPTS: u32 = 10_000;
 
-/// A study.
 #[derive(Debug, Clone)]
 pub(crate) struct Study {
-    /// The folder of all runs.
+    /// The runs folder.
     pub(crate) runs: PathBuf,
     /// Its own folder.
     pub(crate) folder: PathBuf,
-    /// When it was begun.
+    /// The time of its creation.
     pub(crate) created: Timestamp,
-    /// What it consists of.
     pub(crate) plan: Plan,
 }
 
@@ -48,12 +46,12 @@ struct Schema {
 }
 
 impl Study {
-    /// Its name: the folder's.
+    /// Its name, which is that of the folder.
     pub(crate) fn name(&self) -> String {
         self.folder.file_name().unwrap_or_default().to_string_lossy().into_owned()
     }
 
-    /// Makes the folder of a new study. Its name is the plan's, with a number if that is taken.
+    /// Creates the folder of a new study, named after the plan and numbered if necessary.
     pub(crate) fn create(runs: &Path, plan: &Plan) -> Result<Self> {
         let runs = std::path::absolute(runs)?;
         let all = runs.join("studies");
@@ -67,7 +65,7 @@ impl Study {
                 created: Timestamp::now(),
                 plan: plan.clone(),
             };
-            // Runs of a study whose folder was deleted, or of somebody who chose the same name.
+            // Runs of a deleted study, or of somebody who chose the same name.
             if study.plan.entries.iter().any(|entry| !study.attempts(entry).is_empty()) {
                 continue;
             }
@@ -88,16 +86,16 @@ impl Study {
         Err(Failure::new("there is no free name for the study").into())
     }
 
-    /// The newest study of this plan; with it, what is wrong with folders that could not be read.
+    /// Finds the newest study of this plan. Also returns what is wrong with unreadable folders.
     pub(crate) fn find(runs: &Path, plan: &Plan) -> (Option<Self>, Vec<String>) {
         let (studies, odd) = Self::all(runs);
         let same = studies.into_iter().filter(|study| study.plan == *plan);
         let newest = same.max_by_key(|study| study.created);
-        // This one knows how long its runs may take.
+        // The given plan has the expected durations.
         (newest.map(|study| Self { plan: plan.clone(), ..study }), odd)
     }
 
-    /// All studies, and what is wrong with those that cannot be read.
+    /// All studies, and what is wrong with unreadable ones.
     fn all(runs: &Path) -> (Vec<Self>, Vec<String>) {
         let (mut studies, mut odd) = (Vec::new(), Vec::new());
         let folders = fs::read_dir(runs.join("studies")).into_iter().flatten().flatten().map(|e| e.path());
@@ -111,7 +109,7 @@ impl Study {
     }
 
     fn read(runs: &Path, folder: &Path) -> Result<Self> {
-        // Whoever writes to the folder of runs may have made it.
+        // Anybody who may write to the runs folder could have created this file.
         let text = inside::read_text(&RunDir::new(folder), &folder.join("study.toml"), inside::TEXT_LIMIT)
             .context("study.toml cannot be read")?;
         // The schema first: a newer file may lack what this version requires.
@@ -124,7 +122,7 @@ impl Study {
         Ok(Self { runs, folder, created: file.created, plan: file.plan })
     }
 
-    /// The right to start and end its runs. An error if another process has it.
+    /// Locks the study. Fails if another process has the lock.
     pub(crate) fn lock(&self) -> Result<RunLock> {
         RunLock::acquire(&RunDir::new(&self.folder)).map_err(|e| match e {
             StoreError::Locked { .. } => {
@@ -136,7 +134,7 @@ impl Study {
         })
     }
 
-    /// The runs of an entry, the first one first. The last one counts; those before could not be gone on with.
+    /// The runs of an entry, oldest first. The last one counts; earlier ones could not be continued.
     pub(crate) fn attempts(&self, entry: &Entry) -> Vec<RunDir> {
         let at = |number: u32| {
             let folder = self.runs.join(format!("exp={}", entry.experiment));
@@ -145,7 +143,7 @@ impl Study {
         (1..=MAX_ATTEMPTS).map(at).take_while(|run| inside::exists(run, &run.manifest())).collect()
     }
 
-    /// What the next run of an entry is called.
+    /// The name of the next run of an entry.
     pub(crate) fn next_name(&self, entry: &Entry) -> String {
         self.run_name(entry, self.attempts(entry).len() as u32 + 1)
     }
@@ -155,13 +153,13 @@ impl Study {
         if number == 1 { base } else { format!("{base}-{number}") }
     }
 
-    /// Why entries have no run, as [`Self::write_refused`] left it.
+    /// The reasons saved by [`Self::write_refused`].
     pub(crate) fn read_refused(&self) -> BTreeMap<String, String> {
         let text = fs::read_to_string(self.refused()).unwrap_or_default();
         serde_json::from_str(&text).unwrap_or_default()
     }
 
-    /// Keeps why entries have no run, for a report that is composed later.
+    /// Saves why entries have no run, for a later report.
     pub(crate) fn write_refused(&self, why: &BTreeMap<String, String>) -> Result<()> {
         replace(&self.refused(), serde_json::to_string_pretty(why)?.as_bytes())
     }
@@ -198,7 +196,7 @@ mod tests {
         assert_eq!(Study::find(dir.path(), &plan()).0.unwrap().folder, made.folder);
         let other = Plan { seed: 2, ..plan() };
         assert!(Study::find(dir.path(), &other).0.is_none());
-        // A fresh one of the same plan is found from then on.
+        // A fresh study of the same plan takes precedence from then on.
         let fresh = Study::create(dir.path(), &plan()).unwrap();
         assert_eq!(fresh.name(), "mine-2");
         assert_eq!(Study::find(dir.path(), &plan()).0.unwrap().folder, fresh.folder);

@@ -1,9 +1,9 @@
-//! Studies: all experiments of a plan under a bound on cores, and one report of what they found.
+//! Studies: run all experiments of a plan on a limited number of cores and write one report.
 //!
-//! What is run, and what is said of it, is data: a plan and a report ([`plan_file`], [`report_file`]) that lie beside the
-//! plugins. A study is such a plan ([`plan`]) with a folder ([`folder`]). How far it is is never written down: [`entry_state`]
-//! reads it from the runs' own folders, so that whatever killed whom, the next `gradtop study` knows what is left ([`runner`]).
-//! The [`report`] is composed of the same folders, of a study that has finished or not.
+//! A plan and a report ([`plan_file`], [`report_file`]) are data files next to the plugins. A study is such a plan ([`plan`])
+//! with a folder ([`folder`]). Its progress is never written down: [`entry_state`] derives it from the runs' own folders, so
+//! that after any crash the next `gradtop study` knows what is left to do ([`runner`]). The [`report`] is composed from the
+//! same folders, whether the study has finished or not.
 
 pub(crate) mod entry_state;
 pub(crate) mod folder;

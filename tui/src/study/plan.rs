@@ -1,15 +1,15 @@
-//! What a study runs: every experiment with what differs from its preset, in one list.
+//! The plan of a study: the list of its experiments with their parameters.
 
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
 
-/// A study before it has a folder: the same plan again is the same study.
+/// A plan. The same plan always means the same study.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Plan {
-    /// What the study and its runs are called after.
+    /// The name of the study, and part of its runs' names.
     pub(crate) name: String,
-    /// Seed of every run.
+    /// The seed of every run.
     pub(crate) seed: u32,
     /// `auto`, `cpu` or `cuda:N`.
     pub(crate) device: String,
@@ -22,23 +22,23 @@ pub(crate) struct Plan {
 pub(crate) struct Entry {
     /// The experiment's id.
     pub(crate) experiment: String,
-    /// What the run is called beside others of the same experiment.
+    /// Distinguishes it from other runs of the same experiment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) key: Option<String>,
-    /// The preset it starts from.
+    /// The preset.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) preset: Option<String>,
-    /// Results may hang on it, so it never hangs on the machine.
+    /// Fixed by the plan, because results may depend on it.
     pub(crate) threads: u32,
     /// Parameters that differ from the preset.
     #[serde(default, skip_serializing_if = "toml::Table::is_empty")]
     pub(crate) params: toml::Table,
-    /// Seconds that it may take on one core.
+    /// The expected seconds on one core.
     #[serde(skip)]
     pub(crate) expected_s: f64,
 }
 
-/// Another guess of how long a run takes does not make it another one.
+/// Two entries are equal even if their expected durations differ.
 impl PartialEq for Entry {
     fn eq(&self, other: &Self) -> bool {
         (&self.experiment, &self.key, &self.preset, self.threads, &self.params)
@@ -47,36 +47,34 @@ impl PartialEq for Entry {
 }
 
 impl Entry {
-    /// Its name within the study.
+    /// The name of the entry within the study.
     pub(crate) fn key(&self) -> &str {
         self.key.as_deref().unwrap_or(&self.experiment)
     }
 
-    /// The parameters as `--set` would give them.
+    /// The parameters as for `--set`.
     pub(crate) fn sets(&self) -> Vec<(String, String)> {
         self.params.iter().map(|(key, value)| (key.clone(), words(value))).collect()
     }
 }
 
-/// A value as it is typed; tables and lists have been refused when the plan was read.
+/// The text of a value; tables and arrays were rejected when the plan was read.
 fn words(value: &toml::Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// What the command line changes about a plan.
+/// Changes of a plan by the command line.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Changes {
-    /// Only these experiments; all if empty.
+    /// Only these experiments; if empty, all.
     pub(crate) only: Vec<String>,
     /// `EXPERIMENT.KEY=VALUE`.
     pub(crate) sets: Vec<Setting>,
-    /// Another seed.
     pub(crate) seed: Option<u32>,
-    /// Another device.
     pub(crate) device: Option<String>,
 }
 
-/// A parameter of one of the study's experiments.
+/// A parameter of one of the experiments.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Setting {
     experiment: String,
@@ -106,7 +104,7 @@ impl std::str::FromStr for Setting {
 }
 
 impl Plan {
-    /// The plan with what the command line says.
+    /// Applies the changes.
     pub(crate) fn changed(mut self, changes: &Changes) -> Result<Self, Failure> {
         let keys: Vec<String> = self.entries.iter().map(|e| e.key().to_owned()).collect();
         let unknown = |typed: &str| {

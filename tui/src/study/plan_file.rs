@@ -1,4 +1,4 @@
-//! A plan as its author writes it: `NAME.plan.toml` beside the plugins whose experiments it runs, or a file anywhere.
+//! A plan file: `NAME.plan.toml` next to the plugins whose experiments it runs, or anywhere else.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,14 +13,14 @@ use super::report_file::ReportFile;
 use crate::failure::{Failure, line_at, toml_error};
 use gradtop_store::suggest;
 
-/// How the names of plans end that are found beside the plugins.
+/// The extension of plans next to the plugins.
 const ENDING: &str = ".plan.toml";
-/// The preset of a study for which none is chosen, if its plan has it.
+/// The default preset of a study.
 const USUAL: &str = "default";
-/// What is guessed of a run whose time nobody measured.
+/// The expected duration of a run that was never measured.
 const UNKNOWN_SECONDS: f64 = 60.0;
 
-/// What may be run, and under which conditions.
+/// A plan file: the runs, and the conditions for each.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PlanFile {
@@ -33,9 +33,9 @@ pub(crate) struct PlanFile {
     seed: u32,
     #[serde(default = "any_device")]
     device: String,
-    /// The name of the report's file, which lies in the same folder.
+    /// The file name of the report, which is in the same folder.
     report: Option<String>,
-    /// The report of the plan beside the plugins, for those of its runs that this plan has.
+    /// Whether to use the report of the plan next to the plugins, for those runs that this plan shares.
     #[serde(default)]
     questions: bool,
     #[serde(rename = "run", default)]
@@ -52,21 +52,21 @@ struct Run {
     threads: u32,
     #[serde(default)]
     params: toml::Table,
-    /// Seconds on one core, by preset.
+    /// The seconds on one core, by preset.
     #[serde(default)]
     seconds: BTreeMap<String, f64>,
     #[serde(default)]
     when: Vec<When>,
 }
 
-/// Parameters that hold under conditions.
+/// Parameters that apply under a condition.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct When {
-    /// With one of these presets; any if empty.
+    /// Any of these presets; if empty, all.
     #[serde(default)]
     preset: Vec<String>,
-    /// Where this data set is on the machine.
+    /// A data set that must be on this machine.
     dataset: Option<String>,
     params: toml::Table,
 }
@@ -86,7 +86,7 @@ impl Run {
 }
 
 impl PlanFile {
-    /// The plan that is named, by its file or as one beside the plugins; the first of those if none is.
+    /// Finds the plan by file or by the name of one next to the plugins; without a name, the first of those.
     pub(crate) fn find(named: Option<&Path>) -> Result<Self> {
         let beside = beside_plugins();
         let Some(named) = named else {
@@ -106,7 +106,7 @@ impl PlanFile {
             return Self::read(&found.1);
         }
         let mut plan = Self::read(named)?;
-        // What was measured of the same experiments is a better guess than none.
+        // Durations measured in other plans are a better guess than none.
         let others: Vec<Self> = beside.iter().filter_map(|(_, path)| Self::read(path).ok()).collect();
         for run in plan.runs.iter_mut().filter(|run| run.seconds.is_empty()) {
             let mut measured = others.iter().flat_map(|other| &other.runs);
@@ -116,7 +116,7 @@ impl PlanFile {
         Ok(plan)
     }
 
-    /// Reads and checks a plan.
+    /// Reads and validates a plan.
     pub(crate) fn read(path: &Path) -> Result<Self> {
         let text = crate::files::read(path)?;
         let mut plan =
@@ -186,7 +186,7 @@ impl PlanFile {
         }
     }
 
-    /// The plan with one of its presets, on a machine with these data sets.
+    /// Builds the plan for a preset, on a machine with these data sets.
     pub(crate) fn plan(
         &self,
         preset: Option<&str>,
@@ -224,7 +224,7 @@ impl PlanFile {
         })
     }
 
-    /// What the report says beside the runs; `None` if the plan leaves that to the program.
+    /// Reads the report, or returns `None` if the plan has none of its own.
     pub(crate) fn report(&self) -> Result<Option<ReportFile>> {
         let shipped;
         let plan = if self.questions && self.report.is_none() {
@@ -237,14 +237,14 @@ impl PlanFile {
         plan.report.as_ref().map(|name| ReportFile::read(&plan.path.with_file_name(name), &keys)).transpose()
     }
 
-    /// The plan's file and its report's.
+    /// The files of the plan and its report.
     pub(crate) fn files(&self) -> Vec<PathBuf> {
         let report = self.report.as_ref().map(|name| self.path.with_file_name(name));
         std::iter::once(self.path.clone()).chain(report).collect()
     }
 }
 
-/// Whether a file is called as a plan that is found beside the plugins.
+/// Returns whether a file has the name of a plan.
 pub(crate) fn is_plan(path: &Path) -> bool {
     path.to_string_lossy().ends_with(ENDING)
 }
@@ -253,7 +253,7 @@ fn valid(what: &str, name: &str) -> Result<(), String> {
     gradtop_store::validate_name(name).map_err(|e| format!("{what} {name:?}: {e}"))
 }
 
-/// Plans beside the plugins with their names, in the order searched: a later one of the same name is hidden.
+/// The plans next to the plugins with their names, in search order; the first of a name takes precedence.
 fn beside_plugins() -> Vec<(String, PathBuf)> {
     let mut found: Vec<(String, PathBuf)> = Vec::new();
     for folder in gradtop_host::search_path() {
@@ -268,7 +268,7 @@ fn beside_plugins() -> Vec<(String, PathBuf)> {
     found
 }
 
-/// Where plugins and plans are looked for, in words.
+/// The folders that are searched, for messages.
 pub(crate) fn searched() -> String {
     crate::print::shorts(&gradtop_host::search_path())
 }

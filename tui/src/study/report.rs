@@ -1,4 +1,4 @@
-//! The report of a study: composed of the run folders, whatever has finished.
+//! Composes the report of a study from the run folders, whatever has finished.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -22,17 +22,16 @@ use gradtop_store::suggest;
 use gradtop_view::events::worked_s;
 use gradtop_view::state;
 
-/// What was written.
+/// The files that were written.
 pub(crate) struct Written {
-    /// The HTML file.
     pub(crate) html: PathBuf,
-    /// The Markdown file, its figures in a folder beside it.
+    /// The Markdown file, with its figures in a folder next to it.
     pub(crate) markdown: PathBuf,
-    /// What could not be read; it is missing in the report.
+    /// What could not be read and is missing in the report.
     pub(crate) odd: Vec<String>,
 }
 
-/// Composes the report of a study, which `command` runs, and writes it into its folder.
+/// Composes the report of a study and writes it to its folder. `command` repeats the study.
 pub(crate) fn write(
     study: &Study,
     file: Option<&ReportFile>,
@@ -43,7 +42,7 @@ pub(crate) fn write(
     let figures = study.folder.join(FIGURES);
     write_figures(&document, &figures)?;
     let drawn = document.figures();
-    // Those of an earlier report, whose runs have other figures now.
+    // Figures of an earlier report.
     for file in std::fs::read_dir(&figures)?.flatten() {
         let name = file.file_name().to_string_lossy().into_owned();
         let stem = name.strip_suffix(".svg");
@@ -57,7 +56,7 @@ pub(crate) fn write(
     Ok(Written { html, markdown, odd })
 }
 
-/// Everything that the report is composed of.
+/// The sources of the report.
 struct Composer<'a> {
     study: &'a Study,
     file: Option<&'a ReportFile>,
@@ -93,7 +92,7 @@ fn compose(
     (document, composer.odd)
 }
 
-/// The way from the report's folder to a run's.
+/// The relative path from the report to a run.
 fn path_of(view: &gradtop_store::View) -> String {
     format!("../../exp={}/run={}", view.dir.experiment(), view.dir.name())
 }
@@ -118,7 +117,7 @@ impl<'a> Composer<'a> {
         Document { title: title.to_owned(), lead: marked(&lead), summary: self.summary(), blocks }
     }
 
-    /// What was found, in ten lines.
+    /// The summary.
     fn summary(&self) -> Summary {
         let of = |(entry, entry_state): (&'a Entry, &EntryState)| {
             let key = entry.key();
@@ -132,14 +131,14 @@ impl<'a> Composer<'a> {
         claims::summary(self.study.plan.entries.iter().zip(self.entry_states).map(of).collect())
     }
 
-    /// The heading under which a run is shown.
+    /// The id of the heading of a run.
     fn place(&self, key: &str) -> String {
         let sections = self.file.map_or(&[][..], |file| &file.sections);
         let section = sections.iter().find(|section| section.runs().contains(&key));
         section.map_or_else(|| format!("run-{key}"), |section| section.id.get_ref().clone())
     }
 
-    /// The command that runs the same study.
+    /// The section with the command that repeats the study.
     fn repeated(&self) -> Vec<Block> {
         let words = "The same seed gives the same numbers. With --fresh everything runs again here; without it, only what is missing.";
         let mut blocks = vec![
@@ -156,7 +155,7 @@ impl<'a> Composer<'a> {
         blocks
     }
 
-    /// The runs of the study, how they ended and how long they took.
+    /// The table of runs, how they ended and how long they took.
     fn overview(&self) -> Vec<Block> {
         let plan = &self.study.plan;
         let finished = self.entry_states.iter().filter(|s| matches!(s, EntryState::Finished(_))).count();
@@ -184,7 +183,7 @@ impl<'a> Composer<'a> {
         vec![heading(2, "runs", "The study and its runs"), Block::Facts(facts), table]
     }
 
-    /// How long it took from the first start to the last end, and what the runs add up to.
+    /// The time from the first start to the last end, and the total time of the runs.
     fn time(&self) -> Option<String> {
         let views = || self.entry_states.iter().filter_map(EntryState::view);
         let start = views().map(|v| v.manifest.created).min()?;
@@ -195,7 +194,7 @@ impl<'a> Composer<'a> {
         Some(format!("{} from the first start to the last end, {work}", number::duration(span)))
     }
 
-    /// A state in words, with the cause where it did not finish.
+    /// The state in words, with the cause if it did not finish.
     fn state(&self, entry: &Entry, entry_state: &EntryState) -> String {
         let cause = |view: &gradtop_store::View| {
             let cause = view.status.cause.as_deref().filter(|c| !c.is_empty());
@@ -219,7 +218,7 @@ impl<'a> Composer<'a> {
         }
     }
 
-    /// What must be said of runs that have not finished, before anything of them is shown.
+    /// Warnings about runs that have not finished, to be shown before their results.
     fn warnings(&self, key: &str) -> Option<Block> {
         let at = self.study.plan.entries.iter().position(|entry| entry.key() == key)?;
         let (entry, entry_state) = (&self.study.plan.entries[at], &self.entry_states[at]);
@@ -286,7 +285,7 @@ impl<'a> Composer<'a> {
         }
     }
 
-    /// Figures of one run, in the order of the places: it is the order of the argument.
+    /// The figures of a run, in the order given by the author.
     fn figures(
         &mut self,
         places: &'a [Place],
@@ -325,7 +324,7 @@ impl<'a> Composer<'a> {
         }
     }
 
-    /// What a report asks for and a run that came to its end has not.
+    /// Records something that the report names but a finished run does not have.
     fn lacks(&mut self, of: &Place, what: &str, known: &str) {
         let finished = self.runs.get(of.run.as_str()).is_some_and(RunSection::is_finished);
         let line = self.file.filter(|_| finished).map(|file| file.line(of));
@@ -370,7 +369,7 @@ impl<'a> Composer<'a> {
         }
     }
 
-    /// Figures that no question asked for.
+    /// Figures that the report does not name.
     fn further(&self, id: &str, shown: &[String], blocks: &mut Vec<Block>) {
         let Some(run) = self.runs.get(id) else { return };
         let rest: Vec<&str> = run.figure_ids().filter(|f| !shown.iter().any(|s| s == f)).collect();
@@ -388,7 +387,7 @@ impl<'a> Composer<'a> {
         blocks.push(Block::Text(words));
     }
 
-    /// A run that no question asks for.
+    /// A run that the report does not mention.
     fn unasked(&mut self, entry: &'a Entry, blocks: &mut Vec<Block>) {
         let key = entry.key();
         blocks.push(heading(2, format!("run-{key}"), clean(key)));

@@ -1,4 +1,4 @@
-//! A report as its author writes it: sections of questions, each answered by words and by what the runs have to show.
+//! A report file: sections of questions, each answered by text and by parts of runs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use toml::Spanned;
 use crate::failure::{Failure, line_at, toml_error};
 use gradtop_store::suggest;
 
-/// What a report says, and of which runs.
+/// A report file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ReportFile {
@@ -19,12 +19,12 @@ pub(crate) struct ReportFile {
     #[serde(skip)]
     source: String,
     pub(crate) title: Words,
-    /// Sentences below the title.
+    /// The paragraph below the title.
     pub(crate) lead: Words,
-    /// A sentence more for a study with one of these presets.
+    /// Additional sentences for studies with certain presets.
     #[serde(default, rename = "preset")]
     pub(crate) presets: BTreeMap<String, Words>,
-    /// Who says what is quoted.
+    /// The author of quotations.
     #[serde(default = "somebody")]
     pub(crate) quoted: String,
     #[serde(rename = "section")]
@@ -38,7 +38,7 @@ fn somebody() -> String {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Section {
-    /// What links call it.
+    /// The id for links.
     pub(crate) id: Spanned<String>,
     pub(crate) title: Words,
     #[serde(rename = "question")]
@@ -49,7 +49,7 @@ pub(crate) struct Section {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Question {
     pub(crate) title: Words,
-    /// The question in full.
+    /// The complete question.
     pub(crate) asked: Option<Words>,
     pub(crate) answer: Vec<Part>,
 }
@@ -58,23 +58,22 @@ pub(crate) struct Question {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Part {
-    /// Words of explanation.
     Text(Words),
-    /// Somebody else's words.
+    /// A quotation.
     Quote(Words),
-    /// A run and its settings.
+    /// The settings of a run.
     Settings(Place),
-    /// What a run's experiment concluded.
+    /// The conclusions of a run.
     Found(Place),
     /// A table of a run.
     Table(Place),
     /// Figures of runs.
     Figures(Vec<Place>),
-    /// Tables with the numbers of what was found, folded away.
+    /// Collapsed tables with the numbers behind conclusions.
     Numbers(Vec<Place>),
 }
 
-/// Words on one line, however the file breaks them; names between backticks.
+/// Text in which line breaks do not matter, with code between backticks.
 #[derive(Debug, Deserialize)]
 #[serde(try_from = "String")]
 pub(crate) struct Words(pub(crate) String);
@@ -90,12 +89,12 @@ impl TryFrom<String> for Words {
     }
 }
 
-/// `RUN` or `RUN/NAME`: a run of the plan by its key, and one of its figures or tables.
+/// `RUN` or `RUN/NAME`: the key of a run, and one of its figures or tables.
 #[derive(Debug, Deserialize)]
 #[serde(from = "Spanned<String>")]
 pub(crate) struct Place {
     pub(crate) run: String,
-    /// Empty for the run itself. A figure's may end in `*`, which stands for anything.
+    /// Empty for the run itself. The name of a figure may end in the wildcard `*`.
     pub(crate) name: String,
     at: usize,
 }
@@ -110,7 +109,7 @@ impl From<Spanned<String>> for Place {
 }
 
 impl Place {
-    /// Whether a figure is meant.
+    /// Returns whether this names the figure.
     pub(crate) fn means(&self, figure: &str) -> bool {
         self.name.strip_suffix('*').map_or(self.name == figure, |start| figure.starts_with(start))
     }
@@ -143,14 +142,14 @@ impl Part {
 }
 
 impl Question {
-    /// Keys of the runs that answer it; those of several parts several times.
+    /// The keys of the runs in the answer, possibly repeated.
     pub(crate) fn runs(&self) -> impl Iterator<Item = &str> {
         self.answer.iter().flat_map(Part::places).map(|place| place.run.as_str())
     }
 }
 
 impl Section {
-    /// Keys of its runs, in the order of their first part.
+    /// The keys of the runs in order of their first appearance.
     pub(crate) fn runs(&self) -> Vec<&str> {
         let mut runs = Vec::new();
         for run in self.questions.iter().flat_map(Question::runs) {
@@ -163,7 +162,7 @@ impl Section {
 }
 
 impl ReportFile {
-    /// Reads the report of a plan whose runs have these keys.
+    /// Reads and validates the report of a plan with these keys.
     pub(crate) fn read(path: &Path, keys: &[&str]) -> Result<Self> {
         let source = crate::files::read(path)?;
         let report =
@@ -197,7 +196,7 @@ impl ReportFile {
         Ok(())
     }
 
-    /// What is said below the title of a study with these presets.
+    /// The paragraph below the title of a study with these presets.
     pub(crate) fn lead(&self, presets: &BTreeSet<&str>) -> String {
         let more = self.presets.iter().filter(|(preset, _)| presets.contains(preset.as_str()));
         let all: Vec<&str> = std::iter::once(&self.lead)
@@ -207,7 +206,7 @@ impl ReportFile {
         all.join(" ")
     }
 
-    /// Where something stands in the file, for whoever wrote it.
+    /// The location of a place in the file, for error messages.
     pub(crate) fn line(&self, place: &Place) -> String {
         format!("{}: line {}", self.path.display(), line_at(&self.source, place.at))
     }

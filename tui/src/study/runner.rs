@@ -1,4 +1,4 @@
-//! Running a study: beginning, continuing and ending its runs.
+//! Runs a study: starts, resumes and stops its runs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,65 +14,59 @@ use super::schedule::{self, Job};
 use crate::failure::Failure;
 use crate::print::clean;
 
-/// What happened since the last look, for whoever watches.
+/// An event since the last poll.
 #[derive(Debug)]
-pub(crate) enum Happened {
+pub(crate) enum StudyEvent {
     /// A run was started.
     Started(Box<View>),
-    /// A run goes on from its last checkpoint.
+    /// A run was resumed from its last checkpoint.
     Resumed(Box<View>),
-    /// A run that could not be gone on with was started once more.
+    /// A run was started anew because the previous one could not be resumed.
     Again(Box<View>),
-    /// A run was at work already when the study came back to it.
+    /// A run was already in progress.
     Found(Box<View>),
     /// A run has ended.
     Ended(Box<View>),
-    /// There will be no run of this entry.
-    Refused {
-        /// The entry.
-        key: String,
-        /// Why.
-        why: String,
-    },
+    /// An entry cannot have a run.
+    Refused { key: String, why: String },
 }
 
-/// Runs a study.
 pub(crate) struct Runner<'a> {
     study: &'a Study,
     cores: u32,
     found: Discovery,
     device: DeviceChoice,
-    /// Where its runs start, if not on this machine.
+    /// The launcher, unless the runs start on this machine.
     elsewhere: Option<Launcher>,
-    /// Entries that this process has begun, or could not begin: once is enough.
+    /// Entries that this process has started or failed to start, which happens only once.
     tried: BTreeSet<String>,
-    /// Entries whose runs were at work at the last look.
+    /// Entries in progress at the last poll.
     alive: BTreeSet<String>,
     refused: BTreeMap<String, String>,
     stopping: bool,
 }
 
-/// All entries at a moment.
+/// The state of all entries at one moment.
 pub(crate) struct Snapshot {
-    /// Where each stands, in the plan's order.
+    /// The states in the order of the plan.
     pub(crate) entry_states: Vec<EntryState>,
-    /// Their parts in the schedule.
+    /// The jobs of the schedule.
     pub(crate) jobs: Vec<Job>,
-    /// Share of all work that is done.
+    /// The share of the total work that is done.
     pub(crate) share: f64,
-    /// Seconds that may be left.
+    /// The estimated time left, in seconds.
     pub(crate) left_s: f64,
 }
 
 impl Snapshot {
-    /// Whether nothing is at work and nothing will be begun.
+    /// Returns whether nothing is in progress and nothing will be started.
     pub(crate) fn is_over(&self) -> bool {
         self.jobs.iter().all(|job| job.phase == schedule::Phase::Settled)
     }
 }
 
-/// Checks what can be checked before anything starts: the parameters of every experiment that there is, by their declarations
-/// and, as the start of a run does, by the experiment itself.
+/// Validates the parameters of every known experiment before anything starts, by their declarations and by the experiment
+/// itself.
 pub(crate) fn check(plan: &Plan, found: &Discovery) -> Result<(), Failure> {
     for entry in &plan.entries {
         let Some((plugin, experiment)) = found.experiment(&entry.experiment) else { continue };
@@ -92,7 +86,7 @@ pub(crate) fn check(plan: &Plan, found: &Discovery) -> Result<(), Failure> {
 }
 
 impl<'a> Runner<'a> {
-    /// Of a study that this process has the lock of.
+    /// Creates a runner for a study that this process has locked.
     pub(crate) fn new(
         study: &'a Study,
         cores: u32,
@@ -101,7 +95,7 @@ impl<'a> Runner<'a> {
     ) -> Result<Self, Failure> {
         let device = study.plan.device.parse().map_err(|e: String| Failure::usage(e))?;
         for run in study.plan.entries.iter().filter_map(|entry| study.attempts(entry).pop()) {
-            // One that cannot be recovered is shown as it is, and not gone on with.
+            // A run that cannot be recovered is shown as it is and not continued.
             gradtop_host::recover_after_reboot(&run).ok();
         }
         Ok(Self {
@@ -122,26 +116,26 @@ impl<'a> Runner<'a> {
         &self.refused
     }
 
-    /// Looks at all runs, begins what there is room for, and says what happened.
-    pub(crate) fn look(&mut self) -> (Snapshot, Vec<Happened>) {
+    /// Polls all runs, starts those that fit, and returns what happened.
+    pub(crate) fn look(&mut self) -> (Snapshot, Vec<StudyEvent>) {
         let mut happened = Vec::new();
         let mut snapshot = self.snapshot();
         for (entry, entry_state) in self.study.plan.entries.iter().zip(&snapshot.entry_states) {
             let key = entry.key().to_owned();
             match entry_state {
-                // What this process has begun is no news.
+                // A run that this process started is no news.
                 EntryState::Alive(view)
                     if self.alive.insert(key.clone()) && self.tried.insert(key.clone()) =>
                 {
-                    happened.push(Happened::Found(view.clone()));
+                    happened.push(StudyEvent::Found(view.clone()));
                 }
                 EntryState::Ended(view) | EntryState::Finished(view) if self.alive.remove(&key) => {
-                    happened.push(Happened::Ended(view.clone()));
+                    happened.push(StudyEvent::Ended(view.clone()));
                 }
                 _ => {}
             }
         }
-        // What cannot be run is said at once, not when its turn has come.
+        // Entries that cannot run are reported at once, not when it would be their turn.
         for (entry, entry_state) in self.study.plan.entries.iter().zip(&snapshot.entry_states) {
             let needed = match entry_state {
                 EntryState::Open => true,
@@ -152,7 +146,7 @@ impl<'a> Runner<'a> {
             if needed && !there && !self.stopping && self.tried.insert(entry.key().to_owned()) {
                 let why = missing(&self.found, entry);
                 self.refused.insert(entry.key().to_owned(), why.clone());
-                happened.push(Happened::Refused { key: entry.key().to_owned(), why });
+                happened.push(StudyEvent::Refused { key: entry.key().to_owned(), why });
             }
         }
         snapshot = self.snapshot();
@@ -185,8 +179,8 @@ impl<'a> Runner<'a> {
         Snapshot { entry_states, jobs, share: if all > 0.0 { done / all } else { 1.0 }, left_s }
     }
 
-    /// Has every entry begun elsewhere that can be: those that go on as jobs of their own, the others as one array.
-    fn begin_elsewhere(&mut self, snapshot: &Snapshot) -> Vec<Happened> {
+    /// Starts all possible entries with a launcher: resumed runs as separate jobs, new ones as one array.
+    fn begin_elsewhere(&mut self, snapshot: &Snapshot) -> Vec<StudyEvent> {
         let Some(launcher) = self.elsewhere.as_ref().filter(|_| !self.stopping) else { return Vec::new() };
         let study = self.study;
         let waits = |job: &Job| matches!(job.phase, schedule::Phase::Waiting(_));
@@ -199,7 +193,7 @@ impl<'a> Runner<'a> {
                 && goes_on(view)
             {
                 let resumed = launcher.resume(&view.dir, Resume::default()).map_err(|e| e.to_string());
-                let looked = resumed.and_then(|_| looked(&view.dir).map(Happened::Resumed));
+                let looked = resumed.and_then(|_| looked(&view.dir).map(StudyEvent::Resumed));
                 begun.push((entry.key(), looked));
                 continue;
             }
@@ -223,8 +217,8 @@ impl<'a> Runner<'a> {
         begun.into_iter().map(|(key, begun)| self.begun(key, begun)).collect()
     }
 
-    /// Notes what came of beginning an entry.
-    fn begun(&mut self, key: &str, begun: Result<Happened, String>) -> Happened {
+    /// Records the result of starting an entry.
+    fn begun(&mut self, key: &str, begun: Result<StudyEvent, String>) -> StudyEvent {
         self.tried.insert(key.to_owned());
         match begun {
             Ok(happened) => {
@@ -233,24 +227,24 @@ impl<'a> Runner<'a> {
             }
             Err(why) => {
                 self.refused.insert(key.to_owned(), why.clone());
-                Happened::Refused { key: key.to_owned(), why }
+                StudyEvent::Refused { key: key.to_owned(), why }
             }
         }
     }
 
-    /// Continues an entry's run, or starts one. The error says why that cannot be.
-    fn begin(&self, entry: &Entry, entry_state: &EntryState) -> Result<Happened, String> {
+    /// Resumes or starts the run of an entry. The error says why that is impossible.
+    fn begin(&self, entry: &Entry, entry_state: &EntryState) -> Result<StudyEvent, String> {
         if let EntryState::Ended(view) = entry_state
             && goes_on(view)
         {
             gradtop_host::resume(&view.dir, Resume::default()).map_err(|e| e.to_string())?;
-            return looked(&view.dir).map(Happened::Resumed);
+            return looked(&view.dir).map(StudyEvent::Resumed);
         }
         let run = gradtop_host::launch(&self.launch(entry)?).map_err(|e| e.to_string())?;
         looked(&run).map(|view| started(entry_state, view))
     }
 
-    /// The run of an entry.
+    /// The launch of an entry.
     fn launch(&self, entry: &Entry) -> Result<Launch, String> {
         let (plugin, experiment) =
             self.found.experiment(&entry.experiment).ok_or_else(|| missing(&self.found, entry))?;
@@ -270,12 +264,12 @@ impl<'a> Runner<'a> {
         })
     }
 
-    /// Asks every run that is at work to stop, and begins no other.
+    /// Asks all runs to stop and starts no more.
     pub(crate) fn stop(&mut self) {
         self.stopping = true;
         for entry in &self.study.plan.entries {
             if let EntryState::Alive(view) = EntryState::of(self.study, entry) {
-                // One that has ended since needs no asking.
+                // A run that has ended meanwhile needs no request.
                 gradtop_host::stop(&view.dir, None).ok();
             }
         }
@@ -286,18 +280,18 @@ fn looked(run: &RunDir) -> Result<Box<View>, String> {
     gradtop_host::look(run).map(Box::new).map_err(|e| e.to_string())
 }
 
-/// That an entry's run was started, for the first time or not.
-fn started(entry_state: &EntryState, view: Box<View>) -> Happened {
-    if matches!(entry_state, EntryState::Open) { Happened::Started(view) } else { Happened::Again(view) }
+/// The event for a started run.
+fn started(entry_state: &EntryState, view: Box<View>) -> StudyEvent {
+    if matches!(entry_state, EntryState::Open) { StudyEvent::Started(view) } else { StudyEvent::Again(view) }
 }
 
-/// What no plugin offers, and why it is not run.
+/// The experiments that no plugin offers, with the reason.
 pub(crate) fn unknown<'a>(plan: &'a Plan, found: &Discovery) -> Vec<(&'a str, String)> {
     let entries = plan.entries.iter().filter(|entry| found.experiment(&entry.experiment).is_none());
     entries.map(|entry| (entry.key(), missing(found, entry))).collect()
 }
 
-/// Why an experiment that no plugin offers is not run, and what brings it.
+/// Why no plugin offers an experiment, and how to get it.
 fn missing(found: &Discovery, entry: &Entry) -> String {
     let refused = match found.refused.as_slice() {
         [] => "",
@@ -306,7 +300,7 @@ fn missing(found: &Discovery, entry: &Entry) -> String {
     format!("no plugin offers the experiment {}: looked in {}{refused}", entry.experiment, searched())
 }
 
-/// How much longer finished runs took than was expected; 1 while none has.
+/// How much longer finished runs took than expected; 1 if none has finished.
 fn speed(entries: &[Entry], entry_states: &[EntryState]) -> f64 {
     let (mut expected, mut took) = (0.0, 0.0);
     for (entry, entry_state) in entries.iter().zip(entry_states) {
@@ -320,8 +314,8 @@ fn speed(entries: &[Entry], entry_states: &[EntryState]) -> f64 {
     if expected > 0.0 && took > 0.0 { (took / expected).clamp(0.05, 20.0) } else { 1.0 }
 }
 
-/// What the study as a whole came to: exit code 0 if all finished; 1 if any failed or could not be started; else 4 if any
-/// crashed, 3 if any was stopped, or was not begun because the study was, 5 if any goes on.
+/// The exit code of the whole study: 0 if all finished; 1 if any failed or could not start; else 4 if any crashed, 3 if any was
+/// stopped or not started because the study was, 5 if any continues.
 pub(crate) fn exit_code(entry_states: &[EntryState], was_stopped: bool) -> i32 {
     let code = |entry_state: &EntryState| match entry_state {
         EntryState::Finished(_) => 0,

@@ -1,26 +1,25 @@
-//! Which run is begun next under a bound on cores, and how long all of them may still take.
+//! Schedules runs on a limited number of cores, and estimates the remaining time.
 
-/// Where a run of the study stands, as far as the order of things goes.
+/// The phase of a job.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Phase {
-    /// To be begun, or gone on with; so many seconds of work are left.
+    /// To be started or resumed, with so many seconds of work left.
     Waiting(f64),
-    /// At work, for so many seconds more.
+    /// In progress, with so many seconds left.
     Working(f64),
-    /// Nothing more will be done about it.
+    /// Nothing more will happen.
     Settled,
 }
 
 /// A run of the study.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Job {
-    /// Cores it keeps busy.
+    /// The cores that it uses.
     pub(crate) threads: u32,
-    /// Where it stands.
     pub(crate) phase: Phase,
 }
 
-/// The job to begin now: the longest that fits beside those at work. One that needs more than all cores goes alone.
+/// The job to start now: the longest that fits. A job that needs more cores than there are runs alone.
 pub(crate) fn next(jobs: &[Job], cores: u32) -> Option<usize> {
     let busy: u32 = jobs.iter().filter(|j| matches!(j.phase, Phase::Working(_))).map(|j| j.threads).sum();
     let free = cores.saturating_sub(busy);
@@ -34,7 +33,7 @@ pub(crate) fn next(jobs: &[Job], cores: u32) -> Option<usize> {
         .map(|(i, _)| i)
 }
 
-/// Seconds until all jobs are settled, if each takes as long as it says.
+/// The seconds until all jobs have ended, if each takes as long as expected.
 pub(crate) fn remaining_s(jobs: &[Job], cores: u32) -> f64 {
     let mut jobs = jobs.to_vec();
     let mut now = 0.0;

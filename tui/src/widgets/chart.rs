@@ -1,4 +1,4 @@
-//! A chart in an area of the screen, drawn anew only if something it shows changed.
+//! A chart in an area of the screen, redrawn only if something visible has changed.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -16,7 +16,7 @@ use gradtop_view::figure::built::{Built, Plot};
 use gradtop_view::figure::chart::build;
 use gradtop_view::figure::view::{ChartView, Source, Subject};
 
-/// Charts as they were last drawn, by a number that the screen gives each.
+/// A cache of drawn charts, by slots that the screen assigns.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ChartCache {
     held: RefCell<HashMap<u64, Held>>,
@@ -24,7 +24,7 @@ pub(crate) struct ChartCache {
 
 #[derive(Clone, Debug)]
 struct Held {
-    /// Which chart it is, and what its data was.
+    /// Identifies the chart and its data.
     subject: u64,
     data: u64,
     view: ChartView,
@@ -36,57 +36,57 @@ struct Held {
 }
 
 impl ChartCache {
-    /// What was drawn last in a slot: its plot for the mouse and the cursor, its lines for a legend.
+    /// The chart last drawn in a slot: its plot for mouse and cursor, its lines for a legend.
     pub(crate) fn built(&self, slot: u64) -> Option<Rc<Built>> {
         self.held.borrow().get(&slot).map(|h| Rc::clone(&h.built))
     }
 
-    /// The plot last drawn in a slot, in cells of the chart's own area.
+    /// The plot last drawn in a slot, in cells relative to the chart.
     pub(crate) fn plot(&self, slot: u64) -> Option<Plot> {
         self.held.borrow().get(&slot).and_then(|h| h.built.plot)
     }
 
-    /// Forgets everything: another run, other charts.
+    /// Clears the cache, for another run or other charts.
     pub(crate) fn clear(&self) {
         self.held.borrow_mut().clear();
     }
 }
 
-/// Charts that follow their data in a frame.
+/// Which charts are updated with new data in a frame.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Turn {
-    /// All of them.
     #[default]
     All,
-    /// Some of a page of many, others in the next frame.
+    /// A few of the charts on a page, others in the next frame.
     Of(u64),
-    /// Of a page of many, none.
+    /// None of the charts on a page.
     Nobody,
 }
 
-/// On a slow line the charts of a page follow their data a few at a time: each is whole, and of its own moment.
+/// On a slow line, the charts of a page are updated in turns, a few per frame. Each is complete, but they may be of different
+/// times.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Turns {
     turn: Turn,
-    /// One was drawn that is older than its data.
+    /// Whether a chart was drawn with outdated data.
     owed: Cell<bool>,
 }
 
-/// As many as follow their data in one frame.
+/// The number of charts updated in one frame.
 const AT_ONCE: usize = 2;
 
 impl Turns {
-    /// Before a frame is drawn.
+    /// Begins a frame.
     pub(crate) fn begin(&mut self, turn: Turn) {
         *self = Self { turn, owed: Cell::new(false) };
     }
 
-    /// Whether one that was drawn is older than its data.
+    /// Returns whether a chart was drawn with outdated data.
     pub(crate) fn owed(&self) -> bool {
         self.owed.get()
     }
 
-    /// Whether a chart of a page of so many follows its data now.
+    /// Returns whether a chart on a page of `page` charts is updated now.
     fn has(&self, slot: u64, page: usize) -> bool {
         let parts = page.div_ceil(AT_ONCE) as u64;
         match self.turn {
@@ -97,29 +97,25 @@ impl Turns {
     }
 }
 
-/// A chart: a line of title with the latest value of each series (or those at the cursor), and the plot with its axes.
+/// A chart: a title with the latest value of each series, or those at the cursor, and the plot with its axes.
 pub(crate) struct ChartCell<'a> {
-    /// The runs shown.
+    /// The runs.
     pub(crate) sources: &'a [Source<'a>],
-    /// What of them.
+    /// The content.
     pub(crate) subject: Subject<'a>,
-    /// How it is looked at.
     pub(crate) view: &'a ChartView,
-    /// How things look.
     pub(crate) theme: Theme,
-    /// Whether it has the keys.
     pub(crate) focused: bool,
-    /// Where it is kept.
     pub(crate) cache: &'a ChartCache,
-    /// Its number there: the same for the same chart from frame to frame.
+    /// The slot in the cache: the same for the same chart in every frame.
     pub(crate) slot: u64,
-    /// The charts of its page, and whose turn it is among them.
+    /// The number of charts on the page.
     pub(crate) page: usize,
     pub(crate) turns: &'a Turns,
 }
 
 impl ChartCell<'_> {
-    /// Tells one chart from another.
+    /// Identifies the chart.
     fn subject(&self) -> u64 {
         let mut h = DefaultHasher::new();
         match self.subject {
@@ -130,7 +126,7 @@ impl ChartCell<'_> {
         h.finish()
     }
 
-    /// Tells one state of the data from another.
+    /// Identifies the state of the data.
     fn fingerprint(&self) -> u64 {
         let mut h = DefaultHasher::new();
         let metrics = match self.subject {

@@ -1,4 +1,4 @@
-//! A frame in the middle of the screen, with lines in it.
+//! A dialog in the centre of the screen.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -10,12 +10,12 @@ use super::Input;
 use gradtop_chart::cells::text::{fit, wrap};
 use gradtop_chart::cells::theme::Theme;
 
-/// Columns that a dialog's text has in an area.
+/// The width of the text in a dialog.
 pub(crate) fn room(area: Rect) -> usize {
     usize::from(area.width.saturating_sub(8)).clamp(8, 66)
 }
 
-/// Draws it over what is there. Where the area is low, blank lines are left out.
+/// Draws a dialog. If there is little space, blank lines are left out.
 pub(crate) fn draw(mut lines: Vec<Line<'static>>, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
     let low = lines.len() + 4 > usize::from(area.height);
     if low {
@@ -40,7 +40,7 @@ pub(crate) fn draw(mut lines: Vec<Line<'static>>, theme: Theme, frame: &mut Fram
     super::lines(lines, theme, frame, inside.intersection(area));
 }
 
-/// What a dialog ends with: an error if there is one, else its keys.
+/// The last lines of a dialog: an error if there is one, else the keys.
 pub(crate) fn last(error: Option<&str>, keys: &str, room: usize, theme: Theme) -> Vec<Line<'static>> {
     let Some(error) = error else {
         return vec![Line::styled(fit(keys, room, theme.ascii()), theme.accent())];
@@ -48,7 +48,7 @@ pub(crate) fn last(error: Option<&str>, keys: &str, room: usize, theme: Theme) -
     wrap(error, room).into_iter().map(|line| Line::styled(line, theme.alert())).collect()
 }
 
-/// One line that is typed below a title; then what is wrong with it, or the keys.
+/// Draws a dialog with a title and a text input, followed by an error or the keys.
 pub(crate) fn prompt(
     title: &str,
     typed: &Input,
@@ -65,7 +65,7 @@ pub(crate) fn prompt(
     draw(lines, theme, frame, area);
 }
 
-/// A frame of ASCII.
+/// A border in ASCII.
 const ASCII: border::Set<'_> = border::Set {
     top_left: "+",
     top_right: "+",

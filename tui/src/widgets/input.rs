@@ -1,4 +1,4 @@
-//! One line of text being typed.
+//! A text input of one line.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::text::Span;
@@ -6,34 +6,32 @@ use ratatui::text::Span;
 use gradtop_chart::cells::text::width_of;
 use gradtop_chart::cells::theme::Theme;
 
-/// The longest text taken, in characters: nothing needs more.
+/// The most characters accepted.
 const LONGEST: usize = 4096;
 
-/// What a key does to a text.
+/// An edit of the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Edit {
-    /// A character is typed.
+    /// Inserts a character.
     Insert(char),
-    /// The cursor goes to the left.
     Left,
-    /// To the right.
     Right,
-    /// To the beginning.
+    /// Moves to the beginning.
     Home,
-    /// To the end.
+    /// Moves to the end.
     End,
-    /// The character before the cursor is deleted.
+    /// Deletes the character before the cursor.
     Backspace,
-    /// The character at the cursor.
+    /// Deletes the character at the cursor.
     Delete,
-    /// The word before it.
+    /// Deletes the word before the cursor.
     DeleteWord,
-    /// All before it.
+    /// Deletes everything before the cursor.
     DeleteToStart,
 }
 
 impl Edit {
-    /// What a key does.
+    /// The edit of a key.
     pub(crate) fn of(key: &KeyEvent) -> Option<Self> {
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
         Some(match key.code {
@@ -60,17 +58,17 @@ impl Edit {
     }
 }
 
-/// A text and a cursor in it.
+/// A text with a cursor.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Input {
     chars: Vec<char>,
     cursor: usize,
-    /// All of it is selected, as after coming to it: the next character replaces it.
+    /// Whether the whole text is selected, so that the next character replaces it.
     selected: bool,
 }
 
 impl Input {
-    /// With this text, the cursor at its end.
+    /// Creates an input with this text and the cursor at its end.
     pub(crate) fn new(text: &str) -> Self {
         let chars: Vec<char> = text.chars().collect();
         Self { cursor: chars.len(), chars, selected: false }
@@ -84,28 +82,27 @@ impl Input {
         self.chars.is_empty()
     }
 
-    /// Whether the next character replaces all of it.
+    /// Returns whether the whole text is selected.
     pub(crate) fn is_selected(&self) -> bool {
         self.selected && !self.chars.is_empty()
     }
 
-    /// Replaces the text.
     pub(crate) fn set(&mut self, text: &str) {
         *self = Self::new(text);
     }
 
-    /// Selects all of it.
+    /// Selects the whole text.
     pub(crate) fn select(&mut self) {
         self.cursor = self.chars.len();
         self.selected = true;
     }
 
-    /// Ends the selection, if there is one.
+    /// Deselects the text.
     pub(crate) fn deselect(&mut self) {
         self.selected = false;
     }
 
-    /// Does what a key does to a text.
+    /// Applies an edit.
     pub(crate) fn edit(&mut self, edit: Edit) {
         let to = match edit {
             Edit::Insert(c) => return self.insert(c),
@@ -122,7 +119,7 @@ impl Input {
         (self.cursor, self.selected) = (to, false);
     }
 
-    /// Types a character. Control characters are not text.
+    /// Inserts a character, unless it is a control character.
     fn insert(&mut self, c: char) {
         if c.is_control() {
             return;
@@ -134,7 +131,6 @@ impl Input {
         }
     }
 
-    /// Deletes the character before the cursor.
     fn backspace(&mut self) {
         if !self.drop_selected() && self.cursor > 0 {
             self.cursor -= 1;
@@ -142,14 +138,12 @@ impl Input {
         }
     }
 
-    /// Deletes the character at the cursor.
     fn delete(&mut self) {
         if !self.drop_selected() && self.cursor < self.chars.len() {
             self.chars.remove(self.cursor);
         }
     }
 
-    /// Deletes the word before the cursor.
     fn delete_word(&mut self) {
         if self.drop_selected() {
             return;
@@ -166,7 +160,6 @@ impl Input {
         self.cursor = start;
     }
 
-    /// Deletes all before the cursor.
     fn delete_to_start(&mut self) {
         if !self.drop_selected() {
             self.chars.drain(..self.cursor);
@@ -184,7 +177,7 @@ impl Input {
         all
     }
 
-    /// What of it is seen in `width` columns, so that the cursor is among them: with the cursor, or all marked if it is selected.
+    /// The visible part of the text in `width` columns, with the cursor or the selection.
     pub(crate) fn spans(&self, width: usize, theme: Theme) -> Vec<Span<'static>> {
         let (text, cursor) = self.window(width);
         if self.is_selected() {
@@ -200,13 +193,12 @@ impl Input {
         ]
     }
 
-    /// What of it is seen in `width` columns, and the cursor's place among these characters. Characters without a width of their
-    /// own are shown as `�`.
+    /// The visible part of the text and the cursor's position in it. Characters of no width are shown as `�`.
     fn window(&self, width: usize) -> (String, usize) {
         let columns = |c: char| width_of(c.encode_utf8(&mut [0; 4]));
         let shown = |c: char| if columns(c) == 0 { '\u{fffd}' } else { c };
         let wide = |c: char| columns(shown(c));
-        // One column stays free behind the text, for the cursor.
+        // Leaves a column for the cursor after the text.
         let room = width.saturating_sub(1);
         let mut start = self.cursor;
         let mut before = 0;

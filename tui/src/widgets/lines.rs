@@ -1,4 +1,4 @@
-//! Lines of several styles, one below the other.
+//! Lines of text with several styles.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -9,7 +9,7 @@ use super::Input;
 use gradtop_chart::cells::text::{fit, width_of, wrap};
 use gradtop_chart::cells::theme::Theme;
 
-/// Draws them into the rows of an area; one that has no room is cut as one text, with its sign.
+/// Draws lines, each in one row. A line that is too long is cut as a whole and marked.
 pub(crate) fn lines(
     lines: impl IntoIterator<Item = Line<'static>>,
     theme: Theme,
@@ -22,12 +22,12 @@ pub(crate) fn lines(
     }
 }
 
-/// A text as lines in one style, with a blank before each.
+/// Wraps a text in one style, with a blank before each line.
 pub(crate) fn paragraph(text: &str, room: usize, style: Style) -> impl Iterator<Item = Line<'static>> {
     wrap(text, room).into_iter().map(move |line| Line::styled(format!(" {line}"), style))
 }
 
-/// What is typed behind its label, and what is said of it: beside it, or below where that has no room.
+/// A label and a text input, with a remark beside it, or below if there is no room.
 pub(crate) fn typed(
     label: Span<'static>,
     input: &Input,
@@ -41,7 +41,7 @@ pub(crate) fn typed(
     said(line, (words, style), width)
 }
 
-/// A line, and what is said of it: beside it, or below where that has no room.
+/// A line with a remark beside it, or below if there is no room.
 pub(crate) fn said(
     mut line: Line<'static>,
     (words, style): (&str, Style),
@@ -60,7 +60,7 @@ fn cut(mut line: Line<'static>, width: usize, ascii: bool) -> Line<'static> {
         return line;
     }
     let text = fit(&whole, width, ascii);
-    // All but the sign is as it was.
+    // Only the ellipsis is restyled.
     let kept = text.char_indices().next_back().map_or(0, |(at, _)| at);
     let mut from = 0;
     let mut spans = Vec::new();

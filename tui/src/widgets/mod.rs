@@ -1,4 +1,5 @@
-//! What screens are made of: chart cells, sparklines, progress bars, lists that scroll, text that is typed. Each knows no screen.
+//! The widgets that screens consist of: charts, sparklines, progress bars, scrolling lists, text inputs. They know nothing
+//! about screens.
 
 pub(crate) mod chart;
 pub(crate) mod dialog;

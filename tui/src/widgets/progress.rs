@@ -1,11 +1,11 @@
-//! A bar that fills, in eighths of a cell.
+//! A progress bar in eighths of a cell.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::widgets::Widget;
 
-/// How far something has come, in one row.
+/// A progress bar in one row.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ProgressBar {
     share: Option<f64>,
@@ -15,18 +15,18 @@ pub(crate) struct ProgressBar {
 }
 
 impl ProgressBar {
-    /// `done` of `total` units; of an unknown total (0) nothing is said.
+    /// Creates a bar for `done` of `total` units; empty if the total is unknown (0).
     pub(crate) fn new(done: u64, total: u64, ascii: bool) -> Self {
         let share = (total > 0).then(|| (done as f64 / total as f64).clamp(0.0, 1.0));
         Self { share, ascii, full: Style::new(), empty: Style::new() }
     }
 
-    /// How what is done looks, and what is not.
+    /// Sets the styles of the filled and the empty part.
     pub(crate) fn styles(self, full: Style, empty: Style) -> Self {
         Self { full, empty, ..self }
     }
 
-    /// The characters for so many columns: those that are full, and the rest.
+    /// The filled and the empty characters for a width.
     pub(crate) fn text(&self, width: usize) -> (String, String) {
         let Some(share) = self.share else {
             return (String::new(), if self.ascii { "." } else { "·" }.repeat(width));
@@ -35,7 +35,7 @@ impl ProgressBar {
             let full = (share * width as f64).floor() as usize;
             return ("#".repeat(full), "-".repeat(width - full));
         }
-        // Full only when all is done.
+        // Full only when everything is done.
         let eighths = (share * width as f64 * 8.0).floor() as usize;
         let (whole, part) = (eighths / 8, eighths % 8);
         let mut full = "█".repeat(whole);

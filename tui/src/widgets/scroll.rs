@@ -1,6 +1,6 @@
-//! Which lines of a list are on the screen.
+//! Scrolling of lists.
 
-/// How keys move in a list.
+/// A movement in a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Move {
     /// So many lines down.
@@ -14,7 +14,7 @@ pub(crate) enum Move {
 }
 
 impl Move {
-    /// Where the cursor goes in a list of `len` lines, of which a page has so many.
+    /// The new position in a list of `len` lines with so many per page.
     pub(crate) fn from(self, at: usize, len: usize, page: usize) -> usize {
         let last = len.saturating_sub(1);
         match self {
@@ -26,38 +26,37 @@ impl Move {
     }
 }
 
-/// The first line shown of `len` in `height` rows, so that the cursor is in the middle as far as there are lines around it.
+/// The first visible line of `len` in `height` rows, such that the cursor is in the middle if possible.
 pub(crate) fn around(cursor: usize, len: usize, height: usize) -> usize {
     cursor.saturating_sub(height / 2).min(len.saturating_sub(height))
 }
 
-/// The lines shown of a list that may grow.
+/// The scroll position of a list that may grow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Scroll {
     top: usize,
-    /// Stays at the end while the list grows.
+    /// Whether it stays at the end while the list grows.
     follow: bool,
 }
 
 impl Scroll {
-    /// At the end, and staying there.
+    /// Creates one that stays at the end.
     pub(crate) fn at_end() -> Self {
         Self { top: 0, follow: true }
     }
 
-    /// The first line shown, of `len` in `height` rows.
+    /// The first visible line of `len` in `height` rows.
     pub(crate) fn top(self, len: usize, height: usize) -> usize {
         let last = len.saturating_sub(height);
         if self.follow { last } else { self.top.min(last) }
     }
 
-    /// Whether it stays at the end.
     #[cfg(test)]
     pub(crate) fn follows(self) -> bool {
         self.follow
     }
 
-    /// Scrolls. A list that grows is followed from its end on.
+    /// Scrolls. A growing list is followed once its end is reached.
     pub(crate) fn go(&mut self, to: Move, len: usize, height: usize, grows: bool) {
         let last = len.saturating_sub(height);
         let by = |by: isize| self.top(len, height).saturating_add_signed(by).min(last);

@@ -1,4 +1,4 @@
-//! A line in one row of text.
+//! A sparkline: a line chart in one row of text.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -9,7 +9,7 @@ use gradtop_chart::cells::glyphs::Glyphs;
 use gradtop_chart::decimate::thin;
 use gradtop_chart::scale::finite_range;
 
-/// The course of some values in one row: Braille where there is, else eighths of blocks, else digits of height in ASCII.
+/// A sparkline in Braille, eighths of blocks, or digits in ASCII.
 #[derive(Clone, Debug)]
 pub(crate) struct Sparkline<'a> {
     values: &'a [f64],
@@ -19,22 +19,21 @@ pub(crate) struct Sparkline<'a> {
 }
 
 impl<'a> Sparkline<'a> {
-    /// Of these values, evenly spread. Those that are not finite are left blank.
+    /// Creates a sparkline of equidistant values. Those that are not finite are left blank.
     pub(crate) fn new(values: &'a [f64], glyphs: Glyphs) -> Self {
         Self { values, log: false, glyphs, style: Style::new() }
     }
 
-    /// By the logarithm, as far as all are above zero.
+    /// Uses a logarithmic scale if all values are positive.
     pub(crate) fn log(self, log: bool) -> Self {
         Self { log, ..self }
     }
 
-    /// Its style.
     pub(crate) fn style(self, style: Style) -> Self {
         Self { style, ..self }
     }
 
-    /// The characters for so many columns.
+    /// The characters for a width.
     pub(crate) fn text(&self, width: usize) -> String {
         let (across, down) = match self.glyphs {
             Glyphs::Braille => (2, 4),
@@ -56,7 +55,7 @@ impl<'a> Sparkline<'a> {
             let t = if high > low { (v - low) / (high - low) } else { 0.5 };
             ((1.0 - t) * f64::from(down - 1)).round().clamp(0.0, f64::from(down - 1)) as usize
         };
-        // The rows between the lowest and the highest of each column of dots, joined with the column before.
+        // The range of rows in each column of dots, connected to the previous column.
         let mut spans: Vec<Option<(usize, usize)>> = vec![None; dots];
         for stretch in &thinned.stretches {
             let mut before: Option<(usize, f64)> = None;

@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: how fast this machine logs, trains and shows.
+//! `cargo xtask bench`: how fast this machine logs, trains and displays.
 
 mod report;
 
@@ -10,7 +10,7 @@ use anyhow::{Result, bail};
 use crate::setup;
 use crate::workspace::{SHIPPED, Workspace, succeed};
 
-/// What a part measures, and what it is measured with.
+/// A part of the benchmarks, and how it is run.
 struct Part {
     name: &'static str,
     what: &'static str,
@@ -21,7 +21,7 @@ enum With {
     Logging,
     Monitor,
     Instruments,
-    /// A script of `benches/` that runs beside `PyTorch`, if there is one.
+    /// A script in `benches/` that compares with `PyTorch` if that is installed.
     Script(&'static str),
 }
 
@@ -49,11 +49,11 @@ const PARTS: [Part; 9] = [
     Part { name: "instruments", what: "Training with instruments", with: With::Instruments },
 ];
 
-/// Parts of `monitor`, each for a minute or two: drawing, and the program in a terminal.
+/// The parts of `monitor`, each of which takes a minute or two: drawing, and the program in a terminal.
 const MONITOR: [&str; 9] =
     ["draw", "start", "thousand", "query", "open-1m", "open-10m", "logs", "live", "keys"];
 
-/// One part with arguments of its own, or all. `--report` measures all and writes docs/performance.md.
+/// Runs one part with its arguments, or all. `--report` runs all and writes docs/performance.md.
 pub(crate) fn bench(workspace: &Workspace, args: &[String]) -> Result<ExitCode> {
     let (chosen, rest) = match args.split_first() {
         None => (&PARTS[..], args),
@@ -77,7 +77,7 @@ pub(crate) fn bench(workspace: &Workspace, args: &[String]) -> Result<ExitCode> 
     Ok(ExitCode::SUCCESS)
 }
 
-/// Runs a part; what it measures is appended to the file `record`, if one is given.
+/// Runs a part. Its results are appended to the file `record`, if given.
 fn run(workspace: &Workspace, part: &Part, args: &[String], record: Option<&Path>) -> Result<()> {
     eprintln!("== {}: {}", part.name, part.what);
     let cargo = |words: &[&str]| {

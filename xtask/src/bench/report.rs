@@ -1,4 +1,4 @@
-//! `cargo xtask bench --report`: measures everything and writes docs/performance.md.
+//! `cargo xtask bench --report`: runs everything and writes docs/performance.md.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result, bail};
 use super::{PARTS, run};
 use crate::workspace::Workspace;
 
-/// A line of `benches/figures.txt`; that file says what its columns are.
+/// A line of `benches/figures.txt`, which describes its columns.
 struct Figure {
     part: &'static str,
     name: &'static str,
@@ -33,16 +33,16 @@ fn figures() -> Vec<Figure> {
     lines.map(figure).collect()
 }
 
-/// What was measured of one figure.
+/// The results for one figure.
 #[derive(Default)]
 struct Found {
     value: Option<f64>,
     limit: Option<f64>,
-    /// What others reach.
+    /// The results of other tools.
     beside: Vec<(String, f64)>,
 }
 
-/// Runs everything, with the arguments for the scripts that compare with `PyTorch`.
+/// Runs everything. `args` are for the scripts that compare with `PyTorch`.
 pub(super) fn write(workspace: &Workspace, args: &[String]) -> Result<()> {
     let record = workspace.release.join("bench-record.txt");
     fs::write(&record, "").with_context(|| format!("cannot write {}", record.display()))?;
@@ -58,7 +58,7 @@ pub(super) fn write(workspace: &Workspace, args: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// Lines of words with tabs between: `measured NAME VALUE`, `limit NAME VALUE`, `beside NAME VALUE WHO`.
+/// Parses lines of words separated by tabs: `measured NAME VALUE`, `limit NAME VALUE`, `beside NAME VALUE WHO`.
 fn read(record: &str) -> Result<BTreeMap<String, Found>> {
     let mut found: BTreeMap<String, Found> = BTreeMap::new();
     for line in record.lines() {
@@ -76,13 +76,13 @@ fn read(record: &str) -> Result<BTreeMap<String, Found>> {
     Ok(found)
 }
 
-/// The three averages of what wanted to run.
+/// The three load averages.
 fn load() -> Result<String> {
     let text = fs::read_to_string("/proc/loadavg").context("cannot read the load")?;
     Ok(text.split(' ').take(3).collect::<Vec<_>>().join(", "))
 }
 
-/// Rows of the table that says where and when.
+/// The rows of the table about time and place.
 fn machine(workspace: &Workspace, load_before: &str) -> Result<Vec<(&'static str, String)>> {
     let asked = |command: &str, args: &[&str]| {
         let said = Command::new(command).args(args).current_dir(&workspace.root).output();
@@ -161,7 +161,7 @@ fn dash(text: &str) -> &str {
     if text == "-" { "" } else { text }
 }
 
-/// Three digits, or all before the point.
+/// Three digits, or all before the decimal point.
 fn number(value: f64) -> String {
     let decimals = if value == 0.0 { 0 } else { (2 - value.abs().log10().floor() as i32).clamp(0, 6) };
     let text = format!("{value:.*}", decimals as usize);
@@ -194,7 +194,7 @@ mod tests {
         assert!(read("measured\tlog.point\tfast\n").is_err());
     }
 
-    /// So nobody writes into the page, and no figure comes, goes or changes its words without a new run.
+    /// Ensures that the page is never edited by hand, and that figures change only with a new run.
     #[test]
     fn the_page_lists_what_the_benches_measure() {
         let page = include_str!("../../../docs/performance.md");

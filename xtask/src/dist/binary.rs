@@ -1,4 +1,4 @@
-//! Programs and libraries: without their debug information, and what they need of the machine.
+//! Programs and libraries: separating debug information, and the required glibc.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -7,7 +7,8 @@ use anyhow::{Context, Result, bail};
 
 use crate::workspace::succeed;
 
-/// Writes `file` to `to` without symbols; with `debug`, what was taken away into that folder, where debuggers find it by a link.
+/// Strips `file` and writes it to `to`. With `debug`, the symbols are written to that folder, where debuggers find them by a
+/// link.
 pub(crate) fn strip(file: &Path, to: &Path, debug: Option<&Path>) -> Result<()> {
     let needed = "stripping needs binutils: `sudo apt install binutils`";
     succeed(Command::new("strip").arg("-o").arg(to).arg(file)).context(needed)?;
@@ -22,7 +23,7 @@ pub(crate) fn strip(file: &Path, to: &Path, debug: Option<&Path>) -> Result<()> 
     Ok(())
 }
 
-/// The newest version of glibc whose symbols a program or library needs: its minor number, of 2.x.
+/// The minor number of the newest glibc 2.x that a program or library needs.
 pub(crate) fn glibc(file: &Path) -> Result<u32> {
     let done = Command::new("objdump")
         .arg("--dynamic-syms")
@@ -37,13 +38,13 @@ pub(crate) fn glibc(file: &Path) -> Result<u32> {
         .with_context(|| format!("{} needs no glibc", file.display()))
 }
 
-/// Of what `objdump` prints. `GLIBC_2.3.4` counts as 2.3.
+/// Parses the output of `objdump`. `GLIBC_2.3.4` counts as 2.3.
 fn newest(symbols: &str) -> Option<u32> {
     let versions = symbols.split("(GLIBC_2.").skip(1);
     versions.filter_map(|rest| rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()).max()
 }
 
-/// What a checkout's programs are built from.
+/// The commit of the checkout.
 pub(crate) fn commit(root: &Path) -> String {
     let git = |args: &[&str]| {
         let done = Command::new("git").args(args).current_dir(root).output().ok()?;

@@ -1,4 +1,4 @@
-//! The folder that is packed.
+//! Lays out the folder that is packed.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use super::VERSION;
 use super::binary::{commit, glibc, strip};
 use crate::workspace::{Workspace, place_studies, succeed};
 
-/// What is copied as it is: from the checkout, to the folder.
+/// Files that are copied unchanged: path in the checkout, folder in the archive.
 const COPIED: [(&str, &str); 10] = [
     ("README.md", ""),
     ("CHANGELOG.md", ""),
@@ -24,7 +24,7 @@ const COPIED: [(&str, &str); 10] = [
     ("python/examples", "python"),
 ];
 
-/// Completions by shell, under the names that shells look for.
+/// Completion scripts by shell, with the names that shells expect.
 const COMPLETIONS: [(&str, &str); 3] = [("bash", "gradtop"), ("zsh", "_gradtop"), ("fish", "gradtop.fish")];
 
 /// What was built.
@@ -33,8 +33,8 @@ pub(crate) struct Binaries<'a> {
     pub(crate) plugins: &'a [PathBuf],
 }
 
-/// Lays out program, plugins and all that belongs to them in `target`, which is made. Debug information goes to `debug`, or
-/// nowhere.
+/// Lays out the program, the plugins and everything that belongs to them in a new folder `target`. Debug information goes to
+/// `debug`, if given.
 pub(crate) fn lay_out(
     workspace: &Workspace,
     binaries: &Binaries<'_>,
@@ -73,7 +73,7 @@ pub(crate) fn lay_out(
         .with_context(|| format!("cannot write {}", build.display()))
 }
 
-/// What the file BUILD says.
+/// The content of the file BUILD.
 fn describe(workspace: &Workspace, binaries: &Binaries<'_>) -> Result<String> {
     let plugins = binaries.plugins.iter().map(|plugin| glibc(plugin)).collect::<Result<Vec<_>>>()?;
     Ok(format!(
@@ -102,13 +102,13 @@ pub(super) fn licences(workspace: &Workspace, packages: &[String], to: &Path) ->
     Ok(())
 }
 
-/// Runs a command with its output in a file.
+/// Runs a command and writes its output to a file.
 fn write(command: &mut Command, to: &Path) -> Result<()> {
     let file = File::create(to).with_context(|| format!("cannot write {}", to.display()))?;
     succeed(command.stdout(file))
 }
 
-/// Copies a file, or a folder with all that is in it, into a folder.
+/// Copies a file or folder into a folder.
 fn copy(from: &Path, folder: &Path) -> Result<()> {
     let to = folder.join(from.file_name().context("a file with a name")?);
     if from.is_dir() {

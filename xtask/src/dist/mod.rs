@@ -1,4 +1,4 @@
-//! `cargo xtask dist`: what somebody without Rust needs, as an archive and as a Python wheel.
+//! `cargo xtask dist`: packs the program for people without Rust, as an archive and as a Python wheel.
 
 mod binary;
 mod layout;
@@ -16,14 +16,14 @@ use crate::{run, setup};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// The archive stays below this, in bytes.
+/// The maximal size of the archive, in bytes.
 const LIMIT: u64 = 40_000_000;
 
-/// What was asked for.
+/// The command-line options.
 #[derive(Debug, PartialEq, Eq)]
 struct Options {
     wheel: bool,
-    /// Pack what `cargo build` made for this machine, and build nothing.
+    /// Packs what `cargo build` has built for this machine, without building.
     as_built: bool,
     out: PathBuf,
 }
@@ -31,7 +31,7 @@ struct Options {
 /// Builds and packs one of the two, and prints its path.
 pub(crate) fn dist(workspace: &Workspace, args: &[String]) -> Result<ExitCode> {
     let options = options(args, &workspace.root.join("dist"))?;
-    // A wheel has no plugins: it needs no libtorch.
+    // A wheel has no plugins, so it needs no libtorch.
     if !options.as_built && !options.wheel {
         setup::ensure(workspace)?;
         run::build(workspace)?;
@@ -66,7 +66,7 @@ fn options(args: &[String], out: &Path) -> Result<Options> {
     Ok(options)
 }
 
-/// The archive, and its debug information in a second one.
+/// Packs the archive, and a second one with its debug information.
 fn archive(workspace: &Workspace, program: &Path, scratch: &Path, out: &Path, level: u32) -> Result<()> {
     let name = format!("gradtop-{VERSION}-linux-x86_64");
     let (folder, debug) = (scratch.join(&name), scratch.join(format!("{name}-debug")));
@@ -82,7 +82,7 @@ fn archive(workspace: &Workspace, program: &Path, scratch: &Path, out: &Path, le
     Ok(())
 }
 
-/// Packs a folder so that the same files give the same bytes.
+/// Packs a folder reproducibly: the same files give the same bytes.
 fn pack(folder: &Path, out: &Path, level: u32) -> Result<PathBuf> {
     let (parent, name) = folder.parent().zip(folder.file_name()).context("a folder with a name")?;
     let file = out.join(name).with_added_extension("tar.zst");
@@ -103,7 +103,7 @@ fn pack(folder: &Path, out: &Path, level: u32) -> Result<PathBuf> {
     Ok(file)
 }
 
-/// The program and the client, for pip.
+/// Packs the program and the client for pip.
 fn wheel(workspace: &Workspace, program: &Path, scratch: &Path, out: &Path) -> Result<()> {
     let stripped = scratch.join("gradtop");
     binary::strip(program, &stripped, None)?;

@@ -1,4 +1,4 @@
-//! The program for older systems: linked by Zig, which knows the symbols of every glibc.
+//! Builds the program for older systems with Zig as the linker, which knows the symbols of every glibc.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -11,15 +11,15 @@ use crate::workspace::{SHIPPED, Workspace, cache_dir, succeed};
 
 const PINNED: [&str; 2] = ["cargo-zigbuild==0.24.1", "ziglang==0.17.1"];
 
-/// The oldest glibc that it runs with, 2.x; the wheel's tag names it too.
+/// The minimal glibc, 2.x; it is also in the wheel's tag.
 const GLIBC: u32 = 28;
 
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 
-/// Builds `gradtop`, which needs no libtorch; its path.
+/// Builds `gradtop`, which needs no libtorch. Returns its path.
 pub(super) fn build(workspace: &Workspace) -> Result<PathBuf> {
     let tools = pip::ensure(&cache_dir()?, "zigbuild", &PINNED, "cargo-zigbuild and Zig (about 100 MB)")?;
-    // Apart from what `cargo build` makes: build scripts are compiled for this machine, all else by Zig.
+    // Not in the folder of `cargo build`: build scripts are compiled for this machine, everything else by Zig.
     let folder = workspace.release.with_file_name("portable");
     let mut paths = vec![tools.join("bin")];
     paths.extend(env::split_paths(&env::var_os("PATH").unwrap_or_default()));
@@ -37,7 +37,7 @@ pub(super) fn build(workspace: &Workspace) -> Result<PathBuf> {
     Ok(program)
 }
 
-/// Refuses a program that needs more than [`GLIBC`].
+/// Rejects a program that needs more than [`GLIBC`].
 fn check(program: &Path) -> Result<()> {
     let needed = glibc(program)?;
     if needed > GLIBC {
@@ -53,7 +53,7 @@ mod tests {
 
     #[test]
     fn a_program_linked_for_this_machine_is_refused() {
-        // Building from source takes glibc 2.34, whose symbols this test has.
+        // Building from source requires glibc 2.34, whose symbols this test uses.
         let refused = check(&env::current_exe().unwrap()).unwrap_err().to_string();
         assert!(refused.contains("needs glibc 2.3"), "{refused}");
     }

@@ -9,18 +9,26 @@ pub enum Align {
     Left,
     /// Counts, and numbers with a unit.
     Right,
-    /// Numbers: their decimal points one below the other.
+    /// Numbers: their decimal points one below the other. Words among them end where whole numbers do, or begin with the column.
     Point,
 }
 
 /// The texts, all of one width: the widest one's, `most` at most. What is too wide is cut, with a sign; words so that they still
 /// differ.
 pub fn align(texts: &[String], align: Align, most: usize, ascii: bool) -> Vec<String> {
-    let before = |text: &str| text.find(['.', 'e']).map_or(width_of(text), |i| width_of(&text[..i]));
-    let left = texts.iter().map(|t| before(t)).max().unwrap_or(0);
+    let is_number =
+        |text: &&String| text.trim_start_matches(['-', '+']).starts_with(|c: char| c.is_ascii_digit());
+    let before = |text: &String| match text.find(['.', 'e']).filter(|_| is_number(&text)) {
+        Some(end) => width_of(&text[..end]),
+        None => width_of(text),
+    };
+    let widest = |texts: &mut dyn Iterator<Item = &String>| texts.map(before).max();
+    let left = widest(&mut texts.iter().filter(is_number)).or_else(|| widest(&mut texts.iter())).unwrap_or(0);
     let padded: Vec<String> = match align {
         Align::Left | Align::Right => texts.to_vec(),
-        Align::Point => texts.iter().map(|text| " ".repeat(left - before(text)) + text).collect(),
+        Align::Point => {
+            texts.iter().map(|text| " ".repeat(left.saturating_sub(before(text))) + text).collect()
+        }
     };
     let width = padded.iter().map(|t| width_of(t)).max().unwrap_or(0).min(most);
     match align {
@@ -50,7 +58,9 @@ mod tests {
     #[test]
     fn points_stand_below_each_other() {
         let texts = ["3.1e-6", "12.5", "7", "NaN"].map(str::to_owned);
-        assert_eq!(align(&texts, Align::Point, 20, false), ["  3.1e-6", " 12.5   ", "  7     ", "NaN     "]);
+        assert_eq!(align(&texts, Align::Point, 20, false), [" 3.1e-6", "12.5   ", " 7     ", "NaN    "]);
+        let words = ["-2.99e-5", "non-finite", "–"].map(str::to_owned);
+        assert_eq!(align(&words, Align::Point, 20, false), ["-2.99e-5  ", "non-finite", " –        "]);
         assert_eq!(align(&texts, Align::Left, 20, false), ["3.1e-6", "12.5  ", "7     ", "NaN   "]);
         assert_eq!(align(&texts, Align::Right, 20, false), ["3.1e-6", "  12.5", "     7", "   NaN"]);
     }

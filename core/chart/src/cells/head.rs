@@ -128,10 +128,17 @@ fn heading(canvas: &mut Canvas, chart: &Chart, room: usize, ascii: bool) {
     }
 }
 
-/// Words are cut at their end, a name in its middle: others may begin as it does.
+/// Words are cut at their end, a name in its middle: others may begin as it does. A long unit goes before any of its name does.
 pub(super) fn cut(title: &str, width: usize, ascii: bool) -> String {
-    let name = title.trim().split(" [").next().unwrap_or_default();
-    if name.contains(' ') { fit(title, width, ascii) } else { fit_ends(title, width, ascii) }
+    let name = title.split(" [").next().unwrap_or_default();
+    let unit = width_of(title) - width_of(name);
+    // A word as long as most of the line is a name, too.
+    let long = name.split(' ').any(|word| width_of(word) > width * 2 / 3);
+    if name.trim().contains(' ') && !long {
+        fit(title, width, ascii)
+    } else {
+        fit_ends(if width_of(title) > width && unit > width / 3 { name } else { title }, width, ascii)
+    }
 }
 
 /// A title in so many columns; of one in two parts something of both is kept.
@@ -187,6 +194,8 @@ mod tests {
         assert_eq!(fit_title("Residuals of all networks · sinc", 24, false), "Residuals of all… · sinc");
         assert_eq!(fit_title("too narrow · for two", 12, false), "too narrow …");
         assert_eq!(fit_title("  block/attention/query/norm [x]", 20, false), "  block/at…/norm [x]");
+        assert_eq!(fit_title("run-1: block/attention/query/norm_1", 20, false), "run-1: blo…ry/norm_1");
+        assert_eq!(fit_title("block/query/norm_1 [metres per second]", 20, false), "block/query/norm_1");
         for width in 0..60 {
             assert!(width_of(&fit_title(title, width, false)) <= width);
         }

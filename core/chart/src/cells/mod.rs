@@ -44,7 +44,7 @@ pub fn figure(figure: &Figure, width: usize, height: usize, look: Theme) -> Buff
     let panel_width = (width - gap * (columns - 1)) / columns;
     let panel_height = (room / rows).max(LOWEST);
     let mut canvas = Canvas::new(width, titled + captions.len() + rows * panel_height, look, look.bold());
-    canvas.text(0, 0, &fit(&figure.title, width, look.glyphs.ascii()), Ink::Bold);
+    canvas.text(0, 0, &head::cut(&figure.title, width, look.glyphs.ascii()), Ink::Bold);
     for (i, panel) in figure.charts.iter().enumerate() {
         let cells = chart(panel, (panel_width, panel_height), look, look.bold());
         canvas.paste(i % columns * (panel_width + gap), titled + i / columns * panel_height, &cells);
@@ -96,7 +96,7 @@ pub fn chart(chart: &Chart, (width, height): (usize, usize), look: Theme, title:
         layout(chart, known, (width, height), top, look);
     if captioned {
         let (y_caption, y2_caption) = (chart.y.caption(), y2_caption(chart));
-        let end = canvas.text(0, top, &fit(&y_caption, width, ascii), Ink::Dim);
+        let end = canvas.text(0, top, &head::cut(&y_caption, width, ascii), Ink::Dim);
         let start = width.saturating_sub(width_of(&y2_caption));
         if start > end + 1 {
             canvas.text(start, top, &y2_caption, Ink::Dim);
@@ -118,7 +118,7 @@ pub fn chart(chart: &Chart, (width, height): (usize, usize), look: Theme, title:
     marks::marks(&mut canvas, chart, &domain, area, look);
     let mut y = area.top + area.height + 2;
     if !chart.terse && !x_caption.is_empty() {
-        let caption = fit(&x_caption, width, ascii);
+        let caption = head::cut(&x_caption, width, ascii);
         let middle = area.left + area.width / 2;
         let start = middle.saturating_sub(width_of(&caption) / 2).min(width - width_of(&caption));
         canvas.text(start, y, &caption, Ink::Dim);

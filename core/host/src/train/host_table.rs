@@ -276,7 +276,9 @@ unsafe extern "C" fn declare_figures(ctx: *mut c_void, toml: *const c_char) -> S
     guarded(ctx, |session| {
         // SAFETY: null or a C string, for the time of this call.
         let toml = unsafe { guard::text_ref(toml, FIGURES_LIMIT) }.map_err(bad("the figures"))?;
-        session.declare_figures(toml)?;
+        // Few plugins look at the answer.
+        let said = |e: &Refused| session.warn_once(&format!("figures were refused: {}", e.why));
+        session.declare_figures(toml).inspect_err(said)?;
         Ok(abi::OK)
     })
 }

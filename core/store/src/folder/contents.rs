@@ -30,6 +30,10 @@ const WHOLE: [&str; 19] = [
     "job.log",
 ];
 
+/// Folders of a run in which every name is looked at.
+const FOLDERS: [&str; 7] =
+    ["control", "journal", "metrics", "tables", "checkpoints", "superseded", "weights"];
+
 /// What lies in a run's folder, at any depth that is not the experiment's own, and is not a run's: paths relative to the folder,
 /// sorted.
 ///
@@ -93,9 +97,7 @@ fn belongs(dir: &Path, name: &str) -> Belongs {
     };
     let whole = |is: bool| if is || is_unfinished(name) { Belongs::Whole } else { Belongs::No };
     match dir[..] {
-        [] if matches!(name, "control" | "journal" | "metrics" | "tables" | "checkpoints" | "superseded") => {
-            Belongs::Folder
-        }
+        [] if FOLDERS.contains(&name) => Belongs::Folder,
         [] => whole(WHOLE.contains(&name) || numbered(OWNER, "")),
         ["control"] => whole(matches!(name, "stop" | "pause" | "resume" | "checkpoint")),
         ["journal"] => whole(numbered("journal-", ".arrows")),
@@ -103,6 +105,7 @@ fn belongs(dir: &Path, name: &str) -> Belongs {
         ["tables"] if is_unfinished(name) => Belongs::Whole,
         ["tables" | "superseded"] => Belongs::Folder,
         ["checkpoints"] => whole(numbered("step-", "")),
+        ["weights"] => whole(name.ends_with(".safetensors") || name.ends_with(".safetensors.part")),
         _ => Belongs::No,
     }
 }
@@ -160,6 +163,8 @@ mod tests {
             "tables/t/part-00001.parquet",
             "checkpoints/step-9/src/model.pt",
             "checkpoints/.tmp-step-19/model.pt",
+            "weights/networks.safetensors",
+            "weights/deep.sinc.safetensors.part",
             "superseded/2026-01-02T03-04-05.000Z/metrics/part-00001.parquet",
             ".tmp-merge-metrics/part-00001-00032.parquet",
         ];
@@ -177,6 +182,9 @@ mod tests {
             "superseded/2026-01-02T03-04-05.000Z/notes.md",
             "tables/NOTES.md",
             "tables/t/main.c",
+            "weights/NOTES.md",
+            "weights/mine/networks.safetensors",
+            "networks.safetensors",
         ];
         for path in foreign_ones {
             put(path);

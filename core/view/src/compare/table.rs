@@ -214,6 +214,28 @@ fn row(subjects: &[Subject], team: &Team, at: usize, params: &[String], columns:
 }
 
 impl Sheet {
+    /// The columns, those of parameters first, as what a table is sorted by.
+    pub fn places(&self) -> impl Iterator<Item = Sort> {
+        let params = (0..self.params.len()).map(Sort::Param);
+        params.chain((0..self.columns.len()).map(Sort::Value))
+    }
+
+    /// Where a column of another sheet is in this one, if it is.
+    pub fn same(&self, other: &Self, column: Sort) -> Option<Sort> {
+        match column {
+            Sort::Given => Some(Sort::Given),
+            Sort::Param(p) => {
+                let key = other.params.get(p)?;
+                self.params.iter().position(|own| own == key).map(Sort::Param)
+            }
+            Sort::Value(c) => {
+                let column = other.columns.get(c)?;
+                let same = |own: &Column| own.facet == column.facet && own.what == column.what;
+                self.columns.iter().position(same).map(Sort::Value)
+            }
+        }
+    }
+
     /// Marks the best of each column, all of them if several are equal. Among fewer than two there is no best.
     fn mark_best(&mut self) {
         for (i, column) in self.columns.iter().enumerate() {

@@ -23,6 +23,8 @@ pub struct AtCursor {
     pub n: u64,
     /// How many there are; the others are not finite.
     pub all: u64,
+    /// Of how many series they are, where the average of the series' own averages is another than that of all values.
+    pub series: Option<usize>,
     /// How they are.
     pub aggregate: Aggregate,
     /// The first and the last of their steps.
@@ -30,7 +32,7 @@ pub struct AtCursor {
 }
 
 impl AtCursor {
-    /// Which values these are: `step 12400`, or `mean of 2, steps 19800–20000`.
+    /// Which values these are: `step 12400`, `mean of 2, steps 19800–20000`, or `mean of 3 series with 4 values, steps 198–199`.
     pub fn words(&self) -> String {
         let (numbers, of) = self.steps_in_words();
         let steps = if self.steps.0 == self.steps.1 { "step" } else { "steps" };
@@ -39,7 +41,7 @@ impl AtCursor {
 
     /// Whether the same words say which values another has.
     pub fn is_like(&self, other: &Self) -> bool {
-        (self.n, self.all, self.steps) == (other.n, other.all, other.steps)
+        (self.n, self.all, self.series, self.steps) == (other.n, other.all, other.series, other.steps)
     }
 
     /// The same where there is little room: the steps alone.
@@ -54,6 +56,7 @@ impl AtCursor {
             (0 | 1, _) if self.all < 2 => String::new(),
             (n, aggregate) => {
                 let of = if n == self.all { n.to_string() } else { format!("{n} of {}", self.all) };
+                let of = self.series.map_or(of.clone(), |series| format!("{series} series with {of} values"));
                 format!("{} of {of}, ", if aggregate == Aggregate::Mean { "mean" } else { "median" })
             }
         };

@@ -238,6 +238,14 @@ fn several_values_at_the_cursor_are_said() {
     assert_eq!((words(90.0).words(), words(90.0).raw), ("mean of 3, step 100".to_owned(), 3.0));
     // One of them is not a number there.
     assert_eq!((words(199.0).words(), words(199.0).low), ("mean of 2 of 3, step 200".to_owned(), 5.0));
+    // One has two values in the column: theirs is not the mean of all.
+    let close = run(vec![
+        of_steps(Some(1), &[(0, 1.0), (9999, 2.0), (10_000, 4.0)]),
+        of_steps(Some(2), &[(0, 1.0), (10_000, 6.0)]),
+    ]);
+    let view = ChartView { cursor: Some(10_000.0), ..ChartView::default() };
+    let at = built(&close, &view, 80).lines[0].at_cursor.unwrap();
+    assert_eq!((at.raw, at.words()), (4.5, "mean of 2 series with 3 values, steps 9999–10000".to_owned()));
     let values: Vec<(i64, f64)> = (0..2000).map(|i| (i, if i < 1990 { 1.0 } else { f64::NAN })).collect();
     let data = run(vec![of_steps(None, &values)]);
     let built = built(&data, &ChartView { cursor: Some(1989.0), ..ChartView::default() }, 80);

@@ -129,11 +129,17 @@ pub(super) fn at(line: &Line<'_>, x: f64, plot: &Plot, smooth: bool) -> Option<A
     let low = counted().map(|r| r.min).fold(f64::NAN, f64::min);
     let high = counted().map(|r| r.max).fold(f64::NAN, f64::max);
     let n = counted().map(|r| r.n).sum();
+    let even = counted().map(|r| r.n).min() == counted().map(|r| r.n).max();
+    let series = counted().count();
+    let plain = n == series as u64
+        || series == 1
+        || even && line.aggregate == gradtop_store::figures::Aggregate::Mean;
+    let series = (!plain).then_some(series);
     let all = found.iter().map(|(_, r)| r.all).sum();
     let steps = found.iter().map(|(_, r)| r.steps).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))?;
     let smoothed = found.iter().filter(|_| smooth).filter_map(|(m, _)| m.smooth_at(at, column));
     let shown = of_finite(smoothed, line.aggregate).filter(|_| raw.is_finite()).unwrap_or(raw);
-    Some(AtCursor { shown, raw, low, high, n, all, aggregate: line.aggregate, steps })
+    Some(AtCursor { shown, raw, low, high, n, all, series, aggregate: line.aggregate, steps })
 }
 
 /// A shape, and which of its points were not recorded: where a line crosses the edge of the plot.

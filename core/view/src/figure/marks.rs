@@ -122,7 +122,7 @@ fn of_table<'a>(mark: &Mark, table: &Table) -> Result<Made<'a>, String> {
             values.push((
                 Some(name.clone()).filter(|_| groups.len() > 1 || mark.label.is_some()),
                 keyed(group, &name),
-                tables::positions(table, column, rows)?.values,
+                tables::numbers(table, column, rows)?,
             ));
         }
         out.hints = Hints {
@@ -135,13 +135,12 @@ fn of_table<'a>(mark: &Mark, table: &Table) -> Result<Made<'a>, String> {
         return Ok(out);
     }
     let ycol = mark.ycol.as_deref().ok_or("the mark needs ycol = …")?;
-    // Places of words are over all rows, so that groups share them.
-    let whole = |name: &str| tables::positions(table, name, &rows);
     let x: Positions = match mark.xcol.as_deref() {
-        Some(name) => whole(name)?,
+        // Places of words are over all rows, so that groups share them.
+        Some(name) => tables::positions(table, name, &rows)?,
         None => Positions { values: (0..rows.len()).map(|i| i as f64).collect(), categories: Vec::new() },
     };
-    let y = whole(ycol)?.values;
+    let y = tables::numbers(table, ycol, &rows)?;
     let place: BTreeMap<usize, usize> = rows.iter().enumerate().map(|(i, row)| (*row, i)).collect();
     out.hints = Hints {
         x_label: mark.xcol.clone(),
@@ -266,7 +265,7 @@ fn histogram(mark: &Mark, groups: Vec<(Option<String>, String, Vec<f64>)>, out: 
 fn field<'a>(mark: &Mark, table: &Table, rows: &[usize]) -> Result<Made<'a>, String> {
     let column = |name: &Option<String>, what: &str| -> Result<(String, Vec<f64>), String> {
         let name = name.clone().ok_or_else(|| format!("the mark needs {what} = …"))?;
-        let values = tables::positions(table, &name, rows)?.values;
+        let values = tables::numbers(table, &name, rows)?;
         Ok((name, values))
     };
     let (x_name, x) = column(&mark.xcol, "xcol")?;

@@ -45,6 +45,14 @@ pub(super) fn positions(table: &Table, name: &str, rows: &[usize]) -> Result<Pos
     Ok(Positions { values, categories })
 }
 
+/// The named column at the given rows as numbers: only an axis that runs across has places for words.
+pub(super) fn numbers(table: &Table, name: &str, rows: &[usize]) -> Result<Vec<f64>, String> {
+    match table.column(name) {
+        Some(ColumnData::Utf8(_)) => Err(format!("column {name:?} contains words, not numbers")),
+        _ => Ok(positions(table, name, rows)?.values),
+    }
+}
+
 fn missing(table: &Table, name: &str) -> String {
     let known = table.columns.iter().map(|(n, _, _)| n.as_str());
     format!("no column {name:?}; {}", gradtop_store::suggest(name, known, "columns"))

@@ -299,6 +299,14 @@ fn rules_are_grey_and_what_is_missing_is_said() {
     let data = with_table(vec![("x", ColumnData::F64(vec![1.0]))]);
     let wrong = chart("[[panel.mark]]\ntype = 'line'\ntable = 't'\nxcol = 'x'\nycol = 'xx'", &data);
     assert_eq!(wrong.notes, ["table \"t\": no column \"xx\"; did you mean x?"]);
+    let words = ColumnData::Utf8(vec!["a".to_owned()]);
+    let data = with_table(vec![("x", ColumnData::F64(vec![1.0])), ("w", words)]);
+    // Places in the order of words would be numbers that nobody logged.
+    assert_eq!(
+        notes(&line("table = 't'\nxcol = 'x'\nycol = 'w'"), &data),
+        "table \"t\": column \"w\" contains words, not numbers"
+    );
+    assert_eq!(notes(&line("table = 't'\nxcol = 'w'\nycol = 'x'"), &data), "");
 }
 
 #[test]

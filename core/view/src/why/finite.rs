@@ -44,9 +44,7 @@ pub(super) fn judge(known: &Known<'_>, found: &mut Diagnosis) {
         let about = about(key, &headline);
         match (life.odd, life.odd_since) {
             // A metric that never was a number may be undefined here; a loss may not.
-            (Some(_), Some(_))
-                if life.finite_before == 0 && life.odd_rows == life.rows && about != About::Loss =>
-            {
+            (Some(_), Some(_)) if life.odd_rows == life.rows && about != About::Loss => {
                 never.push(name(key));
             }
             (Some(_), Some(since)) => lost.push(Lost { key, life, since, about }),
@@ -99,7 +97,8 @@ fn verdict(known: &Known<'_>, mut lost: Vec<Lost<'_>>) -> Verdict {
         .take(NAMED)
         .map(|l| {
             let at = known.moment(l.since.time_us);
-            let before = match l.life.finite_before {
+            // Of those since then none is.
+            let before = match l.life.rows - l.life.odd_rows {
                 0 => "never finite before".to_owned(),
                 n => format!("{} finite before", number_of(n, "row", "rows")),
             };
@@ -125,8 +124,11 @@ fn verdict(known: &Known<'_>, mut lost: Vec<Lost<'_>>) -> Verdict {
         (Some(loss), Some(_)) => proof.push(format!("loss and gradient went at the same step, {loss}")),
         (Some(_), None) => {
             let gradient = known.record.series.keys().any(|key| about(key, &[]) == About::Gradient);
-            let why = if gradient { "the logged gradients are finite" } else { "no gradient is logged" };
-            proof.push(format!("the loss went first: {why}"));
+            proof.push(if gradient {
+                "the loss went first: the logged gradients are finite".to_owned()
+            } else {
+                "no gradient is logged: whether it went before the loss is not known".to_owned()
+            });
         }
         _ => {}
     }

@@ -71,8 +71,6 @@ pub(super) struct Life {
     pub(super) rows: u64,
     pub(super) first: At,
     pub(super) last: At,
-    /// Rows with a number before the first without.
-    pub(super) finite_before: u64,
     /// The first row that is not finite.
     pub(super) odd: Option<At>,
     /// The first of the rows at the end that are not finite.
@@ -91,7 +89,6 @@ impl Life {
             rows: 0,
             first,
             last: first,
-            finite_before: 0,
             odd: None,
             odd_since: None,
             odd_rows: 0,
@@ -108,7 +105,6 @@ impl Life {
         self.rows += 1;
         self.last = at;
         if at.value.is_finite() {
-            self.finite_before += u64::from(self.odd.is_none());
             self.odd_since = None;
         } else {
             self.odd_rows += 1;

@@ -150,7 +150,17 @@ fn a_loss_that_is_no_number_is_named_with_its_first_step() {
     assert_eq!((found.rule, found.confidence, found.step), (Rule::NotFinite, Confidence::Certain, Some(62)));
     assert_eq!(found.text, "loss is NaN since step 62");
     assert!(found.proof[0].contains("61 rows finite before"), "{:?}", found.proof);
-    assert!(found.proof.iter().any(|p| p == "the loss went first: no gradient is logged"));
+    assert!(found.proof.iter().any(|p| p.starts_with("no gradient is logged: whether")));
+}
+
+#[test]
+fn all_rows_that_were_finite_before_the_last_that_are_not_are_counted() {
+    let odd = |n: i64| n == 20 || n >= 62;
+    let found = case(times(20, at(5.0)))
+        .values(move |n| vec![("loss", if odd(n) { f64::NAN } else { 0.5 })])
+        .verdict();
+    assert_eq!(found.step, Some(62));
+    assert!(found.proof[0].contains("60 rows finite before"), "{:?}", found.proof);
 }
 
 #[test]

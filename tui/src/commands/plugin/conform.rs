@@ -1,4 +1,4 @@
-//! `gradtop plugin check --conformance`.
+//! `gradtop plugin check --conformance`: runs the conformance tests of a plugin.
 
 use std::path::Path;
 use std::time::Duration;
@@ -7,17 +7,17 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use super::{describe, offers, warn};
-use crate::commands::watch::Caught;
+use crate::commands::signals::Signals;
 use crate::conformance::{self, Outcome, Part, Runs};
 use crate::failure::Failure;
 use crate::print::{self, clean};
 use gradtop_chart::cells::text::width_of;
 
-/// The width of the longest name of a part.
+/// The width of the longest test name.
 const NAME: usize = 18;
 
 pub(super) fn run(file: &Path, only: &[String], timeout: f64, json: bool) -> Result<i32> {
-    let mut caught = Caught::new()?;
+    let mut signals = Signals::new()?;
     let desc = match describe(file) {
         Ok(desc) => desc,
         Err(e) if json => {
@@ -57,7 +57,7 @@ pub(super) fn run(file: &Path, only: &[String], timeout: f64, json: bool) -> Res
             }
         };
         let limit = Duration::from_secs_f64(timeout);
-        conformance::check(file, experiment, runs.path(), limit, &mut || caught.any(), &mut report)?;
+        conformance::check(file, experiment, runs.path(), limit, &mut || signals.any(), &mut report)?;
     }
     let kept = (failed > 0).then(|| runs.keep());
     if json {
@@ -70,7 +70,7 @@ pub(super) fn run(file: &Path, only: &[String], timeout: f64, json: bool) -> Res
     Ok(i32::from(failed > 0))
 }
 
-/// Says on standard error that checks failed, and where their runs are.
+/// Reports failed checks and where their runs are kept.
 pub(crate) fn say_failed(checks: usize, kept: &Path) {
     let help = format!("the runs are kept: gradtop --runs {} list", kept.display());
     print::error(&format!("checks failed: {checks}"), Some(&help));

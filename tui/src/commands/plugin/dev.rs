@@ -1,4 +1,4 @@
-//! `gradtop plugin dev`: builds and installs a plugin anew each time its sources are saved.
+//! `gradtop plugin dev`: rebuilds and installs a plugin whenever its sources are saved.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -7,38 +7,38 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context as _, Result};
 
 use super::install;
-use crate::commands::watch::Caught;
+use crate::commands::signals::Signals;
 use crate::print;
 
-/// How long the sources rest before they are built: an editor writes several files, or one in several steps.
+/// How long the sources must be unchanged before a build: an editor may write several files.
 const REST: Duration = Duration::from_millis(200);
-/// How often signals are looked for, and after how many such looks the sources.
+/// How often signals are checked.
 const LOOK: Duration = Duration::from_millis(100);
 const POLL: u32 = 3;
 
-/// The time of change and the size of every source.
+/// The modification time and size of every source file.
 type Sources = BTreeMap<PathBuf, (SystemTime, u64)>;
 
 pub(super) fn run(dir: &Path) -> Result<i32> {
-    let mut caught = Caught::new()?;
-    // Said at once if it is no plugin's folder at all.
+    let mut signals = Signals::new()?;
+    // Fails at once if the folder holds no plugin.
     crate::builder::check_folder(dir)?;
     let folder = dir.canonicalize().with_context(|| format!("cannot find {}", dir.display()))?;
     loop {
         let seen = sources(&folder);
         build(&folder);
-        if caught.any() {
+        if signals.any() {
             break;
         }
         print::dim("waiting for changes; Ctrl-C to stop");
-        if !changed(&folder, &seen, &mut caught) {
+        if !changed(&folder, &seen, &mut signals) {
             break;
         }
     }
     Ok(0)
 }
 
-/// Builds and installs; what fails is said, and nothing is installed.
+/// Builds and installs the plugin. Errors are printed, and then nothing is installed.
 fn build(folder: &Path) {
     let done = crate::builder::build(folder).and_then(|libraries| {
         for library in libraries {
@@ -51,11 +51,11 @@ fn build(folder: &Path) {
     }
 }
 
-/// Waits for a change of the sources; `false`: a signal came.
-fn changed(folder: &Path, seen: &Sources, caught: &mut Caught) -> bool {
+/// Waits for a change of the sources. Returns `false` if a signal came.
+fn changed(folder: &Path, seen: &Sources, signals: &mut Signals) -> bool {
     let mut before: Option<Sources> = None;
     for turn in 0.. {
-        if caught.any() {
+        if signals.any() {
             return false;
         }
         std::thread::sleep(if before.is_some() { REST } else { LOOK });
@@ -74,7 +74,7 @@ fn changed(folder: &Path, seen: &Sources, caught: &mut Caught) -> bool {
     true
 }
 
-/// The files of a project; neither what a build writes (`target/`, `build/`) nor what is hidden.
+/// Lists the source files, without hidden files and build output (`target/`, `build/`).
 fn sources(folder: &Path) -> Sources {
     let mut found = Sources::new();
     let mut folders = vec![folder.to_owned()];

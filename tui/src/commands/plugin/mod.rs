@@ -22,7 +22,6 @@ use crate::study::plan_file::{PlanFile, is_plan};
 use gradtop_chart::cells::theme::Ink;
 use gradtop_store::suggest;
 
-/// What to do with plugins.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
     /// Create a plugin's project, ready to build
@@ -126,7 +125,7 @@ fn build(dir: &Path) -> Result<i32> {
     Ok(0)
 }
 
-/// What a library offers; an error says why it is refused.
+/// Describes a library. The error says why it is refused.
 pub(crate) fn describe(file: &Path) -> Result<PluginDesc> {
     gradtop_host::describe(file).map_err(|refusal| {
         let usage = file.extension().is_some_and(|e| e == "so") || file.is_file();
@@ -174,7 +173,7 @@ fn install(file: &Path) -> Result<i32> {
     } else {
         "installed"
     };
-    // Copied beside and renamed: a process that has the old file mapped keeps it.
+    // Copied and renamed, so that processes with the old file mapped keep it.
     let beside = dir.join(format!(".{}.{}", name.to_string_lossy(), std::process::id()));
     let copied = std::fs::copy(file, &beside)
         .and_then(|_| std::fs::File::open(&beside)?.sync_all())
@@ -193,7 +192,7 @@ fn install(file: &Path) -> Result<i32> {
     Ok(0)
 }
 
-/// Copies a plan whose report is in order, and that report.
+/// Installs a plan with its report, after checking both.
 fn install_plan(file: &Path) -> Result<i32> {
     let plan = PlanFile::read(file)?;
     plan.report()?;
@@ -207,7 +206,7 @@ fn install_plan(file: &Path) -> Result<i32> {
     Ok(0)
 }
 
-/// Where plugins are installed.
+/// The folder that plugins are installed to.
 fn folder() -> Result<PathBuf> {
     gradtop_host::installed_plugins().context("no data folder: set XDG_DATA_HOME or HOME")
 }
@@ -241,7 +240,7 @@ fn remove(context: &Context, name: &str, yes: bool) -> Result<i32> {
             None => return Err(Failure::usage("confirm the removal with --yes").into()),
         }
     }
-    // A plan that cannot be read names no report.
+    // For an unreadable plan, only its own file is known.
     let files = plan.and_then(|plan| Some(PlanFile::read(&plan).ok()?.files())).unwrap_or_else(|| vec![file]);
     for file in files {
         std::fs::remove_file(&file).with_context(|| format!("cannot remove {}", print::short(&file)))?;
@@ -253,7 +252,7 @@ fn remove(context: &Context, name: &str, yes: bool) -> Result<i32> {
     Ok(0)
 }
 
-/// The installed plugin that is meant: by its file's name, with or without `lib` and `.so`, or by an experiment of it.
+/// Finds an installed plugin by its file name, with or without `lib` and `.so`, or by one of its experiments.
 fn installed(dir: &Path, name: &str) -> Result<PathBuf> {
     let mut files: Vec<PathBuf> = std::fs::read_dir(dir)
         .into_iter()
@@ -266,7 +265,7 @@ fn installed(dir: &Path, name: &str) -> Result<PathBuf> {
         let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         stem.strip_prefix("lib").map_or(stem.clone(), str::to_owned)
     };
-    // Cargo makes a library's name of a package's by putting _ for -.
+    // Cargo replaces `-` in a package's name by `_` in its library's name.
     let same = |path: &&PathBuf| {
         path.file_name().is_some_and(|n| n == name) || bare(path).replace('-', "_") == name.replace('-', "_")
     };
@@ -281,7 +280,7 @@ fn installed(dir: &Path, name: &str) -> Result<PathBuf> {
     if let Some((plugin, _)) = found.experiment(name).filter(|(plugin, _)| files.contains(&plugin.path)) {
         return Ok(plugin.path.clone());
     }
-    // One that is found elsewhere was not installed, and is not ours to remove.
+    // A plugin found elsewhere was not installed, and is not ours to remove.
     let elsewhere = |plugin: &&gradtop_host::FoundPlugin| {
         !files.contains(&plugin.path) && (same(&&plugin.path) || plugin.desc.experiment(name).is_some())
     };
@@ -298,7 +297,7 @@ fn installed(dir: &Path, name: &str) -> Result<PathBuf> {
     Err(Failure::usage(format!("no installed plugin is called {name:?}")).help(clean(&help)).into())
 }
 
-/// The names of the runs in progress that were started from this file.
+/// The names of runs in progress that use this file.
 fn live_runs(context: &Context, file: &Path) -> Vec<String> {
     let runs = context.runs().map(|runs| gradtop_store::list_runs(&runs)).unwrap_or_default();
     let file = file.canonicalize().unwrap_or_else(|_| file.to_owned());
@@ -326,7 +325,7 @@ fn check(file: &Path, json: bool) -> Result<i32> {
     Ok(0)
 }
 
-/// Prints what a library is and offers.
+/// Prints what a library offers.
 fn offers(file: &Path, desc: &PluginDesc) {
     print::line(&format!("{} is a gradtop plugin", print::short(file)));
     let mut facts = vec![

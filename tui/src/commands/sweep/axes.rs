@@ -1,8 +1,8 @@
-//! Values of the parameters that a sweep varies, and the settings that are made of them.
+//! The values of the parameters that a sweep varies, and the settings that follow from them.
 
 use fastrand::Rng;
 
-/// Runs of one sweep at most.
+/// The most runs of one sweep.
 pub(super) const MOST: usize = 10_000;
 
 /// Parameters with their values as text.
@@ -12,21 +12,15 @@ pub(super) type Setting = Vec<(String, String)>;
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Axis {
     Values(Vec<String>),
-    /// Any value between two.
-    Range {
-        low: f64,
-        high: f64,
-        whole: bool,
-        log: bool,
-    },
+    Range { low: f64, high: f64, whole: bool, log: bool },
 }
 
 impl Axis {
-    /// `1e-3,1e-2`, `deep|deep,shallow`, `16..128:x2`, `1..9:+4`, and where values are drawn at random `1e-4..1e-1` or `1..64:log`.
-    /// `log`: a range is on a log scale even where it does not say so.
+    /// Parses `1e-3,1e-2`, `deep|deep,shallow`, `16..128:x2`, `1..9:+4`, and for random values `1e-4..1e-1` or `1..64:log`.
+    /// `log`: ranges are logarithmic by default.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// Says what is wrong with the text.
     pub(super) fn read(text: &str, random: bool, log: bool) -> Result<Self, String> {
         let bad = |why: &str| Err(format!("{text:?}: {why}"));
         let Some((low, rest)) = text.split_once("..") else { return list(text).map(Self::Values) };
@@ -51,7 +45,7 @@ impl Axis {
             (b'+', Some(by)) if by > 0.0 => Box::new(move |n| low + by * f64::from(n)),
             _ => return bad("the step is xN with N above 1, or +N with N above 0"),
         };
-        // Rounding keeps nobody from the last one.
+        // The tolerance keeps the last value despite rounding.
         let last = high + (high.abs() + by.unwrap_or_default()) * 1e-9;
         let all: Vec<f64> = (0..).map(next).take_while(|v| *v <= last).take(MOST + 1).collect();
         if all.is_empty() || all.len() > MOST {
@@ -66,7 +60,7 @@ impl Axis {
             Self::Range { low, high, whole, log } => (*low, *high, *whole, *log),
         };
         let at = random.f64();
-        // Every whole number has the same share, the ends too.
+        // Every integer gets the same share, including both ends.
         let (from, to) = if whole { (low - 0.5, high + 0.5) } else { (low, high) };
         let value = match log {
             true if whole => (low.ln() + at * ((high + 1.0).ln() - low.ln())).exp().floor(),
@@ -76,7 +70,7 @@ impl Axis {
         if whole {
             return format!("{}", value.round().clamp(low, high));
         }
-        // Four digits are enough to tell settings apart, and can be read.
+        // Four significant digits are readable and enough to tell settings apart.
         let value = format!("{value:.3e}").parse().unwrap_or(value);
         value.clamp(low, high).to_string()
     }
@@ -96,7 +90,7 @@ fn list(text: &str) -> Result<Vec<String>, String> {
     Ok(values)
 }
 
-/// All combinations of values; `None`: too many.
+/// Returns all combinations of values, or `None` if there are too many.
 pub(super) fn combinations(axes: &[(String, Axis)]) -> Option<Vec<Setting>> {
     let mut all = vec![Vec::new()];
     for (key, axis) in axes {
@@ -111,7 +105,7 @@ pub(super) fn combinations(axes: &[(String, Axis)]) -> Option<Vec<Setting>> {
     Some(all)
 }
 
-/// Settings drawn at random: the first of more are the same ones.
+/// Draws random settings. A larger `count` extends the same sequence.
 pub(super) fn drawn(axes: &[(String, Axis)], count: u64) -> Vec<Setting> {
     let one = |number| {
         let mut random = Rng::with_seed(number);
@@ -184,7 +178,7 @@ mod tests {
             |at: usize| all.iter().map(move |setting| setting[at].1.parse::<f64>().unwrap_or(f64::NAN));
         let share =
             |at: usize, below: f64| column(at).filter(|v| *v < below).count() as f64 / all.len() as f64;
-        // A third of the decades, half of the interval, and a quarter of four numbers, within four standard errors.
+        // A third of the decades, half of the interval, and a quarter of four integers, within four standard errors.
         for (at, below, expected) in
             [(0, 1e-3, 1.0 / 3.0), (1, 0.5, 0.5), (2, 1.5, 0.25), (3, 1.5, 1.0 / 6.0)]
         {

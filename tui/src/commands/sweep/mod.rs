@@ -1,16 +1,16 @@
-//! `gradtop sweep`: a run for each setting, in the queue, under one tag.
+//! `gradtop sweep`: queues a run for each setting, all with one tag.
 
 mod axes;
 
 use anyhow::{Context as _, Result};
 use gradtop_host::{EarlyStop, Exec, ExperimentDesc, Launch, Start, filled, place};
-use gradtop_store::{Goal, MetricInfo, View, validate_tag};
+use gradtop_store::{Goal, MetricInfo, RunDir, View, validate_tag};
 
 use self::axes::{Axis, MOST, Setting, combinations, drawn};
 use super::Context;
 use super::exec::{check_experiment, metric};
 use super::launchers::On;
-use super::run::{Choice, OfCommand, resolved};
+use super::run::{CommandOptions, ExperimentOptions, resolved};
 use super::run_config::assignment;
 use super::select;
 use crate::failure::Failure;
@@ -31,7 +31,7 @@ use gradtop_view::state;
 )]
 pub(crate) struct Args {
     #[command(flatten)]
-    choice: Choice,
+    choice: ExperimentOptions,
     /// Try each of these values; may be given several times, for each combination
     #[arg(long, value_name = "KEY=VALUES", value_parser = assignment)]
     vary: Vec<(String, String)>,
@@ -66,100 +66,129 @@ pub(crate) struct Args {
     command: Vec<String>,
 }
 
-pub(crate) fn run(context: &Context, args: Args) -> Result<i32> {
+pub(crate) fn run(context: &Context, mut args: Args) -> Result<i32> {
     validate_tag(&args.name).map_err(|e| Failure::usage(clean(&e.to_string())))?;
     if let Some((key, _)) = args.vary.iter().find(|(key, _)| args.choice.sets(key)) {
         return Err(Failure::usage(format!("{} is both set and varied", clean(key))).into());
     }
-    let elsewhere = args.on.elsewhere(context, false)?;
-    if elsewhere.is_none() && args.at_once.is_some() {
+    let launcher = args.on.elsewhere(context, false)?;
+    if launcher.is_none() && args.at_once.is_some() {
         return Err(Failure::usage("--at-once is for batch systems")
             .help("`gradtop queue --slots N` says how many runs work at once on this machine")
             .into());
     }
-    let base = if args.command.is_empty() {
-        let (launch, experiment) = args.choice.launch(context)?;
+    let command = std::mem::take(&mut args.command);
+    let base = if command.is_empty() {
+        let (launch, experiment) = std::mem::take(&mut args.choice).launch(context)?;
         Base::Experiment(launch, Box::new(experiment))
     } else {
-        Base::command(context, args.choice, args.command, args.metrics, &args.vary)?
+        let (choice, metrics) = (std::mem::take(&mut args.choice), std::mem::take(&mut args.metrics));
+        Base::command(context, choice, command, metrics, &args.vary)?
     };
-    let axis = |(key, text): &(String, String)| {
-        Ok((key.clone(), Axis::read(text, args.random.is_some(), base.is_log(key))?))
+    let planned = plan(&args, &base)?;
+    if let Some(text) = &args.stop_early {
+        let (metric, goal) = base.judged_by(text)?;
+        let tag = args.name.clone();
+        gradtop_host::set_early_stop(EarlyStop { tag, metric, goal, after: args.stop_after });
+    }
+    let existing = of_sweep(context, &args.name)?;
+    let (had, new): (Vec<Planned>, Vec<Planned>) =
+        planned.into_iter().partition(|planned| existing.iter().any(|view| planned.is(view)));
+    let (count, verb) = if args.dry_run {
+        new.iter().for_each(|planned| print::line(&planned.in_words()));
+        (new.len(), "would be queued")
+    } else if let Some(launcher) = launcher {
+        let starts: Vec<Start> = new.iter().map(|planned| planned.start.clone()).collect();
+        let started = launcher.start(&starts, Some(&args.name), args.at_once)?;
+        print_runs(&started, &new);
+        (started.len(), "submitted")
+    } else {
+        enqueue(context, &args.name, &new)?;
+        (new.len(), "queued")
     };
-    let axes: Result<Vec<(String, Axis)>, String> = args.vary.iter().map(axis).collect();
-    let axes = axes.map_err(Failure::usage)?;
+    let rest = if had.is_empty() { String::new() } else { format!(", {} are there already", had.len()) };
+    print::note(&format!("{count} {verb}{rest}: gradtop list tag:{}", clean(&args.name)));
+    Ok(0)
+}
+
+/// A run of the sweep.
+struct Planned {
+    setting: Setting,
+    seed: u64,
+    start: Start,
+}
+
+impl Planned {
+    fn in_words(&self) -> String {
+        let mut words: Vec<String> =
+            self.setting.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        words.push(format!("seed {}", self.seed));
+        clean(&words.join("  "))
+    }
+
+    /// Returns whether an existing run is this one.
+    fn is(&self, view: &View) -> bool {
+        let same = match &self.start {
+            Start::Run(launch) => view.manifest.params == launch.params,
+            Start::Exec(exec) => view.manifest.command.as_ref().is_some_and(|c| c.argv == exec.argv),
+        };
+        same && state::seed(&view.manifest) == Some(self.seed)
+    }
+}
+
+/// Plans a run for each setting and seed.
+fn plan(args: &Args, base: &Base) -> Result<Vec<Planned>> {
+    let mut axes = Vec::new();
+    for (key, text) in &args.vary {
+        let axis = Axis::read(text, args.random.is_some(), base.is_log(key)).map_err(Failure::usage)?;
+        axes.push((key.clone(), axis));
+    }
     let settings = match args.random {
         Some(n) => Some(drawn(&axes, n)),
         None => combinations(&axes),
     };
     let few = settings.filter(|settings| settings.len().saturating_mul(args.seeds as usize) <= MOST);
     let settings = few.ok_or_else(|| Failure::usage(format!("more than {MOST} runs")))?;
-    if let Some(text) = &args.stop_early {
-        let (metric, goal) = base.judged_by(text)?;
-        let tag = args.name.clone();
-        gradtop_host::set_early_stop(EarlyStop { tag, metric, goal, after: args.stop_after });
-    }
-
-    let runs = context.runs()?;
-    let mut wanted = Vec::new();
-    for setting in &settings {
+    let mut planned = Vec::new();
+    for setting in settings {
         for seed in 1..=args.seeds {
-            wanted.push((setting, seed, base.start(setting, seed)?));
+            let start = base.start(&setting, seed)?;
+            planned.push(Planned { setting: setting.clone(), seed, start });
         }
     }
-    let there = of_sweep(context, &args.name)?;
-    let all = wanted.len();
-    wanted.retain(|(_, seed, start)| !there.iter().any(|view| is_of(view, start, *seed)));
-    let had = all - wanted.len();
-    let words = |setting: &Setting, seed: u64| {
-        let mut words: Vec<String> = setting.iter().map(|(key, value)| format!("{key}={value}")).collect();
-        words.push(format!("seed {seed}"));
-        clean(&words.join("  "))
-    };
-    let starts: Vec<Start> = wanted.iter().map(|(.., start)| start.clone()).collect();
-    if let Some(launcher) = elsewhere.filter(|_| !args.dry_run) {
-        let started = launcher.start(&starts, Some(&args.name), args.at_once)?;
-        for (run, (setting, seed, _)) in started.iter().zip(&wanted) {
-            print::line(&format!("{}  {}", clean(&run.name()), words(setting, *seed)));
-        }
-        said(started.len(), "submitted", had, &args.name);
-        return Ok(0);
-    }
-    if args.dry_run {
-        for (setting, seed, _) in &wanted {
-            print::line(&words(setting, *seed));
-        }
-    } else {
-        let mut left = wanted.iter();
-        // The first ones are at work while the others are still being queued.
-        gradtop_host::enqueue(&starts, &[], Some(&args.name), |queued| {
-            for (run, (setting, seed, _)) in queued.iter().zip(left.by_ref()) {
-                print::line(&format!("{}  {}", clean(&run.name()), words(setting, *seed)));
-            }
-            gradtop_host::start_waiting(&runs).map(drop)
-        })?;
-    }
-    said(wanted.len(), if args.dry_run { "would be queued" } else { "queued" }, had, &args.name);
-    Ok(0)
+    Ok(planned)
 }
 
-/// How many runs became what, and how to see them.
-fn said(runs: usize, verb: &str, had: usize, tag: &str) {
-    let rest = if had > 0 { format!(", {had} are there already") } else { String::new() };
-    print::note(&format!("{runs} {verb}{rest}: gradtop list tag:{}", clean(tag)));
+/// Queues the runs. The first ones start while the others are still being queued.
+fn enqueue(context: &Context, tag: &str, planned: &[Planned]) -> Result<()> {
+    let runs = context.runs()?;
+    let starts: Vec<Start> = planned.iter().map(|planned| planned.start.clone()).collect();
+    let mut rest = planned;
+    gradtop_host::enqueue(&starts, &[], Some(tag), |queued| {
+        print_runs(queued, rest);
+        rest = &rest[queued.len()..];
+        gradtop_host::start_waiting(&runs).map(drop)
+    })?;
+    Ok(())
+}
+
+fn print_runs(runs: &[RunDir], planned: &[Planned]) {
+    for (run, planned) in runs.iter().zip(planned) {
+        print::line(&format!("{}  {}", clean(&run.name()), planned.in_words()));
+    }
 }
 
 /// What all runs of a sweep have in common.
 enum Base {
     Experiment(Launch, Box<ExperimentDesc>),
-    /// With the values that are not varied.
+    /// A command with the parameters that are not varied.
     Command(Exec, Setting),
 }
 
 impl Base {
     fn command(
         context: &Context,
-        choice: Choice,
+        choice: ExperimentOptions,
         argv: Vec<String>,
         metrics: Vec<MetricInfo>,
         vary: &[(String, String)],
@@ -170,7 +199,8 @@ impl Base {
             let help = format!("write it where the value belongs, as in: --{} {place}", clean(key));
             return Err(Failure::usage(format!("{place} is not in the command")).help(help).into());
         }
-        let OfCommand { experiment, sets, device, checkpoint_every } = choice.of_command(context)?;
+        let CommandOptions { experiment, sets, device, checkpoint_every } =
+            choice.command_options(context)?;
         check_experiment(experiment.as_deref())?;
         let exec = Exec {
             runs: context.runs()?,
@@ -186,12 +216,12 @@ impl Base {
         Ok(Self::Command(exec, sets))
     }
 
-    /// Whether a parameter is drawn on a log scale where nobody says.
+    /// Returns whether a random parameter is drawn on a log scale by default.
     fn is_log(&self, key: &str) -> bool {
         matches!(self, Self::Experiment(_, experiment) if experiment.params.iter().any(|p| p.key == key && p.log))
     }
 
-    /// The metric of `METRIC[:min|max]`, and which way it should go.
+    /// Parses `METRIC[:min|max]`, with the goal that the metric declares as the default.
     fn judged_by(&self, text: &str) -> Result<(String, Goal)> {
         let (name, said) = match text.rsplit_once(':') {
             Some((name, "min")) => (name, Some(Goal::Min)),
@@ -217,11 +247,11 @@ impl Base {
         Ok((name.to_owned(), goal.ok_or_else(unknown)?))
     }
 
-    /// The run of a setting and a seed.
+    /// Creates the run for a setting and a seed.
     fn start(&self, setting: &Setting, seed: u64) -> Result<Start> {
         match self {
             Self::Experiment(base, experiment) => {
-                // What is not varied is as it is in the base.
+                // Parameters that are not varied come from the base.
                 let fixed =
                     base.params.iter().filter(|(key, _)| setting.iter().all(|(varied, _)| varied != key));
                 let fixed: Setting = fixed.map(|(key, value)| (key.clone(), value.to_string())).collect();
@@ -239,16 +269,7 @@ impl Base {
     }
 }
 
-/// Whether a run is the one that would be started so.
-fn is_of(view: &View, start: &Start, seed: u64) -> bool {
-    let same = match start {
-        Start::Run(launch) => view.manifest.params == launch.params,
-        Start::Exec(exec) => view.manifest.command.as_ref().is_some_and(|c| c.argv == exec.argv),
-    };
-    same && state::seed(&view.manifest) == Some(seed)
-}
-
-/// The runs that have the tag.
+/// The existing runs with the tag.
 fn of_sweep(context: &Context, tag: &str) -> Result<Vec<View>> {
     let (mut views, _) = select::all(&context.runs()?);
     views.retain(|view| view.notes.tags.iter().any(|known| known == tag));

@@ -1,50 +1,50 @@
-//! From the bytes of a terminal to keys, the mouse, pasted text and answers.
+//! Decodes terminal input into keys, mouse events, pasted text and responses.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 
-/// What a terminal sends.
+/// An input from the terminal.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Input {
     Key(KeyEvent),
     Mouse(MouseEvent),
     Paste(String),
-    /// It has come to our question.
+    /// The response to our status query.
     Answer,
-    /// It has what is typed, or no longer.
+    /// The terminal gained or lost the focus.
     Focus(bool),
 }
 
-/// What was fed and makes nothing whole yet.
+/// How incomplete the buffered input is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unfinished {
     Nothing,
-    /// One that may be a key, or the beginning of anything.
+    /// A lone escape, which may be a key or the beginning of a sequence.
     Escape,
-    /// Something that no key sends in two pieces.
+    /// An incomplete sequence, which no key sends in pieces.
     Sequence,
 }
 
 const ESC: u8 = 0x1b;
-/// No sequence but pasted text is longer.
+/// Only pasted text is longer.
 const LONGEST: usize = 64;
-/// After an escape: the terminal is well, or is not; both are answers.
+/// The status responses, after an escape: the terminal works, or does not; either will do.
 const ANSWERS: [&[u8]; 2] = [b"[0n", b"[3n"];
 const PASTED: &[u8] = b"200~";
 const PASTE_ENDS: &[u8] = b"\x1b[201~";
 
-/// Takes bytes as they come, in whatever pieces.
+/// Decodes bytes, in whatever pieces they arrive.
 #[derive(Debug, Default)]
 pub(super) struct Decoder {
     bytes: Vec<u8>,
-    /// An escape was taken for the key: what comes next may be the rest of an answer.
+    /// An escape was taken for the key, but may have begun a response.
     torn: bool,
 }
 
-/// What the first bytes are.
+/// The result of decoding the first bytes.
 enum Step {
-    /// More are needed.
+    /// More bytes are needed.
     More,
-    /// So many are this, or nothing of interest.
+    /// So many bytes are this input, or are ignored.
     Take(usize, Option<Input>),
 }
 
@@ -53,7 +53,7 @@ impl Decoder {
         self.bytes.extend_from_slice(bytes);
     }
 
-    /// The next that is whole. `due`: an answer is.
+    /// Returns the next complete input. `due`: a response is expected.
     pub(super) fn next(&mut self, due: bool) -> Option<Input> {
         loop {
             let step = match self.rest_of_answer(due) {
@@ -69,7 +69,7 @@ impl Decoder {
         }
     }
 
-    /// What would be keys, were it not for an escape that came too long before.
+    /// Recognizes the rest of a response whose escape was taken for the key.
     fn rest_of_answer(&self, due: bool) -> Option<Step> {
         if !(self.torn && due) {
             return None;
@@ -88,7 +88,7 @@ impl Decoder {
         }
     }
 
-    /// Nothing more came: what the bytes are by themselves.
+    /// Decodes the buffered bytes by themselves, after nothing followed.
     pub(super) fn give_up(&mut self) -> Option<Input> {
         let bytes = std::mem::take(&mut self.bytes);
         self.torn = bytes == [ESC];
@@ -123,7 +123,7 @@ fn step(bytes: &[u8]) -> Step {
     }
 }
 
-/// A character, or what the control key makes of one.
+/// Decodes a character or control character.
 fn plain(bytes: &[u8]) -> Step {
     let key = |code, modifiers| Step::Take(1, Some(Input::Key(KeyEvent::new(code, modifiers))));
     let control = |c: u8| key(KeyCode::Char(char::from(c)), KeyModifiers::CONTROL);
@@ -157,7 +157,7 @@ fn plain(bytes: &[u8]) -> Step {
     }
 }
 
-/// What follows `ESC [`.
+/// Decodes what follows `ESC [`.
 fn sequence(bytes: &[u8]) -> Step {
     if bytes.starts_with(PASTED) {
         return pasted(&bytes[PASTED.len()..]);
@@ -168,14 +168,14 @@ fn sequence(bytes: &[u8]) -> Step {
     let whole = |input| Step::Take(end + 1, input);
     let text = std::str::from_utf8(&bytes[..end]).unwrap_or_default();
     match bytes[end] {
-        // Not a sequence after all: something else begins.
+        // Not a valid sequence: something else begins here.
         0..0x40 | 0x7f.. => Step::Take(end, None),
         c @ (b'I' | b'O') if end == 0 => whole(Some(Input::Focus(c == b'I'))),
         b'n' => whole((!text.starts_with('?')).then_some(Input::Answer)),
         b'M' | b'm' if text.starts_with('<') => {
             whole(mouse(&text[1..], bytes[end] == b'm').map(Input::Mouse))
         }
-        // A button as old terminals tell it, with the place in three more bytes.
+        // A mouse event in the old encoding, with three more bytes.
         b'M' if end == 0 => {
             if bytes.len() < 4 {
                 Step::More
@@ -205,14 +205,14 @@ fn pasted(bytes: &[u8]) -> Step {
     })
 }
 
-/// The keys that are held, as terminals number them.
+/// Decodes the modifiers of a key.
 fn modifiers(text: &str) -> KeyModifiers {
     let held = text.parse::<u8>().unwrap_or(1).saturating_sub(1);
     let all = [(1, KeyModifiers::SHIFT), (2, KeyModifiers::ALT), (4, KeyModifiers::CONTROL)];
     all.into_iter().filter(|(bit, _)| held & bit != 0).map(|(_, modifier)| modifier).collect()
 }
 
-/// A key that ends its sequence in a letter of its own.
+/// Decodes a key whose sequence ends in a letter.
 fn letter(c: u8, held: KeyModifiers) -> Option<KeyEvent> {
     let code = match c {
         b'A' => KeyCode::Up,
@@ -229,7 +229,7 @@ fn letter(c: u8, held: KeyModifiers) -> Option<KeyEvent> {
     Some(KeyEvent::new(code, held))
 }
 
-/// A key with a number.
+/// Decodes a key that has a number.
 fn numbered(text: &str) -> Option<KeyEvent> {
     let mut parts = text.split(';');
     let code = match parts.next()?.parse::<u8>().ok()? {
@@ -249,7 +249,7 @@ fn numbered(text: &str) -> Option<KeyEvent> {
     Some(KeyEvent::new(code, parts.next().map_or(KeyModifiers::NONE, modifiers)))
 }
 
-/// A button, the wheel or a movement; `up`: a button was let go.
+/// Decodes a mouse event; `up`: a button was released.
 fn mouse(text: &str, up: bool) -> Option<MouseEvent> {
     let mut parts = text.split(';').map(str::parse::<u16>);
     let [code, column, row] = [parts.next()?.ok()?, parts.next()?.ok()?, parts.next()?.ok()?];
@@ -269,7 +269,7 @@ fn mouse(text: &str, up: bool) -> Option<MouseEvent> {
             2 => MouseEventKind::ScrollLeft,
             _ => MouseEventKind::ScrollRight,
         },
-        // Movements without a button are nobody's.
+        // Movements without a button are ignored.
         _ => return None,
     };
     let all = [(4, KeyModifiers::SHIFT), (8, KeyModifiers::ALT), (16, KeyModifiers::CONTROL)];
@@ -285,7 +285,7 @@ mod tests {
 
     use super::*;
 
-    /// Everything in some bytes that come in these pieces, with all the time in between if `slow`.
+    /// Decodes bytes that arrive in these pieces, with a pause after each if `slow`.
     fn read(pieces: &[&[u8]], due: bool, slow: bool) -> Vec<Input> {
         let mut decoder = Decoder::default();
         let mut read = Vec::new();
@@ -386,17 +386,17 @@ mod tests {
             assert_eq!(read(&[&one, &two], true, false), [Input::Answer], "cut at {cut}");
         }
         assert_eq!(read(&answer, true, false), [Input::Answer]);
-        // One whose escape was given up as the key.
+        // The escape was taken for the key.
         let escape = key(KeyCode::Esc, KeyModifiers::NONE);
         assert_eq!(read(&[b"\x1b", b"[0n"], true, true), [escape.clone(), Input::Answer]);
-        // Typing around and between stays in order.
+        // Keys typed in between keep their order.
         let char = |c| key(KeyCode::Char(c), KeyModifiers::NONE);
         let all = [char('a'), escape, Input::Answer, char('b'), key(KeyCode::Up, KeyModifiers::NONE)];
         assert_eq!(read(&[b"a\x1b", b"\x1b[", b"0nb\x1b[A"], true, false), all);
     }
 
     proptest! {
-        /// However the bytes are cut, the same comes of them; nothing panics.
+        /// The result does not depend on how the bytes are split, and nothing panics.
         #[test]
         fn pieces_make_no_difference(
             parts in prop::collection::vec(

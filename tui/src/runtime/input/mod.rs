@@ -1,6 +1,6 @@
-//! Keys, the mouse, pasted text and answers, as the terminal sends them.
+//! Reads keys, mouse events, pasted text and responses from the terminal.
 //!
-//! Read here and not by crossterm: that drops the answers to our questions, and takes one that comes in pieces for keys.
+//! We read the terminal ourselves because crossterm drops responses and takes a split one for keys.
 
 mod decode;
 
@@ -19,23 +19,23 @@ use super::Event;
 use crate::app::Msg;
 use decode::{Decoder, Input, Unfinished};
 
-/// An escape after which nothing comes for so long is the key; while an answer is due, which begins with one, and for what
-/// cannot be a key, longer.
+/// An escape followed by nothing for so long is the key. The time is longer while a response, which begins with an escape, is
+/// expected, and for sequences that are no key.
 const ESCAPE: Duration = Duration::from_millis(50);
 const REST: Duration = Duration::from_secs(1);
 
-/// Whether what the terminal says is ours: not while another program has it.
+/// Pauses reading while another program has the terminal.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Gate(Arc<(Mutex<bool>, Condvar)>);
 
 impl Gate {
-    /// From now on, somebody else reads the terminal, or no longer.
+    /// Pauses or continues reading.
     pub(super) fn close(&self, closed: bool) {
         *self.0.0.lock().unwrap_or_else(PoisonError::into_inner) = closed;
         self.0.1.notify_all();
     }
 
-    /// Waits until nobody else reads; false: it did not have to.
+    /// Waits while reading is paused. Returns whether it had to.
     fn wait(&self) -> bool {
         let closed = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
         let waits = *closed;
@@ -44,8 +44,8 @@ impl Gate {
     }
 }
 
-/// Starts reading, on a thread that lives as long as the process: nothing can wake it from waiting for a key. `due` says
-/// whether an answer is.
+/// Starts the reader thread. It lives as long as the process, since nothing can interrupt a blocking read. `due` says whether a
+/// response is expected.
 pub(super) fn start(tx: &Sender<Event>, due: Arc<AtomicBool>, gate: Gate) -> io::Result<()> {
     let terminal: OwnedFd = match io::stdin() {
         stdin if stdin.is_terminal() => stdin.as_fd().try_clone_to_owned()?,
@@ -99,7 +99,7 @@ impl Reader {
                 continue;
             }
             if self.gate.wait() {
-                // What there was to read has been read by somebody else.
+                // The other program has read what was there.
                 continue;
             }
             let mut block = [0; 1024];
@@ -112,7 +112,7 @@ impl Reader {
         }
     }
 
-    /// Waits until there is something to read; false: nothing came for so long.
+    /// Waits for input. Returns false after a time-out.
     fn readable(&self, patience: Option<Duration>) -> io::Result<bool> {
         let limit = patience.and_then(|patience| Timespec::try_from(patience).ok());
         let mut terminal = [PollFd::new(&self.terminal, PollFlags::IN)];

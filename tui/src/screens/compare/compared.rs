@@ -1,31 +1,30 @@
-//! What follows from the runs and their data, worked out once for every change and not for every frame.
+//! What is derived from the runs and their data, computed on every change instead of every frame.
 
 use std::sync::Arc;
 
 use crate::screens::shared::Shared;
-use gradtop_view::compare::table::{Sheet, Sort, sheet};
+use gradtop_view::compare::table::{Sheet, sheet};
 use gradtop_view::compare::{Facet, GroupBy, Subject, Team, facets, teams};
 use gradtop_view::runs::RunId;
 
-/// Everything that is shown, before it has a place.
+/// Everything to be shown, without its position.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Compared {
-    /// The runs that are there.
+    /// The existing runs.
     pub(super) subjects: Vec<Subject>,
-    /// The lines.
+    /// The lines of the charts.
     pub(super) teams: Vec<Team>,
-    /// The charts.
     pub(super) facets: Vec<Facet>,
-    /// The table.
     pub(super) sheet: Sheet,
-    /// The order of its rows.
+    /// The order of the table's rows.
     pub(super) order: Vec<usize>,
-    /// How many runs are gone.
+    /// The number of deleted runs.
     pub(super) gone: usize,
 }
 
 impl Compared {
-    pub(super) fn new(shared: &Shared, runs: &[RunId], by: &GroupBy, sort: Sort, reverse: bool) -> Self {
+    /// The comparison, with rows in no particular order.
+    pub(super) fn new(shared: &Shared, runs: &[RunId], by: &GroupBy) -> Self {
         let subject = |id: &RunId| {
             let row = Arc::clone(shared.runs.get(id)?);
             Some(Subject { row, data: shared.live.run(id).cloned().unwrap_or_default() })
@@ -33,7 +32,7 @@ impl Compared {
         let subjects: Vec<Subject> = runs.iter().filter_map(subject).collect();
         let teams = teams(&subjects, by);
         let sheet = sheet(&subjects, &teams);
-        let order = sheet.sorted(sort, reverse);
-        Self { facets: facets(&subjects), gone: runs.len() - subjects.len(), subjects, teams, sheet, order }
+        let gone = runs.len() - subjects.len();
+        Self { facets: facets(&subjects), gone, subjects, teams, sheet, order: Vec::new() }
     }
 }

@@ -1,14 +1,13 @@
-//! The keys of this screen: what a run's charts have too, has the same ones.
+//! The keys of the comparison. Charts have the same keys as on the screen of a run.
 
 use super::Action;
 use super::settings::Pane;
 use crate::screens::keys::{Binding, Kind, Mode, bind};
 use crate::widgets::Move;
 
-/// The keys.
 pub(crate) const VIEW: Mode<Action> = Mode::new("Comparison", Kind::Runs, ROWS);
 
-/// Of the table alone.
+/// The keys when only the table is shown.
 pub(crate) const TABLE: Mode<Action> = Mode::new("Comparison, only the table", Kind::Runs, TABLE_ROWS);
 
 const TABLE_ROWS: &[Binding<Action>] = &[

@@ -1,4 +1,4 @@
-//! Comparison: several runs over each other in every chart, and a table of how they differ and what became of them.
+//! The comparison: several runs in every chart, and a table of their differences and results.
 
 mod compared;
 pub(crate) mod keys;
@@ -27,73 +27,68 @@ use gradtop_view::picture::{Picture, What};
 use gradtop_view::runs::RunId;
 use settings::{Pane, SMOOTHING};
 
-/// What keys do here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
-    /// The next pane.
     NextPane,
-    /// What is seen.
+    /// Shows a pane.
     Show(Pane),
-    /// To another run.
+    /// Moves to another run.
     Go(Move),
-    /// The cursor of the charts to the right by columns of dots; in the table alone, another column.
+    /// Moves the cursor of the charts to the right by columns of dots; in the table alone, by columns.
     Cursor(i8),
-    /// Cursor to an end: the right one.
+    /// Moves the cursor to an end; true is the right one.
     CursorEnd(bool),
-    /// The next chart, or the one before.
+    /// Moves to the next or previous chart.
     Chart(i8),
-    /// The next page of charts, or the one before.
+    /// Moves to the next or previous page of charts.
     Page(i8),
-    /// One chart alone, or all; in the table alone, the run is opened.
+    /// Shows one chart or all; in the table alone, opens the run.
     Expand,
-    /// The next x axis.
     Align,
-    /// The next grouping.
+    /// Changes the grouping, forwards or backwards.
     Group(bool),
-    /// Sort by the column.
+    /// Sorts by the column under the cursor.
     Sort,
-    /// The column to the right, or left.
+    /// Moves to the next or previous column.
     Column(bool),
-    /// Only one run in colour.
+    /// Dims all runs except the one under the cursor.
     Focus,
-    /// Hide or show a run.
+    /// Hides or shows a run.
     Hide,
-    /// Open a run.
     Open,
-    /// Logarithmic y or not.
+    /// Toggles the logarithmic y axis.
     LogY,
-    /// More smoothing.
+    /// Smooths more or less.
     Smooth(bool),
-    /// Zoom in.
+    /// Zooms in or out.
     Zoom(bool),
-    /// Move what is seen to the right.
+    /// Pans to the right or left.
     Pan(bool),
-    /// All of x again.
+    /// Shows all of x.
     Reset,
-    /// Write the chart to a file.
+    /// Writes the chart to a file.
     Write,
-    /// One step back.
+    /// Goes back one level.
     Back,
 }
 
-/// Comparison.
+/// The comparison screen.
 #[derive(Debug, Default)]
 pub(crate) struct Compare {
     runs: Vec<RunId>,
-    /// The experiment whose runs are all compared: new ones join.
+    /// The experiment that is compared as a whole: new runs are added.
     whole: Option<String>,
     by: GroupBy,
-    /// The chart under the cursor.
     chart: usize,
     expanded: bool,
-    /// The name of the team under the cursor.
+    /// The name of the team under the cursor; `None` means the first.
     at: Option<String>,
-    /// The column under the cursor: parameters, then numbers.
-    column: usize,
+    /// The column under the cursor; `None` means the first.
+    column: Option<Sort>,
     sort: Sort,
     reverse: bool,
     focus: bool,
-    /// What is shown, and so which keys there are.
+    /// The visible parts, which also decide the keys.
     pane: Pane,
     hidden: BTreeSet<String>,
     zoom: Option<(f64, f64)>,
@@ -103,10 +98,10 @@ pub(crate) struct Compare {
 }
 
 impl Compare {
-    /// Of these runs; of a whole experiment also of those that it will have.
+    /// Compares these runs; with `whole`, also future runs of that experiment.
     pub(crate) fn open(shared: &Shared, runs: Vec<RunId>, whole: Option<String>) -> Self {
         let mut screen = Self { runs, whole, ..Self::default() };
-        screen.make(shared);
+        screen.rebuild(shared);
         screen
     }
 
@@ -114,23 +109,38 @@ impl Compare {
         if self.pane == Pane::Table { &keys::TABLE } else { &keys::VIEW }
     }
 
-    /// The team under the cursor, as a place in the list of teams.
+    /// The index of the team under the cursor.
     fn team(&self) -> usize {
         let at = self.at.as_ref();
-        let found = at.and_then(|at| self.compared.teams.iter().position(|t| t.name == *at));
-        found.or_else(|| self.compared.order.first().copied()).unwrap_or(0)
+        at.and_then(|at| self.compared.teams.iter().position(|t| t.name == *at)).unwrap_or(0)
     }
 
-    /// Works everything out anew.
-    fn make(&mut self, shared: &Shared) {
+    /// The row of the team under the cursor.
+    fn row(&self) -> usize {
+        let team = self.team();
+        self.compared.order.iter().position(|t| *t == team).unwrap_or(0)
+    }
+
+    /// The index of the column under the cursor: parameters, then numbers.
+    fn column(&self) -> usize {
+        self.compared.sheet.places().position(|place| Some(place) == self.column).unwrap_or(0)
+    }
+
+    /// Recomputes everything. Cursors and order follow what they refer to.
+    fn rebuild(&mut self, shared: &Shared) {
         self.pane = shared.settings.compare.pane;
-        self.compared = Compared::new(shared, &self.runs, &self.by, self.sort, self.reverse);
-        self.chart = self.chart.min(self.compared.facets.len().saturating_sub(1));
-        self.column = self.column.min(self.columns().saturating_sub(1));
-    }
-
-    fn columns(&self) -> usize {
-        self.compared.sheet.params.len() + self.compared.sheet.columns.len()
+        let row = self.row();
+        let old = std::mem::replace(&mut self.compared, Compared::new(shared, &self.runs, &self.by));
+        let new = &mut self.compared;
+        let chart = old.facets.get(self.chart).and_then(|old| new.facets.iter().position(|f| f == old));
+        self.chart = chart.unwrap_or(self.chart).min(new.facets.len().saturating_sub(1));
+        self.column = self.column.and_then(|column| new.sheet.same(&old.sheet, column));
+        self.sort = new.sheet.same(&old.sheet, self.sort).unwrap_or_default();
+        new.order = new.sheet.sorted(self.sort, self.reverse);
+        if !new.teams.iter().any(|t| Some(&t.name) == self.at.as_ref()) {
+            let row = if self.at.is_some() { row.min(new.order.len().saturating_sub(1)) } else { 0 };
+            self.at = new.order.get(row).map(|team| new.teams[*team].name.clone());
+        }
     }
 
     fn update(&mut self, shared: &mut Shared, action: Action) -> Vec<Effect> {
@@ -148,7 +158,7 @@ impl Compare {
             Action::Cursor(by) => {
                 self.cursor = match self.cursor {
                     Some(x) => Some(self.moved(shared, x, i64::from(by) * 2)),
-                    // It begins at the right end, where the newest values are.
+                    // The cursor starts at the right end, with the newest values.
                     None => self.seen(shared).map(|(_, high)| high),
                 }
             }
@@ -192,14 +202,13 @@ impl Compare {
             Action::Back if self.zoom.take().is_some() => {}
             Action::Back => return vec![Effect::Close],
         }
-        self.make(shared);
+        self.rebuild(shared);
         Vec::new()
     }
 
     fn go(&mut self, to: Move) {
         let order = &self.compared.order;
-        let here = order.iter().position(|t| *t == self.team()).unwrap_or(0);
-        let team = order.get(to.from(here, order.len(), order.len()));
+        let team = order.get(to.from(self.row(), order.len(), order.len()));
         self.at = team.and_then(|t| self.compared.teams.get(*t)).map(|t| t.name.clone());
     }
 
@@ -209,8 +218,10 @@ impl Compare {
     }
 
     fn go_column(&mut self, right: bool) {
-        let last = self.columns().saturating_sub(1);
-        self.column = if right { (self.column + 1).min(last) } else { self.column.saturating_sub(1) };
+        let at = self.column();
+        let to = if right { at + 1 } else { at.saturating_sub(1) };
+        let sheet = &self.compared.sheet;
+        self.column = sheet.places().nth(to).or(sheet.places().last());
     }
 
     fn group(&mut self, shared: &Shared, forward: bool) -> Vec<Effect> {
@@ -222,23 +233,20 @@ impl Compare {
         let at = all.iter().position(|by| *by == self.by).unwrap_or(0);
         let to = if forward { at + 1 } else { at + all.len() - 1 };
         self.by = all[to % all.len()].clone();
-        // Other lines, with other names.
+        // The new lines have other names.
         (self.at, self.focus) = (None, false);
         self.hidden.clear();
-        self.make(shared);
+        self.rebuild(shared);
         Vec::new()
     }
 
     fn sort(&mut self) {
-        let params = self.compared.sheet.params.len();
-        let wanted = match self.column.checked_sub(params) {
-            None => Sort::Param(self.column),
-            Some(value) => Sort::Value(value),
-        };
-        if self.columns() == 0 {
+        let Some(wanted) = self.compared.sheet.places().nth(self.column()) else {
             self.reverse = !self.reverse;
-        } else if self.sort == wanted {
-            // The other way round, then as they were given.
+            return;
+        };
+        if self.sort == wanted {
+            // First the reverse order, then the original one.
             (self.sort, self.reverse) = if self.reverse { (Sort::Given, false) } else { (wanted, true) };
         } else {
             (self.sort, self.reverse) = (wanted, false);
@@ -259,7 +267,7 @@ impl Compare {
         }
     }
 
-    /// The stretch of x that is seen.
+    /// The visible range of x.
     fn seen(&self, shared: &Shared) -> Option<(f64, f64)> {
         self.zoom.or_else(|| view::plot(shared, self).map(|p| (p.x.low, p.x.high)))
     }
@@ -273,11 +281,11 @@ impl Compare {
         let around = around.unwrap_or(f64::midpoint(low, high)).clamp(low, high);
         let factor = if closer { 0.5 } else { 2.0 };
         let (a, b) = (around - (around - low) * factor, around + (high - around) * factor);
-        // So close that neighbours can no longer be told apart.
+        // Too small to distinguish neighbouring values.
         if b - a <= (a.abs() + b.abs()) * 1e-9 {
             return;
         }
-        let whole = self.whole(shared);
+        let whole = self.whole_x(shared);
         self.zoom = match whole {
             Some((first, last)) if !closer && a <= first && b >= last => None,
             Some((first, last)) => Some((a.max(first), b.min(last))),
@@ -286,22 +294,22 @@ impl Compare {
     }
 
     fn pan(&mut self, shared: &Shared, right: bool) {
-        let (Some((low, high)), Some((first, last))) = (self.zoom, self.whole(shared)) else { return };
+        let (Some((low, high)), Some((first, last))) = (self.zoom, self.whole_x(shared)) else { return };
         let by = (high - low) / 4.0;
         let by = if right { by.min(last - high) } else { -by.min(low - first) };
         self.zoom = Some((low + by, high + by));
     }
 
-    /// All of x.
-    fn whole(&self, shared: &Shared) -> Option<(f64, f64)> {
-        view::whole(shared, self).map(|p| (p.x.low, p.x.high))
+    /// The whole range of x.
+    fn whole_x(&self, shared: &Shared) -> Option<(f64, f64)> {
+        view::whole_plot(shared, self).map(|p| (p.x.low, p.x.high))
     }
 }
 
 impl Screen for Compare {
     super::by_mode!();
 
-    /// Of the row under the cursor.
+    /// The runs of the row under the cursor.
     fn targets(&self) -> Vec<RunId> {
         let team = self.compared.teams.get(self.team());
         let members = team.into_iter().flat_map(|t| &t.members);
@@ -333,7 +341,7 @@ impl Screen for Compare {
             }
             _ => return Vec::new(),
         }
-        self.make(shared);
+        self.rebuild(shared);
         Vec::new()
     }
 
@@ -346,7 +354,7 @@ impl Screen for Compare {
                 own.rev().map(|r| &r.id).filter(|id| !known.contains(id)).cloned().collect();
             self.runs.extend(new);
         }
-        self.make(shared);
+        self.rebuild(shared);
         Vec::new()
     }
 
@@ -355,6 +363,10 @@ impl Screen for Compare {
         let runs = self.compared.subjects.iter().map(|s| s.row.id.dir().path().to_owned()).collect();
         let view = ChartView { cursor: None, ..view::view_of(shared, self) };
         Some(Picture { runs, what: What::Compared { facet, by: self.by.clone() }, view })
+    }
+
+    fn is_bare(&self) -> bool {
+        self.compared.subjects.is_empty() || self.pane == Pane::Charts && self.compared.facets.is_empty()
     }
 
     fn watches(&self, shared: &Shared) -> Vec<WatchRequest> {

@@ -1,4 +1,4 @@
-//! What is kept of comparisons between starts.
+//! Persistent settings of comparisons.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,30 +8,29 @@ use gradtop_view::compare::Align;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Settings {
-    /// What is seen.
+    /// The visible pane.
     pub(crate) pane: Pane,
-    /// What runs along x.
     pub(crate) align: Align,
-    /// Place in [`SMOOTHING`].
+    /// The index into [`SMOOTHING`].
     pub(crate) smoothing: usize,
-    /// Logarithmic y; none: as declared.
+    /// Whether y is logarithmic; `None`: as declared.
     pub(crate) log: Option<bool>,
 }
 
-/// What is seen of the comparison.
+/// The visible parts of the comparison.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Pane {
-    /// Charts, and the table below.
+    /// Charts with the table below.
     #[default]
     Both,
-    /// Charts.
+    /// Only the charts.
     Charts,
-    /// The table.
+    /// Only the table.
     Table,
 }
 
-/// Weights of the moving average that keys go through.
+/// The weights of the moving average that keys step through.
 pub(super) const SMOOTHING: [f64; 8] = [0.0, 0.3, 0.6, 0.8, 0.9, 0.95, 0.98, 0.99];
 
 impl Settings {

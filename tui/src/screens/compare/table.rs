@@ -1,4 +1,4 @@
-//! The table: a row for each run or group, its name and mark always seen, the columns as far as there is room.
+//! The table: a row for each run or group. Names and marks are always visible, the other columns as space permits.
 
 use std::ops::Range;
 
@@ -15,19 +15,18 @@ use gradtop_chart::cells::text::{apart, fit_ends, width_of};
 use gradtop_chart::cells::theme::Theme;
 use gradtop_chart::colour::marker;
 use gradtop_chart::number;
-use gradtop_view::compare::table::{Row, Sort};
+use gradtop_view::compare::table::Row;
 use gradtop_view::figure::built::AtCursor;
 use gradtop_view::state;
 
-/// Rows above the first run.
 pub(super) const HEADING: u16 = 2;
 
-/// Columns for whose sake a metric's columns are made wider, so that its name can be read.
+/// A metric's columns are widened up to this width so that its name can be read.
 const TITLE: usize = 34;
 
 /// A column as it is drawn.
 struct Column {
-    /// Above it, shared with its neighbours: the metric.
+    /// The heading shared with its neighbours: the metric.
     group: String,
     title: String,
     cells: Vec<String>,
@@ -36,14 +35,14 @@ struct Column {
     numbers: bool,
 }
 
-/// Which columns are on the screen, and where.
+/// The columns on the screen, and their positions.
 struct Shown<'a> {
     columns: &'a [Column],
     range: Range<usize>,
     cursor: usize,
-    /// What the name and the state take before them.
+    /// The width of name and state before them.
     fixed: usize,
-    /// How many of them say what is at the cursor of the charts.
+    /// How many of them show values at the cursor of the charts.
     shifted: usize,
 }
 
@@ -52,13 +51,13 @@ impl Column {
         let (how, most) = if numbers { (Align::Point, usize::MAX) } else { (Align::Left, 28) };
         let cells = align(cells, how, most, false);
         let widest = cells.iter().map(|c| width_of(c)).max().unwrap_or(0);
-        // Room for the mark of the best.
+        // Leaves room for the mark of the best value.
         let width = widest.max(width_of(&title)) + if numbers { 2 } else { 0 };
         Self { group, title, cells, best, width, numbers }
     }
 }
 
-/// The columns, and how many of them before the others say what is at the cursor.
+/// The columns, and how many of them show values at the cursor.
 fn columns(screen: &Compare, at_cursor: Option<&[Option<AtCursor>]>, theme: Theme) -> (Vec<Column>, usize) {
     let compared = &screen.compared;
     let sheet = &compared.sheet;
@@ -102,20 +101,15 @@ fn columns(screen: &Compare, at_cursor: Option<&[Option<AtCursor>]>, theme: Them
     (out, at_cursor)
 }
 
-fn cursor_of(screen: &Compare) -> usize {
-    let team = screen.team();
-    screen.compared.order.iter().position(|t| *t == team).unwrap_or(0)
-}
-
-/// The team drawn at a place of the terminal.
+/// The team drawn at a position.
 pub(super) fn row_at(screen: &Compare, area: Rect, at: Position) -> Option<usize> {
     let height = usize::from(area.height.saturating_sub(HEADING));
     let inside = area.contains(at) && at.y >= area.y + HEADING;
-    let top = around(cursor_of(screen), screen.compared.order.len(), height);
+    let top = around(screen.row(), screen.compared.order.len(), height);
     inside.then(|| screen.compared.order.get(top + usize::from(at.y - area.y - HEADING)).copied())?
 }
 
-/// The first of the columns shown, so that the one under the cursor is among them.
+/// The first visible column, such that the one under the cursor is visible.
 fn first_column(columns: &[Column], cursor: usize, room: usize) -> usize {
     let mut used = 0;
     let mut first = cursor.min(columns.len().saturating_sub(1));
@@ -129,7 +123,6 @@ fn first_column(columns: &[Column], cursor: usize, room: usize) -> usize {
     first
 }
 
-/// Draws it.
 pub(super) fn draw(
     screen: &Compare,
     shared: &Shared,
@@ -140,7 +133,7 @@ pub(super) fn draw(
     let theme = shared.theme;
     let compared = &screen.compared;
     let (columns, shifted) = columns(screen, at_cursor, theme);
-    let cursor = if columns.is_empty() { 0 } else { screen.column + shifted };
+    let cursor = if columns.is_empty() { 0 } else { screen.column() + shifted };
     let longest = compared.teams.iter().map(|t| width_of(&t.name)).max().unwrap_or(0);
     let name = longest.clamp(4, (usize::from(area.width) / 3).max(12));
     let state =
@@ -161,7 +154,7 @@ pub(super) fn draw(
     let of = Shown { columns: &columns, range: shown.clone(), cursor, fixed, shifted };
     head(screen, shared, &of, frame, area);
     let height = usize::from(area.height.saturating_sub(HEADING));
-    let here = cursor_of(screen);
+    let here = screen.row();
     let names: Vec<&str> = compared.teams.iter().map(|t| t.name.as_str()).collect();
     let names = apart(&names, name, theme.ascii());
     let top = around(here, compared.order.len(), height);
@@ -194,14 +187,14 @@ pub(super) fn draw(
     }
 }
 
-/// State of a run, size of a group.
+/// The state of a run or the size of a group.
 fn words(screen: &Compare, team: &gradtop_view::compare::Team, theme: Theme, width: u16) -> String {
     let grouped = screen.by != gradtop_view::compare::GroupBy::Nothing;
     match team.members.as_slice() {
         [_] if grouped => "1 run".to_owned(),
         [one] => screen.compared.subjects.get(*one).map_or_else(String::new, |s| {
             let view = &s.row.view;
-            // On a narrow terminal its sign says it.
+            // On a narrow terminal, its sign is enough.
             if width < 60 {
                 return state::sign(view.state, view.certain, theme.ascii());
             }
@@ -236,9 +229,7 @@ fn head(screen: &Compare, shared: &Shared, of: &Shown<'_>, frame: &mut Frame<'_>
     pen.skip(4).left(what, fixed.saturating_sub(4), theme.dim());
     for at in shown.clone() {
         let column = &columns[at];
-        let params = screen.compared.sheet.params.len();
-        let sort = |i| if i < params { Sort::Param(i) } else { Sort::Value(i - params) };
-        let own = at.checked_sub(shifted).map(sort);
+        let own = at.checked_sub(shifted).and_then(|at| screen.compared.sheet.places().nth(at));
         let sorted = own == Some(screen.sort);
         let arrow = match (sorted, screen.reverse) {
             (false, _) => "",
@@ -248,7 +239,7 @@ fn head(screen: &Compare, shared: &Shared, of: &Shown<'_>, frame: &mut Frame<'_>
         let style = if at == cursor { theme.accent() } else { theme.dim() };
         let title = format!("{}{arrow}", column.title);
         if column.numbers {
-            // Above the digits, not above the mark of the best.
+            // Placed above the digits, not above the mark of the best value.
             let title = if sorted { format!("{title} ") } else { format!("{title}  ") };
             pen.right(&title, column.width, style).skip(2);
         } else {

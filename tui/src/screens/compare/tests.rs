@@ -1,4 +1,4 @@
-//! The real application, driven by keys, over run folders that the engine has read.
+//! Drives the real application by keys, over run folders that the engine has read.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -13,7 +13,7 @@ use gradtop_chart::cells::glyphs::Glyphs;
 use gradtop_chart::colour::Colours;
 use gradtop_view::live::engine::Runs;
 
-/// Keeps the application's wishes fulfilled, as the runtime does, until it has none.
+/// Performs the application's requests as the runtime would, until there are none.
 fn read(bench: &mut Bench, runs: &mut Runs) {
     loop {
         let mut asked = false;
@@ -165,7 +165,7 @@ fn sorted_by_a_column_the_best_first_then_the_other_way_round_then_as_given() {
     bench.keys("2");
     read(&mut bench, &mut runs);
     assert_eq!(order(&bench), FIVE);
-    // lr, seed, then the loss's last value.
+    // lr, seed, then the last loss.
     bench.keys("right right s");
     let best = order(&bench);
     assert_eq!(best[0], "fit-2", "{}", bench.screen());
@@ -297,7 +297,7 @@ fn the_mouse_does_what_keys_do() {
     let row = bench.screen().lines().position(|l| l.contains("fit-3") && l.contains("0.01")).unwrap();
     bench.click(8, row as u16);
     assert!(bench.screen().lines().any(|l| l.contains('›') && l.contains("fit-3")), "{}", bench.screen());
-    // The second chart, then a place in it.
+    // The second chart, then a position in it.
     bench.click(100, 3);
     bench.click(90, 8);
     assert!(bench.screen().contains("at cursor"), "{}", bench.screen());
@@ -321,7 +321,41 @@ fn the_runs_that_an_experiment_gets_join_its_comparison_and_no_other() {
         (screen.contains("6 runs of fit"), screen.contains("fit-6"))
     };
     assert_eq!(shows("home c", ""), (true, true));
-    // What was chosen stays what was chosen.
+    // A chosen set of runs does not grow.
     assert_eq!(shows("home down space down space c", ""), (false, false));
     assert_eq!(shows("home c", "lr=0.01"), (false, false));
+}
+
+#[test]
+fn cursors_and_order_stay_on_what_they_are_on_when_a_run_joins() {
+    let points = curve(3.0, 1.0);
+    let with = |name: &str, minutes, lr: f64, batch: i64| {
+        run("fit", name, minutes)
+            .with(|m, _| m.params.insert(0, ("batch".into(), ParamValue::Int(batch))))
+            .param("lr", ParamValue::Float(lr))
+            .series("loss", None, &points)
+            .series("norm", None, &points)
+    };
+    let mut bench = Bench::of(vec![with("a", 3, 0.1, 8), with("b", 2, 0.2, 8)]);
+    let ids = ["a", "b"].map(|name| bench.id(name)).into();
+    bench.open(Open::Compare(ids, Some("fit".to_owned())));
+    let mut runs = Runs::new();
+    read(&mut bench, &mut runs);
+    // Sorted by lr, descending. The cursor stays on the run that was first; the second chart has the focus.
+    bench.keys("1 tab 2 s s");
+    let seen = |bench: &Bench| {
+        let screen = bench.screen();
+        let cursor = screen.lines().any(|l| l.starts_with('›') && l.contains(" a "));
+        (cursor, screen.contains("lr↑"))
+    };
+    assert_eq!(seen(&bench), (true, true), "{}", bench.screen());
+    // A shared parameter now differs, which adds a column before.
+    bench.make(&with("c", 1, 0.3, 16).series("a-first-one", None, &points));
+    bench.read();
+    read(&mut bench, &mut runs);
+    assert!(bench.screen().contains("batch"), "{}", bench.screen());
+    assert_eq!(seen(&bench), (true, true), "{}", bench.screen());
+    bench.keys("1");
+    read(&mut bench, &mut runs);
+    assert!(bench.screen().contains("› norm"), "{}", bench.screen());
 }

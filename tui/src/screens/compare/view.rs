@@ -1,4 +1,4 @@
-//! Drawing, and where things stand.
+//! Draws the comparison.
 
 use gradtop_store::figures::Figure;
 use ratatui::Frame;
@@ -17,13 +17,13 @@ use gradtop_view::figure::built::{AtCursor, Built, Cursor, Plot};
 use gradtop_view::figure::chart::build;
 use gradtop_view::figure::view::{ChartView, Subject};
 
-/// A chart is at least so wide and high if there is room for more than one.
+/// With several charts, each is at least this wide and high.
 const LEAST: (u16, u16) = (52, 11);
 
-/// Columns below which what the charts are comes before what they are of.
+/// Below this width, what is shown takes precedence over its source.
 const NARROW: u16 = 60;
 
-/// Where the parts stand.
+/// The areas of the parts.
 struct Layout {
     charts: Rect,
     table: Rect,
@@ -57,20 +57,20 @@ fn grid(screen: &Compare, area: Rect) -> (u16, u16) {
     (columns, rows)
 }
 
-/// Charts on a page.
+/// The number of charts on a page.
 pub(super) fn page(shared: &Shared, screen: &Compare) -> usize {
     let (columns, rows) = grid(screen, layout(shared, screen, shared.area).charts);
     usize::from(columns * rows).max(1)
 }
 
-/// The charts that are seen.
+/// The visible charts.
 pub(super) fn visible(shared: &Shared, screen: &Compare) -> std::ops::Range<usize> {
     let page = page(shared, screen);
     let first = screen.chart / page * page;
     first..(first + page).min(screen.compared.facets.len())
 }
 
-/// The chart's cells on its page.
+/// The cell of a chart on its page.
 fn cell(area: Rect, (columns, rows): (u16, u16), at: u16) -> Rect {
     let (width, height) = (area.width / columns, area.height / rows);
     let (column, row) = (at % columns, at / columns);
@@ -84,7 +84,7 @@ fn cell(area: Rect, (columns, rows): (u16, u16), at: u16) -> Rect {
     }
 }
 
-/// The chart at a place of the terminal, and the x there if it lies in the plot.
+/// The chart at a position, and the x there if it lies in the plot.
 pub(super) fn chart_at(shared: &Shared, screen: &Compare, at: Position) -> Option<(usize, Option<f64>)> {
     let area = layout(shared, screen, shared.area).charts;
     let places = grid(screen, area);
@@ -99,7 +99,7 @@ pub(super) fn chart_at(shared: &Shared, screen: &Compare, at: Position) -> Optio
     None
 }
 
-/// The team whose row is drawn at a place of the terminal.
+/// The team whose row is drawn at a position.
 pub(super) fn row_at(shared: &Shared, screen: &Compare, at: Position) -> Option<usize> {
     table::row_at(screen, layout(shared, screen, shared.area).table, at)
 }
@@ -141,13 +141,13 @@ pub(super) fn built(shared: &Shared, screen: &Compare) -> Option<Built> {
     built_of(shared, screen, &view_of(shared, screen))
 }
 
-/// Its plot.
+/// The plot of the chart under the cursor.
 pub(super) fn plot(shared: &Shared, screen: &Compare) -> Option<Plot> {
     built(shared, screen)?.plot
 }
 
-/// The same with all of x.
-pub(super) fn whole(shared: &Shared, screen: &Compare) -> Option<Plot> {
+/// The same for the whole range of x.
+pub(super) fn whole_plot(shared: &Shared, screen: &Compare) -> Option<Plot> {
     built_of(shared, screen, &ChartView { zoom_x: None, ..view_of(shared, screen) })?.plot
 }
 
@@ -167,7 +167,6 @@ impl Compare {
         if place.charts.height > 0 {
             self.charts(shared, frame, place.charts);
         }
-        // It tells what the charts have at the cursor.
         self.heading(shared, frame, area);
         if place.table.height > 0 {
             let at_cursor = self.at_cursor(shared, place.charts.height > 0);
@@ -188,7 +187,7 @@ impl Compare {
         let n = compared.subjects.len();
         let mut pen = Pen::row(frame.buffer_mut(), theme, area, 0);
         pen.skip(1).put(&format!("{n} run{}", if n == 1 { "" } else { "s" }), theme.dim());
-        // Which they are, the table says too.
+        // The table names them, too.
         if area.width >= NARROW {
             pen.put(" of ", theme.dim()).put(&of, theme.bold());
         }
@@ -210,7 +209,7 @@ impl Compare {
         if let Some(x) = self.cursor {
             let built = self.cache.built(self.chart as u64);
             let at = built.as_ref().and_then(|b| b.cursor).map_or(x, |c| c.x);
-            // Where the lines have other steps there, the table says of each which.
+            // If the lines have different steps there, the table shows the step of each.
             let words = match (settings.align, built.and_then(|b| Cursor::of_all(&b.lines))) {
                 (Align::Step, Some(of_all)) => of_all.words(),
                 (align, Some(of_all)) => format!("{}, {}", align.place(at), of_all.words()),
@@ -245,7 +244,7 @@ impl Compare {
         let compared = &self.compared;
         let theme = shared.theme;
         if compared.facets.is_empty() {
-            // Before anything was read of a run, its data is of no generation.
+            // Until something has been read, the data has generation 0.
             let unread = compared.subjects.iter().any(|s| s.data.progress.reading || s.data.generation == 0);
             let text = if unread { "reading …" } else { why_none(&compared.subjects) };
             for (row, line) in (1..).zip(wrap(text, usize::from(area.width.saturating_sub(4)))) {
@@ -273,7 +272,7 @@ impl Compare {
         }
     }
 
-    /// What each team has at the cursor in the chart under it.
+    /// The value of each team at the cursor.
     fn at_cursor(&self, shared: &Shared, charts: bool) -> Option<Vec<Option<AtCursor>>> {
         self.cursor.filter(|_| charts && visible(shared, self).contains(&self.chart))?;
         let built = self.cache.built(self.chart as u64)?;

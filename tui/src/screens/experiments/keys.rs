@@ -17,7 +17,6 @@ const LIST_ROWS: &[Binding<Action>] = &[
     bind(&["pagedown"], Action::Details(1), "", "scroll the details down"),
 ];
 
-/// In the form.
 pub(crate) const FORM: Mode<Action> = Mode::new("Setting up a run", Kind::Typing, FORM_ROWS);
 
 const FORM_ROWS: &[Binding<Action>] = &[

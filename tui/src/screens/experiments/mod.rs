@@ -1,4 +1,4 @@
-//! What can be run: all plugins with their experiments, what is refused and why, and the form a run is started from.
+//! The experiments screen: all plugins with their experiments, rejected ones with the reason, and the form for a new run.
 
 pub(crate) mod form;
 pub(crate) mod keys;
@@ -20,58 +20,57 @@ use super::effect::{Answer, Effect, Task};
 use super::keys::Mode;
 use super::shared::Shared;
 use crate::widgets::{Edit, Move};
-use form::{Asked, Form};
+use form::{Form, FormRequest};
 use gradtop_view::runs::RunId;
 use rows::{Key, Row, rows};
 
-/// What keys do here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
-    /// Open the form of the cursor's experiment.
+    /// Opens the form of the experiment under the cursor.
     Open,
-    /// Move the cursor, in the list or from field to field.
+    /// Moves the cursor, in the list or between fields.
     Go(Move),
-    /// Scroll the details by so many screens.
+    /// Scrolls the details by so many pages.
     Details(i8),
-    /// The next field, or the start.
+    /// Moves to the next field or the start button; there, starts the run.
     Enter,
-    /// Start the run.
+    /// Starts the run.
     Start,
-    /// The next greater value, or the next smaller one.
+    /// Increases or decreases the value.
     Nudge(bool),
-    /// The field's default again.
+    /// Restores the default of the field.
     Reset,
-    /// Leave the form.
+    /// Closes the form.
     Close,
 }
 
-/// A form for a run like another.
+/// A requested form for a run like another.
 #[derive(Debug)]
 enum Like {
-    /// The plugins are not known yet.
+    /// Waiting for the list of plugins.
     Waiting(RunId),
-    /// No plugin has its experiment any more: its own copy is being described.
+    /// No plugin has the experiment any more, so the run's own copy is being described.
     Asked(PathBuf, Box<Manifest>),
-    /// Why there cannot be one.
+    /// Why there cannot be a form.
     Impossible(String),
 }
 
-/// The list, and the form above it.
+/// The list of experiments, and the form on top of it.
 #[derive(Debug, Default)]
 pub(crate) struct Experiments {
-    /// The line under the cursor, and where it was, should it go.
+    /// The line under the cursor, and its index in case it disappears.
     at: Option<Key>,
     cursor: usize,
-    /// Lines of the details scrolled away.
+    /// The number of lines by which the details are scrolled.
     details: u16,
     form: Option<Form>,
     like: Option<Like>,
-    /// The screen was opened for the form, and closes with it.
+    /// The screen was opened for the form and closes with it.
     only_form: bool,
 }
 
 impl Experiments {
-    /// The form, filled with the parameters of a run.
+    /// Opens the form with the parameters of a run.
     pub(crate) fn restart(like: RunId) -> Self {
         Self { like: Some(Like::Waiting(like)), only_form: true, ..Self::default() }
     }
@@ -87,7 +86,7 @@ impl Experiments {
 
     fn act(&mut self, shared: &mut Shared, action: Action) -> Vec<Effect> {
         if action == Action::Close {
-            // What was typed is there again when the form is.
+            // A form with edits is kept as a draft.
             shared.drafts.extend(self.form.take().filter(Form::is_edited));
             self.like = None;
             return if self.only_form { vec![Effect::Close] } else { Vec::new() };
@@ -104,7 +103,7 @@ impl Experiments {
         let to = match action {
             Action::Go(to) => to.from(self.cursor, rows.len(), rows.len()),
             Action::Details(by) => {
-                // The view stops at the end of the details.
+                // Scrolling stops at the end of the details.
                 let most = view::details_overflow(shared, rows.get(self.cursor));
                 self.details = self.details.saturating_add_signed(i16::from(by) * 5).min(most);
                 return Vec::new();
@@ -117,10 +116,10 @@ impl Experiments {
                         Vec::new()
                     }
                     Some(Row::Shadowed(_, e, _)) => {
-                        say(format!("{} is taken from the plugin that comes first", e.id))
+                        message(format!("{} is taken from the plugin that comes first", e.id))
                     }
-                    Some(Row::Refused(..)) => say("this plugin cannot be used".to_owned()),
-                    Some(Row::Pending(_)) => say("this plugin is being looked at".to_owned()),
+                    Some(Row::Refused(..)) => message("this plugin cannot be used".to_owned()),
+                    Some(Row::Pending(_)) => message("this plugin is being looked at".to_owned()),
                     None => Vec::new(),
                 };
             }
@@ -138,7 +137,7 @@ impl Experiments {
         self.at = rows.get(to).map(Row::key);
     }
 
-    /// Makes the form for a run like this one, as soon as that is possible.
+    /// Opens the form for a run like this one as soon as possible.
     fn like(&mut self, shared: &mut Shared, id: &RunId) -> Vec<Effect> {
         let Some(run) = shared.runs.get(id) else {
             self.like = Some(Like::Impossible(format!("the run {} is gone", id.dir().name())));
@@ -160,7 +159,7 @@ impl Experiments {
         Vec::new()
     }
 
-    /// A plugin was described.
+    /// Handles the description of a plugin.
     fn described(&mut self, shared: &mut Shared, path: &PathBuf, answer: &Result<PluginDesc, Refusal>) {
         let Some(Like::Asked(own, manifest)) = &self.like else { return };
         if own != path {
@@ -184,14 +183,14 @@ impl Experiments {
         }
     }
 
-    /// Has the experiment judge what is in the form, if that is new.
+    /// Adds a request to validate the form, if it has changed.
     fn with_question(&mut self, mut effects: Vec<Effect>) -> Vec<Effect> {
         let question = self.form.as_mut().and_then(Form::question);
         effects.extend(question.map(|question| Effect::Do(Task::Judge(Box::new(question)))));
         effects
     }
 
-    /// A worker did something; perhaps it was our start.
+    /// Handles the result of an action, which may be our start.
     fn done(&mut self, result: &ActionResult) {
         if let Some(form) = self.form.as_mut().filter(|f| f.busy) {
             form.busy = false;
@@ -240,7 +239,7 @@ impl Screen for Experiments {
         Vec::new()
     }
 
-    /// The cursor stays on what exists.
+    /// Keeps the cursor on an existing line.
     fn changed(&mut self, shared: &mut Shared) -> Vec<Effect> {
         let rows = rows(&shared.plugins);
         let same = self.at.as_ref().and_then(|at| rows.iter().position(|r| r.key() == *at));
@@ -284,7 +283,7 @@ impl Screen for Experiments {
     }
 }
 
-fn say(text: String) -> Vec<Effect> {
+fn message(text: String) -> Vec<Effect> {
     vec![Effect::failure(text)]
 }
 
@@ -294,13 +293,13 @@ fn in_form(form: &mut Form, shared: &Shared, action: Action) -> Vec<Effect> {
         Action::Go(Move::Page(by)) => form.go(isize::from(by) * 10),
         Action::Enter if form.field().is_some() => form.go(1),
         Action::Enter | Action::Start if shared.read_only => {
-            return say("this is --read-only: nothing can be started".to_owned());
+            return message("this is --read-only: nothing can be started".to_owned());
         }
         Action::Enter | Action::Start => {
             return match form.start(&shared.runs.folder) {
-                Asked::Start(launch) => vec![Effect::Do(Task::Launch(launch))],
-                Asked::Exec(exec) => vec![Effect::Do(Task::Exec(exec))],
-                Asked::Nothing => Vec::new(),
+                FormRequest::Start(launch) => vec![Effect::Do(Task::Launch(launch))],
+                FormRequest::Exec(exec) => vec![Effect::Do(Task::Exec(exec))],
+                FormRequest::Nothing => Vec::new(),
             };
         }
         Action::Nudge(up) => form.nudge(up),

@@ -1,4 +1,4 @@
-//! The lines of the list: what can be run, and what cannot, with the reason.
+//! The lines of the list: usable experiments, then everything else with the reason.
 
 use std::path::{Path, PathBuf};
 
@@ -9,17 +9,17 @@ use crate::screens::shared::PluginsSnapshot;
 /// A line of the list.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Row<'a> {
-    /// An experiment that can be run.
+    /// A usable experiment.
     Ready(&'a FoundPlugin, &'a ExperimentDesc),
-    /// One hidden by an earlier plugin that has it too.
+    /// An experiment hidden by a plugin found earlier.
     Shadowed(&'a FoundPlugin, &'a ExperimentDesc, &'a Path),
     /// A file that cannot be used.
     Refused(&'a Path, &'a Refusal),
-    /// A file that is being looked at.
+    /// A file that is still being described.
     Pending(&'a Path),
 }
 
-/// Which line, however many come and go around it.
+/// Identifies a line while others appear and disappear.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Key {
     path: PathBuf,
@@ -31,7 +31,7 @@ impl Row<'_> {
         Key { path: self.path().to_owned(), experiment: self.id().to_owned() }
     }
 
-    /// The experiment's id; empty where that is not known.
+    /// The experiment's id; empty if unknown.
     pub(super) fn id(&self) -> &str {
         match self {
             Row::Ready(_, e) | Row::Shadowed(_, e, _) => &e.id,
@@ -47,13 +47,13 @@ impl Row<'_> {
         }
     }
 
-    /// The file's own name.
+    /// The name of the plugin's file.
     pub(super) fn file(&self) -> String {
         crate::print::clean(&self.path().file_name().unwrap_or_default().to_string_lossy())
     }
 }
 
-/// All lines: what can be run first, in the order searched, as the host would find it.
+/// All lines: usable experiments first, in search order.
 pub(super) fn rows(plugins: &PluginsSnapshot) -> Vec<Row<'_>> {
     let found = &plugins.found;
     let mut rows: Vec<Row<'_>> = found.experiments().map(|(p, e)| Row::Ready(p, e)).collect();

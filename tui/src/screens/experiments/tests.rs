@@ -1,4 +1,4 @@
-//! The real application, driven by keys, with plugins as the watch would report them.
+//! Drives the real application by keys, with plugins as the watch would report them.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -42,7 +42,7 @@ fn demo() -> ExperimentDesc {
     ExperimentDesc { metrics: vec![metric("loss", Goal::Min), metric("accuracy", Goal::Max)], ..experiment() }
 }
 
-/// Ready, hidden, refused, and being looked at.
+/// A usable, a hidden, a refused and a pending plugin.
 fn plugins() -> PluginsSnapshot {
     let other = ExperimentDesc { id: "other".to_owned(), params: Vec::new(), presets: Vec::new(), ..demo() };
     let first = PathBuf::from("/plugins/libdemo.so");
@@ -87,7 +87,7 @@ fn launched(bench: &mut Bench) -> Option<gradtop_host::Launch> {
     })
 }
 
-/// Nothing is done but looking at other things.
+/// Asserts that nothing but reading was requested.
 fn only_looks(bench: &mut Bench) {
     let effects = bench.take();
     assert!(effects.iter().all(|e| matches!(e, Task::Watch(_) | Task::SaveSettings(_))), "{effects:?}");
@@ -163,10 +163,10 @@ fn a_run_is_set_up_and_started() {
     assert_eq!(launch.params[1], ("steps".to_owned(), ParamValue::Int(500)));
     assert_eq!(launch.runs, PathBuf::from("runs"));
     assert!(bench.screen().contains("starting"));
-    // Once more does not start a second one.
+    // A second press does not start another run.
     bench.keys("ctrl-s");
     assert!(launched(&mut bench).is_none());
-    // It failed: the form is still there, and says so.
+    // After a failure, the form is still there and shows it.
     bench.answer(Answer::Done(ActionResult {
         text: "not started: disk full".to_owned(),
         failed: true,
@@ -176,7 +176,7 @@ fn a_run_is_set_up_and_started() {
     assert!(bench.screen().contains("not started: disk full") && bench.screen().contains("start the run"));
     bench.keys("ctrl-s");
     assert!(launched(&mut bench).is_some());
-    // It is started: home, where it is.
+    // After a success, the list shows the new run.
     let started = Some(bench.id("demo-1"));
     bench.answer(Answer::Done(ActionResult { text: "demo-2 is started".to_owned(), failed: false, started }));
     assert!(bench.screen().contains("demo-1") && !bench.screen().contains("new run"), "{}", bench.screen());
@@ -259,7 +259,7 @@ fn a_run_is_started_anew_with_changed_parameters() {
     let launch = launched(&mut bench).unwrap();
     let params: Vec<String> = launch.params.iter().take(2).map(|(k, v)| format!("{k}={v}")).collect();
     assert_eq!((params, launch.seed), (vec!["lr=0.25".to_owned(), "steps=77".to_owned()], Some(7)));
-    // Leaving goes back to where it was asked for.
+    // Leaving returns to the previous screen.
     bench.answer(Answer::Done(ActionResult { text: "no".to_owned(), failed: true, started: None }));
     bench.keys("esc");
     assert!(bench.screen().contains("demo-1") && !bench.screen().contains("run like"));
@@ -425,7 +425,7 @@ fn what_the_experiment_refuses_is_told_at_the_field_while_it_is_typed_and_once()
     bench.type_text("e");
     let question = asked(&mut bench).unwrap();
     assert_eq!(question.params[4], ("functions".to_owned(), ParamValue::Text("sinc,sine".to_owned())));
-    // What was said of something else says nothing of this.
+    // An answer about other values is ignored.
     bench.answer(Answer::Judged(Box::new(early), Some(why.to_owned())));
     assert_eq!(told(&bench), 0, "{}", bench.screen());
     bench.answer(Answer::Judged(Box::new(question), Some(why.to_owned())));
@@ -433,12 +433,12 @@ fn what_the_experiment_refuses_is_told_at_the_field_while_it_is_typed_and_once()
     assert_eq!(told(&bench), 1, "{screen}");
     assert!(screen.lines().any(|l| l.contains("› ✗ functions") && l.contains(why)), "{screen}");
     assert!(screen.contains("1 field has an error"), "{screen}");
-    // A name changes nothing about it, and is no new question.
+    // A name needs no validation.
     bench.keys("down");
     bench.type_text("mine");
     assert_eq!(told(&bench), 1, "{}", bench.screen());
     assert!(asked(&mut bench).is_none());
-    // Its plugin may be another by now: a start asks.
+    // Starting asks again, because the plugin may have changed.
     bench.keys("ctrl-s");
     assert!(launched(&mut bench).is_some());
     bench.answer(Answer::Done(ActionResult { text: why.to_owned(), failed: true, started: None }));

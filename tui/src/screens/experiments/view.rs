@@ -1,4 +1,4 @@
-//! Drawing the list and what is known of the cursor's line.
+//! Draws the list and the details of the selected line.
 
 use gradtop_host::{ExperimentDesc, FoundPlugin, ParamKind};
 use gradtop_store::Goal;
@@ -16,10 +16,10 @@ use crate::widgets::{self, around};
 use gradtop_chart::cells::text::{apart, fit_ends, width_of, wrap};
 use gradtop_chart::cells::theme::Theme;
 
-/// From this width on, details stand beside the list.
+/// From this width on, details are beside the list.
 const BESIDE: u16 = 110;
 
-/// Where things stand.
+/// The areas of the screen.
 struct Layout {
     list: Rect,
     details: Rect,
@@ -41,7 +41,7 @@ fn layout(area: Rect, rows: usize) -> Layout {
             beside: true,
         };
     }
-    // The list keeps what it needs, within limits; below it there are a rule and the details.
+    // The list gets the space it needs, within limits; below it are a rule and the details.
     let lines = (rows as u16 + 1).clamp(4, (height / 2).max(4)).min(height);
     Layout {
         list: Rect { x: area.x, y: top, width: area.width, height: lines },
@@ -55,7 +55,7 @@ fn layout(area: Rect, rows: usize) -> Layout {
     }
 }
 
-/// The line drawn at a place of the terminal.
+/// The line at a position.
 pub(super) fn row_at(screen: &Experiments, shared: &Shared, at: Position) -> Option<usize> {
     let len = rows(&shared.plugins).len();
     let list = layout(shared.area, len).list;
@@ -72,7 +72,7 @@ pub(super) fn details_overflow(shared: &Shared, row: Option<&Row<'_>>) -> u16 {
     details_hidden(lines, usize::from(area.height)) as u16
 }
 
-/// How far so many lines can be scrolled.
+/// How far a text of so many lines can be scrolled.
 fn details_hidden(lines: usize, height: usize) -> usize {
     if height == 0 { 0 } else { lines.saturating_sub(height) }
 }
@@ -109,7 +109,7 @@ impl Experiments {
         let hidden = details_hidden(lines.len(), height);
         let top = usize::from(self.details).min(hidden);
         let below = lines.len().saturating_sub(top + height);
-        // The last row says how much is left.
+        // The last row shows how much is hidden.
         let shown = if below > 0 { height.saturating_sub(1) } else { height };
         for (i, line) in lines.iter().skip(top).take(shown).enumerate() {
             let mut pen = Pen::row(buffer, shared.theme, place.details, i as u16);
@@ -159,7 +159,7 @@ impl Experiments {
                         (plugin.origin.word().to_owned(), columns.origin),
                         (row.file(), columns.file),
                     ] {
-                        // A gap stands behind a text, however long it is.
+                        // Even the longest text is followed by a gap.
                         pen.left(&fit_ends(&text, width.saturating_sub(2), false), width, theme.dim());
                     }
                 }
@@ -190,7 +190,7 @@ fn presets(e: &ExperimentDesc) -> String {
     e.presets.iter().map(|p| clean(&p.name)).collect::<Vec<_>>().join(" ")
 }
 
-/// Widths of the columns; those without room are left out.
+/// The widths of the columns; those that do not fit are left out.
 struct Columns {
     state: usize,
     id: usize,
@@ -214,7 +214,7 @@ impl Columns {
         let id = widest(&mut all().map(|(_, _, e)| width_of(&clean(&e.id))), "experiment");
         let id = id.min(width.saturating_sub(2 + 11));
         let mut room = width.saturating_sub(2 + 11 + id);
-        // What tells plugins apart comes before what a look at the details tells too.
+        // What distinguishes plugins takes precedence over what the details show, too.
         let mut take = |wanted: usize, least: usize| {
             let got = if room >= wanted {
                 wanted
@@ -254,7 +254,7 @@ fn summary(rows: &[Row<'_>], theme: Theme, frame: &mut Frame<'_>, area: Rect) {
 
 type Spans = Vec<Span<'static>>;
 
-/// All there is to say of a line.
+/// The details of a line.
 fn details(theme: Theme, row: &Row<'_>, width: usize) -> Vec<Spans> {
     let mut out = Details { theme, width, lines: Vec::new() };
     let path = clean(&row.path().display().to_string());
@@ -284,7 +284,7 @@ fn details(theme: Theme, row: &Row<'_>, width: usize) -> Vec<Spans> {
     out.lines
 }
 
-/// What is known of a line, being put together.
+/// The details under construction.
 struct Details {
     theme: Theme,
     width: usize,
@@ -300,13 +300,13 @@ impl Details {
         self.lines.extend([Spans::new(), vec![Span::styled(text, self.theme.bold())]]);
     }
 
-    /// A name in so many columns, and what is said of it.
+    /// A name, padded to so many columns, and its description.
     fn entry(&mut self, name: &str, columns: usize, text: &str) {
         let pad = " ".repeat(columns.saturating_sub(width_of(name)));
         self.hanging(vec![Span::styled(format!("{name}{pad}"), self.theme.text())], columns, text);
     }
 
-    /// A text beside its head; its other lines are as far to the right as the first.
+    /// A text next to its head, with further lines aligned to the first.
     fn hanging(&mut self, mut head: Spans, columns: usize, text: &str) {
         let style = self.theme.dim();
         let mut wrapped = wrap(text, self.width.saturating_sub(columns).max(12)).into_iter();
@@ -350,7 +350,7 @@ impl Details {
                 let head =
                     |value| vec![Span::styled(name, theme.text()), Span::styled(value, theme.accent())];
                 if width < key + default + 36 {
-                    // Beside its value the help would be a narrow tower.
+                    // Next to the value, the help would be too narrow.
                     self.lines.push(head(value));
                     let help = wrap(&help, width.saturating_sub(4).max(12)).into_iter();
                     self.lines.extend(help.map(|l| vec![Span::raw("    "), Span::styled(l, theme.dim())]));
@@ -385,7 +385,7 @@ fn default_of(p: &gradtop_host::ParamDesc) -> String {
     }
 }
 
-/// Sentences, each in as many lines as it takes.
+/// Draws lines, each wrapped.
 fn lines_of(lines: &[Line<'_>], theme: Theme, frame: &mut Frame<'_>, area: Rect) {
     let room = usize::from(area.width.saturating_sub(4)).max(1);
     let indented = |line: &Line<'_>| {

@@ -1,4 +1,4 @@
-//! What a run shows in each column.
+//! The text that a run shows in each column.
 
 use gradtop_store::State;
 
@@ -8,10 +8,10 @@ use gradtop_chart::cells::theme::Theme;
 use gradtop_view::runs::RunRow;
 use gradtop_view::state;
 
-/// Columns before the first: cursor and selection.
+/// Columns before the first one: cursor and selection.
 pub(super) const MARKS: u16 = 3;
 
-/// Columns of a list below which states are told by their signs alone.
+/// In narrower lists, states are shown as signs only.
 pub(super) const NARROW: u16 = 60;
 
 /// The style of a state.
@@ -19,11 +19,11 @@ pub(super) fn state_style(state: State, theme: Theme) -> ratatui::style::Style {
     theme.ink(state::ink(state))
 }
 
-/// Columns before the point of a value.
+/// Columns before the decimal point of a value.
 pub(super) const BEFORE_POINT: usize = 4;
 
-/// Numbers with their points one below the other: `whole` columns before the point.
-pub(super) fn pointed(value: &str, whole: usize) -> String {
+/// Aligns a number at its decimal point, with `whole` columns before it.
+pub(super) fn align_point(value: &str, whole: usize) -> String {
     if !value.starts_with(|c: char| c.is_ascii_digit() || c == '-') {
         return value.to_owned();
     }
@@ -31,22 +31,22 @@ pub(super) fn pointed(value: &str, whole: usize) -> String {
     format!("{}{value}", " ".repeat(whole.saturating_sub(point)))
 }
 
-/// What must be said of it, and whether it can be helped.
+/// The note of a run, such as why it failed.
 pub(super) fn note(row: &RunRow) -> Option<String> {
     let over = matches!(row.view.state, State::Failed | State::Crashed) && row.resume.is_ok();
     state::note(&row.view).map(|note| if over { format!("{note}; r resumes") } else { note })
 }
 
-/// A text in exactly so many columns.
+/// Fits a text to a width.
 pub(super) fn cell(text: &str, width: usize, align: Align, ascii: bool) -> String {
     let fitted = |text: &str| {
-        // Before anything is cut, points no longer stand below each other.
+        // Drops the alignment before cutting anything.
         let text = if width_of(text) > width { text.trim_start() } else { text };
         fit_ends(text, width, ascii)
     };
     match align {
         Align::Left => pad(&fitted(text), width),
         Align::Right => pad_left(&fitted(text), width),
-        Align::Point => pad(&fitted(&pointed(text, BEFORE_POINT)), width),
+        Align::Point => pad(&fitted(&align_point(text, BEFORE_POINT)), width),
     }
 }

@@ -1,4 +1,4 @@
-//! Which columns there is room for, and how wide they are: the same in all groups, so that they stand below each other.
+//! Chooses the columns that fit, with the same widths in all groups so that they are aligned.
 
 use std::sync::Arc;
 
@@ -15,46 +15,46 @@ use gradtop_view::runs::RunRow;
 use gradtop_view::state::{self, Common, brief_headlines, headline_cells};
 use jiff::Timestamp;
 
-/// Parameters shown at most.
+/// The most parameters shown.
 pub(super) const PARAMS: usize = 3;
-/// Columns that are this hard to dispense with stay as long as others can be made narrower.
+/// Columns of at least this priority are kept as long as others can be narrowed.
 const DEAR: usize = 4;
-/// Columns of a name at most, as long as other columns want room.
+/// The widest name while other columns need space.
 const NAME: usize = 28;
-/// Columns of a value.
+/// The width of a value.
 const VALUE: usize = 11;
-/// Columns of what a value is of, as long as other columns want room.
+/// The widest series name while other columns need space.
 const WHO: usize = 18;
-/// Columns of a value and what it is of, on a phone: `last train loss` is whole above them.
+/// The width of a value with its series name on a phone: its heading `last train loss` fits above.
 const BRIEF: usize = 15;
-/// Columns of anything else at most.
+/// The widest other column.
 const WIDEST: usize = 40;
-/// Columns to which words are cut at most.
+/// Text is cut to no less than this.
 const LEAST: usize = 8;
 /// Columns between two columns.
 const GAP: usize = 2;
 
-/// What a column shows.
+/// The content of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum What<'a> {
     State,
     Name,
-    /// The group's parameter of this number.
+    /// The parameter with this index in the group.
     Param(usize),
     Bar,
     Percent,
-    /// What stands for a run, beside others of its group.
+    /// The headline value of a run.
     Metric,
-    /// What that is of.
+    /// The series of the headline value.
     Who,
     Spark,
-    /// What the column of this name has in any list of runs.
+    /// Any other column of a list of runs, by name.
     Other(&'a str),
 }
 
 impl What<'_> {
-    /// What gives way first where the terminal is narrow, of equals the one further right; 0 never does. `apart`: values of one column are of different series,
-    /// which only another column tells.
+    /// The order in which columns are dropped when space is short: the highest goes first, among equals the rightmost; 0 is
+    /// never dropped. `apart`: the values of a column belong to different series, which only another column shows.
     fn dispensable(self, apart: bool) -> usize {
         match self {
             Self::State | Self::Name => 0,
@@ -75,7 +75,7 @@ impl What<'_> {
         }
     }
 
-    /// The later, the longer it keeps its width.
+    /// The order in which columns are narrowed: the highest last.
     fn firmness(self) -> usize {
         match self {
             Self::Spark => 0,
@@ -87,7 +87,7 @@ impl What<'_> {
         }
     }
 
-    /// What runs are sorted by in it.
+    /// The sort key of the column.
     pub(super) fn sorts(self, group: &Group) -> Option<String> {
         Some(match self {
             Self::State => "state".to_owned(),
@@ -99,12 +99,12 @@ impl What<'_> {
         })
     }
 
-    /// What a run has in it, as text.
+    /// The text of a run.
     pub(super) fn text(self, group: &Group, run: &RunRow, now: Timestamp) -> String {
         self.sorts(group).map(|name| column::cell(&run.view, &name, now)).unwrap_or_default()
     }
 
-    /// Its title in a group.
+    /// The heading in a group.
     pub(super) fn title(self, group: &Group) -> String {
         match self {
             Self::Param(i) => group.params.get(i).map(|p| clean(p)).unwrap_or_default(),
@@ -117,22 +117,22 @@ impl What<'_> {
     }
 }
 
-/// What keeps its width longest.
+/// The highest firmness.
 const FIRMEST: usize = 5;
 
-/// A column that is wanted.
+/// A requested column.
 struct Wanted<'a> {
     what: What<'a>,
     width: usize,
-    /// Columns it can do with.
+    /// The minimal width.
     least: usize,
     align: Align,
-    /// The highest gives way first; 0 never does.
+    /// Its place in the order of dropping; 0 is never dropped.
     cost: usize,
 }
 
 impl<'a> Wanted<'a> {
-    /// `least`: the columns it can do with, if that is less.
+    /// `least`: the minimal width, if less than `width`.
     fn new(what: What<'a>, width: usize, least: usize) -> Self {
         let align = match what {
             What::Percent => Align::Right,
@@ -147,13 +147,13 @@ impl<'a> Wanted<'a> {
         Self::new(what, width, width)
     }
 
-    /// What it can spare.
+    /// How much it can be narrowed.
     fn gives(&self) -> usize {
         self.width - self.least
     }
 }
 
-/// A column and where it is, from the left edge of the list.
+/// A column and its position from the left edge of the list.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Column<'a> {
     pub(super) what: What<'a>,
@@ -163,7 +163,7 @@ pub(super) struct Column<'a> {
 }
 
 impl Column<'_> {
-    /// Whether a state's word has no room in it.
+    /// Returns whether it is too narrow for the name of a state.
     pub(super) fn is_sign(&self) -> bool {
         self.width <= 2
     }
@@ -173,17 +173,17 @@ impl Column<'_> {
 #[derive(Debug)]
 pub(super) struct Columns<'a>(pub(super) Vec<Column<'a>>);
 
-/// The columns of the widest of some texts.
+/// The width of the widest text.
 fn widest(least: usize, most: usize, texts: impl Iterator<Item = String>) -> usize {
     texts.map(|t| width_of(&t)).max().unwrap_or(0).clamp(least.min(most), most)
 }
 
-/// Columns of all of these, with what is between them.
+/// The total width of columns with their gaps.
 fn used(columns: &[Wanted<'_>]) -> usize {
     columns.iter().map(|c| c.width + GAP).sum::<usize>().saturating_sub(GAP)
 }
 
-/// Makes columns narrower: trends first, names last.
+/// Narrows columns: trends first, names last.
 fn shrink(columns: &mut [Wanted<'_>], mut missing: usize) {
     for firmness in 0..=FIRMEST {
         for column in columns.iter_mut().filter(|c| c.what.firmness() == firmness) {
@@ -193,23 +193,23 @@ fn shrink(columns: &mut [Wanted<'_>], mut missing: usize) {
     }
 }
 
-/// The name of a run as wide as it is shown: an alert has its sign before it.
+/// The name of a run at its displayed width: an alert adds a sign.
 fn shown_name(run: &Arc<RunRow>) -> String {
     let sign = if state::alert(&run.view).is_some() { "! " } else { "" };
     format!("{sign}{}", clean(run.name()))
 }
 
-/// What the values of a group's runs are of.
+/// The series of the values of a group's runs.
 fn whos(group: &Group) -> impl Iterator<Item = String> {
     group.rows.iter().map(|run| headline_cells(&run.view, group.common.as_ref()).1)
 }
 
 impl<'a> Columns<'a> {
-    /// For a list of that width.
+    /// Chooses the columns for a list of this width.
     pub(super) fn new(home: &'a Home, shared: &Shared, width: u16) -> Self {
         let rows = || home.list.rows();
         let ascii = shared.theme.ascii();
-        // On a narrow terminal its sign says it.
+        // On a narrow terminal, the sign of a state is enough.
         let state = if width < cells::NARROW {
             widest(1, 2, rows().map(|r| state::sign(r.view.state, r.view.certain, ascii)))
         } else {
@@ -220,11 +220,11 @@ impl<'a> Columns<'a> {
         let name = Wanted::new(What::Name, widest(8, NAME, rows().map(shown_name)), least);
         let room = usize::from(width).saturating_sub(usize::from(cells::MARKS) + 1);
         let mut columns = if home.columns.is_empty() {
-            usual(home, shared, width, room, [state, name])
+            default_columns(home, shared, width, room, [state, name])
         } else {
-            chosen(home, shared, room, [state, name])
+            view_columns(home, shared, room, [state, name])
         };
-        // What is left over shows longer names whole, and makes the trend longer.
+        // Remaining space goes to long names, then to the trend.
         let mut spare = room.saturating_sub(used(&columns));
         let whole = widest(NAME, usize::MAX, rows().map(shown_name));
         let whos = || widest(0, WIDEST, home.list.groups.iter().flat_map(whos));
@@ -247,12 +247,12 @@ impl<'a> Columns<'a> {
         Self(placed.collect())
     }
 
-    /// Whether values say themselves what they are of.
+    /// Returns whether values include the name of their series.
     pub(super) fn brief(&self) -> bool {
         self.0.iter().any(|column| column.what == What::Metric && column.align == Align::Left)
     }
 
-    /// What a click on the titles at this column sorts by.
+    /// The sort key of the heading at column `x`.
     pub(super) fn at(&self, x: u16, group: Option<&Group>) -> Option<String> {
         let x = usize::from(x);
         let column = self.0.iter().find(|c| c.left <= x && x < c.left + c.width + GAP)?;
@@ -260,8 +260,8 @@ impl<'a> Columns<'a> {
     }
 }
 
-/// Those of the list as long as nobody chose others.
-fn usual<'a>(
+/// The default columns.
+fn default_columns<'a>(
     home: &'a Home,
     shared: &Shared,
     width: u16,
@@ -296,7 +296,7 @@ fn usual<'a>(
     let fixed = |name: &'static str, width| Wanted::fixed(What::Other(name), width);
     columns.push(fixed("step", 7));
     columns.extend(rows().any(|r| state::epoch(&r.view).is_some()).then(|| fixed("epoch", 7)));
-    // What only running runs have takes no room without them.
+    // Columns of running runs take no space if there are none.
     columns.extend(rows().any(|r| r.live()).then(|| fixed("rate", 9)));
     columns.extend(rows().any(|r| r.live() && r.view.status.total > 0).then(|| fixed("eta", 6)));
     let title = widest(0, 24 - cells::BEFORE_POINT, groups.iter().map(|g| What::Metric.title(g)));
@@ -307,7 +307,7 @@ fn usual<'a>(
         let width = widest(least, room, groups.iter().flat_map(brief));
         columns.push(Wanted { align: Align::Left, ..Wanted::new(What::Metric, width, BRIEF) });
     } else {
-        // Above the points of the values, where there is room for that.
+        // Values are aligned with their heading, if there is room.
         columns.push(Wanted::new(What::Metric, least.max(title + cells::BEFORE_POINT), least));
         columns.extend((who > 0).then(|| Wanted::new(What::Who, who, 9)));
     }
@@ -315,17 +315,17 @@ fn usual<'a>(
     for column in &mut columns {
         column.cost = column.what.dispensable(apart);
     }
-    // What a value is of is worth more than a time left, and so are names that can be told apart.
+    // A series name is worth more than the time left, and so are distinguishable names.
     let dear = if apart { DEAR - 1 } else { DEAR };
     fit(&mut columns, room, dear, |columns, gone| {
-        // A value that does not say what it is of is none.
+        // A value whose series is unknown is meaningless.
         columns.retain(|other| !(apart && gone == What::Who && other.what == What::Metric));
     });
     columns
 }
 
-/// Those that somebody chose; the last give way first.
-fn chosen<'a>(home: &'a Home, shared: &Shared, room: usize, first: [Wanted<'a>; 2]) -> Vec<Wanted<'a>> {
+/// The columns of the current view; the last ones are dropped first.
+fn view_columns<'a>(home: &'a Home, shared: &Shared, room: usize, first: [Wanted<'a>; 2]) -> Vec<Wanted<'a>> {
     let groups = &home.list.groups;
     let mut first = first.map(Some);
     let mut columns = Vec::new();
@@ -340,11 +340,11 @@ fn chosen<'a>(home: &'a Home, shared: &Shared, room: usize, first: [Wanted<'a>; 
         let other = || {
             let (what, align) = (What::Other(name), column::align(name, home.list.rows().map(|r| &r.view)));
             let shown = |text: String| {
-                if align == Align::Point { cells::pointed(&text, cells::BEFORE_POINT) } else { text }
+                if align == Align::Point { cells::align_point(&text, cells::BEFORE_POINT) } else { text }
             };
             let texts =
                 groups.iter().flat_map(|g| g.rows.iter().map(move |r| shown(what.text(g, r, shared.now))));
-            // The title may say the order.
+            // The heading may carry the mark of the sort order.
             let wide = widest(0, WIDEST, texts.chain([format!("{} v", clean(name))]));
             Wanted { align, ..Wanted::new(what, wide, if align == Align::Left { LEAST } else { wide }) }
         };
@@ -355,8 +355,8 @@ fn chosen<'a>(home: &'a Home, shared: &Shared, room: usize, first: [Wanted<'a>; 
     columns
 }
 
-/// Takes the room that is missing from the columns that can do without it, or leaves columns out; those that are no more
-/// than `dear` only where all others are as narrow as can be. `gone` hears of each that is left out.
+/// Narrows or drops columns until they fit. Those of at most priority `dear` are dropped only when all others are as narrow as
+/// possible. `gone` is called with each dropped column.
 fn fit<'a>(
     columns: &mut Vec<Wanted<'a>>,
     room: usize,
@@ -368,7 +368,7 @@ fn fit<'a>(
         if missing == 0 {
             return;
         }
-        // Before what matters most goes, some become narrower.
+        // Before an important column is dropped, others are narrowed.
         let give: usize = columns.iter().map(Wanted::gives).sum();
         let trend: usize = columns.iter().filter(|c| c.what == What::Spark).map(Wanted::gives).sum();
         let worst = (0..columns.len()).max_by_key(|i| columns[*i].cost).filter(|i| columns[*i].cost > 0);

@@ -35,7 +35,7 @@ const ROWS: &[Binding<Action>] = &[
     row(&["esc"], Action::Clear, "", "clear the selection, then the filter and the columns of a view"),
 ];
 
-/// While a filter is typed.
+/// The keys while a filter is typed.
 pub(crate) const FILTER: Mode<Action> =
     Mode { title: "Runs: editing the filter", bindings: FILTER_ROWS, kind: Kind::Typing, syntax: SYNTAX };
 
@@ -46,7 +46,7 @@ const FILTER_ROWS: &[Binding<Action>] = &[
     row(&["down"], Action::Go(Move::By(1)), "", "down in the list"),
 ];
 
-/// What a filter says, for the help.
+/// The syntax of filters, for the help.
 const SYNTAX: &[Binding<()>] = &[
     row(&["flat"], (), "", "runs whose name or experiment has these letters"),
     row(

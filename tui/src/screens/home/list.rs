@@ -1,4 +1,4 @@
-//! The lines of the list: groups, in them the runs that the filter takes, sorted.
+//! The lines of the list: groups, and in them the runs that match the filter, sorted.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,72 +11,66 @@ use gradtop_view::order::by;
 use gradtop_view::runs::{RunId, RunRow};
 use gradtop_view::state::{self, Common};
 
-/// Folders that cannot be read and are named.
+/// The most unreadable folders listed.
 const UNREADABLE: usize = 3;
 
 /// What the cursor is on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Spot {
-    /// An experiment's line.
     Group(String),
-    /// A run's line.
     Run(RunId),
 }
 
-/// A line.
 #[derive(Clone, Debug)]
 pub(crate) enum Line {
-    /// Between two groups.
+    /// A line between two groups.
     Blank,
-    /// About what is no run that can be shown.
+    /// A message, for example about unreadable folders.
     Note(String),
-    /// An experiment.
+    /// The heading of an experiment.
     Group {
-        /// Its number in [`List::groups`].
+        /// The index into [`List::groups`].
         group: usize,
-        /// Its runs are not shown.
+        /// Whether its runs are hidden.
         folded: bool,
     },
-    /// The titles of the columns.
+    /// The headings of the columns.
     Titles {
-        /// Of which group.
+        /// The index of its group.
         group: usize,
     },
-    /// A run.
     Run {
-        /// Of which group.
+        /// The index of its group.
         group: usize,
-        /// The run.
         row: Arc<RunRow>,
     },
 }
 
-/// An experiment with the runs that are shown.
+/// An experiment with its visible runs.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Group {
     /// The experiment's id.
     pub(crate) experiment: String,
-    /// The runs that the filter takes, sorted.
+    /// The runs that match the filter, sorted.
     pub(crate) rows: Vec<Arc<RunRow>>,
-    /// How many runs there are in all.
+    /// The number of all its runs.
     pub(crate) all: usize,
-    /// The parameters that differ between all its runs, in the order declared.
+    /// The parameters that differ between any of its runs, in declared order.
     pub(crate) params: Vec<String>,
-    /// What stands for each of its runs, if they agree.
+    /// The headline metric, if its runs agree on one.
     pub(crate) common: Option<Common>,
 }
 
-/// The whole list.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct List {
-    /// The experiments, the one with the newest run first.
+    /// The experiments, starting with that of the newest run.
     pub(crate) groups: Vec<Group>,
-    /// What is shown, from top to bottom.
+    /// The lines from top to bottom.
     pub(crate) lines: Vec<Line>,
 }
 
 impl List {
-    /// From what there is; of experiments in `folded` only the line of their own.
+    /// Builds the list; runs of experiments in `folded` are hidden.
     pub(crate) fn new(shared: &Shared, filter: &Filter, folded: &BTreeSet<String>) -> Self {
         let settings = &shared.settings.home;
         let mut groups: Vec<Group> = Vec::new();
@@ -120,7 +114,7 @@ impl List {
         Self { groups, lines }
     }
 
-    /// What is on a line, if the cursor may be there.
+    /// What is on a line, if the cursor can be there.
     pub(crate) fn spot(&self, line: usize) -> Option<Spot> {
         match self.lines.get(line)? {
             Line::Group { group, .. } => Some(Spot::Group(self.groups[*group].experiment.clone())),
@@ -129,7 +123,7 @@ impl List {
         }
     }
 
-    /// The line of something.
+    /// The line of a run or group.
     pub(crate) fn line_of(&self, spot: &Spot) -> Option<usize> {
         self.lines.iter().position(|line| match (line, spot) {
             (Line::Group { group, .. }, Spot::Group(id)) => self.groups[*group].experiment == *id,
@@ -138,12 +132,12 @@ impl List {
         })
     }
 
-    /// The nearest line where the cursor may be: going down, else up.
+    /// The nearest line for the cursor: below, else above.
     pub(crate) fn nearest(&self, line: usize) -> Option<usize> {
         self.nearest_of(line, |spot| spot.is_some())
     }
 
-    /// The nearest run, where any is shown.
+    /// The nearest run, if any is visible.
     pub(crate) fn nearest_run(&self, line: usize) -> Option<usize> {
         self.nearest_of(line, |spot| matches!(spot, Some(Spot::Run(_)))).or_else(|| self.nearest(line))
     }
@@ -154,7 +148,7 @@ impl List {
         (line..self.lines.len()).find(may).or_else(|| (0..line).rev().find(may))
     }
 
-    /// `by` places further where the cursor may be.
+    /// Moves the cursor by `by` places.
     pub(crate) fn stepped(&self, line: usize, by: isize) -> usize {
         let places: Vec<usize> = (0..self.lines.len()).filter(|l| self.spot(*l).is_some()).collect();
         let at = places.partition_point(|l| *l < line);
@@ -162,7 +156,7 @@ impl List {
         places.get(to).copied().unwrap_or(line)
     }
 
-    /// Where a move of the cursor ends; the first and the last line are those of runs.
+    /// Moves the cursor; the first and last places are runs.
     pub(crate) fn moved(&self, line: usize, to: Move, page: usize) -> usize {
         let run = |l: &usize| matches!(self.lines.get(*l), Some(Line::Run { .. }));
         let any = |line: usize| self.nearest(line).unwrap_or(0);
@@ -175,7 +169,7 @@ impl List {
         }
     }
 
-    /// Every run shown, folded or not.
+    /// The runs of all groups, folded or not.
     pub(crate) fn rows(&self) -> impl Iterator<Item = &Arc<RunRow>> {
         self.groups.iter().flat_map(|g| &g.rows)
     }
@@ -191,12 +185,12 @@ impl List {
     }
 }
 
-/// What is said of folders that look like runs and cannot be read: the first few, with the reasons.
+/// Messages about folders that look like runs but cannot be read.
 pub(super) fn unreadable(shared: &Shared) -> Vec<String> {
     let all = &shared.runs.unreadable;
     let say = |(path, why): &(std::path::PathBuf, String)| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        // The path is in the reason too.
+        // The reason contains the path, too.
         let why = why.replace(&*format!("{}/", path.display()), "");
         clean(&format!("{} cannot be read: {why}", name.trim_start_matches("run=")))
     };

@@ -1,4 +1,4 @@
-//! The list of all runs, by experiment: the first screen.
+//! The list of all runs, grouped by experiment: the first screen.
 
 mod cells;
 mod columns;
@@ -34,73 +34,72 @@ use gradtop_view::state;
 use list::{Line, List, Spot};
 use settings::Pane;
 
-/// What keys do here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
-    /// Open the cursor's run, or fold the experiment.
+    /// Opens the run under the cursor, or folds the experiment.
     Open,
-    /// Start a run.
+    /// Starts a run.
     New,
-    /// Select or unselect.
+    /// Selects or deselects a run.
     Select,
-    /// Select all that is shown, or nothing.
+    /// Selects all visible runs, or none.
     SelectAll,
-    /// Compare.
     Compare,
-    /// Type a filter.
+    /// Edits the filter.
     Filter,
-    /// Sort by the next column.
+    /// Sorts by the next column.
     Sort,
-    /// Sort the other way round.
+    /// Reverses the order.
     Reverse,
-    /// The views that have names.
+    /// Opens the saved views.
     Views,
-    /// Another place for the pane.
+    /// Moves the pane to its next place.
     Pane,
-    /// Move the cursor.
+    /// Moves the cursor.
     Go(Move),
-    /// Hide the group's runs.
+    /// Hides the runs of the group.
     Fold,
-    /// Show them.
+    /// Shows the runs of the group.
     Unfold,
-    /// Clear the selection, then the filter.
+    /// Clears the selection, then the filter.
     Clear,
-    /// Keep the filter that was typed.
+    /// Keeps the new filter.
     Keep,
-    /// Go back to the filter before.
+    /// Restores the previous filter.
     Cancel,
 }
 
-/// A filter being typed.
+/// A filter that is being typed.
 #[derive(Debug)]
 struct Typing {
     input: Input,
-    /// What is wrong with it; the last one that was right holds meanwhile.
+    /// Its error; meanwhile the last valid filter applies.
     error: Option<FilterError>,
-    /// The filter before.
+    /// The previous filter.
     before: (String, Filter),
+    /// What the cursor was moved to; it returns there once the filter shows it again.
+    spot: Option<Spot>,
 }
 
-/// The list of all runs.
 #[derive(Debug, Default)]
 pub(crate) struct Home {
     list: List,
-    /// The cursor's line.
+    /// The line of the cursor.
     line: usize,
-    /// What it is on: it stays there when lines come and go.
+    /// What the cursor is on; it stays there when lines are added or removed.
     spot: Option<Spot>,
-    /// The first line shown.
+    /// The first visible line.
     top: usize,
     selected: BTreeSet<RunId>,
     filter: (String, Filter),
-    /// The columns that a view chose; without any, the usual ones.
+    /// The columns of the current view; if empty, the default ones.
     columns: Vec<String>,
-    /// Experiments folded while there is a filter.
+    /// Experiments that are folded while a filter is set.
     folded_found: BTreeSet<String>,
-    /// Fields the filter names that no run has.
+    /// Fields of the filter that no run has.
     unknown: Vec<String>,
     typing: Option<Typing>,
-    /// A run to put the cursor on as soon as it is there.
+    /// A run that the cursor moves to as soon as it appears.
     expected: Option<RunId>,
     charts: ChartCache,
 }
@@ -108,7 +107,7 @@ pub(crate) struct Home {
 impl Screen for Home {
     super::by_mode!();
 
-    /// What can be understood of a filter holds at once.
+    /// A valid filter applies at once.
     fn edit(&mut self, shared: &mut Shared, edit: Edit) -> Vec<Effect> {
         let Some(typing) = &mut self.typing else { return Vec::new() };
         typing.input.edit(edit);
@@ -117,6 +116,7 @@ impl Screen for Home {
             Ok(filter) => (self.filter, typing.error) = ((text, filter), None),
             Err(error) => typing.error = Some(error),
         }
+        self.spot.clone_from(&typing.spot);
         self.refresh(shared);
         Vec::new()
     }
@@ -153,8 +153,8 @@ impl Screen for Home {
         Vec::new()
     }
 
-    /// Until the next run on the screen grows older by what its age is shown in.
-    fn lasts(&self, shared: &Shared) -> Duration {
+    /// Returns the time until the displayed age of the next visible run changes.
+    fn valid_for(&self, shared: &Shared) -> Duration {
         let age = |row: &RunRow| shared.now.duration_since(row.view.manifest.created).as_secs_f64();
         let height = usize::from(self.areas(shared).list.height);
         let shown = self.list.lines.iter().skip(self.top).take(height);
@@ -170,7 +170,7 @@ impl Screen for Home {
         Vec::new()
     }
 
-    /// Those selected and shown, else the cursor's.
+    /// Returns the selected visible runs, else the one under the cursor.
     fn targets(&self) -> Vec<RunId> {
         let chosen = self.chosen();
         match self.here() {
@@ -179,12 +179,16 @@ impl Screen for Home {
         }
     }
 
+    fn is_bare(&self) -> bool {
+        self.list.lines.is_empty() && self.typing.is_none()
+    }
+
     fn watches(&self, shared: &Shared) -> Vec<WatchRequest> {
         self.wanted(shared)
     }
 }
 
-/// Where the parts are drawn.
+/// The areas of the screen.
 struct Areas {
     filter: Option<Rect>,
     list: Rect,
@@ -201,7 +205,7 @@ impl Home {
         self.list.spot(self.line)
     }
 
-    /// The cursor's run; on an experiment's line its first.
+    /// The run under the cursor; on an experiment, its first run.
     fn current(&self) -> Option<&Arc<RunRow>> {
         match self.list.lines.get(self.line)? {
             Line::Run { row, .. } => Some(row),
@@ -210,13 +214,13 @@ impl Home {
         }
     }
 
-    /// Puts the cursor on a run, now or once it is there.
+    /// Moves the cursor to a run, now or once it appears.
     pub(crate) fn go_to(&mut self, id: RunId) {
         self.expected = Some(id);
     }
 
-    /// Filters, sorts and has the columns as a view has it; what is to be said of that.
-    pub(crate) fn look_as(&mut self, shared: &mut Shared, view: ListView) -> Message {
+    /// Applies a view. Returns a message about it.
+    pub(crate) fn apply_view(&mut self, shared: &mut Shared, view: ListView) -> Message {
         let filter = match Filter::parse(&view.filter) {
             Ok(filter) => filter,
             Err(e) => return Message::failure(format!("cannot read the filter of the view: {}", e.message)),
@@ -237,7 +241,7 @@ impl Home {
         }
     }
 
-    /// A key of the table was pressed.
+    /// Performs an action.
     fn update(&mut self, shared: &mut Shared, action: Action) -> Vec<Effect> {
         let page = self.areas(shared).list.height.saturating_sub(1).max(1);
         let mut effects = Vec::new();
@@ -253,7 +257,8 @@ impl Home {
             Action::Compare => effects.push(self.compare()),
             Action::Filter => {
                 let input = Input::new(&self.filter.0);
-                self.typing = Some(Typing { input, error: None, before: self.filter.clone() });
+                let (before, spot) = (self.filter.clone(), self.spot.clone());
+                self.typing = Some(Typing { input, error: None, before, spot });
             }
             Action::Sort => effects.push(self.sort(shared, None)),
             Action::Reverse => {
@@ -285,10 +290,14 @@ impl Home {
                 self.columns.clear();
             }
             Action::Keep | Action::Cancel => {
-                if let Some(typing) = self.typing.take()
-                    && (action == Action::Cancel || typing.error.is_some())
-                {
-                    self.filter = typing.before;
+                if let Some(typing) = self.typing.take() {
+                    self.spot = typing.spot;
+                    if action == Action::Cancel || typing.error.is_some() {
+                        self.filter = typing.before;
+                    }
+                    if let Some(error) = typing.error.filter(|_| action == Action::Keep) {
+                        effects.push(Effect::failure(format!("the filter was not kept: {}", error.message)));
+                    }
                 }
             }
         }
@@ -296,7 +305,7 @@ impl Home {
         effects
     }
 
-    /// Brings the list up to date, and the cursor to where it belongs.
+    /// Rebuilds the list and keeps the cursor in place.
     fn refresh(&mut self, shared: &mut Shared) {
         self.relist(shared);
         let views: Vec<_> = shared.runs.rows.iter().map(|row| &row.view).collect();
@@ -310,14 +319,14 @@ impl Home {
             self.expected = None;
             self.spot = Some(Spot::Run(id));
         }
-        // It stays on its run; without that, where it was; first of all, on the newest run.
+        // The cursor stays on its run, else on its line; at first it is on the newest run.
         let start = || self.list.lines.iter().position(|l| matches!(l, Line::Run { .. }));
         let line = match &self.spot {
             Some(spot @ Spot::Run(_)) => self.list.line_of(spot).or_else(|| self.list.nearest_run(self.line)),
             Some(spot) => self.list.line_of(spot).or_else(|| self.list.nearest(self.line)),
             None => start(),
         };
-        self.go(line.unwrap_or(0));
+        self.put(line.unwrap_or(0));
         self.reveal(usize::from(self.areas(shared).list.height));
     }
 
@@ -326,7 +335,7 @@ impl Home {
         self.list = List::new(shared, &self.filter.1, &folded);
     }
 
-    /// Experiments whose runs are not shown. A filter shows what it finds wherever it is: under it other ones are folded.
+    /// The folded experiments. A filter reveals its matches in all experiments, so it has its own set.
     fn folds<'a>(&'a mut self, shared: &'a mut Shared) -> &'a mut BTreeSet<String> {
         if self.filter.0.is_empty() {
             self.folded_found.clear();
@@ -336,14 +345,22 @@ impl Home {
         }
     }
 
+    /// Moves the cursor on behalf of a key or the mouse.
     fn go(&mut self, line: usize) {
+        self.put(line);
+        if let Some(typing) = &mut self.typing {
+            typing.spot.clone_from(&self.spot);
+        }
+    }
+
+    fn put(&mut self, line: usize) {
         self.line = line;
         if let Some(spot) = self.list.spot(line) {
             self.spot = Some(spot);
         }
     }
 
-    /// Scrolls so that the cursor can be seen, with the lines that head its group if they fit.
+    /// Scrolls until the cursor is visible, with the headings of its group if they fit.
     fn reveal(&mut self, height: usize) {
         let heads = match self.list.lines.get(self.line.saturating_sub(1)) {
             Some(Line::Titles { .. }) => 2,
@@ -403,7 +420,7 @@ impl Home {
         }
     }
 
-    /// The selected runs, as they are listed.
+    /// The selected runs in list order.
     fn chosen(&self) -> Vec<RunId> {
         self.list.rows().map(|r| &r.id).filter(|id| self.selected.contains(id)).cloned().collect()
     }
@@ -415,7 +432,7 @@ impl Home {
             && let Some(group) = self.list.group_at(self.line)
         {
             runs = group.rows.iter().map(|r| r.id.clone()).collect();
-            // What a filter chose is a choice too.
+            // Filtered runs are a deliberate choice, so new runs are not added.
             whole = self.filter.0.is_empty().then(|| group.experiment.clone());
         }
         if runs.is_empty() {
@@ -425,7 +442,7 @@ impl Home {
         }
     }
 
-    /// Sorts by a column, or by the one after the present; the same again turns the order.
+    /// Sorts by a column, or by the next one; sorting by the same column reverses the order.
     fn sort(&mut self, shared: &mut Shared, by: Option<String>) -> Effect {
         let keys = self.sort_keys();
         let sort = &mut shared.settings.home.sort;
@@ -440,7 +457,7 @@ impl Home {
         Effect::news(words(sort))
     }
 
-    /// Everything that can be sorted by.
+    /// All sort keys.
     fn sort_keys(&self) -> Vec<String> {
         if !self.columns.is_empty() {
             return self.columns.clone();
@@ -459,7 +476,7 @@ impl Home {
         keys
     }
 
-    /// Whether it is told where each run ran.
+    /// Returns whether the hosts of runs are shown.
     fn hosts(&self) -> bool {
         state::several_hosts(self.list.rows().map(|row| &row.view))
     }

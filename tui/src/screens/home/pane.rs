@@ -1,4 +1,4 @@
-//! The cursor's run, below or beside the list: its first figure, live, and its details.
+//! The pane with the run under the cursor: its first figure, live, and its details.
 
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
@@ -18,12 +18,12 @@ use gradtop_view::live::{RunData, SeriesFilter, WatchRequest};
 use gradtop_view::runs::RunRow;
 use gradtop_view::state;
 
-/// Columns of the details beside a chart.
+/// The width of the details beside a chart.
 const DETAILS: u16 = 46;
 
 impl Home {
-    /// The series that the list and the pane show: of each run seen the metric of its trend, of the cursor's run its first
-    /// figure.
+    /// The series that the list and the pane show: the trend of each visible run, and the first figure of the run under the
+    /// cursor.
     pub(super) fn wanted(&self, shared: &Shared) -> Vec<WatchRequest> {
         let areas = self.areas(shared);
         let shown = self.list.lines.iter().skip(self.top).take(areas.list.height.into());
@@ -39,7 +39,7 @@ impl Home {
             match (first, headline(run)) {
                 (Some(figure), _) => request.figures.extend([figure.id.clone()]),
                 (None, Some(metric)) => request.series = SeriesFilter::Metrics([metric.to_owned()].into()),
-                // Nothing is declared: the first that was logged.
+                // No figure is declared: shows the metric that was logged first.
                 (None, None) => {
                     let metric = shared.live.run(&run.id).and_then(|data| first_metric(data));
                     request.series = SeriesFilter::Metrics(metric.map(str::to_owned).into_iter().collect());
@@ -50,7 +50,7 @@ impl Home {
         wanted
     }
 
-    /// The trend of the headline metric: of its best series.
+    /// Draws the trend of the headline metric, from its best series.
     pub(super) fn view_spark(shared: &Shared, buffer: &mut Buffer, area: Rect, run: &RunRow) {
         let headlines = state::headlines(&run.view);
         let Some(headline) = headlines.first() else { return };
@@ -67,7 +67,7 @@ impl Home {
         Sparkline::new(&values, shared.theme.glyphs).log(log).style(style).render(area, buffer);
     }
 
-    /// Draws the pane: the chart on the left, the details on the right, or below where it is narrow.
+    /// Draws the pane: the chart on the left, and the details on the right or below.
     pub(super) fn view_pane(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
         let Some(run) = self.current() else { return };
         let theme = shared.theme;
@@ -79,7 +79,7 @@ impl Home {
         buffer.set_stringn(area.x + 3, area.y, title, room + 2, theme.bold());
         let inner = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
         let below = area.height > 24;
-        // Without room for two, one column: the chart.
+        // If there is no room for both, only the chart is shown.
         let narrow = area.width < 64;
         let (chart, details) = if narrow && !below {
             (inner, Rect { width: 0, ..inner })
@@ -140,31 +140,31 @@ fn headline(run: &RunRow) -> Option<&str> {
     state::headlines(&run.view).first().map(|h| h.metric)
 }
 
-/// The metric that a run logged first, of its own.
+/// The metric of its own that a run logged first.
 fn first_metric(data: &RunData) -> Option<&str> {
     let own = |m: &&str| !m.starts_with("system/");
     data.metric_names().into_iter().find(own)
 }
 
-/// Names and values, one below the other, as many as fit.
+/// Draws names and values, as many as fit.
 fn view_details(shared: &Shared, buffer: &mut Buffer, area: Rect, run: &RunRow) {
     if area.is_empty() {
         return;
     }
     let theme = shared.theme;
     let details = details(shared, run);
-    // The name of a metric may be long; what it says matters more.
+    // The name of a metric may be long, but its value matters more.
     let most = usize::from(area.width / 3).max(10);
     let width = details.iter().map(|(name, _)| width_of(name)).max().unwrap_or(0).min(most);
     let columns = usize::from(area.width).saturating_sub(2);
     let mut y = area.y;
     for (name, items) in details {
-        // It goes on as far as that leaves room.
+        // Values determine how much room is left for names.
         let said = items.iter().map(|item| width_of(item)).max().unwrap_or(0);
         let width = width_of(&name).min(columns.saturating_sub(said)).max(width);
         let room = columns.saturating_sub(width);
         let lines = packed(&items, room);
-        // In lines where its words have room; else its ends.
+        // Wrapped between words if each word fits, otherwise shortened in the middle.
         let words = name.split(' ').all(|word| width_of(word) <= width);
         let rows = usize::from(area.bottom().saturating_sub(y));
         let names =
@@ -185,7 +185,7 @@ fn view_details(shared: &Shared, buffer: &mut Buffer, area: Rect, run: &RunRow) 
     }
 }
 
-/// Items in lines of at most `width` columns; one that is longer alone is broken at its blanks.
+/// Wraps items into lines of at most `width` columns; an item that is longer is wrapped between words.
 fn packed(items: &[String], width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for item in items {

@@ -1,4 +1,4 @@
-//! What is kept of the list of runs between starts.
+//! Persistent settings of the list of runs.
 
 use std::collections::BTreeSet;
 
@@ -6,27 +6,24 @@ use serde::{Deserialize, Serialize};
 
 use gradtop_view::order::Sort;
 
-/// What is kept between starts.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Settings {
-    /// How the runs of a group are sorted.
+    /// The order of the runs in a group.
     pub(crate) sort: Sort,
-    /// Where the cursor's run is shown.
+    /// The position of the pane.
     pub(crate) pane: Pane,
-    /// Experiments whose runs are not shown.
+    /// Experiments whose runs are hidden.
     pub(crate) folded: BTreeSet<String>,
 }
 
-/// Where the cursor's run is shown.
+/// The position of the pane.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Pane {
-    /// Below the list.
     #[default]
     Below,
-    /// Beside the list, where there is room.
+    /// Beside the list, if there is room.
     Beside,
-    /// Nowhere.
     Off,
 }

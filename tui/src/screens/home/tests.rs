@@ -9,7 +9,7 @@ use crate::screens::effect::{Open, Task};
 use gradtop_chart::cells::glyphs::Glyphs;
 use gradtop_chart::colour::Colours;
 
-/// Two experiments, runs in most states.
+/// Fills the bench with two experiments, and runs in most states.
 fn fill(mut bench: Bench) -> Bench {
     let text = |v: &str| ParamValue::Text(v.into());
     let specs = [
@@ -73,7 +73,7 @@ fn a_long_name_of_a_metric_is_whole_where_there_is_room_for_what_it_says() {
     let mut bench = Bench::of(vec![spec]);
     bench.resize(120, 40);
     let screen = bench.screen();
-    // What a reader looks for is which metric that is: values that are short leave its name room.
+    // Readers look for the name of the metric: short values leave room for it.
     for said in ["last sensitivity_of_probabilities  0.4321", "2 threads", "seed 7"] {
         assert!(screen.contains(said), "{said}: {screen}");
     }
@@ -105,7 +105,7 @@ fn runs_are_sorted_by_the_numbers_in_their_names() {
 fn ascii_has_only_ascii() {
     let bench = fill(Bench::with(Glyphs::Ascii, Colours::None, false));
     let screen = bench.screen();
-    // A parameter's own letters are what a user types.
+    // Letters in a parameter are what the user typed.
     let signs: String = screen.chars().filter(|c| !c.is_ascii() && *c != '∘').collect();
     assert_eq!(signs, "", "{screen}");
     insta::assert_snapshot!("list_ascii", screen);
@@ -137,6 +137,30 @@ fn the_name_of_a_metric_is_not_cut_where_it_has_lines() {
     let screen = bench.screen();
     let cut = screen.lines().any(|line| line.contains("…") && line.contains("mlp true"));
     assert!(!cut && screen.contains(" last  ") && screen.contains(" accuracy  "), "{screen}");
+}
+
+#[test]
+fn the_cursor_is_on_its_run_again_after_a_filter_that_hid_it() {
+    let mut bench = full();
+    let on = |bench: &Bench| bench.targets().first().map(|id| id.dir().name());
+    bench.keys("down down");
+    let chosen = on(&bench);
+    for (filter, end) in [("step>>3 and", "enter"), ("step>>3 and", "esc"), ("nothing-like-it", "esc")] {
+        bench.keys("/");
+        bench.type_text(filter);
+        bench.read();
+        bench.keys(end);
+        assert_eq!(on(&bench), chosen, "{filter} {end}");
+    }
+    // Also while a filter is typed, unless the user has moved the cursor meanwhile.
+    bench.keys("/");
+    bench.type_text("rl-mlpp");
+    bench.keys("backspace");
+    assert_eq!(on(&bench).as_deref(), Some("rl-mlp"));
+    bench.keys("ctrl-u");
+    assert_eq!(on(&bench), chosen);
+    bench.keys("up enter");
+    assert_eq!(on(&bench).as_deref(), Some("fit-default-2"));
 }
 
 #[test]
@@ -181,13 +205,13 @@ fn runs_are_selected_and_acted_on() {
     };
     bench.keys("p");
     assert_eq!(acts(&mut bench), [(RunAction::Pause, vec!["fit-default-3".to_owned()])]);
-    // What is selected counts, and of it what can be paused.
+    // Only those selected runs that can be paused count.
     bench.keys("a p");
     assert_eq!(acts(&mut bench), [(RunAction::Pause, vec!["fit-default-3".to_owned()])]);
     bench.keys("a r");
     assert_eq!(acts(&mut bench), []);
     assert!(bench.screen().contains("fit-default-3 is running"), "{}", bench.screen());
-    // Deleting asks, and no is no.
+    // Deleting asks, and "no" means no.
     bench.keys("down space space D");
     assert!(bench.screen().contains("delete"), "{}", bench.screen());
     insta::assert_snapshot!("confirm_delete", bench.screen());
@@ -196,7 +220,7 @@ fn runs_are_selected_and_acted_on() {
     bench.keys("D y");
     let both = vec!["fit-default-2".to_owned(), "fit-quick".to_owned()];
     assert_eq!(acts(&mut bench), [(RunAction::Delete, both)]);
-    // A run that runs is not deleted.
+    // A running run cannot be deleted.
     bench.keys("esc home D");
     assert!(bench.screen().contains("stop it first"), "{}", bench.screen());
     assert_eq!(acts(&mut bench), []);
@@ -218,7 +242,7 @@ fn a_filter_narrows_as_it_is_typed() {
     assert!(screen.contains("fit-default-3") && !screen.contains("fit-default-2"), "{screen}");
     bench.keys("enter");
     insta::assert_snapshot!("filter_kept", bench.screen());
-    // Keys are keys again; escape clears the filter.
+    // Keys are commands again; escape clears the filter.
     bench.keys("esc");
     assert!(bench.screen().contains("rl-mlp"));
     bench.keys("/");
@@ -266,7 +290,7 @@ fn a_filter_shows_what_it_finds_in_folded_groups() {
     bench.type_text("quick");
     bench.keys("enter");
     assert!(bench.screen().contains("stopped   fit-quick"), "{}", bench.screen());
-    // It can be folded all the same; without the filter everything is as it was.
+    // Groups can be folded all the same; without the filter, everything is as before.
     bench.keys("home left");
     assert!(!bench.screen().contains("stopped   fit-quick"), "{}", bench.screen());
     bench.keys("enter");
@@ -294,7 +318,7 @@ fn folders_that_cannot_be_read_are_named() {
     );
     bench.keys("end");
     assert!(bench.targets().len() == 1, "the cursor is on a run");
-    // Also where there is nothing else.
+    // Also if there is nothing else.
     let mut empty = Bench::new();
     let mut alone = gradtop_view::runs::RunsSnapshot::new("runs".into(), Vec::new(), Vec::new());
     alone.unreadable = bench.app.shared.runs.unreadable.clone();
@@ -313,7 +337,7 @@ fn columns_give_way_in_their_order() {
     for word in ["progress", "step", "loss", "25 %", "a-name-of-nineteen-x"] {
         assert!(screen.contains(word), "{word} at 80 columns: {screen}");
     }
-    // Nothing runs: no room for rates.
+    // Nothing runs, so there is no column for rates.
     let bench = Bench::of(vec![run("fit", "b", 2).losses()]);
     let titles = bench.screen().lines().nth(2).unwrap_or_default().to_owned();
     assert!(titles.contains("progress") && !titles.contains("rate") && !titles.contains("eta"), "{titles}");
@@ -366,7 +390,7 @@ fn a_phone_has_room_for_the_usual_heading_and_for_causes() {
     let screen = bench.screen();
     assert!(screen.contains("last train loss"), "{screen}");
     assert!(screen.lines().any(|l| l.contains("exit code 3") && l.chars().count() == 39), "{screen}");
-    // So it has with a run in doubt, whose sign takes a column more.
+    // Also with a run in doubt, whose sign takes one more column.
     bench.make(&run("fit", "far", 2).at(State::Running, 9).with(|m, _| m.boot_id = "another".into()));
     bench.read();
     let screen = bench.screen();
@@ -427,7 +451,7 @@ fn a_view_has_columns_of_its_own() {
     bench.open(Open::Listed(view(&["name", "LR", "progress", "host", "rows"])));
     insta::assert_snapshot!("chosen_columns", bench.screen());
     let titles = |bench: &Bench| bench.screen().lines().nth(2).unwrap_or_default().to_owned();
-    // The last give way first, names last; what can be narrower is that before.
+    // Narrowing comes before dropping, the last column first and names last.
     bench.resize(30, 24);
     let narrow = titles(&bench);
     assert!(narrow.contains("name") && narrow.contains("lr") && !narrow.contains("rows"), "{narrow}");
@@ -465,7 +489,7 @@ fn sorting_by_a_column_and_by_a_click() {
     assert_eq!(names(&bench)[..3], ["fit-default-3", "fit-default-2", "fit-quick"]);
     bench.keys("o");
     assert_eq!(names(&bench)[..3], ["fit-quick", "fit-default-2", "fit-default-3"]);
-    // Click on the title of the steps: the largest first.
+    // A click on the heading of steps sorts the largest first.
     let screen = bench.screen();
     let (y, line) = screen.lines().enumerate().find(|(_, l)| l.contains(" step")).unwrap();
     let x = line.chars().take_while(|c| *c != 's').count();

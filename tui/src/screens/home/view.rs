@@ -1,4 +1,4 @@
-//! Drawing the list.
+//! Draws the list of runs.
 //!
 //! ```text
 //!  ▾ plane-curves  2 runs ──────────────────────────────────────────────────────────
@@ -27,7 +27,7 @@ use gradtop_view::filter::PARAM;
 use gradtop_view::runs::{RunId, RunRow};
 use gradtop_view::state::{self, brief_headlines, headline_cells};
 
-/// Of each run on the screen its name, and where the list is brief its value with what it is of.
+/// For each visible run its name and, in a brief list, its value with its series.
 type Texts<'a> = BTreeMap<&'a RunId, (String, String)>;
 
 impl Home {
@@ -37,7 +37,7 @@ impl Home {
             widgets::lines(self.filter_lines(shared), shared.theme, frame, filter);
         }
         if self.list.lines.is_empty() {
-            Self::view_empty(shared, frame, Rect { y: areas.list.y, height: areas.list.height, ..area });
+            self.view_empty(shared, frame, Rect { y: areas.list.y, height: areas.list.height, ..area });
             return;
         }
         let columns = Columns::new(self, shared, areas.list.width);
@@ -71,7 +71,7 @@ impl Home {
         }
     }
 
-    /// What depends on the other runs on the screen too: names, cut so that they still differ, and on a phone values.
+    /// Texts that depend on the other visible runs: names shortened so that they still differ, and values on a phone.
     fn texts<'a>(&'a self, shared: &Shared, columns: &Columns<'_>, height: u16) -> Texts<'a> {
         let shown = self.list.lines.iter().skip(self.top).take(height.into());
         let run = |line| if let &Line::Run { group, ref row } = line { Some((group, &**row)) } else { None };
@@ -79,7 +79,7 @@ impl Home {
         let ascii = shared.theme.ascii();
         let width =
             |what| columns.0.iter().find(|column| column.what == what).map_or(0, |column| column.width);
-        // An alert's sign stands before a name.
+        // An alert's sign precedes the name.
         let sign = if runs.iter().any(|(_, run)| state::alert(&run.view).is_some()) { 2 } else { 0 };
         let names: Vec<String> = runs.iter().map(|(_, run)| clean(run.name())).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -99,7 +99,7 @@ impl Home {
         texts
     }
 
-    /// The filter, and what is said of it; nothing where there is none.
+    /// The lines about the filter; none without a filter.
     pub(super) fn filter_lines(&self, shared: &Shared) -> Vec<Text<'static>> {
         let theme = shared.theme;
         let width = usize::from(shared.area.width);
@@ -157,16 +157,16 @@ impl Home {
         if run.view.notes.starred {
             buffer.set_string(area.x + 2, area.y, theme.glyph(state::STAR, "*"), theme.accent());
         }
-        // A note takes the place of what says nothing of a run that is over; an alert, that of its trend.
+        // A note replaces columns that are empty for an ended run; an alert replaces the trend.
         let alerted = state::alert(&run.view).is_some_and(|a| state::note(&run.view) == Some(a));
         let trend = columns.0.iter().any(|column| column.what == What::Spark);
         let note = cells::note(run).filter(|_| !alerted || trend);
         let noted = |what: What<'_>| match what {
             What::Who | What::Spark => true,
             What::Metric => !alerted,
-            // Columns that somebody chose are kept.
+            // Columns chosen by the user are kept.
             What::Other("rate" | "eta" | "epoch") => !alerted && self.columns.is_empty(),
-            // One that waits has not come anywhere yet.
+            // A waiting run has made no progress yet.
             What::Bar | What::Percent | What::Other("step") => {
                 run.view.queued.is_some() && run.view.status.step.is_none() && self.columns.is_empty()
             }
@@ -201,7 +201,7 @@ impl Home {
         let theme = shared.theme;
         let (mut x, y) = (area.x + column.left as u16, area.y);
         let live = run.live();
-        // What happens now is brighter than what is over.
+        // Running runs are brighter than ended ones.
         let usual = if live { theme.text() } else { theme.past() };
         let (text, style) = match column.what {
             What::State => {
@@ -240,7 +240,7 @@ impl Home {
             }
             What::Metric => (headline_cells(&run.view, group.common.as_ref()).0, theme.text()),
             What::Who => {
-                // The series comes before what it is the mean of.
+                // The series takes precedence over what it is averaged over.
                 let who = headline_cells(&run.view, group.common.as_ref()).1;
                 (fit(&who, column.width, theme.ascii()), theme.dim())
             }
@@ -253,7 +253,7 @@ impl Home {
         buffer.set_string(x, y, text, style);
     }
 
-    fn view_empty(shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
+    fn view_empty(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
         let theme = shared.theme;
         let folder = clean(&shared.runs.folder.display().to_string());
         let none = format!("No runs in {folder} yet.");
@@ -264,7 +264,9 @@ impl Home {
         if !shared.runs.loaded {
             lines.push(("reading runs…", theme.dim()));
         } else if !shared.runs.rows.is_empty() {
-            let how = ("esc clears it, / changes it", theme.dim());
+            let typing = self.typing.is_some();
+            let how = if typing { "esc restores the one before" } else { "esc clears it, / changes it" };
+            let how = (how, theme.dim());
             lines.extend([("No run matches the filter.", theme.bold()), blank, how]);
         } else {
             lines.extend([(none.as_str(), theme.bold()), blank]);
@@ -310,7 +312,7 @@ fn view_titles(shared: &Shared, buffer: &mut Buffer, area: Rect, columns: &Colum
         }
         let style = if sorted { theme.accent() } else { theme.dim() };
         let text = match column.what {
-            // It has the room of the share done beside it.
+            // It may extend over the percentage beside it.
             What::Bar => fit(&title, column.width + 7, theme.ascii()),
             What::Percent => continue,
             What::State if column.is_sign() => continue,

@@ -1,4 +1,4 @@
-//! The lines above a run's panes: what it is, how far it is, and what is shown.
+//! The lines above a run's panes: what it is, its progress, and the tabs.
 
 use gradtop_store::{State, View};
 use ratatui::style::Style;
@@ -19,7 +19,7 @@ use gradtop_view::runs::RunRow;
 use gradtop_view::state;
 use gradtop_view::why::Verdict;
 
-/// Something in the first line, and how much it matters when there is little room: the least first.
+/// A part of the first line with a priority; when space is short, the lowest are dropped first.
 struct Item {
     rank: u8,
     spans: Vec<(String, Style)>,
@@ -31,13 +31,13 @@ impl Item {
     }
 }
 
-/// State, name and progress of a run in one line.
+/// The state, name and progress of a run in one line.
 pub(crate) fn first(shared: &Shared, view: &View, width: usize) -> Line<'static> {
     let theme = shared.theme;
     let state = format!(" {}  ", state::words_in(view, theme.ascii()));
     let mut items = progress(shared, view);
     let name = clean(&view.manifest.run);
-    // What matters least goes first; the name stays whole as long as anything can go.
+    // The least important parts are dropped first; the name stays complete as long as anything can be dropped.
     let room = width.saturating_sub(width_of(&state) + width_of(&name).min(width / 3) + 2);
     let all = |items: &[Item]| items.iter().map(|i| i.width() + 3).sum::<usize>();
     while all(&items) > room && !items.is_empty() {
@@ -49,7 +49,7 @@ pub(crate) fn first(shared: &Shared, view: &View, width: usize) -> Line<'static>
     let mut spans =
         vec![Span::styled(state, state_style(shared, view.state)), Span::styled(name.clone(), theme.bold())];
     let left = left.saturating_sub(width_of(&name));
-    let about = signs(shared, &about(view));
+    let about = signs(shared, &experiment_and_phase(view));
     let about = if left > 8 { fit(&format!("  {about}"), left - 1, theme.ascii()) } else { String::new() };
     let blank = left.saturating_sub(width_of(&about));
     spans.push(Span::styled(about, theme.dim()));
@@ -62,8 +62,8 @@ pub(crate) fn first(shared: &Shared, view: &View, width: usize) -> Line<'static>
     Line::from(spans)
 }
 
-/// The experiment, and what it is doing.
-fn about(view: &View) -> String {
+/// The experiment and its current phase.
+fn experiment_and_phase(view: &View) -> String {
     let phase = view.status.phase.as_deref().filter(|_| !view.state.is_final());
     match phase.filter(|p| !p.is_empty()) {
         Some(phase) => format!("{} · {}", clean(&view.manifest.experiment.id), clean(phase)),
@@ -71,7 +71,7 @@ fn about(view: &View) -> String {
     }
 }
 
-/// Percent, step, epoch, rate, time left: each as wide as it will ever be, so that nothing moves.
+/// Percentage, step, epoch, rate and time left, at fixed widths so that nothing moves.
 fn progress(shared: &Shared, view: &View) -> Vec<Item> {
     let theme = shared.theme;
     let s = &view.status;
@@ -110,7 +110,7 @@ fn progress(shared: &Shared, view: &View) -> Vec<Item> {
     items
 }
 
-/// The panes with what is written for each: where there is no room for all names, only that of the pane shown.
+/// The labels of the tabs; if space is short, only the current one has its name.
 pub(crate) fn tabs(pane: Pane, width: usize) -> impl Iterator<Item = (Pane, String)> {
     let named = |p: Pane, n: usize| format!("{n} {}", p.word());
     let whole: usize = Pane::ALL.iter().map(|p| named(*p, 1).len() + 2).sum();
@@ -119,7 +119,7 @@ pub(crate) fn tabs(pane: Pane, width: usize) -> impl Iterator<Item = (Pane, Stri
         .map(move |(n, p)| (p, if whole < width || p == pane { named(p, n) } else { n.to_string() }))
 }
 
-/// The panes at the left, and at the right how the charts are shown; `x` runs along the one with the focus.
+/// The tabs on the left, and on the right how the charts are displayed; `x` is the axis of the focused one.
 pub(crate) fn second(
     shared: &Shared,
     pane: Pane,
@@ -133,7 +133,7 @@ pub(crate) fn second(
     for (p, text) in tabs(pane, width) {
         let shown = p == pane;
         used += width_of(&text) + 2;
-        // Without colours the pane shown is told by its brackets.
+        // Without colours, brackets mark the current tab.
         let (open, close) = if shown { ("[", "]") } else { (" ", " ") };
         spans.push(Span::styled(open, theme.accent()));
         spans.push(Span::styled(text, if shown { theme.accent() } else { theme.dim() }));
@@ -178,7 +178,7 @@ pub(crate) fn second(
     Line::from(spans)
 }
 
-/// Why a run ended badly, and what to do about it; nothing if it did not. At most `most` lines.
+/// Why a run ended badly, and what to do about it, in at most `most` lines; empty if it did not.
 pub(crate) fn banner(shared: &Shared, row: &RunRow, width: usize, most: usize) -> Vec<Line<'static>> {
     let theme = shared.theme;
     let view = &row.view;
@@ -221,7 +221,7 @@ pub(crate) fn banner(shared: &Shared, row: &RunRow, width: usize, most: usize) -
     out
 }
 
-/// What is wrong with a run, in one line.
+/// A verdict in one line.
 pub(crate) fn verdict(shared: &Shared, verdict: &Verdict, width: usize) -> Line<'static> {
     let text = signs(shared, &format!("{} {}", shared.theme.glyph('▲', '!'), verdict.text));
     let more = " (gradtop why)";
@@ -230,7 +230,7 @@ pub(crate) fn verdict(shared: &Shared, verdict: &Verdict, width: usize) -> Line<
     Line::styled(format!(" {}", fit(&text, room, shared.theme.ascii())), shared.theme.alert())
 }
 
-/// What can be done about a run that ended badly.
+/// What to do about a run that ended badly.
 pub(crate) fn advice(shared: &Shared, row: &RunRow) -> String {
     let look = "2 shows its log";
     if shared.read_only {
@@ -240,7 +240,7 @@ pub(crate) fn advice(shared: &Shared, row: &RunRow) -> String {
     format!("{resumes}R restarts, {look}")
 }
 
-/// Words that begin a sentence.
+/// Capitalizes the first letter.
 fn sentence(words: &str) -> String {
     format!("{}{}", words[..1].to_uppercase(), &words[1..])
 }

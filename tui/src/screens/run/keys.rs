@@ -5,7 +5,7 @@ use super::{Action, Pane};
 use crate::screens::keys::{Binding, Kind, Mode, bind};
 use crate::widgets::Move;
 
-/// Several tables as one.
+/// Joins tables of keys.
 const fn join<const N: usize>(parts: &[&[Binding<Action>]]) -> [Binding<Action>; N] {
     let mut out = [bind(&[], Action::Leave, "", ""); N];
     let (mut part, mut n) = (0, 0);
@@ -25,7 +25,7 @@ const fn join<const N: usize>(parts: &[&[Binding<Action>]]) -> [Binding<Action>;
 #[cfg(test)]
 pub(crate) const ALL: [&Mode<Action>; 7] = [&CHARTS, &SEARCH, &SERIES, &LOG, &FIND, &LINES, &TABLES];
 
-/// Keys of all panes.
+/// Creates a mode with the keys that all panes share.
 const fn mode(title: &'static str, bindings: &'static [Binding<Action>]) -> Mode<Action> {
     Mode::new(title, Kind::Runs, bindings)
 }
@@ -112,20 +112,20 @@ const TABLE_ONLY: &[Binding<Action>] = &[
     bind(&["right", "l"], Action::Sideways(1), "columns", "columns to the right"),
 ];
 
-/// Charts.
+/// The charts pane.
 pub(crate) const CHARTS: Mode<Action> = Mode {
     syntax: SYNTAX,
     ..mode("A run: charts and system", &join::<{ CHART.len() + PANES.len() }>(&[CHART, PANES]))
 };
-/// The console.
+/// The console pane.
 pub(crate) const LOG: Mode<Action> =
     mode("A run: log", &join::<{ LOG_ONLY.len() + SCROLL.len() + PANES.len() }>(&[LOG_ONLY, SCROLL, PANES]));
-/// Tables.
+/// The tables pane.
 pub(crate) const TABLES: Mode<Action> = mode(
     "A run: tables",
     &join::<{ TABLE_ONLY.len() + SCROLL.len() + PANES.len() }>(&[TABLE_ONLY, SCROLL, PANES]),
 );
-/// Lists of lines.
+/// Panes that are lists of lines.
 pub(crate) const LINES: Mode<Action> =
     mode("A run: events and parameters", &join::<{ SCROLL.len() + PANES.len() }>(&[SCROLL, PANES]));
 
@@ -138,7 +138,7 @@ const SEARCH_ROWS: &[Binding<Action>] = &[
     bind(&["esc"], Action::Cancel, "cancel", "back to what was shown before"),
 ];
 
-/// While words to be found are typed.
+/// While a search in the console is typed.
 pub(crate) const FIND: Mode<Action> = Mode::new("A run: typing words to be found", Kind::Typing, FIND_ROWS);
 
 const FIND_ROWS: &[Binding<Action>] = &[

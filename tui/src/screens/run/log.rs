@@ -1,4 +1,4 @@
-//! The console of a run.
+//! The console pane.
 
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
@@ -13,25 +13,24 @@ use crate::widgets::{Edit, Input, Move};
 use gradtop_chart::colour::Colours;
 use gradtop_chart::number;
 
-/// Columns of what is looked for at most.
+/// The most columns of the search text shown.
 const LONGEST: usize = 40;
 
-/// The console.
 #[derive(Debug)]
 pub(crate) struct Log {
     window: Window,
     wrap: bool,
-    /// Columns to the left of the screen, where lines are not wrapped.
+    /// The first visible column, if lines are not wrapped.
     left: usize,
-    /// What is being typed.
+    /// The search that is being typed.
     typed: Option<Input>,
-    /// What is looked for; its matches are marked.
+    /// The search text; its matches are highlighted.
     needle: String,
-    /// A search under way.
+    /// A search in progress.
     search: Option<Search>,
-    /// The line last found.
+    /// The line found last.
     found: Option<u64>,
-    /// Why the last search ended, in words.
+    /// The result of the last search, in words.
     outcome: Option<String>,
 }
 
@@ -50,7 +49,7 @@ impl Default for Log {
     }
 }
 
-/// The rows of the log, given those of the pane: one is the status line.
+/// The rows of the log: all but the status line.
 fn shape(wrap: bool, (width, height): (usize, usize)) -> Shape {
     Shape { width: width.saturating_sub(2).max(1), height: height.saturating_sub(1).max(1), wrap }
 }
@@ -68,12 +67,12 @@ impl Log {
         self.window.wants(self.shape(size), live).map(What::Console)
     }
 
-    /// Takes in a piece.
+    /// Adds a piece of the log.
     pub(crate) fn take(&mut self, wanted: Wanted, chunk: Chunk, size: (usize, usize)) {
         self.window.take(wanted, chunk, self.shape(size));
     }
 
-    /// Takes in where a search has come to.
+    /// Handles the result of a search.
     pub(crate) fn hit(&mut self, search: &Search, hit: Hit) {
         if self.search.as_ref() != Some(search) {
             return;
@@ -97,12 +96,12 @@ impl Log {
         }
     }
 
-    /// Something could not be read: it is not asked for again at once.
+    /// Handles a read error; the same is not requested again at once.
     pub(crate) fn fail(&mut self) {
         self.search = None;
     }
 
-    /// To other rows; from the end on, it is followed.
+    /// Scrolls; from the end on, the log is followed.
     pub(crate) fn go(&mut self, to: Move, size: (usize, usize)) {
         let shape = self.shape(size);
         let page = shape.height.saturating_sub(1).max(1) as isize;
@@ -119,35 +118,35 @@ impl Log {
         }
     }
 
-    /// Follows the end of the log, or stays where it is.
+    /// Follows the end of the log, or stops following.
     pub(crate) fn toggle_follow(&mut self, size: (usize, usize)) {
         if self.window.follows() { self.window.hold(self.shape(size)) } else { self.window.follow() }
     }
 
-    /// Wraps long lines, or cuts them.
+    /// Toggles wrapping of long lines.
     pub(crate) fn toggle_wrap(&mut self) {
         self.wrap = !self.wrap;
         self.left = 0;
     }
 
-    /// Columns to the right, where lines are not wrapped.
+    /// Scrolls to the right, if lines are not wrapped.
     pub(crate) fn sideways(&mut self, by: isize) {
         if !self.wrap {
             self.left = self.left.saturating_add_signed(by).min(line::LONGEST);
         }
     }
 
-    /// Begins to type what is looked for.
+    /// Begins to type a search.
     pub(crate) fn type_search(&mut self) {
         self.typed = Some(Input::default());
     }
 
-    /// Whether something is typed.
+    /// Returns whether a search is being typed.
     pub(crate) fn typing(&self) -> bool {
         self.typed.is_some()
     }
 
-    /// Something was typed; nothing left to delete ends it.
+    /// Edits the search; backspace in an empty one cancels it.
     pub(crate) fn edit(&mut self, edit: Edit) {
         let over = edit == Edit::Backspace && self.typed.as_ref().is_some_and(Input::is_empty);
         self.typed.take_if(|_| over);
@@ -156,12 +155,12 @@ impl Log {
         }
     }
 
-    /// Typing ends without effect.
+    /// Cancels typing.
     pub(crate) fn cancel(&mut self) {
         self.typed = None;
     }
 
-    /// Looks for what was typed, from the end of the log upwards.
+    /// Starts the typed search, from the end of the log upwards.
     pub(crate) fn accept(&mut self) {
         self.needle = self.typed.take().unwrap_or_default().text();
         (self.found, self.outcome, self.search) = (None, None, None);
@@ -170,7 +169,7 @@ impl Log {
         }
     }
 
-    /// To the next match above, or below.
+    /// Goes to the next match above or below.
     pub(crate) fn next(&mut self, backward: bool) {
         if self.needle.is_empty() {
             self.outcome = Some("no search: press / to start one".to_owned());
@@ -181,7 +180,7 @@ impl Log {
             Some(at) => at + 1,
             None => self.window.total(),
         };
-        // The line found is left by its end: `at + 1` is inside of it, and what is left of it would be found again.
+        // Continues after the line found: `at + 1` lies within it, and would find the rest of it again.
         let from = if backward { from } else { self.window.end_of(from.saturating_sub(1)).unwrap_or(from) };
         self.seek(backward, from);
     }
@@ -213,7 +212,7 @@ impl Log {
         out
     }
 
-    /// The parts of a row, matches marked.
+    /// The parts of a row, with matches highlighted.
     fn row(
         &self,
         shared: &Shared,
@@ -275,23 +274,23 @@ impl Log {
         Line::styled(super::words::signs(shared, &format!(" {}", parts.join(" · "))), theme.dim())
     }
 
-    /// Its length in bytes, as last seen.
+    /// The size of the log, as last read.
     pub(crate) fn total(&self) -> u64 {
         self.window.total()
     }
 
-    /// Whether it was read and is empty.
+    /// Returns whether the log was read and is empty.
     pub(crate) fn is_empty(&self) -> bool {
         self.window.loaded() && self.window.total() == 0
     }
 
-    /// Whether it was read.
+    /// Returns whether the log was read.
     pub(crate) fn loaded(&self) -> bool {
         self.window.loaded()
     }
 }
 
-/// A look of the output on this terminal.
+/// The style of output on this terminal.
 fn style(shared: &Shared, look: Look) -> Style {
     let theme = shared.theme;
     let colour = |hue: Hue, back: bool| match hue {
@@ -299,7 +298,7 @@ fn style(shared: &Shared, look: Look) -> Style {
         Hue::Rgb(c) => theme.front(c),
         Hue::Indexed(i) => match theme.colours {
             Colours::None => Style::new(),
-            // The terminal's own colours; of the others, as near as it comes.
+            // The terminal's own 16 colours; others as close as possible.
             Colours::Sixteen if i >= 16 && back => theme.back(cube(i)),
             Colours::Sixteen if i >= 16 => theme.front(cube(i)),
             _ if back => Style::new().bg(Color::Indexed(i)),
@@ -324,7 +323,7 @@ fn style(shared: &Shared, look: Look) -> Style {
     style
 }
 
-/// Red, green and blue of one of the upper 240 of 256 colours.
+/// The RGB value of one of the upper 240 of 256 colours.
 fn cube(i: u8) -> [u8; 3] {
     const STEPS: [u8; 6] = [0, 95, 135, 175, 215, 255];
     match i.saturating_sub(16) {

@@ -1,4 +1,4 @@
-//! A run: its charts, console, events, parameters, tables, and what its process takes of the machine.
+//! The screen of a run: charts, console, events, parameters, tables, and its use of the machine.
 
 pub(crate) mod charts;
 pub(crate) mod console;
@@ -37,33 +37,29 @@ use pane::{Content, PaneRequest, PaneSnapshot, What};
 use settings::Look;
 use tables::Tables;
 
-/// Time between two judgements of a run.
+/// Time between two diagnoses of a run.
 const JUDGED_EVERY: SignedDuration = SignedDuration::from_secs(5);
 
-/// What is shown of a run.
+/// A pane of the screen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Pane {
-    /// Its figures and metrics.
+    /// Figures and metrics.
     #[default]
     Charts,
-    /// Its console.
     Log,
-    /// Its events.
     Events,
-    /// Its parameters.
     Params,
-    /// Its tables.
     Tables,
-    /// What its process takes of the machine.
+    /// The resources that the process uses.
     System,
 }
 
 impl Pane {
-    /// All, in the order of their numbers.
+    /// All panes in the order of their numbers.
     pub(crate) const ALL: [Self; 6] =
         [Self::Charts, Self::Log, Self::Events, Self::Params, Self::Tables, Self::System];
 
-    /// What it is called.
+    /// The name of the pane.
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Charts => "charts",
@@ -76,92 +72,88 @@ impl Pane {
     }
 }
 
-/// What keys do here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
-    /// Show a pane.
     Show(Pane),
-    /// Put away what is open, else leave.
+    /// Closes what is open, else the screen.
     Leave,
-    /// Cursor by columns of dots.
+    /// Moves the cursor by columns of dots.
     Cursor(i8),
-    /// Cursor to an end: the right one.
+    /// Moves the cursor to an end; true is the right one.
     CursorEnd(bool),
-    /// To another chart: to the right, down.
+    /// Moves the focus to another chart: right, down.
     Focus(i8, i8),
-    /// Another page of charts.
+    /// Moves to another page of charts.
     Page(i8),
-    /// One chart on the whole screen.
+    /// Shows one chart on the whole screen.
     Expand,
-    /// Smooth more.
+    /// Smooths more or less.
     Smooth(bool),
-    /// Zoom in along x.
+    /// Zooms along x, in or out.
     ZoomX(bool),
-    /// Zoom in along y.
+    /// Zooms along y, in or out.
     ZoomY(bool),
-    /// Move the window to the right.
+    /// Pans to the right or left.
     PanX(bool),
-    /// Move the window up.
+    /// Pans up or down.
     PanY(bool),
-    /// Show all again.
+    /// Undoes zooming and panning.
     Reset,
-    /// Logarithmic y.
+    /// Toggles the logarithmic y axis.
     LogY,
-    /// Logarithmic x.
+    /// Toggles the logarithmic x axis.
     LogX,
-    /// Another x axis.
+    /// Switches to the next x axis.
     Axis,
-    /// Outliers outside.
+    /// Toggles the clipping of outliers.
     Clip,
-    /// One range of y.
+    /// Toggles a common range of y.
     SameY,
-    /// Another number of columns.
+    /// Changes the number of columns.
     Columns,
-    /// Another number of rows.
+    /// Changes the number of rows.
     Rows,
-    /// Names and values of series.
+    /// Toggles names and values of series.
     Legend,
-    /// The list of series.
+    /// Opens the list of series.
     Series,
-    /// The chart comes first, or no longer.
+    /// Pins the chart to the top, or unpins it.
     Pin,
-    /// To the next section of charts, or the one before.
+    /// Moves to the next or previous section of charts.
     Section(bool),
-    /// Show or hide the series under the cursor.
+    /// Shows or hides the series under the cursor.
     Toggle,
-    /// Show only the series under the cursor.
+    /// Shows only the series under the cursor.
     Only,
-    /// Show all series.
+    /// Shows all series.
     All,
-    /// To other lines, or another series of the list.
+    /// Scrolls, or moves the cursor in a list.
     Go(Move),
-    /// Columns to the right.
+    /// Scrolls to the right.
     Sideways(i8),
-    /// Begin to type what is to be found.
+    /// Begins to type a search.
     Find,
-    /// The match above, or below.
+    /// Goes to the match above or below.
     FindNext(bool),
-    /// Find what was typed.
+    /// Starts the typed search.
     Accept,
-    /// Forget what was typed.
+    /// Cancels the typed search.
     Cancel,
-    /// Follow the end.
+    /// Follows the end of the log.
     Follow,
-    /// Wrap lines.
+    /// Toggles wrapping of lines.
     Wrap,
-    /// Another table.
+    /// Switches to another table.
     Turn(i8),
-    /// Write the chart to a file.
+    /// Writes the chart to a file.
     Write,
 }
 
-/// A run.
 #[derive(Debug)]
 pub(crate) struct RunScreen {
     id: RunId,
-    /// As it was last seen; it stays on the screen when its folder is gone.
+    /// The run as last seen; it stays on the screen when its folder is deleted.
     row: Option<Arc<RunRow>>,
-    /// Its data as last seen.
     data: Option<Arc<RunData>>,
     pane: Pane,
     charts: Charts,
@@ -172,22 +164,22 @@ pub(crate) struct RunScreen {
     tables: Tables,
     /// Why a pane could not be read.
     error: Option<(Pane, String)>,
-    /// What is being read.
+    /// The request in progress.
     reading: Option<What>,
-    /// Waiting for the console to grow; meanwhile other things may be read.
+    /// Whether it waits for the console to grow; then other requests are possible.
     waiting: bool,
-    /// Its length when that was last heard of.
+    /// The length of the console at the last answer.
     heard: Option<u64>,
-    /// What is wrong with it, as far as that is proven.
+    /// The verdict about the run, if any.
     verdict: Option<Verdict>,
-    /// When it was judged last, and whether it lived then.
+    /// When the run was last diagnosed, and whether it was in progress.
     judged: Option<(Timestamp, bool)>,
-    /// When the panes were last brought up to date, and what of the run was known then.
+    /// When the panes were last updated, and the state of the run's files at that time.
     looked: (Timestamp, u64),
 }
 
 impl RunScreen {
-    /// Of a run.
+    /// Opens the screen of a run.
     pub(crate) fn open(shared: &Shared, id: RunId) -> Self {
         let mut screen = Self {
             id,
@@ -208,7 +200,7 @@ impl RunScreen {
             judged: None,
             looked: (Timestamp::UNIX_EPOCH, 0),
         };
-        screen.look_around(shared);
+        screen.refresh(shared);
         screen
     }
 
@@ -224,8 +216,8 @@ impl RunScreen {
         }
     }
 
-    /// Takes over the newest of what is known of the run.
-    fn look_around(&mut self, shared: &Shared) {
+    /// Updates the run and its data.
+    fn refresh(&mut self, shared: &Shared) {
         if let Some(row) = shared.runs.get(&self.id) {
             self.row = Some(row.clone());
         }
@@ -233,30 +225,30 @@ impl RunScreen {
             self.data = Some(data.clone());
         }
         let (data, look) = (self.data.as_deref(), self.look(shared));
-        self.charts.look_around(data, &look);
-        self.system.look_around(data, &look);
+        self.charts.refresh(data, &look);
+        self.system.refresh(data, &look);
     }
 
-    /// Whether its folder is gone.
-    fn gone(&self, shared: &Shared) -> bool {
+    /// Returns whether the run's folder was deleted.
+    fn is_deleted(&self, shared: &Shared) -> bool {
         shared.runs.loaded && shared.runs.get(&self.id).is_none() && self.row.is_some()
     }
 
-    /// Whether it may still write.
+    /// Returns whether the run may still write.
     fn live(&self, shared: &Shared) -> bool {
-        !self.gone(shared) && self.row.as_ref().is_some_and(|r| r.live())
+        !self.is_deleted(shared) && self.row.as_ref().is_some_and(|r| r.live())
     }
 
     fn experiment(&self) -> &str {
         self.row.as_ref().map_or("", |r| r.experiment())
     }
 
-    /// How its charts are shown.
+    /// How its charts are displayed.
     fn look(&self, shared: &Shared) -> Look {
         shared.settings.run.of(self.experiment())
     }
 
-    /// Something read for a pane has come.
+    /// Handles data for a pane.
     fn pane(&mut self, shared: &Shared, pane: PaneSnapshot) -> Vec<Effect> {
         if pane.run != self.id {
             return Vec::new();
@@ -302,9 +294,9 @@ impl RunScreen {
         }
     }
 
-    /// What the pane shown needs to be read; `news`: the run may have written.
+    /// Requests the data of the current pane; `news`: the run may have written more.
     fn ask(&mut self, shared: &Shared, news: bool) -> Vec<Effect> {
-        if self.reading.is_some() || self.gone(shared) || self.row.is_none() {
+        if self.reading.is_some() || self.is_deleted(shared) || self.row.is_none() {
             return Vec::new();
         }
         let size = self.size(shared);
@@ -327,19 +319,19 @@ impl RunScreen {
         vec![Effect::Do(Task::Pane(PaneRequest { run: self.id.clone(), what }))]
     }
 
-    /// Has the run judged, now and then while there is news of it.
+    /// Requests a diagnosis, at intervals while there is news.
     fn judge(&mut self, shared: &Shared, news: bool) -> Option<Effect> {
         let live = self.live(shared);
         let over = |then| shared.now.duration_since(then) >= JUDGED_EVERY;
         let due = self.judged.is_none_or(|(then, lived)| lived != live || over(then));
-        if !(news && due) || self.gone(shared) || self.row.is_none() {
+        if !(news && due) || self.is_deleted(shared) || self.row.is_none() {
             return None;
         }
         self.judged = Some((shared.now, live));
         Some(Effect::Do(Task::Why(self.id.clone())))
     }
 
-    /// What of a living run's console is waited for, once all there is has been read.
+    /// Once everything has been read, waits for the console of a run in progress to grow.
     fn wait(&self, shared: &Shared) -> Option<What> {
         let follows = self.pane == Pane::Log && self.log.loaded() && self.error.is_none();
         (follows && !self.waiting && self.live(shared))
@@ -350,7 +342,7 @@ impl RunScreen {
         match action {
             Action::Show(pane) => {
                 self.pane = pane;
-                // What ended meanwhile has written its last.
+                // The run has ended meanwhile: reads the rest.
                 return self.ask(shared, true);
             }
             Action::Write => return vec![super::write(self, shared)],
@@ -425,7 +417,7 @@ impl RunScreen {
         }
     }
 
-    /// Columns and rows of the pane.
+    /// The size of the pane.
     fn size(&self, shared: &Shared) -> (usize, usize) {
         let body = self.body(shared);
         (usize::from(body.width), usize::from(body.height))
@@ -437,7 +429,7 @@ impl RunScreen {
         Rect { y: area.y + 1.min(area.height), height, ..area }
     }
 
-    /// Where the pane is drawn, below the lines about the run.
+    /// The area of the pane, below the lines about the run.
     fn body(&self, shared: &Shared) -> Rect {
         let area = shared.area;
         let text = !matches!(self.pane, Pane::Charts | Pane::System);
@@ -510,9 +502,9 @@ impl Screen for RunScreen {
 
     fn changed(&mut self, shared: &mut Shared) -> Vec<Effect> {
         let ended_before = self.row.as_ref().is_some_and(|r| !r.live());
-        self.look_around(shared);
+        self.refresh(shared);
         let looked = (shared.now, self.data.as_ref().map_or(0, |d| d.generation));
-        // Others may write into a run that has ended; the clock alone tells nothing of it.
+        // An ended run may still be written to by others; a tick alone is no news.
         let written = looked.1 != self.looked.1;
         let news = looked != self.looked && (self.live(shared) || !ended_before || written);
         self.looked = looked;
@@ -524,6 +516,15 @@ impl Screen for RunScreen {
     fn picture(&self, shared: &Shared) -> Option<Picture> {
         let (what, view) = self.charts()?.picture(self.data.as_deref()?, &self.look(shared))?;
         Some(Picture { runs: vec![self.id.dir().path().to_owned()], what, view })
+    }
+
+    fn is_bare(&self) -> bool {
+        match self.pane {
+            Pane::Charts | Pane::System => self.charts().is_some_and(Charts::is_empty),
+            Pane::Log => self.log.is_empty() && !self.log.typing(),
+            Pane::Tables => self.tables.is_empty(),
+            Pane::Events | Pane::Params => false,
+        }
     }
 
     fn watches(&self, shared: &Shared) -> Vec<WatchRequest> {

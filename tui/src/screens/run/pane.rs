@@ -1,4 +1,4 @@
-//! What the panes of a run show besides series: read on a worker thread, away from the screen.
+//! Reads the data of panes other than charts, in a worker thread.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,113 +8,107 @@ use gradtop_store::{EventLine, Table};
 use super::console::chunk::{self, Chunk, Wanted};
 use gradtop_view::runs::RunId;
 
-/// Events kept of a run, the newest.
+/// The most events loaded, the newest ones.
 const EVENTS: usize = 5_000;
-/// How long a console is waited for, and how often it is looked at meanwhile.
+/// How long to wait for the console to grow, and how often to check.
 const PATIENCE: Duration = Duration::from_secs(1);
 const LOOK: Duration = Duration::from_millis(40);
-/// Pieces of a log that one search looks through before it answers.
+/// Pieces of a log that a search reads before it answers.
 const PIECES: usize = 64;
 
-/// What to read.
+/// A request for data.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct PaneRequest {
-    /// Of which run.
     pub(crate) run: RunId,
-    /// What of it.
     pub(crate) what: What,
 }
 
-/// Something that a pane shows.
+/// What to read.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum What {
-    /// A piece of its console.
+    /// A piece of the console.
     Console(Wanted),
-    /// Whether its console is longer than this: answered as soon as it is, at the latest after [`PATIENCE`].
+    /// Whether the console is longer than this; answered when it is, or after [`PATIENCE`].
     More(u64),
-    /// Where its console says something.
+    /// The next match of a search in the console.
     Find(Search),
-    /// Its events.
+    /// The events.
     Events,
-    /// The names of its tables, and a page of one of them.
+    /// The names of all tables, and a page of one.
     Table(Page),
 }
 
-/// Rows of a table.
+/// A page of a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Page {
-    /// Which table; the first if there is none of this name.
+    /// The table; if there is none of this name, the first one.
     pub(crate) table: String,
     /// The first row.
     pub(crate) from: usize,
-    /// How many.
+    /// The number of rows.
     pub(crate) count: usize,
 }
 
-/// A search through a log.
+/// A search in a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Search {
-    /// What is looked for.
     pub(crate) needle: String,
-    /// Up from this byte, or down from it.
+    /// The offset where it starts.
     pub(crate) from: u64,
     /// Towards the start of the log.
     pub(crate) backward: bool,
 }
 
-/// What was read.
+/// The answer to a request.
 #[derive(Clone, Debug)]
 pub(crate) struct PaneSnapshot {
-    /// Of which run.
     pub(crate) run: RunId,
-    /// What it is; text says why it could not be read.
+    /// The data, or why it could not be read.
     pub(crate) content: Result<Content, String>,
-    /// What had been asked for.
+    /// The request.
     pub(crate) what: What,
 }
 
-/// What was read.
+/// The data that was read.
 #[derive(Clone, Debug)]
 pub(crate) enum Content {
     /// A piece of the console.
     Console(Chunk),
-    /// How long the console is now.
+    /// The length of the console.
     Length(u64),
-    /// Where the search has come to.
+    /// The progress of a search.
     Found(Hit),
-    /// Its last events, oldest first, and how many there were before them.
+    /// The last events, oldest first, and the number of earlier ones.
     Events(Arc<[EventLine]>, usize),
-    /// Names of the tables, and the page of one.
+    /// The names of all tables, and a page of one.
     Table(Rows),
 }
 
-/// Where a search has come to.
+/// The progress of a search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Hit {
-    /// The line that begins here.
+    /// Found in the line at this offset.
     At(u64),
-    /// Nowhere so far; to go on from here.
+    /// Not found yet; continue from here.
     NotYet(u64),
-    /// Nowhere.
     Nowhere,
 }
 
 /// A page of a table.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Rows {
-    /// All tables of the run.
+    /// The names of all tables of the run.
     pub(crate) tables: Vec<String>,
-    /// The table shown.
+    /// The name of the shown table.
     pub(crate) name: String,
     /// The first row.
     pub(crate) from: usize,
-    /// Rows in all.
+    /// The total number of rows.
     pub(crate) total: usize,
-    /// The rows.
     pub(crate) table: Table,
 }
 
-/// Reads it. Blocks; runs on a worker thread.
+/// Reads the requested data. Blocks; runs on a worker thread.
 pub(crate) fn read(request: &PaneRequest) -> PaneSnapshot {
     let run = request.run.dir();
     let piece = |wanted| {
@@ -136,7 +130,7 @@ pub(crate) fn read(request: &PaneRequest) -> PaneSnapshot {
     PaneSnapshot { run: request.run.clone(), content, what: request.what.clone() }
 }
 
-/// Waits for the console to be of another length.
+/// Waits for the console to change its length.
 fn more(run: &gradtop_store::RunDir, than: u64) -> Result<u64, String> {
     let end = Instant::now() + PATIENCE;
     loop {
@@ -149,7 +143,7 @@ fn more(run: &gradtop_store::RunDir, than: u64) -> Result<u64, String> {
     }
 }
 
-/// Looks through a bounded part of the log.
+/// Searches a bounded part of the log.
 fn find(search: &Search, piece: impl Fn(Wanted) -> Result<Chunk, String>) -> Result<Hit, String> {
     let mut from = search.from;
     for _ in 0..PIECES {
@@ -221,7 +215,7 @@ mod tests {
         std::fs::write(run.console(), "one\n").unwrap();
         assert!(matches!(ask(&run, What::More(0)), Ok(Content::Length(4))));
         let mut file = std::fs::OpenOptions::new().append(true).open(run.console()).unwrap();
-        // It is asked again whenever it has answered that nothing came, as the screen does.
+        // Asks again after each answer without news, as the screen does.
         let asked = run.clone();
         let waiting = std::thread::spawn(move || {
             loop {

@@ -1,4 +1,4 @@
-//! What a run was started with: every parameter with its unit, its help and whether it differs from its default.
+//! The parameters pane: every parameter with its unit, its help and whether it differs from its default.
 
 use gradtop_host::{ExperimentDesc, ParamDesc};
 use gradtop_store::{CommandInfo, Kind, Manifest, ParamValue, View};
@@ -16,11 +16,11 @@ use gradtop_chart::number;
 use gradtop_view::clock::moment_at;
 use gradtop_view::state;
 
-/// Columns below which help stands under its parameter.
+/// In narrower panes, help is below its parameter.
 const NARROWEST: usize = 30;
-/// Columns of a name at most.
+/// The widest name.
 const KEY: usize = 24;
-/// Columns of a value at most.
+/// The widest value.
 const VALUE: usize = 36;
 
 /// A parameter as shown.
@@ -36,13 +36,13 @@ impl Row<'_> {
         if self.changed { theme.bold() } else { theme.text() }
     }
 
-    /// Whether it differs from its default.
+    /// The mark of a value that differs from its default.
     fn mark(&self, theme: Theme) -> char {
         if self.changed { theme.glyph('●', '*') } else { ' ' }
     }
 }
 
-/// All lines at a width.
+/// The lines of the pane at a width.
 pub(crate) fn lines(shared: &Shared, view: &View, width: usize) -> Vec<Line<'static>> {
     let theme = shared.theme;
     let manifest = &view.manifest;
@@ -60,7 +60,7 @@ pub(crate) fn lines(shared: &Shared, view: &View, width: usize) -> Vec<Line<'sta
         let changed = rows.iter().filter(|r| r.changed).count();
         let mark = theme.glyph('●', '*');
         let note = match (declared, changed) {
-            // What is no plugin has neither defaults nor help.
+            // Only plugins have defaults and help.
             (None, _) if manifest.kind != Kind::Plugin => String::new(),
             (None, _) => {
                 let id = clean(&manifest.experiment.id);
@@ -93,7 +93,7 @@ fn rows<'a>(manifest: &Manifest, declared: Option<&'a ExperimentDesc>) -> Vec<Ro
     manifest.params.iter().map(row).collect()
 }
 
-/// A value, exactly: what it stands here for must be what can be typed.
+/// The exact value, in the form in which it can be typed.
 fn shown(value: &ParamValue) -> String {
     match value {
         ParamValue::Float(v) if number::value(*v).parse() == Ok(*v) => number::value(*v),
@@ -101,7 +101,7 @@ fn shown(value: &ParamValue) -> String {
     }
 }
 
-/// Whether a value is what a default says.
+/// Returns whether a value equals the default.
 fn same(value: &ParamValue, default: &str) -> bool {
     match value {
         ParamValue::Bool(v) => default.parse() == Ok(*v),
@@ -117,12 +117,12 @@ fn table(shared: &Shared, rows: &[Row<'_>], width: usize) -> Vec<Line<'static>> 
     let column = |texts: Vec<String>, how, most| align(&texts, how, most, ascii);
     let of = |f: fn(&ParamDesc) -> String| rows.iter().map(|r| r.desc.map(f).unwrap_or_default()).collect();
     let keys = column(rows.iter().map(|r| r.key.clone()).collect(), Align::Left, KEY.min(width / 2));
-    // Numbers stand on their points; words begin where the longest number does.
+    // Numbers are aligned at the decimal point; text begins where the longest number does.
     let number = |r: &Row<'_>| if r.value.parse::<f64>().is_ok() { r.value.clone() } else { String::new() };
     let numbers = column(rows.iter().map(number).collect(), Align::Point, VALUE);
     let either =
         rows.iter().zip(numbers).map(|(r, n)| if number(r).is_empty() { r.value.clone() } else { n });
-    let cell = |text: &String| broken(text, VALUE);
+    let cell = |text: &String| wrapped_value(text, VALUE);
     let values: Vec<Vec<String>> = either.map(|text| cell(&text)).collect();
     let units = column(of(|d| d.unit.as_deref().map(clean).unwrap_or_default()), Align::Left, 10);
     let units: Vec<Vec<String>> = units.into_iter().map(|unit| vec![unit]).collect();
@@ -162,7 +162,7 @@ fn table(shared: &Shared, rows: &[Row<'_>], width: usize) -> Vec<Line<'static>> 
     out
 }
 
-/// Without room for columns: a value behind its name, or below it, and below that the rest.
+/// Without columns: a value after its name or below it, and the rest below that.
 fn stacked(shared: &Shared, rows: &[Row<'_>], keys: &[String], width: usize) -> Vec<Line<'static>> {
     let theme = shared.theme;
     let room = width.saturating_sub(6).max(10);
@@ -171,7 +171,7 @@ fn stacked(shared: &Shared, rows: &[Row<'_>], keys: &[String], width: usize) -> 
         let style = row.style(theme);
         let unit = row.desc.and_then(|d| d.unit.as_deref()).map(clean).unwrap_or_default();
         let value = format!("{} {unit}", row.value);
-        let mut values = broken(value.trim_end(), room);
+        let mut values = wrapped_value(value.trim_end(), room);
         let mut head = vec![
             Span::styled(format!(" {} ", row.mark(theme)), theme.accent()),
             Span::styled(format!("{key}  "), style),
@@ -189,8 +189,8 @@ fn stacked(shared: &Shared, rows: &[Row<'_>], keys: &[String], width: usize) -> 
     out
 }
 
-/// A value in lines of at most `width` columns, broken after commas and blanks where there are any.
-fn broken(text: &str, width: usize) -> Vec<String> {
+/// Wraps a value to `width` columns, preferably after commas and blanks.
+fn wrapped_value(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for piece in text.split_inclusive([',', ' ']) {
         for piece in chopped(piece, width) {
@@ -203,7 +203,7 @@ fn broken(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// The default that a value differs from.
+/// The default, if the value differs from it.
 fn default(row: &Row<'_>) -> String {
     match row.desc.filter(|_| row.changed).map(|d| d.default.as_str()) {
         Some("") => "default empty".to_owned(),
@@ -212,7 +212,7 @@ fn default(row: &Row<'_>) -> String {
     }
 }
 
-/// What it means and what it takes.
+/// The help and the accepted values.
 fn help(shared: &Shared, desc: &ParamDesc) -> String {
     let takes = if desc.choices.is_empty() { desc.range() } else { Some(desc.choices.join(" | ")) };
     let text = match takes {
@@ -222,7 +222,7 @@ fn help(shared: &Shared, desc: &ParamDesc) -> String {
     signs(shared, &clean(&text))
 }
 
-/// What else the run was started with, and where it is.
+/// The other options of the run, and its folder.
 fn facts(shared: &Shared, view: &View, width: usize) -> Vec<Line<'static>> {
     let theme = shared.theme;
     let m = &view.manifest;
@@ -291,11 +291,11 @@ mod tests {
     #[test]
     fn a_long_value_is_broken_and_nothing_of_it_is_lost() {
         let list = "3,6,12,18,25,38,50,63,100,160,250,800";
-        let lines = broken(list, 12);
+        let lines = wrapped_value(list, 12);
         assert_eq!(lines, ["3,6,12,18,", "25,38,50,63,", "100,160,250,", "800"]);
-        assert_eq!(broken("", 12), [""]);
+        assert_eq!(wrapped_value("", 12), [""]);
         let word = "x".repeat(30);
-        let lines = broken(&word, 12);
+        let lines = wrapped_value(&word, 12);
         assert_eq!(lines.concat(), word);
         assert!(lines.iter().all(|l| width_of(l) <= 12), "{lines:?}");
     }

@@ -1,4 +1,4 @@
-//! How a viewer likes to see runs, kept for each experiment.
+//! How runs are displayed, saved for each experiment.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,12 +7,12 @@ use serde::{Deserialize, Serialize};
 use super::charts::layout::MOST;
 use gradtop_view::live::XAxis;
 
-/// Weights of smoothing that keys go through.
+/// The weights of smoothing that keys step through.
 const SMOOTHING: [f64; 10] = [0.0, 0.3, 0.6, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999];
-/// Experiments that settings are kept of.
+/// The most experiments with saved settings.
 const EXPERIMENTS: usize = 200;
 
-/// What is kept between starts.
+/// Persistent settings of runs.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Settings {
@@ -21,12 +21,12 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// How runs of an experiment are shown.
+    /// Returns the settings of an experiment.
     pub(crate) fn of(&self, experiment: &str) -> Look {
-        self.experiment.get(experiment).cloned().unwrap_or_default().sound()
+        self.experiment.get(experiment).cloned().unwrap_or_default().sanitized()
     }
 
-    /// Keeps how runs of an experiment are shown.
+    /// Saves the settings of an experiment.
     pub(crate) fn keep(&mut self, experiment: &str, look: Look) {
         if look == Look::default() {
             self.experiment.remove(experiment);
@@ -36,32 +36,32 @@ impl Settings {
     }
 }
 
-/// How runs of an experiment are shown.
+/// How the runs of an experiment are displayed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[expect(clippy::struct_excessive_bools, reason = "they are independent switches")]
 pub(crate) struct Look {
-    /// Columns of charts; as many as fit if not chosen.
+    /// The number of columns; `None`: as many as fit.
     pub(crate) columns: Option<u8>,
-    /// Rows of charts; as many as fit if not chosen.
+    /// The number of rows; `None`: as many as fit.
     pub(crate) rows: Option<u8>,
-    /// Weight of the moving average; 0 is off.
+    /// The weight of the moving average; 0 is off.
     pub(crate) smoothing: f64,
-    /// What runs along the axis; as the figures declare if not chosen.
+    /// The x axis; `None`: as declared by the figures.
     pub(crate) x: Option<XAxis>,
-    /// The axis is logarithmic.
+    /// Whether the x axis is logarithmic.
     pub(crate) log_x: bool,
-    /// The highest and lowest values may lie outside.
+    /// Whether outliers may be cut off.
     pub(crate) clip: bool,
-    /// Charts of one unit have one vertical range.
+    /// Whether charts with the same unit have the same range of y.
     pub(crate) same_y: bool,
-    /// A large chart has a list of its series beside it.
+    /// Whether an expanded chart has a list of its series beside it.
     pub(crate) legend: bool,
-    /// Charts whose vertical scale was chosen: whether it is logarithmic.
+    /// Charts with a chosen scale: whether it is logarithmic.
     pub(crate) log_y: BTreeMap<String, bool>,
-    /// Names of series that are not shown.
+    /// The hidden series.
     pub(crate) hidden: BTreeSet<String>,
-    /// Charts that come first.
+    /// The pinned charts.
     pub(crate) pinned: BTreeSet<String>,
 }
 
@@ -84,8 +84,8 @@ impl Default for Look {
 }
 
 impl Look {
-    /// As it can be: a file may say anything.
-    fn sound(mut self) -> Self {
+    /// Corrects invalid values, since the file may contain anything.
+    fn sanitized(mut self) -> Self {
         let fit = |n: &mut Option<u8>| *n = n.filter(|n| (1..=MOST).contains(n));
         fit(&mut self.columns);
         fit(&mut self.rows);
@@ -93,7 +93,7 @@ impl Look {
         self
     }
 
-    /// More smoothing, or less.
+    /// Smooths more or less.
     pub(crate) fn smooth(&mut self, more: bool) {
         let now = self.smoothing;
         let next = if more {
@@ -104,12 +104,12 @@ impl Look {
         self.smoothing = next.unwrap_or(now);
     }
 
-    /// One column more; after the last, one.
+    /// One more column; after the last number, one.
     pub(crate) fn next_columns(&mut self, shown: usize) {
         self.columns = Some(next(self.columns, shown));
     }
 
-    /// One row more; after the last, one.
+    /// One more row; after the last number, one.
     pub(crate) fn next_rows(&mut self, shown: usize) {
         self.rows = Some(next(self.rows, shown));
     }
@@ -122,7 +122,7 @@ fn next(chosen: Option<u8>, shown: usize) -> u8 {
     }
 }
 
-/// The next axis of charts of metrics after the chosen one, where `shown` is what is shown; after the last, as declared.
+/// The next x axis after the chosen one, where `shown` is the current one; after the last, as declared.
 pub(crate) fn next_axis(chosen: Option<XAxis>, shown: Option<XAxis>) -> Option<XAxis> {
     match chosen {
         None if shown == Some(XAxis::Step) => Some(XAxis::Epoch),

@@ -1,4 +1,4 @@
-//! The run's tables, a page at a time.
+//! The tables pane, which reads a page at a time.
 
 use gradtop_store::ColumnData;
 use ratatui::text::{Line, Span};
@@ -12,32 +12,32 @@ use gradtop_chart::cells::align::{Align, align, pad};
 use gradtop_chart::cells::text::{fit, fit_ends, width_of};
 use gradtop_chart::number;
 
-/// Columns of a cell at most, but for those of the last column, which may take what is left.
+/// The widest cell; the last column may take all remaining space.
 const CELL: usize = 40;
-/// Lines above the rows: names of the tables, a blank one, headings, units.
+/// Lines above the rows: names of tables, a blank line, headings, units.
 const HEAD: usize = 4;
 
-/// What is shown of the tables.
+/// The state of the pane.
 #[derive(Debug, Default)]
 pub(crate) struct Tables {
     rows: Rows,
     pub(crate) loaded: bool,
-    /// The table meant; the first if there is none of this name.
+    /// The table; if there is none of this name, the first one.
     name: String,
     scroll: Scroll,
-    /// The first column shown after that of the step.
+    /// The first visible column after the step.
     left: usize,
-    /// The run has written since the page was read.
+    /// Whether the run has written since the page was read.
     stale: bool,
 }
 
 impl Tables {
-    /// Rows of a table on the screen.
+    /// The number of visible rows.
     fn height(area: usize) -> usize {
         area.saturating_sub(HEAD + 1).max(1)
     }
 
-    /// Takes in what was read.
+    /// Handles a page that was read.
     pub(crate) fn take(&mut self, rows: Rows) {
         if self.name != rows.name {
             self.name.clone_from(&rows.name);
@@ -47,12 +47,12 @@ impl Tables {
         self.left = self.left.min(self.rows.table.columns.len().saturating_sub(2));
     }
 
-    /// The run may have written more.
+    /// Marks the page as outdated.
     pub(crate) fn refresh(&mut self) {
         self.stale = true;
     }
 
-    /// What to read, if what is shown is not all here.
+    /// Returns the page to read, unless all visible rows are loaded.
     pub(crate) fn wants(&mut self, area: usize) -> Option<Page> {
         let height = Self::height(area);
         let here = self.rows.from..self.rows.from + self.rows.table.rows();
@@ -64,27 +64,27 @@ impl Tables {
         if whole && !std::mem::take(&mut self.stale) {
             return None;
         }
-        // A screen above and one below are read too, so that scrolling does not wait.
+        // Includes a screen above and one below, so that scrolling does not wait.
         Some(Page { table: self.name.clone(), from: self.top().saturating_sub(height), count: 3 * height })
     }
 
-    /// The first row shown.
+    /// The first visible row.
     fn top(&self) -> usize {
         self.scroll.top(self.rows.total, 1)
     }
 
-    /// To other rows.
+    /// Scrolls.
     pub(crate) fn go(&mut self, to: Move, area: usize) {
         self.scroll.go(to, self.rows.total, Self::height(area), false);
     }
 
-    /// Columns to the right, or to the left where `by` is negative.
+    /// Scrolls by columns to the right, or to the left if `by` is negative.
     pub(crate) fn sideways(&mut self, by: isize) {
         let last = self.rows.table.columns.len().saturating_sub(2);
         self.left = self.left.saturating_add_signed(by).min(last);
     }
 
-    /// The next table, or the one before.
+    /// Switches to the next or previous table.
     pub(crate) fn turn(&mut self, by: isize) {
         let count = self.rows.tables.len();
         if count < 2 {
@@ -96,7 +96,7 @@ impl Tables {
         (self.scroll, self.left) = (Scroll::default(), 0);
     }
 
-    /// The lines of the pane, for a screen of this size.
+    /// The lines of the pane.
     pub(crate) fn lines(&self, shared: &Shared, width: usize, area: usize) -> Vec<Line<'static>> {
         let theme = shared.theme;
         let height = Self::height(area);
@@ -154,7 +154,7 @@ impl Tables {
         let mut spans = Vec::new();
         let mut used = 0;
         let at = self.rows.tables.iter().position(|t| *t == self.name).unwrap_or(0);
-        // Names before the one shown are left out where there is no room for all.
+        // If there is no room for all names, those before the current table are left out.
         let all: usize = self.rows.tables.iter().map(|t| width_of(t) + 3).sum();
         for name in self.rows.tables.iter().skip(if all > width { at } else { 0 }) {
             let text = clean(name);
@@ -163,7 +163,7 @@ impl Tables {
                 spans.push(Span::styled(signs(shared, "…"), theme.dim()));
                 break;
             }
-            // Without colours the table shown is told by its brackets.
+            // Without colours, brackets mark the current table.
             let (open, close, style) =
                 if *name == self.name { ("[", "]", theme.accent()) } else { (" ", " ", theme.dim()) };
             spans.push(Span::styled(format!("{open}{text}{close} "), style));
@@ -188,13 +188,13 @@ impl Tables {
         Line::styled(signs(shared, &format!(" {rows}{sides}")), shared.theme.dim())
     }
 
-    /// Whether the run has any table, as far as is known.
+    /// Returns whether the run has no table, as far as known.
     pub(crate) fn is_empty(&self) -> bool {
         self.rows.tables.is_empty()
     }
 }
 
-/// The cells of a column, and how they are aligned.
+/// The cells of a column, and their alignment.
 fn cells(data: &ColumnData, skip: usize, count: usize) -> (Vec<String>, Align) {
     fn window<T>(values: &[T], skip: usize, count: usize) -> &[T] {
         let from = skip.min(values.len());

@@ -1,4 +1,4 @@
-//! The screen of a run, through the real application: real folders, real keys, real readers.
+//! Tests of a run's screen in the real application, with real folders, keys and readers.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -18,16 +18,16 @@ use gradtop_chart::colour::Colours;
 use gradtop_view::live::engine::Runs;
 use gradtop_view::why::{Confidence, Rule, Verdict};
 
-/// The application with its readers, without their threads.
+/// The application and its readers, without their threads.
 struct Stage {
     bench: Bench,
     live: Runs,
-    /// The console that is waited for.
+    /// The pending request for the console to grow.
     waits: Option<pane::PaneRequest>,
 }
 
 impl Stage {
-    /// On the screen of the first of these runs.
+    /// Opens the screen of the first run.
     fn on(bench: Bench, specs: &[Spec]) -> Self {
         let mut stage = Self { bench, live: Runs::new(), waits: None };
         let dirs: Vec<RunDir> = specs.iter().map(|s| stage.bench.make(s)).collect();
@@ -46,7 +46,7 @@ impl Stage {
         self.keys("enter");
     }
 
-    /// Presses keys and reads what is asked for.
+    /// Presses keys and reads what is requested.
     fn keys(&mut self, script: &str) {
         for key in script.split_whitespace() {
             self.bench.keys(key);
@@ -54,7 +54,7 @@ impl Stage {
         }
     }
 
-    /// Reads until nothing more is asked for.
+    /// Reads until nothing more is requested.
     fn settle(&mut self) {
         for _ in 0..200 {
             let mut asked = false;
@@ -64,7 +64,7 @@ impl Stage {
                         self.live.watch(requests, Instant::now());
                         asked = true;
                     }
-                    // That waits for what a test does next.
+                    // That request waits for what a test does next.
                     Task::Pane(request) if matches!(request.what, pane::What::More(_)) => {
                         self.waits = Some(request);
                     }
@@ -114,7 +114,7 @@ fn a_living_log_is_followed_as_it_grows() {
         stage.settle();
         assert!(stage.screen().contains(&format!(" {line}")), "{}", stage.screen());
     }
-    // Elsewhere nothing is waited for any more.
+    // Elsewhere, nothing waits for it.
     let waits = stage.waits.take().expect("as before");
     stage.keys("3");
     stage.bench.answer(Answer::Pane(pane::read(&waits)));
@@ -150,7 +150,7 @@ fn wave(points: usize) -> Vec<(i64, f64)> {
         .collect()
 }
 
-/// A run with a figure, several metrics, one of them with holes.
+/// A run with a figure and several metrics, one of them with gaps.
 fn rich() -> Spec {
     let mut holes = wave(200);
     (holes[50].1, holes[120].1) = (f64::NAN, f64::INFINITY);
@@ -236,7 +236,7 @@ fn the_cursor_reads_every_series() {
     let there = status(&stage);
     assert!(there.starts_with(" mean of 2, steps 1") && !there.contains("19900"), "{there}");
     assert!(there.contains(" … "), "the lowest and the highest: {there}");
-    // Other charts read their own series at the same place.
+    // The cursor is at the same position in other charts.
     stage.keys("tab");
     assert!(status(&stage).contains("accuracy"), "{}", status(&stage));
 }
@@ -503,7 +503,7 @@ fn a_figure_declared_meanwhile_appears_and_the_focus_stays() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 
-    /// With charts and data, every key, wheel, drag and size in any order, drawn after each.
+    /// Any keys, mouse events and sizes in any order, with charts and data, drawing after each.
     #[test]
     fn no_sequence_of_keys_panics_with_charts(script in prop::collection::vec((0usize..10_000, 0u8..10), 1..60)) {
         let mut stage = Stage::new(rich());

@@ -1,4 +1,4 @@
-//! Drawing.
+//! Draws the screen of a run.
 
 use gradtop_store::{Kind, State};
 use ratatui::Frame;
@@ -13,20 +13,20 @@ use crate::widgets::{self, paragraph};
 use gradtop_chart::cells::text::{width_of, wrap, wrap_in};
 use gradtop_chart::number;
 
-/// Columns of text in the middle of an empty pane.
+/// The width of the text in an empty pane.
 const MESSAGE: usize = 64;
 
-/// A title, and sentences below it.
-type Said = (String, Vec<String>);
+/// A title and paragraphs.
+type EmptyMessage = (String, Vec<String>);
 
-fn say(title: &str, text: &[&str]) -> Said {
+fn empty_message(title: &str, text: &[&str]) -> EmptyMessage {
     (title.to_owned(), text.iter().map(|sentence| (*sentence).to_owned()).collect())
 }
 
 impl RunScreen {
     pub(super) fn draw(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
         let Some(row) = &self.row else {
-            self.nothing(shared, frame, area);
+            self.draw_unknown_run(shared, frame, area);
             return;
         };
         let width = usize::from(area.width);
@@ -61,12 +61,12 @@ impl RunScreen {
         }
     }
 
-    /// What runs along x in the chart with the focus.
+    /// The x axis of the focused chart.
     fn axis(&self, shared: &Shared) -> Option<gradtop_view::live::XAxis> {
         self.charts()?.axis(self.data.as_deref()?, &self.look(shared))
     }
 
-    /// The lines of a pane that is a list of lines.
+    /// The lines of a pane that consists of lines.
     pub(super) fn lines_of(&self, shared: &Shared, width: usize) -> Vec<Line<'static>> {
         match (self.pane, &self.row) {
             (Pane::Events, _) => self.events.lines(shared, width),
@@ -75,12 +75,12 @@ impl RunScreen {
         }
     }
 
-    /// What is wrong with the run, below the header.
+    /// The diagnosis below the header.
     pub(super) fn banner(&self, shared: &Shared) -> Vec<Line<'static>> {
         let width = usize::from(shared.area.width);
         let room = width.saturating_sub(2).max(10);
         let Some(row) = &self.row else { return Vec::new() };
-        if self.gone(shared) {
+        if self.is_deleted(shared) {
             let text =
                 "Its folder was deleted, moved or renamed. This is its last known state; esc goes back.";
             return paragraph(text, room, shared.theme.alert()).collect();
@@ -100,14 +100,14 @@ impl RunScreen {
         lines
     }
 
-    /// What an empty pane says instead: a title, and sentences.
-    fn message(&self, shared: &Shared) -> Option<Said> {
+    /// The message of an empty pane.
+    fn message(&self, shared: &Shared) -> Option<EmptyMessage> {
         let row = self.row.as_ref()?;
         let state = row.view.state;
         let imported = row.view.manifest.kind == Kind::Import;
         if let Some((_, error)) = self.error.as_ref().filter(|(pane, _)| *pane == self.pane) {
             let again = "gradtop tries again when you return to this pane.";
-            return Some(say("This cannot be read", &[&clean(error), again]));
+            return Some(empty_message("This cannot be read", &[&clean(error), again]));
         }
         Some(match self.pane {
             Pane::Charts => {
@@ -118,26 +118,28 @@ impl RunScreen {
                 }
                 self.no_charts(shared)?
             }
-            Pane::System if self.system.is_empty() && imported => {
-                say("Nothing was measured", &["Its values were imported; gradtop did not see it train."])
-            }
+            Pane::System if self.system.is_empty() && imported => empty_message(
+                "Nothing was measured",
+                &["Its values were imported; gradtop did not see it train."],
+            ),
             Pane::System if self.system.is_empty() && state.is_final() => {
-                say("Nothing was measured", &["The run ended before the first measurement."])
+                empty_message("Nothing was measured", &["The run ended before the first measurement."])
             }
-            Pane::System if self.system.is_empty() => {
-                say("Nothing measured yet", &["The run's process is measured once a second during training."])
-            }
-            Pane::Log if !self.log.loaded() => say("Reading", &[]),
+            Pane::System if self.system.is_empty() => empty_message(
+                "Nothing measured yet",
+                &["The run's process is measured once a second during training."],
+            ),
+            Pane::Log if !self.log.loaded() => empty_message("Reading", &[]),
             Pane::Log if self.log.is_empty() && imported => {
-                say("No output", &["Its values were imported; what it printed is not among them."])
+                empty_message("No output", &["Its values were imported; what it printed is not among them."])
             }
-            Pane::Log if self.log.is_empty() => say(
+            Pane::Log if self.log.is_empty() => empty_message(
                 "Nothing written",
                 &["The run's output appears here.", "Messages of the experiment are in the events: press 3"],
             ),
-            Pane::Events if !self.events.loaded => say("Reading", &[]),
-            Pane::Tables if !self.tables.loaded => say("Reading", &[]),
-            Pane::Tables if self.tables.is_empty() => say(
+            Pane::Events if !self.events.loaded => empty_message("Reading", &[]),
+            Pane::Tables if !self.tables.loaded => empty_message("Reading", &[]),
+            Pane::Tables if self.tables.is_empty() => empty_message(
                 "No tables",
                 &["Tables (predictions, eigenvalues, …) appear here once the experiment logs them."],
             ),
@@ -146,7 +148,7 @@ impl RunScreen {
     }
 
     /// Why there are no charts, and what to do.
-    fn no_charts(&self, shared: &Shared) -> Option<Said> {
+    fn no_charts(&self, shared: &Shared) -> Option<EmptyMessage> {
         let view = &self.row.as_ref()?.view;
         let since = view.status.started.unwrap_or(view.manifest.created);
         let age = (shared.now.as_microsecond() - since.as_microsecond()).max(0) as f64 / 1e6;
@@ -154,35 +156,42 @@ impl RunScreen {
         Some(match view.state {
             State::Queued | State::Starting if view.job.is_some() => {
                 let words = gradtop_view::state::job_words(view, shared.now).unwrap_or_default();
-                say("In the batch system", &[&words, "It starts by itself when its job does."])
+                empty_message("In the batch system", &[&words, "It starts by itself when its job does."])
             }
             State::Queued if view.queued.is_some() => {
                 let words = view.queued.as_ref().map(gradtop_view::state::queue_words).unwrap_or_default();
-                say("In the queue", &[&words, "It starts by itself when its turn comes and a slot is free."])
+                let release =
+                    format!("It starts after `gradtop queue release {}`.", clean(&view.manifest.run));
+                let held = view.queued.as_ref().is_some_and(|queued| queued.held.is_some());
+                let turn = "It starts by itself when its turn comes and a slot is free.";
+                empty_message("In the queue", &[&words, if held { &release } else { turn }])
             }
             State::Queued => {
                 let since = format!("It was launched {age} ago and has not started yet.");
-                say("Queued", &[&since, "3 shows what has happened so far."])
+                empty_message("Queued", &[&since, "3 shows what has happened so far."])
             }
             State::Starting => {
                 let since = format!("Loading the plugin and its data for {age}.");
-                say("Starting", &[&since, "Charts appear with the first step; press 2 for its output."])
+                empty_message(
+                    "Starting",
+                    &[&since, "Charts appear with the first step; press 2 for its output."],
+                )
             }
             state if !state.is_final() => {
                 let phase = view.status.phase.as_deref().map(|p| format!(" ({})", clean(p)));
                 let words = format!("It is {state}{} and has logged nothing yet.", phase.unwrap_or_default());
-                say("No data yet", &[&words, "2 shows what it writes, 3 what has happened."])
+                empty_message("No data yet", &[&words, "2 shows what it writes, 3 what has happened."])
             }
-            _ if self.data.as_ref().is_none_or(|d| d.progress.reading) => say("Reading", &[]),
+            _ if self.data.as_ref().is_none_or(|d| d.progress.reading) => empty_message("Reading", &[]),
             state => {
                 let words = format!("The run {state} before it logged a value.");
-                say("Nothing recorded", &[&words, "2 shows what it wrote, 3 what happened."])
+                empty_message("Nothing recorded", &[&words, "2 shows what it wrote, 3 what happened."])
             }
         })
     }
 
-    /// A run that was never seen.
-    fn nothing(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
+    /// Draws the screen of a run that does not exist.
+    fn draw_unknown_run(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
         let dir = self.id.dir();
         if !shared.runs.loaded {
             message(shared, frame, area, "Reading", &[]);
@@ -202,12 +211,12 @@ impl RunScreen {
     }
 }
 
-/// Whether there are so few rows that all but the first line about the run give way.
+/// Returns whether there are so few rows that only the first line about the run is shown.
 pub(super) fn is_low(area: Rect) -> bool {
     area.height < 8
 }
 
-/// A title and sentences in the middle.
+/// Draws a title and paragraphs in the centre.
 fn message(shared: &Shared, frame: &mut Frame<'_>, area: Rect, title: &str, text: &[String]) {
     let width = usize::from(area.width).saturating_sub(4).min(MESSAGE);
     let mut lines = vec![(title.to_owned(), shared.theme.bold())];

@@ -1,4 +1,4 @@
-//! A run's state as words and styles.
+//! The state of a run as words and styles.
 
 use gradtop_store::State;
 use ratatui::style::Style;
@@ -6,7 +6,6 @@ use ratatui::style::Style;
 use crate::screens::shared::Shared;
 use gradtop_view::state;
 
-/// The sign of a state.
 pub(crate) fn glyph(shared: &Shared, state: State) -> char {
     state::glyph_in(state, shared.theme.ascii())
 }
@@ -16,7 +15,7 @@ pub(crate) fn state_style(shared: &Shared, state: State) -> Style {
     shared.theme.ink(state::ink(state))
 }
 
-/// Signs of our own and of formulas as far as the terminal can show them.
+/// Replaces signs and mathematical symbols that the terminal cannot show.
 pub(crate) fn signs(shared: &Shared, text: &str) -> String {
     if shared.theme.ascii() { crate::print::plain(text) } else { text.to_owned() }
 }

@@ -298,19 +298,14 @@ impl Session {
 
     pub(crate) fn declare_figures(&self, toml: &str) -> Call {
         let _one_at_a_time = self.figures.lock();
-        match self.recorder.declare_figures(toml) {
-            Ok(warnings) => warnings.iter().for_each(|message| self.warn_once(message)),
-            Err(e) => {
-                // Few plugins look at the answer.
-                self.warn_once(&format!("figures were refused: {e}"));
-                return Err(e.into());
-            }
+        for message in self.recorder.declare_figures(toml)? {
+            self.warn_once(&message);
         }
         Ok(())
     }
 
     /// Warns once, however often the same is said.
-    fn warn_once(&self, message: &str) {
+    pub(crate) fn warn_once(&self, message: &str) {
         let message = crate::text::clean(message);
         let mut warned = self.warned.lock();
         if warned.len() < WARNINGS && warned.insert(message.clone()) {

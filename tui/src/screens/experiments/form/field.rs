@@ -1,47 +1,46 @@
-//! A field of a form: its value as text, what it takes, and what is wrong with it.
+//! A field of the form: its text, the values it accepts, and what is wrong with it.
 
 use gradtop_host::{DeviceChoice, ParamDesc, ParamKind, parse_param};
 
 use crate::widgets::Input;
 
-/// What a field is for.
+/// Ends the description of the values that a logarithmic field takes.
+pub(super) const LOG_SCALE: &str = ", log scale";
+
+/// What a field sets.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Role {
-    /// The set of values that the others start from.
+    /// The preset, from which the others get their values.
     Preset,
-    /// The program and its arguments, of a command.
+    /// The program and its arguments.
     Command,
     /// A parameter of the experiment.
     Param(Box<ParamDesc>),
-    /// The run's name.
+    /// The name of the run.
     Name,
-    /// Its seed.
     Seed,
-    /// Its device.
     Device,
-    /// Its threads.
     Threads,
-    /// Seconds between its checkpoints.
+    /// Seconds between checkpoints.
     CheckpointEvery,
 }
 
-/// A field.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Field {
     pub(crate) role: Role,
-    /// What it may be, where that is a short list. Device takes other texts too.
+    /// The choices, if there are only a few. Devices may also be typed.
     pub(crate) choices: Vec<String>,
-    /// What it has unless somebody changes it: of the preset, else the default.
+    /// The value from the preset, else the default.
     pub(crate) base: String,
     pub(crate) line: Input,
-    /// Why it cannot be used.
+    /// Why the value is invalid.
     pub(crate) error: Option<String>,
-    /// What it had when the form was opened.
+    /// The value when the form was opened.
     began: String,
 }
 
 impl Field {
-    /// A field that has its base value.
+    /// Creates a field with its base value.
     pub(crate) fn new(role: Role, choices: Vec<String>, base: &str) -> Self {
         let (line, base) = (Input::new(base), base.to_owned());
         let mut field = Self { role, choices, line, error: None, began: base.clone(), base };
@@ -49,7 +48,7 @@ impl Field {
         field
     }
 
-    /// Its name, as `run.toml` and `--set` have it.
+    /// The name, as in `run.toml` and `--set`.
     pub(crate) fn key(&self) -> &str {
         match &self.role {
             Role::Preset => "preset",
@@ -63,7 +62,6 @@ impl Field {
         }
     }
 
-    /// Its help.
     pub(crate) fn help(&self) -> &str {
         match &self.role {
             Role::Preset => "a set of values to start from; your own changes stay",
@@ -81,7 +79,6 @@ impl Field {
         }
     }
 
-    /// Its unit.
     pub(crate) fn unit(&self) -> &str {
         match &self.role {
             Role::Param(p) => p.unit.as_deref().unwrap_or_default(),
@@ -90,14 +87,14 @@ impl Field {
         }
     }
 
-    /// What it takes, in words: type, range, scale.
+    /// The accepted values in words: type, range, scale.
     pub(crate) fn takes(&self) -> String {
         match &self.role {
             Role::Preset | Role::Command => String::new(),
             Role::Param(p) if p.kind == ParamKind::Choice => p.choices.join(" | "),
             Role::Param(p) => {
                 let range = p.range().map(|r| format!(" {r}")).unwrap_or_default();
-                format!("{}{range}{}", p.kind.word(), if p.log { ", log scale" } else { "" })
+                format!("{}{range}{}", p.kind.word(), if p.log { LOG_SCALE } else { "" })
             }
             Role::Name => "a letter, then letters, digits, . _ -".to_owned(),
             Role::Seed => "integer ≥ 0".to_owned(),
@@ -107,22 +104,22 @@ impl Field {
         }
     }
 
-    /// Whether it is chosen from a list and not typed.
+    /// Returns whether its value is chosen from a list instead of typed.
     pub(crate) fn is_choice(&self) -> bool {
         !self.choices.is_empty() && self.role != Role::Device
     }
 
-    /// Whether its value is another than the preset's or the default, however it is written.
+    /// Returns whether its value differs from the base value, however it is written.
     pub(crate) fn is_changed(&self) -> bool {
         !self.is_same(&self.base)
     }
 
-    /// Whether somebody changed it since the form was opened.
+    /// Returns whether the user has changed it since the form was opened.
     pub(crate) fn is_edited(&self) -> bool {
         !self.is_same(&self.began)
     }
 
-    /// Gives it another base; unless the form began with a run, that is what it began with too.
+    /// Changes the base value; with `own`, also the value that the form was opened with.
     pub(crate) fn rebase(&mut self, base: String, own: bool) {
         if own {
             self.began.clone_from(&base);
@@ -130,7 +127,7 @@ impl Field {
         self.base = base;
     }
 
-    /// What it has now is what the form began with.
+    /// Records the current value as the one that the form was opened with.
     pub(crate) fn begin(&mut self) {
         self.began = self.line.text();
     }
@@ -143,24 +140,23 @@ impl Field {
             || matches!(&self.role, Role::Param(p) if parsed(p, &text).is_some_and(|v| parsed(p, other) == Some(v)))
     }
 
-    /// What is wrong with it, by its name.
-    pub(crate) fn trouble(&self) -> Option<String> {
+    /// The error, prefixed by the name of the field.
+    pub(crate) fn error_message(&self) -> Option<String> {
         let error = self.error.as_ref()?;
         Some(if error.contains(self.key()) { error.clone() } else { format!("{}: {error}", self.key()) })
     }
 
-    /// Its text.
     pub(crate) fn value(&self) -> String {
         self.line.text()
     }
 
-    /// Gives it its base value back.
+    /// Restores the base value.
     pub(crate) fn reset(&mut self) {
         self.line.set(&self.base.clone());
         self.check();
     }
 
-    /// Goes to the next or the previous of its choices; around at the ends.
+    /// Selects the next or previous choice, wrapping around.
     pub(crate) fn cycle(&mut self, forward: bool) {
         let n = self.choices.len();
         if n == 0 {
@@ -177,7 +173,7 @@ impl Field {
         self.check();
     }
 
-    /// Goes to the next choice that begins with the letter.
+    /// Selects the next choice that begins with a letter.
     pub(crate) fn jump(&mut self, letter: char) {
         let text = self.line.text();
         let at = self.choices.iter().position(|c| *c == text).unwrap_or(0);
@@ -190,8 +186,8 @@ impl Field {
         }
     }
 
-    /// The next greater or smaller round value: on a log scale 1, 2, 5, 10 and so on, for integers the neighbour, else a
-    /// tenth of the value's power of ten. What is no number, and steps out of the range, stay.
+    /// Steps to the next larger or smaller round value: 1, 2, 5, 10 and so on for a logarithmic parameter, the neighbour for an
+    /// integer, otherwise a tenth of the value's power of ten. Steps out of range do nothing.
     pub(crate) fn nudge(&mut self, up: bool) {
         if self.is_choice() {
             return self.cycle(up);
@@ -205,7 +201,7 @@ impl Field {
             _ => return,
         };
         let Ok(now) = self.line.text().trim().parse::<f64>() else { return };
-        // Beyond 2^53 a float no longer says which integer is meant.
+        // Beyond 2^53, a float cannot represent every integer.
         if !now.is_finite() || (integer && now.abs() >= 9e15) {
             return;
         }
@@ -220,7 +216,7 @@ impl Field {
         }
     }
 
-    /// Looks whether its value can be used.
+    /// Validates the value.
     pub(crate) fn check(&mut self) {
         self.error = self.problem().map(|e| crate::print::clean(&e));
     }
@@ -248,7 +244,8 @@ impl Field {
         }
     }
 
-    /// Where its value lies in its range, from 0 to 1, on its own scale; `None` without a number or without both ends.
+    /// The position of the value within its range, from 0 to 1 on the parameter's scale. `None` if there is no number or no
+    /// complete range.
     pub(crate) fn position(&self) -> Option<f64> {
         let Role::Param(p) = &self.role else { return None };
         let (min, max) = (p.min?, p.max?);
@@ -263,7 +260,7 @@ impl Field {
 /// The next of 1, 2, 5, 10, … above or below a positive value.
 fn next_round(v: f64, up: bool) -> f64 {
     let power = 10f64.powf(v.log10().floor());
-    // A hair of tolerance: 0.3 / 0.1 is not quite 3.
+    // A small tolerance, since 0.3 / 0.1 is not quite 3.
     let rounds = [0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0].map(|m| m * power);
     if up {
         rounds.into_iter().find(|r| *r > v * (1.0 + 1e-9)).unwrap_or(v)
@@ -278,12 +275,12 @@ fn next_linear(v: f64, up: bool, integer: bool) -> f64 {
         (false, true) => 0.1,
         (false, false) => 10f64.powf(v.abs().log10().floor() - 1.0),
     };
-    // On multiples of the step, so that 0.95, 1, 1.1 follow each other.
+    // Values are multiples of the step: 0.95, 1, 1.1.
     let next = if up { (v / step + 1e-9).floor() + 1.0 } else { (v / step - 1e-9).ceil() - 1.0 };
     next * step
 }
 
-/// The shortest text of a value without its rounding noise.
+/// The shortest text of a value without rounding noise.
 fn tidy(v: f64) -> String {
     let rounded: f64 = format!("{v:.12e}").parse().unwrap_or(v);
     if rounded != 0.0 && (rounded.abs() < 1e-3 || rounded.abs() >= 1e16) {

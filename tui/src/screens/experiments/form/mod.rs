@@ -1,6 +1,6 @@
-//! The form that a run is started from: a field for every parameter an experiment declares, and for how it is run.
+//! The form for a new run, with a field for each parameter and option.
 //!
-//! Pure: keys come as method calls, what is to be started goes out as a [`Launch`], or an [`Exec`] where it is a command.
+//! The form does no I/O: its methods handle keys and return a [`Launch`], or an [`Exec`] for a command.
 
 mod field;
 #[cfg(test)]
@@ -23,53 +23,51 @@ use crate::screens::effect::Question;
 use crate::widgets::Edit;
 pub(crate) use field::{Field, Role};
 
-/// The preset that is none.
+/// The name for "no preset".
 const DEFAULT: &str = "default";
 
-/// A form being filled in.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Form {
-    /// The plugin it starts runs of; empty for a command.
+    /// The plugin; empty for a command.
     pub(crate) plugin: PathBuf,
-    /// What is started, if that is a command.
+    /// The command, if it starts one.
     pub(crate) command: Option<Box<Exec>>,
     pub(crate) experiment: ExperimentDesc,
-    /// The run whose values it began with.
+    /// The run that it was filled from.
     pub(crate) of: Option<String>,
-    /// What could not be taken over from that run.
+    /// What could not be taken from that run.
     pub(crate) notes: Vec<String>,
-    /// Preset, parameters, then how to run.
+    /// The preset, the parameters, then the options.
     pub(crate) fields: Vec<Field>,
-    /// The field that keys act on; one beyond the last is the start.
+    /// The field under the cursor; one beyond the last is the start button.
     pub(crate) cursor: usize,
-    /// The run is being started.
+    /// Whether the run is being started.
     pub(crate) busy: bool,
-    /// Why it was not.
+    /// Why it could not be started.
     pub(crate) failed: Option<String>,
-    /// Parameters that the experiment was asked about, and why it refuses them, as soon as it has said so.
+    /// The parameters last sent to the experiment for validation, and its reason for rejecting them, if it has answered.
     asked: Option<(Params, Option<String>)>,
 }
 
 type Params = Vec<(String, ParamValue)>;
 
-/// What a key asked the form to do, beyond editing.
+/// The result of a key.
 #[derive(Clone, Debug)]
-pub(crate) enum Asked {
-    /// Nothing: it was edited.
+pub(crate) enum FormRequest {
     Nothing,
-    /// To start this run.
+    /// Starts this run.
     Start(Box<Launch>),
-    /// To start this command.
+    /// Starts this command.
     Exec(Box<Exec>),
 }
 
-/// Devices to choose from.
+/// The devices offered.
 fn devices() -> Vec<String> {
     ["auto", "cpu", "cuda:0"].map(str::to_owned).to_vec()
 }
 
 impl Form {
-    /// With the experiment's defaults.
+    /// Creates a form with the experiment's defaults.
     pub(crate) fn new(plugin: &Path, experiment: &ExperimentDesc) -> Self {
         let mut presets: Vec<String> = experiment.presets.iter().map(|p| p.name.clone()).collect();
         if !presets.iter().any(|p| p == DEFAULT) {
@@ -98,12 +96,12 @@ impl Form {
         let mut form = Self { plugin, experiment, fields, ..Self::default() };
         // A declared preset `default` may differ from the parameters' own defaults.
         form.take_preset();
-        // Its author's own values need no judging.
+        // The author's own values need no validation.
         form.asked = form.params().ok().map(|params| (params, None));
         form
     }
 
-    /// With what the user's settings say of every run.
+    /// Applies the user's default options.
     pub(crate) fn with(mut self, usual: &LaunchDefaults) -> Self {
         for (role, text) in [
             (Role::Device, usual.device.map(|device| device.to_string())),
@@ -117,7 +115,7 @@ impl Form {
         self
     }
 
-    /// With the values of a run, its seed included, so that only what is changed differs.
+    /// Fills a form from a run, including its seed, so that only deliberate changes differ.
     pub(crate) fn of_run(plugin: &Path, experiment: &ExperimentDesc, run: &Manifest) -> Self {
         let mut form = Self::new(plugin, experiment);
         form.of = Some(run.run.clone());
@@ -135,7 +133,7 @@ impl Form {
                 form.notes.push(format!("its parameter {key} = {value} no longer exists"));
                 continue;
             };
-            // 1e-3 and 0.001 are the same value; the text of the preset is the nicer one.
+            // 1e-3 and 0.001 are the same value; the preset's text is the more readable one.
             let Role::Param(param) = &field.role else { continue };
             let same = gradtop_host::parse_param(param, &field.base).is_ok_and(|base| base == *value);
             let text = if same { field.base.clone() } else { text_of(value) };
@@ -155,7 +153,7 @@ impl Form {
         form
     }
 
-    /// The field of a role, with this text.
+    /// Sets the text of a field.
     fn set(&mut self, role: &Role, text: &str) -> Option<&mut Field> {
         let field = self.fields.iter_mut().find(|f| f.role == *role)?;
         field.line.set(text);
@@ -163,11 +161,11 @@ impl Form {
         Some(field)
     }
 
-    /// Of a command, with all that it was started with.
+    /// Fills a form from a run of a command.
     pub(crate) fn of_command(runs: &Path, run: &Manifest, command: &CommandInfo) -> Self {
         let words = if command.template.is_empty() { &command.argv } else { &command.template };
         let mut fields = vec![Field::new(Role::Command, Vec::new(), &shell_words(words))];
-        // In the order of the record, by the texts that the command was given.
+        // In the recorded order, with the texts that were given.
         for (key, text) in run.params.iter().filter_map(|(key, _)| command.given.get_key_value(key)) {
             let place = place(key);
             let help = if words.iter().any(|word| word.contains(&place)) {
@@ -194,7 +192,7 @@ impl Form {
             resumable: run.experiment.resumable,
             grace: command.grace_s.and_then(|s| Duration::try_from_secs_f64(s).ok()),
             logs: command.logs.clone(),
-            // Where git was not asked, that was so wanted.
+            // If git was not asked, --no-diff was given.
             no_diff: run.git_commit.is_some() && command.git_dirty.is_none(),
             ..Exec::default()
         };
@@ -209,7 +207,7 @@ impl Form {
         Self { command: Some(Box::new(exec)), experiment, of, fields, ..Self::default() }
     }
 
-    /// As it was left the last time, if it was one for the same.
+    /// Restores the draft of a form for the same experiment or command, if there is one.
     pub(crate) fn or_draft(self, drafts: &mut Vec<Self>) -> Self {
         let same =
             |d: &Self| (&d.plugin, &d.experiment.id, &d.of) == (&self.plugin, &self.experiment.id, &self.of);
@@ -226,7 +224,7 @@ impl Form {
         form
     }
 
-    /// Its plugin was built anew: the fields as it declares them now, with what was typed so far.
+    /// Renews the fields after the plugin was rebuilt, keeping what was typed.
     pub(crate) fn renew(&mut self, experiment: &ExperimentDesc) {
         let before = std::mem::replace(self, Self::new(&self.plugin, experiment));
         (self.of, self.busy, self.failed) = (before.of, before.busy, before.failed);
@@ -253,32 +251,32 @@ impl Form {
         };
     }
 
-    /// The field that keys act on; none at the start.
+    /// The field under the cursor, unless that is the start button.
     pub(crate) fn field(&self) -> Option<&Field> {
         self.fields.get(self.cursor)
     }
 
-    /// Whether the field under the cursor is typed into, so that letters are text.
+    /// Returns whether the current field is a text input, so that letters are text.
     pub(crate) fn is_typing(&self) -> bool {
         self.field().is_some_and(|f| !f.is_choice())
     }
 
-    /// How many fields cannot be used as they are.
+    /// The number of invalid fields.
     pub(crate) fn errors(&self) -> usize {
         self.fields.iter().filter(|f| f.error.is_some()).count()
     }
 
-    /// How many parameters somebody changed in this form.
+    /// The number of changed parameters.
     pub(crate) fn changed(&self) -> usize {
         self.fields.iter().filter(|f| matches!(f.role, Role::Param(_)) && f.is_edited()).count()
     }
 
-    /// Whether anything was typed or chosen.
+    /// Returns whether anything was typed or chosen.
     pub(crate) fn is_edited(&self) -> bool {
         self.fields.iter().any(Field::is_edited)
     }
 
-    /// Looks whether the name is free among the runs there are.
+    /// Checks whether the name is free.
     pub(crate) fn check_name(&mut self, runs: &[Arc<RunRow>]) {
         let experiment = &self.experiment.id;
         let Some(field) = self.fields.iter_mut().find(|f| f.role == Role::Name) else { return };
@@ -290,9 +288,9 @@ impl Form {
         }
     }
 
-    /// What to ask the experiment about what it was not asked about yet; nothing while a field cannot be used.
+    /// Returns new parameters for the experiment to validate, unless a field is invalid.
     pub(crate) fn question(&mut self) -> Option<Question> {
-        // A command has nobody to ask.
+        // A command has no validation.
         let params = self.params().ok().filter(|_| self.command.is_none())?;
         if self.asked.as_ref().is_some_and(|(asked, _)| *asked == params) {
             return None;
@@ -301,7 +299,7 @@ impl Form {
         Some(Question { plugin: self.plugin.clone(), experiment: self.experiment.clone(), params })
     }
 
-    /// The experiment has judged what is in the form, unless that is something else by now.
+    /// Handles the result of a validation, unless the form has changed since.
     pub(crate) fn judged(&mut self, question: &Question, why: Option<&str>) {
         let ours = (&question.plugin, &question.experiment) == (&self.plugin, &self.experiment);
         if let Some((_, refusal)) = self.asked.as_mut().filter(|(asked, _)| ours && *asked == question.params)
@@ -311,19 +309,19 @@ impl Form {
         }
     }
 
-    /// Looks anew at every parameter, with what the experiment said of these very ones.
+    /// Validates every parameter, and applies the experiment's verdict about exactly these values.
     fn check(&mut self) {
         self.fields.iter_mut().filter(|f| matches!(f.role, Role::Param(_))).for_each(Field::check);
         let refusal = self.asked.clone().and_then(|(asked, why)| Some((asked, why?)));
         let Some((asked, why)) = refusal else { return };
         match self.params() {
             Ok(params) if params == asked => {
-                self.blame(why);
+                self.show_at_field(why);
             }
-            // It is asked anew.
+            // A new validation will follow.
             Ok(_) => {}
-            // It is not asked while another field cannot be used: a field that is as it was is still refused, unless for the sake of
-            // one that is not.
+            // No validation happens while another field is invalid, so the previous error stays at an unchanged field, unless
+            // it was about one that did change.
             Err(_) => {
                 let same = |f: &Field| {
                     let Role::Param(param) = &f.role else { return false };
@@ -333,7 +331,7 @@ impl Form {
                 let changed =
                     |f: &Field| matches!(f.role, Role::Param(_)) && why.contains(f.key()) && !same(f);
                 if !self.fields.iter().any(changed)
-                    && let Some(at) = self.about(&why, same)
+                    && let Some(at) = self.named_parameter(&why, same)
                 {
                     self.fields[at].error = Some(why);
                 }
@@ -341,16 +339,16 @@ impl Form {
         }
     }
 
-    /// It could not be started: the cursor goes where that is said.
+    /// Shows why the run could not be started, and moves the cursor there.
     pub(crate) fn refuse(&mut self, why: &str) {
-        if let Some(at) = self.blame(crate::print::clean(why)) {
+        if let Some(at) = self.show_at_field(crate::print::clean(why)) {
             self.go_to(at);
         }
     }
 
-    /// Says what is wrong at the field that the reason names, if it names one.
-    fn blame(&mut self, why: String) -> Option<usize> {
-        let at = self.about(&why, |_| true);
+    /// Shows an error at the field that it names, if any.
+    fn show_at_field(&mut self, why: String) -> Option<usize> {
+        let at = self.named_parameter(&why, |_| true);
         match at {
             Some(at) => self.fields[at].error = Some(why),
             None => self.failed = Some(why),
@@ -358,8 +356,8 @@ impl Form {
         at
     }
 
-    /// Which of these parameters a reason names: of several, the one under the cursor.
-    fn about(&self, why: &str, these: impl Fn(&Field) -> bool) -> Option<usize> {
+    /// The parameter that an error names; of several, the one under the cursor.
+    fn named_parameter(&self, why: &str, these: impl Fn(&Field) -> bool) -> Option<usize> {
         let mut words = why.split(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '.' | '-')));
         let named = |f: &Field, word: &str| {
             matches!(f.role, Role::Param(_)) && f.key() == word.trim_end_matches('.') && these(f)
@@ -368,12 +366,12 @@ impl Form {
         here.or_else(|| words.find_map(|w| self.fields.iter().position(|f| named(f, w))))
     }
 
-    /// Moves the cursor by so many fields, not around.
+    /// Moves the cursor by `by` fields, without wrapping.
     pub(crate) fn go(&mut self, by: isize) {
         self.go_to(self.cursor.saturating_add_signed(by));
     }
 
-    /// Moves the cursor to a field, or to the start behind the last.
+    /// Moves the cursor to a field, or to the start button.
     pub(crate) fn go_to(&mut self, at: usize) {
         let leave = |f: &mut Field| f.line.deselect();
         self.fields.iter_mut().for_each(leave);
@@ -383,8 +381,8 @@ impl Form {
         }
     }
 
-    /// Does what a key does to a text, or to what is chosen: to the left and right of the choices; a letter is the next one that
-    /// begins with it, blank the next of all.
+    /// Edits the text or changes the choice: the arrows go to its neighbours, a letter to the next choice that begins with it,
+    /// and space to the next one.
     pub(crate) fn edit(&mut self, edit: Edit) {
         let typed = self.is_typing();
         self.choose(|field| match edit {
@@ -399,12 +397,12 @@ impl Form {
         });
     }
 
-    /// A step up or down in value.
+    /// Steps the value up or down.
     pub(crate) fn nudge(&mut self, up: bool) {
         self.choose(|f| if f.choices.is_empty() { f.nudge(up) } else { f.cycle(up) });
     }
 
-    /// Gives the field under the cursor the value of its preset, or its default, back; all of them if it is the preset.
+    /// Restores the base value of the current field; on the preset, of all fields.
     pub(crate) fn reset(&mut self) {
         match self.cursor {
             0 => {
@@ -427,7 +425,7 @@ impl Form {
         self.check();
     }
 
-    /// Takes over the values of the preset, but for what was changed by hand.
+    /// Applies the preset to all unchanged fields.
     fn take_preset(&mut self) {
         let name = self.fields[0].value();
         let preset = self.experiment.presets.iter().find(|p| p.name == name);
@@ -445,41 +443,41 @@ impl Form {
         }
     }
 
-    /// What starting it now would start. The first field that cannot be used gets the cursor.
-    pub(crate) fn start(&mut self, runs: &Path) -> Asked {
+    /// Returns the run to start. If a field is invalid, the cursor moves to the first such field instead.
+    pub(crate) fn start(&mut self, runs: &Path) -> FormRequest {
         if self.busy {
-            return Asked::Nothing;
+            return FormRequest::Nothing;
         }
-        // Whether the experiment still refuses it is asked again: its plugin may be another by now.
+        // Rejected parameters are validated again: the plugin may have changed.
         let bad = |f: &Field| f.problem().is_some() || f.role == Role::Name && f.error.is_some();
         if let Some(bad) = self.fields.iter().position(bad) {
             self.go_to(bad);
-            return Asked::Nothing;
+            return FormRequest::Nothing;
         }
         let asked = match &self.command {
-            Some(base) => Ok(Asked::Exec(Box::new(self.exec(base)))),
-            None => self.launch(runs).map(|launch| Asked::Start(Box::new(launch))),
+            Some(base) => Ok(FormRequest::Exec(Box::new(self.exec(base)))),
+            None => self.launch(runs).map(|launch| FormRequest::Start(Box::new(launch))),
         };
         match asked {
             Ok(asked) => {
                 (self.busy, self.failed) = (true, None);
                 asked
             }
-            // Cannot be while every field can be used, unless the fields and the host disagree: then the host is right.
+            // Happens only if form and host disagree; the host is right.
             Err(e) => {
                 self.failed = Some(crate::print::clean(&e.to_string()));
-                Asked::Nothing
+                FormRequest::Nothing
             }
         }
     }
 
-    /// The preset, if it is one that the experiment declares.
+    /// The preset, if the experiment declares it.
     fn preset(&self) -> Option<String> {
         let preset = self.fields[0].value();
         self.experiment.presets.iter().any(|p| p.name == preset).then_some(preset)
     }
 
-    /// The parameters, as the host understands them.
+    /// The parameters, as the host parses them.
     fn params(&self) -> Result<Params, ParamError> {
         let set = |f: &Field| match &f.role {
             Role::Param(p) if f.is_changed() => Some((p.key.clone(), f.value())),
@@ -496,7 +494,7 @@ impl Form {
             experiment: self.experiment.id.clone(),
             params: self.params()?,
             preset: self.preset(),
-            name: self.said(&Role::Name),
+            name: self.text_of(&Role::Name),
             seed: self.read(&Role::Seed),
             device: self.read(&Role::Device).unwrap_or_default(),
             threads: self.read(&Role::Threads),
@@ -515,7 +513,7 @@ impl Form {
             argv: filled(&template, &places),
             template,
             params: params.into_iter().map(|(key, text)| (key.to_owned(), text)).collect(),
-            name: self.said(&Role::Name),
+            name: self.text_of(&Role::Name),
             seed,
             device: self.read(&Role::Device).unwrap_or_default(),
             checkpoint_every: self.checkpoint_every(),
@@ -523,15 +521,15 @@ impl Form {
         }
     }
 
-    /// What a field has, if it has anything.
-    fn said(&self, role: &Role) -> Option<String> {
+    /// The text of a field, unless empty.
+    fn text_of(&self, role: &Role) -> Option<String> {
         let field = self.fields.iter().find(|f| f.role == *role)?;
         Some(field.value().trim().to_owned()).filter(|text| !text.is_empty())
     }
 
-    /// The same, as what it says.
+    /// The parsed value of a field.
     fn read<T: std::str::FromStr>(&self, role: &Role) -> Option<T> {
-        self.said(role)?.parse().ok()
+        self.text_of(role)?.parse().ok()
     }
 
     fn checkpoint_every(&self) -> Duration {
@@ -540,10 +538,10 @@ impl Form {
     }
 }
 
-/// A value as its parameter's text.
+/// The text of a value.
 fn text_of(value: &ParamValue) -> String {
     match value {
-        // As people write it: 1e-5 rather than 0.00001.
+        // In the usual notation: 1e-5 instead of 0.00001.
         ParamValue::Float(v) if *v != 0.0 && (v.abs() < 1e-3 || v.abs() >= 1e16) => format!("{v:e}"),
         other => other.to_string(),
     }

@@ -74,8 +74,8 @@ fn field<'a>(form: &'a Form, key: &str) -> &'a Field {
 
 fn started(form: &mut Form) -> Launch {
     match form.start(Path::new("/runs")) {
-        Asked::Start(launch) => *launch,
-        Asked::Exec(_) | Asked::Nothing => panic!("not started: {form:#?}"),
+        FormRequest::Start(launch) => *launch,
+        FormRequest::Exec(_) | FormRequest::Nothing => panic!("not started: {form:#?}"),
     }
 }
 
@@ -131,7 +131,7 @@ fn what_is_typed_is_judged_at_once_in_the_hosts_words() {
             }
         }
         let asked = form.start(Path::new("/runs"));
-        assert_eq!(matches!(asked, Asked::Start(_)), wanted.is_none(), "{key} = {text:?}");
+        assert_eq!(matches!(asked, FormRequest::Start(_)), wanted.is_none(), "{key} = {text:?}");
     }
 }
 
@@ -158,8 +158,8 @@ fn a_start_says_all_that_was_chosen() {
     );
     assert_eq!((launch.device, launch.threads), (DeviceChoice::Cpu, None));
     assert_eq!(launch.checkpoint_every, DEFAULT_CHECKPOINT_EVERY);
-    // It is being started: not twice.
-    assert!(matches!(form.start(Path::new("/runs")), Asked::Nothing));
+    // It is being started, and not a second time.
+    assert!(matches!(form.start(Path::new("/runs")), FormRequest::Nothing));
 }
 
 #[test]
@@ -190,7 +190,7 @@ fn an_error_gets_the_cursor() {
     typed(&mut form, "seed", "y");
     form.go_to(usize::MAX);
     assert_eq!((form.cursor, form.errors()), (form.fields.len(), 2));
-    assert!(matches!(form.start(Path::new("/runs")), Asked::Nothing));
+    assert!(matches!(form.start(Path::new("/runs")), FormRequest::Nothing));
     assert_eq!(form.field().unwrap().key(), "steps");
 }
 
@@ -328,6 +328,6 @@ proptest! {
         let bad_params = form.fields.iter().any(|f| f.error.is_some() && matches!(f.role, Role::Param(_)));
         prop_assert_eq!(launched.is_err(), bad_params);
         let asked = form.start(Path::new("/runs"));
-        prop_assert_eq!(matches!(asked, Asked::Start(_)), errors == 0);
+        prop_assert_eq!(matches!(asked, FormRequest::Start(_)), errors == 0);
     }
 }

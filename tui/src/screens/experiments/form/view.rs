@@ -1,8 +1,9 @@
-//! Drawing the form.
+//! Draws the form.
 
 use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
 
+use super::field::LOG_SCALE;
 use super::{Field, Form, Role};
 use crate::print::clean;
 use crate::screens::pen::Pen;
@@ -11,13 +12,12 @@ use crate::widgets::around;
 use gradtop_chart::cells::text::{apart, width_of, wrap, wrap_in};
 use gradtop_chart::cells::theme::Theme;
 
-/// A line of the form's middle part.
+/// A line in the middle of the form.
 #[derive(Clone, Copy, PartialEq)]
 enum Slot {
     Heading(&'static str),
     Blank,
     Field(usize),
-    /// The line that starts the run.
     Start,
 }
 
@@ -37,7 +37,7 @@ fn slots(form: &Form) -> Vec<Slot> {
     slots
 }
 
-/// Where the parts stand: title, fields, and what is to say of the field under the cursor.
+/// The areas: title, fields, and the description of the current field.
 struct Layout {
     title: Rect,
     fields: Rect,
@@ -45,7 +45,7 @@ struct Layout {
 }
 
 fn layout(form: &Form, area: Rect) -> Layout {
-    // Where there are few rows, they are the fields', but for what is wrong.
+    // When there are few rows, fields take precedence over everything but errors.
     let wrong = failure(form, area.width.into()).len() as u16;
     let (title, about) = match area.height {
         20.. => (3, 5.max(wrong + 1)),
@@ -65,7 +65,7 @@ fn top_of(form: &Form, slots: &[Slot], height: usize) -> usize {
     around(slots.iter().position(|slot| *slot == here).unwrap_or(0), slots.len(), height)
 }
 
-/// The field (or the start behind the last) drawn at a place of the terminal.
+/// The field, or the start button, at a position.
 pub(crate) fn field_at(form: &Form, area: Rect, at: Position) -> Option<usize> {
     let place = layout(form, area).fields;
     let slots = slots(form);
@@ -78,7 +78,7 @@ pub(crate) fn field_at(form: &Form, area: Rect, at: Position) -> Option<usize> {
     }
 }
 
-/// Widths of the columns.
+/// The widths of the columns.
 struct Columns {
     key: usize,
     value: usize,
@@ -94,7 +94,7 @@ impl Columns {
             n => n.min(12) + 2,
         };
         let wanted = widest(&|f| match f.role {
-            // It takes what is left of its line.
+            // It takes the rest of its line.
             Role::Command => 0,
             _ if f.is_choice() => choices_width(f),
             _ => width_of(&f.value()) + 1,
@@ -103,7 +103,7 @@ impl Columns {
         Self { key, value: wanted.clamp(20, 56).min((room * 6 / 10).max(room.min(20))), unit }
     }
 
-    /// Columns beside a field for what it takes or what is wrong with it.
+    /// The columns next to a field for the accepted values or an error.
     fn beside(&self, width: usize) -> usize {
         width.saturating_sub(6 + self.key + self.value + self.unit)
     }
@@ -113,7 +113,6 @@ fn choices_width(field: &Field) -> usize {
     field.choices.iter().map(|c| width_of(&clean(c)) + 2).sum::<usize>()
 }
 
-/// Draws it.
 pub(crate) fn view(form: &Form, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
     let theme = shared.theme;
     let place = layout(form, area);
@@ -126,7 +125,7 @@ pub(crate) fn view(form: &Form, shared: &Shared, frame: &mut Frame<'_>, area: Re
     let height = usize::from(place.fields.height);
     let top = top_of(form, &slots, height);
     for (y, slot) in slots.iter().skip(top).take(height).enumerate() {
-        // The last columns are those of the scroll marks.
+        // The last columns hold the scroll marks.
         let inner = Rect { width: place.fields.width.saturating_sub(2), ..place.fields };
         let mut pen = Pen::row(frame.buffer_mut(), theme, inner, y as u16);
         match slot {
@@ -140,7 +139,7 @@ pub(crate) fn view(form: &Form, shared: &Shared, frame: &mut Frame<'_>, area: Re
         }
     }
     scroll_marks(slots.len(), top, theme, frame, place.fields);
-    about(form, theme, frame, place.about);
+    field_details(form, theme, frame, place.about);
 }
 
 fn title(form: &Form, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
@@ -194,7 +193,7 @@ fn field(
         pen.left(&clean(field.unit()), columns.unit, theme.dim());
     }
     match &field.error {
-        // Without room for it, in full below while the cursor is on it.
+        // An error too long for its line is shown below while the cursor is on it.
         Some(error) if here && width_of(error) > pen.room() => {
             pen.put(&clean(&field.takes()), theme.alert());
         }
@@ -202,15 +201,17 @@ fn field(
         None if field.is_choice() => {}
         None => {
             let takes = clean(&field.takes());
-            // A few letters of it would say nothing.
-            if width_of(&takes).min(12) <= pen.room() {
-                pen.put(&takes, theme.dim());
+            let whole = width_of(&takes) <= pen.room();
+            let takes = if whole { &takes } else { takes.trim_end_matches(LOG_SCALE) };
+            // A few letters would not help.
+            if width_of(takes).min(12) <= pen.room() {
+                pen.put(takes, theme.dim());
             }
         }
     }
 }
 
-/// All choices with the chosen one in brackets, so that it is seen without colour; only that where they have no room.
+/// All choices, with the selected one in brackets for terminals without colour. Only the selected one if space is short.
 fn choices(field: &Field, here: bool, width: usize, theme: Theme, pen: &mut Pen<'_>) {
     let chosen = field.value();
     if choices_width(field) > width {
@@ -291,8 +292,8 @@ fn scroll_marks(len: usize, top: usize, theme: Theme, frame: &mut Frame<'_>, are
     }
 }
 
-/// Help, range and error of the field under the cursor.
-fn about(form: &Form, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+/// The help, range and error of the current field.
+fn field_details(form: &Form, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
     let buffer = frame.buffer_mut();
     let inner = Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area };
     Pen::row(buffer, theme, inner, 0).rule();
@@ -338,16 +339,16 @@ fn preset_help(form: &Form, field: &Field) -> String {
     clean(&preset.help) + &values
 }
 
-/// What is wrong, as far as it is not said at the field already: in lines for a form of so many columns.
+/// The error of the form, wrapped, unless it is shown at a field.
 fn failure(form: &Form, width: usize) -> Vec<String> {
     let beside = Columns::of(form, width).beside(width);
     let told = |f: &&Field| f.error.as_ref().is_none_or(|e| beside >= width_of(e));
-    let own = form.field().filter(|f| !told(f)).and_then(Field::trouble);
+    let own = form.field().filter(|f| !told(f)).and_then(Field::error_message);
     let text = form.failed.clone().or(own).unwrap_or_default();
     wrap(&text, width.saturating_sub(2).max(1))
 }
 
-/// Where a value lies in its range: `├──●────┤`.
+/// The position of a value within its range: `├──●────┤`.
 fn gauge(share: f64, theme: Theme) -> String {
     const CELLS: usize = 16;
     let at = (share * (CELLS - 1) as f64).round() as usize;

@@ -1,4 +1,4 @@
-//! Drawing of the grid and of the lines about it.
+//! Draws the grid of charts, and the lines above and below it.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -8,7 +8,7 @@ use ratatui::widgets::Widget as _;
 use super::super::settings::Look;
 use super::super::words::signs;
 use super::items::{SYSTEM, Source as Shown};
-use super::{Charts, window};
+use super::{Charts, Typing, window};
 use crate::print::clean;
 use crate::screens::shared::Shared;
 use crate::widgets::{self, ChartCell};
@@ -22,17 +22,17 @@ use gradtop_view::live::{RunData, XAxis};
 use gradtop_view::natural;
 use gradtop_view::picture::What;
 
-/// Columns of the list of series beside a large chart.
+/// The width of the list of series beside a large chart.
 const LEGEND: u16 = 40;
-/// Columns of a terminal from which there is room for it.
+/// The minimal width of a terminal for that list.
 pub(crate) const LEGEND_FROM: u16 = 100;
 
-/// A chart in its cell, with which value is where.
+/// A chart in its cell, for conversions between positions and values.
 #[derive(Debug)]
 pub(crate) struct Plot {
     built: Built,
     cell: Rect,
-    /// The axes without any window.
+    /// The whole axes, without zoom.
     full: (Range, Range),
     pub(crate) kind: Option<XAxis>,
 }
@@ -42,53 +42,53 @@ impl Plot {
         self.built.plot
     }
 
-    /// Whether y is logarithmic.
+    /// Returns whether y is logarithmic.
     pub(crate) fn log_y(&self) -> bool {
         self.built.chart.y.scale != Scale::Linear
     }
 
-    /// The ends of x and y as shown.
+    /// The visible ranges of x and y.
     pub(crate) fn shown(&self) -> ((f64, f64), (f64, f64)) {
         let ends = |span: &Range| (span.low, span.high);
         self.area().map_or((ends(&self.full.0), ends(&self.full.1)), |p| (ends(&p.x), ends(&p.y)))
     }
 
-    /// The axes without any window.
+    /// The whole axes, without zoom.
     pub(crate) fn full(&self) -> &(Range, Range) {
         &self.full
     }
 
-    /// The window zoomed along x, about a share of it from the left.
+    /// The range of x after zooming around a share of the width.
     pub(crate) fn zoom_x(&self, about: f64, inwards: bool) -> Option<(f64, f64)> {
         window::zoom(&self.full.0, self.shown().0, about, inwards)
     }
 
-    /// The window zoomed along y, about a share of it from below.
+    /// The range of y after zooming around a share of the height.
     pub(crate) fn zoom_y(&self, about: f64, inwards: bool) -> Option<(f64, f64)> {
         window::zoom(&self.full.1, self.shown().1, about, inwards)
     }
 
-    /// The window moved to the right, or left.
+    /// The range of x after panning to the right or left.
     pub(crate) fn pan_x(&self, right: bool) -> Option<(f64, f64)> {
         window::pan_step(&self.full.0, self.shown().0, right)
     }
 
-    /// The window moved up, or down.
+    /// The range of y after panning up or down.
     pub(crate) fn pan_y(&self, up: bool) -> Option<(f64, f64)> {
         window::pan_step(&self.full.1, self.shown().1, up)
     }
 
-    /// Where x lies in the plot, 0 at its left and 1 at its right end.
+    /// The position of x in the plot, from 0 at the left to 1 at the right.
     pub(crate) fn share_of(&self, x: f64) -> Option<f64> {
         self.area().map(|p| p.x.unit(x)).filter(|t| (0.0..=1.0).contains(t))
     }
 
-    /// Where the cursor goes from `x` by so many dots: to the next sample at least, if it is seen.
+    /// Moves the cursor from `x` by so many dots, at least to the next visible sample.
     pub(crate) fn moved(&self, x: f64, dots: i64) -> f64 {
         self.built.moved(x, dots)
     }
 
-    /// The shares of the plot, from the left and from below, at a place of the terminal.
+    /// The position in the plot, as shares from the left and from the bottom.
     pub(crate) fn share_at(&self, (x, y): (u16, u16)) -> (f64, f64) {
         let Some(plot) = self.area() else { return (0.5, 0.5) };
         let share = |at: u16, from: u16, inner: usize, of: usize| {
@@ -98,21 +98,21 @@ impl Plot {
         (share(x, self.cell.x, a.left, a.width), 1.0 - share(y, self.cell.y, a.top, a.height))
     }
 
-    /// How far one place is from another, in shares of the plot to the right and up.
+    /// The distance between two positions, as shares to the right and up.
     pub(crate) fn shares(&self, from: (u16, u16), to: (u16, u16)) -> (f64, f64) {
         let Some(plot) = self.area() else { return (0.0, 0.0) };
         let share = |a: u16, b: u16, of: usize| (f64::from(b) - f64::from(a)) / of.max(1) as f64;
         (share(from.0, to.0, plot.area.width), -share(from.1, to.1, plot.area.height))
     }
 
-    /// The value of x at a column of the terminal, if that is in the plot.
+    /// The value of x at a column of the terminal, if it is in the plot.
     pub(crate) fn x_at(&self, column: u16) -> Option<f64> {
         self.area()?.x_at(usize::from(column.checked_sub(self.cell.x)?))
     }
 }
 
 impl Charts {
-    /// How a chart is looked at.
+    /// How a chart is displayed.
     fn view_of(&self, data: &RunData, look: &Look, chart: usize) -> ChartView {
         let item = &self.items[chart];
         let part = self.parts.get(&item.id).copied().unwrap_or_default();
@@ -135,7 +135,7 @@ impl Charts {
         }
     }
 
-    /// What the chart with the focus shows, and how it is looked at; its neighbours have no say.
+    /// The focused chart and how it is displayed, independent of its neighbours.
     pub(crate) fn picture(&self, data: &RunData, look: &Look) -> Option<(What, ChartView)> {
         let item = self.items.get(self.focus)?;
         let what = match (&item.source, item.figure(data)) {
@@ -145,7 +145,7 @@ impl Charts {
         Some((what, ChartView { cursor: None, ..self.view_of(data, look, self.focus) }))
     }
 
-    /// What a chart shows in its cell.
+    /// The plot of a chart in its cell.
     pub(super) fn plot(
         &self,
         shared: &Shared,
@@ -167,7 +167,7 @@ impl Charts {
         Some(Plot { built, cell, full: (whole.x, whole.y), kind: item.kind(data, look) })
     }
 
-    /// Where the charts are drawn: beside the list of series, if there is one.
+    /// The area of the charts, beside the list of series if there is one.
     pub(super) fn room(&self, look: &Look, area: Rect) -> Rect {
         if self.expanded && look.legend && area.width >= LEGEND_FROM {
             Rect { width: area.width - LEGEND - 2, ..area }
@@ -176,7 +176,7 @@ impl Charts {
         }
     }
 
-    /// Draws the charts of the page, and the line of the cursor below.
+    /// Draws the charts of the page, and the status line below.
     pub(crate) fn view(
         &self,
         shared: &Shared,
@@ -213,7 +213,7 @@ impl Charts {
         }
         let focused = self.cache.built(self.focus as u64).filter(|_| !self.items.is_empty());
         let lines = focused.as_ref().map_or(&[][..], |b| &b.lines);
-        // A chart of a table has nothing at the cursor: then the first that has.
+        // A chart of a table has no values at the cursor, so the first chart that has some is used.
         let read = |b: &Built| b.lines.iter().any(|l| l.at_cursor.is_some());
         let other = cells.iter().filter_map(|(i, _)| self.cache.built(*i as u64)).find(|b| read(b));
         let (told, at) = match (&focused, &other) {
@@ -222,7 +222,7 @@ impl Charts {
         };
         let at = at.map(|c| c.x);
         let status = self.status(shared, data, (look, area), (told, at));
-        // What has no room in one line lies over the charts.
+        // A status that is too long for one line covers part of the charts.
         let height = (status.len() as u16).min(area.height);
         let place = Rect { y: area.bottom() - height, height, ..area };
         frame.render_widget(ratatui::widgets::Clear, place);
@@ -231,25 +231,25 @@ impl Charts {
             let place = Rect { x: area.right() - LEGEND, width: LEGEND, ..area };
             legend(shared, lines, (self.cursor.is_some(), look.smoothing > 0.0), frame, place);
         }
-        if let Some(at) = self.list {
-            Self::list_view(shared, look, &self.names(look, area), at, frame, area);
+        if let Some(here) = &self.list {
+            Self::list_view(shared, look, &self.names(look, area), here, frame, area);
         }
     }
 
-    /// The names of the lines on the page, as they were last drawn.
+    /// The names of the lines on this page, as last drawn.
     pub(super) fn names(&self, look: &Look, area: Rect) -> Vec<String> {
         let mut names = std::collections::BTreeSet::new();
         for built in self.cells(look, area).iter().filter_map(|(i, _)| self.cache.built(*i as u64)) {
             names.extend(built.lines.iter().map(|l| l.name.clone()));
         }
-        // What is hidden and on no chart of this page can still be shown again.
+        // Hidden series remain in the list, so that they can be shown again.
         names.extend(look.hidden.iter().cloned());
         let mut names: Vec<String> = names.into_iter().collect();
         names.sort_by(|a, b| natural::order(a, b));
         names
     }
 
-    /// Gives charts of one unit and scale one range of y, unless they are zoomed.
+    /// Gives charts with equal unit and scale the same range of y, unless they are zoomed.
     fn same_y(&self, data: &RunData, cells: &[(usize, Rect)], views: &mut [ChartView]) {
         /// Unit and scale.
         type Kind = (Option<String>, Option<bool>);
@@ -275,7 +275,7 @@ impl Charts {
         }
     }
 
-    /// Where the cursor is and what the chart with the focus has there; without a cursor, which charts these are.
+    /// The status line: the values at the cursor in the focused chart, or which charts these are.
     fn status(
         &self,
         shared: &Shared,
@@ -289,7 +289,7 @@ impl Charts {
             let smooth = look.smoothing > 0.0;
             let told = |detail| at_cursor(shared, lines, (kind, at.unwrap_or(x)), smooth, detail);
             let wide = |spans: &[Span<'_>]| spans.iter().map(|s| width_of(&s.content)).sum::<usize>();
-            // As much of each as lets all be told.
+            // As much of each line as lets all of them fit.
             let all = Detail::ALL.into_iter().map(told).find(|spans| wide(spans) <= width);
             let spans = all.unwrap_or_else(|| {
                 let mut spans = told(Detail::Values);
@@ -301,7 +301,7 @@ impl Charts {
             });
             return vec![Line::from(spans)];
         }
-        if let Some((input, error, _)) = &self.typing {
+        if let Some(Typing { input, error, .. }) = &self.typing {
             let found = format!("{} of {}", self.items.len(), self.all.len());
             let error = error.as_deref().map(clean);
             let said = error.as_deref().map_or((&*found, theme.dim()), |error| (error, theme.alert()));
@@ -338,7 +338,7 @@ impl Charts {
             parts.push(format!("reading: {} values so far", number::count(data.progress.rows as f64)));
         }
         let said = |parts: &[String]| signs(shared, &format!(" {}", parts.join(" · ")));
-        // Of several pages, how many charts they have matters least.
+        // The number of charts matters least.
         if layout.pages > 1 && self.search.0.is_empty() && width_of(&said(&parts)) > width {
             parts.remove(counted);
         }
@@ -346,7 +346,7 @@ impl Charts {
     }
 }
 
-/// What the run's process takes, as last measured, in the units people think in.
+/// The last measurements of the run's process, in readable units.
 fn measured(data: &RunData) -> Vec<String> {
     let names = [("cpu", "cpu"), ("memory", "memory"), ("gpu", "gpu"), ("gpu_memory", "memory of the gpu")];
     let told = |(metric, words): (&str, &str)| {
@@ -357,17 +357,17 @@ fn measured(data: &RunData) -> Vec<String> {
     names.into_iter().filter_map(told).collect()
 }
 
-/// The lowest and highest of what is averaged at the cursor.
+/// The minimum and maximum of averaged values at the cursor.
 fn range(shared: &Shared, line: &LineInfo, at: AtCursor) -> String {
     format!(" [{} {} {}]", line.words(at.low), shared.theme.glyph("…", ".."), line.words(at.high))
 }
 
-/// How much is told of what lines have at the cursor.
+/// How much the status line shows of each chart line.
 #[derive(Clone, Copy, PartialEq, PartialOrd)]
 enum Detail {
-    /// Values with their range and what they are smoothed from.
+    /// Values with their range, and the raw value if smoothed.
     Whole,
-    /// Values, and their steps where these are others.
+    /// Values, and their steps if they differ.
     Steps,
     /// Names and values.
     Names,
@@ -379,7 +379,7 @@ impl Detail {
     const ALL: [Self; 4] = [Self::Whole, Self::Steps, Self::Names, Self::Values];
 }
 
-/// Where the cursor is, then two spans of each line.
+/// The position of the cursor, then two spans for each line.
 fn at_cursor(
     shared: &Shared,
     lines: &[LineInfo],
@@ -426,7 +426,7 @@ fn at_cursor(
     spans
 }
 
-/// The series of a large chart: the latest value of each, or what it has at the cursor.
+/// The list of series beside a large chart, with the latest values or those at the cursor.
 fn legend(
     shared: &Shared,
     lines: &[LineInfo],

@@ -1,4 +1,4 @@
-//! What charts a run has.
+//! The charts of a run.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,31 +9,28 @@ use gradtop_view::figure::declared_x;
 use gradtop_view::figure::view::Subject;
 use gradtop_view::live::{RunData, XAxis};
 
-/// Metrics that gradtop itself measures.
+/// The prefix of metrics that gradtop itself measures.
 pub(crate) const SYSTEM: &str = "system/";
-/// The one of them that is for joins, and a straight line as a chart.
+/// Used only for joins; as a chart it would be a straight line.
 const TRAINED: &str = "system/trained_s";
 
-/// A chart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Item {
-    /// Its name in settings, the same in every run of an experiment.
+    /// The id in settings, the same for every run of an experiment.
     pub(crate) id: String,
-    /// What it shows.
     pub(crate) source: Source,
 }
 
-/// What a chart shows.
+/// The content of a chart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
-    /// A panel of a declared figure: number of the figure, number of the panel.
+    /// A panel of a declared figure: the indices of figure and panel.
     Figure(usize, usize),
-    /// A metric.
     Metric(String),
 }
 
 impl Item {
-    /// What it is found by: the metric, or the figure with its metrics.
+    /// The text that searches match: the metric, or the figure with its metrics.
     pub(crate) fn name(&self, data: &RunData) -> String {
         match (&self.source, self.figure(data)) {
             (Source::Metric(name), _) => name.clone(),
@@ -47,7 +44,7 @@ impl Item {
         }
     }
 
-    /// The section it is in: what its metric's name begins with, up to the last `/`.
+    /// The section of a metric: its name up to the last `/`.
     pub(crate) fn section(&self) -> &str {
         match &self.source {
             Source::Metric(name) => name.rfind('/').map_or("", |at| &name[..=at]),
@@ -55,7 +52,7 @@ impl Item {
         }
     }
 
-    /// The figure it is a panel of.
+    /// The figure with its panel index.
     pub(crate) fn figure<'a>(&self, data: &'a RunData) -> Option<(&'a Figure, usize)> {
         match self.source {
             Source::Figure(figure, panel) => data.figures.get(figure).map(|f| (f, panel)),
@@ -63,7 +60,7 @@ impl Item {
         }
     }
 
-    /// What it shows, for [`gradtop_view::figure::chart`]; `None`: its figure is not there.
+    /// The subject for [`gradtop_view::figure::chart`], or `None` if the figure does not exist.
     pub(crate) fn subject<'a>(&'a self, data: &'a RunData) -> Option<Subject<'a>> {
         match &self.source {
             Source::Figure(..) => self.figure(data).map(|(figure, panel)| Subject::Panel(figure, panel)),
@@ -71,7 +68,7 @@ impl Item {
         }
     }
 
-    /// The unit of its values, as far as it has one.
+    /// The unit of its values.
     pub(crate) fn unit(&self, data: &RunData) -> Option<String> {
         match self.figure(data) {
             Some((figure, panel)) => {
@@ -90,7 +87,7 @@ impl Item {
         }
     }
 
-    /// Whether its y is declared to be logarithmic.
+    /// Returns whether y is declared as logarithmic.
     pub(crate) fn log(&self, data: &RunData) -> Option<bool> {
         match self.figure(data) {
             Some((figure, panel)) => {
@@ -104,7 +101,7 @@ impl Item {
         }
     }
 
-    /// What runs along its x axis; `None`: something of its own, from a table.
+    /// The x axis, or `None` if it is a column of a table.
     pub(crate) fn kind(&self, data: &RunData, look: &Look) -> Option<XAxis> {
         let chosen = look.x;
         match self.figure(data) {
@@ -120,8 +117,7 @@ impl Item {
     }
 }
 
-/// The charts of a run: declared figures first, then the metrics no figure shows, then the others. Those of the system stand
-/// apart.
+/// The charts of a run: declared figures first, then metrics that no figure shows, then others. System metrics are separate.
 pub(crate) fn items(data: &RunData, system: bool) -> Vec<Item> {
     let metric = |name: &str| Item { id: format!("metric:{name}"), source: Source::Metric(name.to_owned()) };
     let names = data.metric_names();
@@ -140,7 +136,7 @@ pub(crate) fn items(data: &RunData, system: bool) -> Vec<Item> {
     let (in_figures, others): (Vec<&str>, Vec<&str>) =
         names.into_iter().filter(|n| !n.starts_with(SYSTEM)).partition(|n| shown.contains(n));
     out.extend(others.into_iter().chain(in_figures).map(metric));
-    // Metrics of one section stand together, the sections in the order in which they came.
+    // Metrics are grouped by section, in the order of first appearance.
     let mut sections: BTreeMap<String, usize> = BTreeMap::new();
     for item in &out {
         let next = sections.len();

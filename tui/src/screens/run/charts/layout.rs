@@ -1,4 +1,4 @@
-//! Where charts stand on the screen.
+//! The layout of charts on the screen.
 
 use ratatui::layout::Rect;
 
@@ -6,29 +6,27 @@ use ratatui::layout::Rect;
 pub(crate) const MOST: u8 = 6;
 /// Blank columns between charts.
 const GAP: u16 = 2;
-/// A cell smaller than this shows nothing.
+/// Smaller cells show nothing useful.
 const LEAST: (u16, u16) = (24, 7);
-/// A cell that shows a chart well.
+/// The preferred minimal size of a cell.
 const GOOD: (u16, u16) = (56, 12);
 
-/// Charts in rows and columns, a page of them.
+/// A page of charts in rows and columns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Layout {
-    /// Columns.
     pub(crate) columns: usize,
-    /// Rows.
     pub(crate) rows: usize,
-    /// Pages, at least one.
+    /// The number of pages, at least one.
     pub(crate) pages: usize,
     area: Rect,
     count: usize,
 }
 
 impl Layout {
-    /// For `count` charts; columns and rows as chosen, else what fits well.
+    /// Lays out `count` charts in the chosen number of columns and rows, else as many as fit well.
     pub(crate) fn new(area: Rect, count: usize, columns: Option<u8>, rows: Option<u8>) -> Self {
         let fit = |room: u16, one: u16| (room / one.max(1)).clamp(1, u16::from(MOST));
-        // What is chosen yields to a terminal in which nothing could be seen, and to what there is to be seen.
+        // The choice is limited to what is readable, and to the number of charts.
         let most = (fit(area.width + GAP, LEAST.0 + GAP), fit(area.height, LEAST.1));
         let wide = columns.map_or_else(|| fit(area.width + GAP, GOOD.0 + GAP).min(3), u16::from);
         let columns = usize::from(wide.clamp(1, most.0)).min(count.max(1));
@@ -37,19 +35,19 @@ impl Layout {
         Self { columns, rows, pages: count.div_ceil(columns * rows).max(1), area, count }
     }
 
-    /// Charts of a page.
+    /// Charts per page.
     pub(crate) fn per_page(&self) -> usize {
         self.columns * self.rows
     }
 
-    /// The page that a chart is on.
+    /// The page of a chart.
     pub(crate) fn page_of(&self, chart: usize) -> usize {
         (chart / self.per_page()).min(self.pages - 1)
     }
 
-    /// The charts of a page, each with its cell: together they fill it, the last row too.
+    /// The charts of a page with their cells, which fill the area; so does the last row.
     pub(crate) fn cells(&self, page: usize) -> Vec<(usize, Rect)> {
-        // What cannot be shared out evenly goes to the first ones.
+        // Remaining columns go to the first cells.
         let part = |room: u16, of: u16, i: u16| {
             (room / of * i + i.min(room % of), room / of + u16::from(i < room % of))
         };
@@ -71,12 +69,12 @@ impl Layout {
         cells
     }
 
-    /// The chart at a place of the terminal, and its cell.
+    /// The chart at a position, with its cell.
     pub(crate) fn at(&self, page: usize, x: u16, y: u16) -> Option<(usize, Rect)> {
         self.cells(page).into_iter().find(|(_, cell)| cell.contains((x, y).into()))
     }
 
-    /// The chart above, below, left or right of one; the same if there is none.
+    /// The chart above, below, left or right of another, or the same one if there is none.
     pub(crate) fn step(&self, chart: usize, right: isize, down: isize) -> usize {
         let next = chart as isize + right + down * self.columns as isize;
         if next < 0 || next >= self.count as isize { chart } else { next as usize }
@@ -116,7 +114,7 @@ mod tests {
         let few = layout(200, 48, 5, Some((3, 3)));
         assert_eq!((few.columns, few.rows), (3, 2));
         assert_eq!(few.cells(0)[4].1, Rect::new(101, 26, 99, 24), "two in the last row share it");
-        // The one on the last page has it alone.
+        // The last page has a single chart.
         assert_eq!(layout(200, 48, 7, Some((3, 2))).cells(1), [(6, area)]);
     }
 

@@ -1,4 +1,4 @@
-//! The list of series: which are shown.
+//! The list of series, for hiding and showing them.
 
 use std::collections::BTreeSet;
 
@@ -17,14 +17,22 @@ use crate::widgets;
 use gradtop_chart::cells::align::pad;
 use gradtop_chart::cells::text::{apart, width_of};
 
+/// The index of a series in the list.
+fn place(names: &[String], name: &str) -> usize {
+    names.iter().position(|n| n == name).unwrap_or(0)
+}
+
 impl Charts {
-    /// A key of the list.
+    /// Handles a key of the list.
     pub(super) fn update_list(&mut self, names: &[String], look: &mut Look, action: Action) {
-        let Some(at) = &mut self.list else { return };
-        *at = (*at).min(names.len().saturating_sub(1));
-        let name = names.get(*at);
+        let Some(here) = &mut self.list else { return };
+        let at = place(names, here);
+        let name = names.get(at);
         match action {
-            Action::Go(to) => *at = to.from(*at, names.len(), names.len()),
+            Action::Go(to) => {
+                let to = names.get(to.from(at, names.len(), names.len()));
+                *here = to.cloned().unwrap_or_default();
+            }
             Action::Toggle => name.into_iter().for_each(|name| toggle(&mut look.hidden, name)),
             Action::Only => {
                 if let Some(name) = name {
@@ -38,17 +46,17 @@ impl Charts {
         }
     }
 
-    /// Draws the list over the charts.
+    /// Draws the list on top of the charts.
     pub(super) fn list_view(
         shared: &Shared,
         look: &Look,
         names: &[String],
-        at: usize,
+        here: &str,
         frame: &mut Frame<'_>,
         area: Rect,
     ) {
         let theme = shared.theme;
-        let at = at.min(names.len().saturating_sub(1));
+        let at = place(names, here);
         let widest = names.iter().map(|n| width_of(n)).max().unwrap_or(0);
         let width = (widest + 8).clamp(30, 50).min(usize::from(area.width));
         let rows = names.len().max(1).min(usize::from(area.height).saturating_sub(1).max(1));
@@ -66,7 +74,7 @@ impl Charts {
         let cut = apart(&cut, width.saturating_sub(6), theme.ascii());
         for (i, (name, cut)) in names.iter().zip(&cut).enumerate().skip(top).take(rows) {
             let shown = !look.hidden.contains(name);
-            // No sign of a series: that is another in each chart.
+            // Not the sign of a series, which differs between charts.
             let mark = if shown { theme.glyph("✓ ", "x ") } else { theme.glyph("· ", ". ") };
             let text = pad(cut, width.saturating_sub(6));
             let style = if shown { theme.text() } else { theme.dim() };

@@ -1,4 +1,4 @@
-//! Charts in a grid: which one has the focus, where the cursor is, what part of the axes is seen.
+//! The grid of charts: focus, cursor, and visible ranges.
 
 mod draw;
 pub(crate) mod items;
@@ -25,131 +25,142 @@ use items::{Item, Source, items};
 use layout::Layout;
 use search::Search;
 
-/// Part of the axes of one chart; all of an axis if none.
+/// The visible part of a chart's axes; `None` for a whole axis.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Part {
     x: Option<(f64, f64)>,
     y: Option<(f64, f64)>,
 }
 
-/// The mouse moves a chart.
+/// A search being typed.
+#[derive(Debug)]
+struct Typing {
+    input: Input,
+    /// Its error; meanwhile the last valid search applies.
+    error: Option<String>,
+    /// The previous search.
+    before: (String, Search),
+    /// The chart that had the focus, and gets it back once the search shows it.
+    chart: Option<String>,
+}
+
+/// A chart is being dragged with the mouse.
 #[derive(Clone, Debug, PartialEq)]
 struct Drag {
     chart: usize,
     from: (u16, u16),
-    /// The windows when it began.
+    /// The visible ranges when it began.
     x: (f64, f64),
     y: (f64, f64),
     moved: bool,
 }
 
-/// Charts in a grid.
 #[derive(Debug, Default)]
 pub(crate) struct Charts {
     system: bool,
-    /// Every chart there is.
+    /// All charts.
     all: Vec<Item>,
-    /// Those that are shown: what the search takes, the pinned ones first.
+    /// The charts that match the search, pinned ones first.
     items: Vec<Item>,
-    /// What is searched for, as typed and as understood.
+    /// The search, as text and compiled.
     search: (String, Search),
-    /// The search being typed, what is wrong with it, and the one before.
-    typing: Option<(Input, Option<String>, String)>,
+    typing: Option<Typing>,
     focus: usize,
     expanded: bool,
-    /// Where the cursor is: on all charts that have this axis.
+    /// The position of the cursor, on all charts with this axis.
     cursor: Option<(XAxis, f64)>,
-    /// The part of that axis that is seen.
+    /// The visible range of that axis.
     x: Option<(XAxis, (f64, f64))>,
-    /// Parts of axes that a chart has for itself.
+    /// Individual ranges of single charts.
     parts: BTreeMap<String, Part>,
     drag: Option<Drag>,
-    /// The cursor of the list of series, while it is open.
-    list: Option<usize>,
+    /// The series under the cursor of the list, while that is open; if there is none of this name, the first.
+    list: Option<String>,
     cache: ChartCache,
 }
 
 impl Charts {
-    /// Those of the system, or the others.
+    /// The charts of system metrics, or all others.
     pub(crate) fn new(system: bool) -> Self {
         Self { system, ..Self::default() }
     }
 
-    /// Takes over what charts there are now.
-    pub(crate) fn look_around(&mut self, data: Option<&RunData>, look: &Look) {
+    /// Updates the list of charts.
+    pub(crate) fn refresh(&mut self, data: Option<&RunData>, look: &Look) {
         let Some(data) = data else { return };
         let new = items(data, self.system);
         if new != self.all {
             self.all = new;
-            self.arrange(data, look);
+            self.arrange(data, look, None);
         }
     }
 
-    /// The charts that are shown, in their order; the focus stays on its chart.
-    fn arrange(&mut self, data: &RunData, look: &Look) {
+    /// Orders and filters the charts; the focus moves to `chart`, or stays on its chart.
+    fn arrange(&mut self, data: &RunData, look: &Look, chart: Option<&str>) {
         let (_, search) = &self.search;
         let found = self.all.iter().filter(|i| search.is_empty() || search.takes(&i.name(data)));
         let (mut new, others): (Vec<Item>, Vec<Item>) =
             found.cloned().partition(|i| look.pinned.contains(&i.id));
         new.extend(others);
+        let wanted = chart.or_else(|| Some(self.items.get(self.focus)?.id.as_str()));
+        let again = wanted.and_then(|id| new.iter().position(|i| i.id == id));
         if new == self.items {
+            self.focus = again.unwrap_or(self.focus);
             return;
         }
-        let old = self.items.get(self.focus);
-        let again = old.and_then(|old| new.iter().position(|i| i.id == old.id));
         self.focus = again.unwrap_or(self.focus).min(new.len().saturating_sub(1));
         self.items = new;
         self.cache.clear();
     }
 
-    /// Whether a search is typed.
+    /// Returns whether a search is being typed.
     pub(crate) fn typing(&self) -> bool {
         self.typing.is_some()
     }
 
-    /// Something was typed; what can be understood holds at once.
+    /// Edits the search; a valid one applies at once.
     pub(crate) fn edit(&mut self, data: &RunData, look: &Look, edit: Edit) {
-        let Some((input, error, _)) = &mut self.typing else { return };
-        input.edit(edit);
-        let text = input.text();
+        let Some(typing) = &mut self.typing else { return };
+        typing.input.edit(edit);
+        let text = typing.input.text();
         match Search::parse(&text) {
-            Ok(search) => (self.search, *error) = ((text, search), None),
-            Err(why) => *error = Some(why),
+            Ok(search) => (self.search, typing.error) = ((text, search), None),
+            Err(why) => typing.error = Some(why),
         }
-        self.arrange(data, look);
+        let chart = typing.chart.clone();
+        self.arrange(data, look, chart.as_deref());
     }
 
-    /// What is searched for begins to be typed, holds, or is forgotten.
-    fn update_search(&mut self, action: Action) {
-        match (action, self.typing.take()) {
-            (Action::Find, _) => {
-                let before = self.search.0.clone();
-                self.typing = Some((Input::new(&before), None, before));
-            }
-            (Action::Cancel, Some((_, _, before))) => {
-                let search = Search::parse(&before).unwrap_or_default();
-                self.search = (before, search);
-            }
-            _ => {}
+    /// Begins, accepts or cancels a search.
+    fn update_search(&mut self, data: &RunData, look: &Look, action: Action) {
+        let Some(typing) = self.typing.take() else {
+            let (input, before) = (Input::new(&self.search.0), self.search.clone());
+            let chart = self.items.get(self.focus).map(|item| item.id.clone());
+            self.typing = Some(Typing { input, error: None, before, chart });
+            return;
+        };
+        if action == Action::Cancel || typing.error.is_some() {
+            self.search = typing.before;
         }
+        self.arrange(data, look, typing.chart.as_deref());
     }
 
-    /// Whether there is any chart.
+    /// Returns whether there are no charts.
     pub(crate) fn is_empty(&self) -> bool {
         self.all.is_empty()
     }
 
-    /// What runs along x in the chart with the focus; `None`: something of its own.
+    /// The x axis of the focused chart, or `None` if it is a column of a table.
     pub(crate) fn axis(&self, data: &RunData, look: &Look) -> Option<XAxis> {
         self.items.get(self.focus)?.kind(data, look)
     }
 
-    /// Whether the list of series is open.
+    /// Returns whether the list of series is open.
     pub(crate) fn listing(&self) -> bool {
         self.list.is_some()
     }
 
-    /// Puts away what is open, the last opened first; false if nothing is.
+    /// Closes what was opened last. Returns false if nothing is open.
     pub(crate) fn put_away(&mut self) -> bool {
         if self.cursor.take().is_some() {
             return true;
@@ -162,7 +173,7 @@ impl Charts {
         zoomed || !std::mem::take(&mut self.search).0.is_empty()
     }
 
-    /// The grid: one cell while a chart is expanded. A line at the bottom is the cursor's.
+    /// The layout: a single cell while a chart is expanded. The bottom line is the status line.
     fn layout(&self, look: &Look, area: Rect) -> Layout {
         let area = self.room(look, Rect { height: area.height.saturating_sub(1), ..area });
         if self.expanded {
@@ -172,13 +183,13 @@ impl Charts {
         }
     }
 
-    /// The charts on the screen, each with its cell.
+    /// The visible charts with their cells.
     fn cells(&self, look: &Look, area: Rect) -> Vec<(usize, Rect)> {
         let layout = self.layout(look, area);
         layout.cells(layout.page_of(self.focus))
     }
 
-    /// What is to be read for what is on the screen.
+    /// Adds the series of the visible charts to the request.
     pub(crate) fn watch(&self, data: &RunData, look: &Look, area: Rect, request: &mut WatchRequest) {
         let mut metrics = BTreeSet::new();
         let cells = self.cells(look, area);
@@ -201,7 +212,7 @@ impl Charts {
         }
     }
 
-    /// A key of the table was pressed.
+    /// Performs an action.
     pub(crate) fn update(
         &mut self,
         shared: &Shared,
@@ -224,7 +235,7 @@ impl Charts {
             Action::Page(by) => {
                 let by = isize::from(by) * layout.per_page() as isize;
                 let next = self.focus.saturating_add_signed(by).min(last);
-                // A page back from the first page, or on from the last, there is none.
+                // There is no page before the first or after the last.
                 if layout.page_of(next) != layout.page_of(self.focus) {
                     self.focus = next;
                 }
@@ -250,21 +261,18 @@ impl Charts {
                 self.expanded = false;
                 look.next_rows(layout.rows);
             }
-            // A list of series stands beside a large chart only.
+            // The list of series is shown beside an expanded chart only.
             Action::Legend if !self.expanded => (self.expanded, look.legend) = (!self.items.is_empty(), true),
             Action::Legend => look.legend = !look.legend,
-            Action::Series => self.list = Some(0),
-            Action::Find | Action::Accept | Action::Cancel => {
-                self.update_search(action);
-                self.arrange(data, look);
-            }
+            Action::Series => self.list = Some(String::new()),
+            Action::Find | Action::Accept | Action::Cancel => self.update_search(data, look, action),
             // What was put away may have been a search.
-            Action::Leave => self.arrange(data, look),
+            Action::Leave => self.arrange(data, look, None),
             Action::Pin => {
                 if let Some(item) = self.items.get(self.focus) {
                     toggle(&mut look.pinned, &item.id);
                 }
-                self.arrange(data, look);
+                self.arrange(data, look, None);
             }
             Action::Section(on) => {
                 let begins = |i: &usize| *i == 0 || self.items[*i].section() != self.items[*i - 1].section();
@@ -279,7 +287,7 @@ impl Charts {
         }
     }
 
-    /// What is meant for the chart with the focus.
+    /// Performs an action on the focused chart.
     fn update_focused(
         &mut self,
         shared: &Shared,
@@ -290,7 +298,7 @@ impl Charts {
     ) {
         let cells = self.cells(look, area);
         let of_cursor = matches!(action, Action::Cursor(_) | Action::CursorEnd(_));
-        // A chart of a table has no place for the cursor: it then moves over those that have one.
+        // A chart of a table has no cursor, so it moves over the other charts.
         let shared_axis = |i: &usize| self.items[*i].kind(data, look).is_some();
         let meant =
             cells.iter().find(|(i, _)| *i == self.focus).filter(|(i, _)| !of_cursor || shared_axis(i));
@@ -334,7 +342,7 @@ impl Charts {
     fn move_cursor(&mut self, plot: &Plot, by: i64) {
         let Some(kind) = plot.kind else { return };
         let inside = self.cursor.filter(|(k, x)| *k == kind && plot.share_of(*x).is_some());
-        // It begins at the right end, where the newest values are.
+        // The cursor starts at the right end, with the newest values.
         self.cursor = Some((
             kind,
             match inside {
@@ -349,7 +357,7 @@ impl Charts {
         self.parts.values_mut().for_each(|p| p.x = None);
     }
 
-    /// The parts of the axes that the chart with the focus has for itself.
+    /// The individual ranges of the focused chart.
     fn part(&self) -> Part {
         self.items.get(self.focus).and_then(|i| self.parts.get(&i.id)).copied().unwrap_or_default()
     }
@@ -361,7 +369,7 @@ impl Charts {
         }
     }
 
-    /// Sets what is seen of x: in all charts of metrics, or in this one.
+    /// Sets the visible range of x, for all charts of metrics or only this one.
     fn set_x(&mut self, data: &RunData, look: &Look, x: Option<(f64, f64)>) {
         let Some(item) = self.items.get(self.focus) else { return };
         match item.kind(data, look) {
@@ -381,7 +389,7 @@ impl Charts {
         self.parts.retain(|_, p| *p != Part::default());
     }
 
-    /// The mouse: the wheel zooms, dragging moves, a click puts focus and cursor.
+    /// Handles the mouse: the wheel zooms, dragging pans, a click sets focus and cursor.
     pub(crate) fn mouse(
         &mut self,
         shared: &Shared,

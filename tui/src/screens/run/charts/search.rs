@@ -1,10 +1,10 @@
-//! Searching among charts: words, globs and regular expressions over their names.
+//! Searches chart names by words, globs and regular expressions.
 
 use regex_lite::{Regex, RegexBuilder};
 
 use crate::screens::keys::{Binding, bind};
 
-/// What a search says, for the help.
+/// The syntax, for the help.
 pub(crate) const SYNTAX: &[Binding<()>] = &[
     bind(&["loss"], (), "", "the name has these letters somewhere, capitals or not"),
     bind(&["grad norm"], (), "", "it has both words"),
@@ -13,15 +13,15 @@ pub(crate) const SYNTAX: &[Binding<()>] = &[
     bind(&["/layer_[0-4]\\/"], (), "", "a regular expression, with or without a / at its end"),
 ];
 
-/// What names are held against: every part must fit.
+/// A compiled search: all parts must match.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Search(Vec<(bool, Regex)>);
 
 impl Search {
-    /// Reads a search; an empty one takes every name.
+    /// Compiles a search; an empty one matches every name.
     ///
     /// # Errors
-    /// Why it cannot be understood.
+    /// Says what is wrong with the search.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let text = text.trim();
         if let Some(pattern) = text.strip_prefix('/') {
@@ -36,18 +36,18 @@ impl Search {
         text.split_whitespace().map(part).collect::<Result<_, _>>().map(Self)
     }
 
-    /// Whether it takes every name.
+    /// Returns whether it matches every name.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether a name fits.
+    /// Returns whether a name matches.
     pub(crate) fn takes(&self, name: &str) -> bool {
         self.0.iter().all(|(wanted, part)| part.is_match(name) == *wanted)
     }
 }
 
-/// A word as a regular expression: anywhere in a name, or like all of it where it has `*` or `?`.
+/// Converts a word to a regular expression: it matches anywhere in a name or, with `*` or `?`, the whole name.
 fn like(word: &str) -> String {
     let escaped = regex_lite::escape(word);
     if word.contains(['*', '?']) {

@@ -1,13 +1,13 @@
-//! Zooming and panning: stretches of an axis.
+//! Zooming and panning of an axis.
 
 use gradtop_chart::scale::{Scale, Span};
 
-/// Magnification of one step.
+/// The factor of one zoom step.
 const STEP: f64 = 1.5;
-/// The share of a window that one step of panning moves it by.
+/// The share of the range that one step pans by.
 const PAN: f64 = 0.2;
 
-/// A window within an axis, zoomed about a place (0 … 1 of the window); `None` when all is seen again.
+/// Zooms a range around a position (0 … 1 of the range); `None` if the whole axis is visible again.
 pub(crate) fn zoom(full: &Span, now: (f64, f64), about: f64, inwards: bool) -> Option<(f64, f64)> {
     let scale = full.scale;
     let (a, b) = (scale.forward(now.0), scale.forward(now.1));
@@ -21,7 +21,7 @@ pub(crate) fn zoom(full: &Span, now: (f64, f64), about: f64, inwards: bool) -> O
     if !inwards && to - from >= (high - low) * (1.0 - 1e-9) {
         return None;
     }
-    // Zooming out never shows more beside the data than there is data.
+    // Zooming out never shows more empty space than data.
     if !inwards {
         if from < low && b <= high + (b - a) {
             (from, to) = (low, low + (to - from));
@@ -32,19 +32,19 @@ pub(crate) fn zoom(full: &Span, now: (f64, f64), about: f64, inwards: bool) -> O
     values(scale, from, to)
 }
 
-/// The window moved by a share of itself, not beyond where the axis has anything.
+/// Pans a range by a share of itself, within limits.
 pub(crate) fn pan(full: &Span, now: (f64, f64), by: f64) -> Option<(f64, f64)> {
     let scale = full.scale;
     let (a, b) = (scale.forward(now.0), scale.forward(now.1));
     let (low, high) = (scale.forward(full.low), scale.forward(full.high));
     let shift = (b - a) * by;
-    // Half of the window stays over the data.
+    // At least half of the range contains data.
     let half = (b - a) / 2.0;
     let shift = shift.clamp((low - half - a).min(0.0), (high + half - b).max(0.0));
     values(scale, a + shift, b + shift)
 }
 
-/// As [`pan`], by one step of a key.
+/// Pans by one step, see [`pan`].
 pub(crate) fn pan_step(full: &Span, now: (f64, f64), forward: bool) -> Option<(f64, f64)> {
     pan(full, now, if forward { PAN } else { -PAN })
 }
@@ -54,7 +54,7 @@ fn values(scale: Scale, from: f64, to: f64) -> Option<(f64, f64)> {
     (from.is_finite() && to.is_finite() && from < to && scale.takes(from)).then_some((from, to))
 }
 
-/// Below this a window has no two doubles left to tell apart.
+/// Smaller ranges contain no two distinct floating-point numbers.
 fn smallest(scale: Scale, from: f64, to: f64) -> f64 {
     let size = from.abs().max(to.abs());
     match scale {

@@ -1,36 +1,36 @@
-//! Bounded pieces of a log of any size, cut at line breaks.
+//! Bounded pieces of a log of any size, split at line breaks.
 
 use super::line::{Line, parse};
 use super::sgr::Look;
 
-/// Bytes read at once. A line longer than this is shown in pieces.
+/// Bytes read at once. A longer line is shown in pieces.
 pub(crate) const CHUNK: usize = 128 << 10;
 
-/// Which piece.
+/// Which piece to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wanted {
     /// The last lines.
     Tail,
-    /// Lines from this byte on, which begins one in this look.
+    /// Lines from this byte on, which begins a line in this style.
     From(u64, Look),
     /// The lines that end at this byte.
     Before(u64),
 }
 
-/// A piece: whole lines, and at the end of the log perhaps one that is still being written.
+/// A piece: complete lines and, at the end of the log, perhaps a line that is still being written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Chunk {
-    /// Its lines, without gap.
+    /// Contiguous lines.
     pub(crate) lines: Vec<Line>,
-    /// The first byte after them.
+    /// The offset after the last line.
     pub(crate) end: u64,
-    /// Bytes in the log when this was read.
+    /// The size of the log when this was read.
     pub(crate) total: u64,
-    /// The look after the last line.
+    /// The style after the last line.
     pub(crate) look: Look,
 }
 
-/// The span of bytes to read for a piece: where it begins and how long it is, in a log of `total` bytes.
+/// The offset and length of the bytes to read for a piece of a log of `total` bytes.
 pub(crate) fn span(wanted: Wanted, total: u64) -> (u64, usize) {
     span_of(wanted, total, CHUNK as u64)
 }
@@ -44,27 +44,27 @@ fn span_of(wanted: Wanted, total: u64, most: u64) -> (u64, usize) {
     (from, (to - from) as usize)
 }
 
-/// Makes lines of the bytes that were read at `from`.
+/// Splits the bytes that were read at `from` into lines.
 pub(crate) fn cut(wanted: Wanted, from: u64, bytes: &[u8], total: u64) -> Chunk {
     let end = from + bytes.len() as u64;
     let mut look = match wanted {
         Wanted::From(_, look) => look,
         _ => Look::default(),
     };
-    // What comes before the first line break belongs to a line that began earlier.
+    // The text before the first line break belongs to a line that began earlier.
     let skip = match wanted {
         Wanted::From(..) => 0,
         _ if from == 0 => 0,
         _ => bytes.iter().position(|b| *b == b'\n').map_or(0, |i| i + 1),
     };
-    // A piece that ends inside of a log ends at a line break, so that the next one begins a line.
+    // A piece within the log ends at a line break, so that the next one begins with a line.
     let keep = match wanted {
         Wanted::From(..) if end < total => {
             bytes.iter().rposition(|b| *b == b'\n').map_or(bytes.len(), |i| i + 1)
         }
         _ => bytes.len(),
     };
-    // One line break in all, at the end: the line began before the piece, and what is here of it is shown.
+    // A single line that began before the piece: the part that was read is shown.
     let skip = if skip >= keep { 0 } else { skip };
     let mut at = from + skip as u64;
     let lines = bytes[skip..keep]
@@ -80,18 +80,18 @@ pub(crate) fn cut(wanted: Wanted, from: u64, bytes: &[u8], total: u64) -> Chunk 
     Chunk { lines, end: at, total, look }
 }
 
-/// Looks for `needle` in a piece: the line nearest to its end (`backward`) or start that holds it.
+/// Finds the last (`backward`) or first line that contains `needle`.
 pub(crate) fn find(chunk: &Chunk, needle: &str, backward: bool) -> Option<u64> {
     let mut holds = chunk.lines.iter().filter(|l| contains(&l.text, needle));
     if backward { holds.next_back() } else { holds.next() }.map(|l| l.at)
 }
 
-/// Whether a line holds what is looked for: capitals count only if the needle has any.
+/// Returns whether a line contains `needle`; case matters only if the needle has capitals.
 pub(crate) fn contains(text: &str, needle: &str) -> bool {
     matches(text, needle).next().is_some()
 }
 
-/// Where a line holds what is looked for, as bytes.
+/// The byte ranges of all matches in a line.
 pub(crate) fn matches<'a>(text: &'a str, needle: &'a str) -> impl Iterator<Item = (usize, usize)> + 'a {
     let exact = needle.chars().any(char::is_uppercase);
     let same = move |a: char, b: char| a == b || (!exact && a.to_lowercase().eq(b.to_lowercase()));

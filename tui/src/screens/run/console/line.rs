@@ -1,48 +1,46 @@
-//! A line of a plugin's output as a terminal would have left it, with nothing in it that could do anything to one.
+//! Interprets a line of output as a terminal would, and removes everything that could control one.
 //!
-//! Kept: text and its colours, carriage returns and backspaces (a progress bar shows its last state), tabs, the two
-//! sequences that erase within a line and those that move along it. Left out: every other control sequence, titles,
-//! hyperlinks, clipboard writes, bells. Lone control characters and marks that turn the direction of text are shown as
-//! words.
+//! Kept: text and its colours, carriage returns and backspaces (a progress bar shows its last state), tabs, the two sequences
+//! that erase within a line and those that move along it. Removed: every other control sequence, titles, hyperlinks, clipboard
+//! writes, bells. Lone control characters and bidirectional marks are shown as visible text.
 
 use gradtop_host::text::is_harmful;
 use unicode_width::UnicodeWidthChar as _;
 
 use super::sgr::Look;
 
-/// Characters of a line that are kept; the rest is counted.
+/// Longer lines are cut.
 pub(crate) const LONGEST: usize = 16_384;
-/// Columns between tab stops.
 const TAB: usize = 8;
 
-/// A line.
+/// A line of the log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Line {
-    /// Its first byte in the log.
+    /// The offset of its first byte.
     pub(crate) at: u64,
-    /// The first byte after it, its line break included.
+    /// The offset after its line break.
     pub(crate) end: u64,
-    /// Its text, safe to draw.
+    /// The text, safe to draw.
     pub(crate) text: String,
-    /// Looks, each up to a byte of the text.
+    /// Styles, each with the byte of the text that it ends at.
     pub(crate) looks: Vec<(usize, Look)>,
-    /// Characters beyond those kept.
+    /// The number of characters cut.
     pub(crate) cut: usize,
-    /// It has its line break: nothing will be added to it.
+    /// Whether the line is complete.
     pub(crate) whole: bool,
-    /// The look it begins with, so that it can be parsed again when more of it is there.
+    /// The style that it begins with, to parse it again when more has been written.
     pub(crate) before: Look,
 }
 
 impl Line {
-    /// The parts of the line, each in one look.
+    /// The parts of the line, each in a single style.
     pub(crate) fn parts(&self) -> impl Iterator<Item = (&str, Look)> {
         let starts = std::iter::once(0).chain(self.looks.iter().map(|(end, _)| *end));
         starts.zip(&self.looks).map(|(start, (end, look))| (&self.text[start..*end], *look))
     }
 }
 
-/// Parses the bytes of one line, without its line break; `look` is that of the line before, and becomes that of the next.
+/// Parses the bytes of a line without its line break. `look` is the style after the previous line, and is updated.
 pub(crate) fn parse(bytes: &[u8], look: &mut Look) -> Line {
     let text = String::from_utf8_lossy(bytes);
     let before = *look;
@@ -52,7 +50,7 @@ pub(crate) fn parse(bytes: &[u8], look: &mut Look) -> Line {
         let after = &rest[c.len_utf8()..];
         rest = match c {
             '\x1b' => screen.escape(after),
-            // The same in one character.
+            // CSI as a single character.
             '\u{9b}' => screen.csi(after),
             '\u{90}' | '\u{98}' | '\u{9d}'..='\u{9f}' => skip_string(after),
             _ => {
@@ -65,7 +63,7 @@ pub(crate) fn parse(bytes: &[u8], look: &mut Look) -> Line {
     Line { before, ..screen.finish() }
 }
 
-/// One row of a terminal that is endlessly wide.
+/// A row of an infinitely wide terminal.
 #[derive(Default)]
 struct Row {
     cells: Vec<(char, Look)>,
@@ -82,18 +80,18 @@ impl Row {
             '\t' => {
                 let next = (self.cursor / TAB + 1) * TAB;
                 while self.cursor < next && self.cursor < LONGEST {
-                    // A tab moves; it does not erase what a carriage return went back over.
+                    // A tab moves without erasing.
                     if self.cursor < self.cells.len() { self.cursor += 1 } else { self.put(' ') }
                 }
             }
-            // A bell and the NULs of an interrupted write say nothing.
+            // Bells and the NULs of an interrupted write are dropped.
             '\x07' | '\0' => {}
             c if is_harmful(c) => {
                 for c in c.escape_default() {
                     self.put(c);
                 }
             }
-            // A mark on the character before it: many of them would make one cell endless.
+            // Combining marks: limits their number, so that a cell cannot grow without end.
             c if c.width().unwrap_or(0) == 0 => {
                 let until = self.cursor.min(self.cells.len());
                 let marks = self.cells[..until].iter().rev().take_while(|(c, _)| c.width() == Some(0));
@@ -120,12 +118,12 @@ impl Row {
         self.cursor += 1;
     }
 
-    /// What follows an escape character; gives what follows the sequence.
+    /// Handles an escape sequence. Returns what follows it.
     fn escape<'a>(&mut self, after: &'a str) -> &'a str {
         match after.chars().next() {
             Some('[') => self.csi(&after[1..]),
             Some(']' | 'P' | 'X' | '^' | '_') => skip_string(&after[1..]),
-            // `ESC ( B` and the like: intermediate characters, then one that ends it.
+            // Sequences such as `ESC ( B`: intermediate bytes and a final one.
             Some(' '..='/') => {
                 let rest = after.trim_start_matches(|c| (' '..='/').contains(&c));
                 match rest.chars().next() {
@@ -138,7 +136,7 @@ impl Row {
         }
     }
 
-    /// What follows `CSI`: parameters, intermediate characters, the one that says what to do.
+    /// Handles a CSI sequence: parameters, intermediate bytes and a final one.
     fn csi<'a>(&mut self, after: &'a str) -> &'a str {
         let body = after.trim_start_matches(|c| ('0'..='?').contains(&c));
         let parameters = &after[..after.len() - body.len()];
@@ -183,7 +181,7 @@ impl Row {
     }
 }
 
-/// What follows the string of an OSC, DCS or the like: after BEL, ST, or whatever interrupts it.
+/// Skips the string of an OSC, DCS or similar, which ends with BEL or ST, or is interrupted.
 fn skip_string(after: &str) -> &str {
     let Some(end) = after.find(['\x07', '\x1b', '\u{9c}', '\x18', '\x1a']) else { return "" };
     match &after[end..] {

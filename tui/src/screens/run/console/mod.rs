@@ -1,4 +1,4 @@
-//! What a run's processes wrote to standard output and standard error, made safe to show and read in bounded pieces.
+//! The output of a run's processes, made safe to display and read in bounded pieces.
 
 pub(crate) mod chunk;
 pub(crate) mod line;

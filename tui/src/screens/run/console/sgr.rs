@@ -1,40 +1,35 @@
-//! How a plugin's output is coloured: the SGR sequences of a terminal, and nothing else of it.
+//! The style of output: parses SGR sequences and nothing else.
 
-/// A colour as the output asked for it.
+/// A colour in the output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Hue {
-    /// One of the terminal's own 256, the first 16 of its theme.
+    /// One of the terminal's 256 colours, of which the first 16 depend on its theme.
     Indexed(u8),
-    /// Exactly this one.
+    /// An exact colour.
     Rgb([u8; 3]),
 }
 
-/// How characters look.
+/// The style of characters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[allow(clippy::struct_excessive_bools, reason = "they are the independent attributes of a terminal's cell")]
 pub(crate) struct Look {
-    /// The character's colour; the terminal's own if none.
+    /// The foreground; `None` is the terminal's default.
     pub(crate) front: Option<Hue>,
-    /// The colour behind it.
+    /// The background; `None` is the terminal's default.
     pub(crate) back: Option<Hue>,
-    /// Bold.
     pub(crate) bold: bool,
-    /// Faint.
     pub(crate) dim: bool,
-    /// Italic.
     pub(crate) italic: bool,
-    /// Underlined.
     pub(crate) underline: bool,
-    /// Front and back exchanged.
+    /// Foreground and background exchanged.
     pub(crate) reverse: bool,
-    /// Struck through.
     pub(crate) struck: bool,
 }
 
 impl Look {
-    /// Takes over the parameters of one `CSI … m`, such as `1;31` or `38;2;255;0;0`. What is not known changes nothing.
+    /// Applies the parameters of a `CSI … m`, such as `1;31` or `38;2;255;0;0`. Unknown ones are ignored.
     pub(super) fn apply(&mut self, parameters: &str) {
-        // A colon separates the parts of one parameter (`4:3`, `38:2::255:0:0`).
+        // Colons separate the parts of a parameter (`4:3`, `38:2::255:0:0`).
         let mut list = parameters.split(';');
         while let Some(parameter) = list.next() {
             if parameter.contains(':') {
@@ -48,7 +43,7 @@ impl Look {
                         Some("5") => list.next().and_then(|i| i.parse().ok()).map(Hue::Indexed),
                         Some("2") => {
                             let mut part = || list.next().and_then(|v| v.parse::<u8>().ok());
-                            // All three are taken, so that what follows them keeps its meaning.
+                            // All three are consumed, so that the parameters after them keep their meaning.
                             let rgb = [part(), part(), part()];
                             if let [Some(r), Some(g), Some(b)] = rgb {
                                 Some(Hue::Rgb([r, g, b]))
@@ -85,7 +80,7 @@ impl Look {
             49 => self.back = None,
             90..=97 => self.front = Some(Hue::Indexed((n - 90 + 8) as u8)),
             100..=107 => self.back = Some(Hue::Indexed((n - 100 + 8) as u8)),
-            // Blinking is one of the things a log shall not do; the rest is not known.
+            // Blinking is deliberately ignored, everything else is unknown.
             _ => {}
         }
     }

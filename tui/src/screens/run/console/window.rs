@@ -1,4 +1,4 @@
-//! The part of a log that is in memory, and which rows of it are on the screen.
+//! The part of a log that is in memory, and its visible rows.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -9,66 +9,65 @@ use super::chunk::{Chunk, Wanted};
 use super::line::Line;
 use super::sgr::Look;
 
-/// Bytes of log kept in memory at most.
+/// The most bytes of the log kept in memory.
 const KEPT: u64 = 1 << 20;
 
-/// A place in the log: a row of the line that begins at a byte.
+/// A position in the log: a row of a line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Place {
-    /// The line's first byte.
+    /// The offset of the line.
     pub(crate) at: u64,
-    /// Its row, where long lines are wrapped.
+    /// The row within the wrapped line.
     pub(crate) row: usize,
 }
 
-/// How lines become rows.
+/// How lines are laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Shape {
-    /// Columns.
     pub(crate) width: usize,
-    /// Rows on the screen.
+    /// The number of visible rows.
     pub(crate) height: usize,
-    /// Long lines go on in the next row.
+    /// Whether long lines are wrapped.
     pub(crate) wrap: bool,
 }
 
-/// A stretch of lines without gap.
+/// A contiguous range of lines.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Window {
     lines: VecDeque<Line>,
-    /// The first byte after the last line.
+    /// The offset after the last line.
     end: u64,
-    /// Bytes in the log when it was last read.
+    /// The size of the log when it was last read.
     total: u64,
-    /// Something was read.
+    /// Whether something has been read.
     loaded: bool,
-    /// Row at the top; `None`: the end of the log is shown, wherever it is.
+    /// The row at the top; `None` follows the end of the log.
     top: Option<Place>,
-    /// Rows still to go up once more of the log is here.
+    /// Rows left to scroll up once more of the log has been read.
     owed: usize,
-    /// What to read before anything else.
+    /// What to read first.
     jump: Option<Wanted>,
-    /// The look after the last line.
+    /// The style after the last line.
     look: Look,
 }
 
 impl Window {
-    /// Whether anything was read.
+    /// Returns whether anything has been read.
     pub(crate) fn loaded(&self) -> bool {
         self.loaded
     }
 
-    /// Bytes in the log.
+    /// The size of the log.
     pub(crate) fn total(&self) -> u64 {
         self.total
     }
 
-    /// Whether the end of the log is shown, wherever it is.
+    /// Returns whether the end of the log is followed.
     pub(crate) fn follows(&self) -> bool {
         self.top.is_none()
     }
 
-    /// Takes in what was read. A log that has become shorter (its two ends were joined) is read anew.
+    /// Adds a piece. If the log has become shorter, because its two ends were joined, it is read anew.
     pub(crate) fn take(&mut self, wanted: Wanted, chunk: Chunk, shape: Shape) {
         let shrunk = chunk.total < self.total;
         self.total = chunk.total;
@@ -110,7 +109,7 @@ impl Window {
         self.settle();
     }
 
-    /// Drops lines far from what is shown.
+    /// Drops lines far from the visible ones.
     fn shorten(&mut self, front: bool) {
         let shown = self.top.map_or(self.end, |p| p.at);
         while let (Some(first), Some(last)) = (self.lines.front(), self.lines.back()) {
@@ -129,7 +128,7 @@ impl Window {
         }
     }
 
-    /// Keeps the top on a line that is here.
+    /// Keeps the top on a loaded line.
     fn settle(&mut self) {
         let (Some(top), Some(first)) = (self.top, self.lines.front()) else { return };
         if self.find(top.at).is_none() {
@@ -138,8 +137,8 @@ impl Window {
         }
     }
 
-    /// What to read next: the log's end at first; what was added (`live`: something may have been) if the end is here; what
-    /// lies beyond the edges of the screen.
+    /// Returns what to read next: first the end of the log; then, if the end is loaded and the run is `live`, new lines; and
+    /// lines beyond the edges of the screen.
     pub(crate) fn wants(&self, shape: Shape, live: bool) -> Option<Wanted> {
         if self.jump.is_some() {
             return self.jump;
@@ -154,7 +153,7 @@ impl Window {
             return Some(Wanted::Before(first.at));
         }
         if self.follows() && self.end < self.total {
-            // Far behind: the end is what is wanted.
+            // Far behind: jump to the end.
             return Some(if self.total - self.end > KEPT / 2 { Wanted::Tail } else { self.rest() });
         }
         let rows = self.rows(shape);
@@ -166,7 +165,7 @@ impl Window {
         (near_end && (self.end < self.total || live)).then(|| self.rest())
     }
 
-    /// From the last line on if it may still grow, else what follows it.
+    /// The last line if it may have grown, else what follows it.
     fn rest(&self) -> Wanted {
         match self.lines.back() {
             Some(last) if !last.whole => Wanted::From(last.at, last.before),
@@ -174,7 +173,7 @@ impl Window {
         }
     }
 
-    /// The first byte after the line that begins at `at`, if it is here.
+    /// The offset after the line at `at`, if it is loaded.
     pub(crate) fn end_of(&self, at: u64) -> Option<u64> {
         self.find(at).map(|i| self.lines[i].end)
     }
@@ -187,7 +186,7 @@ impl Window {
         self.lines.get(line).map_or(1, |l| rows_of(l, shape).len())
     }
 
-    /// Line and row at the top of the screen.
+    /// The line and row at the top of the screen.
     fn first(&self, shape: Shape) -> (usize, usize) {
         match self.top.and_then(|top| Some((self.find(top.at)?, top.row))) {
             Some((line, row)) => (line, row.min(self.height_of(line, shape) - 1)),
@@ -195,12 +194,12 @@ impl Window {
         }
     }
 
-    /// Line and row at the top of the screen when the end of the log is at its bottom.
+    /// The line and row at the top when the end of the log is at the bottom.
     fn last_first(&self, shape: Shape) -> (usize, usize) {
         self.back((self.lines.len(), 0), shape.height, shape).0
     }
 
-    /// Goes `rows` up from a place; also says how many rows there were not.
+    /// Moves up by `rows`. Also returns how many rows were missing.
     fn back(
         &self,
         (mut line, mut row): (usize, usize),
@@ -218,7 +217,7 @@ impl Window {
         ((line, row - rows), 0)
     }
 
-    /// Goes `rows` down from a place, to the last row at most.
+    /// Moves down by `rows`, at most to the last row.
     fn forth(&self, (mut line, mut row): (usize, usize), mut rows: usize, shape: Shape) -> (usize, usize) {
         loop {
             let height = self.height_of(line, shape);
@@ -237,7 +236,7 @@ impl Window {
         self.lines.get(line).map(|l| Place { at: l.at, row })
     }
 
-    /// Scrolls up; what is not here yet follows once it has been read.
+    /// Scrolls up; missing lines follow once they have been read.
     pub(crate) fn up(&mut self, rows: usize, shape: Shape) {
         let now = self.first(shape);
         let (then, left) = self.back(now, rows, shape);
@@ -248,7 +247,7 @@ impl Window {
         }
     }
 
-    /// Scrolls down; at the end of the log it is followed again.
+    /// Scrolls down; at the end of the log, it is followed again.
     pub(crate) fn down(&mut self, rows: usize, shape: Shape) {
         self.owed = 0;
         if self.follows() {
@@ -265,12 +264,12 @@ impl Window {
         };
     }
 
-    /// To the first line.
+    /// Scrolls to the first line.
     pub(crate) fn start(&mut self) {
         self.to(0);
     }
 
-    /// To the end, wherever it is.
+    /// Follows the end of the log.
     pub(crate) fn follow(&mut self) {
         (self.top, self.owed) = (None, 0);
         if self.end < self.total {
@@ -278,21 +277,21 @@ impl Window {
         }
     }
 
-    /// Stays where it is while the log grows.
+    /// Stops following the log.
     pub(crate) fn hold(&mut self, shape: Shape) {
         if self.follows() {
             self.top = self.place(self.first(shape));
         }
     }
 
-    /// To the line that begins at this byte.
+    /// Scrolls to the line at this offset.
     pub(crate) fn to(&mut self, at: u64) {
         self.owed = 0;
         self.top = Some(Place { at, row: 0 });
         self.jump = self.find(at).is_none().then_some(Wanted::From(at, Look::default()));
     }
 
-    /// The rows on the screen: number of the line in memory, the line, and the bytes of its text.
+    /// The visible rows: index of the line, the line, and the byte range of its text.
     pub(crate) fn rows(&self, shape: Shape) -> Vec<(usize, &Line, Range<usize>)> {
         let (line, row) = self.first(shape);
         let all = self.lines.iter().enumerate().skip(line);
@@ -301,18 +300,18 @@ impl Window {
     }
 }
 
-/// The bytes of a line's text in each of its rows; at least one.
+/// The byte ranges of a line's rows, at least one.
 fn rows_of(line: &Line, shape: Shape) -> Vec<Range<usize>> {
     let text = &line.text;
     let mut rows = Vec::new();
     let (mut start, mut used) = (0, 0);
-    // The last blank of the row, and the columns up to it.
+    // The last blank in the row, and its column.
     let mut blank: Option<(usize, usize)> = None;
     let wrapped = if shape.wrap && text.len() > shape.width { text } else { "" };
     for (i, c) in wrapped.char_indices() {
         let wide = c.width().unwrap_or(0);
         if used + wide > shape.width && i > start {
-            // Between words, unless that leaves much of the row blank.
+            // Breaks between words, unless that leaves much of the row empty.
             let (at, columns) = match blank.take() {
                 Some((at, columns)) if columns * 3 > shape.width * 2 => (at, columns),
                 _ => (i, used),
@@ -344,7 +343,7 @@ mod tests {
         cut(wanted, from, &log[from as usize..from as usize + len], total)
     }
 
-    /// Reads all that is wanted.
+    /// Reads everything that is wanted.
     fn settle(window: &mut Window, log: &[u8], live: bool) -> usize {
         let mut reads = 0;
         while let Some(wanted) = window.wants(SHAPE, live && reads == 0) {

@@ -1,29 +1,29 @@
-//! A window that is being dragged has many sizes; the last one is drawn.
+//! Waits for a resize to settle: a window that is being dragged has many sizes, but only the last one needs to be drawn.
 
 use std::time::{Duration, Instant};
 
-/// A size that has stayed for so long is the last one.
+/// A size that lasts for so long is final.
 const QUIET: Duration = Duration::from_millis(120);
-/// After so long one is drawn that may not be the last.
+/// After so long, a frame is drawn even if the size is not final.
 const LONGEST: Duration = Duration::from_secs(1);
 
-/// Sizes that came and were not drawn: when the first did, and the last.
+/// The time of the first and the last resize that was not drawn yet.
 #[derive(Debug, Default)]
-pub(super) struct Settling(Option<(Instant, Instant)>);
+pub(super) struct ResizeDebounce(Option<(Instant, Instant)>);
 
-impl Settling {
-    /// The terminal has another size.
+impl ResizeDebounce {
+    /// Records a resize.
     pub(super) fn resized(&mut self, now: Instant) {
         let first = self.0.map_or(now, |(first, _)| first);
         self.0 = Some((first, now));
     }
 
-    /// When to look at the size; nothing is drawn until then.
+    /// When to check again; nothing is drawn until then.
     pub(super) fn due(&self) -> Option<Instant> {
         self.0.map(|(first, last)| (last + QUIET).min(first + LONGEST))
     }
 
-    /// Whether it is to be looked at now, once.
+    /// Returns whether the size has settled; true once.
     pub(super) fn settled(&mut self, now: Instant) -> bool {
         let settled = self.due().is_some_and(|due| now >= due);
         if settled {
@@ -43,7 +43,7 @@ mod tests {
     fn twenty_sizes_are_one_and_a_window_dragged_for_long_is_drawn_now_and_then() {
         for (sizes, drawn) in [(20, 1), (60, 3)] {
             let start = Instant::now();
-            let mut settling = Settling::default();
+            let mut settling = ResizeDebounce::default();
             assert_eq!(settling.due(), None);
             let mut count = 0;
             for ms in 0..4_000 {

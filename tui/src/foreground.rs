@@ -1,17 +1,17 @@
-//! Another program that has the terminal for a while.
+//! Lends the terminal to another program.
 
 use std::process::Command;
 
 use anyhow::{Context as _, Result};
 use rustix::process::{Pid, WaitOptions, waitpid};
 
-/// Runs a program to its end; its exit code, or 128 and more for a signal.
+/// Runs a program to its end. Returns its exit code, or 128 plus the number of a signal.
 ///
-/// It shares the terminal and its signals with us, so a Ctrl-Z stops it alone where we have a handler for that: `stopped` is called
-/// then, and is to return once both are to continue.
+/// The program shares the terminal and its signals with us. If we handle Ctrl-Z ourselves, it stops only that program;
+/// `stopped` is then called and should return once both are to continue.
 ///
 /// # Errors
-/// It cannot be started.
+/// The program cannot be started.
 pub(crate) fn run(command: &mut Command, mut stopped: impl FnMut()) -> Result<i32> {
     let name = command.get_program().to_string_lossy().into_owned();
     let child = command.spawn().with_context(|| format!("cannot start {name}"))?;

@@ -1,4 +1,4 @@
-//! A run in a report of any runs: all that is to be said of it alone.
+//! The section about a single run in a report.
 
 use gradtop_chart::number;
 use gradtop_store::{Event, EventLine, Goal, Kind, SeriesSummary, State, View, read_events, summarize};
@@ -14,35 +14,35 @@ use crate::print::{clean, cleaned};
 use crate::screens::run::console::chunk::{self, Wanted};
 use crate::screens::run::console::line::Line;
 
-/// Tables that are shown.
+/// The most tables shown.
 const TABLES: usize = 12;
-/// Events that are shown, the newest.
+/// The most events shown, the newest ones.
 const EVENTS: usize = 40;
-/// Lines of output that are shown, the last.
+/// The most lines of output shown, the last ones.
 const OUTPUT: usize = 20;
-/// Characters of such a line.
+/// The most characters of such a line.
 const CHARACTERS: usize = 400;
-/// Series in numbers that are shown.
+/// The most series shown in numbers.
 const SERIES: usize = 40;
-/// Lines of the summary where nothing was concluded.
+/// The most summary lines of a run without conclusions.
 const NUMBERS: usize = 3;
 
-/// A run, and what was read of it.
-pub(super) struct OfOne<'a> {
+/// A run and what was read of it.
+pub(super) struct SingleRun<'a> {
     pub(super) view: &'a View,
-    /// Of its heading.
+    /// The id of its heading.
     pub(super) id: String,
     section: Option<RunSection<'a>>,
-    /// What is wrong with its files.
+    /// Its unreadable files.
     damaged: Vec<String>,
     verdicts: Vec<Verdict>,
     series: Vec<SeriesSummary>,
     events: Vec<EventLine>,
 }
 
-impl<'a> OfOne<'a> {
-    /// Reads what the report shows of it, with its figures if it is shown whole; what cannot be read is told in `odd`, and
-    /// missing.
+impl<'a> SingleRun<'a> {
+    /// Reads everything that the report shows, including figures if the run is shown in full. Unreadable parts are added to
+    /// `odd` and left out.
     pub(super) fn read(
         n: usize,
         view: &'a View,
@@ -97,7 +97,7 @@ impl<'a> OfOne<'a> {
         self.section.as_ref().map_or_else(|| code(self.name()), RunSection::named)
     }
 
-    /// `failed: the disk is full`, `running, 30 %`, `running? on node7, last seen 3 min ago`.
+    /// The state: `failed: the disk is full`, `running, 30 %`, `running? on node7, last seen 3 min ago`.
     pub(super) fn state(&self) -> String {
         let view = self.view;
         if !view.certain {
@@ -116,7 +116,7 @@ impl<'a> OfOne<'a> {
         self.view.state == State::Finished
     }
 
-    /// What is to be said of it in the summary.
+    /// The claims for the summary.
     pub(super) fn claims(&self) -> Vec<Claim> {
         let mut claims = Vec::new();
         if !self.is_finished() {
@@ -134,7 +134,7 @@ impl<'a> OfOne<'a> {
         claims
     }
 
-    /// What stands for it where nothing was concluded: its first series, or of several trials the mean.
+    /// The claims of a run without conclusions: the last values of its first series, averaged over trials.
     fn numbers_alone(&self) -> Vec<Claim> {
         if self.series.iter().take(NUMBERS).all(|series| series.key.trial.is_none()) {
             return self.series.iter().take(NUMBERS).map(in_numbers).collect();
@@ -151,10 +151,10 @@ impl<'a> OfOne<'a> {
             .collect()
     }
 
-    /// Its part of the report.
+    /// The full section.
     pub(super) fn blocks(&self) -> Vec<Block> {
         let mut blocks = vec![heading(2, self.id.clone(), self.name())];
-        blocks.extend(self.said());
+        blocks.extend(self.outcome());
         let Some(section) = &self.section else { return blocks };
         blocks.extend(section.figure_ids().filter_map(|id| section.figure(id)));
         blocks.extend(self.numbers());
@@ -171,14 +171,14 @@ impl<'a> OfOne<'a> {
         blocks
     }
 
-    /// Its part where there are many, without figures and tables.
+    /// The section without figures and tables, for reports of many runs.
     pub(super) fn folded(&self) -> Block {
-        let blocks = self.said().into_iter().chain(self.numbers()).chain(self.happened()).collect();
+        let blocks = self.outcome().into_iter().chain(self.numbers()).chain(self.happened()).collect();
         Block::More { summary: format!("{}: {}", self.name(), self.state()), blocks }
     }
 
-    /// How it ended, what is wrong with it, and what it concluded.
-    fn said(&self) -> Vec<Block> {
+    /// How the run ended, what is wrong with it, and what it concluded.
+    fn outcome(&self) -> Vec<Block> {
         let mut blocks = Vec::new();
         if !self.is_finished() {
             let far = "What it recorded so far is shown.";
@@ -200,7 +200,7 @@ impl<'a> OfOne<'a> {
         blocks
     }
 
-    /// The last lines of its output, where it went wrong.
+    /// The last lines of output of a run that went wrong.
     fn output(&self) -> Option<[Block; 2]> {
         if !matches!(self.view.state, State::Failed | State::Crashed) {
             return None;
@@ -246,7 +246,7 @@ impl<'a> OfOne<'a> {
         Some(Block::More { summary: "Metrics in numbers".to_owned(), blocks: vec![table] })
     }
 
-    /// Its events, alerts among them, without what the experiment only logged.
+    /// Its events, including alerts, without the experiment's log messages.
     fn happened(&self) -> Option<Block> {
         let told = |line: &&EventLine| !matches!(line.event, Event::Log { .. } | Event::Checkpoint { .. });
         let told: Vec<&EventLine> = self.events.iter().filter(told).collect();
@@ -262,7 +262,7 @@ impl<'a> OfOne<'a> {
     }
 }
 
-/// A verdict as a claim.
+/// Converts a verdict to a claim.
 fn judged(verdict: &Verdict) -> Claim {
     let (strength, caution) = if verdict.confidence == Confidence::Certain {
         (RECORDED, "")
@@ -273,11 +273,11 @@ fn judged(verdict: &Verdict) -> Claim {
         evidence: clean(&verdict.proof.join("; ")),
         caution: caution.to_owned(),
         strength: strength.to_owned(),
-        ..Claim::said(clean(&verdict.text))
+        ..Claim::statement(clean(&verdict.text))
     }
 }
 
-/// A series as a claim.
+/// Converts a series to a claim.
 fn in_numbers(series: &SeriesSummary) -> Claim {
     let key = &series.key;
     let line = name_of(key.model.as_deref(), key.split.as_deref(), key.trial).map(|line| format!(" {line}"));
@@ -289,8 +289,8 @@ fn in_numbers(series: &SeriesSummary) -> Claim {
     of_one_run(about, format!("{best}last {}", at(series.last)))
 }
 
-/// Numbers of a run.
+/// Creates a claim about numbers of a single run.
 fn of_one_run(about: String, words: String) -> Claim {
     let caution = "numbers of one run; they say nothing of others".to_owned();
-    Claim { about, caution, strength: SEEN.to_owned(), ..Claim::said(words) }
+    Claim { about, caution, strength: SEEN.to_owned(), ..Claim::statement(words) }
 }

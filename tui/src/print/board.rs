@@ -1,18 +1,18 @@
-//! Several lines on standard error that are kept up to date, below a bar; nothing where that is no terminal.
+//! Several lines on standard error, updated in place below a bar. Does nothing if standard error is not a terminal.
 
 use std::io::IsTerminal as _;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::terminal::terminal;
-use super::{guarded, last_lines};
+use super::{draw_target, guarded};
 use gradtop_chart::cells::text::fit;
 use gradtop_chart::colour::Colours;
 
-/// Steps of the bar.
+/// The resolution of the bar.
 const FINE: u64 = 10_000;
 
-/// The bar and the lines.
+/// A bar with lines below it.
 pub(crate) struct Board {
     all: MultiProgress,
     bar: ProgressBar,
@@ -20,12 +20,12 @@ pub(crate) struct Board {
 }
 
 impl Board {
-    /// A board if standard error is a terminal.
+    /// Returns a board if standard error is a terminal.
     pub(crate) fn start() -> Option<Self> {
         if !std::io::stderr().is_terminal() || std::env::var_os("TERM").is_some_and(|t| t == "dumb") {
             return None;
         }
-        let all = MultiProgress::with_draw_target(last_lines::standard_error(5));
+        let all = MultiProgress::with_draw_target(draw_target::standard_error(5));
         let bar = all.add(ProgressBar::new(FINE));
         let plain = terminal().colours == Colours::None;
         let form = if plain { "{bar:24}" } else { "{bar:24.green/black.bright}" };
@@ -37,10 +37,10 @@ impl Board {
         Some(Self { all, bar, lines: Vec::new() })
     }
 
-    /// Shows a share of the whole with words, and a line for each part.
+    /// Updates the bar, its label and the lines below.
     pub(crate) fn show(&mut self, name: &str, share: f64, words: &str, parts: &[String]) {
         let ascii = terminal().glyphs.ascii();
-        let width = terminal().size.map_or(usize::MAX, |(w, _)| w.saturating_sub(last_lines::ECHO));
+        let width = terminal().size.map_or(usize::MAX, |(w, _)| w.saturating_sub(draw_target::ECHO));
         self.bar.set_prefix(guarded(name, false).into_owned());
         self.bar.set_message(guarded(words, false).into_owned());
         self.bar.set_position((share.clamp(0.0, 1.0) * FINE as f64) as u64);
@@ -60,12 +60,12 @@ impl Board {
         }
     }
 
-    /// Prints with the board out of the way.
-    pub(crate) fn above(&self, print: impl FnOnce()) {
-        self.all.suspend(print);
+    /// Prints something above the board.
+    pub(crate) fn above<T>(&self, print: impl FnOnce() -> T) -> T {
+        self.all.suspend(print)
     }
 
-    /// Takes the board away.
+    /// Removes the board.
     pub(crate) fn end(self) {
         for line in &self.lines {
             line.finish_and_clear();

@@ -1,55 +1,55 @@
-//! How far the terminal has come with what it was sent.
+//! Flow control: estimates how far the terminal is behind our output.
 //!
-//! Between the program and a terminal far away lie buffers that take much more than the line can carry: what is written is
-//! gone, and nobody says whether it was seen. So now and then a frame is followed by a question that every terminal answers
-//! once it has come to it. While the answer is due, little more is written; what would have been is drawn, as of then, once the
-//! answer is there. A terminal that has never answered is written to as if it had.
+//! Between us and a remote terminal lie buffers that hold far more than the line carries quickly, and nothing tells us when
+//! output becomes visible. So some frames are followed by a status query, which every terminal answers once it gets there.
+//! Until the response arrives, little more is written; after that, the current state is drawn. A terminal that has never
+//! responded is written to without limits.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// Bytes that may be on their way when data is to be drawn, and when a person waits for the effect of a key.
+/// The most unacknowledged bytes when new data is drawn, and when the user waits for the effect of a key.
 const DATA: usize = 2_000;
 const KEYS: usize = 4_000;
-/// A frame is followed by a question after so many bytes, or so much time, without one.
+/// A query follows a frame after so many bytes, or so much time, since the last one.
 const ASK_BYTES: usize = 1_000;
 const ASK_EVERY: Duration = Duration::from_secs(1);
-/// Data waits for an answer that is later than this, and than twice what the last one took.
+/// New data waits for a response that takes longer than this and than twice the last one.
 const LATE: Duration = Duration::from_millis(500);
-/// Behind by less is not worth telling.
+/// Smaller delays are not reported.
 const TOLD: Duration = Duration::from_secs(1);
-/// A terminal that answers within this is on this machine, or near it.
+/// A terminal that responds faster is on this machine or close to it.
 const FAR: Duration = Duration::from_millis(10);
-/// Keys come, and no answer for so long: this terminal does not answer any more.
+/// If keys arrive but no response for so long, the terminal has stopped responding.
 const DEAF: Duration = Duration::from_secs(10);
 
-/// What is known of the way to the terminal.
+/// The state of the connection to the terminal.
 #[derive(Debug, Default)]
-pub(super) struct Link {
-    /// It has answered.
+pub(super) struct FlowControl {
+    /// It has responded before.
     answers: bool,
-    /// Since when an answer is due.
+    /// When the pending query was sent.
     asked: Option<Instant>,
-    /// The last question.
+    /// When the last query was sent.
     last: Option<Instant>,
-    /// Bytes written since the last question that was answered, and since the last one.
+    /// Bytes written since the last acknowledged query, and since the last query.
     unanswered: usize,
     since: usize,
-    /// What the last two answers took.
+    /// The last two response times.
     took: [Duration; 2],
-    /// The first key since the question.
+    /// The first key since the query.
     key: Option<Instant>,
-    /// For who reads what the terminal says.
+    /// Tells the input reader that a response is expected.
     due: Arc<AtomicBool>,
 }
 
-impl Link {
+impl FlowControl {
     pub(super) fn new(due: Arc<AtomicBool>) -> Self {
         Self { due, ..Self::default() }
     }
 
-    /// Whether a frame may be written now, that a person waits for or not.
+    /// Returns whether a frame may be written now. `urgent`: the user is waiting for it.
     pub(super) fn open(&self, now: Instant, urgent: bool) -> bool {
         let Some(asked) = self.asked.filter(|_| self.answers) else { return true };
         if urgent {
@@ -59,13 +59,13 @@ impl Link {
         self.unanswered < DATA && now.saturating_duration_since(asked) < late
     }
 
-    /// Whether a frame of so many bytes is to be followed by a question.
+    /// Returns whether a frame of this size should be followed by a query.
     pub(super) fn ask(&self, now: Instant, bytes: usize) -> bool {
         let due = self.last.is_none_or(|last| now.saturating_duration_since(last) >= ASK_EVERY);
         self.asked.is_none() && (due || self.answers && self.unanswered + bytes >= ASK_BYTES)
     }
 
-    /// A frame of so many bytes was written, and a question after it or not.
+    /// Records a written frame, and whether a query followed.
     pub(super) fn written(&mut self, now: Instant, bytes: usize, asked: bool) {
         self.unanswered += bytes;
         self.since += bytes;
@@ -75,7 +75,7 @@ impl Link {
         }
     }
 
-    /// The terminal has shown what was written before the last question.
+    /// Records a response.
     pub(super) fn answered(&mut self, now: Instant) {
         let Some(asked) = self.asked.take() else { return };
         self.answers = true;
@@ -84,7 +84,7 @@ impl Link {
         self.due.store(false, Ordering::SeqCst);
     }
 
-    /// A key came, so what the terminal says arrives.
+    /// Records a key, which proves that input arrives.
     pub(super) fn key(&mut self, now: Instant) {
         if self.asked.is_some() {
             let first = *self.key.get_or_insert(now);
@@ -92,24 +92,24 @@ impl Link {
         }
     }
 
-    /// Another terminal perhaps: an answer that is due still may never come.
+    /// Forgets the pending query: this may be another terminal, which will not respond to it.
     pub(super) fn renewed(&mut self) {
         *self = Self::new(Arc::clone(&self.due));
     }
 
-    /// Whether an answer may be on its way.
+    /// Returns whether a response may be on its way.
     pub(super) fn waiting(&self, now: Instant) -> bool {
         let young = |asked: Instant| now.saturating_duration_since(asked) < DEAF;
         self.asked.is_some_and(|asked| self.answers || young(asked))
     }
 
-    /// Whether a frame takes a while to be seen.
+    /// Returns whether frames take noticeable time to appear.
     pub(super) fn is_far(&self) -> bool {
         self.answers && self.took[0].min(self.took[1]) >= FAR
     }
 
-    /// How far what a person sees is behind, if it is worth telling: since when an answer is due, or what each of the last two
-    /// took. One alone may be of a line that was cut and is well again.
+    /// Returns how far the screen is behind, if worth reporting: the age of the pending query, or both of the last response
+    /// times. A single slow one may have been a short interruption.
     pub(super) fn behind(&self, now: Instant) -> Option<Duration> {
         let behind = match self.asked {
             Some(asked) => now.saturating_duration_since(asked),
@@ -125,10 +125,10 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
 
-    /// A link whose first frame was answered after so many milliseconds, and now.
-    fn answered_after(ms: u32) -> (Link, Instant) {
+    /// Creates a link whose first frame was answered after `ms` milliseconds. Also returns the current time.
+    fn answered_after(ms: u32) -> (FlowControl, Instant) {
         let start = Instant::now();
-        let mut link = Link::new(Arc::default());
+        let mut link = FlowControl::new(Arc::default());
         assert!(link.open(start, false) && link.ask(start, 10));
         link.written(start, 5_000, true);
         assert!(link.due.load(Ordering::SeqCst));
@@ -153,7 +153,7 @@ mod tests {
     #[test]
     fn a_terminal_that_never_answers_is_written_to_as_ever() {
         let start = Instant::now();
-        let mut link = Link::new(Arc::default());
+        let mut link = FlowControl::new(Arc::default());
         link.written(start, 100_000, true);
         for s in 0..100 {
             let now = start + s * 1000 * MS;
@@ -166,7 +166,7 @@ mod tests {
     #[test]
     fn without_an_answer_little_is_written() {
         let (mut link, start) = answered_after(20);
-        // Ten frames a second, for 45 s.
+        // Ten frames a second for 45 s.
         let mut sent = 0;
         for frame in 0..450 {
             let now = start + frame * 100 * MS;
@@ -176,13 +176,13 @@ mod tests {
             }
         }
         assert!(sent <= 2_400, "{sent}");
-        // Keys are answered once more, and then wait too.
+        // One more key is answered; further keys wait, too.
         let end = start + 45_000 * MS;
         assert!(link.open(end, true));
         assert_eq!(link.behind(end).map(|d| d.as_secs() > 40), Some(true));
         link.written(end, 4_000, link.ask(end, 4_000));
         assert!(!link.open(end, true));
-        // One late answer, and all is as before.
+        // After a late response, everything is back to normal.
         link.answered(end);
         assert!(link.open(end, false) && link.behind(end).is_none());
     }
@@ -209,7 +209,7 @@ mod tests {
         assert!(!link.open(now + 5_000 * MS, false));
         link.key(now + 12_000 * MS);
         assert!(link.open(now + 12_000 * MS, false));
-        // It answers after all.
+        // It responds after all.
         link.answered(now + 13_000 * MS);
         link.written(now + 13_000 * MS, 3_000, true);
         assert!(!link.open(now + 13_000 * MS, false));

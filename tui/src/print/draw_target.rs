@@ -1,18 +1,18 @@
-//! The last lines of a terminal, which bars are drawn on.
+//! Draws progress bars so that an echoed `^C` leaves no trace.
 //!
-//! indicatif fills its last line with blanks up to the right edge. The `^C` that a terminal echoes then begins a line of its
-//! own, of which indicatif does not know: it would clear one line too few, and leave one of its own standing for good.
-//! Here the cursor stays behind the last line's words, so that the echo lands on it and is cleared with it.
+//! indicatif pads its last line with blanks up to the right edge. The `^C` that the terminal echoes would then wrap to a line
+//! that indicatif does not know about: it would clear one line too few and leave one of its own behind. Here the cursor stays
+//! behind the text of the last line, so the echo lands on that line and is cleared with it.
 
 use std::io::{Result, Write as _};
 use std::sync::Mutex;
 
 use indicatif::{ProgressDrawTarget, TermLike};
 
-/// Columns to be left free at the end of the last line, for the echo.
+/// Columns kept free at the end of the last line for the echo.
 pub(crate) const ECHO: usize = 3;
 
-/// Standard error as the place of a bar, drawn at most so many times a second.
+/// Draws to standard error, at most so many times a second.
 pub(crate) fn standard_error(hz: u8) -> ProgressDrawTarget {
     ProgressDrawTarget::term_like_with_hz(Box::new(Below::default()), hz)
 }
@@ -20,12 +20,12 @@ pub(crate) fn standard_error(hz: u8) -> ProgressDrawTarget {
 #[derive(Debug, Default)]
 struct Below(Mutex<Lines>);
 
-/// What is to be written at the next flush. Lines come in two calls each: the words, and the blanks behind them.
+/// Output until the next flush. indicatif writes each line in two calls: the text, and the padding.
 #[derive(Debug, Default)]
 struct Lines {
     buffer: String,
     words_written: bool,
-    /// A line is complete, and it is not known yet whether another follows.
+    /// A line is complete, but it may not be the last one.
     complete: bool,
 }
 
@@ -45,7 +45,7 @@ impl Lines {
         }
     }
 
-    /// Something that moves the cursor: what stood last was the last line.
+    /// Handles a cursor movement: the line before it was the last one.
     fn go(&mut self, code: &str) {
         self.buffer.push_str(code);
         (self.words_written, self.complete) = (false, false);
@@ -130,7 +130,7 @@ mod tests {
             lines.put(call);
         }
         assert_eq!(lines.buffer, "first\x1b[K\r\n\x1b[K\r\nlast\x1b[K");
-        // Drawn once more: from the first line on, whatever was echoed behind the last one.
+        // Redrawing starts from the first line and clears whatever was echoed behind the last one.
         lines.buffer.clear();
         lines.by(2, 'A');
         lines.by(0, 'B');

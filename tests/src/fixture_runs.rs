@@ -1,4 +1,4 @@
-//! Runs made in a moment: folders as the real recorder writes them, without a training.
+//! Creates run folders instantly with the real recorder, without training.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,14 +9,14 @@ use gradtop_store::{
 };
 use jiff::{SignedDuration, Timestamp};
 
-/// When it is.
+/// The fixed current time.
 pub fn now() -> Timestamp {
     "2026-11-20T14:32:07Z".parse().unwrap_or_default()
 }
 
-/// A run to be made.
+/// A run to be created.
 pub struct Spec {
-    /// What it is started with.
+    /// The manifest.
     pub manifest: Manifest,
     status: Status,
     series: BTreeMap<SeriesKey, Vec<(i64, f64)>>,
@@ -24,7 +24,7 @@ pub struct Spec {
     locked: bool,
 }
 
-/// A run of an experiment, finished after 20,000 steps unless said otherwise; `minutes` ago.
+/// A run that finished after 20,000 steps, created `minutes` ago. Methods change it.
 pub fn run(experiment: &str, name: &str, minutes: i64) -> Spec {
     let created = now() - SignedDuration::from_mins(minutes);
     let info = ExperimentInfo {
@@ -79,7 +79,7 @@ pub fn run(experiment: &str, name: &str, minutes: i64) -> Spec {
 }
 
 impl Spec {
-    /// Running (or paused, stopping …): at this step of 20,000.
+    /// Makes it unfinished, in a state and at a step of 20,000.
     #[must_use]
     pub fn at(mut self, state: State, step: i64) -> Self {
         self.locked = !state.is_final();
@@ -94,7 +94,7 @@ impl Spec {
         self
     }
 
-    /// On this device.
+    /// Sets the device.
     #[must_use]
     pub fn on(mut self, device: &str) -> Self {
         self.manifest.device = device.into();
@@ -102,14 +102,14 @@ impl Spec {
         self
     }
 
-    /// Ended with this cause.
+    /// Sets the cause of its end.
     #[must_use]
     pub fn cause(mut self, cause: &str) -> Self {
         self.status.cause = Some(cause.into());
         self
     }
 
-    /// With a parameter, in place of an earlier value.
+    /// Sets a parameter.
     #[must_use]
     pub fn param(mut self, name: &str, value: ParamValue) -> Self {
         self.manifest.params.retain(|(n, _)| n != name);
@@ -117,21 +117,21 @@ impl Spec {
         self
     }
 
-    /// With anything else in its manifest or status.
+    /// Changes the manifest or status.
     #[must_use]
     pub fn with(mut self, change: impl FnOnce(&mut Manifest, &mut Status)) -> Self {
         change(&mut self.manifest, &mut self.status);
         self
     }
 
-    /// With points of a metric, and its last value as headline if it is `loss`.
+    /// Adds points of a metric; the last value of `loss` becomes the headline.
     #[must_use]
     pub fn series(self, metric: &str, model: Option<&str>, points: &[(i64, f64)]) -> Self {
         let key = SeriesKey { model: model.map(Into::into), ..SeriesKey::metric(metric) };
         self.logged(key, points)
     }
 
-    /// With points of any series; `loss` stands for the run.
+    /// Adds points of any series; `loss` is the headline metric.
     #[must_use]
     pub fn logged(mut self, key: SeriesKey, points: &[(i64, f64)]) -> Self {
         if let (Some((_, value)), "loss") = (points.last(), key.metric.as_str()) {
@@ -141,7 +141,7 @@ impl Spec {
         self
     }
 
-    /// With losses of two models, 200 points each.
+    /// Adds losses of two models, 200 points each.
     #[must_use]
     pub fn losses(self) -> Self {
         let curve = |rate: f64| -> Vec<(i64, f64)> {
@@ -150,7 +150,7 @@ impl Spec {
         self.series("loss", Some("deep"), &curve(9.0)).series("loss", Some("shallow"), &curve(4.0))
     }
 
-    /// With declared figures, as `figures.toml`.
+    /// Declares figures, as in `figures.toml`.
     #[must_use]
     pub fn figures(mut self, text: &'static str) -> Self {
         self.figures = Some(text);
@@ -160,19 +160,19 @@ impl Spec {
 
 /// A temporary folder of such runs.
 #[derive(Debug)]
-pub struct Made {
+pub struct FixtureRuns {
     folder: tempfile::TempDir,
     locks: Vec<RunLock>,
 }
 
-impl Default for Made {
+impl Default for FixtureRuns {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl Made {
-    /// Without runs.
+impl FixtureRuns {
+    /// Creates an empty folder.
     pub fn new() -> Self {
         Self { folder: tempfile::tempdir().expect("a temporary folder"), locks: Vec::new() }
     }
@@ -182,7 +182,7 @@ impl Made {
         self.folder.path()
     }
 
-    /// Makes a run's folder, with everything a real one has that screens read.
+    /// Creates the folder of a run with everything that screens read.
     pub fn make(&mut self, spec: &Spec) -> RunDir {
         let run = create_run(self.folder.path(), &spec.manifest).expect("a new run");
         let lock = RunLock::acquire(&run).expect("a free lock");
@@ -198,7 +198,7 @@ impl Made {
         }
         recorder.finish().expect("sealed");
         write_status(&run, &spec.status).expect("a status");
-        // Whoever holds it says so in it; of a run of another machine that is the other.
+        // The holder of the lock writes its machine to it, which may be another one.
         let holder = format!("{}\n{}\n", spec.manifest.host, spec.manifest.boot_id);
         std::fs::write(run.lock(), holder).expect("a lock that can be written");
         if spec.locked {

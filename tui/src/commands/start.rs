@@ -1,0 +1,110 @@
+//! Starts a run as `run` and `exec` do: on this machine, in the queue or with a launcher.
+
+use anyhow::Result;
+use gradtop_host::{Launcher, Start, start_waiting_surely};
+use gradtop_store::RunDir;
+use serde_json::Value;
+
+use super::Context;
+use super::launchers::{On, submitted};
+use super::signals::Signals;
+use super::watch;
+use crate::failure::Failure;
+use crate::print::{self, clean};
+use gradtop_view::state;
+
+/// How a run is started: the options that `run` and `exec` share.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Starting {
+    /// Print the run's name and return once it has started
+    #[arg(short, long)]
+    detach: bool,
+    /// Wait in the queue for a free slot instead of starting at once; `gradtop queue` shows it
+    #[arg(long)]
+    queue: bool,
+    /// Start only when this run has finished; may be given several times
+    #[arg(long, value_name = "RUN", requires = "queue")]
+    after: Vec<String>,
+    #[command(flatten)]
+    on: On,
+    /// Print JSON lines: started, event, status, final
+    #[arg(long)]
+    json: bool,
+}
+
+impl Starting {
+    /// Starts a run where the options say. Returns the exit code.
+    pub(crate) fn start(&self, context: &Context, signals: Signals, start: Start) -> Result<i32> {
+        let launcher = self.on.elsewhere(context, self.queue)?;
+        if self.queue {
+            return self.enqueue(context, start);
+        }
+        match launcher {
+            Some(launcher) => self.submit(&launcher, start),
+            None => self.start_here(signals, &start),
+        }
+    }
+
+    /// Queues a run, starts whatever can start, and reports both.
+    fn enqueue(&self, context: &Context, start: Start) -> Result<i32> {
+        let (runs, experiment) = (context.runs()?, start.experiment());
+        let after = self.after.iter().map(|name| context.find(name)).collect::<Result<Vec<_>>>()?;
+        let mut queued = None;
+        gradtop_host::enqueue(&[start], &after, None, |runs| {
+            queued = runs.first().cloned();
+            Ok(())
+        })?;
+        let Some(run) = queued else { return Ok(0) };
+        let started = start_waiting_surely(&runs);
+        let view = super::view(&gradtop_store::moved(&run, &experiment))?;
+        let name = clean(&view.manifest.run);
+        if self.json {
+            print::json(&Value::Object(state::to_json(&view)))?;
+        } else if self.detach {
+            print::line(&name);
+        } else {
+            print::line(&match &view.queued {
+                Some(queued) => format!("queued {name}: {}", state::queue_words(queued)),
+                None => format!("started {name}"),
+            });
+        }
+        // The run waits all the same.
+        if let Err(e) = started {
+            print::warn(format!("nothing could be started: {e}"));
+        }
+        Ok(0)
+    }
+
+    /// Submits a run to a launcher and reports its job.
+    fn submit(&self, launcher: &Launcher, start: Start) -> Result<i32> {
+        for run in launcher.start(&[start], None, None)? {
+            submitted(&run, self.detach, self.json)?;
+        }
+        Ok(0)
+    }
+
+    /// Starts a run on this machine and watches it, unless detached.
+    fn start_here(&self, mut signals: Signals, start: &Start) -> Result<i32> {
+        if signals.any() {
+            return Err(interrupted());
+        }
+        let run = match launch(start) {
+            Ok(run) => run,
+            Err(_) if signals.any() => return Err(interrupted()),
+            Err(e) => return Err(e.into()),
+        };
+        watch::started(&run, "started", self.detach, self.json, &mut signals)
+    }
+}
+
+fn launch(start: &Start) -> gradtop_host::Result<RunDir> {
+    match start {
+        Start::Run(launch) => gradtop_host::launch(launch),
+        Start::Exec(exec) => gradtop_host::exec(exec),
+    }
+}
+
+/// The error for a signal before the run existed.
+fn interrupted() -> anyhow::Error {
+    Failure::new("interrupted before the run was started; nothing was left behind".to_owned()).into()
+}
