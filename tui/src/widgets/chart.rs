@@ -135,7 +135,9 @@ impl ChartCell<'_> {
         };
         for source in self.sources {
             let data = source.data;
-            (data.alive, data.progress.reading, data.names.len(), data.figures.len()).hash(&mut h);
+            (data.alive, data.progress.reading, data.names.len(), data.started_us).hash(&mut h);
+            // What there is instead is said of what there is not.
+            data.table_names.hash(&mut h);
             (Arc::as_ptr(&data.pauses), Arc::as_ptr(&data.resumes), Arc::as_ptr(&data.figures)).hash(&mut h);
             let shown = |metric: &str| match (self.subject, metrics) {
                 (Subject::Metric(name), _) => name == metric,
@@ -229,6 +231,33 @@ mod tests {
         };
         let ((without, built), (with, again)) = (draw(false), draw(true));
         assert!(Rc::ptr_eq(&built, &again) && with != without);
+    }
+
+    #[test]
+    fn a_chart_of_a_table_that_is_not_there_follows_which_there_are() {
+        let toml = "[[figure]]\nid = 'a'\ntitle = 'A'\n[[figure.panel]]\n[[figure.panel.mark]]\n\
+                    type = 'line'\ntable = 'later'\nxcol = 'x'\nycol = 'y'";
+        let figures = gradtop_store::figures::parse(toml).expect("figures").figures;
+        let (view, cache, turns) = (ChartView::default(), ChartCache::default(), Turns::default());
+        let said = |names: &[&str]| {
+            let names = Arc::new(names.iter().map(|name| (*name).to_owned()).collect());
+            let data = RunData { table_names: names, ..RunData::default() };
+            let cell = ChartCell {
+                sources: &[Source { data: &data, label: None }],
+                subject: Subject::Panel(&figures[0], 0),
+                view: &view,
+                theme: Theme::default(),
+                focused: false,
+                cache: &cache,
+                slot: 0,
+                page: 1,
+                turns: &turns,
+            };
+            cell.draw(60, 10);
+            cache.built(0).expect("it is kept").chart.notes.join(" ")
+        };
+        assert!(said(&[]).contains("not been written yet"));
+        assert!(said(&["now"]).contains("tables: now"), "{}", said(&["now"]));
     }
 
     #[test]
