@@ -300,15 +300,13 @@ impl App {
     fn act(&mut self, action: Action) -> Vec<Effect> {
         vec![match action {
             Action::Runs(action) => self.runs_action(action),
-            Action::Restart => match self.top().targets().as_slice() {
-                [id] => Effect::Open(Open::Restart(id.clone())),
-                [] => Effect::failure("no run selected"),
-                _ => Effect::failure("only one run at a time can be restarted"),
+            Action::Restart => match self.target("only one run at a time can be restarted") {
+                Ok(id) => Effect::Open(Open::Restart(id)),
+                Err(why) => Effect::failure(why),
             },
-            Action::Note => match self.top().targets().as_slice() {
-                [id] => Effect::Do(Task::Note(id.clone())),
-                [] => Effect::failure("no run selected"),
-                _ => Effect::failure("a note is about one run at a time"),
+            Action::Note => match self.target("a note is about one run at a time") {
+                Ok(id) => Effect::Do(Task::Note(id)),
+                Err(why) => Effect::failure(why),
             },
             Action::Tag | Action::Star | Action::Query => match (self.top().targets(), action) {
                 (runs, _) if runs.is_empty() => Effect::failure("no run selected"),
@@ -343,6 +341,15 @@ impl App {
             Action::Redraw => Effect::Do(Task::Redraw),
             Action::Suspend => Effect::Do(Task::Suspend),
         }]
+    }
+
+    /// Returns the targeted run, or a message: `several` if there are several.
+    fn target(&self, several: &'static str) -> Result<RunId, &'static str> {
+        match self.top().targets().as_slice() {
+            [id] => Ok(id.clone()),
+            [] => Err("no run selected"),
+            _ => Err(several),
+        }
     }
 
     fn runs_action(&mut self, action: RunAction) -> Effect {

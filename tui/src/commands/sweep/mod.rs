@@ -17,7 +17,6 @@ use crate::failure::Failure;
 use crate::print::{self, clean};
 use gradtop_view::state;
 
-/// Arguments of `sweep`.
 #[derive(Debug, clap::Args)]
 #[command(
     override_usage = "gradtop sweep [OPTIONS] --name TAG EXPERIMENT\n       gradtop sweep [OPTIONS] --name TAG -- COMMAND",
