@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use gradtop_store::{SeriesKey, State};
-use gradtop_tests::fixture_runs::{FixtureRuns, run};
+use gradtop_tests::made::{Made, run};
 use gradtop_tests::pty::Terminal;
 use gradtop_tests::{Sandbox, check, until};
 
@@ -176,7 +176,7 @@ fn ctrl_c_while_it_starts_never_loses_the_run() {
 #[test]
 fn a_run_on_a_phone_has_its_values_and_its_whole_folder() {
     let sandbox = Sandbox::new();
-    let mut made = FixtureRuns::new();
+    let mut made = Made::new();
     let key = SeriesKey { split: Some("train".into()), ..SeriesKey::metric("a-metric-with-a-long-name") };
     made.make(&run("fit", "narrow", 3).logged(key, &[(0, 1.0), (1, 6.4e-5)]));
     let folder = made.folder().to_str().unwrap().to_owned();
@@ -191,7 +191,7 @@ fn a_run_on_a_phone_has_its_values_and_its_whole_folder() {
 #[test]
 fn a_list_on_a_phone_has_each_value_with_what_it_is_of() {
     let sandbox = Sandbox::new();
-    let mut made = FixtureRuns::new();
+    let mut made = Made::new();
     for (name, split, value) in
         [("a-long-name-of-a-run-1", "train", 6.4e-5), ("a-long-name-of-a-run-2", "test", 0.2)]
     {

@@ -31,7 +31,7 @@ pub(crate) fn view(app: &App, frame: &mut Frame<'_>) {
     let shared = &app.shared;
     let theme = shared.theme;
     widgets::lines([header(shared, size.width)], theme, frame, Rect { height: 1.min(size.height), ..size });
-    for screen in app.seen() {
+    for screen in app.visible() {
         screen.view(shared, frame, body(size));
     }
     let lines = match &app.message {

@@ -17,6 +17,7 @@ use ratatui::layout::Rect;
 
 pub(crate) use frame::view;
 
+use crate::print::clean;
 use crate::screens::Screen;
 use crate::screens::actions::{Act as _, ActionResult, RunAction};
 use crate::screens::compare::Compare;
@@ -34,9 +35,8 @@ use crate::screens::tags::Tags;
 use crate::screens::views::Views;
 use crate::widgets::Edit;
 use gradtop_chart::cells::theme::Theme;
-use gradtop_store::RaisedAlert;
 use gradtop_view::live::{LiveSnapshot, WatchRequest};
-use gradtop_view::runs::{RunId, RunRow, RunsSnapshot};
+use gradtop_view::runs::{RunId, RunsSnapshot};
 use keys::Action;
 
 /// A message to the application.
@@ -64,8 +64,10 @@ pub(crate) enum Msg {
     Quit,
 }
 
-/// How long a message is shown: news, and failures.
-const SHOWN: [SignedDuration; 2] = [SignedDuration::from_secs(6), SignedDuration::from_secs(20)];
+/// How long news are shown.
+const NEWS_SHOWN: SignedDuration = SignedDuration::from_secs(6);
+/// How long failures, and the welcome message, are shown.
+const FAILURE_SHOWN: SignedDuration = SignedDuration::from_secs(20);
 
 /// The state of the monitor.
 #[derive(Debug)]
@@ -92,7 +94,7 @@ impl App {
             shared,
             home: Home::default(),
             stack: Vec::new(),
-            message: (!settings.welcomed).then(|| (welcome, now + SHOWN[1])),
+            message: (!settings.welcomed).then(|| (welcome, now + FAILURE_SHOWN)),
             watched: Vec::new(),
             saved: settings,
             size: Rect::default(),
@@ -111,7 +113,7 @@ impl App {
     }
 
     /// The visible screens from bottom to top: the topmost full screen and the overlays on it.
-    fn seen(&self) -> impl Iterator<Item = &dyn Screen> {
+    fn visible(&self) -> impl Iterator<Item = &dyn Screen> {
         let below = self.stack.iter().rposition(|s| !s.is_overlay());
         let home = below.is_none().then_some(&self.home as &dyn Screen);
         home.into_iter().chain(self.stack[below.unwrap_or(0)..].iter().map(AsRef::as_ref))
@@ -119,20 +121,25 @@ impl App {
 
     /// The title of the terminal window.
     pub(crate) fn title(&self) -> String {
-        let name = self.seen().next().and_then(Screen::name);
-        name.map_or_else(|| "gradtop".to_owned(), |name| format!("{} - gradtop", crate::print::clean(&name)))
+        let name = self.visible().next().and_then(Screen::name);
+        name.map_or_else(|| "gradtop".to_owned(), |name| format!("{} - gradtop", clean(&name)))
     }
 
     /// Messages of the alerts that runs raised since the previous snapshot, oldest first. Alerts from before the start are
     /// skipped.
     fn alerts(&self, now: &RunsSnapshot) -> Vec<String> {
-        let before = |row: &RunRow| self.shared.runs.get(&row.id).and_then(|row| row.view.alert.as_ref());
-        let new = now.rows.iter().filter(|row| before(row) != row.view.alert.as_ref());
-        let raised = new.filter_map(|row| Some((row.view.alert.as_ref()?, row.name())));
-        let mut raised: Vec<_> = raised.filter(|(alert, _)| alert.time > self.started).collect();
-        raised.sort_by_key(|(alert, _)| alert.time);
-        let words = |(alert, run): (&RaisedAlert, &str)| format!("{run}: {}", alert.message);
-        raised.into_iter().map(|raised| crate::print::clean(&words(raised))).collect()
+        let mut raised = Vec::new();
+        for row in &now.rows {
+            let before = self.shared.runs.get(&row.id).and_then(|row| row.view.alert.as_ref());
+            if let Some(alert) = &row.view.alert
+                && Some(alert) != before
+                && alert.time > self.started
+            {
+                raised.push((alert.time, clean(&format!("{}: {}", row.name(), alert.message))));
+            }
+        }
+        raised.sort_by_key(|(time, _)| *time);
+        raised.into_iter().map(|(_, text)| text).collect()
     }
 
     /// Tells every screen that shared state has changed.
@@ -150,7 +157,7 @@ impl App {
         if self.message.is_some() || self.shared.runs.rows.iter().any(|r| r.live()) {
             return Duration::from_secs(1);
         }
-        let soonest = self.seen().map(|screen| screen.valid_for(&self.shared)).min();
+        let soonest = self.visible().map(|screen| screen.valid_for(&self.shared)).min();
         soonest.unwrap_or(Duration::MAX).clamp(Duration::from_millis(100), Duration::from_mins(1))
     }
 }
@@ -198,7 +205,7 @@ pub(crate) fn update(app: &mut App, msg: Msg) -> Vec<Task> {
     };
     let mut tasks = app.settle(wanted);
     // Overlays watch nothing themselves.
-    let watches = app.seen().next().map(|screen| screen.watches(&app.shared)).unwrap_or_default();
+    let watches = app.visible().next().map(|screen| screen.watches(&app.shared)).unwrap_or_default();
     if watches != app.watched {
         app.watched.clone_from(&watches);
         tasks.push(Task::Watch(watches));
@@ -234,7 +241,8 @@ impl App {
     }
 
     fn show_message(&mut self, message: Message) {
-        let until = self.shared.now + SHOWN[usize::from(message.failed)];
+        let shown = if message.failed { FAILURE_SHOWN } else { NEWS_SHOWN };
+        let until = self.shared.now + shown;
         self.message = Some((message, until));
     }
 
@@ -292,15 +300,13 @@ impl App {
     fn act(&mut self, action: Action) -> Vec<Effect> {
         vec![match action {
             Action::Runs(action) => self.runs_action(action),
-            Action::Restart => match self.top().targets().as_slice() {
-                [id] => Effect::Open(Open::Restart(id.clone())),
-                [] => Effect::failure("no run selected"),
-                _ => Effect::failure("only one run at a time can be restarted"),
+            Action::Restart => match self.target("only one run at a time can be restarted") {
+                Ok(id) => Effect::Open(Open::Restart(id)),
+                Err(why) => Effect::failure(why),
             },
-            Action::Note => match self.top().targets().as_slice() {
-                [id] => Effect::Do(Task::Note(id.clone())),
-                [] => Effect::failure("no run selected"),
-                _ => Effect::failure("a note is about one run at a time"),
+            Action::Note => match self.target("a note is about one run at a time") {
+                Ok(id) => Effect::Do(Task::Note(id)),
+                Err(why) => Effect::failure(why),
             },
             Action::Tag | Action::Star | Action::Query => match (self.top().targets(), action) {
                 (runs, _) if runs.is_empty() => Effect::failure("no run selected"),
@@ -335,6 +341,15 @@ impl App {
             Action::Redraw => Effect::Do(Task::Redraw),
             Action::Suspend => Effect::Do(Task::Suspend),
         }]
+    }
+
+    /// Returns the targeted run, or a message: `several` if there are several.
+    fn target(&self, several: &'static str) -> Result<RunId, &'static str> {
+        match self.top().targets().as_slice() {
+            [id] => Ok(id.clone()),
+            [] => Err("no run selected"),
+            _ => Err(several),
+        }
     }
 
     fn runs_action(&mut self, action: RunAction) -> Effect {

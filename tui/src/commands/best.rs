@@ -14,7 +14,6 @@ use gradtop_chart::cells::theme::Ink;
 use gradtop_view::ranking::{Group, Ranking, ranking};
 use gradtop_view::state;
 
-/// Arguments of `best`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "gradtop best loss --by lr tag:rates\n\
                         gradtop best accuracy                    by every parameter that differs\n\n\

@@ -21,7 +21,6 @@ use gradtop_view::live::SeriesFilter;
 use gradtop_view::runs::RunRow;
 use gradtop_view::state;
 
-/// Arguments of `compare`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Runs by name, or a filter as in the monitor: 'state:finished lr>1e-3'

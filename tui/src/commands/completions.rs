@@ -6,7 +6,6 @@ use clap_complete::Shell;
 use super::cli::Cli;
 use crate::print;
 
-/// Arguments of `completions`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The shell, for example: gradtop completions bash > ~/.local/share/bash-completion/completions/gradtop

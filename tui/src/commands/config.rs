@@ -11,7 +11,6 @@ use crate::runtime;
 use gradtop_chart::cells::theme::Ink;
 use gradtop_chart::cells::theme::ThemeName;
 
-/// Arguments of `config`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Print JSON

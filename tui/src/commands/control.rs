@@ -23,21 +23,18 @@ const FAR: Duration = Duration::from_secs(5);
 /// How long a cancelled job may take to end and to be reported as ended.
 const CANCELLED: Duration = Duration::from_mins(2);
 
-/// Arguments of `pause`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Pause {
     #[command(flatten)]
     runs: Selection,
 }
 
-/// Arguments of `checkpoint`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Checkpoint {
     /// The run
     run: String,
 }
 
-/// Arguments of `stop`.
 #[derive(Debug, clap::Args)]
 #[allow(clippy::struct_excessive_bools, reason = "they are flags of a command line")]
 pub(crate) struct Stop {

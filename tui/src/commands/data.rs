@@ -14,7 +14,6 @@ use crate::print::{self, clean};
 use gradtop_chart::cells::theme::Ink;
 use gradtop_chart::number;
 
-/// Arguments of `data`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]

@@ -21,7 +21,6 @@ use gradtop_chart::number;
 /// Less free disk space than this is reported.
 const LITTLE_SPACE: u64 = 1 << 30;
 
-/// Arguments of `doctor`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Check the files of these runs against their checksums instead

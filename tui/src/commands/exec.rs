@@ -15,7 +15,6 @@ use crate::config::seconds;
 use crate::failure::Failure;
 use crate::print::clean;
 
-/// Arguments of `exec`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 The command runs in the background and continues when this terminal is closed. gradtop records the output, \

@@ -12,7 +12,6 @@ use crate::print::table::{Table, Words};
 use crate::print::{self, clean};
 use gradtop_chart::cells::theme::Ink;
 
-/// Arguments of `experiments`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Show the parameters, presets and metrics of this experiment

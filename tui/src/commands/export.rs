@@ -14,7 +14,6 @@ use crate::files::{is_stdout, not_stdout};
 use crate::print::{self, clean};
 use gradtop_chart::number;
 
-/// Arguments of `export`.
 #[derive(Debug, clap::Args)]
 #[expect(clippy::option_option, reason = "how clap says: not given, given without a value, with one")]
 #[command(

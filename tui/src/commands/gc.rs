@@ -11,7 +11,6 @@ use crate::print::{self, clean};
 use gradtop_chart::cells::align::Align;
 use gradtop_chart::number;
 
-/// Arguments of `gc`.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Of runs that have ended: rows that a resume set aside, and checkpoints other than the newest and the best.\n\

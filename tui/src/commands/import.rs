@@ -12,7 +12,6 @@ use crate::failure::Failure;
 use crate::print::{self, clean};
 use gradtop_chart::number;
 
-/// Arguments of `import`.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Reads TensorBoard event files, wandb's .wandb files, CSV (Lightning's metrics.csv and others), JSON lines and the \

@@ -12,7 +12,6 @@ use crate::print::{self, clean};
 use gradtop_chart::cells::theme::Ink;
 use gradtop_view::state;
 
-/// Arguments of `launchers`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Print one JSON array

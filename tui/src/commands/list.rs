@@ -32,7 +32,6 @@ const BRIEF: [usize; 2] = [13, 12];
 /// Columns about the progress of a run.
 const WORK: [&str; 3] = ["step", "rate", "eta"];
 
-/// Arguments of `list`.
 #[derive(Debug, Default, clap::Args)]
 pub(crate) struct Args {
     /// Only runs that match a filter, such as curve-fit 'state:failed lr>1e-3'

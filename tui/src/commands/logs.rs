@@ -17,7 +17,6 @@ use gradtop_chart::colour::Colours;
 use gradtop_chart::number;
 use gradtop_view::{events, state};
 
-/// Arguments of `logs`.
 #[derive(Debug, clap::Args)]
 #[allow(clippy::struct_excessive_bools, reason = "each is an option of the command line")]
 pub(crate) struct Args {

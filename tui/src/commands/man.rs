@@ -8,7 +8,6 @@ use clap::CommandFactory as _;
 use super::cli::Cli;
 use crate::files::not_stdout;
 
-/// Arguments of `man`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The folder to write them to, such as ~/.local/share/man/man1

@@ -11,7 +11,6 @@ use crate::runtime::{self, Options};
 pub(crate) const FPS: f64 = 10.0;
 pub(crate) const KBPS: f64 = 4.0;
 
-/// Arguments of the monitor.
 #[derive(Debug, Default, clap::Args)]
 #[command(next_help_heading = "Monitor (without a command)")]
 pub(crate) struct Args {

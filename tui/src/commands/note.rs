@@ -10,7 +10,6 @@ use crate::editor;
 use crate::failure::Failure;
 use crate::print::{self, clean};
 
-/// Arguments of `note`.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "The note is shown by `show`, `list` and the monitor. `gradtop list note:WORD` finds it."

@@ -11,7 +11,6 @@ use super::{Context, import, monitor};
 use crate::failure::Failure;
 use crate::print::{self, clean};
 
-/// Arguments of `open`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The file or folder, as `import` takes it

@@ -23,7 +23,6 @@ use gradtop_view::figure::view::ChartView;
 /// The most charts drawn of several runs when no metric is named.
 const CHARTS: usize = 4;
 
-/// Arguments of `plot`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "gradtop plot                              every figure of the newest run\n\
                         gradtop plot a loss fit                   two of its figures or metrics\n\

@@ -20,7 +20,6 @@ use gradtop_chart::cells::align::Align;
 use gradtop_chart::cells::theme::Ink;
 use gradtop_view::state;
 
-/// Arguments of `queue`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Set how many runs may be at work at once: on each device, or DEVICE=N for one. May be given several times

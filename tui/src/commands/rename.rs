@@ -6,7 +6,6 @@ use super::Context;
 use crate::failure::Failure;
 use crate::print::{self, clean};
 
-/// Arguments of `rename`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The run, which must have ended

@@ -15,7 +15,6 @@ use crate::report::document::plain;
 use crate::report::runs::{ReportOptions, compose};
 use crate::report::{FIGURES, html, markdown, write_figures};
 
-/// Arguments of `report`.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "The HTML file holds its figures and needs nothing else: send it, print it, read it on a phone. FILE.html or \

@@ -16,7 +16,6 @@ use crate::failure::Failure;
 use crate::print::{self, clean};
 use gradtop_view::state;
 
-/// Arguments of `resume`.
 #[derive(Debug, clap::Args)]
 #[allow(clippy::struct_excessive_bools, reason = "they are flags of a command line")]
 pub(crate) struct Args {

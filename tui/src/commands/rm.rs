@@ -10,7 +10,6 @@ use crate::failure::Failure;
 use crate::print::{self, clean};
 use gradtop_chart::number;
 
-/// Arguments of `rm`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Runs by their full names, or a filter: 'state:failed age>7d'

@@ -48,7 +48,6 @@ pub(crate) struct ExperimentOptions {
     alerts: Vec<AlertRule>,
 }
 
-/// Arguments of `run`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]

@@ -18,7 +18,6 @@ use crate::failure::Failure;
 use crate::print::table::{Table, Words};
 use crate::print::{self, clean};
 
-/// Arguments of `selftest`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The device to test: auto, cpu, cuda or cuda:N

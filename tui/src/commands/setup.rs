@@ -6,7 +6,6 @@ use serde_json::json;
 use crate::print;
 use crate::setup::{self, From};
 
-/// Arguments of `setup`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Use the libtorch for NVIDIA GPUs (the default if there is one)

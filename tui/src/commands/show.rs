@@ -29,7 +29,6 @@ const SERIES: usize = 40;
 /// Columns of the metrics table that are dropped on a narrow terminal, in this order.
 const DISPENSABLE: [&str; 4] = ["points", "at step", "unit", "best"];
 
-/// Arguments of `show`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The run

@@ -8,7 +8,6 @@ use serde_json::json;
 use super::Context;
 use crate::print;
 
-/// Arguments of `sink`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The process that logs; the run ends with it, or when it sends `finish`

@@ -33,7 +33,6 @@ const POLL: Duration = Duration::from_millis(200);
 /// How often progress is printed if standard error is not a terminal.
 const PLAIN_EVERY: Duration = Duration::from_secs(30);
 
-/// Arguments of `study`.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "If a study is interrupted, run the same command again to continue: finished runs are kept, interrupted \

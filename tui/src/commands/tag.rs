@@ -9,7 +9,6 @@ use crate::failure::Failure;
 use crate::print::{self, clean};
 use gradtop_view::state;
 
-/// Arguments of `tag`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "gradtop tag last +baseline         add a tag\n\
                         gradtop tag 'lr>0.1' +wild -good   several, of all runs that a filter matches\n\
@@ -20,7 +19,6 @@ pub(crate) struct Args {
     names: Vec<String>,
 }
 
-/// Arguments of `star` and `unstar`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Stars {
     /// Runs by name, or a filter as in the monitor: 'state:finished loss<0.1'

@@ -13,7 +13,6 @@ use crate::failure::Failure;
 use crate::print;
 use gradtop_view::state;
 
-/// Arguments of `wait`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Runs by name, or a filter as in the monitor: 'state:running lr>1e-3'

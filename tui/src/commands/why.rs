@@ -8,7 +8,6 @@ use super::show::{ending, title};
 use crate::print::{self, clean};
 use gradtop_view::why::{Reader, look};
 
-/// Arguments of `why`.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "A verdict is given only if the run's rows, its processes or its disk prove it. Rules: waits (for the disk or \

@@ -116,12 +116,12 @@ pub(crate) fn remembered_theme() -> ThemeName {
 }
 
 /// How long the first frame may wait for a complete list of runs.
-const FIRST: Duration = Duration::from_millis(80);
+const FIRST_FRAME_WAIT: Duration = Duration::from_millis(80);
 /// How long another page may wait for its values on a slow line.
-const OPENING: Duration = Duration::from_millis(80);
+const PAGE_WAIT: Duration = Duration::from_millis(80);
 
 /// How long to wait for a pending response before giving the terminal to others.
-const LAST_WORD: Duration = Duration::from_millis(400);
+const RESPONSE_WAIT: Duration = Duration::from_millis(400);
 
 /// Shows the monitor until the user quits. Returns the exit code.
 pub(crate) fn run(options: &Options) -> Result<i32> {
@@ -141,9 +141,9 @@ pub(crate) fn run(options: &Options) -> Result<i32> {
         terminal: Terminal::new(Painter::new(terminal::size()))?,
         workers,
         events: rx,
-        before: Vec::new(),
+        early: Vec::new(),
         pace: Pace::new(options.fps, options.max_kbps),
-        link: FlowControl::new(due),
+        flow: FlowControl::new(due),
         size: ResizeDebounce::default(),
         focus: None,
         resumed: false,
@@ -152,8 +152,8 @@ pub(crate) fn run(options: &Options) -> Result<i32> {
         machine: machine::Meter::default(),
         frames: 0,
     };
-    let result = monitor.first(&mut app).and_then(|go_on| {
-        if !go_on {
+    let result = monitor.first(&mut app).and_then(|keep_running| {
+        if !keep_running {
             return Ok(0);
         }
         monitor.workers.start_late();
@@ -180,9 +180,9 @@ struct Monitor {
     workers: Workers,
     events: Receiver<Event>,
     /// Events that arrived while waiting for a response.
-    before: Vec<Event>,
+    early: Vec<Event>,
     pace: Pace,
-    link: FlowControl,
+    flow: FlowControl,
     size: ResizeDebounce,
     /// Whether the terminal has the focus, if it reports that.
     focus: Option<bool>,
@@ -203,7 +203,7 @@ impl Monitor {
     fn first(&mut self, app: &mut App) -> Result<bool> {
         let size = self.terminal.size()?;
         self.update(app, Msg::Resize(size.width, size.height))?;
-        let end = Instant::now() + FIRST;
+        let end = Instant::now() + FIRST_FRAME_WAIT;
         // Determining the time zone takes a while, and the first frame needs it.
         gradtop_view::clock::zone();
         while !app.shared.runs.loaded {
@@ -225,7 +225,7 @@ impl Monitor {
         match event {
             Event::Msg(msg) => {
                 if matches!(msg, Msg::Key(_) | Msg::Mouse(_) | Msg::Paste(_)) {
-                    self.link.key(Instant::now());
+                    self.flow.key(Instant::now());
                 }
                 if matches!(msg, Msg::Live(_)) {
                     self.opening = None;
@@ -237,7 +237,7 @@ impl Monitor {
                 Ok(true)
             }
             Event::Answered => {
-                self.link.answered(Instant::now());
+                self.flow.answered(Instant::now());
                 Ok(true)
             }
             Event::Focus(ours) => {
@@ -257,10 +257,10 @@ impl Monitor {
         let mut resized = false;
         loop {
             let now = Instant::now();
-            let mut wake = if self.before.is_empty() { self.tick } else { now };
+            let mut wake = if self.early.is_empty() { self.tick } else { now };
             if let Some(settled) = self.size.due() {
                 wake = wake.min(settled);
-            } else if stale && self.link.open(now, urgent) {
+            } else if stale && self.flow.open(now, urgent) {
                 wake = wake.min(self.opening.unwrap_or_else(|| self.pace.next()));
             }
             let first = match self.events.recv_timeout(wake.saturating_duration_since(now)) {
@@ -268,7 +268,7 @@ impl Monitor {
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => return Ok(0),
             };
-            let mut batch = std::mem::take(&mut self.before);
+            let mut batch = std::mem::take(&mut self.early);
             batch.extend(first.into_iter().chain(self.events.try_iter()));
             if Instant::now() >= self.tick {
                 batch.push(Msg::Tick(Timestamp::now()).into());
@@ -289,10 +289,10 @@ impl Monitor {
                 (stale, urgent, resized) = (true, true, true);
             }
             let due = (urgent || now >= self.pace.next()) && self.opening.is_none_or(|until| now >= until);
-            if stale && due && self.size.due().is_none() && self.link.open(now, urgent) {
+            if stale && due && self.size.due().is_none() && self.flow.open(now, urgent) {
                 let cost = match (urgent, resized) {
                     (false, _) => Cost::Data,
-                    (true, true) if self.link.is_far() => Cost::Size,
+                    (true, true) if self.flow.is_far() => Cost::Size,
                     (true, _) => Cost::Free,
                 };
                 self.draw(app, cost)?;
@@ -311,10 +311,10 @@ impl Monitor {
 
     /// Passes a message to the application. Returns false to quit.
     fn update(&mut self, app: &mut App, msg: Msg) -> Result<bool> {
-        let mut go_on = true;
+        let mut keep_running = true;
         for task in app::update(app, msg) {
             match task {
-                Task::Quit => go_on = false,
+                Task::Quit => keep_running = false,
                 Task::Suspend => drop(self.suspend(app)?),
                 Task::Note(run) => self.lend(app, || Some(note::write(&run.dir())))?,
                 Task::Query(runs) => self.lend(app, || query::ask(&runs))?,
@@ -323,8 +323,8 @@ impl Monitor {
                 Task::Alert(_) if self.focus == Some(true) && tells_focus() => {}
                 Task::Alert(alerts) => self.screen.alert(&alerts),
                 other => {
-                    if matches!(other, Task::Watch(_)) && self.link.is_far() {
-                        self.opening = Some(Instant::now() + OPENING);
+                    if matches!(other, Task::Watch(_)) && self.flow.is_far() {
+                        self.opening = Some(Instant::now() + PAGE_WAIT);
                     }
                     self.workers.perform(other);
                 }
@@ -332,11 +332,11 @@ impl Monitor {
         }
         // The set of running runs may have changed, and with it the interval of ticks.
         self.tick = self.tick.min(Instant::now() + app.next_tick());
-        Ok(go_on)
+        Ok(keep_running)
     }
 
     fn suspend(&mut self, app: &mut App) -> Result<bool> {
-        self.hear_out();
+        self.await_response();
         self.screen.suspended()?;
         self.resumed = true;
         self.continued(app)
@@ -344,13 +344,13 @@ impl Monitor {
 
     /// Runs another program in the terminal, then shows its result.
     fn lend(&mut self, app: &mut App, run: impl FnOnce() -> Option<ActionResult>) -> Result<()> {
-        self.hear_out();
+        self.await_response();
         self.gate.close(true);
         self.screen.lend();
         let result = run();
         // Suspends during that time were meant for the other program.
         let ours = |event: &Event| !matches!(event, Event::Suspend | Event::Continued);
-        self.before.extend(self.events.try_iter().filter(ours));
+        self.early.extend(self.events.try_iter().filter(ours));
         let left = self.continued(app);
         self.gate.close(false);
         left?;
@@ -360,17 +360,17 @@ impl Monitor {
 
     fn continued(&mut self, app: &mut App) -> Result<bool> {
         self.screen.again()?;
-        self.link.renewed();
+        self.flow.renewed();
         self.resize(app)?;
         // Time has passed, so the next frame must show the present.
         self.update(app, Msg::Tick(Timestamp::now()))
     }
 
     fn draw(&mut self, app: &mut App, cost: Cost) -> Result<()> {
-        app.shared.behind = self.link.behind(Instant::now());
+        app.shared.behind = self.flow.behind(Instant::now());
         self.frames += 1;
         app.shared.turns.begin(match cost {
-            _ if !self.link.is_far() => Turn::All,
+            _ if !self.flow.is_far() => Turn::All,
             Cost::Data => Turn::Of(self.frames),
             // What the user waits for comes first.
             Cost::Free | Cost::Size => Turn::Nobody,
@@ -385,22 +385,22 @@ impl Monitor {
         self.terminal.swap_buffers();
         let bytes = self.terminal.backend_mut().take();
         let now = Instant::now();
-        let ask = self.link.ask(now, bytes.len());
+        let ask = self.flow.ask(now, bytes.len());
         let written = self.screen.write(&bytes, ask)?;
         if written > 0 {
-            self.link.written(now, written, ask);
+            self.flow.written(now, written, ask);
         }
         self.pace.drawn(now, written, cost);
         Ok(())
     }
 
     /// Waits for the pending response, so that it does not end up in the shell.
-    fn hear_out(&mut self) {
-        let end = Instant::now() + LAST_WORD;
-        while self.link.waiting(Instant::now()) {
+    fn await_response(&mut self) {
+        let end = Instant::now() + RESPONSE_WAIT;
+        while self.flow.waiting(Instant::now()) {
             match self.events.recv_timeout(end.saturating_duration_since(Instant::now())) {
-                Ok(Event::Answered) => self.link.answered(Instant::now()),
-                Ok(other) => self.before.push(other),
+                Ok(Event::Answered) => self.flow.answered(Instant::now()),
+                Ok(other) => self.early.push(other),
                 Err(_) => return,
             }
         }
@@ -408,7 +408,7 @@ impl Monitor {
 
     /// Restores the terminal, then ends the workers.
     fn leave(mut self) {
-        self.hear_out();
+        self.await_response();
         drop(self.screen);
         self.workers.end();
     }

@@ -11,7 +11,6 @@ use super::shared::Shared;
 use crate::widgets::{self, Move, Scroll};
 use gradtop_chart::cells::text::{width_of, wrap};
 
-/// What keys do here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
     Close,

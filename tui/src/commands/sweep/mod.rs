@@ -17,7 +17,6 @@ use crate::failure::Failure;
 use crate::print::{self, clean};
 use gradtop_view::state;
 
-/// Arguments of `sweep`.
 #[derive(Debug, clap::Args)]
 #[command(
     override_usage = "gradtop sweep [OPTIONS] --name TAG EXPERIMENT\n       gradtop sweep [OPTIONS] --name TAG -- COMMAND",
@@ -95,7 +94,9 @@ pub(crate) fn run(context: &Context, mut args: Args) -> Result<i32> {
     let (had, new): (Vec<Planned>, Vec<Planned>) =
         planned.into_iter().partition(|planned| existing.iter().any(|view| planned.is(view)));
     let (count, verb) = if args.dry_run {
-        new.iter().for_each(|planned| print::line(&planned.in_words()));
+        for planned in &new {
+            print::line(&planned.in_words());
+        }
         (new.len(), "would be queued")
     } else if let Some(launcher) = launcher {
         let starts: Vec<Start> = new.iter().map(|planned| planned.start.clone()).collect();

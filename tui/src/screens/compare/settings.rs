@@ -4,7 +4,6 @@ use serde::{Deserialize, Serialize};
 
 use gradtop_view::compare::Align;
 
-/// What is kept between starts.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Settings {

@@ -7,7 +7,7 @@ use crate::widgets::Input;
 /// Ends the description of the values that a logarithmic field takes.
 pub(super) const LOG_SCALE: &str = ", log scale";
 
-/// What a field sets.
+/// The option or parameter that a field sets.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Role {
     /// The preset, from which the others get their values.

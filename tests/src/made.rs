@@ -160,18 +160,18 @@ impl Spec {
 
 /// A temporary folder of such runs.
 #[derive(Debug)]
-pub struct FixtureRuns {
+pub struct Made {
     folder: tempfile::TempDir,
     locks: Vec<RunLock>,
 }
 
-impl Default for FixtureRuns {
+impl Default for Made {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl FixtureRuns {
+impl Made {
     /// Creates an empty folder.
     pub fn new() -> Self {
         Self { folder: tempfile::tempdir().expect("a temporary folder"), locks: Vec::new() }
