@@ -343,6 +343,8 @@ fn a_view_of_the_list_is_kept_by_name_for_the_monitor_and_for_list() {
     terminal.press(b"sshort\r");
     terminal.shows(&["short  few  by steps  name, steps"]);
     terminal.press(b"D");
+    terminal.shows(&["delete the view long?"]);
+    terminal.press(b"y");
     terminal.shows(&["› short"]);
     terminal.press(b"qq");
     assert_eq!(terminal.exit_code(), 0);
