@@ -119,6 +119,11 @@ impl Charts {
         self.typing.is_some()
     }
 
+    /// What is wrong with the search being typed.
+    pub(crate) fn wrong(&self) -> Option<String> {
+        self.typing.as_ref()?.error.clone()
+    }
+
     /// Something was typed; what can be understood holds at once.
     pub(crate) fn edit(&mut self, data: &RunData, look: &Look, edit: Edit) {
         let Some(typing) = &mut self.typing else { return };
