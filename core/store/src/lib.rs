@@ -1,9 +1,9 @@
-//! Run folders: everything gradtop keeps of a run, and the only code that writes or reads it.
+//! Run folders: everything gradtop keeps of a run, and the only code that reads or writes it.
 //!
-//! A run folder stands alone (`runs/exp=<experiment>/run=<name>/`); there is no database beside it. The trainer's side is
-//! [`Recorder`]: points go to memory on the calling thread and to a journal, then to sealed Parquet parts, on threads of
-//! its own. The viewer's side is [`view()`], [`Tailer`], [`read_series`] and [`read_table`]. What holds at any kill point
-//! and how files are named is written in `docs/log-format.md`.
+//! A run folder (`runs/exp=<experiment>/run=<name>/`) is self-contained; there is no database. The trainer's side is
+//! [`Recorder`]: points go to memory on the calling thread, and from there to a journal and to sealed Parquet parts on
+//! background threads. The viewer's side is [`view()`], [`Tailer`], [`read_series`] and [`read_table`].
+//! `docs/log-format.md` describes the files and what holds at any kill point.
 
 pub mod bench;
 mod error;

@@ -1,4 +1,4 @@
-//! What lies in a run folder beside its rows, and who is at work there.
+//! The files of a run folder except its rows, and who is working on the run.
 
 pub(crate) mod birth;
 pub(crate) mod contents;

@@ -1,4 +1,4 @@
-//! Folders that the system tells of when something in them changes.
+//! Watches folders for changes through inotify.
 
 use std::collections::HashMap;
 use std::mem::MaybeUninit;
@@ -13,7 +13,7 @@ use rustix::io::Errno;
 
 use super::remote::is_remote;
 
-/// Opening and reading is no change: it is what we do.
+/// Changes to report. Opening and reading do not count, as gradtop itself does that.
 const CHANGES: WatchFlags = WatchFlags::CREATE
     .union(WatchFlags::DELETE)
     .union(WatchFlags::MODIFY)
@@ -22,29 +22,30 @@ const CHANGES: WatchFlags = WatchFlags::CREATE
     .union(WatchFlags::MOVE)
     .union(WatchFlags::DELETE_SELF)
     .union(WatchFlags::MOVE_SELF);
-/// Of a folder that another will appear in, what may be its coming.
+/// Events of a parent folder that may mean that a missing folder has been created.
 const COMING: WatchFlags = WatchFlags::CREATE
     .union(WatchFlags::MOVED_TO)
     .union(WatchFlags::DELETE_SELF)
     .union(WatchFlags::MOVE_SELF);
-/// A folder may be both.
+/// A folder may be watched for both purposes.
 const HOW: WatchFlags = WatchFlags::ONLYDIR.union(WatchFlags::MASK_ADD);
 
-/// The system's number of each.
+/// The inotify watch descriptor of each folder.
 type Folders = HashMap<PathBuf, i32>;
 
-/// Folders, and what listens for changes in them. Not of folders below them, nor on file systems that other machines change.
+/// Watched folders and the thread that waits for changes in them. Not recursive, and not for file systems that other
+/// machines change.
 #[derive(Debug, Default)]
 pub struct ToldOf {
     system: Option<Arc<OwnedFd>>,
     folders: Arc<Mutex<Folders>>,
-    /// Its other end is closed with this.
+    /// Closing this end stops the thread.
     _open: Option<OwnedFd>,
 }
 
 impl ToldOf {
-    /// Listens. `tell` is called on a thread of its own, once for changes that come together. Where the system cannot be heard,
-    /// no folder is ever told of; of the default, neither.
+    /// Starts a thread that calls `tell` once for changes that come together. If inotify is unavailable, and for the
+    /// default value, no folder is ever watched.
     pub fn start(tell: impl Fn() + Send + 'static) -> Self {
         let start = || {
             let system = Arc::new(inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK).ok()?);
@@ -58,20 +59,20 @@ impl ToldOf {
         start().unwrap_or_default()
     }
 
-    /// Whether changes in this folder are told of.
+    /// Returns whether a folder is watched.
     pub fn has(&self, folder: &Path) -> bool {
         self.folders.lock().contains_key(folder)
     }
 
-    /// Has changes in a folder told of, and its coming if it is not there yet; false if that cannot be. A folder that is
-    /// removed or moved away is forgotten.
+    /// Watches a folder, or for its creation if it does not exist yet. Returns false if that is impossible. A folder
+    /// that is removed or moved away is forgotten.
     pub fn watch(&mut self, folder: &Path) -> bool {
         if self.system.is_none() || is_remote(folder) {
             return false;
         }
         let mut nearest = self.nearest(folder);
         while nearest.is_some_and(|place| place != folder) {
-            // It may have come before the one above it was watched.
+            // The folder may have been created before its parent was watched.
             let before = std::mem::replace(&mut nearest, self.nearest(folder));
             if before == nearest {
                 break;
@@ -80,7 +81,7 @@ impl ToldOf {
         nearest.is_some()
     }
 
-    /// Has a folder told of, or the nearest one above it that is there.
+    /// Watches a folder, or its closest existing parent, and returns which one.
     fn nearest<'a>(&self, folder: &'a Path) -> Option<&'a Path> {
         let here = |place: &'a Path| if place == Path::new("") { Path::new(".") } else { place };
         for place in folder.ancestors().map(here) {
@@ -97,17 +98,17 @@ impl ToldOf {
         None
     }
 
-    /// Has nothing told of any more but of these.
+    /// Stops watching all folders but those `wanted`.
     pub fn keep(&mut self, wanted: impl Fn(&Path) -> bool) {
         let Some(system) = &self.system else { return };
         for (_, number) in self.folders.lock().extract_if(|path, _| !wanted(path)) {
-            // The system has let go of a folder that is removed.
+            // The kernel already dropped the watch of a removed folder.
             inotify::remove_watch(system, number).ok();
         }
     }
 }
 
-/// Tells of changes until the other end of `end` is closed.
+/// Reports changes until the other end of `end` is closed.
 fn listen(system: &OwnedFd, end: &OwnedFd, folders: &Mutex<Folders>, tell: impl Fn()) {
     let mut buffer = [MaybeUninit::uninit(); 4096];
     loop {
@@ -121,7 +122,7 @@ fn listen(system: &OwnedFd, end: &OwnedFd, folders: &Mutex<Folders>, tell: impl 
         let mut changed = false;
         while let Ok(event) = events.next() {
             if event.events().contains(ReadFlags::IGNORED) {
-                // The system has let go of it, and has told of its removal.
+                // The kernel dropped the watch; the removal has been reported.
                 folders.lock().retain(|_, number| *number != event.wd());
                 continue;
             }

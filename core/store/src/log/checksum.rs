@@ -1,41 +1,41 @@
-//! Checksums of what lies on the disk: CRC32C, written as eight hexadecimal digits.
+//! CRC32C checksums of files, written as eight hexadecimal digits.
 
-/// How many digits a sum has.
+/// Number of digits.
 pub(crate) const DIGITS: usize = 8;
-/// What stands for the digits of a sum while it is computed over the bytes that hold it.
+/// Placeholder for the digits while computing the sum of bytes that contain it.
 pub(crate) const BLANK: &str = "00000000";
 
-/// A sum being computed.
+/// A checksum in progress.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Sum(u32);
 
 impl Sum {
-    /// Of some bytes.
+    /// Returns the checksum of some bytes.
     pub(crate) fn of(bytes: &[u8]) -> Self {
         Self::default().and(bytes)
     }
 
-    /// And of those that follow.
+    /// Continues with the bytes that follow.
     pub(crate) fn and(self, bytes: &[u8]) -> Self {
         Self(crc32c::crc32c_append(self.0, bytes))
     }
 
-    /// Of bytes in which the sum itself is written at `place`.
+    /// Continues with bytes that contain the sum itself at `place`, which counts as [`BLANK`].
     pub(crate) fn around(self, bytes: &[u8], place: usize) -> Self {
         self.and(&bytes[..place]).and(BLANK.as_bytes()).and(&bytes[place + DIGITS..])
     }
 
-    /// As written.
+    /// Returns the hexadecimal digits.
     pub(crate) fn digits(self) -> String {
         format!("{:08x}", self.0)
     }
 }
 
-/// What stands before the sum of a JSON object, and after it.
+/// The text before and after the sum in a JSON object.
 const BEFORE: &[u8] = b",\"sum\":\"";
 const AFTER: &[u8] = b"\"}";
 
-/// Adds its sum to a JSON object that has a key already: as its last key, over all bytes before that.
+/// Adds a sum to a non-empty JSON object, as its last key and over all preceding bytes.
 pub(crate) fn sign(object: &mut Vec<u8>) {
     if object.last() == Some(&b'}') {
         object.pop();
@@ -46,7 +46,7 @@ pub(crate) fn sign(object: &mut Vec<u8>) {
     }
 }
 
-/// Whether a JSON object has the sum of its bytes; `None`: it has none, as in older versions.
+/// Verifies the sum of a JSON object. Returns `None` if it has none, as in older versions.
 pub(crate) fn holds(object: &[u8]) -> Option<bool> {
     let (text, sum) = object.trim_ascii_end().strip_suffix(AFTER)?.split_last_chunk::<DIGITS>()?;
     let text = text.strip_suffix(BEFORE)?;
