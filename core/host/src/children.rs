@@ -1,4 +1,4 @@
-//! What this program does when it is its own child.
+//! Dispatches to the helper processes: the program started again as its own child.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -13,9 +13,9 @@ use crate::run::keeper_command::{GoOn, IN_JOB};
 use crate::run::queue::Chain;
 use crate::train::trainer;
 
-/// If the arguments (without the program's name) are those of a hidden sub-command, runs it and returns its exit code. Whatever this
-/// process is to be, no limit of the size of files ends it without a word.
-/// Call it first thing in `main`, before threads exist and before arguments are parsed.
+/// Runs the hidden subcommand that the arguments (without the program's name) select, if any, and returns its exit
+/// code. Also turns exceeding the file size limit from a fatal signal into an error.
+/// Call it first in `main`, before threads are started and arguments are parsed.
 pub fn hidden_main(args: &[OsString]) -> Option<i32> {
     signals::limits_are_errors();
     let dir = || args.get(1).map(Path::new);
@@ -30,7 +30,7 @@ pub fn hidden_main(args: &[OsString]) -> Option<i32> {
         "__keeper" => {
             let resume = GoOn::from_args(args);
             let in_job = args.iter().any(|arg| arg == IN_JOB);
-            // The machine of a job is not the one to start others on.
+            // A keeper in a batch job must not start other runs on the job's machine.
             let next: &mut dyn Next = if in_job { &mut Nothing } else { &mut Chain::of(dir()?) };
             Some(keeper::keeper_main(dir()?, resume.as_ref(), in_job, next))
         }

@@ -1,13 +1,15 @@
 //! Plugins and the processes that run them.
 //!
-//! This is the only crate that opens libraries, and it never does so in the process that asks: [`describe()`] runs the same
-//! program once more as a child with a time-out, and a run is two processes of a session of its own, a *keeper* (which
-//! opens nothing, waits, and writes down how it ended) and its child, the *trainer* (which opens the plugin).
+//! This is the only crate that opens libraries, and it never does so in the calling process: [`describe()`] runs the
+//! same program again as a child with a time-out. A run consists of two processes in a session of their own: the
+//! *keeper*, which opens no library, waits, and records how the run ended, and its child, the *trainer*, which opens
+//! the plugin.
 //!
-//! [`launch`] starts a run of an experiment and [`exec`] one of a command, at once and here; [`enqueue`] puts many of either into the queue,
-//! and a [`Launcher`] has a batch system start them.
+//! [`launch`] starts a run of an experiment and [`exec`] one of a command, immediately and on this machine; [`enqueue`]
+//! puts runs of either kind into the queue, and a [`Launcher`] submits them to a batch system.
 //!
-//! A program that uses this crate calls [`hidden_main`] first thing in its `main`, so that it can be run as any of them.
+//! A program that uses this crate must call [`hidden_main`] first in its `main`, so that it can be started as any of
+//! these processes.
 
 mod children;
 mod command;

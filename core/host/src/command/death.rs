@@ -1,4 +1,4 @@
-//! From how a command ended to the state of its run, and why, in words.
+//! Derives a run's state and cause from how its command ended.
 
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
@@ -9,19 +9,19 @@ use crate::machine::last_words::{last_line, last_words};
 use crate::machine::signals;
 use crate::run::cause::Around;
 
-/// Everything known of a command's end.
+/// All that is known about a command's end.
 pub(crate) struct Death<'a> {
-    /// How it ended; `None` where it was not this program's child.
+    /// Its exit status; `None` if it was not a child of this program.
     pub(crate) status: Option<ExitStatus>,
-    /// What a client said of the end: why it failed, if it did.
+    /// The client's report of the end, with the reason if it failed.
     pub(crate) done: Option<&'a Result<(), String>>,
-    /// Why the sink failed the run, or could not record it to its end.
+    /// Why the sink failed the run or could not record it completely.
     pub(crate) failure: Option<String>,
     pub(crate) around: Around<'a>,
 }
 
 impl Death<'_> {
-    /// The run's final state and its cause.
+    /// Returns the run's final state and cause.
     pub(crate) fn judge(&self) -> (State, Option<String>) {
         if let Some(why) = &self.failure {
             return (State::Failed, Some(why.clone()));
@@ -54,7 +54,7 @@ impl Death<'_> {
         }
     }
 
-    /// Of a process whose end only the sink saw.
+    /// Judges a process whose end only the sink saw.
     fn unseen(&self) -> (State, Option<String>) {
         match (self.done, self.around.stop) {
             (Some(Err(why)), _) => (State::Failed, Some(why.clone())),
@@ -72,7 +72,7 @@ impl Death<'_> {
     }
 }
 
-/// The line of a command's output that says most about its end.
+/// Returns the line of the command's output that best explains its end.
 fn words(output: &[u8]) -> Option<String> {
     last_words(output).or_else(|| exception(output)).or_else(|| {
         let line = crate::text::clean_bytes(last_line(output), 500);
@@ -80,7 +80,7 @@ fn words(output: &[u8]) -> Option<String> {
     })
 }
 
-/// The exception that ended a Python program: what follows the last traceback, unless the program wrote on.
+/// Returns the exception that ended a Python program: the line after the last traceback, unless more output follows.
 fn exception(output: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(output);
     let at = text.rfind("Traceback (most recent call last)")?;

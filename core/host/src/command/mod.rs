@@ -1,4 +1,4 @@
-//! Runs whose work is somebody's command: starting one, its two processes, and the sink that records what it says.
+//! Runs of arbitrary commands: starting one, its two processes, and the sink that records what it logs.
 
 pub(crate) mod client;
 pub(crate) mod death;

@@ -1,5 +1,5 @@
-//! Runs that wait for their turn, and starting them. Nobody is at work for the queue alone: a keeper whose run ends starts the next,
-//! every keeper looks now and then, and so do the commands that queue.
+//! Queuing runs and starting them when it is their turn. There is no process just for the queue: a keeper whose run
+//! ends starts the next, every keeper checks now and then, and so do the commands that queue.
 
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
@@ -19,22 +19,23 @@ use crate::run::keeper::Next;
 use crate::run::launch;
 use crate::run::waiting::{claim_of, unstarted};
 
-/// How often a keeper looks.
+/// How often a keeper checks the queue.
 const LOOK: Duration = Duration::from_secs(5);
-/// How often it looks at all that waits, though nothing came, went or ended that it knows of.
+/// How often it checks all waiting runs even without a known change.
 const THOROUGH: Duration = Duration::from_mins(1);
-/// Starts in vain before a run is held.
+/// Number of failed starts after which a run is held.
 const TRIES: u32 = 2;
 
-/// Runs that come into the queue together, at most: the disk is waited for once for all of them.
+/// Maximum number of runs queued together, so that they share disk syncs.
 const TOGETHER: usize = 64;
 
-/// Puts runs into the queue, with the folder and the environment of this process, and a tag if there is one. `after`: runs that must have
-/// finished before. Nothing is started. `queued` is told of those that are in the queue, some at a time: of the first one alone.
+/// Queues runs with the folder and environment of this process, and a tag if given. `after` are runs that must have
+/// finished first. Starts nothing. `queued` is called with the runs in the queue, in groups; the first group is a
+/// single run.
 ///
 /// # Errors
-/// As [`crate::launch`], before any is queued where an experiment refuses its parameters; or the queue is another user's; or what `queued`
-/// returns.
+/// See [`crate::launch`]; if an experiment refuses its parameters, nothing is queued. The queue belongs to another
+/// user, or `queued` fails.
 pub fn enqueue(
     starts: &[Start],
     after: &[RunDir],
@@ -78,8 +79,8 @@ fn enqueue_next(
     Ok(Birth::finish_queued(turns.collect::<Result<_>>()?)?)
 }
 
-/// Starts the runs whose turn has come and that find a free slot; those that were started. Does nothing to the queue of another
-/// user, and nothing while somebody else does it.
+/// Starts the queued runs whose turn it is while there are free slots, and returns them. Does nothing if the queue
+/// belongs to another user or is locked.
 ///
 /// # Errors
 /// The queue cannot be read or written.
@@ -91,7 +92,7 @@ pub fn start_waiting(runs: &Path) -> Result<Vec<RunDir>> {
     Slots::settle(runs, &queue)?.fill()
 }
 
-/// The same, once whoever has the queue's lock is done.
+/// Like [`start_waiting`], but waits for the queue's lock.
 ///
 /// # Errors
 /// The queue cannot be read or written.
@@ -102,7 +103,7 @@ pub fn start_waiting_surely(runs: &Path) -> Result<Vec<RunDir>> {
     Slots::settle(runs, &LockedQueue::lock(runs)?)?.fill()
 }
 
-/// The slots, while the queue is locked.
+/// The slots of the locked queue.
 struct Slots<'a> {
     runs: &'a Path,
     queue: &'a LockedQueue,
@@ -112,7 +113,7 @@ struct Slots<'a> {
 }
 
 impl<'a> Slots<'a> {
-    /// Takes back the slots of runs that have ended, and ends what somebody was killed over.
+    /// Releases the slots of ended runs, and completes what a killed process left unfinished.
     fn settle(runs: &'a Path, queue: &'a LockedQueue) -> Result<Self> {
         let mut slots =
             Self { runs, queue, settings: queue_settings(runs)?, claims: Vec::new(), started: Vec::new() };
@@ -120,7 +121,7 @@ impl<'a> Slots<'a> {
         let mut interrupted = Vec::new();
         for claim in &before {
             match fate(&claim.dir(runs)) {
-                // Of a machine that this one cannot see into.
+                // The claim of another machine, which cannot be checked from here.
                 _ if claim.host != host_name() => slots.claims.push(claim.clone()),
                 Fate::AtWork => slots.claims.push(claim.clone()),
                 Fate::NotBegun => {
@@ -135,7 +136,7 @@ impl<'a> Slots<'a> {
         }
         for claim in interrupted {
             let run = claim.dir(runs);
-            // Who has its lock is about to start it, or to judge it.
+            // If the lock is held, its holder is about to start or judge the run.
             if let (Ok(lock), Ok(turn)) = (RunLock::acquire_now(&run), read_turn(&run)) {
                 slots.begin(&run, &lock, turn, &claim)?;
             }
@@ -149,10 +150,10 @@ impl<'a> Slots<'a> {
         taken < self.settings.of(device) as usize
     }
 
-    /// Gives what is free to those that wait, in their order.
+    /// Assigns free slots to the waiting runs, in their order.
     fn fill(mut self) -> Result<Vec<RunDir>> {
         for run in waiting(self.runs) {
-            // One that cannot be read stays where it is, and is shown as it is.
+            // A run that cannot be read stays in the queue.
             let Ok(mut turn) = read_turn(&run) else { continue };
             if turn.held.is_some() || !turn.is_here() || !self.is_free(&turn.device) {
                 continue;
@@ -190,7 +191,7 @@ impl<'a> Slots<'a> {
         Ok(self.queue.set_claims(&self.claims)?)
     }
 
-    /// Starts a run that was taken out of the queue; one that does not start is put back.
+    /// Starts a run that was taken out of the queue, or puts it back if it does not start.
     fn begin(&mut self, run: &RunDir, lock: &RunLock, mut turn: Turn, claim: &Claim) -> Result<()> {
         lock.renamed(run);
         let mut why = String::new();
@@ -217,10 +218,10 @@ impl<'a> Slots<'a> {
     }
 }
 
-/// What has become of a run that was given a slot.
+/// What became of a run that was assigned a slot.
 enum Fate {
     AtWork,
-    /// Whoever took it out of the queue died before it had begun.
+    /// The process that took it out of the queue died before the run began.
     NotBegun,
     /// It has ended, was deleted, or was never taken out.
     Over,
@@ -242,7 +243,7 @@ fn fate(run: &RunDir) -> Fate {
 enum Dependencies {
     Finished,
     Open,
-    /// Why they never will.
+    /// They never will, for this reason.
     Never(String),
 }
 
@@ -270,10 +271,10 @@ fn has_ended(state: State) -> String {
     }
 }
 
-/// Sets how many runs may be at work at once, on one device or on each.
+/// Sets the maximum number of active runs, for one device or each.
 ///
 /// # Errors
-/// The queue is another user's, or cannot be written.
+/// The queue belongs to another user or cannot be written.
 pub fn set_slots(runs: &Path, device: Option<&str>, slots: u32) -> Result<()> {
     Birth::make_queue(runs)?;
     let queue = LockedQueue::lock(runs)?;
@@ -285,24 +286,24 @@ pub fn set_slots(runs: &Path, device: Option<&str>, slots: u32) -> Result<()> {
     Ok(queue.set(&settings)?)
 }
 
-/// A keeper's part of the chain.
+/// The keeper's part in starting queued runs.
 pub(crate) struct Chain {
     runs: PathBuf,
     looked: Instant,
-    /// What the queue was when all of it was looked at last, and when that was.
+    /// The queue's time stamp when it was last checked completely, and when that was.
     known: Option<(SystemTime, Instant)>,
-    /// Starts a run takes a moment, in which the keeper has a run of its own to mind.
+    /// A thread that starts runs, which takes a moment during which the keeper must watch its own.
     starting: Option<JoinHandle<()>>,
 }
 
 impl Chain {
-    /// Of the keeper of this run.
+    /// Creates it for the keeper of this run.
     pub(crate) fn of(run: &Path) -> Self {
         let runs = run.ancestors().nth(2).unwrap_or(run).to_owned();
         Self { runs, looked: Instant::now(), known: None, starting: None }
     }
 
-    /// Whether nothing has changed since all that waits was looked at.
+    /// Returns whether nothing has changed since the last complete check.
     fn is_as_known(&mut self) -> bool {
         let Some(stamp) = queue_stamp(&self.runs) else { return true };
         let known = self.known.is_some_and(|(then, at)| then == stamp && at.elapsed() < THOROUGH);

@@ -1,4 +1,4 @@
-//! A run as its trainer sees it: what the host functions act on, shared with the threads that watch over it.
+//! The trainer's view of a run: what the host functions act on, shared with the watchdog threads.
 
 mod headline;
 mod status;
