@@ -13,7 +13,7 @@ const STALLED: Duration = Duration::from_mins(10);
 const DISK: f64 = 95.0;
 /// The metric of a run's memory usage.
 const MEMORY: &str = "system/memory";
-/// The metric of its GPU's utilization.
+/// The metrics of its GPU's utilization and of its training time.
 const GPU: &str = "system/gpu";
 pub(crate) const TRAINED: &str = "system/trained_s";
 /// Prefix of metrics about resource usage.

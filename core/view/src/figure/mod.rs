@@ -1,6 +1,6 @@
-//! From a run's declared figures and what is known of it to charts: one way for a screen, a command and a report.
+//! Creates charts from a run's declared figures and data, the same for screens, commands and reports.
 //!
-//! [`chart`] draws; what a panel consists of is decided in `plan`, where lines lie in `lines`, how far axes reach in `axes`.
+//! [`chart`] composes charts; `plan` decides what a panel contains, `lines` where lines lie, `axes` the ranges of axes.
 
 pub(crate) mod average;
 mod axes;
