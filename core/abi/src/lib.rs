@@ -397,8 +397,7 @@ pub struct Validate {
     pub size: u32,
     /// Always zero.
     pub reserved: u32,
-    /// Validates all parameters of the experiment with that index, given as text; \[main\]. Anything but [`OK`] refuses
-    /// them.
+    /// Validates all parameters of the experiment with that index, given as text; \[main\]. Anything but [`OK`] refuses them.
     pub validate: Option<ValidateFn>,
 }
 

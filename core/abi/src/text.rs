@@ -2,8 +2,7 @@
 
 use core::cmp::Ordering;
 
-/// Returns a number's text without surrounding spaces and underscores between digits; `None` if an underscore is
-/// elsewhere.
+/// Returns a number's text without surrounding spaces and underscores between digits; `None` if an underscore is elsewhere.
 fn plain(text: &str) -> Option<String> {
     let text = text.trim();
     let digit = |at: Option<usize>| at.and_then(|at| text.as_bytes().get(at)).is_some_and(u8::is_ascii_digit);

@@ -1,5 +1,4 @@
-//! Colours that colour-blind readers can distinguish, the same for a name wherever it is drawn, and markers that need
-//! no colour.
+//! Colours that colour-blind readers can distinguish, the same for a name wherever it is drawn, and markers that need no colour.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -151,7 +150,7 @@ impl Looks {
 
 /// Returns the colour and marker a name would have without collisions.
 fn wish(name: &str) -> (usize, usize) {
-    let hash = hash(name);
+    let hash = fnv1a(name.as_bytes());
     ((hash % COLOURS as u64) as usize, (hash / 64 % MARKERS.len() as u64) as usize)
 }
 
@@ -165,9 +164,9 @@ fn take(used: &mut [bool], start: usize) -> usize {
     free
 }
 
-/// FNV-1a hash, which is the same on every machine and version.
-fn hash(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
+/// Returns the FNV-1a hash of some bytes, which is the same on every machine and version.
+pub fn fnv1a(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(*b)).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// The number of colours supported.

@@ -100,8 +100,7 @@ fn written(
     Ok(out)
 }
 
-/// Encodes pixels, row by row from the top, as PNG; `None` is transparent. Returns `None` if they do not form a
-/// rectangle.
+/// Encodes pixels, row by row from the top, as PNG; `None` is transparent. Returns `None` if they do not form a rectangle.
 pub(crate) fn of_pixels(width: usize, pixels: &[Option<[u8; 3]>]) -> Option<Vec<u8>> {
     let height = pixels.len().checked_div(width)?;
     if width * height != pixels.len() {

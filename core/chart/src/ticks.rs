@@ -187,7 +187,6 @@ fn round_step(rough: f64) -> f64 {
     nice * power
 }
 
-/// Returns the multiples of `step` in `low ..= high`.
 fn multiples(low: f64, high: f64, step: f64) -> Vec<f64> {
     let slack = 1e-9;
     let first = (low / step - slack).ceil();

@@ -76,8 +76,7 @@ pub fn check(dataset: &'static Dataset, file: &PartFile, path: &Path) -> Result<
     }
 }
 
-/// Decompresses (if necessary) and verifies a file's bytes; the inner error describes wrong content, the outer one a
-/// failed read.
+/// Decompresses (if necessary) and verifies a file's bytes; the inner error describes wrong content, the outer one a failed read.
 pub(crate) fn uncompress(file: &PartFile, mut source: impl Read) -> std::io::Result<Result<Vec<u8>, String>> {
     let mut start = Vec::new();
     source.by_ref().take(2).read_to_end(&mut start)?;

@@ -68,8 +68,7 @@ impl Surroundings {
             user: set("XDG_DATA_HOME")
                 .or_else(|| Some(set("HOME")?.join(".local/share")))
                 .map(|data| data.join("gradtop/datasets")),
-            // The kernel's link: if the program was replaced, the name ends in " (deleted)", but the folders are still
-            // right.
+            // The kernel's link: if the program was replaced, the name ends in " (deleted)", but the folders are still right.
             program: std::fs::read_link("/proc/self/exe").or_else(|_| std::env::current_exe()).ok(),
             built_in: Path::new(env!("CARGO_MANIFEST_DIR")).join("../../datasets"),
         }

@@ -1,8 +1,7 @@
 //! Makes text safe to display, such as that of plugins.
 
-/// Escapes every control character, escape sequence and bidirectional mark (`\x1b`, `\u{202e}`), so that `text` cannot
-/// control a terminal. Line breaks and tabs become `
-/// ` and `\t`.
+/// Escapes every control character, escape sequence and bidirectional mark (`\x1b`, `\u{202e}`), so that `text` cannot control a
+/// terminal. Line breaks and tabs become ` ` and `\t`.
 pub fn clean(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {

@@ -219,8 +219,7 @@ struct New {
     passes_over: bool,
     /// Whether anything was passed on.
     handed: bool,
-    /// Whether the log was started again before anything was passed on: rows up to the step of the resume are then not
-    /// new.
+    /// Whether the log was started again before anything was passed on: rows up to the step of the resume are then not new.
     begun_again: bool,
     until: Option<i64>,
     values: Vec<(u32, f64)>,
@@ -251,9 +250,8 @@ impl Line {
 }
 
 impl New {
-    /// The log is read from its start again. Loggers rewrite it to add a column and repeat their rows; a log that
-    /// existed before the command has been overwritten by it.
-    /// there before the command has been overwritten by it.
+    /// The log is read from its start again. Loggers rewrite it to add a column and repeat their rows; a log that existed before
+    /// the command has been overwritten by it. there before the command has been overwritten by it.
     fn again(&mut self) {
         for line in &mut self.lines {
             let come = take(&mut line.come);

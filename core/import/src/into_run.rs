@@ -121,8 +121,7 @@ impl Import {
         }
     }
 
-    /// Decides how to continue after a source has been read again for comparison; `so_far` is the result of an
-    /// incomplete one.
+    /// Decides how to continue after a source has been read again for comparison; `so_far` is the result of an incomplete one.
     fn after_comparing(&mut self, so_far: Compared) -> Result<Progress> {
         match (self.recording.compared(), so_far) {
             (Compared::Other, _) => self.begin_anew()?,

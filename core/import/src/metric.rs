@@ -39,8 +39,7 @@ fn goal(metric: &str) -> Goal {
 /// Maximum number of declared metrics, to bound the size of the manifest.
 const DECLARED: usize = 200;
 
-/// Declares a metric unless it is declared. The first one of each goal becomes a headline metric. Returns whether it
-/// was added.
+/// Declares a metric unless it is declared. The first one of each goal becomes a headline metric. Returns whether it was added.
 pub fn declare(metrics: &mut Vec<MetricInfo>, name: &str) -> bool {
     if metrics.len() >= DECLARED || metrics.iter().any(|m| m.name == name) {
         return false;

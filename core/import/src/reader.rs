@@ -17,8 +17,7 @@ pub trait Reader {
     /// Reads about another megabyte. After [`Progress::UpToDate`] it can be called again once the files have grown.
     ///
     /// # Errors
-    /// The file cannot be read or is damaged. What precedes the damage has been passed on; another call returns the
-    /// same error.
+    /// The file cannot be read or is damaged. What precedes the damage has been passed on; another call returns the same error.
     fn read(&mut self, sink: &mut dyn Sink) -> Result<Progress>;
 
     /// Skips the existing files if none of them will be written to again; returns `false` if they may be.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use gradtop_store::{
-    Birth, Event, ExperimentInfo, Goal, HeadlineValue, ImportInfo, Kind, Manifest, ParamValue, Recorder,
+    Event, ExperimentInfo, Goal, HeadlineValue, ImportInfo, Kind, Manifest, NewRun, ParamValue, Recorder,
     RecorderOptions, RunDir, RunLock, SCHEMA, SeriesKey, State, Status, StoreError, append_event,
 };
 use jiff::Timestamp;
@@ -286,9 +286,9 @@ impl Recording {
                 manifest.run = format!("{}-{tried}", self.manifest.run);
             }
             let status = self.running();
-            let born = Birth::begin(&self.target.runs, manifest.clone(), false).and_then(|birth| {
-                gradtop_store::write_status(birth.run(), &status)?;
-                birth.finish()
+            let born = NewRun::begin(&self.target.runs, manifest.clone(), false).and_then(|new_run| {
+                gradtop_store::write_status(new_run.run(), &status)?;
+                new_run.finish()
             });
             match born {
                 Err(StoreError::RunExists { .. }) if self.target.name.is_none() && tried < 1_000 => {}
@@ -416,8 +416,7 @@ impl Recording {
             .unwrap_or_default()
     }
 
-    /// Returns the step reached. Values logged once or by another counter, such as a test result at step 0, are
-    /// ignored.
+    /// Returns the step reached. Values logged once or by another counter, such as a test result at step 0, are ignored.
     fn step(&self) -> Option<i64> {
         self.series.iter().filter_map(|series| series.step).max()
     }

@@ -115,8 +115,7 @@ impl Tail {
         &self.buffer[self.used..]
     }
 
-    /// Reads until there are `want` unused bytes, at most [`LIMIT`]; returns `false` if the file does not have them
-    /// yet.
+    /// Reads until there are `want` unused bytes, at most [`LIMIT`]; returns `false` if the file does not have them yet.
     pub(crate) fn fill(&mut self, want: usize) -> Result<bool> {
         while self.bytes().len() < want {
             if !self.more()? {

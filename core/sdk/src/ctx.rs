@@ -128,10 +128,9 @@ impl Ctx {
         self.host.log_metrics(step, epoch, &batch[..points.len().min(N)])
     }
 
-    /// Appends rows to a table, for data that is not a time series: predictions, eigenvalues, images. All columns must
-    /// have the same number of rows; the host adds a column `step`. A table always has the same columns, at most 1000
-    /// of them and at most 2 GiB each per call. Its name is a letter followed by letters, digits, `_` and `-`, at most
-    /// 64 in all, and not `run`.
+    /// Appends rows to a table, for data that is not a time series: predictions, eigenvalues, images. All columns must have the
+    /// same number of rows; the host adds a column `step`. A table always has the same columns, at most 1000 of them and at most
+    /// 2 GiB each per call. Its name is a letter followed by letters, digits, `_` and `-`, at most 64 in all, and not `run`.
     ///
     /// # Errors
     /// A name is invalid, columns differ from earlier ones or in their numbers of rows, or they are too large.
@@ -160,8 +159,7 @@ impl Ctx {
     /// Adds figures to the declared ones, replacing those with the same id.
     ///
     /// # Errors
-    /// A figure is invalid, for example without a panel; the message names its panel, mark and key, and nothing
-    /// changes.
+    /// A figure is invalid, for example without a panel; the message names its panel, mark and key, and nothing changes.
     pub fn declare_figures(&self, figures: impl Into<Figures>) -> Result<()> {
         self.host.declare_figures(figures.into().toml())
     }
@@ -214,8 +212,7 @@ impl Ctx {
         self.told.swap(false, Ordering::Relaxed)
     }
 
-    /// Returns whether a stop was requested, with one atomic load: for long work between two
-    /// [`step_end`](Self::step_end).
+    /// Returns whether a stop was requested, with one atomic load: for long work between two [`step_end`](Self::step_end).
     pub fn should_stop(&self) -> bool {
         self.host.should_stop()
     }
@@ -233,8 +230,7 @@ impl Ctx {
         self.host.step_end()
     }
 
-    /// Returns whether a checkpoint was requested or is due. Call it after each step, before
-    /// [`step_end`](Self::step_end).
+    /// Returns whether a checkpoint was requested or is due. Call it after each step, before [`step_end`](Self::step_end).
     pub fn should_checkpoint(&self) -> bool {
         self.host.should_checkpoint()
     }
@@ -248,9 +244,8 @@ impl Ctx {
         if self.should_checkpoint() { self.checkpoint(step, save) } else { Ok(()) }
     }
 
-    /// Writes a checkpoint: `save` gets a new, empty folder and stores everything there that
-    /// [`resume_dir`](Self::resume_dir) must return. If it fails, the folder is discarded; logged rows stay, and a
-    /// resume continues from the previous checkpoint.
+    /// Writes a checkpoint: `save` gets a new, empty folder and stores everything there that [`resume_dir`](Self::resume_dir)
+    /// must return. If it fails, the folder is discarded; logged rows stay, and a resume continues from the previous checkpoint.
     ///
     /// A failing disk (it is full, or `save` fails with a [`std::io::Error`]) is not an error: the host warns, keeps
     /// nothing, and the next checkpoint is due as usual.

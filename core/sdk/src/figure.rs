@@ -1,5 +1,4 @@
-//! Figures: what to draw from a run's metrics and tables. They cross the boundary as TOML, in the format of
-//! `figures.toml`.
+//! Figures: what to draw from a run's metrics and tables. They cross the boundary as TOML, in the format of `figures.toml`.
 
 use std::fmt::Write as _;
 

@@ -1,7 +1,6 @@
 //! Write gradtop experiments in Rust.
 //!
-//! An experiment is a struct of parameters and one `run` function; a plugin is a `cdylib` crate that exports
-//! a list of them.
+//! An experiment is a struct of parameters and one `run` function; a plugin is a `cdylib` crate that exports a list of them.
 //!
 //! ```
 //! use gradtop_sdk::prelude::*;

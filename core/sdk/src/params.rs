@@ -393,8 +393,7 @@ impl Values {
     /// Returns the list at `index`, given as comma-separated text.
     ///
     /// # Errors
-    /// The text is not a list, an element is invalid, a `nonempty` list is empty, or a `distinct` list contains
-    /// duplicates.
+    /// The text is not a list, an element is invalid, a `nonempty` list is empty, or a `distinct` list contains duplicates.
     pub fn list<T: Item>(&self, index: usize, distinct: bool, nonempty: bool) -> Result<Vec<T>> {
         let text = self.text(index)?;
         let spec = self.specs.get(index).ok_or_else(|| self.mismatch(index))?;

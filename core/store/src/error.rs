@@ -178,7 +178,6 @@ impl StoreError {
         matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
     }
 
-    /// Returns the damaged file.
     pub(crate) fn damaged_file(&self) -> Option<&Path> {
         match self {
             Self::Damaged { path, .. } | Self::Format { path, .. } => Some(path),

@@ -128,8 +128,7 @@ fn column(name: &str) -> Option<&'static Column> {
     COLUMNS.iter().find(|column| column.name == name)
 }
 
-/// Resolves the name of a column that is not empty for some run: one that every run has, else a parameter, else a
-/// metric.
+/// Resolves the name of a column that is not empty for some run: one that every run has, else a parameter, else a metric.
 pub fn named<'a>(name: &str, runs: impl Iterator<Item = &'a View> + Clone) -> Option<String> {
     all(runs).into_iter().find(|known| known.eq_ignore_ascii_case(name))
 }
@@ -187,8 +186,7 @@ pub(crate) fn key(run: &View, name: &str, now: Timestamp) -> Key {
     }
 }
 
-/// Returns the value of a metric that represents the run, best first. If no metric is named, its first headline metric
-/// is used.
+/// Returns the value of a metric that represents the run, best first. If no metric is named, its first headline metric is used.
 fn headline_key(run: &View, metric: Option<&str>) -> Key {
     let headlines = state::headlines(run);
     let headline = headlines.iter().find(|h| metric.is_none_or(|metric| h.metric == metric));

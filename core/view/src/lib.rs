@@ -1,6 +1,5 @@
-//! What is known and shown of runs, independent of the front end: live series as pyramids ([`live`]), declared figures
-//! as charts ([`figure`]), comparisons ([`compare`]), text for states and numbers ([`state`], [`clock`]) and diagnosis
-//! ([`why`]).
+//! What is known and shown of runs, independent of the front end: live series as pyramids ([`live`]), declared figures as charts
+//! ([`figure`]), comparisons ([`compare`]), text for states and numbers ([`state`], [`clock`]) and diagnosis ([`why`]).
 //!
 //! Apart from reading ([`live::Engine`]), everything is pure, so that screens, commands and reports show the same.
 

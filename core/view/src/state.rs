@@ -152,8 +152,7 @@ pub fn headlines(view: &View) -> Vec<Headline<'_>> {
     gradtop_store::headlines(&view.status.headline, &view.manifest.metrics)
 }
 
-/// Describes what a headline value measures: `deep · test · mean of 5`. `split` is false if a title already names the
-/// split.
+/// Describes what a headline value measures: `deep · test · mean of 5`. `split` is false if a title already names the split.
 pub fn line_words(line: &HeadlineLine<'_>, split: bool) -> String {
     let name = crate::figure::name_of(line.model, line.split.filter(|_| split), None).map(|n| clean(&n));
     let trials = match (line.trials, line.finite) {

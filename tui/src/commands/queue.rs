@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
-use gradtop_host::{Start, start_waiting_surely};
+use gradtop_host::{Start, start_queued_blocking};
 use gradtop_store::{
     InQueue, Job, QueueSettings, RunDir, State, StoreError, View, list_runs, queue_claims, queue_settings,
     read_job, read_turn, waiting,
@@ -116,7 +116,7 @@ pub(crate) fn enqueue(
         Ok(())
     })?;
     let Some(run) = queued else { return Ok(0) };
-    let started = start_waiting_surely(&runs);
+    let started = start_queued_blocking(&runs);
     let view = super::view(&gradtop_store::moved(&run, &experiment))?;
     let name = clean(&view.manifest.run);
     if json {
@@ -195,7 +195,7 @@ fn count(runs: usize) -> String {
 
 /// Starts what can be, and names it; how many.
 fn said(runs: &Path) -> Result<i32> {
-    let started = start_waiting_surely(runs)?;
+    let started = start_queued_blocking(runs)?;
     for run in &started {
         print::line(&format!("started {}", clean(&run.name())));
     }

@@ -85,7 +85,7 @@ fn resume(
     }
     if watched {
         print::note(&format!("{name} is {}: watched for a minute", state::far(&view)));
-        gradtop_host::give_up_still(&view.dir, || !caught.any())?;
+        gradtop_host::give_up_if_stale(&view.dir, || !caught.any())?;
         view = super::view(&view.dir)?;
     }
     // Whoever asks to go on with a run that an earlier boot of this machine left says that no other machine has it.

@@ -161,7 +161,7 @@ pub(crate) fn matching(context: &Context, text: &str) -> Result<Matching> {
 /// All runs of a folder, and what cannot be read with the reason.
 pub(crate) fn all(runs: &Path) -> (Vec<View>, Vec<(PathBuf, String)>) {
     let look = |run: &RunDir, _| super::view(run);
-    gradtop_store::look_at_runs(runs, |runs| gradtop_store::look_at_each(runs, look))
+    gradtop_store::inspect_runs(runs, |runs| gradtop_store::inspect_each(runs, look))
 }
 
 /// Does something to each run. Of several, an error of one does not keep it from the others; the exit code is the first that is

@@ -260,8 +260,8 @@ enum Left {
 /// Takes back the stop that the first Ctrl-C asked for.
 fn take_back(run: &RunDir) -> Result<Left> {
     Ok(match gradtop_host::withdraw_stop(run, PATIENCE)? {
-        Withdrawn::GoesOn(view) => Left::GoesOn(view),
-        Withdrawn::StillStopping { view, told } => Left::Stopping(view, told),
+        Withdrawn::Continues(view) => Left::GoesOn(view),
+        Withdrawn::StillStopping { view, notified } => Left::Stopping(view, notified),
         Withdrawn::Ended(_) => Left::TooLate(super::view(run)?),
     })
 }

@@ -124,7 +124,7 @@ pub(crate) enum Answer {
     /// A run was judged: the verdict that matters most, if there is one.
     Why(RunId, Option<Verdict>),
     /// An experiment judged parameters: why it refuses them, if it does.
-    Judged(Box<Question>, Option<String>),
+    Validation(Box<Question>, Option<String>),
     /// The views of the list that there are, or why they cannot be read or kept.
     Views(Result<ListViews, String>),
     /// A plugin was described.

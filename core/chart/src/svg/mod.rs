@@ -86,8 +86,7 @@ pub(super) struct Pen {
     text: String,
     /// Prefix of ids in the drawing.
     name: String,
-    /// Whether to optimize for size: regular fields and pictures become images instead of rectangles, and paths have
-    /// one decimal.
+    /// Whether to optimize for size: regular fields and pictures become images instead of rectangles, and paths have one decimal.
     pub(super) compact: bool,
     /// Number of columns per unit of width to which lines are downsampled.
     density: f64,

@@ -15,9 +15,9 @@ use gradtop_store::{Event, Manifest, MetricInfo, ParamValue, SeriesKey, read_man
 use parking_lot::Mutex;
 use serde_json::{Map, Value, json};
 
+use crate::command::end_signal::EndSignal;
+use crate::command::keeper_link::FromKeeper;
 use crate::command::message::{self, Message, Numbers, PROTOCOL};
-use crate::command::over::Over;
-use crate::command::talk::FromKeeper;
 use crate::command::wire::{Frame, Frames, LINE_LIMIT, Row};
 use crate::plugin::read_desc::check_label;
 use crate::text::{clean_bytes, first_line};
@@ -35,7 +35,7 @@ const COMPLAINTS: usize = 100;
 const DECLARED: usize = 10_000;
 
 /// A message to the sink's main thread.
-pub(crate) enum Heard {
+pub(crate) enum SinkEvent {
     /// Save a checkpoint of this step; the client's replies come over the channel.
     Save { step: i64, client: Arc<Client>, answers: Receiver<Option<String>> },
     /// The set of listening or waiting clients has changed.
@@ -60,9 +60,9 @@ pub(crate) struct Client {
     /// Whether it is paused.
     pub(crate) waits: AtomicBool,
     /// Whether it was told that a checkpoint is due.
-    pub(crate) is_to_save: AtomicBool,
+    pub(crate) should_save: AtomicBool,
     /// The last order it was sent: [`GO`] or one of the sink's orders.
-    pub(crate) told: AtomicU8,
+    pub(crate) last_order: AtomicU8,
     /// Whether it has disconnected.
     pub(crate) gone: AtomicBool,
     /// Number of processes that train together, including this one.
@@ -75,7 +75,7 @@ pub(crate) struct Client {
 
 impl Client {
     /// Sends a message. A client that does not read its socket misses it.
-    pub(crate) fn tell(&self, what: &Value) {
+    pub(crate) fn send(&self, what: &Value) {
         if let Some(mut stream) = self.stream.as_ref() {
             let line = format!("{what}\n");
             stream.write_all(line.as_bytes()).ok();
@@ -86,11 +86,11 @@ impl Client {
 /// State shared by all clients.
 pub(crate) struct Shared {
     pub(crate) session: &'static Session,
-    main: Mutex<Sender<Heard>>,
+    main: Mutex<Sender<SinkEvent>>,
     /// Whether clients may return from an earlier sink, with its orders.
     begun: bool,
     /// Signals the end of the run: further input is not waited for.
-    pub(crate) over: Over,
+    pub(crate) over: EndSignal,
     clients: Mutex<Vec<Arc<Client>>>,
     complaints: Mutex<HashSet<String>>,
     /// Serializes declarations.
@@ -101,13 +101,13 @@ impl Shared {
     pub(crate) fn new(
         session: &'static Session,
         begun: bool,
-        main: Sender<Heard>,
+        main: Sender<SinkEvent>,
     ) -> std::io::Result<Arc<Self>> {
         Ok(Arc::new(Self {
             session,
             main: Mutex::new(main),
             begun,
-            over: Over::new()?,
+            over: EndSignal::new()?,
             clients: Mutex::default(),
             complaints: Mutex::default(),
             manifest: Mutex::default(),
@@ -128,19 +128,18 @@ impl Shared {
         clients
     }
 
-    pub(crate) fn tell_main(&self, what: Heard) {
+    pub(crate) fn tell_main(&self, what: SinkEvent) {
         self.main.lock().send(what).ok();
     }
 
     /// Logs a problem with a client's input, each only once.
-    pub(crate) fn complain(&self, why: &str) {
+    pub(crate) fn warn_once(&self, why: &str) {
         let mut said = self.complaints.lock();
         if said.len() < COMPLAINTS && said.insert(why.to_owned()) {
             self.session.event(&Event::Warning { message: format!("not logged: {why}") });
         }
     }
 
-    /// Returns the number of a series.
     pub(crate) fn intern(&self, key: &SeriesKey) -> Result<u32, String> {
         let labels =
             [("metric", Some(&key.metric)), ("model", key.model.as_ref()), ("split", key.split.as_ref())];
@@ -221,8 +220,8 @@ impl<'a> Source<'a> {
             stream,
             listens: AtomicBool::new(false),
             waits: AtomicBool::new(false),
-            is_to_save: AtomicBool::new(false),
-            told: AtomicU8::new(if shared.begun { u8::MAX } else { GO }),
+            should_save: AtomicBool::new(false),
+            last_order: AtomicU8::new(if shared.begun { u8::MAX } else { GO }),
             gone: AtomicBool::new(false),
             world: AtomicU64::new(1),
             rank: AtomicU64::new(0),
@@ -289,8 +288,8 @@ impl<'a> Source<'a> {
 
     fn refuse(&self, why: &str) {
         let why = clean_bytes(why.as_bytes(), CAUSE);
-        self.shared.complain(&why);
-        self.client.tell(&json!({"error": why}));
+        self.shared.warn_once(&why);
+        self.client.send(&json!({"error": why}));
     }
 
     fn row(&mut self, row: &Row<'_>) {
@@ -379,7 +378,7 @@ impl<'a> Source<'a> {
             Message::Checkpoint { step } => {
                 let (answer, answers) = channel();
                 self.saving = Some(answer);
-                self.shared.tell_main(Heard::Save { step, client: self.client.clone(), answers });
+                self.shared.tell_main(SinkEvent::Save { step, client: self.client.clone(), answers });
             }
             Message::Saved { error } => {
                 let saving = self.saving.take().ok_or("no checkpoint is being saved")?;
@@ -392,7 +391,7 @@ impl<'a> Source<'a> {
             // A cause is one line; the rest is in the command's output.
             Message::Finish { error } => {
                 let cause = |why: String| clean_bytes(first_line(&why).0.as_bytes(), CAUSE);
-                self.shared.tell_main(Heard::Done(error.map(cause)));
+                self.shared.tell_main(SinkEvent::Done(error.map(cause)));
             }
         }
         Ok(())
@@ -400,7 +399,7 @@ impl<'a> Source<'a> {
 
     fn change(&self, flag: &AtomicBool, to: bool) {
         flag.store(to, Ordering::Release);
-        self.shared.tell_main(Heard::Changed);
+        self.shared.tell_main(SinkEvent::Changed);
     }
 
     fn waited(&self, _ms: f64, dropped: u64) {
@@ -417,7 +416,7 @@ impl<'a> Source<'a> {
         self.client.world.store(u64::from(world.unwrap_or(1).max(1)), Ordering::Release);
         let run = &self.shared.session.run;
         let manifest = read_manifest(run).map_err(|e| e.to_string())?;
-        self.client.tell(&json!({
+        self.client.send(&json!({
             "hello": PROTOCOL,
             "run": manifest.run,
             "experiment": manifest.experiment.id,
@@ -518,7 +517,7 @@ impl Drop for Source<'_> {
     fn drop(&mut self) {
         self.client.gone.store(true, Ordering::Release);
         self.saving = None;
-        self.shared.tell_main(Heard::Changed);
+        self.shared.tell_main(SinkEvent::Changed);
     }
 }
 

@@ -7,7 +7,7 @@ use gradtop_store::State;
 
 use crate::machine::last_words::{last_line, last_words};
 use crate::machine::signals;
-use crate::run::cause::Around;
+use crate::run::cause::Context;
 
 /// All that is known about a command's end.
 pub(crate) struct Death<'a> {
@@ -17,7 +17,7 @@ pub(crate) struct Death<'a> {
     pub(crate) done: Option<&'a Result<(), String>>,
     /// Why the sink failed the run or could not record it completely.
     pub(crate) failure: Option<String>,
-    pub(crate) around: Around<'a>,
+    pub(crate) context: Context<'a>,
 }
 
 impl Death<'_> {
@@ -26,17 +26,17 @@ impl Death<'_> {
         if let Some(why) = &self.failure {
             return (State::Failed, Some(why.clone()));
         }
-        if let (None, Some(after), Some(who)) = (self.status, self.around.killed_after, self.around.stop)
+        if let (None, Some(after), Some(who)) = (self.status, self.context.killed_after, self.context.stop)
             && !after.is_zero()
         {
             return (State::Stopped, Some(format!("{who}; its process continues")));
         }
-        if let Some(killed) = self.around.killed("") {
+        if let Some(killed) = self.context.killed("") {
             return killed;
         }
         let Some(status) = self.status else { return self.unseen() };
         let (code, signal) = (status.code(), status.signal());
-        if let Some(who) = self.around.stop {
+        if let Some(who) = self.context.stop {
             let how = match (code, signal) {
                 (Some(0), _) | (_, Some(libc::SIGTERM)) => String::new(),
                 _ => format!(" ({})", signals::how_it_ended(status)),
@@ -49,14 +49,14 @@ impl Death<'_> {
                 _ => (State::Finished, None),
             },
             (Some(code), _) => (State::Failed, Some(self.with_words(format!("exit code {code}")))),
-            (None, Some(libc::SIGKILL)) => self.around.killed_by_others(""),
+            (None, Some(libc::SIGKILL)) => self.context.killed_by_others(""),
             (None, _) => (State::Crashed, Some(self.with_words(signals::how_it_ended(status)))),
         }
     }
 
     /// Judges a process whose end only the sink saw.
     fn unseen(&self) -> (State, Option<String>) {
-        match (self.done, self.around.stop) {
+        match (self.done, self.context.stop) {
             (Some(Err(why)), _) => (State::Failed, Some(why.clone())),
             (_, Some(who)) => (State::Stopped, Some(who.to_owned())),
             (Some(Ok(())), None) => (State::Finished, None),
@@ -65,7 +65,7 @@ impl Death<'_> {
     }
 
     fn with_words(&self, how: String) -> String {
-        match words(self.around.console) {
+        match words(self.context.console) {
             Some(words) => format!("{how}: {words}"),
             None => how,
         }
@@ -97,7 +97,7 @@ mod tests {
             status: Some(ExitStatus::from_raw(raw)),
             done: None,
             failure: None,
-            around: Around { stop, console: console.as_bytes(), ..Around::default() },
+            context: Context { stop, console: console.as_bytes(), ..Context::default() },
         }
         .judge()
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use gradtop_store::{
-    AttachedTo, Birth, CommandInfo, Event, ExperimentInfo, Kind, LogInfo, Manifest, MetricInfo, ParamValue,
+    AttachedTo, CommandInfo, Event, ExperimentInfo, Kind, LogInfo, Manifest, MetricInfo, NewRun, ParamValue,
     RunDir, Status, append_event, inside, process_start, write_status,
 };
 
@@ -81,20 +81,19 @@ const RECORDED: [&str; 14] = [
     "VIRTUAL_ENV",
 ];
 
-/// Starts a command as a run and returns once it no longer depends on the caller, as [`crate::launch`] does for an
-/// experiment.
+/// Starts a command as a run and returns once it no longer depends on the caller, as [`crate::launch`] does for an experiment.
 ///
 /// # Errors
 /// The program does not exist, the name is taken, or the folder of runs is not writable.
 pub fn exec(exec: &Exec) -> Result<RunDir> {
     let _blocked = Blocked::interrupts();
-    let (run, lock) = birth(exec, Birth::begin, &git::Asked::default())?.finish()?;
+    let (run, lock) = new_run(exec, NewRun::begin, &git::Asked::default())?.finish()?;
     start(&run, &lock, None, None)?;
     Ok(run)
 }
 
-/// Like [`crate::run::launch::Source::birth`], for a command.
-pub(crate) fn birth(exec: &Exec, begin: Begin, git: &git::Asked) -> Result<Birth> {
+/// Like [`crate::run::launch::Source::new_run`], for a command.
+pub(crate) fn new_run(exec: &Exec, begin: Begin, git: &git::Asked) -> Result<NewRun> {
     let Some(program) = exec.argv.first() else {
         return Err(HostError::NoProgram { program: String::new(), why: "no command is given".to_owned() });
     };
@@ -117,8 +116,8 @@ pub(crate) fn birth(exec: &Exec, begin: Begin, git: &git::Asked) -> Result<Birth
     if let (Some(command), Some(Ok(changes))) = (&mut manifest.command, &*changes) {
         command.git_dirty = Some(changes.dirty);
     }
-    let birth = begin(&runs, manifest, exec.name.is_none())?;
-    let run = birth.run();
+    let new_run = begin(&runs, manifest, exec.name.is_none())?;
+    let run = new_run.run();
     write_status(run, &Status::queued(exec.total.unwrap_or(0)))?;
     match &*changes {
         Some(Ok(changes)) if !changes.diff.is_empty() => {
@@ -130,7 +129,7 @@ pub(crate) fn birth(exec: &Exec, begin: Begin, git: &git::Asked) -> Result<Birth
             append_event(run, &Event::Warning { message: format!("code.diff is not there: {why}") })?;
         }
     }
-    Ok(birth)
+    Ok(new_run)
 }
 
 fn manifest(exec: &Exec, program: String, attached: Option<AttachedTo>, device: String) -> Manifest {

@@ -48,7 +48,7 @@ struct Recorded<'a> {
 
 impl Recorded<'_> {
     fn done<T>(&self, done: Result<T, String>) -> Option<T> {
-        done.inspect_err(|why| self.shared.complain(why)).ok()
+        done.inspect_err(|why| self.shared.warn_once(why)).ok()
     }
 }
 
@@ -81,11 +81,11 @@ impl Log for Recorded<'_> {
         });
         self.done(declared.map_err(|e| e.why));
         for why in refused {
-            self.shared.complain(&why);
+            self.shared.warn_once(&why);
         }
     }
 
     fn warning(&mut self, message: String) {
-        self.shared.complain(&message);
+        self.shared.warn_once(&message);
     }
 }

@@ -15,9 +15,9 @@ use gradtop_store::{AttachedTo, CommandInfo, Manifest, RunDir, RunLock, process_
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::Signal;
 
-use crate::command::left::RUN_DIR;
+use crate::command::keeper_link::{BEGUN, CONSOLE, FromKeeper, FromSink, LINES, LISTENER, Lines, send};
+use crate::command::run_processes::RUN_DIR;
 use crate::command::socket::Address;
-use crate::command::talk::{BEGUN, CONSOLE, FromKeeper, FromSink, LINES, LISTENER, Lines, say};
 use crate::command::tree::Tree;
 use crate::machine::file::readable;
 use crate::machine::process::Process;
@@ -121,14 +121,14 @@ impl<'a> Pair<'a> {
         let (command, process, pid, start) = match started {
             Ok(started) => started,
             Err(why) => {
-                say(&sink.talk, &FromKeeper::Ended);
+                send(&sink.talk, &FromKeeper::Ended);
                 end_sink(sink);
                 return Err(why);
             }
         };
         let keeper = if command.is_some() { std::process::id() } else { 0 };
         let tree = Tree { root: (pid, start), keeper, sink: sink.child.id() };
-        say(&sink.talk, &FromKeeper::Started { pid, start });
+        send(&sink.talk, &FromKeeper::Started { pid, start });
         Ok(Self {
             run,
             lock,
@@ -211,7 +211,7 @@ impl<'a> Pair<'a> {
         match start_sink(self.run, self.lock, &self.address, &self.inherited, Some(BEGUN)) {
             Ok(sink) => {
                 let (pid, start) = self.tree.root;
-                say(&sink.talk, &FromKeeper::Started { pid, start });
+                send(&sink.talk, &FromKeeper::Started { pid, start });
                 self.tree.sink = sink.child.id();
                 self.sink = sink;
             }
@@ -227,8 +227,7 @@ impl<'a> Pair<'a> {
         std::mem::take(&mut self.notes)
     }
 
-    /// Returns whether no leftover processes of an ended command remain. Asks them to end, and kills them if they do
-    /// not.
+    /// Returns whether no leftover processes of an ended command remain. Asks them to end, and kills them if they do not.
     fn is_clear(&mut self, status: ExitStatus, since: Instant) -> bool {
         let left = self.tree.size();
         if left == 0 {
@@ -250,7 +249,7 @@ impl<'a> Pair<'a> {
 
     /// Lets the sink seal the log after the command has ended.
     pub(crate) fn finish(mut self) -> Ended {
-        say(&self.sink.talk, &FromKeeper::Ended);
+        send(&self.sink.talk, &FromKeeper::Ended);
         let start = Instant::now();
         while !self.sink.process.wait(Duration::from_millis(100)) && start.elapsed() < SEALING {
             self.hear();
@@ -377,8 +376,7 @@ fn end_sink(mut sink: Sink) {
     sink.child.wait().ok();
 }
 
-/// Moves descriptors to fixed numbers that survive `exec`. A target may be in use by another one, so all are moved away
-/// first.
+/// Moves descriptors to fixed numbers that survive `exec`. A target may be in use by another one, so all are moved away first.
 fn place<const N: usize>(places: &[(RawFd, RawFd); N]) -> io::Result<()> {
     let above = 1 + places.iter().map(|(_, to)| *to).max().unwrap_or(0);
     let mut away = [0; N];

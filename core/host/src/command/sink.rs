@@ -22,11 +22,11 @@ use gradtop_store::{
 use rustix::process::Signal;
 use serde_json::json;
 
-use crate::command::client::{Client, GO, Heard, Shared, read_lines, serve};
+use crate::command::client::{Client, GO, Shared, SinkEvent, read_lines, serve};
+use crate::command::keeper_link::{CONSOLE, FromKeeper, FromSink, LINES, LISTENER, Lines, send};
 use crate::command::socket::{Address, is_own};
-use crate::command::talk::{CONSOLE, FromKeeper, FromSink, LINES, LISTENER, Lines, say};
 use crate::command::tree::Tree;
-use crate::command::{feeds, left};
+use crate::command::{feeds, run_processes};
 use crate::machine::device;
 use crate::machine::process::{Process, leave};
 use crate::run::console::Pump;
@@ -57,7 +57,7 @@ pub(crate) fn sink_main(dir: &Path, address: &Path, begun: bool) -> i32 {
     let Ok((_lock, talk)) = take_over_stdio() else { return 1 };
     let talk = UnixStream::from(OwnedFd::from(talk));
     let (outcome, message) = record(dir, address, begun, &talk);
-    say(&talk, &Report::End { outcome, message });
+    send(&talk, &Report::End { outcome, message });
     leave(i32::from(outcome == Outcome::Failed))
 }
 
@@ -141,7 +141,7 @@ fn record(dir: &Path, address: &Path, begun: bool, talk: &UnixStream) -> End {
         Ok(started) => started,
         Err(e) => return failed(format!("no thread can be started: {e}")),
     };
-    say(talk, &FromSink::Ready);
+    send(talk, &FromSink::Ready);
     let mut sink = Sink {
         session,
         shared,
@@ -165,11 +165,11 @@ fn record(dir: &Path, address: &Path, begun: bool, talk: &UnixStream) -> End {
     }
     // The last messages of clients may arrive after the command's end was seen.
     for event in events.try_iter() {
-        if let Heard::Done(error) = event {
-            say(talk, &FromSink::Done { error });
+        if let SinkEvent::Done(error) = event {
+            send(talk, &FromSink::Done { error });
         }
     }
-    say(talk, &Report::Phase { phase: Phase::Finishing });
+    send(talk, &Report::Phase { phase: Phase::Finishing });
     session.end_training();
     let end = match session.failure() {
         Some(why) => failed(why),
@@ -190,7 +190,7 @@ fn record(dir: &Path, address: &Path, begun: bool, talk: &UnixStream) -> End {
     watchdogs.stop();
     let lines = session.unwritten_events();
     if !lines.is_empty() {
-        say(talk, &Report::Events { lines });
+        send(talk, &Report::Events { lines });
     }
     end
 }
@@ -224,10 +224,10 @@ fn start_threads(
         let mut read = Lines::default();
         while let Some(lines) = read.read(&talk) {
             for order in lines.iter().filter_map(|line| serde_json::from_slice(line).ok()) {
-                d.tell_main(Heard::Keeper(order));
+                d.tell_main(SinkEvent::Keeper(order));
             }
         }
-        d.tell_main(Heard::Orphaned);
+        d.tell_main(SinkEvent::Orphaned);
     })?;
     Ok(vec![accept, lines, feeds])
 }
@@ -307,27 +307,27 @@ struct Sink<'a> {
 
 impl Sink<'_> {
     /// Works until the command has ended. Returns how, if nobody else is left to record it.
-    fn work(&mut self, events: &Receiver<Heard>) -> Option<Ending> {
+    fn work(&mut self, events: &Receiver<SinkEvent>) -> Option<Ending> {
         loop {
             let mut heard = events.recv_timeout(LOOK).ok();
             while let Some(what) = heard {
                 match what {
-                    Heard::Save { step, client, answers } => self.save(step, &client, &answers),
-                    Heard::Done(error) => {
+                    SinkEvent::Save { step, client, answers } => self.save(step, &client, &answers),
+                    SinkEvent::Done(error) => {
                         self.is_done = error.is_none();
-                        say(self.talk, &FromSink::Done { error });
+                        send(self.talk, &FromSink::Done { error });
                     }
-                    Heard::Changed => {}
-                    Heard::Keeper(FromKeeper::Started { pid, start }) => self.started(pid, start),
-                    Heard::Keeper(FromKeeper::Ended) => return None,
-                    Heard::Orphaned => self.orphaned(),
+                    SinkEvent::Changed => {}
+                    SinkEvent::Keeper(FromKeeper::Started { pid, start }) => self.started(pid, start),
+                    SinkEvent::Keeper(FromKeeper::Ended) => return None,
+                    SinkEvent::Orphaned => self.orphaned(),
                 }
                 heard = events.try_recv().ok();
             }
             self.mind_listeners();
-            self.mind_requests();
+            self.handle_requests();
             self.mind_progress();
-            if self.alone.is_some() && self.mind_command() {
+            if self.alone.is_some() && self.check_command() {
                 return Some(self.ending());
             }
         }
@@ -360,11 +360,11 @@ impl Sink<'_> {
         let yes = !self.shared.listeners().is_empty();
         if self.said.listens != Some(yes) && (yes || Instant::now() >= self.settled) {
             self.said.listens = Some(yes);
-            say(self.talk, &FromSink::Listens { yes });
+            send(self.talk, &FromSink::Listens { yes });
         }
         if self.session.failure().is_some() && !self.said.failing {
             self.said.failing = true;
-            say(self.talk, &FromSink::Failing);
+            send(self.talk, &FromSink::Failing);
         }
     }
 
@@ -379,15 +379,14 @@ impl Sink<'_> {
     }
 
     /// Passes on the requests to the run.
-    fn mind_requests(&mut self) {
+    fn handle_requests(&mut self) {
         let bits = self.session.bits.load(Ordering::Acquire);
         if bits & bit::STOP != 0 {
             let listeners = self.shared.listeners();
             if !self.said.stop && self.are_all(&listeners) {
                 self.said.stop = true;
                 self.unpause();
-                // The stop is final from here on: clients may abort their work, and a command that does not listen gets
-                // a signal.
+                // The stop is final from here on: clients may abort their work, and a command that does not listen gets a signal.
                 self.session.should_stop();
                 self.order = (STOP, self.order("stop", &listeners));
             }
@@ -398,8 +397,8 @@ impl Sink<'_> {
         let due = bits & bit::CHECKPOINT != 0;
         // Clients that start to listen later are notified too.
         for client in self.shared.listeners() {
-            if !client.is_to_save.swap(due, Ordering::AcqRel) && due {
-                client.tell(&json!({"do": "checkpoint"}));
+            if !client.should_save.swap(due, Ordering::AcqRel) && due {
+                client.send(&json!({"do": "checkpoint"}));
             }
         }
         if self.session.is_to_wait() {
@@ -418,8 +417,8 @@ impl Sink<'_> {
 
     fn tell_order(&self, listeners: &[Arc<Client>]) {
         for client in listeners {
-            if client.told.swap(self.order.0, Ordering::AcqRel) != self.order.0 {
-                client.tell(&self.order.1);
+            if client.last_order.swap(self.order.0, Ordering::AcqRel) != self.order.0 {
+                client.send(&self.order.1);
             }
         }
     }
@@ -463,8 +462,7 @@ impl Sink<'_> {
         }
     }
 
-    /// Processes that train together must not be suspended one by one, because the others would time out waiting for
-    /// them.
+    /// Processes that train together must not be suspended one by one, because the others would time out waiting for them.
     fn may_suspend(&self) -> bool {
         let together = self.shared.clients().iter().any(|client| client.world.load(Ordering::Acquire) > 1);
         if together {
@@ -494,7 +492,7 @@ impl Sink<'_> {
     fn save(&self, step: i64, client: &Client, answers: &Receiver<Option<String>>) {
         let mut why = None;
         let saved = self.session.checkpoint(step, |folder| {
-            client.tell(&json!({"do": "save", "step": step, "dir": folder.to_string_lossy()}));
+            client.send(&json!({"do": "save", "step": step, "dir": folder.to_string_lossy()}));
             match answers.recv_timeout(SAVING) {
                 Ok(None) => abi::OK,
                 Ok(Some(error)) => {
@@ -508,11 +506,11 @@ impl Sink<'_> {
             }
         });
         let error = why.or_else(|| saved.err().map(|refused| refused.why));
-        client.tell(&json!({"do": "saved", "step": step, "error": error}));
+        client.send(&json!({"do": "saved", "step": step, "error": error}));
     }
 
     /// Ensures that the command of a killed keeper obeys a stop. Returns whether it has ended.
-    fn mind_command(&mut self) -> bool {
+    fn check_command(&mut self) -> bool {
         let Some(alone) = &mut self.alone else { return false };
         let Some(process) = &self.process else { return true };
         if process.wait(Duration::ZERO) {
@@ -533,7 +531,7 @@ impl Sink<'_> {
             process.signal(Signal::CONT).ok();
         } else if over && !alone.killed {
             alone.killed = true;
-            left::kill(&self.session.run);
+            run_processes::kill(&self.session.run);
             process.signal(Signal::KILL).ok();
         }
         false

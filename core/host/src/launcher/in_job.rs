@@ -83,8 +83,7 @@ fn left(then: Timestamp) -> Duration {
     Duration::try_from(then.duration_since(Timestamp::now())).unwrap_or_default()
 }
 
-/// Waits until the job's time limit, or `ahead` of it. The limit may be extended, so Slurm is asked again before
-/// returning.
+/// Waits until the job's time limit, or `ahead` of it. The limit may be extended, so Slurm is asked again before returning.
 fn wait_for_time(id: u64, ahead: bool) {
     let announced = || known(id)?.ends;
     // Slurm sets this variable since 23.02.

@@ -221,8 +221,7 @@ fn note(run: &RunDir, job: &Job, known: Option<&Known>, seen: &JobSeen) {
     write_job_seen(run, seen).ok();
 }
 
-/// Asks the accounting about jobs that the controller has forgotten. Returns `id|state` lines; empty if there is no
-/// accounting.
+/// Asks the accounting about jobs that the controller has forgotten. Returns `id|state` lines; empty if there is no accounting.
 fn accounted(jobs: &[String]) -> String {
     if jobs.is_empty() {
         return String::new();

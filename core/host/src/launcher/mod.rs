@@ -75,8 +75,7 @@ impl Launcher {
         }
     }
 
-    /// Starts or submits runs; several become one array. All get `tag`, if given, and at most `at_once` run at the same
-    /// time.
+    /// Starts or submits runs; several become one array. All get `tag`, if given, and at most `at_once` run at the same time.
     ///
     /// # Errors
     /// See [`crate::launch`] and [`crate::exec()`]. If the batch system refuses them, all are removed.

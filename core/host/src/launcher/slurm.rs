@@ -12,7 +12,7 @@ use jiff::civil::DateTime;
 use jiff::{SignedDuration, Timestamp, Zoned};
 use serde::Deserialize;
 
-use crate::command::left::GIVEN;
+use crate::command::run_processes::GIVEN;
 use crate::error::{HostError, Result};
 use crate::launcher::ask::{answer, ask};
 use crate::launcher::jobs::{ASK_EVERY, comment, folder};
@@ -23,7 +23,7 @@ use crate::run::alerts;
 use crate::run::allowed::{Action, Why};
 use crate::run::control::ready;
 use crate::run::launch::{self, Resume, Resumed, draw_seed};
-use gradtop_store::Birth;
+use gradtop_store::NewRun;
 
 /// The program that submits jobs.
 const SUBMIT: &str = "sbatch";
@@ -94,15 +94,15 @@ impl Slurm {
         // Once a run has its folder, this process must not be interrupted before the run has its job.
         let _blocked = Blocked::interrupts();
         let mut runs = Vec::new();
-        let made = checked.births(Birth::begin).enumerate().try_for_each(|(i, birth)| {
-            let birth = birth?;
+        let made = checked.new_runs(NewRun::begin).enumerate().try_for_each(|(i, new_run)| {
+            let new_run = new_run?;
             if let Some(tag) = tag {
-                change_notes(birth.run(), |notes| notes.add_tag(tag))?;
+                change_notes(new_run.run(), |notes| notes.add_tag(tag))?;
             }
             let task = (starts.len() > 1).then(|| u32::try_from(i).unwrap_or(u32::MAX));
-            write_job(birth.run(), &self.job(name, &token, task))?;
+            write_job(new_run.run(), &self.job(name, &token, task))?;
             // The lock is released so that the job can take it.
-            runs.push(birth.finish()?.0);
+            runs.push(new_run.finish()?.0);
             Ok(())
         });
         match made.and_then(|()| self.submit(&runs, &token, at_once, false)) {
@@ -228,8 +228,7 @@ impl Slurm {
     }
 }
 
-/// Extracts the start time from the output of `sbatch --test-only`, such as `2026-11-29T12:00:00 using 1 processors on
-/// nodes n1`.
+/// Extracts the start time from the output of `sbatch --test-only`, such as `2026-11-29T12:00:00 using 1 processors on nodes n1`.
 fn start_in_words(when: &str) -> String {
     let date = when.split(' ').next().and_then(|date| date.parse::<DateTime>().ok());
     // If Slurm does not know the time, it reports one centuries ahead.

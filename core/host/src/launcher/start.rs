@@ -1,6 +1,6 @@
 //! What a launcher can start.
 
-use gradtop_store::Birth;
+use gradtop_store::NewRun;
 
 use crate::command::exec::{self, Exec};
 use crate::error::Result;
@@ -51,12 +51,12 @@ impl<'a> Checked<'a> {
         Ok(Self { starts, sources, git: git::Asked::default() })
     }
 
-    /// Creates each run in turn like [`Source::birth`]. Interrupts must be blocked.
-    pub(crate) fn births(&self, begin: Begin) -> impl Iterator<Item = Result<Birth>> {
+    /// Creates each run in turn like [`Source::new_run`]. Interrupts must be blocked.
+    pub(crate) fn new_runs(&self, begin: Begin) -> impl Iterator<Item = Result<NewRun>> {
         self.starts.iter().map(move |start| match start {
-            Start::Exec(exec) => exec::birth(exec, begin, &self.git),
+            Start::Exec(exec) => exec::new_run(exec, begin, &self.git),
             Start::Run(launch) => match self.sources.iter().find(|source| source.is_of(launch)) {
-                Some(source) => source.birth(launch, begin),
+                Some(source) => source.new_run(launch, begin),
                 None => unreachable!("each has been checked"),
             },
         })

@@ -9,14 +9,14 @@ use std::time::{Duration, Instant};
 
 use gradtop_store::{
     Ending, Job, Owner, RENEW, RunDir, RunLock, State, StoreError, checkpoints, clear_control, has_journal,
-    is_of_earlier_start, metric_files, read_job, read_manifest, read_status, recover, stands_still,
-    stop_request, write_job,
+    is_of_earlier_start, metric_files, read_job, read_manifest, read_status, recover, stop_request,
+    wait_until_stale, write_job,
 };
 
 use crate::error::{HostError, Result};
 use crate::launcher::jobs::variable;
 use crate::run::control::write_end;
-use crate::run::keeper_command::{self, GoOn};
+use crate::run::keeper_command::{self, ResumeFrom};
 use crate::run::launch::{may_run, set_back};
 
 /// How long a job waits for the run's previous owner: a requeued job may start before its earlier start has ended.
@@ -50,7 +50,7 @@ fn take_over(run: &RunDir, token: &str, trust: bool) -> Result<String> {
                 patience += RENEW * 3;
             }
             Err(StoreError::Owned { .. }) if is_of_earlier_start(run) => {
-                if stands_still(run, || start.elapsed() < PATIENCE) {
+                if wait_until_stale(run, || start.elapsed() < PATIENCE) {
                     Owner::take_over(run)?;
                 } else if start.elapsed() >= PATIENCE {
                     Owner::take_over(run)?;
@@ -76,7 +76,7 @@ fn take_over(run: &RunDir, token: &str, trust: bool) -> Result<String> {
 /// What a job that has its run should do.
 enum Prepared {
     /// Begin, or continue.
-    Begin(Option<GoOn>),
+    Begin(Option<ResumeFrom>),
     /// Nothing, for this reason.
     Over(String),
 }
@@ -115,7 +115,7 @@ fn prepare(run: &RunDir, lock: &RunLock, token: &str, trust: bool) -> Result<Pre
 
 /// Becomes the keeper; returns the error if that fails. It must not be a child process, because Slurm signals only the
 /// processes of a task.
-fn become_keeper(run: &RunDir, lock: &RunLock, go_on: Option<&GoOn>) -> HostError {
+fn become_keeper(run: &RunDir, lock: &RunLock, go_on: Option<&ResumeFrom>) -> HostError {
     let failed = |e| HostError::io("start the keeper")(e);
     let inherited = || {
         let lock = lock.file().try_clone()?;

@@ -124,8 +124,7 @@ fn uuid(n: u32) -> Option<String> {
     visible(&gpus().ok()?).into_iter().nth(n as usize)?
 }
 
-/// Returns the UUIDs of the GPUs that a run started here sees as `cuda:0`, `cuda:1` and so on; `None` for an unknown
-/// one.
+/// Returns the UUIDs of the GPUs that a run started here sees as `cuda:0`, `cuda:1` and so on; `None` for an unknown one.
 #[must_use]
 pub fn visible(gpus: &[Gpu]) -> Vec<Option<String>> {
     // The keeper sets the order if it is not set.
@@ -216,8 +215,7 @@ fn how_many(count: u32) -> String {
     }
 }
 
-/// Returns how many GPUs a run can use, at least 1. `lib` is the folder of libtorch's libraries, for plugins that use
-/// libtorch.
+/// Returns how many GPUs a run can use, at least 1. `lib` is the folder of libtorch's libraries, for plugins that use libtorch.
 ///
 /// # Errors
 /// Why no GPU can be used.

@@ -62,7 +62,6 @@ pub(crate) struct Changes {
 #[derive(Default)]
 pub(crate) struct Asked(RefCell<HashMap<(PathBuf, String), Rc<Answer>>>);
 
-/// The result of [`changes`].
 type Answer = Option<Result<Changes, String>>;
 
 impl Asked {

@@ -32,7 +32,7 @@ pub struct Thread {
 pub fn threads(view: &View) -> Option<Vec<Thread>> {
     let Life::Alive { within_reach: true, .. } = view.life else { return None };
     let pids: Vec<u32> = match view.manifest.kind {
-        Kind::Command => crate::command::left::of(&view.dir)
+        Kind::Command => crate::command::run_processes::of(&view.dir)
             .into_iter()
             .map(|(pid, _)| pid)
             // The run's own processes have the variable too, if a command started them.

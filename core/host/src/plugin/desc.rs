@@ -5,8 +5,7 @@ use std::path::PathBuf;
 use gradtop_store::MetricInfo;
 use serde::{Deserialize, Serialize};
 
-/// A plugin and its experiments. All strings are free of control characters, and all rules of the ABI have been
-/// checked.
+/// A plugin and its experiments. All strings are free of control characters, and all rules of the ABI have been checked.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PluginDesc {
     /// The file.

@@ -85,8 +85,7 @@ pub fn search_path() -> Vec<PathBuf> {
     folders().into_iter().map(|(folder, _)| folder).collect()
 }
 
-/// Returns the folder where `plugin install` puts plugins, `$XDG_DATA_HOME/gradtop/plugins`. `None` without a data
-/// folder.
+/// Returns the folder where `plugin install` puts plugins, `$XDG_DATA_HOME/gradtop/plugins`. `None` without a data folder.
 pub fn installed_plugins() -> Option<PathBuf> {
     Some(crate::machine::dirs::data_dir()?.join("plugins"))
 }
@@ -111,8 +110,7 @@ pub(crate) fn folders() -> Vec<(PathBuf, Origin)> {
     out
 }
 
-/// Searches for plugins and describes them. Blocks while a plugin is described, and briefly if a file is just being
-/// written.
+/// Searches for plugins and describes them. Blocks while a plugin is described, and briefly if a file is just being written.
 pub fn discover() -> Discovery {
     discover_in(&folders(), None)
 }

@@ -77,9 +77,8 @@ pub(crate) fn open(plugin: PluginFile, origin: &Path, cuda: bool) -> Result<Plug
     Ok(Plugin { desc, create, run, destroy, extension })
 }
 
-/// Loads the libraries that a plugin would search for next to its original file. The loader knows the copy under
-/// another name, but reuses libraries that are already loaded. A library that fails here is tried again, and reported,
-/// by the loader.
+/// Loads the libraries that a plugin would search for next to its original file. The loader knows the copy under another name,
+/// but reuses libraries that are already loaded. A library that fails here is tried again, and reported, by the loader.
 fn open_beside_origin(origin: &Path, inspection: &Inspection) {
     for folder in inspection.run_path.iter().filter(|p| p.starts_with(origin)) {
         for path in inspection.needed.iter().map(|name| folder.join(name)).filter(|p| p.is_file()) {

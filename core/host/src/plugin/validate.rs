@@ -20,7 +20,7 @@ use crate::plugin::guard::{self, c_string};
 
 /// An experiment's judgement of its parameters.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Judged {
+pub enum Validation {
     /// It accepts them, or does not validate parameters.
     Accepted,
     /// It refuses them for this reason.
@@ -36,19 +36,19 @@ pub(crate) type Params = [(String, ParamValue)];
 const MOST: usize = 256;
 
 /// Asks an experiment about all its parameters, including defaults and presets.
-pub fn judged(plugin: &Path, experiment: &str, params: &Params) -> Judged {
+pub fn validate(plugin: &Path, experiment: &str, params: &Params) -> Validation {
     match PluginFile::open(plugin) {
         Ok(plugin) => ask_child(&plugin, experiment, &[params]).remove(0),
-        Err(refusal) => Judged::Broken(refusal.to_string()),
+        Err(refusal) => Validation::Broken(refusal.to_string()),
     }
 }
 
 /// Asks an experiment about several sets of parameters, in as few processes as possible.
-pub(crate) fn judged_each(
+pub(crate) fn validate_each(
     plugin: &PluginFile,
     experiment: &str,
     sets: &[&Params],
-) -> impl Iterator<Item = Judged> {
+) -> impl Iterator<Item = Validation> {
     let mut rest = sets;
     let asked = std::iter::from_fn(move || {
         let next = rest.chunks(MOST).next()?;
@@ -60,7 +60,7 @@ pub(crate) fn judged_each(
 }
 
 /// Returns the answers that a child gives before it ends, at least one.
-fn ask_child(plugin: &PluginFile, experiment: &str, sets: &[&Params]) -> Vec<Judged> {
+fn ask_child(plugin: &PluginFile, experiment: &str, sets: &[&Params]) -> Vec<Validation> {
     let mut command = program::command();
     command.arg("__validate").arg(plugin.path()).arg(experiment);
     for (n, set) in sets.iter().enumerate() {
@@ -72,17 +72,17 @@ fn ask_child(plugin: &PluginFile, experiment: &str, sets: &[&Params]) -> Vec<Jud
         Ok(child) => child,
         // Perhaps too long for one command line.
         Err(_) if sets.len() > 1 => return ask_child(plugin, experiment, &sets[..1]),
-        Err(e) => return vec![Judged::Broken(format!("cannot be asked: {e}"))],
+        Err(e) => return vec![Validation::Broken(format!("cannot be asked: {e}"))],
     };
     answers(&child, sets.len(), limit)
 }
 
 /// Interprets a child's answers to the first of `asked` sets. A set at which it hangs is reported as broken. A set at
 /// which it dies will be the first of the next child, and is reported only if that one gives no answer either.
-fn answers(child: &Child, asked: usize, limit: Duration) -> Vec<Judged> {
+fn answers(child: &Child, asked: usize, limit: Duration) -> Vec<Validation> {
     let answers = serde_json::Deserializer::from_slice(&child.answer).into_iter::<Option<String>>();
-    let judged = |why: Option<String>| why.map_or(Judged::Accepted, Judged::Refused);
-    let mut answers: Vec<Judged> = answers.map_while(Result::ok).map(judged).take(asked).collect();
+    let judged = |why: Option<String>| why.map_or(Validation::Accepted, Validation::Refused);
+    let mut answers: Vec<Validation> = answers.map_while(Result::ok).map(judged).take(asked).collect();
     let why = match child.status {
         Some(_) if !answers.is_empty() => return answers,
         None if answers.len() == asked => return answers,
@@ -92,7 +92,7 @@ fn answers(child: &Child, asked: usize, limit: Duration) -> Vec<Judged> {
             format!("ended by {}{last}", how_it_ended(status))
         }
     };
-    answers.push(Judged::Broken(why));
+    answers.push(Validation::Broken(why));
     answers
 }
 
@@ -148,14 +148,17 @@ mod tests {
             let child = Child { status, answer: answer.into(), output: Vec::new() };
             answers(&child, 3, Duration::from_secs(10))
         };
-        let refused = || Judged::Refused("no".to_owned());
-        let broken = |why: &str| Judged::Broken(why.to_owned());
+        let refused = || Validation::Refused("no".to_owned());
+        let broken = |why: &str| Validation::Broken(why.to_owned());
         let hung = broken("gave no answer within 10 s");
-        assert_eq!(said(None, "null\n\"no\"\n"), [Judged::Accepted, refused(), hung.clone()]);
+        assert_eq!(said(None, "null\n\"no\"\n"), [Validation::Accepted, refused(), hung.clone()]);
         assert_eq!(said(None, ""), [hung]);
-        assert_eq!(said(None, "null\nnull\nnull\n"), [Judged::Accepted, Judged::Accepted, Judged::Accepted]);
+        assert_eq!(
+            said(None, "null\nnull\nnull\n"),
+            [Validation::Accepted, Validation::Accepted, Validation::Accepted]
+        );
         // One at which it dies is: perhaps those before were to blame.
-        assert_eq!(said(Some(11), "null\n"), [Judged::Accepted]);
+        assert_eq!(said(Some(11), "null\n"), [Validation::Accepted]);
         assert_eq!(said(Some(11), "").len(), 1);
     }
 }

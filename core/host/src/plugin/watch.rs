@@ -6,7 +6,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use gradtop_store::ToldOf;
+use gradtop_store::FolderWatcher;
 
 use crate::error::Refusal;
 use crate::plugin::desc::PluginDesc;
@@ -16,7 +16,7 @@ use crate::plugin::discover::{self, Discovery, Origin, REST};
 /// How often to list the folders without notification: if notifications are unavailable, as on network file systems,
 /// and if they are available.
 const POLL: Duration = Duration::from_secs(1);
-const TOLD: Duration = Duration::from_mins(1);
+const WATCHED: Duration = Duration::from_mins(1);
 /// Delay before the folders are listed, because a linker writes many times.
 const GATHER: Duration = Duration::from_millis(50);
 /// Number of files described at the same time. One that has taken longer than [`SLOW`] no longer counts, as it is
@@ -106,7 +106,7 @@ enum Progress {
 
 struct Watching {
     folders: Vec<(PathBuf, Origin)>,
-    told: ToldOf,
+    watcher: FolderWatcher,
     send: Sender<News>,
     /// The existing files, in search order.
     files: Vec<(PathBuf, Origin)>,
@@ -116,8 +116,8 @@ struct Watching {
 impl Watching {
     fn new(folders: Vec<(PathBuf, Origin)>, send: Sender<News>) -> Self {
         let tell = send.clone();
-        let told = ToldOf::start(move || drop(tell.send(News::Changed)));
-        Self { folders, told, send, files: Vec::new(), known: HashMap::new() }
+        let watcher = FolderWatcher::start(move || drop(tell.send(News::Changed)));
+        Self { folders, watcher, send, files: Vec::new(), known: HashMap::new() }
     }
 
     fn run(mut self, receive: &Receiver<News>, mut report: impl FnMut(PluginsNow)) {
@@ -126,9 +126,10 @@ impl Watching {
         loop {
             if Instant::now() >= list_at {
                 // Watch before listing, so that later changes are reported.
-                let told = self.folders.iter().fold(true, |all, (folder, _)| self.told.watch(folder) && all);
+                let watched =
+                    self.folders.iter().fold(true, |all, (folder, _)| self.watcher.watch(folder) && all);
                 self.list();
-                list_at = Instant::now() + if told { TOLD } else { POLL };
+                list_at = Instant::now() + if watched { WATCHED } else { POLL };
             }
             let rested = self.ask();
             let now = self.now();

@@ -139,7 +139,7 @@ struct Armed {
     /// Whether its condition held at the last evaluation: an alert is raised when that begins.
     holds: bool,
     /// Number of alerts raised.
-    told: u32,
+    raised: u32,
     /// The series for which the condition holds, for rules about rows.
     held: BTreeSet<SeriesKey>,
     /// The state of each series that the rule is about.
@@ -148,13 +148,13 @@ struct Armed {
 
 impl Armed {
     fn new(rule: Rule) -> Self {
-        Self { rule, holds: false, told: 0, held: BTreeSet::new(), trends: BTreeMap::new() }
+        Self { rule, holds: false, raised: 0, held: BTreeSet::new(), trends: BTreeMap::new() }
     }
 
     /// Counts an alert and returns its message; `None` once the maximum is reached.
     fn says(&mut self, message: String) -> Option<String> {
-        self.told = self.told.saturating_add(1);
-        match self.told {
+        self.raised = self.raised.saturating_add(1);
+        match self.raised {
             ..MOST => Some(message),
             MOST => Some(format!("{message}; this rule tells no more of this run")),
             _ => None,
@@ -284,7 +284,7 @@ impl Judge {
             }
         }
         for (rule, step, message) in said {
-            self.tell(rule, Some(step), &message);
+            self.raise(rule, Some(step), &message);
         }
         if let Some((step, time_us)) = due {
             let slow = self.pace.as_ref().and_then(|(pace, _)| pace.slow());
@@ -303,7 +303,7 @@ impl Judge {
             )
         });
         if let Some(message) = self.rules[at].begins(words).filter(|_| new) {
-            self.tell(at, Some(step), &message);
+            self.raise(at, Some(step), &message);
         }
     }
 
@@ -326,7 +326,7 @@ impl Judge {
                 _ => continue,
             };
             if let Some(message) = self.rules[at].begins(message) {
-                self.tell(at, status.step, &message);
+                self.raise(at, status.step, &message);
             }
         }
     }
@@ -346,12 +346,12 @@ impl Judge {
         let wanted = |armed: &Armed| armed.rule == Rule::End || failed && armed.rule == Rule::Failure;
         if let Some(at) = self.rules.iter().position(wanted) {
             let cause = end.cause.as_deref().map(|cause| format!(": {cause}")).unwrap_or_default();
-            self.tell(at, step, &format!("{}{cause}", end.state));
+            self.raise(at, step, &format!("{}{cause}", end.state));
         }
     }
 
     /// Records an alert and calls the hook.
-    fn tell(&mut self, rule: usize, step: Option<i64>, message: &str) {
+    fn raise(&mut self, rule: usize, step: Option<i64>, message: &str) {
         let rule = self.rules[rule].rule.to_string();
         self.events.append(&Event::Alert { message: message.to_owned() }).ok();
         if let Some(hook) = &self.hook {
@@ -390,8 +390,7 @@ fn judge_row(
     }
 }
 
-/// Returns how much memory is used in percent of the control group's limit or, if there is none, of the machine's
-/// memory.
+/// Returns how much memory is used in percent of the control group's limit or, if there is none, of the machine's memory.
 fn memory_used() -> Option<f64> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
     let of = |name: &str| -> Option<f64> {

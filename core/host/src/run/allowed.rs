@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use gradtop_store::{Kind, Life, Manifest, RunDir, State, View, inside};
 
-use crate::command::left;
+use crate::command::run_processes;
 
 /// An action on a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -211,7 +211,7 @@ pub fn allowed(view: &View, action: Action) -> Result<(), Why> {
 pub fn left_behind(view: &View) -> Option<u32> {
     // In any other case the keeper has ended the command. Searching for processes is too slow to do it for every run.
     let could = view.state == State::Crashed && view.manifest.kind == Kind::Command;
-    left::of(could.then_some(&view.dir)?).first().map(|(pid, _)| *pid)
+    run_processes::of(could.then_some(&view.dir)?).first().map(|(pid, _)| *pid)
 }
 
 /// Checks whether an ended run has everything needed to resume or restart it.
@@ -222,7 +222,7 @@ pub(crate) fn has_all(run: &RunDir, manifest: &Manifest, action: Action) -> Resu
         answer => answer?,
     }
     if manifest.kind != Kind::Plugin {
-        return match left::of(run).first() {
+        return match run_processes::of(run).first() {
             Some((pid, _)) => Err(Why::StillAtWork { pid: *pid, run: manifest.run.clone() }),
             None => Ok(()),
         };

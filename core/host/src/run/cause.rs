@@ -10,9 +10,9 @@ use crate::machine::last_words::last_words;
 use crate::machine::proc_fs::of_group;
 use crate::run::report::{Heard, Outcome, Phase};
 
-/// Circumstances of the end of any run's process.
+/// Context of the end of any run's process.
 #[derive(Clone, Copy, Default)]
-pub(crate) struct Around<'a> {
+pub(crate) struct Context<'a> {
     /// Who asked for a stop, if anybody did.
     pub(crate) stop: Option<&'a str>,
     /// Set if the keeper killed it, with the time it waited before.
@@ -23,7 +23,7 @@ pub(crate) struct Around<'a> {
     pub(crate) console: &'a [u8],
 }
 
-impl Around<'_> {
+impl Context<'_> {
     /// Returns the end of a process that the keeper killed, if it did; `place` says what it was doing, if known.
     pub(crate) fn killed(&self, place: &str) -> Option<(State, Option<String>)> {
         let cause = match self.killed_after? {
@@ -48,7 +48,7 @@ impl Around<'_> {
 pub(crate) struct Death<'a> {
     pub(crate) status: ExitStatus,
     pub(crate) heard: &'a Heard,
-    pub(crate) around: Around<'a>,
+    pub(crate) context: Context<'a>,
 }
 
 impl Death<'_> {
@@ -56,10 +56,10 @@ impl Death<'_> {
     pub(crate) fn judge(&self) -> (State, Option<String>) {
         if let Some((outcome, message)) = &self.heard.end {
             let Ending { state, cause } =
-                ending(*outcome, message.clone(), self.around.stop.unwrap_or("asked to stop"));
+                ending(*outcome, message.clone(), self.context.stop.unwrap_or("asked to stop"));
             return (state, cause);
         }
-        if let Some(killed) = self.around.killed(&format!(" {}", self.heard.phase.during())) {
+        if let Some(killed) = self.context.killed(&format!(" {}", self.heard.phase.during())) {
             return killed;
         }
         let place = match self.heard.phase {
@@ -72,10 +72,10 @@ impl Death<'_> {
                 let name = crate::machine::signals::name(signal);
                 (State::Failed, Some(format!("plugin called exit(){place}, then died from {name}")))
             }
-            (Some(libc::SIGKILL), _) => self.around.killed_by_others(&place),
+            (Some(libc::SIGKILL), _) => self.context.killed_by_others(&place),
             (Some(signal), _) => {
                 let name = crate::machine::signals::name(signal);
-                let cause = match last_words(self.around.console) {
+                let cause = match last_words(self.context.console) {
                     Some(text) if is_allocation_failure(&text) => {
                         format!("out of memory ({name}{place}): {text}")
                     }
@@ -157,7 +157,7 @@ mod tests {
         let death = Death {
             status: ExitStatus::from_raw(raw),
             heard: &heard,
-            around: Around { out_of_memory: oom, console: console.as_bytes(), ..Around::default() },
+            context: Context { out_of_memory: oom, console: console.as_bytes(), ..Context::default() },
         };
         let (state, cause) = death.judge();
         (state, cause.unwrap())
@@ -204,16 +204,16 @@ mod tests {
         let mut death = Death {
             status: ExitStatus::from_raw(libc::SIGKILL),
             heard: &heard,
-            around: Around {
+            context: Context {
                 stop: Some("asked to stop"),
                 killed_after: Some(Duration::from_secs(10)),
-                ..Around::default()
+                ..Context::default()
             },
         };
         let (state, cause) = death.judge();
         assert_eq!(state, State::Stopped);
         assert_eq!(cause.as_deref(), Some("did not stop within 10 s in create(): killed"));
-        death.around.killed_after = Some(Duration::ZERO);
+        death.context.killed_after = Some(Duration::ZERO);
         assert_eq!(death.judge().1.as_deref(), Some("killed on request"));
     }
 }

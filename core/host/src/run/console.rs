@@ -220,9 +220,8 @@ impl Pump {
         Ok(Self { thread, ended })
     }
 
-    /// Called when the trainer has ended: reads what is left in the pipe without waiting for its end, as a leftover
-    /// process may hold it open. Returns the end of the output, to determine a cause.
-    /// end. The last of the output, to look for a cause in.
+    /// Called when the trainer has ended: reads what is left in the pipe without waiting for its end, as a leftover process may
+    /// hold it open. Returns the end of the output, to determine a cause. end. The last of the output, to look for a cause in.
     pub(crate) fn finish(self) -> Vec<u8> {
         self.ended.store(true, Ordering::Release);
         self.thread.join().unwrap_or_default()

@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 use gradtop_store::{
     Ending, Event, KILL, Life, Manifest, Owner, Request, RunDir, RunLock, State, Status, StoreError, View,
     append_event, has_journal, inside, read_manifest, read_status, recorded_end, recover, request,
-    stands_still, stop_request, view, write_status,
+    stop_request, view, wait_until_stale, write_status,
 };
 use jiff::Timestamp;
 use rustix::process::Signal;
 
-use crate::command::left;
+use crate::command::run_processes;
 use crate::error::{HostError, Result};
 use crate::launcher::jobs::{self, refresh_jobs};
 use crate::machine::process::{Process, catches};
@@ -28,9 +28,8 @@ pub fn grace_of(manifest: &Manifest) -> Duration {
     own.and_then(|s| Duration::try_from_secs_f64(s).ok()).unwrap_or(DEFAULT_GRACE)
 }
 
-/// Asks a run to stop: it finishes its step, saves a checkpoint if it can, and is killed after `grace`, by default
-/// [`grace_of`] it. If the request cannot be written, the keeper is asked by a signal with [`DEFAULT_GRACE`], and the
-/// reason is returned.
+/// Asks a run to stop: it finishes its step, saves a checkpoint if it can, and is killed after `grace`, by default [`grace_of`]
+/// it. If the request cannot be written, the keeper is asked by a signal with [`DEFAULT_GRACE`], and the reason is returned.
 ///
 /// # Errors
 /// The run may not be stopped now or cannot be asked.
@@ -91,13 +90,13 @@ fn signal_keeper(seen: &View, signal: libc::c_int) -> bool {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Withdrawn {
     /// The run continues.
-    GoesOn(View),
+    Continues(View),
     /// The run is still stopping: its plugin has already been notified, or it has not answered in time.
     StillStopping {
         /// The run.
         view: View,
         /// Whether the plugin has been notified, so that the run will stop.
-        told: bool,
+        notified: bool,
     },
     /// The run has already ended.
     Ended(View),
@@ -119,10 +118,10 @@ pub fn withdraw_stop(run: &RunDir, patience: Duration) -> Result<Withdrawn> {
         }
         let asked_again = asked_to_stop(run).is_some();
         if !asked_again && seen.state != State::Stopping && is_answered(run)? {
-            return Ok(Withdrawn::GoesOn(seen));
+            return Ok(Withdrawn::Continues(seen));
         }
         if asked_again || Instant::now() >= deadline {
-            return Ok(Withdrawn::StillStopping { view: seen, told: asked_again });
+            return Ok(Withdrawn::StillStopping { view: seen, notified: asked_again });
         }
     }
 }
@@ -146,7 +145,7 @@ fn is_answered(run: &RunDir) -> Result<bool> {
 pub fn kill(run: &RunDir) -> Result<()> {
     let seen = ready(run, Action::Kill)?;
     if seen.state.is_final() {
-        left::kill(run);
+        run_processes::kill(run);
         return Ok(());
     }
     if run.is_queued() {
@@ -159,8 +158,7 @@ pub fn kill(run: &RunDir) -> Result<()> {
     if request(run, Request::Stop { grace_s: Some(0.0) }).is_err() {
         signal_keeper(&seen, KILL_SIGNAL);
     }
-    // The keeper kills the trainer and records it. A keeper that does not respond (it may be suspended) is not waited
-    // for long.
+    // The keeper kills the trainer and records it. A keeper that does not respond (it may be suspended) is not waited for long.
     let ends_within = |time: Duration| -> Result<bool> {
         let deadline = Instant::now() + time;
         while matches!(view(run)?.life, Life::Alive { .. }) {
@@ -190,7 +188,7 @@ pub fn kill(run: &RunDir) -> Result<()> {
         return Err(failed(why));
     }
     // Before the keeper, the only one that knows these processes otherwise.
-    left::kill(run);
+    run_processes::kill(run);
     let Status { trainer_pid, trainer_start, keeper_pid, keeper_start, .. } = status;
     for (pid, start, patience) in [(trainer_pid, trainer_start, 3), (keeper_pid, keeper_start, 1)] {
         // The lock shows that the run is alive; start time and command line show that this is its process.
@@ -215,9 +213,9 @@ pub fn kill(run: &RunDir) -> Result<()> {
 ///
 /// # Errors
 /// The processes belong to another user or do not end.
-pub fn kill_unread(run: &RunDir) -> Result<usize> {
+pub fn kill_unreadable(run: &RunDir) -> Result<usize> {
     let failed = HostError::io(format!("kill {}", run.name()));
-    let at_work = left::at_work(run);
+    let at_work = run_processes::at_work(run);
     let mut count = at_work.len();
     // A keeper kills the others and records it as far as possible.
     let hear = at_work.iter().filter(|(pid, _)| catches(*pid, KILL_SIGNAL));
@@ -228,8 +226,8 @@ pub fn kill_unread(run: &RunDir) -> Result<usize> {
     for (_, process) in &at_work {
         process.wait(deadline.saturating_duration_since(Instant::now()));
     }
-    count += left::of(run).len();
-    left::kill(run);
+    count += run_processes::of(run).len();
+    run_processes::kill(run);
     for (_, process) in at_work.iter().filter(|(_, process)| !process.wait(Duration::ZERO)) {
         if let Err(e) = process.signal(Signal::KILL) {
             return Err(failed(e));
@@ -244,7 +242,7 @@ pub fn kill_unread(run: &RunDir) -> Result<usize> {
 
 /// Returns whether processes of a run are visible here, whatever its files say.
 pub fn is_at_work(run: &RunDir) -> bool {
-    !left::at_work(run).is_empty()
+    !run_processes::at_work(run).is_empty()
 }
 
 /// Asks a run to pause after its step.
@@ -272,8 +270,7 @@ pub(crate) fn ready(run: &RunDir, action: Action) -> Result<View> {
     Ok(seen)
 }
 
-/// Waits until a run has ended and returns its final state. For a run on another machine, what that machine writes is
-/// trusted.
+/// Waits until a run has ended and returns its final state. For a run on another machine, what that machine writes is trusted.
 ///
 /// # Errors
 /// The run cannot be read.
@@ -348,9 +345,8 @@ fn seal_rest(run: &RunDir) -> Result<bool> {
     Ok(!has_journal(run))
 }
 
-/// Like [`recover_crashed`], for a run that was interrupted by a reboot of this machine, see
-/// [`View::is_of_earlier_boot`]. Only for a process that was asked to resume it; others should not draw conclusions
-/// about a run of another boot.
+/// Like [`recover_crashed`], for a run that was interrupted by a reboot of this machine, see [`View::is_of_earlier_boot`]. Only
+/// for a process that was asked to resume it; others should not draw conclusions about a run of another boot.
 ///
 /// # Errors
 /// See [`recover_crashed`].
@@ -385,8 +381,8 @@ fn crashed(cause: &str) -> Ending {
 
 /// Like [`give_up`], but first watches for a minute whether the owner on another machine gives a sign of life. Changes
 /// nothing if it does, or once `go_on` returns false.
-pub fn give_up_still(run: &RunDir, go_on: impl FnMut() -> bool) -> Result<()> {
-    if stands_still(run, go_on) {
+pub fn give_up_if_stale(run: &RunDir, go_on: impl FnMut() -> bool) -> Result<()> {
+    if wait_until_stale(run, go_on) {
         give_up(run)?;
     }
     Ok(())
@@ -430,8 +426,7 @@ pub(crate) fn write_end(run: &RunDir, lock: &RunLock, end: Ending) -> Result<boo
     Ok(true)
 }
 
-/// Returns how long a requested stop may take, if there is a request. Does not consume it: the trainer answers
-/// requests.
+/// Returns how long a requested stop may take, if there is a request. Does not consume it: the trainer answers requests.
 pub(crate) fn asked_to_stop(run: &RunDir) -> Option<Duration> {
     let Request::Stop { grace_s } = stop_request(run).ok()?? else { return None };
     let grace = grace_s.and_then(|s| Duration::try_from_secs_f64(s).ok());

@@ -13,9 +13,8 @@ use crate::run::waiting::delete_queued;
 /// How long to wait until a closed file has disappeared.
 const CLOSING: Duration = Duration::from_secs(1);
 
-/// Checks that a run may be deleted; the error says why not and what to do. `runs` is the folder of all runs. `force`
-/// also permits deleting a run with an unreadable manifest, with foreign files in it, or that may be active on another
-/// machine.
+/// Checks that a run may be deleted; the error says why not and what to do. `runs` is the folder of all runs. `force` also
+/// permits deleting a run with an unreadable manifest, with foreign files in it, or that may be active on another machine.
 ///
 /// # Errors
 /// Why it may not be deleted.
@@ -98,8 +97,7 @@ pub fn delete(runs: &Path, run: &RunDir, force: bool) -> Result<()> {
         if mounted(&e) {
             return Err(e);
         }
-        // Some network file systems keep an open file under another name in its folder until shortly after it is
-        // closed.
+        // Some network file systems keep an open file under another name in its folder until shortly after it is closed.
         drop(lock);
         let start = Instant::now();
         loop {

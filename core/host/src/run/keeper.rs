@@ -28,10 +28,10 @@ use crate::machine::last_words::with_last_words;
 use crate::machine::process::Process;
 use crate::machine::{device, program, signals};
 use crate::run::alerts::Guard;
-use crate::run::cause::{Around, Death, OomCount, seconds};
+use crate::run::cause::{Context, Death, OomCount, seconds};
 use crate::run::console::Pump;
 use crate::run::control::{self, DEFAULT_GRACE, KILL_SIGNAL};
-use crate::run::keeper_command::{DETACHED, GoOn};
+use crate::run::keeper_command::{DETACHED, ResumeFrom};
 use crate::run::report::{self, Outcome};
 use crate::run::target::{LAST_CHANCE, Target};
 
@@ -53,7 +53,12 @@ const SPINNING: [&str; 2] = ["GOMP_SPINCOUNT", "OMP_WAIT_POLICY"];
 /// Entry point of `gradtop __keeper DIR [--resume CHECKPOINT] [--trust HASH]`. Standard input is the run's lock,
 /// standard output a pipe to the launcher. `next` starts queued runs. With `in_job`, Slurm has started the process,
 /// with the run's lock and a log instead of the pipe.
-pub(crate) fn keeper_main(dir: &Path, resume: Option<&GoOn>, in_job: bool, next: &mut dyn Next) -> i32 {
+pub(crate) fn keeper_main(
+    dir: &Path,
+    resume: Option<&ResumeFrom>,
+    in_job: bool,
+    next: &mut dyn Queue,
+) -> i32 {
     close_inherited();
     let Ok(files) = detach() else { return 1 };
     signals::unblock();
@@ -75,8 +80,7 @@ pub(crate) fn keeper_main(dir: &Path, resume: Option<&GoOn>, in_job: bool, next:
             writeln!(launcher, "{e}").ok();
             return 1;
         }
-        // The file system cannot create the owner's file, for example because it is full. The process that passed on
-        // the lock has checked that there is no other owner.
+        // The disk may be full. The lock was passed on only after a check for other owners.
         Err(_) => None,
     };
     let launcher = Some(launcher);
@@ -87,7 +91,7 @@ pub(crate) fn keeper_main(dir: &Path, resume: Option<&GoOn>, in_job: bool, next:
         Ok(false) => return 1,
         Err(why) => {
             keeper.finish(State::Failed, Some(why.clone()));
-            tell(&mut keeper.launcher, &why);
+            notify(&mut keeper.launcher, &why);
             1
         }
     };
@@ -107,18 +111,17 @@ pub(crate) fn keeper_main(dir: &Path, resume: Option<&GoOn>, in_job: bool, next:
     code
 }
 
-/// Starts queued runs; the keeper need not know how.
-pub(crate) trait Next {
+/// The queue of runs, as a keeper sees it.
+pub(crate) trait Queue {
     /// Called regularly while the keeper's run is active.
     fn look(&mut self);
-    /// Called when the run has ended.
     fn ended(&mut self);
 }
 
-/// Starts nothing.
-pub(crate) struct Nothing;
+/// A queue that starts nothing.
+pub(crate) struct NoQueue;
 
-impl Next for Nothing {
+impl Queue for NoQueue {
     fn look(&mut self) {}
     fn ended(&mut self) {}
 }
@@ -160,7 +163,7 @@ struct Keeper<'a> {
     in_job: bool,
     /// The keeper's batch job, set once the run is known.
     job: Option<InJob>,
-    next: &'a mut dyn Next,
+    next: &'a mut dyn Queue,
 }
 
 /// A final state and its cause.
@@ -201,16 +204,15 @@ impl Stopping {
     }
 
     /// Collects the circumstances of a process's end; `memory` was counted when it started.
-    fn around<'a>(&self, stop: Option<&'a str>, memory: OomCount, console: &'a [u8]) -> Around<'a> {
+    fn context<'a>(&self, stop: Option<&'a str>, memory: OomCount, console: &'a [u8]) -> Context<'a> {
         let out_of_memory = OomCount::now().grew_since(memory);
-        Around { stop, killed_after: self.killed_after, out_of_memory, console }
+        Context { stop, killed_after: self.killed_after, out_of_memory, console }
     }
 }
 
 impl Keeper<'_> {
-    /// Keeps the run from its first status to its last. Returns `false` if another keeper has the run now. An error is
-    /// why nothing was started.
-    fn keep(&mut self, resume: Option<&GoOn>) -> Result<bool, String> {
+    /// Keeps the run from start to end. Returns `false` if another keeper has it now; an error is why nothing began.
+    fn keep(&mut self, resume: Option<&ResumeFrom>) -> Result<bool, String> {
         let mut stopping = Stopping::default();
         for (signal, flag) in [(SIGTERM, &self.terminated), (KILL_SIGNAL, &stopping.at_once)] {
             signal_hook::flag::register(signal, flag.clone())
@@ -252,8 +254,7 @@ impl Keeper<'_> {
         Ok(true)
     }
 
-    /// If a run in a job ended for some other reason than the user's request and its job will be requeued, returns the
-    /// state `Queued` instead.
+    /// Returns `Queued` for a run that ended without the user's request and whose job will be requeued.
     fn again(&self, stopping: &Stopping, state: State, cause: Option<String>) -> (State, Option<String>) {
         let Some(job) = self.job.as_ref() else { return (state, cause) };
         // Slurm signals the whole step, so a command may be dead before this process notices.
@@ -296,7 +297,7 @@ impl Keeper<'_> {
     fn keep_command(
         &mut self,
         manifest: &Manifest,
-        resume: Option<&GoOn>,
+        resume: Option<&ResumeFrom>,
         stopping: &mut Stopping,
     ) -> Result<Option<End>, String> {
         let memory = OomCount::now();
@@ -316,13 +317,13 @@ impl Keeper<'_> {
             Ok(pair) => pair,
             Err(why) => return Err(with_last_words(&why, &pump.finish())),
         };
-        tell(&mut self.launcher, DETACHED);
+        notify(&mut self.launcher, DETACHED);
         std::env::set_current_dir("/").ok();
         while !pair.wait(LOOK) {
             for message in pair.notes() {
                 self.event(&Event::Warning { message });
             }
-            self.mind_stop(stopping, &pair);
+            self.enforce_stop(stopping, &pair);
             if !still_owns(&mut self.owner, &run, &pair) {
                 return Ok(None);
             }
@@ -342,8 +343,8 @@ impl Keeper<'_> {
             }
         };
         let who = self.who_stopped(stopping);
-        let around = stopping.around(who.as_deref(), memory, &console);
-        Ok(Some(CommandDeath { status: ended.status, done: ended.done.as_ref(), failure, around }.judge()))
+        let context = stopping.context(who.as_deref(), memory, &console);
+        Ok(Some(CommandDeath { status: ended.status, done: ended.done.as_ref(), failure, context }.judge()))
     }
 
     /// Returns who asked for a stop, if anybody: it may be requested and answered between two checks.
@@ -356,7 +357,7 @@ impl Keeper<'_> {
     fn keep_trainer(
         &mut self,
         manifest: &Manifest,
-        resume: Option<&GoOn>,
+        resume: Option<&ResumeFrom>,
         stopping: &mut Stopping,
     ) -> Result<Option<End>, String> {
         let memory = OomCount::now();
@@ -371,12 +372,12 @@ impl Keeper<'_> {
             child.kill().ok();
             child.wait().ok();
         })?;
-        tell(&mut self.launcher, DETACHED);
+        notify(&mut self.launcher, DETACHED);
         // Do not keep the current folder's file system busy; the trainer stays in it.
         std::env::set_current_dir("/").ok();
 
         while !process.wait(LOOK) {
-            self.mind_stop(stopping, &process);
+            self.enforce_stop(stopping, &process);
             if !still_owns(&mut self.owner, &self.run, &process) {
                 return Ok(None);
             }
@@ -387,15 +388,15 @@ impl Keeper<'_> {
         let heard = report::heard(&read_rest(report));
         self.events.take_over(&heard.events);
         let who = self.who_stopped(stopping);
-        let around = stopping.around(who.as_deref(), memory, &console);
-        Ok(Some(Death { status: ended, heard: &heard, around }.judge()))
+        let context = stopping.context(who.as_deref(), memory, &console);
+        Ok(Some(Death { status: ended, heard: &heard, context }.judge()))
     }
 
     /// Starts the trainer. Returns it with the read ends of its report and console.
     fn spawn_trainer(
         &self,
         manifest: &Manifest,
-        resume: Option<&GoOn>,
+        resume: Option<&ResumeFrom>,
     ) -> Result<(Child, PipeReader, OwnedFd), String> {
         let pipes = || {
             let lock = self.lock.file().try_clone()?;
@@ -427,7 +428,7 @@ impl Keeper<'_> {
     }
 
     /// Enforces a stop, in the end by force.
-    fn mind_stop(&self, stopping: &mut Stopping, target: &impl Target) {
+    fn enforce_stop(&self, stopping: &mut Stopping, target: &impl Target) {
         if self.terminated.swap(false, Ordering::AcqRel) {
             self.event(&Event::Signal { name: "SIGTERM".to_owned(), process: "keeper".to_owned() });
             let other =
@@ -527,8 +528,7 @@ impl Keeper<'_> {
             self.event(&Event::Warning { message: format!("the table of runs could not be written: {e}") });
         }
         self.event(&Event::State { state, cause });
-        // Before the status: the observer of a final status may end this process, as the first process of a container
-        // does.
+        // Before the status: the observer of a final status may end this process, as the first process of a container does.
         if !waited {
             give_up_reserve(&self.run);
         }
@@ -558,10 +558,11 @@ impl Keeper<'_> {
     }
 }
 
-/// Renews the ownership regularly. Returns `false` if another owner has the run; its process is then killed, and
-/// nothing more may be written.
+/// Renews the ownership regularly. Returns `false`, after killing the process, if another owner has the run.
 fn still_owns(owner: &mut Option<(Owner, Instant)>, run: &RunDir, target: &impl Target) -> bool {
-    let Some((known, said)) = owner.as_mut().filter(|(_, said)| said.elapsed() >= RENEW) else { return true };
+    let Some((known, said)) = owner.as_mut().filter(|(_, said)| said.elapsed() >= RENEW) else {
+        return true;
+    };
     *said = Instant::now();
     // A failed renewal is repeated later.
     let Ok(false) = known.renew(run) else { return true };
@@ -571,7 +572,7 @@ fn still_owns(owner: &mut Option<(Owner, Instant)>, run: &RunDir, target: &impl 
 }
 
 /// Sends a message to the launcher, once; it may be gone.
-fn tell(launcher: &mut Option<File>, text: &str) {
+fn notify(launcher: &mut Option<File>, text: &str) {
     if let Some(mut launcher) = launcher.take() {
         launcher.write_all(text.as_bytes()).ok();
     }

@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 
 use gradtop_store::{RunDir, Turn};
 
-use crate::command::left::GIVEN;
+use crate::command::run_processes::GIVEN;
 use crate::machine::{program, signals};
 use crate::run::alerts;
 
@@ -20,14 +20,14 @@ pub(crate) const IN_JOB: &str = "--job";
 pub(crate) const DETACHED: &str = "detached\n";
 
 /// How a run continues; passed to keeper and trainer as arguments.
-pub(crate) struct GoOn {
+pub(crate) struct ResumeFrom {
     /// The checkpoint's folder; `None` to start over.
     pub(crate) checkpoint: Option<PathBuf>,
     /// The hash of a plugin that the user trusts, if it is not the recorded one.
     pub(crate) trusted: Option<String>,
 }
 
-impl GoOn {
+impl ResumeFrom {
     pub(crate) fn from_args(args: &[OsString]) -> Option<Self> {
         let after = |name: &str| args.iter().skip_while(|a| *a != name).nth(1);
         let trusted = after("--trust").map(|hash| hash.to_string_lossy().into_owned());
@@ -46,7 +46,7 @@ impl GoOn {
 }
 
 /// Returns a keeper's command line, with the environment of this process.
-fn base(run: &RunDir, lock: File, resume: Option<&GoOn>) -> Command {
+fn base(run: &RunDir, lock: File, resume: Option<&ResumeFrom>) -> Command {
     let mut command = program::command();
     command.arg("__keeper").arg(run.path());
     for name in GIVEN {
@@ -61,14 +61,14 @@ fn base(run: &RunDir, lock: File, resume: Option<&GoOn>) -> Command {
 }
 
 /// Returns the command that replaces the process of a job.
-pub(crate) fn in_job(run: &RunDir, lock: File, resume: Option<&GoOn>) -> Command {
+pub(crate) fn in_job(run: &RunDir, lock: File, resume: Option<&ResumeFrom>) -> Command {
     let mut command = base(run, lock, resume);
     command.arg(IN_JOB);
     command
 }
 
 /// Returns the command that starts a keeper in a session of its own.
-pub(crate) fn command(run: &RunDir, lock: File, resume: Option<&GoOn>, turn: Option<&Turn>) -> Command {
+pub(crate) fn command(run: &RunDir, lock: File, resume: Option<&ResumeFrom>, turn: Option<&Turn>) -> Command {
     let mut command = base(run, lock, resume);
     match (turn, alerts::variable()) {
         // With the environment and folder it was queued with, not those of the process that happens to start it.

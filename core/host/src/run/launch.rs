@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use gradtop_store::{
-    Birth, Checkpoint, Event, ExperimentInfo, Manifest, Owner, ParamValue, PluginInfo, Request, RunDir,
+    Checkpoint, Event, ExperimentInfo, Manifest, NewRun, Owner, ParamValue, PluginInfo, Request, RunDir,
     RunLock, State, Status, Turn, View, append_event, checkpoints, clear_control, inside, prepare_restart,
     prepare_resume, read_manifest, read_status, recover, request, view, write_end, write_status,
 };
@@ -24,11 +24,11 @@ use crate::plugin::describe;
 use crate::plugin::file::{PluginFile, check_owner};
 use crate::plugin::params::resolve_params;
 use crate::plugin::shared::Shared;
-use crate::plugin::validate::{Judged, Params, judged_each};
+use crate::plugin::validate::{Params, Validation, validate_each};
 use crate::run::alerts;
 use crate::run::allowed::{Action, Why, has_all};
 use crate::run::control::ready;
-use crate::run::keeper_command::{self, GoOn};
+use crate::run::keeper_command::{self, ResumeFrom};
 
 /// An experiment to start as a run.
 #[derive(Debug, Clone)]
@@ -75,13 +75,13 @@ pub fn launch(launch: &Launch) -> Result<RunDir> {
     let source = Source::of(launch, None)?;
     source.check(&[launch])?;
     let _blocked = Blocked::interrupts();
-    let (run, lock) = source.birth(launch, Birth::begin)?.finish()?;
+    let (run, lock) = source.new_run(launch, NewRun::begin)?.finish()?;
     start(&run, &lock, None, None)?;
     Ok(run)
 }
 
-/// How to create the folder of a run: [`Birth::begin`] or [`Birth::begin_queued`].
-pub(crate) type Begin = fn(&Path, Manifest, bool) -> gradtop_store::Result<Birth>;
+/// How to create the folder of a run: [`NewRun::begin`] or [`NewRun::begin_queued`].
+pub(crate) type Begin = fn(&Path, Manifest, bool) -> gradtop_store::Result<NewRun>;
 
 /// What runs of one experiment on one device have in common, read only once.
 pub(crate) struct Source {
@@ -99,8 +99,7 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    /// Creates the source for a run. `gpu` is set if the run will be on another machine, and says whether that has a
-    /// GPU.
+    /// Creates the source for a run. `gpu` is set if the run will be on another machine, and says whether that has a GPU.
     pub(crate) fn of(launch: &Launch, gpu: Option<bool>) -> Result<Self> {
         let refuse = |refusal| HostError::Plugin { path: launch.plugin.clone(), refusal };
         let file = PluginFile::open(&launch.plugin).map_err(refuse)?;
@@ -152,9 +151,9 @@ impl Source {
 
     /// Creates a run with everything it needs except its name. Interrupts must be blocked, because one now would leave
     /// a folder without a process.
-    pub(crate) fn birth(&self, launch: &Launch, begin: Begin) -> Result<Birth> {
-        let birth = begin(&self.runs, self.manifest(launch), launch.name.is_none())?;
-        let run = birth.run();
+    pub(crate) fn new_run(&self, launch: &Launch, begin: Begin) -> Result<NewRun> {
+        let new_run = begin(&self.runs, self.manifest(launch), launch.name.is_none())?;
+        let run = new_run.run();
         self.shared.put(&self.runs, &self.file, &self.sha256, &run.plugin()).map_err(|e| match e.kind() {
             ErrorKind::ResourceBusy => {
                 HostError::Plugin { path: self.first.plugin.clone(), refusal: Refusal::being_written() }
@@ -165,7 +164,7 @@ impl Source {
             gradtop_store::figures::declare(run, figures)?;
         }
         write_status(run, &Status::queued(0))?;
-        Ok(birth)
+        Ok(new_run)
     }
 
     fn manifest(&self, launch: &Launch) -> Manifest {
@@ -228,9 +227,9 @@ fn refused_of<'a>(
         .filter_map(|preset| resolve_params(experiment, preset, &[]).ok())
         .collect();
     let asked: Vec<&Params> = sets.iter().copied().filter(|set| declared.iter().all(|d| d != set)).collect();
-    judged_each(plugin, &experiment.id, &asked).zip(&asked).find_map(|(judged, set)| match judged {
-        Judged::Refused(why) => Some((*set, why)),
-        Judged::Accepted | Judged::Broken(_) => None,
+    validate_each(plugin, &experiment.id, &asked).zip(&asked).find_map(|(judged, set)| match judged {
+        Validation::Refused(why) => Some((*set, why)),
+        Validation::Accepted | Validation::Broken(_) => None,
     })
 }
 
@@ -241,7 +240,12 @@ pub(crate) fn draw_seed() -> u64 {
 
 /// Starts the keeper and waits until the run no longer depends on this process. The caller has blocked interrupts. With
 /// `turn`, the run gets the folder and environment it was queued with.
-pub(crate) fn start(run: &RunDir, lock: &RunLock, resume: Option<&GoOn>, turn: Option<&Turn>) -> Result<()> {
+pub(crate) fn start(
+    run: &RunDir,
+    lock: &RunLock,
+    resume: Option<&ResumeFrom>,
+    turn: Option<&Turn>,
+) -> Result<()> {
     let Err(why) = start_keeper(run, lock, resume, turn) else { return Ok(()) };
     // The keeper may have recorded the reason itself; if not, record it here.
     if read_status(run).is_ok_and(|s| !s.state.is_final()) {
@@ -262,7 +266,7 @@ pub(crate) fn start(run: &RunDir, lock: &RunLock, resume: Option<&GoOn>, turn: O
 fn start_keeper(
     run: &RunDir,
     lock: &RunLock,
-    resume: Option<&GoOn>,
+    resume: Option<&ResumeFrom>,
     turn: Option<&Turn>,
 ) -> Result<(), String> {
     let lock = lock.file().try_clone().map_err(|e| e.to_string())?;
@@ -353,7 +357,7 @@ fn go_on(run: &RunDir, seen: &View, trust: bool) -> Result<()> {
     let _blocked = Blocked::interrupts();
     let lock = RunLock::acquire(run)?;
     let owner = Owner::claim_if_possible(run)?;
-    let gone_on = go_on_as(run, seen, &lock, trusted);
+    let gone_on = resume_locked(run, seen, &lock, trusted);
     if let (Err(_), Some(owner)) = (&gone_on, owner) {
         owner.end(run);
     }
@@ -361,7 +365,7 @@ fn go_on(run: &RunDir, seen: &View, trust: bool) -> Result<()> {
 }
 
 /// Resumes a run whose lock is held and that has been claimed.
-fn go_on_as(run: &RunDir, seen: &View, lock: &RunLock, trusted: Option<(String, String)>) -> Result<()> {
+fn resume_locked(run: &RunDir, seen: &View, lock: &RunLock, trusted: Option<(String, String)>) -> Result<()> {
     // Before the lock was taken, another process may have resumed it, and it may even have ended since.
     let now = view(run)?.status;
     if (now.state, now.updated) != (seen.status.state, seen.status.updated) {
@@ -381,14 +385,13 @@ fn go_on_as(run: &RunDir, seen: &View, lock: &RunLock, trusted: Option<(String, 
     started
 }
 
-/// Sets a run back to its newest checkpoint, or to its start if it has none. Returns how it continues; `now` is its
-/// last status.
+/// Sets a run back to its newest checkpoint, or to its start if it has none. Returns how it continues; `now` is its last status.
 pub(crate) fn set_back(
     run: &RunDir,
     lock: &RunLock,
     now: &Status,
     trusted: Option<(String, String)>,
-) -> Result<GoOn> {
+) -> Result<ResumeFrom> {
     let manifest = read_manifest(run)?;
     let saved = manifest.experiment.resumable && !checkpoints(run).is_empty();
     let checkpoint = if saved {
@@ -428,7 +431,7 @@ pub(crate) fn set_back(
         append_event(run, &Event::Warning { message })?;
         Ok::<_, gradtop_store::StoreError>(hash)
     });
-    Ok(GoOn { checkpoint: checkpoint.map(|from| from.dir), trusted: trusted.transpose()? })
+    Ok(ResumeFrom { checkpoint: checkpoint.map(|from| from.dir), trusted: trusted.transpose()? })
 }
 
 /// Checks that an ended run could be resumed, before anything is written.

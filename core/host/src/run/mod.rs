@@ -1,5 +1,4 @@
-//! Managing runs from outside of their training: starting, requests, the queue, the keeper, alerts and the cause of an
-//! end.
+//! Managing runs from outside of their training: starting, requests, the queue, the keeper, alerts and the cause of an end.
 
 pub(crate) mod alerts;
 pub(crate) mod allowed;

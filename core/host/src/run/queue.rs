@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
 use gradtop_store::{
-    Birth, Claim, Life, LockedQueue, QueueSettings, RunDir, RunLock, State, StoreError, Turn, change_notes,
+    Claim, Life, LockedQueue, NewRun, QueueSettings, RunDir, RunLock, State, StoreError, Turn, change_notes,
     host_name, inside, queue_claims, queue_is_mine, queue_settings, queue_stamp, queued_run, read_manifest,
     read_turn, view, waiting, write_status, write_turn,
 };
@@ -15,7 +15,7 @@ use crate::error::{HostError, Result};
 use crate::launcher::start::{Checked, Start};
 use crate::machine::signals::Blocked;
 use crate::run::alerts;
-use crate::run::keeper::Next;
+use crate::run::keeper::Queue;
 use crate::run::launch;
 use crate::run::waiting::{claim_of, unstarted};
 
@@ -29,9 +29,8 @@ const TRIES: u32 = 2;
 /// Maximum number of runs queued together, so that they share disk syncs.
 const TOGETHER: usize = 64;
 
-/// Queues runs with the folder and environment of this process, and a tag if given. `after` are runs that must have
-/// finished first. Starts nothing. `queued` is called with the runs in the queue, in groups; the first group is a
-/// single run.
+/// Queues runs with the folder and environment of this process, and a tag if given. `after` are runs that must have finished
+/// first. Starts nothing. `queued` is called with the runs in the queue, in groups; the first group is a single run.
 ///
 /// # Errors
 /// See [`crate::launch`]; if an experiment refuses its parameters, nothing is queued. The queue belongs to another
@@ -43,10 +42,10 @@ pub fn enqueue(
     mut queued: impl FnMut(&[RunDir]) -> Result<()>,
 ) -> Result<()> {
     let checked = Checked::all(starts, None)?;
-    let mut births = checked.births(Birth::begin_queued);
+    let mut new_runs = checked.new_runs(NewRun::begin_queued);
     let mut together = 1;
     loop {
-        let runs = enqueue_next(births.by_ref().take(together), after, tag)?;
+        let runs = enqueue_next(new_runs.by_ref().take(together), after, tag)?;
         if runs.is_empty() {
             return Ok(());
         }
@@ -56,7 +55,7 @@ pub fn enqueue(
 }
 
 fn enqueue_next(
-    births: impl Iterator<Item = Result<Birth>>,
+    new_runs: impl Iterator<Item = Result<NewRun>>,
     after: &[RunDir],
     tag: Option<&str>,
 ) -> Result<Vec<RunDir>> {
@@ -66,17 +65,17 @@ fn enqueue_next(
         .map(|run| Ok(format!("{}/{}", read_manifest(run)?.experiment.id, run.name())))
         .collect::<gradtop_store::Result<_>>()?;
     let (name, alerts) = alerts::variable();
-    let turns = births.map(|birth| {
-        let birth = birth?;
+    let turns = new_runs.map(|new_run| {
+        let new_run = new_run?;
         if let Some(tag) = tag {
-            change_notes(birth.run(), |notes| notes.add_tag(tag))?;
+            change_notes(new_run.run(), |notes| notes.add_tag(tag))?;
         }
         let mut turn =
-            Turn::here(birth.device(), after.clone()).map_err(HostError::io("find the working folder"))?;
+            Turn::here(new_run.device(), after.clone()).map_err(HostError::io("find the working folder"))?;
         turn.set_env(name, alerts.as_deref());
-        Ok((birth, turn))
+        Ok((new_run, turn))
     });
-    Ok(Birth::finish_queued(turns.collect::<Result<_>>()?)?)
+    Ok(NewRun::finish_queued(turns.collect::<Result<_>>()?)?)
 }
 
 /// Starts the queued runs whose turn it is while there are free slots, and returns them. Does nothing if the queue
@@ -84,7 +83,7 @@ fn enqueue_next(
 ///
 /// # Errors
 /// The queue cannot be read or written.
-pub fn start_waiting(runs: &Path) -> Result<Vec<RunDir>> {
+pub fn start_queued(runs: &Path) -> Result<Vec<RunDir>> {
     if !queue_is_mine(runs) || waiting(runs).is_empty() && queue_claims(runs).is_empty() {
         return Ok(Vec::new());
     }
@@ -92,11 +91,11 @@ pub fn start_waiting(runs: &Path) -> Result<Vec<RunDir>> {
     Slots::settle(runs, &queue)?.fill()
 }
 
-/// Like [`start_waiting`], but waits for the queue's lock.
+/// Like [`start_queued`], but waits for the queue's lock.
 ///
 /// # Errors
 /// The queue cannot be read or written.
-pub fn start_waiting_surely(runs: &Path) -> Result<Vec<RunDir>> {
+pub fn start_queued_blocking(runs: &Path) -> Result<Vec<RunDir>> {
     if !queue_is_mine(runs) || waiting(runs).is_empty() && queue_claims(runs).is_empty() {
         return Ok(Vec::new());
     }
@@ -120,15 +119,15 @@ impl<'a> Slots<'a> {
         let before = queue_claims(runs);
         let mut interrupted = Vec::new();
         for claim in &before {
-            match fate(&claim.dir(runs)) {
+            match claim_state(&claim.dir(runs)) {
                 // The claim of another machine, which cannot be checked from here.
                 _ if claim.host != host_name() => slots.claims.push(claim.clone()),
-                Fate::AtWork => slots.claims.push(claim.clone()),
-                Fate::NotBegun => {
+                ClaimState::AtWork => slots.claims.push(claim.clone()),
+                ClaimState::NotBegun => {
                     slots.claims.push(claim.clone());
                     interrupted.push(claim.clone());
                 }
-                Fate::Over => {}
+                ClaimState::Over => {}
             }
         }
         if slots.claims != before {
@@ -219,7 +218,7 @@ impl<'a> Slots<'a> {
 }
 
 /// What became of a run that was assigned a slot.
-enum Fate {
+enum ClaimState {
     AtWork,
     /// The process that took it out of the queue died before the run began.
     NotBegun,
@@ -227,16 +226,16 @@ enum Fate {
     Over,
 }
 
-fn fate(run: &RunDir) -> Fate {
+fn claim_state(run: &RunDir) -> ClaimState {
     let Ok(seen) = view(run) else {
         let held = inside::exists(run, &run.lock()) && gradtop_store::is_locked(run).unwrap_or(false);
-        return if held { Fate::AtWork } else { Fate::Over };
+        return if held { ClaimState::AtWork } else { ClaimState::Over };
     };
     match (seen.life, seen.state) {
-        (Life::Alive { .. }, _) => Fate::AtWork,
-        (Life::Unknown, _) | (_, State::Stopped) => Fate::Over,
-        _ if inside::exists(run, &run.turn()) => Fate::NotBegun,
-        _ => Fate::Over,
+        (Life::Alive { .. }, _) => ClaimState::AtWork,
+        (Life::Unknown, _) | (_, State::Stopped) => ClaimState::Over,
+        _ if inside::exists(run, &run.turn()) => ClaimState::NotBegun,
+        _ => ClaimState::Over,
     }
 }
 
@@ -276,7 +275,7 @@ fn has_ended(state: State) -> String {
 /// # Errors
 /// The queue belongs to another user or cannot be written.
 pub fn set_slots(runs: &Path, device: Option<&str>, slots: u32) -> Result<()> {
-    Birth::make_queue(runs)?;
+    NewRun::make_queue(runs)?;
     let queue = LockedQueue::lock(runs)?;
     let mut settings = queue_settings(runs)?;
     match device {
@@ -287,7 +286,7 @@ pub fn set_slots(runs: &Path, device: Option<&str>, slots: u32) -> Result<()> {
 }
 
 /// The keeper's part in starting queued runs.
-pub(crate) struct Chain {
+pub(crate) struct QueueRunner {
     runs: PathBuf,
     looked: Instant,
     /// The queue's time stamp when it was last checked completely, and when that was.
@@ -296,7 +295,7 @@ pub(crate) struct Chain {
     starting: Option<JoinHandle<()>>,
 }
 
-impl Chain {
+impl QueueRunner {
     /// Creates it for the keeper of this run.
     pub(crate) fn of(run: &Path) -> Self {
         let runs = run.ancestors().nth(2).unwrap_or(run).to_owned();
@@ -310,7 +309,7 @@ impl Chain {
         let claims = queue_claims(&self.runs);
         let at_work = || {
             let mut own = claims.iter().filter(|claim| claim.host == host_name());
-            own.all(|claim| matches!(fate(&claim.dir(&self.runs)), Fate::AtWork))
+            own.all(|claim| matches!(claim_state(&claim.dir(&self.runs)), ClaimState::AtWork))
         };
         if known && at_work() {
             return true;
@@ -320,7 +319,7 @@ impl Chain {
     }
 }
 
-impl Next for Chain {
+impl Queue for QueueRunner {
     fn look(&mut self) {
         if self.looked.elapsed() < LOOK || self.starting.as_ref().is_some_and(|thread| !thread.is_finished())
         {
@@ -331,7 +330,7 @@ impl Next for Chain {
             return;
         }
         let runs = self.runs.clone();
-        let start = move || drop(start_waiting(&runs));
+        let start = move || drop(start_queued(&runs));
         self.starting = std::thread::Builder::new().name("queue".to_owned()).spawn(start).ok();
     }
 
@@ -339,6 +338,6 @@ impl Next for Chain {
         if let Some(thread) = self.starting.take() {
             thread.join().ok();
         }
-        start_waiting_surely(&self.runs).ok();
+        start_queued_blocking(&self.runs).ok();
     }
 }

@@ -1,5 +1,4 @@
-//! Disk space of ended runs that can be reclaimed: what a resume set aside, and all checkpoints but the newest and the
-//! best.
+//! Disk space of ended runs that can be reclaimed: what a resume set aside, and all checkpoints but the newest and the best.
 
 use std::path::PathBuf;
 
@@ -48,8 +47,7 @@ fn better(best: Option<(f64, i64)>, (value, step): (Option<f64>, i64)) -> Option
     }
 }
 
-/// Returns the value of the metric that represents the run at a checkpoint, negated if higher is better; `None` without
-/// a goal.
+/// Returns the value of the metric that represents the run at a checkpoint, negated if higher is better; `None` without a goal.
 fn value_at(view: &View, checkpoint: &Checkpoint) -> Option<f64> {
     let headlines = headlines(&view.status.headline, &view.manifest.metrics);
     let (headline, line) = headlines.iter().find_map(|headline| Some((headline, headline.line()?)))?;

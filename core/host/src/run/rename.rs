@@ -37,13 +37,13 @@ pub fn rename(run: &RunDir, name: &str) -> Result<RunDir> {
         renamed => renamed.map_err(HostError::io(format!("rename {}", path.display())))?,
     }
     let renamed = RunDir::new(to);
-    retell(&renamed).ok();
+    write_name(&renamed).ok();
     drop(lock);
     Ok(renamed)
 }
 
 /// Writes the folder's name into the files that contain it.
-fn retell(run: &RunDir) -> gradtop_store::Result<()> {
+fn write_name(run: &RunDir) -> gradtop_store::Result<()> {
     let mut manifest = read_manifest(run)?;
     write_run_table(run, &manifest, &view(run)?.status)?;
     if let Some(id) = manifest.experiment.in_plugin.take() {

@@ -48,7 +48,6 @@ pub(crate) enum Outcome {
     Failed,
 }
 
-/// A report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "report", rename_all = "lowercase")]
 pub(crate) enum Report {

@@ -1,9 +1,8 @@
 //! Guard metrics: which series have become NaN or infinite, and when that ends a run.
 //!
-//! Divergence is tracked per *unit*, a model in a trial: all its splits measure one network, so one non-finite split is
-//! enough. A run fails when every unit of a guard metric has diverged. A unit exists once one of its series is
-//! interned, so an experiment that trains trial after trial should intern all series first, or it fails with its first
-//! trial.
+//! Divergence is tracked per *unit*, a model in a trial: all its splits measure one network, so one non-finite split is enough. A
+//! run fails when every unit of a guard metric has diverged. A unit exists once one of its series is interned, so an experiment
+//! that trains trial after trial should intern all series first, or it fails with its first trial.
 
 use std::collections::HashMap;
 

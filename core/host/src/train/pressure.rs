@@ -1,5 +1,4 @@
-//! Resource shortage of the whole machine: time that tasks waited for a processor, memory or a disk, and data read from
-//! swap.
+//! Resource shortage of the whole machine: time that tasks waited for a processor, memory or a disk, and data read from swap.
 
 use std::fs;
 

@@ -8,10 +8,9 @@ use crate::train::pressure::Pressure;
 
 const EVERY: Duration = Duration::from_secs(1);
 
-/// Measures this process, or those of a command: `system/cpu` in percent of one core, `system/memory` in bytes and, on
-/// a GPU, `system/gpu` in percent and `system/gpu_memory` in bytes, both of the whole device. Also logs
-/// `system/trained_s`, the run's seconds of training, and shortages of the whole machine, see
-/// [`crate::train::pressure`].
+/// Measures this process, or those of a command: `system/cpu` in percent of one core, `system/memory` in bytes and, on a GPU,
+/// `system/gpu` in percent and `system/gpu_memory` in bytes, both of the whole device. Also logs `system/trained_s`, the run's
+/// seconds of training, and shortages of the whole machine, see [`crate::train::pressure`].
 pub(crate) struct System {
     gpu: Option<String>,
     nvml: Option<nvml_wrapper::Nvml>,

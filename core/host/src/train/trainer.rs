@@ -22,7 +22,7 @@ use crate::machine::process::leave;
 use crate::plugin::file::PluginFile;
 use crate::plugin::guard::c_string;
 use crate::plugin::load::{self, Plugin};
-use crate::run::keeper_command::GoOn;
+use crate::run::keeper_command::ResumeFrom;
 use crate::run::report::{Outcome, Phase, Report, Reporter};
 use crate::train::host_table;
 use crate::train::session::Session;
@@ -35,10 +35,9 @@ fn failed(why: impl Into<String>) -> End {
     (Outcome::Failed, Some(why.into()))
 }
 
-/// Entry point of `gradtop __trainer DIR [--resume CHECKPOINT] [--trust HASH]`. Standard input is the run's lock,
-/// standard output the pipe of [`crate::run::report`], standard error the console. Does not return, as it exits with
-/// [`leave`].
-pub(crate) fn trainer_main(dir: &Path, resume: Option<GoOn>) -> i32 {
+/// Entry point of `gradtop __trainer DIR [--resume CHECKPOINT] [--trust HASH]`. Standard input is the run's lock, standard output
+/// the pipe of [`crate::run::report`], standard error the console. Does not return, as it exits with [`leave`].
+pub(crate) fn trainer_main(dir: &Path, resume: Option<ResumeFrom>) -> i32 {
     let Ok((lock, pipe)) = take_over_stdio() else { return 1 };
     let mut reporter = Reporter(pipe);
     let run = match RunDir::new(dir).hold() {
@@ -70,14 +69,13 @@ pub(crate) fn trainer_main(dir: &Path, resume: Option<GoOn>) -> i32 {
 
 struct Work {
     run: RunDir,
-    resume: Option<GoOn>,
+    resume: Option<ResumeFrom>,
     reporter: Reporter,
 }
 
-/// Starts the plugin's \[main\] thread. Its stack contains no `catch_unwind`, neither ours nor the standard library's,
-/// so that an uncaught C++ exception finds no handler and terminates where it was thrown, with its own message
-/// (`terminate called after throwing …`). A Rust handler would abort with an unhelpful message. A panic of our own also
-/// ends the process with its message.
+/// Starts the plugin's \[main\] thread. Its stack contains no `catch_unwind`, neither ours nor the standard library's, so that an
+/// uncaught C++ exception finds no handler and terminates where it was thrown, with its own message (`terminate called after
+/// throwing …`). A Rust handler would abort with an unhelpful message. A panic of our own also ends the process with its message.
 fn on_bare_thread(work: Box<Work>) -> Result<libc::pthread_t, (Box<Work>, std::io::Error)> {
     /// At least as much as a main thread usually has, so that deep recursion works as there.
     const STACK: usize = 16 << 20;
@@ -132,8 +130,7 @@ pub(crate) fn take_over_stdio() -> std::io::Result<(RunLock, File)> {
 
 static LOCK: AtomicI32 = AtomicI32::new(-1);
 
-/// Prevents processes forked by the plugin from holding the run's lock: one that outlives the run would make it look
-/// alive.
+/// Prevents processes forked by the plugin from holding the run's lock: one that outlives the run would make it look alive.
 fn keep_from_children(lock: &OwnedFd) {
     LOCK.store(lock.as_raw_fd(), Ordering::Release);
     // SAFETY: registers a function of this program, which is never unloaded. If registration fails, process ids still
@@ -147,7 +144,7 @@ extern "C" fn close_lock() {
     unsafe { libc::close(LOCK.swap(-1, Ordering::AcqRel)) };
 }
 
-fn train(run: &RunDir, resume: Option<&GoOn>, reporter: &mut Reporter) -> End {
+fn train(run: &RunDir, resume: Option<&ResumeFrom>, reporter: &mut Reporter) -> End {
     let keeper = rustix::process::getppid();
     let terminated = Arc::new(AtomicBool::new(false));
     if let Err(e) = signal_hook::flag::register(signal_hook::consts::SIGTERM, terminated.clone()) {
@@ -179,7 +176,7 @@ fn train(run: &RunDir, resume: Option<&GoOn>, reporter: &mut Reporter) -> End {
         Ok(watchdogs) => watchdogs,
         Err(e) => return failed(format!("no thread can be started: {e}")),
     };
-    mind_exit(reporter);
+    handle_exit(reporter);
     let end = run_plugin(session, &manifest, resume, reporter);
     reporter.phase(Phase::Finishing);
     session.end_training();
@@ -214,7 +211,7 @@ pub(crate) fn with_log(session: &Session, end: End, finished: Result<(), StoreEr
 static AT_EXIT: OnceLock<Mutex<Reporter>> = OnceLock::new();
 
 /// Prepares for a plugin that calls `exit`.
-fn mind_exit(reporter: &Reporter) {
+fn handle_exit(reporter: &Reporter) {
     if let Ok(pipe) = reporter.0.try_clone() {
         AT_EXIT.get_or_init(|| Mutex::new(Reporter(pipe)));
         // SAFETY: registers a function of this program, which is never unloaded.
@@ -230,8 +227,7 @@ extern "C" fn at_exit() {
             reporter.send(&Report::Exit);
         }
     }
-    // No panic may leave this function. During a checkpoint, the locks needed for sealing are held, so do not seal
-    // then.
+    // No panic may leave this function. During a checkpoint, the locks needed for sealing are held, so do not seal then.
     let seal = || host_table::installed().filter(|s| !s.is_saving()).map(|s| s.recorder.finish());
     catch_unwind(AssertUnwindSafe(seal)).ok();
 }
@@ -239,7 +235,7 @@ extern "C" fn at_exit() {
 fn run_plugin(
     session: &'static Session,
     manifest: &Manifest,
-    resume: Option<&GoOn>,
+    resume: Option<&ResumeFrom>,
     reporter: &mut Reporter,
 ) -> End {
     reporter.phase(Phase::Loading);

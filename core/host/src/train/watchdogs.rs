@@ -157,21 +157,20 @@ impl Listener {
                 self.answer(request);
             }
         }
-        self.mind_the_folder();
-        self.mind_the_disk();
+        self.check_folder();
+        self.check_disk();
         self.mind_the_clock();
     }
 
     /// Ends a run whose folder was moved or deleted, because nobody would find what it writes.
-    fn mind_the_folder(&mut self) {
+    fn check_folder(&mut self) {
         if !self.session.run.is_in_place() && self.session.failure().is_none() {
             self.session.fail(crate::run::keeper::FOLDER_GONE.to_owned());
         }
     }
 
-    /// Gives up waiting for the disk after half the grace period of a stop, so that the trainer can still report what
-    /// is lost.
-    fn mind_the_disk(&self) {
+    /// Gives up waiting for the disk after half the grace period of a stop, so that the trainer can still report what is lost.
+    fn check_disk(&self) {
         let over = self.patience.is_some_and(|until| Instant::now() >= until);
         if over && self.session.recorder.stats().trouble.is_some() {
             self.session.recorder.give_up();
@@ -205,7 +204,7 @@ impl Listener {
 
     /// Asks for a stop; returns `true` the first time.
     fn stop(&mut self, grace: Duration) -> bool {
-        let first = self.session.ask_to_stop();
+        let first = self.session.request_stop();
         if first {
             self.session.recorder.hurry(true);
             self.patience = Instant::now().checked_add(grace / 2);
@@ -300,7 +299,7 @@ impl Display {
             rows: stats.behind,
             since: t.since,
         });
-        self.mind_the_disk(stats.trouble);
+        self.check_disk(stats.trouble);
         self.judge_at_rest();
 
         let now = Instant::now();
@@ -318,8 +317,7 @@ impl Display {
             if let Some(step) = step {
                 self.steps.note(now, step as f64);
             }
-            // Unknown until the plugin reports its progress: earlier progress of a resumed run says nothing about
-            // speed.
+            // Unknown until the plugin reports its progress: earlier progress of a resumed run says nothing about speed.
             if total > 0 {
                 self.work.note(now, done as f64, total as f64);
             }
@@ -390,7 +388,7 @@ impl Display {
     }
 
     /// Reports a failing disk, and fails the run once that is permanent: continuing to train would be pointless.
-    fn mind_the_disk(&mut self, trouble: Option<Trouble>) {
+    fn check_disk(&mut self, trouble: Option<Trouble>) {
         let session = self.session;
         session.flush_events();
         match (&trouble, &self.trouble) {

@@ -17,8 +17,7 @@ pub(crate) fn number(text: &[u8]) -> Option<f64> {
     }
 }
 
-/// Returns the values of an object, with nested ones as `outer/inner`. Arrays are ignored. `None` if it is not valid
-/// JSON.
+/// Returns the values of an object, with nested ones as `outer/inner`. Arrays are ignored. `None` if it is not valid JSON.
 pub(crate) fn flatten(text: &[u8]) -> Option<Vec<(String, Value)>> {
     let mut found = Vec::new();
     let mut parser = Parser { text, at: 0 };

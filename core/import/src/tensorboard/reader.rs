@@ -39,7 +39,6 @@ pub(crate) struct EventFiles {
     params: Vec<(String, gradtop_store::ParamValue)>,
 }
 
-/// Returns whether a file of this name is an event file.
 pub(crate) fn is_event_file(name: &str) -> bool {
     name.contains("tfevents") && !name.ends_with(".profile-empty") && !name.starts_with('.')
 }

@@ -6,7 +6,6 @@ use crate::metric::float_or_int;
 use crate::proto::{Fields, Value};
 use crate::table::json::{self, flatten, number};
 
-/// A record.
 #[derive(Debug)]
 pub(crate) enum Record<'a> {
     /// Values of a step, as JSON by name.

@@ -26,9 +26,8 @@ pub fn plugin() {
 
 /// Finds libtorch and writes its folder into the library as its run path; into its tests and examples too.
 ///
-/// `LIBTORCH_LIB`, then `LIBTORCH`, is the folder whose `lib/` holds `libtorch_cpu.so`: an unpacked libtorch,
-/// or the `torch` folder of a Python package. Links are resolved, so the plugin keeps working when a link
-/// that leads there changes.
+/// `LIBTORCH_LIB`, then `LIBTORCH`, is the folder whose `lib/` holds `libtorch_cpu.so`: an unpacked libtorch, or the `torch`
+/// folder of a Python package. Links are resolved, so the plugin keeps working when a link that leads there changes.
 ///
 /// # Panics
 /// Stops the build if no libtorch is found, and says what to set.

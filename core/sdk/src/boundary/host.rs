@@ -30,8 +30,7 @@ impl Host {
     /// Copies the struct and the run's folder. Fields at or beyond the host's stated size are absent.
     ///
     /// # Safety
-    /// `host` is null or points to as many bytes as its first field tells, and what they lead to outlives
-    /// this value.
+    /// `host` is null or points to as many bytes as its first field tells, and what they lead to outlives this value.
     pub(super) unsafe fn copy(host: *const abi::Host) -> Result<(Self, PathBuf)> {
         if host.is_null() {
             return Err(Error::of_kind(ErrorKind::Invalid, "create: `host` is null"));

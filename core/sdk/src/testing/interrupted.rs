@@ -32,8 +32,7 @@ impl TestHost {
 }
 
 impl Interrupted {
-    /// Returns the rows of both as gradtop joins them: those of the first from before its checkpoint, then those of the
-    /// second.
+    /// Returns the rows of both as gradtop joins them: those of the first from before its checkpoint, then those of the second.
     pub fn metrics(&self) -> Vec<Point> {
         let kept = &self.first.metrics[..self.checkpoint.metrics];
         kept.iter().chain(&self.second.metrics).cloned().collect()

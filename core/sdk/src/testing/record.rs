@@ -177,8 +177,7 @@ impl Recorded {
         self.checkpoints.last().map(|checkpoint| checkpoint.dir.as_path())
     }
 
-    /// Returns the run's folder, see [`Ctx::run_dir`](crate::Ctx::run_dir); it exists as long as this value and its
-    /// clones.
+    /// Returns the run's folder, see [`Ctx::run_dir`](crate::Ctx::run_dir); it exists as long as this value and its clones.
     pub fn run_dir(&self) -> Option<&Path> {
         self.dir.as_ref().map(|dir| dir.0.as_path())
     }

@@ -1,5 +1,4 @@
-//! Checks the form of declared figures. Errors tell the author which figure, panel, mark and key is wrong, and what is
-//! allowed.
+//! Checks the form of declared figures. Errors tell the author which figure, panel, mark and key is wrong, and what is allowed.
 
 use toml::{Table, Value};
 

@@ -7,9 +7,8 @@ use crate::folder::events::{Event, EventLine, read_events};
 use crate::folder::run_dir::RunDir;
 use crate::folder::status::{Ending, State, Status};
 
-/// Returns how and when a run ended, from the last state in `events.jsonl` if that is final and not older than the
-/// status, from the outcome that the trainer wrote before it exited, or from a request to kill the run. `None` if no
-/// record tells.
+/// Returns how and when a run ended, from the last state in `events.jsonl` if that is final and not older than the status, from
+/// the outcome that the trainer wrote before it exited, or from a request to kill the run. `None` if no record tells.
 pub fn recorded_end(run: &RunDir, status: &Status) -> Option<(Ending, Timestamp)> {
     let events = read_events(run).unwrap_or_default();
     let last = events.iter().rev().find_map(|line| match &line.event {

@@ -1,9 +1,8 @@
 //! File operations inside a run folder. All other code goes through these functions.
 //!
-//! A run folder may come from anybody and may be damaged. The folder itself may be reached through a symbolic link, but
-//! below it links are never followed, only regular files are opened, and opening never blocks.
-//! Every `path` is the run's folder or lies below it. Errors are those of the operating system; anything other than a
-//! regular file is [`io::ErrorKind::InvalidInput`].
+//! A run folder may come from anybody and may be damaged. The folder itself may be reached through a symbolic link, but below it
+//! links are never followed, only regular files are opened, and opening never blocks. Every `path` is the run's folder or lies
+//! below it. Errors are those of the operating system; anything other than a regular file is [`io::ErrorKind::InvalidInput`].
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -162,8 +161,7 @@ pub fn rename(run: &RunDir, from: &Path, to: &Path) -> io::Result<()> {
 pub fn rename_new(run: &RunDir, from: &Path, to: &Path) -> io::Result<()> {
     let ((from_dir, from), (to_dir, to)) = (parent(run, from)?, parent(run, to)?);
     match renameat_with(&from_dir, from, &to_dir, to, RenameFlags::NOREPLACE) {
-        // This file system cannot rename without replacing: reserve the name with an empty folder, then replace that in
-        // one step.
+        // This file system cannot rename without replacing: reserve the name with an empty folder, then replace that in one step.
         Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
             mkdirat(&to_dir, to, DIR_MODE)?;
             let renamed = renameat(&from_dir, from, &to_dir, to);

@@ -21,8 +21,7 @@ use crate::folder::inside;
 use crate::folder::owner;
 use crate::folder::run_dir::RunDir;
 
-/// How long to wait for a process that is about to exit: a keeper that has written the end, or a viewer of an older
-/// version.
+/// How long to wait for a process that is about to exit: a keeper that has written the end, or a viewer of an older version.
 const RETRY_FOR: Duration = Duration::from_secs(1);
 /// The file that will become the lock.
 const NEXT: &str = ".tmp-lock";
@@ -53,17 +52,16 @@ impl RunLock {
         let path = run.lock();
         let deadline = Instant::now() + patience;
         let locked = || StoreError::Locked(path.clone());
-        let taken = insist(deadline, || take_file(run)).at("lock", &path)?;
+        let taken = retry_until(deadline, || take_file(run)).at("lock", &path)?;
         let Taken { file, ofd } = taken.ok_or_else(locked)?;
-        if insist(deadline, || take_flock(&file)).at("lock", &path)?.is_none() {
-            // With an OFD lock in hand, the `flock` does not matter: any process that can read the file can hold that
-            // one.
+        if retry_until(deadline, || take_flock(&file)).at("lock", &path)?.is_none() {
+            // With an OFD lock in hand, the `flock` does not matter: any process that can read the file can hold that one.
             if !ofd || is_of_older_version(run) {
                 return Err(locked());
             }
         }
         // Locks of another node may not be visible here, so its signature must not be overwritten.
-        if let Some(seen) = owner::elsewhere(run) {
+        if let Some(seen) = owner::remote_owner(run) {
             return Err(seen.owner.has(run));
         }
         sign(run, &file, ofd).at("write", &path)?;
@@ -93,7 +91,7 @@ impl RunLock {
 }
 
 /// Retries until the lock is taken. Returns `None` at the deadline.
-fn insist<T>(
+fn retry_until<T>(
     deadline: Instant,
     mut take: impl FnMut() -> std::io::Result<Option<T>>,
 ) -> std::io::Result<Option<T>> {

@@ -98,7 +98,7 @@ const EXEC_LOOKS: usize = 100;
 
 /// What became of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fate {
+pub(crate) enum ProcessState {
     /// It exists, or nothing shows that it does not.
     There,
     /// It exists and is suspended by a signal.
@@ -108,17 +108,17 @@ pub(crate) enum Fate {
 }
 
 /// Returns what became of the process with this id and start time. The id must be of this namespace.
-pub(crate) fn fate(pid: u32, start: u64) -> Fate {
-    let Some(raw) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return Fate::Gone };
+pub(crate) fn process_state(pid: u32, start: u64) -> ProcessState {
+    let Some(raw) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return ProcessState::Gone };
     // The files of another user's process may be hidden, but the kernel still answers.
     if test_kill_process(raw) == Err(Errno::SRCH) {
-        return Fate::Gone;
+        return ProcessState::Gone;
     }
     match stat(pid) {
-        Some(Stat { start: other, .. }) if other != start => Fate::Gone,
-        Some(Stat { state: 'Z' | 'X', .. }) => Fate::Gone,
-        Some(Stat { state: 'T', .. }) => Fate::Suspended,
-        _ => Fate::There,
+        Some(Stat { start: other, .. }) if other != start => ProcessState::Gone,
+        Some(Stat { state: 'Z' | 'X', .. }) => ProcessState::Gone,
+        Some(Stat { state: 'T', .. }) => ProcessState::Suspended,
+        _ => ProcessState::There,
     }
 }
 
@@ -214,19 +214,22 @@ mod tests {
     fn a_process_is_there_suspended_or_gone() {
         let mut child = Command::new("sleep").arg("60").spawn().unwrap();
         let (pid, start) = (child.id(), process_start(child.id()).unwrap());
-        assert_eq!((fate(pid, start), fate(pid, start + 1)), (Fate::There, Fate::Gone));
+        assert_eq!(
+            (process_state(pid, start), process_state(pid, start + 1)),
+            (ProcessState::There, ProcessState::Gone)
+        );
         let raw = Pid::from_child(&child);
         kill_process(raw, Signal::STOP).unwrap();
-        while fate(pid, start) == Fate::There {
+        while process_state(pid, start) == ProcessState::There {
             std::thread::yield_now();
         }
-        assert_eq!(fate(pid, start), Fate::Suspended);
+        assert_eq!(process_state(pid, start), ProcessState::Suspended);
         child.kill().unwrap();
         // Not waited for yet, but at an end.
-        while fate(pid, start) != Fate::Gone {
+        while process_state(pid, start) != ProcessState::Gone {
             std::thread::yield_now();
         }
         child.wait().unwrap();
-        assert_eq!(fate(pid, start), Fate::Gone);
+        assert_eq!(process_state(pid, start), ProcessState::Gone);
     }
 }

@@ -75,8 +75,7 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// Creates the manifest of a run that begins now, on this machine and with this version. The caller fills in the
-    /// rest.
+    /// Creates the manifest of a run that begins now, on this machine and with this version. The caller fills in the rest.
     pub fn new(run: &str, experiment: ExperimentInfo) -> Self {
         Self {
             schema: crate::SCHEMA,

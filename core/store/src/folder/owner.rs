@@ -3,7 +3,7 @@
 //! On a shared file system a lock may be visible on one node only, and nobody sees the processes of another. So the
 //! keeper of a run also has a file `owner-<term>` in the run's folder, which it renews every [`RENEW`]. The highest
 //! term counts. A term is taken with a hard link, which only one of several nodes can make; an owner that finds a
-//! higher term has lost the run. An owner on another machine counts as dead only if its file is unchanged for [`STILL`]
+//! higher term has lost the run. An owner on another machine counts as dead only if its file is unchanged for [`STALE_AFTER`]
 //! by the clock of the observer, or if the batch system has restarted its job.
 
 use std::io;
@@ -23,7 +23,7 @@ use crate::folder::temporary::tmp_beside;
 /// How often an owner renews its file.
 pub const RENEW: Duration = Duration::from_secs(10);
 /// How long the file of an owner must be unchanged for the owner to count as dead.
-pub(crate) const STILL: Duration = Duration::from_mins(1);
+pub(crate) const STALE_AFTER: Duration = Duration::from_mins(1);
 /// How often to check a file that may be stale.
 const LOOK: Duration = Duration::from_secs(1);
 /// Number of attempts to read a folder in which owners change.
@@ -90,8 +90,7 @@ fn read(run: &RunDir, term: u32) -> io::Result<Seen> {
     Ok(Seen { owner, modified })
 }
 
-/// Returns all terms, and the owner with the highest one. There is no owner if its file is incomplete, as after a power
-/// cut.
+/// Returns all terms, and the owner with the highest one. There is no owner if its file is incomplete, as after a power cut.
 fn latest(run: &RunDir) -> io::Result<(Vec<u32>, Option<Seen>)> {
     let mut looks = 0..LOOKS;
     loop {
@@ -111,13 +110,13 @@ pub(crate) fn current(run: &RunDir) -> Option<Seen> {
 }
 
 /// Returns the owner if it runs, or died, where this machine cannot see its locks and processes.
-pub(crate) fn elsewhere(run: &RunDir) -> Option<Seen> {
+pub(crate) fn remote_owner(run: &RunDir) -> Option<Seen> {
     current(run).filter(|seen| seen.owner.is_elsewhere(run))
 }
 
 /// Returns whether a run has an owner on another machine, or one that died there before it had written the end.
 pub fn is_owned_elsewhere(run: &RunDir) -> bool {
-    elsewhere(run).is_some()
+    remote_owner(run).is_some()
 }
 
 /// Returns whether that owner is an earlier start of the batch job of this process. It still works only if its node has
@@ -315,20 +314,19 @@ fn is_refused(e: &io::Error) -> bool {
 
 /// Watches the file of an owner on another machine. Returns `true` once the file is unchanged for a minute, and `false`
 /// if it is renewed, replaced by another owner or absent, or once `go_on` returns false.
-pub fn stands_still(run: &RunDir, mut go_on: impl FnMut() -> bool) -> bool {
-    let Some(first) = elsewhere(run) else { return false };
+pub fn wait_until_stale(run: &RunDir, mut go_on: impl FnMut() -> bool) -> bool {
+    let Some(first) = remote_owner(run) else { return false };
     let start = Instant::now();
-    while start.elapsed() < STILL {
+    while start.elapsed() < STALE_AFTER {
         std::thread::sleep(LOOK);
-        if !go_on() || elsewhere(run).as_ref() != Some(&first) {
+        if !go_on() || remote_owner(run).as_ref() != Some(&first) {
             return false;
         }
     }
     true
 }
 
-/// Returns the segment after which a recorder continues. Leaves room for the segments of an earlier owner that may
-/// still write.
+/// Returns the segment after which a recorder continues. Leaves room for the segments of an earlier owner that may still write.
 pub(crate) fn last_segment(run: &RunDir, last: u32) -> u32 {
     /// Far more segments than an owner writes between two checks of its ownership.
     const ROOM: u32 = 1_000;
@@ -388,7 +386,7 @@ mod tests {
         let refused = RunLock::acquire(&run).unwrap_err().to_string();
         assert!(refused.contains("far"), "{refused}");
         assert_eq!(std::fs::read(run.lock()).unwrap(), before, "it is not signed either");
-        assert!(!stands_still(&run, || false));
+        assert!(!wait_until_stale(&run, || false));
         Owner::take_over(&run).unwrap();
         RunLock::acquire(&run).unwrap();
         let mut next = Owner::claim(&run).unwrap();

@@ -2,9 +2,8 @@
 
 use std::path::Path;
 
-/// Their types from statfs(2) and linux/magic.h: NFS, SMB and CIFS, FUSE, 9P, Ceph, Lustre, GPFS, AFS, `BeeGFS`,
-/// `PanFS`, OCFS2, GFS2, `OrangeFS`, Coda, and the shared folders of virtual machines by Parallels, `VMware` and
-/// `VirtualBox`.
+/// Their types from statfs(2) and linux/magic.h: NFS, SMB and CIFS, FUSE, 9P, Ceph, Lustre, GPFS, AFS, `BeeGFS`, `PanFS`, OCFS2,
+/// GFS2, `OrangeFS`, Coda, and the shared folders of virtual machines by Parallels, `VMware` and `VirtualBox`.
 const TYPES: [u32; 19] = [
     0x6969,
     0x517b,

@@ -4,7 +4,7 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use crate::error::{IoContext as _, Result};
-use crate::folder::held::Held;
+use crate::folder::open_dir::OpenDir;
 
 /// The queue's folder in the folder of runs. Hidden from readers of `exp=*/run=*` and from older versions.
 pub(crate) const QUEUE: &str = ".queue";
@@ -12,15 +12,14 @@ pub(crate) const QUEUE: &str = ".queue";
 /// Prefix of an owner's file.
 pub(crate) const OWNER: &str = "owner-";
 
-/// A run's folder, `<runs>/exp=<experiment>/run=<name>`. Holds only paths and opens nothing, unless it is
-/// [held](Self::hold).
+/// A run's folder, `<runs>/exp=<experiment>/run=<name>`. Holds only paths and opens nothing, unless it is [held](Self::hold).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct RunDir(PathBuf, Held);
+pub struct RunDir(PathBuf, OpenDir);
 
 impl RunDir {
     /// Creates a handle for the run in `path`.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self(path.into(), Held::default())
+        Self(path.into(), OpenDir::default())
     }
     /// Keeps the folder open, so that writes go into that folder wherever it is moved, and never into another one that
     /// takes its name.
@@ -28,7 +27,7 @@ impl RunDir {
     /// # Errors
     /// The folder cannot be opened.
     pub fn hold(self) -> Result<Self> {
-        let held = Held::open(&self.0).at("open", &self.0)?;
+        let held = OpenDir::open(&self.0).at("open", &self.0)?;
         Ok(Self(self.0, held))
     }
     /// Returns whether a held folder still lies at its path. `true` if that cannot be determined.
@@ -64,8 +63,7 @@ impl RunDir {
         }
     }
 
-    /// Returns the experiment's id: the parent folder's name without `exp=`. For a queued run, only the manifest has
-    /// it.
+    /// Returns the experiment's id: the parent folder's name without `exp=`. For a queued run, only the manifest has it.
     pub fn experiment(&self) -> String {
         self.0.parent().map(|p| stem(p, "exp=")).unwrap_or_default()
     }

@@ -61,7 +61,7 @@ fn is_checkout(dir: &Path) -> bool {
 const READ_OTHERWISE: [&str; 7] = ["epoch", "infinity", "inf", "nan", "true", "false", "null"];
 
 /// Returns why a run or experiment may not have this name.
-pub(crate) fn misread(name: &str) -> Option<&'static str> {
+pub(crate) fn why_misread(name: &str) -> Option<&'static str> {
     let is_word = READ_OTHERWISE.iter().any(|word| name.eq_ignore_ascii_case(word));
     let is_number = name.parse::<f64>().is_ok();
     let is_date = name.starts_with(|c: char| c.is_ascii_digit())
@@ -72,7 +72,7 @@ pub(crate) fn misread(name: &str) -> Option<&'static str> {
 
 /// Changes a generated name if readers would not read it as text.
 pub fn readable_name(name: String) -> String {
-    if misread(&name).is_some() { name + "-runs" } else { name }
+    if why_misread(&name).is_some() { name + "-runs" } else { name }
 }
 
 /// Checks the name of a run: a letter followed by letters, digits, `.`, `_` or `-`, at most 100 characters, not `last`,
@@ -94,7 +94,7 @@ pub fn validate_name(name: &str) -> Result<()> {
     if !name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')) {
         return bad("only letters, digits, '.', '_' and '-' may follow");
     }
-    misread(name).map_or(Ok(()), bad)
+    why_misread(name).map_or(Ok(()), bad)
 }
 
 /// Returns the next free name for a run of `experiment`, such as `curve-fit-7`.
@@ -122,8 +122,7 @@ pub(crate) fn new_run_names(runs: &Path, experiment: &str) -> impl Iterator<Item
     (1..).map(move |n| format!("{base}-{}", used.saturating_add(n)))
 }
 
-/// Lists runs by experiment and name, followed by those in the queue in their order. Folders without a manifest are
-/// skipped.
+/// Lists runs by experiment and name, followed by those in the queue in their order. Folders without a manifest are skipped.
 pub fn list_runs(runs: &Path) -> Vec<RunDir> {
     list_runs_checked(runs).0
 }
@@ -156,7 +155,7 @@ pub fn list_runs_checked(runs: &Path) -> (Vec<RunDir>, Vec<(PathBuf, StoreError)
 
 /// Applies `look` to all runs with their positions in the queue, from 1. Returns what was seen, and the folders that
 /// failed with the reason. Runs that leave the queue in the meantime are looked for again.
-pub fn look_at_runs<T, E: std::fmt::Display>(
+pub fn inspect_runs<T, E: std::fmt::Display>(
     runs: &Path,
     mut look: impl FnMut(&[(RunDir, usize)]) -> Vec<Result<T, E>>,
 ) -> (Vec<T>, Vec<(PathBuf, String)>) {
@@ -186,7 +185,7 @@ pub fn look_at_runs<T, E: std::fmt::Display>(
 }
 
 /// Applies `look` to each of these runs, on all processors.
-pub fn look_at_each<T: Send>(runs: &[(RunDir, usize)], look: impl Fn(&RunDir, usize) -> T + Sync) -> Vec<T> {
+pub fn inspect_each<T: Send>(runs: &[(RunDir, usize)], look: impl Fn(&RunDir, usize) -> T + Sync) -> Vec<T> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let share = runs.len().div_ceil(threads).max(SHARE);
     let look =
@@ -396,7 +395,7 @@ mod tests {
     fn a_run_that_leaves_the_queue_before_it_is_looked_at_is_neither_missed_nor_unreadable() {
         let temp = tempfile::tempdir().unwrap();
         let (waiting, started) = two(temp.path());
-        let (seen, unreadable) = look_at_runs(temp.path(), |runs| {
+        let (seen, unreadable) = inspect_runs(temp.path(), |runs| {
             if waiting.exists() {
                 assert_eq!((names(&[runs[0].0.clone()]), runs[0].1), (vec!["s".to_owned()], 0));
                 fs::rename(&waiting, &started).unwrap();
@@ -411,7 +410,7 @@ mod tests {
             0 => Ok(run.clone()),
             place => Err(format!("torn, number {place}")),
         };
-        let (seen, unreadable) = look_at_runs(temp.path(), |runs| runs.iter().map(torn).collect());
+        let (seen, unreadable) = inspect_runs(temp.path(), |runs| runs.iter().map(torn).collect());
         assert_eq!(
             (names(&seen), unreadable),
             (vec!["s".to_owned()], vec![(waiting, "torn, number 1".to_owned())])

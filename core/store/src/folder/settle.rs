@@ -1,5 +1,4 @@
-//! Writing the end of a run. If the run was cut short, the rows on the disk may be more or fewer than its status
-//! counted.
+//! Writing the end of a run. If the run was cut short, the rows on the disk may be more or fewer than its status counted.
 
 use crate::error::Result;
 use crate::folder::events::{Event, EventLine, append_event, read_events};

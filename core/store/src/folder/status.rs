@@ -87,8 +87,7 @@ pub struct Status {
     pub step: Option<i64>,
     /// The epoch, including fractions.
     pub epoch: Option<f64>,
-    /// Whether epochs start again for each of several networks trained one after the other; `epoch` is that of the
-    /// latest.
+    /// Whether epochs start again for each of several networks trained one after the other; `epoch` is that of the latest.
     #[serde(default)]
     pub epochs_restart: bool,
     /// The current activity, in a word or two.
@@ -227,8 +226,7 @@ impl Status {
     }
 }
 
-/// Maximum number of headline values read. A trainer writes a few dozen; thousands in a damaged file would slow down
-/// every view.
+/// Maximum number of headline values read. A trainer writes a few dozen; thousands in a damaged file would slow down every view.
 const HEADLINES: usize = 1_000;
 
 /// The latest value of a headline series.

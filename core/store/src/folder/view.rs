@@ -13,10 +13,10 @@ use crate::folder::holder::{Holder, last_holder};
 use crate::folder::inside;
 use crate::folder::job::{Job, JobStage, NOT_QUEUED, read_job};
 use crate::folder::lock::{holders, is_locked};
-use crate::folder::machine::{Fate, Place, fate, is_started_for};
+use crate::folder::machine::{Place, ProcessState, is_started_for, process_state};
 use crate::folder::manifest::{Manifest, read_manifest};
 use crate::folder::notes::{Notes, read_notes};
-use crate::folder::owner::{self, STILL, elsewhere};
+use crate::folder::owner::{self, STALE_AFTER, remote_owner};
 use crate::folder::queue::{InQueue, in_queue};
 use crate::folder::run_dir::RunDir;
 use crate::folder::status::{Ending, State, Status, Waiting, read_status};
@@ -105,8 +105,7 @@ impl PartialEq for Seen {
 }
 
 impl View {
-    /// Describes where a run is or was last active if its processes cannot be seen: `on node7`, or `a copy of
-    /// /data/run=a`.
+    /// Describes where a run is or was last active if its processes cannot be seen: `on node7`, or `a copy of /data/run=a`.
     pub fn whereabouts(&self) -> String {
         match &self.copied_from {
             Some(folder) => format!("a copy of {}", folder.display()),
@@ -129,8 +128,7 @@ impl View {
         (moves && (silent || still)).then_some(self.age_of_last_write)
     }
 
-    /// Returns whether its processes are gone and left work undone: an end that is not written, or rows that are not
-    /// sealed.
+    /// Returns whether its processes are gone and left work undone: an end that is not written, or rows that are not sealed.
     pub fn is_unattended(&self) -> bool {
         self.certain
             && self.state.is_final()
@@ -183,7 +181,7 @@ fn life(
     }
     if let Some(far) = far {
         let alive = Life::Alive { within_reach: false, suspended: None };
-        return Ok(if far.age() < STILL { alive } else { Life::Unknown });
+        return Ok(if far.age() < STALE_AFTER { alive } else { Life::Unknown });
     }
     if !then.same_boot(&here) {
         // If the lock is held after all, this machine shares its id with another one.
@@ -201,12 +199,13 @@ fn life(
     }
     let within_reach = then.same_pids(&here);
     let processes = || {
-        let trainer = fate(status.trainer_pid?, status.trainer_start?);
-        Some((fate(status.keeper_pid?, status.keeper_start?), trainer))
+        let trainer = process_state(status.trainer_pid?, status.trainer_start?);
+        Some((process_state(status.keeper_pid?, status.keeper_start?), trainer))
     };
-    let (keeper, trainer) = within_reach.then(processes).flatten().unwrap_or((Fate::There, Fate::There));
+    let (keeper, trainer) =
+        within_reach.then(processes).flatten().unwrap_or((ProcessState::There, ProcessState::There));
     let suspended = match (keeper, trainer) {
-        (Fate::Gone, Fate::Gone) => {
+        (ProcessState::Gone, ProcessState::Gone) => {
             // The lock may have been released with the last of them.
             let held = is_locked(run)?;
             // Whatever the status says, a process of this run that holds its lock is alive.
@@ -215,9 +214,9 @@ fn life(
             }
             return Ok(Life::Gone { held });
         }
-        (Fate::Suspended, Fate::Suspended) => Some(Suspended::Both),
-        (Fate::Suspended, _) => Some(Suspended::Keeper),
-        (_, Fate::Suspended) => Some(Suspended::Trainer),
+        (ProcessState::Suspended, ProcessState::Suspended) => Some(Suspended::Both),
+        (ProcessState::Suspended, _) => Some(Suspended::Keeper),
+        (_, ProcessState::Suspended) => Some(Suspended::Trainer),
         _ => None,
     };
     Ok(Life::Alive { within_reach, suspended })
@@ -242,9 +241,9 @@ pub fn view(run: &RunDir) -> Result<View> {
     let place = holder.place;
     // The lock's text may be of a process that lost the run to the current owner. Only a version without owner files
     // holds a lock while another machine owns the run.
-    let far = if at_rest { None } else { elsewhere(run) };
+    let far = if at_rest { None } else { remote_owner(run) };
     let far = match far {
-        Some(seen) if seen.age() >= STILL && place.same_boot(&Place::here()) && is_locked(run)? => None,
+        Some(seen) if seen.age() >= STALE_AFTER && place.same_boot(&Place::here()) && is_locked(run)? => None,
         far => far,
     };
     let mut life = match status.state {
@@ -289,7 +288,7 @@ pub fn view(run: &RunDir) -> Result<View> {
         } else if let Some(end) = by_job.end {
             (status.cause, state) = (end.cause, end.state);
         } else if held {
-            let who = match holders(run).into_iter().map(in_words).collect::<Vec<_>>() {
+            let who = match holders(run).into_iter().map(process_name).collect::<Vec<_>>() {
                 who if who.is_empty() => "another user's process".to_owned(),
                 who => format!("process {}", who.join(", ")),
             };
@@ -299,7 +298,7 @@ pub fn view(run: &RunDir) -> Result<View> {
         }
     }
     if matches!(life, Life::Alive { .. }) {
-        status.waiting = status.waiting.take().or_else(|| waits_unsaid(run, &status));
+        status.waiting = status.waiting.take().or_else(|| detect_full_disk(run, &status));
     }
     let age_of_last_write = last_write(run).and_then(|t| t.elapsed().ok()).unwrap_or_default();
     let certain = life != Life::Unknown;
@@ -373,7 +372,7 @@ fn judged_by_job(job: &Job, life: Life, status: &Status) -> (Life, ByJob) {
 }
 
 /// Returns a process with its name, such as `4242 (sleep)`.
-fn in_words(pid: u32) -> String {
+fn process_name(pid: u32) -> String {
     let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
     format!("{pid} ({})", name.trim_end())
 }
@@ -415,7 +414,7 @@ fn from_events(run: &RunDir, why: &crate::error::StoreError) -> Status {
 }
 
 /// Detects from outside that the disk is so full that not even the status can be written.
-fn waits_unsaid(run: &RunDir, status: &Status) -> Option<Waiting> {
+fn detect_full_disk(run: &RunDir, status: &Status) -> Option<Waiting> {
     let silent = Timestamp::now().duration_since(status.updated).as_secs_f64() > HEARTBEAT.as_secs_f64();
     let disk = rustix::fs::statvfs(run.path()).ok().filter(|_| silent)?;
     let cause = if disk.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY) {

@@ -64,8 +64,7 @@ pub(crate) fn commit(run: &RunDir, tmp: &Path, record: &Record) -> Result<PathBu
     let remove = |path: &Path| inside::remove_dir(run, path).at("remove", path);
     let rename = |from: &Path, to: &Path| inside::rename(run, from, to).at("rename", from);
     if inside::exists(run, &path) {
-        // The same step may be saved again after a resume: the old checkpoint is removed only after the new one has its
-        // name.
+        // The same step may be saved again after a resume: the old checkpoint is removed only after the new one has its name.
         if inside::exchange(run, tmp, &path).at("exchange", &path)? {
             remove(tmp)?;
         } else {

@@ -47,7 +47,7 @@ pub(crate) fn sign(object: &mut Vec<u8>) {
 }
 
 /// Verifies the sum of a JSON object. Returns `None` if it has none, as in older versions.
-pub(crate) fn holds(object: &[u8]) -> Option<bool> {
+pub(crate) fn verify(object: &[u8]) -> Option<bool> {
     let (text, sum) = object.trim_ascii_end().strip_suffix(AFTER)?.split_last_chunk::<DIGITS>()?;
     let text = text.strip_suffix(BEFORE)?;
     Some(Sum::of(text).digits().as_bytes() == sum)
@@ -68,9 +68,9 @@ mod tests {
     #[test]
     fn a_signed_object_is_json_and_no_flip_goes_unseen() {
         let mut signed = br#"{"schema":1,"value":0.25}"#.to_vec();
-        assert_eq!(holds(&signed), None);
+        assert_eq!(verify(&signed), None);
         sign(&mut signed);
-        assert_eq!((holds(&signed), holds(&[&signed[..], b"\n"].concat())), (Some(true), Some(true)));
+        assert_eq!((verify(&signed), verify(&[&signed[..], b"\n"].concat())), (Some(true), Some(true)));
         let parsed: serde_json::Value = serde_json::from_slice(&signed).unwrap_or_default();
         assert_eq!(parsed["value"], 0.25);
         for bit in 0..signed.len() * 8 {
@@ -79,7 +79,8 @@ mod tests {
             let seen: Option<serde_json::Value> = serde_json::from_slice(&flipped).ok();
             // What is flipped in the sum's own key makes it an object without one, and changes nothing.
             assert!(
-                holds(&flipped) == Some(false) || seen.is_none_or(|v| v["value"] == 0.25 && v["schema"] == 1),
+                verify(&flipped) == Some(false)
+                    || seen.is_none_or(|v| v["value"] == 0.25 && v["schema"] == 1),
                 "bit {bit}"
             );
         }

@@ -15,9 +15,8 @@ use crate::log::recover::recover;
 use crate::sealed::table::RUN_TABLE;
 use crate::stages::stage;
 
-/// Prepares a run to resume from a checkpoint, by default the newest: seals what a crash left, then moves all later
-/// rows and checkpoints to `superseded/<time>/`. The run's row in `tables/run/` is copied there and stays until it is
-/// replaced.
+/// Prepares a run to resume from a checkpoint, by default the newest: seals what a crash left, then moves all later rows and
+/// checkpoints to `superseded/<time>/`. The run's row in `tables/run/` is copied there and stays until it is replaced.
 ///
 /// # Errors
 /// There is no such checkpoint, or the rows after it cannot be set aside.

@@ -161,8 +161,7 @@ impl SeriesFile {
         self.wrong.clone().map(|message| StoreError::Damaged { path: run.series(), message })
     }
 
-    /// Converts series numbers of the file, as used in a journal, to those of the table. Every row's series must be in
-    /// the file.
+    /// Converts series numbers of the file, as used in a journal, to those of the table. Every row's series must be in the file.
     pub(crate) fn renumber(&self, rows: &mut Rows) {
         // They differ only if a sealed part has a series whose line is lost.
         if self.moved {
@@ -215,7 +214,7 @@ impl SeriesFile {
     fn add(&mut self, line: &[u8], path: &Path) -> Result<()> {
         let damaged = |message| Err(StoreError::Damaged { path: path.to_owned(), message });
         let text = line.trim_ascii_end();
-        let signed = checksum::holds(text);
+        let signed = checksum::verify(text);
         if signed == Some(false) {
             return damaged("its checksum does not match".to_owned());
         }

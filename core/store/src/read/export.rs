@@ -58,7 +58,7 @@ pub fn export_csv(run: &RunDir, shape: Shape, out: &mut impl Write) -> Result<Ex
     }
     out.write_all(b"step,epoch,time,metric,model,split,trial,value\n").at("write the rows of", place)?;
     let mut rows = 0;
-    let damage = each_slice(run, |slice| {
+    let damage = for_each_slice(run, |slice| {
         rows += slice.step.len() as u64;
         write_slice(&slice, out).at("write the rows of", place)
     })?;
@@ -90,7 +90,7 @@ pub fn export_parquet(run: &RunDir, shape: Shape, out: impl Write + Send) -> Res
         rows: Rows::default(),
     };
     let mut rows = 0;
-    let damage = each_slice(run, |slice| {
+    let damage = for_each_slice(run, |slice| {
         rows += slice.step.len() as u64;
         long.add(&slice, place)
     })?;
@@ -100,7 +100,7 @@ pub fn export_parquet(run: &RunDir, shape: Shape, out: impl Write + Send) -> Res
 }
 
 /// Passes all rows to `sink` and returns the damaged files.
-fn each_slice(run: &RunDir, mut sink: impl FnMut(Slice<'_>) -> Result<()>) -> Result<Vec<StoreError>> {
+fn for_each_slice(run: &RunDir, mut sink: impl FnMut(Slice<'_>) -> Result<()>) -> Result<Vec<StoreError>> {
     let mut tailer = Tailer::new(run);
     while !tailer.at_end() {
         let mut done = Ok(());

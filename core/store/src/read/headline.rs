@@ -6,8 +6,7 @@
 use crate::folder::manifest::{Goal, MetricInfo};
 use crate::folder::status::HeadlineValue;
 
-/// Ranks how well a split represents a metric; the lowest rank represents the run. Ranks are equal only for the same
-/// split.
+/// Ranks how well a split represents a metric; the lowest rank represents the run. Ranks are equal only for the same split.
 pub fn split_rank<'a>(info: Option<&MetricInfo>, split: Option<&'a str>) -> (u8, Option<&'a str>) {
     let declared = info.and_then(|m| m.headline_of.as_deref());
     let lower = split.map(str::to_lowercase);
@@ -57,8 +56,7 @@ impl<'a> Headline<'a> {
         self.lines.iter().filter(move |l| Some(rank(l)) == first)
     }
 
-    /// Returns the line that represents the run: the best of that split by the metric's goal, or the first if there is
-    /// no goal.
+    /// Returns the line that represents the run: the best of that split by the metric's goal, or the first if there is no goal.
     pub fn line(&self) -> Option<HeadlineLine<'a>> {
         let mut finite = self.of_split().filter(|l| l.value.is_finite());
         let best = match self.info.map_or(Goal::None, |m| m.goal) {

@@ -1,5 +1,4 @@
-//! Summaries of series from the statistics of Parquet pages: only the decisive pages are read, whatever the size of the
-//! run.
+//! Summaries of series from the statistics of Parquet pages: only the decisive pages are read, whatever the size of the run.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};

@@ -1,8 +1,7 @@
 //! Following a live run.
 //!
-//! The position is one number, the time of the last row returned. Times increase from batch to batch and from segment
-//! to segment, so the rows of any part with later times are exactly the new ones, however it was sealed and merged
-//! since.
+//! The position is one number, the time of the last row returned. Times increase from batch to batch and from segment to segment,
+//! so the rows of any part with later times are exactly the new ones, however it was sealed and merged since.
 
 use std::time::{Duration, Instant};
 

@@ -10,8 +10,7 @@ thread_local! {
     static DECODING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Returns whether this thread is decoding a file, so that a panic is an expected result and the panic hook should not
-/// report it.
+/// Returns whether this thread is decoding a file, so that a panic is an expected result and the panic hook should not report it.
 pub fn decoding() -> bool {
     DECODING.get()
 }

@@ -383,8 +383,7 @@ fn bytes_of((start, len): (i64, i64)) -> Option<Range<u64>> {
     Some(start..start.checked_add(len)?)
 }
 
-/// Checks offsets and lengths in the footer. `None` if they exceed the file; `false` if only the page index cannot be
-/// used.
+/// Checks offsets and lengths in the footer. `None` if they exceed the file; `false` if only the page index cannot be used.
 fn fits(metadata: &ParquetMetaData, file: &File, len: u64) -> Option<bool> {
     let mut rows = 0;
     let mut indexed = true;

@@ -180,7 +180,6 @@ impl<'a> Indexed<'a> {
         }
     }
 
-    /// Returns the text of a page.
     fn text(&self, page: usize) -> Content<String> {
         let one = || {
             let ColumnIndexMetaData::BYTE_ARRAY(index) = self.index else { return None };

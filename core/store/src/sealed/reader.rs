@@ -183,8 +183,7 @@ fn joined(ranges: impl Iterator<Item = Range<usize>>) -> Vec<Range<usize>> {
 fn by_key(part: &Sealed, filter: &dyn Fn(&SeriesKey) -> bool, among: &[Range<usize>]) -> Result<Vec<Owned>> {
     let mut found: Vec<Owned> = Vec::new();
     let mut start = 0;
-    // One row group at a time: a batch across two with different dictionaries is built by comparing the text of each
-    // row.
+    // One row group at a time: a batch across two with different dictionaries is built by comparing the text of each row.
     for (number, group) in part.metadata().row_groups().iter().enumerate() {
         let rows = start..start + group.num_rows() as usize;
         let inside = |r: &Range<usize>| r.start.max(rows.start)..r.end.min(rows.end);

@@ -87,8 +87,7 @@ impl Column {
         if self.finite == self.of { of } else { format!("{} of {of}", count(self.finite)) }
     }
 
-    /// Returns the full heading: the kind of value and the number of series, such as `last, mean of 5` or `best, lowest
-    /// of 5`.
+    /// Returns the full heading: the kind of value and the number of series, such as `last, mean of 5` or `best, lowest of 5`.
     pub fn words(&self) -> String {
         if self.of.1 < 2 {
             return self.what.word().to_owned();

@@ -118,8 +118,7 @@ pub(super) fn is_log(scale: Scale) -> bool {
     matches!(scale, Scale::Log | Scale::Log2)
 }
 
-/// Returns the end of an axis that grows in jumps: the first of 1.25, 1.25², … units beyond `low` that is not below
-/// `high`.
+/// Returns the end of an axis that grows in jumps: the first of 1.25, 1.25², … units beyond `low` that is not below `high`.
 fn grown(low: f64, high: f64) -> f64 {
     let length = high - low;
     if length <= 0.0 || !length.is_finite() {

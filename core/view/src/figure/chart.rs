@@ -245,8 +245,7 @@ fn title(sources: &[Source<'_>], subject: Subject<'_>, ascii: bool) -> String {
             let own = panel.and_then(|panel| {
                 panel.title.as_deref().filter(|t| !t.is_empty()).or(panel.y.label.as_deref())
             });
-            // Panels of one figure are distinguished by their own titles, those of several figures by the figures'
-            // titles.
+            // Panels of one figure are distinguished by their own titles, those of several figures by the figures' titles.
             match own.filter(|own| figure.panels.len() > 1 && !own.is_empty() && *own != figure.title) {
                 Some(own) => format!("{}{}{own}", figure.title, PART[usize::from(ascii)]),
                 None => figure.title.clone(),

@@ -284,8 +284,7 @@ fn middle(plot: &Plot, at: usize) -> f64 {
     plot.x.value(at as f64 / (plot.dots.max(2) - 1) as f64)
 }
 
-/// Returns the points of a line: for each column its first, smallest, largest and last value, all at the column's
-/// centre.
+/// Returns the points of a line: for each column its first, smallest, largest and last value, all at the column's centre.
 fn points(columns: &Columns, plot: &Plot, scale: Scale, gaps: &[(f64, f64)]) -> Points {
     let mut points = Points::default();
     let place = |c: &Cell| plot.column(middle(plot, c.at));

@@ -96,7 +96,6 @@ impl<'a> Member<'a> {
         Some(self.placed(columns))
     }
 
-    /// Returns its columns in a window.
     pub(super) fn over(&self, window: &Span, columns: usize) -> Columns {
         self.placed(self.series.columns(self.kind, &self.ruler(window, columns)))
     }

@@ -25,8 +25,7 @@ use gradtop_store::figures::{self, Mark as Declared, MarkAxis, MarkKind};
 
 pub use plan::{declared_x, name_of};
 
-/// A figure for a metric that no figure was declared for: a line for each model and split, the mean over trials with
-/// their range.
+/// A figure for a metric that no figure was declared for: a line for each model and split, the mean over trials with their range.
 pub fn of_metric(name: &str, info: Option<&MetricInfo>, x: &str) -> figures::Figure {
     let scale = if info.is_some_and(|m| m.log) { figures::Scale::Log } else { figures::Scale::Linear };
     let mark = Declared {

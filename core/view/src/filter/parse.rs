@@ -8,7 +8,6 @@ use gradtop_store::suggest;
 /// Maximum nesting of parentheses, so that pasted text cannot overflow the stack.
 const DEPTH: usize = 50;
 
-/// Parses a filter.
 pub(super) fn parse(text: &str) -> Result<Filter, FilterError> {
     let tokens = tokens(text)?;
     let mut parser = Parser { tokens: &tokens, next: 0, end: text.chars().count(), depth: 0 };

@@ -1,5 +1,4 @@
-//! What is known of a run apart from its rows: manifest, figures, events and tables, read again when their files
-//! change.
+//! What is known of a run apart from its rows: manifest, figures, events and tables, read again when their files change.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

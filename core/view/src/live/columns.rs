@@ -16,8 +16,7 @@ pub struct Ruler {
 }
 
 impl Ruler {
-    /// Creates `width` columns whose centres are evenly spaced from one end of the span to the other, like the dots of
-    /// a raster.
+    /// Creates `width` columns whose centres are evenly spaced from one end of the span to the other, like the dots of a raster.
     pub fn new(span: Span, width: usize) -> Self {
         let width = width.max(2);
         let last = (width - 1) as f64;
@@ -169,8 +168,7 @@ struct Builder<'a> {
 }
 
 impl Builder<'_> {
-    /// Adds a summary instead of its buckets, if it lies in one column or outside and nothing in it interrupts the
-    /// line.
+    /// Adds a summary instead of its buckets, if it lies in one column or outside and nothing in it interrupts the line.
     fn whole(&mut self, sum: &Bucket, x: XAxis, started_us: Option<i64>) -> bool {
         if sum.flags & (flag::ODD | flag::REWIND) != 0 {
             return false;
@@ -230,8 +228,7 @@ impl Builder<'_> {
             for at in c..=d {
                 self.out.odd.push(Odds { at, flags: b.flags & flag::ODD });
             }
-            // A line may come from a neighbour only if nothing irregular is in between; the order within a bucket is
-            // unknown.
+            // A line may come from a neighbour only if nothing irregular is in between; the order within a bucket is unknown.
             if b.flags & flag::FIRST_ODD != 0 || b.n > 1 {
                 self.interrupt();
             }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
-use gradtop_store::ToldOf;
+use gradtop_store::FolderWatcher;
 
 use super::feed::{Feed, GLANCE};
 use super::pyramid::Bucket;
@@ -55,7 +55,7 @@ impl Engine {
         drop(thread.spawn(move || {
             // Drawing and input have priority. On Linux this affects only this thread; failure is harmless.
             rustix::process::setpriority_process(None, NICE).ok();
-            serve(&asked, ToldOf::start(move || drop(tell.send(Asked::Written))), send);
+            serve(&asked, FolderWatcher::start(move || drop(tell.send(Asked::Written))), send);
         }));
         Self { requests }
     }
@@ -167,7 +167,7 @@ impl Runs {
 }
 
 /// Reads what is requested until the requests end, or until `deliver` returns that nobody is listening.
-fn serve(asked: &Receiver<Asked>, mut told: ToldOf, deliver: impl Fn(Arc<LiveSnapshot>) -> bool) {
+fn serve(asked: &Receiver<Asked>, mut watcher: FolderWatcher, deliver: impl Fn(Arc<LiveSnapshot>) -> bool) {
     let mut runs = Runs::new();
     let mut due: Option<Instant> = None;
     let mut delivered: Option<Instant> = None;
@@ -214,9 +214,9 @@ fn serve(asked: &Receiver<Asked>, mut told: ToldOf, deliver: impl Fn(Arc<LiveSna
         let ended = if quiet { runs.ended() } else { Vec::new() };
         if ended != folders {
             (folders, heard) = (ended, Instant::now());
-            told.keep(|path| folders.iter().any(|folder| folder == path));
+            watcher.retain(|path| folders.iter().any(|folder| folder == path));
         }
-        let all = folders.iter().fold(!folders.is_empty(), |all, folder| told.watch(folder) && all);
+        let all = folders.iter().fold(!folders.is_empty(), |all, folder| watcher.watch(folder) && all);
         // Polled since the last notification, so wait for the next one.
         let next = left.next.filter(|_| !all || start < heard + GLANCE);
         due = next.map(|wait| Instant::now() + wait);

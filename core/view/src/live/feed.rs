@@ -1,5 +1,4 @@
-//! Reads one run incrementally: in passes over its rows, each for some of its series, that continue while the run
-//! grows.
+//! Reads one run incrementally: in passes over its rows, each for some of its series, that continue while the run grows.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;

@@ -256,7 +256,6 @@ impl Growing {
         self.changed
     }
 
-    /// Returns a snapshot.
     pub(super) fn snapshot(&mut self, started_us: Option<i64>, generation: u64) -> Arc<SeriesSnapshot> {
         if let Some(published) = self.published.as_ref().filter(|_| !self.changed) {
             return Arc::clone(published);

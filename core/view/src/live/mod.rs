@@ -1,8 +1,7 @@
 //! Live data of runs: series as pyramids of bounded size, read in the background.
 //!
-//! [`engine`] reads and publishes a [`LiveSnapshot`] whenever something changed; screens send [`WatchRequest`]s for
-//! what they show. [`crate::figure`] creates charts from snapshots. Apart from reading (`feed` and [`engine`]),
-//! everything is pure.
+//! [`engine`] reads and publishes a [`LiveSnapshot`] whenever something changed; screens send [`WatchRequest`]s for what they
+//! show. [`crate::figure`] creates charts from snapshots. Apart from reading (`feed` and [`engine`]), everything is pure.
 
 mod about;
 pub mod columns;

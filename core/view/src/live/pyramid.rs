@@ -1,8 +1,7 @@
 //! A series in bounded memory: buckets of neighbouring samples at several resolutions, which keep what a chart needs.
 //!
-//! The number of buckets at the finest level is limited; beyond it, neighbours are joined, which doubles the number of
-//! samples per bucket. Above it, each [`GROUP`] of buckets has a summary, and each chunk of [`CHUNK`]. Chunks are
-//! shared with snapshots.
+//! The number of buckets at the finest level is limited; beyond it, neighbours are joined, which doubles the number of samples
+//! per bucket. Above it, each [`GROUP`] of buckets has a summary, and each chunk of [`CHUNK`]. Chunks are shared with snapshots.
 
 use std::sync::Arc;
 

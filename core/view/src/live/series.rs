@@ -40,7 +40,6 @@ pub struct SeriesSnapshot {
 pub(crate) struct Row {
     /// The position; NaN if it has none on this axis.
     pub(crate) x: f64,
-    /// The step.
     pub(crate) step: i64,
     /// The value, or the mean of several.
     pub(crate) value: f64,
@@ -318,8 +317,7 @@ impl SeriesSnapshot {
         found
     }
 
-    /// Returns the smallest, largest and smallest positive finite value in a range of an axis (the last is NaN if there
-    /// is none).
+    /// Returns the smallest, largest and smallest positive finite value in a range of an axis (the last is NaN if there is none).
     pub(crate) fn value_range(&self, x: XAxis, range: (f64, f64)) -> Option<(f64, f64, f64)> {
         let started = self.started_us;
         let mut out: Option<(f64, f64, f64)> = None;

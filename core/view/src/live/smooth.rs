@@ -43,8 +43,7 @@ impl Ema {
         self.push_many((step, step), v, 1)
     }
 
-    /// Adds `n` equal values evenly spread between two steps, for which a bucket's mean stands, and returns the
-    /// average.
+    /// Adds `n` equal values evenly spread between two steps, for which a bucket's mean stands, and returns the average.
     pub(crate) fn push_many(&mut self, (from, to): (i64, i64), v: f64, n: u64) -> f64 {
         if !v.is_finite() || n == 0 {
             return v;

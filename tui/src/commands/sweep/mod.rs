@@ -136,7 +136,7 @@ pub(crate) fn run(context: &Context, args: Args) -> Result<i32> {
             for (run, (setting, seed, _)) in queued.iter().zip(left.by_ref()) {
                 print::line(&format!("{}  {}", clean(&run.name()), words(setting, *seed)));
             }
-            gradtop_host::start_waiting(&runs).map(drop)
+            gradtop_host::start_queued(&runs).map(drop)
         })?;
     }
     said(wanted.len(), if args.dry_run { "would be queued" } else { "queued" }, had, &args.name);

@@ -379,8 +379,7 @@ impl Session {
     }
 }
 
-/// Writes a text to the console: its level before the first line, the others below it. Standard error is the pipe to the
-/// keeper.
+/// Writes a text to the console: its level before the first line, the others below it. Standard error is the pipe to the keeper.
 pub(crate) fn write_lines(level: &str, text: &str) {
     use std::io::Write as _;
     let mut console = String::with_capacity(text.len() + 16);

@@ -21,7 +21,7 @@ pub(crate) mod bit {
     /// The next `step_end` stops, with or without a checkpoint.
     pub(crate) const AT_ONCE: u32 = 16;
     /// The plugin has been told to stop and may have aborted its work, so the stop is final.
-    pub(crate) const TOLD: u32 = 32;
+    pub(crate) const NOTIFIED: u32 = 32;
     /// The plugin was told to save during a stop.
     pub(crate) const POLLED: u32 = 64;
     /// The plugin has saved during a stop.
@@ -35,13 +35,13 @@ impl Session {
 
     /// Returns whether the plugin should stop; if so, the stop becomes final.
     pub(crate) fn should_stop(&self) -> bool {
-        self.bits.load(Ordering::Relaxed) & bit::STOP != 0 && self.tell_to_stop()
+        self.bits.load(Ordering::Relaxed) & bit::STOP != 0 && self.confirm_stop()
     }
 
     /// Makes a stop final, if one is still requested.
     #[cold]
-    fn tell_to_stop(&self) -> bool {
-        self.change(|b| (b & bit::STOP != 0).then_some(b | bit::TOLD)).is_ok()
+    fn confirm_stop(&self) -> bool {
+        self.change(|b| (b & bit::STOP != 0).then_some(b | bit::NOTIFIED)).is_ok()
     }
 
     /// Changes the bits atomically unless `f` returns `None`. Returns the previous bits.
@@ -78,7 +78,7 @@ impl Session {
         let waits = |b: u32| self.resumable && b & at_once == 0;
         let before = self.change(|b| {
             let stops = b & bit::STOP != 0;
-            stops.then_some(b | if waits(b) { bit::DEFERRED } else { bit::TOLD })
+            stops.then_some(b | if waits(b) { bit::DEFERRED } else { bit::NOTIFIED })
         });
         Ok(before.is_ok_and(|b| !waits(b)))
     }
@@ -174,7 +174,7 @@ impl Session {
     // ---- called on behalf of others ----
 
     /// Asks the plugin to stop; a resumable one saves a checkpoint first. Returns `true` the first time.
-    pub(crate) fn ask_to_stop(&self) -> bool {
+    pub(crate) fn request_stop(&self) -> bool {
         let mut ask = bit::STOP;
         if self.resumable {
             ask |= bit::CHECKPOINT;
@@ -185,9 +185,9 @@ impl Session {
         first
     }
 
-    /// Cancels [`Self::ask_to_stop`]. Returns `false` if it is too late or nothing was requested.
+    /// Cancels [`Self::request_stop`]. Returns `false` if it is too late or nothing was requested.
     pub(crate) fn withdraw_stop(&self) -> bool {
-        let firm = bit::TOLD | bit::AT_ONCE;
+        let firm = bit::NOTIFIED | bit::AT_ONCE;
         let forget = bit::STOP | bit::POLLED | bit::SAVED | bit::DEFERRED;
         // The requested checkpoint remains, because somebody else may have asked for it too.
         self.change(|b| (b & bit::STOP != 0 && b & firm == 0).then_some(b & !forget)).is_ok()

@@ -243,8 +243,7 @@ impl Recorder {
         Ok(path)
     }
 
-    /// Allows logging to continue beyond [`RecorderOptions::max_behind`], for a run that is to end its step, or revokes
-    /// that.
+    /// Allows logging to continue beyond [`RecorderOptions::max_behind`], for a run that is to end its step, or revokes that.
     pub fn hurry(&self, yes: bool) {
         self.0.shared.hot().hurried = yes;
         self.0.shared.room.notify_all();

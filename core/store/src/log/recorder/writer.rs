@@ -21,8 +21,7 @@ use super::trouble::{RETRY, Who};
 
 /// Number of rows that are written at once rather than after a delay.
 const FLUSH_ROWS: usize = 1_024;
-/// How often the writer checks for rows while points arrive. Waking it for each batch would cost the training thread
-/// more.
+/// How often the writer checks for rows while points arrive. Waking it for each batch would cost the training thread more.
 const TICK: Duration = Duration::from_millis(20);
 /// After so long without a point, it sleeps until it is woken.
 const IDLE: Duration = Duration::from_secs(2);
@@ -144,8 +143,7 @@ impl Writer {
                     }
                     Command::Close => {
                         self.note(Self::flush_if_needed);
-                        // Nothing may touch the folder once the recorder is gone. What cannot be sealed is in the
-                        // journal.
+                        // Nothing may touch the folder once the recorder is gone. What cannot be sealed is in the journal.
                         self.sealer.finish().ok();
                         return;
                     }
@@ -193,8 +191,7 @@ impl Writer {
         }
         for chunk in &mut chunks {
             let rows = &mut self.rows;
-            // Rows of this batch must be later than those of the last one, because readers track their position by
-            // time.
+            // Rows of this batch must be later than those of the last one, because readers track their position by time.
             let mut time = if self.encoded == rows.len() {
                 self.last_time.saturating_add(1)
             } else {

@@ -13,7 +13,7 @@ use crate::folder::manifest::{Manifest, replace_manifest};
 use crate::folder::queue::{self, LockedQueue, Turn};
 use crate::folder::run_dir::RunDir;
 use crate::folder::run_table::{write_params_table, write_run_table};
-use crate::folder::runs::{misread, new_run_name, new_run_names, validate_name};
+use crate::folder::runs::{new_run_name, new_run_names, validate_name, why_misread};
 use crate::folder::shared::create_shared;
 use crate::folder::status::read_status;
 use crate::folder::temporary::{TMP, tmp_beside};
@@ -27,18 +27,18 @@ const SYNCING: usize = 8;
 
 /// A run that is still invisible to others. Dropping it removes its folder.
 #[derive(Debug)]
-pub struct Birth {
+pub struct NewRun {
     runs: PathBuf,
     manifest: Manifest,
     find_name: bool,
     /// The experiment's folder.
     above: RunDir,
     run: RunDir,
-    /// The run's lock, until [`Birth::finish`] returns it.
+    /// The run's lock, until [`NewRun::finish`] returns it.
     lock: Option<RunLock>,
 }
 
-impl Birth {
+impl NewRun {
     /// Makes the folder of a new run under a temporary name and takes its lock. With `find_name` the run gets the next
     /// free name, else the name in the manifest, which may fail with [`StoreError::RunExists`].
     ///
@@ -63,7 +63,7 @@ impl Birth {
         }
         let id = &manifest.experiment.id;
         let is_path = id.is_empty() || id.contains(['/', '\0']) || id.starts_with('.');
-        if let Some(why) = misread(id).or(is_path.then_some("it is part of a path")) {
+        if let Some(why) = why_misread(id).or(is_path.then_some("it is part of a path")) {
             return Err(StoreError::BadName { of: "experiment", name: id.clone(), why });
         }
         if !find_name {
@@ -73,7 +73,7 @@ impl Birth {
         for _ in 0..TRIES {
             create_shared(runs, above.path())?;
             remove_unfinished(&above);
-            if let Some((run, lock)) = conceive(&above)? {
+            if let Some((run, lock)) = create_unnamed(&above)? {
                 return Ok(Self { runs: runs.to_owned(), manifest, find_name, above, run, lock: Some(lock) });
             }
         }
@@ -128,7 +128,7 @@ impl Birth {
     }
 }
 
-impl Birth {
+impl NewRun {
     fn write_named(&self) -> Result<()> {
         replace_manifest(&self.run, &self.manifest)?;
         if let Ok(status) = read_status(&self.run) {
@@ -143,29 +143,31 @@ impl Birth {
     /// # Errors
     /// The queue belongs to another user, a name is taken, or the disk refuses. The runs before the first failed one
     /// may have been queued.
-    pub fn finish_queued(mut births: Vec<(Self, Turn)>) -> Result<Vec<RunDir>> {
-        let Some(runs) = births.first().map(|(birth, _)| birth.runs.clone()) else { return Ok(Vec::new()) };
+    pub fn finish_queued(mut new_runs: Vec<(Self, Turn)>) -> Result<Vec<RunDir>> {
+        let Some(runs) = new_runs.first().map(|(new_run, _)| new_run.runs.clone()) else {
+            return Ok(Vec::new());
+        };
         let queue = LockedQueue::lock(&runs)?;
         let mut names = BTreeMap::new();
-        for (birth, turn) in &mut births {
-            queue::write_turn(&birth.run, turn)?;
-            let manifest = &mut birth.manifest;
-            if birth.find_name {
+        for (new_run, turn) in &mut new_runs {
+            queue::write_turn(&new_run.run, turn)?;
+            let manifest = &mut new_run.manifest;
+            if new_run.find_name {
                 let id = &manifest.experiment.id;
                 let names = names.entry(id.clone()).or_insert_with(|| new_run_names(&runs, id));
                 manifest.run = names.next().unwrap_or_default();
             } else {
                 refuse_taken(&runs, manifest)?;
             }
-            birth.write_named()?;
+            new_run.write_named()?;
         }
-        each(SYNCING, births.iter().map(|(birth, _)| &birth.run).collect(), sync)
+        each(SYNCING, new_runs.iter().map(|(new_run, _)| &new_run.run).collect(), sync)
             .into_iter()
             .collect::<Result<()>>()?;
-        let queued =
-            queue.append(births.iter().map(|(birth, _)| (&birth.run, birth.manifest.run.as_str())))?;
-        for (birth, _) in &mut births {
-            birth.lock = None;
+        let queued = queue
+            .append(new_runs.iter().map(|(new_run, _)| (&new_run.run, new_run.manifest.run.as_str())))?;
+        for (new_run, _) in &mut new_runs {
+            new_run.lock = None;
         }
         Ok(queued)
     }
@@ -189,7 +191,7 @@ fn refuse_taken(runs: &Path, manifest: &Manifest) -> Result<()> {
     }
 }
 
-impl Drop for Birth {
+impl Drop for NewRun {
     fn drop(&mut self) {
         if self.lock.is_some() {
             inside::remove_dir(&self.above, self.run.path()).ok();
@@ -200,7 +202,7 @@ impl Drop for Birth {
 }
 
 /// Makes an empty run under a temporary name and locks it. Returns `None` if another process has just removed it.
-fn conceive(above: &RunDir) -> Result<Option<(RunDir, RunLock)>> {
+fn create_unnamed(above: &RunDir) -> Result<Option<(RunDir, RunLock)>> {
     let run = RunDir::new(tmp_beside(&above.path().join("run")));
     match fs::create_dir(run.path()) {
         Err(e) if matches!(e.kind(), std::io::ErrorKind::AlreadyExists | std::io::ErrorKind::NotFound) => {
@@ -244,7 +246,7 @@ pub fn remove_unfinished(above: &RunDir) {
 /// Creates a run from a manifest without starting it.
 ///
 /// # Errors
-/// See [`Birth::begin`] and [`Birth::finish`].
+/// See [`NewRun::begin`] and [`NewRun::finish`].
 pub fn create_run(runs: &Path, manifest: &Manifest) -> Result<RunDir> {
-    Ok(Birth::begin(runs, manifest.clone(), false)?.finish()?.0)
+    Ok(NewRun::begin(runs, manifest.clone(), false)?.finish()?.0)
 }

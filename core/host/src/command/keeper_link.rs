@@ -52,7 +52,7 @@ pub(crate) enum FromSink {
 }
 
 /// Sends a message; a dead peer is ignored.
-pub(crate) fn say<T: Serialize>(mut stream: &UnixStream, what: &T) {
+pub(crate) fn send<T: Serialize>(mut stream: &UnixStream, what: &T) {
     if let Ok(mut line) = serde_json::to_vec(what) {
         line.push(b'\n');
         stream.write_all(&line).ok();
@@ -64,8 +64,7 @@ pub(crate) fn say<T: Serialize>(mut stream: &UnixStream, what: &T) {
 pub(crate) struct Lines(Vec<u8>);
 
 impl Lines {
-    /// Reads the available bytes, waiting for the first, and returns the complete lines. `None` at the end of the
-    /// stream.
+    /// Reads the available bytes, waiting for the first, and returns the complete lines. `None` at the end of the stream.
     pub(crate) fn read(&mut self, mut stream: &UnixStream) -> Option<Vec<Vec<u8>>> {
         let mut buffer = [0; 8 << 10];
         match stream.read(&mut buffer) {

@@ -11,12 +11,11 @@ use std::sync::Arc;
 use rustix::fs::{CWD, Mode, OFlags, fstat, openat, stat};
 use rustix::io::Errno;
 
-/// An open folder and its path when it was opened, or nothing. All values compare as equal, because only paths identify
-/// a run.
+/// An open folder and its path when it was opened, or nothing. All values compare as equal, because only paths identify a run.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Held(Option<Arc<(OwnedFd, Option<PathBuf>)>>);
+pub(crate) struct OpenDir(Option<Arc<(OwnedFd, Option<PathBuf>)>>);
 
-impl Held {
+impl OpenDir {
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let folder = openat(CWD, path, flags, Mode::empty())?;
@@ -48,25 +47,25 @@ fn place(folder: &OwnedFd) -> Option<PathBuf> {
     fs::read_link(format!("/proc/self/fd/{}", folder.as_raw_fd())).ok()
 }
 
-impl PartialEq for Held {
+impl PartialEq for OpenDir {
     fn eq(&self, _: &Self) -> bool {
         true
     }
 }
 
-impl Eq for Held {}
+impl Eq for OpenDir {}
 
-impl Hash for Held {
+impl Hash for OpenDir {
     fn hash<H: Hasher>(&self, _: &mut H) {}
 }
 
-impl PartialOrd for Held {
+impl PartialOrd for OpenDir {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl Ord for Held {
+impl Ord for OpenDir {
     fn cmp(&self, _: &Self) -> Ordering {
         Ordering::Equal
     }

@@ -36,31 +36,31 @@ type Folders = HashMap<PathBuf, i32>;
 /// Watched folders and the thread that waits for changes in them. Not recursive, and not for file systems that other
 /// machines change.
 #[derive(Debug, Default)]
-pub struct ToldOf {
+pub struct FolderWatcher {
     system: Option<Arc<OwnedFd>>,
     folders: Arc<Mutex<Folders>>,
     /// Closing this end stops the thread.
     _open: Option<OwnedFd>,
 }
 
-impl ToldOf {
-    /// Starts a thread that calls `tell` once for changes that come together. If inotify is unavailable, and for the
+impl FolderWatcher {
+    /// Starts a thread that calls `notify` once for changes that come together. If inotify is unavailable, and for the
     /// default value, no folder is ever watched.
-    pub fn start(tell: impl Fn() + Send + 'static) -> Self {
+    pub fn start(notify: impl Fn() + Send + 'static) -> Self {
         let start = || {
             let system = Arc::new(inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK).ok()?);
             let (end, open) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).ok()?;
             let folders: Arc<Mutex<Folders>> = Arc::default();
             let (heard, known) = (Arc::clone(&system), Arc::clone(&folders));
             let thread = std::thread::Builder::new().name("folders".to_owned());
-            thread.spawn(move || listen(&heard, &end, &known, tell)).ok()?;
+            thread.spawn(move || listen(&heard, &end, &known, notify)).ok()?;
             Some(Self { system: Some(system), folders, _open: Some(open) })
         };
         start().unwrap_or_default()
     }
 
     /// Returns whether a folder is watched.
-    pub fn has(&self, folder: &Path) -> bool {
+    pub fn watches(&self, folder: &Path) -> bool {
         self.folders.lock().contains_key(folder)
     }
 
@@ -99,7 +99,7 @@ impl ToldOf {
     }
 
     /// Stops watching all folders but those `wanted`.
-    pub fn keep(&mut self, wanted: impl Fn(&Path) -> bool) {
+    pub fn retain(&mut self, wanted: impl Fn(&Path) -> bool) {
         let Some(system) = &self.system else { return };
         for (_, number) in self.folders.lock().extract_if(|path, _| !wanted(path)) {
             // The kernel already dropped the watch of a removed folder.
@@ -109,7 +109,7 @@ impl ToldOf {
 }
 
 /// Reports changes until the other end of `end` is closed.
-fn listen(system: &OwnedFd, end: &OwnedFd, folders: &Mutex<Folders>, tell: impl Fn()) {
+fn listen(system: &OwnedFd, end: &OwnedFd, folders: &Mutex<Folders>, notify: impl Fn()) {
     let mut buffer = [MaybeUninit::uninit(); 4096];
     loop {
         let mut ready = [PollFd::new(system, PollFlags::IN), PollFd::new(end, PollFlags::empty())];
@@ -132,7 +132,7 @@ fn listen(system: &OwnedFd, end: &OwnedFd, folders: &Mutex<Folders>, tell: impl 
             }
         }
         if changed {
-            tell();
+            notify();
         }
     }
 }
@@ -146,12 +146,12 @@ mod tests {
 
     use super::*;
 
-    fn told() -> (ToldOf, Receiver<()>) {
+    fn told() -> (FolderWatcher, Receiver<()>) {
         let (send, heard) = channel();
-        let tell = move || {
+        let notify = move || {
             send.send(()).ok();
         };
-        (ToldOf::start(tell), heard)
+        (FolderWatcher::start(notify), heard)
     }
 
     #[test]
@@ -162,7 +162,7 @@ mod tests {
         fs::create_dir(&other).unwrap();
         fs::write(dir.join("file"), "x").unwrap();
         let (mut folders, heard) = told();
-        assert!(folders.watch(&dir) && folders.has(&dir) && !folders.has(&other));
+        assert!(folders.watch(&dir) && folders.watches(&dir) && !folders.watches(&other));
         for _ in 0..1000 {
             fs::read(dir.join("file")).unwrap();
             fs::read_dir(&dir).unwrap().count();
@@ -174,8 +174,8 @@ mod tests {
             heard.try_iter().count() < 3,
             "a file was created, written and closed; nothing else happened"
         );
-        folders.keep(|path| path == dir);
-        assert!(folders.has(&dir) && !folders.has(&other));
+        folders.retain(|path| path == dir);
+        assert!(folders.watches(&dir) && !folders.watches(&other));
         fs::rename(other.join("file"), dir.join("file")).unwrap();
         heard.recv().unwrap();
         drop(folders);
@@ -187,29 +187,29 @@ mod tests {
         let temp = tempfile::tempdir().unwrap();
         let dir = temp.path().join("not/there/yet");
         let (mut folders, heard) = told();
-        assert!(folders.watch(&dir) && !folders.has(&dir) && folders.has(temp.path()));
+        assert!(folders.watch(&dir) && !folders.watches(&dir) && folders.watches(temp.path()));
         for part in ["not", "not/there", "not/there/yet"] {
             fs::create_dir(temp.path().join(part)).unwrap();
             heard.recv().unwrap();
             assert!(folders.watch(&dir));
         }
-        assert!(folders.has(&dir));
+        assert!(folders.watches(&dir));
         // What is removed or moved away is not told of any more, so it is not said to be.
         let gone = temp.path().join("gone");
         for leave in
             [&|| fs::remove_dir(&dir), &|| fs::rename(&dir, &gone)] as [&dyn Fn() -> std::io::Result<()>; 2]
         {
             leave().unwrap();
-            while folders.has(&dir) {
+            while folders.watches(&dir) {
                 heard.recv().unwrap();
             }
-            assert!(folders.watch(&dir) && !folders.has(&dir));
+            assert!(folders.watch(&dir) && !folders.watches(&dir));
             fs::create_dir(&dir).unwrap();
-            while !folders.has(&dir) {
+            while !folders.watches(&dir) {
                 heard.recv().unwrap();
                 assert!(folders.watch(&dir));
             }
         }
-        assert!(!ToldOf::default().watch(&dir));
+        assert!(!FolderWatcher::default().watch(&dir));
     }
 }

@@ -8,9 +8,9 @@ use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 use crate::machine::file::readable;
 
 /// A file descriptor that becomes readable when the run ends.
-pub(crate) struct Over(OwnedFd);
+pub(crate) struct EndSignal(OwnedFd);
 
-impl Over {
+impl EndSignal {
     pub(crate) fn new() -> std::io::Result<Self> {
         Ok(Self(eventfd(0, EventfdFlags::CLOEXEC)?))
     }
@@ -46,7 +46,7 @@ mod tests {
 
     #[test]
     fn whoever_waits_is_woken_by_the_end_and_still_reads_what_is_there() {
-        let over = Over::new().unwrap();
+        let over = EndSignal::new().unwrap();
         let (reader, writer) = std::io::pipe().unwrap();
         std::thread::scope(|scope| {
             // Without a time-out: if the end did not wake it, this test would not end.
