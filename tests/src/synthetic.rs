@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use gradtop_store::{
-    Birth, ExperimentInfo, Goal, Manifest, MetricInfo, PluginInfo, Recorder, RecorderOptions, Result, RunDir,
-    RunLock, SCHEMA, SeriesKey, State, Status, read_manifest, write_run_table, write_status,
+    ExperimentInfo, Goal, Manifest, MetricInfo, NewRun, PluginInfo, Recorder, RecorderOptions, Result,
+    RunDir, RunLock, SCHEMA, SeriesKey, State, Status, read_manifest, write_run_table, write_status,
 };
 use jiff::Timestamp;
 
@@ -25,7 +25,7 @@ pub struct LiveRun {
 impl LiveRun {
     /// Starts a run of the experiment `synthetic` with `total` steps.
     pub fn start(runs: &Path, name: &str, total: u64) -> Result<Self> {
-        let (run, lock) = Birth::begin(runs, manifest(name), false)?.finish()?;
+        let (run, lock) = NewRun::begin(runs, manifest(name), false)?.finish()?;
         let recorder = Recorder::open(&run, RecorderOptions::default())?;
         let mut series = Vec::new();
         for n in 0..METRICS {

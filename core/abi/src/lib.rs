@@ -12,33 +12,33 @@ pub mod text;
 
 use core::ffi::{c_char, c_void};
 
-/// The header itself, for tools that hand it out (`gradtop plugin new`, documentation, tests).
+/// The header itself, for tools that provide it (`gradtop plugin new`, documentation, tests).
 pub const HEADER: &str = include_str!("../include/gradtop.h");
 
 /// `GRTP`, little-endian: first field of [`Entry`].
 pub const MAGIC: u32 = 0x5054_5247;
 /// A plugin and a host work together only if their majors are equal.
 pub const ABI_MAJOR: u32 = 1;
-/// A newer minor only appends; either side ignores what it does not know.
+/// A newer minor version only appends; either side ignores what it does not know.
 pub const ABI_MINOR: u32 = 0;
-/// Name of the one symbol that a plugin exports.
+/// Name of the only symbol that a plugin exports.
 pub const ENTRY_SYMBOL: &str = "gradtop_entry_v1";
-/// What every major's entry symbol begins with.
+/// Prefix of the entry symbol, in every major version.
 pub const ENTRY_PREFIX: &str = "gradtop_entry_v";
 
 /// Result of a call in either direction.
 pub type Status = i32;
-/// Done.
+/// Success.
 pub const OK: Status = 0;
-/// A stop was asked for: unwind the training loop and return this.
+/// A stop was requested: leave the training loop and return this.
 pub const STOPPED: Status = 1;
-/// Failed; the message says why.
+/// Failure, with a message.
 pub const FAILED: Status = -1;
 /// A panic was caught at the boundary; the instance must not be used again.
 pub const PANIC: Status = -2;
 /// The caller passed something invalid.
 pub const INVALID: Status = -3;
-/// The callee does not know how.
+/// The callee does not support this.
 pub const UNSUPPORTED: Status = -4;
 /// Input or output failed.
 pub const IO: Status = -5;
@@ -61,9 +61,9 @@ pub mod param_type {
 pub mod param_flag {
     /// Show and sample on a log scale.
     pub const LOG: u32 = 1;
-    /// The minimum itself is not allowed.
+    /// The minimum itself is excluded.
     pub const MIN_EXCLUDED: u32 = 2;
-    /// The maximum itself is not allowed.
+    /// The maximum itself is excluded.
     pub const MAX_EXCLUDED: u32 = 4;
 }
 
@@ -81,7 +81,7 @@ pub mod goal {
 pub mod metric_flag {
     /// Shown in lists of runs.
     pub const HEADLINE: u32 = 1;
-    /// The run fails when every model and trial of it is non-finite.
+    /// The run fails once it is non-finite in every model and trial.
     pub const GUARD: u32 = 2;
     /// Drawn on a log axis.
     pub const LOG: u32 = 4;
@@ -91,14 +91,14 @@ pub mod metric_flag {
 
 /// Bits of [`Desc::flags`].
 pub mod desc_flag {
-    /// Writes checkpoints and can go on from one.
+    /// Writes checkpoints and can resume from one.
     pub const RESUMABLE: u32 = 1;
-    /// Uses the device it is given.
+    /// Uses the assigned device.
     pub const USES_DEVICE: u32 = 2;
 }
 
-/// Names that no column of a table may have, in letters of either size: every table begins with `step`, and readers of
-/// `exp=…/run=…/` folders put columns of these names in place of a file's own.
+/// Names that no column of a table may have, in any case: every table begins with `step`, and readers of `exp=…/run=…/`
+/// folders replace columns with the other names.
 pub const RESERVED_COLUMNS: [&str; 3] = ["step", "exp", "run"];
 
 /// Values of [`Column::kind`].
@@ -115,30 +115,30 @@ pub mod column_type {
 
 /// Levels of [`Host::log_text`].
 pub mod log_level {
-    /// Something went wrong.
+    /// An error.
     pub const ERROR: i32 = 1;
-    /// Something may be wrong.
+    /// A warning.
     pub const WARNING: i32 = 2;
-    /// What a user wants to know.
+    /// Information for users.
     pub const INFO: i32 = 3;
-    /// What an author wants to know.
+    /// Information for authors.
     pub const DEBUG: i32 = 4;
 }
 
-/// Where a callee writes why it failed. Frozen for major 1.
+/// Receives the reason for a failure. Frozen for major 1.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct Error {
     /// The plugin's own code, or 0.
     pub code: u32,
-    /// Bytes of `msg` in use, without a terminator.
+    /// Number of bytes used in `msg`, without a terminator.
     pub len: u32,
     /// UTF-8.
     pub msg: [c_char; 1016],
 }
 
 impl Error {
-    /// An error without a message, to be filled by a callee.
+    /// An empty error, to be filled by a callee.
     pub const EMPTY: Self = Self { code: 0, len: 0, msg: [0; 1016] };
 }
 
@@ -155,94 +155,94 @@ pub struct Kv {
 /// A declared parameter.
 #[repr(C)]
 pub struct Param {
-    /// Size of this struct at the plugin.
+    /// Size of this struct as compiled into the plugin.
     pub size: u32,
     /// See [`param_type`].
     pub kind: u32,
     /// See [`param_flag`].
     pub flags: u32,
-    /// Zero.
+    /// Always zero.
     pub reserved: u32,
     /// `[a-z][a-z0-9_]*`, unique in the experiment.
     pub key: *const c_char,
-    /// One line.
+    /// A one-line explanation.
     pub help: *const c_char,
     /// Unit, or null.
     pub unit: *const c_char,
     /// Default as text.
     pub default_value: *const c_char,
-    /// Choices of a [`param_type::CHOICE`].
+    /// Values of a [`param_type::CHOICE`].
     pub choices: *const *const c_char,
-    /// How many choices.
+    /// Number of choices.
     pub n_choices: u64,
-    /// Least value, or -infinity.
+    /// Minimum, or -infinity.
     pub min: f64,
-    /// Greatest value, or infinity.
+    /// Maximum, or infinity.
     pub max: f64,
 }
 
 /// A named set of parameter values.
 #[repr(C)]
 pub struct Preset {
-    /// Size of this struct at the plugin.
+    /// Size of this struct as compiled into the plugin.
     pub size: u32,
-    /// Zero.
+    /// Always zero.
     pub reserved: u32,
     /// `quick`, `default`, `full`, or the author's own.
     pub name: *const c_char,
-    /// One line.
+    /// A one-line explanation.
     pub help: *const c_char,
-    /// What it sets; the rest keeps its default.
+    /// The values it sets; other parameters keep their defaults.
     pub values: *const Kv,
-    /// How many values.
+    /// Number of values.
     pub n_values: u64,
 }
 
 /// A declared metric.
 #[repr(C)]
 pub struct Metric {
-    /// Size of this struct at the plugin.
+    /// Size of this struct as compiled into the plugin.
     pub size: u32,
     /// See [`goal`].
     pub goal: u32,
     /// See [`metric_flag`].
     pub flags: u32,
-    /// Zero.
+    /// Always zero.
     pub reserved: u32,
     /// Name, `/` separating groups.
     pub name: *const c_char,
     /// Unit, or null.
     pub unit: *const c_char,
-    /// One line.
+    /// A one-line explanation.
     pub help: *const c_char,
 }
 
 /// A described experiment.
 #[repr(C)]
 pub struct Desc {
-    /// Size of this struct at the plugin.
+    /// Size of this struct as compiled into the plugin.
     pub size: u32,
     /// See [`desc_flag`].
     pub flags: u32,
     /// `[a-z][a-z0-9-]*`.
     pub id: *const c_char,
-    /// Title for people.
+    /// Title for display.
     pub name: *const c_char,
     /// Version of the experiment.
     pub version: *const c_char,
-    /// One line.
+    /// A one-line summary.
     pub summary: *const c_char,
     /// Parameters.
     pub params: *const *const Param,
-    /// How many parameters.
+    /// Number of parameters.
     pub n_params: u64,
     /// Presets.
     pub presets: *const *const Preset,
-    /// How many presets.
+    /// Number of presets.
     pub n_presets: u64,
     /// Metrics.
     pub metrics: *const *const Metric,
-    /// How many metrics.
+    /// Number of metrics.
     pub n_metrics: u64,
     /// Figures as TOML, or null.
     pub figures: *const c_char,
@@ -251,7 +251,7 @@ pub struct Desc {
 /// A series: a metric of a model, a split and a trial.
 #[repr(C)]
 pub struct Series {
-    /// Size of this struct at the plugin.
+    /// Size of this struct as compiled into the plugin.
     pub size: u32,
     /// Trial, or -1 for none.
     pub trial: i32,
@@ -267,9 +267,9 @@ pub struct Series {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Point {
-    /// Number that [`Host::series`] gave.
+    /// Number returned by [`Host::series`].
     pub series: u32,
-    /// Zero.
+    /// Always zero.
     pub reserved: u32,
     /// The value; it may be NaN or infinite.
     pub value: f64,
@@ -278,7 +278,7 @@ pub struct Point {
 /// A column of a table.
 #[repr(C)]
 pub struct Column {
-    /// Size of this struct at the plugin.
+    /// Size of this struct as compiled into the plugin.
     pub size: u32,
     /// See [`column_type`].
     pub kind: u32,
@@ -288,21 +288,21 @@ pub struct Column {
     pub unit: *const c_char,
     /// The values.
     pub data: *const c_void,
-    /// Offsets of [`column_type::UTF8`], rows + 1 of them.
+    /// Offsets of [`column_type::UTF8`], one more than rows.
     pub offsets: *const u64,
-    /// Bytes a row of [`column_type::BYTES`].
+    /// Number of bytes per row of [`column_type::BYTES`].
     pub width: u64,
 }
 
-/// Writes a checkpoint into the folder it is given.
+/// Writes a checkpoint into the given folder.
 pub type SaveFn = unsafe extern "C" fn(user: *mut c_void, dir: *const c_char) -> Status;
 
 /// What the host offers to a run. The header carries each function's thread tag.
 #[repr(C)]
 pub struct Host {
-    /// Size of this struct at the host.
+    /// Size of this struct as compiled into the host.
     pub size: u32,
-    /// Minor of the host.
+    /// Minor version of the host.
     pub abi_minor: u32,
     /// First argument of every function below.
     pub ctx: *mut c_void,
@@ -310,35 +310,35 @@ pub struct Host {
     pub run_dir: *const c_char,
     /// Seed of the run.
     pub seed: u64,
-    /// -1: cpu, n: cuda:n.
+    /// -1 for the CPU, n for `cuda:n`.
     pub device: i32,
-    /// Threads that the run may use.
+    /// Number of threads that the run may use.
     pub threads: i32,
-    /// Interns a series; the same series gives the same number.
+    /// Registers a series; the same series returns the same number.
     pub series: Option<unsafe extern "C" fn(*mut c_void, *const Series, *mut u32) -> Status>,
-    /// Logs points at a step; an epoch of NaN is none.
+    /// Logs points at a step; an epoch of NaN means none.
     pub log_metrics: Option<unsafe extern "C" fn(*mut c_void, i64, f64, *const Point, u64) -> Status>,
-    /// Appends rows to a table; they are copied.
+    /// Appends rows to a table, which are copied.
     pub log_table: Option<
         unsafe extern "C" fn(*mut c_void, *const c_char, i64, *const *const Column, u64, u64) -> Status,
     >,
-    /// Adds to or replaces the declared figures.
+    /// Adds to the declared figures, replacing those with the same id.
     pub declare_figures: Option<unsafe extern "C" fn(*mut c_void, *const c_char) -> Status>,
     /// Writes a line to the run's log, at a [`log_level`].
     pub log_text: Option<unsafe extern "C" fn(*mut c_void, i32, *const c_char, u64) -> Status>,
-    /// Says how much of which phase is done; a total of 0 is unknown.
+    /// Reports progress and phase; a total of 0 means unknown.
     pub progress: Option<unsafe extern "C" fn(*mut c_void, u64, u64, *const c_char) -> Status>,
-    /// Whether a stop was asked for: one atomic load.
+    /// Returns whether a stop was requested, with one atomic load.
     pub should_stop: Option<unsafe extern "C" fn(*mut c_void) -> i32>,
-    /// Between steps: blocks while paused; [`STOPPED`] when a stop is asked for.
+    /// Called between steps: blocks during a pause, and returns [`STOPPED`] once a stop is requested.
     pub step_end: Option<unsafe extern "C" fn(*mut c_void) -> Status>,
-    /// Whether a checkpoint is asked for or due.
+    /// Returns whether a checkpoint was requested or is due.
     pub should_checkpoint: Option<unsafe extern "C" fn(*mut c_void) -> i32>,
-    /// Calls `save` with a fresh, empty folder and keeps it as a checkpoint if that returns [`OK`].
+    /// Calls `save` with a new, empty folder, which becomes a checkpoint if that returns [`OK`].
     pub checkpoint: Option<unsafe extern "C" fn(*mut c_void, i64, Option<SaveFn>, *mut c_void) -> Status>,
-    /// Copies why this thread's last call was refused; returns its whole length.
+    /// Copies why this thread's last call failed; returns the full length.
     pub last_error: Option<unsafe extern "C" fn(*mut c_void, *mut c_char, u64) -> u64>,
-    /// An extension by its id, or null.
+    /// Returns an extension by its id, or null.
     pub extension: Option<unsafe extern "C" fn(*mut c_void, *const c_char) -> *const c_void>,
 }
 
@@ -359,58 +359,58 @@ pub type CreateFn = unsafe extern "C" fn(
     err: *mut Error,
 ) -> Status;
 
-/// What a plugin's one exported function returns.
+/// The struct returned by a plugin's only exported function.
 #[repr(C)]
 pub struct Entry {
     /// [`MAGIC`].
     pub magic: u32,
-    /// Size of this struct at the plugin.
+    /// Size of this struct as compiled into the plugin.
     pub size: u32,
-    /// [`ABI_MAJOR`] at the plugin.
+    /// [`ABI_MAJOR`] of the plugin.
     pub abi_major: u32,
-    /// [`ABI_MINOR`] at the plugin.
+    /// [`ABI_MINOR`] of the plugin.
     pub abi_minor: u32,
-    /// Compiler and library versions, for people; or null.
+    /// Compiler and library versions for display, or null.
     pub built_with: *const c_char,
-    /// How many experiments.
+    /// Returns the number of experiments.
     pub count: Option<unsafe extern "C" fn() -> u32>,
-    /// Describes one; immortal.
+    /// Describes an experiment; the result is immortal.
     pub desc: Option<unsafe extern "C" fn(u32) -> *const Desc>,
-    /// Creates a run of one.
+    /// Creates a run of an experiment.
     pub create: Option<CreateFn>,
-    /// Trains.
+    /// Runs the training.
     pub run: Option<unsafe extern "C" fn(*mut Run, *mut Error) -> Status>,
-    /// Frees it.
+    /// Frees the run.
     pub destroy: Option<unsafe extern "C" fn(*mut Run)>,
-    /// An extension by its id, or null.
+    /// Returns an extension by its id, or null.
     pub extension: Option<unsafe extern "C" fn(*const c_char) -> *const c_void>,
 }
 
-/// Id of the extension of a plugin that judges parameters before there is a run; it is a [`Validate`].
+/// Id of the plugin extension that validates parameters before there is a run; it is a [`Validate`].
 pub const EXT_VALIDATE: &core::ffi::CStr = c"gradtop.validate/1";
 
 /// The extension [`EXT_VALIDATE`]; immortal.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct Validate {
-    /// Size of this struct at the plugin.
+    /// Size of this struct as compiled into the plugin.
     pub size: u32,
-    /// 0.
+    /// Always zero.
     pub reserved: u32,
-    /// Judges all parameters of the experiment of that index, as text; \[main\]. Anything but [`OK`] refuses them.
+    /// Validates all parameters of the experiment with that index, given as text; \[main\]. Anything but [`OK`] refuses them.
     pub validate: Option<ValidateFn>,
 }
 
-/// Judges parameters.
+/// Validates parameters.
 pub type ValidateFn = unsafe extern "C" fn(index: u32, params: *const Kv, n: u64, err: *mut Error) -> Status;
 
 /// Type of the exported function.
 pub type EntryFn = unsafe extern "C" fn() -> *const Entry;
 
-/// A struct of the header: its name, its size, and name and offset of each field.
+/// A struct of the header: its name, its size, and the name and offset of each field.
 pub type StructLayout = (&'static str, usize, Vec<(&'static str, usize)>);
 
-/// Every struct of the ABI with its size, and every field with its offset.
+/// Returns every struct of the ABI with its size, and every field with its offset.
 ///
 /// The golden dump in `tests/` compares it with what a C compiler says of the header.
 pub fn layout() -> Vec<StructLayout> {
@@ -452,7 +452,7 @@ pub fn layout() -> Vec<StructLayout> {
     ]
 }
 
-// The sizes of major 1. A struct may only grow; the frozen ones may not even do that.
+// The sizes of major 1. Structs may only grow; frozen ones may not change.
 const _: () = {
     assert!(size_of::<Error>() == 1024);
     assert!(size_of::<Kv>() == 16);

@@ -1,8 +1,8 @@
-//! What the text of a parameter means (docs/abi.md): the host checks by it what a person types, the SDK what a host hands over.
+//! Parses the texts of parameters (docs/abi.md). The host uses it for user input, the SDK for what a host sends.
 
 use core::cmp::Ordering;
 
-/// A number's text without blanks around it and without the underscores between its digits; `None` if one stands elsewhere.
+/// Returns a number's text without surrounding spaces and underscores between digits; `None` if an underscore is elsewhere.
 fn plain(text: &str) -> Option<String> {
     let text = text.trim();
     let digit = |at: Option<usize>| at.and_then(|at| text.as_bytes().get(at)).is_some_and(u8::is_ascii_digit);
@@ -10,7 +10,7 @@ fn plain(text: &str) -> Option<String> {
     text.match_indices('_').all(|(at, _)| between(at)).then(|| text.replace('_', ""))
 }
 
-/// An integer, also as `1_000` or `1e6`.
+/// Parses an integer, including `1_000` and `1e6`.
 pub fn integer(text: &str) -> Option<i64> {
     let plain = plain(text)?;
     if let Ok(value) = plain.parse() {
@@ -20,16 +20,16 @@ pub fn integer(text: &str) -> Option<i64> {
         return None;
     }
     let float: f64 = plain.parse().ok()?;
-    // Beyond 2^53 a float no longer says which integer is meant.
+    // Beyond 2^53 a float no longer identifies an integer.
     (float.fract() == 0.0 && float.abs() <= 9_007_199_254_740_992.0).then_some(float as i64)
 }
 
-/// A finite number, also as `1_000.5`.
+/// Parses a finite number, including `1_000.5`.
 pub fn float(text: &str) -> Option<f64> {
     plain(text)?.parse().ok().filter(|value: &f64| value.is_finite())
 }
 
-/// `true`, `yes`, `on`, `1`, or their opposites.
+/// Parses `true`, `yes`, `on`, `1`, or their opposites.
 pub fn boolean(text: &str) -> Option<bool> {
     match text.trim() {
         "true" | "yes" | "on" | "1" => Some(true),
@@ -38,21 +38,21 @@ pub fn boolean(text: &str) -> Option<bool> {
     }
 }
 
-/// What a number may be; without a bound it is infinite.
+/// The range of a number; infinite without bounds.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Range {
-    /// The least, unless excluded.
+    /// The minimum, unless excluded.
     pub min: f64,
-    /// The greatest, unless excluded.
+    /// The maximum, unless excluded.
     pub max: f64,
-    /// The least itself is not allowed.
+    /// Whether the minimum itself is excluded.
     pub min_excluded: bool,
-    /// The greatest itself is not allowed.
+    /// Whether the maximum itself is excluded.
     pub max_excluded: bool,
 }
 
 impl Range {
-    /// Whether an integer is in it, which is not rounded to a float for that.
+    /// Returns whether an integer is in the range, without rounding it to a float.
     pub fn has_integer(&self, value: i64) -> bool {
         self.has_by(|bound| {
             let whole = bound.floor();
@@ -61,7 +61,7 @@ impl Range {
         })
     }
 
-    /// Whether a float is in it; NaN never is.
+    /// Returns whether a float is in the range; NaN never is.
     pub fn has(&self, value: f64) -> bool {
         self.has_by(|bound| value.partial_cmp(&bound))
     }

@@ -1,6 +1,6 @@
-//! Text where only ASCII may be printed.
+//! Replaces symbols where only ASCII can be displayed.
 
-/// Our own signs and those of formulas, in ASCII.
+/// The program's own symbols and those in formulas, with their ASCII replacements.
 const SIGNS: [(char, &str); 42] = [
     ('·', "-"),
     ('–', "-"),
@@ -37,18 +37,18 @@ const SIGNS: [(char, &str); 42] = [
     ('↓', "v"),
     ('∞', "infinite"),
     ('→', "->"),
-    // Of the states of runs.
+    // States of runs.
     ('●', "*"),
     ('◐', "="),
     ('✓', "+"),
     ('■', "#"),
     ('✗', "x"),
     ('☠', "!"),
-    // Of a run that is starred.
+    // Starred runs.
     ('★', "*"),
 ];
 
-/// A text with its signs in ASCII. Names keep their letters: they are what a user types.
+/// Replaces the symbols in a text. Names keep their letters, because users must type them.
 pub fn plain(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -60,7 +60,7 @@ pub fn plain(text: &str) -> String {
     out
 }
 
-/// A sign that is one character in ASCII too; any other as it is.
+/// Replaces a symbol if its replacement is a single character, else returns it unchanged.
 pub fn sign(c: char) -> char {
     of(c).and_then(|ascii| ascii.chars().next()).unwrap_or(c)
 }

@@ -1,11 +1,11 @@
-//! Colours that colour-blind readers can tell apart, the same for a name wherever it is drawn, and markers for no colour at all.
+//! Colours that colour-blind readers can distinguish, the same for a name wherever it is drawn, and markers that need no colour.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How many colours series take turns with.
+/// Number of colours for series.
 pub const COLOURS: usize = 7;
 
-/// Okabe and Ito's palette, on white paper (its yellow darkened, which would be lost there).
+/// Okabe and Ito's palette for white paper, with a darker yellow for contrast.
 const ON_PAPER: [[u8; 3]; COLOURS] = [
     [0, 114, 178],
     [213, 94, 0],
@@ -27,13 +27,13 @@ const ON_SCREEN: [[u8; 3]; COLOURS] = [
     [240, 228, 66],
 ];
 
-/// What stands for them among a plain console's 16 colours, and for what is faint in them: where it is dark, and on paper.
+/// Their replacements among a console's 16 colours with those for faint marks, on dark and on light background.
 const PLAIN: [[(u8, u8); COLOURS]; 2] = [
     [(12, 4), (9, 1), (10, 2), (13, 5), (3, 8), (14, 6), (11, 8)],
     [(4, 12), (1, 8), (2, 10), (5, 13), (9, 8), (6, 14), (3, 11)],
 ];
 
-/// Markers in their order, and what stands for them where only ASCII can be shown.
+/// Markers with their ASCII replacements.
 const MARKERS: [(char, char); 10] = [
     ('●', 'o'),
     ('▲', '^'),
@@ -50,16 +50,16 @@ const MARKERS: [(char, char); 10] = [
 /// The colour of a mark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Paint {
-    /// One of the palette.
+    /// A colour of the palette.
     Slot(u8),
-    /// Recedes behind the data: references, ground truth.
+    /// Grey, for references and ground truth behind the data.
     Grey,
-    /// Chosen by the figure.
+    /// A colour chosen by the figure.
     Rgb([u8; 3]),
 }
 
 impl Paint {
-    /// For a dark terminal.
+    /// Returns the colour for a dark terminal.
     pub fn on_screen(self) -> [u8; 3] {
         match self {
             Self::Slot(i) => ON_SCREEN[usize::from(i) % COLOURS],
@@ -68,7 +68,7 @@ impl Paint {
         }
     }
 
-    /// For white paper.
+    /// Returns the colour for white paper.
     pub fn on_paper(self) -> [u8; 3] {
         match self {
             Self::Slot(i) => ON_PAPER[usize::from(i) % COLOURS],
@@ -77,7 +77,7 @@ impl Paint {
         }
     }
 
-    /// Of a plain console's 16 colours, each of the palette its own. `faint` recedes behind it.
+    /// Returns one of a console's 16 colours, different for each colour of the palette. `faint` is less prominent.
     pub(crate) fn sixteen(self, paper: bool, faint: bool) -> u8 {
         let Self::Slot(i) = self else {
             return sixteen(if paper { self.on_paper() } else { self.on_screen() });
@@ -86,7 +86,7 @@ impl Paint {
         if faint { behind } else { full }
     }
 
-    /// From a figure's `color`: a name of the palette, `grey`, or `#rrggbb`.
+    /// Parses a figure's `color`: a name of the palette, `grey`, or `#rrggbb`.
     pub fn parse(text: &str) -> Option<Self> {
         let names = ["blue", "vermillion", "green", "purple", "orange", "sky", "yellow"];
         if let Some(i) = names.iter().position(|n| *n == text) {
@@ -105,15 +105,15 @@ impl Paint {
     }
 }
 
-/// A marker's character.
+/// Returns a marker's character.
 pub fn marker(number: u8, ascii: bool) -> char {
     let (fine, plain) = MARKERS[usize::from(number) % MARKERS.len()];
     if ascii { plain } else { fine }
 }
 
-/// Colour and marker of each name that is `shown`: from a hash of the name, the next free one where two names would share
-/// it. `known` names, shown or not, agree among themselves first, so that each keeps its look in whatever company it is
-/// shown; a look is free if nothing shown has it.
+/// Assigns colour and marker to each name that is `shown`: from a hash of the name, or the next free one if two names
+/// collide. Collisions among all `known` names, shown or not, are resolved first, so that a name keeps its look
+/// whichever others are shown. A look is free if no shown name has it.
 pub fn assign<'a>(
     known: impl Iterator<Item = &'a str>,
     shown: impl Iterator<Item = &'a str>,
@@ -135,7 +135,7 @@ pub fn assign<'a>(
         .collect()
 }
 
-/// Colours and markers that are taken.
+/// Assigned colours and markers.
 #[derive(Default)]
 struct Looks {
     colours: [bool; COLOURS],
@@ -148,13 +148,13 @@ impl Looks {
     }
 }
 
-/// The colour and marker a name would have alone.
+/// Returns the colour and marker a name would have without collisions.
 fn wish(name: &str) -> (usize, usize) {
-    let hash = hash(name);
+    let hash = fnv1a(name.as_bytes());
     ((hash % COLOURS as u64) as usize, (hash / 64 % MARKERS.len() as u64) as usize)
 }
 
-/// The first free place from `start` on, around the end; when all are taken, all become free again.
+/// Returns the first free index from `start` on, wrapping around; when all are taken, all become free again.
 fn take(used: &mut [bool], start: usize) -> usize {
     if used.iter().all(|u| *u) {
         used.fill(false);
@@ -164,26 +164,25 @@ fn take(used: &mut [bool], start: usize) -> usize {
     free
 }
 
-/// FNV-1a: small, and the same on every machine and version.
-fn hash(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
+/// Returns the FNV-1a hash of some bytes, which is the same on every machine and version.
+pub fn fnv1a(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(*b)).wrapping_mul(0x0100_0000_01b3))
 }
 
-/// How many colours may be used.
+/// The number of colours supported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Colours {
-    /// None: not a terminal, or the user's wish.
+    /// None: not a terminal, or disabled by the user.
     None,
-    /// The 16 of a plain console.
+    /// The 16 of a console.
     Sixteen,
     /// The 256 of most terminals.
     Indexed,
-    /// Any.
+    /// All 24-bit colours.
     True,
 }
 
-/// The nearest of a plain console's 16 colours. By hue, so that colours stay apart: the nearest by distance would often be
-/// a grey.
+/// Returns the nearest of a console's 16 colours by hue, because the nearest by distance would often be grey.
 pub(crate) fn sixteen(c: [u8; 3]) -> u8 {
     let [low, high] = [c.iter().min(), c.iter().max()].map(|v| i32::from(*v.unwrap_or(&0)));
     if high - low < 40 {
@@ -199,7 +198,7 @@ pub(crate) fn sixteen(c: [u8; 3]) -> u8 {
     if high > 200 { bits + 8 } else { bits }
 }
 
-/// The nearest of the 256 colours: of the cube, or of the greys.
+/// Returns the nearest of the 256 colours, in the cube or the grey ramp.
 pub fn indexed(c: [u8; 3]) -> u8 {
     const STEPS: [u8; 6] = [0, 95, 135, 175, 215, 255];
     let nearest = |v: u8| (0..6u8).min_by_key(|i| STEPS[usize::from(*i)].abs_diff(v)).unwrap_or(0);
@@ -214,7 +213,7 @@ pub fn indexed(c: [u8; 3]) -> u8 {
     }
 }
 
-/// Viridis, dark to bright: a polynomial fit, exact to less than one step of a byte's eyesight.
+/// Returns viridis from dark to bright, by a polynomial fit that is exact to less than a visible difference.
 pub(crate) fn viridis(level: f64) -> [u8; 3] {
     const C: [[f64; 3]; 7] = [
         [0.277_727, 0.005_407, 0.334_100],

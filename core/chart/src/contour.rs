@@ -1,20 +1,20 @@
-//! Level lines of a field, by marching squares.
+//! Contour lines of a field, by marching squares.
 
 use super::Field;
 use super::scale::{Scale, Span};
 use super::ticks::{Powers, Tick, ticks};
 
-/// A piece of a level line, in data units: from (x, y) to (x, y).
+/// A segment of a contour line, in data units: from (x, y) to (x, y).
 pub type Piece = [(f64, f64); 2];
 
-/// Round levels inside the field's range.
+/// Returns round levels within the field's range.
 pub fn levels(field: &Field, most: usize, powers: Powers) -> Vec<Tick> {
     let Some((low, high)) = field.range() else { return Vec::new() };
     let scale = if field.log { Scale::Log } else { Scale::Linear };
     ticks(&Span { scale, low, high }, most, powers)
 }
 
-/// The level line of one value. Cells with a missing corner have none.
+/// Returns the contour line of one value. Cells with a missing corner have none.
 pub fn pieces(field: &Field, level: f64) -> Vec<Piece> {
     let (nx, ny) = (field.x.len(), field.y.len());
     let mut out = Vec::new();
@@ -23,7 +23,7 @@ pub fn pieces(field: &Field, level: f64) -> Vec<Piece> {
     }
     for j in 0..ny - 1 {
         for i in 0..nx - 1 {
-            // Corners in turn: lower left, lower right, upper right, upper left.
+            // The corners: lower left, lower right, upper right, upper left.
             let corners = [(i, j), (i + 1, j), (i + 1, j + 1), (i, j + 1)];
             let z = corners.map(|(i, j)| field.z[j * nx + i]);
             if z.iter().any(|v| !v.is_finite()) {
@@ -40,7 +40,7 @@ pub fn pieces(field: &Field, level: f64) -> Vec<Piece> {
             }
             match cuts.as_slice() {
                 [a, b] => out.push([*a, *b]),
-                // A saddle: the mean of the corners says which way the two lines turn.
+                // A saddle: the mean of the corners decides how the two lines turn.
                 [a, b, c, d] => {
                     let middle = z.iter().map(|z| z / 4.0).sum::<f64>();
                     if (middle < level) == (z[0] < level) {

@@ -1,13 +1,13 @@
-//! A figure as rows of CSV: the points that are drawn, as far as they were recorded.
+//! A figure as CSV rows: the recorded points among those drawn.
 
 use crate::{Chart, Figure, Mark, Points, Shape};
 
-/// A row: of which chart, of which series, then x, y, low, high, z; empty where there is none.
+/// A row: chart, series, x, y, low, high, z; absent values are empty.
 type Row = [String; 7];
 
 const HEAD: [&str; 7] = ["chart", "series", "x", "y", "low", "high", "z"];
 
-/// The points of a figure. Columns in which nothing stands are left out, and so is the chart's where there is one.
+/// Returns the points of a figure. Empty columns are left out, and so is the chart's column if there is only one.
 pub fn figure(figure: &Figure) -> String {
     let several = figure.charts.len() > 1;
     let mut rows: Vec<Row> = Vec::new();
@@ -18,7 +18,7 @@ pub fn figure(figure: &Figure) -> String {
             of_mark([title, &series(chart, mark)], mark, chart.x.range, &mut rows);
         }
     }
-    // Of nothing the places are left.
+    // Drop columns without content.
     let stands = |i: &usize| {
         if rows.is_empty() { *i == 2 || *i == 3 } else { rows.iter().any(|row| !row[*i].is_empty()) }
     };
@@ -35,7 +35,7 @@ pub fn figure(figure: &Figure) -> String {
     out
 }
 
-/// The name of a mark; what lies behind a line, its band or its raw values, has no name, and looks like it.
+/// Returns the name of a mark. A line's band or raw values are unnamed and are identified by their look.
 fn series(chart: &Chart, mark: &Mark) -> String {
     if let Some(name) = &mark.name {
         return name.clone();
@@ -46,10 +46,10 @@ fn series(chart: &Chart, mark: &Mark) -> String {
     if matches!(mark.shape, Shape::Band { .. }) || !mark.faint { of.to_owned() } else { format!("{of} raw") }
 }
 
-/// `seen`: the part of x that is.
+/// Adds the points of a mark; `seen` is the visible range of x.
 fn of_mark([chart, series]: [&str; 2], mark: &Mark, seen: Option<(f64, f64)>, rows: &mut Vec<Row>) {
     let mut row = |x: f64, [y, low, high, z]: [Option<f64>; 4]| {
-        // What has no place on x only lifts the pen.
+        // A missing x only interrupts a line.
         if !x.is_nan() && seen.is_none_or(|(from, to)| from <= x && x <= to) {
             let number = |v: Option<f64>| v.map(|v| v.to_string()).unwrap_or_default();
             let [y, low, high, z] = [y, low, high, z].map(number);

@@ -1,21 +1,21 @@
-//! Thinning that keeps the extremes: however many points, one column of pixels needs only its first, smallest, largest and last.
+//! Downsampling that keeps extremes: a column of pixels needs only its first, smallest, largest and last point.
 
-/// What one column of pixels shows of a line.
+/// The points of a line in one column of pixels.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Column {
-    /// Number of the column, from the left.
+    /// The column's index, from the left.
     pub at: i32,
-    /// Value that enters the column.
+    /// The first value.
     pub first: f64,
-    /// Smallest.
+    /// The smallest value.
     pub min: f64,
-    /// Largest.
+    /// The largest value.
     pub max: f64,
-    /// Value that leaves the column.
+    /// The last value.
     pub last: f64,
 }
 
-/// Why a point cannot be on a line.
+/// Why a point cannot be part of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Odd {
     /// Not a number.
@@ -28,19 +28,19 @@ pub enum Odd {
     NotPositive,
 }
 
-/// A thinned line.
+/// A downsampled line.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Thinned {
-    /// Unbroken stretches; between two of them at least one point could not be drawn.
+    /// Uninterrupted stretches, separated by at least one point that cannot be drawn.
     pub stretches: Vec<Vec<Column>>,
-    /// Columns with points that could not be drawn, each column and reason once.
+    /// Columns with points that cannot be drawn, each column and reason once.
     pub odd: Vec<(i32, Odd)>,
-    /// How many points could not be drawn.
+    /// Number of points that cannot be drawn.
     pub odd_points: usize,
 }
 
-/// Thins points in their order. `column` gives a point's column, `None` where x itself has no place (such a point is left out
-/// and interrupts the line); `takes` says whether a finite value has a place on the y axis.
+/// Downsamples points in their order. `column` returns a point's column, or `None` if its x has no position, in which
+/// case the line is interrupted; `takes` returns whether a finite value has a position on the y axis.
 pub fn thin(
     points: impl Iterator<Item = (f64, f64)>,
     column: impl Fn(f64) -> Option<i32>,

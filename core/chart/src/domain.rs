@@ -1,4 +1,4 @@
-//! From data to the range of an axis.
+//! Determines the ranges of axes from data.
 
 use super::scale::{Scale, Span, finite_range};
 use super::ticks::Tick;
@@ -11,25 +11,25 @@ pub struct Domain {
     pub x: Span,
     /// Left.
     pub y: Span,
-    /// Right, where the chart has one.
+    /// Right, if the chart has that axis.
     pub y2: Option<Span>,
 }
 
-/// Which axes of a chart have anything to tell.
+/// Which axes of a chart have information to show.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Known {
-    /// The horizontal one.
+    /// Whether the horizontal axis does.
     pub x: bool,
-    /// The one place on it where all that is drawn stands: of no other there is anything to tell.
+    /// The only position on it at which anything is drawn, if there is just one.
     pub only_x: Option<f64>,
-    /// The left one.
+    /// Whether the left axis does.
     pub y: bool,
-    /// The right one.
+    /// Whether the right axis does.
     pub y2: bool,
 }
 
 impl Domain {
-    /// The vertical span a mark is measured on.
+    /// Returns the vertical span of a side.
     pub fn vertical(&self, side: Side) -> &Span {
         match (&self.y2, side) {
             (Some(y2), Side::Right) => y2,
@@ -37,7 +37,7 @@ impl Domain {
         }
     }
 
-    /// Whether there is anything to tell on the axes of a chart: something drawn has a place on them, or they were given a range.
+    /// Returns which axes have information to show: something has a position on them, or their range is given.
     pub fn known(chart: &Chart) -> Known {
         let across = finite_range(
             chart.marks.iter().filter_map(|m| m.shape.extent_x(chart.x.scale)).flat_map(|(a, b)| [a, b]),
@@ -54,7 +54,7 @@ impl Domain {
         }
     }
 
-    /// Ranges that hold every drawable value of the chart.
+    /// Returns ranges that contain every drawable value of the chart.
     pub fn of(chart: &Chart) -> Self {
         let has = |of: fn(&Shape) -> bool| chart.marks.iter().any(|m| of(&m.shape));
         let points = has(|shape| matches!(shape, Shape::Scatter { .. }));
@@ -68,7 +68,7 @@ impl Domain {
                 _ => free,
             };
         let x = if points && !chart.x.categories.is_empty() {
-            // Points of a category stand in the middle of its place, not on the chart's edge.
+            // Points of a category are in the centre of its range, not on the chart's edge.
             Span { scale: Scale::Linear, low: -0.5, high: chart.x.categories.len() as f64 - 0.5 }
         } else {
             let extents = chart.marks.iter().filter_map(|m| m.shape.extent_x(chart.x.scale));
@@ -89,7 +89,7 @@ impl Domain {
 }
 
 impl Known {
-    /// The ticks of the horizontal axis, as far as there is anything to tell.
+    /// Returns the ticks of the horizontal axis for which there is information.
     pub(crate) fn across(&self, axis: &Axis, ticks: Vec<Tick>) -> Vec<Tick> {
         match self.only_x.filter(|_| axis.categories.is_empty() && axis.clock.is_none()) {
             _ if !self.x => Vec::new(),
@@ -100,21 +100,21 @@ impl Known {
 }
 
 impl Axis {
-    /// What is shown of an axis with values from `low` to `high`: of times within a millisecond, which are in order by microseconds that
-    /// nobody has measured, a second.
+    /// Returns the visible range of an axis with values from `low` to `high`. For times within a millisecond, whose
+    /// differences are not meaningful, one second.
     pub fn seen(&self, low: f64, high: f64) -> (f64, f64) {
         let moment = (self.seconds || self.clock.is_some()) && high - low < 1e-3;
         (low, if moment { low + 1.0 } else { high })
     }
 }
 
-/// A span over all extents, widened by a share of its length on each side, never empty.
+/// Returns a non-empty span over all extents, widened by a fraction of its length on each side.
 fn span(scale: Scale, extents: impl Iterator<Item = (f64, f64)>, margin: f64) -> Span {
     let range = finite_range(extents.flat_map(|(low, high)| [low, high]));
     let (low, high) = range.unwrap_or(if scale.takes(0.0) { (0.0, 1.0) } else { (0.1, 1.0) });
     let (mut a, mut b) = (scale.forward(low), scale.forward(high));
     if b - a <= f64::EPSILON * 16.0 * a.abs().max(b.abs()).max(f64::MIN_POSITIVE) {
-        // Half of it on each side: a constant is in the middle of an axis on which it can be read, whatever its size.
+        // Half of it on each side: a constant is in the middle of a readable axis, whatever its size.
         (a, b) = match scale {
             Scale::Linear if low == 0.0 => (0.0, 1.0),
             Scale::Linear => {
@@ -124,12 +124,12 @@ fn span(scale: Scale, extents: impl Iterator<Item = (f64, f64)>, margin: f64) ->
             Scale::Log | Scale::Log2 | Scale::Symlog { .. } => (a - 0.5, b + 0.5),
         };
     }
-    // A quantity that starts at zero keeps zero as its end: no axis begins at -3 steps.
+    // A range that starts at zero keeps zero as its end, so that no axis begins at -3 steps.
     let room = (b / 2.0 - a / 2.0) * (margin * 2.0);
     let from_zero = low >= 0.0 && scale.takes(0.0);
     let bottom = if from_zero && a - room < 0.0 && a >= 0.0 { 0.0f64.min(a) } else { a - room };
     let top = if b <= 0.0 && scale.takes(0.0) && b + room > 0.0 { 0.0 } else { b + room };
-    // Never beyond the doubles, and never at a zero that a logarithm turns into infinity.
+    // Stay within the range of doubles, and avoid a zero whose logarithm is infinite.
     let least = if scale.takes(0.0) { f64::MIN } else { f64::MIN_POSITIVE };
     Span { scale, low: scale.inverse(bottom).max(least), high: scale.inverse(top).min(f64::MAX) }
 }

@@ -1,7 +1,7 @@
-//! Charts as data: what to draw, independent of where. [`cells`] makes character cells of a [`Chart`], [`svg`] a drawing,
-//! [`png`] a picture.
+//! Charts as data: what to draw, independent of where. [`cells`] draws a [`Chart`] in character cells, [`svg`] as a
+//! drawing, [`png`] as a picture.
 //!
-//! Pure: no I/O, clock or terminal in here, so commands, reports and the live monitor share it.
+//! Pure: no I/O, clock or terminal, so that commands, reports and the monitor share it.
 
 pub mod ascii;
 pub mod cells;
@@ -22,19 +22,19 @@ use jiff::tz::TimeZone;
 use scale::Scale;
 pub use shape::{Field, Picture, Points, Shape, Where};
 
-/// Charts under one title.
+/// One or more charts with a common title.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Figure {
-    /// What it shows.
+    /// The title.
     pub title: String,
-    /// Sentences below it.
+    /// Text below it.
     pub caption: Option<String>,
     /// Its panels.
     pub charts: Vec<Chart>,
 }
 
 impl Figure {
-    /// With its title given to its only panel, if there is one panel and that has none.
+    /// Returns a copy with the title moved to its only panel, if that has none.
     fn merged(&self) -> Option<Self> {
         let [chart] = self.charts.as_slice() else { return None };
         let untitled = chart.title.as_deref().is_none_or(str::is_empty);
@@ -46,10 +46,10 @@ impl Figure {
     }
 }
 
-/// One pair of axes (or three: `y2`) with everything drawn on it.
+/// One pair of axes (or three with `y2`) with everything drawn on it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Chart {
-    /// Printed above the plot.
+    /// The title above the plot.
     pub title: Option<String>,
     /// The horizontal axis.
     pub x: Axis,
@@ -57,43 +57,43 @@ pub struct Chart {
     pub y: Axis,
     /// The vertical axis on the right.
     pub y2: Option<Axis>,
-    /// Drawn in this order, fills below lines.
+    /// The marks in drawing order, fills below lines.
     pub marks: Vec<Mark>,
-    /// Sentences printed below the plot, for example why it is empty.
+    /// Notes below the plot, for example why it is empty.
     pub notes: Vec<String>,
-    /// A line across the plot, with words below it.
+    /// A vertical line across the plot, with a text below it.
     pub cursor: Option<Cursor>,
-    /// As one of many on a screen: title, legend and captions take no lines of their own, what the marks at the axis say is left
-    /// out.
+    /// Whether it is one of many on a screen: title, legend and captions take no separate lines, and marks at the axis
+    /// are not explained.
     pub terse: bool,
 }
 
 impl Chart {
-    /// Whether nothing can be drawn in it: its notes say why.
+    /// Returns whether nothing is drawn; its notes then say why.
     pub fn is_blank(&self) -> bool {
         let known = domain::Domain::known(self);
         !known.x && self.pictures().is_empty()
     }
 
-    /// The pictures among the marks.
+    /// Returns the pictures among the marks.
     pub fn pictures(&self) -> Vec<&Picture> {
         let marks = self.marks.iter();
         marks.filter_map(|m| if let Shape::Image(p) = &m.shape { Some(p) } else { None }).collect()
     }
 
-    /// Whether it is nothing but pictures, which need no axes.
+    /// Returns whether it consists only of pictures, which need no axes.
     fn is_pictures(&self) -> bool {
         let bare = |m: &Mark| matches!(m.shape, Shape::Image(_) | Shape::Rule { .. });
         self.marks.iter().all(bare) && !self.pictures().is_empty()
     }
 
-    /// The marks that its legend names; rules are named where they are drawn.
+    /// Returns the marks named in its legend; rules are named where they are drawn.
     fn named(&self) -> Vec<&Mark> {
         let named = |m: &&Mark| m.name.is_some() && !matches!(m.shape, Shape::Rule { .. });
         self.marks.iter().filter(named).collect()
     }
 
-    /// The vertical axis of a side; the left one where there is no other.
+    /// Returns the vertical axis of a side, or the left one if there is no other.
     pub fn axis(&self, side: Side) -> &Axis {
         match (side, &self.y2) {
             (Side::Right, Some(right)) => right,
@@ -101,14 +101,14 @@ impl Chart {
         }
     }
 
-    /// Where among the lines the one at this place in `marks` is, above 0 and below 1: their markers stand apart.
+    /// Returns the position of a line among all lines, from 0 to below 1, to place the markers of lines apart.
     fn turn_of(&self, mark: usize) -> f64 {
         let is_line = |m: &&Mark| !m.faint && matches!(m.shape, Shape::Line { .. });
         let before = self.marks[..mark].iter().filter(is_line).count();
         (before as f64 + 0.5) / self.marks.iter().filter(is_line).count().max(1) as f64
     }
 
-    /// Words in the order in which they may claim their place: the last of each mark, then the ones before.
+    /// Returns texts by priority for placement: the last of each mark, then the ones before.
     pub fn words(&self) -> impl Iterator<Item = (&Mark, f64, f64, &str)> {
         let marks = || {
             self.marks.iter().filter_map(|mark| match &mark.shape {
@@ -126,46 +126,46 @@ impl Chart {
     }
 }
 
-/// Where somebody reads a chart.
+/// The cursor in a chart.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cursor {
-    /// At this x.
+    /// Its x.
     pub x: f64,
-    /// What is read there, the longest words first: the first that have room are written.
+    /// Alternative texts, longest first: the first that fits is written.
     pub words: Vec<String>,
 }
 
-/// An axis: its words, its scale, its range.
+/// An axis: its label, scale and range.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Axis {
-    /// What is measured.
+    /// The quantity.
     pub label: String,
-    /// In which unit.
+    /// The unit.
     pub unit: Option<String>,
-    /// How values become positions.
+    /// The scale.
     pub scale: Scale,
-    /// Names for the positions 0, 1, 2 and so on; ticks then are these names.
+    /// Names for the positions 0, 1, 2 and so on, used as ticks.
     pub categories: Vec<String>,
-    /// The values are seconds: ticks at round minutes and hours.
+    /// Whether values are seconds, with ticks at round minutes and hours.
     pub seconds: bool,
-    /// The values are seconds since 1970: ticks are times of day in this zone.
+    /// If values are seconds since 1970, the time zone of the ticks.
     pub clock: Option<TimeZone>,
-    /// Its two ends; without them they are where the data ends.
+    /// The range; `None` to fit the data.
     pub range: Option<(f64, f64)>,
 }
 
 impl Axis {
-    /// Whether its values are bytes: they are then told in kB, MB, GB.
+    /// Returns whether its values are bytes, displayed in kB, MB or GB.
     pub fn bytes(&self) -> bool {
         self.unit.as_deref() == Some("B")
     }
 
-    /// A value on it in words.
+    /// Formats a value of the axis.
     pub fn words(&self, v: f64) -> String {
         if self.bytes() { number::amount(v) } else { number::value(v) }
     }
 
-    /// `loss [MSE], log`: what to print beside the axis.
+    /// Returns the caption, such as `loss [MSE], log`.
     pub fn caption(&self) -> String {
         let mut text = self.label.clone();
         if let Some(unit) = self
@@ -182,12 +182,12 @@ impl Axis {
     }
 }
 
-/// Whether a label says the unit already, as one of its words: `cross entropy, nats`.
+/// Returns whether a label already contains the unit as a word: `cross entropy, nats`.
 fn says(label: &str, unit: &str) -> bool {
     label == unit || label.split([' ', ',', '(', ')', '[', ']']).any(|word| word == unit)
 }
 
-/// Which vertical axis a mark belongs to.
+/// The vertical axis of a mark.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Side {
     /// `y`, on the left.
@@ -197,31 +197,31 @@ pub enum Side {
     Right,
 }
 
-/// Something drawn, with how it looks.
+/// A drawn object with its style.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Mark {
-    /// Its words in the legend; none keeps it out of the legend.
+    /// The name in the legend; `None` keeps it out of the legend.
     pub name: Option<String>,
-    /// A value to print beside the name, usually the last one.
+    /// A value to display beside the name, usually the last one.
     pub last: Option<f64>,
     /// Its colour.
     pub paint: Paint,
-    /// Number of its marker, which tells it apart without colour.
+    /// The number of its marker, which identifies it without colour.
     pub marker: u8,
-    /// Which vertical axis it is measured on.
+    /// Its vertical axis.
     pub side: Side,
-    /// Behind the others, and paler: what is smoothed, under what it was smoothed to.
+    /// Whether it is drawn paler and behind the others, such as raw values behind smoothed ones.
     pub faint: bool,
-    /// What its points stand for, where they are not the values themselves.
+    /// What its points represent, if not single values.
     pub counted: Option<Counted>,
-    /// What it is.
+    /// The shape.
     pub shape: Shape,
-    /// Which of its points, in ascending order, are only where its line crosses the edge of the part that is seen.
+    /// Indices of points, ascending, that are not data but where a line crosses the edge of the visible range.
     pub crossings: Vec<usize>,
 }
 
 impl Mark {
-    /// Without a name, on the left axis, in a colour and with the number of a marker.
+    /// Creates an unnamed mark on the left axis, with a colour and the number of a marker.
     pub const fn new((paint, marker): (Paint, u8), shape: Shape) -> Self {
         Self {
             name: None,
@@ -237,11 +237,11 @@ impl Mark {
     }
 }
 
-/// How many values a mark stands for, drawn or not.
+/// The number of values that a mark represents, drawn or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Counted {
-    /// All.
+    /// All values.
     pub all: u64,
-    /// Those that are not finite.
+    /// Non-finite values.
     pub odd: u64,
 }

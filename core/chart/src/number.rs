@@ -1,8 +1,8 @@
-//! Numbers, times and sizes as people read them.
+//! Formats numbers, times and sizes for display.
 
 use std::time::Duration;
 
-/// At most four significant digits, `1.2e-5` rather than `0.000012`, and no trailing zeros.
+/// Formats with at most four significant digits, `1.2e-5` rather than `0.000012`, without trailing zeros.
 pub fn value(v: f64) -> String {
     if let Some(text) = without_power(v, 4) {
         return trimmed(&text);
@@ -14,7 +14,7 @@ pub fn value(v: f64) -> String {
     }
 }
 
-/// So many significant digits of what is written without a power; else nothing.
+/// Formats with this many significant digits if no exponent is needed, else returns `None`.
 fn without_power(v: f64, digits: i32) -> Option<String> {
     if v.is_nan() {
         return Some("NaN".to_owned());
@@ -25,15 +25,15 @@ fn without_power(v: f64, digits: i32) -> Option<String> {
     if v == 0.0 {
         return Some("0".to_owned());
     }
-    // Rounded first, to what is shown at most: 0.00099996 is 0.001, and 9.99996 is 10.
+    // Rounded to the displayed digits first: 0.00099996 is 0.001, and 9.99996 is 10.
     let text = format!("{v:.3e}");
     let exponent: i32 = text.split_once('e').and_then(|(_, e)| e.parse().ok())?;
     let after = usize::try_from(digits - 1 - exponent).unwrap_or(0);
     (-3..=5).contains(&exponent).then(|| format!("{v:.after$}"))
 }
 
-/// In at most `width` columns, with as many of four significant digits as have room there; a power only where [`value`] has one, or
-/// nothing else does.
+/// Formats in at most `width` columns with up to four significant digits; uses an exponent only where [`value`] does,
+/// or if nothing else fits.
 fn within(v: f64, width: usize) -> String {
     let plain = |digits| without_power(v, digits).filter(|text| text.len() <= width);
     let power = |digits: usize| Some(format!("{v:.digits$e}")).filter(|text| text.len() <= width);
@@ -41,12 +41,12 @@ fn within(v: f64, width: usize) -> String {
     plain.or_else(|| (1..=3).rev().find_map(power)).unwrap_or_else(|| format!("{v:.0e}"))
 }
 
-/// Four significant digits in eight columns, whatever the value: what stands beside it keeps its place while it changes.
+/// Formats four significant digits in eight columns, so that neighbouring text does not move while the value changes.
 pub fn steady(v: f64) -> String {
     format!("{:>8}", within(v, 8))
 }
 
-/// As [`steady`] with three digits or two, in six columns.
+/// Like [`steady`], with two or three digits in six columns.
 pub fn steady_brief(v: f64) -> String {
     format!("{:>6}", within(v, 6))
 }
@@ -59,11 +59,11 @@ fn trimmed(text: &str) -> String {
     }
 }
 
-/// `950`, `15.2 k`, `1.2 M`: three or four digits at most.
+/// Formats a count with three or four digits at most: `950`, `15.2 k`, `1.2 M`.
 pub fn count(n: f64) -> String {
     let size = n.abs();
     for (unit, suffix) in [(1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")] {
-        // 9,999 is still shown in full; the next rounding step up is taken into account.
+        // 9,999 is still shown completely; the comparison includes rounding.
         if size >= if unit == 1e3 { 1e4 } else { unit * 0.9995 } {
             let scaled = n / unit;
             let digits = usize::from(scaled.abs() < 99.95);
@@ -73,7 +73,7 @@ pub fn count(n: f64) -> String {
     if size >= 1.0 && n.fract() != 0.0 { trimmed(&format!("{n:.1}")) } else { trimmed(&format!("{n:.2}")) }
 }
 
-/// Steps a second; below one a second, the time of a step.
+/// Formats steps per second; below one, the time per step.
 pub fn rate(per_second: f64) -> String {
     if !per_second.is_finite() || per_second <= 0.0 {
         "–".to_owned()
@@ -84,7 +84,7 @@ pub fn rate(per_second: f64) -> String {
     }
 }
 
-/// `350ms`, `4.2s`, `41s`, `6m12s`, `1h05m`, `2d03h`; `<1ms` of what is not nothing.
+/// Formats `350ms`, `4.2s`, `41s`, `6m12s`, `1h05m`, `2d03h`; `<1ms` if it is not zero.
 pub fn duration(seconds: f64) -> String {
     if !seconds.is_finite() || seconds < 0.0 {
         return "–".to_owned();
@@ -101,7 +101,7 @@ pub fn duration(seconds: f64) -> String {
     if seconds < 9.95 {
         return format!("{seconds:.1}s");
     }
-    // In the smaller of the two units that are shown, with the next rounding step up taken into account.
+    // In the smaller of the two displayed units, including rounding.
     let [s, m, h] = [1.0, 60.0, 3600.0].map(|unit| (seconds / unit).round() as u64);
     match (s, m) {
         (0..60, _) => format!("{s}s"),
@@ -111,12 +111,12 @@ pub fn duration(seconds: f64) -> String {
     }
 }
 
-/// A time that is left, which nobody knows to less than a second: `<1s`, `41s`.
+/// Formats a remaining time, which is known to a second at best: `<1s`, `41s`.
 pub fn time_left(seconds: f64) -> String {
     if (0.0..1.0).contains(&seconds) { "<1s".to_owned() } else { duration(seconds) }
 }
 
-/// The same in one unit: `41s`, `6m`, `1h`, `2d`.
+/// Formats a time in one unit: `41s`, `6m`, `1h`, `2d`.
 pub fn age(seconds: f64) -> String {
     let s = seconds.max(0.0) as u64;
     match s {
@@ -127,7 +127,7 @@ pub fn age(seconds: f64) -> String {
     }
 }
 
-/// How long an age is shown as it is.
+/// Returns how long an age is displayed unchanged.
 pub fn age_lasts(seconds: f64) -> Duration {
     let s = seconds.max(0.0);
     let unit = match s as u64 {
@@ -139,22 +139,22 @@ pub fn age_lasts(seconds: f64) -> Duration {
     Duration::from_secs_f64(unit - s % unit)
 }
 
-/// `512 B`, `1.91 MB`: three digits at most.
+/// Formats bytes with three digits at most: `512 B`, `1.91 MB`.
 pub fn bytes(n: u64) -> String {
     amount_of(n as f64, 2)
 }
 
-/// An amount of memory: `17 B`, `577.8 MB`, `1.234 GB`, four digits at most.
+/// Formats bytes with four digits at most: `17 B`, `577.8 MB`, `1.234 GB`.
 pub fn amount(bytes: f64) -> String {
     amount_of(bytes, 3)
 }
 
-/// The same in eight columns.
+/// Like [`amount`], in eight columns.
 pub(crate) fn steady_amount(bytes: f64) -> String {
     format!("{:>8}", amount_of(bytes, 3))
 }
 
-/// The same with three digits, in seven.
+/// Like [`amount`], with three digits in seven columns.
 pub fn brief_amount(bytes: f64) -> String {
     format!("{:>7}", amount_of(bytes, 2))
 }
@@ -165,7 +165,7 @@ fn amount_of(bytes: f64, digits: i32) -> String {
     }
     let size = bytes.abs();
     for (unit, word) in [(1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")] {
-        // With the next rounding step up taken into account.
+        // The comparison includes rounding.
         if size >= unit * 0.9995 {
             let scaled = bytes / unit;
             let whole = scaled.abs().max(1.0).log10().floor() as i32;
@@ -176,7 +176,7 @@ fn amount_of(bytes: f64, digits: i32) -> String {
     format!("{bytes:.0} B")
 }
 
-/// `76 %`; 100 only when all is done.
+/// Formats `76 %`; 100 only if everything is done.
 pub fn percent(done: u64, total: u64) -> String {
     if total == 0 {
         return "–".to_owned();

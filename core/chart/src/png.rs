@@ -1,4 +1,4 @@
-//! An SVG drawing as a PNG picture, with the fonts that are built in: none of the system is needed.
+//! Renders an SVG drawing as PNG with built-in fonts.
 
 use std::sync::Arc;
 
@@ -7,28 +7,28 @@ use resvg::tiny_skia::{IntSize, Pixmap, Transform};
 use resvg::usvg::{Options, Tree};
 use skrifa::MetadataProvider as _;
 
-/// Pixels for each unit of the drawing.
+/// Pixels per unit of the drawing.
 const SCALE: f32 = 2.0;
 
-/// Why a drawing did not become a picture.
+/// Why a drawing could not be rendered.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PngError {
-    /// It is no SVG.
+    /// It is not valid SVG.
     #[error("the drawing is not well-formed: {0}")]
     Svg(#[from] resvg::usvg::Error),
-    /// Too large, or empty.
+    /// It is too large or empty.
     #[error("no picture of {0} by {1} pixels")]
     Size(u32, u32),
-    /// Its pixels cannot be written.
+    /// Its pixels cannot be encoded.
     #[error("the picture cannot be encoded: {0}")]
     Encoding(#[from] EncodingError),
 }
 
-/// The fonts of pictures; the second is for what the first has no glyph of, such as the ₂ of log₂.
+/// The fonts; the second is for characters missing in the first, such as the ₂ of log₂.
 const FONTS: [&[u8]; 2] = [epaint_default_fonts::HACK_REGULAR, epaint_default_fonts::UBUNTU_LIGHT];
 
-/// The letters of a drawing that the fonts of pictures lack, each once: they are boxes in a picture.
+/// Returns the characters of a drawing missing in the fonts, each once; they are displayed as boxes.
 pub fn missing(svg: &str) -> String {
     let fonts: Vec<_> = FONTS.into_iter().filter_map(|font| skrifa::FontRef::new(font).ok()).collect();
     let texts = svg.split('<').filter_map(|tag| tag.split_once('>')).map(|(_, text)| text);
@@ -39,7 +39,7 @@ pub fn missing(svg: &str) -> String {
     letters.into_iter().collect()
 }
 
-/// The picture, as the bytes of a PNG file.
+/// Renders a drawing to the bytes of a PNG file.
 pub fn render(svg: &str) -> Result<Vec<u8>, PngError> {
     let mut options = Options::default();
     let fonts = Arc::make_mut(&mut options.fontdb);
@@ -55,12 +55,12 @@ pub fn render(svg: &str) -> Result<Vec<u8>, PngError> {
     Ok(encoded(&pixels)?)
 }
 
-/// The file's bytes. Figures are flat colours with the soft edges of letters and lines, of which PNG's filters make noise: the
-/// rows are taken as they are, and as numbers of a palette where that holds all colours. Of surfaces, which are gradients,
-/// filters make less; so the smaller is taken.
+/// Encodes an image. Figures consist of flat colours with antialiased edges, which compress best without PNG's filters
+/// and as a palette if that holds all colours. Heatmaps are gradients, for which filters help. So both are tried, and
+/// the smaller is taken.
 fn encoded(pixels: &Pixmap) -> Result<Vec<u8>, EncodingError> {
     let colours: Vec<[u8; 3]> = pixels.pixels().iter().map(|p| [p.red(), p.green(), p.blue()]).collect();
-    // What is seen through would need another channel; figures have paper.
+    // Transparency would need another channel, but figures are opaque.
     if pixels.pixels().iter().any(|p| p.alpha() != 255) {
         return pixels.encode_png();
     }
@@ -100,7 +100,7 @@ fn written(
     Ok(out)
 }
 
-/// Colours, row by row from the top, as the bytes of a PNG file; `None` is transparent. Nothing if they fill no rectangle.
+/// Encodes pixels, row by row from the top, as PNG; `None` is transparent. Returns `None` if they do not form a rectangle.
 pub(crate) fn of_pixels(width: usize, pixels: &[Option<[u8; 3]>]) -> Option<Vec<u8>> {
     let height = pixels.len().checked_div(width)?;
     if width * height != pixels.len() {
@@ -111,7 +111,7 @@ pub(crate) fn of_pixels(width: usize, pixels: &[Option<[u8; 3]>]) -> Option<Vec<
     Pixmap::from_vec(bytes, size)?.encode_png().ok()
 }
 
-/// Bytes as text for a data URL (RFC 4648, section 4).
+/// Encodes bytes as base64 for a data URL (RFC 4648, section 4).
 pub(crate) fn base64(bytes: &[u8]) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);

@@ -1,24 +1,24 @@
-//! How values become positions.
+//! Scales: mapping values to positions.
 
-/// How an axis spaces its values.
+/// The scale of an axis.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Scale {
-    /// Equal differences are equal distances.
+    /// Linear.
     #[default]
     Linear,
-    /// Equal ratios are equal distances, ticks at powers of ten. Only positive values have a place.
+    /// Logarithmic with ticks at powers of ten. Only positive values have a position.
     Log,
-    /// As `Log`, ticks at powers of two.
+    /// Like `Log`, with ticks at powers of two.
     Log2,
-    /// Logarithmic on both sides of zero, linear near it.
+    /// Logarithmic on both sides of zero, and linear near it.
     Symlog {
-        /// Below this size the scale is about linear.
+        /// Below this magnitude the scale is approximately linear.
         threshold: f64,
     },
 }
 
 impl Scale {
-    /// The word shown beside the axis; none for a linear one.
+    /// Returns the word displayed beside the axis; `None` if it is linear.
     pub fn word(self) -> Option<&'static str> {
         match self {
             Self::Linear => None,
@@ -28,7 +28,7 @@ impl Scale {
         }
     }
 
-    /// The position of a value on an unbounded ruler; NaN where the scale has no place for it.
+    /// Maps a value to a position; NaN if it has none.
     pub fn forward(self, v: f64) -> f64 {
         match self {
             Self::Linear => v,
@@ -39,7 +39,7 @@ impl Scale {
         }
     }
 
-    /// The value at a position; the inverse of [`Scale::forward`].
+    /// Maps a position to a value; the inverse of [`Scale::forward`].
     pub fn inverse(self, t: f64) -> f64 {
         match self {
             Self::Linear => t,
@@ -49,12 +49,12 @@ impl Scale {
         }
     }
 
-    /// Whether a value has a place on this scale.
+    /// Returns whether a value has a position.
     pub fn takes(self, v: f64) -> bool {
         v.is_finite() && (!matches!(self, Self::Log | Self::Log2) || v > 0.0)
     }
 
-    /// A symlog scale whose linear part fits the data: at most six decades on each side.
+    /// Returns a symlog scale whose linear range fits the data: at most six decades on each side.
     pub fn symlog_for(values: impl Iterator<Item = f64>) -> Self {
         let sizes = values.filter(|v| v.is_finite() && *v != 0.0).map(f64::abs);
         let (small, large) = finite_range(sizes).unwrap_or((1.0, 1.0));
@@ -62,60 +62,60 @@ impl Scale {
     }
 }
 
-/// Smallest and largest finite value.
+/// Returns the smallest and largest finite value.
 pub fn finite_range(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
     values.filter(|v| v.is_finite()).fold(None, |range, v| {
         Some(range.map_or((v, v), |(low, high): (f64, f64)| (low.min(v), high.max(v))))
     })
 }
 
-/// A scale with its two ends: maps values to 0 … 1.
+/// A scale with a range: maps values to 0 … 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Span {
     /// The scale.
     pub scale: Scale,
-    /// Value at 0.
+    /// The value at 0.
     pub low: f64,
-    /// Value at 1.
+    /// The value at 1.
     pub high: f64,
 }
 
-/// A span with the places of its ends known, for many values.
+/// A span with precomputed end positions, for many values.
 #[derive(Clone, Copy, Debug)]
 pub struct Measure {
     /// The scale.
     pub scale: Scale,
-    /// By halves: the difference of two doubles may be beyond the largest.
+    /// Halved, because the difference of two doubles may overflow.
     half_low: f64,
     half_length: f64,
 }
 
 impl Measure {
-    /// As [`Span::unit`].
+    /// See [`Span::unit`].
     pub fn unit(&self, v: f64) -> f64 {
         (self.scale.forward(v) / 2.0 - self.half_low) / self.half_length
     }
 }
 
 impl Span {
-    /// Itself, for many values.
+    /// Precomputes the mapping for many values.
     pub fn measure(&self) -> Measure {
         let half_low = self.scale.forward(self.low) / 2.0;
         let half_length = self.scale.forward(self.high) / 2.0 - half_low;
         Measure { scale: self.scale, half_low, half_length }
     }
 
-    /// 0 at the low end, 1 at the high end, beyond outside, NaN without a place.
+    /// Maps a value to 0 at the low end and 1 at the high end; NaN if it has no position.
     pub fn unit(&self, v: f64) -> f64 {
         self.measure().unit(v)
     }
 
-    /// The value at a position between 0 and 1.
+    /// Maps a position between 0 and 1 to a value.
     pub fn value(&self, unit: f64) -> f64 {
         self.values()(unit)
     }
 
-    /// [`Span::value`] for many positions.
+    /// Returns [`Span::value`] as a function, for many positions.
     pub fn values(&self) -> impl Fn(f64) -> f64 + use<> {
         let Self { scale, low, high } = *self;
         let (a, b) = (scale.forward(low), scale.forward(high));

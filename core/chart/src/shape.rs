@@ -1,21 +1,21 @@
-//! The kinds of marks, and what the axes and the tables of a chart need to know of them. What they look like is in
+//! The shapes of marks, and what the axes and the tables of a chart need to know of them. They are drawn in
 //! `cells/marks.rs` and `svg/marks.rs`.
 
 use crate::scale::{Scale, finite_range};
 
-/// The kinds of marks. Vectors of one shape have equal lengths.
+/// The shape of a mark. All vectors of a shape have the same length.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Shape {
-    /// Points joined in order; a non-finite value interrupts the line and is marked at the axis.
+    /// Points connected in order; a non-finite value interrupts the line and is marked at the axis.
     Line {
-        /// Horizontal positions.
+        /// X values.
         x: Vec<f64>,
-        /// Values.
+        /// Y values.
         y: Vec<f64>,
     },
     /// The area between two curves.
     Band {
-        /// Horizontal positions, ascending.
+        /// X values, ascending.
         x: Vec<f64>,
         /// Lower edge.
         low: Vec<f64>,
@@ -24,38 +24,38 @@ pub enum Shape {
     },
     /// Single points.
     Scatter {
-        /// Horizontal positions.
+        /// X values.
         x: Vec<f64>,
-        /// Values.
+        /// Y values.
         y: Vec<f64>,
-        /// Joined by thin lines in their order.
+        /// Whether they are connected by thin lines in their order.
         joined: bool,
     },
-    /// Words beside points. Where they would cover each other, later ones stay and earlier ones go.
+    /// Texts at points. If they would overlap, later ones take precedence.
     Words {
-        /// Horizontal positions.
+        /// X values.
         x: Vec<f64>,
-        /// Values.
+        /// Y values.
         y: Vec<f64>,
-        /// What is written.
+        /// The texts.
         words: Vec<String>,
     },
-    /// Upright bars from zero, each `width` wide in data units.
+    /// Vertical bars from zero, each `width` wide in data units.
     Bars {
-        /// Middles.
+        /// Centres.
         x: Vec<f64>,
         /// Heights.
         y: Vec<f64>,
-        /// Width of each, in units of x.
+        /// Width in units of x.
         width: f64,
     },
     /// A value for each cell of a rectangular grid, as colours.
     Heatmap(Field),
-    /// A value for each node of a rectangular grid, as level lines.
+    /// A value for each node of a rectangular grid, as contour lines.
     Contour(Field),
     /// A line across the whole plot.
     Rule {
-        /// Where it stands.
+        /// Its position.
         at: Where,
     },
     /// A picture.
@@ -63,7 +63,7 @@ pub enum Shape {
 }
 
 impl Shape {
-    /// What it is made of, where that is points.
+    /// Returns its points, if it consists of points.
     pub fn points(&self) -> Option<Points<'_>> {
         let none: &[f64] = &[];
         let (x, [y, low, high], around) = match self {
@@ -77,7 +77,7 @@ impl Shape {
         Some(Points { x, y, low, high, around })
     }
 
-    /// What it is made of, where that is values over a grid.
+    /// Returns its field, if it consists of values over a grid.
     pub fn field(&self) -> Option<&Field> {
         match self {
             Self::Heatmap(field) | Self::Contour(field) => Some(field),
@@ -85,7 +85,7 @@ impl Shape {
         }
     }
 
-    /// Every text in it.
+    /// Returns all texts in it.
     pub fn words_mut(&mut self) -> impl Iterator<Item = &mut String> {
         let words: &mut [String] = match self {
             Self::Heatmap(field) | Self::Contour(field) => std::slice::from_mut(&mut field.label),
@@ -95,7 +95,7 @@ impl Shape {
         words.iter_mut()
     }
 
-    /// Between which values it lies on a horizontal axis, as far as they have a place there.
+    /// Returns its range on a horizontal axis, as far as it has positions there.
     pub(crate) fn extent_x(&self, scale: Scale) -> Option<(f64, f64)> {
         if let Some(Points { x, around, .. }) = self.points() {
             return range_on(scale, x).map(|(low, high)| (low - around, high + around));
@@ -109,7 +109,7 @@ impl Shape {
         }
     }
 
-    /// Between which values it lies on a vertical axis.
+    /// Returns its range on a vertical axis.
     pub(crate) fn extent_y(&self, scale: Scale) -> Option<(f64, f64)> {
         if let Some(Points { y, low, high, .. }) = self.points() {
             let range = range_on(scale, [y, low, high].into_iter().flatten())?;
@@ -130,7 +130,7 @@ fn range_on<'a>(scale: Scale, values: impl IntoIterator<Item = &'a f64>) -> Opti
     finite_range(values.into_iter().copied().filter(|v| scale.takes(*v)))
 }
 
-/// Middles of cells widened by half a cell on each side.
+/// Returns the outer edges of cells with these centres.
 pub(crate) fn cell_edges(middles: &[f64]) -> Option<(f64, f64)> {
     let (first, last) = (middles.first()?, middles.last()?);
     let half = |a: f64, b: f64| (b - a).abs() / 2.0;
@@ -142,57 +142,57 @@ pub(crate) fn cell_edges(middles: &[f64]) -> Option<(f64, f64)> {
     Some((first - left, last + right))
 }
 
-/// To the outer edges of the cells, as far as they have a place.
+/// Like [`cell_edges`], limited to a scale's domain.
 fn cells_on(scale: Scale, middles: &[f64]) -> Option<(f64, f64)> {
     cell_edges(middles).filter(|(low, _)| scale.takes(*low)).or_else(|| range_on(scale, middles))
 }
 
-/// The points of a shape: values at `y`, or reaching from `low` to `high`; what it does not have is empty.
+/// The points of a shape: values `y`, or ranges from `low` to `high`; the others are empty.
 #[derive(Clone, Copy, Debug)]
 pub struct Points<'a> {
-    /// Horizontal positions.
+    /// X values.
     pub x: &'a [f64],
-    /// Values.
+    /// Y values.
     pub y: &'a [f64],
     /// Lower edges.
     pub low: &'a [f64],
     /// Upper edges.
     pub high: &'a [f64],
-    /// How far each reaches on both sides of its x.
+    /// How far each extends to both sides of its x.
     pub around: f64,
 }
 
-/// Where a rule stands.
+/// The position of a rule.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Where {
-    /// Upright at this x.
+    /// A vertical line at this x.
     X(f64),
-    /// Level at this y.
+    /// A horizontal line at this y.
     Y(f64),
 }
 
-/// Values over a rectangular grid; NaN where there is none.
+/// Values over a rectangular grid; NaN if missing.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Field {
-    /// Ascending middles of the columns.
+    /// Ascending centres of the columns.
     pub x: Vec<f64>,
-    /// Ascending middles of the rows.
+    /// Ascending centres of the rows.
     pub y: Vec<f64>,
     /// `z[row * x.len() + column]`.
     pub z: Vec<f64>,
-    /// What z is, for the legend.
+    /// The label of z in the legend.
     pub label: String,
-    /// Colours by the logarithm of z.
+    /// Whether colours follow the logarithm of z.
     pub log: bool,
 }
 
 impl Field {
-    /// Smallest and largest finite value, `None` if there is none.
+    /// Returns the smallest and largest finite value; `None` if there is none.
     pub fn range(&self) -> Option<(f64, f64)> {
         finite_range(self.z.iter().copied().filter(|z| !self.log || *z > 0.0))
     }
 
-    /// Where a value lies between the smallest (0) and the largest (1).
+    /// Maps a value to 0 for the smallest and 1 for the largest.
     pub fn level(&self, z: f64, (low, high): (f64, f64)) -> Option<f64> {
         if !z.is_finite() || (self.log && z <= 0.0) {
             return None;
@@ -202,7 +202,7 @@ impl Field {
         Some(if span > 0.0 { ((f(z) - f(low)) / span).clamp(0.0, 1.0) } else { 0.5 })
     }
 
-    /// The value at a fractional position between grid nodes' cells, by nearest cell.
+    /// Returns the value of the cell nearest to a position.
     pub fn nearest(&self, x: f64, y: f64) -> Option<f64> {
         let i = nearest(&self.x, x)?;
         let j = nearest(&self.y, y)?;
@@ -210,20 +210,20 @@ impl Field {
     }
 }
 
-/// Index of the ascending value nearest to `v`.
+/// Returns the index of the ascending value nearest to `v`.
 fn nearest(sorted: &[f64], v: f64) -> Option<usize> {
     let after = sorted.partition_point(|s| *s < v);
     let candidates = [after.checked_sub(1), (after < sorted.len()).then_some(after)];
     candidates.into_iter().flatten().min_by(|a, b| (sorted[*a] - v).abs().total_cmp(&(sorted[*b] - v).abs()))
 }
 
-/// A picture, row by row from the top.
+/// An image, row by row from the top.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Picture {
-    /// Pixels a row.
+    /// Number of pixels per row.
     pub width: usize,
-    /// Rows.
+    /// Number of rows.
     pub height: usize,
-    /// Red, green and blue of each pixel; transparent where none.
+    /// Red, green and blue of each pixel; `None` is transparent.
     pub pixels: Vec<Option<[u8; 3]>>,
 }

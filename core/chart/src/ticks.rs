@@ -1,20 +1,20 @@
-//! Ticks at round numbers, with labels as short as they can be.
+//! Ticks at round numbers with short labels.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::scale::{Scale, Span};
 
-/// A round value and its words.
+/// A tick: a round value and its label.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tick {
-    /// Where.
+    /// The value.
     pub value: f64,
-    /// What is printed there.
+    /// The label.
     pub label: String,
 }
 
-/// How powers are written.
+/// How powers are formatted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Powers {
     /// `1e-3`, for terminals.
@@ -24,7 +24,7 @@ pub enum Powers {
 }
 
 impl Tick {
-    /// Of a value that need not be round.
+    /// Creates a tick of a value that need not be round.
     pub(crate) fn of(value: f64, seconds: bool) -> Self {
         let whole = value.fract() == 0.0 && value.abs() < 1e12;
         let label = match (seconds, whole) {
@@ -36,7 +36,7 @@ impl Tick {
         Self { value, label }
     }
 
-    /// Of an axis of bytes: `580M` is `580 MB`.
+    /// Converts the label for an axis of bytes: `580M` becomes `580 MB`.
     pub(crate) fn of_bytes(&mut self) {
         let text = std::mem::take(&mut self.label);
         self.label = match text.char_indices().last() {
@@ -47,7 +47,7 @@ impl Tick {
     }
 }
 
-/// At most about `most` ticks (at least two are aimed at) inside the span, ascending.
+/// Returns about `most` ticks at most (aiming for at least two) within the span, ascending.
 pub fn ticks(span: &Span, most: usize, powers: Powers) -> Vec<Tick> {
     let most = most.max(2);
     match span.scale {
@@ -84,10 +84,10 @@ const STEPS: [f64; 22] = [
     2_592_000.0,
 ];
 
-/// Seconds of a span of times in which a day of a month is not one day.
+/// A longer span of time contains the same day of a month twice.
 const YEAR: f64 = 360.0 * 86_400.0;
 
-/// Ticks for seconds: at round seconds, minutes, hours or days.
+/// Returns ticks for seconds at round seconds, minutes, hours or days.
 pub(crate) fn time_ticks(low: f64, high: f64, most: usize) -> Vec<Tick> {
     let rough = (high - low) / most.max(2) as f64;
     let Some(step) = STEPS.into_iter().find(|s| *s >= rough && rough > 0.5) else {
@@ -102,8 +102,8 @@ pub(crate) fn time_ticks(low: f64, high: f64, most: usize) -> Vec<Tick> {
     multiples(low, high, step).into_iter().map(|v| Tick { value: v, label: clock(v) }).collect()
 }
 
-/// Ticks for seconds since 1970 as times of day: `14:05`, with seconds or the date where they are needed. They are round in
-/// the zone, summer time or not.
+/// Returns ticks for seconds since 1970 as times of day: `14:05`, with seconds or the date if needed. They are round in
+/// the time zone, with and without daylight saving time.
 pub(crate) fn clock_ticks(low: f64, high: f64, most: usize, zone: &TimeZone) -> Vec<Tick> {
     let rough = (high - low) / most.max(2) as f64;
     let step =
@@ -128,7 +128,7 @@ pub(crate) fn clock_ticks(low: f64, high: f64, most: usize, zone: &TimeZone) -> 
         let meant = zone.to_ambiguous_timestamp(time);
         Some((time.strftime(format).to_string(), meant.compatible().ok()?, meant.later().ok()?))
     };
-    // What the change to winter time repeats is there twice: a tick of a day or of some hours is the first.
+    // Times repeated at the end of daylight saving time occur twice: a tick of a day or several hours uses the first.
     let again = step <= 3600.0;
     let both = |(label, first, second): (String, Timestamp, Timestamp)| {
         let at = |time: Timestamp| Tick { value: time.as_second() as f64, label: label.clone() };
@@ -139,12 +139,12 @@ pub(crate) fn clock_ticks(low: f64, high: f64, most: usize, zone: &TimeZone) -> 
     let mut ticks: Vec<Tick> =
         all.filter(|tick| tick.value >= low - 0.5 && tick.value <= high + 0.5).collect();
     ticks.sort_by(|a, b| a.value.total_cmp(&b.value));
-    // A time of day that summer time leaves out stands for the next one.
+    // A time skipped at the start of daylight saving time means the next one.
     ticks.dedup_by_key(|tick| tick.value);
     if ticks.len() < 2 && rough < 1.0 { parts_of_a_second(low, high, most, zone) } else { ticks }
 }
 
-/// Times of day with the digits that tell them apart.
+/// Returns times of day with as many digits as needed to distinguish them.
 fn parts_of_a_second(low: f64, high: f64, most: usize, zone: &TimeZone) -> Vec<Tick> {
     let base = low.floor();
     let ticks = linear(low - base, high - base, most.max(2));
@@ -152,7 +152,7 @@ fn parts_of_a_second(low: f64, high: f64, most: usize, zone: &TimeZone) -> Vec<T
     let told = |at: &Tick| {
         let digits = digits(step);
         let part = format!("{:.digits$}", at.value.fract());
-        // What is next to a second is that second.
+        // Rounding errors next to a full second.
         let (more, part) = part.split_once('.').unwrap_or((part.as_str(), ""));
         let second = base + at.value.floor() + more.parse().unwrap_or(0.0);
         let time = Timestamp::from_second(second as i64).ok()?.to_zoned(zone.clone());
@@ -161,7 +161,7 @@ fn parts_of_a_second(low: f64, high: f64, most: usize, zone: &TimeZone) -> Vec<T
     ticks.iter().filter_map(told).collect()
 }
 
-/// `45s`, `2m30`, `1h05`, `3d`.
+/// Formats `45s`, `2m30`, `1h05`, `3d`.
 fn clock(seconds: f64) -> String {
     let sign = if seconds < 0.0 { "-" } else { "" };
     let s = seconds.abs().round() as u64;
@@ -179,7 +179,7 @@ fn clock(seconds: f64) -> String {
     format!("{sign}{text}")
 }
 
-/// The smallest of 1, 2 or 5 times a power of ten that is not below `rough`.
+/// Returns the smallest of 1, 2 or 5 times a power of ten that is not below `rough`.
 fn round_step(rough: f64) -> f64 {
     let power = 10f64.powf(rough.log10().floor());
     let digit = rough / power;
@@ -187,12 +187,11 @@ fn round_step(rough: f64) -> f64 {
     nice * power
 }
 
-/// The multiples of `step` in `low ..= high`.
 fn multiples(low: f64, high: f64, step: f64) -> Vec<f64> {
     let slack = 1e-9;
     let first = (low / step - slack).ceil();
     let last = (high / step + slack).floor();
-    // Beyond 2^53 steps from zero neighbours are no longer distinct; a chart has no such ticks.
+    // Beyond 2^53 steps from zero, neighbours are no longer distinct, so there are no such ticks.
     if !(first.is_finite() && last.is_finite()) || last - first > 1000.0 || first.abs() > 9e15 {
         return Vec::new();
     }
@@ -203,11 +202,11 @@ fn linear(low: f64, high: f64, most: usize) -> Vec<Tick> {
     if high.partial_cmp(&low) != Some(std::cmp::Ordering::Greater) {
         return Vec::new();
     }
-    // By halves: the difference of two doubles may be beyond the largest.
+    // Halved, because the difference of two doubles may overflow.
     let apart = |parts: f64| (high / 2.0 - low / 2.0) / parts * 2.0;
     let mut step = round_step(apart(most as f64));
     let mut values = multiples(low, high, step);
-    // A short axis between two round numbers: finer ones, until there are two to read a scale from.
+    // A short axis between two round numbers: use finer steps until there are two ticks.
     for finer in [2.0, 4.0, 8.0] {
         if values.len() < 2 {
             step = round_step(apart(most as f64 * finer));
@@ -221,7 +220,7 @@ fn linear(low: f64, high: f64, most: usize) -> Vec<Tick> {
     values.into_iter().map(|value| Tick { value, label: decimal(value, step, largest) }).collect()
 }
 
-/// Ticks so many steps from zero are told from a round number among them: `1e9+0.2`.
+/// Ticks this many steps from zero are labelled relative to a round number among them: `1e9+0.2`.
 const FAR: f64 = 1e7;
 
 fn far(values: Vec<f64>, step: f64) -> Vec<Tick> {
@@ -243,12 +242,12 @@ fn far(values: Vec<f64>, step: f64) -> Vec<Tick> {
     values.into_iter().map(|value| Tick { value, label: label(value) }).collect()
 }
 
-/// Digits after the point that multiples of `step` need.
+/// Returns the decimals that multiples of `step` need.
 fn digits(step: f64) -> usize {
     (-(step.log10() + 1e-9).floor()).clamp(0.0, 17.0) as usize
 }
 
-/// A linear tick's label: all labels of an axis share their number of digits and their suffix.
+/// Returns a linear tick's label: all labels of an axis share their decimals and suffix.
 fn decimal(value: f64, step: f64, largest: f64) -> String {
     if value == 0.0 {
         return "0".to_owned();
@@ -277,7 +276,7 @@ fn log(span: &Span, most: usize, powers: Powers) -> Vec<Tick> {
     let decades = (last - first + 1).max(0) as usize;
     if decades >= 2 || decades >= most {
         let every = decades.div_ceil(most).max(1) as i32;
-        // Multiples of the stride, so that ticks do not wander while the range grows.
+        // Multiples of the stride, so that ticks stay in place while the range grows.
         let exponents: Vec<i32> = (first..=last).filter(|e| e.rem_euclid(every) == 0).collect();
         let plain = exponents.iter().all(|e| (-2..=3).contains(e));
         if decades >= 4 || exponents.len() * 3 > most || most < 4 {
@@ -287,14 +286,14 @@ fn log(span: &Span, most: usize, powers: Powers) -> Vec<Tick> {
                 .collect();
         }
     }
-    // Less than a few decades: 1, 2 and 5 in each, or plain round numbers where even those are too few.
+    // With few decades: 1, 2 and 5 in each, or round numbers if even those are too few.
     let (low_exponent, high_exponent) = (first - 1, last + 1);
     let values: Vec<f64> = (low_exponent..=high_exponent)
         .flat_map(|e| [1.0, 2.0, 5.0].map(|n| n * power_of_ten(e)))
         .filter(inside)
         .collect();
     if values.len() >= 2 {
-        // As a linear axis writes them, rather than 50000 beside 1e5.
+        // Formatted as on a linear axis, to avoid 50000 beside 1e5.
         let counted = values[0] >= 1.0 && values.last().is_some_and(|v| (1e4..1e15).contains(v));
         let label = |value| if counted { thousands(value) } else { number(value) };
         let mut ticks: Vec<Tick> =
@@ -307,12 +306,12 @@ fn log(span: &Span, most: usize, powers: Powers) -> Vec<Tick> {
     linear(span.low, span.high, most.min(4))
 }
 
-/// The whole exponents between two, as far as doubles have them.
+/// Returns the first and last integer exponent in a range, within the limits of doubles.
 fn exponents_in(low: f64, high: f64) -> (i32, i32) {
     ((low - 1e-9).ceil().max(-1080.0) as i32, (high + 1e-9).floor().min(1030.0) as i32)
 }
 
-/// Exactly the nearest double, which `powi` does not promise.
+/// Returns the exact nearest double, which `powi` does not guarantee.
 fn power_of_ten(e: i32) -> f64 {
     format!("1e{e}").parse().unwrap_or(f64::NAN)
 }
@@ -325,7 +324,7 @@ fn ten(e: i32, plain: bool, powers: Powers) -> String {
     }
 }
 
-/// A round number, as short as possible: `0.05`, `200`, `5e-4`.
+/// Formats a round number as briefly as possible: `0.05`, `200`, `5e-4`.
 fn number(v: f64) -> String {
     let size = v.abs();
     if size == 0.0 {
@@ -338,7 +337,7 @@ fn number(v: f64) -> String {
     }
 }
 
-/// A round number of at least one: `500`, `20k`, `1M`.
+/// Formats a round number of at least one: `500`, `20k`, `1M`.
 fn thousands(v: f64) -> String {
     let unit = [(1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")]
         .into_iter()
@@ -346,7 +345,7 @@ fn thousands(v: f64) -> String {
     unit.map_or_else(|| number(v), |(size, suffix)| format!("{}{suffix}", number((v / size).round())))
 }
 
-/// An exponent in raised digits.
+/// Formats an exponent in superscript digits.
 pub fn raised(e: i32) -> String {
     const DIGITS: [char; 10] = ['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹'];
     e.to_string().chars().map(|c| c.to_digit(10).map_or('⁻', |d| DIGITS[d as usize])).collect()
@@ -385,7 +384,7 @@ fn symlog(span: &Span, threshold: f64, most: usize, powers: Powers) -> Vec<Tick>
     let decades = (last - first + 1).max(1) as usize;
     let sides = if span.low < 0.0 && span.high > 0.0 { 2 } else { 1 };
     let every = (decades * sides).div_ceil(most.saturating_sub(1).max(1)).max(1);
-    // The threshold stands closer to zero than powers stand to each other: where not all of them have room, it has none.
+    // The threshold is closer to zero than powers are to each other: if not all powers fit, it gets no tick.
     let lowest = if every > 1 && last > first { first + 1 } else { first };
     let exponents: Vec<i32> = (lowest..=last).rev().step_by(every).collect();
     let plain = exponents.iter().all(|e| (-2..=3).contains(e));

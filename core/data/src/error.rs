@@ -1,13 +1,13 @@
-//! The one error type of this crate.
+//! The error type of this crate.
 
 use std::io;
 use std::path::PathBuf;
 
-/// What is wrong with a file of a data set, where, and what to do about it.
+/// A problem with a file of a data set.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DataError {
-    /// It is in none of the places.
+    /// The file is not in any of the folders.
     #[error(
         "{title}: {file} was not found; looked in {}. `gradtop data fetch {dataset}` downloads it{}",
         looked.iter().map(|dir| dir.display().to_string()).collect::<Vec<_>>().join(", "),
@@ -16,16 +16,16 @@ pub enum DataError {
     Missing {
         /// Name of the data set.
         dataset: &'static str,
-        /// The same for people.
+        /// Title of the data set.
         title: &'static str,
         /// Name of the file.
         file: &'static str,
-        /// The folders, in the order they were looked into.
+        /// The folders that were searched, in order.
         looked: Vec<PathBuf>,
-        /// The package that has it.
+        /// The package that contains it.
         package: Option<&'static str>,
     },
-    /// It is there but does not hold what it must.
+    /// The file exists but has unexpected content.
     #[error("{} is damaged: {message}. Delete it, then run `gradtop data fetch {dataset}`", path.display())]
     Damaged {
         /// Name of the data set.
@@ -35,12 +35,12 @@ pub enum DataError {
         /// What is wrong with it.
         message: String,
     },
-    /// The operating system did not let it be read.
+    /// The file cannot be read.
     #[error("cannot read {}: {source}", path.display())]
     Io {
         /// The file.
         path: PathBuf,
-        /// The system's answer.
+        /// The operating system's error.
         source: io::Error,
     },
     /// There is no such data set.

@@ -1,4 +1,4 @@
-//! IDX files, compressed with gzip or not: <http://yann.lecun.com/exdb/mnist/>, "the IDX file format".
+//! IDX files, optionally compressed with gzip: <http://yann.lecun.com/exdb/mnist/>, "the IDX file format".
 
 use std::fs::File;
 use std::io::Read;
@@ -11,7 +11,7 @@ use crate::error::DataError;
 use crate::places::find;
 use crate::registry::{Dataset, Part, PartFile};
 
-/// Images of one size, row after row of grey values, 0 background.
+/// Images of one size as rows of grey values, 0 is the background.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Images {
     /// Number of images.
@@ -32,11 +32,11 @@ pub type Labels = Vec<u8>;
 pub struct Pair {
     /// The images.
     pub images: Images,
-    /// As many labels, each below 10.
+    /// The labels, each below 10.
     pub labels: Labels,
 }
 
-/// Finds, checks and parses the training set (`train`) or the test set.
+/// Finds, verifies and parses the training set (`train`) or the test set.
 pub fn read(dataset: &'static Dataset, train: bool) -> Result<Pair, DataError> {
     let (images, labels) =
         if train { (Part::TrainImages, Part::TrainLabels) } else { (Part::TestImages, Part::TestLabels) };
@@ -66,7 +66,7 @@ pub fn read(dataset: &'static Dataset, train: bool) -> Result<Pair, DataError> {
     Ok(Pair { images: Images { count, rows, columns, pixels }, labels })
 }
 
-/// Reads one file, uncompressed, and checks its length and its SHA-256.
+/// Reads and decompresses a file, and verifies its length and SHA-256.
 pub fn check(dataset: &'static Dataset, file: &PartFile, path: &Path) -> Result<Vec<u8>, DataError> {
     let io = |source| DataError::Io { path: path.to_owned(), source };
     let opened = File::open(path).map_err(io)?;
@@ -76,15 +76,14 @@ pub fn check(dataset: &'static Dataset, file: &PartFile, path: &Path) -> Result<
     }
 }
 
-/// Uncompresses a file's bytes (also such as are not compressed) and checks them; the inner error says what is wrong with
-/// them, the outer one that they could not be read.
+/// Decompresses (if necessary) and verifies a file's bytes; the inner error describes wrong content, the outer one a failed read.
 pub(crate) fn uncompress(file: &PartFile, mut source: impl Read) -> std::io::Result<Result<Vec<u8>, String>> {
     let mut start = Vec::new();
     source.by_ref().take(2).read_to_end(&mut start)?;
     let compressed = start == [0x1f, 0x8b];
     let source = std::io::Cursor::new(start).chain(source);
     let mut bytes = Vec::with_capacity(usize::try_from(file.bytes).unwrap_or(0));
-    // One byte more than there must be: enough to know that there are too many.
+    // One byte more than expected is enough to detect that there are too many.
     let limit = file.bytes + 1;
     if compressed {
         if let Err(error) = MultiGzDecoder::new(source).take(limit).read_to_end(&mut bytes) {
@@ -120,7 +119,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().flat_map(|b| [DIGITS[usize::from(b >> 4)], DIGITS[usize::from(b & 15)]]).collect()
 }
 
-/// The shape of an IDX file of bytes, and where its values begin.
+/// Parses the header of an IDX file of bytes: its shape, and the offset of the values.
 fn header(bytes: &[u8]) -> Result<(Vec<usize>, usize), String> {
     let [0, 0, 8, axes] = bytes.get(..4).unwrap_or_default()[..] else {
         return Err("it does not begin like an IDX file of bytes".to_owned());

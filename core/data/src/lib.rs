@@ -1,5 +1,5 @@
-//! The data sets gradtop knows: names, files, checksums and mirrors (`registry`), where their files are looked for
-//! ([`places()`]), and reading them ([`read`]). No tensors here: program and plugins share this crate.
+//! The data sets that gradtop knows: names, files, checksums and mirrors (`registry`), where their files are searched
+//! for ([`places()`]), and reading them ([`read`]). Does not use tensors, so that program and plugins can share it.
 
 mod error;
 mod idx;

@@ -1,4 +1,4 @@
-//! Where the files of a data set are looked for.
+//! Finds the files of data sets.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -6,23 +6,23 @@ use std::path::{Path, PathBuf};
 use crate::error::DataError;
 use crate::registry::{Dataset, PartFile};
 
-/// Why a folder is looked into.
+/// Why a folder is searched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// `GRADTOP_DATASETS` names it.
+    /// It is named in `GRADTOP_DATASETS`.
     Environment,
-    /// The user's data folder: where `gradtop data fetch` puts files unless `GRADTOP_DATASETS` is set.
+    /// The user's data folder, where `gradtop data fetch` stores files unless `GRADTOP_DATASETS` is set.
     User,
-    /// `datasets` beside the running program, as in an unpacked archive.
+    /// `datasets` next to the running program, as in an unpacked archive.
     Program,
-    /// The checkout that the running program lies in, or that it was built from.
+    /// The checkout that contains the running program, or that it was built from.
     Checkout,
-    /// A package of the distribution puts it there.
+    /// The folder of a package of the distribution.
     Package,
 }
 
 impl Origin {
-    /// In a word or two.
+    /// Returns a description in a word or two.
     pub fn word(self) -> &'static str {
         match self {
             Self::Environment => "GRADTOP_DATASETS",
@@ -34,16 +34,16 @@ impl Origin {
     }
 }
 
-/// A folder that may hold a data set's files.
+/// A folder that may contain a data set's files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// The folder of this data set alone.
+    /// The folder of this data set.
     pub dir: PathBuf,
-    /// Why it is looked into.
+    /// Why it is searched.
     pub origin: Origin,
 }
 
-/// A file that is there; what it holds is not looked at yet.
+/// An existing file; its content is not verified yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
     /// The file, compressed or not.
@@ -52,7 +52,7 @@ pub struct Found {
     pub origin: Origin,
 }
 
-/// Where the environment says things are.
+/// The relevant parts of the environment.
 struct Surroundings {
     variable: Option<OsString>,
     user: Option<PathBuf>,
@@ -68,8 +68,7 @@ impl Surroundings {
             user: set("XDG_DATA_HOME")
                 .or_else(|| Some(set("HOME")?.join(".local/share")))
                 .map(|data| data.join("gradtop/datasets")),
-            // The kernel's link: the path of a program that was replaced meanwhile ends in " (deleted)", its folders are
-            // still right.
+            // The kernel's link: if the program was replaced, the name ends in " (deleted)", but the folders are still right.
             program: std::fs::read_link("/proc/self/exe").or_else(|_| std::env::current_exe()).ok(),
             built_in: Path::new(env!("CARGO_MANIFEST_DIR")).join("../../datasets"),
         }
@@ -90,7 +89,7 @@ impl Surroundings {
         }
         if let Some(beside) = self.program.as_deref().and_then(Path::parent) {
             let dir = beside.join("datasets").join(dataset.name);
-            // As in a checkout, the small ones only.
+            // As in a checkout, only small data sets.
             if dir.is_dir() {
                 add(dir, Origin::Program);
             }
@@ -100,7 +99,7 @@ impl Surroundings {
         let built_in = self.built_in.canonicalize().unwrap_or_else(|_| self.built_in.clone());
         for datasets in enclosing.map(|dir| dir.join("datasets")).into_iter().chain([built_in]) {
             let dir = datasets.join(dataset.name);
-            // A checkout holds the small data sets only, and a program may stand far from the one it was built in.
+            // A checkout contains only small data sets, and a program may be far from the one it was built in.
             if dir.is_dir() {
                 add(dir, Origin::Checkout);
             }
@@ -112,19 +111,20 @@ impl Surroundings {
     }
 }
 
-/// A checkout of gradtop itself, known by two files no other project has together.
+/// Returns whether `dir` is a checkout of gradtop: no other project has these two files.
 fn is_checkout(dir: &Path) -> bool {
     dir.join("core/abi/include/gradtop.h").is_file() && dir.join("Cargo.toml").is_file()
 }
 
-/// The folders in which a data set's files are looked for, in this order: `NAME` in each folder of `GRADTOP_DATASETS`
-/// (separated by `:`); `$XDG_DATA_HOME/gradtop/datasets/NAME` (`~/.local/share` without that variable); `datasets/NAME` beside the
-/// running program; `datasets/NAME` of the checkout that the running program lies in, and of the one that it was built from; the distribution's folder.
+/// Returns the folders in which a data set's files are searched for, in this order: `NAME` in each folder of
+/// `GRADTOP_DATASETS` (separated by `:`); `$XDG_DATA_HOME/gradtop/datasets/NAME` (`~/.local/share` without that
+/// variable); `datasets/NAME` next to the running program; `datasets/NAME` of the checkout that contains the program,
+/// and of the one it was built from; the distribution's folder.
 pub fn places(dataset: &Dataset) -> Vec<Place> {
     Surroundings::real().places(dataset)
 }
 
-/// Where `gradtop data fetch` puts a data set: the first folder of `GRADTOP_DATASETS`, else the user's data folder.
+/// Returns the folder for `gradtop data fetch`: the first folder of `GRADTOP_DATASETS`, else the user's data folder.
 pub fn fetch_dir(dataset: &Dataset) -> Result<PathBuf, DataError> {
     let first = places(dataset).into_iter().next();
     first
@@ -133,7 +133,7 @@ pub fn fetch_dir(dataset: &Dataset) -> Result<PathBuf, DataError> {
         .ok_or(DataError::NoFolder)
 }
 
-/// The first file of that name, compressed or not, in the [`places`].
+/// Returns the first file of that name, compressed or not, in the [`places`].
 pub fn find(dataset: &'static Dataset, file: &PartFile) -> Result<Found, DataError> {
     let places = places(dataset);
     for place in &places {

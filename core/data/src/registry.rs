@@ -1,31 +1,31 @@
-//! The data sets and what their files must hold.
+//! The known data sets and the expected content of their files.
 
 /// A data set of small grey images with one label each, in IDX files.
 #[derive(Debug, PartialEq)]
 pub struct Dataset {
     /// Name on the command line and of its folder.
     pub name: &'static str,
-    /// Name for people.
+    /// Title for display.
     pub title: &'static str,
-    /// What the images show, by label.
+    /// The classes, by label.
     pub classes: [&'static str; 10],
-    /// Mean of the training pixels, of 0 to 1.
+    /// Mean of the training pixels, scaled to 0 … 1.
     pub mean: f64,
-    /// Standard deviation of the training pixels, of 0 to 1.
+    /// Standard deviation of the training pixels, scaled to 0 … 1.
     pub std: f64,
-    /// Licence, as its publishers say it.
+    /// Licence, as stated by its publishers.
     pub licence: &'static str,
-    /// Who publishes it, and where it is described.
+    /// Publisher and description.
     pub source: &'static str,
-    /// Addresses to which a file's name is appended, best first.
+    /// URLs to which a file's name is appended, best first.
     pub mirrors: &'static [&'static str],
-    /// A folder in which a package of the distribution puts it, and that package.
+    /// The folder of a package of the distribution that contains it, and that package.
     pub packaged: Option<(&'static str, &'static str)>,
     /// Training images, training labels, test images, test labels.
     pub files: [PartFile; 4],
 }
 
-/// Which of the four files of a data set.
+/// The four files of a data set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
     /// Images `[60000, 28, 28]`.
@@ -41,18 +41,18 @@ pub enum Part {
 /// One file of a data set.
 #[derive(Debug, PartialEq)]
 pub struct PartFile {
-    /// Which it is.
+    /// Which file it is.
     pub part: Part,
     /// Its name, compressed.
     pub name: &'static str,
-    /// Bytes of the uncompressed IDX file.
+    /// Size of the uncompressed IDX file in bytes.
     pub bytes: u64,
-    /// SHA-256 of the uncompressed IDX file: publishers and distributions compress the same content differently.
+    /// SHA-256 of the uncompressed IDX file, because publishers and distributions compress it differently.
     pub sha256: &'static str,
 }
 
 impl Dataset {
-    /// The file of a part.
+    /// Returns the file of a part.
     pub fn file(&self, part: Part) -> &PartFile {
         let [train_images, train_labels, test_images, test_labels] = &self.files;
         match part {
@@ -64,12 +64,12 @@ impl Dataset {
     }
 }
 
-/// The data set of this name.
+/// Returns the data set of this name.
 pub fn named(name: &str) -> Option<&'static Dataset> {
     DATASETS.iter().find(|dataset| dataset.name == name)
 }
 
-/// The four files of a data set as MNIST has them, with the SHA-256 of each.
+/// Creates the four files of a data set with the shapes of MNIST, given the SHA-256 of each.
 const fn files([train_images, train_labels, test_images, test_labels]: [&'static str; 4]) -> [PartFile; 4] {
     const fn file(part: Part, name: &'static str, bytes: u64, sha256: &'static str) -> PartFile {
         PartFile { part, name, bytes, sha256 }
@@ -83,7 +83,7 @@ const fn files([train_images, train_labels, test_images, test_labels]: [&'static
     ]
 }
 
-/// Every data set.
+/// All known data sets.
 pub static DATASETS: [Dataset; 2] = [
     Dataset {
         name: "mnist",

@@ -1,21 +1,21 @@
-//! What this program does when it is its own child.
+//! Dispatches to the helper processes: the program started again as its own child.
 
 use std::ffi::OsString;
 use std::path::Path;
 
+use crate::command::keeper_link::BEGUN;
 use crate::command::sink;
-use crate::command::talk::BEGUN;
 use crate::launcher::take_over;
 use crate::machine::{device, signals};
 use crate::plugin::{describe, validate};
-use crate::run::keeper::{self, Next, Nothing};
-use crate::run::keeper_command::{GoOn, IN_JOB};
-use crate::run::queue::Chain;
+use crate::run::keeper::{self, NoQueue, Queue};
+use crate::run::keeper_command::{IN_JOB, ResumeFrom};
+use crate::run::queue::QueueRunner;
 use crate::train::trainer;
 
-/// If the arguments (without the program's name) are those of a hidden sub-command, runs it and returns its exit code. Whatever this
-/// process is to be, no limit of the size of files ends it without a word.
-/// Call it first thing in `main`, before threads exist and before arguments are parsed.
+/// Runs the hidden subcommand that the arguments (without the program's name) select, if any, and returns its exit
+/// code. Also turns exceeding the file size limit from a fatal signal into an error.
+/// Call it first in `main`, before threads are started and arguments are parsed.
 pub fn hidden_main(args: &[OsString]) -> Option<i32> {
     signals::limits_are_errors();
     let dir = || args.get(1).map(Path::new);
@@ -28,10 +28,10 @@ pub fn hidden_main(args: &[OsString]) -> Option<i32> {
         }
         "__probe_cuda" => Some(device::probe_main(dir()?)),
         "__keeper" => {
-            let resume = GoOn::from_args(args);
+            let resume = ResumeFrom::from_args(args);
             let in_job = args.iter().any(|arg| arg == IN_JOB);
-            // The machine of a job is not the one to start others on.
-            let next: &mut dyn Next = if in_job { &mut Nothing } else { &mut Chain::of(dir()?) };
+            // A keeper in a batch job must not start other runs on the job's machine.
+            let next: &mut dyn Queue = if in_job { &mut NoQueue } else { &mut QueueRunner::of(dir()?) };
             Some(keeper::keeper_main(dir()?, resume.as_ref(), in_job, next))
         }
         "__job" => {
@@ -42,7 +42,7 @@ pub fn hidden_main(args: &[OsString]) -> Option<i32> {
             let begun = args.get(3).is_some_and(|word| word == BEGUN);
             Some(sink::sink_main(dir()?, Path::new(args.get(2)?), begun))
         }
-        "__trainer" => Some(trainer::trainer_main(dir()?, GoOn::from_args(args))),
+        "__trainer" => Some(trainer::trainer_main(dir()?, ResumeFrom::from_args(args))),
         _ => None,
     }
 }

@@ -1,4 +1,4 @@
-//! Why something was refused or failed: what, where, and what to do.
+//! Errors of this crate. Each says what failed, where, and what to do.
 
 use std::path::PathBuf;
 
@@ -7,68 +7,68 @@ use serde::{Deserialize, Serialize};
 
 use crate::run::allowed::{Action, Why};
 
-/// A result of this crate.
+/// The result type of this crate.
 pub type Result<T, E = HostError> = std::result::Result<T, E>;
 
-/// Why a file is no plugin that can be used. Serialisable: it comes out of a child process, and is cached.
+/// Why a file cannot be used as a plugin. Serializable, because it comes from a child process and is cached.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refusal {
     /// The file cannot be read.
     #[error("cannot be read: {0}")]
     Unreadable(String),
-    /// In a run's folder, and another user's.
+    /// The plugin in a run's folder belongs to another user.
     #[error("belongs to another user (uid {owner}), whose code would run with your rights")]
     Foreign {
-        /// What of the run is: its folder, manifest or plugin.
+        /// What belongs to that user: the run's folder, manifest or plugin.
         what: String,
-        /// That user.
+        /// The user's id.
         owner: u32,
     },
-    /// In a run's folder, and not the file the run was started with.
+    /// The plugin in a run's folder is not the file the run was started with.
     #[error(
         "is not the file the run was started with: its SHA-256 is {}, but {} was recorded",
         short(found),
         short(recorded)
     )]
     Changed {
-        /// The hash that the file has.
+        /// The hash of the file.
         found: String,
-        /// The hash that `run.toml` has.
+        /// The hash in `run.toml`.
         recorded: String,
     },
-    /// Something else than an ELF file.
+    /// It is not an ELF file.
     #[error("is not an ELF file: a plugin is a shared library (cdylib)")]
     NotElf,
-    /// A damaged or cut ELF file.
+    /// It is a damaged or truncated ELF file.
     #[error("is a damaged ELF file ({0}): rebuild it")]
     DamagedElf(String),
-    /// An ELF file, but a program or an object file.
+    /// It is an ELF file, but a program or an object file.
     #[error("is {0}, not a shared library: build it as a cdylib")]
     NotALibrary(String),
-    /// For another machine.
+    /// It is built for another architecture.
     #[error("is built for {found}, but this gradtop for {wanted}: build it on this machine")]
     WrongArchitecture {
-        /// What it is built for.
+        /// The architecture it is built for.
         found: String,
-        /// What it should be built for.
+        /// The architecture of this machine.
         wanted: String,
     },
-    /// A library, but no plugin.
+    /// It is a library, but exports no plugin entry.
     #[error(
         "exports no gradtop_entry_v{}: it is not a gradtop plugin (does it call export_experiments!?)",
         gradtop_abi::ABI_MAJOR
     )]
     NoEntry,
-    /// A plugin of another ABI major, by the name of its entry.
+    /// Its entry is for another major version of the ABI.
     #[error("is a plugin for ABI {0}, but this gradtop uses ABI {ours}: {what}", ours = gradtop_abi::ABI_MAJOR, what = newer_or_older(*.0))]
     OtherMajor(u32),
-    /// Libraries it needs are not there.
+    /// Libraries it needs are missing.
     #[error("needs {}, which {} not found; looked in {}", missing.join(", "), if missing.len() == 1 { "is" } else { "are" }, looked_in(looked))]
     MissingLibraries {
         /// Their names.
         missing: Vec<String>,
-        /// Where they were looked for.
+        /// The folders that were searched.
         looked: Vec<PathBuf>,
     },
     /// It was built on a newer system than this one.
@@ -79,12 +79,12 @@ pub enum Refusal {
     NewerSystem {
         /// The library that is too old here.
         library: String,
-        /// The version of its symbols that is wanted.
+        /// The symbol version that is needed.
         version: String,
-        /// What is here, where that is known.
+        /// The version on this machine, if known.
         here: Option<String>,
     },
-    /// libtorch is not there.
+    /// It needs libtorch, which was not found.
     #[error(
         "needs libtorch, and {library} was not found; looked in {}. Run `gradtop setup`, or set GRADTOP_LIBTORCH to the folder that contains it",
         looked_in(looked)
@@ -92,10 +92,10 @@ pub enum Refusal {
     MissingLibtorch {
         /// The library that is missing.
         library: String,
-        /// Where it was looked for.
+        /// The folders that were searched.
         looked: Vec<PathBuf>,
     },
-    /// The loader refused it.
+    /// The loader could not open it.
     #[error("cannot be opened: {0}")]
     Open(String),
     /// The entry function returned null.
@@ -107,31 +107,31 @@ pub enum Refusal {
         magic = gradtop_abi::MAGIC
     )]
     Magic(u32),
-    /// A struct is smaller than the first version of its major.
+    /// A struct is smaller than in the first version of its major.
     #[error("its {what} has {found} bytes, but needs at least {needed}: build it against this gradtop.h")]
     TooShort {
         /// Which struct.
         what: String,
         /// Its size as the plugin states it.
         found: u32,
-        /// The least size.
+        /// The minimum size.
         needed: u32,
     },
-    /// The entry states another major than its symbol.
+    /// The entry states another major version than its symbol.
     #[error("its entry states ABI {0}, but this gradtop uses ABI {ours}: {what}", ours = gradtop_abi::ABI_MAJOR, what = newer_or_older(*.0))]
     Major(u32),
     /// A function of the entry is null.
     #[error("its entry has no function `{0}` (null)")]
     NullFunction(String),
-    /// There is no descriptor where one should be; a plugin says why on its standard error.
+    /// A descriptor is missing; a plugin prints the reason to standard error.
     #[error("{}", no_descriptor(*index, words))]
     NoDescriptor {
         /// The experiment's index.
         index: u32,
-        /// What the plugin wrote, a line.
+        /// The line that the plugin printed.
         words: String,
     },
-    /// A descriptor breaks a rule.
+    /// A descriptor violates a rule.
     #[error("{place}: {problem}")]
     BadDescriptor {
         /// Which experiment and which part of it.
@@ -145,24 +145,24 @@ pub enum Refusal {
     /// The describing process died.
     #[error("ended its process while being described ({how}){}", said(output))]
     Died {
-        /// Signal or exit code.
+        /// The signal or exit code.
         how: String,
-        /// The last it wrote.
+        /// The end of its output.
         output: String,
     },
-    /// The describing process could not be started or understood.
+    /// The describing process could not be started, or its answer not be parsed.
     #[error("could not be described: {0}")]
     Internal(String),
 }
 
 impl Refusal {
-    /// The file changes while it is read.
+    /// Creates the error for a file that changes while it is read.
     pub(crate) fn being_written() -> Self {
         Self::Unreadable("it is still being written: try again".to_owned())
     }
 
-    /// Whether it may have to do with the state of the machine rather than with the file, which need not change to be
-    /// taken another time.
+    /// Returns whether the cause may lie in the machine's state rather than the file, so that another attempt may
+    /// succeed with the same file.
     pub(crate) fn may_pass(&self) -> bool {
         matches!(
             self,
@@ -179,7 +179,7 @@ impl Refusal {
     }
 }
 
-/// The file cannot be read.
+/// Converts an I/O error while reading the file.
 impl From<std::io::Error> for Refusal {
     fn from(e: std::io::Error) -> Self {
         Self::Unreadable(e.to_string())
@@ -198,7 +198,7 @@ fn newer_or_older(found: u32) -> &'static str {
     }
 }
 
-/// The beginning of a hash, enough to tell two apart.
+/// Shortens a hash for display.
 fn short(hash: &str) -> String {
     if hash.is_empty() {
         "nothing".to_owned()
@@ -221,48 +221,48 @@ fn no_descriptor(index: u32, words: &str) -> String {
     }
 }
 
-/// How the SDK's plugins begin a line about what is wrong with them.
+/// Prefix of the line in which an SDK plugin reports its own error.
 pub(crate) const OWN_WORDS: &str = "gradtop plugin: ";
 
 fn said(output: &str) -> String {
     if output.is_empty() { String::new() } else { format!("; it wrote: {output}") }
 }
 
-/// A parameter or preset that cannot be used.
+/// A parameter or preset is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ParamError {
-    /// No such parameter.
+    /// There is no such parameter.
     #[error("there is no parameter {key:?}{}", near_or_all(near, all))]
     Unknown {
         /// The key given.
         key: String,
-        /// Keys that come near.
+        /// Similar keys.
         near: Vec<String>,
         /// All keys.
         all: Vec<String>,
     },
-    /// No such preset.
+    /// There is no such preset.
     #[error("there is no preset {name:?}{}", near_or_all(near, all))]
     UnknownPreset {
         /// The name given.
         name: String,
-        /// Names that come near.
+        /// Similar names.
         near: Vec<String>,
         /// All names.
         all: Vec<String>,
     },
-    /// Not a value of its type.
+    /// The value is not of the parameter's type.
     #[error("{key} = {value:?}: expected {wanted}")]
     Type {
         /// The parameter.
         key: String,
         /// The text given.
         value: String,
-        /// What is wanted, in words.
+        /// A description of what is expected.
         wanted: String,
     },
-    /// Outside its range.
+    /// The value is outside the parameter's range.
     #[error("{key} = {value} {}", out_of(range))]
     Range {
         /// The parameter.
@@ -272,19 +272,19 @@ pub enum ParamError {
         /// The range, as `(0, 10]`.
         range: String,
     },
-    /// Not one of the choices.
+    /// The value is not one of the choices.
     #[error("{key} = {value:?}: expected one of {}{}", choices.join(", "), did_you_mean(near))]
     Choice {
         /// The parameter.
         key: String,
         /// The text given.
         value: String,
-        /// Choices that come near.
+        /// Similar choices.
         near: Vec<String>,
         /// All choices.
         choices: Vec<String>,
     },
-    /// The same key twice.
+    /// A key is given twice.
     #[error("{0} is set twice")]
     Twice(String),
 }
@@ -305,14 +305,14 @@ fn did_you_mean(near: &[String]) -> String {
     if near.is_empty() { String::new() } else { format!("; did you mean {}?", near.join(" or ")) }
 }
 
-/// What can go wrong when a run is started or asked for something.
+/// An error when a run is started or asked for something.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum HostError {
-    /// The run folder.
+    /// An error in the run's folder.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The plugin.
+    /// A plugin cannot be used.
     #[error("{}: {refusal}", path.display())]
     Plugin {
         /// The file.
@@ -320,7 +320,7 @@ pub enum HostError {
         /// Why it cannot be used.
         refusal: Refusal,
     },
-    /// A run's plugin is not what the run was started with, or not this user's.
+    /// A run's plugin belongs to another user or differs from the one the run was started with.
     #[error(
         "cannot resume {run}: its {} {refusal}. To run it anyway: gradtop resume {run} --trust",
         if let Refusal::Foreign { what, .. } = refusal { what.as_str() } else { "plugin.so" }
@@ -328,10 +328,10 @@ pub enum HostError {
     Untrusted {
         /// The run's name.
         run: String,
-        /// Why.
+        /// The reason.
         refusal: Refusal,
     },
-    /// A parameter.
+    /// An invalid parameter.
     #[error(transparent)]
     Param(#[from] ParamError),
     /// The plugin has no such experiment.
@@ -344,73 +344,73 @@ pub enum HostError {
         /// The ids it has.
         has: Vec<String>,
     },
-    /// The experiment itself refuses the parameters.
+    /// The experiment refuses the parameters.
     #[error("{message}")]
     Refused {
         /// The experiment's id.
         experiment: String,
-        /// Why, in its words.
+        /// The experiment's message.
         message: String,
     },
-    /// The device asked for cannot be used.
+    /// The requested device cannot be used.
     #[error("{device} cannot be used: {why}")]
     Device {
         /// Such as `cuda:1`.
         device: String,
-        /// Why.
+        /// The reason.
         why: String,
     },
-    /// It was in the queue, and is not any more.
+    /// The run is no longer in the queue.
     #[error("{0} does not wait in the queue: `gradtop list` shows what became of it")]
     NotQueued(String),
-    /// The system refused something.
+    /// The operating system refused an operation.
     #[error("cannot {what}: {source}")]
     Io {
-        /// What was tried.
+        /// The operation.
         what: String,
-        /// The system's answer.
+        /// The operating system's error.
         source: std::io::Error,
     },
-    /// A command that cannot be started.
+    /// A command cannot be started.
     #[error("there is no program {program:?} to run: {why}")]
     NoProgram {
-        /// As it was given.
+        /// The program as given.
         program: String,
-        /// Why.
+        /// The reason.
         why: String,
     },
-    /// The run's processes did not come up.
+    /// The run's processes did not start.
     #[error("the run {run} did not start: {why}")]
     NotStarted {
         /// The run's name.
         run: String,
-        /// Why.
+        /// The reason.
         why: String,
     },
-    /// Slurm refuses, or does not answer.
+    /// Slurm refused a request or did not answer.
     #[error("cannot {what}: {why}")]
     Slurm {
-        /// What was wanted.
+        /// The request.
         what: &'static str,
-        /// Why it was not done, in Slurm's words.
+        /// Slurm's message.
         why: String,
     },
-    /// It may not be done to this run.
+    /// The action is not allowed on this run.
     #[error("{run} {why}")]
     NotAllowed {
         /// The run's name.
         run: String,
-        /// What was asked.
+        /// The action.
         action: Action,
-        /// Why not.
+        /// The reason.
         why: Why,
     },
-    /// Asked to delete what is not a run, or not only one.
+    /// The folder to delete is not a run, or contains other files too.
     #[error("{} was not deleted: {why}", path.display())]
     NotDeleted {
         /// The folder.
         path: PathBuf,
-        /// Why, and what to do.
+        /// The reason, and what to do.
         why: String,
     },
 }

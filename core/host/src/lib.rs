@@ -1,13 +1,15 @@
 //! Plugins and the processes that run them.
 //!
-//! This is the only crate that opens libraries, and it never does so in the process that asks: [`describe()`] runs the same
-//! program once more as a child with a time-out, and a run is two processes of a session of its own, a *keeper* (which
-//! opens nothing, waits, and writes down how it ended) and its child, the *trainer* (which opens the plugin).
+//! This is the only crate that opens libraries, and it never does so in the calling process: [`describe()`] runs the
+//! same program again as a child with a time-out. A run consists of two processes in a session of their own: the
+//! *keeper*, which opens no library, waits, and records how the run ended, and its child, the *trainer*, which opens
+//! the plugin.
 //!
-//! [`launch`] starts a run of an experiment and [`exec`] one of a command, at once and here; [`enqueue`] puts many of either into the queue,
-//! and a [`Launcher`] has a batch system start them.
+//! [`launch`] starts a run of an experiment and [`exec`] one of a command, immediately and on this machine; [`enqueue`]
+//! puts runs of either kind into the queue, and a [`Launcher`] submits them to a batch system.
 //!
-//! A program that uses this crate calls [`hidden_main`] first thing in its `main`, so that it can be run as any of them.
+//! A program that uses this crate must call [`hidden_main`] first in its `main`, so that it can be started as any of
+//! these processes.
 
 mod children;
 mod command;
@@ -39,22 +41,22 @@ pub use plugin::discover::{
 pub use plugin::inspect::{Inspection, inspect};
 pub use plugin::params::{parse_param, resolve_params};
 pub use plugin::shared::{SharedPlugin, prune as prune_plugins, shared_plugin, unused as unused_plugins};
-pub use plugin::validate::{Judged, judged};
+pub use plugin::validate::{Validation, validate};
 pub use plugin::watch::{PluginWatch, PluginsNow};
 pub use run::alerts::{Alerts, set_alerts, set_early_stop};
 pub use run::allowed::{Action, Why, allowed, left_behind};
 pub use run::console::console_span;
 pub use run::control::{
-    DEFAULT_GRACE, Withdrawn, checkpoint, give_up, give_up_still, grace_of, is_at_work, kill, kill_unread,
-    look, pause, recover_after_reboot, recover_crashed, recover_unattended, stop, stop_unseen, wait,
-    withdraw_stop,
+    DEFAULT_GRACE, Withdrawn, checkpoint, give_up, give_up_if_stale, grace_of, is_at_work, kill,
+    kill_unreadable, look, pause, recover_after_reboot, recover_crashed, recover_unattended, stop,
+    stop_unseen, wait, withdraw_stop,
 };
 pub use run::delete::{delete, may_delete};
 pub use run::launch::{
     DEFAULT_CHECKPOINT_EVERY, Launch, Resume, Resumed, default_threads, launch, may_resume, refused, resume,
 };
 pub use run::median::{EarlyStop, median};
-pub use run::queue::{enqueue, set_slots, start_waiting, start_waiting_surely};
+pub use run::queue::{enqueue, set_slots, start_queued, start_queued_blocking};
 pub use run::reclaim::{Spare, reclaim, spare};
 pub use run::rename::rename;
 pub use run::rules::{Rule as AlertRule, Than};

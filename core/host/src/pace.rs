@@ -1,25 +1,25 @@
-//! Steps that take longer than they ever did.
+//! Detects when steps become slower than ever before.
 //!
-//! The last stretch of a run is compared with every earlier one of the same length, so that what is slow now and then
-//! (evaluations, bursts) is usual. It has to be slow all the way.
+//! The last stretch of a run is compared with every earlier one of the same length, so that occasional slowness
+//! (evaluations, bursts) counts as normal. The stretch must be slow throughout.
 
-/// Seconds of the shortest stretch.
+/// Minimum length of a stretch in seconds.
 pub const STRETCH_S: f64 = 15.0;
-/// Steps in it at least.
+/// Minimum number of steps in a stretch.
 pub const STEPS: f64 = 16.0;
-/// How much longer the time before has to be.
+/// How much longer than the stretch the time before it must be.
 const BEFORE: f64 = 1.5;
-/// Below this part of the slowest stretch before, a rate fell.
+/// The rate fell if it is below this fraction of the slowest earlier stretch.
 pub const FELL: f64 = 2.0 / 3.0;
-/// Parts of a stretch, and how far each may be from the whole.
+/// Number of parts into which a stretch is divided to check that it is slow throughout.
 const PARTS: usize = 5;
 const EVEN: std::ops::Range<f64> = 0.6..1.5;
-/// Stretches are as slow as each other up to this factor.
+/// Stretches are considered equally slow up to this factor.
 const ALIKE: f64 = 1.03;
-/// From one length of a stretch to the next.
+/// Ratio of consecutive lengths of stretches.
 const LONGER: f64 = 1.08;
 
-/// A point of the way: seconds of training, steps done.
+/// A point of a run's progress.
 #[derive(Debug, Clone, Copy)]
 pub struct Done {
     /// Seconds of training.
@@ -30,27 +30,27 @@ pub struct Done {
     pub time_us: i64,
 }
 
-/// Of a stretch that is slower than all before.
+/// A stretch that is slower than all before.
 #[derive(Debug, Clone, Copy)]
 pub struct Slow {
-    /// Seconds of training at its begin.
+    /// Seconds of training at its start.
     pub from: f64,
-    /// Steps a second in it.
+    /// Steps per second in it.
     pub rate: f64,
-    /// Steps a second before it.
+    /// Steps per second before it.
     pub before: f64,
-    /// The same of the slowest of the stretches before.
+    /// Steps per second in the slowest stretch before it.
     pub slowest: f64,
 }
 
-/// Whether a series that begins at a time may be what takes the time of a slow stretch of so many seconds: it begins with it or later, and
-/// not with the run. `(first, from)` are the begins of run and stretch, in microseconds.
+/// Returns whether a series that begins at `time_us` may be the cause of a slow stretch of so many seconds: it begins
+/// with the stretch or later, and not with the run. `(first, from)` are the starts of run and stretch in microseconds.
 pub fn begins_late(time_us: i64, (first, from): (i64, i64), seconds: f64) -> bool {
     let slack = (0.1 * seconds).max(3.0) * 1e6;
     time_us as f64 >= from as f64 - slack && time_us > first
 }
 
-/// Steps done at a time, in between by a straight line.
+/// Returns the steps done at a time, linearly interpolated.
 fn step_at(way: &[Done], seconds: f64) -> f64 {
     let next = way.partition_point(|p| p.seconds <= seconds);
     match (next.checked_sub(1).and_then(|i| way.get(i)), way.get(next)) {
@@ -62,7 +62,7 @@ fn step_at(way: &[Done], seconds: f64) -> f64 {
     }
 }
 
-/// The longest last stretch that is slower than all before.
+/// Returns the longest last stretch that is slower than all before.
 pub fn slow(way: &[Done]) -> Option<Slow> {
     let (start, end) = (way.first()?.seconds, way.last()?.seconds);
     let rate = |from: f64, to: f64| (step_at(way, to) - step_at(way, from)) / (to - from);
@@ -77,7 +77,7 @@ pub fn slow(way: &[Done]) -> Option<Slow> {
             now > 0.0 && EVEN.contains(&(rate(at, at + part) / now))
         });
         if even && now * length >= STEPS {
-            // Every earlier stretch of this length, in steps of a fifth of it.
+            // Every earlier stretch of this length, at offsets of a fifth of it.
             let mut slowest = f64::INFINITY;
             let mut to = from;
             while to - length >= start {
@@ -85,7 +85,7 @@ pub fn slow(way: &[Done]) -> Option<Slow> {
                 to -= part;
             }
             let share = now / slowest;
-            // The longest of those that are slower than most: a longer one has some of the time before in it.
+            // The longest of those that are clearly slower: a longer one includes some of the time before.
             if slowest.is_finite() && share < FELL && share <= ALIKE * least {
                 least = least.min(share);
                 found = Some(Slow { from, rate: now, before: rate(start, from), slowest });

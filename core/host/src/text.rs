@@ -1,7 +1,7 @@
-//! Text that people read: what comes from plugins is made safe to show.
+//! Makes text safe to display, such as that of plugins.
 
-/// `text` with every control character, escape sequence and text-direction mark made visible (`\x1b`, `\u{202e}`), so
-/// that it can do nothing to a terminal. Line breaks and tabs become `\n` and `\t`.
+/// Escapes every control character, escape sequence and bidirectional mark (`\x1b`, `\u{202e}`), so that `text` cannot control a
+/// terminal. Line breaks and tabs become ` ` and `\t`.
 pub fn clean(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -10,23 +10,23 @@ pub fn clean(text: &str) -> String {
     out
 }
 
-/// A number with four digits that tell, as a sentence has it.
+/// Formats a number with four significant digits.
 pub(crate) fn short(value: f64) -> String {
     format!("{value:.3e}").parse::<f64>().unwrap_or(value).to_string()
 }
 
-/// As [`clean`], with line breaks kept.
+/// Like [`clean`], but keeps line breaks.
 pub fn clean_lines(text: &str) -> String {
     text.lines().map(clean).collect::<Vec<_>>().join("\n")
 }
 
-/// The first line of a text, and the others: a state's cause is one line, the rest belongs in a log.
+/// Splits a text into its first line and the rest: a state's cause is one line, the rest belongs in a log.
 pub fn first_line(text: &str) -> (&str, &str) {
     let (first, rest) = text.trim().split_once('\n').unwrap_or((text.trim(), ""));
     (first.trim_end(), rest)
 }
 
-/// As [`clean`], of bytes that may not be UTF-8, cut after `limit` bytes.
+/// Like [`clean`], for bytes that may not be UTF-8, truncated after `limit` bytes.
 pub(crate) fn clean_bytes(bytes: &[u8], limit: usize) -> String {
     if bytes.len() <= limit {
         return clean(&String::from_utf8_lossy(bytes));
@@ -36,8 +36,8 @@ pub(crate) fn clean_bytes(bytes: &[u8], limit: usize) -> String {
     out
 }
 
-/// Whether a character may change how a terminal shows what follows: controls (C0, DEL, C1), marks of direction, and what is
-/// not seen at all. The joiners (ZWJ, ZWNJ) are letters of some scripts and parts of some signs, and do no harm.
+/// Returns whether a character may change how a terminal displays what follows: controls (C0, DEL, C1), bidirectional
+/// marks and invisible characters. The joiners (ZWJ, ZWNJ) are harmless parts of some scripts and emoji.
 pub fn is_harmful(c: char) -> bool {
     c.is_control()
         || matches!(

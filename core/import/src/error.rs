@@ -1,4 +1,4 @@
-//! The one error type of this crate.
+//! The error type of this crate.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,38 +9,38 @@ use gradtop_store::StoreError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ImportError {
-    /// The operating system refused something.
+    /// The operating system refused an operation.
     #[error("cannot {what} {}: {source}", path.display())]
     Io {
-        /// What was tried, as a verb phrase.
+        /// The operation, as a verb phrase such as `open`.
         what: &'static str,
         /// The file or folder.
         path: PathBuf,
-        /// The system's answer.
+        /// The operating system's error.
         source: io::Error,
     },
-    /// A file is not what it should be; what precedes that byte counts.
+    /// A file is damaged; what precedes the damage is valid.
     #[error("{} is damaged at byte {offset}: {what}", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
-        /// Where.
+        /// Position of the damage in bytes.
         offset: u64,
-        /// What is wrong there.
+        /// What is wrong.
         what: String,
     },
-    /// Nothing there can be imported.
+    /// There is nothing to import.
     #[error("nothing to import in {}: {why}", path.display())]
     Nothing {
         /// The file or folder.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         why: String,
     },
-    /// A run of another import is still being followed.
+    /// The run is still being followed by another import.
     #[error("{0} is being followed already; `gradtop stop {0}` ends that")]
     Followed(String),
-    /// A log holds other rows than the run that was made of it.
+    /// A log was overwritten, so that it no longer contains the rows of the run made from it.
     #[error(
         "{} was overwritten: it no longer holds the rows of {run}; import it under another name",
         path.display()
@@ -56,10 +56,10 @@ pub enum ImportError {
     Store(#[from] StoreError),
 }
 
-/// A result with an [`ImportError`].
+/// The result type of this crate.
 pub type Result<T> = std::result::Result<T, ImportError>;
 
-/// Says of an error of the system what was tried, and where.
+/// Adds the operation and the file to an I/O error.
 pub(crate) trait At<T> {
     fn at(self, what: &'static str, path: &Path) -> Result<T>;
 }

@@ -1,4 +1,4 @@
-//! Logs that a program writes, handed on while they grow. What was there before it began is passed over.
+//! Logs that a program writes, imported while they grow. Content from before the program started is skipped.
 
 use std::collections::HashSet;
 use std::mem::take;
@@ -19,17 +19,17 @@ use crate::tables;
 /// How often folders are searched for new files.
 const SEARCH: Duration = Duration::from_secs(1);
 
-/// Takes what the logs of a command hold.
+/// Receives the content of a command's logs.
 pub trait Log {
-    /// The number of a series; `None`: there is no room for it.
+    /// Returns the number of a series; `None` if the limit is reached.
     fn series(&mut self, key: &SeriesKey) -> Option<u32>;
-    /// Values of one step, each with the number of its series.
+    /// Logs values of one step, each with the number of its series.
     fn row(&mut self, at: At, values: &[(u32, f64)]);
-    /// Rows of a table.
+    /// Logs rows of a table.
     fn table(&mut self, name: &str, step: i64, columns: Vec<TableColumn>);
-    /// Parameters; one that came before is replaced.
+    /// Sets parameters; earlier values are replaced.
     fn params(&mut self, params: Vec<(String, ParamValue)>);
-    /// What is wrong with a log.
+    /// Reports a problem with a log.
     fn warning(&mut self, message: String);
 }
 
@@ -37,7 +37,7 @@ pub trait Log {
 pub struct Feed {
     path: PathBuf,
     format: Format,
-    /// Rows up to this step are not taken anew: what was logged before the run was resumed.
+    /// Rows up to this step are not imported, because they were logged before the run was resumed.
     until: Option<i64>,
     followed: Vec<Followed>,
     known: HashSet<PathBuf>,
@@ -45,10 +45,10 @@ pub struct Feed {
     names: Names,
 }
 
-/// What the series of all logs of a feed are called.
+/// The names of the series in all logs of a feed.
 #[derive(Default)]
 struct Names {
-    /// Where the first values came from.
+    /// The folder of the log with the first values.
     root: Option<PathBuf>,
     taken: HashSet<SeriesKey>,
 }
@@ -59,10 +59,10 @@ impl std::fmt::Debug for Feed {
     }
 }
 
-/// One log of a feed.
+/// A log of a feed.
 struct Followed {
     source: Source,
-    /// When the file was written last before it was passed over.
+    /// When the file was last written before it was skipped.
     written: Option<SystemTime>,
     reader: Box<dyn Reader + Send>,
     new: New,
@@ -70,8 +70,8 @@ struct Followed {
 }
 
 impl Feed {
-    /// What is written from now on to a path that need not be there yet. `resumed` is the step that a resumed run goes on from.
-    /// Of a command that has not been `begun`, event files that are there will never be written to.
+    /// Follows a path, which need not exist yet, from now on. `resumed` is the step from which a resumed run continues.
+    /// If the command has not `begun`, existing event files are never written to.
     pub fn new(path: &Path, format: Format, resumed: Option<i64>, begun: bool) -> Self {
         let mut feed = Self {
             path: path.to_owned(),
@@ -91,7 +91,7 @@ impl Feed {
         feed
     }
 
-    /// Reads what is new; `true`: there is more.
+    /// Reads new content; returns whether there is more.
     pub fn read(&mut self, log: &mut dyn Log) -> bool {
         if self.searched.is_none_or(|then| then.elapsed() >= SEARCH) {
             self.search();
@@ -103,7 +103,7 @@ impl Feed {
         more
     }
 
-    /// Reads the rest: the command has ended.
+    /// Reads the rest after the command has ended.
     pub fn finish(&mut self, log: &mut dyn Log) {
         self.searched = None;
         while self.read(log) {}
@@ -119,7 +119,7 @@ impl Feed {
         }
     }
 
-    /// Looks for logs that have come up.
+    /// Searches for new logs.
     fn search(&mut self) {
         self.searched = Some(Instant::now());
         let found = match self.format {
@@ -130,7 +130,7 @@ impl Feed {
             _ => Vec::new(),
         };
         for source in found {
-            // One that cannot be opened yet may be at the next search.
+            // A log that cannot be opened yet may be at the next search.
             if source.format == self.format
                 && !self.known.contains(&source.path)
                 && let Ok(reader) = source.open()
@@ -144,7 +144,8 @@ impl Feed {
 }
 
 impl Followed {
-    /// Passes over what is there, damaged lines too. Before the command has `begun`, a line without an end will never get one.
+    /// Skips the existing content, including damaged lines. If the command has not `begun`, an incomplete last line
+    /// will never be completed.
     fn pass_over(&mut self, begun: bool) {
         self.new.passes_over = true;
         self.written = last_write(&self.source.path).filter(|_| !begun);
@@ -163,11 +164,11 @@ impl Followed {
             Ok(Progress::UpToDate)
         });
         self.new.passes_over = false;
-        // What is still wrong is said when it is read the next time.
+        // A persistent error is reported at the next read.
         self.failed = false;
     }
 
-    /// A command that does what another one did before it may write the very same file: then all of it is new.
+    /// A command that repeats an earlier one may write an identical file; then everything is new.
     fn take_same_again(&mut self) {
         let is_written = self.written.is_some() && last_write(&self.source.path) != self.written;
         if is_written
@@ -183,7 +184,7 @@ impl Followed {
         self.with(names, log, |reader, sink| reader.read(sink))
     }
 
-    /// Lets the reader hand over what it reads; `true`: there is more.
+    /// Calls the reader with a sink for new rows; returns whether there is more.
     fn with(
         &mut self,
         names: &mut Names,
@@ -194,7 +195,7 @@ impl Followed {
         let read = read(&mut **reader, &mut Handing { path: &source.path, names, new, log });
         match read {
             Ok(progress) => progress == Progress::More,
-            // A file that is replaced is not there for a moment.
+            // A file may be missing briefly while it is replaced.
             Err(ImportError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => false,
             Err(e) => {
                 self.failed = true;
@@ -205,20 +206,20 @@ impl Followed {
     }
 }
 
-/// When a file was written last.
+/// Returns when a file was last written.
 fn last_write(path: &Path) -> Option<SystemTime> {
     path.metadata().ok().filter(std::fs::Metadata::is_file)?.modified().ok()
 }
 
-/// What of a log is new.
+/// Determines which content of a log is new.
 #[derive(Default)]
 struct New {
     lines: Vec<Line>,
-    /// What is read was there before.
+    /// Whether the existing content is being skipped.
     passes_over: bool,
-    /// Something was handed on.
+    /// Whether anything was passed on.
     handed: bool,
-    /// The log was begun again before anything was handed on: rows up to the step that the run was resumed at are not new.
+    /// Whether the log was started again before anything was passed on: rows up to the step of the resume are then not new.
     begun_again: bool,
     until: Option<i64>,
     values: Vec<(u32, f64)>,
@@ -228,11 +229,11 @@ struct New {
 struct Line {
     tag: String,
     split: Option<&'static str>,
-    /// What it is called in the run, once it was asked for, and its number there.
+    /// Its name in the run, once needed, and its number there.
     key: Option<SeriesKey>,
     number: Option<u32>,
     come: Seen,
-    /// What came before the log was begun again, as long as it comes again.
+    /// The rows from before the log was started again, as long as they are repeated.
     before: Option<Seen>,
 }
 
@@ -249,8 +250,8 @@ impl Line {
 }
 
 impl New {
-    /// The log is read from its start once more. Loggers do that to add a column, and write the rows that they had; a log that was
-    /// there before the command has been overwritten by it.
+    /// The log is read from its start again. Loggers rewrite it to add a column and repeat their rows; a log that existed before
+    /// the command has been overwritten by it. there before the command has been overwritten by it.
     fn again(&mut self) {
         for line in &mut self.lines {
             let come = take(&mut line.come);
@@ -261,7 +262,7 @@ impl New {
     }
 }
 
-/// Hands on what is new.
+/// A sink that passes on new rows.
 struct Handing<'a> {
     path: &'a Path,
     names: &'a mut Names,
@@ -270,8 +271,8 @@ struct Handing<'a> {
 }
 
 impl Handing<'_> {
-    /// What a series is called: as its tag says. Where event files are in several folders, those of another one than the first
-    /// have its name for a model, unless it is that of a split, as Keras has them. No two series are called the same.
+    /// Derives the name of a series from its tag. If event files are in several folders, the name of each further
+    /// folder becomes the model, unless it is a split, as in Keras. No two series get the same name.
     fn key(&mut self, line: usize) -> SeriesKey {
         let Line { tag, split: said, .. } = &self.new.lines[line];
         let folder = self.path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
@@ -282,11 +283,11 @@ impl Handing<'_> {
         if root != self.path && of_split.is_none() {
             key.model = Some(folder.to_owned());
         }
-        // Two tags of a log may say the same in our words: the second keeps its own.
+        // If two tags of a log map to the same name, the second keeps its tag.
         if self.new.lines.iter().any(|line| line.key.as_ref() == Some(&key)) {
             (key.metric, key.split) = (tag.clone(), None);
         }
-        // Of two logs, the second has its folder's name, and where that is the same too, those around it.
+        // For two logs, the second gets its folder's name and, if that is equal too, those of its parents.
         let around = self.path.ancestors().map(|folder| {
             let below = folder.parent().and_then(|parent| self.path.strip_prefix(parent).ok());
             below.map(|below| below.to_string_lossy().into_owned())
@@ -368,7 +369,7 @@ impl Sink for Handing<'_> {
         Ok(())
     }
 
-    /// The command itself says how it ended.
+    /// The command reports its end itself.
     fn ended(&mut self, _end: End) -> Result<()> {
         Ok(())
     }
@@ -386,7 +387,7 @@ impl Sink for Handing<'_> {
     }
 }
 
-/// Takes nothing.
+/// Discards everything.
 struct Nothing;
 
 impl Log for Nothing {

@@ -1,4 +1,4 @@
-//! Which logs a path holds.
+//! Finds logs at a path.
 
 use std::fs::DirEntry;
 use std::io::Read as _;
@@ -11,29 +11,29 @@ use crate::tail;
 use crate::tensorboard::{EventFiles, is_event_file, is_of_hyperparameters};
 use crate::wandb::Wandb;
 
-/// Folders within each other that are looked into, and entries of all of them.
+/// Maximum depth of folders, and number of entries of all of them.
 const DEPTH: usize = 12;
 const ENTRIES: usize = 200_000;
-/// Runs of one path.
+/// Maximum number of runs at one path.
 const RUNS: usize = 10_000;
 
-/// What wrote a log.
+/// The format of a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Format {
-    /// Event files of TensorBoard, all those of a folder.
+    /// TensorBoard event files, all those of a folder.
     TensorBoard,
-    /// A table with a line of names.
+    /// A table with a header line.
     Csv,
-    /// A JSON object a line.
+    /// One JSON object per line.
     JsonLines,
     /// A `.wandb` file.
     Wandb,
-    /// What a Hugging Face trainer keeps of its history.
+    /// The state file of a Hugging Face trainer.
     TrainerState,
 }
 
 impl Format {
-    /// What it is called.
+    /// Returns the name of the format.
     pub fn name(self) -> &'static str {
         match self {
             Self::TensorBoard => "TensorBoard",
@@ -50,17 +50,17 @@ impl Format {
 pub struct Source {
     /// Its file, or the folder of its files.
     pub path: PathBuf,
-    /// What wrote it.
+    /// Its format.
     pub format: Format,
     /// A name for the run.
     pub name: String,
 }
 
 impl Source {
-    /// A reader of it, at its start.
+    /// Opens it for reading from the start.
     ///
     /// # Errors
-    /// If it cannot be opened.
+    /// It cannot be opened.
     pub fn open(&self) -> Result<Box<dyn Reader + Send>> {
         Ok(match self.format {
             Format::TensorBoard => Box::new(EventFiles::new(&self.path)),
@@ -72,11 +72,11 @@ impl Source {
     }
 }
 
-/// The runs at a path, sorted: the one of a file, or those of a folder and of the folders in it. Links within it are not
-/// followed. The path need not hold any yet, but it must be there.
+/// Finds the runs at a path, sorted: a file's, or those of a folder and its subfolders. Links within it are not
+/// followed. The path must exist but need not contain a run yet.
 ///
 /// # Errors
-/// If there is nothing at the path, or it cannot be read, or it is a file of no known format.
+/// The path does not exist or cannot be read, or is a file of unknown format.
 pub fn find(path: &Path) -> Result<Vec<Source>> {
     let path = &path.canonicalize().at("find", path)?;
     if path.is_file() {
@@ -94,7 +94,7 @@ pub fn find(path: &Path) -> Result<Vec<Source>> {
     Ok(search.found)
 }
 
-/// The name of the experiment that the runs of a path belong to: that of its folder, passing over names that say nothing.
+/// Returns the experiment for the runs of a path: the name of its folder, ignoring uninformative names.
 pub fn experiment_of(path: &Path) -> String {
     const PLAIN: [&str; 11] = [
         "runs",
@@ -127,7 +127,7 @@ struct Search<'a> {
 impl Search<'_> {
     fn look_into(&mut self, folder: &Path, depth: usize) -> Result<()> {
         let listed = match std::fs::read_dir(folder) {
-            // Of the folders within, those of others are passed over.
+            // Subfolders of other users are skipped.
             Err(_) if folder != self.root => return Ok(()),
             listed => listed.at("list", folder)?,
         };
@@ -200,7 +200,7 @@ fn is_file(entry: &DirEntry) -> bool {
     entry.file_type().is_ok_and(|kind| kind.is_file())
 }
 
-/// What a file is, by its name or else by its beginning.
+/// Determines the format of a file from its name, else from its beginning.
 fn of_file(path: &Path) -> Result<Format> {
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
     if is_event_file(&name) {
@@ -217,7 +217,7 @@ fn of_file(path: &Path) -> Result<Format> {
     tail::open(path)?.take(4_096).read_to_end(&mut begin).at("read", path)?;
     let text = String::from_utf8_lossy(&begin);
     if text.trim_start().starts_with('{') {
-        // One object over many lines, or one a line.
+        // One object across many lines, or one per line.
         let first = text.lines().next().unwrap_or_default().trim_end();
         let many = first.ends_with('}') || !text.contains('\n');
         return Ok(if many { Format::JsonLines } else { Format::TrainerState });
@@ -226,7 +226,7 @@ fn of_file(path: &Path) -> Result<Format> {
     Err(ImportError::Nothing { path: path.to_owned(), why })
 }
 
-/// A name for the run of a file: its own, or that of its folder where its own says nothing.
+/// Returns a name for the run of a file: the file's, or that of its folder if the file's is uninformative.
 fn name_of_file(path: &Path) -> String {
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     let plain = ["metrics", "progress", "results", "log", "trainer_state"].contains(&&*stem);
@@ -235,7 +235,7 @@ fn name_of_file(path: &Path) -> String {
     run_name(if tells || folder.is_empty() { &stem } else { &folder })
 }
 
-/// A text as the name of a run.
+/// Converts a text to a valid run name.
 pub(crate) fn run_name(text: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_') { c } else { '-' };
     let name: String = text.chars().map(plain).take(90).collect();

@@ -1,4 +1,4 @@
-//! Runs of other tools, kept up to date while they grow.
+//! Keeps imported runs up to date while their logs grow.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -10,20 +10,20 @@ use crate::into_run::Import;
 use crate::reader::Progress;
 use crate::recording::Target;
 
-/// How often files are looked at, and folders for new files.
+/// How often to check files and search folders for new ones.
 const LOOK: Duration = Duration::from_millis(150);
 const SEARCH: Duration = Duration::from_secs(1);
-/// A source that has not changed for so long is taken for ended; if it grows after all, its run goes on.
+/// A source that has not changed for this time counts as ended; if it grows later, its run continues.
 const QUIET: Duration = Duration::from_hours(1);
-/// Runs that are kept open at a time: those that grew last.
+/// Number of runs kept open at the same time: the most recently changed ones.
 const OPEN: usize = 32;
 
-/// Something that happened.
+/// An event of a follower.
 #[derive(Debug)]
 pub enum News {
-    /// A run is being followed.
+    /// A run is now being followed.
     Begun(gradtop_store::RunDir),
-    /// A source cannot be read further: what is wrong with it.
+    /// A source cannot be read further, for this reason.
     Trouble(Source, crate::error::ImportError),
 }
 
@@ -50,15 +50,15 @@ impl std::fmt::Debug for Follower {
 }
 
 impl Follower {
-    /// A follower of a path that has read nothing yet.
+    /// Creates a follower that has read nothing yet.
     pub fn new(path: &Path, target: Target) -> Self {
         Self { path: path.to_owned(), target, known: HashSet::new(), followed: Vec::new(), searched: None }
     }
 
-    /// Reads until every run is ended, or `stop` says so, which is asked at least every 150 ms.
+    /// Reads until every run has ended or `stop` returns true, which is called at least every 150 ms.
     ///
     /// # Errors
-    /// If a run cannot be written, or the path cannot be searched at the start.
+    /// A run cannot be written, or the path cannot be searched at the start.
     pub fn run(&mut self, mut stop: impl FnMut() -> bool, mut news: impl FnMut(News)) -> Result<()> {
         let done = self.turn_until(&mut stop, &mut news);
         for followed in &mut self.followed {
@@ -80,7 +80,7 @@ impl Follower {
         }
     }
 
-    /// Looks at everything once; `true`: there is more to read.
+    /// Checks everything once; returns whether there is more to read.
     fn turn(&mut self, stop: &mut impl FnMut() -> bool, news: &mut impl FnMut(News)) -> Result<bool> {
         if self.searched.is_none_or(|then| then.elapsed() >= SEARCH) {
             self.search(news)?;
@@ -93,7 +93,7 @@ impl Follower {
                 continue;
             }
             let before = followed.import.recording.rows();
-            // What is there at the start is read run by run, so that few are open at a time.
+            // Existing runs are read one by one, so that few are open at the same time.
             loop {
                 match followed.import.read() {
                     Ok(Progress::More) => {
@@ -118,7 +118,7 @@ impl Follower {
                 followed.grew = Instant::now();
                 more = true;
             }
-            // A run that was read before is going on again, whether or not there is something new.
+            // A run that was read before is active again, whether or not there is something new.
             let ended = followed.import.over || followed.import.recording.end().is_some();
             if !ended && followed.grew.elapsed() < QUIET && open < OPEN {
                 open += usize::from(followed.import.recording.go_on()?);
@@ -138,12 +138,12 @@ impl Follower {
         Ok(more)
     }
 
-    /// Begins with sources that are new.
+    /// Starts to follow new sources.
     fn search(&mut self, news: &mut impl FnMut(News)) -> Result<()> {
         let first = self.searched.is_none();
         self.searched = Some(Instant::now());
         let found = match find(&self.path) {
-            // Once it is followed it may be moved about.
+            // A followed path may be moved temporarily.
             Err(_) if !first => return Ok(()),
             found => found?,
         };
@@ -162,7 +162,7 @@ impl Follower {
         Ok(())
     }
 
-    /// Ends runs that have been quiet for long, and those beyond the number that is kept open.
+    /// Closes runs that have been quiet for long, and those beyond the maximum number.
     fn close_quiet(&mut self) -> Result<()> {
         let mut open: Vec<usize> =
             (0..self.followed.len()).filter(|at| self.followed[*at].import.recording.is_open()).collect();
@@ -177,7 +177,7 @@ impl Follower {
     }
 }
 
-/// When a file, or the newest in a folder, changed last.
+/// Returns when a file, or the newest file in a folder, was last changed.
 fn last_change(path: &Path) -> Instant {
     let changed = |path: &Path| path.metadata().and_then(|m| m.modified()).ok();
     let inside = std::fs::read_dir(path).into_iter().flatten().flatten().take(10_000);

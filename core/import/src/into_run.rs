@@ -1,4 +1,4 @@
-//! One source on its way into one run.
+//! Imports one source into one run.
 
 use gradtop_store::{RunDir, State};
 
@@ -8,15 +8,15 @@ use crate::reader::{Progress, Reader};
 use crate::recording::{Compared, Recording, Target};
 use crate::sink::End;
 
-/// A source being read into a run.
+/// A source being imported into a run.
 pub struct Import {
     target: Target,
     source: Source,
     reader: Box<dyn Reader>,
     pub(crate) recording: Recording,
-    /// The run that has what the source held before it was overwritten.
+    /// The run with the content of the source before it was overwritten.
     before: Option<RunDir>,
-    /// Nothing more is read from it.
+    /// Whether nothing more is read from it.
     pub(crate) over: bool,
 }
 
@@ -26,24 +26,24 @@ impl std::fmt::Debug for Import {
     }
 }
 
-/// What came of an import.
+/// The result of an import.
 #[derive(Debug)]
 pub struct Imported {
-    /// The run; `None`: there was nothing to make one of.
+    /// The run; `None` if there was nothing to import.
     pub run: Option<RunDir>,
-    /// Rows that the run has now, and had before.
+    /// Number of rows that the run has now, and had before.
     pub rows: (u64, u64),
-    /// A run with what the source held before it was overwritten, if it was: `run` is a new one.
+    /// If the source was overwritten, the run with its earlier content; `run` is then a new one.
     pub overwritten: Option<RunDir>,
-    /// What ended the reading before the source's end.
+    /// The error that ended the import before the source's end.
     pub error: Option<ImportError>,
 }
 
 impl Import {
-    /// Begins with a source, or goes on with it if a run in the target has read it before.
+    /// Starts to import a source, or continues if a run in the target has read it before.
     ///
     /// # Errors
-    /// If the source cannot be opened, or its run is being followed by another process.
+    /// The source cannot be opened, or its run is being followed by another process.
     pub fn begin(target: &Target, source: &Source) -> Result<Self> {
         let reader = source.open()?;
         let recording = Recording::new(target.clone(), source)?;
@@ -51,10 +51,10 @@ impl Import {
         Ok(Self { target, source, reader, recording, before: None, over: false })
     }
 
-    /// Reads a source to its end and ends the run. `stop` is asked now and then whether to stop early.
+    /// Imports a whole source and ends the run. `stop` is called now and then to ask whether to stop early.
     ///
     /// # Errors
-    /// If the run cannot be written. What is wrong with the source is part of the answer: what came before it is kept.
+    /// The run cannot be written. A problem of the source is part of the result; what precedes it is kept.
     pub fn whole(target: &Target, source: &Source, mut stop: impl FnMut() -> bool) -> Result<Imported> {
         let mut import = Self::begin(target, source)?;
         let before = import.recording.rows();
@@ -64,7 +64,7 @@ impl Import {
             match import.read() {
                 Ok(Progress::More) => {}
                 Ok(Progress::UpToDate) if import.recording.compares() => {
-                    // It has fewer rows than the run; of those that it has, all are there.
+                    // The source has fewer rows than the run, but all its rows are there.
                     import.reader.finish(&mut import.recording).ok();
                     import.after_comparing(Compared::Same)?;
                 }
@@ -98,7 +98,7 @@ impl Import {
         Ok(Imported { run, rows, overwritten: import.before, error })
     }
 
-    /// How the run ends where nothing went wrong.
+    /// Returns how the run ends if nothing went wrong.
     fn natural_end(&self) -> (State, Option<String>) {
         match self.recording.end() {
             Some(End::Failed(cause)) => (State::Failed, Some(cause.clone())),
@@ -106,14 +106,14 @@ impl Import {
         }
     }
 
-    /// Reads on.
+    /// Continues reading.
     pub(crate) fn read(&mut self) -> Result<Progress> {
         if self.over {
             return Ok(Progress::UpToDate);
         }
         match self.reader.read(&mut self.recording) {
             Ok(Progress::UpToDate) if self.recording.compares() => self.after_comparing(Compared::SoFar),
-            // What comes before the damage is still to be written.
+            // Rows before the damage still need to be written.
             Err(e) if self.recording.compares() && !matches!(e, ImportError::Store(_)) => {
                 self.after_comparing(Compared::Same)
             }
@@ -121,7 +121,7 @@ impl Import {
         }
     }
 
-    /// What follows once a source that was read before has been read again; `so_far` is what a part of it counts as.
+    /// Decides how to continue after a source has been read again for comparison; `so_far` is the result of an incomplete one.
     fn after_comparing(&mut self, so_far: Compared) -> Result<Progress> {
         match (self.recording.compared(), so_far) {
             (Compared::Other, _) => self.begin_anew()?,
@@ -132,7 +132,7 @@ impl Import {
         Ok(Progress::More)
     }
 
-    /// The source was overwritten by another training: its rows are those of another run.
+    /// Starts a new run because another training has overwritten the source.
     fn begin_anew(&mut self) -> Result<()> {
         let run = self.recording.dir().cloned();
         self.recording.close(State::Stopped, Some("its log was overwritten".to_owned()))?;
@@ -145,7 +145,7 @@ impl Import {
         Ok(())
     }
 
-    /// The run, once there is one.
+    /// Returns the run, once there is one.
     pub fn run(&self) -> Option<&RunDir> {
         self.recording.dir()
     }
@@ -156,13 +156,13 @@ impl Import {
         self.recording.close(state, cause)
     }
 
-    /// Ends the run with what is wrong with its source; nothing more is read.
+    /// Ends the run with an error of its source; nothing more is read.
     pub(crate) fn fail(&mut self, error: &ImportError) -> Result<()> {
         self.over = true;
         self.recording.close(State::Failed, Some(error.to_string()))
     }
 
-    /// Ends the run because somebody asked for it; nothing more is read.
+    /// Ends the run on request; nothing more is read.
     pub(crate) fn stop(&mut self) -> Result<()> {
         self.over = true;
         self.recording.close(State::Stopped, Some("following it was ended".to_owned()))

@@ -1,9 +1,10 @@
-//! Logs of other tools: TensorBoard event files, wandb's files, and tables of metrics as CSV, JSON lines or a trainer's state.
+//! Imports logs of other tools: TensorBoard event files, wandb's files, and tables of metrics as CSV, JSON lines or a
+//! trainer's state.
 //!
-//! A [`Reader`] turns the files of one run into calls of a [`Sink`], a piece at a time: it holds no more than a bounded buffer,
-//! takes an unfinished end for "not yet", and believes no length that it reads. [`find()`] says which runs a path holds,
-//! [`Import`] writes one into a folder of runs, [`Follower`] keeps them up to date, and a [`Feed`] is what a command at work
-//! writes. What is taken from each format is written in `docs/import.md`.
+//! A [`Reader`] turns the files of one run into calls of a [`Sink`], piece by piece: it uses a bounded buffer, treats
+//! an incomplete end as not yet written, and trusts no length that it reads. [`find()`] finds the runs at a path,
+//! [`Import`] writes one into a folder of runs, [`Follower`] keeps them up to date, and a [`Feed`] follows the logs of
+//! a running command. `docs/import.md` describes what is imported from each format.
 
 mod error;
 mod feed;

@@ -1,4 +1,4 @@
-//! What is known of a metric by its name alone.
+//! Derives declarations of metrics from their names.
 
 use gradtop_store::{Goal, MetricInfo, ParamValue};
 
@@ -23,7 +23,7 @@ const HIGHER: [&str; 16] = [
     "r2",
 ];
 
-/// Which way a metric should go, by the words of the last part of its name.
+/// Returns whether lower or higher is better, judged by the words in the last part of a metric's name.
 fn goal(metric: &str) -> Goal {
     let last = metric.rsplit('/').next().unwrap_or(metric).to_lowercase();
     let words = || last.split(|c: char| !c.is_alphanumeric());
@@ -36,10 +36,10 @@ fn goal(metric: &str) -> Goal {
     }
 }
 
-/// Metrics that are declared at most: more would make a manifest of their names.
+/// Maximum number of declared metrics, to bound the size of the manifest.
 const DECLARED: usize = 200;
 
-/// Adds a metric to those declared, if it is not there. Overviews show the first of each goal. `true`: it was added.
+/// Declares a metric unless it is declared. The first one of each goal becomes a headline metric. Returns whether it was added.
 pub fn declare(metrics: &mut Vec<MetricInfo>, name: &str) -> bool {
     if metrics.len() >= DECLARED || metrics.iter().any(|m| m.name == name) {
         return false;
@@ -50,7 +50,7 @@ pub fn declare(metrics: &mut Vec<MetricInfo>, name: &str) -> bool {
     true
 }
 
-/// A number that was an integer, or was not.
+/// Converts a number to an integer if it is one.
 pub(crate) fn float_or_int(n: f64) -> ParamValue {
     if n.fract() == 0.0 && n.abs() < 9e15 { ParamValue::Int(n as i64) } else { ParamValue::Float(n) }
 }

@@ -1,10 +1,10 @@
-//! From a tool's name of a series to ours: a metric, and the data it was measured on.
+//! Maps a tool's name of a series to a metric and a split.
 
 use gradtop_store::SeriesKey;
 
 use crate::sink::Tag;
 
-/// Words for the data that something is measured on, and what they are called here.
+/// Words for splits, with the names used here.
 const SPLITS: [(&str, &str); 10] = [
     ("train", "train"),
     ("training", "train"),
@@ -18,12 +18,13 @@ const SPLITS: [(&str, &str); 10] = [
     ("dev", "dev"),
 ];
 
-/// The series of a name. One word of `SPLITS` becomes the split, in any case of letters, if it is
+/// Returns the series for a name. A word of `SPLITS`, in any case, becomes the split if it is
 ///
-/// 1. the first or else the last of the parts between slashes: `val/loss`, `loss/train`; or
-/// 2. the first or else the last word before or behind `_`, `-`, `.` or a space of the last part: `val_loss`, `loss.test`.
+/// 1. the first, or else the last, of the parts between slashes: `val/loss`, `loss/train`; or
+/// 2. the first, or else the last, word separated by `_`, `-`, `.` or a space in the last part: `val_loss`,
+///    `loss.test`.
 ///
-/// What is left is the metric. A name that is nothing but such a word stays whole.
+/// The rest is the metric. A name that consists only of such a word is kept whole.
 pub fn name_series(tag: Tag<'_>) -> SeriesKey {
     let (before, last) = tag.name.split_at(tag.name.rfind('/').map_or(0, |at| at + 1));
     let divides = |c: char| matches!(c, '_' | '-' | '.' | ' ');
@@ -45,7 +46,7 @@ fn swap<T>((a, b): (T, T)) -> (T, T) {
     (b, a)
 }
 
-/// The split that a word says, if it says one.
+/// Returns the split that a word names, if any.
 pub(crate) fn split(word: &str) -> Option<&'static str> {
     SPLITS.iter().find(|(name, _)| word.eq_ignore_ascii_case(name)).map(|(_, split)| *split)
 }

@@ -1,4 +1,4 @@
-//! Protobuf's wire format, as far as reading needs it: fields one after the other, nothing copied.
+//! A minimal reader of the protobuf wire format: iterates over fields without copying.
 
 /// The value of a field.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -31,7 +31,7 @@ impl<'a> Value<'a> {
     }
 }
 
-/// The fields of a message: number and value. Ends after one that is not whole, which is `None`.
+/// The fields of a message: number and value. Ends with `None` after a truncated field.
 pub(crate) struct Fields<'a>(&'a [u8]);
 
 impl<'a> Fields<'a> {
@@ -70,7 +70,7 @@ fn field<'a>(bytes: &mut &'a [u8]) -> Option<(u64, Value<'a>)> {
     Some((key >> 3, value))
 }
 
-/// A varint at the front.
+/// Reads a varint.
 pub(crate) fn varint(bytes: &mut &[u8]) -> Option<u64> {
     let mut value = 0;
     for at in 0..10 {

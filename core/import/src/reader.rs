@@ -1,31 +1,31 @@
-//! What all readers have in common.
+//! The interface of all readers.
 
 use crate::error::Result;
 use crate::sink::Sink;
 
-/// How far a reader has come.
+/// The progress of a reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress {
-    /// There is more to read at once.
+    /// There is more to read now.
     More,
-    /// All that is there has been read.
+    /// Everything has been read.
     UpToDate,
 }
 
 /// Reads the files of one run.
 pub trait Reader {
-    /// Reads on, about a megabyte. After [`Progress::UpToDate`] it may be called again once the files have grown.
+    /// Reads about another megabyte. After [`Progress::UpToDate`] it can be called again once the files have grown.
     ///
     /// # Errors
-    /// What cannot be read or is damaged. What came before has been handed over, and another call says the same again.
+    /// The file cannot be read or is damaged. What precedes the damage has been passed on; another call returns the same error.
     fn read(&mut self, sink: &mut dyn Sink) -> Result<Progress>;
 
-    /// Passes over the files that are there, where none of them will ever be written to; `false`: their new ends would be missed.
+    /// Skips the existing files if none of them will be written to again; returns `false` if they may be.
     fn ignore(&mut self) -> bool {
         false
     }
 
-    /// Passes over the line at the front, which cannot be read; with `unfinished`, over one that has no end. `false`: there is none.
+    /// Skips an unreadable line, or with `unfinished` an incomplete one. Returns `false` if there is none.
     ///
     /// # Errors
     /// The file cannot be read.
@@ -33,10 +33,10 @@ pub trait Reader {
         Ok(false)
     }
 
-    /// Takes what is left where nothing will follow, such as a last line without its end.
+    /// Reads what is left if nothing will follow, such as a last line without a line break.
     ///
     /// # Errors
-    /// As [`Self::read`].
+    /// See [`Self::read`].
     fn finish(&mut self, _sink: &mut dyn Sink) -> Result<()> {
         Ok(())
     }

@@ -1,11 +1,11 @@
-//! A run that is being written: the end of every reader.
+//! The sink that writes a run.
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use gradtop_store::{
-    Birth, Event, ExperimentInfo, Goal, HeadlineValue, ImportInfo, Kind, Manifest, ParamValue, Recorder,
+    Event, ExperimentInfo, Goal, HeadlineValue, ImportInfo, Kind, Manifest, NewRun, ParamValue, Recorder,
     RecorderOptions, RunDir, RunLock, SCHEMA, SeriesKey, State, Status, StoreError, append_event,
 };
 use jiff::Timestamp;
@@ -17,38 +17,38 @@ use crate::naming::name_series;
 use crate::seen::{self, Seen};
 use crate::sink::{At, End, Sink, Tag};
 
-/// How often the status is written while rows come, and while none do.
+/// How often the status is written while rows arrive, and while none do.
 const BUSY: Duration = Duration::from_millis(500);
-/// The longest text that is kept.
+/// Maximum length of a stored text in bytes.
 pub(crate) const TEXT: usize = 64 << 10;
-/// Warnings about one source at most.
+/// Maximum number of warnings about one source.
 const WARNINGS: usize = 100;
-/// Names of the tables of texts and histograms.
+/// Names of the tables for texts and histograms.
 pub(crate) const TEXTS: &str = "texts";
 pub(crate) const HISTOGRAMS: &str = "histograms";
 
-/// Where a run is to be written.
+/// Where to write a run.
 #[derive(Debug, Clone)]
 pub struct Target {
     /// The folder of runs.
     pub runs: PathBuf,
     /// The experiment.
     pub experiment: String,
-    /// The run's name, if it must be that one.
+    /// The run's name, if it is fixed.
     pub name: Option<String>,
 }
 
 struct Series {
     key: SeriesKey,
-    /// Its number in the recorder, while there is one.
+    /// Its number in the recorder, if that is open.
     number: Option<u32>,
-    /// What the run has of it.
+    /// Its rows in the run.
     seen: Seen,
-    /// How many of its rows have come since the source was begun.
+    /// Number of its rows read since the source was opened.
     come: u64,
-    /// The step of the one that came last.
+    /// The step of its last row.
     step: Option<i64>,
-    /// Those that have come while the source was compared.
+    /// Its rows read while the source is compared with the run.
     again: Seen,
 }
 
@@ -58,32 +58,32 @@ impl Series {
     }
 }
 
-/// What is found of a source that is read from its start although the run has rows of it.
+/// The result of comparing a source with an existing run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Compared {
-    /// So far, what came are rows of the run.
+    /// The rows read so far match the run.
     SoFar,
-    /// All rows of the run came again.
+    /// All rows of the run were repeated.
     Same,
-    /// The source holds other rows.
+    /// The source contains other rows.
     Other,
 }
 
-/// Rows of a table, counted as those of a [`Series`].
+/// A table with counts of its rows, like [`Series`].
 #[derive(Default)]
 struct Table {
     taken: u64,
     come: u64,
 }
 
-/// What it takes to write.
+/// The open resources for writing.
 struct Open {
     lock: RunLock,
     recorder: Recorder,
 }
 
-/// A run as a [`Sink`]. It is made once there is something to write; of a run that has read this source before, only what is
-/// new is written.
+/// A run as a [`Sink`]. It is created once there is something to write; if a run has read the source before, only new
+/// rows are written.
 pub(crate) struct Recording {
     target: Target,
     manifest: Manifest,
@@ -97,35 +97,35 @@ pub(crate) struct Recording {
     by_key: HashMap<SeriesKey, u32>,
     texts: Table,
     histograms: Table,
-    /// Rows of the run.
+    /// Number of rows in the run.
     rows: u64,
-    /// Time of the row before, where the source tells times.
+    /// Time of the previous row, if the source has times.
     time_us: Option<i64>,
-    /// Times later than this are mistakes.
+    /// Later times are considered errors.
     latest_us: i64,
     end: Option<End>,
     written: Instant,
     scratch: Vec<(u32, f64)>,
-    /// What has been said of the source.
+    /// The warnings logged about the source.
     warnings: BTreeSet<String>,
-    /// The source is read from its start to see whether it still holds the rows of the run: nothing is written.
+    /// Whether the source is being compared with the run, so that nothing is written.
     compares: bool,
-    /// All that the run has could be read.
+    /// Whether all rows of the run could be read.
     comparable: bool,
 }
 
 impl Recording {
-    /// A run for a source; if one in the target has read it before, that one.
+    /// Creates the run for a source, or continues the one in the target that has read it before.
     ///
     /// # Errors
-    /// If that one is being written by another process, or cannot be read.
+    /// That run is being written by another process or cannot be read.
     pub(crate) fn new(target: Target, source: &Source) -> Result<Self> {
         let mut new = Self::fresh(target, source);
         new.go_on_with_earlier()?;
         Ok(new)
     }
 
-    /// A new run for a source.
+    /// Creates a new run for a source.
     pub(crate) fn fresh(target: Target, source: &Source) -> Self {
         let import = ImportInfo {
             source: source.path.to_string_lossy().into_owned(),
@@ -203,34 +203,34 @@ impl Recording {
         self.status = gradtop_store::read_status(&dir).unwrap_or_default();
         self.manifest = manifest;
         if !self.status.state.is_final() {
-            // It was cut short; this ends it in order.
+            // It was interrupted, so end it properly.
             self.open_log(dir.clone(), lock)?;
         }
         self.dir = Some(dir);
         Ok(())
     }
 
-    /// The run, once there is one.
+    /// Returns the run, once there is one.
     pub(crate) fn dir(&self) -> Option<&RunDir> {
         self.dir.as_ref()
     }
 
-    /// Rows of the run.
+    /// Returns the number of rows in the run.
     pub(crate) fn rows(&self) -> u64 {
         self.rows
     }
 
-    /// Whether it is being written.
+    /// Returns whether the run is open for writing.
     pub(crate) fn is_open(&self) -> bool {
         self.open.is_some()
     }
 
-    /// How the source says that its training ended.
+    /// Returns how the training ended according to the source.
     pub(crate) fn end(&self) -> Option<&End> {
         self.end.as_ref()
     }
 
-    /// What it takes to write: made, or opened again.
+    /// Creates or opens the run for writing.
     fn writer(&mut self) -> Result<&Recorder> {
         if self.open.is_none() {
             let (dir, lock) = match &self.dir {
@@ -245,12 +245,12 @@ impl Recording {
         }
     }
 
-    /// Whether the source is being compared with the run.
+    /// Returns whether the source is being compared with the run.
     pub(crate) fn compares(&self) -> bool {
         self.compares
     }
 
-    /// What has been found of it.
+    /// Returns the result of the comparison so far.
     pub(crate) fn compared(&self) -> Compared {
         if !self.series.iter().all(|s| s.seen.begins_with(&s.again)) {
             Compared::Other
@@ -261,7 +261,7 @@ impl Recording {
         }
     }
 
-    /// The source holds the rows of the run. It is read from its start once more; what is new is written.
+    /// Called when the source matches the run. It is read from its start again, and new rows are written.
     pub(crate) fn go_through(&mut self) {
         self.compares = false;
         for series in &mut self.series {
@@ -270,7 +270,7 @@ impl Recording {
         (self.texts.come, self.histograms.come) = (0, 0);
     }
 
-    /// Opens a run that is there and not being written; `true`: it was of that kind.
+    /// Opens an existing run that is not open for writing; returns whether it was one.
     pub(crate) fn go_on(&mut self) -> Result<bool> {
         let resting = self.dir.is_some() && self.open.is_none() && !self.compares;
         if resting {
@@ -286,9 +286,9 @@ impl Recording {
                 manifest.run = format!("{}-{tried}", self.manifest.run);
             }
             let status = self.running();
-            let born = Birth::begin(&self.target.runs, manifest.clone(), false).and_then(|birth| {
-                gradtop_store::write_status(birth.run(), &status)?;
-                birth.finish()
+            let born = NewRun::begin(&self.target.runs, manifest.clone(), false).and_then(|new_run| {
+                gradtop_store::write_status(new_run.run(), &status)?;
+                new_run.finish()
             });
             match born {
                 Err(StoreError::RunExists { .. }) if self.target.name.is_none() && tried < 1_000 => {}
@@ -304,7 +304,7 @@ impl Recording {
     }
 
     fn open_log(&mut self, dir: RunDir, lock: RunLock) -> Result<()> {
-        // Much comes at once: short segments and a short queue keep the memory small.
+        // Many rows arrive at once: short segments and a short queue limit memory.
         let options = RecorderOptions {
             seal_rows: 300_000,
             merge_rows: 600_000,
@@ -324,7 +324,7 @@ impl Recording {
         Ok(())
     }
 
-    /// The status of a run that this process writes.
+    /// Returns the status of a run written by this process.
     fn running(&self) -> Status {
         let pid = std::process::id();
         Status {
@@ -340,7 +340,7 @@ impl Recording {
         }
     }
 
-    /// Notes where a row lies, and gives its time if one is known.
+    /// Records the position of a row, and returns its time if known.
     fn place(&mut self, at: At) -> Option<i64> {
         let sane = at.time_us.filter(|time| (MIN_US..self.latest_us).contains(time));
         let time = sane.max(self.time_us);
@@ -353,7 +353,7 @@ impl Recording {
         time
     }
 
-    /// Writes what has changed of manifest and status, at most every [`BUSY`]; `true`: somebody asks it to stop.
+    /// Writes changes of manifest and status, at most every [`BUSY`]; returns whether a stop was requested.
     pub(crate) fn beat(&mut self, idle: bool) -> Result<bool> {
         let Some(dir) = self.dir.clone().filter(|_| self.is_open()) else { return Ok(false) };
         let due = if idle { gradtop_store::HEARTBEAT } else { BUSY };
@@ -376,7 +376,7 @@ impl Recording {
         Ok(())
     }
 
-    /// Ends the run, for now or for good. Rows that come later go on with it.
+    /// Ends the run, perhaps temporarily. Later rows continue it.
     pub(crate) fn close(&mut self, state: State, cause: Option<String>) -> Result<()> {
         let (Some(Open { lock, recorder }), Some(dir)) = (self.open.take(), self.dir.clone()) else {
             return Ok(());
@@ -388,7 +388,7 @@ impl Recording {
         self.status = Status {
             state,
             cause: cause.clone(),
-            // Where the source tells no times, nobody knows.
+            // Unknown if the source has no times.
             ended: self.time_us.and_then(|time| Timestamp::from_microsecond(time).ok()),
             updated: Timestamp::now(),
             rows: self.rows,
@@ -416,12 +416,12 @@ impl Recording {
             .unwrap_or_default()
     }
 
-    /// How far it has come: what is logged once, or of another count, such as the result of a test at step 0, does not set it back.
+    /// Returns the step reached. Values logged once or by another counter, such as a test result at step 0, are ignored.
     fn step(&self) -> Option<i64> {
         self.series.iter().filter_map(|series| series.step).max()
     }
 
-    /// Counts a row of a table; `true`: it is new.
+    /// Counts a row of a table; returns whether it is new.
     fn is_new(table: &mut Table, rows: u64) -> bool {
         table.come += rows;
         let new = table.come > table.taken;
@@ -435,7 +435,7 @@ impl Recording {
     }
 }
 
-/// 1990: what is older is not a moment of training.
+/// The year 1990: earlier times cannot belong to a training.
 const MIN_US: i64 = 631_152_000_000_000;
 
 impl Sink for Recording {
@@ -453,7 +453,7 @@ impl Sink for Recording {
             return Ok(*number);
         }
         let mut key = name_series(tag);
-        // Two names of a source may say the same in our words: the second keeps its own.
+        // If two names of a source map to the same series, the second keeps its own name.
         let named = |n: &u32| self.by_tag.values().any(|other| other == n);
         if self.by_key.get(&key).is_some_and(named) {
             key = SeriesKey::metric(tag.name);
@@ -501,7 +501,7 @@ impl Sink for Recording {
         if !new.is_empty() {
             self.rows += new.len() as u64;
             if time.is_none() {
-                // Those of later rows would not be on one axis with this one.
+                // Times of later rows would not be consistent with this one.
                 self.latest_us = MIN_US;
             }
             self.writer()?;
@@ -556,7 +556,7 @@ impl Sink for Recording {
     }
 }
 
-/// The last values of the metrics that overviews show.
+/// Returns the last values of the headline metrics.
 fn headline(manifest: &Manifest, series: &[Series], recorder: &Recorder) -> Vec<HeadlineValue> {
     let shown = |key: &SeriesKey| manifest.metrics.iter().any(|m| m.headline && m.name == key.metric);
     let value = |s: &Series| {

@@ -1,15 +1,15 @@
-//! Whether a log that is read again still holds what was read of it before.
+//! Recognizes whether a log that is read again still contains what was read before.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
 use gradtop_store::{Result, RunDir, SeriesKey, Tailer};
 
-/// After how many rows a series is marked: each of the first, then one of so many.
+/// Each of this many first rows of a series is marked, then one of so many.
 const FIRST: u64 = 128;
 const EVERY: u64 = 1024;
 
-/// The rows of one series, as far as it takes to know them again.
+/// A fingerprint of the rows of one series.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
     pub(crate) rows: u64,
@@ -18,7 +18,7 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
-    /// So many rows, of which nothing else is known.
+    /// Creates a fingerprint of rows of which only the number is known.
     pub(crate) fn of(rows: u64) -> Self {
         Self { rows, ..Self::default() }
     }
@@ -38,7 +38,7 @@ impl Seen {
         }
     }
 
-    /// Whether `again` may be the beginning of these rows, as far as that has been marked.
+    /// Returns whether `again` may be the beginning of these rows, as far as they are marked.
     pub(crate) fn begins_with(&self, again: &Self) -> bool {
         if again.rows == self.rows {
             return again.hash == self.hash;
@@ -52,7 +52,7 @@ impl Seen {
     }
 }
 
-/// What a run holds, by series; `None`: a part of it is damaged, so that its rows cannot be compared.
+/// Returns the fingerprints of a run's series; `None` if it is damaged and so cannot be compared.
 pub(crate) fn of_run(run: &RunDir) -> Result<Option<HashMap<SeriesKey, Seen>>> {
     let mut found: HashMap<SeriesKey, Seen> = HashMap::new();
     let mut tailer = Tailer::new(run);

@@ -1,13 +1,13 @@
-//! What readers hand over.
+//! The interface between readers and what receives their data.
 
 use gradtop_store::ParamValue;
 
 use crate::error::Result;
 
-/// Where a row belongs.
+/// The position of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct At {
-    /// The step, as the writing tool counted.
+    /// The step, as counted by the tool.
     pub step: i64,
     /// The epoch, if it was logged.
     pub epoch: Option<f64>,
@@ -15,12 +15,12 @@ pub struct At {
     pub time_us: Option<i64>,
 }
 
-/// What a tool calls a series.
+/// A tool's name of a series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Tag<'a> {
-    /// Its name there.
+    /// The name.
     pub name: &'a str,
-    /// The data it was measured on, where the format says so and the name does not.
+    /// The split, if the format states it separately.
     pub split: Option<&'static str>,
 }
 
@@ -30,38 +30,38 @@ impl<'a> From<&'a str> for Tag<'a> {
     }
 }
 
-/// How a source says that its training ended.
+/// How the training ended according to the source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum End {
-    /// In order.
+    /// Properly.
     Finished,
     /// With this cause.
     Failed(String),
 }
 
-/// Receives what a reader finds, in the order of the source.
+/// Receives the content of a source, in order.
 pub trait Sink {
-    /// Parameters of the run. One that came before is replaced.
+    /// Sets parameters of the run; earlier values are replaced.
     fn params(&mut self, params: Vec<(String, ParamValue)>) -> Result<()>;
 
-    /// The number of a series, the same for the same tag.
+    /// Returns the number of a series, the same for the same tag.
     fn series(&mut self, tag: Tag<'_>) -> Result<u32>;
 
-    /// Values of one step, each with the number of its series.
+    /// Logs values of one step, each with the number of its series.
     fn row(&mut self, at: At, values: &[(u32, f64)]) -> Result<()>;
 
-    /// A text.
+    /// Logs a text.
     fn text(&mut self, at: At, tag: &str, text: &str) -> Result<()>;
 
-    /// A histogram: the lower and upper edges of its bins, and what lies in each.
+    /// Logs a histogram: lower edge, upper edge and count of each bin.
     fn histogram(&mut self, at: At, tag: &str, bins: &[[f64; 3]]) -> Result<()>;
 
-    /// What the source says of the training's end.
+    /// Reports how the training ended.
     fn ended(&mut self, end: End) -> Result<()>;
 
-    /// Something in the source was left out: what, and why. The same is said once.
+    /// Reports what was left out and why. A repeated message is ignored.
     fn warning(&mut self, message: String) -> Result<()>;
 
-    /// The source is read again from its start: what follows came before, as far as it did.
+    /// The source is read again from its start, so that rows are repeated.
     fn again(&mut self) -> Result<()>;
 }

@@ -1,4 +1,4 @@
-//! What is no series, as columns of a table.
+//! Converts data that is not a series to table columns.
 
 use gradtop_store::{ColumnData, TableColumn};
 
@@ -13,7 +13,7 @@ pub(crate) fn text(tag: &str, text: &str) -> Vec<TableColumn> {
     ]
 }
 
-/// A row for each bin.
+/// Returns a row for each bin.
 pub(crate) fn histogram(tag: &str, bins: &[[f64; 3]]) -> Vec<TableColumn> {
     let numbers = |at: usize| ColumnData::F64(bins.iter().map(|bin| bin[at]).collect());
     vec![

@@ -1,4 +1,4 @@
-//! A file that grows, read through a bounded buffer.
+//! A growing file, read through a bounded buffer.
 
 use std::fs::File;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
@@ -7,38 +7,38 @@ use std::time::Duration;
 
 use crate::error::{At as _, ImportError, Result};
 
-/// Bytes read at a time.
+/// Number of bytes read at a time.
 const CHUNK: usize = 256 << 10;
-/// The most bytes that a piece of a file may need in memory.
+/// Maximum size of a piece of a file in memory.
 pub(crate) const LIMIT: usize = 16 << 20;
 
-/// The longest line.
+/// Maximum length of a line.
 const LINE: usize = 1 << 20;
 
-/// Bytes before the next unused one by which a file is known again.
+/// Number of bytes before the current position that identify the file.
 const KNOWN: usize = 64;
-/// Bytes of each mark: of the file's start, then of a place about twice as far.
+/// Size of a mark: one at the file's start, then each about twice as far.
 const MARK: usize = 1 << 10;
 
-/// So long after its last change, nobody is writing to a file any more.
+/// A file that has not changed for this time counts as complete.
 const QUIET: Duration = Duration::from_mins(1);
 
-/// A file and how far it has been read.
+/// A file and the reading position.
 #[derive(Debug)]
 pub(crate) struct Tail {
     path: PathBuf,
     file: File,
     inode: u64,
-    /// Where in the file the buffer begins.
+    /// The buffer's position in the file.
     offset: u64,
     buffer: Vec<u8>,
-    /// How much of the buffer has been used; of that, the last bytes stay.
+    /// Number of bytes of the buffer that have been used; the last of them are kept.
     used: usize,
-    /// Places in what has been used, in their order.
+    /// Marks of used content, in order.
     marks: Vec<Mark>,
 }
 
-/// A part of a file, to see whether it still holds what was read there.
+/// A hash of a part of a file, to detect whether it has changed.
 #[derive(Debug)]
 struct Mark {
     start: u64,
@@ -46,7 +46,7 @@ struct Mark {
     sum: u32,
 }
 
-/// Opens a regular file; what is none is refused and never waited for.
+/// Opens a regular file; anything else is refused without blocking.
 pub(crate) fn open(path: &Path) -> Result<File> {
     let nonblock = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or(0);
     let file = File::options().read(true).custom_flags(nonblock).open(path).at("open", path)?;
@@ -75,12 +75,12 @@ impl Tail {
         &self.path
     }
 
-    /// Where the next unused byte is.
+    /// Returns the position of the next unused byte.
     pub(crate) fn position(&self) -> u64 {
         self.offset + self.used as u64
     }
 
-    /// Where the line at the front ends, as `end` finds it; nothing while the file has no whole line more.
+    /// Returns the length of the first line, as found by `end`; `None` while there is no complete line.
     pub(crate) fn line(&mut self, end: impl Fn(&[u8]) -> Option<usize>) -> Result<Option<usize>> {
         loop {
             match end(self.bytes()) {
@@ -94,7 +94,8 @@ impl Tail {
         }
     }
 
-    /// Passes over the line at the front, as `end` finds its end; with `unfinished`, over one that has none. `false`: there is none.
+    /// Skips the first line, whose end is found by `end`, or with `unfinished` an incomplete one. Returns `false` if
+    /// there is none.
     pub(crate) fn skip_line(
         &mut self,
         end: impl Fn(&[u8]) -> Option<usize>,
@@ -109,12 +110,12 @@ impl Tail {
         Ok(rest > 0)
     }
 
-    /// What has been read and not used.
+    /// Returns the bytes that have been read but not used.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.buffer[self.used..]
     }
 
-    /// Reads until there are `want` unused bytes; `false`: the file does not have them yet. `want` is at most [`LIMIT`].
+    /// Reads until there are `want` unused bytes, at most [`LIMIT`]; returns `false` if the file does not have them yet.
     pub(crate) fn fill(&mut self, want: usize) -> Result<bool> {
         while self.bytes().len() < want {
             if !self.more()? {
@@ -124,7 +125,7 @@ impl Tail {
         Ok(true)
     }
 
-    /// Reads another piece; `false`: there is none yet.
+    /// Reads another chunk; returns `false` if there is none yet.
     pub(crate) fn more(&mut self) -> Result<bool> {
         self.drop_used();
         Ok(self.read_on()? || self.renew()? == Some(true) && self.read_on()?)
@@ -138,8 +139,8 @@ impl Tail {
         Ok(read.at("read", &self.path)? > 0)
     }
 
-    /// Goes on with another file that has taken this one's name and holds the same, as copying tools make for each new state:
-    /// `true`. `false`: it holds something else. `None`: there is no other file.
+    /// Continues with another file that took this one's name and has the same content, as copying tools create for each
+    /// state. Returns `true` if it did, `false` if the content differs, and `None` if there is no other file.
     fn renew(&mut self) -> Result<Option<bool>> {
         let now = match std::fs::metadata(&self.path) {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
@@ -164,7 +165,8 @@ impl Tail {
         }
     }
 
-    /// Marks of the bytes up to `end` what it takes; how many it was, or that are passed over. The last mark grows until it is long enough.
+    /// Updates the marks with the bytes up to `end`; returns how many were hashed or skipped. The last mark grows until
+    /// it is complete.
     fn mark(&mut self, end: usize) -> usize {
         let place = self.position();
         let rest = &self.buffer[self.used..end];
@@ -183,18 +185,18 @@ impl Tail {
         usize::try_from(next).map_or(rest.len(), |next| next.min(rest.len()))
     }
 
-    /// Goes on at another place.
+    /// Continues at another position.
     pub(crate) fn seek(&mut self, position: u64) {
         self.buffer.clear();
         (self.offset, self.used) = (position, 0);
     }
 
-    /// How long the file is now.
+    /// Returns the current length of the file.
     pub(crate) fn len(&self) -> Result<u64> {
         Ok(self.file.metadata().at("look at", &self.path)?.len())
     }
 
-    /// Whether the file of this name no longer holds what was read of it, as far as that is known.
+    /// Returns whether the file of this name no longer has the content that was read, as far as known.
     pub(crate) fn is_replaced(&mut self) -> Result<bool> {
         match self.renew()? {
             Some(holds) => Ok(!holds),
@@ -202,7 +204,7 @@ impl Tail {
         }
     }
 
-    /// Whether a file holds what was read, as far as that is known.
+    /// Returns whether a file has the content that was read, as far as known.
     fn is_held_by(&self, file: &File) -> Result<bool> {
         let holds = |place: u64, len: usize, same: &dyn Fn(&[u8]) -> bool| {
             let mut found = vec![0; len];
@@ -227,20 +229,20 @@ impl Tail {
         Ok(true)
     }
 
-    /// Whether nobody has written to the file for a minute.
+    /// Returns whether nobody has written to the file for a minute.
     pub(crate) fn is_quiet(&self) -> Result<bool> {
         let changed = self.file.metadata().and_then(|m| m.modified()).at("look at", &self.path)?;
         Ok(changed.elapsed().is_ok_and(|age| age >= QUIET))
     }
 
-    /// Begins again with the file that has this name now.
+    /// Starts again with the file that has this name now.
     pub(crate) fn reopen(&mut self) -> Result<()> {
         let path = self.path.clone();
         *self = Self::open(&path)?;
         Ok(())
     }
 
-    /// Gives the buffer's memory back, for a file at rest.
+    /// Releases the buffer's memory, for an inactive file.
     pub(crate) fn rest(&mut self) {
         self.drop_used();
         self.buffer.shrink_to_fit();
@@ -253,7 +255,7 @@ impl Tail {
         self.used -= dropped;
     }
 
-    /// An error at a place of this file.
+    /// Creates an error at a position of this file.
     pub(crate) fn damaged(&self, offset: u64, what: impl Into<String>) -> ImportError {
         ImportError::Damaged { path: self.path.clone(), offset, what: what.into() }
     }

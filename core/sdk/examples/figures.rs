@@ -18,7 +18,7 @@ struct Polynomials {
 
 const POINTS: usize = 40;
 
-/// A polynomial that is being fitted, and its series.
+/// A polynomial being fitted, and its series.
 struct Fit {
     name: String,
     loss: SeriesId,
@@ -57,7 +57,7 @@ impl Experiment for Polynomials {
         }
         for step in ctx.steps(0..self.steps) {
             let losses: Vec<_> = fits.iter_mut().map(|fit| (fit.loss, fit.descend(&xs))).collect();
-            // All points of one step in one call.
+            // All points of a step in one call.
             ctx.log(step?, &losses)?;
         }
 
@@ -77,7 +77,7 @@ impl Fit {
         self.weights.iter().rev().fold(0.0, |sum, weight| sum * x + weight)
     }
 
-    /// One step of gradient descent. The loss before it.
+    /// Makes one step of gradient descent and returns the loss before it.
     fn descend(&mut self, xs: &[f64]) -> f64 {
         let residuals: Vec<f64> = xs.iter().zip(&self.ys).map(|(x, y)| self.at(*x) - y).collect();
         for (power, weight) in (0..).zip(&mut self.weights) {
@@ -88,7 +88,7 @@ impl Fit {
     }
 }
 
-/// The same for the same seed, trial and point.
+/// Returns the same noise for the same seed, trial and point.
 fn noise(seed: u64, trial: i32, point: u64) -> f64 {
     let bits = (seed ^ (trial as u64) << 32 ^ point).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     0.2 * ((bits ^ (bits >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 11) as f64 / (1_u64 << 53) as f64

@@ -56,7 +56,7 @@ impl Experiment for Bowl {
             .preset("plain", "Without momentum", &[("rule", "plain")])
     }
 
-    /// What one attribute cannot say. It is asked before there is a run.
+    /// Checks what a single attribute cannot express. Called before there is a run.
     fn validate(&self) -> Result<()> {
         match self.schedule.drops.iter().find(|drop| **drop >= self.schedule.steps) {
             Some(drop) => {

@@ -1,4 +1,4 @@
-//! Checkpoints: all that a training needs to continue is saved, its random numbers included.
+//! Checkpoints: everything needed to continue is saved, including random numbers.
 
 use std::path::Path;
 
@@ -15,7 +15,7 @@ struct Darts {
     steps: i64,
 }
 
-/// What is carried from one step to the next.
+/// The state carried from one step to the next.
 #[derive(Default)]
 struct Thrown {
     steps: i64,
@@ -55,7 +55,7 @@ impl Experiment for Darts {
         };
         for step in ctx.steps(thrown.steps..self.steps) {
             let step = step?;
-            // Random numbers that depend on seed and step alone are the same after a resume.
+            // Random numbers that depend only on seed and step are the same after a resume.
             for dart in 0..u64::from(self.darts) {
                 let [x, y] = [0, 1].map(|i| uniform(ctx.seed(), step as u64, 2 * dart + i));
                 thrown.inside += u64::from(x * x + y * y < 1.0);
@@ -70,7 +70,7 @@ impl Experiment for Darts {
     }
 }
 
-/// A number from 0 to 1 for each seed, step and place.
+/// Returns a number from 0 to 1 for each seed, step and index.
 fn uniform(seed: u64, step: u64, place: u64) -> f64 {
     let mut bits = seed ^ step.rotate_left(32) ^ place.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     for _ in 0..2 {

@@ -1,4 +1,4 @@
-//! What a running experiment sees of its host.
+//! The interface of a running experiment to its host.
 
 use std::cell::Cell;
 use std::ffi::c_void;
@@ -13,27 +13,27 @@ use crate::boundary::host::Host;
 use crate::series::{Series, SeriesId};
 use crate::{Column, Error, ErrorKind, Figures, Result};
 
-/// The running experiment's side of its host: logging, progress, stop, pause, checkpoints.
+/// A running experiment's interface to its host: logging, progress, stop, pause, checkpoints.
 ///
-/// It is `Sync`: several threads may log through a `&Ctx` (`std::thread::scope` lends it). Only [`steps`](Self::steps),
-/// [`step_end`](Self::step_end) and [`checkpoint`](Self::checkpoint) belong to the thread that `run` was called on.
-/// [`log`](Self::log), [`progress`](Self::progress) and `step_end` allocate nothing.
+/// It is `Sync`: several threads may log through a `&Ctx` (for example in `std::thread::scope`). Only
+/// [`steps`](Self::steps), [`step_end`](Self::step_end) and [`checkpoint`](Self::checkpoint) must be called on the
+/// thread that `run` was called on. [`log`](Self::log), [`progress`](Self::progress) and `step_end` do not allocate.
 pub struct Ctx {
     host: Host,
     run_dir: PathBuf,
     resume_dir: Option<PathBuf>,
     main: usize,
     saving: AtomicBool,
-    /// Progress was shown in this step.
+    /// Whether progress was reported in this step.
     told: AtomicBool,
 }
 
-/// Where to compute.
+/// The device to compute on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Device {
     /// The CPU.
     Cpu,
-    /// The CUDA device of this index.
+    /// The CUDA device with this index.
     Cuda(u32),
 }
 
@@ -49,36 +49,36 @@ impl Ctx {
         }
     }
 
-    /// Seed of the run: the same seed must give the same numbers.
+    /// Returns the seed of the run: the same seed must give the same numbers.
     pub fn seed(&self) -> u64 {
         self.host.seed()
     }
 
-    /// Device of the run.
+    /// Returns the device of the run.
     pub fn device(&self) -> Device {
         u32::try_from(self.host.device()).map_or(Device::Cpu, Device::Cuda)
     }
 
-    /// How many threads the run may use, at least 1.
+    /// Returns how many threads the run may use, at least 1.
     pub fn threads(&self) -> usize {
         usize::try_from(self.host.threads()).unwrap_or(1).max(1)
     }
 
-    /// The run's folder.
+    /// Returns the run's folder.
     pub fn run_dir(&self) -> &Path {
         &self.run_dir
     }
 
-    /// The checkpoint to go on from, if the run is resumed.
+    /// Returns the checkpoint to continue from, if the run is resumed.
     pub fn resume_dir(&self) -> Option<&Path> {
         self.resume_dir.as_deref()
     }
 
-    /// Makes a series known; the same series gives the same id. Call it before the loop. Metric, model and split are texts of 1 to
-    /// 200 bytes without control characters that neither begin nor end with a blank.
+    /// Registers a series; the same series returns the same id. Call it before the loop. Metric, model and split are
+    /// texts of 1 to 200 bytes without control characters that neither begin nor end with a space.
     ///
     /// # Errors
-    /// A name that is not allowed, a trial below 0, or more than 100,000 series in a run.
+    /// A name is invalid, a trial is negative, or the run has more than 100,000 series.
     pub fn series(&self, series: Series<'_>) -> Result<SeriesId> {
         if series.trial.is_some_and(|trial| trial < 0) {
             return Err(Error::of_kind(
@@ -89,27 +89,27 @@ impl Ctx {
         self.host.series(&series).map(SeriesId)
     }
 
-    /// Makes the series of each of these trials known.
+    /// Registers a series for each of these trials.
     ///
     /// # Errors
-    /// As [`series`](Self::series).
+    /// See [`series`](Self::series).
     pub fn trials(&self, series: Series<'_>, trials: Range<i64>) -> Result<Vec<SeriesId>> {
         trials.map(|trial| self.series(series.trial(trial as i32))).collect()
     }
 
-    /// Logs one value for each of several series at a step. NaN and infinity are values. Steps may repeat and go back: every
-    /// row is kept, in the order logged. Where the disk does not keep up it waits; no row is dropped.
+    /// Logs one value for each of several series at a step. NaN and infinity are allowed. Steps may repeat and go back:
+    /// every row is kept, in log order. Waits if the disk does not keep up; no row is dropped.
     ///
     /// # Errors
-    /// A series that this run does not know.
+    /// A series is not registered with this run.
     pub fn log(&self, step: i64, points: &[(SeriesId, f64)]) -> Result<()> {
         self.log_epoch(step, f64::NAN, points)
     }
 
-    /// As [`log`](Self::log), and says which epoch that step is in (0.5: half of the first).
+    /// Like [`log`](Self::log), with the epoch of the step (0.5 is half of the first).
     ///
     /// # Errors
-    /// As [`log`](Self::log).
+    /// See [`log`](Self::log).
     pub fn log_epoch(&self, step: i64, epoch: f64, points: &[(SeriesId, f64)]) -> Result<()> {
         if points.len() <= 8 {
             self.log_batch::<8>(step, epoch, points)
@@ -118,7 +118,7 @@ impl Ctx {
         }
     }
 
-    /// Logs at most N points, from the stack.
+    /// Logs at most N points, using the stack.
     fn log_batch<const N: usize>(&self, step: i64, epoch: f64, points: &[(SeriesId, f64)]) -> Result<()> {
         let mut batch = [Point { series: 0, reserved: 0, value: 0.0 }; N];
         for (to, (series, value)) in batch.iter_mut().zip(points) {
@@ -128,13 +128,12 @@ impl Ctx {
         self.host.log_metrics(step, epoch, &batch[..points.len().min(N)])
     }
 
-    /// Appends rows to a table, for what is no time series: predictions, eigenvalues, images.
-    /// All columns have the same number of rows; the host adds a column `step`. A table has always the same
-    /// columns, at most 1000, of at most 2 GiB a call. Its name is a letter, then letters, digits, `_` and `-`, at most 64 in all,
-    /// and not `run`.
+    /// Appends rows to a table, for data that is not a time series: predictions, eigenvalues, images. All columns must have the
+    /// same number of rows; the host adds a column `step`. A table always has the same columns, at most 1000 of them and at most
+    /// 2 GiB each per call. Its name is a letter followed by letters, digits, `_` and `-`, at most 64 in all, and not `run`.
     ///
     /// # Errors
-    /// A name that is not allowed, columns that differ from those before or in their numbers of rows, or that are too large.
+    /// A name is invalid, columns differ from earlier ones or in their numbers of rows, or they are too large.
     pub fn table(&self, table: &str, step: i64, columns: &[Column<'_>]) -> Result<()> {
         let refuse =
             |what: String| Err(Error::of_kind(ErrorKind::Invalid, format!("table `{table}`: {what}")));
@@ -157,72 +156,72 @@ impl Ctx {
         self.host.log_table(table, step, columns, rows.unwrap_or(0))
     }
 
-    /// Adds figures to the declared ones, or replaces those of the same id.
+    /// Adds figures to the declared ones, replacing those with the same id.
     ///
     /// # Errors
-    /// A figure that cannot be drawn, such as one without a panel, named with its panel, mark and key; nothing changes then.
+    /// A figure is invalid, for example without a panel; the message names its panel, mark and key, and nothing changes.
     pub fn declare_figures(&self, figures: impl Into<Figures>) -> Result<()> {
         self.host.declare_figures(figures.into().toml())
     }
 
-    /// Writes a line to the run's log: something went wrong. All of a text, of 1 MiB at most, goes to the log; of the first 2000 the
-    /// first line, of 4 KiB at most, is shown as an event too.
+    /// Logs an error. The whole text, at most 1 MiB, goes to the run's log; the first line of the first 2000 texts, up
+    /// to 4 KiB, is also shown as an event.
     ///
     /// # Errors
-    /// A text of more than 1 MiB.
+    /// The text is longer than 1 MiB.
     pub fn error(&self, text: impl AsRef<str>) -> Result<()> {
         self.host.log_text(log_level::ERROR, text.as_ref())
     }
 
-    /// Writes a line to the run's log: something may be wrong.
+    /// Logs a warning.
     ///
     /// # Errors
-    /// As [`error`](Self::error).
+    /// See [`error`](Self::error).
     pub fn warn(&self, text: impl AsRef<str>) -> Result<()> {
         self.host.log_text(log_level::WARNING, text.as_ref())
     }
 
-    /// Writes a line to the run's log: what a user wants to know.
+    /// Logs information for users.
     ///
     /// # Errors
-    /// As [`error`](Self::error).
+    /// See [`error`](Self::error).
     pub fn info(&self, text: impl AsRef<str>) -> Result<()> {
         self.host.log_text(log_level::INFO, text.as_ref())
     }
 
-    /// Writes a line to the run's log: what an author wants to know. It is never an event.
+    /// Logs information for authors. It is never shown as an event.
     ///
     /// # Errors
-    /// As [`error`](Self::error).
+    /// See [`error`](Self::error).
     pub fn debug(&self, text: impl AsRef<str>) -> Result<()> {
         self.host.log_text(log_level::DEBUG, text.as_ref())
     }
 
-    /// Says how much is done, of how much (0: unknown), in which phase. Negative numbers count as 0; of a long phase the first
-    /// 127 bytes are shown.
+    /// Reports progress: units done, total units (0 if unknown), and the phase. Negative numbers count as 0; the phase
+    /// is truncated to 127 bytes.
     ///
     /// # Errors
-    /// A host that is too old to show it.
+    /// The host is too old to display it.
     pub fn progress(&self, done: i64, total: i64, phase: &str) -> Result<()> {
         self.told.store(true, Ordering::Relaxed);
         self.host.progress(done.max(0) as u64, total.max(0) as u64, phase)
     }
 
-    /// Whether [`progress`](Self::progress) was called since this was last asked.
+    /// Returns whether [`progress`](Self::progress) was called since the last call of this.
     pub(crate) fn has_told_progress(&self) -> bool {
         self.told.swap(false, Ordering::Relaxed)
     }
 
-    /// Whether a stop was asked for: one atomic load, for long work between two [`step_end`](Self::step_end).
+    /// Returns whether a stop was requested, with one atomic load: for long work between two [`step_end`](Self::step_end).
     pub fn should_stop(&self) -> bool {
         self.host.should_stop()
     }
 
-    /// Marks the end of a step: waits here while the run is paused.
+    /// Marks the end of a step, and waits while the run is paused.
     ///
     /// # Errors
-    /// [`Error::is_stop`] once a stop is asked for: pass it on with `?`, and the run ends as stopped. The panic of another
-    /// thread of the plugin, if there was one: what that thread was to do is missing.
+    /// [`Error::is_stop`] once a stop is requested: pass it on with `?`, and the run ends as stopped. Also the panic of
+    /// another thread of the plugin, if there was one, because its work is missing.
     pub fn step_end(&self) -> Result<()> {
         self.on_main("step_end")?;
         if let Some(panic) = crate::boundary::guard::panic_elsewhere() {
@@ -231,29 +230,28 @@ impl Ctx {
         self.host.step_end()
     }
 
-    /// Whether a checkpoint is asked for or due. Ask after each step, before [`step_end`](Self::step_end).
+    /// Returns whether a checkpoint was requested or is due. Call it after each step, before [`step_end`](Self::step_end).
     pub fn should_checkpoint(&self) -> bool {
         self.host.should_checkpoint()
     }
 
-    /// Writes a [`checkpoint`](Self::checkpoint) if one is asked for or due: what a loop calls at the end of each step, whose
-    /// number is `step`.
+    /// Writes a [`checkpoint`](Self::checkpoint) if one was requested or is due. Call it at the end of each step, with
+    /// its number.
     ///
     /// # Errors
-    /// As [`checkpoint`](Self::checkpoint).
+    /// See [`checkpoint`](Self::checkpoint).
     pub fn checkpoint_if_due(&self, step: i64, save: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
         if self.should_checkpoint() { self.checkpoint(step, save) } else { Ok(()) }
     }
 
-    /// Writes a checkpoint: `save` gets a fresh, empty folder and puts everything there that
-    /// [`resume_dir`](Self::resume_dir) must give back. If it fails, the folder is discarded; what was logged stays, and a resume
-    /// goes back to the checkpoint before, from whose step on it logs anew.
+    /// Writes a checkpoint: `save` gets a new, empty folder and stores everything there that [`resume_dir`](Self::resume_dir)
+    /// must return. If it fails, the folder is discarded; logged rows stay, and a resume continues from the previous checkpoint.
     ///
-    /// A disk that takes no checkpoint (it is full, or `save` fails with a [`std::io::Error`]) is no error: the host warns,
-    /// keeps nothing, and has the next one due as usual.
+    /// A failing disk (it is full, or `save` fails with a [`std::io::Error`]) is not an error: the host warns, keeps
+    /// nothing, and the next checkpoint is due as usual.
     ///
     /// # Errors
-    /// Any other of `save`, or of the host.
+    /// Any other error of `save` or of the host.
     pub fn checkpoint(&self, step: i64, save: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
         self.on_main("checkpoint")?;
         if self.saving.swap(true, Ordering::Relaxed) {
@@ -267,12 +265,12 @@ impl Ctx {
         result
     }
 
-    /// An extension of the host by its id, if it has it.
+    /// Returns an extension of the host by its id, if it has it.
     pub fn extension(&self, id: &str) -> Option<NonNull<c_void>> {
         self.host.extension(id)
     }
 
-    /// Details of an error, for the run's log; a host that cannot take them loses them.
+    /// Logs the details of an error; they are lost if the host does not accept them.
     pub(crate) fn log_detail(&self, error: &Error) {
         if !error.detail().is_empty() {
             self.host.log_text(log_level::DEBUG, error.detail()).ok();
@@ -290,7 +288,7 @@ impl Ctx {
     }
 }
 
-/// A number of this thread, unique among those alive: the address of one of its thread-locals.
+/// Returns a number that identifies this thread among those alive: the address of one of its thread-locals.
 fn this_thread() -> usize {
     thread_local! { static HERE: Cell<u8> = const { Cell::new(0) } }
     HERE.with(|here| std::ptr::from_ref(here).addr())

@@ -1,16 +1,16 @@
-//! The one error type of the SDK: a kind, a line for people, and details for the log.
+//! The error type of the SDK: a kind, a one-line message, and details for the log.
 
 use std::error::Error as StdError;
 use std::fmt;
 
-/// What an experiment returns.
+/// The result type of experiments.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What went wrong, as the host distinguishes it.
+/// The kinds of errors that the host distinguishes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// A stop was asked for. Not a failure: it unwinds the training loop, and the run ends as stopped.
+    /// A stop was requested. Not a failure: it leaves the training loop, and the run ends as stopped.
     Stop,
     /// The experiment failed.
     Failed,
@@ -18,7 +18,7 @@ pub enum ErrorKind {
     Panic,
     /// An argument or a parameter is wrong.
     Invalid,
-    /// The host, being older, does not offer this.
+    /// The host is too old for this.
     Unsupported,
     /// Reading or writing failed.
     Io,
@@ -26,9 +26,8 @@ pub enum ErrorKind {
 
 /// Why something failed.
 ///
-/// Made by `?` from text and from any [`std::error::Error`]. Of a text of many lines, as C++ exceptions
-/// have, the first line is the message; the rest is kept as [`detail`](Self::detail) and goes to the run's
-/// log at debug level.
+/// Created by `?` from text and from any [`std::error::Error`]. If the text has many lines, as C++ exceptions do, the
+/// first line is the message; the rest is kept as [`detail`](Self::detail) and logged at debug level.
 pub struct Error(Box<Inner>);
 
 struct Inner {
@@ -38,50 +37,50 @@ struct Inner {
 }
 
 impl Error {
-    /// A failure with this text.
+    /// Creates a failure with this text.
     pub fn new(text: impl fmt::Display) -> Self {
         Self::of_kind(ErrorKind::Failed, text)
     }
 
-    /// An error of a kind, with this text.
+    /// Creates an error of a kind with this text.
     pub fn of_kind(kind: ErrorKind, text: impl fmt::Display) -> Self {
         let (message, detail) = split(&text.to_string());
         Self(Box::new(Inner { kind, message, detail }))
     }
 
-    /// What [`step_end`](crate::Ctx::step_end) returns once a stop is asked for.
+    /// Creates the error that [`step_end`](crate::Ctx::step_end) returns once a stop is requested.
     pub fn stop() -> Self {
         Self::of_kind(ErrorKind::Stop, "stopped on request")
     }
 
-    /// The kind.
+    /// Returns the kind.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// Whether this is a stop that was asked for, not a failure.
+    /// Returns whether this is a requested stop rather than a failure.
     pub fn is_stop(&self) -> bool {
         self.kind() == ErrorKind::Stop
     }
 
-    /// One line for people.
+    /// Returns the one-line message.
     pub fn message(&self) -> &str {
         &self.0.message
     }
 
-    /// What did not fit one line: further lines, C++ frames, a backtrace. Often empty.
+    /// Returns further lines: C++ frames, a backtrace. Often empty.
     pub fn detail(&self) -> &str {
         &self.0.detail
     }
 
-    /// Says what was being done: `what: message`. The kind stays, so a stop remains a stop.
+    /// Prepends what was being done: `what: message`. The kind is unchanged, so a stop remains a stop.
     #[must_use]
     pub fn context(mut self, what: impl fmt::Display) -> Self {
         self.0.message = format!("{what}: {}", self.0.message);
         self
     }
 
-    /// Names what came before it and may be its reason.
+    /// Mentions an earlier error that may be the cause.
     pub(crate) fn after(mut self, earlier: &Self) -> Self {
         self.0.message = format!("{}; before that, {}", self.0.message, earlier.message());
         self
@@ -109,7 +108,7 @@ impl fmt::Debug for Error {
     }
 }
 
-// Error itself must not implement std's Error: this impl would then overlap with `From<T> for T`.
+// Error must not implement std's Error, because this impl would then overlap with `From<T> for T`.
 impl<E: Into<Box<dyn StdError>>> From<E> for Error {
     fn from(error: E) -> Self {
         let error: Box<dyn StdError> = error.into();
@@ -118,7 +117,7 @@ impl<E: Into<Box<dyn StdError>>> From<E> for Error {
         let mut source = error.source();
         while let Some(cause) = source {
             let cause_text = cause.to_string();
-            // Many errors repeat their source in their own text.
+            // Many errors already repeat their source in their own text.
             if !text.contains(&cause_text) {
                 let (first, rest) = text.split_once('\n').unwrap_or((&text, ""));
                 text = format!("{first}: {cause_text}\n{rest}");
@@ -131,10 +130,10 @@ impl<E: Into<Box<dyn StdError>>> From<E> for Error {
 
 /// Adds what was being done to the error of a result.
 pub trait Context<T> {
-    /// `what: message` if this is an error.
+    /// Converts an error to `what: message`.
     ///
     /// # Errors
-    /// That error.
+    /// The original error with this context.
     fn context(self, what: impl fmt::Display) -> Result<T>;
 }
 
@@ -144,10 +143,10 @@ impl<T, E: Into<Error>> Context<T> for std::result::Result<T, E> {
     }
 }
 
-/// The first line of a text, and the rest.
+/// Splits a text into its first line and the rest.
 ///
-/// A tch function without the prefix `f_` unwraps, which shows libtorch's text escaped on one line; that is
-/// undone first, or the message would be kilobytes of C++ frames.
+/// A tch function without the prefix `f_` unwraps, which escapes libtorch's text into one line; that is undone first,
+/// or the message would be kilobytes of C++ frames.
 fn split(text: &str) -> (String, String) {
     let unescaped = text.split_once("Torch(\"").map(|(before, torch)| {
         let torch = torch.strip_suffix("\")").unwrap_or(torch);

@@ -2,8 +2,7 @@
 
 /// Exports experiments: `gradtop_sdk::export_experiments![First, Second];`, once, at the root of a `cdylib`.
 ///
-/// It defines `gradtop_entry_v1`, the one symbol of a plugin. Versions of experiments that give none are the
-/// version of the crate it is written in.
+/// Defines `gradtop_entry_v1`, the only symbol of a plugin. Experiments without a version get that of the crate.
 #[macro_export]
 macro_rules! export_experiments {
     () => {

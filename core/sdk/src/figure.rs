@@ -1,13 +1,13 @@
-//! Figures: what is to be drawn from a run's metrics and tables. They cross the boundary as the TOML of `figures.toml`.
+//! Figures: what to draw from a run's metrics and tables. They cross the boundary as TOML, in the format of `figures.toml`.
 
 use std::fmt::Write as _;
 
-/// Figures as they are declared: [`Figure`]s, or the text of a `figures.toml`.
+/// Declared figures: [`Figure`]s, or the text of a `figures.toml`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Figures(String);
 
 impl Figures {
-    /// The text of their `figures.toml`.
+    /// Returns the text of the `figures.toml`.
     pub fn toml(&self) -> &str {
         &self.0
     }
@@ -69,7 +69,7 @@ pub struct Figure {
 }
 
 impl Figure {
-    /// `id` is `[a-z0-9-]+`; a figure that is declared with the id of an earlier one takes its place.
+    /// Creates a figure without panels. `id` is `[a-z0-9-]+`; a figure replaces an earlier one with the same id.
     pub fn new(id: impl AsRef<str>, title: impl AsRef<str>) -> Self {
         Self {
             keys: Keys::default().text("id", id.as_ref()).text("title", title.as_ref()),
@@ -77,7 +77,7 @@ impl Figure {
         }
     }
 
-    /// A sentence or more below it.
+    /// Sets the text below it, a sentence or more.
     #[must_use]
     pub fn caption(mut self, text: impl AsRef<str>) -> Self {
         self.keys = self.keys.text("caption", text.as_ref());
@@ -107,7 +107,7 @@ impl Figure {
     }
 }
 
-/// Two axes, perhaps a third at the right, and what is drawn between them.
+/// A pair of axes, optionally a third on the right, with marks.
 #[derive(Clone, Debug)]
 pub struct Panel {
     keys: Keys,
@@ -115,26 +115,26 @@ pub struct Panel {
 }
 
 impl Panel {
-    /// A text is a linear axis of that label.
+    /// Creates a panel without marks. A text is a linear axis with that label.
     pub fn new(x: impl Into<Axis>, y: impl Into<Axis>) -> Self {
         Self { keys: Keys::default().axis("x", &x.into()).axis("y", &y.into()), marks: Vec::new() }
     }
 
-    /// A heading.
+    /// Sets the title.
     #[must_use]
     pub fn title(mut self, title: impl AsRef<str>) -> Self {
         self.keys = self.keys.text("title", title.as_ref());
         self
     }
 
-    /// A second vertical axis, at the right, for marks that are [`Mark::right`].
+    /// Adds a second vertical axis on the right, for marks that are [`Mark::right`].
     #[must_use]
     pub fn right(mut self, axis: impl Into<Axis>) -> Self {
         self.keys = self.keys.axis("y2", &axis.into());
         self
     }
 
-    /// Adds a mark, over those before it.
+    /// Adds a mark on top of the previous ones.
     #[must_use]
     pub fn mark(self, mark: Mark) -> Self {
         self.marks([mark])
@@ -148,12 +148,12 @@ impl Panel {
     }
 }
 
-/// An axis: its label, its unit and how numbers become places.
+/// An axis: its label, unit and scale.
 #[derive(Clone, Debug)]
 pub struct Axis(Keys);
 
 impl Axis {
-    /// Evenly. An empty label is none.
+    /// Creates a linear axis. An empty label means none.
     pub fn linear(label: impl AsRef<str>) -> Self {
         match label.as_ref() {
             "" => Self(Keys::default()),
@@ -161,22 +161,22 @@ impl Axis {
         }
     }
 
-    /// By the decimal logarithm.
+    /// Creates a logarithmic axis, base 10.
     pub fn log(label: impl AsRef<str>) -> Self {
         Self::linear(label).scale("log")
     }
 
-    /// By the binary logarithm.
+    /// Creates a logarithmic axis, base 2.
     pub fn log2(label: impl AsRef<str>) -> Self {
         Self::linear(label).scale("log2")
     }
 
-    /// Linear about zero, logarithmic beyond, both signs.
+    /// Creates an axis that is linear around zero and logarithmic beyond, for both signs.
     pub fn symlog(label: impl AsRef<str>) -> Self {
         Self::linear(label).scale("symlog")
     }
 
-    /// The unit of its numbers.
+    /// Sets the unit of its values.
     #[must_use]
     pub fn unit(self, unit: &str) -> Self {
         Self(self.0.text("unit", unit))
@@ -193,7 +193,7 @@ impl<S: AsRef<str>> From<S> for Axis {
     }
 }
 
-/// What a mark draws: a metric by its name, or `(table, x, y)`, a table and its columns along both axes.
+/// What a mark draws: a metric by its name, or `(table, x, y)` for a table and its columns of x and y values.
 #[derive(Clone, Debug)]
 pub struct Source(Keys);
 
@@ -247,189 +247,189 @@ impl Mark {
         Self(keys.text("zcol", z))
     }
 
-    /// Lines through points.
+    /// Draws lines through points.
     pub fn line(of: impl Into<Source>) -> Self {
         Self::of("line", of.into())
     }
 
-    /// The area from the lowest to the highest.
+    /// Draws the area between the minimum and the maximum.
     pub fn area(of: impl Into<Source>) -> Self {
         Self::of("band", of.into())
     }
 
-    /// Points.
+    /// Draws points.
     pub fn scatter(of: impl Into<Source>) -> Self {
         Self::of("scatter", of.into())
     }
 
-    /// Bars from zero.
+    /// Draws bars from zero.
     pub fn bar(of: impl Into<Source>) -> Self {
         Self::of("bar", of.into())
     }
 
-    /// How often the values of a metric occur.
+    /// Draws a histogram of the values of a metric.
     pub fn histogram(metric: &str) -> Self {
         Self::of("histogram", metric.into())
     }
 
-    /// How often the values of a table's column occur.
+    /// Draws a histogram of a table's column.
     pub fn histogram_of(table: &str, column: &str) -> Self {
         Self(Keys::default().text("type", "histogram").text("table", table).text("column", column))
     }
 
-    /// Coloured cells: columns of a table along x and y, and the one of the colours.
+    /// Draws coloured cells, from columns of a table for x, y and the colour.
     pub fn heatmap(table: &str, x: &str, y: &str, colour: &str) -> Self {
         Self::field("heatmap", table, [x, y, colour])
     }
 
-    /// Lines of equal height: columns of a table along x and y, and the one of the heights.
+    /// Draws contour lines, from columns of a table for x, y and the height.
     pub fn contour(table: &str, x: &str, y: &str, height: &str) -> Self {
         Self::field("contour", table, [x, y, height])
     }
 
-    /// Images: a column of rows of pixels, a byte each, as [`Column::bytes`](crate::Column::bytes) makes it.
+    /// Draws images, from a column of pixels, one byte each, as created by [`Column::bytes`](crate::Column::bytes).
     pub fn image(table: &str, pixels: &str) -> Self {
         Self(Keys::default().text("type", "image").text("table", table).text("zcol", pixels))
     }
 
-    /// A level line across the panel.
+    /// Draws a horizontal line across the panel.
     pub fn level(y: f64) -> Self {
         Self(Keys::default().text("type", "rule").set("y", number(y)))
     }
 
-    /// An upright line across the panel.
+    /// Draws a vertical line across the panel.
     pub fn upright(x: f64) -> Self {
         Self(Keys::default().text("type", "rule").set("x", number(x)))
     }
 
-    /// Only the series of this model.
+    /// Selects the series of a model.
     #[must_use]
     pub fn model(self, model: &str) -> Self {
         Self(self.0.text("model", model))
     }
 
-    /// Only the series of these models.
+    /// Selects the series of these models.
     #[must_use]
     pub fn models<S: AsRef<str>>(self, models: impl IntoIterator<Item = S>) -> Self {
         Self(self.0.texts("model", models))
     }
 
-    /// Only the series of this split.
+    /// Selects the series of a split.
     #[must_use]
     pub fn split(self, split: &str) -> Self {
         Self(self.0.text("split", split))
     }
 
-    /// Only the series of these splits.
+    /// Selects the series of these splits.
     #[must_use]
     pub fn splits<S: AsRef<str>>(self, splits: impl IntoIterator<Item = S>) -> Self {
         Self(self.0.texts("split", splits))
     }
 
-    /// Only the series of this trial.
+    /// Selects the series of a trial.
     #[must_use]
     pub fn trial(self, trial: i32) -> Self {
         Self(self.0.set("trial", trial.to_string()))
     }
 
-    /// A metric against epochs, where it was logged with them, not steps.
+    /// Draws a metric against epochs, if it was logged with them, instead of steps.
     #[must_use]
     pub fn over_epochs(self) -> Self {
         Self(self.0.text("x", "epoch"))
     }
 
-    /// A metric against time, not steps.
+    /// Draws a metric against time instead of steps.
     #[must_use]
     pub fn over_time(self) -> Self {
         Self(self.0.text("x", "time"))
     }
 
-    /// One line, with a colour and a name in the legend, for each of these: of a metric [`By`], by model and split if not said;
-    /// of a table names of columns, none if not said.
+    /// Draws a separate line, with a colour and a name in the legend, for each value of these: for a metric [`By`], by
+    /// default model and split; for a table names of columns, by default none.
     #[must_use]
     pub fn by<S: AsRef<str>>(self, keys: impl IntoIterator<Item = S>) -> Self {
         Self(self.0.texts("by", keys))
     }
 
-    /// One line for all: [`by`](Self::by) nothing.
+    /// Draws a single line: [`by`](Self::by) nothing.
     #[must_use]
     pub fn together(self) -> Self {
         self.by::<&str>([])
     }
 
-    /// Of what [`by`](Self::by) does not separate, the mean at each place.
+    /// Draws the mean of what [`by`](Self::by) does not separate.
     #[must_use]
     pub fn mean(self) -> Self {
         Self(self.0.text("aggregate", "mean"))
     }
 
-    /// Of what [`by`](Self::by) does not separate, the median at each place.
+    /// Draws the median of what [`by`](Self::by) does not separate.
     #[must_use]
     pub fn median(self) -> Self {
         Self(self.0.text("aggregate", "median"))
     }
 
-    /// With a band from the lowest to the highest of what is one line by [`mean`](Self::mean) or [`median`](Self::median).
+    /// Adds a band from the minimum to the maximum of what [`mean`](Self::mean) or [`median`](Self::median) combines.
     #[must_use]
     pub fn band(self) -> Self {
         Self(self.0.text("band", "minmax"))
     }
 
-    /// The rows of all steps of a table, not only of the last.
+    /// Draws the rows of all steps of a table, not only of the last.
     #[must_use]
     pub fn all_steps(self) -> Self {
         Self(self.0.text("steps", "all"))
     }
 
-    /// The column of words written beside scattered points.
+    /// Sets the column of texts displayed at scattered points.
     #[must_use]
     pub fn words(self, column: &str) -> Self {
         Self(self.0.text("textcol", column))
     }
 
-    /// Joins scattered points in the order of the table.
+    /// Connects scattered points in the order of the table.
     #[must_use]
     pub fn joined(self) -> Self {
         Self(self.0.set("joined", "true".into()))
     }
 
-    /// How many bins a histogram has, at least 1.
+    /// Sets the number of bins of a histogram, at least 1.
     #[must_use]
     pub fn bins(self, bins: u32) -> Self {
         Self(self.0.set("bins", bins.to_string()))
     }
 
-    /// Colours or heights by their logarithm.
+    /// Maps values to colours or heights logarithmically.
     #[must_use]
     pub fn log(self) -> Self {
         Self(self.0.text("scale", "log"))
     }
 
-    /// Its name in the legend.
+    /// Sets the name in the legend.
     #[must_use]
     pub fn label(self, label: impl AsRef<str>) -> Self {
         Self(self.0.text("label", label.as_ref()))
     }
 
-    /// Its colour: a name of the palette, such as `blue`, `vermillion`, `green`, `purple`, `grey`, or `#rrggbb`.
+    /// Sets the colour: a name of the palette, such as `blue`, `vermillion`, `green`, `purple`, `grey`, or `#rrggbb`.
     #[must_use]
     pub fn color(self, color: &str) -> Self {
         Self(self.0.text("color", color))
     }
 
-    /// It belongs to the axis at the right; see [`Panel::right`].
+    /// Uses the axis on the right; see [`Panel::right`].
     #[must_use]
     pub fn right(self) -> Self {
         Self(self.0.text("axis", "y2"))
     }
 }
 
-/// Keys and their values as TOML, in the order said.
+/// Keys and their values as TOML, in the order set.
 #[derive(Clone, Debug, Default)]
 struct Keys(Vec<(&'static str, String)>);
 
 impl Keys {
-    /// What is said again replaces what was said before.
+    /// Sets a key, replacing an earlier value.
     fn set(mut self, key: &'static str, value: String) -> Self {
         match self.0.iter_mut().find(|(known, _)| *known == key) {
             Some((_, known)) => *known = value,
@@ -464,7 +464,7 @@ fn number(value: f64) -> String {
     if value.is_nan() { "nan".into() } else { format!("{value:e}") }
 }
 
-/// A text as a basic string of TOML.
+/// Quotes a text as a TOML basic string.
 pub(crate) fn quoted(text: &str) -> String {
     let mut out = String::from("\"");
     for c in text.chars() {

@@ -1,19 +1,19 @@
-//! What an experiment says of itself: identity, metrics, presets, figures.
+//! The description of an experiment: identity, metrics, presets, figures.
 
 use gradtop_abi::metric_flag;
 
 use crate::figure::{Figures, quoted};
 use crate::params::ParamSpec;
 
-/// Which direction of a metric is better.
+/// Whether lower or higher values of a metric are better.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Goal {
-    /// Neither.
+    /// Neither is better.
     #[default]
     None,
-    /// Lower.
+    /// Lower is better.
     Min,
-    /// Higher.
+    /// Higher is better.
     Max,
 }
 
@@ -32,8 +32,8 @@ pub struct Info {
 }
 
 impl Info {
-    /// `id` is `[a-z][a-z0-9-]*` and names the experiment on the command line and in folders; `name` is its
-    /// title; an empty `summary` means the doc comment of the parameter struct.
+    /// Creates a description. `id` is `[a-z][a-z0-9-]*` and names the experiment on the command line and in folders;
+    /// `name` is its title; an empty `summary` means the doc comment of the parameter struct.
     pub fn new(id: &str, name: &str, summary: &str) -> Self {
         Self {
             id: id.into(),
@@ -48,21 +48,21 @@ impl Info {
         }
     }
 
-    /// Version of the experiment; the plugin crate's version if not given.
+    /// Sets the version of the experiment; by default the plugin crate's version.
     #[must_use]
     pub fn version(mut self, version: &str) -> Self {
         self.version = Some(version.into());
         self
     }
 
-    /// It writes checkpoints and can go on from one.
+    /// Declares that it writes checkpoints and can resume from one.
     #[must_use]
     pub fn resumable(mut self) -> Self {
         self.resumable = true;
         self
     }
 
-    /// It uses the device it is given.
+    /// Declares that it uses the assigned device.
     #[must_use]
     pub fn uses_device(mut self) -> Self {
         self.uses_device = true;
@@ -91,7 +91,7 @@ impl Info {
         self
     }
 
-    /// All that goes into the text of the figures: them, and the splits that stand for a run.
+    /// Returns the TOML of the figures, and of the splits that represent a run.
     pub(crate) fn figures_toml(&self) -> Option<String> {
         let split = |m: &Metric| {
             let split = m.headline_of.as_deref()?;
@@ -101,11 +101,11 @@ impl Info {
         if splits.is_empty() {
             return self.figures.clone();
         }
-        // After the figures, so that the lines of these stay what their author counts.
+        // After the figures, so that line numbers in error messages match the author's text.
         Some(format!("{}\n[headline]\n{splits}", self.figures.as_deref().unwrap_or_default()))
     }
 
-    /// Every text of the description.
+    /// Returns all texts of the description.
     fn texts(&self) -> impl Iterator<Item = &str> {
         let own = [&self.name, &self.summary].into_iter().chain(&self.version).chain(&self.figures);
         let metrics = self
@@ -118,7 +118,7 @@ impl Info {
         own.chain(metrics).chain(presets).map(String::as_str)
     }
 
-    /// The values that the description itself has: the defaults and each preset, with a name.
+    /// Returns the values in the description itself: the defaults and each preset, with a name.
     pub(crate) fn value_sets(&self) -> impl Iterator<Item = (String, Vec<(&str, &str)>)> {
         let presets = self.presets.iter().map(|preset| {
             let values = preset.values.iter().map(|(key, text)| (key.as_str(), text.as_str()));
@@ -127,7 +127,7 @@ impl Info {
         [("defaults".to_owned(), Vec::new())].into_iter().chain(presets)
     }
 
-    /// What is wrong with the description, if anything; `params` are the experiment's parameters.
+    /// Returns what is wrong with the description, if anything; `params` are the experiment's parameters.
     pub(crate) fn problem(&self, params: &[ParamSpec]) -> Option<String> {
         if !is_name(&self.id, '-') {
             return Some(format!(
@@ -185,7 +185,7 @@ impl Info {
     }
 }
 
-/// A metric that the experiment logs. Metrics that are not declared may be logged too; they have no unit or goal.
+/// A metric that the experiment logs. Undeclared metrics may be logged too, but have no unit or goal.
 #[derive(Clone, Debug)]
 pub struct Metric {
     pub(crate) name: String,
@@ -198,7 +198,7 @@ pub struct Metric {
 }
 
 impl Metric {
-    /// `/` in a name separates groups.
+    /// Creates a metric. `/` in a name separates groups.
     pub fn new(name: &str) -> Self {
         Self {
             name: name.into(),
@@ -210,62 +210,62 @@ impl Metric {
         }
     }
 
-    /// Its name.
+    /// Returns its name.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Its unit.
+    /// Sets the unit.
     #[must_use]
     pub fn unit(mut self, unit: &str) -> Self {
         self.unit = Some(unit.into());
         self
     }
 
-    /// One line on what it is.
+    /// Sets a one-line explanation.
     #[must_use]
     pub fn help(mut self, help: &str) -> Self {
         self.help = help.into();
         self
     }
 
-    /// Which direction is better.
+    /// Sets whether lower or higher is better.
     #[must_use]
     pub fn goal(mut self, goal: Goal) -> Self {
         self.goal = goal;
         self
     }
 
-    /// Shown in lists of runs.
+    /// Shows it in lists of runs.
     #[must_use]
     pub fn headline(mut self) -> Self {
         self.flags |= metric_flag::HEADLINE;
         self
     }
 
-    /// Shown in lists of runs, by its values of this split. Without it they are those of `test`, else of `val` or
-    /// `validation`, else of no split, else of the only one there is.
+    /// Shows it in lists of runs, with its values of this split. The default is `test`, else `val` or `validation`,
+    /// else no split, else the only split there is.
     #[must_use]
     pub fn headline_of(mut self, split: &str) -> Self {
         self.headline_of = Some(split.into());
         self.headline()
     }
 
-    /// The run fails when this metric is not finite in every model and trial.
+    /// Fails the run when this metric is non-finite in every model and trial.
     #[must_use]
     pub fn guard(mut self) -> Self {
         self.flags |= metric_flag::GUARD;
         self
     }
 
-    /// Drawn on a log axis.
+    /// Draws it on a log axis.
     #[must_use]
     pub fn log(mut self) -> Self {
         self.flags |= metric_flag::LOG;
         self
     }
 
-    /// It depends on the clock (a rate, a duration), so it may differ between runs that are otherwise equal.
+    /// Declares that it depends on the clock (a rate, a duration), so that it may differ between otherwise equal runs.
     #[must_use]
     pub fn wall_clock(mut self) -> Self {
         self.flags |= metric_flag::WALL_CLOCK;
@@ -282,7 +282,7 @@ pub struct Preset {
 }
 
 impl Preset {
-    /// Values are text, as on the command line.
+    /// Creates a preset. Values are text, as on the command line.
     pub fn new(name: &str, help: &str, values: &[(&str, &str)]) -> Self {
         let values = values.iter().map(|(key, text)| ((*key).into(), (*text).into())).collect();
         Self { name: name.into(), help: help.into(), values }

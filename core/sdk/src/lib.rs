@@ -1,7 +1,6 @@
 //! Write gradtop experiments in Rust.
 //!
-//! An experiment is a struct of parameters and one `run` function; a plugin is a `cdylib` crate that exports
-//! a list of them.
+//! An experiment is a struct of parameters and one `run` function; a plugin is a `cdylib` crate that exports a list of them.
 //!
 //! ```
 //! use gradtop_sdk::prelude::*;
@@ -75,26 +74,26 @@ pub use table::{Column, Rows};
     note = "an experiment is a struct with `#[derive(Params)]` and `impl Experiment for {Self}`"
 )]
 pub trait Experiment: Params {
-    /// Describes it. Called without a run, to list experiments: no heavy work here.
+    /// Describes the experiment. Called without a run, to list experiments, so it should be fast.
     fn info() -> Info;
 
-    /// Judges the parameters together, before there is a run: ranges that must fit each other, an expression that must
-    /// parse. What it refuses is told at once and leaves no run behind. No heavy work here; `run` need not call it.
+    /// Checks the parameters together, before there is a run: ranges that depend on each other, an expression that must
+    /// parse. A refusal is reported at once and leaves no run behind. It should be fast; `run` need not call it.
     ///
     /// # Errors
-    /// Why these parameters cannot be run, naming them.
+    /// Why these parameters are invalid, naming them.
     fn validate(&self) -> Result<()> {
         Ok(())
     }
 
-    /// Trains.
+    /// Runs the training.
     ///
     /// # Errors
-    /// Whatever ends the run: a stop passed on from [`Ctx::steps`] ends it as stopped, all else as failed.
+    /// Any error ends the run: a stop passed on from [`Ctx::steps`] as stopped, everything else as failed.
     fn run(&mut self, ctx: &mut Ctx) -> Result<()>;
 }
 
-/// What an experiment needs: `use gradtop_sdk::prelude::*;`
+/// Everything an experiment needs: `use gradtop_sdk::prelude::*;`
 pub mod prelude {
     pub use crate::{
         Axis, By, Choice, Column, Ctx, Device, Error, Experiment, Figure, Goal, Info, Mark, Metric, Panel,

@@ -1,4 +1,4 @@
-//! Parameters: how they are declared, and how the text a host sends becomes values of their types.
+//! Parameters: their declaration, and parsing the texts sent by the host.
 
 use gradtop_abi::text::{self, Range};
 
@@ -55,21 +55,21 @@ pub trait Params: Sized + 'static {
     /// The parameters, in the order of the fields.
     const PARAMS: &'static [ParamSpec];
 
-    /// Makes the struct from values that are in [`Self::PARAMS`]' order.
+    /// Creates the struct from values in the order of [`Self::PARAMS`].
     ///
     /// # Errors
-    /// Values of other parameters.
+    /// The values are those of other parameters.
     fn from_values(values: &Values) -> Result<Self>;
 
-    /// Every parameter at its default.
+    /// Returns the struct with every parameter at its default.
     fn defaults() -> Self {
         let values = Values::parse(Self::PARAMS, &[]);
         values.and_then(|v| Self::from_values(&v)).expect("the derive checked that defaults are valid")
     }
 }
 
-/// An enum as a parameter: one of some names. Derived for an enum without fields; a variant's name is its own in lower case with
-/// hyphens between its words, or what `#[choice("…")]` says.
+/// An enum as a parameter. Derived for an enum without fields; a variant's name is its own in kebab case, or the one
+/// given by `#[choice("…")]`.
 ///
 /// ```
 /// # use gradtop_sdk::prelude::*;
@@ -92,17 +92,17 @@ pub trait Choice: Clone + 'static {
     /// The variants.
     const ALL: &'static [Self];
 
-    /// Its name.
+    /// Returns its name.
     fn name(&self) -> &'static str;
 }
 
-/// What a list may hold.
+/// The types that a list may contain.
 #[doc(hidden)]
 pub trait Item: Sized + PartialEq {
     const KIND: ParamKind;
     const CHOICES: &'static [&'static str] = &[];
 
-    /// From a value of its kind.
+    /// Converts a value; `None` if it is of another type.
     fn of(value: Value) -> Option<Self>;
 }
 
@@ -148,7 +148,7 @@ fn chosen<T: Choice>(name: &str) -> Option<T> {
     T::ALL.iter().find(|choice| choice.name() == name).cloned()
 }
 
-/// Type of a parameter.
+/// The type of a parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ParamKind {
     /// `i64`
@@ -168,7 +168,7 @@ pub enum ParamKind {
 pub struct ParamSpec {
     /// Name, `[a-z][a-z0-9_]*`.
     pub key: &'static str,
-    /// One line.
+    /// A one-line explanation.
     pub help: &'static str,
     /// Unit.
     pub unit: Option<&'static str>,
@@ -176,35 +176,35 @@ pub struct ParamSpec {
     pub kind: ParamKind,
     /// Default as text.
     pub default: &'static str,
-    /// The only values of a [`ParamKind::Choice`].
+    /// The allowed values of a [`ParamKind::Choice`].
     pub choices: &'static [&'static str],
-    /// Least value, or -infinity.
+    /// Minimum, or -infinity.
     pub min: f64,
-    /// Greatest value, or infinity.
+    /// Maximum, or infinity.
     pub max: f64,
-    /// `min` itself is not allowed.
+    /// Whether `min` itself is excluded.
     pub min_excluded: bool,
-    /// `max` itself is not allowed.
+    /// Whether `max` itself is excluded.
     pub max_excluded: bool,
-    /// Log scale.
+    /// Whether to display and sample it on a log scale.
     pub log: bool,
 }
 
 /// A value of a parameter.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
-    /// Of a [`ParamKind::I64`].
+    /// A value of a [`ParamKind::I64`].
     I64(i64),
-    /// Of a [`ParamKind::F64`].
+    /// A value of a [`ParamKind::F64`].
     F64(f64),
-    /// Of a [`ParamKind::Bool`].
+    /// A value of a [`ParamKind::Bool`].
     Bool(bool),
-    /// Of a [`ParamKind::Str`] or [`ParamKind::Choice`].
+    /// A value of a [`ParamKind::Str`] or [`ParamKind::Choice`].
     Text(String),
 }
 
 impl ParamSpec {
-    /// How many there are in several lists.
+    /// Returns the total length of several lists.
     #[doc(hidden)]
     pub const fn count(parts: &[&[Self]]) -> usize {
         let (mut count, mut part) = (0, 0);
@@ -215,7 +215,7 @@ impl ParamSpec {
         count
     }
 
-    /// Several lists as one of `N`, which must be their [`ParamSpec::count`].
+    /// Concatenates lists to one of length `N`, which must be their [`ParamSpec::count`].
     #[doc(hidden)]
     pub const fn join<const N: usize>(parts: &[&[Self]]) -> [Self; N] {
         let nothing = Self {
@@ -245,10 +245,10 @@ impl ParamSpec {
         all
     }
 
-    /// The text, which must be among these.
+    /// Returns the text, which must be one of the choices.
     ///
     /// # Panics
-    /// If it is not, while the plugin is compiled.
+    /// If it is not, at compile time.
     #[doc(hidden)]
     pub const fn among(choices: &[&str], text: &'static str) -> &'static str {
         let mut i = 0;
@@ -269,12 +269,12 @@ impl ParamSpec {
     /// Parses a value and checks its range or choice.
     ///
     /// # Errors
-    /// A text that is not of its type, out of range or not a choice, named with what is allowed.
+    /// The text is not of its type, out of range or not a choice; the message says what is allowed.
     pub fn parse(&self, text: &str) -> Result<Value> {
         self.read(text).map_err(|allowed| self.refuse(text, &allowed))
     }
 
-    /// The value, or what is allowed.
+    /// Parses a value; the error says what is allowed.
     fn read(&self, text: &str) -> Result<Value, String> {
         let value = match self.kind {
             ParamKind::I64 => {
@@ -298,7 +298,7 @@ impl ParamSpec {
         Range { min, max, min_excluded, max_excluded }
     }
 
-    /// The range in words: `greater than 0 and at most 10`.
+    /// Describes the range: `greater than 0 and at most 10`.
     fn range(&self) -> String {
         let min = match (self.min == f64::NEG_INFINITY, self.min_excluded) {
             (true, _) => None,
@@ -319,7 +319,7 @@ impl ParamSpec {
     }
 }
 
-/// One checked value for each declared parameter.
+/// The checked values of all declared parameters.
 #[derive(Clone, Debug)]
 pub struct Values {
     specs: &'static [ParamSpec],
@@ -327,10 +327,10 @@ pub struct Values {
 }
 
 impl Values {
-    /// Checks texts against their declarations; what is not given has its default.
+    /// Parses texts according to their declarations; missing ones get their default.
     ///
     /// # Errors
-    /// An unknown or repeated key, a text that is not of its parameter's type, or a value out of range.
+    /// A key is unknown or repeated, a text is not of its parameter's type, or a value is out of range.
     pub fn parse(specs: &'static [ParamSpec], texts: &[(&str, &str)]) -> Result<Self> {
         for (i, (key, _)) in texts.iter().enumerate() {
             let problem = if !specs.iter().any(|spec| spec.key == *key) {
@@ -352,10 +352,10 @@ impl Values {
         Ok(Self { specs, values })
     }
 
-    /// The values of the parameters from `start` on, which must be these: those of a group.
+    /// Returns the values of a group of parameters, which must be the declared ones from `start` on.
     ///
     /// # Errors
-    /// Fewer values.
+    /// There are fewer values.
     pub fn part(&self, start: usize, specs: &'static [ParamSpec]) -> Result<Self> {
         match self.values.get(start..start + specs.len()) {
             Some(values) => Ok(Self { specs, values: values.to_vec() }),
@@ -363,10 +363,10 @@ impl Values {
         }
     }
 
-    /// Value of the integer parameter at `index`.
+    /// Returns the integer at `index`.
     ///
     /// # Errors
-    /// A parameter of another type.
+    /// The parameter is of another type.
     pub fn i64(&self, index: usize) -> Result<i64> {
         match self.values.get(index) {
             Some(Value::I64(value)) => Ok(*value),
@@ -374,27 +374,26 @@ impl Values {
         }
     }
 
-    /// Value of the integer parameter at `index`, whose range is within that of `T`.
+    /// Returns the integer at `index`, whose range must be within that of `T`.
     ///
     /// # Errors
-    /// A parameter of another type.
+    /// The parameter is of another type.
     pub fn integer<T: TryFrom<i64>>(&self, index: usize) -> Result<T> {
         self.i64(index)?.try_into().map_err(|_| self.mismatch(index))
     }
 
-    /// Value of the choice parameter at `index`.
+    /// Returns the choice at `index`.
     ///
     /// # Errors
-    /// A parameter of another type.
+    /// The parameter is of another type.
     pub fn choice<T: Choice>(&self, index: usize) -> Result<T> {
         chosen(&self.text(index)?).ok_or_else(|| self.mismatch(index))
     }
 
-    /// Value of the list parameter at `index`: none, or some separated by commas.
+    /// Returns the list at `index`, given as comma-separated text.
     ///
     /// # Errors
-    /// A text that is no such list; an element that is wrong as a parameter of its own would be; nothing although `nonempty`,
-    /// something twice although `distinct`.
+    /// The text is not a list, an element is invalid, a `nonempty` list is empty, or a `distinct` list contains duplicates.
     pub fn list<T: Item>(&self, index: usize, distinct: bool, nonempty: bool) -> Result<Vec<T>> {
         let text = self.text(index)?;
         let spec = self.specs.get(index).ok_or_else(|| self.mismatch(index))?;
@@ -426,10 +425,10 @@ impl Values {
         Ok(all)
     }
 
-    /// Value of the float parameter at `index`.
+    /// Returns the float at `index`.
     ///
     /// # Errors
-    /// A parameter of another type.
+    /// The parameter is of another type.
     pub fn f64(&self, index: usize) -> Result<f64> {
         match self.values.get(index) {
             Some(Value::F64(value)) => Ok(*value),
@@ -437,10 +436,10 @@ impl Values {
         }
     }
 
-    /// Value of the boolean parameter at `index`.
+    /// Returns the Boolean at `index`.
     ///
     /// # Errors
-    /// A parameter of another type.
+    /// The parameter is of another type.
     pub fn bool(&self, index: usize) -> Result<bool> {
         match self.values.get(index) {
             Some(Value::Bool(value)) => Ok(*value),
@@ -448,10 +447,10 @@ impl Values {
         }
     }
 
-    /// Value of the text or choice parameter at `index`.
+    /// Returns the text or choice at `index`.
     ///
     /// # Errors
-    /// A parameter of another type.
+    /// The parameter is of another type.
     pub fn text(&self, index: usize) -> Result<String> {
         match self.values.get(index) {
             Some(Value::Text(value)) => Ok(value.clone()),

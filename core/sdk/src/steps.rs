@@ -1,16 +1,16 @@
-//! The loop over a training's steps.
+//! The loop over the steps of a training.
 
 use std::ops::{Bound, RangeBounds};
 
 use crate::{Ctx, Result};
 
-/// The steps of a training; made by [`Ctx::steps`].
+/// The steps of a training; created by [`Ctx::steps`].
 pub struct Steps<'a> {
     ctx: &'a Ctx,
     next: i64,
     end: Option<i64>,
     phase: &'a str,
-    /// The step that was handed out last has still to be ended.
+    /// Whether the last step returned has not been ended yet.
     running: bool,
 }
 
@@ -69,14 +69,14 @@ impl<'a> Steps<'a> {
         Self { ctx, next, end, phase: "training", running: false }
     }
 
-    /// What is shown beside the progress, `training` if not given.
+    /// Sets the phase displayed with the progress; `training` by default.
     #[must_use]
     pub fn phase(mut self, phase: &'a str) -> Self {
         self.phase = phase;
         self
     }
 
-    /// What follows the body of the loop.
+    /// Ends a step after the body of the loop.
     fn end_step(&mut self) -> Result<()> {
         if !self.ctx.has_told_progress() {
             self.ctx.progress(self.next, self.end.unwrap_or(0), self.phase)?;

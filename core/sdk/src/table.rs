@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-/// A column of a table: a name, perhaps a unit, and one value a row.
+/// A column of a table: a name, an optional unit, and one value per row.
 #[derive(Clone, Debug)]
 pub struct Column<'a> {
     pub(crate) name: &'a str,
@@ -10,7 +10,7 @@ pub struct Column<'a> {
     pub(crate) data: Data<'a>,
 }
 
-/// The values, as the ABI wants them.
+/// The values, in the format of the ABI.
 #[derive(Clone, Debug)]
 pub(crate) enum Data<'a> {
     I64(Cow<'a, [i64]>),
@@ -27,17 +27,17 @@ pub(crate) enum Data<'a> {
 }
 
 impl<'a> Column<'a> {
-    /// Whole numbers.
+    /// Creates a column of integers.
     pub fn i64(name: &'a str, values: impl Into<Cow<'a, [i64]>>) -> Self {
         Self { name, unit: None, data: Data::I64(values.into()) }
     }
 
-    /// Numbers.
+    /// Creates a column of floats.
     pub fn f64(name: &'a str, values: impl Into<Cow<'a, [f64]>>) -> Self {
         Self { name, unit: None, data: Data::F64(values.into()) }
     }
 
-    /// Text.
+    /// Creates a column of text.
     pub fn utf8<S: AsRef<str>>(name: &'a str, values: &[S]) -> Self {
         let mut text = String::new();
         let mut offsets = vec![0];
@@ -48,7 +48,7 @@ impl<'a> Column<'a> {
         Self { name, unit: None, data: Data::Utf8 { text, offsets } }
     }
 
-    /// `width` bytes a row, row after row: grey images, for instance.
+    /// Creates a column of `width` bytes per row, concatenated, such as grey images.
     pub fn bytes(name: &'a str, data: &'a [u8], width: usize) -> Self {
         Self { name, unit: None, data: Data::Bytes { data, width } }
     }
@@ -60,7 +60,7 @@ impl<'a> Column<'a> {
         self
     }
 
-    /// How many rows; none if bytes do not divide into rows.
+    /// Returns the number of rows; `None` if the bytes do not divide evenly.
     pub(crate) fn rows(&self) -> Option<usize> {
         match &self.data {
             Data::I64(values) => Some(values.len()),
@@ -93,40 +93,40 @@ pub struct Rows<'a, T> {
 }
 
 impl<'a, T: Copy> Rows<'a, T> {
-    /// A row for each of these, without columns yet.
+    /// Creates a table with a row for each item and no columns yet.
     pub fn of(items: impl IntoIterator<Item = T>) -> Self {
         Self { items: items.into_iter().collect(), columns: Vec::new() }
     }
 
-    /// Adds whole numbers.
+    /// Adds a column of integers.
     #[must_use]
     pub fn i64(self, name: &'a str, of: impl Fn(T) -> i64) -> Self {
         let values: Vec<i64> = self.items.iter().map(|item| of(*item)).collect();
         self.column(Column::i64(name, values))
     }
 
-    /// Adds numbers.
+    /// Adds a column of floats.
     #[must_use]
     pub fn f64(self, name: &'a str, of: impl Fn(T) -> f64) -> Self {
         let values: Vec<f64> = self.items.iter().map(|item| of(*item)).collect();
         self.column(Column::f64(name, values))
     }
 
-    /// Adds text.
+    /// Adds a column of text.
     #[must_use]
     pub fn utf8<S: AsRef<str>>(self, name: &'a str, of: impl Fn(T) -> S) -> Self {
         let values: Vec<S> = self.items.iter().map(|item| of(*item)).collect();
         self.column(Column::utf8(name, &values))
     }
 
-    /// Adds a column that is there already.
+    /// Adds an existing column.
     #[must_use]
     pub fn column(mut self, column: Column<'a>) -> Self {
         self.columns.push(column);
         self
     }
 
-    /// Sets the unit of the column added last.
+    /// Sets the unit of the last column.
     #[must_use]
     pub fn unit(mut self, unit: &'a str) -> Self {
         if let Some(last) = self.columns.last_mut() {
@@ -135,12 +135,12 @@ impl<'a, T: Copy> Rows<'a, T> {
         self
     }
 
-    /// Whether there is no row.
+    /// Returns whether there are no rows.
     pub fn is_empty(&self) -> bool {
         self.items.is_empty()
     }
 
-    /// The columns, in the order added.
+    /// Returns the columns, in the order added.
     pub fn columns(self) -> Vec<Column<'a>> {
         self.columns
     }

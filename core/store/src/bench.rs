@@ -1,4 +1,4 @@
-//! How fast this machine logs: `gradtop doctor --bench-logging` and `cargo xtask bench logging` print it.
+//! Measures how fast this machine logs. Used by `gradtop doctor --bench-logging` and `cargo xtask bench logging`.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -15,30 +15,30 @@ const METRICS: u32 = 10;
 /// Steps logged.
 const STEPS: u32 = 100_000;
 
-/// What logging a million points took.
+/// The result of [`logging`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct LoggingReport {
     /// Points logged.
     pub points: u64,
-    /// From the first call until everything was sealed.
+    /// Time from the first call until everything was sealed.
     pub total: Duration,
-    /// Time on the calling thread, a point, in nanoseconds; two clock reads a call included.
+    /// Mean time per point on the calling thread in nanoseconds, including two clock reads per call.
     pub ns_per_point: f64,
-    /// 99 of 100 calls, each of ten points, took at most this; a clock read included.
+    /// The 99th percentile of the calls, each of which logs ten points. Includes a clock read.
     pub call_p99: Duration,
-    /// The longest call.
+    /// Duration of the longest call.
     pub call_max: Duration,
-    /// Parquet bytes a point.
+    /// Parquet bytes per point.
     pub bytes_per_point: f64,
     /// How long the calling thread waited for the disk.
     pub wait: Duration,
 }
 
-/// Logs 10 metrics for 100,000 steps to a run folder made in `dir` and removed afterwards. The values are noisy decaying
-/// curves of f32 precision, as losses are.
+/// Logs 10 metrics for 100,000 steps to a temporary run folder in `dir`. The values are noisy decaying curves with the
+/// precision of `f32`, as losses are.
 ///
 /// # Errors
-/// The disk does not take the rows.
+/// The rows cannot be written to the disk.
 pub fn logging(dir: &Path) -> Result<LoggingReport> {
     let run = RunDir::new(dir.join(format!("{}bench-{}", temporary::TMP, std::process::id())));
     std::fs::create_dir_all(run.path()).at("create", run.path())?;
@@ -83,7 +83,7 @@ fn measure(run: &RunDir) -> Result<LoggingReport> {
     })
 }
 
-/// The values, step by step, from a small generator of fixed seed.
+/// Returns the values, step by step, from a small generator with a fixed seed.
 fn curves() -> Vec<f32> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut random = move || {

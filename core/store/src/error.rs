@@ -1,4 +1,4 @@
-//! The one error type of this crate.
+//! The error type of this crate.
 
 use std::error::Error;
 use std::io;
@@ -11,14 +11,14 @@ pub enum StoreError {
     /// The operating system refused an operation on a file.
     #[error("cannot {what} {}: {source}", path.display())]
     Io {
-        /// What was tried, as a verb phrase.
+        /// The operation, as a verb phrase such as `open`.
         what: &'static str,
         /// The file or folder.
         path: PathBuf,
-        /// The system's answer.
+        /// The operating system's error.
         source: io::Error,
     },
-    /// A file of a run folder does not hold what it should.
+    /// A file of a run folder does not hold what was written to it.
     #[error("{} is damaged: {message}", path.display())]
     Damaged {
         /// The file.
@@ -26,27 +26,27 @@ pub enum StoreError {
         /// What is wrong with it.
         message: String,
     },
-    /// A file was written by a newer gradtop.
+    /// A newer version of gradtop wrote the file.
     #[error("{} has schema {found}, this gradtop reads up to {supported}: use a newer gradtop", path.display())]
     NewerSchema {
         /// The file.
         path: PathBuf,
-        /// The schema it states.
+        /// The schema that the file states.
         found: u32,
-        /// The newest schema known here.
+        /// The newest schema that this version supports.
         supported: u32,
     },
-    /// Arrow or Parquet refused to encode or decode.
+    /// Arrow or Parquet failed to encode or decode.
     #[error("cannot {what} {}: {message}", path.display())]
     Format {
-        /// What was tried.
+        /// The operation, as a verb phrase such as `decode`.
         what: &'static str,
         /// The file.
         path: PathBuf,
         /// The library's message.
         message: String,
     },
-    /// Not a name that a run or an experiment may have.
+    /// Not a valid name for a run, an experiment or a tag.
     #[error("{name:?} cannot be the name of {} {of}: {why}", if *of == "experiment" { "an" } else { "a" })]
     BadName {
         /// `run`, `experiment` or `tag`.
@@ -56,26 +56,26 @@ pub enum StoreError {
         /// The rule it breaks.
         why: &'static str,
     },
-    /// A table with a column for each series would be too large.
+    /// A table with one column per series would be too large.
     #[error(
         "{rows} rows with a column for each of {series} series are too much for memory: choose the long form"
     )]
     TooWide {
-        /// Its rows.
+        /// The table's rows.
         rows: usize,
-        /// Its series.
+        /// The table's series.
         series: usize,
     },
-    /// No run of that name.
+    /// There is no run of that name.
     #[error("no run is called {name:?} in {}{}{}", runs.display(), near_names(near), may_hide(hidden.as_deref()))]
     NoSuchRun {
         /// The name asked for.
         name: String,
         /// Where it was looked for.
         runs: PathBuf,
-        /// Names that come near.
+        /// Similar names.
         near: Vec<String>,
-        /// Why some folder could not be looked into.
+        /// Why a folder could not be searched.
         hidden: Option<String>,
     },
     /// More than one run matches.
@@ -86,16 +86,16 @@ pub enum StoreError {
         /// What it matches.
         candidates: Vec<String>,
     },
-    /// Nobody queues runs for another user, or starts them.
+    /// The queue belongs to another user, whose runs can be neither queued nor started.
     #[error("the queue in {} belongs to another user: queue runs in a folder of your own (--runs DIR)", .0.display())]
     ForeignQueue(PathBuf),
-    /// The folder of a new run is already there.
+    /// The folder of a new run already exists.
     #[error("{} already exists: choose another name for the run", .0.display())]
     RunExists(PathBuf),
     /// Another process holds the run's lock.
     #[error("{} is in use by another process: stop the run first", .0.display())]
     Locked(PathBuf),
-    /// Another machine is at work on the run, or was when it was last seen.
+    /// The run belongs to another machine, or did when that machine was last seen.
     #[error(
         "{host} has {}, or had it when it was last seen: `gradtop resume` waits until it gives no sign, --force does not",
         path.display()
@@ -103,16 +103,16 @@ pub enum StoreError {
     Owned {
         /// The run's folder.
         path: PathBuf,
-        /// The machine's name, and its job.
+        /// The machine's name and its job.
         host: String,
     },
-    /// A run may have 100,000 series.
+    /// The run has too many series.
     #[error(
         "a run may have at most {} series: put what varies into steps or a table",
         crate::schema::MAX_SERIES
     )]
     TooManySeries,
-    /// A table's columns do not fit together or differ from what the table held before.
+    /// The columns of a table do not match each other or the table's earlier rows.
     #[error("table {table:?}: {message}")]
     BadTable {
         /// The table.
@@ -120,28 +120,28 @@ pub enum StoreError {
         /// What does not fit.
         message: String,
     },
-    /// No such table in the run.
+    /// The run has no such table.
     #[error("the run {run:?} has no table {table:?}; it has: {}", if tables.is_empty() { "none".to_owned() } else { tables.join(", ") })]
     NoSuchTable {
         /// The run.
         run: String,
         /// The table asked for.
         table: String,
-        /// The tables there are.
+        /// The tables of the run.
         tables: Vec<String>,
     },
     /// There is no checkpoint to resume from.
     #[error("{} has no checkpoint to resume from", .0.display())]
     NoCheckpoint(PathBuf),
-    /// Whatever writes a checkpoint reported an error.
+    /// The experiment failed to save a checkpoint.
     #[error("the checkpoint of step {step} was not saved: {message}")]
     Save {
         /// The checkpoint's step.
         step: i64,
-        /// What the saver said.
+        /// The message of the saver.
         message: String,
     },
-    /// Figures that cannot be understood.
+    /// A figure declaration is invalid.
     #[error("{place}: {message}")]
     Figures {
         /// Which figure, panel and mark.
@@ -149,17 +149,17 @@ pub enum StoreError {
         /// What is wrong.
         message: String,
     },
-    /// The background writer has ended because of an earlier error.
+    /// The background writer ended because of an earlier error.
     #[error("the run's log can no longer be written: {0}")]
     Writer(String),
-    /// Rows that the disk did not take before the run ended.
+    /// Rows could not be written to the disk before the run ended.
     #[error("{} lost: {why}", counted(*rows, *table_rows))]
     Lost {
-        /// Rows of metrics.
+        /// Number of rows of metrics.
         rows: u64,
-        /// Rows of tables.
+        /// Number of rows of tables.
         table_rows: u64,
-        /// Why the disk did not take them.
+        /// Why they could not be written.
         why: String,
     },
     /// No folder for runs could be determined.
@@ -168,17 +168,16 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Whether a file holds something else than was written, so that what else there is can still be shown.
+    /// Returns whether the error concerns the content of one file, so that the rest of the run can still be shown.
     pub fn is_damage(&self) -> bool {
         matches!(self, Self::Damaged { .. } | Self::Format { .. })
     }
 
-    /// Whether a file is not there, or no longer: sealed or merged between listing and opening.
+    /// Returns whether a file does not exist, for example because it was sealed or merged between listing and opening.
     pub fn is_gone(&self) -> bool {
         matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
     }
 
-    /// The file that is damaged.
     pub(crate) fn damaged_file(&self) -> Option<&Path> {
         match self {
             Self::Damaged { path, .. } | Self::Format { path, .. } => Some(path),
@@ -186,7 +185,7 @@ impl StoreError {
         }
     }
 
-    /// What is wrong with a damaged file, without its name.
+    /// Describes what is wrong with a damaged file, without the file's name.
     pub(crate) fn what(&self) -> String {
         match self {
             Self::Damaged { message, .. } | Self::Format { message, .. } => message.clone(),
@@ -212,7 +211,7 @@ fn counted(rows: u64, table_rows: u64) -> String {
     }
 }
 
-/// Something else than a regular file lies where a run has one: damage, wherever it is met.
+/// Something other than a regular file was found where a run has a file. Counts as damage.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct NoFile(&'static str);
@@ -222,16 +221,16 @@ impl NoFile {
         io::Error::new(io::ErrorKind::InvalidInput, Self(what))
     }
 
-    /// What is there, if an error says that it is no file.
+    /// Returns the cause if an I/O error wraps a [`NoFile`].
     fn of(error: &io::Error) -> Option<&Self> {
         error.get_ref()?.downcast_ref()
     }
 }
 
-/// A result of this crate.
+/// The result type of this crate.
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;
 
-/// Adds what was tried, and on which file, to an error of the system.
+/// Adds the operation and the file to an I/O error.
 pub(crate) trait IoContext<T> {
     fn at(self, what: &'static str, path: &Path) -> Result<T>;
 }
@@ -251,7 +250,7 @@ impl<T> IoContext<T> for rustix::io::Result<T> {
     }
 }
 
-/// A message of several lines, as TOML's are (where, the line drawn, what), in one: its first and last.
+/// Shortens a message of several lines, such as TOML's, to its first and last line.
 fn in_a_line(message: &str) -> String {
     let mut lines = message.lines().map(str::trim).filter(|l| !l.is_empty());
     match (lines.next(), lines.next_back()) {
@@ -260,7 +259,7 @@ fn in_a_line(message: &str) -> String {
     }
 }
 
-/// The same for errors of Arrow, Parquet, JSON and TOML.
+/// Like [`IoContext`], for errors of Arrow, Parquet, JSON and TOML.
 pub(crate) trait FormatContext<T> {
     fn format_at(self, what: &'static str, path: &Path) -> Result<T>;
 }
@@ -268,7 +267,7 @@ pub(crate) trait FormatContext<T> {
 impl<T, E: Error + 'static> FormatContext<T> for std::result::Result<T, E> {
     fn format_at(self, what: &'static str, path: &Path) -> Result<T> {
         self.map_err(|e| match system_code(&e) {
-            // A library wraps what the system answered: it is an error of the disk all the same.
+            // A library may wrap an I/O error, which is still an error of the disk.
             Some(code) => {
                 StoreError::Io { what, path: path.to_owned(), source: io::Error::from_raw_os_error(code) }
             }
@@ -277,7 +276,7 @@ impl<T, E: Error + 'static> FormatContext<T> for std::result::Result<T, E> {
     }
 }
 
-/// The system's own error among an error and its sources.
+/// Returns the operating system's error code from an error or one of its sources.
 fn system_code(error: &(dyn Error + 'static)) -> Option<i32> {
     let mut next = Some(error);
     while let Some(error) = next {

@@ -1,6 +1,6 @@
-//! Figures: what to draw from a run's metrics and tables, declared as TOML text and kept in `figures.toml`.
+//! Figures: what to draw from a run's metrics and tables. Declared as TOML and kept in `figures.toml`.
 //!
-//! Keys this version does not know are kept, so that a file written by a newer gradtop survives being merged here.
+//! Unknown keys are kept, so that merging does not lose what a newer version of gradtop has written.
 
 mod shape;
 
@@ -14,19 +14,19 @@ use crate::folder::inside;
 use crate::folder::manifest::MetricInfo;
 use crate::folder::run_dir::RunDir;
 
-/// A whole `figures.toml`.
+/// The content of a `figures.toml`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FigureFile {
-    /// Version of this file, [`crate::SCHEMA`]; declared figures need not state it.
+    /// Version of this file, [`crate::SCHEMA`]. May be absent in declared figures.
     #[serde(default = "schema")]
     pub schema: u32,
-    /// The figures, in the order declared.
+    /// The figures, in declaration order.
     #[serde(default, rename = "figure")]
     pub figures: Vec<Figure>,
-    /// The split that stands for a run, by metric; see [`crate::split_rank`]. Only of a description.
+    /// The split that represents the run, by metric; see [`crate::split_rank`]. Only in a plugin's description.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headline: BTreeMap<String, String>,
-    /// Keys this version does not know.
+    /// Unknown keys.
     #[serde(flatten)]
     pub extra: toml::Table,
 }
@@ -53,12 +53,12 @@ pub struct Figure {
     /// Its panels, at least one.
     #[serde(rename = "panel")]
     pub panels: Vec<Panel>,
-    /// Keys this version does not know.
+    /// Unknown keys.
     #[serde(flatten)]
     pub extra: toml::Table,
 }
 
-/// One pair of axes and what is drawn in it.
+/// One pair of axes and the marks drawn in it.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Panel {
     /// Its heading.
@@ -69,12 +69,12 @@ pub struct Panel {
     /// The vertical axis.
     #[serde(default)]
     pub y: Axis,
-    /// A second vertical axis, at the right.
+    /// A second vertical axis on the right.
     pub y2: Option<Axis>,
-    /// What is drawn, at least one.
+    /// The marks, at least one.
     #[serde(rename = "mark")]
     pub marks: Vec<Mark>,
-    /// Keys this version does not know.
+    /// Unknown keys.
     #[serde(flatten)]
     pub extra: toml::Table,
 }
@@ -82,30 +82,30 @@ pub struct Panel {
 /// An axis.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Axis {
-    /// What it shows.
+    /// The axis title.
     pub label: Option<String>,
-    /// The unit of its numbers.
+    /// The unit of the values.
     pub unit: Option<String>,
-    /// How numbers become places.
+    /// The scale.
     #[serde(default)]
     pub scale: Scale,
-    /// Keys this version does not know.
+    /// Unknown keys.
     #[serde(flatten)]
     pub extra: toml::Table,
 }
 
-/// How numbers become places on an axis.
+/// How an axis maps values to positions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Scale {
-    /// Evenly.
+    /// Linear.
     #[default]
     Linear,
-    /// By the decimal logarithm.
+    /// Logarithmic, base 10.
     Log,
-    /// By the binary logarithm.
+    /// Logarithmic, base 2.
     Log2,
-    /// Linear about zero, logarithmic beyond, both signs.
+    /// Linear around zero and logarithmic beyond, for both signs.
     Symlog,
 }
 
@@ -113,7 +113,7 @@ pub enum Scale {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MarkKind {
-    /// A line through points.
+    /// A line through the points.
     Line,
     /// The area between two lines.
     Band,
@@ -121,19 +121,19 @@ pub enum MarkKind {
     Scatter,
     /// Bars from zero.
     Bar,
-    /// Counts of a column's values.
+    /// Counts of a column's values per bin.
     Histogram,
-    /// Coloured cells.
+    /// A grid of coloured cells.
     Heatmap,
     /// Lines of equal height.
     Contour,
-    /// Rows of pixels, one byte each.
+    /// Images, one byte per pixel.
     Image,
     /// A straight line across the panel.
     Rule,
 }
 
-/// Which steps of a table are drawn.
+/// Which steps of a table a mark draws.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Steps {
@@ -144,7 +144,7 @@ pub enum Steps {
     All,
 }
 
-/// How series that `by` does not separate become one.
+/// How to combine the series that `by` does not separate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Aggregate {
@@ -158,35 +158,35 @@ pub enum Aggregate {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MarkAxis {
-    /// The left one.
+    /// The left axis.
     #[default]
     Y,
-    /// The right one.
+    /// The right axis.
     Y2,
 }
 
-/// The key `x` of a mark: what runs along the axis, or where a rule stands.
+/// The key `x` of a mark: the source of the x values, or the position of a rule.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum MarkX {
-    /// Where a vertical rule stands.
+    /// The position of a vertical rule.
     At(f64),
     /// `step`, `epoch` or `time`.
     Source(String),
 }
 
-/// One value or several.
+/// One value or a list of values.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum OneOrMany<T> {
-    /// One.
+    /// A single value.
     One(T),
-    /// Several.
+    /// A list of values.
     Many(Vec<T>),
 }
 
 impl<T: PartialEq> OneOrMany<T> {
-    /// Whether `value` is among them.
+    /// Returns whether `value` is among them.
     pub fn contains(&self, value: &T) -> bool {
         match self {
             Self::One(v) => v == value,
@@ -195,58 +195,59 @@ impl<T: PartialEq> OneOrMany<T> {
     }
 }
 
-/// What is drawn in a panel: from a metric, from a table, or a rule.
+/// What a panel draws: a metric, a table or a rule.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Mark {
-    /// What it looks like.
+    /// The kind of mark.
     #[serde(rename = "type")]
     pub kind: MarkKind,
-    /// The metric drawn; then `model`, `split` and `trial` filter its series.
+    /// The metric. `model`, `split` and `trial` then filter its series.
     pub metric: Option<String>,
-    /// Only these models; `""`: series without one.
+    /// Only these models; `""` selects series without a model.
     pub model: Option<OneOrMany<String>>,
-    /// Only these splits; `""`: series without one.
+    /// Only these splits; `""` selects series without a split.
     pub split: Option<OneOrMany<String>>,
     /// Only these trials.
     pub trial: Option<OneOrMany<i32>>,
-    /// The x axis of a metric (`step` if absent), or where a vertical rule stands.
+    /// The x axis of a metric (`step` if absent), or the position of a vertical rule.
     pub x: Option<MarkX>,
-    /// Where a horizontal rule stands.
+    /// The position of a horizontal rule.
     pub y: Option<f64>,
-    /// What separates lines: `model`, `split`, `trial`, or a table's columns. Absent: `["model", "split"]` for metrics.
+    /// What separates lines: `model`, `split` and `trial`, or columns of a table. The default for metrics is `["model",
+    /// "split"]`.
     pub by: Option<Vec<String>>,
-    /// How the series that `by` does not separate become one line.
+    /// How to combine the series that `by` does not separate into one line.
     pub aggregate: Option<Aggregate>,
-    /// `minmax`: also draw the band between the lowest and the highest of them.
+    /// Draws a band around an aggregated line.
     pub band: Option<Band>,
-    /// The table drawn.
+    /// The table.
     pub table: Option<String>,
-    /// Which steps of the table.
+    /// Which steps of the table to draw.
     #[serde(default, skip_serializing_if = "is_default")]
     pub steps: Steps,
-    /// The column along x.
+    /// The column of x values.
     pub xcol: Option<String>,
-    /// The column along y.
+    /// The column of y values.
     pub ycol: Option<String>,
     /// The column of colours, heights or pixels.
     pub zcol: Option<String>,
-    /// The column of words written beside scattered points.
+    /// The column of texts written next to scattered points.
     pub textcol: Option<String>,
     /// The column a histogram counts.
     pub column: Option<String>,
-    /// How many bins a histogram has.
+    /// Number of bins of a histogram.
     pub bins: Option<u32>,
-    /// Its name in the legend.
+    /// The name in the legend.
     pub label: Option<String>,
-    /// Its colour, a name or `#rrggbb`.
+    /// The colour, as a name or `#rrggbb`.
     pub color: Option<String>,
-    /// Whether scattered points are joined in the table's order.
+    /// Whether to connect scattered points in the table's order.
     #[serde(default, skip_serializing_if = "is_default")]
     pub joined: bool,
-    /// The vertical axis it belongs to.
+    /// The vertical axis.
     #[serde(default, skip_serializing_if = "is_default")]
     pub axis: MarkAxis,
-    /// Keys this version does not know.
+    /// Unknown keys.
     #[serde(flatten)]
     pub extra: toml::Table,
 }
@@ -255,7 +256,7 @@ pub struct Mark {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Band {
-    /// From the lowest to the highest.
+    /// From the minimum to the maximum.
     Minmax,
 }
 
@@ -263,15 +264,15 @@ fn is_default<T: Default + PartialEq>(v: &T) -> bool {
     *v == T::default()
 }
 
-/// Reads and checks declared figures. Errors say which figure, panel and mark, which key, and what it may be.
+/// Parses and checks declared figures. Errors name the figure, panel, mark and key, and what is allowed there.
 ///
 /// # Errors
-/// The first place that is wrong: [`StoreError::Figures`].
+/// [`StoreError::Figures`] with the first problem.
 pub fn parse(text: &str) -> Result<FigureFile> {
     parse_and_warn(text).map(|(file, _)| file)
 }
 
-/// As [`parse`]; with what has no effect, in words: keys that are not known, rules that stand nowhere.
+/// Like [`parse`], but also returns warnings about unknown keys and rules without a position.
 ///
 /// # Errors
 /// As [`parse`].
@@ -308,10 +309,10 @@ pub fn parse_and_warn(text: &str) -> Result<(FigureFile, Vec<String>)> {
     Ok((file, warnings))
 }
 
-/// What is wrong with a TOML text, in one line.
+/// Describes what is wrong with a TOML text, in one line.
 pub fn toml_message(error: &toml::de::Error) -> String {
     let message = error.message().lines().collect::<Vec<_>>().join(", ");
-    // The parser's own words for a whole number of more than 64 bits.
+    // The parser's own wording for an integer of more than 64 bits.
     let large = message.strip_prefix("invalid type: integer `").and_then(|rest| rest.split_once("` as "));
     match large {
         Some((number, _)) => format!("{number} is too large for a whole number; write {number}.0"),
@@ -319,7 +320,7 @@ pub fn toml_message(error: &toml::de::Error) -> String {
     }
 }
 
-/// All marks, each with its place in words.
+/// Returns all marks, each with a description of its place.
 fn marks(file: &FigureFile) -> impl Iterator<Item = (String, &Mark)> {
     let panels = file.figures.iter().flat_map(|f| (1..).zip(&f.panels).map(move |panel| (f, panel)));
     panels.flat_map(|(f, (p, panel))| {
@@ -328,8 +329,8 @@ fn marks(file: &FigureFile) -> impl Iterator<Item = (String, &Mark)> {
     })
 }
 
-/// The marks that draw a metric that `declared` lacks, in words. Metrics may be logged without being declared, so this is
-/// no error.
+/// Describes the marks that draw a metric missing from `declared`. This is not an error, as metrics may be logged
+/// without being declared.
 pub fn undeclared(file: &FigureFile, declared: &[MetricInfo]) -> Vec<String> {
     let mut out = Vec::new();
     if declared.is_empty() {
@@ -345,18 +346,18 @@ pub fn undeclared(file: &FigureFile, declared: &[MetricInfo]) -> Vec<String> {
     out
 }
 
-/// Adds figures to a run's `figures.toml`; one of the same id takes the old one's place. Returns what [`parse_and_warn`]
-/// warns of. The text of figures that are not replaced is kept as it is known, unknown keys included.
+/// Adds figures to a run's `figures.toml`, replacing those with the same id, and returns the warnings of
+/// [`parse_and_warn`]. Other figures keep their unknown keys.
 ///
 /// # Errors
-/// As [`parse`]; or the disk does not take them.
+/// Like [`parse`], or the file cannot be written.
 pub fn declare(run: &RunDir, text: &str) -> Result<Vec<String>> {
     let (new, warnings) = parse_and_warn(text)?;
     add(run, new)?;
     Ok(warnings)
 }
 
-/// Adds figures that have been checked to a run's.
+/// Adds figures that have been checked to a run's file.
 pub(crate) fn add(run: &RunDir, new: FigureFile) -> Result<()> {
     let mut file = read_file(run)?;
     merge(&mut file, new);
@@ -365,7 +366,7 @@ pub(crate) fn add(run: &RunDir, new: FigureFile) -> Result<()> {
     inside::replace(run, &path, text.as_bytes(), false).at("write", &path)
 }
 
-/// Adds `new` figures to `file`; one of the same id takes the old one's place.
+/// Adds `new` figures to `file`, replacing those with the same id.
 pub fn merge(file: &mut FigureFile, new: FigureFile) {
     for figure in new.figures {
         match file.figures.iter_mut().find(|f| f.id == figure.id) {
@@ -377,7 +378,7 @@ pub fn merge(file: &mut FigureFile, new: FigureFile) {
     file.extra.extend(new.extra);
 }
 
-/// The run's declared figures; none if it has declared none.
+/// Reads the run's declared figures, if any.
 ///
 /// # Errors
 /// The file is damaged or cannot be read.

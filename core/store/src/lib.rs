@@ -1,9 +1,9 @@
-//! Run folders: everything gradtop keeps of a run, and the only code that writes or reads it.
+//! Run folders: everything gradtop keeps of a run, and the only code that reads or writes it.
 //!
-//! A run folder stands alone (`runs/exp=<experiment>/run=<name>/`); there is no database beside it. The trainer's side is
-//! [`Recorder`]: points go to memory on the calling thread and to a journal, then to sealed Parquet parts, on threads of
-//! its own. The viewer's side is [`view()`], [`Tailer`], [`read_series`] and [`read_table`]. What holds at any kill point
-//! and how files are named is written in `docs/log-format.md`.
+//! A run folder (`runs/exp=<experiment>/run=<name>/`) is self-contained; there is no database. The trainer's side is
+//! [`Recorder`]: points go to memory on the calling thread, and from there to a journal and to sealed Parquet parts on
+//! background threads. The viewer's side is [`view()`], [`Tailer`], [`read_series`] and [`read_table`].
+//! `docs/log-format.md` describes the files and what holds at any kill point.
 
 pub mod bench;
 mod error;
@@ -17,7 +17,6 @@ mod stages;
 mod suggest;
 
 pub use error::{Result, StoreError};
-pub use folder::birth::{Birth, create_run, remove_unfinished};
 pub use folder::contents::{foreign, size};
 pub use folder::control::{
     KILL, KILLED, Request, WITHDRAWN, clear_control, request, stop_request, stop_stamp, take_requests,
@@ -34,8 +33,9 @@ pub use folder::manifest::{
     AttachedTo, CommandInfo, ExperimentInfo, Goal, ImportInfo, Kind, LogInfo, Manifest, MetricInfo,
     ParamValue, PluginInfo, Versions, read_manifest, replace_manifest, shell_words,
 };
+pub use folder::new_run::{NewRun, create_run, remove_unfinished};
 pub use folder::notes::{Notes, change_notes, read_notes, validate_tag};
-pub use folder::owner::{Owner, RENEW, is_of_earlier_start, is_owned_elsewhere, stands_still};
+pub use folder::owner::{Owner, RENEW, is_of_earlier_start, is_owned_elsewhere, wait_until_stale};
 pub use folder::queue::{
     Claim, InQueue, LockedQueue, QueueSettings, Turn, moved, queue_claims, queue_is_mine, queue_settings,
     queue_stamp, queued_run, read_turn, waiting, write_turn,
@@ -45,15 +45,15 @@ pub use folder::reserve::{give_up_reserve, keep_reserve};
 pub use folder::run_dir::RunDir;
 pub use folder::run_table::{write_params_table, write_run_table};
 pub use folder::runs::{
-    find_folder, find_run, list_experiments, list_runs, list_runs_checked, look_at_each, look_at_runs,
+    find_folder, find_run, inspect_each, inspect_runs, list_experiments, list_runs, list_runs_checked,
     new_run_name, readable_name, runs_dir, validate_name,
 };
 pub use folder::settle::{settle, write_end};
 pub use folder::shared::create_shared;
 pub use folder::status::{Ending, HeadlineValue, State, Status, Waiting, read_status, write_status};
 pub use folder::temporary::tmp_beside;
-pub use folder::told::ToldOf;
 pub use folder::view::{HEARTBEAT, Life, Suspended, View, has_journal, view};
+pub use folder::watcher::FolderWatcher;
 pub use log::check::{Checked, Content, check};
 pub use log::checkpoint::{Checkpoint, checkpoints};
 pub use log::recorder::{Recorder, RecorderOptions, RecorderStats, Trouble};

@@ -1,7 +1,7 @@
-//! What every file of a run folder keeps to.
+//! The version and limits of the files in a run folder.
 
-/// The version of the run folder's files written by this crate.
+/// The version of the files written by this crate.
 pub const SCHEMA: u32 = 1;
 
-/// The most series a run may have.
+/// Maximum number of series of a run.
 pub const MAX_SERIES: usize = 100_000;

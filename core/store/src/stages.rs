@@ -1,6 +1,6 @@
-//! The points that crash tests stop at.
+//! The points at which crash tests stop.
 
-/// A point a crash test can stop at: the test's hook sees the folder as a kill here would leave it.
+/// Marks a point at which a crash test can stop: its hook sees the folder as a kill here would leave it.
 pub(crate) fn stage(name: &'static str) {
     #[cfg(test)]
     hook::call(name);

@@ -1,7 +1,7 @@
-//! Names that come near to what somebody typed.
+//! Suggestions for mistyped names.
 
-/// Up to three of `names`, nearest first: those that begin with or contain `typed`, and those at most two edits away (one for
-/// short words, a quarter of their length for long ones). A swap of neighbours is one edit.
+/// Returns up to three of `names`, most similar first: those that begin with or contain `typed`, and those within two
+/// edits (one for short words, a quarter of the length of long ones). A swap of neighbours counts as one edit.
 pub fn near<'a>(typed: &str, names: impl Iterator<Item = &'a str>) -> Vec<String> {
     let limit = match typed.chars().count() {
         0..=3 => 1,
@@ -20,7 +20,7 @@ pub fn near<'a>(typed: &str, names: impl Iterator<Item = &'a str>) -> Vec<String
     scored.into_iter().take(3).map(|(_, name)| name.to_owned()).collect()
 }
 
-/// `did you mean a or b?`, or all there is when nothing comes near.
+/// Returns `did you mean a or b?`, or all names if none is similar.
 pub fn suggest<'a>(typed: &str, known: impl Iterator<Item = &'a str> + Clone, what: &str) -> String {
     let near = near(typed, known.clone());
     if !near.is_empty() {

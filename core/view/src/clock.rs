@@ -1,4 +1,4 @@
-//! Moments as text: every time that is shown passes here.
+//! Formats points in time. All displayed times go through this module.
 
 use std::sync::OnceLock;
 
@@ -22,38 +22,38 @@ fn local() -> &'static Local {
     })
 }
 
-/// Shows moments in UTC, wherever the viewer is; for tests, before the first moment is shown.
+/// Formats times in UTC, wherever the viewer is. For tests; must be called before the first time is formatted.
 pub fn in_utc() {
     LOCAL.get_or_init(|| Local { zone: TimeZone::UTC, missing: None });
 }
 
 struct Local {
     zone: TimeZone,
-    /// Why it is not known.
+    /// Why the time zone is unknown.
     missing: Option<String>,
 }
 
-/// The time zone that moments are shown in.
+/// Returns the time zone used for display.
 pub fn zone() -> &'static TimeZone {
     &local().zone
 }
 
-/// Why the viewer's time zone is not known, so that times are in UTC and say so.
+/// Returns why the viewer's time zone is unknown, in which case times are displayed in UTC.
 pub fn missing() -> Option<&'static str> {
     local().missing.as_deref()
 }
 
-/// `UTC` where times have to say so.
+/// Returns `UTC` if displayed times must be marked as such.
 pub fn unit() -> Option<&'static str> {
     missing().map(|_| "UTC")
 }
 
-/// A moment: the time of day for today, else with the date.
+/// Formats a time: only the time of day if it is today, else with the date.
 pub fn moment(time: Timestamp) -> String {
     moment_at(time, Timestamp::now())
 }
 
-/// The same, as of `now`.
+/// Like [`moment`], relative to `now`.
 pub fn moment_at(time: Timestamp, now: Timestamp) -> String {
     let today = now.to_zoned(zone().clone()).date();
     let then = time.to_zoned(zone().clone());
@@ -61,12 +61,12 @@ pub fn moment_at(time: Timestamp, now: Timestamp) -> String {
     unit().map_or_else(|| text.to_string(), |utc| format!("{text} {utc}"))
 }
 
-/// A moment with its date, for what is read later.
+/// Formats a time with its date, for text that is read later.
 pub fn dated(time: Timestamp) -> String {
     moment_at(time, Timestamp::MIN)
 }
 
-/// The time of day.
+/// Formats the time of day.
 pub fn time_of_day(time: Timestamp) -> String {
     moment_at(time, time)
 }

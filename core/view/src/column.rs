@@ -1,5 +1,5 @@
-//! Columns of a list of runs: their names, what stands in them, and how runs are sorted by them. `list` and the monitor take
-//! all of it from here; a new column is one entry of `COLUMNS`.
+//! Columns of a list of runs: their names, content and sort order. `list` and the monitor share them; a new column is
+//! one entry of `COLUMNS`.
 
 use gradtop_chart::cells::align::Align;
 use gradtop_chart::cells::theme::Ink;
@@ -19,15 +19,15 @@ struct Column {
     holds: Holds,
 }
 
-/// What stands in the cells of a column, nothing where a run has nothing, and how runs are sorted by it.
+/// The content of a column, empty if a run has none, and how runs are sorted by it.
 enum Holds {
-    /// Words, by the alphabet.
+    /// A text, sorted alphabetically.
     Text(fn(&View) -> Option<&str>),
-    /// A number and how it is written, the largest first.
+    /// A number and its format, largest first.
     Large(fn(&View, Timestamp) -> Option<f64>, fn(f64) -> String),
-    /// The same, the smallest first.
+    /// A number and its format, smallest first.
     Small(fn(&View, Timestamp) -> Option<f64>, fn(f64) -> String),
-    /// Words that are sorted by something else.
+    /// A text with a separate sort key.
     Sorted(fn(&View) -> String, fn(&View, Timestamp) -> Key),
 }
 
@@ -128,17 +128,17 @@ fn column(name: &str) -> Option<&'static Column> {
     COLUMNS.iter().find(|column| column.name == name)
 }
 
-/// The name as it is, of a column that some run has something in: of what every run has, else of a parameter, else of a metric.
+/// Resolves the name of a column that is not empty for some run: one that every run has, else a parameter, else a metric.
 pub fn named<'a>(name: &str, runs: impl Iterator<Item = &'a View> + Clone) -> Option<String> {
     all(runs).into_iter().find(|known| known.eq_ignore_ascii_case(name))
 }
 
-/// Everything that can be a column of these runs.
+/// Returns the names of all possible columns of these runs.
 pub fn all<'a>(runs: impl Iterator<Item = &'a View> + Clone) -> Vec<String> {
     COLUMNS.iter().map(|column| column.name.to_owned()).chain(filter::fields_of(runs)).collect()
 }
 
-/// How its texts are aligned.
+/// Returns the alignment of a column.
 pub fn align<'a>(name: &str, mut runs: impl Iterator<Item = &'a View>) -> Align {
     let is_text = |run| matches!(param(run, name), Some(ParamValue::Text(_) | ParamValue::Bool(_)));
     match column(name) {
@@ -148,7 +148,7 @@ pub fn align<'a>(name: &str, mut runs: impl Iterator<Item = &'a View>) -> Align 
     }
 }
 
-/// The cell of a run in a column, or after [`PARAM`] of a parameter whatever it is called; empty where it has nothing.
+/// Returns the text of a run's cell; empty if it has none. With the prefix [`PARAM`], the name means a parameter.
 pub fn cell(run: &View, name: &str, now: Timestamp) -> String {
     if let Some(name) = name.strip_prefix(PARAM) {
         return or_empty(param(run, name).map(state::param));
@@ -164,7 +164,7 @@ pub fn cell(run: &View, name: &str, now: Timestamp) -> String {
     }
 }
 
-/// The colour of a cell.
+/// Returns the colour of a cell.
 pub fn ink(run: &View, name: &str) -> Ink {
     match name {
         "state" => state::ink(run.state),
@@ -174,7 +174,7 @@ pub fn ink(run: &View, name: &str) -> Ink {
     }
 }
 
-/// What a run is sorted by in a column, or after [`PARAM`] by a parameter.
+/// Returns the sort key of a run in a column. With the prefix [`PARAM`], the name means a parameter.
 pub(crate) fn key(run: &View, name: &str, now: Timestamp) -> Key {
     if let Some(name) = name.strip_prefix(PARAM) {
         return param(run, name).map_or(Key::None, Key::of);
@@ -186,7 +186,7 @@ pub(crate) fn key(run: &View, name: &str, now: Timestamp) -> Key {
     }
 }
 
-/// By the value of a metric that stands for the run, the best first; of its first metric where none is named.
+/// Returns the value of a metric that represents the run, best first. If no metric is named, its first headline metric is used.
 fn headline_key(run: &View, metric: Option<&str>) -> Key {
     let headlines = state::headlines(run);
     let headline = headlines.iter().find(|h| metric.is_none_or(|metric| h.metric == metric));
@@ -205,17 +205,17 @@ fn or_empty(text: Option<String>) -> String {
     text.unwrap_or_default()
 }
 
-/// One digit after the point, so that it keeps its width while it counts.
+/// Formats an epoch with one decimal, so that its width is stable while it increases.
 fn epoch(epoch: f64) -> String {
     if epoch < 9_999.95 { format!("{epoch:.1}") } else { number::count(epoch) }
 }
 
-/// Seconds since the run was asked for.
+/// Returns the seconds since the run was created.
 fn age(run: &View, now: Timestamp) -> f64 {
     now.duration_since(run.manifest.created).as_secs_f64()
 }
 
-/// Of a command or an import they are not known.
+/// Returns the number of threads; unknown for commands and imports.
 fn threads(run: &View) -> Option<u32> {
     Some(run.manifest.threads).filter(|threads| *threads > 0)
 }

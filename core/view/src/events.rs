@@ -1,9 +1,9 @@
-//! What happened to a run, in words.
+//! Describes the events of a run.
 
 use gradtop_host::text::clean;
 use gradtop_store::{Event, RunDir, State, read_events};
 
-/// An event in one line.
+/// Describes an event in one line.
 pub fn words(event: &Event) -> String {
     match event {
         Event::State { state, cause } => {
@@ -23,8 +23,8 @@ pub fn words(event: &Event) -> String {
     }
 }
 
-/// Seconds a run has worked: from each start to its end, without what lay between a stop and the next resumption. A crash may
-/// have been noticed long after it: until then counts only what the run still wrote down.
+/// Returns the seconds a run was active: from each start to its end, without the time between an end and the next
+/// resume. A crash may have been noticed much later, so only the time until the run's last write counts.
 pub fn worked_s(run: &RunDir) -> Option<f64> {
     let events = read_events(run).ok()?;
     let (mut sum, mut since, mut before) = (0.0, None, 0.0);

@@ -1,4 +1,4 @@
-//! What runs are sorted by.
+//! Sort keys of runs.
 
 use std::cmp::Ordering;
 
@@ -6,23 +6,23 @@ use gradtop_store::ParamValue;
 
 use crate::natural;
 
-/// What a run has in a column, as far as its place in the order goes.
+/// The sort key of a run in a column.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Key {
     Number(f64),
-    /// How well its split speaks for a run, and a number.
+    /// The rank of its split and a number.
     OfSplit(u8, f64),
     Text(String),
     None,
 }
 
 impl Key {
-    /// The smallest first; nothing where there is no number.
+    /// Sorts the smallest first, and missing numbers last.
     pub(crate) fn small(value: Option<f64>) -> Self {
         value.filter(|v| !v.is_nan()).map_or(Self::None, Self::Number)
     }
 
-    /// The largest first.
+    /// Sorts the largest first.
     pub(crate) fn large(value: Option<f64>) -> Self {
         Self::small(value.map(|v| -v))
     }
@@ -39,7 +39,7 @@ impl Key {
         }
     }
 
-    /// The place of its kind: numbers first, what there is not last.
+    /// Orders the kinds of keys: numbers first, missing values last.
     fn kind(&self) -> u8 {
         match self {
             Self::Number(_) => 0,

@@ -1,7 +1,7 @@
-//! What is known and shown of runs, whoever shows it: live series as pyramids ([`live`]), declared figures as charts
-//! ([`figure`]), runs side by side ([`compare`]), states and numbers in words ([`state`], [`clock`]), what is wrong with a run ([`why`]).
+//! What is known and shown of runs, independent of the front end: live series as pyramids ([`live`]), declared figures as charts
+//! ([`figure`]), comparisons ([`compare`]), text for states and numbers ([`state`], [`clock`]) and diagnosis ([`why`]).
 //!
-//! Reading apart ([`live::Engine`]), everything here is pure: a screen, a command, a report show the same of the same runs.
+//! Apart from reading ([`live::Engine`]), everything is pure, so that screens, commands and reports show the same.
 
 pub mod clock;
 pub mod column;

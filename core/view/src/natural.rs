@@ -1,17 +1,17 @@
-//! The order in which people list names that hold numbers: `B=64` comes before `B=256`.
+//! Natural sort order of names that contain numbers: `B=64` precedes `B=256`.
 
 use std::cmp::Ordering;
 
 use gradtop_store::SeriesKey;
 
-/// A part of a name: a number as it would be written alone, or a character.
+/// A part of a name: a number or a character.
 enum Part {
     Number(f64),
     Sign(char),
 }
 
-/// Two names by their parts: numbers by their values, everything else by its characters. Names that differ only in how a
-/// number is written are still two, in the order of their texts.
+/// Compares names by their parts: numbers by value, everything else by character. Names that differ only in the
+/// notation of a number are compared as text.
 pub fn order(a: &str, b: &str) -> Ordering {
     parts(a)
         .map(Some)
@@ -22,7 +22,7 @@ pub fn order(a: &str, b: &str) -> Ordering {
         .unwrap_or_else(|| a.cmp(b))
 }
 
-/// Names that may be missing; the missing one first.
+/// Compares optional names; a missing one comes first.
 pub fn maybe(a: Option<&str>, b: Option<&str>) -> Ordering {
     match (a, b) {
         (Some(a), Some(b)) => order(a, b),
@@ -30,7 +30,7 @@ pub fn maybe(a: Option<&str>, b: Option<&str>) -> Ordering {
     }
 }
 
-/// Series by metric, model, split and trial.
+/// Compares series by metric, model, split and trial.
 pub fn series(a: &SeriesKey, b: &SeriesKey) -> Ordering {
     order(&a.metric, &b.metric)
         .then_with(|| maybe(a.model.as_deref(), b.model.as_deref()))
@@ -41,7 +41,7 @@ pub fn series(a: &SeriesKey, b: &SeriesKey) -> Ordering {
 fn between(a: Option<Part>, b: Option<Part>) -> Ordering {
     match (a, b) {
         (Some(Part::Number(x)), Some(Part::Number(y))) => x.total_cmp(&y),
-        // A number stands where its digits do among the characters; none of these is a digit.
+        // A number sorts where its digits would among characters that are not digits.
         (Some(Part::Number(_)), Some(Part::Sign(c))) => '0'.cmp(&c),
         (Some(Part::Sign(c)), Some(Part::Number(_))) => c.cmp(&'0'),
         (Some(Part::Sign(c)), Some(Part::Sign(d))) => c.cmp(&d),
@@ -63,7 +63,7 @@ fn parts(text: &str) -> impl Iterator<Item = Part> {
     })
 }
 
-/// How many bytes at the beginning are a number without a sign: `12`, `0.001`, `3e-4`.
+/// Returns the length of the unsigned number at the start, such as `12`, `0.001` or `3e-4`.
 fn number(text: &str) -> usize {
     let digits = |from: usize| text[from..].bytes().take_while(u8::is_ascii_digit).count();
     let mut end = digits(0);

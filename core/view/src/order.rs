@@ -1,4 +1,4 @@
-//! The order of runs in a list.
+//! Sorts runs in a list.
 
 use gradtop_store::View;
 use jiff::Timestamp;
@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 use crate::column;
 use crate::key::Key;
 
-/// How the runs of a group are sorted.
+/// The sort order of a list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Sort {
     /// The column: `age`, `state`, …, `param:` and the name of a parameter, or the name of a parameter or metric.
     pub by: String,
-    /// Against the column's usual order.
+    /// Whether the column's usual order is reversed.
     pub reversed: bool,
 }
 
@@ -23,7 +23,7 @@ impl Default for Sort {
     }
 }
 
-/// Sorts by a column; runs without a value come last whichever way. What is equal keeps its order, newest first.
+/// Sorts by a column; runs without a value come last in either direction. The sort is stable, so equal runs stay newest first.
 pub fn by<R: Clone>(sort: &Sort, now: Timestamp, rows: &mut [R], view: impl Fn(&R) -> &View) {
     let mut keyed: Vec<(Key, R)> =
         rows.iter().map(|row| (column::key(view(row), &sort.by, now), row.clone())).collect();

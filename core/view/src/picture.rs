@@ -1,4 +1,4 @@
-//! A chart as a screen showed it, in terms that last: it can be drawn again from the folders of its runs.
+//! A chart as shown on a screen, described so that it can be drawn again from the folders of its runs.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -17,14 +17,14 @@ use crate::figure::{of_metric, of_run};
 use crate::live::SeriesFilter;
 use crate::runs::RunRow;
 
-/// A chart of runs, and how it is looked at.
+/// A chart of runs and its view.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Picture {
     /// The folders of the runs.
     pub runs: Vec<PathBuf>,
-    /// What it shows of them.
+    /// What it shows.
     pub what: What,
-    /// How it is looked at.
+    /// How it is viewed.
     pub view: ChartView,
 }
 
@@ -32,26 +32,26 @@ pub struct Picture {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum What {
-    /// A panel of a declared figure of the first run, by the id of the figure and the number of the panel.
+    /// A panel of a declared figure of the first run.
     Figure {
-        /// The figure.
+        /// The figure's id.
         id: String,
-        /// The panel.
+        /// The panel's index.
         panel: usize,
     },
     /// A metric of the first run.
     Metric(String),
     /// A metric of all runs.
     Compared {
-        /// The metric, of which model and split.
+        /// The metric, with its model and split.
         facet: Facet,
-        /// Which runs are averaged.
+        /// How runs are grouped.
         by: GroupBy,
     },
 }
 
 impl Picture {
-    /// What a file of it may be called, without an extension: `fit-1-loss`.
+    /// Returns a file name for it without extension, such as `fit-1-loss`.
     pub fn name(&self) -> String {
         let what = match &self.what {
             What::Figure { id, panel: 0 } => id.clone(),
@@ -67,7 +67,7 @@ impl Picture {
         format!("{of}-{what}").chars().map(plain).collect()
     }
 
-    /// Draws it for a page, with what could not be read; `None`: what it shows is not there any more.
+    /// Draws it for a page, and returns what could not be read. `None` if what it shows no longer exists.
     ///
     /// # Errors
     /// A run cannot be read.

@@ -1,4 +1,4 @@
-//! Settings of many runs in the order of what they led to.
+//! Ranks the parameter settings of many runs by their results.
 
 use std::collections::BTreeMap;
 
@@ -8,38 +8,38 @@ use gradtop_store::{Goal, Headline, ParamValue, View, split_rank};
 use crate::column::param;
 use crate::state;
 
-/// Runs of the same setting.
+/// Runs with the same setting.
 #[derive(Debug, Clone)]
 pub struct Group<'a> {
-    /// The value of each parameter that was asked for; `None`: its runs have none.
+    /// The value of each requested parameter; `None` if its runs lack it.
     pub setting: Vec<Option<&'a ParamValue>>,
-    /// How many runs have a finite value.
+    /// Number of runs with a finite value.
     pub runs: usize,
-    /// How many have one that is not.
+    /// Number of runs with a non-finite value.
     pub not_finite: usize,
-    /// The median of the finite ones; NaN if there is none.
+    /// Median of the finite values; NaN if there is none.
     pub median: f64,
-    /// The best one; NaN if there is none.
+    /// The best value; NaN if there is none.
     pub best: f64,
-    /// The run that has it.
+    /// The run with the best value.
     pub best_run: Option<&'a View>,
 }
 
-/// The groups, best median first.
+/// The ranked groups.
 #[derive(Debug, Clone)]
 pub struct Ranking<'a> {
-    /// The groups.
+    /// The groups, best median first.
     pub groups: Vec<Group<'a>>,
-    /// Which way is better.
+    /// Whether lower or higher is better.
     pub goal: Goal,
     /// The split of all values.
     pub split: Option<&'a str>,
-    /// Runs that have no value of that split.
+    /// Number of runs without a value of that split.
     pub without: usize,
 }
 
-/// Ranks runs by the last value of a metric that stands for them, grouped by the values of parameters. `None`: no run has such
-/// a metric. Compared are values of one split: a training loss never beats a test loss.
+/// Ranks runs by the last value of a metric, grouped by the values of parameters. Returns `None` if no run has the
+/// metric. Only values of one split are compared: a training loss never beats a test loss.
 pub fn ranking<'a>(views: &'a [View], metric: &str, by: &[&str]) -> Option<Ranking<'a>> {
     let of = |view: &'a View| -> Option<Headline<'a>> {
         state::headlines(view).into_iter().find(|headline| headline.metric == metric)

@@ -1,4 +1,4 @@
-//! The runs as the screens see them.
+//! The runs as shown by screens.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -7,17 +7,17 @@ use std::sync::Arc;
 use gradtop_host::Why;
 use gradtop_store::{RunDir, View};
 
-/// Which run: its folder. Cheap to clone.
+/// Identifies a run by its folder. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RunId(Arc<Path>);
 
 impl RunId {
-    /// Of the run in this folder.
+    /// Creates the id of the run in this folder.
     pub fn new(dir: &RunDir) -> Self {
         Self(dir.path().into())
     }
 
-    /// The folder.
+    /// Returns the run's folder.
     pub fn dir(&self) -> RunDir {
         RunDir::new(&*self.0)
     }
@@ -26,32 +26,32 @@ impl RunId {
 /// A run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RunRow {
-    /// Which.
+    /// Its id.
     pub id: RunId,
     /// Manifest, status and derived state.
     pub view: View,
-    /// Whether it may be resumed; this takes a look into its folder.
+    /// Whether it can be resumed, which requires reading its folder.
     pub resume: Result<(), Why>,
 }
 
 impl RunRow {
-    /// Of a run that was looked at.
+    /// Creates the row of a run.
     pub fn of(view: View) -> Self {
         let resume = gradtop_host::allowed(&view, gradtop_host::Action::Resume);
         Self { id: RunId::new(&view.dir), view, resume }
     }
 
-    /// Its name.
+    /// Returns its name.
     pub fn name(&self) -> &str {
         &self.view.manifest.run
     }
 
-    /// Its experiment's id.
+    /// Returns its experiment's id.
     pub fn experiment(&self) -> &str {
         &self.view.manifest.experiment.id
     }
 
-    /// Whether it still does something, as far as is known.
+    /// Returns whether it is still active, as far as known.
     pub fn live(&self) -> bool {
         !self.view.state.is_final()
     }
@@ -62,17 +62,17 @@ impl RunRow {
 pub struct RunsSnapshot {
     /// Their folder.
     pub folder: PathBuf,
-    /// False until the folder has been read for the first time.
+    /// Whether the folder has been read at least once.
     pub loaded: bool,
     /// The runs.
     pub rows: Vec<Arc<RunRow>>,
-    /// Folders that look like runs and cannot be read, and why.
+    /// Folders that look like runs but cannot be read, with the reason.
     pub unreadable: Vec<(PathBuf, String)>,
     places: HashMap<RunId, usize>,
 }
 
 impl RunsSnapshot {
-    /// Of these runs; sorts them, newest first.
+    /// Creates a snapshot of these runs, sorted newest first.
     pub fn new(folder: PathBuf, mut rows: Vec<Arc<RunRow>>, unreadable: Vec<(PathBuf, String)>) -> Self {
         rows.sort_by(|a, b| {
             let created = |r: &RunRow| r.view.manifest.created;
@@ -82,14 +82,14 @@ impl RunsSnapshot {
         Self { folder, loaded: true, rows, unreadable, places }
     }
 
-    /// The GPUs of this machine that runs are on now, by UUID.
+    /// Returns the GPUs of this machine that are in use by runs, by UUID.
     pub fn gpus(&self) -> Vec<String> {
         let here = self.rows.iter().filter(|r| r.live() && r.view.certain);
         let on = here.filter_map(|r| r.view.status.gpu.clone());
         on.collect::<std::collections::BTreeSet<String>>().into_iter().collect()
     }
 
-    /// The run with that id.
+    /// Returns the run with that id.
     pub fn get(&self, id: &RunId) -> Option<&Arc<RunRow>> {
         self.places.get(id).and_then(|i| self.rows.get(*i))
     }

@@ -1,4 +1,4 @@
-//! A run's state and numbers as words, cells and JSON.
+//! Formats a run's state and numbers as text, table cells and JSON.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use gradtop_chart::colour::Paint;
 use gradtop_chart::number;
 use gradtop_host::text::clean;
 
-/// All states, what is alive first, as overviews count them.
+/// All states in display order, active ones first.
 pub const ORDER: [State; 9] = [
     State::Running,
     State::Starting,
@@ -29,12 +29,12 @@ pub const ORDER: [State; 9] = [
     State::Crashed,
 ];
 
-/// A state's place among them.
+/// Returns a state's index in [`ORDER`].
 pub fn rank(state: State) -> usize {
     ORDER.iter().position(|s| *s == state).unwrap_or(ORDER.len())
 }
 
-/// The sign of a state.
+/// Returns the symbol of a state.
 pub fn glyph(state: State) -> char {
     match state {
         State::Running | State::Stopping => '●',
@@ -47,12 +47,12 @@ pub fn glyph(state: State) -> char {
     }
 }
 
-/// The same, in ASCII or not.
+/// Returns the symbol of a state, in ASCII if requested.
 pub fn glyph_in(state: State, ascii: bool) -> char {
     if ascii { gradtop_chart::ascii::sign(glyph(state)) } else { glyph(state) }
 }
 
-/// The colour of a state.
+/// Returns the colour of a state.
 pub fn ink(state: State) -> Ink {
     match state {
         State::Running | State::Stopping => Ink::Series(Paint::Slot(2)),
@@ -63,32 +63,32 @@ pub fn ink(state: State) -> Ink {
     }
 }
 
-/// What marks a state that a run may have left unseen, on another machine.
+/// Returns the mark of a state that may have changed unseen on another machine.
 fn doubt(certain: bool) -> &'static str {
     if certain { "" } else { "?" }
 }
 
-/// `●`; `●?` where it is in doubt.
+/// Returns `●`, or `●?` if uncertain.
 pub fn sign(state: State, certain: bool, ascii: bool) -> String {
     format!("{}{}", glyph_in(state, ascii), doubt(certain))
 }
 
-/// `running`; `running?` where it is in doubt.
+/// Returns `running`, or `running?` if uncertain.
 pub fn word(state: State, certain: bool) -> String {
     format!("{state}{}", doubt(certain))
 }
 
-/// `● running`; `● running?` where it is in doubt.
+/// Returns `● running`, or `● running?` if uncertain.
 pub fn words_in(view: &View, ascii: bool) -> String {
     format!("{} {}", glyph_in(view.state, ascii), word(view.state, view.certain))
 }
 
-/// The same, for what becomes ASCII later where it must.
+/// Like [`words_in`] without ASCII, for text that is converted later if necessary.
 pub fn words(view: &View) -> String {
     words_in(view, false)
 }
 
-/// How many runs are in each state, what is alive first, and apart from them those where it is in doubt.
+/// Counts the runs in each state, active states first; uncertain ones are counted separately.
 pub fn counts<'a>(views: impl IntoIterator<Item = &'a View>) -> Vec<(State, bool, usize)> {
     let mut counts = BTreeMap::new();
     for view in views {
@@ -97,7 +97,7 @@ pub fn counts<'a>(views: impl IntoIterator<Item = &'a View>) -> Vec<(State, bool
     counts.into_iter().map(|((rank, doubt), n)| (ORDER[rank], !doubt, n)).collect()
 }
 
-/// Why a run waits for its disk, and how much does: `the disk is full, 1,234 rows wait`.
+/// Describes why a run waits for its disk, and how many rows wait: `the disk is full, 1,234 rows wait`.
 pub fn waiting(view: &View) -> Option<String> {
     let waiting = view.status.waiting.as_ref().filter(|_| !view.state.is_final())?;
     let cause = clean(&waiting.cause);
@@ -108,22 +108,22 @@ pub fn waiting(view: &View) -> Option<String> {
     })
 }
 
-/// What stands where there is nothing.
+/// Placeholder for a missing value.
 pub const NOTHING: &str = "–";
 
-/// The seed, where one is known.
+/// Returns the seed, if it is known.
 pub fn seed(manifest: &Manifest) -> Option<u64> {
     manifest.import.is_none().then_some(manifest.seed)
 }
 
-/// What a run works on, and why that was chosen.
+/// Describes a run's device, and why it was chosen.
 pub fn device(manifest: &Manifest) -> String {
     let reason = manifest.device_reason.as_deref().filter(|reason| !reason.is_empty());
     let reason = reason.map(|reason| format!(" ({})", clean(reason))).unwrap_or_default();
     clean(&manifest.device) + &reason
 }
 
-/// The commit that a run was started at, where one is known, with its branch and whether anything differed from it.
+/// Describes the commit at which a run was started, with its branch and whether there were changes.
 pub fn commit(manifest: &Manifest) -> Option<String> {
     let mut text = manifest.git_commit.clone()?;
     if let Some(command) = &manifest.command {
@@ -133,7 +133,7 @@ pub fn commit(manifest: &Manifest) -> Option<String> {
     Some(clean(&text))
 }
 
-/// A parameter's value, short.
+/// Formats a parameter's value briefly.
 pub fn param(value: &ParamValue) -> String {
     match value {
         ParamValue::Float(v) => number::value(*v),
@@ -141,18 +141,18 @@ pub fn param(value: &ParamValue) -> String {
     }
 }
 
-/// A parameter's value, with all its digits; `""` of one that was given no text.
+/// Formats a parameter's value with all its digits; an empty text as `""`.
 pub fn whole_param(value: &ParamValue) -> String {
     let text = clean(&value.to_string());
     if text.is_empty() { "\"\"".to_owned() } else { text }
 }
 
-/// The headline metrics of a run, in the order declared.
+/// Returns the headline metrics of a run in declaration order.
 pub fn headlines(view: &View) -> Vec<Headline<'_>> {
     gradtop_store::headlines(&view.status.headline, &view.manifest.metrics)
 }
 
-/// What a headline value is the value of: `deep · test · mean of 5`. Without `split` where a title names it.
+/// Describes what a headline value measures: `deep · test · mean of 5`. `split` is false if a title already names the split.
 pub fn line_words(line: &HeadlineLine<'_>, split: bool) -> String {
     let name = crate::figure::name_of(line.model, line.split.filter(|_| split), None).map(|n| clean(&n));
     let trials = match (line.trials, line.finite) {
@@ -163,13 +163,13 @@ pub fn line_words(line: &HeadlineLine<'_>, split: bool) -> String {
     [name, trials].into_iter().flatten().collect::<Vec<_>>().join(" · ")
 }
 
-/// `last test loss`: the statistic, the split where all have the same, and the metric.
+/// Returns a title such as `last test loss`: the statistic, the split if all values share it, and the metric.
 pub fn headline_title(metric: &str, split: Option<&str>) -> String {
     let split = split.map(|s| format!("{} ", clean(s))).unwrap_or_default();
     format!("last {split}{}", clean(metric))
 }
 
-/// What stands for the run, and what it is of as far as `common`, which a title names, does not say it.
+/// Returns the value that represents the run, and what it measures beyond what the title of `common` says.
 pub fn headline_cells(view: &View, common: Option<&Common>) -> (String, String) {
     let headlines = headlines(view);
     let Some((headline, line)) = headlines.first().and_then(|h| Some((h, h.line()?))) else {
@@ -182,10 +182,11 @@ pub fn headline_cells(view: &View, common: Option<&Common>) -> (String, String) 
     (headline_value(line.value), of)
 }
 
-/// Columns of what a value is of, without which points do not stand below each other.
+/// Columns below which decimal points of values with different names would not be aligned.
 const OF: usize = 5;
 
-/// What stands for each of several runs and a short name of what it is of, in at most `room` columns: names that differ still do.
+/// Returns the value that represents each of several runs with a short name, in at most `room` columns. Different names
+/// stay distinguishable.
 pub fn brief_headlines(views: &[&View], common: Option<&Common>, room: usize, ascii: bool) -> Vec<String> {
     let (values, names): (Vec<_>, Vec<_>) = views.iter().map(|view| headline_cells(view, common)).unzip();
     let wide = |texts: &[String]| texts.iter().map(|t| width_of(t)).max().unwrap_or(0);
@@ -194,7 +195,7 @@ pub fn brief_headlines(views: &[&View], common: Option<&Common>, room: usize, as
     let much = wide(&aligned) + if named { 1 + wide(&names).min(OF) } else { 0 } > room;
     let values = if much { align(&values, Align::Left, usize::MAX, ascii) } else { aligned };
     let left = room.saturating_sub(wide(&values) + 1);
-    // The series comes before what it is the mean of.
+    // The series comes before the statistic.
     let series =
         |name: &String| name.rsplit_once(" · mean of ").map_or(name.as_str(), |(name, _)| name).to_owned();
     let names = if wide(&names) > left { names.iter().map(series).collect() } else { names };
@@ -202,7 +203,7 @@ pub fn brief_headlines(views: &[&View], common: Option<&Common>, room: usize, as
     values.iter().zip(told).map(|(value, name)| format!("{value} {name}").trim_end().to_owned()).collect()
 }
 
-/// What must be said of a run beside its numbers: why it ended badly, that it gives no sign, where it is, or what it waits for.
+/// Returns an important remark: why it ended badly, that it is silent, where it runs, or what it waits for.
 pub fn note(view: &View) -> Option<String> {
     let cause = || view.status.cause.as_deref().map(clean);
     match view.state {
@@ -220,7 +221,7 @@ pub fn note(view: &View) -> Option<String> {
     }
 }
 
-/// What is known of a run's job: `job 12 waits for Priority`, `job 12_3 on node-7, 3 h left`.
+/// Describes a run's batch job: `job 12 waits for Priority`, `job 12_3 on node-7, 3 h left`.
 pub fn job_words(view: &View, now: Timestamp) -> Option<String> {
     let job = view.job.as_ref()?;
     let Some(name) = job.name() else { return Some("its job is being submitted".to_owned()) };
@@ -231,7 +232,7 @@ pub fn job_words(view: &View, now: Timestamp) -> Option<String> {
     Some(match stage {
         _ if view.state.is_final() => format!("job {name}{node}"),
         JobStage::Unknown => format!("{} does not know job {name} any more", clean(&job.launcher)),
-        // Also what was last seen before it began.
+        // Also if the last report is from before it began.
         JobStage::Waits if view.queued.is_none() => format!("job {name}"),
         JobStage::Waits => match seen.and_then(|seen| seen.reason.as_deref()) {
             Some(reason) => format!("job {name} waits for {}", clean(reason)),
@@ -247,31 +248,31 @@ pub fn job_words(view: &View, now: Timestamp) -> Option<String> {
     })
 }
 
-/// A time limit of so many seconds is none: Slurm gives a job without one a year.
+/// A longer time limit counts as none: Slurm gives a year to a job without a limit.
 const NO_LIMIT_S: f64 = 300.0 * 86_400.0;
 
-/// Where a run is that cannot be seen into from here: `on node7 (job 42), last seen 4 s ago`.
+/// Describes where a run is that cannot be observed from here: `on node7 (job 42), last seen 4 s ago`.
 pub fn far(view: &View) -> String {
     let (what, time) = view.seen.map_or(("write", view.age_of_last_write), |seen| ("seen", seen));
     format!("{}, last {what} {} ago", clean(&view.whereabouts()), number::age(time.as_secs_f64()))
 }
 
-/// What the last alert says, of a run whose state does not say it already.
+/// Returns the last alert unless the run's state already implies it.
 pub fn alert(view: &View) -> Option<String> {
     let alert = view.alert.as_ref().filter(|alert| !alert.of_end)?;
     Some(format!("alert: {}", clean(&alert.message)))
 }
 
-/// Whether runs are of more than one machine, so that it matters where each ran.
+/// Returns whether the runs are from different machines, so that the host should be shown.
 pub fn several_hosts<'a>(views: impl IntoIterator<Item = &'a View>) -> bool {
     let mut hosts = views.into_iter().map(|view| view.manifest.host.as_str());
     hosts.next().is_some_and(|first| hosts.any(|host| host != first))
 }
 
-/// The sign of a run that is starred.
+/// The symbol of a starred run.
 pub const STAR: &str = "★";
 
-/// What people say of a run, in a line: star, tags, the first line of the note; empty if nothing.
+/// Summarizes a user's notes in a line: star, tags, and the first line of the note.
 pub fn remark(view: &View) -> String {
     let notes = &view.notes;
     let star = notes.starred.then(|| STAR.to_owned());
@@ -280,7 +281,7 @@ pub fn remark(view: &View) -> String {
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" · ")
 }
 
-/// What a run in the queue waits for: `#3, after warm-up`, `#3, held: …`.
+/// Describes what a run in the queue waits for: `#3, after warm-up`, `#3, held: …`.
 pub fn queue_words(queued: &InQueue) -> String {
     let place = queued.place.map(|place| format!("#{place}"));
     let after = (!queued.after.is_empty()).then(|| {
@@ -294,8 +295,8 @@ pub fn queue_words(queued: &InQueue) -> String {
     [place, after, held].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
-/// `last loss  deep · test 3.1e-6  middle · test 1.1e-5`, at most `most` values, those of the split that stands for the run
-/// first.
+/// Formats `last loss  deep · test 3.1e-6  middle · test 1.1e-5` with at most `most` values, beginning with the split
+/// that represents the run.
 pub fn headline_text(view: &View, most: usize) -> String {
     let mut left = most;
     let mut parts = Vec::new();
@@ -315,7 +316,7 @@ pub fn headline_text(view: &View, most: usize) -> String {
     parts.join("   ")
 }
 
-/// Each value of a headline metric with what it is of, those of the split that stands for the run first.
+/// Formats each value of a headline metric with what it measures, beginning with the split that represents the run.
 pub fn headline_values(headline: &Headline<'_>) -> Vec<String> {
     let first: Vec<_> = headline.of_split().collect();
     let others = headline.lines.iter().filter(|l| first.iter().all(|f| f.split != l.split));
@@ -325,7 +326,7 @@ pub fn headline_values(headline: &Headline<'_>) -> Vec<String> {
     first.iter().copied().chain(others).map(words).collect()
 }
 
-/// Share of the work done, if the plugin says how much there is; a finished run has done all.
+/// Returns completed and total work, if the total is known; a finished run has completed everything.
 pub fn progress(view: &View) -> Option<(u64, u64)> {
     let total = view.status.total;
     match (view.state, total) {
@@ -335,14 +336,14 @@ pub fn progress(view: &View) -> Option<(u64, u64)> {
     }
 }
 
-/// Units of work that are done. What was logged last may be later than the status: a killed run has no time to write that.
+/// Returns the completed units of work. A killed run may have logged more than its status says.
 fn done(status: &Status) -> u64 {
     let step = status.step.filter(|_| status.works_by_steps()).and_then(|step| u64::try_from(step).ok());
     step.unwrap_or_default().min(status.total).max(status.done)
 }
 
-/// The step it is at. Where the units of work are steps, as far as can be seen, those done count: values are logged now and
-/// then only, and the share done shall agree with the step beside it.
+/// Returns the current step. If units of work are steps, those completed count: values are logged only now and then,
+/// and the step should agree with the progress.
 pub fn step(status: &Status) -> Option<i64> {
     let step = status.step?;
     if !status.works_by_steps() {
@@ -351,42 +352,42 @@ pub fn step(status: &Status) -> Option<i64> {
     Some(step.max(i64::try_from(status.done.min(status.total)).unwrap_or(step)))
 }
 
-/// The epoch it is in. Of a run that has ended only where it is the run's: one that trains a network after the other ends
-/// with the epochs of the last, which say nothing about the run.
+/// Returns the current epoch. `None` for an ended run that trained several networks one after the other, as the last
+/// network's epochs say nothing about the run.
 pub fn epoch(view: &View) -> Option<f64> {
     let s = &view.status;
     s.epoch.filter(|e| e.is_finite() && !(view.state.is_final() && s.epochs_restart))
 }
 
-/// Whether it is known to make steps now.
+/// Returns whether it is known to be making steps now.
 fn moves(view: &View) -> bool {
     view.certain && matches!(view.state, State::Running | State::Stopping) && view.silent_for().is_none()
 }
 
-/// Steps a second, of what makes steps: what a paused run did before it was paused is no speed.
+/// Returns steps per second if the run is making steps; the rate from before a pause does not count.
 pub fn rate(view: &View) -> Option<f64> {
     view.status.steps_per_s.filter(|rate| *rate > 0.0 && moves(view))
 }
 
-/// Seconds to the end, of what makes steps.
+/// Returns the remaining seconds if the run is making steps.
 pub fn eta(view: &View) -> Option<f64> {
     view.status.eta_s.filter(|_| moves(view))
 }
 
-/// A value of a headline metric. What is no number may never have been one: it need not have diverged.
+/// Formats a value of a headline metric. A non-finite value is not called diverged, as it may never have been finite.
 pub fn headline_value(v: f64) -> String {
     if v.is_nan() { "non-finite".to_owned() } else { number::value(v) }
 }
 
-/// Seconds the run has taken so far, or took.
+/// Returns the seconds the run has taken so far, or took.
 pub fn took(view: &View, now: Timestamp) -> Option<f64> {
-    // Of one that has died and whose end nobody has written, or that cannot be seen from here, no more than it said.
+    // For a run that crashed without a recorded end or that cannot be observed from here, only until its last write.
     let now = if view.state.is_final() || !view.certain { view.status.updated } else { now };
     view.status.took(now)
 }
 
-/// Seconds of training so far, where those are fewer than it [`took`] by a second or more: without pauses, and without what a resume
-/// has set aside.
+/// Returns the seconds of training so far, without pauses and what a resume has set aside, if less than [`took`] by a
+/// second or more.
 pub fn trained(view: &View, now: Timestamp) -> Option<f64> {
     let since =
         if moves(view) { now.duration_since(view.status.updated).as_secs_f64().max(0.0) } else { 0.0 };
@@ -394,13 +395,13 @@ pub fn trained(view: &View, now: Timestamp) -> Option<f64> {
     took(view, now).filter(|took| took - trained >= 1.0).map(|_| trained)
 }
 
-/// How long it took, with how much of it was training where that is less: `1m23s, 1m00s of it training`.
+/// Formats how long it took and, if less, how much of that was training: `1m23s, 1m00s of it training`.
 pub fn took_words(view: &View, now: Timestamp) -> Option<String> {
     let trained = trained(view, now).map(|t| format!(", {} of it training", number::duration(t)));
     Some(number::duration(took(view, now)?) + &trained.unwrap_or_default())
 }
 
-/// `no sign for 35 s`, of a run that should move and gives none; with the reason, if it is known.
+/// Returns `no sign for 35 s` for an active run that is silent, with the reason if known.
 pub fn silence(view: &View) -> Option<String> {
     let quiet = view.silent_for()?;
     let why = match view.suspended() {
@@ -412,7 +413,7 @@ pub fn silence(view: &View) -> Option<String> {
     Some(format!("no sign for {}{why}", number::duration(quiet.as_secs() as f64)))
 }
 
-/// A run as JSON: the fields of `list --json`, `show --json`, and of `run` and `wait` with `--json`.
+/// Returns a run as JSON: the fields of `list --json`, `show --json`, and of `run` and `wait` with `--json`.
 pub fn to_json(view: &View) -> Map<String, Value> {
     let View { manifest: m, status: s, .. } = view;
     let params: Map<String, Value> =
@@ -421,7 +422,7 @@ pub fn to_json(view: &View) -> Map<String, Value> {
         json!({"metric": key.metric, "model": key.model, "split": key.split, "trial": key.trial, "value": float(*value)})
     });
     let headline: Vec<Value> = headline.collect();
-    // Of a run that has ended they are the numbers of nobody, or of somebody else.
+    // After the end of a run, its process ids may belong to other processes.
     let alive = |pid: Option<u32>| pid.filter(|_| !view.state.is_final());
     let fields = json!({
         "run": m.run,
@@ -436,7 +437,7 @@ pub fn to_json(view: &View) -> Map<String, Value> {
         "total": s.total,
         "eta_s": eta(view),
         "steps_per_s": rate(view),
-        // An ended run says the same whenever it is asked.
+        // The output for an ended run does not depend on the time.
         "age_s": (!view.state.is_final()).then_some(view.age_of_last_write.as_secs_f64()),
         "silent_s": view.silent_for().map(|t| t.as_secs_f64()),
         "suspended": view.suspended().is_some(),
@@ -482,7 +483,7 @@ fn job_json(job: &Job) -> Value {
         "ends": seen.and_then(|s| s.ends).map(|t| t.to_string()), "asked": seen.map(|s| s.asked.to_string())})
 }
 
-/// What stands for the run: the latest values of the best line of a metric, and what they are of.
+/// Returns the values of the line that represents the run, and what they measure.
 fn headline_json(headline: &Headline<'_>) -> Option<Value> {
     let line = headline.line()?;
     let statistic = if line.trials == 1 { "last" } else { "mean of the trials' last" };
@@ -490,12 +491,12 @@ fn headline_json(headline: &Headline<'_>) -> Option<Value> {
         "trials": line.trials, "finite": line.finite, "value": float(line.value)}))
 }
 
-/// A float as JSON; `"NaN"`, `"inf"` and `"-inf"` as text, which JSON has no numbers for.
+/// Converts a float to JSON; `"NaN"`, `"inf"` and `"-inf"` become text.
 pub fn float(v: f64) -> Value {
     serde_json::Number::from_f64(v).map_or_else(|| Value::String(number::value(v)), Value::Number)
 }
 
-/// The parameters that differ between runs of one experiment, in the order declared.
+/// Returns the parameters that differ between runs of one experiment, in declaration order.
 pub fn differing<'a>(views: &[&'a View]) -> Vec<&'a str> {
     let mut values: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     let mut order: Vec<&str> = Vec::new();
@@ -513,23 +514,23 @@ pub fn differing<'a>(views: &[&'a View]) -> Vec<&'a str> {
     order.into_iter().filter(differs).collect()
 }
 
-/// What stands for each of several runs, where it can be named once.
+/// What the representative values of several runs have in common.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Common {
-    /// The headline metric that all have first.
+    /// The first headline metric of all runs.
     pub metric: String,
-    /// The split of all their values; `None`: no split, or not the same one.
+    /// The split of all values; `None` if there is none or it differs.
     pub split: Option<String>,
 }
 
 impl Common {
-    /// Above a column of values.
+    /// Returns the title of a column of values.
     pub fn title(&self) -> String {
         headline_title(&self.metric, self.split.as_deref())
     }
 }
 
-/// The one headline metric that all runs have first; none if they differ.
+/// Returns the first headline metric if all runs share it.
 pub fn common(views: &[&View]) -> Option<Common> {
     let found: Vec<_> = views.iter().filter_map(|v| headlines(v).into_iter().next()).collect();
     let metric = found.first()?.metric;

@@ -161,7 +161,7 @@ fn named_or_killed(context: &Context, args: &Stop) -> Result<Vec<View>> {
             let help = format!("`gradtop stop --kill {name}` needs none of its files, and ends it at once");
             return Err(Failure::new(clean(&format!("cannot ask {name} to stop: {why}"))).help(help).into());
         }
-        let count = gradtop_host::kill_unread(&run)?;
+        let count = gradtop_host::kill_unreadable(&run)?;
         print::warn(format!("{why}; the processes of {name} were found by what they were started with"));
         if args.json {
             print::json(&json!({"run": name, "asked": "kill"}))?;

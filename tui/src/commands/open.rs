@@ -78,9 +78,6 @@ fn folder_of(path: &Path) -> Result<PathBuf> {
     let name: String = path.to_string_lossy().trim_start_matches('/').chars().map(plain).collect();
     // The end of the path makes the name readable, the checksum makes it unique.
     let end = &name[name.len().saturating_sub(80)..];
-    let sum =
-        path.as_os_str().as_encoded_bytes().iter().fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| {
-            (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-        });
+    let sum = gradtop_chart::colour::fnv1a(path.as_os_str().as_encoded_bytes());
     Ok(cache.join("opened").join(format!("{end}-{sum:016x}")))
 }

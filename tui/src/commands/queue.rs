@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
-use gradtop_host::start_waiting_surely;
+use gradtop_host::start_queued_blocking;
 use gradtop_store::{
     InQueue, Job, QueueSettings, RunDir, State, StoreError, View, list_runs, queue_claims, queue_settings,
     read_job, read_turn, waiting,
@@ -138,7 +138,7 @@ fn count(runs: usize) -> String {
 
 /// Starts the runs that can start and reports them. Returns their number.
 fn start_and_report(runs: &Path) -> Result<i32> {
-    let started = start_waiting_surely(runs)?;
+    let started = start_queued_blocking(runs)?;
     for run in &started {
         print::line(&format!("started {}", clean(&run.name())));
     }

@@ -121,7 +121,7 @@ impl Resuming<'_> {
                 clean(&view.manifest.run),
                 state::far(&view)
             ));
-            gradtop_host::give_up_still(&view.dir, || !self.signals.any())?;
+            gradtop_host::give_up_if_stale(&view.dir, || !self.signals.any())?;
         }
         // Resuming a run from before a reboot implies that no other machine has it.
         let recovered =

@@ -165,7 +165,7 @@ pub(crate) fn matching(context: &Context, text: &str) -> Result<Matching> {
 /// Reads all runs of a folder. Also returns those that cannot be read, with the reason.
 pub(crate) fn all(runs: &Path) -> (Vec<View>, Vec<(PathBuf, String)>) {
     let look = |run: &RunDir, _| super::view(run);
-    gradtop_store::look_at_runs(runs, |runs| gradtop_store::look_at_each(runs, look))
+    gradtop_store::inspect_runs(runs, |runs| gradtop_store::inspect_each(runs, look))
 }
 
 /// Applies an action to each run. With several runs, errors are printed and the rest continues; the exit code is the first that

@@ -1,7 +1,7 @@
 //! Starts a run as `run` and `exec` do: on this machine, in the queue or with a launcher.
 
 use anyhow::Result;
-use gradtop_host::{Launcher, Start, start_waiting_surely};
+use gradtop_host::{Launcher, Start, start_queued_blocking};
 use gradtop_store::RunDir;
 use serde_json::Value;
 
@@ -55,7 +55,7 @@ impl Starting {
             Ok(())
         })?;
         let Some(run) = queued else { return Ok(0) };
-        let started = start_waiting_surely(&runs);
+        let started = start_queued_blocking(&runs);
         let view = super::view(&gradtop_store::moved(&run, &experiment))?;
         let name = clean(&view.manifest.run);
         if self.json {

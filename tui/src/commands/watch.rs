@@ -243,9 +243,9 @@ fn above(progress: Option<&Progress>, print: impl FnOnce()) {
 /// Cancels the stop that the first Ctrl-C requested.
 fn cancel_stop(run: &RunDir) -> Result<Outcome> {
     Ok(match gradtop_host::withdraw_stop(run, PATIENCE)? {
-        Withdrawn::GoesOn(view) => Outcome::Continues(view, Continues::StopCancelled),
-        Withdrawn::StillStopping { view, told: true } => Outcome::Continues(view, Continues::Stopping),
-        Withdrawn::StillStopping { view, told: false } => Outcome::Continues(view, Continues::Unconfirmed),
+        Withdrawn::Continues(view) => Outcome::Continues(view, Continues::StopCancelled),
+        Withdrawn::StillStopping { view, notified: true } => Outcome::Continues(view, Continues::Stopping),
+        Withdrawn::StillStopping { view, notified: false } => Outcome::Continues(view, Continues::Unconfirmed),
         Withdrawn::Ended(_) => Outcome::TooLate(super::view(run)?),
     })
 }

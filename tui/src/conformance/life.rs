@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use gradtop_host::{DeviceChoice, HostError, Judged, ParamDesc, ParamKind};
+use gradtop_host::{DeviceChoice, HostError, ParamDesc, ParamKind, Validation};
 use gradtop_store::{RunDir, State, View, checkpoints};
 
 use super::rows::{Recorded, difference};
@@ -85,11 +85,11 @@ fn parameters(bench: &Bench<'_>) -> Result<Outcome> {
     for preset in std::iter::once(None).chain(e.presets.iter().map(|p| Some(p.name.as_str()))) {
         let what = preset.map_or_else(|| "its defaults".to_owned(), |name| format!("its preset `{name}`"));
         let params = gradtop_host::resolve_params(e, preset, &[])?;
-        match gradtop_host::judged(bench.library, &e.id, &params) {
-            Judged::Accepted => {}
+        match gradtop_host::validate(bench.library, &e.id, &params) {
+            Validation::Accepted => {}
             // A data set may be missing on this machine; if the quick run needs it, that run will report it.
-            Judged::Refused(why) => return Ok(Outcome::Skipped(format!("here it refuses {what}: {why}"))),
-            Judged::Broken(how) => return Ok(Outcome::Failed(format!("asked to judge {what}, it {how}"))),
+            Validation::Refused(why) => return Ok(Outcome::Skipped(format!("here it refuses {what}: {why}"))),
+            Validation::Broken(how) => return Ok(Outcome::Failed(format!("asked to judge {what}, it {how}"))),
         }
     }
     let presets = match e.presets.len() {
@@ -118,7 +118,7 @@ fn wrong_parameters(bench: &mut Bench<'_>) -> Result<Outcome> {
     let e = bench.experiment;
     let judge = |sets: &[(String, String)]| {
         let params = gradtop_host::resolve_params(e, bench.preset().as_deref(), sets)?;
-        Ok::<_, anyhow::Error>(gradtop_host::judged(bench.library, &e.id, &params))
+        Ok::<_, anyhow::Error>(gradtop_host::validate(bench.library, &e.id, &params))
     };
     let words = |sets: &[(String, String)]| {
         sets.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(" ")
@@ -144,7 +144,7 @@ fn wrong_parameters(bench: &mut Bench<'_>) -> Result<Outcome> {
     // Texts accepted by validation must be rejected by the run.
     let texts = e.params.iter().filter(|p| p.kind == ParamKind::Str);
     let strange: Vec<(String, String)> = texts.map(|p| (p.key.clone(), STRANGE.to_owned())).collect();
-    if !strange.is_empty() && judge(&strange)? == Judged::Accepted {
+    if !strange.is_empty() && judge(&strange)? == Validation::Accepted {
         let params = gradtop_host::resolve_params(e, bench.preset().as_deref(), &strange)?;
         if let Ok(run) = bench.start("strange", params)
             && let Waited::Seen(view) | Waited::Ended(view) =
@@ -157,11 +157,11 @@ fn wrong_parameters(bench: &mut Bench<'_>) -> Result<Outcome> {
     Ok(Outcome::Passed(format!("{judged} values at the ends of what is allowed")))
 }
 
-fn problem(answer: &Judged) -> Option<String> {
+fn problem(answer: &Validation) -> Option<String> {
     match answer {
-        Judged::Broken(how) => Some(how.clone()),
-        Judged::Refused(why) if why.trim().is_empty() => Some("refuses without a reason".to_owned()),
-        Judged::Refused(why) if why.starts_with("panicked") => Some(why.clone()),
+        Validation::Broken(how) => Some(how.clone()),
+        Validation::Refused(why) if why.trim().is_empty() => Some("refuses without a reason".to_owned()),
+        Validation::Refused(why) if why.starts_with("panicked") => Some(why.clone()),
         _ => None,
     }
 }

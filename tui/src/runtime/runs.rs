@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant, SystemTime};
 
-use gradtop_store::{RunDir, ToldOf, View, inside};
+use gradtop_store::{FolderWatcher, RunDir, View, inside};
 
 use crate::app::Msg;
 use gradtop_view::runs::{RunId, RunRow, RunsSnapshot};
@@ -54,7 +54,7 @@ impl Reader {
         let (wake, woken) = channel();
         let told = wake.clone();
         let read = move || {
-            let folders = ToldOf::start(move || {
+            let folders = FolderWatcher::start(move || {
                 told.send(()).ok();
             });
             Folder::new(folder, read_only, folders).follow(&woken, &send);
@@ -72,7 +72,7 @@ impl Reader {
 
 /// Reads the runs once.
 pub(super) fn look(folder: &Path) -> RunsSnapshot {
-    Folder::new(folder.to_owned(), true, ToldOf::default()).read()
+    Folder::new(folder.to_owned(), true, FolderWatcher::default()).read()
 }
 
 /// Identifies a version of a file.
@@ -120,7 +120,7 @@ impl Known {
 struct Folder {
     path: PathBuf,
     read_only: bool,
-    told: ToldOf,
+    watcher: FolderWatcher,
     known: HashMap<RunId, Known>,
     /// Folders with a run's name that are not readable yet, for example while being copied, and the versions of their
     /// manifests.
@@ -132,9 +132,9 @@ struct Folder {
 }
 
 impl Folder {
-    fn new(path: PathBuf, read_only: bool, told: ToldOf) -> Self {
+    fn new(path: PathBuf, read_only: bool, watcher: FolderWatcher) -> Self {
         let (known, pending) = (HashMap::new(), Vec::new());
-        Self { path, read_only, told, known, pending, started: None, asking: None }
+        Self { path, read_only, watcher, known, pending, started: None, asking: None }
     }
 
     fn follow(&mut self, woken: &Receiver<()>, send: &dyn Fn(Msg) -> bool) {
@@ -158,7 +158,7 @@ impl Folder {
                     return;
                 }
             }
-            let recovered = !self.read_only && (self.recover() | self.start_waiting());
+            let recovered = !self.read_only && (self.recover() | self.start_queued());
             let told = self.is_told(&places);
             let next = start
                 + match (recovered, live, told) {
@@ -193,12 +193,12 @@ impl Folder {
         let new = runs.filter(|run| !self.known.contains_key(&RunId::new(run)));
         self.pending = new.map(|run| (run.clone(), stamp(&run, &run.manifest()))).collect();
         for dir in &named {
-            if !self.told.has(dir) {
-                self.told.watch(dir);
+            if !self.watcher.watches(dir) {
+                self.watcher.watch(dir);
             }
         }
         wanted.extend(named);
-        self.told.keep(|path| wanted.contains(path));
+        self.watcher.retain(|path| wanted.contains(path));
         self.read()
     }
 
@@ -206,7 +206,7 @@ impl Folder {
         let known = std::mem::take(&mut self.known);
         let look = |run: &RunDir, place| Known::of(run, known.get(&RunId::new(run)), place);
         let (found, unreadable) =
-            gradtop_store::look_at_runs(&self.path, |runs| gradtop_store::look_at_each(runs, look));
+            gradtop_store::inspect_runs(&self.path, |runs| gradtop_store::inspect_each(runs, look));
         let rows = found.iter().map(|found| Arc::clone(&found.row)).collect();
         let known: HashMap<_, _> = found.into_iter().map(|found| (found.row.id.clone(), found)).collect();
         self.pending.retain(|(run, _)| !known.contains_key(&RunId::new(run)));
@@ -241,7 +241,7 @@ impl Folder {
                 return watched;
             }
             for path in new {
-                self.told.watch(&path);
+                self.watcher.watch(&path);
                 watched.insert(path);
             }
         }
@@ -261,24 +261,24 @@ impl Folder {
     fn is_told(&self, places: &[(PathBuf, Option<Place>)]) -> bool {
         let there = places.iter().filter(|(_, place)| place.is_some()).map(|(path, _)| path.clone());
         let runs = self.known.keys().map(RunId::dir).chain(self.pending.iter().map(|(run, _)| run.clone()));
-        there.chain(runs.map(|run| run.path().to_owned())).all(|path| self.told.has(&path))
+        there.chain(runs.map(|run| run.path().to_owned())).all(|path| self.watcher.watches(&path))
     }
 
     /// Returns whether any run has changed, where changes are not reported.
     fn changed(&self) -> bool {
-        let silent = self.known.iter().filter(|(id, _)| !self.told.has(id.dir().path()));
+        let silent = self.known.iter().filter(|(id, _)| !self.watcher.watches(id.dir().path()));
         self.pending.iter().any(|(run, before)| stamp(run, &run.manifest()) != *before)
             || silent.map(|(id, k)| (id.dir(), k)).any(|(run, k)| stamps(&run) != k.stamps)
     }
 
     /// Starts waiting runs for which a slot is free, unless somebody else does. Rate-limited.
-    fn start_waiting(&mut self) -> bool {
+    fn start_queued(&mut self) -> bool {
         if self.started.is_some_and(|at| at.elapsed() < START) {
             return false;
         }
         self.started = Some(Instant::now());
         self.ask_about_jobs();
-        gradtop_host::start_waiting(&self.path).is_ok_and(|started| !started.is_empty())
+        gradtop_host::start_queued(&self.path).is_ok_and(|started| !started.is_empty())
     }
 
     fn ask_about_jobs(&mut self) {
@@ -314,7 +314,7 @@ fn stamp(run: &RunDir, file: &Path) -> Option<Stamp> {
 mod tests {
     use std::sync::mpsc::{Receiver, channel};
 
-    use gradtop_store::{Birth, RunLock, State, Status, write_status};
+    use gradtop_store::{NewRun, RunLock, State, Status, write_status};
 
     use super::*;
     use crate::app::testing;
@@ -324,10 +324,10 @@ mod tests {
 
     fn born(runs: &Path, experiment: &str, name: &str) -> (RunDir, RunLock) {
         let spec = testing::run(experiment, name, 1);
-        let birth = Birth::begin(runs, spec.manifest.clone(), false).expect("a folder");
-        write_status(birth.run(), &Status { schema: gradtop_store::SCHEMA, ..Status::default() })
+        let new_run = NewRun::begin(runs, spec.manifest.clone(), false).expect("a folder");
+        write_status(new_run.run(), &Status { schema: gradtop_store::SCHEMA, ..Status::default() })
             .expect("written");
-        birth.finish().expect("a free name")
+        new_run.finish().expect("a free name")
     }
 
     /// Waits until the runs have these names. Returns that snapshot.
@@ -348,10 +348,10 @@ mod tests {
         let (run, _lock) = born(temp.path(), "x", "a");
         let manifest = std::fs::read(run.manifest()).expect("read");
         std::fs::remove_file(run.manifest()).expect("removed");
-        for (told, folders) in [(false, ToldOf::default()), (true, ToldOf::start(|| ()))] {
+        for (told, folders) in [(false, FolderWatcher::default()), (true, FolderWatcher::start(|| ()))] {
             let mut folder = Folder::new(temp.path().to_owned(), true, folders);
             assert!(folder.look().rows.is_empty() && !folder.changed());
-            assert_eq!((folder.told.has(run.path()), folder.is_told(&folder.places())), (told, told));
+            assert_eq!((folder.watcher.watches(run.path()), folder.is_told(&folder.places())), (told, told));
             // Half of the file, then all of it.
             std::fs::write(run.manifest(), &manifest[..20]).expect("written");
             assert!(folder.changed());
@@ -371,7 +371,7 @@ mod tests {
         let (run, _lock) = born(temp.path(), "x", "a");
         let ended = Status { state: State::Finished, ..Status::default() };
         write_status(&run, &Status { schema: gradtop_store::SCHEMA, ..ended }).expect("written");
-        let mut folder = Folder::new(temp.path().to_owned(), true, ToldOf::default());
+        let mut folder = Folder::new(temp.path().to_owned(), true, FolderWatcher::default());
         folder.look();
         assert!(!folder.changed());
         write_status(&run, &Status { schema: gradtop_store::SCHEMA, ..Status::default() }).expect("written");

@@ -165,7 +165,7 @@ impl Workers {
                     }
                     let why = gradtop_host::refused(&newest.plugin, &newest.experiment, &newest.params);
                     let why = why.map(|why| first_line(&why).0.to_owned());
-                    if !send(Msg::Answer(Answer::Judged(newest, why))) {
+                    if !send(Msg::Answer(Answer::Validation(newest, why))) {
                         break;
                     }
                 }

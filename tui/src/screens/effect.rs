@@ -123,7 +123,7 @@ pub(crate) enum Answer {
     /// The most important verdict about a run, if any.
     Why(RunId, Option<Verdict>),
     /// Why an experiment rejects parameters, if it does.
-    Judged(Box<Question>, Option<String>),
+    Validation(Box<Question>, Option<String>),
     /// The views of the list, or why they cannot be read or saved.
     Views(Result<ListViews, String>),
     /// The description of a plugin.

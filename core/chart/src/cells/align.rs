@@ -1,20 +1,20 @@
-//! Texts of a column made equally wide.
+//! Pads texts of a column to equal width.
 
 use crate::cells::text::{apart, fit, width_of};
 
-/// How a column is aligned.
+/// The alignment of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Align {
-    /// Words.
+    /// Left, for words.
     Left,
-    /// Counts, and numbers with a unit.
+    /// Right, for counts and numbers with a unit.
     Right,
-    /// Numbers: their decimal points one below the other. Words among them end where whole numbers do, or begin with the column.
+    /// On the decimal point, for numbers. Words among them end where whole numbers do, or begin with the column.
     Point,
 }
 
-/// The texts, all of one width: the widest one's, `most` at most. What is too wide is cut, with a sign; words so that they still
-/// differ.
+/// Pads or truncates texts to one width: that of the widest one, but at most `most`. Words are truncated so that they
+/// stay distinguishable.
 pub fn align(texts: &[String], align: Align, most: usize, ascii: bool) -> Vec<String> {
     let is_number =
         |text: &&String| text.trim_start_matches(['-', '+']).starts_with(|c: char| c.is_ascii_digit());
@@ -41,12 +41,12 @@ pub fn align(texts: &[String], align: Align, most: usize, ascii: bool) -> Vec<St
     }
 }
 
-/// The text with blanks up to a width.
+/// Pads a text on the right.
 pub fn pad(text: &str, width: usize) -> String {
     format!("{text}{}", " ".repeat(width.saturating_sub(width_of(text))))
 }
 
-/// The text with blanks before it up to a width.
+/// Pads a text on the left.
 pub fn pad_left(text: &str, width: usize) -> String {
     format!("{}{text}", " ".repeat(width.saturating_sub(width_of(text))))
 }

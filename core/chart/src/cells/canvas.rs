@@ -1,4 +1,4 @@
-//! Drawing into the cells of a buffer, in inks.
+//! Draws into the cells of a buffer with inks.
 
 use ratatui_core::buffer::Buffer;
 use ratatui_core::layout::Rect;
@@ -7,7 +7,7 @@ use ratatui_core::style::Style;
 use super::text::{fit, width_of};
 use super::theme::{Ink, Theme};
 
-/// A buffer that is drawn into by inks; places count from its top left corner, and outside nothing is drawn.
+/// A buffer to draw into with inks. Positions count from the top left corner; anything outside is ignored.
 pub(crate) struct Canvas {
     buffer: Buffer,
     theme: Theme,
@@ -15,30 +15,30 @@ pub(crate) struct Canvas {
 }
 
 impl Canvas {
-    /// Blank cells. `title` is the style of [`Ink::Bold`].
+    /// Creates blank cells. `title` is the style of [`Ink::Bold`].
     pub(crate) fn new(width: usize, height: usize, theme: Theme, title: Style) -> Self {
         let area = Rect { x: 0, y: 0, width: width as u16, height: height as u16 };
         Self { buffer: Buffer::empty(area), theme, title }
     }
 
-    /// One of this size that keeps nothing: for what is laid out in drawing.
+    /// Creates a canvas of this size that discards everything, to compute a layout.
     pub(crate) fn unseen(width: usize, height: usize, theme: Theme) -> Self {
         let mut canvas = Self::new(0, 0, theme, Style::new());
         canvas.buffer.area = Rect { x: 0, y: 0, width: width as u16, height: height as u16 };
         canvas
     }
 
-    /// Cells across.
+    /// Returns the number of columns.
     pub(crate) fn width(&self) -> usize {
         self.buffer.area.width.into()
     }
 
-    /// Cells down.
+    /// Returns the number of rows.
     pub(crate) fn height(&self) -> usize {
         self.buffer.area.height.into()
     }
 
-    /// What was drawn.
+    /// Returns the finished buffer.
     pub(crate) fn done(self) -> Buffer {
         self.buffer
     }
@@ -47,7 +47,7 @@ impl Canvas {
         if ink == Ink::Bold { self.title } else { self.theme.ink(ink) }
     }
 
-    /// Sets a character in an ink, on whatever colour is behind.
+    /// Sets a character in an ink and keeps the background.
     pub(crate) fn put(&mut self, x: usize, y: usize, ch: char, ink: Ink) {
         let style = self.style(ink);
         if let Some(cell) = self.buffer.cell_mut((x as u16, y as u16)) {
@@ -57,7 +57,7 @@ impl Canvas {
         }
     }
 
-    /// Sets a character in an ink on a colour.
+    /// Sets a character in an ink on a background colour.
     pub(crate) fn put_on(&mut self, x: usize, y: usize, ch: char, ink: Ink, ground: [u8; 3]) {
         self.put(x, y, ch, ink);
         if let Some(cell) = self.buffer.cell_mut((x as u16, y as u16)) {
@@ -65,7 +65,7 @@ impl Canvas {
         }
     }
 
-    /// Writes text, cut at the right edge as [`fit`] cuts; gives the column after it.
+    /// Writes text, truncated at the right edge like [`fit`], and returns the column after it.
     pub(crate) fn text(&mut self, x: usize, y: usize, text: &str, ink: Ink) -> usize {
         let (width, style) = (self.width(), self.style(ink));
         if x >= width || y >= self.height() {
@@ -81,13 +81,13 @@ impl Canvas {
         self.buffer.set_stringn(x as u16, y as u16, &text, width - x, style).0.into()
     }
 
-    /// Copies cells in, their top left corner at (x, y).
+    /// Copies a buffer with its top left corner to (x, y).
     pub(crate) fn paste(&mut self, x: usize, y: usize, from: &Buffer) {
         paste(from, &mut self.buffer, (x as u16, y as u16));
     }
 }
 
-/// Copies the cells of a buffer into another one, the top left corner to a place there; what is outside of it is left out.
+/// Copies a buffer into another one, with its top left corner at a position there. Parts outside are ignored.
 pub fn paste(from: &Buffer, to: &mut Buffer, (x, y): (u16, u16)) {
     let place = Rect { x, y, ..from.area }.intersection(to.area);
     let (width, skipped) = (usize::from(place.width), place.x.saturating_sub(x));

@@ -1,4 +1,4 @@
-//! Heatmaps and pictures in character cells: two colours a cell, or shades where there are too few colours.
+//! Heatmaps and pictures in character cells: two colours per cell, or shades if there are too few colours.
 
 use super::Area;
 use super::canvas::Canvas;
@@ -8,7 +8,7 @@ use crate::domain::Domain;
 use crate::number;
 use crate::{Chart, Field, Shape};
 
-/// The chart's heatmap, else its contours.
+/// Returns the chart's heatmap, else its contours.
 pub(crate) fn field_of(chart: &Chart) -> Option<&Field> {
     let fields =
         chart.marks.iter().filter_map(|m| Some((matches!(m.shape, Shape::Contour(_)), m.shape.field()?)));
@@ -29,7 +29,7 @@ pub(super) fn fields(canvas: &mut Canvas, chart: &Chart, domain: &Domain, area: 
     }
 }
 
-/// Fills an area, two samples a cell above each other.
+/// Fills an area with two samples per cell, one above the other.
 fn halves(
     canvas: &mut Canvas,
     area: Area,
@@ -64,7 +64,7 @@ fn shade(canvas: &mut Canvas, (x, y): (usize, usize), level: f64, look: Theme) {
     canvas.put(x, y, ch, if look.graded() { Ink::Rgb(viridis(level)) } else { Ink::Text });
 }
 
-/// The legend of a field: its least value, the colours between, its greatest value.
+/// Draws the legend of a field: its smallest value, a colour gradient, its largest value.
 pub(super) fn strip(canvas: &mut Canvas, field: &Field, left: usize, y: usize, look: Theme) {
     const LENGTH: usize = 24;
     let Some((low, high)) = field.range() else { return };

@@ -1,20 +1,20 @@
-//! What a cell of a terminal can show of a drawing.
+//! The characters that a terminal can display for drawing.
 
-/// What a terminal's font can show.
+/// The characters that a terminal's font supports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Glyphs {
-    /// Braille, 2×4 dots a cell.
+    /// Braille, 2×4 dots per cell.
     Braille,
-    /// Half blocks, 1×2.
+    /// Half blocks, 1×2 dots per cell.
     HalfBlock,
-    /// One dot a cell.
+    /// One dot per cell.
     Dot,
-    /// One ASCII character a cell.
+    /// One ASCII character per cell.
     Ascii,
 }
 
 impl Glyphs {
-    /// Dots a cell has across and down.
+    /// Returns the number of dots per cell, across and down.
     pub fn dots(self) -> (usize, usize) {
         match self {
             Self::Braille => (2, 4),
@@ -23,7 +23,7 @@ impl Glyphs {
         }
     }
 
-    /// Only ASCII may be printed.
+    /// Returns whether only ASCII is supported.
     pub fn ascii(self) -> bool {
         self == Self::Ascii
     }

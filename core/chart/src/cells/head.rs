@@ -1,4 +1,4 @@
-//! The one line above a chart that is one of many: its title, and each series with its latest value.
+//! The head line of a small chart: its title, and each series with its last value.
 
 use std::collections::BTreeSet;
 
@@ -9,26 +9,26 @@ use super::theme::{Ink, Theme};
 use crate::number;
 use crate::{Axis, Chart, Mark};
 
-/// How much is said of each series.
+/// How detailed the series are.
 #[derive(Clone, Copy, PartialEq)]
 enum Words {
     All,
-    /// Names, and values of three digits.
+    /// Names, and values with three digits.
     Brief,
     Name,
 }
 
-/// Columns of a name that has to be cut: with fewer it says nothing.
+/// Minimum width of a truncated name; with less it is useless.
 const SHORT: usize = 4;
-/// Columns with which it is worth more than the value that would have to go for more of it.
+/// Width from which on a longer name is not worth more than the value it would displace.
 const READABLE: usize = 6;
 
-/// Title and series; gives the first row below.
+/// Draws title and series; returns the first row below.
 pub(super) fn terse(canvas: &mut Canvas, chart: &Chart, look: Theme) -> usize {
     let (width, ascii) = (canvas.width(), look.glyphs.ascii());
     let title = chart.title.as_deref().unwrap_or_default();
     let entries = chart.named();
-    // The only line of a metric is called as the chart is.
+    // The only line of a metric is named like the chart.
     let alone = match entries.as_slice() {
         [only] => titled(title, only.name.as_deref().unwrap_or_default()),
         _ => false,
@@ -40,7 +40,7 @@ pub(super) fn terse(canvas: &mut Canvas, chart: &Chart, look: Theme) -> usize {
     let wide = |words, names: &[String]| {
         (0..names.len()).map(|i| entry_width(i, words, names) + 2).sum::<usize>().saturating_sub(2)
     };
-    // Names cut so that all fit, if that leaves something of each, and tells them apart.
+    // Truncates names so that all fit, if something remains of each and they stay distinguishable.
     let cut = |room: usize, words, least: usize| {
         let one: Vec<String> = names.iter().map(|name| name.chars().take(1).collect()).collect();
         let each = 1 + room.checked_sub(wide(words, &one))? / names.len().max(1);
@@ -49,7 +49,7 @@ pub(super) fn terse(canvas: &mut Canvas, chart: &Chart, look: Theme) -> usize {
         let as_before = distinct(&mut cut.iter().map(String::as_str)) == distinct(&mut names.iter().copied());
         as_before.then_some((words, cut))
     };
-    // With rows to spare a title is whole; else one that stands for its line too is worth its room.
+    // With enough rows the title is written completely; so is a title that also names the only line.
     let roomy = canvas.height() >= 9;
     let most = match (roomy, alone) {
         (true, _) => width,
@@ -57,7 +57,7 @@ pub(super) fn terse(canvas: &mut Canvas, chart: &Chart, look: Theme) -> usize {
         (false, false) => width / 3,
     };
     let short = width_of(title).min(most);
-    // In the line of the title, as much as there is room for; where there are rows to spare, in one below.
+    // In the line of the title as far as there is room, with enough rows also in the line below.
     let fitting = |room: usize| {
         let uncut = |words| (wide(words, &whole) <= room).then(|| (words, whole.clone()));
         uncut(Words::All)
@@ -110,10 +110,10 @@ pub(super) fn terse(canvas: &mut Canvas, chart: &Chart, look: Theme) -> usize {
     row + 1
 }
 
-/// The title, and behind it in the same line, if it has room, what the vertical axes show.
+/// Draws the title and, if there is room in the same line, what the vertical axes show.
 fn heading(canvas: &mut Canvas, chart: &Chart, room: usize, ascii: bool) {
     let title = chart.title.as_deref().unwrap_or_default();
-    // What the title says is not said again.
+    // Do not repeat words of the title.
     let said = |words: &str| title.to_lowercase().contains(&words.to_lowercase());
     let caption = |axis: &Axis| {
         let label = Some(&axis.label).filter(|label| !said(label));
@@ -128,7 +128,8 @@ fn heading(canvas: &mut Canvas, chart: &Chart, room: usize, ascii: bool) {
     }
 }
 
-/// Words are cut at their end, a name in its middle: others may begin as it does. A long unit goes before any of its name does.
+/// Truncates words at their end and names in the middle, because other names may start the same.
+/// A long unit is truncated before any of its name.
 pub(super) fn cut(title: &str, width: usize, ascii: bool) -> String {
     let name = title.split(" [").next().unwrap_or_default();
     let unit = width_of(title) - width_of(name);
@@ -141,14 +142,14 @@ pub(super) fn cut(title: &str, width: usize, ascii: bool) -> String {
     }
 }
 
-/// A title in so many columns; of one in two parts something of both is kept.
+/// Truncates a title; if it has two parts, something of both is kept.
 fn fit_title(title: &str, width: usize, ascii: bool) -> String {
     let part = if ascii { " - " } else { " · " };
     let room = width.saturating_sub(3);
     match title.split_once(part) {
         Some((first, second)) if width_of(title) > width && room >= 12 => {
             let (a, b) = (width_of(first), width_of(second));
-            // The shorter one whole if it takes no more than half.
+            // The shorter part stays whole if it takes at most half of the room.
             let first_room = a.min(room.saturating_sub(b.min(room / 2)));
             let second_room = room - first_room;
             format!("{}{part}{}", cut(first, first_room, ascii), cut(second, second_room, ascii))
@@ -157,7 +158,7 @@ fn fit_title(title: &str, width: usize, ascii: bool) -> String {
     }
 }
 
-/// Whether a title is a name, with or without a unit.
+/// Returns whether a title is a name, with or without a unit.
 fn titled(title: &str, name: &str) -> bool {
     let rest = title.trim().strip_prefix(name);
     !name.is_empty() && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(" ["))

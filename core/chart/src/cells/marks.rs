@@ -15,7 +15,7 @@ use crate::scale::{Measure, Span};
 use crate::ticks::Powers;
 use crate::{Chart, Counted, Field, Mark, Shape, Where};
 
-/// Draws every mark but heatmaps and pictures.
+/// Draws all marks except heatmaps and pictures.
 pub(super) fn marks(canvas: &mut Canvas, chart: &Chart, domain: &Domain, area: Area, look: Theme) {
     for mark in &chart.marks {
         if let Shape::Bars { x, y, width } = &mark.shape {
@@ -42,7 +42,7 @@ pub(super) fn marks(canvas: &mut Canvas, chart: &Chart, domain: &Domain, area: A
             Shape::Line { x, y } => {
                 let thinned = ruler.thin(x, y);
                 line(&mut raster, &thinned, &ruler, pen, !chart.terse);
-                // A single dot is hard to find.
+                // A single dot is hard to see.
                 if (lined > 1 || x.len() == 1) && !mark.faint {
                     glyphs.extend(line_markers(&thinned, &ruler, mark, chart.turn_of(i), area, look));
                 }
@@ -89,8 +89,8 @@ pub(super) fn marks(canvas: &mut Canvas, chart: &Chart, domain: &Domain, area: A
     }
 }
 
-/// Words at the right of their points, or at the left where the plot ends; those that would cover a marker or another word are
-/// left out. `taken` holds what is there: row, first column, column after the last.
+/// Draws texts to the right of their points, or to the left at the plot's edge. Texts that would cover a marker or
+/// another text are left out. `taken` contains occupied cells: row, first column, column after the last.
 fn words(
     canvas: &mut Canvas,
     chart: &Chart,
@@ -114,7 +114,7 @@ fn words(
     }
 }
 
-/// From data to dots.
+/// Maps data to dots.
 struct Ruler {
     x: Measure,
     y: Measure,
@@ -137,7 +137,7 @@ impl Ruler {
 
     fn thin(&self, x: &[f64], y: &[f64]) -> Thinned {
         let column = |x: f64| {
-            // Above zero, cutting what is a half more rounds.
+            // Positive, so truncating after adding one half rounds.
             let c = self.column(x) + 0.5;
             (c > 0.0 && c < self.width as f64).then_some(c as i32)
         };
@@ -166,11 +166,11 @@ fn odd_glyph(odd: Odd, ascii: bool) -> char {
     }
 }
 
-/// Marks with a note of their own about points without a place; of more, one note tells all.
+/// Maximum number of marks with their own note about points without a position; with more, a single note covers all.
 const OWN_NOTES: usize = 3;
 
-/// What has no place on the axis, and why, with how many points of how many; of a mark whose points stand for several values
-/// each, how many values are not finite.
+/// Points of a mark without a position on the axis: why, and how many of how many. For marks whose points represent
+/// several values each, the number of non-finite values.
 #[derive(Default)]
 struct Placeless {
     points: BTreeMap<Odd, usize>,
@@ -179,7 +179,7 @@ struct Placeless {
 }
 
 impl Placeless {
-    /// Of a mark; none if all of it has a place. A place on x that is none only interrupts a line.
+    /// Returns the points without a position of a mark, if any. A missing x only interrupts a line.
     fn of(mark: &Mark, domain: &Domain) -> Option<Self> {
         let (Shape::Line { x, y } | Shape::Scatter { x, y, .. }) = &mark.shape else { return None };
         let span = domain.vertical(mark.side);
@@ -225,7 +225,7 @@ impl Placeless {
     }
 }
 
-/// Sentences on points that have no place: what is marked on the axis, and how often, mark by mark or of many at once.
+/// Returns notes about points without a position, per mark or for all marks together.
 pub(crate) fn odd_notes(chart: &Chart, domain: &Domain) -> Vec<String> {
     let of = |mark: &Mark| Some((mark.name.clone(), Placeless::of(mark, domain)?));
     let found: Vec<_> = chart.marks.iter().filter_map(of).collect();
@@ -240,7 +240,7 @@ pub(crate) fn odd_notes(chart: &Chart, domain: &Domain) -> Vec<String> {
     found.iter().map(|(of, placeless)| format!("{}{}", name(of), placeless.in_words())).collect()
 }
 
-/// A line; one that is `printed` is drawn by `textplots` where that can.
+/// Draws a line, with `textplots` if `printed` is set and possible.
 fn line(raster: &mut Raster, thinned: &Thinned, ruler: &Ruler, pen: Pen, printed: bool) {
     let segments = thinned.stretches.iter().flat_map(|stretch| {
         let mut before: Option<(f64, f64)> = None;
@@ -258,7 +258,7 @@ fn line(raster: &mut Raster, thinned: &Thinned, ruler: &Ruler, pen: Pen, printed
     }
 }
 
-/// A few markers along a line, at other columns than those of its neighbours.
+/// Draws a few markers along a line, at other columns than those of other lines.
 fn line_markers(
     thinned: &Thinned,
     ruler: &Ruler,
@@ -290,7 +290,7 @@ fn line_markers(
         .collect()
 }
 
-/// The lowest and highest edge over each column of dots, from neighbouring points joined straight.
+/// Returns the lowest and highest edge in each column of dots, interpolating linearly between points.
 pub(crate) fn edges(
     x: &[f64],
     low: &[f64],
@@ -339,7 +339,7 @@ fn band(raster: &mut Raster, (x, low, high): (&[f64], &[f64], &[f64]), ruler: &R
     for (column, edge) in edges(x, &top, &bottom, ruler.width, |v| ruler.column(v)).into_iter().enumerate() {
         let Some((top, bottom)) = edge else { continue };
         for row in top.round().max(0.0) as usize..=(bottom.round().max(0.0) as usize).min(ruler.height - 1) {
-            // A quarter of the dots: faint, and still a surface.
+            // A quarter of the dots: faint, but still a surface.
             if !sparse || (column % 2 == 0 && row % 4 == 0) || (column % 2 == 1 && row % 4 == 2) {
                 raster.dot(column as i64, row as i64, pen);
             }
@@ -368,7 +368,7 @@ fn scatter(raster: &mut Raster, (x, y, joined): (&[f64], &[f64], bool), ruler: &
 fn rule(raster: &mut Raster, at: Where, ruler: &Ruler, pen: Pen) {
     let (width, height) = (ruler.width as i64, ruler.height as i64);
     let pen = Pen { marker: u8::from(matches!(at, Where::X(_))), ..pen };
-    // A cell of one dot is drawn whole or not at all.
+    // A cell of one dot is either filled or empty.
     let single = raster.glyphs().dots() == (1, 1);
     match at {
         Where::X(v) if ruler.x.scale.takes(v) => {
@@ -421,7 +421,7 @@ fn contours(raster: &mut Raster, field: &Field, ruler: &Ruler, pen: Pen, over: b
     }
 }
 
-/// What bars are filled with: where there is no colour, each series its own shade.
+/// Returns the fill of bars: without colours, each series has its own shade.
 pub(super) fn bar_fill(chart: &Chart, mark: &Mark, look: Theme) -> char {
     let bars = chart.marks.iter().filter(|m| matches!(m.shape, Shape::Bars { .. }));
     let number = bars.take_while(|m| !std::ptr::eq(*m, mark)).count();
@@ -443,7 +443,7 @@ fn bars(
     let span = domain.vertical(mark.side);
     let cells = area.height as f64;
     let ink = Ink::Series(mark.paint);
-    // Eighths of a cell, measured from the bottom of the area.
+    // In eighths of a cell, from the bottom of the area.
     let height_of = |v: f64| span.unit(v).clamp(0.0, 1.0) * cells * 8.0;
     let zero = if span.scale.takes(0.0) { height_of(0.0) } else { 0.0 };
     for (x, y) in x.iter().zip(y) {
@@ -458,15 +458,15 @@ fn bars(
         for row in 0..area.height {
             let (bottom, top) = ((area.height - 1 - row) as f64 * 8.0, (area.height - row) as f64 * 8.0);
             let inside = (high.min(top) - low.max(bottom)).round();
-            // A bar with a value is never invisible.
+            // A nonzero bar is always visible.
             let sliver = *y != 0.0 && high - low < 1.0 && high >= bottom && high < top;
             let ch = match (inside as i64, ascii) {
                 (n, true) if n >= 4 || sliver => fill,
                 (n, false) if n >= 8 => fill,
-                // Shades have no eighths: a cell is one of them or blank.
+                // Shades have no eighths, so a cell is filled or blank.
                 (n, false) if fill != '█' && (n >= 4 || sliver) => fill,
                 (_, false) if fill != '█' => continue,
-                // What hangs from above fills the upper part of its last cell.
+                // A bar that hangs from above fills the upper part of its last cell.
                 (4.., false) if low > bottom => '▀',
                 (1.., false) if low > bottom => '▔',
                 (n, false) if n >= 1 => ['▁', '▂', '▃', '▄', '▅', '▆', '▇'][(n - 1).min(6) as usize],

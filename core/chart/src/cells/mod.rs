@@ -1,4 +1,4 @@
-//! A chart as character cells: title, legend, axes, plot, notes.
+//! Draws a chart in character cells: title, legend, axes, plot, notes.
 
 pub mod align;
 mod canvas;
@@ -24,13 +24,13 @@ use ratatui_core::style::Style;
 use text::{fit, fit_ends, width_of, wrap};
 use theme::{Ink, Theme};
 
-/// The narrowest panel that two may stand side by side in.
+/// Minimum width of two panels side by side.
 const NARROWEST: usize = 58;
-/// Rows of a panel below which a plot says nothing.
+/// Minimum height of a useful panel in rows.
 const LOWEST: usize = 14;
 
-/// A figure with its panels side by side where they fit, else below each other. It is `width` wide and at least about
-/// `height` high: higher if its panels need it.
+/// Draws a figure, with panels side by side if they fit, else below each other. It is `width` wide and about `height`
+/// high, or higher if its panels need it.
 pub fn figure(figure: &Figure, width: usize, height: usize, look: Theme) -> Buffer {
     let merged = figure.merged();
     let figure = merged.as_ref().unwrap_or(figure);
@@ -55,23 +55,23 @@ pub fn figure(figure: &Figure, width: usize, height: usize, look: Theme) -> Buff
     canvas.done()
 }
 
-/// Where the plot lies inside the cells of a chart.
+/// The position of the plot within the cells of a chart.
 #[derive(Default, Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Area {
     /// Its first column.
     pub left: usize,
     /// Its first row.
     pub top: usize,
-    /// Columns.
+    /// Number of columns.
     pub width: usize,
-    /// Rows.
+    /// Number of rows.
     pub height: usize,
 }
 
-/// Smaller than this no chart can be drawn: columns and rows.
+/// Minimum number of columns and rows for a chart.
 pub(crate) const SMALLEST: (usize, usize) = (16, 5);
 
-/// A chart in exactly so many columns and rows; `title` is the style of its title.
+/// Draws a chart of exactly this many columns and rows; `title` is the style of its title.
 pub fn chart(chart: &Chart, (width, height): (usize, usize), look: Theme, title: Style) -> Buffer {
     let mut canvas = Canvas::new(width, height, look, title);
     let ascii = look.glyphs.ascii();
@@ -109,7 +109,7 @@ pub fn chart(chart: &Chart, (width, height): (usize, usize), look: Theme, title:
     let x_ticks = known.across(&chart.x, horizontal_ticks(&chart.x, &domain.x, area.width));
     horizontal_axis(&mut canvas, &domain.x, &x_ticks, area, chart.cursor.as_ref(), look);
     let x_caption = chart.x.caption();
-    // At the end of its axis it takes no line.
+    // At the end of its axis, where it needs no line of its own.
     let start = (area.left + area.width).saturating_sub(width_of(&x_caption) + 1);
     if chart.terse && !x_caption.is_empty() && start > area.left + area.width / 2 {
         canvas.text(start, area.top + area.height, &format!(" {x_caption}"), Ink::Dim);
@@ -131,7 +131,7 @@ pub fn chart(chart: &Chart, (width, height): (usize, usize), look: Theme, title:
     canvas.done()
 }
 
-/// What a chart comes to where there is no room for one: the latest value of each series.
+/// If there is no room for a chart, lists the last value of each series instead.
 fn latest(canvas: &mut Canvas, chart: &Chart, ascii: bool) {
     let (width, height) = (canvas.width(), canvas.height());
     let value = |m: &'_ Mark| Some((m.name.clone()?, chart.axis(m.side).words(m.last?)));
@@ -147,7 +147,7 @@ fn latest(canvas: &mut Canvas, chart: &Chart, ascii: bool) {
     }
 }
 
-/// A chart without anything in it: why, in its middle.
+/// Explains in the middle of an empty chart why it is empty.
 fn blank(canvas: &mut Canvas, chart: &Chart, top: usize, look: Theme) {
     let (width, height) = (canvas.width(), canvas.height());
     let notes = foot_notes(chart, &[], width.saturating_sub(2), look.glyphs.ascii());
@@ -161,27 +161,27 @@ fn y2_caption(chart: &Chart) -> String {
     chart.y2.as_ref().map(Axis::caption).unwrap_or_default()
 }
 
-/// Where everything of a chart goes.
+/// The layout of a chart.
 struct Layout {
     domain: Domain,
     area: Area,
     notes: Vec<String>,
     y_ticks: Vec<Tick>,
     y2_ticks: Vec<Tick>,
-    /// A row above the plot for the names of the vertical axes.
+    /// Whether there is a row above the plot for the names of the vertical axes.
     captioned: bool,
-    /// A row below for the colours of a field.
+    /// Whether there is a row below for the colours of a field.
     strip: bool,
 }
 
 fn layout(chart: &Chart, known: Known, (width, height): (usize, usize), top: usize, look: Theme) -> Layout {
     let domain = Domain::of(chart);
-    // Of a small chart that has something to tell, what the marks at its axis say is left out.
+    // Small charts with data omit the explanation of marks at the axis.
     let odd = if chart.terse && known.y { Vec::new() } else { marks::odd_notes(chart, &domain) };
     let mut notes = foot_notes(chart, &odd, width, look.glyphs.ascii());
     let strip = fields::field_of(chart).is_some_and(|f| f.range().is_some());
     if chart.terse {
-        // Of a small chart with something to see, all there is room for.
+        // All available room if nothing is drawn.
         let room = if chart.marks.is_empty() { (height / 5).max(1) } else { height / 10 };
         let cut = notes.len() > room;
         notes.truncate(room);
@@ -212,8 +212,8 @@ fn layout(chart: &Chart, known: Known, (width, height): (usize, usize), top: usi
     Layout { domain, area, notes, y_ticks, y2_ticks, captioned, strip }
 }
 
-/// Where the plot of a chart will lie, and its ranges; `None` if there is no room for one or nothing in it. Marks count with their names and
-/// notes, and with their data only where an axis has no range.
+/// Returns where the plot of a chart will be and its ranges; `None` if there is no room or nothing to plot. Marks
+/// affect the result through their names and notes, and through their data only if an axis has no range.
 pub fn plot(chart: &Chart, width: usize, height: usize, look: Theme) -> Option<(Area, Domain)> {
     let known = Domain::known(chart);
     if width < SMALLEST.0 || height < SMALLEST.1 || !known.x {
@@ -224,7 +224,7 @@ pub fn plot(chart: &Chart, width: usize, height: usize, look: Theme) -> Option<(
     Some((laid.area, laid.domain))
 }
 
-/// Title and legend; gives the first row below them.
+/// Draws title and legend; returns the first row below.
 fn head(canvas: &mut Canvas, chart: &Chart, look: Theme) -> usize {
     if chart.terse {
         return head::terse(canvas, chart, look);
@@ -239,7 +239,7 @@ fn head(canvas: &mut Canvas, chart: &Chart, look: Theme) -> usize {
     if entries.is_empty() {
         return usize::from(!title.is_empty());
     }
-    // In the title's own line, at its right end, where there is room; else below.
+    // At the right end of the title's line if there is room, else below.
     let (mut x, mut y) = if !title.is_empty() && title_width + 3 + whole <= width {
         (width - whole, 0)
     } else {
@@ -299,12 +299,12 @@ fn write_notes(canvas: &mut Canvas, notes: &[String], height: usize) {
     }
 }
 
-/// Ticks of an axis: categories by name, seconds as times, else round numbers.
+/// Returns ticks of an axis: names of categories, times, or round numbers.
 pub(super) fn axis_ticks(axis: &Axis, span: &Span, most: usize) -> Vec<Tick> {
     labelled(axis, span, most, Powers::Plain)
 }
 
-/// As [`axis_ticks`], powers written as asked.
+/// Like [`axis_ticks`], with the given format of powers.
 pub(super) fn labelled(axis: &Axis, span: &Span, most: usize, powers: Powers) -> Vec<Tick> {
     if !axis.categories.is_empty() {
         let every = axis.categories.len().div_ceil(most.max(1)).max(1);
@@ -324,7 +324,7 @@ pub(super) fn labelled(axis: &Axis, span: &Span, most: usize, powers: Powers) ->
     ticks
 }
 
-/// As many ticks as have room beside each other.
+/// Returns as many ticks as fit side by side.
 fn horizontal_ticks(axis: &Axis, span: &Span, width: usize) -> Vec<Tick> {
     let mut most = (width / 9).clamp(2, 10);
     if !axis.categories.is_empty() {
@@ -340,7 +340,7 @@ fn horizontal_ticks(axis: &Axis, span: &Span, width: usize) -> Vec<Tick> {
     }
 }
 
-/// The row (from the top of the area) of a value.
+/// Returns the row of a value, from the top of the area.
 pub(super) fn row_of(span: &Span, v: f64, rows: usize) -> Option<usize> {
     let t = span.unit(v);
     (-1e-9..=1.0 + 1e-9)
@@ -348,7 +348,7 @@ pub(super) fn row_of(span: &Span, v: f64, rows: usize) -> Option<usize> {
         .then(|| ((1.0 - t.clamp(0.0, 1.0)) * (rows - 1) as f64).round() as usize)
 }
 
-/// The column (from the left of the area) of a value.
+/// Returns the column of a value, from the left of the area.
 pub(super) fn column_of(span: &Span, v: f64, columns: usize) -> Option<usize> {
     let t = span.unit(v);
     (-1e-9..=1.0 + 1e-9).contains(&t).then(|| (t.clamp(0.0, 1.0) * (columns - 1) as f64).round() as usize)
@@ -363,7 +363,7 @@ fn vertical_axis(canvas: &mut Canvas, span: &Span, ticks: &[Tick], area: Area, l
     let mut taken = None;
     for tick in ticks {
         let Some(row) = row_of(span, tick.value, area.height) else { continue };
-        // Two labels on one row would be written over each other and read as a third.
+        // Two labels in one row would overwrite each other.
         if taken.replace(row) == Some(row) {
             continue;
         }
@@ -426,5 +426,5 @@ fn horizontal_axis(
     }
 }
 
-/// The paint over a heatmap, where series colours would be lost.
+/// The colour of marks over a heatmap, where series colours would be invisible.
 pub(super) const OVER_FIELD: Paint = Paint::Rgb([255, 255, 255]);

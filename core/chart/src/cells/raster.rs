@@ -1,4 +1,4 @@
-//! Dots inside character cells: Braille has 2×4 of them, half blocks 1×2, the plain ladder below one.
+//! Dots within character cells: 2×4 for Braille, 1×2 for half blocks, else one.
 
 use super::canvas::Canvas;
 use super::glyphs::Glyphs;
@@ -7,25 +7,25 @@ use textplots::{Chart, Plot as _, Shape};
 
 use crate::colour::{Paint, marker};
 
-/// What is drawn with.
+/// How dots are drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pen {
-    /// Its colour.
+    /// The colour.
     pub paint: Paint,
-    /// Its marker, which is what a cell of one dot shows.
+    /// The marker, displayed by cells of one dot.
     pub marker: u8,
-    /// Whether it fills (behind) or draws (in front; takes over cells of fills).
+    /// The layer, which determines what covers what.
     pub layer: Layer,
 }
 
-/// What covers what.
+/// Layers, from back to front.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Layer {
     /// Nothing drawn.
     Empty,
     /// Bands.
     Fill,
-    /// References.
+    /// Reference lines.
     Rule,
     /// Data.
     Line,
@@ -37,7 +37,7 @@ struct Spot {
     pen: Pen,
 }
 
-/// A plot area of dots.
+/// A plot area made of dots.
 pub struct Raster {
     glyphs: Glyphs,
     columns: usize,
@@ -46,28 +46,28 @@ pub struct Raster {
 }
 
 impl Raster {
-    /// Without a dot; the size is in cells.
+    /// Creates an empty raster; the size is in cells.
     pub fn new(glyphs: Glyphs, columns: usize, rows: usize) -> Self {
         let pen = Pen { paint: Paint::Grey, marker: 0, layer: Layer::Empty };
         Self { glyphs, columns, rows, spots: vec![Spot { mask: 0, pen }; columns * rows] }
     }
 
-    /// Dots across.
+    /// Returns the number of dots across.
     pub fn width(&self) -> usize {
         self.columns * self.glyphs.dots().0
     }
 
-    /// Dots down.
+    /// Returns the number of dots down.
     pub fn height(&self) -> usize {
         self.rows * self.glyphs.dots().1
     }
 
-    /// Dots a cell has.
+    /// Returns the kind of characters.
     pub fn glyphs(&self) -> Glyphs {
         self.glyphs
     }
 
-    /// Sets a dot; outside does nothing.
+    /// Sets a dot; ignored outside.
     pub fn dot(&mut self, x: i64, y: i64, pen: Pen) {
         if x < 0 || y < 0 || x >= self.width() as i64 || y >= self.height() as i64 {
             return;
@@ -75,7 +75,7 @@ impl Raster {
         self.upright(x as usize, (y as usize, y as usize), pen);
     }
 
-    /// Sets the dots of a column inside, from one to another, both included.
+    /// Sets a vertical range of dots, inclusive and within the raster.
     fn upright(&mut self, x: usize, (top, bottom): (usize, usize), pen: Pen) {
         let (dx, dy) = self.glyphs.dots();
         for row in top / dy..=bottom / dy {
@@ -85,7 +85,7 @@ impl Raster {
         }
     }
 
-    /// A dot of a cell.
+    /// Returns the bit of a dot within its cell.
     fn bit(&self, x: usize, y: usize) -> u8 {
         match self.glyphs {
             Glyphs::Braille => [[0x01, 0x02, 0x04, 0x40], [0x08, 0x10, 0x20, 0x80]][x][y],
@@ -94,7 +94,7 @@ impl Raster {
         }
     }
 
-    /// Sets dots of a cell, as the low byte of its Braille character has them.
+    /// Sets dots of a cell, given as the low byte of its Braille character.
     fn cell(&mut self, column: usize, row: usize, mask: u8, pen: Pen) {
         let spot = &mut self.spots[row * self.columns + column];
         if spot.pen.layer > pen.layer || mask == 0 {
@@ -107,16 +107,16 @@ impl Raster {
         spot.mask |= mask;
     }
 
-    /// A straight line between two positions in dots, cut at the edges.
+    /// Draws a straight line between two positions in dots, clipped at the edges.
     pub fn line(&mut self, from: Point, to: Point, pen: Pen) {
         let Some(((x0, y0), (x1, y1))) = self.clip(from, to) else { return };
-        // All of it lies inside, where cutting what is a half more rounds.
+        // Inside the raster, so truncating after adding one half rounds.
         let near = |v: f64| (v + 0.5) as usize;
         if near(x0) == near(x1) {
             return self.upright(near(x0), (near(y0.min(y1)), near(y0.max(y1))), pen);
         }
         let steps = (x1 - x0).abs().max((y1 - y0).abs()).ceil().max(1.0);
-        // From dot to dot; those of a column that follow each other at once.
+        // From dot to dot; consecutive dots of a column are set together.
         let mut run = (near(x0), near(y0), near(y0));
         for i in 1..=steps as u32 {
             let t = f64::from(i) / steps;
@@ -131,7 +131,7 @@ impl Raster {
         self.upright(run.0, (run.1, run.2), pen);
     }
 
-    /// Straight lines as `textplots` draws them in Braille, cut at the edges.
+    /// Draws straight lines with `textplots` in Braille, clipped at the edges.
     pub(super) fn plotted(&mut self, lines: impl Iterator<Item = (Point, Point)>, pen: Pen) {
         let (width, height) = (self.width() as u32, self.height() as u32);
         // It counts from the bottom, in whole dots.
@@ -157,18 +157,18 @@ impl Raster {
         }
     }
 
-    /// Whether [`Self::plotted`] can draw here.
+    /// Returns whether [`Self::plotted`] is supported here.
     pub(super) fn is_plottable(&self) -> bool {
         self.glyphs == Glyphs::Braille && self.width() >= 32 && self.height() >= 12
     }
 
-    /// The part of a line inside the edges.
+    /// Clips a line to the edges.
     fn clip(&self, from: Point, to: Point) -> Option<(Point, Point)> {
         let limits = (self.width() as f64 - 0.5, self.height() as f64 - 0.5);
         if self.spots.is_empty() { None } else { clip(from, to, limits) }
     }
 
-    /// Prints the dots into cells, the top left corner at (left, top).
+    /// Writes the dots to cells with the top left corner at (left, top).
     pub(crate) fn paint(&self, canvas: &mut Canvas, left: usize, top: usize) {
         for row in 0..self.rows {
             for column in 0..self.columns {
@@ -183,7 +183,7 @@ impl Raster {
                     Glyphs::HalfBlock if fill => '░',
                     Glyphs::HalfBlock => [' ', '▀', '▄', '█'][usize::from(spot.mask & 3)],
                     Glyphs::Dot if fill => '·',
-                    // The marker of a rule says whether it is upright.
+                    // A rule's marker tells whether it is vertical.
                     Glyphs::Dot if rule => ['┄', '┆'][usize::from(spot.pen.marker & 1)],
                     Glyphs::Dot => marker(spot.pen.marker, false),
                     Glyphs::Ascii if fill => ':',
@@ -197,10 +197,10 @@ impl Raster {
     }
 }
 
-/// A position in dots, from the top left.
+/// A position in dots from the top left.
 pub type Point = (f64, f64);
 
-/// The part of a line inside `-0.5 ..= limit` on both axes (Liang and Barsky's way).
+/// Clips a line to `-0.5 ..= limit` on both axes (Liang–Barsky algorithm).
 fn clip(from: Point, to: Point, limits: Point) -> Option<(Point, Point)> {
     if ![from.0, from.1, to.0, to.1].iter().all(|v| v.is_finite()) {
         return None;
@@ -225,7 +225,7 @@ fn clip(from: Point, to: Point, limits: Point) -> Option<(Point, Point)> {
         }
     }
     (t0 <= t1).then(|| {
-        // From far away, what is computed of a place inside may lie outside.
+        // For distant points, rounding errors may lead outside.
         let inside = |v: f64, limit: f64| v.min(limit - 0.001).max(-edge);
         let at = |t: f64| (inside(from.0 + dx * t, limits.0), inside(from.1 + dy * t, limits.1));
         (at(t0), at(t1))

@@ -1,25 +1,24 @@
-//! Text in columns of a terminal: how wide it is, cut, broken into lines.
+//! Text in terminal columns: width, truncation and wrapping.
 
 use std::ops::Range;
 
 use ratatui_core::buffer::{Buffer, CellWidth as _};
 use unicode_segmentation::UnicodeSegmentation as _;
 
-/// What a text takes the cells of a terminal with, as a [`Buffer`] counts them: letters with the marks above them, and how
-/// many columns each has.
+/// Splits a text into graphemes with their widths, as a [`Buffer`] counts them.
 fn graphemes(text: &str) -> impl DoubleEndedIterator<Item = (&str, usize)> {
     text.graphemes(true).map(|letter| (letter, width_of_letter(letter)))
 }
 
 fn width_of_letter(letter: &str) -> usize {
-    // Braille, boxes and blocks, of which most of a screen is.
+    // Fast path for Braille, boxes and blocks, which most of a screen consists of.
     if let [0xe2, 0x94 | 0x95 | 0xa0..=0xa3, _] = letter.as_bytes() {
         return 1;
     }
     if letter.contains(char::is_control) { 0 } else { letter.cell_width().into() }
 }
 
-/// Columns a text takes in a terminal.
+/// Returns the width of a text in columns.
 pub fn width_of(text: &str) -> usize {
     if text.is_ascii() {
         text.len()
@@ -30,12 +29,12 @@ pub fn width_of(text: &str) -> usize {
     }
 }
 
-/// Units that stand behind a number and a blank.
+/// Units that follow a number and a space.
 const UNITS: [&str; 10] = ["%", "k", "M", "G", "T", "B", "kB", "MB", "GB", "TB"];
-/// Digits of what is no number to be read but a name, such as a date.
+/// Number of digits from which on a number is considered a name, such as a date.
 const NAME: usize = 7;
 
-/// Where the numbers of a text are, each with its sign, its power and its unit: what means another number without a part.
+/// Returns the ranges of numbers in a text, including sign, power and unit: truncated, each would mean another number.
 fn numbers(text: &str) -> impl Iterator<Item = Range<usize>> {
     let bytes = text.as_bytes();
     let is = move |at: usize, what: fn(&u8) -> bool| bytes.get(at).is_some_and(what);
@@ -76,12 +75,12 @@ fn numbers(text: &str) -> impl Iterator<Item = Range<usize>> {
     })
 }
 
-/// The number that a cut at this byte would go through; else nothing, there.
+/// Returns the number that a cut at this byte would split; else an empty range.
 fn whole(text: &str, at: usize) -> Range<usize> {
     numbers(text).find(|number| number.start < at && at < number.end).unwrap_or(at..at)
 }
 
-/// Bytes of the letters that take at most `width` columns.
+/// Returns the bytes of the graphemes that fit into `width` columns.
 fn within<'a>(letters: impl Iterator<Item = (&'a str, usize)>, width: usize) -> usize {
     let mut used = 0;
     let kept = letters.take_while(|(_, w)| {
@@ -91,8 +90,8 @@ fn within<'a>(letters: impl Iterator<Item = (&'a str, usize)>, width: usize) -> 
     kept.map(|(letter, _)| letter.len()).sum()
 }
 
-/// The text cut to at most `width` columns, with an ellipsis where anything but blanks was cut. A number that has no room is left out
-/// whole: of a part of it another would be read.
+/// Truncates a text to `width` columns, with an ellipsis unless only spaces are cut. A number that does not fit is left
+/// out completely, because a part of it would be read as another number.
 pub fn fit(text: &str, width: usize, ascii: bool) -> String {
     if width_of(text.trim_end()) <= width {
         let end = if text.is_ascii() { width.min(text.len()) } else { within(graphemes(text), width) };
@@ -105,7 +104,7 @@ pub fn fit(text: &str, width: usize, ascii: bool) -> String {
     format!("{}{}", &text[..at], if ascii { "~" } else { "…" })
 }
 
-/// The text cut to at most `width` columns in its middle: where several begin alike, their ends tell them apart.
+/// Truncates a text to `width` columns in the middle, to distinguish texts that start the same.
 pub fn fit_ends(text: &str, width: usize, ascii: bool) -> String {
     let bare = text.trim_end();
     if width_of(bare) <= width {
@@ -113,15 +112,15 @@ pub fn fit_ends(text: &str, width: usize, ascii: bool) -> String {
     }
     let text = bare;
     let half = within(graphemes(text).rev(), width.saturating_sub(1) / 2);
-    // A number at the end may have more of the room than its half.
+    // A number at the end may take more than half of the room.
     let number = whole(text, text.len() - half);
     let ends = [number.start, number.end].map(|at| &text[at..]);
     let end = ends.into_iter().find(|end| width_of(end) + 2 <= width).unwrap_or_default();
     fit(text, width - width_of(end), ascii) + end
 }
 
-/// Names cut to at most `width` columns each so that those that differ still do, as far as there is room: in the middle, or where
-/// that leaves several alike, at their common beginning.
+/// Truncates names to `width` columns so that different names stay distinguishable as far as possible: in the middle
+/// or, if that makes several equal, at their common prefix.
 pub fn apart(names: &[&str], width: usize, ascii: bool) -> Vec<String> {
     let cut: Vec<String> = names.iter().map(|name| fit_ends(name, width, ascii)).collect();
     let own = |i: usize| {
@@ -151,7 +150,7 @@ pub fn apart(names: &[&str], width: usize, ascii: bool) -> Vec<String> {
     (0..names.len()).map(own).collect()
 }
 
-/// The rows of a buffer as text without styles and trailing blanks.
+/// Returns the rows of a buffer as text without styles and trailing spaces.
 pub fn plain(buffer: &Buffer) -> String {
     let area = buffer.area;
     let mut text = String::new();
@@ -161,7 +160,7 @@ pub fn plain(buffer: &Buffer) -> String {
         while x < area.right() {
             let symbol = buffer[(x, y)].symbol();
             text.push_str(symbol);
-            // The second half of a wide character is a cell of its own.
+            // The second half of a wide character is a separate cell.
             x += (width_of(symbol) as u16).max(1);
         }
         text.truncate(start + text[start..].trim_end().len());
@@ -170,7 +169,7 @@ pub fn plain(buffer: &Buffer) -> String {
     text
 }
 
-/// Breaks text into lines of at most `width` columns, at blanks where there are any.
+/// Wraps text into lines of at most `width` columns, at spaces if possible.
 pub fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
@@ -190,7 +189,7 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// At most `most` of these lines; the last of them shows where more is left out.
+/// Wraps into at most `most` lines; the last one shows if more is left out.
 pub fn wrap_in(text: &str, width: usize, most: usize, ascii: bool) -> Vec<String> {
     let mut lines = wrap(text, width);
     if lines.len() > most {
@@ -200,7 +199,7 @@ pub fn wrap_in(text: &str, width: usize, most: usize, ascii: bool) -> Vec<String
     lines
 }
 
-/// The text in pieces of at most `width` columns, wherever that breaks it.
+/// Splits a text into pieces of at most `width` columns, at any character.
 pub fn chopped(mut text: &str, width: usize) -> Vec<&str> {
     let mut pieces = Vec::new();
     while width_of(text) > width {

@@ -1,4 +1,4 @@
-//! How things look in a terminal: styles by what they mean, and the glyphs it can show.
+//! Themes: styles by their meaning, and the characters a terminal can display.
 
 use ratatui_core::style::{Color, Modifier, Style};
 use serde::{Deserialize, Serialize};
@@ -9,24 +9,24 @@ use crate::colour::{Colours, Paint, indexed, sixteen};
 /// The role of a cell's colour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Ink {
-    /// The terminal's own.
+    /// The terminal's default.
     #[default]
     Text,
-    /// Frames, axes, hints.
+    /// Frames, axes and hints.
     Dim,
     /// Titles.
     Bold,
-    /// What went wrong.
+    /// Errors.
     Alert,
     /// A series.
     Series(Paint),
     /// The faint band behind a series.
     Faint(Paint),
-    /// Exactly this colour: heatmaps and pictures.
+    /// An exact colour, for heatmaps and pictures.
     Rgb([u8; 3]),
 }
 
-/// The themes that can be chosen.
+/// The available themes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ThemeName {
@@ -35,7 +35,7 @@ pub enum ThemeName {
     Dark,
     /// For a light background.
     Light,
-    /// Full contrast, no colour but the series'.
+    /// Full contrast, with colours only for series.
     HighContrast,
 }
 
@@ -51,13 +51,13 @@ impl std::str::FromStr for ThemeName {
 impl ThemeName {
     const ALL: [Self; 3] = [Self::Dark, Self::Light, Self::HighContrast];
 
-    /// The one after this.
+    /// Returns the next theme.
     #[must_use]
     pub fn next(self) -> Self {
         Self::ALL[(self as usize + 1) % Self::ALL.len()]
     }
 
-    /// As it is written in files.
+    /// Returns the name used in files.
     pub fn key(self) -> &'static str {
         match self {
             Self::Dark => "dark",
@@ -66,57 +66,57 @@ impl ThemeName {
         }
     }
 
-    /// As a person calls it.
+    /// Returns the name for display.
     pub fn word(self) -> &'static str {
         if self == Self::HighContrast { "high contrast" } else { self.key() }
     }
 }
 
-/// Styles and glyphs for everything on the screen.
+/// Styles and characters for everything on the screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Theme {
-    /// Which theme.
+    /// The theme.
     pub name: ThemeName,
-    /// The colours of the terminal.
+    /// The colours that the terminal supports.
     pub colours: Colours,
-    /// Its characters.
+    /// The characters that it supports.
     pub glyphs: Glyphs,
 }
 
 impl Default for Theme {
-    /// On a dark terminal that can show everything.
+    /// Returns the theme for a dark terminal that supports everything.
     fn default() -> Self {
         Self { name: ThemeName::Dark, colours: Colours::True, glyphs: Glyphs::Braille }
     }
 }
 
 impl Theme {
-    /// Only ASCII can be shown.
+    /// Returns whether only ASCII is supported.
     pub fn ascii(self) -> bool {
         self.glyphs.ascii()
     }
 
-    /// One of two glyphs: what is meant, and its stand-in in ASCII.
+    /// Returns `fine`, or its replacement if only ASCII is supported.
     pub fn glyph<T>(self, fine: T, plain: T) -> T {
         if self.ascii() { plain } else { fine }
     }
 
-    /// Whether there are colours.
+    /// Returns whether there are colours.
     pub fn coloured(self) -> bool {
         self.colours != Colours::None
     }
 
-    /// Whether there are enough colours for values between others to have colours between theirs.
+    /// Returns whether there are enough colours for a gradient.
     pub(crate) fn graded(self) -> bool {
         matches!(self.colours, Colours::Indexed | Colours::True)
     }
 
-    /// Values and names.
+    /// Returns the style of values and names.
     pub fn text(self) -> Style {
         Style::new()
     }
 
-    /// Frames, axes, hints, units.
+    /// Returns the style of frames, axes, hints and units.
     pub fn dim(self) -> Style {
         if self.name == ThemeName::HighContrast {
             return Style::new();
@@ -128,7 +128,7 @@ impl Theme {
         }
     }
 
-    /// Values of what is over: readable, but behind what happens now.
+    /// Returns the style of ended runs' values: readable, but less prominent than active ones.
     pub fn past(self) -> Style {
         match (self.colours, self.name) {
             (Colours::None | Colours::Sixteen, _) | (_, ThemeName::HighContrast) => Style::new(),
@@ -137,12 +137,12 @@ impl Theme {
         }
     }
 
-    /// Titles.
+    /// Returns the style of titles.
     pub fn bold(self) -> Style {
         Style::new().add_modifier(Modifier::BOLD)
     }
 
-    /// What has the focus; the one accent.
+    /// Returns the style of the focus, the only accent.
     pub fn accent(self) -> Style {
         let base = Style::new().add_modifier(Modifier::BOLD);
         match (self.colours, self.name) {
@@ -152,7 +152,7 @@ impl Theme {
         }
     }
 
-    /// The row or item under the cursor, over its own style.
+    /// Returns the style of the row or item under the cursor, applied over its own.
     pub fn cursor(self) -> Style {
         match (self.colours, self.name) {
             (Colours::None | Colours::Sixteen, _) | (_, ThemeName::HighContrast) => {
@@ -163,12 +163,12 @@ impl Theme {
         }
     }
 
-    /// The character under the text cursor of an input.
+    /// Returns the style of the character under the text cursor of an input.
     pub fn caret(self) -> Style {
         Style::new().add_modifier(Modifier::REVERSED)
     }
 
-    /// What went wrong.
+    /// Returns the style of errors.
     pub fn alert(self) -> Style {
         match (self.colours, self.name) {
             (Colours::None, _) => Style::new().add_modifier(Modifier::BOLD),
@@ -177,17 +177,17 @@ impl Theme {
         }
     }
 
-    /// What is on its way: running.
+    /// Returns the style of running things.
     pub fn good(self) -> Style {
         self.paint(Paint::Slot(2))
     }
 
-    /// What waits: paused, warnings.
+    /// Returns the style of pauses and warnings.
     pub fn wait(self) -> Style {
         self.paint(Paint::Slot(4))
     }
 
-    /// A series' colour.
+    /// Returns the style of a series.
     pub fn paint(self, paint: Paint) -> Style {
         let paper = self.name == ThemeName::Light;
         if self.colours == Colours::Sixteen {
@@ -196,7 +196,7 @@ impl Theme {
         self.front(if paper { paint.on_paper() } else { paint.on_screen() })
     }
 
-    /// An ink of the chart core.
+    /// Returns the style of an ink.
     pub fn ink(self, ink: Ink) -> Style {
         match ink {
             Ink::Text => self.text(),
@@ -215,12 +215,12 @@ impl Theme {
         }
     }
 
-    /// A colour for characters, as near as the terminal comes; nothing where there are no colours.
+    /// Returns a foreground colour, approximated as necessary; no style without colours.
     pub fn front(self, c: [u8; 3]) -> Style {
         self.colour(c).map_or_else(Style::new, |c| Style::new().fg(c))
     }
 
-    /// A colour behind characters.
+    /// Returns a background colour.
     pub fn back(self, c: [u8; 3]) -> Style {
         self.colour(c).map_or_else(Style::new, |c| Style::new().bg(c))
     }

@@ -1,4 +1,4 @@
-//! Marks as SVG elements.
+//! Draws marks as SVG elements.
 
 use super::{ALERT, INK, Pen, Plot, hex, n};
 use crate::cells::marks::edges;
@@ -11,7 +11,7 @@ use crate::shape::cell_edges;
 use crate::ticks::Powers;
 use crate::{Chart, Field, Mark, Shape, Where};
 
-/// Draws every mark: fields, then surfaces, then lines and points.
+/// Draws all marks: fields, then surfaces, then lines and points.
 pub(super) fn marks(pen: &mut Pen, chart: &Chart, plot: &Plot) {
     for mark in &chart.marks {
         match &mark.shape {
@@ -39,8 +39,8 @@ pub(super) fn marks(pen: &mut Pen, chart: &Chart, plot: &Plot) {
     }
 }
 
-/// Words of all marks, the last ones first: above, right, left of or below their point, wherever they cover neither a marker
-/// nor another word; left out if there is no such place.
+/// Draws texts of all marks, the last ones first: above, right, left of or below their point, wherever they cover
+/// neither a marker nor another text; left out if there is no such place.
 pub(super) fn words(pen: &mut Pen, chart: &Chart, plot: &Plot) {
     let place = |mark: &Mark, x: f64, y: f64| {
         let at = (plot.left + plot.domain.x.unit(x) * plot.width, plot.y(plot.domain.vertical(mark.side), y));
@@ -126,7 +126,7 @@ fn line(pen: &mut Pen, mark: &Mark, (x, y): (&[f64], &[f64]), plot: &Plot, marke
     }
 }
 
-/// A marker that is told from the others by its form.
+/// Draws a marker, distinguishable by its form.
 fn marker(pen: &mut Pen, number: u8, (x, y): (f64, f64), r: f64, colour: &str) {
     let hollow = matches!(number % 10, 4..=7);
     let fill = if hollow { "#ffffff" } else { colour };
@@ -154,7 +154,7 @@ fn marker(pen: &mut Pen, number: u8, (x, y): (f64, f64), r: f64, colour: &str) {
     pen.put(&element);
 }
 
-/// How a mark looks, for the legend.
+/// Draws a sample of a mark for the legend.
 pub(super) fn sample(pen: &mut Pen, mark: &Mark, (x, y): (f64, f64)) {
     let colour = colour(mark);
     match mark.shape {
@@ -269,7 +269,7 @@ fn rule(pen: &mut Pen, mark: &Mark, at: Where, plot: &Plot) {
     let place = format!(r#"x1="{x1}" y1="{y1}" x2="{x2}" y2="{y2}""#);
     pen.put(&format!(r#"<line {place} stroke="{colour}" stroke-dasharray="4 3"/>"#));
     if let Some(name) = &mark.name {
-        // Turned inwards where it would leave the plot.
+        // Turned inwards if it would leave the plot.
         let long = width_of(name) as f64 * 6.4;
         let turned = anchor == "start" && label.0 + long > plot.left + plot.width;
         let (x, anchor) = if turned { (label.0 - 8.0, "end") } else { (label.0, anchor) };
@@ -288,12 +288,12 @@ fn heatmap(pen: &mut Pen, field: &Field, plot: &Plot) {
     if pen.compact && picture_of(pen, field, range, (&xs, &ys), plot) {
         return;
     }
-    // Width and height are differences of positions as they are printed: else a cell may end a hundredth before the next one
-    // begins, and a pixel whose middle lies there stays white.
+    // Width and height are differences of rounded positions: otherwise a cell may end a hundredth before the next one
+    // begins, and leave a white line.
     let printed = |v: f64| (v * 100.0).round() / 100.0;
     pen.put(r#"<g shape-rendering="crispEdges">"#);
     for j in 0..field.y.len() {
-        // An outer edge that has no place on a log axis is the plot's.
+        // An outer edge without a position on a log axis becomes the plot's edge.
         let floor = plot.top + plot.height;
         let place = |y: f64| printed(if y.is_finite() { y.clamp(plot.top, floor) } else { floor });
         let (low, high) = (place(plot.y(&plot.domain.y, ys[j])), place(plot.y(&plot.domain.y, ys[j + 1])));
@@ -309,7 +309,7 @@ fn heatmap(pen: &mut Pen, field: &Field, plot: &Plot) {
     pen.put("</g>");
 }
 
-/// Embeds a field whose cells are equally large as a picture of one pixel a cell; `false` if they are not.
+/// Embeds a field whose cells are equally large as an image of one pixel per cell; returns `false` if they are not.
 fn picture_of(
     pen: &mut Pen,
     field: &Field,
@@ -331,7 +331,7 @@ fn picture_of(
     embed(pen, (field.x.len(), &pixels), (left, top), (right - left, bottom - top))
 }
 
-/// A picture of so many pixels across, stretched over a rectangle without smoothing; `false` if it cannot be made.
+/// Embeds an image, stretched over a rectangle without smoothing; returns `false` if it cannot be encoded.
 fn embed(
     pen: &mut Pen,
     (width, pixels): (usize, &[Option<[u8; 3]>]),
@@ -367,7 +367,7 @@ fn contours(pen: &mut Pen, field: &Field, plot: &Plot, over: bool) {
     }
 }
 
-/// The legend of a field: a bar of its colours with round values.
+/// Draws the legend of a field: a colour bar with round values.
 pub(super) fn colour_bar(pen: &mut Pen, field: &Field, plot: &Plot) {
     let Some((low, high)) = field.range() else { return };
     let (x, width) = (plot.left + plot.width + 14.0, 12.0);
@@ -392,7 +392,7 @@ pub(super) fn colour_bar(pen: &mut Pen, field: &Field, plot: &Plot) {
     }
 }
 
-/// Marks on the x axis what has no place in the plot.
+/// Marks values without a position at the x axis.
 pub(super) fn odd(pen: &mut Pen, chart: &Chart, plot: &Plot) {
     let bottom = plot.top + plot.height;
     for mark in &chart.marks {

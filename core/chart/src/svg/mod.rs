@@ -1,4 +1,4 @@
-//! A figure as an SVG drawing: white ground, quiet axes, the data in front.
+//! Draws a figure as SVG: white background, subtle axes, data in front.
 
 mod marks;
 
@@ -11,20 +11,20 @@ use crate::scale::Span;
 use crate::ticks::{Powers, Tick};
 use crate::{Axis, Chart, Figure};
 
-/// Width and height of a panel beside others, with its axes.
+/// Size of a panel with its axes, if there are others.
 const PANEL: (f64, f64) = (620.0, 400.0);
-/// The same where two must be read on a sheet of paper.
+/// Size of a panel if two must be readable on a sheet of paper.
 const NARROW: (f64, f64) = (486.0, 340.0);
-/// Of the only one.
+/// Size of a single panel.
 const ALONE: (f64, f64) = (720.0, 440.0);
 const MARGIN: f64 = 20.0;
 const GAP: f64 = 24.0;
-/// Size of tick labels and legend; a character of the font is 0.602 of it wide.
+/// Font size of tick labels and legend; a character is 0.602 of it wide.
 const SMALL: f64 = 11.5;
 const CHAR: f64 = 0.602;
-/// Size of the notes below a plot.
+/// Font size of the notes below a plot.
 const NOTE: f64 = 10.5;
-/// Columns a unit of width is thinned to: two, for the doubled resolution of a picture made from the drawing.
+/// Number of columns per unit of width to which lines are downsampled: two, for a picture at double resolution.
 const DENSITY: f64 = 2.0;
 
 pub(super) const INK: &str = "#1f2328";
@@ -33,13 +33,13 @@ const GRID: &str = "#e6e9ed";
 const AXIS: &str = "#8c959f";
 pub(super) const ALERT: &str = "#cf222e";
 
-/// The whole drawing.
+/// Draws a figure.
 pub fn figure(figure: &Figure) -> String {
     drawing(figure, Pen { density: DENSITY, ..Pen::default() }, PANEL)
 }
 
-/// The drawing as a part of a page: names inside it begin with `name`, since they are the page's; large fields are pictures,
-/// and lines are thinned to the columns of the drawing.
+/// Draws a figure to embed in a page: ids begin with `name`, because they share the page's namespace; large fields are
+/// images, and lines are downsampled to the columns of the drawing.
 pub fn embedded(figure: &Figure, name: &str) -> String {
     let pen = Pen { name: format!("{name}-"), compact: true, density: 1.0, ..Pen::default() };
     drawing(figure, pen, NARROW)
@@ -80,20 +80,20 @@ fn drawing(figure: &Figure, mut pen: Pen, several: (f64, f64)) -> String {
     pen.text
 }
 
-/// SVG text being written.
+/// Writes SVG.
 #[derive(Default)]
 pub(super) struct Pen {
     text: String,
-    /// What names inside the drawing begin with.
+    /// Prefix of ids in the drawing.
     name: String,
-    /// Whether size counts: regular fields and pictures are pixels instead of rectangles, paths have one digit.
+    /// Whether to optimize for size: regular fields and pictures become images instead of rectangles, and paths have one decimal.
     pub(super) compact: bool,
-    /// Columns that a unit of width is thinned to.
+    /// Number of columns per unit of width to which lines are downsampled.
     density: f64,
 }
 
 impl Pen {
-    /// A line of SVG.
+    /// Writes an element on its own line.
     pub(super) fn put(&mut self, element: &str) {
         self.text.push_str(element);
         self.text.push('\n');
@@ -111,12 +111,12 @@ impl Pen {
         self.put(&format!(r#"<rect x="{x}" y="{y}" width="{width}" height="{height}" fill="{fill}"/>"#));
     }
 
-    /// A path's data, points joined straight.
+    /// Draws a filled circle.
     pub(super) fn circle(&mut self, (x, y): (f64, f64), r: f64, fill: &str) {
         self.put(&format!(r#"<circle cx="{}" cy="{}" r="{r}" fill="{fill}"/>"#, n(x), n(y)));
     }
 
-    /// A path that is drawn, not filled.
+    /// Draws a path without filling it.
     pub(super) fn stroke(&mut self, path: &str, colour: &str, more: &str) {
         self.put(&format!(r#"<path d="{path}" fill="none" stroke="{colour}" {more}/>"#));
     }
@@ -131,14 +131,14 @@ impl Pen {
     }
 }
 
-/// The rectangle of a plot, with its ranges.
+/// The rectangle of a plot with its ranges.
 pub(super) struct Plot {
     pub(super) left: f64,
     pub(super) top: f64,
     pub(super) width: f64,
     pub(super) height: f64,
     pub(super) domain: Domain,
-    /// Columns that a unit of width is thinned to.
+    /// Number of columns per unit of width to which lines are downsampled.
     pub(super) density: f64,
 }
 
@@ -204,7 +204,7 @@ fn draw(pen: &mut Pen, chart: &Chart, (x, y): (f64, f64), (width, height): (f64,
     let most = most_across(&chart.x, &plot);
     let x_ticks = known.across(&chart.x, labelled(&chart.x, &plot.domain.x, most, Powers::Raised));
 
-    // Markers at the edge are whole.
+    // Do not clip markers at the edge.
     let around = [plot.left - 5.0, plot.top - 5.0, plot.width + 10.0, plot.height + 10.0];
     let ([x0, y0, wide, high], name) = (around.map(n), &pen.name);
     pen.put(&format!(
@@ -249,7 +249,7 @@ fn draw(pen: &mut Pen, chart: &Chart, (x, y): (f64, f64), (width, height): (f64,
     }
 }
 
-/// How many tick labels fit below the plot.
+/// Returns how many tick labels fit below the plot.
 fn most_across(axis: &Axis, plot: &Plot) -> usize {
     if axis.categories.is_empty() {
         return 10;
@@ -258,7 +258,7 @@ fn most_across(axis: &Axis, plot: &Plot) -> usize {
     ((plot.width / (widest as f64 * SMALL * CHAR + 10.0)) as usize).max(1)
 }
 
-/// An axis' caption beside it, smaller where it would be longer than the axis.
+/// Draws an axis' caption vertically, smaller if it would be longer than the axis.
 fn upright(pen: &mut Pen, (x, plot): (f64, &Plot), words: &str) {
     if !words.is_empty() {
         let size = (plot.height / (width_of(words) as f64 * CHAR)).clamp(7.5, 12.0);
@@ -269,7 +269,7 @@ fn upright(pen: &mut Pen, (x, plot): (f64, &Plot), words: &str) {
     }
 }
 
-/// The legend; gives the y below it.
+/// Draws the legend; returns the y below it.
 fn legend(pen: &mut Pen, chart: &Chart, left: f64, top: f64, width: f64) -> f64 {
     let entries = chart.named();
     if entries.is_empty() {
@@ -294,26 +294,26 @@ fn legend(pen: &mut Pen, chart: &Chart, left: f64, top: f64, width: f64) -> f64 
     y + 6.0
 }
 
-/// A colour as SVG writes it.
+/// Formats a colour for SVG.
 pub fn hex([r, g, b]: [u8; 3]) -> String {
     format!("#{r:02x}{g:02x}{b:02x}")
 }
 
-/// A coordinate with two digits after the point at most.
+/// Formats a coordinate with at most two decimals.
 pub(super) fn n(v: f64) -> String {
     let text = format!("{v:.2}");
     let text = text.trim_end_matches('0').trim_end_matches('.');
     if text == "-0" { "0".to_owned() } else { text.to_owned() }
 }
 
-/// Text without what XML does not allow.
+/// Removes characters that XML does not allow.
 fn printable(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') { ' ' } else { c })
         .collect()
 }
 
-/// Text safe inside an element.
+/// Escapes text for use in an element.
 pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in printable(text).chars() {
@@ -328,8 +328,8 @@ pub fn escape(text: &str) -> String {
     out
 }
 
-/// The same in tenths, each point relative to the one before. Rounded before the differences are taken, so that no error
-/// adds up; points that fall on the one before are left out.
+/// Returns path data in tenths, each point relative to the previous one. Positions are rounded before differences are
+/// taken, so that errors do not accumulate; repeated points are left out.
 fn compact_path(points: &[(f64, f64)]) -> String {
     let tenths = |v: f64| (v * 10.0).round() as i64;
     let digits = |v: i64| n(v as f64 / 10.0);
@@ -352,7 +352,7 @@ fn compact_path(points: &[(f64, f64)]) -> String {
         }
         last = Some(at);
     }
-    // One place alone still has a dot.
+    // A single point still needs a dot.
     if d.ends_with('l') {
         d.push_str("0 0");
     }

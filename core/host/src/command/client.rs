@@ -1,4 +1,4 @@
-//! Somebody who logs to a sink: a client at the socket, or a shell at descriptor 3.
+//! A client that logs to a sink: at the socket, or a shell writing to descriptor 3.
 
 use std::collections::HashSet;
 use std::io::{Read, Write as _};
@@ -15,67 +15,67 @@ use gradtop_store::{Event, Manifest, MetricInfo, ParamValue, SeriesKey, read_man
 use parking_lot::Mutex;
 use serde_json::{Map, Value, json};
 
+use crate::command::end_signal::EndSignal;
+use crate::command::keeper_link::FromKeeper;
 use crate::command::message::{self, Message, Numbers, PROTOCOL};
-use crate::command::over::Over;
-use crate::command::talk::FromKeeper;
 use crate::command::wire::{Frame, Frames, LINE_LIMIT, Row};
 use crate::plugin::read_desc::check_label;
 use crate::text::{clean_bytes, first_line};
 use crate::train::session::{Call, Refused, Session};
 
-/// How long what comes is gathered: being woken for each row costs a client more than to send it.
+/// How long to collect input before handling it: waking the sink for each row would cost a client more than sending it.
 const GATHER: Duration = Duration::from_micros(500);
-/// Bytes read at once.
+/// Number of bytes read at once.
 const CHUNK: usize = 256 << 10;
-/// Bytes of a cause or a complaint.
+/// Maximum length of a cause or complaint in bytes.
 const CAUSE: usize = 500;
-/// How many different complaints about clients become warnings.
+/// How many different complaints about clients are logged as warnings.
 const COMPLAINTS: usize = 100;
-/// The most parameters and metrics that a command may declare.
+/// Maximum number of parameters and of metrics that a command may declare.
 const DECLARED: usize = 10_000;
 
-/// What the sink's main thread is told.
-pub(crate) enum Heard {
-    /// Save a checkpoint of this step: the answers come over the channel.
+/// A message to the sink's main thread.
+pub(crate) enum SinkEvent {
+    /// Save a checkpoint of this step; the client's replies come over the channel.
     Save { step: i64, client: Arc<Client>, answers: Receiver<Option<String>> },
-    /// Somebody listens, waits, or no longer does.
+    /// The set of listening or waiting clients has changed.
     Changed,
-    /// The work is done; why, if it failed.
+    /// The work is done, with the reason if it failed.
     Done(Option<String>),
-    /// What the keeper says.
+    /// A message of the keeper.
     Keeper(FromKeeper),
-    /// The keeper is gone.
+    /// The keeper has died.
     Orphaned,
 }
 
-/// No order: a client goes on.
+/// No order: the client continues.
 pub(crate) const GO: u8 = 0;
 
-/// A client as the sink sees it.
+/// A client, as seen by the sink.
 pub(crate) struct Client {
-    /// Where answers go; `None` for a shell.
+    /// Where replies go; `None` for a shell.
     stream: Option<UnixStream>,
-    /// It looks for requests between steps.
+    /// Whether it checks for requests between steps.
     pub(crate) listens: AtomicBool,
-    /// It waits.
+    /// Whether it is paused.
     pub(crate) waits: AtomicBool,
-    /// It was told that a checkpoint is due.
-    pub(crate) is_to_save: AtomicBool,
-    /// What it was told to do last: [`GO`] or one of the sink's orders.
-    pub(crate) told: AtomicU8,
-    /// It has gone.
+    /// Whether it was told that a checkpoint is due.
+    pub(crate) should_save: AtomicBool,
+    /// The last order it was sent: [`GO`] or one of the sink's orders.
+    pub(crate) last_order: AtomicU8,
+    /// Whether it has disconnected.
     pub(crate) gone: AtomicBool,
-    /// How many processes it trains with, itself included.
+    /// Number of processes that train together, including this one.
     pub(crate) world: AtomicU64,
-    /// Which of them it is.
+    /// Its rank among them.
     rank: AtomicU64,
-    /// How far it is.
+    /// Units of work done.
     pub(crate) done: AtomicU64,
 }
 
 impl Client {
-    /// Tells the client something; one that does not read does not hear it.
-    pub(crate) fn tell(&self, what: &Value) {
+    /// Sends a message. A client that does not read its socket misses it.
+    pub(crate) fn send(&self, what: &Value) {
         if let Some(mut stream) = self.stream.as_ref() {
             let line = format!("{what}\n");
             stream.write_all(line.as_bytes()).ok();
@@ -83,17 +83,17 @@ impl Client {
     }
 }
 
-/// What all clients share.
+/// State shared by all clients.
 pub(crate) struct Shared {
     pub(crate) session: &'static Session,
-    main: Mutex<Sender<Heard>>,
-    /// Whether clients may come from a sink before this one, and have its orders.
+    main: Mutex<Sender<SinkEvent>>,
+    /// Whether clients may return from an earlier sink, with its orders.
     begun: bool,
-    /// Nothing that comes from now on is waited for.
-    pub(crate) over: Over,
+    /// Signals the end of the run: further input is not waited for.
+    pub(crate) over: EndSignal,
     clients: Mutex<Vec<Arc<Client>>>,
     complaints: Mutex<HashSet<String>>,
-    /// Keeps two declarations from each other.
+    /// Serializes declarations.
     manifest: Mutex<()>,
 }
 
@@ -101,46 +101,45 @@ impl Shared {
     pub(crate) fn new(
         session: &'static Session,
         begun: bool,
-        main: Sender<Heard>,
+        main: Sender<SinkEvent>,
     ) -> std::io::Result<Arc<Self>> {
         Ok(Arc::new(Self {
             session,
             main: Mutex::new(main),
             begun,
-            over: Over::new()?,
+            over: EndSignal::new()?,
             clients: Mutex::default(),
             complaints: Mutex::default(),
             manifest: Mutex::default(),
         }))
     }
 
-    /// Those who are connected.
+    /// Returns the connected clients.
     pub(crate) fn clients(&self) -> Vec<Arc<Client>> {
         let mut clients = self.clients.lock();
         clients.retain(|client| !client.gone.load(Ordering::Acquire));
         clients.clone()
     }
 
-    /// Those who look for requests.
+    /// Returns the clients that check for requests.
     pub(crate) fn listeners(&self) -> Vec<Arc<Client>> {
         let mut clients = self.clients();
         clients.retain(|client| client.listens.load(Ordering::Acquire));
         clients
     }
 
-    pub(crate) fn tell_main(&self, what: Heard) {
+    pub(crate) fn tell_main(&self, what: SinkEvent) {
         self.main.lock().send(what).ok();
     }
 
-    /// Says once what is wrong with what somebody sent.
-    pub(crate) fn complain(&self, why: &str) {
+    /// Logs a problem with a client's input, each only once.
+    pub(crate) fn warn_once(&self, why: &str) {
         let mut said = self.complaints.lock();
         if said.len() < COMPLAINTS && said.insert(why.to_owned()) {
             self.session.event(&Event::Warning { message: format!("not logged: {why}") });
         }
     }
 
-    /// The number of a series.
     pub(crate) fn intern(&self, key: &SeriesKey) -> Result<u32, String> {
         let labels =
             [("metric", Some(&key.metric)), ("model", key.model.as_ref()), ("split", key.split.as_ref())];
@@ -151,7 +150,7 @@ impl Shared {
         self.session.intern(key).map_err(|e| e.why)
     }
 
-    /// Declares what is known by their names alone of metrics that nothing is declared of; before they are interned.
+    /// Declares what the names of undeclared metrics imply. Must be called before the series are interned.
     pub(crate) fn declare_by_name<'k>(
         &self,
         keys: impl IntoIterator<Item = &'k SeriesKey>,
@@ -172,7 +171,7 @@ impl Shared {
         Ok(())
     }
 
-    /// Changes what is declared of the run, in its folder too.
+    /// Changes the run's declarations, in memory and in its folder.
     pub(crate) fn declare(&self, change: impl FnOnce(&mut Manifest) -> Result<(), String>) -> Call {
         let _one_at_a_time = self.manifest.lock();
         let run = &self.session.run;
@@ -188,30 +187,30 @@ impl Shared {
     }
 }
 
-/// Serves a client of the socket until it leaves or the run is over.
+/// Serves a client of the socket until it disconnects or the run ends.
 pub(crate) fn serve(shared: &Arc<Shared>, stream: &UnixStream) {
     let Ok(answers) = stream.try_clone() else { return };
-    // An answer that finds no room is not waited for.
+    // Never block on a reply.
     if stream.set_nonblocking(true).is_ok() {
         Source::new(shared, Some(answers)).read_all(stream, true);
     }
 }
 
-/// Reads the lines of a shell until nobody holds the other end or the run is over.
+/// Reads the lines of a shell until the pipe is closed or the run ends.
 pub(crate) fn read_lines(shared: &Arc<Shared>, pipe: &std::fs::File) {
     Source::new(shared, None).read_all(pipe, false);
 }
 
-/// One stream of frames.
+/// A stream of frames from one client.
 struct Source<'a> {
     shared: &'a Arc<Shared>,
     client: Arc<Client>,
-    /// Series of each shape, by place.
+    /// Series of each shape, by its number.
     shapes: Vec<Option<Vec<u32>>>,
     numbers: Numbers,
     points: Vec<Point>,
     step: i64,
-    /// Where the answers to a checkpoint go.
+    /// Where replies to a checkpoint request go.
     saving: Option<Sender<Option<String>>>,
 }
 
@@ -221,8 +220,8 @@ impl<'a> Source<'a> {
             stream,
             listens: AtomicBool::new(false),
             waits: AtomicBool::new(false),
-            is_to_save: AtomicBool::new(false),
-            told: AtomicU8::new(if shared.begun { u8::MAX } else { GO }),
+            should_save: AtomicBool::new(false),
+            last_order: AtomicU8::new(if shared.begun { u8::MAX } else { GO }),
             gone: AtomicBool::new(false),
             world: AtomicU64::new(1),
             rank: AtomicU64::new(0),
@@ -267,13 +266,13 @@ impl<'a> Source<'a> {
             }
             self.shared.over.within(GATHER);
         }
-        // A shell's last line may lack its end.
+        // The last line of a shell may lack its line break.
         if !binary && !frames.rest().is_empty() {
             self.line(frames.rest());
         }
     }
 
-    /// Takes the frames that have come whole.
+    /// Handles the complete frames.
     fn take(&mut self, frames: &mut Frames) -> Result<(), String> {
         while let Some(frame) = frames.next()? {
             match frame {
@@ -289,8 +288,8 @@ impl<'a> Source<'a> {
 
     fn refuse(&self, why: &str) {
         let why = clean_bytes(why.as_bytes(), CAUSE);
-        self.shared.complain(&why);
-        self.client.tell(&json!({"error": why}));
+        self.shared.warn_once(&why);
+        self.client.send(&json!({"error": why}));
     }
 
     fn row(&mut self, row: &Row<'_>) {
@@ -302,7 +301,7 @@ impl<'a> Source<'a> {
             return self.refuse(&format!("a row of shape {} has {has} values instead of {wants}", row.shape));
         }
         self.points.clear();
-        // A series that there was no room for has the number of none.
+        // A series that exceeded the limit has no valid number.
         let known = series.iter().zip(row.values()).filter(|(series, _)| **series != u32::MAX);
         self.points.extend(known.map(|(series, value)| Point { series: *series, reserved: 0, value }));
         self.log(row.step, row.epoch);
@@ -361,7 +360,7 @@ impl<'a> Source<'a> {
             Message::Figures { toml } => session.declare_figures(&toml).map_err(|e| e.why)?,
             Message::Progress { done, total, phase } => {
                 self.client.done.store(done, Ordering::Release);
-                // The first of several speaks for all.
+                // The first of several processes speaks for all.
                 if self.client.rank.load(Ordering::Acquire) > 0 {
                     return Ok(());
                 }
@@ -379,7 +378,7 @@ impl<'a> Source<'a> {
             Message::Checkpoint { step } => {
                 let (answer, answers) = channel();
                 self.saving = Some(answer);
-                self.shared.tell_main(Heard::Save { step, client: self.client.clone(), answers });
+                self.shared.tell_main(SinkEvent::Save { step, client: self.client.clone(), answers });
             }
             Message::Saved { error } => {
                 let saving = self.saving.take().ok_or("no checkpoint is being saved")?;
@@ -389,10 +388,10 @@ impl<'a> Source<'a> {
             Message::Paused => self.change(&self.client.waits, true),
             Message::Unpaused => self.change(&self.client.waits, false),
             Message::Waited { ms, dropped } => self.waited(ms, dropped),
-            // A cause is one line; the others stand in what it wrote.
+            // A cause is one line; the rest is in the command's output.
             Message::Finish { error } => {
                 let cause = |why: String| clean_bytes(first_line(&why).0.as_bytes(), CAUSE);
-                self.shared.tell_main(Heard::Done(error.map(cause)));
+                self.shared.tell_main(SinkEvent::Done(error.map(cause)));
             }
         }
         Ok(())
@@ -400,7 +399,7 @@ impl<'a> Source<'a> {
 
     fn change(&self, flag: &AtomicBool, to: bool) {
         flag.store(to, Ordering::Release);
-        self.shared.tell_main(Heard::Changed);
+        self.shared.tell_main(SinkEvent::Changed);
     }
 
     fn waited(&self, _ms: f64, dropped: u64) {
@@ -417,7 +416,7 @@ impl<'a> Source<'a> {
         self.client.world.store(u64::from(world.unwrap_or(1).max(1)), Ordering::Release);
         let run = &self.shared.session.run;
         let manifest = read_manifest(run).map_err(|e| e.to_string())?;
-        self.client.tell(&json!({
+        self.client.send(&json!({
             "hello": PROTOCOL,
             "run": manifest.run,
             "experiment": manifest.experiment.id,
@@ -431,7 +430,7 @@ impl<'a> Source<'a> {
     }
 
     fn shape(&mut self, shape: u32, series: Vec<Value>) -> Result<(), String> {
-        /// More shapes than there may be series have no use.
+        /// More shapes than the maximum number of series are useless.
         const SHAPES: usize = 100_000;
         let place = shape as usize;
         if place >= SHAPES || series.len() > gradtop_store::MAX_SERIES {
@@ -466,7 +465,7 @@ impl<'a> Source<'a> {
             self.shared.declare_by_name(&new).unwrap_or_else(|why| self.refuse(&why));
         }
         for (name, value) in values {
-            // What is no number is passed over: a logger of JSON lines writes more than values.
+            // Skip non-numbers: a logger of JSON lines writes more than values.
             let Some(value) = message::number(value) else { continue };
             let number = match self.numbers.get(name) {
                 Some(number) => Ok(*number),
@@ -518,11 +517,11 @@ impl Drop for Source<'_> {
     fn drop(&mut self) {
         self.client.gone.store(true, Ordering::Release);
         self.saving = None;
-        self.shared.tell_main(Heard::Changed);
+        self.shared.tell_main(SinkEvent::Changed);
     }
 }
 
-/// Adds parameters to those of a run; the same one again has its new value. What is wrong with those that are left out.
+/// Adds parameters to a run or replaces their values. Returns what is wrong with those left out.
 pub(crate) fn add_params(
     manifest: &mut Manifest,
     params: impl IntoIterator<Item = (String, ParamValue)>,

@@ -1,4 +1,4 @@
-//! From how a command ended to the state of its run, and why, in words.
+//! Derives a run's state and cause from how its command ended.
 
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
@@ -7,36 +7,36 @@ use gradtop_store::State;
 
 use crate::machine::last_words::{last_line, last_words};
 use crate::machine::signals;
-use crate::run::cause::Around;
+use crate::run::cause::Context;
 
-/// Everything known of a command's end.
+/// All that is known about a command's end.
 pub(crate) struct Death<'a> {
-    /// How it ended; `None` where it was not this program's child.
+    /// Its exit status; `None` if it was not a child of this program.
     pub(crate) status: Option<ExitStatus>,
-    /// What a client said of the end: why it failed, if it did.
+    /// The client's report of the end, with the reason if it failed.
     pub(crate) done: Option<&'a Result<(), String>>,
-    /// Why the sink failed the run, or could not record it to its end.
+    /// Why the sink failed the run or could not record it completely.
     pub(crate) failure: Option<String>,
-    pub(crate) around: Around<'a>,
+    pub(crate) context: Context<'a>,
 }
 
 impl Death<'_> {
-    /// The run's final state and its cause.
+    /// Returns the run's final state and cause.
     pub(crate) fn judge(&self) -> (State, Option<String>) {
         if let Some(why) = &self.failure {
             return (State::Failed, Some(why.clone()));
         }
-        if let (None, Some(after), Some(who)) = (self.status, self.around.killed_after, self.around.stop)
+        if let (None, Some(after), Some(who)) = (self.status, self.context.killed_after, self.context.stop)
             && !after.is_zero()
         {
             return (State::Stopped, Some(format!("{who}; its process continues")));
         }
-        if let Some(killed) = self.around.killed("") {
+        if let Some(killed) = self.context.killed("") {
             return killed;
         }
         let Some(status) = self.status else { return self.unseen() };
         let (code, signal) = (status.code(), status.signal());
-        if let Some(who) = self.around.stop {
+        if let Some(who) = self.context.stop {
             let how = match (code, signal) {
                 (Some(0), _) | (_, Some(libc::SIGTERM)) => String::new(),
                 _ => format!(" ({})", signals::how_it_ended(status)),
@@ -49,14 +49,14 @@ impl Death<'_> {
                 _ => (State::Finished, None),
             },
             (Some(code), _) => (State::Failed, Some(self.with_words(format!("exit code {code}")))),
-            (None, Some(libc::SIGKILL)) => self.around.killed_by_others(""),
+            (None, Some(libc::SIGKILL)) => self.context.killed_by_others(""),
             (None, _) => (State::Crashed, Some(self.with_words(signals::how_it_ended(status)))),
         }
     }
 
-    /// Of a process whose end only the sink saw.
+    /// Judges a process whose end only the sink saw.
     fn unseen(&self) -> (State, Option<String>) {
-        match (self.done, self.around.stop) {
+        match (self.done, self.context.stop) {
             (Some(Err(why)), _) => (State::Failed, Some(why.clone())),
             (_, Some(who)) => (State::Stopped, Some(who.to_owned())),
             (Some(Ok(())), None) => (State::Finished, None),
@@ -65,14 +65,14 @@ impl Death<'_> {
     }
 
     fn with_words(&self, how: String) -> String {
-        match words(self.around.console) {
+        match words(self.context.console) {
             Some(words) => format!("{how}: {words}"),
             None => how,
         }
     }
 }
 
-/// The line of a command's output that says most about its end.
+/// Returns the line of the command's output that best explains its end.
 fn words(output: &[u8]) -> Option<String> {
     last_words(output).or_else(|| exception(output)).or_else(|| {
         let line = crate::text::clean_bytes(last_line(output), 500);
@@ -80,7 +80,7 @@ fn words(output: &[u8]) -> Option<String> {
     })
 }
 
-/// The exception that ended a Python program: what follows the last traceback, unless the program wrote on.
+/// Returns the exception that ended a Python program: the line after the last traceback, unless more output follows.
 fn exception(output: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(output);
     let at = text.rfind("Traceback (most recent call last)")?;
@@ -97,7 +97,7 @@ mod tests {
             status: Some(ExitStatus::from_raw(raw)),
             done: None,
             failure: None,
-            around: Around { stop, console: console.as_bytes(), ..Around::default() },
+            context: Context { stop, console: console.as_bytes(), ..Context::default() },
         }
         .judge()
     }

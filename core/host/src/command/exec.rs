@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use gradtop_store::{
-    AttachedTo, Birth, CommandInfo, Event, ExperimentInfo, Kind, LogInfo, Manifest, MetricInfo, ParamValue,
+    AttachedTo, CommandInfo, Event, ExperimentInfo, Kind, LogInfo, Manifest, MetricInfo, NewRun, ParamValue,
     RunDir, Status, append_event, inside, process_start, write_status,
 };
 
@@ -17,53 +17,53 @@ use crate::machine::signals::Blocked;
 use crate::run::alerts;
 use crate::run::launch::{Begin, draw_seed, start};
 
-/// A command to run.
+/// A command to start as a run.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Exec {
     /// The folder of all runs.
     pub runs: PathBuf,
-    /// The experiment that the run is one of; the name of the script or program if `None`.
+    /// The run's experiment; `None` for the name of the script or program.
     pub experiment: Option<String>,
-    /// The run's name; the next free one if `None`.
+    /// The run's name; `None` for the next free one.
     pub name: Option<String>,
-    /// The process that is the command, where it is already at work.
+    /// The running process to attach to, if the command is already running.
     pub attached: Option<u32>,
     /// Program and arguments.
     pub argv: Vec<String>,
-    /// The same before values were put into their places, see [`filled`].
+    /// The same before values were substituted, see [`filled`].
     pub template: Vec<String>,
-    /// The folder it works in.
+    /// The working folder.
     pub dir: PathBuf,
-    /// Parameters, for the record, as they were typed.
+    /// Parameters to record, as typed.
     pub params: Vec<(String, String)>,
-    /// What is to be known of its metrics.
+    /// Declarations of its metrics.
     pub metrics: Vec<MetricInfo>,
-    /// The seed that it is given; drawn if `None`.
+    /// The seed to pass on; `None` for a random one.
     pub seed: Option<u64>,
-    /// Units of work in all.
+    /// Total units of work.
     pub total: Option<u64>,
-    /// Whether the same command goes on from a checkpoint that it is given.
+    /// Whether the same command can continue from a checkpoint passed to it.
     pub resumable: bool,
-    /// How long it may take to end once it is asked to stop; [`crate::DEFAULT_GRACE`] if `None`.
+    /// How long it may take to end when asked to stop; `None` for [`crate::DEFAULT_GRACE`].
     pub grace: Option<Duration>,
-    /// The device that it is to have alone.
+    /// The device assigned to it.
     pub device: DeviceChoice,
-    /// Logs that it writes, by absolute paths.
+    /// Logs that it writes, with absolute paths.
     pub logs: Vec<LogInfo>,
-    /// Whether what differs from the commit is not to be recorded.
+    /// Whether to skip recording the changes relative to the commit.
     pub no_diff: bool,
-    /// Time between checkpoints that a client is asked for; zero for none.
+    /// Interval at which a client is asked for checkpoints; zero for never.
     pub checkpoint_every: Duration,
 }
 
 impl Exec {
-    /// The experiment that its run is one of.
+    /// Returns the id of the run's experiment.
     pub fn experiment_id(&self) -> String {
         self.experiment.clone().unwrap_or_else(|| experiment_of(&self.argv))
     }
 }
 
-/// Variables of the environment that are recorded: what decides about devices, threads and ranks.
+/// Environment variables to record: those that control devices, threads and ranks.
 const RECORDED: [&str; 14] = [
     "CUDA_VISIBLE_DEVICES",
     "CUDA_DEVICE_ORDER",
@@ -81,19 +81,19 @@ const RECORDED: [&str; 14] = [
     "VIRTUAL_ENV",
 ];
 
-/// Starts a command and returns once it is on its own, as [`crate::launch`] does with an experiment.
+/// Starts a command as a run and returns once it no longer depends on the caller, as [`crate::launch`] does for an experiment.
 ///
 /// # Errors
-/// There is no such program, the name is taken, or the folder of runs cannot be written.
+/// The program does not exist, the name is taken, or the folder of runs is not writable.
 pub fn exec(exec: &Exec) -> Result<RunDir> {
     let _blocked = Blocked::interrupts();
-    let (run, lock) = birth(exec, Birth::begin, &git::Asked::default())?.finish()?;
+    let (run, lock) = new_run(exec, NewRun::begin, &git::Asked::default())?.finish()?;
     start(&run, &lock, None, None)?;
     Ok(run)
 }
 
-/// As [`crate::run::launch::Source::birth`], of a command.
-pub(crate) fn birth(exec: &Exec, begin: Begin, git: &git::Asked) -> Result<Birth> {
+/// Like [`crate::run::launch::Source::new_run`], for a command.
+pub(crate) fn new_run(exec: &Exec, begin: Begin, git: &git::Asked) -> Result<NewRun> {
     let Some(program) = exec.argv.first() else {
         return Err(HostError::NoProgram { program: String::new(), why: "no command is given".to_owned() });
     };
@@ -116,8 +116,8 @@ pub(crate) fn birth(exec: &Exec, begin: Begin, git: &git::Asked) -> Result<Birth
     if let (Some(command), Some(Ok(changes))) = (&mut manifest.command, &*changes) {
         command.git_dirty = Some(changes.dirty);
     }
-    let birth = begin(&runs, manifest, exec.name.is_none())?;
-    let run = birth.run();
+    let new_run = begin(&runs, manifest, exec.name.is_none())?;
+    let run = new_run.run();
     write_status(run, &Status::queued(exec.total.unwrap_or(0)))?;
     match &*changes {
         Some(Ok(changes)) if !changes.diff.is_empty() => {
@@ -129,7 +129,7 @@ pub(crate) fn birth(exec: &Exec, begin: Begin, git: &git::Asked) -> Result<Birth
             append_event(run, &Event::Warning { message: format!("code.diff is not there: {why}") })?;
         }
     }
-    Ok(birth)
+    Ok(new_run)
 }
 
 fn manifest(exec: &Exec, program: String, attached: Option<AttachedTo>, device: String) -> Manifest {
@@ -173,12 +173,12 @@ fn manifest(exec: &Exec, program: String, attached: Option<AttachedTo>, device: 
     }
 }
 
-/// Where the value of a parameter goes in a command.
+/// Returns the placeholder for a parameter's value in a command.
 pub fn place(key: &str) -> String {
     format!("{{{key}}}")
 }
 
-/// A command with the values in their places. Values are not looked into.
+/// Returns a command with placeholders replaced by values. Values are not searched for placeholders.
 pub fn filled(words: &[String], places: &[(String, String)]) -> Vec<String> {
     words.iter().map(|word| filled_word(word, places)).collect()
 }
@@ -198,7 +198,7 @@ fn filled_word(word: &str, places: &[(String, String)]) -> String {
     out + rest
 }
 
-/// The program as it can be started from anywhere, if it can be.
+/// Returns the absolute path of a program, or why it cannot be started.
 fn find_program(name: &str, dir: &Path) -> Result<String, &'static str> {
     let is_program = |path: &Path| {
         std::fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
@@ -221,7 +221,7 @@ fn find_program(name: &str, dir: &Path) -> Result<String, &'static str> {
     }
 }
 
-/// The experiment that a command without one is of: the first argument that is the name of a script, else the program.
+/// Derives an experiment's name from a command: the first argument that is a script's name, else the program.
 fn experiment_of(argv: &[String]) -> String {
     const SCRIPTS: [&str; 8] = ["py", "sh", "bash", "jl", "R", "lua", "pl", "rb"];
     let stem = |text: &str| Path::new(text).file_stem().map(|s| s.to_string_lossy().into_owned());

@@ -1,4 +1,4 @@
-//! The logs that a command itself writes, recorded as its run's while they grow.
+//! Logs that a command writes itself, recorded in its run as they grow.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,11 +10,11 @@ use gradtop_store::{CommandInfo, ParamValue, SeriesKey, TableColumn};
 
 use crate::command::client::{Shared, add_params};
 
-/// How often files are looked at.
+/// How often to check the files.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// Those that a command is known to write. `resumed` is the step that it goes on from; if it has `begun`, what it has written so far
-/// was recorded before.
+/// Opens the logs declared for a command. `resumed` is the step it continues from. If it has `begun`, an earlier sink
+/// has recorded what is already in them.
 pub(crate) fn of(command: &CommandInfo, resumed: Option<i64>, begun: bool) -> Vec<Feed> {
     let known = |name: &str| match name {
         "tensorboard" => Some(Format::TensorBoard),
@@ -26,10 +26,10 @@ pub(crate) fn of(command: &CommandInfo, resumed: Option<i64>, begun: bool) -> Ve
     command.logs.iter().filter_map(|log| Some(feed(known(&log.format)?, &log.path))).collect()
 }
 
-/// Records them until the run is over.
+/// Records the logs until the run ends.
 pub(crate) fn follow(shared: &Arc<Shared>, mut feeds: Vec<Feed>) {
     let mut run = Recorded { shared, points: Vec::new() };
-    // What was written last is there once the command has ended.
+    // Read once more after the command's end, for what it wrote last.
     let mut look = Duration::ZERO;
     while !shared.over.within(look) {
         let more = feeds.iter_mut().fold(false, |more, feed| feed.read(&mut run) | more);
@@ -40,7 +40,7 @@ pub(crate) fn follow(shared: &Arc<Shared>, mut feeds: Vec<Feed>) {
     }
 }
 
-/// The run, as a log is handed on to it.
+/// Passes rows of a log on to the run.
 struct Recorded<'a> {
     shared: &'a Arc<Shared>,
     points: Vec<Point>,
@@ -48,7 +48,7 @@ struct Recorded<'a> {
 
 impl Recorded<'_> {
     fn done<T>(&self, done: Result<T, String>) -> Option<T> {
-        done.inspect_err(|why| self.shared.complain(why)).ok()
+        done.inspect_err(|why| self.shared.warn_once(why)).ok()
     }
 }
 
@@ -81,11 +81,11 @@ impl Log for Recorded<'_> {
         });
         self.done(declared.map_err(|e| e.why));
         for why in refused {
-            self.shared.complain(&why);
+            self.shared.warn_once(&why);
         }
     }
 
     fn warning(&mut self, message: String) {
-        self.shared.complain(&message);
+        self.shared.warn_once(&message);
     }
 }

@@ -1,4 +1,4 @@
-//! What a line to a sink says: JSON of the protocol `gradtop.lines/1`, or `12 loss/train=0.31` as a shell writes it.
+//! Messages to a sink: JSON of the protocol `gradtop.lines/1`, or `12 loss/train=0.31` as a shell writes it.
 
 use std::collections::HashMap;
 
@@ -9,36 +9,36 @@ use serde_json::{Map, Value};
 /// The protocol's name and version.
 pub(crate) const PROTOCOL: &str = "gradtop.lines/1";
 
-/// What somebody says to a sink.
+/// A message from a client to the sink.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case")]
 pub(crate) enum Message {
     /// The first line of a client.
     Hello {
         protocol: String,
-        /// Who it is, for people.
+        /// The client's name, for display.
         client: Option<String>,
-        /// Which of several processes that train together it is, and how many they are.
+        /// Its rank among the processes that train together, and their number.
         #[serde(default)]
         rank: u32,
         world: Option<u32>,
     },
-    /// Which series the values of rows of this shape are of.
+    /// Declares the series of the values in rows of this shape.
     Shape { shape: u32, series: Vec<Value> },
     /// Values of a step.
     Log {
         step: Option<i64>,
         epoch: Option<f64>,
         values: Map<String, Value>,
-        /// What of a shell's line is no value.
+        /// The part of a shell's line that is not a value.
         #[serde(skip)]
         odd: Option<String>,
     },
-    /// Parameters to add to those of the run.
+    /// Parameters to add to the run.
     Params { params: Map<String, Value> },
-    /// What the program runs with.
+    /// Versions of the client's interpreter and libraries.
     Versions { python: Option<String>, torch: Option<String> },
-    /// What is to be known of a metric.
+    /// Declaration of a metric.
     Metric(MetricInfo),
     /// Rows of a table.
     Table {
@@ -47,34 +47,34 @@ pub(crate) enum Message {
         step: i64,
         columns: Vec<Column>,
     },
-    /// Figures, in TOML.
+    /// Figures as TOML.
     Figures { toml: String },
-    /// How far the work is.
+    /// The progress of the work.
     Progress {
         done: u64,
         #[serde(default)]
         total: u64,
         phase: Option<String>,
     },
-    /// Give me a folder for a checkpoint.
+    /// Asks for a folder to save a checkpoint into.
     Checkpoint { step: i64 },
-    /// The folder is filled, or why not.
+    /// Reports that the folder is complete, or the error.
     Saved { error: Option<String> },
-    /// A line for the log.
+    /// A line to log.
     Text { level: Option<String>, text: String },
-    /// From now on I look for requests between steps.
+    /// Announces that the client checks for requests between steps.
     Listen,
-    /// I wait.
+    /// Reports that the client is paused.
     Paused,
-    /// I no longer wait.
+    /// Reports that the client continues.
     Unpaused,
-    /// My calls have waited so long for you, in all, and so many points I dropped.
+    /// Reports how long calls have waited for the sink in total, and how many points were dropped.
     Waited { ms: f64, dropped: u64 },
-    /// There will be nothing more; why, if that is bad.
+    /// Ends the log, with the error if the work failed.
     Finish { error: Option<String> },
 }
 
-/// A column of a table; its type is that of its values.
+/// A column of a table; its type follows from its values.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub(crate) struct Column {
     name: String,
@@ -107,7 +107,7 @@ impl Column {
     }
 }
 
-/// A number; what JSON has no number for is text.
+/// Returns a number; JSON represents NaN and infinities as text.
 pub(crate) fn number(value: &Value) -> Option<f64> {
     match value {
         Value::Bool(yes) => Some(f64::from(u8::from(*yes))),
@@ -122,7 +122,7 @@ pub(crate) fn number(value: &Value) -> Option<f64> {
     }
 }
 
-/// A parameter's value; what is neither number nor text is kept as JSON.
+/// Converts a parameter's value; anything other than a number or text is kept as JSON.
 pub(crate) fn param(value: Value) -> ParamValue {
     match value {
         Value::Bool(yes) => ParamValue::Bool(yes),
@@ -136,11 +136,10 @@ pub(crate) fn param(value: Value) -> ParamValue {
     }
 }
 
-/// Names of data that a metric is measured on.
+/// Common names of splits.
 const SPLITS: [&str; 8] = ["train", "training", "val", "valid", "validation", "dev", "eval", "test"];
 
-/// The series that a name with a slash stands for: `loss/train` and `train/loss` are the loss on the training data; any other
-/// name is a metric.
+/// Parses a series name: `loss/train` and `train/loss` are the loss on the training split; any other name is a metric.
 pub(crate) fn key_of(name: &str) -> SeriesKey {
     let of = |metric: &str, split: &str| {
         (!metric.is_empty() && SPLITS.contains(&split))
@@ -151,10 +150,10 @@ pub(crate) fn key_of(name: &str) -> SeriesKey {
     last.or_else(first).unwrap_or_else(|| SeriesKey::metric(name))
 }
 
-/// The series of a name such as `loss/train`, or of its parts: `{"metric": "loss", "split": "train"}`.
+/// Parses a series given as a name such as `loss/train`, or as parts: `{"metric": "loss", "split": "train"}`.
 ///
 /// # Errors
-/// Which part is not what it should be.
+/// Which part is invalid.
 pub(crate) fn series_key(named: Value) -> Result<SeriesKey, String> {
     if let Value::String(name) = named {
         return Ok(key_of(&name));
@@ -170,10 +169,10 @@ pub(crate) fn series_key(named: Value) -> Result<SeriesKey, String> {
     serde_json::from_value(named).map_err(|e| format!("a series is a name, or an object with a metric: {e}"))
 }
 
-/// What a line says; `None` if it is empty.
+/// Parses a line; `None` if it is empty.
 ///
 /// # Errors
-/// Why it says nothing.
+/// Why the line is invalid.
 pub(crate) fn parse(line: &[u8]) -> Result<Option<Message>, String> {
     let text = std::str::from_utf8(line).map_err(|_| "the line is not UTF-8".to_owned())?.trim();
     match text.as_bytes().first() {
@@ -189,13 +188,13 @@ fn json(text: &str) -> Result<Message, String> {
     if let Some(kind) = fields.get("do").cloned() {
         return serde_json::from_value(Value::Object(fields)).map_err(|e| format!("message {kind}: {e}"));
     }
-    // As any logger of JSON lines writes it: {"step": 12, "loss": 0.31}.
+    // A plain JSON logger's line: {"step": 12, "loss": 0.31}.
     let step = fields.remove("step").map(|step| step.as_i64().ok_or("step is not a whole number"));
     let epoch = fields.remove("epoch").and_then(|epoch| epoch.as_f64());
     Ok(Message::Log { step: step.transpose()?, epoch, values: fields, odd: None })
 }
 
-/// `12 loss/train=0.31 accuracy=0.9`, or without the step.
+/// Parses `12 loss/train=0.31 accuracy=0.9`, with or without the step.
 fn pairs(text: &str) -> Result<Message, String> {
     let mut words = text.split_whitespace().peekable();
     let step = words.peek().and_then(|word| word.parse().ok());
@@ -227,14 +226,14 @@ fn pairs(text: &str) -> Result<Message, String> {
     Ok(Message::Log { step, epoch, values, odd })
 }
 
-/// The name and value of `loss/train=0.31`.
+/// Splits `loss/train=0.31` into name and value.
 fn pair(word: &str) -> Result<(&str, f64), String> {
     let (name, value) = word.rsplit_once('=').ok_or_else(|| format!("{} is not name=value", quoted(word)))?;
     let value = value.parse().map_err(|_| format!("{} of {name} is not a number", quoted(value)))?;
     Ok((name, value))
 }
 
-/// A text as a complaint quotes it: of one that is much too long, the beginning.
+/// Quotes a text for a complaint, shortened if it is long.
 pub(crate) fn quoted(text: &str) -> String {
     const SHOWN: usize = 60;
     match text.char_indices().nth(SHOWN) {
@@ -243,7 +242,7 @@ pub(crate) fn quoted(text: &str) -> String {
     }
 }
 
-/// What sources of rows without shapes remember: the numbers of their series.
+/// Numbers of series by name, for rows without shapes.
 pub(crate) type Numbers = HashMap<String, u32>;
 
 #[cfg(test)]

@@ -1,15 +1,15 @@
-//! Runs whose work is somebody's command: starting one, its two processes, and the sink that records what it says.
+//! Runs of arbitrary commands: starting one, its two processes, and the sink that records what it logs.
 
 pub(crate) mod client;
 pub(crate) mod death;
+pub(crate) mod end_signal;
 pub(crate) mod exec;
 pub(crate) mod feeds;
-pub(crate) mod left;
+pub(crate) mod keeper_link;
 pub(crate) mod message;
-pub(crate) mod over;
 pub(crate) mod pair;
+pub(crate) mod run_processes;
 pub(crate) mod sink;
 pub(crate) mod socket;
-pub(crate) mod talk;
 pub(crate) mod tree;
 pub(crate) mod wire;

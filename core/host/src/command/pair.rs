@@ -1,4 +1,4 @@
-//! The two processes of a command's run, as its keeper has them: the command, and the sink that records it.
+//! The two child processes of a command's keeper: the command, and the sink that records it.
 
 #![allow(unsafe_code, reason = "prepares the descriptors of children between fork and exec")]
 
@@ -15,9 +15,9 @@ use gradtop_store::{AttachedTo, CommandInfo, Manifest, RunDir, RunLock, process_
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::Signal;
 
-use crate::command::left::RUN_DIR;
+use crate::command::keeper_link::{BEGUN, CONSOLE, FromKeeper, FromSink, LINES, LISTENER, Lines, send};
+use crate::command::run_processes::RUN_DIR;
 use crate::command::socket::Address;
-use crate::command::talk::{BEGUN, CONSOLE, FromKeeper, FromSink, LINES, LISTENER, Lines, say};
 use crate::command::tree::Tree;
 use crate::machine::file::readable;
 use crate::machine::process::Process;
@@ -29,26 +29,26 @@ use crate::run::target::{LAST_CHANCE, Target};
 const OPENING: Duration = Duration::from_mins(1);
 /// How long it may take to seal the log.
 const SEALING: Duration = Duration::from_hours(1);
-/// How often a sink is started again.
+/// How often a dead sink is replaced.
 const SINKS: u32 = 20;
-/// How long what a command leaves behind may go on where the command ended well.
+/// How long leftover processes of a successful command may continue.
 const LEFT: Duration = Duration::from_secs(10);
-/// Descriptor of a command that takes lines.
+/// The command's descriptor for lines to log.
 const SHELL: RawFd = 3;
 
-/// How both ended.
+/// How both processes ended.
 pub(crate) struct Ended {
-    /// The command, where it was started here.
+    /// The command's exit status, if it was started here.
     pub(crate) status: Option<ExitStatus>,
-    /// What the sink said last.
+    /// The last report of the sink.
     pub(crate) heard: Heard,
-    /// Whether a client said that the work is done, and why it failed if it did.
+    /// Whether a client reported the work as done, with the reason if it failed.
     pub(crate) done: Option<Result<(), String>>,
-    /// What should be known beside.
+    /// Additional notes for the events.
     pub(crate) notes: Vec<String>,
 }
 
-/// A sink at work.
+/// A running sink.
 struct Sink {
     child: Child,
     process: Process,
@@ -58,7 +58,7 @@ struct Sink {
     heard: Vec<u8>,
 }
 
-/// Command and sink.
+/// A command and its sink.
 pub(crate) struct Pair<'a> {
     run: &'a RunDir,
     lock: &'a RunLock,
@@ -66,28 +66,28 @@ pub(crate) struct Pair<'a> {
     inherited: Inherited,
     sink: Sink,
     sinks: u32,
-    /// `None`: it was at work before.
+    /// `None` if the run was attached to a running process.
     command: Option<Child>,
     process: Process,
     tree: Tree,
     listens: bool,
-    /// Somebody has listened since the last time that the sink was heard.
+    /// Whether a client has listened since the sink was last heard.
     listened: bool,
     failing: bool,
     done: Option<Result<(), String>>,
     notes: Vec<String>,
     ended: Option<(Option<ExitStatus>, Instant)>,
-    /// A command that is none of this program's children is let alone.
+    /// Set once a command that is not a child of this program is left running.
     let_go: Cell<bool>,
-    /// When what the command left behind was asked to end.
+    /// When leftover processes were asked to end.
     cleared: Option<Instant>,
 }
 
 impl<'a> Pair<'a> {
-    /// Starts the sink, and once it is ready the command. `console` are the two ends of the pipe of its output.
+    /// Starts the sink and, once that is ready, the command. `console` is the two ends of the pipe for its output.
     ///
     /// # Errors
-    /// Why one of them does not start; then neither is left.
+    /// One of them does not start; neither is left running.
     pub(crate) fn start(
         run: &'a RunDir,
         lock: &'a RunLock,
@@ -97,7 +97,7 @@ impl<'a> Pair<'a> {
     ) -> Result<Self, String> {
         let Some(info) = &manifest.command else { return Err("run.toml names no command".to_owned()) };
         let failed = |what: &'static str| move |e: io::Error| format!("{what}: {e}");
-        // What the command leaves behind comes to this process, which then can see its end.
+        // Orphans of the command become children of this process, which can then see them exit.
         rustix::process::set_child_subreaper(rustix::process::Pid::from_raw(1))
             .map_err(|e| format!("the command's processes cannot be adopted: {e}"))?;
         let (address, listener) = Address::listen().map_err(failed("no socket to log to"))?;
@@ -121,14 +121,14 @@ impl<'a> Pair<'a> {
         let (command, process, pid, start) = match started {
             Ok(started) => started,
             Err(why) => {
-                say(&sink.talk, &FromKeeper::Ended);
+                send(&sink.talk, &FromKeeper::Ended);
                 end_sink(sink);
                 return Err(why);
             }
         };
         let keeper = if command.is_some() { std::process::id() } else { 0 };
         let tree = Tree { root: (pid, start), keeper, sink: sink.child.id() };
-        say(&sink.talk, &FromKeeper::Started { pid, start });
+        send(&sink.talk, &FromKeeper::Started { pid, start });
         Ok(Self {
             run,
             lock,
@@ -150,7 +150,7 @@ impl<'a> Pair<'a> {
         })
     }
 
-    /// Waits, but no longer than `time`; `true` if the command has ended, and all that it started.
+    /// Waits up to `time`; returns whether the command and all processes it started have ended.
     pub(crate) fn wait(&mut self, time: Duration) -> bool {
         let patience = Timespec::try_from(time).unwrap_or(Timespec { tv_sec: 1, tv_nsec: 0 });
         let mut fds =
@@ -169,14 +169,14 @@ impl<'a> Pair<'a> {
             self.ended = Some((status, Instant::now()));
         }
         if self.command.is_none() {
-            // Others of its processes are none of the run's.
+            // Other processes of an attached command do not belong to the run.
             return self.ended.is_some() || self.done.is_some() || self.let_go.get();
         }
         self.tree.reap();
         self.ended.is_some_and(|(status, since)| self.is_clear(status.unwrap_or_default(), since))
     }
 
-    /// What the sink says.
+    /// Handles the sink's messages.
     fn hear(&mut self) {
         self.listened = self.listens;
         while readable(&self.sink.talk, Duration::ZERO).unwrap_or(false) {
@@ -196,11 +196,11 @@ impl<'a> Pair<'a> {
         }
     }
 
-    /// The sink has died: what it did not seal is made whole, and another goes on at the same address.
+    /// Repairs what a dead sink did not seal and starts another one at the same address.
     fn replace_sink(&mut self) {
         let ended = self.sink.child.wait().map(signals::how_it_ended).unwrap_or_default();
         if heard(&self.sink.heard).end.is_some() || self.sinks >= SINKS {
-            // It has said why it ends, and would again; the command is not let go on without anybody to record it.
+            // It has reported a failure and would fail again. The command must not continue unrecorded.
             self.failing = true;
             std::thread::sleep(Duration::from_millis(50));
             return;
@@ -211,7 +211,7 @@ impl<'a> Pair<'a> {
         match start_sink(self.run, self.lock, &self.address, &self.inherited, Some(BEGUN)) {
             Ok(sink) => {
                 let (pid, start) = self.tree.root;
-                say(&sink.talk, &FromKeeper::Started { pid, start });
+                send(&sink.talk, &FromKeeper::Started { pid, start });
                 self.tree.sink = sink.child.id();
                 self.sink = sink;
             }
@@ -222,12 +222,12 @@ impl<'a> Pair<'a> {
         }
     }
 
-    /// What is to be told of what happened.
+    /// Takes the notes collected so far.
     pub(crate) fn notes(&mut self) -> Vec<String> {
         std::mem::take(&mut self.notes)
     }
 
-    /// Whether nothing is left of a command that has ended. What is left is asked to end, and killed if it does not.
+    /// Returns whether no leftover processes of an ended command remain. Asks them to end, and kills them if they do not.
     fn is_clear(&mut self, status: ExitStatus, since: Instant) -> bool {
         let left = self.tree.size();
         if left == 0 {
@@ -247,9 +247,9 @@ impl<'a> Pair<'a> {
         false
     }
 
-    /// Lets the sink seal the log. The command has ended.
+    /// Lets the sink seal the log after the command has ended.
     pub(crate) fn finish(mut self) -> Ended {
-        say(&self.sink.talk, &FromKeeper::Ended);
+        send(&self.sink.talk, &FromKeeper::Ended);
         let start = Instant::now();
         while !self.sink.process.wait(Duration::from_millis(100)) && start.elapsed() < SEALING {
             self.hear();
@@ -267,19 +267,19 @@ impl Target for Pair<'_> {
         "command"
     }
 
-    /// Whether the run has to end because it cannot be recorded, or has failed.
+    /// Returns whether the run must end because it failed or cannot be recorded.
     fn is_failing(&self) -> bool {
         self.failing
     }
 
-    /// Whether somebody in the command looks for requests, or has done so a moment ago: a stop may be heard and answered before
+    /// Returns whether a client checks for requests, now or a moment ago: a stop may be received and answered before
     /// this process looks.
     fn listens(&self) -> bool {
         (self.listens || self.listened) && self.ended.is_none()
     }
 
-    /// Asks the command to end, and it alone: workers of its own would die before it could save anything. What is stopped
-    /// hears nothing else before it goes on.
+    /// Sends SIGTERM to the command only: its workers would die before it could save. A stopped process is continued so
+    /// that it receives the signal.
     fn terminate(&self) {
         if self.command.is_none() {
             return;
@@ -292,8 +292,8 @@ impl Target for Pair<'_> {
         self.tree.signal(Signal::CONT);
     }
 
-    /// Kills the command and all that it started. One that was not started here may be somebody's session: unless just that is
-    /// wanted, it goes on, and the run ends without it.
+    /// Kills the command and all processes it started. An attached command, which may be a user's session, is left
+    /// running unless killing it is explicitly `wanted`; the run then ends without it.
     fn kill(&self, wanted: bool) {
         if wanted || self.command.is_some() {
             self.tree.kill();
@@ -301,7 +301,7 @@ impl Target for Pair<'_> {
         self.let_go.set(true);
     }
 
-    /// Kills the sink, and the command with all that it started.
+    /// Kills the sink, the command and all processes it started.
     fn abandon(&self) {
         self.sink.process.signal(Signal::KILL).ok();
         self.kill(false);
@@ -309,13 +309,13 @@ impl Target for Pair<'_> {
     }
 }
 
-/// What a sink inherits.
+/// Descriptors that a sink inherits.
 struct Inherited {
     listener: UnixListener,
-    /// Its ends of the command's descriptor 3 and of its output.
+    /// The sink's ends of the command's descriptor 3 and of its output.
     lines: OwnedFd,
     console: OwnedFd,
-    /// Where the sink itself writes to.
+    /// Where the sink writes its own errors.
     errors: OwnedFd,
 }
 
@@ -338,7 +338,7 @@ fn start_sink(
             (inherited.lines.as_raw_fd(), LINES),
             (inherited.console.as_raw_fd(), CONSOLE),
         ];
-        // SAFETY: between fork and exec only system calls are made, of which all are safe there.
+        // SAFETY: only system calls are made between fork and exec, and all are async-signal-safe.
         unsafe { command.pre_exec(move || place(&places)) };
         let mut child = command.spawn()?;
         let process = Process::child(&child).inspect_err(|_| {
@@ -376,19 +376,19 @@ fn end_sink(mut sink: Sink) {
     sink.child.wait().ok();
 }
 
-/// Puts descriptors at their places, kept over `exec`. A place may be where another one is now: all are moved away first.
+/// Moves descriptors to fixed numbers that survive `exec`. A target may be in use by another one, so all are moved away first.
 fn place<const N: usize>(places: &[(RawFd, RawFd); N]) -> io::Result<()> {
     let above = 1 + places.iter().map(|(_, to)| *to).max().unwrap_or(0);
     let mut away = [0; N];
     for (away, (from, _)) in away.iter_mut().zip(places) {
-        // SAFETY: copies a descriptor of this process out of the way.
+        // SAFETY: duplicates a descriptor of this process.
         *away = unsafe { libc::fcntl(*from, libc::F_DUPFD_CLOEXEC, above) };
         if *away < 0 {
             return Err(io::Error::last_os_error());
         }
     }
     for (away, (_, to)) in away.iter().zip(places) {
-        // SAFETY: the numbers are the child's own; the copy is not closed over exec.
+        // SAFETY: replaces a descriptor of the child only.
         if unsafe { libc::dup2(*away, *to) } < 0 {
             return Err(io::Error::last_os_error());
         }
@@ -396,7 +396,7 @@ fn place<const N: usize>(places: &[(RawFd, RawFd); N]) -> io::Result<()> {
     Ok(())
 }
 
-/// Starts the command: in a session of its own, with nothing of this process but descriptors 0 to 3.
+/// Starts the command in its own session, inheriting only descriptors 0 to 3.
 fn start_command(
     run: &RunDir,
     manifest: &Manifest,
@@ -421,18 +421,18 @@ fn start_command(
             Some(checkpoint) => command.env("GRADTOP_RESUME_DIR", checkpoint),
             None => command.env_remove("GRADTOP_RESUME_DIR"),
         };
-        // Its only device is the first that it sees.
+        // The command's only device is the first one visible to it.
         if let Some(seen) = device::seen_alone(&manifest.device) {
             command.env(device::VISIBLE, seen);
         }
         if std::env::var_os("PYTHONUNBUFFERED").is_none() {
-            // What a program prints is seen at once, and before its end what came before it.
+            // Python output appears at once and in order.
             command.env("PYTHONUNBUFFERED", "1");
         }
         command.stdin(Stdio::null());
         command.stdout(Stdio::from(console.try_clone()?)).stderr(Stdio::from(console.try_clone()?));
         let places = [(lines.as_raw_fd(), SHELL)];
-        // SAFETY: between fork and exec only system calls are made, of which all are safe there.
+        // SAFETY: only system calls are made between fork and exec, and all are async-signal-safe.
         unsafe {
             command.pre_exec(move || {
                 for signal in [libc::SIGHUP, libc::SIGINT] {
@@ -447,7 +447,7 @@ fn start_command(
     begin().map_err(|e: io::Error| format!("{} cannot be started: {e}", crate::text::clean(name)))
 }
 
-/// The child with what watches it: a descriptor, and its start time.
+/// Returns the child with a descriptor to watch it and its start time.
 fn watch(mut child: Child) -> io::Result<(Child, Process, u64)> {
     let watched = Process::child(&child).and_then(|process| {
         let start = process_start(child.id()).ok_or(io::ErrorKind::NotFound)?;

@@ -1,5 +1,5 @@
-//! The sink: the process that records what a command says, and speaks for the run to it. It has the trainer's place beside the
-//! keeper; the command is its sibling.
+//! The sink: the process that records what a command logs and passes the run's requests on to it. It takes the
+//! trainer's place under the keeper; the command is its sibling.
 
 #![allow(unsafe_code, reason = "takes over inherited files")]
 
@@ -21,11 +21,11 @@ use gradtop_store::{
 use rustix::process::Signal;
 use serde_json::json;
 
-use crate::command::client::{Client, GO, Heard, Shared, read_lines, serve};
+use crate::command::client::{Client, GO, Shared, SinkEvent, read_lines, serve};
+use crate::command::keeper_link::{CONSOLE, FromKeeper, FromSink, LINES, LISTENER, Lines, send};
 use crate::command::socket::{Address, is_own};
-use crate::command::talk::{CONSOLE, FromKeeper, FromSink, LINES, LISTENER, Lines, say};
 use crate::command::tree::Tree;
-use crate::command::{feeds, left};
+use crate::command::{feeds, run_processes};
 use crate::machine::process::{Process, leave};
 use crate::machine::{device, memory};
 use crate::run::console::Pump;
@@ -37,25 +37,26 @@ use crate::train::system::System;
 use crate::train::trainer::{End, take_over_stdio, with_log};
 use crate::train::watchdogs::Watchdogs;
 
-/// How often requests are looked at.
+/// How often to check for requests.
 const LOOK: Duration = Duration::from_millis(50);
 /// How long a client may take to fill a checkpoint's folder.
 const SAVING: Duration = Duration::from_hours(1);
-/// How long clients of a sink that has died have to come to the next: until then nobody else is asked in their place.
+/// How long to wait for clients of a dead sink to reconnect before choosing others in their place.
 const RETURN: Duration = Duration::from_secs(3);
-/// Orders, beside [`GO`].
+/// Orders to clients, in addition to [`GO`].
 const PAUSE: u8 = 1;
 const STOP: u8 = 2;
-/// Steps that a stop lies ahead where several processes must end at the same one, in seconds of work.
+/// When several processes must stop after the same step, how far ahead that step is, in seconds of work.
 const AHEAD: f64 = 1.0;
 
-/// `gradtop __sink DIR ADDRESS [begun]`. Standard input is the run's lock, standard output the keeper, standard error the console.
+/// Entry point of `gradtop __sink DIR ADDRESS [begun]`. Standard input is the run's lock, standard output the keeper,
+/// standard error the console.
 pub(crate) fn sink_main(dir: &Path, address: &Path, begun: bool) -> i32 {
-    // Held to the very end: it is what says that this process lives.
+    // The lock is held until exit, because it shows that this process is alive.
     let Ok((_lock, talk)) = take_over_stdio() else { return 1 };
     let talk = UnixStream::from(OwnedFd::from(talk));
     let (outcome, message) = record(dir, address, begun, &talk);
-    say(&talk, &Report::End { outcome, message });
+    send(&talk, &Report::End { outcome, message });
     leave(i32::from(outcome == Outcome::Failed))
 }
 
@@ -63,17 +64,17 @@ fn failed(why: impl Into<String>) -> End {
     (Outcome::Failed, Some(why.into()))
 }
 
-/// An inherited file.
+/// Takes an inherited descriptor.
 fn inherited(number: RawFd) -> Option<OwnedFd> {
-    // SAFETY: asks whether the number is open, nothing more.
+    // SAFETY: only checks whether the descriptor is open.
     if unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) } != 0 {
         return None;
     }
-    // SAFETY: it is open, the keeper has put it there for this process, and each is taken once.
+    // SAFETY: it is open, the keeper passed it to this process, and each is taken only once.
     Some(unsafe { OwnedFd::from_raw_fd(number) })
 }
 
-/// From the first status to the last.
+/// Records the run from its first status to its last.
 fn record(dir: &Path, address: &Path, begun: bool, talk: &UnixStream) -> End {
     let files = (inherited(LISTENER), inherited(LINES), inherited(CONSOLE));
     let (Some(listener), Some(lines), Some(console)) = files else {
@@ -90,7 +91,7 @@ fn record(dir: &Path, address: &Path, begun: bool, talk: &UnixStream) -> End {
         Ok(prepared) => prepared,
         Err(why) => return failed(why),
     };
-    // Whether its state is saved is the command's own matter; whether it can go on from there was said at its start.
+    // Saving state is the command's responsibility; whether it can resume was declared at its start.
     manifest.experiment.resumable = true;
     let Some(session) = host_table::install(Session::new(run, &manifest, recorder)) else {
         return failed("a sink records once");
@@ -98,7 +99,7 @@ fn record(dir: &Path, address: &Path, begun: bool, talk: &UnixStream) -> End {
     let pid = std::process::id();
     let before = read_status(&session.run).unwrap_or_default();
     if begun && before.state == State::Paused {
-        // What was asked of the sink that has died stands.
+        // A pause requested from the dead sink still applies.
         session.set_paused(true);
     }
     let first = Status {
@@ -118,7 +119,7 @@ fn record(dir: &Path, address: &Path, begun: bool, talk: &UnixStream) -> End {
     if let Err(e) = signal_hook::flag::register(signal_hook::consts::SIGTERM, terminated.clone()) {
         return failed(format!("SIGTERM cannot be handled: {e}"));
     }
-    // What is there is passed over before the command may start.
+    // Existing content is skipped before the command may start.
     let feeds = manifest.command.as_ref().map(|command| feeds::of(command, first.step, begun));
     let tree = Arc::new(std::sync::Mutex::new(None::<Tree>));
     let measured = tree.clone();
@@ -139,7 +140,7 @@ fn record(dir: &Path, address: &Path, begun: bool, talk: &UnixStream) -> End {
         Ok(started) => started,
         Err(e) => return failed(format!("no thread can be started: {e}")),
     };
-    say(talk, &FromSink::Ready);
+    send(talk, &FromSink::Ready);
     let mut sink = Sink {
         session,
         shared,
@@ -161,13 +162,13 @@ fn record(dir: &Path, address: &Path, begun: bool, talk: &UnixStream) -> End {
     for thread in threads {
         thread.join().ok();
     }
-    // What clients said last may have come after the end of the command was seen.
+    // The last messages of clients may arrive after the command's end was seen.
     for event in events.try_iter() {
-        if let Heard::Done(error) = event {
-            say(talk, &FromSink::Done { error });
+        if let SinkEvent::Done(error) = event {
+            send(talk, &FromSink::Done { error });
         }
     }
-    say(talk, &Report::Phase { phase: Phase::Finishing });
+    send(talk, &Report::Phase { phase: Phase::Finishing });
     session.end_training();
     let end = match session.failure() {
         Some(why) => failed(why),
@@ -175,7 +176,7 @@ fn record(dir: &Path, address: &Path, begun: bool, talk: &UnixStream) -> End {
     };
     let end = with_log(session, end, session.recorder.finish());
     if let Some(ending) = ending {
-        // Nobody else is left to say how the run ended.
+        // Nobody else is left to record how the run ended.
         session.end(match &end {
             (Outcome::Failed, why) => Ending { state: State::Failed, cause: why.clone() },
             _ => ending,
@@ -188,12 +189,13 @@ fn record(dir: &Path, address: &Path, begun: bool, talk: &UnixStream) -> End {
     watchdogs.stop();
     let lines = session.unwritten_events();
     if !lines.is_empty() {
-        say(talk, &Report::Events { lines });
+        send(talk, &Report::Events { lines });
     }
     end
 }
 
-/// Steps of [`AHEAD`], at the present rate or, if that is higher, the mean one, which the start of Python and its libraries lowers.
+/// Returns the number of steps in [`AHEAD`], at the higher of the current and the mean rate. The mean is lowered by the
+/// start-up of Python and its libraries.
 fn ahead(done: u64, trained_s: f64, steps_per_s: Option<f64>) -> u64 {
     let mean = done as f64 / trained_s.max(1.0);
     (AHEAD * steps_per_s.unwrap_or(0.0).max(mean)).ceil().max(2.0) as u64
@@ -201,7 +203,7 @@ fn ahead(done: u64, trained_s: f64, steps_per_s: Option<f64>) -> u64 {
 
 type Threads = Vec<JoinHandle<()>>;
 
-/// Starts the threads that read: of new clients, of the shell's lines, of the command's logs, of the keeper.
+/// Starts the threads that read new clients, the shell's lines, the command's logs and the keeper's messages.
 fn start_threads(
     shared: &Arc<Shared>,
     listener: UnixListener,
@@ -216,25 +218,25 @@ fn start_threads(
     let lines = thread("lines").spawn(move || read_lines(&b, &File::from(lines)))?;
     let feeds = thread("feeds").spawn(move || feeds::follow(&c, feeds))?;
     let talk = talk.try_clone()?;
-    // Ends with the keeper, or with this process.
+    // Ends with the keeper or with this process.
     thread("keeper").spawn(move || {
         let mut read = Lines::default();
         while let Some(lines) = read.read(&talk) {
             for order in lines.iter().filter_map(|line| serde_json::from_slice(line).ok()) {
-                d.tell_main(Heard::Keeper(order));
+                d.tell_main(SinkEvent::Keeper(order));
             }
         }
-        d.tell_main(Heard::Orphaned);
+        d.tell_main(SinkEvent::Orphaned);
     })?;
     Ok(vec![accept, lines, feeds])
 }
 
-/// Gives each client a thread of its own, and ends with them.
+/// Serves each client on its own thread, and ends with them.
 fn accept(shared: &Arc<Shared>, listener: &UnixListener) {
     let mut threads: Threads = Vec::new();
     while shared.over.before(listener) {
         let Ok((stream, _)) = listener.accept() else {
-            // Too many open files, perhaps: the client waits.
+            // Perhaps too many open files: the client waits.
             if shared.over.within(LOOK) {
                 break;
             }
@@ -254,20 +256,20 @@ fn accept(shared: &Arc<Shared>, listener: &UnixListener) {
     }
 }
 
-/// How a run that is to wait does so.
+/// How a run is paused.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Waits {
-    /// Its clients were asked to.
+    /// Its clients were asked to pause.
     Asked,
-    /// They do.
+    /// Its clients are paused.
     Clients,
-    /// Its processes are stopped.
+    /// Its processes are suspended.
     Suspended,
-    /// It does not: it cannot be made to.
+    /// It cannot be paused.
     Refused,
 }
 
-/// What was said to whom already.
+/// What has already been reported.
 #[derive(Default)]
 struct Said {
     listens: Option<bool>,
@@ -275,9 +277,9 @@ struct Said {
     failing: bool,
 }
 
-/// A sink whose keeper was killed.
+/// The state of a sink whose keeper was killed.
 struct Alone {
-    /// When a stop was first seen, and when it was sent as a signal.
+    /// When a stop was first seen, and whether it was passed on as a signal.
     stop: Option<(Instant, bool)>,
     killed: bool,
 }
@@ -291,40 +293,40 @@ struct Sink<'a> {
     process: Option<Process>,
     waits: Option<Waits>,
     said: Said,
-    /// From then on it is known who listens.
+    /// When the reconnecting clients are expected to be complete.
     settled: Instant,
-    /// What everybody who listens is told once, also who comes later.
+    /// The current order, sent once to every listening client, including later ones.
     order: (u8, serde_json::Value),
     alone: Option<Alone>,
-    /// A client has said that the work is done.
+    /// Whether a client reported the work as done.
     is_done: bool,
     console: Option<OwnedFd>,
     pump: Option<Pump>,
 }
 
 impl Sink<'_> {
-    /// Until the command has ended. How, if nobody else is left to say so.
-    fn work(&mut self, events: &Receiver<Heard>) -> Option<Ending> {
+    /// Works until the command has ended. Returns how, if nobody else is left to record it.
+    fn work(&mut self, events: &Receiver<SinkEvent>) -> Option<Ending> {
         loop {
             let mut heard = events.recv_timeout(LOOK).ok();
             while let Some(what) = heard {
                 match what {
-                    Heard::Save { step, client, answers } => self.save(step, &client, &answers),
-                    Heard::Done(error) => {
+                    SinkEvent::Save { step, client, answers } => self.save(step, &client, &answers),
+                    SinkEvent::Done(error) => {
                         self.is_done = error.is_none();
-                        say(self.talk, &FromSink::Done { error });
+                        send(self.talk, &FromSink::Done { error });
                     }
-                    Heard::Changed => {}
-                    Heard::Keeper(FromKeeper::Started { pid, start }) => self.started(pid, start),
-                    Heard::Keeper(FromKeeper::Ended) => return None,
-                    Heard::Orphaned => self.orphaned(),
+                    SinkEvent::Changed => {}
+                    SinkEvent::Keeper(FromKeeper::Started { pid, start }) => self.started(pid, start),
+                    SinkEvent::Keeper(FromKeeper::Ended) => return None,
+                    SinkEvent::Orphaned => self.orphaned(),
                 }
                 heard = events.try_recv().ok();
             }
             self.mind_listeners();
-            self.mind_requests();
+            self.handle_requests();
             self.mind_progress();
-            if self.alone.is_some() && self.mind_command() {
+            if self.alone.is_some() && self.check_command() {
                 return Some(self.ending());
             }
         }
@@ -345,7 +347,7 @@ impl Sink<'_> {
         }
     }
 
-    /// The keeper was killed: from now on this process does what it did.
+    /// Takes over the tasks of the killed keeper.
     fn orphaned(&mut self) {
         self.alone = Some(Alone { stop: None, killed: false });
         let message = "the keeper was killed: the run continues without it".to_owned();
@@ -357,11 +359,11 @@ impl Sink<'_> {
         let yes = !self.shared.listeners().is_empty();
         if self.said.listens != Some(yes) && (yes || Instant::now() >= self.settled) {
             self.said.listens = Some(yes);
-            say(self.talk, &FromSink::Listens { yes });
+            send(self.talk, &FromSink::Listens { yes });
         }
         if self.session.failure().is_some() && !self.said.failing {
             self.said.failing = true;
-            say(self.talk, &FromSink::Failing);
+            send(self.talk, &FromSink::Failing);
         }
     }
 
@@ -375,15 +377,15 @@ impl Sink<'_> {
         }
     }
 
-    /// Passes on what is asked of the run.
-    fn mind_requests(&mut self) {
+    /// Passes on the requests to the run.
+    fn handle_requests(&mut self) {
         let bits = self.session.bits.load(Ordering::Acquire);
         if bits & bit::STOP != 0 {
             let listeners = self.shared.listeners();
             if !self.said.stop && self.are_all(&listeners) {
                 self.said.stop = true;
                 self.unpause();
-                // From here on it stands: a client may break off its work, and one that does not listen gets a signal.
+                // The stop is final from here on: clients may abort their work, and a command that does not listen gets a signal.
                 self.session.should_stop();
                 self.order = (STOP, self.order("stop", &listeners));
             }
@@ -392,10 +394,10 @@ impl Sink<'_> {
         }
         self.said.stop = false;
         let due = bits & bit::CHECKPOINT != 0;
-        // Who begins to listen only now is told too.
+        // Clients that start to listen later are notified too.
         for client in self.shared.listeners() {
-            if !client.is_to_save.swap(due, Ordering::AcqRel) && due {
-                client.tell(&json!({"do": "checkpoint"}));
+            if !client.should_save.swap(due, Ordering::AcqRel) && due {
+                client.send(&json!({"do": "checkpoint"}));
             }
         }
         if self.session.is_to_wait() {
@@ -406,7 +408,7 @@ impl Sink<'_> {
         self.tell_order(&self.shared.listeners());
     }
 
-    /// Whether those are all who will listen, as far as can be known: of a sink that has died, clients come one after another.
+    /// Returns whether all clients that will listen are known. After a sink has died, clients reconnect one by one.
     fn are_all(&self, listeners: &[Arc<Client>]) -> bool {
         let world = listeners.iter().map(|client| client.world.load(Ordering::Acquire)).max();
         listeners.len() as u64 >= world.unwrap_or(1) || Instant::now() >= self.settled
@@ -414,19 +416,19 @@ impl Sink<'_> {
 
     fn tell_order(&self, listeners: &[Arc<Client>]) {
         for client in listeners {
-            if client.told.swap(self.order.0, Ordering::AcqRel) != self.order.0 {
-                client.tell(&self.order.1);
+            if client.last_order.swap(self.order.0, Ordering::AcqRel) != self.order.0 {
+                client.send(&self.order.1);
             }
         }
     }
 
-    /// A stop or a pause. Several processes that train together have to obey after the same step, one that all of them have yet to reach:
-    /// one that waits before another has come so far leaves that one waiting for it within a step.
+    /// Creates a stop or pause order. Processes that train together must obey after the same step, one that none has
+    /// reached: otherwise one of them would wait for the others within a step.
     fn order(&self, what: &str, listeners: &[Arc<Client>]) -> serde_json::Value {
         if listeners.len() < 2 {
             return json!({"do": what});
         }
-        // Those who come from a sink that has died have not said yet how far they are.
+        // Clients of a dead sink have not reported their progress yet.
         let done = listeners.iter().map(|client| client.done.load(Ordering::Acquire));
         let done = done.max().unwrap_or(0).max(self.session.done_of().0);
         let trained = self.session.trained_s().unwrap_or(0.0);
@@ -440,7 +442,7 @@ impl Sink<'_> {
             None if !self.are_all(&listeners) => {}
             None if listeners.is_empty() && self.may_suspend() => {
                 self.waits = Some(Waits::Suspended);
-                // Twice, for what was started meanwhile.
+                // Twice, to include processes started in the meantime.
                 for _ in 0..2 {
                     self.with_tree(|tree| tree.signal(Signal::STOP));
                 }
@@ -459,7 +461,7 @@ impl Sink<'_> {
         }
     }
 
-    /// Processes that train together must not be stopped one by one: those that wait for them give up.
+    /// Processes that train together must not be suspended one by one, because the others would time out waiting for them.
     fn may_suspend(&self) -> bool {
         let together = self.shared.clients().iter().any(|client| client.world.load(Ordering::Acquire) > 1);
         if together {
@@ -485,11 +487,11 @@ impl Sink<'_> {
         }
     }
 
-    /// Lets a client fill the folder of a checkpoint.
+    /// Lets a client fill a checkpoint's folder.
     fn save(&self, step: i64, client: &Client, answers: &Receiver<Option<String>>) {
         let mut why = None;
         let saved = self.session.checkpoint(step, |folder| {
-            client.tell(&json!({"do": "save", "step": step, "dir": folder.to_string_lossy()}));
+            client.send(&json!({"do": "save", "step": step, "dir": folder.to_string_lossy()}));
             match answers.recv_timeout(SAVING) {
                 Ok(None) => abi::OK,
                 Ok(Some(error)) => {
@@ -503,11 +505,11 @@ impl Sink<'_> {
             }
         });
         let error = why.or_else(|| saved.err().map(|refused| refused.why));
-        client.tell(&json!({"do": "saved", "step": step, "error": error}));
+        client.send(&json!({"do": "saved", "step": step, "error": error}));
     }
 
-    /// Whether the command of a killed keeper has ended; sees to it that a stop is obeyed.
-    fn mind_command(&mut self) -> bool {
+    /// Ensures that the command of a killed keeper obeys a stop. Returns whether it has ended.
+    fn check_command(&mut self) -> bool {
         let Some(alone) = &mut self.alone else { return false };
         let Some(process) = &self.process else { return true };
         if process.wait(Duration::ZERO) {
@@ -528,7 +530,7 @@ impl Sink<'_> {
             process.signal(Signal::CONT).ok();
         } else if over && !alone.killed {
             alone.killed = true;
-            left::kill(&self.session.run);
+            run_processes::kill(&self.session.run);
             process.signal(Signal::KILL).ok();
         }
         false

@@ -1,4 +1,4 @@
-//! Where a sink listens: a socket in a folder of this user alone.
+//! The sink's socket, in a folder that only this user can access.
 
 use std::fs;
 use std::io;
@@ -7,12 +7,12 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// The folder of all sinks of this user. Not the runtime folder of the session, which is removed at logout.
+/// Returns the folder for all sockets of this user. Not the session's runtime folder, which is removed at logout.
 fn folder() -> PathBuf {
     PathBuf::from(format!("/tmp/gradtop-{}", rustix::process::geteuid().as_raw()))
 }
 
-/// Makes sure that a folder is there and that nobody else can reach into it.
+/// Ensures that a folder exists and that nobody else can access it.
 fn make_private(folder: &Path) -> io::Result<()> {
     match fs::DirBuilder::new().mode(0o700).create(folder) {
         Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(e),
@@ -27,7 +27,7 @@ fn make_private(folder: &Path) -> io::Result<()> {
     Err(io::Error::other(why))
 }
 
-/// The address of a sink. The socket is removed when this is dropped.
+/// The address of a sink. Dropping it removes the socket.
 pub(crate) struct Address(PathBuf);
 
 impl Address {
@@ -41,14 +41,14 @@ impl Address {
             let path = folder.join(format!("{}-{n}.sock", std::process::id()));
             match UnixListener::bind(&path) {
                 Ok(listener) => return Ok((Self(path), listener)),
-                // Of a keeper that was killed and had the same process id; a living one would be this process.
+                // Left by a killed keeper that had the same process id.
                 Err(e) if e.kind() == io::ErrorKind::AddrInUse => fs::remove_file(&path)?,
                 Err(e) => return Err(e),
             }
         }
     }
 
-    /// One that somebody else listens at, to be removed with this.
+    /// Takes over an existing address, which is removed when this is dropped.
     pub(crate) fn adopt(path: PathBuf) -> Self {
         Self(path)
     }
@@ -64,7 +64,7 @@ impl Drop for Address {
     }
 }
 
-/// Whether the process at the other end is this user's.
+/// Returns whether the process at the other end belongs to this user.
 pub(crate) fn is_own(stream: &UnixStream) -> bool {
     rustix::net::sockopt::socket_peercred(stream).is_ok_and(|peer| peer.uid == rustix::process::geteuid())
 }

@@ -1,4 +1,4 @@
-//! The processes of a command: itself, its descendants, and those they left behind.
+//! The processes of a command: itself, its descendants, and orphans it left behind.
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
@@ -8,30 +8,30 @@ use rustix::process::{Pid, Signal, WaitOptions, waitpid};
 use crate::machine::proc_fs;
 use crate::machine::process::{Process, until_none};
 
-/// The variable that hooks of alerts have.
+/// A variable that marks alert hooks.
 pub(crate) const HOOK_MARK: &str = "GRADTOP_ALERT_HOOK";
 
-/// A command's process and those around it.
+/// The root of a command's process tree and its supervisors.
 #[derive(Debug, Clone)]
 pub(crate) struct Tree {
-    /// The command: its id and start time.
+    /// The command's process id and start time.
     pub(crate) root: (u32, u64),
-    /// The keeper, which inherits what the command leaves behind; 0 where nobody does.
+    /// The keeper, which adopts the command's orphans; 0 if there is none.
     pub(crate) keeper: u32,
-    /// The sink, which is the keeper's child as well.
+    /// The sink, which is also a child of the keeper.
     pub(crate) sink: u32,
 }
 
-/// What the processes of a tree take.
+/// Resource usage of the processes of a tree.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct Usage {
-    /// Processor time so far, in seconds, of those that have ended and were waited for too.
+    /// Total processor time in seconds, including reaped processes.
     pub(crate) cpu_s: f64,
-    /// Memory in use, in bytes. What processes share is counted once where that can be seen.
+    /// Memory in use, in bytes. Shared memory is counted once as far as that can be determined.
     pub(crate) memory: f64,
 }
 
-/// A line of `/proc/<pid>/stat`.
+/// Fields of `/proc/<pid>/stat`.
 #[derive(Debug, Clone, PartialEq)]
 struct Stat {
     pid: u32,
@@ -54,19 +54,19 @@ fn stat(pid: u32) -> Option<Stat> {
     })
 }
 
-/// Whether a process keeps a run of its own, which outlives whoever started it.
+/// Returns whether a process is the keeper of another run, which outlives its starter.
 fn is_keeper(pid: u32) -> bool {
     let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     line.split(|b| *b == 0).nth(1) == Some(b"__keeper")
 }
 
-/// Whether it is a hook of alerts, or something that one left behind: the keeper's, and no part of the command.
+/// Returns whether a process is an alert hook or left by one, which belongs to the keeper and not to the command.
 fn is_hook(pid: u32) -> bool {
     proc_fs::variable(pid, HOOK_MARK).is_some()
 }
 
 impl Tree {
-    /// Its processes, those that have ended and were not waited for included.
+    /// Returns its processes, including zombies.
     fn members(&self) -> Vec<Stat> {
         let all: Vec<Stat> = proc_fs::pids().filter_map(stat).collect();
         let mut children: HashMap<u32, Vec<&Stat>> = HashMap::new();
@@ -89,7 +89,7 @@ impl Tree {
         members
     }
 
-    /// Sends a signal to each of its processes; to how many.
+    /// Sends a signal to each process and returns their number.
     pub(crate) fn signal(&self, signal: Signal) -> usize {
         let living = self.members().into_iter().filter(|stat| stat.state != 'Z');
         living
@@ -98,17 +98,17 @@ impl Tree {
             .count()
     }
 
-    /// Kills all of them, also those that come up meanwhile.
+    /// Kills all of them, including those started in the meantime.
     pub(crate) fn kill(&self) {
         until_none(|| self.signal(Signal::KILL));
     }
 
-    /// How many there are, with those that have ended and were not waited for.
+    /// Returns their number, including zombies.
     pub(crate) fn size(&self) -> usize {
         self.members().len()
     }
 
-    /// Waits for those that the command left to this process, its keeper, and that have ended.
+    /// Reaps the command's orphans that this process, its keeper, has adopted.
     pub(crate) fn reap(&self) {
         for stat in self.members() {
             let left = stat.state == 'Z' && stat.parent == std::process::id() && stat.pid != self.root.0;

@@ -1,24 +1,24 @@
-//! The bytes that come to a sink: binary rows and lines of text, side by side. docs/sink.md describes them for clients.
+//! The byte stream to a sink, in which binary rows and lines of text are mixed. See docs/sink.md.
 
-/// First byte of a row. No line of text begins with it.
+/// The first byte of a row. No line of text starts with it.
 const ROW: u8 = 1;
-/// Bytes of a row before its values, behind its length.
+/// Number of bytes between the length of a row and its values.
 const HEAD: usize = 28;
-/// Kind and length.
+/// Number of bytes for type and length.
 const PREFIX: usize = 5;
-/// The longest row: a value for each series that there may be.
+/// Maximum length of a row: one value for each possible series.
 const ROW_LIMIT: usize = HEAD + 8 * gradtop_store::MAX_SERIES;
-/// The longest line; tables come as lines.
+/// Maximum length of a line; tables are sent as lines.
 pub(crate) const LINE_LIMIT: usize = 64 << 20;
 
-/// What the next bytes are.
+/// A unit of the stream.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Frame<'a> {
     /// Values of a shape.
     Row(Row<'a>),
-    /// A line, without its end.
+    /// A line without its line break.
     Line(&'a [u8]),
-    /// The beginning of a line beyond [`LINE_LIMIT`]: nothing is kept of it.
+    /// A line beyond [`LINE_LIMIT`], which is dropped.
     LongLine,
 }
 
@@ -40,36 +40,36 @@ impl Row<'_> {
     }
 }
 
-/// The bytes of one stream, cut into frames as they come.
+/// Splits a byte stream into frames.
 #[derive(Debug, Default)]
 pub(crate) struct Frames {
     bytes: Vec<u8>,
-    /// Where the next frame begins.
+    /// Offset of the next frame.
     at: usize,
-    /// How many bytes of the next line are known to have no end.
+    /// How many bytes of the next line are known to contain no line break.
     searched: usize,
-    /// The line is too long: what comes is passed over up to its end.
+    /// Whether the rest of an overlong line is being skipped.
     passes_over: bool,
-    /// Whether rows are among the lines; a shell writes none.
+    /// Whether the stream may contain rows; a shell writes only lines.
     rows: bool,
 }
 
 impl Frames {
-    /// A stream of lines, and of rows too if `rows`.
+    /// Creates a splitter for lines, and for rows too if `rows` is set.
     pub(crate) fn new(rows: bool) -> Self {
         Self { rows, ..Self::default() }
     }
 
-    /// Takes in what came; frames taken before are dropped.
+    /// Appends bytes; frames already taken are dropped.
     pub(crate) fn push(&mut self, chunk: &[u8]) {
         self.bytes.drain(..std::mem::take(&mut self.at));
         self.bytes.extend_from_slice(chunk);
     }
 
-    /// The next frame; `None` if more has to come.
+    /// Returns the next frame; `None` if it is incomplete.
     ///
     /// # Errors
-    /// What is wrong with the bytes: nothing that follows can be understood.
+    /// The bytes are invalid, so nothing after them can be parsed.
     pub(crate) fn next(&mut self) -> Result<Option<Frame<'_>>, String> {
         if self.passes_over && !self.pass_over() {
             return Ok(None);
@@ -105,7 +105,7 @@ impl Frames {
         Some(Frame::Line(&self.bytes[begin..begin + end]))
     }
 
-    /// Goes on behind the line that is too long; `false` if its end has not come.
+    /// Skips an overlong line; returns `false` if its end has not arrived.
     fn pass_over(&mut self) -> bool {
         let end = self.bytes[self.at..].iter().position(|b| *b == b'\n');
         self.at = end.map_or(self.bytes.len(), |end| self.at + end + 1);
@@ -113,13 +113,13 @@ impl Frames {
         end.is_some()
     }
 
-    /// What came last, if it lacks its end.
+    /// Returns the incomplete last frame.
     pub(crate) fn rest(&self) -> &[u8] {
         &self.bytes[self.at..]
     }
 }
 
-/// The row at the beginning of `bytes`, and how long it is; `None` if more has to come.
+/// Parses the row at the start of `bytes` and returns its length; `None` if it is incomplete.
 fn row(bytes: &[u8]) -> Result<Option<(Row<'_>, usize)>, String> {
     let Some(length) = bytes.get(1..PREFIX).and_then(|b| b.first_chunk()) else { return Ok(None) };
     let length = u32::from_le_bytes(*length) as usize;
@@ -141,7 +141,7 @@ fn row(bytes: &[u8]) -> Result<Option<(Row<'_>, usize)>, String> {
     Ok(Some((row, PREFIX + length)))
 }
 
-/// The first bytes of a row that is long enough, and the rest.
+/// Splits off the first `N` bytes of a row that is long enough.
 fn split<const N: usize>(bytes: &[u8]) -> ([u8; N], &[u8]) {
     bytes.split_first_chunk().map_or(([0; N], &[]), |(first, rest)| (*first, rest))
 }

@@ -1,4 +1,4 @@
-//! Slurm's own programs, asked for something.
+//! Calls Slurm's command-line programs.
 
 use std::fs::File;
 use std::io::{Seek as _, Write as _};
@@ -10,23 +10,23 @@ use rustix::fs::{MemfdFlags, memfd_create};
 use crate::machine::child::run_child;
 use crate::machine::signals::how_it_ended;
 
-/// How long one may take; where the controller is down they try for a while.
+/// Time limit; the programs retry for a while if the controller is down.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// What a program said.
+/// Runs a program and returns its standard output.
 ///
 /// # Errors
-/// There is no such program, it had no answer in time, or it refused; in its own words.
+/// The program does not exist, did not answer in time, or refused, with its message.
 pub(crate) fn ask(program: &str, args: &[&str]) -> Result<Vec<u8>, String> {
     let mut command = Command::new(program);
     command.args(args);
     Ok(answer(program, command, None)?.0)
 }
 
-/// What a command that reads `input` said, on standard output and standard error.
+/// Runs a command with `input` and returns its standard output and standard error.
 ///
 /// # Errors
-/// As [`ask`].
+/// See [`ask`].
 pub(crate) fn answer(
     program: &str,
     command: Command,
@@ -45,7 +45,7 @@ pub(crate) fn answer(
     }
 }
 
-/// A text as a file that is read from its start.
+/// Returns a file that contains a text.
 fn file_of(text: &str) -> std::io::Result<File> {
     let mut file = File::from(memfd_create("gradtop", MemfdFlags::CLOEXEC)?);
     file.write_all(text.as_bytes())?;
@@ -53,7 +53,7 @@ fn file_of(text: &str) -> std::io::Result<File> {
     Ok(file)
 }
 
-/// What a program wrote of its refusal, or how it ended.
+/// Returns a program's error message, or how it ended if there is none.
 fn refusal(program: &str, output: &[u8], ended: &str) -> String {
     let text = String::from_utf8_lossy(output);
     if text.contains("Could not establish a configuration source") {

@@ -1,4 +1,4 @@
-//! The job that a keeper is in: its end in time, and being started again.
+//! The batch job of a keeper: its time limit, and requeueing it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -9,31 +9,31 @@ use jiff::Timestamp;
 use crate::launcher::ask::ask;
 use crate::launcher::jobs::{Known, jobs, variable};
 
-/// Time for a checkpoint after SIGTERM. Slurm sends SIGKILL 30 s after it unless a site has set another time.
+/// Time for a checkpoint after SIGTERM. By default, Slurm sends SIGKILL 30 s later.
 pub(crate) const GRACE: Duration = Duration::from_secs(25);
-/// How long before the end of its time a run saves a checkpoint and makes way: a tenth of its time, within these bounds.
+/// How long before its time limit a run saves a checkpoint and ends: a tenth of the limit, within these bounds.
 const LEAD: std::ops::RangeInclusive<Duration> = Duration::from_secs(10)..=Duration::from_mins(2);
-/// How long until Slurm is asked again that had no answer.
+/// Delay until Slurm is asked again after it did not answer.
 const AGAIN: Duration = Duration::from_mins(1);
 
-/// Why a run makes way whose job has little time left.
+/// Why a run ends shortly before its job's time limit.
 pub(crate) const TIME_OVER: &str = "the time of its job is nearly over";
-/// The same once it has made way, or was ended.
+/// Why a run has ended at its job's time limit.
 const WAS_OVER: &str = "the time of its job was over";
 
-/// The job that a keeper is in.
+/// The batch job of a keeper.
 pub(crate) struct InJob {
     id: u64,
-    /// Starts before this one.
+    /// Number of earlier starts.
     restarts: u64,
-    /// Its run can go on in another start.
+    /// Whether the run can continue in a later start.
     resumable: bool,
-    /// Its time is over, or nearly so if the run can go on later.
+    /// Set once the time limit is reached, or close if the run can continue later.
     late: Arc<AtomicBool>,
 }
 
 impl InJob {
-    /// The job of this process. Tells `early` when its time is nearly over, if the run can go on later.
+    /// Returns the job of this process. If the run can continue later, `early` is set shortly before the time limit.
     pub(crate) fn here(resumable: bool, early: &Arc<OnceLock<String>>) -> Option<Self> {
         let id = variable("SLURM_JOB_ID")?;
         let restarts = variable("SLURM_RESTART_COUNT").unwrap_or(0);
@@ -46,16 +46,16 @@ impl InJob {
                 early.set(TIME_OVER.to_owned()).ok();
             }
         };
-        // Where no thread can be started, the run loses what it did since its last checkpoint.
+        // Without the thread, the run loses what it did since its last checkpoint.
         std::thread::Builder::new().name("time".to_owned()).spawn(watch).ok();
         Some(Self { id, restarts, resumable, late })
     }
 
-    /// Whether the run goes on in another start of this job, now that it has stopped though no person asked: why. Asks for that start
-    /// unless Slurm sees to it.
+    /// Decides whether a run that stopped without a user's request continues in another start of this job, and why.
+    /// Requests that start unless Slurm does so itself.
     ///
     /// # Errors
-    /// It should, but Slurm refuses.
+    /// The run should continue, but Slurm refuses.
     pub(crate) fn starts_again(&self) -> Result<Option<String>, String> {
         let why = match known(self.id) {
             Some(known) if known.restarts > self.restarts => return Ok(Some("requeued by Slurm".to_owned())),
@@ -67,26 +67,26 @@ impl InJob {
         Ok(Some(why.to_owned()))
     }
 
-    /// Why Slurm has ended the run, of one that does not go on.
+    /// Returns why Slurm has ended a run that does not continue.
     pub(crate) fn ended_because(&self) -> Option<&'static str> {
         (!self.resumable && self.late.load(Ordering::Acquire)).then_some(WAS_OVER)
     }
 }
 
-/// What Slurm says of a job.
+/// Asks Slurm about a job.
 fn known(id: u64) -> Option<Known> {
     jobs(Some(id)).ok()?.into_iter().find(|known| known.id == id)
 }
 
-/// How long it is until then.
+/// Returns the time until `then`.
 fn left(then: Timestamp) -> Duration {
     Duration::try_from(then.duration_since(Timestamp::now())).unwrap_or_default()
 }
 
-/// Waits until the time of the job is over, or `ahead` of that. It may be given more meanwhile, so Slurm is asked once more before.
+/// Waits until the job's time limit, or `ahead` of it. The limit may be extended, so Slurm is asked again before returning.
 fn wait_for_time(id: u64, ahead: bool) {
     let announced = || known(id)?.ends;
-    // Slurm gives it to jobs since 23.02.
+    // Slurm sets this variable since 23.02.
     let given =
         variable("SLURM_JOB_END_TIME").and_then(|s| Timestamp::from_second(i64::try_from(s).ok()?).ok());
     let mut end = given.or_else(announced);

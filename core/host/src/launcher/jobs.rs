@@ -1,4 +1,4 @@
-//! What Slurm says of jobs: one question for all of a user, now and then, and the answers kept in the folders of the runs.
+//! Queries Slurm about all jobs of a user at once, and stores the answers in the folders of the runs.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -13,58 +13,58 @@ use serde_json::Value;
 use crate::error::{HostError, Result};
 use crate::launcher::ask::ask;
 
-/// Seconds between two questions, unless the settings say otherwise.
+/// Default interval between queries, in seconds.
 pub(crate) const ASK_EVERY: u64 = 30;
-/// A question that took its time is asked again only after so many times that time.
+/// A slow query is repeated only after this multiple of its duration.
 const BACK_OFF: u32 = 20;
 
-/// The comment of a job of that token.
+/// Returns the job comment that identifies a token.
 pub(crate) fn comment(token: &str) -> String {
     format!("gradtop:{token}")
 }
 
-/// A number that Slurm gives its jobs.
+/// Parses a numeric environment variable that Slurm sets in jobs.
 pub(crate) fn variable(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
-/// Takes the job of a run away from Slurm.
+/// Cancels the job of a run.
 ///
 /// # Errors
-/// Slurm refuses, or does not answer.
+/// Slurm refuses or does not answer.
 pub fn cancel(run: &RunDir) -> Result<()> {
     let Some(name) = read_job(run).and_then(|job| job.name()) else { return Ok(()) };
     let refused = |why| HostError::Slurm { what: "cancel the job", why };
     ask("scancel", &["--quiet", &name]).map(drop).map_err(refused)
 }
 
-/// Where it is kept, for each user, when to ask again.
+/// Returns the folder that stores, per user, when to ask next.
 pub(crate) fn folder(runs: &Path) -> RunDir {
     RunDir::new(runs.join(format!(".slurm-{}", rustix::process::geteuid().as_raw())))
 }
 
-/// What one answer says of one job.
+/// What an answer says about one job.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Known {
     pub(crate) id: u64,
     array: u64,
-    /// Its task, or those of an array that have no job of their own yet.
+    /// Its task, or the tasks of an array that have no job of their own yet.
     tasks: Vec<std::ops::RangeInclusive<u32>>,
     comment: String,
     pub(crate) state: String,
     reason: Option<String>,
     node: Option<String>,
     pub(crate) ends: Option<Timestamp>,
-    /// It is being ended in favour of another.
+    /// Whether it is being preempted.
     pub(crate) preempted: bool,
-    /// How often it was started again.
+    /// How often it was requeued.
     pub(crate) restarts: u64,
 }
 
 impl Known {
     fn read(job: &Value) -> Option<Self> {
         let text = |key: &str| job.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
-        // A list since Slurm 23.02, of which the first is what the job is and the others are what happens to it.
+        // Since Slurm 23.02 a list: the base state, followed by flags.
         let state = job.get("job_state")?;
         let state = state.as_str().or_else(|| state.get(0)?.as_str())?;
         let task = number(job, "array_task_id").and_then(|task| u32::try_from(task).ok());
@@ -99,7 +99,7 @@ impl Known {
     }
 }
 
-/// A number: plain, or with a note whether it is set, as since Slurm 23.02.
+/// Parses a number: plain, or since Slurm 23.02 with a flag for whether it is set.
 fn number(job: &Value, key: &str) -> Option<u64> {
     let value = job.get(key)?;
     value.as_u64().or_else(|| {
@@ -108,19 +108,19 @@ fn number(job: &Value, key: &str) -> Option<u64> {
     })
 }
 
-/// `0-3,7%2`
+/// Parses `0-3,7%2`.
 fn ranges(list: &str) -> Vec<std::ops::RangeInclusive<u32>> {
     let list = list.split('%').next().unwrap_or_default();
     let range = |part: &str| {
         let (first, last) = part.split_once('-').unwrap_or((part, part));
-        // A step may follow: `0-8:2`, which as a range says too much of tasks that have no run.
+        // A stride may follow, as in `0-8:2`. Ignoring it includes tasks without runs, which is harmless.
         let last = last.split(':').next()?;
         Some(first.trim().parse().ok()?..=last.trim().parse().ok()?)
     };
     list.split(',').filter_map(range).collect()
 }
 
-/// All jobs of this user; or one of them, and in older versions the others too.
+/// Queries all jobs of this user, or one job (older versions also return the others).
 ///
 /// # Errors
 /// Slurm did not answer.
@@ -134,7 +134,7 @@ pub(crate) fn jobs(id: Option<u64>) -> Result<Vec<Known>, String> {
 fn read(answer: &[u8]) -> Result<Vec<Known>, String> {
     let answer: Value =
         serde_json::from_slice(answer).map_err(|e| format!("squeue answered no JSON: {e}"))?;
-    // Without its controller it succeeds, with an error and no jobs.
+    // Without its controller, the program succeeds with an error and no jobs.
     if let Some(error) = answer.get("errors").and_then(|errors| errors.get(0)) {
         return Err(format!("squeue says: {}", crate::text::clean(&error.to_string())));
     }
@@ -142,10 +142,11 @@ fn read(answer: &[u8]) -> Result<Vec<Known>, String> {
     Ok(jobs.iter().filter_map(Known::read).collect())
 }
 
-/// Asks Slurm about the jobs of runs that have not ended, if it is time to; writes what it said into their folders. Whether it asked.
+/// Queries Slurm about the jobs of unfinished runs if it is time to, and stores the answers in their folders. Returns
+/// whether it did.
 pub fn refresh_jobs(runs: &Path) -> bool {
     let own = folder(runs);
-    // No job was ever submitted here.
+    // No job was ever submitted for this folder of runs.
     if !own.path().is_dir() {
         return false;
     }
@@ -157,7 +158,7 @@ pub fn refresh_jobs(runs: &Path) -> bool {
     if is_early() {
         return false;
     }
-    // Somebody else asks, or has just asked.
+    // Another process is asking or has just asked.
     let Ok(_lock) = RunLock::acquire_now(&own) else { return false };
     if is_early() {
         return false;
@@ -171,12 +172,12 @@ pub fn refresh_jobs(runs: &Path) -> bool {
     let every = Duration::from_secs(open.iter().map(|(_, job)| job.ask_every_s).max().unwrap_or(ASK_EVERY));
     let (asked, start) = (Timestamp::now(), Instant::now());
     let known = if open.is_empty() { Ok(Vec::new()) } else { jobs(None) };
-    // A controller that is away may be back soon.
+    // An unavailable controller may be back soon.
     let slow = if known.is_ok() { start.elapsed() * BACK_OFF } else { Duration::ZERO };
     let wait = every.max(slow).min(Duration::from_mins(10));
     let again = Timestamp::now() + SignedDuration::try_from(wait).unwrap_or(SignedDuration::from_mins(1));
     inside::replace(&own, &next, again.to_string().as_bytes(), false).ok();
-    // Without an answer nothing is known that was not known before.
+    // Without an answer, nothing new is known.
     let Ok(known) = known else { return true };
     let found: Vec<Option<&Known>> = open.iter().map(|(_, job)| known.iter().find(|k| k.is(job))).collect();
     let missing: Vec<String> =
@@ -198,14 +199,14 @@ pub fn refresh_jobs(runs: &Path) -> bool {
     true
 }
 
-/// Whether a task that is unknown has left its array, which is known, before its run began.
+/// Returns whether a task left its array, which is known, before its run began.
 fn has_left(known: &[Known], run: &RunDir, job: &Job) -> bool {
     job.task.is_some()
         && known.iter().any(|other| Some(other.array) == job.id)
         && read_status(run).is_ok_and(|status| status.state == State::Queued)
 }
 
-/// Writes what was seen of a run's job, unless it says no more than what is there.
+/// Stores what was seen of a run's job, unless it is unchanged.
 fn note(run: &RunDir, job: &Job, known: Option<&Known>, seen: &JobSeen) {
     if let (None, Some(known)) = (job.id, known) {
         let id = if job.task.is_some() { known.array } else { known.id };
@@ -216,11 +217,11 @@ fn note(run: &RunDir, job: &Job, known: Option<&Known>, seen: &JobSeen) {
     if job.seen.as_ref().is_some_and(same) {
         return;
     }
-    // What is not this user's to write stays as it is.
+    // Ignore files that this user may not write.
     write_job_seen(run, seen).ok();
 }
 
-/// What the accounting says of jobs that the controller has forgotten, as `id|state` lines; nothing where there is none.
+/// Asks the accounting about jobs that the controller has forgotten. Returns `id|state` lines; empty if there is no accounting.
 fn accounted(jobs: &[String]) -> String {
     if jobs.is_empty() {
         return String::new();
@@ -231,7 +232,7 @@ fn accounted(jobs: &[String]) -> String {
     answer.map(|answer| String::from_utf8_lossy(&answer).into_owned()).unwrap_or_default()
 }
 
-/// `CANCELLED` of the line `12_3|CANCELLED by 1000`.
+/// Extracts `CANCELLED` from the line `12_3|CANCELLED by 1000`.
 fn past_state(accounted: &str, job: &str) -> Option<String> {
     let state = accounted.lines().find_map(|line| line.split_once('|').filter(|(id, _)| *id == job))?.1;
     Some(state.split_whitespace().next()?.to_owned())

@@ -1,4 +1,4 @@
-//! Launchers: where a run's keeper starts. A run's folder is made first, whatever the launcher.
+//! Launchers, which determine where a run's keeper starts. The run's folder is created first in any case.
 
 use gradtop_store::{RunDir, change_notes};
 use serde::Deserialize;
@@ -16,7 +16,7 @@ pub(crate) mod slurm;
 pub(crate) mod start;
 pub(crate) mod take_over;
 
-/// Where runs start, under a name.
+/// A named way to start runs.
 #[derive(Debug, Clone)]
 pub struct Launcher {
     /// Its name.
@@ -27,17 +27,17 @@ pub struct Launcher {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 enum Kind {
-    /// On this machine, at once.
+    /// On this machine, immediately.
     Local,
-    /// As a job of Slurm.
+    /// As a Slurm job.
     Slurm(Slurm),
 }
 
-/// What launchers there are where no settings name one.
+/// Launchers available without settings.
 const BUILT_IN: [&str; 2] = ["local", "slurm"];
 
 impl Launcher {
-    /// The launcher that needs no settings and has the name of its kind.
+    /// Returns the launcher of that kind without settings.
     pub fn built_in(name: &str) -> Option<Self> {
         let kind = match name {
             "local" => Kind::Local,
@@ -47,27 +47,27 @@ impl Launcher {
         Some(Self { name: name.to_owned(), kind })
     }
 
-    /// The names of those that need no settings.
+    /// Returns the names of the launchers available without settings.
     pub fn built_in_names() -> impl Iterator<Item = &'static str> {
         BUILT_IN.into_iter()
     }
 
-    /// Reads the table `[launcher.NAME]` of the settings.
+    /// Parses the settings table `[launcher.NAME]`.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// The table is invalid.
     pub fn read(name: &str, table: toml::Table) -> Result<Self, String> {
         let kind =
             toml::Value::Table(table).try_into().map_err(|e: toml::de::Error| e.message().to_owned())?;
         Ok(Self { name: name.to_owned(), kind })
     }
 
-    /// Whether it starts runs at once, as processes of this machine.
+    /// Returns whether it starts runs immediately, as processes of this machine.
     pub fn is_local(&self) -> bool {
         matches!(self.kind, Kind::Local)
     }
 
-    /// `local` or `slurm`.
+    /// Returns `local` or `slurm`.
     pub fn kind(&self) -> &'static str {
         match self.kind {
             Kind::Local => "local",
@@ -75,11 +75,10 @@ impl Launcher {
         }
     }
 
-    /// Starts runs, or has them started: several of them as one array. All get the tag, if there is one; no more than `at_once` work
-    /// at the same time.
+    /// Starts or submits runs; several become one array. All get `tag`, if given, and at most `at_once` run at the same time.
     ///
     /// # Errors
-    /// As [`crate::launch`] and [`crate::exec()`]; or the batch system refuses them, and then none of them is left.
+    /// See [`crate::launch`] and [`crate::exec()`]. If the batch system refuses them, all are removed.
     pub fn start(&self, starts: &[Start], tag: Option<&str>, at_once: Option<u32>) -> Result<Vec<RunDir>> {
         match &self.kind {
             Kind::Slurm(slurm) => slurm.start(&self.name, starts, tag, at_once),
@@ -99,10 +98,10 @@ impl Launcher {
         }
     }
 
-    /// As [`crate::resume`]; in a batch system an ended run waits for a job that goes on with it.
+    /// Like [`crate::resume`]; in a batch system, an ended run waits for a job that continues it.
     ///
     /// # Errors
-    /// As [`crate::resume`], or the batch system refuses it.
+    /// See [`crate::resume`], or the batch system refuses.
     pub fn resume(&self, run: &RunDir, how: Resume) -> Result<Resumed> {
         match &self.kind {
             Kind::Local => launch::resume(run, how),
@@ -110,7 +109,7 @@ impl Launcher {
         }
     }
 
-    /// Whether this machine has the programs that it takes.
+    /// Returns whether the programs it needs are installed.
     pub fn is_installed(&self) -> bool {
         match &self.kind {
             Kind::Local => true,
@@ -118,10 +117,10 @@ impl Launcher {
         }
     }
 
-    /// Whether a run could be started so now, in words.
+    /// Checks whether a run could be started now, and describes when.
     ///
     /// # Errors
-    /// Why it could not.
+    /// Why a run could not be started.
     pub fn check(&self) -> Result<String, String> {
         match &self.kind {
             Kind::Local => Ok("this machine".to_owned()),

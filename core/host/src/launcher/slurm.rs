@@ -1,4 +1,4 @@
-//! Runs as jobs of Slurm: one `sbatch` for each command, an array for several runs.
+//! Runs as Slurm jobs: one `sbatch` per command, an array for several runs.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -12,7 +12,7 @@ use jiff::civil::DateTime;
 use jiff::{SignedDuration, Timestamp, Zoned};
 use serde::Deserialize;
 
-use crate::command::left::GIVEN;
+use crate::command::run_processes::GIVEN;
 use crate::error::{HostError, Result};
 use crate::launcher::ask::{answer, ask};
 use crate::launcher::jobs::{ASK_EVERY, comment, folder};
@@ -23,14 +23,14 @@ use crate::run::alerts;
 use crate::run::allowed::{Action, Why};
 use crate::run::control::ready;
 use crate::run::launch::{self, Resume, Resumed, draw_seed};
-use gradtop_store::Birth;
+use gradtop_store::NewRun;
 
 /// The program that submits jobs.
 const SUBMIT: &str = "sbatch";
-/// How far ahead a start may be to be told.
+/// Expected start times further ahead than this are not reported.
 const FORESEEN: SignedDuration = SignedDuration::from_hours(365 * 24);
 
-/// What jobs are submitted with.
+/// Settings for submitting jobs.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Slurm {
@@ -38,18 +38,18 @@ pub(crate) struct Slurm {
     gres: Option<String>,
     time: Option<String>,
     account: Option<String>,
-    /// More options of sbatch.
+    /// Additional options of sbatch.
     #[serde(default)]
     extra: Vec<String>,
-    /// Lines of shell before the run, such as `module load cuda`.
+    /// Shell lines before the run, such as `module load cuda`.
     #[serde(default)]
     setup: Vec<String>,
-    /// Seconds between two questions to Slurm, at least.
+    /// Minimum interval between two queries to Slurm, in seconds.
     ask_every: Option<u64>,
 }
 
 impl Slurm {
-    /// What the settings ask for, as options of sbatch.
+    /// Returns the settings as options of sbatch.
     fn options(&self) -> Vec<String> {
         let named = [
             ("partition", &self.partition),
@@ -62,7 +62,7 @@ impl Slurm {
         named.chain(self.extra.iter().cloned()).collect()
     }
 
-    /// Whether its jobs have a GPU.
+    /// Returns whether jobs get a GPU.
     fn has_gpu(&self) -> bool {
         self.options().iter().any(|option| option.contains("gpu"))
     }
@@ -91,18 +91,18 @@ impl Slurm {
         }
         let token = token();
         let checked = Checked::all(starts, Some(self.has_gpu()))?;
-        // Once a run has its folder, nothing may end this process before it has its job.
+        // Once a run has its folder, this process must not be interrupted before the run has its job.
         let _blocked = Blocked::interrupts();
         let mut runs = Vec::new();
-        let made = checked.births(Birth::begin).enumerate().try_for_each(|(i, birth)| {
-            let birth = birth?;
+        let made = checked.new_runs(NewRun::begin).enumerate().try_for_each(|(i, new_run)| {
+            let new_run = new_run?;
             if let Some(tag) = tag {
-                change_notes(birth.run(), |notes| notes.add_tag(tag))?;
+                change_notes(new_run.run(), |notes| notes.add_tag(tag))?;
             }
             let task = (starts.len() > 1).then(|| u32::try_from(i).unwrap_or(u32::MAX));
-            write_job(birth.run(), &self.job(name, &token, task))?;
-            // The lock is given up: the job takes it.
-            runs.push(birth.finish()?.0);
+            write_job(new_run.run(), &self.job(name, &token, task))?;
+            // The lock is released so that the job can take it.
+            runs.push(new_run.finish()?.0);
             Ok(())
         });
         match made.and_then(|()| self.submit(&runs, &token, at_once, false)) {
@@ -121,7 +121,7 @@ impl Slurm {
         Job { launcher: name.to_owned(), token: token.to_owned(), id: None, task, ask_every_s, seen: None }
     }
 
-    /// Submits the job of runs that have their folders, and notes its id there.
+    /// Submits the job of runs that have folders, and stores its id there.
     fn submit(&self, runs: &[RunDir], token: &str, at_once: Option<u32>, trust: bool) -> Result<()> {
         let Some(first) = runs.first() else { return Ok(()) };
         let mut command = Command::new(SUBMIT);
@@ -153,7 +153,7 @@ impl Slurm {
         let id: u64 = id.ok_or_else(|| refused(format!("sbatch answered {:?}", said.trim())))?;
         create_shared(first.runs(), folder(first.runs()).path())?;
         for run in runs {
-            // The job may have begun, and noted it itself.
+            // The job may have begun and stored it itself.
             if let Some(job) = read_job(run).filter(|job| job.token == token && job.id.is_none()) {
                 write_job(run, &Job { id: Some(id), ..job })?;
             }
@@ -161,7 +161,7 @@ impl Slurm {
         Ok(())
     }
 
-    /// What the job does: a run by its name, never by its place in a list that may change.
+    /// Returns the job's script. It refers to runs by name, never by their position in a list that may change.
     fn script(&self, runs: &[RunDir], token: &str, trust: bool) -> String {
         let quoted = |path: &Path| shell_words(&[path.to_string_lossy().into_owned()]);
         let mut script = "#!/bin/bash\n".to_owned();
@@ -179,7 +179,7 @@ impl Slurm {
             script.push_str(line);
             script.push('\n');
         }
-        // A task of its own, because Slurm sends signals to no others.
+        // A task of its own, because Slurm sends signals only to tasks.
         let program = program::command();
         let trust = if trust { " --trust" } else { "" };
         writeln!(
@@ -228,28 +228,28 @@ impl Slurm {
     }
 }
 
-/// What `sbatch --test-only` says of a start, such as `2026-11-29T12:00:00 using 1 processors on nodes n1`.
+/// Extracts the start time from the output of `sbatch --test-only`, such as `2026-11-29T12:00:00 using 1 processors on nodes n1`.
 fn start_in_words(when: &str) -> String {
     let date = when.split(' ').next().and_then(|date| date.parse::<DateTime>().ok());
-    // Where Slurm knows no time it names one centuries ahead.
+    // If Slurm does not know the time, it reports one centuries ahead.
     if date.is_some_and(|date| date > Zoned::now().datetime().saturating_add(FORESEEN)) {
         return ", no start of a job is in sight".to_owned();
     }
     format!(", a job now would start at {}", crate::text::clean(when))
 }
 
-/// Whether this machine can submit jobs.
+/// Returns whether this machine can submit jobs.
 pub(crate) fn is_installed() -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).any(|folder| folder.join(SUBMIT).is_file())
 }
 
-/// Something that no other submission has.
+/// Returns a unique token for a submission.
 fn token() -> String {
     format!("{:08x}", draw_seed())
 }
 
-/// Takes away a run that nobody will start.
+/// Removes a run that will not be started.
 fn remove(run: &RunDir) {
     let above = RunDir::new(run.path().parent().unwrap_or(run.path()));
     inside::remove_dir(&above, run.path()).ok();

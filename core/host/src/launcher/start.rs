@@ -1,23 +1,23 @@
-//! What a launcher starts.
+//! What a launcher can start.
 
-use gradtop_store::Birth;
+use gradtop_store::NewRun;
 
 use crate::command::exec::{self, Exec};
 use crate::error::Result;
 use crate::machine::git;
 use crate::run::launch::{Begin, Launch, Source};
 
-/// A run to be started.
+/// A run to start.
 #[derive(Debug, Clone)]
 pub enum Start {
-    /// Of an experiment.
+    /// A run of an experiment.
     Run(Launch),
-    /// Of a command.
+    /// A run of a command.
     Exec(Exec),
 }
 
 impl Start {
-    /// The id of the experiment that it is a run of.
+    /// Returns the id of its experiment.
     pub fn experiment(&self) -> String {
         match self {
             Self::Run(launch) => launch.experiment.clone(),
@@ -26,7 +26,7 @@ impl Start {
     }
 }
 
-/// Runs that may be made: no experiment refuses its parameters.
+/// Runs whose parameters no experiment refuses.
 pub(crate) struct Checked<'a> {
     starts: &'a [Start],
     sources: Vec<Source>,
@@ -34,7 +34,7 @@ pub(crate) struct Checked<'a> {
 }
 
 impl<'a> Checked<'a> {
-    /// Checks all of them. `gpu`: they will be on another machine, which has a GPU or not.
+    /// Checks all of them. `gpu` is set if they will be on another machine, and says whether that has a GPU.
     pub(crate) fn all(starts: &'a [Start], gpu: Option<bool>) -> Result<Self> {
         let mut sources: Vec<Source> = Vec::new();
         let mut launches: Vec<Vec<&Launch>> = Vec::new();
@@ -51,12 +51,12 @@ impl<'a> Checked<'a> {
         Ok(Self { starts, sources, git: git::Asked::default() })
     }
 
-    /// As [`Source::birth`], of each in turn. Interrupts are blocked.
-    pub(crate) fn births(&self, begin: Begin) -> impl Iterator<Item = Result<Birth>> {
+    /// Creates each run in turn like [`Source::new_run`]. Interrupts must be blocked.
+    pub(crate) fn new_runs(&self, begin: Begin) -> impl Iterator<Item = Result<NewRun>> {
         self.starts.iter().map(move |start| match start {
-            Start::Exec(exec) => exec::birth(exec, begin, &self.git),
+            Start::Exec(exec) => exec::new_run(exec, begin, &self.git),
             Start::Run(launch) => match self.sources.iter().find(|source| source.is_of(launch)) {
-                Some(source) => source.birth(launch, begin),
+                Some(source) => source.new_run(launch, begin),
                 None => unreachable!("each has been checked"),
             },
         })

@@ -1,4 +1,4 @@
-//! What a job does first: it takes over the run that it is for.
+//! How a batch job takes over its run when it starts.
 
 use std::io::Write as _;
 use std::os::fd::AsFd as _;
@@ -9,20 +9,21 @@ use std::time::{Duration, Instant};
 
 use gradtop_store::{
     Ending, Job, Owner, RENEW, RunDir, RunLock, State, StoreError, checkpoints, clear_control, has_journal,
-    is_of_earlier_start, metric_files, read_job, read_manifest, read_status, recover, stands_still,
-    stop_request, write_job,
+    is_of_earlier_start, metric_files, read_job, read_manifest, read_status, recover, stop_request,
+    wait_until_stale, write_job,
 };
 
 use crate::error::{HostError, Result};
 use crate::launcher::jobs::variable;
 use crate::run::control::write_end;
-use crate::run::keeper_command::{self, GoOn};
+use crate::run::keeper_command::{self, ResumeFrom};
 use crate::run::launch::{may_run, set_back};
 
-/// How long a job waits for who had the run before: a job that is started again may overtake its own end.
+/// How long a job waits for the run's previous owner: a requeued job may start before its earlier start has ended.
 const PATIENCE: Duration = Duration::from_mins(2);
 
-/// `gradtop __job DIR TOKEN [--trust]`: becomes the keeper of the run in that folder. What it says goes to the job's log.
+/// Entry point of `gradtop __job DIR TOKEN [--trust]`: becomes the keeper of the run in that folder. Output goes to the
+/// job's log.
 pub(crate) fn job_main(dir: &Path, token: &str, trust: bool) -> i32 {
     let (said, code) = match take_over(&RunDir::new(dir), token, trust) {
         Ok(why) => (why, 0),
@@ -32,7 +33,7 @@ pub(crate) fn job_main(dir: &Path, token: &str, trust: bool) -> i32 {
     code
 }
 
-/// Takes the run and becomes its keeper; or why there is nothing to do.
+/// Takes the run and becomes its keeper, or returns why there is nothing to do.
 fn take_over(run: &RunDir, token: &str, trust: bool) -> Result<String> {
     let start = Instant::now();
     let mut patience = PATIENCE;
@@ -42,13 +43,14 @@ fn take_over(run: &RunDir, token: &str, trust: bool) -> Result<String> {
         }
         match RunLock::acquire(run) {
             Err(StoreError::Locked { .. }) if start.elapsed() < patience => {}
-            // Where it is cut off from Slurm only, it learns from the folder that it has lost the run, and gives up its lock.
+            // If the earlier start is only cut off from Slurm, it learns from the folder that it has lost the run, and
+            // releases its lock.
             Err(StoreError::Locked { .. }) if patience == PATIENCE && is_of_earlier_start(run) => {
                 Owner::take_over(run)?;
                 patience += RENEW * 3;
             }
             Err(StoreError::Owned { .. }) if is_of_earlier_start(run) => {
-                if stands_still(run, || start.elapsed() < PATIENCE) {
+                if wait_until_stale(run, || start.elapsed() < PATIENCE) {
                     Owner::take_over(run)?;
                 } else if start.elapsed() >= PATIENCE {
                     Owner::take_over(run)?;
@@ -64,18 +66,18 @@ fn take_over(run: &RunDir, token: &str, trust: bool) -> Result<String> {
         Ok(Prepared::Over(why)) => Ok(why),
         Err(e) => Err(e),
     };
-    // Here nothing has begun.
+    // Nothing has begun in this process.
     if let Some(owner) = owner {
         owner.end(run);
     }
     said
 }
 
-/// What there is to do for a job that has its run.
+/// What a job that has its run should do.
 enum Prepared {
-    /// To begin, or to go on.
-    Begin(Option<GoOn>),
-    /// Nothing, and why.
+    /// Begin, or continue.
+    Begin(Option<ResumeFrom>),
+    /// Nothing, for this reason.
     Over(String),
 }
 
@@ -111,8 +113,9 @@ fn prepare(run: &RunDir, lock: &RunLock, token: &str, trust: bool) -> Result<Pre
     Ok(Prepared::Begin(go_on))
 }
 
-/// Becomes the keeper; if that fails, why. Slurm signals the processes of a task's own, so it must not be a child.
-fn become_keeper(run: &RunDir, lock: &RunLock, go_on: Option<&GoOn>) -> HostError {
+/// Becomes the keeper; returns the error if that fails. It must not be a child process, because Slurm signals only the
+/// processes of a task.
+fn become_keeper(run: &RunDir, lock: &RunLock, go_on: Option<&ResumeFrom>) -> HostError {
     let failed = |e| HostError::io("start the keeper")(e);
     let inherited = || {
         let lock = lock.file().try_clone()?;

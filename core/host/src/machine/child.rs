@@ -1,4 +1,4 @@
-//! Children of this program that answer a question on their standard output, within a time.
+//! Child processes of this program that answer on standard output within a time limit.
 
 use std::fs::File;
 use std::io::{Read, Write as _};
@@ -13,22 +13,22 @@ use serde::Serialize;
 
 use crate::machine::process::leave_now;
 
-/// What a child that answers on its standard output did.
+/// The result of a child process.
 pub(crate) struct Child {
-    /// `None` if it ran out of time and was killed.
+    /// `None` if it timed out and was killed.
     pub(crate) status: Option<std::process::ExitStatus>,
-    /// What it had answered by then.
+    /// What it has written to standard output.
     pub(crate) answer: Vec<u8>,
-    /// The last it wrote to standard error.
+    /// The end of what it has written to standard error.
     pub(crate) output: Vec<u8>,
 }
 
-/// Runs a child that answers on its standard output, within `limit`. `stdin` is its standard input.
+/// Runs a child that answers on standard output within `limit`. `stdin` is its standard input.
 pub(crate) fn run_child(command: Command, stdin: Option<&File>, limit: Duration) -> std::io::Result<Child> {
     run(command, stdin, limit, false)
 }
 
-/// As [`run_child`] where there are many answers: the time is that of each.
+/// Like [`run_child`], for several answers: the time limit applies to each.
 pub(crate) fn run_answering_child(
     command: Command,
     stdin: Option<&File>,
@@ -40,7 +40,7 @@ pub(crate) fn run_answering_child(
 fn run(mut command: Command, stdin: Option<&File>, limit: Duration, each: bool) -> std::io::Result<Child> {
     const ANSWER_LIMIT: usize = 64 << 20;
     const OUTPUT_LIMIT: usize = 64 << 10;
-    // Out of the terminal's reach: a Ctrl-C meant for this program must not look like the death of a plugin.
+    // Detached from the terminal, so that a Ctrl-C meant for this program does not look like a crash of the plugin.
     let stdin = match stdin {
         Some(file) => file.try_clone()?.into(),
         None => Stdio::null(),
@@ -59,7 +59,7 @@ fn run(mut command: Command, stdin: Option<&File>, limit: Duration, each: bool) 
     let left = || deadline.lock().saturating_duration_since(Instant::now());
     let answer = child.stdout.take().map(|pipe| collect(pipe, ANSWER_LIMIT, heard));
     let output = child.stderr.take().map(|pipe| collect(pipe, OUTPUT_LIMIT, || ()));
-    // The answer ends when the child closes it; a child that closes it and lingers is given the rest of its time.
+    // The answer ends when the child closes it; a child that lingers afterwards gets the rest of its time.
     let answered = answer.as_ref().and_then(|answer| {
         loop {
             match answer.recv_timeout(left()) {
@@ -79,14 +79,14 @@ fn run(mut command: Command, stdin: Option<&File>, limit: Duration, each: bool) 
         }
         std::thread::sleep(Duration::from_millis(1));
     };
-    // A process that the plugin left behind may hold a pipe open: what is not there soon is not waited for.
+    // A process left by the plugin may hold a pipe open, so do not wait long for the rest.
     let soon = |pipe: Option<mpsc::Receiver<Vec<u8>>>| {
         pipe.and_then(|pipe| pipe.recv_timeout(Duration::from_millis(200)).ok()).unwrap_or_default()
     };
     Ok(Child { status, answer: answered.unwrap_or_else(|| soon(answer)), output: soon(output) })
 }
 
-/// Reads a pipe to its end on a thread of its own, keeping the last `limit` bytes; `heard` is told of each piece.
+/// Reads a pipe to its end on a separate thread and keeps the last `limit` bytes; `heard` is notified of each chunk.
 fn collect(
     mut pipe: impl Read + Send + 'static,
     limit: usize,
@@ -114,15 +114,15 @@ fn collect(
         kept.drain(..cut);
         send.send(kept).ok();
     };
-    // Where no thread can be started, nothing is heard.
+    // If no thread can be started, nothing is read.
     std::thread::Builder::new().name("answer".to_owned()).spawn(read).ok();
     receive
 }
 
-/// Keeps standard output for the answers alone, whatever `work` opens, and leaves without running destructors of theirs. Each answer
-/// is a line of JSON, written as soon as it is there: one that kills this process takes none of those before with it.
+/// Reserves standard output for answers, whatever `work` prints, and exits without running destructors of libraries.
+/// Each answer is written at once as a line of JSON, so that a crash does not lose earlier ones.
 pub(crate) fn answer_and_leave<T: IntoIterator<Item: Serialize>>(work: impl FnOnce() -> T) -> i32 {
-    // Whoever asked may be gone while a plugin hangs; and a crash here is no news worth a core file.
+    // The parent may exit while a plugin hangs. A crash here needs no core file either.
     rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL)).ok();
     let none = rustix::process::Rlimit { current: Some(0), maximum: Some(0) };
     rustix::process::setrlimit(rustix::process::Resource::Core, none).ok();

@@ -1,4 +1,4 @@
-//! Opening libtorch, and what its CUDA sees.
+//! Opens libtorch and counts its usable CUDA devices.
 
 #![allow(unsafe_code, reason = "calls CUDA's run time")]
 
@@ -9,8 +9,8 @@ use crate::error::Refusal;
 use crate::machine::library::{Opened, RTLD_GLOBAL};
 use crate::machine::libtorch;
 
-/// Opens libtorch so that every library after it finds its symbols, and with `cuda` its CUDA part, which no plugin names
-/// itself but whose static constructors make CUDA known.
+/// Opens libtorch so that libraries opened later find its symbols. With `cuda`, also opens its CUDA part, which no
+/// plugin links itself but whose static constructors register CUDA.
 pub(crate) fn open_libtorch(folder: &Path, cuda: bool) -> Result<(), Refusal> {
     for name in [libtorch::CPU, libtorch::CUDA].into_iter().take(1 + usize::from(cuda)) {
         let path = folder.join(name);
@@ -25,11 +25,11 @@ pub(crate) fn open_libtorch(folder: &Path, cuda: bool) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// How many GPUs CUDA itself can use, with libtorch's CUDA part open; an error in CUDA's words.
+/// Returns how many GPUs CUDA can use, or its error message. libtorch's CUDA part must be open.
 pub(crate) fn cuda_devices() -> Result<u32, String> {
     let everything = Opened::everything();
     let count = everything.symbol("cudaGetDeviceCount").ok_or("libtorch has no CUDA runtime")?;
-    // SAFETY: the C signature of cudaGetDeviceCount has been this since CUDA 1.
+    // SAFETY: the C signature of cudaGetDeviceCount, unchanged since CUDA 1.
     let count = unsafe { std::mem::transmute::<*mut c_void, unsafe extern "C" fn(*mut i32) -> i32>(count) };
     let mut n = 0;
     // SAFETY: it writes one int.
@@ -41,9 +41,9 @@ pub(crate) fn cuda_devices() -> Result<u32, String> {
         // SAFETY: the C signature of cudaGetErrorString.
         let text =
             unsafe { std::mem::transmute::<*mut c_void, unsafe extern "C" fn(i32) -> *const c_char>(text) };
-        // SAFETY: any code may be given.
+        // SAFETY: any code is allowed.
         let words = unsafe { text(code) };
-        // SAFETY: it returns a constant string, whatever the code.
+        // SAFETY: it returns a constant string for every code.
         unsafe { CStr::from_ptr(words) }.to_string_lossy()
     });
     Err(format!("CUDA says: {} ({code})", words.unwrap_or_default()))

@@ -1,4 +1,4 @@
-//! Which device a run gets, and why.
+//! Chooses the device of a run, with the reason.
 
 use std::path::Path;
 use std::str::FromStr;
@@ -13,10 +13,10 @@ use crate::machine::file::identity;
 use crate::machine::signals::how_it_ended;
 use crate::machine::{cuda, libtorch, program};
 
-/// The device asked for.
+/// The requested device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum DeviceChoice {
-    /// `cuda:0` if there is a GPU that libtorch can use, else the CPU.
+    /// `cuda:0` if libtorch can use a GPU, else the CPU.
     #[default]
     Auto,
     /// The CPU.
@@ -51,23 +51,23 @@ impl std::fmt::Display for DeviceChoice {
     }
 }
 
-/// A GPU as the driver names it.
+/// A GPU as reported by the driver.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gpu {
-    /// Its number, in the order of the bus.
+    /// Its number, in PCI bus order.
     pub index: u32,
-    /// What it is called everywhere and always, `GPU-…`.
+    /// Its globally unique id, `GPU-…`.
     pub uuid: String,
     /// Its name.
     pub name: String,
-    /// Bytes of memory.
+    /// Memory in bytes.
     pub memory: u64,
 }
 
-/// The GPUs that NVML sees, or why it sees none.
+/// Returns the GPUs that NVML sees.
 ///
 /// # Errors
-/// Why the driver cannot be asked.
+/// The driver cannot be queried.
 pub fn gpus() -> Result<Vec<Gpu>, String> {
     let nvml = nvml()?;
     let count = nvml.device_count().map_err(|e| format!("NVML cannot count the GPUs ({e})"))?;
@@ -80,25 +80,26 @@ pub fn gpus() -> Result<Vec<Gpu>, String> {
     Ok((0..count).filter_map(gpu).collect())
 }
 
-/// Bytes of a GPU's memory in use, all processes together; `index` counts the GPUs that this process may use. Nothing if the
-/// driver does not say.
+/// Returns the memory in use on a GPU by all processes, in bytes; `index` counts the GPUs visible to this process.
+/// `None` if the driver does not report it.
 pub fn memory_used(index: u32) -> Option<u64> {
     let (nvml, uuid) = (nvml().ok()?, uuid(index)?);
     nvml.device_by_uuid(uuid).ok()?.memory_info().ok().map(|memory| memory.used)
 }
 
-/// How busy GPUs are, all their processes together, as NVML tells it.
+/// Queries the utilization of GPUs through NVML.
 #[derive(Debug)]
 pub struct Gpus(nvml_wrapper::Nvml);
 
 impl Gpus {
-    /// Opens NVML, which may take a while; nothing where there is no NVIDIA driver.
+    /// Opens NVML, which may take a while; `None` without an NVIDIA driver.
     #[must_use]
     pub fn open() -> Option<Self> {
         nvml().ok().map(Self)
     }
 
-    /// Use of the GPU of this UUID over the last moment, in percent; nothing if it does not say, as parts of one (MIG) do not.
+    /// Returns the current utilization of the GPU with this UUID by all processes, in percent; `None` if it is not
+    /// reported, as for MIG instances.
     #[must_use]
     pub fn percent(&self, uuid: &str) -> Option<f64> {
         let device = self.0.device_by_uuid(uuid).ok()?;
@@ -106,32 +107,32 @@ impl Gpus {
     }
 }
 
-/// The driver's own library for asking about GPUs.
+/// Opens the driver's management library.
 pub(crate) fn nvml() -> Result<nvml_wrapper::Nvml, String> {
-    // The name without a version belongs to development packages; the driver itself brings the other.
+    // The unversioned name belongs to development packages; the driver installs this one.
     nvml_wrapper::Nvml::builder().lib_path(std::ffi::OsStr::new("libnvidia-ml.so.1")).init().map_err(|e| {
         match e {
-            // What the loader says of a library that most machines do not have helps nobody.
+            // The loader's message about a library that most machines lack is not helpful.
             nvml_wrapper::error::NvmlError::LibloadingError(_) => "no NVIDIA driver".to_owned(),
             e => format!("the NVIDIA driver does not answer ({e})"),
         }
     })
 }
 
-/// The UUID of this process's `cuda:<n>`: a number means another GPU in another process, which may see others.
+/// Returns the UUID of this process's `cuda:<n>`. The number may mean another GPU in another process.
 fn uuid(n: u32) -> Option<String> {
     visible(&gpus().ok()?).into_iter().nth(n as usize)?
 }
 
-/// Those of the GPUs that a run started here sees as `cuda:0`, `cuda:1` and so on, by UUID; `None` for one that is not known.
+/// Returns the UUIDs of the GPUs that a run started here sees as `cuda:0`, `cuda:1` and so on; `None` for an unknown one.
 #[must_use]
 pub fn visible(gpus: &[Gpu]) -> Vec<Option<String>> {
-    // The keeper sets the order where nobody has.
+    // The keeper sets the order if it is not set.
     let order = std::env::var(ORDER).unwrap_or_else(|_| BUS_ORDER.to_owned());
     visible_of(std::env::var(VISIBLE).ok().as_deref(), &order, gpus)
 }
 
-/// The UUID of a run's GPU; `None` where it has none, or is free to use any.
+/// Returns the UUID of a run's GPU; `None` if it has none or may use any.
 pub(crate) fn uuid_of(device: &str) -> Option<String> {
     match device.parse() {
         Ok(DeviceChoice::Cuda(n)) => uuid(n),
@@ -139,7 +140,7 @@ pub(crate) fn uuid_of(device: &str) -> Option<String> {
     }
 }
 
-/// What a command that has this device alone is to find in [`VISIBLE`]; `None`: it may use any.
+/// Returns the value of [`VISIBLE`] that restricts a command to this device; `None` if it may use any.
 pub(crate) fn seen_alone(device: &str) -> Option<String> {
     seen_alone_of(device, std::env::var(VISIBLE).ok().as_deref())
 }
@@ -150,15 +151,15 @@ fn seen_alone_of(device: &str, visible: Option<&str>) -> Option<String> {
         DeviceChoice::Cpu => return Some(String::new()),
         DeviceChoice::Cuda(n) => n,
     };
-    // A number counts what this process may use.
+    // A number counts the GPUs visible to this process.
     Some(match visible {
         Some(visible) => visible.split(',').nth(n as usize).unwrap_or_default().trim().to_owned(),
         None => n.to_string(),
     })
 }
 
-/// The device that a command is to have alone, as a manifest names it; an error if the driver says that it is not there. Where there is
-/// no driver to ask, the command finds out.
+/// Resolves the device of a command, as recorded in its manifest. Fails if the driver reports that it does not exist;
+/// without a driver to query, the command will find out.
 pub(crate) fn of_command(choice: DeviceChoice) -> Result<String, HostError> {
     let there = || gpus().map(|gpus| visible(&gpus).len() as u32);
     match choice {
@@ -171,17 +172,17 @@ pub(crate) fn of_command(choice: DeviceChoice) -> Result<String, HostError> {
     }
 }
 
-/// The variable that says which GPUs CUDA sees.
+/// The variable that restricts the GPUs visible to CUDA.
 pub(crate) const VISIBLE: &str = "CUDA_VISIBLE_DEVICES";
 
-/// The variable that says how CUDA numbers GPUs.
+/// The variable that determines how CUDA numbers GPUs.
 pub(crate) const ORDER: &str = "CUDA_DEVICE_ORDER";
-/// As NVML and nvidia-smi number them.
+/// The order used by NVML and nvidia-smi.
 pub(crate) const BUS_ORDER: &str = "PCI_BUS_ID";
 
-/// The same, from `CUDA_VISIBLE_DEVICES`, `CUDA_DEVICE_ORDER` and the GPUs in the order of the bus.
+/// Like [`visible`], from the values of `CUDA_VISIBLE_DEVICES` and `CUDA_DEVICE_ORDER` and the GPUs in PCI bus order.
 fn visible_of(visible: Option<&str>, order: &str, gpus: &[Gpu]) -> Vec<Option<String>> {
-    // In any other order CUDA puts what it takes for the fastest first.
+    // In any other order, CUDA lists the GPU it considers fastest first.
     let is_known = gpus.len() == 1 || order == BUS_ORDER;
     let uuid = |gpu: &Gpu| Some(gpu.uuid.clone()).filter(|uuid| !uuid.is_empty());
     let numbered = |gpu: &Gpu| uuid(gpu).filter(|_| is_known);
@@ -194,15 +195,15 @@ fn visible_of(visible: Option<&str>, order: &str, gpus: &[Gpu]) -> Vec<Option<St
             let n: u32 = entry.parse().ok()?;
             return gpus.iter().find(|gpu| gpu.index == n).map(numbered);
         }
-        // A beginning is enough if no other GPU has it.
+        // A unique prefix is sufficient.
         let mut like = gpus.iter().filter(|g| g.uuid.starts_with(entry));
         like.next().filter(|_| like.next().is_none()).map(uuid)
     };
-    // CUDA takes the entries up to the first that names no GPU.
+    // CUDA ignores all entries from the first invalid one on.
     visible.split(',').map_while(|entry| named(entry.trim())).collect()
 }
 
-/// How many GPUs a run sees, in words.
+/// Describes how many GPUs a run sees.
 fn how_many(count: u32) -> String {
     match (count, std::env::var_os(VISIBLE).is_some()) {
         (0, false) => "CUDA sees no GPU".to_owned(),
@@ -214,17 +215,16 @@ fn how_many(count: u32) -> String {
     }
 }
 
-/// How many GPUs a run can use, at least 1; or the reason why it can use none, the same wherever it is given. `lib` is the folder
-/// of libtorch's libraries, for plugins that use libtorch.
+/// Returns how many GPUs a run can use, at least 1. `lib` is the folder of libtorch's libraries, for plugins that use libtorch.
 ///
 /// # Errors
-/// Why it can use none.
+/// Why no GPU can be used.
 pub fn usable(lib: Option<&Path>) -> Result<u32, String> {
     let count = match lib {
         Some(lib) => probe(lib),
         None => gpus().map(|gpus| visible(&gpus).len() as u32),
     };
-    // What the driver says comes first: without one, CUDA says only that it sees nothing.
+    // The driver's message takes precedence: without a driver, CUDA only reports that it sees none.
     let none = |why: String| gpus().err().unwrap_or(why);
     match count {
         Ok(0) => Err(none(how_many(0))),
@@ -232,8 +232,8 @@ pub fn usable(lib: Option<&Path>) -> Result<u32, String> {
     }
 }
 
-/// A run's device, `-1` for the CPU or the number of a GPU, and why if gradtop chose it.
-/// `lib` is the folder of libtorch's libraries, for plugins that use libtorch.
+/// Resolves a run's device to `-1` for the CPU or the number of a GPU, with the reason if gradtop chose it. `lib` is
+/// the folder of libtorch's libraries, for plugins that use libtorch.
 pub(crate) fn resolve(
     choice: DeviceChoice,
     uses_device: bool,
@@ -244,7 +244,7 @@ pub(crate) fn resolve(
         DeviceChoice::Cpu => Ok((-1, None)),
         DeviceChoice::Auto if !uses_device => cpu("the experiment uses no GPU"),
         DeviceChoice::Auto => {
-            // Without a driver that answers, CUDA is not even opened.
+            // Without a working driver, CUDA need not be opened.
             let gpus = match gpus() {
                 Ok(gpus) => gpus,
                 Err(why) => return cpu(&why),
@@ -272,7 +272,7 @@ pub(crate) fn resolve(
     }
 }
 
-/// The same for a run that will be on another machine, which has a GPU or not, as far as is known here.
+/// Like [`resolve`], for a run on another machine, of which only is known whether it has a GPU.
 pub(crate) fn resolve_elsewhere(
     choice: DeviceChoice,
     uses_device: bool,
@@ -287,15 +287,15 @@ pub(crate) fn resolve_elsewhere(
     }
 }
 
-/// What a probe found, and under which circumstances.
+/// The result of a probe, with the circumstances it depends on.
 #[derive(Serialize, Deserialize)]
 struct Probed {
     of: String,
     count: u32,
 }
 
-/// How many GPUs the libtorch in `lib` can use. Its CUDA part is opened by a child: it is big, and it stays. A good answer
-/// is cached for this boot, this library and this choice of visible GPUs; the trainer asks again in any case.
+/// Returns how many GPUs the libtorch in `lib` can use. A child opens its CUDA part, because that is large and is never
+/// unloaded. Success is cached for this boot, library and set of visible GPUs; the trainer checks again in any case.
 fn probe(lib: &Path) -> Result<u32, String> {
     let library = lib.join(libtorch::CUDA);
     let Ok((size, changed)) = identity(&library) else {
@@ -324,7 +324,7 @@ fn probe(lib: &Path) -> Result<u32, String> {
     Ok(count)
 }
 
-/// The child of [`probe`]: `gradtop __probe_cuda FOLDER`.
+/// The child of [`probe`], `gradtop __probe_cuda FOLDER`.
 pub(crate) fn probe_main(lib: &Path) -> i32 {
     answer_and_leave(|| {
         let opened = cuda::open_libtorch(lib, true).map_err(|e| e.to_string());

@@ -1,4 +1,4 @@
-//! The user's folders, and small answers that are kept in one of them.
+//! The user's folders, and small values cached there.
 
 use std::path::{Path, PathBuf};
 
@@ -25,12 +25,12 @@ fn user_dir(variable: &str, below_home: &str) -> Option<PathBuf> {
     Some(set(variable).or_else(|| Some(set("HOME")?.join(below_home)))?.join("gradtop"))
 }
 
-/// What an earlier process kept at `place` in the cache.
+/// Reads a cached value.
 pub(crate) fn recall<T: DeserializeOwned>(place: &Path) -> Option<T> {
     serde_json::from_slice(&std::fs::read(place).ok()?).ok()
 }
 
-/// Keeps an answer at `place` in the cache, whole or not at all; nothing depends on it.
+/// Writes a value to the cache atomically. Failure is ignored.
 pub(crate) fn remember(place: &Path, answer: &impl Serialize) {
     let tmp = place.with_extension(format!("{}.tmp", std::process::id()));
     let keep = || {

@@ -1,4 +1,4 @@
-//! Open files: their names, what tells them apart, and reading them whoever else does.
+//! Open files: their paths, identity and content.
 
 use std::fs::File;
 use std::io::Read;
@@ -10,24 +10,24 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use sha2::{Digest as _, Sha256};
 
-/// A name of an open file, for as long as it is open.
+/// Returns a path that names an open file for as long as it is open.
 pub(crate) fn handle(file: &File) -> PathBuf {
     PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()))
 }
 
-/// Waits until there is something to read, or nobody to write any more; `false` if that is not so within `patience`.
+/// Waits up to `patience` until a descriptor is readable or its writers are gone; returns `false` on time-out.
 pub(crate) fn readable(fd: impl AsFd, patience: Duration) -> rustix::io::Result<bool> {
     let patience = Timespec::try_from(patience).unwrap_or(Timespec { tv_sec: i64::MAX, tv_nsec: 0 });
     Ok(poll(&mut [PollFd::new(&fd, PollFlags::IN)], Some(&patience))? > 0)
 }
 
-/// Size and time of change of a file.
+/// Returns the size and modification time of a file.
 pub(crate) fn identity(file: &Path) -> std::io::Result<(u64, i128)> {
     let meta = std::fs::metadata(file)?;
     Ok((meta.len(), i128::from(meta.mtime()) * 1_000_000_000 + i128::from(meta.mtime_nsec())))
 }
 
-/// SHA-256 of an open file from its beginning, in hexadecimal; where it is read next is not changed.
+/// Returns the SHA-256 of an open file in hexadecimal, without changing its position.
 pub(crate) fn sha256(file: &File) -> std::io::Result<String> {
     let mut at = At { file, offset: 0 };
     let mut hash = Sha256::new();
@@ -40,7 +40,7 @@ pub(crate) fn sha256(file: &File) -> std::io::Result<String> {
     }
 }
 
-/// Reads an open file from its beginning, wherever others who share it are.
+/// Reads an open file from its start, independently of its shared position.
 pub(crate) struct At<'a> {
     pub(crate) file: &'a File,
     pub(crate) offset: u64,

@@ -1,4 +1,4 @@
-//! The commit that a run was started at, read from the repository's files, and what git says has changed since.
+//! Reads the commit a run is started at from the repository's files, and asks git what has changed since.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -10,17 +10,17 @@ use std::time::Duration;
 use crate::machine::child::run_child;
 use crate::text::clean_bytes;
 
-/// How long each question to git may take.
+/// Time limit for each call of git.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// How much of a diff is kept, in bytes, and how many names of files.
+/// Maximum size of a stored diff in bytes, and of its list of file names.
 const DIFF: usize = 1 << 20;
 const NAMES: usize = 100;
-/// The longest name, in bytes.
+/// Maximum length of a name in bytes.
 const NAME: usize = 1000;
-/// Where a file begins in a diff.
+/// The start of a file in a diff.
 const FILE: &[u8] = b"\ndiff --git ";
 
-/// The commit checked out in the repository around `from`, if there is one.
+/// Returns the commit checked out in the repository that contains `from`.
 pub(crate) fn commit(from: &Path) -> Option<String> {
     let git = from.ancestors().find_map(|dir| folder(&dir.join(".git")))?;
     let head = std::fs::read_to_string(git.join("HEAD")).ok()?;
@@ -42,31 +42,30 @@ pub(crate) fn commit(from: &Path) -> Option<String> {
     })
 }
 
-/// The branch checked out in the repository around `from`, if one is.
+/// Returns the branch checked out in the repository that contains `from`.
 pub(crate) fn branch(from: &Path) -> Option<String> {
     let git = from.ancestors().find_map(|dir| folder(&dir.join(".git")))?;
     let head = std::fs::read_to_string(git.join("HEAD")).ok()?;
     Some(head.trim().strip_prefix("ref: refs/heads/")?.to_owned())
 }
 
-/// What differs from a commit.
+/// Changes relative to a commit.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Changes {
-    /// Whether tracked files do.
+    /// Whether tracked files were changed.
     pub(crate) dirty: bool,
-    /// What was changed in tracked files, as a patch with remarks in front; empty if there is nothing to say.
+    /// A patch of the changes to tracked files, preceded by remarks; empty if there is nothing to report.
     pub(crate) diff: Vec<u8>,
 }
 
-/// Answers that were given: of many commands that are begun together, git is asked once for each folder.
+/// Caches answers, so that git is called once per folder when many commands are started together.
 #[derive(Default)]
 pub(crate) struct Asked(RefCell<HashMap<(PathBuf, String), Rc<Answer>>>);
 
-/// What [`changes`] says.
 type Answer = Option<Result<Changes, String>>;
 
 impl Asked {
-    /// As [`changes`].
+    /// Like the function [`changes`], but cached.
     pub(crate) fn changes(&self, from: &Path, commit: &str) -> Rc<Answer> {
         let mut known = self.0.borrow_mut();
         let answer = known.entry((from.to_owned(), commit.to_owned()));
@@ -74,13 +73,13 @@ impl Asked {
     }
 }
 
-/// What differs from `commit` in the repository around `from`. `None`: there is no repository, or no git to ask.
+/// Returns what differs from `commit` in the repository that contains `from`. `None` without a repository or git.
 ///
 /// # Errors
-/// Why git has no answer.
+/// Why git failed.
 fn changes(from: &Path, commit: &str) -> Answer {
     let top = from.ancestors().find(|dir| folder(&dir.join(".git")).is_some())?;
-    // No programs that the repository's settings name, no colours, and paths as `git apply` takes them.
+    // No external programs from the repository's configuration, no colours, and paths as `git apply` expects them.
     let diff = [
         "diff",
         "--no-ext-diff",
@@ -105,7 +104,7 @@ fn changes(from: &Path, commit: &str) -> Answer {
     Some(Ok(Changes { dirty: !diff.is_empty(), diff: patch(commit, diff, &others) }))
 }
 
-/// What git says; `None`: there is no git.
+/// Calls git; `None` if it is not installed.
 fn ask(top: &Path, args: &[&str]) -> Option<Result<Vec<u8>, String>> {
     let mut command = Command::new("git");
     command.arg("-C").arg(top).args(["-c", "core.fsmonitor=false"]).args(args).env("GIT_OPTIONAL_LOCKS", "0");
@@ -123,7 +122,7 @@ fn ask(top: &Path, args: &[&str]) -> Option<Result<Vec<u8>, String>> {
     })
 }
 
-/// A diff within the bounds, with the names of untracked files before it. `git apply` passes over what precedes the first file.
+/// Limits the size of a diff and prepends the names of untracked files. `git apply` ignores text before the first file.
 fn patch(commit: &str, diff: Vec<u8>, others: &[u8]) -> Vec<u8> {
     let others: Vec<&[u8]> = others.split(|b| *b == 0).filter(|name| !name.is_empty()).collect();
     if diff.is_empty() && others.is_empty() {
@@ -143,7 +142,7 @@ fn patch(commit: &str, diff: Vec<u8>, others: &[u8]) -> Vec<u8> {
     [head.into_bytes(), diff.concat()].concat()
 }
 
-/// The parts of a diff, a file each, of which there is room for, and the names of the other files: only whole files are of use.
+/// Returns the files of a diff that fit, and the names of the others. Only complete files are useful.
 fn within_bounds(diff: &[u8]) -> (Vec<&[u8]>, Vec<&[u8]>) {
     let (mut rest, mut room) = (diff, DIFF);
     let (mut kept, mut left_out) = (Vec::new(), Vec::new());
@@ -164,7 +163,7 @@ fn within_bounds(diff: &[u8]) -> (Vec<&[u8]>, Vec<&[u8]>) {
     (kept, left_out)
 }
 
-/// `.git` itself, or the folder that a `.git` file points to.
+/// Returns `.git` itself, or the folder that a `.git` file points to.
 fn folder(git: &Path) -> Option<PathBuf> {
     if git.is_dir() {
         return Some(git.to_owned());

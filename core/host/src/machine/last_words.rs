@@ -1,6 +1,6 @@
-//! What a process wrote before it died.
+//! Finds the reason for a process's death in its output.
 
-/// The line of a process's output that says most about its death by a signal: what others print before they abort.
+/// Returns the output line that best explains a death by signal, such as a message printed before an abort.
 pub(crate) fn last_words(output: &[u8]) -> Option<String> {
     const TELLING: [&str; 12] = [
         "terminate called",
@@ -19,7 +19,7 @@ pub(crate) fn last_words(output: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(output);
     let lines: Vec<&str> = text.lines().map(str::trim).filter(|l| !l.is_empty()).collect();
     let after = |at: usize| lines.get(at + 1).copied().unwrap_or_default();
-    // The second panic says only that the first could go no further.
+    // The second panic only reports that the first could not unwind.
     let tells = |at: &usize| {
         let line = lines[*at];
         TELLING.iter().any(|t| line.contains(t))
@@ -33,12 +33,12 @@ pub(crate) fn last_words(output: &[u8]) -> Option<String> {
     Some(crate::text::clean_bytes(words.as_bytes(), 500))
 }
 
-/// Why a process died, with its last words where it left some.
+/// Appends a process's last words, if any, to the reason for its death.
 pub(crate) fn with_last_words(why: &str, output: &[u8]) -> String {
     last_words(output).map_or_else(|| why.to_owned(), |words| format!("{why}: {words}"))
 }
 
-/// The last line that is not empty.
+/// Returns the last non-empty line.
 pub(crate) fn last_line(output: &[u8]) -> &[u8] {
     output.split(|b| *b == b'\n').rev().map(<[u8]>::trim_ascii).find(|l| !l.is_empty()).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! Where libtorch is, and what a folder of it is.
+//! Finds and inspects libtorch.
 
 use std::path::{Path, PathBuf};
 
@@ -6,21 +6,21 @@ use std::path::{Path, PathBuf};
 pub const VERSION: &str = "2.11.0";
 /// The library that every plugin with libtorch needs.
 pub(crate) const CPU: &str = "libtorch_cpu.so";
-/// The library that a run on a GPU needs too.
+/// The library that a run on a GPU needs as well.
 pub(crate) const CUDA: &str = "libtorch_cuda.so";
 
-/// The folder with `libtorch_cpu.so`: of `GRADTOP_LIBTORCH` (and only of it, if it is set), of a RUNPATH of `plugin`, or of
-/// the set-up's record. The error lists the places looked at.
+/// Finds the folder with `libtorch_cpu.so`: in `GRADTOP_LIBTORCH` (exclusively, if it is set), in a RUNPATH of
+/// `plugin`, or in the folder recorded by the set-up.
 ///
 /// # Errors
-/// The folders that were searched in vain.
+/// The folders that were searched.
 pub fn find(plugin: Option<&Path>) -> Result<PathBuf, Vec<PathBuf>> {
     let run_path =
         plugin.and_then(|p| crate::plugin::inspect::inspect(p).ok()).map(|i| i.run_path).unwrap_or_default();
     find_in(&run_path)
 }
 
-/// As [`find`], with the plugin's run path at hand.
+/// Like [`find`], with the plugin's run path.
 pub(crate) fn find_in(run_path: &[PathBuf]) -> Result<PathBuf, Vec<PathBuf>> {
     let mut looked = Vec::new();
     if let Some(set) = std::env::var_os("GRADTOP_LIBTORCH").filter(|v| !v.is_empty()) {
@@ -44,7 +44,7 @@ pub(crate) fn find_in(run_path: &[PathBuf]) -> Result<PathBuf, Vec<PathBuf>> {
     Err(looked)
 }
 
-/// `folder` or its `lib`, whichever holds libtorch; absolute, links followed.
+/// Returns `folder` or its `lib`, whichever contains libtorch, as an absolute path without links.
 fn library_folder(folder: &Path, looked: &mut Vec<PathBuf>) -> Option<PathBuf> {
     for dir in [folder.to_owned(), folder.join("lib")] {
         if dir.join(CPU).is_file() {
@@ -60,7 +60,7 @@ pub fn record() -> Option<PathBuf> {
     Some(crate::machine::dirs::cache_dir()?.join("libtorch"))
 }
 
-/// Records a torch folder for every program that looks for libtorch later.
+/// Records a torch folder for later calls of [`find`].
 ///
 /// # Errors
 /// The record cannot be written.
@@ -78,12 +78,12 @@ pub fn remember(torch: &Path) -> std::io::Result<()> {
     std::fs::rename(&fresh, &path)
 }
 
-/// The version of the libtorch in a library folder, from the `version.py` or `build-version` beside it.
+/// Returns the version of the libtorch in a library folder, from the `version.py` or `build-version` next to it.
 pub fn version(lib: &Path) -> Option<String> {
     version_of(lib.parent()?)
 }
 
-/// What is in a library folder, for a person: its version, and whether that is built for CUDA but has not got it.
+/// Describes the libtorch in a library folder: its version, and whether its CUDA libraries are missing.
 pub fn in_words(lib: &Path) -> String {
     let version = version(lib).unwrap_or_else(|| "of unknown version".to_owned());
     let lacks = version.contains("+cu") && !lib.parent().is_some_and(has_cuda);
@@ -91,7 +91,7 @@ pub fn in_words(lib: &Path) -> String {
     format!("{version}{only} in {}", lib.display())
 }
 
-/// The version of a torch folder, as written there.
+/// Returns the version recorded in a torch folder.
 fn version_of(torch: &Path) -> Option<String> {
     let text = match std::fs::read_to_string(torch.join("version.py")) {
         Ok(text) => {
@@ -103,7 +103,7 @@ fn version_of(torch: &Path) -> Option<String> {
     Some(crate::text::clean(&text)).filter(|version| !version.is_empty())
 }
 
-/// Whether plugins are built against this version: `2.11.0+cu130` and `2.11.0` are the same to us, `2.11.0a0+git…` is not.
+/// Returns whether plugins can use this version: `2.11.0+cu130` is as good as `2.11.0`, but `2.11.0a0+git…` is not.
 pub fn is_wanted(version: &str) -> bool {
     version.split('+').next() == Some(VERSION)
 }
@@ -111,19 +111,19 @@ pub fn is_wanted(version: &str) -> bool {
 /// A folder with libtorch's `lib` and `include`: an unpacked libtorch, or the `torch` of a Python package.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Torch {
-    /// Absolute, without links.
+    /// The absolute path, without links.
     pub folder: PathBuf,
-    /// As written there, such as `2.11.0+cu130`.
+    /// The recorded version, such as `2.11.0+cu130`.
     pub version: String,
-    /// Everything that a run on an NVIDIA GPU needs is there.
+    /// Whether everything that an NVIDIA GPU needs is there.
     pub cuda: bool,
 }
 
 impl Torch {
-    /// Looks at a folder, or the one whose `lib` it is.
+    /// Inspects a folder, or the parent if it is a `lib` folder.
     ///
     /// # Errors
-    /// What is wrong with it, for a person: not a libtorch, another version, incomplete.
+    /// It is not a libtorch, another version, or incomplete.
     pub fn inspect(folder: &Path) -> Result<Self, String> {
         let mut folder =
             folder.canonicalize().map_err(|e| format!("{} cannot be reached: {e}", folder.display()))?;
@@ -151,8 +151,8 @@ impl Torch {
     }
 }
 
-/// The CUDA libraries of Python's package are packages of their own beside it, in `nvidia/`. Our CPU set-up has that folder
-/// too, with only the two libraries that libtorch cannot be opened without; cuDNN tells.
+/// Returns whether the CUDA libraries are there. For a Python package they are separate packages in `nvidia/`. A CPU
+/// set-up by gradtop also has that folder, with only the two libraries that libtorch always needs, so check for cuDNN.
 fn has_cuda(torch: &Path) -> bool {
     let beside = torch.parent().map(|parent| parent.join("nvidia")).filter(|nvidia| nvidia.is_dir());
     torch.join("lib").join(CUDA).exists()

@@ -1,4 +1,4 @@
-//! The machine: its devices and libtorch, other processes and their signals, the user's folders.
+//! The machine: devices and libtorch, other processes and signals, and the user's folders.
 
 pub(crate) mod child;
 pub(crate) mod cuda;

@@ -1,4 +1,4 @@
-//! Other processes: whether one is who it was, and signals to it that cannot hit another; and the end of this one.
+//! Other processes: identifying them, sending signals that cannot hit another process, and exiting this one.
 
 #![allow(unsafe_code, reason = "leaves without running destructors of libraries")]
 
@@ -10,7 +10,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use crate::machine::file::readable;
 
-/// Whether a process has a handler for a signal: one of an older version may not, and would die of it.
+/// Returns whether a process handles a signal. One of an older version may not, and would be killed by it.
 pub(crate) fn catches(pid: u32, signal: i32) -> bool {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
@@ -18,7 +18,7 @@ pub(crate) fn catches(pid: u32, signal: i32) -> bool {
     mask >> (signal - 1) & 1 == 1
 }
 
-/// Kills processes, also those that come up meanwhile: `kill` says how many it found.
+/// Kills processes, including those started in the meantime: `kill` returns how many it found.
 pub(crate) fn until_none(mut kill: impl FnMut() -> usize) {
     const TRIES: u32 = 100;
     for _ in 0..TRIES {
@@ -29,25 +29,25 @@ pub(crate) fn until_none(mut kill: impl FnMut() -> usize) {
     }
 }
 
-/// A process that is the one meant.
+/// A handle of an identified process.
 pub(crate) struct Process(OwnedFd);
 
 impl Process {
-    /// A run's keeper or trainer of that id and start time, if it still is there. What a run's folder says may be anybody's
-    /// word: a process that was not started for this folder is not one.
+    /// Returns a run's keeper or trainer with that id and start time, if it is alive. The run's folder is not trusted:
+    /// a process that was not started for this folder is rejected.
     pub(crate) fn of(run: &RunDir, pid: u32, start: u64) -> Option<Self> {
         let process = Self::that(pid, start)?;
         is_started_for(run, pid).then_some(process)
     }
 
-    /// The process of that id and start time, if it still is there.
+    /// Returns the process with that id and start time, if it is alive.
     pub(crate) fn that(pid: u32, start: u64) -> Option<Self> {
         let fd = pidfd_open(Pid::from_raw(i32::try_from(pid).ok()?)?, PidfdFlags::empty()).ok()?;
-        // Looked at after it was opened: from here on the descriptor cannot come to mean another.
+        // Checked after opening: from now on, the descriptor cannot mean another process.
         (process_start(pid) == Some(start)).then_some(Self(fd))
     }
 
-    /// A child of this process that has not been waited for.
+    /// Returns a child of this process that has not been waited for.
     pub(crate) fn child(child: &std::process::Child) -> std::io::Result<Self> {
         let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
         let pid = pid.ok_or(std::io::ErrorKind::NotFound)?;
@@ -58,27 +58,27 @@ impl Process {
         Ok(pidfd_send_signal(&self.0, signal)?)
     }
 
-    /// Waits until it ends, at most so long; `true` if it has.
+    /// Waits up to `time` for its end; returns whether it has ended.
     pub(crate) fn wait(&self, time: Duration) -> bool {
         readable(&self.0, time).unwrap_or(false)
     }
 }
 
 impl AsFd for Process {
-    /// Readable once it has ended.
+    /// Becomes readable when the process ends.
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
     }
 }
 
-/// Ends the process this instant, whatever its other threads hold.
+/// Exits immediately, whatever other threads hold.
 pub(crate) fn leave_now(code: i32) -> ! {
     // SAFETY: ends the process.
     unsafe { libc::_exit(code) }
 }
 
-/// Ends the process after flushing what C wrote, without running destructors of libraries: those of libtorch and CUDA are
-/// known to crash when threads still run.
+/// Exits after flushing C streams, without running destructors of libraries: those of libtorch and CUDA may crash while
+/// threads are running.
 pub(crate) fn leave(code: i32) -> ! {
     // SAFETY: null flushes every stream.
     unsafe { libc::fflush(std::ptr::null_mut()) };

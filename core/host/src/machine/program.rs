@@ -1,4 +1,4 @@
-//! This program, to be run again as its own child.
+//! Starting this program again as its own child.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::process::CommandExt as _;
@@ -8,14 +8,14 @@ use std::sync::OnceLock;
 
 static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
 
-/// Names the program to run as keeper, trainer and describing child instead of this one: for programs whose `main` does
-/// not call [`crate::hidden_main`], such as test runners. Only the first call counts.
+/// Sets the program to run as keeper, trainer and so on, for programs whose `main` does not call
+/// [`crate::hidden_main`], such as test runners. Only the first call counts.
 pub fn set_program(path: PathBuf) {
     PROGRAM.get_or_init(|| path);
 }
 
-/// A command that runs this program again: by its path if that still is this program, else (it was replaced or removed
-/// since) through the kernel's link to it.
+/// Returns a command that starts this program again: by its path if that is still this program, else (if it was
+/// replaced or removed) through the kernel's link to it.
 pub(crate) fn command() -> Command {
     let link = Path::new("/proc/self/exe");
     let path = PROGRAM.get().cloned().unwrap_or_else(|| {

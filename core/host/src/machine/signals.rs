@@ -1,4 +1,4 @@
-//! Signals: their names, and who is deaf to which.
+//! Signals: their names, and ignoring, blocking or restoring them.
 
 #![allow(unsafe_code, reason = "signal masks and dispositions have no safe interface")]
 
@@ -32,7 +32,7 @@ pub(crate) fn name(signal: c_int) -> String {
     known.to_owned()
 }
 
-/// How a process ended, in words.
+/// Describes how a process ended.
 pub(crate) fn how_it_ended(status: ExitStatus) -> String {
     match (status.signal(), status.code()) {
         (Some(signal), _) => name(signal),
@@ -41,14 +41,14 @@ pub(crate) fn how_it_ended(status: ExitStatus) -> String {
     }
 }
 
-/// Ignores a signal from now on, in this process and in programs it becomes. Safe between fork and exec.
+/// Ignores a signal in this process and in programs it executes. Safe between fork and exec.
 pub(crate) fn ignore(signal: c_int) {
     // SAFETY: SIG_IGN runs no code.
     unsafe { libc::signal(signal, libc::SIG_IGN) };
 }
 
-/// Makes a file that grows beyond a limit (`ulimit -f`) an error of the write, in this process; programs that it starts know nothing of
-/// that. By default the signal ends it without a word.
+/// Makes exceeding the file size limit (`ulimit -f`) a write error in this process instead of a fatal signal. Programs
+/// that it executes get the default back.
 pub(crate) fn limits_are_errors() {
     extern "C" fn nothing(_: c_int) {}
     let handler = nothing as extern "C" fn(c_int);
@@ -56,37 +56,37 @@ pub(crate) fn limits_are_errors() {
     unsafe { libc::signal(libc::SIGXFSZ, handler as libc::sighandler_t) };
 }
 
-/// Gives a signal back what it does by default. Safe between fork and exec.
+/// Restores the default action of a signal. Safe between fork and exec.
 pub(crate) fn restore(signal: c_int) {
-    // SAFETY: SIG_DFL runs no code of ours.
+    // SAFETY: SIG_DFL runs none of our code.
     unsafe { libc::signal(signal, libc::SIG_DFL) };
 }
 
-/// Blocks no signal from now on: the mask goes over to programs that a process starts. Safe between fork and exec.
+/// Unblocks all signals, because a blocked mask is inherited by started programs. Safe between fork and exec.
 pub(crate) fn unblock() {
-    // SAFETY: all zeros is a valid set; it is emptied by the book next.
+    // SAFETY: all zeros is a valid set; it is properly initialized next.
     let mut none: libc::sigset_t = unsafe { std::mem::zeroed() };
-    // SAFETY: a set of our own.
+    // SAFETY: our own set.
     unsafe { libc::sigemptyset(&raw mut none) };
     // SAFETY: as above.
     unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut()) };
 }
 
-/// Blocks SIGINT, SIGHUP and SIGTERM on this thread until dropped; one that came meanwhile then arrives.
+/// Blocks SIGINT, SIGHUP and SIGTERM on this thread until dropped; signals received meanwhile are then delivered.
 pub(crate) struct Blocked(libc::sigset_t);
 
 impl Blocked {
     pub(crate) fn interrupts() -> Self {
-        // SAFETY: all zeros is a valid set; it is emptied by the book next.
+        // SAFETY: all zeros is a valid set; it is properly initialized next.
         let mut set: libc::sigset_t = unsafe { std::mem::zeroed() };
-        // SAFETY: a set of our own.
+        // SAFETY: our own set.
         unsafe { libc::sigemptyset(&raw mut set) };
         for signal in [libc::SIGINT, libc::SIGHUP, libc::SIGTERM] {
-            // SAFETY: as above, and a signal that exists.
+            // SAFETY: our own set, and a signal that exists.
             unsafe { libc::sigaddset(&raw mut set, signal) };
         }
         let mut old = set;
-        // SAFETY: both sets are our own.
+        // SAFETY: both sets are ours.
         unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, &raw mut old) };
         Self(old)
     }
@@ -94,7 +94,7 @@ impl Blocked {
 
 impl Drop for Blocked {
     fn drop(&mut self) {
-        // SAFETY: the mask this thread had.
+        // SAFETY: restores the previous mask of this thread.
         unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const self.0, std::ptr::null_mut()) };
     }
 }

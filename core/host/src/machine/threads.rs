@@ -1,4 +1,4 @@
-//! What the threads of a run's processes do, as `/proc` tells.
+//! The threads of a run's processes, from `/proc`.
 
 use std::fs;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use gradtop_store::{Kind, Life, View};
 
 use crate::machine::proc_fs::stat;
 
-/// Between two looks at how much processor time a thread has used.
+/// Time between two measurements of a thread's processor time.
 const BETWEEN: Duration = Duration::from_millis(400);
 
 /// A thread.
@@ -19,20 +19,20 @@ pub struct Thread {
     pub id: u32,
     /// Its name.
     pub name: String,
-    /// As `/proc` has it: `R` runs, `S` sleeps, `D` waits for a device, `T` is stopped.
+    /// The state in `/proc`: `R` running, `S` sleeping, `D` waiting for a device, `T` stopped.
     pub state: char,
-    /// The function of the kernel that it waits in, where that may be known.
+    /// The kernel function it waits in, if that is known.
     pub waits_in: Option<String>,
-    /// Share of a processor that it took between two looks, from 0 to 1.
+    /// Share of a processor used between the two measurements, from 0 to 1.
     pub busy: f64,
 }
 
-/// The threads of what trains: the trainer's, or those of a command. It looks twice, 0.4 s apart. `None`: they cannot be seen from
-/// here, or there are none.
+/// Returns the threads of the trainer or command, measured twice 0.4 s apart. `None` if they cannot be seen from here
+/// or there are none.
 pub fn threads(view: &View) -> Option<Vec<Thread>> {
     let Life::Alive { within_reach: true, .. } = view.life else { return None };
     let pids: Vec<u32> = match view.manifest.kind {
-        Kind::Command => crate::command::left::of(&view.dir)
+        Kind::Command => crate::command::run_processes::of(&view.dir)
             .into_iter()
             .map(|(pid, _)| pid)
             // The run's own processes have the variable too, if a command started them.
@@ -55,7 +55,7 @@ pub fn threads(view: &View) -> Option<Vec<Thread>> {
     (!threads.is_empty()).then_some(threads)
 }
 
-/// Each thread of these processes with its processor time so far, in ticks.
+/// Returns each thread of these processes with its processor time in ticks.
 fn look(pids: &[u32]) -> Vec<(Thread, u64)> {
     let tasks = |pid: &u32| {
         let pid = *pid;

@@ -1,12 +1,12 @@
-//! What has become of an experiment's parameters since a run was started.
+//! Changes of an experiment's parameters since a run was started.
 
 use gradtop_store::ParamValue;
 
 use crate::plugin::desc::ExperimentDesc;
 use crate::plugin::params::parse_param;
 
-/// Each change of the parameters that a run was given, in words: `momentum is new`, `decay = 0.1 is gone`, or why a value is no
-/// longer allowed.
+/// Describes each change of the parameters that a run was given: `momentum is new`, `decay = 0.1 is gone`, or why a
+/// value is no longer allowed.
 pub fn parameter_changes(given: &[(String, ParamValue)], experiment: &ExperimentDesc) -> Vec<String> {
     let declared = |key: &str| experiment.params.iter().find(|param| param.key == key);
     let changed = given.iter().filter_map(|(key, value)| match declared(key) {

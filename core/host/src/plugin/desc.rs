@@ -1,30 +1,30 @@
-//! What a plugin says of itself, once it has been checked.
+//! The checked description of a plugin.
 
 use std::path::PathBuf;
 
 use gradtop_store::MetricInfo;
 use serde::{Deserialize, Serialize};
 
-/// A plugin and its experiments. Every string is free of control characters; every rule of the ABI has been checked.
+/// A plugin and its experiments. All strings are free of control characters, and all rules of the ABI have been checked.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PluginDesc {
     /// The file.
     pub file: PathBuf,
-    /// What it says it was built with.
+    /// The compiler and libraries that it reports.
     pub built_with: Option<String>,
-    /// Major and minor of its ABI.
+    /// Major and minor version of its ABI.
     pub abi: (u32, u32),
     /// Whether it needs libtorch.
     pub needs_libtorch: bool,
     /// Its experiments.
     pub experiments: Vec<ExperimentDesc>,
-    /// What is odd but allowed, each in a sentence.
+    /// Warnings about things that are odd but allowed.
     #[serde(default)]
     pub warnings: Vec<String>,
 }
 
 impl PluginDesc {
-    /// The experiment of that id, with its index at the plugin.
+    /// Returns the experiment with that id and its index in the plugin.
     pub fn experiment(&self, id: &str) -> Option<(u32, &ExperimentDesc)> {
         self.experiments.iter().enumerate().find(|(_, e)| e.id == id).map(|(i, e)| (i as u32, e))
     }
@@ -35,15 +35,15 @@ impl PluginDesc {
 pub struct ExperimentDesc {
     /// `[a-z][a-z0-9-]*`, unique in the plugin.
     pub id: String,
-    /// Title for people.
+    /// Its title.
     pub name: String,
-    /// Version of the experiment.
+    /// Its version.
     pub version: String,
-    /// What it does, in a line.
+    /// A one-line summary.
     pub summary: String,
-    /// Whether it writes checkpoints and can go on from one.
+    /// Whether it writes checkpoints and can resume from one.
     pub resumable: bool,
-    /// Whether it uses the device it is given.
+    /// Whether it uses the assigned device.
     pub uses_device: bool,
     /// Parameters, in the order declared.
     pub params: Vec<ParamDesc>,
@@ -73,7 +73,7 @@ pub enum ParamKind {
 }
 
 impl ParamKind {
-    /// The word for people.
+    /// Returns the name of the type for display.
     pub fn word(self) -> &'static str {
         match self {
             Self::I64 => "integer",
@@ -96,31 +96,31 @@ pub struct ParamDesc {
     pub unit: Option<String>,
     /// Type.
     pub kind: ParamKind,
-    /// Default as text; it parses and is in range.
+    /// Default as text; guaranteed to be valid.
     pub default: String,
-    /// What a [`ParamKind::Choice`] may be.
+    /// The values of a [`ParamKind::Choice`].
     pub choices: Vec<String>,
-    /// Least value; `None` for no bound.
+    /// Minimum; `None` for no bound.
     #[serde(with = "exact")]
     pub min: Option<f64>,
-    /// Greatest value; `None` for no bound.
+    /// Maximum; `None` for no bound.
     #[serde(with = "exact")]
     pub max: Option<f64>,
-    /// Whether the least value itself is not allowed.
+    /// Whether the minimum itself is excluded.
     pub min_excluded: bool,
-    /// Whether the greatest value itself is not allowed.
+    /// Whether the maximum itself is excluded.
     pub max_excluded: bool,
     /// Whether to show and sample it on a log scale.
     pub log: bool,
 }
 
 impl ParamDesc {
-    /// One that takes any text, and says no more of itself.
+    /// Creates a parameter that accepts any text.
     pub fn text(key: &str) -> Self {
         Self { key: key.to_owned(), ..Self::default() }
     }
 
-    /// The range as `[1, 10)`, `≥ 1`, `< 10`; `None` if there is none.
+    /// Formats the range as `[1, 10)`, `≥ 1` or `< 10`; `None` if there is none.
     pub fn range(&self) -> Option<String> {
         let low = if self.min_excluded { ">" } else { "≥" };
         let high = if self.max_excluded { "<" } else { "≤" };
@@ -144,11 +144,11 @@ pub struct PresetDesc {
     pub name: String,
     /// One line.
     pub help: String,
-    /// What it sets; the rest keeps its default.
+    /// The values it sets; other parameters keep their defaults.
     pub values: Vec<(String, String)>,
 }
 
-/// Bounds as text: JSON numbers may come back changed in their last bit, and a default may lie on its bound.
+/// Serializes bounds as text: JSON numbers may change in their last bit, and a default may lie on its bound.
 mod exact {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 

@@ -1,4 +1,4 @@
-//! Asking a plugin what it offers, in a child process with a time-out; the answer is cached.
+//! Describes a plugin in a child process with a time-out, and caches the result.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -16,22 +16,22 @@ use crate::plugin::desc::PluginDesc;
 use crate::plugin::file::PluginFile;
 use crate::plugin::{inspect, load};
 
-/// How long a plugin may take to describe itself where it need not wait for a processor, and at most.
+/// How long a plugin may take to describe itself on an idle machine, and the maximum.
 const TIME_OUT: Duration = Duration::from_secs(10);
 const LONGEST: Duration = Duration::from_mins(1);
-/// How long a refusal is believed: what was missing may be there by now.
+/// How long a refusal is cached: its cause may have been fixed.
 const REFUSED: Duration = Duration::from_secs(5);
-/// How long a plugin that was too slow is not asked again, as that takes long.
+/// How long a plugin that was too slow is not asked again, because asking takes long.
 const SLOW: Duration = Duration::from_mins(1);
 
-/// A plugin's answer, and what it was an answer of.
+/// A cached answer with the circumstances it depends on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Cached {
-    /// The file, its size and its time of change in nanoseconds.
+    /// The file, its size and its modification time in nanoseconds.
     file: PathBuf,
     size: u64,
     changed: i128,
-    /// The same of the program: another one may judge differently.
+    /// The same of this program: another version may judge differently.
     program: (u64, i128),
     asked: SystemTime,
     sha256: String,
@@ -46,7 +46,7 @@ enum Answer {
 }
 
 impl Cached {
-    /// Whether it is still believed; a refusal only if it was given after `since`.
+    /// Returns whether it is still valid; a refusal only if it is newer than `since`.
     fn is_good(&self, since: Option<SystemTime>) -> bool {
         let known_for = match self.answer {
             Answer::Offers(_) => return true,
@@ -57,22 +57,22 @@ impl Cached {
     }
 }
 
-/// What a plugin offers. The file is opened by a child process that has 10 s, more on a machine that is busy; what it offers is
-/// cached by path, size and time of change, so that asking again costs a few file reads. One that was refused is asked again.
+/// Describes a plugin. A child process opens the file and has 10 s, more on a busy machine. Success is cached by path,
+/// size and modification time, so that asking again costs a few file reads; a refused plugin is asked again.
 ///
 /// # Errors
-/// Why it is no plugin that can be used.
+/// Why it cannot be used as a plugin.
 pub fn describe(file: &Path) -> Result<PluginDesc, Refusal> {
     describe_since(file, Some(SystemTime::now()))
 }
 
-/// As [`describe`], but a refusal that was given a moment ago, and after `since`, is believed.
+/// Like [`describe`], but returns a recent cached refusal if it is newer than `since`.
 pub(crate) fn describe_since(file: &Path, since: Option<SystemTime>) -> Result<PluginDesc, Refusal> {
     described(&PluginFile::open(file)?, since).map(|(desc, _)| desc)
 }
 
-/// As [`describe`], with the SHA-256 that the file has now, in hexadecimal, even if its size and time of change are those
-/// of another.
+/// Like [`describe`], with the current SHA-256 of the file in hexadecimal, computed even if size and modification time
+/// are unchanged.
 pub(crate) fn described_exactly(plugin: &PluginFile) -> Result<(PluginDesc, String), Refusal> {
     let sha256 = plugin.sha256()?;
     let cached = described(plugin, Some(SystemTime::now()))?;
@@ -86,7 +86,7 @@ pub(crate) fn described_exactly(plugin: &PluginFile) -> Result<(PluginDesc, Stri
     if anew.1 == sha256 { Ok(anew) } else { Err(Refusal::being_written()) }
 }
 
-/// As [`describe`], with the file's SHA-256 in hexadecimal.
+/// Like [`describe`], with the SHA-256 of the file in hexadecimal.
 fn described(plugin: &PluginFile, since: Option<SystemTime>) -> Result<(PluginDesc, String), Refusal> {
     let file = plugin.path().to_owned();
     let (size, changed) = plugin.identity()?;
@@ -101,7 +101,7 @@ fn described(plugin: &PluginFile, since: Option<SystemTime>) -> Result<(PluginDe
             Answer::Refused(refusal) => Err(refusal),
         };
     }
-    // What can be said without running anything is not worth a process or a cache entry.
+    // What can be decided without running anything needs neither a process nor a cache entry.
     let folder = file.parent().unwrap_or(Path::new("/"));
     match inspect::inspect_from(&plugin.handle(), folder)?.exports_entry {
         None => return Err(Refusal::NoEntry),
@@ -114,7 +114,7 @@ fn described(plugin: &PluginFile, since: Option<SystemTime>) -> Result<(PluginDe
     };
     let sha256 = plugin.sha256()?;
     let cached = Cached { file, size, changed, program, asked: SystemTime::now(), sha256, answer };
-    // A file that changed meanwhile is asked again next time; a cache that cannot be written is none.
+    // Do not cache the answer for a file that has changed in the meantime. Failure to write the cache is ignored.
     if plugin.identity().is_ok_and(|now| now == (size, changed))
         && let Some(place) = place
     {
@@ -132,14 +132,14 @@ fn cache_file(file: &Path) -> Option<PathBuf> {
     Some(cache_dir()?.join("plugins").join(format!("{}.json", &name[..32])))
 }
 
-/// How long a plugin may take to answer now: on a machine that has more to do than processors, longer by as much.
+/// Returns how long a plugin may take to answer now: longer in proportion if the machine has more work than processors.
 pub(crate) fn time_out() -> Duration {
     let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     time_out_under(&load, cores)
 }
 
-/// As [`time_out`], of what `/proc/loadavg` says: the mean of a minute, and how many want a processor at this moment.
+/// Like [`time_out`], for the content of `/proc/loadavg`: the one-minute load and the number of runnable tasks.
 fn time_out_under(load: &str, cores: usize) -> Duration {
     let mut words = load.split(' ');
     let mean = words.next().and_then(|word| word.parse().ok()).unwrap_or(0.0);
@@ -148,7 +148,7 @@ fn time_out_under(load: &str, cores: usize) -> Duration {
     TIME_OUT.mul_f64(share.clamp(1.0, LONGEST.as_secs_f64() / TIME_OUT.as_secs_f64()))
 }
 
-/// Runs the child and reads its answer.
+/// Runs the child and parses its answer.
 fn ask(plugin: &PluginFile) -> Result<PluginDesc, Refusal> {
     let mut command = program::command();
     command.arg("__describe").arg(plugin.path());
@@ -173,15 +173,15 @@ fn ask(plugin: &PluginFile) -> Result<PluginDesc, Refusal> {
     }
 }
 
-/// What a plugin wrote about itself: the SDK's line, else the last one.
+/// Returns what a plugin wrote about itself: the SDK's line, else the last line.
 fn own_words(output: &[u8]) -> String {
     let mut lines = output.split(|b| *b == b'\n');
     let line = lines.rfind(|line| line.starts_with(OWN_WORDS.as_bytes())).unwrap_or(last_line(output));
     crate::text::clean_bytes(line.trim_ascii(), 1000)
 }
 
-/// The child: `gradtop __describe FILE`, with the open file as standard input. Writes the description or the refusal as JSON
-/// to its standard output.
+/// Entry point of the child `gradtop __describe FILE`, with the open file as standard input. Writes the description or
+/// the refusal as JSON to standard output.
 pub(crate) fn describe_main(file: &Path) -> i32 {
     answer_and_leave(|| {
         Some(match open_stdin(file) {
@@ -191,10 +191,10 @@ pub(crate) fn describe_main(file: &Path) -> i32 {
     })
 }
 
-/// Opens the plugin that is this process's standard input, and which lay at `path`.
+/// Opens the plugin passed as standard input, which was opened at `path`.
 pub(crate) fn open_stdin(path: &Path) -> Result<load::Plugin, Refusal> {
     let internal = |e: std::io::Error| Refusal::Internal(e.to_string());
-    // Out of the way of what a plugin may read or close.
+    // Move it away from descriptors that a plugin may read or close.
     let file = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3).map_err(|e| internal(e.into()))?;
     let null = std::fs::File::open("/dev/null").map_err(internal)?;
     rustix::stdio::dup2_stdin(&null).map_err(|e| internal(e.into()))?;

@@ -9,16 +9,16 @@ use crate::plugin::desc::{ExperimentDesc, PluginDesc};
 /// Why a folder is searched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
-    /// `GRADTOP_PLUGINS` names it.
+    /// Named in `GRADTOP_PLUGINS`.
     Environment,
-    /// The program lies there.
+    /// The folder of this program.
     Program,
-    /// The user's data folder, where `plugin install` puts them.
+    /// The user's data folder, where `plugin install` puts plugins.
     User,
 }
 
 impl Origin {
-    /// The word for people.
+    /// Returns the name for display.
     pub fn word(self) -> &'static str {
         match self {
             Self::Environment => "GRADTOP_PLUGINS",
@@ -28,46 +28,46 @@ impl Origin {
     }
 }
 
-/// A plugin that can be used.
+/// A usable plugin.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FoundPlugin {
     /// The file.
     pub path: PathBuf,
-    /// Why it was looked for there.
+    /// Why its folder was searched.
     pub origin: Origin,
-    /// What it offers.
+    /// Its description.
     pub desc: PluginDesc,
 }
 
-/// An experiment hidden by an earlier one of the same id.
+/// An experiment hidden by an earlier one with the same id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shadowed {
     /// The experiment's id.
     pub experiment: String,
-    /// The plugin that is not used for it.
+    /// The plugin whose experiment is hidden.
     pub path: PathBuf,
-    /// The plugin that is.
+    /// The plugin that is used instead.
     pub by: PathBuf,
 }
 
-/// All that a search found.
+/// The result of a search.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Discovery {
-    /// Plugins, in the order searched.
+    /// Plugins, in search order.
     pub plugins: Vec<FoundPlugin>,
-    /// Files that export an entry, or claim to be a library, and cannot be used.
+    /// Files that export an entry or claim to be a library but cannot be used.
     pub refused: Vec<(PathBuf, Refusal)>,
-    /// Experiments that an earlier plugin has too.
+    /// Experiments hidden by earlier plugins.
     pub shadowed: Vec<Shadowed>,
 }
 
 impl Discovery {
-    /// The experiment of that id, and its plugin: the first that has it.
+    /// Returns the first experiment with that id and its plugin.
     pub fn experiment(&self, id: &str) -> Option<(&FoundPlugin, &ExperimentDesc)> {
         self.plugins.iter().find_map(|p| p.desc.experiment(id).map(|(_, e)| (p, e)))
     }
 
-    /// Every experiment that can be run, with its plugin; those shadowed are left out.
+    /// Returns all experiments with their plugins, without hidden ones.
     pub fn experiments(&self) -> impl Iterator<Item = (&FoundPlugin, &ExperimentDesc)> {
         self.plugins
             .iter()
@@ -76,23 +76,23 @@ impl Discovery {
     }
 }
 
-/// How long a new or changed file must have rested: a linker writes for a while.
+/// How long a new or changed file must be unchanged before it is described: a linker writes for a while.
 pub(crate) const REST: Duration = Duration::from_millis(300);
 
-/// The folders searched, in order: those of `GRADTOP_PLUGINS` (separated by `:`), the program's own, and
+/// Returns the folders to search, in order: those of `GRADTOP_PLUGINS` (separated by `:`), the program's own, and
 /// `$XDG_DATA_HOME/gradtop/plugins`. Never the current folder.
 pub fn search_path() -> Vec<PathBuf> {
     folders().into_iter().map(|(folder, _)| folder).collect()
 }
 
-/// Where `plugin install` puts plugins: `$XDG_DATA_HOME/gradtop/plugins`. `None` without a data folder.
+/// Returns the folder where `plugin install` puts plugins, `$XDG_DATA_HOME/gradtop/plugins`. `None` without a data folder.
 pub fn installed_plugins() -> Option<PathBuf> {
     Some(crate::machine::dirs::data_dir()?.join("plugins"))
 }
 
 pub(crate) fn folders() -> Vec<(PathBuf, Origin)> {
     let mut out: Vec<(PathBuf, Origin)> = Vec::new();
-    // A relative folder would mean the current one, wherever that is.
+    // A relative path would depend on the current folder.
     let mut add = |folder: PathBuf, origin| {
         if folder.is_absolute() && !out.iter().any(|(f, _)| *f == folder) {
             out.push((folder, origin));
@@ -110,14 +110,12 @@ pub(crate) fn folders() -> Vec<(PathBuf, Origin)> {
     out
 }
 
-/// Searches the path and describes what it finds; blocks while a plugin is described, and for a moment if a file is just
-/// being written.
+/// Searches for plugins and describes them. Blocks while a plugin is described, and briefly if a file is just being written.
 pub fn discover() -> Discovery {
     discover_in(&folders(), None)
 }
 
-/// As [`discover`], for somebody who wants these experiments: if one of them is missing, the plugins that were refused a while
-/// ago are asked again.
+/// Like [`discover`], but if one of the wanted experiments is missing, asks previously refused plugins again.
 pub fn discover_for<'a>(wanted: impl IntoIterator<Item = &'a str>) -> Discovery {
     let now = SystemTime::now();
     let found = discover();
@@ -125,7 +123,7 @@ pub fn discover_for<'a>(wanted: impl IntoIterator<Item = &'a str>) -> Discovery 
     if all || found.refused.is_empty() { found } else { discover_in(&folders(), Some(now)) }
 }
 
-/// The files of these folders that are called libraries, in the order searched.
+/// Returns the library files in these folders, in search order.
 pub(crate) fn files(folders: &[(PathBuf, Origin)]) -> Vec<(PathBuf, Origin)> {
     let mut files: Vec<(PathBuf, Origin)> = Vec::new();
     for (folder, origin) in folders {
@@ -137,7 +135,7 @@ pub(crate) fn files(folders: &[(PathBuf, Origin)]) -> Vec<(PathBuf, Origin)> {
             .collect();
         here.sort();
         for path in here {
-            // The same file through two folders is one plugin.
+            // A file that is reachable through two folders is one plugin.
             let known = |other: &(PathBuf, Origin)| other.0.canonicalize().ok() == path.canonicalize().ok();
             if !files.iter().any(known) {
                 files.push((path, *origin));
@@ -147,16 +145,16 @@ pub(crate) fn files(folders: &[(PathBuf, Origin)]) -> Vec<(PathBuf, Origin)> {
     files
 }
 
-/// Refusals from before `since` are not believed.
+/// Discovers plugins, ignoring refusals from before `since`.
 fn discover_in(folders: &[(PathBuf, Origin)], since: Option<SystemTime>) -> Discovery {
     let files = files(folders);
-    // A few at a time: opening libtorch is mostly waiting for the disk.
+    // Describe a few at a time: opening libtorch mostly waits for the disk.
     let mut found = Discovery::default();
     for some in files.chunks(4) {
         let described = std::thread::scope(|scope| {
             let begin = |path| std::thread::Builder::new().spawn_scoped(scope, move || settled(path, since));
             let threads: Vec<_> = some.iter().map(|(path, _)| begin(path)).collect();
-            // Where no thread can be started, one after the other.
+            // If no thread can be started, describe one after the other.
             let ends = threads.into_iter().zip(some).map(|(thread, (path, _))| match thread {
                 Ok(thread) => thread.join(),
                 Err(_) => Ok(settled(path, since)),
@@ -172,7 +170,7 @@ fn discover_in(folders: &[(PathBuf, Origin)], since: Option<SystemTime>) -> Disc
     found
 }
 
-/// Adds the next file's answer.
+/// Adds the next file's description or refusal.
 pub(crate) fn take(found: &mut Discovery, path: &Path, origin: Origin, answer: Result<PluginDesc, Refusal>) {
     match answer {
         Ok(desc) => add(found, path, origin, desc),
@@ -192,14 +190,14 @@ fn add(found: &mut Discovery, path: &Path, origin: Origin, desc: PluginDesc) {
     found.plugins.push(FoundPlugin { path: path.to_owned(), origin, desc });
 }
 
-/// How long ago a file was changed, by its own time.
+/// Returns how long ago a file was modified.
 pub(crate) fn age(path: &Path) -> Option<Duration> {
     std::fs::metadata(path).ok()?.modified().ok()?.elapsed().ok()
 }
 
-/// Describes a file once its size and time of change have rested.
+/// Describes a file once its size and modification time are stable.
 fn settled(path: &Path, since: Option<SystemTime>) -> Result<PluginDesc, Refusal> {
-    // Ten times at most: a file that never rests is described as it is.
+    // Ten times at most: a file that keeps changing is described as it is.
     for _ in 0..10 {
         let Ok(before) = crate::machine::file::identity(path) else { break };
         let Some(age) = age(path) else { break };

@@ -1,4 +1,4 @@
-//! A plugin's file, held open: what is hashed is what is inspected, copied and loaded, whatever its name comes to mean.
+//! An open plugin file: what is hashed is what is inspected, copied and loaded, even if its path changes.
 
 use std::fs::File;
 use std::os::fd::IntoRawFd as _;
@@ -17,8 +17,7 @@ pub(crate) struct PluginFile {
 }
 
 impl PluginFile {
-    /// Opens a plugin to look into it or to load it. One that lies in a run's folder must be the file that the run was
-    /// started with, and this user's.
+    /// Opens a plugin. One in a run's folder must be the file that the run was started with, and belong to this user.
     pub(crate) fn open(path: &Path) -> Result<Self, Refusal> {
         let path = std::path::absolute(path)?;
         if let Some(run) = run_of(&path) {
@@ -46,14 +45,14 @@ impl PluginFile {
         }
     }
 
-    /// Opens a run's plugin, whatever it is by now.
+    /// Opens a run's plugin without checking its hash.
     pub(crate) fn of_run_as_it_is(run: &RunDir) -> Result<Self, Refusal> {
         let path = run.plugin();
         let file = inside::open(run, &path)?;
         Self { file, path }.if_regular()
     }
 
-    /// Takes over a descriptor that was inherited; `path` is where the file lay.
+    /// Takes over an inherited descriptor; `path` is where the file was opened.
     pub(crate) fn inherited(file: File, path: &Path) -> Result<Self, Refusal> {
         Self { file, path: path.to_owned() }.if_regular()
     }
@@ -66,7 +65,7 @@ impl PluginFile {
         }
     }
 
-    /// Where it lay when it was opened.
+    /// Returns the path at which it was opened.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
@@ -75,13 +74,13 @@ impl PluginFile {
         &self.file
     }
 
-    /// The name by which this very file is opened again, for as long as this value lives.
+    /// Returns a path that names this very file for as long as this value lives.
     pub(crate) fn handle(&self) -> PathBuf {
         handle(&self.file)
     }
 
-    /// Leaves the file open for as long as the process lives, so that [`Self::handle`] stays its name: the loader knows a
-    /// library by its name, and backtraces find its symbols by it. Where it lay when it was opened.
+    /// Keeps the file open for the lifetime of the process, so that [`Self::handle`] remains valid: the loader and
+    /// backtraces use that name. Returns the path at which it was opened.
     pub(crate) fn stay_open(self) -> PathBuf {
         let _descriptor: i32 = self.file.into_raw_fd();
         self.path
@@ -96,14 +95,13 @@ impl PluginFile {
     }
 }
 
-/// The run whose plugin this is, by its place.
+/// Returns the run whose plugin this is, according to its path.
 fn run_of(plugin: &Path) -> Option<RunDir> {
     let run = RunDir::new(plugin.parent()?);
     (plugin == run.plugin() && inside::exists(&run, &run.manifest())).then_some(run)
 }
 
-/// Refuses to run what another user has put into a run's folder. A run of a command has no plugin; of another one that lacks it,
-/// opening it says so.
+/// Refuses to run a plugin that another user has put into a run's folder. A run without a plugin passes.
 pub(crate) fn check_owner(run: &RunDir) -> Result<(), Refusal> {
     let us = rustix::process::geteuid().as_raw();
     let parts = [("folder", run.path()), ("run.toml", &run.manifest()), ("plugin.so", &run.plugin())];

@@ -1,8 +1,8 @@
-//! The one place where raw pointers from plugins are read.
+//! The only place that reads raw pointers from plugins.
 //!
-//! A plugin is trusted to pass pointers to live memory (nothing could check that; a run is a process of its own for the
-//! day it does not), and for nothing else: null, alignment, sizes, counts, lengths and UTF-8 are all checked here. The
-//! errors are phrases that follow the name of what was read: "is null".
+//! A plugin is trusted to pass pointers to live memory, which nothing could check (and each run is a separate process
+//! in case it does not). Everything else is checked here: null, alignment, sizes, counts, lengths and UTF-8. Errors are
+//! phrases that follow the name of what was read, such as "is null".
 
 #![allow(unsafe_code, reason = "reads what plugins point at")]
 
@@ -10,22 +10,22 @@ use core::ffi::{c_char, c_void};
 use core::mem::size_of;
 use std::ffi::{CStr, CString};
 
-/// Longest ordinary string.
+/// Maximum length of an ordinary string.
 pub(crate) const TEXT_LIMIT: usize = 64 << 10;
-/// Longest figures text.
+/// Maximum length of a figures text.
 pub(crate) const FIGURES_LIMIT: usize = 1 << 20;
-/// Most elements of any list of a descriptor, and of the columns of a table.
+/// Maximum number of elements in a descriptor's list, and of columns in a table.
 pub(crate) const LIST_LIMIT: u64 = 1000;
 
-/// A struct of the ABI whose first field is its size.
+/// An ABI struct whose first field is its size.
 ///
 /// # Safety
 /// `T` is `repr(C)`, begins with a `u32` size, and is valid for any bits.
 pub(crate) unsafe trait Sized32: Sized {
-    /// The least size, that of the first minor of this major.
+    /// The minimum size, that of the first minor version of this major.
     const V1: u32 = size_of::<Self>() as u32;
 }
-// SAFETY: repr(C), `size` first, and only integers, floats, raw pointers and optional functions after it.
+// SAFETY: repr(C) with `size` first, followed only by integers, floats, raw pointers and optional functions.
 unsafe impl Sized32 for gradtop_abi::Param {}
 // SAFETY: as above.
 unsafe impl Sized32 for gradtop_abi::Preset {}
@@ -40,7 +40,7 @@ unsafe impl Sized32 for gradtop_abi::Column {}
 // SAFETY: as above.
 unsafe impl Sized32 for gradtop_abi::Validate {}
 
-/// Why a pointer was not read.
+/// Why a pointer was rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Bad {
     #[error("is null")]
@@ -67,13 +67,13 @@ fn check<T>(p: *const T) -> Result<(), Bad> {
     Ok(())
 }
 
-/// Reads a struct that states its own size. Bytes beyond those we know are left alone.
+/// Reads a struct that states its own size. Bytes beyond the known ones are ignored.
 ///
 /// # Safety
 /// `p` is null or points at a struct of at least the four bytes of its size and then of that size.
 pub(crate) unsafe fn sized<T: Sized32>(p: *const T) -> Result<T, Bad> {
     check(p)?;
-    // SAFETY: not null, aligned for T and so for u32; the caller says that the size can be read.
+    // SAFETY: not null, aligned for T and so for u32; the caller guarantees that the size can be read.
     let size = unsafe { p.cast::<u32>().read() };
     if size < T::V1 {
         return Err(Bad::TooShort { found: size, needed: T::V1 });
@@ -82,7 +82,7 @@ pub(crate) unsafe fn sized<T: Sized32>(p: *const T) -> Result<T, Bad> {
     Ok(unsafe { p.read() })
 }
 
-/// Elements passed by value.
+/// Borrows an array passed by a plugin.
 ///
 /// # Safety
 /// `p` is null or points at `n` elements that stay unchanged for `'a`; `T` is valid for any bits.
@@ -95,26 +95,26 @@ pub(crate) unsafe fn slice<'a, T>(p: *const T, n: u64, limit: u64) -> Result<&'a
     if n > limit.min(most) {
         return Err(Bad::TooMany { found: n, limit: limit.min(most) });
     }
-    // SAFETY: not null, aligned, no longer than isize::MAX bytes; the caller says that the elements are there.
+    // SAFETY: not null, aligned, no longer than isize::MAX bytes; the caller guarantees that the elements exist.
     Ok(unsafe { core::slice::from_raw_parts(p, n as usize) })
 }
 
-/// A string that may not be null.
+/// Reads a string that must not be null.
 ///
 /// # Safety
 /// `p` is null or points at a string with a null at its end.
 pub(crate) unsafe fn text(p: *const c_char, limit: usize) -> Result<String, Bad> {
-    // SAFETY: passed on by the caller.
+    // SAFETY: guaranteed by the caller.
     unsafe { text_ref(p, limit) }.map(str::to_owned)
 }
 
-/// As [`text`], borrowed.
+/// Like [`text`], borrowed.
 ///
 /// # Safety
 /// As for [`text`], and the string stays unchanged for `'a`.
 pub(crate) unsafe fn text_ref<'a>(p: *const c_char, limit: usize) -> Result<&'a str, Bad> {
     check(p)?;
-    // SAFETY: the caller says that a null ends it; strnlen reads no further than that.
+    // SAFETY: the caller guarantees a terminating null; strnlen does not read beyond it.
     let len = unsafe { libc::strnlen(p, limit + 1) };
     if len > limit {
         return Err(Bad::TooLong(limit));
@@ -124,7 +124,7 @@ pub(crate) unsafe fn text_ref<'a>(p: *const c_char, limit: usize) -> Result<&'a 
     core::str::from_utf8(bytes).map_err(|_| Bad::NotUtf8)
 }
 
-/// A string that may be null.
+/// Reads a string that may be null.
 ///
 /// # Safety
 /// As for [`text`].
@@ -132,20 +132,20 @@ pub(crate) unsafe fn optional_text(p: *const c_char, limit: usize) -> Result<Opt
     if p.is_null() {
         return Ok(None);
     }
-    // SAFETY: passed on by the caller.
+    // SAFETY: guaranteed by the caller.
     unsafe { text(p, limit) }.map(Some)
 }
 
-/// Bytes that may be no text at all.
+/// Borrows bytes that need not be text.
 ///
 /// # Safety
 /// `p` is null or points at `n` bytes that stay unchanged for `'a`.
 pub(crate) unsafe fn bytes<'a>(p: *const c_void, n: u64) -> Result<&'a [u8], Bad> {
-    // SAFETY: passed on by the caller.
+    // SAFETY: guaranteed by the caller.
     unsafe { slice(p.cast::<u8>(), n, isize::MAX as u64) }
 }
 
-/// Copies `text` into a buffer of `cap` bytes, cut at a character, with a null at its end if there is room.
+/// Copies `text` into a buffer of `cap` bytes, truncated at a character boundary and null-terminated if there is room.
 ///
 /// # Safety
 /// `out` is null or points at `cap` bytes that may be written.
@@ -155,7 +155,7 @@ pub(crate) unsafe fn copy_out(text: &str, out: *mut c_char, cap: u64) {
     }
     let room = usize::try_from(cap - 1).unwrap_or(usize::MAX).min(text.len());
     let cut = (0..=room).rev().find(|i| text.is_char_boundary(*i)).unwrap_or(0);
-    // SAFETY: cut < cap bytes may be written, and the two do not overlap: the text is the host's own.
+    // SAFETY: cut < cap bytes may be written, and the two do not overlap because the text belongs to the host.
     unsafe { core::ptr::copy_nonoverlapping(text.as_ptr(), out.cast::<u8>(), cut) };
     // SAFETY: cut is at most cap - 1.
     let end = unsafe { out.add(cut) };
@@ -163,7 +163,7 @@ pub(crate) unsafe fn copy_out(text: &str, out: *mut c_char, cap: u64) {
     unsafe { end.write(0) };
 }
 
-/// A C string for a plugin; a null character inside ends it.
+/// Creates a C string for a plugin, truncated at an interior null.
 pub(crate) fn c_string(bytes: &[u8]) -> CString {
     let end = bytes.iter().position(|b| *b == 0).unwrap_or(bytes.len());
     let mut owned = bytes[..end].to_vec();
@@ -177,16 +177,16 @@ pub(crate) fn c_string(bytes: &[u8]) -> CString {
 /// `p` is null or points at memory for a `T` that may be written.
 pub(crate) unsafe fn write<T>(p: *mut T, value: T) -> Result<(), Bad> {
     check(p.cast_const())?;
-    // SAFETY: not null, aligned; the caller says that it may be written.
+    // SAFETY: not null, aligned; the caller guarantees that it may be written.
     unsafe { p.write(value) };
     Ok(())
 }
 
-/// The message of an error that a plugin filled, made safe to show; it may have several lines.
+/// Returns the message of an error filled by a plugin, made safe to display. May have several lines.
 pub(crate) fn message(error: &gradtop_abi::Error) -> String {
     let len = (error.len as usize).min(error.msg.len());
     let bytes: Vec<u8> = error.msg[..len].iter().map(|c| c.to_ne_bytes()[0]).collect();
-    // A plugin in C may count the null, or forget the length altogether.
+    // A plugin in C may count the terminating null, or not set the length.
     let bytes = bytes.split(|b| *b == 0).next().unwrap_or_default();
     crate::text::clean_lines(&String::from_utf8_lossy(bytes.trim_ascii()))
 }

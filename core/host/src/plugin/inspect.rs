@@ -1,4 +1,4 @@
-//! What an ELF file says, without opening it as a library.
+//! Inspects an ELF file without loading it.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -10,10 +10,11 @@ use object::{LittleEndian, elf};
 
 use crate::error::Refusal;
 
-/// What is known of a file that is a shared library for this machine.
+/// Properties of a shared library for this architecture.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Inspection {
-    /// The major of its `gradtop_entry_v<major>`, if it exports one: ours if it exports several.
+    /// The major version in its `gradtop_entry_v<major>`, if it exports one. If it exports several, the supported one
+    /// is preferred.
     pub exports_entry: Option<u32>,
     /// Whether it needs libtorch.
     pub needs_libtorch: bool,
@@ -21,27 +22,27 @@ pub struct Inspection {
     pub exports: Vec<String>,
     /// The libraries it needs (`DT_NEEDED`).
     pub needed: Vec<String>,
-    /// Where it looks for them first (`DT_RUNPATH`, else `DT_RPATH`), `$ORIGIN` replaced.
+    /// Where it searches for them first (`DT_RUNPATH`, else `DT_RPATH`), with `$ORIGIN` replaced.
     pub run_path: Vec<PathBuf>,
 }
 
-/// Machine of this build: its ELF number and its name.
+/// The architecture of this build: its ELF number and name.
 #[cfg(target_arch = "x86_64")]
 const MACHINE: (elf::Machine, &str) = (elf::EM_X86_64, "x86-64");
 #[cfg(target_arch = "aarch64")]
 const MACHINE: (elf::Machine, &str) = (elf::EM_AARCH64, "aarch64");
 
-/// Reads an ELF file. Any file may be given: nothing of it is run.
+/// Inspects an ELF file. Safe for any file, as nothing in it is run.
 ///
 /// # Errors
-/// It is no shared library for this machine.
+/// It is not a shared library for this architecture.
 pub fn inspect(file: &Path) -> Result<Inspection, Refusal> {
     inspect_from(file, file.parent().unwrap_or(Path::new("/")))
 }
 
-/// As [`inspect`], with `$ORIGIN` standing for `origin`: for a copy of a plugin, the folder it was copied from.
+/// Like [`inspect`], with `$ORIGIN` replaced by `origin`: for a copy of a plugin, the folder it was copied from.
 pub(crate) fn inspect_from(file: &Path, origin: &Path) -> Result<Inspection, Refusal> {
-    // A pipe would block, a folder cannot be read: only regular files are looked into.
+    // A pipe would block and a folder cannot be read, so only regular files are inspected.
     if !std::fs::metadata(file)?.is_file() {
         return Err(Refusal::Unreadable("it is not a regular file".to_owned()));
     }
@@ -93,7 +94,7 @@ pub(crate) fn inspect_from(file: &Path, origin: &Path) -> Result<Inspection, Ref
     Ok(found)
 }
 
-/// Looks at the first bytes: is it ELF, of this machine, a library?
+/// Checks the header: ELF, this architecture, and a shared library.
 fn check_head(file: &mut File) -> Result<(), Refusal> {
     use std::io::Read as _;
     let mut head = Vec::with_capacity(64);

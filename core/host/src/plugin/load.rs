@@ -1,4 +1,4 @@
-//! Opening a plugin. Runs only in a describing child and in a trainer.
+//! Loads a plugin. Used only in the describing child and the trainer.
 
 #![allow(unsafe_code, reason = "calls what plugins export")]
 
@@ -16,7 +16,7 @@ use crate::plugin::inspect::{Inspection, inspect_from};
 use crate::plugin::loader_errors::missing;
 use crate::plugin::{guard, read_desc};
 
-/// An open plugin whose entry and descriptors have been checked.
+/// A loaded plugin whose entry and descriptors have been checked.
 pub(crate) struct Plugin {
     pub(crate) desc: PluginDesc,
     pub(crate) create: gradtop_abi::CreateFn,
@@ -26,8 +26,8 @@ pub(crate) struct Plugin {
     pub(crate) extension: unsafe extern "C" fn(*const std::ffi::c_char) -> *const c_void,
 }
 
-/// Opens a plugin, after libtorch if it needs that. `origin` is the folder the file came from, for `$ORIGIN`; with `cuda`,
-/// libtorch's CUDA part is opened too.
+/// Loads a plugin, after libtorch if it needs that. `origin` is the folder the file came from, for `$ORIGIN`. With
+/// `cuda`, libtorch's CUDA part is loaded too.
 pub(crate) fn open(plugin: PluginFile, origin: &Path, cuda: bool) -> Result<Plugin, Refusal> {
     let handle = plugin.handle();
     let inspection = inspect_from(&handle, origin)?;
@@ -45,9 +45,9 @@ pub(crate) fn open(plugin: PluginFile, origin: &Path, cuda: bool) -> Result<Plug
     let file = plugin.stay_open();
     let library = Opened::open(&handle, RTLD_LOCAL).map_err(|message| missing(message, &inspection))?;
     let symbol = library.symbol(ENTRY_SYMBOL).ok_or(Refusal::NoEntry)?;
-    // SAFETY: the symbol of this name has this type in every plugin of this major; that is what the name says.
+    // SAFETY: a symbol of this name has this type in every plugin of this major version.
     let entry_fn = unsafe { std::mem::transmute::<*mut c_void, EntryFn>(symbol) };
-    // SAFETY: [main] thread, first call; it takes nothing.
+    // SAFETY: [main] thread, first call, no arguments.
     let entry = unsafe { entry_fn() };
     let entry = read_entry(entry)?;
     let count = entry.count.ok_or_else(|| null_function("count"))?;
@@ -60,7 +60,7 @@ pub(crate) fn open(plugin: PluginFile, origin: &Path, cuda: bool) -> Result<Plug
     let built_with = unsafe { guard::optional_text(entry.built_with, guard::TEXT_LIMIT) }
         .map_err(|bad| Refusal::BadDescriptor { place: "built_with".to_owned(), problem: bad.to_string() })?
         .map(|t| crate::text::clean(&t));
-    // SAFETY: it takes nothing and may be called from any thread.
+    // SAFETY: no arguments; callable from any thread.
     let n = unsafe { count() };
     // SAFETY: index < count.
     let describe = |index| unsafe { describe(index) };
@@ -77,8 +77,8 @@ pub(crate) fn open(plugin: PluginFile, origin: &Path, cuda: bool) -> Result<Plug
     Ok(Plugin { desc, create, run, destroy, extension })
 }
 
-/// Opens the libraries that a plugin would look for beside itself from where it came: it is opened by another name, and the
-/// loader takes a library that is already open. One that fails is tried again, and reported, by the loader.
+/// Loads the libraries that a plugin would search for next to its original file. The loader knows the copy under another name,
+/// but reuses libraries that are already loaded. A library that fails here is tried again, and reported, by the loader.
 fn open_beside_origin(origin: &Path, inspection: &Inspection) {
     for folder in inspection.run_path.iter().filter(|p| p.starts_with(origin)) {
         for path in inspection.needed.iter().map(|name| folder.join(name)).filter(|p| p.is_file()) {
@@ -87,8 +87,8 @@ fn open_beside_origin(origin: &Path, inspection: &Inspection) {
     }
 }
 
-/// What to say of symbols that a plugin exports beside its entries. Those of templates and of the standard library of C++
-/// stay visible whatever the compiler is told about visibility.
+/// Returns a warning about symbols exported in addition to the entries. Symbols of templates and of the C++ standard
+/// library are ignored, because compilers keep them visible.
 fn too_many_exports(exports: &[String]) -> Option<String> {
     let others: Vec<&String> = exports.iter().filter(|name| !name.starts_with(ENTRY_PREFIX)).collect();
     let first = crate::text::clean(others.first()?);
@@ -107,7 +107,7 @@ fn null_function(name: &str) -> Refusal {
     Refusal::NullFunction(name.to_owned())
 }
 
-/// Reads the entry field by field, so that each fault is named before a later field is looked at.
+/// Reads the entry field by field, so that each error is reported before a later field is read.
 fn read_entry(entry: *const Entry) -> Result<Entry, Refusal> {
     if entry.is_null() {
         return Err(Refusal::NullEntry);
@@ -120,7 +120,7 @@ fn read_entry(entry: *const Entry) -> Result<Entry, Refusal> {
     }
     let words = entry.cast::<u32>();
     let word = |i: usize| {
-        // SAFETY: the caller asks only for words that every entry has, in this order.
+        // SAFETY: the caller requests only words that every entry has, in this order.
         let at = unsafe { words.add(i) };
         // SAFETY: as above; aligned, because the entry is.
         unsafe { at.read() }
@@ -130,7 +130,7 @@ fn read_entry(entry: *const Entry) -> Result<Entry, Refusal> {
         return Err(Refusal::Magic(magic));
     }
     let (size, needed) = (word(1), size_of::<Entry>() as u32);
-    // The major comes before the size is judged if it can be read: "other major" says more than "too short".
+    // Check the major version before the size if it can be read: "other major" is more helpful than "too short".
     if size >= 16 && word(2) != ABI_MAJOR {
         return Err(Refusal::Major(word(2)));
     }

@@ -1,4 +1,4 @@
-//! What the loader's text says of a plugin that it did not open.
+//! Interprets the loader's error messages.
 
 #![allow(unsafe_code, reason = "asks glibc for its version")]
 
@@ -9,7 +9,7 @@ use crate::error::Refusal;
 use crate::machine::library::{Opened, RTLD_LOCAL};
 use crate::plugin::inspect::Inspection;
 
-/// Turns the loader's text into the libraries that are missing or too old, if that is what it says.
+/// Extracts the missing or outdated libraries from the loader's message, if that is the reason.
 pub(crate) fn missing(message: String, inspection: &Inspection) -> Refusal {
     if let Some(newer) = newer_system(&message) {
         return newer;
@@ -22,7 +22,7 @@ pub(crate) fn missing(message: String, inspection: &Inspection) -> Refusal {
         looked.extend(std::env::split_paths(&set).filter(|p| !p.as_os_str().is_empty()));
     }
     let mut missing = vec![name.to_owned()];
-    // The loader stops at the first; the others that are certainly absent are named with it.
+    // The loader stops at the first missing library; name the others that are certainly missing too.
     for needed in &inspection.needed {
         let known = missing.contains(needed) || looked.iter().any(|d| d.join(needed).exists());
         if !known && Opened::open(needed, RTLD_LOCAL).is_err() {
@@ -33,7 +33,8 @@ pub(crate) fn missing(message: String, inspection: &Inspection) -> Refusal {
     Refusal::MissingLibraries { missing, looked }
 }
 
-/// Of `/lib/libc.so.6: version "GLIBC_2.99" not found (required by x.so)`, which has single quotes, the first one a backtick.
+/// Parses `/lib/libc.so.6: version "GLIBC_2.99" not found (required by x.so)`, in which the quotes are a backtick and a
+/// single quote.
 fn newer_system(message: &str) -> Option<Refusal> {
     let (library, rest) = message.split_once(": version `")?;
     let (version, _) = rest.split_once("' not found")?;

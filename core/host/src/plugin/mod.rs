@@ -1,4 +1,4 @@
-//! Plugins: what a file is, what it offers, which there are, and opening one.
+//! Plugins: finding, inspecting, describing and loading them.
 
 pub(crate) mod changes;
 pub(crate) mod desc;

@@ -1,4 +1,4 @@
-//! From defaults, a preset and what the user sets to one value for each parameter.
+//! Resolves parameters from defaults, a preset and the user's settings.
 
 use gradtop_abi::text::{self, Range};
 use gradtop_store::{ParamValue, near};
@@ -6,11 +6,11 @@ use gradtop_store::{ParamValue, near};
 use crate::error::ParamError;
 use crate::plugin::desc::{ExperimentDesc, ParamDesc, ParamKind};
 
-/// A value for every parameter, in the order declared: the default, changed by the preset, changed by `sets`.
-/// Types, ranges and choices are checked; an unknown key or preset is answered with those that come near.
+/// Returns a value for every parameter in declaration order: the default, overridden by the preset and then by `sets`.
+/// Types, ranges and choices are checked; an unknown key or preset is reported with similar ones.
 ///
 /// # Errors
-/// The first key, value or preset that cannot be used.
+/// The first invalid key, value or preset.
 pub fn resolve_params(
     experiment: &ExperimentDesc,
     preset: Option<&str>,
@@ -18,7 +18,7 @@ pub fn resolve_params(
 ) -> Result<Vec<(String, ParamValue)>, ParamError> {
     let mut texts: Vec<&str> = experiment.params.iter().map(|p| p.default.as_str()).collect();
     if let Some(name) = preset {
-        // `default` need not be declared: it is what parameters are without a preset.
+        // `default` need not be declared: it means the parameters without a preset.
         match experiment.presets.iter().find(|p| p.name == name) {
             Some(preset) => apply(experiment, &preset.values, &mut texts)?,
             None if name == "default" => {}
@@ -58,10 +58,10 @@ fn apply<'a>(
     Ok(())
 }
 
-/// A parameter's value from text: typed, in range, one of the choices.
+/// Parses a parameter's value and checks its type, range and choices.
 ///
 /// # Errors
-/// It is not of the type, in the range or among the choices of the parameter.
+/// The value is of the wrong type, out of range or not one of the choices.
 pub fn parse_param(param: &ParamDesc, text: &str) -> Result<ParamValue, ParamError> {
     let wrong = |wanted: &str| ParamError::Type {
         key: param.key.clone(),

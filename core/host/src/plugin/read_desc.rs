@@ -1,4 +1,4 @@
-//! Reading descriptors, and every rule they must keep.
+//! Reads descriptors and checks all their rules.
 
 #![allow(unsafe_code, reason = "walks descriptors of plugins through `guard`")]
 
@@ -13,7 +13,7 @@ use crate::plugin::guard::{self, Bad, FIGURES_LIMIT, LIST_LIMIT, Sized32, TEXT_L
 use crate::plugin::params;
 use crate::text::clean;
 
-/// Reads the experiments of a plugin; what is odd but allowed is added to `warnings`.
+/// Reads the experiments of a plugin; things that are odd but allowed are added to `warnings`.
 pub(crate) fn experiments(
     n: u32,
     describe: impl Fn(u32) -> *const Desc,
@@ -45,14 +45,14 @@ pub(crate) fn experiments(
     Ok(found)
 }
 
-/// What is odd, and of which experiments: they often share their figures.
+/// Warnings with the experiments they concern, which often share their figures.
 type Odd = BTreeMap<String, Vec<String>>;
 
 fn bad(place: &str, problem: impl Into<String>) -> Refusal {
     Refusal::BadDescriptor { place: place.to_owned(), problem: problem.into() }
 }
 
-/// Names what could not be read.
+/// Adds the place to a read error.
 trait At<T> {
     fn at(self, place: &str, what: &str) -> Result<T, Refusal>;
 }
@@ -67,9 +67,9 @@ impl<T> At<T> for Result<T, Bad> {
     }
 }
 
-/// A string for people: control characters are shown, not obeyed.
+/// Reads a string for display; control characters are escaped.
 fn shown(p: *const core::ffi::c_char, place: &str, what: &str) -> Result<String, Refusal> {
-    // SAFETY: descriptors hold null or immortal C strings (R3).
+    // SAFETY: descriptors contain null or immortal C strings (R3).
     let text = unsafe { guard::text(p, TEXT_LIMIT) }.at(place, what)?;
     Ok(clean(&text))
 }
@@ -78,7 +78,7 @@ fn shown_or_none(p: *const core::ffi::c_char, place: &str, what: &str) -> Result
     if p.is_null() { Ok(None) } else { shown(p, place, what).map(Some) }
 }
 
-/// A string that is used as it is, and so may hold no control character.
+/// Reads a string that is used verbatim and so must not contain control characters.
 fn exact(p: *const core::ffi::c_char, place: &str, what: &str) -> Result<String, Refusal> {
     // SAFETY: as in `shown`.
     let text = unsafe { guard::text(p, TEXT_LIMIT) }.at(place, what)?;
@@ -88,15 +88,15 @@ fn exact(p: *const core::ffi::c_char, place: &str, what: &str) -> Result<String,
     Ok(text)
 }
 
-/// The structs a descriptor points at.
+/// Reads the structs that a descriptor points to.
 fn list<T: Sized32>(p: *const *const T, n: u64, place: &str, what: &str) -> Result<Vec<T>, Refusal> {
-    // SAFETY: descriptors hold null or arrays of as many pointers as they say.
+    // SAFETY: descriptors contain null or arrays with the stated number of pointers.
     let pointers = unsafe { guard::slice(p, n, LIST_LIMIT) }.at(place, &format!("{what}s"))?;
     pointers
         .iter()
         .enumerate()
         .map(|(i, p)| {
-            // SAFETY: each is null or points at an immortal struct that states its size.
+            // SAFETY: each is null or points to an immortal struct that states its size.
             unsafe { guard::sized(*p) }.at(place, &format!("{what} {i}"))
         })
         .collect()
@@ -276,7 +276,7 @@ fn read_metrics(place: &str, desc: &Desc) -> Result<Vec<MetricInfo>, Refusal> {
     Ok(out)
 }
 
-/// Whether a text may name a metric, model or split; the error follows "its name".
+/// Checks that a text can name a metric, model or split; the error is a phrase that follows "its name".
 pub(crate) fn check_label(text: &str) -> Result<(), &'static str> {
     if text.is_empty() {
         return Err("is empty");

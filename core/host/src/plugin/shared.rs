@@ -1,8 +1,8 @@
-//! One file for all runs of a plugin: `<runs>/.plugins/<sha256>.so`, hard-linked into each run's folder as `plugin.so`, so
-//! that a run costs no copy and is whole when its folder is copied elsewhere.
+//! One file for all runs of a plugin: `<runs>/.plugins/<sha256>.so` is hard-linked into each run's folder as
+//! `plugin.so`, so that a run needs no copy and its folder is complete when copied elsewhere.
 //!
-//! Nothing there is believed by its name: a file is linked only if it is this user's, cannot be written, and has the hash
-//! that it is named by. Where links cannot be made, a run gets a copy.
+//! File names there are not trusted: a file is linked only if it belongs to this user, is read-only, and has the hash
+//! in its name. If links are not possible, a run gets a copy.
 
 use std::cell::OnceCell;
 use std::ffi::CString;
@@ -20,22 +20,22 @@ use rustix::fs::{AtFlags, CWD, Mode, OFlags, linkat, openat, statat, unlinkat};
 use crate::machine::file::{At, handle, sha256};
 use crate::plugin::file::PluginFile;
 
-/// The folder, in the folder of all runs.
+/// The folder, within the folder of runs.
 const FOLDER: &str = ".plugins";
-/// Start of the name of a file that is being made.
+/// Prefix of a file that is being made.
 const TMP: &str = ".tmp-";
-/// How old such a file is before nobody can be making it any more.
+/// Age at which such a file must have been abandoned.
 const LEFT_BEHIND: Duration = Duration::from_hours(1);
 
-/// The shared file of a plugin, once it was found to be what its name says: open, so that it stays that.
+/// The shared file of a plugin, kept open once it has been verified so that it stays the same.
 #[derive(Default)]
 pub(crate) struct Shared(OnceCell<File>);
 
 impl Shared {
-    /// Puts a plugin whose hash is `hash` at `to`, in the folder of a run that is being made.
+    /// Puts a plugin with the hash `hash` at `to`, in the folder of a run that is being created.
     ///
     /// # Errors
-    /// Of the kind [`ErrorKind::ResourceBusy`] if the file's content changed since it was hashed.
+    /// Fails with [`ErrorKind::ResourceBusy`] if the file's content has changed since it was hashed.
     pub(crate) fn put(&self, runs: &Path, plugin: &PluginFile, hash: &str, to: &Path) -> Result<()> {
         if self.0.get().is_some_and(|file| give(file, to).is_ok()) {
             return Ok(());
@@ -62,7 +62,7 @@ fn give(shared: &File, to: &Path) -> rustix::io::Result<()> {
 fn link(runs: &Path, plugin: &PluginFile, hash: &str, to: &Path) -> Result<File> {
     let folder = open_folder(runs, true)?;
     let name = name(&folder, hash);
-    // What is there may go, and come, at any moment: others start and delete runs.
+    // Other processes may create or remove the file at any time by starting and deleting runs.
     for _ in 0..4 {
         match usable(&folder, &name, hash)? {
             Some(shared) => match give(&shared, to) {
@@ -75,7 +75,7 @@ fn link(runs: &Path, plugin: &PluginFile, hash: &str, to: &Path) -> Result<File>
     Err(Error::other("the shared copy of the plugin goes as soon as it is made"))
 }
 
-/// Opens the folder itself, never what a link in its place leads to.
+/// Opens the folder itself, never through a link in its place.
 fn open_folder(runs: &Path, make: bool) -> Result<OwnedFd> {
     let path = runs.join(FOLDER);
     if make {
@@ -84,7 +84,7 @@ fn open_folder(runs: &Path, make: bool) -> Result<OwnedFd> {
     Ok(openat(CWD, &path, OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?)
 }
 
-/// `<hash>.so`; where another user has that, one of our own.
+/// Returns `<hash>.so`, or a name specific to this user if another user owns that file.
 fn name(folder: &OwnedFd, hash: &str) -> String {
     let us = rustix::process::geteuid().as_raw();
     let plain = format!("{hash}.so");
@@ -94,13 +94,13 @@ fn name(folder: &OwnedFd, hash: &str) -> String {
     }
 }
 
-/// The shared file, if it is what its name says; one of ours that is not is removed.
+/// Returns the shared file if it is valid; removes it if it is this user's and invalid.
 fn usable(folder: &OwnedFd, name: &str, hash: &str) -> Result<Option<File>> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let opened = match openat(folder, name, flags, Mode::empty()) {
         Ok(opened) => Some(File::from(opened)),
         Err(rustix::io::Errno::NOENT) => return Ok(None),
-        // A link, or a file that even we may not read.
+        // A link, or a file that not even its owner may read.
         Err(_) => None,
     };
     if let Some(file) = opened {
@@ -114,7 +114,7 @@ fn usable(folder: &OwnedFd, name: &str, hash: &str) -> Result<Option<File>> {
     Ok(None)
 }
 
-/// Makes the shared file: whole, then under its name. Somebody else may have made it meanwhile.
+/// Creates the shared file under a temporary name and then renames it, unless another process was faster.
 fn make(folder: &OwnedFd, plugin: &PluginFile, hash: &str, name: &str) -> Result<()> {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let tmp = format!("{TMP}{}-{}.so", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
@@ -129,13 +129,13 @@ fn make(folder: &OwnedFd, plugin: &PluginFile, hash: &str, name: &str) -> Result
     });
     unlinkat(folder, &tmp, AtFlags::empty())?;
     if made.is_ok() {
-        // A plugin was built anew: a good moment to see which of its forerunners nobody uses.
+        // A new build of a plugin: a good time to remove unused older ones.
         prune_in(folder, Some(name));
     }
     made
 }
 
-/// Copies the plugin into `to` and makes that read-only.
+/// Copies the plugin into `to` and makes it read-only.
 fn fill(to: &mut File, plugin: &PluginFile, hash: &str) -> Result<()> {
     std::io::copy(&mut At { file: plugin.file(), offset: 0 }, to)?;
     if sha256(to)? != hash {
@@ -145,16 +145,16 @@ fn fill(to: &mut File, plugin: &PluginFile, hash: &str) -> Result<()> {
     to.set_permissions(PermissionsExt::from_mode(mode))
 }
 
-/// Removes the shared plugins that no run has any more. What cannot be removed stays; nothing depends on it.
+/// Removes the shared plugins that no run uses. Failures are ignored.
 pub fn prune(runs: &Path) {
     if let Ok(folder) = open_folder(runs, false) {
         prune_in(&folder, None);
-        // Only an empty one goes.
+        // Only succeeds if it is empty.
         std::fs::remove_dir(runs.join(FOLDER)).ok();
     }
 }
 
-/// Bytes of the shared plugins that no run has any more.
+/// Returns the size of the shared plugins that no run uses, in bytes.
 pub fn unused(runs: &Path) -> u64 {
     let Ok(folder) = open_folder(runs, false) else { return 0 };
     unused_in(&folder, None).map(|(_, bytes)| bytes).sum()
@@ -166,7 +166,7 @@ fn prune_in(folder: &OwnedFd, keep: Option<&str>) {
     }
 }
 
-/// Names and sizes of this user's files that nobody uses.
+/// Returns names and sizes of this user's unused files.
 fn unused_in(folder: &OwnedFd, keep: Option<&str>) -> impl Iterator<Item = (CString, u64)> {
     let us = rustix::process::geteuid().as_raw();
     let now = jiff::Timestamp::now().as_second();
@@ -191,7 +191,7 @@ enum Kind {
     Foreign,
 }
 
-/// What a name in the folder says: `<hash>.so`, `<hash>-<user>.so`, `.tmp-<process>-<number>.so`, or somebody's own.
+/// Classifies a name: `<hash>.so`, `<hash>-<user>.so`, `.tmp-<process>-<number>.so`, or foreign.
 fn kind(name: &str) -> Kind {
     let Some(stem) = name.strip_suffix(".so") else { return Kind::Foreign };
     let numbers = |text: &str| text.bytes().all(|b| b.is_ascii_digit() || b == b'-');
@@ -204,7 +204,7 @@ fn kind(name: &str) -> Kind {
     }
 }
 
-/// Bytes of the plugin in a run's folder, where other runs have the same file.
+/// Returns the disk usage of a run's plugin if other runs share the file.
 pub fn shared_plugin(run: &RunDir) -> Option<SharedPlugin> {
     let meta = std::fs::symlink_metadata(run.plugin()).ok().filter(std::fs::Metadata::is_file)?;
     let runs = run.path().parent()?.parent()?;
@@ -221,14 +221,14 @@ pub fn shared_plugin(run: &RunDir) -> Option<SharedPlugin> {
     })
 }
 
-/// A plugin's file that several runs have.
+/// A plugin file shared by several runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SharedPlugin {
     /// Its size.
     pub bytes: u64,
-    /// What of it [`gradtop_store::size`] counts in a run.
+    /// The part of it that [`gradtop_store::size`] counts for each run.
     pub share: u64,
-    /// How many other runs have it.
+    /// Number of other runs that share it.
     pub others: u64,
 }
 

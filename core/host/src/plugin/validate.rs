@@ -1,5 +1,5 @@
-//! Has an experiment judge its parameters before there is a run: what only it can know, such as whether an expression
-//! parses. In a child process with a time-out, as describing is.
+//! Lets an experiment validate its parameters before a run is created: only the experiment knows, for example, whether
+//! an expression parses. Runs in a child process with a time-out, like describing.
 
 #![allow(unsafe_code, reason = "calls the plugin")]
 
@@ -18,37 +18,37 @@ use crate::plugin::describe::{open_stdin, time_out};
 use crate::plugin::file::PluginFile;
 use crate::plugin::guard::{self, c_string};
 
-/// What an experiment says of parameters.
+/// An experiment's judgement of its parameters.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Judged {
-    /// It does not refuse them, or does not judge any.
+pub enum Validation {
+    /// It accepts them, or does not validate parameters.
     Accepted,
-    /// Why it refuses them.
+    /// It refuses them for this reason.
     Refused(String),
-    /// It gave no answer, as in "it died by SIGSEGV".
+    /// It did not answer, as in "it died by SIGSEGV".
     Broken(String),
 }
 
-/// Values of parameters, as [`crate::Launch`] has them.
+/// Values of parameters, as in [`crate::Launch`].
 pub(crate) type Params = [(String, ParamValue)];
 
-/// Sets of parameters that one child is asked about: their text has to fit into its arguments.
+/// Number of sets of parameters per child, limited by the length of its command line.
 const MOST: usize = 256;
 
-/// Asks an experiment about parameters, its defaults and presets too.
-pub fn judged(plugin: &Path, experiment: &str, params: &Params) -> Judged {
+/// Asks an experiment about all its parameters, including defaults and presets.
+pub fn validate(plugin: &Path, experiment: &str, params: &Params) -> Validation {
     match PluginFile::open(plugin) {
         Ok(plugin) => ask_child(&plugin, experiment, &[params]).remove(0),
-        Err(refusal) => Judged::Broken(refusal.to_string()),
+        Err(refusal) => Validation::Broken(refusal.to_string()),
     }
 }
 
-/// Asks an experiment about each of several sets of parameters, as many of them in one process as it survives.
-pub(crate) fn judged_each(
+/// Asks an experiment about several sets of parameters, in as few processes as possible.
+pub(crate) fn validate_each(
     plugin: &PluginFile,
     experiment: &str,
     sets: &[&Params],
-) -> impl Iterator<Item = Judged> {
+) -> impl Iterator<Item = Validation> {
     let mut rest = sets;
     let asked = std::iter::from_fn(move || {
         let next = rest.chunks(MOST).next()?;
@@ -59,8 +59,8 @@ pub(crate) fn judged_each(
     asked.flatten()
 }
 
-/// The answers that a child gives before it ends, one at least.
-fn ask_child(plugin: &PluginFile, experiment: &str, sets: &[&Params]) -> Vec<Judged> {
+/// Returns the answers that a child gives before it ends, at least one.
+fn ask_child(plugin: &PluginFile, experiment: &str, sets: &[&Params]) -> Vec<Validation> {
     let mut command = program::command();
     command.arg("__validate").arg(plugin.path()).arg(experiment);
     for (n, set) in sets.iter().enumerate() {
@@ -70,19 +70,19 @@ fn ask_child(plugin: &PluginFile, experiment: &str, sets: &[&Params]) -> Vec<Jud
     let limit = time_out();
     let child = match run_answering_child(command, Some(plugin.file()), limit) {
         Ok(child) => child,
-        // Too much for one command line, perhaps.
+        // Perhaps too long for one command line.
         Err(_) if sets.len() > 1 => return ask_child(plugin, experiment, &sets[..1]),
-        Err(e) => return vec![Judged::Broken(format!("cannot be asked: {e}"))],
+        Err(e) => return vec![Validation::Broken(format!("cannot be asked: {e}"))],
     };
     answers(&child, sets.len(), limit)
 }
 
-/// What a child said of the first of `asked` sets. One at which it hangs is to blame; one at which it dies will be the first of the next
-/// child, and is to blame only if that one gives no answer.
-fn answers(child: &Child, asked: usize, limit: Duration) -> Vec<Judged> {
+/// Interprets a child's answers to the first of `asked` sets. A set at which it hangs is reported as broken. A set at
+/// which it dies will be the first of the next child, and is reported only if that one gives no answer either.
+fn answers(child: &Child, asked: usize, limit: Duration) -> Vec<Validation> {
     let answers = serde_json::Deserializer::from_slice(&child.answer).into_iter::<Option<String>>();
-    let judged = |why: Option<String>| why.map_or(Judged::Accepted, Judged::Refused);
-    let mut answers: Vec<Judged> = answers.map_while(Result::ok).map(judged).take(asked).collect();
+    let judged = |why: Option<String>| why.map_or(Validation::Accepted, Validation::Refused);
+    let mut answers: Vec<Validation> = answers.map_while(Result::ok).map(judged).take(asked).collect();
     let why = match child.status {
         Some(_) if !answers.is_empty() => return answers,
         None if answers.len() == asked => return answers,
@@ -92,12 +92,12 @@ fn answers(child: &Child, asked: usize, limit: Duration) -> Vec<Judged> {
             format!("ended by {}{last}", how_it_ended(status))
         }
     };
-    answers.push(Judged::Broken(why));
+    answers.push(Validation::Broken(why));
     answers
 }
 
-/// The child: `gradtop __validate FILE EXPERIMENT KEY=VALUE…`, with the open file as standard input; an empty argument separates sets of
-/// parameters. Writes a line of JSON for each: the refusal or null.
+/// Entry point of the child `gradtop __validate FILE EXPERIMENT KEY=VALUE…`, with the open file as standard input; an
+/// empty argument separates sets of parameters. Writes a line of JSON for each set: the refusal or null.
 pub(crate) fn validate_main(file: &Path, experiment: &str, words: &[String]) -> i32 {
     answer_and_leave(|| {
         let validate = find(file, experiment);
@@ -106,7 +106,7 @@ pub(crate) fn validate_main(file: &Path, experiment: &str, words: &[String]) -> 
     })
 }
 
-/// The plugin's function that judges, and the number by which it knows the experiment, if there are such.
+/// Returns the plugin's validation function and the experiment's index, if both exist.
 fn find(file: &Path, experiment: &str) -> Option<(abi::ValidateFn, u32)> {
     let plugin = open_stdin(file).ok()?;
     let (index, _) = plugin.desc.experiment(experiment)?;
@@ -125,7 +125,7 @@ fn ask(validate: abi::ValidateFn, index: u32, params: &[String]) -> Option<Strin
         .collect();
     let pairs: Vec<Kv> = texts.iter().map(|(k, v)| Kv { key: k.as_ptr(), value: v.as_ptr() }).collect();
     let mut error = abi::Error::EMPTY;
-    // SAFETY: [main]; everything passed lives until it returns.
+    // SAFETY: [main]; all arguments live until it returns.
     let status = unsafe { validate(index, pairs.as_ptr(), pairs.len() as u64, &raw mut error) };
     if status == abi::OK {
         return None;
@@ -148,14 +148,17 @@ mod tests {
             let child = Child { status, answer: answer.into(), output: Vec::new() };
             answers(&child, 3, Duration::from_secs(10))
         };
-        let refused = || Judged::Refused("no".to_owned());
-        let broken = |why: &str| Judged::Broken(why.to_owned());
+        let refused = || Validation::Refused("no".to_owned());
+        let broken = |why: &str| Validation::Broken(why.to_owned());
         let hung = broken("gave no answer within 10 s");
-        assert_eq!(said(None, "null\n\"no\"\n"), [Judged::Accepted, refused(), hung.clone()]);
+        assert_eq!(said(None, "null\n\"no\"\n"), [Validation::Accepted, refused(), hung.clone()]);
         assert_eq!(said(None, ""), [hung]);
-        assert_eq!(said(None, "null\nnull\nnull\n"), [Judged::Accepted, Judged::Accepted, Judged::Accepted]);
+        assert_eq!(
+            said(None, "null\nnull\nnull\n"),
+            [Validation::Accepted, Validation::Accepted, Validation::Accepted]
+        );
         // One at which it dies is: perhaps those before were to blame.
-        assert_eq!(said(Some(11), "null\n"), [Judged::Accepted]);
+        assert_eq!(said(Some(11), "null\n"), [Validation::Accepted]);
         assert_eq!(said(Some(11), "").len(), 1);
     }
 }

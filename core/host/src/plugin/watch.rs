@@ -1,4 +1,4 @@
-//! Plugins as they come, change and go, for a screen that stays open.
+//! Watches for plugins that appear, change and disappear, for a long-lived screen.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -6,32 +6,32 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use gradtop_store::ToldOf;
+use gradtop_store::FolderWatcher;
 
 use crate::error::Refusal;
 use crate::plugin::desc::PluginDesc;
 use crate::plugin::describe::describe_since;
 use crate::plugin::discover::{self, Discovery, Origin, REST};
 
-/// How often the folders are listed although nothing was heard of them, where nobody tells, as on network file systems; and
-/// where all is told.
+/// How often to list the folders without notification: if notifications are unavailable, as on network file systems,
+/// and if they are available.
 const POLL: Duration = Duration::from_secs(1);
-const TOLD: Duration = Duration::from_mins(1);
-/// A linker writes often; the folders are listed once for all it did meanwhile.
+const WATCHED: Duration = Duration::from_mins(1);
+/// Delay before the folders are listed, because a linker writes many times.
 const GATHER: Duration = Duration::from_millis(50);
-/// How many files are described at once. One that has taken longer than [`SLOW`] is waiting, not working, and no longer
-/// keeps others back.
+/// Number of files described at the same time. One that has taken longer than [`SLOW`] no longer counts, as it is
+/// waiting rather than working.
 const AT_ONCE: usize = 4;
 const SLOW: Duration = Duration::from_secs(1);
-/// How often a refusal that may be over is asked again.
+/// How often to ask again a refused plugin whose problem may have passed.
 const AGAIN: Duration = Duration::from_secs(30);
 
 /// The plugins at one moment.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct PluginsNow {
-    /// What is known. A file that changed keeps its old description until it has a new one.
+    /// The current result. A changed file keeps its old description until the new one is ready.
     pub found: Discovery,
-    /// New and changed files that are being looked at, with why they were looked for there.
+    /// New and changed files being described, with why their folders were searched.
     pub pending: Vec<(PathBuf, Origin)>,
 }
 
@@ -43,12 +43,12 @@ pub struct PluginWatch {
 }
 
 impl PluginWatch {
-    /// Starts watching [`crate::plugin::discover::search_path`]. `report` is called on the watching thread with what there is now, first at
-    /// once and then whenever it changed; it must not block. Plugins are described in processes of their own, so one that
-    /// hangs or dies delays nothing and is listed as refused.
+    /// Starts watching [`crate::plugin::discover::search_path`]. `report` is called on the watching thread with the
+    /// current plugins, immediately and after each change; it must not block. Plugins are described in separate
+    /// processes, so one that hangs or crashes delays nothing and is listed as refused.
     ///
     /// # Errors
-    /// No thread can be started.
+    /// The thread cannot be started.
     pub fn start(report: impl FnMut(PluginsNow) + Send + 'static) -> std::io::Result<Self> {
         Self::of(discover::folders(), report)
     }
@@ -87,28 +87,28 @@ type Identity = (u64, i128);
 
 struct Known {
     identity: Identity,
-    /// Since when it has this identity, as far as seen.
+    /// When this identity was first seen.
     since: Instant,
     progress: Progress,
-    /// What it said, now or before it changed.
+    /// Its last answer, possibly from before it changed.
     answer: Option<Answer>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
 enum Progress {
-    /// New or changed: it is left alone until it has rested.
+    /// New or changed: waiting until it is stable.
     Resting,
-    /// Since when it is being described.
+    /// Being described, since when.
     Asked(Instant),
-    /// Since when it is known.
+    /// Described, since when.
     Known(Instant),
 }
 
 struct Watching {
     folders: Vec<(PathBuf, Origin)>,
-    told: ToldOf,
+    watcher: FolderWatcher,
     send: Sender<News>,
-    /// The files there are, in the order searched.
+    /// The existing files, in search order.
     files: Vec<(PathBuf, Origin)>,
     known: HashMap<PathBuf, Known>,
 }
@@ -116,8 +116,8 @@ struct Watching {
 impl Watching {
     fn new(folders: Vec<(PathBuf, Origin)>, send: Sender<News>) -> Self {
         let tell = send.clone();
-        let told = ToldOf::start(move || drop(tell.send(News::Changed)));
-        Self { folders, told, send, files: Vec::new(), known: HashMap::new() }
+        let watcher = FolderWatcher::start(move || drop(tell.send(News::Changed)));
+        Self { folders, watcher, send, files: Vec::new(), known: HashMap::new() }
     }
 
     fn run(mut self, receive: &Receiver<News>, mut report: impl FnMut(PluginsNow)) {
@@ -125,10 +125,11 @@ impl Watching {
         let mut list_at = Instant::now();
         loop {
             if Instant::now() >= list_at {
-                // Before they are listed: what comes later is told of.
-                let told = self.folders.iter().fold(true, |all, (folder, _)| self.told.watch(folder) && all);
+                // Watch before listing, so that later changes are reported.
+                let watched =
+                    self.folders.iter().fold(true, |all, (folder, _)| self.watcher.watch(folder) && all);
                 self.list();
-                list_at = Instant::now() + if told { TOLD } else { POLL };
+                list_at = Instant::now() + if watched { WATCHED } else { POLL };
             }
             let rested = self.ask();
             let now = self.now();
@@ -146,7 +147,7 @@ impl Watching {
         }
     }
 
-    /// Looks at what lies in the folders.
+    /// Lists the files in the folders.
     fn list(&mut self) {
         self.files = discover::files(&self.folders);
         let mut known = std::mem::take(&mut self.known);
@@ -166,7 +167,7 @@ impl Watching {
         self.files.retain(|(path, _)| self.known.contains_key(path));
     }
 
-    /// Describes what has rested; gives the moment when the next is due.
+    /// Describes the files that are stable; returns when the next one is due.
     fn ask(&mut self) -> Option<Instant> {
         let now = Instant::now();
         let working = |k: &&Known| matches!(k.progress, Progress::Asked(at) if now - at < SLOW);
@@ -182,7 +183,7 @@ impl Watching {
                 _ => continue,
             };
             if due <= now && free == 0 {
-                // A place is free when an answer comes, or once one is waited for.
+                // A slot is free when an answer arrives or the file counts as slow.
                 due = now + SLOW;
             }
             if due > now {
@@ -204,7 +205,7 @@ impl Watching {
     }
 
     fn described(&mut self, path: &Path, identity: Identity, answer: Answer) {
-        // A file that changed or went meanwhile is described again, or not at all.
+        // Ignore the answer if the file has changed or disappeared in the meantime.
         if let Some(file) = self.known.get_mut(path).filter(|f| f.identity == identity) {
             file.answer = Some(answer);
             file.progress = Progress::Known(Instant::now());

@@ -1,8 +1,7 @@
-//! Alerts: rules that a user sets for runs, judged by the keeper on a thread of its own, and told as events of the run and to a
-//! hook.
+//! Alerts: rules that the keeper evaluates on a separate thread, reporting to the run's events and to a hook.
 //!
-//! The hook and the rules of the settings are the user's, not the run's: they come from who starts or resumes it, by [`VARIABLE`], and
-//! never from its folder. Only rules that were given for the run are kept there.
+//! The hook and the rules from the settings belong to the user, not to the run: they come from the process that starts
+//! or resumes it, through [`VARIABLE`], and never from its folder. Only rules given for the run are stored there.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
@@ -31,29 +30,29 @@ use crate::run::median::{EarlyStop, Median};
 use crate::run::rules::{Rule, TRAINED};
 use crate::run::trend::{Pace, Trend};
 
-/// Where a keeper gets its alerts from.
+/// The environment variable that passes alerts to a keeper.
 const VARIABLE: &str = "GRADTOP_KEEPER_ALERTS";
-/// How often rules are judged.
+/// How often rules are evaluated.
 const EVERY: Duration = Duration::from_secs(1);
-/// How long rows are read at a time.
+/// Time budget for reading rows.
 const READING: Duration = Duration::from_millis(100);
-/// How long a hook may take, and how often it is looked at.
+/// Time limit of a hook.
 const HOOK: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_millis(20);
-/// Alerts of one rule at most: one about many series leaves the others their say.
+/// Maximum number of alerts of one rule, so that a rule about many series does not drown the others.
 const MOST: u32 = 20;
 
-/// What a user wants to be told of.
+/// A user's alerts.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Alerts {
-    /// The rules of whoever starts or resumes a run.
+    /// The rules of the user who starts or resumes a run.
     pub rules: Vec<Rule>,
-    /// Those of the runs that are begun now, which keep them.
+    /// Rules for the runs started now, which store them.
     #[serde(skip)]
     pub given: Vec<Rule>,
-    /// A shell's command that gets each alert as JSON on standard input.
+    /// A shell command that receives each alert as JSON on standard input.
     pub hook: Option<String>,
-    /// When to stop the run for the sake of others.
+    /// When to stop the run early in favour of others.
     pub early_stop: Option<EarlyStop>,
 }
 
@@ -70,13 +69,13 @@ pub fn set_early_stop(rule: EarlyStop) {
     alerts.get_or_insert_default().early_stop = Some(rule);
 }
 
-/// The rules that a run keeps that is begun now.
+/// Returns the rules to store in a run that is started now.
 pub(crate) fn given() -> Vec<String> {
     let alerts = ALERTS.read();
     alerts.iter().flat_map(|alerts| &alerts.given).map(Rule::to_string).collect()
 }
 
-/// The variable by which a keeper gets what is not the run's own, and its value; none where that is nothing.
+/// Returns the environment variable and value that pass on what is not stored in the run; no value if there is nothing.
 pub(crate) fn variable() -> (&'static str, Option<String>) {
     let alerts = ALERTS.read();
     let is_any = |a: &&Alerts| !a.rules.is_empty() || a.hook.is_some() || a.early_stop.is_some();
@@ -90,14 +89,14 @@ struct End {
     cause: Option<String>,
 }
 
-/// The thread that judges the rules of a run.
+/// The thread that evaluates a run's rules.
 pub(crate) struct Guard {
     end: Sender<End>,
     thread: JoinHandle<()>,
 }
 
 impl Guard {
-    /// Starts it; none where there is no rule. Why the run is to be stopped early is told by `stop`.
+    /// Starts the thread, unless there are no rules. `stop` receives the reason if the run is to be stopped early.
     pub(crate) fn start(run: &RunDir, stop: &Arc<OnceLock<String>>) -> Option<Self> {
         let manifest = read_manifest(run).ok()?;
         let text = std::env::var(VARIABLE).unwrap_or_default();
@@ -106,7 +105,7 @@ impl Guard {
             match rule.parse() {
                 Ok(rule) if alerts.rules.contains(&rule) => {}
                 Ok(rule) => alerts.rules.push(rule),
-                // As a newer version may write them.
+                // Possibly written by a newer version.
                 Err(why) => {
                     let message = format!("an alert of {} is left out: {why}", run.manifest().display());
                     append_event(run, &Event::Warning { message }).ok();
@@ -122,7 +121,7 @@ impl Guard {
         Some(Self { end, thread: thread.ok()? })
     }
 
-    /// Tells of the end, and waits for the last hook. The run's lock is to be free by then.
+    /// Reports the end and waits for the last hook. The run's lock must be released by then.
     pub(crate) fn finish(self, run: &RunDir) {
         if let Ok(Status { state, cause, .. }) = read_status(run)
             && state.is_final()
@@ -134,41 +133,42 @@ impl Guard {
     }
 }
 
-/// A rule with what it last said.
+/// A rule and its state.
 struct Armed {
     rule: Rule,
-    /// Its condition held at the last look: it speaks when that begins.
+    /// Whether its condition held at the last evaluation: an alert is raised when that begins.
     holds: bool,
-    /// How often it has spoken.
-    told: u32,
-    /// The same of rows: the series for which it holds.
+    /// Number of alerts raised.
+    raised: u32,
+    /// The series for which the condition holds, for rules about rows.
     held: BTreeSet<SeriesKey>,
-    /// What it remembers of series, of those that it is about.
+    /// The state of each series that the rule is about.
     trends: BTreeMap<SeriesKey, Option<Trend>>,
 }
 
 impl Armed {
     fn new(rule: Rule) -> Self {
-        Self { rule, holds: false, told: 0, held: BTreeSet::new(), trends: BTreeMap::new() }
+        Self { rule, holds: false, raised: 0, held: BTreeSet::new(), trends: BTreeMap::new() }
     }
 
-    /// Lets it speak once more: what it is to say, or nothing if it has said enough.
+    /// Counts an alert and returns its message; `None` once the maximum is reached.
     fn says(&mut self, message: String) -> Option<String> {
-        self.told = self.told.saturating_add(1);
-        match self.told {
+        self.raised = self.raised.saturating_add(1);
+        match self.raised {
             ..MOST => Some(message),
             MOST => Some(format!("{message}; this rule tells no more of this run")),
             _ => None,
         }
     }
 
-    /// Takes in whether its condition holds, in words if it does: what it is to say, if that begins.
+    /// Updates whether the condition holds, with a description if it does. Returns the alert if it has just begun.
     fn begins(&mut self, now: Option<String>) -> Option<String> {
         let before = std::mem::replace(&mut self.holds, now.is_some());
         now.filter(|_| !before).and_then(|message| self.says(message))
     }
 
-    /// Takes in a row: in words, that the rule's condition holds for its series now. `None`: it does not, or is not about that.
+    /// Processes a row. Returns a description if the rule's condition now holds for its series; `None` if it does not
+    /// or the rule is not about the series.
     fn judge(&mut self, manifest: &Manifest, seen: &Seen<'_>) -> Option<String> {
         if let Some(holds) = self.rule.holds(seen.key, seen.value) {
             return holds.then(|| self.rule.words(seen.value));
@@ -180,13 +180,13 @@ impl Armed {
     }
 }
 
-/// A value that a rule is about.
+/// A value that a rule is applied to.
 struct Seen<'a> {
     key: &'a SeriesKey,
     step: i64,
     time_us: i64,
     value: f64,
-    /// It has been logged since the run was started or resumed: what is older has been told of.
+    /// Whether it was logged since the run was started or resumed: older values have already been reported.
     new: bool,
 }
 
@@ -197,13 +197,13 @@ struct Judge {
     rules: Vec<Armed>,
     tailer: Tailer,
     events: EventLog,
-    /// How fast steps come, and the series known so far, where a rule is about that.
+    /// The pace of steps and the known series, if a rule needs them.
     pace: Option<(Pace, BTreeSet<SeriesKey>)>,
     median: Option<Median>,
     stop: Arc<OnceLock<String>>,
     /// When the run was started or resumed, in microseconds since 1970.
     since: i64,
-    /// When the last row of the training came, or it could last not have come.
+    /// When the last training row arrived, or rows were last not expected.
     moved: Instant,
 }
 
@@ -245,7 +245,7 @@ impl Judge {
         }
     }
 
-    /// Judges the rows that are new.
+    /// Evaluates the new rows.
     fn rows(&mut self) {
         let mut said: Vec<(usize, i64, String)> = Vec::new();
         let mut due = None;
@@ -278,13 +278,13 @@ impl Judge {
                     );
                 }
             });
-            // What cannot be read now is read at the next look.
+            // Rows that cannot be read now are read next time.
             if read.is_err() || self.tailer.at_end() {
                 break;
             }
         }
         for (rule, step, message) in said {
-            self.tell(rule, Some(step), &message);
+            self.raise(rule, Some(step), &message);
         }
         if let Some((step, time_us)) = due {
             let slow = self.pace.as_ref().and_then(|(pace, _)| pace.slow());
@@ -292,7 +292,7 @@ impl Judge {
         }
     }
 
-    /// Judges how fast steps come.
+    /// Evaluates the pace of steps.
     fn pace(&mut self, step: i64, new: bool, slow: Option<Slow>) {
         let Some(at) = self.rules.iter().position(|armed| armed.rule == Rule::RateFell) else { return };
         let words = slow.map(|slow| {
@@ -303,11 +303,11 @@ impl Judge {
             )
         });
         if let Some(message) = self.rules[at].begins(words).filter(|_| new) {
-            self.tell(at, Some(step), &message);
+            self.raise(at, Some(step), &message);
         }
     }
 
-    /// Judges what no row tells.
+    /// Evaluates the conditions that do not depend on rows.
     fn now(&mut self) {
         let status = read_status(&self.run).unwrap_or_default();
         if status.state != State::Running || status.waiting.is_some() || status.rows == 0 {
@@ -326,12 +326,12 @@ impl Judge {
                 _ => continue,
             };
             if let Some(message) = self.rules[at].begins(message) {
-                self.tell(at, status.step, &message);
+                self.raise(at, status.step, &message);
             }
         }
     }
 
-    /// Judges the run by others of its sweep, until it is to be stopped.
+    /// Compares the run with others of its sweep until it is to be stopped.
     fn early(&mut self) {
         let Some(why) = self.median.as_mut().and_then(Median::look) else { return };
         self.events.append(&Event::Alert { message: why.clone() }).ok();
@@ -346,12 +346,12 @@ impl Judge {
         let wanted = |armed: &Armed| armed.rule == Rule::End || failed && armed.rule == Rule::Failure;
         if let Some(at) = self.rules.iter().position(wanted) {
             let cause = end.cause.as_deref().map(|cause| format!(": {cause}")).unwrap_or_default();
-            self.tell(at, step, &format!("{}{cause}", end.state));
+            self.raise(at, step, &format!("{}{cause}", end.state));
         }
     }
 
-    /// Writes an alert down, and tells the hook.
-    fn tell(&mut self, rule: usize, step: Option<i64>, message: &str) {
+    /// Records an alert and calls the hook.
+    fn raise(&mut self, rule: usize, step: Option<i64>, message: &str) {
         let rule = self.rules[rule].rule.to_string();
         self.events.append(&Event::Alert { message: message.to_owned() }).ok();
         if let Some(hook) = &self.hook {
@@ -383,14 +383,14 @@ fn judge_row(
                 said.extend(seen.new.then(|| armed.says(text())).flatten().map(|text| (at, seen.step, text)));
             }
             Some(_) => {}
-            // What was no number once is told once.
+            // A series is reported only once for being non-finite.
             None if armed.rule == Rule::NonFinite => {}
             None => drop(armed.held.remove(seen.key)),
         }
     }
 }
 
-/// How much of the memory is used that processes of the run's control group may have, or the machine has, in percent.
+/// Returns how much memory is used in percent of the control group's limit or, if there is none, of the machine's memory.
 fn memory_used() -> Option<f64> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
     let of = |name: &str| -> Option<f64> {
@@ -401,7 +401,7 @@ fn memory_used() -> Option<f64> {
     Some(group_used().map_or(machine, |group| machine.max(group)))
 }
 
-/// The same of a control group that has a limit. What it keeps of files is given back where memory is short.
+/// Returns the same for a control group with a limit. Its file cache is not counted, because it can be reclaimed.
 fn group_used() -> Option<f64> {
     let number = |file: &str| of_group(file)?.trim().parse::<f64>().ok();
     let (limit, used) = (number("memory.max")?, number("memory.current")?);
@@ -410,14 +410,14 @@ fn group_used() -> Option<f64> {
     Some(100.0 * (used - files.unwrap_or(0.0)) / limit)
 }
 
-/// How full a run's disk is for its user, in percent.
+/// Returns how full the run's disk is for its user, in percent.
 fn full(run: &RunDir) -> Option<f64> {
     let disk = rustix::fs::statvfs(run.path()).ok()?;
     let used = disk.f_blocks.checked_sub(disk.f_bfree)? as f64;
     Some(100.0 * used / (used + disk.f_bavail as f64))
 }
 
-/// Runs a hook to its end, with an event on its standard input. An error is what it did, such as `ended with 1`.
+/// Runs a hook to its end, with an event on standard input. The error says what it did, such as `ended with 1`.
 fn call(hook: &str, event: &str) -> Result<(), String> {
     let mut command = Command::new("/bin/sh");
     command.arg("-c").arg(hook).env_remove(VARIABLE).env(HOOK_MARK, "1").process_group(0);
@@ -425,7 +425,7 @@ fn call(hook: &str, event: &str) -> Result<(), String> {
     command.current_dir(std::env::var_os("HOME").map_or_else(|| PathBuf::from("/"), PathBuf::from));
     let mut child = command.spawn().map_err(|e| format!("cannot be started: {e}"))?;
     if let Some(mut input) = child.stdin.take() {
-        // Less than a pipe holds: one that does not read it keeps nobody waiting.
+        // Less than the capacity of a pipe, so that writing never blocks.
         let line = format!("{}\n", event.get(..event.len().min(60_000)).unwrap_or_default());
         input.write_all(line.as_bytes()).ok();
     }
@@ -434,7 +434,7 @@ fn call(hook: &str, event: &str) -> Result<(), String> {
         match child.try_wait() {
             Ok(Some(status)) if status.success() => break Ok(()),
             Ok(Some(status)) => break Err(format!("ended with {status}")),
-            // Somebody else has waited for it.
+            // Another thread has reaped it.
             Err(_) => break Ok(()),
             Ok(None) if start.elapsed() >= HOOK => {
                 break Err(format!("took longer than {} and was killed", seconds(HOOK)));
@@ -448,7 +448,7 @@ fn call(hook: &str, event: &str) -> Result<(), String> {
     ended
 }
 
-/// Kills a hook with all it started.
+/// Kills a hook and all processes it started.
 fn kill(child: &mut Child) {
     if let Ok(None) = child.try_wait() {
         kill_process_group(Pid::from_child(child), Signal::KILL).ok();

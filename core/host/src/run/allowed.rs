@@ -1,34 +1,34 @@
-//! Whether something may be done to a run: one answer for commands, monitor and study.
+//! Which actions are allowed on a run: one answer for commands, monitor and study.
 
 use std::time::Duration;
 
 use gradtop_store::{Kind, Life, Manifest, RunDir, State, View, inside};
 
-use crate::command::left;
+use crate::command::run_processes;
 
-/// Something that can be done to a run.
+/// An action on a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
-    /// Wait after the current step.
+    /// Pause after the current step.
     Pause,
-    /// Let a paused run continue, or continue an ended one from its newest checkpoint.
+    /// Continue a paused run, or resume an ended one from its newest checkpoint.
     Resume,
-    /// The same; without a checkpoint it starts over.
+    /// Like `Resume`, but starts over if there is no checkpoint.
     Restart,
     /// Save a checkpoint.
     Checkpoint,
-    /// End the step, save a checkpoint, end.
+    /// Finish the step, save a checkpoint and end.
     Stop,
     /// End at once.
     Kill,
-    /// Delete the folder.
+    /// Delete its folder.
     Delete,
-    /// Give the folder another name.
+    /// Rename its folder.
     Rename,
 }
 
 impl Action {
-    /// `pause`, as in "cannot pause".
+    /// Returns the verb, as in "cannot pause".
     pub fn verb(self) -> &'static str {
         match self {
             Self::Pause => "pause",
@@ -42,72 +42,72 @@ impl Action {
     }
 }
 
-/// Why something may not be done to a run; as a sentence, it follows the run's name.
+/// Why an action is not allowed; as text, it follows the run's name.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Why {
-    /// It needs a run that goes on.
+    /// The run has ended.
     #[error("is not running: it has {0}")]
     Ended(State),
-    /// It needs one that has ended.
+    /// The run is active.
     #[error("is {0}: stop it first")]
     Going(State),
-    /// There is nothing left to do.
+    /// The run has finished, so there is nothing left to do.
     #[error("has finished: there is nothing left to do")]
     Finished,
-    /// It is paused already.
+    /// The run is already paused.
     #[error("is already paused")]
     Paused,
-    /// Its experiment writes no checkpoints.
+    /// The experiment does not write checkpoints.
     #[error("has no checkpoints: {experiment} is not resumable")]
     NotResumable {
         /// The experiment's id.
         experiment: String,
     },
-    /// Its command was not said to resume.
+    /// The command was not declared resumable.
     #[error("cannot be resumed: its command was started without --resumable; start a new run")]
     CommandNotResumable,
-    /// Its keeper and its sink are gone, but not its command.
+    /// The keeper and sink are gone, but the command still runs.
     #[error(
         "cannot be resumed: process {pid} of its command still works, and nobody records it: \
          `gradtop stop --kill {run}` ends it"
     )]
     StillAtWork {
-        /// Its id.
+        /// Its process id.
         pid: u32,
         /// The run's name.
         run: String,
     },
-    /// Its keeper and its sink are gone, but not its command.
+    /// The keeper and sink are gone, but the command still runs.
     #[error("has ended, but process {pid} of its command still works: `gradtop stop --kill {run}` ends it")]
     LeftBehind {
-        /// Its id.
+        /// Its process id.
         pid: u32,
         /// The run's name.
         run: String,
     },
-    /// It is the log of another tool.
+    /// The run is an imported log of another tool.
     #[error("was imported: only the tool that wrote it can do that")]
     Imported,
-    /// It has not saved anything.
+    /// The run has not saved a checkpoint.
     #[error("has no checkpoint yet: `gradtop resume --restart` starts over with the same seed")]
     NothingSaved,
-    /// It cannot be run without its copy of the plugin.
+    /// The run's copy of the plugin is missing.
     #[error("cannot be resumed: plugin.so in its folder {0}; start a new run")]
     NoPlugin(&'static str),
-    /// It waits in the queue.
+    /// The run waits in the queue.
     #[error("has not started yet: {0}")]
     Queued(&'static str),
-    /// Between the look and the lock, somebody else was quicker.
+    /// Another process resumed it before its lock could be taken.
     #[error("cannot be resumed: somebody else has already resumed it")]
     Resumed,
-    /// A process that it left behind holds its lock.
+    /// A process left by the run still holds its lock.
     #[error("cannot be resumed: {cause}; end that process first")]
     Held {
-        /// Who holds it.
+        /// The holder of the lock.
         cause: String,
     },
-    /// It may be at work where this machine cannot see it.
+    /// The run may be active where this machine cannot see it.
     #[error(
         "is {place}, last seen running {} ago, and nothing here tells whether it still is{}",
         ago(*age), forced(command.as_ref())
@@ -115,15 +115,15 @@ pub enum Why {
     Elsewhere {
         /// The machine, or the folder that it is a copy of.
         place: String,
-        /// Since it last wrote anything.
+        /// Time since it last wrote anything.
         age: Duration,
-        /// The command that does it all the same.
+        /// The command that does it anyway.
         command: Option<String>,
     },
 }
 
 impl Why {
-    /// Whether the run can never be resumed, so that only a new one helps.
+    /// Returns whether the run can never be resumed, so that only a new one helps.
     pub fn is_for_good(&self) -> bool {
         matches!(
             self,
@@ -137,7 +137,7 @@ impl Why {
     }
 }
 
-/// A time that is read by people: `35 s`, `12 min`, `3 h`, `5 days`.
+/// Formats a time for display: `35 s`, `12 min`, `3 h`, `5 days`.
 fn ago(time: Duration) -> String {
     match time.as_secs() {
         s @ ..120 => format!("{s} s"),
@@ -151,10 +151,10 @@ fn forced(command: Option<&String>) -> String {
     command.map(|c| format!("; if it is gone: {c}")).unwrap_or_default()
 }
 
-/// Whether something may be done to a run; if not, why. Only about resuming one that has ended is its folder looked into.
+/// Checks whether an action is allowed. The run's folder is read only for resuming an ended run.
 ///
 /// # Errors
-/// Why it may not.
+/// Why the action is not allowed.
 pub fn allowed(view: &View, action: Action) -> Result<(), Why> {
     let (state, run) = (view.state, &view.manifest.run);
     if view.queued.is_some() {
@@ -206,14 +206,15 @@ pub fn allowed(view: &View, action: Action) -> Result<(), Why> {
     }
 }
 
-/// A process of a run's command that still works although the run has ended: its keeper and its sink were killed.
+/// Returns a process of the run's command that is still running after the run has crashed because its keeper and sink
+/// were killed.
 pub fn left_behind(view: &View) -> Option<u32> {
-    // Of any other end its keeper has seen to it. Looking for processes is too slow to do it for every run.
+    // In any other case the keeper has ended the command. Searching for processes is too slow to do it for every run.
     let could = view.state == State::Crashed && view.manifest.kind == Kind::Command;
-    left::of(could.then_some(&view.dir)?).first().map(|(pid, _)| *pid)
+    run_processes::of(could.then_some(&view.dir)?).first().map(|(pid, _)| *pid)
 }
 
-/// Whether an ended run has what resuming or restarting it takes.
+/// Checks whether an ended run has everything needed to resume or restart it.
 pub(crate) fn has_all(run: &RunDir, manifest: &Manifest, action: Action) -> Result<(), Why> {
     match has_checkpoint(run, manifest) {
         Err(Why::NothingSaved | Why::NotResumable { .. } | Why::CommandNotResumable)
@@ -221,7 +222,7 @@ pub(crate) fn has_all(run: &RunDir, manifest: &Manifest, action: Action) -> Resu
         answer => answer?,
     }
     if manifest.kind != Kind::Plugin {
-        return match left::of(run).first() {
+        return match run_processes::of(run).first() {
             Some((pid, _)) => Err(Why::StillAtWork { pid: *pid, run: manifest.run.clone() }),
             None => Ok(()),
         };

@@ -1,4 +1,4 @@
-//! From how a trainer ended to the state of its run, and why, in words.
+//! Derives a run's state and cause from how its trainer ended.
 
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
@@ -10,21 +10,21 @@ use crate::machine::last_words::last_words;
 use crate::machine::proc_fs::of_group;
 use crate::run::report::{Heard, Outcome, Phase};
 
-/// What is known of the end of any run's process.
+/// Context of the end of any run's process.
 #[derive(Clone, Copy, Default)]
-pub(crate) struct Around<'a> {
-    /// Who asked for a stop, if somebody did.
+pub(crate) struct Context<'a> {
+    /// Who asked for a stop, if anybody did.
     pub(crate) stop: Option<&'a str>,
-    /// The keeper killed it after this long.
+    /// Set if the keeper killed it, with the time it waited before.
     pub(crate) killed_after: Option<Duration>,
-    /// The kernel killed something for want of memory meanwhile.
+    /// Whether the kernel killed a process for lack of memory meanwhile.
     pub(crate) out_of_memory: bool,
-    /// The last of the console.
+    /// The end of the console output.
     pub(crate) console: &'a [u8],
 }
 
-impl Around<'_> {
-    /// The end of a process that the keeper killed, if it did; `place` says where it was, if that is known.
+impl Context<'_> {
+    /// Returns the end of a process that the keeper killed, if it did; `place` says what it was doing, if known.
     pub(crate) fn killed(&self, place: &str) -> Option<(State, Option<String>)> {
         let cause = match self.killed_after? {
             Duration::ZERO => KILLED.to_owned(),
@@ -33,7 +33,7 @@ impl Around<'_> {
         Some((State::Stopped, Some(cause)))
     }
 
-    /// The end of a process that died of SIGKILL, which the keeper did not send.
+    /// Returns the end of a process that somebody else killed with SIGKILL.
     pub(crate) fn killed_by_others(&self, place: &str) -> (State, Option<String>) {
         let cause = if self.out_of_memory {
             format!("out of memory: killed by the kernel{place}")
@@ -44,22 +44,22 @@ impl Around<'_> {
     }
 }
 
-/// Everything known of a trainer's end.
+/// All that is known about a trainer's end.
 pub(crate) struct Death<'a> {
     pub(crate) status: ExitStatus,
     pub(crate) heard: &'a Heard,
-    pub(crate) around: Around<'a>,
+    pub(crate) context: Context<'a>,
 }
 
 impl Death<'_> {
-    /// The run's final state and its cause.
+    /// Returns the run's final state and cause.
     pub(crate) fn judge(&self) -> (State, Option<String>) {
         if let Some((outcome, message)) = &self.heard.end {
             let Ending { state, cause } =
-                ending(*outcome, message.clone(), self.around.stop.unwrap_or("asked to stop"));
+                ending(*outcome, message.clone(), self.context.stop.unwrap_or("asked to stop"));
             return (state, cause);
         }
-        if let Some(killed) = self.around.killed(&format!(" {}", self.heard.phase.during())) {
+        if let Some(killed) = self.context.killed(&format!(" {}", self.heard.phase.during())) {
             return killed;
         }
         let place = match self.heard.phase {
@@ -67,15 +67,15 @@ impl Death<'_> {
             phase => format!(" {}", phase.during()),
         };
         match (self.status.signal(), self.status.code()) {
-            // Destructors of libraries that run at exit are known to crash; what came first is the cause.
+            // Destructors of libraries may crash at exit; the cause is what came first.
             (Some(signal), _) if self.heard.exit => {
                 let name = crate::machine::signals::name(signal);
                 (State::Failed, Some(format!("plugin called exit(){place}, then died from {name}")))
             }
-            (Some(libc::SIGKILL), _) => self.around.killed_by_others(&place),
+            (Some(libc::SIGKILL), _) => self.context.killed_by_others(&place),
             (Some(signal), _) => {
                 let name = crate::machine::signals::name(signal);
-                let cause = match last_words(self.around.console) {
+                let cause = match last_words(self.context.console) {
                     Some(text) if is_allocation_failure(&text) => {
                         format!("out of memory ({name}{place}): {text}")
                     }
@@ -92,14 +92,14 @@ impl Death<'_> {
     }
 }
 
-/// The end that a trainer reports; `stop` says who asked for one.
+/// Returns the end that a trainer reports; `stop` says who asked for one.
 pub(crate) fn ending(outcome: Outcome, message: Option<String>, stop: &str) -> Ending {
     let (state, cause) = match (outcome, message) {
         (Outcome::Finished, _) => (State::Finished, None),
         (Outcome::Stopped, None) => (State::Stopped, Some(stop.to_owned())),
         (Outcome::Stopped, Some(message)) => (State::Stopped, Some(format!("{stop}; {message}"))),
         (Outcome::Failed, None) => (State::Failed, Some("no reason given".to_owned())),
-        // An allocation that fails in an orderly way is still what it is.
+        // An allocation failure that is reported properly still counts as out of memory.
         (Outcome::Failed, Some(message))
             if is_allocation_failure(&message) && !message.contains("out of memory") =>
         {
@@ -116,12 +116,12 @@ fn is_allocation_failure(text: &str) -> bool {
         .any(|t| text.contains(t))
 }
 
-/// `10 s`, `0.5 s`.
+/// Formats `10 s` or `0.5 s`.
 pub(crate) fn seconds(time: Duration) -> String {
     format!("{} s", (time.as_secs_f64() * 10.0).round() / 10.0)
 }
 
-/// How often the kernel has killed for want of memory, on this machine and in this control group.
+/// How often the kernel has killed for lack of memory, on this machine and in this control group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct OomCount {
     machine: u64,
@@ -157,7 +157,7 @@ mod tests {
         let death = Death {
             status: ExitStatus::from_raw(raw),
             heard: &heard,
-            around: Around { out_of_memory: oom, console: console.as_bytes(), ..Around::default() },
+            context: Context { out_of_memory: oom, console: console.as_bytes(), ..Context::default() },
         };
         let (state, cause) = death.judge();
         (state, cause.unwrap())
@@ -204,16 +204,16 @@ mod tests {
         let mut death = Death {
             status: ExitStatus::from_raw(libc::SIGKILL),
             heard: &heard,
-            around: Around {
+            context: Context {
                 stop: Some("asked to stop"),
                 killed_after: Some(Duration::from_secs(10)),
-                ..Around::default()
+                ..Context::default()
             },
         };
         let (state, cause) = death.judge();
         assert_eq!(state, State::Stopped);
         assert_eq!(cause.as_deref(), Some("did not stop within 10 s in create(): killed"));
-        death.around.killed_after = Some(Duration::ZERO);
+        death.context.killed_after = Some(Duration::ZERO);
         assert_eq!(death.judge().1.as_deref(), Some("killed on request"));
     }
 }

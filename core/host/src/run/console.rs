@@ -1,8 +1,8 @@
-//! The trainer's output: a pipe on one side, a file of bounded size on the other.
+//! The output of the trainer or command: read from a pipe, written to files of bounded size.
 //!
-//! `console.log` takes the first 64 MiB. What follows goes to `console-tail.log`, and when that has 32 MiB, it becomes
-//! `console-tail.old.log` and a new one begins: so the last 32 MiB are always somewhere. At the end, `console.log` is the
-//! first 32 MiB, a line that says how much is missing, and the last 32 MiB.
+//! `console.log` takes the first 64 MiB. Further output goes to `console-tail.log`; at 32 MiB that becomes
+//! `console-tail.old.log` and a new one is started, so the last 32 MiB are always available. At the end, `console.log`
+//! contains the first 32 MiB, a line with the amount left out, and the last 32 MiB.
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
@@ -17,16 +17,16 @@ use gradtop_store::{RunDir, inside};
 
 use crate::machine::file::readable;
 
-/// Bytes kept of the beginning, and of the end.
+/// Number of bytes kept of the beginning, and of the end.
 const KEEP: u64 = 32 << 20;
-/// Bytes that wait for a disk that takes nothing, at most.
+/// Maximum number of bytes that wait if the disk fails.
 const WAITING: usize = 1 << 20;
-/// Bytes kept in memory to look for a cause in.
+/// Number of bytes kept in memory to determine a cause.
 const RECENT: usize = 64 << 10;
 
-/// A stretch of a run's console, also while it is running: up to `bytes` from byte `from` on, and how many bytes there are
-/// in all. `span` says which stretch, once that is known. The console is shorter than before once its two ends have been
-/// joined, or the older half of its end dropped.
+/// Reads a range of a run's console, also while the run is active. `span` maps the total number of bytes to the first
+/// byte and length to read. Returns the actual first byte, the bytes read, and the total. The total shrinks when the
+/// files are joined or the older tail is dropped.
 pub fn console_span(run: &RunDir, span: impl FnOnce(u64) -> (u64, usize)) -> io::Result<(u64, Vec<u8>, u64)> {
     let files = Files::of(run, KEEP);
     let mut parts = Vec::new();
@@ -55,7 +55,7 @@ pub fn console_span(run: &RunDir, span: impl FnOnce(u64) -> (u64, usize)) -> io:
     Ok((from, out, total))
 }
 
-/// The three files, and how much each may hold.
+/// The three files and their maximum sizes.
 struct Files {
     run: RunDir,
     head: PathBuf,
@@ -77,29 +77,29 @@ impl Files {
     }
 }
 
-/// Writes the console, keeping its size bounded.
+/// Writes the console within its size limits.
 struct Console {
     files: Files,
     head: File,
     head_len: u64,
     tail: Option<(File, u64)>,
-    /// Bytes that went past the head.
+    /// Number of bytes written beyond the head.
     past_head: u64,
-    /// What the disk has not taken yet, and how many bytes of it were too many to keep.
+    /// Bytes not yet written, and how many more had to be dropped.
     waiting: Vec<u8>,
     missing: usize,
 }
 
 impl Console {
     fn open(files: Files) -> io::Result<Self> {
-        // A keeper that was killed may have left its tail.
+        // A killed keeper may have left its tail.
         join(&files, None)?;
         let head = inside::append(&files.run, &files.head)?;
         let head_len = head.metadata()?.len();
         Ok(Self { files, head, head_len, tail: None, past_head: 0, waiting: Vec::new(), missing: 0 })
     }
 
-    /// Writes all that waits and this. What the disk does not take waits, the newest of it.
+    /// Writes pending bytes and these. What cannot be written is kept, the newest part of it.
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.waiting.extend_from_slice(bytes);
         let written = self.flush();
@@ -128,7 +128,7 @@ impl Console {
         Ok(())
     }
 
-    /// Writes some of the bytes; how many.
+    /// Writes some of the bytes and returns how many.
     fn head_or_tail_takes(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let room = (2 * self.files.keep).saturating_sub(self.head_len);
         if room > 0 {
@@ -160,8 +160,8 @@ impl Console {
     }
 }
 
-/// Makes one file of all, if there is a tail: the first part of the head, a line that says what is missing, and the last of
-/// what follows. `past_head` counts what went to the tail files, if that is known.
+/// Joins the files if there is a tail: the first part of the head, a line with the amount left out, and the end of the
+/// tail. `past_head` is the number of bytes that went to the tail files, if known.
 fn join(files: &Files, past_head: Option<u64>) -> io::Result<()> {
     let length = |path: &Path| match inside::entry(&files.run, path) {
         Ok(entry) => Ok(entry.len),
@@ -205,7 +205,7 @@ fn megabytes(bytes: u64) -> String {
     if bytes >= 1_000_000 { format!("{} MB", bytes / 1_000_000) } else { format!("{bytes} bytes") }
 }
 
-/// Pumps a pipe into the console on a thread of its own.
+/// A thread that copies a pipe to the console.
 pub(crate) struct Pump {
     thread: JoinHandle<Vec<u8>>,
     ended: Arc<AtomicBool>,
@@ -220,8 +220,8 @@ impl Pump {
         Ok(Self { thread, ended })
     }
 
-    /// The trainer has ended: takes what still is in the pipe, and no more, though a process it left may hold the other
-    /// end. The last of the output, to look for a cause in.
+    /// Called when the trainer has ended: reads what is left in the pipe without waiting for its end, as a leftover process may
+    /// hold it open. Returns the end of the output, to determine a cause. end. The last of the output, to look for a cause in.
     pub(crate) fn finish(self) -> Vec<u8> {
         self.ended.store(true, Ordering::Release);
         self.thread.join().unwrap_or_default()
@@ -230,11 +230,11 @@ impl Pump {
 
 fn pump(files: Files, pipe: OwnedFd, ended: &AtomicBool) -> Vec<u8> {
     let mut recent = Vec::new();
-    // Output that cannot be kept is still read: the trainer must never wait for it.
+    // Output is read even if it cannot be stored, because the trainer must never block on it.
     let mut console = Console::open(files).ok();
     let mut pipe = File::from(pipe);
     let mut buffer = vec![0; 64 << 10];
-    // After the end, at most what a pipe can hold is still read: a process left behind may write for ever.
+    // After the end, read at most the capacity of a pipe, because a leftover process may write forever.
     let mut left = 1usize << 20;
     loop {
         let over = ended.load(Ordering::Acquire);
@@ -257,7 +257,7 @@ fn pump(files: Files, pipe: OwnedFd, ended: &AtomicBool) -> Vec<u8> {
             Err(_) => break,
         };
         if let Some(console) = &mut console {
-            // What the disk does not take now waits for the next time.
+            // Bytes that cannot be written now are written later.
             console.write(&buffer[..n]).ok();
         }
         recent.extend_from_slice(&buffer[..n]);
@@ -270,7 +270,7 @@ fn pump(files: Files, pipe: OwnedFd, ended: &AtomicBool) -> Vec<u8> {
             }
         }
     }
-    // What could not be joined stays in its own files, where a reader finds it too.
+    // Files that cannot be joined remain readable as they are.
     if let Some(console) = console {
         console.finish().ok();
     }

@@ -1,38 +1,38 @@
-//! Asking a running run for something, and waiting for its end.
+//! Requests to a run, waiting for its end, and recovering it.
 
 use std::time::{Duration, Instant};
 
 use gradtop_store::{
     Ending, Event, KILL, Life, Manifest, Owner, Request, RunDir, RunLock, State, Status, StoreError, View,
     append_event, has_journal, inside, read_manifest, read_status, recorded_end, recover, request,
-    stands_still, stop_request, view, write_status,
+    stop_request, view, wait_until_stale, write_status,
 };
 use jiff::Timestamp;
 use rustix::process::Signal;
 
-use crate::command::left;
+use crate::command::run_processes;
 use crate::error::{HostError, Result};
 use crate::launcher::jobs::{self, refresh_jobs};
 use crate::machine::process::{Process, catches};
 use crate::run::allowed::{Action, allowed};
 use crate::run::waiting::stop_queued;
 
-/// How long a run that is asked to stop may take to end its step and save a checkpoint.
+/// How long a run may take to finish its step and save a checkpoint when asked to stop.
 pub const DEFAULT_GRACE: Duration = Duration::from_secs(10);
-/// What asks a keeper to kill its trainer at once, where no file can.
+/// Asks a keeper to kill its trainer at once, if no file can be written.
 pub(crate) const KILL_SIGNAL: libc::c_int = libc::SIGUSR1;
 
-/// How long a run may take to stop, where nobody says: as long as it was given at its start, else [`DEFAULT_GRACE`].
+/// Returns how long a run may take to stop by default: the time given at its start, else [`DEFAULT_GRACE`].
 pub fn grace_of(manifest: &Manifest) -> Duration {
     let own = manifest.command.as_ref().and_then(|command| command.grace_s);
     own.and_then(|s| Duration::try_from_secs_f64(s).ok()).unwrap_or(DEFAULT_GRACE)
 }
 
-/// Asks a run to stop: it ends its step, saves a checkpoint if it can, and is killed after `grace`, or [`grace_of`] it. Where the disk takes no
-/// file that says so, its keeper is asked by signal, and `grace` is [`DEFAULT_GRACE`]; then the answer is why.
+/// Asks a run to stop: it finishes its step, saves a checkpoint if it can, and is killed after `grace`, by default [`grace_of`]
+/// it. If the request cannot be written, the keeper is asked by a signal with [`DEFAULT_GRACE`], and the reason is returned.
 ///
 /// # Errors
-/// It may not be stopped now, or cannot be asked.
+/// The run may not be stopped now or cannot be asked.
 pub fn stop(run: &RunDir, grace: impl Into<Option<Duration>>) -> Result<Option<String>> {
     let seen = ready(run, Action::Stop)?;
     if run.is_queued() {
@@ -50,7 +50,7 @@ pub fn stop(run: &RunDir, grace: impl Into<Option<Duration>>) -> Result<Option<S
     }
 }
 
-/// Ends a run that waits for its job. The request is for a job that starts at this moment.
+/// Ends a run that waits for its job. The request is for a job that starts at this very moment.
 fn stop_waiting_job(run: &RunDir, grace: Duration) -> Result<()> {
     request(run, Request::Stop { grace_s: Some(grace.as_secs_f64()) })?;
     jobs::cancel(run)?;
@@ -64,8 +64,8 @@ fn stop_waiting_job(run: &RunDir, grace: Duration) -> Result<()> {
     Ok(())
 }
 
-/// Asks a run to stop that may be at work where this machine cannot see it: if it is, it reads that. `false`: it is not of that
-/// kind, and was not asked.
+/// Requests a stop from a run that may be active where this machine cannot see it. Returns `false`, without a request,
+/// if the run is not of that kind.
 ///
 /// # Errors
 /// The request cannot be written.
@@ -77,7 +77,7 @@ pub fn stop_unseen(run: &RunDir, grace: Duration) -> Result<bool> {
     Ok(unseen)
 }
 
-/// Sends a signal to a run's keeper, if it is one that acts on it. `false`: it is not sent.
+/// Sends a signal to a run's keeper if the keeper handles it. Returns whether it was sent.
 fn signal_keeper(seen: &View, signal: libc::c_int) -> bool {
     let Life::Alive { within_reach: true, .. } = seen.life else { return false };
     let Status { keeper_pid: Some(pid), keeper_start: Some(start), .. } = seen.status else { return false };
@@ -86,31 +86,31 @@ fn signal_keeper(seen: &View, signal: libc::c_int) -> bool {
     process.signal(signal).is_ok()
 }
 
-/// What came of taking a stop back.
+/// The result of [`withdraw_stop`].
 #[derive(Debug, Clone, PartialEq)]
 pub enum Withdrawn {
-    /// The run goes on.
-    GoesOn(View),
-    /// It has not gone on: its plugin has been told to stop already, or it has not answered within `patience`.
+    /// The run continues.
+    Continues(View),
+    /// The run is still stopping: its plugin has already been notified, or it has not answered in time.
     StillStopping {
         /// The run.
         view: View,
-        /// Its plugin has been told, so that it will stop.
-        told: bool,
+        /// Whether the plugin has been notified, so that the run will stop.
+        notified: bool,
     },
-    /// Too late: it has ended.
+    /// The run has already ended.
     Ended(View),
 }
 
-/// Takes a stop back, as long as the run has not acted on it. Returns once that is known, or after `patience`.
+/// Cancels a stop that the run has not acted on. Waits up to `patience` for the result.
 ///
 /// # Errors
-/// The request cannot be taken back.
+/// The request cannot be withdrawn.
 pub fn withdraw_stop(run: &RunDir, patience: Duration) -> Result<Withdrawn> {
     gradtop_store::withdraw_stop(run)?;
     let deadline = Instant::now() + patience;
     loop {
-        // First of all: a trainer that has just read the request says so within moments.
+        // A trainer that has just read the request reports that shortly.
         std::thread::sleep(Duration::from_millis(50));
         let seen = view(run)?;
         if seen.state.is_final() {
@@ -118,15 +118,15 @@ pub fn withdraw_stop(run: &RunDir, patience: Duration) -> Result<Withdrawn> {
         }
         let asked_again = asked_to_stop(run).is_some();
         if !asked_again && seen.state != State::Stopping && is_answered(run)? {
-            return Ok(Withdrawn::GoesOn(seen));
+            return Ok(Withdrawn::Continues(seen));
         }
         if asked_again || Instant::now() >= deadline {
-            return Ok(Withdrawn::StillStopping { view: seen, told: asked_again });
+            return Ok(Withdrawn::StillStopping { view: seen, notified: asked_again });
         }
     }
 }
 
-/// Whether what the events say of a stop last is that it was taken back, or nothing.
+/// Returns whether the last event about a stop is its cancellation, or there is none.
 fn is_answered(run: &RunDir) -> Result<bool> {
     let events = gradtop_store::read_events(run)?;
     let last = events.iter().rev().find_map(|line| match &line.event {
@@ -138,14 +138,14 @@ fn is_answered(run: &RunDir) -> Result<bool> {
     Ok(last.unwrap_or(true))
 }
 
-/// Ends a run at once, without a checkpoint. Returns when it has ended.
+/// Ends a run at once, without a checkpoint, and waits for its end.
 ///
 /// # Errors
-/// It may not be killed from here.
+/// The run may not be killed from here.
 pub fn kill(run: &RunDir) -> Result<()> {
     let seen = ready(run, Action::Kill)?;
     if seen.state.is_final() {
-        left::kill(run);
+        run_processes::kill(run);
         return Ok(());
     }
     if run.is_queued() {
@@ -158,7 +158,7 @@ pub fn kill(run: &RunDir) -> Result<()> {
     if request(run, Request::Stop { grace_s: Some(0.0) }).is_err() {
         signal_keeper(&seen, KILL_SIGNAL);
     }
-    // The keeper does it, and writes it down. One that does not (it may be stopped itself) is not waited for long.
+    // The keeper kills the trainer and records it. A keeper that does not respond (it may be suspended) is not waited for long.
     let ends_within = |time: Duration| -> Result<bool> {
         let deadline = Instant::now() + time;
         while matches!(view(run)?.life, Life::Alive { .. }) {
@@ -176,22 +176,22 @@ pub fn kill(run: &RunDir) -> Result<()> {
     let View { life, status, host, job, .. } = view(run)?;
     if job.is_some() {
         jobs::cancel(run)?;
-        // Slurm leaves it half a minute after SIGTERM.
+        // Slurm allows half a minute after SIGTERM.
         if ends_within(Duration::from_secs(45))? {
             return Ok(());
         }
     }
     if !matches!(life, Life::Alive { within_reach: true, .. }) {
-        // Its process ids may be those of others here.
+        // On this machine, its process ids may belong to other processes.
         let why =
             format!("its processes are in another container, or on another machine ({host}): kill it there");
         return Err(failed(why));
     }
-    // Before its keeper, which alone knows them better.
-    left::kill(run);
+    // Before the keeper, the only one that knows these processes otherwise.
+    run_processes::kill(run);
     let Status { trainer_pid, trainer_start, keeper_pid, keeper_start, .. } = status;
     for (pid, start, patience) in [(trainer_pid, trainer_start, 3), (keeper_pid, keeper_start, 1)] {
-        // The lock says that the run lives, start time and command line that this is its process.
+        // The lock shows that the run is alive; start time and command line show that this is its process.
         let Some(process) = pid.zip(start).and_then(|(pid, start)| Process::of(run, pid, start)) else {
             continue;
         };
@@ -208,16 +208,16 @@ pub fn kill(run: &RunDir) -> Result<()> {
     }
 }
 
-/// Ends a run at once that cannot be looked at, as its `run.toml` is damaged or gone. Its processes are found by what they were
-/// started with, so no file of it is needed. How many there were.
+/// Ends a run whose `run.toml` is damaged or missing. Finds its processes by how they were started, without any of its
+/// files. Returns their number.
 ///
 /// # Errors
-/// They may not be killed, as those of another user, or do not end.
-pub fn kill_unread(run: &RunDir) -> Result<usize> {
+/// The processes belong to another user or do not end.
+pub fn kill_unreadable(run: &RunDir) -> Result<usize> {
     let failed = HostError::io(format!("kill {}", run.name()));
-    let at_work = left::at_work(run);
+    let at_work = run_processes::at_work(run);
     let mut count = at_work.len();
-    // A keeper kills the others, and writes it down as far as it can.
+    // A keeper kills the others and records it as far as possible.
     let hear = at_work.iter().filter(|(pid, _)| catches(*pid, KILL_SIGNAL));
     let heard =
         hear.filter_map(|(_, keeper)| keeper.signal(Signal::from_named_raw(KILL_SIGNAL)?).ok()).count();
@@ -226,8 +226,8 @@ pub fn kill_unread(run: &RunDir) -> Result<usize> {
     for (_, process) in &at_work {
         process.wait(deadline.saturating_duration_since(Instant::now()));
     }
-    count += left::of(run).len();
-    left::kill(run);
+    count += run_processes::of(run).len();
+    run_processes::kill(run);
     for (_, process) in at_work.iter().filter(|(_, process)| !process.wait(Duration::ZERO)) {
         if let Err(e) = process.signal(Signal::KILL) {
             return Err(failed(e));
@@ -240,15 +240,15 @@ pub fn kill_unread(run: &RunDir) -> Result<usize> {
     Ok(count)
 }
 
-/// Whether processes of a run are seen here, whatever its files say.
+/// Returns whether processes of a run are visible here, whatever its files say.
 pub fn is_at_work(run: &RunDir) -> bool {
-    !left::at_work(run).is_empty()
+    !run_processes::at_work(run).is_empty()
 }
 
-/// Asks a run to wait after its step.
+/// Asks a run to pause after its step.
 ///
 /// # Errors
-/// It may not be paused now, or cannot be asked.
+/// The run may not be paused now or cannot be asked.
 pub fn pause(run: &RunDir) -> Result<()> {
     ready(run, Action::Pause)?;
     Ok(request(run, Request::Pause)?)
@@ -257,20 +257,20 @@ pub fn pause(run: &RunDir) -> Result<()> {
 /// Asks a run to save a checkpoint.
 ///
 /// # Errors
-/// It may not save one now, or cannot be asked.
+/// The run may not save one now or cannot be asked.
 pub fn checkpoint(run: &RunDir) -> Result<()> {
     ready(run, Action::Checkpoint)?;
     Ok(request(run, Request::Checkpoint)?)
 }
 
-/// A run that this may be done to.
+/// Views a run and checks that an action is allowed.
 pub(crate) fn ready(run: &RunDir, action: Action) -> Result<View> {
     let seen = view(run)?;
     allowed(&seen, action).map_err(HostError::not_allowed(run, action))?;
     Ok(seen)
 }
 
-/// Waits until a run has ended; its final state. Of a run on another machine, what that machine writes is believed.
+/// Waits until a run has ended and returns its final state. For a run on another machine, what that machine writes is trusted.
 ///
 /// # Errors
 /// The run cannot be read.
@@ -284,7 +284,7 @@ pub fn wait(run: &RunDir) -> Result<State> {
     }
 }
 
-/// Looks at a run. What its processes left undone is done first: its log sealed, its end written.
+/// Views a run after recovering it if its processes have died: sealing its log and writing its end.
 ///
 /// # Errors
 /// The run cannot be read.
@@ -296,20 +296,20 @@ pub fn look(run: &RunDir) -> Result<View> {
     if recover_unattended(&seen) { Ok(view(run)?) } else { Ok(seen) }
 }
 
-/// Does what the dead processes of a run that was just looked at left undone; `true` if there was something that could be done.
+/// Completes what the dead processes of a run left undone. Returns whether anything was done.
 pub fn recover_unattended(seen: &View) -> bool {
     seen.is_unattended() && recover_crashed(&seen.dir).unwrap_or(false)
 }
 
-/// Makes whole what a run left whose processes are gone: seals its log, and writes that it crashed if they died without a
-/// word. `false` if there was nothing to do, it is running, or may be running elsewhere; or it is not this user's to change,
-/// see [`inside::is_own`]: looking at a run of somebody else changes nothing.
+/// Recovers a run whose processes are gone: seals its log and, if they died without recording an end, writes that it
+/// crashed. Returns `false` if nothing is to be done, if it is running or may be running elsewhere, or if it belongs to
+/// another user (see [`inside::is_own`]), whose runs are never changed by viewing them.
 ///
 /// # Errors
-/// The run cannot be read, or its end not be written.
+/// The run cannot be read or its end cannot be written.
 pub fn recover_crashed(run: &RunDir) -> Result<bool> {
     let seen = view(run)?;
-    // What it left behind may hold its lock: then it cannot be mended, and is not waited for.
+    // A leftover process may hold its lock; the run cannot be recovered then.
     let held = seen.life == (Life::Gone { held: true });
     if held || !seen.certain || !seen.state.is_final() || !inside::is_own(run) {
         return Ok(false);
@@ -321,14 +321,14 @@ pub fn recover_crashed(run: &RunDir) -> Result<bool> {
         } else {
             "its start was interrupted"
         };
-        // Of a run in a job its batch system may know more.
+        // The batch system may know more about a run in a job.
         let cause = seen.status.cause.unwrap_or_else(|| cause.to_owned());
         return write_crashed(run, Ending { state: seen.state, cause: Some(cause) });
     }
     seal_rest(run)
 }
 
-/// Seals what a run could not before it ended, as with a full disk. Its end stays as it is written.
+/// Seals rows that could not be sealed before the run ended, as with a full disk. The recorded end is kept.
 fn seal_rest(run: &RunDir) -> Result<bool> {
     if !has_journal(run) && !read_status(run).is_ok_and(|status| status.unsettled) {
         return Ok(false);
@@ -341,15 +341,15 @@ fn seal_rest(run: &RunDir) -> Result<bool> {
         write_status(run, &status)?;
     }
     drop(lock);
-    // Whoever looks again because of it must not do so for ever.
+    // Still unsealed rows must not make viewers retry forever.
     Ok(!has_journal(run))
 }
 
-/// The same for a run that an earlier boot of this machine left unfinished, see [`View::is_of_earlier_boot`]. For whoever was
-/// asked to go on with it: nobody else should conclude anything about a run of another boot.
+/// Like [`recover_crashed`], for a run that was interrupted by a reboot of this machine, see [`View::is_of_earlier_boot`]. Only
+/// for a process that was asked to resume it; others should not draw conclusions about a run of another boot.
 ///
 /// # Errors
-/// As [`recover_crashed`].
+/// See [`recover_crashed`].
 pub fn recover_after_reboot(run: &RunDir) -> Result<bool> {
     if !view(run)?.is_of_earlier_boot() {
         return Ok(false);
@@ -357,18 +357,18 @@ pub fn recover_after_reboot(run: &RunDir) -> Result<bool> {
     write_crashed(run, crashed("the machine was restarted while it ran"))
 }
 
-/// Writes that a run crashed which may be at work where this machine cannot see it, because a person says that it is gone.
-/// `false`: it was not of that kind.
+/// Records a crash of a run that may be active where this machine cannot see it, because the user says that it is gone.
+/// Returns `false` if the run is not of that kind.
 ///
 /// # Errors
-/// As [`recover_crashed`]; or the owner was quicker.
+/// See [`recover_crashed`], or the owner was faster.
 pub fn give_up(run: &RunDir) -> Result<bool> {
     let seen = view(run)?;
     if seen.life != Life::Unknown && !seen.state.is_final() {
         return Ok(false);
     }
     Owner::take_over(run)?;
-    // Of one that had ended another machine was about to go on with it.
+    // Another machine was about to resume a run that had ended.
     if seen.state.is_final() {
         return Ok(false);
     }
@@ -379,17 +379,17 @@ fn crashed(cause: &str) -> Ending {
     Ending { state: State::Crashed, cause: Some(cause.to_owned()) }
 }
 
-/// The same for a run whose owner on another machine gives no sign for a minute, for which it is watched, or until `go_on` says no.
-/// Then it is as it was.
-pub fn give_up_still(run: &RunDir, go_on: impl FnMut() -> bool) -> Result<()> {
-    if stands_still(run, go_on) {
+/// Like [`give_up`], but first watches for a minute whether the owner on another machine gives a sign of life. Changes
+/// nothing if it does, or once `go_on` returns false.
+pub fn give_up_if_stale(run: &RunDir, go_on: impl FnMut() -> bool) -> Result<()> {
+    if wait_until_stale(run, go_on) {
         give_up(run)?;
     }
     Ok(())
 }
 
-/// Seals what a run left and writes its end, unless its records tell of another; `false` if somebody else has its lock or has written
-/// its end.
+/// Seals a run's log and writes its end, unless its records tell of another one. Returns `false` if another process has
+/// its lock or has written its end.
 fn write_crashed(run: &RunDir, end: Ending) -> Result<bool> {
     match free_lock(run)? {
         Some(lock) => write_end(run, &lock, end),
@@ -397,7 +397,7 @@ fn write_crashed(run: &RunDir, end: Ending) -> Result<bool> {
     }
 }
 
-/// The lock of a run; `None` if somebody else has it, who does what is to be done, or has resumed it.
+/// Takes a run's lock. `None` if another process has it and will do what is necessary.
 fn free_lock(run: &RunDir) -> Result<Option<RunLock>> {
     match RunLock::acquire_now(run) {
         Err(StoreError::Locked { .. }) => Ok(None),
@@ -405,17 +405,17 @@ fn free_lock(run: &RunDir) -> Result<Option<RunLock>> {
     }
 }
 
-/// The same, with its lock.
+/// Like [`write_crashed`], with the run's lock.
 pub(crate) fn write_end(run: &RunDir, lock: &RunLock, end: Ending) -> Result<bool> {
     let mut status = read_status(run).unwrap_or_default();
     if status.state.is_final() {
         return Ok(false);
     }
     recover(run, lock)?;
-    // When it ended nobody saw; when it last wrote is as near as can be known.
+    // Nobody saw when it ended; its last write is the best estimate.
     let (end, time) = recorded_end(run, &status).unwrap_or((end, status.updated));
     status.schema = gradtop_store::SCHEMA;
-    // The clock may have been set back since it began.
+    // The clock may have been set back since its start.
     (status.state, status.cause, status.ended) = (end.state, end.cause, status.started.max(Some(time)));
     (status.eta_s, status.steps_per_s, status.waiting, status.outcome) = (None, None, None, None);
     status.updated = Timestamp::now();
@@ -426,7 +426,7 @@ pub(crate) fn write_end(run: &RunDir, lock: &RunLock, end: Ending) -> Result<boo
     Ok(true)
 }
 
-/// Whether a stop is asked for, and how long it may take. Takes nothing away: the trainer answers requests.
+/// Returns how long a requested stop may take, if there is a request. Does not consume it: the trainer answers requests.
 pub(crate) fn asked_to_stop(run: &RunDir) -> Option<Duration> {
     let Request::Stop { grace_s } = stop_request(run).ok()?? else { return None };
     let grace = grace_s.and_then(|s| Duration::try_from_secs_f64(s).ok());

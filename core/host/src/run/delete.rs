@@ -1,4 +1,4 @@
-//! Deleting a run, and only a run.
+//! Deletes runs, and nothing but runs.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -10,15 +10,14 @@ use crate::launcher::jobs;
 use crate::run::allowed::{Action, Why, allowed};
 use crate::run::waiting::delete_queued;
 
-/// How long it may take until a file that was closed is gone.
+/// How long to wait until a closed file has disappeared.
 const CLOSING: Duration = Duration::from_secs(1);
 
-/// Whether a run may be deleted; if not, an error that says why, and what would have to be so. `runs` is the folder of all
-/// runs. With `force`, these may go too: one whose manifest cannot be read, one with files of others in it,
-/// and one that may be running on another machine.
+/// Checks that a run may be deleted; the error says why not and what to do. `runs` is the folder of all runs. `force` also
+/// permits deleting a run with an unreadable manifest, with foreign files in it, or that may be active on another machine.
 ///
 /// # Errors
-/// What speaks against it.
+/// Why it may not be deleted.
 pub fn may_delete(runs: &Path, run: &RunDir, force: bool) -> Result<()> {
     let refuse = |why: String| Err(HostError::NotDeleted { path: run.path().to_owned(), why });
     let real = std::fs::canonicalize(run.path()).map_err(HostError::io("find the run's folder"))?;
@@ -54,22 +53,22 @@ pub fn may_delete(runs: &Path, run: &RunDir, force: bool) -> Result<()> {
             Err(Why::Elsewhere { .. }) if force => Ok(()),
             answer => answer.map_err(HostError::not_allowed(run, Action::Delete)),
         },
-        // Nothing more is known of it than that nobody runs it.
+        // An unreadable run that nobody is running.
         Err(_) if !(lockable(run) && is_locked(run)?) => Ok(()),
         Err(e) => refuse(format!("{e}, and it is at work; `gradtop stop --kill {}` ends it", run.name())),
     }
 }
 
-/// Whether the run's lock is a file, or could be: what has anything else in its place is held by nobody.
+/// Returns whether the run's lock is a file or does not exist; anything else in its place cannot be held.
 fn lockable(run: &RunDir) -> bool {
     !inside::exists(run, &run.lock()) || inside::is_file(run, &run.lock())
 }
 
-/// Deletes a run that may be deleted, see [`may_delete`]. Its folder is moved out of sight in one step, then emptied: whoever
-/// looks meanwhile sees the whole run or none. No link in it is followed.
+/// Deletes a run if [`may_delete`] permits it. Its folder is first hidden in one step and then removed, so that
+/// observers see the whole run or none. Links in it are not followed.
 ///
 /// # Errors
-/// As [`may_delete`]; or the disk does not let it go.
+/// See [`may_delete`], or the folder cannot be removed.
 pub fn delete(runs: &Path, run: &RunDir, force: bool) -> Result<()> {
     may_delete(runs, run, force)?;
     if run.is_queued() {
@@ -82,9 +81,9 @@ pub fn delete(runs: &Path, run: &RunDir, force: bool) -> Result<()> {
     if force {
         Owner::take_over(run)?;
     }
-    // Held while the folder goes, so that nobody resumes it meanwhile.
+    // Held during the removal, so that nobody resumes the run.
     let lock = match lockable(run).then(|| RunLock::acquire(run)).transpose() {
-        // What it left behind holds it, so nobody else can either.
+        // A leftover process holds the lock, so nobody else can take it.
         Err(StoreError::Locked { .. }) if view(run)?.life == (Life::Gone { held: true }) => None,
         lock => lock?,
     };
@@ -92,14 +91,13 @@ pub fn delete(runs: &Path, run: &RunDir, force: bool) -> Result<()> {
     let away = gradtop_store::tmp_beside(path);
     let failed = |what| HostError::io(format!("{what} {}", path.display()));
     inside::rename(&experiment, path, &away).map_err(failed("delete"))?;
-    // Nothing is removed of a run in which something is mounted.
+    // Nothing is removed if a file system is mounted in the run.
     let mounted = |e: &std::io::Error| e.kind() == std::io::ErrorKind::CrossesDevices;
     let removed = inside::remove_dir(&experiment, &away).or_else(|e| {
         if mounted(&e) {
             return Err(e);
         }
-        // Some file systems of other machines keep a file that is open, under another name in its folder, until a moment after it
-        // is closed.
+        // Some network file systems keep an open file under another name in its folder until shortly after it is closed.
         drop(lock);
         let start = Instant::now();
         loop {
@@ -110,12 +108,12 @@ pub fn delete(runs: &Path, run: &RunDir, force: bool) -> Result<()> {
         }
     });
     if let Err(e) = removed {
-        // What is left is shown, and can be deleted again.
+        // Show what is left, so that it can be deleted again.
         inside::rename_new(&experiment, &away, path).ok();
         return Err(failed(if mounted(&e) { "delete" } else { "delete all of" })(e));
     }
     gradtop_store::remove_unfinished(&experiment);
-    // The experiment's folder goes with its last run; anything else in it keeps it.
+    // Only succeeds if this was the experiment's last run and the folder contains nothing else.
     drop(std::fs::remove_dir(experiment.path()));
     if let Some(runs) = experiment.path().parent() {
         crate::plugin::shared::prune(runs);

@@ -1,4 +1,4 @@
-//! The keeper: the process that starts the trainer, waits for it, and writes down how it ended. It opens no plugin.
+//! The keeper: the process that starts the trainer, waits for it, and records how it ended. It opens no plugin.
 
 #![allow(unsafe_code, reason = "closes inherited files")]
 
@@ -28,32 +28,37 @@ use crate::machine::last_words::with_last_words;
 use crate::machine::process::Process;
 use crate::machine::{device, program, signals};
 use crate::run::alerts::Guard;
-use crate::run::cause::{Around, Death, OomCount, seconds};
+use crate::run::cause::{Context, Death, OomCount, seconds};
 use crate::run::console::Pump;
 use crate::run::control::{self, DEFAULT_GRACE, KILL_SIGNAL};
-use crate::run::keeper_command::{DETACHED, GoOn};
+use crate::run::keeper_command::{DETACHED, ResumeFrom};
 use crate::run::report::{self, Outcome};
 use crate::run::target::{LAST_CHANCE, Target};
 
-/// How often it looks for a stop that the trainer does not answer.
+/// How often to check for a stop that the trainer does not answer.
 const LOOK: Duration = Duration::from_millis(100);
-/// How often a thread of libgomp looks for work before it sleeps, unless the user has said something of the kind: its default, 300,000,
-/// is right only while nothing else wants the processor. Two runs of two threads beside each other on two cores take a tenth
-/// of the time with this; alone, a run is as fast as without.
+/// How often a libgomp thread polls for work before it sleeps, unless the user has set it. The default, 300,000, is
+/// right only on an idle machine: two runs with two threads each on two cores take a tenth of the time with this value,
+/// and a single run is equally fast.
 const SPINS: &str = "3000";
-/// Who asked for a stop that came as a signal.
+/// Who asked for a stop that arrived as a signal.
 const TERMINATED: &str = "SIGTERM";
-/// Why a run ends whose folder is not where it was.
+/// Why a run ends when its folder disappears.
 pub(crate) const FOLDER_GONE: &str = "its folder was moved or deleted";
-/// Time between two tries to write the end.
+/// Delay between attempts to write the end.
 const AGAIN: Duration = Duration::from_millis(500);
-/// Variables that say it.
+/// Environment variables that set how long threads spin.
 const SPINNING: [&str; 2] = ["GOMP_SPINCOUNT", "OMP_WAIT_POLICY"];
 
-/// `gradtop __keeper DIR [--resume CHECKPOINT] [--trust HASH]`. Standard input is the run's lock, standard output a pipe to the launcher.
-/// `next` starts what waits for its turn.
-/// `in_job`: Slurm has started it, with the run's lock and a log instead of the pipe.
-pub(crate) fn keeper_main(dir: &Path, resume: Option<&GoOn>, in_job: bool, next: &mut dyn Next) -> i32 {
+/// Entry point of `gradtop __keeper DIR [--resume CHECKPOINT] [--trust HASH]`. Standard input is the run's lock,
+/// standard output a pipe to the launcher. `next` starts queued runs. With `in_job`, Slurm has started the process,
+/// with the run's lock and a log instead of the pipe.
+pub(crate) fn keeper_main(
+    dir: &Path,
+    resume: Option<&ResumeFrom>,
+    in_job: bool,
+    next: &mut dyn Queue,
+) -> i32 {
     close_inherited();
     let Ok(files) = detach() else { return 1 };
     signals::unblock();
@@ -75,7 +80,7 @@ pub(crate) fn keeper_main(dir: &Path, resume: Option<&GoOn>, in_job: bool, next:
             writeln!(launcher, "{e}").ok();
             return 1;
         }
-        // A folder that takes no such file, as with a full disk. Whoever handed the lock on has seen to it that there is no other.
+        // The disk may be full. The lock was passed on only after a check for other owners.
         Err(_) => None,
     };
     let launcher = Some(launcher);
@@ -86,18 +91,18 @@ pub(crate) fn keeper_main(dir: &Path, resume: Option<&GoOn>, in_job: bool, next:
         Ok(false) => return 1,
         Err(why) => {
             keeper.finish(State::Failed, Some(why.clone()));
-            tell(&mut keeper.launcher, &why);
+            notify(&mut keeper.launcher, &why);
             1
         }
     };
-    // From here on the run is free: what follows may take a while.
+    // The run is free from here on; what follows may take a while.
     let Keeper { run, lock, events, next, owner, .. } = keeper;
     if let Some((owner, _)) = owner {
         owner.end(&run);
     }
     drop((lock, events));
     if code == 0 {
-        // Whoever starts a run that fails to start has the queue in hand.
+        // The launcher of a run that failed to start has locked the queue.
         next.ended();
     }
     if let Some(alerts) = alerts {
@@ -106,32 +111,31 @@ pub(crate) fn keeper_main(dir: &Path, resume: Option<&GoOn>, in_job: bool, next:
     code
 }
 
-/// Starts runs that wait for their turn. How is not a keeper's business.
-pub(crate) trait Next {
-    /// The keeper's run goes on; called every few moments.
+/// The queue of runs, as a keeper sees it.
+pub(crate) trait Queue {
+    /// Called regularly while the keeper's run is active.
     fn look(&mut self);
-    /// It has ended.
     fn ended(&mut self);
 }
 
-/// Where nothing else is to be started.
-pub(crate) struct Nothing;
+/// A queue that starts nothing.
+pub(crate) struct NoQueue;
 
-impl Next for Nothing {
+impl Queue for NoQueue {
     fn look(&mut self) {}
     fn ended(&mut self) {}
 }
 
-/// Closes what a careless program left open over `exec`; the descriptors of a viewer are none of ours.
+/// Closes descriptors that the calling program left open over `exec`.
 fn close_inherited() {
-    // By its number: the C library has a name for it only since glibc 2.34.
-    // SAFETY: nothing of this program has opened a file yet; should the kernel lack the call, they stay open.
+    // As a raw system call, because the C library has a function for it only since glibc 2.34.
+    // SAFETY: this program has not opened any files yet; if the kernel lacks the call, they stay open.
     unsafe { libc::syscall(libc::SYS_close_range, 3 as libc::c_uint, libc::c_uint::MAX, 0 as libc::c_uint) };
 }
 
-/// Leaves the terminal, its signals and its files. The lock and the pipe to the launcher.
+/// Detaches from the terminal, its signals and its files. Returns the lock and the pipe to the launcher.
 fn detach() -> std::io::Result<(RunLock, File)> {
-    // The launcher has done both between fork and exec; a keeper started by hand does them here.
+    // The launcher does both between fork and exec; this is for a keeper started by hand.
     signals::ignore(libc::SIGHUP);
     signals::ignore(libc::SIGINT);
     rustix::process::setsid().ok();
@@ -147,68 +151,68 @@ fn detach() -> std::io::Result<(RunLock, File)> {
 struct Keeper<'a> {
     run: RunDir,
     lock: RunLock,
-    /// Until it has been told.
+    /// The launcher, until it has been notified.
     launcher: Option<File>,
     events: EventLog,
-    /// A SIGTERM has come.
+    /// Whether SIGTERM was received.
     terminated: Arc<AtomicBool>,
-    /// Why it is to be stopped for the sake of others, once that is known.
+    /// Why the run is to be stopped early in favour of others, once that is decided.
     early: Arc<OnceLock<String>>,
-    /// By whom the run is owned, and when that was last said.
+    /// The run's owner, and when its file was last renewed.
     owner: Option<(Owner, Instant)>,
     in_job: bool,
-    /// The job that it is in, once the run is known.
+    /// The keeper's batch job, set once the run is known.
     job: Option<InJob>,
-    next: &'a mut dyn Next,
+    next: &'a mut dyn Queue,
 }
 
-/// A last state, and why.
+/// A final state and its cause.
 type End = (State, Option<String>);
 
 /// What the keeper has done about a stop.
 #[derive(Default)]
 struct Stopping {
-    /// When a stop was first seen, and who asked.
+    /// When a stop was first seen, and who asked for it.
     since: Option<(Instant, Cow<'static, str>)>,
-    /// Somebody who listened has been asked.
+    /// Whether a listening process has been asked.
     heard: bool,
-    /// The run was asked to stop early, which is done once.
+    /// Whether the run was asked to stop early, which is done only once.
     early: bool,
-    /// The request that this process wrote: another one in its place is a person's.
+    /// The request that this process wrote: another one in its place is from the user.
     own: Option<(u64, SystemTime)>,
-    /// The time of a stop that no file could pass on.
+    /// The grace period of a stop that no file could pass on.
     by_signal: Option<Duration>,
-    /// When SIGTERM was sent, and how long the stop had been allowed to take.
+    /// When SIGTERM was sent, and the grace period before.
     terminated: Option<(Instant, Duration)>,
     killed_after: Option<Duration>,
-    /// [`KILL_SIGNAL`] has come.
+    /// Whether [`KILL_SIGNAL`] was received.
     at_once: Arc<AtomicBool>,
 }
 
 impl Stopping {
-    /// Asks for a stop in the run's folder; `false` where the disk takes no file.
+    /// Writes a stop request to the run's folder; returns `false` if that fails.
     fn ask(&mut self, run: &RunDir, grace_s: Option<f64>) -> bool {
         let asked = request(run, Request::Stop { grace_s }).is_ok();
         self.own = if asked { stop_stamp(run) } else { None };
         asked
     }
 
-    /// Whether there is a request that this process did not write.
+    /// Returns whether there is a request that this process did not write.
     fn is_asked_by_other(&self, run: &RunDir) -> bool {
         let now = stop_stamp(run);
         now.is_some() && now != self.own
     }
 
-    /// What there is to say of a process that has ended; `memory` was counted when it started.
-    fn around<'a>(&self, stop: Option<&'a str>, memory: OomCount, console: &'a [u8]) -> Around<'a> {
+    /// Collects the circumstances of a process's end; `memory` was counted when it started.
+    fn context<'a>(&self, stop: Option<&'a str>, memory: OomCount, console: &'a [u8]) -> Context<'a> {
         let out_of_memory = OomCount::now().grew_since(memory);
-        Around { stop, killed_after: self.killed_after, out_of_memory, console }
+        Context { stop, killed_after: self.killed_after, out_of_memory, console }
     }
 }
 
 impl Keeper<'_> {
-    /// From the first status to the last; `false` if another keeper has the run by now. An error is why nothing was started.
-    fn keep(&mut self, resume: Option<&GoOn>) -> Result<bool, String> {
+    /// Keeps the run from start to end. Returns `false` if another keeper has it now; an error is why nothing began.
+    fn keep(&mut self, resume: Option<&ResumeFrom>) -> Result<bool, String> {
         let mut stopping = Stopping::default();
         for (signal, flag) in [(SIGTERM, &self.terminated), (KILL_SIGNAL, &stopping.at_once)] {
             signal_hook::flag::register(signal, flag.clone())
@@ -232,7 +236,7 @@ impl Keeper<'_> {
             owner.begin(&self.run).ok();
         }
         self.event(&Event::State { state: State::Starting, cause: None });
-        // From here on it has begun, and is never again started by itself.
+        // The run has begun now and is never again started automatically.
         inside::remove_file(&self.run, &self.run.turn())
             .map_err(|e| format!("{}: {e}", self.run.turn().display()))?;
 
@@ -243,17 +247,17 @@ impl Keeper<'_> {
         let Some((state, cause)) = end else { return Ok(false) };
         let (state, cause) = self.again(&stopping, state, cause);
         if !state.is_final() && !stopping.is_asked_by_other(&self.run) {
-            // What asked for the stop is over.
+            // The requested stop has been completed.
             withdraw_stop(&self.run).ok();
         }
         self.finish(state, cause);
         Ok(true)
     }
 
-    /// Of a run in a job that made way for something else, and that the job will be started again for: that it waits.
+    /// Returns `Queued` for a run that ended without the user's request and whose job will be requeued.
     fn again(&self, stopping: &Stopping, state: State, cause: Option<String>) -> (State, Option<String>) {
         let Some(job) = self.job.as_ref() else { return (state, cause) };
-        // Slurm signals the whole step: a command may be dead of it before this process looks.
+        // Slurm signals the whole step, so a command may be dead before this process notices.
         let by_person = || self.is_stopped_by_person(stopping);
         if state == State::Finished || by_person() {
             return (state, cause);
@@ -265,7 +269,7 @@ impl Keeper<'_> {
             return (state, cause);
         }
         match job.starts_again() {
-            // Slurm may take its time to answer.
+            // Slurm may be slow to answer.
             Ok(Some(_)) if by_person() => (state, cause),
             Ok(Some(why)) => (State::Queued, Some(why)),
             Ok(None) => (state, cause),
@@ -277,23 +281,23 @@ impl Keeper<'_> {
         }
     }
 
-    /// Whether a person has asked it to stop, be it after something else had.
+    /// Returns whether the user has asked for a stop, even if something else had asked before.
     fn is_stopped_by_person(&self, stopping: &Stopping) -> bool {
         let first = self.who_stopped(stopping);
         first.is_some_and(|who| !matches!(&*who, TERMINATED | TIME_OVER))
             || stopping.is_asked_by_other(&self.run)
     }
 
-    /// How long a stop that no person asked for may take; `None` for the usual time.
+    /// Returns the grace period of a stop that the user did not ask for; `None` for the default.
     fn grace_s(&self) -> Option<f64> {
         self.job.as_ref().map(|_| GRACE.as_secs_f64())
     }
 
-    /// Lets a command work to its end. Its state and cause; none where the run is another's by now.
+    /// Waits for a command. Returns its state and cause; `None` if the run belongs to another keeper now.
     fn keep_command(
         &mut self,
         manifest: &Manifest,
-        resume: Option<&GoOn>,
+        resume: Option<&ResumeFrom>,
         stopping: &mut Stopping,
     ) -> Result<Option<End>, String> {
         let memory = OomCount::now();
@@ -313,13 +317,13 @@ impl Keeper<'_> {
             Ok(pair) => pair,
             Err(why) => return Err(with_last_words(&why, &pump.finish())),
         };
-        tell(&mut self.launcher, DETACHED);
+        notify(&mut self.launcher, DETACHED);
         std::env::set_current_dir("/").ok();
         while !pair.wait(LOOK) {
             for message in pair.notes() {
                 self.event(&Event::Warning { message });
             }
-            self.mind_stop(stopping, &pair);
+            self.enforce_stop(stopping, &pair);
             if !still_owns(&mut self.owner, &run, &pair) {
                 return Ok(None);
             }
@@ -339,21 +343,21 @@ impl Keeper<'_> {
             }
         };
         let who = self.who_stopped(stopping);
-        let around = stopping.around(who.as_deref(), memory, &console);
-        Ok(Some(CommandDeath { status: ended.status, done: ended.done.as_ref(), failure, around }.judge()))
+        let context = stopping.context(who.as_deref(), memory, &console);
+        Ok(Some(CommandDeath { status: ended.status, done: ended.done.as_ref(), failure, context }.judge()))
     }
 
-    /// Who asked for a stop, if somebody did: it may come and be answered between two looks.
+    /// Returns who asked for a stop, if anybody: it may be requested and answered between two checks.
     fn who_stopped(&self, stopping: &Stopping) -> Option<Cow<'static, str>> {
         let asked = || control::asked_to_stop(&self.run).map(|grace| who_asked(grace).into());
         stopping.since.as_ref().map(|(_, who)| who.clone()).or_else(asked)
     }
 
-    /// Lets a trainer train to its end. Its state and cause; none where the run is another's by now.
+    /// Waits for a trainer. Returns its state and cause; `None` if the run belongs to another keeper now.
     fn keep_trainer(
         &mut self,
         manifest: &Manifest,
-        resume: Option<&GoOn>,
+        resume: Option<&ResumeFrom>,
         stopping: &mut Stopping,
     ) -> Result<Option<End>, String> {
         let memory = OomCount::now();
@@ -368,12 +372,12 @@ impl Keeper<'_> {
             child.kill().ok();
             child.wait().ok();
         })?;
-        tell(&mut self.launcher, DETACHED);
-        // A folder or disk the run was started from need not stay for its sake; the trainer keeps its own.
+        notify(&mut self.launcher, DETACHED);
+        // Do not keep the current folder's file system busy; the trainer stays in it.
         std::env::set_current_dir("/").ok();
 
         while !process.wait(LOOK) {
-            self.mind_stop(stopping, &process);
+            self.enforce_stop(stopping, &process);
             if !still_owns(&mut self.owner, &self.run, &process) {
                 return Ok(None);
             }
@@ -384,15 +388,15 @@ impl Keeper<'_> {
         let heard = report::heard(&read_rest(report));
         self.events.take_over(&heard.events);
         let who = self.who_stopped(stopping);
-        let around = stopping.around(who.as_deref(), memory, &console);
-        Ok(Some(Death { status: ended, heard: &heard, around }.judge()))
+        let context = stopping.context(who.as_deref(), memory, &console);
+        Ok(Some(Death { status: ended, heard: &heard, context }.judge()))
     }
 
-    /// Starts the trainer; with it, the ends of its report and of its console.
+    /// Starts the trainer. Returns it with the read ends of its report and console.
     fn spawn_trainer(
         &self,
         manifest: &Manifest,
-        resume: Option<&GoOn>,
+        resume: Option<&ResumeFrom>,
     ) -> Result<(Child, PipeReader, OwnedFd), String> {
         let pipes = || {
             let lock = self.lock.file().try_clone()?;
@@ -411,7 +415,7 @@ impl Keeper<'_> {
             .env("MKL_NUM_THREADS", &threads)
             .env("CUBLAS_WORKSPACE_CONFIG", ":4096:8");
         if std::env::var_os(device::ORDER).is_none() {
-            // So that a number means the same GPU to CUDA, to NVML and to a person.
+            // So that CUDA, NVML and users mean the same GPU by a number.
             command.env(device::ORDER, device::BUS_ORDER);
         }
         if SPINNING.iter().all(|name| std::env::var_os(name).is_none()) {
@@ -419,19 +423,19 @@ impl Keeper<'_> {
         }
         command.stdin(Stdio::from(lock)).stdout(Stdio::from(report_in)).stderr(Stdio::from(console_in));
         let child = command.spawn().map_err(|e| format!("the trainer cannot be started: {e}"))?;
-        // `command` goes here, and with it our copies of the trainer's ends.
+        // Dropping `command` closes this process's copies of the trainer's ends.
         Ok((child, report, OwnedFd::from(console)))
     }
 
-    /// Sees to it that a stop is obeyed, by force in the end.
-    fn mind_stop(&self, stopping: &mut Stopping, target: &impl Target) {
+    /// Enforces a stop, in the end by force.
+    fn enforce_stop(&self, stopping: &mut Stopping, target: &impl Target) {
         if self.terminated.swap(false, Ordering::AcqRel) {
             self.event(&Event::Signal { name: "SIGTERM".to_owned(), process: "keeper".to_owned() });
             let other =
                 stopping.is_asked_by_other(&self.run).then(|| control::asked_to_stop(&self.run)).flatten();
             stopping.since.get_or_insert((Instant::now(), other.map_or(TERMINATED, who_asked).into()));
             if !stopping.ask(&self.run, self.grace_s()) {
-                // A disk that takes no file: the trainer understands the signal too.
+                // The request cannot be written, but the trainer handles the signal too.
                 stopping.by_signal = Some(DEFAULT_GRACE);
                 target.terminate();
             }
@@ -441,14 +445,14 @@ impl Keeper<'_> {
         {
             stopping.since.get_or_insert((Instant::now(), why.clone().into()));
         }
-        // Taken back before it came to force: then its time begins anew with the next.
+        // Cancelled before it was enforced: the grace period starts again with the next request.
         let passed_on = stopping.terminated.map(|(_, grace)| grace).or(stopping.by_signal);
         let at_once = stopping.at_once.load(Ordering::Acquire).then_some(Duration::ZERO);
         let asked = at_once
             .or_else(|| control::asked_to_stop(&self.run))
             .or(passed_on)
             .map(|grace| (grace, who_asked(grace)));
-        // The trainer ends by itself when it sees this.
+        // The trainer ends by itself when it notices this.
         let gone = (!self.run.is_in_place()).then_some((DEFAULT_GRACE, FOLDER_GONE));
         let failing = target.is_failing().then_some((DEFAULT_GRACE, "the run failed"));
         let Some((grace, who)) = asked.or(gone).or(failing) else {
@@ -456,7 +460,7 @@ impl Keeper<'_> {
             return;
         };
         let waited = stopping.since.get_or_insert((Instant::now(), who.into())).0.elapsed();
-        // Who has heard it and says no more is on its way to the end.
+        // A process that has received the request and stopped listening is about to end.
         stopping.heard |= target.listens();
         match stopping.terminated {
             None if (waited >= grace || !stopping.heard) && !grace.is_zero() => {
@@ -468,7 +472,7 @@ impl Keeper<'_> {
                 target.terminate();
             }
             None if waited < grace => {}
-            // A later request may shorten the time to nothing. Who was not asked in another way has all of it.
+            // A later request may shorten the period. A process that was not asked in another way gets all of it.
             Some((sent, _))
                 if !grace.is_zero() && (waited < grace || sent.elapsed() < LAST_CHANCE.min(grace)) => {}
             _ if stopping.killed_after.is_some() => {}
@@ -481,9 +485,9 @@ impl Keeper<'_> {
         }
     }
 
-    /// Makes the folder whole and writes the end.
+    /// Recovers the folder and writes the end.
     fn finish(&mut self, state: State, mut cause: Option<String>) {
-        // A trainer that ended in order has sealed its log; then this has nothing to do.
+        // Does nothing if the trainer ended properly and has sealed its log.
         match recover(&self.run, &self.lock) {
             Ok(done) if done.rows_recovered > 0 || done.torn_bytes > 0 => {
                 let message = format!("{} rows recovered from the journal", done.rows_recovered);
@@ -501,7 +505,7 @@ impl Keeper<'_> {
         status.cause.clone_from(&cause);
         let waiting = status.waiting.take().map(|waiting| waiting.rows);
         let waited = waiting.is_some();
-        // A trainer that ended in order has counted them itself.
+        // A trainer that ended properly has counted them itself.
         if let (Some(rows @ 1..), None, Some(cause)) = (waiting, &status.outcome, &mut cause) {
             let more = format!("; {rows} rows that waited for the disk are lost");
             cause.push_str(&more);
@@ -511,12 +515,12 @@ impl Keeper<'_> {
         if state != State::Finished || waited {
             gradtop_store::settle(&self.run, &mut status);
         }
-        // Of the last moments only, so no longer worth knowing.
+        // These describe only the last moments.
         (status.eta_s, status.steps_per_s, status.sink) = (None, None, None);
         status.updated = Timestamp::now();
         // The clock may have been set back since.
         status.ended = status.started.max(Some(status.updated)).filter(|_| state.is_final());
-        // The table before the status: whoever sees a final state finds everything in its place.
+        // The table before the status: whoever sees a final state finds everything complete.
         let written = read_manifest(&self.run)
             .and_then(|manifest| gradtop_store::write_run_table(&self.run, &manifest, &status));
         if let Err(e) = written {
@@ -524,7 +528,7 @@ impl Keeper<'_> {
             self.event(&Event::Warning { message: format!("the table of runs could not be written: {e}") });
         }
         self.event(&Event::State { state, cause });
-        // Before the status, after which whoever waits for the end may end this process: as the first in a container does.
+        // Before the status: the observer of a final status may end this process, as the first process of a container does.
         if !waited {
             give_up_reserve(&self.run);
         }
@@ -533,7 +537,7 @@ impl Keeper<'_> {
         self.events.flush().ok();
     }
 
-    /// Writes the last status, waiting for a disk that does not take it, unless it is told to end.
+    /// Writes the last status, retrying if the disk fails, unless told to end.
     fn write_last(&self, status: &Status) {
         let start = Instant::now();
         self.terminated.store(false, Ordering::Release);
@@ -549,35 +553,37 @@ impl Keeper<'_> {
     }
 
     fn event(&self, event: &Event) {
-        // What the disk does not take is written later; there is nobody to tell if it never is.
+        // Events that cannot be written are written later, if at all.
         self.events.append(event).ok();
     }
 }
 
-/// Says now and then who owns the run. `false`: it is another's by now, what worked on it is killed, and nothing more may be written.
+/// Renews the ownership regularly. Returns `false`, after killing the process, if another owner has the run.
 fn still_owns(owner: &mut Option<(Owner, Instant)>, run: &RunDir, target: &impl Target) -> bool {
-    let Some((known, said)) = owner.as_mut().filter(|(_, said)| said.elapsed() >= RENEW) else { return true };
+    let Some((known, said)) = owner.as_mut().filter(|(_, said)| said.elapsed() >= RENEW) else {
+        return true;
+    };
     *said = Instant::now();
-    // What cannot be said now is said later.
+    // A failed renewal is repeated later.
     let Ok(false) = known.renew(run) else { return true };
     target.abandon();
     *owner = None;
     false
 }
 
-/// Tells the launcher, once; it may be gone.
-fn tell(launcher: &mut Option<File>, text: &str) {
+/// Sends a message to the launcher, once; it may be gone.
+fn notify(launcher: &mut Option<File>, text: &str) {
     if let Some(mut launcher) = launcher.take() {
         launcher.write_all(text.as_bytes()).ok();
     }
 }
 
-/// A stop without any time is a kill, even if the trainer was the quicker.
+/// Returns who asked, given the grace period: a stop without a grace period is a kill, even if the trainer ended first.
 fn who_asked(grace: Duration) -> &'static str {
     if grace.is_zero() { KILLED } else { "asked to stop" }
 }
 
-/// What is in the pipe now. A process that the plugin left behind may hold the other end, so the end is not waited for.
+/// Reads what is in the pipe now. A leftover process may hold the other end, so do not wait for the end.
 fn read_rest(mut pipe: PipeReader) -> Vec<u8> {
     let mut out = Vec::new();
     let mut buffer = [0; 4096];

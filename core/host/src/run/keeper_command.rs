@@ -1,4 +1,4 @@
-//! How a keeper is started: its command line, its environment, and what it answers.
+//! How a keeper is started: its command line, environment and reply.
 
 #![allow(unsafe_code, reason = "leaves the session between fork and exec")]
 
@@ -10,24 +10,24 @@ use std::process::{Command, Stdio};
 
 use gradtop_store::{RunDir, Turn};
 
-use crate::command::left::GIVEN;
+use crate::command::run_processes::GIVEN;
 use crate::machine::{program, signals};
 use crate::run::alerts;
 
-/// The argument of a keeper that Slurm has started.
+/// The argument for a keeper started by Slurm.
 pub(crate) const IN_JOB: &str = "--job";
-/// What the keeper says to the launcher once the run is on its own.
+/// The keeper's reply once the run no longer depends on the launcher.
 pub(crate) const DETACHED: &str = "detached\n";
 
-/// How a run goes on; the arguments of keeper and trainer after the folder.
-pub(crate) struct GoOn {
-    /// The checkpoint's folder; without one it starts over.
+/// How a run continues; passed to keeper and trainer as arguments.
+pub(crate) struct ResumeFrom {
+    /// The checkpoint's folder; `None` to start over.
     pub(crate) checkpoint: Option<PathBuf>,
-    /// The hash of the plugin that somebody has said to trust, where it is not the recorded one.
+    /// The hash of a plugin that the user trusts, if it is not the recorded one.
     pub(crate) trusted: Option<String>,
 }
 
-impl GoOn {
+impl ResumeFrom {
     pub(crate) fn from_args(args: &[OsString]) -> Option<Self> {
         let after = |name: &str| args.iter().skip_while(|a| *a != name).nth(1);
         let trusted = after("--trust").map(|hash| hash.to_string_lossy().into_owned());
@@ -45,12 +45,12 @@ impl GoOn {
     }
 }
 
-/// A keeper's command line, in the environment of this process.
-fn base(run: &RunDir, lock: File, resume: Option<&GoOn>) -> Command {
+/// Returns a keeper's command line, with the environment of this process.
+fn base(run: &RunDir, lock: File, resume: Option<&ResumeFrom>) -> Command {
     let mut command = program::command();
     command.arg("__keeper").arg(run.path());
     for name in GIVEN {
-        // Of the command of another run, which starts this one.
+        // Set if this run is started by the command of another one.
         command.env_remove(name);
     }
     if let Some(resume) = resume {
@@ -60,24 +60,24 @@ fn base(run: &RunDir, lock: File, resume: Option<&GoOn>) -> Command {
     command
 }
 
-/// The command that a job becomes.
-pub(crate) fn in_job(run: &RunDir, lock: File, resume: Option<&GoOn>) -> Command {
+/// Returns the command that replaces the process of a job.
+pub(crate) fn in_job(run: &RunDir, lock: File, resume: Option<&ResumeFrom>) -> Command {
     let mut command = base(run, lock, resume);
     command.arg(IN_JOB);
     command
 }
 
-/// The command that starts a keeper, in a session of its own from before it is another program.
-pub(crate) fn command(run: &RunDir, lock: File, resume: Option<&GoOn>, turn: Option<&Turn>) -> Command {
+/// Returns the command that starts a keeper in a session of its own.
+pub(crate) fn command(run: &RunDir, lock: File, resume: Option<&ResumeFrom>, turn: Option<&Turn>) -> Command {
     let mut command = base(run, lock, resume);
     match (turn, alerts::variable()) {
-        // With what it was queued with, not with that of whoever happens to start it.
+        // With the environment and folder it was queued with, not those of the process that happens to start it.
         (Some(turn), _) => command.env_clear().envs(turn.env()).current_dir(turn.dir()),
         (None, (name, Some(alerts))) => command.env(name, alerts),
         (None, (name, None)) => command.env_remove(name),
     };
     command.stdout(Stdio::piped()).stderr(Stdio::null());
-    // SAFETY: between fork and exec only system calls are made, of which all are safe there.
+    // SAFETY: only system calls are made between fork and exec, and all are async-signal-safe.
     unsafe {
         command.pre_exec(|| {
             signals::ignore(libc::SIGHUP);

@@ -1,4 +1,4 @@
-//! Starting a run, and going on with one.
+//! Starting and resuming runs.
 
 use std::fs::File;
 use std::hash::{BuildHasher as _, Hasher as _};
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use gradtop_store::{
-    Birth, Checkpoint, Event, ExperimentInfo, Manifest, Owner, ParamValue, PluginInfo, Request, RunDir,
+    Checkpoint, Event, ExperimentInfo, Manifest, NewRun, Owner, ParamValue, PluginInfo, Request, RunDir,
     RunLock, State, Status, Turn, View, append_event, checkpoints, clear_control, inside, prepare_restart,
     prepare_resume, read_manifest, read_status, recover, request, view, write_end, write_status,
 };
@@ -24,13 +24,13 @@ use crate::plugin::describe;
 use crate::plugin::file::{PluginFile, check_owner};
 use crate::plugin::params::resolve_params;
 use crate::plugin::shared::Shared;
-use crate::plugin::validate::{Judged, Params, judged_each};
+use crate::plugin::validate::{Params, Validation, validate_each};
 use crate::run::alerts;
 use crate::run::allowed::{Action, Why, has_all};
 use crate::run::control::ready;
-use crate::run::keeper_command::{self, GoOn};
+use crate::run::keeper_command::{self, ResumeFrom};
 
-/// What to run.
+/// An experiment to start as a run.
 #[derive(Debug, Clone)]
 pub struct Launch {
     /// The folder of all runs.
@@ -41,52 +41,51 @@ pub struct Launch {
     pub experiment: String,
     /// A value for every parameter, from [`crate::plugin::params::resolve_params`].
     pub params: Vec<(String, ParamValue)>,
-    /// The preset they came from, for the record.
+    /// The preset they are based on, to record it.
     pub preset: Option<String>,
-    /// The run's name; the next free one if `None`.
+    /// The run's name; `None` for the next free one.
     pub name: Option<String>,
-    /// The seed; drawn if `None`.
+    /// The seed; `None` for a random one.
     pub seed: Option<u64>,
     /// The device.
     pub device: DeviceChoice,
-    /// Threads; [`default_threads`] if `None`.
+    /// Number of threads; `None` for [`default_threads`].
     pub threads: Option<u32>,
-    /// Time between checkpoints of a resumable experiment; zero for none but those asked for.
+    /// Interval between checkpoints of a resumable experiment; zero for only those requested.
     pub checkpoint_every: Duration,
 }
 
-/// How often a resumable run saves a checkpoint unless told otherwise.
+/// The default interval between checkpoints.
 pub const DEFAULT_CHECKPOINT_EVERY: Duration = Duration::from_mins(1);
-/// How long a keeper may take to come up.
+/// How long a keeper may take to start.
 const DETACH: Duration = Duration::from_secs(10);
 
-/// Threads of a run that does not say: as many as this process may use cores, at most 8. Depends on the machine, never on
-/// its load, because results may depend on it; it is recorded in `run.toml`.
+/// Returns the default number of threads: the number of cores this process may use, at most 8. Depends only on the
+/// machine and not on its load, because results may depend on it. Recorded in `run.toml`.
 pub fn default_threads() -> u32 {
     std::thread::available_parallelism().map_or(1, |n| n.get().min(8) as u32)
 }
 
-/// Starts a run and returns once it is on its own: it has its folder, its lock and its two processes, and whatever
-/// happens to the caller no longer matters to it.
+/// Starts a run and returns once it no longer depends on the caller: it has its folder, its lock and its two processes.
 ///
 /// # Errors
-/// The plugin, a parameter or the device cannot be used, the experiment refuses the parameters, the name is taken, or nothing can be
-/// written or started.
+/// The plugin, a parameter or the device cannot be used, the experiment refuses the parameters, the name is taken, or
+/// something cannot be written or started.
 pub fn launch(launch: &Launch) -> Result<RunDir> {
     let source = Source::of(launch, None)?;
     source.check(&[launch])?;
     let _blocked = Blocked::interrupts();
-    let (run, lock) = source.birth(launch, Birth::begin)?.finish()?;
+    let (run, lock) = source.new_run(launch, NewRun::begin)?.finish()?;
     start(&run, &lock, None, None)?;
     Ok(run)
 }
 
-/// How the folder of a run is begun.
-pub(crate) type Begin = fn(&Path, Manifest, bool) -> gradtop_store::Result<Birth>;
+/// How to create the folder of a run: [`NewRun::begin`] or [`NewRun::begin_queued`].
+pub(crate) type Begin = fn(&Path, Manifest, bool) -> gradtop_store::Result<NewRun>;
 
-/// What runs of one experiment on one device have in common: read once, however many there are.
+/// What runs of one experiment on one device have in common, read only once.
 pub(crate) struct Source {
-    /// The first of them.
+    /// The first of the runs.
     first: Launch,
     runs: PathBuf,
     file: PluginFile,
@@ -100,7 +99,7 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    /// Of a run. `gpu`: it will be on another machine, which has a GPU or not.
+    /// Creates the source for a run. `gpu` is set if the run will be on another machine, and says whether that has a GPU.
     pub(crate) fn of(launch: &Launch, gpu: Option<bool>) -> Result<Self> {
         let refuse = |refusal| HostError::Plugin { path: launch.plugin.clone(), refusal };
         let file = PluginFile::open(&launch.plugin).map_err(refuse)?;
@@ -128,7 +127,7 @@ impl Source {
         Ok(Self { first, runs, file, sha256, plugin, experiment, lib, device, device_reason, shared })
     }
 
-    /// Whether it is this run's, too.
+    /// Returns whether it also applies to another run.
     pub(crate) fn is_of(&self, launch: &Launch) -> bool {
         let of = |l: &Launch| (l.runs.clone(), l.plugin.clone(), l.experiment.clone(), l.device);
         of(&self.first) == of(launch)
@@ -137,7 +136,7 @@ impl Source {
     /// Asks the experiment whether it refuses the parameters of any of its runs.
     ///
     /// # Errors
-    /// [`HostError::Refused`] for the first that it refuses.
+    /// [`HostError::Refused`] for the first refused run.
     pub(crate) fn check(&self, launches: &[&Launch]) -> Result<()> {
         let mut sets: Vec<&Params> = launches.iter().map(|launch| launch.params.as_slice()).collect();
         sets.dedup();
@@ -150,11 +149,11 @@ impl Source {
         Err(HostError::Refused { experiment: self.experiment.id.clone(), message })
     }
 
-    /// A run that has all that it is to be started with, except its name. Interrupts are blocked: one now would leave a folder that nobody
-    /// runs.
-    pub(crate) fn birth(&self, launch: &Launch, begin: Begin) -> Result<Birth> {
-        let birth = begin(&self.runs, self.manifest(launch), launch.name.is_none())?;
-        let run = birth.run();
+    /// Creates a run with everything it needs except its name. Interrupts must be blocked, because one now would leave
+    /// a folder without a process.
+    pub(crate) fn new_run(&self, launch: &Launch, begin: Begin) -> Result<NewRun> {
+        let new_run = begin(&self.runs, self.manifest(launch), launch.name.is_none())?;
+        let run = new_run.run();
         self.shared.put(&self.runs, &self.file, &self.sha256, &run.plugin()).map_err(|e| match e.kind() {
             ErrorKind::ResourceBusy => {
                 HostError::Plugin { path: self.first.plugin.clone(), refusal: Refusal::being_written() }
@@ -165,7 +164,7 @@ impl Source {
             gradtop_store::figures::declare(run, figures)?;
         }
         write_status(run, &Status::queued(0))?;
-        Ok(birth)
+        Ok(new_run)
     }
 
     fn manifest(&self, launch: &Launch) -> Manifest {
@@ -204,18 +203,19 @@ impl Source {
     }
 }
 
-/// Why an experiment refuses these parameters; `None` if it does not. It is asked in a process of its own, as the start of
-/// every run asks it. Defaults and presets are the author's own; asking about them too would make every start slower.
+/// Asks an experiment, in a separate process, why it refuses these parameters; `None` if it does not. Defaults and
+/// presets are not checked, because that would slow down every start.
 pub fn refused(
     plugin: &Path,
     experiment: &ExperimentDesc,
     params: &[(String, ParamValue)],
 ) -> Option<String> {
-    // One that cannot be opened refuses nothing: the start says why.
+    // If the plugin cannot be opened, starting the run reports why.
     refused_of(&PluginFile::open(plugin).ok()?, experiment, &[params]).map(|(_, why)| why)
 }
 
-/// The first of several sets that it refuses, and why. One at which its process dies or hangs is not refused: the run will tell, with its log.
+/// Returns the first refused set of parameters. A set at which the process dies or hangs is not refused: the run will
+/// fail with a log.
 fn refused_of<'a>(
     plugin: &PluginFile,
     experiment: &ExperimentDesc,
@@ -227,22 +227,27 @@ fn refused_of<'a>(
         .filter_map(|preset| resolve_params(experiment, preset, &[]).ok())
         .collect();
     let asked: Vec<&Params> = sets.iter().copied().filter(|set| declared.iter().all(|d| d != set)).collect();
-    judged_each(plugin, &experiment.id, &asked).zip(&asked).find_map(|(judged, set)| match judged {
-        Judged::Refused(why) => Some((*set, why)),
-        Judged::Accepted | Judged::Broken(_) => None,
+    validate_each(plugin, &experiment.id, &asked).zip(&asked).find_map(|(judged, set)| match judged {
+        Validation::Refused(why) => Some((*set, why)),
+        Validation::Accepted | Validation::Broken(_) => None,
     })
 }
 
-/// A seed that is easy to type again: 32 bits of the system's randomness, which the standard library's hasher is keyed with.
+/// Draws a seed of 32 bits, short enough to retype, from the randomness of the standard library's hasher.
 pub(crate) fn draw_seed() -> u64 {
     std::hash::RandomState::new().build_hasher().finish() >> 32
 }
 
-/// Starts the keeper and waits until it says that the run is on its own. The caller has blocked interrupts.
-/// One that waited for its `turn` has the folder and the environment it was queued with.
-pub(crate) fn start(run: &RunDir, lock: &RunLock, resume: Option<&GoOn>, turn: Option<&Turn>) -> Result<()> {
+/// Starts the keeper and waits until the run no longer depends on this process. The caller has blocked interrupts. With
+/// `turn`, the run gets the folder and environment it was queued with.
+pub(crate) fn start(
+    run: &RunDir,
+    lock: &RunLock,
+    resume: Option<&ResumeFrom>,
+    turn: Option<&Turn>,
+) -> Result<()> {
     let Err(why) = start_keeper(run, lock, resume, turn) else { return Ok(()) };
-    // The keeper may have written down why itself; if it could not, this is said here.
+    // The keeper may have recorded the reason itself; if not, record it here.
     if read_status(run).is_ok_and(|s| !s.state.is_final()) {
         let status = Status {
             schema: gradtop_store::SCHEMA,
@@ -261,7 +266,7 @@ pub(crate) fn start(run: &RunDir, lock: &RunLock, resume: Option<&GoOn>, turn: O
 fn start_keeper(
     run: &RunDir,
     lock: &RunLock,
-    resume: Option<&GoOn>,
+    resume: Option<&ResumeFrom>,
     turn: Option<&Turn>,
 ) -> Result<(), String> {
     let lock = lock.file().try_clone().map_err(|e| e.to_string())?;
@@ -270,12 +275,11 @@ fn start_keeper(
     drop(command);
     let said = child.stdout.take().map(|pipe| read_line(&mut File::from(std::os::fd::OwnedFd::from(pipe))));
     if said.as_deref() == Some(keeper_command::DETACHED) {
-        // Whoever started it waits for it in the end, or it stays a zombie for as long as a monitor runs.
-        // Where no thread can be started, it stays one.
+        // The child must be reaped, or it stays a zombie while a monitor runs. If no thread can be started, it does.
         std::thread::Builder::new().name("reap".to_owned()).spawn(move || child.wait()).ok();
         return Ok(());
     }
-    // It said why, or nothing: then it hangs or is dead.
+    // It sent an error, or nothing because it hangs or is dead.
     let said = said.unwrap_or_default();
     child.kill().ok();
     let ended = child.wait().map_err(|e| e.to_string())?;
@@ -285,7 +289,7 @@ fn start_keeper(
     Err(said.trim_end().to_owned())
 }
 
-/// What the keeper says: to the end of the line or of the pipe, or until its time is over.
+/// Reads the keeper's reply up to the end of the line or the pipe, or until time-out.
 fn read_line(pipe: &mut File) -> String {
     let deadline = std::time::Instant::now() + DETACH;
     let mut said = Vec::new();
@@ -305,36 +309,36 @@ fn read_line(pipe: &mut File) -> String {
     String::from_utf8_lossy(&said).into_owned()
 }
 
-/// What resuming a run came to.
+/// The result of [`resume`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Resumed {
-    /// It was paused, and is asked to go on.
+    /// The run was paused and has been asked to continue.
     Unpaused,
-    /// It had ended, and goes on from its newest checkpoint, or from its start.
+    /// The run had ended and continues from its newest checkpoint, or from its start.
     Continued,
 }
 
-/// How a run is resumed.
+/// Options for resuming a run.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Resume {
-    /// Even if it is another user's, or its plugin is not the file that it was started with; its events say so.
+    /// Even if it belongs to another user or its plugin has changed; recorded in its events.
     pub trust: bool,
     /// From its start if it has no checkpoint; what it logged is set aside.
     pub restart: bool,
 }
 
 impl Resume {
-    /// What it does to a run.
+    /// Returns the corresponding action.
     pub fn action(self) -> Action {
         if self.restart { Action::Restart } else { Action::Resume }
     }
 }
 
-/// Lets a paused run go on, or goes on with one that stopped, failed or crashed: from its newest checkpoint, in the same folder
-/// and with the same plugin, parameters and seed. Returns once it is on its own.
+/// Continues a paused run, or resumes one that was stopped, failed or crashed, from its newest checkpoint and with the
+/// same folder, plugin, parameters and seed. Returns once it no longer depends on the caller.
 ///
 /// # Errors
-/// It may not be resumed now, lacks what it goes on with, is in use, or does not start.
+/// The run may not be resumed now, lacks something, is in use, or does not start.
 pub fn resume(run: &RunDir, how: Resume) -> Result<Resumed> {
     let path = std::path::absolute(run.path()).map_err(HostError::io("resolve the run's folder"))?;
     let run = &RunDir::new(path);
@@ -349,45 +353,45 @@ pub fn resume(run: &RunDir, how: Resume) -> Result<Resumed> {
 
 fn go_on(run: &RunDir, seen: &View, trust: bool) -> Result<()> {
     let trusted = may_run(run, &seen.manifest, trust)?;
-    // An interrupt now would leave rows set aside and nobody to go on.
+    // An interrupt now would set rows aside without resuming the run.
     let _blocked = Blocked::interrupts();
     let lock = RunLock::acquire(run)?;
     let owner = Owner::claim_if_possible(run)?;
-    let gone_on = go_on_as(run, seen, &lock, trusted);
+    let gone_on = resume_locked(run, seen, &lock, trusted);
     if let (Err(_), Some(owner)) = (&gone_on, owner) {
         owner.end(run);
     }
     gone_on
 }
 
-/// The same for who has the lock and has claimed the run.
-fn go_on_as(run: &RunDir, seen: &View, lock: &RunLock, trusted: Option<(String, String)>) -> Result<()> {
-    // Between the look and the lock, somebody else may have resumed it, and it may even have ended since.
+/// Resumes a run whose lock is held and that has been claimed.
+fn resume_locked(run: &RunDir, seen: &View, lock: &RunLock, trusted: Option<(String, String)>) -> Result<()> {
+    // Before the lock was taken, another process may have resumed it, and it may even have ended since.
     let now = view(run)?.status;
     if (now.state, now.updated) != (seen.status.state, seen.status.updated) {
         return Err(HostError::not_allowed(run, Action::Resume)(Why::Resumed));
     }
     recover(run, lock)?;
     clear_control(run)?;
-    // From here on it is no job's.
+    // It no longer belongs to a job.
     inside::remove_file(run, &run.job()).map_err(HostError::io("remove job.toml"))?;
     let go_on = set_back(run, lock, &now, trusted)?;
     let started = start(run, lock, Some(&go_on), None);
     if started.is_err() {
-        // Its end is still the one that it had.
+        // If it does not start, its previous end still applies.
         let (state, cause, ended) = (now.state, now.cause, now.ended);
         write_end(run, &Status { state, cause, ended, ..read_status(run)? })?;
     }
     started
 }
 
-/// Sets a run back to its newest checkpoint, or to its start if it has none; how it goes on from there. `now` is its last status.
+/// Sets a run back to its newest checkpoint, or to its start if it has none. Returns how it continues; `now` is its last status.
 pub(crate) fn set_back(
     run: &RunDir,
     lock: &RunLock,
     now: &Status,
     trusted: Option<(String, String)>,
-) -> Result<GoOn> {
+) -> Result<ResumeFrom> {
     let manifest = read_manifest(run)?;
     let saved = manifest.experiment.resumable && !checkpoints(run).is_empty();
     let checkpoint = if saved {
@@ -407,7 +411,7 @@ pub(crate) fn set_back(
         trained_s: checkpoint.as_ref().and_then(|from| from.trained_s),
         ..Status::default()
     };
-    // A run of an older version has no table of parameters yet.
+    // A run of an older version has no table of parameters.
     gradtop_store::write_params_table(run, &manifest)?;
     gradtop_store::write_run_table(run, &manifest, &status)?;
     write_status(run, &status)?;
@@ -427,22 +431,21 @@ pub(crate) fn set_back(
         append_event(run, &Event::Warning { message })?;
         Ok::<_, gradtop_store::StoreError>(hash)
     });
-    Ok(GoOn { checkpoint: checkpoint.map(|from| from.dir), trusted: trusted.transpose()? })
+    Ok(ResumeFrom { checkpoint: checkpoint.map(|from| from.dir), trusted: trusted.transpose()? })
 }
 
-/// Whether a run that has ended, or will have been given up, could be resumed: an error says what it lacks, before anything is
-/// written.
+/// Checks that an ended run could be resumed, before anything is written.
 ///
 /// # Errors
-/// What it lacks, or why its plugin is not trusted.
+/// What is missing, or why its plugin is not trusted.
 pub fn may_resume(run: &RunDir, how: Resume) -> Result<()> {
     let manifest = read_manifest(run)?;
     has_all(run, &manifest, how.action()).map_err(HostError::not_allowed(run, Action::Resume))?;
     may_run(run, &manifest, how.trust).map(drop)
 }
 
-/// Whether the plugin in a run's folder, or the command in its manifest, may be run. `None`: it is what it should be. Else what is trusted, in words, and the
-/// hash of what may be run instead.
+/// Checks whether a run's plugin or command may be run. Returns `None` if it is unchanged, else a description of what
+/// is trusted and the hash of the trusted plugin.
 pub(crate) fn may_run(run: &RunDir, manifest: &Manifest, trust: bool) -> Result<Option<(String, String)>> {
     let file = || match &manifest.plugin {
         Some(recorded) => PluginFile::of_run(run, &recorded.sha256).map(drop),
@@ -467,7 +470,7 @@ pub(crate) fn may_run(run: &RunDir, manifest: &Manifest, trust: bool) -> Result<
     Ok(Some((format!("resumed with --trust, although its plugin {refusal}{changes}"), hash)))
 }
 
-/// What this plugin changes in the parameters of a run, if it can be described and changes any.
+/// Describes how the current plugin changes the run's parameters, if it does.
 fn changes(run: &RunDir, plugin: &PluginFile) -> Option<Vec<String>> {
     let manifest = read_manifest(run).ok()?;
     let (desc, _) = describe::described_exactly(plugin).ok()?;

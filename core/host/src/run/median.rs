@@ -1,6 +1,6 @@
-//! Stopping runs of a sweep early, by the median rule: a run is stopped once its best value so far is worse than the median of the
-//! other runs' running averages up to the same step (Golovin et al. 2017, "Google Vizier: A Service for Black-Box
-//! Optimization", section 3.2.2). What it is judged by is read from the logs of the runs; no process knows of another.
+//! Stops runs of a sweep early by the median rule: a run is stopped if its best value so far is worse than the median
+//! of the other runs' running averages up to the same step (Golovin et al. 2017, "Google Vizier: A Service for
+//! Black-Box Optimization", section 3.2.2). Only the logs of the runs are read; their processes do not communicate.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
@@ -14,34 +14,35 @@ use serde::{Deserialize, Serialize};
 
 use crate::text::short;
 
-/// Other runs that must have come as far before a run is judged.
+/// Minimum number of other runs that must have reached the same step.
 const OTHERS: usize = 3;
-/// Of how many of its steps a run is judged from, where nobody says: a quarter.
+/// By default, runs are judged after this fraction of their steps.
 const QUARTER: u64 = 4;
-/// Buckets of steps that a run is remembered by, at most.
+/// Maximum number of buckets of steps stored for a run.
 const BUCKETS: usize = 2048;
-/// How long a run's rows are read at a time.
+/// Time budget for reading a run's rows.
 const READING: Duration = Duration::from_millis(100);
 
-/// When runs of a sweep are to be stopped early.
+/// When to stop runs of a sweep early.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EarlyStop {
-    /// The tag of the runs that are compared.
+    /// The tag of the runs to compare.
     pub tag: String,
-    /// By which metric.
+    /// The metric to compare.
     pub metric: String,
-    /// Which way it should go; not [`Goal::None`].
+    /// Whether lower or higher is better; not [`Goal::None`].
     pub goal: Goal,
-    /// From which step; a quarter of the run's steps if `None`, or where these are not known, of the longest of the others.
+    /// The first step at which to stop; `None` for a quarter of the run's steps or, if that number is unknown, of the
+    /// longest other run.
     pub after: Option<u64>,
 }
 
-/// The values of a run, in buckets of steps.
+/// The values of a run in buckets of steps.
 #[derive(Debug)]
 struct Curve {
-    /// Steps of a bucket.
+    /// Number of steps per bucket.
     width: i64,
-    /// The sum and the number of a bucket's values.
+    /// Sum and count of each bucket's values.
     buckets: BTreeMap<i64, (f64, u64)>,
     last: i64,
 }
@@ -68,7 +69,7 @@ impl Curve {
         }
     }
 
-    /// The best of its values, each the mean of a bucket. Not finite: it has none that is.
+    /// Returns its best value, where each bucket counts as its mean. Not finite if there is no finite value.
     fn best(&self, goal: Goal) -> f64 {
         let means = self.buckets.values().map(|(sum, n)| sum / *n as f64).filter(|mean| mean.is_finite());
         match goal {
@@ -77,7 +78,7 @@ impl Curve {
         }
     }
 
-    /// The mean of its values up to a step; the worst there is where it is not finite.
+    /// Returns the mean of its values up to a step, or the worst possible value if the mean is not finite.
     fn average(&self, step: i64, goal: Goal) -> f64 {
         let until = self.buckets.range(..=step.div_euclid(self.width)).map(|(_, bucket)| bucket);
         let (sum, n) = until.fold((0.0, 0), |(sum, n), bucket| (sum + bucket.0, n + bucket.1));
@@ -95,12 +96,12 @@ struct Followed {
     run: RunDir,
     tailer: Tailer,
     info: Option<MetricInfo>,
-    /// The split it is judged by; that which stands for the run.
+    /// The rank of the split that represents the run.
     rank: u8,
     curve: Curve,
-    /// It counts: it did not fail, and may be read.
+    /// Whether it counts: it did not fail and can be read.
     counts: bool,
-    /// Nothing more comes.
+    /// Whether it will log nothing more.
     over: bool,
 }
 
@@ -136,7 +137,7 @@ impl Followed {
                     slice.step.iter().zip(slice.value).for_each(|(step, value)| curve.push(*step, *value));
                 }
             });
-            // What cannot be read now is read at the next look.
+            // Rows that cannot be read now are read next time.
             if read.is_err() {
                 return;
             }
@@ -147,7 +148,7 @@ impl Followed {
     }
 }
 
-/// Judges one run by the others of its sweep.
+/// Compares a run with the others of its sweep.
 pub(crate) struct Median {
     rule: EarlyStop,
     runs: PathBuf,
@@ -167,7 +168,7 @@ impl Median {
         })
     }
 
-    /// Reads what is new. Why the run is to be stopped, if it is.
+    /// Reads new rows and returns why the run is to be stopped, if it is.
     pub(crate) fn look(&mut self) -> Option<String> {
         let before = self.own.curve.last;
         self.own.look();
@@ -224,11 +225,11 @@ impl Median {
     }
 }
 
-/// The median; `None` of no number.
+/// Returns the median; `None` for an empty list.
 pub fn median(mut of: Vec<f64>) -> Option<f64> {
     of.sort_by(f64::total_cmp);
     let (low, high) = (*of.get(of.len().checked_sub(1)? / 2)?, *of.get(of.len() / 2)?);
-    // Halves first: two large ones have a mean.
+    // Halve first, because the sum of two large values could overflow.
     Some(if low == high { low } else { low / 2.0 + high / 2.0 })
 }
 

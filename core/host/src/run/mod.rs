@@ -1,4 +1,4 @@
-//! Runs, seen from outside of their training: starting one, asking it for something, keeping it, and how it ended.
+//! Managing runs from outside of their training: starting, requests, the queue, the keeper, alerts and the cause of an end.
 
 pub(crate) mod alerts;
 pub(crate) mod allowed;

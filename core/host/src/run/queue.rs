@@ -1,12 +1,12 @@
-//! Runs that wait for their turn, and starting them. Nobody is at work for the queue alone: a keeper whose run ends starts the next,
-//! every keeper looks now and then, and so do the commands that queue.
+//! Queuing runs and starting them when it is their turn. There is no process just for the queue: a keeper whose run
+//! ends starts the next, every keeper checks now and then, and so do the commands that queue.
 
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
 use gradtop_store::{
-    Birth, Claim, Life, LockedQueue, QueueSettings, RunDir, RunLock, State, StoreError, Turn, change_notes,
+    Claim, Life, LockedQueue, NewRun, QueueSettings, RunDir, RunLock, State, StoreError, Turn, change_notes,
     host_name, inside, queue_claims, queue_is_mine, queue_settings, queue_stamp, queued_run, read_manifest,
     read_turn, view, waiting, write_status, write_turn,
 };
@@ -15,26 +15,26 @@ use crate::error::{HostError, Result};
 use crate::launcher::start::{Checked, Start};
 use crate::machine::signals::Blocked;
 use crate::run::alerts;
-use crate::run::keeper::Next;
+use crate::run::keeper::Queue;
 use crate::run::launch;
 use crate::run::waiting::{claim_of, unstarted};
 
-/// How often a keeper looks.
+/// How often a keeper checks the queue.
 const LOOK: Duration = Duration::from_secs(5);
-/// How often it looks at all that waits, though nothing came, went or ended that it knows of.
+/// How often it checks all waiting runs even without a known change.
 const THOROUGH: Duration = Duration::from_mins(1);
-/// Starts in vain before a run is held.
+/// Number of failed starts after which a run is held.
 const TRIES: u32 = 2;
 
-/// Runs that come into the queue together, at most: the disk is waited for once for all of them.
+/// Maximum number of runs queued together, so that they share disk syncs.
 const TOGETHER: usize = 64;
 
-/// Puts runs into the queue, with the folder and the environment of this process, and a tag if there is one. `after`: runs that must have
-/// finished before. Nothing is started. `queued` is told of those that are in the queue, some at a time: of the first one alone.
+/// Queues runs with the folder and environment of this process, and a tag if given. `after` are runs that must have finished
+/// first. Starts nothing. `queued` is called with the runs in the queue, in groups; the first group is a single run.
 ///
 /// # Errors
-/// As [`crate::launch`], before any is queued where an experiment refuses its parameters; or the queue is another user's; or what `queued`
-/// returns.
+/// See [`crate::launch`]; if an experiment refuses its parameters, nothing is queued. The queue belongs to another
+/// user, or `queued` fails.
 pub fn enqueue(
     starts: &[Start],
     after: &[RunDir],
@@ -42,10 +42,10 @@ pub fn enqueue(
     mut queued: impl FnMut(&[RunDir]) -> Result<()>,
 ) -> Result<()> {
     let checked = Checked::all(starts, None)?;
-    let mut births = checked.births(Birth::begin_queued);
+    let mut new_runs = checked.new_runs(NewRun::begin_queued);
     let mut together = 1;
     loop {
-        let runs = enqueue_next(births.by_ref().take(together), after, tag)?;
+        let runs = enqueue_next(new_runs.by_ref().take(together), after, tag)?;
         if runs.is_empty() {
             return Ok(());
         }
@@ -55,7 +55,7 @@ pub fn enqueue(
 }
 
 fn enqueue_next(
-    births: impl Iterator<Item = Result<Birth>>,
+    new_runs: impl Iterator<Item = Result<NewRun>>,
     after: &[RunDir],
     tag: Option<&str>,
 ) -> Result<Vec<RunDir>> {
@@ -65,25 +65,25 @@ fn enqueue_next(
         .map(|run| Ok(format!("{}/{}", read_manifest(run)?.experiment.id, run.name())))
         .collect::<gradtop_store::Result<_>>()?;
     let (name, alerts) = alerts::variable();
-    let turns = births.map(|birth| {
-        let birth = birth?;
+    let turns = new_runs.map(|new_run| {
+        let new_run = new_run?;
         if let Some(tag) = tag {
-            change_notes(birth.run(), |notes| notes.add_tag(tag))?;
+            change_notes(new_run.run(), |notes| notes.add_tag(tag))?;
         }
         let mut turn =
-            Turn::here(birth.device(), after.clone()).map_err(HostError::io("find the working folder"))?;
+            Turn::here(new_run.device(), after.clone()).map_err(HostError::io("find the working folder"))?;
         turn.set_env(name, alerts.as_deref());
-        Ok((birth, turn))
+        Ok((new_run, turn))
     });
-    Ok(Birth::finish_queued(turns.collect::<Result<_>>()?)?)
+    Ok(NewRun::finish_queued(turns.collect::<Result<_>>()?)?)
 }
 
-/// Starts the runs whose turn has come and that find a free slot; those that were started. Does nothing to the queue of another
-/// user, and nothing while somebody else does it.
+/// Starts the queued runs whose turn it is while there are free slots, and returns them. Does nothing if the queue
+/// belongs to another user or is locked.
 ///
 /// # Errors
 /// The queue cannot be read or written.
-pub fn start_waiting(runs: &Path) -> Result<Vec<RunDir>> {
+pub fn start_queued(runs: &Path) -> Result<Vec<RunDir>> {
     if !queue_is_mine(runs) || waiting(runs).is_empty() && queue_claims(runs).is_empty() {
         return Ok(Vec::new());
     }
@@ -91,18 +91,18 @@ pub fn start_waiting(runs: &Path) -> Result<Vec<RunDir>> {
     Slots::settle(runs, &queue)?.fill()
 }
 
-/// The same, once whoever has the queue's lock is done.
+/// Like [`start_queued`], but waits for the queue's lock.
 ///
 /// # Errors
 /// The queue cannot be read or written.
-pub fn start_waiting_surely(runs: &Path) -> Result<Vec<RunDir>> {
+pub fn start_queued_blocking(runs: &Path) -> Result<Vec<RunDir>> {
     if !queue_is_mine(runs) || waiting(runs).is_empty() && queue_claims(runs).is_empty() {
         return Ok(Vec::new());
     }
     Slots::settle(runs, &LockedQueue::lock(runs)?)?.fill()
 }
 
-/// The slots, while the queue is locked.
+/// The slots of the locked queue.
 struct Slots<'a> {
     runs: &'a Path,
     queue: &'a LockedQueue,
@@ -112,22 +112,22 @@ struct Slots<'a> {
 }
 
 impl<'a> Slots<'a> {
-    /// Takes back the slots of runs that have ended, and ends what somebody was killed over.
+    /// Releases the slots of ended runs, and completes what a killed process left unfinished.
     fn settle(runs: &'a Path, queue: &'a LockedQueue) -> Result<Self> {
         let mut slots =
             Self { runs, queue, settings: queue_settings(runs)?, claims: Vec::new(), started: Vec::new() };
         let before = queue_claims(runs);
         let mut interrupted = Vec::new();
         for claim in &before {
-            match fate(&claim.dir(runs)) {
-                // Of a machine that this one cannot see into.
+            match claim_state(&claim.dir(runs)) {
+                // The claim of another machine, which cannot be checked from here.
                 _ if claim.host != host_name() => slots.claims.push(claim.clone()),
-                Fate::AtWork => slots.claims.push(claim.clone()),
-                Fate::NotBegun => {
+                ClaimState::AtWork => slots.claims.push(claim.clone()),
+                ClaimState::NotBegun => {
                     slots.claims.push(claim.clone());
                     interrupted.push(claim.clone());
                 }
-                Fate::Over => {}
+                ClaimState::Over => {}
             }
         }
         if slots.claims != before {
@@ -135,7 +135,7 @@ impl<'a> Slots<'a> {
         }
         for claim in interrupted {
             let run = claim.dir(runs);
-            // Who has its lock is about to start it, or to judge it.
+            // If the lock is held, its holder is about to start or judge the run.
             if let (Ok(lock), Ok(turn)) = (RunLock::acquire_now(&run), read_turn(&run)) {
                 slots.begin(&run, &lock, turn, &claim)?;
             }
@@ -149,10 +149,10 @@ impl<'a> Slots<'a> {
         taken < self.settings.of(device) as usize
     }
 
-    /// Gives what is free to those that wait, in their order.
+    /// Assigns free slots to the waiting runs, in their order.
     fn fill(mut self) -> Result<Vec<RunDir>> {
         for run in waiting(self.runs) {
-            // One that cannot be read stays where it is, and is shown as it is.
+            // A run that cannot be read stays in the queue.
             let Ok(mut turn) = read_turn(&run) else { continue };
             if turn.held.is_some() || !turn.is_here() || !self.is_free(&turn.device) {
                 continue;
@@ -190,7 +190,7 @@ impl<'a> Slots<'a> {
         Ok(self.queue.set_claims(&self.claims)?)
     }
 
-    /// Starts a run that was taken out of the queue; one that does not start is put back.
+    /// Starts a run that was taken out of the queue, or puts it back if it does not start.
     fn begin(&mut self, run: &RunDir, lock: &RunLock, mut turn: Turn, claim: &Claim) -> Result<()> {
         lock.renamed(run);
         let mut why = String::new();
@@ -217,32 +217,32 @@ impl<'a> Slots<'a> {
     }
 }
 
-/// What has become of a run that was given a slot.
-enum Fate {
+/// What became of a run that was assigned a slot.
+enum ClaimState {
     AtWork,
-    /// Whoever took it out of the queue died before it had begun.
+    /// The process that took it out of the queue died before the run began.
     NotBegun,
     /// It has ended, was deleted, or was never taken out.
     Over,
 }
 
-fn fate(run: &RunDir) -> Fate {
+fn claim_state(run: &RunDir) -> ClaimState {
     let Ok(seen) = view(run) else {
         let held = inside::exists(run, &run.lock()) && gradtop_store::is_locked(run).unwrap_or(false);
-        return if held { Fate::AtWork } else { Fate::Over };
+        return if held { ClaimState::AtWork } else { ClaimState::Over };
     };
     match (seen.life, seen.state) {
-        (Life::Alive { .. }, _) => Fate::AtWork,
-        (Life::Unknown, _) | (_, State::Stopped) => Fate::Over,
-        _ if inside::exists(run, &run.turn()) => Fate::NotBegun,
-        _ => Fate::Over,
+        (Life::Alive { .. }, _) => ClaimState::AtWork,
+        (Life::Unknown, _) | (_, State::Stopped) => ClaimState::Over,
+        _ if inside::exists(run, &run.turn()) => ClaimState::NotBegun,
+        _ => ClaimState::Over,
     }
 }
 
 enum Dependencies {
     Finished,
     Open,
-    /// Why they never will.
+    /// They never will, for this reason.
     Never(String),
 }
 
@@ -270,12 +270,12 @@ fn has_ended(state: State) -> String {
     }
 }
 
-/// Sets how many runs may be at work at once, on one device or on each.
+/// Sets the maximum number of active runs, for one device or each.
 ///
 /// # Errors
-/// The queue is another user's, or cannot be written.
+/// The queue belongs to another user or cannot be written.
 pub fn set_slots(runs: &Path, device: Option<&str>, slots: u32) -> Result<()> {
-    Birth::make_queue(runs)?;
+    NewRun::make_queue(runs)?;
     let queue = LockedQueue::lock(runs)?;
     let mut settings = queue_settings(runs)?;
     match device {
@@ -285,31 +285,31 @@ pub fn set_slots(runs: &Path, device: Option<&str>, slots: u32) -> Result<()> {
     Ok(queue.set(&settings)?)
 }
 
-/// A keeper's part of the chain.
-pub(crate) struct Chain {
+/// The keeper's part in starting queued runs.
+pub(crate) struct QueueRunner {
     runs: PathBuf,
     looked: Instant,
-    /// What the queue was when all of it was looked at last, and when that was.
+    /// The queue's time stamp when it was last checked completely, and when that was.
     known: Option<(SystemTime, Instant)>,
-    /// Starts a run takes a moment, in which the keeper has a run of its own to mind.
+    /// A thread that starts runs, which takes a moment during which the keeper must watch its own.
     starting: Option<JoinHandle<()>>,
 }
 
-impl Chain {
-    /// Of the keeper of this run.
+impl QueueRunner {
+    /// Creates it for the keeper of this run.
     pub(crate) fn of(run: &Path) -> Self {
         let runs = run.ancestors().nth(2).unwrap_or(run).to_owned();
         Self { runs, looked: Instant::now(), known: None, starting: None }
     }
 
-    /// Whether nothing has changed since all that waits was looked at.
+    /// Returns whether nothing has changed since the last complete check.
     fn is_as_known(&mut self) -> bool {
         let Some(stamp) = queue_stamp(&self.runs) else { return true };
         let known = self.known.is_some_and(|(then, at)| then == stamp && at.elapsed() < THOROUGH);
         let claims = queue_claims(&self.runs);
         let at_work = || {
             let mut own = claims.iter().filter(|claim| claim.host == host_name());
-            own.all(|claim| matches!(fate(&claim.dir(&self.runs)), Fate::AtWork))
+            own.all(|claim| matches!(claim_state(&claim.dir(&self.runs)), ClaimState::AtWork))
         };
         if known && at_work() {
             return true;
@@ -319,7 +319,7 @@ impl Chain {
     }
 }
 
-impl Next for Chain {
+impl Queue for QueueRunner {
     fn look(&mut self) {
         if self.looked.elapsed() < LOOK || self.starting.as_ref().is_some_and(|thread| !thread.is_finished())
         {
@@ -330,7 +330,7 @@ impl Next for Chain {
             return;
         }
         let runs = self.runs.clone();
-        let start = move || drop(start_waiting(&runs));
+        let start = move || drop(start_queued(&runs));
         self.starting = std::thread::Builder::new().name("queue".to_owned()).spawn(start).ok();
     }
 
@@ -338,6 +338,6 @@ impl Next for Chain {
         if let Some(thread) = self.starting.take() {
             thread.join().ok();
         }
-        start_waiting_surely(&self.runs).ok();
+        start_queued_blocking(&self.runs).ok();
     }
 }

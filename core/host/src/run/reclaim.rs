@@ -1,4 +1,4 @@
-//! What of a run that has ended takes room and is not needed: what a resume set aside, and checkpoints but the newest and the best.
+//! Disk space of ended runs that can be reclaimed: what a resume set aside, and all checkpoints but the newest and the best.
 
 use std::path::PathBuf;
 
@@ -7,20 +7,20 @@ use gradtop_store::{Checkpoint, Goal, RunLock, View, checkpoints, headlines, ins
 use crate::error::{HostError, Result};
 use crate::run::allowed::{Action, allowed};
 
-/// Something that can go.
+/// A removable folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Spare {
     /// What it is, in a word or two.
     pub what: &'static str,
     /// Its folder.
     pub path: PathBuf,
-    /// What it takes on the disk.
+    /// Its disk usage in bytes.
     pub bytes: u64,
 }
 
-/// What of a run can go; nothing of one that has not ended, or may go on elsewhere.
+/// Returns what can be removed; nothing if the run has not ended or may continue elsewhere.
 pub fn spare(view: &View) -> Vec<Spare> {
-    // What is needed to go on is needed by who may delete it too.
+    // Removing needs the same conditions as deleting the run.
     if allowed(view, Action::Delete).is_err() {
         return Vec::new();
     }
@@ -38,7 +38,7 @@ pub fn spare(view: &View) -> Vec<Spare> {
     aside.into_iter().chain(old.map(|c| found("old checkpoint", c.dir))).collect()
 }
 
-/// The better of two checkpoints by a value that is to be low; the first of equal ones, which is the newer.
+/// Returns the better of two checkpoints by a value to minimize; the first (newer) one if they are equal.
 fn better(best: Option<(f64, i64)>, (value, step): (Option<f64>, i64)) -> Option<(f64, i64)> {
     match (best, value) {
         (Some((low, _)), Some(value)) if value >= low => best,
@@ -47,7 +47,7 @@ fn better(best: Option<(f64, i64)>, (value, step): (Option<f64>, i64)) -> Option
     }
 }
 
-/// What the metric that stands for a run was at a checkpoint, as a value that is to be low; `None` without a goal.
+/// Returns the value of the metric that represents the run at a checkpoint, negated if higher is better; `None` without a goal.
 fn value_at(view: &View, checkpoint: &Checkpoint) -> Option<f64> {
     let headlines = headlines(&view.status.headline, &view.manifest.metrics);
     let (headline, line) = headlines.iter().find_map(|headline| Some((headline, headline.line()?)))?;
@@ -69,15 +69,15 @@ fn value_at(view: &View, checkpoint: &Checkpoint) -> Option<f64> {
     }
 }
 
-/// Removes what can go of a run, and nothing that somebody has begun to need meanwhile; how many bytes that were.
+/// Removes what can be removed and is still unused, and returns the number of bytes freed.
 ///
 /// # Errors
-/// The run was resumed meanwhile, or something cannot be removed.
+/// The run was resumed in the meantime, or something cannot be removed.
 pub fn reclaim(view: &View) -> Result<u64> {
     let run = &view.dir;
     let _lock = RunLock::acquire(run)?;
     let now = gradtop_store::view(run)?;
-    // We hold the lock ourselves, so it says nothing of others.
+    // This process holds the lock itself, so check the status only.
     if !now.status.state.is_final() {
         return Ok(0);
     }

@@ -1,4 +1,4 @@
-//! Giving a run that has ended another name: that of its folder.
+//! Renames an ended run, and with it its folder.
 
 use std::io;
 
@@ -10,11 +10,11 @@ use gradtop_store::{
 use crate::error::{HostError, Result};
 use crate::run::allowed::{Action, allowed};
 
-/// Gives a run another name, in one step: whoever looks meanwhile sees it under one name or the other. Its manifest and its row
-/// for SQL follow; until they do, and if they cannot, the folder's name counts.
+/// Renames a run in one step. Its manifest and its row for SQL are updated afterwards; until then, or if that fails,
+/// the folder's name counts.
 ///
 /// # Errors
-/// The name may not be one or is taken, or the run goes on, or may go on elsewhere.
+/// The name is invalid or taken, or the run is active or may continue elsewhere.
 pub fn rename(run: &RunDir, name: &str) -> Result<RunDir> {
     validate_name(name)?;
     let seen = view(run)?;
@@ -24,7 +24,7 @@ pub fn rename(run: &RunDir, name: &str) -> Result<RunDir> {
     if to == path {
         return Ok(run.clone());
     }
-    // Held, so that nobody resumes it meanwhile.
+    // Held so that nobody resumes the run meanwhile.
     let lock = match RunLock::acquire(run) {
         Err(StoreError::Locked { .. }) if seen.life == (Life::Gone { held: true }) => None,
         lock => Some(lock?),
@@ -37,13 +37,13 @@ pub fn rename(run: &RunDir, name: &str) -> Result<RunDir> {
         renamed => renamed.map_err(HostError::io(format!("rename {}", path.display())))?,
     }
     let renamed = RunDir::new(to);
-    retell(&renamed).ok();
+    write_name(&renamed).ok();
     drop(lock);
     Ok(renamed)
 }
 
-/// Writes the name of the folder into the files that tell it.
-fn retell(run: &RunDir) -> gradtop_store::Result<()> {
+/// Writes the folder's name into the files that contain it.
+fn write_name(run: &RunDir) -> gradtop_store::Result<()> {
     let mut manifest = read_manifest(run)?;
     write_run_table(run, &manifest, &view(run)?.status)?;
     if let Some(id) = manifest.experiment.in_plugin.take() {

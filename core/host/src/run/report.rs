@@ -1,32 +1,32 @@
-//! What a trainer tells its keeper, one JSON line each, over a pipe: how far it has come, so that a death can be placed,
-//! and how it ended.
+//! Reports from a trainer to its keeper through a pipe, one JSON object per line: its phase, so that a crash can be
+//! located, and how it ended.
 
 use std::fs::File;
 use std::io::Write as _;
 
 use serde::{Deserialize, Serialize};
 
-/// Where a trainer is.
+/// What a trainer is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Phase {
-    /// Nothing of the plugin has run yet.
+    /// Before any code of the plugin.
     #[default]
     Starting,
-    /// Its constructors and descriptors run.
+    /// Constructors and descriptors of the plugin are running.
     Loading,
-    /// `create` runs.
+    /// `create` is running.
     Creating,
-    /// `run` runs.
+    /// `run` is running.
     Running,
-    /// `destroy` runs.
+    /// `destroy` is running.
     Destroying,
     /// The log is being sealed.
     Finishing,
 }
 
 impl Phase {
-    /// Follows "it died".
+    /// Returns a phrase that follows "it died".
     pub(crate) fn during(self) -> &'static str {
         match self {
             Self::Starting => "before the plugin was opened",
@@ -39,7 +39,7 @@ impl Phase {
     }
 }
 
-/// How training ended, seen from inside.
+/// How training ended, as seen by the trainer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Outcome {
@@ -48,18 +48,17 @@ pub(crate) enum Outcome {
     Failed,
 }
 
-/// One line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "report", rename_all = "lowercase")]
 pub(crate) enum Report {
     Phase {
         phase: Phase,
     },
-    /// Lines of events that the disk has not taken.
+    /// Event lines that could not be written.
     Events {
         lines: String,
     },
-    /// `exit()` was called by somebody other than the trainer.
+    /// `exit()` was called by code other than the trainer.
     Exit,
     End {
         outcome: Outcome,
@@ -67,16 +66,16 @@ pub(crate) enum Report {
     },
 }
 
-/// The longest message sent: a pipe holds 64 KiB, and nobody reads before the end.
+/// Maximum length of a message: a pipe holds 64 KiB, and nobody reads before the end.
 const MESSAGE_LIMIT: usize = 16 << 10;
-/// The most bytes of events handed over: as JSON they may take half as much again.
+/// Maximum size of event lines handed over; as JSON they may take half as much again.
 pub(crate) const EVENTS_LIMIT: usize = 16 << 10;
 
-/// The trainer's end.
+/// The trainer's end of the pipe.
 pub(crate) struct Reporter(pub(crate) File);
 
 impl Reporter {
-    /// Says it; a keeper that is gone hears nothing, which is no reason to fail.
+    /// Sends a report; ignores a keeper that is gone.
     pub(crate) fn send(&mut self, report: &Report) {
         let mut cut = report.clone();
         if let Report::End { message: Some(message), .. } = &mut cut {
@@ -93,17 +92,17 @@ impl Reporter {
     }
 }
 
-/// What was said: the last phase, and the end if there was one.
+/// The reports received: the last phase, and the end if there was one.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Heard {
     pub(crate) phase: Phase,
     pub(crate) exit: bool,
     pub(crate) end: Option<(Outcome, Option<String>)>,
-    /// Lines of events that are still to be written.
+    /// Event lines to write.
     pub(crate) events: String,
 }
 
-/// Reads what was said; a plugin that wrote into the pipe is passed over.
+/// Parses reports; ignores what a plugin may have written into the pipe.
 pub(crate) fn heard(bytes: &[u8]) -> Heard {
     let mut heard = Heard::default();
     for line in bytes.split(|b| *b == b'\n') {

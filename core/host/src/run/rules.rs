@@ -1,4 +1,4 @@
-//! Rules of alerts, as a person writes them.
+//! The syntax of alert rules.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,63 +7,63 @@ use std::time::Duration;
 use gradtop_store::SeriesKey;
 use serde::{Deserialize, Serialize};
 
-/// How long a run may log no row, unless the rule says it.
+/// Default time without a new row for `stalled`.
 const STALLED: Duration = Duration::from_mins(10);
-/// How full a disk may be in percent, unless the rule says it.
+/// Default percentage for `disk`.
 const DISK: f64 = 95.0;
-/// What a run's memory is logged as.
+/// The metric of a run's memory usage.
 const MEMORY: &str = "system/memory";
-/// What the use of its GPU is logged as, and how long it has trained.
+/// The metrics of its GPU's utilization and of its training time.
 const GPU: &str = "system/gpu";
 pub(crate) const TRAINED: &str = "system/trained_s";
-/// Before the names of what a run takes of its machine.
+/// Prefix of metrics about resource usage.
 const SYSTEM: &str = "system/";
-/// How long a GPU may idle, unless the rule says it.
+/// Default time for `gpu-idle`.
 const IDLE: Duration = Duration::from_mins(10);
 
-/// When to raise an alert.
+/// A condition for an alert.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Rule {
-    /// A value is NaN or infinite: once for each series.
+    /// A value is NaN or infinite; once per series.
     NonFinite,
-    /// No row for so long, though the run is running.
+    /// The run is active but has logged no row for this time.
     Stalled(Duration),
-    /// The disk of the run is full to so many percent.
+    /// The run's disk is full to this percentage.
     Disk(f64),
-    /// The run uses more than so many bytes.
+    /// The run uses more than this many bytes of memory.
     Memory(f64),
-    /// The memory of the machine, or what the run's control group may have of it, is used to so many percent.
+    /// The memory of the machine or of the run's control group is used to this percentage.
     MemoryShare(f64),
-    /// The last values are far above the first ones: of a metric, or of every loss.
+    /// The last values of this metric, or of every loss, are far above the first ones.
     Diverged(Option<String>),
-    /// A metric has not been better for so many steps.
+    /// A metric has not improved for a number of steps.
     Plateau {
         /// The metric, or a series as `model/split/metric#trial`.
         metric: String,
-        /// The steps.
+        /// The number of steps.
         steps: i64,
     },
-    /// Steps take longer than they ever did.
+    /// Steps take longer than ever before.
     RateFell,
-    /// The run's GPU does next to nothing for so long.
+    /// The run's GPU has been idle for this time.
     GpuIdle(Duration),
-    /// The run has ended, in whatever way.
+    /// The run has ended in any way.
     End,
     /// The run failed or crashed.
     Failure,
-    /// A value compares so.
+    /// A value compares in this way.
     Metric {
         /// The metric, or a series as `model/split/metric#trial`.
         metric: String,
-        /// How it is compared.
+        /// The comparison.
         than: Than,
-        /// With what.
+        /// The threshold.
         value: f64,
     },
 }
 
-/// How a value is compared.
+/// A comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Than {
     /// `<`
@@ -76,7 +76,7 @@ pub enum Than {
     AtLeast,
 }
 
-/// The longer sign first: one begins with the other.
+/// Longer operators first, because one is a prefix of another.
 const SIGNS: [(&str, Than); 4] =
     [("<=", Than::AtMost), (">=", Than::AtLeast), ("<", Than::Less), (">", Than::More)];
 
@@ -96,11 +96,11 @@ impl Than {
 }
 
 impl Rule {
-    /// Whether it is about rows of a series, or needs to know that there are some.
+    /// Returns whether it needs the rows of a series, or needs to know that they exist.
     pub(crate) fn reads(&self, key: &SeriesKey) -> bool {
         match self {
             Self::NonFinite | Self::Stalled(_) | Self::Diverged(None) => !key.metric.starts_with(SYSTEM),
-            // When others begin is of interest too.
+            // It also needs to know when other series begin.
             Self::RateFell => key.metric == TRAINED || !key.metric.starts_with(SYSTEM),
             Self::Memory(_) => key.metric == MEMORY,
             Self::GpuIdle(_) => key.metric == GPU,
@@ -111,7 +111,8 @@ impl Rule {
         }
     }
 
-    /// Whether its condition holds for a value; `None` if it is not about that, or about more than one.
+    /// Returns whether its condition holds for a value; `None` if the rule is not about that series, or needs more than
+    /// one value.
     pub(crate) fn holds(&self, key: &SeriesKey, value: f64) -> Option<bool> {
         match self {
             Self::NonFinite => self.reads(key).then_some(!value.is_finite()),
@@ -121,7 +122,7 @@ impl Rule {
         }
     }
 
-    /// A value for which it holds, in words.
+    /// Describes a value for which it holds.
     pub(crate) fn words(&self, value: f64) -> String {
         match self {
             Self::Memory(bytes) => format!("{}, more than {},", in_unit(value), in_unit(*bytes)),
@@ -130,10 +131,10 @@ impl Rule {
         }
     }
 
-    /// Rules as a list, separated by commas.
+    /// Parses a comma-separated list of rules.
     ///
     /// # Errors
-    /// What is wrong with one of them.
+    /// What is wrong with one of the rules.
     pub fn list(text: &str) -> Result<Vec<Self>, String> {
         text.split(',').map(str::trim).filter(|rule| !rule.is_empty()).map(str::parse).collect()
     }
@@ -232,21 +233,21 @@ impl FromStr for Rule {
     }
 }
 
-/// Units of memory, the largest first.
+/// Units of memory, largest first.
 const UNITS: [(&str, f64); 5] = [("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3), ("B", 1.0)];
 
-/// The largest of which there is one at least.
+/// Returns the largest unit that is not larger than the value.
 fn unit(bytes: f64) -> (&'static str, f64) {
     UNITS.into_iter().find(|(_, factor)| bytes >= *factor).unwrap_or(("B", 1.0))
 }
 
-/// `1.25 GB`
+/// Formats `1.25 GB`.
 fn in_unit(bytes: f64) -> String {
     let (unit, factor) = unit(bytes);
     format!("{:.2} {unit}", bytes / factor)
 }
 
-/// A positive number with the first unit that it ends with.
+/// Parses a positive number followed by a unit.
 fn with_unit(text: &str, units: &[(&str, f64)]) -> Option<f64> {
     let (number, factor) =
         units.iter().find_map(|(unit, factor)| Some((text.strip_suffix(unit)?, *factor)))?;

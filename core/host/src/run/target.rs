@@ -1,4 +1,4 @@
-//! What a keeper ends: a trainer, or a command with all its processes (`command/pair.rs`).
+//! What a keeper can end: a trainer, or a command with all its processes (`command/pair.rs`).
 
 use std::time::Duration;
 
@@ -6,22 +6,22 @@ use rustix::process::Signal;
 
 use crate::machine::process::Process;
 
-/// Between SIGTERM and SIGKILL, at most.
+/// Maximum time between SIGTERM and SIGKILL.
 pub(crate) const LAST_CHANCE: Duration = Duration::from_secs(1);
 
-/// What a keeper ends.
+/// A process or process tree that a keeper can end.
 pub(crate) trait Target {
-    /// As events name it.
+    /// The name used in events.
     fn name(&self) -> &'static str;
-    /// Whether it reads requests itself, so that no signal is needed for a while.
+    /// Returns whether it reads requests itself, so that no signal is needed for a while.
     fn listens(&self) -> bool;
-    /// Whether it has to end though nobody asked.
+    /// Returns whether it must end although nobody asked.
     fn is_failing(&self) -> bool;
-    /// Asks it to end by signal.
+    /// Asks it to end with a signal.
     fn terminate(&self);
-    /// Ends it; `wanted`: somebody asked for just that.
+    /// Kills it; `wanted` says whether the user asked for exactly that.
     fn kill(&self, wanted: bool);
-    /// Ends it with all that writes to the run, and waits until that is so.
+    /// Kills it with everything that writes to the run, and waits until it has ended.
     fn abandon(&self);
 }
 

@@ -1,4 +1,4 @@
-//! What rules of alerts remember of rows: where a series began, its best, since when a GPU idles, how fast steps came.
+//! The state that alert rules keep about series: first and best values, GPU idle time, and the pace of steps.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -10,21 +10,21 @@ use crate::run::cause::seconds;
 use crate::run::rules::Rule;
 use crate::text::short;
 
-/// Values at the beginning of a series, and at its end, that are compared.
+/// Number of values at the beginning and at the end of a series to compare.
 const MEANT: usize = 20;
-/// How far above its beginning a series has diverged: so many times what it was, and so many times what its values differed by.
+/// A series has diverged if it exceeds its beginning by this factor, and by this multiple of the beginning's spread.
 const TIMES: f64 = 3.0;
 const SPREADS: f64 = 5.0;
-/// A GPU that is used no more than this, in percent, idles.
+/// A GPU is idle if its utilization is at most this, in percent.
 const IDLE: f64 = 5.0;
-/// Rows of what a run takes of its machine come every second: one that comes later than this follows a pause.
+/// Rows about resource usage come every second: a longer gap is a pause.
 const PAUSE_US: i64 = 10_000_000;
-/// How often the pace of steps is judged, in rows of one a second.
+/// How often the pace of steps is evaluated, in rows that come every second.
 const EVERY: usize = 10;
-/// Rows of it that are kept; then every second one is.
+/// Maximum number of rows kept; beyond it, every second one is dropped.
 const POINTS: usize = 1 << 14;
 
-/// What a rule remembers of a series.
+/// The state of a rule for one series.
 pub(crate) enum Trend {
     Drift {
         first: Vec<f64>,
@@ -33,7 +33,7 @@ pub(crate) enum Trend {
     Best {
         /// The best value and its step.
         best: Option<(f64, i64)>,
-        /// Higher is better.
+        /// Whether higher is better.
         up: bool,
         patience: i64,
     },
@@ -45,7 +45,7 @@ pub(crate) enum Trend {
 }
 
 impl Trend {
-    /// What such a rule remembers of a series; none if it is not about that, or needs no memory.
+    /// Creates the state for a series; `None` if the rule is not about it or needs no state.
     pub(crate) fn of(rule: &Rule, key: &SeriesKey, manifest: &Manifest) -> Option<Self> {
         let declared = manifest.metrics.iter().find(|m| m.name == key.metric);
         let goal = || declared.map_or(Goal::None, |m| m.goal);
@@ -59,7 +59,7 @@ impl Trend {
                     Goal::None => key.metric.to_lowercase().contains("loss"),
                     Goal::Max => false,
                 };
-                // What is not trained on rises where a network over-fits, and a time where the machine is busy.
+                // Other losses rise when a network over-fits, and times when the machine is busy.
                 let trains = key.split.as_deref().is_none_or(|split| split.contains("train"));
                 let is_time = declared.is_some_and(|m| m.wall_clock);
                 (is_loss && trains && !is_time).then(Self::drift)
@@ -77,7 +77,7 @@ impl Trend {
         Self::Drift { first: Vec::with_capacity(MEANT), last: VecDeque::with_capacity(MEANT) }
     }
 
-    /// Takes in a row: what is to be said, if the rule's condition holds now.
+    /// Processes a row and returns a message if the rule's condition holds now.
     pub(crate) fn push(&mut self, step: i64, time_us: i64, value: f64) -> Option<String> {
         match self {
             Self::Drift { first, last } => {
@@ -108,7 +108,7 @@ impl Trend {
                 let better = |than: f64| if *up { value > than } else { value < than };
                 match best {
                     Some((than, since)) if !better(*than) => {
-                        // A step that falls is that of another network, or of an epoch that began anew.
+                        // A lower step belongs to another network or a restarted count.
                         if step < *since {
                             *since = step;
                         }
@@ -147,7 +147,7 @@ fn mean<'a>(values: impl ExactSizeIterator<Item = &'a f64>) -> f64 {
     values.map(|value| value / count).sum()
 }
 
-/// How fast steps come, from the rows of how long a run has trained.
+/// The pace of steps, from the rows of the elapsed training time.
 #[derive(Default)]
 pub(crate) struct Pace {
     way: Vec<Done>,
@@ -158,16 +158,16 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
-    /// Takes note of when a series begins.
+    /// Records the beginning of a series.
     pub(crate) fn begins(&mut self, time_us: i64) {
         self.newest = self.newest.max(time_us);
     }
 
-    /// Takes in a row of it: whether it is time to judge them.
+    /// Processes a row; returns whether the pace is due for evaluation.
     pub(crate) fn push(&mut self, step: i64, time_us: i64, trained: f64) -> bool {
         let now = Done { seconds: trained, step: step as f64, time_us };
         if self.way.last().is_some_and(|last| now.step < last.step || now.seconds < last.seconds) {
-            // It has gone back, or counts the steps of something else.
+            // The step has gone back or now counts something else.
             *self = Self { newest: self.newest, ..Self::default() };
         }
         self.seen += 1;
@@ -185,7 +185,7 @@ impl Pace {
         self.seen.is_multiple_of(EVERY)
     }
 
-    /// The last stretch, if it is slower than all before and nothing else is logged since it began.
+    /// Returns the last stretch if it is slower than all before and no new series has begun since its start.
     pub(crate) fn slow(&self) -> Option<Slow> {
         let (first, last) = (self.way.first()?, self.way.last()?);
         let slow = slow(&self.way)?;

@@ -1,4 +1,4 @@
-//! What may be done to a run that waits in the queue.
+//! Actions on runs in the queue.
 
 use gradtop_store::{
     Claim, LockedQueue, RunDir, RunLock, State, Status, Turn, host_name, inside, queue_claims, read_manifest,
@@ -8,10 +8,10 @@ use jiff::Timestamp;
 
 use crate::error::{HostError, Result};
 
-/// Why a run is held that a person holds.
+/// Why a run is held by the user.
 const HELD: &str = "by `gradtop queue hold`";
 
-/// The claim to a slot that takes a run out of the queue.
+/// Creates the claim that takes a run out of the queue.
 pub(crate) fn claim_of(run: &RunDir, device: &str) -> Result<Claim> {
     let experiment = read_manifest(run)?.experiment.id;
     let from = run.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -19,12 +19,12 @@ pub(crate) fn claim_of(run: &RunDir, device: &str) -> Result<Claim> {
     Ok(Claim { run: format!("{experiment}/{}", run.name()), from, device, host })
 }
 
-/// As a run that nobody has started.
+/// Returns the status of a run that was not started.
 pub(crate) fn unstarted(run: &RunDir) -> Status {
     Status::queued(read_status(run).map_or(0, |status| status.total))
 }
 
-/// A run that waits, while the queue is locked.
+/// Calls `act` with the queue locked and the run still in it.
 fn with_waiting<T>(run: &RunDir, act: impl FnOnce(&LockedQueue) -> Result<T>) -> Result<T> {
     let queue = LockedQueue::lock(run.runs())?;
     if !run.is_queued() || !inside::exists(run, &run.manifest()) {
@@ -41,18 +41,18 @@ fn change(run: &RunDir, how: impl FnOnce(&mut Turn)) -> Result<()> {
     })
 }
 
-/// Keeps a run that waits from being started.
+/// Holds a queued run back from being started.
 ///
 /// # Errors
-/// It does not wait any more.
+/// The run is no longer in the queue.
 pub fn hold_queued(run: &RunDir) -> Result<()> {
     change(run, |turn| turn.held = Some(HELD.to_owned()))
 }
 
-/// Lets a run that is held be started, whatever it was held for: also though a run that it waited for has not finished.
+/// Releases a held run, whatever the reason, even if a run it waited for has not finished.
 ///
 /// # Errors
-/// It does not wait any more.
+/// The run is no longer in the queue.
 pub fn release_queued(run: &RunDir) -> Result<()> {
     change(run, |turn| {
         if turn.held.take().is_some_and(|why| why != HELD) {
@@ -62,28 +62,28 @@ pub fn release_queued(run: &RunDir) -> Result<()> {
     })
 }
 
-/// Moves a run to that place in the queue, counted from 1.
+/// Moves a run to a position in the queue, counted from 1.
 ///
 /// # Errors
-/// It does not wait any more.
+/// The run is no longer in the queue.
 pub fn move_queued(run: &RunDir, place: usize) -> Result<()> {
     with_waiting(run, |queue| Ok(queue.put(run, place)?))
 }
 
-/// Deletes a run that waits.
+/// Deletes a queued run.
 ///
 /// # Errors
-/// It does not wait any more.
+/// The run is no longer in the queue.
 pub(crate) fn delete_queued(run: &RunDir) -> Result<()> {
     with_waiting(run, |queue| Ok(queue.remove(run)?))?;
     crate::plugin::shared::prune(run.runs());
     Ok(())
 }
 
-/// Takes a run out of the queue: it has been stopped before it began. Where it lies now.
+/// Takes a run out of the queue as stopped before it began, and returns its new folder.
 ///
 /// # Errors
-/// It does not wait any more.
+/// The run is no longer in the queue.
 pub(crate) fn stop_queued(run: &RunDir) -> Result<RunDir> {
     with_waiting(run, |queue| {
         let _lock = RunLock::acquire(run)?;

@@ -1,29 +1,29 @@
 //! Guard metrics: which series have become NaN or infinite, and when that ends a run.
 //!
-//! What diverges is a *unit*, a model in a trial: its splits are one network, so one split that is not finite is enough. A
-//! run fails when every unit of a guard metric has diverged. A unit counts from the moment one of its series is interned,
-//! so an experiment that trains trial after trial interns them all first, or fails with its first.
+//! Divergence is tracked per *unit*, a model in a trial: all its splits measure one network, so one non-finite split is enough. A
+//! run fails when every unit of a guard metric has diverged. A unit exists once one of its series is interned, so an experiment
+//! that trains trial after trial should intern all series first, or it fails with its first trial.
 
 use std::collections::HashMap;
 
 use gradtop_store::SeriesKey;
 
-/// What is known of the guard metrics of a run.
+/// The state of a run's guard metrics.
 #[derive(Debug, Default)]
 pub(crate) struct Divergence {
     units: Vec<Unit>,
     by_name: HashMap<(String, Option<String>, Option<i32>), usize>,
     by_series: HashMap<u32, Watched>,
-    /// Changes with each change, so that a watcher can tell whether it has rested.
+    /// Incremented with each change, so that a watcher can detect changes.
     pub(crate) generation: u64,
 }
 
 #[derive(Debug)]
 struct Unit {
     metric: String,
-    /// Series that are not finite now.
+    /// Number of series that are not finite now.
     bad: u32,
-    /// Step at which the first of them became so.
+    /// The step at which the first of them became non-finite.
     since: i64,
 }
 
@@ -36,7 +36,7 @@ struct Watched {
 }
 
 impl Divergence {
-    /// Watches a series of a guard metric.
+    /// Starts to track a series of a guard metric.
     pub(crate) fn watch(&mut self, series: u32, key: &SeriesKey) {
         if self.by_series.contains_key(&series) {
             return;
@@ -51,7 +51,7 @@ impl Divergence {
         self.generation += 1;
     }
 
-    /// Takes note of a value. The first that is not finite of a series returns what to tell.
+    /// Processes a value. Returns a message for the first non-finite value of a series.
     pub(crate) fn note(&mut self, series: u32, step: i64, value: f64) -> Option<String> {
         let watched = self.by_series.get_mut(&series)?;
         let bad = !value.is_finite();
@@ -76,13 +76,13 @@ impl Divergence {
         Some(format!("{} is {value} at step {step}", describe(&watched.key)))
     }
 
-    /// Whether a guard metric of the network that a series is about is not finite now.
+    /// Returns whether a guard metric of the same unit as a series is not finite now.
     pub(crate) fn is_bad(&self, key: &SeriesKey) -> bool {
         let same = |w: &SeriesKey| (&w.model, &w.split, w.trial) == (&key.model, &key.split, key.trial);
         self.by_series.values().any(|w| w.bad && same(&w.key))
     }
 
-    /// Why the run has failed, if it has.
+    /// Returns why the run has failed, if it has.
     pub(crate) fn verdict(&self) -> Option<String> {
         let mut metrics: Vec<&str> = self.units.iter().map(|u| u.metric.as_str()).collect();
         metrics.sort_unstable();

@@ -1,6 +1,6 @@
-//! The functions that a plugin calls: each checks its arguments, acts on the session, and lets no panic out.
+//! The functions that a plugin calls. Each checks its arguments, acts on the session, and catches panics.
 //!
-//! The session is a static of the trainer. The `ctx` that a plugin passes is compared with it and never followed.
+//! The session is a static of the trainer. The `ctx` that a plugin passes is compared with it and never dereferenced.
 
 #![allow(unsafe_code, reason = "extern functions that take pointers of plugins")]
 
@@ -20,7 +20,7 @@ use crate::train::session::{Call, Refused, Session};
 
 static SESSION: OnceLock<Session> = OnceLock::new();
 
-/// The longest text a plugin may log at once, and the most bytes of a table's column.
+/// Maximum size of a text logged at once, and of a table's column in bytes.
 const LOG_LIMIT: u64 = 1 << 20;
 const COLUMN_LIMIT: u64 = 2 << 30;
 
@@ -28,18 +28,18 @@ thread_local! {
     static LAST_ERROR: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
-/// Makes `session` the trainer's. `None` if there is one already.
+/// Installs `session` as the trainer's. `None` if there is one already.
 pub(crate) fn install(session: Session) -> Option<&'static Session> {
     SESSION.set(session).ok()?;
     SESSION.get()
 }
 
-/// The trainer's session, once there is one.
+/// Returns the trainer's session, if installed.
 pub(crate) fn installed() -> Option<&'static Session> {
     SESSION.get()
 }
 
-/// The table of functions for the installed session; it lives as long as the process.
+/// Creates the function table for the installed session; it lives as long as the process.
 pub(crate) fn table(session: &'static Session, seed: u64, device: i32, threads: i32) -> &'static Host {
     static TABLE: OnceLock<Table> = OnceLock::new();
     &TABLE
@@ -73,10 +73,10 @@ pub(crate) fn table(session: &'static Session, seed: u64, device: i32, threads: 
 
 struct Table {
     host: Host,
-    /// What `host.run_dir` points at.
+    /// The string that `host.run_dir` points to.
     _run_dir: CString,
 }
-// SAFETY: nothing in it changes after it was made, and what it points at is a static or its own.
+// SAFETY: immutable after construction, and it points only to statics and its own data.
 unsafe impl Send for Table {}
 // SAFETY: as above.
 unsafe impl Sync for Table {}
@@ -86,11 +86,11 @@ fn session(ctx: *mut c_void) -> Option<&'static Session> {
 }
 
 fn remember(why: String) {
-    // While a thread ends its locals may be gone: then nobody can ask either.
+    // Thread-locals may be gone while a thread exits; nobody can ask for the error then either.
     LAST_ERROR.try_with(|last| last.replace(why)).ok();
 }
 
-/// Runs a function of the table: the session is the right one, refusals are remembered, panics stay here.
+/// Runs a function of the table: checks the context, stores errors, and catches panics.
 fn guarded(ctx: *mut c_void, f: impl FnOnce(&'static Session) -> Call<Status>) -> Status {
     let Some(session) = session(ctx) else {
         remember("ctx is not the one of the host table".to_owned());
@@ -109,7 +109,7 @@ fn guarded(ctx: *mut c_void, f: impl FnOnce(&'static Session) -> Call<Status>) -
     }
 }
 
-/// What a panic said.
+/// Returns the message of a panic.
 pub(crate) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a panic".to_owned())
@@ -121,10 +121,10 @@ fn bad(what: &str) -> impl FnOnce(Bad) -> Refused + '_ {
 
 unsafe extern "C" fn series(ctx: *mut c_void, s: *const Series, out: *mut u32) -> Status {
     guarded(ctx, |session| {
-        // SAFETY: null or a struct that states its size, for the time of this call (R3).
+        // SAFETY: null or a struct that states its size, valid during this call (R3).
         let raw = unsafe { guard::sized(s) }.map_err(bad("the series"))?;
         let label = |p: *const c_char, what: &str| {
-            // SAFETY: null or a C string, for the time of this call.
+            // SAFETY: null or a C string, valid during this call.
             let text = unsafe { guard::text(p, TEXT_LIMIT) }.map_err(bad(what))?;
             check_label(&text).map_err(|problem| {
                 Refused::invalid(format!("{what} \"{}\" {problem}", crate::text::clean(&text)))
@@ -143,7 +143,7 @@ unsafe extern "C" fn series(ctx: *mut c_void, s: *const Series, out: *mut u32) -
             },
         };
         let number = session.intern(&key)?;
-        // SAFETY: null or memory for a u32 of the caller.
+        // SAFETY: null or the caller's memory for a u32.
         unsafe { guard::write(out, number) }.map_err(bad("out"))?;
         Ok(abi::OK)
     })
@@ -157,7 +157,7 @@ unsafe extern "C" fn log_metrics(
     n: u64,
 ) -> Status {
     guarded(ctx, |session| {
-        // SAFETY: null or n points, for the time of this call.
+        // SAFETY: null or n points, valid during this call.
         let points = unsafe { guard::slice(points, n, u64::MAX) }.map_err(bad("the points"))?;
         session.log(step, epoch, points)?;
         Ok(abi::OK)
@@ -173,9 +173,9 @@ unsafe extern "C" fn log_table(
     n_rows: u64,
 ) -> Status {
     guarded(ctx, |session| {
-        // SAFETY: null or a C string, for the time of this call.
+        // SAFETY: null or a C string, valid during this call.
         let name = unsafe { guard::text_ref(table, TEXT_LIMIT) }.map_err(bad("the table's name"))?;
-        // SAFETY: null or n_columns pointers, for the time of this call.
+        // SAFETY: null or n_columns pointers, valid during this call.
         let pointers = unsafe { guard::slice(columns, n_columns, LIST_LIMIT) }.map_err(bad("the columns"))?;
         if pointers.is_empty() {
             return Err(Refused::invalid("a table needs at least one column"));
@@ -208,9 +208,9 @@ unsafe extern "C" fn log_table(
 }
 
 fn copy_column(p: *const Column, index: usize, rows: u64) -> Call<TableColumn> {
-    // SAFETY: null or a struct that states its size, for the time of this call.
+    // SAFETY: null or a struct that states its size, valid during this call.
     let raw = unsafe { guard::sized(p) }.map_err(bad(&format!("column {index}")))?;
-    // SAFETY: null or a C string, for the time of this call.
+    // SAFETY: null or a C string, valid during this call.
     let name =
         unsafe { guard::text(raw.name, TEXT_LIMIT) }.map_err(bad(&format!("name of column {index}")))?;
     check_label(&name).map_err(|problem| {
@@ -223,7 +223,7 @@ fn copy_column(p: *const Column, index: usize, rows: u64) -> Call<TableColumn> {
     let what = format!("data of {name}");
     let data = match raw.kind {
         column_type::I64 => {
-            // SAFETY: null or as many values as there are rows, for the time of this call.
+            // SAFETY: null or as many values as there are rows, valid during this call.
             let data = unsafe { guard::slice(raw.data.cast::<i64>(), rows, COLUMN_LIMIT / 8) };
             ColumnData::I64(data.map_err(bad(&what))?.to_vec())
         }
@@ -238,7 +238,7 @@ fn copy_column(p: *const Column, index: usize, rows: u64) -> Call<TableColumn> {
             let Some(total) = total else {
                 return Err(Refused::invalid(format!("{what}: {rows} rows of {} bytes", raw.width)));
             };
-            // SAFETY: null or rows times width bytes, for the time of this call.
+            // SAFETY: null or rows times width bytes, valid during this call.
             let data = unsafe { guard::bytes(raw.data, total) }.map_err(bad(&what))?;
             ColumnData::Bytes { width: raw.width as usize, data: data.to_vec() }
         }
@@ -251,7 +251,7 @@ fn copy_texts(raw: &Column, rows: u64, what: &str) -> Call<ColumnData> {
     if rows == 0 {
         return Ok(ColumnData::Utf8(Vec::new()));
     }
-    // SAFETY: null or rows + 1 offsets, for the time of this call.
+    // SAFETY: null or rows + 1 offsets, valid during this call.
     let offsets = unsafe { guard::slice(raw.offsets, rows.saturating_add(1), COLUMN_LIMIT / 8) }
         .map_err(bad(&format!("offsets of {what}")))?;
     if !offsets.is_sorted() {
@@ -261,7 +261,7 @@ fn copy_texts(raw: &Column, rows: u64, what: &str) -> Call<ColumnData> {
     if end > COLUMN_LIMIT {
         return Err(Refused::invalid(format!("{what} has {end} bytes, at most {COLUMN_LIMIT} are allowed")));
     }
-    // SAFETY: null or as many bytes as the last offset says, for the time of this call.
+    // SAFETY: null or as many bytes as the last offset says, valid during this call.
     let bytes = unsafe { guard::bytes(raw.data, end) }.map_err(bad(what))?;
     let texts = offsets.windows(2).enumerate().map(|(row, w)| {
         match std::str::from_utf8(&bytes[w[0] as usize..w[1] as usize]) {
@@ -274,7 +274,7 @@ fn copy_texts(raw: &Column, rows: u64, what: &str) -> Call<ColumnData> {
 
 unsafe extern "C" fn declare_figures(ctx: *mut c_void, toml: *const c_char) -> Status {
     guarded(ctx, |session| {
-        // SAFETY: null or a C string, for the time of this call.
+        // SAFETY: null or a C string, valid during this call.
         let toml = unsafe { guard::text_ref(toml, FIGURES_LIMIT) }.map_err(bad("the figures"))?;
         // Few plugins look at the answer.
         let said = |e: &Refused| session.warn_once(&format!("figures were refused: {}", e.why));
@@ -285,7 +285,7 @@ unsafe extern "C" fn declare_figures(ctx: *mut c_void, toml: *const c_char) -> S
 
 unsafe extern "C" fn log_text(ctx: *mut c_void, level: i32, text: *const c_char, len: u64) -> Status {
     guarded(ctx, |session| {
-        // SAFETY: null or len bytes, for the time of this call.
+        // SAFETY: null or len bytes, valid during this call.
         let text = unsafe { guard::slice(text.cast::<u8>(), len, LOG_LIMIT) }.map_err(bad("the text"))?;
         session.log_text(level, text)?;
         Ok(abi::OK)
@@ -298,7 +298,7 @@ unsafe extern "C" fn progress(ctx: *mut c_void, done: u64, total: u64, phase: *c
             session.progress(done, total, None);
             return Ok(abi::OK);
         }
-        // SAFETY: a C string, for the time of this call.
+        // SAFETY: a C string, valid during this call.
         let phase = unsafe { guard::text_ref(phase, 200) }.map_err(bad("the phase"))?;
         if phase.chars().any(crate::text::is_harmful) {
             session.progress(done, total, Some(&crate::text::clean(phase)));
@@ -310,7 +310,7 @@ unsafe extern "C" fn progress(ctx: *mut c_void, done: u64, total: u64, phase: *c
 }
 
 unsafe extern "C" fn should_stop(ctx: *mut c_void) -> i32 {
-    // A plugin with a wrong ctx is told to stop: it could do nothing right.
+    // A plugin with a wrong ctx is told to stop, because nothing else it does can work.
     session(ctx).is_none_or(Session::should_stop).into()
 }
 
@@ -343,7 +343,7 @@ unsafe extern "C" fn last_error(_ctx: *mut c_void, out: *mut c_char, cap: u64) -
     LAST_ERROR
         .try_with(|last| {
             let last = last.borrow();
-            // SAFETY: null or cap bytes of the caller.
+            // SAFETY: null or the caller's memory of cap bytes.
             unsafe { guard::copy_out(&last, out, cap) };
             last.len() as u64
         })

@@ -1,4 +1,4 @@
-//! Training: the process that opens the plugin, what the plugin may call, and the threads that watch over it.
+//! Training: the process that runs the plugin, the functions that the plugin calls, and the threads that watch over it.
 
 pub(crate) mod divergence;
 pub(crate) mod host_table;

@@ -1,8 +1,8 @@
-//! What the whole machine lacked: time in which tasks waited for a processor, memory or a disk, and what was read from swap.
+//! Resource shortage of the whole machine: time that tasks waited for a processor, memory or a disk, and data read from swap.
 
 use std::fs;
 
-/// Series of it: name, unit, where it is counted.
+/// The metrics: name, unit and source.
 const KINDS: [(&str, &str, Source); 4] = [
     ("cpu_pressure", "%", Source::Pressure("cpu")),
     ("memory_pressure", "%", Source::Pressure("memory")),
@@ -12,14 +12,14 @@ const KINDS: [(&str, &str, Source); 4] = [
 
 #[derive(Clone, Copy)]
 enum Source {
-    /// `/proc/pressure/<what>`: microseconds in which at least one task waited.
+    /// `/proc/pressure/<what>`: microseconds during which at least one task waited.
     Pressure(&'static str),
     /// `/proc/vmstat`: pages read from swap.
     SwapIn,
 }
 
 impl Source {
-    /// The count so far, in seconds times 100, or in bytes. A kernel may lack it.
+    /// Returns the current total in hundredths of a second or in bytes; `None` if the kernel lacks it.
     fn count(self) -> Option<f64> {
         match self {
             Self::Pressure(what) => some_total(&fs::read_to_string(format!("/proc/pressure/{what}")).ok()?),
@@ -31,7 +31,7 @@ impl Source {
     }
 }
 
-/// Of `some avg10=0.00 avg60=0.00 avg300=0.00 total=123`, in seconds times 100.
+/// Parses `some avg10=0.00 avg60=0.00 avg300=0.00 total=123`, in hundredths of a second.
 fn some_total(text: &str) -> Option<f64> {
     let line = text.lines().find(|line| line.starts_with("some "))?;
     Some(line.rsplit_once("total=")?.1.parse::<f64>().ok()? / 1e4)
@@ -41,17 +41,17 @@ fn swapped_in(text: &str) -> Option<f64> {
     text.lines().find_map(|line| line.strip_prefix("pswpin "))?.parse().ok()
 }
 
-/// Counts of it.
+/// The last counts.
 #[derive(Default)]
 pub(crate) struct Pressure {
     last: [Option<f64>; KINDS.len()],
-    /// Which have been more than nothing: what the machine never lacks has no series.
+    /// Which metrics have ever been nonzero: others get no series.
     seen: [bool; KINDS.len()],
 }
 
 impl Pressure {
-    /// What has come since the last call, `seconds` ago, of what has ever been more than nothing: percent of the time, bytes a
-    /// second.
+    /// Returns the metrics that have ever been nonzero since the last call, `seconds` ago, in percent of the time or
+    /// bytes per second.
     pub(crate) fn since_last(&mut self, seconds: f64) -> Vec<(&'static str, &'static str, f64)> {
         let mut out = Vec::new();
         for (at, (name, unit, source)) in KINDS.into_iter().enumerate() {

@@ -1,26 +1,26 @@
-//! How fast something counts up.
+//! Rates of counters.
 
 use std::collections::VecDeque;
 use std::time::Instant;
 
-/// Time over which a rate is smoothed at least, in seconds.
+/// Minimum smoothing time in seconds.
 const SMOOTHING_S: f64 = 10.0;
 
-/// A smoothed rate, in units a second.
+/// A smoothed rate, in units per second.
 #[derive(Debug, Default)]
 pub(crate) struct Rate {
     last: Option<(Instant, f64)>,
     smooth: Option<f64>,
     weight_s: f64,
-    /// By how much it changed last: what is logged now and then only comes in leaps.
+    /// The size of the last change: what is logged only now and then comes in leaps.
     leap: f64,
 }
 
-/// Silence says something once it is longer than so many leaps take.
+/// Silence counts once it is longer than this many leaps take.
 const LEAPS: f64 = 3.0;
 
 impl Rate {
-    /// Takes note of a count. Only a change says something about speed; a count that falls begins anew.
+    /// Records a count. Only a change affects the rate; a decreasing count starts again.
     pub(crate) fn note(&mut self, now: Instant, count: f64) {
         let Some((then, before)) = self.last else {
             self.last = Some((now, count));
@@ -35,21 +35,22 @@ impl Rate {
             return;
         }
         (self.last, self.leap) = (Some((now, count)), count - before);
-        // The first seconds count in full; later ones fade.
+        // The first seconds count in full; later ones are averaged exponentially.
         self.weight_s = (self.weight_s + seconds).min(SMOOTHING_S.max(seconds));
         let part = seconds / self.weight_s;
         let rate = (count - before) / seconds;
         self.smooth = Some(self.smooth.map_or(rate, |s| s + part * (rate - s)));
     }
 
-    /// Forgets the time since the last change, as after a pause.
+    /// Ignores the time since the last change, for a pause.
     pub(crate) fn rest(&mut self, now: Instant) {
         if let Some((then, _)) = &mut self.last {
             *then = now;
         }
     }
 
-    /// Units a second; `None` before the first change. Silence lowers it as a count of zero would, once it says something.
+    /// Returns units per second; `None` before the first change. Silence lowers it as a count of zero would, once it is
+    /// long enough.
     pub(crate) fn per_second(&self, now: Instant) -> Option<f64> {
         let (then, _) = self.last?;
         let silent = now.saturating_duration_since(then).as_secs_f64();
@@ -60,25 +61,25 @@ impl Rate {
     }
 }
 
-/// Part of all work over which its pace is measured.
+/// The fraction of all work over which the pace is measured.
 const PART: f64 = 0.15;
-/// Points of that part that are kept.
+/// Number of points stored for that fraction.
 const POINTS: f64 = 15.0;
 
-/// How fast work gets done, over its last part: training alternates with evaluations, which count nothing and yet take their
-/// time, so what is left takes as long as the last part did, and not as long as the last seconds say.
+/// The pace of work over its last part. Training alternates with evaluations, which take time but count no units, so
+/// the remaining time is estimated from a longer part than the last seconds.
 #[derive(Debug, Default)]
 pub(crate) struct Pace {
-    /// Seconds of training and units done, some time ago; the last is the newest.
+    /// Past seconds of training and units done; the last is the newest.
     points: VecDeque<(f64, f64)>,
     now: Option<(Instant, f64)>,
     active_s: f64,
-    /// As of a [`Rate`].
+    /// See [`Rate`].
     leap: f64,
 }
 
 impl Pace {
-    /// Takes note of the units done of all. Only a change says something about speed; a count that falls begins anew.
+    /// Records the units done of the total. Only a change affects the pace; a decreasing count starts again.
     pub(crate) fn note(&mut self, now: Instant, done: f64, total: f64) {
         match self.now {
             Some((_, before)) if done == before => return,
@@ -92,7 +93,7 @@ impl Pace {
         if self.points.back().is_none_or(|(_, units)| done - units >= total * PART / POINTS) {
             self.points.push_back((self.active_s, done));
         }
-        // The first of the points is the last one that is far enough back.
+        // The first point kept is the last one that is far enough back.
         let far = |(seconds, units): (f64, f64)| {
             done - units >= total * PART && self.active_s - seconds >= SMOOTHING_S
         };
@@ -101,14 +102,14 @@ impl Pace {
         }
     }
 
-    /// Forgets the time since the last change, as after a pause.
+    /// Ignores the time since the last change, for a pause.
     pub(crate) fn rest(&mut self, now: Instant) {
         if let Some((then, _)) = &mut self.now {
             *then = now;
         }
     }
 
-    /// Units a second; `None` before the first change. Silence lowers it once it says something.
+    /// Returns units per second; `None` before the first change. Silence lowers it once it is long enough.
     pub(crate) fn per_second(&self, now: Instant) -> Option<f64> {
         let ((then, done), (seconds, units)) = self.now.zip(self.points.front().copied())?;
         let (done, seconds) = (done - units, self.active_s - seconds);

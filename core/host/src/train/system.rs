@@ -1,4 +1,4 @@
-//! What a run takes of its machine, logged beside its metrics as `system/*`.
+//! Resource usage of a run, logged along with its metrics as `system/*`.
 
 use std::time::{Duration, Instant};
 
@@ -8,25 +8,25 @@ use crate::train::pressure::Pressure;
 
 const EVERY: Duration = Duration::from_secs(1);
 
-/// Measures this process, or those of a command: `system/cpu` in percent of one core, `system/memory` in bytes, and on a GPU `system/gpu` in
-/// percent and `system/gpu_memory` in bytes, both of the whole device. With them goes `system/trained_s`, the run's seconds
-/// of training, and what the whole machine lacked: see [`crate::train::pressure`].
+/// Measures this process, or those of a command: `system/cpu` in percent of one core, `system/memory` in bytes and, on a GPU,
+/// `system/gpu` in percent and `system/gpu_memory` in bytes, both of the whole device. Also logs `system/trained_s`, the run's
+/// seconds of training, and shortages of the whole machine, see [`crate::train::pressure`].
 pub(crate) struct System {
     gpu: Option<String>,
     nvml: Option<nvml_wrapper::Nvml>,
     last: Option<(Instant, f64)>,
     pressure: Pressure,
-    /// Measures what is meant: seconds of processor time so far, and bytes of memory in use.
+    /// Returns the processor time so far in seconds, and the memory in use in bytes.
     measure: Box<dyn FnMut() -> (f64, Option<f64>) + Send>,
 }
 
 impl System {
-    /// `gpu` is the UUID of the run's GPU, if it uses one.
+    /// Measures this process. `gpu` is the UUID of the run's GPU, if it uses one.
     pub(crate) fn new(gpu: Option<String>) -> Self {
         Self::of(gpu, || (cpu_seconds(), memory()))
     }
 
-    /// The same, of something else than this process.
+    /// Like [`Self::new`], for other processes.
     pub(crate) fn of(
         gpu: Option<String>,
         measure: impl FnMut() -> (f64, Option<f64>) + Send + 'static,
@@ -51,7 +51,7 @@ impl System {
         }
         let (cpu, memory) = (self.measure)();
         self.last = Some((now, cpu));
-        // Of processes that end, some time is lost.
+        // The time of processes that end is partly lost.
         let cpu = (cpu - cpu_before).max(0.0);
         let mut values = vec![("cpu", "%", 100.0 * cpu / elapsed.as_secs_f64())];
         values.extend(memory.map(|bytes| ("memory", "B", bytes)));
@@ -63,7 +63,7 @@ impl System {
             values.extend(device.utilization_rates().ok().map(|u| ("gpu", "%", f64::from(u.gpu))));
             values.extend(device.memory_info().ok().map(|m| ("gpu_memory", "B", m.used as f64)));
         }
-        // A run with 100,000 series of its own has no room for these.
+        // A run with the maximum number of series has no room for these.
         let points: Vec<(u32, f64)> = values
             .into_iter()
             .filter_map(|(name, unit, value)| {
@@ -75,13 +75,13 @@ impl System {
     }
 }
 
-/// Processor time of this process so far.
+/// Returns the processor time of this process.
 fn cpu_seconds() -> f64 {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
     time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9
 }
 
-/// Memory of this process that is in use.
+/// Returns the resident memory of this process.
 fn memory() -> Option<f64> {
     let text = std::fs::read_to_string("/proc/self/statm").ok()?;
     let pages: f64 = text.split_whitespace().nth(1)?.parse().ok()?;

@@ -21,7 +21,7 @@ use crate::machine::{cuda, memory};
 use crate::plugin::file::PluginFile;
 use crate::plugin::guard::c_string;
 use crate::plugin::load::{self, Plugin};
-use crate::run::keeper_command::GoOn;
+use crate::run::keeper_command::ResumeFrom;
 use crate::run::report::{Outcome, Phase, Report, Reporter};
 use crate::train::host_table;
 use crate::train::session::Session;
@@ -34,9 +34,9 @@ fn failed(why: impl Into<String>) -> End {
     (Outcome::Failed, Some(why.into()))
 }
 
-/// `gradtop __trainer DIR [--resume CHECKPOINT] [--trust HASH]`. Standard input is the run's lock, standard output the pipe of
-/// [`crate::run::report`], standard error the console. Does not return: it leaves by [`leave`].
-pub(crate) fn trainer_main(dir: &Path, resume: Option<GoOn>) -> i32 {
+/// Entry point of `gradtop __trainer DIR [--resume CHECKPOINT] [--trust HASH]`. Standard input is the run's lock, standard output
+/// the pipe of [`crate::run::report`], standard error the console. Does not return, as it exits with [`leave`].
+pub(crate) fn trainer_main(dir: &Path, resume: Option<ResumeFrom>) -> i32 {
     let Ok((lock, pipe)) = take_over_stdio() else { return 1 };
     let mut reporter = Reporter(pipe);
     let run = match RunDir::new(dir).hold() {
@@ -49,12 +49,12 @@ pub(crate) fn trainer_main(dir: &Path, resume: Option<GoOn>) -> i32 {
     };
     let work = Work { run, resume, reporter };
     let started = on_bare_thread(Box::new(work));
-    // Held to the very end: it is what says that this process lives.
+    // The lock is held until exit, because it shows that this process is alive.
     let _lock = lock;
     match started {
-        // The thread ends the process, so that it cannot come to its own end.
+        // The thread ends the process, so joining it never returns.
         Ok(thread) => {
-            // SAFETY: a thread that was started and is joined once.
+            // SAFETY: a running thread that is joined once.
             unsafe { libc::pthread_join(thread, std::ptr::null_mut()) };
             1
         }
@@ -68,42 +68,41 @@ pub(crate) fn trainer_main(dir: &Path, resume: Option<GoOn>) -> i32 {
 
 struct Work {
     run: RunDir,
-    resume: Option<GoOn>,
+    resume: Option<ResumeFrom>,
     reporter: Reporter,
 }
 
-/// The plugin's \[main\] thread. Its stack holds no `catch_unwind`, neither of ours nor of the standard library's: so the
-/// search for a handler of a C++ exception finds none, and the process ends where it was thrown, with its own text
-/// (`terminate called after throwing …`). A handler of Rust's would abort with a text that says nothing.
-/// A panic of our own ends the process as well, with its text.
+/// Starts the plugin's \[main\] thread. Its stack contains no `catch_unwind`, neither ours nor the standard library's, so that an
+/// uncaught C++ exception finds no handler and terminates where it was thrown, with its own message (`terminate called after
+/// throwing …`). A Rust handler would abort with an unhelpful message. A panic of our own also ends the process with its message.
 fn on_bare_thread(work: Box<Work>) -> Result<libc::pthread_t, (Box<Work>, std::io::Error)> {
-    /// As much as a main thread commonly has, or more: what recurses deeply in a main thread does here.
+    /// At least as much as a main thread usually has, so that deep recursion works as there.
     const STACK: usize = 16 << 20;
     type Start = extern "C" fn(*mut c_void) -> *mut c_void;
-    // SAFETY: both take and return the same; nothing unwinds out of it, as above.
+    // SAFETY: both have the same signature apart from unwinding, and nothing unwinds, see above.
     let start = unsafe {
         std::mem::transmute::<extern "C-unwind" fn(*mut c_void) -> *mut c_void, Start>(train_and_leave)
     };
-    // SAFETY: all zeros until it is initialised in the next line.
+    // SAFETY: all zeros until it is initialized in the next line.
     let mut attributes: libc::pthread_attr_t = unsafe { std::mem::zeroed() };
-    // SAFETY: attributes of our own.
+    // SAFETY: our own attributes.
     unsafe { libc::pthread_attr_init(&raw mut attributes) };
-    // SAFETY: as above; a size that the system refuses leaves its default.
+    // SAFETY: as above; if the system refuses the size, the default remains.
     unsafe { libc::pthread_attr_setstacksize(&raw mut attributes, STACK) };
     let work = Box::into_raw(work);
     let mut thread = 0;
-    // SAFETY: the thread takes the box over.
+    // SAFETY: the thread takes ownership of the box.
     let code = unsafe { libc::pthread_create(&raw mut thread, &raw const attributes, start, work.cast()) };
     if code == 0 {
         return Ok(thread);
     }
-    // SAFETY: no thread has it.
+    // SAFETY: no thread was started, so the box is still ours.
     let work = unsafe { Box::from_raw(work) };
     Err((work, std::io::Error::from_raw_os_error(code)))
 }
 
 extern "C-unwind" fn train_and_leave(work: *mut c_void) -> *mut c_void {
-    // SAFETY: what `on_bare_thread` boxed, once.
+    // SAFETY: the box from `on_bare_thread`, taken only once.
     let mut work = unsafe { Box::from_raw(work.cast::<Work>()) };
     crate::train::stack_overflow::say_on_overflow();
     let (outcome, message) = train(&work.run, work.resume.as_ref(), &mut work.reporter);
@@ -118,7 +117,7 @@ extern "C-unwind" fn train_and_leave(work: *mut c_void) -> *mut c_void {
     leave(i32::from(outcome == Outcome::Failed))
 }
 
-/// Moves lock and pipe away from where the plugin could write to them, out of reach of its children.
+/// Moves lock and pipe to descriptors that the plugin does not write to and its children do not inherit.
 pub(crate) fn take_over_stdio() -> std::io::Result<(RunLock, File)> {
     let lock = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3)?;
     let pipe = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdout(), 3)?;
@@ -130,21 +129,21 @@ pub(crate) fn take_over_stdio() -> std::io::Result<(RunLock, File)> {
 
 static LOCK: AtomicI32 = AtomicI32::new(-1);
 
-/// Sees to it that processes the plugin forks do not hold the run's lock: one that outlives the run would make it look alive.
+/// Prevents processes forked by the plugin from holding the run's lock: one that outlives the run would make it look alive.
 fn keep_from_children(lock: &OwnedFd) {
     LOCK.store(lock.as_raw_fd(), Ordering::Release);
-    // SAFETY: registers a function of this program, which is never unloaded. Where there is no memory for it, a look at the
-    // process ids still tells.
+    // SAFETY: registers a function of this program, which is never unloaded. If registration fails, process ids still
+    // tell whether the run is alive.
     unsafe { libc::pthread_atfork(None, None, Some(close_lock)) };
 }
 
-/// Runs in a child just forked, where only what is safe in a signal handler may be called.
+/// Runs in a forked child, where only async-signal-safe functions may be called.
 extern "C" fn close_lock() {
-    // SAFETY: the child's own descriptor, which nothing in it uses; only one thread is left there.
+    // SAFETY: the child's own descriptor, which nothing in it uses; it has only one thread.
     unsafe { libc::close(LOCK.swap(-1, Ordering::AcqRel)) };
 }
 
-fn train(run: &RunDir, resume: Option<&GoOn>, reporter: &mut Reporter) -> End {
+fn train(run: &RunDir, resume: Option<&ResumeFrom>, reporter: &mut Reporter) -> End {
     let keeper = rustix::process::getppid();
     let terminated = Arc::new(AtomicBool::new(false));
     if let Err(e) = signal_hook::flag::register(signal_hook::consts::SIGTERM, terminated.clone()) {
@@ -171,17 +170,17 @@ fn train(run: &RunDir, resume: Option<&GoOn>, reporter: &mut Reporter) -> End {
     };
     session.set_trained_before(first.trained_s);
     let system = System::new(first.gpu.clone());
-    // Before anything of the plugin runs: a plugin that hangs as it is opened can be asked to stop, too.
+    // Before any code of the plugin, so that a plugin that hangs while loading can be stopped too.
     let watchdogs = match Watchdogs::start(session, first, manifest.clone(), terminated, keeper, system) {
         Ok(watchdogs) => watchdogs,
         Err(e) => return failed(format!("no thread can be started: {e}")),
     };
-    mind_exit(reporter);
+    handle_exit(reporter);
     let end = run_plugin(session, &manifest, resume, reporter);
     reporter.phase(Phase::Finishing);
     session.end_training();
     let end = with_log(session, end, session.recorder.finish());
-    // A trainer that stopped because its keeper is gone has no end of its own: it was cut short.
+    // A trainer that stopped because its keeper is gone was cut short, so it records no end.
     let cut_short = session.orphaned.load(Ordering::Acquire) && end.0 == Outcome::Stopped;
     if !cut_short {
         session.end(crate::run::cause::ending(end.0, end.1.clone(), "asked to stop"));
@@ -194,12 +193,12 @@ fn train(run: &RunDir, resume: Option<&GoOn>, reporter: &mut Reporter) -> End {
     end
 }
 
-/// Training's end, given how the log's end went.
+/// Combines the end of training with the result of finishing the log.
 pub(crate) fn with_log(session: &Session, end: End, finished: Result<(), StoreError>) -> End {
     match (end, finished) {
         (end, Ok(())) => end,
         ((Outcome::Failed, why), Err(e)) => failed(format!("{}; {e}", why.unwrap_or_default())),
-        // Waited for no longer because somebody asked for the end.
+        // Waiting for the disk was abandoned because somebody asked for the end.
         (_, Err(e @ StoreError::Lost { .. })) if session.stop_was_asked() => {
             (Outcome::Stopped, Some(e.to_string()))
         }
@@ -207,11 +206,11 @@ pub(crate) fn with_log(session: &Session, end: End, finished: Result<(), StoreEr
     }
 }
 
-/// Where [`at_exit`] says that it runs.
+/// Where [`at_exit`] reports that it runs.
 static AT_EXIT: OnceLock<Mutex<Reporter>> = OnceLock::new();
 
 /// Prepares for a plugin that calls `exit`.
-fn mind_exit(reporter: &Reporter) {
+fn handle_exit(reporter: &Reporter) {
     if let Ok(pipe) = reporter.0.try_clone() {
         AT_EXIT.get_or_init(|| Mutex::new(Reporter(pipe)));
         // SAFETY: registers a function of this program, which is never unloaded.
@@ -219,15 +218,15 @@ fn mind_exit(reporter: &Reporter) {
     }
 }
 
-/// Runs when somebody calls `exit`; the trainer itself never does. Tells the keeper and saves what was logged.
+/// Runs when somebody calls `exit`, which the trainer itself never does. Notifies the keeper and saves what was logged.
 extern "C" fn at_exit() {
     if let Some(reporter) = AT_EXIT.get() {
-        // Held by nobody else, and only once.
+        // The lock is free, and this runs only once.
         if let Ok(mut reporter) = reporter.try_lock() {
             reporter.send(&Report::Exit);
         }
     }
-    // Never out of this function, and not in the middle of a checkpoint, which holds what sealing needs.
+    // No panic may leave this function. During a checkpoint, the locks needed for sealing are held, so do not seal then.
     let seal = || host_table::installed().filter(|s| !s.is_saving()).map(|s| s.recorder.finish());
     catch_unwind(AssertUnwindSafe(seal)).ok();
 }
@@ -235,7 +234,7 @@ extern "C" fn at_exit() {
 fn run_plugin(
     session: &'static Session,
     manifest: &Manifest,
-    resume: Option<&GoOn>,
+    resume: Option<&ResumeFrom>,
     reporter: &mut Reporter,
 ) -> End {
     reporter.phase(Phase::Loading);
@@ -244,7 +243,7 @@ fn run_plugin(
         Some(Ok(n)) => n,
         Some(Err(_)) => return failed(format!("unknown device {:?}", manifest.device)),
     };
-    // The copy in the run's folder; what it looks for beside itself lies beside the original.
+    // The copy in the run's folder; libraries it searches for next to itself are next to the original.
     let Some(recorded) = &manifest.plugin else { return failed("the run has no plugin") };
     let origin = Path::new(&recorded.original_path).parent().unwrap_or(Path::new("/"));
     let expected = resume.and_then(|r| r.trusted.as_deref()).unwrap_or(&recorded.sha256);
@@ -279,7 +278,7 @@ fn run_plugin(
     let mut error = abi::Error::EMPTY;
     let mut instance: *mut abi::Run = std::ptr::null_mut();
     let (n, kv) = (pairs.len() as u64, pairs.as_ptr());
-    // SAFETY: [main]; everything passed lives until it returns, the host table for ever.
+    // SAFETY: [main]; all arguments live until it returns, the host table forever.
     let status =
         unsafe { (plugin.create)(index, host, kv, n, resume_dir, &raw mut instance, &raw mut error) };
     if status != abi::OK {
@@ -300,18 +299,18 @@ fn train_instance(
     reporter.phase(Phase::Running);
     session.begin();
     let mut error = abi::Error::EMPTY;
-    // SAFETY: [main]; the instance that create gave.
+    // SAFETY: [main]; the instance returned by create.
     let status = unsafe { (plugin.run)(instance, &raw mut error) };
     let end = judge(session, status, &error, "run()");
     if status != abi::PANIC {
         reporter.phase(Phase::Destroying);
-        // SAFETY: [main]; once, and the instance is not used again.
+        // SAFETY: [main]; only once, and the instance is not used again.
         unsafe { (plugin.destroy)(instance) };
     }
     end
 }
 
-/// What a status of the plugin means.
+/// Interprets a status returned by the plugin.
 fn judge(session: &Session, status: abi::Status, error: &abi::Error, place: &str) -> End {
     if let Some(why) = session.failure() {
         return failed(why);

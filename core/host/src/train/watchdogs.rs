@@ -1,5 +1,5 @@
-//! The threads that watch over training: one listens (requests, signals, the keeper's life, the clock of checkpoints), one
-//! writes `status.json`.
+//! The threads that watch over training: one listens (requests, signals, the keeper, checkpoint intervals), one writes
+//! `status.json`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,24 +21,24 @@ use crate::train::system::System;
 
 /// How often requests are read.
 const LISTEN: Duration = Duration::from_millis(100);
-/// How often the status is looked at; it is written only if it has changed.
+/// How often the status is checked; it is written only if it has changed.
 const SHOW: Duration = Duration::from_millis(250);
 /// How long a trainer without a keeper may take to stop.
 const ORPHAN_GRACE: Duration = Duration::from_secs(10);
-/// How often a disk that takes nothing is told; one that is full now and then would fill the events.
+/// How often a failing disk is reported at most, so that an intermittent failure does not fill the events.
 const TROUBLES_TOLD: u32 = 100;
-/// The end of the event of a disk that takes nothing, after what is wrong with it.
+/// The end of the event for a failing disk, after the cause.
 pub const ROWS_WAIT: &str = ": new rows wait in memory";
-/// The beginning of the event of a disk that does again.
+/// The beginning of the event for a recovered disk.
 pub const DISK_ACCEPTS: &str = "the disk accepts data again";
 
-/// Ends the threads when dropped.
+/// The running threads; ends them when dropped.
 pub(crate) struct Watchdogs {
     end: Arc<(Mutex<bool>, Condvar)>,
     threads: Vec<JoinHandle<()>>,
 }
 
-/// Waits for `time`; `true` when the threads shall end.
+/// Waits for `time`; returns `true` when the threads should end.
 fn pause(end: &(Mutex<bool>, Condvar), time: Duration) -> bool {
     let mut ended = end.0.lock();
     end.1.wait_while_for(&mut ended, |ended| !*ended, time);
@@ -46,7 +46,7 @@ fn pause(end: &(Mutex<bool>, Condvar), time: Duration) -> bool {
 }
 
 impl Watchdogs {
-    /// Starts both. `first` is the status to go on from.
+    /// Starts both threads. `first` is the initial status.
     pub(crate) fn start(
         session: &'static Session,
         first: Status,
@@ -55,7 +55,7 @@ impl Watchdogs {
         keeper: Option<rustix::process::Pid>,
         system: System,
     ) -> std::io::Result<Self> {
-        // At once: it says which process trains, even if that hangs from its first moment.
+        // At once, so that it names the training process even if that hangs immediately.
         write_status(&session.run, &first).ok();
         keep_reserve(&session.run);
         let end = Arc::new((Mutex::new(false), Condvar::new()));
@@ -103,7 +103,7 @@ impl Watchdogs {
         Ok(Self { end, threads: vec![listen, show] })
     }
 
-    /// Ends both, after a last status.
+    /// Ends both threads after a last status.
     pub(crate) fn stop(mut self) {
         *self.end.0.lock() = true;
         self.end.1.notify_all();
@@ -119,19 +119,19 @@ struct Listener {
     terminated: Arc<AtomicBool>,
     keeper: Option<rustix::process::Pid>,
     orphaned: Option<Instant>,
-    /// How many checkpoints there were, and when the last was saved.
+    /// Number of checkpoints, and when the last was saved.
     last_checkpoint: (u32, Instant),
     asked: Asked,
-    /// Until when a run that was asked to stop waits for a disk that does not take its rows.
+    /// How long a run that was asked to stop still waits for a failing disk.
     patience: Option<Instant>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
 enum Asked {
     No,
-    /// By `control/stop`, for as long as the file is there; the time it allows.
+    /// By `control/stop`, while the file exists, with the grace period.
     ByFile(Option<f64>),
-    /// For good.
+    /// Irrevocably.
     Firmly,
 }
 
@@ -143,12 +143,12 @@ impl Listener {
             self.session.event(&event);
             self.asked = Asked::Firmly;
             if !self.stop(DEFAULT_GRACE) {
-                // Asked a second time: no more patience.
+                // Asked a second time: do not wait any longer.
                 self.session.hurry();
                 self.patience = Some(Instant::now());
             }
         }
-        // A folder that cannot be read now is read again in 100 ms.
+        // If the folder cannot be read now, it is read again in 100 ms.
         if let Ok(requests) = take_requests(&self.session.run) {
             if !requests.iter().any(|r| matches!(r, Request::Stop { .. })) {
                 self.withdraw_stop();
@@ -157,20 +157,20 @@ impl Listener {
                 self.answer(request);
             }
         }
-        self.mind_the_folder();
-        self.mind_the_disk();
+        self.check_folder();
+        self.check_disk();
         self.mind_the_clock();
     }
 
-    /// A run whose folder was moved or deleted ends: what it writes would be looked for in vain.
-    fn mind_the_folder(&mut self) {
+    /// Ends a run whose folder was moved or deleted, because nobody would find what it writes.
+    fn check_folder(&mut self) {
         if !self.session.run.is_in_place() && self.session.failure().is_none() {
             self.session.fail(crate::run::keeper::FOLDER_GONE.to_owned());
         }
     }
 
-    /// A run that was asked to stop waits for the disk half as long as it may take, so that it can still say what is lost.
-    fn mind_the_disk(&self) {
+    /// Gives up waiting for the disk after half the grace period of a stop, so that the trainer can still report what is lost.
+    fn check_disk(&self) {
         let over = self.patience.is_some_and(|until| Instant::now() >= until);
         if over && self.session.recorder.stats().trouble.is_some() {
             self.session.recorder.give_up();
@@ -202,9 +202,9 @@ impl Listener {
         }
     }
 
-    /// `true` if this is the first time.
+    /// Asks for a stop; returns `true` the first time.
     fn stop(&mut self, grace: Duration) -> bool {
-        let first = self.session.ask_to_stop();
+        let first = self.session.request_stop();
         if first {
             self.session.recorder.hurry(true);
             self.patience = Instant::now().checked_add(grace / 2);
@@ -213,7 +213,7 @@ impl Listener {
         first
     }
 
-    /// `control/stop` is gone: the stop is taken back, unless the plugin has been told of it.
+    /// Cancels the stop after `control/stop` was removed, unless the plugin has been notified.
     fn withdraw_stop(&mut self) {
         let Asked::ByFile(grace_s) = self.asked else { return };
         if self.session.withdraw_stop() {
@@ -225,11 +225,11 @@ impl Listener {
             return;
         }
         self.asked = Asked::Firmly;
-        // So that the keeper minds it again, and others see what is to come.
+        // Restores the request, so that the keeper enforces it and viewers see it.
         request(&self.session.run, Request::Stop { grace_s }).ok();
     }
 
-    /// A trainer whose keeper is gone saves what it can and ends: nobody would write down how.
+    /// Ends a trainer whose keeper is gone, as nobody would record how it ended.
     fn watch_keeper(&mut self) {
         if self.keeper.is_none() || rustix::process::getppid() == self.keeper {
             return;
@@ -268,7 +268,7 @@ impl Listener {
 
 struct Display {
     session: &'static Session,
-    /// How long trainers before this one were at work, in seconds.
+    /// Seconds that earlier trainers of the run were active.
     before_s: f64,
     /// When this one began to train.
     began: Option<Instant>,
@@ -276,11 +276,11 @@ struct Display {
     shown: Status,
     steps: Rate,
     work: Pace,
-    /// The divergence seen at the last tick, to judge it only once it rests.
+    /// The divergence seen at the last tick, which is judged only once it is stable.
     quiet: Option<u64>,
-    /// The last status could not be written.
+    /// Whether the last status could not be written.
     unwritten: bool,
-    /// What the disk has not taken for a while, as last told; how often it was.
+    /// The last reported failure of the disk, and the number of reports.
     trouble: Option<Trouble>,
     troubles: u32,
     system: System,
@@ -290,7 +290,7 @@ struct Display {
 }
 
 impl Display {
-    /// `last`: nothing will follow.
+    /// Updates the status; `last` if nothing will follow.
     fn tick(&mut self, last: bool) {
         let session = self.session;
         let stats = session.recorder.stats();
@@ -299,14 +299,14 @@ impl Display {
             rows: stats.behind,
             since: t.since,
         });
-        self.mind_the_disk(stats.trouble);
+        self.check_disk(stats.trouble);
         self.judge_at_rest();
 
         let now = Instant::now();
         let (mut done, total) = session.done_of();
         let step = session.step();
         if done == 0 && self.manifest.kind == Kind::Command {
-            // A client that only logs is as far as its steps.
+            // A client that only logs has progressed as far as its steps.
             let steps = step.map_or(0, |step| u64::try_from(step.saturating_add(1)).unwrap_or(0));
             done = steps.min(total);
         }
@@ -317,12 +317,12 @@ impl Display {
             if let Some(step) = step {
                 self.steps.note(now, step as f64);
             }
-            // Before the plugin has said how far it is, nothing is known: what a run that goes on has done before is no speed.
+            // Unknown until the plugin reports its progress: earlier progress of a resumed run says nothing about speed.
             if total > 0 {
                 self.work.note(now, done as f64, total as f64);
             }
             let trained = session.trained_s();
-            // A command may never say a step: its machine is shown by the second.
+            // A command may never log a step, so use seconds for its resource usage.
             let second = || trained.filter(|_| self.manifest.kind == Kind::Command).map(|s| s as i64);
             if let Some(step) = step.or_else(second).filter(|_| session.running.load(Ordering::Acquire)) {
                 self.system.tick(&session.recorder, step, trained);
@@ -331,7 +331,7 @@ impl Display {
         let left = total.saturating_sub(done);
         let eta_s = self.work.per_second(now).filter(|r| total > 0 && *r > 0.0).map(|r| left as f64 / r);
         if let Some(started) = session.started().filter(|_| self.began.is_none()) {
-            // It was up to a tick ago.
+            // It was running up to a tick ago.
             let ago = Timestamp::now().duration_since(started).unsigned_abs().min(SHOW);
             self.began = Some(now.checked_sub(ago).unwrap_or(now));
         }
@@ -340,7 +340,7 @@ impl Display {
         let (headline, headline_is_part) = session.headline();
         let mut next = Status {
             state: session.state(),
-            // Nobody is left to write the end, so this is what whoever recovers the run will find.
+            // Nobody is left to write the end, so this is what recovery will find.
             cause: orphaned.then(|| "stopped because its keeper was killed".to_owned()),
             step: step.or(self.shown.step),
             epoch: session.epoch().or(self.shown.epoch),
@@ -362,7 +362,7 @@ impl Display {
             ..self.shown.clone()
         };
         next.note_step(&self.shown);
-        // Beside what changes, it says that somebody is there. Who waits has nothing to say.
+        // Written regularly even without changes, as a sign of life, except during a pause.
         let beat = !session.is_waiting() && now - self.written >= HEARTBEAT;
         if self.unwritten || beat || last || !same(&next, &self.shown) {
             self.written = now;
@@ -373,7 +373,7 @@ impl Display {
         }
     }
 
-    /// Keeps the state in the run's row, for SQL. Queued it was before.
+    /// Updates the state in the run's row, for SQL. It was queued before.
     fn write_row(&mut self) {
         let state = self.shown.state;
         if state != self.row_state && state != State::Starting {
@@ -387,8 +387,8 @@ impl Display {
         }
     }
 
-    /// Tells of a disk that takes nothing, and fails the run once that will not pass: training on would be for nothing.
-    fn mind_the_disk(&mut self, trouble: Option<Trouble>) {
+    /// Reports a failing disk, and fails the run once that is permanent: continuing to train would be pointless.
+    fn check_disk(&mut self, trouble: Option<Trouble>) {
         let session = self.session;
         session.flush_events();
         match (&trouble, &self.trouble) {
@@ -432,8 +432,8 @@ impl Display {
     }
 }
 
-/// Whether two statuses say the same. NaN is equal to itself here, and an estimate that only drifts is no news while
-/// nothing is done.
+/// Returns whether two statuses are equivalent. NaN equals itself here, and a drifting time estimate is no change if no
+/// work was done.
 fn same(a: &Status, b: &Status) -> bool {
     let still = a.done == b.done && a.step == b.step;
     let headline = a.headline.len() == b.headline.len()

@@ -1,11 +1,11 @@
-//! Which columns say where a row belongs, and which hold values: one rule for all tables.
+//! Decides which columns of a table give the position of a row, and which are values.
 
 use std::collections::HashMap;
 
 use crate::error::Result;
 use crate::sink::{At, Sink, Tag};
 
-/// Names of a column of steps; the first that is there counts.
+/// Names of a step column; the first that exists counts.
 const STEPS: [&str; 11] = [
     "step",
     "global_step",
@@ -22,20 +22,20 @@ const STEPS: [&str; 11] = [
 const EPOCHS: [&str; 2] = ["epoch", "_epoch"];
 const TIMES: [&str; 7] = ["_timestamp", "timestamp", "wall_time", "time", "datetime", "date", "created_at"];
 
-/// 1990 and 2100, in microseconds since 1970: what lies outside is not a moment of training.
+/// The years 1990 to 2100 in microseconds since 1970: other times cannot belong to a training.
 const MOMENTS: std::ops::Range<i64> = 631_152_000_000_000..4_102_444_800_000_000;
 
 /// A cell of a row.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Cell<'a> {
     Number(f64),
-    /// A whole number: as a step it is exact, however large.
+    /// An integer: as a step it is exact, however large.
     Whole(i64),
     Text(&'a str),
 }
 
 impl<'a> Cell<'a> {
-    /// What a text says, if it says anything.
+    /// Parses a text; `None` if it is empty.
     pub(crate) fn of(text: &'a str) -> Option<Self> {
         let text = text.trim();
         let whole = || text.parse().map(Self::Whole).ok();
@@ -60,33 +60,33 @@ impl<'a> Cell<'a> {
     }
 }
 
-/// Rows of a table on their way to a [`Sink`].
+/// Passes rows of a table to a [`Sink`].
 #[derive(Debug, Default)]
 pub(crate) struct Rows {
     series: HashMap<String, u32>,
-    /// The number of the next row, and the step of the one before.
+    /// The number of the next row, and the step of the previous one.
     next: i64,
     last: Option<i64>,
-    /// The column of times: the first that has held one.
+    /// The time column: the first that contained a time.
     time: Option<&'static str>,
-    /// The split of a value, by its whole name, where the format says it.
+    /// A value with a known split, by its full name, if the format defines one.
     split: Option<(&'static str, &'static str)>,
     values: Vec<(u32, f64)>,
 }
 
 impl Rows {
-    /// Of a format in which the values of this name are of this split.
+    /// Creates it for a format in which values of this name belong to this split.
     pub(crate) fn knowing(name: &'static str, split: &'static str) -> Self {
         Self { split: Some((name, split)), ..Self::default() }
     }
 
-    /// Begins anew, with the first row.
+    /// Starts again with the first row.
     pub(crate) fn rewind(&mut self) {
         (self.next, self.last) = (0, None);
     }
 
-    /// Hands over a row. The step is that of the first column of [`STEPS`] that has one; else the epoch, if it is whole; else
-    /// that of the row before where there is such a column, or the number of the row.
+    /// Passes on a row. Its step is the value in the first column of [`STEPS`] that has one; else the epoch, if it is
+    /// an integer; else the step of the previous row if there is a step column, or the number of the row.
     pub(crate) fn hand_over(
         &mut self,
         cells: &[(impl AsRef<str>, Cell<'_>)],
@@ -136,7 +136,7 @@ impl Rows {
     }
 }
 
-/// A moment: seconds or milliseconds since 1970, or a date and time as ISO 8601 has it, in UTC where it names no zone.
+/// Parses a time: seconds or milliseconds since 1970, or an ISO 8601 date and time, in UTC if it has no time zone.
 fn moment(cell: Cell<'_>) -> Option<i64> {
     let us = match cell {
         Cell::Number(_) | Cell::Whole(_) => {

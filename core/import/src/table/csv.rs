@@ -1,4 +1,4 @@
-//! Values separated by commas, semicolons or tabs, below a line of names.
+//! Values separated by commas, semicolons or tabs, below a header line.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use crate::reader::{Progress, Reader};
 use crate::sink::Sink;
 use crate::tail::Tail;
 
-/// A CSV file.
+/// A reader of a CSV file.
 pub(crate) struct Csv {
     tail: Tail,
     header: Option<Header>,
@@ -26,7 +26,7 @@ impl Csv {
         Ok(Self { tail: Tail::open(path)?, header: None, rows: Rows::default() })
     }
 
-    /// Begins again where the file has been written anew, as some loggers do for each new column.
+    /// Starts again if the file has been rewritten, as some loggers do for each new column.
     fn notice_rewrite(&mut self, sink: &mut dyn Sink) -> Result<()> {
         if self.tail.is_replaced()? {
             self.tail.reopen()?;
@@ -37,7 +37,7 @@ impl Csv {
         Ok(())
     }
 
-    /// Takes the first line, or a row. Errors name its place.
+    /// Handles the header line or a row. Errors contain its position.
     fn line(&mut self, len: usize, sink: &mut dyn Sink) -> Result<()> {
         let position = self.tail.position();
         let line = &self.tail.bytes()[..len];
@@ -73,7 +73,7 @@ impl Header {
             [b',', b'\t', b';'].into_iter().max_by_key(|b| (count(*b), *b == b',')).unwrap_or(b',');
         let mut names: Vec<String> = Vec::new();
         for name in fields(text, separator) {
-            // Of two columns of one name each is a curve of its own.
+            // Of two columns with the same name, each is a separate series.
             let name = name.trim();
             let mut numbered = (2..).map(|n| format!("{name}_{n}"));
             let mut own = name.to_owned();
@@ -101,13 +101,13 @@ impl Reader for Csv {
     }
 
     fn skip_line(&mut self, unfinished: bool) -> Result<bool> {
-        // Its names may still get their end.
+        // The header may still be incomplete.
         self.tail.skip_line(end_of_line, unfinished && self.header.is_some())
     }
 
     fn finish(&mut self, sink: &mut dyn Sink) -> Result<()> {
         let len = self.tail.bytes().len();
-        // A line without its end may be half a number still.
+        // A line without a line break may end in half a number.
         let whole = self.tail.is_quiet()?
             && self.header.as_ref().is_some_and(|header| {
                 let text = String::from_utf8_lossy(self.tail.bytes());
@@ -121,7 +121,7 @@ impl Reader for Csv {
     }
 }
 
-/// Where the line at the front ends; one may go on within quotes.
+/// Finds the end of the first line; line breaks within quotes do not count.
 fn end_of_line(bytes: &[u8]) -> Option<usize> {
     let mut quoted = false;
     bytes.iter().position(|b| {
@@ -130,7 +130,7 @@ fn end_of_line(bytes: &[u8]) -> Option<usize> {
     })
 }
 
-/// The fields of a line, quotes taken off.
+/// Splits a line into fields without quotes.
 fn fields(line: &str, separator: u8) -> Vec<String> {
     let line = line.strip_suffix('\r').unwrap_or(line);
     let mut fields = vec![String::new()];

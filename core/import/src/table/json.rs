@@ -1,11 +1,11 @@
-//! JSON as Python writes it, which has `NaN` and `Infinity` too: the numbers and texts of an object, by the path to each.
+//! Parses JSON as written by Python, including `NaN` and `Infinity`, into numbers and texts by path.
 
 use super::columns::Cell;
 
-/// Objects and arrays within each other at most.
+/// Maximum nesting depth.
 const DEPTH: usize = 32;
 
-/// A number of JSON, or of Python's.
+/// Parses a number, including Python's extensions.
 pub(crate) fn number(text: &[u8]) -> Option<f64> {
     let text = std::str::from_utf8(text).ok()?.trim();
     match text {
@@ -17,7 +17,7 @@ pub(crate) fn number(text: &[u8]) -> Option<f64> {
     }
 }
 
-/// Values of an object, and of those within it by `outer/inner`. Arrays are passed over. `None`: it is not JSON.
+/// Returns the values of an object, with nested ones as `outer/inner`. Arrays are ignored. `None` if it is not valid JSON.
 pub(crate) fn flatten(text: &[u8]) -> Option<Vec<(String, Value)>> {
     let mut found = Vec::new();
     let mut parser = Parser { text, at: 0 };
@@ -40,7 +40,7 @@ pub(crate) enum Value {
 }
 
 impl Value {
-    /// As a cell of a table; a truth value is none.
+    /// Converts to a table cell; `None` for a Boolean.
     pub(crate) fn cell(&self) -> Option<Cell<'_>> {
         match self {
             Self::Number(n) => Some(Cell::Number(*n)),
@@ -72,7 +72,7 @@ impl Parser<'_> {
         (self.peek()? == byte).then(|| self.at += 1)
     }
 
-    /// Reads a value; those within it go to `found` if it is there.
+    /// Parses a value; nested values are added to `found`, if given.
     fn value(
         &mut self,
         path: &mut String,
@@ -160,7 +160,7 @@ impl Parser<'_> {
         }
     }
 
-    /// A string; the standard decoder knows its escapes.
+    /// Parses a string; escapes are left to the standard decoder.
     fn string(&mut self) -> Option<String> {
         let start = self.at;
         if self.peek()? != b'"' {

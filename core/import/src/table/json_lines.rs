@@ -1,4 +1,4 @@
-//! One JSON object a line.
+//! One JSON object per line.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use crate::reader::{Progress, Reader};
 use crate::sink::Sink;
 use crate::tail::Tail;
 
-/// A file of JSON lines.
+/// A reader of JSON lines.
 pub(crate) struct JsonLines {
     tail: Tail,
     rows: Rows,

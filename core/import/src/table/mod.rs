@@ -6,7 +6,7 @@ pub(crate) mod json;
 mod json_lines;
 mod trainer_state;
 
-/// Lines handed over in one call.
+/// Maximum number of lines per call.
 const BUDGET: usize = 4_096;
 
 pub(crate) use csv::Csv;

@@ -1,4 +1,4 @@
-//! `trainer_state.json` of a Hugging Face trainer: the objects of its `log_history`, one at a time.
+//! `trainer_state.json` of a Hugging Face trainer: reads the objects of its `log_history` one by one.
 
 use std::path::{Path, PathBuf};
 
@@ -9,14 +9,14 @@ use crate::reader::{Progress, Reader};
 use crate::sink::Sink;
 use crate::tail::{LIMIT, Tail};
 
-/// Objects handed over in one call.
+/// Maximum number of objects per call.
 const BUDGET: usize = 4_096;
-/// Checkpoints looked at, at most.
+/// Maximum number of checkpoints searched.
 const CHECKPOINTS: usize = 10_000;
 
 pub(crate) const FILE: &str = "trainer_state.json";
 
-/// The newest state in a folder of checkpoints, or one file.
+/// A reader of the newest state in a folder of checkpoints, or of one file.
 pub(crate) struct TrainerState {
     place: PathBuf,
     open: Option<Open>,
@@ -29,17 +29,17 @@ struct Open {
     scan: Scan,
 }
 
-/// Where in the file the scan is.
+/// The scanner's position in the file.
 #[derive(Debug, Clone, Copy, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "they are independent of each other")]
 struct Scan {
     depth: usize,
     in_text: bool,
     escaped: bool,
-    /// The last text of the outermost object is the key that is looked for.
+    /// Whether the last text of the outermost object is the key searched for.
     in_history: bool,
     done: bool,
-    /// Bytes of the buffer looked at, and where in it the object or text of interest begins.
+    /// Number of bytes of the buffer scanned, and the start of the current object or text.
     seen: usize,
     start: Option<usize>,
 }
@@ -49,7 +49,7 @@ impl TrainerState {
         Self { place: place.to_owned(), open: None, rows: Rows::knowing("loss", "train") }
     }
 
-    /// Opens the newest state if that is another file than the one that was read.
+    /// Opens the newest state if it is another file than the current one.
     fn open_newest(&mut self, sink: &mut dyn Sink) -> Result<bool> {
         let newest = newest(&self.place)?;
         let Some(path) = newest else { return Ok(self.open.is_some()) };
@@ -68,7 +68,7 @@ impl TrainerState {
     }
 }
 
-/// The state of a file, or of the highest checkpoint in a folder.
+/// Returns the state of a file, or of the highest checkpoint in a folder.
 fn newest(place: &Path) -> Result<Option<PathBuf>> {
     if place.is_file() {
         return Ok(Some(place.to_owned()));
@@ -86,7 +86,7 @@ fn newest(place: &Path) -> Result<Option<PathBuf>> {
     Ok(if own.is_file() { Some(own) } else { best.map(|(_, file)| file) })
 }
 
-/// The step of a checkpoint's folder.
+/// Returns the step of a checkpoint's folder.
 pub(crate) fn step_of(name: &str) -> Option<u64> {
     name.strip_prefix("checkpoint-")?.parse().ok()
 }
@@ -138,7 +138,7 @@ enum Found {
 }
 
 impl Open {
-    /// Gives back what has been looked at.
+    /// Releases the scanned bytes.
     fn use_up(&mut self) {
         let used = self.scan.start.unwrap_or(self.scan.seen);
         self.tail.consume(used);
@@ -146,7 +146,7 @@ impl Open {
         self.scan.start = self.scan.start.map(|start| start - used);
     }
 
-    /// Looks for the next object of the list, by brackets and quotes alone.
+    /// Searches for the next object of the list, by brackets and quotes alone.
     fn next_object(&mut self) -> Found {
         let Self { tail, scan, .. } = self;
         if scan.done {

@@ -1,10 +1,10 @@
-//! An event, and the values of its summary.
+//! Parses events and the values of their summaries.
 
 use std::borrow::Cow;
 
 use crate::proto::{Fields, Value};
 
-/// An event, as far as it matters here.
+/// The relevant parts of an event.
 #[derive(Debug, Default)]
 pub(crate) struct Event<'a> {
     /// Seconds since 1970.
@@ -14,7 +14,7 @@ pub(crate) struct Event<'a> {
 }
 
 impl<'a> Event<'a> {
-    /// `None`: it is not a message of this kind.
+    /// Parses an event; `None` if it is invalid.
     pub(crate) fn parse(message: &'a [u8]) -> Option<Self> {
         let mut event = Self::default();
         for field in Fields::of(message) {
@@ -29,14 +29,14 @@ impl<'a> Event<'a> {
     }
 }
 
-/// One value of a summary.
+/// A value of a summary.
 #[derive(Debug, Default)]
 pub(crate) struct Entry<'a> {
     pub(crate) tag: &'a [u8],
     pub(crate) simple: Option<f32>,
     pub(crate) histogram: Option<&'a [u8]>,
     pub(crate) tensor: Option<&'a [u8]>,
-    /// Name and content of the plugin that the value is for; only with the first value of a tag.
+    /// Name and content of the plugin for the value; only with the first value of a tag.
     pub(crate) plugin: Option<(Cow<'a, str>, &'a [u8])>,
 }
 
@@ -57,7 +57,7 @@ impl<'a> Entry<'a> {
     }
 }
 
-/// The values of a summary.
+/// Returns the values of a summary.
 pub(crate) fn entries(summary: &[u8]) -> impl Iterator<Item = Option<Entry<'_>>> {
     Fields::of(summary).filter_map(|field| match field {
         Some((1, value)) => Some(value.bytes().and_then(Entry::parse)),
@@ -66,7 +66,7 @@ pub(crate) fn entries(summary: &[u8]) -> impl Iterator<Item = Option<Entry<'_>>>
     })
 }
 
-/// The plugin that a value's metadata name; the outer `None`: it is not a message of this kind.
+/// Returns the plugin named in a value's metadata; the outer `None` means that the message is invalid.
 #[expect(clippy::option_option, reason = "what is wrong is another thing than what is missing")]
 fn plugin(metadata: &[u8]) -> Option<Option<(Cow<'_, str>, &[u8])>> {
     let mut found = None;

@@ -1,4 +1,4 @@
-//! TensorBoard's event files.
+//! TensorBoard event files.
 
 mod event;
 mod reader;

@@ -1,4 +1,4 @@
-//! The event files of one run, read in their order.
+//! Reads the event files of one run in order.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -11,14 +11,14 @@ use crate::reader::{Progress, Reader};
 use crate::sink::{At, End, Sink};
 use crate::tail::Tail;
 
-/// Bytes read in one call.
+/// Number of bytes read per call.
 const BUDGET: u64 = 1 << 20;
-/// A tag may be so long.
+/// Maximum length of a tag.
 const TAG: usize = 4_096;
-/// Event files of a run at most.
+/// Maximum number of event files of a run.
 const FILES: usize = 100_000;
 
-/// What the values of a tag are for.
+/// How to handle the values of a tag.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Kind {
     Scalar(u32),
@@ -27,24 +27,24 @@ enum Kind {
     Other,
 }
 
-/// The event files of a folder, or one of them.
+/// A reader of the event files of a folder, or of one file.
 pub(crate) struct EventFiles {
     folder: PathBuf,
     files: Vec<Tail>,
     /// Files that are not read.
     ignored: HashSet<PathBuf>,
-    /// Which of them is being read.
+    /// Index of the current file.
     current: usize,
     tags: HashMap<Vec<u8>, Kind>,
     params: Vec<(String, gradtop_store::ParamValue)>,
 }
 
-/// Whether a file of this name is an event file.
 pub(crate) fn is_event_file(name: &str) -> bool {
     name.contains("tfevents") && !name.ends_with(".profile-empty") && !name.starts_with('.')
 }
 
-/// Whether a folder in that of a run holds its hyperparameters: PyTorch's `add_hparams` names it by the second and its fraction.
+/// Returns whether a subfolder contains hyperparameters: PyTorch's `add_hparams` names it after the time with fractions
+/// of a second.
 pub(crate) fn is_of_hyperparameters(name: &str) -> bool {
     let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
     name.split_once('.').is_some_and(|(second, rest)| second.len() >= 9 && digits(second) && digits(rest))
@@ -62,7 +62,7 @@ impl EventFiles {
         }
     }
 
-    /// Opens files that are new: in the order of the second in each name, then of the names.
+    /// Opens new files, in the order of the time in each name, then by name.
     fn look_for_more(&mut self) -> Result<()> {
         if self.folder.is_file() {
             if self.files.is_empty() {
@@ -79,7 +79,7 @@ impl EventFiles {
         Ok(())
     }
 
-    /// Event files of a folder that are not open yet, each with the second in its name.
+    /// Lists event files of a folder that are not open yet, each with the time in its name.
     fn list(&self, folder: &Path, within: bool, new: &mut Vec<(u64, PathBuf)>) -> Result<()> {
         for entry in std::fs::read_dir(folder).at("list", folder)?.take(FILES) {
             let entry = entry.at("list", folder)?;
@@ -99,7 +99,7 @@ impl EventFiles {
 }
 
 impl Reader for EventFiles {
-    /// Each writer begins a file of its own.
+    /// Each writer creates a new file, so existing ones can be ignored.
     fn ignore(&mut self) -> bool {
         let mut there = Vec::new();
         let listed = self.list(&self.folder, true, &mut there).is_ok();
@@ -135,7 +135,7 @@ impl Reader for EventFiles {
     }
 }
 
-/// Hands over what an event holds. `None`: it is not one.
+/// Handles an event. `None` if it is invalid.
 fn hand_over(
     data: &[u8],
     tags: &mut HashMap<Vec<u8>, Kind>,
@@ -156,7 +156,7 @@ fn hand_over(
                 params.extend(new);
                 sink.params(params.clone())?;
             }
-            // Success says little: PyTorch writes it along with the parameters, before training.
+            // Success means little: PyTorch writes it along with the parameters, before training.
             match summary::session_end(content) {
                 None => return Ok(None),
                 Some(Some(2)) => sink.ended(End::Failed("its hyperparameter session failed".to_owned()))?,
@@ -182,7 +182,7 @@ fn hand_over(
     Ok(Some(()))
 }
 
-/// What the first value of a tag says of it.
+/// Determines how to handle a tag from its first value.
 fn kind_of(entry: &Entry<'_>, sink: &mut dyn Sink) -> Result<Kind> {
     let tag = String::from_utf8_lossy(entry.tag);
     let name = entry.plugin.as_ref().map_or("", |(name, _)| name);
@@ -207,7 +207,7 @@ fn value(at: At, entry: &Entry<'_>, kind: Kind, sink: &mut dyn Sink) -> Result<(
     let tag = || String::from_utf8_lossy(entry.tag);
     match kind {
         Kind::Scalar(series) => match (tensor(), entry.simple) {
-            // Of both, the tensor is exact: see `write.rs`.
+            // If there are both, the tensor is exact: see `write.rs`.
             (Some(Tensor::Number(value)), _) => sink.row(at, &[(series, value)]),
             (_, Some(value)) => sink.row(at, &[(series, f64::from(value))]),
             _ => Ok(()),
@@ -231,7 +231,7 @@ fn value(at: At, entry: &Entry<'_>, kind: Kind, sink: &mut dyn Sink) -> Result<(
     }
 }
 
-/// Seconds since 1970 as microseconds; `None`: it cannot be a time.
+/// Converts seconds since 1970 to microseconds; `None` if it cannot be a time.
 fn micros(seconds: f64) -> Option<i64> {
     (seconds > 0.0 && seconds < 1e11).then(|| (seconds * 1e6).round() as i64)
 }

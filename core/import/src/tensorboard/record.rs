@@ -1,4 +1,4 @@
-//! The frame around each event: its length, the length's checksum, the event, its checksum.
+//! The frame of each event: length, checksum of the length, event, checksum of the event.
 
 use crate::error::Result;
 use crate::tail::{LIMIT, Tail};
@@ -6,22 +6,22 @@ use crate::tail::{LIMIT, Tail};
 const HEAD: usize = 12;
 const FOOT: usize = 4;
 
-/// CRC32C as these files store it, so that a sum of data that holds sums is not weakened.
+/// Returns the CRC32C as stored in these files: masked, so that checksums of data containing checksums stay effective.
 pub(crate) fn masked(data: &[u8]) -> u32 {
     crc32c::crc32c(data).rotate_right(15).wrapping_add(0xa282_ead8)
 }
 
-/// What is at the front of the unused part of a file.
+/// What is next in a file.
 pub(crate) enum Next {
-    /// Nothing whole yet.
+    /// Nothing complete yet.
     NotYet,
-    /// A record too large to hold a metric; it has been passed over.
+    /// A record too large to be a metric, which has been skipped.
     Large,
-    /// A record of so many bytes behind the first 12.
+    /// A record of this length, after the first 12 bytes.
     Record(usize),
 }
 
-/// Looks for the next record and verifies it.
+/// Finds and verifies the next record.
 pub(crate) fn next(tail: &mut Tail) -> Result<Next> {
     if !tail.fill(HEAD)? {
         return Ok(Next::NotYet);
@@ -51,12 +51,12 @@ pub(crate) fn next(tail: &mut Tail) -> Result<Next> {
     Ok(Next::Record(data.len()))
 }
 
-/// The data of the record that [`next`] found.
+/// Returns the data of the record that [`next`] found.
 pub(crate) fn data(tail: &Tail, len: usize) -> &[u8] {
     &tail.bytes()[HEAD..HEAD + len]
 }
 
-/// Goes on behind it.
+/// Skips that record.
 pub(crate) fn pass(tail: &mut Tail, len: usize) {
     tail.consume(HEAD + len + FOOT);
 }

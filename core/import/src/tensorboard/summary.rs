@@ -1,22 +1,22 @@
-//! What the values of summaries hold: tensors, histograms, hyperparameters.
+//! Parses the values of summaries: tensors, histograms, hyperparameters.
 
 use gradtop_store::ParamValue;
 
 use crate::proto::{Fields, Value, varint};
 
-/// What a tensor holds that can be shown.
+/// The content of a supported tensor.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Tensor {
     Number(f64),
-    /// Rows of numbers, in the order stored.
+    /// Numbers, in the order stored.
     Numbers(Vec<f64>),
     Texts(Vec<String>),
 }
 
-/// Elements of a tensor at most.
+/// Maximum number of elements of a tensor.
 const ELEMENTS: usize = 1 << 16;
 
-/// Reads a tensor of numbers or texts. `None`: it is of another kind, or not whole.
+/// Parses a tensor of numbers or texts. `None` if it is of another type or truncated.
 pub(crate) fn tensor(message: &[u8]) -> Option<Tensor> {
     let (mut kind, mut content, mut numbers, mut texts) = (0, &[][..], Vec::new(), Vec::new());
     for field in Fields::of(message) {
@@ -46,7 +46,7 @@ pub(crate) fn tensor(message: &[u8]) -> Option<Tensor> {
     }
 }
 
-/// Values of a repeated field, packed or one by one.
+/// Parses a repeated field, packed or not.
 fn packed(field: u64, kind: i64, value: Value<'_>, into: &mut Vec<f64>) -> Option<()> {
     let whole = |v: u64| match (field, kind) {
         (13, 14) => f64::from(f32::from_bits((v as u32) << 16)),
@@ -69,7 +69,7 @@ fn packed(field: u64, kind: i64, value: Value<'_>, into: &mut Vec<f64>) -> Optio
     Some(())
 }
 
-/// Elements one after the other, as they lie in memory.
+/// Parses elements stored consecutively in memory order.
 fn raw(kind: i64, bytes: &[u8]) -> Option<Vec<f64>> {
     fn each<const N: usize>(bytes: &[u8], read: impl Fn([u8; N]) -> f64) -> Option<Vec<f64>> {
         let (elements, []) = bytes.as_chunks::<N>() else { return None };
@@ -92,7 +92,7 @@ fn raw(kind: i64, bytes: &[u8]) -> Option<Vec<f64>> {
     }
 }
 
-/// A float of 16 bits, as IEEE 754 has it.
+/// Converts an IEEE 754 16-bit float.
 fn half(bits: u16) -> f64 {
     let (sign, exponent, fraction) = (bits >> 15, i32::from(bits >> 10 & 31), f64::from(bits & 1023));
     let size = match exponent {
@@ -104,10 +104,10 @@ fn half(bits: u16) -> f64 {
     if sign == 1 { -size } else { size }
 }
 
-/// Bins of a histogram at most.
+/// Maximum number of bins of a histogram.
 const BINS: usize = 10_000;
 
-/// A histogram of the older kind: the upper edge of each bin, and what lies in it.
+/// Parses a histogram of the older kind: the upper edge and count of each bin.
 pub(crate) fn histogram(message: &[u8]) -> Option<Vec<[f64; 3]>> {
     let (mut low, mut high, mut edges, mut counts) = (0.0, 0.0, Vec::new(), Vec::new());
     for field in Fields::of(message) {
@@ -125,7 +125,7 @@ pub(crate) fn histogram(message: &[u8]) -> Option<Vec<[f64; 3]>> {
     }
     let mut below: f64 = low;
     let bins = edges.into_iter().zip(counts).map(|(edge, count)| {
-        // The outermost edges are the largest numbers there are.
+        // The outermost edges are the largest doubles.
         let edge = edge.clamp(low.min(high), high.max(low));
         let bin = [below.min(edge), edge, count];
         below = edge;
@@ -134,7 +134,7 @@ pub(crate) fn histogram(message: &[u8]) -> Option<Vec<[f64; 3]>> {
     Some(bins.filter(|[.., count]| *count > 0.0).collect())
 }
 
-/// What the hyperparameter plugin says as a session starts.
+/// Parses the hyperparameter plugin's record of a session start.
 pub(crate) fn session_start(content: &[u8]) -> Option<Vec<(String, ParamValue)>> {
     let mut params = Vec::new();
     for field in Fields::of(content) {
@@ -155,7 +155,7 @@ pub(crate) fn session_start(content: &[u8]) -> Option<Vec<(String, ParamValue)>>
     Some(params)
 }
 
-/// How the hyperparameter plugin says that a session ended; `Some(None)`: it does not.
+/// Parses the hyperparameter plugin's record of a session end; `Some(None)` if it is not one.
 #[expect(clippy::option_option, reason = "what is wrong is another thing than what is missing")]
 pub(crate) fn session_end(content: &[u8]) -> Option<Option<i64>> {
     let mut status = None;
@@ -170,7 +170,7 @@ pub(crate) fn session_end(content: &[u8]) -> Option<Option<i64>> {
     Some(status)
 }
 
-/// A `google.protobuf.Value` that is a number, a text or a truth value.
+/// Parses a `google.protobuf.Value` that is a number, a text or a Boolean.
 #[expect(clippy::option_option, reason = "what is wrong is another thing than what is missing")]
 fn param(message: &[u8]) -> Option<Option<ParamValue>> {
     let mut found = None;
@@ -178,7 +178,7 @@ fn param(message: &[u8]) -> Option<Option<ParamValue>> {
         found = match field? {
             (2, value) => {
                 let number = value.double()?;
-                // Every number is a double there: whole ones were most likely integers.
+                // Every number is a double there; integral ones were most likely integers.
                 Some(crate::metric::float_or_int(number))
             }
             (3, value) => Some(ParamValue::Text(value.text()?.into_owned())),

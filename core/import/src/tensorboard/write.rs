@@ -1,4 +1,4 @@
-//! A run as an event file.
+//! Writes a run as an event file.
 
 use std::collections::HashSet;
 use std::io::Write;
@@ -9,10 +9,10 @@ use gradtop_store::{Manifest, ParamValue, RunDir, SeriesData, State, StoreError}
 use super::record::masked;
 use crate::error::{At as _, Result};
 
-/// The second and the name of an event file's own events.
+/// The version record at the start of an event file.
 const VERSION: &[u8] = b"brain.Event:2";
 
-/// A message of protobuf, written field by field.
+/// A protobuf message, written field by field.
 #[derive(Default)]
 struct Message(Vec<u8>);
 
@@ -63,27 +63,27 @@ fn record(out: &mut impl Write, event: &Message) -> std::io::Result<()> {
     out.write_all(&masked(&event.0).to_le_bytes())
 }
 
-/// An event of one value.
+/// Creates an event with one value.
 fn event(time: f64, step: i64, value: &Message) -> Message {
     let summary = Message::default().message(1, value);
     Message::default().double(1, time).int(2, step).message(5, &summary)
 }
 
-/// What tells which plugin of TensorBoard a value is for.
+/// Creates the metadata that assign a value to a TensorBoard plugin.
 fn metadata(plugin: &str, content: &[u8]) -> Message {
     let data = Message::default().bytes(1, plugin.as_bytes()).bytes(2, content);
-    // The class of scalars; without a class for hyperparameters.
+    // The data class for scalars; hyperparameters have none.
     let class = i64::from(plugin == "scalars");
     Message::default().message(1, &data).int(4, class)
 }
 
-/// Writes a run as an event file: its parameters, then one series after the other. Values are written as 32-bit floats, which
-/// every reader knows: TensorBoard's fast one shows no doubles. Where that rounds them, each stands there as a double too, as the
-/// first of two alternatives: of those, readers of protobuf take the last, and ours takes the exact one. Gives the number of values, and files of the run of
-/// which not all could be read.
+/// Writes a run as an event file: its parameters, then one series after the other. Values are written as 32-bit floats,
+/// which every reader supports: TensorBoard's fast loader does not display doubles. A value that this rounds is also
+/// stored as a double, as the first of two alternatives: protobuf readers use the last one, and this crate's reader the
+/// exact one. Returns the number of values, and files of the run that could not be read completely.
 ///
 /// # Errors
-/// If the run cannot be read, or the file not be written.
+/// The run cannot be read, or the file cannot be written.
 pub fn export_tensorboard(
     run: &RunDir,
     manifest: &Manifest,
@@ -110,7 +110,7 @@ pub fn export_tensorboard(
         let (series, damaged) = gradtop_store::read_series_around_damage(run, |k| *k == key)?;
         for series in series {
             values += series.value.len() as u64;
-            // Two series may have the same name as paths.
+            // Two series may have the same path.
             let mut tag = series.key.path();
             while !tags.insert(tag.clone()) {
                 tag.push('_');

@@ -1,29 +1,29 @@
-//! LevelDB's log format: blocks of 32 KiB with pieces of records, each with a checksum.
+//! LevelDB's log format: blocks of 32 KiB with fragments of records, each with a checksum.
 
 use crate::error::Result;
 use crate::tail::{LIMIT, Tail};
 
 const BLOCK: u64 = 32 << 10;
-/// Checksum, length, kind.
+/// Size of checksum, length and type.
 const HEAD: usize = 7;
-/// `:W&B`, a magic number, a version.
+/// `:W&B`, a magic number and a version.
 const FILE_HEAD: [u8; 7] = [b':', b'W', b'&', b'B', 0xe1, 0xbe, 0];
 
-/// What came of looking for a record.
+/// The result of reading a record.
 pub(crate) enum Next {
     NotYet,
-    /// A record: it is in the buffer that was given.
+    /// A record, which is in the given buffer.
     Record,
-    /// One too large to hold metrics.
+    /// A record too large for metrics.
     Large,
 }
 
-/// The records of a file.
+/// A reader of the records of a file.
 #[derive(Debug)]
 pub(crate) struct Blocks {
     pub(crate) tail: Tail,
     begun: bool,
-    /// A record of several pieces has begun; perhaps it is too large.
+    /// Whether a record of several fragments has begun, and whether it is too large.
     within: bool,
     large: bool,
 }
@@ -33,7 +33,7 @@ impl Blocks {
         Self { tail, begun: false, within: false, large: false }
     }
 
-    /// Reads the next record into `record`, which keeps the pieces of one that is not whole yet.
+    /// Reads the next record into `record`, which keeps the fragments of an incomplete one.
     pub(crate) fn next(&mut self, record: &mut Vec<u8>) -> Result<Next> {
         if !self.begun {
             if !self.tail.fill(FILE_HEAD.len())? {
@@ -49,7 +49,7 @@ impl Blocks {
             let position = self.tail.position();
             let left = BLOCK - position % BLOCK;
             if left < HEAD as u64 {
-                // The rest of a block that no head fits into.
+                // The end of a block that is too short for a header.
                 if !self.tail.fill(left as usize)? {
                     return Ok(Next::NotYet);
                 }
@@ -68,7 +68,7 @@ impl Blocks {
             if !self.tail.fill(HEAD + len)? {
                 return Ok(Next::NotYet);
             }
-            // The kind and the data.
+            // Type and data.
             let piece = &self.tail.bytes()[HEAD - 1..HEAD + len];
             if crc32fast::hash(piece) != sum {
                 return Err(self.tail.damaged(position, "the checksum of a record does not match"));

@@ -1,4 +1,4 @@
-//! Runs that wandb keeps in a file of its own: `run-<id>.wandb`, written offline and online.
+//! Runs in wandb's own file format, `run-<id>.wandb`, written offline and online.
 
 mod blocks;
 mod reader;

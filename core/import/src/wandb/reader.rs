@@ -1,4 +1,4 @@
-//! A `.wandb` file, read record by record.
+//! Reads a `.wandb` file record by record.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -13,29 +13,29 @@ use crate::sink::{At, End, Sink};
 use crate::table::json::number;
 use crate::tail::Tail;
 
-/// Bytes read in one call.
+/// Number of bytes read per call.
 const BUDGET: u64 = 1 << 20;
-/// A name may be so long.
+/// Maximum length of a name.
 const NAME: usize = 4_096;
 
-/// What a name of history is for.
+/// How to handle a name of the history.
 #[derive(Debug, Clone, Copy)]
 enum Column {
     Step,
     Time,
     Epoch,
     Series(u32),
-    /// What wandb adds, or no number.
+    /// Ignored: added by wandb, or not a number.
     Passed,
 }
 
-/// The run of a `.wandb` file.
+/// A reader of a `.wandb` file.
 pub(crate) struct Wandb {
     blocks: Blocks,
     record: Vec<u8>,
     columns: HashMap<Vec<u8>, Column>,
     params: Vec<(String, ParamValue)>,
-    /// Number of the next row, for one that names no step.
+    /// Number of the next row, for rows without a step.
     next: i64,
     name: Vec<u8>,
     values: Vec<(u32, f64)>,
@@ -54,7 +54,7 @@ impl Wandb {
         })
     }
 
-    /// Hands over what the record in `record` says. `None`: it is none.
+    /// Handles the record in `record`. `None` if it is invalid.
     fn hand_over(&mut self, record: &[u8], sink: &mut dyn Sink) -> Result<Option<()>> {
         let Some(record) = Record::parse(record) else { return Ok(None) };
         match record {

@@ -1,4 +1,4 @@
-//! The records of a file that matter here.
+//! Parses the relevant records of a `.wandb` file.
 
 use gradtop_store::ParamValue;
 
@@ -6,12 +6,11 @@ use crate::metric::float_or_int;
 use crate::proto::{Fields, Value};
 use crate::table::json::{self, flatten, number};
 
-/// A record.
 #[derive(Debug)]
 pub(crate) enum Record<'a> {
-    /// Values of a step, as JSON by their names.
+    /// Values of a step, as JSON by name.
     History(&'a [u8]),
-    /// What the run is called and was given.
+    /// Name and settings of the run.
     Run(&'a [u8]),
     /// Parameters that were set later.
     Config(&'a [u8]),
@@ -22,7 +21,7 @@ pub(crate) enum Record<'a> {
 }
 
 impl<'a> Record<'a> {
-    /// `None`: it is not a record.
+    /// Parses a record; `None` if it is invalid.
     pub(crate) fn parse(message: &'a [u8]) -> Option<Self> {
         let mut record = Self::Other;
         for field in Fields::of(message) {
@@ -45,13 +44,13 @@ impl<'a> Record<'a> {
 /// An item of history or config: its name, and its value as JSON.
 #[derive(Debug, Default)]
 pub(crate) struct Item<'a> {
-    /// Names from the outermost on, joined by `/`.
+    /// Nested names joined by `/`, outermost first.
     pub(crate) name: Vec<u8>,
     pub(crate) json: &'a [u8],
 }
 
 impl<'a> Item<'a> {
-    /// Reads an item into this one, whose memory is used again. `None`: it is none.
+    /// Parses an item into this one, reusing its memory. `None` if it is invalid.
     pub(crate) fn read(&mut self, message: &'a [u8]) -> Option<()> {
         self.name.clear();
         self.json = &[];
@@ -71,7 +70,7 @@ impl<'a> Item<'a> {
     }
 }
 
-/// The items of a message, in the fields of one number.
+/// Returns the items of a message, which are the fields with this number.
 pub(crate) fn items(message: &[u8], field: u64) -> impl Iterator<Item = Option<&[u8]>> {
     Fields::of(message).filter_map(move |found| match found {
         Some((number, value)) if number == field => Some(value.bytes()),
@@ -80,19 +79,19 @@ pub(crate) fn items(message: &[u8], field: u64) -> impl Iterator<Item = Option<&
     })
 }
 
-/// The step that a history record names apart from its values.
+/// Returns the step of a history record that is stored apart from its values.
 pub(crate) fn step(history: &[u8]) -> Option<i64> {
     let step = items(history, 2).last()??;
     Fields::of(step).find_map(|field| field.filter(|(number, _)| *number == 1)?.1.int())
 }
 
-/// Adds the parameters of a config to those known, and takes away those removed. `None`: it is none.
+/// Adds the parameters of a config and removes deleted ones. `None` if it is invalid.
 pub(crate) fn config(message: &[u8], params: &mut Vec<(String, ParamValue)>) -> Option<()> {
     let mut item = Item::default();
     for found in items(message, 1) {
         item.read(found?)?;
         let name = String::from_utf8_lossy(&item.name).into_owned();
-        // wandb's own settings are no parameters.
+        // Settings of wandb itself are not parameters.
         if name == "_wandb" || name.starts_with("_wandb/") {
             continue;
         }
@@ -111,7 +110,7 @@ pub(crate) fn config(message: &[u8], params: &mut Vec<(String, ParamValue)>) -> 
     Some(())
 }
 
-/// A value of a config; of an object its values, by `outer/inner`; a list as its text.
+/// Returns a config value; an object as its values by `outer/inner`, a list as its text.
 fn values(name: &str, text: &[u8]) -> Vec<(String, ParamValue)> {
     if let Some(inner) = flatten(text) {
         let param = |value| match value {

@@ -14,7 +14,7 @@ use std::process::Command;
 /// Hides the symbols of static libraries, so that the plugin exports `gradtop_entry_v1` only, and records the
 /// compiler's version for `gradtop plugin check`.
 pub fn plugin() {
-    // For every linked target of the package: a package without a cdylib or examples may not name those.
+    // Applies to all linked targets: a package without a cdylib or examples may not name those.
     println!("cargo:rustc-link-arg=-Wl,--exclude-libs,ALL");
     let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let version = Command::new(rustc).arg("--version").output().ok().filter(|output| output.status.success());
@@ -26,9 +26,8 @@ pub fn plugin() {
 
 /// Finds libtorch and writes its folder into the library as its run path; into its tests and examples too.
 ///
-/// `LIBTORCH_LIB`, then `LIBTORCH`, is the folder whose `lib/` holds `libtorch_cpu.so`: an unpacked libtorch,
-/// or the `torch` folder of a Python package. Links are resolved, so the plugin keeps working when a link
-/// that leads there changes.
+/// `LIBTORCH_LIB`, then `LIBTORCH`, is the folder whose `lib/` holds `libtorch_cpu.so`: an unpacked libtorch, or the `torch`
+/// folder of a Python package. Links are resolved, so the plugin keeps working when a link that leads there changes.
 ///
 /// # Panics
 /// Stops the build if no libtorch is found, and says what to set.
@@ -49,7 +48,7 @@ pub fn libtorch() {
     }
 }
 
-/// As torch-sys has them, in the order in which it looks.
+/// The variables of torch-sys, in its order.
 const VARIABLES: [&str; 2] = ["LIBTORCH_LIB", "LIBTORCH"];
 
 #[derive(Debug, PartialEq)]
@@ -85,7 +84,8 @@ fn find(variable: impl Fn(&str) -> Option<PathBuf>) -> Result<Libtorch, String> 
     Ok(Libtorch { lib, version })
 }
 
-/// Of a libtorch archive (`build-version`) or of a Python package (`version.py`: `__version__ = '2.11.0+cpu'`).
+/// Returns the version of a libtorch archive (`build-version`) or of a Python package (`version.py`: `__version__ =
+/// '2.11.0+cpu'`).
 fn version(root: &Path) -> Option<String> {
     if let Ok(text) = std::fs::read_to_string(root.join("build-version")) {
         return Some(text.trim().to_owned());

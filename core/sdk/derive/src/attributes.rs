@@ -1,4 +1,4 @@
-//! Reads `#[param(…)]`.
+//! Parses `#[param(…)]`.
 
 use syn::meta::ParseNestedMeta;
 use syn::punctuated::Punctuated;
@@ -12,7 +12,7 @@ pub(crate) struct Number {
     pub(crate) source: Expr,
 }
 
-/// Everything a field's attribute says.
+/// The content of a field's attribute.
 #[derive(Default)]
 pub(crate) struct Attributes {
     pub(crate) default: Option<Expr>,
@@ -41,7 +41,7 @@ impl Attributes {
         Ok(all)
     }
 
-    /// Whether anything but `flatten` is said.
+    /// Returns whether anything besides `flatten` is given.
     pub(crate) fn more_than_flatten(&self) -> bool {
         self.default.is_some()
             || self.min.is_some()
@@ -98,7 +98,7 @@ impl Number {
     }
 }
 
-/// A number literal, perhaps negative.
+/// Parses a number literal, optionally negative.
 pub(crate) fn number(source: Expr) -> Result<Number> {
     let (negative, literal) = match &source {
         Expr::Unary(ExprUnary { op: UnOp::Neg(_), expr, .. }) => (true, expr.as_ref()),
@@ -125,7 +125,7 @@ pub(crate) fn number(source: Expr) -> Result<Number> {
     Ok(Number { value, integer, source })
 }
 
-/// First paragraph of the doc comment, on one line.
+/// Returns the first paragraph of the doc comment, on one line.
 pub(crate) fn summary(attributes: &[Attribute]) -> String {
     let lines =
         attributes.iter().filter(|attribute| attribute.path().is_ident("doc")).filter_map(|attribute| {

@@ -1,4 +1,4 @@
-//! Names the variants of an enum.
+//! Implements `#[derive(Choice)]`.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -34,7 +34,7 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
     })
 }
 
-/// The variant's own name in lower case with hyphens between its words, or what `#[choice("…")]` says.
+/// Returns the variant's name in kebab case, or the name given by `#[choice("…")]`.
 fn name(variant: &Variant) -> Result<LitStr> {
     if !matches!(variant.fields, Fields::Unit) {
         return Err(Error::new(variant.span(), "a variant of a Choice has no fields"));

@@ -1,4 +1,4 @@
-//! Checks each field and writes the implementation.
+//! Implements `#[derive(Params)]`: checks each field and writes the implementation.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote};
@@ -10,7 +10,7 @@ use crate::attributes::{Attributes, Number, number, summary};
 
 #[derive(Clone, Copy, PartialEq)]
 enum Kind {
-    /// With the least and the greatest value of the type, where that is not an `i64`'s.
+    /// An integer, with the minimum and maximum of its type if they differ from those of `i64`.
     Integer(Option<i64>, Option<i64>),
     F64,
     Bool,
@@ -25,7 +25,7 @@ enum Param {
     One {
         field: Ident,
         key: String,
-        /// The method of `Values` that gives it, and what it needs to know besides the index.
+        /// The method of `Values` that returns it, and its arguments after the index.
         get: (&'static str, TokenStream),
         spec: TokenStream,
     },
@@ -57,7 +57,7 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
         return Err(Error::new(generic.span(), "Params cannot be derived for a generic struct"));
     }
 
-    // All fields are read before anything is reported, so that one build shows every mistake.
+    // All fields are checked before anything is reported, so that one build shows every mistake.
     let mut params: Vec<Param> = Vec::new();
     let mut errors: Option<Error> = None;
     for field in fields {
@@ -91,7 +91,7 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
     })
 }
 
-/// The list of all specifications, and how each field is made from the values in its order.
+/// Returns the list of all specifications, and how each field is created from the values.
 fn written(params: &[Param]) -> (TokenStream, Vec<TokenStream>) {
     let (mut parts, mut values) = (Vec::new(), Vec::new());
     let mut start = quote!(0_usize);
@@ -159,7 +159,7 @@ fn read(field: &Field) -> Result<Param> {
     Ok(Param::One { field: ident, key, get, spec })
 }
 
-/// An integer is in the range of its type.
+/// Limits an integer's range to that of its type.
 fn limit(attributes: &mut Attributes, least: Option<i64>, greatest: Option<i64>) -> Result<()> {
     let wrong = |bound: &Number| Error::new(bound.source.span(), "the bound is not a value of the type");
     if let Some(least) = least {
@@ -217,7 +217,7 @@ fn key(ident: &Ident, given: Option<&LitStr>) -> Result<String> {
     ))
 }
 
-/// Keys that make no sense for the field's type.
+/// Reports keys that do not apply to the field's type.
 fn check_keys(attributes: &Attributes, kind: Kind) -> Result<()> {
     if let Some((span, choices)) = &attributes.choices {
         if kind != Kind::Choice {
@@ -246,7 +246,7 @@ fn check_keys(attributes: &Attributes, kind: Kind) -> Result<()> {
     }
     if matches!(kind, Kind::Integer(..)) {
         for bound in [attributes.min.as_ref(), attributes.max.as_ref()].into_iter().flatten() {
-            // Ranges cross the boundary as doubles, which hold no larger integer exactly.
+            // Ranges cross the boundary as doubles, which represent no larger integer exactly.
             let exact = bound.integer.is_some_and(|integer| integer.unsigned_abs() <= 1 << 53);
             if !exact {
                 return Err(Error::new(
@@ -286,7 +286,7 @@ fn check_range(attributes: &Attributes) -> Result<()> {
     }
 }
 
-/// The default as text.
+/// Returns the default as text.
 fn default(ident: &Ident, attributes: &Attributes, kind: Kind) -> Result<String> {
     let Some(default) = &attributes.default else {
         let text = format!("parameter `{}` has no default: #[param(default = …)]", ident.unraw());

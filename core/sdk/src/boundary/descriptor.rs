@@ -1,4 +1,4 @@
-//! Descriptions as the ABI wants them: made once, never freed.
+//! Converts descriptions to those of the ABI, which are created once and never freed.
 
 use std::ffi::{CString, c_char};
 use std::ptr;
@@ -12,12 +12,12 @@ use crate::params::{ParamKind, ParamSpec};
 #[derive(Clone, Copy)]
 pub(super) struct Immortal(pub(super) *const abi::Desc);
 
-// SAFETY: it points to memory that is never freed and never written after it was made.
+// SAFETY: it points to memory that is never freed, and never written after construction.
 unsafe impl Send for Immortal {}
 // SAFETY: as above.
 unsafe impl Sync for Immortal {}
 
-/// Makes the description of one experiment.
+/// Creates the description of an experiment.
 pub(super) fn immortal(info: &Info, params: &[ParamSpec], summary: &str, version: &str) -> Immortal {
     let summary = if info.summary.is_empty() { summary } else { &info.summary };
     let (params, n_params) = array(params.iter().map(|spec| leak(param(spec))));
@@ -65,7 +65,7 @@ fn param(spec: &ParamSpec) -> abi::Param {
         default_value: text(spec.default),
         choices,
         n_choices,
-        // Those of a list are its elements', which the host does not know.
+        // The bounds of a list apply to its elements, which the host does not know.
         min: if number { spec.min } else { f64::NEG_INFINITY },
         max: if number { spec.max } else { f64::INFINITY },
     }
@@ -110,7 +110,7 @@ fn array<T>(items: impl Iterator<Item = T>) -> (*const T, u64) {
     (Box::leak(items.into_boxed_slice()).as_ptr(), n)
 }
 
-/// An immortal C string; it ends at a NUL that the text contains.
+/// Creates an immortal C string, truncated at an interior NUL.
 pub(super) fn text(text: &str) -> *const c_char {
     let text = text.split('\0').next().unwrap_or_default();
     CString::new(text).unwrap_or_default().into_raw()

@@ -1,4 +1,4 @@
-//! What the host calls.
+//! The functions that the host calls.
 
 use std::ffi::{CStr, c_char, c_void};
 use std::io::Write as _;
@@ -14,13 +14,13 @@ use super::host::{Host, path};
 use crate::params::{ParamSpec, Values};
 use crate::{Ctx, Error, ErrorKind, Experiment, Info, Result};
 
-/// A list of experiments; implemented by `export_experiments!` in the plugin, by the test host for one type.
+/// A list of experiments, implemented by `export_experiments!` in a plugin and by the test host for a single type.
 pub trait Library: 'static {
-    /// The list, made at the first call.
+    /// Returns the plugin, which is created at the first call.
     fn plugin() -> &'static Plugin;
 }
 
-/// An experiment of which the type is forgotten.
+/// An experiment with its type erased.
 #[derive(Clone, Copy)]
 pub struct Exported {
     info: fn() -> Info,
@@ -28,7 +28,7 @@ pub struct Exported {
     summary: &'static str,
     create: fn(&Values) -> Result<Box<dyn Train>>,
     validate: fn(&Values) -> Result<()>,
-    /// Whether values are those of the parameters.
+    /// Checks that values match the parameters.
     read: fn(&Values) -> Result<()>,
 }
 
@@ -43,7 +43,7 @@ impl<E: Experiment> Train for E {
 }
 
 impl Exported {
-    /// The experiment `E`.
+    /// Creates the export of the experiment `E`.
     pub fn of<E: Experiment>() -> Self {
         Self {
             info: E::info,
@@ -51,7 +51,7 @@ impl Exported {
             summary: E::SUMMARY,
             create: |values| Ok(Box::new(E::from_values(values)?)),
             validate: |values| E::from_values(values)?.validate(),
-            // What its `drop` does belongs to a run.
+            // Its destructor must not run outside of a run.
             read: |values| E::from_values(values).map(ManuallyDrop::new).map(|_kept| ()),
         }
     }
@@ -72,7 +72,7 @@ unsafe impl Send for Plugin {}
 unsafe impl Sync for Plugin {}
 
 impl Plugin {
-    /// A plugin of version `version`; `rustc` and `libtorch` are what it is built with, where known.
+    /// Creates a plugin of version `version`; `rustc` and `libtorch` are the versions it is built with, if known.
     pub fn new<L: Library>(
         exported: Vec<Exported>,
         version: &'static str,
@@ -108,7 +108,7 @@ impl Plugin {
         Self { exported, version, descriptions: OnceLock::new(), entry, validate }
     }
 
-    /// All descriptions, or why one of them cannot be given.
+    /// Returns all descriptions, or why one of them is invalid.
     fn descriptions(&self) -> &Result<Vec<Immortal>, String> {
         self.descriptions.get_or_init(|| {
             let infos = self.exported.iter().map(|exported| guard(|| Ok((exported.info)())));
@@ -119,7 +119,7 @@ impl Plugin {
                 if let Some(problem) = info.problem(exported.params) {
                     return Err(problem);
                 }
-                // Texts of lists are not known to be right when the plugin is compiled.
+                // Texts of list parameters cannot be checked at compile time.
                 for (name, values) in info.value_sets() {
                     (exported.read)(&Values::parse(exported.params, &values).map_err(|e| e.to_string())?)
                         .map_err(|error| format!("experiment `{}`, {name}: {error}", info.id))?;
@@ -133,18 +133,18 @@ impl Plugin {
         })
     }
 
-    /// Why descriptions cannot be given, if so.
+    /// Returns why the descriptions are invalid, if they are.
     pub fn problem(&self) -> Option<&str> {
         self.descriptions().as_ref().err().map(String::as_str)
     }
 }
 
-/// The entry of a library; immortal.
+/// Returns the immortal entry of a library.
 pub fn entry<L: Library>() -> *const abi::Entry {
     &raw const L::plugin().entry
 }
 
-/// A run, behind the opaque pointer that the host holds.
+/// A run, behind the opaque pointer held by the host.
 struct Instance {
     experiment: Box<dyn Train>,
     ctx: Ctx,
@@ -155,7 +155,7 @@ unsafe extern "C" fn count<L: Library>() -> u32 {
     L::plugin().exported.len() as u32
 }
 
-/// Null if there is no such experiment or the descriptions are wrong; the latter is said on stderr.
+/// Returns null if there is no such experiment or the descriptions are invalid; the latter is reported on stderr.
 unsafe extern "C" fn desc<L: Library>(index: u32) -> *const abi::Desc {
     let found = guard(|| {
         Ok(match L::plugin().descriptions() {
@@ -186,11 +186,11 @@ unsafe extern "C" fn create<L: Library>(
         if out.is_null() {
             return Err(invalid("create: `out` is null"));
         }
-        // SAFETY: the host lends a struct of the size that its first field tells, until `destroy` returns.
+        // SAFETY: the host passes a struct of the size stated in its first field, valid until `destroy` returns.
         let (host, run_dir) = unsafe { Host::copy(host) }?;
-        // SAFETY: the host lends `n` pairs of C strings for this call.
+        // SAFETY: the host passes `n` pairs of C strings, valid during this call.
         let params = unsafe { pairs(params, n) }?;
-        // SAFETY: null, or a C string lent for this call.
+        // SAFETY: null, or a C string valid during this call.
         let resume_dir = unsafe { path(resume_dir) };
         let ctx = Ctx::new(host, run_dir, resume_dir);
         let experiment =
@@ -214,7 +214,7 @@ unsafe extern "C" fn create<L: Library>(
 }
 
 unsafe extern "C" fn run(run: *mut abi::Run, err: *mut abi::Error) -> Status {
-    // SAFETY: null, or what `create` gave and `destroy` has not freed; only the main thread comes here.
+    // SAFETY: null, or returned by `create` and not yet destroyed; only the main thread gets here.
     let instance = unsafe { run.cast::<Instance>().as_mut() };
     let result = match instance {
         None => Err(invalid("run: the instance is null")),
@@ -236,7 +236,8 @@ unsafe extern "C" fn run(run: *mut abi::Run, err: *mut abi::Error) -> Status {
     }
 }
 
-/// What a training came to when another thread panicked: never success, and the panic is said where it may be the reason.
+/// Combines the result of a training with a panic of another thread: never success, and the panic is mentioned if it
+/// may be the cause.
 fn with_panic_elsewhere(trained: Result<()>, panic: Option<Error>) -> Result<()> {
     match (trained, panic) {
         (trained, None) => trained,
@@ -250,19 +251,19 @@ unsafe extern "C" fn destroy(run: *mut abi::Run) {
     if run.is_null() {
         return;
     }
-    // SAFETY: what `create` gave, not destroyed before; the box is back where it came from.
+    // SAFETY: returned by `create` and not yet destroyed, so the box is taken back only once.
     let instance = unsafe { Box::from_raw(run.cast::<Instance>()) };
     if let Err(error) = guard(|| {
         drop(instance);
         Ok(())
     }) {
-        // Nobody asks for an error here, and the host may be gone with the instance.
+        // The host does not ask for an error here, and may be gone together with the instance.
         writeln!(std::io::stderr(), "gradtop plugin: while freeing the run: {error}").ok();
     }
 }
 
 unsafe extern "C" fn extension<L: Library>(id: *const c_char) -> *const c_void {
-    // SAFETY: null, or a C string lent for this call.
+    // SAFETY: null, or a C string valid during this call.
     let id = unsafe { utf8(id) };
     if id == abi::EXT_VALIDATE.to_str().ok() {
         return (&raw const L::plugin().validate).cast();
@@ -281,14 +282,14 @@ unsafe extern "C" fn validate<L: Library>(
             .exported
             .get(index as usize)
             .ok_or_else(|| invalid(format!("there is no experiment number {index}")))?;
-        // SAFETY: the host lends `n` pairs of C strings for this call.
+        // SAFETY: the host passes `n` pairs of C strings, valid during this call.
         let params = unsafe { pairs(params, n) }?;
         (exported.validate)(&Values::parse(exported.params, &params)?)
     });
     match judged {
         Ok(()) => abi::OK,
         Err(error) => {
-            // There is no run whose log could take what does not fit a line.
+            // There is no run whose log could contain further lines.
             let whole = format!("{}\n{}", error.message(), error.detail());
             // SAFETY: null, or the host's error struct, writable during this call.
             unsafe { write_text(err, whole.trim_end()) };
@@ -321,7 +322,7 @@ unsafe fn pairs<'a>(params: *const abi::Kv, n: u64) -> Result<Vec<(&'a str, &'a 
     if params.is_null() {
         return Err(invalid("create: `params` is null"));
     }
-    // SAFETY: not null, and `n` long by the contract.
+    // SAFETY: not null, and of length `n` by the contract.
     let params = unsafe { std::slice::from_raw_parts(params, n as usize) };
     let one = |kv: &abi::Kv| {
         // SAFETY: null or a C string by the contract.
@@ -346,7 +347,7 @@ unsafe fn utf8<'a>(text: *const c_char) -> Option<&'a str> {
 /// # Safety
 /// `err` is null or points to a writable struct.
 unsafe fn write_error(err: *mut abi::Error, error: &Error) {
-    // SAFETY: as the caller promises.
+    // SAFETY: guaranteed by the caller.
     unsafe { write_text(err, error.message()) };
 }
 

@@ -1,5 +1,6 @@
-//! Nothing unwinds across the boundary: each callback of the host runs inside [`guard`]. A panic of any other thread ends
-//! that thread alone, and with it some of the work: it is kept, and fails the run at its next step or at its end.
+//! Catches panics at the boundary, where nothing may unwind: each callback of the host runs inside [`guard`]. A panic
+//! of any other thread ends only that thread, and with it part of the work, so it is recorded and fails the run at its
+//! next step or at its end.
 
 use std::any::Any;
 use std::backtrace::Backtrace;
@@ -11,19 +12,19 @@ use std::sync::{Mutex, Once, PoisonError};
 
 use crate::{Error, ErrorKind, Result};
 
-/// The first panic of a thread that no [`guard`] is on.
+/// The first panic of a thread outside of [`guard`].
 static ELSEWHERE: Mutex<Option<String>> = Mutex::new(None);
-/// Whether there is one, or may be soon: all that a step asks.
+/// Whether there is or may soon be one: a step checks only this.
 static ANY: AtomicBool = AtomicBool::new(false);
-/// In a program of tests, where threads that panic are failing tests.
+/// Set in test programs, where threads that panic are failing tests.
 static IN_TESTS: AtomicBool = AtomicBool::new(false);
 
-/// Panics of other threads are no business of the run.
+/// Ignores panics of other threads.
 pub(crate) fn in_tests() {
     IN_TESTS.store(true, Ordering::Relaxed);
 }
 
-/// What a thread of the plugin panicked with, if one did.
+/// Returns the panic of another thread of the plugin, if there was one.
 #[inline]
 pub(crate) fn panic_elsewhere() -> Option<Error> {
     ANY.load(Ordering::Acquire).then(kept)
@@ -52,7 +53,7 @@ thread_local! {
     static CAUGHT: RefCell<Option<Error>> = const { RefCell::new(None) };
 }
 
-/// Runs `f`; a panic becomes an error with its message and location, its backtrace being the detail.
+/// Runs `f`; a panic becomes an error with its message and location, and its backtrace as detail.
 pub(super) fn guard<T>(f: impl FnOnce() -> Result<T>) -> Result<T> {
     install_hook();
     CAUGHT.take();
@@ -60,13 +61,14 @@ pub(super) fn guard<T>(f: impl FnOnce() -> Result<T>) -> Result<T> {
     let result = panic::catch_unwind(AssertUnwindSafe(f));
     DEPTH.set(DEPTH.get() - 1);
     result.unwrap_or_else(|payload| {
-        // Dropping a payload may panic again, out of here; a few bytes are leaked instead.
+        // Dropping a payload may panic again, so leak these few bytes instead.
         let payload = ManuallyDrop::new(payload);
         Err(CAUGHT.take().unwrap_or_else(|| passed_on(&**payload)))
     })
 }
 
-/// A guarded panic is recorded, not printed; all others are kept and go to the hook that was there, which prints them.
+/// Installs the panic hook. A guarded panic is recorded and not printed; others are recorded and passed to the previous
+/// hook, which prints them.
 fn install_hook() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -83,7 +85,7 @@ fn install_hook() {
     });
 }
 
-/// A panic of another thread that came here by `resume_unwind`, so no hook saw it.
+/// Creates the error for a panic of another thread passed on by `resume_unwind`, which no hook sees.
 fn passed_on(payload: &(dyn Any + Send)) -> Error {
     let text = payload.downcast_ref::<&str>().copied();
     let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));

@@ -1,4 +1,4 @@
-//! Calls to the host.
+//! Calls to the host's functions.
 
 use std::any::Any;
 use std::ffi::{CStr, CString, OsStr, c_char, c_void};
@@ -14,24 +14,23 @@ use crate::series::Series;
 use crate::table::{Column, Data};
 use crate::{Error, ErrorKind, Result};
 
-/// The host's functions, copied at `create`; what a smaller host does not have is absent.
+/// The host's functions, copied at `create`; those that an older host lacks are absent.
 pub(crate) struct Host(abi::Host);
 
-// SAFETY: `ctx` is only passed back to the host, whose functions are for any thread, save `step_end` and
-// `checkpoint`, which `Ctx` keeps on the main one; the rest is constant.
+// SAFETY: `ctx` is only passed back to the host, whose functions can be called from any thread, except `step_end` and
+// `checkpoint`, which `Ctx` restricts to the main thread; the rest is constant.
 unsafe impl Send for Host {}
 // SAFETY: as above.
 unsafe impl Sync for Host {}
 
-/// What every host has had since 1.0, before its first function.
+/// The size of what every host has had since 1.0, before its first function.
 const BASE: usize = offset_of!(abi::Host, series);
 
 impl Host {
-    /// Copies the struct and the run's folder. A field at or past the host's own size is absent.
+    /// Copies the struct and the run's folder. Fields at or beyond the host's stated size are absent.
     ///
     /// # Safety
-    /// `host` is null or points to as many bytes as its first field tells, and what they lead to outlives
-    /// this value.
+    /// `host` is null or points to as many bytes as its first field tells, and what they lead to outlives this value.
     pub(super) unsafe fn copy(host: *const abi::Host) -> Result<(Self, PathBuf)> {
         if host.is_null() {
             return Err(Error::of_kind(ErrorKind::Invalid, "create: `host` is null"));
@@ -42,7 +41,7 @@ impl Host {
             let text = format!("the host's struct has {size} bytes, fewer than the {BASE} of ABI 1.0");
             return Err(Error::of_kind(ErrorKind::Invalid, text));
         }
-        // A field that is only partly there is not there: all fields after BASE have eight bytes.
+        // A partly present field is absent: all fields after BASE have eight bytes.
         let known = size.min(size_of::<abi::Host>()) / 8 * 8;
         let mut copy = abi::Host {
             size: known as u32,
@@ -65,7 +64,7 @@ impl Host {
             last_error: None,
             extension: None,
         };
-        // SAFETY: `known` bytes are readable at the host and fit the copy; the types are the same.
+        // SAFETY: `known` bytes are readable at the host and fit into the copy; the types are the same.
         unsafe { ptr::copy_nonoverlapping(host.cast::<u8>(), (&raw mut copy).cast::<u8>(), known) };
         // SAFETY: null or a C string by the contract.
         let run_dir = unsafe { path(copy.run_dir) };
@@ -97,7 +96,7 @@ impl Host {
             split: optional(split.as_ref()),
         };
         let mut id = 0;
-        // SAFETY: the host's function with its own context; what it borrows lives until it returns.
+        // SAFETY: the host's function with its own context; its arguments live until it returns.
         let status = unsafe { function(self.0.ctx, &raw const series, &raw mut id) };
         self.check(status, "series").map(|()| id)
     }
@@ -153,7 +152,7 @@ impl Host {
 
     pub(crate) fn progress(&self, done: u64, total: u64, phase: &str) -> Result<()> {
         let Some(function) = self.0.progress else { return Err(self.absent("progress")) };
-        // Called at every step: the C string is made on the stack, and a long one is cut.
+        // Called at every step, so the C string is on the stack and truncated if it is long.
         let mut buffer = [0_u8; 128];
         let len = phase.floor_char_boundary(buffer.len() - 1);
         buffer[..len].copy_from_slice(&phase.as_bytes()[..len]);
@@ -170,7 +169,7 @@ impl Host {
     #[inline]
     pub(crate) fn step_end(&self) -> Result<()> {
         let Some(function) = self.0.step_end else { return Err(self.absent("step_end")) };
-        // SAFETY: as in `series`; `Ctx` lets only the main thread come here.
+        // SAFETY: as in `series`; `Ctx` lets only the main thread call this.
         let status = unsafe { function(self.0.ctx) };
         self.check(status, "step_end")
     }
@@ -184,12 +183,12 @@ impl Host {
         let Some(function) = self.0.checkpoint else { return Err(self.absent("checkpoint")) };
         let mut saving = Saving { save: Some(save), result: None };
         let user = (&raw mut saving).cast::<c_void>();
-        // SAFETY: as in `step_end`; `saving` lives until the host returns and is of the trampoline's type.
+        // SAFETY: as in `step_end`; `saving` lives until the host returns and has the trampoline's type.
         let status = unsafe { function(self.0.ctx, step, Some(trampoline::<F>), user) };
         match saving.result {
-            // The panic goes on through the training loop, as if there were no host between.
+            // The panic continues through the training loop, as if there were no host in between.
             Some(Err(payload)) => panic::resume_unwind(payload),
-            // The host has warned of a disk that takes nothing, and asks again when the next is due.
+            // The host has warned about a failing disk, and asks again when the next checkpoint is due.
             _ if status == abi::OK => Ok(()),
             Some(Ok(Err(error))) => Err(error),
             _ => self.check(status, "checkpoint"),
@@ -223,7 +222,7 @@ impl Host {
     fn last_error(&self) -> String {
         let Some(function) = self.0.last_error else { return String::new() };
         let mut buffer = vec![0_u8; 4096];
-        // SAFETY: as in `series`; the host writes at most as many bytes as it is told.
+        // SAFETY: as in `series`; the host writes at most as many bytes as stated.
         let len = unsafe { function(self.0.ctx, buffer.as_mut_ptr().cast(), buffer.len() as u64) };
         buffer.truncate(len as usize);
         let end = buffer.iter().position(|byte| *byte == 0).unwrap_or(buffer.len());
@@ -238,7 +237,7 @@ impl Host {
     }
 }
 
-/// What a checkpoint's callback needs, and what came of it.
+/// The callback of a checkpoint and its result.
 struct Saving<F> {
     save: Option<F>,
     result: Option<Result<Result<()>, Box<dyn Any + Send>>>,
@@ -248,9 +247,9 @@ unsafe extern "C" fn trampoline<F: FnOnce(&Path) -> Result<()>>(
     user: *mut c_void,
     dir: *const c_char,
 ) -> Status {
-    // SAFETY: the pointer that `checkpoint` passed, which waits for us.
+    // SAFETY: the pointer that `checkpoint` passed, which is borrowed until the host returns.
     let saving = unsafe { &mut *user.cast::<Saving<F>>() };
-    // SAFETY: null or a C string lent for this call.
+    // SAFETY: null or a C string valid during this call.
     let dir = unsafe { path(dir) };
     let (Some(save), Some(dir)) = (saving.save.take(), dir) else { return abi::INVALID };
     let result = saving.result.insert(panic::catch_unwind(AssertUnwindSafe(|| save(&dir))));
@@ -301,7 +300,7 @@ pub(super) unsafe fn path(text: *const c_char) -> Option<PathBuf> {
     Some(PathBuf::from(OsStr::from_bytes(bytes)))
 }
 
-/// The error that a status means; none for [`gradtop_abi::OK`].
+/// Returns the error that a status means; `None` for [`gradtop_abi::OK`].
 fn kind_of(status: Status) -> Option<ErrorKind> {
     match status {
         gradtop_abi::OK => None,

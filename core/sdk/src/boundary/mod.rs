@@ -1,5 +1,5 @@
-//! The C boundary. Everything that touches a raw pointer or calls through one is in here: `entry` is called
-//! by the host, `host` calls it, `descriptor` makes the immortal descriptions, `guard` catches panics.
+//! The C boundary. Contains all code that handles raw pointers: `entry` is called by the host, `host` calls it,
+//! `descriptor` creates the immortal descriptions, `guard` catches panics.
 //!
 //! Public only for `export_experiments!`; nothing here is stable.
 

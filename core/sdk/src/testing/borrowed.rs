@@ -1,4 +1,4 @@
-//! Texts and lists that a plugin lends.
+//! Texts and lists borrowed from a plugin.
 
 #![allow(unsafe_code, reason = "the host's side of a C boundary, for tests")]
 
@@ -12,7 +12,7 @@ pub(super) unsafe fn values<'a, T>(data: *const T, n: u64) -> &'a [T] {
     if data.is_null() || n == 0 {
         return &[];
     }
-    // SAFETY: by the contract.
+    // SAFETY: guaranteed by the contract.
     unsafe { slice::from_raw_parts(data, n as usize) }
 }
 

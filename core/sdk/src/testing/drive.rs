@@ -1,4 +1,4 @@
-//! Takes an entry through a run, as a host does: describe, create, run, destroy.
+//! Drives an entry through a run as a host does: describe, create, run, destroy.
 
 #![allow(unsafe_code, reason = "the host's side of a C boundary, for tests")]
 
@@ -36,7 +36,7 @@ pub(super) unsafe fn run_by_id(
         // SAFETY: null or an immortal description.
         let found = unsafe { found.as_ref() };
         let Some(found) = found else { return Recorded::refused("a description is null: stderr says why") };
-        // SAFETY: descriptions hold immortal C strings.
+        // SAFETY: descriptions contain immortal C strings.
         let name = unsafe { text(found.id) };
         if name == id {
             // SAFETY: as for this function.
@@ -95,7 +95,7 @@ pub(super) unsafe fn run(
     let mut error = abi::Error::EMPTY;
     let mut instance = ptr::null_mut();
     let resume = resume_dir.as_ref().map_or(ptr::null(), |dir| dir.as_ptr());
-    // SAFETY: everything lent outlives `destroy`, which is below.
+    // SAFETY: all arguments outlive `destroy`, which is below.
     let created = unsafe {
         create(
             index,
@@ -108,7 +108,7 @@ pub(super) unsafe fn run(
         )
     };
     let status = if created == abi::OK {
-        // SAFETY: `create` gave the instance.
+        // SAFETY: the instance returned by `create`.
         let status = unsafe { run(instance, &raw mut error) };
         // SAFETY: as above, and it is not used again.
         unsafe { destroy(instance) };
@@ -119,14 +119,14 @@ pub(super) unsafe fn run(
 
     let mut recorded = state.into_recorded();
     if !desc.figures.is_null() {
-        // SAFETY: descriptions hold immortal C strings.
+        // SAFETY: descriptions contain immortal C strings.
         recorded.figures.insert(0, unsafe { text(desc.figures) });
     }
     recorded.outcome = outcome(status, &error);
     recorded
 }
 
-/// Every parameter as text: its default, unless the preset or the caller sets it.
+/// Returns every parameter as text: its default, unless the preset or the caller sets it.
 ///
 /// # Safety
 /// `desc` is a valid plugin's.

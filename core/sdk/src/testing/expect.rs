@@ -1,11 +1,11 @@
-//! What tests ask of a recording. Whoever gets no answer panics with what there is instead, at the line that asked.
+//! Assertions about a recording. A failed one panics with the actual content, at the caller's line.
 
 use super::{ColumnValues, Level, Outcome, Recorded, Table};
 
 impl Table {
     #[track_caller]
     fn expect_column(&self, name: &str) -> &ColumnValues {
-        // A panic within a closure would not be of the line that asked.
+        // A panic within a closure would not be reported at the caller's line.
         let Some(values) = self.column(name) else {
             let names: Vec<&str> = self.columns.iter().map(|(name, ..)| name.as_str()).collect();
             panic!("table {} of step {} has no column {name}, but {names:?}", self.name, self.step)
@@ -18,10 +18,10 @@ impl Table {
         panic!("column {column} of table {} holds no {wanted}: {values:?}", self.name)
     }
 
-    /// Numbers of a column, of whole ones too.
+    /// Returns the numbers of a column, converting integers.
     ///
     /// # Panics
-    /// If there is no such column, or it holds something else.
+    /// If there is no such column, or it has another type.
     #[track_caller]
     pub fn f64s(&self, column: &str) -> Vec<f64> {
         match self.expect_column(column) {
@@ -31,10 +31,10 @@ impl Table {
         }
     }
 
-    /// Whole numbers of a column.
+    /// Returns the integers of a column.
     ///
     /// # Panics
-    /// If there is no such column, or it holds something else.
+    /// If there is no such column, or it has another type.
     #[track_caller]
     pub fn i64s(&self, column: &str) -> &[i64] {
         match self.expect_column(column) {
@@ -43,10 +43,10 @@ impl Table {
         }
     }
 
-    /// Texts of a column.
+    /// Returns the texts of a column.
     ///
     /// # Panics
-    /// If there is no such column, or it holds something else.
+    /// If there is no such column, or it has another type.
     #[track_caller]
     pub fn strings(&self, column: &str) -> &[String] {
         match self.expect_column(column) {
@@ -57,10 +57,10 @@ impl Table {
 }
 
 impl Recorded {
-    /// The recording, of a run that finished.
+    /// Returns the recording of a finished run.
     ///
     /// # Panics
-    /// If it ended otherwise.
+    /// If it did not finish.
     #[must_use]
     #[track_caller]
     pub fn expect_finished(self) -> Self {
@@ -68,10 +68,10 @@ impl Recorded {
         self
     }
 
-    /// Why the run failed, or was refused.
+    /// Returns why the run failed or was refused.
     ///
     /// # Panics
-    /// If it ended otherwise.
+    /// If it did neither.
     #[must_use]
     #[track_caller]
     pub fn expect_failure(self) -> String {
@@ -81,10 +81,10 @@ impl Recorded {
         }
     }
 
-    /// What was logged to a table last.
+    /// Returns what was last logged to a table.
     ///
     /// # Panics
-    /// If nothing was.
+    /// If nothing was logged to it.
     #[track_caller]
     pub fn last_table(&self, name: &str) -> &Table {
         let Some(table) = self.tables.iter().rfind(|table| table.name == name) else {
@@ -94,15 +94,15 @@ impl Recorded {
         table
     }
 
-    /// What users were told, in order: lines of the level [`Level::Info`].
+    /// Returns the messages to users in order: lines at [`Level::Info`].
     pub fn infos(&self) -> Vec<&str> {
         let infos = self.text.iter().filter(|(level, _)| *level == Level::Info);
         infos.map(|(_, line)| line.as_str()).collect()
     }
 }
 
-/// Parameters with some changed or added, for a test that departs from what its file has in common:
-/// `host.run::<Mine>(&with(&SMALL, &[("steps", "5")]))`.
+/// Returns parameters with some changed or added, for a test that varies common ones: `host.run::<Mine>(&with(&SMALL,
+/// &[("steps", "5")]))`.
 pub fn with<'a>(params: &[(&'a str, &'a str)], changes: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
     let changed = |key: &str| changes.iter().any(|(other, _)| *other == key);
     let kept = params.iter().filter(|(key, _)| !changed(key));

@@ -1,25 +1,25 @@
-//! A run that is stopped and resumed, beside one that is not.
+//! Compares a run that is stopped and resumed with one that is not.
 
 use super::{Checkpoint, Outcome, Point, Recorded, Table, TestHost};
 use crate::Experiment;
 
-/// A run that was stopped, and the one that went on from its last checkpoint.
+/// A run that was stopped, and the one that continued from its last checkpoint.
 #[derive(Clone, Debug)]
 pub struct Interrupted {
-    /// Until the stop.
+    /// The run until the stop.
     pub first: Recorded,
-    /// From the checkpoint on.
+    /// The run from the checkpoint on.
     pub second: Recorded,
     /// The checkpoint.
     pub checkpoint: Checkpoint,
 }
 
 impl TestHost {
-    /// Runs a resumable experiment until a point of the step `stop` or a later one is logged, and goes on from its last
+    /// Runs a resumable experiment until a point at step `stop` or later is logged, and continues from its last
     /// checkpoint to the end.
     ///
     /// # Panics
-    /// If the first run does not stop, leaves no checkpoint, or the second one does not finish.
+    /// If the first run does not stop or leaves no checkpoint, or the second does not finish.
     pub fn run_interrupted<E: Experiment>(&self, stop: i64, params: &[(&str, &str)]) -> Interrupted {
         let first = self.clone().stop_at(stop).run::<E>(params);
         assert_eq!(first.outcome, Outcome::Stopped, "stopped at {stop}: {:?}", first.text);
@@ -32,19 +32,19 @@ impl TestHost {
 }
 
 impl Interrupted {
-    /// The rows of both as gradtop joins them: those that the first logged before its checkpoint, then those of the second.
+    /// Returns the rows of both as gradtop joins them: those of the first from before its checkpoint, then those of the second.
     pub fn metrics(&self) -> Vec<Point> {
         let kept = &self.first.metrics[..self.checkpoint.metrics];
         kept.iter().chain(&self.second.metrics).cloned().collect()
     }
 
-    /// The tables of both, joined alike.
+    /// Returns the tables of both, joined in the same way.
     pub fn tables(&self) -> Vec<Table> {
         let kept = &self.first.tables[..self.checkpoint.tables];
         kept.iter().chain(&self.second.tables).cloned().collect()
     }
 
-    /// Holds the two together against the run that was never interrupted: the same metrics bit for bit, and the same tables.
+    /// Compares both with an uninterrupted run: metrics bit for bit, and tables.
     ///
     /// # Panics
     /// At the first difference.
@@ -57,7 +57,7 @@ impl Interrupted {
         assert_eq!(ours.len(), theirs.len(), "rows, resumed from step {checkpoint}");
         let (ours, theirs) = (self.tables(), &whole.tables);
         for (ours, theirs) in ours.iter().zip(theirs) {
-            // As text, in which NaN equals NaN.
+            // Compared as text, in which NaN equals NaN.
             let same = format!("{ours:?}") == format!("{theirs:?}");
             let (name, step) = (&theirs.name, theirs.step);
             assert!(same, "table {name} of step {step}, resumed from step {checkpoint}, differs");
@@ -66,7 +66,7 @@ impl Interrupted {
     }
 }
 
-/// Rows as what can be compared exactly: step, series with epoch, and the bits of the value.
+/// Converts rows for exact comparison: step, series with epoch, and the bits of the value.
 pub fn bits(points: &[Point]) -> Vec<(i64, String, u64)> {
     points.iter().map(|p| (p.step, format!("{:?} {:?}", p.series, p.epoch), p.value.to_bits())).collect()
 }

@@ -1,7 +1,7 @@
-//! A host that keeps everything in memory, for a plugin's own tests.
+//! An in-memory host for a plugin's own tests.
 //!
-//! An experiment runs here as it does under gradtop: through the entry that the plugin exports, with
-//! parameters as text and every call through C functions. Nothing is loaded from a file.
+//! An experiment runs as it does under gradtop: through the entry that the plugin exports, with parameters as text and
+//! every call through C functions. No library is loaded.
 //!
 //! ```
 //! # use gradtop_sdk::prelude::*;
@@ -47,7 +47,7 @@ pub use expect::with;
 pub use interrupted::{Interrupted, bits};
 pub use record::{Checkpoint, ColumnValues, Level, Outcome, Point, Progress, Recorded, SeriesKey, Table};
 
-/// A host in memory: set it up, then [`run`](Self::run) an experiment.
+/// A host in memory: configure it, then [`run`](Self::run) an experiment.
 #[derive(Clone, Debug)]
 pub struct TestHost {
     seed: u64,
@@ -76,26 +76,26 @@ impl Default for TestHost {
 }
 
 impl TestHost {
-    /// Seed 0, CPU, one thread; nothing is stopped and no checkpoint asked for.
+    /// Creates a host with seed 0, CPU and one thread, which requests neither a stop nor a checkpoint.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Seed of the run.
+    /// Sets the seed of the run.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
     }
 
-    /// Device of the run.
+    /// Sets the device of the run.
     #[must_use]
     pub fn device(mut self, device: Device) -> Self {
         self.device = device;
         self
     }
 
-    /// Threads of the run.
+    /// Sets the number of threads.
     #[must_use]
     pub fn threads(mut self, threads: usize) -> Self {
         self.threads = threads;
@@ -109,43 +109,43 @@ impl TestHost {
         self
     }
 
-    /// A stop is asked for once a point of this step or a later one is logged. A resumable experiment is
-    /// first asked for a checkpoint, as gradtop does.
+    /// Requests a stop once a point at this step or later is logged. A resumable experiment is first asked for a
+    /// checkpoint, as gradtop does.
     #[must_use]
     pub fn stop_at(mut self, step: i64) -> Self {
         self.stop_at = Some(step);
         self
     }
 
-    /// A checkpoint is asked for once a point of this step or a later one is logged. May be given again.
+    /// Requests a checkpoint once a point at this step or later is logged. May be called repeatedly.
     #[must_use]
     pub fn checkpoint_at(mut self, step: i64) -> Self {
         self.checkpoint_at.push(step);
         self
     }
 
-    /// The run goes on from this checkpoint, often [`Recorded::last_checkpoint`] of an earlier run.
+    /// Resumes from this checkpoint, often [`Recorded::last_checkpoint`] of an earlier run.
     #[must_use]
     pub fn resume_from(mut self, dir: impl Into<PathBuf>) -> Self {
         self.resume_from = Some(dir.into());
         self
     }
 
-    /// Plays an older host, whose struct has only this many bytes.
+    /// Simulates an older host, whose struct has only this many bytes.
     #[must_use]
     pub fn host_size(mut self, bytes: usize) -> Self {
         self.size = bytes.min(size_of::<abi::Host>());
         self
     }
 
-    /// Runs `E` with these parameters; those not named have their preset's or default values.
+    /// Runs `E` with these parameters; others have their preset's or default values.
     pub fn run<E: Experiment>(&self, params: &[(&str, &str)]) -> Recorded {
         boundary::guard::in_tests();
         let plugin = Single::<E>::plugin();
         if let Some(problem) = plugin.problem() {
             return Recorded::refused(problem);
         }
-        // SAFETY: the entry is ours, and the experiment is the only one.
+        // SAFETY: our own entry, with a single experiment.
         unsafe { drive::run(self, boundary::entry::<Single<E>>(), 0, params) }
     }
 
@@ -158,17 +158,17 @@ impl TestHost {
         params: &[(&str, &str)],
     ) -> Recorded {
         boundary::guard::in_tests();
-        // SAFETY: `export_experiments!` made the entry.
+        // SAFETY: the entry was created by `export_experiments!`.
         unsafe { drive::run_by_id(self, entry(), id, params) }
     }
 }
 
-/// A library of one experiment.
+/// A library with one experiment.
 struct Single<E>(E);
 
 impl<E: Experiment> Library for Single<E> {
     fn plugin() -> &'static Plugin {
-        // A static inside a generic function would be shared by all types, hence the list.
+        // A static inside a generic function is shared by all types, hence the list.
         static PLUGINS: Mutex<Vec<(TypeId, &'static Plugin)>> = Mutex::new(Vec::new());
         let mut plugins = PLUGINS.lock().unwrap_or_else(PoisonError::into_inner);
         let id = TypeId::of::<E>();

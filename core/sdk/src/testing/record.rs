@@ -1,4 +1,4 @@
-//! What a test host recorded.
+//! The recording of a test host.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,13 +10,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub enum Outcome {
     /// `run` returned `Ok`.
     Finished,
-    /// `run` passed on the stop that was asked for.
+    /// `run` passed on the requested stop.
     Stopped,
-    /// `run`, or making the experiment, failed with this message.
+    /// Creating the experiment or `run` failed with this message.
     Failed(String),
-    /// A panic was caught; its message and location.
+    /// A panic was caught, with this message and location.
     Panicked(String),
-    /// The description, a parameter or a preset is wrong; nothing ran.
+    /// The description, a parameter or a preset is invalid; nothing ran.
     Refused(String),
 }
 
@@ -58,7 +58,7 @@ pub struct Table {
 }
 
 impl Table {
-    /// A column by its name.
+    /// Returns a column by its name.
     pub fn column(&self, name: &str) -> Option<&ColumnValues> {
         self.columns.iter().find(|(column, ..)| column == name).map(|(_, _, values)| values)
     }
@@ -67,9 +67,9 @@ impl Table {
 /// Values of a column.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ColumnValues {
-    /// Whole numbers.
+    /// Integers.
     I64(Vec<i64>),
-    /// Numbers.
+    /// Floats.
     F64(Vec<f64>),
     /// Text.
     Utf8(Vec<String>),
@@ -77,44 +77,44 @@ pub enum ColumnValues {
     Bytes(Vec<Vec<u8>>),
 }
 
-/// Level of a line of text.
+/// The level of a log line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
-    /// Something went wrong.
+    /// An error.
     Error,
-    /// Something may be wrong.
+    /// A warning.
     Warning,
-    /// For users.
+    /// Information for users.
     Info,
-    /// For authors.
+    /// Information for authors.
     Debug,
 }
 
 /// One call of [`Ctx::progress`](crate::Ctx::progress).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Progress {
-    /// Done.
+    /// Units of work done.
     pub done: u64,
-    /// Of how much; 0 if unknown.
+    /// Total units of work; 0 if unknown.
     pub total: u64,
     /// Phase.
     pub phase: String,
 }
 
-/// A checkpoint that was kept.
+/// A saved checkpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checkpoint {
     /// Step.
     pub step: i64,
-    /// Values that had been logged: a run that goes on from here keeps as many of [`Recorded::metrics`].
+    /// Number of values logged before it: a run that resumes from here keeps this many of [`Recorded::metrics`].
     pub metrics: usize,
-    /// Tables that had been logged, alike.
+    /// Number of tables logged before it.
     pub tables: usize,
     /// Its folder, which lives as long as the [`Recorded`] and its clones.
     pub dir: PathBuf,
 }
 
-/// Everything an experiment told its host.
+/// Everything an experiment has sent to its host.
 #[derive(Clone, Debug)]
 pub struct Recorded {
     /// How it ended.
@@ -123,15 +123,15 @@ pub struct Recorded {
     pub metrics: Vec<Point>,
     /// Logged tables, in order.
     pub tables: Vec<Table>,
-    /// The declared figures' TOML, then each text of `declare_figures`.
+    /// The TOML of the declared figures, then each text of `declare_figures`.
     pub figures: Vec<String>,
-    /// Lines of text, in order.
+    /// Log lines, in order.
     pub text: Vec<(Level, String)>,
-    /// Progress, in order.
+    /// Reported progress, in order.
     pub progress: Vec<Progress>,
-    /// Checkpoints that were kept, in order.
+    /// Saved checkpoints, in order.
     pub checkpoints: Vec<Checkpoint>,
-    /// How often a step ended.
+    /// Number of steps ended.
     pub steps_ended: u64,
     pub(super) dir: Option<Arc<TempDir>>,
 }
@@ -151,12 +151,12 @@ impl Recorded {
         }
     }
 
-    /// Values of a metric, of all its series, in the order of logging.
+    /// Returns the values of a metric, of all its series, in log order.
     pub fn values(&self, metric: &str) -> Vec<f64> {
         self.metrics.iter().filter(|point| point.series.metric == metric).map(|point| point.value).collect()
     }
 
-    /// Values of one series, in the order of logging.
+    /// Returns the values of one series in log order.
     pub fn series(&self, series: crate::Series<'_>) -> Vec<f64> {
         let is_it = |key: &SeriesKey| {
             key.metric == series.metric
@@ -167,18 +167,17 @@ impl Recorded {
         self.metrics.iter().filter(|point| is_it(&point.series)).map(|point| point.value).collect()
     }
 
-    /// What was logged to a table, in order.
+    /// Returns what was logged to a table, in order.
     pub fn table(&self, name: &str) -> Vec<&Table> {
         self.tables.iter().filter(|table| table.name == name).collect()
     }
 
-    /// Folder of the newest checkpoint.
+    /// Returns the folder of the newest checkpoint.
     pub fn last_checkpoint(&self) -> Option<&Path> {
         self.checkpoints.last().map(|checkpoint| checkpoint.dir.as_path())
     }
 
-    /// The run's folder, as [`Ctx::run_dir`](crate::Ctx::run_dir) gives it; it lives as long as this value
-    /// and its clones.
+    /// Returns the run's folder, see [`Ctx::run_dir`](crate::Ctx::run_dir); it exists as long as this value and its clones.
     pub fn run_dir(&self) -> Option<&Path> {
         self.dir.as_ref().map(|dir| dir.0.as_path())
     }
@@ -200,7 +199,7 @@ impl TempDir {
 
 impl Drop for TempDir {
     fn drop(&mut self) {
-        // A folder that stays in the temporary folder harms nobody.
+        // A leftover in the temporary folder is harmless.
         fs::remove_dir_all(&self.0).ok();
     }
 }

@@ -16,7 +16,7 @@ use super::record::{
     Checkpoint, ColumnValues, Level, Outcome, Point, Progress, Recorded, SeriesKey, Table, TempDir,
 };
 
-/// Behind the host's context pointer.
+/// The state behind the host's context pointer.
 pub(super) struct State {
     inner: Mutex<Inner>,
     stop_at: Option<i64>,
@@ -27,7 +27,7 @@ struct Inner {
     recorded: Recorded,
     series: Vec<SeriesKey>,
     last_step: Option<i64>,
-    /// Steps at which a checkpoint is still to be asked for.
+    /// Steps at which a checkpoint is still to be requested.
     checkpoints_due: Vec<i64>,
     last_error: String,
 }
@@ -71,7 +71,7 @@ impl Inner {
     }
 }
 
-/// A host of full size with these functions; run, seed, device and threads are the caller's to set.
+/// Returns a complete host with these functions; the caller sets run, seed, device and threads.
 pub(super) fn table(state: &State) -> abi::Host {
     abi::Host {
         size: size_of::<abi::Host>() as u32,
@@ -99,21 +99,21 @@ pub(super) fn table(state: &State) -> abi::Host {
 /// # Safety
 /// `ctx` is the pointer in a [`table`] whose state lives for `'a`.
 unsafe fn state<'a>(ctx: *mut c_void) -> &'a State {
-    // SAFETY: by the contract.
+    // SAFETY: guaranteed by the contract.
     unsafe { &*ctx.cast::<State>() }
 }
 
 /// # Safety
 /// `text_` is null or a C string.
 unsafe fn optional(text_: *const c_char) -> Option<String> {
-    // SAFETY: by the contract.
+    // SAFETY: guaranteed by the contract.
     (!text_.is_null()).then(|| unsafe { text(text_) })
 }
 
 unsafe extern "C" fn series(ctx: *mut c_void, series: *const abi::Series, out: *mut u32) -> Status {
-    // SAFETY: the context is ours.
+    // SAFETY: our own context.
     let state = unsafe { state(ctx) };
-    // SAFETY: the plugin lends a series for this call.
+    // SAFETY: the plugin passes a series, valid during this call.
     let Some(series) = (unsafe { series.as_ref() }) else { return state.lock().refuse("the series is null") };
     let key = SeriesKey {
         // SAFETY: null or a C string.
@@ -144,9 +144,9 @@ unsafe extern "C" fn log_metrics(
     points: *const abi::Point,
     n: u64,
 ) -> Status {
-    // SAFETY: the context is ours.
+    // SAFETY: our own context.
     let mut inner = unsafe { state(ctx) }.lock();
-    // SAFETY: the plugin lends `n` points for this call.
+    // SAFETY: the plugin passes `n` points, valid during this call.
     let points = unsafe { values(points, n) };
     for point in points {
         let Some(series) = inner.series.get(point.series as usize).cloned() else {
@@ -167,12 +167,12 @@ unsafe extern "C" fn log_table(
     n_columns: u64,
     n_rows: u64,
 ) -> Status {
-    // SAFETY: the context is ours.
+    // SAFETY: our own context.
     let mut inner = unsafe { state(ctx) }.lock();
     // SAFETY: a C string.
     let name = unsafe { text(table) };
     let mut recorded: Vec<(String, Option<String>, ColumnValues)> = Vec::new();
-    // SAFETY: the plugin lends that many columns for this call.
+    // SAFETY: the plugin passes that many columns, valid during this call.
     for column in unsafe { values(columns, n_columns) } {
         // SAFETY: as above.
         let column = unsafe { &**column };
@@ -212,9 +212,9 @@ unsafe fn read(column: &abi::Column, n: u64) -> Option<ColumnValues> {
         // SAFETY: as above.
         abi::column_type::F64 => ColumnValues::F64(unsafe { values(column.data.cast::<f64>(), n) }.to_vec()),
         abi::column_type::UTF8 => {
-            // SAFETY: one offset more than rows.
+            // SAFETY: one more offset than rows.
             let offsets = unsafe { values(column.offsets, n + 1) };
-            // SAFETY: as many bytes as the last offset tells.
+            // SAFETY: as many bytes as the last offset states.
             let bytes = unsafe { values(column.data.cast::<u8>(), *offsets.last()?) };
             let rows = offsets.windows(2).map(|pair| {
                 let row = bytes.get(pair[0] as usize..pair[1] as usize)?;
@@ -234,13 +234,13 @@ unsafe fn read(column: &abi::Column, n: u64) -> Option<ColumnValues> {
 unsafe extern "C" fn declare_figures(ctx: *mut c_void, toml: *const c_char) -> Status {
     // SAFETY: a C string.
     let toml = unsafe { text(toml) };
-    // SAFETY: the context is ours.
+    // SAFETY: our own context.
     unsafe { state(ctx) }.lock().recorded.figures.push(toml);
     abi::OK
 }
 
 unsafe extern "C" fn log_text(ctx: *mut c_void, level: i32, line: *const c_char, len: u64) -> Status {
-    // SAFETY: the context is ours.
+    // SAFETY: our own context.
     let mut inner = unsafe { state(ctx) }.lock();
     let level = match level {
         abi::log_level::ERROR => Level::Error,
@@ -249,7 +249,7 @@ unsafe extern "C" fn log_text(ctx: *mut c_void, level: i32, line: *const c_char,
         abi::log_level::DEBUG => Level::Debug,
         _ => return inner.refuse(format!("there is no level {level}")),
     };
-    // SAFETY: the plugin lends `len` bytes for this call.
+    // SAFETY: the plugin passes `len` bytes, valid during this call.
     let line = unsafe { values(line.cast::<u8>(), len) };
     let line = String::from_utf8_lossy(line).into_owned();
     inner.recorded.text.push((level, line));
@@ -259,25 +259,25 @@ unsafe extern "C" fn log_text(ctx: *mut c_void, level: i32, line: *const c_char,
 unsafe extern "C" fn progress(ctx: *mut c_void, done: u64, total: u64, phase: *const c_char) -> Status {
     // SAFETY: a C string.
     let phase = unsafe { text(phase) };
-    // SAFETY: the context is ours.
+    // SAFETY: our own context.
     unsafe { state(ctx) }.lock().recorded.progress.push(Progress { done, total, phase });
     abi::OK
 }
 
 unsafe extern "C" fn should_stop(ctx: *mut c_void) -> i32 {
-    // SAFETY: the context is ours.
+    // SAFETY: our own context.
     i32::from(unsafe { state(ctx) }.stop_asked())
 }
 
 unsafe extern "C" fn step_end(ctx: *mut c_void) -> Status {
-    // SAFETY: the context is ours.
+    // SAFETY: our own context.
     let state = unsafe { state(ctx) };
     state.lock().recorded.steps_ended += 1;
     if state.stop_asked() { abi::STOPPED } else { abi::OK }
 }
 
 unsafe extern "C" fn should_checkpoint(ctx: *mut c_void) -> i32 {
-    // SAFETY: the context is ours.
+    // SAFETY: our own context.
     let inner = unsafe { state(ctx) }.lock();
     let due = inner.last_step.is_some_and(|step| inner.checkpoints_due.iter().any(|due| step >= *due));
     i32::from(due)
@@ -289,7 +289,7 @@ unsafe extern "C" fn checkpoint(
     save: Option<abi::SaveFn>,
     user: *mut c_void,
 ) -> Status {
-    // SAFETY: the context is ours.
+    // SAFETY: our own context.
     let state = unsafe { state(ctx) };
     let Some(save) = save else { return state.lock().refuse("`save` is null") };
     if state.saving.swap(true, Ordering::Relaxed) {
@@ -308,7 +308,7 @@ unsafe extern "C" fn checkpoint(
         state.lock().last_error = format!("{}: {error}", path.display());
         return abi::IO;
     }
-    // The lock is not held: `save` may log.
+    // The lock is not held, because `save` may log.
     // SAFETY: the plugin's function with its own pointer.
     let status = unsafe { save(user, dir.as_ptr()) };
     state.saving.store(false, Ordering::Relaxed);
@@ -321,13 +321,13 @@ unsafe extern "C" fn checkpoint(
         return abi::OK;
     }
     drop(inner);
-    // A folder that stays goes with the run's temporary folder.
+    // A folder that remains is removed with the run's temporary folder.
     fs::remove_dir_all(&path).ok();
     status
 }
 
 unsafe extern "C" fn last_error(ctx: *mut c_void, out: *mut c_char, capacity: u64) -> u64 {
-    // SAFETY: the context is ours.
+    // SAFETY: our own context.
     let inner = unsafe { state(ctx) }.lock();
     let n = inner.last_error.len().min(capacity as usize);
     // SAFETY: the plugin's buffer has `capacity` bytes, and `n` is no more.

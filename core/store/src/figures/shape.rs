@@ -1,31 +1,30 @@
-//! Whether declared figures have the right form, said so that their author finds the place: in which figure, panel and mark,
-//! which key, and what it may be.
+//! Checks the form of declared figures. Errors tell the author which figure, panel, mark and key is wrong, and what is allowed.
 
 use toml::{Table, Value};
 
 use crate::error::{Result, StoreError};
 
-/// What a key holds.
+/// The type of a key's value.
 enum Form {
     Text,
     Number,
-    /// A whole number from the first to the second.
+    /// A whole number within these inclusive bounds.
     Whole(i64, i64),
     Switch,
-    /// One of these.
+    /// One of these words.
     Word(&'static [&'static str]),
-    /// One of these, or a number.
+    /// One of these words, or a number.
     WordOrNumber(&'static [&'static str]),
     Texts,
     TextOrTexts,
     WholeOrList,
-    /// Texts by names of any kind.
+    /// A table of texts with arbitrary keys.
     Names,
     Part(&'static [Key]),
     Parts(&'static [Key]),
 }
 
-/// A key: its name, what it holds, whether it must be there.
+/// A key: its name, its form, and whether it is required.
 type Key = (&'static str, Form, bool);
 
 const FILE: &[Key] = &[
@@ -81,7 +80,7 @@ const MARK: &[Key] = &[
     ("scale", Form::Word(&["linear", "log"]), false),
 ];
 
-/// Checks the form of a whole text. Keys that this version does not know are no error: each is named in `unknown`.
+/// Checks the form of a whole file. Unknown keys are not errors; they are added to `unknown`.
 pub(super) fn check(file: &Table, unknown: &mut Vec<String>) -> Result<()> {
     look("", file, FILE, unknown).map_err(|(place, message)| StoreError::Figures {
         place: if place.is_empty() { "figures".to_owned() } else { place },
@@ -152,7 +151,7 @@ fn under(place: &str, this: &str) -> String {
     if place.is_empty() { this.to_owned() } else { format!("{place}, {this}") }
 }
 
-/// How a list of tables is written.
+/// Returns how a list of tables is written in TOML.
 fn header(name: &str) -> &'static str {
     match name {
         "panel" => "[[figure.panel]]",
@@ -161,7 +160,7 @@ fn header(name: &str) -> &'static str {
     }
 }
 
-/// Whether a value has a form; if not, what is expected.
+/// Checks that a value has a form. The error says what is expected.
 fn fits(form: &Form, value: &Value) -> std::result::Result<(), String> {
     let word = |words: &[&str], also: &str| match value.as_str() {
         Some(text) if words.contains(&text) => Ok(()),
@@ -195,7 +194,7 @@ fn fits(form: &Form, value: &Value) -> std::result::Result<(), String> {
     if ok { Ok(()) } else { Err(expected.to_owned()) }
 }
 
-/// `a, b or c`.
+/// Formats words as `a, b or c`.
 fn list(words: &[&str]) -> String {
     match words {
         [most @ .., last] if !most.is_empty() => format!("{} or {last}", most.join(", ")),
@@ -203,7 +202,7 @@ fn list(words: &[&str]) -> String {
     }
 }
 
-/// A value as written, if it is short.
+/// Returns a value as TOML if it is short.
 fn short(value: &Value) -> String {
     match value {
         Value::Table(_) => "{ … }".to_owned(),
@@ -216,7 +215,7 @@ fn short(value: &Value) -> String {
     }
 }
 
-/// `; did you mean x?`, if something comes near.
+/// Returns `; did you mean x?` if a word is similar to `text`.
 pub(super) fn nearest<'a>(words: impl Iterator<Item = &'a str>, text: &str) -> String {
     match crate::suggest::near(text, words).first() {
         Some(word) => format!("; did you mean {word}?"),

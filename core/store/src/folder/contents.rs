@@ -1,4 +1,4 @@
-//! What belongs into a run's folder, and what does not.
+//! Which files belong to a run's folder.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use crate::folder::inside;
 use crate::folder::run_dir::{OWNER, RunDir};
 use crate::folder::temporary::TMP;
 
-/// Files of a run, and folders whose content is the experiment's or whatever was set aside.
+/// Files of a run, and folders whose content belongs to the experiment or was set aside.
 const WHOLE: [&str; 19] = [
     "run.toml",
     "code.diff",
@@ -34,8 +34,8 @@ const WHOLE: [&str; 19] = [
 const FOLDERS: [&str; 7] =
     ["control", "journal", "metrics", "tables", "checkpoints", "superseded", "weights"];
 
-/// What lies in a run's folder, at any depth that is not the experiment's own, and is not a run's: paths relative to the folder,
-/// sorted.
+/// Returns what lies in a run's folder but does not belong to the run, as sorted paths relative to the folder. Folders
+/// of the experiment's own are not searched.
 ///
 /// # Errors
 /// The folder cannot be listed.
@@ -46,8 +46,8 @@ pub fn foreign(run: &RunDir) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// What all files in a folder, at any depth, take on the disk, in bytes; what cannot be looked at counts nothing. A plugin's file
-/// that several runs have counts in each of them for its share; one of its names is in none of them.
+/// Returns the disk usage of all files below a folder, in bytes; unreadable ones count as zero. A plugin file shared by
+/// several runs is divided among them.
 pub fn size(run: &RunDir, path: &Path) -> u64 {
     let names = inside::names(run, path).unwrap_or_default();
     let sizes = names.into_iter().map(|name| {
@@ -68,7 +68,7 @@ fn look(run: &RunDir, dir: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
         let is_folder = inside::is_dir(run, &path);
         match name.to_str().map_or(Belongs::No, |name| belongs(below.parent().unwrap_or(&below), name)) {
             Belongs::Folder if is_folder => look(run, &path, found)?,
-            // Of the run's own names something else may have taken one.
+            // Something else may have taken a name of the run.
             Belongs::Folder if dir != run.path() => found.push(below),
             Belongs::Whole | Belongs::Folder => {}
             Belongs::No => found.push(below),
@@ -79,13 +79,13 @@ fn look(run: &RunDir, dir: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
 
 enum Belongs {
     Whole,
-    /// If what is in it does.
+    /// A folder, if its content belongs.
     Folder,
     No,
 }
 
 fn belongs(dir: &Path, name: &str) -> Belongs {
-    // What a resume set aside lies there in the same places.
+    // What a resume set aside has the same layout.
     let mut parts = dir.iter().peekable();
     if parts.peek().is_some_and(|first| *first == "superseded") && dir.iter().count() > 1 {
         parts.nth(1);
@@ -110,7 +110,7 @@ fn belongs(dir: &Path, name: &str) -> Belongs {
     }
 }
 
-/// Whether it is a name of unfinished work: `.tmp-<process id>-…`, or of a merge or a checkpoint.
+/// Returns whether a name is one of unfinished work: `.tmp-<process id>-…`, or that of a merge or checkpoint.
 fn is_unfinished(name: &str) -> bool {
     name.strip_prefix(TMP).is_some_and(|rest| {
         rest.starts_with(|c: char| c.is_ascii_digit())

@@ -1,4 +1,4 @@
-//! `control/`: what others ask of a run. Each request is a file, created whole.
+//! `control/`: requests to a run. Each request is a file, created atomically.
 
 use std::time::SystemTime;
 
@@ -8,17 +8,17 @@ use crate::error::{FormatContext as _, IoContext as _, Result};
 use crate::folder::inside;
 use crate::folder::run_dir::RunDir;
 
-/// Something asked of a run.
+/// A request to a run.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Request {
-    /// Finish the step, save a checkpoint, end. Stays until [`clear_control`] or [`withdraw_stop`].
+    /// Finish the step, save a checkpoint and end. Remains until [`clear_control`] or [`withdraw_stop`].
     Stop {
-        /// Seconds until it is killed; `None` for the default.
+        /// Seconds until the run is killed; `None` for the default.
         grace_s: Option<f64>,
     },
-    /// Wait after this step.
+    /// Pause after this step.
     Pause,
-    /// Go on.
+    /// Continue after a pause.
     Resume,
     /// Save a checkpoint soon.
     Checkpoint,
@@ -33,10 +33,10 @@ struct StopFile {
 const ONCE: [(&str, Request); 3] =
     [("pause", Request::Pause), ("resume", Request::Resume), ("checkpoint", Request::Checkpoint)];
 
-/// Asks something of a run. A later `Pause` takes back a `Resume` not yet read, and the other way round.
+/// Makes a request. A later `Pause` cancels an unread `Resume`, and the other way round.
 ///
 /// # Errors
-/// The disk does not take it.
+/// The request cannot be written.
 pub fn request(run: &RunDir, request: Request) -> Result<()> {
     let dir = run.control();
     inside::create_dir_all(run, &dir).at("create", &dir)?;
@@ -61,8 +61,8 @@ pub fn request(run: &RunDir, request: Request) -> Result<()> {
     inside::replace_public(run, &path, &bytes).at("write", &path)
 }
 
-/// The [`Request::Stop`] that is asked for. Whatever bears its name asks for one, even if it cannot be read:
-/// `touch control/stop` works too.
+/// Returns the pending [`Request::Stop`]. Any file of that name counts, even if it cannot be parsed, so that `touch
+/// control/stop` works.
 ///
 /// # Errors
 /// The folder of requests cannot be read.
@@ -77,20 +77,20 @@ pub fn stop_request(run: &RunDir) -> Result<Option<Request>> {
     Ok(Some(Request::Stop { grace_s: grace_s.filter(|s| s.is_finite() && *s >= 0.0) }))
 }
 
-/// Which file a [`Request::Stop`] is: one that is asked for anew is another. `None`: there is none.
+/// Identifies the file of a [`Request::Stop`], so that a repeated request can be told apart. `None` if there is none.
 pub fn stop_stamp(run: &RunDir) -> Option<(u64, SystemTime)> {
     let file = inside::entry(run, &run.control().join("stop")).ok()?;
     Some((file.inode, file.modified))
 }
 
-/// Reads what is asked. `Pause`, `Resume` and `Checkpoint` are removed and so answered once; `Stop` is read each time.
+/// Reads the pending requests. `Pause`, `Resume` and `Checkpoint` are removed, so they are answered once; `Stop` stays.
 ///
 /// # Errors
 /// The folder of requests cannot be read or emptied.
 pub fn take_requests(run: &RunDir) -> Result<Vec<Request>> {
     let mut out: Vec<Request> = stop_request(run)?.into_iter().collect();
     for (name, request) in ONCE {
-        // One that cannot be removed would be answered for ever.
+        // A request that cannot be removed would be answered forever.
         if remove(run, name).unwrap_or(false) {
             out.push(request);
         }
@@ -98,17 +98,17 @@ pub fn take_requests(run: &RunDir) -> Result<Vec<Request>> {
     Ok(out)
 }
 
-/// What the event of a stop taken back says, see [`crate::Event::Request`].
+/// The text of the event for a cancelled stop, see [`crate::Event::Request`].
 pub const WITHDRAWN: &str = "withdraw the stop";
 
-/// What the event says of whoever asked to end a run at once.
+/// The text of the event for a request to end a run at once.
 pub const KILL: &str = "kill";
 
-/// Why a run has ended that was ended so.
+/// The cause of a run that was ended by such a request.
 pub const KILLED: &str = "killed on request";
 
-/// Takes back [`Request::Stop`], whoever asked for it: as with `Pause` and `Resume`, the last word counts. A trainer that
-/// has already told its plugin asks for it again. `false`: there was none.
+/// Cancels [`Request::Stop`], whoever made it: as with `Pause` and `Resume`, the last request counts. A trainer that
+/// has already notified its plugin makes the request again. Returns `false` if there was none.
 ///
 /// # Errors
 /// The request cannot be removed.
@@ -116,7 +116,7 @@ pub fn withdraw_stop(run: &RunDir) -> Result<bool> {
     remove(run, "stop")
 }
 
-/// Removes every request, `Stop` too: for a run about to start or to be resumed.
+/// Removes all requests, including `Stop`, for a run that is about to start or resume.
 ///
 /// # Errors
 /// The requests cannot be removed.
@@ -127,7 +127,7 @@ pub fn clear_control(run: &RunDir) -> Result<()> {
     Ok(())
 }
 
-/// Removes a request, whatever it is. `false`: there was none.
+/// Removes a request. Returns `false` if there was none.
 fn remove(run: &RunDir, name: &str) -> Result<bool> {
     let path = run.control().join(name);
     inside::remove_dir(run, &path).at("remove", &path)

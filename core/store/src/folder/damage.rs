@@ -1,4 +1,4 @@
-//! `damage.jsonl`: which files of a run hold something else than was written, one JSON object a line.
+//! `damage.jsonl`: the damaged files of a run, one JSON object per line.
 
 use std::path::{Path, PathBuf};
 
@@ -10,14 +10,14 @@ use crate::folder::events::{Event, append_event};
 use crate::folder::inside;
 use crate::folder::run_dir::RunDir;
 
-/// A damaged file, as it was found.
+/// A damaged file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Damage {
     /// When it was found.
     pub time: Timestamp,
-    /// The file, relative to the run's folder, as it was called then.
+    /// The file's path when it was found, relative to the run's folder.
     pub file: PathBuf,
-    /// Where it is kept now, relative to the run's folder, if it was set aside.
+    /// Where it was moved to, relative to the run's folder, if it was set aside.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kept: Option<PathBuf>,
     /// What is wrong with it.
@@ -31,7 +31,7 @@ struct Line<'a> {
     damage: &'a Damage,
 }
 
-/// What was found damaged so far by whoever seals, merges and recovers. A line that cannot be understood is left out.
+/// Reads the damage found so far by sealing, merging and recovery. Invalid lines are skipped.
 ///
 /// # Errors
 /// The file cannot be read.
@@ -42,7 +42,7 @@ pub fn known_damage(run: &RunDir) -> Result<Vec<Damage>> {
     Ok(text.split(|b| *b == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect())
 }
 
-/// Moves a damaged file to `damaged/`, where nothing reads it, and says so once.
+/// Moves a damaged file to `damaged/`, where nothing reads it, and reports it once.
 pub(crate) fn set_aside(run: &RunDir, path: &Path, error: &StoreError) -> Result<()> {
     let dir = run.damaged();
     inside::create_dir_all(run, &dir).at("create", &dir)?;
@@ -54,13 +54,13 @@ pub(crate) fn set_aside(run: &RunDir, path: &Path, error: &StoreError) -> Result
         }
         to = dir.join(format!("{n}-{}", name.to_string_lossy()));
     }
-    // Told first: a kill in between tells it again at most.
+    // Reported first: a kill in between only repeats the report.
     tell(run, path, Some(&to), error)?;
     inside::rename(run, path, &to).at("move", path)?;
     inside::sync_dir(run, &dir).at("sync", &dir)
 }
 
-/// Notes that a file is damaged, and tells it as a warning, unless that has been done.
+/// Records that a file is damaged and logs a warning, unless that has been done before.
 pub(crate) fn tell(run: &RunDir, path: &Path, kept: Option<&Path>, error: &StoreError) -> Result<()> {
     let below = |path: &Path| path.strip_prefix(run.path()).unwrap_or(path).to_owned();
     let damage =

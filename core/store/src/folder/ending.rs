@@ -1,4 +1,4 @@
-//! The end of a run whose last status could not be written: what its other records tell of it.
+//! The end of a run whose last status could not be written, from its other records.
 
 use jiff::Timestamp;
 
@@ -7,9 +7,8 @@ use crate::folder::events::{Event, EventLine, read_events};
 use crate::folder::run_dir::RunDir;
 use crate::folder::status::{Ending, State, Status};
 
-/// How a run ended, and when, by whichever of its records knows: the last state in `events.jsonl`, if it is final and not
-/// older than the status, or what the trainer wrote into the status before it left, or that somebody asked to kill it.
-/// `None`: no record tells.
+/// Returns how and when a run ended, from the last state in `events.jsonl` if that is final and not older than the status, from
+/// the outcome that the trainer wrote before it exited, or from a request to kill the run. `None` if no record tells.
 pub fn recorded_end(run: &RunDir, status: &Status) -> Option<(Ending, Timestamp)> {
     let events = read_events(run).unwrap_or_default();
     let last = events.iter().rev().find_map(|line| match &line.event {
@@ -21,7 +20,7 @@ pub fn recorded_end(run: &RunDir, status: &Status) -> Option<(Ending, Timestamp)
     last.filter(known).or_else(outcome).or_else(|| killed(&events))
 }
 
-/// The end of a run that was to be killed since it last started.
+/// Returns the end of a run that was asked to be killed since its last start.
 fn killed(events: &[EventLine]) -> Option<(Ending, Timestamp)> {
     let goes_on = |line: &&EventLine| match line.event {
         Event::State { state, .. } => state != State::Starting && !state.is_final(),

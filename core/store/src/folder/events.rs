@@ -1,4 +1,4 @@
-//! `events.jsonl`: what happened to a run, one JSON object a line, only ever appended to.
+//! `events.jsonl`: what happened to a run, one JSON object per line, append-only.
 
 use std::fs::File;
 use std::io::{self, Write as _};
@@ -21,7 +21,7 @@ pub enum Event {
     State {
         /// The new state.
         state: State,
-        /// Why.
+        /// The cause.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         cause: Option<String>,
     },
@@ -32,47 +32,47 @@ pub enum Event {
         /// Its folder, relative to the run's.
         path: String,
     },
-    /// The run went on from a checkpoint.
+    /// The run continued from a checkpoint.
     Resumed {
         /// The checkpoint's step.
         step: i64,
         /// Its folder, relative to the run's.
         checkpoint: String,
     },
-    /// It began to wait.
+    /// The run was paused.
     Paused,
-    /// It went on.
+    /// The run continued after a pause.
     Unpaused,
     /// A request was read.
     Request {
         /// `stop`, `pause`, `resume`, `checkpoint`, `kill`, or [`crate::WITHDRAWN`].
         what: String,
     },
-    /// Something a person should look at.
+    /// A warning.
     Warning {
-        /// In words.
+        /// The message.
         message: String,
     },
-    /// Something that changes what the numbers mean, such as a diverged trial.
+    /// An event that changes what the numbers mean, such as a diverged trial.
     Alert {
-        /// In words.
+        /// The message.
         message: String,
     },
-    /// A line the experiment wrote.
+    /// A line that the experiment logged.
     Log {
         /// `trace`, `debug`, `info`, `warn` or `error`.
         level: String,
-        /// The line.
+        /// The message.
         message: String,
     },
-    /// A process of the run got a signal.
+    /// A process of the run received a signal.
     Signal {
-        /// Such as `SIGTERM`.
+        /// The signal, such as `SIGTERM`.
         name: String,
         /// `trainer` or `keeper`.
         process: String,
     },
-    /// An event of a newer gradtop.
+    /// An event written by a newer version.
     #[serde(other)]
     Unknown,
 }
@@ -80,14 +80,14 @@ pub enum Event {
 /// An event with its time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EventLine {
-    /// When.
+    /// When it happened.
     pub time: Timestamp,
-    /// What.
+    /// What happened.
     #[serde(flatten)]
     pub event: Event,
 }
 
-/// A line as written.
+/// A line of the file.
 #[derive(Serialize)]
 struct Line<'a> {
     schema: u32,
@@ -96,17 +96,17 @@ struct Line<'a> {
     event: &'a Event,
 }
 
-/// The most bytes of events that are read.
+/// Number of bytes read from the end of the file at most.
 const LIMIT: u64 = 32 << 20;
-/// The last bytes of events that are looked at for an alert: each look at a run does so.
+/// Number of bytes searched for the last alert. Every view of a run does this.
 const RECENT: u64 = 64 << 10;
-/// Start of every line.
+/// The start of every line.
 const START: &[u8] = b"{\"schema\":";
 
-/// Appends an event with one write, so that lines of several processes never mix.
+/// Appends an event with a single write, so that lines of several processes never mix.
 ///
 /// # Errors
-/// The disk does not take it.
+/// The event cannot be written.
 pub fn append_event(run: &RunDir, event: &Event) -> Result<()> {
     append(run, &encode(run, event)?)
 }
@@ -127,38 +127,38 @@ fn append_to(file: &mut File, path: &Path, text: &[u8]) -> Result<()> {
     let before = file.metadata().at("read", path)?.len();
     let written = file.write_all(text).at("append to", path);
     if written.is_err() {
-        // What fitted is no line: on a full disk nobody else has appended one meanwhile.
+        // Removes the part of the line that was written. On a full disk, nobody else has appended in the meantime.
         file.set_len(before).ok();
     }
     written
 }
 
-/// The events of one process, in their order. Those that the disk does not take wait, each with its own time.
+/// The events of one process, in order. Events that cannot be written are kept, each with its own time.
 #[derive(Debug)]
 pub struct EventLog {
     run: RunDir,
     waiting: Mutex<Vec<u8>>,
-    /// As it was last opened: it takes an end and its cause when the run's folder is closed to this process meanwhile.
+    /// Kept open, so that an end and its cause can be written even if this process loses access to the run's folder.
     file: Mutex<Option<File>>,
 }
 
 impl EventLog {
-    /// For a run of this process.
+    /// Creates the log for a run of this process.
     pub fn new(run: &RunDir) -> Self {
         Self { run: run.clone(), waiting: Mutex::default(), file: Mutex::default() }
     }
 
-    /// Appends an event after all those that wait. If that fails, it waits too.
+    /// Appends an event after all pending ones. If that fails, the event is pending too.
     ///
     /// # Errors
-    /// The disk does not take it; it is kept for the next time.
+    /// The event cannot be written now; it is kept for the next attempt.
     pub fn append(&self, event: &Event) -> Result<()> {
         let line = encode(&self.run, event)?;
         self.waiting.lock().extend(line);
         self.flush()
     }
 
-    /// The lines that wait, at most so many bytes of them, for another process to write.
+    /// Returns pending lines, up to `most` bytes, for another process to write.
     pub fn hand_over(&self, most: usize) -> String {
         let waiting = self.waiting.lock();
         let lines = waiting.split_inclusive(|b| *b == b'\n');
@@ -175,10 +175,10 @@ impl EventLog {
         self.waiting.lock().extend_from_slice(lines.as_bytes());
     }
 
-    /// Writes what waits.
+    /// Writes the pending events.
     ///
     /// # Errors
-    /// The disk does not take them; they are kept.
+    /// They cannot be written now and are kept.
     pub fn flush(&self) -> Result<()> {
         let mut waiting = self.waiting.lock();
         if !waiting.is_empty() {
@@ -199,15 +199,15 @@ impl EventLog {
 /// An alert that a run has raised.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RaisedAlert {
-    /// When.
+    /// When it was raised.
     pub time: Timestamp,
-    /// In words.
+    /// The message.
     pub message: String,
-    /// It tells of the run's end.
+    /// Whether it concerns the run's end.
     pub of_end: bool,
 }
 
-/// The last alert since a run was started or resumed, if it is among its last events.
+/// Returns the last alert since the run was started or resumed, if it is among the latest events.
 pub(crate) fn last_alert(run: &RunDir) -> Option<RaisedAlert> {
     let (bytes, _) = inside::read_end(run, &run.events(), RECENT).ok()?;
     let whole = bytes.iter().rposition(|b| *b == b'\n')?;
@@ -227,8 +227,8 @@ pub(crate) fn last_alert(run: &RunDir) -> Option<RaisedAlert> {
     alert
 }
 
-/// All events so far, in the order written; of a file longer than 32 MiB the last ones, after a warning that says so.
-/// A line without its end is one still being written, and left out.
+/// Reads all events in the order written. If the file is longer than 32 MiB, only the last ones are read, after a
+/// warning. An incomplete last line is skipped.
 ///
 /// # Errors
 /// The file cannot be read.
@@ -236,7 +236,7 @@ pub fn read_events(run: &RunDir) -> Result<Vec<EventLine>> {
     let path = run.events();
     let end = inside::if_there(inside::read_end(run, &path, LIMIT)).at("read", &path)?;
     let Some((bytes, before)) = end else { return Ok(Vec::new()) };
-    // Cut somewhere in a line, most likely: that one goes too.
+    // The cut is most likely within a line, so skip that line too.
     let start =
         if before == 0 { 0 } else { bytes.iter().position(|b| *b == b'\n').map_or(bytes.len(), |n| n + 1) };
     let mut out = Vec::new();
@@ -244,8 +244,8 @@ pub fn read_events(run: &RunDir) -> Result<Vec<EventLine>> {
         let Some(line) = line.strip_suffix(b"\n") else { break };
         match serde_json::from_slice::<EventLine>(line) {
             Ok(event) => out.push(event),
-            // A process that died while writing leaves a line without its end, and the next one's follows on the same
-            // line; a power cut leaves zeros. Whatever whole event the line ends with still stands.
+            // A process that died while writing leaves an incomplete line, and the next line is appended to it; a power
+            // cut leaves zeros. A complete event at the end of the line is still valid.
             Err(e) => match line.windows(START.len()).rposition(|w| w == START).map(|at| &line[at..]) {
                 Some(last) if last.len() < line.len() => {
                     if let Ok(event) = serde_json::from_slice(last) {

@@ -1,5 +1,5 @@
-//! The text of a run's lock: who took it last, how, and which folder the run was in. A run that was resumed lives where it was
-//! resumed, and a copy of one that lives is another folder.
+//! The text in a run's lock file: who took the lock last, how, and for which folder. It tells a resumed run from a copy
+//! of a live one.
 
 use std::fs::{self, File};
 use std::io;
@@ -10,25 +10,25 @@ use crate::folder::inside;
 use crate::folder::machine::Place;
 use crate::folder::run_dir::RunDir;
 
-/// Who took a lock last.
+/// The process that took a lock last.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Holder {
     pub(crate) place: Place,
-    /// It holds a lock of its open file description; if not, only a `flock`.
+    /// Whether it holds an open file description lock; otherwise only a `flock`.
     pub(crate) ofd: bool,
-    /// The folder of the run as it was seen from there, and the inode of its lock. Versions before this one did not say it.
+    /// The run's folder as the holder saw it, and the inode of its lock. Not recorded by older versions.
     folder: Option<PathBuf>,
     inode: Option<u64>,
 }
 
 impl Holder {
-    /// One of whom only the place is known.
+    /// Creates a holder of which only the place is known.
     pub(crate) fn at(place: Place) -> Self {
         Self { place, ..Self::default() }
     }
 
-    /// The folder that the run was in when its lock was taken, if this one is a copy of it. Folders are moved, and some file systems
-    /// give their files other numbers now and then: of a copy neither is the same.
+    /// Returns the folder that the run was in when its lock was taken, if `run` is a copy of it. Folders can be moved
+    /// and some file systems change inode numbers, so a copy must differ in both.
     pub(crate) fn copied_from(&self, run: &RunDir) -> Option<PathBuf> {
         let (folder, inode) = (self.folder.as_ref()?, self.inode?);
         let copied = inside::entry(run, &run.lock()).ok()?.inode != inode;
@@ -36,13 +36,13 @@ impl Holder {
     }
 }
 
-/// Says in the lock's file who took it, and of which folder it is.
+/// Writes to the lock's file who holds it and for which folder.
 pub(crate) fn sign(run: &RunDir, file: &File, ofd: bool) -> io::Result<()> {
     let Place { host, boot, machine, pids, clocks } = Place::here();
     let mut text = format!("{host}\n{}\n", boot.unwrap_or_default());
     let lock = ofd.then(|| "ofd".to_owned());
     let inode = Some(file.metadata()?.ino().to_string());
-    // A name with an end of a line in it has no room in one.
+    // A path with a line break cannot be stored in one line.
     let folder =
         fs::canonicalize(run.path()).ok().and_then(|folder| folder.into_os_string().into_string().ok());
     let folder = folder.filter(|folder| !folder.contains('\n'));
@@ -62,15 +62,15 @@ pub(crate) fn sign(run: &RunDir, file: &File, ofd: bool) -> io::Result<()> {
     if before[..read] == *text.as_bytes() {
         return Ok(());
     }
-    // In one write, cut to length after it: who reads between the two still finds whole lines first.
+    // A single write, truncated afterwards, so that a reader in between still finds complete lines first.
     file.write_all_at(text.as_bytes(), 0)?;
     file.set_len(text.len() as u64)
 }
 
-/// Who took the lock last; `None` if nobody has said so, as in runs of older versions.
+/// Returns who took the lock last. `None` if nobody has signed it, as in runs of older versions.
 pub(crate) fn last_holder(run: &RunDir) -> Option<Holder> {
     let text = inside::read_text(run, &run.lock(), inside::NOTE_LIMIT).ok()?;
-    // What follows the last end of a line is not whole.
+    // Text after the last line break is incomplete.
     let mut lines = text[..text.rfind('\n')?].split('\n');
     let (host, boot) = (lines.next()?, lines.next()?);
     let boot = Some(boot.to_owned()).filter(|id| !id.is_empty());

@@ -1,9 +1,8 @@
-//! Everything that opens, makes, moves or removes a file inside a run folder.
+//! File operations inside a run folder. All other code goes through these functions.
 //!
-//! A run folder may be anybody's, and may be damaged. The folder itself may be reached by way of a symbolic link; below it
-//! no link is followed, for reading or for writing, and only regular files are opened, without ever waiting for one.
-//! Every `path` is below the run's folder, or the folder itself. Errors are what the system answers; of something else than a regular file,
-//! [`io::ErrorKind::InvalidInput`].
+//! A run folder may come from anybody and may be damaged. The folder itself may be reached through a symbolic link, but below it
+//! links are never followed, only regular files are opened, and opening never blocks. Every `path` is the run's folder or lies
+//! below it. Errors are those of the operating system; anything other than a regular file is [`io::ErrorKind::InvalidInput`].
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -24,22 +23,22 @@ use crate::error::NoFile;
 use crate::folder::run_dir::RunDir;
 use crate::folder::temporary::{is_temporary, tmp_beside};
 
-/// The most bytes of a text file that is read whole: manifest, status, figures and the like.
+/// Size limit of a text file that is read whole: manifest, status, figures and so on.
 pub const TEXT_LIMIT: u64 = 16 << 20;
-/// The most bytes of the file of a request or of a lock.
+/// Size limit of the file of a request or a lock.
 pub const NOTE_LIMIT: u64 = 64 << 10;
 
-/// What holds for every file opened here: no wait for a pipe's other end or a lease, no terminal taken over.
+/// Flags of every open call: never wait for the other end of a pipe or for a lease, never take over a terminal.
 const CAREFUL: OFlags = OFlags::CLOEXEC.union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
-/// A folder that is only gone through.
+/// Flags for a folder that is only traversed.
 const FOLDER: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
-/// The mode of new files and folders; the umask takes from it.
+/// The mode of new files and folders, before the umask.
 const FILE_MODE: Mode = Mode::from_raw_mode(0o666);
 const PRIVATE_MODE: Mode = Mode::from_raw_mode(0o600);
 const PUBLIC_MODE: Mode = Mode::from_raw_mode(0o644);
 const DIR_MODE: Mode = Mode::from_raw_mode(0o777);
 
-/// What an operation gave; `None` if there is no such file or folder.
+/// Maps a missing file or folder to `None`.
 pub(crate) fn if_there<T>(result: io::Result<T>) -> io::Result<Option<T>> {
     match result {
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -52,39 +51,39 @@ pub fn open(run: &RunDir, path: &Path) -> io::Result<File> {
     open_with(run, path, OFlags::RDONLY)
 }
 
-/// Opens a file for appending, a new one if there is none.
+/// Opens a file for appending, creating it if necessary.
 pub fn append(run: &RunDir, path: &Path) -> io::Result<File> {
     open_with(run, path, OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE)
 }
 
-/// Opens a file for reading and writing, a new one if there is none.
+/// Opens a file for reading and writing, creating it if necessary.
 pub fn edit(run: &RunDir, path: &Path) -> io::Result<File> {
     open_with(run, path, OFlags::RDWR | OFlags::CREATE)
 }
 
-/// The same, a new one for this user alone.
+/// Like [`edit`], but a new file is readable by this user only.
 pub(crate) fn edit_private(run: &RunDir, path: &Path) -> io::Result<File> {
     open_as(run, path, OFlags::RDWR | OFlags::CREATE, PRIVATE_MODE)
 }
 
-/// Makes a new file, for reading and writing; an error if the name is taken.
+/// Creates a file for reading and writing; fails if the name is taken.
 pub fn create_new(run: &RunDir, path: &Path) -> io::Result<File> {
     open_with(run, path, OFlags::RDWR | OFlags::CREATE | OFlags::EXCL)
 }
 
-/// Opens an existing file for writing, and cuts it to `len` bytes if it is longer.
+/// Opens an existing file for writing and truncates it to `len` bytes if it is longer.
 pub fn cut(run: &RunDir, path: &Path, len: u64) -> io::Result<()> {
     let file = open_with(run, path, OFlags::WRONLY)?;
     if file.metadata()?.len() > len { file.set_len(len) } else { Ok(()) }
 }
 
-/// Reads a whole file; an error if it is longer than `limit`.
+/// Reads a whole file; fails if it is longer than `limit`.
 pub fn read(run: &RunDir, path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     let file = open(run, path)?;
-    // What another machine has replaced is read to the length that it has now, not to the one that is remembered here.
+    // Another machine may have replaced the file, so bypass cached attributes to get its current length.
     let sync = AtFlags::EMPTY_PATH | AtFlags::STATX_FORCE_SYNC;
     let len = statx(&file, "", sync, StatxFlags::SIZE).map_or(0, |seen| seen.stx_size);
-    // Room for all of it at once, and for what tells that there is no more.
+    // Room for the whole file, and for the read that detects its end.
     let mut bytes = Vec::with_capacity(len.min(limit) as usize + 64);
     file.take(limit + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit {
@@ -94,12 +93,12 @@ pub fn read(run: &RunDir, path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The same, for UTF-8.
+/// Like [`read`], for UTF-8.
 pub fn read_text(run: &RunDir, path: &Path, limit: u64) -> io::Result<String> {
     String::from_utf8(read(run, path, limit)?).map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e))
 }
 
-/// The last bytes of a file, at most `limit`, and how many there are before them.
+/// Reads the last bytes of a file, at most `limit`, and returns how many bytes precede them.
 pub fn read_end(run: &RunDir, path: &Path, limit: u64) -> io::Result<(Vec<u8>, u64)> {
     let mut file = open(run, path)?;
     let before = file.metadata()?.len().saturating_sub(limit);
@@ -109,18 +108,18 @@ pub fn read_end(run: &RunDir, path: &Path, limit: u64) -> io::Result<(Vec<u8>, u
     Ok((bytes, before))
 }
 
-/// Writes `bytes` to `path` by way of a temporary file and a rename: a reader sees the old file or the new one.
-/// With `durable`, file and folder are on the disk when this returns.
+/// Writes `bytes` to `path` through a temporary file and a rename: a reader sees the old file or the new one. With
+/// `durable`, file and folder are synced before this returns.
 pub fn replace(run: &RunDir, path: &Path, bytes: &[u8], durable: bool) -> io::Result<()> {
     replace_with(run, path, bytes, durable, None)
 }
 
-/// The same, not durable, and readable by all, whatever the umask.
+/// Like [`replace`], not durable, and readable by all whatever the umask.
 pub(crate) fn replace_public(run: &RunDir, path: &Path, bytes: &[u8]) -> io::Result<()> {
     replace_with(run, path, bytes, false, Some(PUBLIC_MODE))
 }
 
-/// The same, durable, and for this user alone from its first byte on.
+/// Like [`replace`], durable, and readable by this user only from its first byte on.
 pub(crate) fn replace_private(run: &RunDir, path: &Path, bytes: &[u8]) -> io::Result<()> {
     replace_with(run, path, bytes, true, Some(PRIVATE_MODE))
 }
@@ -152,17 +151,17 @@ fn replace_with(
     if durable { sync_dir(run, path.parent().unwrap_or(run.path())) } else { Ok(()) }
 }
 
-/// Moves a file or folder to another name in the same run.
+/// Moves a file or folder to another name within the run.
 pub fn rename(run: &RunDir, from: &Path, to: &Path) -> io::Result<()> {
     let ((from_dir, from), (to_dir, to)) = (parent(run, from)?, parent(run, to)?);
     Ok(renameat(from_dir, from, to_dir, to)?)
 }
 
-/// Gives a folder another name in the same run; an error of kind `AlreadyExists` if that is taken.
+/// Renames a folder within the run; fails with `AlreadyExists` if the name is taken.
 pub fn rename_new(run: &RunDir, from: &Path, to: &Path) -> io::Result<()> {
     let ((from_dir, from), (to_dir, to)) = (parent(run, from)?, parent(run, to)?);
     match renameat_with(&from_dir, from, &to_dir, to, RenameFlags::NOREPLACE) {
-        // A file system that cannot: an empty folder takes the name, and is then replaced in one step.
+        // This file system cannot rename without replacing: reserve the name with an empty folder, then replace that in one step.
         Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
             mkdirat(&to_dir, to, DIR_MODE)?;
             let renamed = renameat(&from_dir, from, &to_dir, to);
@@ -175,7 +174,7 @@ pub fn rename_new(run: &RunDir, from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
-/// Exchanges two folders in one step. `false`: this file system cannot.
+/// Exchanges two folders in one step. Returns `false` if the file system cannot do that.
 pub(crate) fn exchange(run: &RunDir, a: &Path, b: &Path) -> io::Result<bool> {
     #[cfg(test)]
     if crate::stages::hook::no_exchange() {

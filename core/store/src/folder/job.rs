@@ -1,7 +1,8 @@
-//! `job.toml`: the job of a batch system that is to run a run, and `job-seen.json`: what the batch system last said of it.
+//! `job.toml`: the batch job that is to execute a run; `job-seen.json`: what the batch system last reported about it.
 //!
-//! Both lie in the run's folder, which stays what it is whichever job works in it. Who submits a job writes the first and gives the
-//! run's lock up; the job takes the lock where it starts. Who has asked the batch system writes the second, for everybody who looks.
+//! Both lie in the run's folder, which stays the same whichever job works on it. The submitter writes the first and
+//! releases the run's lock; the job takes the lock when it starts. Any process that has asked the batch system writes
+//! the second, for all viewers.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -10,71 +11,71 @@ use crate::error::{FormatContext as _, IoContext as _, Result};
 use crate::folder::inside;
 use crate::folder::run_dir::RunDir;
 
-/// The job that is to run a run.
+/// The batch job that is to execute a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Job {
     /// The launcher's name in the settings.
     pub launcher: String,
-    /// What tells one submission from the next: a job with another token has lost the run to a later one.
+    /// Identifies the submission: a job with another token has lost the run to a later one.
     pub token: String,
-    /// The job's id, of an array that of the array; `None` while it is being submitted.
+    /// The job's id, or that of its array; `None` while it is being submitted.
     pub id: Option<u64>,
-    /// Which task of the array it is.
+    /// The index of the task in its array.
     pub task: Option<u32>,
-    /// Seconds between two questions to the batch system, at least.
+    /// Minimum number of seconds between two queries to the batch system.
     pub ask_every_s: u64,
-    /// What was last seen of it.
+    /// What the batch system last reported.
     #[serde(skip)]
     pub seen: Option<JobSeen>,
 }
 
 impl Job {
-    /// The id as people and the batch system write it: `12`, or `12_3` of a task of an array.
+    /// Returns the id as the batch system writes it: `12`, or `12_3` for a task of an array.
     pub fn name(&self) -> Option<String> {
         let id = self.id?;
         Some(self.task.map_or_else(|| id.to_string(), |task| format!("{id}_{task}")))
     }
 }
 
-/// What a batch system said of a job.
+/// What a batch system reported about a job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobSeen {
     /// The job's token.
     pub token: String,
-    /// When it was asked.
+    /// When the batch system was asked.
     pub asked: Timestamp,
-    /// Its own word, such as `PENDING`; empty where it does not know the job.
+    /// The batch system's own word, such as `PENDING`; empty if it does not know the job.
     pub state: String,
-    /// What a job that waits is waiting for.
+    /// What a waiting job is waiting for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// Where it runs.
+    /// The node it runs on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node: Option<String>,
-    /// When its time will be over, of one that runs.
+    /// When the time limit of a running job ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ends: Option<Timestamp>,
 }
 
-/// The state of a task that is not among those of its array any more, and whose run has not begun: what is cancelled before it begins
-/// leaves no other trace.
+/// The state of a task that is missing from its array although its run has not begun: a task that is cancelled before
+/// it starts leaves no other trace.
 pub const NOT_QUEUED: &str = "NOT_QUEUED";
 
 /// What a job's state means for its run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JobStage {
-    /// It has not started, or waits to be started again.
+    /// It has not started, or waits to be restarted.
     Waits,
     /// It has a node.
     Works,
-    /// It will not work any more.
+    /// It has ended for good.
     Over,
-    /// The batch system does not know it.
+    /// The batch system does not know the job.
     Unknown,
 }
 
 impl JobSeen {
-    /// What its state means. A word that is not known here is one of a job that has a node.
+    /// Interprets the state. Unknown words count as those of a job that has a node.
     pub fn stage(&self) -> JobStage {
         match self.state.as_str() {
             "" => JobStage::Unknown,
@@ -88,7 +89,7 @@ impl JobSeen {
     }
 }
 
-/// The job of a run, with what was last seen of it; `None` where it has none, or its file says nothing.
+/// Reads a run's job with what was last reported of it. `None` if it has none or the file is invalid.
 pub fn read_job(run: &RunDir) -> Option<Job> {
     let text = inside::read_text(run, &run.job(), inside::NOTE_LIMIT).ok()?;
     let job: Job = toml::from_str(&text).ok()?;
@@ -97,20 +98,20 @@ pub fn read_job(run: &RunDir) -> Option<Job> {
     Some(Job { seen, ..job })
 }
 
-/// Writes which job is to run a run.
+/// Writes which job is to execute a run.
 ///
 /// # Errors
-/// The disk does not take it.
+/// The file cannot be written.
 pub fn write_job(run: &RunDir, job: &Job) -> Result<()> {
     let path = run.job();
     let text = toml::to_string(job).format_at("encode", &path)?;
     inside::replace(run, &path, text.as_bytes(), true).at("write", &path)
 }
 
-/// Writes what was seen of its job.
+/// Writes what the batch system reported about the job.
 ///
 /// # Errors
-/// The disk does not take it.
+/// The file cannot be written.
 pub fn write_job_seen(run: &RunDir, seen: &JobSeen) -> Result<()> {
     let path = run.job_seen();
     let bytes = serde_json::to_vec(seen).format_at("encode", &path)?;

@@ -1,9 +1,8 @@
-//! The run's lock: held by keeper and trainer for as long as they live.
+//! The run's lock, held by keeper and trainer for their whole lifetime.
 //!
-//! It is a write lock of an open file description (`F_OFD_SETLK`), so children that inherit the file hold it too, and it is
-//! free the moment the last of them is gone, however they died. Only who may write to the file can hold it, and looking takes
-//! nothing. A `flock` is held beside it for versions that know no other, and stands for it where a file system has no such
-//! locks.
+//! It is a write lock of an open file description (`F_OFD_SETLK`): children that inherit the file hold it too, and the
+//! kernel releases it when the last of them has died. Only a process that may write to the file can hold it, and
+//! checking does not take it. A `flock` is held as well, for older versions and for file systems without such locks.
 
 use std::fs::File;
 use std::os::fd::AsFd;
@@ -22,17 +21,17 @@ use crate::folder::inside;
 use crate::folder::owner;
 use crate::folder::run_dir::RunDir;
 
-/// How long to wait for who is about to leave: a keeper that has written the end, a viewer of an older version.
+/// How long to wait for a process that is about to exit: a keeper that has written the end, or a viewer of an older version.
 const RETRY_FOR: Duration = Duration::from_secs(1);
-/// The file that is to be the lock next.
+/// The file that will become the lock.
 const NEXT: &str = ".tmp-lock";
 
-/// The right to write to a run's folder.
+/// The exclusive right to write to a run's folder.
 #[derive(Debug)]
 pub struct RunLock(File);
 
 impl RunLock {
-    /// Takes the lock, retrying for a second; [`StoreError::Locked`] if another process keeps it.
+    /// Takes the lock, retrying for a second.
     ///
     /// # Errors
     /// [`StoreError::Locked`] if another process has it, [`StoreError::Owned`] if another machine has the run.
@@ -40,59 +39,59 @@ impl RunLock {
         Self::acquire_within(run, RETRY_FOR)
     }
 
-    /// Takes the lock as it is; [`StoreError::Locked`] if another process has it at this moment.
+    /// Takes the lock without retrying.
     ///
     /// # Errors
-    /// As [`Self::acquire`].
+    /// See [`Self::acquire`].
     pub fn acquire_now(run: &RunDir) -> Result<Self> {
         Self::acquire_within(run, Duration::ZERO)
     }
 
-    /// Takes the lock if that takes no longer than `patience`.
+    /// Takes the lock, retrying for `patience`.
     fn acquire_within(run: &RunDir, patience: Duration) -> Result<Self> {
         let path = run.lock();
         let deadline = Instant::now() + patience;
         let locked = || StoreError::Locked(path.clone());
-        let taken = insist(deadline, || take_file(run)).at("lock", &path)?;
+        let taken = retry_until(deadline, || take_file(run)).at("lock", &path)?;
         let Taken { file, ofd } = taken.ok_or_else(locked)?;
-        if insist(deadline, || take_flock(&file)).at("lock", &path)?.is_none() {
-            // Beside a lock that needs the right to write, it may be anybody's who can read the file: then it says nothing.
+        if retry_until(deadline, || take_flock(&file)).at("lock", &path)?.is_none() {
+            // With an OFD lock in hand, the `flock` does not matter: any process that can read the file can hold that one.
             if !ofd || is_of_older_version(run) {
                 return Err(locked());
             }
         }
-        // Locks of another node may be none here. Who has it there is not to be signed over.
-        if let Some(seen) = owner::elsewhere(run) {
+        // Locks of another node may not be visible here, so its signature must not be overwritten.
+        if let Some(seen) = owner::remote_owner(run) {
             return Err(seen.owner.has(run));
         }
         sign(run, &file, ofd).at("write", &path)?;
         Ok(Self(file))
     }
 
-    /// A lock inherited as an open file.
+    /// Wraps a lock inherited as an open file.
     pub fn from_file(file: File) -> Self {
         Self(file)
     }
 
-    /// Notes that the run's folder has another name by now. A disk that does not take that shall not keep the run from its work.
+    /// Records that the run's folder was renamed. A failure to write that must not stop the run.
     pub fn renamed(&self, run: &RunDir) {
         let ofd = last_holder(run).is_some_and(|holder| holder.ofd);
         sign(run, &self.0, ofd).ok();
     }
 
-    /// The open file that holds the lock; a child that inherits it holds the lock too.
+    /// Returns the open file that holds the lock. A child that inherits it holds the lock too.
     pub fn file(&self) -> &File {
         &self.0
     }
 
-    /// Whether the file still has a name, so that others see the lock.
+    /// Returns whether the file still has a name, so that others see the lock.
     pub(crate) fn is_there(&self) -> bool {
         self.0.metadata().is_ok_and(|m| m.nlink() > 0)
     }
 }
 
-/// Tries until it is taken, or `None` at the deadline.
-fn insist<T>(
+/// Retries until the lock is taken. Returns `None` at the deadline.
+fn retry_until<T>(
     deadline: Instant,
     mut take: impl FnMut() -> std::io::Result<Option<T>>,
 ) -> std::io::Result<Option<T>> {
@@ -107,45 +106,45 @@ fn insist<T>(
     }
 }
 
-/// The lock's file.
+/// The lock's file, locked.
 struct Taken {
     file: File,
-    /// With the lock of its open file description; `false`: this file system has no such locks.
+    /// Whether an open file description lock was taken; `false` if the file system has none.
     ofd: bool,
 }
 
-/// Takes the file that is the run's lock; `None` if another has it.
+/// Takes the file that is the run's lock. Returns `None` if another process has it.
 fn take_file(run: &RunDir) -> std::io::Result<Option<Taken>> {
     let file = inside::edit(run, &run.lock())?;
     match take_ofd(&file, libc::F_WRLCK)? {
-        // Meanwhile another may have put a new file in its place.
+        // Another process may have replaced the file in the meantime.
         Some(ofd) if !ofd || is_at(run, &run.lock(), &file) => Ok(Some(Taken { file, ofd })),
         Some(_) => Ok(None),
         None => replace_read(run, &file),
     }
 }
 
-/// Puts a new file, locked, in the place of one that only readers have locked: anybody who can read it can do that, for as long
-/// as they like. `None`: somebody who may write has it, or it is not this user's to replace.
+/// Replaces a lock file that only readers have locked, which anybody who can read it can do for as long as they like.
+/// Returns `None` if a process with write access has it, or this user may not replace it.
 fn replace_read(run: &RunDir, old: &File) -> std::io::Result<Option<Taken>> {
     let me = rustix::process::geteuid();
     let may = me.is_root() || old.metadata()?.uid() == me.as_raw();
     if !may || is_ofd_locked(old)? != Some(false) {
         return Ok(None);
     }
-    // Nobody else can open it until it is locked, and there is one at a time.
+    // Only one process at a time can create this file, and nobody else can open it until it is locked.
     let path = run.path().join(NEXT);
     let new = inside::edit_private(run, &path)?;
     if take_ofd(&new, libc::F_WRLCK)? != Some(true) {
         if is_ofd_locked(&new)? == Some(false) {
-            // Somebody died over it once others could read it.
+            // Left by a process that died after it had made the file readable.
             inside::remove_file(run, &path)?;
         }
         return Ok(None);
     }
     take_flock(&new)?;
-    // A reader's lock on the old one keeps every writer from it until it has lost its name. Whoever has lost a race is one
-    // whose files are no longer those that bear the names.
+    // A read lock on the old file keeps all writers out until its name is gone. The loser of a race is the one whose
+    // files no longer have their names.
     let last = take_ofd(old, libc::F_RDLCK)? == Some(true)
         && (take_flock(old)?.is_some() || !is_of_older_version(run))
         && is_at(run, &run.lock(), old)
@@ -159,18 +158,19 @@ fn replace_read(run: &RunDir, old: &File) -> std::io::Result<Option<Taken>> {
     Ok(is_at(run, &run.lock(), &new).then_some(Taken { file: new, ofd: true }))
 }
 
-/// Whether the file is the one of that name.
+/// Returns whether `path` still names this file.
 fn is_at(run: &RunDir, path: &Path, file: &File) -> bool {
     let inode = file.metadata().map(|m| m.ino()).ok();
     inode.is_some() && inside::entry(run, path).map(|e| e.inode).ok() == inode
 }
 
-/// An older version's holder has said that it took no other lock than a `flock`.
+/// Returns whether the holder is an older version, which takes only a `flock`.
 fn is_of_older_version(run: &RunDir) -> bool {
     last_holder(run).is_none_or(|holder| !holder.ofd)
 }
 
-/// `Some(true)`: taken; `Some(false)`: this file system has no such locks; `None`: another has it.
+/// Returns `Some(true)` if the lock was taken, `Some(false)` if the file system has no such locks, and `None` if
+/// another process has it.
 fn take_ofd(file: &File, kind: i32) -> std::io::Result<Option<bool>> {
     match fcntl(file, FcntlArg::F_OFD_SETLK(&whole_file(kind))) {
         Ok(_) => Ok(Some(true)),
@@ -188,8 +188,8 @@ fn take_flock(file: &File) -> std::io::Result<Option<()>> {
     }
 }
 
-/// Whether another open file holds the lock; `None`: this file system has no such locks. To ask as a reader needs no right
-/// to write, and readers' own locks are no answer.
+/// Returns whether another open file holds the lock, or `None` if the file system has no such locks. Asking as a reader
+/// needs no write access and ignores the locks of readers.
 fn is_ofd_locked(file: impl AsFd) -> std::io::Result<Option<bool>> {
     let mut lock = whole_file(libc::F_RDLCK);
     match fcntl(file, FcntlArg::F_OFD_GETLK(&mut lock)) {
@@ -207,7 +207,7 @@ fn whole_file(kind: i32) -> libc::flock {
     libc::flock { l_type: kind as i16, l_whence: libc::SEEK_SET as i16, l_start: 0, l_len: 0, l_pid: 0 }
 }
 
-/// Whether anyone holds the run's lock. Opens the file for reading only, so it works in folders of others.
+/// Returns whether any process holds the run's lock. Opens the file read-only, so it works for runs of other users.
 ///
 /// # Errors
 /// The lock cannot be opened.
@@ -221,7 +221,7 @@ pub fn is_locked(run: &RunDir) -> Result<bool> {
     }
     loop {
         match flock(&file, FlockOperation::NonBlockingLockShared) {
-            // Closing the file gives the probe's lock back.
+            // Closing the file releases the lock taken by this check.
             Ok(()) => return Ok(false),
             Err(Errno::AGAIN) => return Ok(true),
             Err(Errno::INTR) => {}
@@ -230,7 +230,7 @@ pub fn is_locked(run: &RunDir) -> Result<bool> {
     }
 }
 
-/// The processes that hold the run's lock, as far as this user may see them.
+/// Returns the processes that hold the run's lock, as far as this user may see them.
 pub(crate) fn holders(run: &RunDir) -> Vec<u32> {
     let Ok(lock) = inside::open(run, &run.lock()).and_then(|file| file.metadata()) else { return Vec::new() };
     let numbers = |dir: &str| -> Vec<String> {
@@ -240,7 +240,7 @@ pub(crate) fn holders(run: &RunDir) -> Vec<u32> {
     };
     let holds = |pid: &str| {
         numbers(&format!("{pid}/fd")).iter().any(|fd| {
-            // The link is followed to the very file, whatever it is called in that process's view.
+            // Following the link reaches the file itself, whatever its path in that process's view.
             std::fs::metadata(format!("/proc/{pid}/fd/{fd}"))
                 .is_ok_and(|m| (m.dev(), m.ino()) == (lock.dev(), lock.ino()))
                 && std::fs::read_to_string(format!("/proc/{pid}/fdinfo/{fd}"))

@@ -1,4 +1,4 @@
-//! Which machine, boot and set of process ids this is, and what has become of a process.
+//! Identifies this machine, its boot and its process namespace, and checks whether a process is still alive.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -14,24 +14,24 @@ use sha2::{Digest as _, Sha256};
 
 use crate::folder::run_dir::RunDir;
 
-/// Where processes run, as far as the system says: what is not known is `None`, and equal to nothing.
+/// Where a process runs. Unknown parts are `None` and equal to nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) struct Place {
-    /// The machine's name, for people only: containers and leases change it.
+    /// The machine's name, for display only: containers and leases change it.
     pub(crate) host: String,
-    /// The boot of its kernel.
+    /// The id of the kernel's boot.
     pub(crate) boot: Option<String>,
-    /// The installation, by [`machine_id`].
+    /// The id of the installation, see [`machine_id`].
     pub(crate) machine: Option<String>,
-    /// The namespace of process ids, by [`namespace`].
+    /// The process id namespace, see [`namespace`].
     pub(crate) pids: Option<String>,
-    /// The namespace of clocks, by [`namespace`]: what it sets off shows in the start times of processes.
+    /// The time namespace, see [`namespace`]: its offset shows in the start times of processes.
     #[serde(skip)]
     pub(crate) clocks: Option<String>,
 }
 
 impl Place {
-    /// Where this process runs.
+    /// Returns where this process runs.
     pub(crate) fn here() -> Self {
         Self {
             host: host_name(),
@@ -42,38 +42,39 @@ impl Place {
         }
     }
 
-    /// Whether both are of one running kernel, so that its locks tell the truth.
+    /// Returns whether both share a running kernel, so that its locks can be trusted.
     pub(crate) fn same_boot(&self, other: &Self) -> bool {
         self.boot.is_some() && self.boot == other.boot
     }
 
-    /// Whether both are of one machine, in whatever boot.
+    /// Returns whether both are the same machine, in any boot.
     pub(crate) fn same_machine(&self, other: &Self) -> bool {
         self.machine.is_some() && self.machine == other.machine
     }
 
-    /// Whether a process id and its start time mean the same process `here`. Older versions did not record their clocks.
+    /// Returns whether a process id and start time identify the same process in both. Older versions did not record the
+    /// time namespace.
     pub(crate) fn same_pids(&self, here: &Self) -> bool {
         let same_clocks = self.clocks.is_none() || self.clocks == here.clocks;
         self.same_boot(here) && self.pids.is_some() && self.pids == here.pids && same_clocks
     }
 }
 
-/// This machine's name, as runs record it.
+/// Returns this machine's name as runs record it.
 pub fn host_name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
-/// An id of this boot of the machine; empty where the system has none.
+/// Returns the id of this boot; empty if the system has none.
 pub fn boot_id() -> String {
     fs::read_to_string("/proc/sys/kernel/random/boot_id").map(|s| s.trim().to_owned()).unwrap_or_default()
 }
 
-/// An id of this installation that does not tell the secret one it is made from, as machine-id(5) asks for.
+/// Returns an id derived from machine-id(5), which itself should stay confidential.
 fn machine_id() -> Option<String> {
     let id = fs::read_to_string("/etc/machine-id").ok()?;
     let id = id.trim();
-    // What an installation not yet started once has instead: "uninitialized", or nothing.
+    // An installation that was never started has "uninitialized" or nothing instead.
     if id.len() != 32 || !id.bytes().all(|b| b.is_ascii_hexdigit()) {
         return None;
     }
@@ -82,8 +83,8 @@ fn machine_id() -> Option<String> {
     Some(format!("{:032x}", u128::from_be_bytes(*half)))
 }
 
-/// An id of this process's namespace of a kind; `None` where there is no such kind, or `/proc` is missing or tells of another
-/// namespace's processes.
+/// Returns the id of this process's namespace of a kind. `None` if there is no such kind, or `/proc` is missing or
+/// shows the processes of another namespace.
 fn namespace(kind: &str) -> Option<String> {
     let me = fs::read_link("/proc/self").ok()?;
     if me != Path::new(&getpid().as_raw_nonzero().to_string()) {
@@ -92,42 +93,42 @@ fn namespace(kind: &str) -> Option<String> {
     Some(fs::read_link(format!("/proc/self/ns/{kind}")).ok()?.to_str()?.to_owned())
 }
 
-/// Looks at a process that becomes another program, a millisecond apart.
+/// Number of attempts, a millisecond apart, to read the command line of a process that is executing another program.
 const EXEC_LOOKS: usize = 100;
 
-/// What has become of a process.
+/// What became of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fate {
-    /// It is there, or nothing says that it is not.
+pub(crate) enum ProcessState {
+    /// It exists, or nothing shows that it does not.
     There,
-    /// It is there, and suspended by a signal.
+    /// It exists and is suspended by a signal.
     Suspended,
-    /// It is gone, or has ended and is only not yet waited for.
+    /// It has exited, even if its parent has not yet waited for it.
     Gone,
 }
 
-/// What has become of the process of that id and start time. The id must be of this namespace.
-pub(crate) fn fate(pid: u32, start: u64) -> Fate {
-    let Some(raw) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return Fate::Gone };
-    // The file of another's process may be hidden; the kernel answers all the same.
+/// Returns what became of the process with this id and start time. The id must be of this namespace.
+pub(crate) fn process_state(pid: u32, start: u64) -> ProcessState {
+    let Some(raw) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return ProcessState::Gone };
+    // The files of another user's process may be hidden, but the kernel still answers.
     if test_kill_process(raw) == Err(Errno::SRCH) {
-        return Fate::Gone;
+        return ProcessState::Gone;
     }
     match stat(pid) {
-        Some(Stat { start: other, .. }) if other != start => Fate::Gone,
-        Some(Stat { state: 'Z' | 'X', .. }) => Fate::Gone,
-        Some(Stat { state: 'T', .. }) => Fate::Suspended,
-        _ => Fate::There,
+        Some(Stat { start: other, .. }) if other != start => ProcessState::Gone,
+        Some(Stat { state: 'Z' | 'X', .. }) => ProcessState::Gone,
+        Some(Stat { state: 'T', .. }) => ProcessState::Suspended,
+        _ => ProcessState::There,
     }
 }
 
-/// Field `starttime` of `/proc/<pid>/stat`: with the id, it names a process for as long as the machine is up.
+/// Returns field `starttime` of `/proc/<pid>/stat`. With the id, it identifies a process until the next boot.
 pub fn process_start(pid: u32) -> Option<u64> {
     Some(stat(pid)?.start)
 }
 
-/// Whether a process was started as the keeper or trainer of this run, as its command line tells. A child that it forked has
-/// the same line, and is neither.
+/// Returns whether a process was started as the keeper or trainer of this run, according to its command line. Children
+/// that it forked have the same command line but do not count.
 pub fn is_started_for(run: &RunDir, pid: u32) -> bool {
     let line = command_line(pid);
     let mut words = line.split(|b| *b == 0).skip(1);
@@ -137,13 +138,13 @@ pub fn is_started_for(run: &RunDir, pid: u32) -> bool {
     let Some(folder) = words.next().filter(|_| is_ours) else { return false };
     let place = |path: &Path| fs::metadata(path).map(|m| (m.dev(), m.ino())).ok();
     let is_run = |path: PathBuf| place(&path).is_some_and(|folder| place(run.path()) == Some(folder));
-    // The folder may be called so in that process's mounts only.
+    // The folder may have this path only in the mounts of that process.
     let folder = Path::new(OsStr::from_bytes(folder));
     let theirs = Path::new(&format!("/proc/{pid}/root")).join(folder.strip_prefix("/").unwrap_or(folder));
     (is_run(folder.to_owned()) || is_run(theirs)) && stat(pid).is_some_and(|stat| !stat.is_fork())
 }
 
-/// The command line of a process. One that becomes another program at this moment has none, and is waited for.
+/// Returns the command line of a process. It is empty while the process executes another program, so retry.
 fn command_line(pid: u32) -> Vec<u8> {
     let mut looks = 0..EXEC_LOOKS;
     loop {
@@ -156,7 +157,7 @@ fn command_line(pid: u32) -> Vec<u8> {
     }
 }
 
-/// Of `/proc/<pid>/stat`.
+/// Fields of `/proc/<pid>/stat`.
 struct Stat {
     state: char,
     flags: u64,
@@ -164,9 +165,9 @@ struct Stat {
 }
 
 impl Stat {
-    /// Forked, and has not become another program since.
+    /// Returns whether the process was forked and has not executed a program since.
     fn is_fork(&self) -> bool {
-        /// `PF_FORKNOEXEC` of the kernel.
+        /// The kernel's `PF_FORKNOEXEC`.
         const FORKED: u64 = 0x40;
         self.flags & FORKED != 0
     }
@@ -174,7 +175,7 @@ impl Stat {
 
 fn stat(pid: u32) -> Option<Stat> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The second field is the program's name in brackets, which may hold anything.
+    // The second field is the program's name in parentheses, which may contain anything.
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
     Some(Stat {
         state: fields.first()?.chars().next()?,
@@ -213,19 +214,22 @@ mod tests {
     fn a_process_is_there_suspended_or_gone() {
         let mut child = Command::new("sleep").arg("60").spawn().unwrap();
         let (pid, start) = (child.id(), process_start(child.id()).unwrap());
-        assert_eq!((fate(pid, start), fate(pid, start + 1)), (Fate::There, Fate::Gone));
+        assert_eq!(
+            (process_state(pid, start), process_state(pid, start + 1)),
+            (ProcessState::There, ProcessState::Gone)
+        );
         let raw = Pid::from_child(&child);
         kill_process(raw, Signal::STOP).unwrap();
-        while fate(pid, start) == Fate::There {
+        while process_state(pid, start) == ProcessState::There {
             std::thread::yield_now();
         }
-        assert_eq!(fate(pid, start), Fate::Suspended);
+        assert_eq!(process_state(pid, start), ProcessState::Suspended);
         child.kill().unwrap();
         // Not waited for yet, but at an end.
-        while fate(pid, start) != Fate::Gone {
+        while process_state(pid, start) != ProcessState::Gone {
             std::thread::yield_now();
         }
         child.wait().unwrap();
-        assert_eq!(fate(pid, start), Fate::Gone);
+        assert_eq!(process_state(pid, start), ProcessState::Gone);
     }
 }

@@ -14,7 +14,7 @@ use crate::folder::run_dir::RunDir;
 pub struct Manifest {
     /// Version of this file, [`crate::SCHEMA`].
     pub schema: u32,
-    /// What does its work.
+    /// What executes the run.
     #[serde(default)]
     pub kind: Kind,
     /// The run's name; the folder is `run=<name>`.
@@ -25,28 +25,28 @@ pub struct Manifest {
     /// The seed all random numbers derive from.
     #[serde(default, with = "big_u64")]
     pub seed: u64,
-    /// `cpu` or `cuda:<n>`; empty where nobody knows.
+    /// `cpu` or `cuda:<n>`; empty if unknown.
     #[serde(default)]
     pub device: String,
-    /// Why this device, where gradtop chose it.
+    /// Why this device was chosen, if gradtop chose it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device_reason: Option<String>,
-    /// Threads the training may use; 0 where nobody knows.
+    /// Number of threads the training may use; 0 if unknown.
     #[serde(default)]
     pub threads: u32,
-    /// Seconds between checkpoints; 0 for none but those asked for.
+    /// Seconds between checkpoints; 0 for only those requested.
     #[serde(default)]
     pub checkpoint_every_s: u64,
     /// The preset the parameters started from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preset: Option<String>,
-    /// Rules of alerts that were given for this run, as a person writes them.
+    /// Alert rules given for this run, as the user wrote them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub alerts: Vec<String>,
     /// Name of the machine.
     #[serde(default)]
     pub host: String,
-    /// The machine's boot: a run of an earlier boot cannot be alive.
+    /// The machine's boot id: a run of an earlier boot cannot be alive.
     #[serde(default)]
     pub boot_id: String,
     /// Commit of the checkout it was started in.
@@ -54,28 +54,28 @@ pub struct Manifest {
     pub git_commit: Option<String>,
     /// The experiment.
     pub experiment: ExperimentInfo,
-    /// The plugin it came from, of a run of [`Kind::Plugin`].
+    /// The plugin, if the run is of [`Kind::Plugin`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plugin: Option<PluginInfo>,
-    /// The command, of a run of [`Kind::Command`].
+    /// The command, if the run is of [`Kind::Command`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command: Option<CommandInfo>,
-    /// What was read, of a run of [`Kind::Import`].
+    /// The source, if the run is of [`Kind::Import`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub import: Option<ImportInfo>,
-    /// What wrote and ran it.
+    /// Versions of the programs that executed it.
     #[serde(default)]
     pub versions: Versions,
     /// Every parameter with its value, in the experiment's order.
     #[serde(default, with = "ordered_map")]
     pub params: Vec<(String, ParamValue)>,
-    /// The metrics the experiment declared.
+    /// The metrics that the experiment declared.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub metrics: Vec<MetricInfo>,
 }
 
 impl Manifest {
-    /// Of a run that is begun now, here and by this version. The rest is for the caller to say.
+    /// Creates the manifest of a run that begins now, on this machine and with this version. The caller fills in the rest.
     pub fn new(run: &str, experiment: ExperimentInfo) -> Self {
         Self {
             schema: crate::SCHEMA,
@@ -89,22 +89,22 @@ impl Manifest {
         }
     }
 
-    /// SHA-256 of its plugin, shortened for people; `None` if it has none.
+    /// Returns the abbreviated SHA-256 of the plugin, if there is one.
     pub fn plugin_hash(&self) -> Option<&str> {
         self.plugin.as_ref().map(|plugin| plugin.sha256.get(..12).unwrap_or(&plugin.sha256))
     }
 }
 
-/// What does the work of a run.
+/// What executes a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// A plugin, in a trainer.
     #[default]
     Plugin,
-    /// A command of the user, whose values a sink records.
+    /// A command of the user, whose metrics a sink records.
     Command,
-    /// Another tool, whose log was read.
+    /// Another tool, whose log was imported.
     Import,
 }
 
@@ -113,33 +113,33 @@ pub enum Kind {
 pub struct CommandInfo {
     /// Program and arguments.
     pub argv: Vec<String>,
-    /// The same with `{key}` where values of parameters stand, where it was given so.
+    /// The same with `{key}` in place of parameter values, if it was given that way.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub template: Vec<String>,
-    /// The parameters that were given with it, by their texts as they were typed; the others it has named itself.
+    /// The parameters given with the command, as typed; the command has named the others itself.
     #[serde(default, skip_serializing_if = "std::collections::BTreeMap::is_empty")]
     pub given: std::collections::BTreeMap<String, String>,
-    /// The folder it works in.
+    /// The working folder.
     pub dir: String,
-    /// Seconds it may take to end once it is asked to stop, where it was said.
+    /// Seconds the command may take to end when asked to stop, if given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grace_s: Option<f64>,
-    /// Units of work in all, where it was said.
+    /// Total units of work, if given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub total: Option<u64>,
-    /// Logs that it writes, which are recorded as they grow.
+    /// Logs that the command writes, which are imported as they grow.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub logs: Vec<LogInfo>,
     /// The branch checked out around its folder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub git_branch: Option<String>,
-    /// Whether tracked files differed from the commit, where git was asked.
+    /// Whether tracked files differed from the commit, if git was asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub git_dirty: Option<bool>,
-    /// The process, where the run was begun by one that was already at work.
+    /// The process, if the run was attached to a running one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attached: Option<AttachedTo>,
-    /// The variables of its environment that are worth knowing and give nothing away.
+    /// Environment variables that are useful to know and contain no secrets.
     #[serde(default, skip_serializing_if = "std::collections::BTreeMap::is_empty")]
     pub env: std::collections::BTreeMap<String, String>,
 }
@@ -153,7 +153,7 @@ pub struct LogInfo {
     pub path: String,
 }
 
-/// A process that a run was begun by.
+/// A running process that a run was attached to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AttachedTo {
     /// Its id.
@@ -163,13 +163,13 @@ pub struct AttachedTo {
 }
 
 impl CommandInfo {
-    /// The command as a shell takes it.
+    /// Returns the command as a shell accepts it.
     pub fn in_words(&self) -> String {
         shell_words(&self.argv)
     }
 }
 
-/// A program and its arguments as a shell takes them.
+/// Quotes a program and its arguments for a shell.
 pub fn shell_words(argv: &[String]) -> String {
     let plain = |c: char| c.is_alphanumeric() || "-_./=:,+@%".contains(c);
     let quoted = |arg: &String| {
@@ -182,21 +182,21 @@ pub fn shell_words(argv: &[String]) -> String {
     argv.iter().map(quoted).collect::<Vec<_>>().join(" ")
 }
 
-/// Where an imported run comes from.
+/// The source of an imported run.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ImportInfo {
     /// The file or folder that was read.
     pub source: String,
-    /// What wrote it, such as `TensorBoard`.
+    /// The program that wrote it, such as `TensorBoard`.
     pub format: String,
 }
 
 /// The experiment of a run.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct ExperimentInfo {
-    /// Its id, also the folder `exp=<id>`: of a folder that was renamed the new name.
+    /// Its id, which is also the folder `exp=<id>`. If the folder was renamed, the new name.
     pub id: String,
-    /// What its plugin calls it, if that is something else by now.
+    /// Its id in the plugin, if that differs.
     #[serde(skip)]
     pub in_plugin: Option<String>,
     /// Its title.
@@ -205,19 +205,19 @@ pub struct ExperimentInfo {
     /// Its version.
     #[serde(default)]
     pub version: String,
-    /// What it does, in a line.
+    /// A one-line summary.
     #[serde(default)]
     pub summary: String,
-    /// Whether it can go on from a checkpoint.
+    /// Whether it can resume from a checkpoint.
     #[serde(default)]
     pub resumable: bool,
-    /// Whether it makes use of a GPU.
+    /// Whether it uses a GPU.
     #[serde(default)]
     pub uses_device: bool,
 }
 
 impl ExperimentInfo {
-    /// Its id in its plugin.
+    /// Returns its id in the plugin.
     pub fn plugin_id(&self) -> &str {
         self.in_plugin.as_deref().unwrap_or(&self.id)
     }
@@ -226,18 +226,18 @@ impl ExperimentInfo {
 /// The plugin of a run.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct PluginInfo {
-    /// The run's own copy, relative to the run folder.
+    /// The run's own copy of the library, relative to the run folder.
     pub file: String,
     /// SHA-256 of that copy, in hexadecimal.
     pub sha256: String,
-    /// What the plugin says it was built with.
+    /// The compiler and libraries that the plugin reports.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub built_with: Option<String>,
     /// Where the plugin was found.
     pub original_path: String,
 }
 
-/// Versions of what made a run.
+/// Versions of the programs that executed a run.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Versions {
@@ -249,10 +249,10 @@ pub struct Versions {
     /// libtorch's version, if the plugin uses it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub libtorch: Option<String>,
-    /// The Python that a client in the command runs with.
+    /// The Python version of the client in the command.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub python: Option<String>,
-    /// The PyTorch that it has imported.
+    /// The PyTorch version that the client has imported.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub torch: Option<String>,
 }
@@ -261,18 +261,18 @@ pub struct Versions {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum ParamValue {
-    /// A truth value.
+    /// A Boolean.
     Bool(bool),
     /// An integer.
     Int(i64),
     /// A float.
     Float(f64),
-    /// A text or a choice.
+    /// A text, including choices.
     Text(String),
 }
 
 impl ParamValue {
-    /// A value as it was typed: a number or a truth value where it is one.
+    /// Interprets a value as typed: as a number or Boolean if it is one, else as text.
     pub fn typed(text: &str) -> Self {
         let whole = || text.parse().map(Self::Int).ok();
         let float = || text.parse().map(Self::Float).ok();
@@ -292,7 +292,7 @@ impl std::fmt::Display for ParamValue {
     }
 }
 
-/// Which way a metric should go.
+/// Whether lower or higher values of a metric are better.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Goal {
@@ -305,7 +305,7 @@ pub enum Goal {
     Max,
 }
 
-/// A metric as its experiment declared it.
+/// A metric declared by its experiment.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[allow(clippy::struct_excessive_bools, reason = "they are independent flags of a declaration")]
 pub struct MetricInfo {
@@ -314,25 +314,25 @@ pub struct MetricInfo {
     /// Its unit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unit: Option<String>,
-    /// What it means, in a line.
+    /// A one-line explanation.
     #[serde(default)]
     pub help: String,
-    /// Which way it should go.
+    /// Whether lower or higher is better.
     #[serde(default)]
     pub goal: Goal,
     /// Whether overviews show it.
     #[serde(default)]
     pub headline: bool,
-    /// The split whose values stand for a run, where the experiment says so; see [`crate::split_rank`].
+    /// The split that represents the run, if the experiment names one; see [`crate::split_rank`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub headline_of: Option<String>,
-    /// Whether the run fails once it is non-finite in every model and trial.
+    /// Whether the run fails once the metric is non-finite in every model and trial.
     #[serde(default)]
     pub guard: bool,
     /// Whether its axis is logarithmic.
     #[serde(default)]
     pub log: bool,
-    /// Whether it depends on the clock, so that equal seeds need not give equal values.
+    /// Whether it depends on the wall clock, so that equal seeds may give different values.
     #[serde(default)]
     pub wall_clock: bool,
 }
@@ -342,16 +342,16 @@ struct Schema {
     schema: u32,
 }
 
-/// Reads a run's manifest. Its `run` and its experiment's `id` are the folders' names, whatever the file says: what was copied or
-/// renamed is known by its new name everywhere.
+/// Reads a run's manifest. `run` and the experiment's `id` are taken from the folders' names, so that a copied or
+/// renamed run is known by its new name everywhere.
 ///
 /// # Errors
-/// It cannot be read or understood, or a newer version wrote it.
+/// The file cannot be read or parsed, or a newer version wrote it.
 pub fn read_manifest(run: &RunDir) -> Result<Manifest> {
     let path = run.manifest();
     let text =
         crate::folder::inside::read_text(run, &path, crate::folder::inside::TEXT_LIMIT).at("read", &path)?;
-    // The schema first: a newer file may lack what this version requires.
+    // The schema first, because a newer file may lack fields that this version requires.
     let Schema { schema } = toml::from_str(&text).format_at("understand", &path)?;
     check_schema(schema, &path)?;
     let mut manifest: Manifest = toml::from_str(&text).format_at("understand", &path)?;
@@ -366,20 +366,20 @@ pub fn read_manifest(run: &RunDir) -> Result<Manifest> {
     Ok(manifest)
 }
 
-/// Replaces a run's manifest: for whoever holds its lock and has learnt more of what it was started with, such as
-/// parameters that an import's source names only at its end.
+/// Replaces a run's manifest. Only for the holder of its lock, who may learn more later, such as the parameters of an
+/// import whose source names them at its end.
 ///
 /// # Errors
-/// The disk does not take it.
+/// The file cannot be written.
 pub fn replace_manifest(run: &RunDir, manifest: &Manifest) -> Result<()> {
     let path = run.manifest();
     let text = toml::to_string(manifest).format_at("encode", &path)?;
-    // What cannot be read again, such as a name given twice, would make the run one that nobody can open.
+    // A file that cannot be parsed again, for example because of a repeated key, would make the run unreadable.
     toml::from_str::<Manifest>(&text).format_at("encode", &path)?;
     crate::folder::inside::replace(run, &path, text.as_bytes(), true).at("write", &path)
 }
 
-/// An error if `found` is newer than this crate.
+/// Returns an error if `found` is newer than this crate supports.
 pub(crate) fn check_schema(found: u32, path: &Path) -> Result<()> {
     if found > crate::schema::SCHEMA {
         return Err(StoreError::NewerSchema {
@@ -391,7 +391,7 @@ pub(crate) fn check_schema(found: u32, path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// TOML's integers are signed: a seed beyond them is written as text.
+/// TOML's integers are signed, so larger seeds are written as text.
 mod big_u64 {
     use serde::{Deserialize, Deserializer, Serializer};
 
@@ -418,7 +418,7 @@ mod big_u64 {
     }
 }
 
-/// A list of pairs as a map that keeps its order.
+/// Serializes a list of pairs as a map that keeps its order.
 mod ordered_map {
     use serde::de::{MapAccess, Visitor};
     use serde::{Deserializer, Serializer};

@@ -1,19 +1,19 @@
-//! What lies in a run folder beside its rows, and who is at work there.
+//! The files of a run folder except its rows, and who is working on the run.
 
-pub(crate) mod birth;
 pub(crate) mod contents;
 pub(crate) mod control;
 pub(crate) mod damage;
 pub(crate) mod ending;
 pub(crate) mod events;
-pub(crate) mod held;
 mod holder;
 pub mod inside;
 pub(crate) mod job;
 pub(crate) mod lock;
 pub(crate) mod machine;
 pub(crate) mod manifest;
+pub(crate) mod new_run;
 pub(crate) mod notes;
+pub(crate) mod open_dir;
 pub(crate) mod owner;
 pub(crate) mod queue;
 pub(crate) mod remote;
@@ -26,5 +26,5 @@ pub(crate) mod settle;
 pub(crate) mod shared;
 pub(crate) mod status;
 pub(crate) mod temporary;
-pub(crate) mod told;
 pub(crate) mod view;
+pub(crate) mod watcher;

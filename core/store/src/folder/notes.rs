@@ -1,4 +1,4 @@
-//! `notes.toml`: what people say of a run. Written by viewers only; a run itself never looks at it.
+//! `notes.toml`: a user's star, tags and note on a run. Written by viewers only; the run itself never reads it.
 
 use std::io;
 
@@ -10,21 +10,21 @@ use crate::folder::manifest::check_schema;
 use crate::folder::run_dir::RunDir;
 use crate::schema::SCHEMA;
 
-/// The longest tag, in bytes.
+/// Maximum length of a tag in bytes.
 const MAX_TAG: usize = 60;
 
-/// What people say of a run.
+/// A user's star, tags and note on a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notes {
     /// Version of this file, [`SCHEMA`].
     pub schema: u32,
-    /// Whether it is one to remember.
+    /// Whether the run is starred.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub starred: bool,
-    /// Tags, sorted, each once.
+    /// The tags, sorted and without duplicates.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
-    /// Text of any length; empty for none.
+    /// The note; empty for none.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub note: String,
 }
@@ -36,28 +36,28 @@ impl Default for Notes {
 }
 
 impl Notes {
-    /// The first line of the note that says something.
+    /// Returns the first line of the note that is not blank.
     pub fn headline(&self) -> &str {
         self.note.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default()
     }
 
-    /// Adds a tag, unless it is there.
+    /// Adds a tag if it is missing.
     pub fn add_tag(&mut self, tag: &str) {
         if let Err(place) = self.tags.binary_search_by(|known| known.as_str().cmp(tag)) {
             self.tags.insert(place, tag.to_owned());
         }
     }
 
-    /// Takes a tag away, if it is there.
+    /// Removes a tag if it is there.
     pub fn remove_tag(&mut self, tag: &str) {
         self.tags.retain(|known| known != tag);
     }
 }
 
-/// Reads what people say of a run; nothing where there is no such file.
+/// Reads a run's notes; empty if there is no such file.
 ///
 /// # Errors
-/// It cannot be read or understood, or a newer version wrote it.
+/// The file cannot be read or parsed, or a newer version wrote it.
 pub fn read_notes(run: &RunDir) -> Result<Notes> {
     let path = run.notes();
     let Some(text) = inside::if_there(inside::read_text(run, &path, TEXT_LIMIT)).at("read", &path)? else {
@@ -70,10 +70,10 @@ pub fn read_notes(run: &RunDir) -> Result<Notes> {
     Ok(notes)
 }
 
-/// Changes what people say of a run: the file is replaced in one step, and removed once it says nothing.
+/// Changes a run's notes. The file is replaced atomically, and removed once it would be empty.
 ///
 /// # Errors
-/// The file that is there cannot be understood, so it is left alone; or the disk does not take the new one.
+/// The existing file cannot be parsed and is left alone, or the new one cannot be written.
 pub fn change_notes(run: &RunDir, change: impl FnOnce(&mut Notes)) -> Result<Notes> {
     let path = run.notes();
     let before = read_notes(run)?;
@@ -97,10 +97,10 @@ pub fn change_notes(run: &RunDir, change: impl FnOnce(&mut Notes)) -> Result<Not
     Ok(notes)
 }
 
-/// Whether `tag` may be a tag: up to 60 bytes that a filter can name without quotes.
+/// Checks that a tag is valid: up to 60 bytes that a filter can name without quotes.
 ///
 /// # Errors
-/// It may not; the error says why.
+/// The rule that the tag breaks.
 pub fn validate_tag(tag: &str) -> Result<()> {
     let bad = |why| Err(StoreError::BadName { of: "tag", name: tag.to_owned(), why });
     if tag.is_empty() {

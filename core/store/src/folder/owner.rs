@@ -1,10 +1,10 @@
-//! Who is at work on a run, for machines that do not see each other's locks.
+//! Who works on a run, for machines that do not see each other's locks.
 //!
-//! On a shared file system a lock may hold on one node only, and nobody sees the processes of another. So whoever keeps a run also
-//! has a file `owner-<term>` in its folder, renewed every [`RENEW`]. The highest term counts. A term is taken by a hard link, which
-//! one of several nodes gets; whoever finds a higher one than their own has lost the run. An owner on another machine is dead only if
-//! its file stands still for [`STILL`], by the clock of who watches it. Of a job that was started again, its batch system knows that the
-//! start before is to be over.
+//! On a shared file system a lock may be visible on one node only, and nobody sees the processes of another. So the
+//! keeper of a run also has a file `owner-<term>` in the run's folder, which it renews every [`RENEW`]. The highest
+//! term counts. A term is taken with a hard link, which only one of several nodes can make; an owner that finds a
+//! higher term has lost the run. An owner on another machine counts as dead only if its file is unchanged for [`STALE_AFTER`]
+//! by the clock of the observer, or if the batch system has restarted its job.
 
 use std::io;
 use std::path::PathBuf;
@@ -22,47 +22,47 @@ use crate::folder::temporary::tmp_beside;
 
 /// How often an owner renews its file.
 pub const RENEW: Duration = Duration::from_secs(10);
-/// How long the file of an owner stands still that is dead.
-pub(crate) const STILL: Duration = Duration::from_mins(1);
-/// How often a file that may stand still is looked at.
+/// How long the file of an owner must be unchanged for the owner to count as dead.
+pub(crate) const STALE_AFTER: Duration = Duration::from_mins(1);
+/// How often to check a file that may be stale.
 const LOOK: Duration = Duration::from_secs(1);
-/// Looks at a folder in which owners change.
+/// Number of attempts to read a folder in which owners change.
 const LOOKS: usize = 5;
-/// Variables that name the job of a batch system, the more exact ones first; and how often it was started again.
+/// Environment variables that identify a batch job, the most specific first.
 const JOBS: [&[&str]; 2] = [&["SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID"], &["SLURM_JOB_ID"]];
 const RESTARTS: &str = "SLURM_RESTART_COUNT";
 
-/// Who is at work on a run, or was last.
+/// The process that works on a run, or last did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Owner {
     schema: u32,
-    /// How many owners the run has had.
+    /// The number of this owner: how many the run has had, including this one.
     pub(crate) term: u32,
-    /// Where it is at work.
+    /// Where it runs.
     #[serde(flatten)]
     pub(crate) place: Place,
-    /// The job of a batch system that it is in.
+    /// Its batch job.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     job: Option<String>,
-    /// How often that job had been started before.
+    /// How often that job was restarted.
     #[serde(default)]
     restarts: u64,
-    /// Tells it from every other owner.
+    /// A unique token.
     token: String,
     /// How often it was renewed.
     beat: u64,
-    /// It has written that the run is at work: from here on a final state is its own.
+    /// Whether it has written that the run is active: from then on, a final state is its own.
     #[serde(default)]
     begun: bool,
-    /// It is done, and has written the end.
+    /// Whether it has finished and written the end.
     #[serde(default)]
     over: bool,
-    /// Nobody saw the end of one before it, which may write still.
+    /// Whether the end of an earlier owner was not seen, so that owner may still write.
     #[serde(default)]
     pub(crate) unseen: bool,
 }
 
-/// An owner's file as it was at a look.
+/// An owner's file as it was when read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Seen {
     pub(crate) owner: Owner,
@@ -70,13 +70,13 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
-    /// Since when it was not renewed, by the clocks of this machine and of the file system.
+    /// Returns the time since it was renewed, by the clocks of this machine and of the file system.
     pub(crate) fn age(&self) -> Duration {
         self.modified.elapsed().unwrap_or_default()
     }
 }
 
-/// The terms that there are files of.
+/// Returns the terms for which there are files.
 fn terms(run: &RunDir) -> io::Result<Vec<u32>> {
     let names = inside::names(run, run.path())?;
     Ok(names.iter().filter_map(|name| name.to_str()?.strip_prefix(OWNER)?.parse().ok()).collect())
@@ -90,37 +90,37 @@ fn read(run: &RunDir, term: u32) -> io::Result<Seen> {
     Ok(Seen { owner, modified })
 }
 
-/// All terms, and the owner with the highest one: none if there is none, or its file is not whole, as after a power cut.
+/// Returns all terms, and the owner with the highest one. There is no owner if its file is incomplete, as after a power cut.
 fn latest(run: &RunDir) -> io::Result<(Vec<u32>, Option<Seen>)> {
     let mut looks = 0..LOOKS;
     loop {
         let all = terms(run)?;
         let Some(term) = all.iter().max() else { return Ok((all, None)) };
         match read(run, *term) {
-            // The next has it by now, or it was replaced at this moment.
+            // The next owner has the run by now, or the file was being replaced.
             Err(_) if looks.next().is_some() => {}
             seen => return Ok((all, seen.ok())),
         }
     }
 }
 
-/// The owner with the highest term, if its file can be read.
+/// Returns the owner with the highest term, if its file can be read.
 pub(crate) fn current(run: &RunDir) -> Option<Seen> {
     latest(run).ok()?.1
 }
 
-/// The owner, if it is at work where this machine's locks and processes say nothing of it, or died there.
-pub(crate) fn elsewhere(run: &RunDir) -> Option<Seen> {
+/// Returns the owner if it runs, or died, where this machine cannot see its locks and processes.
+pub(crate) fn remote_owner(run: &RunDir) -> Option<Seen> {
     current(run).filter(|seen| seen.owner.is_elsewhere(run))
 }
 
-/// Whether a run has an owner on another machine, or one that died there before it had written the end.
+/// Returns whether a run has an owner on another machine, or one that died there before it had written the end.
 pub fn is_owned_elsewhere(run: &RunDir) -> bool {
-    elsewhere(run).is_some()
+    remote_owner(run).is_some()
 }
 
-/// Whether that owner is an earlier start of the job that this process is in: it works on only where its node and the batch system
-/// do not see each other.
+/// Returns whether that owner is an earlier start of the batch job of this process. It still works only if its node has
+/// lost contact with the batch system.
 pub fn is_of_earlier_start(run: &RunDir) -> bool {
     current(run).is_some_and(|seen| !seen.owner.over && seen.owner.is_before(&Owner::here(0, false)))
 }
@@ -133,44 +133,45 @@ impl Owner {
             Some(parts?.join("_"))
         });
         let restarts = std::env::var(RESTARTS).ok().and_then(|text| text.parse().ok()).unwrap_or(0);
-        // As every temporary name, unlike any other.
+        // Temporary names are unique, so this makes a unique token.
         let token = tmp_beside(&PathBuf::from(&place.host)).to_string_lossy().into_owned();
         let schema = crate::schema::SCHEMA;
         Self { schema, term, place, job, restarts, token, beat: 0, begun: false, over: false, unseen }
     }
 
-    /// Whether it is of an earlier start of the same job.
+    /// Returns whether this owner is of an earlier start of the same job.
     fn is_before(&self, other: &Self) -> bool {
         self.job.is_some() && self.job == other.job && self.restarts < other.restarts
     }
 
     fn is_elsewhere(&self, run: &RunDir) -> bool {
         let (then, here) = (&self.place, Place::here());
-        // Nodes of a cluster may share one installation, and with it the machine's id.
+        // Nodes of a cluster may share one installation, and thereby the machine's id.
         let rebooted = then.same_machine(&here) && then.host == here.host;
         let copied = || last_holder(run).is_some_and(|holder| holder.copied_from(run).is_some());
         let unknown = !self.over && then.boot.is_some() && (!then.same_boot(&here) && !rebooted || copied());
-        // One that was killed in the moment after it had written the end, or that its job is to be started again, has said so there.
+        // Killed just after it had written the end, or that its job is to be restarted: the status says so.
         let done = |state: State| state.is_final() || state == State::Queued;
         unknown && !(self.begun && read_status(run).is_ok_and(|status| done(status.state)))
     }
 
-    /// Makes this process the owner of a run, whose lock it has: the next one, or the one that whoever handed the lock on became for it.
+    /// Makes this process the owner of a run whose lock it holds. Continues as the owner that was claimed for it before
+    /// the lock was passed on.
     ///
     /// # Errors
-    /// [`StoreError::Owned`] if another machine has it or may have it, or was the quicker.
+    /// [`StoreError::Owned`] if another machine has the run or may have it, or claimed it first.
     pub fn claim(run: &RunDir) -> Result<Self> {
         let (all, before) = latest(run).at("list", run.path())?;
         match before.map(|seen| seen.owner) {
             Some(owner) if owner.is_elsewhere(run) => Err(owner.has(run)),
-            // The lock says that whoever claimed it here is not at work on it.
+            // This process holds the lock, so whoever claimed the run here is not working on it.
             Some(owner) if !owner.begun && !owner.over && owner.place.same_boot(&Place::here()) => Ok(owner),
             Some(owner) => Self::follow(run, &all, owner.unseen),
             None => Self::follow(run, &all, false),
         }
     }
 
-    /// The same; `None` on a file system that has no way to make a file that only one of several can make.
+    /// Like [`Self::claim`], but returns `None` on a file system without exclusive creation of files.
     ///
     /// # Errors
     /// As [`Self::claim`].
@@ -185,11 +186,11 @@ impl Owner {
         }
     }
 
-    /// Takes a run from an owner on another machine, or from an earlier start of this job, for whoever claims it next: because a person or
-    /// the batch system says that it is not at work, or its file has stood still.
+    /// Takes a run from an owner on another machine, or from an earlier start of this job, for the next one to claim.
+    /// Call it only if a user or the batch system says that the owner is gone, or its file is stale.
     ///
     /// # Errors
-    /// Somebody else was the quicker.
+    /// Another process was faster.
     pub fn take_over(run: &RunDir) -> Result<()> {
         let (all, before) = latest(run).at("list", run.path())?;
         match before {
@@ -209,7 +210,7 @@ impl Owner {
         let taken = (|| {
             inside::replace(run, &tmp, &bytes, false)?;
             match inside::hard_link(run, &tmp, &path) {
-                // A file system without links: a rename that does not replace does as well.
+                // Without hard links, a rename that does not replace also works.
                 Err(e) if is_refused(&e) => inside::rename_new(run, &tmp, &path),
                 linked => linked,
             }
@@ -224,7 +225,7 @@ impl Owner {
             }
             taken => taken.at("create", &path)?,
         }
-        // Of a folder that changes while it is listed, the new owner may be missed as well as the old one.
+        // A listing of a changing folder may miss both the new owner and the old one.
         if terms(run).at("list", run.path())?.iter().any(|term| *term > owner.term) {
             inside::remove_file(run, &path).ok();
             return Err(StoreError::Locked(path));
@@ -235,12 +236,12 @@ impl Owner {
         Ok(owner)
     }
 
-    /// The error of who wants a run that this one has.
+    /// Returns the error for a process that wants a run of this owner.
     pub(crate) fn has(&self, run: &RunDir) -> StoreError {
         StoreError::Owned { path: run.path().to_owned(), host: self.name() }
     }
 
-    /// The machine's name, and its job if it is one.
+    /// Returns the machine's name, and its job if there is one.
     pub(crate) fn name(&self) -> String {
         match &self.job {
             Some(job) => format!("{} (job {job})", self.place.host),
@@ -254,10 +255,10 @@ impl Owner {
         Ok(text)
     }
 
-    /// Renews its file; `false`: another owner has the run, and this one may write no more.
+    /// Renews the file. Returns `false` if another owner has the run, so that this one may write no more.
     ///
     /// # Errors
-    /// The folder cannot be read, or the disk takes nothing at all.
+    /// The folder cannot be read or written at all.
     pub fn renew(&mut self, run: &RunDir) -> Result<bool> {
         let path = run.owner(self.term);
         let higher = terms(run).at("list", run.path())?.iter().any(|term| *term > self.term);
@@ -268,22 +269,22 @@ impl Owner {
         self.beat += 1;
         let bytes = self.encode(run)?;
         if inside::replace(run, &path, &bytes, false).is_err() {
-            // A full disk takes a time all the same.
+            // Timestamps can be updated even on a full disk.
             inside::touch(run, &path).at("write", &path)?;
         }
         Ok(true)
     }
 
-    /// Says that its first status is written.
+    /// Records that the first status is written.
     ///
     /// # Errors
-    /// As [`Self::renew`].
+    /// See [`Self::renew`].
     pub fn begin(&mut self, run: &RunDir) -> Result<bool> {
         self.begun = true;
         self.renew(run)
     }
 
-    /// Says that it is done. Nothing is left of the only owner of a run.
+    /// Records the end. If it was the only owner of the run, its file is removed.
     pub fn end(mut self, run: &RunDir) {
         let path = run.owner(self.term);
         if self.term == 1 && !self.unseen {
@@ -296,7 +297,7 @@ impl Owner {
         }
     }
 
-    /// The same for one that died here, once its end is written for it.
+    /// Like [`Self::end`], for an owner that died on this machine, once its end is written.
     pub fn end_of_dead(run: &RunDir) {
         if let Some(seen) = current(run).filter(|seen| !seen.owner.is_elsewhere(run)) {
             seen.owner.end(run);
@@ -304,30 +305,30 @@ impl Owner {
     }
 }
 
-/// Whether the system refused the kind of call, whatever it is about.
+/// Returns whether the file system does not support the kind of call.
 fn is_refused(e: &io::Error) -> bool {
     use rustix::io::Errno;
     let refusals = [Errno::PERM, Errno::NOSYS, Errno::OPNOTSUPP, Errno::INVAL, Errno::MLINK];
     Errno::from_io_error(e).is_some_and(|e| refusals.contains(&e))
 }
 
-/// Watches the file of an owner on another machine until it has stood still for a minute: `true`; or is renewed, or is another's, or
-/// `go_on` says not to: `false`. `false` at once where there is no such owner.
-pub fn stands_still(run: &RunDir, mut go_on: impl FnMut() -> bool) -> bool {
-    let Some(first) = elsewhere(run) else { return false };
+/// Watches the file of an owner on another machine. Returns `true` once the file is unchanged for a minute, and `false`
+/// if it is renewed, replaced by another owner or absent, or once `go_on` returns false.
+pub fn wait_until_stale(run: &RunDir, mut go_on: impl FnMut() -> bool) -> bool {
+    let Some(first) = remote_owner(run) else { return false };
     let start = Instant::now();
-    while start.elapsed() < STILL {
+    while start.elapsed() < STALE_AFTER {
         std::thread::sleep(LOOK);
-        if !go_on() || elsewhere(run).as_ref() != Some(&first) {
+        if !go_on() || remote_owner(run).as_ref() != Some(&first) {
             return false;
         }
     }
     true
 }
 
-/// The segment after which a recorder goes on. One that may write still has its next ones for itself.
+/// Returns the segment after which a recorder continues. Leaves room for the segments of an earlier owner that may still write.
 pub(crate) fn last_segment(run: &RunDir, last: u32) -> u32 {
-    /// Far more than an owner writes between two looks at whether it still is one.
+    /// Far more segments than an owner writes between two checks of its ownership.
     const ROOM: u32 = 1_000;
     match current(run) {
         Some(seen) if seen.owner.unseen => last.next_multiple_of(ROOM).max(ROOM),
@@ -385,7 +386,7 @@ mod tests {
         let refused = RunLock::acquire(&run).unwrap_err().to_string();
         assert!(refused.contains("far"), "{refused}");
         assert_eq!(std::fs::read(run.lock()).unwrap(), before, "it is not signed either");
-        assert!(!stands_still(&run, || false));
+        assert!(!wait_until_stale(&run, || false));
         Owner::take_over(&run).unwrap();
         RunLock::acquire(&run).unwrap();
         let mut next = Owner::claim(&run).unwrap();

@@ -1,10 +1,10 @@
-//! Runs that wait for their turn, `<runs>/.queue/<number>-<name>`: each the whole folder of a run, and beside what is in any run
-//! [`RunDir::turn`], which says what it is to be started with. No process waits with them.
+//! The queue: runs that wait to be started, in `<runs>/.queue/<number>-<name>`. Each is a complete run folder with one
+//! additional file, [`RunDir::turn`], which says how to start it. No process waits with them.
 //!
-//! The turn's file is what makes starting safe: it goes just before the first process that trains is started. A run that has one
-//! and no process has never begun and may be started; one without has begun, and is never started by itself again. What is taken
-//! out of the queue is first written into `claims.json`, then renamed, so that whoever is killed in between leaves a claim that
-//! the next to look settles.
+//! The turn's file makes starting safe: it is removed just before the first process that trains is started. A run that
+//! has the file and no process has never begun and may be started; a run without it has begun and is never started
+//! automatically again. A run leaves the queue in two steps, first an entry in `claims.json`, then a rename, so that a
+//! kill in between leaves a claim that the next process to look resolves.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -23,7 +23,7 @@ use crate::folder::run_dir::{QUEUE, RunDir};
 use crate::folder::shared::create_shared;
 use crate::folder::temporary::tmp_beside;
 
-/// How often the queue's lock is tried for, each time for a second. Whoever starts a run holds it for a moment.
+/// How often to try for the queue's lock, each time for a second. Starting a run holds it for a moment.
 const PATIENCE: u32 = 30;
 
 /// The queue's folder.
@@ -31,7 +31,7 @@ pub(crate) fn folder(runs: &Path) -> RunDir {
     RunDir::new(runs.join(QUEUE))
 }
 
-/// Text of the system, which is UTF-8 nearly always.
+/// A string of the operating system, which is nearly always UTF-8.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 enum Text {
@@ -55,17 +55,17 @@ impl Text {
     }
 }
 
-/// What a run that waits is to be started with. Its file is its user's alone: an environment holds secrets.
+/// How to start a run that waits. Its file is readable by its user only, because an environment holds secrets.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Turn {
-    /// The device whose slot it takes.
+    /// The device on which it takes a slot.
     pub device: String,
-    /// Runs that must have finished before, as `<experiment>/<name>`.
+    /// Runs that must have finished first, as `<experiment>/<name>`.
     #[serde(default)]
     pub after: Vec<String>,
-    /// Why it is not started even when its turn has come.
+    /// Why it is held back even when its turn has come.
     pub held: Option<String>,
-    /// How often it was started in vain.
+    /// Number of failed attempts to start it.
     #[serde(default)]
     pub tries: u32,
     host: String,
@@ -75,10 +75,10 @@ pub struct Turn {
 }
 
 impl Turn {
-    /// With the folder and the environment of this process.
+    /// Captures the working folder and the environment of this process.
     ///
     /// # Errors
-    /// The working folder is gone.
+    /// The working folder does not exist.
     pub fn here(device: &str, after: Vec<String>) -> std::io::Result<Self> {
         let Place { host, machine, .. } = Place::here();
         let env = std::env::vars_os().map(|(key, value)| (Text::from(&*key), Text::from(&*value))).collect();
@@ -87,62 +87,62 @@ impl Turn {
         Ok(Self { device, after, held: None, tries: 0, host, machine, dir, env })
     }
 
-    /// The folder to start in.
+    /// Returns the folder to start in.
     pub fn dir(&self) -> PathBuf {
         self.dir.to_os().into()
     }
 
-    /// Sets a variable of its environment, or takes it out.
+    /// Sets or removes a variable of its environment.
     pub fn set_env(&mut self, name: &str, value: Option<&str>) {
         let name = Text::from(OsStr::new(name));
         self.env.retain(|(known, _)| *known != name);
         self.env.extend(value.map(|value| (name, Text::from(OsStr::new(value)))));
     }
 
-    /// The whole environment to start with.
+    /// Returns the environment to start with.
     pub fn env(&self) -> impl Iterator<Item = (OsString, OsString)> {
         self.env.iter().map(|(key, value)| (key.to_os(), value.to_os()))
     }
 
-    /// Whether it was queued on this machine, in whatever boot.
+    /// Returns whether it was queued on this machine, in any boot.
     pub fn is_here(&self) -> bool {
         let here = Place::here();
         if self.machine.is_some() { self.machine == here.machine } else { self.host == here.host }
     }
 }
 
-/// Reads what a run that waits is to be started with.
+/// Reads how to start a run that waits.
 ///
 /// # Errors
-/// It cannot be read or understood.
+/// The file cannot be read or parsed.
 pub fn read_turn(run: &RunDir) -> Result<Turn> {
     let path = run.turn();
     let bytes = inside::read(run, &path, inside::TEXT_LIMIT).at("read", &path)?;
     serde_json::from_slice(&bytes).format_at("understand", &path)
 }
 
-/// Writes it, for this user alone.
+/// Writes how to start a run, readable by this user only.
 ///
 /// # Errors
-/// The disk does not take it.
+/// The file cannot be written.
 pub fn write_turn(run: &RunDir, turn: &Turn) -> Result<()> {
     let path = run.turn();
     let bytes = serde_json::to_vec(turn).format_at("encode", &path)?;
     inside::replace_private(run, &path, &bytes).at("write", &path)
 }
 
-/// What a run in the queue waits for, as far as this user may know.
+/// Why a run in the queue waits, as far as this user may know.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct InQueue {
-    /// Its place, from 1; `None` while it is being started.
+    /// Its position, from 1; `None` while it is being started.
     pub place: Option<usize>,
-    /// Runs that must have finished before.
+    /// Runs that must have finished first.
     pub after: Vec<String>,
-    /// Why it is not started even when its turn has come.
+    /// Why it is held back even when its turn has come.
     pub held: Option<String>,
 }
 
-/// What is to be known of a run that nobody runs, if it was never begun.
+/// Returns the queue entry of a run without processes, if it was never begun.
 pub(crate) fn in_queue(run: &RunDir) -> Option<InQueue> {
     if !run.is_queued() && !inside::exists(run, &run.turn()) {
         return None;
@@ -159,7 +159,7 @@ fn number(run: &RunDir) -> Option<u64> {
     run.path().file_name()?.to_str()?.split_once('-')?.0.parse().ok()
 }
 
-/// The numbers and folders of what waits, in order. One look into one folder.
+/// Lists the numbers and folders of the waiting runs, in order, with one directory listing.
 fn numbered(runs: &Path) -> Vec<(u64, RunDir)> {
     let queue = folder(runs);
     let names = inside::names(&queue, queue.path()).unwrap_or_default();
@@ -174,18 +174,18 @@ fn numbered(runs: &Path) -> Vec<(u64, RunDir)> {
     found
 }
 
-/// The runs that wait, in their order.
+/// Returns the waiting runs, in order.
 pub fn waiting(runs: &Path) -> Vec<RunDir> {
     numbered(runs).into_iter().map(|(_, run)| run).collect()
 }
 
-/// The run of that experiment and name, if it waits.
+/// Returns the run of that experiment and name if it waits.
 pub(crate) fn find(runs: &Path, experiment: &str, name: &str) -> Option<RunDir> {
     let is_of = |run: &RunDir| read_manifest(run).is_ok_and(|m| m.experiment.id == experiment);
     waiting(runs).into_iter().find(|run| run.name() == name && is_of(run))
 }
 
-/// Where a run is now that was seen in the queue: there, elsewhere in it, or started.
+/// Returns the current folder of a run that was seen in the queue: unchanged, moved within the queue, or started.
 pub fn moved(run: &RunDir, experiment: &str) -> RunDir {
     if !run.is_queued() || inside::exists(run, &run.manifest()) {
         return run.clone();
@@ -193,34 +193,35 @@ pub fn moved(run: &RunDir, experiment: &str) -> RunDir {
     queued_run(run.runs(), experiment, &run.name())
 }
 
-/// Where a run is that was queued once: started, or waiting still. One that is neither is where it would have been started.
+/// Returns the current folder of a run that was once queued: started or still waiting. If it is neither, the folder it
+/// would have been started in.
 pub fn queued_run(runs: &Path, experiment: &str, name: &str) -> RunDir {
     let started = RunDir::new(runs.join(format!("exp={experiment}")).join(format!("run={name}")));
     let is_there = || inside::exists(&started, &started.manifest());
     if is_there() {
         return started;
     }
-    // It may be started between the two looks.
+    // It may be started between the two checks.
     find(runs, experiment, name).filter(|_| !is_there()).unwrap_or(started)
 }
 
-/// Whether there is a queue, and it is this user's: nobody starts runs of another.
+/// Returns whether there is a queue that belongs to this user. Nobody starts another user's runs.
 pub fn queue_is_mine(runs: &Path) -> bool {
     inside::owner(&folder(runs)).is_ok_and(|owner| owner == rustix::process::geteuid().as_raw())
 }
 
-/// When something last came into the queue, went, or was claimed.
+/// Returns when a run was last queued, removed or claimed.
 pub fn queue_stamp(runs: &Path) -> Option<SystemTime> {
     let queue = folder(runs);
     inside::entry(&queue, queue.path()).ok().map(|entry| entry.modified)
 }
 
-/// How many runs may be at work at once.
+/// How many runs may work at the same time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QueueSettings {
-    /// On each device that has no number of its own.
+    /// The limit of each device that is not listed.
     pub slots: u32,
-    /// On devices that have.
+    /// The limits of listed devices.
     #[serde(default)]
     pub devices: BTreeMap<String, u32>,
 }
@@ -232,16 +233,16 @@ impl Default for QueueSettings {
 }
 
 impl QueueSettings {
-    /// On this device.
+    /// Returns the limit of a device.
     pub fn of(&self, device: &str) -> u32 {
         self.devices.get(device).copied().unwrap_or(self.slots)
     }
 }
 
-/// The queue's settings.
+/// Reads the queue's settings.
 ///
 /// # Errors
-/// Their file cannot be read or understood.
+/// The file cannot be read or parsed.
 pub fn queue_settings(runs: &Path) -> Result<QueueSettings> {
     let queue = folder(runs);
     let path = settings(&queue);
@@ -260,36 +261,36 @@ fn claims(queue: &RunDir) -> PathBuf {
     queue.path().join("claims.json")
 }
 
-/// A slot that was given to a run.
+/// A slot that was assigned to a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claim {
     /// `<experiment>/<name>`
     pub run: String,
-    /// Its folder's name in the queue.
+    /// The name of its folder in the queue.
     pub from: String,
-    /// The device whose slot it is.
+    /// The device of the slot.
     pub device: String,
-    /// The machine that it is one of.
+    /// The machine of the device.
     pub host: String,
 }
 
 impl Claim {
-    /// Where its run lies once it has been taken out of the queue.
+    /// Returns the folder of the run once it has left the queue.
     pub fn dir(&self, runs: &Path) -> RunDir {
         let (experiment, name) = self.run.rsplit_once('/').unwrap_or(("", &self.run));
         RunDir::new(runs.join(format!("exp={experiment}")).join(format!("run={name}")))
     }
 }
 
-/// The slots that were given away and not yet taken back.
+/// Reads the slots that are currently assigned.
 pub fn queue_claims(runs: &Path) -> Vec<Claim> {
     let queue = folder(runs);
     let bytes = inside::read(&queue, &claims(&queue), inside::TEXT_LIMIT).unwrap_or_default();
-    // A power cut may have torn it: then slots are given anew.
+    // A power cut may have torn the file: slots are then assigned anew.
     serde_json::from_slice(&bytes).unwrap_or_default()
 }
 
-/// The queue, while nobody else changes it.
+/// The queue, locked against changes by others.
 #[derive(Debug)]
 pub struct LockedQueue {
     runs: PathBuf,
@@ -298,10 +299,10 @@ pub struct LockedQueue {
 }
 
 impl LockedQueue {
-    /// Waits for its lock.
+    /// Waits for the queue's lock.
     ///
     /// # Errors
-    /// The queue is another user's, or somebody has had its lock for very long.
+    /// The queue belongs to another user, or its lock was held for too long.
     pub fn lock(runs: &Path) -> Result<Self> {
         let queue = folder(runs);
         if !queue_is_mine(runs) {
@@ -316,14 +317,14 @@ impl LockedQueue {
         }
     }
 
-    /// Takes the lock, unless somebody has it at this moment or the queue is not this user's.
+    /// Takes the lock, unless another process has it or the queue is not this user's.
     pub fn try_lock(runs: &Path) -> Option<Self> {
         let queue = folder(runs);
         let lock = RunLock::acquire_now(&queue).ok().filter(|_| queue_is_mine(runs))?;
         Some(Self { runs: runs.to_owned(), queue, _lock: lock })
     }
 
-    /// Gives folders in the queue, so far of temporary names, the last places.
+    /// Appends folders in the queue, which have temporary names so far.
     pub(crate) fn append<'a>(
         &self,
         runs: impl Iterator<Item = (&'a RunDir, &'a str)>,
@@ -351,10 +352,10 @@ impl LockedQueue {
         inside::sync_dir(&self.queue, self.queue.path()).at("write", self.queue.path())
     }
 
-    /// Moves a run to that place, counted from 1.
+    /// Moves a run to a position, counted from 1.
     ///
     /// # Errors
-    /// A folder cannot be renamed; the order is then the old one, or the new one.
+    /// A folder cannot be renamed; the order is then the old or the new one.
     pub fn put(&self, run: &RunDir, place: usize) -> Result<()> {
         let mut others = numbered(&self.runs);
         let before = others.len();
@@ -367,7 +368,7 @@ impl LockedQueue {
             Some(before) => others[before].0 + 1,
             None => others[0].0.saturating_sub(1).max(1),
         };
-        // Room is made from behind, so that the others keep their order after every step.
+        // Make room from the end, so that the order of the others holds after every step.
         let in_the_way = (at..others.len()).take_while(|i| others[*i].0 == wanted + (i - at) as u64).count();
         for (number, other) in others[at..at + in_the_way].iter().rev() {
             self.rename(other, path_of(&self.queue, number + 1, &other.name()))?;
@@ -379,7 +380,7 @@ impl LockedQueue {
     /// Replaces the settings.
     ///
     /// # Errors
-    /// The disk does not take them.
+    /// The file cannot be written.
     pub fn set(&self, new: &QueueSettings) -> Result<()> {
         let path = settings(&self.queue);
         let text = toml::to_string(new).format_at("encode", &path)?;
@@ -389,24 +390,24 @@ impl LockedQueue {
     /// Replaces the claims.
     ///
     /// # Errors
-    /// The disk does not take them.
+    /// The file cannot be written.
     pub fn set_claims(&self, new: &[Claim]) -> Result<()> {
         let path = claims(&self.queue);
         let bytes = serde_json::to_vec(new).format_at("encode", &path)?;
         inside::replace(&self.queue, &path, &bytes, true).at("write", &path)
     }
 
-    /// Takes a run out of the queue, to where runs are, in one step. Its lock stays held. The caller has claimed it.
+    /// Moves a claimed run out of the queue atomically. Its lock stays held.
     ///
     /// # Errors
-    /// [`StoreError::RunExists`] if another has its name by now, or it cannot be moved.
+    /// [`StoreError::RunExists`] if its name is taken by now, or the folder cannot be moved.
     pub fn take_out(&self, run: &RunDir, claim: &Claim) -> Result<RunDir> {
         let to = claim.dir(&self.runs);
         let (above, path) = (to.path().parent().unwrap_or(&self.runs), to.path());
         loop {
             create_shared(&self.runs, above)?;
             match inside::rename_new(&RunDir::new(&self.runs), run.path(), path) {
-                // The folder of an experiment goes with its last run.
+                // The folder of an experiment is removed together with its last run.
                 Err(e) if e.kind() == std::io::ErrorKind::NotFound && inside::exists(run, run.path()) => {}
                 Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {
                     return Err(StoreError::RunExists(path.to_owned()));
@@ -419,18 +420,18 @@ impl LockedQueue {
         }
     }
 
-    /// Puts a run that was taken out and did not start back to its old place.
+    /// Returns a run that was taken out but did not start to its old place.
     ///
     /// # Errors
-    /// It cannot be moved.
+    /// The folder cannot be moved.
     pub fn put_back(&self, run: &RunDir, claim: &Claim) -> Result<RunDir> {
         self.rename(run, self.queue.path().join(&claim.from))
     }
 
-    /// Deletes a run that waits.
+    /// Deletes a waiting run.
     ///
     /// # Errors
-    /// It cannot be removed.
+    /// The folder cannot be removed.
     pub fn remove(&self, run: &RunDir) -> Result<()> {
         let away = tmp_beside(run.path());
         inside::rename(&self.queue, run.path(), &away).at("delete", run.path())?;

@@ -1,9 +1,9 @@
-//! File systems that other machines may change, of which the kernel here tells nothing.
+//! File systems that other machines may change without notifications from the local kernel.
 
 use std::path::Path;
 
-/// Their types, as statfs(2) and linux/magic.h have them: NFS, SMB and CIFS, FUSE, 9P, Ceph, Lustre, GPFS, AFS, `BeeGFS`, `PanFS`,
-/// OCFS2, GFS2, `OrangeFS`, Coda; in a virtual machine the folders of its host, by Parallels, `VMware` and `VirtualBox`.
+/// Their types from statfs(2) and linux/magic.h: NFS, SMB and CIFS, FUSE, 9P, Ceph, Lustre, GPFS, AFS, `BeeGFS`, `PanFS`, OCFS2,
+/// GFS2, `OrangeFS`, Coda, and the shared folders of virtual machines by Parallels, `VMware` and `VirtualBox`.
 const TYPES: [u32; 19] = [
     0x6969,
     0x517b,
@@ -26,8 +26,8 @@ const TYPES: [u32; 19] = [
     0x786f_4256,
 ];
 
-/// Whether a folder lies where changes by other machines are seen by looking only. A path that is not there yet lies where the folder
-/// above it does.
+/// Returns whether changes by other machines to a folder can be seen only by polling. For a path that does not exist
+/// yet, the closest existing folder decides.
 pub fn is_remote(path: &Path) -> bool {
     let there = path.ancestors().find_map(|path| rustix::fs::statfs(path).ok());
     there.is_some_and(|disk| TYPES.contains(&(disk.f_type as u32)))

@@ -1,4 +1,4 @@
-//! Room kept for the last words: a file whose blocks a status takes over when the disk is full.
+//! Disk space reserved for a run's end: a file whose blocks the status takes over when the disk is full.
 
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
@@ -7,39 +7,38 @@ use crate::error::{IoContext as _, Result, StoreError};
 use crate::folder::inside;
 use crate::folder::run_dir::RunDir;
 
-/// Bytes kept.
+/// Size of the reserve in bytes.
 const KEPT: usize = 64 << 10;
-/// What a file of any length has at least.
+/// The smallest allocation of a file.
 const BLOCK: u64 = 4 << 10;
 
 fn path(run: &RunDir) -> PathBuf {
     run.path().join(".reserve")
 }
 
-/// Keeps room in a run's folder for what must be said when the disk is full. Nothing is lost if it cannot be had.
+/// Reserves disk space in a run's folder for its end. Failure is harmless.
 pub fn keep_reserve(run: &RunDir) {
     let path = path(run);
     if inside::entry(run, &path).is_ok_and(|e| e.len >= KEPT as u64) {
         return;
     }
-    // Spaces, as JSON may have after its end.
+    // Spaces, which JSON allows after its end.
     if inside::replace(run, &path, &vec![b' '; KEPT], false).is_err() {
         inside::remove_file(run, &path).ok();
     }
 }
 
-/// Gives the room back, for the last event or because the run has ended.
+/// Releases the reserve, for the last event or because the run has ended.
 pub fn give_up_reserve(run: &RunDir) {
     inside::remove_file(run, &path(run)).ok();
-    // A status that took the reserve's place keeps what follows its text until here.
+    // A status that took over the reserve is followed by the rest of its spaces: cut them off.
     let text = inside::read(run, &run.status(), inside::TEXT_LIMIT).unwrap_or_default();
     if let Some(last) = text.iter().rposition(|b| !b.is_ascii_whitespace()) {
         inside::cut(run, &run.status(), last as u64 + 1).ok();
     }
 }
 
-/// Writes the first of some texts that has room over the reserve, and lets it change places with `target`: no step needs a new
-/// block.
+/// Writes the first of `texts` that fits over the reserve and exchanges it with `target`. No step needs a new block.
 pub(crate) fn replace(run: &RunDir, target: &Path, texts: &[Vec<u8>]) -> Result<()> {
     let path = path(run);
     let len = inside::entry(run, &path).at("look at", &path)?.len;

@@ -1,47 +1,47 @@
-//! Where things lie in a run's folder.
+//! The layout of a run's folder.
 
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use crate::error::{IoContext as _, Result};
-use crate::folder::held::Held;
+use crate::folder::open_dir::OpenDir;
 
-/// The folder of the runs that wait, in the folder of runs: readers of `exp=*/run=*` and older versions do not see it.
+/// The queue's folder in the folder of runs. Hidden from readers of `exp=*/run=*` and from older versions.
 pub(crate) const QUEUE: &str = ".queue";
 
-/// The start of the name of an owner's file.
+/// Prefix of an owner's file.
 pub(crate) const OWNER: &str = "owner-";
 
-/// A run's folder, `<runs>/exp=<experiment>/run=<name>`. Holds paths only; nothing is opened, unless it is [held](Self::hold).
+/// A run's folder, `<runs>/exp=<experiment>/run=<name>`. Holds only paths and opens nothing, unless it is [held](Self::hold).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct RunDir(PathBuf, Held);
+pub struct RunDir(PathBuf, OpenDir);
 
 impl RunDir {
-    /// The run kept in `path`.
+    /// Creates a handle for the run in `path`.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self(path.into(), Held::default())
+        Self(path.into(), OpenDir::default())
     }
-    /// The same run, its folder kept open: what is written goes into that folder, wherever it is moved, never into another
-    /// one that takes its name.
+    /// Keeps the folder open, so that writes go into that folder wherever it is moved, and never into another one that
+    /// takes its name.
     ///
     /// # Errors
     /// The folder cannot be opened.
     pub fn hold(self) -> Result<Self> {
-        let held = Held::open(&self.0).at("open", &self.0)?;
+        let held = OpenDir::open(&self.0).at("open", &self.0)?;
         Ok(Self(self.0, held))
     }
-    /// Whether a folder that is held still lies at its path. `true` where that cannot be told.
+    /// Returns whether a held folder still lies at its path. `true` if that cannot be determined.
     pub fn is_in_place(&self) -> bool {
         self.1.is_at(&self.0)
     }
     pub(crate) fn held(&self) -> Option<&OwnedFd> {
         self.1.folder()
     }
-    /// The folder itself.
+    /// Returns the run's folder.
     pub fn path(&self) -> &Path {
         &self.0
     }
-    /// The folder of all runs that it is in.
+    /// Returns the folder of runs that contains it.
     pub fn runs(&self) -> &Path {
         self.0.ancestors().nth(2).unwrap_or(&self.0)
     }
@@ -49,12 +49,12 @@ impl RunDir {
     pub(crate) fn owner(&self, term: u32) -> PathBuf {
         self.0.join(format!("{OWNER}{term}"))
     }
-    /// Whether it lies in the queue, as `.queue/<number>-<name>`.
+    /// Returns whether it lies in the queue, as `.queue/<number>-<name>`.
     pub fn is_queued(&self) -> bool {
         self.0.parent().and_then(Path::file_name).is_some_and(|name| name == QUEUE)
     }
 
-    /// The run's name: the folder's, without `run=` or its number in the queue.
+    /// Returns the run's name: the folder's without `run=`, or without its number in the queue.
     pub fn name(&self) -> String {
         let name = stem(&self.0, "run=");
         match name.split_once('-') {
@@ -63,13 +63,13 @@ impl RunDir {
         }
     }
 
-    /// The experiment's id: the parent folder's name, without `exp=`. Of one in the queue only the manifest has it.
+    /// Returns the experiment's id: the parent folder's name without `exp=`. For a queued run, only the manifest has it.
     pub fn experiment(&self) -> String {
         self.0.parent().map(|p| stem(p, "exp=")).unwrap_or_default()
     }
 }
 
-/// A function for each file and folder of a run that has a fixed name.
+/// Defines a method for each file and folder of a run with a fixed name.
 macro_rules! files {
     ($($(#[$doc:meta])* $file:ident: $name:literal,)*) => {
         impl RunDir {
@@ -79,47 +79,47 @@ macro_rules! files {
 }
 
 files! {
-    /// `run.toml`: what it is, and how it was begun.
+    /// `run.toml`: what the run was started with.
     manifest: "run.toml",
-    /// `code.diff`: what differed from the commit that its command was started at.
+    /// `code.diff`: the changes relative to the commit from which its command was started.
     code_diff: "code.diff",
     /// `plugin.so`: the run's own copy of its plugin.
     plugin: "plugin.so",
-    /// `status.json`: how far it is.
+    /// `status.json`: its progress.
     status: "status.json",
-    /// `lock`: held by who works on it.
+    /// `lock`: held by the processes that work on it.
     lock: "lock",
     /// `control/`: requests to it.
     control: "control",
-    /// `events.jsonl`: what happened.
+    /// `events.jsonl`: what happened to it.
     events: "events.jsonl",
-    /// `series.jsonl`: which series its numbers are.
+    /// `series.jsonl`: the series and their numbers.
     series: "series.jsonl",
-    /// `journal/`: rows of metrics that are not sealed yet.
+    /// `journal/`: rows of metrics that are not yet sealed.
     journal: "journal",
     /// `metrics/`: sealed rows of metrics.
     metrics: "metrics",
     /// `tables/`: its tables.
     tables: "tables",
-    /// `figures.toml`: figures that it has declared.
+    /// `figures.toml`: its declared figures.
     figures: "figures.toml",
-    /// `checkpoints/`: what it can go on from.
+    /// `checkpoints/`: the states it can resume from.
     checkpoints: "checkpoints",
-    /// `console.log`: what it wrote to its standard output and error.
+    /// `console.log`: its standard output and error.
     console: "console.log",
-    /// `notes.toml`: what people say of it.
+    /// `notes.toml`: a user's star, tags and note.
     notes: "notes.toml",
-    /// `damage.jsonl`: what was found damaged.
+    /// `damage.jsonl`: its damaged files.
     damage: "damage.jsonl",
-    /// `damaged/`: files set aside because they hold something else than was written.
+    /// `damaged/`: damaged files that were set aside.
     damaged: "damaged",
     /// `superseded/`: what was set aside when it was resumed.
     superseded: "superseded",
-    /// `.start.json`: what a run that has not begun is to be started with.
+    /// `.start.json`: how to start a run that has not begun.
     turn: ".start.json",
-    /// `job.toml`: the job that is to run it.
+    /// `job.toml`: the batch job that is to execute it.
     job: "job.toml",
-    /// `job-seen.json`: what was last seen of that job.
+    /// `job-seen.json`: what was last reported about that job.
     job_seen: "job-seen.json",
 }
 

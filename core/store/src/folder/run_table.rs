@@ -1,4 +1,4 @@
-//! For SQL: `tables/run/`, one row that says what the run was and how it ended, and `tables/params/`, what it was given.
+//! Tables for SQL: `tables/run/`, one row that describes the run and its result, and `tables/params/`, its parameters.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,28 +22,28 @@ use crate::read::headline::split_rank;
 use crate::read::summary::{SeriesSummary, summarize};
 use crate::sealed::table::{PARAMS_TABLE, RUN_TABLE, existing_schema, write_part};
 
-/// Schema metadata that tells gradtop's own table `params` from one of that name that an experiment logs.
+/// Schema metadata that distinguishes gradtop's table `params` from one that an experiment logs under that name.
 const OWN: (&str, &str) = ("gradtop.table", "params");
 
-/// What a declared metric came to in one split, over all models and trials.
+/// The results of a metric in one split, over all models and trials.
 #[derive(Debug, Clone, Copy, Default)]
 struct Summary {
-    /// Time and value of the row logged last.
+    /// Time and value of the last row.
     last: Option<(i64, f64)>,
-    /// The lowest or highest finite value, as the goal asks.
+    /// The lowest or highest finite value, depending on the goal.
     best: Option<f64>,
 }
 
 /// Summaries by metric and split.
 type Summaries = BTreeMap<String, BTreeMap<Option<String>, Summary>>;
 
-/// Writes the run's row, in the place of the one before: name, state, seed, device, times, every parameter as
-/// `param.<key>`, and once it has ended of each declared metric `last.<metric>.<split>` and, if it has a goal,
-/// `best.<metric>.<split>`, over all models and trials. `last.<metric>` and `best.<metric>` are those of the split that stands
-/// for the run, see [`split_rank`], which `split.<metric>` names.
+/// Writes the run's row, replacing the previous one: name, state, seed, device, times and every parameter as
+/// `param.<key>`. After the end, it also has `last.<metric>.<split>` of each declared metric and, if the metric has a
+/// goal, `best.<metric>.<split>`, over all models and trials. `last.<metric>` and `best.<metric>` are those of the
+/// split that represents the run, see [`split_rank`]; `split.<metric>` names it.
 ///
 /// # Errors
-/// The log cannot be read, or the disk does not take the row.
+/// The log cannot be read, or the row cannot be written.
 pub fn write_run_table(run: &RunDir, manifest: &Manifest, status: &Status) -> Result<()> {
     let dir = run.tables().join(RUN_TABLE);
     let mut row = Row::default();
@@ -85,11 +85,11 @@ pub fn write_run_table(run: &RunDir, manifest: &Manifest, status: &Status) -> Re
     Ok(())
 }
 
-/// Writes the run's parameters in long form, a row each: `key`, `value` as text, `number` (of a truth value 0 or 1) and `kind`.
-/// An experiment that logs a table of this name keeps its own.
+/// Writes the run's parameters in long form, one per row: `key`, `value` as text, `number` (0 or 1 for a Boolean) and
+/// `kind`. Does nothing if the experiment logs a table of this name.
 ///
 /// # Errors
-/// The disk does not take it.
+/// The table cannot be written.
 pub fn write_params_table(run: &RunDir, manifest: &Manifest) -> Result<()> {
     let dir = run.tables().join(PARAMS_TABLE);
     if existing_schema(run, PARAMS_TABLE)?.is_some_and(|schema| !is_own(&schema)) {
@@ -126,7 +126,7 @@ pub fn write_params_table(run: &RunDir, manifest: &Manifest) -> Result<()> {
     write_part(run, &dir, 1, &[batch])
 }
 
-/// Makes room for a table that an experiment calls `params`.
+/// Removes gradtop's table for an experiment that logs a table called `params`.
 pub(crate) fn yield_params(run: &RunDir) -> Result<()> {
     let dir = run.tables().join(PARAMS_TABLE);
     if existing_schema(run, PARAMS_TABLE)?.is_some_and(|schema| is_own(&schema)) {
@@ -139,7 +139,7 @@ fn is_own(schema: &Schema) -> bool {
     schema.metadata().get(OWN.0).is_some_and(|name| name == OWN.1)
 }
 
-/// The columns of the one row. A name that came before is not taken again.
+/// The columns of the row. A repeated name is ignored.
 #[derive(Default)]
 struct Row {
     fields: Vec<Field>,
@@ -163,7 +163,7 @@ impl Row {
         self.push(name, array.with_timezone("UTC"));
     }
 
-    /// `last.<metric><of>`, and `best.<metric><of>` of a metric that has a goal.
+    /// Adds `last.<metric><of>`, and `best.<metric><of>` if the metric has a goal.
     fn summary(&mut self, metric: &MetricInfo, of: &str, summary: Summary) {
         let last = summary.last.map(|(_, value)| value);
         self.push(&format!("last.{}{of}", metric.name), Float64Array::from(vec![last]));
@@ -189,7 +189,7 @@ fn describe(row: &mut Row, m: &Manifest, s: &Status) {
     row.text("device", Some(&m.device));
     row.push("threads", Int64Array::from(vec![i64::from(m.threads)]));
     row.text("preset", m.preset.as_deref());
-    // While it goes on they would be old.
+    // During the run they would be outdated.
     let ended = s.state.is_final();
     row.push("step", Int64Array::from(vec![s.step.filter(|_| ended)]));
     row.push("epoch", Float64Array::from(vec![s.epoch.filter(|_| ended)]));
@@ -203,7 +203,7 @@ fn describe(row: &mut Row, m: &Manifest, s: &Status) {
     row.text("plugin_sha256", m.plugin.as_ref().map(|plugin| plugin.sha256.as_str()));
 }
 
-/// What each split of the declared metrics came to. What is damaged is missing here, too, rather than all of it.
+/// Summarizes each split of the declared metrics. Damaged rows are left out.
 fn summaries(run: &RunDir, manifest: &Manifest) -> Result<Summaries> {
     let goals: BTreeMap<&str, Goal> = manifest.metrics.iter().map(|m| (m.name.as_str(), m.goal)).collect();
     let goal = |key: &SeriesKey| goals.get(key.metric.as_str()).copied();

@@ -1,4 +1,4 @@
-//! The folder of runs: where it is, which runs it holds, and their names.
+//! The folder of runs: finding it, listing and finding runs, and naming new ones.
 
 use std::collections::HashSet;
 use std::fs;
@@ -12,20 +12,20 @@ use crate::folder::run_dir::RunDir;
 use crate::stages::stage;
 use crate::suggest::near;
 
-/// How often a folder is listed again from which runs leave the queue meanwhile.
+/// How often to repeat a listing during which runs leave the queue.
 const LISTINGS: usize = 3;
 
-/// Runs that a thread looks at, at least.
+/// Minimum number of runs per thread.
 const SHARE: usize = 50;
 
-/// The longest name of a run.
+/// Maximum length of a run's name.
 const MAX_NAME: usize = 100;
 
-/// The folder of all runs: `explicit` (`--runs`), else `GRADTOP_RUNS`, else `runs/` of the enclosing gradtop checkout,
-/// else `$XDG_DATA_HOME/gradtop/runs`. It is not created.
+/// Returns the folder of all runs: `explicit` (`--runs`), else `GRADTOP_RUNS`, else `runs/` of the enclosing gradtop
+/// checkout, else `$XDG_DATA_HOME/gradtop/runs`. The folder is not created.
 ///
 /// # Errors
-/// None is named, and there is no home.
+/// None is given and there is no home folder.
 pub fn runs_dir(explicit: Option<&Path>) -> Result<PathBuf> {
     if let Some(dir) = explicit {
         return absolute(dir);
@@ -52,16 +52,16 @@ fn absolute(dir: &Path) -> Result<PathBuf> {
     std::path::absolute(dir).at("resolve", dir)
 }
 
-/// A checkout of gradtop itself, known by two files no other project has together.
+/// Returns whether `dir` is a checkout of gradtop: no other project has these two files.
 fn is_checkout(dir: &Path) -> bool {
     dir.join("core/abi/include/gradtop.h").is_file() && dir.join("Cargo.toml").is_file()
 }
 
-/// Words that readers of hive-partitioned folders take for a date, a number, a boolean or nothing, whatever their case.
+/// Words that readers of hive-partitioned folders parse as a date, number, Boolean or null, in any case.
 const READ_OTHERWISE: [&str; 7] = ["epoch", "infinity", "inf", "nan", "true", "false", "null"];
 
-/// Why a folder of runs may not bear this name, be it of a run or of an experiment.
-pub(crate) fn misread(name: &str) -> Option<&'static str> {
+/// Returns why a run or experiment may not have this name.
+pub(crate) fn why_misread(name: &str) -> Option<&'static str> {
     let is_word = READ_OTHERWISE.iter().any(|word| name.eq_ignore_ascii_case(word));
     let is_number = name.parse::<f64>().is_ok();
     let is_date = name.starts_with(|c: char| c.is_ascii_digit())
@@ -70,16 +70,16 @@ pub(crate) fn misread(name: &str) -> Option<&'static str> {
         .then_some("DuckDB or Polars would read it as a date, a number or a truth value; add something to it")
 }
 
-/// A name that nobody has chosen, made one that readers take for text.
+/// Changes a generated name if readers would not read it as text.
 pub fn readable_name(name: String) -> String {
-    if misread(&name).is_some() { name + "-runs" } else { name }
+    if why_misread(&name).is_some() { name + "-runs" } else { name }
 }
 
-/// Whether `name` may be the name of a run: a letter, then letters, digits, `.`, `_` or `-`, at most 100 in all, not
-/// `last`, and nothing that the readers of the documentation take for something else than text.
+/// Checks the name of a run: a letter followed by letters, digits, `.`, `_` or `-`, at most 100 characters, not `last`,
+/// and nothing that the documented readers do not read as text.
 ///
 /// # Errors
-/// The rule that it breaks.
+/// The rule that the name breaks.
 pub fn validate_name(name: &str) -> Result<()> {
     let bad = |why| Err(StoreError::BadName { of: "run", name: name.to_owned(), why });
     if name == "last" {
@@ -94,15 +94,15 @@ pub fn validate_name(name: &str) -> Result<()> {
     if !name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')) {
         return bad("only letters, digits, '.', '_' and '-' may follow");
     }
-    misread(name).map_or(Ok(()), bad)
+    why_misread(name).map_or(Ok(()), bad)
 }
 
-/// The next free name for a run of `experiment`, such as `curve-fit-7`.
+/// Returns the next free name for a run of `experiment`, such as `curve-fit-7`.
 pub fn new_run_name(runs: &Path, experiment: &str) -> String {
     new_run_names(runs, experiment).next().unwrap_or_default()
 }
 
-/// The next free names.
+/// Returns the next free names.
 pub(crate) fn new_run_names(runs: &Path, experiment: &str) -> impl Iterator<Item = String> + use<> {
     let mut base: String = experiment
         .chars()
@@ -112,7 +112,7 @@ pub(crate) fn new_run_names(runs: &Path, experiment: &str) -> impl Iterator<Item
     if !base.starts_with(|c: char| c.is_ascii_alphabetic()) {
         base.insert_str(0, "run-");
     }
-    // A folder without a manifest takes its name all the same.
+    // A folder without a manifest occupies its name too.
     let used = folders(runs, &mut Vec::new())
         .into_iter()
         .chain(queue::waiting(runs))
@@ -122,13 +122,12 @@ pub(crate) fn new_run_names(runs: &Path, experiment: &str) -> impl Iterator<Item
     (1..).map(move |n| format!("{base}-{}", used.saturating_add(n)))
 }
 
-/// The runs in a folder, by experiment and name, and after them those that wait in the queue, in their order. Folders without a
-/// manifest are left out.
+/// Lists runs by experiment and name, followed by those in the queue in their order. Folders without a manifest are skipped.
 pub fn list_runs(runs: &Path) -> Vec<RunDir> {
     list_runs_checked(runs).0
 }
 
-/// The same, and the folders that this user may not look into, with the reason.
+/// Like [`list_runs`], but also returns the folders that this user may not read, with the errors.
 pub fn list_runs_checked(runs: &Path) -> (Vec<RunDir>, Vec<(PathBuf, StoreError)>) {
     let mut tries = 0..LISTINGS;
     loop {
@@ -137,7 +136,7 @@ pub fn list_runs_checked(runs: &Path) -> (Vec<RunDir>, Vec<(PathBuf, StoreError)
         let (mut found, bad) = list_started(runs);
         stage("runs listed");
         let mut waiting = queue::waiting(runs);
-        // What leaves the queue between the looks, or is put back, may be seen in neither place, or in both.
+        // A run that leaves the queue or is put back during the listing may be missed or listed twice.
         let settled = before == waiting || {
             let names: HashSet<String> = found.iter().map(RunDir::name).collect();
             let all = |runs: &[RunDir], but: &[RunDir], started: bool| {
@@ -154,9 +153,9 @@ pub fn list_runs_checked(runs: &Path) -> (Vec<RunDir>, Vec<(PathBuf, StoreError)
     }
 }
 
-/// Looks at all runs where they lie; the number of each is its place in the queue, from 1, if it waits there. What was seen, and the
-/// folders that cannot be looked at with the reason. Runs that leave the queue meanwhile are looked for again.
-pub fn look_at_runs<T, E: std::fmt::Display>(
+/// Applies `look` to all runs with their positions in the queue, from 1. Returns what was seen, and the folders that
+/// failed with the reason. Runs that leave the queue in the meantime are looked for again.
+pub fn inspect_runs<T, E: std::fmt::Display>(
     runs: &Path,
     mut look: impl FnMut(&[(RunDir, usize)]) -> Vec<Result<T, E>>,
 ) -> (Vec<T>, Vec<(PathBuf, String)>) {
@@ -185,8 +184,8 @@ pub fn look_at_runs<T, E: std::fmt::Display>(
     }
 }
 
-/// Looks at each of these runs, on all processors.
-pub fn look_at_each<T: Send>(runs: &[(RunDir, usize)], look: impl Fn(&RunDir, usize) -> T + Sync) -> Vec<T> {
+/// Applies `look` to each of these runs, on all processors.
+pub fn inspect_each<T: Send>(runs: &[(RunDir, usize)], look: impl Fn(&RunDir, usize) -> T + Sync) -> Vec<T> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let share = runs.len().div_ceil(threads).max(SHARE);
     let look =
@@ -203,7 +202,7 @@ pub fn look_at_each<T: Send>(runs: &[(RunDir, usize)], look: impl Fn(&RunDir, us
     })
 }
 
-/// The runs that are not in the queue, by experiment and name.
+/// Lists the runs that are not in the queue, by experiment and name.
 fn list_started(runs: &Path) -> (Vec<RunDir>, Vec<(PathBuf, StoreError)>) {
     let mut bad = Vec::new();
     let mut found = folders(runs, &mut bad);
@@ -220,12 +219,12 @@ fn list_started(runs: &Path) -> (Vec<RunDir>, Vec<(PathBuf, StoreError)>) {
     (found, bad)
 }
 
-/// The folders of experiments in a folder of runs.
+/// Lists the folders of experiments.
 pub fn list_experiments(runs: &Path) -> Vec<PathBuf> {
     subfolders(runs, "exp=", &mut Vec::new())
 }
 
-/// All folders that bear a run's name, with a manifest or not.
+/// Lists all folders that are named like runs, with or without a manifest.
 fn folders(runs: &Path, bad: &mut Vec<(PathBuf, StoreError)>) -> Vec<RunDir> {
     let experiments = subfolders(runs, "exp=", bad);
     experiments.iter().flat_map(|exp| subfolders(exp, "run=", bad)).map(RunDir::new).collect()
@@ -248,11 +247,11 @@ fn subfolders(dir: &Path, prefix: &str, bad: &mut Vec<(PathBuf, StoreError)>) ->
         .collect()
 }
 
-/// Finds a run: the exact name beats a unique prefix; `last` is the newest. `<experiment>/<name>` and the path of a run's
-/// folder work too.
+/// Finds a run by its name or a unique prefix; an exact name takes precedence. `last` is the newest run.
+/// `<experiment>/<name>` and the path of a run's folder are accepted too.
 ///
 /// # Errors
-/// There is none, or more than one.
+/// No run matches, or more than one.
 pub fn find_run(runs: &Path, name: &str) -> Result<RunDir> {
     let (all, bad) = list_runs_checked(runs);
     let none = |near: Vec<String>| {
@@ -271,7 +270,7 @@ pub fn find_run(runs: &Path, name: &str) -> Result<RunDir> {
         return Err(none(Vec::new()));
     }
     if let Some((exp, run)) = name.trim_end_matches('/').rsplit_once('/') {
-        // A run's own path is that run, wherever it lies and whatever runs here are called.
+        // The path of a run's folder is that run, whatever other runs are called.
         let path = RunDir::new(name);
         if inside::exists(&path, &path.manifest()) {
             let place = |dir: &RunDir| fs::canonicalize(dir.path()).ok();
@@ -287,7 +286,7 @@ pub fn find_run(runs: &Path, name: &str) -> Result<RunDir> {
     if exact.is_empty()
         && let Some(bare) = folders(runs, &mut Vec::new()).into_iter().find(|r| r.name() == name)
     {
-        // It is what was asked for, damaged as it is; another run that begins alike is not.
+        // A damaged run of exactly that name is meant, not another run that begins with it.
         let path = bare.manifest();
         if let Err(e) = inside::entry(&bare, &path)
             && e.kind() != std::io::ErrorKind::NotFound
@@ -309,7 +308,7 @@ pub fn find_run(runs: &Path, name: &str) -> Result<RunDir> {
     }
 }
 
-/// The id of its experiment, also of one that waits in the queue.
+/// Returns the id of a run's experiment, also for a queued run.
 fn experiment_of(run: &RunDir) -> String {
     if !run.is_queued() {
         return run.experiment();
@@ -317,10 +316,10 @@ fn experiment_of(run: &RunDir) -> String {
     read_manifest(run).map(|manifest| manifest.experiment.id).unwrap_or_default()
 }
 
-/// As [`find_run`], for who deletes it: also a folder without a manifest that can be read.
+/// Like [`find_run`], for deletion: also finds a folder without a readable manifest.
 ///
 /// # Errors
-/// As [`find_run`].
+/// See [`find_run`].
 pub fn find_folder(runs: &Path, name: &str) -> Result<RunDir> {
     let error = match find_run(runs, name) {
         Err(e @ (StoreError::NoSuchRun { .. } | StoreError::Damaged { .. })) => e,
@@ -339,7 +338,7 @@ pub fn find_folder(runs: &Path, name: &str) -> Result<RunDir> {
     }
 }
 
-/// Names of runs that come near to this one.
+/// Returns the names of similar runs.
 fn nearest(all: &[RunDir], name: &str) -> Vec<String> {
     let names: Vec<String> = all.iter().map(RunDir::name).collect();
     near(name, names.iter().map(String::as_str))
@@ -396,7 +395,7 @@ mod tests {
     fn a_run_that_leaves_the_queue_before_it_is_looked_at_is_neither_missed_nor_unreadable() {
         let temp = tempfile::tempdir().unwrap();
         let (waiting, started) = two(temp.path());
-        let (seen, unreadable) = look_at_runs(temp.path(), |runs| {
+        let (seen, unreadable) = inspect_runs(temp.path(), |runs| {
             if waiting.exists() {
                 assert_eq!((names(&[runs[0].0.clone()]), runs[0].1), (vec!["s".to_owned()], 0));
                 fs::rename(&waiting, &started).unwrap();
@@ -411,7 +410,7 @@ mod tests {
             0 => Ok(run.clone()),
             place => Err(format!("torn, number {place}")),
         };
-        let (seen, unreadable) = look_at_runs(temp.path(), |runs| runs.iter().map(torn).collect());
+        let (seen, unreadable) = inspect_runs(temp.path(), |runs| runs.iter().map(torn).collect());
         assert_eq!(
             (names(&seen), unreadable),
             (vec!["s".to_owned()], vec![(waiting, "torn, number 1".to_owned())])

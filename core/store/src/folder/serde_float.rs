@@ -1,4 +1,4 @@
-//! Floats in JSON: finite ones as numbers, the others as `"NaN"`, `"Infinity"` and `"-Infinity"`.
+//! Serializes floats in JSON: finite ones as numbers, others as `"NaN"`, `"Infinity"` and `"-Infinity"`.
 
 use serde::{Deserialize, Deserializer, Serializer};
 

@@ -1,4 +1,4 @@
-//! How an end is written. Of a run that was cut short, the rows that are kept may be more than its status counted, or fewer.
+//! Writing the end of a run. If the run was cut short, the rows on the disk may be more or fewer than its status counted.
 
 use crate::error::Result;
 use crate::folder::events::{Event, EventLine, append_event, read_events};
@@ -8,8 +8,8 @@ use crate::folder::run_table::write_run_table;
 use crate::folder::status::{Status, write_status};
 use crate::read::summary::summarize;
 
-/// Makes a status's rows, step and headline those of the rows that are kept. It was written a moment before the end, and what was
-/// only in memory then may be gone. A log that cannot be read changes nothing.
+/// Corrects rows, step and headline of a status to the rows on the disk. The status was written a moment before the
+/// end, and rows that were only in memory then may be lost. If the log cannot be read, nothing changes.
 pub fn settle(run: &RunDir, status: &mut Status) {
     let Ok((series, _)) = summarize(run, |_| true, |_| Goal::None) else { return };
     let rows: u64 = series.iter().map(|s| s.rows).sum();
@@ -18,7 +18,7 @@ pub fn settle(run: &RunDir, status: &mut Status) {
     }
     let of_training = series.iter().filter(|s| !s.key.metric.starts_with("system/"));
     let kept = of_training.max_by_key(|s| s.last.time_us).map(|s| s.last.step);
-    // A step need not log anything.
+    // A step may log nothing.
     status.step = if rows < status.rows { kept } else { status.step.max(kept) };
     status.rows = rows;
     status.headline.retain_mut(|value| {
@@ -27,11 +27,11 @@ pub fn settle(run: &RunDir, status: &mut Status) {
     });
 }
 
-/// Writes the end that a status tells of: the run's row, the event, and the status last, so that whoever sees it finds the others.
-/// Where only the status could not be written at the end, the event is there already.
+/// Writes the run's row, the event of its end and the status, in this order: whoever sees the final status finds the
+/// others. The event is skipped if it was written earlier, when only the status could not be.
 ///
 /// # Errors
-/// The manifest or the log cannot be read, or the disk does not take it.
+/// The manifest or the log cannot be read, or a file cannot be written.
 pub fn write_end(run: &RunDir, status: &Status) -> Result<()> {
     write_run_table(run, &read_manifest(run)?, status)?;
     let end = Event::State { state: status.state, cause: status.cause.clone() };

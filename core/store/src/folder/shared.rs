@@ -1,4 +1,4 @@
-//! Folders in the folder of runs, which several people may share.
+//! Folders in the folder of runs, which several users may share.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
@@ -6,8 +6,8 @@ use std::path::Path;
 
 use crate::error::{IoContext as _, Result};
 
-/// Makes a folder in the folder of runs, if it is not there. Where others may write to the folder of runs, they may write to
-/// the new one too: it gets the same group and the same mode.
+/// Makes a folder in the folder of runs if it does not exist. It gets the same group and mode, so that others who may
+/// write to the folder of runs may write to it too.
 ///
 /// # Errors
 /// The folder cannot be made.
@@ -18,7 +18,7 @@ pub fn create_shared(runs: &Path, dir: &Path) -> Result<()> {
     }
     let above = fs::metadata(runs).at("look at", runs)?;
     if above.mode() & 0o022 != 0 {
-        // Only a member of the group may; the mode is worth setting all the same.
+        // Only a member of the group may do this; the mode is worth setting even if it fails.
         chown(dir, None, Some(above.gid())).ok();
         let mode = fs::Permissions::from_mode(above.mode() & 0o7777);
         fs::set_permissions(dir, mode).at("share", dir)?;

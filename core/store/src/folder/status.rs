@@ -1,4 +1,4 @@
-//! `status.json`: how far a run is, replaced atomically.
+//! `status.json`: the state and progress of a run, replaced atomically.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -10,24 +10,24 @@ use crate::folder::run_dir::RunDir;
 use crate::folder::serde_float;
 use crate::log::series::SeriesKey;
 
-/// Where a run stands. `Crashed` is also derived by [`crate::view()`].
+/// The state of a run. [`crate::view()`] may also derive `Crashed`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
-    /// Its folder exists, nothing has started.
+    /// Created, but not started.
     #[default]
     Queued,
     /// Its processes are starting.
     Starting,
-    /// It trains.
+    /// Training.
     Running,
-    /// It waits to be continued.
+    /// Paused until it is resumed.
     Paused,
-    /// It was asked to stop and is finishing its step.
+    /// Finishing its step after a request to stop.
     Stopping,
-    /// It came to its end.
+    /// Finished regularly.
     Finished,
-    /// It stopped because it was asked to.
+    /// Stopped on request.
     Stopped,
     /// The experiment reported an error.
     Failed,
@@ -36,12 +36,12 @@ pub enum State {
 }
 
 impl State {
-    /// Whether nothing will follow.
+    /// Returns whether the state is final.
     pub fn is_final(self) -> bool {
         matches!(self, Self::Finished | Self::Stopped | Self::Failed | Self::Crashed)
     }
 
-    /// The word used in files and on the screen.
+    /// Returns the word used in files and on the screen.
     pub fn word(self) -> &'static str {
         match self {
             Self::Queued => "queued",
@@ -56,7 +56,7 @@ impl State {
         }
     }
 
-    /// What `gradtop run` and `gradtop wait` exit with; 5 (left running) for a state that is not final.
+    /// Returns the exit code of `gradtop run` and `gradtop wait`; 5 (still running) if the state is not final.
     pub fn exit_code(self) -> i32 {
         match self {
             Self::Finished => 0,
@@ -74,36 +74,36 @@ impl std::fmt::Display for State {
     }
 }
 
-/// How far a run is.
+/// The state and progress of a run.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Status {
     /// Version of this file, [`crate::SCHEMA`].
     pub schema: u32,
-    /// The state last written; [`crate::view()`] says whether it can be true.
+    /// The last state written; [`crate::view()`] determines whether it still holds.
     pub state: State,
-    /// Why, in words: a signal, an error, who asked.
+    /// The cause in words: a signal, an error, or who asked.
     pub cause: Option<String>,
-    /// The last step done.
+    /// The last completed step.
     pub step: Option<i64>,
-    /// The epoch, fractions included.
+    /// The epoch, including fractions.
     pub epoch: Option<f64>,
-    /// Whether epochs have begun anew: of networks trained one after the other, `epoch` is that of the latest.
+    /// Whether epochs start again for each of several networks trained one after the other; `epoch` is that of the latest.
     #[serde(default)]
     pub epochs_restart: bool,
-    /// What it is doing, in a word or two.
+    /// The current activity, in a word or two.
     pub phase: Option<String>,
-    /// Units of work done.
+    /// Completed units of work.
     #[serde(default)]
     pub done: u64,
-    /// Units of work in all; 0 if unknown.
+    /// Total units of work; 0 if unknown.
     #[serde(default)]
     pub total: u64,
-    /// Whether the units of work were steps when a value was logged last: see [`Self::note_step`].
+    /// Whether units of work were steps when a value was last logged; see [`Self::note_step`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub by_steps: Option<bool>,
-    /// Seconds still needed.
+    /// Estimated remaining seconds.
     pub eta_s: Option<f64>,
-    /// Steps a second.
+    /// Steps per second.
     pub steps_per_s: Option<f64>,
     /// When this was written.
     #[serde(default)]
@@ -112,14 +112,14 @@ pub struct Status {
     pub started: Option<Timestamp>,
     /// When it ended.
     pub ended: Option<Timestamp>,
-    /// Seconds that its trainers have been at work up to `updated`, pauses included and the time between an end and a resume
-    /// not; by a clock that nobody sets.
+    /// Seconds that its trainers have been at work up to `updated`, by a monotonic clock. Includes pauses, but not the
+    /// time between an end and a resume.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub elapsed_s: Option<f64>,
-    /// Seconds of training of what has not been set aside, pauses left out; by the same clock.
+    /// Seconds of training that were not set aside, without pauses, by the same clock.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trained_s: Option<f64>,
-    /// Process id of the trainer, in the namespace that the lock's text names.
+    /// Process id of the trainer, in the namespace named in the lock's file.
     pub trainer_pid: Option<u32>,
     /// Field `starttime` of the trainer's `/proc/<pid>/stat`.
     pub trainer_start: Option<u64>,
@@ -127,31 +127,31 @@ pub struct Status {
     pub keeper_pid: Option<u32>,
     /// Field `starttime` of the keeper's `/proc/<pid>/stat`.
     pub keeper_start: Option<u64>,
-    /// Points logged.
+    /// Number of points logged.
     #[serde(default)]
     pub rows: u64,
-    /// Milliseconds the training thread has waited for the log.
+    /// Milliseconds that the training thread has waited for the log.
     #[serde(default)]
     pub log_wait_ms: f64,
-    /// Last values of the metrics that overviews show.
+    /// Latest values of the headline metrics.
     #[serde(default)]
     pub headline: Vec<HeadlineValue>,
-    /// Whether those are the best of more.
+    /// Whether `headline` contains only the best of more values.
     #[serde(default)]
     pub headline_is_part: bool,
-    /// The UUID of the GPU that it is on, of a part of one (MIG) perhaps: its number means another one elsewhere.
+    /// The UUID of its GPU, possibly of a MIG instance. The device number may mean another GPU elsewhere.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gpu: Option<String>,
-    /// Where a command logs to, while it does.
+    /// The address to which a command logs, while it does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sink: Option<String>,
-    /// Why rows wait in memory, if the disk does not take them.
+    /// Why rows wait in memory, if they cannot be written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waiting: Option<Waiting>,
-    /// Whether the disk has not taken the run's row in `tables/run` yet.
+    /// Whether the run's row in `tables/run` has not been written yet.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unsettled: bool,
-    /// How training ended, if it has, as the trainer wrote before it left: what the run is if nobody is left to say so.
+    /// How training ended, written by the trainer before it exits in case the keeper cannot write the end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Ending>,
 }
@@ -161,56 +161,56 @@ pub struct Status {
 pub struct Ending {
     /// A final state.
     pub state: State,
-    /// Why.
+    /// The cause.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
 }
 
-/// What waits for the disk.
+/// Rows that wait to be written.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Waiting {
     /// What is wrong with the disk, in a few words.
     pub cause: String,
-    /// Rows that are in memory only.
+    /// Number of rows that are only in memory.
     pub rows: u64,
-    /// Since when.
+    /// Since when they wait.
     pub since: Timestamp,
 }
 
 impl Status {
-    /// Of a run that nobody has begun. `total`: its units of work, 0 if unknown.
+    /// Creates the status of a run that has not begun. `total` is its units of work, 0 if unknown.
     pub fn queued(total: u64) -> Self {
         let (schema, updated) = (crate::SCHEMA, Timestamp::now());
         Self { schema, state: State::Queued, updated, trained_s: Some(0.0), total, ..Self::default() }
     }
 
-    /// Seconds that the run has taken up to `now`, or took; `None` if it has not begun to train.
+    /// Returns the seconds that the run has taken up to `now`, or took in all. `None` if it has not begun to train.
     pub fn took(&self, now: Timestamp) -> Option<f64> {
         let since = |then: Timestamp| ((now.as_microsecond() - then.as_microsecond()) as f64 / 1e6).max(0.0);
         match (self.elapsed_s, self.ended) {
             (Some(elapsed), Some(_)) => Some(elapsed),
             (Some(elapsed), None) => Some(elapsed + since(self.updated)),
-            // As older versions wrote it.
+            // Written by an older version.
             (None, Some(ended)) => Some((ended.duration_since(self.started?).as_secs_f64()).max(0.0)),
             (None, None) => Some(since(self.started?)),
         }
     }
 
-    /// Whether the units of work are steps, as far as can be seen: now, or when a value was logged last. In between, steps are done
-    /// that nobody has logged yet.
+    /// Returns whether units of work are steps: as of now, or as of the last logged value. Between logged values, steps
+    /// are completed that the status does not count yet.
     pub fn works_by_steps(&self) -> bool {
         self.by_steps == Some(true) || self.agrees_by_steps()
     }
 
-    /// Remembers whether they are, if a step was logged since.
+    /// Updates [`Self::by_steps`] if a step was logged since `before`.
     pub fn note_step(&mut self, before: &Self) {
         if self.step != before.step {
             self.by_steps = Some(self.agrees_by_steps());
         }
     }
 
-    /// Whether there are as many of the one as of the other, but for those since a value was logged last. At the beginning, when there
-    /// are few of both, anything would look like that: so never more than twice as many either.
+    /// Returns whether units of work and steps agree, apart from those since a value was last logged. Small numbers
+    /// always seem to agree, so the one must be at most twice the other.
     fn agrees_by_steps(&self) -> bool {
         let agree = |step: u64| {
             let (less, more) = (step.min(self.done), step.max(self.done));
@@ -219,37 +219,36 @@ impl Status {
                 && more <= less.saturating_mul(2)
                 && (more - less).saturating_mul(20) <= self.total
         };
-        // Steps count from zero: of a run of one step, the one.
+        // Steps count from zero: a run of one step ends at step 0.
         let all = self.done == self.total && self.total > 0;
         let step = self.step.and_then(|step| u64::try_from(step).ok());
         step.is_some_and(|step| agree(step) || (all && step + 1 == self.done))
     }
 }
 
-/// The most values of overviews that are read. A trainer writes a few dozen; thousands in a damaged file would slow every look down.
+/// Maximum number of headline values read. A trainer writes a few dozen; thousands in a damaged file would slow down every view.
 const HEADLINES: usize = 1_000;
 
-/// The last value of a series that overviews show.
+/// The latest value of a headline series.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HeadlineValue {
-    /// Which series.
+    /// The series.
     #[serde(flatten)]
     pub key: SeriesKey,
-    /// The value; NaN and infinities are written as text.
+    /// The value; NaN and infinities are serialized as text.
     #[serde(with = "serde_float")]
     pub value: f64,
 }
 
-/// Replaces the run's status. A reader sees the old one or the new one, never a part. Where there is no room for another
-/// file, it takes the place of the reserve.
+/// Replaces the run's status atomically. On a full disk, the status takes over the reserve.
 ///
 /// # Errors
-/// The disk takes neither it nor a shorter one.
+/// Neither the status nor a shorter one can be written.
 pub fn write_status(run: &RunDir, status: &Status) -> Result<()> {
     let path = run.status();
     let mut text = serde_json::to_vec_pretty(status).format_at("encode", &path)?;
     text.push(b'\n');
-    // An end is worth waiting for the disk.
+    // A final status is worth an fsync.
     match inside::replace(run, &path, &text, status.state.is_final() || status.outcome.is_some())
         .at("write", &path)
     {
@@ -258,7 +257,7 @@ pub fn write_status(run: &RunDir, status: &Status) -> Result<()> {
     }
 }
 
-/// Without the values of overviews where all of it has no room.
+/// Writes over the reserve, without headline values if the whole status does not fit.
 fn write_over_reserve(run: &RunDir, status: &Status) -> Result<()> {
     let path = run.status();
     let short = Status { headline: Vec::new(), ..status.clone() };
@@ -266,10 +265,10 @@ fn write_over_reserve(run: &RunDir, status: &Status) -> Result<()> {
     reserve::replace(run, &path, &[encode(status)?, encode(&short)?])
 }
 
-/// Reads the run's status as it was last written.
+/// Reads the run's last written status.
 ///
 /// # Errors
-/// It cannot be read or understood, or a newer version wrote it.
+/// The file cannot be read or parsed, or a newer version wrote it.
 pub fn read_status(run: &RunDir) -> Result<Status> {
     let path = run.status();
     let text = inside::read(run, &path, inside::TEXT_LIMIT).at("read", &path)?;

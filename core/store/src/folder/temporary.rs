@@ -1,18 +1,18 @@
-//! Temporary names.
+//! Temporary file names.
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Start of every temporary name; recovery removes what begins so.
+/// Prefix of every temporary name; recovery removes such files.
 pub(crate) const TMP: &str = ".tmp-";
 
-/// End of the names that are made here.
+/// Suffix of the names made by [`tmp_beside`].
 const NEW: &str = ".new";
 
-/// A temporary name beside `path`, unlike any other in this and other processes: of containers that share a folder, each may
-/// have a process of the same id.
+/// Returns a unique temporary name in the folder of `path`. Process ids alone are not unique among containers that
+/// share the folder.
 pub fn tmp_beside(path: &Path) -> PathBuf {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     static SALT: LazyLock<u64> = LazyLock::new(|| RandomState::new().build_hasher().finish() >> 32);
@@ -21,7 +21,7 @@ pub fn tmp_beside(path: &Path) -> PathBuf {
     path.with_file_name(format!("{TMP}{}-{:x}-{n}-{name}{NEW}", std::process::id(), *SALT))
 }
 
-/// Whether a path has such a name: what lies there is seen by nobody else yet, or any more.
+/// Returns whether a path has such a name, so that nobody else uses it.
 pub(crate) fn is_temporary(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     name.starts_with(TMP) && name.ends_with(NEW)

@@ -1,4 +1,4 @@
-//! What a viewer may believe about a run.
+//! What a viewer can believe about a run: its last status, checked against its lock and processes.
 
 use std::path::PathBuf;
 use std::sync::OnceLock;
@@ -13,47 +13,47 @@ use crate::folder::holder::{Holder, last_holder};
 use crate::folder::inside;
 use crate::folder::job::{Job, JobStage, NOT_QUEUED, read_job};
 use crate::folder::lock::{holders, is_locked};
-use crate::folder::machine::{Fate, Place, fate, is_started_for};
+use crate::folder::machine::{Place, ProcessState, is_started_for, process_state};
 use crate::folder::manifest::{Manifest, read_manifest};
 use crate::folder::notes::{Notes, read_notes};
-use crate::folder::owner::{self, STILL, elsewhere};
+use crate::folder::owner::{self, STALE_AFTER, remote_owner};
 use crate::folder::queue::{InQueue, in_queue};
 use crate::folder::run_dir::RunDir;
 use crate::folder::status::{Ending, State, Status, Waiting, read_status};
 use crate::stages::stage;
 
-/// A run that should move and has written nothing for so long gives no sign. It writes its status every [`HEARTBEAT`].
+/// An active run that has written nothing for so long is considered silent. It writes its status every [`HEARTBEAT`].
 const SILENT: Duration = Duration::from_secs(10);
-/// How often a run that is not paused writes its status, changed or not.
+/// How often a run that is not paused writes its status, even if it is unchanged.
 pub const HEARTBEAT: Duration = Duration::from_secs(3);
 
 /// What is known of a run's processes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Life {
-    /// The run has ended, and said so.
+    /// The run has ended and recorded its end.
     Ended,
     /// They hold its lock.
     Alive {
-        /// Its process ids are of this process's namespace, so that signals reach them.
+        /// Whether their ids are of this process's namespace, so that signals reach them.
         within_reach: bool,
-        /// Which of them is suspended by a signal, where that can be seen.
+        /// Which of them is suspended by a signal, as far as can be seen.
         suspended: Option<Suspended>,
     },
     /// They are gone.
     Gone {
-        /// Something they left behind holds the lock still.
+        /// Whether something they left behind still holds the lock.
         held: bool,
     },
-    /// It was last at work on another machine, or nobody knows where.
+    /// The run was last active on another machine or in an unknown place.
     Unknown,
 }
 
-/// A process of a run that does nothing until it gets SIGCONT.
+/// Processes of a run that are suspended until they receive SIGCONT.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Suspended {
     /// The trainer.
     Trainer,
-    /// The keeper, without which a run neither ends nor is stopped by force.
+    /// The keeper, without which a run neither ends nor can be stopped by force.
     Keeper,
     /// Both.
     Both,
@@ -72,28 +72,29 @@ pub struct View {
     pub state: State,
     /// What is known of its processes.
     pub life: Life,
-    /// False if the state is only what was last written: show `running?` with the age.
+    /// False if the state is only the last one written: show `running?` with its age.
     pub certain: bool,
-    /// The name of the machine that it was last at work on.
+    /// The name of the machine on which it was last active.
     pub host: String,
-    /// The folder on this machine that it was copied from while it was at work there.
+    /// The folder on this machine from which it was copied while it was active there.
     pub copied_from: Option<PathBuf>,
-    /// Since when its owner on another machine has not renewed its file, as far as clocks agree; `None` where locks and processes tell.
+    /// Time since its owner on another machine renewed its file, as far as clocks agree. `None` if locks and processes
+    /// can be checked.
     pub seen: Option<Duration>,
     /// Time since the run last wrote anything.
     pub age_of_last_write: Duration,
-    /// What people say of it; nothing where that cannot be read.
+    /// The user's notes; empty if they cannot be read.
     pub notes: Notes,
-    /// What it waits for, of a run in the queue.
+    /// Why it waits, if it is in the queue.
     pub queued: Option<InQueue>,
     /// The last alert since it was started or resumed.
     pub alert: Option<RaisedAlert>,
-    /// The job of a batch system that is to run it, or did.
+    /// The batch job that is or was to execute it.
     pub job: Option<Job>,
     size: Seen,
 }
 
-/// What its files take, once that was looked at. Two views do not differ in that.
+/// Disk usage, once computed. Ignored when views are compared.
 #[derive(Debug, Clone, Default)]
 struct Seen(OnceLock<u64>);
 
@@ -104,7 +105,7 @@ impl PartialEq for Seen {
 }
 
 impl View {
-    /// Where it is, or was when it was last seen, of one whose processes cannot be seen: `on node7`, or `a copy of /data/run=a`.
+    /// Describes where a run is or was last active if its processes cannot be seen: `on node7`, or `a copy of /data/run=a`.
     pub fn whereabouts(&self) -> String {
         match &self.copied_from {
             Some(folder) => format!("a copy of {}", folder.display()),
@@ -112,13 +113,13 @@ impl View {
         }
     }
 
-    /// What its files take on the disk, in bytes, when it was first asked: a folder may have many.
+    /// Returns the disk usage of its files in bytes, as of the first call: a folder may have many files.
     pub fn size(&self) -> u64 {
         *self.size.0.get_or_init(|| crate::size(&self.dir, self.dir.path()))
     }
 
-    /// How long a run that should move has given no sign of life; `None` if it moves, need not move, waits for its disk, or is
-    /// not known to live.
+    /// Returns how long an active run has been silent. `None` if it is not silent, is not expected to write, waits for
+    /// the disk, or is not known to be alive.
     pub fn silent_for(&self) -> Option<Duration> {
         let Life::Alive { suspended, .. } = self.life else { return None };
         let moves = matches!(self.state, State::Starting | State::Running | State::Stopping);
@@ -127,22 +128,22 @@ impl View {
         (moves && (silent || still)).then_some(self.age_of_last_write)
     }
 
-    /// Whether its processes are gone and left something undone: an end that is not written, or rows that are not sealed.
+    /// Returns whether its processes are gone and left work undone: an end that is not written, or rows that are not sealed.
     pub fn is_unattended(&self) -> bool {
         self.certain
             && self.state.is_final()
             && (!self.status.state.is_final() || self.status.unsettled || has_journal(&self.dir))
     }
 
-    /// Which of its processes is suspended by a signal.
+    /// Returns which of its processes are suspended by a signal.
     pub fn suspended(&self) -> Option<Suspended> {
         let Life::Alive { suspended, .. } = self.life else { return None };
         suspended
     }
 
-    /// Whether the run was left unfinished by an earlier boot of this machine, of which only the name was recorded: it was
-    /// last at work on a host of this name, in another boot, and has written nothing since this one began. Its processes are
-    /// gone then, unless another machine of the same name and with the same files has it and keeps still.
+    /// Returns whether the run was interrupted by a reboot of this machine, judged by the host name alone: it was last
+    /// active on a host of this name in another boot, and has written nothing since this boot began. Its processes are
+    /// gone then, unless another machine of the same name shares its files and is silent.
     pub fn is_of_earlier_boot(&self) -> bool {
         let (then, here) = (last_at_work(&self.dir, &self.manifest).place, Place::here());
         let up = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
@@ -152,12 +153,12 @@ impl View {
     }
 }
 
-/// Whether some rows of a run are not sealed.
+/// Returns whether some rows of a run are not sealed.
 pub fn has_journal(run: &RunDir) -> bool {
     crate::log::part::list_segments(run, &run.journal()).is_ok_and(|segments| !segments.is_empty())
 }
 
-/// Who had it last. Versions that did not sign the lock wrote where it was started.
+/// Returns the last lock holder. Versions that did not sign the lock only recorded where the run was started.
 fn last_at_work(run: &RunDir, manifest: &Manifest) -> Holder {
     last_holder(run).unwrap_or_else(|| {
         let boot = Some(manifest.boot_id.clone()).filter(|id| !id.is_empty());
@@ -165,7 +166,7 @@ fn last_at_work(run: &RunDir, manifest: &Manifest) -> Holder {
     })
 }
 
-/// What is known of the processes of a run that has not written its end.
+/// Determines what is known of the processes of a run that has not written its end.
 fn life(
     run: &RunDir,
     then: &Place,
@@ -174,21 +175,21 @@ fn life(
     copied: bool,
 ) -> Result<Life> {
     let here = Place::here();
-    // No request reaches it, however young what it says is.
+    // Requests do not reach a copy, however recent its status is.
     if copied {
         return Ok(Life::Unknown);
     }
     if let Some(far) = far {
         let alive = Life::Alive { within_reach: false, suspended: None };
-        return Ok(if far.age() < STILL { alive } else { Life::Unknown });
+        return Ok(if far.age() < STALE_AFTER { alive } else { Life::Unknown });
     }
     if !then.same_boot(&here) {
-        // Only a lock that somebody holds after all says that the machine's id is not its own.
+        // If the lock is held after all, this machine shares its id with another one.
         let gone = then.same_machine(&here) && then.boot.is_some() && !is_locked(run)?;
         return Ok(if gone { Life::Gone { held: false } } else { Life::Unknown });
     }
     if !is_locked(run)? {
-        // Its file may be another one than the one they hold: removed, or put back from a copy.
+        // They may hold another file than the current lock: it was removed, or restored from a backup.
         let mut processes = [status.keeper_pid, status.trainer_pid].into_iter().flatten();
         return Ok(if processes.any(|pid| is_started_for(run, pid)) {
             Life::Alive { within_reach: true, suspended: None }
@@ -198,30 +199,31 @@ fn life(
     }
     let within_reach = then.same_pids(&here);
     let processes = || {
-        let trainer = fate(status.trainer_pid?, status.trainer_start?);
-        Some((fate(status.keeper_pid?, status.keeper_start?), trainer))
+        let trainer = process_state(status.trainer_pid?, status.trainer_start?);
+        Some((process_state(status.keeper_pid?, status.keeper_start?), trainer))
     };
-    let (keeper, trainer) = within_reach.then(processes).flatten().unwrap_or((Fate::There, Fate::There));
+    let (keeper, trainer) =
+        within_reach.then(processes).flatten().unwrap_or((ProcessState::There, ProcessState::There));
     let suspended = match (keeper, trainer) {
-        (Fate::Gone, Fate::Gone) => {
-            // The lock may have fallen free with the last of them.
+        (ProcessState::Gone, ProcessState::Gone) => {
+            // The lock may have been released with the last of them.
             let held = is_locked(run)?;
-            // Whatever the status says of them: a process of this run that holds its lock is not gone.
+            // Whatever the status says, a process of this run that holds its lock is alive.
             if held && holders(run).iter().any(|pid| is_started_for(run, *pid)) {
                 return Ok(Life::Alive { within_reach: false, suspended: None });
             }
             return Ok(Life::Gone { held });
         }
-        (Fate::Suspended, Fate::Suspended) => Some(Suspended::Both),
-        (Fate::Suspended, _) => Some(Suspended::Keeper),
-        (_, Fate::Suspended) => Some(Suspended::Trainer),
+        (ProcessState::Suspended, ProcessState::Suspended) => Some(Suspended::Both),
+        (ProcessState::Suspended, _) => Some(Suspended::Keeper),
+        (_, ProcessState::Suspended) => Some(Suspended::Trainer),
         _ => None,
     };
     Ok(Life::Alive { within_reach, suspended })
 }
 
-/// Looks at a run. One that has not written its end and whose processes are gone is [`State::Crashed`]; where nobody can say
-/// whether they are, its state is as written and not certain.
+/// Inspects a run. If it has not written its end and its processes are gone, it is [`State::Crashed`]. If nobody can
+/// tell whether they are, its state is the last one written and not certain.
 ///
 /// # Errors
 /// The manifest or the status cannot be read.
@@ -237,20 +239,20 @@ pub fn view(run: &RunDir) -> Result<View> {
     };
     let copied_from = if !at_rest && is_here(&holder.place) { holder.copied_from(run) } else { None };
     let place = holder.place;
-    // What the lock says of its last holder may be of one who lost the run to the owner before it was theirs. Only a version that
-    // knows no owners holds it beside one of another machine.
-    let far = if at_rest { None } else { elsewhere(run) };
+    // The lock's text may be of a process that lost the run to the current owner. Only a version without owner files
+    // holds a lock while another machine owns the run.
+    let far = if at_rest { None } else { remote_owner(run) };
     let far = match far {
-        Some(seen) if seen.age() >= STILL && place.same_boot(&Place::here()) && is_locked(run)? => None,
+        Some(seen) if seen.age() >= STALE_AFTER && place.same_boot(&Place::here()) && is_locked(run)? => None,
         far => far,
     };
     let mut life = match status.state {
         state if state.is_final() => Life::Ended,
-        // Nobody has started it.
+        // It has not been started.
         _ if run.is_queued() => Life::Gone { held: false },
         _ => life(run, &place, &status, far.as_ref(), copied_from.is_some())?,
     };
-    // Who holds the lock may have taken it meanwhile, and said who it is.
+    // A new holder may have taken the lock and signed it in the meantime.
     if life == (Life::Gone { held: true }) && read_or_queued(run)?.updated != status.updated {
         return view(run);
     }
@@ -261,7 +263,7 @@ pub fn view(run: &RunDir) -> Result<View> {
         && matches!(life, Life::Gone { held: false } | Life::Unknown)
         && !run.is_queued()
     {
-        // It may have ended, or begun, between the two looks.
+        // It may have ended or begun between the two reads.
         status = read_or_queued(run)?;
         (life, by_job) = judged_by_job(job, life, &status);
         state = by_job.state.unwrap_or(status.state);
@@ -276,7 +278,7 @@ pub fn view(run: &RunDir) -> Result<View> {
     if queued.is_some() {
         state = State::Queued;
     } else if let Life::Gone { held } = life {
-        // It may have ended between the two looks: its last status was written before the lock fell free.
+        // It may have ended between the two reads: the last status is written before the lock is released.
         status = read_or_queued(run)?;
         state = State::Crashed;
         if status.state.is_final() {
@@ -286,7 +288,7 @@ pub fn view(run: &RunDir) -> Result<View> {
         } else if let Some(end) = by_job.end {
             (status.cause, state) = (end.cause, end.state);
         } else if held {
-            let who = match holders(run).into_iter().map(in_words).collect::<Vec<_>>() {
+            let who = match holders(run).into_iter().map(process_name).collect::<Vec<_>>() {
                 who if who.is_empty() => "another user's process".to_owned(),
                 who => format!("process {}", who.join(", ")),
             };
@@ -296,14 +298,14 @@ pub fn view(run: &RunDir) -> Result<View> {
         }
     }
     if matches!(life, Life::Alive { .. }) {
-        status.waiting = status.waiting.take().or_else(|| waits_unsaid(run, &status));
+        status.waiting = status.waiting.take().or_else(|| detect_full_disk(run, &status));
     }
     let age_of_last_write = last_write(run).and_then(|t| t.elapsed().ok()).unwrap_or_default();
     let certain = life != Life::Unknown;
     let notes = read_notes(run).unwrap_or_default();
     let alert = last_alert(run);
     let seen = far.as_ref().map(owner::Seen::age);
-    // Its job is named by itself.
+    // The job is named elsewhere.
     let name = |far: owner::Seen| if job.is_some() { far.owner.place.host } else { far.owner.name() };
     let (dir, host) = (run.clone(), far.map_or(place.host, name));
     Ok(View {
@@ -325,19 +327,19 @@ pub fn view(run: &RunDir) -> Result<View> {
     })
 }
 
-/// What a job tells of its run.
+/// What the batch job says about its run.
 #[derive(Default)]
 struct ByJob {
-    /// It waits in the batch system.
+    /// Whether it waits in the batch system.
     waits: bool,
-    /// Its state, where that is not the one last written.
+    /// The run's state, if it differs from the last one written.
     state: Option<State>,
-    /// How it ended, if nothing else says so.
+    /// How the run ended, if nothing else tells.
     end: Option<Ending>,
 }
 
-/// What is to be thought of a run that nobody is seen to hold, by what the batch system said of its job. What was said before the run
-/// last wrote is old, and says nothing.
+/// Interprets a run whose lock nobody is seen to hold by what the batch system reported about its job. A report from
+/// before the run's last write is outdated and ignored.
 fn judged_by_job(job: &Job, life: Life, status: &Status) -> (Life, ByJob) {
     let gone = Life::Gone { held: false };
     let far = Life::Alive { within_reach: false, suspended: None };
@@ -347,9 +349,9 @@ fn judged_by_job(job: &Job, life: Life, status: &Status) -> (Life, ByJob) {
     match seen.map(|seen| (seen.stage(), seen.state.as_str())) {
         _ if status.state.is_final() => (Life::Ended, nothing),
         Some((JobStage::Waits, _)) => (gone, ByJob { waits: true, ..nothing }),
-        // As far as anybody knows.
+        // As far as is known.
         None if waits => (gone, ByJob { waits: true, ..nothing }),
-        // It is about to take the lock.
+        // The job is about to take the lock.
         Some((JobStage::Works, _)) if waits => (far, ByJob { state: Some(State::Starting), ..nothing }),
         Some((JobStage::Works, _)) if life == Life::Unknown => (far, nothing),
         Some((JobStage::Over, word)) => {
@@ -363,32 +365,32 @@ fn judged_by_job(job: &Job, life: Life, status: &Status) -> (Life, ByJob) {
             let cause = format!("job {} of {} {how}", job.name().unwrap_or_default(), job.launcher);
             (gone, ByJob { end: Some(Ending { state, cause: Some(cause) }), ..nothing })
         }
-        // The lock is free here, and the batch system has forgotten the job.
+        // The lock is free here, and the batch system no longer knows the job.
         Some((JobStage::Unknown, _)) if life == gone && !waits => (gone, nothing),
         _ => (Life::Unknown, nothing),
     }
 }
 
-/// `4242 (sleep)`.
-fn in_words(pid: u32) -> String {
+/// Returns a process with its name, such as `4242 (sleep)`.
+fn process_name(pid: u32) -> String {
     let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
     format!("{pid} ({})", name.trim_end())
 }
 
-/// A run without a status is queued. One that nobody has ever locked was written by another program, whole.
+/// Reads the status. A run without one is queued, or was written whole by another program if it was never locked.
 fn read_or_queued(run: &RunDir) -> Result<Status> {
     match read_status(run) {
         Err(e) if e.is_gone() && !inside::exists(run, &run.lock()) => {
             Ok(Status { schema: crate::schema::SCHEMA, state: State::Finished, ..Status::default() })
         }
         Err(e) if e.is_gone() => Ok(Status { schema: crate::schema::SCHEMA, ..Status::default() }),
-        // A power cut may leave it empty or torn: the events say how far it had come.
+        // A power cut may leave the file empty or torn; the events then tell the state.
         Err(e) if e.is_damage() => Ok(from_events(run, &e)),
         r => r,
     }
 }
 
-/// What the events tell of a run whose status cannot be understood.
+/// Reconstructs a status that cannot be parsed from the events.
 fn from_events(run: &RunDir, why: &crate::error::StoreError) -> Status {
     let mut status = Status { schema: crate::schema::SCHEMA, state: State::Starting, ..Status::default() };
     let mut cause = None;
@@ -411,8 +413,8 @@ fn from_events(run: &RunDir, why: &crate::error::StoreError) -> Status {
     status
 }
 
-/// What can be seen from outside of a disk on which not even the status can be written.
-fn waits_unsaid(run: &RunDir, status: &Status) -> Option<Waiting> {
+/// Detects from outside that the disk is so full that not even the status can be written.
+fn detect_full_disk(run: &RunDir, status: &Status) -> Option<Waiting> {
     let silent = Timestamp::now().duration_since(status.updated).as_secs_f64() > HEARTBEAT.as_secs_f64();
     let disk = rustix::fs::statvfs(run.path()).ok().filter(|_| silent)?;
     let cause = if disk.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY) {

@@ -1,4 +1,4 @@
-//! Whether the files of a run hold what was written: every checksum is compared.
+//! Verifies the checksums of a run's files.
 
 use std::path::{Path, PathBuf};
 
@@ -9,27 +9,27 @@ use crate::log::part::{list_parts, list_segments, names};
 use crate::read::series_data::series_file;
 use crate::sealed::file::Sealed;
 
-/// A file that was checked.
+/// The result of checking a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checked {
     /// The file, relative to the run's folder.
     pub file: PathBuf,
-    /// What it holds.
+    /// Whether its content is intact.
     pub content: Content,
 }
 
-/// What a file holds.
+/// Whether a file's content is intact.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Content {
-    /// What was written.
+    /// It is what was written.
     Whole,
-    /// Something that can be read, but has no checksum: it was written by an older version.
+    /// It can be read but has no checksum, because an older version wrote it.
     Unsigned,
-    /// Something else than was written: what, in words.
+    /// It is damaged, with a description.
     Damaged(String),
 }
 
-/// Checks journal, metrics, tables and the names of series, also those that a resume has set aside. Changes nothing.
+/// Checks journal, metrics, tables and the names of series, including those set aside by a resume. Changes nothing.
 ///
 /// # Errors
 /// The folder cannot be listed.

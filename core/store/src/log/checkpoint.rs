@@ -1,4 +1,4 @@
-//! Checkpoints: `checkpoints/step-<n>/`, each with a record of where the log stood.
+//! Checkpoints: `checkpoints/step-<n>/`, each with a record of the log's position.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use crate::log::part::names;
 
 /// The record in a checkpoint's folder.
 const RECORD: &str = "checkpoint.toml";
-/// How many checkpoints are kept.
+/// Number of checkpoints to keep.
 const KEEP: usize = 2;
 
 /// A saved checkpoint.
@@ -22,15 +22,15 @@ const KEEP: usize = 2;
 pub struct Checkpoint {
     /// The last step it includes.
     pub step: i64,
-    /// The epoch there, if the experiment counts them.
+    /// The epoch, if the experiment counts epochs.
     pub epoch: Option<f64>,
-    /// Seconds of training up to it; not known of those of older versions.
+    /// Seconds of training up to the checkpoint; unknown for older versions.
     pub trained_s: Option<f64>,
-    /// Its folder: what the experiment saved, and `checkpoint.toml`.
+    /// Its folder, with what the experiment saved and `checkpoint.toml`.
     pub dir: PathBuf,
 }
 
-/// `checkpoint.toml`: where the log stood.
+/// `checkpoint.toml`: the log's position.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Record {
     pub(crate) schema: u32,
@@ -38,14 +38,14 @@ pub(crate) struct Record {
     pub(crate) epoch: Option<f64>,
     pub(crate) trained_s: Option<f64>,
     pub(crate) time: Timestamp,
-    /// The last journal segment it includes; 0: none.
+    /// The last journal segment it includes; 0 for none.
     pub(crate) segment: u32,
-    /// The last part of each table.
+    /// The last part of each table it includes.
     #[serde(default)]
     pub(crate) tables: BTreeMap<String, u32>,
 }
 
-/// A fresh folder to save a checkpoint into.
+/// Makes a temporary folder to save a checkpoint into.
 pub(crate) fn begin(run: &RunDir, step: i64) -> Result<PathBuf> {
     let path = run.checkpoints().join(format!("{TMP}step-{step}"));
     inside::remove_dir(run, &path).at("remove", &path)?;
@@ -53,7 +53,7 @@ pub(crate) fn begin(run: &RunDir, step: i64) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// Gives a saved checkpoint its record and its name, and removes older ones than the newest two.
+/// Writes the record, gives the folder its final name and removes all but the newest two checkpoints.
 pub(crate) fn commit(run: &RunDir, tmp: &Path, record: &Record) -> Result<PathBuf> {
     let text = toml::to_string(record).format_at("encode", tmp)?;
     inside::sync_all(run, tmp).at("sync", tmp)?;
@@ -64,7 +64,7 @@ pub(crate) fn commit(run: &RunDir, tmp: &Path, record: &Record) -> Result<PathBu
     let remove = |path: &Path| inside::remove_dir(run, path).at("remove", path);
     let rename = |from: &Path, to: &Path| inside::rename(run, from, to).at("rename", from);
     if inside::exists(run, &path) {
-        // Saved again at the same step, as after a resume: the old one goes only once the new one has its name.
+        // The same step may be saved again after a resume: the old checkpoint is removed only after the new one has its name.
         if inside::exchange(run, tmp, &path).at("exchange", &path)? {
             remove(tmp)?;
         } else {
@@ -84,7 +84,7 @@ pub(crate) fn commit(run: &RunDir, tmp: &Path, record: &Record) -> Result<PathBu
     Ok(path)
 }
 
-/// Checkpoints with their records, in the order saved.
+/// Lists checkpoints with their records, oldest first.
 pub(crate) fn list(run: &RunDir) -> Vec<(Checkpoint, Record)> {
     let mut found: Vec<_> = names(run, &run.checkpoints())
         .unwrap_or_default()
@@ -109,17 +109,17 @@ fn read_record(run: &RunDir, dir: &Path) -> Result<Record> {
     Ok(record)
 }
 
-/// The run's whole checkpoints, oldest first.
+/// Lists the run's complete checkpoints, oldest first.
 pub fn checkpoints(run: &RunDir) -> Vec<Checkpoint> {
     list(run).into_iter().map(|(c, _)| c).collect()
 }
 
-/// Segments after which a checkpoint stands: metrics are not merged across them.
+/// Returns the segments that precede a checkpoint: metrics are not merged across them.
 pub(crate) fn boundaries(run: &RunDir) -> BTreeSet<u32> {
     list(run).into_iter().map(|(_, r)| r.segment).collect()
 }
 
-/// The same for the parts of a table.
+/// Like [`boundaries`], for the parts of a table.
 pub(crate) fn table_boundaries(run: &RunDir, table: &str) -> BTreeSet<u32> {
     list(run).into_iter().filter_map(|(_, r)| r.tables.get(table).copied()).collect()
 }

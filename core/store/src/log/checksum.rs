@@ -1,41 +1,41 @@
-//! Checksums of what lies on the disk: CRC32C, written as eight hexadecimal digits.
+//! CRC32C checksums of files, written as eight hexadecimal digits.
 
-/// How many digits a sum has.
+/// Number of digits.
 pub(crate) const DIGITS: usize = 8;
-/// What stands for the digits of a sum while it is computed over the bytes that hold it.
+/// Placeholder for the digits while computing the sum of bytes that contain it.
 pub(crate) const BLANK: &str = "00000000";
 
-/// A sum being computed.
+/// A checksum in progress.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Sum(u32);
 
 impl Sum {
-    /// Of some bytes.
+    /// Returns the checksum of some bytes.
     pub(crate) fn of(bytes: &[u8]) -> Self {
         Self::default().and(bytes)
     }
 
-    /// And of those that follow.
+    /// Continues with the bytes that follow.
     pub(crate) fn and(self, bytes: &[u8]) -> Self {
         Self(crc32c::crc32c_append(self.0, bytes))
     }
 
-    /// Of bytes in which the sum itself is written at `place`.
+    /// Continues with bytes that contain the sum itself at `place`, which counts as [`BLANK`].
     pub(crate) fn around(self, bytes: &[u8], place: usize) -> Self {
         self.and(&bytes[..place]).and(BLANK.as_bytes()).and(&bytes[place + DIGITS..])
     }
 
-    /// As written.
+    /// Returns the hexadecimal digits.
     pub(crate) fn digits(self) -> String {
         format!("{:08x}", self.0)
     }
 }
 
-/// What stands before the sum of a JSON object, and after it.
+/// The text before and after the sum in a JSON object.
 const BEFORE: &[u8] = b",\"sum\":\"";
 const AFTER: &[u8] = b"\"}";
 
-/// Adds its sum to a JSON object that has a key already: as its last key, over all bytes before that.
+/// Adds a sum to a non-empty JSON object, as its last key and over all preceding bytes.
 pub(crate) fn sign(object: &mut Vec<u8>) {
     if object.last() == Some(&b'}') {
         object.pop();
@@ -46,8 +46,8 @@ pub(crate) fn sign(object: &mut Vec<u8>) {
     }
 }
 
-/// Whether a JSON object has the sum of its bytes; `None`: it has none, as in older versions.
-pub(crate) fn holds(object: &[u8]) -> Option<bool> {
+/// Verifies the sum of a JSON object. Returns `None` if it has none, as in older versions.
+pub(crate) fn verify(object: &[u8]) -> Option<bool> {
     let (text, sum) = object.trim_ascii_end().strip_suffix(AFTER)?.split_last_chunk::<DIGITS>()?;
     let text = text.strip_suffix(BEFORE)?;
     Some(Sum::of(text).digits().as_bytes() == sum)
@@ -68,9 +68,9 @@ mod tests {
     #[test]
     fn a_signed_object_is_json_and_no_flip_goes_unseen() {
         let mut signed = br#"{"schema":1,"value":0.25}"#.to_vec();
-        assert_eq!(holds(&signed), None);
+        assert_eq!(verify(&signed), None);
         sign(&mut signed);
-        assert_eq!((holds(&signed), holds(&[&signed[..], b"\n"].concat())), (Some(true), Some(true)));
+        assert_eq!((verify(&signed), verify(&[&signed[..], b"\n"].concat())), (Some(true), Some(true)));
         let parsed: serde_json::Value = serde_json::from_slice(&signed).unwrap_or_default();
         assert_eq!(parsed["value"], 0.25);
         for bit in 0..signed.len() * 8 {
@@ -79,7 +79,8 @@ mod tests {
             let seen: Option<serde_json::Value> = serde_json::from_slice(&flipped).ok();
             // What is flipped in the sum's own key makes it an object without one, and changes nothing.
             assert!(
-                holds(&flipped) == Some(false) || seen.is_none_or(|v| v["value"] == 0.25 && v["schema"] == 1),
+                verify(&flipped) == Some(false)
+                    || seen.is_none_or(|v| v["value"] == 0.25 && v["schema"] == 1),
                 "bit {bit}"
             );
         }

@@ -1,9 +1,9 @@
 //! Journal segments: Arrow IPC streams of numbered rows.
 //!
-//! A segment is written in whole messages; its tail may be cut anywhere by a kill, and what is whole before the cut is read.
-//! Each batch carries a sum of its bytes, of its place in the segment and of the segment's number: a whole message that does
-//! not bear it out is damage, and nothing after it is believed.
-//! Between two batches the time grows, so that a reader that knows the time of its last row knows which rows are new.
+//! A segment is written in whole messages. A kill may cut its tail anywhere; the messages before the cut are read. Each
+//! batch carries a checksum of its bytes, its index and the segment's number. A complete message with a wrong checksum
+//! is damage, and nothing after it is used.
+//! Times increase from one batch to the next, so a reader that knows the time of its last row knows which rows are new.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -32,9 +32,9 @@ use crate::log::part::segment_name;
 use crate::log::rows::Rows;
 use crate::sealed::decode::decode;
 
-/// The key of a batch's sum in its message's metadata, and of the kind of sum in the schema's.
+/// The metadata key of a batch's checksum, and of the kind of checksum in the schema.
 const SUM: &str = "gradtop.sum";
-/// The kind of sum.
+/// The kind of checksum.
 const KIND: &str = "crc32c";
 
 static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
@@ -52,29 +52,29 @@ static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
     std::sync::Arc::new(Schema::new_with_metadata(fields, metadata))
 });
 
-/// Rows of a batch at most, so that a reader's memory stays small.
+/// Maximum number of rows per batch, which bounds a reader's memory.
 pub(crate) const BATCH_ROWS: usize = 65_536;
 
-/// Start of every message of an Arrow IPC stream.
+/// The start of every message of an Arrow IPC stream.
 const CONTINUATION: [u8; 4] = [0xff; 4];
 /// The end of a stream.
 const END: [u8; 8] = [0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0];
-/// What buffers and metadata are padded to.
+/// Alignment of buffers and metadata in bytes.
 const ALIGNMENT: usize = 64;
-/// Bytes of a message's metadata, and of its body, at most; ours have 500 and 2.4 million.
+/// Maximum size of a message's metadata and body in bytes; actual sizes are about 500 bytes and 2.4 MB.
 const MAX_META: u64 = 1 << 20;
 const MAX_BODY: u64 = 64 << 20;
 
-/// Writes one segment.
+/// Writes a segment.
 pub(crate) struct JournalWriter {
     path: PathBuf,
     segment: u32,
     file: File,
-    /// Encoded, and not yet in the file.
+    /// Encoded bytes that are not yet in the file.
     pending: Vec<u8>,
-    /// Batches encoded so far.
+    /// Number of batches encoded so far.
     batches: u32,
-    /// Length of the file up to the last whole write.
+    /// Length of the file after the last complete write.
     written: u64,
 }
 
@@ -86,7 +86,7 @@ impl JournalWriter {
     pub(crate) fn create(run: &RunDir, segment: u32) -> Result<Self> {
         let path = run.journal().join(segment_name(segment));
         let file = match inside::create_new(run, &path) {
-            // Made by a try whose answer was lost: the lock is ours, so nobody else has it.
+            // Created by an earlier attempt whose result was lost: this process holds the lock, so nobody else made it.
             Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists && is_empty(run, &path) => {
                 inside::remove_file(run, &path).at("remove", &path)?;
                 inside::create_new(run, &path)
@@ -103,7 +103,7 @@ impl JournalWriter {
         &self.path
     }
 
-    /// Encodes some of the rows; [`Self::flush`] brings them to the file.
+    /// Encodes a range of rows; [`Self::flush`] writes them to the file.
     pub(crate) fn append(&mut self, rows: &Rows, some: Range<usize>) {
         let mut start = some.start;
         while start < some.end {
@@ -115,7 +115,7 @@ impl JournalWriter {
         }
     }
 
-    /// Writes what is encoded. After an error the file is cut back to whole messages and the next call tries again.
+    /// Writes what is encoded. After an error the file is cut back to complete messages, and the next call tries again.
     pub(crate) fn flush(&mut self) -> Result<()> {
         if let Err(e) = self.file.write_all_at(&self.pending, self.written) {
             // If this fails too, readers stop at the torn message.
@@ -130,7 +130,7 @@ impl JournalWriter {
     /// Marks the end of the segment; nothing may be appended any more.
     pub(crate) fn end(&mut self) -> Result<()> {
         self.flush()?;
-        // Not by the stream, which could not be asked again.
+        // Not through the stream writer, which could not try again.
         if let Err(e) = self.file.write_all_at(&END, self.written) {
             self.file.set_len(self.written).ok();
             return Err(e).at("write", &self.path);
@@ -139,12 +139,12 @@ impl JournalWriter {
     }
 }
 
-/// The sum of a batch begins with where it belongs, so that one that lies elsewhere is not believed.
+/// Starts the checksum of a batch with its position, so that a batch in the wrong place is detected.
 fn place(segment: u32, batch: u32) -> Sum {
     Sum::of(&segment.to_le_bytes()).and(&batch.to_le_bytes())
 }
 
-/// Appends a record batch message: metadata with the sum of everything, and the five columns.
+/// Appends a record batch message: metadata with the checksum, and the five columns.
 fn encode_batch(rows: &Rows, range: Range<usize>, sum: Sum, out: &mut Vec<u8>) {
     let columns: [&[u8]; 5] = [
         rows.series[range.clone()].to_byte_slice(),
@@ -169,7 +169,7 @@ fn encode_batch(rows: &Rows, range: Range<usize>, sum: Sum, out: &mut Vec<u8>) {
     }
 }
 
-/// Appends the start of a batch's message, its sum still blank. Returns the length of the metadata.
+/// Appends the start of a batch's message with a blank checksum. Returns the length of the metadata.
 fn describe_batch(rows: i64, columns: &[&[u8]], out: &mut Vec<u8>) -> usize {
     let mut b = FlatBufferBuilder::with_capacity(1024);
     let (key, value) = (b.create_string(SUM), b.create_string(BLANK));
@@ -182,7 +182,7 @@ fn describe_batch(rows: i64, columns: &[&[u8]], out: &mut Vec<u8>) -> usize {
     let mut buffers = Vec::with_capacity(2 * columns.len());
     let mut end = 0;
     for column in columns {
-        // No row is null, so there is no bitmap that says which are.
+        // No value is null, so the validity bitmap is empty.
         buffers.push(arrow_ipc::Buffer::new(end, 0));
         buffers.push(arrow_ipc::Buffer::new(end, column.len() as i64));
         end += column.len().next_multiple_of(ALIGNMENT) as i64;
@@ -210,39 +210,39 @@ fn describe_batch(rows: i64, columns: &[&[u8]], out: &mut Vec<u8>) -> usize {
     len
 }
 
-/// Where the digits of the sum stand in a message, counted from its metadata.
+/// Returns the position of the checksum's digits, relative to the metadata.
 fn digits(bytes: &[u8], message: &Message<'_>) -> Option<usize> {
     let sum = message.custom_metadata()?.iter().find(|kv| kv.key() == Some(SUM))?.value()?;
     (sum.len() == DIGITS).then(|| sum.as_ptr().addr() - bytes.as_ptr().addr())
 }
 
-/// Puts a segment on the disk; no error if it was sealed meanwhile.
+/// Syncs a segment to the disk. Not an error if it was sealed in the meantime.
 pub(crate) fn sync(run: &RunDir, path: &Path) -> Result<()> {
     let file = inside::if_there(inside::open(run, path)).at("open", path)?;
     file.map_or(Ok(()), |file| file.sync_all().at("sync", path))
 }
 
-/// Reads one segment as far as it is whole, and further once it has grown.
+/// Reads the complete messages of a segment, and continues once it has grown.
 #[derive(Debug)]
 pub(crate) struct JournalReader {
     path: PathBuf,
     segment: u32,
     file: File,
     decoder: StreamDecoder,
-    /// End of the last whole message read.
+    /// End of the last complete message read.
     offset: u64,
-    /// Batches read so far.
+    /// Number of batches read so far.
     batches: u32,
-    /// Whether the segment says that each of its batches has a sum.
+    /// Whether the schema says that each batch has a checksum.
     summed: bool,
     /// Time of the last row.
     last_time: i64,
-    /// What is wrong with what comes next.
+    /// Why the following bytes cannot be used.
     wrong: Option<String>,
     ended: bool,
 }
 
-/// The bytes of a message, without the eight that tell the length of its metadata.
+/// The bytes of a message, without the eight of its length.
 struct Bytes {
     bytes: Vec<u8>,
     meta_len: usize,
@@ -266,29 +266,29 @@ impl JournalReader {
         })
     }
 
-    /// How far it has been read, in bytes.
+    /// Returns how far the segment has been read, in bytes.
     pub(crate) fn offset(&self) -> u64 {
         self.offset
     }
 
-    /// Whether its batches have sums.
+    /// Returns whether the batches have checksums.
     pub(crate) fn signed(&self) -> bool {
         self.summed
     }
 
-    /// Whether the segment's end was read.
+    /// Returns whether the end of the segment was read.
     pub(crate) fn ended(&self) -> bool {
         self.ended
     }
 
-    /// Bytes after the last whole message, as of now.
+    /// Returns the current number of bytes after the last complete message.
     pub(crate) fn torn_bytes(&self) -> Result<u64> {
         let len = self.file.metadata().at("read", &self.path)?.len();
         Ok(if self.ended { 0 } else { len.saturating_sub(self.offset) })
     }
 
-    /// The next whole batch; `None`: not yet. `series` says how many series have a line by now. [`StoreError::Damaged`]: nothing
-    /// from here on is believed; what was given before stands.
+    /// Reads the next complete batch, or `None` if there is none yet. `series` returns the number of series known by
+    /// now. After [`StoreError::Damaged`] nothing more is read; batches returned before remain valid.
     pub(crate) fn next(&mut self, series: impl FnOnce() -> Result<usize>) -> Result<Option<Rows>> {
         if let Some(wrong) = &self.wrong {
             return Err(self.damaged(wrong));
@@ -325,8 +325,7 @@ impl JournalReader {
         Ok(None)
     }
 
-    /// Whether a message holds what was written: a schema known here, or a batch whose sum matches. Batches of older versions
-    /// have none.
+    /// Checks a message: a known schema, or a batch with a matching checksum. Batches of older versions have none.
     fn check_message(&mut self, bytes: &[u8], meta_len: usize) -> Result<()> {
         let Ok(message) = arrow_ipc::root_as_message(&bytes[..meta_len]) else { return Ok(()) };
         if let Some(schema) = message.header_as_schema() {
@@ -347,7 +346,7 @@ impl JournalReader {
         }
     }
 
-    /// Keeps the rows before the first that cannot be one, and notes what is wrong with that.
+    /// Truncates the batch before the first invalid row and remembers what is wrong with it.
     fn check_rows(&mut self, rows: &mut Rows, series: usize) {
         let series = series.min(crate::schema::MAX_SERIES) as u32;
         let wrong = rows.series.iter().position(|s| *s >= series);
@@ -363,7 +362,7 @@ impl JournalReader {
         }
     }
 
-    /// The bytes of the next message, if they are all there.
+    /// Reads the next message if it is complete.
     fn next_message(&mut self) -> Result<Option<Bytes>> {
         let len = self.file.metadata().at("read", &self.path)?.len();
         let left = len.saturating_sub(self.offset);
@@ -390,7 +389,7 @@ impl JournalReader {
         self.file.read_exact_at(&mut bytes, self.offset + 8).at("read", &self.path)?;
         let message = arrow_ipc::root_as_message(&bytes);
         if meta_len > left {
-            // Cut off by a kill, unless it is all there but for padding, and only its length is wrong.
+            // Cut off by a kill, unless everything but padding is there and only the length is wrong.
             let whole = message.is_ok() && meta_len - left >= ALIGNMENT as u64;
             return if whole { Err(self.damaged("a message has a wrong length")) } else { Ok(None) };
         }
@@ -408,7 +407,7 @@ impl JournalReader {
         Ok(Some(Bytes { bytes, meta_len: meta_len as usize }))
     }
 
-    /// Reads no further.
+    /// Stops reading for good.
     fn stop(&mut self, wrong: &str) -> StoreError {
         self.wrong = Some(wrong.to_owned());
         self.damaged(wrong)
@@ -420,7 +419,7 @@ impl JournalReader {
     }
 }
 
-/// Bytes of a message's body, if that is what its buffers need.
+/// Returns the length of a message's body, if it matches its buffers.
 fn body_len(message: &Message<'_>) -> Option<u64> {
     let len = u64::try_from(message.bodyLength()).ok().filter(|len| *len <= MAX_BODY)?;
     let Some(batch) = message.header_as_record_batch() else { return Some(len) };

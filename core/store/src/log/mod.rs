@@ -1,4 +1,4 @@
-//! Rows on their way to the disk: memory, journal, sealed parts; and what makes them whole again.
+//! Writing rows to the disk (memory, journal, sealed parts) and repairing them after a crash.
 
 pub(crate) mod check;
 pub(crate) mod checkpoint;

@@ -1,4 +1,4 @@
-//! Names of parts and journal segments. The numbers in a name are the segments it covers.
+//! File names of parts and journal segments, which contain the numbers of the segments they cover.
 
 use std::path::{Path, PathBuf};
 
@@ -6,10 +6,10 @@ use crate::error::{IoContext as _, Result};
 use crate::folder::inside;
 use crate::folder::run_dir::RunDir;
 
-/// The highest number of a segment: one every two seconds for sixty years.
+/// Maximum number of a segment: one every two seconds for sixty years.
 const MAX_SEGMENT: u32 = 1_000_000_000;
 
-/// A sealed part of a metrics or table folder.
+/// A sealed part in a folder of metrics or of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Part {
     /// The first segment it covers.
@@ -19,7 +19,7 @@ pub(crate) struct Part {
     pub(crate) path: PathBuf,
 }
 
-/// `part-00001.parquet`, or `part-00001-00032.parquet` for several segments.
+/// Returns `part-00001.parquet`, or `part-00001-00032.parquet` for several segments.
 pub(crate) fn part_name(first: u32, last: u32) -> String {
     if first == last {
         format!("part-{first:05}.parquet")
@@ -35,12 +35,12 @@ fn parse_part(name: &str) -> Option<(u32, u32)> {
     (first <= last).then_some((first, last))
 }
 
-/// Of a segment. A name could give any: the next one must have its place.
+/// Parses the number of a segment. Larger numbers are rejected, so that the next one always fits.
 fn number(digits: &str) -> Option<u32> {
     digits.parse().ok().filter(|n| *n <= MAX_SEGMENT)
 }
 
-/// `journal-00001.arrows`
+/// Returns `journal-00001.arrows`.
 pub(crate) fn segment_name(number: u32) -> String {
     format!("journal-{number:05}.arrows")
 }
@@ -49,7 +49,7 @@ fn parse_segment(name: &str) -> Option<u32> {
     name.strip_prefix("journal-")?.strip_suffix(".arrows").and_then(number)
 }
 
-/// The parts in a folder, in order. One that a wider one covers is left out. A folder that is not there has none.
+/// Lists the parts in a folder, in order, without those that a wider part covers. A missing folder has none.
 pub(crate) fn list_parts(run: &RunDir, dir: &Path) -> Result<Vec<Part>> {
     let mut parts: Vec<Part> = names(run, dir)?
         .into_iter()
@@ -67,7 +67,7 @@ pub(crate) fn list_parts(run: &RunDir, dir: &Path) -> Result<Vec<Part>> {
     Ok(parts)
 }
 
-/// The journal segments in a folder, in order.
+/// Lists the journal segments in a folder, in order.
 pub(crate) fn list_segments(run: &RunDir, dir: &Path) -> Result<Vec<(u32, PathBuf)>> {
     let mut segments: Vec<_> =
         names(run, dir)?.into_iter().filter_map(|n| Some((parse_segment(&n)?, dir.join(n)))).collect();
@@ -75,7 +75,7 @@ pub(crate) fn list_segments(run: &RunDir, dir: &Path) -> Result<Vec<(u32, PathBu
     Ok(segments)
 }
 
-/// Names in a folder; none if it is not there.
+/// Lists the names in a folder; none if it does not exist.
 pub(crate) fn names(run: &RunDir, dir: &Path) -> Result<Vec<String>> {
     let names = inside::names(run, dir).at("list", dir)?;
     Ok(names.into_iter().map(|n| n.to_string_lossy().into_owned()).collect())

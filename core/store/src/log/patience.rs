@@ -1,4 +1,4 @@
-//! What waits and what ends: how long a run bears an error of its disk.
+//! Which errors of the disk a run waits out, and for how long.
 
 use std::io;
 use std::time::Duration;
@@ -7,9 +7,9 @@ use rustix::io::Errno;
 
 use crate::error::StoreError;
 
-/// Errors that pass once somebody makes room.
+/// Errors that pass once somebody frees space.
 const ROOM: [Errno; 2] = [Errno::NOSPC, Errno::DQUOT];
-/// Errors that will not pass: the folder is gone, is somebody else's, or takes no more.
+/// Errors that will not pass: the folder is missing, belongs to somebody else, or is read-only.
 const FINAL: [Errno; 11] = [
     Errno::NOENT,
     Errno::NOTDIR,
@@ -24,12 +24,12 @@ const FINAL: [Errno; 11] = [
     Errno::BADF,
 ];
 
-/// How long errors of a disk that is not full are borne: a cable, a server, or a remount may mend them.
+/// How long to tolerate errors of a disk that is not full, which a reconnected cable, a server or a remount may fix.
 pub(crate) const LIMITED: Duration = Duration::from_mins(10);
 
 impl StoreError {
-    /// How long a run waits for this to pass, trying again: without end ([`Duration::MAX`]) where there is no room, ten
-    /// minutes for other errors of a disk. `None`: it does not pass, and ends the run at once.
+    /// Returns how long a run retries after this error: forever ([`Duration::MAX`]) if the disk is full, ten minutes
+    /// for other errors of a disk. `None` if the error will not pass and ends the run at once.
     pub fn patience(&self) -> Option<Duration> {
         let Self::Io { source, .. } = self else { return None };
         match Errno::from_io_error(source) {
@@ -40,7 +40,7 @@ impl StoreError {
         }
     }
 
-    /// What is wrong with the disk, in a few words; the whole error if it is something else.
+    /// Describes what is wrong with the disk in a few words; for other errors, the whole error.
     pub fn in_words(&self) -> String {
         let Self::Io { source, .. } = self else { return self.to_string() };
         let words = match Errno::from_io_error(source) {

@@ -1,4 +1,4 @@
-//! Making a run folder whole after its processes died.
+//! Repairing a run folder after its processes died.
 
 use std::path::Path;
 
@@ -16,25 +16,25 @@ use crate::sealed::file::Sealed;
 use crate::sealed::merged::Metrics;
 use crate::sealed::table::TableParts;
 
-/// What recovery did.
+/// The result of [`recover`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Recovery {
     /// Rows that were only in the journal and are in Parquet now.
     pub rows_recovered: u64,
-    /// Bytes of rows cut off in the middle, dropped.
+    /// Bytes of incomplete rows that were dropped.
     pub torn_bytes: u64,
-    /// Unfinished files and folders removed.
+    /// Number of unfinished files and folders removed.
     pub files_removed: u64,
-    /// Journals that hold something else than was written: what was whole is in Parquet, and they are in `damaged/`.
+    /// Number of damaged journals. Their intact rows are in Parquet, and the files are in `damaged/`.
     pub damaged_files: u64,
 }
 
-/// Turns what a dead run left into whole Parquet parts: seals its journal, drops a torn tail, removes temporary files, and
-/// merges. Does nothing on a whole folder, and may itself be killed at any point and run again.
+/// Turns what a dead run left into complete Parquet parts: seals its journal, drops a torn tail, removes temporary
+/// files, and merges. Does nothing to an intact folder. May itself be killed at any point and run again.
 ///
 /// # Errors
-/// The log cannot be read, or the disk does not take the repair.
+/// The log cannot be read, or the repair cannot be written.
 pub fn recover(run: &RunDir, _lock: &RunLock) -> Result<Recovery> {
     let mut done = Recovery::default();
     let tables: Vec<_> = names(run, &run.tables())?.into_iter().filter(|n| !n.starts_with('.')).collect();
@@ -67,14 +67,14 @@ pub fn recover(run: &RunDir, _lock: &RunLock) -> Result<Recovery> {
     }
     verify_all(run, &tables)?;
     match merge_all(run, &tables) {
-        // Rows are whole without it; the next recovery tries again.
+        // The rows are complete without it; the next recovery tries again.
         Err(e) if e.patience().is_some() => {}
         merged => merged?,
     }
     Ok(done)
 }
 
-/// Tells of every part that holds something else than was written. They stay where they are.
+/// Reports every damaged part. The parts stay in place.
 fn verify_all(run: &RunDir, tables: &[String]) -> Result<()> {
     for dir in tables.iter().map(|t| run.tables().join(t)).chain([run.metrics()]) {
         for part in list_parts(run, &dir)? {
@@ -87,7 +87,7 @@ fn verify_all(run: &RunDir, tables: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// The last merge of metrics and tables.
+/// Merges metrics and tables for the last time.
 fn merge_all(run: &RunDir, tables: &[String]) -> Result<()> {
     let policy = Policy::new(2, true);
     merge(run, &run.metrics(), &Metrics, &boundaries(run), &policy)?;
@@ -98,8 +98,8 @@ fn merge_all(run: &RunDir, tables: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// Reads `series.jsonl` and cuts off a torn last line, so that the next one can be appended. An error if it is damaged: numbers
-/// could be given twice.
+/// Reads `series.jsonl` and cuts off an incomplete last line, so that the next one can be appended. Damage is an error,
+/// because numbers could be assigned twice.
 pub(crate) fn whole_series(run: &RunDir) -> Result<SeriesFile> {
     let mut series = SeriesFile::default();
     series.update(run)?;
@@ -110,14 +110,14 @@ pub(crate) fn whole_series(run: &RunDir) -> Result<SeriesFile> {
     Ok(series)
 }
 
-/// Cuts a torn last line off `events.jsonl`. Returns the bytes cut.
+/// Cuts an incomplete last line off `events.jsonl` and returns the number of bytes removed.
 fn whole_events(run: &RunDir) -> Result<u64> {
     let path = run.events();
     let end = inside::if_there(inside::read_end(run, &path, inside::TEXT_LIMIT)).at("read", &path)?;
     let Some((bytes, before)) = end else { return Ok(0) };
     let whole = match bytes.iter().rposition(|b| *b == b'\n') {
         Some(last) => last + 1,
-        // No line is that long: it is none of ours, and stays.
+        // No line of gradtop is that long, so leave it.
         None if before > 0 => return Ok(0),
         None => 0,
     };

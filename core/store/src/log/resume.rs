@@ -1,4 +1,4 @@
-//! Going on from a checkpoint: what was logged after it is set aside.
+//! Resuming from a checkpoint: what was logged after it is set aside.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -15,9 +15,8 @@ use crate::log::recover::recover;
 use crate::sealed::table::RUN_TABLE;
 use crate::stages::stage;
 
-/// Readies a run to go on from a checkpoint, the newest one if none is given: seals what a crash left, then moves every
-/// row logged later, and every later checkpoint, to `superseded/<time>/`. The run's row in `tables/run/` is kept there too; it also stays where it
-/// is, until the next takes its place.
+/// Prepares a run to resume from a checkpoint, by default the newest: seals what a crash left, then moves all later rows and
+/// checkpoints to `superseded/<time>/`. The run's row in `tables/run/` is copied there and stays until it is replaced.
 ///
 /// # Errors
 /// There is no such checkpoint, or the rows after it cannot be set aside.
@@ -35,7 +34,7 @@ pub fn prepare_resume(run: &RunDir, lock: &RunLock, checkpoint: Option<&Path>) -
     Ok(chosen)
 }
 
-/// Readies a run that has no checkpoint to begin anew: everything that it logged is set aside, as [`prepare_resume`] does.
+/// Prepares a run without a checkpoint to start again: everything it logged is set aside, as in [`prepare_resume`].
 ///
 /// # Errors
 /// The rows cannot be set aside.
@@ -86,14 +85,14 @@ fn set_aside(
     Ok(())
 }
 
-/// `superseded/<time>/`, made once it is needed.
+/// The folder `superseded/<time>/`, made when first needed.
 struct Aside<'a> {
     run: &'a RunDir,
     dir: Option<PathBuf>,
 }
 
 impl Aside<'_> {
-    /// Moves a file or folder there, to the same place relative to the run's folder.
+    /// Moves a file or folder there, keeping its path relative to the run's folder.
     fn take(&mut self, path: &Path) -> Result<()> {
         let to = self.place(path)?;
         inside::rename(self.run, path, &to).at("move", path)?;
@@ -102,14 +101,14 @@ impl Aside<'_> {
         inside::sync_dir(self.run, parent).at("sync", parent)
     }
 
-    /// Keeps what a file says now there, too.
+    /// Copies a file there.
     fn copy(&mut self, path: &Path) -> Result<()> {
         let to = self.place(path)?;
         let bytes = inside::read(self.run, path, inside::TEXT_LIMIT).at("read", path)?;
         inside::replace(self.run, &to, &bytes, true).at("write", &to)
     }
 
-    /// Where a path of the run goes to; its folder is made.
+    /// Returns the destination of a path of the run, and makes its folder.
     fn place(&mut self, path: &Path) -> Result<PathBuf> {
         let dir = if let Some(dir) = &self.dir {
             dir.clone()

@@ -4,12 +4,12 @@ use std::ops::Range;
 
 use crate::log::parallel::{each, threads};
 
-/// Points, one column each; all columns are equally long.
+/// Points, one column each; all columns have the same length.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Rows {
     pub(crate) series: Vec<u32>,
     pub(crate) step: Vec<i64>,
-    /// NaN: none.
+    /// NaN if there is no epoch.
     pub(crate) epoch: Vec<f64>,
     /// Microseconds since 1970, UTC.
     pub(crate) time: Vec<i64>,
@@ -25,7 +25,7 @@ impl Rows {
         self.series.is_empty()
     }
 
-    /// Neighbours of one series from a row on: its number, and which rows.
+    /// Returns the series and range of each block of neighbouring rows of one series, starting at a row.
     pub(crate) fn by_series(&self, from: usize) -> impl Iterator<Item = (u32, Range<usize>)> {
         let mut start = from;
         self.series[from..].chunk_by(|a, b| a == b).map(move |run| {
@@ -39,7 +39,7 @@ impl Rows {
         self.append_some(other, 0..other.len());
     }
 
-    /// Adds some rows of others.
+    /// Appends a range of rows of another value.
     pub(crate) fn append_some(&mut self, other: &Self, some: Range<usize>) {
         self.series.extend_from_slice(&other.series[some.clone()]);
         self.step.extend_from_slice(&other.step[some.clone()]);
@@ -48,7 +48,7 @@ impl Rows {
         self.value.extend_from_slice(&other.value[some]);
     }
 
-    /// Keeps the first rows only.
+    /// Keeps only the first `len` rows.
     pub(crate) fn truncate(&mut self, len: usize) {
         self.series.truncate(len);
         self.step.truncate(len);
@@ -57,7 +57,7 @@ impl Rows {
         self.value.truncate(len);
     }
 
-    /// Those of some rows, in their order.
+    /// Returns the given rows, in their order.
     pub(crate) fn picked(&self, rows: impl Iterator<Item = usize> + Clone) -> Self {
         fn pick<T: Copy>(column: &[T], rows: impl Iterator<Item = usize>) -> Vec<T> {
             rows.map(|i| column[i]).collect()
@@ -71,7 +71,7 @@ impl Rows {
         }
     }
 
-    /// The rows sorted by the rank of their series; those of one series keep their order. `ranks[series]` is a permutation of
+    /// Returns the rows sorted by the rank of their series, stable within a series. `ranks[series]` is a permutation of
     /// the series' numbers.
     pub(crate) fn sorted(&self, ranks: &[u32]) -> Self {
         let mut next = vec![0usize; ranks.len() + 1];
@@ -105,7 +105,7 @@ impl Rows {
     }
 }
 
-/// As [`scatter`]; but a column of NaN alone, as of runs without epochs, is as it was.
+/// Like [`scatter`], but a column of only NaN, as in runs without epochs, is returned unchanged.
 fn moved(from: &[f64], places: &[u32]) -> Vec<f64> {
     if from.iter().all(|v| v.is_nan()) { vec![f64::NAN; from.len()] } else { scatter(from, places) }
 }

@@ -12,8 +12,8 @@ use crate::sealed::file;
 use crate::sealed::metrics::write_part;
 use crate::stages::stage;
 
-/// Writes a segment's rows as a part, then deletes its journal. At any kill the rows are in the journal, or in the part, or
-/// in both with the same number, where the part wins.
+/// Writes a segment's rows as a part, then deletes its journal. At any kill point the rows are in the journal, in the
+/// part, or in both under the same number, in which case the part counts.
 pub(crate) fn seal(run: &RunDir, segment: u32, rows: &Rows, table: &KeyTable) -> Result<()> {
     write(run, segment, rows, table)?;
     remove(run, segment, None)
@@ -31,13 +31,12 @@ fn write(run: &RunDir, segment: u32, rows: &Rows, table: &KeyTable) -> Result<()
     file::put(run, &path, stages, |tmp| write_part(run, tmp, sort(rows, table), table))
 }
 
-/// Rows by series, in the order of the series' keys; those of a series in the order logged.
+/// Sorts rows by the key of their series, in log order within a series.
 pub(crate) fn sort(rows: &Rows, table: &KeyTable) -> Rows {
     rows.sorted(&table.ranks())
 }
 
-/// Seals a segment from its journal file, as far as that is whole. One that is damaged is set aside. Returns its rows and the
-/// bytes of its torn tail.
+/// Seals the intact rows of a journal file and sets it aside if it is damaged.
 pub(crate) fn seal_from_journal(run: &RunDir, segment: u32, table: &KeyTable) -> Result<Sealed> {
     let (rows, torn_bytes, damage) = read(run, segment, table)?;
     write(run, segment, &rows, table)?;
@@ -45,23 +44,23 @@ pub(crate) fn seal_from_journal(run: &RunDir, segment: u32, table: &KeyTable) ->
     Ok(Sealed { rows: rows.len() as u64, torn_bytes, damaged: damage.is_some() })
 }
 
-/// Takes away the journal of a segment that is sealed already. One that is damaged is set aside.
+/// Removes the journal of a segment that is already sealed, or sets it aside if it is damaged.
 pub(crate) fn remove_sealed(run: &RunDir, segment: u32, table: &KeyTable) -> Result<()> {
     let (_, _, damage) = read(run, segment, table)?;
     remove(run, segment, damage.as_ref())
 }
 
-/// What sealing a journal came to.
+/// The result of sealing a journal.
 pub(crate) struct Sealed {
-    /// Rows that were whole.
+    /// Number of intact rows.
     pub(crate) rows: u64,
-    /// Bytes of rows cut off in the middle.
+    /// Number of bytes of the incomplete tail.
     pub(crate) torn_bytes: u64,
-    /// Whether what came after the rows was something else.
+    /// Whether the rows were followed by damage.
     pub(crate) damaged: bool,
 }
 
-/// The whole rows of a journal, the bytes of its torn tail, and what is wrong with it.
+/// Reads a journal: its intact rows, the bytes of its incomplete tail, and what is wrong with it.
 fn read(run: &RunDir, segment: u32, table: &KeyTable) -> Result<(Rows, u64, Option<StoreError>)> {
     let mut rows = Rows::default();
     let mut read = || {

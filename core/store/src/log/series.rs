@@ -1,4 +1,4 @@
-//! What a series is, and `series.jsonl`, which gives each a number.
+//! Series keys, and `series.jsonl`, which assigns a number to each.
 
 use std::collections::HashMap;
 use std::os::unix::fs::FileExt as _;
@@ -12,29 +12,29 @@ use crate::folder::run_dir::RunDir;
 use crate::log::checksum;
 use crate::log::rows::Rows;
 
-/// What tells one series of a run from another.
+/// Identifies a series within a run.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct SeriesKey {
     /// The metric's name, such as `loss`.
     pub metric: String,
-    /// The model, where a run trains several.
+    /// The model, if the run trains several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
-    /// The data it was measured on, such as `train` or `test`.
+    /// The data it is measured on, such as `train` or `test`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub split: Option<String>,
-    /// The trial, where a run repeats its training.
+    /// The trial, if the run repeats its training.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trial: Option<i32>,
 }
 
 impl SeriesKey {
-    /// The series of a metric without model, split or trial.
+    /// Creates the key of a metric without model, split or trial.
     pub fn metric(metric: impl Into<String>) -> Self {
         Self { metric: metric.into(), model: None, split: None, trial: None }
     }
 
-    /// As one name: `model/split/metric#trial`, without what there is not.
+    /// Returns the key as one name, `model/split/metric#trial`, without the absent parts.
     pub fn path(&self) -> String {
         let parts = [self.model.as_deref(), self.split.as_deref(), Some(self.metric.as_str())];
         let name = parts.into_iter().flatten().collect::<Vec<_>>().join("/");
@@ -53,7 +53,7 @@ struct Line {
     unit: Option<String>,
 }
 
-/// A line, with its end.
+/// Encodes a line, including its line break.
 pub(crate) fn encode_line(series: u32, key: &SeriesKey, unit: Option<&str>, path: &Path) -> Result<Vec<u8>> {
     let line =
         Line { schema: crate::schema::SCHEMA, series, key: key.clone(), unit: unit.map(str::to_owned) };
@@ -63,12 +63,12 @@ pub(crate) fn encode_line(series: u32, key: &SeriesKey, unit: Option<&str>, path
     Ok(text)
 }
 
-/// Series by number, and numbers by series.
+/// Maps series to numbers and back.
 #[derive(Debug, Default)]
 pub(crate) struct KeyTable {
     keys: Vec<(SeriesKey, Option<String>)>,
     numbers: HashMap<SeriesKey, u32>,
-    /// Bytes of all names.
+    /// Total bytes of all names.
     bytes: usize,
 }
 
@@ -77,7 +77,7 @@ impl KeyTable {
         self.keys.len()
     }
 
-    /// Whether no further series may come.
+    /// Returns whether no further series are accepted.
     pub(crate) fn is_full(&self) -> bool {
         self.len() >= crate::schema::MAX_SERIES || self.bytes > NAMES_LIMIT
     }
@@ -94,7 +94,7 @@ impl KeyTable {
         self.numbers.get(key).copied()
     }
 
-    /// The series' number, a new one if it has none.
+    /// Returns the series' number, assigning a new one if necessary.
     pub(crate) fn intern(&mut self, key: &SeriesKey, unit: Option<&str>) -> u32 {
         if let Some(n) = self.number(key) {
             return n;
@@ -107,7 +107,7 @@ impl KeyTable {
         n
     }
 
-    /// `ranks[number]`: the series' place in the order of their keys.
+    /// Returns `ranks[number]`: the position of each series when sorted by key.
     pub(crate) fn ranks(&self) -> Vec<u32> {
         let mut order: Vec<u32> = (0..self.keys.len() as u32).collect();
         order.sort_by(|&a, &b| self.keys[a as usize].0.cmp(&self.keys[b as usize].0));
@@ -119,51 +119,51 @@ impl KeyTable {
     }
 }
 
-/// Bytes read at a time; no line is that long.
+/// Number of bytes read at a time; no line is that long.
 const CHUNK: usize = 1 << 20;
-/// The most bytes of all names of a run's series.
+/// Maximum total bytes of the names of a run's series.
 const NAMES_LIMIT: usize = 32 << 20;
-/// The most bytes of the file: of the longest names, written as JSON.
+/// Maximum size of the file: the longest names, escaped as JSON.
 const FILE_LIMIT: u64 = 6 * NAMES_LIMIT as u64;
 
 /// Reads `series.jsonl` and follows it as it grows.
 #[derive(Debug, Default)]
 pub(crate) struct SeriesFile {
-    /// The series of the file, and such as were found elsewhere.
+    /// The series of the file, and those found elsewhere.
     pub(crate) table: KeyTable,
-    /// The number in the table of each of the file's series.
+    /// For each series of the file, its number in the table.
     lines: Vec<u32>,
-    /// Lines without a checksum.
+    /// Number of lines without a checksum.
     unsigned: usize,
-    /// Some of these numbers are others than those of the file.
+    /// Whether some of these numbers differ from those in the file.
     moved: bool,
-    /// End of the last whole line.
+    /// End of the last complete line.
     pub(crate) offset: u64,
-    /// There is none although there are rows.
+    /// Whether the file is missing although there are rows.
     pub(crate) missing: bool,
-    /// What is wrong with the line there: it and those that follow are not believed.
+    /// What is wrong with the next line, from which on nothing is used.
     wrong: Option<String>,
 }
 
 impl SeriesFile {
-    /// How many series have a line.
+    /// Returns the number of series in the file.
     pub(crate) fn len(&self) -> usize {
         self.lines.len()
     }
 
-    /// Whether every line has its checksum.
+    /// Returns whether every line has a checksum.
     pub(crate) fn signed(&self) -> bool {
         self.unsigned == 0
     }
 
-    /// What is wrong with the file, if something is: only the lines before that count.
+    /// Returns what is wrong with the file, if anything; only the lines before that count.
     pub(crate) fn damage(&self, run: &RunDir) -> Option<StoreError> {
         self.wrong.clone().map(|message| StoreError::Damaged { path: run.series(), message })
     }
 
-    /// Turns the file's numbers, as a journal has them, into the table's. All rows are of series that have a line.
+    /// Converts series numbers of the file, as used in a journal, to those of the table. Every row's series must be in the file.
     pub(crate) fn renumber(&self, rows: &mut Rows) {
-        // They differ only where a sealed part has a series whose line is gone.
+        // They differ only if a sealed part has a series whose line is lost.
         if self.moved {
             for series in &mut rows.series {
                 *series = self.lines[*series as usize];
@@ -171,7 +171,7 @@ impl SeriesFile {
         }
     }
 
-    /// Reads the lines added since; a line without its end is not yet one.
+    /// Reads the lines added since the last call; an incomplete line is ignored.
     pub(crate) fn update(&mut self, run: &RunDir) -> Result<()> {
         if self.wrong.is_some() {
             return Ok(());
@@ -214,7 +214,7 @@ impl SeriesFile {
     fn add(&mut self, line: &[u8], path: &Path) -> Result<()> {
         let damaged = |message| Err(StoreError::Damaged { path: path.to_owned(), message });
         let text = line.trim_ascii_end();
-        let signed = checksum::holds(text);
+        let signed = checksum::verify(text);
         if signed == Some(false) {
             return damaged("its checksum does not match".to_owned());
         }

@@ -1,4 +1,4 @@
-//! All rows of a run as one table for other tools: in long form, a row a point, or in wide form, a column a series.
+//! Exports all rows of a run as one table, in long form (one row per point) or wide form (one column per series).
 
 use std::collections::{HashMap, HashSet};
 use std::io::Write;
@@ -19,36 +19,36 @@ use crate::read::series_data::{SeriesData, read_series_around_damage};
 use crate::read::tailer::{Slice, Tailer};
 use crate::sealed::metrics;
 
-/// Rows that are encoded at a time.
+/// Number of rows encoded at a time.
 const BATCH: usize = 200_000;
-/// Cells of a wide table at most: it is built in memory.
+/// Maximum number of cells of a wide table, which is built in memory.
 const CELLS: usize = 100_000_000;
-/// Time between two looks at whether all has been read.
+/// Time budget of each read.
 const BUDGET: Duration = Duration::from_secs(1);
 
-/// The form of a table.
+/// The form of an exported table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
-    /// A row a point: step, epoch, time, metric, model, split, trial, value.
+    /// One row per point: step, epoch, time, metric, model, split, trial, value.
     Long,
-    /// A row a step: step, epoch, time, and a column for each series, named by [`SeriesKey::path`]. Steps that a series repeats
-    /// have as many rows.
+    /// One row per step: step, epoch, time, and a column for each series, named by [`SeriesKey::path`]. A step that a
+    /// series repeats has several rows.
     Wide,
 }
 
-/// What was written.
+/// The result of an export.
 #[derive(Debug)]
 pub struct Exported {
-    /// Rows of the table.
+    /// Number of rows of the table.
     pub rows: u64,
-    /// Files of the run of which not all could be read.
+    /// Files of the run that could not be read completely.
     pub damage: Vec<StoreError>,
 }
 
-/// Writes a run's rows as CSV: a line of names, then the rows. A missing value is empty; `NaN` and `inf` are values.
+/// Writes a run's rows as CSV with a header line. A missing value is empty; `NaN` and `inf` are values.
 ///
 /// # Errors
-/// The log cannot be read, is [`StoreError::TooWide`], or `out` takes no more.
+/// The log cannot be read, a wide table would be too large ([`StoreError::TooWide`]), or writing to `out` fails.
 pub fn export_csv(run: &RunDir, shape: Shape, out: &mut impl Write) -> Result<Exported> {
     let place = run.path();
     if shape == Shape::Wide {
@@ -58,17 +58,17 @@ pub fn export_csv(run: &RunDir, shape: Shape, out: &mut impl Write) -> Result<Ex
     }
     out.write_all(b"step,epoch,time,metric,model,split,trial,value\n").at("write the rows of", place)?;
     let mut rows = 0;
-    let damage = each_slice(run, |slice| {
+    let damage = for_each_slice(run, |slice| {
         rows += slice.step.len() as u64;
         write_slice(&slice, out).at("write the rows of", place)
     })?;
     Ok(Exported { rows, damage })
 }
 
-/// Writes a run's rows as one Parquet file; in long form with the columns of the run's own.
+/// Writes a run's rows as one Parquet file; in long form with the same columns as the run's own files.
 ///
 /// # Errors
-/// As [`export_csv`].
+/// See [`export_csv`].
 pub fn export_parquet(run: &RunDir, shape: Shape, out: impl Write + Send) -> Result<Exported> {
     let place = run.path();
     if shape == Shape::Wide {
@@ -90,7 +90,7 @@ pub fn export_parquet(run: &RunDir, shape: Shape, out: impl Write + Send) -> Res
         rows: Rows::default(),
     };
     let mut rows = 0;
-    let damage = each_slice(run, |slice| {
+    let damage = for_each_slice(run, |slice| {
         rows += slice.step.len() as u64;
         long.add(&slice, place)
     })?;
@@ -99,8 +99,8 @@ pub fn export_parquet(run: &RunDir, shape: Shape, out: impl Write + Send) -> Res
     Ok(Exported { rows, damage })
 }
 
-/// Gives all rows to `sink`; files that are damaged are the answer.
-fn each_slice(run: &RunDir, mut sink: impl FnMut(Slice<'_>) -> Result<()>) -> Result<Vec<StoreError>> {
+/// Passes all rows to `sink` and returns the damaged files.
+fn for_each_slice(run: &RunDir, mut sink: impl FnMut(Slice<'_>) -> Result<()>) -> Result<Vec<StoreError>> {
     let mut tailer = Tailer::new(run);
     while !tailer.at_end() {
         let mut done = Ok(());
@@ -151,7 +151,7 @@ fn write_slice(slice: &Slice<'_>, out: &mut impl Write) -> std::io::Result<()> {
     Ok(())
 }
 
-/// A field of CSV.
+/// Formats a field of CSV.
 fn quoted(text: &str) -> String {
     if text.contains([',', '"', '\n', '\r']) {
         format!("\"{}\"", text.replace('"', "\"\""))
@@ -160,7 +160,7 @@ fn quoted(text: &str) -> String {
     }
 }
 
-/// A number that may be missing.
+/// Formats a number that may be missing.
 fn number(value: f64) -> String {
     if value.is_nan() { String::new() } else { format!("{value:?}") }
 }
@@ -169,7 +169,7 @@ fn moment(time_us: i64) -> String {
     Timestamp::from_microsecond(time_us).map(|time| time.to_string()).unwrap_or_default()
 }
 
-/// Where a row of a wide table belongs.
+/// The step, epoch and time of a row in a wide table.
 #[derive(Debug, Clone, Copy)]
 struct At {
     step: i64,
@@ -180,9 +180,9 @@ struct At {
 /// A table with a column for each series.
 struct Wide {
     names: Vec<String>,
-    /// In the order of their time.
+    /// The rows, sorted by time.
     rows: Vec<At>,
-    /// Of each series a value a row, if it has one there.
+    /// For each series one value per row, if it has one.
     cells: Vec<Vec<Option<f64>>>,
 }
 

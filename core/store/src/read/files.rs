@@ -1,4 +1,4 @@
-//! The Parquet files of a run as they are, for other programs to read.
+//! The Parquet files of a run, for other programs to read directly.
 
 use std::path::PathBuf;
 
@@ -11,8 +11,8 @@ use crate::log::part::list_parts;
 use crate::read::table::open_parts;
 use crate::sealed::file::Sealed;
 
-/// The files of a run's metrics. `None` where they do not have all rows, have some twice, or have a damaged one among them:
-/// then [`export_parquet`](crate::export_parquet) writes what there is.
+/// Returns the files of a run's metrics. `None` if they lack rows, repeat some or include a damaged file: use
+/// [`export_parquet`](crate::export_parquet) then.
 ///
 /// # Errors
 /// The folder cannot be listed.
@@ -26,7 +26,7 @@ pub fn metric_files(run: &RunDir) -> Result<Option<Vec<PathBuf>>> {
     Ok(whole.then(|| parts.into_iter().map(|part| part.path).collect()))
 }
 
-/// The files of a table, each looked at.
+/// Returns the verified files of a table.
 ///
 /// # Errors
 /// There is no such table, or one of its files is damaged.

@@ -1,12 +1,12 @@
-//! Which number of a metric stands for a run.
+//! Which value of a metric represents a run.
 //!
-//! Only values of one split are ever compared: the one declared, else a test split, else one for validation, else values without
-//! a split, else the only one there is; a training split comes last.
+//! Only values of one split are compared: the declared one, else a test split, else a validation split, else values
+//! without a split, else the only split there is. A training split comes last.
 
 use crate::folder::manifest::{Goal, MetricInfo};
 use crate::folder::status::HeadlineValue;
 
-/// How well a split speaks for a metric: of several, the least stands for the run. Equal only for the same split.
+/// Ranks how well a split represents a metric; the lowest rank represents the run. Ranks are equal only for the same split.
 pub fn split_rank<'a>(info: Option<&MetricInfo>, split: Option<&'a str>) -> (u8, Option<&'a str>) {
     let declared = info.and_then(|m| m.headline_of.as_deref());
     let lower = split.map(str::to_lowercase);
@@ -27,36 +27,36 @@ pub fn split_rank<'a>(info: Option<&MetricInfo>, split: Option<&'a str>) -> (u8,
 pub struct Headline<'a> {
     /// The metric.
     pub metric: &'a str,
-    /// What it is declared as.
+    /// Its declaration.
     pub info: Option<&'a MetricInfo>,
-    /// One for each model and split, in the order given.
+    /// One line for each model and split, in the given order.
     pub lines: Vec<HeadlineLine<'a>>,
 }
 
-/// The latest values of a metric's trials, averaged.
+/// The latest values of a metric, averaged over trials.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct HeadlineLine<'a> {
-    /// The model, where there are several.
+    /// The model, if there are several.
     pub model: Option<&'a str>,
     /// The split.
     pub split: Option<&'a str>,
-    /// How many trials it has.
+    /// Number of trials.
     pub trials: usize,
-    /// How many of them are finite.
+    /// Number of finite trials.
     pub finite: usize,
-    /// The mean of those that are finite; of none, what the first is instead.
+    /// The mean of the finite values; if there are none, the first value.
     pub value: f64,
 }
 
 impl<'a> Headline<'a> {
-    /// The lines of the split that stands for the run.
+    /// Returns the lines of the split that represents the run.
     pub fn of_split(&self) -> impl Iterator<Item = &HeadlineLine<'a>> {
         let rank = |l: &HeadlineLine<'a>| split_rank(self.info, l.split);
         let first = self.lines.iter().map(rank).min();
         self.lines.iter().filter(move |l| Some(rank(l)) == first)
     }
 
-    /// What stands for the run: of that split the best by the metric's goal, without a goal the first.
+    /// Returns the line that represents the run: the best of that split by the metric's goal, or the first if there is no goal.
     pub fn line(&self) -> Option<HeadlineLine<'a>> {
         let mut finite = self.of_split().filter(|l| l.value.is_finite());
         let best = match self.info.map_or(Goal::None, |m| m.goal) {
@@ -68,7 +68,7 @@ impl<'a> Headline<'a> {
     }
 }
 
-/// The headline metrics that have values, in the order declared.
+/// Returns the headline metrics that have values, in declaration order.
 pub fn headlines<'a>(values: &'a [HeadlineValue], declared: &'a [MetricInfo]) -> Vec<Headline<'a>> {
     let mut out: Vec<Headline<'a>> = Vec::new();
     let mut groups: Vec<(usize, usize, Vec<f64>)> = Vec::new();
@@ -98,7 +98,7 @@ pub fn headlines<'a>(values: &'a [HeadlineValue], declared: &'a [MetricInfo]) ->
         line.value = match line.finite {
             0 => trials[0],
             _ if sum.is_finite() => sum / n,
-            // The sum of what is near the end of floats is beyond it.
+            // Sum of shares, because the sum of large values could overflow.
             _ => finite.map(|v| v / n).sum(),
         };
     }

@@ -1,4 +1,4 @@
-//! What viewers read of a run.
+//! Reading a run, for viewers.
 
 pub(crate) mod export;
 pub(crate) mod files;

@@ -1,4 +1,4 @@
-//! The outline of a run's series, from the statistics of its Parquet pages: no row is read.
+//! Outlines of a run's series from the statistics of its Parquet pages, without reading rows.
 
 use std::collections::BTreeMap;
 
@@ -9,38 +9,38 @@ use crate::log::series::SeriesKey;
 use crate::sealed::file::Sealed;
 use crate::sealed::pages::pages;
 
-/// What is known of neighbouring rows of one series without reading them.
+/// Statistics of neighbouring rows of one series.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PageSummary {
-    /// How many rows.
+    /// Number of rows.
     pub rows: u64,
     /// Smallest and largest step.
     pub step: (i64, i64),
     /// Smallest and largest time, microseconds since 1970, UTC.
     pub time_us: (i64, i64),
-    /// Bounds of the epochs, where epochs were given: they may be those of neighbouring rows too.
+    /// Bounds of the epochs, if there are any. They may include neighbouring rows.
     pub epoch: Option<(f64, f64)>,
-    /// Smallest and largest value that is a number.
+    /// Smallest and largest value, ignoring NaN.
     pub value: (f64, f64),
 }
 
-/// A series' pages.
+/// The page statistics of a series.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outline {
-    /// Which series.
+    /// The series.
     pub key: SeriesKey,
-    /// Rows of the pages.
+    /// Total number of rows in the pages.
     pub rows: u64,
-    /// Its pages, in the order logged. Rows of pages that several series share, and rows of the journal, are in none.
+    /// The pages, in log order. Pages shared by several series and rows of the journal are not included.
     pub pages: Vec<PageSummary>,
 }
 
-/// The outlines of the series that `filter` takes, by key. Rows that are not sealed yet are left out.
+/// Returns the outlines of the series selected by `filter`, by key. Rows that are not sealed are left out.
 pub fn outline(run: &RunDir, filter: impl Fn(&SeriesKey) -> bool) -> Result<Vec<Outline>> {
     let mut found: BTreeMap<SeriesKey, Outline> = BTreeMap::new();
     for part in list_parts(run, &run.metrics())? {
         let part = match Sealed::open(run, &part.path) {
-            // Of rows merged since there are others; whoever reads those of a damaged part is told.
+            // Merged rows are in another part; damage is reported when the rows are read.
             Err(e) if e.is_gone() || e.is_damage() => continue,
             part => part?,
         };
@@ -64,7 +64,7 @@ pub fn outline(run: &RunDir, filter: impl Fn(&SeriesKey) -> bool) -> Result<Vec<
     }
     let mut outlines: Vec<Outline> = found.into_values().collect();
     for outline in &mut outlines {
-        // In a part of an older version they are in the order of their steps.
+        // A part of an older version is sorted by step.
         outline.pages.sort_by_key(|page| page.time_us);
     }
     Ok(outlines)

@@ -1,4 +1,4 @@
-//! Reading a run's series: sealed parts and journal together, each row once.
+//! Reads a run's series from sealed parts and journal, each row once.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -17,34 +17,34 @@ use crate::log::series::{KeyTable, SeriesFile, SeriesKey};
 use crate::sealed::file::Sealed;
 use crate::sealed::reader::PartReader;
 
-/// All rows of one series, in the order logged. Steps may repeat or go back.
+/// All rows of one series in log order. Steps may repeat or go back.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SeriesData {
-    /// Which series.
+    /// The series.
     pub key: SeriesKey,
     /// The unit of its values.
     pub unit: Option<String>,
     /// The steps.
     pub step: Vec<i64>,
-    /// The epochs; NaN where none was given.
+    /// The epochs; NaN if there is none.
     pub epoch: Vec<f64>,
-    /// When each row was logged, microseconds since 1970, UTC.
+    /// When each row was logged, in microseconds since 1970, UTC.
     pub time_us: Vec<i64>,
     /// The values.
     pub value: Vec<f64>,
 }
 
-/// Everything that holds rows at one moment, opened: what happens to the names afterwards does not matter.
+/// All files with rows at one moment, opened: later changes to the names do not matter.
 pub(crate) struct Snapshot {
-    /// Parts and journals by the first segment they hold.
+    /// Parts and journals, by the first segment they cover.
     pub(crate) sources: Vec<(u32, Source)>,
 }
 
-/// What holds rows.
+/// A file with rows.
 pub(crate) enum Source {
     Part(PathBuf, File),
     Journal(JournalReader),
-    /// What cannot be opened for what it is.
+    /// A file that cannot be opened because of damage.
     Damaged(StoreError),
 }
 
@@ -57,11 +57,11 @@ impl Source {
     }
 }
 
-/// How often a folder may change while it is being opened.
+/// How often to retry if a folder changes while it is being opened.
 const RETRIES: u32 = 200;
 
 impl Snapshot {
-    /// Journals are opened before parts are listed: a segment sealed in between is in both, and its part wins.
+    /// Journals are opened before parts are listed: a segment sealed in between is in both, and the part is used.
     pub(crate) fn open(run: &RunDir) -> Result<Self> {
         for retry in 0.. {
             match Self::try_open(run) {
@@ -78,7 +78,7 @@ impl Snapshot {
         })
     }
 
-    /// `None`: parts are being replaced by way of a list.
+    /// Returns `None` while parts are being replaced by a merge list.
     fn try_open(run: &RunDir) -> Result<Option<Self>> {
         let mut sources = Vec::new();
         let mut journals = Vec::new();
@@ -114,10 +114,10 @@ impl Snapshot {
         Ok(Some(Self { sources }))
     }
 
-    /// Gives every batch of rows to `sink`, in the order of segments, the series numbered by the table. `damaged` says what to do
-    /// about a file of which the rest cannot be read.
+    /// Passes every batch of rows to `sink`, in segment order, with series numbered by the table. `damaged` decides
+    /// what to do about a file that cannot be read further.
     ///
-    /// `series` is read after the snapshot is opened: a line is written before the first row that uses it.
+    /// `series` is called after the snapshot is opened, because a series' line is written before its first row.
     pub(crate) fn scan(
         self,
         series: &mut SeriesFile,
@@ -155,7 +155,7 @@ fn scan_part(
     Ok(())
 }
 
-/// Gives the rows of a journal, as far as it is whole.
+/// Passes the intact rows of a journal to `sink`.
 pub(crate) fn scan_journal(
     mut reader: JournalReader,
     series: &SeriesFile,
@@ -168,9 +168,9 @@ pub(crate) fn scan_journal(
     Ok(())
 }
 
-/// The run's series, as far as their file is whole.
+/// Reads the intact part of the run's series file.
 pub(crate) fn series_file(run: &RunDir) -> Result<SeriesFile> {
-    // Before its file: a run that goes on writes that first.
+    // Check the parts before the file: a live run writes the file first.
     let parts = list_parts(run, &run.metrics()).is_ok_and(|parts| !parts.is_empty());
     let rows = parts || list_segments(run, &run.journal()).is_ok_and(|segments| !segments.is_empty());
     let mut file = SeriesFile::default();
@@ -179,12 +179,12 @@ pub(crate) fn series_file(run: &RunDir) -> Result<SeriesFile> {
     Ok(file)
 }
 
-/// Reads the series that `filter` takes, in the order of their keys. Safe while the run goes on.
+/// Reads the series selected by `filter`, sorted by key. Safe while the run is active.
 pub fn read_series(run: &RunDir, filter: impl Fn(&SeriesKey) -> bool) -> Result<Vec<SeriesData>> {
     read(run, filter, Err)
 }
 
-/// As [`read_series`], but goes on where a file is damaged: what could be read, and what is wrong with the rest.
+/// Like [`read_series`], but continues after damaged files and also returns what is wrong with them.
 pub fn read_series_around_damage(
     run: &RunDir,
     filter: impl Fn(&SeriesKey) -> bool,
@@ -244,14 +244,14 @@ fn read(
     Ok(series)
 }
 
-/// The run's series with their units, in the order first used.
+/// Returns the run's series with their units, in the order of first use.
 ///
 /// # Errors
 /// The log cannot be read.
 pub fn series_keys(run: &RunDir) -> Result<Vec<(SeriesKey, Option<String>)>> {
     let mut file = series_file(run)?;
     if file.missing || file.damage(run).is_some() {
-        // Sealed rows say whose they are.
+        // Sealed rows contain the keys of their series.
         let found = RefCell::new(BTreeSet::new());
         read_series_around_damage(run, |key| {
             found.borrow_mut().insert(key.clone());

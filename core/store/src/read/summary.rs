@@ -1,4 +1,4 @@
-//! Series in numbers, from the statistics of Parquet pages: of a run of any size, only the pages that decide are read.
+//! Summaries of series from the statistics of Parquet pages: only the decisive pages are read, whatever the size of the run.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
@@ -14,34 +14,34 @@ use crate::sealed::file::Sealed;
 use crate::sealed::pages::pages;
 use crate::sealed::reader::{Owned, PartReader, owned};
 
-/// One row of a series.
+/// A row of a series.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Point {
     /// Its step.
     pub step: i64,
-    /// When it was logged, microseconds since 1970, UTC.
+    /// When it was logged, in microseconds since 1970, UTC.
     pub time_us: i64,
     /// Its value.
     pub value: f64,
 }
 
-/// A series in numbers.
+/// A summary of a series.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SeriesSummary {
-    /// Which series.
+    /// The series.
     pub key: SeriesKey,
     /// The unit of its values.
     pub unit: Option<String>,
-    /// How many rows it has.
+    /// Number of rows.
     pub rows: u64,
-    /// The row logged last.
+    /// The last row.
     pub last: Point,
-    /// The best finite value, as the goal asks; the first one logged, if there are several.
+    /// The best finite value by the metric's goal; the earliest one if there are several.
     pub best: Option<Point>,
 }
 
-/// The series that `filter` takes, by key, and what is wrong with files that could not be read whole. `goal` says which value
-/// is the best of a series.
+/// Summarizes the series selected by `filter`, by key, and returns what is wrong with files that could not be read
+/// completely. `goal` determines the best value of a series.
 pub fn summarize(
     run: &RunDir,
     filter: impl Fn(&SeriesKey) -> bool,
@@ -79,7 +79,7 @@ pub fn summarize(
     Ok((summaries, damaged))
 }
 
-/// What is known of the series so far.
+/// Intermediate results.
 struct Found<'a> {
     series: BTreeMap<SeriesKey, Series>,
     filter: &'a dyn Fn(&SeriesKey) -> bool,
@@ -103,7 +103,7 @@ impl Found<'_> {
             .partition(|(rows, _)| covered(rows.clone()).all(|page| page.key.is_some()));
         let mut small = VecDeque::from(small);
         let mut pieces = read_small(part, &mut small, table)?;
-        // Damaged, or after damage: told when it is read.
+        // Damaged, or after damage: reported when it is read.
         for (rows, key) in whole.into_iter().chain(small) {
             let (time, value) = covered(rows.clone()).fold(NOTHING, |(time, value), page| {
                 (wider(time, page.time), (value.0.min(page.value.0), value.1.max(page.value.1)))
@@ -131,8 +131,8 @@ impl Found<'_> {
     }
 }
 
-/// Reads rows of pages that several series share, so that such a page is decoded once and not once for each of them. Leaves
-/// what is damaged, and what comes after it.
+/// Reads the rows of pages that several series share, so that such a page is decoded once rather than once per series.
+/// Skips damage and what follows it.
 fn read_small(
     part: &Sealed,
     small: &mut VecDeque<Owned>,
@@ -169,7 +169,7 @@ fn wider(a: (i64, i64), b: (i64, i64)) -> (i64, i64) {
     (a.0.min(b.0), a.1.max(b.1))
 }
 
-/// Neighbouring rows of a series.
+/// A block of neighbouring rows of a series.
 struct Piece {
     held: Held,
     /// Bounds of the times.
@@ -179,18 +179,18 @@ struct Piece {
 }
 
 enum Held {
-    /// Read already.
+    /// Rows that have been read.
     Rows(Rows),
-    /// Those of a part.
+    /// Rows of a part.
     Part(Sealed, Range<usize>),
 }
 
 impl Piece {
-    /// Of some rows those that may decide.
+    /// Keeps only the rows that may be decisive.
     fn of(rows: &Rows, range: Range<usize>) -> Self {
         let finite = || range.clone().filter(|i| rows.value[*i].is_finite());
         let low = finite().min_by(|a, b| rows.value[*a].total_cmp(&rows.value[*b]));
-        // Of equal ones the first.
+        // The first of equal ones.
         let high = finite().rev().max_by(|a, b| rows.value[*a].total_cmp(&rows.value[*b]));
         let mut chosen: Vec<usize> = low.into_iter().chain(high).chain([range.end - 1]).collect();
         chosen.sort_unstable();
@@ -203,7 +203,7 @@ impl Piece {
         }
     }
 
-    /// Its rows; of a part that is damaged none.
+    /// Returns its rows; none if the part is damaged.
     fn read(&self, key: &SeriesKey, damaged: &mut Vec<StoreError>) -> Result<Cow<'_, Rows>> {
         let (part, range) = match &self.held {
             Held::Rows(rows) => return Ok(Cow::Borrowed(rows)),
@@ -233,12 +233,12 @@ impl Piece {
 #[derive(Default)]
 struct Series {
     rows: u64,
-    /// In the order of the segments.
+    /// In segment order.
     pieces: Vec<Piece>,
 }
 
 impl Series {
-    /// The row of the latest time, of equal ones the last.
+    /// Returns the row with the latest time; the last of equal ones.
     fn last(&self, key: &SeriesKey, damaged: &mut Vec<StoreError>) -> Result<Option<Point>> {
         let mut pieces: Vec<&Piece> = self.pieces.iter().collect();
         pieces.sort_by_key(|p| p.time.1);
@@ -254,7 +254,7 @@ impl Series {
         Ok(last)
     }
 
-    /// The best finite value, of equal ones the first.
+    /// Returns the best finite value; the first of equal ones.
     fn best(&self, key: &SeriesKey, goal: Goal, damaged: &mut Vec<StoreError>) -> Result<Option<Point>> {
         let sign = if goal == Goal::Max { -1.0 } else { 1.0 };
         let bound = |p: &Piece| if goal == Goal::Max { -p.value.1 } else { p.value.0 };

@@ -1,4 +1,4 @@
-//! Reading tables.
+//! Reads tables.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -15,31 +15,31 @@ use crate::log::part::{list_parts, names};
 use crate::sealed::file::Sealed;
 use crate::sealed::table::{ColumnData, PARAMS_TABLE, RUN_TABLE, STEP};
 
-/// A table as read back: a leading `step` column, then those logged.
+/// A table: a leading `step` column, then the logged columns.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Table {
     /// Name, unit and values of each column.
     pub columns: Vec<(String, Option<String>, ColumnData)>,
-    /// Column and row of each number that is absent, and NaN there; only tables of gradtop's own have such.
+    /// Column and row of each missing number, which is NaN in the data. Only gradtop's own tables have them.
     pub absent: BTreeSet<(usize, usize)>,
 }
 
 impl Table {
-    /// How many rows it has.
+    /// Returns the number of rows.
     pub fn rows(&self) -> usize {
         self.columns.first().map_or(0, |(_, _, data)| data.len())
     }
 
-    /// The column of that name.
+    /// Returns the column of that name.
     pub fn column(&self, name: &str) -> Option<&ColumnData> {
         self.columns.iter().find(|(n, _, _)| n == name).map(|(_, _, data)| data)
     }
 }
 
-/// Reads a table, all steps, in the order logged.
+/// Reads all steps of a table in log order.
 ///
 /// # Errors
-/// [`StoreError::NoSuchTable`], or it cannot be read.
+/// [`StoreError::NoSuchTable`], or the table cannot be read.
 pub fn read_table(run: &RunDir, name: &str) -> Result<Table> {
     let mut table = Table::default();
     for part in open_parts(run, name)? {
@@ -50,11 +50,11 @@ pub fn read_table(run: &RunDir, name: &str) -> Result<Table> {
     Ok(table)
 }
 
-/// Reads rows `from..from + count` of a table, in the order logged; also how many rows it has. Beyond the last row there is
-/// none: the columns then are empty.
+/// Reads rows `from..from + count` of a table in log order, and returns its total number of rows. Beyond the last row
+/// the columns are empty.
 ///
 /// # Errors
-/// As [`read_table`].
+/// See [`read_table`].
 pub fn read_table_rows(run: &RunDir, name: &str, from: usize, count: usize) -> Result<(Table, usize)> {
     let (mut table, mut before) = (Table::default(), 0);
     for part in open_parts(run, name)? {
@@ -62,7 +62,7 @@ pub fn read_table_rows(run: &RunDir, name: &str, from: usize, count: usize) -> R
         let skip = from.saturating_sub(before).min(rows);
         let take = from.saturating_add(count).saturating_sub(before).min(rows) - skip;
         before += rows;
-        // The first part is looked at in any case, for the names of the columns.
+        // The first part is always opened, for the names of the columns.
         if take == 0 && !table.columns.is_empty() {
             continue;
         }
@@ -74,13 +74,13 @@ pub fn read_table_rows(run: &RunDir, name: &str, from: usize, count: usize) -> R
     Ok((table, before))
 }
 
-/// Reads the rows logged last, as far as they are of one step; row groups before them are not read.
+/// Reads the last rows that share a step, without the row groups before them.
 ///
 /// # Errors
-/// As [`read_table`].
+/// See [`read_table`].
 pub fn read_table_last(run: &RunDir, name: &str) -> Result<Table> {
     let parts = open_parts(run, name)?;
-    // From the last row backwards, up to one of another step.
+    // From the last row backwards to the first one of another step.
     let mut last: Option<i64> = None;
     let mut found: Vec<(&Path, RecordBatch)> = Vec::new();
     let groups = parts.iter().flat_map(|part| (0..part.metadata().num_row_groups()).map(move |g| (part, g)));
@@ -107,7 +107,7 @@ pub fn read_table_last(run: &RunDir, name: &str) -> Result<Table> {
     Ok(table)
 }
 
-/// The parts of a table, open.
+/// Opens the parts of a table.
 pub(crate) fn open_parts(run: &RunDir, name: &str) -> Result<Vec<Sealed>> {
     let tables = table_names(run);
     if !tables.iter().any(|t| t == name) {
@@ -157,7 +157,7 @@ fn append(table: &mut Table, batch: &RecordBatch, path: &Path) -> Result<()> {
             }
             ColumnData::F64(v) => {
                 if let Some(array) = array.as_primitive_opt::<Int64Type>() {
-                    // An integer that may be absent, as in the run's row.
+                    // A nullable integer, as in the run's row.
                     v.extend(array.iter().map(|x| x.map_or(f64::NAN, |x| x as f64)));
                 } else {
                     let array = array.as_primitive_opt::<Float64Type>().ok_or_else(other)?;
@@ -173,7 +173,7 @@ fn append(table: &mut Table, batch: &RecordBatch, path: &Path) -> Result<()> {
                     data.extend_from_slice(array.value(i));
                 }
             }
-            // Whatever else a table holds, such as the run's times, is read as text.
+            // Other types, such as the run's times, are read as text.
             ColumnData::Utf8(v) => {
                 if let Some(array) = array.as_string_opt::<i32>() {
                     v.extend(array.iter().map(|s| s.unwrap_or_default().to_owned()));
@@ -195,7 +195,7 @@ fn append(table: &mut Table, batch: &RecordBatch, path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The run's tables by name, gradtop's own last.
+/// Returns the names of the run's tables, gradtop's own last.
 pub fn table_names(run: &RunDir) -> Vec<String> {
     let dir = run.tables();
     let mut tables: Vec<_> = names(run, &dir)

@@ -1,7 +1,7 @@
-//! Following a run while it goes on.
+//! Following a live run.
 //!
-//! What has been read is one number: the time of the last row. Times grow from batch to batch and from segment to segment,
-//! so the rows of any part that are later than it are exactly those not given yet, however it was sealed and merged since.
+//! The position is one number, the time of the last row returned. Times increase from batch to batch and from segment to segment,
+//! so the rows of any part with later times are exactly the new ones, however it was sealed and merged since.
 
 use std::time::{Duration, Instant};
 
@@ -15,46 +15,46 @@ use crate::log::series::{KeyTable, SeriesFile, SeriesKey};
 use crate::sealed::file::Sealed;
 use crate::sealed::reader::PartReader;
 
-/// A point, as followed.
+/// A point of a run.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Row {
-    /// Which series: an index into [`Tailer::series`].
+    /// The index of its series in [`Tailer::series`].
     pub series: u32,
     /// The step.
     pub step: i64,
-    /// The epoch; NaN if none was given.
+    /// The epoch; NaN if there is none.
     pub epoch: f64,
-    /// When it was logged, microseconds since 1970, UTC.
+    /// When it was logged, in microseconds since 1970, UTC.
     pub time_us: i64,
     /// The value.
     pub value: f64,
 }
 
-/// Neighbouring rows of one series, as columns.
+/// A block of neighbouring rows of one series, as columns.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Slice<'a> {
-    /// Which series: an index into [`Tailer::series`].
+    /// The index of the series in [`Tailer::series`].
     pub series: u32,
-    /// The series itself.
+    /// The key of the series.
     pub key: &'a SeriesKey,
     /// The unit of its values.
     pub unit: Option<&'a str>,
     /// The steps.
     pub step: &'a [i64],
-    /// The epochs; NaN where none was given.
+    /// The epochs; NaN if there is none.
     pub epoch: &'a [f64],
-    /// When each was logged, microseconds since 1970, UTC.
+    /// When each row was logged, in microseconds since 1970, UTC.
     pub time_us: &'a [i64],
     /// The values.
     pub value: &'a [f64],
 }
 
-/// Says which series are wanted.
+/// Selects series.
 type Filter = Box<dyn Fn(&SeriesKey) -> bool + Send>;
 
-/// Follows a run's rows: first those there are, then each new one, once, across sealing and merging.
+/// Follows a run's rows: first the existing ones, then each new one, once, across sealing and merging.
 ///
-/// Rows of one series come in the order logged. Of a file that is damaged, the rows before the damage come; see
+/// Rows of one series are returned in log order. Of a damaged file, the rows before the damage are returned; see
 /// [`Self::damage`].
 pub struct Tailer {
     run: RunDir,
@@ -62,28 +62,28 @@ pub struct Tailer {
     filter: Option<Filter>,
     /// Only rows of these steps.
     steps: Option<(i64, i64)>,
-    /// What the filter said of each series, by number.
+    /// The filter's answer for each series, by number.
     wanted: Vec<bool>,
-    /// All segments up to this one have been given.
+    /// All segments up to this one have been returned.
     done: u32,
-    /// Time of the last row given of what is done, and the last one seen at all.
+    /// Time of the last row of the completed segments, and of the last row seen at all.
     given: i64,
     seen: i64,
     source: Option<Source>,
-    /// Rows read but not given yet.
+    /// Rows that have been read but not returned.
     batch: Rows,
-    /// How many of the batch have been given.
+    /// How many rows of the batch have been returned.
     taken: usize,
     at_end: bool,
     superseded: Option<usize>,
     restarts: u64,
-    /// What is wrong with files that could not be read whole.
+    /// What is wrong with files that could not be read completely.
     damage: Vec<StoreError>,
 }
 
 #[derive(Debug)]
 enum Source {
-    /// A part, none if it has no row that is wanted, and the last segment it covers.
+    /// A part, without a reader if it has no selected rows, and the last segment it covers.
     Part(Option<PartReader>, u32),
     /// The journal of a segment.
     Journal(JournalReader, u32),
@@ -96,7 +96,7 @@ impl std::fmt::Debug for Tailer {
 }
 
 impl Tailer {
-    /// A tailer that has read nothing yet.
+    /// Creates a tailer at the beginning of the run.
     pub fn new(run: &RunDir) -> Self {
         Self {
             run: run.clone(),
@@ -117,12 +117,12 @@ impl Tailer {
         }
     }
 
-    /// A tailer of the series that `filter` takes. Pages of sealed parts that hold none of them are not read.
+    /// Creates a tailer of the series selected by `filter`. Pages of sealed parts without any of them are not read.
     pub fn filtered(run: &RunDir, filter: impl Fn(&SeriesKey) -> bool + Send + 'static) -> Self {
         Self { filter: Some(Box::new(filter)), ..Self::new(run) }
     }
 
-    /// A tailer of the series that `filter` takes, and of these only the steps from `first` to `last`.
+    /// Creates a tailer of the series selected by `filter`, limited to the steps from `first` to `last`.
     pub fn within(
         run: &RunDir,
         filter: impl Fn(&SeriesKey) -> bool + Send + 'static,
@@ -131,7 +131,8 @@ impl Tailer {
         Self { steps: Some((first, last)), ..Self::filtered(run, filter) }
     }
 
-    /// The next rows, at most `max_rows`, giving up for now once `budget` is spent. Empty and [`Self::at_end`]: nothing new.
+    /// Returns the next rows, at most `max_rows`, stopping once `budget` is spent. If the result is empty and
+    /// [`Self::at_end`] is true, there are no new rows.
     ///
     /// # Errors
     /// The log cannot be read or is damaged.
@@ -151,10 +152,10 @@ impl Tailer {
         Ok(out)
     }
 
-    /// Gives the next rows to `sink`, neighbours of one series together, until there is nothing new or `budget` is spent.
+    /// Passes the next rows to `sink` in blocks of one series, until there are no more or `budget` is spent.
     ///
     /// # Errors
-    /// As [`Self::poll`].
+    /// See [`Self::poll`].
     pub fn poll_slices(&mut self, budget: Duration, mut sink: impl FnMut(Slice<'_>)) -> Result<()> {
         self.fill(budget, |batch, from, table| {
             for (series, rows) in batch.by_series(from) {
@@ -173,8 +174,8 @@ impl Tailer {
         })
     }
 
-    /// Reads batch after batch. `take` gets each with the index of its first new row, and says how many rows it took and whether
-    /// it wants more.
+    /// Reads batch after batch. `take` receives each with the index of its first new row, and returns how many rows it
+    /// took and whether it wants more.
     fn fill(
         &mut self,
         budget: Duration,
@@ -196,12 +197,13 @@ impl Tailer {
         }
     }
 
-    /// The series seen so far with their units, by number.
+    /// Returns the series seen so far with their units, by number.
     pub fn series(&self) -> &[(SeriesKey, Option<String>)] {
         self.series.table.all()
     }
 
-    /// Whether two tailers of a run have read exactly as far: then one of them can go on for both, with both filters.
+    /// Returns whether both tailers of a run are at the same position, so that one can continue for both with the
+    /// combined filter.
     pub fn same_place(&self, other: &Self) -> bool {
         let journal = |t: &Self| match &t.source {
             None => Some((0, 0)),
@@ -217,43 +219,43 @@ impl Tailer {
             && (self.done, self.given, self.restarts) == (other.done, other.given, other.restarts)
     }
 
-    /// Takes other series from here on; what has been passed over is not read again.
+    /// Replaces the filter from here on; skipped rows are not read again.
     pub fn set_filter(&mut self, filter: impl Fn(&SeriesKey) -> bool + Send + 'static) {
         self.filter = Some(Box::new(filter));
         self.wanted.clear();
     }
 
-    /// What is wrong with files of which some rows could not be read.
+    /// Returns what is wrong with files of which some rows could not be read.
     pub fn damage(&self) -> &[StoreError] {
         &self.damage
     }
 
-    /// The same, at the end.
+    /// Consumes the tailer and returns [`Self::damage`].
     pub fn into_damage(self) -> Vec<StoreError> {
         self.damage
     }
 
-    /// Whether the last poll came to the end of what is there.
+    /// Returns whether the last poll reached the end of the log.
     pub fn at_end(&self) -> bool {
         self.at_end
     }
 
-    /// Looks whether the run was set back by a resume, and begins anew if it was. Gives [`Self::restarts`].
+    /// Checks whether the run was resumed from an earlier step, and starts again if so. Returns [`Self::restarts`].
     ///
     /// # Errors
-    /// As [`Self::poll`].
+    /// See [`Self::poll`].
     pub fn look_back(&mut self) -> Result<u64> {
         self.notice_resume()?;
         Ok(self.restarts)
     }
 
-    /// How often the run was set back by a resume since this tailer began. When it grows, rows given before may be
-    /// superseded, and all rows are given anew: drop the old ones.
+    /// Returns how often a resume has set the run back. When it increases, all rows are returned again and earlier ones
+    /// must be discarded, as some may be superseded.
     pub fn restarts(&self) -> u64 {
         self.restarts
     }
 
-    /// A resume sets rows aside: begin anew.
+    /// A resume sets rows aside, so start again.
     fn notice_resume(&mut self) -> Result<()> {
         let count = names(&self.run, &self.run.superseded())?.len();
         let before = self.superseded.replace(count);
@@ -268,7 +270,7 @@ impl Tailer {
         Ok(())
     }
 
-    /// Reads one batch. `false`: there is no more for now.
+    /// Reads one batch. Returns `false` if there is none for now.
     fn read_more(&mut self) -> Result<bool> {
         loop {
             match &mut self.source {
@@ -304,7 +306,7 @@ impl Tailer {
                         Ok(Some(mut rows)) => {
                             self.series.renumber(&mut rows);
                             let any = self.take(rows);
-                            // In a journal, what has been read has been read in the order of time.
+                            // Within a journal, rows are read in the order of time.
                             self.given = self.seen;
                             if any {
                                 return Ok(true);
@@ -315,12 +317,12 @@ impl Tailer {
                             if !self.replaced(number)? {
                                 return Ok(false);
                             }
-                            // It may have grown between the last read and now; then its part has the rest too.
+                            // The segment may have grown since the last read; its part has the rest too.
                             self.source = None;
                         }
                         Err(e) if e.is_damage() => {
                             self.note(e);
-                            // While the run lives, its part will have what its journal has lost.
+                            // While the run is alive, its part will contain what its journal has lost.
                             if self.replaced(number)? {
                                 self.source = None;
                             } else if self.later_than(number)? {
@@ -342,7 +344,7 @@ impl Tailer {
         self.source = None;
     }
 
-    /// Keeps the rows that are wanted and have not been given. `false`: none.
+    /// Keeps the selected rows that are new. Returns whether there are any.
     fn take(&mut self, rows: Rows) -> bool {
         let given = self.given;
         self.seen = rows.time.iter().copied().fold(self.seen, i64::max);
@@ -368,26 +370,26 @@ impl Tailer {
         count > 0
     }
 
-    /// Remembers that a file is damaged.
+    /// Records that a file is damaged.
     fn note(&mut self, damage: StoreError) {
         if !self.damage.iter().any(|d| d.to_string() == damage.to_string()) {
             self.damage.push(damage);
         }
     }
 
-    /// Whether there are rows of a later segment.
+    /// Returns whether there are rows of a later segment.
     fn later_than(&self, number: u32) -> Result<bool> {
         let journals = list_segments(&self.run, &self.run.journal())?;
         let parts = list_parts(&self.run, &self.run.metrics())?;
         Ok(journals.iter().any(|(n, _)| *n > number) || parts.iter().any(|p| p.first > number))
     }
 
-    /// Whether a segment's rows are in a part now.
+    /// Returns whether a segment is in a part now.
     fn replaced(&self, number: u32) -> Result<bool> {
         Ok(list_parts(&self.run, &self.run.metrics())?.iter().any(|p| p.first <= number && number <= p.last))
     }
 
-    /// Opens what holds the oldest rows not given yet.
+    /// Opens the source of the oldest rows not yet returned.
     fn next_source(&mut self) -> Result<Option<Source>> {
         self.series.update(&self.run)?;
         if let Some(damage) = self.series.damage(&self.run) {
@@ -395,12 +397,12 @@ impl Tailer {
         }
         for _ in 0..100 {
             match self.try_next_source() {
-                // Sealed or merged between listing and opening.
+                // It was sealed or merged between listing and opening.
                 Err(e) if e.is_gone() => {}
                 r => return r,
             }
         }
-        // The folder is changing faster than it can be read; the next poll will do.
+        // The folder changes faster than it can be read; try again at the next poll.
         Ok(None)
     }
 

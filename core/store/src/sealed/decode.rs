@@ -1,4 +1,4 @@
-//! The one place where a panic is caught: other crates decode files that may hold anything.
+//! Catches panics of decoding libraries, whose input may be damaged. The only place that catches panics.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -10,12 +10,12 @@ thread_local! {
     static DECODING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether this thread decodes a file: a panic is then an answer, and no panic hook should report it.
+/// Returns whether this thread is decoding a file, so that a panic is an expected result and the panic hook should not report it.
 pub fn decoding() -> bool {
     DECODING.get()
 }
 
-/// Lets another crate decode something of a file. Whatever goes wrong, a panic too, means that the file is damaged.
+/// Runs a decoder. Any error, including a panic, means that the file is damaged.
 pub(crate) fn decode<T, E: std::error::Error + 'static>(
     path: &Path,
     work: impl FnOnce() -> std::result::Result<T, E>,
@@ -31,7 +31,7 @@ pub(crate) fn decode<T, E: std::error::Error + 'static>(
     result.format_at("read", path)
 }
 
-/// Keeps the panic hook from reporting what is caught here.
+/// Keeps the panic hook from reporting panics that are caught here.
 fn be_quiet() {
     static ONCE: std::sync::Once = std::sync::Once::new();
     ONCE.call_once(|| {

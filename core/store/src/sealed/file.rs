@@ -1,8 +1,8 @@
 //! Sealed files: Parquet with checksums.
 //!
-//! Two keys of the metadata hold them: one sum for the bytes of each row group, and one for the tail, which is all that follows
-//! the last row group. The tail is verified when a file is opened, a row group when the first byte of it is read. Files of
-//! older versions have no sums; what they say of lengths and places is held against their size before it is used.
+//! Two metadata keys hold the checksums: one per row group, and one for the tail, which is everything after the last
+//! row group. The tail is verified when a file is opened, a row group when its first byte is read. Files of older
+//! versions have no checksums; the lengths and offsets in them are checked against the size of the file.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read};
@@ -32,29 +32,29 @@ use crate::sealed::decode::decode;
 use crate::sealed::thrift::struct_len;
 use crate::stages::stage;
 
-/// The sums of the row groups, each with a space after it. A row group's bytes begin where the last one's end, the first one's
-/// with the file.
+/// The checksums of the row groups, each followed by a space. A row group begins where the previous one ends, the first
+/// one at the start of the file.
 const GROUPS: &str = "gradtop.sum.groups";
-/// The sum of the tail, and where the tail begins.
+/// The checksum of the tail and its offset.
 const TAIL: &str = "gradtop.sum.tail";
-/// The kind of sum, before the digits of the tail's.
+/// The kind of checksum, which precedes the digits.
 const KIND: &str = "crc32c ";
-/// Digits of the place where the tail begins, hexadecimal.
+/// Number of hexadecimal digits of the tail's offset.
 const PLACE: usize = 16;
 
-/// Bytes of a footer at most. A table of a thousand columns has one of 1 MB.
+/// Maximum size of a footer in bytes. That of a table with a thousand columns is 1 MB.
 const MAX_FOOTER: u64 = 64 << 20;
-/// Rows of a file at most.
+/// Maximum number of rows of a file.
 const MAX_ROWS: u64 = 1 << 40;
-/// Bytes read at a time for a sum.
+/// Number of bytes read at a time to compute a checksum.
 const CHUNK: u64 = 256 << 10;
 
-/// A new file, for its writer.
+/// Creates a file for a writer.
 pub(crate) fn create(run: &RunDir, path: &Path) -> Result<File> {
     inside::create_new(run, path).at("create", path)
 }
 
-/// Ends a file, signs it and puts it on the disk.
+/// Completes a file, signs it and syncs it to the disk.
 pub(crate) fn finish(run: &RunDir, path: &Path, mut writer: SerializedFileWriter<File>) -> Result<()> {
     writer.flush().at("write", path)?;
     let (mut sums, mut start) = (String::new(), 0);
@@ -76,7 +76,7 @@ pub(crate) fn finish(run: &RunDir, path: &Path, mut writer: SerializedFileWriter
     inside::sync_file(run, file).at("sync", path)
 }
 
-/// Puts a file that `write` makes under its name, whole. Tests look at both stages.
+/// Creates a file with `write` under a temporary name, then renames it. Crash tests stop at both stages.
 pub(crate) fn put(
     run: &RunDir,
     path: &Path,
@@ -94,7 +94,7 @@ pub(crate) fn put(
     inside::sync_dir(run, dir).at("sync", dir)
 }
 
-/// Where a row group ends.
+/// Returns the end offset of a row group.
 fn end_of(group: &RowGroupMetaData) -> Option<u64> {
     group.columns().iter().try_fold(0, |end, column| {
         let start = column.dictionary_page_offset().unwrap_or(column.data_page_offset());
@@ -102,19 +102,19 @@ fn end_of(group: &RowGroupMetaData) -> Option<u64> {
     })
 }
 
-/// The sum of the tail, as the tail tells it.
+/// The checksum of the tail, as recorded in the tail.
 struct TailSum {
-    /// Where its digits stand, from the start of the bytes it was found in.
+    /// Offset of its digits in the bytes it was found in.
     digits: usize,
-    /// Where the tail begins in the file.
+    /// Offset of the tail in the file.
     start: u64,
 }
 
 impl TailSum {
-    /// The last one in some bytes: text of columns and series comes before it.
+    /// Finds the last one in some bytes; names of columns and series may precede it.
     fn find(bytes: &[u8]) -> Option<Self> {
         let key = bytes.windows(TAIL.len()).rposition(|w| w == TAIL.as_bytes())? + TAIL.len();
-        // Between key and value lie the value's kind and length, a byte each.
+        // A type byte and a length byte separate key and value.
         let value = bytes.get(key + 2..key + 2 + KIND.len() + DIGITS + 1 + PLACE)?;
         let place = value.strip_prefix(KIND.as_bytes())?.get(DIGITS + 1..)?;
         let start = u64::from_str_radix(std::str::from_utf8(place).ok()?, 16).ok()?;
@@ -122,7 +122,7 @@ impl TailSum {
     }
 }
 
-/// An open file, its tail verified.
+/// An open file with a verified tail.
 #[derive(Clone)]
 pub(crate) struct Sealed {
     source: Source,
@@ -134,7 +134,7 @@ impl Sealed {
         Self::of(inside::open(run, path).at("open", path)?, path)
     }
 
-    /// Of a file already open.
+    /// Opens and verifies a file that has already been opened for reading.
     pub(crate) fn of(file: File, path: &Path) -> Result<Self> {
         let damaged =
             |message: &str| StoreError::Damaged { path: path.to_owned(), message: message.to_owned() };
@@ -192,12 +192,12 @@ impl Sealed {
         &self.source.0.path
     }
 
-    /// Whether it has sums.
+    /// Returns whether it has checksums.
     pub(crate) fn signed(&self) -> bool {
         self.source.0.signed
     }
 
-    /// In bytes.
+    /// Returns the size in bytes.
     pub(crate) fn len(&self) -> u64 {
         self.source.0.len
     }
@@ -221,7 +221,7 @@ impl Sealed {
         self.source.damage().map_or_else(|| verified.at("read", self.path()), Err)
     }
 
-    /// Reads what `choose` leaves of it.
+    /// Reads the row groups, columns and rows that `choose` selects.
     pub(crate) fn read(&self, choose: impl FnOnce(Builder) -> Builder) -> Result<Batches> {
         let builder = || Builder::new_with_metadata(self.source.clone(), self.metadata.clone());
         let reader = decode(self.path(), || choose(builder()).build());
@@ -230,10 +230,10 @@ impl Sealed {
     }
 }
 
-/// What is to be read of a file.
+/// Selects what to read of a file.
 pub(crate) type Builder = ParquetRecordBatchReaderBuilder<Source>;
 
-/// The batches of a file. After an error there are no more.
+/// The batches of a file. Ends after an error.
 pub(crate) struct Batches {
     source: Source,
     reader: Option<ParquetRecordBatchReader>,
@@ -254,7 +254,7 @@ impl Iterator for Batches {
     }
 }
 
-/// The bytes of a file; those of a row group are verified before the first of them is given.
+/// The bytes of a file. A row group is verified before its first byte is returned.
 #[derive(Clone)]
 pub(crate) struct Source(Arc<Inner>);
 
@@ -264,14 +264,14 @@ struct Inner {
     len: u64,
     signed: bool,
     groups: Vec<Group>,
-    /// What the first sum that did not match was of.
+    /// Which part had the first wrong checksum.
     wrong: OnceLock<String>,
 }
 
 struct Group {
     bytes: Range<u64>,
     digits: String,
-    /// Whether they match, once that is known.
+    /// Whether the checksum matches, once verified.
     right: OnceLock<bool>,
 }
 
@@ -297,7 +297,7 @@ impl Source {
         Some(StoreError::Damaged { path: self.0.path.clone(), message })
     }
 
-    /// Whether some bytes may be read.
+    /// Verifies the row groups that a byte range touches.
     fn check(&self, start: u64, len: u64) -> io::Result<()> {
         if start.checked_add(len).is_none_or(|end| end > self.0.len) {
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it ends too early"));
@@ -329,7 +329,7 @@ impl ChunkReader for Source {
     }
 }
 
-/// Reads from some place on.
+/// A reader that starts at an offset.
 pub(crate) struct At {
     source: Source,
     place: u64,
@@ -343,7 +343,7 @@ impl Read for At {
     }
 }
 
-/// Bytes known to be there.
+/// Reads a range that is known to be within the file.
 fn read_range(file: &File, range: Range<u64>) -> io::Result<Vec<u8>> {
     let mut bytes = vec![0; (range.end - range.start) as usize];
     file.read_exact_at(&mut bytes, range.start)?;
@@ -363,7 +363,7 @@ fn sum_of(file: &File, sum: Sum, range: Range<u64>) -> io::Result<Sum> {
     Ok(sum)
 }
 
-/// The row groups with their sums; `None` if a sum is missing or they do not follow each other.
+/// Returns the row groups with their checksums. `None` if a checksum is missing or the row groups are not contiguous.
 fn groups(metadata: &ParquetMetaData) -> Option<Vec<Group>> {
     let key_values = metadata.file_metadata().key_value_metadata()?;
     let sums = key_values.iter().find(|kv| kv.key == GROUPS)?.value.as_deref()?;
@@ -377,13 +377,13 @@ fn groups(metadata: &ParquetMetaData) -> Option<Vec<Group>> {
     (groups.len() == metadata.num_row_groups()).then_some(groups)
 }
 
-/// A place in a file: offset and length as read from it.
+/// Converts an offset and length read from the file.
 fn bytes_of((start, len): (i64, i64)) -> Option<Range<u64>> {
     let (start, len) = (u64::try_from(start).ok()?, u64::try_from(len).ok()?);
     Some(start..start.checked_add(len)?)
 }
 
-/// `None`: the footer names what is not in the file. `false`: the page index cannot be used.
+/// Checks offsets and lengths in the footer. `None` if they exceed the file; `false` if only the page index cannot be used.
 fn fits(metadata: &ParquetMetaData, file: &File, len: u64) -> Option<bool> {
     let mut rows = 0;
     let mut indexed = true;
@@ -400,7 +400,7 @@ fn fits(metadata: &ParquetMetaData, file: &File, len: u64) -> Option<bool> {
             for (offset, length) in places {
                 let Some(place) = offset.zip(length) else { continue };
                 let range = bytes_of((place.0, place.1.into())).filter(|r| r.end <= len)?;
-                // Read twice, here and when it is decoded: it is in memory then.
+                // The index is read again when it is decoded, but is cached then.
                 indexed &= read_range(file, range).is_ok_and(|bytes| struct_len(&bytes).is_some());
             }
         }

@@ -1,4 +1,4 @@
-//! Sealed parts: Parquet files, signed when written, verified when read.
+//! Sealed parts: Parquet files that are signed when written and verified when read.
 
 pub(crate) mod decode;
 pub(crate) mod file;

@@ -1,4 +1,4 @@
-//! What the page index of a part tells: which series and which values lie in which rows, without reading any.
+//! Finds which series and values are in which rows of a part from its page index, without reading rows.
 
 use std::ops::Range;
 
@@ -8,24 +8,24 @@ use parquet::file::page_index::column_index::ColumnIndexMetaData;
 use crate::log::series::SeriesKey;
 use crate::sealed::file::Sealed;
 
-/// Neighbouring rows of a part.
+/// A block of neighbouring rows of a part.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Page {
-    /// Which rows of the part.
+    /// The rows of the part.
     pub(crate) rows: Range<usize>,
-    /// Whose they all are; `None`: of several series, or not known.
+    /// Their series, if they all have the same; `None` if not or unknown.
     pub(crate) key: Option<SeriesKey>,
     /// Smallest and largest step.
     pub(crate) step: (i64, i64),
-    /// Smallest and largest time, microseconds.
+    /// Smallest and largest time, in microseconds.
     pub(crate) time: (i64, i64),
-    /// Smallest and largest epoch; NaN if none was given.
+    /// Smallest and largest epoch; NaN if there is none.
     pub(crate) epoch: (f64, f64),
     /// Smallest and largest value; NaN if none is a number.
     pub(crate) value: (f64, f64),
 }
 
-/// The pages of a part, in order; `None` if it has no page index that can be used.
+/// Returns the pages of a part in order. `None` if it has no usable page index.
 pub(crate) fn pages(part: &Sealed) -> Option<Vec<Page>> {
     let metadata = part.metadata();
     let schema = metadata.file_metadata().schema_descr();
@@ -51,7 +51,7 @@ pub(crate) fn pages(part: &Sealed) -> Option<Vec<Page>> {
     Some(out)
 }
 
-/// Places of the columns.
+/// The indices of the columns.
 struct Columns {
     step: usize,
     time: usize,
@@ -102,25 +102,25 @@ fn of_group(index: &RowGroupPageIndex, columns: &Columns, start: usize, rows: us
     pages.collect()
 }
 
-/// The one value that all are.
+/// Returns the value that all items share.
 fn same<T: PartialEq>(mut all: impl Iterator<Item = T>) -> Option<T> {
     let first = all.next()?;
     all.all(|v| v == first).then_some(first)
 }
 
-/// What a page of a key column holds.
+/// The content of a page of a key column.
 #[derive(PartialEq)]
 enum Content<T> {
-    /// Nothing but nulls.
+    /// Only nulls.
     Null,
-    /// One value, again and again.
+    /// A single repeated value.
     One(T),
-    /// Different ones, or it is not known.
+    /// Several values, or unknown.
     Several,
 }
 
 impl<T> Content<T> {
-    /// `None` if there are several, else the value, if there is one.
+    /// Returns the value, if there is one; `None` if there are several.
     #[expect(clippy::option_option, reason = "a null is a value here")]
     fn known(self) -> Option<Option<T>> {
         match self {
@@ -131,10 +131,10 @@ impl<T> Content<T> {
     }
 }
 
-/// A column chunk's index.
+/// The index of a column chunk.
 struct Indexed<'a> {
     index: &'a ColumnIndexMetaData,
-    /// First row of each page, and the number of rows.
+    /// First row of each page, followed by the number of rows.
     starts: Vec<usize>,
     rows: usize,
 }
@@ -150,12 +150,12 @@ impl<'a> Indexed<'a> {
         (in_order && index.num_pages() as usize == starts.len()).then_some(Self { index, starts, rows })
     }
 
-    /// The rows of a page, within the row group.
+    /// Returns the rows of a page within the row group.
     fn range(&self, page: usize) -> Range<usize> {
         self.starts[page]..self.starts.get(page + 1).copied().unwrap_or(self.rows)
     }
 
-    /// The pages that share rows with a range.
+    /// Returns the pages that overlap a range of rows.
     fn over(&self, rows: &Range<usize>) -> Range<usize> {
         let first = self.starts.partition_point(|s| *s <= rows.start).saturating_sub(1);
         first..self.starts.partition_point(|s| *s < rows.end).max(first)
@@ -171,7 +171,7 @@ impl<'a> Indexed<'a> {
         Some((*index.min_value(page)?, *index.max_value(page)?))
     }
 
-    /// No null, or nothing but nulls.
+    /// Returns whether a page has no nulls (`false`) or only nulls (`true`), else `None`.
     fn nulls(&self, page: usize) -> Option<bool> {
         match (self.index.is_null_page(page), self.index.null_count(page)) {
             (true, _) => Some(true),
@@ -180,12 +180,11 @@ impl<'a> Indexed<'a> {
         }
     }
 
-    /// The text of a page.
     fn text(&self, page: usize) -> Content<String> {
         let one = || {
             let ColumnIndexMetaData::BYTE_ARRAY(index) = self.index else { return None };
             let (low, high) = (index.min_value(page)?, index.max_value(page)?);
-            // One that was cut for the index differs: the upper end was then raised.
+            // A truncated text differs, because its upper bound is then rounded up.
             (low == high).then(|| String::from_utf8(low.to_vec()).ok())?
         };
         self.content(page, one)
@@ -199,7 +198,7 @@ impl<'a> Indexed<'a> {
         }
     }
 
-    /// As [`Self::text`], for the trial.
+    /// Like [`Self::text`], for the trial.
     fn trial(&self, page: usize) -> Content<i32> {
         let one = || {
             let ColumnIndexMetaData::INT32(index) = self.index else { return None };

@@ -1,4 +1,4 @@
-//! Reading sealed metrics, whole or some series and pages of them.
+//! Reads sealed metrics, completely or only some series and pages.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -18,22 +18,22 @@ use crate::log::series::{KeyTable, SeriesKey};
 use crate::sealed::file::{Batches, Sealed};
 use crate::sealed::pages::pages;
 
-/// Rows read at a time.
+/// Number of rows read at a time.
 const READ_ROWS: usize = 16_384;
 
-/// Reads one part, a batch at a time, the rows of each series in the order logged.
+/// Reads one part in batches, the rows of each series in log order.
 ///
-/// The columns that say whose a row is are not decoded where the page index tells: they took most of the time.
+/// The key columns, which take most of the time to decode, are skipped where the page index tells the series.
 pub(crate) struct PartReader {
     path: PathBuf,
     batches: Batches,
-    /// Whose the rows to come are: so many of each.
+    /// The series of the remaining rows, with the number of consecutive rows of each.
     owners: VecDeque<(usize, SeriesKey)>,
-    /// Its rows may be in the order of their steps, as older versions sealed them.
+    /// Whether rows may be sorted by step, as older versions sealed them.
     by_step: bool,
 }
 
-/// Neighbouring rows of one series.
+/// A block of neighbouring rows of one series.
 pub(crate) type Owned = (Range<usize>, SeriesKey);
 
 impl std::fmt::Debug for PartReader {
@@ -49,8 +49,8 @@ impl PartReader {
         Self::of(part, owned(part, &|_| true, None)?)
     }
 
-    /// Reads only the series that `filter` takes, and of these at least the rows of `steps`; pages without any are skipped.
-    /// `None`: there are none.
+    /// Reads only the series selected by `filter`, and of these at least the rows within `steps`; pages without any are
+    /// skipped. Returns `None` if there are no such rows.
     pub(crate) fn filtered(
         part: &Sealed,
         filter: &dyn Fn(&SeriesKey) -> bool,
@@ -60,7 +60,7 @@ impl PartReader {
         if owned.is_empty() { Ok(None) } else { Self::of(part, owned).map(Some) }
     }
 
-    /// Reads some rows, of which it is known whose they are.
+    /// Reads rows whose series are known.
     pub(crate) fn of(part: &Sealed, owned: Vec<Owned>) -> Result<Self> {
         let total = part.rows();
         let ranges = joined(owned.iter().map(|(r, _)| r.clone()));
@@ -77,12 +77,12 @@ impl PartReader {
         Ok(Self { path: part.path().to_owned(), batches, owners, by_step: !part.signed() })
     }
 
-    /// Whether the rows come in the order of their series' keys.
+    /// Returns whether the rows are sorted by the keys of their series.
     pub(crate) fn in_order(&self) -> bool {
         self.owners.iter().is_sorted_by(|(_, a), (_, b)| a <= b)
     }
 
-    /// The next rows, their series numbered by `table`.
+    /// Reads the next rows, with series numbered by `table`.
     pub(crate) fn next(&mut self, table: &mut KeyTable) -> Result<Option<Rows>> {
         if !std::mem::take(&mut self.by_step) {
             return self.next_batch(table);
@@ -124,7 +124,7 @@ impl PartReader {
     }
 }
 
-/// Rows of each series as they were logged. Time never goes back, and rows of one time keep their order.
+/// Restores the log order within each series. Time never goes back, and rows with equal times keep their order.
 fn in_order_logged(rows: Rows) -> Rows {
     let ranges = || rows.by_series(0).map(|(_, range)| range);
     if ranges().all(|range| rows.time[range].is_sorted()) {
@@ -137,7 +137,8 @@ fn in_order_logged(rows: Rows) -> Rows {
     rows.picked(order.into_iter())
 }
 
-/// The rows of the series that `filter` takes, in order, and whose they are; those of other steps only where they share a page.
+/// Returns the rows of the series selected by `filter`, in order, with their series. Rows of other steps are included
+/// only if they share a page.
 pub(crate) fn owned(
     part: &Sealed,
     filter: &dyn Fn(&SeriesKey) -> bool,
@@ -166,7 +167,7 @@ pub(crate) fn owned(
     Ok(owned)
 }
 
-/// Ranges that touch as one; they are in order.
+/// Joins adjacent ranges of a sorted sequence.
 fn joined(ranges: impl Iterator<Item = Range<usize>>) -> Vec<Range<usize>> {
     let mut out: Vec<Range<usize>> = Vec::new();
     for range in ranges {
@@ -178,11 +179,11 @@ fn joined(ranges: impl Iterator<Item = Range<usize>>) -> Vec<Range<usize>> {
     out
 }
 
-/// The rows of the series that `filter` takes, among those of some ranges: their keys are read.
+/// Finds the rows of the series selected by `filter` within some ranges by reading their keys.
 fn by_key(part: &Sealed, filter: &dyn Fn(&SeriesKey) -> bool, among: &[Range<usize>]) -> Result<Vec<Owned>> {
     let mut found: Vec<Owned> = Vec::new();
     let mut start = 0;
-    // A row group by itself: batches across two, whose dictionaries differ, are made by comparing each row's text.
+    // One row group at a time: a batch across two with different dictionaries is built by comparing the text of each row.
     for (number, group) in part.metadata().row_groups().iter().enumerate() {
         let rows = start..start + group.num_rows() as usize;
         let inside = |r: &Range<usize>| r.start.max(rows.start)..r.end.min(rows.end);
@@ -192,7 +193,7 @@ fn by_key(part: &Sealed, filter: &dyn Fn(&SeriesKey) -> bool, among: &[Range<usi
             continue;
         }
         let mut numbers = ranges.clone().into_iter().flatten();
-        // A column of nulls alone takes the reader longer than any other.
+        // A column of only nulls takes the reader longer than any other.
         let some_value =
             |name: &&str| !group.columns().iter().any(|c| c.column_path().string() == *name && is_null(c));
         let columns: Vec<&str> =
@@ -215,20 +216,20 @@ fn by_key(part: &Sealed, filter: &dyn Fn(&SeriesKey) -> bool, among: &[Range<usi
     Ok(found)
 }
 
-/// Whether a column chunk holds nothing but nulls.
+/// Returns whether a column chunk holds only nulls.
 fn is_null(column: &ColumnChunkMetaData) -> bool {
     let nulls = column.statistics().and_then(Statistics::null_count_opt);
     nulls.is_some_and(|nulls| i64::try_from(nulls) == Ok(column.num_values()))
 }
 
-/// Adds the rows of a batch that are wanted; `numbers` tells which rows of the part they are.
+/// Adds the selected rows of a batch; `numbers` gives their row numbers in the part.
 fn add_owners(
     columns: &KeyColumns<'_>,
     numbers: impl Iterator<Item = usize>,
     filter: &dyn Fn(&SeriesKey) -> bool,
     found: &mut Vec<Owned>,
 ) {
-    // Dictionary keys mean something only within their batch.
+    // Dictionary keys are valid only within their batch.
     let mut last: Option<(RowKey, bool)> = None;
     for (i, row) in numbers.enumerate() {
         let key = columns.row(i);
@@ -261,7 +262,7 @@ fn column<'a, T: ArrowPrimitiveType>(batch: &'a RecordBatch, name: &str) -> Opti
     batch.column_by_name(name)?.as_primitive_opt::<T>()
 }
 
-/// The columns that say which series a row belongs to. One that is not there is null.
+/// The columns that identify a row's series. A missing column counts as null.
 struct KeyColumns<'a> {
     metric: Option<StringColumn<'a>>,
     model: Option<StringColumn<'a>>,
@@ -290,7 +291,7 @@ impl<'a> StringColumn<'a> {
 }
 
 impl<'a> KeyColumns<'a> {
-    /// `None`: one of the columns that were read is of another type.
+    /// Returns `None` if a column has an unexpected type.
     fn new(batch: &'a RecordBatch, read: &[&str]) -> Option<Self> {
         let text = |name: &str| match batch.column_by_name(name) {
             Some(array) => StringColumn::new(array).map(Some),
@@ -324,7 +325,7 @@ impl<'a> KeyColumns<'a> {
     }
 }
 
-/// The time of a part's last row, from its footer.
+/// Returns the time of a part's last row, from its footer.
 pub(crate) fn last_time(part: &Sealed) -> i64 {
     let times = part.metadata().row_groups().iter().flat_map(|group| {
         group.columns().iter().filter(|c| c.column_path().string() == "time").filter_map(|c| {

@@ -1,4 +1,4 @@
-//! Tables: what is no time series.
+//! Tables, for data that is not a time series.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -22,11 +22,11 @@ use crate::sealed::properties::properties;
 /// A column handed to [`crate::Recorder::log_table`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct TableColumn {
-    /// Its name; `step` is taken.
+    /// Its name; `step` is reserved.
     pub name: String,
     /// Its unit.
     pub unit: Option<String>,
-    /// Its values; all columns of a table are equally long.
+    /// Its values; all columns of a table have the same length.
     pub data: ColumnData,
 }
 
@@ -37,19 +37,19 @@ pub enum ColumnData {
     I64(Vec<i64>),
     /// Floats.
     F64(Vec<f64>),
-    /// Texts.
+    /// Strings.
     Utf8(Vec<String>),
-    /// Rows of `width` bytes, one after the other.
+    /// Rows of `width` bytes, concatenated.
     Bytes {
-        /// Bytes of a row.
+        /// Number of bytes per row.
         width: usize,
-        /// All rows.
+        /// The bytes of all rows.
         data: Vec<u8>,
     },
 }
 
 impl ColumnData {
-    /// How many rows it has.
+    /// Returns the number of rows.
     pub fn len(&self) -> usize {
         match self {
             Self::I64(v) => v.len(),
@@ -59,20 +59,20 @@ impl ColumnData {
         }
     }
 
-    /// Whether it has no row.
+    /// Returns whether it has no rows.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }
 
-/// Name of the table of one row a run, which only [`crate::write_run_table`] writes.
+/// Name of the table with one row per run, which only [`crate::write_run_table`] writes.
 pub(crate) const RUN_TABLE: &str = "run";
-/// Name of the table of a run's parameters, which [`crate::write_params_table`] writes unless an experiment has one.
+/// Name of the table of parameters, which [`crate::write_params_table`] writes unless the experiment logs one.
 pub(crate) const PARAMS_TABLE: &str = "params";
-/// Name of the column every table begins with.
+/// Name of every table's first column.
 pub(crate) const STEP: &str = "step";
 
-/// Checks what is to be appended, and gives the schema of its part.
+/// Checks rows that are to be appended and returns the schema of their part.
 pub(crate) fn check(name: &str, columns: &[TableColumn]) -> Result<SchemaRef> {
     let bad = |message: String| Err(StoreError::BadTable { table: name.to_owned(), message });
     if !name.starts_with(|c: char| c.is_ascii_alphanumeric())
@@ -130,7 +130,7 @@ pub(crate) fn check(name: &str, columns: &[TableColumn]) -> Result<SchemaRef> {
     Ok(Arc::new(Schema::new(fields)))
 }
 
-/// An error that says how `new` differs from what the table holds.
+/// Checks that `new` matches the table's schema; the error names the difference.
 pub(crate) fn check_same(name: &str, old: &Schema, new: &Schema) -> Result<()> {
     let describe = |s: &Schema| {
         s.fields().iter().map(|f| format!("{} {}", f.name(), f.data_type())).collect::<Vec<_>>().join(", ")
@@ -142,7 +142,7 @@ pub(crate) fn check_same(name: &str, old: &Schema, new: &Schema) -> Result<()> {
     Err(StoreError::BadTable { table: name.to_owned(), message })
 }
 
-/// The schema of what a table holds, from the first part that can be read.
+/// Returns the schema of an existing table, from the first readable part.
 pub(crate) fn existing_schema(run: &RunDir, name: &str) -> Result<Option<SchemaRef>> {
     for part in list_parts(run, &run.tables().join(name))? {
         match Sealed::open(run, &part.path) {
@@ -153,7 +153,7 @@ pub(crate) fn existing_schema(run: &RunDir, name: &str) -> Result<Option<SchemaR
     Ok(None)
 }
 
-/// Rows as handed over, in Arrow's form.
+/// Converts columns to an Arrow batch.
 pub(crate) fn to_batch(
     name: &str,
     schema: SchemaRef,
@@ -179,7 +179,7 @@ pub(crate) fn to_batch(
 fn table_properties(schema: &Schema) -> WriterProperties {
     let mut properties = properties();
     for field in schema.fields() {
-        // A path of one element, whatever dots the name has.
+        // A path of one element, whatever dots the name contains.
         let path = ColumnPath::new(vec![field.name().clone()]);
         properties = match field.data_type() {
             DataType::Int64 => properties
@@ -195,7 +195,7 @@ fn table_properties(schema: &Schema) -> WriterProperties {
     properties.build()
 }
 
-/// Writes batches of one schema to a new file and puts it on the disk.
+/// Writes batches of one schema to a new file and syncs it to the disk.
 pub(crate) fn write_file(run: &RunDir, path: &Path, batches: &[RecordBatch]) -> Result<()> {
     let schema = batches.first().map_or_else(|| Arc::new(Schema::empty()), RecordBatch::schema);
     let properties = table_properties(&schema);
@@ -208,7 +208,7 @@ pub(crate) fn write_file(run: &RunDir, path: &Path, batches: &[RecordBatch]) -> 
     file::finish(run, path, writer)
 }
 
-/// Writes a part of a table under its name, whole.
+/// Writes a part of a table atomically.
 pub(crate) fn write_part(run: &RunDir, dir: &Path, number: u32, batches: &[RecordBatch]) -> Result<()> {
     inside::create_dir_all(run, dir).at("create", dir)?;
     let path = dir.join(part_name(number, number));
@@ -224,7 +224,7 @@ impl PartKind for TableParts {
         for part in parts {
             for batch in part.read(|all| all)? {
                 let batch = batch?;
-                // Units may differ between parts: those of the first stand.
+                // Units may differ between parts: use those of the first.
                 let schema = batches.first().map_or_else(|| batch.schema(), RecordBatch::schema);
                 let columns = batch.columns().to_vec();
                 batches.push(RecordBatch::try_new(schema, columns).format_at("merge", part.path())?);

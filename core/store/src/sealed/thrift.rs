@@ -1,11 +1,11 @@
-//! Thrift's compact protocol, gone through without building anything.
+//! Skips over data in Thrift's compact protocol without building anything.
 //!
-//! The reader of Parquet reserves memory for lists by the length they give. One that is longer than the file must not reach it.
+//! The Parquet reader allocates lists by the length they state. A length beyond the size of the file must not reach it.
 
-/// How deep structs may lie in each other.
+/// Maximum nesting depth of structs.
 const DEPTH: u32 = 16;
 
-/// The length of the struct that `bytes` begin with, if all that it holds is there.
+/// Returns the length of the struct at the start of `bytes`, if it is complete.
 pub(crate) fn struct_len(bytes: &[u8]) -> Option<usize> {
     let mut walk = Walk { rest: bytes };
     walk.fields(DEPTH)?;
@@ -40,7 +40,7 @@ impl Walk<'_> {
         None
     }
 
-    /// The fields of a struct, each with its kind before it.
+    /// Skips the fields of a struct.
     fn fields(&mut self, depth: u32) -> Option<()> {
         let depth = depth.checked_sub(1)?;
         loop {
@@ -71,7 +71,7 @@ impl Walk<'_> {
                 (0..n).try_for_each(|_| self.value(head & 0x0f, depth))
             }
             12 => self.fields(depth),
-            // Parquet has no maps.
+            // Parquet uses no maps.
             _ => None,
         }
     }

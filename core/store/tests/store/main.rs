@@ -2,7 +2,6 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(unreachable_pub, reason = "modules of one test binary")]
 
-mod birth;
 mod common;
 mod damage;
 mod ends;
@@ -15,6 +14,7 @@ mod job;
 mod journal;
 mod kill;
 mod life;
+mod new_run;
 mod odd;
 mod order;
 mod outline;

@@ -1,6 +1,6 @@
-//! Runs side by side: what they have in common, how they differ, and their curves on one axis.
+//! Comparison of runs: what they have in common, how they differ, and their curves on a shared axis.
 //!
-//! Pure: the monitor's screen and `gradtop compare` show the same of the same runs.
+//! Pure, so that the monitor and `gradtop compare` show the same.
 
 pub mod overlay;
 mod read;

@@ -1,4 +1,4 @@
-//! Charts of a comparison: a metric of all runs or groups over one axis.
+//! Charts of a comparison: a metric of all runs or groups on a shared axis.
 
 use std::collections::BTreeMap;
 
@@ -9,10 +9,10 @@ use crate::figure::of_metric;
 use crate::figure::view::{ChartView, Source};
 use gradtop_chart::colour::Paint;
 
-/// Runs that a drawing names.
+/// Maximum number of runs named below a drawing.
 const NAMED: usize = 12;
 
-/// A figure of a facet: one line for each label, over all its trials.
+/// Creates the figure of a facet: one line for each label, over all its trials.
 pub fn figure(subjects: &[Subject], facet: &Facet) -> Figure {
     let mut figure = of_metric(&facet.metric, info(subjects, &facet.metric), "step");
     figure.title = facet.title();
@@ -30,7 +30,7 @@ pub fn figure(subjects: &[Subject], facet: &Facet) -> Figure {
     figure
 }
 
-/// Every run, under the name of its team: those of one name are averaged.
+/// Returns all runs labelled with the name of their team, so that runs of a team are averaged.
 pub fn sources<'a>(subjects: &'a [Subject], teams: &'a [Team]) -> Vec<Source<'a>> {
     let of = |team: &'a Team| {
         let members = team.members.iter().filter_map(|i| subjects.get(*i));
@@ -39,7 +39,7 @@ pub fn sources<'a>(subjects: &'a [Subject], teams: &'a [Team]) -> Vec<Source<'a>
     teams.iter().flat_map(of).collect()
 }
 
-/// Says below a drawing which runs are in it.
+/// Adds the names of the runs below a drawing.
 pub fn sign(figure: &mut gradtop_chart::Figure, subjects: &[Subject]) {
     let names: Vec<&str> = subjects.iter().take(NAMED).map(|s| s.row.name()).collect();
     let more = subjects.len().saturating_sub(NAMED);
@@ -47,7 +47,7 @@ pub fn sign(figure: &mut gradtop_chart::Figure, subjects: &[Subject]) {
     figure.caption = Some(gradtop_host::text::clean(&format!("{}{more}", names.join(", "))));
 }
 
-/// How the teams look; with a focus all others recede.
+/// Returns colour and marker of each team; with a focus, all others are grey.
 pub fn looks(teams: &[Team], focus: Option<usize>) -> BTreeMap<String, (Paint, u8)> {
     let look = |(i, team): (usize, &Team)| {
         let paint = if focus.is_none_or(|f| f == i) { team.look.0 } else { Paint::Grey };
@@ -56,7 +56,7 @@ pub fn looks(teams: &[Team], focus: Option<usize>) -> BTreeMap<String, (Paint, u
     teams.iter().enumerate().map(look).collect()
 }
 
-/// A view along an axis.
+/// Returns the view for an alignment of the x axis.
 pub fn view(align: Align, teams: &[Team], focus: Option<usize>) -> ChartView {
     ChartView {
         x: Some(align.native()),

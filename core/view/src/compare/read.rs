@@ -1,4 +1,4 @@
-//! Runs read for a comparison, once.
+//! Reads runs once for a comparison.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,8 +8,8 @@ use crate::live::engine::Runs;
 use crate::live::{SeriesFilter, WatchRequest};
 use crate::runs::RunRow;
 
-/// Reads runs to their ends, with a moving average of the weight `smoothing` (0: none); those that still go on, as far as they
-/// are. What cannot be read has its error in its data.
+/// Reads runs completely, or live runs as far as they are, with a moving average of the weight `smoothing` (0 for
+/// none). Read errors are stored in the run's data.
 pub fn read(rows: &[Arc<RunRow>], wanted: &SeriesFilter, smoothing: f64) -> Vec<Subject> {
     let request = |row: &Arc<RunRow>| WatchRequest {
         series: wanted.clone(),

@@ -1,4 +1,4 @@
-//! The table of a comparison: what runs differ in, and what became of their metrics.
+//! The table of a comparison: differing parameters and resulting metrics.
 
 use std::cmp::Ordering;
 
@@ -10,20 +10,20 @@ use super::{Facet, Subject, Team, differing, facets, goal, info};
 use crate::figure::average::of_finite;
 use crate::live::SeriesSnapshot;
 
-/// Which number of a metric.
+/// Which value of a metric to show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum What {
-    /// The last value; the mean over trials and the runs of a group.
+    /// The last value, averaged over trials and the runs of a group.
     Last,
-    /// The best value reached by any, as the metric's goal says.
+    /// The best value of any series, by the metric's goal.
     Best,
-    /// The smallest value reached by any.
+    /// The smallest value of any series.
     Min,
 }
 
 impl What {
-    /// The heading.
+    /// Returns the heading.
     pub fn word(self) -> &'static str {
         match self {
             Self::Last => "last",
@@ -32,7 +32,7 @@ impl What {
         }
     }
 
-    /// What a series gives to the number of its team.
+    /// Returns the value that a series contributes.
     fn value(self, better: Goal, series: &SeriesSnapshot) -> Option<f64> {
         match (self, better) {
             (Self::Last, _) => series.last().map(|l| l.value),
@@ -41,37 +41,37 @@ impl What {
         }
     }
 
-    /// How many of the series of a team its number is of; none of none.
+    /// Returns how many series of a team contribute; `None` without series.
     fn finite<'a>(self, series: impl Iterator<Item = &'a SeriesSnapshot>) -> Option<usize> {
         let values: Vec<Option<f64>> = series.map(|s| self.value(Goal::None, s)).collect();
         let finite = values.iter().flatten().filter(|v| v.is_finite()).count();
-        // Where none is, the number says so of all.
+        // If no value is finite, the result is not finite and concerns all series.
         (!values.is_empty()).then_some(if finite == 0 { values.len() } else { finite })
     }
 }
 
-/// A column of numbers.
+/// A column of values.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Column {
     /// The metric.
     pub facet: Facet,
-    /// Which number of it.
+    /// Which value of the metric.
     pub what: What,
-    /// Which way is better; `None`: neither.
+    /// Whether lower or higher is better, if either.
     pub better: Goal,
-    /// The fewest and the most series that a number of it could be of: trials, times the runs of a group.
+    /// Smallest and largest number of series of a team: trials times runs.
     pub of: (usize, usize),
-    /// The fewest and the most that it is of: those that are finite, where any is.
+    /// Smallest and largest number of series that contribute: the finite ones, if there are any.
     pub finite: (usize, usize),
 }
 
-/// `2`, or `2 to 5`.
+/// Formats `2` or `2 to 5`.
 fn count((few, many): (usize, usize)) -> String {
     if few == many { many.to_string() } else { format!("{few} to {many}") }
 }
 
 impl Column {
-    /// The heading where there is little room: which number it is.
+    /// Returns a short heading with only the kind of value.
     pub fn short(&self) -> String {
         match (self.what, self.of) {
             (what, (_, 0 | 1)) => what.word().to_owned(),
@@ -81,13 +81,13 @@ impl Column {
         }
     }
 
-    /// `5`, or `3 of 5` where only so many are finite.
+    /// Returns `5`, or `3 of 5` if only some are finite.
     fn counted(&self) -> String {
         let of = count(self.of);
         if self.finite == self.of { of } else { format!("{} of {of}", count(self.finite)) }
     }
 
-    /// The heading: which number it is, and of how many series: `last, mean of 5`, `best, lowest of 5`.
+    /// Returns the full heading: the kind of value and the number of series, such as `last, mean of 5` or `best, lowest of 5`.
     pub fn words(&self) -> String {
         if self.of.1 < 2 {
             return self.what.word().to_owned();
@@ -105,46 +105,46 @@ impl Column {
 /// A run or a group.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
-    /// Its place in the list of teams.
+    /// Its index in the list of teams.
     pub team: usize,
-    /// What it differs in, as text; blank where it has none.
+    /// Its differing parameters as text; blank if it has none.
     pub params: Vec<String>,
-    /// Its numbers; `None` where nothing was logged.
+    /// Its values; `None` if nothing was logged.
     pub values: Vec<Option<f64>>,
     /// Which of them are the best of their column.
     pub best: Vec<bool>,
 }
 
-/// The table.
+/// The comparison table.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Sheet {
-    /// Keys of the parameters.
+    /// The keys of the differing parameters.
     pub params: Vec<String>,
-    /// The columns of numbers.
+    /// The columns of values.
     pub columns: Vec<Column>,
-    /// In the order of the teams.
+    /// The rows, in the order of the teams.
     pub rows: Vec<Row>,
 }
 
-/// What a table is sorted by.
+/// The sort order of the table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Sort {
-    /// As the runs were given.
+    /// The order in which the runs were given.
     #[default]
     Given,
-    /// A parameter.
+    /// By a parameter.
     Param(usize),
-    /// A column of numbers; the best first.
+    /// By a column of values, best first.
     Value(usize),
 }
 
-/// The table of these runs.
+/// Creates the table of these runs.
 pub fn sheet(subjects: &[Subject], teams: &[Team]) -> Sheet {
     let params = differing(subjects);
     let declared: Vec<Facet> =
         facets(subjects).into_iter().filter(|f| info(subjects, &f.metric).is_some()).collect();
     let shown = if declared.is_empty() {
-        // A plugin may declare nothing: then what it logged.
+        // Without declared metrics, use the logged ones.
         facets(subjects).into_iter().filter(|f| !f.metric.starts_with("system/")).collect()
     } else {
         declared
@@ -163,7 +163,7 @@ pub fn sheet(subjects: &[Subject], teams: &[Team]) -> Sheet {
         if goal != Goal::None {
             add(What::Best, goal);
         }
-        // Where lower is better, the best is the smallest.
+        // If lower is better, the best is also the smallest.
         if goal != Goal::Min {
             add(What::Min, Goal::None);
         }
@@ -174,12 +174,12 @@ pub fn sheet(subjects: &[Subject], teams: &[Team]) -> Sheet {
     sheet
 }
 
-/// The least and the greatest.
+/// Returns the smallest and the largest count.
 fn ends(counts: Vec<usize>) -> (usize, usize) {
     (counts.iter().copied().min().unwrap_or(0), counts.into_iter().max().unwrap_or(0))
 }
 
-/// The series of a team that make a column.
+/// Returns the series of a team that belong to a column.
 fn of<'a>(
     subjects: &'a [Subject],
     team: &'a Team,
@@ -214,13 +214,13 @@ fn row(subjects: &[Subject], team: &Team, at: usize, params: &[String], columns:
 }
 
 impl Sheet {
-    /// The columns, those of parameters first, as what a table is sorted by.
+    /// Returns every column a table can be sorted by, parameters first.
     pub fn places(&self) -> impl Iterator<Item = Sort> {
         let params = (0..self.params.len()).map(Sort::Param);
         params.chain((0..self.columns.len()).map(Sort::Value))
     }
 
-    /// Where a column of another sheet is in this one, if it is.
+    /// Returns where a column of another sheet is in this one, if it has it.
     pub fn same(&self, other: &Self, column: Sort) -> Option<Sort> {
         match column {
             Sort::Given => Some(Sort::Given),
@@ -236,7 +236,7 @@ impl Sheet {
         }
     }
 
-    /// Marks the best of each column, all of them if several are equal. Among fewer than two there is no best.
+    /// Marks the best values of each column, several if they are equal. With fewer than two values, none is marked.
     fn mark_best(&mut self) {
         for (i, column) in self.columns.iter().enumerate() {
             let finite = self.rows.iter().filter_map(|r| r.values[i]).filter(|v| v.is_finite());
@@ -249,7 +249,7 @@ impl Sheet {
                 continue;
             }
             for row in &mut self.rows {
-                // Means of equal values differ in their last bit, by how many they are of.
+                // Means of equal values may differ in the last bit, depending on their number.
                 let equal = |a: f64, b: f64| a == b || (a - b).abs() <= 1e-12 * b.abs();
                 row.best[i] = best.zip(row.values[i]).is_some_and(|(best, v)| equal(v, best));
             }
@@ -270,7 +270,7 @@ impl Sheet {
         }
     }
 
-    /// The rows in order, as places in `rows`. What has no value comes last, whichever way round.
+    /// Returns the order of the rows, as indices. Rows without a value come last in either direction.
     pub fn sorted(&self, sort: Sort, reverse: bool) -> Vec<usize> {
         let mut order: Vec<usize> = (0..self.rows.len()).collect();
         match sort {

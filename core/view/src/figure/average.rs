@@ -1,26 +1,26 @@
-//! Several series as one line: at each place of the axis the average of those that reach there, with their range.
+//! Averages several series into one line, with their range, at each position of the axis.
 
 use gradtop_store::figures::Aggregate;
 
 use crate::live::series::Row;
 
-/// A line in the order logged. Where it is interrupted, x is NaN.
+/// An averaged line in log order. A NaN in x interrupts it.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Averaged {
     pub(super) x: Vec<f64>,
     pub(super) y: Vec<f64>,
-    /// The least of the values averaged; of as many places as x.
+    /// The smallest averaged value at each x.
     pub(super) low: Vec<f64>,
-    /// The greatest.
+    /// The largest averaged value at each x.
     pub(super) high: Vec<f64>,
-    /// Places at which a series that goes on is not finite, so that the average is of the others.
+    /// Number of positions at which some continuing series is not finite and so not included in the average.
     pub(super) partial: usize,
-    /// All places.
+    /// Total number of positions.
     pub(super) places: usize,
 }
 
 impl Averaged {
-    /// With nothing joined across stretches in which nothing could be logged.
+    /// Interrupts the line at gaps, during which nothing could be logged.
     pub(super) fn interrupted(self, gaps: &[(f64, f64)]) -> Self {
         if gaps.is_empty() {
             return self;
@@ -42,7 +42,7 @@ impl Averaged {
         self.high.push(high);
     }
 
-    /// Nothing joins what came before to what comes after.
+    /// Interrupts the line.
     fn lift(&mut self) {
         if !self.x.is_empty() {
             self.put(f64::NAN, (0.0, f64::NAN, f64::NAN));
@@ -50,9 +50,8 @@ impl Averaged {
     }
 }
 
-/// The average of series, each with its rows in the order logged. Between two of its rows a series is on the straight line that
-/// joins them, so that series logged at different places can be averaged at all. Rows are averaged with those of the same lap
-/// only.
+/// Averages series, each with its rows in log order. Between two of its rows a series is interpolated linearly, so that
+/// series logged at different positions can be averaged. Only rows of the same lap are averaged.
 pub(super) fn averaged(members: &[Vec<Row>], aggregate: Aggregate) -> Averaged {
     let mut out = Averaged::default();
     let laps = members.iter().filter_map(|rows| rows.last()).map(|row| row.lap).max().unwrap_or(0);
@@ -114,7 +113,7 @@ fn add_lap(out: &mut Averaged, parts: &[Vec<Row>], aggregate: Aggregate) {
             None => (odd, odd, odd),
         };
         if before.is_some_and(|before| before != reaching) && reaching > 0 {
-            // Where one of them begins or ends, the average jumps for no other reason.
+            // Interrupt the line where a series begins or ends, because the average jumps there.
             out.lift();
         }
         before = Some(reaching);
@@ -122,14 +121,14 @@ fn add_lap(out: &mut Averaged, parts: &[Vec<Row>], aggregate: Aggregate) {
     }
 }
 
-/// From which row on a series is not finite any more; its length if it goes on. One that is not finite and then comes back
-/// only lacks some values, and its last may be one of them.
+/// Returns the row from which on a series is not finite, or its length if it ends finite. A series that becomes finite
+/// again only has missing values, possibly including its last.
 fn stop(rows: &[Row]) -> usize {
     let stop = rows.iter().rposition(|r| r.value.is_finite()).map_or(0, |i| i + 1);
     if rows[..stop].iter().all(|r| r.value.is_finite()) { stop } else { rows.len() }
 }
 
-/// That some of several series have diverged, in a sentence.
+/// Returns a sentence if some of several series have diverged.
 pub(super) fn diverged(members: &[Vec<Row>]) -> Option<String> {
     let from: Vec<i64> = members.iter().filter_map(|rows| rows.get(stop(rows))).map(|row| row.step).collect();
     let step = from.iter().min().filter(|_| from.len() < members.len())?;
@@ -141,14 +140,14 @@ pub(super) fn diverged(members: &[Vec<Row>]) -> Option<String> {
     ))
 }
 
-/// Average, least and greatest of finite values; nothing of none.
+/// Returns average, minimum and maximum of finite values; `None` if there are none.
 pub(super) fn summary(values: &mut [f64], aggregate: Aggregate) -> Option<(f64, f64, f64)> {
     values.sort_unstable_by(f64::total_cmp);
     let (low, high) = (*values.first()?, *values.last()?);
     let middle = match aggregate {
         Aggregate::Mean => {
             let (sum, n) = (values.iter().sum::<f64>(), values.len() as f64);
-            // The sum of what is near the end of floats is beyond it.
+            // The sum of large values may overflow.
             if sum.is_finite() { sum / n } else { values.iter().map(|v| v / n).sum() }
         }
         Aggregate::Median => f64::midpoint(values[(values.len() - 1) / 2], values[values.len() / 2]),
@@ -156,7 +155,7 @@ pub(super) fn summary(values: &mut [f64], aggregate: Aggregate) -> Option<(f64, 
     Some((middle, low, high))
 }
 
-/// Average of the finite values; where there is none, the first one tells why.
+/// Returns the average of the finite values, or the first value if there are none.
 pub(crate) fn of_finite(values: impl IntoIterator<Item = f64>, aggregate: Aggregate) -> Option<f64> {
     let mut values: Vec<f64> = values.into_iter().collect();
     let first = *values.first()?;
@@ -164,8 +163,8 @@ pub(crate) fn of_finite(values: impl IntoIterator<Item = f64>, aggregate: Aggreg
     Some(summary(&mut values, aggregate).map_or(first, |(middle, ..)| middle))
 }
 
-/// Whether one of the stretches lies between what was logged somewhere in a column and somewhere in a later one. It may begin in the
-/// one and end in the other: what was logged there came before it and after it.
+/// Returns whether a gap separates two columns. It may begin within the left one and end within the right one, as rows
+/// were logged before and after it there.
 pub(super) fn lies_between(gaps: &[(f64, f64)], left: (f64, f64), right: (f64, f64)) -> bool {
     gaps.iter().any(|(a, b)| left.0 <= *a && *a < right.0 && left.1 < *b && *b <= right.1)
 }

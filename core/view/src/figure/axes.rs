@@ -1,4 +1,4 @@
-//! How far axes reach.
+//! Determines the ranges of axes.
 
 use gradtop_chart::domain::Domain;
 use gradtop_chart::scale::{Scale, Span};
@@ -10,8 +10,8 @@ use super::view::{ChartView, Source};
 use crate::clock;
 use crate::live::XAxis;
 
-/// Gives the axis of metrics its words and its ends, and vertical axes the range of what is seen. The chart has what is drawn
-/// besides lines already.
+/// Sets labels and range of an axis of metrics, and fits vertical axes to the visible data. The chart must already
+/// contain everything except lines.
 pub(super) fn fit(
     chart: &mut Chart,
     lines: &[&Line<'_>],
@@ -53,7 +53,7 @@ pub(super) fn fit(
     }
     let reaches = |shape: &Shape| shape.points().is_some_and(|points| !points.y.is_empty());
     if view.zoom_y.is_none() && chart.marks.iter().any(|m| reaches(&m.shape)) {
-        // Other marks have a say: the data of all of them decides.
+        // Other marks count too: all their data determines the range.
         let free = Domain::of(&Chart { x: Axis { range: None, ..chart.x.clone() }, ..chart.clone() });
         let joint = chart.y.range.map(|(low, high)| (low.min(free.y.low), high.max(free.y.high)));
         chart.y.range = joint.or(Some((free.y.low, free.y.high)));
@@ -61,7 +61,7 @@ pub(super) fn fit(
     chart.y.range = view.zoom_y.or(chart.y.range);
 }
 
-/// What is said of lines that have no place on the axis of metrics, or not all of it.
+/// Returns a note about lines that are partly or entirely without a position on the axis of metrics.
 pub(super) fn placeless(lines: &[&Line<'_>], kind: XAxis, log: bool) -> Option<String> {
     let (a, word) = match kind {
         XAxis::Step => ("a", "step"),
@@ -87,7 +87,7 @@ pub(super) fn placeless(lines: &[&Line<'_>], kind: XAxis, log: bool) -> Option<S
     (low <= 0.0).then(|| format!("{word} 0 or less is not on the log axis"))
 }
 
-/// Gives symlog axes the linear range that fits what is drawn.
+/// Sets the linear range of symlog axes to fit the data.
 pub(super) fn fit_symlog(chart: &mut Chart, lines: &[&Line<'_>]) {
     let fitted = |side: Option<Side>| {
         let marks = chart.marks.iter().filter(|m| side.is_none_or(|s| m.side == s));
@@ -113,12 +113,12 @@ pub(super) fn fit_symlog(chart: &mut Chart, lines: &[&Line<'_>]) {
     }
 }
 
-/// Whether a scale has a place only for what is above zero.
+/// Returns whether a scale shows only positive values.
 pub(super) fn is_log(scale: Scale) -> bool {
     matches!(scale, Scale::Log | Scale::Log2)
 }
 
-/// The end of an axis that grows in jumps: the first of 1.25, 1.25², … units beyond `low` that is not below `high`.
+/// Returns the end of an axis that grows in jumps: the first of 1.25, 1.25², … units beyond `low` that is not below `high`.
 fn grown(low: f64, high: f64) -> f64 {
     let length = high - low;
     if length <= 0.0 || !length.is_finite() {
@@ -128,7 +128,7 @@ fn grown(low: f64, high: f64) -> f64 {
     low + 1.25f64.powf(jumps).max(length)
 }
 
-/// A range with ends at round values, so that it does not move with every sample.
+/// Rounds the ends of a range, so that it does not change with every sample.
 fn rounded(scale: Scale, low: f64, high: f64) -> (f64, f64) {
     match scale {
         Scale::Log | Scale::Log2 => {

@@ -1,4 +1,4 @@
-//! A chart as a screen is handed it: what to draw, its lines for a legend, and where cells and values meet.
+//! A chart prepared for a screen: what to draw, its lines for a legend, and the mapping between cells and values.
 
 use crate::live::XAxis;
 use gradtop_chart::Chart;
@@ -8,43 +8,43 @@ use gradtop_chart::number;
 use gradtop_chart::scale::Span;
 use gradtop_store::figures::Aggregate;
 
-/// What a line has at the cursor.
+/// The value of a line at the cursor.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AtCursor {
-    /// What is drawn there: the moving average where the line is smoothed.
+    /// The drawn value: the moving average if the line is smoothed.
     pub shown: f64,
-    /// The value that was logged; of several values their average.
+    /// The logged value, or the average of several.
     pub raw: f64,
-    /// The lowest of what is averaged there.
+    /// The smallest of the averaged values.
     pub low: f64,
-    /// The highest.
+    /// The largest of the averaged values.
     pub high: f64,
-    /// How many values are averaged: of one series in its column of dots, or of several.
+    /// Number of averaged values, of one series within the column of dots or of several series.
     pub n: u64,
-    /// How many there are; the others are not finite.
+    /// Number of all values, including non-finite ones.
     pub all: u64,
-    /// Of how many series they are, where the average of the series' own averages is another than that of all values.
+    /// The number of series, if the average of the series' own averages differs from that of all values.
     pub series: Option<usize>,
-    /// How they are.
+    /// How they are averaged.
     pub aggregate: Aggregate,
-    /// The first and the last of their steps.
+    /// The first and last of their steps.
     pub steps: (i64, i64),
 }
 
 impl AtCursor {
-    /// Which values these are: `step 12400`, `mean of 2, steps 19800–20000`, or `mean of 3 series with 4 values, steps 198–199`.
+    /// Describes which values these are: `step 12400`, `mean of 2, steps 19800–20000`, or `mean of 3 series with 4 values, steps 198–199`.
     pub fn words(&self) -> String {
         let (numbers, of) = self.steps_in_words();
         let steps = if self.steps.0 == self.steps.1 { "step" } else { "steps" };
         format!("{of}{steps} {numbers}")
     }
 
-    /// Whether the same words say which values another has.
+    /// Returns whether the description of both is the same.
     pub fn is_like(&self, other: &Self) -> bool {
         (self.n, self.all, self.series, self.steps) == (other.n, other.all, other.series, other.steps)
     }
 
-    /// The same where there is little room: the steps alone.
+    /// Returns a shorter description: only the steps.
     pub fn brief(&self) -> String {
         self.steps_in_words().0
     }
@@ -64,31 +64,31 @@ impl AtCursor {
     }
 }
 
-/// Where the cursor of a chart stands.
+/// The position of a chart's cursor.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Cursor {
-    /// On a sample that was logged; in a column of dots that holds several, where it was put.
+    /// The x of a logged sample; in a column of dots with several, the requested position.
     pub x: f64,
-    /// The nearest sample on its left that is in another column.
+    /// The nearest sample to the left in another column.
     pub left: Option<f64>,
-    /// The same on its right.
+    /// The nearest sample to the right in another column.
     pub right: Option<f64>,
 }
 
 impl Cursor {
-    /// Which values the lines have there, if these are the same of all.
+    /// Returns the values at the cursor if their description is the same for all lines.
     pub fn of_all(lines: &[LineInfo]) -> Option<AtCursor> {
         let mut shown = lines.iter().filter(|l| !l.hidden).filter_map(|l| l.at_cursor);
         let first = shown.next()?;
         shown.all(|at| at.is_like(&first)).then_some(first)
     }
 
-    /// Which values the lines have there, in the words of most of them.
+    /// Describes the values at the cursor, in the words that fit most lines.
     pub fn words(lines: &[LineInfo]) -> Option<String> {
         Self::of_most(lines).map(|at| at.words())
     }
 
-    /// What most of the lines have there, or the first of them.
+    /// Returns the values that most lines have in common, or those of the first.
     pub fn of_most(lines: &[LineInfo]) -> Option<AtCursor> {
         let shown = || lines.iter().filter(|l| !l.hidden).filter_map(|l| l.at_cursor);
         let alike = |at: &AtCursor| shown().filter(|other| other.is_like(at)).count();
@@ -96,53 +96,53 @@ impl Cursor {
     }
 }
 
-/// A line of a chart, as a legend tells it.
+/// A line of a chart, for a legend.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LineInfo {
     /// Its name.
     pub name: String,
     /// Its colour.
     pub paint: Paint,
-    /// Its marker's number.
+    /// The number of its marker.
     pub marker: u8,
-    /// Its latest value.
+    /// Its last value.
     pub last: Option<f64>,
-    /// What it has at the cursor.
+    /// Its value at the cursor.
     pub at_cursor: Option<AtCursor>,
     /// Whether it is hidden.
     pub hidden: bool,
-    /// Values that are not finite.
+    /// Number of non-finite values.
     pub odd: u64,
-    /// Its values are bytes.
+    /// Whether its values are bytes.
     pub bytes: bool,
 }
 
 impl LineInfo {
-    /// A value of it in words.
+    /// Formats one of its values.
     pub fn words(&self, v: f64) -> String {
         if self.bytes { number::amount(v) } else { number::value(v) }
     }
 }
 
-/// A chart for some cells, and what is needed to act on it.
+/// A chart for a number of cells, with what is needed to interact with it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Built {
-    /// What to draw.
+    /// The chart to draw.
     pub chart: Chart,
-    /// Where the plot lies in the cells, and its ranges; `None`: there is no room, or it has no axes.
+    /// The position of the plot and its ranges; `None` if there is no room or it has no axes.
     pub plot: Option<Plot>,
-    /// Its lines, hidden ones too.
+    /// All lines, including hidden ones.
     pub lines: Vec<LineInfo>,
-    /// What runs along x, if it is made of metrics.
+    /// The x axis, if it shows metrics.
     pub x: Option<XAxis>,
-    /// Where the cursor stands, if a line has anything there.
+    /// The cursor, if a line has a value there.
     pub cursor: Option<Cursor>,
-    /// Something is being read still.
+    /// Whether data is still being read.
     pub reading: bool,
 }
 
 impl Built {
-    /// Where the cursor goes from `x` by so many dots, kept inside: where it can be to the next sample at least.
+    /// Moves a cursor from `x` by a number of dots, at least to the next sample if there is one, and keeps it inside.
     pub fn moved(&self, x: f64, dots: i64) -> f64 {
         let Some(plot) = self.plot else { return x };
         let to = plot.moved(self.cursor.map_or(x, |c| c.x), dots);
@@ -156,40 +156,40 @@ impl Built {
     }
 }
 
-/// The plot of a chart.
+/// The plot area of a chart.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Plot {
-    /// Where it lies in the chart's cells.
+    /// Its position in the chart's cells.
     pub area: Area,
     /// The horizontal axis.
     pub x: Span,
     /// The left axis.
     pub y: Span,
-    /// Dots across.
+    /// Number of dots across.
     pub dots: usize,
 }
 
 impl Plot {
-    /// The x of a column of cells, counted from the chart's left edge; `None` outside the plot.
+    /// Returns the x of a column of cells, counted from the chart's left edge; `None` outside the plot.
     pub fn x_at(&self, column: usize) -> Option<f64> {
         let c = column.checked_sub(self.area.left).filter(|c| *c < self.area.width)?;
         Some(self.x.value(c as f64 / (self.area.width - 1).max(1) as f64))
     }
 
-    /// The y of a row of cells, counted from the chart's top edge; `None` outside the plot.
+    /// Returns the y of a row of cells, counted from the chart's top edge; `None` outside the plot.
     pub fn y_at(&self, row: usize) -> Option<f64> {
         let r = row.checked_sub(self.area.top).filter(|r| *r < self.area.height)?;
         Some(self.y.value(1.0 - r as f64 / (self.area.height - 1).max(1) as f64))
     }
 
-    /// From where to where the column of dots lies that holds `x`.
+    /// Returns the bounds of the column of dots that contains `x`.
     pub fn column(&self, x: f64) -> (f64, f64) {
         let last = (self.dots.max(2) - 1) as f64;
         let dot = (self.x.unit(x) * last).round();
         (self.x.value((dot - 0.5) / last), self.x.value((dot + 0.5) / last))
     }
 
-    /// The x so many dots to the right of `x` (left if negative), kept inside.
+    /// Returns the x that is a number of dots to the right of `x` (left if negative), kept inside.
     pub fn moved(&self, x: f64, dots: i64) -> f64 {
         let width = (self.dots - 1).max(1) as f64;
         let at = (self.x.unit(x) * width).round().clamp(0.0, width) + dots as f64;

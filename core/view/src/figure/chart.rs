@@ -1,4 +1,4 @@
-//! From what is known of runs to charts: for a number of cells, or for a page.
+//! Creates charts from runs, for a number of cells or for a page.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,10 +19,10 @@ use super::view::{ChartView, Source, Subject};
 use super::{axes, of_metric};
 use crate::live::{RunData, XAxis};
 
-/// Columns that a line has on a page.
+/// Number of columns of a line on a page.
 const PAGE: usize = 1600;
 
-/// Makes the chart for `width` × `height` cells.
+/// Creates the chart for `width` × `height` cells.
 pub fn build(
     sources: &[Source<'_>],
     subject: Subject<'_>,
@@ -48,12 +48,12 @@ pub fn build(
     )
 }
 
-/// The charts of a run's figure for a page, all texts cleaned.
+/// Creates the charts of a run's figure for a page, with all texts sanitized.
 pub fn evaluate(figure: &Figure, data: &RunData) -> gradtop_chart::Figure {
     evaluate_as(figure, &Source::of(data), &ChartView::default())
 }
 
-/// The same of any runs, looked at in some way.
+/// Like [`evaluate`], for several runs and a given view.
 pub fn evaluate_as(figure: &Figure, sources: &[Source<'_>], view: &ChartView) -> gradtop_chart::Figure {
     let chart = |n| {
         let place = |chart: &Chart| {
@@ -62,7 +62,7 @@ pub fn evaluate_as(figure: &Figure, sources: &[Source<'_>], view: &ChartView) ->
         };
         let subject = Subject::Panel(figure, n);
         let mut chart = compose(sources, subject, view, |_| {}, place).chart;
-        // There is room for what is drawn, and no more; where outliers are cut, for what is left.
+        // Fit the range to what is drawn, or to what remains if outliers are clipped.
         chart.x.range = view.zoom_x;
         for axis in std::iter::once(&mut chart.y).chain(&mut chart.y2) {
             axis.range = axis.range.filter(|_| view.clip);
@@ -82,7 +82,7 @@ pub fn evaluate_as(figure: &Figure, sources: &[Source<'_>], view: &ChartView) ->
     cleaned(gradtop_chart::Figure { title: figure.title.clone(), caption, charts })
 }
 
-/// The values a chart takes on its left axis, as [`build`] would have it: for axes that several charts share.
+/// Returns the range of the left axis that [`build`] would use, for axes shared by several charts.
 pub fn y_range(sources: &[Source<'_>], subject: Subject<'_>, view: &ChartView) -> Option<(f64, f64)> {
     let plan = plan(sources, &panel_of(sources, subject), view);
     let lines: Vec<&Line<'_>> = plan.lines().collect();
@@ -97,7 +97,7 @@ pub fn y_range(sources: &[Source<'_>], subject: Subject<'_>, view: &ChartView) -
     lines::value_range(&lines, Side::Left, &Span { scale: x, low, high }, up, view.clip)
 }
 
-/// Draws a panel: words, then where everything has its place, then the lines in it.
+/// Composes a panel: texts first, then the layout, then the lines.
 fn compose(
     sources: &[Source<'_>],
     subject: Subject<'_>,
@@ -119,7 +119,7 @@ fn compose(
         let (paint, marker) = looks.get(key).copied().unwrap_or((Paint::Grey, 0));
         (own.unwrap_or(paint), marker)
     };
-    // The axes are fitted to what is there besides lines, and have room for the names of these.
+    // Axes are fitted to everything but lines, with room for the names of lines.
     let (mut in_order, mut lines) = (Vec::new(), Vec::new());
     let hidden = |part: &Part<'_>| match part {
         Part::Piece(Piece { name: Some(name), .. }) => view.hidden.contains(name),
@@ -163,7 +163,7 @@ fn compose(
     let plot = place(&chart);
     chart.marks.truncate(pieces);
     let cursor = view.cursor.zip(plot).and_then(|(x, plot)| lines::cursor(&lines, x, &plot));
-    // Fills first, then everything in the order declared.
+    // Fills first, then everything else in declaration order.
     let (mut fills, mut fronts, mut infos) = (Vec::new(), Vec::new(), Vec::new());
     let (mut pieces, mut next) = (std::mem::take(&mut chart.marks).into_iter(), lines.iter());
     for is_line in in_order {
@@ -190,7 +190,7 @@ fn compose(
             continue;
         }
         let Some(plot) = plot else {
-            // Without room for a plot its values are told all the same.
+            // Without room for a plot, its values are still listed.
             fronts.push(front(line, latest, nowhere()));
             continue;
         };
@@ -235,7 +235,7 @@ fn panel_of(sources: &[Source<'_>], subject: Subject<'_>) -> Panel {
     }
 }
 
-/// What separates a figure's title from a panel's.
+/// Separates a figure's title from a panel's.
 pub const PART: [&str; 2] = [" · ", " - "];
 
 fn title(sources: &[Source<'_>], subject: Subject<'_>, ascii: bool) -> String {
@@ -245,7 +245,7 @@ fn title(sources: &[Source<'_>], subject: Subject<'_>, ascii: bool) -> String {
             let own = panel.and_then(|panel| {
                 panel.title.as_deref().filter(|t| !t.is_empty()).or(panel.y.label.as_deref())
             });
-            // Panels of one figure are told apart by their own titles, those of several by the figures'.
+            // Panels of one figure are distinguished by their own titles, those of several figures by the figures' titles.
             match own.filter(|own| figure.panels.len() > 1 && !own.is_empty() && *own != figure.title) {
                 Some(own) => format!("{}{}{own}", figure.title, PART[usize::from(ascii)]),
                 None => figure.title.clone(),
@@ -253,14 +253,14 @@ fn title(sources: &[Source<'_>], subject: Subject<'_>, ascii: bool) -> String {
         }
         Subject::Metric(name) => {
             let unit = sources.iter().find_map(|s| s.data.of_metric(name).find_map(|s| s.unit()));
-            // Bytes are told as kB, MB and GB, beside each number.
+            // Bytes are displayed as kB, MB or GB with each number.
             let unit = unit.filter(|u| !u.is_empty() && *u != "B");
             unit.map_or_else(|| name.to_owned(), |unit| format!("{name} [{unit}]"))
         }
     }
 }
 
-/// A colour and a marker for each key. The panels of a figure share them.
+/// Assigns a colour and a marker to each key, shared by the panels of a figure.
 fn looks(
     sources: &[Source<'_>],
     subject: Subject<'_>,
@@ -288,7 +288,7 @@ fn looks(
     looks
 }
 
-/// Where on an axis a run was resumed.
+/// Returns the positions at which a run was resumed.
 fn resumes(data: &RunData, kind: XAxis) -> impl Iterator<Item = f64> {
     data.resumes.iter().filter_map(move |(step, time)| match kind {
         XAxis::Step => Some(*step as f64),
@@ -301,12 +301,12 @@ fn rule(at: f64, paint: Paint) -> Mark {
     Mark::new((paint, 0), Shape::Rule { at: Where::X(at) })
 }
 
-/// Every text made safe: it comes from plugins.
+/// Sanitizes all texts, as they come from plugins.
 fn cleaned(mut figure: gradtop_chart::Figure) -> gradtop_chart::Figure {
     let safe = |text: &mut String| *text = clean(text);
     safe(&mut figure.title);
     if let Some(caption) = &mut figure.caption {
-        // Line breaks in a caption only wrap it.
+        // Line breaks in a caption only wrap the source text.
         *caption = clean(&caption.split_whitespace().collect::<Vec<_>>().join(" "));
     }
     for chart in &mut figure.charts {

@@ -1,4 +1,4 @@
-//! Lines of metrics as they are drawn: their samples where these are held, else columns of dots.
+//! Lines of metrics as they are drawn: their samples if all are stored, else columns of dots.
 
 use gradtop_chart::scale::{Scale, Span, finite_range};
 use gradtop_chart::{Shape, Side};
@@ -15,14 +15,14 @@ fn shown<'a>(lines: &'a [&'a Line<'a>]) -> impl Iterator<Item = &'a Line<'a>> {
     lines.iter().copied().filter(|l| !l.hidden)
 }
 
-/// Where the lines that are shown lie on x.
+/// Returns the x range of the visible lines.
 pub(super) fn extent(lines: &[&Line<'_>], log: bool) -> Option<(f64, f64)> {
     let all = shown(lines).flat_map(|l| &l.members).filter_map(|m| m.extent(log));
     all.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
 }
 
-/// The values that the lines of one side take in a window of x, and where they enter and leave it; on a log axis those above
-/// zero.
+/// Returns the range of the lines of one side within a window of x, including where they enter and leave it; on a log
+/// axis, only positive values.
 pub(super) fn value_range(
     lines: &[&Line<'_>],
     side: Side,
@@ -55,13 +55,13 @@ pub(super) fn value_range(
         if up.takes(0.0) { Some((min, max)) } else { positive.is_finite().then_some((positive, max)) }
     };
     let inside = members().filter_map(|(_, m)| of_samples(m)).flat_map(|(low, high)| [low, high]);
-    // Single points come from nowhere and go nowhere; where nothing lies outside, no line does.
+    // Isolated points do not cross the window's edge, and neither does a line that lies within it.
     let joined = members().filter(|(style, m)| style.is_joined() && !m.lies_within(window));
     let passing = joined.flat_map(|(_, m)| edges(&m.over(window, 100), window, up));
     finite_range(inside.chain(passing.filter(|v| up.takes(*v))))
 }
 
-/// The values with which lines enter and leave a window between two samples.
+/// Returns the values at which lines enter and leave a window between two samples.
 fn edges(columns: &Columns, window: &Span, up: Scale) -> Vec<f64> {
     let of = |stretch: &Stretch| {
         let middle = |c: &Cell| window.value(c.at as f64 / 99.0);
@@ -74,13 +74,13 @@ fn edges(columns: &Columns, window: &Span, up: Scale) -> Vec<f64> {
     columns.stretches.iter().flat_map(of).flatten().collect()
 }
 
-/// The values of the lines of one side; where they are thinned, their means.
+/// Returns the values of the lines of one side, or bucket means if they are thinned.
 pub(super) fn values(lines: &[&Line<'_>], side: Side) -> Vec<f64> {
     let members = shown(lines).filter(|l| l.side == side).flat_map(|l| &l.members);
     members.flat_map(Member::whole).map(|row| row.value).collect()
 }
 
-/// From the fifth of a hundred lows to the 95th of a hundred highs.
+/// Returns the 5th percentile of the minima and the 95th percentile of the maxima.
 fn trimmed(low: &mut [f64], high: &mut [f64]) -> Option<(f64, f64)> {
     low.sort_unstable_by(f64::total_cmp);
     high.sort_unstable_by(f64::total_cmp);
@@ -89,17 +89,17 @@ fn trimmed(low: &mut [f64], high: &mut [f64]) -> Option<(f64, f64)> {
     Some(if a <= b { (a, b) } else { (low[0], high[n - 1]) })
 }
 
-/// The latest value: smoothed if asked for, the average of several.
+/// Returns the last value, smoothed if requested and averaged over several series.
 pub(super) fn last(line: &Line<'_>, smooth: bool) -> Option<f64> {
     let latest = |m: &Member<'_>| {
         let raw = m.series.last()?.value;
-        // An average of what came before says nothing of what is no number any more.
+        // A moving average says nothing about a value that is no longer finite.
         Some(m.series.last_smooth().filter(|_| smooth && raw.is_finite()).unwrap_or(raw))
     };
     of_finite(line.members.iter().filter_map(latest), line.aggregate)
 }
 
-/// Where a cursor at `x` stands: where a line that is shown has values in its column of dots, else at the nearest value.
+/// Places a cursor at `x` if a visible line has values in that column of dots, else at the nearest value.
 pub(super) fn cursor(lines: &[&Line<'_>], x: f64, plot: &Plot) -> Option<Cursor> {
     let members = || shown(lines).flat_map(|l| &l.members);
     let column = plot.column(x);
@@ -111,7 +111,7 @@ pub(super) fn cursor(lines: &[&Line<'_>], x: f64, plot: &Plot) -> Option<Cursor>
     Some(Cursor { x, left, right: right.into_iter().flatten().reduce(f64::min) })
 }
 
-/// What a line has at an x, or nearest to it; `smooth`: it is drawn smoothed.
+/// Returns the value of a line at or nearest to an x; `smooth` if the line is drawn smoothed.
 pub(super) fn at(line: &Line<'_>, x: f64, plot: &Plot, smooth: bool) -> Option<AtCursor> {
     let read = |x: f64| {
         let column = plot.column(x);
@@ -124,7 +124,7 @@ pub(super) fn at(line: &Line<'_>, x: f64, plot: &Plot, smooth: bool) -> Option<A
     let (column, found) = read(at);
     let found: Vec<(&Member<'_>, Reading)> = found.filter(|(_, r)| r.touches(column)).collect();
     let raw = of_finite(found.iter().map(|(_, r)| r.value), line.aggregate)?;
-    // Those that are not finite are not in an average of others.
+    // Non-finite values are not part of an average of finite ones.
     let counted = || found.iter().map(|(_, r)| r).filter(|r| r.value.is_finite() == raw.is_finite());
     let low = counted().map(|r| r.min).fold(f64::NAN, f64::min);
     let high = counted().map(|r| r.max).fold(f64::NAN, f64::max);
@@ -142,15 +142,15 @@ pub(super) fn at(line: &Line<'_>, x: f64, plot: &Plot, smooth: bool) -> Option<A
     Some(AtCursor { shown, raw, low, high, n, all, series, aggregate: line.aggregate, steps })
 }
 
-/// A shape, and which of its points were not recorded: where a line crosses the edge of the plot.
+/// A shape and the indices of points that were not recorded, where a line crosses the edge of the plot.
 pub(super) type Cut = (Shape, Vec<usize>);
 
-/// What is drawn of a line.
+/// The shapes of a line.
 pub(super) struct Drawn {
     pub(super) line: Option<Cut>,
-    /// The raw values, where the line is smoothed.
+    /// The raw values, if the line is smoothed.
     pub(super) behind: Option<Cut>,
-    /// From the lowest to the highest of several.
+    /// The range from the smallest to the largest of several series.
     pub(super) band: Option<Cut>,
 }
 
@@ -188,7 +188,7 @@ pub(super) fn drawn(line: &Line<'_>, plot: &Plot, y: Scale, smooth: bool) -> Dra
 struct Points {
     x: Vec<f64>,
     y: Vec<f64>,
-    /// Those that were not recorded.
+    /// Indices of points that were not recorded.
     crossings: Vec<usize>,
 }
 
@@ -198,13 +198,13 @@ impl Points {
         self.y.push(y);
     }
 
-    /// Where the line between two points crosses an edge of the plot.
+    /// Adds the point at which the line between two points crosses an edge of the plot.
     fn cross(&mut self, [a, b]: [(f64, f64); 2], edge: f64, across: Scale, up: Scale) {
         self.crossings.push(self.x.len());
         self.put(edge, between(a, b, edge, across, up));
     }
 
-    /// A place on x that is no place interrupts a line without a mark at the axis.
+    /// Interrupts the line with an invalid x, which leaves no mark at the axis.
     fn lift(&mut self) {
         self.put(f64::NAN, 0.0);
     }
@@ -221,7 +221,7 @@ impl Points {
     }
 }
 
-/// One series: its samples, or where these are many, what columns of dots show of them.
+/// Returns the points of one series: its samples or, if there are many, the extremes of each column of dots.
 fn single(member: &Member<'_>, style: Style, plot: &Plot, y: Scale, smooth: bool) -> Points {
     let gaps = member.gaps(plot);
     let rows = if member.is_exact(plot) { member.rows(plot, smooth) } else { Vec::new() };
@@ -235,7 +235,7 @@ fn single(member: &Member<'_>, style: Style, plot: &Plot, y: Scale, smooth: bool
     joined(&rows, style, plot, y, &gaps)
 }
 
-/// Samples, with nothing between those that the steps going back, a pause, or a sample without a place separates.
+/// Returns samples, interrupted where steps go back, at a pause, or at a sample without a position.
 fn joined(rows: &[Row], style: Style, plot: &Plot, y: Scale, gaps: &[(f64, f64)]) -> Points {
     let mut all = Points::default();
     let mut before: Option<&Row> = None;
@@ -250,7 +250,7 @@ fn joined(rows: &[Row], style: Style, plot: &Plot, y: Scale, gaps: &[(f64, f64)]
     points
 }
 
-/// What a plot shows of points: where a line that joins them enters or leaves it, it has a point at its edge.
+/// Returns the visible points. A line that enters or leaves the plot gets an additional point at its edge.
 fn seen<const N: usize>(
     x: &[f64],
     values: [&Vec<f64>; N],
@@ -267,7 +267,7 @@ fn seen<const N: usize>(
         let mut points = Points::default();
         let mut before: Option<(f64, f64)> = None;
         for (at, value) in x.iter().copied().zip(v.iter().copied()) {
-            // Nothing comes from where the axis has no place.
+            // No line is drawn from where the axis has no position.
             let at = if plot.x.scale.takes(at) { at } else { f64::NAN };
             if let Some(a) = before.filter(|a| style.is_joined() && !a.0.is_nan() && !at.is_nan()) {
                 for edge in [low, high] {
@@ -290,7 +290,7 @@ fn middle(plot: &Plot, at: usize) -> f64 {
     plot.x.value(at as f64 / (plot.dots.max(2) - 1) as f64)
 }
 
-/// The points of a line: for each column what enters it, its extremes and what leaves it, all in its middle.
+/// Returns the points of a line: for each column its first, smallest, largest and last value, all at the column's centre.
 fn points(columns: &Columns, plot: &Plot, scale: Scale, gaps: &[(f64, f64)]) -> Points {
     let mut points = Points::default();
     let place = |c: &Cell| plot.column(middle(plot, c.at));
@@ -321,7 +321,7 @@ fn points(columns: &Columns, plot: &Plot, scale: Scale, gaps: &[(f64, f64)]) -> 
                     }
                 }
             } else {
-                // On a log axis: what is not above zero is marked, the rest is drawn.
+                // On a log axis, non-positive values are marked and the others drawn.
                 points.put(at, cell.min);
                 for v in [cell.min_positive, cell.max] {
                     if scale.takes(v) {
@@ -342,7 +342,7 @@ fn points(columns: &Columns, plot: &Plot, scale: Scale, gaps: &[(f64, f64)]) -> 
     points
 }
 
-/// The value at `x` of the straight line between two points, as the axes draw it.
+/// Returns the value at `x` on the straight line between two points, in the coordinates of the axes.
 fn between(a: (f64, f64), b: (f64, f64), x: f64, across: Scale, up: Scale) -> f64 {
     let (ax, bx, cx) = (across.forward(a.0), across.forward(b.0), across.forward(x));
     let (ay, by) = (up.forward(a.1), up.forward(b.1));

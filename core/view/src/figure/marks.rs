@@ -1,4 +1,4 @@
-//! One declared mark as drawable pieces.
+//! Evaluates a declared mark to drawable pieces.
 
 use std::collections::BTreeMap;
 
@@ -14,10 +14,10 @@ use gradtop_chart::colour::Paint;
 use gradtop_chart::scale::finite_range;
 use gradtop_chart::{Field, Picture, Shape, Where};
 
-/// Pictures shown of a table at most.
+/// Maximum number of pictures shown of a table.
 const PICTURES: usize = 64;
 
-/// What a mark of a table, or a rule, becomes.
+/// Evaluates a mark of a table, or a rule.
 pub(super) fn evaluate<'a>(mark: &Mark, data: &RunData) -> Made<'a> {
     let result = match (mark.kind, &mark.table) {
         (MarkKind::Rule, _) => rule(mark),
@@ -32,7 +32,7 @@ pub(super) fn evaluate<'a>(mark: &Mark, data: &RunData) -> Made<'a> {
     result.unwrap_or_else(|note| Made { notes: vec![note], ..Made::default() })
 }
 
-/// Why a table is not there.
+/// Explains why a table is missing.
 fn no_table(name: &str, data: &RunData) -> String {
     let known = data.table_names.iter().map(String::as_str);
     match data.alive || data.table_names.is_empty() {
@@ -62,7 +62,7 @@ fn rule<'a>(mark: &Mark) -> Result<Made<'a>, String> {
     Ok(Made { parts: vec![Part::Piece(rule)], ..Made::default() })
 }
 
-/// A bar for the last value of each line.
+/// Adds a bar for the last value of each line.
 pub(super) fn bars(mark: &Mark, metric: &str, of: &[Line<'_>], out: &mut Made<'_>) {
     if of.is_empty() {
         return;
@@ -74,7 +74,7 @@ pub(super) fn bars(mark: &Mark, metric: &str, of: &[Line<'_>], out: &mut Made<'_
     out.hints.categories = of.iter().map(|l| l.name.clone()).collect();
 }
 
-/// How often values occur, for each line.
+/// Adds a histogram of the values of each line.
 pub(super) fn histogram_of(mark: &Mark, metric: &str, lines: Vec<Line<'_>>, out: &mut Made<'_>) {
     if lines.is_empty() {
         return;
@@ -154,7 +154,7 @@ fn of_table<'a>(mark: &Mark, table: &Table) -> Result<Made<'a>, String> {
         let key = keyed(&group, &name);
         let points: Vec<(f64, f64)> =
             rows.iter().filter_map(|r| place.get(r)).map(|i| (x.values[*i], y[*i])).collect();
-        // Beside scattered points, which are never averaged.
+        // At scattered points, which are never averaged.
         let (word_x, word_y) =
             if mark.textcol.is_some() { points.iter().copied().unzip() } else { (vec![], vec![]) };
         let wanted =
@@ -189,7 +189,7 @@ fn of_table<'a>(mark: &Mark, table: &Table) -> Result<Made<'a>, String> {
 /// Lower and upper edge.
 type Edges = (Vec<f64>, Vec<f64>);
 
-/// Points of equal x averaged, ascending, with their range; no range if no x occurs twice.
+/// Averages points of equal x, in ascending order, with their range; there is no range if no x occurs twice.
 fn averaged(points: &[(f64, f64)], aggregate: Option<Aggregate>) -> (Vec<f64>, Vec<f64>, Option<Edges>) {
     let mut sorted: Vec<(f64, f64)> = points.iter().copied().filter(|(x, _)| !x.is_nan()).collect();
     sorted.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -215,7 +215,7 @@ fn smallest_gap(x: &[f64]) -> f64 {
     if gap.is_finite() { gap } else { 1.0 }
 }
 
-/// Bars that would stand in front of each other are made narrower and put side by side.
+/// Narrows bars that would overlap and puts them side by side.
 pub(super) fn dodge(parts: &mut [Part<'_>]) {
     let bars = parts.iter_mut().filter_map(|part| match part {
         Part::Piece(Piece { shape: Shape::Bars { x, width, .. }, .. }) => Some((x, width)),
@@ -306,14 +306,14 @@ fn field<'a>(mark: &Mark, table: &Table, rows: &[usize]) -> Result<Made<'a>, Str
     Ok(Made { parts: vec![piece(mark, None, z_name, shape)], hints, notes: Vec::new() })
 }
 
-/// Every row a picture; as one mosaic.
+/// Returns a mosaic with one picture per row.
 fn pictures<'a>(mark: &Mark, table: &Table, rows: &[usize]) -> Result<Made<'a>, String> {
     let name = mark.zcol.as_deref().or(mark.column.as_deref()).ok_or("an image needs zcol = …")?;
     let Some(ColumnData::Bytes { width, data }) = table.column(name) else {
         return Err(format!("column {name:?} has no bytes"));
     };
     let root = |n: usize| (1..=n).take_while(|r| r * r <= n).last().filter(|r| r * r == n);
-    // Grey if square, else red, green and blue planes one after the other.
+    // Grey if square, else three colour planes.
     let (side, planes) = match (root(*width), root(width / 3)) {
         (Some(side), _) => (side, 1),
         (None, Some(side)) if width % 3 == 0 => (side, 3),

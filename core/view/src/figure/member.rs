@@ -1,4 +1,4 @@
-//! A series of a line, on the axis that all lines of a chart share.
+//! A series of a line, mapped to the common axis of a chart.
 
 use gradtop_chart::scale::Span;
 
@@ -7,20 +7,20 @@ use crate::live::columns::{Columns, Ruler};
 use crate::live::series::{Reading, Row};
 use crate::live::{RunData, SeriesSnapshot, XAxis};
 
-/// All of an axis.
+/// The whole axis.
 const WHOLE: (f64, f64) = (f64::NEG_INFINITY, f64::INFINITY);
 
-/// A series, with where it lies on the common axis.
+/// A series with its mapping to the common axis.
 pub(super) struct Member<'a> {
     pub(super) series: &'a SeriesSnapshot,
     data: &'a RunData,
     kind: XAxis,
-    /// What is subtracted from its x, and by what the rest is divided.
+    /// What is subtracted from its x, and the divisor of the result.
     shift: (f64, f64),
 }
 
 impl<'a> Member<'a> {
-    /// `relative`: x is a share of its last one.
+    /// Creates a member; if `relative`, x is mapped to a fraction of the last x.
     pub(super) fn new(series: &'a SeriesSnapshot, data: &'a RunData, relative: bool, kind: XAxis) -> Self {
         let shift = match series.extent(kind).filter(|_| relative) {
             Some((low, high)) => {
@@ -41,51 +41,51 @@ impl<'a> Member<'a> {
         (x - self.shift.0) / self.shift.1
     }
 
-    /// A stretch of the common axis on its own.
+    /// Maps a range of the common axis to the series' own.
     pub(super) fn own_range(&self, (low, high): (f64, f64)) -> (f64, f64) {
         (self.own(low), self.own(high))
     }
 
-    /// From where to where it lies.
+    /// Returns its range on the common axis.
     pub(super) fn extent(&self, log: bool) -> Option<(f64, f64)> {
         let (low, high) = self.series.extent(self.kind)?;
         let low = if log && low <= 0.0 { self.series.first_positive(self.kind)? } else { low };
         Some((self.common(low), self.common(high)))
     }
 
-    /// Whether none of it lies outside a window.
+    /// Returns whether it lies entirely within a window.
     pub(super) fn lies_within(&self, window: &Span) -> bool {
         let (from, to) = self.own_range((window.low, window.high));
         self.series.extent(self.kind).is_none_or(|(low, high)| from <= low && high <= to)
     }
 
-    /// Its samples around what a plot shows; where they are thinned, its buckets.
+    /// Returns its samples around the visible range, or its buckets if it is thinned.
     pub(super) fn rows(&self, plot: &Plot, smooth: bool) -> Vec<Row> {
         let rows = self.series.rows(self.kind, self.own_range((plot.x.low, plot.x.high)), smooth);
         rows.map(|row| Row { x: self.common(row.x), ..row }).collect()
     }
 
-    /// Whether [`Self::rows`] are as they were logged.
+    /// Returns whether [`Self::rows`] are the logged samples.
     pub(super) fn is_exact(&self, plot: &Plot) -> bool {
         self.series.is_exact(self.kind, self.own_range((plot.x.low, plot.x.high)))
     }
 
-    /// All of it; where it is thinned, its buckets.
+    /// Returns all samples, or its buckets if it is thinned.
     pub(super) fn whole(&self) -> Vec<Row> {
         self.series.rows(self.kind, WHOLE, false).collect()
     }
 
-    /// Whether [`Self::whole`] is as it was logged.
+    /// Returns whether [`Self::whole`] are the logged samples.
     pub(super) fn is_whole(&self) -> bool {
         self.series.is_exact(self.kind, WHOLE)
     }
 
-    /// The least and the greatest of its values in a stretch of the common axis, and the least above zero.
+    /// Returns its smallest, largest and smallest positive value in a range of the common axis.
     pub(super) fn value_range(&self, x: (f64, f64)) -> Option<(f64, f64, f64)> {
         self.series.value_range(self.kind, self.own_range(x))
     }
 
-    /// Its columns of a plot. Their neighbours outside lie on the common axis.
+    /// Returns its columns in a plot. Neighbours outside are mapped to the common axis.
     pub(super) fn columns(&self, plot: &Plot, smooth: bool) -> Option<Columns> {
         let ruler = self.ruler(&plot.x, plot.dots);
         let columns = if smooth {
@@ -96,7 +96,6 @@ impl<'a> Member<'a> {
         Some(self.placed(columns))
     }
 
-    /// The same of a window, in so many columns.
     pub(super) fn over(&self, window: &Span, columns: usize) -> Columns {
         self.placed(self.series.columns(self.kind, &self.ruler(window, columns)))
     }
@@ -115,24 +114,24 @@ impl<'a> Member<'a> {
         columns
     }
 
-    /// What it has at a place: in the column of dots around it, else nearest to it.
+    /// Returns its value in the column of dots around a position, else the nearest.
     pub(super) fn at(&self, x: f64, column: (f64, f64)) -> Option<Reading> {
         let found = self.series.at(self.kind, self.own(x), self.own_range(column))?;
         Some(Reading { x: (self.common(found.x.0), self.common(found.x.1)), ..found })
     }
 
-    /// What it has there smoothed.
+    /// Returns its smoothed value there.
     pub(super) fn smooth_at(&self, x: f64, column: (f64, f64)) -> Option<f64> {
         self.series.smooth_at(self.kind, self.own(x), self.own_range(column))
     }
 
-    /// The nearest places with samples outside of a column.
+    /// Returns the nearest positions with samples outside of a column.
     pub(super) fn beside(&self, column: (f64, f64)) -> (Option<f64>, Option<f64>) {
         let (before, after) = self.series.beside(self.kind, self.own_range(column));
         (before.map(|x| self.common(x)), after.map(|x| self.common(x)))
     }
 
-    /// Stretches of x in which its run was paused, where that shows.
+    /// Returns the ranges of x during which its run was paused, where visible.
     pub(super) fn gaps(&self, plot: &Plot) -> Vec<(f64, f64)> {
         let place = |t: i64| match t {
             i64::MAX => self.kind.of_time(0, Some(0)).map(|_| plot.x.high),

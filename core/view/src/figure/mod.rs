@@ -1,6 +1,6 @@
-//! From a run's declared figures and what is known of it to charts: one way for a screen, a command and a report.
+//! Creates charts from a run's declared figures and data, the same for screens, commands and reports.
 //!
-//! [`chart`] draws; what a panel consists of is decided in `plan`, where lines lie in `lines`, how far axes reach in `axes`.
+//! [`chart`] composes charts; `plan` decides what a panel contains, `lines` where lines lie, `axes` the ranges of axes.
 
 pub(crate) mod average;
 mod axes;
@@ -25,8 +25,7 @@ use gradtop_store::figures::{self, Mark as Declared, MarkAxis, MarkKind};
 
 pub use plan::{declared_x, name_of};
 
-/// A figure for a metric that no figure was declared for: a line for each model and split, the mean over trials with
-/// their range.
+/// A figure for a metric that no figure was declared for: a line for each model and split, the mean over trials with their range.
 pub fn of_metric(name: &str, info: Option<&MetricInfo>, x: &str) -> figures::Figure {
     let scale = if info.is_some_and(|m| m.log) { figures::Scale::Log } else { figures::Scale::Linear };
     let mark = Declared {

@@ -1,4 +1,4 @@
-//! Which figures a run has, and what a drawing that leaves its folder says of it.
+//! The figures of a run, and the source note of exported drawings.
 
 use std::collections::BTreeSet;
 
@@ -11,11 +11,11 @@ use super::of_metric;
 use super::view::{ChartView, Source};
 use crate::live;
 
-/// Metrics drawn at most where no figure is declared.
+/// Maximum number of metrics drawn if no figure is declared.
 const METRICS: usize = 8;
 
-/// The figures that a run declared; without any, one for each of its first metrics, what the plugin calls headline first. What
-/// gradtop itself measures is drawn only when asked for.
+/// Returns the figures that a run declared, else one for each of its first metrics, headline metrics first. gradtop's
+/// own metrics are drawn only on request.
 pub fn of_run(view: &View) -> Result<Vec<Figure>> {
     let declared = figures::read(&view.dir)?;
     if !declared.is_empty() {
@@ -28,15 +28,15 @@ pub fn of_run(view: &View) -> Result<Vec<Figure>> {
     Ok(drawn.into_iter().take(METRICS).map(|m| of_metric(m, info(m), "step")).collect())
 }
 
-/// The metrics that a run has logged.
+/// Returns the metrics that a run has logged.
 pub fn metrics(run: &RunDir) -> Result<BTreeSet<String>> {
     Ok(series_keys(run)?.into_iter().map(|(key, _)| key.metric).collect())
 }
 
-/// Figures, each with its id.
+/// Figures with their ids.
 pub type Named = Vec<(String, gradtop_chart::Figure)>;
 
-/// Figures of a run for a page, looked at in some way; with them, what could not be read.
+/// Draws figures of a run for a page. Also returns what could not be read.
 ///
 /// # Errors
 /// The run cannot be read at all.
@@ -44,14 +44,14 @@ pub fn draw(view: &View, figures: &[Figure], look: &ChartView) -> Result<(Named,
     let (data, damaged) = live::read_smoothed(&view.dir, figures, look.smoothing)?;
     let charts = figures.iter().map(|figure| {
         let mut chart = evaluate_as(figure, &Source::of(&data), look);
-        // `last` does not say which run it is.
+        // The name `last` does not identify the run.
         chart.title = format!("{}: {}", clean(&view.manifest.run), chart.title);
         (figure.id.clone(), chart)
     });
     Ok((charts.collect(), damaged))
 }
 
-/// Says below a drawing, which leaves the folder of its run, where it comes from.
+/// Adds a note on its source below a drawing that leaves its run's folder.
 pub fn sign(figure: &mut gradtop_chart::Figure, view: &View) {
     let m = &view.manifest;
     let from = format!("{} {}", m.experiment.id, m.run);

@@ -1,4 +1,4 @@
-//! What a panel is made of.
+//! The parts of a panel.
 
 use gradtop_chart::colour::Paint;
 use gradtop_chart::{Chart, Shape, Side};
@@ -7,26 +7,26 @@ use gradtop_store::figures::{Aggregate, Mark, MarkAxis};
 use super::member::Member;
 use crate::live::XAxis;
 
-/// A panel without places and colours.
+/// A panel before layout and colours.
 pub(super) struct Plan<'a> {
-    /// Axes with their words, and notes; no marks.
+    /// Axes with their labels, and notes; no marks.
     pub(super) chart: Chart,
-    /// In the order declared.
+    /// The parts in declaration order.
     pub(super) parts: Vec<Part<'a>>,
-    /// What runs along x, if it has lines of metrics.
+    /// The x axis, if the panel has lines of metrics.
     pub(super) x: Option<XAxis>,
 }
 
-/// One thing to draw.
+/// A part to draw.
 pub(super) enum Part<'a> {
     Line(Line<'a>),
     Piece(Piece),
 }
 
-/// A line of a metric: which series make it, and how it looks.
+/// A line of a metric: the series it consists of, and its style.
 pub(super) struct Line<'a> {
     pub(super) name: String,
-    /// What its colour and marker are chosen by.
+    /// Determines its colour and marker.
     pub(super) key: String,
     pub(super) members: Vec<Member<'a>>,
     pub(super) aggregate: Aggregate,
@@ -40,9 +40,9 @@ pub(super) struct Line<'a> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Style {
     Line,
-    /// With the range of what is averaged behind it.
+    /// A line over the range of the averaged series.
     Banded,
-    /// Only that range, where several are averaged.
+    /// Only that range, if several series are averaged.
     Band,
     Points {
         joined: bool,
@@ -50,24 +50,24 @@ pub(super) enum Style {
 }
 
 impl Style {
-    /// Whether what lies between two values is drawn too.
+    /// Returns whether values are connected.
     pub(super) fn is_joined(self) -> bool {
         !matches!(self, Self::Points { .. })
     }
 }
 
-/// Anything but a line of a metric.
+/// A part other than a line of a metric.
 pub(super) struct Piece {
-    /// Words in the legend.
+    /// Name in the legend.
     pub(super) name: Option<String>,
-    /// What its colour and marker are chosen by.
+    /// Determines its colour and marker.
     pub(super) key: String,
     pub(super) colour: Option<Paint>,
     pub(super) side: Side,
     pub(super) shape: Shape,
 }
 
-/// What a mark says about the axes that the figure left open.
+/// Properties of the axes that a mark implies if the figure does not declare them.
 #[derive(Default)]
 pub(super) struct Hints {
     pub(super) x_label: Option<String>,
@@ -77,7 +77,7 @@ pub(super) struct Hints {
     pub(super) categories: Vec<String>,
 }
 
-/// What one mark became.
+/// The result of evaluating a mark.
 #[derive(Default)]
 pub(super) struct Made<'a> {
     pub(super) parts: Vec<Part<'a>>,
@@ -107,12 +107,12 @@ impl<'a> Part<'a> {
     }
 }
 
-/// Which vertical axis a mark is measured on.
+/// Returns the vertical axis of a mark.
 pub(super) fn side(mark: &Mark) -> Side {
     if mark.axis == MarkAxis::Y2 { Side::Right } else { Side::Left }
 }
 
-/// The colour that a mark declares.
+/// Returns the declared colour of a mark.
 pub(super) fn colour(mark: &Mark) -> Option<Paint> {
     mark.color.as_deref().and_then(Paint::parse)
 }

@@ -1,4 +1,4 @@
-//! What a panel consists of before anything has a place: its axes in words, its lines with their series, everything else.
+//! Decides what a panel contains before layout: axis labels, lines with their series, and everything else.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,12 +14,12 @@ use super::{average, marks};
 use crate::live::XAxis;
 use crate::natural;
 
-/// Whether a mark is drawn along an axis of metrics.
+/// Returns whether a mark is drawn along an axis of metrics.
 fn is_line(mark: &Mark) -> bool {
     mark.metric.is_some() && matches!(mark.kind, MarkKind::Line | MarkKind::Band | MarkKind::Scatter)
 }
 
-/// The panel as it is looked at. What cannot be drawn (yet) is said in the chart's notes.
+/// Plans a panel for a view. What cannot be drawn (yet) is explained in the chart's notes.
 pub(super) fn plan<'a>(sources: &[Source<'a>], panel: &Panel, view: &ChartView) -> Plan<'a> {
     let mut chart = Chart {
         title: panel.title.clone(),
@@ -52,7 +52,7 @@ pub(super) fn plan<'a>(sources: &[Source<'a>], panel: &Panel, view: &ChartView) 
         chart.x.unit = chart.x.unit.take().or(hints.x_unit);
         let right = if declared.axis == MarkAxis::Y2 { chart.y2.as_mut() } else { None };
         let vertical = right.unwrap_or(&mut chart.y);
-        // An axis for several metrics cannot carry the name of one of them.
+        // An axis of several metrics cannot be named after one of them.
         if declared.metric.is_none() || metrics.len() <= 1 || declared.axis == MarkAxis::Y2 {
             open(&mut vertical.label, hints.y_label);
             vertical.unit = vertical.unit.take().or(hints.y_unit);
@@ -74,7 +74,7 @@ fn metrics(panel: &Panel) -> BTreeSet<&str> {
     panel.marks.iter().filter_map(|m| m.metric.as_deref()).collect()
 }
 
-/// The keys of a panel's lines, which all panels of a figure share colours by.
+/// Returns the keys of a panel's lines, which determine the colours shared by all panels of a figure.
 pub(super) fn keys(sources: &[Source<'_>], panel: &Panel, view: &ChartView) -> Vec<String> {
     let metrics = metrics(panel);
     let lines = panel.marks.iter().flat_map(|mark| lines(sources, mark, &metrics, view));
@@ -95,13 +95,13 @@ fn axis(axis: &figures::Axis) -> Axis {
     }
 }
 
-/// What a mark of a metric says that runs along its axis.
+/// Returns the x axis that a mark of a metric declares.
 pub fn declared_x(mark: &Mark) -> XAxis {
     let Some(MarkX::Source(word)) = &mark.x else { return XAxis::Step };
     XAxis::named(word).unwrap_or_default()
 }
 
-/// A mark of a metric, of every source.
+/// Plans a mark of a metric for all sources.
 fn of_metric<'a>(
     sources: &[Source<'a>],
     mark: &Mark,
@@ -130,7 +130,7 @@ fn of_metric<'a>(
     made
 }
 
-/// Why a mark of a metric has no lines.
+/// Explains why a mark of a metric has no lines.
 fn no_lines(sources: &[Source<'_>], mark: &Mark, metric: &str) -> String {
     let keys = || sources.iter().flat_map(|s| s.data.keys.iter().map(|(key, _)| key));
     if keys().any(|key| wanted(mark, key)) {
@@ -147,7 +147,7 @@ fn no_lines(sources: &[Source<'_>], mark: &Mark, metric: &str) -> String {
     format!("there is no metric {metric:?}; {suggestion}")
 }
 
-/// `model "a" or "b", split "test"`: what a mark takes only.
+/// Describes a mark's filter: `model "a" or "b", split "test"`.
 fn filter_words(mark: &Mark) -> String {
     fn one<T: std::fmt::Debug>(name: &str, of: Option<&OneOrMany<T>>) -> Option<String> {
         let values = match of? {
@@ -165,7 +165,7 @@ fn filter_words(mark: &Mark) -> String {
     all.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
-/// What is said of lines that are the average of series of which some are not finite.
+/// Returns notes about averaged lines of which some series are not finite.
 fn notes(lines: &[Line<'_>]) -> Vec<String> {
     let mut notes = Vec::new();
     let (mut partial, mut places, mut who) = (0, 0, Vec::new());
@@ -192,7 +192,7 @@ fn notes(lines: &[Line<'_>]) -> Vec<String> {
     notes
 }
 
-/// Whether a mark is of a series. `""` filters those without a model or split.
+/// Returns whether a mark includes a series. `""` selects series without a model or split.
 fn wanted(mark: &Mark, key: &SeriesKey) -> bool {
     static WITHOUT: String = String::new();
     let text = |filter: &Option<OneOrMany<String>>, value: &Option<String>| {
@@ -204,18 +204,18 @@ fn wanted(mark: &Mark, key: &SeriesKey) -> bool {
         && mark.trial.as_ref().is_none_or(|f| key.trial.is_some_and(|t| f.contains(&t)))
 }
 
-/// `deep · test`: model, split and trial, as far as there are any.
+/// Returns the present parts of model, split and trial: `deep · test`.
 pub fn name_of(model: Option<&str>, split: Option<&str>, trial: Option<i32>) -> Option<String> {
     let trial = trial.map(|t| format!("#{t}"));
     let parts: Vec<&str> = [model, split, trial.as_deref()].into_iter().flatten().collect();
     (!parts.is_empty()).then(|| parts.join(" · "))
 }
 
-/// The label of runs, then model, split and trial as far as they separate lines.
+/// The runs' label, then model, split and trial as far as they separate lines.
 type Group<'a> = (Option<&'a str>, Option<&'a str>, Option<&'a str>, Option<i32>);
 
-/// The lines of a mark: series grouped by their runs' label and what separates lines (model and split unless it says
-/// otherwise). Runs of the same label are averaged as trials are.
+/// Groups series into lines by their runs' label and the mark's `by` (model and split by default). Runs of the same
+/// label are averaged like trials.
 fn lines<'a>(
     sources: &[Source<'a>],
     mark: &Mark,

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use gradtop_store::figures::{Mark, Steps};
 use gradtop_store::{ColumnData, Table};
 
-/// A column as positions on an axis: numbers, or the places of its words.
+/// A column as positions on an axis: numbers, or indices of categories.
 pub(super) struct Positions {
     pub(super) values: Vec<f64>,
     pub(super) categories: Vec<String>,
 }
 
-/// The rows a mark wants: all, or those of the newest step.
+/// Returns the rows that a mark selects: all, or those of the newest step.
 pub(super) fn rows(mark: &Mark, table: &Table) -> Vec<usize> {
     let all = 0..table.rows();
     match (mark.steps, table.column("step")) {
@@ -23,7 +23,7 @@ pub(super) fn rows(mark: &Mark, table: &Table) -> Vec<usize> {
     }
 }
 
-/// The named column at the given rows. Text becomes its place among the distinct words, in order of appearance.
+/// Returns a column at the given rows. Texts become indices of the distinct texts in order of appearance.
 pub(super) fn positions(table: &Table, name: &str, rows: &[usize]) -> Result<Positions, String> {
     let column = table.column(name).ok_or_else(|| missing(table, name))?;
     let mut categories: Vec<String> = Vec::new();
@@ -58,7 +58,7 @@ fn missing(table: &Table, name: &str) -> String {
     format!("no column {name:?}; {}", gradtop_store::suggest(name, known, "columns"))
 }
 
-/// The named column at the given rows as words.
+/// Returns a column at the given rows as text.
 pub(super) fn words(table: &Table, name: &str, rows: &[usize]) -> Result<Vec<String>, String> {
     let column = table.column(name).ok_or_else(|| missing(table, name))?;
     rows.iter()
@@ -71,10 +71,10 @@ pub(super) fn words(table: &Table, name: &str, rows: &[usize]) -> Result<Vec<Str
         .collect()
 }
 
-/// A name, if there are groups, and its rows.
+/// A group's name, if there are several, and its rows.
 pub(super) type Group = (Option<String>, Vec<usize>);
 
-/// The rows split by the values of some columns, with the group's name.
+/// Groups rows by the values of the `by` columns.
 pub(super) fn groups(mark: &Mark, table: &Table, rows: &[usize]) -> Result<Vec<Group>, String> {
     let by = mark.by.as_deref().unwrap_or_default();
     if by.is_empty() {
@@ -109,7 +109,7 @@ pub(super) fn groups(mark: &Mark, table: &Table, rows: &[usize]) -> Result<Vec<G
         .collect())
 }
 
-/// The unit of a column.
+/// Returns the unit of a column.
 pub(super) fn unit(table: &Table, name: &str) -> Option<String> {
     table.columns.iter().find(|(n, _, _)| n == name).and_then(|(_, unit, _)| unit.clone())
 }

@@ -1,4 +1,4 @@
-//! What is looked at, and how.
+//! What a chart shows, and how.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,8 +13,8 @@ use crate::live::{RunData, XAxis};
 pub struct Source<'a> {
     /// Its data.
     pub data: &'a RunData,
-    /// What its lines are called where there are several runs. Runs of the same label are averaged: their mean is drawn, with
-    /// a band from the lowest to the highest.
+    /// The label of its lines if there are several runs. Runs of the same label are averaged: their mean is drawn with
+    /// a band from the minimum to the maximum.
     pub label: Option<&'a str>,
 }
 
@@ -28,38 +28,38 @@ pub enum Subject<'a> {
 }
 
 impl<'a> Source<'a> {
-    /// One run by itself.
+    /// Returns the source of a single run.
     pub fn of(data: &'a RunData) -> [Self; 1] {
         [Self { data, label: None }]
     }
 }
 
-/// How it is looked at.
+/// How a chart is viewed.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ChartView {
-    /// What runs along x; `None`: what the figure says, else the step.
+    /// The x axis; `None` for the one declared by the figure, or the step.
     pub x: Option<XAxis>,
-    /// Each run's x as a share of its last one, 0 to 1: runs of different lengths lie over each other.
+    /// Whether each run's x is scaled to 0 to 1, so that runs of different lengths overlap.
     pub relative: bool,
-    /// Whether x is logarithmic; else it is as declared.
+    /// Whether x is logarithmic regardless of the declaration.
     pub log_x: bool,
-    /// Whether y is; `None`: as declared.
+    /// Whether y is logarithmic; `None` for the declared scale.
     pub log_y: Option<bool>,
-    /// The part of x that is seen; `None`: all.
+    /// The visible range of x; `None` for all.
     pub zoom_x: Option<(f64, f64)>,
-    /// The part of y that is seen; `None`: what the data takes.
+    /// The visible range of y; `None` to fit the data.
     pub zoom_y: Option<(f64, f64)>,
-    /// Weight of the moving average, 0 for none. The data is smoothed by what was watched; this says to show it.
+    /// Weight of the moving average, 0 for none. The average is computed when data is read; this only displays it.
     pub smoothing: f64,
-    /// Lets the highest and lowest of a hundred columns stick out.
+    /// Whether to clip the most extreme columns.
     pub clip: bool,
-    /// Lines that are not drawn, by name.
+    /// Names of hidden lines.
     pub hidden: BTreeSet<String>,
-    /// Colour and marker of lines by the label of their runs, where that is not left to their names.
+    /// Colours and markers by run label, where they are not derived from names.
     #[serde(skip)]
     pub looks: BTreeMap<String, (Paint, u8)>,
-    /// Where the cursor stands.
+    /// Position of the cursor.
     #[serde(skip)]
     pub cursor: Option<f64>,
 }

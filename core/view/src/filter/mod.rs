@@ -1,9 +1,9 @@
 //! The language that filters the list of runs: `state:running lr<0.01 flat*`.
 //!
-//! A bare word is found in the run's name or its experiment's; with `*` or `?` it must match all of one of them.
-//! `key:text` compares text (`state:running`, `tag:best`, `is:starred`, `note:diverges`, `function:sin*`), `key<number` and `<= > >= = !=` compare numbers, among them
-//! parameters, headline metrics and durations (`age<2h`). Terms side by side must all hold; `OR`, `NOT` (or `-`) and
-//! parentheses do as they say, and quotes keep blanks together.
+//! A bare word matches part of the run's or experiment's name; with `*` or `?` it must match one of them completely.
+//! `key:text` compares text (`state:running`, `tag:best`, `is:starred`, `note:diverges`, `function:sin*`); `key<number`
+//! and `<= > >= = !=` compare numbers, including parameters, headline metrics and durations (`age<2h`). Adjacent terms
+//! must all hold; `OR`, `NOT` (or `-`) and parentheses work as usual, and quotes keep spaces together.
 
 mod parse;
 #[cfg(test)]

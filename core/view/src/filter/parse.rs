@@ -1,14 +1,13 @@
-//! From text to a filter.
+//! Parses filters.
 
 use gradtop_store::State;
 
 use super::{Compare, Filter, FilterError, MARK, MARKS, NUMBERS, PARAM, Pattern, STATES, TEXTS};
 use gradtop_store::suggest;
 
-/// How deep parentheses may go: nobody types more, and a paste must not overflow the stack.
+/// Maximum nesting of parentheses, so that pasted text cannot overflow the stack.
 const DEPTH: usize = 50;
 
-/// Reads a filter.
 pub(super) fn parse(text: &str) -> Result<Filter, FilterError> {
     let tokens = tokens(text)?;
     let mut parser = Parser { tokens: &tokens, next: 0, end: text.chars().count(), depth: 0 };
@@ -30,9 +29,9 @@ enum Token {
     And,
     Or,
     Not,
-    /// A word, and whether it was in quotes as a whole.
+    /// A word, and whether it was entirely quoted.
     Word(String, bool),
-    /// Key, operator, value and where the value begins.
+    /// Key, operator, value, and the position of the value.
     Term(String, Operator, String, usize),
 }
 
@@ -75,7 +74,7 @@ fn tokens(text: &str) -> Result<Vec<(usize, Token)>, FilterError> {
             }
             _ => {
                 let (word, quoted) = word(&chars, &mut i, true)?;
-                // Blanks around the sign are no harm.
+                // Spaces around the operator are allowed.
                 let blanks = chars[i..].iter().take_while(|c| c.is_whitespace()).count();
                 let sign = if quoted { None } else { operator(&chars[i + blanks..]) };
                 let Some((length, operator)) = sign else {
@@ -111,7 +110,7 @@ fn plain(word: String, quoted: bool) -> Token {
     }
 }
 
-/// Takes a word: to a blank or parenthesis, or to an operator if one may follow. In quotes, anything.
+/// Reads a word up to a space or parenthesis, or up to an operator if one may follow. Quotes may contain anything.
 fn word(chars: &[char], i: &mut usize, before_sign: bool) -> Result<(String, bool), FilterError> {
     if chars.get(*i) == Some(&'"') {
         let start = *i;
@@ -295,7 +294,7 @@ const ALL: [State; 9] = [
     State::Crashed,
 ];
 
-/// A number, perhaps with `k`, `M`, `G` or `%`; of seconds with `s`, `m`, `h` or `d`.
+/// Parses a number with an optional suffix `k`, `M`, `G` or `%`, or in seconds with `s`, `m`, `h` or `d`.
 fn number(text: &str) -> Option<f64> {
     if let Ok(n) = text.parse::<f64>() {
         return Some(n).filter(|n| !n.is_nan());

@@ -1,4 +1,4 @@
-//! What a run is apart from its rows: manifest, figures, events and tables, read again when their files changed.
+//! What is known of a run apart from its rows: manifest, figures, events and tables, read again when their files change.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -13,16 +13,16 @@ use gradtop_store::{
 
 use super::WatchRequest;
 
-/// How often files of a living run are looked at.
+/// How often files of a live run are checked.
 const LOOK_EVERY: Duration = Duration::from_millis(400);
 
-/// What tells one version of a file or folder from another.
+/// Identifies a version of a file or folder.
 type Version = Option<(u64, SystemTime)>;
 
-/// What of a run may grow after its end, as others write into it: rows, tables, its console, its events.
+/// Versions of what may grow after a run's end: rows, tables, console and events.
 pub(super) type Written = [Version; 4];
 
-/// How it is now.
+/// Returns the current versions.
 pub(super) fn written(run: &RunDir) -> Written {
     [run.metrics(), run.tables(), run.console(), run.events()].map(|path| version(run, &path))
 }
@@ -32,7 +32,7 @@ fn version(run: &RunDir, path: &Path) -> Version {
     Some((entry.len, entry.modified))
 }
 
-/// A table with its version, and what of it was read.
+/// A table with its version and which steps were read.
 type Held = (Option<((u64, SystemTime), Steps)>, Arc<Result<Table, String>>);
 
 #[derive(Default)]
@@ -46,7 +46,7 @@ pub(super) struct About {
     pub(super) resumes: Arc<Vec<(i64, i64)>>,
     tables: BTreeMap<String, Held>,
     pub(super) table_names: Arc<Vec<String>>,
-    /// What kind of run it is, once its manifest was read.
+    /// The kind of run, once its manifest was read.
     kind: Option<Kind>,
     series: Version,
     events: Version,
@@ -57,7 +57,7 @@ pub(super) struct About {
 }
 
 impl About {
-    /// Looks at the files, if it is time or `now_or_never`. `true`: something changed.
+    /// Checks the files if it is time to, or `now_or_never`. Returns whether anything changed.
     pub(super) fn look(
         &mut self,
         run: &RunDir,
@@ -77,7 +77,7 @@ impl About {
             self.kind = Some(manifest.kind);
             changed = true;
         }
-        // Known by name although nobody reads them: what is there may be asked for.
+        // Series are listed even if nobody reads them, so that they can be requested.
         let series = version(run, &run.series());
         if series != self.series {
             self.series = series;
@@ -86,7 +86,7 @@ impl About {
         let figure_file = version(run, &run.figures());
         if figure_file != self.figure_file {
             self.figure_file = figure_file;
-            // Metrics are drawn all the same.
+            // Metrics are drawn even if figures are invalid.
             let (figures, wrong) = match figures::read(run) {
                 Ok(figures) => (figures, None),
                 Err(e) => (Vec::new(), Some(e.to_string())),
@@ -96,7 +96,7 @@ impl About {
         }
         let events = version(run, &run.events());
         if events != self.events || self.started_us.is_none() && request.alive {
-            // As the commands do: time runs from when training began.
+            // As in the commands, time starts when training began.
             if let Ok(Some(started)) = read_status(run).map(|s| s.started) {
                 changed |= self.started_us != Some(started.as_microsecond());
                 self.started_us = Some(started.as_microsecond());
@@ -110,7 +110,7 @@ impl About {
         Ok(self.read_tables(run, request) || changed)
     }
 
-    /// Takes over the series there are.
+    /// Updates the list of series.
     pub(super) fn set_keys(&mut self, keys: &[(SeriesKey, Option<String>)]) -> bool {
         if keys.len() == self.keys.len() {
             return false;
@@ -127,7 +127,7 @@ impl About {
             let at = line.time.as_microsecond();
             let rests = match line.event {
                 Event::Paused => true,
-                // An import that ends says nothing of the training.
+                // The end of an import says nothing about the training.
                 Event::State { state, .. } if state.is_final() => self.kind != Some(Kind::Import),
                 Event::Unpaused | Event::State { state: State::Running, .. } => false,
                 Event::Resumed { step, .. } => {
@@ -150,7 +150,7 @@ impl About {
 
     fn read_tables(&mut self, run: &RunDir, request: &WatchRequest) -> bool {
         let shown = self.figures.iter().filter(|f| request.figures.contains(&f.id));
-        // Of most tables only the last step is drawn: then only that is read.
+        // Usually only the last step of a table is drawn, so only that is read.
         let mut wanted: BTreeMap<String, Steps> = BTreeMap::new();
         for mark in shown.flat_map(|f| &f.panels).flat_map(|p| &p.marks) {
             if let Some(table) = &mark.table {
@@ -189,7 +189,7 @@ impl About {
         changed
     }
 
-    /// The tables read.
+    /// Returns the tables that have been read.
     pub(super) fn tables(&self) -> BTreeMap<String, Arc<Result<Table, String>>> {
         self.tables.iter().map(|(name, (_, table))| (name.clone(), Arc::clone(table))).collect()
     }

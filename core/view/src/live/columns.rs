@@ -1,13 +1,13 @@
-//! From a pyramid to columns of pixels: each keeps the smallest and the largest value of its samples.
+//! Reduces a pyramid to columns of pixels, keeping the smallest and largest value of each.
 //!
-//! A bucket that lies in one column belongs to it. One that lies across several gives its extremes to each of them, so that no
-//! column ever shows less than it holds, and never more than what lies within a bucket of it.
+//! A bucket within one column belongs to it. A bucket across several columns contributes its extremes to each of them,
+//! so that no column shows less than it contains, and none shows more than its buckets contain.
 
 use super::XAxis;
 use super::pyramid::{Bucket, GROUP, Levels, flag};
 use gradtop_chart::scale::Span;
 
-/// Columns of an axis: column c holds `edges[c] <= x < edges[c + 1]`, the last one its end too.
+/// Columns of an axis: column c covers `edges[c] <= x < edges[c + 1]`; the last one includes its end.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ruler {
     /// The axis.
@@ -16,30 +16,30 @@ pub struct Ruler {
 }
 
 impl Ruler {
-    /// `width` columns whose middles are spread evenly from one end of the span to the other, as a raster's dots are.
+    /// Creates `width` columns whose centres are evenly spaced from one end of the span to the other, like the dots of a raster.
     pub fn new(span: Span, width: usize) -> Self {
         let width = width.max(2);
         let last = (width - 1) as f64;
         let value = span.values();
         let mut edges: Vec<f64> = (0..=width).map(|c| value((c as f64 - 0.5) / last)).collect();
-        // On a logarithmic axis rounding may turn neighbours around.
+        // On a logarithmic axis, rounding may swap neighbours.
         for i in 1..edges.len() {
             edges[i] = edges[i].max(edges[i - 1]);
         }
         Self { span, edges }
     }
 
-    /// How many columns.
+    /// Returns the number of columns.
     pub fn width(&self) -> usize {
         self.edges.len() - 1
     }
 
-    /// From the first column's beginning to the last one's end.
+    /// Returns the range from the start of the first column to the end of the last.
     pub fn range(&self) -> (f64, f64) {
         (self.edges[0], self.edges[self.width()])
     }
 
-    /// The column of a value, `None` outside. `near`: where to look first.
+    /// Returns the column of a value, `None` outside. `near` is a hint.
     fn column(&self, v: f64, near: usize) -> Option<usize> {
         let (low, high) = self.range();
         if v.is_nan() || v < low || v > high {
@@ -58,21 +58,21 @@ impl Ruler {
 /// What a column shows of a series.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Cell {
-    /// Its number, from the left.
+    /// Its index, from the left.
     pub at: usize,
-    /// The value that enters it.
+    /// The first value.
     pub first: f64,
-    /// Smallest.
+    /// The smallest value.
     pub min: f64,
-    /// Smallest above zero; NaN if there is none.
+    /// The smallest positive value; NaN if there is none.
     pub min_positive: f64,
-    /// Largest.
+    /// The largest value.
     pub max: f64,
-    /// The value that leaves it.
+    /// The last value.
     pub last: f64,
-    /// Sum and number of its finite values; a bucket across several columns is shared out evenly.
+    /// Sum of its finite values; a bucket across several columns is divided evenly.
     pub sum: f64,
-    /// See `sum`.
+    /// Number of its finite values, see `sum`.
     pub n: f64,
 }
 
@@ -90,7 +90,7 @@ impl Cell {
         }
     }
 
-    /// With what follows in its column.
+    /// Appends what follows in the same column.
     fn join(&mut self, next: &Self) {
         self.min = self.min.min(next.min);
         self.min_positive = self.min_positive.min(next.min_positive);
@@ -100,44 +100,44 @@ impl Cell {
         self.n += next.n;
     }
 
-    /// Mean of its values.
+    /// Returns the mean of its values.
     pub fn mean(&self) -> f64 {
         self.sum / self.n
     }
 }
 
-/// Why a value is not on the line.
+/// Non-finite values in a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Odds {
-    /// The column.
+    /// The column's index.
     pub at: usize,
     /// Bits of [`flag::ODD`].
     pub flags: u8,
 }
 
-/// An unbroken part of a line.
+/// An uninterrupted part of a line.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Stretch {
-    /// Its columns, ascending.
+    /// Its cells, in ascending order.
     pub cells: Vec<Cell>,
-    /// Where the line comes from, left of the first column of the axis: x and value.
+    /// The last point before the first column of the axis, if the line enters from there.
     pub before: Option<(f64, f64)>,
-    /// Where it goes on to, right of the last column.
+    /// The next point after the last column, if the line continues there.
     pub after: Option<(f64, f64)>,
 }
 
-/// A series over the columns of an axis.
+/// A series reduced to the columns of an axis.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Columns {
-    /// Between two of them is a value that is not finite, or the steps go back.
+    /// The parts of the line, separated by non-finite values or steps that go back.
     pub stretches: Vec<Stretch>,
-    /// Columns with values that are not finite.
+    /// Columns with non-finite values.
     pub odd: Vec<Odds>,
-    /// The widest bucket seen, in columns: above 1 the pyramid is too coarse for this view.
+    /// Width of the widest bucket in columns: above 1, the pyramid is too coarse for this view.
     pub coarse: f64,
 }
 
-/// Thins a pyramid to the columns of a ruler.
+/// Reduces a pyramid to the columns of a ruler.
 pub fn columns(levels: &Levels, x: XAxis, started_us: Option<i64>, ruler: &Ruler) -> Columns {
     let mut out = Builder { ruler, near: 0, stretch: Stretch::default(), out: Columns::default() };
     let rewinds_matter = x.goes_back();
@@ -168,7 +168,7 @@ struct Builder<'a> {
 }
 
 impl Builder<'_> {
-    /// Takes a summary for all its buckets, where it lies in one column or outside and nothing in it interrupts a line.
+    /// Adds a summary instead of its buckets, if it lies in one column or outside and nothing in it interrupts the line.
     fn whole(&mut self, sum: &Bucket, x: XAxis, started_us: Option<i64>) -> bool {
         if sum.flags & (flag::ODD | flag::REWIND) != 0 {
             return false;
@@ -193,7 +193,7 @@ impl Builder<'_> {
         c == d
     }
 
-    /// Adds one without anything odd to the latest cell, if it lies in that column whole: most do.
+    /// Adds a regular bucket to the latest cell if it lies completely in that column, as most do.
     #[inline]
     fn joins(&mut self, b: &Bucket, from: f64, to: f64) -> bool {
         let Some(cell) = self.stretch.cells.last_mut() else { return false };
@@ -209,7 +209,7 @@ impl Builder<'_> {
             self.interrupt();
         }
         let Some((from, to)) = b.range(x, started_us) else {
-            // Without a place on this axis it interrupts the line.
+            // A bucket without a position on this axis interrupts the line.
             self.interrupt();
             return;
         };
@@ -228,7 +228,7 @@ impl Builder<'_> {
             for at in c..=d {
                 self.out.odd.push(Odds { at, flags: b.flags & flag::ODD });
             }
-            // A line may only come from a neighbour if nothing odd is in between; inside, the order is not known.
+            // A line may come from a neighbour only if nothing irregular is in between; the order within a bucket is unknown.
             if b.flags & flag::FIRST_ODD != 0 || b.n > 1 {
                 self.interrupt();
             }
@@ -241,7 +241,7 @@ impl Builder<'_> {
         self.add(b, c, d);
     }
 
-    /// A bucket outside: the line goes to it.
+    /// Handles a bucket outside the columns, to which the line leads.
     fn outside(&mut self, b: &Bucket, x: f64, left: bool) {
         if b.finite == 0 {
             self.interrupt();
@@ -278,7 +278,7 @@ impl Builder<'_> {
 
     fn interrupt(&mut self) {
         let done = std::mem::take(&mut self.stretch);
-        // A line from left to right of the window without a sample inside is drawn too.
+        // A line across the window is drawn even without a sample inside.
         if !done.cells.is_empty() || (done.before.is_some() && done.after.is_some()) {
             self.out.stretches.push(done);
         }

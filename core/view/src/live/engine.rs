@@ -1,4 +1,4 @@
-//! All runs that are watched: who is read when, and the snapshot that screens get.
+//! Reads all watched runs in the background and publishes snapshots for screens.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -6,62 +6,61 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
-use gradtop_store::ToldOf;
+use gradtop_store::FolderWatcher;
 
 use super::feed::{Feed, GLANCE};
 use super::pyramid::Bucket;
 use super::{LiveSnapshot, WatchRequest};
 use crate::runs::RunId;
 
-/// How much the reading thread holds back.
+/// Niceness of the reading thread.
 const NICE: i32 = 5;
-/// A run that nobody watches any more is forgotten after so long.
+/// How long a run that is no longer watched is kept.
 const GRACE: Duration = Duration::from_secs(5);
-/// Living runs are looked at so often.
+/// How often live runs are polled.
 const POLL: Duration = Duration::from_millis(50);
-/// Reading pauses after so long for the snapshot and for new requests.
+/// How long to read before publishing a snapshot and handling requests.
 const SLICE: Duration = Duration::from_millis(40);
-/// While there is more to read, snapshots are at least so far apart.
+/// Minimum time between snapshots while there is more to read.
 const APART: Duration = Duration::from_millis(60);
-/// Memory for all series together, bytes; half of it is for smoothing and close looks.
+/// Memory for all series in bytes; half of it is for smoothing and zoomed details.
 const MEMORY: usize = 40 << 20;
-/// Buckets of a series at least and at most.
+/// Minimum and maximum number of buckets per series.
 const CAP: (usize, usize) = (512, 8192);
 
-/// Reads what is watched, on a thread of its own.
+/// Reads watched runs on a separate thread.
 #[derive(Debug)]
 pub struct Engine {
     requests: Sender<Asked>,
 }
 
-/// What wakes the reading thread.
+/// Messages to the reading thread.
 #[derive(Debug)]
 enum Asked {
-    /// This is watched from now on.
+    /// Watch these runs from now on.
     Watch(Vec<WatchRequest>),
-    /// Somebody writes into a run that has ended.
+    /// An ended run was written to.
     Written,
-    /// Nobody asks any more.
+    /// The engine was dropped.
     End,
 }
 
 impl Engine {
-    /// Starts it; `send` gets each new snapshot and says whether anybody listens still.
+    /// Starts the thread; `send` receives each new snapshot and returns whether anybody is still listening.
     pub fn start(send: impl Fn(Arc<LiveSnapshot>) -> bool + Send + 'static) -> Self {
         let (requests, asked) = channel();
         let thread = std::thread::Builder::new().name("live".to_owned());
         let tell = requests.clone();
-        // Without the thread nothing is ever read, and the screens say so: there is no data yet.
+        // Without the thread nothing is read, and screens show that there is no data yet.
         drop(thread.spawn(move || {
-            // Who draws and answers keys goes first where processors are short. On Linux this is of the thread alone; where it
-            // cannot be had, all are equal.
+            // Drawing and input have priority. On Linux this affects only this thread; failure is harmless.
             rustix::process::setpriority_process(None, NICE).ok();
-            serve(&asked, ToldOf::start(move || drop(tell.send(Asked::Written))), send);
+            serve(&asked, FolderWatcher::start(move || drop(tell.send(Asked::Written))), send);
         }));
         Self { requests }
     }
 
-    /// What to read from now on, instead of what was asked for before.
+    /// Replaces the set of watched runs.
     pub fn watch(&self, requests: Vec<WatchRequest>) {
         drop(self.requests.send(Asked::Watch(requests)));
     }
@@ -79,22 +78,22 @@ pub struct Runs {
     feeds: HashMap<RunId, (Feed, Option<Instant>)>,
 }
 
-/// What [`Runs::work`] leaves.
+/// The result of [`Runs::work`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Left {
-    /// The snapshot is not what it was.
+    /// Whether the snapshot has changed.
     pub changed: bool,
-    /// When to work again; `None`: when something else is asked for.
+    /// When to work again; `None` to wait for the next request.
     pub next: Option<Duration>,
 }
 
 impl Runs {
-    /// Nothing is watched yet.
+    /// Creates an empty set.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// What is watched from now on; requests for one run are put together.
+    /// Sets what is watched; requests for the same run are combined.
     pub fn watch(&mut self, requests: Vec<WatchRequest>, now: Instant) {
         for (_, since) in self.feeds.values_mut() {
             since.get_or_insert(now);
@@ -117,7 +116,7 @@ impl Runs {
         }
     }
 
-    /// Buckets a series may have so that all together stay within bounds.
+    /// Returns the number of buckets per series that keeps all within the memory limit.
     fn cap(&self) -> usize {
         let held: usize = self.feeds.values().map(|(f, _)| f.held()).sum();
         (MEMORY / 2 / size_of::<Bucket>() / held.max(1)).clamp(CAP.0, CAP.1)
@@ -135,7 +134,7 @@ impl Runs {
             more |= feed.work(now, Instant::now() + share);
             alive |= feed.alive();
         }
-        // With what was found now: what is shown must not depend on how often it was looked.
+        // Includes newly found series, so that the result does not depend on how often runs are polled.
         let cap = self.cap();
         self.feeds.values_mut().for_each(|(feed, _)| feed.set_cap(cap));
         let next = if more {
@@ -148,7 +147,7 @@ impl Runs {
         Left { changed: gone || self.feeds.values().any(|(f, _)| f.changed()), next }
     }
 
-    /// Where others may write into runs that have ended, if only such are watched.
+    /// Returns the folders in which ended runs may be written to, if only such runs are watched.
     fn ended(&self) -> Vec<PathBuf> {
         if self.feeds.values().any(|(feed, since)| feed.alive() || since.is_some()) {
             return Vec::new();
@@ -160,19 +159,19 @@ impl Runs {
             .collect()
     }
 
-    /// Everything known, as of now.
+    /// Returns a snapshot of everything known.
     pub fn snapshot(&mut self) -> Arc<LiveSnapshot> {
         let runs = self.feeds.iter_mut().map(|(id, (f, _))| (id.clone(), f.data())).collect();
         Arc::new(LiveSnapshot { runs })
     }
 }
 
-/// Reads what is asked for until nobody can ask any more, or `deliver` says that nobody listens.
-fn serve(asked: &Receiver<Asked>, mut told: ToldOf, deliver: impl Fn(Arc<LiveSnapshot>) -> bool) {
+/// Reads what is requested until the requests end, or until `deliver` returns that nobody is listening.
+fn serve(asked: &Receiver<Asked>, mut watcher: FolderWatcher, deliver: impl Fn(Arc<LiveSnapshot>) -> bool) {
     let mut runs = Runs::new();
     let mut due: Option<Instant> = None;
     let mut delivered: Option<Instant> = None;
-    // What of runs that have ended is told of, and when something was told last.
+    // The watched folders of ended runs, and when a change was last reported.
     let (mut folders, mut heard) = (Vec::new(), Instant::now());
     loop {
         let first = match due {
@@ -182,7 +181,7 @@ fn serve(asked: &Receiver<Asked>, mut told: ToldOf, deliver: impl Fn(Arc<LiveSna
         let (mut newest, woken) = (None, first.is_ok());
         for asked in first.into_iter().chain(asked.try_iter()) {
             match asked {
-                // Only the newest counts.
+                // Only the newest request counts.
                 Asked::Watch(requests) => newest = Some(requests),
                 Asked::Written => heard = Instant::now(),
                 Asked::End => return,
@@ -191,7 +190,7 @@ fn serve(asked: &Receiver<Asked>, mut told: ToldOf, deliver: impl Fn(Arc<LiveSna
         let start = Instant::now();
         match newest {
             Some(newest) => runs.watch(newest, start),
-            // It is looked at no more often for being told of.
+            // Notifications do not make polling more frequent.
             None if woken => {
                 due.get_or_insert(start + GLANCE);
                 continue;
@@ -199,7 +198,7 @@ fn serve(asked: &Receiver<Asked>, mut told: ToldOf, deliver: impl Fn(Arc<LiveSna
             None => {}
         }
         let left = runs.work(start, SLICE);
-        // The first and the last of a long reading at once, those between now and then.
+        // Publish the first and last snapshot of a long read at once, others at intervals.
         let busy = left.next == Some(Duration::ZERO);
         let now = !busy || delivered.is_none_or(|d| d.elapsed() >= APART);
         if left.changed && now {
@@ -215,10 +214,10 @@ fn serve(asked: &Receiver<Asked>, mut told: ToldOf, deliver: impl Fn(Arc<LiveSna
         let ended = if quiet { runs.ended() } else { Vec::new() };
         if ended != folders {
             (folders, heard) = (ended, Instant::now());
-            told.keep(|path| folders.iter().any(|folder| folder == path));
+            watcher.retain(|path| folders.iter().any(|folder| folder == path));
         }
-        let all = folders.iter().fold(!folders.is_empty(), |all, folder| told.watch(folder) && all);
-        // Looked at since: what comes from now on is told.
+        let all = folders.iter().fold(!folders.is_empty(), |all, folder| watcher.watch(folder) && all);
+        // Polled since the last notification, so wait for the next one.
         let next = left.next.filter(|_| !all || start < heard + GLANCE);
         due = next.map(|wait| Instant::now() + wait);
     }

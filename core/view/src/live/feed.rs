@@ -1,4 +1,4 @@
-//! One run, read a budget at a time: passes over its rows, each for some of its series, that go on with the run.
+//! Reads one run incrementally: in passes over its rows, each for some of its series, that continue while the run grows.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -11,36 +11,36 @@ use super::growing::{self, Growing};
 use super::{Progress, RunData, SeriesFilter, SeriesSnapshot, WatchRequest, Window};
 use crate::natural;
 
-/// Series that nobody looks at any more are kept so long.
+/// How long series that are no longer watched are kept.
 const GRACE: Duration = Duration::from_secs(5);
-/// A run that has ended is looked at so often: others may write into it still.
+/// How often an ended run is checked, because others may still write to it.
 pub(super) const GLANCE: Duration = Duration::from_secs(1);
-/// Below so many wanted rows the run is simply read; above, its outline is shown first.
+/// With fewer rows the run is read directly; with more, its outline is shown first.
 const OUTLINE_ROWS: u64 = 150_000;
-/// A window with so many buckets is fine enough.
+/// A window with this many buckets is considered detailed enough.
 const FINE: usize = 2_000;
 
-/// What a pass does with the rows it reads.
+/// What a pass does with the rows.
 #[derive(Clone, Debug, PartialEq)]
 enum Task {
     /// Everything, from the first row on.
     Rows,
-    /// Only smoothing, again.
+    /// Only recomputes smoothing.
     Smooth,
-    /// A close look.
+    /// Reads details of a zoomed window.
     Zoom(Window),
 }
 
-/// A way through the rows of some metrics.
+/// A pass over the rows of some metrics.
 struct Pass {
     id: u64,
     task: Task,
     tailer: Tailer,
     metrics: BTreeSet<String>,
-    /// Index into the feed's series, by the tailer's number.
+    /// For each series of the tailer, its index in the feed.
     slots: Vec<Option<usize>>,
     restarts: u64,
-    /// Has been at the end once.
+    /// Whether it has reached the end once.
     complete: bool,
 }
 
@@ -53,22 +53,22 @@ pub(super) struct Feed {
     next_pass: u64,
     series: Vec<Growing>,
     slots: HashMap<SeriesKey, usize>,
-    /// Metrics that passes read, and since when nobody wants them.
+    /// Metrics being read, and since when nobody watches them.
     held: BTreeMap<String, Option<Instant>>,
     cap: usize,
     rows: u64,
     error: Option<String>,
     generation: u64,
     changed: bool,
-    /// The request changed, or the run ended: look at everything once more.
+    /// Whether the request changed or the run ended, so that everything must be checked again.
     fresh: bool,
-    /// How a run that has ended was when it was last looked at.
+    /// The files of an ended run when they were last checked.
     written: Option<(Instant, Written)>,
     published: Arc<RunData>,
 }
 
 impl Feed {
-    /// Nothing is read yet.
+    /// Creates a feed that has read nothing.
     pub(super) fn new(request: WatchRequest, cap: usize) -> Self {
         Self {
             dir: request.run.dir(),
@@ -90,28 +90,28 @@ impl Feed {
         }
     }
 
-    /// How many series are held.
+    /// Returns the number of stored series.
     pub(super) fn held(&self) -> usize {
         self.series.len()
     }
 
-    /// Whether the run may still write.
+    /// Returns whether the run may still write.
     pub(super) fn alive(&self) -> bool {
         self.request.alive
     }
 
-    /// What is wanted of the run from now on.
+    /// Replaces the request.
     pub(super) fn ask(&mut self, request: WatchRequest) {
         if request != self.request {
             self.request = request;
             self.fresh = true;
-            // Whether it is alive is part of what is known.
+            // Whether it is alive is part of the data.
             self.changed = true;
             self.error = None;
         }
     }
 
-    /// Buckets a series may have.
+    /// Sets the number of buckets per series.
     pub(super) fn set_cap(&mut self, cap: usize) {
         if cap < self.cap {
             self.series.iter_mut().for_each(|s| s.set_cap(cap));
@@ -119,7 +119,7 @@ impl Feed {
         self.cap = cap;
     }
 
-    /// Reads until there is nothing new, or the deadline. `true`: call again soon, there is more.
+    /// Reads until there is nothing new or the deadline is reached. Returns whether there is more to read.
     pub(super) fn work(&mut self, now: Instant, deadline: Instant) -> bool {
         if self.error.is_some() && !self.fresh && !self.request.alive {
             return false;
@@ -139,7 +139,7 @@ impl Feed {
         }
     }
 
-    /// [`Self::work`] whose errors come back.
+    /// Like [`Self::work`], but returns errors.
     pub(super) fn read_on(&mut self, now: Instant, deadline: Instant) -> Result<bool, StoreError> {
         let idle = !self.fresh && !self.request.alive && self.passes.iter().all(|p| p.complete);
         if idle && !self.smoothing_open() && !self.grown(now) {
@@ -149,7 +149,7 @@ impl Feed {
         self.fresh = false;
         let shown_first = self.plan(now)?;
         if shown_first {
-            // The outline goes to the screen before the rows are read.
+            // The outline is shown before the rows are read.
             return Ok(true);
         }
         let more = self.read(deadline)?;
@@ -159,7 +159,7 @@ impl Feed {
         Ok(more)
     }
 
-    /// Whether somebody has written into a run that has ended, since the last look.
+    /// Returns whether an ended run was written to since the last check.
     fn grown(&mut self, now: Instant) -> bool {
         if self.written.as_ref().is_some_and(|(then, _)| now.saturating_duration_since(*then) < GLANCE) {
             return false;
@@ -172,7 +172,7 @@ impl Feed {
         grown
     }
 
-    /// The metrics wanted now; `All` becomes names.
+    /// Returns the requested metrics, with `All` expanded to names.
     fn wanted(&self) -> BTreeSet<String> {
         let shown = self.about.figures.iter().filter(|f| self.request.figures.contains(&f.id));
         let of_figures =
@@ -186,7 +186,7 @@ impl Feed {
         wanted
     }
 
-    /// Begins and ends passes so that what is wanted is read. `true`: an outline is ready.
+    /// Starts and ends passes so that what is requested is read. Returns whether an outline is ready.
     fn plan(&mut self, now: Instant) -> Result<bool, StoreError> {
         let wanted = self.wanted();
         self.park(&wanted, now);
@@ -201,7 +201,7 @@ impl Feed {
         Ok(outlined)
     }
 
-    /// Forgets metrics that nobody has wanted for a while.
+    /// Forgets metrics that have not been requested for a while.
     fn park(&mut self, wanted: &BTreeSet<String>, now: Instant) {
         for (metric, since) in &mut self.held {
             *since = if wanted.contains(metric) { None } else { Some(since.unwrap_or(now)) };
@@ -222,7 +222,7 @@ impl Feed {
         self.changed = true;
     }
 
-    /// Page statistics of metrics, where their rows are many.
+    /// Reads the page statistics of metrics with many rows.
     fn outline(&mut self, metrics: &BTreeSet<String>) -> Result<bool, StoreError> {
         let outlines = outline(&self.dir, |k| metrics.contains(&k.metric))?;
         if outlines.iter().map(|o| o.rows).sum::<u64>() < OUTLINE_ROWS {
@@ -265,7 +265,7 @@ impl Feed {
         self.series.iter().any(|s| s.weight() != weight)
     }
 
-    /// Another weight: what is exact in memory is smoothed at once, the rest by reading it again.
+    /// Applies another smoothing weight: immediately where all samples are in memory, else by reading again.
     fn plan_smoothing(&mut self) {
         if !self.smoothing_open() {
             return;
@@ -285,7 +285,7 @@ impl Feed {
         }
     }
 
-    /// Close looks where the pyramid is too coarse. `true`: there is something to read.
+    /// Starts passes for windows in which the pyramid is too coarse. Returns whether there is something to read.
     fn plan_zooms(&mut self) -> bool {
         let asked = &self.request.windows;
         let before = self.passes.len();
@@ -317,7 +317,7 @@ impl Feed {
                 continue;
             }
             let snapshot = s.snapshot(started, generation);
-            // A little more than is seen, so that the next key of a pan finds it there.
+            // Read a little more than is visible, so that panning finds it there.
             let (low, high) = window.range;
             let room = (high - low).abs() / 2.0;
             if let Some(found) = snapshot.too_coarse(window.x, (low, high), (low - room, high + room), FINE) {
@@ -329,7 +329,7 @@ impl Feed {
         let Some(mut steps) = steps else { return false };
         let newest = chosen.iter().filter_map(|i| self.series[*i].last_step()).max();
         if self.request.alive && newest.is_some_and(|last| steps.1 >= last) {
-            // It goes on at the end of what there is.
+            // A window at the end also includes future rows.
             steps.1 = i64::MAX;
         }
         let metrics: BTreeSet<String> = chosen.iter().map(|i| self.series[*i].key.metric.clone()).collect();
@@ -340,13 +340,13 @@ impl Feed {
         true
     }
 
-    /// Reads each pass on, at the deadline by a batch. `true`: there is more.
+    /// Advances each pass; after the deadline, by a single batch. Returns whether there is more.
     fn read(&mut self, deadline: Instant) -> Result<bool, StoreError> {
         let mut more = false;
         let mut passes = std::mem::take(&mut self.passes);
         let mut result = Ok(());
         for pass in &mut passes {
-            // Each comes a batch further, however late it is: one that waited for the time that others leave might wait for ever.
+            // Each pass advances by at least one batch, so that none is starved by the others.
             let left = deadline.saturating_duration_since(Instant::now());
             result = self.read_pass(pass, left);
             if result.is_err() {
@@ -363,7 +363,7 @@ impl Feed {
     fn read_pass(&mut self, pass: &mut Pass, budget: Duration) -> Result<(), StoreError> {
         let Pass { id, task, tailer, metrics, slots, restarts, complete } = pass;
         let before = *restarts;
-        // Noticed before rows are given anew.
+        // Detected before rows are returned again.
         *restarts = tailer.look_back()?;
         if *restarts != before {
             slots.clear();
@@ -379,7 +379,7 @@ impl Feed {
                 known.resize(number + 1, None);
             }
             let slot = *known[number].get_or_insert_with(|| {
-                // Of a metric that is parked by now.
+                // A row of a metric that is no longer read.
                 if metrics.contains(&slice.key.metric) {
                     self.slot(slice.key, slice.unit)
                 } else {
@@ -416,7 +416,7 @@ impl Feed {
     }
 
     fn finish_smoothing(&mut self) {
-        // All are asked: none is left behind because another is not ready.
+        // Visit all without short-circuiting, so that none is left behind.
         let ready = self.series.iter_mut().map(Growing::take_smooth).fold(true, |all, one| all & one);
         if ready {
             self.passes.retain(|p| p.task != Task::Smooth);
@@ -424,7 +424,7 @@ impl Feed {
         self.changed |= self.series.iter().any(Growing::changed);
     }
 
-    /// Passes over the rows that have come equally far become one.
+    /// Merges passes that have reached the same position.
     fn unite(&mut self) {
         let mut i = 0;
         while i < self.passes.len() {
@@ -450,22 +450,22 @@ impl Feed {
         }
     }
 
-    /// Whether something changed since [`Self::data`].
+    /// Returns whether anything changed since [`Self::data`].
     pub(super) fn changed(&self) -> bool {
         self.changed
     }
 
-    /// A file of which some rows could not be read.
+    /// Describes a file of which some rows could not be read.
     fn damage(&self) -> Option<String> {
         self.passes.iter().find_map(|p| p.tailer.damage().first()).map(ToString::to_string)
     }
 
-    /// The files of which some rows could not be read.
+    /// Returns the files of which some rows could not be read.
     pub(super) fn into_damage(self) -> Vec<StoreError> {
         self.passes.into_iter().flat_map(|p| p.tailer.into_damage()).collect()
     }
 
-    /// Everything known, as of now.
+    /// Returns everything known of the run.
     pub(super) fn data(&mut self) -> Arc<RunData> {
         if !std::mem::take(&mut self.changed) {
             return Arc::clone(&self.published);

@@ -8,7 +8,7 @@ use super::pyramid::{Bucket, Pyramid, Sample, flag};
 use super::series::{Detail, SeriesSnapshot};
 use super::smooth::{self, Ema};
 
-/// A moving average with what it gave so far.
+/// A moving average and its results so far.
 struct Smooth {
     weight: f64,
     ema: Ema,
@@ -26,9 +26,9 @@ impl Smooth {
     }
 }
 
-/// A close look at some steps.
+/// The details of a range of steps.
 struct Zoom {
-    /// The pass that reads it.
+    /// The pass that reads them.
     pass: u64,
     steps: (i64, i64),
     raw: Pyramid,
@@ -36,15 +36,15 @@ struct Zoom {
     complete: bool,
 }
 
-/// A series that grows.
+/// A growing series.
 pub(super) struct Growing {
     pub(super) key: Arc<SeriesKey>,
     unit: Option<Arc<str>>,
     raw: Pyramid,
-    /// What page statistics tell, until the rows have been read.
+    /// The page statistics, until the rows have been read.
     outline: Option<Pyramid>,
     smooth: Option<Smooth>,
-    /// Being computed anew, with another weight.
+    /// The average being recomputed with another weight.
     next: Option<Smooth>,
     zooms: Vec<Zoom>,
     cap: usize,
@@ -68,7 +68,7 @@ impl Growing {
         }
     }
 
-    /// Forgets every row: the run was set back.
+    /// Discards all rows because the run was set back.
     pub(super) fn clear(&mut self) {
         let weight = self.weight();
         self.raw = Pyramid::new(self.cap);
@@ -79,12 +79,12 @@ impl Growing {
         self.changed = true;
     }
 
-    /// The weight it is smoothed by, or soon will be; 0: not.
+    /// Returns the current or pending smoothing weight; 0 for none.
     pub(super) fn weight(&self) -> f64 {
         self.next.as_ref().or(self.smooth.as_ref()).map_or(0.0, |s| s.weight)
     }
 
-    /// Shows page statistics until [`Self::read`].
+    /// Uses page statistics until [`Self::read`].
     pub(super) fn set_outline(&mut self, pages: &[PageSummary]) {
         let mut pyramid = Pyramid::new(self.cap);
         for page in pages {
@@ -112,12 +112,12 @@ impl Growing {
         self.changed = true;
     }
 
-    /// Its rows have been read to the end: the outline is not needed any more.
+    /// Called when all rows have been read, so that the outline is no longer needed.
     pub(super) fn read(&mut self) {
         self.changed |= self.outline.take().is_some();
     }
 
-    /// The next rows.
+    /// Appends rows.
     pub(super) fn push(&mut self, rows: &Slice<'_>) {
         match &mut self.smooth {
             None => samples(rows).for_each(|s| self.raw.push(s)),
@@ -129,14 +129,14 @@ impl Growing {
         self.changed = true;
     }
 
-    /// Rows read again for another weight.
+    /// Processes rows that are read again for another weight.
     pub(super) fn push_smooth(&mut self, rows: &Slice<'_>) {
         if let Some(next) = &mut self.next {
             samples(rows).for_each(|s| next.push(s));
         }
     }
 
-    /// Rows read for a close look.
+    /// Processes rows that are read for details.
     pub(super) fn push_zoom(&mut self, pass: u64, rows: &Slice<'_>) {
         let Some(zoom) = self.zooms.iter_mut().find(|z| z.pass == pass) else { return };
         for s in samples(rows) {
@@ -148,8 +148,8 @@ impl Growing {
         self.changed |= zoom.complete;
     }
 
-    /// Smooths by another weight, 0 for not at all. `true`: its rows must be read again for it; until then it is what the
-    /// buckets' means give.
+    /// Sets the smoothing weight, 0 for none. Returns whether rows must be read again; until then the average is
+    /// computed from bucket means.
     pub(super) fn set_weight(&mut self, weight: f64) -> bool {
         if weight == self.weight() {
             return false;
@@ -164,7 +164,7 @@ impl Growing {
         let mut smooth = Smooth::new(weight, self.cap);
         let levels = self.raw.levels();
         for b in levels.buckets() {
-            // Exact where a bucket is one sample.
+            // Exact if a bucket is one sample.
             let value = smooth.ema.push_many(b.step, b.mean(), u64::from(b.finite));
             let (first, last) = if b.finite > 0 { (value, value) } else { (f64::NAN, f64::NAN) };
             let positive = if value > 0.0 { first } else { f64::NAN };
@@ -187,7 +187,7 @@ impl Growing {
         thinned
     }
 
-    /// Takes what was smoothed anew, if it has come as far as the rows. `true`: nothing is left to do.
+    /// Switches to the recomputed average if it has caught up. Returns whether nothing is left to do.
     pub(super) fn take_smooth(&mut self) -> bool {
         match &self.next {
             None => true,
@@ -200,12 +200,12 @@ impl Growing {
         }
     }
 
-    /// The step last read.
+    /// Returns the last step read.
     pub(super) fn last_step(&self) -> Option<i64> {
         self.raw.last().map(|s| s.step)
     }
 
-    /// Allows other numbers of buckets.
+    /// Sets the number of buckets.
     pub(super) fn set_cap(&mut self, cap: usize) {
         if cap < self.cap {
             self.cap = cap;
@@ -217,10 +217,10 @@ impl Growing {
         }
     }
 
-    /// Begins a close look at some steps.
+    /// Starts to collect details of a range of steps.
     pub(super) fn begin_zoom(&mut self, pass: u64, steps: (i64, i64)) {
         let smooth = self.smooth.as_ref().map(|whole| {
-            // The average goes on from the last bucket before.
+            // The average continues from the last bucket before.
             let levels = whole.pyramid.levels();
             let mut n = 0;
             let mut mean = f64::NAN;
@@ -236,7 +236,7 @@ impl Growing {
         self.zooms.push(Zoom { pass, steps, raw: Pyramid::new(self.cap), smooth, complete: false });
     }
 
-    /// A close look has been read to its end.
+    /// Called when details have been read completely.
     pub(super) fn end_zoom(&mut self, pass: u64) {
         for zoom in self.zooms.iter_mut().filter(|z| z.pass == pass) {
             self.changed |= !zoom.complete;
@@ -244,19 +244,18 @@ impl Growing {
         }
     }
 
-    /// Ends close looks that are over.
+    /// Discards details that are no longer needed.
     pub(super) fn keep_zooms(&mut self, passes: &dyn Fn(u64) -> bool) {
         let before = self.zooms.len();
         self.zooms.retain(|z| passes(z.pass));
         self.changed |= before != self.zooms.len();
     }
 
-    /// Whether it changed since it was last published.
+    /// Returns whether it has changed since its last snapshot.
     pub(super) fn changed(&self) -> bool {
         self.changed
     }
 
-    /// As it is now.
     pub(super) fn snapshot(&mut self, started_us: Option<i64>, generation: u64) -> Arc<SeriesSnapshot> {
         if let Some(published) = self.published.as_ref().filter(|_| !self.changed) {
             return Arc::clone(published);
@@ -294,7 +293,7 @@ fn samples<'a>(rows: &Slice<'a>) -> impl Iterator<Item = Sample> + use<'a> {
     (0..step.len()).map(move |i| Sample { step: step[i], epoch: epoch[i], time_us: time[i], value: value[i] })
 }
 
-/// The weight a request means.
+/// Converts a requested weight to the one used.
 pub(super) fn weight(asked: f64) -> f64 {
     smooth::clamp(asked)
 }

@@ -1,7 +1,7 @@
-//! What the monitor knows of runs while they go on, and after: series as pyramids of bounded size, read in the background.
+//! Live data of runs: series as pyramids of bounded size, read in the background.
 //!
-//! [`engine`] reads and hands out a [`LiveSnapshot`] whenever something changed; screens say by [`WatchRequest`]s what they
-//! show. [`crate::figure`] makes charts of snapshots. Reading apart (`feed` and [`engine`]), everything here is pure.
+//! [`engine`] reads and publishes a [`LiveSnapshot`] whenever something changed; screens send [`WatchRequest`]s for what they
+//! show. [`crate::figure`] creates charts from snapshots. Apart from reading (`feed` and [`engine`]), everything is pure.
 
 mod about;
 pub mod columns;

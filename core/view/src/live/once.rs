@@ -1,4 +1,4 @@
-//! A run read once, as far as some figures need it.
+//! Reads a run once, as far as some figures need it.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,12 +10,12 @@ use super::feed::Feed;
 use super::{RunData, SeriesFilter, WatchRequest};
 use crate::runs::RunId;
 
-/// Samples of all series that are held as they were logged.
+/// Number of samples stored unthinned, over all series.
 const SAMPLES: usize = 2 << 20;
-/// Samples of a series that are held in any case; beyond, neighbours are joined.
+/// Minimum number of samples stored per series before neighbours are joined.
 const AT_LEAST: usize = 8192;
 
-/// Reads what the figures need. With it, what is wrong with files of which rows are missing.
+/// Reads what the figures need. Also returns what is wrong with files that lack rows.
 ///
 /// # Errors
 /// The run cannot be read at all.
@@ -23,7 +23,7 @@ pub fn read(run: &RunDir, figures: &[Figure]) -> Result<(Arc<RunData>, Vec<Store
     read_smoothed(run, figures, 0.0)
 }
 
-/// The same, with a moving average of this weight, 0 to just below 1.
+/// Like [`read`], with a moving average of this weight, from 0 to below 1.
 ///
 /// # Errors
 /// The run cannot be read at all.

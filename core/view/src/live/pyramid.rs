@@ -1,25 +1,24 @@
-//! A series in bounded memory: buckets of neighbouring samples that keep what a chart needs, at several resolutions.
+//! A series in bounded memory: buckets of neighbouring samples at several resolutions, which keep what a chart needs.
 //!
-//! The finest level has at most a given number of buckets; when there would be more, neighbours are joined and each holds
-//! twice as many samples. Above it each [`GROUP`] of buckets has its summary, and each chunk of [`CHUNK`]. Chunks are shared by
-//! snapshots.
+//! The number of buckets at the finest level is limited; beyond it, neighbours are joined, which doubles the number of samples
+//! per bucket. Above it, each [`GROUP`] of buckets has a summary, and each chunk of [`CHUNK`]. Chunks are shared with snapshots.
 
 use std::sync::Arc;
 
 use super::XAxis;
 
-/// Buckets of a chunk.
+/// Number of buckets per chunk.
 pub const CHUNK: usize = 64;
 
-/// Buckets of a group, the level between.
+/// Number of buckets per group, the level in between.
 pub const GROUP: usize = 8;
 
-/// One value of a series.
+/// A value of a series.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sample {
     /// The step.
     pub step: i64,
-    /// The epoch; NaN if none was given.
+    /// The epoch; NaN if there is none.
     pub epoch: f64,
     /// Microseconds since 1970, UTC.
     pub time_us: i64,
@@ -27,9 +26,9 @@ pub struct Sample {
     pub value: f64,
 }
 
-/// A bit set of what happened in a bucket.
+/// Bit flags of a bucket.
 pub mod flag {
-    /// A value was not a number.
+    /// A value was NaN.
     pub const NAN: u8 = 1;
     /// A value was plus infinity.
     pub const ABOVE: u8 = 2;
@@ -39,12 +38,12 @@ pub mod flag {
     pub(crate) const FIRST_ODD: u8 = 8;
     /// The last sample was not finite.
     pub(crate) const LAST_ODD: u8 = 16;
-    /// The steps go back between the bucket before and this one, or inside it.
+    /// Steps go back inside the bucket, or between the previous one and this one.
     pub(crate) const REWIND: u8 = 32;
     /// Any of the first three.
     pub const ODD: u8 = NAN | ABOVE | BELOW;
 
-    /// A value that stands for some of the first three.
+    /// Returns a value that represents some of the first three.
     pub(crate) fn value(flags: u8) -> f64 {
         match flags {
             f if f & NAN != 0 => f64::NAN,
@@ -54,16 +53,16 @@ pub mod flag {
     }
 }
 
-/// Neighbouring samples in the order logged.
+/// A bucket of neighbouring samples in log order.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Bucket {
     /// Smallest and largest step.
     pub step: (i64, i64),
-    /// Smallest and largest time, microseconds.
+    /// Smallest and largest time, in microseconds.
     pub time: (i64, i64),
-    /// Smallest and largest epoch; NaN if none was given.
+    /// Smallest and largest epoch; NaN if there is none.
     pub epoch: (f64, f64),
-    /// First finite value; NaN if there is none, as for the next four.
+    /// First finite value; NaN if there is none, as for the next four fields.
     pub first: f64,
     /// Last finite value.
     pub last: f64,
@@ -71,20 +70,20 @@ pub struct Bucket {
     pub min: f64,
     /// Largest finite value.
     pub max: f64,
-    /// Smallest value above zero.
+    /// Smallest positive value.
     pub min_positive: f64,
     /// Sum of the finite values.
     pub sum: f64,
-    /// Samples.
+    /// Number of samples.
     pub n: u32,
-    /// Finite ones among them.
+    /// Number of finite samples.
     pub finite: u32,
-    /// See [`flag`].
+    /// Bits of [`flag`].
     pub flags: u8,
 }
 
 impl Bucket {
-    /// Of one sample.
+    /// Creates a bucket of one sample.
     pub fn of(s: Sample) -> Self {
         let odd = match s.value {
             v if v.is_nan() => flag::NAN,
@@ -109,7 +108,7 @@ impl Bucket {
         }
     }
 
-    /// With a finite sample that comes after it.
+    /// Appends a finite sample.
     fn add(&mut self, s: &Sample) {
         let v = s.value;
         self.step = (self.step.0.min(s.step), self.step.1.max(s.step));
@@ -130,9 +129,9 @@ impl Bucket {
         self.flags &= !flag::LAST_ODD;
     }
 
-    /// With the samples that come after it.
+    /// Appends the samples of the next bucket.
     pub fn join(&mut self, next: &Self) {
-        // `f64::min` and `max` pass over NaN.
+        // `f64::min` and `max` ignore NaN.
         self.step = (self.step.0.min(next.step.0), self.step.1.max(next.step.1));
         self.time = (self.time.0.min(next.time.0), self.time.1.max(next.time.1));
         self.epoch = (self.epoch.0.min(next.epoch.0), self.epoch.1.max(next.epoch.1));
@@ -153,16 +152,16 @@ impl Bucket {
             (self.flags & !flag::LAST_ODD) | (next.flags & !(flag::FIRST_ODD | flag::LAST_ODD)) | last;
     }
 
-    /// Mean of the finite values; NaN if there is none.
+    /// Returns the mean of the finite values; NaN if there is none.
     pub fn mean(&self) -> f64 {
         if self.finite == 0 {
             return f64::NAN;
         }
-        // A sum of large values may be beyond the doubles, and one of equal values is rounded.
+        // The sum of large values may overflow, and that of equal values is rounded.
         (self.sum / f64::from(self.finite)).clamp(self.min, self.max)
     }
 
-    /// Where it lies on an axis; `None` if it has no place there.
+    /// Returns its range on an axis; `None` if it has no position there.
     pub fn range(&self, x: XAxis, started_us: Option<i64>) -> Option<(f64, f64)> {
         match x {
             XAxis::Step => Some((self.step.0 as f64, self.step.1 as f64)),
@@ -174,39 +173,39 @@ impl Bucket {
     }
 }
 
-/// Buckets that are shared, with their sum.
+/// A shared chunk of buckets with summaries.
 #[derive(Debug)]
 pub struct Chunk {
-    /// [`CHUNK`] of them.
+    /// [`CHUNK`] buckets.
     pub buckets: Vec<Bucket>,
-    /// Every [`GROUP`] of them joined; next to their sum in memory, as the two are read one after the other.
+    /// Summary of each [`GROUP`]; next to the overall summary in memory, as both are read one after the other.
     pub groups: [Bucket; CHUNK / GROUP],
-    /// All of them joined.
+    /// Summary of all buckets.
     pub sum: Bucket,
-    /// A rewind is at or after its first bucket.
+    /// Whether steps go back at or after its first bucket.
     pub rewinds: bool,
 }
 
-/// A series that grows.
+/// A growing series.
 #[derive(Clone, Debug)]
 pub struct Pyramid {
     chunks: Vec<Arc<Chunk>>,
-    /// All chunks joined.
+    /// Summary of all chunks.
     closed: Option<Bucket>,
-    /// Buckets that are in no chunk yet.
+    /// Buckets that are not in a chunk yet.
     tail: Vec<Bucket>,
-    /// Samples, which may be more than a bucket can count.
+    /// Number of samples, which may exceed a bucket's counter.
     count: u64,
     finite: u64,
-    /// Samples of a bucket.
+    /// Number of samples per bucket.
     leaf: u32,
-    /// Buckets at most.
+    /// Maximum number of buckets.
     cap: usize,
     last: Option<Sample>,
 }
 
 impl Pyramid {
-    /// Empty; it will have at most `cap` buckets (at least two chunks).
+    /// Creates an empty pyramid with at most `cap` buckets (at least two chunks).
     pub fn new(cap: usize) -> Self {
         Self {
             chunks: Vec::new(),
@@ -220,9 +219,9 @@ impl Pyramid {
         }
     }
 
-    /// Adds the next sample.
+    /// Appends a sample.
     pub fn push(&mut self, s: Sample) {
-        // Nearly always it is one more of an open bucket.
+        // Fast path: nearly always another sample of an open bucket.
         if s.value.is_finite()
             && self.last.is_some_and(|last| s.step >= last.step)
             && let Some(open) = self.tail.last_mut().filter(|b| b.n < self.leaf)
@@ -243,7 +242,7 @@ impl Pyramid {
         self.push_bucket(b);
     }
 
-    /// Adds samples of which only a summary is known.
+    /// Appends samples of which only a summary is known.
     pub(crate) fn push_summary(&mut self, b: Bucket) {
         self.count += u64::from(b.n);
         self.finite += u64::from(b.finite);
@@ -275,18 +274,18 @@ impl Pyramid {
         self.chunks.push(Arc::new(chunk));
     }
 
-    /// Buckets of the finest level.
+    /// Returns the number of buckets at the finest level.
     pub fn buckets(&self) -> usize {
         self.chunks.len() * CHUNK + self.tail.len()
     }
 
-    /// Joins neighbours, until there are at most three quarters of what is allowed.
+    /// Joins neighbours until at most three quarters of the allowed buckets are left.
     fn coarsen(&mut self) {
         let mut all: Vec<Bucket> = Vec::with_capacity(self.buckets());
         all.extend(self.chunks.iter().flat_map(|c| &c.buckets));
         all.append(&mut self.tail);
         self.chunks.clear();
-        // Where steps go back all the time, they must be joined over the rewinds in the end.
+        // If steps go back all the time, buckets must finally be joined across that.
         for force in [false, false, true] {
             self.leaf = self.leaf.saturating_mul(2);
             let mut joined: Vec<Bucket> = Vec::with_capacity(all.len() / 2 + 1);
@@ -312,7 +311,7 @@ impl Pyramid {
         self.closed = self.chunks.iter().fold(None, |sum, c| Some(joined(sum, &c.sum)));
     }
 
-    /// Allows another number of buckets.
+    /// Sets the maximum number of buckets.
     pub(crate) fn set_cap(&mut self, cap: usize) {
         self.cap = cap.max(2 * CHUNK);
         while self.buckets() > self.cap {
@@ -320,17 +319,17 @@ impl Pyramid {
         }
     }
 
-    /// Samples so far.
+    /// Returns the number of samples so far.
     pub fn count(&self) -> u64 {
         self.count
     }
 
-    /// The sample last pushed.
+    /// Returns the last sample.
     pub fn last(&self) -> Option<Sample> {
         self.last
     }
 
-    /// As it is now.
+    /// Returns a snapshot.
     pub fn levels(&self) -> Levels {
         let total = self.tail.iter().fold(self.closed, |sum, b| Some(joined(sum, b)));
         Levels {
@@ -344,7 +343,7 @@ impl Pyramid {
     }
 }
 
-/// Both together.
+/// Joins a summary and a bucket.
 fn joined(sum: Option<Bucket>, next: &Bucket) -> Bucket {
     let Some(mut sum) = sum else { return *next };
     sum.join(next);
@@ -363,23 +362,23 @@ fn chunk_of(buckets: Vec<Bucket>) -> Chunk {
     Chunk { buckets, groups, sum, rewinds }
 }
 
-/// A pyramid at one moment.
+/// A snapshot of a pyramid.
 #[derive(Clone, Debug, Default)]
 pub struct Levels {
     pub(crate) chunks: Vec<Arc<Chunk>>,
     pub(crate) tail: Vec<Bucket>,
-    /// Everything joined.
+    /// Summary of everything.
     pub total: Option<Bucket>,
-    /// Samples.
+    /// Number of samples.
     pub count: u64,
-    /// Finite ones.
+    /// Number of finite samples.
     pub finite: u64,
-    /// Samples of a bucket; 1: nothing was thinned.
+    /// Number of samples per bucket; 1 if nothing was thinned.
     pub leaf: u32,
 }
 
 impl Levels {
-    /// The buckets of the finest level, in order.
+    /// Returns the buckets of the finest level, in order.
     pub fn buckets(&self) -> impl Iterator<Item = &Bucket> {
         self.chunks.iter().flat_map(|c| &c.buckets).chain(&self.tail)
     }

@@ -1,4 +1,4 @@
-//! A series as screens see it.
+//! Immutable snapshots of series.
 
 use std::sync::Arc;
 
@@ -8,18 +8,18 @@ use super::XAxis;
 use super::columns::{Columns, Ruler, columns};
 use super::pyramid::{Bucket, Levels, Sample, flag};
 
-/// Part of a series at a better resolution than the rest.
+/// A part of a series at a higher resolution.
 #[derive(Clone, Debug)]
 pub struct Detail {
-    /// From the first to the last step that it holds whole.
+    /// The first and last step it contains completely.
     pub steps: (i64, i64),
-    /// The values.
+    /// The raw values.
     pub raw: Levels,
-    /// The smoothed ones, if smoothing is on.
+    /// The smoothed values, if smoothing is on.
     pub smooth: Option<Levels>,
 }
 
-/// One series of a run at one moment; immutable, shared.
+/// A series of a run at one moment; immutable and shared.
 #[derive(Clone, Debug)]
 pub struct SeriesSnapshot {
     pub(crate) key: Arc<SeriesKey>,
@@ -27,50 +27,49 @@ pub struct SeriesSnapshot {
     pub(crate) generation: u64,
     pub(crate) started_us: Option<i64>,
     pub(crate) raw: Levels,
-    /// The weight, and the values smoothed by it.
+    /// The smoothing weight and the smoothed values.
     pub(crate) smooth: Option<(f64, Levels)>,
     pub(crate) details: Vec<Detail>,
     pub(crate) last: Option<Sample>,
-    /// Only page statistics so far: extremes are right, everything between is not there yet.
+    /// Whether there are only page statistics so far: extremes are right, but values in between are missing.
     pub(crate) coarse: bool,
 }
 
 /// A sample on an axis, or a bucket of samples.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Row {
-    /// Where; NaN: it has no place there.
+    /// The position; NaN if it has none on this axis.
     pub(crate) x: f64,
-    /// Its step.
     pub(crate) step: i64,
-    /// Its value; of several the mean.
+    /// The value, or the mean of several.
     pub(crate) value: f64,
-    /// The least and the greatest of them.
+    /// The smallest and largest value.
     pub(crate) ends: (f64, f64),
-    /// How often the steps had gone back before it; always 0 on axes of time.
+    /// How often steps had gone back before it; always 0 on time axes.
     pub(crate) lap: usize,
 }
 
-/// What a series has at one place of an axis.
+/// The values of a series at a position.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Reading {
-    /// From the first to the last of its samples there.
+    /// Position of the first and last sample.
     pub x: (f64, f64),
-    /// Their steps.
+    /// Steps of the first and last sample.
     pub steps: (i64, i64),
-    /// The value; the mean of several.
+    /// The value, or the mean of several.
     pub value: f64,
-    /// Smallest of them.
+    /// The smallest value.
     pub min: f64,
-    /// Largest of them.
+    /// The largest value.
     pub max: f64,
-    /// How many values that is; those that are not finite count only where no other is.
+    /// Number of values included; non-finite ones only if there is no other.
     pub n: u64,
-    /// How many there are.
+    /// Number of all values.
     pub all: u64,
 }
 
 impl Reading {
-    /// Of all samples of a bucket.
+    /// Creates the reading of all samples of a bucket.
     fn of(b: &Bucket, x: (f64, f64)) -> Self {
         let odd = flag::value(b.flags);
         let (value, min, max) = if b.finite > 0 { (b.mean(), b.min, b.max) } else { (odd, odd, odd) };
@@ -78,7 +77,7 @@ impl Reading {
         Self { x, steps: b.step, value, min, max, n, all: u64::from(b.n) }
     }
 
-    /// Of the last sample of a bucket, or the first, where it is known.
+    /// Creates the reading of the last (or first) sample of a bucket, if it is known.
     fn of_end(b: &Bucket, x: (f64, f64), last: bool) -> Self {
         let whole = Self::of(b, x);
         if b.n == 1 || b.finite < b.n || b.flags & flag::REWIND != 0 {
@@ -88,21 +87,21 @@ impl Reading {
         Self { x: (x, x), steps: (step, step), value, min: value, max: value, n: 1, all: 1 }
     }
 
-    /// Its sample nearest to a place.
+    /// Returns the position of its sample nearest to `x`.
     pub(crate) fn nearest(&self, x: f64) -> f64 {
         x.clamp(self.x.0, self.x.1)
     }
 
-    /// Whether any of it lies in a stretch of the axis.
+    /// Returns whether it overlaps a range of the axis.
     pub(crate) fn touches(&self, (low, high): (f64, f64)) -> bool {
         self.x.1 >= low && self.x.0 <= high
     }
 }
 
-/// A bucket, with where it lies.
+/// A bucket with its range.
 type Placed = (Bucket, (f64, f64));
 
-/// What lies in a stretch of an axis, and next to it on both sides.
+/// The content of a range of an axis, and its neighbours on both sides.
 #[derive(Default)]
 struct Around {
     inside: Option<Placed>,
@@ -111,78 +110,78 @@ struct Around {
 }
 
 impl SeriesSnapshot {
-    /// Which series.
+    /// Returns the key of the series.
     pub fn key(&self) -> &SeriesKey {
         &self.key
     }
 
-    /// The unit of its values.
+    /// Returns the unit of its values.
     pub fn unit(&self) -> Option<&str> {
         self.unit.as_deref()
     }
 
-    /// Grows whenever the series changed.
+    /// Returns a number that increases whenever the series changes.
     pub fn generation(&self) -> u64 {
         self.generation
     }
 
-    /// Samples so far.
+    /// Returns the number of samples so far.
     pub fn count(&self) -> u64 {
         self.raw.count
     }
 
-    /// Samples that are not finite.
+    /// Returns the number of non-finite samples.
     pub(crate) fn odd_count(&self) -> u64 {
         self.raw.count - self.raw.finite
     }
 
-    /// Only its outline has been read so far.
+    /// Returns whether only its outline has been read.
     #[cfg(test)]
     pub(crate) fn is_coarse(&self) -> bool {
         self.coarse
     }
 
-    /// The last sample.
+    /// Returns the last sample.
     pub fn last(&self) -> Option<Sample> {
         self.last
     }
 
-    /// The last smoothed value, where smoothing is on.
+    /// Returns the last smoothed value, if smoothing is on.
     pub(crate) fn last_smooth(&self) -> Option<f64> {
         self.smooth.as_ref().and_then(|(_, l)| l.total).map(|b| b.last).filter(|v| v.is_finite())
     }
 
-    /// Smallest finite value.
+    /// Returns the smallest finite value.
     pub fn min(&self) -> Option<f64> {
         self.raw.total.map(|b| b.min).filter(|v| v.is_finite())
     }
 
-    /// Largest finite value.
+    /// Returns the largest finite value.
     pub fn max(&self) -> Option<f64> {
         self.raw.total.map(|b| b.max).filter(|v| v.is_finite())
     }
 
-    /// From where to where it lies on an axis.
+    /// Returns its range on an axis.
     pub fn extent(&self, x: XAxis) -> Option<(f64, f64)> {
         self.raw.total.and_then(|b| b.range(x, self.started_us))
     }
 
-    /// The raw values over the columns of an axis.
+    /// Returns the raw values as columns of an axis.
     pub fn columns(&self, x: XAxis, ruler: &Ruler) -> Columns {
         columns(self.levels(x, ruler.range()), x, self.started_us, ruler)
     }
 
-    /// The smoothed values over the columns of an axis; `None`: smoothing is off, or not computed yet.
+    /// Returns the smoothed values as columns of an axis; `None` if smoothing is off or not computed yet.
     pub(crate) fn smooth_columns(&self, x: XAxis, ruler: &Ruler) -> Option<Columns> {
         Some(columns(self.smooth_levels(x, ruler.range())?, x, self.started_us, ruler))
     }
 
-    /// The part that shows a stretch of an axis best.
+    /// Returns the part with the highest resolution for a range of an axis.
     fn levels(&self, x: XAxis, range: (f64, f64)) -> &Levels {
         self.detail(x, range).map_or(&self.raw, |d| &d.raw)
     }
 
-    /// The finest detail that holds all the samples in a stretch of an axis.
+    /// Returns the finest detail that contains all samples in a range of an axis.
     fn detail(&self, x: XAxis, (low, high): (f64, f64)) -> Option<&Detail> {
         if self.raw.leaf <= 1 || self.details.is_empty() {
             return None;
@@ -192,18 +191,18 @@ impl SeriesSnapshot {
         whole.min_by_key(|d| d.raw.leaf)
     }
 
-    /// The first place above zero on an axis.
+    /// Returns the first positive position on an axis.
     pub(crate) fn first_positive(&self, x: XAxis) -> Option<f64> {
         let starts = self.raw.buckets().filter_map(|b| b.range(x, self.started_us));
         starts.map(|(from, to)| if from > 0.0 { from } else { to }).find(|v| *v > 0.0)
     }
 
-    /// Whether a stretch of an axis is held as it was logged.
+    /// Returns whether all samples in a range of an axis are stored unthinned.
     pub(crate) fn is_exact(&self, x: XAxis, range: (f64, f64)) -> bool {
         !self.coarse && self.levels(x, range).leaf <= 1
     }
 
-    /// The samples around a stretch of an axis, in the order logged; where they are thinned, its buckets.
+    /// Returns the samples around a range of an axis in log order, or its buckets if they are thinned.
     pub(crate) fn rows(&self, x: XAxis, range: (f64, f64), smooth: bool) -> impl Iterator<Item = Row> {
         let levels = if smooth { self.smooth_levels(x, range) } else { None };
         let (mut lap, started) = (0, self.started_us);
@@ -221,7 +220,7 @@ impl SeriesSnapshot {
         Some(self.detail(x, range).and_then(|d| d.smooth.as_ref()).unwrap_or(whole))
     }
 
-    /// The steps of all buckets that touch a stretch of an axis.
+    /// Returns the steps of all buckets that overlap a range of an axis.
     pub(crate) fn steps_in(&self, x: XAxis, (low, high): (f64, f64)) -> Option<(i64, i64)> {
         let mut steps: Option<(i64, i64)> = None;
         for b in self.touching(x, (low, high)) {
@@ -231,8 +230,8 @@ impl SeriesSnapshot {
         steps
     }
 
-    /// The steps to read for a closer look at `seen`, which is part of `wide`: all those of `wide`, if there are fewer than
-    /// `fine` buckets in what is seen and they stand for several samples each.
+    /// Returns the steps to read for more detail of `seen`, a part of `wide`: all those of `wide`, if `seen` has fewer
+    /// than `fine` buckets and these contain several samples each.
     pub(crate) fn too_coarse(
         &self,
         x: XAxis,
@@ -252,12 +251,12 @@ impl SeriesSnapshot {
         chunks.flat_map(|c| &c.buckets).chain(&self.raw.tail).filter(move |b| inside(b))
     }
 
-    /// What lies at a place: the samples in the column around it; without any, the sample nearest to it.
+    /// Returns the samples in the column around a position, or the sample nearest to it.
     pub fn at(&self, x: XAxis, at: f64, column: (f64, f64)) -> Option<Reading> {
         self.reading(self.levels(x, column), x, at, column)
     }
 
-    /// The smoothed value there, where smoothing is on.
+    /// Returns the smoothed value there, if smoothing is on.
     pub(crate) fn smooth_at(&self, x: XAxis, at: f64, column: (f64, f64)) -> Option<f64> {
         let reading = self.reading(self.smooth_levels(x, column)?, x, at, column);
         reading.map(|r| r.value).filter(|v| v.is_finite())
@@ -276,7 +275,7 @@ impl SeriesSnapshot {
         ends.into_iter().flatten().min_by(|a, b| far(a).total_cmp(&far(b)))
     }
 
-    /// The nearest places with samples outside of a column.
+    /// Returns the nearest positions with samples outside of a column.
     pub(crate) fn beside(&self, x: XAxis, column: (f64, f64)) -> (Option<f64>, Option<f64>) {
         let Around { before, after, .. } = self.around(self.levels(x, column), x, column);
         (before.map(|(_, x)| x.1), after.map(|(_, x)| x.0))
@@ -304,7 +303,7 @@ impl SeriesSnapshot {
         };
         for chunk in &levels.chunks {
             match chunk.sum.range(x, started) {
-                // Of a chunk outside only the bucket at its near end can be the nearest.
+                // In a chunk outside, only the bucket at the near end can be the nearest.
                 Some((_, to)) if to < low && !chunk.rewinds => {
                     chunk.buckets.last().into_iter().for_each(&mut look);
                 }
@@ -318,7 +317,7 @@ impl SeriesSnapshot {
         found
     }
 
-    /// The smallest and largest finite value in a stretch of an axis, and the smallest above zero (NaN if there is none).
+    /// Returns the smallest, largest and smallest positive finite value in a range of an axis (the last is NaN if there is none).
     pub(crate) fn value_range(&self, x: XAxis, range: (f64, f64)) -> Option<(f64, f64, f64)> {
         let started = self.started_us;
         let mut out: Option<(f64, f64, f64)> = None;
@@ -350,7 +349,7 @@ impl SeriesSnapshot {
         out
     }
 
-    /// At most `n` values from the first to the last, evenly spread in the order logged: means of buckets, for a sparkline.
+    /// Returns at most `n` bucket means from first to last, evenly spread in log order, for a sparkline.
     pub fn spark(&self, n: usize) -> Vec<f64> {
         let count = self.raw.chunks.len() * super::pyramid::CHUNK + self.raw.tail.len();
         if n == 0 || count == 0 {

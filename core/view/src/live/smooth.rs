@@ -1,31 +1,31 @@
-//! Smoothing: an exponential moving average over steps, whose bias towards its start is corrected.
+//! Smoothing: an exponential moving average over steps with bias correction.
 
-/// `s ← k·s + (1-k)·v` from zero, divided by one minus the product of all `k` (Kingma and Ba, Adam, 2015, section 3, for equal
-/// `k`): the first value is itself. Values that are not finite are passed over.
+/// Computes `s ← k·s + (1-k)·v` from zero, divided by one minus the product of all `k` (Kingma and Ba, Adam, 2015,
+/// section 3, for equal `k`), so that the first value is unchanged. Non-finite values are ignored.
 ///
-/// `k = w^(d/u)` for a value `d` steps after the one before, where `u` is the mean distance so far: the average forgets by
-/// steps, not by samples (Eckner, Algorithms for Unevenly Spaced Time Series, 2017, equation 3). Of values at equal distances
-/// every `k` is `w`, as in `TensorBoard`. Unlike the average of W&B, which measures distances in shares of what is seen of the
-/// axis, it does not change with the zoom nor while the run grows.
+/// `k = w^(d/u)` for a value `d` steps after the previous one, where `u` is the mean distance so far: the average
+/// decays by steps, not by samples (Eckner, Algorithms for Unevenly Spaced Time Series, 2017, equation 3). At equal
+/// distances every `k` is `w`, as in `TensorBoard`. Unlike the average of W&B, which measures distances relative to the
+/// visible range, it changes neither with the zoom nor while the run grows.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Ema {
     weight: f64,
     sum: f64,
     /// The product of all `k`.
     bias: f64,
-    /// Sum of the distances between values, and their number.
+    /// Sum and number of the distances between values.
     distance: (f64, f64),
-    /// The step of the value before.
+    /// The step of the previous value.
     last: Option<i64>,
 }
 
 impl Ema {
-    /// Nothing averaged yet; the weight is brought into 0 … 0.9999.
+    /// Creates an empty average; the weight is clamped to 0 … 0.9999.
     pub fn new(weight: f64) -> Self {
         Self { weight: clamp(weight), sum: 0.0, bias: 1.0, distance: (0.0, 0.0), last: None }
     }
 
-    /// The average as it was after `n` finite values at the steps `from` to `to`, when it was `mean`.
+    /// Restores an average that was `mean` after `n` finite values at the steps `from` to `to`.
     pub fn resumed(weight: f64, n: u64, mean: f64, (from, to): (i64, i64)) -> Self {
         let mut own = Self::new(weight);
         if n == 0 || !mean.is_finite() {
@@ -38,24 +38,24 @@ impl Ema {
         own
     }
 
-    /// The average with one more value; a value that is not finite comes back as it is.
+    /// Adds a value and returns the average; a non-finite value is returned unchanged.
     pub fn push(&mut self, step: i64, v: f64) -> f64 {
         self.push_many((step, step), v, 1)
     }
 
-    /// The average after `n` more values, evenly between two steps, that are all `v`: what a bucket's mean stands for.
+    /// Adds `n` equal values evenly spread between two steps, for which a bucket's mean stands, and returns the average.
     pub(crate) fn push_many(&mut self, (from, to): (i64, i64), v: f64, n: u64) -> f64 {
         if !v.is_finite() || n == 0 {
             return v;
         }
-        // The distance to the first of them, in mean distances; then those between them.
+        // The distance to the first of them in mean distances, then the distances between them.
         let mut exponent = match self.last {
             Some(last) if from > last => {
                 let d = from as f64 - last as f64;
                 self.distance = (self.distance.0 + d, self.distance.1 + 1.0);
                 d / (self.distance.0 / self.distance.1)
             }
-            // The first value; or one of the same step, or after a step back, which has no distance.
+            // The first value, or one at the same or an earlier step, which has no distance.
             _ => 1.0,
         };
         if n > 1 {
@@ -72,7 +72,7 @@ impl Ema {
     }
 }
 
-/// The weight that is really used: 0 is off.
+/// Clamps the weight to the range used; 0 is off.
 pub fn clamp(weight: f64) -> f64 {
     if weight.is_finite() { weight.clamp(0.0, 0.9999) } else { 0.0 }
 }

@@ -1,4 +1,4 @@
-//! Runs for the tests of screens, from values instead of folders.
+//! Runs for tests of screens, created from values instead of folders.
 
 use std::sync::Arc;
 
@@ -9,7 +9,8 @@ use super::series::SeriesSnapshot;
 use super::smooth::Ema;
 use super::{RunData, XAxis};
 
-/// A series with a value a step from step 0 on, a second and a tenth of an epoch apart; smoothed by `weight`, if that is not 0.
+/// Creates a series with one value per step from step 0 on, a second and a tenth of an epoch apart, smoothed by
+/// `weight` unless that is 0.
 pub fn series(key: SeriesKey, values: impl IntoIterator<Item = f64>, weight: f64) -> Arc<SeriesSnapshot> {
     let samples = values.into_iter().enumerate().map(|(i, value)| Sample {
         step: i as i64,
@@ -20,7 +21,7 @@ pub fn series(key: SeriesKey, values: impl IntoIterator<Item = f64>, weight: f64
     of_samples(key, samples, weight)
 }
 
-/// A series of these samples.
+/// Creates a series of these samples.
 pub(crate) fn of_samples(
     key: SeriesKey,
     samples: impl IntoIterator<Item = Sample>,
@@ -44,7 +45,7 @@ pub(crate) fn of_samples(
     })
 }
 
-/// A series of these rows, of a run that started then.
+/// Creates a series of these rows, for a run that started at that time.
 pub(crate) fn of_rows(rows: &SeriesData, started_us: i64) -> Arc<SeriesSnapshot> {
     let samples = (0..rows.value.len()).map(|i| Sample {
         step: rows.step[i],
@@ -60,7 +61,7 @@ pub(crate) fn of_rows(rows: &SeriesData, started_us: i64) -> Arc<SeriesSnapshot>
     })
 }
 
-/// A finished run with these series.
+/// Creates a finished run with these series.
 pub fn run(mut series: Vec<Arc<SeriesSnapshot>>) -> RunData {
     series.sort_by(|a, b| a.key().cmp(b.key()));
     let keys: Vec<_> = series.iter().map(|s| (s.key().clone(), s.unit().map(str::to_owned))).collect();

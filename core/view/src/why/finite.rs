@@ -1,4 +1,4 @@
-//! Series that were numbers once and no longer are: which, from which step, and what went first.
+//! Detects series that have become non-finite: which, from which step, and which came first.
 
 use gradtop_chart::number;
 use gradtop_store::SeriesKey;
@@ -6,10 +6,10 @@ use gradtop_store::SeriesKey;
 use super::record::{At, Life};
 use super::verdict::{Confidence, Diagnosis, Known, Rule, Verdict, name, time};
 
-/// Series named in the proof.
+/// Maximum number of series named as evidence.
 const NAMED: usize = 4;
 
-/// What a series measures, by its name.
+/// What a series measures, judged by its name.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum About {
     Loss,
@@ -43,7 +43,7 @@ pub(super) fn judge(known: &Known<'_>, found: &mut Diagnosis) {
     for (key, life) in &known.record.series {
         let about = about(key, &headline);
         match (life.odd, life.odd_since) {
-            // A metric that never was a number may be undefined here; a loss may not.
+            // A metric that was never finite may be undefined here; a loss may not.
             (Some(_), Some(_)) if life.odd_rows == life.rows && about != About::Loss => {
                 never.push(name(key));
             }
@@ -142,7 +142,7 @@ fn verdict(known: &Known<'_>, mut lost: Vec<Lost<'_>>) -> Verdict {
     }
 }
 
-/// `1 row`, `2 rows`.
+/// Formats `1 row` or `2 rows`.
 pub(super) fn number_of(n: u64, one: &str, many: &str) -> String {
     format!("{} {}", number::count(n as f64), if n == 1 { one } else { many })
 }

@@ -1,7 +1,7 @@
-//! Why a run is as it is: verdicts, each with its proof.
+//! Diagnoses a run: verdicts with their evidence.
 //!
-//! A verdict names its rule, the rows that prove it and how sure it is. What cannot be proven is no verdict: then
-//! [`Diagnosis::looked`] says what was looked at. Reading apart ([`Reader`]), everything here is pure.
+//! A verdict names its rule, the rows that prove it and its confidence. Without proof there is no verdict;
+//! [`Diagnosis::looked`] then lists what was examined. Apart from reading ([`Reader`]), everything is pure.
 
 mod finite;
 mod rate;

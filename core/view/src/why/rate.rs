@@ -1,5 +1,5 @@
-//! Runs whose steps take longer than they ever did: when that began, by how much, and what else changed then. Nothing new may be logged
-//! since it began.
+//! Detects steps that take longer than ever before: since when, by how much, and what else changed. Only if no new
+//! series has begun since then.
 
 use gradtop_chart::number;
 use gradtop_host::pace::{Done, FELL, STEPS, STRETCH_S, Slow, begins_late, slow};
@@ -7,7 +7,7 @@ use gradtop_host::pace::{Done, FELL, STEPS, STRETCH_S, Slow, begins_late, slow};
 use super::record::{At, Life};
 use super::verdict::{Confidence, Diagnosis, Known, Rule, Verdict, time};
 
-/// What the whole machine may lack.
+/// Possible shortages of the whole machine.
 const LACKS: [&str; 3] = ["cpu_pressure", "memory_pressure", "swapped_in"];
 
 pub(super) fn judge(known: &Known<'_>, found: &mut Diagnosis) {
@@ -28,7 +28,7 @@ pub(super) fn judge(known: &Known<'_>, found: &mut Diagnosis) {
     };
     let from_us = way.iter().find(|p| p.seconds >= slow.from).map_or(last.time_us, |p| p.time_us);
     let since = known.moment(from_us);
-    // What is logged from here on may be what takes the time.
+    // A series that begins here may be the cause.
     let begins =
         |life: &Life| begins_late(life.first.time_us, (first.time_us, from_us), last.seconds - slow.from);
     if known.record.series.values().any(begins) {
@@ -65,12 +65,12 @@ pub(super) fn judge(known: &Known<'_>, found: &mut Diagnosis) {
     });
 }
 
-/// Steps against seconds of training, since steps were last counted from the beginning.
+/// Returns steps against seconds of training, since the step count last started over.
 fn way(known: &Known<'_>) -> Vec<Done> {
     let record = known.record;
     let done = |p: &At, seconds: f64| Done { seconds, step: p.step as f64, time_us: p.time_us };
     let all: Vec<Done> = if !record.trained().is_empty() {
-        // A command that says no step has its seconds there.
+        // For a command that logs no step, the steps are seconds.
         if known.view.status.step.is_none() {
             return Vec::new();
         }
@@ -86,7 +86,7 @@ fn way(known: &Known<'_>) -> Vec<Done> {
     all[begin.unwrap_or(0)..].to_vec()
 }
 
-/// What else is otherwise than before, as far as its rows tell.
+/// Collects what else changed, as far as rows show.
 #[derive(Default)]
 struct Changes {
     facts: Vec<String>,
@@ -100,7 +100,7 @@ impl Changes {
             let track = known.record.machine.get(what)?;
             let now = track.mean(change, last)?;
             if LACKS.contains(&what) {
-                // Logged only from when the machine first lacked it: before that it is 0.
+                // Logged only since the machine first lacked it: before that it is 0.
                 let sum: f64 = track.between(first, change - 1).map(|p| p.value).sum();
                 let all = known.record.trained().iter().filter(|p| (first..change).contains(&p.time_us));
                 return Some((sum / all.count().max(1) as f64, now));
@@ -113,7 +113,7 @@ impl Changes {
         {
             out.facts
                 .push(format!("tasks waited for memory {before:.0} % of the time before, {now:.0} % since"));
-            // Less is a fact, and explains little.
+            // A smaller increase is true but explains little.
             if now >= 25.0 {
                 out.why = Some("the machine is short of memory".to_owned());
             }

@@ -1,20 +1,20 @@
-//! What is kept of a run's rows: little, however many there are, and added to as rows come.
+//! A small summary of a run's rows, updated as rows arrive.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use gradtop_store::{Result, RunDir, SeriesKey, Slice, StoreError, Tailer};
 
-/// The longest gaps kept of each series.
+/// Number of longest gaps kept per series.
 const GAPS: usize = 8;
-/// Points kept of what a run takes of its machine: one a second for half a day, then every second one, and so on.
+/// Maximum number of resource usage points: one per second for half a day, then every second one, and so on.
 const POINTS: usize = 1 << 16;
-/// Before the names of what a run takes of its machine.
+/// Prefix of metrics about resource usage.
 const SYSTEM: &str = "system/";
-/// Seconds that a run has trained.
+/// Name of the metric for seconds of training.
 const TRAINED: &str = "trained_s";
 
-/// Where a row is.
+/// The position of a row.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct At {
     pub(super) step: i64,
@@ -22,11 +22,11 @@ pub(super) struct At {
     pub(super) value: f64,
 }
 
-/// Points of a series, thinned evenly once there are many.
+/// Points of a series, evenly thinned if there are many.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Track {
     points: Vec<At>,
-    /// One in so many is kept; 0 as 1.
+    /// One of this many points is kept; 0 counts as 1.
     stride: u64,
     seen: u64,
 }
@@ -52,12 +52,12 @@ impl Track {
         &self.points
     }
 
-    /// Points of a span of time, both ends included.
+    /// Returns the points within a time span, inclusive.
     pub(super) fn between(&self, from_us: i64, to_us: i64) -> impl Iterator<Item = &At> {
         self.points.iter().filter(move |p| (from_us..=to_us).contains(&p.time_us))
     }
 
-    /// The mean of a span of time.
+    /// Returns the mean within a time span.
     pub(super) fn mean(&self, from_us: i64, to_us: i64) -> Option<f64> {
         let values = || self.between(from_us, to_us).map(|p| p.value).filter(|v| v.is_finite());
         let count = values().count();
@@ -65,21 +65,21 @@ impl Track {
     }
 }
 
-/// A series that the training logs.
+/// A series logged by the training.
 #[derive(Debug, Clone)]
 pub(super) struct Life {
     pub(super) rows: u64,
     pub(super) first: At,
     pub(super) last: At,
-    /// The first row that is not finite.
+    /// The first non-finite row.
     pub(super) odd: Option<At>,
-    /// The first of the rows at the end that are not finite.
+    /// The first row of the non-finite tail.
     pub(super) odd_since: Option<At>,
-    /// How many rows are not finite.
+    /// Number of non-finite rows.
     pub(super) odd_rows: u64,
-    /// The longest times between two rows, the longest first.
+    /// The longest times between two rows, in descending order.
     gaps: Vec<(i64, i64)>,
-    /// Steps against time, where nothing better tells them.
+    /// Steps against time, used if nothing more exact is logged.
     pub(super) track: Track,
 }
 
@@ -127,20 +127,20 @@ impl Life {
     }
 }
 
-/// What a run's rows say of its health.
+/// What a run's rows say about its health.
 #[derive(Debug, Clone, Default)]
 pub struct Record {
-    /// Rows of the training itself.
+    /// Number of rows of the training itself.
     pub(super) rows: u64,
     pub(super) series: BTreeMap<SeriesKey, Life>,
-    /// What it took of its machine, without `system/`.
+    /// Resource usage, by metric without `system/`.
     pub(super) machine: BTreeMap<String, Track>,
-    /// Of every series the steps against time: of runs that do not log how long they trained.
+    /// Whether to keep steps against time for all series, for runs that do not log their training time.
     track_all: bool,
 }
 
 impl Record {
-    /// Takes in neighbouring rows of a series.
+    /// Adds a block of rows of a series.
     fn take(&mut self, slice: &Slice<'_>) {
         let rows = slice.step.iter().zip(slice.time_us).zip(slice.value);
         let rows = rows.map(|((step, time_us), value)| At { step: *step, time_us: *time_us, value: *value });
@@ -165,22 +165,23 @@ impl Record {
         }
     }
 
-    /// Its series with the most rows.
+    /// Returns the series with the most rows.
     pub(super) fn densest(&self) -> Option<&Life> {
         self.series.values().max_by_key(|life| life.rows)
     }
 
-    /// The row logged last.
+    /// Returns the last row.
     pub(super) fn last(&self) -> Option<(&SeriesKey, At)> {
         self.series.iter().map(|(key, life)| (key, life.last)).max_by_key(|(_, at)| at.time_us)
     }
 
-    /// Seconds trained against time; empty of a run that does not log them.
+    /// Returns seconds of training against time; empty if the run does not log them.
     pub(super) fn trained(&self) -> &[At] {
         self.machine.get(TRAINED).map_or(&[], Track::points)
     }
 
-    /// Seconds that it had trained at a time: pauses, sleep of the machine and the time between an end and a resume count nothing.
+    /// Returns the seconds it had trained at a time. Pauses, sleep of the machine and the time between an end and a
+    /// resume do not count.
     pub(super) fn trained_at(&self, time_us: i64) -> Option<f64> {
         let points = self.trained();
         let next = points.partition_point(|p| p.time_us <= time_us);
@@ -192,13 +193,13 @@ impl Record {
         Some(before.value + after.map_or(0.0, |after| past.min(after.value - before.value)))
     }
 
-    /// The longest time of training between two rows of its densest series, in seconds.
+    /// Returns the longest training time between two rows of its densest series, in seconds.
     pub(super) fn longest_gap(&self) -> Option<f64> {
         let life = self.densest()?;
         let wall = |g: &(i64, i64)| (g.1 - g.0) as f64 / 1e6;
         let trained =
             |g: &(i64, i64)| Some((self.trained_at(g.1)? - self.trained_at(g.0)?).clamp(0.0, wall(g)));
-        // What was not kept was shorter than the last that was.
+        // Gaps that were not kept are shorter than the last one that was.
         let unseen = life.gaps.get(GAPS - 1).map_or(0.0, wall);
         Some(life.gaps.iter().filter_map(trained).fold(unseen, f64::max))
     }
@@ -214,18 +215,18 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Has read nothing yet. `imported`: its rows say nothing of a machine.
+    /// Creates a reader at the start. If `imported`, rows say nothing about a machine.
     pub fn new(run: &RunDir, imported: bool) -> Self {
         let record = Record { track_all: imported, ..Record::default() };
         Self { run: run.clone(), tailer: Tailer::new(run), restarts: 0, record }
     }
 
-    /// Which run it reads.
+    /// Returns the run.
     pub fn run(&self) -> &RunDir {
         &self.run
     }
 
-    /// Reads what is new, for at most `budget`; `true` at the end of what there is.
+    /// Reads new rows for at most `budget`. Returns `true` at the end.
     pub fn read(&mut self, budget: Duration) -> Result<bool> {
         let restarts = self.tailer.look_back()?;
         if restarts != self.restarts {
@@ -237,12 +238,12 @@ impl Reader {
         Ok(self.tailer.at_end())
     }
 
-    /// What has been read.
+    /// Returns the summary.
     pub fn record(&self) -> &Record {
         &self.record
     }
 
-    /// Files that could not be read whole.
+    /// Returns files that could not be read completely.
     pub fn damage(&self) -> &[StoreError] {
         self.tailer.damage()
     }

@@ -1,4 +1,4 @@
-//! Runs that have come to a standstill: no row for far longer than ever before, while nothing uses the processor.
+//! Detects stalled runs: no row for far longer than ever before, while nothing uses the processor.
 
 use gradtop_chart::number;
 use gradtop_host::text::clean;
@@ -9,19 +9,19 @@ use super::finite::number_of;
 use super::record::At;
 use super::verdict::{Confidence, Diagnosis, Known, Rule, Verdict, name, time};
 
-/// Rows of its densest series that tell a run's usual pace.
+/// Number of rows of the densest series that establish the usual pace.
 const ROWS: u64 = 10;
-/// Seconds of training without a row, and how much longer than ever before that must be.
+/// Minimum seconds of training without a row, and how much longer than ever before that must be.
 const QUIET_S: f64 = 30.0;
 const TIMES: f64 = 10.0;
-/// A processor or a GPU does nothing below this, in percent.
+/// Utilization in percent below which a processor or GPU is idle.
 const IDLE: f64 = 5.0;
-/// Measurements that prove it, and the share of them that has to.
+/// Number of measurements needed, and the share of them that must be idle.
 const MEASURED: usize = 10;
 const MOST: f64 = 0.9;
-/// The first of them still sees the end of the work before.
+/// Early measurements still include the preceding work.
 const SETTLE_US: i64 = 2_000_000;
-/// Threads named in the proof.
+/// Maximum number of threads named as evidence.
 const NAMED: usize = 6;
 
 pub(super) fn judge(known: &Known<'_>, found: &mut Diagnosis) {
@@ -36,7 +36,7 @@ pub(super) fn judge(known: &Known<'_>, found: &mut Diagnosis) {
     }
 }
 
-/// Its processes are stopped by a signal, though nobody paused it.
+/// Detects processes that are stopped by a signal although nobody paused the run.
 fn stopped(known: &Known<'_>) -> Option<Verdict> {
     let view = known.view;
     let moves = matches!(view.state, State::Starting | State::Running | State::Stopping);
@@ -60,7 +60,7 @@ fn stopped(known: &Known<'_>) -> Option<Verdict> {
     })
 }
 
-/// An error is what was seen of a run that is not proven to stand still.
+/// Detects a stall. The error describes what was seen if there is no proof.
 fn quiet(known: &Known<'_>) -> Result<Option<Verdict>, String> {
     let (record, view) = (known.record, known.view);
     let (Some(pulse), Some((key, last))) = (record.densest(), record.last()) else {
@@ -81,7 +81,7 @@ fn quiet(known: &Known<'_>) -> Result<Option<Verdict>, String> {
     if pulse.rows < ROWS || matches!(view.state, State::Paused | State::Queued | State::Starting) {
         return Err(ago());
     }
-    // Steps may go on without a value of their own.
+    // Steps may continue without logging a value.
     let moved = record.trained().iter().find(|p| p.step >= trained.step).map_or(last.time_us, |p| p.time_us);
     let since = last.time_us.max(if view.status.step.is_some() { moved } else { 0 });
     let quiet = trained.value - record.trained_at(since).unwrap_or(trained.value);
@@ -89,7 +89,7 @@ fn quiet(known: &Known<'_>) -> Result<Option<Verdict>, String> {
     if quiet < QUIET_S.max(TIMES * usual) {
         return Err(pace);
     }
-    // All of its own rows are in, and the machine's go on: is anything at work?
+    // The run's own rows have ended but resource usage continues: is anything working?
     let measure = |what: &str| {
         let track = record.machine.get(what)?;
         let values: Vec<f64> = track.between(since + SETTLE_US, i64::MAX).map(|p| p.value).collect();
@@ -142,7 +142,7 @@ fn last_row(known: &Known<'_>, series: &str, at: At) -> String {
     format!("last row: {series} at step {}, {}", at.step, known.moment(at.time_us))
 }
 
-/// What its threads do, alike ones together.
+/// Describes what its threads do, grouping identical ones.
 fn describe(threads: &[Thread]) -> Vec<String> {
     let mut kinds: Vec<(String, usize)> = Vec::new();
     for thread in threads {

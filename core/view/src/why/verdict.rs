@@ -1,4 +1,4 @@
-//! What a verdict is, and what it is made from.
+//! Verdicts and the data they are based on.
 
 use gradtop_host::text::clean;
 use gradtop_host::threads::Thread;
@@ -9,21 +9,21 @@ use serde_json::{Value, json};
 use super::record::Record;
 use crate::clock::moment_at;
 
-/// What a verdict follows from.
+/// The rule behind a verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rule {
     /// Rows wait for the disk, or training waited for its log.
     Waits,
-    /// No row for far longer than ever before, and its processes do nothing.
+    /// No row for far longer than ever before, while its processes are idle.
     Stalled,
-    /// A series was finite and no longer is.
+    /// A finite series has become non-finite.
     NotFinite,
     /// Steps take far longer than ever before.
     RateFell,
 }
 
 impl Rule {
-    /// Its name, for people and scripts.
+    /// Returns its name, for display and scripts.
     pub fn word(self) -> &'static str {
         match self {
             Self::Waits => "waits",
@@ -34,17 +34,17 @@ impl Rule {
     }
 }
 
-/// How sure a verdict is.
+/// The confidence of a verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Confidence {
-    /// The rows leave no other explanation.
+    /// There is no other explanation for the rows.
     Certain,
-    /// The rows say so, but not what else was going on.
+    /// The rows suggest it, but other circumstances are unknown.
     Likely,
 }
 
 impl Confidence {
-    /// In a word.
+    /// Returns the confidence in one word.
     pub fn word(self) -> &'static str {
         match self {
             Self::Certain => "certain",
@@ -53,53 +53,53 @@ impl Confidence {
     }
 }
 
-/// What is wrong with a run, and how that is known.
+/// A problem of a run, with its evidence.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Verdict {
-    /// What it follows from.
+    /// The rule it follows from.
     pub rule: Rule,
-    /// How sure it is.
+    /// How certain it is.
     pub confidence: Confidence,
-    /// In one line.
+    /// A one-line description.
     pub text: String,
     /// Since when.
     pub since: Option<Timestamp>,
-    /// The step it began at.
+    /// The step at which it began.
     pub step: Option<i64>,
-    /// What proves it, one fact a line.
+    /// The evidence, one fact per line.
     pub proof: Vec<String>,
 }
 
 /// All that is known of a run.
 #[derive(Debug, Clone, Copy)]
 pub struct Known<'a> {
-    /// How it is.
+    /// Its current view.
     pub view: &'a View,
-    /// What happened to it.
+    /// Its events.
     pub events: &'a [EventLine],
-    /// What its rows say.
+    /// The summary of its rows.
     pub record: &'a Record,
-    /// What the threads of its processes do; `None` where they cannot be seen from here.
+    /// What the threads of its processes do; `None` if they cannot be observed from here.
     pub threads: Option<&'a [Thread]>,
-    /// Bytes free on its disk, where that is known.
+    /// Free bytes on its disk, if known.
     pub free: Option<u64>,
-    /// The time it is.
+    /// The current time.
     pub now: Timestamp,
 }
 
-/// What was found.
+/// The result of a diagnosis.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Diagnosis {
-    /// How a run that did not finish ended.
+    /// How the run ended, if it did not finish.
     pub end: Option<String>,
-    /// What is wrong, what began first first.
+    /// The verdicts, in the order in which they began.
     pub verdicts: Vec<Verdict>,
-    /// What was looked at, and what it looked like.
+    /// What was examined, with the result.
     pub looked: Vec<String>,
 }
 
 impl Diagnosis {
-    /// The first verdict that a run's state does not tell already.
+    /// Returns the first verdict that the run's state does not already imply.
     pub fn news(&self, view: &View) -> Option<&Verdict> {
         let told = |v: &Verdict| match v.rule {
             Rule::Waits => view.status.waiting.is_some(),
@@ -109,7 +109,7 @@ impl Diagnosis {
         self.verdicts.iter().find(|v| !told(v))
     }
 
-    /// As `why --json` prints it.
+    /// Returns the output of `why --json`.
     pub fn to_json(&self, view: &View) -> Value {
         let verdicts: Vec<Value> = self
             .verdicts
@@ -134,7 +134,7 @@ pub(super) fn time(time_us: i64) -> Option<Timestamp> {
     Timestamp::from_microsecond(time_us).ok()
 }
 
-/// `loss (deep · train)`.
+/// Formats `loss (deep · train)`.
 pub(super) fn name(key: &SeriesKey) -> String {
     let line = crate::figure::name_of(key.model.as_deref(), key.split.as_deref(), key.trial);
     clean(&line.map_or_else(|| key.metric.clone(), |line| format!("{} ({line})", key.metric)))

@@ -1,4 +1,4 @@
-//! What waits for the disk, and training that waited for its log.
+//! Detects rows that wait for the disk, and training that waited for its log.
 
 use gradtop_chart::number;
 use gradtop_store::Event;
@@ -7,7 +7,7 @@ use super::verdict::{Confidence, Diagnosis, Known, Rule, Verdict};
 use crate::clock::moment_at;
 use crate::state;
 
-/// Seconds of waiting, and their share of the training, from which on the log holds it up.
+/// Minimum seconds of waiting, and their share of the training time, for the log to count as a bottleneck.
 const LONG_S: f64 = 5.0;
 const SHARE: f64 = 0.1;
 
@@ -52,7 +52,7 @@ pub(super) fn judge(known: &Known<'_>, found: &mut Diagnosis) {
     }
 }
 
-/// A run that was still waiting for its disk when it ended.
+/// Detects a run that was still waiting for its disk when it ended.
 fn ended_waiting(known: &Known<'_>, found: &mut Diagnosis) -> bool {
     if !known.view.state.is_final() {
         return false;

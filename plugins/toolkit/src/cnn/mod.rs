@@ -144,35 +144,21 @@ impl Cnn {
 
     /// Weight and bias of a layer in torch's order: `[out, in, k, k]` for a convolution, `[out, in]` for a dense layer, the first of
     /// which is `[out, channels, rows, columns]`: flattened, that is torch's. Views: writing into them changes the network.
-    pub fn torch_layer(&self, layer: usize) -> Result<(Tensor, Tensor), TchError> {
-        self.in_torch_layout(layer, |layer| (&layer.weight, &layer.bias))
-    }
-
-    /// The gradients of a layer, as [`Cnn::torch_layer`].
-    pub fn torch_gradient(&self, layer: usize) -> Result<(Tensor, Tensor), TchError> {
-        self.in_torch_layout(layer, |layer| (&layer.weight_gradient, &layer.bias_gradient))
-    }
-
-    fn in_torch_layout(
-        &self,
-        index: usize,
-        of: impl Fn(&Layer) -> (&Tensor, &Tensor),
-    ) -> Result<(Tensor, Tensor), TchError> {
+    pub fn torch_layer(&self, index: usize) -> Result<(Tensor, Tensor), TchError> {
         let missing = || TchError::Shape(format!("{} has no layer {index}", self.spec.name));
         let layer = self.convs.iter().chain(&self.dense).nth(index).ok_or_else(missing)?;
-        let (weight, bias) = of(layer);
         let shapes = self.spec.shapes();
         let weight = if let Some(conv) = self.spec.convs.get(index) {
-            kernel(weight, *conv, shapes[index])?
+            kernel(&layer.weight, *conv, shapes[index])?
         } else if let (true, Some(conv), Some(shape)) =
             (index == self.convs.len(), self.spec.convs.last(), shapes.last())
         {
             // A view cannot be flat in another order: four axes, which hold the same numbers in torch's order.
-            weight.f_view([-1, shape.out, shape.out, conv.channels])?.f_permute([0, 3, 1, 2])?
+            layer.weight.f_view([-1, shape.out, shape.out, conv.channels])?.f_permute([0, 3, 1, 2])?
         } else {
-            weight.shallow_clone()
+            layer.weight.shallow_clone()
         };
-        Ok((weight, bias.shallow_clone()))
+        Ok((weight, layer.bias.shallow_clone()))
     }
 }
 

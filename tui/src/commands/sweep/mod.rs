@@ -168,7 +168,7 @@ fn enqueue(context: &Context, tag: &str, planned: &[Planned]) -> Result<()> {
     gradtop_host::enqueue(&starts, &[], Some(tag), |queued| {
         print_runs(queued, rest);
         rest = &rest[queued.len()..];
-        gradtop_host::start_waiting(&runs).map(drop)
+        gradtop_host::start_queued(&runs).map(drop)
     })?;
     Ok(())
 }

@@ -267,7 +267,7 @@ impl Screen for Experiments {
     fn answer(&mut self, shared: &mut Shared, answer: &Answer) -> Option<Vec<Effect>> {
         match answer {
             Answer::Described(path, desc) => self.described(shared, path, desc),
-            Answer::Judged(question, why) => {
+            Answer::Validation(question, why) => {
                 if let Some(form) = &mut self.form {
                     form.judged(question, why.as_deref());
                 }

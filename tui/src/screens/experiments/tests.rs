@@ -426,9 +426,9 @@ fn what_the_experiment_refuses_is_told_at_the_field_while_it_is_typed_and_once()
     let question = asked(&mut bench).unwrap();
     assert_eq!(question.params[4], ("functions".to_owned(), ParamValue::Text("sinc,sine".to_owned())));
     // An answer about other values is ignored.
-    bench.answer(Answer::Judged(Box::new(early), Some(why.to_owned())));
+    bench.answer(Answer::Validation(Box::new(early), Some(why.to_owned())));
     assert_eq!(told(&bench), 0, "{}", bench.screen());
-    bench.answer(Answer::Judged(Box::new(question), Some(why.to_owned())));
+    bench.answer(Answer::Validation(Box::new(question), Some(why.to_owned())));
     let screen = bench.screen();
     assert_eq!(told(&bench), 1, "{screen}");
     assert!(screen.lines().any(|l| l.contains("› ✗ functions") && l.contains(why)), "{screen}");

@@ -1,19 +1,20 @@
-//! Which headline values a status holds, of runs that train more networks than an overview can show.
+//! Selects the headline values for a status, for runs that train more networks than an overview can show.
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use gradtop_store::{Goal, HeadlineValue, MetricInfo, split_rank};
 
-/// The trials of one line, as places among the values.
+/// The trials of one line, as indices of the values.
 struct Group<'a> {
     split: Option<&'a str>,
     members: Vec<usize>,
     mean: f64,
 }
 
-/// At most `most` of the values, in their order: whole groups of trials, the best of each metric in turn, those of the split
-/// that stands for the run first. An overview shows the best value there is; it can only be the best of those that it is given.
+/// Returns at most `most` of the values in their order: whole groups of trials, the best of each metric in turn,
+/// beginning with the split that represents the run. An overview shows the best of the values it is given, so these
+/// must include the best of all.
 pub(super) fn best<'a>(
     values: Vec<HeadlineValue>,
     info: impl Fn(&str) -> Option<&'a MetricInfo>,
@@ -37,7 +38,7 @@ pub(super) fn best<'a>(
     loop {
         let before = left;
         for ordered in &mut metrics {
-            // Part of a group would have another mean: one that does not fit is left out, but for the first.
+            // Part of a group would have another mean, so a group that does not fit is left out, except the first.
             let Some(group) = ordered.find(|g| g.members.len() <= left || left == most) else { continue };
             for at in group.members.into_iter().take(left) {
                 kept[at] = true;
@@ -51,11 +52,11 @@ pub(super) fn best<'a>(
     values.into_iter().zip(kept).filter_map(|(value, kept)| kept.then_some(value)).collect()
 }
 
-/// The best first.
+/// Returns the groups, best first.
 fn ordered<'a>(mut own: Vec<Group<'a>>, info: Option<&MetricInfo>) -> Vec<Group<'a>> {
     let goal = info.map_or(Goal::None, |m| m.goal);
     own.sort_by(|a, b| {
-        // What has no number left comes last of its split, whatever the goal.
+        // Groups without a finite value come last within their split, whatever the goal.
         let before = (split_rank(info, a.split), a.mean.is_nan());
         before.cmp(&(split_rank(info, b.split), b.mean.is_nan())).then_with(|| match goal {
             Goal::Min => a.mean.total_cmp(&b.mean),

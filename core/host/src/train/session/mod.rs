@@ -1,4 +1,4 @@
-//! A run as its trainer sees it: what the host functions act on, shared with the threads that watch over it.
+//! The trainer's view of a run: what the host functions act on, shared with the watchdog threads.
 
 mod headline;
 mod status;
@@ -374,8 +374,7 @@ impl Session {
     }
 }
 
-/// Writes a text to the console: its level before the first line, the others below it. Standard error is the pipe to the
-/// keeper.
+/// Writes a text to the console: its level before the first line, the others below it. Standard error is the pipe to the keeper.
 pub(crate) fn write_lines(level: &str, text: &str) {
     use std::io::Write as _;
     let mut console = String::with_capacity(text.len() + 16);

@@ -1,4 +1,4 @@
-//! What a run shows of itself: what its status is made of.
+//! What a session contributes to the run's status.
 
 use std::sync::atomic::Ordering;
 
@@ -12,7 +12,7 @@ impl Session {
         self.started.get().copied()
     }
 
-    /// Seconds of training so far, without pauses.
+    /// Returns the seconds of training so far, without pauses.
     pub(crate) fn trained_s(&self) -> Option<f64> {
         self.trained.lock().seconds()
     }
@@ -25,12 +25,12 @@ impl Session {
         self.outcome.get().cloned()
     }
 
-    /// Training has ended so, and all that can be written is.
+    /// Records that training has ended and everything that can be written has been.
     pub(crate) fn end(&self, ending: gradtop_store::Ending) {
         self.outcome.set(ending).ok();
     }
 
-    /// Whether somebody, not the host itself, asked for a stop.
+    /// Returns whether somebody other than the host asked for a stop.
     pub(crate) fn stop_was_asked(&self) -> bool {
         self.is_stopping() && self.failure().is_none()
     }
@@ -53,7 +53,7 @@ impl Session {
         } else if self.is_waiting() {
             State::Paused
         } else if self.started().is_some() {
-            // Until its end is written: what comes after training is no start.
+            // Running until the end is written, because what follows training is not a start.
             State::Running
         } else {
             State::Starting
@@ -68,7 +68,7 @@ impl Session {
         Some(f64::from_bits(self.epoch.load(Ordering::Relaxed))).filter(|e| !e.is_nan())
     }
 
-    /// Whether an epoch was below the one before it.
+    /// Returns whether an epoch was lower than the previous one.
     pub(crate) fn epochs_restart(&self) -> bool {
         self.epochs_restart.load(Ordering::Relaxed)
     }
@@ -81,14 +81,14 @@ impl Session {
         Some(self.phase.lock().clone()).filter(|p| !p.is_empty())
     }
 
-    /// The values that overviews show, and whether there are more.
+    /// Returns the headline values, and whether there are more.
     pub(crate) fn headline(&self) -> (Vec<HeadlineValue>, bool) {
         let series = self.headline.lock().clone();
         let values: Vec<_> = series
             .into_iter()
             .filter_map(|(number, key)| {
                 let (_, value) = self.recorder.latest(number)?;
-                // What a network had before it diverged is not what it has.
+                // A network that has diverged no longer has its earlier values.
                 let value = if self.divergence.lock().is_bad(&key) { f64::NAN } else { value };
                 Some(HeadlineValue { key, value })
             })

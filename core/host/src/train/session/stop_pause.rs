@@ -1,4 +1,4 @@
-//! Where a run waits, saves and stops: what others ask of it, and what its plugin is told between two steps.
+//! Pausing, stopping and checkpoints: what others request of a run, and what its plugin is told between two steps.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -8,43 +8,43 @@ use gradtop_store::{Event, StoreError};
 
 use super::{Call, Refused, Session};
 
-/// Bits of [`Session::bits`]. One load of them is all that a step costs.
+/// Bits of [`Session::bits`]. A step loads them only once.
 pub(crate) mod bit {
-    /// A stop was asked for.
+    /// A stop was requested.
     pub(crate) const STOP: u32 = 1;
-    /// The run shall wait.
+    /// A pause was requested.
     pub(crate) const PAUSE: u32 = 2;
-    /// A series of a guard metric has changed between finite and not.
+    /// A series of a guard metric has become non-finite or finite again.
     pub(crate) const DIVERGED: u32 = 4;
-    /// A checkpoint is asked for or due.
+    /// A checkpoint was requested or is due.
     pub(crate) const CHECKPOINT: u32 = 8;
-    /// The next `step_end` stops, checkpoint or not.
+    /// The next `step_end` stops, with or without a checkpoint.
     pub(crate) const AT_ONCE: u32 = 16;
-    /// The plugin has been told to stop: it may have broken off its work, so the stop can no longer be taken back.
-    pub(crate) const TOLD: u32 = 32;
-    /// Told to save while a stop was asked for.
+    /// The plugin has been told to stop and may have aborted its work, so the stop is final.
+    pub(crate) const NOTIFIED: u32 = 32;
+    /// The plugin was told to save during a stop.
     pub(crate) const POLLED: u32 = 64;
-    /// Saved while a stop was asked for.
+    /// The plugin has saved during a stop.
     pub(crate) const SAVED: u32 = 128;
-    /// Let one more step pass, for a stop to be saved at.
+    /// One more step is allowed so that a checkpoint can be saved for a stop.
     pub(crate) const DEFERRED: u32 = 256;
 }
 
 impl Session {
-    // ---- what the plugin asks ----
+    // ---- called by the plugin ----
 
-    /// What the plugin is told; from then on a stop stands.
+    /// Returns whether the plugin should stop; if so, the stop becomes final.
     pub(crate) fn should_stop(&self) -> bool {
-        self.bits.load(Ordering::Relaxed) & bit::STOP != 0 && self.tell_to_stop()
+        self.bits.load(Ordering::Relaxed) & bit::STOP != 0 && self.confirm_stop()
     }
 
-    /// Makes a stop final, if there still is one.
+    /// Makes a stop final, if one is still requested.
     #[cold]
-    fn tell_to_stop(&self) -> bool {
-        self.change(|b| (b & bit::STOP != 0).then_some(b | bit::TOLD)).is_ok()
+    fn confirm_stop(&self) -> bool {
+        self.change(|b| (b & bit::STOP != 0).then_some(b | bit::NOTIFIED)).is_ok()
     }
 
-    /// Changes the bits in one step, unless `f` gives `None`. The bits before.
+    /// Changes the bits atomically unless `f` returns `None`. Returns the previous bits.
     fn change(&self, f: impl FnMut(u32) -> Option<u32>) -> Result<u32, u32> {
         self.bits.fetch_update(Ordering::AcqRel, Ordering::Acquire, f)
     }
@@ -57,7 +57,7 @@ impl Session {
         true
     }
 
-    /// Between steps. `Ok(true)`: stop.
+    /// Called between steps. Returns whether to stop.
     pub(crate) fn step_end(&self) -> Call<bool> {
         if self.bits.load(Ordering::Acquire) & (bit::STOP | bit::PAUSE | bit::DIVERGED) == 0 {
             return Ok(false);
@@ -72,13 +72,13 @@ impl Session {
             self.judge();
         }
         self.wait_while_paused();
-        // A stop that came after this step's `should_checkpoint` lets one more step pass, in which the plugin can save
+        // A stop requested after this step's `should_checkpoint` allows one more step, so that the plugin can save
         // where it will stop. Not if it was told to save and did not, and never twice.
         let at_once = bit::AT_ONCE | bit::SAVED | bit::POLLED | bit::DEFERRED;
         let waits = |b: u32| self.resumable && b & at_once == 0;
         let before = self.change(|b| {
             let stops = b & bit::STOP != 0;
-            stops.then_some(b | if waits(b) { bit::DEFERRED } else { bit::TOLD })
+            stops.then_some(b | if waits(b) { bit::DEFERRED } else { bit::NOTIFIED })
         });
         Ok(before.is_ok_and(|b| !waits(b)))
     }
@@ -91,33 +91,33 @@ impl Session {
         self.rest();
         let mut gate = self.gate.lock();
         while paused() {
-            // The time-out is a second look, nothing more.
+            // The time-out is only a precaution.
             self.opened.wait_for(&mut gate, Duration::from_secs(5));
         }
         drop(gate);
         self.go_on();
     }
 
-    /// From now on it waits.
+    /// Marks the run as paused.
     pub(crate) fn rest(&self) {
         self.waiting.store(true, Ordering::Release);
         self.trained.lock().stop();
         self.event(&Event::Paused);
     }
 
-    /// It waits no longer.
+    /// Marks the run as no longer paused.
     pub(crate) fn go_on(&self) {
         self.trained.lock().start();
         self.waiting.store(false, Ordering::Release);
         self.event(&Event::Unpaused);
     }
 
-    /// Whether it shall wait.
+    /// Returns whether the run should pause.
     pub(crate) fn is_to_wait(&self) -> bool {
         self.bits.load(Ordering::Acquire) & (bit::PAUSE | bit::STOP) == bit::PAUSE
     }
 
-    /// Has `save` write a checkpoint. One that the disk does not take is a warning, and no checkpoint.
+    /// Lets `save` write a checkpoint. If the disk fails, that is a warning and there is no checkpoint.
     pub(crate) fn checkpoint(&self, step: i64, save: impl FnOnce(&std::path::Path) -> abi::Status) -> Call {
         self.check_main("checkpoint")?;
         if !self.resumable {
@@ -137,7 +137,8 @@ impl Session {
             }
         });
         self.in_checkpoint.store(false, Ordering::Release);
-        // Asked for and answered, well or badly: a plugin whose saving fails is asked again when the next is due.
+        // The request is answered, successfully or not: a plugin that failed to save is asked again when the next
+        // checkpoint is due.
         let for_a_stop = |b| if saved.is_ok() && b & bit::STOP != 0 { bit::SAVED } else { 0 };
         self.change(|b| Some(b & !bit::CHECKPOINT | for_a_stop(b))).ok();
         self.checkpoints.fetch_add(1, Ordering::Release);
@@ -147,7 +148,7 @@ impl Session {
                 self.event(&Event::Checkpoint { step, path });
                 Ok(())
             }
-            // What the disk does not take now is tried again when the next checkpoint is due.
+            // A checkpoint that cannot be written now is tried again when the next is due.
             Err(e) if e.patience().is_some() || matches!(e, StoreError::Save { .. }) && disk_failed => {
                 let message = format!(
                     "the checkpoint of step {step} was not saved, and will be tried again when the next is due: {e}"
@@ -170,29 +171,29 @@ impl Session {
         Err(Refused::invalid(format!("{function} may only be called on the thread that called run")))
     }
 
-    // ---- what others ask of the run ----
+    // ---- called on behalf of others ----
 
-    /// Asks the plugin to stop; a resumable one saves a checkpoint first. `true` the first time.
-    pub(crate) fn ask_to_stop(&self) -> bool {
+    /// Asks the plugin to stop; a resumable one saves a checkpoint first. Returns `true` the first time.
+    pub(crate) fn request_stop(&self) -> bool {
         let mut ask = bit::STOP;
         if self.resumable {
             ask |= bit::CHECKPOINT;
         }
-        // Only the first asks for a checkpoint: by the second it may have been saved.
+        // Only the first request asks for a checkpoint: by the second it may already have been saved.
         let first = self.change(|b| (b & bit::STOP == 0).then_some(b | ask)).is_ok();
         self.wake();
         first
     }
 
-    /// Takes back [`Self::ask_to_stop`]. `false`: it is too late, or nothing was asked.
+    /// Cancels [`Self::request_stop`]. Returns `false` if it is too late or nothing was requested.
     pub(crate) fn withdraw_stop(&self) -> bool {
-        let firm = bit::TOLD | bit::AT_ONCE;
+        let firm = bit::NOTIFIED | bit::AT_ONCE;
         let forget = bit::STOP | bit::POLLED | bit::SAVED | bit::DEFERRED;
-        // A checkpoint that the stop asked for stays asked for: by now it may be somebody else's, too.
+        // The requested checkpoint remains, because somebody else may have asked for it too.
         self.change(|b| (b & bit::STOP != 0 && b & firm == 0).then_some(b & !forget)).is_ok()
     }
 
-    /// Ends the run as failed at its next step. The first reason stands.
+    /// Ends the run as failed at its next step. Only the first reason counts.
     pub(crate) fn fail(&self, why: String) {
         let mut failure = self.failure.lock();
         if failure.is_none() {
@@ -204,7 +205,7 @@ impl Session {
         self.wake();
     }
 
-    /// Stops at the next `step_end`, checkpoint or not.
+    /// Stops at the next `step_end`, with or without a checkpoint.
     pub(crate) fn hurry(&self) {
         self.bits.fetch_or(bit::AT_ONCE, Ordering::AcqRel);
         self.wake();
@@ -226,7 +227,7 @@ impl Session {
     }
 
     fn wake(&self) {
-        // Taking the lock orders this after a waiter's look at the bits.
+        // Taking the lock orders this after a waiting thread's check of the bits.
         drop(self.gate.lock());
         self.opened.notify_all();
     }

@@ -1,18 +1,18 @@
-//! How long a run has trained, pauses left out.
+//! Measures training time without pauses.
 
 use std::time::{Duration, Instant};
 
 /// Seconds of training, over all processes of a run.
 #[derive(Default)]
 pub(crate) struct Stopwatch {
-    /// What earlier processes did of what still counts; `None`: not known.
+    /// Time of earlier processes that still counts; `None` if unknown.
     before: Option<f64>,
     own: Duration,
     since: Option<Instant>,
 }
 
 impl Stopwatch {
-    /// What was done before this process.
+    /// Sets the time of earlier processes.
     pub(crate) fn set_before(&mut self, seconds: Option<f64>) {
         self.before = seconds;
     }

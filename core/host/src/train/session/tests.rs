@@ -40,8 +40,8 @@ fn a_stop_before_the_question_saves_and_stops_in_one_step() {
     let (_dir, s) = session(true);
     assert!(!s.should_checkpoint());
     assert_eq!(s.step_end(), Ok(false));
-    assert!(s.ask_to_stop());
-    assert!(!s.ask_to_stop());
+    assert!(s.request_stop());
+    assert!(!s.request_stop());
     assert!(s.should_stop() && s.should_checkpoint());
     save(&s, 1);
     assert!(!s.should_checkpoint());
@@ -53,7 +53,7 @@ fn a_stop_before_the_question_saves_and_stops_in_one_step() {
 fn a_stop_after_the_question_lets_one_more_step_pass() {
     let (_dir, s) = session(true);
     assert!(!s.should_checkpoint());
-    s.ask_to_stop();
+    s.request_stop();
     assert_eq!(s.step_end(), Ok(false));
     assert!(s.should_checkpoint());
     save(&s, 2);
@@ -65,22 +65,22 @@ fn a_stop_after_the_question_lets_one_more_step_pass() {
 fn who_does_not_save_is_stopped_all_the_same() {
     // Never asks.
     let (_dir, s) = session(true);
-    s.ask_to_stop();
+    s.request_stop();
     assert_eq!(s.step_end(), Ok(false));
     assert_eq!(s.step_end(), Ok(true));
     // Asks and does nothing.
     let (_dir, s) = session(true);
-    s.ask_to_stop();
+    s.request_stop();
     assert!(s.should_checkpoint());
     assert_eq!(s.step_end(), Ok(true));
     // In a hurry.
     let (_dir, s) = session(true);
-    s.ask_to_stop();
+    s.request_stop();
     s.hurry();
     assert_eq!(s.step_end(), Ok(true));
     // Cannot.
     let (_dir, s) = session(false);
-    s.ask_to_stop();
+    s.request_stop();
     assert!(!s.should_checkpoint());
     assert_eq!(s.step_end(), Ok(true));
     assert_eq!(s.checkpoint(0, |_| abi::OK).unwrap_err().status, abi::UNSUPPORTED);
@@ -90,7 +90,7 @@ fn who_does_not_save_is_stopped_all_the_same() {
 fn a_stop_is_taken_back_until_the_plugin_is_told() {
     let (_dir, s) = session(true);
     assert!(!s.withdraw_stop());
-    s.ask_to_stop();
+    s.request_stop();
     // Half way through: it has been told to save, and has saved.
     assert!(s.should_checkpoint());
     save(&s, 1);
@@ -99,14 +99,14 @@ fn a_stop_is_taken_back_until_the_plugin_is_told() {
     assert!(!s.should_stop());
     assert_eq!(s.step_end(), Ok(false));
     // The next stop is a new one: it is saved for anew, a step later.
-    assert!(s.ask_to_stop());
+    assert!(s.request_stop());
     assert_eq!(s.step_end(), Ok(false));
     assert!(s.should_checkpoint());
     assert_eq!(s.step_end(), Ok(true));
     assert!(!s.withdraw_stop());
     // Told in the middle of a step.
     let (_dir, s) = session(true);
-    s.ask_to_stop();
+    s.request_stop();
     assert!(s.should_stop());
     assert!(!s.withdraw_stop());
     assert!(s.stop_was_asked());
@@ -209,7 +209,7 @@ fn a_paused_run_wakes_for_a_stop() {
             while !other.is_waiting() {
                 std::thread::yield_now();
             }
-            other.ask_to_stop();
+            other.request_stop();
         });
         assert_eq!(s.step_end(), Ok(true));
     });

@@ -1,4 +1,4 @@
-//! What the training thread touches: points go to preallocated chunks in memory.
+//! The data that the training thread touches: points are appended to preallocated chunks in memory.
 
 use std::collections::VecDeque;
 use std::sync::mpsc::Sender;
@@ -6,28 +6,28 @@ use std::time::Duration;
 
 use crate::error::Result;
 
-/// Points of a chunk at most.
+/// Maximum number of points in a chunk.
 const POINTS: usize = 32_768;
-/// Calls of a chunk at most.
+/// Maximum number of calls in a chunk.
 const CALLS: usize = 8_192;
-/// Chunks ready at the start: about 5 MiB.
+/// Number of chunks allocated at the start, about 5 MiB.
 const READY: usize = 8;
 
-/// One call of `log`: what its points have in common.
+/// The common values of all points of one call of `log`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Call {
     pub(super) step: i64,
     pub(super) epoch: f64,
     /// Microseconds since 1970, UTC.
     pub(super) time: i64,
-    /// How many points follow.
+    /// Number of points in the call.
     pub(super) points: u32,
 }
 
-/// A piece of memory filled by the training thread and emptied by the writer.
+/// A block of memory filled by the training thread and emptied by the writer.
 #[derive(Debug, Default)]
 pub(super) struct Chunk {
-    /// When the first call came, by the recorder's clock; what it logs may be older.
+    /// Time of the first call, by the recorder's clock; the logged time may be earlier.
     since: i64,
     pub(super) calls: Vec<Call>,
     pub(super) series: Vec<u32>,
@@ -35,7 +35,7 @@ pub(super) struct Chunk {
 }
 
 impl Chunk {
-    /// An empty chunk whose pages are all in memory: a first touch costs more than a call may.
+    /// Creates an empty chunk whose pages are all resident: a page fault costs more than a call may take.
     pub(super) fn touched() -> Self {
         let call = Call { step: 0, epoch: 0.0, time: 0, points: 0 };
         let mut chunk =
@@ -55,13 +55,13 @@ impl Chunk {
     }
 }
 
-/// Something the writer is asked for.
+/// A command to the writer.
 pub(super) enum Command {
-    /// Bring everything to the journal, end the segment, put it on the disk; the answer is its number.
+    /// Write everything to the journal, end the segment and sync it; the answer is its number.
     Cut(Sender<Result<u32>>),
     /// Seal everything and end.
     Finish(Sender<Result<()>>),
-    /// Bring everything to the journal and end.
+    /// Write everything to the journal and end.
     Close,
 }
 
@@ -73,7 +73,7 @@ struct Latest {
     any: bool,
 }
 
-/// Shared between the training thread and the writer, under one lock held for moments.
+/// State shared by the training thread and the writer, under one lock that is held only briefly.
 #[allow(clippy::struct_excessive_bools, reason = "they are independent of each other")]
 pub(super) struct Hot {
     current: Chunk,
@@ -81,21 +81,21 @@ pub(super) struct Hot {
     free: Vec<Chunk>,
     latest: Vec<Latest>,
     pub(super) commands: VecDeque<Command>,
-    /// Points logged.
+    /// Number of points logged.
     pub(super) logged: u64,
-    /// Points safe from a kill.
+    /// Number of points that would survive a kill.
     pub(super) recorded: u64,
-    /// When the oldest point was logged that the writer has taken and not yet written.
+    /// Log time of the oldest point that the writer has taken but not yet written.
     pub(super) taken_oldest: Option<i64>,
     /// How long the training thread has waited for the disk.
     pub(super) wait: Duration,
-    /// The writer sleeps until it is woken.
+    /// Whether the writer sleeps until it is woken.
     pub(super) asleep: bool,
-    /// Logging waits for the disk no longer, however much is in memory.
+    /// Whether logging no longer waits for the disk, however much is in memory.
     pub(super) hurried: bool,
-    /// No more points are taken.
+    /// Whether no more points are accepted.
     pub(super) closed: bool,
-    /// There is no writer any more.
+    /// Whether the writer has ended.
     pub(super) ended: bool,
 }
 
@@ -118,7 +118,7 @@ impl Hot {
         }
     }
 
-    /// Makes room for series up to `count`.
+    /// Makes room for `count` series.
     pub(super) fn add_series(&mut self, count: usize) {
         if count > self.latest.len() {
             self.latest.resize(count, Latest::default());
@@ -129,7 +129,7 @@ impl Hot {
         self.latest.get(series as usize).filter(|l| l.any).map(|l| (l.step, l.value))
     }
 
-    /// Appends the points of one call, made `now`. `true`: the writer should wake.
+    /// Appends the points of a call made at `now`. Returns whether the writer should be woken.
     pub(super) fn record(
         &mut self,
         call: Call,
@@ -166,7 +166,7 @@ impl Hot {
         wake
     }
 
-    /// Notes how many points the last call has, now that it is known.
+    /// Sets the number of points of the last call once it is known.
     fn end_call(&mut self, begun: usize) {
         let points = self.current.series.len() - begun;
         self.logged += points as u64;
@@ -182,12 +182,12 @@ impl Hot {
         self.full.push_back(std::mem::replace(&mut self.current, empty));
     }
 
-    /// Points that are in memory only.
+    /// Returns the number of points that are only in memory.
     pub(super) fn behind(&self) -> u64 {
         self.logged - self.recorded
     }
 
-    /// Points not yet taken by the writer.
+    /// Returns the number of points not yet taken by the writer.
     pub(super) fn waiting(&self) -> usize {
         self.full.iter().map(|c| c.series.len()).sum::<usize>() + self.current.series.len()
     }
@@ -196,13 +196,13 @@ impl Hot {
         !self.full.is_empty()
     }
 
-    /// When the oldest point not yet taken was logged.
+    /// Returns the log time of the oldest point not yet taken.
     pub(super) fn waiting_oldest(&self) -> Option<i64> {
         let oldest = self.full.front().unwrap_or(&self.current);
         (!oldest.calls.is_empty()).then_some(oldest.since)
     }
 
-    /// Everything logged so far, oldest first.
+    /// Takes everything logged so far, oldest first.
     pub(super) fn take(&mut self) -> Vec<Chunk> {
         self.taken_oldest = self.taken_oldest.or(self.waiting_oldest());
         if !self.current.is_empty() {
@@ -211,7 +211,7 @@ impl Hot {
         self.full.drain(..).collect()
     }
 
-    /// Gives emptied chunks back. As many are kept as were ever needed at a time, within 64.
+    /// Returns emptied chunks. Keeps as many as were ever needed at a time, up to 64.
     pub(super) fn give_back(&mut self, chunks: Vec<Chunk>) {
         let room = 64usize.saturating_sub(self.free.len());
         self.free.extend(chunks.into_iter().take(room));

@@ -1,6 +1,6 @@
 //! The trainer's side of a run's log.
 //!
-//! The training thread appends to memory. A writer thread brings rows to the journal, at most 100 ms later; a sealer thread
+//! The training thread appends to memory. A writer thread writes rows to the journal within 100 ms; a sealer thread
 //! turns ended segments into Parquet and merges parts; a table thread, started when first needed, writes tables.
 
 mod hot;
@@ -38,18 +38,18 @@ pub use trouble::Trouble;
 use trouble::{Troubles, Who};
 use writer::Writer;
 
-/// What a [`Recorder`] has done.
+/// Statistics of a [`Recorder`].
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct RecorderStats {
-    /// Points of the run: those sealed before this recorder was opened, and those logged with it.
+    /// Number of points of the run: those sealed before this recorder was opened and those logged with it.
     pub rows: u64,
     /// How long the training thread has waited for the disk.
     pub wait: Duration,
     /// Age of the oldest point that is not yet in the journal.
     pub lag: Duration,
-    /// Points that are in memory only.
+    /// Number of points that are only in memory.
     pub behind: u64,
-    /// The error of the background threads, while it lasts. They keep what they could not write and try again.
+    /// The current error of the background threads, if any. They keep what they could not write and try again.
     pub trouble: Option<Trouble>,
 }
 
@@ -70,10 +70,10 @@ struct Inner {
 }
 
 impl Recorder {
-    /// Opens a run's log for writing; the caller holds the run's lock. Goes on after what the folder holds.
+    /// Opens a run's log for writing and continues after its existing rows. The caller holds the run's lock.
     ///
     /// # Errors
-    /// The run is damaged or cannot be written, or no thread can be started.
+    /// The run is damaged or not writable, or a thread cannot be started.
     pub fn open(run: &RunDir, options: RecorderOptions) -> Result<Self> {
         for dir in [run.journal(), run.metrics(), run.tables(), run.checkpoints()] {
             inside::create_dir_all(run, &dir).at("create", &dir)?;
@@ -98,8 +98,7 @@ impl Recorder {
         Ok(Self(Arc::new(Inner { shared, tables, writer: Mutex::new(Some(writer)) })))
     }
 
-    /// The number of a series, the same for the same key. The 100,001st is [`StoreError::TooManySeries`], and so is
-    /// one beyond 32 MiB of names.
+    /// Returns the number of a series, the same for the same key.
     ///
     /// # Errors
     /// [`StoreError::TooManySeries`], or the recorder has ended.
@@ -118,14 +117,14 @@ impl Recorder {
         Ok(count - 1)
     }
 
-    /// Logs points of one step, as series number and value. Memory only; waits if the disk is far behind.
-    /// Points of numbers that [`Self::series`] never gave are left out. The iterator must not use this recorder.
+    /// Logs points of one step, as series number and value. Writes only to memory, and waits if the disk is far behind.
+    /// Points with numbers not returned by [`Self::series`] are ignored. The iterator must not use this recorder.
     pub fn log(&self, step: i64, epoch: Option<f64>, points: impl IntoIterator<Item = (u32, f64)>) {
         self.record(step, epoch, None, points);
     }
 
-    /// The same for points that were logged elsewhere, at a time in microseconds since 1970. It cannot go back: a point older than
-    /// one that came before gets that one's time.
+    /// Like [`Self::log`], for points recorded elsewhere at a time in microseconds since 1970. Time never goes back: a
+    /// point older than an earlier one gets that one's time.
     pub fn log_at(
         &self,
         step: i64,
@@ -161,19 +160,19 @@ impl Recorder {
         }
     }
 
-    /// Appends rows to a table; `step` becomes its first column. Written in the background, within 100 ms or so.
-    /// A table's columns are always the same ones.
+    /// Appends rows to a table; `step` becomes its first column. Written in the background within about 100 ms. The
+    /// columns of a table must always be the same.
     ///
     /// # Errors
-    /// The columns do not fit together or to earlier rows, or the recorder has ended.
+    /// The columns do not match each other or earlier rows, or the recorder has ended.
     pub fn log_table(&self, name: &str, step: i64, columns: Vec<TableColumn>) -> Result<()> {
         self.0.tables.append(name, step, columns)
     }
 
-    /// Adds figures to those declared, see [`crate::figures::declare`]. Waits for a disk that does not take them.
+    /// Adds figures to those declared, see [`crate::figures::declare`]. Waits if the disk fails.
     ///
     /// # Errors
-    /// As [`crate::figures::declare`].
+    /// See [`crate::figures::declare`].
     pub fn declare_figures(&self, toml: &str) -> Result<Vec<String>> {
         let shared = &self.0.shared;
         let (new, mut warnings) = crate::figures::parse_and_warn(toml)?;
@@ -187,11 +186,11 @@ impl Recorder {
         Ok(warnings)
     }
 
-    /// Saves a checkpoint: `save` fills a fresh folder, then everything logged so far is made durable and the checkpoint
-    /// gets its name, `checkpoints/step-<n>`. The newest two are kept.
+    /// Saves a checkpoint: `save` fills a new folder, then everything logged so far is made durable and the folder is
+    /// renamed to `checkpoints/step-<n>`. The newest two are kept.
     ///
     /// # Errors
-    /// `save` failed, or the disk does not take it.
+    /// `save` failed, or the checkpoint cannot be written.
     pub fn checkpoint(
         &self,
         step: i64,
@@ -201,10 +200,10 @@ impl Recorder {
         self.checkpoint_after(step, epoch, None, save)
     }
 
-    /// The same, which notes how many seconds the run has trained.
+    /// Like [`Self::checkpoint`], and records how many seconds the run has trained.
     ///
     /// # Errors
-    /// As [`Self::checkpoint`].
+    /// See [`Self::checkpoint`].
     pub fn checkpoint_after(
         &self,
         step: i64,
@@ -216,17 +215,17 @@ impl Recorder {
         let tmp = begin(run, step)?;
         let saved = match save(&tmp) {
             Ok(()) => self.keep(&tmp, step, epoch, trained_s),
-            // The saver cannot say so, but if the disk takes nothing, that is why.
+            // If the disk takes nothing, that is the reason rather than the saver's message.
             Err(message) => probe(run, &tmp).and(Err(StoreError::Save { step, message })),
         };
         if saved.is_err() {
-            // What is half saved takes room that the rows may need.
+            // A partly saved checkpoint takes space that the rows may need.
             inside::remove_dir(run, &tmp).ok();
         }
         saved
     }
 
-    /// Makes everything logged so far durable, and gives a saved checkpoint its name.
+    /// Makes everything logged so far durable and gives a saved checkpoint its name.
     fn keep(&self, tmp: &Path, step: i64, epoch: Option<f64>, trained_s: Option<f64>) -> Result<PathBuf> {
         let tables = self.0.tables.sync()?;
         let segment = self.ask(Command::Cut)??;
@@ -244,19 +243,19 @@ impl Recorder {
         Ok(path)
     }
 
-    /// Lets logging go on beyond [`RecorderOptions::max_behind`], or no longer: for a run that is to end its step.
+    /// Allows logging to continue beyond [`RecorderOptions::max_behind`], for a run that is to end its step, or revokes that.
     pub fn hurry(&self, yes: bool) {
         self.0.shared.hot().hurried = yes;
         self.0.shared.room.notify_all();
     }
 
-    /// Waits for the disk no longer: what fails from now on has failed for good.
+    /// Stops waiting for the disk: every failure is final from now on.
     pub fn give_up(&self) {
         self.0.shared.troubles.give_up();
         self.hurry(true);
     }
 
-    /// Counters.
+    /// Returns the current statistics.
     pub fn stats(&self) -> RecorderStats {
         let shared = &*self.0.shared;
         let (rows, behind, wait, oldest) = {
@@ -273,23 +272,23 @@ impl Recorder {
         }
     }
 
-    /// The last point of a series: step and value.
+    /// Returns the last point of a series, as step and value.
     pub fn latest(&self, series: u32) -> Option<(i64, f64)> {
         self.0.shared.hot().latest(series)
     }
 
-    /// Writes everything to sealed Parquet, merges, and ends the background threads. Later points are left out. Waits for a
-    /// disk that does not take them, as while training, until [`Self::give_up`]. [`StoreError::Lost`] says which rows are
-    /// lost; what is in the journal and could not be sealed is left to [`crate::recover()`].
+    /// Writes everything to sealed Parquet, merges, and ends the background threads; later points are ignored. Waits
+    /// out errors of the disk as during training, until [`Self::give_up`]. [`StoreError::Lost`] says which rows are
+    /// lost; rows in the journal that could not be sealed are left to [`crate::recover()`].
     ///
     /// # Errors
-    /// Rows were lost, or the log cannot be sealed now: it is when the run is recovered.
+    /// Rows were lost, or the log cannot be sealed now and will be when the run is recovered.
     pub fn finish(&self) -> Result<()> {
         self.0.shared.hot().closed = true;
         self.0.shared.room.notify_all();
         self.0.tables.close();
         let rows = match self.ask(Command::Finish) {
-            // Finished before.
+            // It was finished before.
             Err(StoreError::Writer { .. }) => Ok(()),
             r => r.and_then(|r| r),
         };
@@ -326,15 +325,15 @@ impl Inner {
     fn join(&self) {
         let writer = self.writer.lock().take();
         if let Some(writer) = writer {
-            // A panic of the writer has been reported as the answer that never came.
+            // A panic of the writer has been reported as a missing answer.
             writer.join().ok();
         }
     }
 }
 
 impl Drop for Inner {
-    /// A recorder dropped without `finish` leaves its last rows in the journal, as a kill would, but all of them. Nobody is
-    /// left to hear of errors.
+    /// A recorder dropped without `finish` leaves its last rows in the journal, as after a kill but complete. Errors
+    /// are ignored, as nobody is left to receive them.
     fn drop(&mut self) {
         self.shared.troubles.give_up();
         self.tables.finish().ok();
@@ -344,7 +343,7 @@ impl Drop for Inner {
     }
 }
 
-/// Waits until the writer has caught up, and notes for how long.
+/// Waits until the writer has caught up and records for how long.
 #[cold]
 fn wait_for_room<'a>(shared: &'a Shared, mut hot: MutexGuard<'a, Hot>) -> MutexGuard<'a, Hot> {
     let start = Instant::now();
@@ -356,19 +355,19 @@ fn wait_for_room<'a>(shared: &'a Shared, mut hot: MutexGuard<'a, Hot>) -> MutexG
     hot
 }
 
-/// Whether the disk takes something in this folder.
+/// Checks whether the disk accepts a write in this folder.
 fn probe(run: &RunDir, dir: &Path) -> Result<()> {
     let path = dir.join(".probe");
     inside::replace(run, &path, &vec![1; 64 << 10], false).at("save to", &path)
 }
 
-/// Rows of all parts. One that cannot be read counts none: it is reported by whoever reads it.
+/// Returns the number of rows in all parts. Unreadable parts count as zero; their readers report them.
 fn sealed_rows(run: &RunDir) -> Result<u64> {
     let parts = list_parts(run, &run.metrics())?;
     Ok(parts.iter().filter_map(|part| Some(Sealed::open(run, &part.path).ok()?.rows() as u64)).sum())
 }
 
-/// The highest segment number ever used, those set aside included, and the time of the last row.
+/// Returns the highest segment number ever used, including those set aside, and the time of the last row.
 fn last_segment(run: &RunDir) -> Result<(u32, i64)> {
     let (mut segment, mut time) = (0, i64::MIN);
     let mut folders = vec![run.metrics()];
@@ -377,7 +376,7 @@ fn last_segment(run: &RunDir) -> Result<(u32, i64)> {
     for dir in folders {
         let parts = list_parts(run, &dir)?;
         segment = segment.max(parts.last().map_or(0, |part| part.last));
-        // One that is damaged is passed over: the clock has gone on since.
+        // Skip damaged parts: the clock has advanced since.
         let last = parts.iter().rev().find_map(|part| Sealed::open(run, &part.path).ok());
         time = time.max(last.map_or(i64::MIN, |part| crate::sealed::reader::last_time(&part)));
     }

@@ -10,26 +10,26 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 use super::hot::Hot;
 use super::trouble::Troubles;
 
-/// How a [`Recorder`](crate::Recorder) works; the defaults are what runs use.
+/// Settings of a [`Recorder`](crate::Recorder); runs use the defaults.
 #[derive(Debug, Clone)]
 pub struct RecorderOptions {
-    /// A journal write at most this long after its oldest row.
+    /// Maximum time until a row is written to the journal.
     pub flush_after: Duration,
-    /// Rows that make a segment full.
+    /// Number of rows at which a segment is full.
     pub seal_rows: usize,
-    /// A segment is sealed at a quarter of the recorder's age, but not before the first of these, nor after the second.
+    /// Segments are sealed at an age of a quarter of the recorder's own, but within these bounds.
     pub seal_age: (Duration, Duration),
-    /// Parts of metrics that are merged into one. Of each, the pages that come next are in memory meanwhile.
+    /// Number of metrics parts that are merged into one. The next pages of each are in memory meanwhile.
     pub merge_parts: usize,
-    /// Parts of a table that are merged into one.
+    /// Number of table parts that are merged into one.
     pub merge_table_parts: usize,
-    /// Rows of a merged part at most. Parts of half as many are not merged.
+    /// Maximum number of rows of a merged part. Parts of half that size are not merged again.
     pub merge_rows: u64,
-    /// Called once parts have been merged, by the thread that did it: much memory has just become free.
+    /// Called after parts have been merged, on the thread that merged them, which has just freed much memory.
     pub after_merge: fn(),
-    /// Rows in memory beyond which logging waits for the disk.
+    /// Number of rows in memory beyond which logging waits for the disk.
     pub max_behind: usize,
-    /// How long errors of the disk are borne that have a limit, see [`StoreError::patience`](crate::StoreError::patience).
+    /// How long to tolerate temporary errors of the disk, see [`StoreError::patience`](crate::StoreError::patience).
     pub patience: Duration,
 }
 
@@ -49,25 +49,25 @@ impl Default for RecorderOptions {
     }
 }
 
-/// What the recorder's threads share.
+/// State shared by the recorder's threads.
 pub(super) struct Shared {
     pub(super) run: RunDir,
     pub(super) options: RecorderOptions,
     pub(super) hot: Mutex<Hot>,
-    /// Points that were sealed before.
+    /// Number of points sealed before the recorder was opened.
     pub(super) sealed: u64,
     /// Wakes the writer.
     pub(super) work: Condvar,
-    /// Wakes a training thread that waits for the disk.
+    /// Wakes the training thread when it waits for the disk.
     pub(super) room: Condvar,
     pub(super) series: Mutex<KeyTable>,
     pub(super) troubles: Troubles,
-    /// Where the checkpoint being saved will stand.
+    /// The position of the checkpoint being saved.
     pub(super) pending: Mutex<Pending>,
     pub(super) clock: Clock,
 }
 
-/// Borders that no merged part may span although no checkpoint has them yet.
+/// Boundaries that no merged part may span although no checkpoint records them yet.
 #[derive(Default)]
 pub(super) struct Pending {
     pub(super) segment: Option<u32>,
@@ -80,7 +80,7 @@ impl Shared {
     }
 }
 
-/// Microseconds since 1970 that never go back, whatever the system's clock does.
+/// A monotonic clock in microseconds since 1970, whatever happens to the system's clock.
 pub(super) struct Clock {
     start: Instant,
     start_us: i64,
@@ -88,14 +88,14 @@ pub(super) struct Clock {
 }
 
 impl Clock {
-    /// A clock at the present, but after `last`.
+    /// Creates a clock that starts now, or after `last` if that is later.
     pub(super) fn after(last: i64) -> Self {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let after = last.saturating_add(1);
         Self { start: Instant::now(), start_us: (now.as_micros() as i64).max(after), after }
     }
 
-    /// A time that was given, but after the rows that were there when the clock was made.
+    /// Converts a given time, moving it after the rows that existed when the clock was created.
     pub(super) fn at(&self, time: i64) -> i64 {
         time.max(self.after)
     }

@@ -1,4 +1,4 @@
-//! The table thread: tables are written as parts as they come.
+//! The table thread, which writes each batch of rows as a part.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -22,18 +22,18 @@ use crate::sealed::table::{
 use super::shared::Shared;
 use super::trouble::Who;
 
-/// Bytes waiting to be written beyond which `log_table` waits.
+/// Number of waiting bytes beyond which `log_table` waits.
 const MAX_WAITING: usize = 64 << 20;
-/// Rows of one table that come within this time share a part.
+/// Rows of one table logged within this time share a part.
 const GATHER: Duration = Duration::from_millis(50);
 
 enum Job {
     Rows(String, RecordBatch),
-    /// Write what came before; the answer is the last part of each table.
+    /// Write everything received so far; the answer is the last part of each table.
     Sync(Sender<Result<BTreeMap<String, u32>>>),
 }
 
-/// The recorder's end of the table thread.
+/// The recorder's handle of the table thread.
 pub(super) struct Tables {
     shared: Arc<Shared>,
     state: Mutex<State>,
@@ -48,7 +48,7 @@ struct State {
     finished: bool,
 }
 
-/// Bytes handed over and not yet written.
+/// Number of bytes handed over but not yet written.
 #[derive(Default)]
 struct Waiting {
     bytes: Mutex<usize>,
@@ -90,7 +90,7 @@ impl Tables {
         Self::send(&state, Job::Rows(name.to_owned(), batch))
     }
 
-    /// Writes everything handed over so far; the last part of each table.
+    /// Writes everything handed over so far and returns the last part of each table.
     pub(super) fn sync(&self) -> Result<BTreeMap<String, u32>> {
         let (answer, answered) = channel();
         {
@@ -103,14 +103,14 @@ impl Tables {
         answered.recv().map_err(|_| ended())?
     }
 
-    /// Takes no more rows; the thread writes what it has, merges, and ends.
+    /// Stops accepting rows; the thread writes what it has, merges, and ends.
     pub(super) fn close(&self) {
         let mut state = self.state.lock();
         state.finished = true;
         state.jobs = None;
     }
 
-    /// Waits for the thread's end.
+    /// Waits for the thread to end.
     pub(super) fn finish(&self) -> Result<()> {
         self.close();
         let thread = self.state.lock().thread.take();
@@ -140,7 +140,7 @@ impl Tables {
         state.jobs.as_ref().ok_or_else(ended)?.send(job).map_err(|_| ended())
     }
 
-    /// Waits until less is waiting, and counts `bytes` as waiting too.
+    /// Waits until less is pending, and adds `bytes` to it.
     fn wait_for_room(&self, bytes: usize) {
         let mut waiting = self.waiting.bytes.lock();
         if *waiting > MAX_WAITING {
@@ -158,7 +158,7 @@ fn ended() -> StoreError {
     StoreError::Writer("the recorder has finished".to_owned())
 }
 
-/// The highest part of each table; numbers set aside are not used again.
+/// Returns the highest part number of each table; numbers set aside are not reused.
 fn last_parts(shared: &Shared) -> Result<BTreeMap<String, u32>> {
     let mut last = BTreeMap::new();
     let run = &shared.run;
@@ -180,7 +180,7 @@ struct Worker {
     shared: Arc<Shared>,
     waiting: Arc<Waiting>,
     last: BTreeMap<String, u32>,
-    /// Rows by table, not yet written.
+    /// Unwritten rows by table.
     held: BTreeMap<String, Vec<RecordBatch>>,
 }
 
@@ -218,7 +218,7 @@ impl Worker {
         let result = self.write();
         self.shared.troubles.note(Who::Tables, &result);
         if result.is_err() {
-            // The rows are kept, and the next call comes later.
+            // The rows are kept and the next attempt is delayed.
             self.shared.troubles.pause();
         }
     }
@@ -235,7 +235,7 @@ impl Worker {
         Ok(())
     }
 
-    /// Parts that cannot be merged are whole as they are.
+    /// Merges parts. Failure is harmless, as unmerged parts are complete.
     fn merge(&self, table: &str, policy: &Policy) {
         let run = &self.shared.run;
         let mut borders: BTreeSet<u32> =
@@ -244,7 +244,7 @@ impl Worker {
         merge(run, &run.tables().join(table), &TableParts, &borders, policy).ok();
     }
 
-    /// Writes what is held, one part a table, and merges.
+    /// Writes the pending rows, one part per table, and merges.
     fn write(&mut self) -> Result<()> {
         while let Some(entry) = self.held.first_entry() {
             let dir = self.shared.run.tables().join(entry.key());

@@ -1,4 +1,4 @@
-//! What hinders the background threads: whose error it is, since when, and whether it is still borne.
+//! The current errors of the background threads: whose, since when, and whether they are still tolerated.
 
 use std::time::{Duration, Instant};
 
@@ -8,19 +8,19 @@ use parking_lot::{Condvar, Mutex};
 use crate::error::{Result, StoreError};
 use crate::log::patience::LIMITED;
 
-/// Wait after a failed write.
+/// Delay after a failed write.
 pub(super) const RETRY: Duration = Duration::from_millis(500);
 
 /// An error of the disk that has not passed yet.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Trouble {
-    /// In a few words, such as `the disk is full`.
+    /// The cause in a few words, such as `the disk is full`.
     pub cause: String,
     /// The whole error.
     pub error: String,
-    /// Since when.
+    /// Since when it lasts.
     pub since: Timestamp,
-    /// It will not pass, or has lasted for as long as such an error is borne.
+    /// Whether it will not pass, or has lasted longer than such errors are tolerated.
     pub hopeless: bool,
 }
 
@@ -40,12 +40,12 @@ struct Lasting {
     since: (Instant, Timestamp),
 }
 
-/// The current error of each, and whether any is still waited for.
+/// The current error of each thread, and whether errors are still waited out.
 pub(super) struct Troubles {
     lasting: Mutex<[Option<Lasting>; 4]>,
     given_up: Mutex<bool>,
     gave_up: Condvar,
-    /// How long errors are borne that have a limit.
+    /// How long temporary errors are tolerated.
     limit: Duration,
 }
 
@@ -54,12 +54,12 @@ impl Troubles {
         Self { lasting: Mutex::default(), given_up: Mutex::default(), gave_up: Condvar::new(), limit }
     }
 
-    /// Notes how a thread's step went. `false`: it failed, and is not to be tried again.
+    /// Records the result of a thread's step. Returns `false` if it failed and must not be retried.
     pub(super) fn note<T>(&self, who: Who, result: &Result<T>) -> bool {
         if let (Who::Caller, Err(error)) = (who, result)
             && !matches!(error, StoreError::Io { .. })
         {
-            // What the caller asked for is wrong, and the caller is told: the log is as well as before.
+            // An invalid request is reported to the caller; the log itself is fine.
             return false;
         }
         let mut all = self.lasting.lock();
@@ -69,7 +69,7 @@ impl Troubles {
             return true;
         };
         let patience = error.patience().map(|p| if p == LIMITED { self.limit } else { p });
-        // Another kind of error begins its own time.
+        // The time restarts with another kind of error.
         let since = slot.take().filter(|old| old.patience == patience).map(|old| old.since);
         let lasting = Lasting {
             cause: error.in_words(),
@@ -83,13 +83,13 @@ impl Troubles {
         borne && !self.given_up()
     }
 
-    /// A thread has died.
+    /// Records that a thread has died.
     pub(super) fn died(&self, who: Who, message: &str) {
         let error: Result<()> = Err(StoreError::Writer(message.to_owned()));
         self.note(who, &error);
     }
 
-    /// The worst of them.
+    /// Returns the most severe error.
     pub(super) fn worst(&self) -> Option<Trouble> {
         let all = self.lasting.lock();
         let trouble = |l: &Lasting| Trouble {
@@ -102,7 +102,7 @@ impl Troubles {
         troubles().find(|l| l.is_hopeless()).or_else(|| troubles().next()).map(trouble)
     }
 
-    /// Waits before the next try, unless nothing is waited for any more.
+    /// Waits before the next attempt, unless errors are no longer waited out.
     pub(super) fn pause(&self) {
         self.gave_up.wait_while_for(&mut self.given_up.lock(), |given_up| !*given_up, RETRY);
     }
@@ -116,7 +116,7 @@ impl Troubles {
         *self.given_up.lock()
     }
 
-    /// Tries a step until it succeeds or its error is no longer borne.
+    /// Retries a step until it succeeds or its error is no longer tolerated.
     pub(super) fn persist<T>(&self, who: Who, mut step: impl FnMut() -> Result<T>) -> Result<T> {
         loop {
             let result = step();

@@ -1,4 +1,4 @@
-//! The writer thread: from memory to the journal.
+//! The writer thread, which writes rows from memory to the journal.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
@@ -19,45 +19,45 @@ use super::sealer::{Sealer, Segment};
 use super::shared::Shared;
 use super::trouble::{RETRY, Who};
 
-/// Rows that are written without waiting for their time.
+/// Number of rows that are written at once rather than after a delay.
 const FLUSH_ROWS: usize = 1_024;
-/// How often the writer looks while points come. Waking it for each batch would cost the training thread more.
+/// How often the writer checks for rows while points arrive. Waking it for each batch would cost the training thread more.
 const TICK: Duration = Duration::from_millis(20);
-/// After so long without a point it sleeps until it is woken.
+/// After so long without a point, it sleeps until it is woken.
 const IDLE: Duration = Duration::from_secs(2);
-/// At the end, rows may be this much older than else before they are written: sealing them is as good.
+/// At the end, rows may wait this much longer to be written, because sealing them makes that unnecessary.
 const SEAL_FIRST: Duration = Duration::from_millis(50);
 
 pub(super) struct Writer {
     shared: Arc<Shared>,
     sealer: Sealer,
-    /// The number of the segment being filled.
+    /// The number of the current segment.
     segment: u32,
-    /// Its journal, once it has a row.
+    /// The journal, once the segment has a row.
     journal: Option<JournalWriter>,
-    /// All its rows.
+    /// All rows of the segment.
     rows: Rows,
     /// How many of them are encoded, and how many are in the file.
     encoded: usize,
     written: usize,
-    /// Time of the last row encoded: the next batch is later.
+    /// Time of the last encoded row: the next batch must be later.
     last_time: i64,
-    /// Time of each series' last row: no two rows of a series have one time, so the time alone tells their order.
+    /// Time of the last row of each series. It differs between rows of a series, so it determines their order.
     last_times: Vec<i64>,
-    /// When its first row came.
+    /// When the segment's first row was logged.
     since: Instant,
     started: Instant,
     series_file: Option<File>,
-    /// End of the file's last whole line, and how many series it has.
+    /// Length of the file's complete lines, and how many series they name.
     series_len: u64,
     series_written: usize,
-    /// Journals of ended segments, as far as they may not be sealed yet.
+    /// Journals of ended segments that may not be sealed yet.
     unsealed: Vec<PathBuf>,
     last_point: Instant,
     retry_at: Option<Instant>,
 }
 
-/// Leaves nobody waiting for a writer that has ended, however it did.
+/// Releases all waiting threads when the writer ends, for any reason.
 struct Ended(Arc<Shared>);
 
 impl Drop for Ended {
@@ -68,7 +68,7 @@ impl Drop for Ended {
         let mut hot = self.0.hot();
         hot.closed = true;
         hot.ended = true;
-        // Their askers see the channel closed.
+        // Their senders see the channel closed.
         hot.commands.clear();
         drop(hot);
         self.0.room.notify_all();
@@ -78,7 +78,7 @@ impl Drop for Ended {
 impl Writer {
     pub(super) fn start(shared: &Arc<Shared>, segment: u32, series_len: u64) -> Result<JoinHandle<()>> {
         let sealer = Sealer::start(Arc::clone(shared))?;
-        // Segments a crash left, if nobody recovered the run: later ones are not to hide them.
+        // Segments left by a crash, if the run was not recovered: later segments must not hide them.
         for (left, _) in list_segments(&shared.run, &shared.run.journal())? {
             sealer.seal(Segment { number: left, rows: None, journaled: true });
         }
@@ -121,7 +121,7 @@ impl Writer {
             if retry {
                 self.retry_at = None;
             }
-            // What is sealed at once need not be written twice; see `finish`.
+            // Rows that are sealed at once need not be written twice; see `finish`.
             let finishes = commands.iter().any(|c| matches!(c, Command::Finish(_)));
             if self.written < self.rows.len() && retry && !finishes {
                 self.note(Self::flush);
@@ -134,7 +134,7 @@ impl Writer {
                     Command::Cut(answer) => {
                         let cut = self.durable_cut();
                         self.shared.troubles.note(Who::Writer, &cut);
-                        // The asker waits; if it is gone, nobody needs the answer.
+                        // If the sender is gone, nobody needs the answer.
                         answer.send(cut).ok();
                     }
                     Command::Finish(answer) => {
@@ -143,7 +143,7 @@ impl Writer {
                     }
                     Command::Close => {
                         self.note(Self::flush_if_needed);
-                        // Nothing may touch the folder once the recorder is gone. What fails here is in the journal.
+                        // Nothing may touch the folder once the recorder is gone. What cannot be sealed is in the journal.
                         self.sealer.finish().ok();
                         return;
                     }
@@ -152,7 +152,7 @@ impl Writer {
         }
     }
 
-    /// Waits until there is something to do, and takes it.
+    /// Waits until there is work, and takes it.
     fn next(&mut self) -> (Vec<Chunk>, Vec<Command>) {
         let shared = Arc::clone(&self.shared);
         let mut hot = shared.hot();
@@ -162,14 +162,14 @@ impl Writer {
             if age.is_some() {
                 self.last_point = Instant::now();
             }
-            // One tick early, as the next one may come too late.
+            // One tick early, because the next one may be too late.
             let ripe = age
                 .is_some_and(|a| a >= (shared.options.flush_after.saturating_sub(TICK)).as_micros() as i64);
             if !commands.is_empty() || hot.has_full() || ripe || hot.waiting() >= FLUSH_ROWS {
                 return (hot.take(), commands);
             }
             let now = Instant::now();
-            // After a failure only the time to retry counts.
+            // After a failure, only the time to retry counts.
             let due =
                 (!self.rows.is_empty() && self.retry_at.is_none()).then(|| self.since + self.age_limit());
             if due.is_some_and(|t| t <= now) || self.retry_at.is_some_and(|t| t <= now) {
@@ -184,14 +184,14 @@ impl Writer {
         }
     }
 
-    /// Turns calls into rows, and gives the memory back.
+    /// Turns calls into rows and returns the memory.
     fn absorb(&mut self, mut chunks: Vec<Chunk>) {
         if self.rows.is_empty() {
             self.since = Instant::now();
         }
         for chunk in &mut chunks {
             let rows = &mut self.rows;
-            // The rows of this batch are later than the last one's: a reader tells by the time what it has seen.
+            // Rows of this batch must be later than those of the last one, because readers track their position by time.
             let mut time = if self.encoded == rows.len() {
                 self.last_time.saturating_add(1)
             } else {
@@ -220,14 +220,14 @@ impl Writer {
         self.shared.hot().give_back(chunks);
     }
 
-    /// Runs a step that may fail, and keeps its error for the statistics until it succeeds.
+    /// Runs a fallible step and records its error until it succeeds.
     fn note(&mut self, step: fn(&mut Self) -> Result<()>) {
         let result = step(self);
         self.retry_at = result.is_err().then(|| Instant::now() + RETRY);
         self.shared.troubles.note(Who::Writer, &result);
     }
 
-    /// Brings all rows to the journal.
+    /// Writes all rows to the journal.
     fn flush(&mut self) -> Result<()> {
         self.write_series()?;
         if self.journal.is_none() {
@@ -280,13 +280,13 @@ impl Writer {
         (self.started.elapsed() / 4).clamp(least, most.max(least))
     }
 
-    /// Whether the segment is full or old.
+    /// Returns whether the segment is full or old.
     fn due(&self) -> bool {
         let n = self.rows.len();
         n > 0 && (n >= self.shared.options.seal_rows || self.since.elapsed() >= self.age_limit())
     }
 
-    /// Ends the segment, all of it in the journal, and hands it to the sealer.
+    /// Ends the segment with all rows in the journal and hands it to the sealer.
     fn cut(&mut self) -> Result<()> {
         if let Some(journal) = &mut self.journal {
             journal.end()?;
@@ -304,10 +304,10 @@ impl Writer {
         Ok(())
     }
 
-    /// Ends the segment and puts all journals on the disk. The last segment's number.
+    /// Ends the segment, syncs all journals, and returns the number of the last segment.
     fn durable_cut(&mut self) -> Result<u32> {
         self.flush_if_needed()?;
-        // Before a later segment can be sealed, let alone merged with this one.
+        // Sync before a later segment can be sealed, let alone merged with this one.
         let last = self.segment - u32::from(self.rows.is_empty());
         self.shared.pending.lock().segment = Some(last);
         self.cut()?;
@@ -324,8 +324,8 @@ impl Writer {
         if self.written < self.rows.len() { self.flush() } else { Ok(()) }
     }
 
-    /// Seals everything. What is not in the journal yet is sealed from memory alone, if that is done in time; else it is
-    /// journaled meanwhile. Should the journal fail, sealing may still succeed: Parquet is a tenth of its size.
+    /// Seals everything. Rows that are not yet in the journal are sealed from memory if that is fast enough, else they
+    /// are journaled meanwhile. If the journal fails, sealing may still succeed: Parquet needs a tenth of the space.
     fn finish(&mut self) -> Result<()> {
         self.write_series().ok();
         let rows = Arc::new(std::mem::take(&mut self.rows));
@@ -340,7 +340,7 @@ impl Writer {
             let age = Duration::from_micros(u64::try_from(age).unwrap_or(0));
             let limit = self.shared.options.flush_after + SEAL_FIRST;
             if !self.sealer.has_sealed(limit.saturating_sub(age)) {
-                // If this fails, sealing may not.
+                // If this fails, sealing may still succeed.
                 self.journal_rest(&rows, true).ok();
             }
         }
@@ -349,7 +349,7 @@ impl Writer {
             let rows = (rows.len() - self.written) as u64;
             return match e.patience() {
                 _ if rows > 0 => Err(StoreError::Lost { rows, table_rows: 0, why: e.in_words() }),
-                // All in the journal, from where recovery seals them once there is room.
+                // Everything is in the journal; recovery seals it once there is space.
                 Some(_) if self.shared.troubles.given_up() => Ok(()),
                 _ => Err(e),
             };
@@ -359,13 +359,13 @@ impl Writer {
         let shared = Arc::clone(&self.shared);
         shared.troubles.persist(Who::Writer, || {
             self.write_series()?;
-            // One that was begun or written to after its rows were sealed.
+            // A journal that was created or written after its rows were sealed.
             let journal = self.journal_path();
             inside::remove_file(&self.shared.run, &journal).at("remove", &journal).map(drop)
         })
     }
 
-    /// Notes that `new` more points are safe.
+    /// Records that `new` more points are safe.
     fn recorded(&self, new: u64) {
         let mut hot = self.shared.hot();
         hot.recorded += new;
@@ -374,7 +374,7 @@ impl Writer {
         self.shared.room.notify_all();
     }
 
-    /// Brings the rest of the last segment to the journal; if `unless_sealed`, only for as long as it is not sealed.
+    /// Writes the rest of the last segment to the journal; with `unless_sealed`, only while it is not sealed.
     fn journal_rest(&mut self, rows: &Rows, unless_sealed: bool) -> Result<()> {
         self.write_series()?;
         while self.written < rows.len() {
@@ -395,7 +395,7 @@ impl Writer {
         self.journal.as_mut().map_or(Ok(()), JournalWriter::end)
     }
 
-    /// Of the segment being filled.
+    /// Returns the path of the current segment.
     fn journal_path(&self) -> PathBuf {
         self.shared.run.journal().join(segment_name(self.segment))
     }

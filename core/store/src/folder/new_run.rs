@@ -1,5 +1,5 @@
-//! How a run comes to be: its folder is built out of sight, with its lock held, and then gets its name. Whoever sees the run
-//! sees all of it, and sees that it lives.
+//! Creating runs. A run's folder is built under a temporary name, with its lock held, and then renamed: whoever sees
+//! the run sees all of it, and sees that it is alive.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,46 +13,46 @@ use crate::folder::manifest::{Manifest, replace_manifest};
 use crate::folder::queue::{self, LockedQueue, Turn};
 use crate::folder::run_dir::RunDir;
 use crate::folder::run_table::{write_params_table, write_run_table};
-use crate::folder::runs::{misread, new_run_name, new_run_names, validate_name};
+use crate::folder::runs::{new_run_name, new_run_names, validate_name, why_misread};
 use crate::folder::shared::create_shared;
 use crate::folder::status::read_status;
 use crate::folder::temporary::{TMP, tmp_beside};
 use crate::log::parallel::each;
 
-/// How often a name, or a folder, may be taken away by others before it is given up.
+/// How often to retry when other processes take the name or remove the folder.
 const TRIES: u32 = 1_000;
 
-/// Threads that wait for the disk, which does much of what they want in one go.
+/// Number of threads that sync folders. The disk can combine much of what they request.
 const SYNCING: usize = 8;
 
-/// A run that nobody sees yet. Dropped, it is gone.
+/// A run that is still invisible to others. Dropping it removes its folder.
 #[derive(Debug)]
-pub struct Birth {
+pub struct NewRun {
     runs: PathBuf,
     manifest: Manifest,
     find_name: bool,
-    /// The folder of the experiment.
+    /// The experiment's folder.
     above: RunDir,
     run: RunDir,
-    /// Until it has its name.
+    /// The run's lock, until [`NewRun::finish`] returns it.
     lock: Option<RunLock>,
 }
 
-impl Birth {
-    /// Makes the folder of a new run under a temporary name and takes its lock. With `find_name` the run gets the next free
-    /// name; else that of the manifest, and [`StoreError::RunExists`] if there is such a run.
+impl NewRun {
+    /// Makes the folder of a new run under a temporary name and takes its lock. With `find_name` the run gets the next
+    /// free name, else the name in the manifest, which may fail with [`StoreError::RunExists`].
     ///
     /// # Errors
-    /// The name is taken or cannot be one, or the disk does not take the folder.
+    /// The name is taken or invalid, or the folder cannot be made.
     pub fn begin(runs: &Path, manifest: Manifest, find_name: bool) -> Result<Self> {
         let above = runs.join(format!("exp={}", manifest.experiment.id));
         Self::begin_in(runs, RunDir::new(above), manifest, find_name)
     }
 
-    /// The same for a run that is to wait in the queue: ended by [`Self::finish_queued`].
+    /// Like [`Self::begin`], for a run that is to wait in the queue: complete it with [`Self::finish_queued`].
     ///
     /// # Errors
-    /// As [`Self::begin`].
+    /// See [`Self::begin`].
     pub fn begin_queued(runs: &Path, manifest: Manifest, find_name: bool) -> Result<Self> {
         Self::begin_in(runs, queue::folder(runs), manifest, find_name)
     }
@@ -63,7 +63,7 @@ impl Birth {
         }
         let id = &manifest.experiment.id;
         let is_path = id.is_empty() || id.contains(['/', '\0']) || id.starts_with('.');
-        if let Some(why) = misread(id).or(is_path.then_some("it is part of a path")) {
+        if let Some(why) = why_misread(id).or(is_path.then_some("it is part of a path")) {
             return Err(StoreError::BadName { of: "experiment", name: id.clone(), why });
         }
         if !find_name {
@@ -73,7 +73,7 @@ impl Birth {
         for _ in 0..TRIES {
             create_shared(runs, above.path())?;
             remove_unfinished(&above);
-            if let Some((run, lock)) = conceive(&above)? {
+            if let Some((run, lock)) = create_unnamed(&above)? {
                 return Ok(Self { runs: runs.to_owned(), manifest, find_name, above, run, lock: Some(lock) });
             }
         }
@@ -81,7 +81,7 @@ impl Birth {
         Err(StoreError::Io { what: "create a run in", path: above.path().to_owned(), source })
     }
 
-    /// Makes the queue's folder, if it is not there.
+    /// Makes the queue's folder if it does not exist.
     ///
     /// # Errors
     /// The folder cannot be made.
@@ -90,20 +90,20 @@ impl Birth {
         create_shared(runs, queue::folder(runs).path())
     }
 
-    /// The device that its manifest names; empty where nobody knows.
+    /// Returns the device named in the manifest; empty if unknown.
     pub fn device(&self) -> &str {
         &self.manifest.device
     }
 
-    /// The folder, under its temporary name.
+    /// Returns the folder, under its temporary name.
     pub fn run(&self) -> &RunDir {
         &self.run
     }
 
-    /// Writes the manifest, of a run that has a status its tables too, and gives the folder its name.
+    /// Writes the manifest (and the tables, if the run has a status) and gives the folder its final name.
     ///
     /// # Errors
-    /// The name was taken meanwhile, or the disk does not take it.
+    /// The name was taken in the meantime, or the folder cannot be written.
     pub fn finish(mut self) -> Result<(RunDir, RunLock)> {
         let mut tries = 0;
         loop {
@@ -128,7 +128,7 @@ impl Birth {
     }
 }
 
-impl Birth {
+impl NewRun {
     fn write_named(&self) -> Result<()> {
         replace_manifest(&self.run, &self.manifest)?;
         if let Ok(status) = read_status(&self.run) {
@@ -138,44 +138,47 @@ impl Birth {
         Ok(())
     }
 
-    /// Gives folders the last places in the queue, in this order, each with what it is to be started with.
+    /// Appends runs to the queue in this order, each with what it is to be started with.
     ///
     /// # Errors
-    /// The queue is another user's, a name is taken, or the disk does not take them. Those before the first that failed may be queued.
-    pub fn finish_queued(mut births: Vec<(Self, Turn)>) -> Result<Vec<RunDir>> {
-        let Some(runs) = births.first().map(|(birth, _)| birth.runs.clone()) else { return Ok(Vec::new()) };
+    /// The queue belongs to another user, a name is taken, or the disk refuses. The runs before the first failed one
+    /// may have been queued.
+    pub fn finish_queued(mut new_runs: Vec<(Self, Turn)>) -> Result<Vec<RunDir>> {
+        let Some(runs) = new_runs.first().map(|(new_run, _)| new_run.runs.clone()) else {
+            return Ok(Vec::new());
+        };
         let queue = LockedQueue::lock(&runs)?;
         let mut names = BTreeMap::new();
-        for (birth, turn) in &mut births {
-            queue::write_turn(&birth.run, turn)?;
-            let manifest = &mut birth.manifest;
-            if birth.find_name {
+        for (new_run, turn) in &mut new_runs {
+            queue::write_turn(&new_run.run, turn)?;
+            let manifest = &mut new_run.manifest;
+            if new_run.find_name {
                 let id = &manifest.experiment.id;
                 let names = names.entry(id.clone()).or_insert_with(|| new_run_names(&runs, id));
                 manifest.run = names.next().unwrap_or_default();
             } else {
                 refuse_taken(&runs, manifest)?;
             }
-            birth.write_named()?;
+            new_run.write_named()?;
         }
-        each(SYNCING, births.iter().map(|(birth, _)| &birth.run).collect(), sync)
+        each(SYNCING, new_runs.iter().map(|(new_run, _)| &new_run.run).collect(), sync)
             .into_iter()
             .collect::<Result<()>>()?;
-        let queued =
-            queue.append(births.iter().map(|(birth, _)| (&birth.run, birth.manifest.run.as_str())))?;
-        for (birth, _) in &mut births {
-            birth.lock = None;
+        let queued = queue
+            .append(new_runs.iter().map(|(new_run, _)| (&new_run.run, new_run.manifest.run.as_str())))?;
+        for (new_run, _) in &mut new_runs {
+            new_run.lock = None;
         }
         Ok(queued)
     }
 }
 
-/// Puts a run on the disk that has all that it is born with.
+/// Syncs a new run to the disk.
 fn sync(run: &RunDir) -> Result<()> {
     inside::sync_all(run, run.path()).at("sync", run.path())
 }
 
-/// An error if a run of that name is there, or waits in the queue.
+/// Returns an error if a run of that name exists or waits in the queue.
 fn refuse_taken(runs: &Path, manifest: &Manifest) -> Result<()> {
     let id = &manifest.experiment.id;
     let path = runs.join(format!("exp={id}")).join(format!("run={}", manifest.run));
@@ -188,18 +191,18 @@ fn refuse_taken(runs: &Path, manifest: &Manifest) -> Result<()> {
     }
 }
 
-impl Drop for Birth {
+impl Drop for NewRun {
     fn drop(&mut self) {
         if self.lock.is_some() {
             inside::remove_dir(&self.above, self.run.path()).ok();
-            // The experiment's folder too, if it holds nothing else.
+            // Also removes the experiment's folder if that is now empty.
             fs::remove_dir(self.above.path()).ok();
         }
     }
 }
 
-/// Makes an empty run under a temporary name and locks it; `None` if somebody has removed it at that moment.
-fn conceive(above: &RunDir) -> Result<Option<(RunDir, RunLock)>> {
+/// Makes an empty run under a temporary name and locks it. Returns `None` if another process has just removed it.
+fn create_unnamed(above: &RunDir) -> Result<Option<(RunDir, RunLock)>> {
     let run = RunDir::new(tmp_beside(&above.path().join("run")));
     match fs::create_dir(run.path()) {
         Err(e) if matches!(e.kind(), std::io::ErrorKind::AlreadyExists | std::io::ErrorKind::NotFound) => {
@@ -215,7 +218,7 @@ fn conceive(above: &RunDir) -> Result<Option<(RunDir, RunLock)>> {
     });
     match made {
         Ok(lock) if lock.is_there() => Ok(Some((run, lock))),
-        // Another launch took it for the leftover of a dead one in the moment before it was locked.
+        // Before it was locked, another launch took the folder for a leftover of a dead process.
         Ok(_) | Err(StoreError::Locked { .. }) => Ok(None),
         Err(_) if !inside::exists(above, run.path()) => Ok(None),
         Err(e) => {
@@ -225,7 +228,7 @@ fn conceive(above: &RunDir) -> Result<Option<(RunDir, RunLock)>> {
     }
 }
 
-/// Removes what launches and deletions of this user left in the folder of an experiment that died before they were done.
+/// Removes what this user's dead launches and deletions left in an experiment's folder.
 pub fn remove_unfinished(above: &RunDir) {
     let names = inside::names(above, above.path()).unwrap_or_default();
     for name in names.iter().filter(|name| name.to_string_lossy().starts_with(TMP)) {
@@ -240,10 +243,10 @@ pub fn remove_unfinished(above: &RunDir) {
     }
 }
 
-/// Makes a run of this manifest that nobody runs.
+/// Creates a run from a manifest without starting it.
 ///
 /// # Errors
-/// As [`Birth::begin`] and [`Birth::finish`].
+/// See [`NewRun::begin`] and [`NewRun::finish`].
 pub fn create_run(runs: &Path, manifest: &Manifest) -> Result<RunDir> {
-    Ok(Birth::begin(runs, manifest.clone(), false)?.finish()?.0)
+    Ok(NewRun::begin(runs, manifest.clone(), false)?.finish()?.0)
 }

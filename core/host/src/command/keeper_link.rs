@@ -1,4 +1,4 @@
-//! What keeper and sink of a command say to each other, one JSON line each.
+//! The protocol between a command's keeper and its sink, one JSON object per line.
 
 use std::io::{Read as _, Write as _};
 use std::os::fd::RawFd;
@@ -6,17 +6,17 @@ use std::os::unix::net::UnixStream;
 
 use serde::{Deserialize, Serialize};
 
-/// Where a sink inherits the socket that it listens at.
+/// The descriptor of the sink's listening socket.
 pub(crate) const LISTENER: RawFd = 3;
-/// The end of the command's descriptor 3.
+/// The descriptor of the other end of the command's descriptor 3.
 pub(crate) const LINES: RawFd = 4;
-/// The end of the command's output, for when nobody else is left to read it.
+/// The descriptor of the command's output, for when nobody else is left to read it.
 pub(crate) const CONSOLE: RawFd = 5;
 
-/// The last argument of a sink: the command has begun, and another one recorded it before.
+/// The last argument of a sink that replaces another one.
 pub(crate) const BEGUN: &str = "begun";
 
-/// From the keeper.
+/// Messages of the keeper.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "keeper", rename_all = "lowercase")]
 pub(crate) enum FromKeeper {
@@ -27,44 +27,44 @@ pub(crate) enum FromKeeper {
         /// Its start time.
         start: u64,
     },
-    /// It and all that it started have ended.
+    /// The command and all processes it started have ended.
     Ended,
 }
 
-/// From the sink, beside what a trainer reports.
+/// Messages of the sink, in addition to those of a trainer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "sink", rename_all = "lowercase")]
 pub(crate) enum FromSink {
-    /// The log is open: the command may start.
+    /// The log is open, so the command may start.
     Ready,
-    /// Whether somebody in the command looks for requests.
+    /// A client has started or stopped checking for requests.
     Listens {
-        /// Somebody does.
+        /// Whether any client does.
         yes: bool,
     },
-    /// The run has failed: the command shall end.
+    /// The run has failed, so the command must end.
     Failing,
-    /// A client has said that the work is done, or that it failed.
+    /// A client reported that the work is done or has failed.
     Done {
-        /// Why it failed.
+        /// The reason, if it failed.
         error: Option<String>,
     },
 }
 
-/// Says it; who is gone hears nothing.
-pub(crate) fn say<T: Serialize>(mut stream: &UnixStream, what: &T) {
+/// Sends a message; a dead peer is ignored.
+pub(crate) fn send<T: Serialize>(mut stream: &UnixStream, what: &T) {
     if let Ok(mut line) = serde_json::to_vec(what) {
         line.push(b'\n');
         stream.write_all(&line).ok();
     }
 }
 
-/// Lines as they come.
+/// Collects lines from a stream.
 #[derive(Default)]
 pub(crate) struct Lines(Vec<u8>);
 
 impl Lines {
-    /// Reads what is there, waiting for the first of it; the whole lines. `None`: there will be no more.
+    /// Reads the available bytes, waiting for the first, and returns the complete lines. `None` at the end of the stream.
     pub(crate) fn read(&mut self, mut stream: &UnixStream) -> Option<Vec<Vec<u8>>> {
         let mut buffer = [0; 8 << 10];
         match stream.read(&mut buffer) {

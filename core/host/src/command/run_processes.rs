@@ -1,4 +1,4 @@
-//! Processes of a run, found without its keeper or any of its files: by what they were given at their start.
+//! Finds processes of a run without its keeper or files, by the environment and arguments they were started with.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -13,13 +13,13 @@ use rustix::process::Signal;
 use crate::machine::proc_fs::{pids, variable};
 use crate::machine::process::{Process, until_none};
 
-/// The variable that names a command's run; each process that it starts has it too.
+/// Names the folder of a command's run; inherited by every process the command starts.
 pub(crate) const RUN_DIR: &str = "GRADTOP_RUN_DIR";
-/// What a command is given beside. A run that it starts in turn has none of them of it.
+/// Other variables passed to a command. They are removed when a command starts another run.
 pub(crate) const GIVEN: [&str; 5] =
     [RUN_DIR, "GRADTOP_RUN", "GRADTOP_SEED", "GRADTOP_SINK", "GRADTOP_RESUME_DIR"];
 
-/// Processes of this user that were started by the command of a run, and still are there.
+/// Returns this user's live processes that were started by the command of a run.
 pub(crate) fn of(run: &RunDir) -> Vec<(u32, Process)> {
     let place = |path: &Path| fs::metadata(path).map(|m| (m.dev(), m.ino())).ok();
     let Some(own) = place(run.path()) else { return Vec::new() };
@@ -28,9 +28,9 @@ pub(crate) fn of(run: &RunDir) -> Vec<(u32, Process)> {
     })
 }
 
-/// The keeper, trainer and sink of a run that are there.
+/// Returns the live keeper, trainer and sink of a run.
 pub(crate) fn at_work(run: &RunDir) -> Vec<(u32, Process)> {
-    // One of the kernel's own has no program, nor a command line that could be waited for.
+    // Kernel threads have no program and no command line to wait for.
     found(|pid| fs::read_link(format!("/proc/{pid}/exe")).is_ok() && is_started_for(run, pid))
 }
 
@@ -39,14 +39,14 @@ fn found(is_of: impl Fn(u32) -> bool) -> Vec<(u32, Process)> {
         .filter(|pid| *pid != std::process::id())
         .filter_map(|pid| {
             let start = process_start(pid)?;
-            // Opened first: what is looked at next is the process that was opened.
+            // Opened first, so that all further checks are about the process that was opened.
             let process = Process::that(pid, start)?;
             (is_of(pid) && !process.wait(Duration::ZERO)).then_some((pid, process))
         })
         .collect()
 }
 
-/// Kills them, also those that come up meanwhile.
+/// Kills them, including those started in the meantime.
 pub(crate) fn kill(run: &RunDir) {
     until_none(|| {
         let left = of(run);

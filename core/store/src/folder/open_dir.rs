@@ -1,4 +1,4 @@
-//! A folder that is kept open, so that it stays the same one whatever happens to its name.
+//! A folder that is kept open, so that it stays the same one even if it is moved or its name is reused.
 
 use std::cmp::Ordering;
 use std::fs;
@@ -11,11 +11,11 @@ use std::sync::Arc;
 use rustix::fs::{CWD, Mode, OFlags, fstat, openat, stat};
 use rustix::io::Errno;
 
-/// A folder and where it lay when it was opened; or none. All are equal: what is compared is the path beside it.
+/// An open folder and its path when it was opened, or nothing. All values compare as equal, because only paths identify a run.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Held(Option<Arc<(OwnedFd, Option<PathBuf>)>>);
+pub(crate) struct OpenDir(Option<Arc<(OwnedFd, Option<PathBuf>)>>);
 
-impl Held {
+impl OpenDir {
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let folder = openat(CWD, path, flags, Mode::empty())?;
@@ -30,8 +30,7 @@ impl Held {
     pub(crate) fn is_at(&self, path: &Path) -> bool {
         let Some(held) = &self.0 else { return true };
         let (folder, at_first) = &**held;
-        // The kernel knows best: by way of links a path may come to lead elsewhere, and some file systems give a folder another
-        // number now and then.
+        // Ask the kernel: a path may lead elsewhere through links, and some file systems change inode numbers.
         if at_first.is_some() && place(folder) == *at_first {
             return true;
         }
@@ -43,30 +42,30 @@ impl Held {
     }
 }
 
-/// Where the kernel says that a folder lies now.
+/// Returns the kernel's current path of a folder.
 fn place(folder: &OwnedFd) -> Option<PathBuf> {
     fs::read_link(format!("/proc/self/fd/{}", folder.as_raw_fd())).ok()
 }
 
-impl PartialEq for Held {
+impl PartialEq for OpenDir {
     fn eq(&self, _: &Self) -> bool {
         true
     }
 }
 
-impl Eq for Held {}
+impl Eq for OpenDir {}
 
-impl Hash for Held {
+impl Hash for OpenDir {
     fn hash<H: Hasher>(&self, _: &mut H) {}
 }
 
-impl PartialOrd for Held {
+impl PartialOrd for OpenDir {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl Ord for Held {
+impl Ord for OpenDir {
     fn cmp(&self, _: &Self) -> Ordering {
         Ordering::Equal
     }

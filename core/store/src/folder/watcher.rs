@@ -1,4 +1,4 @@
-//! Folders that the system tells of when something in them changes.
+//! Watches folders for changes through inotify.
 
 use std::collections::HashMap;
 use std::mem::MaybeUninit;
@@ -13,7 +13,7 @@ use rustix::io::Errno;
 
 use super::remote::is_remote;
 
-/// Opening and reading is no change: it is what we do.
+/// Changes to report. Opening and reading do not count, as gradtop itself does that.
 const CHANGES: WatchFlags = WatchFlags::CREATE
     .union(WatchFlags::DELETE)
     .union(WatchFlags::MODIFY)
@@ -22,56 +22,57 @@ const CHANGES: WatchFlags = WatchFlags::CREATE
     .union(WatchFlags::MOVE)
     .union(WatchFlags::DELETE_SELF)
     .union(WatchFlags::MOVE_SELF);
-/// Of a folder that another will appear in, what may be its coming.
+/// Events of a parent folder that may mean that a missing folder has been created.
 const COMING: WatchFlags = WatchFlags::CREATE
     .union(WatchFlags::MOVED_TO)
     .union(WatchFlags::DELETE_SELF)
     .union(WatchFlags::MOVE_SELF);
-/// A folder may be both.
+/// A folder may be watched for both purposes.
 const HOW: WatchFlags = WatchFlags::ONLYDIR.union(WatchFlags::MASK_ADD);
 
-/// The system's number of each.
+/// The inotify watch descriptor of each folder.
 type Folders = HashMap<PathBuf, i32>;
 
-/// Folders, and what listens for changes in them. Not of folders below them, nor on file systems that other machines change.
+/// Watched folders and the thread that waits for changes in them. Not recursive, and not for file systems that other
+/// machines change.
 #[derive(Debug, Default)]
-pub struct ToldOf {
+pub struct FolderWatcher {
     system: Option<Arc<OwnedFd>>,
     folders: Arc<Mutex<Folders>>,
-    /// Its other end is closed with this.
+    /// Closing this end stops the thread.
     _open: Option<OwnedFd>,
 }
 
-impl ToldOf {
-    /// Listens. `tell` is called on a thread of its own, once for changes that come together. Where the system cannot be heard,
-    /// no folder is ever told of; of the default, neither.
-    pub fn start(tell: impl Fn() + Send + 'static) -> Self {
+impl FolderWatcher {
+    /// Starts a thread that calls `notify` once for changes that come together. If inotify is unavailable, and for the
+    /// default value, no folder is ever watched.
+    pub fn start(notify: impl Fn() + Send + 'static) -> Self {
         let start = || {
             let system = Arc::new(inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK).ok()?);
             let (end, open) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).ok()?;
             let folders: Arc<Mutex<Folders>> = Arc::default();
             let (heard, known) = (Arc::clone(&system), Arc::clone(&folders));
             let thread = std::thread::Builder::new().name("folders".to_owned());
-            thread.spawn(move || listen(&heard, &end, &known, tell)).ok()?;
+            thread.spawn(move || listen(&heard, &end, &known, notify)).ok()?;
             Some(Self { system: Some(system), folders, _open: Some(open) })
         };
         start().unwrap_or_default()
     }
 
-    /// Whether changes in this folder are told of.
-    pub fn has(&self, folder: &Path) -> bool {
+    /// Returns whether a folder is watched.
+    pub fn watches(&self, folder: &Path) -> bool {
         self.folders.lock().contains_key(folder)
     }
 
-    /// Has changes in a folder told of, and its coming if it is not there yet; false if that cannot be. A folder that is
-    /// removed or moved away is forgotten.
+    /// Watches a folder, or for its creation if it does not exist yet. Returns false if that is impossible. A folder
+    /// that is removed or moved away is forgotten.
     pub fn watch(&mut self, folder: &Path) -> bool {
         if self.system.is_none() || is_remote(folder) {
             return false;
         }
         let mut nearest = self.nearest(folder);
         while nearest.is_some_and(|place| place != folder) {
-            // It may have come before the one above it was watched.
+            // The folder may have been created before its parent was watched.
             let before = std::mem::replace(&mut nearest, self.nearest(folder));
             if before == nearest {
                 break;
@@ -80,7 +81,7 @@ impl ToldOf {
         nearest.is_some()
     }
 
-    /// Has a folder told of, or the nearest one above it that is there.
+    /// Watches a folder, or its closest existing parent, and returns which one.
     fn nearest<'a>(&self, folder: &'a Path) -> Option<&'a Path> {
         let here = |place: &'a Path| if place == Path::new("") { Path::new(".") } else { place };
         for place in folder.ancestors().map(here) {
@@ -97,18 +98,18 @@ impl ToldOf {
         None
     }
 
-    /// Has nothing told of any more but of these.
-    pub fn keep(&mut self, wanted: impl Fn(&Path) -> bool) {
+    /// Stops watching all folders but those `wanted`.
+    pub fn retain(&mut self, wanted: impl Fn(&Path) -> bool) {
         let Some(system) = &self.system else { return };
         for (_, number) in self.folders.lock().extract_if(|path, _| !wanted(path)) {
-            // The system has let go of a folder that is removed.
+            // The kernel already dropped the watch of a removed folder.
             inotify::remove_watch(system, number).ok();
         }
     }
 }
 
-/// Tells of changes until the other end of `end` is closed.
-fn listen(system: &OwnedFd, end: &OwnedFd, folders: &Mutex<Folders>, tell: impl Fn()) {
+/// Reports changes until the other end of `end` is closed.
+fn listen(system: &OwnedFd, end: &OwnedFd, folders: &Mutex<Folders>, notify: impl Fn()) {
     let mut buffer = [MaybeUninit::uninit(); 4096];
     loop {
         let mut ready = [PollFd::new(system, PollFlags::IN), PollFd::new(end, PollFlags::empty())];
@@ -121,7 +122,7 @@ fn listen(system: &OwnedFd, end: &OwnedFd, folders: &Mutex<Folders>, tell: impl 
         let mut changed = false;
         while let Ok(event) = events.next() {
             if event.events().contains(ReadFlags::IGNORED) {
-                // The system has let go of it, and has told of its removal.
+                // The kernel dropped the watch; the removal has been reported.
                 folders.lock().retain(|_, number| *number != event.wd());
                 continue;
             }
@@ -131,7 +132,7 @@ fn listen(system: &OwnedFd, end: &OwnedFd, folders: &Mutex<Folders>, tell: impl 
             }
         }
         if changed {
-            tell();
+            notify();
         }
     }
 }
@@ -145,12 +146,12 @@ mod tests {
 
     use super::*;
 
-    fn told() -> (ToldOf, Receiver<()>) {
+    fn told() -> (FolderWatcher, Receiver<()>) {
         let (send, heard) = channel();
-        let tell = move || {
+        let notify = move || {
             send.send(()).ok();
         };
-        (ToldOf::start(tell), heard)
+        (FolderWatcher::start(notify), heard)
     }
 
     #[test]
@@ -161,7 +162,7 @@ mod tests {
         fs::create_dir(&other).unwrap();
         fs::write(dir.join("file"), "x").unwrap();
         let (mut folders, heard) = told();
-        assert!(folders.watch(&dir) && folders.has(&dir) && !folders.has(&other));
+        assert!(folders.watch(&dir) && folders.watches(&dir) && !folders.watches(&other));
         for _ in 0..1000 {
             fs::read(dir.join("file")).unwrap();
             fs::read_dir(&dir).unwrap().count();
@@ -173,8 +174,8 @@ mod tests {
             heard.try_iter().count() < 3,
             "a file was created, written and closed; nothing else happened"
         );
-        folders.keep(|path| path == dir);
-        assert!(folders.has(&dir) && !folders.has(&other));
+        folders.retain(|path| path == dir);
+        assert!(folders.watches(&dir) && !folders.watches(&other));
         fs::rename(other.join("file"), dir.join("file")).unwrap();
         heard.recv().unwrap();
         drop(folders);
@@ -186,29 +187,29 @@ mod tests {
         let temp = tempfile::tempdir().unwrap();
         let dir = temp.path().join("not/there/yet");
         let (mut folders, heard) = told();
-        assert!(folders.watch(&dir) && !folders.has(&dir) && folders.has(temp.path()));
+        assert!(folders.watch(&dir) && !folders.watches(&dir) && folders.watches(temp.path()));
         for part in ["not", "not/there", "not/there/yet"] {
             fs::create_dir(temp.path().join(part)).unwrap();
             heard.recv().unwrap();
             assert!(folders.watch(&dir));
         }
-        assert!(folders.has(&dir));
+        assert!(folders.watches(&dir));
         // What is removed or moved away is not told of any more, so it is not said to be.
         let gone = temp.path().join("gone");
         for leave in
             [&|| fs::remove_dir(&dir), &|| fs::rename(&dir, &gone)] as [&dyn Fn() -> std::io::Result<()>; 2]
         {
             leave().unwrap();
-            while folders.has(&dir) {
+            while folders.watches(&dir) {
                 heard.recv().unwrap();
             }
-            assert!(folders.watch(&dir) && !folders.has(&dir));
+            assert!(folders.watch(&dir) && !folders.watches(&dir));
             fs::create_dir(&dir).unwrap();
-            while !folders.has(&dir) {
+            while !folders.watches(&dir) {
                 heard.recv().unwrap();
                 assert!(folders.watch(&dir));
             }
         }
-        assert!(!ToldOf::default().watch(&dir));
+        assert!(!FolderWatcher::default().watch(&dir));
     }
 }

@@ -1,4 +1,4 @@
-//! The end of a run, as the threads of its sink wait for it beside their own work.
+//! A signal for the end of a run that threads of the sink can poll along with their input.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
@@ -7,25 +7,25 @@ use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 
 use crate::machine::file::readable;
 
-/// Becomes readable when the run is over, and stays so.
-pub(crate) struct Over(OwnedFd);
+/// A file descriptor that becomes readable when the run ends.
+pub(crate) struct EndSignal(OwnedFd);
 
-impl Over {
+impl EndSignal {
     pub(crate) fn new() -> std::io::Result<Self> {
         Ok(Self(eventfd(0, EventfdFlags::CLOEXEC)?))
     }
 
-    /// The run is over.
+    /// Signals the end of the run.
     pub(crate) fn set(&self) {
         rustix::io::write(&self.0, &1u64.to_ne_bytes()).ok();
     }
 
-    /// Waits so long, or until the run is over; whether it is.
+    /// Waits for `time` or until the run ends; returns whether it has ended.
     pub(crate) fn within(&self, time: Duration) -> bool {
         readable(&self.0, time).unwrap_or(false)
     }
 
-    /// Waits until there is something to read: `true`. What is there is read even if the run is over.
+    /// Waits for input on `fd`. Returns `false` if the run ended first; pending input takes precedence.
     pub(crate) fn before(&self, fd: impl AsFd) -> bool {
         loop {
             let mut both = [PollFd::new(&fd, PollFlags::IN), PollFd::new(&self.0, PollFlags::IN)];
@@ -46,7 +46,7 @@ mod tests {
 
     #[test]
     fn whoever_waits_is_woken_by_the_end_and_still_reads_what_is_there() {
-        let over = Over::new().unwrap();
+        let over = EndSignal::new().unwrap();
         let (reader, writer) = std::io::pipe().unwrap();
         std::thread::scope(|scope| {
             // Without a time-out: if the end did not wake it, this test would not end.

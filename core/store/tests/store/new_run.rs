@@ -6,14 +6,14 @@ use std::mem::MaybeUninit;
 use std::path::{Path, PathBuf};
 
 use gradtop_store::{
-    Birth, RunDir, State, Status, StoreError, is_locked, list_runs, read_status, view, write_status,
+    NewRun, RunDir, State, Status, StoreError, is_locked, list_runs, read_status, view, write_status,
 };
 use rustix::fs::inotify;
 
 use crate::common::manifest;
 
-fn begin(runs: &Path) -> Birth {
-    let birth = Birth::begin(runs, manifest(""), true).unwrap();
+fn begin(runs: &Path) -> NewRun {
+    let birth = NewRun::begin(runs, manifest(""), true).unwrap();
     let status = Status { schema: 1, ..Status::default() };
     write_status(birth.run(), &status).unwrap();
     birth
@@ -65,7 +65,7 @@ fn a_looker_sees_whole_runs_that_live_and_nothing_else() {
 #[test]
 fn a_name_that_is_taken_is_refused_at_once_and_at_last() {
     let temp = tempfile::tempdir().unwrap();
-    let named = || Birth::begin(temp.path(), manifest("a"), false);
+    let named = || NewRun::begin(temp.path(), manifest("a"), false);
     let (first, second) = (named().unwrap(), named().unwrap());
     drop(first.finish().unwrap());
     assert!(matches!(second.finish(), Err(StoreError::RunExists { .. })));
