@@ -37,7 +37,7 @@ fn a_run_that_is_worse_than_the_median_of_others_is_stopped_early() {
     assert_eq!(best["groups"][0]["run"], "training-1");
     let table = sandbox.gradtop(&["best", "loss", "--by", "lr"]).expect_code(0).out;
     assert!(table.contains("last loss, lowest first"), "{table}");
-    assert!(sandbox.gradtop(&["best", "los"]).expect_code(1).err.contains("loss"));
+    assert!(sandbox.gradtop(&["best", "los"]).expect_code(2).err.contains("loss"));
     // Runs of another experiment affect neither the differing parameters nor the split.
     let script = "echo '1 loss/test=5' >&3";
     let exec =

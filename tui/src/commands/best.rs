@@ -128,7 +128,7 @@ fn table(Of { experiment, by, ranking }: &Of<'_>, metric: &str, several: bool) {
     let names: Vec<String> = by.iter().map(|key| clean(key)).collect();
     // On a narrow terminal the first columns are kept whole.
     let mut heads =
-        vec![("median", Align::Point), ("best", Align::Point), ("runs", Align::Right), ("run", Align::Left)];
+        vec![("median", Align::Point), ("best", Align::Point), ("run", Align::Left), ("runs", Align::Right)];
     heads.extend(names.iter().map(|name| (name.as_str(), Align::Left)));
     let mut table = Table::new(&heads);
     for group in &ranking.groups {
@@ -138,7 +138,7 @@ fn table(Of { experiment, by, ranking }: &Of<'_>, metric: &str, several: bool) {
         };
         let [median, best] = [group.median, group.best].map(state::headline_value);
         let run = group.best_run.map(|view| clean(&view.manifest.run)).unwrap_or_default();
-        let mut cells = vec![Words::bold(median), best.into(), runs.into(), Words::dim(run)];
+        let mut cells = vec![Words::bold(median), best.into(), Words::dim(run), runs.into()];
         cells.extend(
             group.setting.iter().map(|value| Words::from(value.map(state::param).unwrap_or_default())),
         );

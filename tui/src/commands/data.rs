@@ -101,7 +101,7 @@ fn list(as_json: bool) -> Result<i32> {
         };
         table.row([dataset.name.into(), dataset.licence.into(), place]);
     }
-    table.print(0);
+    table.print_wrapped(0);
     Ok(0)
 }
 

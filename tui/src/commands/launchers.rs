@@ -94,6 +94,6 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         };
         table.row([Words::bold(name), launcher.kind().into(), Words::new(clean(text), ink)]);
     }
-    table.print(0);
+    table.print_wrapped(0);
     usual.map(|_| code)
 }

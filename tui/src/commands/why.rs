@@ -5,7 +5,9 @@ use gradtop_store::Kind;
 
 use super::Context;
 use super::show::{ending, title};
+use crate::print::table::{Table, Words};
 use crate::print::{self, clean};
+use gradtop_chart::cells::theme::Ink;
 use gradtop_view::why::{Reader, look};
 
 #[derive(Debug, clap::Args)]
@@ -36,9 +38,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     for verdict in &found.verdicts {
         print::line("");
         print::alert(&verdict.text);
-        for fact in &verdict.proof {
-            print::line(&format!("  {fact}"));
-        }
+        verdict.proof.iter().for_each(|fact| fact_line(fact, Ink::Text));
         print::dim(&format!("  rule {}, {}", verdict.rule.word(), verdict.confidence.word()));
     }
     print::line("");
@@ -48,9 +48,14 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     let heading = if found.verdicts.is_empty() { "looked at" } else { "also looked at" };
     if !found.looked.is_empty() {
         print::dim(heading);
-        for looked in &found.looked {
-            print::dim(&format!("  {looked}"));
-        }
+        found.looked.iter().for_each(|looked| fact_line(looked, Ink::Dim));
     }
     Ok(0)
+}
+
+/// Prints a fact, wrapped on a narrow terminal.
+fn fact_line(fact: &str, ink: Ink) {
+    let mut table = Table::of_words([""]);
+    table.row([Words::new(fact, ink)]);
+    table.print_hanging(2);
 }

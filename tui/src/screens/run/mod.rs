@@ -342,6 +342,7 @@ impl RunScreen {
                 let mut look = self.look(shared);
                 let area = self.body(shared);
                 let (shared_ref, data) = (&*shared, self.data.clone());
+                let wrong = self.charts().and_then(Charts::wrong).filter(|_| action == Action::Accept);
                 if let (Some(data), Some(charts)) = (data, self.charts_mut()) {
                     charts.update(shared_ref, &data, &mut look, area, action);
                 }
@@ -354,6 +355,10 @@ impl RunScreen {
                         format!("the list of series needs {least} columns; s lists them over the charts");
                     return vec![Effect::news(text)];
                 }
+                return wrong
+                    .map(|why| Effect::failure(format!("the search was not kept: {why}")))
+                    .into_iter()
+                    .collect();
             }
             Pane::Log => self.update_log(action, (width, height)),
             Pane::Events | Pane::Params => {

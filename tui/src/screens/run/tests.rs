@@ -445,6 +445,28 @@ fn what_is_wrong_with_a_search_is_whole_on_a_phone() {
 }
 
 #[test]
+fn the_focus_is_on_its_chart_again_after_a_search_that_hid_it() {
+    let mut stage = Stage::new(rich().at(State::Running, 10));
+    let focused = |s: &Stage| {
+        let screen = s.screen();
+        let title = screen.lines().find_map(|l| l.split('›').nth(1)).unwrap_or_default();
+        title.split("  ").next().unwrap_or_default().to_owned()
+    };
+    stage.keys("tab");
+    let before = focused(&stage);
+    for (search, end) in [("nothing-like-it", "esc"), ("/(loss", "enter"), ("/(loss", "esc")] {
+        stage.keys("/");
+        stage.bench.type_text(search);
+        stage.keys(end);
+        assert!(!before.is_empty() && focused(&stage) == before, "{search} {end}: {}", stage.screen());
+    }
+    stage.keys("/");
+    stage.bench.type_text("/(loss");
+    stage.keys("enter");
+    assert!(stage.screen().contains("the search was not kept: not a regular"), "{}", stage.screen());
+}
+
+#[test]
 fn states_without_data_say_what_to_do() {
     let bare = |state: State| run("fit", "bare", 2).at(state, 0).with(|_, s| (s.step, s.done) = (None, 0));
     for state in [State::Queued, State::Starting, State::Running, State::Paused] {

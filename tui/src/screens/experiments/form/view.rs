@@ -192,17 +192,17 @@ fn field(
     if columns.unit > 0 {
         pen.left(&clean(field.unit()), columns.unit, theme.dim());
     }
+    let takes = clean(&field.takes());
+    let whole = width_of(&takes) <= pen.room();
+    let takes = if whole { &takes } else { takes.trim_end_matches(LOG_SCALE) };
     match &field.error {
         // An error too long for its line is shown below while the cursor is on it.
-        Some(error) if here && width_of(error) > pen.room() => {
-            pen.put(&clean(&field.takes()), theme.alert());
+        Some(error) if width_of(error) > pen.room() && (here || matches!(field.role, Role::Param(_))) => {
+            pen.put(takes, theme.alert());
         }
         Some(error) => drop(pen.put(error, theme.alert())),
         None if field.is_choice() => {}
         None => {
-            let takes = clean(&field.takes());
-            let whole = width_of(&takes) <= pen.room();
-            let takes = if whole { &takes } else { takes.trim_end_matches(LOG_SCALE) };
             // A few letters would not help.
             if width_of(takes).min(12) <= pen.room() {
                 pen.put(takes, theme.dim());

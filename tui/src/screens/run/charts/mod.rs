@@ -118,6 +118,11 @@ impl Charts {
         self.typing.is_some()
     }
 
+    /// The error of the search that is being typed.
+    pub(crate) fn wrong(&self) -> Option<String> {
+        self.typing.as_ref()?.error.clone()
+    }
+
     /// Edits the search; a valid one applies at once.
     pub(crate) fn edit(&mut self, data: &RunData, look: &Look, edit: Edit) {
         let Some(typing) = &mut self.typing else { return };
