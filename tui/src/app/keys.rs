@@ -23,12 +23,10 @@ pub(crate) enum Action {
     /// Returns to the previous screen.
     Back,
     Help,
-    /// Switches to the next theme.
     Theme,
     Experiments,
     /// Gives the mouse to the terminal, or takes it back.
     Mouse,
-    /// Redraws everything.
     Redraw,
     /// Suspends to the shell, until `fg`.
     Suspend,

@@ -53,7 +53,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     Ok(0)
 }
 
-/// A fact, which goes on below itself where a terminal is narrow.
+/// Prints a fact, wrapped on a narrow terminal.
 fn fact_line(fact: &str, ink: Ink) {
     let mut table = Table::of_words([""]);
     table.row([Words::new(fact, ink)]);

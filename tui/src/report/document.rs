@@ -85,7 +85,6 @@ pub(crate) struct Drawn {
     /// The file name without extension, also used as id.
     pub(crate) name: String,
     pub(crate) title: String,
-    /// The caption.
     pub(crate) caption: String,
     /// SVG for a page: without title and caption, with unique ids, large fields as bitmaps.
     pub(crate) inline: String,

@@ -20,7 +20,7 @@ const LIVE: Duration = Duration::from_secs(2);
 /// Time between two reads otherwise.
 const QUIET: Duration = Duration::from_secs(10);
 /// Time between two reads if all changes are reported.
-const TOLD: Duration = Duration::from_mins(1);
+const WATCHED: Duration = Duration::from_mins(1);
 /// How often folders in which new runs appear are checked, if no changes are reported.
 const GLANCE: Duration = Duration::from_millis(500);
 /// The same for network file systems.
@@ -84,14 +84,14 @@ type Place = (u64, u64, SystemTime);
 /// Versions of the files that may change after a run has ended: its status, its notes, its last alert and its job.
 type Stamps = [Option<Stamp>; 4];
 
-struct Known {
+struct CachedRun {
     stamps: Stamps,
     row: Arc<RunRow>,
 }
 
-impl Known {
+impl CachedRun {
     /// Reads a run, unless it has ended, or waits in the same place, and its files are unchanged.
-    fn of(run: &RunDir, before: Option<&Self>, place: usize) -> gradtop_store::Result<Self> {
+    fn read(run: &RunDir, before: Option<&Self>, place: usize) -> gradtop_store::Result<Self> {
         let now = stamps(run);
         let is_still = |view: &View| match &view.queued {
             Some(queued) if run.is_queued() => queued.place == Some(place),
@@ -121,7 +121,7 @@ struct Folder {
     path: PathBuf,
     read_only: bool,
     watcher: FolderWatcher,
-    known: HashMap<RunId, Known>,
+    known: HashMap<RunId, CachedRun>,
     /// Folders with a run's name that are not readable yet, for example while being copied, and the versions of their
     /// manifests.
     pending: Vec<(RunDir, Option<Stamp>)>,
@@ -147,7 +147,7 @@ impl Folder {
         loop {
             let start = Instant::now();
             let places = self.places();
-            let snapshot = self.look();
+            let snapshot = self.read_and_watch();
             let live = snapshot.rows.iter().any(|r| r.live());
             let same = before.unreadable == snapshot.unreadable
                 && before.rows.len() == snapshot.rows.len()
@@ -159,24 +159,23 @@ impl Folder {
                 }
             }
             let recovered = !self.read_only && (self.recover() | self.start_queued());
-            let told = self.is_told(&places);
-            let next = start
-                + match (recovered, live, told) {
-                    (true, ..) => BUSY,
-                    (false, true, _) => LIVE,
-                    (false, false, false) => QUIET,
-                    (false, false, true) => TOLD,
-                };
-            while Instant::now() < next {
-                let wait = next.saturating_duration_since(Instant::now());
-                match woken.recv_timeout(if told { wait } else { wait.min(glance) }) {
+            let watched = self.is_watched(&places);
+            let pause = match (recovered, live, watched) {
+                (true, ..) => BUSY,
+                (false, true, _) => LIVE,
+                (false, false, false) => QUIET,
+                (false, false, true) => WATCHED,
+            };
+            while start.elapsed() < pause {
+                let wait = pause.saturating_sub(start.elapsed());
+                match woken.recv_timeout(if watched { wait } else { wait.min(glance) }) {
                     Ok(()) => {
                         // Changes come in bursts.
                         std::thread::sleep(BUSY.saturating_sub(start.elapsed()));
                         while woken.try_recv().is_ok() {}
                         break;
                     }
-                    Err(RecvTimeoutError::Timeout) if self.places() == places && !self.changed() => {}
+                    Err(RecvTimeoutError::Timeout) if self.places() == places && !self.any_changed() => {}
                     Err(RecvTimeoutError::Timeout) => break,
                     Err(RecvTimeoutError::Disconnected) => return,
                 }
@@ -185,10 +184,10 @@ impl Folder {
     }
 
     /// Reads the runs and watches them from then on.
-    fn look(&mut self) -> RunsSnapshot {
+    fn read_and_watch(&mut self) -> RunsSnapshot {
         // Watches are set up before listing, so that no change is missed.
         let mut wanted = self.watch_places();
-        let named = self.named();
+        let named = self.run_folders();
         let runs = named.iter().map(|dir| RunDir::new(dir.clone()));
         let new = runs.filter(|run| !self.known.contains_key(&RunId::new(run)));
         self.pending = new.map(|run| (run.clone(), stamp(&run, &run.manifest()))).collect();
@@ -204,7 +203,7 @@ impl Folder {
 
     fn read(&mut self) -> RunsSnapshot {
         let known = std::mem::take(&mut self.known);
-        let look = |run: &RunDir, place| Known::of(run, known.get(&RunId::new(run)), place);
+        let look = |run: &RunDir, place| CachedRun::read(run, known.get(&RunId::new(run)), place);
         let (found, unreadable) =
             gradtop_store::inspect_runs(&self.path, |runs| gradtop_store::inspect_each(runs, look));
         let rows = found.iter().map(|found| Arc::clone(&found.row)).collect();
@@ -248,7 +247,7 @@ impl Folder {
     }
 
     /// All folders with a run's name.
-    fn named(&self) -> Vec<PathBuf> {
+    fn run_folders(&self) -> Vec<PathBuf> {
         let entries =
             gradtop_store::list_experiments(&self.path).into_iter().filter_map(|dir| dir.read_dir().ok());
         let folder = |e: &DirEntry| {
@@ -258,14 +257,14 @@ impl Folder {
     }
 
     /// Returns whether all changes in these folders and of the runs are reported.
-    fn is_told(&self, places: &[(PathBuf, Option<Place>)]) -> bool {
+    fn is_watched(&self, places: &[(PathBuf, Option<Place>)]) -> bool {
         let there = places.iter().filter(|(_, place)| place.is_some()).map(|(path, _)| path.clone());
         let runs = self.known.keys().map(RunId::dir).chain(self.pending.iter().map(|(run, _)| run.clone()));
         there.chain(runs.map(|run| run.path().to_owned())).all(|path| self.watcher.watches(&path))
     }
 
     /// Returns whether any run has changed, where changes are not reported.
-    fn changed(&self) -> bool {
+    fn any_changed(&self) -> bool {
         let silent = self.known.iter().filter(|(id, _)| !self.watcher.watches(id.dir().path()));
         self.pending.iter().any(|(run, before)| stamp(run, &run.manifest()) != *before)
             || silent.map(|(id, k)| (id.dir(), k)).any(|(run, k)| stamps(&run) != k.stamps)
@@ -282,7 +281,7 @@ impl Folder {
     }
 
     fn ask_about_jobs(&mut self) {
-        let has_job = |known: &Known| known.row.view.job.is_some() && !known.row.view.state.is_final();
+        let has_job = |known: &CachedRun| known.row.view.job.is_some() && !known.row.view.state.is_final();
         let asks = self.asking.as_ref().is_some_and(|thread| !thread.is_finished());
         if asks || !self.known.values().any(has_job) {
             return;
@@ -350,17 +349,17 @@ mod tests {
         std::fs::remove_file(run.manifest()).expect("removed");
         for (told, folders) in [(false, FolderWatcher::default()), (true, FolderWatcher::start(|| ()))] {
             let mut folder = Folder::new(temp.path().to_owned(), true, folders);
-            assert!(folder.look().rows.is_empty() && !folder.changed());
-            assert_eq!((folder.watcher.watches(run.path()), folder.is_told(&folder.places())), (told, told));
+            assert!(folder.read_and_watch().rows.is_empty() && !folder.any_changed());
+            assert_eq!((folder.watcher.watches(run.path()), folder.is_watched(&folder.places())), (told, told));
             // Half of the file, then all of it.
             std::fs::write(run.manifest(), &manifest[..20]).expect("written");
-            assert!(folder.changed());
-            assert_eq!(folder.look().unreadable.len(), 1);
-            assert!(!folder.changed());
+            assert!(folder.any_changed());
+            assert_eq!(folder.read_and_watch().unreadable.len(), 1);
+            assert!(!folder.any_changed());
             std::fs::write(run.manifest(), &manifest).expect("written");
-            assert!(folder.changed());
-            assert_eq!(folder.look().rows.len(), 1);
-            assert!(!folder.changed());
+            assert!(folder.any_changed());
+            assert_eq!(folder.read_and_watch().rows.len(), 1);
+            assert!(!folder.any_changed());
             std::fs::remove_file(run.manifest()).expect("removed");
         }
     }
@@ -372,10 +371,10 @@ mod tests {
         let ended = Status { state: State::Finished, ..Status::default() };
         write_status(&run, &Status { schema: gradtop_store::SCHEMA, ..ended }).expect("written");
         let mut folder = Folder::new(temp.path().to_owned(), true, FolderWatcher::default());
-        folder.look();
-        assert!(!folder.changed());
+        folder.read_and_watch();
+        assert!(!folder.any_changed());
         write_status(&run, &Status { schema: gradtop_store::SCHEMA, ..Status::default() }).expect("written");
-        assert!(folder.changed());
+        assert!(folder.any_changed());
     }
 
     #[test]

@@ -23,7 +23,6 @@ pub(crate) enum Effect {
     Open(Open),
     /// Returns to the previous screen.
     Close,
-    /// Shows a message.
     Say(Message),
 }
 
@@ -56,9 +55,7 @@ pub(crate) enum Task {
     Query(Vec<RunId>),
     /// Writes a chart to a file, in the format of its extension.
     Write(Box<Picture>, PathBuf),
-    /// Starts a run.
     Launch(Box<Launch>),
-    /// Starts a command.
     Exec(Box<Exec>),
     /// Has an experiment validate parameters while they are typed.
     Judge(Box<Question>),
@@ -68,13 +65,11 @@ pub(crate) enum Task {
     Pane(PaneRequest),
     /// Diagnoses a run.
     Why(RunId),
-    /// Saves the settings.
     SaveSettings(Box<Settings>),
     /// Takes the mouse, or leaves it to the terminal.
     Mouse(bool),
     /// Notifies the user of alerts.
     Alert(Vec<String>),
-    /// Redraws everything.
     Redraw,
     /// Suspends to the shell, until `fg`.
     Suspend,

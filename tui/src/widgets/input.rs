@@ -12,13 +12,10 @@ const LONGEST: usize = 4096;
 /// An edit of the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Edit {
-    /// Inserts a character.
     Insert(char),
     Left,
     Right,
-    /// Moves to the beginning.
     Home,
-    /// Moves to the end.
     End,
     /// Deletes the character before the cursor.
     Backspace,

@@ -30,7 +30,6 @@ use settings::{Pane, SMOOTHING};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
     NextPane,
-    /// Shows a pane.
     Show(Pane),
     /// Moves to another run.
     Go(Move),
@@ -47,26 +46,19 @@ pub(crate) enum Action {
     Align,
     /// Changes the grouping, forwards or backwards.
     Group(bool),
-    /// Sorts by the column under the cursor.
     Sort,
     /// Moves to the next or previous column.
     Column(bool),
     /// Dims all runs except the one under the cursor.
     Focus,
-    /// Hides or shows a run.
     Hide,
     Open,
-    /// Toggles the logarithmic y axis.
     LogY,
-    /// Smooths more or less.
     Smooth(bool),
-    /// Zooms in or out.
     Zoom(bool),
-    /// Pans to the right or left.
     Pan(bool),
     /// Shows all of x.
     Reset,
-    /// Writes the chart to a file.
     Write,
     /// Goes back one level.
     Back,

@@ -34,13 +34,11 @@ pub(crate) enum Action {
     Details(i8),
     /// Moves to the next field or the start button; there, starts the run.
     Enter,
-    /// Starts the run.
     Start,
     /// Increases or decreases the value.
     Nudge(bool),
     /// Restores the default of the field.
     Reset,
-    /// Closes the form.
     Close,
 }
 

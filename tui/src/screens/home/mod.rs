@@ -38,28 +38,20 @@ use settings::Pane;
 pub(crate) enum Action {
     /// Opens the run under the cursor, or folds the experiment.
     Open,
-    /// Starts a run.
     New,
     /// Selects or deselects a run.
     Select,
     /// Selects all visible runs, or none.
     SelectAll,
     Compare,
-    /// Edits the filter.
     Filter,
-    /// Sorts by the next column.
     Sort,
-    /// Reverses the order.
     Reverse,
-    /// Opens the saved views.
     Views,
     /// Moves the pane to its next place.
     Pane,
-    /// Moves the cursor.
     Go(Move),
-    /// Hides the runs of the group.
     Fold,
-    /// Shows the runs of the group.
     Unfold,
     /// Clears the selection, then the filter.
     Clear,

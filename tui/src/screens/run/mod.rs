@@ -89,9 +89,7 @@ pub(crate) enum Action {
     Expand,
     /// Smooths more or less.
     Smooth(bool),
-    /// Zooms along x, in or out.
     ZoomX(bool),
-    /// Zooms along y, in or out.
     ZoomY(bool),
     /// Pans to the right or left.
     PanX(bool),
@@ -99,23 +97,16 @@ pub(crate) enum Action {
     PanY(bool),
     /// Undoes zooming and panning.
     Reset,
-    /// Toggles the logarithmic y axis.
     LogY,
-    /// Toggles the logarithmic x axis.
     LogX,
-    /// Switches to the next x axis.
     Axis,
-    /// Toggles the clipping of outliers.
     Clip,
     /// Toggles a common range of y.
     SameY,
-    /// Changes the number of columns.
     Columns,
-    /// Changes the number of rows.
     Rows,
     /// Toggles names and values of series.
     Legend,
-    /// Opens the list of series.
     Series,
     /// Pins the chart to the top, or unpins it.
     Pin,
@@ -125,7 +116,6 @@ pub(crate) enum Action {
     Toggle,
     /// Shows only the series under the cursor.
     Only,
-    /// Shows all series.
     All,
     /// Scrolls, or moves the cursor in a list.
     Go(Move),
@@ -139,13 +129,10 @@ pub(crate) enum Action {
     Accept,
     /// Cancels the typed search.
     Cancel,
-    /// Follows the end of the log.
     Follow,
-    /// Toggles wrapping of lines.
     Wrap,
     /// Switches to another table.
     Turn(i8),
-    /// Writes the chart to a file.
     Write,
 }
 

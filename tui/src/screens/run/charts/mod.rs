@@ -118,7 +118,7 @@ impl Charts {
         self.typing.is_some()
     }
 
-    /// Returns what is wrong with the search being typed.
+    /// The error of the search that is being typed.
     pub(crate) fn wrong(&self) -> Option<String> {
         self.typing.as_ref()?.error.clone()
     }
