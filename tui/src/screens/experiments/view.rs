@@ -29,7 +29,7 @@ struct Layout {
 fn layout(area: Rect, rows: usize) -> Layout {
     let (top, height) = (area.y + 2.min(area.height), area.height.saturating_sub(2));
     if area.width >= BESIDE {
-        let left = (area.width * 11 / 20).min(100);
+        let left = (area.width * 11 / 20).min(110);
         return Layout {
             list: Rect { x: area.x, y: top, width: left, height },
             details: Rect {
@@ -230,7 +230,8 @@ impl Columns {
         let version = take(version, version);
         let origin = take(widest(&mut all().map(|(_, p, _)| width_of(p.origin.word())), "from"), 8);
         let file = take(widest(&mut all().map(|(r, ..)| width_of(&r.file())), "plugin"), 14);
-        let presets = take(widest(&mut all().map(|(_, _, e)| width_of(&presets(e))), "presets"), 8);
+        let presets = widest(&mut all().map(|(_, _, e)| width_of(&presets(e))), "presets").min(30);
+        let presets = take(presets, presets);
         Self { state: 11, id, version, presets, origin, file }
     }
 }
