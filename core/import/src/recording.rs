@@ -215,7 +215,6 @@ impl Recording {
         self.dir.as_ref()
     }
 
-    /// Returns the number of rows in the run.
     pub(crate) fn rows(&self) -> u64 {
         self.rows
     }

@@ -1,4 +1,4 @@
-//! A function of x that a user writes: `sin(3 * pi * x) * exp(-x)`.
+//! Parses a user's function of x: `sin(3 * pi * x) * exp(-x)`.
 //!
 //! | | |
 //! |---|---|
@@ -13,12 +13,12 @@
 use std::f64::consts;
 use std::fmt;
 
-/// How deep brackets, signs and powers may nest; beyond it a text is refused rather than the stack exhausted.
+/// Maximum nesting of brackets, signs and powers, so that a text cannot overflow the stack.
 const MAX_DEPTH: usize = 100;
-/// Longest text accepted, in bytes.
+/// Maximum length of a text in bytes.
 const MAX_LENGTH: usize = 2000;
 
-/// A parsed expression. It cannot fail: what is undefined (√−1, 1/0) is NaN or infinite.
+/// A parsed expression. Evaluation cannot fail: undefined values (√−1, 1/0) are NaN or infinite.
 #[derive(Clone, Debug)]
 pub struct Expression {
     root: Node,
@@ -28,13 +28,13 @@ pub struct Expression {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParseError {
     text: String,
-    /// Character of the text, from 0.
+    /// Index of the character in the text.
     position: usize,
     what: String,
 }
 
 impl ParseError {
-    /// The character at which reading stopped, counted from 0.
+    /// Returns the index of the character at which parsing stopped.
     pub fn position(&self) -> usize {
         self.position
     }
@@ -99,7 +99,7 @@ const ONE: &[(&str, One)] = &[
 const TWO: &[(&str, Two)] =
     &[("min", f64::min), ("max", f64::max), ("pow", f64::powf), ("atan2", f64::atan2), ("mod", remainder)];
 
-/// sin(u)/u, continued by 1 at 0.
+/// Returns sin(u)/u, which is 1 at 0.
 pub fn sinc(u: f64) -> f64 {
     if u == 0.0 { 1.0 } else { u.sin() / u }
 }
@@ -113,10 +113,10 @@ fn remainder(a: f64, b: f64) -> f64 {
 }
 
 impl Expression {
-    /// Reads an expression.
+    /// Parses an expression.
     ///
     /// # Errors
-    /// Where the text stops making sense, and what was expected there.
+    /// Where the text becomes invalid, and what was expected there.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
         let mut parser = Parser { text, at: 0, depth: 0 };
         if text.len() > MAX_LENGTH {
@@ -135,7 +135,7 @@ impl Expression {
         }
     }
 
-    /// Its value at x.
+    /// Returns its value at x.
     pub fn at(&self, x: f64) -> f64 {
         self.root.at(x)
     }
@@ -166,7 +166,7 @@ impl Node {
 
 struct Parser<'a> {
     text: &'a str,
-    /// Byte of `text`.
+    /// Byte offset in `text`.
     at: usize,
     depth: usize,
 }
@@ -181,7 +181,7 @@ impl Parser<'_> {
         ParseError { text: self.text.to_owned(), position, what: what.to_owned() }
     }
 
-    /// The next character that is no space.
+    /// Returns the next character that is not a space.
     fn peek(&mut self) -> Option<char> {
         let rest = &self.text[self.at..];
         self.at += rest.len() - rest.trim_start().len();
@@ -223,7 +223,7 @@ impl Parser<'_> {
         }
     }
 
-    /// Signs and powers call this for their operand, and brackets end up here too: the one place where depth grows.
+    /// Signs and powers call this for their operand, and brackets lead here too: the only place where depth grows.
     fn signed(&mut self) -> Result<Node, ParseError> {
         self.depth += 1;
         if self.depth > MAX_DEPTH {

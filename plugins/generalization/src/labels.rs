@@ -1,12 +1,12 @@
-//! Labels that are partly or wholly random.
+//! Partly or completely random labels.
 
 use gradtop_toolkit::data::CLASSES;
 use gradtop_toolkit::rng::Rng;
 
-/// Labels of which the share `p` is replaced, exactly up to half a label, each by a class drawn uniformly from all ten: Zhang,
-/// Bengio, Hardt, Recht and Vinyals, "Understanding deep learning requires rethinking generalization" (ICLR 2017). The class drawn
-/// may be the true one, so that about 0.9 p become wrong. Two draws a label whatever `p` is: labels replaced at one `p` are
-/// replaced by the same classes at any higher one, 0 keeps all, 1 replaces all.
+/// Replaces a fraction `p` of the labels, exact up to half a label, each by a class drawn uniformly from all ten:
+/// Zhang, Bengio, Hardt, Recht and Vinyals, "Understanding deep learning requires rethinking generalization" (ICLR
+/// 2017). The drawn class may be the true one, so about 0.9 p become wrong. There are two draws per label whatever `p`
+/// is: labels replaced at one `p` are replaced by the same classes at any higher one; 0 keeps all, 1 replaces all.
 pub fn corrupted(truth: &[u8], p: f64, mut rng: Rng) -> Vec<u8> {
     let drawn: Vec<(f64, u8)> =
         truth.iter().map(|_| (rng.uniform(), rng.below(CLASSES as u32) as u8)).collect();

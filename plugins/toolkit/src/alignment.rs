@@ -1,25 +1,25 @@
-//! The hidden units of two networks matched with each other.
+//! Matches the hidden units of two networks with each other.
 //!
-//! A network is the same function whatever the order of its hidden units, so two trained alike may differ in that order alone.
-//! Weight matching (Ainsworth, Hayase and Srinivasa, "Git re-basin: merging models modulo permutation symmetries", 2022) orders the
-//! units of one so that its weights come closest to the other's: layer by layer the best assignment, which the Hungarian method
-//! finds, until none changes. With one hidden layer that is the best order there is, with several a local optimum.
+//! Reordering its hidden units does not change the function of a network, so two networks trained alike may differ only in that
+//! order. Weight matching (Ainsworth, Hayase and Srinivasa, "Git re-basin: merging models modulo permutation symmetries", 2022)
+//! orders the units of one network so that its weights come closest to the other's: the best assignment for each layer, found by
+//! the Hungarian method, until none changes. With one hidden layer this is the optimum, with several a local one.
 
 use tch::{Device, Kind, TchError, Tensor};
 
 use crate::curvature::spectrum::rows;
 
-/// Rounds over all hidden layers at most; a few are enough.
+/// Maximum number of rounds over all hidden layers; a few are usually enough.
 const ROUNDS: usize = 100;
 
-/// For each row of a square matrix a column of its own, such that the sum of `gains` (`[rows, columns]`, row after row) there is
-/// largest: the Hungarian method by shortest augmenting paths, in O(n³) steps (Jonker and Volgenant 1987). The rows' own numbers where
-/// a gain is not finite.
+/// Assigns a separate column to each row of a square matrix so that the sum of `gains` (`[rows, columns]`, row-major)
+/// is largest: the Hungarian method with shortest augmenting paths, in O(n³) steps (Jonker and Volgenant 1987). Returns
+/// the identity if a gain is not finite.
 pub fn assignment(gains: &[f64], n: usize) -> Vec<usize> {
     if gains.iter().any(|gain| !gain.is_finite()) {
         return (0..n).collect();
     }
-    // Rows and columns count from 1; the column 0 holds the row that is looking for one.
+    // Rows and columns count from 1; column 0 holds the row that is being assigned.
     let (mut of_row, mut of_column, mut holder) = (vec![0.0; n + 1], vec![0.0; n + 1], vec![0; n + 1]);
     for row in 1..=n {
         holder[0] = row;
@@ -64,11 +64,11 @@ pub fn assignment(gains: &[f64], n: usize) -> Vec<usize> {
     columns
 }
 
-/// The fully connected network `b` with its hidden units in the order that brings its weights closest to those of `a`. Both are
-/// flat, `[parameters]`: layer by layer `[out, in + 1]`, the bias last.
+/// Returns the fully connected network `b` with its hidden units in the order that brings its weights closest to those
+/// of `a`. Both are flat, `[parameters]`: layer by layer `[out, in + 1]`, the bias last.
 ///
 /// # Errors
-/// Parameters that do not fit the widths, and libtorch's.
+/// The parameters do not fit the widths, or libtorch fails.
 pub fn aligned(widths: &[i64], a: &Tensor, b: &Tensor) -> Result<Tensor, TchError> {
     let (own, other) = (layers(widths, a)?, layers(widths, b)?);
     let hidden = own.len().saturating_sub(1);
@@ -80,7 +80,7 @@ pub fn aligned(widths: &[i64], a: &Tensor, b: &Tensor) -> Result<Tensor, TchErro
         let mut changed = false;
         for layer in 0..hidden {
             let width = widths[layer + 1];
-            // What each unit of `other` would add at each place, given the order of the layers around it.
+            // The gain of each unit of `other` at each position, given the order of the layers around it.
             let arriving = columns(&other[layer], &orders[layer])?;
             let leaving = other[layer + 1].f_index_select(0, &orders[layer + 2])?.f_narrow(1, 0, width)?;
             let gains = own[layer].f_matmul(&arriving.f_transpose(0, 1)?)?;
@@ -92,7 +92,7 @@ pub fn aligned(widths: &[i64], a: &Tensor, b: &Tensor) -> Result<Tensor, TchErro
             let sum = |order: &Tensor| -> Result<f64, TchError> {
                 gains.f_gather(1, &order.f_unsqueeze(1)?, false)?.f_sum(Kind::Double)?.f_double_value(&[])
             };
-            // An order that is only as good would let two orders follow each other for ever.
+            // Accept only a strictly better order, so that equal ones cannot alternate forever.
             let (before, after) = (sum(&orders[layer + 1])?, sum(&found)?);
             if after > before + 1e-12 * before.abs() {
                 orders[layer + 1] = found;
@@ -113,13 +113,13 @@ pub fn aligned(widths: &[i64], a: &Tensor, b: &Tensor) -> Result<Tensor, TchErro
     Tensor::f_cat(&parts, 0)?.f_to_kind(b.kind())?.f_to_device(b.device())
 }
 
-/// A layer with its inputs in this order, the bias still last.
+/// Returns a layer with its inputs in this order, the bias still last.
 fn columns(layer: &Tensor, order: &Tensor) -> Result<Tensor, TchError> {
     let inputs = order.size()[0];
     Tensor::f_cat(&[layer.f_index_select(1, order)?, layer.f_narrow(1, inputs, 1)?], 1)
 }
 
-/// Each layer `[out, in + 1]`, in double precision on the CPU.
+/// Returns each layer `[out, in + 1]`, in double precision on the CPU.
 fn layers(widths: &[i64], flat: &Tensor) -> Result<Vec<Tensor>, TchError> {
     let flat = flat.f_to_device(Device::Cpu)?.f_to_kind(Kind::Double)?;
     let mut start = 0;

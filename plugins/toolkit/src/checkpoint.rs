@@ -1,4 +1,4 @@
-//! Tensors in a checkpoint's folder, bit for bit, as safetensors files (no pickle; Python's `safetensors` reads them).
+//! Saves tensors to a checkpoint's folder, bit for bit, as safetensors files (no pickle; readable with Python's `safetensors`).
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -8,36 +8,36 @@ use tch::{Device, Kind, TchError, Tensor};
 use crate::mlp::Mlp;
 use crate::optim::Optimizer;
 
-/// Named tensors on their way into a file.
+/// Named tensors to be written to a file.
 #[derive(Default)]
 pub struct Saving {
     tensors: Vec<(String, Tensor)>,
 }
 
 impl Saving {
-    /// Adds a tensor. It is copied to the CPU.
+    /// Adds a tensor, copied to the CPU.
     pub fn tensor(&mut self, name: &str, tensor: &Tensor) -> Result<(), TchError> {
         let copy = tensor.f_to_device(Device::Cpu)?.f_contiguous()?;
         self.tensors.push((name.to_owned(), copy));
         Ok(())
     }
 
-    /// Adds whole numbers: a step, flags.
+    /// Adds integers, such as a step or flags.
     pub fn integers(&mut self, name: &str, values: &[i64]) -> Result<(), TchError> {
         self.tensor(name, &Tensor::f_from_slice(values)?)
     }
 
-    /// Adds numbers.
+    /// Adds floats.
     pub fn numbers(&mut self, name: &str, values: &[f64]) -> Result<(), TchError> {
         self.tensor(name, &Tensor::f_from_slice(values)?)
     }
 
-    /// Adds everything an ensemble and its optimizer need to go on exactly.
+    /// Adds everything needed to continue an ensemble and its optimizer exactly.
     pub fn model(&mut self, name: &str, mlp: &Mlp, optimizer: &Optimizer) -> Result<(), TchError> {
         self.parameters(name, mlp.parameters(), optimizer)
     }
 
-    /// Adds the flat parameters of a network and everything its optimizer needs to go on exactly.
+    /// Adds the flat parameters of a network and everything needed to continue its optimizer exactly.
     pub fn parameters(
         &mut self,
         name: &str,
@@ -51,7 +51,7 @@ impl Saving {
         self.integers(&format!("{name}.optimizer.step"), &[optimizer.step()])
     }
 
-    /// The tensor that was added by this name.
+    /// Returns the tensor added under this name.
     #[cfg(test)]
     pub(crate) fn named(&self, name: &str) -> Option<&Tensor> {
         self.tensors.iter().find(|(own, _)| own == name).map(|(_, tensor)| tensor)
@@ -63,7 +63,7 @@ impl Saving {
     }
 }
 
-/// Named tensors read back.
+/// Named tensors read from a file.
 pub struct Saved {
     path: PathBuf,
     tensors: BTreeMap<String, Tensor>,
@@ -76,12 +76,12 @@ impl Saved {
         Ok(Self { path: path.to_owned(), tensors })
     }
 
-    /// The tensor of this name.
+    /// Returns the tensor of this name.
     pub fn tensor(&self, name: &str) -> Result<&Tensor, TchError> {
         self.tensors.get(name).ok_or_else(|| self.wrong(&format!("has no tensor `{name}`")))
     }
 
-    /// The numbers of this name, saved as a tensor of f64.
+    /// Returns the floats of this name, saved as a tensor of f64.
     pub fn numbers(&self, name: &str) -> Result<Vec<f64>, TchError> {
         let tensor = self.tensor(name)?;
         if tensor.kind() != Kind::Double || tensor.size().len() != 1 {
@@ -92,7 +92,7 @@ impl Saved {
         Ok(values)
     }
 
-    /// The whole numbers of this name.
+    /// Returns the integers of this name.
     pub fn integers(&self, name: &str) -> Result<Vec<i64>, TchError> {
         let tensor = self.tensor(name)?;
         if tensor.kind() != Kind::Int64 || tensor.size().len() != 1 {
@@ -103,7 +103,7 @@ impl Saved {
         Ok(values)
     }
 
-    /// Exactly `N` whole numbers of this name.
+    /// Returns the integers of this name, of which there must be exactly `N`.
     pub fn exactly<const N: usize>(&self, name: &str) -> Result<[i64; N], TchError> {
         let values = self.integers(name)?;
         let wrong =
@@ -111,12 +111,12 @@ impl Saved {
         values.try_into().map_err(wrong)
     }
 
-    /// Sets an ensemble and its optimizer to what [`Saving::model`] saved under this name.
+    /// Restores an ensemble and its optimizer from what [`Saving::model`] saved under this name.
     pub fn restore(&self, name: &str, mlp: &Mlp, optimizer: &mut Optimizer) -> Result<(), TchError> {
         self.restore_parameters(name, mlp.parameters(), optimizer)
     }
 
-    /// Sets flat parameters and their optimizer to what [`Saving::parameters`] saved under this name.
+    /// Restores flat parameters and their optimizer from what [`Saving::parameters`] saved under this name.
     pub fn restore_parameters(
         &self,
         name: &str,
@@ -141,7 +141,7 @@ impl Saved {
         optimizer.restore(step, first, second)
     }
 
-    /// That it is of another run, or of other parameters.
+    /// Returns the error for a file of another run or of other parameters.
     pub fn misfit(&self) -> TchError {
         self.wrong("does not fit this run")
     }

@@ -1,25 +1,25 @@
-//! What conclusions of experiments have in common: a claim is one record of what is said, what it rests on, what it does not say
-//! and how far it may be relied on; and the table `conclusion` is made of them.
+//! Claims that conclude experiments: what is claimed, its evidence, its limits, and how far it can be relied on. The
+//! table `conclusion` contains them.
 
 use gradtop_sdk::{Column, Ctx, Result, Rows};
 
 use crate::stats::{Estimate, holm, permutation};
 
-/// Mean and range of a number over the trials that have it.
+/// Mean and range of a value over trials.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Spread {
-    /// Mean; NaN of nothing.
+    /// The mean; NaN without values.
     pub mean: f64,
-    /// Lowest; NaN of nothing.
+    /// The smallest value; NaN without values.
     pub lowest: f64,
-    /// Highest; NaN of nothing.
+    /// The largest value; NaN without values.
     pub highest: f64,
-    /// How many.
+    /// Number of values.
     pub count: usize,
 }
 
 impl Spread {
-    /// Of these values.
+    /// Computes the spread of these values.
     pub fn of(values: &[f64]) -> Self {
         Self {
             mean: values.iter().sum::<f64>() / values.len() as f64,
@@ -29,7 +29,7 @@ impl Spread {
         }
     }
 
-    /// The range in words behind a mean, written by `number`.
+    /// Formats the range that follows a mean, with values formatted by `number`.
     pub fn in_words(&self, number: impl Fn(f64) -> String) -> String {
         match self.count {
             1 => "(1 trial)".to_owned(),
@@ -38,14 +38,14 @@ impl Spread {
     }
 }
 
-/// A number with this many significant digits as people write it: `2.30`, `0.135`, and `1.12e-5` only where plain decimals are
-/// hard to read.
+/// Formats a number with this many significant digits: `2.30`, `0.135`, and with an exponent (`1.12e-5`) only if plain
+/// decimals are hard to read.
 pub fn significant(value: f64, digits: usize) -> String {
     let fraction = digits.max(1) - 1;
     let text = format!("{value:.fraction$e}");
     let exponent = text.split_once('e').and_then(|(_, exponent)| exponent.parse::<i32>().ok());
     match exponent {
-        // The exponent is of the rounded number: 9.9996 is 10.00.
+        // The exponent is that of the rounded number: 9.9996 is 10.00.
         Some(exponent @ -3..=4) => {
             let decimals = usize::try_from(fraction as i32 - exponent).unwrap_or(0);
             format!("{value:.decimals$}")
@@ -55,12 +55,12 @@ pub fn significant(value: f64, digits: usize) -> String {
     }
 }
 
-/// A number of things: `1 pair`, `3 pairs`.
+/// Formats a count: `1 pair`, `3 pairs`.
 pub fn counted(count: i64, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
-/// That trials diverged, if any did.
+/// Describes how many trials diverged, if any.
 pub fn diverged_in_words(count: usize) -> Option<String> {
     match count {
         0 => None,
@@ -69,37 +69,37 @@ pub fn diverged_in_words(count: usize) -> Option<String> {
     }
 }
 
-/// Trials of each side that an order needs: of three and three not even a perfect one can be told from chance at 5 %.
+/// Minimum number of trials on each side to claim an order: with three each, not even a perfect order is significant at 5 %.
 pub const FEWEST: usize = 5;
 
-/// What a claim made in spite of fewer says.
+/// The caution of a claim based on fewer.
 pub const FEW: &str = "fewer than 5 trials: no order can be claimed";
 
-/// p of an order of two samples by exact permutation; `None` of fewer than [`FEWEST`] trials.
+/// Returns p of an order of two samples by exact permutation; `None` with fewer than [`FEWEST`] trials.
 pub fn order(a: &[f64], b: &[f64]) -> Option<f64> {
     (a.len().min(b.len()) >= FEWEST).then(|| permutation::two_samples(a, b))
 }
 
-/// A rank coefficient with its interval.
+/// Formats a rank coefficient with its interval.
 pub fn coefficient(found: &Estimate) -> String {
     format!("Spearman {:.2}, 95 % interval {:.2} to {:.2}", found.value, found.low, found.high)
 }
 
-/// How far a claim may be relied on.
+/// How far a claim can be relied on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Strength {
-    /// Told from chance after correction for all claims of the run, or an exact count, or a counterexample that stands alone.
+    /// Significant after correction for all claims of the run, or an exact count, or a counterexample.
     Shown,
-    /// Numbers of this run's networks, from which nothing follows for others.
+    /// An observation on this run's networks that implies nothing for others.
     Seen,
-    /// Tested, and not told from chance.
+    /// Tested, but not significant.
     Open,
-    /// These data cannot decide it either way.
+    /// Not decidable with these data.
     Untestable,
 }
 
 impl Strength {
-    /// In words.
+    /// Returns a description.
     pub fn name(self) -> &'static str {
         match self {
             Self::Shown => "shown",
@@ -114,28 +114,28 @@ impl Strength {
 struct Test {
     p: f64,
     corrected: f64,
-    /// What is claimed if the test does not hold.
+    /// The claim if the test is not significant.
     otherwise: String,
 }
 
-/// One claim with all that belongs to it: it is logged, written and shown whole.
+/// A claim with everything that belongs to it; always logged and shown as a whole.
 #[derive(Clone, Debug)]
 pub struct Claim {
-    /// What it is about, such as `sinc, shallow`.
+    /// The subject, such as `sinc, shallow`.
     pub about: String,
-    /// What is claimed.
+    /// The claim itself.
     pub statement: String,
-    /// The numbers it rests on, how many, and their interval.
+    /// The numbers it is based on, how many, and their interval.
     pub evidence: String,
-    /// What it does not say; empty: nothing.
+    /// What it does not imply; empty for nothing.
     pub caution: String,
-    /// How far it may be relied on.
+    /// How far it can be relied on.
     pub strength: Strength,
     test: Option<Test>,
 }
 
 impl Claim {
-    /// A claim of this strength, without evidence and caution yet.
+    /// Creates a claim without evidence and caution.
     pub fn new(about: impl Into<String>, strength: Strength, statement: impl Into<String>) -> Self {
         Self {
             about: about.into(),
@@ -147,8 +147,9 @@ impl Claim {
         }
     }
 
-    /// A claim that holds only if the p of its test does after Holm's correction over all tests of the run; `otherwise` is
-    /// claimed if not. Without a p nothing is tested and the statement is of this run alone, with the caution [`FEW`].
+    /// Creates a claim that holds only if its test is significant after Holm's correction over all tests of the run;
+    /// otherwise `otherwise` is claimed. Without a p nothing is tested, and the statement is about this run alone, with
+    /// the caution [`FEW`].
     pub fn tested(
         about: impl Into<String>,
         p: Option<f64>,
@@ -162,8 +163,8 @@ impl Claim {
         }
     }
 
-    /// A claim on an order that a rank coefficient measures. Without a p a direction is said only if the coefficient's interval has
-    /// one; else it cannot be tested what is `asked`.
+    /// Creates a claim about an order measured by a rank coefficient. Without a p, a direction is claimed only if the
+    /// coefficient's interval excludes zero; otherwise the question `asked` is not testable.
     pub fn ordered(
         about: impl Into<String>,
         found: &Estimate,
@@ -178,27 +179,27 @@ impl Claim {
         Self::tested(about, p, statement, otherwise)
     }
 
-    /// Adds to the evidence.
+    /// Adds evidence.
     #[must_use]
     pub fn evidence(mut self, words: impl AsRef<str>) -> Self {
         join(&mut self.evidence, words.as_ref());
         self
     }
 
-    /// Adds to the evidence where `holds`.
+    /// Adds evidence if `holds`.
     #[must_use]
     pub fn evidence_if(self, holds: bool, words: impl FnOnce() -> String) -> Self {
         if holds { self.evidence(words()) } else { self }
     }
 
-    /// Adds to the caution.
+    /// Adds a caution.
     #[must_use]
     pub fn caution(mut self, words: impl AsRef<str>) -> Self {
         join(&mut self.caution, words.as_ref());
         self
     }
 
-    /// Statement, strength, evidence and caution in sentences.
+    /// Returns statement, strength, evidence and caution as sentences.
     pub fn whole(&self) -> String {
         let mut text = format!("{} ({}).", self.statement, self.strength.name());
         for (name, part) in [("Evidence", &self.evidence), ("Caution", &self.caution)] {
@@ -217,8 +218,8 @@ fn join(all: &mut String, words: &str) {
     all.push_str(words);
 }
 
-/// Decides every tested claim of a run by its p after Holm's correction over `family` tests, or over those here if they are more:
-/// a family is larger where only the most striking of many comparisons are claimed.
+/// Decides every tested claim of a run by its p after Holm's correction over `family` tests, or over those here if they
+/// are more: a family is larger if only the most striking of many comparisons are claimed.
 pub fn settle(claims: &mut [Claim], family: usize) {
     let p: Vec<f64> = claims.iter().filter_map(|claim| Some(claim.test.as_ref()?.p)).collect();
     let tests = family.max(p.len());
@@ -240,17 +241,17 @@ pub fn settle(claims: &mut [Claim], family: usize) {
     }
 }
 
-/// False alarms of a run that are taken.
+/// Accepted rate of false alarms per run.
 const LEVEL: f64 = 0.05;
 
 fn p_in_words(p: f64) -> String {
     if p < 1e-3 { "< 0.001".to_owned() } else { format!("= {}", significant(p, 2)) }
 }
 
-/// Settles the claims of a run ([`settle`]) and writes them: to the log, and to the table `conclusion` as a row a claim. `keys` are
-/// its first columns; `about`, `claim`, `evidence`, `caution`, `strength`, `p` and `p_corrected` follow, and last `statement`, the whole in
-/// sentences, so that a reader of that column alone misses nothing. Each claim comes with the figure it is read from, and is given
-/// back with it as it was settled, for [`caption`].
+/// Settles the claims of a run ([`settle`]) and writes them to the log and to the table `conclusion`, one row per
+/// claim. `keys` are its first columns, followed by `about`, `claim`, `evidence`, `caution`, `strength`, `p`,
+/// `p_corrected`, and `statement` with all of it as sentences. Each claim comes with the figure it is based on and is
+/// returned with it, as settled, for [`caption`].
 pub fn write<F>(
     ctx: &Ctx,
     step: i64,
@@ -278,7 +279,7 @@ pub fn write<F>(
     Ok(figures.into_iter().zip(claims).collect())
 }
 
-/// Claims at the end of the caption of the figure they are read from, all of each.
+/// Appends claims to the caption of the figure they are based on.
 pub fn caption<F: PartialEq<G>, G: ?Sized>(said: &[(F, Claim)], figure: &G) -> String {
     let here = said.iter().filter(|(of, _)| of == figure);
     let words: String = here.map(|(_, claim)| [" ", &claim.about, ": ", &claim.whole()].concat()).collect();

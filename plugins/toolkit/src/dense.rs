@@ -1,9 +1,9 @@
-//! What dense layers are made of, in single precision on a CPU: products of matrices, and tanh, with vector instructions.
+//! Building blocks of dense layers in single precision on a CPU: matrix products and tanh, with vector instructions.
 //!
-//! Libtorch leaves both to a library that knows one maker's processors: on others its products use half of the vector unit, and
-//! its tanh takes ten times as long. It is also made for matrices larger than those of small networks. Here all processors give
-//! the same bits: each number is a sum in an order that depends on shapes alone, neither on the vector unit nor on the number of
-//! threads. No autograd graph is recorded. Other devices and kinds go through libtorch.
+//! Libtorch delegates both to a library optimized for the processors of one manufacturer: on others, its products use
+//! half of the vector unit, and its tanh takes ten times as long. It also targets matrices larger than those of small
+//! networks. Here, all processors give the same bits: each number is a sum in an order that depends only on shapes, not
+//! on the vector unit or the number of threads. No autograd graph is recorded. Other devices and kinds use libtorch.
 
 #![expect(clippy::inline_always, reason = "these become part of functions compiled for a kind of processor")]
 
@@ -18,18 +18,18 @@ use tch::{TchError, Tensor};
 
 use crate::lanes::{Form, Job, Lanes, Processor, with_forms};
 
-/// Multiplications from which on a product is shared out among threads.
+/// Number of multiplications from which on a product is distributed to threads.
 const MANY: usize = 1 << 24;
 
 thread_local! {
     static SCRATCH: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Writes the product of two matrices into `out`, `[rows, depth] · [depth, columns]`, or of as many pairs as `out` has parts, which
-/// stand before these axes. In `a` and `b` either axis may be the one whose numbers are neighbours in memory.
+/// Computes the product of two matrices, `[rows, depth] · [depth, columns]`, or of a batch of pairs, into `out`. In `a`
+/// and `b` either axis may be contiguous.
 ///
 /// # Errors
-/// Shapes that do not fit.
+/// The shapes do not fit.
 pub fn product(out: &Tensor, a: &Tensor, b: &Tensor) -> Result<(), TchError> {
     if let (Some(processor), Some(forms)) = (Processor::best(), Forms::of(out, a, b)) {
         return forms.multiply(processor);
@@ -37,10 +37,10 @@ pub fn product(out: &Tensor, a: &Tensor, b: &Tensor) -> Result<(), TchError> {
     if out.dim() == 3 { a.f_bmm_out(out, b) } else { a.f_mm_out(out, b) }.map(drop)
 }
 
-/// Writes tanh of `from` into `into`, which may be the same tensor.
+/// Computes tanh of `from` into `into`, which may be the same tensor.
 ///
 /// # Errors
-/// Shapes that do not fit.
+/// The shapes do not fit.
 pub(crate) fn tanh(from: &Tensor, into: &Tensor) -> Result<(), TchError> {
     let Some((processor, source, target)) = alike(from, into) else {
         return from.f_tanh_out(into).map(drop);
@@ -58,10 +58,10 @@ pub(crate) fn tanh(from: &Tensor, into: &Tensor) -> Result<(), TchError> {
     })
 }
 
-/// Makes of `delta`, the gradient of what tanh gave, that of what it was given. `active` is what it gave.
+/// Converts `delta`, the gradient of the output of tanh, to that of its input. `active` is the output.
 ///
 /// # Errors
-/// Shapes that do not fit.
+/// The shapes do not fit.
 pub(crate) fn tanh_backward(delta: &Tensor, active: &Tensor) -> Result<(), TchError> {
     let Some((processor, source, target)) = alike(active, delta) else {
         return Tensor::f_tanh_backward_grad_input(delta, delta, active).map(drop);
@@ -73,7 +73,7 @@ pub(crate) fn tanh_backward(delta: &Tensor, active: &Tensor) -> Result<(), TchEr
     })
 }
 
-/// The forms of two tensors of one shape whose matrices have no gaps; `None` if libtorch should see to them.
+/// Returns the forms of two tensors of one shape whose matrices have no gaps; `None` if libtorch must be used.
 fn alike<'a>(from: &'a Tensor, into: &'a Tensor) -> Option<(Processor, Form<'a>, Form<'a>)> {
     let (source, target) = (Form::of(from)?, Form::of(into)?);
     let whole = |form: &Form<'_>| form.row_step == form.columns && form.column_step == 1;
@@ -82,12 +82,12 @@ fn alike<'a>(from: &'a Tensor, into: &'a Tensor) -> Option<(Processor, Form<'a>,
     Some((processor, source, target))
 }
 
-/// Where each matrix is, if they have no gaps.
+/// Returns the range of each matrix, if they have no gaps.
 fn ranges(form: Form<'_>) -> impl Iterator<Item = Range<usize>> {
     (0..form.parts).map(move |i| i * form.part_step..i * form.part_step + form.rows * form.columns)
 }
 
-/// Of a product and its factors.
+/// The forms of a product and its factors.
 struct Forms<'a> {
     out: Form<'a>,
     a: Form<'a>,
@@ -95,7 +95,7 @@ struct Forms<'a> {
 }
 
 impl<'a> Forms<'a> {
-    /// `None` if libtorch should see to it.
+    /// Returns `None` if libtorch must be used.
     fn of(out: &'a Tensor, a: &'a Tensor, b: &'a Tensor) -> Option<Self> {
         let forms = Self { out: Form::of(out)?, a: Form::of(a)?, b: Form::of(b)? };
         let Self { out, a, b } = &forms;
@@ -117,7 +117,7 @@ impl<'a> Forms<'a> {
     fn work(&self, processor: Processor, a: &[f32], b: &[f32], out: &mut [f32]) {
         let Self { out: form, a: left, b: right } = self;
         let depth = left.columns;
-        // Going across, `b` may have to be turned first: that is worth it for many rows.
+        // The across method may have to transpose `b` first, which pays off for many rows.
         let few = form.columns < 32 || form.rows < if depth < 256 { 32 } else { 256 };
         let along = left.column_step == 1 && (right.row_step == 1 || depth == 1) && few;
         let work = form.parts * form.rows * form.columns * depth;
@@ -183,7 +183,7 @@ struct Product<'a> {
     rows: usize,
     columns: usize,
     depth: usize,
-    /// Which way it is computed.
+    /// Whether to use the along method.
     along: bool,
 }
 
@@ -209,7 +209,7 @@ struct Tanh<'a>(&'a mut [f32]);
 impl Job for Tanh<'_> {
     #[inline(always)]
     fn run<L: Lanes>(self, _: L) {
-        // The compiler makes vector instructions of this.
+        // The compiler vectorizes this.
         self.0.iter_mut().for_each(|x| *x = tanh_of(*x));
     }
 }
@@ -223,17 +223,18 @@ impl Job for TanhBackward<'_> {
     }
 }
 
-/// tanh to 2.4 units in the last place: e / (e + 2) with e = exp(2|x|) − 1, whose argument is n ln 2 + r with |r| ≤ ½ ln 2.
+/// Computes tanh to 2.4 units in the last place: e / (e + 2) with e = exp(2|x|) − 1, whose argument is n ln 2 + r with
+/// |r| ≤ ½ ln 2.
 #[inline(always)]
 fn tanh_of(x: f32) -> f32 {
-    // Adding it leaves a whole number in the last bits.
+    // Adding it leaves an integer in the last bits.
     const SHIFT: f32 = 12_582_912.0;
     // 1/k!, from k = 7 to 2.
     const SERIES: [f32; 5] = [1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5];
-    // ln 2 as a number of few bits, and the rest.
+    // ln 2 as a number with few bits, and the rest.
     const LN_2: (f32, f32) = (355.0 / 512.0, -2.121_944_4e-4);
     let size = x.abs();
-    // From here on it rounds to 1. NaN stays.
+    // Larger arguments round to 1; NaN is preserved.
     let y = if size > 10.0 { 20.0 } else { size + size };
     let shifted = y.mul_add(std::f32::consts::LOG2_E, SHIFT);
     let n = shifted - SHIFT;

@@ -1,4 +1,4 @@
-//! Networks of equal shape trained at once on one data set, each in its own order.
+//! Networks of equal shape trained together on one data set, each in its own order.
 
 use tch::{TchError, Tensor};
 
@@ -17,12 +17,12 @@ pub struct Ensemble {
     /// For the shorter batch at the end of an epoch.
     rest: Option<Workspace>,
     step: i64,
-    /// Which batch [`Ensemble::mlp`]'s gradient belongs to.
+    /// The batch that [`Ensemble::mlp`]'s gradient belongs to.
     loaded: usize,
 }
 
 impl Ensemble {
-    /// An ensemble at step 0 that goes through `samples` in batches of `size`, in the orders of `stream`.
+    /// Creates an ensemble at step 0 that iterates over `samples` in batches of `size`, in the orders of `stream`.
     pub fn new(
         mlp: Mlp,
         optimizer: Optimizer,
@@ -38,8 +38,8 @@ impl Ensemble {
         Ok(Self { mlp, optimizer, shuffle, whole, rest, step: 0, loaded: 0 })
     }
 
-    /// These networks at step 0 with initial values drawn from the first of two streams, going through `samples` in batches of
-    /// `size` in the orders of the second.
+    /// Creates an ensemble at step 0 with initial values drawn from the first of two streams, iterating over `samples`
+    /// in batches of `size` in the orders of the second.
     ///
     /// # Errors
     /// libtorch's.
@@ -55,22 +55,22 @@ impl Ensemble {
         Self::new(mlp, optimizer, samples, size, seed, batches)
     }
 
-    /// Updates done.
+    /// Returns the number of updates done.
     pub fn step(&self) -> i64 {
         self.step
     }
 
-    /// What makes the updates.
+    /// Returns the optimizer.
     pub fn optimizer(&self) -> &Optimizer {
         &self.optimizer
     }
 
-    /// Updates in an epoch.
+    /// Returns the number of updates per epoch.
     pub fn steps_per_epoch(&self) -> i64 {
         self.shuffle.batches() as i64
     }
 
-    /// Passes over the data that the updates done amount to.
+    /// Returns the number of epochs that the updates done amount to.
     pub fn epoch(&self) -> f64 {
         self.step as f64 / self.steps_per_epoch() as f64
     }
@@ -80,7 +80,7 @@ impl Ensemble {
         self.rest.as_ref().filter(|_| short).unwrap_or(&self.whole)
     }
 
-    /// Computes the gradient on the next batch, into [`Mlp::gradients`]. The parameters do not change.
+    /// Computes the gradient on the next batch, into [`Mlp::gradients`], without changing the parameters.
     pub fn gradient(&mut self, samples: &Samples) -> Result<(), TchError> {
         let steps = self.steps_per_epoch();
         let (epoch, index) = ((self.step / steps) as u32, (self.step % steps) as usize);
@@ -92,13 +92,14 @@ impl Ensemble {
         Ok(())
     }
 
-    /// The loss of each network on the batch of the last [`Ensemble::gradient`], at the parameters it used; before the next.
+    /// Returns the loss of each network on the batch of the last [`Ensemble::gradient`], at the parameters it used.
+    /// Call it before the next one.
     pub fn batch_loss(&self) -> Result<Vec<f64>, TchError> {
         self.mlp.batch_loss(self.space(self.loaded), self.shuffle.loaded(self.loaded))
     }
 
-    /// The trace of the covariance of single samples' gradients in the batch of the last [`Ensemble::gradient`], of each
-    /// network, and the samples of that batch; before the update.
+    /// Returns, for each network, the trace of the covariance of single samples' gradients in the batch of the last
+    /// [`Ensemble::gradient`], and the size of that batch. Call it before the update.
     pub fn gradient_variance(&self) -> Result<(Vec<f64>, i64), TchError> {
         let space = self.space(self.loaded);
         Ok((self.mlp.gradient_variance(space, self.shuffle.loaded(self.loaded))?, space.samples()))
@@ -109,24 +110,24 @@ impl Ensemble {
         self.optimizer.set_rate(rate)
     }
 
-    /// Changes the parameters along the last gradient.
+    /// Updates the parameters along the last gradient.
     pub fn update(&mut self) -> Result<(), TchError> {
         self.optimizer.update(self.mlp.parameters(), self.mlp.gradients())?;
         self.step += 1;
         Ok(())
     }
 
-    /// One gradient and one update.
+    /// Computes one gradient and makes one update.
     pub fn advance(&mut self, samples: &Samples) -> Result<(), TchError> {
         self.gradient(samples)?;
         self.update()
     }
 
-    /// Becomes copies of networks of another ensemble of their shape, one for each number in `chosen`, with their optimizer's state and
-    /// at their step. The batches to come are in this one's own orders.
+    /// Copies networks of another ensemble of the same shape, one for each index in `chosen`, with their optimizer's
+    /// state and step. Future batches are in this ensemble's own orders.
     ///
     /// # Errors
-    /// Networks of another shape, and other numbers than this one has networks.
+    /// The networks have another shape, or their number differs from this ensemble's.
     pub fn copy_from(&mut self, other: &Self, chosen: &[i64]) -> Result<(), TchError> {
         let pick = |flat: &Tensor| other.mlp.of_trials(flat, chosen);
         let [(_, first), (_, second)] = other.optimizer.state();
@@ -146,13 +147,13 @@ impl Ensemble {
         Ok(())
     }
 
-    /// Adds everything that [`Ensemble::restore`] needs, under this name.
+    /// Saves everything that [`Ensemble::restore`] needs, under this name.
     pub fn save(&self, name: &str, saving: &mut Saving) -> Result<(), TchError> {
         saving.integers(&format!("{name}.step"), &[self.step])?;
         saving.model(name, &self.mlp, &self.optimizer)
     }
 
-    /// Goes back to what [`Ensemble::save`] saved.
+    /// Restores what [`Ensemble::save`] saved.
     pub fn restore(&mut self, name: &str, saved: &Saved) -> Result<(), TchError> {
         let key = format!("{name}.step");
         let [step] = saved.integers(&key)?[..] else {

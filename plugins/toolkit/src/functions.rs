@@ -1,22 +1,22 @@
-//! The functions of one variable that small networks fit, and the grid they are sampled on.
+//! Functions of one variable for small networks to fit, and the grid on which they are sampled.
 
 use std::f64::consts::PI;
 
 /// Half a period of sin(5πx).
 pub const INTERVAL: f64 = 0.2;
 
-/// sin(5πx)/(5πx), 1 at 0.
+/// Returns sin(5πx)/(5πx), which is 1 at 0.
 pub fn sinc(x: f64) -> f64 {
     let u = 5.0 * PI * x;
     if u == 0.0 { 1.0 } else { u.sin() / u }
 }
 
-/// The sign of sin(5πx). At the zeros x = k/5 it takes the value of the interval on their left, ((k−1)/5, k/5]: no point
-/// is worth 0, and the value does not hang on how sin(5πx) rounds there.
+/// Returns the sign of sin(5πx). At the zeros x = k/5 it has the value of the interval to their left, ((k−1)/5, k/5],
+/// so that no point is 0 and the value does not depend on rounding.
 pub fn sign(x: f64) -> f64 {
     let position = x / INTERVAL;
     let nearest = position.round();
-    // A grid point meant to be k/5 may be a few roundings away from it.
+    // A grid point at k/5 may be off by a few roundings.
     let interval = if (position - nearest).abs() < 1e-9 { nearest } else { position.ceil() };
     if interval.rem_euclid(2.0) == 1.0 { 1.0 } else { -1.0 }
 }
@@ -26,18 +26,18 @@ pub fn sine(x: f64) -> f64 {
     (5.0 * PI * x).sin()
 }
 
-/// `points` equally spaced numbers from `low` to `high`, both included; `points` is at least 2.
+/// Returns `points` ≥ 2 equally spaced numbers from `low` to `high`, inclusive.
 pub fn grid(low: f64, high: f64, points: usize) -> Vec<f64> {
     let last = (points - 1) as f64;
     (0..points).map(|i| low + (high - low) * (i as f64 / last)).collect()
 }
 
-/// Mean squared error of always predicting 0: the loss of a network whose parameters are all zero.
+/// Returns the mean squared error of always predicting 0: the loss of a network whose parameters are all zero.
 pub fn mean_square(values: &[f64]) -> f64 {
     values.iter().map(|v| v * v).sum::<f64>() / values.len() as f64
 }
 
-/// Mean squared error of always predicting the mean: a loss at this value means that nothing but the mean was learnt.
+/// Returns the mean squared error of always predicting the mean: at this loss, nothing but the mean has been learnt.
 pub fn variance(values: &[f64]) -> f64 {
     let mean = values.iter().sum::<f64>() / values.len() as f64;
     values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / values.len() as f64

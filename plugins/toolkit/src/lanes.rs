@@ -1,8 +1,8 @@
-//! Sixteen numbers at a time: vector instructions of the processor as functions that are safe to call, and tensors as slices. With
-//! `plugins/torch/src/raw.rs` the only unsafe code of the plugins.
+//! Sixteen numbers at a time: vector instructions as functions that are safe to call, and tensors as slices. Together
+//! with `plugins/torch/src/raw.rs` the only unsafe code of the plugins.
 //!
-//! A program is compiled for every x86-64 processor; which instructions this one has is found out when it runs. A value of a
-//! [`Lanes`] type exists only where the processor has its instructions, which is what makes the functions safe.
+//! A program is compiled for every x86-64 processor; the instructions available are detected at run time. A value of a
+//! [`Lanes`] type exists only if the processor has its instructions, which makes the functions safe.
 
 #![expect(
     clippy::inline_always,
@@ -26,37 +26,37 @@ use std::ops::Range;
 
 use tch::{Device, Kind, TchError, Tensor};
 
-/// Numbers at a time.
+/// Number of elements processed at a time.
 pub(crate) const LANES: usize = 16;
 
 /// Sixteen numbers.
 pub(crate) type Group = [f32; LANES];
 
-/// What a processor can do with sixteen numbers at a time.
+/// The operations of a processor on sixteen numbers at a time.
 pub(crate) trait Lanes: Copy {
     /// Whether there are 32 registers of sixteen numbers, instead of 16 of eight.
     const WIDE: bool;
     type Vector: Copy;
-    /// For each number one of four places.
+    /// For each number one of four positions.
     type Places: Copy;
 
     fn all(self, value: f32) -> Self::Vector;
     fn load(self, from: &Group) -> Self::Vector;
     fn store(self, vector: Self::Vector, into: &mut Group);
-    /// sum + a · b, rounded once.
+    /// Returns sum + a · b, rounded once.
     fn add_product(self, sum: Self::Vector, a: Self::Vector, b: Self::Vector) -> Self::Vector;
-    /// The sum of all: of its halves, then of the halves of that, and so on.
+    /// Returns the sum of all: of its halves, then of the halves of that, and so on.
     fn total(self, vector: Self::Vector) -> f32;
     fn places(self, of: &[u8; LANES]) -> Self::Places;
-    /// For each number the one of the four at its place.
+    /// Returns for each number the one of the four at its position.
     fn pick(self, from: &[f32; 4], places: Self::Places) -> Self::Vector;
-    /// One bit for each number that is not 0.
+    /// Returns one bit for each number that is not 0.
     fn not_zero(self, vector: Self::Vector) -> u32;
-    /// One bit for each place that is `place`.
+    /// Returns one bit for each position that is `place`.
     fn are(self, places: &[u8; LANES], place: u8) -> u32;
 }
 
-/// Work that is compiled once for each kind of processor. `run` and what it calls must be `inline(always)`.
+/// Work that is compiled for each kind of processor. `run` and what it calls must be `inline(always)`.
 pub(crate) trait Job {
     fn run<L: Lanes>(self, lanes: L);
 }
@@ -72,7 +72,7 @@ enum Set {
 }
 
 impl Processor {
-    /// The widest there are; `None` on a processor without AVX2.
+    /// Returns the widest available; `None` on a processor without AVX2.
     pub(crate) fn best() -> Option<Self> {
         let wide = is_x86_feature_detected!("avx512f")
             && is_x86_feature_detected!("avx512bw")
@@ -82,13 +82,13 @@ impl Processor {
         Some(if wide { Self(Set::Wide(Avx512(()))) } else { narrow })
     }
 
-    /// AVX2 and FMA, even if there is more.
+    /// Returns AVX2 and FMA, even if more is available.
     pub(crate) fn narrow() -> Option<Self> {
         let has = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
         has.then_some(Self(Set::Narrow(Avx2(()))))
     }
 
-    /// Does a job with these instructions.
+    /// Runs a job with these instructions.
     pub(crate) fn run(self, job: impl Job) {
         match self.0 {
             // SAFETY: the value was made where the processor has these instructions.
@@ -109,11 +109,11 @@ fn run_narrow(lanes: Avx2, job: impl Job) {
     job.run(lanes);
 }
 
-/// Only [`Processor`] makes one.
+/// Only created by [`Processor`].
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Avx512(());
 
-/// Only [`Processor`] makes one.
+/// Only created by [`Processor`].
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Avx2(());
 
@@ -288,7 +288,7 @@ fn total_of_halves(low: __m256, high: __m256) -> f32 {
     _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)))
 }
 
-/// One bit for each byte that is `byte`.
+/// Returns one bit for each byte that is `byte`.
 #[inline(always)]
 fn equal_bytes(bytes: &[u8; LANES], byte: u8) -> u32 {
     // SAFETY: the reference is to sixteen bytes, at any address; every x86-64 processor has SSE2.
@@ -301,7 +301,7 @@ fn equal_bytes(bytes: &[u8; LANES], byte: u8) -> u32 {
     unsafe { _mm_movemask_epi8(equal) as u32 }
 }
 
-/// How matrices lie in the memory of a tensor of f32 on the CPU.
+/// The layout of matrices in the memory of an f32 tensor on the CPU.
 #[derive(Clone, Copy)]
 pub(crate) struct Form<'a> {
     pub(crate) parts: usize,
@@ -315,7 +315,7 @@ pub(crate) struct Form<'a> {
 }
 
 impl<'a> Form<'a> {
-    /// `None` if it is not such a tensor, or empty.
+    /// Returns `None` if it is not such a tensor, or empty.
     pub(crate) fn of(tensor: &'a Tensor) -> Option<Self> {
         if !is_plain(tensor) {
             return None;
@@ -329,13 +329,13 @@ impl<'a> Form<'a> {
         let extent = Extent::of(tensor, &size, &steps)?;
         let [parts, rows, columns] = size.map(|n| n as usize);
         let [part_step, row_step, column_step] = steps.map(|n| n as usize);
-        // The step of an axis of one number may be anything.
+        // The stride of an axis of length one is arbitrary.
         let column_step = if columns == 1 { 1 } else { column_step };
         Some(Self { parts, part_step, rows, row_step, columns, column_step, extent, tensor: PhantomData })
     }
 }
 
-/// Where the first number of a tensor is, and how many there are from it to the last, what lies between included.
+/// Where the first number of a tensor is, and how many there are up to the last, including gaps.
 #[derive(Clone, Copy)]
 struct Extent {
     start: *mut f32,
@@ -343,7 +343,7 @@ struct Extent {
 }
 
 impl Extent {
-    /// `None` if there is no number.
+    /// Returns `None` if there are no numbers.
     fn of(tensor: &Tensor, size: &[i64], steps: &[i64]) -> Option<Self> {
         let last: i64 = size.iter().zip(steps).map(|(size, step)| (size - 1) * step).sum();
         let some = !size.contains(&0);
@@ -360,10 +360,10 @@ fn is_plain(tensor: &Tensor) -> bool {
     tensor.kind() == Kind::Float && tensor.device() == Device::Cpu
 }
 
-/// Hands the memory of tensors to `work`, each from its first number to its last: of `read` to be read, of `write` to be written.
+/// Passes the memory of tensors to `work`, each from its first number to its last: `read` to be read, `write` to be written.
 ///
 /// # Errors
-/// If one that is written shares memory with another.
+/// A tensor to be written shares memory with another.
 pub(crate) fn with_forms<const R: usize, const W: usize, T>(
     read: [&Form<'_>; R],
     write: [&Form<'_>; W],
@@ -372,10 +372,10 @@ pub(crate) fn with_forms<const R: usize, const W: usize, T>(
     hand_out(read.map(|form| form.extent), write.map(|form| form.extent), work)
 }
 
-/// The same of contiguous tensors of any shape.
+/// Like [`with_forms`], for contiguous tensors of any shape.
 ///
 /// # Errors
-/// If one is not contiguous, not of `f32`, not on the CPU or empty, or if one that is written shares memory with another.
+/// A tensor is not contiguous, not `f32`, not on the CPU or empty, or one to be written shares memory with another.
 pub(crate) fn with_memory<const R: usize, const W: usize, T>(
     read: [&Tensor; R],
     write: [&mut Tensor; W],
@@ -400,8 +400,8 @@ fn hand_out<const R: usize, const W: usize, T>(
     if shared {
         return Err(TchError::Shape("tensors that are written must not share memory with others".to_owned()));
     }
-    // SAFETY: from the pointer on there are as many f32 of a CPU tensor, which is borrowed for this call; nothing that is
-    // written overlaps them, and tensors belong to one thread.
+    // SAFETY: the pointer is to as many f32 of a CPU tensor, which is borrowed for this call; nothing that is written
+    // overlaps them, and tensors belong to one thread.
     let read = read.map(|of| unsafe { std::slice::from_raw_parts(of.start, of.length) });
     // SAFETY: as above; nothing else overlaps them.
     let write = write.map(|of| unsafe { std::slice::from_raw_parts_mut(of.start, of.length) });

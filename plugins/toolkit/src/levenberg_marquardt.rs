@@ -1,5 +1,5 @@
-//! Levenberg–Marquardt on F(θ) = ½‖g(θ)‖², many runs at once: it looks for points where the gradient g of a loss vanishes,
-//! be they minima or saddles.
+//! Levenberg–Marquardt on F(θ) = ½‖g(θ)‖² for many runs at once: searches for points where the gradient g of a loss
+//! vanishes, which may be minima or saddles.
 //!
 //! F has the gradient Hg and, without third derivatives of the loss, the Hessian H². A step solves (H² + μI) d = −Hg and is
 //! kept if F falls. Each run has its own μ, in units of the mean diagonal entry of its H²; it shrinks to 0.3 of itself after
@@ -10,9 +10,9 @@ use tch::{Kind, TchError, Tensor};
 
 use crate::curvature::copied;
 
-/// Factor of μ after a step that was kept.
+/// Factor of μ after an accepted step.
 const SHRINK: f64 = 0.3;
-/// Factor of μ after a step that was not.
+/// Factor of μ after a rejected step.
 const GROW: f64 = 4.0;
 /// μ of the first step, in units of the mean diagonal entry of H².
 const START: f64 = 1e-3;
@@ -20,15 +20,15 @@ const START: f64 = 1e-3;
 /// step changes the parameters.
 const LIMITS: (f64, f64) = (1e-15, 1e15);
 
-/// A loss that is twice differentiable, for many runs at once.
+/// A twice differentiable loss, for many runs at once.
 pub trait Problem {
-    /// Gradients at `[runs, parameters]`, of the same shape.
+    /// Returns the gradients at `[runs, parameters]`, of the same shape.
     fn gradients(&self, parameters: &Tensor) -> Result<Tensor, TchError>;
-    /// Hessians: `[runs, parameters, parameters]`.
+    /// Returns the Hessians: `[runs, parameters, parameters]`.
     fn hessians(&self, parameters: &Tensor) -> Result<Tensor, TchError>;
 }
 
-/// The search at one iteration. Parameters and damping are its whole state.
+/// The state of the search: parameters and damping, with derived values.
 pub struct Search<P> {
     problem: P,
     parameters: Tensor,
@@ -45,7 +45,7 @@ impl<P: Problem> Search<P> {
         Self::resume(problem, parameters, &damping)
     }
 
-    /// Goes on from what [`Search::parameters`] and [`Search::damping`] gave.
+    /// Continues from what [`Search::parameters`] and [`Search::damping`] returned.
     pub fn resume(problem: P, parameters: &Tensor, damping: &Tensor) -> Result<Self, TchError> {
         let parameters = copied(parameters)?;
         Ok(Self {
@@ -57,19 +57,19 @@ impl<P: Problem> Search<P> {
         })
     }
 
-    /// One iteration of every run. Gives which runs moved: `[runs]`, boolean.
+    /// Makes one iteration of every run and returns which runs moved: `[runs]`, Boolean.
     pub fn step(&mut self) -> Result<Tensor, TchError> {
         let square = self.hessians.f_bmm(&self.hessians)?;
         let mut diagonal = square.f_diagonal(0, 1, 2)?;
         let unit = diagonal.f_mean_dim([1_i64].as_slice(), true, None::<Kind>)?;
         diagonal.f_add_(&unit.f_mul(&self.damping)?).map(drop)?;
         let downhill = self.hessians.f_bmm(&self.gradients.f_unsqueeze(2)?)?;
-        // A matrix that cannot be factored makes numbers that are not finite or no progress: the step is not kept.
+        // A matrix that cannot be factored gives non-finite numbers or no progress, so the step is rejected.
         let (factor, failed) = square.f_linalg_cholesky_ex(false, false)?;
         let direction = downhill.f_cholesky_solve(&factor, false)?.f_squeeze_dim(2)?;
         let candidate = self.parameters.f_sub(&direction)?;
         let gradients = self.problem.gradients(&candidate)?;
-        // Not a number is not less than anything.
+        // NaN is not less than anything.
         let better = squared(&gradients)?.f_lt_tensor(&squared(&self.gradients)?)?;
         let kept = better.f_logical_and(&failed.f_eq(0)?.f_unsqueeze(1)?)?;
         self.parameters = candidate.f_where_self(&kept, &self.parameters)?;
@@ -80,28 +80,28 @@ impl<P: Problem> Search<P> {
         kept.f_squeeze_dim(1)
     }
 
-    /// `[runs, parameters]`.
+    /// Returns the parameters: `[runs, parameters]`.
     pub fn parameters(&self) -> &Tensor {
         &self.parameters
     }
 
-    /// μ of each run in units of the mean diagonal entry of its H²: `[runs, 1]`.
+    /// Returns μ of each run in units of the mean diagonal entry of its H²: `[runs, 1]`.
     pub fn damping(&self) -> &Tensor {
         &self.damping
     }
 
-    /// Gradients of the loss: `[runs, parameters]`.
+    /// Returns the gradients of the loss: `[runs, parameters]`.
     pub fn gradients(&self) -> &Tensor {
         &self.gradients
     }
 
-    /// Hessians of the loss: `[runs, parameters, parameters]`.
+    /// Returns the Hessians of the loss: `[runs, parameters, parameters]`.
     pub fn hessians(&self) -> &Tensor {
         &self.hessians
     }
 }
 
-/// Squared length of each run's vector: `[runs, 1]`.
+/// Returns the squared norm of each run's vector: `[runs, 1]`.
 fn squared(vectors: &Tensor) -> Result<Tensor, TchError> {
     vectors.f_square()?.f_sum_dim_intlist([1_i64].as_slice(), true, None)
 }

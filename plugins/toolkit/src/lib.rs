@@ -1,5 +1,5 @@
-//! What gradtop's own experiments share, on libtorch through `tch`: data sets, addressable random numbers, ensembles
-//! trained at once, optimizers with savable state, checkpoints, curvature.
+//! The common parts of gradtop's own experiments, on libtorch through `tch`: data sets, counter-based random numbers,
+//! ensembles trained together, optimizers with savable state, checkpoints, curvature.
 //!
 //! Everything works on `tch` tensors; only [`runtime`] knows of runs.
 

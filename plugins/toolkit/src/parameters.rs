@@ -1,8 +1,8 @@
-//! What parameters of experiments have in common.
+//! Helpers for parameters of experiments.
 
 use gradtop_sdk::{Error, ErrorKind};
 
-/// The error of a parameter that cannot be meant.
+/// Returns the error for an invalid parameter.
 pub fn invalid(text: impl std::fmt::Display) -> Error {
     Error::of_kind(ErrorKind::Invalid, text)
 }

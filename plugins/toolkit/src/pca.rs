@@ -1,9 +1,9 @@
 //! Principal component analysis, in double precision.
 //!
-//! With X the points (one a row) less their mean and X = U S Vᵀ, the components are the rows of Vᵀ, the scores of the points are
-//! the columns of U S, and component i explains `s_i² / Σ s²` of the variance (Jolliffe, *Principal Component Analysis*, 2002).
-//! Where points are fewer than dimensions, U and S come from the eigenvectors of X Xᵀ, whose size is the number of points: a
-//! hundred networks of any size cost the same. A component's sign is free; here its largest loading is positive.
+//! With X the points (one per row) minus their mean and X = U S Vᵀ, the components are the rows of Vᵀ, the scores of the points
+//! are the columns of U S, and component i explains `s_i² / Σ s²` of the variance (Jolliffe, *Principal Component Analysis*,
+//! 2002). If there are fewer points than dimensions, U and S come from the eigenvectors of X Xᵀ, whose size is the number of
+//! points: a hundred networks of any size cost the same. A component's sign is arbitrary; here its largest loading is positive.
 
 use tch::{Kind, TchError, Tensor};
 
@@ -16,16 +16,16 @@ pub struct Pca {
     pub components: Tensor,
     /// The points along the components: `[points, components]`.
     pub scores: Tensor,
-    /// Share of the variance that each component explains, of all components there are; they add up to 1. All are 0 if all
-    /// points are equal.
+    /// Fraction of the variance that each component explains, of all existing components; they add up to 1. All are 0
+    /// if all points are equal.
     pub explained: Vec<f64>,
 }
 
-/// Singular values below this share of the largest are rounding.
+/// Singular values below this fraction of the largest are rounding errors.
 const NEGLIGIBLE: f64 = 1e-12;
 
 impl Pca {
-    /// The first `count` components of `points`, `[points, dimensions]` of any kind; fewer if there are fewer.
+    /// Computes the first `count` components of `points`, `[points, dimensions]` of any kind; fewer if there are fewer.
     pub fn of(points: &Tensor, count: i64) -> Result<Self, TchError> {
         match points.size()[..] {
             [n, dimensions] if n < dimensions => Self::by_gram(points, count),
@@ -33,8 +33,8 @@ impl Pca {
         }
     }
 
-    /// By the eigenvectors of X Xᵀ. Components whose singular value is below about 1e-8 of the largest are inexact: squaring
-    /// has cost them their digits.
+    /// Computes components from the eigenvectors of X Xᵀ. Those whose singular value is below about 1e-8 of the largest
+    /// are inexact, because squaring loses their digits.
     pub fn by_gram(points: &Tensor, count: i64) -> Result<Self, TchError> {
         let (mean, centred) = centre(points)?;
         let gram = centred.f_matmul(&centred.f_transpose(0, 1)?)?;
@@ -51,7 +51,7 @@ impl Pca {
         Self::made(mean, &singular, &left, &right)
     }
 
-    /// By the singular value decomposition of X.
+    /// Computes components from the singular value decomposition of X.
     pub fn by_svd(points: &Tensor, count: i64) -> Result<Self, TchError> {
         let (mean, centred) = centre(points)?;
         let (left, singular, right) = centred.f_svd(true, true)?;
@@ -78,19 +78,19 @@ impl Pca {
         Ok(Self { mean, components, scores, explained })
     }
 
-    /// Other points along the components: `[points, components]`.
+    /// Returns the scores of other points: `[points, components]`.
     pub fn project(&self, points: &Tensor) -> Result<Tensor, TchError> {
         let centred = points.f_to_kind(Kind::Double)?.f_sub(&self.mean)?;
         centred.f_matmul(&self.components.f_transpose(0, 1)?)
     }
 
-    /// Share of the variance that the first `count` components explain together.
+    /// Returns the fraction of the variance that the first `count` components explain together.
     pub fn explained_by(&self, count: usize) -> f64 {
         self.explained.iter().take(count).sum()
     }
 }
 
-/// Mean and centred points.
+/// Returns the mean and the centred points.
 fn centre(points: &Tensor) -> Result<(Tensor, Tensor), TchError> {
     let size = points.size();
     if size.len() != 2 || size[0] < 2 || size[1] < 1 {

@@ -1,19 +1,19 @@
-//! Networks of one kind at several learning rates: which rate is a network's own, and whether a better one may lie beyond.
+//! Networks of one kind at several learning rates: which rate is best, and whether a better one may lie beyond those tried.
 
-/// Of networks at several rates, the one with the lowest loss on data that chooses, which none of them learnt; the earlier of two
-/// that are equal. Losses that are not finite are passed over: `None` if all are.
+/// Returns the network with the lowest loss on validation data, the earlier one if two are equal. Non-finite losses are
+/// ignored: `None` if all are.
 pub fn own<T>(networks: &[T], loss: impl Fn(&T) -> f64) -> Option<&T> {
     networks.iter().filter(|at| loss(at).is_finite()).min_by(|a, b| loss(a).total_cmp(&loss(b)))
 }
 
-/// Whether a rate is the lowest or the highest of those tried.
+/// Returns whether a rate is the lowest or the highest of those tried.
 pub fn is_end(rate: f64, tried: impl Iterator<Item = f64>) -> bool {
     let (low, high) =
         tried.fold((f64::INFINITY, 0.0_f64), |(low, high), rate| (low.min(rate), high.max(rate)));
     rate == low || rate == high
 }
 
-/// What is said of a rate that [`is_end`]; else nothing.
+/// Returns a remark about a rate that [`is_end`]; else an empty text.
 pub fn end_in_words(rate: f64, tried: impl Iterator<Item = f64>) -> String {
     if is_end(rate, tried) {
         format!("{rate} is the end of the rates tried: a better one may lie beyond")

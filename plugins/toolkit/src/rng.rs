@@ -1,10 +1,10 @@
-//! Random draws that depend on nothing but their address.
+//! Random draws that depend only on their address.
 //!
 //! Every draw is a pure function of (seed, [`Stream`], position, index): Philox 4x32-10, a counter-based generator
-//! (Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011). No state has to be saved with
-//! a checkpoint: the permutation of epoch 7 is the one of epoch 7 whether or not the run was interrupted before it.
+//! (Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011). Checkpoints need not save
+//! any state: the permutation of epoch 7 is the same whether or not the run was interrupted before it.
 
-/// One independent sequence of random numbers: what it is for, and which member (trial, class, ...) draws it.
+/// An independent sequence of random numbers: its purpose, and which member (trial, class, ...) draws it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stream {
     name: u32,
@@ -12,9 +12,9 @@ pub struct Stream {
 }
 
 impl Stream {
-    /// A stream by its purpose, such as `"init/deep"` or `"batches"`.
+    /// Creates a stream by its purpose, such as `"init/deep"` or `"batches"`.
     pub const fn named(purpose: &str) -> Self {
-        // FNV-1a: stable for ever, unlike the standard library's hashers.
+        // FNV-1a, which never changes, unlike the standard library's hashers.
         let bytes = purpose.as_bytes();
         let mut hash = 0x811c_9dc5_u32;
         let mut i = 0;
@@ -25,7 +25,7 @@ impl Stream {
         Self { name: hash, member: 0 }
     }
 
-    /// The same purpose drawn by another member, for example a trial.
+    /// Returns the stream of another member, for example a trial, for the same purpose.
     #[must_use]
     pub const fn member(self, member: u32) -> Self {
         Self { name: self.name, member }
@@ -58,7 +58,7 @@ pub struct Rng {
 }
 
 impl Rng {
-    /// The generator of `seed`, `stream` and `position`. Equal arguments give equal draws.
+    /// Creates the generator of `seed`, `stream` and `position`. Equal arguments give equal draws.
     pub fn new(seed: u64, stream: Stream, position: u32) -> Self {
         Self {
             key: [seed as u32, (seed >> 32) as u32],
@@ -68,7 +68,7 @@ impl Rng {
         }
     }
 
-    /// The next 32 random bits.
+    /// Returns the next 32 random bits.
     pub fn next_u32(&mut self) -> u32 {
         if self.used == 4 {
             self.block = philox(self.counter, self.key);
@@ -80,13 +80,13 @@ impl Rng {
         word
     }
 
-    /// The next 64 random bits.
+    /// Returns the next 64 random bits.
     pub(crate) fn next_u64(&mut self) -> u64 {
         let low = u64::from(self.next_u32());
         low | u64::from(self.next_u32()) << 32
     }
 
-    /// A whole number in `0..bound`, exactly uniform (Lemire's method). `bound` must not be 0.
+    /// Returns an integer in `0..bound`, exactly uniform (Lemire's method). `bound` must not be 0.
     pub fn below(&mut self, bound: u32) -> u32 {
         debug_assert!(bound > 0);
         let mut wide = u64::from(self.next_u32()) * u64::from(bound);
@@ -99,23 +99,23 @@ impl Rng {
         (wide >> 32) as u32
     }
 
-    /// Uniform in `[0, 1)` with 53 random bits.
+    /// Returns a uniform number in `[0, 1)` with 53 random bits.
     pub fn uniform(&mut self) -> f64 {
         (self.next_u64() >> 11) as f64 * (1.0 / (1_u64 << 53) as f64)
     }
 
-    /// Uniform in `[low, high)`.
+    /// Returns a uniform number in `[low, high)`.
     pub fn uniform_in(&mut self, low: f64, high: f64) -> f64 {
         low + (high - low) * self.uniform()
     }
 
-    /// Standard normal (Box and Muller; the second value of each pair is not kept, so that draws stay addressable).
+    /// Returns a standard normal number (Box–Muller; the second value of each pair is discarded, so that draws stay addressable).
     pub fn normal(&mut self) -> f64 {
         let radius = (-2.0 * (1.0 - self.uniform()).ln()).sqrt();
         radius * (std::f64::consts::TAU * self.uniform()).cos()
     }
 
-    /// Fills `order` with a uniformly random permutation of `0..order.len()` (Fisher and Yates).
+    /// Fills `order` with a uniformly random permutation of `0..order.len()` (Fisher–Yates).
     pub fn permute(&mut self, order: &mut [i64]) {
         for (i, slot) in order.iter_mut().enumerate() {
             *slot = i as i64;

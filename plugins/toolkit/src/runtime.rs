@@ -1,13 +1,13 @@
-//! Libtorch set up for one run.
+//! Sets up libtorch for a run.
 
 use std::sync::Once;
 
 use gradtop_sdk::{Ctx, Device as RunDevice};
 use tch::{Device, NoGradGuard};
 
-/// Sets libtorch's threads to the run's and gives the run's device.
+/// Sets libtorch's number of threads to the run's and returns the run's device.
 ///
-/// While the guard lives no autograd graph is recorded; experiments that differentiate through libtorch drop it.
+/// While the guard lives, no autograd graph is recorded; experiments that differentiate through libtorch must drop it.
 pub fn prepare(ctx: &Ctx) -> (Device, NoGradGuard) {
     set_threads(ctx.threads());
     let device = match ctx.device() {
@@ -17,12 +17,12 @@ pub fn prepare(ctx: &Ctx) -> (Device, NoGradGuard) {
     (device, tch::no_grad_guard())
 }
 
-/// Threads within one operation of the calling thread; operations themselves run one after another.
+/// Sets the number of threads within one operation of the calling thread; operations themselves run one after another.
 ///
-/// Libtorch has a number for the process too, which each thread takes for its own at its first operation, whatever it was set
-/// to before. That is made to happen first, so that no thread changes the number of another.
+/// Libtorch also has a process-wide number, which each thread adopts at its first operation, overwriting its own. That
+/// first operation is triggered here, so that no thread changes the number of another.
 pub fn set_threads(threads: usize) {
-    // Libtorch allows the second number to be set once only in a process.
+    // Libtorch allows setting the second number only once per process.
     static INTEROP: Once = Once::new();
     INTEROP.call_once(|| tch::set_num_interop_threads(1));
     tch::get_num_threads();

@@ -1,4 +1,4 @@
-//! What several experiments read from their parameters, and say of them.
+//! Parameters common to several experiments, and their descriptions.
 
 use crate::data;
 use crate::mlp::Samples;
@@ -7,7 +7,7 @@ use crate::parameters::invalid;
 use gradtop_sdk::prelude::*;
 use tch::Kind;
 
-/// What experiments let choose of [`Rule`].
+/// The optimizer [`Rule`]s that experiments offer.
 #[derive(Choice, Clone, Copy, Debug, PartialEq)]
 pub enum Method {
     /// Adam.
@@ -16,7 +16,7 @@ pub enum Method {
     Sgd,
 }
 
-/// The rule of a method; Adam ignores the momentum.
+/// Returns the rule of a method; Adam ignores the momentum.
 pub fn rule(method: Method, lr: f64, momentum: f64) -> Rule {
     match method {
         Method::Adam => Rule::Adam { lr },
@@ -24,7 +24,7 @@ pub fn rule(method: Method, lr: f64, momentum: f64) -> Rule {
     }
 }
 
-/// The same for captions.
+/// Describes a rule for captions.
 pub fn rule_in_words(rule: Rule) -> String {
     match rule {
         Rule::Adam { lr } => format!("Adam, lr {lr}"),
@@ -34,24 +34,24 @@ pub fn rule_in_words(rule: Rule) -> String {
     }
 }
 
-/// A list in words, as it is written on the command line.
+/// Formats a list as on the command line.
 pub fn listed<T: ToString>(values: &[T]) -> String {
     values.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
 }
 
-/// How many of the run's threads are worth using for steps of `samples` samples of `trials` networks: one, until the first
-/// layer reads some millions of numbers a step. Below that, threads wait for each other longer than they compute.
+/// Returns how many of the run's threads are useful for steps of `samples` samples of `trials` networks: one, until the first
+/// layer reads some millions of numbers per step. Below that, threads wait for each other longer than they compute.
 pub fn useful_threads(available: usize, widths: &[i64], trials: i64, samples: i64) -> usize {
     let widest = widths.iter().max().copied().unwrap_or(1);
     if trials * samples * widest < 1 << 22 { 1 } else { available }
 }
 
-/// Widths in the usual notation: `784-15-30-10`.
+/// Formats widths in the usual notation: `784-15-30-10`.
 pub fn shape(widths: &[i64]) -> String {
     widths.iter().map(ToString::to_string).collect::<Vec<_>>().join("-")
 }
 
-/// Training and test set with inputs in [0, 1]. `count` images are trained on, a subset drawn by `seed`; 0 is all of them.
+/// Returns training and test set with inputs in [0, 1]. The training set has `count` images drawn by `seed`; 0 means all.
 pub fn images(
     name: &str,
     count: i64,

@@ -1,15 +1,16 @@
-//! Keskar's sharpness: how far the loss rises within a small box about the parameters.
+//! Keskar's sharpness: how far the loss rises within a small box around the parameters.
 //!
-//! Keskar et al., "On large-batch training for deep learning: generalization gap and sharp minima", 2017, definition 2.1 with
-//! A the identity: φ = 100 · (max f(θ + δ) − f(θ)) / (1 + f(θ)) over |δᵢ| ≤ ε (|θᵢ| + 1). They maximise by ten iterations of
-//! L-BFGS-B; here it is projected ascent along the gradient's signs. Whatever maximises, the result is a lower bound.
+//! Keskar et al., "On large-batch training for deep learning: generalization gap and sharp minima", 2017, definition
+//! 2.1 with A the identity: φ = 100 · (max f(θ + δ) − f(θ)) / (1 + f(θ)) over |δᵢ| ≤ ε (|θᵢ| + 1). They maximise with
+//! ten iterations of L-BFGS-B; here it is projected ascent along the gradient's signs. With any method, the result is a
+//! lower bound.
 
 use tch::{Kind, TchError, Tensor};
 
 use crate::curvature::spectrum::rows;
 use crate::rng::{Rng, Stream};
 
-/// The sharpness of one run's parameters, as far as it was found.
+/// The sharpness found for one run's parameters.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sharpness {
     /// φ, in percent: a lower bound.
@@ -20,17 +21,17 @@ pub struct Sharpness {
     pub highest: f64,
 }
 
-/// Length of a step, as a share of the box's half width.
+/// Length of a step, as a fraction of the box's half width.
 const STEP: f64 = 0.25;
-/// How far from the centre the ascent starts, as a share of the box's half width: at a minimum the gradient has no sign.
+/// Distance of the ascent's start from the centre, as a fraction of the box's half width: at a minimum the gradient has no sign.
 const START: f64 = 0.01;
 
-/// The sharpness of each run's `parameters`, `[runs, parameters]`, by `iterations` gradients that `gradient` gives of any
-/// parameters: losses `[runs]` and gradients `[runs, parameters]`. Runs must not depend on each other. More iterations with the
-/// same `seed` never give less.
+/// Returns the sharpness of each run's `parameters`, `[runs, parameters]`, using `iterations` calls of `gradient`,
+/// which returns losses `[runs]` and gradients `[runs, parameters]`. Runs must be independent. With the same `seed`,
+/// more iterations never give less.
 ///
 /// # Errors
-/// libtorch's, and `gradient`'s.
+/// libtorch or `gradient` fails.
 pub fn keskar(
     parameters: &Tensor,
     epsilon: f64,

@@ -1,4 +1,4 @@
-//! The final weights of a run's networks, kept in its folder: anyone can make the networks again and check what is said of them.
+//! The final weights of a run's networks, saved in its folder so that anyone can recreate the networks and verify the claims.
 
 use std::fs;
 
@@ -9,11 +9,11 @@ use crate::checkpoint::Saving;
 use crate::cnn::Cnn;
 use crate::mlp::Mlp;
 
-/// The files' folder, in the run's.
+/// The folder of the files, within the run's.
 pub const FOLDER: &str = "weights";
 
-/// Networks on their way into a file: tensors `<network>.<layer>.weight` and `.bias`, layers from 0 on, in the shapes of torch's
-/// `nn.Linear` and `nn.Conv2d`, and the table `weights`, which names them.
+/// Networks to be written to a file: tensors `<network>.<layer>.weight` and `.bias`, layers from 0 on, in the shapes of
+/// torch's `nn.Linear` and `nn.Conv2d`, and the table `weights`, which names them.
 #[derive(Default)]
 pub struct Weights {
     saving: Saving,
@@ -26,7 +26,7 @@ impl Weights {
     /// Adds a trial of an ensemble.
     ///
     /// # Errors
-    /// libtorch's.
+    /// libtorch fails.
     pub fn mlp(&mut self, network: &str, mlp: &Mlp, trial: i64) -> Result<()> {
         self.flat(network, mlp.widths(), &mlp.trial_parameters(trial)?)
     }
@@ -34,7 +34,7 @@ impl Weights {
     /// Adds every trial of an ensemble, as `<network>.<trial>`.
     ///
     /// # Errors
-    /// libtorch's.
+    /// libtorch fails.
     pub fn ensemble(&mut self, network: &str, mlp: &Mlp) -> Result<()> {
         (0..mlp.trials()).try_for_each(|trial| self.mlp(&format!("{network}.{trial}"), mlp, trial))
     }
@@ -42,7 +42,7 @@ impl Weights {
     /// Adds a fully connected network of these widths from its flat parameters: layer by layer `[out, in + 1]`, the bias last.
     ///
     /// # Errors
-    /// libtorch's.
+    /// libtorch fails.
     pub fn flat(&mut self, network: &str, widths: &[i64], parameters: &Tensor) -> Result<()> {
         let mut start = 0;
         for (layer, pair) in widths.windows(2).enumerate() {
@@ -55,11 +55,11 @@ impl Weights {
         Ok(())
     }
 
-    /// Adds a convolutional network: convolutions first, then the dense layers, the first of which takes rows of channels, rows
-    /// and columns, as torch flattens them.
+    /// Adds a convolutional network: convolutions first, then the dense layers, the first of which expects channels,
+    /// rows and columns in the order in which torch flattens them.
     ///
     /// # Errors
-    /// libtorch's.
+    /// libtorch fails.
     pub fn cnn(&mut self, network: &str, cnn: &Cnn) -> Result<()> {
         for layer in 0..cnn.layers() {
             let (weight, bias) = cnn.torch_layer(layer)?;
@@ -82,11 +82,11 @@ impl Weights {
         Ok(())
     }
 
-    /// Writes them to the file of this name in the run's folder, and rows of the table `weights`: network, tensor, shape, file.
-    /// Nothing is written of no network.
+    /// Writes them to the file of this name in the run's folder, and rows to the table `weights`: network, tensor,
+    /// shape, file. Does nothing without networks.
     ///
     /// # Errors
-    /// A folder that cannot be written to.
+    /// The folder is not writable.
     pub fn write(&self, ctx: &Ctx, step: i64, name: &str) -> Result<()> {
         if self.tensors.is_empty() {
             return Ok(());
@@ -94,7 +94,7 @@ impl Weights {
         let stem: String =
             name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' }).collect();
         let file = format!("{FOLDER}/{stem}.safetensors");
-        // Renamed when whole: who sees the file sees all of it.
+        // Renamed when complete, so that the file is never seen incomplete.
         let part = ctx.run_dir().join(format!("{file}.part"));
         fs::create_dir_all(ctx.run_dir().join(FOLDER))?;
         self.saving.write(&part)?;

@@ -1,4 +1,4 @@
-//! Work that does not fill a machine, side by side on threads.
+//! Runs small tasks in parallel on threads.
 
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -7,12 +7,12 @@ use gradtop_sdk::Result;
 
 use crate::runtime;
 
-/// Does `work` with each item, as many at a time as there are workers, each with a state of its own, and libtorch with
-/// `threads` threads within an operation. What an item computes must not depend on which worker does it. Items are begun in
-/// their order, results come in it; no autograd graph is recorded.
+/// Applies `work` to each item, as many at a time as there are workers, each with its own state, and with `threads`
+/// libtorch threads within an operation. What an item computes must not depend on which worker does it. Items are
+/// started in order, and results are in the same order; no autograd graph is recorded.
 ///
 /// # Errors
-/// The first item's that failed; the others are done all the same.
+/// The error of the first item that failed; the others are completed anyway.
 pub fn side_by_side<W: Send, I: Send, T: Send>(
     workers: &mut [W],
     threads: usize,

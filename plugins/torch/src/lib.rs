@@ -1,5 +1,5 @@
-//! What a plugin on libtorch needs beside `tch`, which cannot save its optimizers: optimizers that a resumed run takes up where
-//! it stopped, to the last bit.
+//! What a plugin on libtorch needs in addition to `tch`, which cannot save its optimizers: optimizers that a resumed
+//! run continues exactly.
 
 pub mod optim;
 mod raw;
@@ -10,7 +10,7 @@ pub use var_optimizer::VarOptimizer;
 
 use gradtop_sdk::{Ctx, Device};
 
-/// The run's device, as `tch` names it.
+/// Returns the run's device as a `tch` device.
 pub fn device(ctx: &Ctx) -> tch::Device {
     match ctx.device() {
         Device::Cpu => tch::Device::Cpu,

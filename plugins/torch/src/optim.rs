@@ -1,10 +1,10 @@
-//! Optimizers over one parameter tensor, whose whole state is theirs to save.
+//! Optimizers over one parameter tensor, whose state can be saved.
 
 use tch::{TchError, Tensor};
 
 use crate::raw;
 
-/// Which optimizer, and its constants.
+/// An optimization method with its constants.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Rule {
     /// Adam (Kingma and Ba 2015) with torch's defaults: β₁ 0.9, β₂ 0.999, ε 1e-8.
@@ -30,14 +30,14 @@ pub enum Rule {
 }
 
 impl Rule {
-    /// The learning rate.
+    /// Returns the learning rate.
     pub fn rate(self) -> f64 {
         match self {
             Self::Adam { lr } | Self::AdamW { lr, .. } | Self::Sgd { lr, .. } => lr,
         }
     }
 
-    /// The same at another learning rate.
+    /// Returns the same method with another learning rate.
     #[must_use]
     pub fn with_rate(mut self, rate: f64) -> Self {
         let (Self::Adam { lr } | Self::AdamW { lr, .. } | Self::Sgd { lr, .. }) = &mut self;
@@ -45,8 +45,8 @@ impl Rule {
         self
     }
 
-    /// The largest curvature at which updates at this rate do not diverge on a quadratic: 2(1 + μ)/lr for SGD, with the whole
-    /// gradient. For Adam it bounds the Hessian preconditioned by [`Optimizer::preconditioner`], and is
+    /// Returns the largest curvature at which updates with this rate do not diverge on a quadratic: 2(1 + μ)/lr for SGD
+    /// with the full gradient. For Adam it bounds the Hessian preconditioned by [`Optimizer::preconditioner`], and is
     /// 2(1 + β₁)/((1 − β₁) lr) = 38/lr (Cohen et al. 2022).
     pub fn stability_limit(self) -> f64 {
         match self {
@@ -67,7 +67,7 @@ const EPSILON: f64 = 1e-8;
 /// An optimizer of one parameter tensor, of any shape.
 pub struct Optimizer {
     rule: Rule,
-    /// Updates done.
+    /// Number of updates done.
     step: i64,
     /// Adam's first moment, or the momentum buffer.
     first: Tensor,
@@ -81,7 +81,7 @@ pub struct Optimizer {
 }
 
 impl Optimizer {
-    /// An optimizer at step 0 for parameters of this shape.
+    /// Creates an optimizer at step 0 for parameters of this shape.
     pub fn new(rule: Rule, parameters: &Tensor) -> Result<Self, TchError> {
         let options = (parameters.kind(), parameters.device());
         let adam = rule.is_adam();
@@ -97,14 +97,14 @@ impl Optimizer {
         })
     }
 
-    /// The same in one pass over memory where that is possible (Adam, f32, on the CPU): several times faster, and equal up to
-    /// rounding. Elsewhere it changes nothing.
+    /// Makes updates in one pass over memory if possible (Adam, f32, on the CPU): several times faster, and equal up to
+    /// rounding. Otherwise has no effect.
     #[must_use]
     pub fn fused(self) -> Self {
         Self { fused: raw::is_plain(&self.first), ..self }
     }
 
-    /// Changes `parameters` by one update along `gradients`.
+    /// Makes one update of `parameters` along `gradients`.
     pub fn update(&mut self, parameters: &Tensor, gradients: &Tensor) -> Result<(), TchError> {
         self.step += 1;
         let mut parameters = parameters.shallow_clone();
@@ -127,7 +127,7 @@ impl Optimizer {
                 self.first.f_lerp_(gradients, 1.0 - BETA1).map(drop)?;
                 gradients.f_square_out(&self.scratch).map(drop)?;
                 self.second.f_lerp_(&self.scratch, 1.0 - BETA2).map(drop)?;
-                // p −= lr/c₁ · m / (√v/c₂ + ε), with the factor folded into the denominator: one operation fewer.
+                // p −= lr/c₁ · m / (√v/c₂ + ε), with the factor folded into the denominator to save an operation.
                 self.second.f_sqrt_out(&self.scratch).map(drop)?;
                 self.scratch.f_add_scalar_(EPSILON * correction2).map(drop)?;
                 self.scratch.f_mul_scalar_(-correction1 / (lr * correction2)).map(drop)?;
@@ -145,8 +145,8 @@ impl Optimizer {
         Ok(())
     }
 
-    /// What Adam's last update divided its first moment m by, so that p ← p − lr · m / P: P = (1 − β₁ᵗ)(√(v / (1 − β₂ᵗ)) + ε) of
-    /// each parameter. Nothing for SGD and before the first update.
+    /// Returns what Adam's last update divided its first moment m by, so that p ← p − lr · m / P: P = (1 − β₁ᵗ)(√(v /
+    /// (1 − β₂ᵗ)) + ε) for each parameter. `None` for SGD and before the first update.
     pub fn preconditioner(&self) -> Result<Option<Tensor>, TchError> {
         if !self.rule.is_adam() || self.step == 0 {
             return Ok(None);
@@ -157,24 +157,24 @@ impl Optimizer {
         root.f_add_scalar(EPSILON)?.f_mul_scalar(correction1).map(Some)
     }
 
-    /// Changes the learning rate of the updates to come; what the optimizer has gathered stays. A schedule is a function of the
-    /// step, so the rate is no part of [`Optimizer::state`].
+    /// Changes the learning rate of future updates; the optimizer's state is kept. A schedule is a function of the
+    /// step, so the rate is not part of [`Optimizer::state`].
     pub fn set_rate(&mut self, rate: f64) -> Result<(), TchError> {
         self.rule = self.rule.with_rate(rate);
         self.minus_lr.f_fill_(-rate).map(drop)
     }
 
-    /// Updates done so far.
+    /// Returns the number of updates done.
     pub fn step(&self) -> i64 {
         self.step
     }
 
-    /// The state that must be saved to go on exactly: names and tensors, besides [`Optimizer::step`].
+    /// Returns the state to save in addition to [`Optimizer::step`]: names and tensors.
     pub fn state(&self) -> [(&'static str, &Tensor); 2] {
         [("first", &self.first), ("second", &self.second)]
     }
 
-    /// Sets what [`Optimizer::step`] and [`Optimizer::state`] gave.
+    /// Restores what [`Optimizer::step`] and [`Optimizer::state`] returned.
     pub fn restore(&mut self, step: i64, first: &Tensor, second: &Tensor) -> Result<(), TchError> {
         for (own, saved) in [(&mut self.first, first), (&mut self.second, second)] {
             if own.size() != saved.size() || own.kind() != saved.kind() {

@@ -1,12 +1,12 @@
 //! Tensors on the CPU as slices.
 //!
-//! Libtorch's bindings offer no fused optimizers. Seven operations over a flat parameter tensor read and write it many times;
-//! the loops here do it once. Each has a counterpart made of tensor operations, which serves other devices and kinds, and a
-//! test holds the two against each other.
+//! Libtorch's bindings offer no fused optimizers. Seven operations over a flat parameter tensor read and write it many
+//! times; the loops here do it once. Each has a counterpart made of tensor operations for other devices and kinds, and
+//! a test compares the two.
 
 use tch::{Device, Kind, TchError, Tensor};
 
-/// Adam's numbers for one step.
+/// Adam's constants for one step.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct AdamStep {
     /// 1 − β₁.
@@ -19,18 +19,18 @@ pub(crate) struct AdamStep {
     pub(crate) rate: f32,
 }
 
-/// Moments smaller than these become 0. A weight whose input is rarely lit has a first moment that shrinks by a tenth a step, and
-/// after some 800 steps is too small for a normal number; the processor then takes a hundred times as long for it. What is cut
-/// off is below the rounding of the update: the denominator is at least ε = 1e-8 √(1 − β₂ᵗ).
+/// Smaller moments become 0. A weight whose input is rarely active has a first moment that shrinks by a tenth per step,
+/// and after some 800 steps is subnormal, which makes processors a hundred times slower. What is cut off is below the
+/// rounding error of the update: the denominator is at least ε = 1e-8 √(1 − β₂ᵗ).
 const LEAST: (f32, f32) = (1e-30, 1e-32);
 
-/// Whether [`adam`] can work on this tensor.
+/// Returns whether [`adam`] supports this tensor.
 pub(crate) fn is_plain(tensor: &Tensor) -> bool {
     tensor.device() == Device::Cpu && tensor.kind() == Kind::Float && tensor.is_contiguous()
 }
 
-/// One update of Adam: m += (g − m)(1 − β₁), v += (g² − v)(1 − β₂), p −= rate · m / (√v + ε'). All five tensors have the same
-/// number of elements and are distinct.
+/// Makes one update of Adam: m += (g − m)(1 − β₁), v += (g² − v)(1 − β₂), p −= rate · m / (√v + ε'). All four tensors
+/// must be distinct and have the same number of elements.
 pub(crate) fn adam(
     parameters: &mut Tensor,
     gradients: &Tensor,
@@ -50,8 +50,8 @@ pub(crate) fn adam(
         return Err(TchError::Shape("Adam's tensors must not share memory".to_owned()));
     }
     let [parameters, gradients, first, second] = pointers;
-    // SAFETY: each pointer is to `length` f32 of a contiguous CPU tensor that is borrowed for this call, no two of the four
-    // ranges overlap, and tensors belong to one thread.
+    // SAFETY: each pointer is to `length` f32 of a contiguous CPU tensor that is borrowed for this call, no two of the
+    // four ranges overlap, and tensors belong to one thread.
     #[expect(unsafe_code, reason = "libtorch gives memory as pointers")]
     let [parameters, gradients, first, second] = [parameters, gradients, first, second]
         .map(|start| unsafe { std::slice::from_raw_parts_mut(start, length) });
@@ -91,7 +91,7 @@ fn narrow(memory: Memory<'_>, step: AdamStep) {
     update(memory, step);
 }
 
-/// The same bits however many numbers at a time the compiler makes of it.
+/// The result is bit for bit the same however the compiler vectorizes it.
 #[expect(clippy::inline_always, reason = "it becomes part of functions compiled for a kind of processor")]
 #[inline(always)]
 fn update(memory: Memory<'_>, step: AdamStep) {

@@ -8,22 +8,22 @@ use tch::{Device, TchError, Tensor};
 
 use crate::optim::{Optimizer, Rule};
 
-/// The file of a checkpoint that [`VarOptimizer::save`] writes (no pickle; Python's `safetensors` reads it).
+/// The checkpoint file that [`VarOptimizer::save`] writes (no pickle; readable with Python's `safetensors`).
 const FILE: &str = "training.safetensors";
 
-/// An optimizer of the trainable variables of a [`VarStore`]. What it saves is the whole training: the variables (those that are
-/// not trained too, such as a batch norm's running means), the moments, and the steps done.
+/// An optimizer of the trainable variables of a [`VarStore`]. It saves the whole training: the variables (including
+/// untrained ones, such as a batch norm's running means), the moments, and the number of steps.
 pub struct VarOptimizer {
     steps: i64,
-    /// All variables by name, with the optimizer of those that are trained.
+    /// All variables by name, with the optimizers of the trained ones.
     variables: BTreeMap<String, (Tensor, Option<Optimizer>)>,
 }
 
 impl VarOptimizer {
-    /// An optimizer at step 0. Make the network first: variables added later are not known to it.
+    /// Creates an optimizer at step 0. Create the network first: variables added later are ignored.
     ///
     /// # Errors
-    /// If libtorch cannot make the moments: no memory, for one.
+    /// libtorch cannot allocate the moments.
     pub fn new(vars: &VarStore, rule: Rule) -> Result<Self, TchError> {
         let mut variables = BTreeMap::new();
         for (name, variable) in vars.variables() {
@@ -37,10 +37,11 @@ impl VarOptimizer {
         Ok(Self { steps: 0, variables })
     }
 
-    /// One step along the gradient of `loss`, which is computed anew. A variable that the loss does not depend on stays.
+    /// Makes one step along the gradient of `loss`, which is computed anew. Variables on which the loss does not depend
+    /// are unchanged.
     ///
     /// # Errors
-    /// Those of libtorch: a loss that is not one number or depends on no variable.
+    /// libtorch fails, for example if the loss is not a scalar or depends on no variable.
     pub fn backward_step(&mut self, loss: &Tensor) -> Result<(), TchError> {
         for (variable, _) in self.variables.values_mut() {
             variable.zero_grad();
@@ -49,10 +50,10 @@ impl VarOptimizer {
         self.step()
     }
 
-    /// One step along the gradients that the variables have, for a loop that computes them itself.
+    /// Makes one step along the variables' current gradients, for a loop that computes them itself.
     ///
     /// # Errors
-    /// Those of libtorch.
+    /// libtorch fails.
     pub fn step(&mut self) -> Result<(), TchError> {
         tch::no_grad(|| {
             for (variable, optimizer) in self.variables.values_mut() {
@@ -68,15 +69,15 @@ impl VarOptimizer {
         })
     }
 
-    /// Steps done, those before a resume included.
+    /// Returns the number of steps, including those before a resume.
     pub fn steps(&self) -> i64 {
         self.steps
     }
 
-    /// Changes the learning rate of the steps to come. A schedule is a function of the step, so the rate is not saved.
+    /// Changes the learning rate of future steps. A schedule is a function of the step, so the rate is not saved.
     ///
     /// # Errors
-    /// Those of libtorch.
+    /// libtorch fails.
     pub fn set_rate(&mut self, rate: f64) -> Result<(), TchError> {
         self.variables
             .values_mut()
@@ -87,7 +88,7 @@ impl VarOptimizer {
     /// Writes a file into the folder of a checkpoint.
     ///
     /// # Errors
-    /// If it cannot be written.
+    /// The file cannot be written.
     pub fn save(&self, dir: &Path) -> Result<(), TchError> {
         let mut tensors = vec![("steps".to_owned(), Tensor::f_from_slice(&[self.steps])?)];
         for (name, (variable, optimizer)) in &self.variables {
@@ -104,10 +105,10 @@ impl VarOptimizer {
         Tensor::write_safetensors(&tensors, dir.join(FILE))
     }
 
-    /// Sets the variables and this optimizer to what [`save`](Self::save) wrote there.
+    /// Restores the variables and this optimizer from what [`save`](Self::save) wrote.
     ///
     /// # Errors
-    /// If the file cannot be read, or is of another network.
+    /// The file cannot be read or belongs to another network.
     pub fn restore(&mut self, dir: &Path) -> Result<(), TchError> {
         let path = dir.join(FILE);
         let saved: BTreeMap<String, Tensor> = Tensor::read_safetensors(&path)?.into_iter().collect();

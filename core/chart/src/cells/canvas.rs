@@ -28,12 +28,10 @@ impl Canvas {
         canvas
     }
 
-    /// Returns the number of columns.
     pub(crate) fn width(&self) -> usize {
         self.buffer.area.width.into()
     }
 
-    /// Returns the number of rows.
     pub(crate) fn height(&self) -> usize {
         self.buffer.area.height.into()
     }

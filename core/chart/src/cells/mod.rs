@@ -161,7 +161,6 @@ fn y2_caption(chart: &Chart) -> String {
     chart.y2.as_ref().map(Axis::caption).unwrap_or_default()
 }
 
-/// The layout of a chart.
 struct Layout {
     domain: Domain,
     area: Area,

@@ -111,7 +111,6 @@ impl Pen {
         self.put(&format!(r#"<rect x="{x}" y="{y}" width="{width}" height="{height}" fill="{fill}"/>"#));
     }
 
-    /// Draws a filled circle.
     pub(super) fn circle(&mut self, (x, y): (f64, f64), r: f64, fill: &str) {
         self.put(&format!(r#"<circle cx="{}" cy="{}" r="{r}" fill="{fill}"/>"#, n(x), n(y)));
     }

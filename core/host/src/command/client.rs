@@ -114,7 +114,6 @@ impl Shared {
         }))
     }
 
-    /// Returns the connected clients.
     pub(crate) fn clients(&self) -> Vec<Arc<Client>> {
         let mut clients = self.clients.lock();
         clients.retain(|client| !client.gone.load(Ordering::Acquire));

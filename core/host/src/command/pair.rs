@@ -48,7 +48,6 @@ pub(crate) struct Ended {
     pub(crate) notes: Vec<String>,
 }
 
-/// A running sink.
 struct Sink {
     child: Child,
     process: Process,

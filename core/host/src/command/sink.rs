@@ -4,6 +4,7 @@
 #![allow(unsafe_code, reason = "takes over inherited files")]
 
 use std::fs::File;
+use std::io;
 use std::os::fd::{FromRawFd as _, OwnedFd, RawFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
@@ -55,13 +56,13 @@ pub(crate) fn sink_main(dir: &Path, address: &Path, begun: bool) -> i32 {
     // The lock is held until exit, because it shows that this process is alive.
     let Ok((_lock, talk)) = take_over_stdio() else { return 1 };
     let talk = UnixStream::from(OwnedFd::from(talk));
-    let (outcome, message) = record(dir, address, begun, &talk);
+    let (outcome, message) = record(dir, address, begun, &talk).unwrap_or_else(failed);
     send(&talk, &Report::End { outcome, message });
     leave(i32::from(outcome == Outcome::Failed))
 }
 
-fn failed(why: impl Into<String>) -> End {
-    (Outcome::Failed, Some(why.into()))
+fn failed(why: String) -> End {
+    (Outcome::Failed, Some(why))
 }
 
 /// Takes an inherited descriptor.
@@ -74,28 +75,19 @@ fn inherited(number: RawFd) -> Option<OwnedFd> {
     Some(unsafe { OwnedFd::from_raw_fd(number) })
 }
 
-/// Records the run from its first status to its last.
-fn record(dir: &Path, address: &Path, begun: bool, talk: &UnixStream) -> End {
+/// Records the run from its first status to its last. An error is why it could not begin.
+fn record(dir: &Path, address: &Path, begun: bool, talk: &UnixStream) -> Result<End, String> {
     let files = (inherited(LISTENER), inherited(LINES), inherited(CONSOLE));
     let (Some(listener), Some(lines), Some(console)) = files else {
-        return failed("the sink was started by hand");
+        return Err("the sink was started by hand".to_owned());
     };
-    let listener = UnixListener::from(listener);
-    let prepared = RunDir::new(dir).hold().map_err(|e| e.to_string()).and_then(|run| {
-        let manifest = read_manifest(&run).map_err(|e| e.to_string())?;
-        let recorder = Recorder::open(&run, memory::recorder_options())
-            .map_err(|e| format!("the log cannot be opened: {e}"))?;
-        Ok((run, manifest, recorder))
-    });
-    let (run, mut manifest, recorder) = match prepared {
-        Ok(prepared) => prepared,
-        Err(why) => return failed(why),
-    };
+    let run = RunDir::new(dir).hold().map_err(|e| e.to_string())?;
+    let mut manifest = read_manifest(&run).map_err(|e| e.to_string())?;
+    let recorder = Recorder::open(&run, memory::recorder_options())
+        .map_err(|e| format!("the log cannot be opened: {e}"))?;
     // Saving state is the command's responsibility; whether it can resume was declared at its start.
     manifest.experiment.resumable = true;
-    let Some(session) = host_table::install(Session::new(run, &manifest, recorder)) else {
-        return failed("a sink records once");
-    };
+    let session = host_table::install(Session::new(run, &manifest, recorder)).ok_or("a sink records once")?;
     let pid = std::process::id();
     let before = read_status(&session.run).unwrap_or_default();
     if begun && before.state == State::Paused {
@@ -116,9 +108,8 @@ fn record(dir: &Path, address: &Path, begun: bool, talk: &UnixStream) -> End {
         session.progress(first.done, total.unwrap_or(first.total), first.phase.as_deref());
     }
     let terminated = Arc::new(AtomicBool::new(false));
-    if let Err(e) = signal_hook::flag::register(signal_hook::consts::SIGTERM, terminated.clone()) {
-        return failed(format!("SIGTERM cannot be handled: {e}"));
-    }
+    signal_hook::flag::register(signal_hook::consts::SIGTERM, terminated.clone())
+        .map_err(|e| format!("SIGTERM cannot be handled: {e}"))?;
     // Existing content is skipped before the command may start.
     let feeds = manifest.command.as_ref().map(|command| feeds::of(command, first.step, begun));
     let tree = Arc::new(std::sync::Mutex::new(None::<Tree>));
@@ -127,19 +118,14 @@ fn record(dir: &Path, address: &Path, begun: bool, talk: &UnixStream) -> End {
         let usage = measured.lock().ok().and_then(|tree| Some(tree.as_ref()?.usage()));
         usage.map_or((0.0, None), |usage| (usage.cpu_s, Some(usage.memory)))
     });
-    let watchdogs = match Watchdogs::start(session, first, manifest.clone(), terminated, None, system) {
-        Ok(watchdogs) => watchdogs,
-        Err(e) => return failed(format!("no thread can be started: {e}")),
-    };
+    let no_thread = |e: io::Error| format!("no thread can be started: {e}");
+    let watchdogs =
+        Watchdogs::start(session, first, manifest.clone(), terminated, None, system).map_err(no_thread)?;
     let (main, events) = channel();
-    let started = Shared::new(session, begun, main).and_then(|shared| {
-        let threads = start_threads(&shared, listener, lines, feeds.unwrap_or_default(), talk)?;
-        Ok((shared, threads))
-    });
-    let (shared, threads) = match started {
-        Ok(started) => started,
-        Err(e) => return failed(format!("no thread can be started: {e}")),
-    };
+    let shared = Shared::new(session, begun, main).map_err(no_thread)?;
+    let listener = UnixListener::from(listener);
+    let threads =
+        start_threads(&shared, listener, lines, feeds.unwrap_or_default(), talk).map_err(no_thread)?;
     send(talk, &FromSink::Ready);
     let mut sink = Sink {
         session,
@@ -168,6 +154,20 @@ fn record(dir: &Path, address: &Path, begun: bool, talk: &UnixStream) -> End {
             send(talk, &FromSink::Done { error });
         }
     }
+    let end = end_log(session, address, talk, ending);
+    if let Some(pump) = sink.pump {
+        pump.finish();
+    }
+    watchdogs.stop();
+    let lines = session.unwritten_events();
+    if !lines.is_empty() {
+        send(talk, &Report::Events { lines });
+    }
+    Ok(end)
+}
+
+/// Seals the log after the command's end. `ending` is set if nobody else is left to record how the run ended.
+fn end_log(session: &Session, address: &Path, talk: &UnixStream, ending: Option<Ending>) -> End {
     send(talk, &Report::Phase { phase: Phase::Finishing });
     session.end_training();
     let end = match session.failure() {
@@ -176,20 +176,11 @@ fn record(dir: &Path, address: &Path, begun: bool, talk: &UnixStream) -> End {
     };
     let end = with_log(session, end, session.recorder.finish());
     if let Some(ending) = ending {
-        // Nobody else is left to record how the run ended.
         session.end(match &end {
             (Outcome::Failed, why) => Ending { state: State::Failed, cause: why.clone() },
             _ => ending,
         });
         drop(Address::adopt(address.to_owned()));
-    }
-    if let Some(pump) = sink.pump {
-        pump.finish();
-    }
-    watchdogs.stop();
-    let lines = session.unwritten_events();
-    if !lines.is_empty() {
-        send(talk, &Report::Events { lines });
     }
     end
 }

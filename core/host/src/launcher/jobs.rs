@@ -55,7 +55,6 @@ pub(crate) struct Known {
     reason: Option<String>,
     node: Option<String>,
     pub(crate) ends: Option<Timestamp>,
-    /// Whether it is being preempted.
     pub(crate) preempted: bool,
     /// How often it was requeued.
     pub(crate) restarts: u64,

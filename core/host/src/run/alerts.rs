@@ -138,7 +138,6 @@ struct Armed {
     rule: Rule,
     /// Whether its condition held at the last evaluation: an alert is raised when that begins.
     holds: bool,
-    /// Number of alerts raised.
     raised: u32,
     /// The series for which the condition holds, for rules about rows.
     held: BTreeSet<SeriesKey>,

@@ -109,7 +109,6 @@ fn guarded(ctx: *mut c_void, f: impl FnOnce(&'static Session) -> Call<Status>) -
     }
 }
 
-/// Returns the message of a panic.
 pub(crate) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a panic".to_owned())

@@ -45,7 +45,6 @@ impl RunDir {
     pub fn runs(&self) -> &Path {
         self.0.ancestors().nth(2).unwrap_or(&self.0)
     }
-    /// `owner-<term>`
     pub(crate) fn owner(&self, term: u32) -> PathBuf {
         self.0.join(format!("{OWNER}{term}"))
     }

@@ -280,21 +280,10 @@ pub fn view(run: &RunDir) -> Result<View> {
     } else if let Life::Gone { held } = life {
         // It may have ended between the two reads: the last status is written before the lock is released.
         status = read_or_queued(run)?;
-        state = State::Crashed;
         if status.state.is_final() {
             (life, state) = (Life::Ended, status.state);
-        } else if let Some((end, time)) = recorded_end(run, &status) {
-            (status.cause, status.ended, state) = (end.cause, Some(time), end.state);
-        } else if let Some(end) = by_job.end {
-            (status.cause, state) = (end.cause, end.state);
-        } else if held {
-            let who = match holders(run).into_iter().map(process_name).collect::<Vec<_>>() {
-                who if who.is_empty() => "another user's process".to_owned(),
-                who => format!("process {}", who.join(", ")),
-            };
-            status.cause = Some(format!(
-                "both of its processes are gone, but {who}, which they left behind, holds its lock"
-            ));
+        } else {
+            state = state_without_processes(run, &mut status, by_job.end, held);
         }
     }
     if matches!(life, Life::Alive { .. }) {
@@ -325,6 +314,28 @@ pub fn view(run: &RunDir) -> Result<View> {
         job,
         size: Seen::default(),
     })
+}
+
+/// Returns the state of a run whose processes are gone without a final status, and sets the cause as far as it is known.
+fn state_without_processes(run: &RunDir, status: &mut Status, by_job: Option<Ending>, held: bool) -> State {
+    if let Some((end, time)) = recorded_end(run, status) {
+        (status.cause, status.ended) = (end.cause, Some(time));
+        return end.state;
+    }
+    if let Some(end) = by_job {
+        status.cause = end.cause;
+        return end.state;
+    }
+    if held {
+        let who = match holders(run).into_iter().map(process_name).collect::<Vec<_>>() {
+            who if who.is_empty() => "another user's process".to_owned(),
+            who => format!("process {}", who.join(", ")),
+        };
+        status.cause = Some(format!(
+            "both of its processes are gone, but {who}, which they left behind, holds its lock"
+        ));
+    }
+    State::Crashed
 }
 
 /// What the batch job says about its run.

@@ -25,7 +25,6 @@ impl Sum {
         self.and(&bytes[..place]).and(BLANK.as_bytes()).and(&bytes[place + DIGITS..])
     }
 
-    /// Returns the hexadecimal digits.
     pub(crate) fn digits(self) -> String {
         format!("{:08x}", self.0)
     }

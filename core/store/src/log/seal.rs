@@ -52,7 +52,6 @@ pub(crate) fn remove_sealed(run: &RunDir, segment: u32, table: &KeyTable) -> Res
 
 /// The result of sealing a journal.
 pub(crate) struct Sealed {
-    /// Number of intact rows.
     pub(crate) rows: u64,
     /// Number of bytes of the incomplete tail.
     pub(crate) torn_bytes: u64,

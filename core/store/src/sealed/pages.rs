@@ -11,7 +11,6 @@ use crate::sealed::file::Sealed;
 /// A block of neighbouring rows of a part.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Page {
-    /// The rows of the part.
     pub(crate) rows: Range<usize>,
     /// Their series, if they all have the same; `None` if not or unknown.
     pub(crate) key: Option<SeriesKey>,

@@ -215,7 +215,6 @@ pub(crate) fn write_part(run: &RunDir, dir: &Path, number: u32, batches: &[Recor
     file::put(run, &path, ["table: written", "table: renamed"], |tmp| write_file(run, tmp, batches))
 }
 
-/// Table parts, for merging.
 pub(crate) struct TableParts;
 
 impl PartKind for TableParts {

@@ -102,38 +102,11 @@ fn of_table<'a>(mark: &Mark, table: &Table) -> Result<Made<'a>, String> {
         MarkKind::Image => return pictures(mark, table, &rows),
         _ => {}
     }
-    let mut out = Made::default();
     let groups = tables::groups(mark, table, &rows)?;
-    let named = |group: &Option<String>, otherwise: &str| match (&mark.label, group) {
-        (Some(label), Some(group)) => format!("{label} {group}"),
-        (Some(label), None) => label.clone(),
-        (None, Some(group)) => group.clone(),
-        (None, None) => otherwise.to_owned(),
-    };
-    let keyed = |group: &Option<String>, name: &str| match (&mark.label, group) {
-        (None, Some(group)) => group.clone(),
-        _ => name.to_owned(),
-    };
     if mark.kind == MarkKind::Histogram {
-        let column = mark.column.as_deref().or(mark.xcol.as_deref()).ok_or("a histogram needs column = …")?;
-        let mut values = Vec::new();
-        for (group, rows) in &groups {
-            let name = named(group, column);
-            values.push((
-                Some(name.clone()).filter(|_| groups.len() > 1 || mark.label.is_some()),
-                keyed(group, &name),
-                tables::numbers(table, column, rows)?,
-            ));
-        }
-        out.hints = Hints {
-            x_label: Some(column.to_owned()),
-            x_unit: tables::unit(table, column),
-            y_label: Some("count".to_owned()),
-            ..Hints::default()
-        };
-        histogram(mark, values, &mut out);
-        return Ok(out);
+        return histogram_of_table(mark, table, &groups);
     }
+    let mut out = Made::default();
     let ycol = mark.ycol.as_deref().ok_or("the mark needs ycol = …")?;
     let x: Positions = match mark.xcol.as_deref() {
         // Places of words are over all rows, so that groups share them.
@@ -150,8 +123,7 @@ fn of_table<'a>(mark: &Mark, table: &Table) -> Result<Made<'a>, String> {
         categories: x.categories,
     };
     for (group, rows) in groups {
-        let name = named(&group, ycol);
-        let key = keyed(&group, &name);
+        let name = group_name(mark, group.as_deref(), ycol);
         let points: Vec<(f64, f64)> =
             rows.iter().filter_map(|r| place.get(r)).map(|i| (x.values[*i], y[*i])).collect();
         // At scattered points, which are never averaged.
@@ -164,7 +136,7 @@ fn of_table<'a>(mark: &Mark, table: &Table) -> Result<Made<'a>, String> {
         let (x, y) = if range.is_some() { (x, y) } else { points.into_iter().unzip() };
         if let Some((low, high)) = range.filter(|_| mark.band.is_some() || mark.kind == MarkKind::Band) {
             let own = (mark.kind == MarkKind::Band).then(|| name.clone());
-            out.parts.push(piece(mark, own, key.clone(), Shape::Band { x: x.clone(), low, high }));
+            out.parts.push(piece(mark, own, name.clone(), Shape::Band { x: x.clone(), low, high }));
             if mark.kind == MarkKind::Band {
                 continue;
             }
@@ -177,12 +149,40 @@ fn of_table<'a>(mark: &Mark, table: &Table) -> Result<Made<'a>, String> {
             }
             _ => Shape::Line { x, y },
         };
-        out.parts.push(piece(mark, Some(name), key.clone(), shape));
+        out.parts.push(piece(mark, Some(name.clone()), name.clone(), shape));
         if let (MarkKind::Scatter, Some(column)) = (mark.kind, &mark.textcol) {
             let words = tables::words(table, column, &rows)?;
-            out.parts.push(piece(mark, None, key, Shape::Words { x: word_x, y: word_y, words }));
+            out.parts.push(piece(mark, None, name, Shape::Words { x: word_x, y: word_y, words }));
         }
     }
+    Ok(out)
+}
+
+/// Returns the name of a group of rows in the legend.
+fn group_name(mark: &Mark, group: Option<&str>, otherwise: &str) -> String {
+    match (&mark.label, group) {
+        (Some(label), Some(group)) => format!("{label} {group}"),
+        (Some(label), None) => label.clone(),
+        (None, group) => group.unwrap_or(otherwise).to_owned(),
+    }
+}
+
+fn histogram_of_table<'a>(mark: &Mark, table: &Table, groups: &[tables::Group]) -> Result<Made<'a>, String> {
+    let column = mark.column.as_deref().or(mark.xcol.as_deref()).ok_or("a histogram needs column = …")?;
+    let mut values = Vec::new();
+    for (group, rows) in groups {
+        let key = group_name(mark, group.as_deref(), column);
+        let name = Some(key.clone()).filter(|_| groups.len() > 1 || mark.label.is_some());
+        values.push((name, key, tables::numbers(table, column, rows)?));
+    }
+    let hints = Hints {
+        x_label: Some(column.to_owned()),
+        x_unit: tables::unit(table, column),
+        y_label: Some("count".to_owned()),
+        ..Hints::default()
+    };
+    let mut out = Made { hints, ..Made::default() };
+    histogram(mark, values, &mut out);
     Ok(out)
 }
 

@@ -109,7 +109,6 @@ pub(super) fn groups(mark: &Mark, table: &Table, rows: &[usize]) -> Result<Vec<G
         .collect())
 }
 
-/// Returns the unit of a column.
 pub(super) fn unit(table: &Table, name: &str) -> Option<String> {
     table.columns.iter().find(|(n, _, _)| n == name).and_then(|(_, unit, _)| unit.clone())
 }

@@ -36,7 +36,6 @@ struct Zoom {
     complete: bool,
 }
 
-/// A growing series.
 pub(super) struct Growing {
     pub(super) key: Arc<SeriesKey>,
     unit: Option<Arc<str>>,
@@ -117,7 +116,6 @@ impl Growing {
         self.changed |= self.outline.take().is_some();
     }
 
-    /// Appends rows.
     pub(super) fn push(&mut self, rows: &Slice<'_>) {
         match &mut self.smooth {
             None => samples(rows).for_each(|s| self.raw.push(s)),
@@ -205,7 +203,6 @@ impl Growing {
         self.raw.last().map(|s| s.step)
     }
 
-    /// Sets the number of buckets.
     pub(super) fn set_cap(&mut self, cap: usize) {
         if cap < self.cap {
             self.cap = cap;

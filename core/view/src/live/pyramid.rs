@@ -343,7 +343,6 @@ impl Pyramid {
     }
 }
 
-/// Joins a summary and a bucket.
 fn joined(sum: Option<Bucket>, next: &Bucket) -> Bucket {
     let Some(mut sum) = sum else { return *next };
     sum.join(next);

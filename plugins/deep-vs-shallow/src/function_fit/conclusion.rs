@@ -1,4 +1,4 @@
-//! What the final losses say, computed from them.
+//! Draws conclusions from the final losses.
 
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::conclusion::{self, Claim, Spread, Strength, diverged_in_words, significant};
@@ -9,21 +9,21 @@ use super::tables::rates_of;
 use super::target::variance;
 use super::training::{Training, losses};
 
-/// A loss above this share of the function's variance, which is the loss of predicting the mean, is said beside it.
+/// A loss above this fraction of the function's variance (the loss of predicting the mean) is put into context.
 const SAID: f64 = 0.5;
 
-/// The final losses of one model on one function at one learning rate, trial by trial.
+/// The final losses of one model on one function at one learning rate, by trial.
 #[derive(Clone, Debug)]
 struct AtRate {
     rate: f64,
-    /// NaN of trials that diverged.
+    /// NaN for trials that diverged.
     losses: Vec<f64>,
-    /// Halfway between the points of the grid.
+    /// Losses halfway between the points of the grid.
     validations: Vec<f64>,
 }
 
 impl AtRate {
-    /// The median validation loss of all trials, or of all but one; a trial that diverged is the worst of all.
+    /// Returns the median validation loss of all trials, or all but one; a diverged trial counts as the worst.
     fn validation(&self, but: Option<usize>) -> f64 {
         let others = self.validations.iter().enumerate().filter(|(trial, _)| Some(*trial) != but);
         median(&others.map(|(_, v)| if v.is_finite() { *v } else { f64::INFINITY }).collect::<Vec<_>>())
@@ -49,13 +49,13 @@ struct Row {
     function: String,
     model: String,
     parameters: i64,
-    /// The common rate, then the further ones.
+    /// The common rate, followed by the further ones.
     rates: Vec<AtRate>,
     variance: f64,
 }
 
 impl Row {
-    /// Those of the common rate that did not diverge.
+    /// Returns the losses at the common rate of trials that did not diverge.
     fn common(&self) -> Vec<f64> {
         finite(&self.rates[0].losses)
     }
@@ -64,20 +64,20 @@ impl Row {
         self.rates[0].losses.len() - self.common().len()
     }
 
-    /// The rate that a trial is compared at: the one where the others have the lowest median validation loss. So no trial chooses
-    /// for itself, and none that happens to do well alone decides for all.
+    /// Returns the rate at which a trial is compared: the one where the other trials have the lowest median validation
+    /// loss. So no trial chooses for itself, and none that happens to do well alone decides for all.
     fn choice(&self, trial: usize) -> &AtRate {
         let but = (self.rates[0].losses.len() > 1).then_some(trial);
         rates::own(&self.rates, |rate| rate.validation(but)).unwrap_or(&self.rates[0])
     }
 
-    /// The loss of each trial at the rate that the others choose, of those that did not diverge there.
+    /// Returns the loss of each trial at the rate chosen by the others, for those that did not diverge there.
     fn own(&self) -> Vec<f64> {
         let trials = 0..self.rates[0].losses.len();
         finite(&trials.map(|trial| self.choice(trial).losses[trial]).collect::<Vec<_>>())
     }
 
-    /// The rates chosen, with how many trials are compared at each, the most frequent first.
+    /// Returns the chosen rates with the number of trials compared at each, most frequent first.
     fn chosen(&self) -> Vec<(f64, usize)> {
         let mut counts: Vec<(f64, usize)> = Vec::new();
         for trial in 0..self.rates[0].losses.len() {
@@ -91,7 +91,7 @@ impl Row {
         counts
     }
 
-    /// Geometric mean of one's losses by that of the other's, with its 95 % interval.
+    /// Formats the ratio of geometric means of two sets of losses with its 95 % interval.
     fn times(own: &[f64], best: &[f64]) -> String {
         let found = student::difference(&logs(own), &logs(best));
         let number = |log: f64| significant(log.exp(), 3);
@@ -103,7 +103,7 @@ impl Row {
         format!("{} times (ratio of geometric means{interval})", number(found.value))
     }
 
-    /// Where the own losses are from.
+    /// Describes the rates at which losses are compared.
     fn at_own(&self) -> String {
         match (&self.chosen()[..], self.rates.len()) {
             (_, 1) => String::new(),
@@ -116,7 +116,7 @@ impl Row {
         }
     }
 
-    /// What can be said of this model beside the best of its function.
+    /// Returns the claim about this model compared with the best of its function.
     fn claim(&self, best: Option<&Self>) -> Claim {
         let about = format!("{}, {}", self.function, self.model);
         let (own, common, swept) = (self.own(), self.common(), self.rates.len() > 1);
@@ -185,7 +185,7 @@ fn logs(losses: &[f64]) -> Vec<f64> {
     losses.iter().map(|loss| loss.ln()).collect()
 }
 
-/// The final losses of a run and what follows from them.
+/// The final losses of a run and the conclusions.
 pub(super) struct Conclusion {
     rows: Vec<Row>,
 }
@@ -217,7 +217,7 @@ impl Conclusion {
         Ok(Self { rows })
     }
 
-    /// Each network beside the best of its function, and how many pairs there were to choose from.
+    /// Compares each network with the best of its function, and returns the claims and the number of possible pairs.
     fn claims(&self) -> (Vec<Claim>, usize) {
         let of =
             |function: &str| self.rows.iter().filter(move |row| row.function == function).collect::<Vec<_>>();
@@ -233,7 +233,7 @@ impl Conclusion {
         (self.rows.iter().map(claim).collect(), pairs.sum())
     }
 
-    /// Writes the claims, and each model's losses at each rate to a table of its function. Gives each claim with its figure.
+    /// Writes the claims, and each model's losses at each rate to a table per function. Returns each claim with its figure.
     pub(super) fn write(&self, ctx: &Ctx, step: i64) -> Result<Vec<(&'static str, Claim)>> {
         for rows in self.rows.chunk_by(|a, b| a.function == b.function).filter(|rows| rows[0].rates.len() > 1)
         {

@@ -8,7 +8,7 @@ use super::tables::{predictions_of, rates_of, shape};
 use super::target::{Target, variance};
 use super::training::Training;
 
-/// The run's figures; the captions end with what was found in them, once something is.
+/// Declares the run's figures; captions end with the claims once there are any.
 pub(super) fn declare(
     params: &FunctionFit,
     training: &Training,
@@ -67,7 +67,7 @@ pub(super) fn declare(
     figures
 }
 
-/// One line a model from a column of the predictions, and the places where the function jumps.
+/// Returns a line per model for a column of the predictions, and the positions where the function jumps.
 fn curves(target: &Target, column: &str) -> impl Iterator<Item = Mark> {
     let line = Mark::line((predictions_of(&target.name), "x", column)).by([By::Model]).mean().band();
     std::iter::once(line).chain(target.jumps.iter().copied().map(Mark::upright))

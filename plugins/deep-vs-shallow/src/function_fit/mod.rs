@@ -1,6 +1,6 @@
 //! `function-fit`: networks of equal parameter count and different depth fit a function of one variable.
 //!
-//! Method, parameters and how to read the figures: docs/experiments/function-fit.md.
+//! For method, parameters and interpretation see docs/experiments/function-fit.md.
 
 mod conclusion;
 mod figures;
@@ -76,7 +76,7 @@ pub struct FunctionFit {
     pub instruments: Settings,
 }
 
-/// The series of one fit: one a trial.
+/// The series of one fit, one per trial.
 struct FitSeries {
     loss: Vec<SeriesId>,
     batch_loss: Vec<SeriesId>,
@@ -188,8 +188,8 @@ impl FunctionFit {
     }
 }
 
-/// Logs one value a trial. A trial whose value is not finite is frozen and announced; it logs that value once more in each
-/// metric, so that charts mark its end, and then nothing.
+/// Logs one value per trial. A trial whose value is not finite is frozen and reported; it logs that value once more in
+/// each metric, so that charts mark its end, and then nothing.
 fn log(
     ctx: &Ctx,
     training: &mut Training,
@@ -207,7 +207,7 @@ fn log(
             which.model, losses[trial]
         ))?;
     }
-    // The step before this one at which this metric was logged: from the numbers alone, so that resuming changes nothing.
+    // The previous step at which this metric was logged, computed from the step alone so that resuming changes nothing.
     let previous = (step - 1).div_euclid(every) * every;
     let points: Vec<(SeriesId, f64)> = (0..losses.len())
         .filter(|&trial| training.fits[fit].diverged[trial].is_none_or(|since| previous < since))

@@ -1,4 +1,4 @@
-//! Parameters checked together, and in words.
+//! Checks the parameters, and describes them.
 
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::conclusion::counted;
@@ -10,10 +10,10 @@ use super::target::{Target, grid};
 use super::training::{Model, Setup, halfway};
 
 impl FunctionFit {
-    /// What these parameters mean for training.
+    /// Converts the parameters to a training setup.
     ///
     /// # Errors
-    /// Parameters that do not fit together, or a function that is wrong on the grid.
+    /// The parameters do not fit together, or a function is not finite on the grid.
     pub fn setup(&self, seed: u64, device: tch::Device) -> Result<Setup> {
         if self.x_min >= self.x_max {
             return Err(invalid(format!(
@@ -54,16 +54,15 @@ impl FunctionFit {
         })
     }
 
-    /// How many of the run's threads are worth using: one, until the largest activation of a step has a million numbers.
-    /// Below that, threads wait for each other longer than they compute: two were two to six times slower than one on
-    /// two busy cores.
+    /// Returns how many of the run's threads are useful: one, until the largest activation of a step has a million numbers. Below
+    /// that, threads wait for each other longer than they compute: two were two to six times slower than one on two busy cores.
     pub(crate) fn useful_threads(&self, available: usize) -> usize {
         let widest = Model::ALL.iter().flat_map(|model| model.widths()).max().copied().unwrap_or(1);
         let samples = if self.batch == 0 { self.points } else { self.batch };
         if self.trials * widest * samples < 1 << 20 { 1 } else { available }
     }
 
-    /// Data, optimizer, batch, steps and seed in a sentence for captions.
+    /// Describes data, optimizer, batch, steps and seed for captions.
     pub(crate) fn in_words(&self, seed: u64) -> String {
         let optimizer = rule_in_words(rule(self.optimizer, self.lr, self.momentum));
         let batch = match self.batch {

@@ -1,25 +1,25 @@
-//! What is no time series.
+//! The tables.
 
 use gradtop_sdk::prelude::*;
 
 use super::training::Training;
 
-/// The table of a function's predictions. One a function: a panel draws one table.
+/// Returns the name of the table of a function's predictions. One per function, because a panel draws one table.
 pub(super) fn predictions_of(function: &str) -> String {
     format!("predictions-{function}")
 }
 
-/// The table of a function's losses by learning rate.
+/// Returns the name of the table of a function's losses by learning rate.
 pub(super) fn rates_of(function: &str) -> String {
     format!("rates-{function}")
 }
 
-/// Widths in the usual notation: `1-190-1`.
+/// Formats widths in the usual notation: `1-190-1`.
 pub(super) fn shape(widths: &[i64]) -> String {
     widths.iter().map(ToString::to_string).collect::<Vec<_>>().join("-")
 }
 
-/// The networks: `models(model, widths, hidden_layers, parameters)`, the parameters counted from the tensors.
+/// Writes the networks: `models(model, widths, hidden_layers, parameters)`, with parameters counted from the tensors.
 pub(super) fn models(ctx: &Ctx, training: &Training) -> Result<()> {
     let rows = Rows::of(&training.fits[..training.setup().models.len()])
         .utf8("model", |fit| &fit.model)
@@ -29,8 +29,8 @@ pub(super) fn models(ctx: &Ctx, training: &Training) -> Result<()> {
     ctx.table("models", training.step(), &rows.columns())
 }
 
-/// Every function's predictions at no more than `limit` points of the grid, evenly chosen, both ends included. Rows are
-/// ordered by x, so that a line through them never runs back.
+/// Writes every function's predictions at no more than `limit` evenly spaced points of the grid, including both ends.
+/// Rows are ordered by x, so that a line through them never runs back.
 pub(super) fn predictions(ctx: &Ctx, training: &Training, limit: usize) -> Result<()> {
     let setup = training.setup();
     let points = setup.x.len();

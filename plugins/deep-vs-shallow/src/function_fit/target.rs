@@ -1,4 +1,4 @@
-//! The functions that are fitted, and the grid they are sampled on.
+//! The functions to fit, and the grid on which they are sampled.
 
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::functions::INTERVAL;
@@ -10,21 +10,21 @@ use crate::expression::Expression;
 /// A function on a grid.
 #[derive(Clone, Debug)]
 pub struct Target {
-    /// `sinc`, `sign`, `sine` or `custom`: the split under which its metrics are logged.
+    /// `sinc`, `sign`, `sine` or `custom`: the split of its metrics.
     pub name: String,
-    /// For people: `sin(5πx) / (5πx)`.
+    /// The formula for display: `sin(5πx) / (5πx)`.
     pub formula: String,
     /// Its values on the grid.
     pub values: Vec<f64>,
-    /// Where it jumps, within the range.
+    /// Positions of its jumps within the range.
     pub jumps: Vec<f64>,
 }
 
 impl Target {
-    /// The function of this name on a grid; `expression` is the text of `custom`.
+    /// Creates the function of this name on a grid; `expression` is the text of `custom`.
     ///
     /// # Errors
-    /// An unknown name, a text that is no expression, or one that is not finite somewhere on the grid.
+    /// The name is unknown, or the expression is invalid or not finite somewhere on the grid.
     pub fn new(name: &str, expression: &str, grid: &[f64]) -> Result<Self> {
         let (low, high) = (grid[0], grid[grid.len() - 1]);
         let (formula, values, jumps) = match name {
@@ -33,7 +33,7 @@ impl Target {
             "sign" => {
                 let first = (low / INTERVAL).floor() as i64 + 1;
                 let inside = |x: &f64| *x > low && *x < high;
-                // Marks beyond a hundred would hide the figure.
+                // More than a hundred marks would hide the figure.
                 let jumps = (first..first + 100).map(|k| k as f64 * INTERVAL).filter(inside).collect();
                 ("sgn(sin(5πx))", grid.iter().map(|&x| sign(x)).collect(), jumps)
             }

@@ -1,4 +1,4 @@
-//! Training every (function, model) pair side by side.
+//! Trains every pair of function and model side by side.
 
 use std::path::Path;
 
@@ -13,23 +13,23 @@ use tch::{Kind, TchError, Tensor};
 
 use super::target::Target;
 
-/// Samples evaluated at a time: an ensemble's activations stay in the second-level cache.
+/// Number of samples evaluated at a time, so that an ensemble's activations stay in the second-level cache.
 const CHUNK: usize = 500;
 const FILE: &str = "training.safetensors";
 
-/// The three networks: the same number of parameters (571, 572, 571) at different depths.
+/// The three networks, with the same number of parameters (571, 572, 571) at different depths.
 #[derive(Choice, Clone, Copy, Debug, PartialEq)]
 pub enum Model {
-    /// Of 7 hidden layers.
+    /// 7 hidden layers.
     Deep,
-    /// Of 4.
+    /// 4 hidden layers.
     Middle,
-    /// Of 1.
+    /// 1 hidden layer.
     Shallow,
 }
 
 impl Model {
-    /// Input, hidden widths, output.
+    /// Returns the widths: input, hidden layers, output.
     pub fn widths(self) -> &'static [i64] {
         match self {
             Self::Deep => &[1, 5, 10, 10, 10, 10, 10, 5, 1],
@@ -39,7 +39,7 @@ impl Model {
     }
 }
 
-/// What [`Training::new`] needs to know.
+/// The settings of [`Training::new`].
 #[derive(Clone, Debug)]
 pub struct Setup {
     /// Points of the grid.
@@ -48,15 +48,15 @@ pub struct Setup {
     pub targets: Vec<Target>,
     /// Networks.
     pub models: Vec<Model>,
-    /// Networks of each model and function, trained at once.
+    /// Number of networks of each model and function, trained together.
     pub trials: i64,
-    /// Samples a step; 0 or as many as there are points: the whole grid.
+    /// Samples per step; 0, or as many as there are points, for the whole grid.
     pub batch: usize,
     /// Optimizer.
     pub rule: Rule,
-    /// Further learning rates, at each of which every model is trained too.
+    /// Further learning rates at which every model is trained.
     pub rates: Vec<f64>,
-    /// The functions halfway between the points of the grid, where nothing is trained: the rates are chosen there.
+    /// The functions halfway between the points of the grid, where the rates are chosen.
     pub between: Vec<Target>,
     /// Seed of initial values and batches.
     pub seed: u64,
@@ -64,7 +64,7 @@ pub struct Setup {
     pub device: tch::Device,
 }
 
-/// One model fitting one function, in all trials.
+/// A model fitting a function, in all trials.
 pub struct Fit {
     /// Index of its function.
     pub target: usize,
@@ -74,7 +74,7 @@ pub struct Fit {
     pub rate: Option<f64>,
     /// The networks.
     pub mlp: Mlp,
-    /// Step from which on a trial's loss was not finite.
+    /// First step at which each trial's loss was not finite.
     pub diverged: Vec<Option<i64>>,
     probe: Probe,
     optimizer: Optimizer,
@@ -86,20 +86,20 @@ pub struct Fit {
 
 /// All fits and their data.
 pub struct Training {
-    /// The fits: at the common rate, then at each further one; in each function by function, models in the order given.
+    /// The fits at the common rate, then at each further one; within a rate by function, with models in the given order.
     pub fits: Vec<Fit>,
     setup: Setup,
     step: i64,
     /// Batches of an epoch: `[batch][function]`.
     batches: Vec<Vec<Batch>>,
-    /// The grid in chunks, the last perhaps shorter, and the same of the points halfway between.
+    /// The grid in chunks, of which the last may be shorter, and the points halfway between.
     grid: Vec<Batch>,
     between: Vec<Batch>,
     shuffle: Option<Shuffle>,
 }
 
-/// Batches without replacement: each trial has its own order of the points in each epoch, which all models and functions
-/// of that trial share. The points left over at an epoch's end (10,000 = 78 · 128 + 16) sit that epoch out.
+/// Batches without replacement: each trial has its own order of the points in each epoch, shared by all models and
+/// functions of that trial. The points left over at an epoch's end (10,000 = 78 · 128 + 16) are skipped.
 struct Shuffle {
     x: Tensor,
     y: Vec<Tensor>,
@@ -138,19 +138,19 @@ impl Shuffle {
     }
 }
 
-/// Halfway between neighbouring points.
+/// Returns the points halfway between neighbouring points.
 pub(super) fn halfway(x: &[f64]) -> Vec<f64> {
     x.windows(2).map(|pair| f64::midpoint(pair[0], pair[1])).collect()
 }
 
-/// Room for the last and shorter chunk of so many points, if there is one.
+/// Returns buffers for the shorter last chunk, if there is one.
 fn rest(mlp: &Mlp, points: usize) -> Result<Option<Workspace>, TchError> {
     let left = points % CHUNK;
     (left > 0).then(|| mlp.workspace(left as i64)).transpose()
 }
 
 impl Training {
-    /// Everything at step 0.
+    /// Creates everything at step 0.
     pub fn new(setup: Setup) -> Result<Self> {
         let points = setup.x.len();
         let options = |values: &[f64]| -> Result<Tensor, TchError> {
@@ -158,14 +158,14 @@ impl Training {
         };
         let x = options(&setup.x)?;
         let y: Vec<Tensor> = setup.targets.iter().map(|t| options(&t.values)).collect::<Result<_, _>>()?;
-        // Contiguous: matrix products of ensembles are slow on memory that the trials share.
+        // Contiguous, because matrix products of ensembles are slow on memory shared by trials.
         let x_all = with_ones(&x.f_unsqueeze(0)?, setup.trials)?.f_contiguous()?;
         let y_all: Vec<Tensor> = y
             .iter()
             .map(|y| y.f_view([1, 1, -1])?.f_expand([setup.trials, 1, points as i64], false)?.f_contiguous())
             .collect::<Result<_, TchError>>()?;
 
-        // Evaluation needs no targets; the first function's stand in.
+        // Evaluation needs no targets, so use those of the first function.
         let chunks = |x: &Tensor, count: usize| -> Result<Vec<Batch>, TchError> {
             let part =
                 |all: &Tensor, start: usize| all.f_narrow(2, start as i64, CHUNK.min(count - start) as i64);
@@ -225,22 +225,22 @@ impl Training {
         Ok(Self { fits, setup, step: 0, batches, grid, between, shuffle })
     }
 
-    /// Updates done.
+    /// Returns the number of updates done.
     pub fn step(&self) -> i64 {
         self.step
     }
 
-    /// Passes over the grid that the updates done amount to.
+    /// Returns the number of epochs that the updates done amount to.
     pub fn epoch(&self) -> f64 {
         self.step as f64 / self.batches.len() as f64
     }
 
-    /// What it was made from.
+    /// Returns the settings it was created from.
     pub fn setup(&self) -> &Setup {
         &self.setup
     }
 
-    /// Puts instruments on every fit. At step 0.
+    /// Attaches instruments to every fit. Only at step 0.
     pub fn watch(&mut self, ctx: &Ctx, instruments: &mut Instruments) -> Result<()> {
         let column = |values: &[f64]| -> Result<Tensor> {
             let column = Tensor::f_from_slice(values)?.f_to_kind(Kind::Float)?.f_view([-1, 1])?;
@@ -258,7 +258,7 @@ impl Training {
         Ok(())
     }
 
-    /// One update of every fit.
+    /// Makes one update of every fit.
     pub fn advance(&mut self) -> Result<()> {
         let (epoch, index) =
             (self.step / self.batches.len() as i64, (self.step % self.batches.len() as i64) as usize);
@@ -277,14 +277,14 @@ impl Training {
         Ok(())
     }
 
-    /// Logs what instruments have read since the last call, fit by fit.
+    /// Logs the instruments' readings since the last call, fit by fit.
     pub fn log_readings(&mut self, ctx: &Ctx) -> Result<()> {
         let steps = self.batches.len() as i64;
         self.fits.iter_mut().try_for_each(|fit| fit.probe.log_kept(ctx, steps))
     }
 
-    /// Records which trials of a fit have just diverged, and freezes them: parameters NaN, so that nothing they come to
-    /// later looks like a result. Gives their numbers.
+    /// Records which trials of a fit have just diverged and returns their numbers. Their parameters become NaN, so that
+    /// nothing they do later looks like a result.
     pub(crate) fn freeze_diverged(&mut self, fit: usize, losses: &[f64]) -> Result<Vec<usize>> {
         let fit = &mut self.fits[fit];
         let mut new = Vec::new();
@@ -298,14 +298,14 @@ impl Training {
         Ok(new)
     }
 
-    /// Keeps the final weights of every network in the run's folder.
+    /// Saves the final weights of every network in the run's folder.
     pub fn keep_weights(&self, ctx: &Ctx) -> Result<()> {
         let mut weights = Weights::default();
         self.fits.iter().try_for_each(|fit| weights.ensemble(&self.name(fit), &fit.mlp))?;
         weights.write(ctx, self.step, "networks")
     }
 
-    /// Writes everything a later [`Training::restore`] needs.
+    /// Saves everything that [`Training::restore`] needs.
     pub fn save(&self, dir: &Path) -> Result<()> {
         let mut saving = Saving::default();
         saving.integers("step", &[self.step])?;
@@ -319,7 +319,7 @@ impl Training {
         Ok(())
     }
 
-    /// Goes back to what [`Training::save`] wrote, for the same setup.
+    /// Restores what [`Training::save`] saved, for the same setup.
     pub fn restore(&mut self, dir: &Path) -> Result<()> {
         let saved = Saved::read(&dir.join(FILE))?;
         for i in 0..self.fits.len() {
@@ -336,37 +336,37 @@ impl Training {
         Ok(())
     }
 
-    /// What a fit is called in files: `sinc.deep`, and at a further rate `sinc.deep.lr0.01`.
+    /// Returns the name of a fit in files: `sinc.deep`, and at a further rate `sinc.deep.lr0.01`.
     pub fn name(&self, fit: &Fit) -> String {
         let name = format!("{}.{}", self.setup.targets[fit.target].name, fit.model);
         fit.rate.map_or_else(|| name.clone(), |rate| format!("{name}.lr{rate}"))
     }
 
-    /// The split under which a fit is logged: its function, and its rate if it is a further one.
+    /// Returns the split under which a fit is logged: its function, and its rate if it is a further one.
     pub fn split(&self, fit: &Fit) -> String {
         let function = &self.setup.targets[fit.target].name;
         fit.rate.map_or_else(|| function.clone(), |rate| format!("{function}, lr {rate}"))
     }
 
-    /// The learning rate of a fit.
+    /// Returns the learning rate of a fit.
     pub fn rate(&self, fit: &Fit) -> f64 {
         fit.rate.unwrap_or(self.setup.rule.rate())
     }
 }
 
 impl Fit {
-    /// Each trial's mean squared error on the batch of the last update, before that update.
+    /// Returns each trial's mean squared error on the batch of the last update, before that update.
     pub fn batch_loss(&self, training: &Training) -> Result<Vec<f64>> {
         let batch = &training.batches[(training.step - 1).max(0) as usize % training.batches.len()];
         Ok(self.mlp.batch_loss(&self.training, &batch[self.target])?)
     }
 
-    /// Predictions at every point of the grid: one trial after another.
+    /// Returns predictions at every point of the grid, one trial after another.
     pub fn predict(&self, training: &Training) -> Result<Vec<f32>> {
         self.predict_at(&training.grid, training.setup.x.len(), self.rest.as_ref())
     }
 
-    /// Each trial's mean squared error halfway between the points of the grid.
+    /// Returns each trial's mean squared error halfway between the points of the grid.
     pub fn validate(&self, training: &Training) -> Result<Vec<f64>> {
         let truth = &training.setup.between[self.target].values;
         Ok(losses(&self.predict_at(&training.between, truth.len(), self.rest_between.as_ref())?, truth))
@@ -394,7 +394,7 @@ impl Fit {
     }
 }
 
-/// Mean squared error of each trial's predictions.
+/// Returns the mean squared error of each trial's predictions.
 pub fn losses(predictions: &[f32], truth: &[f64]) -> Vec<f64> {
     predictions
         .chunks_exact(truth.len())

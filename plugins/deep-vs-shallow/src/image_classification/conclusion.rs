@@ -1,4 +1,4 @@
-//! What the final numbers say, computed from them.
+//! Draws conclusions from the final numbers.
 
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::conclusion::{self, Claim, Spread, Strength, diverged_in_words};
@@ -7,7 +7,7 @@ use gradtop_toolkit::stats::student;
 
 use super::training::{AtRate, Training};
 
-/// Networks whose sizes differ by no more than this share are compared as equally large.
+/// Networks whose sizes differ by no more than this fraction are considered equally large.
 const EQUAL: f64 = 0.02;
 
 /// The final numbers of one kind of network on one data set.
@@ -22,11 +22,11 @@ struct Row {
     diverged: usize,
     /// The learning rate of the trials.
     lr: f64,
-    /// One more network at each learning rate, the common one first; none: only the common one was tried.
+    /// One more network at each learning rate, the common one first; empty if only the common one was tried.
     rates: Vec<AtRate>,
 }
 
-/// The final numbers of a run and what follows from them.
+/// The final numbers of a run and the conclusions.
 pub(super) struct Conclusion {
     rows: Vec<Row>,
 }
@@ -40,12 +40,12 @@ impl Row {
         Spread::of(&self.values(which))
     }
 
-    /// The network at the rate that images which it did not learn from choose.
+    /// Returns the network at the learning rate chosen on validation images.
     fn own(&self) -> Option<&AtRate> {
         rates::own(&self.rates, |rate| rate.found[0])
     }
 
-    /// What other rates would do, from one network each.
+    /// Adds to a claim what other rates would change, based on one network each.
     fn at_own_rate(&self, claim: Claim, best: &Self) -> Claim {
         let Some((own, theirs)) = self.own().zip(best.own()) else { return claim };
         let words = format!(
@@ -66,7 +66,7 @@ impl Row {
         claim.evidence(words + &beside).caution(turned).caution(rates::end_in_words(own.rate, tried))
     }
 
-    /// How far this network's test accuracy is above another's.
+    /// Formats by how much this network's test accuracy exceeds another's.
     fn lead(&self, other: &Self) -> String {
         let found = student::difference(&self.values(3), &other.values(3));
         let interval = if found.low.is_nan() {
@@ -82,7 +82,7 @@ impl Row {
             <= EQUAL * self.parameters.max(other.parameters) as f64
     }
 
-    /// What can be said of this network beside the best of its size.
+    /// Returns the claim about this network compared with the best of its size.
     fn claim(&self, peers: &[&Self]) -> Claim {
         let about = format!("{}, {} ({} parameters)", self.task, self.model, self.parameters);
         if self.trials.is_empty() {
@@ -162,7 +162,7 @@ impl Conclusion {
         Self { rows }
     }
 
-    /// Each network beside the best of its size, and how many pairs there were to choose from.
+    /// Compares each network with the best of its size, and returns the claims and the number of possible pairs.
     fn claims(&self) -> (Vec<Claim>, usize) {
         let peers = |row: &Row| {
             let same =
@@ -173,7 +173,8 @@ impl Conclusion {
         (self.rows.iter().map(|row| row.claim(&peers(row))).collect(), others / 2)
     }
 
-    /// Writes the claims, and what each network came to at each learning rate to the table `rates`. Gives each claim with its figure.
+    /// Writes the claims, and each network's results at each learning rate to the table `rates`. Returns each claim
+    /// with its figure.
     pub(super) fn write(&self, ctx: &Ctx, step: i64) -> Result<Vec<(&'static str, Claim)>> {
         let keys = Rows::of(&self.rows)
             .utf8("dataset", |r| &r.task)

@@ -8,7 +8,7 @@ use super::findings::Findings;
 use super::tables::{confusion_of, mistakes_of};
 use super::training::{Task, Training};
 
-/// Networks, data and training in words, for captions.
+/// Describes networks, data and training for captions.
 pub(super) fn settings(params: &ImageClassification, training: &Training, seed: u64) -> String {
     let models: Vec<String> = training
         .fits()
@@ -19,8 +19,8 @@ pub(super) fn settings(params: &ImageClassification, training: &Training, seed: 
     format!("Networks: {}. {}.", models.join("; "), params.in_words(seed))
 }
 
-/// The curves of all models, a panel for the training and the test set of each data set; the captions end with what was found in
-/// them, once something is.
+/// Declares the curves of all models, a panel for the training and the test set of each data set; captions end with the
+/// claims once there are any.
 pub(super) fn curves(
     params: &ImageClassification,
     training: &Training,
@@ -53,7 +53,7 @@ pub(super) fn curves(
     ]
 }
 
-/// What is known at the end: a panel for each network and data set.
+/// Declares the figures of the end: a panel for each network and data set.
 pub(super) fn findings(
     params: &ImageClassification,
     training: &Training,
@@ -94,7 +94,7 @@ pub(super) fn findings(
     figures
 }
 
-/// What the numbers of classes mean, where they are no digits.
+/// Explains the class numbers if they are not digits.
 fn names(training: &Training) -> String {
     let of = |task: &Task| {
         let words: Vec<String> =

@@ -1,42 +1,41 @@
-//! What the trained networks get wrong.
+//! Finds what the trained networks get wrong.
 
 use gradtop_sdk::prelude::*;
 
 use super::training::Training;
 
-/// The errors of one kind of network on the test set of one data set, all trials that did not diverge together.
+/// The errors of one kind of network on the test set of one data set, over all trials that did not diverge.
 pub(super) struct Findings {
     /// Index of the data set.
     pub(super) task: usize,
     /// Name of the network.
     pub(super) model: &'static str,
-    /// Trials counted.
     pub(super) trials: usize,
-    /// Images of each true class (row) taken for each class (column), summed over the trials.
+    /// Number of images of each true class (row) classified as each class (column), summed over the trials.
     pub(super) confusion: [[i64; 10]; 10],
-    /// Images that most trials get wrong, the worst first.
+    /// Images that most trials get wrong, worst first.
     pub(super) mistakes: Vec<Mistake>,
 }
 
 /// A test image that most trials get wrong.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Mistake {
-    /// Its place in the test set of the run.
+    /// Its index in the run's test set.
     pub(super) index: usize,
     /// Its label.
     pub(super) truth: u8,
-    /// What it is most often taken for.
+    /// The most frequent prediction.
     pub(super) prediction: u8,
-    /// Trials that get it wrong.
+    /// Number of trials that get it wrong.
     pub(super) wrong: usize,
-    /// Cross entropy, the mean of the trials.
+    /// Mean cross entropy over the trials.
     pub(super) loss: f64,
 }
 
-/// Looks at every kind of network on every data set; kinds of which every trial diverged are left out.
+/// Evaluates every kind of network on every data set, except kinds of which every trial diverged.
 pub(super) fn of(training: &mut Training, count: usize) -> Result<Vec<Findings>> {
     let mut all: Vec<Findings> = Vec::new();
-    // Trials of a kind follow each other.
+    // Trials of a kind are consecutive.
     let mut start = 0;
     while start < training.fits().len() {
         let (task, model) = (training.fits()[start].task, training.fits()[start].name());

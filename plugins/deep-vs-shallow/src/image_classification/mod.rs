@@ -1,6 +1,6 @@
 //! `image-classification`: convolutional networks of equal size and different depth learn MNIST and Fashion-MNIST.
 //!
-//! Method, parameters and how to read the figures: docs/experiments/image-classification.md.
+//! For method, parameters and interpretation see docs/experiments/image-classification.md.
 
 mod conclusion;
 mod figures;
@@ -69,26 +69,25 @@ pub struct ImageClassification {
     pub instruments: Settings,
 }
 
-/// Steps done without looking up, at most.
+/// Maximum number of steps before checking for requests.
 const BURST: i64 = 10;
 
-/// The series of one network.
 struct FitSeries {
     /// Loss, accuracy and error on the training set, then on the test set.
     whole: [SeriesId; 6],
     batch_loss: SeriesId,
 }
 
-/// How much there is to do, in passes of an image through a network: forward is one, and a training step makes three, forward,
-/// and backward to the inputs and to the weights of each layer.
+/// The amount of work in passes of an image through a network: forward is one, and a training step makes three
+/// (forward, and backward to the inputs and to the weights of each layer).
 struct Work {
-    /// Passes of a step of all networks.
+    /// Passes per step of all networks.
     step: i64,
-    /// Passes of an evaluation of all networks.
+    /// Passes per evaluation of all networks.
     evaluation: i64,
-    /// Steps between evaluations.
+    /// Number of steps between evaluations.
     every: i64,
-    /// Steps in all.
+    /// Total number of steps.
     steps: i64,
 }
 
@@ -106,7 +105,7 @@ impl Work {
         step == self.steps || step % self.every == 0
     }
 
-    /// What is done when a step is reached, before an evaluation there.
+    /// Returns the work done when a step is reached, before an evaluation there.
     fn before(&self, step: i64) -> i64 {
         step * self.step + (step + self.every - 1) / self.every * self.evaluation
     }
@@ -212,15 +211,15 @@ impl Experiment for ImageClassification {
 }
 
 impl ImageClassification {
-    /// Steps until something has to be looked at: few, so that a stop need not wait.
+    /// Returns the number of steps until something is due: few, so that a stop need not wait.
     fn burst(&self, step: i64, epoch: i64) -> i64 {
         let until = |every: i64| every - step % every;
         BURST.min(until(self.log_every)).min(until(epoch))
     }
 }
 
-/// Evaluates what is due and not yet evaluated at this step. If a stop comes meanwhile, the networks already done are logged, and the
-/// others follow when the run is resumed.
+/// Evaluates what is due and not yet evaluated at this step. If a stop is requested meanwhile, the networks already
+/// evaluated are logged, and the others follow when the run is resumed.
 fn evaluate(ctx: &Ctx, training: &mut Training, series: &[FitSeries], work: &Work) -> Result<()> {
     let step = training.step();
     if !work.is_evaluated(step) {
@@ -238,7 +237,7 @@ fn evaluate(ctx: &Ctx, training: &mut Training, series: &[FitSeries], work: &Wor
         tell()
     })?;
     for (i, values) in found {
-        // The training set tells whether a network diverged, the test set could be spared by chance.
+        // The training set shows whether a network diverged; the test set might miss it by chance.
         if !values[0].is_finite() {
             diverge(ctx, training, i, values[0])?;
         }
@@ -261,7 +260,7 @@ fn log_batch_losses(
     for &(i, loss) in losses {
         if !loss.is_finite() {
             diverge(ctx, training, i, loss)?;
-            // It will not be evaluated any more: charts mark its end here.
+            // It will not be evaluated again: charts mark its end here.
             let [train, _, _, test, ..] = series[i].whole;
             ctx.log_epoch(training.step(), training.epoch(), &[(train, loss), (test, loss)])?;
         }

@@ -1,4 +1,4 @@
-//! Parameters checked together, and in words.
+//! Checks the parameters, and describes them.
 
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::cnn;
@@ -9,16 +9,16 @@ use gradtop_toolkit::settings::{rule, rule_in_words};
 use super::ImageClassification;
 use super::training::{Setup, Task};
 
-/// Training images that networks at other learning rates learn, at most: as many as order the rates.
+/// Maximum number of training images for networks at other learning rates: enough to rank the rates.
 const SWEPT: i64 = 20_000;
-/// Training images that choose between them, at most.
+/// Maximum number of validation images that choose between rates.
 const CHOOSING: i64 = 5000;
 
 impl ImageClassification {
-    /// What these parameters mean for training. Reads the data sets.
+    /// Converts the parameters to a training setup. Reads the data sets.
     ///
     /// # Errors
-    /// Parameters that do not fit together, or a data set that is missing or damaged.
+    /// The parameters do not fit together, or a data set is missing or damaged.
     pub fn setup(&self, seed: u64, device: tch::Device, threads: usize) -> Result<Setup> {
         let models = self
             .models
@@ -89,7 +89,7 @@ impl ImageClassification {
         })
     }
 
-    /// Optimizer, batch, epochs and seed in a sentence for captions.
+    /// Describes optimizer, batch, epochs and seed for captions.
     pub(super) fn in_words(&self, seed: u64) -> String {
         let optimizer = rule_in_words(rule(self.optimizer, self.lr, self.momentum));
         let count = |n: i64, word: &str| if n == 1 { format!("1 {word}") } else { format!("{n} {word}s") };

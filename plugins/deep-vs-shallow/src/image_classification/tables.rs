@@ -1,4 +1,4 @@
-//! What is no time series.
+//! The tables.
 
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::data::PIXELS;
@@ -6,17 +6,17 @@ use gradtop_toolkit::data::PIXELS;
 use super::findings::Findings;
 use super::training::Training;
 
-/// The table of a network's confusions. One a network and data set: a panel draws one table.
+/// Returns the name of a network's confusion table. One per network and data set, because a panel draws one table.
 pub(super) fn confusion_of(task: &str, model: &str) -> String {
     format!("confusion-{task}-{model}")
 }
 
-/// The table of a network's worst mistakes.
+/// Returns the name of the table of a network's worst mistakes.
 pub(super) fn mistakes_of(task: &str, model: &str) -> String {
     format!("mistakes-{task}-{model}")
 }
 
-/// The networks: `models(model, layers, convolutions, parameters)`, the parameters counted from the tensors.
+/// Writes the networks: `models(model, layers, convolutions, parameters)`, with parameters counted from the tensors.
 pub(super) fn models(ctx: &Ctx, training: &Training) -> Result<()> {
     let rows = Rows::of(training.fits().iter().filter(|fit| fit.task == 0 && fit.trial == 0))
         .utf8("model", super::Fit::name)
@@ -26,7 +26,7 @@ pub(super) fn models(ctx: &Ctx, training: &Training) -> Result<()> {
     ctx.table("models", training.step(), &rows.columns())
 }
 
-/// Confusion matrices, long, and the worst mistakes with their images.
+/// Writes confusion matrices in long form, and the worst mistakes with their images.
 pub(super) fn findings(ctx: &Ctx, training: &Training, all: &[Findings]) -> Result<()> {
     for found in all {
         let task = &training.tasks()[found.task];

@@ -1,4 +1,4 @@
-//! Training every network on every data set side by side.
+//! Trains every network on every data set side by side.
 
 use std::path::Path;
 
@@ -15,28 +15,28 @@ use tch::{Kind, Tensor};
 
 const FILE: &str = "training.safetensors";
 
-/// What [`Training::new`] needs to know.
+/// The settings of [`Training::new`].
 #[derive(Debug)]
 pub struct Setup {
     /// Data sets.
     pub tasks: Vec<Task>,
     /// Networks.
     pub models: Vec<&'static Spec>,
-    /// Networks of each kind on each data set.
+    /// Number of networks of each kind on each data set.
     pub trials: i64,
-    /// Samples a step.
+    /// Samples per step.
     pub batch: i64,
     /// Optimizer.
     pub rule: Rule,
-    /// Learning rates, the common one first, at each of which one more network of each kind is trained; none: no such networks.
+    /// Learning rates, the common one first, at each of which one more network of each kind is trained; empty for none.
     pub rates: Vec<f64>,
-    /// Training images that these learn from, and those after them, from which nobody of them learns, that choose between them.
+    /// Number of training images for these networks, and of the validation images after them that choose between the rates.
     pub swept: [i64; 2],
     /// Seed of initial values and batches.
     pub seed: u64,
     /// Device.
     pub device: tch::Device,
-    /// Threads.
+    /// Number of threads.
     pub threads: usize,
 }
 
@@ -45,16 +45,16 @@ pub struct Setup {
 pub struct Task {
     /// Name of its folder.
     pub name: &'static str,
-    /// Name for people.
+    /// Title for display.
     pub title: &'static str,
-    /// What the images show, by label.
+    /// The classes, by label.
     pub classes: [&'static str; 10],
     /// Images to train on.
     pub train: Split,
     /// Images to test with.
     pub test: Split,
     tensors: Tensors,
-    /// The epoch of the orders.
+    /// The epoch to which the orders belong.
     epoch: Option<u32>,
 }
 
@@ -67,12 +67,12 @@ struct Tensors {
     test_y: Tensor,
     /// The order of the training images in the current epoch, for each trial.
     orders: Vec<Tensor>,
-    /// The same of those that networks at other rates learn from.
+    /// The same for networks at other rates.
     sweep_order: Tensor,
 }
 
 impl Tensors {
-    /// The same memory for another thread.
+    /// Returns a copy for another thread that shares the memory.
     fn share(&self) -> Self {
         Self {
             train_x: self.train_x.shallow_clone(),
@@ -86,7 +86,7 @@ impl Tensors {
 }
 
 impl Task {
-    /// Brings a data set to the device.
+    /// Copies a data set to the device.
     pub fn new(
         dataset: &Dataset,
         train: Split,
@@ -132,21 +132,21 @@ impl Task {
     }
 }
 
-/// One network on one data set.
+/// A network on a data set.
 pub struct Fit {
     /// Index of its data set.
     pub task: usize,
-    /// Which of the networks of its kind.
+    /// Its trial.
     pub trial: i64,
     /// The network.
     pub cnn: Cnn,
-    /// Step at which its loss was found not to be finite.
+    /// The step at which its loss was found to be non-finite.
     pub diverged: Option<i64>,
     /// The latest loss and accuracy on the training set, then on the test set.
     pub latest: [f64; 4],
     /// Step of the latest evaluation.
     evaluated: Option<i64>,
-    /// What it makes of the test set, if that was evaluated at this step and in this process.
+    /// Its evaluation on the test set, if made at this step by this process.
     test: Option<(i64, Evaluation)>,
     probe: Probe,
     optimizer: Optimizer,
@@ -154,7 +154,7 @@ pub struct Fit {
     model: usize,
 }
 
-/// One network at one learning rate, of those that choose it.
+/// A network at one of the learning rates to choose from.
 struct Swept {
     task: usize,
     model: usize,
@@ -163,16 +163,16 @@ struct Swept {
     optimizer: Optimizer,
 }
 
-/// What a network at one learning rate came to.
+/// The results of a network at one learning rate.
 #[derive(Clone, Copy, Debug)]
 pub struct AtRate {
     /// Index of its data set, and of its kind.
     pub place: [usize; 2],
     /// Its learning rate.
     pub rate: f64,
-    /// Training images that it learnt from.
+    /// Number of training images.
     pub images: i64,
-    /// Loss and accuracy on the images that choose, then on the test set.
+    /// Loss and accuracy on the validation images, then on the test set.
     pub found: [f64; 4],
 }
 
@@ -188,17 +188,17 @@ pub struct Training {
     step: i64,
 }
 
-/// What one thread works with: buffers of each kind of network, and the data.
+/// The resources of one thread: buffers for each kind of network, and the data.
 struct Worker {
     spaces: Vec<Workspace>,
     labels: Tensor,
     tasks: Vec<Tensors>,
-    /// Threads of libtorch within one operation.
+    /// Number of libtorch threads within one operation.
     threads: usize,
 }
 
 impl Training {
-    /// Everything at step 0.
+    /// Creates everything at step 0.
     pub fn new(setup: Setup) -> Result<Self> {
         let mut fits = Vec::new();
         for (t, task) in setup.tasks.iter().enumerate() {
@@ -227,7 +227,7 @@ impl Training {
             for (model, spec) in setup.models.iter().enumerate() {
                 let stream = format!("image-classification/sweep/init/{}/{}", task.name, spec.name);
                 for &rate in &setup.rates {
-                    // The same initial values and batches at each rate: nothing else differs.
+                    // The same initial values and batches at each rate, so that nothing else differs.
                     let mut cnn = Cnn::zeros(spec, Kind::Float, setup.device)?;
                     cnn.init_uniform(setup.seed, Stream::named(&stream))?;
                     let rule = setup.rule.with_rate(rate);
@@ -236,7 +236,7 @@ impl Training {
                 }
             }
         }
-        // On a CPU a network a thread: threads within operations this small wait longer for each other than they compute.
+        // On a CPU one network per thread: threads within such small operations wait longer for each other than they compute.
         let count = if setup.device == tch::Device::Cpu { setup.threads.min(fits.len()).max(1) } else { 1 };
         let worker = || -> Result<Worker> {
             let of_kind = |model: usize| fits.iter().find(|fit| fit.model == model);
@@ -262,32 +262,32 @@ impl Training {
         })
     }
 
-    /// Data set by data set, network by network, trial by trial.
+    /// Returns the networks, data set by data set, kind by kind, trial by trial.
     pub fn fits(&self) -> &[Fit] {
         &self.fits
     }
 
-    /// The data sets.
+    /// Returns the data sets.
     pub fn tasks(&self) -> &[Task] {
         &self.tasks
     }
 
-    /// Updates done.
+    /// Returns the number of updates done.
     pub fn step(&self) -> i64 {
         self.step
     }
 
-    /// Batches of an epoch. The images left over (60,000 = 468 · 128 + 96) sit that epoch out.
+    /// Returns the number of batches per epoch. The images left over (60,000 = 468 · 128 + 96) are skipped.
     pub fn steps_per_epoch(&self) -> i64 {
         self.tasks.iter().map(|task| task.train.len() as i64).min().unwrap_or(0) / self.batch
     }
 
-    /// Passes over the training images that the updates done amount to.
+    /// Returns the number of epochs that the updates done amount to.
     pub fn epoch(&self) -> f64 {
         self.step as f64 / self.steps_per_epoch() as f64
     }
 
-    /// Puts instruments on every network. At step 0.
+    /// Attaches instruments to every network. Only at step 0.
     pub fn watch(&mut self, ctx: &Ctx, instruments: &mut Instruments) -> Result<()> {
         for fit in &mut self.fits {
             let task = &self.tasks[fit.task];
@@ -302,14 +302,14 @@ impl Training {
         Ok(())
     }
 
-    /// Logs what instruments have read since the last call, network by network.
+    /// Logs the instruments' readings since the last call, network by network.
     pub fn log_readings(&mut self, ctx: &Ctx) -> Result<()> {
         let steps = self.steps_per_epoch();
         self.fits.iter_mut().try_for_each(|fit| fit.probe.log_kept(ctx, steps))
     }
 
-    /// `steps` updates of every network that has not diverged, within one epoch; one network after the other on each thread. Gives the
-    /// numbers of these networks and the loss of their last batch before its update.
+    /// Makes `steps` updates, within one epoch, of every network that has not diverged; on each thread, one network
+    /// after the other. Returns their numbers and the loss of their last batch before its update.
     pub fn advance(&mut self, steps: i64) -> Result<Vec<(usize, f64)>> {
         let whole = self.steps_per_epoch();
         let (epoch, first) = (self.step / whole, self.step % whole);
@@ -349,7 +349,7 @@ impl Training {
         Ok(found)
     }
 
-    /// What the networks at each learning rate come to on the images that choose, and on the test set, which chooses nothing.
+    /// Evaluates the networks at each learning rate on the validation images, and on the test set, which chooses nothing.
     pub fn rates(&mut self) -> Result<Vec<AtRate>> {
         let [learnt, choosing] = self.swept;
         self.each_swept(|swept, worker| {
@@ -362,7 +362,7 @@ impl Training {
         })
     }
 
-    /// Does something with each network of the sweep, as [`Training::side_by_side`].
+    /// Applies a function to each network of the sweep, like [`Training::side_by_side`].
     fn each_swept<T: Send>(
         &mut self,
         work: impl Fn(&mut Swept, &mut Worker) -> Result<T> + Sync,
@@ -372,25 +372,25 @@ impl Training {
         workers::side_by_side(&mut self.workers, threads, sweep, |worker, swept| work(swept, worker))
     }
 
-    /// Images that evaluations of these networks take.
+    /// Returns the number of images that evaluations of these networks need.
     pub fn images(&self, which: impl Fn(&Fit) -> bool) -> i64 {
         let of = |fit: &Fit| self.tasks[fit.task].train.len() + self.tasks[fit.task].test.len();
         self.fits.iter().filter(|fit| which(fit)).map(|fit| of(fit) as i64).sum()
     }
 
-    /// Whether every network has been evaluated at this step, or has diverged.
+    /// Returns whether every network has been evaluated at this step or has diverged.
     pub(crate) fn is_evaluated(&self) -> bool {
         self.fits.iter().all(|fit| !fit.is_due(self.step))
     }
 
-    /// Images that need no evaluation at this step any more.
+    /// Returns the number of images that need no more evaluation at this step.
     pub fn seen(&self) -> i64 {
         self.images(|fit| !fit.is_due(self.step))
     }
 
-    /// Evaluates every network that has not been at this step on the whole training and test sets, unless it has diverged. Gives
-    /// their numbers and [training loss, training accuracy, test loss, test accuracy]; not those that `stop` came before. Tells `seen`
-    /// the images of each network that is done.
+    /// Evaluates every network that has neither diverged nor been evaluated at this step on the whole training and test
+    /// sets. Returns their numbers and [training loss, training accuracy, test loss, test accuracy], without those
+    /// interrupted by `stop`. Calls `seen` with the number of images of each completed network.
     pub fn evaluate(
         &mut self,
         stop: &(dyn Fn() -> bool + Sync),
@@ -413,8 +413,8 @@ impl Training {
         )
     }
 
-    /// Does something with each chosen network on as many threads as there are workers. What a network computes does not depend
-    /// on which thread that is. Results come in the order of the networks.
+    /// Applies a function to each chosen network on as many threads as there are workers. The result does not depend on
+    /// the thread. Results are in the order of the networks.
     fn side_by_side<T: Send>(
         &mut self,
         chosen: impl Fn(usize, &Fit) -> bool,
@@ -429,7 +429,7 @@ impl Training {
         Ok(found.into_iter().flatten().collect())
     }
 
-    /// What a network makes of the test set now.
+    /// Evaluates a network on the test set.
     pub fn test(&mut self, fit: usize) -> Result<Evaluation> {
         let fit = &mut self.fits[fit];
         if let Some((step, test)) = &fit.test
@@ -442,12 +442,12 @@ impl Training {
         Ok(fit.cnn.evaluate(space, &task.test_x, &task.test_y)?)
     }
 
-    /// Marks a network as diverged: it is no longer trained.
+    /// Marks a network as diverged, so that it is no longer trained.
     pub fn freeze(&mut self, fit: usize) {
         self.fits[fit].diverged.get_or_insert(self.step);
     }
 
-    /// Keeps the final weights of every network in the run's folder.
+    /// Saves the final weights of every network in the run's folder.
     pub fn keep_weights(&self, ctx: &Ctx, step: i64) -> Result<()> {
         let mut weights = Weights::default();
         self.fits.iter().try_for_each(|fit| weights.cnn(&self.full_name(fit), &fit.cnn))?;
@@ -458,7 +458,7 @@ impl Training {
         weights.write(ctx, step, "networks")
     }
 
-    /// Writes everything a later [`Training::restore`] needs.
+    /// Saves everything that [`Training::restore`] needs.
     pub fn save(&self, dir: &Path) -> Result<()> {
         let mut saving = Saving::default();
         saving.integers("step", &[self.step])?;
@@ -476,7 +476,7 @@ impl Training {
         Ok(())
     }
 
-    /// Goes back to what [`Training::save`] wrote, for the same setup.
+    /// Restores what [`Training::save`] saved, for the same setup.
     pub fn restore(&mut self, dir: &Path) -> Result<()> {
         let saved = Saved::read(&dir.join(FILE))?;
         for i in 0..self.fits.len() {
@@ -502,17 +502,17 @@ impl Training {
 }
 
 impl Fit {
-    /// Name of its kind of network.
+    /// Returns the name of its kind of network.
     pub fn name(&self) -> &'static str {
         self.cnn.spec().name
     }
 
-    /// Index of its data set, and of its kind.
+    /// Returns the index of its data set, and of its kind.
     pub(super) fn place(&self) -> [usize; 2] {
         [self.task, self.model]
     }
 
-    /// Whether it is to be evaluated at this step.
+    /// Returns whether it must be evaluated at this step.
     fn is_due(&self, step: i64) -> bool {
         self.evaluated != Some(step) && self.diverged.is_none()
     }

@@ -1,4 +1,4 @@
-//! What the lines say, computed from them.
+//! Draws conclusions from the lines.
 
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::conclusion::{self, Claim, FEWEST, Spread, Strength, counted};
@@ -7,13 +7,13 @@ use gradtop_toolkit::stats::{bootstrap, mean, permutation};
 use super::plan::{Kind, Plan, Start};
 use super::walk::{Line, Spawned};
 
-/// A barrier no higher than this many nats is none to speak of.
+/// A barrier of at most this many nats is considered none.
 const NONE: f64 = 0.02;
-/// From this many nats on, in every pair, it is one.
+/// A barrier of at least this many nats, in every pair, is considered clear.
 const CLEAR: f64 = 0.05;
-/// Training losses of two ends match if they differ by no more than this share of the higher.
+/// Training losses of two ends match if they differ by no more than this fraction of the higher one.
 const MATCHED: f64 = 0.2;
-/// Two networks are linearly connected if the error rises by less than this above the mean of theirs (Frankle et al. 2020).
+/// Two networks are linearly connected if the error rises by less than this above their mean (Frankle et al. 2020).
 pub(super) const CONNECTED: f64 = 0.02;
 
 /// The lines of one kind from the same or from other initial values.
@@ -28,7 +28,7 @@ impl Group<'_> {
         self.lines.iter().map(|line| line.barrier(set, alphas).0).collect()
     }
 
-    /// Mean loss of a set at the place nearest to α.
+    /// Returns the mean loss on a set at the position nearest to α.
     fn loss(&self, set: usize, alphas: &[f64], alpha: f64) -> f64 {
         let apart = |i: &usize| (alphas[*i] - alpha).abs();
         let nearest = (0..alphas.len()).min_by(|a, b| apart(a).total_cmp(&apart(b))).unwrap_or_default();
@@ -48,7 +48,7 @@ impl Group<'_> {
         )
     }
 
-    /// Whether there is a barrier.
+    /// Returns the claim whether there is a barrier.
     fn claim(&self, about: String, alphas: &[f64]) -> Claim {
         let (train, test) = (self.barriers(0, alphas), self.barriers(1, alphas));
         let above_mean: Vec<f64> = self.lines.iter().map(|line| line.above_mean(0, alphas)).collect();
@@ -86,14 +86,14 @@ impl Group<'_> {
         if pairs < 3 { claim.caution("fewer than 3 pairs: other pairs may differ") } else { claim }
     }
 
-    /// How far apart the training losses of the two ends are.
+    /// Returns the difference of the training losses of the two ends.
     fn gap(&self, alphas: &[f64]) -> f64 {
         (self.loss(0, alphas, 0.0) - self.loss(0, alphas, 1.0)).abs()
     }
 
-    /// How the line goes on beyond its ends, and which end looks flatter along it. A loss that falls beyond an end says that
-    /// the line passes no minimum there, and ends at different losses are at different heights of one valley: in either case
-    /// nothing is said of how flat one is.
+    /// Returns the claim about the line beyond its ends, and which end looks flatter along it. If the loss falls beyond
+    /// an end, the line passes no minimum there, and ends with different losses are at different heights of one valley:
+    /// in either case, nothing is claimed about flatness.
     fn beyond(&self, about: &str, alphas: &[f64]) -> Claim {
         let change = |end: f64, beyond: f64| self.loss(0, alphas, beyond) - self.loss(0, alphas, end);
         let (before, after) = (change(0.0, -0.5), change(1.0, 1.5));
@@ -135,7 +135,7 @@ impl Group<'_> {
     }
 }
 
-/// `0.213 (0.209 to 0.218)`.
+/// Formats `0.213 (0.209 to 0.218)`.
 fn range(values: &[f64]) -> String {
     let Spread { lowest, highest, .. } = Spread::of(values);
     match values {
@@ -156,11 +156,11 @@ fn verdict(barriers: &[f64]) -> &'static str {
     }
 }
 
-/// Barriers of two starts compared over both kinds: the first of them is expected to be the higher.
+/// A comparison of the barriers of two starts over both kinds: the first is expected to be higher.
 struct Question {
     about: &'static str,
     starts: [Start; 2],
-    /// What is asked, and what is said if the barriers differ, are not separated, or differ the other way.
+    /// The question, and the claims if the barriers differ, are not separated, or differ the other way.
     asked: &'static str,
     differ: &'static str,
     same: &'static str,
@@ -188,7 +188,7 @@ const MATCHED_UNITS: Question = Question {
     caution: "units are matched by their weights: of several hidden layers that is a local optimum, and another order may have a lower barrier",
 };
 
-/// The pair is the unit: its lines share the network at 0.
+/// The pair is the unit, because its lines share the network at 0.
 fn overall(groups: &[Group<'_>], alphas: &[f64], question: &Question) -> Claim {
     let of = |start: Start, pair: i64| -> f64 {
         let lines = groups.iter().filter(|g| g.start == start).flat_map(|g| &g.lines);
@@ -218,7 +218,7 @@ fn overall(groups: &[Group<'_>], alphas: &[f64], question: &Question) -> Claim {
         .caution(question.caution)
 }
 
-/// The error barriers between networks that parted at one step, pair by pair.
+/// The error barriers between networks that parted at one step, by pair.
 struct Parted {
     step: i64,
     test: Vec<f64>,
@@ -226,7 +226,7 @@ struct Parted {
 }
 
 impl Parted {
-    /// By the step.
+    /// Groups them by step.
     fn of(spawned: &[Spawned], between: &[f64]) -> Vec<Self> {
         let barriers = |same: &[Spawned], set: usize| {
             same.iter().map(|two| two.error_barrier(set, between)).collect::<Vec<_>>()
@@ -236,19 +236,20 @@ impl Parted {
         spawned.chunk_by(|a, b| a.step == b.step).map(parted).collect()
     }
 
-    /// p of a mean barrier of exactly [`CONNECTED`].
+    /// Returns p of a mean barrier of exactly [`CONNECTED`].
     fn p(&self) -> f64 {
         permutation::pairs(&self.test.iter().map(|barrier| barrier - CONNECTED).collect::<Vec<_>>())
     }
 }
 
-/// The first of the steps from which on all means of the chosen pairs are below [`CONNECTED`]; as many as there are steps: none.
+/// Returns the index of the first step from which on all means of the chosen pairs are below [`CONNECTED`]; the number
+/// of steps if there is none.
 fn spawn_time(all: &[Parted], pairs: &[usize]) -> usize {
     let of = |parted: &Parted| mean(&pairs.iter().map(|&pair| parted.test[pair]).collect::<Vec<_>>());
     all.iter().rposition(|parted| of(parted) >= CONNECTED).map_or(0, |last| last + 1)
 }
 
-/// Between which of the steps tried spawn times from one number to another lie: `after step 0, by step 10`.
+/// Describes between which of the tested steps a range of spawn times lies: `after step 0, by step 10`.
 fn bracket(all: &[Parted], low: usize, high: usize) -> String {
     let after =
         low.checked_sub(1).and_then(|at| all.get(at)).map(|parted| format!("after step {}", parted.step));
@@ -256,8 +257,8 @@ fn bracket(all: &[Parted], low: usize, high: usize) -> String {
     after.into_iter().chain(by).collect::<Vec<_>>().join(", ")
 }
 
-/// From which step on networks that part end linearly connected: their spawn time. The steps are tested from the last one backwards, each only if
-/// all later ones hold, so that the largest p of those is that of all, whichever step it leads to.
+/// Returns the claim from which step on networks that part end linearly connected: their spawn time. The steps are tested from
+/// the last one backwards, each only if all later ones hold, so that the largest p of those covers all of them.
 fn parting(all: &[Parted], settings: &str) -> Option<Claim> {
     let (about, asked) = ("spawn time", "from which step on networks of one trunk end linearly connected");
     let last = all.last()?;
@@ -318,7 +319,7 @@ fn parting(all: &[Parted], settings: &str) -> Option<Claim> {
     )
 }
 
-/// Writes the claims of each kind of line, those of all and that of networks that parted, and gives each with its figure.
+/// Writes the claims about each kind of line, about all lines and about networks that parted, and returns each with its figure.
 pub(super) fn write(
     ctx: &Ctx,
     plan: &Plan,
@@ -333,7 +334,7 @@ pub(super) fn write(
         }
     }
     let alphas = &plan.alphas;
-    // Each with its figure, which is that of its kind of line, if it is of one.
+    // Each with its figure, that of its kind of line if it has one.
     let mut said: Vec<(&'static str, Option<&Group<'_>>, Claim)> = Vec::new();
     for question in [INITIAL, MATCHED_UNITS] {
         said.push(("barriers", None, overall(&groups, alphas, &question)));

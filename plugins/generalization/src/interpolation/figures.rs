@@ -9,7 +9,7 @@ use super::plan::{Kind, Plan, Start};
 use super::tables::name;
 use super::walk::Line;
 
-/// What is known from the start: the test curves of all networks.
+/// Declares the figure known from the start: the test curves of all networks.
 pub(super) fn training(plan: &Plan) -> Figure {
     let panel = |metric: &str, axis: Axis| {
         let line = Mark::line(metric).split("test").over_epochs().by([By::Model]).mean().band();
@@ -24,7 +24,7 @@ pub(super) fn training(plan: &Plan) -> Figure {
         .panel(panel("accuracy", Axis::linear("share classified right")))
 }
 
-/// The lines and the barriers, with what is said of each kind of pair and of all.
+/// Declares the lines and barriers, with the claims about each kind of pair and about all.
 pub(super) fn lines(plan: &Plan, lines: &[Line], said: &[(&'static str, Claim)]) -> Vec<Figure> {
     let kinds = Kind::ALL.iter().map(|kind| between(plan, *kind, lines, &caption(said, &kind.name())));
     let panel = |title: &str, column: &str, color: &str| {
@@ -48,7 +48,7 @@ pub(super) fn lines(plan: &Plan, lines: &[Line], said: &[(&'static str, Claim)])
     kinds.chain([barriers]).chain(spawned(plan, &caption(said, &"spawned"))).collect()
 }
 
-/// The barriers between networks that parted, by the step.
+/// Declares the barriers between networks that parted, by step.
 fn spawned(plan: &Plan, said: &str) -> Option<Figure> {
     let (role, _) = plan.parting().next()?;
     let settings = &plan.roles[role];
@@ -75,7 +75,7 @@ fn spawned(plan: &Plan, said: &str) -> Option<Figure> {
     Some(figure)
 }
 
-/// Loss and accuracy on the lines of one kind.
+/// Declares loss and accuracy on the lines of one kind.
 fn between(plan: &Plan, kind: Kind, lines: &[Line], said: &str) -> Figure {
     let title = match kind {
         Kind::Batch => "Between two batch sizes",
@@ -95,7 +95,7 @@ fn between(plan: &Plan, kind: Kind, lines: &[Line], said: &str) -> Figure {
         let line = |column: &str, label: &str, color: &str| {
             Mark::line((name(kind, start), "alpha", column)).mean().band().label(label).color(color)
         };
-        // Four lines that cross each other: of the palette, the four hues furthest apart.
+        // Four lines that cross each other: use the four most different hues of the palette.
         Panel::new("α", Axis::log("cross entropy"))
             .right("accuracy")
             .title(format!("{title}: training barrier {:.3}", mean(&barriers)))

@@ -1,6 +1,6 @@
 //! `interpolation`: loss and accuracy on the straight line between two trained networks.
 //!
-//! Method, parameters and how to read the figures: docs/experiments/interpolation.md.
+//! For method, parameters and interpretation see docs/experiments/interpolation.md.
 
 mod conclusion;
 mod figures;
@@ -70,7 +70,7 @@ struct Trained {
     accuracy: [Vec<SeriesId>; 2],
 }
 
-/// Splits in the order of their evaluations.
+/// Splits, in the order of their evaluations.
 const SPLITS: [&str; 2] = ["train", "test"];
 
 impl Experiment for Interpolation {
@@ -171,7 +171,7 @@ impl Experiment for Interpolation {
 }
 
 impl Interpolation {
-    /// The instruments of each role, whose networks at their initial values are those that will be trained. Networks that part have none.
+    /// Creates the instruments of each role, whose networks must have their initial values. Networks that part have none.
     fn probes(&self, ctx: &Ctx, plan: &Plan) -> Result<Vec<Probe>> {
         let mut instruments =
             Instruments::new(&self.instruments, ctx.seed(), &format!("{}.", plan.in_words()));

@@ -1,4 +1,4 @@
-//! Parameters checked together, and in words.
+//! Checks the parameters, and describes them.
 
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::conclusion::counted;
@@ -12,7 +12,7 @@ use tch::{Device, Kind as Precision};
 
 use super::Interpolation;
 
-/// What a pair's networks differ in, in the order in which they are trained.
+/// What a pair's networks differ in, in training order.
 #[derive(Choice, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Batch size.
@@ -21,19 +21,19 @@ pub enum Kind {
     Rate,
 }
 
-/// Where the network at 1 began, and in which order its hidden units are: the lines of a [`Kind`].
+/// The initial values of the network at 1 and the order of its hidden units: the lines of a [`Kind`].
 #[derive(Choice, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Start {
-    /// Where that at 0 began.
+    /// The same initial values as the network at 0.
     Same,
-    /// With other initial values.
+    /// Other initial values.
     Other,
-    /// The same network as [`Start::Other`], its units matched with those of the one at 0.
+    /// The same network as [`Start::Other`], with its units matched to those of the network at 0.
     Aligned,
 }
 
 impl Start {
-    /// As claims name it.
+    /// Returns the words used in claims.
     pub(super) fn in_words(self) -> &'static str {
         match self {
             Self::Same => "the same initial values",
@@ -43,14 +43,14 @@ impl Start {
     }
 }
 
-/// Networks trained in one way, all at once.
+/// Networks trained in the same way, all together.
 #[derive(Clone, Debug)]
 pub struct Role {
     /// Its name: `batch 64, lr 0.001`.
     pub name: String,
-    /// How many: of the networks at 1, the first half begins where those at 0 begin, the second half elsewhere.
+    /// Number of networks. Among those at 1, the first half have the initial values of those at 0, the second half others.
     pub trials: i64,
-    /// Samples in a step.
+    /// Samples per step.
     pub batch: i64,
     /// Learning rate.
     pub lr: f64,
@@ -60,21 +60,21 @@ pub struct Role {
     pub parts_at: Option<i64>,
 }
 
-/// Everything that is to be done.
+/// Everything to be done.
 pub struct Plan {
     /// The networks at 0, then those at 1 of each [`Kind`], then those that part at each step.
     pub roles: Vec<Role>,
-    /// Pairs of each kind.
+    /// Number of pairs of each kind.
     pub pairs: i64,
     /// Inputs, hidden widths, classes.
     pub widths: Vec<i64>,
-    /// Places on the line, 0 and 1 among them exactly.
+    /// Positions on the line, including exactly 0 and 1.
     pub alphas: Vec<f64>,
-    /// Those from 0 to 1.
+    /// The positions from 0 to 1.
     pub between: Vec<f64>,
     /// Training and test set.
     pub sets: [Samples; 2],
-    /// The data set's name for people.
+    /// The data set's title for display.
     pub title: &'static str,
     /// Seed.
     pub seed: u64,
@@ -83,15 +83,15 @@ pub struct Plan {
 }
 
 impl Interpolation {
-    /// Inputs, hidden widths, classes.
+    /// Returns the widths: inputs, hidden layers, classes.
     pub(super) fn widths(&self, inputs: i64) -> Vec<i64> {
         [&[inputs], &self.hidden[..], &[CLASSES]].concat()
     }
 
-    /// What these parameters mean.
+    /// Converts the parameters to a plan.
     ///
     /// # Errors
-    /// Parameters that do not fit together, and data that cannot be read.
+    /// The parameters do not fit together, or data cannot be read.
     pub fn plan(&self, seed: u64, device: Device) -> Result<Plan> {
         self.validate()?;
         let (train, test, title) = images(&self.dataset, self.train_samples, seed, device)?;
@@ -135,17 +135,17 @@ impl Interpolation {
 }
 
 impl Plan {
-    /// Networks of the right shape, parameters zero.
+    /// Creates networks of the right shape with all parameters zero.
     ///
     /// # Errors
-    /// libtorch's.
+    /// libtorch fails.
     pub fn networks(&self, trials: i64) -> Result<Mlp> {
         let mlp = Mlp::zeros(&self.widths, trials, Precision::Float, self.device)?;
         Ok(mlp.with(Activation::Relu, Loss::CrossEntropy))
     }
 
-    /// The networks of a role before their first step. Network t of any role begins with the same values, and trunk t is the same
-    /// whenever its networks part.
+    /// Returns the networks of a role before their first step. Network t of any role has the same initial values, and
+    /// trunk t is the same whenever its networks part.
     pub(super) fn begin(&self, role: usize) -> Result<Ensemble> {
         let settings = &self.roles[role];
         match settings.parts_at {
@@ -154,7 +154,7 @@ impl Plan {
         }
     }
 
-    /// The networks of a role that have parted from these trunks: two of each, one after the other.
+    /// Returns the networks of a role that have parted from these trunks: two of each, one after the other.
     pub(super) fn parted(&self, role: usize, trunks: Option<&Ensemble>) -> Result<Ensemble> {
         let settings = &self.roles[role];
         let mut networks = self.ensemble(settings, settings.trials, "parted")?;
@@ -171,46 +171,47 @@ impl Plan {
         Ok(Ensemble::drawn(self.networks(trials)?, rule, learnt, self.seed, streams)?)
     }
 
-    /// Updates in an epoch of a role.
+    /// Returns the number of updates per epoch of a role.
     pub fn steps_per_epoch(&self, role: usize) -> i64 {
         let (count, batch) = (self.sets[0].count(), self.roles[role].batch);
         (count + batch - 1) / batch
     }
 
-    /// Updates of the networks of a role.
+    /// Returns the number of updates of the networks of a role.
     pub(crate) fn steps_of(&self, role: usize) -> i64 {
         self.roles[role].epochs * self.steps_per_epoch(role)
     }
 
-    /// Updates of all roles, and a step a pair and set for the lines.
+    /// Returns the number of updates of all roles, plus one step per pair and set for the lines.
     pub fn steps(&self) -> i64 {
         let training: i64 = (0..self.roles.len()).map(|role| self.steps_of(role)).sum();
         training + self.pairs * self.sets.len() as i64
     }
 
-    /// The roles whose networks part, and when.
+    /// Returns the roles whose networks part, and when.
     pub(crate) fn parting(&self) -> impl Iterator<Item = (usize, i64)> {
         self.roles.iter().enumerate().filter_map(|(role, settings)| Some((role, settings.parts_at?)))
     }
 
-    /// What the lines of a pair are called, in their order: each [`Kind`] with each [`Start`], then those between networks that parted.
+    /// Returns the names of the lines of a pair in order: each [`Kind`] with each [`Start`], then those between
+    /// networks that parted.
     pub(crate) fn line_names(&self) -> Vec<String> {
         let starts = |kind| Start::NAMES.iter().map(move |start| format!("{kind}, {start}"));
         let kinds = Kind::NAMES.iter().flat_map(starts);
         kinds.chain(self.parting().map(|(role, _)| self.roles[role].name.clone())).collect()
     }
 
-    /// The role of the networks at 1.
+    /// Returns the role of the networks at 1.
     pub(crate) fn role_of(&self, kind: Kind) -> &Role {
         &self.roles[1 + kind as usize]
     }
 
-    /// How the networks at the lines' ends were made, in a sentence for captions.
+    /// Describes how the networks at the lines' ends were trained, for captions.
     pub(super) fn in_words(&self) -> String {
         self.role_in_words(0)
     }
 
-    /// The same of the networks of a role.
+    /// Describes how the networks of a role were trained.
     pub(super) fn role_in_words(&self, role: usize) -> String {
         let mlp: i64 = self.widths.windows(2).map(|w| (w[0] + 1) * w[1]).sum();
         let pairs = counted(self.pairs, "pair");

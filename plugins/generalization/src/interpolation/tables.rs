@@ -5,12 +5,12 @@ use gradtop_sdk::prelude::*;
 use super::plan::{Kind, Plan, Start};
 use super::walk::{Line, Spawned};
 
-/// The table of the lines of one kind and start.
+/// Returns the name of the table for the lines of one kind and start.
 pub(super) fn name(kind: Kind, start: Start) -> String {
     format!("line-{}-{}", kind.name(), start.name())
 }
 
-/// Writes a table for each kind of line, `barriers`, and `spawned` of the networks that parted.
+/// Writes a table for each kind of line, `barriers`, and `spawned` for the networks that parted.
 pub(super) fn write(ctx: &Ctx, plan: &Plan, lines: &[Line], spawned: &[Spawned]) -> Result<()> {
     let step = plan.steps();
     for &kind in Kind::ALL {

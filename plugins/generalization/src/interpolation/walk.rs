@@ -1,4 +1,4 @@
-//! Training role after role, then line after line.
+//! Trains role after role, then evaluates line after line.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ use tch::{Kind as Precision, Tensor};
 use super::plan::{Kind, Plan, Start};
 
 const FILE: &str = "walk.safetensors";
-/// Lines from one network at 0: each kind, each [`Start`].
+/// Number of lines from one network at 0: each kind with each [`Start`].
 const LINES: usize = Kind::ALL.len() * Start::ALL.len();
 
 /// The line between the networks of one pair.
@@ -22,25 +22,25 @@ const LINES: usize = Kind::ALL.len() * Start::ALL.len();
 pub struct Line {
     /// What they differ in.
     pub kind: Kind,
-    /// Where the network at 1 began.
+    /// The start of the network at 1.
     pub start: Start,
-    /// Which pair.
+    /// The number of the pair.
     pub pair: i64,
-    /// On the training and on the test set, an entry for each place.
+    /// On the training and on the test set, an entry for each position.
     pub sets: [Evaluation; 2],
     /// Euclidean distance of the two parameter vectors.
     pub distance: f64,
-    /// Their cosine.
+    /// Cosine of the angle between the two parameter vectors.
     pub cosine: f64,
 }
 
 impl Line {
-    /// [`barrier`] on the training (0) or the test set (1).
+    /// Returns [`barrier`] on the training (0) or the test set (1).
     pub fn barrier(&self, set: usize, alphas: &[f64]) -> (f64, f64) {
         barrier(alphas, &self.sets[set].loss)
     }
 
-    /// The same above the mean of the ends, as Frankle et al. 2020 define it, on the training (0) or the test set (1).
+    /// Returns the barrier above the mean of the ends, as Frankle et al. 2020 define it, on the training (0) or the test set (1).
     pub(crate) fn above_mean(&self, set: usize, alphas: &[f64]) -> f64 {
         above_mean(alphas, &self.sets[set].loss)
     }
@@ -51,22 +51,22 @@ impl Line {
 pub struct Spawned {
     /// The step at which they parted.
     pub step: i64,
-    /// Which pair.
+    /// The number of the pair.
     pub pair: i64,
-    /// On the training and on the test set, an entry for each place from 0 to 1.
+    /// On the training and on the test set, an entry for each position from 0 to 1.
     pub sets: [Evaluation; 2],
     /// Euclidean distance of the two parameter vectors.
     pub distance: f64,
 }
 
 impl Spawned {
-    /// How far the share classified wrong rises above the mean of the ends, on the training (0) or the test set (1).
+    /// Returns how far the fraction classified wrong rises above the mean of the ends, on the training (0) or the test set (1).
     pub(crate) fn error_barrier(&self, set: usize, between: &[f64]) -> f64 {
         let wrong: Vec<f64> = self.sets[set].accuracy.iter().map(|right| 1.0 - right).collect();
         above_mean(between, &wrong)
     }
 
-    /// The same of the loss.
+    /// Returns how far the loss rises above the mean of the ends.
     pub(crate) fn loss_barrier(&self, set: usize, between: &[f64]) -> f64 {
         above_mean(between, &self.sets[set].loss)
     }
@@ -76,8 +76,8 @@ fn value(alphas: &[f64], loss: &[f64], alpha: f64) -> f64 {
     alphas.iter().position(|a| *a == alpha).map_or(f64::NAN, |i| loss[i])
 }
 
-/// max over α in [0, 1] of L(α), less the mean of L(0) and L(1): the barrier of Frankle et al. 2020. Where the ends are not equally
-/// low it is above 0 on a straight chord too, by half of their difference.
+/// Returns max over α in [0, 1] of L(α), minus the mean of L(0) and L(1): the barrier of Frankle et al. 2020. If the
+/// ends differ, a straight chord has a barrier of half their difference.
 fn above_mean(alphas: &[f64], loss: &[f64]) -> f64 {
     let between = alphas.iter().zip(loss).filter(|(alpha, _)| (0.0..=1.0).contains(*alpha));
     let higher = |most: f64, here: f64| if here > most || here.is_nan() { here } else { most };
@@ -85,8 +85,8 @@ fn above_mean(alphas: &[f64], loss: &[f64]) -> f64 {
     highest - f64::midpoint(value(alphas, loss, 0.0), value(alphas, loss, 1.0))
 }
 
-/// max over α in [0, 1] of L(α) − (1 − α) L(0) − α L(1), and the α it is at: how far the loss rises above the chord, the barrier of
-/// Entezari et al. 2022. Never below 0, which both ends have.
+/// Returns max over α in [0, 1] of L(α) − (1 − α) L(0) − α L(1), with its α: how far the loss rises above the chord,
+/// the barrier of Entezari et al. 2022. Never below 0, its value at the ends.
 pub fn barrier(alphas: &[f64], loss: &[f64]) -> (f64, f64) {
     let (start, end) = (value(alphas, loss, 0.0), value(alphas, loss, 1.0));
     let between = alphas.iter().zip(loss).filter(|(alpha, _)| (0.0..=1.0).contains(*alpha));
@@ -94,43 +94,44 @@ pub fn barrier(alphas: &[f64], loss: &[f64]) -> (f64, f64) {
     above.fold((0.0, 0.0), |most, here| if here.0 > most.0 || here.0.is_nan() { here } else { most })
 }
 
-/// A run at one step.
+/// The state of a run at one step.
 pub struct Walk<'a> {
     plan: &'a Plan,
-    /// Finished roles: `[trials, parameters]` each.
+    /// Networks of finished roles: `[trials, parameters]` each.
     trained: Vec<Tensor>,
     /// The role being trained, until all are.
     ensemble: Option<Ensemble>,
-    /// Loss and accuracy on the lines so far, pair by pair, in it set by set, in it [`LINES`] and those between networks that parted.
+    /// Loss and accuracy on the lines so far: by pair, within it by set, within it [`LINES`] and those between networks
+    /// that parted.
     evaluated: Vec<Evaluation>,
     step: i64,
 }
 
 impl<'a> Walk<'a> {
-    /// At step 0.
+    /// Creates the state at step 0.
     ///
     /// # Errors
-    /// libtorch's.
+    /// libtorch fails.
     pub fn new(plan: &'a Plan) -> Result<Self> {
         Ok(Self { trained: Vec::new(), ensemble: Some(plan.begin(0)?), evaluated: Vec::new(), step: 0, plan })
     }
 
-    /// Steps done.
+    /// Returns the number of steps done.
     pub fn step(&self) -> i64 {
         self.step
     }
 
-    /// Whether everything is done.
+    /// Returns whether everything is done.
     pub fn is_done(&self) -> bool {
         self.step == self.plan.steps()
     }
 
-    /// Whether networks are still being trained.
+    /// Returns whether networks are still being trained.
     pub fn is_training(&self) -> bool {
         self.ensemble.is_some()
     }
 
-    /// What is being done, for people.
+    /// Describes what is being done.
     pub fn phase(&self) -> String {
         match self.ensemble {
             Some(_) => format!("training: {}", self.plan.roles[self.trained.len()].name),
@@ -138,7 +139,8 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Threads worth using for the next step. Lines are many small operations, for which threads wait longer than they compute.
+    /// Returns the number of useful threads for the next step. Lines consist of many small operations, for which
+    /// threads wait longer than they compute.
     pub fn useful_threads(&self, available: usize) -> usize {
         match (&self.ensemble, self.plan.roles.get(self.trained.len())) {
             (Some(_), Some(role)) => useful_threads(available, &self.plan.widths, role.trials, role.batch),
@@ -146,30 +148,30 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// When the networks being trained part, if they do.
+    /// Returns when the networks being trained part, if they do.
     fn parts_at(&self) -> Option<i64> {
         self.plan.roles.get(self.trained.len())?.parts_at
     }
 
-    /// The trunks being trained, if their networks have not yet parted.
+    /// Returns the trunks being trained, if their networks have not yet parted.
     fn trunks(&self) -> Option<&Ensemble> {
         self.parts_at()?;
         self.ensemble.as_ref().filter(|ensemble| ensemble.mlp.trials() == self.plan.pairs)
     }
 
-    /// One update of the networks of a role, or the lines of one pair on one set.
+    /// Makes one update of the networks of a role, or evaluates the lines of one pair on one set.
     ///
     /// # Errors
-    /// libtorch's.
+    /// libtorch fails.
     pub fn advance(&mut self) -> Result<()> {
         let train = &self.plan.sets[0];
         self.advance_by(|_, ensemble| Ok(ensemble.advance(train)?))
     }
 
-    /// The same with updates as `update` does them, given the role and its networks.
+    /// Like [`Self::advance`], with updates made by `update`, which receives the role and its networks.
     ///
     /// # Errors
-    /// Those of `update`, and libtorch's.
+    /// `update` or libtorch fails.
     pub fn advance_by(&mut self, update: impl FnOnce(usize, &mut Ensemble) -> Result<()>) -> Result<()> {
         self.step += 1;
         let role = self.trained.len();
@@ -188,7 +190,8 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// The networks on the lines of a pair, in the order of [`LINES`], after the one at 0: `[1 + lines, parameters]`.
+    /// Returns the networks at the ends of a pair's lines, in the order of [`LINES`], after the one at 0: `[1 + lines,
+    /// parameters]`.
     fn networks(&self, pair: i64) -> Result<Tensor> {
         let one = |role: usize, trial: i64| self.trained[role].f_select(0, trial);
         let mut all = vec![one(0, pair)?];
@@ -216,33 +219,32 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// Lines of a pair.
     fn lines_of_pair(&self) -> usize {
         LINES + self.plan.parting().count()
     }
 
-    /// The places of a line of a pair.
+    /// Returns the positions on a line of a pair.
     fn places(plan: &Plan, line: usize) -> &[f64] {
         if line < LINES { &plan.alphas } else { &plan.between }
     }
 
-    /// A line of a pair on a set.
+    /// Returns the evaluation of a line of a pair on a set.
     fn evaluation(&self, pair: i64, set: usize, line: usize) -> Result<Evaluation> {
         let at = (pair as usize * self.plan.sets.len() + set) * self.lines_of_pair() + line;
         self.evaluated.get(at).cloned().ok_or_else(|| Error::new("the lines are not finished"))
     }
 
-    /// The role being trained, how many of its epochs are done, and whether one has just ended.
+    /// Returns the role being trained, the number of its epochs done, and whether an epoch has just ended.
     pub fn place(&self) -> Option<(usize, f64, bool)> {
         let ensemble = self.ensemble.as_ref()?;
         let ended = ensemble.step() % ensemble.steps_per_epoch() == 0;
         Some((self.trained.len(), ensemble.epoch(), ended))
     }
 
-    /// Evaluations of the networks being trained, by set: of the test set, after the last epoch also of the training set.
+    /// Evaluates the networks being trained, by set: on the test set, and after the last epoch also on the training set.
     ///
     /// # Errors
-    /// libtorch's.
+    /// libtorch fails.
     pub fn measured(&self) -> Result<Vec<(usize, Evaluation)>> {
         let Some(ensemble) = &self.ensemble else { return Ok(Vec::new()) };
         if self.trunks().is_some() {
@@ -253,8 +255,8 @@ impl<'a> Walk<'a> {
         sets.map(|set| Ok((set, ensemble.mlp.evaluate(&self.plan.sets[set])?))).collect()
     }
 
-    /// If the lines of a pair on a set have just been evaluated: the pair, the set, and the barriers in the order of
-    /// `Plan::line_names`.
+    /// Returns the pair, the set and the barriers in the order of `Plan::line_names`, if the lines of a pair on a set
+    /// have just been evaluated.
     pub fn barriers(&self) -> Option<(i64, usize, Vec<f64>)> {
         let lines = self.lines_of_pair();
         let before = self.evaluated.len().checked_sub(lines)?;
@@ -264,10 +266,10 @@ impl<'a> Walk<'a> {
         Some(((done / sets) as i64, done % sets, new.collect()))
     }
 
-    /// The lines between networks that parted, once everything is done, by the step and the pair.
+    /// Returns the lines between networks that parted, by step and pair, once everything is done.
     ///
     /// # Errors
-    /// libtorch's.
+    /// libtorch fails.
     pub fn spawned(&self) -> Result<Vec<Spawned>> {
         let mut all = Vec::new();
         for (line, (role, step)) in self.plan.parting().enumerate() {
@@ -282,10 +284,10 @@ impl<'a> Walk<'a> {
         Ok(all)
     }
 
-    /// All lines, once everything is done.
+    /// Returns all lines, once everything is done.
     ///
     /// # Errors
-    /// libtorch's.
+    /// libtorch fails.
     pub fn lines(&self) -> Result<Vec<Line>> {
         let mut lines = Vec::new();
         for pair in 0..self.plan.pairs {
@@ -313,10 +315,10 @@ impl<'a> Walk<'a> {
         Ok(lines)
     }
 
-    /// Keeps the final weights of every network in the run's folder, as `<role>.<trial>`.
+    /// Saves the final weights of every network in the run's folder, as `<role>.<trial>`.
     ///
     /// # Errors
-    /// The folder's.
+    /// The folder is not writable.
     pub fn keep_weights(&self, ctx: &Ctx) -> Result<()> {
         let mut weights = Weights::default();
         for (role, trained) in self.plan.roles.iter().zip(&self.trained) {
@@ -328,10 +330,10 @@ impl<'a> Walk<'a> {
         weights.write(ctx, self.step, "networks")
     }
 
-    /// Writes everything that going on needs.
+    /// Saves everything needed to continue.
     ///
     /// # Errors
-    /// The file's.
+    /// The file cannot be written.
     pub fn save(&self, dir: &Path) -> Result<()> {
         let mut saving = Saving::default();
         saving.integers("position", &[self.step, self.trained.len() as i64, self.evaluated.len() as i64])?;
@@ -348,10 +350,10 @@ impl<'a> Walk<'a> {
         Ok(saving.write(&dir.join(FILE))?)
     }
 
-    /// Goes on from what [`Walk::save`] wrote.
+    /// Restores what [`Walk::save`] saved.
     ///
     /// # Errors
-    /// The file's, and a checkpoint of other parameters.
+    /// The file cannot be read, or belongs to other parameters.
     pub fn restore(plan: &'a Plan, dir: &Path) -> Result<Self> {
         let saved = Saved::read(&dir.join(FILE))?;
         let wrong = || Error::from(saved.misfit());
@@ -392,7 +394,7 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// All networks of an ensemble: `[trials, parameters]`.
+/// Returns all networks of an ensemble: `[trials, parameters]`.
 fn parameters(ensemble: &Ensemble) -> Result<Tensor> {
     let trials = 0..ensemble.mlp.trials();
     let all = trials.map(|trial| ensemble.mlp.trial_parameters(trial)).collect::<Result<Vec<_>, _>>()?;

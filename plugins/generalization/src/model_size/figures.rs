@@ -9,7 +9,7 @@ use super::ModelSize;
 use super::results::Part;
 use super::settings::{Unit, choosing, full_samples, rates, swept, units};
 
-/// A panel of columns of a table against the trained parameters, which are as many as `threshold` at the upright line.
+/// Returns a panel of a table's columns against the number of trained parameters, which equals `threshold` at the vertical line.
 fn panel(title: &str, axis: impl Into<Axis>, threshold: i64, marks: impl IntoIterator<Item = Mark>) -> Panel {
     Panel::new(Axis::log("trained parameters"), axis)
         .title(title)
@@ -21,17 +21,17 @@ fn line(table: &str, column: &str) -> Mark {
     Mark::line((table, "parameters", column)).mean().band()
 }
 
-/// Training and test values.
+/// Returns the training and test values.
 fn both(table: &str, value: &str) -> [Mark; 2] {
     ["train", "test"].map(|split| line(table, &format!("{split}_{value}")).label(split).together())
 }
 
-/// The same for each share of noise.
+/// Returns the training and test values for each fraction of noise.
 fn both_by_noise(table: &str, value: &str) -> [Mark; 2] {
     both(table, value).map(|line| line.by(["noise"]))
 }
 
-/// The run's figures; the captions end with what is said of their part, once something is.
+/// Declares the run's figures; captions end with the claims about their part once there are any.
 pub(super) fn declare(params: &ModelSize, seed: u64, said: &[(Part, Claim)]) -> Result<Vec<Figure>> {
     let said = |part: Part| caption(said, &part);
     let title = data::load(&params.dataset)?.title;

@@ -1,6 +1,6 @@
 //! `model-size`: training and test error against the number of parameters, on either side of interpolation.
 //!
-//! Method, parameters and how to read the figures: docs/experiments/model-size.md.
+//! For method, parameters and interpretation see docs/experiments/model-size.md.
 
 mod conclusion;
 pub mod features;
@@ -149,7 +149,7 @@ impl Experiment for ModelSize {
             turn?;
             let Some(unit) = state.unit() else { break };
             let ended = state.advance(ctx)?;
-            // In thousandths: multiplications would be taken for steps while there are few of both.
+            // In thousandths, because multiplications could be mistaken for steps while there are few of both.
             let share = state.cost_done() as f64 / total.max(1) as f64;
             ctx.progress((share * 1000.0).round() as i64, 1000, &in_words(unit))?;
             if ended {

@@ -1,4 +1,4 @@
-//! One width of parts A and B: all its networks.
+//! All networks of one width in parts A and B.
 
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::checkpoint::{Saved, Saving};
@@ -15,19 +15,19 @@ use tch::{Kind, Tensor};
 use super::ModelSize;
 use super::settings::Unit;
 
-/// Evaluations in a training, at least.
+/// Minimum number of evaluations during a training.
 const EVALUATIONS: i64 = 10;
-/// Updates done without looking up, at most: of one ensemble, and of networks that are trained by themselves.
+/// Maximum number of updates before checking for requests: of an ensemble, and of networks trained separately.
 const BURST: [i64; 2] = [20, 5];
-/// Parameters from which on each network is trained by itself, several side by side on threads. Smaller ones are trained as one
-/// ensemble, which saves operations; the weights of several large ones would only drive each other out of the cache.
+/// Number of parameters from which on each network is trained separately, several in parallel on threads. Smaller ones are
+/// trained as one ensemble, which saves operations; the weights of several large ones would only compete for the cache.
 const ALONE: i64 = 100_000;
 
 /// The networks of one width in training: one ensemble, or one of a single network for each trial.
 pub(super) struct Networks {
     parts: Vec<Part>,
     epochs: i64,
-    /// The learning rate falls from this to 0 along a cosine, if it falls.
+    /// If set, the learning rate falls from this to 0 along a cosine.
     falling: Option<f64>,
 }
 
@@ -38,15 +38,15 @@ struct Part {
     probe: Probe,
 }
 
-/// Loss (squared errors summed over outputs) and accuracy of every network; of the training set at the end only.
+/// Loss (squared errors summed over outputs) and accuracy of every network; of the training set only at the end.
 pub(super) struct Scores {
     pub(super) train: Option<Evaluation>,
     pub(super) test: Evaluation,
 }
 
 impl Networks {
-    /// The networks of a unit of part A or B at step 0: one for each row of `labels` (`i64 [networks, samples]`), all for the same
-    /// `images` (`u8 [samples, 784]`).
+    /// Creates the networks of a unit of part A or B at step 0: one for each row of `labels` (`i64 [networks,
+    /// samples]`), all for the same `images` (`u8 [samples, 784]`).
     pub(super) fn new(
         params: &ModelSize,
         unit: Unit,
@@ -78,7 +78,7 @@ impl Networks {
         Ok(Self { parts, epochs, falling })
     }
 
-    /// Adds the weights of every network, under the name of its number.
+    /// Adds the weights of every network, named by its index.
     pub(super) fn keep(&self, weights: &mut Weights, name: impl Fn(usize) -> String) -> Result<()> {
         let mut index = 0;
         for part in &self.parts {
@@ -90,27 +90,27 @@ impl Networks {
         Ok(())
     }
 
-    /// Updates done of each network.
+    /// Returns the number of updates of each network.
     pub(super) fn step(&self) -> i64 {
         self.parts[0].ensemble.step()
     }
 
-    /// Updates of the whole training.
+    /// Returns the number of updates of the whole training.
     pub(super) fn total(&self) -> i64 {
         self.epochs * self.parts[0].ensemble.steps_per_epoch()
     }
 
-    /// Weights and biases of one network, counted from the real tensors.
+    /// Returns the number of weights and biases of one network, counted from the tensors.
     pub(super) fn parameters(&self) -> i64 {
         self.parts[0].ensemble.mlp.parameter_count()
     }
 
-    /// Passes over the training images done.
+    /// Returns the number of epochs done.
     pub(super) fn epoch(&self) -> f64 {
         self.parts[0].ensemble.epoch()
     }
 
-    /// Some updates of every network, up to the next evaluation at most. Gives their number.
+    /// Makes some updates of every network, at most up to the next evaluation, and returns their number.
     pub(super) fn advance(&mut self, workers: &mut [()]) -> Result<i64> {
         let (step, total, falling) = (self.step(), self.total(), self.falling);
         let steps = self.parts[0].ensemble.steps_per_epoch();
@@ -130,7 +130,7 @@ impl Networks {
         Ok(burst)
     }
 
-    /// Puts instruments on all networks, at step 0; `name` is the name and the trial of each.
+    /// Attaches instruments to all networks, at step 0; `name` returns the name and trial of each.
     pub(super) fn watch(
         &mut self,
         ctx: &Ctx,
@@ -147,27 +147,25 @@ impl Networks {
         Ok(())
     }
 
-    /// Logs what instruments have read, network by network.
+    /// Logs the instruments' readings, network by network.
     pub(super) fn log_readings(&mut self, ctx: &Ctx) -> Result<()> {
         self.parts.iter_mut().try_for_each(|part| part.probe.log_kept(ctx, part.ensemble.steps_per_epoch()))
     }
 
-    /// Whether the networks are evaluated now: some times in a training, and at its end.
+    /// Returns whether the networks are evaluated now: several times during a training, and at its end.
     pub(super) fn due(&self) -> bool {
         let (step, steps) = (self.step(), self.parts[0].ensemble.steps_per_epoch());
         let every = (self.epochs / EVALUATIONS).max(1);
         step == self.total() || (step % steps == 0 && (step / steps) % every == 0)
     }
 
-    /// Whether they are trained to the end.
     pub(super) fn ended(&self) -> bool {
         self.step() >= self.total()
     }
 
-    /// Evaluates all networks, network by network in the results.
     pub(super) fn evaluate(&mut self, test: &Samples, workers: &mut [()]) -> Result<Scores> {
         let ended = self.ended();
-        // Samples may go to another thread, but not be shared by several.
+        // Samples can be moved to another thread, but not shared by several.
         let parts = self
             .parts
             .iter_mut()

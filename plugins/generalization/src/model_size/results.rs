@@ -1,28 +1,28 @@
-//! What was found so far, and its tables.
+//! The results so far, and their tables.
 
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::checkpoint::{Saved, Saving};
 
-/// Which part a result belongs to.
+/// The part a result belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Part {
-    /// A.
+    /// Part A.
     Full,
-    /// B.
+    /// Part B.
     Subset,
-    /// C.
+    /// Part C.
     Features,
-    /// A at several learning rates.
+    /// Part A at several learning rates.
     Rates,
-    /// B at several learning rates.
+    /// Part B at several learning rates.
     SubsetRates,
 }
 
-/// All, in the order of their numbers in a checkpoint.
+/// All parts, in the order of their numbers in a checkpoint.
 const PARTS: [Part; 5] = [Part::Full, Part::Subset, Part::Features, Part::Rates, Part::SubsetRates];
 
 impl Part {
-    /// As the page and the tables call it.
+    /// Returns the name used in documentation and tables.
     pub(super) fn letter(self) -> &'static str {
         match self {
             Self::Full | Self::Rates => "A",
@@ -40,7 +40,7 @@ impl Part {
     }
 }
 
-/// A network of part A or B at one learning rate: loss and accuracy on the images that choose between rates, and on the test set.
+/// A network of part A or B at one learning rate: loss and accuracy on the validation images, and on the test set.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct AtRate {
     pub(super) part: Part,
@@ -52,7 +52,7 @@ pub(super) struct AtRate {
     pub(super) test: [f64; 2],
 }
 
-/// Numbers of it in a checkpoint.
+/// Number of values in a checkpoint.
 const AT_RATE: usize = 9;
 
 impl AtRate {
@@ -82,9 +82,9 @@ pub(super) struct Model {
     pub(super) part: Part,
     /// Width of the (first) hidden layer, or number of features.
     pub(super) width: i64,
-    /// Trained parameters.
+    /// Number of trained parameters.
     pub(super) parameters: i64,
-    /// Share of random training labels.
+    /// Fraction of random training labels.
     pub(super) noise: f64,
     pub(super) trial: i64,
     /// Loss and accuracy on the training set, by the labels learnt.
@@ -102,7 +102,7 @@ pub(super) struct Results {
     rates: Vec<AtRate>,
 }
 
-/// Numbers of a model in a checkpoint.
+/// Number of values of a model in a checkpoint.
 const NUMBERS: usize = 10;
 
 impl Model {
@@ -137,7 +137,7 @@ impl Model {
     }
 }
 
-/// A share in words, as tables and legends have it.
+/// Formats a fraction of noise for tables and legends.
 pub(super) fn noise_in_words(noise: f64) -> String {
     format!("{} % noise", (1000.0 * noise).round() / 10.0)
 }
@@ -151,14 +151,14 @@ impl Results {
         self.rates.push(network);
     }
 
-    /// The networks of a part at several rates, by noise and size, of each the one at the common rate first.
+    /// Returns the networks of a part at several rates, by noise and size, the one at the common rate first.
     pub(super) fn at_rates(&self, part: Part) -> Vec<AtRate> {
         let mut rates: Vec<AtRate> = self.rates.iter().filter(|rate| rate.part == part).copied().collect();
         rates.sort_by(|a, b| a.noise.total_cmp(&b.noise).then(a.parameters.cmp(&b.parameters)));
         rates
     }
 
-    /// The models of a part, by their size.
+    /// Returns the models of a part by size.
     pub(super) fn of(&self, part: Part) -> Vec<Model> {
         let mut models: Vec<Model> = self.models.iter().filter(|m| m.part == part).copied().collect();
         models.sort_by(|a, b| {
@@ -167,7 +167,7 @@ impl Results {
         models
     }
 
-    /// The tables `full`, `subset`, `features`, `rates` and `subset-rates`, as far as there are rows.
+    /// Writes the tables `full`, `subset`, `features`, `rates` and `subset-rates`, if they have rows.
     pub(super) fn write(&self, ctx: &Ctx, step: i64) -> Result<()> {
         for (part, table, width, loss, unit) in [
             (Part::Full, "full", "width", "loss", "nats"),

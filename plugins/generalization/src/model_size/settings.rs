@@ -1,4 +1,4 @@
-//! What is trained, from the parameters.
+//! Determines what is trained from the parameters.
 
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::data::{CLASSES, PIXELS};
@@ -6,23 +6,23 @@ use gradtop_toolkit::parameters::invalid;
 
 use super::ModelSize;
 
-/// One thing that is trained to its end before the next.
+/// A unit of work, completed before the next begins.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Unit {
-    /// Part A: networks 784-h-2h-10, all trials at once.
+    /// Part A: networks 784-h-2h-10, all trials together.
     Full { width: i64 },
-    /// Part A at one learning rate: one network that learns fewer images, so that others choose between rates.
+    /// Part A at one learning rate: one network on fewer images, so that others can choose between rates.
     Rate { width: i64, lr: f64 },
-    /// Part B: networks 784-h-10, all trials with clean and with noisy labels at once.
+    /// Part B: networks 784-h-10, all trials with clean and with noisy labels together.
     Subset { width: i64 },
     /// Part B at another learning rate: one network with clean and one with noisy labels.
     SubsetRate { width: i64, lr: f64 },
-    /// Part C: one draw of features, clean and noisy labels at once.
+    /// Part C: one draw of features, clean and noisy labels together.
     Features { trial: i64, features: i64 },
 }
 
 impl Unit {
-    /// Inputs, hidden widths and outputs of the networks.
+    /// Returns the widths: inputs, hidden layers, outputs.
     pub(super) fn widths(self) -> Vec<i64> {
         match self {
             Self::Full { width } | Self::Rate { width, .. } => vec![PIXELS, width, 2 * width, CLASSES],
@@ -31,7 +31,7 @@ impl Unit {
         }
     }
 
-    /// Weights and biases that are trained. Random features have weights for each class, no bias.
+    /// Returns the number of trained weights and biases. Random features have weights for each class and no bias.
     pub(super) fn parameters(self) -> i64 {
         match self {
             Self::Features { features, .. } => features * CLASSES,
@@ -39,7 +39,7 @@ impl Unit {
         }
     }
 
-    /// Learning rate that training begins with.
+    /// Returns the initial learning rate.
     pub(super) fn lr(self, params: &ModelSize) -> f64 {
         match self {
             Self::Rate { lr, .. } | Self::SubsetRate { lr, .. } => lr,
@@ -47,7 +47,7 @@ impl Unit {
         }
     }
 
-    /// Networks with each kind of labels.
+    /// Returns the number of networks with each kind of labels.
     pub(super) fn trials(self, params: &ModelSize) -> i64 {
         match self {
             Self::Rate { .. } | Self::SubsetRate { .. } => 1,
@@ -55,7 +55,7 @@ impl Unit {
         }
     }
 
-    /// Work, in thousands of multiplications, roughly; below a certain size a network costs what its inputs cost.
+    /// Returns the approximate work in thousands of multiplications; below a certain size, a network costs as much as its inputs.
     pub(super) fn cost(self, params: &ModelSize) -> i64 {
         let parameters = self.parameters().max(20_000) / 1000;
         match self {
@@ -73,33 +73,33 @@ impl Unit {
     }
 }
 
-/// Training images of part A.
+/// Returns the number of training images of part A.
 pub(super) fn full_samples(params: &ModelSize) -> i64 {
     if params.full_samples == 0 { 60_000 } else { params.full_samples }
 }
 
-/// Training images that networks at other learning rates learn, at most, and those that choose between rates.
+/// Maximum number of training images at other learning rates, and of validation images that choose between rates.
 const SWEPT: [i64; 2] = [20_000, 5000];
 
-/// The first of these many of part A's images are learnt at each rate, and as many of the last choose.
+/// Returns how many of part A's first images are learnt at each rate, and how many of the last choose.
 pub(super) fn swept(params: &ModelSize) -> [i64; 2] {
     let images = full_samples(params);
     let choosing = SWEPT[1].min(images / 5);
     [SWEPT[0].min(images - choosing), choosing]
 }
 
-/// Training images that choose between the rates of part B, none of which is learnt; none: there is nothing to choose.
+/// Returns the number of validation images that choose between the rates of part B; 0 if there is nothing to choose.
 pub(super) fn choosing(params: &ModelSize) -> i64 {
     if params.subset_rates.is_empty() { 0 } else { SWEPT[1].min(60_000 - params.subset_samples) }
 }
 
-/// Learning rates that each width of a part is trained at, the common one first; none: only that, and nothing is chosen.
+/// Returns the learning rates at which each width of a part is trained, the common one first; empty if there is nothing
+/// to choose.
 pub(super) fn rates(params: &ModelSize, further: &[f64]) -> Vec<f64> {
     let common = (!further.is_empty()).then_some(params.lr);
     common.into_iter().chain(further.iter().copied()).collect()
 }
 
-/// Everything, in the order it is done.
 pub(super) fn units(params: &ModelSize) -> Result<Vec<Unit>> {
     let ratios = &params.feature_ratios;
     let mut units: Vec<Unit> = params.full_widths.iter().map(|&width| Unit::Full { width }).collect();

@@ -1,4 +1,4 @@
-//! Where the run is: what is done, and the networks in training.
+//! The state of the run: what is done, and the networks in training.
 
 use std::path::Path;
 
@@ -25,14 +25,14 @@ pub(super) struct State {
     params: ModelSize,
     seed: u64,
     device: Device,
-    /// Networks trained side by side.
+    /// One entry per network trained in parallel.
     workers: Vec<()>,
     threads: usize,
     dataset: std::sync::Arc<Dataset>,
     units: Vec<Unit>,
-    /// The unit that is next or in training.
+    /// The index of the unit that is next or in training.
     at: usize,
-    /// Updates and solutions so far.
+    /// Number of updates and solutions so far.
     step: i64,
     pub(super) results: Results,
     sets: Option<Sets>,
@@ -41,15 +41,15 @@ pub(super) struct State {
     draw: Option<Draw>,
 }
 
-/// The sets of the part in training.
+/// The data sets of the part in training.
 struct Sets {
     part: Part,
     /// Training images, `u8 [samples, 784]`.
     images: Tensor,
-    /// Their labels, a row for each network of a width.
+    /// Their labels, one row for each network of a width.
     labels: Tensor,
     test: Samples,
-    /// Training images that choose between learning rates.
+    /// Validation images that choose between learning rates.
     choosing: Option<Samples>,
 }
 
@@ -58,12 +58,12 @@ struct Draw {
     trial: i64,
     train: Tensor,
     test: Tensor,
-    /// One-hot targets `[n, 20]`: as they are, then noisy; test targets twice.
+    /// One-hot targets `[n, 20]`: true, then noisy labels; test targets twice.
     targets: [Tensor; 2],
     labels: [Vec<Tensor>; 2],
 }
 
-/// Labels of the training images with this noise for a trial.
+/// Returns labels of the training images with this noise for a trial.
 fn noisy(split: &Split, noise: f64, seed: u64, part: &str, trial: i64) -> Vec<u8> {
     let stream = Stream::named(&format!("model-size/noise/{part}")).member(trial as u32);
     corrupted(split.label_values(), noise, Rng::new(seed, stream, 0))
@@ -73,7 +73,7 @@ fn label_tensor(labels: &[u8], device: Device) -> Result<Tensor> {
     Ok(Tensor::f_from_slice(labels)?.f_to_kind(Kind::Int64)?.f_to_device(device)?)
 }
 
-/// Noise and trial of a place on the run axis of a unit's networks.
+/// Returns noise and trial of a network of a unit by its index.
 fn member(params: &ModelSize, unit: Unit, index: usize) -> (f64, i64) {
     let trials = unit.trials(params) as usize;
     (if index < trials { 0.0 } else { params.noise }, (index % trials) as i64)
@@ -89,7 +89,7 @@ fn part_of(unit: Unit) -> Part {
     }
 }
 
-/// Name of its networks, and its trial.
+/// Returns the name of a unit's networks, and the trial.
 fn name(params: &ModelSize, unit: Unit, index: usize) -> (String, i64) {
     let ((noise, trial), width) = (member(params, unit, index), unit.widths()[1]);
     let few = format!("few images, width {width}, {}", super::results::noise_in_words(noise));
@@ -123,32 +123,30 @@ impl State {
         })
     }
 
-    /// Everything, in the order it is done.
     pub(super) fn units(&self) -> &[Unit] {
         &self.units
     }
 
-    /// What is next or in training.
+    /// Returns the unit that is next or in training.
     pub(super) fn unit(&self) -> Option<Unit> {
         self.units.get(self.at).copied()
     }
 
-    /// Units done.
+    /// Returns the number of completed units.
     pub(super) fn done(&self) -> usize {
         self.at
     }
 
-    /// Updates and solutions so far.
+    /// Returns the number of updates and solutions so far.
     pub(super) fn step(&self) -> i64 {
         self.step
     }
 
-    /// Cost of everything.
     pub(super) fn total(&self) -> i64 {
         self.units.iter().map(|unit| unit.cost(&self.params)).sum()
     }
 
-    /// Cost of what is done.
+    /// Returns the cost of what is done.
     pub(super) fn cost_done(&self) -> i64 {
         let whole: i64 = self.units[..self.at].iter().map(|unit| unit.cost(&self.params)).sum();
         let part = match (&self.networks, self.unit()) {
@@ -161,7 +159,7 @@ impl State {
         whole + part
     }
 
-    /// Some updates of the networks in training, or one solution. Whether that was the end of a unit.
+    /// Makes some updates of the networks in training, or computes one solution. Returns whether that completed a unit.
     pub(super) fn advance(&mut self, ctx: &Ctx) -> Result<bool> {
         match self.unit() {
             None => Ok(false),
@@ -244,7 +242,7 @@ impl State {
         Ok(ended)
     }
 
-    /// Makes the networks of a unit unless they are there.
+    /// Creates the networks of a unit if necessary.
     fn open(&mut self, ctx: &Ctx, unit: Unit, part: Part) -> Result<()> {
         self.sets(unit, part)?;
         let Some(sets) = &self.sets else { return Ok(()) };
@@ -293,7 +291,7 @@ impl State {
         }
     }
 
-    /// Keeps the first network with each kind of labels beside those at other rates.
+    /// Stores the first network with each kind of labels along with those at other rates.
     fn keep_at_rate(&mut self, unit: Unit, part: Part, parameters: i64, chosen_by: &Scores, scores: &Scores) {
         let part = if part == Part::Subset { Part::SubsetRates } else { part };
         for index in 0..scores.test.loss.len() {
@@ -313,7 +311,8 @@ impl State {
         }
     }
 
-    /// Keeps the weights of the networks of a unit in the run's folder. Part C has none: its readouts are solved anew in no time.
+    /// Saves the weights of the networks of a unit in the run's folder. Part C has none, because its readouts are
+    /// quickly solved again.
     fn keep_weights(&self, ctx: &Ctx, unit: Unit) -> Result<()> {
         let Some(networks) = &self.networks else { return Ok(()) };
         let mut weights = Weights::default();
@@ -331,7 +330,7 @@ impl State {
         weights.write(ctx, self.step, &file)
     }
 
-    /// The draw of features of this trial, for as many as any unit needs.
+    /// Draws features for this trial, as many as any unit needs.
     fn draw(&mut self, trial: i64) -> Result<()> {
         if self.draw.as_ref().is_some_and(|draw| draw.trial == trial) {
             return Ok(());
@@ -342,7 +341,7 @@ impl State {
             Unit::Features { features, .. } => Some(*features),
             _ => None,
         });
-        // On the CPU whatever the device: double precision, and a decomposition that GPUs have not.
+        // Always on the CPU: double precision, and a decomposition that GPUs lack.
         let (seed, device) = (self.seed, Device::Cpu);
         let weights = weights(most.max().unwrap_or(1), seed, trial as u32)?;
         let train = self.dataset.train.subset(self.params.feature_samples as usize, seed);
@@ -412,7 +411,7 @@ impl State {
         Ok(true)
     }
 
-    /// Writes everything a later [`State::restore`] needs.
+    /// Saves everything that [`State::restore`] needs.
     pub(super) fn save(&self, dir: &Path) -> Result<()> {
         let mut saving = Saving::default();
         let training = i64::from(self.networks.is_some());
@@ -424,7 +423,7 @@ impl State {
         Ok(saving.write(&dir.join(FILE))?)
     }
 
-    /// Goes back to what [`State::save`] wrote, for the same parameters.
+    /// Restores what [`State::save`] saved, for the same parameters.
     pub(super) fn restore(&mut self, ctx: &Ctx, dir: &Path) -> Result<()> {
         let saved = Saved::read(&dir.join(FILE))?;
         let [at, step, training] = saved.exactly("state")?;

@@ -1,4 +1,4 @@
-//! What became of the networks, in words computed from their numbers.
+//! Draws conclusions about the networks.
 
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::conclusion::{self, Claim, FEWEST, Strength, coefficient, counted, significant};
@@ -7,11 +7,11 @@ use gradtop_toolkit::stats::{permutation, spearman};
 use super::plan::{Group, Labels, Pixels};
 use super::training::{Outcome, Training};
 
-/// Share of labels that are right by chance.
+/// Fraction of labels that are right by chance.
 const CHANCE: f64 = 0.1;
 
-/// Training accuracy that labels drawn anew in each epoch must stay below to count as not learnt: twice that of chance, and of few
-/// labels three standard deviations above it.
+/// Returns the training accuracy below which labels redrawn in each epoch count as not learnt: twice chance, and for
+/// few labels three standard deviations above it.
 fn not_learnt(samples: i64) -> f64 {
     let deviation = (CHANCE * (1.0 - CHANCE) / samples as f64).sqrt();
     (2.0 * CHANCE).max(CHANCE + 3.0 * deviation)
@@ -20,7 +20,7 @@ fn not_learnt(samples: i64) -> f64 {
 /// The report's network.
 const REPORTED: &str = "lenet";
 
-/// Images with random labels that must be fitted to say something on whether a network can: a hundred always are.
+/// Minimum number of random labels for a statement whether a network can fit them: a hundred always are.
 const TELLING: i64 = 1000;
 
 /// Networks of one kind.
@@ -28,18 +28,18 @@ struct Subject {
     name: &'static str,
     parameters: i64,
     convolutional: bool,
-    /// Epochs that training may take.
+    /// Maximum number of training epochs.
     epochs: i64,
     groups: Vec<Found>,
 }
 
-/// What became of a group.
+/// The results of a group.
 struct Found {
     group: Group,
     outcomes: Vec<Outcome>,
 }
 
-/// Lowest and highest of some numbers, written once if equal.
+/// Formats the range of some numbers, written once if both ends are equal.
 fn range(values: impl Iterator<Item = f64>, number: impl Fn(f64) -> String) -> String {
     let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
     let (low, high) = (number(low), number(high));
@@ -50,7 +50,7 @@ fn percent(share: f64) -> String {
     format!("{:.1}", 100.0 * share)
 }
 
-/// `1 epoch`, `136 to 144 epochs`.
+/// Formats `1 epoch` or `136 to 144 epochs`.
 fn epochs(values: impl Iterator<Item = f64>) -> String {
     let words = range(values, |epoch| format!("{epoch:.0}"));
     if words == "1" { "1 epoch".to_owned() } else { format!("{words} epochs") }
@@ -66,7 +66,7 @@ impl Found {
         (!all.is_empty()).then(|| all.iter().sum::<f64>() / all.len() as f64)
     }
 
-    /// `all 3 trials after 56 to 66 epochs`, or who did not.
+    /// Describes `all 3 trials after 56 to 66 epochs`, or which did not.
     fn who(&self, limit: i64) -> String {
         let (fitted, all) = (self.fitted().count(), self.outcomes.len());
         let diverged = self.outcomes.iter().filter(|o| o.diverged.is_some()).count();
@@ -101,12 +101,12 @@ impl Found {
 }
 
 impl Subject {
-    /// The group with these labels on natural images that has the most of them.
+    /// Returns the largest group with these labels on natural images.
     fn largest(&self, labels: Labels) -> Option<&Found> {
         self.groups.iter().filter(|g| g.plain(labels)).max_by_key(|g| g.group.samples)
     }
 
-    /// Every claim with the figure it is read from.
+    /// Returns every claim with the figure it is based on.
     fn claims(&self) -> Vec<(String, Claim)> {
         let curves = format!("curves-{}", self.name);
         let figure = |group: &Group| match group {
@@ -165,7 +165,7 @@ impl Subject {
             }
         };
         let fitted = found.fitted().count();
-        // What one network has fitted can be fitted; that none did within some epochs says nothing of more.
+        // What one network has fitted can be fitted; that none did within some epochs implies nothing about more epochs.
         let strength = if fitted > 0 { Strength::Shown } else { Strength::Seen };
         let claim = Claim::new(self.about(format!("{samples} {what}")), strength, found.who(self.epochs))
             .evidence(found.test());
@@ -187,7 +187,7 @@ impl Subject {
         }
     }
 
-    /// Whether the epochs to fit grow along some variable, over the groups that were fitted by every trial.
+    /// Tests whether the epochs to fit grow with some variable, over the groups that every trial fitted.
     fn order(
         &self,
         what: &str,
@@ -226,7 +226,7 @@ impl Subject {
         Some(if found.value.is_finite() { claim.evidence(coefficient(&found)) } else { claim })
     }
 
-    /// The report's claim that a convolutional network cannot fit random labels.
+    /// Tests the report's claim that a convolutional network cannot fit random labels.
     fn answer(&self) -> Option<Claim> {
         let largest = self.largest(Labels::Fixed(1.0))?;
         let telling = |g: &&Found| g.plain(Labels::Fixed(1.0)) && g.group.samples >= TELLING;
@@ -280,7 +280,7 @@ impl Subject {
     }
 }
 
-/// Writes what the run found to the log and the table `conclusion`, and gives each claim with its figure.
+/// Writes the claims to the log and the table `conclusion`, and returns each with its figure.
 pub(super) fn write(ctx: &Ctx, training: &Training, epochs: i64) -> Result<Vec<(String, Claim)>> {
     let (mut names, mut parameters, mut claims) = (Vec::new(), Vec::new(), Vec::new());
     for (index, network) in training.networks().iter().enumerate() {

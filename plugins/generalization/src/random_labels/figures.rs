@@ -7,7 +7,7 @@ use super::RandomLabels;
 use super::plan::{Labels, Network, Pixels};
 use super::training::{Progress, Training};
 
-/// Names of the groups of a network that are chosen; `None` without any.
+/// Returns the names of the chosen groups of a network; `None` if there are none.
 fn chosen(training: &Training, network: usize, which: impl Fn(&Progress) -> bool) -> Option<Vec<&str>> {
     let groups = training.groups().iter().filter(|g| g.group.network == network && which(g));
     let names: Vec<&str> = groups.map(|g| g.group.name.as_str()).collect();
@@ -26,8 +26,8 @@ fn ignorance() -> Mark {
     Mark::level(10_f64.ln()).label("ln 10: knows nothing")
 }
 
-/// The run's figures: for each kind of network its curves, then what all kinds share. The captions end with what was found in them,
-/// once something is.
+/// Declares the run's figures: for each kind of network its curves, then the common ones. Captions end with the claims
+/// once there are any.
 pub(super) fn declare(
     params: &RandomLabels,
     training: &Training,
@@ -57,7 +57,7 @@ fn network_in_words(params: &RandomLabels, network: &Network) -> String {
     )
 }
 
-/// True and random labels over each other, and the control.
+/// Declares true and random labels in one figure, and the control.
 fn curves(
     params: &RandomLabels,
     training: &Training,
@@ -93,7 +93,7 @@ fn curves(
     })))
 }
 
-/// Images without meaning beside random labels.
+/// Declares meaningless images beside random labels.
 fn inputs(
     params: &RandomLabels,
     training: &Training,
@@ -127,7 +127,7 @@ fn inputs(
     Some(figure)
 }
 
-/// How long fitting takes, and what it does to the test set.
+/// Declares how long fitting takes, and its effect on the test set.
 fn fits(params: &RandomLabels, training: &Training, seed: u64, said: &[(String, Claim)]) -> Vec<Figure> {
     let random = training.groups().iter().any(|g| g.group.is_random());
     let partly = training.groups().iter().any(|g| g.group.is_partly());

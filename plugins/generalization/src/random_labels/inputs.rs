@@ -1,4 +1,4 @@
-//! The images of the training and of the test set, as they are or made meaningless.
+//! The images of the training and the test set, natural or made meaningless.
 
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::data::{PIXELS, Split};
@@ -17,7 +17,7 @@ pub struct Inputs {
 }
 
 impl Inputs {
-    /// The images of these splits as `pixels` says. What becomes of an image does not depend on how many there are.
+    /// Creates the images of these splits. The result for an image does not depend on their number.
     pub fn new(pixels: Pixels, train: &Split, test: &Split, seed: u64, device: Device) -> Result<Self> {
         let order = permutation(Rng::new(seed, Stream::named("random-labels/shuffled-pixels"), 0));
         let of = |split: &Split, member: u32| -> Result<Tensor> {

@@ -1,4 +1,4 @@
-//! One network that learns, whatever its kind.
+//! A network in training, whatever its kind.
 
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::checkpoint::{Saved, Saving};
@@ -14,14 +14,14 @@ use tch::{Device, Kind, Tensor};
 
 use super::plan::Network;
 
-/// What is common to all networks of a run.
+/// The settings common to all networks of a run.
 #[derive(Clone, Copy, Debug)]
 pub struct Setting {
-    /// Samples a step.
+    /// Samples per step.
     pub batch: i64,
     /// Optimizer.
     pub rule: Rule,
-    /// Seed of everything.
+    /// The seed.
     pub seed: u64,
     /// Device.
     pub device: Device,
@@ -40,35 +40,35 @@ pub struct Sets {
 
 /// A network with its optimizer and its data.
 pub trait Learner: Send {
-    /// Updates done.
+    /// Returns the number of updates done.
     fn step(&self) -> i64;
-    /// Updates in an epoch; the last one is of a shorter batch if the samples do not divide evenly.
+    /// Returns the number of updates per epoch; the last batch is shorter if the samples do not divide evenly.
     fn steps_per_epoch(&self) -> i64;
-    /// Gives the training inputs these labels. To be called before an epoch begins, not within.
+    /// Sets the labels of the training inputs. Only between epochs.
     fn set_labels(&mut self, labels: &[u8]) -> Result<()>;
-    /// The labels it learns now, read back from the device.
+    /// Returns the labels it currently learns, read back from the device.
     fn labels(&self) -> Result<Vec<u8>>;
-    /// One update.
+    /// Makes one update.
     fn advance(&mut self) -> Result<()>;
-    /// A probe of it; before its first update.
+    /// Creates a probe of it, before its first update.
     fn watch(&self, ctx: &Ctx, instruments: &mut Instruments, name: Name) -> Result<Probe>;
-    /// Leaves the updates to a probe: that of a network with the same initial values.
+    /// Lets a probe make the updates: that of a network with the same initial values.
     fn attach(&mut self, probe: Probe);
-    /// Logs what the probe has read since the last call.
+    /// Logs the probe's readings since the last call.
     fn log_readings(&mut self, ctx: &Ctx) -> Result<()>;
-    /// Mean cross entropy and accuracy on the whole training set, by its present labels.
+    /// Returns the mean cross entropy and accuracy on the whole training set, by its current labels.
     fn on_train(&mut self) -> Result<[f64; 2]>;
-    /// The same on the test set, by its true labels.
+    /// Returns the mean cross entropy and accuracy on the test set, by its true labels.
     fn on_test(&mut self) -> Result<[f64; 2]>;
-    /// Adds everything that [`Learner::restore`] needs, under this name. Labels are the caller's.
+    /// Saves everything that [`Learner::restore`] needs, under this name, except labels.
     fn save(&self, name: &str, saving: &mut Saving) -> Result<()>;
     /// Adds its weights under this name.
     fn keep(&self, name: &str, weights: &mut Weights) -> Result<()>;
-    /// Goes back to what [`Learner::save`] saved.
+    /// Restores what [`Learner::save`] saved.
     fn restore(&mut self, name: &str, saved: &Saved) -> Result<()>;
 }
 
-/// A network of this kind at step 0. Its initial values and the order of its batches are functions of seed, kind and trial alone.
+/// Creates a network of this kind at step 0. Its initial values and the order of its batches depend only on seed, kind and trial.
 pub fn new(
     network: &Network,
     trial: i64,
@@ -149,7 +149,7 @@ impl Learner for Perceptron {
     }
 
     fn labels(&self) -> Result<Vec<u8>> {
-        // From the targets that the passes read, not from the labels they were made of.
+        // From the targets that the passes use, not from the labels they were created from.
         read_labels(&self.train.targets().f_argmax(0, false)?)
     }
 
@@ -202,7 +202,7 @@ struct Convolutional {
     labels: Tensor,
     probe: Probe,
     order: Tensor,
-    /// The epoch of the order.
+    /// The epoch to which the order belongs.
     epoch: Option<i64>,
     step: i64,
     batch: i64,

@@ -1,6 +1,6 @@
 //! `random-labels`: networks that fit labels without any meaning.
 //!
-//! Method, parameters and how to read the figures: docs/experiments/random-labels.md.
+//! For method, parameters and interpretation see docs/experiments/random-labels.md.
 
 mod conclusion;
 mod figures;
@@ -156,7 +156,7 @@ impl Experiment for RandomLabels {
                 break;
             }
             let before = training.groups().iter().filter(|group| group.finished).count();
-            // A round that a stop cuts short is saved as far as it came.
+            // A round interrupted by a stop is saved as far as it came.
             let rows = training.round(&|| ctx.should_stop())?;
             training.log_readings(ctx)?;
             if let Some(rows) = rows {

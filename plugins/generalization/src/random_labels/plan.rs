@@ -1,4 +1,4 @@
-//! What is trained on what.
+//! Determines what is trained on which data.
 
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::cnn::{self, Spec};
@@ -28,29 +28,29 @@ pub enum Condition {
 /// A kind of network.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Network {
-    /// A ReLU perceptron of these widths, inputs and outputs included.
+    /// A ReLU perceptron of these widths, including inputs and outputs.
     Mlp(Vec<i64>),
     /// A convolutional network.
     Cnn(&'static Spec),
 }
 
-/// Which labels the training images have.
+/// The labels of the training images.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Labels {
     /// Each replaced by a random class with this probability, once, before training.
     Fixed(f64),
-    /// All random, and others in each epoch: nothing can be learnt.
+    /// All random and redrawn in each epoch, so that nothing can be learnt.
     Redrawn,
 }
 
-/// What the images are, of the training set and of the test set.
+/// The images of the training and the test set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Pixels {
-    /// As they are.
+    /// Unchanged.
     Natural,
-    /// In one random order, the same in all images.
+    /// With pixels in one random order for all images.
     Shuffled,
-    /// In a random order of each image's own.
+    /// With pixels in a different random order for each image.
     Random,
     /// Noise with the mean and the standard deviation of the training set.
     Gaussian,
@@ -65,28 +65,28 @@ pub struct Group {
     pub labels: Labels,
     /// The images.
     pub pixels: Pixels,
-    /// Training images.
+    /// Number of training images.
     pub samples: i64,
-    /// Whether it is one of `conditions`, which have curves, and not of a sweep, which is after its epochs alone.
+    /// Whether it belongs to `conditions`, which have curves, rather than to a sweep, which only needs the number of epochs.
     pub has_curves: bool,
     /// Name of its series, such as `mlp random`.
     pub name: String,
 }
 
 impl Group {
-    /// Whether all labels of natural images are random, and stay.
+    /// Returns whether all labels of natural images are random and fixed.
     pub(crate) fn is_random(&self) -> bool {
         self.pixels == Pixels::Natural && self.labels == Labels::Fixed(1.0)
     }
 
-    /// Whether some labels, but not all, are random.
+    /// Returns whether some labels, but not all, are random.
     pub(crate) fn is_partly(&self) -> bool {
         matches!(self.labels, Labels::Fixed(p) if p > 0.0 && p < 1.0)
     }
 }
 
 impl Network {
-    /// Short name.
+    /// Returns a short name.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Mlp(_) => "mlp",
@@ -94,7 +94,7 @@ impl Network {
         }
     }
 
-    /// Weights and biases, by arithmetic.
+    /// Computes the number of weights and biases.
     pub fn parameter_count(&self) -> i64 {
         match self {
             Self::Mlp(widths) => widths.windows(2).map(|w| (w[0] + 1) * w[1]).sum(),
@@ -102,12 +102,11 @@ impl Network {
         }
     }
 
-    /// Whether it has convolutions.
     pub(crate) fn is_convolutional(&self) -> bool {
         matches!(self, Self::Cnn(_))
     }
 
-    /// Its layers in the usual notation.
+    /// Returns its layers in the usual notation.
     pub fn shape(&self) -> String {
         match self {
             Self::Mlp(widths) => shape(widths),
@@ -115,18 +114,17 @@ impl Network {
         }
     }
 
-    /// Cost of a sample relative to the other kinds, to begin with the costliest.
+    /// Returns the cost of a sample relative to other kinds, to start with the most expensive.
     pub(super) fn weight(&self) -> i64 {
         match self {
             Self::Mlp(_) => self.parameter_count(),
-            // Kernels are used at many places.
+            // Kernels are applied at many positions.
             Self::Cnn(_) => 12 * self.parameter_count(),
         }
     }
 }
 
 impl RandomLabels {
-    /// The kinds of network.
     pub(super) fn kinds(&self) -> Result<Vec<Network>> {
         self.networks
             .iter()
@@ -145,7 +143,7 @@ impl RandomLabels {
             .collect()
     }
 
-    /// Training images of the curves of this kind of network.
+    /// Returns the number of training images for the curves of this kind of network.
     pub(super) fn samples_of(&self, network: &Network) -> i64 {
         match network {
             Network::Mlp(_) => self.mlp_samples,
@@ -153,8 +151,8 @@ impl RandomLabels {
         }
     }
 
-    /// All groups in the order they are begun: those of different networks by turns, so that what is trained at the same time
-    /// differs in cost.
+    /// Returns all groups in training order. Different networks alternate, so that networks trained at the same time
+    /// differ in cost.
     pub(super) fn plan(&self, networks: &[Network]) -> Result<Vec<Group>> {
         let of_each: Vec<Vec<Group>> = networks
             .iter()
@@ -190,12 +188,12 @@ impl RandomLabels {
             groups.push(Group { has_curves: true, ..group(labels, pixels, whole, name) });
         }
         let partly = &self.corruptions;
-        // Written out in the names of series, which are of bounded length.
+        // Written out in the names of series, which have a maximum length.
         if let Some(p) = partly.iter().find(|p| **p > 0.0 && **p < 1e-12) {
             return Err(invalid(format!("parameter `corruptions` names {p:e}, must be 0 or at least 1e-12")));
         }
         let few = self.corruption_samples.min(whole);
-        // The ends of their curves: true and random labels of as many images.
+        // The ends of their curves: true and random labels for the same number of images.
         let ends = [0.0, 1.0].into_iter().filter(|_| !partly.is_empty() && few < whole);
         for p in ends.chain(partly.iter().copied()) {
             let labels = Labels::Fixed(p);

@@ -1,4 +1,4 @@
-//! Parameters checked together, and in words.
+//! Checks the parameters, and describes them.
 
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::data;
@@ -11,10 +11,10 @@ use super::plan::Network;
 use super::training::Setup;
 
 impl RandomLabels {
-    /// What these parameters mean for training. Reads the data.
+    /// Converts the parameters to a training setup. Reads the data.
     ///
     /// # Errors
-    /// Parameters that do not fit together, or a data set that is missing or damaged.
+    /// The parameters do not fit together, or a data set is missing or damaged.
     pub fn setup(&self, seed: u64, device: tch::Device, threads: usize) -> Result<Setup> {
         let networks = self.kinds()?;
         let groups = self.plan(&networks)?;
@@ -45,7 +45,7 @@ impl RandomLabels {
         })
     }
 
-    /// How many images have partly random labels: one number, or one for each network.
+    /// Describes how many images have partly random labels: one number, or one for each network.
     pub(super) fn corruption_in_words(&self, networks: &[Network]) -> String {
         let mut all: Vec<String> =
             networks.iter().map(|n| self.corruption_samples.min(self.samples_of(n)).to_string()).collect();
@@ -53,7 +53,7 @@ impl RandomLabels {
         all.join(" and ")
     }
 
-    /// Optimizer, batch and seed for captions.
+    /// Describes optimizer, batch and seed for captions.
     pub(super) fn in_words(&self, seed: u64) -> String {
         let title = data::load(&self.dataset).map_or("", |dataset| dataset.title);
         let test = if self.test_samples == 0 { 10_000 } else { self.test_samples };

@@ -1,4 +1,4 @@
-//! What became of every network, as tables.
+//! The results of every network as tables.
 
 use gradtop_sdk::prelude::*;
 
@@ -23,7 +23,7 @@ impl Fit {
     }
 }
 
-/// The table `fits` of all networks whose group has ended, and from it `fit-samples` and `fit-corruption` for the figures.
+/// Writes the table `fits` of all networks whose group has ended, and from it `fit-samples` and `fit-corruption` for the figures.
 pub(super) fn write(ctx: &Ctx, training: &Training) -> Result<()> {
     let mut fits = Vec::new();
     for progress in training.groups().iter().filter(|group| group.finished) {
@@ -40,10 +40,10 @@ pub(super) fn write(ctx: &Ctx, training: &Training) -> Result<()> {
     rows(ctx, "fits", step, &fits)?;
     let natural = |fit: &&Fit| fit.group.pixels == Pixels::Natural;
     let mut by_size: Vec<Fit> = fits.iter().filter(|fit| fit.group.is_random()).cloned().collect();
-    // Lines join points in the table's order.
+    // Lines connect points in the table's order.
     by_size.sort_by_key(|fit| fit.group.samples);
     rows(ctx, "fit-samples", step, &by_size)?;
-    // Of as many images as any partly random labels have.
+    // For the same number of images as partly random labels have.
     let swept = |fit: &&Fit| Some(fit.group.samples) == training.swept_samples(fit.group.network);
     let fixed = |fit: &&Fit| matches!(fit.group.labels, Labels::Fixed(_));
     let mut by_corruption: Vec<Fit> =

@@ -1,4 +1,4 @@
-//! Training all groups, a few at a time, epoch by epoch.
+//! Trains all groups, a few at a time, epoch by epoch.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -19,29 +19,29 @@ use crate::labels::corrupted;
 
 const FILE: &str = "training.safetensors";
 
-/// Epochs up to which the test set is evaluated after each.
+/// Number of epochs up to which the test set is evaluated after each.
 const EVERY_EPOCH_UNTIL: i64 = 10;
 
-/// What [`Training::new`] needs to know.
+/// The settings of [`Training::new`].
 #[derive(Debug)]
 pub struct Setup {
     /// Kinds of networks.
     pub networks: Vec<Network>,
-    /// What is trained, in this order.
+    /// The groups to train, in this order.
     pub groups: Vec<Group>,
-    /// Images to train on: as many as the largest group needs; smaller groups take the first of them.
+    /// Training images: as many as the largest group needs; smaller groups take the first of them.
     pub train: Split,
     /// Images to test with.
     pub test: Split,
-    /// Networks of each group.
+    /// Number of networks per group.
     pub trials: i64,
-    /// Epochs after which a group is given up.
+    /// Number of epochs after which a group is given up.
     pub epochs: i64,
     /// Epochs between evaluations on the test set, after the tenth.
     pub eval_every: i64,
-    /// What is common to all networks.
+    /// Settings common to all networks.
     pub setting: Setting,
-    /// Threads.
+    /// Number of threads.
     pub threads: usize,
 }
 
@@ -52,15 +52,15 @@ pub struct Row {
     pub group: usize,
     /// Its trial.
     pub trial: usize,
-    /// Epochs it has been trained for.
+    /// Number of epochs it has been trained for.
     pub epoch: i64,
     /// On the training set, by the labels it learns.
     pub train: [f64; 2],
-    /// On the test set, by the true labels, where that was due.
+    /// On the test set, by the true labels, if that was due.
     pub test: Option<[f64; 2]>,
 }
 
-/// What became of one network: its numbers when it first had every training label right, or the latest ones.
+/// The result of one network: its numbers when it first had every training label right, or the latest ones.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Outcome {
     /// Epochs after which it had every training label right.
@@ -71,7 +71,7 @@ pub struct Outcome {
     pub train: [f64; 2],
     /// Loss and accuracy on the test set, at the last evaluation not after `epoch`.
     pub test: [f64; 2],
-    /// Epoch after which its loss was not finite: it is trained no further.
+    /// Epoch after which its loss was not finite, so that it is no longer trained.
     pub diverged: Option<i64>,
 }
 
@@ -101,19 +101,19 @@ impl Outcome {
     }
 }
 
-/// A group and what became of it.
+/// A group and its results.
 pub struct Progress {
-    /// What it is.
+    /// The group.
     pub group: Group,
-    /// Of each trial.
+    /// The outcome of each trial.
     pub outcomes: Vec<Outcome>,
     /// Whether its training has ended.
     pub finished: bool,
-    /// The epoch that is evaluated next, 0 before any training.
+    /// The epoch to be evaluated next, 0 before any training.
     next: i64,
     /// Its networks while they are trained.
     jobs: Vec<Job>,
-    /// Of each of its networks to come, if it is watched.
+    /// A probe for each of its future networks, if it is watched.
     probes: Vec<Probe>,
 }
 
@@ -124,17 +124,17 @@ struct Job {
     labels: Labels,
     trial: usize,
     seed: u64,
-    /// The epoch whose labels it has.
+    /// The epoch to which its labels belong.
     labels_of: i64,
 }
 
-/// What a network is to do in a round.
+/// What a network must do in a round.
 #[derive(Clone, Copy)]
 struct Order {
     group: usize,
-    /// Up to which epoch.
+    /// The epoch up to which to train.
     epoch: i64,
-    /// Whether the test set is to be evaluated.
+    /// Whether to evaluate the test set.
     test_due: bool,
     /// Whether it has had every training label right before.
     fitted: bool,
@@ -157,7 +157,7 @@ pub struct Training {
     rounds: i64,
 }
 
-/// The labels of the training images in an epoch.
+/// Returns the labels of the training images in an epoch.
 pub fn labels(kind: Labels, truth: &[u8], seed: u64, trial: usize, epoch: i64) -> Vec<u8> {
     let stream = Stream::named("random-labels/labels").member(trial as u32);
     match kind {
@@ -167,7 +167,7 @@ pub fn labels(kind: Labels, truth: &[u8], seed: u64, trial: usize, epoch: i64) -
 }
 
 impl Job {
-    /// Trains up to the epoch of the order and evaluates. `None` if `stop` came before the evaluation.
+    /// Trains up to the epoch of the order and evaluates. `None` if `stop` returned true before the evaluation.
     fn go(&mut self, order: Order, stop: &(dyn Fn() -> bool + Sync)) -> Result<Option<Row>> {
         let Order { group, epoch, test_due, fitted } = order;
         let steps = self.learner.steps_per_epoch();
@@ -181,7 +181,7 @@ impl Job {
         if stop() {
             return Ok(None);
         }
-        // A network is judged by the labels of the epoch it has just learnt.
+        // A network is evaluated by the labels of the epoch it has just learnt.
         self.relabel((epoch - 1).max(0))?;
         let train = self.learner.on_train()?;
         let now_fitted = train[1] >= 1.0 && !fitted;
@@ -200,7 +200,7 @@ impl Job {
 }
 
 impl Training {
-    /// Everything before the first epoch.
+    /// Creates everything before the first epoch.
     pub fn new(setup: Setup) -> Result<Self> {
         let device = setup.setting.device;
         let threads = if device == tch::Device::Cpu { setup.threads.max(1) } else { 1 };
@@ -227,14 +227,14 @@ impl Training {
             epochs: setup.epochs,
             eval_every: setup.eval_every,
             setting: setup.setting,
-            // A network a thread: threads within operations this small wait longer for each other than they compute.
+            // One network per thread: threads within such small operations wait longer for each other than they compute.
             workers: vec![(); threads],
             threads: if device == tch::Device::Cpu { 1 } else { setup.threads.max(1) },
             rounds: 0,
         })
     }
 
-    /// Puts instruments on the networks of all groups with curves. Before the first round.
+    /// Attaches instruments to the networks of all groups with curves. Before the first round.
     pub fn watch(&mut self, ctx: &Ctx, instruments: &mut Instruments) -> Result<()> {
         for index in 0..self.groups.len() {
             if !instruments.on() || !self.groups[index].group.has_curves {
@@ -251,34 +251,34 @@ impl Training {
         Ok(())
     }
 
-    /// Logs what instruments have read since the last call, network by network.
+    /// Logs the instruments' readings since the last call, network by network.
     pub fn log_readings(&mut self, ctx: &Ctx) -> Result<()> {
         let mut jobs = self.groups.iter_mut().flat_map(|progress| &mut progress.jobs);
         jobs.try_for_each(|job| job.learner.log_readings(ctx))
     }
 
-    /// Kinds of networks.
+    /// Returns the kinds of networks.
     pub fn networks(&self) -> &[Network] {
         &self.networks
     }
 
-    /// All groups in the order they are begun.
+    /// Returns all groups in training order.
     pub fn groups(&self) -> &[Progress] {
         &self.groups
     }
 
-    /// Rounds done: in each, every network in training is trained for an epoch and evaluated.
+    /// Returns the number of rounds done: in each, every network in training is trained for an epoch and evaluated.
     pub fn rounds(&self) -> i64 {
         self.rounds
     }
 
-    /// Whether nothing is left to train.
+    /// Returns whether nothing is left to train.
     pub fn finished(&self) -> bool {
         self.groups.iter().all(|group| group.finished)
     }
 
-    /// How much is done, and of how much. Nobody knows how many epochs a group will take, so this is a guess that is right at the
-    /// beginning and at the end: half of a group's work is taken as done after as many epochs as such labels usually need.
+    /// Returns the work done and the total. The number of epochs a group needs is unknown, so this is an estimate that is right
+    /// at the beginning and at the end: half of a group's work counts as done after as many epochs as such labels usually need.
     pub fn work(&self) -> (i64, i64) {
         let mut done = 0;
         let mut total = 0;
@@ -293,7 +293,7 @@ impl Training {
         (done, total)
     }
 
-    /// Training images of the groups of this network whose labels are partly random, if there are such.
+    /// Returns the number of training images of this network's groups with partly random labels, if there are any.
     pub(crate) fn swept_samples(&self, network: usize) -> Option<i64> {
         self.groups
             .iter()
@@ -303,14 +303,14 @@ impl Training {
             .next()
     }
 
-    /// The labels that the networks of a group in training learn now, trial by trial.
+    /// Returns the labels that the networks of a group in training currently learn, trial by trial.
     pub fn labels_in_use(&self, group: usize) -> Result<Vec<Vec<u8>>> {
         self.groups[group].jobs.iter().map(|job| job.learner.labels()).collect()
     }
 
-    /// Begins groups until two are in training: more networks than threads, so that none waits long for the others.
+    /// Starts groups until two are in training: more networks than threads, so that no thread waits long for others.
     fn open(&mut self) -> Result<()> {
-        // Only now: what their instruments read in the last round has been logged since.
+        // Not earlier: the instruments' readings of the last round have been logged by now.
         self.groups.iter_mut().filter(|g| g.finished).for_each(|g| g.jobs = Vec::new());
         let window = 2.max(self.workers.len());
         for index in 0..self.groups.len() {
@@ -323,7 +323,7 @@ impl Training {
                 self.groups[index].jobs = self.jobs(index)?;
             }
         }
-        // Inputs that no group in training or to come has a use for.
+        // Inputs that no current or future group needs.
         let needed = |pixels: Pixels| {
             let mut open = self.groups.iter().filter(|g| !g.finished);
             open.any(|g| g.group.pixels == pixels && (!g.jobs.is_empty() || pixels == Pixels::Natural))
@@ -335,7 +335,7 @@ impl Training {
         Ok(())
     }
 
-    /// The networks of a group at step 0.
+    /// Creates the networks of a group at step 0.
     fn jobs(&mut self, index: usize) -> Result<Vec<Job>> {
         let Group { network, labels: kind, pixels, samples, .. } = self.groups[index].group;
         let (seed, device) = (self.setting.seed, self.setting.device);
@@ -365,7 +365,7 @@ impl Training {
         epoch <= EVERY_EPOCH_UNTIL || epoch % self.eval_every == 0 || epoch == self.epochs
     }
 
-    /// One round. `None` if `stop` came before it was done: it goes on where it was with the next call.
+    /// Makes one round. `None` if `stop` returned true before its end: the next call continues it.
     pub fn round(&mut self, stop: &(dyn Fn() -> bool + Sync)) -> Result<Option<Vec<Row>>> {
         self.open()?;
         let due: Vec<bool> = self.groups.iter().map(|g| self.test_due(g.next)).collect();
@@ -382,7 +382,7 @@ impl Training {
                 }
             }
         }
-        // The costliest first, so that threads end at about the same time.
+        // The most expensive first, so that threads end at about the same time.
         jobs.sort_by_key(|(cost, ..)| std::cmp::Reverse(*cost));
         let rows =
             side_by_side(&mut self.workers, self.threads, jobs, |(), (_, job, order)| job.go(order, stop))?;
@@ -400,8 +400,8 @@ impl Training {
         Ok(Some(rows))
     }
 
-    /// After a round of a group: it ends when every trial is over, or after its last epoch. Labels drawn anew are learnt for as
-    /// long as random ones that stay are.
+    /// Called after a round of a group: it ends when every trial is over, or after its last epoch. Redrawn labels are
+    /// trained for as long as fixed random ones.
     fn close(&mut self, index: usize) {
         let progress = &self.groups[index];
         let own = &progress.group;
@@ -418,7 +418,7 @@ impl Training {
         progress.finished = over;
     }
 
-    /// Keeps the weights of the groups that the last round finished in the run's folder.
+    /// Saves the weights of the groups that the last round finished in the run's folder.
     pub fn keep_weights(&self, ctx: &Ctx) -> Result<()> {
         for progress in self.groups.iter().filter(|progress| progress.finished) {
             let (name, mut weights) = (&progress.group.name, Weights::default());
@@ -430,7 +430,7 @@ impl Training {
         Ok(())
     }
 
-    /// Writes everything a later [`Training::restore`] needs.
+    /// Saves everything that [`Training::restore`] needs.
     pub fn save(&self, dir: &Path) -> Result<()> {
         let mut saving = Saving::default();
         saving.integers("rounds", &[self.rounds])?;
@@ -448,7 +448,7 @@ impl Training {
         Ok(saving.write(&dir.join(FILE))?)
     }
 
-    /// Goes back to what [`Training::save`] wrote, for the same setup.
+    /// Restores what [`Training::save`] saved, for the same setup.
     pub fn restore(&mut self, dir: &Path) -> Result<()> {
         let saved = Saved::read(&dir.join(FILE))?;
         [self.rounds] = saved.exactly("rounds")?;
@@ -477,7 +477,7 @@ impl Training {
 }
 
 impl Outcome {
-    /// Takes in what a round found.
+    /// Records the result of a round.
     fn note(&mut self, row: &Row) {
         if self.over() {
             return;

@@ -1,4 +1,4 @@
-//! What the networks say, computed from them.
+//! Draws conclusions from the networks.
 
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::conclusion::{self, Claim, FEW, FEWEST, Strength, coefficient};
@@ -8,14 +8,14 @@ use super::measure::Network;
 use super::plan::{Moment, Plan, Purpose};
 use super::verdict::{Artefact, Groups, Quantity, by_protocol, many, of, own_rates, with_test_loss};
 
-/// Networks that a rank correlation needs.
+/// Minimum number of networks for a rank correlation.
 const FEWEST_PAIRS: usize = 4;
 
-/// One rate of all batch sizes.
+/// The caution that all batch sizes share a learning rate.
 const ONE_RATE: &str = "one learning rate for all batch sizes: part of a trend may be the rate's";
 
-/// Writes the claims on each protocol, on peaks and on generalisation to the log and the table `conclusion`, and gives each with its
-/// figure.
+/// Writes the claims about each protocol, about peaks and about generalisation to the log and the table `conclusion`,
+/// and returns each with its figure.
 pub(super) fn write(ctx: &Ctx, plan: &Plan, networks: &[Network], step: i64) -> Result<Vec<(String, Claim)>> {
     let (mut about, mut said): (Vec<String>, Vec<(String, Claim)>) = (Vec::new(), Vec::new());
     let mut say = |what: &str, figure: &str, claims: Vec<Claim>| {
@@ -38,7 +38,7 @@ pub(super) fn write(ctx: &Ctx, plan: &Plan, networks: &[Network], step: i64) -> 
     conclusion::write(ctx, step, said, 0, vec![Column::utf8("what", &about)])
 }
 
-/// What rises, what falls, and by how much, under one protocol.
+/// Returns the claims about what rises and falls, and by how much, under one protocol.
 fn protocol(plan: &Plan, moment: Moment, networks: &[&Network]) -> Vec<Claim> {
     let title = format!("measured {}", moment.in_words());
     let losses = Groups::of(plan, networks, Quantity::TrainLoss);
@@ -67,8 +67,8 @@ fn protocol(plan: &Plan, moment: Moment, networks: &[&Network]) -> Vec<Claim> {
         .collect()
 }
 
-/// What becomes of the differences between batch sizes if each has its own rate: from the smallest to the largest that came to the
-/// training loss.
+/// Returns the claim how the differences between batch sizes change if each has its own rate: from the smallest to the
+/// largest that reached the training loss.
 fn rates(plan: &Plan, networks: &[Network]) -> Option<Claim> {
     let wanted = plan.legs.iter().filter(|leg| leg.purpose == Purpose::Rates).count();
     if wanted == 0 {
@@ -154,7 +154,7 @@ fn short(value: f64) -> String {
     if value.abs() >= 10.0 { format!("{value:.1}") } else { format!("{value:.3}") }
 }
 
-/// Whether a peak under as many epochs is one of training progress.
+/// Returns the claim whether a peak at an equal number of epochs is one of training progress.
 fn artefact(plan: &Plan, quantity: Quantity, found: &Artefact) -> Claim {
     let epochs = plan.params.epochs;
     let about = format!("after {epochs} epochs, peak of the {}", quantity.name());

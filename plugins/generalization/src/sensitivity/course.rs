@@ -1,4 +1,4 @@
-//! Leg after leg: training, then a measurement of each moment.
+//! Leg after leg: trains, then measures each moment.
 
 use std::path::Path;
 
@@ -15,13 +15,13 @@ use super::plan::{Leg, Moment, Plan, Purpose};
 
 const FILE: &str = "course.safetensors";
 
-/// What the last step saw of the networks of a leg, a value a trial.
+/// What the last step observed of the networks of a leg, one value per trial.
 pub struct Seen {
     /// Index of the leg.
     pub leg: usize,
-    /// Passes over what they learn.
+    /// Number of epochs.
     pub epoch: f64,
-    /// Loss on the training images followed.
+    /// Loss on the followed training images.
     pub loss: Vec<f64>,
     /// Sensitivity of logits.
     pub logits: Vec<f64>,
@@ -29,26 +29,26 @@ pub struct Seen {
     pub probabilities: Vec<f64>,
 }
 
-/// A run at one step.
+/// The state of a run at one step.
 pub struct Course<'a> {
     plan: &'a Plan,
     /// Index of the leg.
     leg: usize,
     step: i64,
     follow: Follow<'a>,
-    /// How many of the leg's moments are measured.
+    /// How many of the leg's moments have been measured.
     moments: usize,
     networks: Vec<Network>,
     seen: Option<Seen>,
-    /// The networks that the last step measured, but not those that go on for more epochs.
+    /// The networks that the last step measured, except those that continue for more epochs.
     measured: (String, Weights),
 }
 
 impl<'a> Course<'a> {
-    /// At step 0.
+    /// Creates the state at step 0.
     ///
     /// # Errors
-    /// libtorch's.
+    /// libtorch fails.
     pub fn new(plan: &'a Plan) -> Result<Self> {
         let follow = Follow::new(plan, &plan.legs[0], None)?;
         let (networks, measured) = (Vec::new(), Default::default());
@@ -57,30 +57,30 @@ impl<'a> Course<'a> {
         Ok(course)
     }
 
-    /// Steps done: updates and measurements.
+    /// Returns the number of steps done: updates and measurements.
     pub fn step(&self) -> i64 {
         self.step
     }
 
-    /// Networks measured so far.
+    /// Returns the networks measured so far.
     pub fn networks(&self) -> &[Network] {
         &self.networks
     }
 
-    /// Keeps the weights of the networks that the last step measured in the run's folder.
+    /// Saves the weights of the networks that the last step measured in the run's folder.
     ///
     /// # Errors
-    /// The folder's.
+    /// The folder is not writable.
     pub fn keep_weights(&self, ctx: &Ctx) -> Result<()> {
         self.measured.1.write(ctx, self.step, &self.measured.0)
     }
 
-    /// What the last step saw.
+    /// Returns what the last step observed.
     pub fn seen(&self) -> Option<&Seen> {
         self.seen.as_ref()
     }
 
-    /// Whether everything is done.
+    /// Returns whether everything is done.
     pub fn is_done(&self) -> bool {
         self.leg + 1 == self.plan.legs.len() && self.leg_is_done()
     }
@@ -89,13 +89,14 @@ impl<'a> Course<'a> {
         self.follow.is_over() && self.moments == self.follow.leg.moments.len()
     }
 
-    /// What is being done, for people.
+    /// Describes what is being done.
     pub fn phase(&self) -> String {
         let doing = if self.follow.is_over() { "measuring" } else { "training" };
         format!("{}: {doing}", self.follow.leg.name)
     }
 
-    /// Work done, in thousandths of that expected, which is counted in samples learnt from: a leg that ends earlier or later than expected moves on at its end.
+    /// Returns the work done in thousandths of the expected work, which is counted in samples learnt. A leg that ends
+    /// earlier or later than expected jumps at its end.
     pub fn progress(&self) -> (i64, i64) {
         let plan = self.plan;
         let learning = |leg: usize| training_cost(plan, &plan.legs[leg]);
@@ -105,11 +106,11 @@ impl<'a> Course<'a> {
             + learning(self.leg) * self.follow.share()
             + measuring(self.leg) * share;
         let all = (0..plan.legs.len()).map(|leg| learning(leg) + measuring(leg)).sum::<f64>();
-        // Not the samples themselves, which would be taken for steps while there are few of both.
+        // Not the samples themselves, which could be mistaken for steps while there are few of both.
         ((done / all * 1000.0).round() as i64, 1000)
     }
 
-    /// Threads worth using for the next step.
+    /// Returns the number of useful threads for the next step.
     pub fn useful_threads(&self, available: usize) -> usize {
         if self.follow.is_over() {
             return available;
@@ -118,18 +119,18 @@ impl<'a> Course<'a> {
         useful_threads(available, self.plan.shape.widths(), leg.trials, leg.batch)
     }
 
-    /// One update of a leg's networks, or a measurement of those of one moment.
+    /// Makes one update of a leg's networks, or measures those of one moment.
     ///
     /// # Errors
-    /// libtorch's.
+    /// libtorch fails.
     pub fn advance(&mut self) -> Result<()> {
         self.advance_by(|_, ensemble, train| Ok(ensemble.advance(train)?))
     }
 
-    /// The same with updates of a leg's networks as `update` does them, given the leg, its networks and what they learn.
+    /// Like [`Self::advance`], with updates made by `update`, which receives the leg, its networks and their data.
     ///
     /// # Errors
-    /// Those of `update`, and libtorch's.
+    /// `update` or libtorch fails.
     pub fn advance_by(
         &mut self,
         update: impl FnOnce(usize, &mut Ensemble, &Samples) -> Result<()>,
@@ -185,10 +186,10 @@ impl<'a> Course<'a> {
         Ok(())
     }
 
-    /// Writes everything that going on needs.
+    /// Saves everything needed to continue.
     ///
     /// # Errors
-    /// The file's.
+    /// The file cannot be written.
     pub fn save(&self, dir: &Path) -> Result<()> {
         let mut saving = Saving::default();
         self.follow.save(&mut saving)?;
@@ -204,10 +205,10 @@ impl<'a> Course<'a> {
         Ok(saving.write(&dir.join(FILE))?)
     }
 
-    /// Goes on from what [`Course::save`] wrote.
+    /// Restores what [`Course::save`] saved.
     ///
     /// # Errors
-    /// The file's, and a checkpoint of other parameters.
+    /// The file cannot be read, or belongs to other parameters.
     pub fn restore(plan: &'a Plan, dir: &Path) -> Result<Self> {
         let saved = Saved::read(&dir.join(FILE))?;
         let wrong = || Error::from(saved.misfit());
@@ -234,10 +235,10 @@ impl<'a> Course<'a> {
     }
 }
 
-/// Times the updates of the slowest network at the common rate after which one at another rate is given up.
+/// A network at another rate is given up after this multiple of the updates of the slowest one at the common rate.
 const PATIENCE: i64 = 3;
 
-/// The step after which a leg of [`Purpose::Rates`] is given up, if networks of its batch size came to the training loss.
+/// Returns the step after which a leg of [`Purpose::Rates`] is given up, if networks of its batch size reached the training loss.
 fn most(plan: &Plan, leg: &Leg, networks: &[Network]) -> Option<i64> {
     let slowest = networks
         .iter()

@@ -7,7 +7,7 @@ use super::measure::Network;
 use super::plan::{Moment, Plan};
 use super::verdict::{Quantity, by_protocol, many, with_test_loss};
 
-/// What is known from the start: the networks of all batch sizes as they learn.
+/// Declares the figure known from the start: the networks of all batch sizes as they learn.
 pub(super) fn progress(plan: &Plan) -> Figure {
     let panel = |metric: &str, axis: Axis| {
         Panel::new(Axis::log("epoch"), axis)
@@ -25,7 +25,7 @@ pub(super) fn progress(plan: &Plan) -> Figure {
         .panel(panel("probability_sensitivity", Axis::linear("sensitivity of probabilities")))
 }
 
-/// What is known at the end; the captions end with what was found in them.
+/// Declares the figures of the end; captions end with the claims.
 pub(super) fn results(plan: &Plan, networks: &[Network], said: &[(String, Claim)]) -> Vec<Figure> {
     let measured = |moment: &Moment| !by_protocol(plan, networks, moment.name()).is_empty();
     let protocols = plan.protocols().into_iter().filter(measured).map(|moment| protocol(plan, moment, said));
@@ -36,7 +36,7 @@ pub(super) fn results(plan: &Plan, networks: &[Network], said: &[(String, Claim)
         .collect()
 }
 
-/// The table and the figure of a protocol.
+/// Returns the name of a protocol's table and figure.
 pub(super) fn table_of(moment: Moment) -> String {
     format!("protocol-{}", moment.name())
 }
@@ -77,7 +77,8 @@ fn protocol(plan: &Plan, moment: Moment, said: &[(String, Claim)]) -> Figure {
         .panel(panel("Trace", "trace".into()).mark(line(Quantity::Trace)))
 }
 
-/// The sensitivity of probabilities under as many epochs, once fewer and once more, and against the training loss.
+/// Declares the sensitivity of probabilities at an equal number of epochs, also with fewer and more, and against the
+/// training loss.
 fn peak(plan: &Plan, networks: &[Network], said: &[(String, Claim)]) -> Option<Figure> {
     if by_protocol(plan, networks, "epochs").is_empty() {
         return None;
@@ -104,7 +105,7 @@ fn peak(plan: &Plan, networks: &[Network], said: &[(String, Claim)]) -> Option<F
     Some(figure)
 }
 
-/// What the test loss may go with.
+/// What the test loss may correlate with.
 const SHOWN: [Quantity; 4] =
     [Quantity::Logits, Quantity::Probabilities, Quantity::LambdaMax, Quantity::Sharpness];
 

@@ -1,4 +1,4 @@
-//! One leg: networks trained at one batch size, kept at each of their moments.
+//! One leg: trains networks at one batch size and keeps them at each of their moments.
 
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::checkpoint::{Saved, Saving};
@@ -12,17 +12,17 @@ use tch::Tensor;
 
 use super::plan::{Leg, Moment, Plan, Purpose};
 
-/// Factor between the steps of two looks, far from the training loss that is waited for, and near it.
+/// Ratio of the steps of two checks, far from the awaited training loss and close to it.
 const FAR: f64 = 1.3;
 const NEAR: f64 = 1.03;
-/// From this many times the loss that is waited for on, a look is near.
+/// A check is close below this multiple of the awaited loss.
 const CLOSE: f64 = 1.5;
-/// The first look after the one at the beginning.
+/// The first check after the one at the beginning.
 const FIRST: i64 = 8;
-/// Test images of the sensitivity that is followed.
+/// Number of test images for the followed sensitivity.
 const POINTS: i64 = 1000;
 
-/// What a look saw, a value a trial.
+/// What a check observed, one value per trial.
 pub(super) struct Look {
     pub(super) loss: Vec<f64>,
     pub(super) logits: Vec<f64>,
@@ -38,7 +38,7 @@ struct Kept {
     parameters: Tensor,
 }
 
-/// A leg at one step.
+/// The state of a leg at one step.
 pub(super) struct Follow<'a> {
     plan: &'a Plan,
     pub(super) leg: &'a Leg,
@@ -49,7 +49,7 @@ pub(super) struct Follow<'a> {
     last_step: i64,
 }
 
-/// The networks of a leg before their first step.
+/// Returns the networks of a leg before their first step.
 pub(super) fn begin(plan: &Plan, leg: &Leg) -> Result<Ensemble> {
     let streams = ["sensitivity/init", &format!("sensitivity/batches/{}", leg.name)].map(Stream::named);
     let (rule, learnt) = (Rule::Adam { lr: leg.lr }, (plan.learnt(leg), leg.batch));
@@ -57,8 +57,8 @@ pub(super) fn begin(plan: &Plan, leg: &Leg) -> Result<Ensemble> {
 }
 
 impl<'a> Follow<'a> {
-    /// At step 0. Network t of every batch size begins with the same values. `most` is the step after which a leg of
-    /// [`Purpose::Rates`] is given up.
+    /// Creates the state at step 0. Network t of every batch size has the same initial values. `most` is the step after
+    /// which a leg of [`Purpose::Rates`] is given up.
     pub(super) fn new(plan: &'a Plan, leg: &'a Leg, most: Option<i64>) -> Result<Self> {
         let ensemble = begin(plan, leg)?;
         let last_step = plan.last_step(leg).min(most.unwrap_or(i64::MAX));
@@ -77,19 +77,19 @@ impl<'a> Follow<'a> {
         self.kept.iter().any(|kept| kept.moment == moment && kept.trial == trial)
     }
 
-    /// Whether every network has had all its moments, or has had its time.
+    /// Returns whether every network has had all its moments or has used up its time.
     pub(super) fn is_over(&self) -> bool {
         let trials = self.leg.trials as usize;
         self.kept.len() == trials * self.leg.moments.len() || self.step() >= self.last_step
     }
 
-    /// The share of its way that is behind it, about.
+    /// Returns the approximate fraction of its work that is done.
     pub(super) fn share(&self) -> f64 {
         let expected = expected(self.plan, self.leg) / self.leg.batch as f64;
         if self.is_over() { 1.0 } else { (self.step() as f64 / expected).min(1.0) }
     }
 
-    /// One update, as `update` does it, given the networks and what they learn.
+    /// Makes one update with `update`, which receives the networks and their data.
     pub(super) fn advance(
         &mut self,
         update: impl FnOnce(&mut Ensemble, &Samples) -> Result<()>,
@@ -97,7 +97,7 @@ impl<'a> Follow<'a> {
         update(&mut self.ensemble, self.plan.learnt(self.leg))
     }
 
-    /// Keeps networks whose moment this is; looks at loss and sensitivity if that is due.
+    /// Keeps networks whose moment this is, and checks loss and sensitivity if that is due.
     pub(super) fn look(&mut self) -> Result<Option<Look>> {
         let step = self.step();
         let due = step >= self.next_look || step >= self.last_step;
@@ -146,7 +146,7 @@ impl<'a> Follow<'a> {
         Ok(Look { loss, logits: means(&norms.logits)?, probabilities: means(&norms.probabilities)? })
     }
 
-    /// The networks kept at a moment: trial and step of each, and their parameters `[networks, parameters]`.
+    /// Returns the networks kept at a moment: trial and step of each, and their parameters `[networks, parameters]`.
     pub(super) fn kept(&self, moment: usize) -> Result<(Vec<(i64, i64)>, Tensor)> {
         let mut these: Vec<&Kept> = self.kept.iter().filter(|kept| kept.moment == moment).collect();
         these.sort_by_key(|kept| kept.trial);
@@ -185,21 +185,22 @@ impl<'a> Follow<'a> {
     }
 }
 
-/// The mean of each row.
+/// Returns the mean of each row.
 pub(super) fn means(norms: &Tensor) -> Result<Vec<f64>> {
     Ok(rows(&norms.f_mean_dim([1_i64].as_slice(), true, tch::Kind::Double)?)?.concat())
 }
 
-/// What a step costs whatever its batch, in samples.
+/// The fixed cost of a step, in samples.
 const STEP: f64 = 200.0;
 
-/// What a leg's training costs, in samples learnt from, about.
+/// Returns the approximate cost of a leg's training, in samples learnt.
 pub(super) fn training_cost(plan: &Plan, leg: &Leg) -> f64 {
     let samples = expected(plan, leg);
     samples * leg.trials as f64 + samples / leg.batch as f64 * STEP
 }
 
-/// What measuring a leg's networks at all moments costs, in the same: mostly products with the Hessian and steps of ascent.
+/// Returns the cost of measuring a leg's networks at all moments in the same unit: mostly products with the Hessian and
+/// steps of ascent.
 pub(super) fn measuring_cost(plan: &Plan, leg: &Leg) -> f64 {
     let params = &plan.params;
     let passes = (params.lanczos_steps + params.probes + params.ascent) as f64;
@@ -208,8 +209,8 @@ pub(super) fn measuring_cost(plan: &Plan, leg: &Leg) -> f64 {
     leg.trials as f64 * (2.0 * whole * params.curved as f64 * passes + sensitivities)
 }
 
-/// Samples that a leg will have learnt from at its end, about: how many a training loss takes grows with about the square root
-/// of the batch.
+/// Returns the approximate number of samples that a leg will have learnt at its end: the number needed for a training
+/// loss grows with about the square root of the batch.
 fn expected(plan: &Plan, leg: &Leg) -> f64 {
     let most = (plan.last_step(leg) * leg.batch) as f64;
     let of = |moment: &Moment| match plan.step_of(leg, *moment) {

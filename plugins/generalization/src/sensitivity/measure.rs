@@ -1,4 +1,4 @@
-//! Everything that is measured of a trained network.
+//! Measures a trained network.
 
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::curvature::{hutchinson, jacobian, lanczos};
@@ -8,16 +8,16 @@ use tch::Tensor;
 use super::follow::means;
 use super::plan::{Leg, Moment, Plan, Purpose};
 
-/// What one network looks like. NaN: not measured.
+/// The measurements of a network. NaN if not measured.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Measures {
-    /// Cross entropy over all images it learnt.
+    /// Cross entropy over all its training images.
     pub train_loss: f64,
-    /// Share of them it gets right.
+    /// Accuracy on all its training images.
     pub train_accuracy: f64,
-    /// The same of the test set.
+    /// Cross entropy over the test set.
     pub test_loss: f64,
-    /// Share of them it gets right.
+    /// Accuracy on the test set.
     pub test_accuracy: f64,
     /// Mean over all test images of ‖∂logits/∂x‖.
     pub logits: f64,
@@ -25,25 +25,25 @@ pub struct Measures {
     pub probabilities: f64,
     /// Largest eigenvalue of the Hessian of the training loss on the fixed subset.
     pub lambda_max: f64,
-    /// Smallest.
+    /// Smallest eigenvalue.
     pub lambda_min: f64,
-    /// An eigenvalue lies no further from `lambda_max` than this.
+    /// A bound on the distance of `lambda_max` to some eigenvalue.
     pub lambda_bound: f64,
     /// Its trace by Hutchinson's estimate.
     pub trace: f64,
-    /// Standard error of that.
+    /// Standard error of the trace.
     pub trace_error: f64,
     /// Keskar's φ in percent, a lower bound.
     pub sharpness: f64,
-    /// Cross entropy over the images that choose between rates, of networks at several rates.
+    /// Cross entropy over the validation images that choose between rates, for networks at several rates.
     pub validation_loss: f64,
 }
 
-/// How many numbers [`Measures`] are.
+/// Number of values in [`Measures`].
 pub(super) const NUMBERS: usize = 13;
 
 impl Measures {
-    /// In the order of the fields.
+    /// Returns the values in the order of the fields.
     pub(super) fn numbers(&self) -> [f64; NUMBERS] {
         [
             self.train_loss,
@@ -62,7 +62,7 @@ impl Measures {
         ]
     }
 
-    /// Back from [`Measures::numbers`].
+    /// The inverse of [`Measures::numbers`].
     pub(super) fn of(n: [f64; NUMBERS]) -> Self {
         Self {
             train_loss: n[0],
@@ -82,22 +82,22 @@ impl Measures {
     }
 }
 
-/// A network as measured.
+/// A measured network.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Network {
     /// Index of its [`Leg`].
     pub leg: usize,
-    /// Which of the leg's networks.
+    /// Its number within the leg.
     pub trial: i64,
-    /// At which moment.
+    /// When it was measured.
     pub moment: Moment,
-    /// Updates it had had.
+    /// Number of updates before.
     pub step: i64,
-    /// What it looked like.
+    /// The measurements.
     pub measures: Measures,
 }
 
-/// Measures networks of a leg, `[networks, parameters]`, all at once; `Early` ones without their curvature.
+/// Measures networks of a leg, `[networks, parameters]`, all together; `Early` ones without their curvature.
 pub(super) fn measure(plan: &Plan, leg: &Leg, moment: Moment, all: &Tensor) -> Result<Vec<Measures>> {
     let (count, params) = (all.size()[0], &plan.params);
     let mut mlp = plan.networks(count)?;

@@ -1,6 +1,6 @@
 //! `sensitivity`: how far outputs move with inputs, and how sharp the minimum is, against batch size under three protocols.
 //!
-//! Method, parameters and how to read the figures: docs/experiments/sensitivity.md.
+//! For method, parameters and interpretation see docs/experiments/sensitivity.md.
 
 mod conclusion;
 mod course;
@@ -99,7 +99,7 @@ pub struct Sensitivity {
     pub instruments: Settings,
 }
 
-/// The series that a batch size's networks are followed by: `[trial]`.
+/// The series of a batch size's networks: `[trial]`.
 struct Followed {
     loss: Vec<SeriesId>,
     logits: Vec<SeriesId>,
@@ -211,7 +211,7 @@ impl Experiment for Sensitivity {
 }
 
 impl Sensitivity {
-    /// The instruments of each leg, whose networks at their initial values are those that will be trained.
+    /// Creates the instruments of each leg, whose networks must have their initial values.
     fn probes(&self, ctx: &Ctx, plan: &Plan) -> Result<Vec<Probe>> {
         let mut instruments =
             Instruments::new(&self.instruments, ctx.seed(), &format!("{}.", plan.in_words()));
@@ -235,7 +235,7 @@ fn declare(ctx: &Ctx, leg: &Leg) -> Result<Followed> {
     })
 }
 
-/// Logs what the last step has seen.
+/// Logs what the last step observed.
 fn record(ctx: &Ctx, course: &Course<'_>, followed: &[Option<Followed>]) -> Result<()> {
     let Some(Seen { leg, epoch, loss, logits, probabilities }) = course.seen() else { return Ok(()) };
     let Some(series) = &followed[*leg] else { return Ok(()) };

@@ -1,4 +1,4 @@
-//! Parameters checked together, and in words.
+//! Checks the parameters, and describes them.
 
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::curvature::network;
@@ -13,18 +13,18 @@ use super::Sensitivity;
 /// When a network is measured.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Moment {
-    /// After fewer epochs than the protocol's: sensitivity and losses only.
+    /// After fewer epochs than the protocol's; only sensitivity and losses are measured.
     Early(i64),
-    /// After these epochs.
+    /// After this many epochs.
     Epochs(i64),
-    /// After these steps.
+    /// After this many steps.
     Steps(i64),
-    /// When the training loss is no larger than this for the first time.
+    /// When the training loss is at most this for the first time.
     Loss(f64),
 }
 
 impl Moment {
-    /// The protocol, as tables name it.
+    /// Returns the protocol's name in tables.
     pub fn name(self) -> &'static str {
         match self {
             Self::Early(_) => "early",
@@ -34,7 +34,7 @@ impl Moment {
         }
     }
 
-    /// In words.
+    /// Describes the moment.
     pub fn in_words(self) -> String {
         match self {
             Self::Early(n) | Self::Epochs(n) => format!("after {n} epochs"),
@@ -46,55 +46,55 @@ impl Moment {
     }
 }
 
-/// What networks are trained for.
+/// The purpose of training.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
-    /// Batch sizes compared at one rate.
+    /// To compare batch sizes at one rate.
     Batches,
-    /// The same at several rates, of which other images choose one for each size.
+    /// To compare batch sizes at several rates, of which validation images choose one for each size.
     Rates,
     /// Many networks that learn few images.
     Many,
 }
 
-/// Networks trained in one way, all at once, and when they are measured.
+/// Networks trained in the same way, all together, and when they are measured.
 #[derive(Clone, Debug)]
 pub struct Leg {
-    /// Its name: `B=16`, `B=16, rate 0.001`, or of the many networks `B=16, lr 0.001`.
+    /// Its name: `B=16`, `B=16, rate 0.001`, or for the many networks `B=16, lr 0.001`.
     pub name: String,
-    /// What for.
+    /// Its purpose.
     pub purpose: Purpose,
-    /// Samples in a step.
+    /// Samples per step.
     pub batch: i64,
     /// Learning rate.
     pub lr: f64,
-    /// Networks.
+    /// Number of networks.
     pub trials: i64,
     /// When they are measured.
     pub moments: Vec<Moment>,
 }
 
-/// Everything that is to be done.
+/// Everything to be done.
 pub struct Plan {
-    /// Batch sizes, then the many networks.
+    /// Batch sizes, followed by the many networks.
     pub legs: Vec<Leg>,
     /// Training and test set.
     pub sets: [Samples; 2],
-    /// What the networks at several rates learn, and what chooses between them: the last training images.
+    /// The training data of the networks at several rates, and the validation images: the last training images.
     pub(super) swept: [Samples; 2],
-    /// What the many networks learn.
+    /// The training data of the many networks.
     pub few: Samples,
-    /// Training images of which a leg's loss is followed: of the batch sizes, of the many networks.
+    /// Training images on which a leg's loss is followed: for the batch sizes, and for the many networks.
     pub(super) followed: [Samples; 2],
-    /// Training images of the Hessians, of the same two.
+    /// Training images of the Hessians, for the same two.
     pub(super) curved: [network::Samples; 2],
-    /// The test images, at which sensitivities are measured.
+    /// The test images at which sensitivities are measured.
     pub(super) tested: network::Samples,
     /// Shape, activation and loss.
     pub shape: network::Network,
-    /// The data set's name for people.
+    /// The data set's title for display.
     pub(super) title: &'static str,
-    /// What was asked for.
+    /// The parameters.
     pub params: Sensitivity,
     /// Seed.
     pub seed: u64,
@@ -103,7 +103,7 @@ pub struct Plan {
 }
 
 impl Sensitivity {
-    /// The legs.
+    /// Checks the parameters and returns the legs.
     pub(super) fn check(&self) -> Result<Vec<Leg>> {
         if let Some(twice) = self.further.iter().find(|size| self.batches.contains(size)) {
             return Err(invalid(format!("parameter `further` names {twice}, which `batches` has already")));
@@ -183,10 +183,10 @@ impl Sensitivity {
         Ok(legs)
     }
 
-    /// What these parameters mean.
+    /// Converts the parameters to a plan.
     ///
     /// # Errors
-    /// Parameters that do not fit together, and data that cannot be read.
+    /// The parameters do not fit together, or data cannot be read.
     pub fn plan(&self, seed: u64, device: Device) -> Result<Plan> {
         let legs = self.check()?;
         let (train, test, title) = images(&self.dataset, self.train_samples, seed, device)?;
@@ -214,12 +214,12 @@ impl Sensitivity {
     }
 }
 
-/// Training images that choose between learning rates.
+/// Returns the number of validation images that choose between learning rates.
 fn choosing(images: i64) -> i64 {
     5000.min(images / 5)
 }
 
-/// The same samples for derivatives.
+/// Converts samples to those for derivatives.
 fn feature_major(samples: &Samples) -> Result<network::Samples, tch::TchError> {
     let chunk = samples.chunk(0, samples.count())?;
     let rows = chunk.inputs().f_narrow(0, 0, samples.input_width())?.f_transpose(0, 1)?;
@@ -227,7 +227,7 @@ fn feature_major(samples: &Samples) -> Result<network::Samples, tch::TchError> {
 }
 
 impl Plan {
-    /// What a leg learns.
+    /// Returns the training data of a leg.
     pub fn learnt(&self, leg: &Leg) -> &Samples {
         match leg.purpose {
             Purpose::Batches => &self.sets[0],
@@ -236,22 +236,22 @@ impl Plan {
         }
     }
 
-    /// Networks of the right shape, parameters zero.
+    /// Creates networks of the right shape with all parameters zero.
     ///
     /// # Errors
-    /// libtorch's.
+    /// libtorch fails.
     pub fn networks(&self, trials: i64) -> Result<Mlp> {
         let mlp = Mlp::zeros(self.shape.widths(), trials, Kind::Float, self.device)?;
         Ok(mlp.with(Activation::Relu, Loss::CrossEntropy))
     }
 
-    /// Updates in an epoch of a leg.
+    /// Returns the number of updates per epoch of a leg.
     pub fn steps_per_epoch(&self, leg: &Leg) -> i64 {
         let (count, batch) = (self.learnt(leg).count(), leg.batch);
         (count + batch - 1) / batch
     }
 
-    /// The step of a moment, where that is known beforehand.
+    /// Returns the step of a moment, if it is known beforehand.
     pub fn step_of(&self, leg: &Leg, moment: Moment) -> Option<i64> {
         match moment {
             Moment::Early(epochs) | Moment::Epochs(epochs) => Some(epochs * self.steps_per_epoch(leg)),
@@ -260,7 +260,7 @@ impl Plan {
         }
     }
 
-    /// The step at which a leg ends, whatever its loss.
+    /// Returns the step at which a leg ends, whatever its loss.
     pub fn last_step(&self, leg: &Leg) -> i64 {
         let known = leg.moments.iter().filter_map(|moment| self.step_of(leg, *moment)).max().unwrap_or(0);
         if leg.moments.iter().any(|moment| matches!(moment, Moment::Loss(_))) {
@@ -270,13 +270,13 @@ impl Plan {
         }
     }
 
-    /// The protocols that networks of several batch sizes were measured by, the headline first.
+    /// Returns the protocols by which networks of several batch sizes were measured, the main one first.
     pub fn protocols(&self) -> [Moment; 3] {
         let params = &self.params;
         [Moment::Loss(params.target), Moment::Epochs(params.epochs), Moment::Steps(params.steps)]
     }
 
-    /// How the networks were made, in a sentence for captions.
+    /// Describes how the networks were trained, for captions.
     pub(super) fn in_words(&self) -> String {
         let networks = if self.params.networks == 1 {
             "1 network".to_owned()
@@ -296,7 +296,7 @@ impl Plan {
         )
     }
 
-    /// The same of the many networks.
+    /// Describes how the many networks were trained.
     pub(super) fn many_in_words(&self) -> String {
         let params = &self.params;
         format!(

@@ -7,10 +7,9 @@ use super::measure::Network;
 use super::plan::{Plan, Purpose};
 use super::verdict::{Groups, Quantity, by_protocol, many, of, with_test_loss};
 
-/// Protocols that have a table of their own.
+/// Protocols with their own table.
 pub(super) const PROTOCOLS: [&str; 4] = ["loss", "epochs", "steps", "early"];
 
-/// Writes all of them.
 pub(super) fn write(ctx: &Ctx, plan: &Plan, networks: &[Network], step: i64) -> Result<()> {
     let compared = networks.iter().filter(|n| plan.legs[n.leg].purpose != Purpose::Rates);
     rows(ctx, plan, "networks", &compared.collect::<Vec<_>>(), step)?;
@@ -23,7 +22,7 @@ pub(super) fn write(ctx: &Ctx, plan: &Plan, networks: &[Network], step: i64) -> 
     with_loss(ctx, plan, networks, step)
 }
 
-/// A row a network; no table of none.
+/// Writes one row per network; no table if there are none.
 fn rows(ctx: &Ctx, plan: &Plan, name: &str, networks: &[&Network], step: i64) -> Result<()> {
     if networks.is_empty() {
         return Ok(());
@@ -58,7 +57,7 @@ fn rows(ctx: &Ctx, plan: &Plan, name: &str, networks: &[&Network], step: i64) ->
     ctx.table(name, step, &rows.columns())
 }
 
-/// Spearman's coefficients with their intervals, a row each.
+/// Writes Spearman's coefficients with their intervals, one per row.
 fn estimates(
     ctx: &Ctx,
     name: &str,
@@ -76,7 +75,7 @@ fn estimates(
     ctx.table(name, step, &rows.columns())
 }
 
-/// Of batch size and every quantity, under each protocol.
+/// Writes the coefficients of batch size and every quantity, under each protocol.
 fn trends(ctx: &Ctx, plan: &Plan, networks: &[Network], step: i64) -> Result<()> {
     let mut all = Vec::new();
     for name in PROTOCOLS {
@@ -88,7 +87,7 @@ fn trends(ctx: &Ctx, plan: &Plan, networks: &[Network], step: i64) -> Result<()>
     estimates(ctx, "trends", "protocol", &all, step)
 }
 
-/// Of the test loss and what may go with it, over the many networks and under each protocol.
+/// Writes the coefficients of the test loss and its possible correlates, over the many networks and under each protocol.
 fn with_loss(ctx: &Ctx, plan: &Plan, networks: &[Network], step: i64) -> Result<()> {
     let mut all = Vec::new();
     let sets = [("many", many(plan, networks))].into_iter();

@@ -1,4 +1,4 @@
-//! What the measured networks say: order with batch size, peaks, correlation with the test loss.
+//! Statistics of the measured networks: order with batch size, peaks, correlation with the test loss.
 
 use gradtop_sdk::Choice;
 use gradtop_toolkit::conclusion::FEWEST;
@@ -8,7 +8,7 @@ use gradtop_toolkit::stats::{Estimate, bootstrap, mean, permutation, spearman};
 use super::measure::{Measures, Network};
 use super::plan::{Plan, Purpose};
 
-/// A number of a network.
+/// A quantity of a network.
 #[derive(Choice, Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Quantity {
     #[choice("training loss")]
@@ -29,11 +29,10 @@ pub(super) enum Quantity {
 }
 
 impl Quantity {
-    /// What may go with the test loss.
+    /// Quantities that may correlate with the test loss.
     pub(super) const PREDICTORS: [Self; 5] =
         [Self::Logits, Self::Probabilities, Self::LambdaMax, Self::Trace, Self::Sharpness];
 
-    /// Its column.
     pub(super) fn column(self) -> &'static str {
         match self {
             Self::TrainLoss => "train_loss",
@@ -47,7 +46,7 @@ impl Quantity {
         }
     }
 
-    /// Its name as the subject of a sentence.
+    /// Returns its name as the subject of a sentence.
     pub(super) fn with_article(self) -> String {
         match self {
             Self::Sharpness => self.name().to_owned(),
@@ -69,23 +68,22 @@ impl Quantity {
     }
 }
 
-/// The networks of the batch sizes that were measured by a protocol of this name.
+/// Returns the networks of the batch sizes measured by a protocol.
 pub(super) fn by_protocol<'a>(plan: &Plan, networks: &'a [Network], name: &str) -> Vec<&'a Network> {
     of(plan, networks, Purpose::Batches).into_iter().filter(|n| n.moment.name() == name).collect()
 }
 
-/// Those of one purpose.
+/// Returns the networks with one purpose.
 pub(super) fn of<'a>(plan: &Plan, networks: &'a [Network], purpose: Purpose) -> Vec<&'a Network> {
     networks.iter().filter(|n| plan.legs[n.leg].purpose == purpose).collect()
 }
 
-/// The many networks.
 pub(super) fn many<'a>(plan: &Plan, networks: &'a [Network]) -> Vec<&'a Network> {
     of(plan, networks, Purpose::Many)
 }
 
-/// Of each batch size, ascending, the network at the common rate, and the one whose loss is lowest on the images that choose
-/// between rates, if it is another: of those that came to the training loss.
+/// Returns for each batch size, ascending, the network at the common rate, and the one with the lowest validation loss,
+/// if it is another: of those that reached the training loss.
 pub(super) fn own_rates<'a>(plan: &Plan, networks: &'a [Network]) -> Vec<[&'a Network; 2]> {
     let swept = of(plan, networks, Purpose::Rates);
     let mut pairs: Vec<[&Network; 2]> = swept
@@ -117,7 +115,7 @@ impl Groups {
         Self(groups)
     }
 
-    /// Batch size and quantity of every network.
+    /// Returns batch size and quantity of every network.
     fn pairs(&self) -> (Vec<f64>, Vec<f64>) {
         let each = |(batch, values): &(i64, Vec<f64>)| {
             values.iter().map(|value| (*batch as f64, *value)).collect::<Vec<_>>()
@@ -125,13 +123,13 @@ impl Groups {
         self.0.iter().flat_map(each).unzip()
     }
 
-    /// Spearman's coefficient of batch size and quantity over networks.
+    /// Returns Spearman's coefficient of batch size and quantity over networks.
     pub(super) fn trend(&self) -> Estimate {
         let (x, y) = self.pairs();
         spearman(&x, &y)
     }
 
-    /// The p of that by permutation; `None` of fewer than [`FEWEST`] networks of a batch size.
+    /// Returns p of the trend by permutation; `None` with fewer than [`FEWEST`] networks of a batch size.
     pub(super) fn chance(&self) -> Option<f64> {
         let (x, y) = self.pairs();
         self.is_enough().then(|| permutation::correlation(&x, &y))
@@ -141,38 +139,38 @@ impl Groups {
         self.0.iter().all(|(_, values)| values.len() >= FEWEST)
     }
 
-    /// Means of the smallest and of the largest batch size.
+    /// Returns the means of the smallest and the largest batch size.
     pub(super) fn ends(&self) -> Option<(f64, f64)> {
         let (first, last) = (self.0.first()?, self.0.last()?);
         Some((mean(&first.1), mean(&last.1)))
     }
 
-    /// The batch size of the largest mean, if it is neither the smallest nor the largest and its mean lies above those of both,
-    /// and the p of a peak as high anywhere; `None` for the p of fewer than [`FEWEST`] networks of a batch size.
+    /// Returns the batch size with the largest mean, if it is an inner one whose mean exceeds those of both ends, and p
+    /// of a peak as high at any position; no p with fewer than [`FEWEST`] networks of a batch size.
     pub(super) fn peak(&self) -> Option<(i64, Option<f64>)> {
         let values: Vec<Vec<f64>> = self.0.iter().map(|group| group.1.clone()).collect();
         let (at, _) = permutation::peak(&values)?;
         Some((self.0[at].0, self.is_enough().then(|| permutation::of_peak(&values))))
     }
 
-    /// The batch size of the largest mean.
+    /// Returns the batch size with the largest mean.
     pub(super) fn top(&self) -> Option<i64> {
         let mean_of = |group: &&(i64, Vec<f64>)| mean(&group.1);
         self.0.iter().max_by(|a, b| mean_of(a).total_cmp(&mean_of(b))).map(|group| group.0)
     }
 }
 
-/// A quantity and the test loss of networks that lie in settings: batch size and rate.
+/// The correlation of a quantity with the test loss, over networks grouped by setting: batch size and rate.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Prediction {
-    /// Spearman's coefficient over all networks, with the interval that resampling whole settings gives.
+    /// Spearman's coefficient over all networks, with the interval from resampling whole settings.
     pub(super) estimate: Estimate,
     pub(super) settings: usize,
-    /// By exchanging whole settings; `None` of fewer than [`FEWEST`] settings.
+    /// p by exchanging whole settings; `None` with fewer than [`FEWEST`] settings.
     pub(super) p: Option<f64>,
 }
 
-/// What a quantity says of the test loss. Networks of one setting are alike, so the setting is the unit.
+/// Correlates a quantity with the test loss. Networks of one setting are alike, so the setting is the unit.
 pub(super) fn with_test_loss(networks: &[&Network], quantity: Quantity) -> Prediction {
     let mut settings: Vec<(usize, permutation::Group)> = Vec::new();
     for network in networks {
@@ -201,24 +199,24 @@ pub(super) fn with_test_loss(networks: &[&Network], quantity: Quantity) -> Predi
     Prediction { estimate, settings: groups.len(), p }
 }
 
-/// The evidence on a peak of a sensitivity against batch size under as many epochs.
+/// The evidence about a peak of a sensitivity against batch size at an equal number of epochs.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Artefact {
-    /// Where the peak is, if there is one, and its p.
+    /// The position of the peak, if there is one, and its p.
     pub(super) peak: Option<(i64, Option<f64>)>,
-    /// Whether the training loss rises with batch size there: the networks are not equally trained.
+    /// Whether the training loss rises with batch size there, so that the networks are not equally trained.
     pub(super) unequal: bool,
-    /// Where the largest value was after fewer epochs.
+    /// The position of the largest value after fewer epochs.
     pub(super) earlier: Option<i64>,
-    /// Where a peak is at equal training loss.
+    /// The position of a peak at equal training loss.
     pub(super) matched: Option<i64>,
-    /// Batch sizes compared at equal training loss, and the largest of them.
+    /// Number of batch sizes compared at equal training loss, and the largest of them.
     pub(super) matched_sizes: usize,
     pub(super) matched_up_to: i64,
 }
 
 impl Artefact {
-    /// Of these networks.
+    /// Collects the evidence from these networks.
     pub(super) fn of(plan: &Plan, networks: &[Network], quantity: Quantity) -> Self {
         let groups = |name: &str, quantity| Groups::of(plan, &by_protocol(plan, networks, name), quantity);
         let matched = groups("loss", quantity);
@@ -232,9 +230,10 @@ impl Artefact {
         }
     }
 
-    /// The evidence for, the evidence against, and what cannot be tested of the peak being one of training progress alone: it moves
-    /// to larger batches with more training, the networks are unequally trained, and at equal training loss it is gone. A peak at
-    /// or beyond the largest size that came to the equal loss would have no right side there. Nothing if there is no peak.
+    /// Returns the evidence for, the evidence against, and what cannot be tested of the peak being one of training
+    /// progress alone: it moves to larger batches with more training, the networks are unequally trained, and at equal
+    /// training loss it is gone. A peak at or beyond the largest size that reached the equal loss would have no right
+    /// side there. `None` without a peak.
     pub(super) fn evidence(&self) -> Option<[Vec<String>; 3]> {
         let (peak, _) = self.peak?;
         let (mut for_it, mut against, mut untestable) = (Vec::new(), Vec::new(), Vec::new());

@@ -1,4 +1,4 @@
-//! What the eigenvalues say, computed from them.
+//! Draws conclusions from the eigenvalues.
 
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::conclusion::{self, Claim, Spread, Strength, significant};
@@ -7,12 +7,12 @@ use gradtop_toolkit::stats::median;
 use super::descent::{Descent, Look};
 use super::{EdgeOfStability, Method};
 
-/// Where a sharpness counts as at the limit: the median share of the limit over the second half of the steps.
+/// The range in which a sharpness counts as at the limit: its median ratio to the limit over the second half of the steps.
 const AT: std::ops::RangeInclusive<f64> = 0.95..=1.15;
-/// A loss that rises by less at first is no catapult.
+/// A loss that initially rises by less is not a catapult.
 const RISE: f64 = 1.1;
 
-/// A method at one rate, with the course of each network. Catapults have a rate and a limit for each.
+/// A method at one rate, with the course of each network. Catapults have a separate rate and limit for each.
 struct Setting<'a> {
     method: Method,
     name: &'a str,
@@ -20,7 +20,7 @@ struct Setting<'a> {
     courses: Vec<Course>,
 }
 
-/// A network: its limit and what it was at each step measured, of which there is at least one.
+/// A network: its limit and the measurements, of which there is at least one.
 struct Course {
     limit: f64,
     looks: Vec<(i64, Look)>,
@@ -44,12 +44,12 @@ impl Course {
         self.looks[self.looks.len() - 1].1
     }
 
-    /// Where the loss is highest.
+    /// Returns the measurement with the highest loss.
     fn highest(&self) -> (i64, Look) {
         self.looks.iter().copied().fold(self.looks[0], |a, b| if b.1.loss > a.1.loss { b } else { a })
     }
 
-    /// Where the sharpness is lowest from there on.
+    /// Returns the measurement with the lowest sharpness from there on.
     fn flattest(&self) -> Look {
         let top = self.highest().0;
         let after = self.looks.iter().filter(|(step, _)| *step >= top).map(|(_, look)| *look);
@@ -60,7 +60,7 @@ impl Course {
         !self.diverged() && self.highest().1.loss > RISE * self.first().loss
     }
 
-    /// Whether a loss that rose came to a place where the rate is stable, and below where it began.
+    /// Returns whether a loss that rose reached a region where the rate is stable, below its initial value.
     fn landed(&self) -> bool {
         self.risen() && self.last().loss < self.first().loss && self.flattest().sharpness < self.limit
     }
@@ -69,7 +69,7 @@ impl Course {
         self.looks.iter().any(|(_, look)| !look.loss.is_finite())
     }
 
-    /// The second half by steps.
+    /// Returns the second half of the measurements by step.
     fn late(&self) -> &[(i64, Look)] {
         let last = self.looks[self.looks.len() - 1].0;
         &self.looks[self.looks.partition_point(|(step, _)| 2 * step < last)..]
@@ -106,7 +106,8 @@ impl Setting<'_> {
         self.courses.iter().filter(|course| course.place() == place).count()
     }
 
-    /// Which networks are where: `the sharpness stays at the limit`, or of several `… in 2 of 3 networks, and below it in 1`.
+    /// Describes where the networks are: `the sharpness stays at the limit`, or for several `… in 2 of 3 networks, and
+    /// below it in 1`.
     fn places(&self) -> String {
         let words = [
             (Place::At, "stays at the limit"),
@@ -126,7 +127,7 @@ impl Setting<'_> {
         format!("the sharpness {}", found.join(", and "))
     }
 
-    /// A number of each network that did not diverge, as its mean and range.
+    /// Formats mean and range of a number of each network that did not diverge.
     fn spread(&self, of: impl Fn(&Course) -> f64, digits: usize) -> String {
         let values: Vec<f64> = self.courses.iter().filter(|c| !c.diverged()).map(of).collect();
         let spread = Spread::of(&values);
@@ -148,7 +149,7 @@ impl Setting<'_> {
         format!("{formula} = {}", significant(limit, 4))
     }
 
-    /// What the numbers are of.
+    /// Describes what the numbers are based on.
     fn extent(&self) -> String {
         let networks = match self.courses.len() {
             1 => "network".to_owned(),
@@ -157,7 +158,8 @@ impl Setting<'_> {
         format!("one task, one {networks}")
     }
 
-    /// Where the sharpness stays. `gd` is gradient descent at the same rate, which mini-batches are compared with.
+    /// Returns the claim where the sharpness stays. `gd` is gradient descent at the same rate, with which mini-batches
+    /// are compared.
     fn steady(&self, gd: Option<&Setting<'_>>) -> Claim {
         let claim = Claim::new(self.about(), Strength::Seen, self.places());
         if self.count(Place::Diverged) == self.courses.len() {
@@ -218,7 +220,7 @@ impl Setting<'_> {
         claim.caution(self.extent())
     }
 
-    /// What a rate too large for the initial curvature did.
+    /// Returns the claim what a rate too large for the initial curvature did.
     fn catapult(&self) -> Claim {
         let all = self.courses.len();
         let count = |of: fn(&Course) -> bool| self.courses.iter().filter(|course| of(course)).count();
@@ -261,7 +263,7 @@ impl Setting<'_> {
     }
 }
 
-/// Whether the step size sets the sharpness: of the settings of a method that stay at the limit.
+/// Returns the claim whether the step size determines the sharpness, over the settings of a method that stay at the limit.
 fn law(method: Method, settings: &[Setting<'_>]) -> Option<Claim> {
     let mut held: Vec<&Setting<'_>> =
         settings.iter().filter(|s| s.method == method && s.count(Place::At) == s.courses.len()).collect();
@@ -297,7 +299,7 @@ fn law(method: Method, settings: &[Setting<'_>]) -> Option<Claim> {
     )
 }
 
-/// Writes the claims to the log and the table `conclusion`, and gives each with its method.
+/// Writes the claims to the log and the table `conclusion`, and returns each with its method.
 pub(super) fn write(
     ctx: &Ctx,
     params: &EdgeOfStability,

@@ -1,4 +1,4 @@
-//! Training by one method at one rate, and the sharpness of where it is.
+//! Trains with one method at one rate and measures the sharpness.
 
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::checkpoint::{Saved, Saving};
@@ -14,31 +14,31 @@ use tch::{Device, Kind, TchError, Tensor};
 
 use super::{EdgeOfStability, Method};
 
-/// Lanczos steps at most.
+/// Maximum number of Lanczos steps.
 const LANCZOS: usize = 100;
-/// An eigenvalue's bound, as a share of it. Its error is far smaller: at most the bound's square over the distance to the next.
+/// Relative bound of an eigenvalue. Its error is far smaller: at most the bound's square divided by the distance to the next.
 const TOLERANCE: f64 = 1e-3;
-/// Measurements of a catapult, which is over in few steps.
+/// Number of measurements of a catapult, which is over in a few steps.
 const CATAPULT_LOOKS: i64 = 100;
 
-/// What is learnt, by which network.
+/// The data and the network.
 pub struct Problem {
-    /// As ensembles read it.
+    /// The training data for ensembles.
     pub train: Samples,
     /// The same for curvature.
     pub curved: network::Samples,
     /// Shape, activation and loss.
     pub network: network::Network,
-    /// The data in words.
+    /// Description of the data.
     pub title: String,
 }
 
 impl Problem {
-    /// Samples `[n, inputs]` with targets `[n, outputs]`, a tanh network with these hidden layers, and the mean squared error.
-    /// No hidden layer makes it a quadratic.
+    /// Creates a problem from samples `[n, inputs]` with targets `[n, outputs]`, a tanh network with these hidden
+    /// layers, and the mean squared error. Without hidden layers the loss is quadratic.
     ///
     /// # Errors
-    /// libtorch's.
+    /// libtorch fails.
     pub fn new(inputs: &Tensor, targets: &Tensor, hidden: &[i64], title: &str) -> Result<Self, TchError> {
         let widths = [&[inputs.size()[1]], hidden, &[targets.size()[1]]].concat();
         Ok(Self {
@@ -49,10 +49,10 @@ impl Problem {
         })
     }
 
-    /// The first images of a training set, standardised, and their classes as zeros and ones.
+    /// Creates a problem from the first images of a training set, standardised, with one-hot classes.
     ///
     /// # Errors
-    /// Data that cannot be read, and too few images.
+    /// The data cannot be read, or there are too few images.
     pub fn images(params: &EdgeOfStability, device: Device) -> Result<Self> {
         let dataset = data::load(&params.dataset)?;
         let (all, count) = (dataset.train.len() as i64, params.samples);
@@ -70,11 +70,11 @@ impl Problem {
         Ok(mlp.with(Activation::Tanh, Loss::MeanSquared))
     }
 
-    /// The largest eigenvalue of each network's Hessian; with a preconditioner P, laid out as the parameters, of P⁻¹H, which has
-    /// the eigenvalues of the symmetric P^(−½) H P^(−½).
+    /// Returns the largest eigenvalue of each network's Hessian; with a preconditioner P in the layout of the
+    /// parameters, that of P⁻¹H, which has the eigenvalues of the symmetric P^(−½) H P^(−½).
     ///
     /// # Errors
-    /// libtorch's.
+    /// libtorch fails.
     pub fn sharpness(&self, mlp: &Mlp, preconditioner: Option<&Tensor>, seed: u64) -> Result<Vec<f64>> {
         let parameters = mlp.rows(mlp.parameters())?;
         let at = self.network.at(&parameters, &self.curved)?;
@@ -94,34 +94,34 @@ pub struct Look {
     pub loss: f64,
     /// Largest eigenvalue of the Hessian. NaN once the network has diverged.
     pub lambda_max: f64,
-    /// With Adam, of the preconditioned Hessian: NaN before the first update. Else the same.
+    /// The same for the preconditioned Hessian with Adam (NaN before the first update); else equal to `lambda_max`.
     pub sharpness: f64,
 }
 
 /// All networks of a [`Descent`] at one step.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Point {
-    /// Updates done.
+    /// Number of updates done.
     pub step: i64,
     /// Network by network.
     pub networks: Vec<Look>,
 }
 
-/// Networks trained at once, by one method at one rate.
+/// Networks trained together, with one method at one rate.
 pub struct Descent {
-    /// How.
+    /// The method.
     pub method: Method,
-    /// The rate in words.
+    /// Description of the rate.
     pub setting: String,
-    /// The rule of its updates.
+    /// The update rule.
     pub rule: Rule,
-    /// Number of the first network, among those that start alike under every method.
+    /// Index of the first network, among those with the same initial values for every method.
     pub first: i64,
-    /// Updates to do.
+    /// Number of updates to make.
     pub steps: i64,
     /// The networks.
     pub ensemble: Ensemble,
-    /// What was measured.
+    /// The measurements.
     pub points: Vec<Point>,
     every: i64,
     seed: u64,
@@ -129,10 +129,10 @@ pub struct Descent {
 }
 
 impl Descent {
-    /// Every method at every rate, at step 0. Network t of each starts from the same values.
+    /// Creates every method at every rate, at step 0. Network t of each has the same initial values.
     ///
     /// # Errors
-    /// libtorch's.
+    /// libtorch fails.
     pub fn all(params: &EdgeOfStability, problem: &Problem, seed: u64) -> Result<Vec<Self>> {
         let mut start = problem.networks(params.networks)?;
         start.init_uniform(seed, Stream::named("edge-of-stability/init"))?;
@@ -190,26 +190,26 @@ impl Descent {
         Ok(Self { method, setting, rule, first, steps, ensemble, points: Vec::new(), every, seed, evaluator })
     }
 
-    /// Method and rate, as files and series name it.
+    /// Returns method and rate, as used in files and series.
     pub fn name(&self) -> String {
         format!("{}, {}", self.method.name(), self.setting)
     }
 
-    /// Whether it is measured at this step.
+    /// Returns whether it is measured at this step.
     pub fn due(&self, step: i64) -> bool {
         let behind = self.points.last().is_none_or(|point| point.step < self.steps);
         behind && (step >= self.steps || step % self.every == 0)
     }
 
-    /// Whether a sharpness exists at this step.
+    /// Returns whether a sharpness is defined at this step.
     pub(crate) fn measurable(&self, step: i64) -> bool {
         step > 0 || self.method != Method::Adam
     }
 
-    /// Measures every network where it is now.
+    /// Measures every network in its current state.
     ///
     /// # Errors
-    /// libtorch's.
+    /// libtorch fails.
     pub fn look(&mut self, problem: &Problem) -> Result<()> {
         let (mlp, step) = (&self.ensemble.mlp, self.ensemble.step());
         let losses = self.evaluator.evaluate(mlp)?.loss;

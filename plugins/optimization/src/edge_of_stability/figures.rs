@@ -7,7 +7,7 @@ use gradtop_toolkit::settings::shape;
 use super::descent::{Descent, Problem};
 use super::{EdgeOfStability, Method};
 
-/// Networks, data and seed in a sentence for captions.
+/// Describes networks, data and seed for captions.
 pub(super) fn settings(params: &EdgeOfStability, problem: &Problem, seed: u64) -> String {
     let networks = match params.networks {
         1 => "1 network".to_owned(),
@@ -21,7 +21,7 @@ pub(super) fn settings(params: &EdgeOfStability, problem: &Problem, seed: u64) -
     )
 }
 
-/// The title of a method's figure.
+/// Returns the title of a method's figure.
 fn title(params: &EdgeOfStability, method: Method) -> String {
     match method {
         Method::Gd => "Gradient descent: the limit is 2 / rate".to_owned(),
@@ -34,7 +34,7 @@ fn title(params: &EdgeOfStability, method: Method) -> String {
     }
 }
 
-/// The run's figures; the captions end with what is said of their method, once something is.
+/// Declares the run's figures; captions end with the claims about their method once there are any.
 pub(super) fn declare(
     params: &EdgeOfStability,
     problem: &Problem,

@@ -1,6 +1,6 @@
 //! `edge-of-stability`: where training drives the curvature, against the largest at which its steps are stable.
 //!
-//! Method, parameters and how to read the figures: docs/experiments/edge-of-stability.md.
+//! For method, parameters and interpretation see docs/experiments/edge-of-stability.md.
 
 mod conclusion;
 pub mod descent;
@@ -82,7 +82,7 @@ pub struct EdgeOfStability {
     pub instruments: Settings,
 }
 
-/// The series of one [`Descent`], of each network.
+/// The series of one [`Descent`], for each network.
 struct AllSeries {
     loss: Vec<SeriesId>,
     lambda_max: Vec<SeriesId>,
@@ -228,7 +228,7 @@ fn declare(ctx: &Ctx, descent: &Descent) -> Result<AllSeries> {
     })
 }
 
-/// Logs the last measurement; before its first update, Adam has no preconditioner to measure with.
+/// Logs the last measurement; before its first update, Adam has no preconditioner.
 fn log(ctx: &Ctx, descent: &Descent, series: &AllSeries) -> Result<()> {
     let Some(point) = descent.points.last() else { return Ok(()) };
     let mut points = Vec::new();

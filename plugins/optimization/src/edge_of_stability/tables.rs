@@ -1,4 +1,4 @@
-//! Every measurement as a row.
+//! Writes every measurement as a row.
 
 use gradtop_sdk::prelude::*;
 

@@ -1,4 +1,4 @@
-//! What the surfaces say, computed from them.
+//! Draws conclusions from the surfaces.
 
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::conclusion::{self, Claim, Strength, significant};
@@ -7,10 +7,10 @@ use super::survey::{Found, Plan, StageKind, Survey};
 use super::tables::name;
 use super::task::Task;
 
-/// Share of the largest eigenvalue within which another counts as zero, as in minimal-ratio.
+/// Fraction of the largest eigenvalue within which another counts as zero, as in minimal-ratio.
 const ZERO: f64 = 1e-6;
 
-/// A claim for each finished surface, with its figure.
+/// Returns a claim for each finished surface, with its figure.
 pub(super) fn claims(survey: &Survey<'_>) -> Vec<(String, Claim)> {
     let claim = |task: &Task, kind: StageKind, found: &Found| {
         said(format!("{}, {}", task.name, kind.name()), kind, found, task.is_rectified())
@@ -35,7 +35,7 @@ pub(super) fn write(ctx: &Ctx, plan: &Plan, survey: &Survey<'_>) -> Result<()> {
     conclusion::write(ctx, plan.steps(), claims(survey), 0, keys.columns()).map(drop)
 }
 
-/// One surface.
+/// Returns the claim about one surface.
 fn said(about: String, kind: StageKind, found: &Found, rectified: bool) -> Claim {
     let plane = "a plane is two of very many directions: what lies off it is not seen";
     let (words, caution) = match kind {
@@ -132,7 +132,7 @@ fn in_words(kind: StageKind, found: &Found, rectified: bool) -> String {
     }
 }
 
-/// Whether a point of the plane lies below the network itself.
+/// Describes whether a point of the plane lies below the network itself.
 fn lower(found: &Found) -> String {
     if found.lowest < found.centre {
         format!(

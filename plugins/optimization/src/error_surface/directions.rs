@@ -1,16 +1,16 @@
-//! Directions in parameter space that surfaces are drawn along.
+//! Directions in parameter space along which surfaces are drawn.
 
 use gradtop_toolkit::curvature::lanczos::{lanczos, rounding};
 use gradtop_toolkit::curvature::network::{Network, Samples};
 use gradtop_toolkit::rng::{Rng, Stream};
 use tch::{TchError, Tensor};
 
-/// Networks up to this many parameters have their Hessian taken whole.
+/// Maximum number of parameters for which the whole Hessian is computed.
 pub(super) const WHOLE: i64 = 1000;
 
-/// A random direction, normalised by filter: the weights into each neuron have the length of the network's own weights into it,
-/// biases are left out (Li, Xu, Taylor, Studer and Goldstein, "Visualizing the loss landscape of neural nets", `NeurIPS` 2018).
-/// `origin` is `[parameters]`, and so is the direction. Another `member` draws another direction.
+/// Returns a random direction with filter normalisation: the weights into each neuron have the norm of the network's own weights
+/// into it, and biases are zero (Li, Xu, Taylor, Studer and Goldstein, "Visualizing the loss landscape of neural nets", `NeurIPS`
+/// 2018). `origin` and the direction are `[parameters]`. Another `member` gives another direction.
 pub fn filter_normalised(
     network: &Network,
     origin: &Tensor,
@@ -36,19 +36,19 @@ fn lengths(rows: &Tensor) -> Result<Tensor, TchError> {
     rows.f_square()?.f_sum_dim_intlist([1_i64].as_slice(), true, None)?.f_sqrt()
 }
 
-/// An eigenvalue of the Hessian with its unit eigenvector `[parameters]`, and how far it may be from an eigenvalue.
+/// An eigenvalue of the Hessian with its unit eigenvector `[parameters]` and its error bound.
 #[derive(Debug)]
 pub struct Eigenpair {
     /// The eigenvalue.
     pub value: f64,
     /// The eigenvector; its largest component is positive.
     pub vector: Tensor,
-    /// Some eigenvalue is no further from it than this: of a whole Hessian, the rounding of the largest one.
+    /// A bound on the distance to some eigenvalue: for a whole Hessian, the rounding error of the largest one.
     pub bound: f64,
 }
 
-/// The largest and the smallest eigenvalue of the Hessian at `origin`, `[parameters]`: from the whole matrix of a small network,
-/// by Lanczos of a large one.
+/// Returns the largest and the smallest eigenvalue of the Hessian at `origin`, `[parameters]`: from the whole matrix
+/// for a small network, by Lanczos for a large one.
 pub fn extremes(
     network: &Network,
     samples: &Samples,
@@ -80,7 +80,8 @@ pub fn extremes(
     Ok([pair(space.values.len() - 1)?, pair(0)?])
 }
 
-/// `count` ascending, equally spaced numbers that include 0 exactly and cover at least `[low, high]`, where low < 0 < high.
+/// Returns `count` ascending, equally spaced numbers that include exactly 0 and cover at least `[low, high]`, where low
+/// < 0 < high.
 pub(crate) fn through_zero(low: f64, high: f64, count: usize) -> Vec<f64> {
     let gap = (high - low) / (count as f64 - 2.0);
     let before = (-low / gap).ceil();

@@ -9,7 +9,7 @@ use super::directions::WHOLE;
 use super::survey::{Plan, StageKind, Survey};
 use super::tables::{name, slices};
 
-/// The loss while training.
+/// Declares the loss during training.
 pub(super) fn training(plan: &Plan) -> Figure {
     let words: Vec<String> = plan.tasks.iter().map(|task| format!("{}: {}", task.name, task.words)).collect();
     let panels = plan.tasks.iter().map(|task| {
@@ -25,7 +25,7 @@ pub(super) fn training(plan: &Plan) -> Figure {
     ))
 }
 
-/// The figures of the surface that has just been finished, which end with what was found in it.
+/// Declares the figures of the surface that has just been finished, which end with the claims.
 pub(super) fn surface(params: &ErrorSurface, plan: &Plan, survey: &Survey<'_>) -> Vec<Figure> {
     let (kind, task) = (survey.kind(), survey.task());
     let table = name(kind, task.name);

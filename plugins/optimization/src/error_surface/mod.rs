@@ -1,6 +1,6 @@
 //! `error-surface`: the loss along lines and over planes through a trained network's parameters.
 //!
-//! Method, parameters and how to read the figures: docs/experiments/error-surface.md.
+//! For method, parameters and interpretation see docs/experiments/error-surface.md.
 
 mod conclusion;
 pub mod directions;
@@ -156,7 +156,7 @@ impl Experiment for ErrorSurface {
 }
 
 impl ErrorSurface {
-    /// The instruments of each task, whose network at its initial values is the one that will be trained.
+    /// Creates the instruments of each task, whose network must have its initial values.
     fn probes(&self, ctx: &Ctx, plan: &Plan) -> Result<Vec<Probe>> {
         let words: Vec<String> =
             plan.tasks.iter().map(|task| format!("{}: {}.", task.name, task.words)).collect();

@@ -1,4 +1,4 @@
-//! Points about a network, and the loss at them.
+//! Points around a network, and their losses.
 
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::curvature::network::{Network, Samples};
@@ -7,8 +7,8 @@ use tch::{Kind, TchError, Tensor};
 
 use super::task::Task;
 
-/// The loss of each of some points, `[points, parameters]`. They are evaluated `group` at a time, the last group filled up with
-/// copies: then a point has the same loss, bit for bit, in whatever company it is evaluated.
+/// Returns the loss of each of some points, `[points, parameters]`. They are evaluated `group` at a time, with the last
+/// group padded with copies, so that a point's loss is bit for bit the same in any combination of points.
 pub fn evaluate(
     network: &Network,
     points: &Tensor,
@@ -32,18 +32,18 @@ pub fn evaluate(
     Ok(losses)
 }
 
-/// The curvature of the loss along a direction d, per squared length: dᵀHd / dᵀd.
+/// The curvature of the loss along a direction d, per squared norm: dᵀHd / dᵀd.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Curvature {
-    /// By a Hessian-vector product.
+    /// From a Hessian-vector product.
     pub product: f64,
-    /// By the second difference of the loss.
+    /// From the second difference of the loss.
     pub difference: f64,
 }
 
 impl Curvature {
     pub(super) fn of(task: &Task, origin: &Tensor, direction: &Tensor, group: i64) -> Result<Self> {
-        // The second difference of a step of length h loses twice the digits of h: double precision it is.
+        // The second difference with step h loses twice the digits of h, so use double precision.
         let (origin, direction) = (origin.f_to_kind(Kind::Double)?, direction.f_to_kind(Kind::Double)?);
         let samples = task.train.to_kind(Kind::Double)?;
         let unit = direction.f_div(&direction.f_norm()?)?.f_unsqueeze(0)?;
@@ -67,23 +67,23 @@ pub struct Axes {
     pub x: Vec<f64>,
     /// Multiples of the second; one of them is 0.
     pub y: Vec<f64>,
-    /// Along each direction.
+    /// The curvature along each direction.
     pub curvature: [Curvature; 2],
-    /// Share of the path's variance that each component explains, of the plane of the path.
+    /// For the plane of the path, the fraction of the path's variance that each component explains.
     pub explained: [f64; 2],
-    /// Eigenvalues of the directions and bounds of their errors, of the plane of eigenvectors.
+    /// For the plane of eigenvectors, the eigenvalues of the directions and their error bounds.
     pub eigenvalues: [(f64, f64); 2],
-    /// The snapshots in the plane, of the plane of the path: `[snapshot][axis]`.
+    /// For the plane of the path, the snapshots in the plane: `[snapshot][axis]`.
     pub path: Vec<Vec<f64>>,
 }
 
 impl Axes {
-    /// Length of a direction: 1 but for random ones.
+    /// Returns the norm of a direction: 1 except for random ones.
     pub(super) fn length(&self, index: usize) -> Result<f64, TchError> {
         self.directions[index].f_norm()?.f_double_value(&[])
     }
 
-    /// Points of one row of the grid: `[points, parameters]`.
+    /// Returns the points of one row of the grid: `[points, parameters]`.
     pub(super) fn row(&self, index: usize) -> Result<Tensor, TchError> {
         let x = Tensor::f_from_slice(&self.x)?
             .f_to_kind(self.origin.kind())?

@@ -1,4 +1,4 @@
-//! Parameters checked together, and in words.
+//! Checks the parameters.
 
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::parameters::invalid;
@@ -9,10 +9,10 @@ use super::survey::Plan;
 use super::task::{Task, TaskName};
 
 impl ErrorSurface {
-    /// What these parameters mean for the survey.
+    /// Converts the parameters to a plan of the survey.
     ///
     /// # Errors
-    /// Parameters that do not fit together, or a data set that is missing.
+    /// The parameters do not fit together, or a data set is missing.
     pub fn plan(&self, seed: u64, device: Device) -> Result<Plan> {
         if self.grid % 2 == 0 {
             return Err(invalid(format!("parameter `grid` is {}, must be odd", self.grid)));

@@ -1,4 +1,4 @@
-//! Training, then surface after surface, point by point.
+//! Trains, then evaluates surface after surface, point by point.
 
 use std::path::Path;
 
@@ -15,22 +15,22 @@ use super::plane::{Axes, Curvature, evaluate};
 use super::task::Task;
 
 const FILE: &str = "survey.safetensors";
-/// Largest network whose steps are not worth several threads.
+/// Number of parameters up to which several threads are not worthwhile.
 const SMALL: i64 = 1000;
 
-/// Everything that is to be done.
+/// Everything to be done.
 pub struct Plan {
-    /// What is trained.
+    /// The tasks to train.
     pub tasks: Vec<Task>,
-    /// Points of a plane along each axis.
+    /// Number of points of a plane along each axis.
     pub grid: i64,
-    /// Points of the line.
+    /// Number of points of the line.
     pub line_points: i64,
     /// Half the width of the random plane.
     pub radius: f64,
-    /// Parameters kept along the path.
+    /// Number of snapshots along the path.
     pub snapshots: i64,
-    /// Lanczos steps.
+    /// Number of Lanczos steps.
     pub lanczos_steps: i64,
     /// Seed.
     pub seed: u64,
@@ -38,7 +38,7 @@ pub struct Plan {
     pub device: Device,
 }
 
-/// What a stage does.
+/// The work of a stage.
 #[derive(Choice, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StageKind {
     /// Training, with snapshots.
@@ -75,31 +75,31 @@ impl Plan {
         stages
     }
 
-    /// Steps of all stages.
+    /// Returns the number of steps of all stages.
     pub fn steps(&self) -> i64 {
         self.stages().iter().map(|stage| stage.steps).sum()
     }
 
-    /// Updates between two snapshots.
+    /// Returns the number of updates between two snapshots.
     fn every(&self, task: &Task) -> i64 {
         (task.steps / (self.snapshots - 1)).max(1)
     }
 }
 
-/// What a finished surface says. A checkpoint keeps it as numbers in this order.
+/// The results of a finished surface. A checkpoint stores them as numbers in this order.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Found {
     /// Loss of the final parameters.
     pub(super) centre: f64,
     pub(super) lowest: f64,
     pub(super) highest: f64,
-    /// Where the loss is lowest: on the line, or in the plane.
+    /// Position of the lowest loss, on the line or in the plane.
     pub(super) lowest_at: [f64; 2],
-    /// Of a line: the loss at its start, the highest from start to end, and how often it rises from one point to the next there.
+    /// For a line: the loss at its start, the highest from start to end, and how often it rises from one point to the next.
     pub(super) start: f64,
     pub(super) highest_between: f64,
     pub(super) rises: f64,
-    /// Of a plane.
+    /// For a plane, the curvature along its axes.
     pub(super) curvature: [Curvature; 2],
     pub(super) explained: [f64; 2],
     pub(super) eigenvalues: [(f64, f64); 2],
@@ -149,14 +149,14 @@ impl Found {
     }
 }
 
-/// The points of the surface at work.
+/// The points of the current surface.
 enum Work {
     Train(Box<Ensemble>),
     Line,
     Plane(Box<Axes>),
 }
 
-/// A survey at one step.
+/// The state of a survey at one step.
 pub struct Survey<'a> {
     plan: &'a Plan,
     stages: Vec<Stage>,
@@ -166,16 +166,16 @@ pub struct Survey<'a> {
     work: Work,
     /// Snapshots of each task's parameters so far: `[snapshots, parameters]`.
     paths: Vec<Tensor>,
-    /// Losses of the present stage's points so far.
+    /// Losses of the current stage's points so far.
     values: Vec<f64>,
-    /// The same on the test set, of a line.
+    /// For a line, the same on the test set.
     tested: Vec<f64>,
-    /// What finished surfaces say, in the order of the stages that are no training.
+    /// The results of finished surfaces, in the order of the stages without training.
     found: Vec<Found>,
 }
 
 impl<'a> Survey<'a> {
-    /// At step 0.
+    /// Creates the state at step 0.
     pub fn new(plan: &'a Plan) -> Result<Self> {
         let ensemble = plan.tasks[0].begin(plan.seed)?;
         Ok(Self {
@@ -192,42 +192,42 @@ impl<'a> Survey<'a> {
         })
     }
 
-    /// Steps done in all stages.
+    /// Returns the number of steps done in all stages.
     pub fn step(&self) -> i64 {
         self.before + self.step
     }
 
-    /// Whether every stage is done.
+    /// Returns whether every stage is done.
     pub fn is_done(&self) -> bool {
         self.stage + 1 == self.stages.len() && self.stage_is_done()
     }
 
-    /// Whether the present stage is done.
+    /// Returns whether the current stage is done.
     pub fn stage_is_done(&self) -> bool {
         self.step == self.stages[self.stage].steps
     }
 
-    /// What the present stage does.
+    /// Returns what the current stage does.
     pub fn kind(&self) -> StageKind {
         self.stages[self.stage].kind
     }
 
-    /// Whether the present stage is training.
+    /// Returns whether the current stage is training.
     pub fn is_training(&self) -> bool {
         self.kind() == StageKind::Train
     }
 
-    /// The present stage's task.
+    /// Returns the current stage's task.
     pub fn task(&self) -> &'a Task {
         &self.plan.tasks[self.stages[self.stage].task]
     }
 
-    /// Whether one thread is enough for the present stage.
+    /// Returns whether one thread is sufficient for the current stage.
     pub(crate) fn is_small(&self) -> bool {
         self.task().shape.parameter_count() <= SMALL
     }
 
-    /// What is being done, for people.
+    /// Describes what is being done.
     pub fn phase(&self) -> String {
         let what = match self.kind() {
             StageKind::Train => "training",
@@ -239,12 +239,12 @@ impl<'a> Survey<'a> {
         format!("{}: {what}", self.task().name)
     }
 
-    /// Losses so far of the present stage's points, row by row, and on the test set, of a line.
+    /// Returns the losses so far of the current stage's points, row by row, and for a line those on the test set.
     pub fn values(&self) -> (&[f64], &[f64]) {
         (&self.values, &self.tested)
     }
 
-    /// The plane being drawn.
+    /// Returns the plane being drawn.
     pub fn axes(&self) -> Option<&Axes> {
         match &self.work {
             Work::Plane(axes) => Some(axes),
@@ -252,36 +252,36 @@ impl<'a> Survey<'a> {
         }
     }
 
-    /// Positions on the line: 0 is the initial, 1 the final parameters.
+    /// Returns the positions on the line: 0 is the initial, 1 the final parameters.
     pub fn line(&self) -> Vec<f64> {
         let gap = 2.0 / (self.plan.line_points - 1) as f64;
         (0..self.plan.line_points).map(|i| (i - (self.plan.line_points - 1) / 4) as f64 * gap).collect()
     }
 
-    /// The snapshots of the present task: `[snapshots, parameters]`.
+    /// Returns the snapshots of the current task: `[snapshots, parameters]`.
     pub fn path(&self) -> &Tensor {
         &self.paths[self.stages[self.stage].task]
     }
 
-    /// Finished surfaces: the task, the kind, its numbers.
+    /// Returns finished surfaces: the task, the kind, and the results.
     pub(super) fn found(&self) -> impl Iterator<Item = (&'a Task, StageKind, &Found)> {
         let surfaces = self.stages.iter().filter(|stage| stage.kind != StageKind::Train);
         surfaces.zip(&self.found).map(|(stage, found)| (&self.plan.tasks[stage.task], stage.kind, found))
     }
 
-    /// Where the present task's training ended: `[parameters]`.
+    /// Returns the final parameters of the current task: `[parameters]`.
     fn end(&self) -> Result<Tensor, TchError> {
         let path = self.path();
         path.f_select(0, path.size()[0] - 1)
     }
 
-    /// The loss at the end of the present task's training, which the centre of every plane has too, bit for bit.
+    /// Returns the loss at the end of the current task's training, which is bit for bit the loss at the centre of every plane.
     pub fn stored_loss(&self) -> Result<f64> {
         let task = self.task();
         Ok(evaluate(&task.shape, &self.end()?.f_unsqueeze(0)?, &task.train, self.plan.grid)?[0])
     }
 
-    /// If a snapshot has just been taken: its task, its epoch, and its losses on the training and the test samples.
+    /// Returns the task, the epoch, and the losses on the training and test samples, if a snapshot has just been taken.
     pub fn measured(&self) -> Result<Option<(usize, f64, Vec<f64>)>> {
         let Work::Train(ensemble) = &self.work else { return Ok(None) };
         let task = self.task();
@@ -300,12 +300,12 @@ impl<'a> Survey<'a> {
         self.step % self.plan.every(self.task()) == 0 || self.stage_is_done()
     }
 
-    /// One update, or one row of a plane, or a line.
+    /// Makes one update, or evaluates one row of a plane, or a line.
     pub fn advance(&mut self) -> Result<()> {
         self.advance_by(|_, task, ensemble| task.advance(ensemble))
     }
 
-    /// The same with updates as `update` does them, given the task's number, the task and its network.
+    /// Like [`Self::advance`], with updates made by `update`, which receives the task's index, the task and its network.
     pub fn advance_by(
         &mut self,
         mut update: impl FnMut(usize, &Task, &mut Ensemble) -> Result<()>,
@@ -360,7 +360,7 @@ impl<'a> Survey<'a> {
         Ok(())
     }
 
-    /// What the finished surface says.
+    /// Returns the results of the finished surface.
     fn conclude(&self) -> Result<Found> {
         let lowest = (0..self.values.len())
             .min_by(|&a, &b| self.values[a].total_cmp(&self.values[b]))
@@ -392,7 +392,7 @@ impl<'a> Survey<'a> {
         })
     }
 
-    /// The work of the present stage, at its beginning or as saved.
+    /// Creates the work of the current stage, at its beginning or as saved.
     fn begin(&self, saved: Option<&Saved>) -> Result<Work> {
         Ok(match self.kind() {
             StageKind::Train => {
@@ -423,7 +423,7 @@ impl<'a> Survey<'a> {
                 if pca.components.size()[0] < 2 {
                     return Err(Error::new("the path has too few snapshots for a plane"));
                 }
-                // Scores are about the mean; the plane goes through the end of the path.
+                // Scores are relative to the mean, but the plane goes through the end of the path.
                 let scores = pca.scores.f_sub(&pca.scores.f_select(0, pca.scores.size()[0] - 1)?)?;
                 path = rows(&scores)?;
                 explained = [0, 1].map(|i| pca.explained.get(i).copied().unwrap_or(0.0));
@@ -442,7 +442,8 @@ impl<'a> Survey<'a> {
                 let start = self.path().f_narrow(0, 0, 1)?;
                 let rise = evaluate(&task.shape, &start, &task.train, plan.grid)?[0] - self.stored_loss()?;
                 let length = origin.f_norm()?.f_double_value(&[])?;
-                // As far as the quadratic takes the loss by as much as training lowered it; no further than the parameters' norm.
+                // As far as the quadratic changes the loss by as much as training did, but no further than the norm of
+                // the parameters.
                 let half = |value: f64| {
                     let reach = (2.0 * rise.abs() / value.abs()).sqrt();
                     symmetric(if reach.is_finite() { reach.min(length) } else { length })
@@ -461,7 +462,7 @@ impl<'a> Survey<'a> {
         Ok(Axes { origin, directions, x, y, curvature, explained, eigenvalues, path })
     }
 
-    /// Keeps the final weights of each task's network in the run's folder.
+    /// Saves the final weights of each task's network in the run's folder.
     pub(super) fn keep_weights(&self, ctx: &Ctx) -> Result<()> {
         let mut weights = Weights::default();
         for (task, path) in self.plan.tasks.iter().zip(&self.paths) {
@@ -470,7 +471,7 @@ impl<'a> Survey<'a> {
         weights.write(ctx, self.step(), "networks")
     }
 
-    /// Writes everything that going on needs.
+    /// Saves everything needed to continue.
     pub fn save(&self, dir: &Path) -> Result<()> {
         let mut saving = Saving::default();
         saving.integers("position", &[self.stage as i64, self.step])?;
@@ -489,7 +490,7 @@ impl<'a> Survey<'a> {
         Ok(())
     }
 
-    /// Goes on from what [`Survey::save`] wrote.
+    /// Restores what [`Survey::save`] saved.
     pub fn restore(plan: &'a Plan, dir: &Path) -> Result<Self> {
         let saved = Saved::read(&dir.join(FILE))?;
         let [stage, step] = saved.exactly("position")?;

@@ -4,17 +4,16 @@ use gradtop_sdk::prelude::*;
 
 use super::survey::{StageKind, Survey};
 
-/// `random-mnist`: the table of a surface.
+/// Returns `random-mnist`, the name of a surface's table.
 pub(super) fn name(kind: StageKind, task: &str) -> String {
     format!("{}-{task}", kind.name())
 }
 
-/// `slices-x-random-mnist`: the table of a surface's slice along one axis.
+/// Returns `slices-x-random-mnist`, the name of the table of a surface's slice along one axis.
 pub(super) fn slices(kind: StageKind, task: &str, axis: &str) -> String {
     format!("slices-{axis}-{}", name(kind, task))
 }
 
-/// Writes them.
 pub(super) fn write(ctx: &Ctx, survey: &Survey<'_>) -> Result<()> {
     let (kind, task) = (survey.kind(), survey.task().name);
     let (values, tested) = survey.values();

@@ -1,4 +1,4 @@
-//! What is trained before its surface is drawn.
+//! The tasks trained before their surfaces are drawn.
 
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::curvature::network::{Network, Samples};
@@ -12,10 +12,10 @@ use tch::{Device, Kind, Tensor};
 
 use super::ErrorSurface;
 
-/// Points of the function.
+/// Number of points of the function.
 const POINTS: usize = 128;
 
-/// Tasks there are.
+/// The available tasks.
 #[derive(Choice, Clone, Copy, Debug, PartialEq)]
 pub enum TaskName {
     /// A function of one variable.
@@ -24,21 +24,21 @@ pub enum TaskName {
     Mnist,
 }
 
-/// A network, what it learns, and what its surface is evaluated on.
+/// A network, its data, and the samples on which its surface is evaluated.
 pub struct Task {
     /// `function` or `mnist`.
     pub name: &'static str,
-    /// Data, network and training in a sentence for captions.
+    /// Description of data, network and training for captions.
     pub words: String,
     /// Shape and loss.
     pub shape: Network,
     /// Single or double precision.
     pub kind: Kind,
-    /// Updates.
+    /// Number of updates.
     pub steps: i64,
-    /// Samples of the training set that the surfaces are evaluated on.
+    /// Samples of the training set on which the surfaces are evaluated.
     pub train: Samples,
-    /// As many of the test set, if there is one.
+    /// The same number of samples of the test set, if there is one.
     pub test: Option<Samples>,
     activation: Activation,
     loss: Loss,
@@ -49,7 +49,7 @@ pub struct Task {
 }
 
 impl Task {
-    /// 1-10-10-1 with tanh fits sin(5πx)/(5πx), full batch, in double precision.
+    /// Returns the task of fitting sin(5πx)/(5πx) with 1-10-10-1 and tanh, full batch, in double precision.
     pub(super) fn function(params: &ErrorSurface, device: Device) -> Result<Self> {
         let x = grid(1e-4, 1.0, POINTS);
         let y: Vec<f64> = x.iter().copied().map(sinc).collect();
@@ -80,7 +80,7 @@ impl Task {
         })
     }
 
-    /// 784-15-30-10 with ReLU classifies MNIST, in single precision.
+    /// Returns the task of classifying MNIST with 784-15-30-10 and ReLU, in single precision.
     pub(super) fn mnist(params: &ErrorSurface, seed: u64, device: Device) -> Result<Self> {
         let set = data::mnist().context("the task mnist")?;
         let train = set.train.subset(params.mnist_images as usize, seed);
@@ -98,7 +98,7 @@ impl Task {
             Kind::Float,
             device,
         )?;
-        // Batches of an epoch, the last perhaps shorter.
+        // Batches per epoch, of which the last may be shorter.
         let steps =
             params.mnist_epochs * (samples.count() + params.mnist_batch - 1).div_euclid(params.mnist_batch);
         Ok(Self {
@@ -127,7 +127,7 @@ impl Task {
         })
     }
 
-    /// The network at its initial values, ready to train.
+    /// Returns the network with its initial values, ready to train.
     pub(super) fn begin(&self, seed: u64) -> Result<Ensemble> {
         let mut mlp =
             Mlp::zeros(self.shape.widths(), 1, self.kind, self.device)?.with(self.activation, self.loss);
@@ -137,17 +137,16 @@ impl Task {
         Ok(Ensemble::new(mlp, optimizer, &self.samples, self.batch, seed, batches)?)
     }
 
-    /// Whether its loss has kinks.
+    /// Returns whether its loss has kinks.
     pub(super) fn is_rectified(&self) -> bool {
         self.activation == Activation::Relu
     }
 
-    /// What it learns from.
     pub(super) fn samples(&self) -> &mlp::Samples {
         &self.samples
     }
 
-    /// One update.
+    /// Makes one update.
     pub(super) fn advance(&self, ensemble: &mut Ensemble) -> Result<()> {
         Ok(ensemble.advance(&self.samples)?)
     }

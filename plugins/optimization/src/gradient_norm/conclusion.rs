@@ -1,4 +1,4 @@
-//! What the norms say, computed from them.
+//! Draws conclusions from the norms.
 
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::conclusion::{self, Claim, Strength, diverged_in_words, significant};
@@ -7,38 +7,38 @@ use gradtop_toolkit::stats::{Window, median, windows};
 use super::history::{History, Point};
 use super::task::Task;
 
-/// Share of a trial's measurements in a window. A trend is one of medians of windows, not of single noisy values.
+/// Fraction of a trial's measurements in a window. A trend compares medians of windows, not single noisy values.
 const SHARE: f64 = 0.1;
-/// A smaller change between windows is not called one.
+/// A smaller change between windows does not count.
 const CHANGE: f64 = 0.01;
 
-/// What one task showed, of the middle trial by last loss.
+/// The results of one task, for the trial with the median final loss.
 #[derive(Clone, Debug)]
 struct Finding {
     task: String,
-    /// Which trial that is, and of how many that did not diverge.
+    /// Its number, followed by how many trials did not diverge.
     trial: usize,
     trials: usize,
     first: Point,
     last: Point,
-    /// Where the norm was largest.
+    /// The measurement with the largest norm.
     peak: Point,
-    /// Where the norm was smallest.
+    /// The measurement with the smallest norm.
     lowest: Point,
-    /// Loss, norm and length of the update over the first, the last but one and the last tenth of the measurements.
+    /// Loss, norm and update length over the first, the second to last and the last tenth of the measurements.
     loss: Option<[Window; 3]>,
     norm: Option<[Window; 3]>,
     update: Option<[Window; 3]>,
-    /// Measurements, and those of them with a norm no larger than at the end but more than twice the loss there.
+    /// Number of measurements, and of those with a norm no larger than at the end but more than twice the loss.
     measurements: usize,
     small_but_high: usize,
-    /// Median over the second half of the norm of a mini-batch's gradient by that of all data.
+    /// Median over the second half of the ratio of a mini-batch's gradient norm to that of all data.
     batch_ratio: f64,
     diverged: usize,
 }
 
 impl Finding {
-    /// None if every trial diverged, or nothing was measured.
+    /// Returns `None` if every trial diverged or nothing was measured.
     fn of(task: &str, history: &History) -> Option<Self> {
         let finite = |p: &Point| p.loss.is_finite() && p.norm.is_finite();
         let trials = history.trials.iter().enumerate();
@@ -75,7 +75,7 @@ impl Finding {
         })
     }
 
-    /// Which trial speaks, of how many.
+    /// Describes which trial is reported, of how many.
     fn who(&self) -> String {
         match self.trials {
             1 => "one trial".to_owned(),
@@ -172,7 +172,7 @@ impl Finding {
         claims
     }
 
-    /// Whether the loss still changed at the end.
+    /// Returns the claim whether the loss still changed at the end.
     fn trend(&self, seen: &dyn Fn(&str, String) -> Claim) -> Claim {
         let Some([_, before, last]) = self.loss else {
             let about = format!("{}, end", self.task);
@@ -206,7 +206,7 @@ impl Finding {
     }
 }
 
-/// Writes what the run found to the log and the tables `conclusion` and `norms`, and gives each claim with its task.
+/// Writes the claims to the log and the tables `conclusion` and `norms`, and returns each with its task.
 pub(super) fn write(ctx: &Ctx, tasks: &[Task], step: i64) -> Result<Vec<(String, Claim)>> {
     let mut said: Vec<(Finding, Claim)> = Vec::new();
     for task in tasks {

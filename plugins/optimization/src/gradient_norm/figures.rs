@@ -8,7 +8,7 @@ use super::GradientNorm;
 use super::task::Task;
 use gradtop_toolkit::settings::{rule_in_words, shape};
 
-/// A task's data, network, optimizer and batch in words.
+/// Describes a task's data, network, optimizer and batch.
 pub(super) fn settings(task: &Task) -> String {
     let mlp = &task.ensemble.mlp;
     let activation = match mlp.activation() {
@@ -25,7 +25,7 @@ pub(super) fn settings(task: &Task) -> String {
     )
 }
 
-/// The run's figures; the captions end with what is said of their task, once something is.
+/// Declares the run's figures; captions end with the claims about their task once there are any.
 pub(super) fn declare(
     params: &GradientNorm,
     tasks: &[Task],
@@ -92,7 +92,7 @@ pub(super) fn declare(
     tasks.iter().map(over).chain(tasks.iter().map(layers)).chain([all]).collect()
 }
 
-/// Networks, data and training of all tasks in words, for captions.
+/// Describes networks, data and training of all tasks for captions.
 pub(super) fn settings_of_all(tasks: &[Task]) -> String {
     let words: Vec<String> = tasks.iter().map(|task| format!("{}: {}", task.name, settings(task))).collect();
     format!("{}.", words.join(". "))

@@ -1,37 +1,37 @@
-//! What was measured, kept for the conclusion and its tables.
+//! The measurements, kept for the conclusion and its tables.
 
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::checkpoint::{Saved, Saving};
 
-/// One measurement: a value a trial. Vectors are empty where a thing does not exist.
+/// A measurement: one value per trial. Vectors are empty if a quantity does not exist.
 #[derive(Clone, Debug, Default)]
 pub struct Measured {
-    /// Over all data.
+    /// Loss over all data.
     pub loss: Vec<f64>,
-    /// Norm of its gradient.
+    /// Norm of the gradient over all data.
     pub norm: Vec<f64>,
-    /// The same of each layer: `[layer][trial]`.
+    /// Norm of each layer's gradient: `[layer][trial]`.
     pub layers: Vec<Vec<f64>>,
-    /// Over all data, if the targets are classes.
+    /// Accuracy over all data, if the targets are classes.
     pub accuracy: Vec<f64>,
-    /// Norm of the gradient that the update followed, if that is of a mini-batch.
+    /// Norm of the gradient used for the update, if it is of a mini-batch.
     pub batch_norm: Vec<f64>,
-    /// Length of the update; none at the end.
+    /// Length of the update; empty at the end.
     pub update: Vec<f64>,
 }
 
-/// One trial at one step.
+/// A trial at one step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Point {
     pub(super) step: i64,
     pub(super) loss: f64,
     pub(super) norm: f64,
-    /// NaN where there is none.
+    /// NaN if there is none.
     pub(super) batch_norm: f64,
     pub(super) update: f64,
 }
 
-/// Everything measured on one task: `[trial][measurement]`.
+/// All measurements of a task: `[trial][measurement]`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct History {
     pub(super) trials: Vec<Vec<Point>>,

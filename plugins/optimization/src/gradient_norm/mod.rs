@@ -1,6 +1,6 @@
 //! `gradient-norm`: the norm of the gradient while a network trains, with the loss.
 //!
-//! Method, parameters and how to read the figures: docs/experiments/gradient-norm.md.
+//! For method, parameters and interpretation see docs/experiments/gradient-norm.md.
 
 mod conclusion;
 mod figures;
@@ -156,7 +156,7 @@ impl Experiment for GradientNorm {
         for step in ctx.steps(start..last) {
             let step = step?;
             advance(&mut tasks, step)?;
-            // The state after this step's updates; the next measurement belongs to what follows.
+            // The state after this step's updates; the next measurement belongs to the next step.
             ctx.checkpoint_if_due(step, |dir| save(dir, &tasks, step + 1))?;
         }
         advance(&mut tasks, last)?;

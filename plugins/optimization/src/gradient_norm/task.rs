@@ -1,4 +1,4 @@
-//! What is learnt, and how its gradient is measured.
+//! The tasks, and measuring their gradients.
 
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::checkpoint::{Saved, Saving};
@@ -15,12 +15,12 @@ use super::history::{History, Measured};
 use gradtop_toolkit::parameters::invalid;
 use gradtop_toolkit::settings::{images, rule, useful_threads};
 
-/// Tasks there are.
+/// The available tasks.
 #[derive(Choice, Clone, Copy, Debug, PartialEq)]
 pub enum TaskName {
     /// A function, by its full gradient.
     SincFull,
-    /// The same by mini-batches.
+    /// The same function, by mini-batches.
     SincBatch,
     /// Handwritten digits.
     Mnist,
@@ -29,20 +29,20 @@ pub enum TaskName {
 /// The deep network of function-fit, 571 parameters.
 const DEEP: [i64; 9] = [1, 5, 10, 10, 10, 10, 10, 5, 1];
 
-/// Networks learning one thing.
+/// Networks learning one task.
 pub struct Task {
-    /// That of its [`TaskName`].
+    /// The name of its [`TaskName`].
     pub name: String,
     /// The networks.
     pub ensemble: Ensemble,
-    /// What they learn from.
+    /// The training data.
     pub train: Samples,
-    /// Data over which loss and gradient are measured, in words.
+    /// Description of the data over which loss and gradient are measured.
     pub(super) measured_on: String,
     pub(super) rule: Rule,
-    /// Samples in a step.
+    /// Samples per step.
     pub(super) batch: i64,
-    /// The loss of predicting the mean, where that is known.
+    /// The loss of predicting the mean, if known.
     pub(super) baseline: Option<f64>,
     pub(super) history: History,
     evaluator: Evaluator,
@@ -50,7 +50,7 @@ pub struct Task {
 }
 
 impl Task {
-    /// A task of this name at step 0, in single precision.
+    /// Creates a task at step 0, in single precision.
     pub fn new(params: &GradientNorm, task: TaskName, seed: u64, device: Device) -> Result<Self> {
         let name = task.name();
         let rule = rule(params.optimizer, params.lr, params.momentum);
@@ -110,7 +110,7 @@ impl Task {
         })
     }
 
-    /// Updates it will do.
+    /// Returns the number of updates to make.
     pub fn steps(&self) -> i64 {
         self.steps
     }
@@ -119,7 +119,7 @@ impl Task {
         step as f64 / self.ensemble.steps_per_epoch() as f64
     }
 
-    /// Whether a step sees less than all data.
+    /// Returns whether a step uses less than all data.
     pub(super) fn mini_batches(&self) -> bool {
         self.batch < self.train.count()
     }
@@ -133,8 +133,9 @@ impl Task {
         useful_threads(available, mlp.widths(), mlp.trials(), self.batch)
     }
 
-    /// Loss and gradient over all data, then, if `update` says with which instruments, the gradient of the next batch at the same
-    /// weights, and the update along it. Norms are taken after the backward pass and before the update; nothing is clipped.
+    /// Measures loss and gradient over all data. Then, if `update` gives the instruments, computes the gradient of the
+    /// next batch at the same weights and makes an update. Norms are taken after the backward pass and before the
+    /// update; nothing is clipped.
     pub fn measure(&mut self, update: Option<(&Ctx, &Probe)>) -> Result<Measured> {
         let step = self.ensemble.step();
         let evaluation = self.evaluator.gradient(&mut self.ensemble.mlp)?;
@@ -173,13 +174,13 @@ impl Task {
     }
 }
 
-/// The norm over all layers, of each trial.
+/// Returns the norm over all layers for each trial.
 fn total(squares: &[Vec<f64>]) -> Vec<f64> {
     let trials = squares.first().map_or(0, Vec::len);
     (0..trials).map(|trial| squares.iter().map(|layer| layer[trial]).sum::<f64>().sqrt()).collect()
 }
 
-/// sin(5πx)/(5πx) on an equidistant grid on [1e-4, 1].
+/// Returns sin(5πx)/(5πx) on an equidistant grid on [1e-4, 1].
 pub fn sinc_samples(points: i64, kind: Kind, device: Device) -> Result<Samples> {
     let x = grid(1e-4, 1.0, points as usize);
     let y: Vec<f64> = x.iter().copied().map(sinc).collect();

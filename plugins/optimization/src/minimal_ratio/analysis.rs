@@ -1,4 +1,4 @@
-//! What the Hessians at the ends of the searches say.
+//! Analyses the Hessians at the ends of the searches.
 
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::curvature::spectrum::{ROUNDING, Split, eigenvalues, largest, rows};
@@ -9,25 +9,25 @@ use tch::{Kind, TchError, Tensor};
 use super::MinimalRatio;
 use super::search::{Arm, Finder, Plan};
 
-/// ‖Hg‖ / (|λ|max ‖g‖) below which a point whose gradient does not vanish counts as gradient-flat: the gradient lies nearly
-/// in the kernel of H, so that no search on ½‖g‖² gets any further (Frye et al. 2021).
+/// ‖Hg‖ / (|λ|max ‖g‖) below which a point with nonzero gradient counts as gradient-flat: the gradient lies nearly in
+/// the kernel of H, so that a search on ½‖g‖² cannot proceed (Frye et al. 2021).
 pub(super) const FLAT: f64 = 0.01;
-/// How near the loss of the mean predictor is to the variance of the targets.
+/// Relative difference up to which a loss counts as that of the mean predictor, the variance of the targets.
 const TRIVIAL: f64 = 1e-4;
-/// Gradient norm below which a point is critical as exactly as can be told.
+/// Gradient norm below which a point is critical up to rounding.
 pub(super) const EXACT: f64 = 1e-8;
-/// Half-widths of the boxes that sampled ratios draw displacements from.
+/// Half-widths of the boxes from which displacements for sampled ratios are drawn.
 pub(super) const BOXES: [f64; 3] = [1e-4, 1e-3, 1e-2];
-/// Tolerances tried on either side of one, for each factor of ten and in all.
+/// Number of tolerances tried on either side of one, per factor of ten and in total.
 const FINE: u32 = 10;
 const REACH: u32 = 12 * FINE;
-/// Tolerances of the panel, as shares of the largest absolute eigenvalue.
+/// Tolerances of the panel, as fractions of the largest absolute eigenvalue.
 pub(super) const SHARES: [f64; 6] = [1e-12, 1e-10, 1e-8, 1e-6, 1e-4, 1e-2];
 
-/// What kind of point a run ended at.
+/// The kind of point at which a run ended.
 #[derive(Choice, Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Class {
-    /// The gradient vanishes, at another loss than the mean predictor's.
+    /// The gradient vanishes, at a loss other than the mean predictor's.
     Critical,
     /// The gradient vanishes, at the loss of predicting the mean of the targets: a trivial, degenerate saddle.
     #[choice("mean predictor")]
@@ -39,7 +39,7 @@ pub(super) enum Class {
     Neither,
 }
 
-/// Which share of eigenvalues.
+/// The definition of the fraction of positive eigenvalues.
 #[derive(Choice, Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ratio {
     /// n₊ / (n₊ + n₋).
@@ -63,14 +63,14 @@ impl Ratio {
     }
 }
 
-/// How eigenvalues are told from zero.
+/// The tolerance within which eigenvalues count as zero.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Tolerance {
-    /// None: eigenvalues of nothing but rounding are counted by their sign.
+    /// None: even eigenvalues that are only rounding errors are counted by their sign.
     Raw,
-    /// This share of the run's largest absolute eigenvalue.
+    /// This fraction of the run's largest absolute eigenvalue.
     Share(f64),
-    /// This many times the run's gradient norm.
+    /// This multiple of the run's gradient norm.
     GradientNorm(f64),
 }
 
@@ -95,14 +95,15 @@ impl Tolerance {
     }
 }
 
-/// Which of the points whose gradient vanishes.
+/// Which of the points with vanishing gradient to consider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Points {
-    /// Trained to the end: the headline. Over all, a correlation mostly tells runs trained long from runs stopped early.
+    /// Those trained to the end, the main result. Over all points, a correlation mostly distinguishes long training
+    /// from early stopping.
     Trained,
-    /// The same without the mean predictor.
+    /// Those trained to the end, without the mean predictor.
     WithoutMean,
-    /// Stopped early or not.
+    /// All, including those stopped early.
     All,
 }
 
@@ -110,29 +111,29 @@ pub(super) enum Points {
 #[derive(Debug)]
 pub(super) struct End {
     pub(super) run: usize,
-    /// Steps of Adam before the search.
+    /// Number of steps of Adam before the search.
     pub(super) trained: i64,
-    /// Whether these are all of them.
+    /// Whether these are all training steps.
     pub(super) whole: bool,
     pub(super) loss: f64,
     pub(super) norm: f64,
     /// ‖Hg‖ / (|λ|max ‖g‖).
     pub(super) flatness: f64,
     pub(super) class: Class,
-    /// Ascending.
+    /// The eigenvalues, ascending.
     pub(super) eigenvalues: Vec<f64>,
-    /// Shares of displacements that raise the loss, for each of [`BOXES`]; empty if none were drawn.
+    /// Fractions of displacements that raise the loss, for each of [`BOXES`]; empty if none were drawn.
     pub(super) sampled: Vec<f64>,
 }
 
 impl End {
-    /// Whether the gradient vanishes.
+    /// Returns whether the gradient vanishes.
     pub(super) fn is_critical(&self) -> bool {
         matches!(self.class, Class::Critical | Class::Mean)
     }
 
-    /// Counts eigenvalues. But with [`Tolerance::Raw`] none that rounding makes has a sign, however small the tolerance: a gradient
-    /// norm may be far below the rounding of the largest eigenvalue.
+    /// Counts eigenvalues by sign. Except with [`Tolerance::Raw`], eigenvalues within rounding errors have no sign,
+    /// however small the tolerance: a gradient norm may be far below the rounding error of the largest eigenvalue.
     pub(super) fn split(&self, tolerance: Tolerance) -> Split {
         let rounding = ROUNDING * largest(&self.eigenvalues);
         let width = match tolerance {
@@ -148,7 +149,7 @@ impl End {
     }
 }
 
-/// The ends of all runs of one network by one finder.
+/// The ends of all runs of one network with one finder.
 #[derive(Debug)]
 pub(super) struct Analysis {
     /// `1-4-4-1-lm`.
@@ -215,20 +216,20 @@ impl Analysis {
         })
     }
 
-    /// Spearman's correlation of the loss with a ratio, over these points.
+    /// Returns Spearman's correlation of the loss with a ratio, over these points.
     pub(super) fn correlation(&self, of: Points, ratio: Ratio, tolerance: Tolerance) -> Estimate {
         let (losses, ratios) = self.pairs(of, ratio, tolerance);
         spearman(&losses, &ratios)
     }
 
-    /// The p of that by permutation; `None` of fewer points than a coefficient needs.
+    /// Returns p of the correlation by permutation; `None` with too few points.
     pub(super) fn chance(&self, of: Points, ratio: Ratio, tolerance: Tolerance) -> Option<f64> {
         let (losses, ratios) = self.pairs(of, ratio, tolerance);
         (!spearman(&losses, &ratios).value.is_nan()).then(|| permutation::correlation(&losses, &ratios))
     }
 
-    /// The nearest smaller and the nearest larger tolerance, to a quarter of their size, at which these points have a coefficient of
-    /// another sign than those trained to the end have at this one.
+    /// Returns the nearest smaller and the nearest larger tolerance, to a quarter of their size, at which the
+    /// coefficient of these points has another sign than that of points trained to the end at this tolerance.
     pub(super) fn turns(&self, of: Points, ratio: Ratio, tolerance: Tolerance) -> [Option<Tolerance>; 2] {
         let claimed = self.correlation(Points::Trained, ratio, tolerance).value;
         [-1.0, 1.0].map(|way| {
@@ -238,7 +239,7 @@ impl Analysis {
         })
     }
 
-    /// What is left of the correlation over all points where the steps of training are the same.
+    /// Returns the partial correlation over all points, given the number of training steps.
     pub(super) fn given_steps(&self, ratio: Ratio, tolerance: Tolerance) -> Estimate {
         let (losses, ratios) = self.pairs(Points::All, ratio, tolerance);
         let steps: Vec<f64> = self.points(Points::All).map(|end| end.trained as f64).collect();
@@ -249,8 +250,8 @@ impl Analysis {
         self.points(of).map(|end| (end.loss, end.ratio(ratio, tolerance))).unzip()
     }
 
-    /// Points whose gradient vanishes. Those that were trained to the end have the mean predictor once at most: all runs that end
-    /// there are at one point.
+    /// Returns points with vanishing gradient. Among those trained to the end, the mean predictor occurs at most once,
+    /// because all runs that end there are at one point.
     pub(super) fn points(&self, of: Points) -> impl Iterator<Item = &End> {
         let means = self.critical().filter(|end| end.whole && end.class == Class::Mean);
         let first = means.map(|end| end.run).next();
@@ -261,7 +262,7 @@ impl Analysis {
         })
     }
 
-    /// The points whose gradient vanishes.
+    /// Returns the points with vanishing gradient.
     pub(super) fn critical(&self) -> impl Iterator<Item = &End> {
         self.ends.iter().filter(|end| end.is_critical())
     }
@@ -270,7 +271,7 @@ impl Analysis {
         self.ends.iter().filter(|end| end.class == class).count()
     }
 
-    /// Losses that at least a twentieth of the runs, and at least three, share to a thousandth: the loss and how many.
+    /// Returns losses that at least a twentieth of the runs, and at least three, share to a thousandth, with their number.
     pub(super) fn plateaus(&self) -> Vec<(f64, usize)> {
         let mut losses: Vec<f64> = self.critical().map(|end| end.loss).collect();
         losses.sort_by(f64::total_cmp);
@@ -282,7 +283,7 @@ impl Analysis {
             .collect()
     }
 
-    /// The critical points of lowest, middle and highest loss, with what to call them.
+    /// Returns the critical points with the lowest, the median and the highest loss, with their names.
     pub(super) fn three(&self) -> Vec<(&'static str, &End)> {
         let mut ends: Vec<&End> = self.critical().collect();
         ends.sort_by(|a, b| a.loss.total_cmp(&b.loss));
@@ -302,7 +303,7 @@ fn lengths(vectors: &Tensor) -> Result<Vec<f64>, TchError> {
     column(&vectors.f_square()?.f_sum_dim_intlist([1_i64].as_slice(), false, None)?.f_sqrt()?)
 }
 
-/// Eigenvalues of each Hessian; NaN for one that is not finite, which LAPACK must not see.
+/// Returns the eigenvalues of each Hessian; NaN for one that is not finite, which LAPACK must not receive.
 fn finite_eigenvalues(hessians: &Tensor) -> Result<Vec<Vec<f64>>, TchError> {
     let odd = hessians
         .f_sum_dim_intlist([1_i64, 2].as_slice(), false, Kind::Double)?
@@ -320,8 +321,8 @@ fn finite_eigenvalues(hessians: &Tensor) -> Result<Vec<Vec<f64>>, TchError> {
     Ok(spectra)
 }
 
-/// The course's cheap stand-in: the share of displacements, uniform in a box, that raise the loss; `[box][run]`. All runs see
-/// the same displacements.
+/// Returns the course's cheap substitute: the fraction of displacements, uniform in a box, that raise the loss;
+/// `[box][run]`. All runs use the same displacements.
 fn sampled(params: &MinimalRatio, plan: &Plan, arm: &Arm<'_>) -> Result<Vec<Vec<f64>>> {
     if params.samples == 0 {
         return Ok(Vec::new());

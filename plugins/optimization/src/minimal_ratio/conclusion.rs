@@ -1,4 +1,4 @@
-//! What the points say, computed from them.
+//! Draws conclusions from the points.
 
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::conclusion::{self, Claim, Strength, significant};
@@ -8,17 +8,17 @@ use super::MinimalRatio;
 use super::analysis::{Analysis, BOXES, COURSE, Class, EXACT, End, Points, Ratio, SHARES, Tolerance};
 use super::figures::id;
 
-/// Points named one by one in a sentence; the table has all.
+/// Maximum number of points listed in a sentence; the table has all.
 const NAMED: usize = 6;
 
-/// A claim, the figure it is read from, and the coefficient it is of, if it is of one.
+/// A claim, the figure it is based on, and its coefficient, if any.
 struct Said {
     figure: &'static str,
     claim: Claim,
     coefficient: Option<Estimate>,
 }
 
-/// Writes the claims of each arm to the log and the table `conclusion`, and gives each with its figure.
+/// Writes the claims about each arm to the log and the table `conclusion`, and returns each with its figure.
 pub(super) fn write(
     ctx: &Ctx,
     params: &MinimalRatio,
@@ -102,7 +102,7 @@ fn claims(params: &MinimalRatio, arm: &Analysis) -> Vec<Said> {
     said
 }
 
-/// How the searches ended, and the points that are critical as exactly as can be told.
+/// Returns the claim how the searches ended, with the points that are critical up to rounding.
 fn found(params: &MinimalRatio, arm: &Analysis, about: String) -> Claim {
     let words = format!(
         "{} of {} runs end with a gradient norm below {:e}, {} of them as the mean predictor; {} are gradient-flat, {} neither",
@@ -123,7 +123,7 @@ fn found(params: &MinimalRatio, arm: &Analysis, about: String) -> Claim {
     Claim::new(about, Strength::Shown, words).evidence(exact(arm)).evidence(shared)
 }
 
-/// The points that are critical as exactly as can be told, apart from the mean predictor.
+/// Describes the points that are critical up to rounding, except the mean predictor.
 fn exact(arm: &Analysis) -> String {
     let below = arm.ends.iter().filter(|end| end.norm < EXACT).count();
     let others: Vec<&End> =
@@ -166,7 +166,7 @@ fn coefficient(estimate: Estimate) -> String {
     )
 }
 
-/// A coefficient, and what it allows to say.
+/// Returns the claim that a coefficient supports.
 fn order(about: String, estimate: Estimate, p: Option<f64>) -> Claim {
     let Some(p) = p else {
         let words = format!("no correlation can be computed of {} points", estimate.pairs);
@@ -182,7 +182,7 @@ fn order(about: String, estimate: Estimate, p: Option<f64>) -> Claim {
     .evidence(coefficient(estimate))
 }
 
-/// How far the tolerance may be another one before the sign that is claimed turns, with the mean predictor and without.
+/// Adds how far the tolerance may change before the claimed sign reverses, with and without the mean predictor.
 fn turning(claim: Claim, arm: &Analysis, ratio: Ratio, tolerance: Tolerance) -> Claim {
     let [with, without] = [Points::Trained, Points::WithoutMean].map(|of| {
         let turns = arm.turns(of, ratio, tolerance).into_iter().flatten();
@@ -199,7 +199,7 @@ fn turning(claim: Claim, arm: &Analysis, ratio: Ratio, tolerance: Tolerance) -> 
     }
 }
 
-/// Which ratios keep the sign of their correlation at every tolerance, with the mean predictor and without.
+/// Returns the claim which ratios keep the sign of their correlation at every tolerance, with and without the mean predictor.
 fn sweep(arm: &Analysis, about: String) -> Option<Claim> {
     let tolerances = || SHARES.iter().map(|share| Tolerance::Share(*share)).chain([COURSE]);
     let words: Vec<String> = Ratio::ALL

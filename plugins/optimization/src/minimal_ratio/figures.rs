@@ -8,7 +8,7 @@ use super::analysis::{Analysis, Class, Points, Ratio};
 use super::search::Plan;
 use super::tables::slug;
 
-/// What can be watched while the run goes on.
+/// Declares the figure of the run's progress.
 pub(super) fn progress(params: &MinimalRatio, plan: &Plan) -> Figure {
     let line = |metric: &str| Mark::line(metric).by([By::Model, By::Split]).median().band();
     let norms = ["adam"].into_iter().chain(plan.finders.iter().map(Choice::name)).map(|split| {
@@ -26,7 +26,7 @@ pub(super) fn progress(params: &MinimalRatio, plan: &Plan) -> Figure {
         .panels(norms)
 }
 
-/// The results of all arms; the captions end with what was found in them.
+/// Declares the results of all arms; captions end with the claims.
 pub(super) fn results(
     params: &MinimalRatio,
     plan: &Plan,
@@ -58,7 +58,6 @@ pub(super) fn results(
     figures
 }
 
-/// The id of an arm's figure.
 pub(super) fn id(figure: &str, arm: &Analysis) -> String {
     format!("{figure}-{}", arm.name)
 }
@@ -68,7 +67,7 @@ fn figure(which: &str, arm: &Analysis, title: &str, caption: impl AsRef<str>) ->
     Figure::new(id(which, arm), title).caption(caption)
 }
 
-/// A scatter mark for each class that has runs.
+/// Returns a scatter mark for each class that has runs.
 fn by_class(arm: &Analysis, x: &str, y: &str) -> Vec<Mark> {
     let mark = |class: Class| {
         let name = match class {
@@ -78,7 +77,7 @@ fn by_class(arm: &Analysis, x: &str, y: &str) -> Vec<Mark> {
             Class::Neither => "not converged",
         };
         let points = Mark::scatter((format!("points-{}-{}", arm.name, slug(class)), x, y));
-        // Of critical points, training time is the colour: most of the order over all of them is its.
+        // Critical points are coloured by training time, which explains most of their order.
         let points = if class == Class::Critical { points.by(["training"]) } else { points };
         points.label(format!("{name} ({})", arm.count(class)))
     };

@@ -1,6 +1,6 @@
 //! `minimal-ratio`: the share of positive curvature where the gradient vanishes, beside the loss.
 //!
-//! Method, parameters and how to read the figures: docs/experiments/minimal-ratio.md.
+//! For method, parameters and interpretation see docs/experiments/minimal-ratio.md.
 
 mod analysis;
 mod conclusion;
@@ -61,10 +61,10 @@ pub struct MinimalRatio {
     pub instruments: Settings,
 }
 
-/// Iterations of Levenberg-Marquardt between two values: it has far fewer than Adam.
+/// Number of iterations of Levenberg–Marquardt between two values: it has far fewer than Adam.
 const LM_EVERY: i64 = 5;
 
-/// The series of one stage: one a run.
+/// The series of one stage, one per run.
 struct StageSeries {
     loss: Vec<SeriesId>,
     norm: Vec<SeriesId>,
@@ -148,7 +148,7 @@ impl Experiment for MinimalRatio {
 }
 
 impl MinimalRatio {
-    /// Logs loss and gradient norm of every run, if it is their turn.
+    /// Logs loss and gradient norm of every run, if it is due.
     fn record(&self, ctx: &Ctx, run: &Run<'_>, series: &[StageSeries]) -> Result<()> {
         let place = run.place();
         let every = if place.lm { LM_EVERY } else { self.log_every };

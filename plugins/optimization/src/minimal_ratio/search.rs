@@ -1,4 +1,4 @@
-//! From random initial values to points of small gradient, all runs at once, stage after stage.
+//! Searches for points of small gradient from random initial values, all runs together, stage after stage.
 
 use std::path::Path;
 
@@ -15,7 +15,7 @@ use tch::{Device, Kind, TchError, Tensor};
 
 const FILE: &str = "search.safetensors";
 
-/// A network and what it fits.
+/// A network and the data it fits.
 #[derive(Debug)]
 pub struct Net {
     /// Its widths: `1-4-4-1`.
@@ -32,27 +32,27 @@ pub struct Net {
     pub y: Vec<f64>,
 }
 
-/// What looks for zero gradient.
+/// A method to find vanishing gradients.
 #[derive(Choice, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Finder {
     /// Levenberg–Marquardt on ½‖g‖².
     #[choice("lm")]
     LevenbergMarquardt,
-    /// Adam on ½‖g‖²: the course's switch of the objective.
+    /// Adam on ½‖g‖²: the course's switch of objectives.
     Switch,
 }
 
-/// What a stage does.
+/// The work of a stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StageKind {
     /// Adam on the loss.
     Train,
-    /// A search for zero gradient from where training ended.
+    /// A search for a vanishing gradient from where training ended.
     Find(Finder),
 }
 
 impl StageKind {
-    /// The split of its metrics.
+    /// Returns the split of its metrics.
     pub fn name(self) -> &'static str {
         match self {
             Self::Train => "adam",
@@ -64,30 +64,30 @@ impl StageKind {
 /// One stage of a run.
 #[derive(Clone, Copy, Debug)]
 pub struct Stage {
-    /// Which of [`Plan::networks`].
+    /// Index into [`Plan::networks`].
     pub network: usize,
     /// What it does.
     pub kind: StageKind,
-    /// In how many steps.
+    /// Number of steps.
     pub steps: i64,
 }
 
-/// Everything that is to be done.
+/// Everything to be done.
 #[derive(Debug)]
 pub struct Plan {
-    /// Networks, one after the other.
+    /// The networks, one after the other.
     pub networks: Vec<Net>,
-    /// Ways to zero gradient, each from the same starts.
+    /// The finders, each with the same starting points.
     pub finders: Vec<Finder>,
-    /// Runs of each network.
+    /// Number of runs of each network.
     pub runs: i64,
-    /// Steps of Adam on the loss.
+    /// Number of steps of Adam on the loss.
     pub train_steps: i64,
     /// Its learning rate.
     pub lr: f64,
-    /// Iterations of Levenberg–Marquardt.
+    /// Number of iterations of Levenberg–Marquardt.
     pub lm_steps: i64,
-    /// Steps of Adam on ½‖g‖².
+    /// Number of steps of Adam on ½‖g‖².
     pub switch_steps: i64,
     /// Its learning rate.
     pub switch_lr: f64,
@@ -98,7 +98,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The stages in order: of each network its training, then its searches.
+    /// Returns the stages in order: for each network its training, then its searches.
     pub fn stages(&self) -> Vec<Stage> {
         let mut stages = Vec::new();
         for network in 0..self.networks.len() {
@@ -114,12 +114,13 @@ impl Plan {
         stages
     }
 
-    /// Steps of all stages.
+    /// Returns the number of steps of all stages.
     pub fn steps(&self) -> i64 {
         self.stages().iter().map(|stage| stage.steps).sum()
     }
 
-    /// One thread until the activations of all runs are a million numbers: below that, threads wait longer than they compute.
+    /// Returns one thread until the activations of all runs are a million numbers: below that, threads wait longer than
+    /// they compute.
     pub fn useful_threads(&self, available: usize) -> usize {
         let most = self
             .networks
@@ -132,7 +133,8 @@ impl Plan {
         if most < 1 << 20 { 1 } else { available }
     }
 
-    /// The step at which each run's training ends: the last one for the first half of the runs, a log-uniform one for the rest.
+    /// Returns the step at which each run's training ends: the last one for the first half of the runs, a log-uniform
+    /// one for the rest.
     pub fn stops(&self) -> Vec<i64> {
         (0..self.runs)
             .map(|run| {
@@ -147,7 +149,7 @@ impl Plan {
     }
 }
 
-/// The points that one finder ended at for one network.
+/// The points at which one finder ended for one network.
 #[derive(Debug)]
 pub struct Arm<'a> {
     /// The network.
@@ -159,20 +161,20 @@ pub struct Arm<'a> {
 }
 
 impl Arm<'_> {
-    /// `1-4-4-1-lm`: part of the names of its tables and figures.
+    /// Returns `1-4-4-1-lm`: part of the names of its tables and figures.
     pub fn name(&self) -> String {
         format!("{}-{}", self.net.name, self.finder.name())
     }
 }
 
-/// Where a run is within its stages.
+/// The position of a run within its stages.
 #[derive(Clone, Copy, Debug)]
 pub struct Place {
     /// Index of the stage.
     pub stage: usize,
-    /// Steps of it that are done.
+    /// Number of its steps done.
     pub step: i64,
-    /// Steps that it has.
+    /// Number of its steps.
     pub steps: i64,
     /// Whether it is Levenberg–Marquardt.
     pub lm: bool,
@@ -204,25 +206,25 @@ struct Training {
     stops: Vec<i64>,
 }
 
-/// A run at one step.
+/// The state of a run at one step.
 pub struct Run<'a> {
     plan: &'a Plan,
     stages: Vec<Stage>,
     stage: usize,
-    /// Steps done in this stage, and in those before it.
+    /// Number of steps done in this stage, and in the previous ones.
     step: i64,
     before: i64,
     work: Work<'a>,
-    /// Where training left each network's runs: `[runs, parameters]`.
+    /// The parameters of each network's runs after training: `[runs, parameters]`.
     starts: Vec<Tensor>,
-    /// Where each search ended.
+    /// The parameters at the end of each search.
     ends: Vec<Tensor>,
-    /// Of each network's training, if it is watched.
+    /// Probes of each network's training, if it is watched.
     probes: Vec<Probe>,
 }
 
 impl<'a> Run<'a> {
-    /// At step 0.
+    /// Creates the state at step 0.
     pub fn new(plan: &'a Plan) -> Result<Self> {
         Ok(Self {
             stages: plan.stages(),
@@ -237,7 +239,7 @@ impl<'a> Run<'a> {
         })
     }
 
-    /// Puts instruments on the training of every network; the searches that follow have none.
+    /// Attaches instruments to the training of every network; the searches that follow have none.
     pub fn watch(&mut self, ctx: &Ctx, instruments: &mut Instruments) -> Result<()> {
         if !instruments.on() {
             return Ok(());
@@ -254,23 +256,23 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Logs what instruments have read since the last call.
+    /// Logs the instruments' readings since the last call.
     pub fn log_readings(&mut self, ctx: &Ctx) -> Result<()> {
         // A step goes over all points.
         self.probes.iter_mut().try_for_each(|probe| probe.log_kept(ctx, 1))
     }
 
-    /// Steps done in all stages.
+    /// Returns the number of steps done in all stages.
     pub fn step(&self) -> i64 {
         self.before + self.step
     }
 
-    /// Whether every stage is done.
+    /// Returns whether every stage is done.
     pub fn is_done(&self) -> bool {
         self.stage + 1 == self.stages.len() && self.step == self.stages[self.stage].steps
     }
 
-    /// The stage and how far it is.
+    /// Returns the stage and its progress.
     pub fn place(&self) -> Place {
         let stage = self.stages[self.stage];
         Place {
@@ -281,7 +283,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// What is being done, for people.
+    /// Describes what is being done.
     pub fn phase(&self) -> String {
         let stage = self.stages[self.stage];
         let what = match stage.kind {
@@ -296,7 +298,7 @@ impl<'a> Run<'a> {
         &self.plan.networks[self.stages[self.stage].network]
     }
 
-    /// One step of every run.
+    /// Makes one step of every run.
     pub fn advance(&mut self) -> Result<()> {
         if self.step == self.stages[self.stage].steps {
             self.next_stage()?;
@@ -334,7 +336,7 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// The work of the present stage, at its beginning or as saved.
+    /// Creates the work of the current stage, at its beginning or as saved.
     fn begin(&self, saved: Option<&Saved>) -> Result<Work<'a>> {
         let stage = self.stages[self.stage];
         let net = self.net();
@@ -373,7 +375,7 @@ impl<'a> Run<'a> {
         tensor.f_to_device(self.plan.device)
     }
 
-    /// Parameters of every run as they are now, in training those of a stopped run as it stopped: `[runs, parameters]`.
+    /// Returns the current parameters of every run, during training those of a stopped run when it stopped: `[runs, parameters]`.
     pub fn parameters(&self) -> Result<Tensor> {
         Ok(match &self.work {
             Work::Train(training) => {
@@ -388,7 +390,7 @@ impl<'a> Run<'a> {
         })
     }
 
-    /// Loss and gradient norm of every run.
+    /// Returns loss and gradient norm of every run.
     pub fn measure(&self) -> Result<(Vec<f64>, Vec<f64>)> {
         let net = self.net();
         let (losses, gradients) = net.shape.gradient(&self.parameters()?, &net.samples)?;
@@ -398,7 +400,7 @@ impl<'a> Run<'a> {
         Ok((both.pop().unwrap_or_default(), norms))
     }
 
-    /// Where the searches that are done ended.
+    /// Returns the ends of the completed searches.
     pub fn arms(&self) -> Vec<Arm<'_>> {
         let finds = self.stages.iter().filter_map(|stage| match stage.kind {
             StageKind::Train => None,
@@ -414,7 +416,7 @@ impl<'a> Run<'a> {
             .collect()
     }
 
-    /// Writes everything that going on needs.
+    /// Saves everything needed to continue.
     pub fn save(&self, dir: &Path) -> Result<()> {
         let mut saving = Saving::default();
         saving.integers("position", &[self.stage as i64, self.step])?;
@@ -441,7 +443,7 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Goes on from what [`Run::save`] wrote.
+    /// Restores what [`Run::save`] saved.
     pub fn restore(plan: &'a Plan, dir: &Path) -> Result<Self> {
         let saved = Saved::read(&dir.join(FILE))?;
         let [stage, step] = saved.exactly("position")?;
@@ -493,7 +495,7 @@ impl Training {
         })
     }
 
-    /// The update after so many.
+    /// Makes the update after `step` updates.
     fn advance(&mut self, step: i64, probe: Option<&mut Probe>) -> Result<()> {
         self.mlp.gradient(&self.space, &self.batch)?;
         let (mlp, space, batch) = (&self.mlp, &self.space, &self.batch);
@@ -508,7 +510,7 @@ impl Training {
         Ok(())
     }
 
-    /// Copies the runs that stop at this step. They go on being updated with the others, and nobody looks at them.
+    /// Copies the runs that stop at this step. They continue to be updated with the others, but the results are ignored.
     fn keep(&self, step: i64, starts: &Tensor) -> Result<()> {
         let stopped: Vec<i64> =
             (0..self.stops.len()).filter(|&run| self.stops[run] == step).map(|run| run as i64).collect();
@@ -521,7 +523,7 @@ impl Training {
         Ok(())
     }
 
-    /// The ensemble's parameters with the runs in front: `[runs, parameters]`.
+    /// Returns the ensemble's parameters with the run axis first: `[runs, parameters]`.
     fn runs_first(&self) -> Result<Tensor, TchError> {
         let (widths, runs) = (self.mlp.widths(), self.mlp.trials());
         let mut start = 0;

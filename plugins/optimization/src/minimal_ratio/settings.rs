@@ -1,4 +1,4 @@
-//! Parameters checked together, and in words.
+//! Checks the parameters, and describes them.
 
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::curvature::network::{Network, Samples};
@@ -10,14 +10,14 @@ use tch::{Device, Tensor};
 use super::MinimalRatio;
 use super::search::{Finder, Net, Plan};
 
-/// The largest network whose Hessians are taken whole: 100 of them are then 0.8 GB.
+/// Maximum number of parameters for which whole Hessians are computed: 100 of them then need 0.8 GB.
 const MOST_PARAMETERS: i64 = 1000;
 
 impl MinimalRatio {
-    /// What these parameters mean for the search.
+    /// Converts the parameters to a plan of the search.
     ///
     /// # Errors
-    /// Parameters that do not fit together.
+    /// The parameters do not fit together.
     pub fn plan(&self, seed: u64, device: Device) -> Result<Plan> {
         Ok(Plan {
             networks: self.networks.iter().map(|text| network(text, device)).collect::<Result<_>>()?,
@@ -33,7 +33,7 @@ impl MinimalRatio {
         })
     }
 
-    /// How the runs got where they are, in a sentence for captions.
+    /// Describes how the runs reached their ends, for captions.
     pub(super) fn in_words(&self, plan: &Plan) -> String {
         let finders: Vec<String> = plan
             .finders
@@ -60,7 +60,7 @@ impl MinimalRatio {
     }
 }
 
-/// `4-4@64`: hidden widths and points.
+/// Parses `4-4@64`: hidden widths and number of points.
 fn network(text: &str, device: Device) -> Result<Net> {
     let wrong = |why: &str| {
         invalid(format!("parameter `networks` names `{text}`: {why}; hidden widths @ points, such as 4-4@64"))

@@ -16,7 +16,6 @@ const QUANTILES: [(&str, f64); 7] = [
     ("highest", 1.0),
 ];
 
-/// Writes all of them.
 pub(super) fn write(ctx: &Ctx, arm: &Analysis, step: i64) -> Result<()> {
     let name = |kind: &str| format!("{kind}-{}", arm.name);
     let all: Vec<&End> = arm.ends.iter().collect();
@@ -52,7 +51,7 @@ pub(super) fn write(ctx: &Ctx, arm: &Analysis, step: i64) -> Result<()> {
     Ok(())
 }
 
-/// How long a run was trained, in few words: its colour.
+/// Describes briefly how long a run was trained, which determines its colour.
 fn training(end: &End) -> String {
     match end.trained {
         n if end.whole => format!("all {n} steps"),
@@ -60,12 +59,12 @@ fn training(end: &End) -> String {
     }
 }
 
-/// A class as part of a table's name.
+/// Returns a class as part of a table's name.
 pub(super) fn slug(class: Class) -> String {
     class.name().replace(' ', "-")
 }
 
-/// A row a run.
+/// Writes one row per run.
 fn points(ctx: &Ctx, name: &str, arm: &Analysis, ends: &[&End], step: i64) -> Result<()> {
     let tolerance = arm.tolerance;
     let sampled = BOXES.map(|half| format!("sampled_{half:.0e}"));
@@ -97,7 +96,7 @@ fn points(ctx: &Ctx, name: &str, arm: &Analysis, ends: &[&End], step: i64) -> Re
     ctx.table(name, step, &rows.columns())
 }
 
-/// Spearman's correlation of loss and ratio at each tolerance, with the ends of its interval as rows of their own.
+/// Writes Spearman's correlation of loss and ratio at each tolerance, with the ends of its interval as separate rows.
 fn correlations(ctx: &Ctx, name: &str, arm: &Analysis, of: Points, step: i64) -> Result<()> {
     let shares = SHARES.into_iter().map(Tolerance::Share);
     let tolerances: Vec<Tolerance> = std::iter::once(Tolerance::Raw).chain(shares).chain([COURSE]).collect();
@@ -116,7 +115,7 @@ fn correlations(ctx: &Ctx, name: &str, arm: &Analysis, of: Points, step: i64) ->
     ctx.table(name, step, &rows.columns())
 }
 
-/// The whole spectra of three critical points.
+/// Writes the complete spectra of three critical points.
 fn spectra(ctx: &Ctx, name: &str, arm: &Analysis, step: i64) -> Result<()> {
     let three = arm.three();
     let values = three.iter().flat_map(|(what, end)| {
@@ -131,7 +130,7 @@ fn spectra(ctx: &Ctx, name: &str, arm: &Analysis, step: i64) -> Result<()> {
     if rows.is_empty() { Ok(()) } else { ctx.table(name, step, &rows.columns()) }
 }
 
-/// Exact and sampled ratios side by side.
+/// Writes exact and sampled ratios side by side.
 fn sampled(ctx: &Ctx, name: &str, arm: &Analysis, step: i64) -> Result<()> {
     let shares = arm.critical().flat_map(|end| BOXES.iter().zip(&end.sampled).map(move |at| (end, at)));
     let rows = Rows::of(shares)

@@ -1,4 +1,4 @@
-//! A checkpoint: the networks, and where they have been.
+//! Checkpoints: the networks, and their paths so far.
 
 use std::path::Path as FilePath;
 
@@ -11,7 +11,7 @@ use super::training::Training;
 const FILE: &str = "training.safetensors";
 const NAME: &str = "runs";
 
-/// Writes everything that [`restore`] needs.
+/// Saves everything that [`restore`] needs.
 pub(super) fn save(dir: &FilePath, training: &Training, path: &Path) -> Result<()> {
     let mut saving = Saving::default();
     training.ensemble.save(NAME, &mut saving)?;
@@ -19,7 +19,7 @@ pub(super) fn save(dir: &FilePath, training: &Training, path: &Path) -> Result<(
     Ok(saving.write(&dir.join(FILE))?)
 }
 
-/// Goes back to what [`save`] wrote.
+/// Restores what [`save`] saved.
 pub(super) fn restore(dir: &FilePath, training: &mut Training, path: &mut Path) -> Result<()> {
     let saved = Saved::read(&dir.join(FILE))?;
     training.ensemble.restore(NAME, &saved)?;

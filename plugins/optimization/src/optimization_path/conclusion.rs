@@ -1,4 +1,4 @@
-//! What the recorded weights say, computed from them.
+//! Draws conclusions from the recorded weights.
 
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::conclusion::{self, Claim, Spread, Strength};
@@ -6,11 +6,11 @@ use gradtop_toolkit::conclusion::{self, Claim, Spread, Strength};
 use super::path::{Path, Space};
 use super::training::Training;
 
-/// What one space of weights says.
+/// The results for one space of weights.
 struct Finding {
     space: String,
     runs: usize,
-    /// Shares of the variance: of two components, of as many as runs less one, and the lowest of two of a run alone.
+    /// Fractions of the variance: of two components, of as many as runs minus one, and the lowest of two for a single run.
     two: f64,
     between: f64,
     alone: f64,
@@ -56,7 +56,7 @@ impl Finding {
     }
 }
 
-/// Writes what the run found to the log and the table `conclusion`, and gives each claim with its figure.
+/// Writes the claims to the log and the table `conclusion`, and returns each with its figure.
 pub(super) fn write(ctx: &Ctx, training: &Training, path: &Path) -> Result<Vec<(&'static str, Claim)>> {
     let Some(analysis) = &path.analysis else {
         return Err(Error::new("there are no two records of the weights to compare"));
@@ -67,7 +67,7 @@ pub(super) fn write(ctx: &Ctx, training: &Training, path: &Path) -> Result<Vec<(
     let step = training.ensemble.step();
     let mut said: Vec<(&str, Claim)> = findings.iter().map(|finding| ("path", finding.claim())).collect();
     said.push(("accuracy", separation(&ranges, path.last_accuracies())));
-    // The last row is of distances, which have no components.
+    // The last row is about distances, which have no components.
     let number = |finding: Option<&Finding>, of: fn(&Finding) -> f64| finding.map_or(f64::NAN, of);
     let keys = Rows::of(findings.iter().map(Some).chain([None]))
         .utf8("space", |f| f.map_or("distances", |f| f.space.as_str()))
@@ -85,7 +85,7 @@ pub(super) fn write(ctx: &Ctx, training: &Training, path: &Path) -> Result<Vec<(
     Ok(said)
 }
 
-/// How far the runs went and how far apart they ended.
+/// Returns the claim how far the runs went and how far apart they ended.
 fn separation([travelled, start, end]: &[Spread; 3], accuracies: &[f64]) -> Claim {
     let accuracy = Spread::of(accuracies);
     let apart = if end.lowest > start.highest {

@@ -8,7 +8,7 @@ use super::path::Path;
 use super::training::Training;
 use gradtop_toolkit::settings::{rule_in_words, shape};
 
-/// Networks, data and training in a sentence for captions.
+/// Describes networks, data and training for captions.
 pub(super) fn settings(params: &OptimizationPath, training: &Training, seed: u64) -> String {
     let mlp = &training.ensemble.mlp;
     format!(
@@ -24,8 +24,8 @@ pub(super) fn settings(params: &OptimizationPath, training: &Training, seed: u64
     )
 }
 
-/// The run's figures. Once there are principal components, the axes say what each explains; the captions end with what was found in
-/// them, once something is.
+/// Declares the run's figures. Once there are principal components, the axes state what each explains; captions end
+/// with the claims once there are any.
 pub(super) fn declare(
     params: &OptimizationPath,
     training: &Training,

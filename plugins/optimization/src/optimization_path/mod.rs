@@ -1,6 +1,6 @@
 //! `optimization-path`: where independent trainings go, seen in the principal components of their weights.
 //!
-//! Method, parameters and how to read the figures: docs/experiments/optimization-path.md.
+//! For method, parameters and interpretation see docs/experiments/optimization-path.md.
 
 mod checkpoint;
 mod conclusion;
@@ -139,7 +139,7 @@ impl Experiment for OptimizationPath {
 }
 
 impl OptimizationPath {
-    /// At the end of an epoch: accuracies, and every few epochs the weights and the figures of all so far.
+    /// Called at the end of an epoch: logs accuracies, and every few epochs the weights and the figures of all so far.
     fn evaluate(&self, ctx: &Ctx, training: &Training, path: &mut Path, series: &AllSeries) -> Result<()> {
         let step = training.ensemble.step();
         let epoch = step / training.ensemble.steps_per_epoch();

@@ -10,23 +10,23 @@ use tch::{Kind, TchError, Tensor};
 use super::OptimizationPath;
 use super::training::Training;
 
-/// Components whose scores are kept.
+/// Number of components whose scores are stored.
 const COMPONENTS: i64 = 3;
 
-/// Weights of all runs, every few epochs.
+/// Weights of all runs, recorded every few epochs.
 pub(super) struct Path {
     runs: i64,
-    /// Which layer is analysed beside the whole, from 0, and where its parameters lie in a run's.
+    /// The layer analysed in addition to the whole, from 0, and the position of its parameters within a run's.
     pub(super) layer: usize,
     layer_start: i64,
     layer_length: i64,
     epochs: Vec<i64>,
     /// Test accuracies, `[record][run]`.
     accuracies: Vec<Vec<f64>>,
-    /// One tensor `[runs, parameters]` a record, on the CPU.
+    /// One tensor `[runs, parameters]` per record, on the CPU.
     weights: Vec<Tensor>,
     start: Tensor,
-    /// Of all records so far.
+    /// The analysis of all records so far.
     pub(super) analysis: Option<Analysis>,
 }
 
@@ -35,13 +35,13 @@ pub(super) struct Space {
     /// `whole network` or `layer 1`.
     pub(super) name: String,
     table: &'static str,
-    /// Of all runs together.
+    /// The components of all runs together.
     pub(super) together: Pca,
-    /// Of each run alone.
+    /// The components of each single run.
     pub(super) alone: Vec<Pca>,
 }
 
-/// What the weights recorded so far look like.
+/// The principal components of the weights recorded so far.
 pub(super) struct Analysis {
     pub(super) spaces: Vec<Space>,
     epochs: Vec<i64>,
@@ -49,7 +49,7 @@ pub(super) struct Analysis {
     runs: usize,
 }
 
-/// All parameters, a row a run.
+/// Returns all parameters, one row per run.
 fn rows(mlp: &Mlp) -> Result<Tensor, TchError> {
     let rows = (0..mlp.trials()).map(|run| mlp.trial_parameters(run)).collect::<Result<Vec<_>, _>>()?;
     Tensor::f_stack(&rows, 0)?.f_to_device(tch::Device::Cpu)
@@ -78,17 +78,16 @@ impl Path {
         })
     }
 
-    /// Number of records.
     pub(super) fn records(&self) -> usize {
         self.weights.len()
     }
 
-    /// Each run's distance from its initial parameters.
+    /// Returns each run's distance from its initial parameters.
     pub(super) fn distances(&self, mlp: &Mlp) -> Result<Vec<f64>> {
         Ok(numbers(&norms(&rows(mlp)?.f_sub(&self.start)?)?)?)
     }
 
-    /// Adds the weights of an epoch.
+    /// Records the weights of an epoch.
     pub(super) fn record(&mut self, mlp: &Mlp, epoch: i64, accuracies: &[f64]) -> Result<()> {
         self.weights.push(rows(mlp)?);
         self.epochs.push(epoch);
@@ -96,7 +95,7 @@ impl Path {
         Ok(())
     }
 
-    /// Principal components of everything recorded: at least two records.
+    /// Computes the principal components of at least two records.
     pub(super) fn analyse(&self) -> Result<Analysis> {
         // [records, runs, parameters].
         let all = Tensor::f_stack(&self.weights, 0)?.f_to_kind(Kind::Double)?;
@@ -119,7 +118,8 @@ impl Path {
         })
     }
 
-    /// Distances between the last records and the first: of each run, between runs at the start, and between runs at the end.
+    /// Returns the distances between the last and the first records: of each run, between runs at the start, and
+    /// between runs at the end.
     pub(super) fn separations(&self) -> Result<[Spread; 3]> {
         let (first, last) = (&self.weights[0], &self.weights[self.weights.len() - 1]);
         let travelled = numbers(&norms(&last.f_sub(first)?)?)?;
@@ -136,7 +136,7 @@ impl Path {
         Ok([Spread::of(&travelled), Spread::of(&between(first)?), Spread::of(&between(last)?)])
     }
 
-    /// Test accuracies at the last record.
+    /// Returns the test accuracies at the last record.
     pub(super) fn last_accuracies(&self) -> &[f64] {
         self.accuracies.last().map_or(&[], Vec::as_slice)
     }
@@ -171,7 +171,7 @@ impl Path {
     }
 }
 
-/// Euclidean norm of each row.
+/// Returns the Euclidean norm of each row.
 fn norms(rows: &Tensor) -> Result<Tensor, TchError> {
     rows.f_to_kind(Kind::Double)?
         .f_square()?
@@ -180,21 +180,21 @@ fn norms(rows: &Tensor) -> Result<Tensor, TchError> {
 }
 
 impl Space {
-    /// Lowest share of a run's own variance that the first two components of that run alone explain.
+    /// Returns the lowest fraction of a single run's variance that its first two components explain.
     pub(super) fn alone_lowest(&self) -> f64 {
         Spread::of(&self.alone.iter().map(|pca| pca.explained_by(2)).collect::<Vec<_>>()).lowest
     }
 }
 
 impl Analysis {
-    /// The tables `path-whole`, `path-layer`, `single-whole`, `single-layer` and `scree`.
+    /// Writes the tables `path-whole`, `path-layer`, `single-whole`, `single-layer` and `scree`.
     pub(super) fn write(&self, ctx: &Ctx, step: i64) -> Result<()> {
         for space in &self.spaces {
             self.write_space(ctx, step, space)?;
         }
         let components = self.spaces.iter().flat_map(|space| {
             let mut sum = 0.0;
-            // Beyond the number of runs and what moves within them, shares are too small for a figure.
+            // Beyond the number of runs and what moves within them, fractions are too small for a figure.
             (1..).zip(space.together.explained.iter().take(2 * self.runs)).map(move |(i, share)| {
                 sum += share;
                 (space, i, *share, sum)
@@ -208,13 +208,13 @@ impl Analysis {
         ctx.table("scree", step, &rows.columns())
     }
 
-    /// Every run's points in the common components, and those of run 0 in its own.
+    /// Writes every run's points in the common components, and those of run 0 in its own.
     fn write_space(&self, ctx: &Ctx, step: i64, space: &Space) -> Result<()> {
         self.write_scores(ctx, step, space.table, &space.together, 0..self.runs)?;
         self.write_scores(ctx, step, &space.table.replace("path", "single"), &space.alone[0], 0..1)
     }
 
-    /// The scores of some runs, whose rows in `pca` lie record by record.
+    /// Writes the scores of some runs, whose rows in `pca` are ordered by record.
     fn write_scores(
         &self,
         ctx: &Ctx,
@@ -226,7 +226,7 @@ impl Analysis {
         let scores = numbers(&pca.scores)?;
         let width = pca.scores.size()[1] as usize;
         let count = runs.len();
-        // Two records have one component only.
+        // Two records have only one component.
         let component = |c: usize, (r, i): (usize, usize)| {
             if c < width { scores[(i * count + r) * width + c] } else { 0.0 }
         };

@@ -11,13 +11,13 @@ use super::OptimizationPath;
 use gradtop_toolkit::parameters::invalid;
 use gradtop_toolkit::settings::{images, rule};
 
-/// All runs, and the sets they learn from and are measured on.
+/// All runs, with their training and test sets.
 pub(super) struct Training {
     pub(super) ensemble: Ensemble,
     pub(super) train_set: Evaluator,
     pub(super) test: Evaluator,
     pub(super) rule: Rule,
-    /// Name of the data for people.
+    /// Title of the data for display.
     pub(super) data: &'static str,
     pub(super) samples: i64,
     pub(super) train: Samples,

@@ -1,4 +1,4 @@
-//! The dense layers and the loss.
+//! The dense layers and the loss of a convolutional network.
 
 use tch::{Kind, TchError, Tensor};
 
@@ -14,7 +14,7 @@ pub(super) struct Space {
     log_probabilities: Tensor,
     /// `[n, 1]`, filled with −1/n.
     share: Tensor,
-    /// The identity matrix: its rows are the labels as vectors.
+    /// The identity matrix: its rows are the one-hot labels.
     one_hot: Tensor,
     targets: Tensor,
 }
@@ -45,7 +45,7 @@ impl Space {
         &self.outputs[self.outputs.len() - 1]
     }
 
-    /// log softmax of the logits, `[n, 10]`, after [`Space::loss_gradient`] or [`Space::log_softmax`].
+    /// Returns log softmax of the logits, `[n, 10]`, after [`Space::loss_gradient`] or [`Space::log_softmax`].
     pub(super) fn log_probabilities(&self) -> &Tensor {
         &self.log_probabilities
     }
@@ -66,7 +66,7 @@ impl Space {
         self.logits().f_internal_log_softmax_out(&self.log_probabilities, 1, false).map(drop)
     }
 
-    /// The gradient of the mean cross entropy with respect to the logits: (softmax − one-hot) / n.
+    /// Computes the gradient of the mean cross entropy with respect to the logits: (softmax − one-hot) / n.
     pub(super) fn loss_gradient(&self, labels: &Tensor) -> Result<(), TchError> {
         self.log_softmax()?;
         let delta = &self.deltas[self.deltas.len() - 1];
@@ -76,21 +76,21 @@ impl Space {
         delta.shallow_clone().f_mul_(&self.share).map(drop)
     }
 
-    /// Σ ‖gradient of all dense layers‖² over the samples of the last backward pass, each taken alone.
+    /// Returns Σ ‖gradient of all dense layers‖² over the individual samples of the last backward pass.
     pub(super) fn squared_gradients(&self, input: &Tensor) -> Result<f64, TchError> {
         let squares =
             |rows: &Tensor| rows.f_square()?.f_sum_dim_intlist([1_i64].as_slice(), false, Kind::Double);
         let mut sum = 0.0;
         for (i, delta) in self.deltas.iter().enumerate() {
             let below = if i == 0 { input } else { &self.outputs[i - 1] };
-            // 1 is the bias's input.
+            // The bias has the input 1.
             let inputs = squares(below)?.f_add_scalar(1.0)?;
             sum += squares(delta)?.f_mul(&inputs)?.f_sum(Kind::Double)?.f_double_value(&[])?;
         }
         Ok(sum)
     }
 
-    /// The gradients of all dense layers from [`Space::loss_gradient`], and that of the input into `input_delta`.
+    /// Computes the gradients of all dense layers from [`Space::loss_gradient`], and that of the input into `input_delta`.
     pub(super) fn backward(
         &self,
         layers: &[Layer],

@@ -1,10 +1,10 @@
 //! Convolution, 2 by 2 max pooling, bias and ReLU of f32 images on a CPU, image by image, with vector instructions.
 //!
-//! Forward, two rows of the convolution are computed in registers, straight from the image, and pooled at once. Backward, pooling
-//! lets through one of four places, and ReLU not even that everywhere: seven of eight entries of the gradient of a
-//! convolution are 0. Only the others are worked on, so a backward pass costs less than the product of matrices it stands for.
-//! Images are shared out among threads in parts of a fixed size, whose gradients are added in their order: the result does
-//! not depend on the number of threads.
+//! The forward pass computes two rows of the convolution in registers, directly from the image, and pools them at once.
+//! In the backward pass, pooling passes on only one of four positions and ReLU not all of those: seven of eight entries
+//! of the gradient of a convolution are 0. Only the others are computed, so a backward pass costs less than the
+//! equivalent matrix product. Images are distributed to threads in parts of a fixed size, whose gradients are added in
+//! order: the result does not depend on the number of threads.
 
 #![expect(clippy::inline_always, reason = "these become part of functions compiled for a kind of processor")]
 
@@ -22,7 +22,7 @@ use backward::{Backward, BackwardJob};
 use form::{Buffer, Form, Scratch};
 use forward::{Forward, ForwardJob};
 
-/// Images of one part.
+/// Number of images per part.
 const PART: usize = 8;
 /// A convolution with pooling for which there is compiled code.
 pub(super) struct Direct {
@@ -31,35 +31,35 @@ pub(super) struct Direct {
     form: Form,
 }
 
-/// What is compiled for one kind of convolution.
+/// The code compiled for one kind of convolution.
 #[derive(Clone, Copy)]
 struct Code {
     forward: fn(Processor, &Form, &mut Scratch, Forward<'_>),
     backward: fn(Processor, &Form, &mut Scratch, Backward<'_>),
 }
 
-/// Buffers for one number of images.
+/// Buffers for a fixed number of images.
 pub(super) struct Space {
-    /// `[k · k · inputs, channels]`, channels filled up to whole groups with 0.
+    /// `[k · k · inputs, channels]`, with channels padded with zeros to whole groups.
     taps: Buffer,
-    /// `[channels, k, k · inputs]`, rows filled up in the same way.
+    /// `[channels, k, k · inputs]`, with rows padded in the same way.
     kernels: Buffer,
-    /// Which of the four neighbours each pooled value came from, and some more.
+    /// Which of the four neighbours each pooled value came from, with some padding.
     phases: Vec<u8>,
-    /// Gradients of the kernels and the biases, part by part.
+    /// Gradients of the kernels and biases, part by part.
     gradients: Buffer,
     scratch: Vec<Scratch>,
 }
 
-/// What lies around a convolution when its gradient is computed.
+/// The tensors around a convolution while its gradient is computed.
 pub(super) struct Around<'a> {
     /// `[n, side, side, inputs]`.
     pub(super) images: &'a Tensor,
     /// `[n, out, out, channels]`, from [`Direct::forward`].
     pub(super) active: &'a Tensor,
-    /// The gradient of `active`; becomes that of the pooled values.
+    /// The gradient of `active` on input; that of the pooled values on output.
     pub(super) delta: &'a mut Tensor,
-    /// Where the gradient of `images` goes, if it is wanted.
+    /// Receives the gradient of `images`, if needed.
     pub(super) below: Option<&'a mut Tensor>,
     /// `[channels, k · k · inputs]`.
     pub(super) weight: &'a Tensor,
@@ -68,7 +68,7 @@ pub(super) struct Around<'a> {
 }
 
 impl Direct {
-    /// `None` if there is no code for such a convolution.
+    /// Returns `None` if there is no code for such a convolution.
     pub(super) fn new(processor: Processor, conv: Conv, shape: Shape) -> Option<Self> {
         let number = |value: i64| usize::try_from(value).ok();
         let form = Form {
@@ -96,7 +96,7 @@ impl Direct {
         }
     }
 
-    /// Numbers in the gradient of one part.
+    /// Returns the size of the gradient of one part.
     fn gradient_length(&self) -> usize {
         let form = &self.form;
         let (taps, kernels) = (form.kernel * form.run(), form.channels * form.kernel);
@@ -104,7 +104,7 @@ impl Direct {
         (weights + Form::groups(form.channels)) * LANES
     }
 
-    /// Writes `active` (`[n, out, out, channels]`) from `images` (`[n, side, side, inputs]`).
+    /// Computes `active` (`[n, out, out, channels]`) from `images` (`[n, side, side, inputs]`).
     pub(super) fn forward(
         &self,
         space: &mut Space,
@@ -134,7 +134,7 @@ impl Direct {
         })
     }
 
-    /// Writes the gradients, after [`Direct::forward`].
+    /// Computes the gradients, after [`Direct::forward`].
     pub(super) fn backward(&self, space: &mut Space, around: Around<'_>) -> Result<(), TchError> {
         let form = &self.form;
         let Space { kernels, phases, gradients, scratch, .. } = space;
@@ -202,7 +202,7 @@ impl Direct {
     }
 }
 
-/// Works on all parts, on as many threads as libtorch would.
+/// Processes all parts, on as many threads as libtorch would use.
 fn side_by_side<P: Send>(
     form: &Form,
     scratch: &mut Vec<Scratch>,
@@ -231,8 +231,8 @@ fn side_by_side<P: Send>(
     });
 }
 
-/// The code for a convolution: kernel, channels in and out, groups of channels out, groups in a row of the kernel, and how many
-/// places of a row are computed at once with 32 registers and with 16.
+/// Returns the code for a convolution. The parameters are the kernel, channels in and out, groups of channels out,
+/// groups in a row of the kernel, and how many positions of a row are computed at once with 32 registers and with 16.
 fn code(form: &Form) -> Option<Code> {
     macro_rules! table {
         ($(($k:literal, $in:literal, $out:literal, $groups:literal, $row:literal, $wide:literal, $narrow:literal)),* $(,)?) => {

@@ -1,24 +1,24 @@
-//! Loss and accuracy of a network over a whole set with fixed weights.
+//! Evaluates loss and accuracy of a network on a whole set.
 
 use tch::{Kind, TchError, Tensor};
 
 use super::{Cnn, Workspace};
 
-/// What a network makes of a set.
+/// The result of evaluating a network on a set.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evaluation {
     /// Mean cross entropy, in nats.
     pub loss: f64,
-    /// Share of samples whose largest logit is that of their label.
+    /// Fraction of samples whose largest logit is that of their label.
     pub accuracy: f64,
     /// Cross entropy of each sample.
     pub losses: Vec<f32>,
-    /// Class of the largest logit of each sample.
+    /// Class of the largest logit for each sample.
     pub predictions: Vec<u8>,
 }
 
 impl Cnn {
-    /// Evaluates the network on all of `features` (`[n, 784]`) with `labels` (`i64 [n]`), as many at a time as `space` is for.
+    /// Evaluates the network on all of `features` (`[n, 784]`) with `labels` (`i64 [n]`), in batches of the size of `space`.
     pub fn evaluate(
         &self,
         space: &mut Workspace,
@@ -29,7 +29,7 @@ impl Cnn {
         whole.ok_or_else(|| TchError::Shape("an evaluation was stopped that nobody stops".to_owned()))
     }
 
-    /// The same; `None` as soon as `stop` says so, which is asked before each part.
+    /// Like [`Cnn::evaluate`], but returns `None` once `stop` returns true, which is called before each batch.
     pub fn evaluate_unless(
         &self,
         space: &mut Workspace,
@@ -47,7 +47,7 @@ impl Cnn {
             if stop() {
                 return Ok(None);
             }
-            // The last part reaches back into the one before, so that one size serves all; it gives the same numbers again.
+            // The last batch overlaps the previous one, so that all have the same size; the overlap gives the same numbers again.
             let from = start.min((n - size).max(0));
             space.images().f_narrow(0, 0, size)?.f_copy_(&features.f_narrow(0, from, size)?)?;
             self.forward(space)?;

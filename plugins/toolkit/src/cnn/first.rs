@@ -1,38 +1,38 @@
 //! A convolution of one-channel images followed by 2 by 2 max pooling, as one matrix product.
 //!
-//! Pooling takes the largest of four neighbours of the convolution. Each of the four is the same kernel shifted by a pixel, so for an
-//! odd kernel of k by k all four together are one convolution with stride 2, kernels of (k + 1) by (k + 1) with a row and a column
+//! Pooling takes the largest of four neighbours of the convolution. Each of the four is the same kernel shifted by a pixel, so
+//! for an odd kernel of k by k, all four are one convolution with stride 2, kernels of (k + 1) by (k + 1) with a row and a column
 //! of zeros, and four times the channels. As a matrix product this needs a quarter of the rows, so the buffer of windows shrinks
-//! from 784 · k² to 196 · (k + 1)² numbers an image, and the product is wide enough to run near the machine's peak. The image is
-//! kept with its 2 by 2 blocks as four channels, which makes the windows runs of contiguous numbers.
+//! from 784 · k² to 196 · (k + 1)² numbers per image, and the product is wide enough to run near peak speed. The image is stored
+//! with its 2 by 2 blocks as four channels, which makes the windows contiguous.
 
 use tch::{Device, Kind, TchError, Tensor};
 
 use super::spec::{Conv, Shape};
 use crate::data::{PIXELS, SIDE};
 
-/// Images at a time on a CPU: what one product writes then stays in the second-level cache.
+/// Number of images at a time on a CPU, so that the output of a product stays in the second-level cache.
 const CHUNK: i64 = 16;
-/// Neighbours of a pooling window, row by row.
+/// Number of neighbours in a pooling window, row by row.
 const PHASES: i64 = 4;
 
-/// The constant part: how a kernel goes into the wide matrix.
+/// The constant part: the mapping of a kernel to the wide matrix.
 pub(super) struct First {
     channels: i64,
     kernel: i64,
     padding: i64,
     /// Rows and columns after pooling.
     out: i64,
-    /// For each entry of the wide matrix `[(k+1)², 4 · channels]` its place in `[k², channels]` followed by a 0.
+    /// For each entry of the wide matrix `[(k+1)², 4 · channels]`, its index in `[k², channels]` followed by a 0.
     places: Tensor,
-    /// For each weight `[channels, k²]` its four places in the wide matrix: `[4 · channels · k²]`.
+    /// For each weight `[channels, k²]`, its four indices in the wide matrix: `[4 · channels · k²]`.
     origins: Tensor,
 }
 
-/// Buffers for one number of images.
+/// Buffers for a fixed number of images.
 pub(super) struct Space {
     chunks: Vec<Chunk>,
-    /// The weights and a 0 behind them, `[channels · k² + 1]`.
+    /// The weights followed by a 0, `[channels · k² + 1]`.
     weights: Tensor,
     /// `[(k+1)², 4 · channels]`.
     wide: Tensor,
@@ -40,9 +40,9 @@ pub(super) struct Space {
     gathered: Tensor,
 }
 
-/// Some of the images; the large buffers are shared by all chunks of the same size.
+/// A part of the images; the large buffers are shared by all chunks of the same size.
 struct Chunk {
-    /// (into the block image, from the image) for each of a block's four pixels.
+    /// For each of a block's four pixels, its views of the block image and of the image.
     fill: Vec<(Tensor, Tensor)>,
     /// `[n, out, out, (k+1)²]`, written from the view `windows` of the block image.
     columns: Tensor,
@@ -53,7 +53,7 @@ struct Chunk {
     /// `[n · out², 4 · channels]` and the same as images of one row of four.
     product: Tensor,
     neighbours: Tensor,
-    /// `[n, channels, out², 1]`: a part of the activations, and which neighbour each came from.
+    /// `[n, channels, out², 1]`: a part of the activations, and the neighbour each came from.
     pooled: Tensor,
     indices: Tensor,
     /// A part of the gradient of the pooled values, like `pooled`.
@@ -61,7 +61,7 @@ struct Chunk {
 }
 
 impl First {
-    /// `None` where a general convolution is needed.
+    /// Returns `None` if a general convolution is needed.
     pub(super) fn new(conv: Conv, shape: Shape, device: Device) -> Result<Option<Self>, TchError> {
         let fits = conv.pool && conv.kernel % 2 == 1 && shape.channels == 1 && shape.convolved % 2 == 0;
         if !fits {
@@ -76,7 +76,7 @@ impl First {
             for (channel, row, column) in
                 (0..channels).flat_map(|c| (0..k * k).map(move |at| (c, at / k, at % k)))
             {
-                // Where the shifted kernel's weight stands: block by block, and in the block row by row.
+                // The position of the shifted kernel's weight: block by block, and within a block row by row.
                 let (u, v) = (row + a, column + b);
                 let at = ((u / 2 * span + v / 2) * 2 + u % 2) * 2 + v % 2;
                 let wide = (at * PHASES + phase as i64) * channels + channel;
@@ -96,8 +96,8 @@ impl First {
         }))
     }
 
-    /// Buffers for the images `x` (`[n, 784]`), whose pooled values go to `pooled` and their gradients come from `delta`, both
-    /// `[n, channels, out, out]` channels last.
+    /// Creates buffers for the images `x` (`[n, 784]`). Pooled values are written to `pooled` and their gradients read
+    /// from `delta`, both `[n, channels, out, out]`, channels last.
     pub(super) fn space(&self, x: &Tensor, pooled: &Tensor, delta: &Tensor) -> Result<Space, TchError> {
         let options = (x.kind(), x.device());
         let n = x.size()[0];
@@ -149,13 +149,13 @@ impl First {
         })
     }
 
-    /// Views that bring an image into the block image: one for each pixel of a block.
+    /// Returns views that copy an image into the block image, one for each pixel of a block.
     fn fill(&self, blocks: &Tensor, x: &Tensor) -> Result<Vec<(Tensor, Tensor)>, TchError> {
         let image = x.f_view([-1, SIDE, SIDE])?;
         [(0, 0), (0, 1), (1, 0), (1, 1)]
             .into_iter()
             .map(|(a, b)| {
-                // Pixel r of the image is row r + padding of the padded one, so it lies in phase (r + padding) mod 2.
+                // Pixel r of the image is row r + padding of the padded one, so its phase is (r + padding) mod 2.
                 let first = |phase: i64| (phase + self.padding) % 2;
                 let block = |phase: i64| (first(phase) + self.padding - phase) / 2;
                 let into = blocks.f_select(4, b)?.f_select(3, a)?.f_narrow(1, block(a), SIDE / 2)?.f_narrow(
@@ -169,7 +169,7 @@ impl First {
             .collect()
     }
 
-    /// All windows of the block image as `[n, out, out, span, span · 4]`, overlapping in memory.
+    /// Returns all windows of the block image as `[n, out, out, span, span · 4]`, overlapping in memory.
     fn windows(&self, blocks: &Tensor) -> Result<Tensor, TchError> {
         let size = blocks.size();
         let span = (self.kernel + 1) / 2;
@@ -181,7 +181,7 @@ impl First {
         )
     }
 
-    /// Convolution and pooling with `weight` (`[channels, k²]`), without bias and ReLU.
+    /// Computes convolution and pooling with `weight` (`[channels, k²]`), without bias and ReLU.
     pub(super) fn forward(&self, space: &Space, weight: &Tensor) -> Result<(), TchError> {
         let count = weight.numel() as i64;
         space.weights.f_narrow(0, 0, count)?.f_copy_(&weight.f_view([count])?)?;
@@ -209,7 +209,7 @@ impl First {
         Ok(())
     }
 
-    /// Writes the gradient of the weights (`[channels, k²]`) from that of the pooled values, after [`First::forward`].
+    /// Computes the gradient of the weights (`[channels, k²]`) from that of the pooled values, after [`First::forward`].
     pub(super) fn backward(&self, space: &Space, gradient: &Tensor) -> Result<(), TchError> {
         let mut wide = space.wide_gradient.shallow_clone();
         wide.f_zero_().map(drop)?;
@@ -236,7 +236,7 @@ impl First {
     }
 }
 
-/// Rows and columns times channels of images as rows of features.
+/// Converts rows of features to images.
 pub(super) fn as_images(x: &Tensor) -> Result<Tensor, TchError> {
     debug_assert_eq!(x.size()[1], PIXELS);
     x.f_view([-1, 1, SIDE, SIDE])

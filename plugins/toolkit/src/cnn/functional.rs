@@ -6,9 +6,9 @@ use super::Spec;
 use crate::data::SIDE;
 
 impl Spec {
-    /// The mean cross entropy of images `x` `[n, 784]` with the probabilities `y` `[n, 10]`, by the flat parameters of one
-    /// network, laid out as [`super::Cnn::parameters`]. Made of libtorch's own functions, so it can be differentiated as often
-    /// as wanted; for training, [`super::Cnn::gradient`] is several times faster.
+    /// Returns the mean cross entropy of images `x` `[n, 784]` with the probabilities `y` `[n, 10]`, as a function of
+    /// the flat parameters of one network in the layout of [`super::Cnn::parameters`]. Made of libtorch's functions, so
+    /// it can be differentiated repeatedly; for training, [`super::Cnn::gradient`] is several times faster.
     pub fn loss(&self, parameters: &Tensor, x: &Tensor, y: &Tensor) -> Result<Tensor, TchError> {
         let mut at = 0;
         let mut take = |length: i64| {

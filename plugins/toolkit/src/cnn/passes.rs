@@ -1,4 +1,4 @@
-//! Forward and backward.
+//! The forward and backward passes.
 
 use tch::{Kind, TchError, Tensor};
 
@@ -7,28 +7,28 @@ use super::first::{self, as_images};
 use super::{Cnn, dense, kernel};
 use crate::data::PIXELS;
 
-/// Buffers for one number of samples, used by [`Cnn::forward`] and [`Cnn::gradient`].
+/// Buffers for a fixed number of samples, used by [`Cnn::forward`] and [`Cnn::gradient`].
 pub struct Workspace {
     pub(super) images: Tensor,
     pub(super) blocks: Vec<Block>,
     first: Option<first::Space>,
-    /// What the first dense layer gets, `[n, features]`, and its gradient.
+    /// The input of the first dense layer, `[n, features]`, and its gradient.
     pub(super) features: Tensor,
     features_delta: Tensor,
     pub(super) dense: dense::Space,
 }
 
-/// One convolution with what follows it.
+/// A convolution with what follows it.
 pub(super) struct Block {
     /// After pooling, bias and ReLU: `[n, channels, out, out]`, channels last.
     pub(super) active: Tensor,
-    /// The same memory as the next convolution's input, which libtorch differentiates by.
+    /// The same memory as the next convolution's input, with respect to which libtorch differentiates.
     leaf: Tensor,
     /// The gradient of the pooled values.
     pub(super) delta: Tensor,
     /// The pooled values with their graph, between forward and backward.
     graph: Option<Graph>,
-    /// Buffers of the vector code, if there is any for it.
+    /// Buffers of the vector code, if used.
     direct: Option<direct::Space>,
     /// The memory of `active` and `delta`: `[n, out, out, channels]`.
     memory: Tensor,
@@ -42,7 +42,7 @@ struct Graph {
 }
 
 impl Cnn {
-    /// Buffers for batches of `n` samples.
+    /// Creates buffers for batches of `n` samples.
     pub fn workspace(&self, n: i64) -> Result<Workspace, TchError> {
         let options = (self.parameters.kind(), self.parameters.device());
         let mut blocks = Vec::new();
@@ -121,8 +121,8 @@ impl Cnn {
         space.dense.forward(&self.dense, &space.features)
     }
 
-    /// Forward and backward: fills [`Cnn::gradients`] with the gradient of the mean cross entropy of [`Workspace::images`] with
-    /// these labels (`i64 [n]`).
+    /// Computes forward and backward passes: fills [`Cnn::gradients`] with the gradient of the mean cross entropy of
+    /// [`Workspace::images`] with these labels (`i64 [n]`).
     pub fn gradient(&mut self, space: &mut Workspace, labels: &Tensor) -> Result<(), TchError> {
         self.through(space, true)?;
         space.dense.loss_gradient(labels)?;
@@ -149,7 +149,7 @@ impl Cnn {
                 code.backward(buffers, around)?;
                 continue;
             }
-            // Of the pooled values before bias and ReLU: where ReLU gave 0 it is 0.
+            // The gradient of the pooled values before bias and ReLU is 0 where ReLU returned 0.
             block.active.f_threshold_backward_grad_input(&block.delta, &block.delta, 0.0).map(drop)?;
             block
                 .delta
@@ -158,7 +158,7 @@ impl Cnn {
             if let (0, Some(first), Some(buffers)) = (i, &self.first, &space.first) {
                 first.backward(buffers, &layer.weight_gradient)?;
             } else if let Some(graph) = block.graph.take() {
-                // The gradient of Σ pooled · delta, whose factor delta is constant, is what delta becomes below.
+                // The gradient of Σ pooled · delta with constant delta, which is what delta propagates to.
                 let root = tch::with_grad(|| graph.pooled.f_mul(&block.delta))?;
                 let mut wanted = vec![&graph.weight];
                 wanted.extend(&graph.input);
@@ -174,7 +174,7 @@ impl Cnn {
         Ok(())
     }
 
-    /// The mean cross entropy at the parameters and the batch of the last [`Cnn::gradient`]. Waits for the device.
+    /// Returns the mean cross entropy at the parameters and the batch of the last [`Cnn::gradient`]. Waits for the device.
     pub fn batch_loss(&self, space: &Workspace, labels: &Tensor) -> Result<f64, TchError> {
         let chosen = space.dense.log_probabilities().f_gather(1, &labels.f_unsqueeze(1)?, false)?;
         Ok(-chosen.f_mean(Kind::Double)?.f_double_value(&[])?)
@@ -182,23 +182,23 @@ impl Cnn {
 }
 
 impl Workspace {
-    /// The images to work on, `[n, 784]` features: to be written into before a pass.
+    /// Returns the input images, `[n, 784]` features, to be filled before a pass.
     pub fn images(&self) -> &Tensor {
         &self.images
     }
 
-    /// `[n, 10]`, of the last pass.
+    /// Returns the logits of the last pass, `[n, 10]`.
     pub fn logits(&self) -> &Tensor {
         self.dense.logits()
     }
 
-    /// log softmax of the logits of the last forward pass, `[n, 10]`.
+    /// Returns log softmax of the logits of the last forward pass, `[n, 10]`.
     pub fn log_probabilities(&self) -> Result<&Tensor, TchError> {
         self.dense.log_softmax()?;
         Ok(self.dense.log_probabilities())
     }
 
-    /// Samples it is for.
+    /// Returns the number of samples.
     pub fn samples(&self) -> i64 {
         self.images.size()[0]
     }

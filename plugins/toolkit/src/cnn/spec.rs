@@ -1,17 +1,17 @@
-//! Convolutional networks by specification.
+//! Specifications of convolutional networks.
 
 use std::fmt;
 
-/// A convolution with stride 1 and one bias a channel, then max pooling by 2 if asked for, then ReLU.
+/// A convolution with stride 1 and one bias per channel, then optional max pooling by 2, then ReLU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Conv {
-    /// Channels it gives.
+    /// Number of output channels.
     pub channels: i64,
     /// Rows and columns of its kernel.
     pub kernel: i64,
     /// Rows and columns of zeros around its input.
     pub padding: i64,
-    /// Whether 2 by 2 max pooling follows; a last odd row and column are dropped, as torch does.
+    /// Whether 2 by 2 max pooling follows; a last odd row or column is dropped, as in torch.
     pub pool: bool,
 }
 
@@ -20,7 +20,7 @@ pub struct Conv {
 pub struct Spec {
     /// Its name.
     pub name: &'static str,
-    /// From the image on.
+    /// The convolutions, from the image on.
     pub convs: &'static [Conv],
     /// Widths of the dense layers, the last one the 10 logits.
     pub dense: &'static [i64],
@@ -30,7 +30,7 @@ const fn conv(channels: i64, kernel: i64, padding: i64) -> Conv {
     Conv { channels, kernel, padding, pool: true }
 }
 
-/// The networks that experiments offer: three of equal size and different depth, and the report's LeNet.
+/// The networks available in experiments: three of equal size and different depth, and the report's LeNet.
 ///
 /// The report's 32·5·5 inputs of the first dense layer follow from 28 by 28 images only if the first convolution is padded by 2.
 pub static SPECS: [Spec; 4] = [
@@ -40,12 +40,12 @@ pub static SPECS: [Spec; 4] = [
     Spec { name: "lenet", convs: &[conv(16, 5, 2), conv(32, 5, 0)], dense: &[50, 10] },
 ];
 
-/// The network of this name in [`SPECS`].
+/// Returns the network of this name in [`SPECS`].
 pub fn named(name: &str) -> Option<&'static Spec> {
     SPECS.iter().find(|spec| spec.name == name)
 }
 
-/// `28x28, conv 5x5 x16 pad 2, pool 2, conv 5x5 x32, pool 2, dense 50-10`.
+/// Formats `28x28, conv 5x5 x16 pad 2, pool 2, conv 5x5 x32, pool 2, dense 50-10`.
 impl fmt::Display for Spec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("28x28")?;
@@ -64,21 +64,21 @@ impl fmt::Display for Spec {
     }
 }
 
-/// Channels, rows and columns that go into a convolution and come out of it.
+/// The dimensions of a convolution's input and output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shape {
-    /// Channels in.
+    /// Input channels.
     pub channels: i64,
-    /// Rows and columns in.
+    /// Rows and columns of the input.
     pub side: i64,
     /// Rows and columns after the convolution.
     pub convolved: i64,
-    /// Rows and columns after pooling, or the same if there is none.
+    /// Rows and columns after pooling, if any.
     pub out: i64,
 }
 
 impl Spec {
-    /// What goes through each convolution.
+    /// Returns the dimensions of each convolution.
     pub fn shapes(&self) -> Vec<Shape> {
         let (mut channels, mut side) = (1, crate::data::SIDE);
         self.convs
@@ -93,7 +93,7 @@ impl Spec {
             .collect()
     }
 
-    /// Inputs of the first dense layer.
+    /// Returns the number of inputs of the first dense layer.
     pub fn features(&self) -> i64 {
         match (self.convs.last(), self.shapes().last()) {
             (Some(conv), Some(shape)) => conv.channels * shape.out * shape.out,
@@ -101,7 +101,8 @@ impl Spec {
         }
     }
 
-    /// Weights and biases by arithmetic: Σ (k² · in + 1) · out over the convolutions and Σ (in + 1) · out over the dense layers.
+    /// Computes the number of weights and biases: Σ (k² · in + 1) · out over the convolutions and Σ (in + 1) · out over
+    /// the dense layers.
     pub fn parameter_count(&self) -> i64 {
         let convs: i64 = self
             .convs

@@ -1,18 +1,18 @@
-//! How far single samples' gradients are apart, after a backward pass.
+//! The variance of single samples' gradients, after a backward pass.
 
 use tch::{Kind, TchError, Tensor};
 
 use super::first::as_images;
 use super::{Cnn, Workspace, kernel};
 
-/// Samples at a time: their windows are many times as large as themselves.
+/// Number of samples at a time, because their windows are many times as large as the samples.
 const CHUNK: i64 = 64;
 
 impl Cnn {
-    /// The trace of the covariance of single samples' gradients over the batch of the last [`Cnn::gradient`],
-    /// Σᵢ ‖gᵢ − g‖² / (samples − 1), and that number of samples; NaN for a single sample. In a dense layer a sample's gradient is
-    /// the outer product of its delta and its input, whose norm is the product of their norms; in a convolution it is summed
-    /// over the places of the kernel, so there it is formed.
+    /// Returns the trace of the covariance of single samples' gradients over the batch of the last [`Cnn::gradient`],
+    /// Σᵢ ‖gᵢ − g‖² / (samples − 1), and the number of samples; NaN for a single sample. In a dense layer a sample's
+    /// gradient is the outer product of its delta and its input, whose norm is the product of their norms; in a
+    /// convolution it is a sum over the positions of the kernel, so it must be computed.
     pub fn gradient_variance(&self, space: &Workspace) -> Result<(Vec<f64>, i64), TchError> {
         let n = space.samples();
         let mut sum = space.dense.squared_gradients(&space.features)?;
@@ -24,11 +24,11 @@ impl Cnn {
         let samples = n as f64;
         let mean = self.gradients.f_to_kind(Kind::Double)?.f_square()?.f_sum(Kind::Double)?;
         let mean = mean.f_double_value(&[])?;
-        // Deltas are of the mean: a sample's own are larger by the number of samples.
+        // Deltas are those of the mean: a sample's own are larger by the number of samples.
         Ok((vec![(sum * samples * samples - samples * mean) / (samples - 1.0)], n))
     }
 
-    /// Σ ‖gradient of the convolution's kernel and bias‖² over `length` samples from `start` on, each taken alone.
+    /// Returns Σ ‖gradient of the convolution's kernel and bias‖² over the individual samples from `start` on.
     fn squared_of_convolution(
         &self,
         space: &Workspace,

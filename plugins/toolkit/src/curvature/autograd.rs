@@ -1,19 +1,19 @@
 //! Derivatives of any loss through libtorch's graph.
 //!
-//! A loss is a closure from parameters `[runs, parameters]` to `[runs]`, whose runs must not depend on each other. Then row i
-//! of every run's Hessian comes from one backward pass of Σᵣ gᵣ(i), and a product with one vector for each run from one
+//! A loss is a closure from parameters `[runs, parameters]` to `[runs]`, whose runs must be independent. Then row i of
+//! every run's Hessian follows from one backward pass of Σᵣ gᵣ(i), and a product with one vector per run from one
 //! backward pass of Σᵣ gᵣ·vᵣ.
 
 use tch::{Kind, TchError, Tensor};
 
 use super::copied;
 
-/// A copy of the parameters that gradients are taken by.
+/// Returns a copy of the parameters with respect to which gradients are taken.
 fn leaf(parameters: &Tensor) -> Result<Tensor, TchError> {
     copied(parameters)?.f_set_requires_grad(true)
 }
 
-/// Loss `[runs]` and its gradient, still part of the graph.
+/// Returns loss `[runs]` and its gradient, still part of the graph.
 fn first(
     loss: impl Fn(&Tensor) -> Result<Tensor, TchError>,
     at: &Tensor,
@@ -26,7 +26,7 @@ fn first(
     Ok((losses.f_detach()?, gradient))
 }
 
-/// Loss `[runs]` and gradient `[runs, parameters]`.
+/// Returns loss `[runs]` and gradient `[runs, parameters]`.
 pub fn gradient(
     loss: impl Fn(&Tensor) -> Result<Tensor, TchError>,
     parameters: &Tensor,
@@ -34,7 +34,7 @@ pub fn gradient(
     tch::with_grad(|| first(loss, &leaf(parameters)?, false))
 }
 
-/// The product of each run's Hessian with its own vector: `[runs, parameters]`.
+/// Returns the product of each run's Hessian with its own vector: `[runs, parameters]`.
 pub fn hessian_vector(
     loss: impl Fn(&Tensor) -> Result<Tensor, TchError>,
     parameters: &Tensor,
@@ -47,14 +47,14 @@ pub fn hessian_vector(
     })
 }
 
-/// The gradient with its graph, so that many products with the same Hessian need one backward pass each.
+/// The gradient with its graph, so that each further product with the same Hessian needs only one backward pass.
 pub struct Products {
     at: Tensor,
     gradient: Tensor,
 }
 
 impl Products {
-    /// Of the Hessian of this loss at these parameters `[runs, parameters]`.
+    /// Prepares products with the Hessian of this loss at these parameters `[runs, parameters]`.
     pub fn new(
         loss: impl Fn(&Tensor) -> Result<Tensor, TchError>,
         parameters: &Tensor,
@@ -66,13 +66,14 @@ impl Products {
         })
     }
 
-    /// The product of each run's Hessian with its own vector: `[runs, parameters]`.
+    /// Returns the product of each run's Hessian with its own vector: `[runs, parameters]`.
     pub fn with(&self, vector: &Tensor) -> Result<Tensor, TchError> {
         tch::with_grad(|| backward(&self.gradient.f_mul(vector)?.f_sum(None::<Kind>)?, &self.at, true))
     }
 }
 
-/// The Hessian of each run, not made symmetric: `[runs, parameters, parameters]`. As many backward passes as parameters.
+/// Returns the Hessian of each run, not symmetrized: `[runs, parameters, parameters]`. Needs as many backward passes as
+/// parameters.
 pub fn hessian(
     loss: impl Fn(&Tensor) -> Result<Tensor, TchError>,
     parameters: &Tensor,

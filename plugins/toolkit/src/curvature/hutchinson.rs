@@ -8,17 +8,17 @@ use tch::{Kind, TchError, Tensor};
 use super::spectrum::rows;
 use crate::rng::{Rng, Stream};
 
-/// A trace as estimated.
+/// An estimated trace.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Trace {
-    /// Mean over the probes.
+    /// The mean over the probes.
     pub mean: f64,
     /// Standard error of that mean.
     pub standard_error: f64,
 }
 
-/// The trace of each run's matrix, given its product with one vector a run: `product([runs, n]) -> [runs, n]`.
-/// `like` has the shape, kind and device of those vectors. All runs see the same `probes` ≥ 2 vectors.
+/// Estimates the trace of each run's matrix, given its product with one vector per run: `product([runs, n]) -> [runs,
+/// n]`. `like` has the shape, kind and device of those vectors. All runs use the same `probes` ≥ 2 vectors.
 pub fn trace(
     like: &Tensor,
     probes: usize,
@@ -28,9 +28,9 @@ pub fn trace(
     estimate(like, None, probes, seed, &mut product)
 }
 
-/// The same with less variance, of matrices of which a subspace is known: what lies within it is counted exactly, and the
-/// probes see only the rest (Meyer, Musco, Musco and Woodruff, "Hutch++", 2021). `basis` `[runs, k, n]` is orthonormal or
-/// zero, `inner` the trace of each run's matrix within it; [`super::lanczos::largest`] gives both.
+/// Like [`trace`] with less variance, if a subspace is known: what lies within it is counted exactly, and the probes
+/// see only the rest (Meyer, Musco, Musco and Woodruff, "Hutch++", 2021). `basis` `[runs, k, n]` is orthonormal or
+/// zero, `inner` the trace of each run's matrix within it; [`super::lanczos::largest`] returns both.
 pub fn trace_beyond(
     basis: &Tensor,
     inner: &[f64],

@@ -1,20 +1,20 @@
-//! How far a network's outputs move with its input: the Frobenius norm of ∂(outputs)/∂(input) of every sample, exactly.
+//! The sensitivity of a network's outputs to its input: the exact Frobenius norm of ∂(outputs)/∂(input) for every sample.
 //!
-//! J is the product of the layers' weights with the diagonal matrices of φ' between them. There are far fewer outputs than
-//! inputs, so the rows of J are pushed from the outputs down, all samples in one matrix product a layer. The last factor, W₁,
-//! which is as wide as the input, is never multiplied: with W₁ W₁ᵀ = R Rᵀ, made once a network, ‖A W₁‖ = ‖A R‖, and R is square
-//! with the width of the first hidden layer. For probabilities p = softmax(z), row i of ∂p/∂x is pᵢ (Jᵢ − Σₖ pₖ Jₖ), which R in the
-//! place of W₁ does not change either. (Novak et al., "Sensitivity and generalization in neural networks: an empirical study",
-//! 2018, measure the latter.)
+//! J is the product of the layers' weights with the diagonal matrices of φ' between them. There are far fewer outputs
+//! than inputs, so the rows of J are propagated from the outputs down, all samples in one matrix product per layer. The
+//! last factor, W₁, which is as wide as the input, is never multiplied: with W₁ W₁ᵀ = R Rᵀ, computed once per network,
+//! ‖A W₁‖ = ‖A R‖, and R is square with the width of the first hidden layer. For probabilities p = softmax(z), row i of
+//! ∂p/∂x is pᵢ (Jᵢ − Σₖ pₖ Jₖ), for which R can also replace W₁. (Novak et al., "Sensitivity and generalization in
+//! neural networks: an empirical study", 2018, measure the latter.)
 //!
-//! A norm is of one sample; the mean over samples is the mean of the norms. The gradient of a mean loss by a batch of inputs is
-//! another thing, which shrinks as the batch grows.
+//! Each norm belongs to one sample; the mean over samples is the mean of the norms. The gradient of a mean loss with
+//! respect to a batch of inputs is a different quantity, which shrinks as the batch grows.
 
 use tch::{Device, Kind, TchError, Tensor};
 
 use super::network::{Network, Samples, back};
 
-/// Norms of every sample: `[runs, samples]` each.
+/// The norms for every sample: `[runs, samples]` each.
 #[derive(Debug)]
 pub struct Norms {
     /// ‖∂z/∂x‖ of the outputs before the softmax.
@@ -23,15 +23,15 @@ pub struct Norms {
     pub probabilities: Tensor,
 }
 
-/// Numbers in the rows of one chunk of samples, at most: they stay in a cache.
+/// Maximum number of values in the rows of one chunk of samples, so that they stay in a cache.
 fn limit(device: Device) -> i64 {
     if device == Device::Cpu { 1 << 18 } else { 1 << 26 }
 }
 
-/// The norms of outputs and of class probabilities, of each run at each sample.
+/// Returns the norms of outputs and of class probabilities, for each run and sample.
 ///
 /// # Errors
-/// Parameters that do not fit the network, and libtorch's.
+/// The parameters do not fit the network, or libtorch fails.
 pub fn norms(network: &Network, parameters: &Tensor, samples: &Samples) -> Result<Norms, TchError> {
     let (mut logits, mut probabilities) = (Vec::new(), Vec::new());
     chunks(network, parameters, samples, |mut rows, output| {
@@ -45,10 +45,10 @@ pub fn norms(network: &Network, parameters: &Tensor, samples: &Samples) -> Resul
     Ok(Norms { logits: Tensor::f_cat(&logits, 1)?, probabilities: Tensor::f_cat(&probabilities, 1)? })
 }
 
-/// The norms of outputs alone: `[runs, samples]`.
+/// Returns only the norms of outputs: `[runs, samples]`.
 ///
 /// # Errors
-/// Parameters that do not fit the network, and libtorch's.
+/// The parameters do not fit the network, or libtorch fails.
 pub fn output_norms(network: &Network, parameters: &Tensor, samples: &Samples) -> Result<Tensor, TchError> {
     let mut norms = Vec::new();
     chunks(network, parameters, samples, |rows, _| {
@@ -58,8 +58,8 @@ pub fn output_norms(network: &Network, parameters: &Tensor, samples: &Samples) -
     Tensor::f_cat(&norms, 1)
 }
 
-/// Gives `each` chunk's rows, `[runs, rank, outputs, samples]`, whose lengths are those of the Jacobian's, and the outputs,
-/// `[runs, outputs, samples]`.
+/// Calls `each` with each chunk's rows, `[runs, rank, outputs, samples]`, whose norms are those of the Jacobian's rows,
+/// and the outputs, `[runs, outputs, samples]`.
 fn chunks(
     network: &Network,
     parameters: &Tensor,
@@ -95,7 +95,7 @@ fn chunks(
                 rows = back(&weights[l - 1], &flat)?.f_view([runs, widths[l - 1], outputs, length])?;
             }
         }
-        // Without a hidden layer the rows do not depend on the sample.
+        // Without a hidden layer, the rows do not depend on the sample.
         let flat = rows.f_reshape([runs, rows.size()[1], -1])?;
         let rows = root.f_transpose(1, 2)?.f_bmm(&flat)?.f_view([runs, root.size()[2], outputs, -1])?;
         let rows = if last == 0 {
@@ -108,8 +108,8 @@ fn chunks(
     Ok(())
 }
 
-/// R with W Wᵀ = R Rᵀ, as narrow as can be: W itself without its bias, or a square root of W Wᵀ by its eigenvectors, in double
-/// precision.
+/// Returns R with W Wᵀ = R Rᵀ, as narrow as possible: W itself without its bias, or a square root of W Wᵀ by its
+/// eigenvectors, in double precision.
 fn root(weight: &Tensor) -> Result<Tensor, TchError> {
     let size = weight.size();
     let rows = weight.f_narrow(2, 0, size[2] - 1)?;
@@ -118,7 +118,7 @@ fn root(weight: &Tensor) -> Result<Tensor, TchError> {
     }
     let wide = rows.f_to_kind(Kind::Double)?;
     let (values, vectors) = wide.f_bmm(&wide.f_transpose(1, 2)?)?.f_linalg_eigh("L")?;
-    // Rounding may leave a zero eigenvalue slightly below zero.
+    // Rounding may make a zero eigenvalue slightly negative.
     vectors.f_mul(&values.f_clamp_min(0.0)?.f_sqrt()?.f_unsqueeze(1)?)?.f_to_kind(weight.kind())
 }
 

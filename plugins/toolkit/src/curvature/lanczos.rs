@@ -1,29 +1,29 @@
-//! Extreme eigenvalues and eigenvectors from products with vectors alone.
+//! Extreme eigenvalues and eigenvectors from matrix-vector products alone.
 //!
-//! Lanczos, "An iteration method for the solution of the eigenvalue problem of linear differential and integral operators",
-//! 1950, with every new vector made orthogonal to all before it, twice: without that, rounding brings back copies of
-//! eigenvalues already found.
+//! Lanczos, "An iteration method for the solution of the eigenvalue problem of linear differential and integral
+//! operators", 1950. Each new vector is orthogonalized against all previous ones, twice: otherwise, rounding
+//! reintroduces copies of eigenvalues already found.
 
 use tch::{Device, Kind, TchError, Tensor};
 
 use super::spectrum::{largest as largest_of, rows};
 use crate::rng::{Rng, Stream};
 
-/// What a run's Krylov space tells of its matrix.
+/// What a run's Krylov space reveals about its matrix.
 #[derive(Debug)]
 pub struct Extremes {
-    /// Ritz values, ascending. The outermost come first to equal eigenvalues.
+    /// Ritz values, ascending. The outermost converge to eigenvalues first.
     pub values: Vec<f64>,
-    /// For each Ritz value a bound: some eigenvalue is no further from it than this. Never below the rounding of the largest.
+    /// For each Ritz value a bound on the distance to some eigenvalue. Never below the rounding error of the largest.
     pub bounds: Vec<f64>,
-    /// Coordinates of the Ritz vectors in the space: `[steps, values]`, double, on the CPU.
+    /// Coordinates of the Ritz vectors in the space: `[steps, values]`, double precision, on the CPU.
     coordinates: Tensor,
-    /// The space's orthonormal basis: `[steps, n]`.
+    /// The orthonormal basis of the space: `[steps, n]`.
     basis: Tensor,
 }
 
 impl Extremes {
-    /// The unit vector of the Ritz value of this index: `[n]`. Its largest component is positive.
+    /// Returns the unit vector of the Ritz value with this index: `[n]`. Its largest component is positive.
     pub fn vector(&self, index: usize) -> Result<Tensor, TchError> {
         let weights = self
             .coordinates
@@ -38,22 +38,22 @@ impl Extremes {
     }
 }
 
-/// The largest eigenvalue of each run's matrix, and the space it was found in.
+/// The largest eigenvalue of each run's matrix, and the space in which it was found.
 #[derive(Debug)]
 pub struct Largest {
-    /// The value of each run; NaN where its matrix is not finite.
+    /// The value for each run; NaN if its matrix is not finite.
     pub values: Vec<f64>,
-    /// Some eigenvalue is no further from it than this.
+    /// A bound on the distance to some eigenvalue.
     pub bounds: Vec<f64>,
     /// The trace of each run's matrix within the space.
     pub inner_trace: Vec<f64>,
-    /// The spaces' orthonormal bases, `[runs, steps, n]`; zeros where a run's space was exhausted earlier.
+    /// The orthonormal bases of the spaces, `[runs, steps, n]`; zeros after a run's space was exhausted.
     pub basis: Tensor,
 }
 
-/// At most `steps` Lanczos steps on each run's symmetric matrix, given its product with one vector a run:
-/// `product([runs, n]) -> [runs, n]`. `like` has the shape, kind and device of those vectors. A run whose space is exhausted
-/// earlier stops there, and its values are then exact.
+/// Makes at most `steps` Lanczos steps on each run's symmetric matrix, given its product with one vector per run:
+/// `product([runs, n]) -> [runs, n]`. `like` has the shape, kind and device of those vectors. A run whose space is
+/// exhausted earlier stops there, and its values are then exact.
 pub fn lanczos(
     like: &Tensor,
     steps: usize,
@@ -77,8 +77,8 @@ pub fn lanczos(
         .collect()
 }
 
-/// As many steps as it takes until the bound of every run's largest eigenvalue is within `tolerance` of its size, at most
-/// `limit`. Arguments as of [`lanczos`].
+/// Makes as many steps as needed until the bound of every run's largest eigenvalue is within `tolerance` of its
+/// magnitude, at most `limit`. For the other arguments see [`lanczos`].
 pub fn largest(
     like: &Tensor,
     limit: usize,
@@ -86,7 +86,7 @@ pub fn largest(
     seed: u64,
     mut product: impl FnMut(&Tensor) -> Result<Tensor, TchError>,
 ) -> Result<Largest, TchError> {
-    /// Steps between two looks at the tridiagonal matrices.
+    /// Number of steps between evaluations of the tridiagonal matrices.
     const LOOK: usize = 2;
     let mut krylov = Krylov::new(like, seed)?;
     let limit = limit.clamp(1, krylov.n);
@@ -108,7 +108,7 @@ pub fn largest(
     }
 }
 
-/// The spaces of all runs, step by step.
+/// The growing Krylov spaces of all runs.
 struct Krylov {
     n: usize,
     epsilon: f64,
@@ -147,7 +147,7 @@ impl Krylov {
         }
         let rest = rest.f_squeeze_dim(1)?;
         let beta = rest.f_square()?.f_sum_dim_intlist([1_i64].as_slice(), true, None)?.f_sqrt()?;
-        // An exhausted space goes on as zeros, which the decomposition leaves out.
+        // An exhausted space continues with zeros, which the decomposition ignores.
         let size = image.f_square()?.f_sum_dim_intlist([1_i64].as_slice(), true, None)?.f_sqrt()?;
         let alive = beta.f_gt_tensor(&size.f_mul_scalar(self.epsilon)?)?;
         let beta = beta.f_where_self(&alive, &beta.f_zeros_like()?)?;
@@ -158,7 +158,7 @@ impl Krylov {
         Ok(())
     }
 
-    /// Each run's matrix in its space, up to where that ended.
+    /// Returns each run's matrix in its space, up to where that ended.
     fn tridiagonals(&self) -> Result<Vec<Tridiagonal>, TchError> {
         let alphas = rows(&Tensor::f_cat(&self.alphas, 1)?)?;
         let betas = rows(&Tensor::f_cat(&self.betas, 1)?)?;
@@ -172,7 +172,7 @@ impl Krylov {
     }
 }
 
-/// A random unit vector for each run.
+/// Returns a random unit vector for each run.
 fn start(like: &Tensor, seed: u64) -> Result<Tensor, TchError> {
     let size = like.size();
     let mut values = Vec::with_capacity(like.numel());
@@ -185,21 +185,22 @@ fn start(like: &Tensor, seed: u64) -> Result<Tensor, TchError> {
     vectors.f_div(&length)?.f_to_kind(like.kind())?.f_to_device(like.device())
 }
 
-/// A symmetric tridiagonal matrix; the last of `beside` lies outside of it and is what its bounds come from.
+/// A symmetric tridiagonal matrix; the last element of `beside` lies outside of it and determines the bounds.
 struct Tridiagonal {
     diagonal: Vec<f64>,
     beside: Vec<f64>,
-    /// Of the precision of the products.
+    /// The machine epsilon of the products.
     epsilon: f64,
 }
 
-/// The distance from 1 to the next number of this precision: no eigenvalue is known better than this share of the largest.
+/// Returns the distance from 1 to the next number of this precision: eigenvalues are not known better than this
+/// fraction of the largest.
 pub fn rounding(kind: Kind) -> f64 {
     if kind == Kind::Double { f64::EPSILON } else { f64::from(f32::EPSILON) }
 }
 
 impl Tridiagonal {
-    /// Eigenvalues ascending, their bounds, and the eigenvectors as columns.
+    /// Returns eigenvalues, ascending, their bounds, and the eigenvectors as columns.
     fn decompose(&self) -> Result<(Vec<f64>, Vec<f64>, Tensor), TchError> {
         let steps = self.diagonal.len();
         let mut matrix = vec![0.0; steps * steps];
@@ -220,7 +221,7 @@ impl Tridiagonal {
         Ok((values, bounds, coordinates))
     }
 
-    /// The largest eigenvalue and its bound; NaN of what is not finite.
+    /// Returns the largest eigenvalue and its bound; NaN if the matrix is not finite.
     fn largest(&self) -> Result<(f64, f64), TchError> {
         if self.diagonal.iter().chain(&self.beside).any(|v| !v.is_finite()) {
             return Ok((f64::NAN, f64::NAN));

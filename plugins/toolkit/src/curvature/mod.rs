@@ -1,10 +1,10 @@
 //! Curvature of a loss: Hessians, their products with vectors, their spectra.
 //!
-//! Parameters of several runs lie in one tensor `[runs, parameters]`; every function here works on all runs at once. There
-//! are two ways to derivatives. [`network`] has hand-written passes of fully connected networks, an order of magnitude
-//! faster than autograd on small ones. [`autograd`] takes any loss as a closure, through libtorch's graph.
+//! Parameters of several runs are in one tensor `[runs, parameters]`; every function here handles all runs at once. There are two
+//! ways to compute derivatives. [`network`] has hand-written passes of fully connected networks, an order of magnitude faster
+//! than autograd on small ones. [`autograd`] accepts any loss as a closure, through libtorch's graph.
 //!
-//! Whatever counts signs of eigenvalues needs double precision: in single precision the eigenvalues near zero, which are
+//! Counting signs of eigenvalues requires double precision: in single precision, the eigenvalues near zero, which are
 //! most of them, have the sign of their rounding errors.
 
 pub mod autograd;
@@ -15,7 +15,7 @@ pub mod network;
 mod second_order;
 pub mod spectrum;
 
-/// A tensor of its own with the same numbers, outside any graph.
+/// Returns a copy of a tensor outside of any graph.
 pub(crate) fn copied(tensor: &tch::Tensor) -> Result<tch::Tensor, tch::TchError> {
     let mut copy = tensor.f_detach()?.f_empty_like()?;
     tch::no_grad(|| copy.f_copy_(tensor))?;

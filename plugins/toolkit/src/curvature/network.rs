@@ -1,25 +1,26 @@
 //! Fully connected networks whose gradients, Hessians and Hessian-vector products are written out by hand.
 //!
-//! Unlike [`crate::mlp`], which trains, this evaluates: many runs on the same samples, parameters as `[runs, parameters]`,
-//! nothing kept between calls. Each run's parameters stand layer by layer, a layer as `[out, in + 1]` row by row with the
-//! bias last. A rectified unit's second derivative counts as 0: such a Hessian lacks the curvature of the kinks, so smooth
-//! activations are what second-order work should use.
+//! Unlike [`crate::mlp`], which trains, this evaluates: many runs on the same samples, parameters as `[runs,
+//! parameters]`, nothing kept between calls. Each run's parameters are stored layer by layer, a layer as `[out, in +
+//! 1]` row by row with the bias last. The second derivative of a rectified unit counts as 0: such a Hessian lacks the
+//! curvature of the kinks, so second-order methods should use smooth activations.
 
 use tch::{Kind, TchError, Tensor};
 
 use crate::mlp::{Activation, Loss};
 
-/// Samples that all runs share.
+/// Samples shared by all runs.
 #[derive(Debug)]
 pub struct Samples {
     /// `[inputs + 1, samples]`, the last row ones.
     x: Tensor,
-    /// `[outputs, samples]` or `[runs, outputs, samples]`: targets, or for cross-entropy the probability of each class.
+    /// `[outputs, samples]` or `[runs, outputs, samples]`: targets, or for cross entropy the probability of each class.
     y: Tensor,
 }
 
 impl Samples {
-    /// From inputs `[samples, inputs]` and targets `[samples, outputs]`, or `[runs, samples, outputs]` where each run has its own.
+    /// Creates samples from inputs `[samples, inputs]` and targets `[samples, outputs]`, or `[runs, samples, outputs]`
+    /// if each run has its own.
     pub fn new(x: &Tensor, y: &Tensor) -> Result<Self, TchError> {
         let targets = y.size().iter().rev().nth(1).copied().filter(|_| y.dim() <= 3);
         if x.dim() != 2 || Some(x.size()[0]) != targets || x.size()[0] == 0 {
@@ -36,28 +37,28 @@ impl Samples {
         })
     }
 
-    /// From inputs `[samples, inputs]` and classes `[samples]` in `0..classes`.
+    /// Creates samples from inputs `[samples, inputs]` and classes `[samples]` in `0..classes`.
     pub fn classes(x: &Tensor, labels: &Tensor, classes: i64) -> Result<Self, TchError> {
         Self::new(x, &labels.f_one_hot(classes)?.f_to_kind(x.kind())?)
     }
 
-    /// The same samples in single or double precision.
+    /// Converts to single or double precision.
     pub fn to_kind(&self, kind: Kind) -> Result<Self, TchError> {
         Ok(Self { x: self.x.f_to_kind(kind)?, y: self.y.f_to_kind(kind)? })
     }
 
-    /// How many.
+    /// Returns the number of samples.
     pub fn count(&self) -> i64 {
         self.x.size()[1]
     }
 
-    /// `length` of them from `start` on; their memory is shared.
+    /// Returns `length` of them from `start` on, sharing their memory.
     pub fn narrow(&self, start: i64, length: i64) -> Result<Self, TchError> {
         Ok(Self { x: self.x.f_narrow(1, start, length)?, y: self.y.f_narrow(1, start, length)? })
     }
 }
 
-/// Everything a forward and a backward pass leave behind. Layers count from 0; tensors are `[runs, width, samples]`.
+/// Intermediate results of a forward and a backward pass. Layers count from 0; tensors are `[runs, width, samples]`.
 pub(super) struct Pass {
     /// `[runs, out, in + 1]`, views of the parameters.
     pub(super) weights: Vec<Tensor>,
@@ -88,7 +89,7 @@ pub struct Network {
 }
 
 impl Network {
-    /// A network of these widths.
+    /// Creates a network of these widths.
     pub fn new(widths: &[i64], activation: Activation, loss: Loss) -> Result<Self, TchError> {
         if widths.len() < 2 || widths.iter().any(|&w| w < 1) {
             return Err(TchError::Shape(format!(
@@ -98,17 +99,17 @@ impl Network {
         Ok(Self { widths: widths.to_vec(), activation, loss })
     }
 
-    /// Inputs, hidden widths, outputs.
+    /// Returns the widths: inputs, hidden layers, outputs.
     pub fn widths(&self) -> &[i64] {
         &self.widths
     }
 
-    /// Parameters of one run: Σ (in + 1) · out.
+    /// Returns the number of parameters of one run: Σ (in + 1) · out.
     pub fn parameter_count(&self) -> i64 {
         self.widths.windows(2).map(|w| (w[0] + 1) * w[1]).sum()
     }
 
-    /// Where each layer starts among the parameters, with its outputs and its inputs + 1.
+    /// Returns where each layer starts among the parameters, with its number of outputs and its number of inputs + 1.
     pub fn layers(&self) -> Vec<(i64, i64, i64)> {
         let mut start = 0;
         self.widths
@@ -121,30 +122,30 @@ impl Network {
             .collect()
     }
 
-    /// The loss of each run: `[runs]`.
+    /// Returns the loss of each run: `[runs]`.
     pub fn losses(&self, parameters: &Tensor, samples: &Samples) -> Result<Tensor, TchError> {
         let (_, _, output) = self.forward(parameters, samples)?;
         self.loss_of(&output, samples)
     }
 
-    /// Outputs of each run: `[runs, outputs, samples]`.
+    /// Returns the outputs of each run: `[runs, outputs, samples]`.
     pub fn outputs(&self, parameters: &Tensor, samples: &Samples) -> Result<Tensor, TchError> {
         Ok(self.forward(parameters, samples)?.2)
     }
 
-    /// Loss `[runs]` and gradient `[runs, parameters]` of each run.
+    /// Returns loss `[runs]` and gradient `[runs, parameters]` of each run.
     pub fn gradient(&self, parameters: &Tensor, samples: &Samples) -> Result<(Tensor, Tensor), TchError> {
         let pass = self.pass(parameters, samples)?;
         Ok((self.loss_of(&pass.output, samples)?, pass.gradient()?))
     }
 
-    /// The networks at these parameters, ready for several products of their Hessians: each then costs a third less than
+    /// Prepares several products with the Hessian at these parameters: each then costs a third less than
     /// [`Network::hessian_vector`].
     pub fn at<'a>(&'a self, parameters: &Tensor, samples: &'a Samples) -> Result<At<'a>, TchError> {
         Ok(At { network: self, samples, pass: self.pass(parameters, samples)? })
     }
 
-    /// The layers' weights of each run, as views: `[runs, out, in + 1]`.
+    /// Returns the layers' weights of each run as views: `[runs, out, in + 1]`.
     pub(super) fn weights(&self, parameters: &Tensor) -> Result<Vec<Tensor>, TchError> {
         let count = self.parameter_count();
         if parameters.dim() != 2 || parameters.size()[1] != count {
@@ -161,7 +162,7 @@ impl Network {
             .collect()
     }
 
-    /// Weights, the input of each layer with its row of ones, and the outputs.
+    /// Returns weights, the input of each layer with its row of ones, and the outputs.
     pub(super) fn forward(
         &self,
         parameters: &Tensor,
@@ -208,7 +209,7 @@ impl Network {
         Ok(Pass { weights, inputs, slopes, errors, deltas, output })
     }
 
-    /// φ' from the activations.
+    /// Computes φ' from the activations.
     pub(super) fn slope(&self, active: &Tensor) -> Result<Tensor, TchError> {
         match self.activation {
             Activation::Tanh => active.f_square()?.f_neg()?.f_add_scalar_(1.0),
@@ -216,7 +217,7 @@ impl Network {
         }
     }
 
-    /// φ'' from the activations and φ'; nothing where it is 0 everywhere.
+    /// Computes φ'' from the activations and φ'; `None` if it is 0 everywhere.
     pub(super) fn bend(&self, active: &Tensor, slope: &Tensor) -> Result<Option<Tensor>, TchError> {
         match self.activation {
             Activation::Tanh => Ok(Some(active.f_mul(slope)?.f_mul_scalar_(-2.0)?)),
@@ -240,7 +241,7 @@ impl Network {
         }
     }
 
-    /// ∂loss/∂outputs.
+    /// Computes ∂loss/∂outputs.
     fn output_delta(&self, output: &Tensor, samples: &Samples) -> Result<Tensor, TchError> {
         match self.loss {
             Loss::MeanSquared => output.f_sub(&samples.y)?.f_mul_scalar_(self.square_weight(samples)),
@@ -251,12 +252,12 @@ impl Network {
         }
     }
 
-    /// Second derivative of the mean squared error by one output of one sample.
+    /// Returns the second derivative of the mean squared error with respect to one output of one sample.
     fn square_weight(&self, samples: &Samples) -> f64 {
         2.0 / (samples.count() * self.widths[self.widths.len() - 1]) as f64
     }
 
-    /// ∂²loss/∂outputs² of each sample: `[runs, outputs, outputs, samples]`.
+    /// Computes ∂²loss/∂outputs² for each sample: `[runs, outputs, outputs, samples]`.
     pub(super) fn output_curvature(&self, pass: &Pass, samples: &Samples) -> Result<Tensor, TchError> {
         let size = pass.output.size();
         match self.loss {
@@ -275,7 +276,7 @@ impl Network {
         }
     }
 
-    /// What [`Network::output_curvature`] makes of a change of the outputs.
+    /// Applies [`Network::output_curvature`] to a change of the outputs.
     pub(super) fn curve_output(
         &self,
         pass: &Pass,
@@ -294,14 +295,14 @@ impl Network {
     }
 }
 
-/// Networks at their parameters. See [`Network::at`].
+/// A network at its parameters. See [`Network::at`].
 pub struct At<'a> {
     pub(super) network: &'a Network,
     pub(super) samples: &'a Samples,
     pub(super) pass: Pass,
 }
 
-/// `W a` for each run; inputs shared by all runs make one large product.
+/// Computes `W a` for each run; inputs shared by all runs need only one large product.
 pub(super) fn apply(weight: &Tensor, input: &Tensor) -> Result<Tensor, TchError> {
     let (size, samples) = (weight.size(), input.size()[2]);
     if input.size()[0] == 1 && size[0] > 1 {
@@ -312,12 +313,12 @@ pub(super) fn apply(weight: &Tensor, input: &Tensor) -> Result<Tensor, TchError>
     }
 }
 
-/// `Wᵀ d` without the bias.
+/// Computes `Wᵀ d` without the bias.
 pub(super) fn back(weight: &Tensor, delta: &Tensor) -> Result<Tensor, TchError> {
     weight.f_narrow(2, 0, weight.size()[2] - 1)?.f_transpose(1, 2)?.f_bmm(delta)
 }
 
-/// `d aᵀ` summed over samples: the gradient of a layer.
+/// Computes `d aᵀ` summed over samples: the gradient of a layer.
 pub(super) fn outer(delta: &Tensor, input: &Tensor) -> Result<Tensor, TchError> {
     let (size, rows) = (delta.size(), input.size()[1]);
     if input.size()[0] == 1 && size[0] > 1 {
@@ -328,14 +329,14 @@ pub(super) fn outer(delta: &Tensor, input: &Tensor) -> Result<Tensor, TchError> 
     }
 }
 
-/// Layers `[runs, out, in + 1]` side by side: `[runs, parameters]`.
+/// Concatenates layers `[runs, out, in + 1]`: `[runs, parameters]`.
 pub(super) fn flat(layers: &[Tensor]) -> Result<Tensor, TchError> {
     let rows =
         layers.iter().map(|layer| layer.f_reshape([layer.size()[0], -1])).collect::<Result<Vec<_>, _>>()?;
     Tensor::f_cat(&rows, 1)
 }
 
-/// `[runs, width, samples]` as diagonal matrices `[runs, width, width, samples]`.
+/// Converts `[runs, width, samples]` to diagonal matrices `[runs, width, width, samples]`.
 pub(super) fn diagonal(values: &Tensor) -> Result<Tensor, TchError> {
     let size = values.size();
     let full = Tensor::f_zeros([size[0], size[1], size[1], size[2]], (values.kind(), values.device()))?;

@@ -16,13 +16,13 @@ use tch::{Device, TchError, Tensor};
 
 use super::network::{At, Network, Pass, Samples, apply, back, diagonal, flat, outer};
 
-/// Numbers in a temporary of one block, at most: runs are taken in groups so that it stays in the cache.
+/// Maximum size of a temporary of one block: runs are processed in groups so that it stays in the cache.
 fn limit(device: Device) -> i64 {
     if device == Device::Cpu { 1 << 18 } else { 1 << 26 }
 }
 
 impl Network {
-    /// The gradient g of each run and its image Hg, the gradient of ½‖g‖²: both `[runs, parameters]`.
+    /// Returns the gradient g of each run and Hg, the gradient of ½‖g‖²: both `[runs, parameters]`.
     pub fn gradient_and_image(
         &self,
         parameters: &Tensor,
@@ -34,7 +34,7 @@ impl Network {
         Ok((gradient, image))
     }
 
-    /// The Hessian of each run: `[runs, parameters, parameters]`.
+    /// Returns the Hessian of each run: `[runs, parameters, parameters]`.
     pub fn hessian(&self, parameters: &Tensor, samples: &Samples) -> Result<Tensor, TchError> {
         self.weights(parameters)?;
         let (runs, count) = (parameters.size()[0], self.parameter_count());
@@ -51,8 +51,8 @@ impl Network {
         Ok(hessian)
     }
 
-    /// The product of each run's Hessian with its own vector, `[runs, parameters]`, at about the cost of two gradients:
-    /// Pearlmutter, "Fast exact multiplication by the Hessian", Neural Computation 6 (1994), the R-operator.
+    /// Returns the product of each run's Hessian with its own vector, `[runs, parameters]`, at about the cost of two
+    /// gradients: Pearlmutter, "Fast exact multiplication by the Hessian", Neural Computation 6 (1994), the R-operator.
     pub fn hessian_vector(
         &self,
         parameters: &Tensor,
@@ -65,20 +65,20 @@ impl Network {
 }
 
 impl At<'_> {
-    /// The product of each run's Hessian with its own vector: `[runs, parameters]`.
+    /// Returns the product of each run's Hessian with its own vector: `[runs, parameters]`.
     pub fn hessian_vector(&self, vector: &Tensor) -> Result<Tensor, TchError> {
         hessian_vector(self.network, &self.pass, self.samples, vector)
     }
 }
 
-/// `[runs, a, samples]` and `[runs, b, samples]` to the products of all pairs: `[runs, a · b, samples]`.
+/// Computes the products of all pairs of `[runs, a, samples]` and `[runs, b, samples]`: `[runs, a · b, samples]`.
 fn pairs(a: &Tensor, b: &Tensor) -> Result<Tensor, TchError> {
     let product = a.f_unsqueeze(2)?.f_mul(&b.f_unsqueeze(1)?)?;
     let size = product.size();
     product.f_view([size[0], size[1] * size[2], size[3]])
 }
 
-/// `Wᵀ` (without the bias) times the first axis of `m` `[runs, out, k, samples]`, times φ' of that layer.
+/// Computes `Wᵀ` (without the bias) times the first axis of `m` `[runs, out, k, samples]`, times φ' of that layer.
 fn pull(weight: &Tensor, slope: &Tensor, m: &Tensor) -> Result<Tensor, TchError> {
     let (size, below) = (m.size(), weight.size()[2] - 1);
     let moved = back(weight, &m.f_reshape([size[0], size[1], size[2] * size[3]])?)?;
@@ -105,7 +105,7 @@ fn fill(network: &Network, pass: &Pass, samples: &Samples, hessian: &Tensor) -> 
                 here = pull(&pass.weights[l + 1], &pass.slopes[l], &here)?;
             }
             if l + 1 == m {
-                // M(m−1, m) is on the way to M(m−1, m−1).
+                // M(m−1, m) is an intermediate result of M(m−1, m−1).
                 corner = here.shallow_clone();
             }
             let (row, out_l, rows_l) = layers[l];
@@ -141,7 +141,7 @@ fn fill(network: &Network, pass: &Pass, samples: &Samples, hessian: &Tensor) -> 
     Ok(())
 }
 
-/// ∂(activations of layer `to`)/∂(pre-activations of layer `from`): `[runs, width of to · width of from, samples]`.
+/// Computes ∂(activations of layer `to`)/∂(pre-activations of layer `from`): `[runs, width of to · width of from, samples]`.
 fn moved_inputs(pass: &Pass, from: usize, to: usize) -> Result<Tensor, TchError> {
     let mut moved = diagonal(&pass.slopes[from])?;
     for l in from + 1..=to {
@@ -156,7 +156,7 @@ fn moved_inputs(pass: &Pass, from: usize, to: usize) -> Result<Tensor, TchError>
     moved.f_view([size[0], size[1] * size[2], size[3]])
 }
 
-/// The R-operator: every quantity of the pass differentiated along `vector`.
+/// The R-operator: differentiates every quantity of the pass along `vector`.
 fn hessian_vector(
     network: &Network,
     pass: &Pass,

@@ -1,13 +1,13 @@
-//! Eigenvalues and how many of them are positive, negative and nothing.
+//! Eigenvalues, and how many of them are positive, negative and zero.
 
 use tch::{Device, Kind, TchError, Tensor};
 
-/// Eigenvalues of each run's symmetric matrix `[runs, n, n]`, ascending. Only the lower triangle is read.
+/// Returns the eigenvalues of each run's symmetric matrix `[runs, n, n]`, ascending. Only the lower triangle is read.
 pub fn eigenvalues(matrices: &Tensor) -> Result<Vec<Vec<f64>>, TchError> {
     rows(&matrices.f_linalg_eigvalsh("L")?)
 }
 
-/// A tensor `[rows, n]` as numbers.
+/// Converts a tensor `[rows, n]` to vectors.
 pub fn rows(tensor: &Tensor) -> Result<Vec<Vec<f64>>, TchError> {
     let tensor = tensor.f_to_device(Device::Cpu)?.f_to_kind(Kind::Double)?.f_contiguous()?;
     let width = tensor.size().last().copied().unwrap_or(1).max(1) as usize;
@@ -16,7 +16,7 @@ pub fn rows(tensor: &Tensor) -> Result<Vec<Vec<f64>>, TchError> {
     Ok(values.chunks(width).map(<[f64]>::to_vec).collect())
 }
 
-/// How many eigenvalues are above, within and below a tolerance about zero.
+/// The number of eigenvalues above, within and below a tolerance around zero.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Split {
     /// λ > τ.
@@ -28,24 +28,24 @@ pub struct Split {
 }
 
 impl Split {
-    /// Counts eigenvalues with the tolerance τ ≥ 0. One that is not a number counts as zero: nothing is known of its sign.
+    /// Counts eigenvalues with the tolerance τ ≥ 0. NaN counts as zero, because its sign is unknown.
     pub fn of(eigenvalues: &[f64], tolerance: f64) -> Self {
         let positive = eigenvalues.iter().filter(|&&v| v > tolerance).count();
         let negative = eigenvalues.iter().filter(|&&v| v < -tolerance).count();
         Self { positive, zero: eigenvalues.len() - positive - negative, negative }
     }
 
-    /// n₊ / (n₊ + n₋): of the eigenvalues that are told from zero, the share that is positive. NaN if there is none.
+    /// Returns n₊ / (n₊ + n₋): the fraction of the nonzero eigenvalues that is positive. NaN if there is none.
     pub fn signed_share(self) -> f64 {
         self.positive as f64 / (self.positive + self.negative) as f64
     }
 
-    /// n₊ / P.
+    /// Returns n₊ / P.
     pub fn positive_share(self) -> f64 {
         self.positive as f64 / self.total() as f64
     }
 
-    /// 1 − n₋ / P: one minus the index of the literature on saddles.
+    /// Returns 1 − n₋ / P: one minus the index in the literature on saddles.
     pub fn not_negative_share(self) -> f64 {
         1.0 - self.negative as f64 / self.total() as f64
     }
@@ -55,10 +55,10 @@ impl Split {
     }
 }
 
-/// Share of the largest absolute eigenvalue below which the sign of one in double precision is that of rounding.
+/// Fraction of the largest absolute eigenvalue below which the sign of an eigenvalue in double precision is a rounding error.
 pub const ROUNDING: f64 = 1e-12;
 
-/// The largest absolute value; 0 of nothing.
+/// Returns the largest absolute value; 0 if there is none.
 pub fn largest(eigenvalues: &[f64]) -> f64 {
     eigenvalues.iter().fold(0.0, |most, v| v.abs().max(most))
 }

@@ -1,14 +1,14 @@
-//! Products where sixteen neighbouring columns are computed at a time: for each row of the result, numbers of `a` times rows of `b`.
+//! Products that compute sixteen neighbouring columns at a time: for each row of the result, numbers of `a` times rows of `b`.
 
 use super::{Matrix, Product};
 use crate::lanes::{Group, LANES, Lanes};
 
-/// Rows that are computed at once.
+/// Number of rows computed at once.
 pub(super) const ROWS: usize = 5;
 
-/// With this many numbers or fewer in `b`, the rows of the result are gone through in the outer loop.
+/// If `b` has at most this many elements, the outer loop is over the rows of the result.
 const FEW: usize = 4096;
-/// With this many rows and terms, `b` is copied so that what is read one after the other lies one after the other.
+/// With this many rows and terms, `b` is copied so that it is read sequentially.
 const COPIED: usize = 64;
 
 #[inline(always)]
@@ -25,7 +25,7 @@ pub(super) fn multiply<L: Lanes>(lanes: L, product: &mut Product<'_>, scratch: &
     };
     let by_rows = columns * depth <= FEW;
     let size = width * depth;
-    // Where columns are in the outer loop, each copy is used up before the next is made.
+    // If the outer loop is over columns, each copy is used up before the next is made.
     let slot = |i: usize| if by_rows { (i - copied) * size } else { 0 };
     if scratch.len() < slot(panels) + size {
         scratch.resize(slot(panels) + size, 0.0);
@@ -54,16 +54,16 @@ pub(super) fn multiply<L: Lanes>(lanes: L, product: &mut Product<'_>, scratch: &
     }
 }
 
-/// Some columns of `b`, whole groups of them, in rows that are `step` apart.
+/// A panel of columns of `b`, in whole groups, in rows that are `step` apart.
 struct Panel<'a> {
     values: &'a [f32],
     step: usize,
-    /// Where they are in `b`, and how many of them.
+    /// First column in `b`, and number of columns.
     start: usize,
     length: usize,
 }
 
-/// Copies columns of `b` as rows of whole groups, filled up with 0.
+/// Copies columns of `b` as rows of whole groups, padded with 0.
 #[inline(always)]
 fn pack(b: Matrix<'_>, start: usize, length: usize, depth: usize, into: &mut [f32]) {
     let width = length.next_multiple_of(LANES);
@@ -75,7 +75,7 @@ fn pack(b: Matrix<'_>, start: usize, length: usize, depth: usize, into: &mut [f3
         }
         return;
     }
-    // Some rows at a time, so that of each column whole lines of the cache are read.
+    // A few rows at a time, so that whole cache lines of each column are read.
     for (part, rows) in into.chunks_mut(LANES * width).enumerate() {
         for c in 0..width {
             let column = rows[c..].iter_mut().step_by(width);
@@ -137,15 +137,15 @@ fn store<L: Lanes, const V: usize>(lanes: L, sums: &[L::Vector; V], into: &mut [
     }
 }
 
-/// Numbers of `R` rows of a matrix, column by column.
+/// Access to `R` rows of a matrix, column by column.
 trait Left<const R: usize> {
     fn column(&self, k: usize) -> [f32; R];
 }
 
-/// Rows whose numbers are neighbours.
+/// Rows with contiguous elements.
 struct Rows<'a, const R: usize>([&'a [f32]; R]);
 
-/// Columns whose numbers are neighbours, and how far apart they are.
+/// Columns with contiguous elements, and their distance.
 struct Columns<'a>(&'a [f32], usize);
 
 impl<const R: usize> Left<R> for Rows<'_, R> {

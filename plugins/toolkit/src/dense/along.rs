@@ -1,4 +1,4 @@
-//! Products where sixteen terms of each sum are added at a time: rows of `a` times columns of `b`, both of neighbouring numbers.
+//! Products that add sixteen terms of each sum at a time: rows of `a` times columns of `b`, both contiguous.
 
 use super::Product;
 use crate::lanes::{Group, LANES, Lanes};
@@ -74,8 +74,8 @@ fn add<L: Lanes, const C: usize>(lanes: L, sums: &mut [L::Vector; C], row: &Grou
     }
 }
 
-/// Rows or columns that are `step` apart, from the one of number `first` on: their whole groups, and what is left of each with zeros
-/// after it.
+/// Returns rows or columns that are `step` apart, from number `first` on: their whole groups, and the remainder padded
+/// with zeros.
 #[inline(always)]
 fn lines<const N: usize>(
     values: &[f32],

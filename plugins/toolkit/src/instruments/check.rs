@@ -1,15 +1,15 @@
-//! What every experiment with instruments has to hold, for its tests.
+//! A test that every experiment with instruments must pass.
 
 use gradtop_sdk::Experiment;
 use gradtop_sdk::testing::{Outcome, Point, Recorded, TestHost, bits};
 
 use super::metrics;
 
-/// Runs an experiment with and without instruments, and with them interrupted at the step `stop`: but for the readings, every
-/// row and table is the same bit for bit, and the resumed run has the readings of the whole one.
+/// Runs an experiment without and with instruments, and with them interrupted at the step `stop`. Apart from the readings, every
+/// row and table must be the same bit for bit, and the resumed run must have the readings of the uninterrupted one.
 ///
 /// # Panics
-/// If not, or if something is not read.
+/// If not, or if something is not measured.
 pub fn assert_harmless<E: Experiment>(host: &TestHost, params: &[(&str, &str)], stop: i64) {
     let on: Vec<(&str, &str)> = params
         .iter()

@@ -1,30 +1,30 @@
-//! Reading the curvature: largest eigenvalue and trace of the Hessian.
+//! Measures the curvature: largest eigenvalue and trace of the Hessian.
 
 use tch::{TchError, Tensor};
 
 use super::{Subset, Watched};
 use crate::curvature::{hutchinson, lanczos};
 
-/// Lanczos steps at most.
+/// Maximum number of Lanczos steps.
 const STEPS: usize = 100;
-/// The largest eigenvalue is followed until its bound is within this share of it. Its error is far smaller: at most the bound's
-/// square over the distance to the next eigenvalue.
+/// The largest eigenvalue is refined until its bound is within this fraction of it. Its error is far smaller: at most
+/// the bound's square divided by the distance to the next eigenvalue.
 const TOLERANCE: f64 = 1e-2;
-/// Hutchinson's random vectors; what Lanczos found is counted exactly and not left to them.
+/// Number of Hutchinson's random vectors; what Lanczos found is counted exactly.
 const PROBES: usize = 8;
 
-/// The Hessian of the training loss on a fixed subset, at the parameters before the update: a value a trial.
+/// The Hessian of the training loss on a fixed subset, at the parameters before the update: one value per trial.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Curvature {
-    /// Largest eigenvalue. NaN where parameters are not finite.
+    /// Largest eigenvalue. NaN if parameters are not finite.
     pub max_eigenvalue: Vec<f64>,
-    /// Some eigenvalue is no further from it than this.
+    /// A bound on the distance to some eigenvalue.
     pub bound: Vec<f64>,
-    /// Trace: the sum of all eigenvalues, as estimated.
+    /// The estimated trace: the sum of all eigenvalues.
     pub trace: Vec<f64>,
     /// Standard error of the estimate.
     pub trace_error: Vec<f64>,
-    /// Products with the Hessian that the reading took.
+    /// Number of products with the Hessian used.
     pub products: usize,
 }
 

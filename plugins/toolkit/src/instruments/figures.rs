@@ -1,13 +1,13 @@
-//! The figures.
+//! The figures of the instruments.
 
 use gradtop_sdk::prelude::*;
 
 use super::Settings;
 
-/// Networks whose layers get a panel; of more, the metric `batch/layer_grad_norm` still has them.
+/// Maximum number of networks whose layers get a panel; with more, the metric `batch/layer_grad_norm` is still logged.
 const LAYERED: usize = 4;
 
-/// The figures `instruments` and `gradient-histogram` of networks with these names and numbers of layers.
+/// Declares the figures `instruments` and `gradient-histogram` for networks with these names and numbers of layers.
 pub(super) fn declare(settings: &Settings, shown: &[(String, usize)], caption: &str) -> Vec<Figure> {
     let panel = |title: &str, metric: &str, axis: Axis| {
         Panel::new("step", axis).title(title).mark(Mark::line(metric).by([By::Model]).mean().band())

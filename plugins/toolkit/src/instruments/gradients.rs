@@ -1,32 +1,32 @@
-//! Reading the gradient and the update.
+//! Measures gradients and updates.
 
 use tch::{Kind, TchError, Tensor};
 
 use super::Watched;
 use crate::curvature::spectrum;
 
-/// What a step's gradient and update looked like: a value a trial.
+/// The gradient and update of a step: one value per trial.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Gradients {
-    /// Norm of the batch's gradient, before the update.
+    /// Norm of the batch's gradient before the update.
     pub grad_norm: Vec<f64>,
-    /// The same of each layer: `[layer][trial]`.
+    /// Norm of each layer's gradient: `[layer][trial]`.
     pub layers: Vec<Vec<f64>>,
-    /// Length of the update.
+    /// Norm of the update.
     pub update_size: Vec<f64>,
-    /// Distance of the parameters from their initial values, after the update.
+    /// Distance of the parameters from their initial values after the update.
     pub distance: Vec<f64>,
     /// Simple noise scale, tr Σ / ‖∇L‖² in samples (Kaplan, Amodei and others, "An empirical model of large-batch
-    /// training", 2018): about the batch from which on larger ones help little. Σ is the covariance of single samples' gradients,
-    /// and ‖∇L‖² is estimated without bias by ‖g‖² − tr Σ (1 / B − 1 / N), for batches of B drawn without replacement from N
-    /// samples; NaN where that is not positive.
+    /// training", 2018): roughly the batch size beyond which larger batches help little. Σ is the covariance of single
+    /// samples' gradients, and ‖∇L‖² is estimated without bias by ‖g‖² − tr Σ (1 / B − 1 / N), for batches of B drawn
+    /// without replacement from N samples; NaN if that is not positive.
     pub noise_scale: Vec<f64>,
-    /// How many elements of all trials' gradients have an absolute value within each decade of `DECADES`; the first count is of
-    /// those below, zeros included, the last of those above and of those that are no numbers.
+    /// Number of elements of all trials' gradients whose absolute value is within each decade of `DECADES`; the first
+    /// count includes smaller values and zeros, the last larger values and NaN.
     pub histogram: Vec<i64>,
 }
 
-/// Powers of ten between which a histogram counts: a bar each.
+/// The decades of a histogram, one bar each.
 pub(crate) const DECADES: std::ops::RangeInclusive<i32> = -12..=2;
 
 /// What is known of a step before its update.
@@ -38,8 +38,8 @@ pub(super) struct Before {
 }
 
 impl Before {
-    /// `noise` is the trace of the covariance of single samples' gradients, of each trial, and the batch's size, of `all` samples.
-    /// The histogram counts the given trials, or all.
+    /// `noise` is the trace of the covariance of single samples' gradients for each trial, and the batch size, of `all`
+    /// samples. The histogram counts the given trials, or all.
     pub(super) fn read(
         network: &impl Watched,
         noise: &(Vec<f64>, i64),
@@ -67,7 +67,7 @@ impl Before {
         })
     }
 
-    /// The whole reading, after the update.
+    /// Completes the reading after the update.
     pub(super) fn after(self, network: &impl Watched, start: &Tensor) -> Result<Gradients, TchError> {
         let length = |from: &Tensor| -> Result<Vec<f64>, TchError> {
             Ok(roots(&sums(&squared_norms(network, &network.parameters().f_sub(from)?)?)))
@@ -83,14 +83,14 @@ impl Before {
     }
 }
 
-/// The same numbers in memory of their own.
+/// Copies a tensor.
 pub(super) fn copy(tensor: &Tensor) -> Result<Tensor, TchError> {
     let mut copy = tensor.f_empty_like()?;
     copy.f_copy_(tensor)?;
     Ok(copy)
 }
 
-/// Squared Euclidean norms of a tensor that is laid out as the parameters: `[layer][trial]`.
+/// Returns squared Euclidean norms of a tensor in the layout of the parameters: `[layer][trial]`.
 fn squared_norms(network: &impl Watched, flat: &Tensor) -> Result<Vec<Vec<f64>>, TchError> {
     let (mut start, trials) = (0, network.trials());
     let layers = network.layer_parameter_counts().into_iter().map(|count| {

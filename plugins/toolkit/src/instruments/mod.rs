@@ -1,11 +1,11 @@
-//! Instruments of training: what gradients, their noise, the updates and the curvature look like, at chosen intervals.
+//! Training instruments: measure gradients, their noise, updates and curvature at chosen intervals.
 //!
-//! Off unless the user asks for them; then a step that is not measured costs one comparison, and one that is costs a few passes
-//! over the parameters, or for the curvature some dozens of products with the Hessian. They only read: the parameters come out
-//! bit for bit as without them. Formulas, units and how to read them: docs/instruments.md.
+//! Off unless the user asks for them. A step that is not measured costs one comparison, and one that is costs a few
+//! passes over the parameters, or for the curvature some dozens of products with the Hessian. They only read:
+//! parameters are bit for bit the same as without them. See docs/instruments.md for formulas, units and interpretation.
 //!
-//! An experiment takes three things: the parameters ([`Settings`], as a field with `#[param(flatten)]`), the metrics
-//! ([`describe`]), and for each network or ensemble a [`Probe`] from [`Instruments::declare`], which does the update:
+//! An experiment needs three things: the parameters ([`Settings`], as a field with `#[param(flatten)]`), the metrics
+//! ([`describe`]), and for each network or ensemble a [`Probe`] from [`Instruments::declare`], which makes the updates:
 //!
 //! ```no_run
 //! # use gradtop_sdk::prelude::*;
@@ -59,7 +59,7 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Whether anything is measured at all.
+    /// Returns whether anything is measured.
     pub fn on(&self) -> bool {
         self.instruments > 0 || self.instruments_curvature > 0
     }
@@ -70,7 +70,7 @@ pub fn describe(info: Info) -> Info {
     metrics().into_iter().fold(info, Info::metric)
 }
 
-/// What a [`Probe`] logs.
+/// Returns the metrics that a [`Probe`] logs.
 pub fn metrics() -> [Metric; 8] {
     [
         Metric::new("batch/grad_norm").log().help("Norm of the gradient of the step's batch"),

@@ -1,4 +1,4 @@
-//! What instruments need of a network.
+//! The interface between instruments and networks.
 
 use tch::{TchError, Tensor};
 
@@ -7,31 +7,31 @@ use crate::cnn::Cnn;
 use crate::curvature::{autograd, network};
 use crate::mlp::Mlp;
 
-/// A Hessian's products with vectors, one a trial: `[trials, parameters]` to `[trials, parameters]`.
+/// A Hessian's products with one vector per trial: `[trials, parameters]` to `[trials, parameters]`.
 pub type Product<'a> = &'a dyn Fn(&Tensor) -> Result<Tensor, TchError>;
 
-/// What instruments read of a network, or of an ensemble of equal ones that never interact.
+/// A network, or an ensemble of equal and independent ones, that can be measured.
 pub trait Watched {
-    /// Networks in it.
+    /// Returns the number of networks.
     fn trials(&self) -> i64;
 
-    /// All parameters, flat: layer by layer, in it trial by trial.
+    /// Returns all parameters, flat: layer by layer, and within a layer trial by trial.
     fn parameters(&self) -> &Tensor;
 
-    /// The gradient that the next update follows, laid out alike.
+    /// Returns the gradient for the next update, in the same layout.
     fn gradients(&self) -> &Tensor;
 
-    /// Parameters of each layer of one trial.
+    /// Returns the number of parameters of each layer of one trial.
     fn layer_parameter_counts(&self) -> Vec<i64>;
 
-    /// Lends `work` the Hessian of each trial's loss on a subset, at the present parameters.
+    /// Calls `work` with the Hessian of each trial's loss on a subset, at the current parameters.
     fn hessian(
         &self,
         subset: &Subset,
         work: &mut dyn FnMut(Product<'_>) -> Result<(), TchError>,
     ) -> Result<(), TchError>;
 
-    /// Any tensor that is laid out as the parameters, as a row a trial: `[trials, parameters]`. A copy.
+    /// Returns a tensor in the layout of the parameters as one row per trial: `[trials, parameters]`. A copy.
     fn rows(&self, flat: &Tensor) -> Result<Tensor, TchError> {
         let (mut start, trials) = (0, self.trials());
         let layers = self.layer_parameter_counts().into_iter().map(|count| {

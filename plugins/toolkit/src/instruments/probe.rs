@@ -1,4 +1,4 @@
-//! Measuring one network, and logging what is read.
+//! Measures one network and logs the readings.
 
 use gradtop_sdk::prelude::*;
 use tch::{TchError, Tensor};
@@ -9,37 +9,37 @@ use crate::ensemble::Ensemble;
 use crate::mlp::Samples;
 use crate::optim::Optimizer;
 
-/// The instruments of a run: they hand out a [`Probe`] for each network, and draw all of them in one set of figures.
+/// The instruments of a run: they create a [`Probe`] for each network, and draw all of them in one set of figures.
 pub struct Instruments {
     settings: Settings,
     seed: u64,
     caption: String,
-    /// Names of networks, with their numbers of layers.
+    /// Names of networks with their numbers of layers.
     shown: Vec<(String, usize)>,
 }
 
-/// What a network or ensemble is called in series and figures: its model, and the trials it stands for.
+/// The name of a network or ensemble in series and figures: its model and trials.
 #[derive(Clone, Debug, Default)]
 pub struct Name {
     model: String,
     trial: i32,
-    /// In the place of both: model and trial of each member.
+    /// If not empty, model and trial of each member instead.
     members: Vec<(String, i32)>,
 }
 
 impl Name {
-    /// A network of this name; an empty one is none. An ensemble's trials are counted from 0.
+    /// Creates the name of a network; an empty one means none. An ensemble's trials count from 0.
     pub fn of(model: &str) -> Self {
         Self { model: model.to_owned(), ..Self::default() }
     }
 
-    /// An ensemble whose members are of several models: the model and the trial of each.
+    /// Creates the name of an ensemble whose members have different models: the model and trial of each.
     pub fn each(members: impl IntoIterator<Item = (String, i64)>) -> Self {
         let members = members.into_iter().map(|(model, trial)| (model, trial_number(trial)));
         Self { members: members.collect(), ..Self::default() }
     }
 
-    /// The number of the network's only trial, or of its first.
+    /// Sets the number of the only or first trial.
     #[must_use]
     pub fn trial(self, trial: i64) -> Self {
         Self { trial: trial_number(trial), ..self }
@@ -67,20 +67,20 @@ impl From<&str> for Name {
 /// Measures some steps of a network or ensemble.
 #[derive(Default)]
 pub struct Probe {
-    /// Nothing if all is off.
+    /// `None` if everything is off.
     on: Option<On>,
-    /// Read, and not logged yet.
+    /// Readings that have not been logged yet.
     kept: Vec<Reading>,
 }
 
-/// What one step looked like.
+/// The measurements of one step.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reading {
-    /// Updates before this one.
+    /// Number of updates before this one.
     pub step: i64,
-    /// If due.
+    /// If they were due.
     pub gradients: Option<Gradients>,
-    /// If due.
+    /// If it was due.
     pub curvature: Option<Curvature>,
 }
 
@@ -90,22 +90,22 @@ struct On {
     seed: u64,
     /// The initial parameters.
     start: Tensor,
-    /// Samples of the training set, and of the subset of it.
+    /// Number of samples in the training set, and in its subset.
     all: i64,
     samples: i64,
     subset: Option<Subset>,
-    /// For how many steps each trial is trained, if not all for as many.
+    /// For how many steps each trial is trained, if that differs.
     ends: Option<Vec<i64>>,
     logging: Option<Logging>,
 }
 
-/// Where readings go.
+/// Where readings are logged.
 struct Logging {
     model: String,
     series: AllSeries,
 }
 
-/// A series a trial.
+/// One series per trial.
 struct AllSeries {
     grad_norm: Vec<SeriesId>,
     layers: Vec<Vec<SeriesId>>,
@@ -125,18 +125,18 @@ struct Pending {
 }
 
 impl Instruments {
-    /// The instruments of a run with these settings; `caption` ends the captions of their figures.
+    /// Creates the instruments of a run; `caption` is appended to the captions of their figures.
     pub fn new(settings: &Settings, seed: u64, caption: &str) -> Self {
         Self { settings: settings.clone(), seed, caption: caption.to_owned(), shown: Vec::new() }
     }
 
-    /// Whether anything is measured at all.
+    /// Returns whether anything is measured.
     pub fn on(&self) -> bool {
         self.settings.on()
     }
 
-    /// Makes the series and figures of a network or ensemble known. Its parameters must be the initial ones: distances are
-    /// from them, so a checkpoint is restored only afterwards. The curvature is read on a subset of `data`.
+    /// Registers the series and figures of a network or ensemble. Its parameters must be the initial ones, because distances are
+    /// measured from them: restore a checkpoint afterwards. The curvature is measured on a subset of `data`.
     pub fn declare(
         &mut self,
         ctx: &Ctx,
@@ -174,8 +174,8 @@ impl Instruments {
 }
 
 impl Probe {
-    /// A probe of a network at its initial parameters, whose readings [`Probe::log`] does not log: one by
-    /// [`Instruments::declare`] does.
+    /// Creates a probe of a network at its initial parameters, without logging: [`Probe::log`] needs one from
+    /// [`Instruments::declare`].
     pub fn new(
         settings: &Settings,
         seed: u64,
@@ -202,8 +202,7 @@ impl Probe {
         Ok(Self { on: Some(on), kept: Vec::new() })
     }
 
-    /// The same where each trial of an ensemble is trained for a number of steps of its own: what becomes of it afterwards is
-    /// neither logged nor counted.
+    /// Sets the number of steps for which each trial of an ensemble is trained: later steps are neither logged nor counted.
     #[must_use]
     pub fn until(mut self, ends: &[i64]) -> Self {
         if let Some(on) = &mut self.on {
@@ -212,7 +211,7 @@ impl Probe {
         self
     }
 
-    /// From here on the training data are these, as many as before: the curvature is read on the same of them.
+    /// Replaces the training data with others of the same number: the curvature is measured on the same subset of them.
     pub fn learns(&mut self, data: &impl Data) -> Result<(), TchError> {
         if let Some(On { subset: Some(subset), samples, seed, .. }) = &mut self.on {
             *subset = data.subset(*samples, *seed)?;
@@ -220,18 +219,18 @@ impl Probe {
         Ok(())
     }
 
-    /// Whether the next update of a network that has done so many is measured.
+    /// Returns whether the next update after `step` updates is measured.
     pub fn due(&self, step: i64) -> bool {
         self.on.as_ref().is_some_and(|on| on.due(step) != (false, false))
     }
 
-    /// One step of an ensemble as by [`Ensemble::advance`], measured and logged if due.
+    /// Makes one step like [`Ensemble::advance`], measured and logged if due.
     pub fn advance(&self, ctx: &Ctx, ensemble: &mut Ensemble, samples: &Samples) -> Result<()> {
         ensemble.gradient(samples)?;
         self.follow(ctx, ensemble)
     }
 
-    /// The same of an ensemble whose gradient has just been computed: as by [`Ensemble::update`].
+    /// Makes an update like [`Ensemble::update`], with a gradient that has been computed.
     pub fn follow(&self, ctx: &Ctx, ensemble: &mut Ensemble) -> Result<()> {
         let epoch = ensemble.epoch();
         match self.measured(ensemble)? {
@@ -240,7 +239,7 @@ impl Probe {
         }
     }
 
-    /// As [`Probe::advance`], but what is read is given, to be kept and logged later: for threads, whose order is nobody's.
+    /// Like [`Probe::advance`], but returns the reading to be logged later: for threads, which have no defined order.
     pub fn read(&self, ensemble: &mut Ensemble, samples: &Samples) -> Result<Option<Reading>, TchError> {
         ensemble.gradient(samples)?;
         self.measured(ensemble)
@@ -252,9 +251,9 @@ impl Probe {
         self.after(pending, &ensemble.mlp)
     }
 
-    /// The update of a network whose gradient has just been computed, as by [`Optimizer::update`], measured if due. `step` is
-    /// the number of updates before; `noise` is asked, if needed, for the trace of the covariance of single samples' gradients,
-    /// a value a trial, and the samples in the batch: [`crate::cnn::Cnn::gradient_variance`] and its like.
+    /// Makes an update like [`Optimizer::update`] with a gradient that has been computed, measured if due. `step` is
+    /// the number of updates before. `noise` is called, if needed, for the trace of the covariance of single samples'
+    /// gradients, one value per trial, and the batch size: see [`crate::cnn::Cnn::gradient_variance`].
     pub fn update(
         &self,
         step: i64,
@@ -298,12 +297,12 @@ impl Probe {
         Ok(Some(Reading { step, gradients, curvature }))
     }
 
-    /// Keeps a reading for [`Probe::log_kept`].
+    /// Stores a reading for [`Probe::log_kept`].
     pub fn keep(&mut self, reading: Option<Reading>) {
         self.kept.extend(reading);
     }
 
-    /// Logs what has been kept, in its order, and forgets it.
+    /// Logs the stored readings in order and discards them.
     pub fn log_kept(&mut self, ctx: &Ctx, steps_per_epoch: i64) -> Result<()> {
         for reading in std::mem::take(&mut self.kept) {
             self.log(ctx, reading.step as f64 / steps_per_epoch as f64, &reading)?;
@@ -311,7 +310,7 @@ impl Probe {
         Ok(())
     }
 
-    /// Logs a reading, and its histogram to the table `gradient-histogram`. Needed after [`Probe::update`] only.
+    /// Logs a reading, and its histogram to the table `gradient-histogram`. Only needed after [`Probe::update`].
     pub fn log(&self, ctx: &Ctx, epoch: f64, reading: &Reading) -> Result<()> {
         let Some(on @ On { logging: Some(Logging { model, series }), .. }) = &self.on else { return Ok(()) };
         let mut points = Vec::new();
@@ -342,18 +341,18 @@ impl Probe {
 }
 
 impl On {
-    /// Whether gradients, and whether curvature.
+    /// Returns whether gradients and whether the curvature are due.
     fn due(&self, step: i64) -> (bool, bool) {
         let due = |every: i64| every > 0 && step % every == 0;
         (due(self.every), due(self.every_curvature))
     }
 
-    /// Whether a trial does the update after so many.
+    /// Returns whether a trial makes the update after this many.
     fn trains(&self, trial: usize, step: i64) -> bool {
         self.ends.as_ref().is_none_or(|ends| step < ends[trial])
     }
 
-    /// The trials that do, unless all of them do.
+    /// Returns the trials that do, unless all do.
     fn trained(&self, step: i64) -> Option<Vec<i64>> {
         let trials = self.ends.as_ref()?.len();
         let trained: Vec<i64> = (0..trials).filter(|&i| self.trains(i, step)).map(|i| i as i64).collect();
@@ -363,7 +362,7 @@ impl On {
 
 fn log_histogram(ctx: &Ctx, step: i64, model: &str, counts: &[i64]) -> Result<()> {
     let all = counts.iter().sum::<i64>().max(1) as f64;
-    // Below the first decade there is zero.
+    // The first decade starts at zero.
     let first = *DECADES.start();
     let rows = Rows::of((first - 1..).zip(counts))
         .utf8("network", |_| model)

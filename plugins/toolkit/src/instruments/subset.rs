@@ -1,4 +1,4 @@
-//! The fixed part of the training data that the curvature is read on.
+//! The fixed subset of the training data on which the curvature is measured.
 
 use tch::{Kind, TchError, Tensor};
 
@@ -6,25 +6,25 @@ use crate::data::CLASSES;
 use crate::mlp::Samples;
 use crate::rng::{Rng, Stream};
 
-/// Samples of the training set, the same at every reading and for every trial.
+/// Samples of the training set, the same for every reading and trial.
 #[derive(Debug)]
 pub struct Subset {
     /// `[samples, inputs]`.
     pub inputs: Tensor,
-    /// `[samples, outputs]`: targets, or for classes their probabilities. `[trials, samples, outputs]` where trials have their own.
+    /// `[samples, outputs]`: targets, or probabilities of classes. `[trials, samples, outputs]` if trials have their own.
     pub targets: Tensor,
 }
 
-/// Training data that a subset can be drawn from.
+/// Training data from which a subset can be drawn.
 pub trait Data {
-    /// Samples in it.
+    /// Returns the number of samples.
     fn count(&self) -> i64;
 
-    /// `count` samples, or all if there are no more, drawn by the seed alone.
+    /// Returns `count` samples, or all if there are fewer, drawn by the seed alone.
     fn subset(&self, count: i64, seed: u64) -> Result<Subset, TchError>;
 }
 
-/// Numbers of the chosen samples, ascending.
+/// Returns the indices of the drawn samples, ascending.
 fn drawn(of: i64, count: i64, seed: u64, device: tch::Device) -> Result<Tensor, TchError> {
     let mut order = vec![0_i64; of as usize];
     Rng::new(seed, Stream::named("instruments/subset"), 0).permute(&mut order);
@@ -55,7 +55,7 @@ impl Data for (&Tensor, &Tensor) {
         let (inputs, targets) = *self;
         let chosen = drawn(inputs.size()[0], count, seed, inputs.device())?;
         let inputs = inputs.f_index_select(0, &chosen)?;
-        // The samples' axis is the only one of labels, and the last but one of targets.
+        // The samples' axis is the only one of labels, and the second to last of targets.
         let axis = if targets.kind() == Kind::Int64 { 0 } else { -2 };
         let targets = targets.f_index_select(axis, &chosen)?;
         let targets = match targets.kind() {

@@ -1,22 +1,22 @@
-//! What an ensemble trains on in one step.
+//! The batch of an ensemble.
 
 use tch::{TchError, Tensor};
 
 use super::flatten_single;
 
-/// What the ensemble trains on in one step, feature-major. See [`Batch::new`].
+/// The samples of one training step, feature-major. See [`Batch::new`].
 #[derive(Debug)]
 pub struct Batch {
     pub(super) x: Tensor,
     pub(super) x_transposed: Tensor,
     pub(super) y: Tensor,
-    /// One set of samples for all trials: `x` has no trial axis.
+    /// Whether all trials share the samples, so that `x` has no trial axis.
     pub(super) shared: bool,
 }
 
 impl Batch {
-    /// Views one batch: `x` is `[trials, inputs + 1, samples]` whose last row is ones, `y` is `[trials, outputs, samples]`.
-    /// The tensors are shared, not copied: refilling them in place changes the batch.
+    /// Creates a batch from `x`, `[trials, inputs + 1, samples]` whose last row is ones, and `y`, `[trials, outputs,
+    /// samples]`. The tensors are shared, not copied: refilling them in place changes the batch.
     pub fn new(x: &Tensor, y: &Tensor) -> Result<Self, TchError> {
         let trials = x.size()[0];
         let x = flatten_single(x.shallow_clone(), trials)?;
@@ -24,8 +24,8 @@ impl Batch {
         Ok(Self { x_transposed: x.f_transpose(-1, -2)?, x, y, shared: false })
     }
 
-    /// Views samples that all trials train on or are evaluated on: `x` is `[inputs + 1, samples]` whose last row is ones,
-    /// `y` is `[outputs, samples]`. The first layer of all trials is then one matrix product.
+    /// Creates a batch shared by all trials from `x`, `[inputs + 1, samples]` whose last row is ones, and `y`,
+    /// `[outputs, samples]`. The first layer of all trials is then one matrix product.
     pub fn shared(x: &Tensor, y: &Tensor) -> Result<Self, TchError> {
         Ok(Self {
             x: x.shallow_clone(),
@@ -35,20 +35,20 @@ impl Batch {
         })
     }
 
-    /// `[inputs + 1, samples]`, the last row ones, with the trials before it unless they share it.
+    /// Returns the inputs, `[inputs + 1, samples]` with a last row of ones, preceded by the trial axis unless shared.
     pub fn inputs(&self) -> &Tensor {
         &self.x
     }
 
-    /// Number of samples.
+    /// Returns the number of samples.
     pub fn samples(&self) -> i64 {
         let size = self.x.size();
         size[size.len() - 1]
     }
 }
 
-/// Gives samples (`[inputs, samples]`) their row of ones and their trial axis: `[trials, inputs + 1, samples]`.
-/// All trials share the memory until something is written into it.
+/// Adds a row of ones and a trial axis to samples (`[inputs, samples]`): `[trials, inputs + 1, samples]`. All trials
+/// share the memory until something is written into it.
 pub fn with_ones(x: &Tensor, trials: i64) -> Result<Tensor, TchError> {
     let ones = Tensor::f_ones([1, x.size()[1]], (x.kind(), x.device()))?;
     let rows = x.size()[0] + 1;

@@ -1,4 +1,4 @@
-//! Whole sets, with fixed weights.
+//! Evaluates ensembles on whole sets.
 
 use tch::{Kind, TchError, Tensor};
 
@@ -9,17 +9,17 @@ use super::{Batch, Loss, Mlp, Samples, Workspace, numbers};
 pub struct Evaluation {
     /// The mean over all samples.
     pub loss: Vec<f64>,
-    /// Share of samples whose largest output is their class; empty where targets are no classes.
+    /// Fraction of samples whose largest output is their class; empty if targets are not classes.
     pub accuracy: Vec<f64>,
 }
 
-/// A set cut into chunks, with the buffers to evaluate an ensemble on it.
+/// A set divided into chunks, with buffers to evaluate an ensemble on it.
 pub struct Evaluator {
     chunks: Vec<Chunk>,
     whole: Workspace,
     rest: Option<Workspace>,
     samples: i64,
-    /// Sum of the chunks' gradients, made when first needed.
+    /// Sum of the chunks' gradients, allocated when first needed.
     sum: Option<Tensor>,
 }
 
@@ -36,11 +36,11 @@ impl Chunk {
     }
 }
 
-/// Samples in a chunk: the activations of an ensemble on them stay in a cache.
+/// Number of samples per chunk, so that an ensemble's activations stay in a cache.
 const CHUNK: i64 = 500;
 
 impl Evaluator {
-    /// Cuts the set for networks like these. Inputs of bytes are converted here, once.
+    /// Prepares a set for networks of this shape. Inputs given as bytes are converted here, once.
     pub fn new(mlp: &Mlp, samples: &Samples) -> Result<Self, TchError> {
         let count = samples.count();
         let size = CHUNK.min(count);
@@ -56,7 +56,7 @@ impl Evaluator {
         self.rest.as_ref().filter(|rest| rest.samples() == batch.samples()).unwrap_or(&self.whole)
     }
 
-    /// Loss and accuracy. Waits for the device once.
+    /// Returns loss and accuracy. Waits for the device once.
     pub fn evaluate(&self, mlp: &Mlp) -> Result<Evaluation, TchError> {
         let mut sums = Sums::default();
         for chunk in &self.chunks {
@@ -67,7 +67,7 @@ impl Evaluator {
         sums.evaluation(mlp, self.samples)
     }
 
-    /// The gradient of each trial's loss over the whole set, left in [`Mlp::gradients`], and the evaluation that comes with it.
+    /// Computes the gradient of each trial's loss over the whole set, into [`Mlp::gradients`], and returns the evaluation.
     pub fn gradient(&mut self, mlp: &mut Mlp) -> Result<Evaluation, TchError> {
         let sum = self.sum.get_or_insert(mlp.gradients().f_zeros_like()?).shallow_clone();
         sum.shallow_clone().f_zero_().map(drop)?;
@@ -86,8 +86,8 @@ impl Evaluator {
 }
 
 impl Mlp {
-    /// Loss and accuracy on a whole set, cut into chunks as they are needed: the same numbers as an [`Evaluator`]'s, without its
-    /// copy of the set.
+    /// Returns loss and accuracy on a whole set in chunks that are created as needed: the same numbers as an
+    /// [`Evaluator`], without its copy of the set.
     pub fn evaluate(&self, samples: &Samples) -> Result<Evaluation, TchError> {
         let count = samples.count();
         let size = CHUNK.min(count);
@@ -105,7 +105,7 @@ impl Mlp {
     }
 }
 
-/// Sums over chunks that stay on the device: `[trials]` each.
+/// Sums over chunks, kept on the device: `[trials]` each.
 #[derive(Default)]
 struct Sums {
     loss: Option<Tensor>,

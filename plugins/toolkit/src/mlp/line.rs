@@ -1,25 +1,25 @@
-//! Networks on the straight lines between trained ones.
+//! Evaluates networks on the straight lines between trained ones.
 
 use tch::{Kind, TchError, Tensor};
 
 use super::{Activation, Evaluation, Loss, Mlp, Samples, numbers};
 use crate::dense::tanh;
 
-/// Samples whose first layer is computed at once.
+/// Number of samples whose first layer is computed at once.
 const CHUNK: i64 = 512;
-/// Numbers in the activations of one layer, at most: they stay in a cache.
+/// Maximum size of the activations of one layer, so that they stay in a cache.
 const LIMIT: i64 = 1 << 19;
 
-/// Loss and accuracy of (1 − α) A + α B on a whole set, for each of `pairs` (indices A and B into `networks`,
-/// `[networks, parameters]`, each laid out as [`Mlp::trial_parameters`]) and each of `alphas`: an evaluation a pair, with an
-/// entry for each α. `mlp` says the networks' shape, activation and loss.
+/// Evaluates (1 − α) A + α B on a whole set, for each of `pairs` (indices A and B into `networks`, `[networks,
+/// parameters]`, each in the layout of [`Mlp::trial_parameters`]) and each of `alphas`. Returns one evaluation per
+/// pair, with an entry for each α. `mlp` gives the shape, activation and loss.
 ///
-/// All α are evaluated as one ensemble. What a first layer makes of an input before the activation is linear in its weights, so
-/// it is computed once a network instead of once an α; every other layer's weights are mixed. At α = 0 and 1 nothing is mixed: the
-/// numbers are the ends' own.
+/// All α are evaluated as one ensemble. The output of a first layer before the activation is linear in its weights, so
+/// it is computed once per network instead of once per α; the weights of every other layer are interpolated. At α = 0
+/// and 1 the weights are exactly those of the ends.
 ///
 /// # Errors
-/// Parameters that do not fit the shape, a pair that names no network, and libtorch's.
+/// The parameters do not fit the shape, a pair names no network, or libtorch fails.
 pub fn along(
     mlp: &Mlp,
     networks: &Tensor,
@@ -66,7 +66,7 @@ pub fn along(
     lines.into_iter().map(|line| line.evaluation(samples)).collect()
 }
 
-/// The layers of all networks: `[networks, out, in + 1]`.
+/// Returns the layers of all networks: `[networks, out, in + 1]`.
 fn layers(mlp: &Mlp, networks: &Tensor) -> Result<Vec<Tensor>, TchError> {
     let mut start = 0;
     mlp.widths()
@@ -80,7 +80,7 @@ fn layers(mlp: &Mlp, networks: &Tensor) -> Result<Vec<Tensor>, TchError> {
         .collect()
 }
 
-/// One pair and what has been summed of it.
+/// A pair and its sums so far.
 struct Line {
     pair: (usize, usize),
     /// Weights of the layers after the first, at every α: `[alphas, out, in + 1]`.
@@ -137,7 +137,7 @@ impl Line {
     }
 }
 
-/// What lies at each α between two of `all`, `[networks, …]`: `[alphas, …]`. libtorch's `lerp` is exact at both ends.
+/// Interpolates between two of `all`, `[networks, …]`, at each α: `[alphas, …]`. libtorch's `lerp` is exact at both ends.
 fn mix(all: &Tensor, pair: (usize, usize), alpha: &Tensor) -> Result<Tensor, TchError> {
     let end = |index: usize| all.f_narrow(0, index as i64, 1);
     end(pair.0)?.f_lerp_tensor(&end(pair.1)?, alpha)

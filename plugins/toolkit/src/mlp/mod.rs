@@ -1,10 +1,10 @@
 //! Ensembles of multilayer perceptrons with hand-written forward and backward passes.
 //!
-//! All trials of an ensemble have the same widths and train at once, each on its own data; they never interact. Parameters
-//! lie in one flat tensor, layer by layer, each layer as `[trials, out, in + 1]` with the bias in the last column; gradients
-//! lie in a second tensor of the same layout. Activations are feature-major, `[in + 1, samples]`, and end in a row of ones, so
-//! that one matrix product gives `W a + b` and one gives the gradients of `W` and `b` together. Everything is written into
-//! tensors made once: a training step allocates nothing and builds no autograd graph, which is what its speed rests on.
+//! All trials of an ensemble have the same widths and train together, each on its own data; they never interact.
+//! Parameters are in one flat tensor, layer by layer, each layer as `[trials, out, in + 1]` with the bias in the last
+//! column; gradients are in a second tensor of the same layout. Activations are feature-major, `[in + 1, samples]`, and
+//! end in a row of ones, so that one matrix product computes `W a + b` and one the gradients of `W` and `b` together.
+//! All tensors are allocated once: for speed, a training step allocates nothing and builds no autograd graph.
 
 mod batch;
 mod evaluation;
@@ -23,7 +23,7 @@ pub use passes::Workspace;
 pub use samples::Samples;
 pub use shuffle::Shuffle;
 
-/// What follows every layer but the last.
+/// The activation of every layer but the last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Activation {
     /// tanh.
@@ -32,7 +32,7 @@ pub enum Activation {
     Relu,
 }
 
-/// What training lowers: a mean over the samples of a batch, for each trial on its own.
+/// The training loss: a mean over the samples of a batch, for each trial separately.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Loss {
     /// Squared error, averaged over outputs as well.
@@ -41,12 +41,12 @@ pub enum Loss {
     CrossEntropy,
 }
 
-/// Drops the trial axis of an ensemble of one, so that plain matrix products serve it.
+/// Drops the trial axis of an ensemble of one, so that plain matrix products can be used.
 fn flatten_single(tensor: Tensor, trials: i64) -> Result<Tensor, TchError> {
     if trials == 1 { tensor.f_squeeze_dim(0) } else { Ok(tensor) }
 }
 
-/// One number a trial, from a tensor of them. Waits for the device.
+/// Returns one number per trial from a tensor. Waits for the device.
 fn numbers(tensor: &Tensor) -> Result<Vec<f64>, TchError> {
     let mut values = vec![0.0; tensor.numel()];
     tensor.f_to_kind(Kind::Double)?.f_copy_data(&mut values, tensor.numel())?;
@@ -74,8 +74,8 @@ pub struct Mlp {
 }
 
 impl Mlp {
-    /// An ensemble of `trials` networks of these widths (inputs, hidden layers, outputs), parameters all zero, with tanh
-    /// and the mean squared error; [`Mlp::with`] changes these.
+    /// Creates an ensemble of `trials` networks of these widths (inputs, hidden layers, outputs) with all parameters
+    /// zero, tanh and the mean squared error; see [`Mlp::with`] to change these.
     pub fn zeros(widths: &[i64], trials: i64, kind: Kind, device: Device) -> Result<Self, TchError> {
         if widths.len() < 2 || trials < 1 || widths.iter().any(|&w| w < 1) {
             return Err(TchError::Shape(format!(
@@ -108,14 +108,14 @@ impl Mlp {
         Ok(Self { widths: widths.to_vec(), trials, activation, loss, parameters, gradients, layers })
     }
 
-    /// The same with this activation and loss.
+    /// Sets activation and loss.
     #[must_use]
     pub fn with(self, activation: Activation, loss: Loss) -> Self {
         Self { activation, loss, ..self }
     }
 
-    /// Draws every weight and bias of every layer uniformly from ±1/√inputs, as torch's `nn.Linear` does.
-    /// Trial `t` draws from member `t` of `stream`, so it does not matter how many trials stand beside it.
+    /// Draws every weight and bias of every layer uniformly from ±1/√inputs, as torch's `nn.Linear` does. Trial `t`
+    /// draws from member `t` of `stream`, so its values do not depend on the number of trials.
     pub fn init_uniform(&mut self, seed: u64, stream: Stream) -> Result<(), TchError> {
         for trial in 0..self.trials {
             let mut rng = Rng::new(seed, stream.member(trial as u32), 0);
@@ -130,14 +130,14 @@ impl Mlp {
         Ok(())
     }
 
-    /// Writes one layer of one trial: row-major `[out, in + 1]`, bias last.
+    /// Sets one layer of one trial: row-major `[out, in + 1]`, bias last.
     pub fn set_layer(&mut self, trial: i64, layer: usize, values: &[f64]) -> Result<(), TchError> {
         let mut target = self.trial_layer(trial, layer)?;
         let values = Tensor::f_from_slice(values)?.f_view(target.size().as_slice())?;
         target.f_copy_(&values)
     }
 
-    /// One layer of one trial as `[out, in + 1]`, bias last; a view, not a copy.
+    /// Returns one layer of one trial as `[out, in + 1]`, bias last; a view, not a copy.
     pub fn trial_layer(&self, trial: i64, layer: usize) -> Result<Tensor, TchError> {
         let (inputs, outputs) = (self.widths[layer], self.widths[layer + 1]);
         self.layers[layer].weight.f_view([self.trials, outputs, inputs + 1])?.f_select(0, trial)
@@ -151,38 +151,38 @@ impl Mlp {
         Ok(())
     }
 
-    /// Parameters of one network, counted from the real tensors.
+    /// Returns the number of parameters of one network, counted from the tensors.
     pub fn parameter_count(&self) -> i64 {
         self.layers.iter().map(|l| l.weight.numel() as i64).sum::<i64>() / self.trials
     }
 
-    /// Inputs, hidden widths, outputs.
+    /// Returns the widths: inputs, hidden layers, outputs.
     pub fn widths(&self) -> &[i64] {
         &self.widths
     }
 
-    /// Number of networks trained at once.
+    /// Returns the number of networks.
     pub fn trials(&self) -> i64 {
         self.trials
     }
 
-    /// All parameters, flat: layer by layer, each `[trials, out, in + 1]`.
+    /// Returns all parameters, flat: layer by layer, each `[trials, out, in + 1]`.
     pub fn parameters(&self) -> &Tensor {
         &self.parameters
     }
 
-    /// The gradient of the last [`Mlp::gradient`], laid out as the parameters.
+    /// Returns the gradient of the last [`Mlp::gradient`], in the layout of the parameters.
     pub fn gradients(&self) -> &Tensor {
         &self.gradients
     }
 
-    /// Squared Euclidean norm of the last gradient, of each layer and in it each trial: `[layer][trial]`. A trial's
+    /// Returns the squared Euclidean norm of the last gradient for each layer and trial: `[layer][trial]`. A trial's
     /// squared norm over all parameters is the sum over layers. Waits for the device.
     pub fn squared_gradient_norms(&self) -> Result<Vec<Vec<f64>>, TchError> {
         self.squared_norms(&self.gradients)
     }
 
-    /// The same of any tensor that is laid out as the parameters, such as an update.
+    /// Like [`Mlp::squared_gradient_norms`], for any tensor in the layout of the parameters, such as an update.
     pub fn squared_norms(&self, flat: &Tensor) -> Result<Vec<Vec<f64>>, TchError> {
         let mut start = 0;
         self.layer_parameter_counts()
@@ -196,8 +196,8 @@ impl Mlp {
             .collect()
     }
 
-    /// Of a tensor that is laid out as the parameters, such as an optimizer's state, what belongs to these trials, laid out as the
-    /// parameters of an ensemble of them. Of an empty tensor nothing.
+    /// Extracts the part of these trials from a tensor in the layout of the parameters, such as an optimizer's state,
+    /// in the layout of an ensemble of only them. An empty tensor stays empty.
     pub(crate) fn of_trials(&self, flat: &Tensor, chosen: &[i64]) -> Result<Tensor, TchError> {
         if flat.numel() == 0 {
             return Ok(flat.shallow_clone());
@@ -216,17 +216,17 @@ impl Mlp {
         Tensor::f_cat(&layers, 0)
     }
 
-    /// What follows every layer but the last.
+    /// Returns the activation of every layer but the last.
     pub fn activation(&self) -> Activation {
         self.activation
     }
 
-    /// What training lowers.
+    /// Returns the training loss.
     pub fn loss(&self) -> Loss {
         self.loss
     }
 
-    /// Parameters of one trial, flat: layer by layer, each `[out, in + 1]`. A copy.
+    /// Returns a copy of one trial's parameters, flat: layer by layer, each `[out, in + 1]`.
     pub fn trial_parameters(&self, trial: i64) -> Result<Tensor, TchError> {
         let layers = (0..self.layers.len())
             .map(|layer| self.trial_layer(trial, layer)?.f_reshape([-1]))
@@ -234,7 +234,7 @@ impl Mlp {
         Tensor::f_cat(&layers, 0)
     }
 
-    /// Sets one trial's parameters to what [`Mlp::trial_parameters`] gave.
+    /// Sets one trial's parameters from what [`Mlp::trial_parameters`] returned.
     pub fn set_trial_parameters(&mut self, trial: i64, flat: &Tensor) -> Result<(), TchError> {
         let mut start = 0;
         for layer in 0..self.layers.len() {
@@ -246,7 +246,7 @@ impl Mlp {
         Ok(())
     }
 
-    /// Weights and biases of every layer of one network, first layer first.
+    /// Returns the number of weights and biases of each layer of one network, first layer first.
     pub fn layer_parameter_counts(&self) -> Vec<i64> {
         self.widths.windows(2).map(|w| (w[0] + 1) * w[1]).collect()
     }

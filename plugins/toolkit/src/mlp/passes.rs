@@ -1,22 +1,22 @@
-//! Forward and backward.
+//! The forward and backward passes.
 
 use tch::{Kind, Reduction, TchError, Tensor};
 
 use super::{Activation, Batch, Loss, Mlp, flatten_single, numbers};
 use crate::dense::{product, tanh, tanh_backward};
 
-/// Buffers for one number of samples, used by [`Mlp::forward`] and [`Mlp::gradient`].
+/// Buffers for a fixed number of samples, used by [`Mlp::forward`] and [`Mlp::gradient`].
 pub struct Workspace {
     samples: i64,
     hidden: Vec<Hidden>,
     output: Tensor,
     /// ∂loss/∂(pre-activation) of each layer, `[trials, out, samples]`.
     deltas: Vec<Tensor>,
-    /// What one sample, or one squared error, weighs in the mean.
+    /// The weight of one sample, or one squared error, in the mean.
     share: Tensor,
     share_value: f64,
     squares: Tensor,
-    /// The first layer before its activation, `[trials, out, samples]`, for samples that trials share.
+    /// The first layer before its activation, `[trials, out, samples]`, for samples shared by all trials.
     first: Option<Tensor>,
 }
 
@@ -24,12 +24,12 @@ struct Hidden {
     /// `[trials, out + 1, samples]`, last row ones: the next layer's input.
     rows: Tensor,
     transposed: Tensor,
-    /// Without the row of ones.
+    /// The same without the row of ones.
     active: Tensor,
 }
 
 impl Mlp {
-    /// Buffers for batches of `samples` samples.
+    /// Creates buffers for batches of `samples` samples.
     pub fn workspace(&self, samples: i64) -> Result<Workspace, TchError> {
         let options = (self.parameters.kind(), self.parameters.device());
         let trials = self.trials;
@@ -63,8 +63,8 @@ impl Mlp {
         })
     }
 
-    /// The product of the first layer's weights and the batch's inputs, into `out`: one product of all trials if they share
-    /// the inputs.
+    /// Computes the product of the first layer's weights and the batch's inputs into `out`: one product for all trials
+    /// if they share the inputs.
     fn first_product(&self, out: &Tensor, batch: &Batch) -> Result<(), TchError> {
         let weight = &self.layers[0].weight;
         if !batch.shared || self.trials == 1 {
@@ -99,7 +99,7 @@ impl Mlp {
         }
     }
 
-    /// Forward and backward: fills [`Mlp::gradients`] with the gradient of each trial's loss on the batch.
+    /// Computes forward and backward passes: fills [`Mlp::gradients`] with the gradient of each trial's loss on the batch.
     pub fn gradient(&mut self, space: &Workspace, batch: &Batch) -> Result<(), TchError> {
         self.forward(space, batch)?;
         let last = self.layers.len() - 1;
@@ -126,11 +126,11 @@ impl Mlp {
         product(&gradient.f_view([-1, inputs])?, &delta, &batch.x_transposed)
     }
 
-    /// ∂loss/∂output of each trial's loss on the batch.
+    /// Computes ∂loss/∂output of each trial's loss on the batch.
     fn output_delta(&self, space: &Workspace, batch: &Batch) -> Result<(), TchError> {
         let delta = &space.deltas[self.layers.len() - 1];
         match self.loss {
-            // Sum, not mean: the mean over all trials would divide each trial's gradient by their number.
+            // Sum, not mean: the mean over all trials would divide each trial's gradient by the number of trials.
             Loss::MeanSquared if self.trials == 1 || !batch.shared => space
                 .output
                 .f_mse_loss_backward_grad_input(delta, &space.share, &batch.y, Reduction::Sum)
@@ -148,7 +148,7 @@ impl Mlp {
         }
     }
 
-    /// The loss of each trial at the parameters the last [`Mlp::gradient`] used, on its batch. Waits for the device.
+    /// Returns the loss of each trial on its batch at the parameters of the last [`Mlp::gradient`]. Waits for the device.
     pub fn batch_loss(&self, space: &Workspace, batch: &Batch) -> Result<Vec<f64>, TchError> {
         let (terms, factor) = match self.loss {
             Loss::MeanSquared => {
@@ -169,9 +169,9 @@ impl Mlp {
 }
 
 impl Mlp {
-    /// The trace of the covariance of single samples' gradients over the batch of the last [`Mlp::gradient`], of each trial:
-    /// Σᵢ ‖gᵢ − g‖² / (samples − 1). No sample's gradient is formed: in each layer it is the outer product of its delta and
-    /// its input, and the norm of that is the product of their norms. NaN for a single sample.
+    /// Returns, for each trial, the trace of the covariance of single samples' gradients over the batch of the last
+    /// [`Mlp::gradient`]: Σᵢ ‖gᵢ − g‖² / (samples − 1). Single gradients are not formed: in each layer they are the
+    /// outer product of delta and input, whose norm is the product of their norms. NaN for a single sample.
     pub fn gradient_variance(&self, space: &Workspace, batch: &Batch) -> Result<Vec<f64>, TchError> {
         let samples = space.samples as f64;
         let squares = |tensor: &Tensor| -> Result<Tensor, TchError> {
@@ -179,7 +179,7 @@ impl Mlp {
         };
         let mut total: Option<Tensor> = None;
         for (l, delta) in space.deltas.iter().enumerate() {
-            // The row of ones belongs to the bias.
+            // The row of ones is the input of the bias.
             let input = if l == 0 { &batch.x } else { &space.hidden[l - 1].rows };
             let product = squares(delta)?.f_mul(&squares(input)?)?;
             total = Some(match total {
@@ -191,7 +191,7 @@ impl Mlp {
         let sums =
             total.f_view([self.trials, -1])?.f_sum_dim_intlist([1_i64].as_slice(), false, Kind::Double)?;
         let means = self.squared_gradient_norms()?;
-        // Deltas are of the mean: a sample's own are larger by the number of samples.
+        // Deltas are those of the mean: a sample's own are larger by the number of samples.
         let of = |(trial, sum): (usize, f64)| {
             let mean: f64 = means.iter().map(|layer| layer[trial]).sum();
             (sum * samples * samples - samples * mean) / (samples - 1.0)
@@ -201,12 +201,12 @@ impl Mlp {
 }
 
 impl Workspace {
-    /// Predictions of the last forward pass: `[trials, outputs, samples]`, without the first axis for one trial.
+    /// Returns the predictions of the last forward pass: `[trials, outputs, samples]`, without the first axis for one trial.
     pub fn output(&self) -> &Tensor {
         &self.output
     }
 
-    /// Samples a batch must have.
+    /// Returns the number of samples a batch must have.
     pub fn samples(&self) -> i64 {
         self.samples
     }

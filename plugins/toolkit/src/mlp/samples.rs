@@ -1,13 +1,13 @@
-//! A data set as an ensemble reads it.
+//! The data set of an ensemble.
 
 use tch::{Device, Kind, TchError, Tensor};
 
 use super::Batch;
 
 /// Samples with their targets. Inputs are sample-major, so that a batch is gathered by whole rows; targets are
-/// feature-major, as the passes want them.
+/// feature-major, as the passes need them.
 pub struct Samples {
-    /// `[samples, inputs]`: numbers of the ensemble's kind, or bytes that stand for `scale` times their value.
+    /// `[samples, inputs]`: numbers of the ensemble's kind, or bytes to be multiplied by `scale`.
     inputs: Tensor,
     scale: f64,
     /// `[outputs, samples]`, or `[trials, outputs, samples]`.
@@ -18,15 +18,16 @@ pub struct Samples {
 }
 
 impl Samples {
-    /// Samples with numbers as targets: `inputs` is `[samples, inputs]`, `targets` is `[samples, outputs]`. Both are copied.
+    /// Creates samples with numbers as targets: `inputs` is `[samples, inputs]`, `targets` is `[samples, outputs]`.
+    /// Both are copied.
     pub fn new(inputs: &Tensor, targets: &Tensor, kind: Kind, device: Device) -> Result<Self, TchError> {
         let targets = targets.f_to_device(device)?.f_to_kind(kind)?.f_transpose(0, 1)?.f_contiguous()?;
         Self::made(inputs, 1.0, targets, None, kind, device)
     }
 
-    /// Samples with classes as targets: `labels` is `[samples]` of whole numbers in `0..classes`, or `[trials, samples]` where
-    /// the trials of an ensemble have labels of their own for the same inputs. Inputs of bytes stay bytes, a quarter of the
-    /// memory to gather from, and mean `scale` times their value, such as 1/255.
+    /// Creates samples with classes as targets: `labels` is `[samples]` of integers in `0..classes`, or `[trials,
+    /// samples]` if each trial of an ensemble has its own labels for the same inputs. Inputs given as bytes stay bytes,
+    /// which need a quarter of the memory, and are multiplied by `scale`, such as 1/255.
     pub fn classes(
         inputs: &Tensor,
         scale: f64,
@@ -36,7 +37,7 @@ impl Samples {
         device: Device,
     ) -> Result<Self, TchError> {
         let labels = labels.f_to_device(device)?.f_to_kind(Kind::Int64)?;
-        // Labels of a single trial are everybody's.
+        // The labels of a single trial are shared.
         let labels =
             if labels.size().len() == 2 && labels.size()[0] == 1 { labels.f_squeeze_dim(0)? } else { labels };
         let (low, high) = (labels.f_min()?.f_int64_value(&[])?, labels.f_max()?.f_int64_value(&[])?);
@@ -69,27 +70,27 @@ impl Samples {
         Ok(Self { inputs, scale, targets, labels, kind })
     }
 
-    /// Number of samples.
+    /// Returns the number of samples.
     pub fn count(&self) -> i64 {
         self.inputs.size()[0]
     }
 
-    /// Numbers in one input.
+    /// Returns the size of one input.
     pub fn input_width(&self) -> i64 {
         self.inputs.size()[1]
     }
 
-    /// `[outputs, samples]`, or `[trials, outputs, samples]` if trials have targets of their own.
+    /// Returns the targets, `[outputs, samples]`, or `[trials, outputs, samples]` if trials have their own.
     pub fn targets(&self) -> &Tensor {
         &self.targets
     }
 
-    /// The trials that have targets of their own, if they do.
+    /// Returns the number of trials that have their own targets, if any.
     pub fn trials(&self) -> Option<i64> {
         (self.targets.size().len() == 3).then(|| self.targets.size()[0])
     }
 
-    /// The targets of a trial, `[outputs, samples]`.
+    /// Returns the targets of a trial, `[outputs, samples]`.
     pub(super) fn targets_of(&self, trial: i64) -> Result<Tensor, TchError> {
         if self.trials().is_some() {
             self.targets.f_select(0, trial)
@@ -98,29 +99,28 @@ impl Samples {
         }
     }
 
-    /// Numbers in one target.
     pub(super) fn target_width(&self) -> i64 {
         let size = self.targets.size();
         size[size.len() - 2]
     }
 
-    /// `[samples]`, or `[trials, samples]`, if the targets are classes.
+    /// Returns the labels, `[samples]` or `[trials, samples]`, if the targets are classes.
     pub fn labels(&self) -> Option<&Tensor> {
         self.labels.as_ref()
     }
 
-    /// Kind of the batches.
+    /// Returns the kind of the batches.
     pub fn kind(&self) -> Kind {
         self.kind
     }
 
-    /// Device of everything.
+    /// Returns the device of all tensors.
     pub fn device(&self) -> Device {
         self.inputs.device()
     }
 
-    /// Writes the samples `order` into the rows of `out`, `[samples, inputs + 1]`, whose last column is left alone. `picked`
-    /// is `[samples, inputs]` of the inputs' own kind.
+    /// Copies the samples `order` into the rows of `out`, `[samples, inputs + 1]`, whose last column is unchanged.
+    /// `picked` is a buffer `[samples, inputs]` of the inputs' own kind.
     pub(super) fn gather(&self, order: &Tensor, picked: &Tensor, out: &Tensor) -> Result<(), TchError> {
         self.inputs.f_index_select_out(picked, 0, order).map(drop)?;
         self.convert(picked, &out.f_narrow(1, 0, self.input_width())?)
@@ -135,7 +135,7 @@ impl Samples {
         }
     }
 
-    /// The inputs of the samples `order` (`[n]`) as numbers: `[n, inputs]`; a copy.
+    /// Returns a copy of the inputs of the samples `order` (`[n]`) as numbers: `[n, inputs]`.
     pub fn pick(&self, order: &Tensor) -> Result<Tensor, TchError> {
         let picked = self.inputs.f_index_select(0, order)?;
         let out = Tensor::f_empty(picked.size().as_slice(), (self.kind, self.device()))?;
@@ -143,17 +143,17 @@ impl Samples {
         Ok(out)
     }
 
-    /// An empty tensor for [`Samples::gather`].
+    /// Returns an empty buffer for [`Samples::gather`].
     pub(super) fn picked(&self, samples: i64) -> Result<Tensor, TchError> {
         Tensor::f_empty([samples, self.input_width()], (self.inputs.kind(), self.device()))
     }
 
-    /// The first `count` of them; their memory is shared.
+    /// Returns the first `count` samples, sharing their memory.
     pub fn first(&self, count: i64) -> Result<Self, TchError> {
         self.narrow(0, count)
     }
 
-    /// The last `count` of them; their memory is shared.
+    /// Returns the last `count` samples, sharing their memory.
     pub fn last(&self, count: i64) -> Result<Self, TchError> {
         self.narrow(self.count() - count, count)
     }
@@ -168,7 +168,7 @@ impl Samples {
         })
     }
 
-    /// `length` samples from `start` on, for all trials of an ensemble at once; a copy.
+    /// Returns a copy of `length` samples from `start` on, for all trials of an ensemble at once.
     pub fn chunk(&self, start: i64, length: i64) -> Result<Batch, TchError> {
         let rows = Tensor::f_ones([length, self.input_width() + 1], (self.kind, self.device()))?;
         self.convert(&self.inputs.f_narrow(0, start, length)?, &rows.f_narrow(1, 0, self.input_width())?)?;

@@ -1,29 +1,29 @@
-//! Batches without replacement, in an order of each trial's own.
+//! Batches without replacement, in a separate order for each trial.
 
 use tch::{Kind, TchError, Tensor};
 
 use super::{Batch, Samples};
 use crate::rng::{Rng, Stream};
 
-/// The batches of an epoch: every trial goes through all samples once, in an order that is a pure function of seed, stream,
-/// trial and epoch. The last batch of an epoch is shorter if `size` does not divide the samples.
+/// The batches of an epoch: every trial goes through all samples once, in an order that is a pure function of seed,
+/// stream, trial and epoch. The last batch of an epoch is shorter if `size` does not divide the number of samples.
 pub struct Shuffle {
     seed: u64,
     stream: Stream,
     trials: i64,
     size: i64,
     epoch: Option<u32>,
-    /// Numbers of the samples: batch by batch, in it trial by trial.
+    /// Indices of the samples: batch by batch, and within a batch trial by trial.
     order: Tensor,
     /// `[trials, outputs, samples]` in this epoch's order.
     targets: Tensor,
     whole: Slot,
     rest: Option<Slot>,
-    /// The batches, views of `whole` or `rest` and of `targets`.
+    /// The batches, as views of `whole` or `rest` and of `targets`.
     batches: Vec<Batch>,
 }
 
-/// Where the inputs of a batch are gathered.
+/// Buffers into which the inputs of a batch are gathered.
 struct Slot {
     picked: Tensor,
     /// `[trials · samples, inputs + 1]`, last column ones.
@@ -46,7 +46,7 @@ impl Slot {
 }
 
 impl Shuffle {
-    /// Batches of `size` of these samples, at most all of them; trial `t` draws its orders from member `t` of `stream`.
+    /// Creates batches of `size` of these samples, at most all of them; trial `t` draws its orders from member `t` of `stream`.
     pub fn new(
         samples: &Samples,
         trials: i64,
@@ -81,23 +81,23 @@ impl Shuffle {
         Ok(Self { seed, stream, trials, size, epoch: None, order, targets, whole, rest, batches })
     }
 
-    /// Batches in an epoch.
+    /// Returns the number of batches per epoch.
     pub fn batches(&self) -> usize {
         self.batches.len()
     }
 
-    /// Samples in the batch of this number.
+    /// Returns the number of samples in a batch.
     pub fn samples_of(&self, index: usize) -> i64 {
         self.batches[index].samples()
     }
 
-    /// The batch that the last [`Shuffle::load`] of this number gathered.
+    /// Returns the batch that the last [`Shuffle::load`] with this index gathered.
     pub(crate) fn loaded(&self, index: usize) -> &Batch {
         &self.batches[index]
     }
 
-    /// The batch `index` of an epoch, gathered from `samples`, which must be those given to [`Shuffle::new`]. It is valid until
-    /// the next call.
+    /// Gathers the batch `index` of an epoch from `samples`, which must be those given to [`Shuffle::new`]. It is valid
+    /// until the next call.
     pub fn load(&mut self, samples: &Samples, epoch: u32, index: usize) -> Result<&Batch, TchError> {
         if self.epoch != Some(epoch) {
             self.shuffle(samples, epoch)?;

@@ -1,15 +1,15 @@
-//! The bootstrap over whole units: settings, trials, runs, never single numbers of one unit.
+//! The bootstrap over whole units (settings, trials, runs), never over single numbers of one unit.
 
 use super::{quantile, student};
 use crate::rng::{Rng, Stream};
 
-/// Samples drawn.
+/// Number of samples drawn.
 const DRAWN: usize = 2000;
 
-/// The interval that holds a statistic with 95 %: its quantiles over samples of the units with replacement. `statistic` is given
-/// the units drawn by number, as many as there are. The quantiles are those of Hesterberg's expanded interval ("What teachers
-/// should know about the bootstrap", 2015), as wide for the mean of few units as Student's t makes it; the plain ones are too
-/// narrow by √((n − 1)/n) and more. NaN for fewer than two units.
+/// Returns the 95 % interval of a statistic: its quantiles over samples of the units with replacement. `statistic`
+/// receives the indices of the drawn units, as many as there are units. The quantiles are those of Hesterberg's
+/// expanded interval ("What teachers should know about the bootstrap", 2015), which is as wide for the mean of few
+/// units as Student's t; plain ones are too narrow by at least √((n − 1)/n). NaN for fewer than two units.
 pub fn interval(units: usize, statistic: impl Fn(&[usize]) -> f64) -> (f64, f64) {
     if units < 2 {
         return (f64::NAN, f64::NAN);
@@ -27,7 +27,7 @@ pub fn interval(units: usize, statistic: impl Fn(&[usize]) -> f64) -> (f64, f64)
     (quantile(&values, tail), quantile(&values, 1.0 - tail))
 }
 
-/// P(Z > z) of the normal distribution by the series of Marsaglia, "Evaluating the normal distribution" (2004).
+/// Returns P(Z > z) of the normal distribution by the series of Marsaglia, "Evaluating the normal distribution" (2004).
 fn upper_tail(z: f64) -> f64 {
     let (mut term, mut sum, mut odd) = (z, z, 1.0);
     while term.abs() > 1e-17 * sum.abs() {

@@ -1,6 +1,6 @@
-//! What experiments need to say no more than their numbers do: medians and windows, correlation with its interval, differences of
-//! means ([`student`]), permutation tests for few trials ([`permutation`]), the bootstrap over whole units ([`bootstrap`]), and
-//! Holm's correction for the many claims of one run (`holm`). A test of each simulates its false alarms.
+//! Statistics for experiments: medians and windows, correlation with its interval, differences of means ([`student`]),
+//! permutation tests for few trials ([`permutation`]), the bootstrap over whole units ([`bootstrap`]), and Holm's
+//! correction for the many claims of one run (`holm`). A test of each simulates its false alarms.
 
 pub mod bootstrap;
 pub mod permutation;
@@ -13,19 +13,19 @@ pub struct Estimate {
     pub value: f64,
     /// Lower end of the interval.
     pub low: f64,
-    /// Upper end.
+    /// Upper end of the interval.
     pub high: f64,
-    /// Pairs it rests on.
+    /// Number of pairs it is based on.
     pub pairs: usize,
 }
 
-/// Ranks from 1; equal values share the mean of their ranks.
+/// Returns ranks from 1; equal values share the mean of their ranks.
 pub fn ranks(values: &[f64]) -> Vec<f64> {
     let mut order: Vec<usize> = (0..values.len()).collect();
     order.sort_by(|&a, &b| values[a].total_cmp(&values[b]));
     let mut ranks = vec![0.0; values.len()];
     for same in order.chunk_by(|&a, &b| values[a] == values[b]) {
-        // The chunk's place is told by its first member's position in the order.
+        // The chunk's position is that of its first member in the order.
         let before = order.partition_point(|&i| values[i].total_cmp(&values[same[0]]).is_lt());
         let mean = before as f64 + f64::midpoint(same.len() as f64, 1.0);
         for &i in same {
@@ -35,7 +35,7 @@ pub fn ranks(values: &[f64]) -> Vec<f64> {
     ranks
 }
 
-/// Pearson's correlation; NaN if either side is constant.
+/// Returns Pearson's correlation; NaN if either side is constant.
 pub(crate) fn pearson(x: &[f64], y: &[f64]) -> f64 {
     let n = x.len().min(y.len()) as f64;
     let (mx, my) = (mean(x), mean(y));
@@ -48,12 +48,12 @@ pub(crate) fn pearson(x: &[f64], y: &[f64]) -> f64 {
     (xy / (xx * yy).sqrt()).clamp(-1.0, 1.0)
 }
 
-/// Spearman's rank correlation (Pearson's of the ranks, ties sharing their mean rank) with its 95 % interval.
+/// Returns Spearman's rank correlation (Pearson's of the ranks, with ties sharing their mean rank) and its 95 % interval.
 ///
-/// The interval is Fisher's z with the standard error √((1 + ρ²/2)/(n − 3)) of Bonett and Wright, "Sample size requirements
-/// for estimating Pearson, Kendall and Spearman correlations", Psychometrika 65 (2000). A perfect order has an infinite z, and
-/// would be certain however few the pairs: its interval reaches as far as that of the order next to it, with two neighbours
-/// exchanged. Pairs with a number that is not finite are left out. All is NaN for fewer than 4 pairs or a constant side.
+/// The interval is Fisher's z with the standard error √((1 + ρ²/2)/(n − 3)) of Bonett and Wright, "Sample size requirements for
+/// estimating Pearson, Kendall and Spearman correlations", Psychometrika 65 (2000). A perfect order has an infinite z, and would
+/// be certain with any number of pairs: its interval reaches as far as that of the closest imperfect order, with two neighbours
+/// exchanged. Pairs with a non-finite number are ignored. All values are NaN for fewer than 4 pairs or a constant side.
 pub fn spearman(x: &[f64], y: &[f64]) -> Estimate {
     let (x, y): (Vec<f64>, Vec<f64>) =
         x.iter().zip(y).filter(|(a, b)| a.is_finite() && b.is_finite()).unzip();
@@ -76,8 +76,8 @@ pub fn spearman(x: &[f64], y: &[f64]) -> Estimate {
     }
 }
 
-/// Spearman's partial correlation of two given a third: what is left of their order where the third does not change. Its interval
-/// is that of [`spearman`] with one pair fewer. All is NaN for fewer than 5 pairs or a constant side.
+/// Returns Spearman's partial correlation of two variables given a third. Its interval is that of [`spearman`] with one
+/// pair fewer. All values are NaN for fewer than 5 pairs or a constant side.
 pub fn partial_spearman(x: &[f64], y: &[f64], given: &[f64]) -> Estimate {
     let all: Vec<[f64; 3]> = x
         .iter()
@@ -98,13 +98,13 @@ pub fn partial_spearman(x: &[f64], y: &[f64], given: &[f64]) -> Estimate {
     Estimate { value, low: (at - half).tanh(), high: (at + half).tanh(), pairs }
 }
 
-/// The arithmetic mean; NaN of nothing.
+/// Returns the arithmetic mean; NaN if empty.
 pub fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }
 
-/// The quantile q in [0, 1] of the values that are not NaN, linear between the two nearest (Hyndman and Fan's type 7, numpy's
-/// default). NaN of nothing.
+/// Returns the quantile q in [0, 1], ignoring NaN, with linear interpolation (Hyndman and Fan's type 7, numpy's
+/// default). NaN if empty.
 pub fn quantile(values: &[f64], q: f64) -> f64 {
     let mut sorted: Vec<f64> = values.iter().copied().filter(|v| !v.is_nan()).collect();
     if sorted.is_empty() {
@@ -116,24 +116,24 @@ pub fn quantile(values: &[f64], q: f64) -> f64 {
     if below == above { below } else { below + (above - below) * place.fract() }
 }
 
-/// The median of the values that are not NaN: of an even number of them, the mean of the middle two. NaN of nothing.
+/// Returns the median, ignoring NaN; the mean of the middle two for an even number. NaN if empty.
 pub fn median(values: &[f64]) -> f64 {
     quantile(values, 0.5)
 }
 
-/// The median of a stretch of a series.
+/// The median of a part of a series.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Window {
     /// Its first and last step.
     pub steps: [i64; 2],
     /// The median of its values.
     pub median: f64,
-    /// How many values it has.
+    /// Number of values.
     pub count: usize,
 }
 
-/// Three stretches of a series, each of this share of its values: the first, the one before the last, the last. One noisy value says
-/// nothing of a trend, two medians do. `None` if they would have fewer than three values each, or overlap.
+/// Returns three parts of a series, each with this fraction of its values: the first, the one before the last, and the last. One
+/// noisy value says nothing about a trend, but two medians do. `None` if they would overlap or have fewer than three values each.
 pub fn windows(series: &[(i64, f64)], share: f64) -> Option<[Window; 3]> {
     let count = (share * series.len() as f64) as usize;
     if count < 3 || 3 * count > series.len() {
@@ -150,8 +150,8 @@ pub fn windows(series: &[(i64, f64)], share: f64) -> Option<[Window; 3]> {
     Some([window(0), window(series.len() - 2 * count), window(series.len() - count)])
 }
 
-/// Holm's correction ("A simple sequentially rejective multiple test procedure", 1979): for each p of one run, the level at which
-/// it would be significant if none of the run's `family` of tests, these among them, may give a false alarm.
+/// Holm's correction ("A simple sequentially rejective multiple test procedure", 1979): returns for each p of one run the level
+/// at which it would be significant if none of the run's `family` of tests, which include these, may give a false alarm.
 pub(crate) fn holm(p: &[f64], family: usize) -> Vec<f64> {
     let mut order: Vec<usize> = (0..p.len()).collect();
     order.sort_by(|&a, &b| p[a].total_cmp(&p[b]));

@@ -1,16 +1,16 @@
-//! Permutation tests: what a difference would be if it meant nothing. Exact where all permutations can be counted, else by a
-//! seeded sample of them, in which the one that was seen counts too (Phipson and Smyth, "Permutation p-values should never be
+//! Permutation tests: how likely a difference is by chance. Exact if all permutations can be enumerated, else by a
+//! seeded sample of them, which includes the observed one (Phipson and Smyth, "Permutation p-values should never be
 //! zero", 2010), so that false alarms stay nominal.
 
 use super::{pearson, ranks};
 use crate::rng::{Rng, Stream};
 
-/// Permutations counted one by one, at most.
+/// Maximum number of permutations to enumerate.
 const EXACT: u64 = 200_000;
-/// Permutations drawn where there are more.
+/// Number of permutations drawn if there are more.
 const DRAWN: usize = 9999;
 
-/// Whether a statistic is as far out as the one seen, up to rounding.
+/// Returns whether a statistic is at least as extreme as the observed one, up to rounding.
 fn as_far(other: f64, seen: f64) -> bool {
     other >= seen - 1e-9 * seen.abs().max(f64::MIN_POSITIVE)
 }
@@ -23,7 +23,7 @@ fn rng() -> Rng {
     Rng::new(0, Stream::named("permutations"), 0)
 }
 
-/// n over k, or no more than [`EXACT`] and one.
+/// Returns n over k, or [`EXACT`] + 1 if it is larger.
 fn choices(n: usize, k: usize) -> u64 {
     let mut count = 1_u64;
     for i in 0..k.min(n - k) as u64 {
@@ -35,7 +35,7 @@ fn choices(n: usize, k: usize) -> u64 {
     count
 }
 
-/// Two-sided p of the difference of the means of two samples. 1 if one is empty.
+/// Returns two-sided p of the difference of the means of two samples. 1 if one is empty.
 pub(crate) fn two_samples(a: &[f64], b: &[f64]) -> f64 {
     if a.is_empty() || b.is_empty() {
         return 1.0;
@@ -46,7 +46,7 @@ pub(crate) fn two_samples(a: &[f64], b: &[f64]) -> f64 {
     let seen = apart(a.iter().sum());
     let count = choices(n, k);
     if n < 64 && count <= EXACT {
-        // Each way to choose k of n, as the bits of a number, ascending.
+        // Each way to choose k of n as a bit set, ascending.
         let (mut chosen, mut far) = ((1_u64 << k) - 1, 0);
         for _ in 0..count {
             let sum: f64 = (0..n).filter(|i| chosen >> i & 1 == 1).map(|i| all[i]).sum();
@@ -65,7 +65,7 @@ pub(crate) fn two_samples(a: &[f64], b: &[f64]) -> f64 {
     share(far.count(), DRAWN)
 }
 
-/// Two-sided p of the mean of paired differences, by exchanging the two of each pair. 1 of nothing.
+/// Returns two-sided p of the mean of paired differences, by exchanging the two of each pair. 1 if empty.
 pub fn pairs(differences: &[f64]) -> f64 {
     let n = differences.len();
     let seen = differences.iter().sum::<f64>().abs();
@@ -88,12 +88,12 @@ pub fn pairs(differences: &[f64]) -> f64 {
     share(far.count(), DRAWN)
 }
 
-/// Pairs that belong together: what is on the left of each, and what is on the right.
+/// Pairs that belong together: all left values and all right values.
 pub type Group = (Vec<f64>, Vec<f64>);
 
-/// Two-sided p of Spearman's correlation of pairs that lie in groups: networks of one setting. What stands on the left of one
-/// group is exchanged with that of another as a whole, so that what a setting has in common does not pass for many networks
-/// that agree. Groups of different sizes cannot be exchanged: of each, as many members as the smallest has are used.
+/// Returns two-sided p of Spearman's correlation of grouped pairs, such as networks of one setting. The left values of one group
+/// are exchanged with those of another as a whole, so that networks that share a setting do not count as independent. Groups of
+/// different sizes cannot be exchanged, so only as many members as the smallest has are used of each.
 pub fn grouped(groups: &[Group]) -> f64 {
     let size = groups.iter().map(|(x, y)| x.len().min(y.len())).min().unwrap_or(0);
     let ranked = |side: fn(&Group) -> &Vec<f64>| {
@@ -115,13 +115,13 @@ pub fn grouped(groups: &[Group]) -> f64 {
     share(far.count(), DRAWN)
 }
 
-/// Two-sided p of Spearman's correlation of independent pairs. Pairs with a number that is not finite are left out.
+/// Returns two-sided p of Spearman's correlation of independent pairs. Pairs with a non-finite number are ignored.
 pub fn correlation(x: &[f64], y: &[f64]) -> f64 {
     let finite = x.iter().zip(y).filter(|(a, b)| a.is_finite() && b.is_finite());
     grouped(&finite.map(|(a, b)| (vec![*a], vec![*b])).collect::<Vec<_>>())
 }
 
-/// How far a group between the ends stands above both, by means; the largest, and which. `None` if none does, or fewer than three.
+/// Returns the inner group whose mean exceeds those of both ends by the most, and by how much. `None` if there is none.
 pub fn peak(groups: &[Vec<f64>]) -> Option<(usize, f64)> {
     let means: Vec<f64> = groups.iter().map(|group| super::mean(group)).collect();
     let [first, middle @ .., last] = &means[..] else { return None };
@@ -130,7 +130,8 @@ pub fn peak(groups: &[Vec<f64>]) -> Option<(usize, f64)> {
     above.filter(|(_, above)| *above > 0.0).max_by(|a, b| a.1.total_cmp(&b.1))
 }
 
-/// p of a [`peak`] as high as the one seen, wherever it may be, if all values were exchanged between groups. 1 without a peak.
+/// Returns p of a [`peak`] at least as high as the observed one, at any position, if values were exchanged between
+/// groups. 1 without a peak.
 pub fn of_peak(groups: &[Vec<f64>]) -> f64 {
     let Some((_, seen)) = peak(groups) else { return 1.0 };
     let mut all: Vec<f64> = groups.concat();

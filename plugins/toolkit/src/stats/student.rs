@@ -2,15 +2,16 @@
 
 use super::{Estimate, mean};
 
-/// Above this many degrees of freedom the distribution is the normal one to what an interval shows.
+/// With more degrees of freedom, the distribution is indistinguishable from the normal one.
 const MOST: usize = 500;
 
-/// P(|T| ≤ t) with whole degrees of freedom: Abramowitz and Stegun, "Handbook of Mathematical Functions" (1964), 26.7.3 and 26.7.4.
+/// Returns P(|T| ≤ t) for integer degrees of freedom: Abramowitz and Stegun, "Handbook of Mathematical Functions"
+/// (1964), 26.7.3 and 26.7.4.
 fn within(t: f64, freedom: usize) -> f64 {
     let angle = (t / (freedom as f64).sqrt()).atan();
     let (sine, square) = (angle.sin(), angle.cos().powi(2));
     let odd = freedom % 2 == 1;
-    // The terms of the series: of cos, cos³, … for odd, of 1, cos², … for even degrees.
+    // The terms of the series: cos, cos³, … for odd, 1, cos², … for even degrees.
     let (mut term, mut sum) = (if odd { angle.cos() } else { 1.0 }, 0.0);
     let first = usize::from(odd);
     for power in (first..freedom.saturating_sub(1)).step_by(2) {
@@ -20,7 +21,7 @@ fn within(t: f64, freedom: usize) -> f64 {
     if odd { 2.0 / std::f64::consts::PI * (angle + sine * sum) } else { sine * sum }
 }
 
-/// The t that |T| does not exceed with this probability.
+/// Returns the t that |T| does not exceed with this probability.
 pub fn quantile(probability: f64, freedom: usize) -> f64 {
     let freedom = freedom.clamp(1, MOST);
     let (mut low, mut high) = (0.0, 1e9);
@@ -31,9 +32,9 @@ pub fn quantile(probability: f64, freedom: usize) -> f64 {
     high
 }
 
-/// Mean of `a` less mean of `b` with its 95 % interval by Welch, "The generalization of Student's problem when several different
-/// population variances are involved", Biometrika 34 (1947), the degrees of freedom rounded down. All ends are NaN for fewer
-/// than two of either.
+/// Returns the mean of `a` minus the mean of `b` with its 95 % interval by Welch, "The generalization of Student's
+/// problem when several different population variances are involved", Biometrika 34 (1947), with degrees of freedom
+/// rounded down. All values are NaN for fewer than two of either.
 pub fn difference(a: &[f64], b: &[f64]) -> Estimate {
     let value = mean(a) - mean(b);
     let part = |values: &[f64]| {

@@ -95,7 +95,6 @@ pub(super) struct Hot {
     pub(super) hurried: bool,
     /// Whether no more points are accepted.
     pub(super) closed: bool,
-    /// Whether the writer has ended.
     pub(super) ended: bool,
 }
 

@@ -1,16 +1,16 @@
-//! What a curve of squared test errors over sizes does.
+//! Describes the shape of a curve of squared test errors over sizes.
 
 use gradtop_toolkit::conclusion::significant;
 use gradtop_toolkit::stats::mean;
 
 use super::super::results::Model;
 
-/// How much lower than a peak the values on both sides must be for it to be one.
+/// Minimum ratio of a peak to the values on both sides.
 const PEAK: f64 = 1.1;
-/// The same in words.
+/// The same as a caution.
 pub(super) const RISE: &str = "a rise or fall by less than a tenth is not called one";
 
-/// The trials of one size together.
+/// The trials of one size.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Size {
     pub(super) width: i64,
@@ -20,7 +20,7 @@ pub(super) struct Size {
     pub(super) trials: usize,
 }
 
-/// Sizes by their parameters, each the mean of its trials.
+/// Returns the sizes by number of parameters, each with the mean of its trials.
 pub(super) fn sizes(models: &[Model], noise: f64) -> Vec<Size> {
     let chosen: Vec<Model> = models.iter().filter(|m| m.noise == noise).copied().collect();
     let mean = |same: &[Model], of: fn(&Model) -> f64| mean(&same.iter().map(of).collect::<Vec<_>>());
@@ -36,10 +36,10 @@ pub(super) fn sizes(models: &[Model], noise: f64) -> Vec<Size> {
         .collect()
 }
 
-/// The shape of a curve: where it falls to before it rises, where it rises to, and where it ends.
+/// The shape of a curve: the minimum before its largest rise, the maximum, and the end.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Shape {
-    /// It never rises by a tenth above what it had fallen to.
+    /// It never rises by a tenth above an earlier minimum.
     Falls,
     /// It rises to its end.
     Rises { low: usize, high: usize },
@@ -47,7 +47,7 @@ pub(super) enum Shape {
     Peak { low: usize, high: usize },
 }
 
-/// The largest rise of a curve relative to the lowest value before it, and what follows.
+/// Finds the largest rise of a curve relative to the lowest value before it, and what follows.
 pub(super) fn shape(values: &[f64]) -> Shape {
     let mut best: Option<(usize, usize, f64)> = None;
     let mut low = 0;
@@ -73,7 +73,7 @@ pub(super) fn errors(sizes: &[Size]) -> Vec<f64> {
     sizes.iter().map(|size| size.test[0]).collect()
 }
 
-/// What a curve of squared test errors does, in words; `name` is what is counted, such as `h`.
+/// Describes a curve of squared test errors; `name` is the size's symbol, such as `h`.
 pub(super) fn in_words(sizes: &[Size], name: &str) -> String {
     let errors = errors(sizes);
     let at = |i: usize| format!("{} at {name} = {}", significant(errors[i], 3), sizes[i].width);
@@ -116,7 +116,7 @@ fn lowest(values: &[f64]) -> usize {
     (0..values.len()).min_by(|&a, &b| values[a].total_cmp(&values[b])).unwrap_or(0)
 }
 
-/// Sizes that a shape of a curve needs.
+/// Minimum number of sizes to determine the shape of a curve.
 pub(super) const SHAPED: usize = 3;
 
 #[cfg(test)]

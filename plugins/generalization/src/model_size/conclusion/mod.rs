@@ -1,4 +1,4 @@
-//! What the sizes show, in words computed from their numbers.
+//! Draws conclusions about the sizes.
 
 mod curve;
 mod rates;
@@ -17,14 +17,14 @@ fn percent(share: f64) -> String {
     format!("{:.1} %", 100.0 * share)
 }
 
-/// One learning rate of all sizes.
+/// The caution that all sizes share a learning rate.
 const ONE_RATE: &str = "one learning rate and budget for all sizes: part of a difference may be theirs";
 
 fn trials(sizes: &[Size]) -> usize {
     sizes.iter().map(|s| s.trials).min().unwrap_or(0)
 }
 
-/// A claim on these sizes: what few trials cannot say belongs to it.
+/// Creates a claim about these sizes, with the caution of few trials if necessary.
 fn seen(about: String, words: String, sizes: &[Size]) -> Claim {
     let claim = Claim::new(about, Strength::Seen, words).evidence(match trials(sizes) {
         1 => format!("{} sizes, 1 trial each", sizes.len()),
@@ -33,7 +33,7 @@ fn seen(about: String, words: String, sizes: &[Size]) -> Claim {
     if trials(sizes) < FEWEST { claim.caution(FEW) } else { claim }
 }
 
-/// What too few sizes cannot show.
+/// Creates the claim for too few sizes.
 fn unshaped(about: String, sizes: &[Size], loss: &str) -> Claim {
     let points: Vec<String> = sizes
         .iter()
@@ -44,7 +44,6 @@ fn unshaped(about: String, sizes: &[Size], loss: &str) -> Claim {
         .caution(format!("a peak needs {SHAPED} sizes"))
 }
 
-/// Part A.
 fn of_full(sizes: &[Size], samples: i64) -> Vec<Claim> {
     let (Some(first), Some(last)) = (sizes.first(), sizes.last()) else { return Vec::new() };
     let about = |what: &str| format!("A, {samples} images, {what}");
@@ -63,7 +62,7 @@ fn of_full(sizes: &[Size], samples: i64) -> Vec<Claim> {
             percent(last.train[1])
         ))];
     }
-    // Between sizes, a drop within the noise of the trials is none.
+    // A drop between sizes within the noise of the trials does not count.
     let falls = sizes.windows(2).filter(|pair| pair[1].test[1] < pair[0].test[1] - 0.005).count();
     let trend = match falls {
         0 => "never falls by more than half a point from one size to the next".to_owned(),
@@ -110,14 +109,14 @@ fn of_full(sizes: &[Size], samples: i64) -> Vec<Claim> {
     ]
 }
 
-/// Part B with one kind of labels.
+/// Returns the claims of part B with one kind of labels.
 fn of_subset(sizes: &[Size], samples: i64, noise: f64) -> Vec<Claim> {
     let (Some(first), Some(last)) = (sizes.first(), sizes.last()) else { return Vec::new() };
     let about = format!("B, {samples} images, {}", noise_in_words(noise));
     if sizes.len() < SHAPED {
         return vec![unshaped(about, sizes, "squared test error")];
     }
-    // From a size on: all larger ones too.
+    // From this size on, including all larger ones.
     let short = sizes.iter().rposition(|s| s.train[1] < 0.99).map_or(0, |i| i + 1);
     let fitted = sizes.get(short).map_or("no size has 99 % of the training labels right".to_owned(), |s| {
         format!("99 % of the training labels are right from h = {} on ({} parameters)", s.width, s.parameters)
@@ -133,7 +132,7 @@ fn of_subset(sizes: &[Size], samples: i64, noise: f64) -> Vec<Claim> {
     ]
 }
 
-/// Part C with one kind of labels.
+/// Returns the claims of part C with one kind of labels.
 fn of_features(sizes: &[Size], samples: i64, noise: f64) -> Vec<Claim> {
     let Some(last) = sizes.last() else { return Vec::new() };
     let about = format!("C, {samples} images, {}, random features", noise_in_words(noise));
@@ -171,7 +170,7 @@ fn of_features(sizes: &[Size], samples: i64, noise: f64) -> Vec<Claim> {
     ]
 }
 
-/// Writes what the run found to the log and the table `conclusion`, and gives each claim with its part.
+/// Writes the claims to the log and the table `conclusion`, and returns each with its part.
 pub(super) fn write(
     ctx: &Ctx,
     params: &ModelSize,

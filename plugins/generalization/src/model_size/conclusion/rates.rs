@@ -1,4 +1,4 @@
-//! Whether sizes differ in another way once each has its own learning rate.
+//! Whether the comparison of sizes changes once each has its own learning rate.
 
 use gradtop_toolkit::conclusion::{Claim, Strength, significant};
 use gradtop_toolkit::rates::{is_end, own};
@@ -8,21 +8,21 @@ use super::curve::{RISE, SHAPED, Shape, Size, errors, in_words, shape};
 use super::percent;
 
 impl AtRate {
-    /// The network alone as its size.
+    /// Returns a network as the only trial of its size.
     fn as_size(&self) -> Size {
         let Self { width, parameters, test, .. } = *self;
         Size { width, parameters, train: [f64::NAN; 2], test, trials: 1 }
     }
 }
 
-/// Each size at the common rate and at its own best one, by its parameters, and the rates tried.
+/// Each size at the common rate and at its own best one, by number of parameters, with the rates tried.
 struct Swept {
     pairs: Vec<(AtRate, AtRate)>,
     tried: Vec<f64>,
 }
 
 impl Swept {
-    /// Of networks by size, in each the one at the common rate first.
+    /// Groups networks by size, in each the one at the common rate first.
     fn of(rates: &[AtRate]) -> Self {
         let widths: Vec<&[AtRate]> = rates.chunk_by(|a, b| a.width == b.width).collect();
         Self {
@@ -34,14 +34,14 @@ impl Swept {
         }
     }
 
-    /// The rates that were best.
+    /// Describes the best rates.
     fn chosen(&self) -> String {
         let each: Vec<String> =
             self.pairs.iter().map(|(_, own)| format!("{} at {}", own.lr, own.parameters)).collect();
         format!("of {} rates tried, the best by size: {} parameters", self.tried.len(), each.join(", "))
     }
 
-    /// How many are at an end of the rates tried; empty: none.
+    /// Describes how many best rates are at an end of those tried; empty for none.
     fn at_ends(&self) -> String {
         match self.pairs.iter().filter(|(_, own)| is_end(own.lr, self.tried.iter().copied())).count() {
             0 => String::new(),
@@ -50,7 +50,7 @@ impl Swept {
     }
 }
 
-/// The networks of part A at several rates: whether sizes differ in another way once each has its own.
+/// Returns the claim about part A: whether the comparison of sizes changes once each has its own rate.
 pub(super) fn of_rates(rates: &[AtRate], [learnt, choosing]: [i64; 2]) -> Option<Claim> {
     let swept = Swept::of(rates);
     let pairs = &swept.pairs;
@@ -101,7 +101,7 @@ pub(super) fn of_rates(rates: &[AtRate], [learnt, choosing]: [i64; 2]) -> Option
     Some(claim.caution(swept.at_ends()))
 }
 
-/// The networks of part B with one kind of labels at several rates: whether the curve has another shape once each size has its own.
+/// Returns the claim about part B with one kind of labels: whether the curve has another shape once each size has its own rate.
 pub(super) fn of_subset_rates(rates: &[AtRate], [learnt, choosing]: [i64; 2]) -> Option<Claim> {
     let swept = Swept::of(rates);
     let noise = rates.first().filter(|_| swept.pairs.len() >= SHAPED)?.noise;

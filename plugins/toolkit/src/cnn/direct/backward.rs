@@ -1,4 +1,4 @@
-//! Backward: only what pooling and ReLU let through.
+//! The backward pass, limited to what pooling and ReLU pass on.
 
 use super::form::{Form, PHASES, Scratch};
 use crate::lanes::{Group, Job, LANES, Lanes};
@@ -8,11 +8,12 @@ pub(super) struct Backward<'a> {
     pub(super) images: &'a [f32],
     pub(super) active: &'a [f32],
     pub(super) phases: &'a [u8],
-    /// In: the gradient of what the layer gives. Out: that of the pooled values.
+    /// On input the gradient of the layer's output, on output that of the pooled values.
     pub(super) delta: &'a mut [f32],
-    /// Where the gradient of the images goes, if it is wanted.
+    /// Receives the gradient of the images, if needed.
     pub(super) below: Option<&'a mut [f32]>,
-    /// Of the kernels, as they lie in `Space::kernels` or, of a first convolution, in `Space::taps`; then of the biases.
+    /// The gradient of the kernels, in the layout of `Space::kernels` or, for a first convolution, `Space::taps`; then
+    /// of the biases.
     pub(super) gradient: &'a mut [f32],
 }
 
@@ -49,7 +50,7 @@ impl<const K: usize, const IN: usize, const OUT: usize, const G: usize, const RO
             for (delta, active) in delta.iter_mut().zip(active.as_chunks::<OUT>().0) {
                 let through = *delta;
                 for channel in 0..OUT {
-                    // ReLU lets nothing through where it gave 0.
+                    // ReLU passes nothing on where its output is 0.
                     let value = if active[channel] <= 0.0 { 0.0 } else { through[channel] };
                     delta[channel] = value;
                     sums[channel] += value;
@@ -93,8 +94,8 @@ impl<const K: usize, const IN: usize, const OUT: usize, const G: usize, const RO
     }
 }
 
-/// Adds to the gradient of the kernels of a first convolution (`[ROWS · k]` groups of channels, from `row` of the kernel on): for
-/// each pooled value, each weight gets the pixel that it met where the value came from.
+/// Adds to the gradient of the kernels of a first convolution (`[ROWS · k]` groups of channels, from `row` of the
+/// kernel on): for each pooled value, each weight gets the pixel it was multiplied with.
 #[inline(always)]
 fn first_kernel<L: Lanes, const K: usize, const OUT: usize, const ROWS: usize>(
     lanes: L,
@@ -137,8 +138,8 @@ fn first_kernel<L: Lanes, const K: usize, const OUT: usize, const ROWS: usize>(
     }
 }
 
-/// The gradient of the padded image into `scratch.below`, `ROWS` rows of the window at a time; and the entries of the gradient that are not
-/// 0, channel by channel, into `scratch.entries`. Gives how many each channel has.
+/// Computes the gradient of the padded image into `scratch.below`, `ROWS` rows of the window at a time, and the nonzero
+/// entries of the gradient into `scratch.entries`, by channel. Returns the number of entries of each channel.
 #[inline(always)]
 fn image_gradient<
     L: Lanes,
@@ -209,7 +210,7 @@ fn image_gradient<
     counts
 }
 
-/// Adds to the gradient of the kernels (`[channels, k, ROW]` groups) the windows of the entries in `scratch`.
+/// Adds the windows of the entries in `scratch` to the gradient of the kernels (`[channels, k, ROW]` groups).
 #[inline(always)]
 fn kernel_gradient<
     L: Lanes,

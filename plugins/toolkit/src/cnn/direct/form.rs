@@ -1,20 +1,20 @@
-//! The numbers of one convolution, and the memory in which a thread works on it.
+//! The dimensions of a convolution, and the working memory of a thread.
 
 use std::ops::{Deref, DerefMut};
 
 use crate::lanes::{Group, LANES};
 
-/// Neighbours of a pooling window, row by row.
+/// Number of neighbours in a pooling window, row by row.
 pub(super) const PHASES: u8 = 4;
 
-/// Numbers of one convolution.
+/// The dimensions of a convolution.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Form {
     pub(super) kernel: usize,
     pub(super) padding: usize,
     pub(super) inputs: usize,
     pub(super) channels: usize,
-    /// Rows and columns that go in.
+    /// Rows and columns of the input.
     pub(super) side: usize,
     /// Rows and columns after pooling.
     pub(super) out: usize,
@@ -34,18 +34,18 @@ impl Form {
         self.out * self.out * self.channels
     }
 
-    /// Numbers in a row of a kernel, which lie next to each other in an image too.
+    /// Returns the length of a kernel's row, which is contiguous in an image too.
     pub(super) fn run(&self) -> usize {
         self.kernel * self.inputs
     }
 
-    /// Groups for as many numbers.
+    /// Returns the number of groups needed for this many numbers.
     pub(super) fn groups(numbers: usize) -> usize {
         numbers.div_ceil(LANES)
     }
 }
 
-/// Numbers that begin at a line of the cache: what crosses two takes twice as long to load.
+/// Numbers aligned to a cache line: a load across two lines takes twice as long.
 pub(super) struct Buffer {
     memory: Vec<f32>,
     start: usize,
@@ -53,7 +53,7 @@ pub(super) struct Buffer {
 }
 
 impl Buffer {
-    /// Zeros.
+    /// Creates a buffer of zeros.
     pub(super) fn new(length: usize) -> Self {
         let memory = vec![0.0; length + LANES];
         let start = memory.as_ptr().align_offset(size_of::<Group>()).min(LANES);
@@ -75,17 +75,17 @@ impl DerefMut for Buffer {
     }
 }
 
-/// What one thread works with.
+/// The working memory of a thread.
 pub(super) struct Scratch {
-    /// The image with its padding, and a group more.
+    /// The padded image, and one more group.
     pub(super) image: Buffer,
-    /// The gradient of that.
+    /// The gradient of `image`.
     pub(super) below: Buffer,
     /// Two rows of the convolution.
     pub(super) rows: [Buffer; 2],
-    /// Each pixel with those right of it, below it and right below it.
+    /// Each pixel with its neighbours to the right, below, and below right.
     pub(super) fours: Vec<[f32; 4]>,
-    /// For each channel the entries of its gradient that are not 0, with the place of the window in the image.
+    /// For each channel the nonzero entries of its gradient, with the position of the window in the image.
     pub(super) entries: Vec<(u32, f32)>,
 }
 
@@ -102,7 +102,7 @@ impl Scratch {
         }
     }
 
-    /// Puts an image into the padded one.
+    /// Copies an image into the padded one.
     #[inline(always)]
     pub(super) fn pad(&mut self, form: &Form, image: &[f32]) {
         let row = form.side * form.inputs;
@@ -113,7 +113,7 @@ impl Scratch {
         }
     }
 
-    /// Fills `fours` from the padded image of one channel.
+    /// Fills `fours` from a padded image with one channel.
     #[inline(always)]
     pub(super) fn neighbours(&mut self, form: &Form) {
         let side = form.padded();

@@ -1,4 +1,4 @@
-//! Forward: two rows of the convolution in registers, pooled at once.
+//! The forward pass: two rows of the convolution in registers, pooled at once.
 
 use super::form::{Form, PHASES, Scratch};
 use crate::lanes::{Group, Job, LANES, Lanes};
@@ -78,7 +78,7 @@ impl<
     }
 }
 
-/// One row of a convolution: of the windows from pixel `start` of the padded image on.
+/// Computes one row of a convolution, for the windows from pixel `start` of the padded image on.
 #[inline(always)]
 fn convolve_row<L: Lanes, const K: usize, const IN: usize, const G: usize, const TILE: usize>(
     lanes: L,
@@ -90,7 +90,7 @@ fn convolve_row<L: Lanes, const K: usize, const IN: usize, const G: usize, const
 ) {
     let mut next = 0;
     while next < row.len() {
-        // The last tile reaches back into the one before.
+        // The last tile overlaps the previous one.
         let x = next.min(row.len() - TILE);
         next += TILE;
         let mut sums = [[lanes.all(0.0); G]; TILE];
@@ -113,7 +113,8 @@ fn convolve_row<L: Lanes, const K: usize, const IN: usize, const G: usize, const
     }
 }
 
-/// The largest of four, as torch chooses it: the first of equal ones, and what is no number before all. Then bias and ReLU.
+/// Returns the largest of four as torch chooses it (the first of equal ones, NaN before all), then adds the bias and
+/// applies ReLU.
 #[inline(always)]
 fn pool<const OUT: usize>(
     four: [&[f32]; PHASES as usize],
