@@ -199,21 +199,34 @@ fn cell(view: &View, name: &str, now: Timestamp) -> Words {
 /// `hosts`: where each ran is told.
 fn group(views: &[&View], hosts: bool) {
     let mut parameters: Vec<&str> = state::differing(views).into_iter().take(PARAMETERS).collect();
-    let (mut bars, mut brief) = (print::terminal().tty, false);
-    let mut table = group_table(views, &parameters, (hosts, bars, brief));
+    let mut shape = Shape { hosts, bars: print::terminal().tty, ..Shape::default() };
+    let mut table = group_table(views, &parameters, shape);
     // How a run is comes before what it was given, and before a bar, which is for people.
     while !table.fits(1)
-        && (std::mem::take(&mut bars)
+        && (std::mem::take(&mut shape.bars)
             || parameters.pop().is_some()
-            || narrow().is_some() && !std::mem::replace(&mut brief, true))
+            || !std::mem::replace(&mut shape.merged, true)
+            || narrow().is_some() && !std::mem::replace(&mut shape.brief, true))
     {
-        table = group_table(views, &parameters, (hosts, bars, brief));
+        table = group_table(views, &parameters, shape);
     }
     table.print(1);
 }
 
-/// `brief`: only what is worth its room on a phone.
-fn group_table(views: &[&View], parameters: &[&str], (hosts, bars, brief): (bool, bool, bool)) -> Table {
+/// What a table of runs has.
+#[expect(clippy::struct_excessive_bools, reason = "each gives way on its own")]
+#[derive(Clone, Copy, Default)]
+struct Shape {
+    hosts: bool,
+    bars: bool,
+    /// What must be said of a run stands in place of what its value is of.
+    merged: bool,
+    /// Only what is worth its room on a phone.
+    brief: bool,
+}
+
+fn group_table(views: &[&View], parameters: &[&str], shape: Shape) -> Table {
+    let Shape { hosts, bars, merged, brief } = shape;
     let names = |names: &[&'static str]| -> Vec<(String, Align)> {
         names.iter().map(|name| ((*name).to_owned(), column::align(name, std::iter::empty()))).collect()
     };
@@ -249,9 +262,12 @@ fn group_table(views: &[&View], parameters: &[&str], (hosts, bars, brief): (bool
             cells.push(note.unwrap_or_else(|| values[i].clone().into()));
         } else {
             let (value, of) = state::headline_cells(view, common.as_ref());
-            cells.extend([value.into(), Words::dim(of), cell(view, "age", now)]);
             let cause = view.status.cause.as_deref().filter(|_| view.state == State::Stopped);
-            cells.push(note.unwrap_or_else(|| Words::dim(print::cleaned(cause))));
+            let (of, note) = match note {
+                Some(note) if merged => (note, Words::dim("")),
+                note => (Words::dim(of), note.unwrap_or_else(|| Words::dim(print::cleaned(cause)))),
+            };
+            cells.extend([value.into(), of, cell(view, "age", now), note]);
             cells.push(Words::dim(state::remark(view)));
         }
         if hosts {
@@ -273,8 +289,9 @@ fn row(view: &View, parameters: &[&str], bars: bool, brief: bool, now: Timestamp
     }));
     cells.push(match state::progress(view) {
         Some((done, total)) => {
-            let bar = if bars { bar(done, total) } else { String::new() };
-            format!("{bar}{}", number::percent(done, total)).into()
+            let percent = number::percent(done, total);
+            // Bars begin below each other.
+            if bars { format!("{}{percent:>5}", bar(done, total)).into() } else { percent.into() }
         }
         None => Words::dim(state::NOTHING),
     });
@@ -306,7 +323,31 @@ fn blocks(share: f64, cells: usize, ascii: bool) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::blocks;
+    use gradtop_store::{State, View};
+
+    use super::{Shape, blocks, group_table};
+    use crate::app::testing::{Bench, run};
+
+    #[test]
+    fn what_must_be_said_of_a_run_has_room_before_what_its_value_is_of() {
+        let bench = Bench::of(vec![run("fit", "a", 1).losses().at(State::Failed, 10).cause("boom")]);
+        let views: Vec<&View> = bench.app.shared.runs.rows.iter().map(|row| &row.view).collect();
+        let ends_with_cause = |merged| {
+            let lines = group_table(&views, &[], Shape { merged, ..Shape::default() }).lines(0);
+            assert!(lines[1].contains("boom"), "{lines:?}");
+            lines[1].ends_with("boom")
+        };
+        assert_eq!((ends_with_cause(false), ends_with_cause(true)), (true, false));
+    }
+
+    #[test]
+    fn bars_begin_below_each_other() {
+        let bench = Bench::of(vec![run("fit", "a", 1).at(State::Stopped, 2_000), run("fit", "b", 2)]);
+        let views: Vec<&View> = bench.app.shared.runs.rows.iter().map(|row| &row.view).collect();
+        let lines = group_table(&views, &[], Shape { bars: true, ..Shape::default() }).lines(0);
+        let begins = |line: &String| line.chars().position(|c| "█░▏▎▍▌▋▊▉#.".contains(c));
+        assert!(begins(&lines[1]).is_some() && begins(&lines[1]) == begins(&lines[2]), "{lines:#?}");
+    }
 
     #[test]
     fn a_bar_is_full_only_at_the_end() {
