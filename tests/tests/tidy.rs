@@ -340,7 +340,8 @@ fn files_of_a_run_are_opened_in_one_place() {
             .map(|place| format!(".{place}()"));
     let places: Vec<String> = places.collect();
     // Finding and creating runs; what the system reports about processes; runs for benches; tests.
-    let free = ["inside.rs", "runs.rs", "shared.rs", "new_run.rs", "machine.rs", "bench.rs", "crash_tests.rs"];
+    let free =
+        ["inside.rs", "runs.rs", "shared.rs", "new_run.rs", "machine.rs", "bench.rs", "crash_tests.rs"];
     let tests = ["tests.rs", "testing.rs"];
     let ours = rust_sources().filter_map(|(path, text)| {
         let name = Path::new(&path).file_name()?.to_str()?;
