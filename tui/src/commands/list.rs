@@ -196,76 +196,43 @@ fn cell(view: &View, name: &str, now: Timestamp) -> Words {
 }
 
 /// What the table of an experiment shows.
+#[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is dropped on its own")]
 struct GroupTable<'a> {
     parameters: Vec<&'a str>,
     /// Where each run ran.
     hosts: bool,
     /// A bar beside the progress.
     bars: bool,
+    /// A note takes the place of what the value is of.
+    merged: bool,
     /// Only the columns that matter most, for very narrow terminals.
     brief: bool,
 }
 
 /// Prints the runs of one experiment. `hosts`: say where each ran.
 fn group(views: &[&View], hosts: bool) {
-<<<<<<< HEAD
     let parameters = state::differing(views).into_iter().take(PARAMETERS).collect();
-    let mut shown = GroupTable { parameters, hosts, bars: print::terminal().tty, brief: false };
+    let mut shown = GroupTable { parameters, hosts, bars: print::terminal().tty, ..GroupTable::default() };
     let mut table = shown.table(views);
     while !table.fits(1) && shown.reduce() {
         table = shown.table(views);
-=======
-    let mut parameters: Vec<&str> = state::differing(views).into_iter().take(PARAMETERS).collect();
-    let mut shape = Shape { hosts, bars: print::terminal().tty, ..Shape::default() };
-    let mut table = group_table(views, &parameters, shape);
-    // How a run is comes before what it was given, and before a bar, which is for people.
-    while !table.fits(1)
-        && (std::mem::take(&mut shape.bars)
-            || parameters.pop().is_some()
-            || !std::mem::replace(&mut shape.merged, true)
-            || narrow().is_some() && !std::mem::replace(&mut shape.brief, true))
-    {
-        table = group_table(views, &parameters, shape);
->>>>>>> origin/eyes
     }
     table.print(1);
 }
 
-<<<<<<< HEAD
 impl GroupTable<'_> {
-    /// Drops what matters least: bars, which are decoration, then parameters. Returns false if nothing can be dropped.
+    /// Drops what matters least: bars, which are decoration, then parameters, then what a value is of.
+    /// Returns false if nothing can be dropped.
     fn reduce(&mut self) -> bool {
         std::mem::take(&mut self.bars)
             || self.parameters.pop().is_some()
+            || !std::mem::replace(&mut self.merged, true)
             || narrow().is_some() && !std::mem::replace(&mut self.brief, true)
-=======
-/// What a table of runs has.
-#[expect(clippy::struct_excessive_bools, reason = "each gives way on its own")]
-#[derive(Clone, Copy, Default)]
-struct Shape {
-    hosts: bool,
-    bars: bool,
-    /// What must be said of a run stands in place of what its value is of.
-    merged: bool,
-    /// Only what is worth its room on a phone.
-    brief: bool,
-}
-
-fn group_table(views: &[&View], parameters: &[&str], shape: Shape) -> Table {
-    let Shape { hosts, bars, merged, brief } = shape;
-    let names = |names: &[&'static str]| -> Vec<(String, Align)> {
-        names.iter().map(|name| ((*name).to_owned(), column::align(name, std::iter::empty()))).collect()
-    };
-    let common = state::common(views);
-    let mut heads = names(&["state", "name"]);
-    if brief {
-        // Its sign says it.
-        heads[0].0.clear();
->>>>>>> origin/eyes
     }
 
     fn table(&self, views: &[&View]) -> Table {
-        let Self { ref parameters, hosts, brief, .. } = *self;
+        let Self { ref parameters, hosts, merged, brief, .. } = *self;
         let names = |names: &[&'static str]| -> Vec<(String, Align)> {
             names.iter().map(|name| ((*name).to_owned(), column::align(name, std::iter::empty()))).collect()
         };
@@ -285,20 +252,9 @@ fn group_table(views: &[&View], parameters: &[&str], shape: Shape) -> Table {
         if brief {
             heads.push((fit_ends(&metric, room, print::ascii()), Align::Left));
         } else {
-<<<<<<< HEAD
             heads.push((metric, Align::Point));
             heads.extend(names(&["of", "age"]));
             heads.extend([(String::new(), Align::Left), (String::new(), Align::Left)]);
-=======
-            let (value, of) = state::headline_cells(view, common.as_ref());
-            let cause = view.status.cause.as_deref().filter(|_| view.state == State::Stopped);
-            let (of, note) = match note {
-                Some(note) if merged => (note, Words::dim("")),
-                note => (Words::dim(of), note.unwrap_or_else(|| Words::dim(print::cleaned(cause)))),
-            };
-            cells.extend([value.into(), of, cell(view, "age", now), note]);
-            cells.push(Words::dim(state::remark(view)));
->>>>>>> origin/eyes
         }
         let mut table = Table::new(&heads);
         let now = Timestamp::now();
@@ -315,9 +271,12 @@ fn group_table(views: &[&View], parameters: &[&str], shape: Shape) -> Table {
                 cells.push(note.unwrap_or_else(|| values[i].clone().into()));
             } else {
                 let (value, of) = state::headline_cells(view, common.as_ref());
-                cells.extend([value.into(), Words::dim(of), cell(view, "age", now)]);
                 let cause = view.status.cause.as_deref().filter(|_| view.state == State::Stopped);
-                cells.push(note.unwrap_or_else(|| Words::dim(print::cleaned(cause))));
+                let (of, note) = match note {
+                    Some(note) if merged => (note, Words::dim("")),
+                    note => (Words::dim(of), note.unwrap_or_else(|| Words::dim(print::cleaned(cause)))),
+                };
+                cells.extend([value.into(), of, cell(view, "age", now), note]);
                 cells.push(Words::dim(state::remark(view)));
             }
             if hosts {
@@ -340,8 +299,9 @@ fn group_table(views: &[&View], parameters: &[&str], shape: Shape) -> Table {
         }));
         cells.push(match state::progress(view) {
             Some((done, total)) => {
-                let bar = if self.bars { bar(done, total) } else { String::new() };
-                format!("{bar}{}", number::percent(done, total)).into()
+                let percent = number::percent(done, total);
+                // Bars are aligned.
+                if self.bars { format!("{}{percent:>5}", bar(done, total)).into() } else { percent.into() }
             }
             None => Words::dim(state::NOTHING),
         });
@@ -350,32 +310,7 @@ fn group_table(views: &[&View], parameters: &[&str], shape: Shape) -> Table {
     }
 }
 
-<<<<<<< HEAD
 /// The width of the terminal if it is narrow.
-=======
-/// What is said of a run before its values.
-fn row(view: &View, parameters: &[&str], bars: bool, brief: bool, now: Timestamp) -> Vec<Words> {
-    let cell = |name: &str| cell(view, name, now);
-    let sign =
-        || Words::new(state::sign(view.state, view.certain, print::ascii()), column::ink(view, "state"));
-    let mut cells = vec![if brief { sign() } else { cell("state") }, cell("name")];
-    cells.extend(parameters.iter().map(|name| {
-        Words::from(fit_ends(&column::cell(view, &format!("{PARAM}{name}"), now), 24, print::ascii()))
-    }));
-    cells.push(match state::progress(view) {
-        Some((done, total)) => {
-            let percent = number::percent(done, total);
-            // Bars begin below each other.
-            if bars { format!("{}{percent:>5}", bar(done, total)).into() } else { percent.into() }
-        }
-        None => Words::dim(state::NOTHING),
-    });
-    cells.extend(WORK.iter().filter(|_| !brief).map(|name| cell(name)));
-    cells
-}
-
-/// Columns of a narrow terminal.
->>>>>>> origin/eyes
 fn narrow() -> Option<usize> {
     print::terminal().size.map(|(width, _)| width).filter(|width| *width < NARROW)
 }
@@ -401,15 +336,15 @@ fn blocks(share: f64, cells: usize, ascii: bool) -> String {
 mod tests {
     use gradtop_store::{State, View};
 
-    use super::{Shape, blocks, group_table};
+    use super::{GroupTable, blocks};
     use crate::app::testing::{Bench, run};
 
     #[test]
-    fn what_must_be_said_of_a_run_has_room_before_what_its_value_is_of() {
+    fn a_note_comes_before_what_the_value_is_of() {
         let bench = Bench::of(vec![run("fit", "a", 1).losses().at(State::Failed, 10).cause("boom")]);
         let views: Vec<&View> = bench.app.shared.runs.rows.iter().map(|row| &row.view).collect();
         let ends_with_cause = |merged| {
-            let lines = group_table(&views, &[], Shape { merged, ..Shape::default() }).lines(0);
+            let lines = GroupTable { merged, ..GroupTable::default() }.table(&views).lines(0);
             assert!(lines[1].contains("boom"), "{lines:?}");
             lines[1].ends_with("boom")
         };
@@ -417,10 +352,10 @@ mod tests {
     }
 
     #[test]
-    fn bars_begin_below_each_other() {
+    fn bars_are_aligned() {
         let bench = Bench::of(vec![run("fit", "a", 1).at(State::Stopped, 2_000), run("fit", "b", 2)]);
         let views: Vec<&View> = bench.app.shared.runs.rows.iter().map(|row| &row.view).collect();
-        let lines = group_table(&views, &[], Shape { bars: true, ..Shape::default() }).lines(0);
+        let lines = GroupTable { bars: true, ..GroupTable::default() }.table(&views).lines(0);
         let begins = |line: &String| line.chars().position(|c| "█░▏▎▍▌▋▊▉#.".contains(c));
         assert!(begins(&lines[1]).is_some() && begins(&lines[1]) == begins(&lines[2]), "{lines:#?}");
     }

@@ -245,7 +245,9 @@ fn cancel_stop(run: &RunDir) -> Result<Outcome> {
     Ok(match gradtop_host::withdraw_stop(run, PATIENCE)? {
         Withdrawn::Continues(view) => Outcome::Continues(view, Continues::StopCancelled),
         Withdrawn::StillStopping { view, notified: true } => Outcome::Continues(view, Continues::Stopping),
-        Withdrawn::StillStopping { view, notified: false } => Outcome::Continues(view, Continues::Unconfirmed),
+        Withdrawn::StillStopping { view, notified: false } => {
+            Outcome::Continues(view, Continues::Unconfirmed)
+        }
         Withdrawn::Ended(_) => Outcome::TooLate(super::view(run)?),
     })
 }

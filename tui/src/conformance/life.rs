@@ -88,8 +88,12 @@ fn parameters(bench: &Bench<'_>) -> Result<Outcome> {
         match gradtop_host::validate(bench.library, &e.id, &params) {
             Validation::Accepted => {}
             // A data set may be missing on this machine; if the quick run needs it, that run will report it.
-            Validation::Refused(why) => return Ok(Outcome::Skipped(format!("here it refuses {what}: {why}"))),
-            Validation::Broken(how) => return Ok(Outcome::Failed(format!("asked to judge {what}, it {how}"))),
+            Validation::Refused(why) => {
+                return Ok(Outcome::Skipped(format!("here it refuses {what}: {why}")));
+            }
+            Validation::Broken(how) => {
+                return Ok(Outcome::Failed(format!("asked to judge {what}, it {how}")));
+            }
         }
     }
     let presets = match e.presets.len() {

@@ -350,7 +350,10 @@ mod tests {
         for (told, folders) in [(false, FolderWatcher::default()), (true, FolderWatcher::start(|| ()))] {
             let mut folder = Folder::new(temp.path().to_owned(), true, folders);
             assert!(folder.read_and_watch().rows.is_empty() && !folder.any_changed());
-            assert_eq!((folder.watcher.watches(run.path()), folder.is_watched(&folder.places())), (told, told));
+            assert_eq!(
+                (folder.watcher.watches(run.path()), folder.is_watched(&folder.places())),
+                (told, told)
+            );
             // Half of the file, then all of it.
             std::fs::write(run.manifest(), &manifest[..20]).expect("written");
             assert!(folder.any_changed());
