@@ -113,4 +113,17 @@ fn what_cannot_be_swept_is_said() {
     assert!(wrong(&["counter", "--stop-early", "los"]).contains("counter has no metric \"los\""));
     assert!(wrong(&["--vary", "lr=1..2", "--", "true", "{lr}"]).contains("a range needs a step"));
     assert!(wrong(&[]).contains("no experiment given"));
+    assert!(wrong(&["--vary", "lr=1", "--vary", "lr=2", "--", "true", "{lr}"]).contains("lr is set twice"));
+    for seed in [["--vary", "seed=1,2"], ["--set", "seed=5"]] {
+        let said = wrong(&[&seed[..], &["--", "true", "{seed}"]].concat());
+        assert!(said.contains("the seed of a command is not a parameter"), "{said}");
+    }
+    let exec = |args: &[&str]| sandbox.gradtop(&[&["exec"], args].concat()).expect_code(2).err;
+    assert!(exec(&["--param", "lr=1", "--param", "lr=2", "--", "true"]).contains("lr is set twice"));
+    assert!(exec(&["--param", "seed=5", "--seed", "9", "--", "true"]).contains("the seed is given twice"));
+    // Braces may be meant for the command.
+    let typed =
+        ["sweep", "--name", "x", "--dry-run", "--vary", "lr=1", "--", "echo", "{lr}", "{lrr}", "{seed}"];
+    let said = sandbox.gradtop(&typed).expect_code(0).err;
+    assert!(said.contains("{lrr} in the command has no value") && !said.contains("{seed}"), "{said}");
 }

@@ -23,7 +23,7 @@ pub mod text;
 mod train;
 
 pub use children::hidden_main;
-pub use command::exec::{Exec, exec, filled, place};
+pub use command::exec::{Exec, exec, filled, place, unfilled};
 pub use error::{HostError, ParamError, Refusal, Result};
 pub use launcher::Launcher;
 pub use launcher::jobs::{cancel as cancel_job, refresh_jobs};

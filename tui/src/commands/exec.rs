@@ -4,16 +4,16 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use gradtop_host::{AlertRule, DEFAULT_CHECKPOINT_EVERY, DeviceChoice, Exec, Start, filled, place};
+use gradtop_host::{AlertRule, DEFAULT_CHECKPOINT_EVERY, DeviceChoice, Exec, Start, filled, place, unfilled};
 use gradtop_store::{Goal, LogInfo, MetricInfo};
 
 use super::Context;
-use super::run_config::assignment;
+use super::run_config::{assignment, check_once};
 use super::signals::Signals;
 use super::start::Starting;
 use crate::config::seconds;
 use crate::failure::Failure;
-use crate::print::clean;
+use crate::print::{self, clean};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -79,9 +79,16 @@ pub(crate) fn run(context: &Context, args: Args) -> Result<i32> {
     check_experiment(args.experiment.as_deref())?;
     gradtop_host::set_alerts(context.config.alerts(args.alerts));
     let every = args.checkpoint_every.or(context.config.launch().checkpoint_every);
-    let params = last_of_each(args.params);
+    let params = args.params;
+    check_once(&params)?;
+    if args.seed.is_some() && params.iter().any(|(key, _)| key == "seed") {
+        return Err(Failure::usage("the seed is given twice: by --seed and by --param seed=…").into());
+    }
     let mut places: Vec<_> = params.iter().map(|(key, text)| (place(key), text.clone())).collect();
     places.extend(args.seed.map(|seed| (place("seed"), seed.to_string())));
+    if !places.is_empty() {
+        note_unfilled(&args.command, &places);
+    }
     let dir = std::env::current_dir().context("the working folder cannot be found")?;
     let logs = [("tensorboard", args.tensorboard), ("csv", args.csv), ("jsonl", args.jsonl)];
     let exec = Exec {
@@ -124,16 +131,12 @@ pub(crate) fn check_experiment(id: Option<&str>) -> Result<()> {
     }
 }
 
-/// Keeps the last value given for each parameter.
-fn last_of_each(given: Vec<(String, String)>) -> Vec<(String, String)> {
-    let mut params: Vec<(String, String)> = Vec::new();
-    for (key, value) in given {
-        match params.iter_mut().find(|(known, _)| *known == key) {
-            Some(known) => known.1 = value,
-            None => params.push((key, value)),
-        }
+/// Notes the words in braces that look like parameters of a command but have no value.
+pub(crate) fn note_unfilled(command: &[String], places: &[(String, String)]) {
+    for place in unfilled(command, places) {
+        let place = clean(&place);
+        print::note(&format!("{place} in the command has no value and stays as it is"));
     }
-    params
 }
 
 /// Parses `loss`, `loss:min`, `loss:min:headline=test:log:unit=nats`.

@@ -6,6 +6,7 @@ use anyhow::Result;
 
 use crate::config::scalar;
 use crate::failure::{Failure, toml_error};
+use crate::print::clean;
 use gradtop_store::suggest;
 
 const KEYS: [&str; 8] =
@@ -87,6 +88,16 @@ pub(crate) fn assignment(text: &str) -> Result<(String, String), String> {
         return Err(format!("{text:?} has no key before '='"));
     }
     Ok((key.trim().to_owned(), value.trim().to_owned()))
+}
+
+/// Checks that no key is given twice.
+pub(crate) fn check_once(given: &[(String, String)]) -> Result<()> {
+    let twice =
+        given.iter().enumerate().find(|(at, (key, _))| given[..*at].iter().any(|(known, _)| known == key));
+    match twice {
+        Some((_, (key, _))) => Err(Failure::usage(format!("{} is set twice", clean(key))).into()),
+        None => Ok(()),
+    }
 }
 
 /// Merges the parameters of the file with those of the command line, which take precedence.

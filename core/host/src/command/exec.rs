@@ -198,6 +198,24 @@ fn filled_word(word: &str, places: &[(String, String)]) -> String {
     out + rest
 }
 
+/// Returns the words in braces in a command that look like placeholders but are none of these, each once. A variable of
+/// a shell, as in `${HOME}`, does not look like one.
+pub fn unfilled(words: &[String], places: &[(String, String)]) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    for word in words {
+        let opened = word.match_indices('{').filter(|(at, _)| !word[..*at].ends_with('$'));
+        for key in opened.filter_map(|(at, _)| word[at + 1..].split_once('}')).map(|(key, _)| key) {
+            let place = place(key);
+            let is_name = key.starts_with(|c: char| c.is_alphabetic() || c == '_')
+                && key.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.'));
+            if is_name && !found.contains(&place) && places.iter().all(|(known, _)| *known != place) {
+                found.push(place);
+            }
+        }
+    }
+    found
+}
+
 /// Returns the absolute path of a program, or why it cannot be started.
 fn find_program(name: &str, dir: &Path) -> Result<String, &'static str> {
     let is_program = |path: &Path| {
@@ -259,6 +277,14 @@ mod tests {
         assert_eq!(filled_word("--lr={lr},{seed} {x} {other}", &places), "--lr=1e-3,2 {lr} {other}");
         assert_eq!(filled_word("{lr}{lr}", &places), "1e-31e-3");
         assert_eq!(filled_word("{}", &places), "{}");
+    }
+
+    #[test]
+    fn what_looks_like_a_placeholder_and_has_no_value_is_found() {
+        let places = [(place("lr"), String::new())];
+        let of = |word: &str| unfilled(&[word.to_owned()], &places).join(" ");
+        assert_eq!(of("--lr={lr} {lrr} {lrr}"), "{lrr}");
+        assert_eq!(of("{ print $1 } ${HOME} {\"a\": {b}} {} {1} {x"), "{b}");
     }
 
     #[test]

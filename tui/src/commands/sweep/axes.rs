@@ -1,9 +1,14 @@
 //! The values of the parameters that a sweep varies, and the settings that follow from them.
 
+use std::collections::HashSet;
+
 use fastrand::Rng;
 
 /// The most runs of one sweep.
 pub(super) const MOST: usize = 10_000;
+
+/// How many draws each random setting may take, to find one that is not there yet.
+const DRAWS: u64 = 20;
 
 /// Parameters with their values as text.
 pub(super) type Setting = Vec<(String, String)>;
@@ -43,13 +48,17 @@ impl Axis {
         let next: Box<dyn Fn(i32) -> f64> = match (step.as_bytes()[0], by) {
             (b'x', Some(by)) if by > 1.0 && low > 0.0 => Box::new(move |n| low * by.powi(n)),
             (b'+', Some(by)) if by > 0.0 => Box::new(move |n| low + by * f64::from(n)),
+            (b'x', Some(_)) if low <= 0.0 => return bad("a range with a factor begins above 0"),
             _ => return bad("the step is xN with N above 1, or +N with N above 0"),
         };
         // The tolerance keeps the last value despite rounding.
         let last = high + (high.abs() + by.unwrap_or_default()) * 1e-9;
         let all: Vec<f64> = (0..).map(next).take_while(|v| *v <= last).take(MOST + 1).collect();
-        if all.is_empty() || all.len() > MOST {
-            return bad("the range is empty or endless");
+        if all.is_empty() {
+            return bad("the range is empty");
+        }
+        if all.len() > MOST {
+            return bad(&format!("the range has more than {MOST} values"));
         }
         Ok(Self::Values(all.iter().map(|v| format!("{}", (v * 1e12).round() / 1e12)).collect()))
     }
@@ -80,14 +89,27 @@ fn list(text: &str) -> Result<Vec<String>, String> {
     let separator = if text.contains('|') { '|' } else { ',' };
     let mut values: Vec<String> = Vec::new();
     for value in text.split(separator).map(str::trim) {
-        if !values.iter().any(|known| known == value) {
-            values.push(value.to_owned());
+        if values.iter().any(|known| known == value) {
+            continue;
         }
+        if let Some(same) =
+            values.iter().find(|known| number(known).is_some_and(|n| number(value) == Some(n)))
+        {
+            return Err(format!("{text:?}: {same} and {value} are the same value"));
+        }
+        values.push(value.to_owned());
     }
     if values.iter().any(String::is_empty) {
         return Err(format!("{text:?}: a value is empty"));
     }
     Ok(values)
+}
+
+/// Parses a finite number; `None` for one with leading zeros, as in names of files.
+fn number(text: &str) -> Option<f64> {
+    let mut digits = text.trim_start_matches('-').bytes();
+    let is_padded = digits.next() == Some(b'0') && digits.next().is_some_and(|next| next.is_ascii_digit());
+    text.parse::<f64>().ok().filter(|n| n.is_finite() && !is_padded)
 }
 
 /// Returns all combinations of values, or `None` if there are too many.
@@ -105,13 +127,17 @@ pub(super) fn combinations(axes: &[(String, Axis)]) -> Option<Vec<Setting>> {
     Some(all)
 }
 
-/// Draws random settings. A larger `count` extends the same sequence.
+/// Draws random settings, each once. A larger `count` extends the same sequence. Returns fewer if there are no more.
 pub(super) fn drawn(axes: &[(String, Axis)], count: u64) -> Vec<Setting> {
     let one = |number| {
         let mut random = Rng::with_seed(number);
         axes.iter().map(|(key, axis)| (key.clone(), axis.draw(&mut random))).collect()
     };
-    (0..count).map(one).collect()
+    let mut known = HashSet::new();
+    let all = (0..count.saturating_mul(DRAWS)).map(one);
+    all.filter(|setting: &Setting| known.insert(setting.clone()))
+        .take(count.try_into().unwrap_or(MOST))
+        .collect()
 }
 
 #[cfg(test)]
@@ -149,6 +175,15 @@ mod tests {
         ] {
             assert!(of(wrong).is_err(), "{wrong}");
         }
+        for (wrong, why) in [
+            ("0..10:x2", "a range with a factor begins above 0"),
+            ("2..1:+1", "the range is empty"),
+            ("1..100000000:+1", "the range has more than 10000 values"),
+            ("1,1e-3,0.001", "1e-3 and 0.001 are the same value"),
+        ] {
+            assert_eq!(of(wrong), Err(format!("{wrong:?}: {why}")));
+        }
+        assert_eq!(of("01,1,a,a"), Ok("01 1 a".to_owned()));
         for wrong in ["2..1", "0..1:log", "1..1"] {
             assert!(Axis::read(wrong, true, false).is_err(), "{wrong}");
         }
@@ -174,6 +209,8 @@ mod tests {
             .collect();
         let all = drawn(&axes, 4_000);
         assert_eq!(all[..7], drawn(&axes, 7));
+        let few = drawn(&[("w".to_owned(), axis("1..3"))], 10);
+        assert_eq!(few.len(), 3, "each is there once: {few:?}");
         let column =
             |at: usize| all.iter().map(move |setting| setting[at].1.parse::<f64>().unwrap_or(f64::NAN));
         let share =

@@ -8,10 +8,10 @@ use gradtop_store::{Goal, MetricInfo, RunDir, View, validate_tag};
 
 use self::axes::{Axis, MOST, Setting, combinations, drawn};
 use super::Context;
-use super::exec::{check_experiment, metric};
+use super::exec::{check_experiment, metric, note_unfilled};
 use super::launchers::On;
 use super::run::{CommandOptions, ExperimentOptions, resolved};
-use super::run_config::assignment;
+use super::run_config::{assignment, check_once};
 use super::select;
 use crate::failure::Failure;
 use crate::print::{self, clean};
@@ -67,6 +67,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(context: &Context, mut args: Args) -> Result<i32> {
     validate_tag(&args.name).map_err(|e| Failure::usage(clean(&e.to_string())))?;
+    check_once(&args.vary)?;
     if let Some((key, _)) = args.vary.iter().find(|(key, _)| args.choice.sets(key)) {
         return Err(Failure::usage(format!("{} is both set and varied", clean(key))).into());
     }
@@ -145,7 +146,13 @@ fn plan(args: &Args, base: &Base) -> Result<Vec<Planned>> {
         axes.push((key.clone(), axis));
     }
     let settings = match args.random {
-        Some(n) => Some(drawn(&axes, n)),
+        Some(n) => {
+            let settings = drawn(&axes, n);
+            if (settings.len() as u64) < n {
+                print::note(&format!("only {} different settings were drawn", settings.len()));
+            }
+            Some(settings)
+        }
         None => combinations(&axes),
     };
     let few = settings.filter(|settings| settings.len().saturating_mul(args.seeds as usize) <= MOST);
@@ -203,6 +210,15 @@ impl Base {
         let CommandOptions { experiment, sets, device, checkpoint_every } =
             choice.command_options(context)?;
         check_experiment(experiment.as_deref())?;
+        check_once(&sets)?;
+        let keys = || sets.iter().chain(vary).map(|(key, _)| key.as_str());
+        if keys().any(|key| key == "seed") {
+            let why = "the seed of a command is not a parameter: each run has one";
+            return Err(Failure::usage(why).help("--seeds N runs each setting with the seeds 1 to N").into());
+        }
+        let places: Setting =
+            keys().chain(std::iter::once("seed")).map(|key| (place(key), String::new())).collect();
+        note_unfilled(&argv, &places);
         let exec = Exec {
             runs: context.runs()?,
             experiment,
