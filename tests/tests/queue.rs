@@ -103,6 +103,71 @@ fn a_run_waits_for_others_and_is_held_where_they_fail() {
 }
 
 #[test]
+fn a_release_forgives_what_failed_and_a_resumed_run_is_waited_for_again() {
+    let sandbox = Sandbox::new();
+    sandbox.gradtop(&["queue", "--slots", "9"]).expect_code(0);
+    for name in ["fails", "goes-on"] {
+        queue(&sandbox, name, &[]);
+        at_work(&sandbox, name);
+    }
+    for name in ["one", "again"] {
+        queue(&sandbox, name, &["--after", "fails"]);
+    }
+    queue(&sandbox, "both", &["--after", "fails", "--after", "goes-on"]);
+    let release = |name: &str, code| sandbox.gradtop(&["queue", "release", name]).expect_code(code);
+    let said = release("both", 1).err;
+    assert!(said.contains("both is not held: it waits for fails, goes-on"), "{said}");
+    sandbox.gradtop(&["stop", "fails"]).expect_code(0);
+    let held = |name: &str| view(&sandbox, name).queued.and_then(|queued| queued.held);
+    for name in ["one", "again", "both"] {
+        until(&format!("{name} to be held"), || held(name));
+    }
+    // One release is enough, however many reasons there are.
+    sandbox.gradtop(&["queue", "hold", "one"]).expect_code(0);
+    assert_eq!(held("one").as_deref(), Some("fails was stopped, and by `gradtop queue hold`"));
+    assert!(release("one", 0).out.contains("started one"));
+    finished(&sandbox, "one");
+    release("both", 0);
+    let queued = view(&sandbox, "both").queued.unwrap();
+    assert_eq!((queued.after, queued.held), (vec!["counter/goes-on".to_owned()], None));
+    // Nothing but runs that wait for others: there is nothing to start.
+    sandbox.gradtop(&["resume", "fails", "--detach"]).expect_code(0);
+    sandbox.gradtop(&["queue", "start"]).expect_code(0);
+    assert_eq!(held("again"), None, "it waits again");
+    for name in ["fails", "again", "goes-on", "both"] {
+        finished(&sandbox, name);
+    }
+}
+
+#[test]
+fn slots_of_one_device_stay_and_damaged_settings_can_be_set_anew() {
+    let sandbox = Sandbox::new();
+    let set = |slots: &[&str]| sandbox.gradtop(&[&["queue"], slots].concat());
+    let said = set(&["--slots", "cuda:0=4", "--slots", "2"]).expect_code(0).out;
+    assert_eq!(said, "2 slots per device · cuda:0 4\n");
+    assert_eq!(set(&["--slots", "1"]).expect_code(0).out, "1 slot per device · cuda:0 4\n");
+    std::fs::write(sandbox.runs().join(".queue/settings.toml"), "slots = ").unwrap();
+    let said = set(&[]).expect_code(1).err;
+    assert!(
+        said.contains("settings.toml") && said.contains("`gradtop queue --slots N` writes it anew"),
+        "{said}"
+    );
+    assert_eq!(set(&["--slots", "3"]).expect_code(0).out, "3 slots per device\n");
+}
+
+#[test]
+fn a_name_in_the_queue_is_that_of_the_run_that_waits() {
+    let sandbox = Sandbox::new();
+    sandbox.gradtop(&["exec", "--experiment", "other", "--name", "d", "--", "true"]).expect_code(0);
+    queue(&sandbox, "a", &[]);
+    queue(&sandbox, "d", &[]);
+    for what in ["hold", "release", "first", "rm"] {
+        sandbox.gradtop(&["queue", what, "d"]).expect_code(0);
+    }
+    assert_eq!(waits(&sandbox), [""; 0]);
+}
+
+#[test]
 fn what_is_held_waits_until_it_is_released() {
     let sandbox = Sandbox::new();
     queue(&sandbox, "a", &[]);

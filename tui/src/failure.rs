@@ -114,6 +114,9 @@ fn of_store(error: &StoreError) -> (Option<String>, i32) {
         StoreError::NoCheckpoint { .. } => {
             ("start it again with `gradtop run`; `gradtop show RUN` prints its parameters and seed", ERROR)
         }
+        StoreError::Format { path, .. } if path.ends_with(".queue/settings.toml") => {
+            ("`gradtop queue --slots N` writes it anew", ERROR)
+        }
         StoreError::Ambiguous { .. } | StoreError::BadName { .. } | StoreError::NoRunsDir => {
             return (None, USAGE);
         }

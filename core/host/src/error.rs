@@ -363,6 +363,14 @@ pub enum HostError {
     /// The run is no longer in the queue.
     #[error("{0} does not wait in the queue: `gradtop list` shows what became of it")]
     NotQueued(String),
+    /// The run waits in the queue, but is not held.
+    #[error("{run} is not held: it waits for {}", waits_for(after))]
+    NotHeld {
+        /// The run's name.
+        run: String,
+        /// The runs that must have finished first, as `<experiment>/<name>`.
+        after: Vec<String>,
+    },
     /// The operating system refused an operation.
     #[error("cannot {what}: {source}")]
     Io {
@@ -425,4 +433,10 @@ impl HostError {
         let run = run.name();
         move |why| Self::NotAllowed { run, action, why }
     }
+}
+
+/// What a run waits for that is not held.
+fn waits_for(after: &[String]) -> String {
+    let names: Vec<&str> = after.iter().map(|run| run.rsplit('/').next().unwrap_or(run)).collect();
+    if names.is_empty() { "a free slot".to_owned() } else { names.join(", ") }
 }

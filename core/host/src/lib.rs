@@ -60,5 +60,5 @@ pub use run::queue::{enqueue, set_slots, start_queued, start_queued_blocking};
 pub use run::reclaim::{Spare, reclaim, spare};
 pub use run::rename::rename;
 pub use run::rules::{Rule as AlertRule, Than};
-pub use run::waiting::{hold_queued, move_queued, release_queued};
+pub use run::waiting::{hold_queued, is_ready, move_queued, release_queued};
 pub use train::watchdogs::{DISK_ACCEPTS, ROWS_WAIT};

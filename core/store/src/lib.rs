@@ -38,15 +38,15 @@ pub use folder::notes::{Notes, change_notes, read_notes, validate_tag};
 pub use folder::owner::{Owner, RENEW, is_of_earlier_start, is_owned_elsewhere, wait_until_stale};
 pub use folder::queue::{
     Claim, InQueue, LockedQueue, QueueSettings, Turn, moved, queue_claims, queue_is_mine, queue_settings,
-    queue_stamp, queued_run, read_turn, waiting, write_turn,
+    queue_stamp, queued_run, read_turn, waiting, where_it_is, write_turn,
 };
 pub use folder::remote::is_remote;
 pub use folder::reserve::{give_up_reserve, keep_reserve};
 pub use folder::run_dir::RunDir;
 pub use folder::run_table::{write_params_table, write_run_table};
 pub use folder::runs::{
-    find_folder, find_run, inspect_each, inspect_runs, list_experiments, list_runs, list_runs_checked,
-    new_run_name, readable_name, runs_dir, validate_name,
+    experiment_of, find_folder, find_run, inspect_each, inspect_runs, list_experiments, list_runs,
+    list_runs_checked, new_run_name, readable_name, runs_dir, validate_name,
 };
 pub use folder::settle::{settle, write_end};
 pub use folder::shared::create_shared;

@@ -8,7 +8,7 @@ use gradtop_store::{Life, State, View, checkpoints};
 use serde_json::json;
 
 use super::Context;
-use super::select::{Selection, each, is_filter};
+use super::select::{Selection, each_view, is_filter};
 use crate::failure::Failure;
 use crate::print::{self, clean};
 use gradtop_chart::number;
@@ -78,9 +78,9 @@ pub(super) fn until(
 
 pub(crate) fn pause(context: &Context, args: &Pause) -> Result<i32> {
     let views = args.runs.views(context, Action::Pause)?;
-    let code = each(&views, |view| Ok(gradtop_host::pause(&view.dir).map(|()| 0)?))?;
+    let code = each_view(&views, |view| Ok(gradtop_host::pause(&view.dir).map(|()| 0)?))?;
     // Sends all requests before waiting for any. A refusal has already been reported.
-    let asked = |view: &&View| code == 0 || super::view(&view.dir).is_ok_and(|now| !now.state.is_final());
+    let asked = |view: &&View| code == 0 || super::again(view).is_ok_and(|now| !now.state.is_final());
     for view in views.iter().filter(asked) {
         let name = &view.manifest.run;
         let (now, _) = until(view, PATIENCE, |v| v.state == State::Paused || v.state.is_final())?;
@@ -127,7 +127,7 @@ pub(crate) fn stop(context: &Context, args: &Stop) -> Result<i32> {
     };
     // Sends all requests before waiting for any.
     let mut asked = Vec::new();
-    let refused = each(&views, |view| {
+    let refused = each_view(&views, |view| {
         asked.push((view.clone(), ask_to_stop(view, args)?));
         Ok(0)
     })?;

@@ -49,7 +49,7 @@ pub(crate) mod why;
 use std::path::PathBuf;
 
 use anyhow::Result;
-use gradtop_store::{RunDir, View};
+use gradtop_store::{RunDir, View, where_it_is};
 
 use crate::config::Config;
 use crate::failure::Failure;
@@ -121,7 +121,7 @@ pub(crate) fn view(run: &RunDir) -> Result<View> {
 
 /// Reads a run again, which may have left the queue since.
 pub(crate) fn again(seen: &View) -> Result<View> {
-    view(&gradtop_store::moved(&seen.dir, &seen.manifest.experiment.id))
+    where_it_is(&seen.dir, &seen.manifest.experiment.id, view)
 }
 
 /// Warns about files of a run that could not be read.

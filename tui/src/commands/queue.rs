@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::Context;
-use super::select::{Selection, each, is_filter, matching};
+use super::select::{Selection, each_view, is_filter, matching};
 use crate::failure::Failure;
 use crate::print::table::{Table, Words};
 use crate::print::{self, clean};
@@ -22,7 +22,8 @@ use gradtop_view::state;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Set how many runs may be at work at once: on each device, or DEVICE=N for one. May be given several times
+    /// Set how many runs may be at work at once: on each device, or DEVICE=N for one, which then has its own number. May
+    /// be given several times
     #[arg(long, value_name = "N|DEVICE=N", value_parser = slots)]
     slots: Vec<Slots>,
     /// Print one JSON object
@@ -96,16 +97,17 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
             start_and_report(&runs).map(|_| 0)
         }
         Some(Command::Hold(of)) => {
-            apply(&selected(context, of, "Hold", in_queue)?, "held", gradtop_host::hold_queued)
+            let chosen = selected(context, of, "Hold", in_queue)?;
+            apply(&chosen, "held", gradtop_host::hold_queued)
         }
         Some(Command::Release(of)) => {
-            let views = selected(context, of, "Release", in_queue)?;
-            let code = apply(&views, "released", gradtop_host::release_queued)?;
+            let chosen = selected(context, of, "Release", if filtered(of) { held } else { in_queue })?;
+            let code = apply(&chosen, "released", gradtop_host::release_queued)?;
             start_and_report(&runs).map(|_| code)
         }
         Some(Command::Rm(of)) => {
-            let views = selected(context, of, "Delete", waits)?;
-            apply(&views, "deleted", |run| gradtop_host::delete(&runs, run, false))
+            let chosen = selected(context, of, "Delete", waits)?;
+            apply(&chosen, "deleted", |run| gradtop_host::delete(&runs, run, false))
         }
         Some(Command::First { run }) => move_to(context, run, 1),
         Some(Command::Move { place: 0, .. }) => Err(Failure::usage("places are counted from 1").into()),
@@ -155,6 +157,15 @@ fn in_queue(view: View) -> Result<View> {
     Err(Failure::new(clean(&why)).help("the batch system decides when it starts").into())
 }
 
+/// Requires a run to be held in the queue.
+fn held(view: View) -> Result<View> {
+    let view = in_queue(view)?;
+    if view.queued.as_ref().is_some_and(|queued| queued.held.is_some()) {
+        return Ok(view);
+    }
+    Err(Failure::new(format!("{} is not held", clean(&view.manifest.run))).into())
+}
+
 /// Requires a run to be waiting, in the queue or for its job.
 fn waits(view: View) -> Result<View> {
     if view.queued.is_some() {
@@ -164,15 +175,32 @@ fn waits(view: View) -> Result<View> {
     Err(Failure::new(clean(&why)).help("`gradtop queue` lists the runs that wait").into())
 }
 
-/// The selected runs. Of those that a filter selects, the ones that `may` accepts; the user confirms several.
-fn selected(
-    context: &Context,
-    of: &Selection,
-    verb: &str,
+fn filtered(of: &Selection) -> bool {
+    of.names.iter().any(|name| is_filter(name))
+}
+
+/// Finds a run by name. If several have it, the one that waits is meant.
+fn named(context: &Context, name: &str) -> Result<View> {
+    let mut waits = waiting(&context.existing_runs()?).into_iter().filter(|run| run.name() == name);
+    match (waits.next(), waits.next()) {
+        (Some(run), None) => super::view(&run),
+        _ => context.view(name),
+    }
+}
+
+/// Runs that wait, as a subcommand selected them.
+struct Chosen {
+    views: Vec<View>,
+    /// Whether a filter selected them, which no longer matches those that were started in the meantime.
+    by_filter: bool,
     may: fn(View) -> Result<View>,
-) -> Result<Vec<View>> {
-    if !of.names.iter().any(|name| is_filter(name)) {
-        return of.names.iter().map(|name| may(context.view(name)?)).collect();
+}
+
+/// The selected runs. Of those that a filter selects, the ones that `may` accepts; the user confirms several.
+fn selected(context: &Context, of: &Selection, verb: &str, may: fn(View) -> Result<View>) -> Result<Chosen> {
+    if !filtered(of) {
+        let views = of.names.iter().map(|name| may(named(context, name)?)).collect::<Result<_>>()?;
+        return Ok(Chosen { views, by_filter: false, may });
     }
     let matched = matching(context, &of.names.join(" "))?.views;
     let views: Vec<View> = matched.into_iter().filter_map(|view| may(view).ok()).collect();
@@ -182,11 +210,18 @@ fn selected(
     if views.len() > 1 {
         of.confirm(verb, &views)?;
     }
-    Ok(views)
+    Ok(Chosen { views, by_filter: true, may })
 }
 
-fn apply(views: &[View], done: &str, action: impl Fn(&RunDir) -> gradtop_host::Result<()>) -> Result<i32> {
-    each(views, |view| {
+fn apply(chosen: &Chosen, done: &str, action: impl Fn(&RunDir) -> gradtop_host::Result<()>) -> Result<i32> {
+    each_view(&chosen.views, |view| {
+        match (chosen.may)(view.clone()) {
+            Err(why) if chosen.by_filter => {
+                print::note(&format!("{why:#}"));
+                return Ok(0);
+            }
+            checked => checked?,
+        };
         action(&view.dir)?;
         print::line(&format!("{done} {}", clean(&view.manifest.run)));
         Ok(0)
@@ -194,7 +229,7 @@ fn apply(views: &[View], done: &str, action: impl Fn(&RunDir) -> gradtop_host::R
 }
 
 fn move_to(context: &Context, name: &str, place: usize) -> Result<i32> {
-    let view = in_queue(context.view(name)?)?;
+    let view = in_queue(named(context, name)?)?;
     gradtop_host::move_queued(&view.dir, place)?;
     let now = super::again(&view)?;
     let place = now.queued.and_then(|queued| queued.place).unwrap_or(place);
@@ -301,9 +336,7 @@ impl Listing {
             ]);
         }
         table.print(0);
-        let can_start =
-            |view: &View| view.dir.is_queued() && view.queued.as_ref().is_some_and(|q| q.held.is_none());
-        if self.taken.is_empty() && self.waiting.iter().any(|(_, view)| can_start(view)) {
+        if self.taken.is_empty() && self.waiting.iter().any(|(_, view)| gradtop_host::is_ready(&view.dir)) {
             print::note("No run of the queue is at work: `gradtop queue start` starts what can be started");
         }
     }

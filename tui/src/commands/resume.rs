@@ -9,7 +9,7 @@ use gradtop_store::{State, View};
 use super::Context;
 use super::control;
 use super::launchers::{On, submitted};
-use super::select::{Selection, each};
+use super::select::{Selection, each_view};
 use super::signals::Signals;
 use super::watch;
 use crate::failure::Failure;
@@ -53,7 +53,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     let detach = args.detach || views.len() > 1;
     let launcher = args.on.elsewhere(context, false)?;
     let mut resuming = Resuming { args, launcher, detach, signals, unpaused: Vec::new() };
-    let code = each(&views, |view| resuming.resume(view.clone()))?;
+    let code = each_view(&views, |view| resuming.resume(view.clone()))?;
     // Sends all requests before waiting for any.
     for view in &resuming.unpaused {
         control::until(view, control::PATIENCE, |now| now.state != State::Paused)?;

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use gradtop_host::SharedPlugin;
-use gradtop_store::RunDir;
+use gradtop_store::{RunDir, View, where_it_is};
 
 use super::Context;
 use super::select::{abbreviated, each, is_filter, resolve};
@@ -27,7 +27,7 @@ pub(crate) struct Args {
 pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     let folder = context.runs()?;
     let filter = args.names.iter().any(|name| is_filter(name));
-    let mut runs: Vec<RunDir> = if filter { ended(context, args)? } else { Vec::new() };
+    let mut runs: Vec<Doomed> = if filter { ended(context, args)? } else { Vec::new() };
     for name in args.names.iter().filter(|_| !filter) {
         // Other commands do not recognize a run without a manifest.
         let dir = gradtop_store::find_folder(&folder, name)?;
@@ -41,38 +41,51 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         // A run whose processes died is recovered first, as by any command.
         drop(super::view(&dir));
         gradtop_host::may_delete(&folder, &dir, args.force)?;
-        if !runs.contains(&dir) {
-            runs.push(dir);
+        let doomed = Doomed { experiment: gradtop_store::experiment_of(&dir), run: dir };
+        if !runs.contains(&doomed) {
+            runs.push(doomed);
         }
     }
     if !args.yes {
-        let names = abbreviated(&runs, |run| format!("{} ({})", clean(&run.name()), size_in_words(run)));
+        let names = abbreviated(&runs, |Doomed { run, .. }| {
+            format!("{} ({})", clean(&run.name()), size_in_words(run))
+        });
         match print::ask(&format!("Permanently delete {names}?")) {
             Some(true) => {}
             Some(false) => return Err(Failure::new("nothing was deleted").into()),
             None => return Err(Failure::usage("confirm deletion with --yes").help("add --yes").into()),
         }
     }
-    each(&runs, |run| {
-        gradtop_host::delete(&folder, run, args.force)?;
+    each(&runs, |Doomed { run, experiment }| {
+        where_it_is(run, experiment, |run| gradtop_host::delete(&folder, run, args.force))?;
         print::line(&format!("deleted {}", clean(&run.name())));
         Ok(0)
     })
 }
 
+/// A run to delete, which may be started until then.
+#[derive(PartialEq)]
+struct Doomed {
+    run: RunDir,
+    experiment: String,
+}
+
 /// The runs that the filter selects and that may be deleted.
-fn ended(context: &Context, args: &Args) -> Result<Vec<RunDir>> {
+fn ended(context: &Context, args: &Args) -> Result<Vec<Doomed>> {
     let folder = context.runs()?;
     let matched = resolve(context, &args.names)?;
     let mut refused = None;
-    let mut may = |run: &RunDir| match gradtop_host::may_delete(&folder, run, args.force) {
-        Ok(()) => true,
-        Err(why) => {
-            refused.get_or_insert(why);
-            false
+    let mut may = |view: &View| {
+        let (run, experiment) = (view.dir.clone(), view.manifest.experiment.id.clone());
+        match where_it_is(&run, &experiment, |run| gradtop_host::may_delete(&folder, run, args.force)) {
+            Ok(()) => Some(Doomed { run, experiment }),
+            Err(why) => {
+                refused.get_or_insert(why);
+                None
+            }
         }
     };
-    let runs: Vec<RunDir> = matched.iter().map(|view| view.dir.clone()).filter(|run| may(run)).collect();
+    let runs: Vec<Doomed> = matched.iter().filter_map(&mut may).collect();
     match refused {
         Some(why) if runs.is_empty() && matched.len() == 1 => Err(why.into()),
         Some(why) if runs.is_empty() => {

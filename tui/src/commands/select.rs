@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use gradtop_host::Action;
-use gradtop_store::{RunDir, View};
+use gradtop_store::{RunDir, View, where_it_is};
 use jiff::Timestamp;
 
 use super::Context;
@@ -166,6 +166,15 @@ pub(crate) fn matching(context: &Context, text: &str) -> Result<Matching> {
 pub(crate) fn all(runs: &Path) -> (Vec<View>, Vec<(PathBuf, String)>) {
     let look = |run: &RunDir, _| super::view(run);
     gradtop_store::inspect_runs(runs, |runs| gradtop_store::inspect_each(runs, look))
+}
+
+/// Applies an action to each of these runs as [`each`] does, wherever it is: some may leave the queue in the meantime.
+pub(crate) fn each_view(views: &[View], mut act: impl FnMut(&View) -> Result<i32>) -> Result<i32> {
+    each(views, |seen| {
+        where_it_is(&seen.dir, &seen.manifest.experiment.id, |run| {
+            if *run == seen.dir { act(seen) } else { act(&super::view(run)?) }
+        })
+    })
 }
 
 /// Applies an action to each run. With several runs, errors are printed and the rest continues; the exit code is the first that

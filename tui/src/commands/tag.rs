@@ -4,7 +4,7 @@ use anyhow::Result;
 use gradtop_store::{Notes, View, change_notes, validate_tag};
 
 use super::Context;
-use super::select::{each, resolve};
+use super::select::{each_view, resolve};
 use crate::failure::Failure;
 use crate::print::{self, clean};
 use gradtop_view::state;
@@ -71,7 +71,7 @@ pub(crate) fn unstar(context: &Context, args: &Stars) -> Result<i32> {
 }
 
 fn change(views: &[View], change: impl Fn(&mut Notes)) -> Result<i32> {
-    each(views, |view| {
+    each_view(views, |view| {
         let notes = change_notes(&view.dir, &change)?;
         let mut noted = view.clone();
         noted.notes = Notes { note: String::new(), ..notes };

@@ -20,7 +20,8 @@ const CLOSING: Duration = Duration::from_secs(1);
 /// Why it may not be deleted.
 pub fn may_delete(runs: &Path, run: &RunDir, force: bool) -> Result<()> {
     let refuse = |why: String| Err(HostError::NotDeleted { path: run.path().to_owned(), why });
-    let real = std::fs::canonicalize(run.path()).map_err(HostError::io("find the run's folder"))?;
+    let real =
+        std::fs::canonicalize(run.path()).map_err(HostError::io(format!("find {}", run.path().display())))?;
     if std::fs::symlink_metadata(run.path()).is_ok_and(|m| m.is_symlink()) {
         return refuse(format!("it is a link to {}", real.display()));
     }

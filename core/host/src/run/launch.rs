@@ -269,6 +269,9 @@ fn start_keeper(
     resume: Option<&ResumeFrom>,
     turn: Option<&Turn>,
 ) -> Result<(), String> {
+    if let Some(dir) = turn.map(Turn::dir).filter(|dir| !dir.is_dir()) {
+        return Err(format!("the folder it was queued in is gone: {}", dir.display()));
+    }
     let lock = lock.file().try_clone().map_err(|e| e.to_string())?;
     let mut command = keeper_command::command(run, lock, resume, turn);
     let mut child = command.spawn().map_err(|e| format!("the keeper cannot be started: {e}"))?;

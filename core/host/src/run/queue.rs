@@ -7,8 +7,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use gradtop_store::{
     Claim, Life, LockedQueue, NewRun, QueueSettings, RunDir, RunLock, State, StoreError, Turn, change_notes,
-    host_name, inside, queue_claims, queue_is_mine, queue_settings, queue_stamp, queued_run, read_manifest,
-    read_turn, view, waiting, write_status, write_turn,
+    host_name, inside, queue_claims, queue_is_mine, queue_settings, queue_stamp, read_manifest, read_turn,
+    view, waiting, write_status, write_turn,
 };
 
 use crate::error::{HostError, Result};
@@ -17,7 +17,7 @@ use crate::machine::signals::Blocked;
 use crate::run::alerts;
 use crate::run::keeper::Queue;
 use crate::run::launch;
-use crate::run::waiting::{claim_of, unstarted};
+use crate::run::waiting::{claim_of, dependencies, unstarted};
 
 /// How often a keeper checks the queue.
 const LOOK: Duration = Duration::from_secs(5);
@@ -154,16 +154,16 @@ impl<'a> Slots<'a> {
         for run in waiting(self.runs) {
             // A run that cannot be read stays in the queue.
             let Ok(mut turn) = read_turn(&run) else { continue };
-            if turn.held.is_some() || !turn.is_here() || !self.is_free(&turn.device) {
+            if !turn.is_here() {
                 continue;
             }
-            match dependencies(self.runs, &turn.after) {
-                Dependencies::Finished => self.start(&run, turn)?,
-                Dependencies::Open => {}
-                Dependencies::Never(why) => {
-                    turn.held = Some(why);
-                    write_turn(&run, &turn)?;
-                }
+            let (open, blocked) = dependencies(self.runs, &turn.after);
+            if turn.blocked != blocked {
+                turn.blocked = blocked;
+                write_turn(&run, &turn)?;
+            }
+            if !open && turn.why_held().is_none() && self.is_free(&turn.device) {
+                self.start(&run, turn)?;
             }
         }
         Ok(self.started)
@@ -239,48 +239,21 @@ fn claim_state(run: &RunDir) -> ClaimState {
     }
 }
 
-enum Dependencies {
-    Finished,
-    Open,
-    /// They never will, for this reason.
-    Never(String),
-}
-
-fn dependencies(runs: &Path, after: &[String]) -> Dependencies {
-    let mut all = Dependencies::Finished;
-    for name in after {
-        let (experiment, run) = name.rsplit_once('/').unwrap_or(("", name));
-        let run = queued_run(runs, experiment, run);
-        match view(&run) {
-            Ok(seen) if seen.state == State::Finished => {}
-            Ok(seen) if seen.state.is_final() => {
-                return Dependencies::Never(format!("{} {}", seen.manifest.run, has_ended(seen.state)));
-            }
-            Err(e) if e.is_gone() => return Dependencies::Never(format!("{name} was deleted")),
-            Ok(_) | Err(_) => all = Dependencies::Open,
-        }
-    }
-    all
-}
-
-fn has_ended(state: State) -> String {
-    match state {
-        State::Stopped => "was stopped".to_owned(),
-        state => state.to_string(),
-    }
-}
-
-/// Sets the maximum number of active runs, for one device or each.
+/// Sets the maximum number of active runs, for one device or each that has no limit of its own. Damaged settings are
+/// replaced.
 ///
 /// # Errors
 /// The queue belongs to another user or cannot be written.
 pub fn set_slots(runs: &Path, device: Option<&str>, slots: u32) -> Result<()> {
     NewRun::make_queue(runs)?;
     let queue = LockedQueue::lock(runs)?;
-    let mut settings = queue_settings(runs)?;
+    let mut settings = match queue_settings(runs) {
+        Err(StoreError::Format { .. }) => QueueSettings::default(),
+        settings => settings?,
+    };
     match device {
         Some(device) => drop(settings.devices.insert(device.to_owned(), slots)),
-        None => settings = QueueSettings { slots, ..QueueSettings::default() },
+        None => settings.slots = slots,
     }
     Ok(queue.set(&settings)?)
 }

@@ -26,6 +26,9 @@ use crate::folder::temporary::tmp_beside;
 /// How often to try for the queue's lock, each time for a second. Starting a run holds it for a moment.
 const PATIENCE: u32 = 30;
 
+/// How often a run that is moved is followed.
+const MOVES: u32 = 20;
+
 /// The queue's folder.
 pub(crate) fn folder(runs: &Path) -> RunDir {
     RunDir::new(runs.join(QUEUE))
@@ -63,8 +66,11 @@ pub struct Turn {
     /// Runs that must have finished first, as `<experiment>/<name>`.
     #[serde(default)]
     pub after: Vec<String>,
-    /// Why it is held back even when its turn has come.
+    /// Why it is held back even when its turn has come: by the user, or because it did not start.
     pub held: Option<String>,
+    /// Which of the runs in `after` will not finish, and why. Looked at again whenever runs are started.
+    #[serde(default)]
+    pub blocked: Option<String>,
     /// Number of failed attempts to start it.
     #[serde(default)]
     pub tries: u32,
@@ -84,7 +90,7 @@ impl Turn {
         let env = std::env::vars_os().map(|(key, value)| (Text::from(&*key), Text::from(&*value))).collect();
         let dir = Text::from(std::env::current_dir()?.as_os_str());
         let device = if device.is_empty() { "cpu" } else { device }.to_owned();
-        Ok(Self { device, after, held: None, tries: 0, host, machine, dir, env })
+        Ok(Self { device, after, held: None, blocked: None, tries: 0, host, machine, dir, env })
     }
 
     /// Returns the folder to start in.
@@ -102,6 +108,14 @@ impl Turn {
     /// Returns the environment to start with.
     pub fn env(&self) -> impl Iterator<Item = (OsString, OsString)> {
         self.env.iter().map(|(key, value)| (key.to_os(), value.to_os()))
+    }
+
+    /// Returns all reasons why it is held back.
+    pub fn why_held(&self) -> Option<String> {
+        match (&self.blocked, &self.held) {
+            (Some(blocked), Some(held)) => Some(format!("{blocked}, and {held}")),
+            (one, other) => one.clone().or_else(|| other.clone()),
+        }
     }
 
     /// Returns whether it was queued on this machine, in any boot.
@@ -151,7 +165,7 @@ pub(crate) fn in_queue(run: &RunDir) -> Option<InQueue> {
         .filter(|_| run.is_queued())
         .map(|own| 1 + numbered(run.runs()).iter().filter(|(number, _)| *number < own).count());
     let turn = read_turn(run).ok();
-    let (after, held) = turn.map(|turn| (turn.after, turn.held)).unwrap_or_default();
+    let (after, held) = turn.map(|turn| (turn.after.clone(), turn.why_held())).unwrap_or_default();
     Some(InQueue { place, after, held })
 }
 
@@ -185,12 +199,34 @@ pub(crate) fn find(runs: &Path, experiment: &str, name: &str) -> Option<RunDir> 
     waiting(runs).into_iter().find(|run| run.name() == name && is_of(run))
 }
 
-/// Returns the current folder of a run that was seen in the queue: unchanged, moved within the queue, or started.
+/// Returns the current folder of a run that was seen earlier: unchanged, moved within the queue, started, or put back.
 pub fn moved(run: &RunDir, experiment: &str) -> RunDir {
-    if !run.is_queued() || inside::exists(run, &run.manifest()) {
+    if inside::exists(run, &run.manifest()) {
         return run.clone();
     }
     queued_run(run.runs(), experiment, &run.name())
+}
+
+/// Acts on a run in its current folder, and again if `act` failed because the run was started or moved in the queue in
+/// the meantime.
+///
+/// # Errors
+/// What `act` returns for the run in its last folder.
+pub fn where_it_is<T, E>(
+    run: &RunDir,
+    experiment: &str,
+    mut act: impl FnMut(&RunDir) -> std::result::Result<T, E>,
+) -> std::result::Result<T, E> {
+    let mut place = moved(run, experiment);
+    for _ in 0..MOVES {
+        let done = act(&place);
+        let now = moved(&place, experiment);
+        if done.is_ok() || now == place || !inside::exists(&now, &now.manifest()) {
+            return done;
+        }
+        place = now;
+    }
+    act(&place)
 }
 
 /// Returns the current folder of a run that was once queued: started or still waiting. If it is neither, the folder it
@@ -441,4 +477,41 @@ impl LockedQueue {
 
 fn path_of(queue: &RunDir, number: u64, name: &str) -> PathBuf {
     queue.path().join(format!("{number:03}-{name}"))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn an_action_follows_a_run_that_moves_in_the_queue_is_started_or_put_back() {
+        let temp = tempfile::tempdir().unwrap();
+        let places = [".queue/003-w", ".queue/001-w", "exp=e/run=w", ".queue/002-w"];
+        let places = places.map(|place| temp.path().join(place));
+        fs::create_dir_all(&places[0]).unwrap();
+        fs::create_dir_all(temp.path().join("exp=e")).unwrap();
+        let manifest = "schema = 1\ncreated = \"2026-01-02T03:04:05Z\"\n[experiment]\nid = \"e\"\n";
+        fs::write(places[0].join("run.toml"), manifest).unwrap();
+        let seen = RunDir::new(&places[0]);
+        let mut tried = Vec::new();
+        let read = where_it_is(&seen, "e", |run| {
+            if let Some(next) = places.get(tried.len() + 1) {
+                fs::rename(&places[tried.len()], next).unwrap();
+            }
+            tried.push(run.path().to_owned());
+            read_manifest(run)
+        });
+        assert_eq!(read.unwrap().run, "w");
+        assert_eq!(tried, places);
+        // If it is nowhere any more, what failed first is the reason.
+        let failed = where_it_is(&RunDir::new(&places[3]), "e", |run| {
+            fs::remove_dir_all(run.path()).unwrap();
+            Err::<(), _>(run.clone())
+        });
+        assert_eq!(failed, Err(RunDir::new(&places[3])));
+    }
 }

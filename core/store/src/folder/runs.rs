@@ -15,6 +15,9 @@ use crate::suggest::near;
 /// How often to repeat a listing during which runs leave the queue.
 const LISTINGS: usize = 3;
 
+/// How often to look for runs that leave the queue while they are looked at.
+const LOOKS: usize = 20;
+
 /// Minimum number of runs per thread.
 const SHARE: usize = 50;
 
@@ -159,29 +162,40 @@ pub fn inspect_runs<T, E: std::fmt::Display>(
     runs: &Path,
     mut look: impl FnMut(&[(RunDir, usize)]) -> Vec<Result<T, E>>,
 ) -> (Vec<T>, Vec<(PathBuf, String)>) {
-    let mut tries = 0..LISTINGS;
-    loop {
+    let (mut seen, mut unreadable, mut left) = (Vec::new(), Vec::new(), Vec::<(RunDir, String)>::new());
+    let mut known = HashSet::new();
+    for again in 0..LOOKS {
         let (found, hidden) = list_runs_checked(runs);
-        let mut unreadable: Vec<_> = hidden.into_iter().map(|(path, e)| (path, e.to_string())).collect();
-        let (mut seen, mut place, mut left) = (Vec::new(), 0, false);
+        if again == 0 {
+            unreadable.extend(hidden.into_iter().map(|(path, e)| (path, e.to_string())));
+        }
+        let names: HashSet<String> = left.drain(..).map(|(run, _)| run.name()).collect();
+        let mut place = 0;
         let placed = found.into_iter().map(|run| {
             place += usize::from(run.is_queued());
             (run, place)
         });
-        let placed: Vec<_> = placed.collect();
+        // After the first time only those that have left, where they are now.
+        let placed: Vec<_> = placed
+            .filter(|(run, _)| again == 0 || names.contains(&run.name()) && !known.contains(run))
+            .collect();
         for ((run, _), looked) in placed.iter().zip(look(&placed)) {
             match looked {
-                Ok(run) => seen.push(run),
-                Err(e) => {
-                    left |= run.is_queued() && !inside::exists(run, &run.manifest());
-                    unreadable.push((run.path().to_owned(), e.to_string()));
+                Err(e) if run.is_queued() && !inside::exists(run, &run.manifest()) => {
+                    left.push((run.clone(), e.to_string()));
+                    continue;
                 }
+                Err(e) => unreadable.push((run.path().to_owned(), e.to_string())),
+                Ok(run) => seen.push(run),
             }
+            known.insert(run.clone());
         }
-        if !left || tries.next().is_none() {
-            return (seen, unreadable);
+        if left.is_empty() {
+            break;
         }
     }
+    unreadable.extend(left.into_iter().map(|(run, why)| (run.path().to_owned(), why)));
+    (seen, unreadable)
 }
 
 /// Applies `look` to each of these runs, on all processors.
@@ -308,8 +322,8 @@ pub fn find_run(runs: &Path, name: &str) -> Result<RunDir> {
     }
 }
 
-/// Returns the id of a run's experiment, also for a queued run.
-fn experiment_of(run: &RunDir) -> String {
+/// Returns the id of a run's experiment, also for a queued run. Empty if that one's manifest cannot be read.
+pub fn experiment_of(run: &RunDir) -> String {
     if !run.is_queued() {
         return run.experiment();
     }
@@ -404,6 +418,18 @@ mod tests {
         });
         assert_eq!(unreadable, []);
         assert_eq!(names(&seen), ["s", "w"]);
+        // Nor is one that moves in the queue each time.
+        let places: Vec<PathBuf> = (1..9).map(|n| temp.path().join(format!(".queue/{n}-w"))).collect();
+        fs::rename(&started, &places[0]).unwrap();
+        let mut moves = places.windows(2);
+        let (seen, unreadable) = inspect_runs(temp.path(), |runs| {
+            if let Some([from, to]) = moves.next() {
+                fs::rename(from, to).unwrap();
+            }
+            runs.iter().map(|(run, _)| fs::read(run.manifest()).map(|_| run.clone())).collect()
+        });
+        assert_eq!((names(&seen), unreadable), (vec!["s".to_owned(), "w".to_owned()], Vec::new()));
+        fs::rename(&places[7], &started).unwrap();
         // What cannot be read stays so, wherever it lies.
         fs::rename(&started, &waiting).unwrap();
         let torn = |(run, place): &(RunDir, usize)| match place {
