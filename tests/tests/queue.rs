@@ -156,6 +156,21 @@ fn slots_of_one_device_stay_and_damaged_settings_can_be_set_anew() {
 }
 
 #[test]
+fn a_run_whose_folder_is_gone_says_so() {
+    let sandbox = Sandbox::new();
+    queue(&sandbox, "a", &[]);
+    let work = sandbox.path().join("work");
+    std::fs::create_dir(&work).unwrap();
+    let mut command = sandbox.command(&["exec", "--queue", "--name", "b", "--", "true"]);
+    command.current_dir(&work);
+    ended(command, &["exec"]).expect_code(0);
+    std::fs::remove_dir(&work).unwrap();
+    finished(&sandbox, "a");
+    let held = until("b to be held", || view(&sandbox, "b").queued.and_then(|queued| queued.held));
+    assert!(held.ends_with(&format!("the folder it was queued in is gone: {}", work.display())), "{held}");
+}
+
+#[test]
 fn a_name_in_the_queue_is_that_of_the_run_that_waits() {
     let sandbox = Sandbox::new();
     sandbox.gradtop(&["exec", "--experiment", "other", "--name", "d", "--", "true"]).expect_code(0);

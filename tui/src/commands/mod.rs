@@ -108,9 +108,15 @@ impl Context {
         Err(Failure::usage(format!("there is no folder {}", print::short(&runs))).help(help).into())
     }
 
-    /// Finds a run and reads its state.
+    /// Finds a run and reads its state. One that leaves the queue in between is looked for again.
     pub(crate) fn view(&self, name: &str) -> Result<View> {
-        view(&self.find(name)?)
+        loop {
+            let run = self.find(name)?;
+            match view(&run) {
+                Err(_) if run.is_queued() && !run.path().is_dir() => {}
+                seen => return seen,
+            }
+        }
     }
 }
 

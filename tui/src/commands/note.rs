@@ -3,7 +3,7 @@
 use std::io::{IsTerminal as _, Read as _};
 
 use anyhow::{Context as _, Result};
-use gradtop_store::{change_notes, read_notes};
+use gradtop_store::{RunDir, change_notes, experiment_of, read_notes, where_it_is};
 
 use super::Context;
 use crate::editor;
@@ -27,7 +27,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     let run = context.find(&args.run)?;
-    let before = read_notes(&run)?.note;
+    let (experiment, before) = (experiment_of(&run), read_notes(&run)?.note);
     let said = match args.text.as_deref() {
         Some("-") => {
             let mut text = String::new();
@@ -46,7 +46,9 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         }
     };
     let text = if args.append && !before.is_empty() { format!("{before}\n{said}") } else { said };
-    let notes = change_notes(&run, |notes| notes.note = text)?;
+    // The run may have left the queue while the text was written.
+    let change = |run: &RunDir| change_notes(run, |notes| notes.note.clone_from(&text));
+    let notes = where_it_is(&run, &experiment, change)?;
     let name = clean(&run.name());
     print::line(&match (notes.note == before, notes.note.is_empty()) {
         (true, _) => format!("{name}: note unchanged"),

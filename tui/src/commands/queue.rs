@@ -203,9 +203,11 @@ fn selected(context: &Context, of: &Selection, verb: &str, may: fn(View) -> Resu
         return Ok(Chosen { views, by_filter: false, may });
     }
     let matched = matching(context, &of.names.join(" "))?.views;
+    let waits = matched.iter().any(|view| view.queued.is_some());
     let views: Vec<View> = matched.into_iter().filter_map(|view| may(view).ok()).collect();
     if views.is_empty() {
-        return Err(Failure::new("no run that waits matches the filter").into());
+        let which = if waits && verb == "Release" { "is held" } else { "waits" };
+        return Err(Failure::new(format!("no run that {which} matches the filter")).into());
     }
     if views.len() > 1 {
         of.confirm(verb, &views)?;

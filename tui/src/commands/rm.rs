@@ -31,7 +31,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     for name in args.names.iter().filter(|_| !filter) {
         // Other commands do not recognize a run without a manifest.
         let dir = gradtop_store::find_folder(&folder, name)?;
-        let run = &dir.name();
+        let (run, experiment) = (&dir.name(), gradtop_store::experiment_of(&dir));
         // Prefixes are convenient for looking, but dangerous for deleting.
         if !(name == run || name.trim_end_matches('/').rsplit(['/', '=']).next() == Some(run)) {
             return Err(Failure::usage(format!("there is no run named {name:?}; nothing was deleted"))
@@ -40,8 +40,8 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         }
         // A run whose processes died is recovered first, as by any command.
         drop(super::view(&dir));
-        gradtop_host::may_delete(&folder, &dir, args.force)?;
-        let doomed = Doomed { experiment: gradtop_store::experiment_of(&dir), run: dir };
+        where_it_is(&dir, &experiment, |run| gradtop_host::may_delete(&folder, run, args.force))?;
+        let doomed = Doomed { run: dir, experiment };
         if !runs.contains(&doomed) {
             runs.push(doomed);
         }
