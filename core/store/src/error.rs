@@ -79,10 +79,7 @@ pub enum StoreError {
         hidden: Option<String>,
     },
     /// More than one run matches.
-    #[error(
-        "{name:?} could be {}: give more of the name, or exp=<experiment>/run=<name>",
-        some_of(candidates)
-    )]
+    #[error("{name:?} could be {}: give more of the name, or exp=<experiment>/run=<name>", candidates.join(", "))]
     Ambiguous {
         /// The name or prefix asked for.
         name: String,
@@ -260,13 +257,6 @@ fn in_a_line(message: &str) -> String {
         (Some(first), Some(last)) => format!("{first}: {last}"),
         _ => message.trim().to_owned(),
     }
-}
-
-/// Lists up to eight names, and how many more there are.
-fn some_of(names: &[String]) -> String {
-    let more = names.len().saturating_sub(8);
-    let shown = names[..names.len() - more].join(", ");
-    if more == 0 { shown } else { format!("{shown} and {more} more") }
 }
 
 /// Like [`IoContext`], for errors of Arrow, Parquet, JSON and TOML.
