@@ -179,7 +179,14 @@ pub(crate) fn update(app: &mut App, msg: Msg) -> Vec<Task> {
         }
         Msg::Runs(runs) => {
             let alerts = app.alerts(&runs);
-            app.home.follow(&runs.moved_since(&app.shared.runs));
+            let moved = runs.moved_since(&app.shared.runs);
+            let update = |id: &mut RunId| {
+                if let Some(now) = moved.get(id) {
+                    *id = now.clone();
+                }
+            };
+            app.home.follow(&update);
+            app.stack.iter_mut().for_each(|screen| screen.follow(&update));
             app.shared.runs = runs;
             let mut effects = app.changed();
             if let Some(last) = alerts.last() {

@@ -10,7 +10,7 @@ pub(crate) mod settings;
 mod tests;
 mod view;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -162,6 +162,19 @@ impl Screen for Home {
         Vec::new()
     }
 
+    /// The selection and the cursor stay on their runs.
+    fn follow(&mut self, moved: &dyn Fn(&mut RunId)) {
+        let mut selected = Vec::from_iter(std::mem::take(&mut self.selected));
+        selected.iter_mut().for_each(moved);
+        self.selected.extend(selected);
+        let typed = self.typing.as_mut().and_then(|typing| typing.spot.as_mut());
+        for spot in self.spot.as_mut().into_iter().chain(typed) {
+            if let Spot::Run(id) = spot {
+                moved(id);
+            }
+        }
+    }
+
     /// Returns the selected visible runs, else the one under the cursor.
     fn targets(&self) -> Vec<RunId> {
         let chosen = self.chosen();
@@ -209,18 +222,6 @@ impl Home {
     /// Moves the cursor to a run, now or once it appears.
     pub(crate) fn go_to(&mut self, id: RunId) {
         self.expected = Some(id);
-    }
-
-    /// Keeps the selection and the cursor on runs that have moved, as when they leave the queue.
-    pub(crate) fn follow(&mut self, moved: &HashMap<RunId, RunId>) {
-        let now = |id: &RunId| moved.get(id).unwrap_or(id).clone();
-        self.selected = self.selected.iter().map(now).collect();
-        let typed = self.typing.as_mut().and_then(|typing| typing.spot.as_mut());
-        for spot in self.spot.as_mut().into_iter().chain(typed) {
-            if let Spot::Run(id) = spot {
-                *id = now(id);
-            }
-        }
     }
 
     /// Applies a view. Returns a message about it.

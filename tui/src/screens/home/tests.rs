@@ -1,8 +1,6 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::sync::Arc;
-
-use gradtop_store::{HeadlineValue, MetricInfo, ParamValue, RunDir, SeriesKey, State};
+use gradtop_store::{HeadlineValue, MetricInfo, ParamValue, SeriesKey, State};
 
 use crate::app::testing::{Bench, SIZES, run};
 use crate::list_view::ListView;
@@ -10,7 +8,6 @@ use crate::screens::actions::{ActionResult, RunAction};
 use crate::screens::effect::{Answer, Open, Task};
 use gradtop_chart::cells::glyphs::Glyphs;
 use gradtop_chart::colour::Colours;
-use gradtop_view::runs::{RunId, RunRow, RunsSnapshot};
 
 /// Fills the bench with two experiments, and runs in most states.
 fn fill(mut bench: Bench) -> Bench {
@@ -184,13 +181,7 @@ fn a_run_that_leaves_the_queue_stays_selected_and_under_the_cursor() {
     let waits = |name: &str, minutes| run("fit", name, minutes).at(State::Queued, 0);
     let mut bench = Bench::of(vec![run("fit", "a", 1).at(State::Running, 1), waits("b", 2), waits("c", 3)]);
     let started = bench.app.shared.runs.clone();
-    let in_queue = |row: &Arc<RunRow>| {
-        let folder = row.id.dir().runs().join(format!(".queue/1-{}", row.name()));
-        Arc::new(RunRow { id: RunId::new(&RunDir::new(folder)), ..(**row).clone() })
-    };
-    let rows = started.rows.iter().map(|row| if row.name() == "a" { row.clone() } else { in_queue(row) });
-    let waiting = RunsSnapshot::new("runs".into(), rows.collect(), Vec::new());
-    bench.send(crate::app::Msg::Runs(waiting.into()));
+    bench.queue(&["b", "c"]);
     bench.keys("home down a");
     bench.send(crate::app::Msg::Runs(started));
     let names = |bench: &Bench| bench.targets().iter().map(|id| id.dir().name()).collect::<Vec<_>>();
