@@ -62,6 +62,7 @@ fn real_logs_are_imported_and_shown() {
     let path = golden("");
     let said = sandbox.gradtop(&["import", path.to_str().unwrap(), "--experiment", "golden"]).expect_code(0);
     assert_eq!(said.out.lines().count(), 6, "{said:#?}");
+    assert!(said.out.lines().all(|line| line.starts_with("golden/")), "{said:#?}");
     let list = sandbox.gradtop(&["list", "--json"]).json();
     let runs = list.as_array().unwrap();
     assert_eq!(runs.len(), 6, "{list:#}");

@@ -31,6 +31,7 @@ fn a_run_that_is_worse_than_the_median_of_others_is_stopped_early() {
             "stopped early by the median rule: its best loss until step 8 is 9, the median of the averages of 3 others is 2"
         )
     );
+    assert_eq!(stopped.alert, None, "no alert was set");
     let best = sandbox.gradtop(&["best", "loss", "tag:rates", "--json"]).expect_code(0).json();
     let settings: Vec<_> = best["groups"].as_array().unwrap().iter().map(|g| &g["setting"]["lr"]).collect();
     assert_eq!(settings, [1, 2, 3, 9]);

@@ -4,6 +4,9 @@ use std::error::Error;
 use std::io;
 use std::path::{Path, PathBuf};
 
+/// Maximum number of names in a message.
+const NAMED: usize = 8;
+
 /// What went wrong, where, and what to do about it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -79,7 +82,10 @@ pub enum StoreError {
         hidden: Option<String>,
     },
     /// More than one run matches.
-    #[error("{name:?} could be {}: give more of the name, or exp=<experiment>/run=<name>", candidates.join(", "))]
+    #[error(
+        "{name:?} could be {}: give more of the name, or exp=<experiment>/run=<name>",
+        abbreviated(candidates)
+    )]
     Ambiguous {
         /// The name or prefix asked for.
         name: String,
@@ -248,6 +254,12 @@ impl<T> IoContext<T> for rustix::io::Result<T> {
     fn at(self, what: &'static str, path: &Path) -> Result<T> {
         self.map_err(|e| StoreError::Io { what, path: path.to_owned(), source: e.into() })
     }
+}
+
+/// Lists names, abbreviated if there are many.
+fn abbreviated(names: &[String]) -> String {
+    let first = names.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    if names.len() > NAMED { format!("{first} and {} more", names.len() - NAMED) } else { first }
 }
 
 /// Shortens a message of several lines, such as TOML's, to its first and last line.

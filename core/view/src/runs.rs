@@ -89,6 +89,17 @@ impl RunsSnapshot {
         on.collect::<std::collections::BTreeSet<String>>().into_iter().collect()
     }
 
+    /// Returns the new ids of runs that have moved to another folder since an earlier snapshot: within the queue, or out
+    /// of it.
+    pub fn moved_since(&self, before: &Self) -> HashMap<RunId, RunId> {
+        let name = |row: &RunRow| (row.experiment().to_owned(), row.name().to_owned());
+        let gone = before.rows.iter().filter(|row| self.get(&row.id).is_none());
+        let mut gone: HashMap<_, _> = gone.map(|row| (name(row), row.id.clone())).collect();
+        let new = self.rows.iter().filter(|row| !gone.is_empty() && before.get(&row.id).is_none());
+        let found: Vec<_> = new.map(|row| (name(row), row.id.clone())).collect();
+        found.into_iter().filter_map(|(name, now)| Some((gone.remove(&name)?, now))).collect()
+    }
+
     /// Returns the run with that id.
     pub fn get(&self, id: &RunId) -> Option<&Arc<RunRow>> {
         self.places.get(id).and_then(|i| self.rows.get(*i))

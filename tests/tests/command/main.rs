@@ -83,9 +83,11 @@ fn a_command_that_knows_nothing_gives_its_output_and_its_end() {
         sandbox.gradtop(command).expect_code(0);
     }
     let said = sandbox.gradtop(&["resume", "a"]).expect_code(1);
-    assert!(said.err.contains("started without --resumable"), "{}", said.err);
+    assert!(said.err.contains("started without --resumable; `gradtop resume --restart`"), "{}", said.err);
 
-    sandbox.gradtop(&["exec", "--name", "b", "--", "true"]).expect_code(0);
+    let said = sandbox.gradtop(&["exec", "--name", "b", "--device", "cuda:0", "--", "true"]);
+    let told = said.err.contains("whether there is a cuda:0 cannot be checked: no NVIDIA driver");
+    assert_eq!(told, sandbox.gradtop(&["doctor"]).all().contains("no NVIDIA driver"), "{said:?}");
     let said = sandbox.gradtop(&["exec", "--name", "c", "--", "no-such-program"]).expect_code(1);
     assert!(said.err.contains("not in PATH"), "{}", said.err);
     assert!(!sandbox.runs().join("exp=no-such-program").exists());

@@ -20,9 +20,11 @@ use gradtop_chart::cells::text::{fit, fit_ends, width_of, wrap};
 use gradtop_view::clock;
 use gradtop_view::state;
 
-/// The area between header and footer, which the screen is drawn in.
-pub(super) fn body(size: Rect) -> Rect {
-    Rect { y: size.y + 1.min(size.height), height: size.height.saturating_sub(2), ..size }
+/// The area between the header and the last lines, which the screen is drawn in.
+pub(super) fn body(app: &App, size: Rect) -> Rect {
+    let message = app.message.as_ref().map(|(message, _)| message_lines(&app.shared, message, size));
+    let last = message.map_or(1, |lines| lines.len().max(1)) as u16;
+    Rect { y: size.y + 1.min(size.height), height: size.height.saturating_sub(1 + last), ..size }
 }
 
 /// Draws the whole terminal.
@@ -32,7 +34,7 @@ pub(crate) fn view(app: &App, frame: &mut Frame<'_>) {
     let theme = shared.theme;
     widgets::lines([header(shared, size.width)], theme, frame, Rect { height: 1.min(size.height), ..size });
     for screen in app.visible() {
-        screen.view(shared, frame, body(size));
+        screen.view(shared, frame, body(app, size));
     }
     let lines = match &app.message {
         Some((message, _)) => message_lines(shared, message, size),

@@ -170,8 +170,7 @@ pub(crate) fn update(app: &mut App, msg: Msg) -> Vec<Task> {
         Msg::Paste(text) => app.paste(&text),
         Msg::Resize(width, height) => {
             app.size = Rect::new(0, 0, width, height);
-            app.shared.area = frame::body(app.size);
-            app.changed()
+            Vec::new()
         }
         Msg::Tick(now) => {
             app.shared.now = now;
@@ -180,6 +179,14 @@ pub(crate) fn update(app: &mut App, msg: Msg) -> Vec<Task> {
         }
         Msg::Runs(runs) => {
             let alerts = app.alerts(&runs);
+            let moved = runs.moved_since(&app.shared.runs);
+            let update = |id: &mut RunId| {
+                if let Some(now) = moved.get(id) {
+                    *id = now.clone();
+                }
+            };
+            app.home.follow(&update);
+            app.stack.iter_mut().for_each(|screen| screen.follow(&update));
             app.shared.runs = runs;
             let mut effects = app.changed();
             if let Some(last) = alerts.last() {
@@ -204,6 +211,12 @@ pub(crate) fn update(app: &mut App, msg: Msg) -> Vec<Task> {
         Msg::Quit => vec![Effect::Do(Task::Quit)],
     };
     let mut tasks = app.settle(wanted);
+    // A message of several lines takes room from the screens.
+    let area = frame::body(app, app.size);
+    if std::mem::replace(&mut app.shared.area, area) != area {
+        let more = app.changed();
+        tasks.extend(app.settle(more));
+    }
     // Overlays watch nothing themselves.
     let watches = app.visible().next().map(|screen| screen.watches(&app.shared)).unwrap_or_default();
     if watches != app.watched {

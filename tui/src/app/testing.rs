@@ -85,6 +85,17 @@ impl Bench {
         self.send(Msg::Runs(Arc::new(snapshot)));
     }
 
+    /// Shows these runs in folders of the queue.
+    pub(crate) fn queue(&mut self, names: &[&str]) {
+        let queued = |row: &Arc<RunRow>| {
+            let folder = row.id.dir().runs().join(format!(".queue/1-{}", row.name()));
+            Arc::new(RunRow { id: RunId::new(&RunDir::new(folder)), ..(**row).clone() })
+        };
+        let place = |row: &Arc<RunRow>| if names.contains(&row.name()) { queued(row) } else { row.clone() };
+        let rows = self.app.shared.runs.rows.iter().map(place).collect();
+        self.send(Msg::Runs(Arc::new(RunsSnapshot::new(PathBuf::from("runs"), rows, Vec::new()))));
+    }
+
     /// Finds a run by name.
     pub(crate) fn id(&self, name: &str) -> RunId {
         let rows = &self.app.shared.runs.rows;

@@ -243,3 +243,24 @@ fn ascii_means_ascii_on_every_screen() {
         bench.keys("esc");
     }
 }
+
+#[test]
+fn screens_follow_a_run_that_leaves_the_queue() {
+    let waits = run("fit", "b", 2).at(State::Queued, 0);
+    let mut bench = Bench::of(vec![run("fit", "a", 1).at(State::Running, 1), waits]);
+    let started = bench.app.shared.runs.clone();
+    for keys in ["enter", "space c"] {
+        bench.queue(&["b"]);
+        bench.keys(&format!("end {keys}"));
+        bench.send(Msg::Runs(started.clone()));
+        assert_eq!(bench.targets(), [bench.id("b")], "{keys}: {}", bench.screen());
+        bench.keys("esc esc");
+    }
+    bench.queue(&["b"]);
+    bench.keys("end S");
+    bench.send(Msg::Runs(started));
+    bench.keys("y");
+    let id = bench.id("b");
+    let stops = |task: &Task| matches!(task, Task::Act(RunAction::Stop, runs) if *runs == [id.clone()]);
+    assert!(bench.take().iter().any(stops), "{}", bench.screen());
+}

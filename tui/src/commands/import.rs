@@ -106,18 +106,21 @@ fn report(source: &Source, imported: &Imported, json: bool) -> Result<i32> {
     if json {
         print::json(&json!({
             "run": name,
+            "experiment": run.as_ref().map(gradtop_store::RunDir::experiment),
             "format": source.format.name(),
             "source": source.path,
             "rows": rows,
             "new_rows": rows - before,
             "error": error.as_ref().map(ToString::to_string),
         }))?;
-    } else if let Some(name) = &name {
+    } else if let Some((run, name)) = run.as_ref().zip(name.as_ref()) {
         let new = number::count((rows - before) as f64);
         let all = number::count(*rows as f64);
         let rows = if *before > 0 { format!("{new} new rows, {all} in all") } else { format!("{new} rows") };
         let place = clean(&print::short(&source.path));
-        print::line(&format!("{}  {rows}  from {} in {place}", clean(name), source.format.name()));
+        // Runs of several experiments may have the same name.
+        let whole = clean(&format!("{}/{name}", run.experiment()));
+        print::line(&format!("{whole}  {rows}  from {} in {place}", source.format.name()));
         if let Some(old) = overwritten {
             let (old, new) = (clean(&old.name()), clean(name));
             print::note(&format!("{place} was overwritten: {old} keeps what it held, {new} is new"));

@@ -1,7 +1,7 @@
 //! Starts a run as `run` and `exec` do: on this machine, in the queue or with a launcher.
 
 use anyhow::Result;
-use gradtop_host::{Launcher, Start, start_queued_blocking};
+use gradtop_host::{DeviceChoice, Exec, Launcher, Start, device, start_queued_blocking};
 use gradtop_store::RunDir;
 use serde_json::Value;
 
@@ -36,6 +36,12 @@ impl Starting {
     /// Starts a run where the options say. Returns the exit code.
     pub(crate) fn start(&self, context: &Context, signals: Signals, start: Start) -> Result<i32> {
         let launcher = self.on.elsewhere(context, self.queue)?;
+        if launcher.is_none()
+            && let Start::Exec(Exec { device: choice @ DeviceChoice::Cuda(_), .. }) = &start
+            && let Err(why) = device::gpus()
+        {
+            print::warn(format!("whether there is a {choice} cannot be checked: {why}"));
+        }
         if self.queue {
             return self.enqueue(context, start);
         }

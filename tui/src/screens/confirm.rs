@@ -85,6 +85,10 @@ impl Screen for Confirm {
         KEYS.keys()
     }
 
+    fn follow(&mut self, moved: &dyn Fn(&mut RunId)) {
+        self.runs.iter_mut().for_each(moved);
+    }
+
     fn press(&mut self, _shared: &mut Shared, key: &str) -> Option<Vec<Effect>> {
         let mut effects = vec![Effect::Close];
         if KEYS.find(key)? {

@@ -80,6 +80,9 @@ pub(crate) trait Screen: std::fmt::Debug {
         Vec::new()
     }
 
+    /// Follows runs that have moved to another folder, as when they leave the queue: `moved` updates an id.
+    fn follow(&mut self, _moved: &dyn Fn(&mut RunId)) {}
+
     /// Handles an answer; `None` if it is not for this screen.
     fn answer(&mut self, _shared: &mut Shared, _answer: &Answer) -> Option<Vec<Effect>> {
         None

@@ -55,6 +55,10 @@ impl Screen for Tags {
         KEYS.keys()
     }
 
+    fn follow(&mut self, moved: &dyn Fn(&mut RunId)) {
+        self.runs.iter_mut().for_each(moved);
+    }
+
     fn press(&mut self, _shared: &mut Shared, key: &str) -> Option<Vec<Effect>> {
         if !KEYS.find(key)? {
             return Some(vec![Effect::Close]);

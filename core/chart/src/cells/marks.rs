@@ -1,6 +1,6 @@
 //! Lines, bands, points, bars and rules in character cells.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::canvas::Canvas;
 use super::raster::{Layer, Pen, Raster};
@@ -15,8 +15,15 @@ use crate::scale::{Measure, Span};
 use crate::ticks::Powers;
 use crate::{Chart, Counted, Field, Mark, Shape, Where};
 
-/// Draws all marks except heatmaps and pictures.
-pub(super) fn marks(canvas: &mut Canvas, chart: &Chart, domain: &Domain, area: Area, look: Theme) {
+/// Draws all marks except heatmaps and pictures. Returns the columns of the horizontal axis that have a mark of a value
+/// without a position.
+pub(super) fn marks(
+    canvas: &mut Canvas,
+    chart: &Chart,
+    domain: &Domain,
+    area: Area,
+    look: Theme,
+) -> BTreeSet<usize> {
     for mark in &chart.marks {
         if let Shape::Bars { x, y, width } = &mark.shape {
             let fill = (bar_fill(chart, mark, look), look.glyphs.ascii());
@@ -46,7 +53,8 @@ pub(super) fn marks(canvas: &mut Canvas, chart: &Chart, domain: &Domain, area: A
                 if (lined > 1 || x.len() == 1) && !mark.faint {
                     glyphs.extend(line_markers(&thinned, &ruler, mark, chart.turn_of(i), area, look));
                 }
-                odd.extend(thinned.odd.iter().map(|(at, o)| (*at as usize / look.glyphs.dots().0, *o)));
+                let column = |at: i32| (at as usize / look.glyphs.dots().0).min(area.width - 1);
+                odd.extend(thinned.odd.iter().map(|(at, o)| (column(*at), *o)));
             }
             Shape::Band { x, low, high } => band(&mut raster, (x, low, high), &ruler, pen),
             Shape::Scatter { x, y, joined } => {
@@ -78,15 +86,16 @@ pub(super) fn marks(canvas: &mut Canvas, chart: &Chart, domain: &Domain, area: A
         taken.push((row, column, column + 1));
     }
     words(canvas, chart, area, domain, taken);
-    for (column, o) in odd {
-        let (x, y) = (area.left + column.min(area.width - 1), area.top + area.height);
-        canvas.put(x, y, odd_glyph(o, look.glyphs.ascii()), Ink::Alert);
+    for (column, odd) in &odd {
+        let (x, y) = (area.left + column, area.top + area.height);
+        canvas.put(x, y, odd_glyph(*odd, look.glyphs.ascii()), Ink::Alert);
     }
     for mark in &chart.marks {
         if let (Shape::Rule { at }, Some(name)) = (&mark.shape, &mark.name) {
             rule_label(canvas, *at, name, domain, mark, area, look);
         }
     }
+    odd.into_iter().map(|(column, _)| column).collect()
 }
 
 /// Draws texts to the right of their points, or to the left at the plot's edge. Texts that would cover a marker or

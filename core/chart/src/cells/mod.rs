@@ -109,13 +109,18 @@ pub fn chart(chart: &Chart, (width, height): (usize, usize), look: Theme, title:
     let x_ticks = known.across(&chart.x, horizontal_ticks(&chart.x, &domain.x, area.width));
     horizontal_axis(&mut canvas, &domain.x, &x_ticks, area, chart.cursor.as_ref(), look);
     let x_caption = chart.x.caption();
-    // At the end of its axis, where it needs no line of its own.
-    let start = (area.left + area.width).saturating_sub(width_of(&x_caption) + 1);
-    if chart.terse && !x_caption.is_empty() && start > area.left + area.width / 2 {
-        canvas.text(start, area.top + area.height, &format!(" {x_caption}"), Ink::Dim);
-    }
     fields::fields(&mut canvas, chart, &domain, area, look);
-    marks::marks(&mut canvas, chart, &domain, area, look);
+    let marked = marks::marks(&mut canvas, chart, &domain, area, look);
+    if chart.terse && !x_caption.is_empty() {
+        // On its axis, where it needs no line of its own: at the end, or before the marks of values without a position.
+        let words = format!(" {x_caption}");
+        let width = width_of(&words);
+        let is_free = |start: &usize| !(*start..*start + width).any(|column| marked.contains(&column));
+        let mut starts = (area.width / 2 + 1..(area.width + 1).saturating_sub(width)).rev();
+        if let Some(start) = starts.find(is_free) {
+            canvas.text(area.left + start, area.top + area.height, &words, Ink::Dim);
+        }
+    }
     let mut y = area.top + area.height + 2;
     if !chart.terse && !x_caption.is_empty() {
         let caption = head::cut(&x_caption, width, ascii);

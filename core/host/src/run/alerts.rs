@@ -166,11 +166,11 @@ impl Armed {
         now.filter(|_| !before).and_then(|message| self.says(message))
     }
 
-    /// Processes a row. Returns a description if the rule's condition now holds for its series; `None` if it does not
-    /// or the rule is not about the series.
+    /// Processes a row. Returns a description with the step if the rule's condition now holds for its series; `None` if
+    /// it does not or the rule is not about the series.
     fn judge(&mut self, manifest: &Manifest, seen: &Seen<'_>) -> Option<String> {
         if let Some(holds) = self.rule.holds(seen.key, seen.value) {
-            return holds.then(|| self.rule.words(seen.value));
+            return holds.then(|| format!("{} at step {}", self.rule.words(seen.value), seen.step));
         }
         if !self.trends.contains_key(seen.key) {
             self.trends.insert(seen.key.clone(), Trend::of(&self.rule, seen.key, manifest));
@@ -333,8 +333,6 @@ impl Judge {
     /// Compares the run with others of its sweep until it is to be stopped.
     fn early(&mut self) {
         let Some(why) = self.median.as_mut().and_then(Median::look) else { return };
-        self.events.append(&Event::Alert { message: why.clone() }).ok();
-        self.events.flush().ok();
         self.stop.set(why).ok();
         self.median = None;
     }
@@ -378,7 +376,7 @@ fn judge_row(
         match armed.judge(manifest, seen) {
             Some(words) if !armed.held.contains(seen.key) => {
                 armed.held.insert(seen.key.clone());
-                let text = || format!("{} is {words} at step {}", seen.key.path(), seen.step);
+                let text = || format!("{} is {words}", seen.key.path());
                 said.extend(seen.new.then(|| armed.says(text())).flatten().map(|text| (at, seen.step, text)));
             }
             Some(_) => {}

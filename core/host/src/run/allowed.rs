@@ -65,7 +65,10 @@ pub enum Why {
         experiment: String,
     },
     /// The command was not declared resumable.
-    #[error("cannot be resumed: its command was started without --resumable; start a new run")]
+    #[error(
+        "cannot be resumed: its command was started without --resumable; `gradtop resume --restart` starts it over \
+         with the same seed"
+    )]
     CommandNotResumable,
     /// The keeper and sink are gone, but the command still runs.
     #[error(

@@ -10,6 +10,7 @@ use gradtop_store::{
     Goal, Manifest, MetricInfo, RunDir, SeriesKey, State, Tailer, list_runs, read_manifest, read_notes,
     read_status, split_rank,
 };
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::text::short;
@@ -99,10 +100,12 @@ struct Followed {
     /// The rank of the split that represents the run.
     rank: u8,
     curve: Curve,
+    /// How often it was set back by a resume.
+    restarts: u64,
     /// Whether it counts: it did not fail and can be read.
     counts: bool,
-    /// Whether it will log nothing more.
-    over: bool,
+    /// When its status was written, if that was its end and all rows up to it have been read. It may be resumed later.
+    ended: Option<Timestamp>,
 }
 
 impl Followed {
@@ -115,16 +118,24 @@ impl Followed {
             info: manifest.metrics.iter().find(|info| info.name == metric).cloned(),
             rank: u8::MAX,
             curve: Curve::default(),
+            restarts: 0,
             counts: true,
-            over: false,
+            ended: None,
         }
     }
 
     fn look(&mut self) {
-        if self.over {
+        let status = read_status(&self.run).ok();
+        let ended = status.as_ref().filter(|status| status.state.is_final()).map(|status| status.updated);
+        if ended.is_some() && ended == self.ended {
             return;
         }
-        let state = read_status(&self.run).map(|status| status.state);
+        // Rows that cannot be read now are read next time.
+        let Ok(restarts) = self.tailer.look_back() else { return };
+        if restarts != self.restarts {
+            // All rows are returned again, without those that the resume set aside.
+            (self.restarts, self.rank, self.curve) = (restarts, u8::MAX, Curve::default());
+        }
         let (info, rank, curve) = (self.info.as_ref(), &mut self.rank, &mut self.curve);
         let mut whole = false;
         while !whole {
@@ -137,14 +148,13 @@ impl Followed {
                     slice.step.iter().zip(slice.value).for_each(|(step, value)| curve.push(*step, *value));
                 }
             });
-            // Rows that cannot be read now are read next time.
             if read.is_err() {
                 return;
             }
             whole = self.tailer.at_end();
         }
-        self.counts = !matches!(state, Ok(State::Failed | State::Crashed) | Err(_));
-        self.over = state.is_ok_and(State::is_final);
+        self.counts = status.is_some_and(|s| !matches!(s.state, State::Failed | State::Crashed));
+        self.ended = ended;
     }
 }
 
@@ -179,7 +189,7 @@ impl Median {
         let others = || self.others.values().flatten().filter(|other| other.counts);
         let step = self.own.curve.last;
         let status = read_status(&self.own.run).unwrap_or_default();
-        let longest = || others().filter(|other| other.over).map(|other| other.curve.last).max();
+        let longest = || others().filter(|other| other.ended.is_some()).map(|other| other.curve.last).max();
         let far_enough = match self.rule.after {
             Some(after) => step.try_into().is_ok_and(|step: u64| step >= after),
             None if status.total > 0 => status.done >= status.total.div_ceil(QUARTER),
@@ -235,7 +245,43 @@ pub fn median(mut of: Vec<f64>) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use gradtop_store::{Recorder, RecorderOptions, RunLock, Status, prepare_resume, write_status};
+    use gradtop_tests::made::{Made, run};
+
     use super::*;
+
+    #[test]
+    fn a_run_that_crashed_counts_again_once_it_is_resumed() {
+        let mut made = Made::new();
+        let dir = made.make(&run("fit", "a", 60).at(State::Crashed, 0));
+        let log = |steps: std::ops::RangeInclusive<i64>, value: f64| {
+            let recorder = Recorder::open(&dir, RecorderOptions::default()).unwrap();
+            let loss = recorder.series(&SeriesKey::metric("loss"), None).unwrap();
+            for step in steps {
+                recorder.log(step, None, [(loss, value)]);
+                if step == 2 {
+                    recorder.checkpoint(step, None, |_| Ok(())).unwrap();
+                }
+            }
+            recorder.finish().unwrap();
+        };
+        let mut followed = Followed::new(&dir, &read_manifest(&dir).unwrap(), "loss");
+        log(1..=4, 1.0);
+        followed.look();
+        assert_eq!((followed.counts, followed.curve.last), (false, 4));
+        // It ends before it is looked at again.
+        prepare_resume(&dir, &RunLock::acquire(&dir).unwrap(), None).unwrap();
+        log(3..=8, 5.0);
+        let before = read_status(&dir).unwrap();
+        let updated = before.updated + Duration::from_secs(1);
+        write_status(&dir, &Status { state: State::Finished, updated, ..before }).unwrap();
+        followed.look();
+        assert_eq!((followed.counts, followed.curve.last), (true, 8));
+        // The rows that the resume set aside are forgotten.
+        assert_eq!(followed.curve.average(8, Goal::Min), (2.0 * 1.0 + 6.0 * 5.0) / 8.0);
+    }
 
     #[test]
     fn averages_and_the_best_are_those_of_the_values() {

@@ -77,7 +77,7 @@ impl Trend {
         Self::Drift { first: Vec::with_capacity(MEANT), last: VecDeque::with_capacity(MEANT) }
     }
 
-    /// Processes a row and returns a message if the rule's condition holds now.
+    /// Processes a row. Returns a description with the step if the rule's condition holds now.
     pub(crate) fn push(&mut self, step: i64, time_us: i64, value: f64) -> Option<String> {
         match self {
             Self::Drift { first, last } => {
@@ -98,7 +98,7 @@ impl Trend {
                 let far = now > most + (TIMES - 1.0) * begin.abs() && now > most + SPREADS * spread;
                 (last.len() == MEANT && far).then(|| {
                     format!(
-                        "{} on average of {MEANT} values, and was {} at its beginning,",
+                        "{} on average of {MEANT} values, and was {} at its beginning, at step {step}",
                         short(now),
                         short(begin)
                     )
@@ -113,7 +113,8 @@ impl Trend {
                             *since = step;
                         }
                         (step - *since >= *patience).then(|| {
-                            format!("{}, no better than {} at step {since},", short(value), short(*than))
+                            let (now, best) = (short(value), short(*than));
+                            format!("{now} at step {step}, no better than {best} at step {since}")
                         })
                     }
                     _ => {
@@ -135,8 +136,9 @@ impl Trend {
                     *since = None;
                 }
                 let idle = time_us - *since.get_or_insert(time_us);
-                (idle >= i64::try_from(limit.as_micros()).unwrap_or(i64::MAX))
-                    .then(|| format!("{value:.0} %, and at most {IDLE} % for {},", seconds(*limit)))
+                (idle >= i64::try_from(limit.as_micros()).unwrap_or(i64::MAX)).then(|| {
+                    format!("{value:.0} %, and at most {IDLE} % for {}, at step {step}", seconds(*limit))
+                })
             }
         }
     }

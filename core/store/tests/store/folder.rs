@@ -55,6 +55,10 @@ fn names_of_runs() {
     assert_eq!(find("demo/other").unwrap(), "other");
     assert_eq!(find("last").unwrap(), "other-2");
     assert!(matches!(find("demo"), Err(StoreError::Ambiguous { candidates, .. }) if candidates.len() == 2));
+    let many = |count| StoreError::Ambiguous { name: "a".into(), candidates: vec!["e/a".into(); count] };
+    assert!(many(8).to_string().contains("e/a, e/a: give more") && !many(8).to_string().contains(" more:"));
+    let named = many(45).to_string();
+    assert!(named.matches("e/a").count() == 8 && named.contains("e/a and 37 more: give"), "{named}");
     assert!(find("othr-2").unwrap_err().to_string().contains("did you mean other-2"), "{:?}", find("othr-2"));
     assert_eq!(list_runs(runs).len(), 4);
     assert_eq!(list_runs(&runs.join("nowhere")), []);

@@ -77,6 +77,15 @@ fn the_only_value_of_a_metric_is_seen() {
 }
 
 #[test]
+fn the_name_of_an_axis_is_beside_the_marks_on_it() {
+    let values = (0..100).map(|i| if i > 97 { f64::INFINITY } else { f64::from(i) });
+    let data = run(vec![series(SeriesKey::metric("loss"), values, 0.0)]);
+    let screen = drawn(&data, "loss", &ChartView::default(), (70, 12), Glyphs::Braille);
+    let axis = screen.lines().find(|line| line.contains('↑')).unwrap();
+    assert!(axis.contains(" step") && axis.ends_with('↑'), "{screen}");
+}
+
+#[test]
 fn smoothing_stands_before_the_raw_values() {
     let noisy = (0..600).map(|i| 1.0 + (f64::from(i) * 2.399).sin() + f64::from(i) / 300.0);
     let data = run(vec![series(SeriesKey::metric("loss"), noisy, 0.95)]);

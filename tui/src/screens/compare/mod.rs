@@ -301,6 +301,10 @@ impl Compare {
 impl Screen for Compare {
     super::by_mode!();
 
+    fn follow(&mut self, moved: &dyn Fn(&mut RunId)) {
+        self.runs.iter_mut().for_each(moved);
+    }
+
     /// The runs of the row under the cursor.
     fn targets(&self) -> Vec<RunId> {
         let team = self.compared.teams.get(self.team());

@@ -55,7 +55,7 @@ pub(crate) struct Group {
     pub(crate) rows: Vec<Arc<RunRow>>,
     /// The number of all its runs.
     pub(crate) all: usize,
-    /// The parameters that differ between any of its runs, in declared order.
+    /// The parameters that differ between these runs, in declared order.
     pub(crate) params: Vec<String>,
     /// The headline metric, if its runs agree on one.
     pub(crate) common: Option<Common>,
@@ -85,12 +85,12 @@ impl List {
             members.push(vec![row]);
         }
         for (group, rows) in groups.iter_mut().zip(members) {
-            let views: Vec<_> = rows.iter().map(|r| &r.view).collect();
             group.all = rows.len();
-            group.params = state::differing(&views).into_iter().map(str::to_owned).collect();
-            group.common = state::common(&views);
             group.rows =
                 rows.into_iter().filter(|row| filter.takes(&row.view, shared.now)).map(Arc::clone).collect();
+            let views: Vec<_> = group.rows.iter().map(|row| &row.view).collect();
+            group.params = state::differing(&views).into_iter().map(str::to_owned).collect();
+            group.common = state::common(&views);
             by(&settings.sort, shared.now, &mut group.rows, |row| &row.view);
         }
         groups.retain(|g| !g.rows.is_empty());

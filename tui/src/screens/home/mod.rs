@@ -162,6 +162,19 @@ impl Screen for Home {
         Vec::new()
     }
 
+    /// The selection and the cursor stay on their runs.
+    fn follow(&mut self, moved: &dyn Fn(&mut RunId)) {
+        let mut selected = Vec::from_iter(std::mem::take(&mut self.selected));
+        selected.iter_mut().for_each(moved);
+        self.selected.extend(selected);
+        let typed = self.typing.as_mut().and_then(|typing| typing.spot.as_mut());
+        for spot in self.spot.as_mut().into_iter().chain(typed) {
+            if let Spot::Run(id) = spot {
+                moved(id);
+            }
+        }
+    }
+
     /// Returns the selected visible runs, else the one under the cursor.
     fn targets(&self) -> Vec<RunId> {
         let chosen = self.chosen();

@@ -4,8 +4,8 @@ use gradtop_store::{HeadlineValue, MetricInfo, ParamValue, SeriesKey, State};
 
 use crate::app::testing::{Bench, SIZES, run};
 use crate::list_view::ListView;
-use crate::screens::actions::RunAction;
-use crate::screens::effect::{Open, Task};
+use crate::screens::actions::{ActionResult, RunAction};
+use crate::screens::effect::{Answer, Open, Task};
 use gradtop_chart::cells::glyphs::Glyphs;
 use gradtop_chart::colour::Colours;
 
@@ -164,6 +164,33 @@ fn the_cursor_is_on_its_run_again_after_a_filter_that_hid_it() {
 }
 
 #[test]
+fn a_message_of_several_lines_does_not_hide_the_cursor() {
+    let names: Vec<String> = (0..20).map(|n| format!("fit-{n}")).collect();
+    let mut bench = Bench::of(names.iter().map(|name| run("fit", name, 1)).collect());
+    bench.resize(40, 15);
+    bench.keys("end");
+    let marked = |bench: &Bench| bench.screen().lines().any(|line| line.starts_with(" ›"));
+    assert!(marked(&bench), "{}", bench.screen());
+    let text = format!("fit-3: {}this rule tells no more", "loss is 25.5 at step 1200; ".repeat(2));
+    bench.answer(Answer::Done(ActionResult { text, failed: true, started: None }));
+    assert!(bench.screen().contains(" rule") && marked(&bench), "{}", bench.screen());
+}
+
+#[test]
+fn a_run_that_leaves_the_queue_stays_selected_and_under_the_cursor() {
+    let waits = |name: &str, minutes| run("fit", name, minutes).at(State::Queued, 0);
+    let mut bench = Bench::of(vec![run("fit", "a", 1).at(State::Running, 1), waits("b", 2), waits("c", 3)]);
+    let started = bench.app.shared.runs.clone();
+    bench.queue(&["b", "c"]);
+    bench.keys("home down a");
+    bench.send(crate::app::Msg::Runs(started));
+    let names = |bench: &Bench| bench.targets().iter().map(|id| id.dir().name()).collect::<Vec<_>>();
+    assert_eq!(names(&bench), ["a", "b", "c"]);
+    bench.keys("esc");
+    assert_eq!(names(&bench), ["b"]);
+}
+
+#[test]
 fn the_cursor_stays_on_its_run() {
     let mut bench = full();
     bench.keys("down");
@@ -253,6 +280,23 @@ fn a_filter_narrows_as_it_is_typed() {
     bench.type_text("nothing-like-this");
     bench.keys("enter");
     insta::assert_snapshot!("filter_without_match", bench.screen());
+}
+
+#[test]
+fn the_columns_are_of_the_parameters_that_differ_among_what_is_shown() {
+    let text = |v: &str| ParamValue::Text(v.into());
+    let spec = |name: &str, lr| run("fit", name, 3).param("lr", ParamValue::Float(lr));
+    let mut bench = Bench::of(vec![
+        spec("a-1", 0.5).param("model", text("shallow")),
+        spec("a-2", 0.25).param("model", text("shallow")),
+        spec("b", 0.25).param("model", text("deep")),
+    ]);
+    let titles = |bench: &Bench| bench.screen().lines().find(|l| l.contains("state ")).unwrap().to_owned();
+    assert!(titles(&bench).contains(" lr ") && titles(&bench).contains(" model "), "{}", bench.screen());
+    bench.keys("/");
+    bench.type_text("name:a*");
+    bench.keys("enter");
+    assert!(titles(&bench).contains(" lr ") && !titles(&bench).contains(" model "), "{}", bench.screen());
 }
 
 #[test]

@@ -435,6 +435,10 @@ impl RunScreen {
 impl Screen for RunScreen {
     super::by_mode!();
 
+    fn follow(&mut self, moved: &dyn Fn(&mut RunId)) {
+        moved(&mut self.id);
+    }
+
     fn name(&self) -> Option<String> {
         Some(self.id.dir().name())
     }
