@@ -263,6 +263,13 @@ fn a_run_that_should_move_and_does_not_gives_no_sign() {
     write_status(&run, &Status { schema: 1, state: State::Paused, ..Status::default() }).unwrap();
     age(run.status());
     assert_eq!(view(&run).unwrap().silent_for(), None);
+    // One that is at work and logs nothing has been silent since its last row.
+    let updated = jiff::Timestamp::now();
+    let quiet_since = Some(updated - Duration::from_secs(25));
+    let status = Status { schema: 1, state: State::Running, updated, quiet_since, ..Status::default() };
+    write_status(&run, &status).unwrap();
+    let quiet = view(&run).unwrap();
+    assert!(!quiet.gives_no_sign() && quiet.silent_for().unwrap().as_secs() >= 25);
     drop(lock);
     assert_eq!(view(&run).unwrap().silent_for(), None);
 }

@@ -64,6 +64,11 @@ impl Session {
         Some(self.step.load(Ordering::Relaxed)).filter(|s| *s != i64::MIN)
     }
 
+    /// Returns a count of what was logged and done, to notice when that ends.
+    pub(crate) fn signs(&self) -> u64 {
+        self.signs.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn epoch(&self) -> Option<f64> {
         Some(f64::from_bits(self.epoch.load(Ordering::Relaxed))).filter(|e| !e.is_nan())
     }
