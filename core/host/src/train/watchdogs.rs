@@ -56,6 +56,7 @@ impl Watchdogs {
         system: System,
     ) -> std::io::Result<Self> {
         first.quiet_since = None;
+        session.inherit(&first);
         // At once, so that it names the training process even if that hangs immediately.
         write_status(&session.run, &first).ok();
         keep_reserve(&session.run);
@@ -345,6 +346,9 @@ impl Display {
             self.began = Some(now.checked_sub(ago).unwrap_or(now));
         }
         let elapsed = self.began.map_or(0.0, |began| (now - began).as_secs_f64());
+        // Until a resumed run reports its progress, that of before is shown.
+        let (done, total) =
+            if total > 0 { (done, total) } else { (done.max(self.shown.done), self.shown.total) };
         let orphaned = session.orphaned.load(Ordering::Acquire);
         let (headline, headline_is_part) = session.headline();
         let mut next = Status {

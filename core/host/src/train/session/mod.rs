@@ -14,7 +14,8 @@ use std::thread::ThreadId;
 
 use gradtop_abi as abi;
 use gradtop_store::{
-    Ending, Event, EventLog, MAX_SERIES, Manifest, MetricInfo, Recorder, RunDir, SeriesKey, State, StoreError,
+    Ending, Event, EventLog, HeadlineValue, MAX_SERIES, Manifest, MetricInfo, Recorder, RunDir, SeriesKey,
+    State, StoreError,
 };
 use jiff::Timestamp;
 use parking_lot::{Condvar, Mutex, RwLock};
@@ -84,6 +85,8 @@ pub(crate) struct Session {
     divergence: Mutex<Divergence>,
     diverged_events: AtomicU32,
     headline: Mutex<Vec<(u32, SeriesKey)>>,
+    /// The headline values from before a resume, and whether there were more.
+    headline_before: Mutex<(Vec<HeadlineValue>, bool)>,
     figures: Mutex<()>,
     /// What has been said of declared figures.
     warned: Mutex<HashSet<String>>,
@@ -131,6 +134,7 @@ impl Session {
             divergence: Mutex::default(),
             diverged_events: AtomicU32::new(0),
             headline: Mutex::default(),
+            headline_before: Mutex::default(),
             figures: Mutex::default(),
             warned: Mutex::default(),
             step: AtomicI64::new(i64::MIN),
