@@ -47,7 +47,8 @@ fn alerts_are_events_and_reach_the_hook_one_by_one() {
     let sandbox = Sandbox::with(&[])
         .and_env("GRADTOP_ALERTS_RULES", "non-finite, failure")
         .and_env("GRADTOP_ALERTS_HOOK", &hook);
-    let args = ["exec", "--name", "a", "--alert", "loss > 12", "--", "sh", "-c", SCRIPT];
+    let args =
+        ["exec", "--name", "a", "--alert", "loss > 12", "--alert", "los > 1", "--", "sh", "-c", SCRIPT];
     let said = sandbox.gradtop(&args).expect_code(1);
     let run = sandbox.find("a");
     assert_eq!(run.view().state, State::Failed);
@@ -62,6 +63,8 @@ fn alerts_are_events_and_reach_the_hook_one_by_one() {
         (lines.len() == expected.len()).then_some(lines)
     });
     assert_eq!(alerts(&run), expected);
+    assert!(said.out.contains("the alert \"los > 1\" was about no series of this run"), "{}", said.out);
+    assert!(!said.out.contains("\"loss > 12\" was about"), "{}", said.out);
     // Those of rows were there when the end was seen, and that of the end takes no place of theirs.
     assert!(expected[..2].iter().all(|alert| said.out.contains(alert)), "{}", said.out);
     assert_eq!(

@@ -156,6 +156,8 @@ struct Armed {
     /// Whether its condition held at the last evaluation: an alert is raised when that begins.
     holds: bool,
     raised: u32,
+    /// Whether it is about any series of the run.
+    matched: bool,
     /// The series for which the condition holds, for rules about rows.
     held: BTreeSet<SeriesKey>,
     /// The state of each series that the rule is about.
@@ -164,7 +166,7 @@ struct Armed {
 
 impl Armed {
     fn new(rule: Rule) -> Self {
-        Self { rule, holds: false, raised: 0, held: BTreeSet::new(), trends: BTreeMap::new() }
+        Self { rule, holds: false, raised: 0, matched: false, held: BTreeSet::new(), trends: BTreeMap::new() }
     }
 
     /// Counts an alert and returns its message; `None` once the maximum is reached.
@@ -255,6 +257,7 @@ impl Judge {
             self.rows();
             // Hooks may take their time.
             if let Ok(Told::Rows(answer)) = &told {
+                self.tell_unmatched();
                 answer.send(()).ok();
             }
             self.call_hook();
@@ -284,6 +287,9 @@ impl Judge {
             let read = self.tailer.poll_slices(READING, |slice| {
                 if !slice.key.metric.starts_with("system/") {
                     *moved = Instant::now();
+                }
+                for armed in rules.iter_mut() {
+                    armed.matched |= armed.rule.reads(slice.key);
                 }
                 if let Some((pace, known)) = pace {
                     if slice.key.metric == TRAINED {
@@ -319,6 +325,21 @@ impl Judge {
             let slow = self.pace.as_ref().and_then(|(pace, _)| pace.slow());
             self.pace(step, time_us >= since, slow);
         }
+    }
+
+    /// Warns about rules given for the run that are about nothing it has logged.
+    fn tell_unmatched(&self) {
+        if read_status(&self.run).ok().and_then(|status| status.step).is_none() {
+            return;
+        }
+        let given = |rule: &Rule| self.manifest.alerts.iter().any(|text| text.parse().as_ref() == Ok(rule));
+        for armed in &self.rules {
+            if armed.rule.needs_a_series() && !armed.matched && given(&armed.rule) {
+                let message = format!("the alert \"{}\" was about no series of this run", armed.rule);
+                self.events.append(&Event::Warning { message }).ok();
+            }
+        }
+        self.events.flush().ok();
     }
 
     /// Evaluates the pace of steps.
