@@ -148,7 +148,7 @@ fn following_in_the_background_begins_before_there_are_rows() {
         .expect_code(0)
         .json();
     assert!(said["run"].is_null() && said["pid"].is_u64(), "{said}");
-    fs::write(folder.join("metrics.csv"), "step,loss\n1,0.5\n2,0.25\n").unwrap();
+    fs::write(folder.join("metrics.csv"), "step,loss\n0,0.5\n1,0.25\n").unwrap();
     // Readers would take the folder's name for no value.
     until_steps(&sandbox, "run-null", 2);
     sandbox.gradtop(&["stop", "run-null"]).expect_code(0);
