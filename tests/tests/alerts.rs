@@ -47,8 +47,9 @@ fn alerts_are_events_and_reach_the_hook_one_by_one() {
     let sandbox = Sandbox::with(&[])
         .and_env("GRADTOP_ALERTS_RULES", "non-finite, failure")
         .and_env("GRADTOP_ALERTS_HOOK", &hook);
-    let args = ["exec", "--name", "a", "--alert", "loss > 12", "--", "sh", "-c", SCRIPT];
-    sandbox.gradtop(&args).expect_code(1);
+    let args =
+        ["exec", "--name", "a", "--alert", "loss > 12", "--alert", "los > 1", "--", "sh", "-c", SCRIPT];
+    let said = sandbox.gradtop(&args).expect_code(1);
     let run = sandbox.find("a");
     assert_eq!(run.view().state, State::Failed);
     let expected = [
@@ -62,6 +63,16 @@ fn alerts_are_events_and_reach_the_hook_one_by_one() {
         (lines.len() == expected.len()).then_some(lines)
     });
     assert_eq!(alerts(&run), expected);
+    assert!(said.out.contains("the alert \"los > 1\" was about no series of this run"), "{}", said.out);
+    assert!(!said.out.contains("\"loss > 12\" was about"), "{}", said.out);
+    // Those of rows were there when the end was seen, and that of the end takes no place of theirs.
+    assert!(expected[..2].iter().all(|alert| said.out.contains(alert)), "{}", said.out);
+    assert_eq!(
+        run.view().alert.map(|alert| (alert.message, alert.of_end)),
+        Some((expected[1].clone(), false))
+    );
+    let listed = sandbox.gradtop(&["list", "a"]).expect_code(0);
+    assert!(!listed.out.contains("alert: failed"), "{}", listed.out);
     let messages: Vec<&str> = events.iter().map(|event| event["message"].as_str().unwrap()).collect();
     assert_eq!(messages, expected);
     assert_eq!(events[0]["rule"], "loss > 12");

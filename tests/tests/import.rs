@@ -139,6 +139,22 @@ fn following_goes_on_in_the_background() {
     assert_eq!(sandbox.find("mine").view().state, State::Stopped);
 }
 
+#[test]
+fn following_in_the_background_begins_before_there_are_rows() {
+    let sandbox = Sandbox::with(&[]);
+    let folder = sandbox.path().join("null");
+    fs::create_dir(&folder).unwrap();
+    let said = sandbox
+        .gradtop(&["import", folder.to_str().unwrap(), "--follow", "--detach", "--json"])
+        .expect_code(0)
+        .json();
+    assert!(said["run"].is_null() && said["pid"].is_u64(), "{said}");
+    fs::write(folder.join("metrics.csv"), "step,loss\n0,0.5\n1,0.25\n").unwrap();
+    // Readers would take the folder's name for no value.
+    until_steps(&sandbox, "run-null", 2);
+    sandbox.gradtop(&["stop", "run-null"]).expect_code(0);
+}
+
 /// The number of rows that pandas and pyarrow read from an exported file, and the sum of the values.
 fn pyarrow(sandbox: &Sandbox, file: &str) -> serde_json::Value {
     let script = "import sys, json, pyarrow.parquet as pq, pyarrow.csv as csv\n\

@@ -240,7 +240,7 @@ pub(crate) fn run_name(text: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_') { c } else { '-' };
     let name: String = text.chars().map(plain).take(90).collect();
     let name = name.trim_matches(['-', '.']);
-    if name.starts_with(|c: char| c.is_ascii_alphabetic()) && name != "last" {
+    if gradtop_store::validate_name(name).is_ok() {
         name.to_owned()
     } else {
         format!("run-{name}").trim_end_matches('-').to_owned()

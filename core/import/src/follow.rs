@@ -23,6 +23,8 @@ const OPEN: usize = 32;
 pub enum News {
     /// A run is now being followed.
     Begun(gradtop_store::RunDir),
+    /// Everything was read once, and nothing has a row yet.
+    Waiting,
     /// A source cannot be read further, for this reason.
     Trouble(Source, crate::error::ImportError),
 }
@@ -69,7 +71,11 @@ impl Follower {
 
     fn turn_until(&mut self, stop: &mut impl FnMut() -> bool, news: &mut impl FnMut(News)) -> Result<()> {
         loop {
+            let first = self.searched.is_none();
             let more = self.turn(stop, news)?;
+            if first && self.followed.iter().all(|f| f.announced.is_none()) {
+                news(News::Waiting);
+            }
             let over = !self.followed.is_empty() && self.followed.iter().all(|f| f.import.over);
             if stop() || over {
                 return Ok(());

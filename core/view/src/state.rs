@@ -401,16 +401,18 @@ pub fn took_words(view: &View, now: Timestamp) -> Option<String> {
     Some(number::duration(took(view, now)?) + &trained.unwrap_or_default())
 }
 
-/// Returns `no sign for 35 s` for an active run that is silent, with the reason if known.
+/// Returns `no sign for 35s` for an active run that is silent, with the reason if known, or `no row for 35s` if it only
+/// logs nothing.
 pub fn silence(view: &View) -> Option<String> {
     let quiet = view.silent_for()?;
+    let what = if view.gives_no_sign() { "sign" } else { "row" };
     let why = match view.suspended() {
         Some(Suspended::Trainer) => ": its trainer is suspended (SIGSTOP)",
         Some(Suspended::Keeper) => ": its keeper is suspended (SIGSTOP)",
         Some(Suspended::Both) => ": its trainer and its keeper are suspended (SIGSTOP)",
         None => "",
     };
-    Some(format!("no sign for {}{why}", number::duration(quiet.as_secs() as f64)))
+    Some(format!("no {what} for {}{why}", number::duration(quiet.as_secs() as f64)))
 }
 
 /// Returns a run as JSON: the fields of `list --json`, `show --json`, and of `run` and `wait` with `--json`.

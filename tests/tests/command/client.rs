@@ -16,6 +16,8 @@ run = gradtop.init(metrics={"loss": "min"}, params={"lr": 0.5, "net": {"width": 
 total, hold = int(sys.argv[1]), int(sys.argv[2])
 start = 0
 if run.resume_dir:
+    if os.path.exists(sys.argv[3] + ".fail"):
+        raise SystemExit(5)
     start = int((run.resume_dir / "step").read_text()) + 1
 for step in run.steps(total, start):
     run.log(step, loss=1 / (step + 1), split="train", epoch=step / 10)
@@ -86,6 +88,14 @@ fn the_client_logs_pauses_saves_stops_and_resumes() {
     assert!(steps.is_sorted_by(|a, b| a < b), "no step twice");
     assert!(run.events().contains("was restarted"), "{}", run.events());
     assert_eq!(read_table(&run.dir, "end").unwrap().rows(), 2);
+
+    // One that ends before its first new row has what it had.
+    let before = run.status();
+    fs::write(gate.with_added_extension("fail"), "").unwrap();
+    sandbox.gradtop(&["resume", "a"]).expect_code(1);
+    let after = run.status();
+    assert_eq!((after.state, after.headline, after.total), (State::Failed, before.headline, 1_000_000));
+    assert_eq!((after.step, after.done), (before.step, before.done));
 }
 
 #[test]

@@ -155,6 +155,9 @@ fn follow(target: Target, args: &Args) -> Result<i32> {
                 print::json(&json!({ "run": run.name() })).ok();
             }
             News::Begun(run) => print::line(&clean(&run.name())),
+            // Read by `detach`.
+            News::Waiting if args.alone => print::line(""),
+            News::Waiting => {}
             News::Trouble(source, e) => {
                 code = crate::failure::ERROR;
                 print::error(&format!("{}: {}", clean(&source.name), clean(&e.to_string())), None);
@@ -164,7 +167,7 @@ fn follow(target: Target, args: &Args) -> Result<i32> {
     Ok(code)
 }
 
-/// Starts a process that follows the path, and returns once it has found a run or failed.
+/// Starts a process that follows the path, and returns once it has read what is there or failed.
 fn detach(target: &Target, args: &Args) -> Result<i32> {
     use std::io::BufRead as _;
     use std::process::{Command, Stdio};
@@ -187,11 +190,16 @@ fn detach(target: &Target, args: &Args) -> Result<i32> {
             .help("without --detach it says why")
             .into());
     }
-    let run = first.trim_end();
+    let run = Some(first.trim_end()).filter(|run| !run.is_empty());
+    let pid = child.id();
     if args.json {
-        print::json(&json!({ "run": run, "pid": child.id() }))?;
-    } else {
+        print::json(&json!({ "run": run, "pid": pid }))?;
+    } else if let Some(run) = run {
         print::line(&format!("{run} is followed in the background; `gradtop stop {run}` ends that"));
+    } else {
+        let path = clean(&print::short(&args.path));
+        print::line(&format!("{path} has no rows yet; it is followed in the background by process {pid}"));
+        print::note(&format!("its first row begins a run; until then, `kill {pid}` ends that"));
     }
     Ok(0)
 }

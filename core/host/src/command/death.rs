@@ -107,6 +107,8 @@ mod tests {
         let cause = |text: &str| Some(text.to_owned());
         assert_eq!(judge(0, "bye\n", None), (State::Finished, None));
         assert_eq!(judge(3 << 8, "a\nlast\n\n", None), (State::Failed, cause("exit code 3: last")));
+        let bar = "step 1\n\r  0%|    | 0/30\r 50%|##  | 15/30\r";
+        assert_eq!(judge(1 << 8, bar, None), (State::Failed, cause("exit code 1: 50%|##  | 15/30")));
         assert_eq!(judge(1 << 8, "", None), (State::Failed, cause("exit code 1")));
         assert_eq!(judge(libc::SIGSEGV, "", None), (State::Crashed, cause("SIGSEGV")));
         assert_eq!(judge(libc::SIGKILL, "a", None), (State::Crashed, cause("SIGKILL: killed from outside")));

@@ -27,6 +27,7 @@ pub(crate) enum Message {
     Shape { shape: u32, series: Vec<Value> },
     /// Values of a step.
     Log {
+        #[serde(default, deserialize_with = "log_step")]
         step: Option<i64>,
         epoch: Option<f64>,
         values: Map<String, Value>,
@@ -189,7 +190,7 @@ fn json(text: &str) -> Result<Message, String> {
         return serde_json::from_value(Value::Object(fields)).map_err(|e| format!("message {kind}: {e}"));
     }
     // A plain JSON logger's line: {"step": 12, "loss": 0.31}.
-    let step = fields.remove("step").map(|step| step.as_i64().ok_or("step is not a whole number"));
+    let step = fields.remove("step").map(|step| whole(&step).ok_or_else(|| no_step(&step.to_string())));
     let epoch = fields.remove("epoch").and_then(|epoch| epoch.as_f64());
     Ok(Message::Log { step: step.transpose()?, epoch, values: fields, odd: None })
 }
@@ -197,10 +198,9 @@ fn json(text: &str) -> Result<Message, String> {
 /// Parses `12 loss/train=0.31 accuracy=0.9`, with or without the step.
 fn pairs(text: &str) -> Result<Message, String> {
     let mut words = text.split_whitespace().peekable();
-    let step = words.peek().and_then(|word| word.parse().ok());
-    if step.is_some() {
-        words.next();
-    }
+    let step = words.next_if(|word| !word.contains('=') && text.contains('='));
+    let read = |word: &str| step_of(word).ok_or_else(|| no_step(&quoted(word)));
+    let step = step.map(read).transpose()?;
     let (mut values, mut epoch, mut odd) = (Map::new(), None, None);
     for word in words {
         let (name, value) = match pair(word) {
@@ -224,6 +224,27 @@ fn pairs(text: &str) -> Result<Message, String> {
         return Err(odd.unwrap_or_else(|| format!("{} has no name=value", quoted(text))));
     }
     Ok(Message::Log { step, epoch, values, odd })
+}
+
+fn no_step(step: &str) -> String {
+    format!("step {step} is not a whole number, or too large")
+}
+
+/// Returns a step in any notation: `12`, `1e+06`, `1.0`. Beyond 2⁵³ only one without a point or exponent is exact.
+fn step_of(text: &str) -> Option<i64> {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    let whole = |v: &f64| v.fract() == 0.0 && v.abs() <= EXACT;
+    text.parse().ok().or_else(|| text.parse().ok().filter(whole).map(|v| v as i64))
+}
+
+/// Returns a whole number of JSON, as [`step_of`] reads it.
+fn whole(value: &Value) -> Option<i64> {
+    value.is_number().then(|| step_of(&value.to_string())).flatten()
+}
+
+fn log_step<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> {
+    let Some(step) = Option::<Value>::deserialize(from)? else { return Ok(None) };
+    whole(&step).map(Some).ok_or_else(|| serde::de::Error::custom(no_step(&step.to_string())))
 }
 
 /// Splits `loss/train=0.31` into name and value.
@@ -266,6 +287,27 @@ mod tests {
         assert_eq!(log(r#"{"step": 3, "epoch": 0.5, "loss/train": 1e-3}"#), (Some(3), Some(0.5), loss(1e-3)));
         assert_eq!(log(r#"{"do":"log","step":4,"values":{"loss/train":"inf"}}"#).2, loss(f64::INFINITY));
         assert_eq!(parse(b"  \r").unwrap(), None);
+        for whole in ["1e+06", "1000000.0", "1e6"] {
+            let lines = [
+                format!("{whole} loss/train=0.31"),
+                format!(r#"{{"step": {whole}, "loss/train": 0.31}}"#),
+                format!(r#"{{"do": "log", "step": {whole}, "values": {{"loss/train": 0.31}}}}"#),
+            ];
+            for line in lines {
+                assert_eq!(log(&line), (Some(1_000_000), None, loss(0.31)), "{line}");
+            }
+        }
+        for (line, step) in [
+            ("x loss=1", "\"x\""),
+            ("1.5 loss=1", "\"1.5\""),
+            ("99999999999999999999 loss=1", "\"99999999999999999999\""),
+            ("inf loss=1", "\"inf\""),
+            (r#"{"step": "x", "loss": 1}"#, "\"x\""),
+            (r#"{"step": 0.5, "loss": 1}"#, "0.5"),
+        ] {
+            let why = format!("step {step} is not a whole number, or too large");
+            assert_eq!(parse(line.as_bytes()).unwrap_err(), why);
+        }
         let Some(Message::Log { values, odd, .. }) = parse(b"3 a=1 b=x junk c=2").unwrap() else {
             panic!("values")
         };

@@ -17,7 +17,7 @@ pub(crate) fn last_words(output: &[u8]) -> Option<String> {
         "corrupted",
     ];
     let text = String::from_utf8_lossy(output);
-    let lines: Vec<&str> = text.lines().map(str::trim).filter(|l| !l.is_empty()).collect();
+    let lines: Vec<&str> = text.split(['\n', '\r']).map(str::trim).filter(|l| !l.is_empty()).collect();
     let after = |at: usize| lines.get(at + 1).copied().unwrap_or_default();
     // The second panic only reports that the first could not unwind.
     let tells = |at: &usize| {
@@ -38,9 +38,14 @@ pub(crate) fn with_last_words(why: &str, output: &[u8]) -> String {
     last_words(output).map_or_else(|| why.to_owned(), |words| format!("{why}: {words}"))
 }
 
-/// Returns the last non-empty line.
+/// Returns the last non-empty line; of one that overwrites itself, such as a progress bar, what it shows last.
 pub(crate) fn last_line(output: &[u8]) -> &[u8] {
-    output.split(|b| *b == b'\n').rev().map(<[u8]>::trim_ascii).find(|l| !l.is_empty()).unwrap_or_default()
+    output
+        .split(|b| matches!(b, b'\n' | b'\r'))
+        .rev()
+        .map(<[u8]>::trim_ascii)
+        .find(|l| !l.is_empty())
+        .unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -39,6 +39,8 @@ const READING: Duration = Duration::from_millis(100);
 /// Time limit of a hook.
 const HOOK: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_millis(20);
+/// How long the end of a run waits for the alerts of its rows.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// Maximum number of alerts of one rule, so that a rule about many series does not drown the others.
 const MOST: u32 = 20;
 
@@ -89,9 +91,16 @@ struct End {
     cause: Option<String>,
 }
 
+/// What the thread is told.
+enum Told {
+    /// Evaluate all rows, and answer once the alerts are written.
+    Rows(Sender<()>),
+    End(End),
+}
+
 /// The thread that evaluates a run's rules.
 pub(crate) struct Guard {
-    end: Sender<End>,
+    tell: Sender<Told>,
     thread: JoinHandle<()>,
 }
 
@@ -115,10 +124,18 @@ impl Guard {
         if alerts.rules.is_empty() && alerts.early_stop.is_none() {
             return None;
         }
-        let (end, ended) = channel();
+        let (tell, told) = channel();
         let mut judge = Judge::new(run, manifest, alerts, stop.clone());
-        let thread = std::thread::Builder::new().name("alerts".to_owned()).spawn(move || judge.work(&ended));
-        Some(Self { end, thread: thread.ok()? })
+        let thread = std::thread::Builder::new().name("alerts".to_owned()).spawn(move || judge.work(&told));
+        Some(Self { tell, thread: thread.ok()? })
+    }
+
+    /// Waits until the alerts of all rows are written: whoever sees the run's end finds them. A hook at work may delay
+    /// them, but not the end.
+    pub(crate) fn catch_up(&self) {
+        let (answer, done) = channel();
+        self.tell.send(Told::Rows(answer)).ok();
+        done.recv_timeout(PATIENCE).ok();
     }
 
     /// Reports the end and waits for the last hook. The run's lock must be released by then.
@@ -126,9 +143,9 @@ impl Guard {
         if let Ok(Status { state, cause, .. }) = read_status(run)
             && state.is_final()
         {
-            self.end.send(End { state, cause }).ok();
+            self.tell.send(Told::End(End { state, cause })).ok();
         }
-        drop(self.end);
+        drop(self.tell);
         self.thread.join().ok();
     }
 }
@@ -139,6 +156,8 @@ struct Armed {
     /// Whether its condition held at the last evaluation: an alert is raised when that begins.
     holds: bool,
     raised: u32,
+    /// Whether it is about any series of the run.
+    matched: bool,
     /// The series for which the condition holds, for rules about rows.
     held: BTreeSet<SeriesKey>,
     /// The state of each series that the rule is about.
@@ -147,7 +166,7 @@ struct Armed {
 
 impl Armed {
     fn new(rule: Rule) -> Self {
-        Self { rule, holds: false, raised: 0, held: BTreeSet::new(), trends: BTreeMap::new() }
+        Self { rule, holds: false, raised: 0, matched: false, held: BTreeSet::new(), trends: BTreeMap::new() }
     }
 
     /// Counts an alert and returns its message; `None` once the maximum is reached.
@@ -193,6 +212,8 @@ struct Judge {
     run: RunDir,
     manifest: Manifest,
     hook: Option<String>,
+    /// The alerts that it has not been told yet.
+    for_hook: Vec<String>,
     rules: Vec<Armed>,
     tailer: Tailer,
     events: EventLog,
@@ -218,6 +239,7 @@ impl Judge {
             stop,
             manifest,
             hook: alerts.hook,
+            for_hook: Vec::new(),
             rules: alerts.rules.into_iter().map(Armed::new).collect(),
             tailer,
             events: EventLog::new(run),
@@ -226,19 +248,30 @@ impl Judge {
         }
     }
 
-    fn work(&mut self, ended: &Receiver<End>) {
+    fn work(&mut self, told: &Receiver<Told>) {
         loop {
-            match ended.recv_timeout(EVERY) {
-                Err(RecvTimeoutError::Timeout) => {
-                    self.rows();
+            let told = told.recv_timeout(EVERY);
+            if matches!(told, Err(RecvTimeoutError::Disconnected)) {
+                return;
+            }
+            self.rows();
+            // Hooks may take their time.
+            if let Ok(Told::Rows(answer)) = &told {
+                self.tell_unmatched();
+                answer.send(()).ok();
+            }
+            self.call_hook();
+            match told {
+                Ok(Told::End(end)) => {
+                    self.end(&end);
+                    self.call_hook();
+                    return;
+                }
+                Ok(Told::Rows(_)) => {}
+                Err(_) => {
                     self.now();
                     self.early();
-                }
-                Err(RecvTimeoutError::Disconnected) => return,
-                Ok(end) => {
-                    self.rows();
-                    self.end(&end);
-                    return;
+                    self.call_hook();
                 }
             }
         }
@@ -254,6 +287,9 @@ impl Judge {
             let read = self.tailer.poll_slices(READING, |slice| {
                 if !slice.key.metric.starts_with("system/") {
                     *moved = Instant::now();
+                }
+                for armed in rules.iter_mut() {
+                    armed.matched |= armed.rule.reads(slice.key);
                 }
                 if let Some((pace, known)) = pace {
                     if slice.key.metric == TRAINED {
@@ -289,6 +325,21 @@ impl Judge {
             let slow = self.pace.as_ref().and_then(|(pace, _)| pace.slow());
             self.pace(step, time_us >= since, slow);
         }
+    }
+
+    /// Warns about rules given for the run that are about nothing it has logged.
+    fn tell_unmatched(&self) {
+        if read_status(&self.run).ok().and_then(|status| status.step).is_none() {
+            return;
+        }
+        let given = |rule: &Rule| self.manifest.alerts.iter().any(|text| text.parse().as_ref() == Ok(rule));
+        for armed in &self.rules {
+            if armed.rule.needs_a_series() && !armed.matched && given(&armed.rule) {
+                let message = format!("the alert \"{}\" was about no series of this run", armed.rule);
+                self.events.append(&Event::Warning { message }).ok();
+            }
+        }
+        self.events.flush().ok();
     }
 
     /// Evaluates the pace of steps.
@@ -347,17 +398,26 @@ impl Judge {
         }
     }
 
-    /// Records an alert and calls the hook.
+    /// Records an alert, for [`Self::call_hook`] too.
     fn raise(&mut self, rule: usize, step: Option<i64>, message: &str) {
         let rule = self.rules[rule].rule.to_string();
         self.events.append(&Event::Alert { message: message.to_owned() }).ok();
-        if let Some(hook) = &self.hook {
+        self.events.flush().ok();
+        if self.hook.is_some() {
             let event = serde_json::json!({
                 "run": self.manifest.run, "experiment": self.manifest.experiment.id, "path": self.run.path(),
                 "host": gradtop_store::host_name(), "time": Timestamp::now(), "rule": rule, "step": step,
                 "message": message,
             });
-            if let Err(why) = call(hook, &event.to_string()) {
+            self.for_hook.push(event.to_string());
+        }
+    }
+
+    /// Passes the recorded alerts to the hook.
+    fn call_hook(&mut self) {
+        let Some(hook) = &self.hook else { return };
+        for event in self.for_hook.drain(..) {
+            if let Err(why) = call(hook, &event) {
                 let message = format!("the hook of alerts {why}");
                 self.events.append(&Event::Warning { message }).ok();
             }

@@ -85,7 +85,7 @@ pub(crate) fn keeper_main(
     };
     let launcher = Some(launcher);
     let mut keeper =
-        Keeper { run, lock, launcher, events, terminated, early, owner, in_job, job: None, next };
+        Keeper { run, lock, launcher, events, alerts, terminated, early, owner, in_job, job: None, next };
     let code = match keeper.keep(resume) {
         Ok(true) => 0,
         Ok(false) => return 1,
@@ -96,7 +96,7 @@ pub(crate) fn keeper_main(
         }
     };
     // The run is free from here on; what follows may take a while.
-    let Keeper { run, lock, events, next, owner, .. } = keeper;
+    let Keeper { run, lock, events, alerts, next, owner, .. } = keeper;
     if let Some((owner, _)) = owner {
         owner.end(&run);
     }
@@ -154,6 +154,7 @@ struct Keeper<'a> {
     /// The launcher, until it has been notified.
     launcher: Option<File>,
     events: EventLog,
+    alerts: Option<Guard>,
     /// Whether SIGTERM was received.
     terminated: Arc<AtomicBool>,
     /// Why the run is to be stopped early in favour of others, once that is decided.
@@ -496,10 +497,9 @@ impl Keeper<'_> {
             Ok(_) => {}
             Err(e) => self.event(&Event::Warning { message: format!("the log could not be recovered: {e}") }),
         }
+        self.alerts.as_ref().inspect(|alerts| alerts.catch_up());
         let mut status = read_status(&self.run).unwrap_or_default();
-        if let Some(cause) = &mut cause {
-            *cause = crate::text::clean(cause);
-        }
+        cause = cause.map(|cause| crate::text::clean(&cause));
         status.schema = gradtop_store::SCHEMA;
         status.state = state;
         status.cause.clone_from(&cause);

@@ -403,7 +403,7 @@ pub(crate) fn set_back(
         prepare_restart(run, lock)?;
         None
     };
-    let status = Status {
+    let mut status = Status {
         schema: gradtop_store::SCHEMA,
         state: State::Queued,
         step: checkpoint.as_ref().map(|from| from.step),
@@ -414,6 +414,15 @@ pub(crate) fn set_back(
         trained_s: checkpoint.as_ref().and_then(|from| from.trained_s),
         ..Status::default()
     };
+    if let Some(from) = &checkpoint {
+        // Shown until it logs again, and if it never does.
+        (status.total, status.by_steps) = (now.total, now.by_steps);
+        if now.works_by_steps() {
+            status.done = u64::try_from(from.step.saturating_add(1)).unwrap_or(0).min(now.done);
+        }
+        (status.headline, status.headline_is_part) = (now.headline.clone(), now.headline_is_part);
+        gradtop_store::settle(run, &mut status);
+    }
     // A run of an older version has no table of parameters.
     gradtop_store::write_params_table(run, &manifest)?;
     gradtop_store::write_run_table(run, &manifest, &status)?;

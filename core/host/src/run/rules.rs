@@ -111,6 +111,14 @@ impl Rule {
         }
     }
 
+    /// Returns whether it can never match if there is no series for it.
+    pub(crate) fn needs_a_series(&self) -> bool {
+        matches!(
+            self,
+            Self::Metric { .. } | Self::Plateau { .. } | Self::Diverged(Some(_)) | Self::GpuIdle(_)
+        )
+    }
+
     /// Returns whether its condition holds for a value; `None` if the rule is not about that series, or needs more than
     /// one value.
     pub(crate) fn holds(&self, key: &SeriesKey, value: f64) -> Option<bool> {

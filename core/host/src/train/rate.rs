@@ -1,7 +1,7 @@
 //! Rates of counters.
 
 use std::collections::VecDeque;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Minimum smoothing time in seconds.
 const SMOOTHING_S: f64 = 10.0;
@@ -120,12 +120,47 @@ impl Pace {
     }
 }
 
+/// How long a run must have been quiet at least, and how many times as long as ever before.
+const QUIET: Duration = Duration::from_secs(10);
+const TIMES: u32 = 2;
+
+/// Notices when a run logs nothing for longer than is usual for it.
+#[derive(Debug, Default)]
+pub(crate) struct Quiet {
+    /// The last count of what was logged, and when it changed; no time before it first did.
+    signs: u64,
+    last: Option<Instant>,
+    longest: Duration,
+}
+
+impl Quiet {
+    /// `signs` counts what was logged before.
+    pub(crate) fn after(signs: u64) -> Self {
+        Self { signs, ..Self::default() }
+    }
+
+    /// Records the count of what was logged. Returns how long nothing was, if that is unusual.
+    pub(crate) fn note(&mut self, now: Instant, signs: u64) -> Option<Duration> {
+        let quiet = self.last.map(|then| now.saturating_duration_since(then));
+        if signs != self.signs {
+            self.longest = self.longest.max(quiet.unwrap_or_default());
+            (self.signs, self.last) = (signs, Some(now));
+            return None;
+        }
+        quiet.filter(|quiet| *quiet >= QUIET && *quiet > TIMES * self.longest)
+    }
+
+    /// Ignores the time since the last change, for a pause.
+    pub(crate) fn rest(&mut self, now: Instant) {
+        self.last = self.last.map(|_| now);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
     use super::*;
-    use std::time::Duration;
 
     #[test]
     fn what_was_done_before_is_no_speed() {
@@ -225,5 +260,27 @@ mod tests {
         assert!((9.9..12.0).contains(&rate), "{rate}");
         pace.rest(now + Duration::from_mins(10));
         assert_eq!(pace.per_second(now + Duration::from_mins(10)), Some(rate));
+    }
+
+    #[test]
+    fn a_run_is_quiet_once_that_is_unusual_for_it() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let quiet = |log: &[u64], now| {
+            let mut quiet = Quiet::after(7);
+            assert_eq!(quiet.note(at(600), 7), None, "it has not begun to log");
+            for (seconds, signs) in log.iter().zip(8..) {
+                assert_eq!(quiet.note(at(*seconds), signs), None);
+            }
+            let signs = 7 + log.len() as u64;
+            let found = quiet.note(at(now), signs).map(|quiet| quiet.as_secs());
+            quiet.rest(at(now));
+            assert_eq!(quiet.note(at(now), signs), None, "after a pause");
+            found
+        };
+        assert_eq!(quiet(&[1, 2, 3], 12), None);
+        assert_eq!(quiet(&[1, 2, 3], 13), Some(10));
+        assert_eq!(quiet(&[60, 120, 180], 299), None, "a row a minute");
+        assert_eq!(quiet(&[60, 120, 180], 301), Some(121));
     }
 }

@@ -15,7 +15,7 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::run::cause::seconds;
 use crate::run::control::DEFAULT_GRACE;
-use crate::train::rate::{Pace, Rate};
+use crate::train::rate::{Pace, Quiet, Rate};
 use crate::train::session::{Session, bit};
 use crate::train::system::System;
 
@@ -49,12 +49,14 @@ impl Watchdogs {
     /// Starts both threads. `first` is the initial status.
     pub(crate) fn start(
         session: &'static Session,
-        first: Status,
+        mut first: Status,
         manifest: Manifest,
         terminated: Arc<AtomicBool>,
         keeper: Option<rustix::process::Pid>,
         system: System,
     ) -> std::io::Result<Self> {
+        first.quiet_since = None;
+        session.inherit(&first);
         // At once, so that it names the training process even if that hangs immediately.
         write_status(&session.run, &first).ok();
         keep_reserve(&session.run);
@@ -78,7 +80,8 @@ impl Watchdogs {
             shown: first,
             steps: Rate::default(),
             work: Pace::default(),
-            quiet: None,
+            settling: None,
+            quiet: Quiet::after(session.signs()),
             unwritten: false,
             trouble: None,
             troubles: 0,
@@ -276,8 +279,9 @@ struct Display {
     shown: Status,
     steps: Rate,
     work: Pace,
+    quiet: Quiet,
     /// The divergence seen at the last tick, which is judged only once it is stable.
-    quiet: Option<u64>,
+    settling: Option<u64>,
     /// Whether the last status could not be written.
     unwritten: bool,
     /// The last reported failure of the disk, and the number of reports.
@@ -313,6 +317,7 @@ impl Display {
         if session.is_waiting() {
             self.steps.rest(now);
             self.work.rest(now);
+            self.quiet.rest(now);
         } else {
             if let Some(step) = step {
                 self.steps.note(now, step as f64);
@@ -328,6 +333,11 @@ impl Display {
                 self.system.tick(&session.recorder, step, trained);
             }
         }
+        if session.is_saving() {
+            self.quiet.rest(now);
+        }
+        let quiet = self.quiet.note(now, session.signs());
+        let quiet_since = quiet.map(|quiet| self.shown.quiet_since.unwrap_or(Timestamp::now() - quiet));
         let left = total.saturating_sub(done);
         let eta_s = self.work.per_second(now).filter(|r| total > 0 && *r > 0.0).map(|r| left as f64 / r);
         if let Some(started) = session.started().filter(|_| self.began.is_none()) {
@@ -336,6 +346,9 @@ impl Display {
             self.began = Some(now.checked_sub(ago).unwrap_or(now));
         }
         let elapsed = self.began.map_or(0.0, |began| (now - began).as_secs_f64());
+        // Until a resumed run reports its progress, that of before is shown.
+        let (done, total) =
+            if total > 0 { (done, total) } else { (done.max(self.shown.done), self.shown.total) };
         let orphaned = session.orphaned.load(Ordering::Acquire);
         let (headline, headline_is_part) = session.headline();
         let mut next = Status {
@@ -358,6 +371,7 @@ impl Display {
             headline,
             headline_is_part,
             waiting,
+            quiet_since,
             outcome: session.outcome(),
             ..self.shown.clone()
         };
@@ -419,15 +433,15 @@ impl Display {
     /// Judges diverged metrics of plugins that never call `step_end`, once nothing has changed for a whole tick.
     fn judge_at_rest(&mut self) {
         if self.session.bits.load(Ordering::Acquire) & bit::DIVERGED == 0 {
-            self.quiet = None;
+            self.settling = None;
             return;
         }
         let generation = self.session.divergence_generation();
-        if self.quiet == Some(generation) {
+        if self.settling == Some(generation) {
             self.session.judge();
-            self.quiet = None;
+            self.settling = None;
         } else {
-            self.quiet = Some(generation);
+            self.settling = Some(generation);
         }
     }
 }
@@ -452,5 +466,6 @@ fn same(a: &Status, b: &Status) -> bool {
         && a.rows == b.rows
         && a.log_wait_ms == b.log_wait_ms
         && a.waiting == b.waiting
+        && a.quiet_since == b.quiet_since
         && a.outcome == b.outcome
 }

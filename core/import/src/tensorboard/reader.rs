@@ -62,7 +62,8 @@ impl EventFiles {
         }
     }
 
-    /// Opens new files, in the order of the time in each name, then by name.
+    /// Opens new files, in the order of the time in each name. Of one second, those of hyperparameters are last, which
+    /// are written when training begins or has ended.
     fn look_for_more(&mut self) -> Result<()> {
         if self.folder.is_file() {
             if self.files.is_empty() {
@@ -73,14 +74,15 @@ impl EventFiles {
         let mut new = Vec::new();
         self.list(&self.folder, true, &mut new)?;
         new.sort();
-        for (_, path) in new {
+        for (_, _, path) in new {
             self.files.push(Tail::open(&path)?);
         }
         Ok(())
     }
 
-    /// Lists event files of a folder that are not open yet, each with the time in its name.
-    fn list(&self, folder: &Path, within: bool, new: &mut Vec<(u64, PathBuf)>) -> Result<()> {
+    /// Lists event files of a folder that are not open yet, each with the time in its name and whether it is of
+    /// hyperparameters. `within` says whether to list those too.
+    fn list(&self, folder: &Path, within: bool, new: &mut Vec<(u64, bool, PathBuf)>) -> Result<()> {
         for entry in std::fs::read_dir(folder).at("list", folder)?.take(FILES) {
             let entry = entry.at("list", folder)?;
             let name = entry.file_name().to_string_lossy().into_owned();
@@ -89,7 +91,7 @@ impl EventFiles {
             if is_event_file(&name) && !is_known() && path.is_file() {
                 let after = name.split("tfevents.").nth(1);
                 let second = after.and_then(|rest| rest.split('.').next()?.parse().ok());
-                new.push((second.unwrap_or(u64::MAX), path));
+                new.push((second.unwrap_or(u64::MAX), !within, path));
             } else if within && is_of_hyperparameters(&name) && path.is_dir() {
                 self.list(&path, false, new)?;
             }
@@ -103,7 +105,7 @@ impl Reader for EventFiles {
     fn ignore(&mut self) -> bool {
         let mut there = Vec::new();
         let listed = self.list(&self.folder, true, &mut there).is_ok();
-        self.ignored.extend(there.into_iter().map(|(_, path)| path));
+        self.ignored.extend(there.into_iter().map(|(_, _, path)| path));
         listed
     }
 
@@ -234,4 +236,26 @@ fn value(at: At, entry: &Entry<'_>, kind: Kind, sink: &mut dyn Sink) -> Result<(
 /// Converts seconds since 1970 to microseconds; `None` if it cannot be a time.
 fn micros(seconds: f64) -> Option<i64> {
     (seconds > 0.0 && seconds < 1e11).then(|| (seconds * 1e6).round() as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    #[test]
+    fn hyperparameters_of_the_same_second_are_read_after_the_rows() {
+        let folder = tempfile::tempdir().unwrap();
+        let names = ["events.out.tfevents.1700000000.b", "1700000000.25/events.out.tfevents.1700000000.a"];
+        for name in names {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "").unwrap();
+        }
+        let mut files = EventFiles::new(folder.path());
+        files.look_for_more().unwrap();
+        let opened: Vec<_> = files.files.iter().map(Tail::path).collect();
+        assert_eq!(opened, names.map(|name| folder.path().join(name)));
+    }
 }

@@ -207,24 +207,28 @@ pub struct RaisedAlert {
     pub of_end: bool,
 }
 
-/// Returns the last alert since the run was started or resumed, if it is among the latest events.
+/// Returns the last alert since the run was started or resumed, if it is among the latest events. One of the run's end
+/// is returned only if there is no other.
 pub(crate) fn last_alert(run: &RunDir) -> Option<RaisedAlert> {
     let (bytes, _) = inside::read_end(run, &run.events(), RECENT).ok()?;
     let whole = bytes.iter().rposition(|b| *b == b'\n')?;
-    let mut alert: Option<RaisedAlert> = None;
+    // An alert of the end follows the final state and begins with its name.
+    let (mut alerts, mut of_end) = (Vec::new(), None);
     for line in bytes[..whole].rsplit(|b| *b == b'\n') {
         let Ok(EventLine { time, event }) = serde_json::from_slice(line) else { continue };
-        match (event, &mut alert) {
-            (Event::Alert { message }, None) => alert = Some(RaisedAlert { time, message, of_end: false }),
-            (Event::State { state, .. }, Some(alert)) => {
-                alert.of_end = state.is_final();
-                break;
+        match event {
+            Event::Alert { message } => alerts.push(RaisedAlert { time, message, of_end: false }),
+            Event::State { state, .. } if state.is_final() => {
+                let is_of_end = |alert: &RaisedAlert| alert.message.starts_with(state.word());
+                let ends: Vec<_> = alerts.extract_if(.., |alert| is_of_end(alert)).collect();
+                of_end = of_end.or(ends.into_iter().next().map(|end| RaisedAlert { of_end: true, ..end }));
             }
-            (Event::State { state: State::Starting, .. } | Event::Resumed { .. }, None) => break,
+            Event::State { state: State::Starting, .. } | Event::Resumed { .. } => break,
+            Event::State { .. } if !alerts.is_empty() => break,
             _ => {}
         }
     }
-    alert
+    alerts.into_iter().next().or(of_end)
 }
 
 /// Reads all events in the order written. If the file is longer than 32 MiB, only the last ones are read, after a

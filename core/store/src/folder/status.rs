@@ -148,6 +148,9 @@ pub struct Status {
     /// Why rows wait in memory, if they cannot be written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waiting: Option<Waiting>,
+    /// Since when it logs nothing, if that is longer than is usual for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quiet_since: Option<Timestamp>,
     /// Whether the run's row in `tables/run` has not been written yet.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unsettled: bool,

@@ -118,14 +118,26 @@ impl View {
         *self.size.0.get_or_init(|| crate::size(&self.dir, self.dir.path()))
     }
 
-    /// Returns how long an active run has been silent. `None` if it is not silent, is not expected to write, waits for
-    /// the disk, or is not known to be alive.
+    /// Returns how long an active run has been silent: it writes nothing at all, or logs nothing for longer than is usual
+    /// for it. `None` if it is not silent, is not expected to write, waits for the disk, or is not known to be alive.
     pub fn silent_for(&self) -> Option<Duration> {
-        let Life::Alive { suspended, .. } = self.life else { return None };
+        if self.gives_no_sign() {
+            return Some(self.age_of_last_write);
+        }
+        let logs = matches!(self.life, Life::Alive { .. })
+            && matches!(self.state, State::Running | State::Stopping)
+            && self.status.waiting.is_none();
+        let quiet = self.status.updated.duration_since(self.status.quiet_since.filter(|_| logs)?);
+        Some(quiet.unsigned_abs() + self.age_of_last_write)
+    }
+
+    /// Returns whether an active run writes nothing at all, not even a sign of life.
+    pub fn gives_no_sign(&self) -> bool {
+        let Life::Alive { suspended, .. } = self.life else { return false };
         let moves = matches!(self.state, State::Starting | State::Running | State::Stopping);
         let silent = self.status.waiting.is_none() && self.age_of_last_write >= SILENT;
         let still = matches!(suspended, Some(Suspended::Trainer | Suspended::Both));
-        (moves && (silent || still)).then_some(self.age_of_last_write)
+        moves && (silent || still)
     }
 
     /// Returns whether its processes are gone and left work undone: an end that is not written, or rows that are not sealed.

@@ -7,7 +7,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use gradtop_store::{
-    Life, RunDir, RunLock, State, Status, boot_id, host_name, is_locked, process_start, view, write_status,
+    Event, Life, RunDir, RunLock, State, Status, append_event, boot_id, host_name, is_locked, process_start,
+    view, write_status,
 };
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
@@ -263,6 +264,13 @@ fn a_run_that_should_move_and_does_not_gives_no_sign() {
     write_status(&run, &Status { schema: 1, state: State::Paused, ..Status::default() }).unwrap();
     age(run.status());
     assert_eq!(view(&run).unwrap().silent_for(), None);
+    // One that is at work and logs nothing has been silent since its last row.
+    let updated = jiff::Timestamp::now();
+    let quiet_since = Some(updated - Duration::from_secs(25));
+    let status = Status { schema: 1, state: State::Running, updated, quiet_since, ..Status::default() };
+    write_status(&run, &status).unwrap();
+    let quiet = view(&run).unwrap();
+    assert!(!quiet.gives_no_sign() && quiet.silent_for().unwrap().as_secs() >= 25);
     drop(lock);
     assert_eq!(view(&run).unwrap().silent_for(), None);
 }
@@ -279,4 +287,28 @@ fn the_time_taken_is_that_of_the_processes() {
     let going = Status { elapsed_s: Some(42.5), updated: at(300), ended: None, ..old };
     assert_eq!(going.took(at(303)), Some(45.5));
     assert_eq!(Status::default().took(at(1)), None);
+}
+
+#[test]
+fn the_last_alert_is_that_of_a_row_unless_only_the_end_has_one() {
+    let temp = tempfile::tempdir().unwrap();
+    let run = running(temp.path());
+    let state = |state| append_event(&run, &Event::State { state, cause: None }).unwrap();
+    let alert = |message: &str| append_event(&run, &Event::Alert { message: message.to_owned() }).unwrap();
+    let last = || view(&run).unwrap().alert.map(|alert| (alert.message, alert.of_end));
+    let is = |message: &str, of_end| Some((message.to_owned(), of_end));
+    state(State::Starting);
+    state(State::Running);
+    state(State::Finished);
+    alert("finished");
+    assert_eq!(last(), is("finished", true));
+    state(State::Starting);
+    assert_eq!(last(), None, "of the life before");
+    state(State::Running);
+    alert("loss is 9");
+    state(State::Failed);
+    // Judged after the end.
+    alert("loss is NaN");
+    alert("failed: exit code 3");
+    assert_eq!(last(), is("loss is NaN", false));
 }

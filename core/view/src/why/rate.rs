@@ -10,6 +10,10 @@ use super::verdict::{Confidence, Diagnosis, Known, Rule, Verdict, time};
 /// Possible shortages of the whole machine.
 const LACKS: [&str; 3] = ["cpu_pressure", "memory_pressure", "swapped_in"];
 
+/// A time without a step is told if it is this long, and as long as so many steps on average.
+const STAND_S: f64 = 3.0;
+const STAND_STEPS: f64 = 5.0;
+
 pub(super) fn judge(known: &Known<'_>, found: &mut Diagnosis) {
     let way = way(known);
     let (Some(first), Some(last)) = (way.first(), way.last()) else { return };
@@ -18,12 +22,14 @@ pub(super) fn judge(known: &Known<'_>, found: &mut Diagnosis) {
         return;
     }
     let Some(slow) = slow(&way) else {
-        let words = format!(
-            "pace of steps: {} over {}, never much slower than before",
-            number::rate(steps / seconds),
-            number::duration(seconds)
-        );
-        found.looked.push(words);
+        let longest = longest_stand(&way);
+        let stood = if longest >= f64::max(STAND_S, STAND_STEPS * seconds / steps) {
+            format!("longest time without a step: {}", number::duration(longest))
+        } else {
+            "never much slower than before".to_owned()
+        };
+        let (rate, over) = (number::rate(steps / seconds), number::duration(seconds));
+        found.looked.push(format!("pace of steps: {rate} over {over}; {stood}"));
         return;
     };
     let from_us = way.iter().find(|p| p.seconds >= slow.from).map_or(last.time_us, |p| p.time_us);
@@ -84,6 +90,18 @@ fn way(known: &Known<'_>) -> Vec<Done> {
     let begin =
         (1..all.len()).rev().find(|i| all[*i].step < all[i - 1].step || all[*i].seconds < all[i - 1].seconds);
     all[begin.unwrap_or(0)..].to_vec()
+}
+
+/// Returns the longest time without a step, in seconds.
+fn longest_stand(way: &[Done]) -> f64 {
+    let mut moved = way.first().copied();
+    way.iter().fold(0.0, |longest: f64, now| {
+        let stood = moved.map_or(0.0, |moved| now.seconds - moved.seconds);
+        if moved.is_none_or(|moved| now.step > moved.step) {
+            moved = Some(*now);
+        }
+        longest.max(stood)
+    })
 }
 
 /// Collects what else changed, as far as rows show.

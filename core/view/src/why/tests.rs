@@ -327,3 +327,19 @@ fn a_run_of_hundreds_of_hours_is_judged_from_little() {
     assert_eq!(track.points().first().map(|p| p.step), Some(0));
     assert!(track.points().last().is_some_and(|p| p.step > 999_900));
 }
+
+#[test]
+fn a_time_without_a_step_is_part_of_the_pace() {
+    let pace = |seconds: Vec<Second>| {
+        let found = case(seconds).judge();
+        assert!(found.verdicts.is_empty(), "{found:#?}");
+        found.looked.into_iter().find(|l| l.starts_with("pace of steps")).unwrap()
+    };
+    let busy = at(0.0);
+    let stalls: Vec<Second> = times(20, at(10.0)).chain(times(18, busy)).collect();
+    assert!(pace(stalls.clone()).ends_with("; longest time without a step: 18s"), "{}", pace(stalls.clone()));
+    let went_on = pace(stalls.into_iter().chain(times(20, at(10.0))).collect());
+    assert!(went_on.ends_with("; longest time without a step: 19s"), "{went_on}");
+    let steady = pace(times(60, at(10.0)).collect());
+    assert!(steady.ends_with("; never much slower than before"), "{steady}");
+}

@@ -103,7 +103,7 @@ impl Diagnosis {
     pub fn news(&self, view: &View) -> Option<&Verdict> {
         let told = |v: &Verdict| match v.rule {
             Rule::Waits => view.status.waiting.is_some(),
-            Rule::Stalled => view.silent_for().is_some(),
+            Rule::Stalled => view.gives_no_sign(),
             Rule::NotFinite | Rule::RateFell => false,
         };
         self.verdicts.iter().find(|v| !told(v))

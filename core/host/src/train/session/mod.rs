@@ -14,7 +14,8 @@ use std::thread::ThreadId;
 
 use gradtop_abi as abi;
 use gradtop_store::{
-    Ending, Event, EventLog, MAX_SERIES, Manifest, MetricInfo, Recorder, RunDir, SeriesKey, State, StoreError,
+    Ending, Event, EventLog, HeadlineValue, MAX_SERIES, Manifest, MetricInfo, Recorder, RunDir, SeriesKey,
+    State, StoreError,
 };
 use jiff::Timestamp;
 use parking_lot::{Condvar, Mutex, RwLock};
@@ -84,6 +85,8 @@ pub(crate) struct Session {
     divergence: Mutex<Divergence>,
     diverged_events: AtomicU32,
     headline: Mutex<Vec<(u32, SeriesKey)>>,
+    /// The headline values from before a resume, and whether there were more.
+    headline_before: Mutex<(Vec<HeadlineValue>, bool)>,
     figures: Mutex<()>,
     /// What has been said of declared figures.
     warned: Mutex<HashSet<String>>,
@@ -93,6 +96,8 @@ pub(crate) struct Session {
     epoch: AtomicU64,
     /// An epoch was below the one before it.
     epochs_restart: AtomicBool,
+    /// Changes with all that is logged, and with progress.
+    signs: AtomicU64,
     done: AtomicU64,
     total: AtomicU64,
     phase: Mutex<String>,
@@ -129,11 +134,13 @@ impl Session {
             divergence: Mutex::default(),
             diverged_events: AtomicU32::new(0),
             headline: Mutex::default(),
+            headline_before: Mutex::default(),
             figures: Mutex::default(),
             warned: Mutex::default(),
             step: AtomicI64::new(i64::MIN),
             epoch: AtomicU64::new(f64::NAN.to_bits()),
             epochs_restart: AtomicBool::new(false),
+            signs: AtomicU64::new(0),
             done: AtomicU64::new(0),
             total: AtomicU64::new(0),
             phase: Mutex::default(),
@@ -222,6 +229,7 @@ impl Session {
             points.iter().map(|p| (p.series, p.value)),
         );
         self.step.store(step, Ordering::Relaxed);
+        self.note_sign();
         if epoch.is_finite() {
             if epoch < f64::from_bits(self.epoch.load(Ordering::Relaxed)) {
                 self.epochs_restart.store(true, Ordering::Relaxed);
@@ -293,7 +301,13 @@ impl Session {
         if name == "run" {
             return Err(Refused::invalid("the table name `run` is reserved"));
         }
+        self.note_sign();
         Ok(self.recorder.log_table(name, step, columns)?)
+    }
+
+    /// Not atomic as a whole, because it only matters that the count changes.
+    fn note_sign(&self) {
+        self.signs.store(self.signs.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
     }
 
     pub(crate) fn declare_figures(&self, toml: &str) -> Call {
@@ -346,12 +360,15 @@ impl Session {
     }
 
     pub(crate) fn progress(&self, done: u64, total: u64, phase: Option<&str>) {
-        self.done.store(done, Ordering::Relaxed);
+        if self.done.swap(done, Ordering::Relaxed) != done {
+            self.note_sign();
+        }
         self.total.store(total, Ordering::Relaxed);
         let mut current = self.phase.lock();
         let phase = phase.unwrap_or_default();
         if *current != phase {
             phase.clone_into(&mut current);
+            self.note_sign();
         }
     }
 

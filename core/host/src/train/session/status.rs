@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use gradtop_store::{HeadlineValue, State};
+use gradtop_store::{HeadlineValue, State, Status};
 use jiff::Timestamp;
 
 use super::{HEADLINES, Session, bit, headline};
@@ -64,6 +64,11 @@ impl Session {
         Some(self.step.load(Ordering::Relaxed)).filter(|s| *s != i64::MIN)
     }
 
+    /// Returns a count of what was logged and done, to notice when that ends.
+    pub(crate) fn signs(&self) -> u64 {
+        self.signs.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn epoch(&self) -> Option<f64> {
         Some(f64::from_bits(self.epoch.load(Ordering::Relaxed))).filter(|e| !e.is_nan())
     }
@@ -81,22 +86,31 @@ impl Session {
         Some(self.phase.lock().clone()).filter(|p| !p.is_empty())
     }
 
+    /// Keeps the headline values from before a resume until their series are logged again.
+    pub(crate) fn inherit(&self, before: &Status) {
+        *self.headline_before.lock() = (before.headline.clone(), before.headline_is_part);
+    }
+
     /// Returns the headline values, and whether there are more.
     pub(crate) fn headline(&self) -> (Vec<HeadlineValue>, bool) {
         let series = self.headline.lock().clone();
-        let values: Vec<_> = series
-            .into_iter()
-            .filter_map(|(number, key)| {
-                let (_, value) = self.recorder.latest(number)?;
-                // A network that has diverged no longer has its earlier values.
-                let value = if self.divergence.lock().is_bad(&key) { f64::NAN } else { value };
-                Some(HeadlineValue { key, value })
-            })
-            .collect();
+        let logged = series.into_iter().filter_map(|(number, key)| {
+            let (_, value) = self.recorder.latest(number)?;
+            // A network that has diverged no longer has its earlier values.
+            let value = if self.divergence.lock().is_bad(&key) { f64::NAN } else { value };
+            Some(HeadlineValue { key, value })
+        });
+        let (mut values, was_part) = self.headline_before.lock().clone();
+        for new in logged {
+            match values.iter_mut().find(|value| value.key == new.key) {
+                Some(value) => value.value = new.value,
+                None => values.push(new),
+            }
+        }
         let all = values.len();
         let metrics = self.metrics.read();
         let shown = headline::best(values, |m| metrics.get(m), HEADLINES);
-        let is_part = shown.len() < all;
+        let is_part = was_part || shown.len() < all;
         (shown, is_part)
     }
 }

@@ -4,7 +4,8 @@
 
 use gradtop_abi::{self as abi, Point};
 use gradtop_store::{
-    ExperimentInfo, Goal, Manifest, MetricInfo, Recorder, RecorderOptions, RunDir, SeriesKey, create_run,
+    ExperimentInfo, Goal, HeadlineValue, Manifest, MetricInfo, Recorder, RecorderOptions, RunDir, SeriesKey,
+    Status, create_run,
 };
 
 use super::Session;
@@ -228,4 +229,19 @@ fn lines_of_a_plugin_become_a_bounded_number_of_events() {
     assert_eq!(text.lines().count(), 2_001);
     assert!(text.contains("first \\\\u{1b}[1mline (more in console.log)"), "{}", &text[..300]);
     assert!(!text.contains("only in the console"));
+}
+
+#[test]
+fn a_resumed_run_has_its_headline_until_it_logs_again() {
+    let (_dir, s) = session(true);
+    let key = |split: &str| SeriesKey { split: Some(split.to_owned()), ..SeriesKey::metric("loss") };
+    let value = |split, value| HeadlineValue { key: key(split), value };
+    let before = vec![value("train", 3.0), value("test", 4.0)];
+    s.inherit(&Status { headline: before.clone(), ..Status::default() });
+    assert_eq!(s.headline(), (before, false));
+    let series = s.intern(&key("test")).unwrap();
+    assert_eq!(s.headline().0.len(), 2, "known, and not logged yet");
+    s.log(5, f64::NAN, &[Point { series, reserved: 0, value: 2.0 }]).unwrap();
+    assert_eq!(s.headline().0, [value("train", 3.0), value("test", 2.0)]);
+    s.recorder.finish().unwrap();
 }
