@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use gradtop_store::{Event, State, View};
+use gradtop_store::{Event, RunDir, State, View};
 use gradtop_tests::disk::Mounted;
 use gradtop_tests::kills::{LOSS, Random};
 use gradtop_tests::pty::Terminal;
@@ -228,7 +228,7 @@ impl Campaign<'_> {
         let series =
             gradtop_store::read_series(&run.dir, |key| key.metric == "loss").map_err(|e| e.to_string())?;
         let steps: Vec<i64> = series.into_iter().flat_map(|s| s.step).collect();
-        check::no_row_twice(&check::sealed(&run.dir));
+        whole(&run.dir)?;
         if !steps.iter().copied().eq(0..steps.len() as i64) {
             return Err(format!("a hole within {} steps", steps.len()));
         }
@@ -280,6 +280,12 @@ impl Campaign<'_> {
             _ => self.stop(),
         }
     }
+}
+
+/// Checks that the log of a run that ended is sealed and that no row is in it twice.
+fn whole(run: &RunDir) -> Result<(), String> {
+    let checked = std::panic::catch_unwind(|| check::no_row_twice(&check::sealed(run)));
+    checked.map_err(|panic| panic.downcast_ref::<String>().cloned().unwrap_or_default())
 }
 
 /// What a process had in the second quarter of the time, and what it had at most in the last, in bytes.
@@ -343,7 +349,9 @@ pub(crate) fn campaign(minutes: f64, seed: u64) -> bool {
         of.counts.failures.push("the monitor did not leave in order".to_owned());
     }
     sandbox.gradtop(&["stop", "long"]).expect_code(0);
-    check::no_row_twice(&check::sealed(&long.dir));
+    if let Err(why) = whole(&long.dir) {
+        of.counts.failures.push(format!("the long run: {why}; {}", sandbox.gradtop(&["show", "long"]).out));
+    }
     let swept = sandbox.gradtop(&["list", "tag:sweep", "--json"]).json();
     let swept: Vec<&str> = swept.as_array().unwrap().iter().filter_map(|run| run["state"].as_str()).collect();
     if swept.len() != 12 || swept.iter().any(|state| *state != "finished") {
