@@ -37,8 +37,8 @@ pub use folder::new_run::{NewRun, create_run, remove_unfinished};
 pub use folder::notes::{Notes, change_notes, read_notes, validate_tag};
 pub use folder::owner::{Owner, RENEW, is_of_earlier_start, is_owned_elsewhere, wait_until_stale};
 pub use folder::queue::{
-    Claim, InQueue, LockedQueue, QueueSettings, Turn, moved, queue_claims, queue_is_mine, queue_settings,
-    queue_stamp, queued_run, read_turn, waiting, where_it_is, write_turn,
+    Claim, InQueue, LockedQueue, QueueSettings, Turn, follow_run, moved, queue_claims, queue_is_mine,
+    queue_settings, queue_stamp, queued_run, read_turn, waiting, write_turn,
 };
 pub use folder::remote::is_remote;
 pub use folder::reserve::{give_up_reserve, keep_reserve};

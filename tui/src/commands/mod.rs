@@ -49,7 +49,7 @@ pub(crate) mod why;
 use std::path::PathBuf;
 
 use anyhow::Result;
-use gradtop_store::{RunDir, View, where_it_is};
+use gradtop_store::{RunDir, View, follow_run};
 
 use crate::config::Config;
 use crate::failure::Failure;
@@ -127,7 +127,7 @@ pub(crate) fn view(run: &RunDir) -> Result<View> {
 
 /// Reads a run again, which may have left the queue since.
 pub(crate) fn again(seen: &View) -> Result<View> {
-    where_it_is(&seen.dir, &seen.manifest.experiment.id, view)
+    follow_run(&seen.dir, &seen.manifest.experiment.id, view)
 }
 
 /// Warns about files of a run that could not be read.

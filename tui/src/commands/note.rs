@@ -3,7 +3,7 @@
 use std::io::{IsTerminal as _, Read as _};
 
 use anyhow::{Context as _, Result};
-use gradtop_store::{RunDir, change_notes, experiment_of, read_notes, where_it_is};
+use gradtop_store::{RunDir, change_notes, experiment_of, follow_run, read_notes};
 
 use super::Context;
 use crate::editor;
@@ -48,7 +48,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     let text = if args.append && !before.is_empty() { format!("{before}\n{said}") } else { said };
     // The run may have left the queue while the text was written.
     let change = |run: &RunDir| change_notes(run, |notes| notes.note.clone_from(&text));
-    let notes = where_it_is(&run, &experiment, change)?;
+    let notes = follow_run(&run, &experiment, change)?;
     let name = clean(&run.name());
     print::line(&match (notes.note == before, notes.note.is_empty()) {
         (true, _) => format!("{name}: note unchanged"),

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use gradtop_host::SharedPlugin;
-use gradtop_store::{RunDir, View, where_it_is};
+use gradtop_store::{RunDir, View, follow_run};
 
 use super::Context;
 use super::select::{abbreviated, each, is_filter, resolve};
@@ -40,7 +40,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         }
         // A run whose processes died is recovered first, as by any command.
         drop(super::view(&dir));
-        where_it_is(&dir, &experiment, |run| gradtop_host::may_delete(&folder, run, args.force))?;
+        follow_run(&dir, &experiment, |run| gradtop_host::may_delete(&folder, run, args.force))?;
         let doomed = Doomed { run: dir, experiment };
         if !runs.contains(&doomed) {
             runs.push(doomed);
@@ -57,7 +57,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         }
     }
     each(&runs, |Doomed { run, experiment }| {
-        where_it_is(run, experiment, |run| gradtop_host::delete(&folder, run, args.force))?;
+        follow_run(run, experiment, |run| gradtop_host::delete(&folder, run, args.force))?;
         print::line(&format!("deleted {}", clean(&run.name())));
         Ok(0)
     })
@@ -77,7 +77,7 @@ fn ended(context: &Context, args: &Args) -> Result<Vec<Doomed>> {
     let mut refused = None;
     let mut may = |view: &View| {
         let (run, experiment) = (view.dir.clone(), view.manifest.experiment.id.clone());
-        match where_it_is(&run, &experiment, |run| gradtop_host::may_delete(&folder, run, args.force)) {
+        match follow_run(&run, &experiment, |run| gradtop_host::may_delete(&folder, run, args.force)) {
             Ok(()) => Some(Doomed { run, experiment }),
             Err(why) => {
                 refused.get_or_insert(why);

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use gradtop_host::Action;
-use gradtop_store::{RunDir, View, where_it_is};
+use gradtop_store::{RunDir, View, follow_run};
 use jiff::Timestamp;
 
 use super::Context;
@@ -171,7 +171,7 @@ pub(crate) fn all(runs: &Path) -> (Vec<View>, Vec<(PathBuf, String)>) {
 /// Applies an action to each of these runs as [`each`] does, wherever it is: some may leave the queue in the meantime.
 pub(crate) fn each_view(views: &[View], mut act: impl FnMut(&View) -> Result<i32>) -> Result<i32> {
     each(views, |seen| {
-        where_it_is(&seen.dir, &seen.manifest.experiment.id, |run| {
+        follow_run(&seen.dir, &seen.manifest.experiment.id, |run| {
             if *run == seen.dir { act(seen) } else { act(&super::view(run)?) }
         })
     })

@@ -4,14 +4,14 @@
 
 use gradtop_store::RecorderOptions;
 
-/// How a process that trains keeps its log. The allocator would keep what merging took, in each thread's own heap; it gives
-/// back what lies free in whole pages instead.
+/// Returns the options of the recorder in a process that trains: after each merge, free memory is returned to the system.
+/// Otherwise the allocator keeps in each thread's heap what merging took.
 pub(crate) fn recorder_options() -> RecorderOptions {
     RecorderOptions { after_merge: trim, ..RecorderOptions::default() }
 }
 
 fn trim() {
-    // SAFETY: it takes the locks of the heaps it looks at.
+    // SAFETY: it may be called at any time, from any thread.
     #[cfg(target_env = "gnu")]
     unsafe {
         libc::malloc_trim(0)

@@ -212,7 +212,7 @@ pub fn moved(run: &RunDir, experiment: &str) -> RunDir {
 ///
 /// # Errors
 /// What `act` returns for the run in its last folder.
-pub fn where_it_is<T, E>(
+pub fn follow_run<T, E>(
     run: &RunDir,
     experiment: &str,
     mut act: impl FnMut(&RunDir) -> std::result::Result<T, E>,
@@ -498,7 +498,7 @@ mod tests {
         fs::write(places[0].join("run.toml"), manifest).unwrap();
         let seen = RunDir::new(&places[0]);
         let mut tried = Vec::new();
-        let read = where_it_is(&seen, "e", |run| {
+        let read = follow_run(&seen, "e", |run| {
             if let Some(next) = places.get(tried.len() + 1) {
                 fs::rename(&places[tried.len()], next).unwrap();
             }
@@ -508,7 +508,7 @@ mod tests {
         assert_eq!(read.unwrap().run, "w");
         assert_eq!(tried, places);
         // If it is nowhere any more, what failed first is the reason.
-        let failed = where_it_is(&RunDir::new(&places[3]), "e", |run| {
+        let failed = follow_run(&RunDir::new(&places[3]), "e", |run| {
             fs::remove_dir_all(run.path()).unwrap();
             Err::<(), _>(run.clone())
         });
