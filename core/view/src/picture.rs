@@ -103,13 +103,13 @@ impl Picture {
 
     fn compared(&self, rows: &[Arc<RunRow>], facet: &Facet, by: &GroupBy) -> (Drawn, Vec<String>) {
         let wanted = SeriesFilter::Metrics(BTreeSet::from([facet.metric.clone()]));
-        let subjects = compare::read(rows, &wanted, self.view.smoothing);
-        let teams = compare::teams(&subjects, by);
-        let look = ChartView { looks: overlay::looks(&teams, None), ..self.view.clone() };
-        let sources = overlay::sources(&subjects, &teams);
-        let mut figure = evaluate_as(&overlay::figure(&subjects, facet), &sources, &look);
-        overlay::sign(&mut figure, &subjects);
-        let odd = subjects.iter().filter_map(|s| Some((s.row.name(), s.data.error.as_ref()?)));
+        let runs = compare::read(rows, &wanted, self.view.smoothing);
+        let groups = compare::groups(&runs, by);
+        let look = ChartView { looks: overlay::looks(&groups, None), ..self.view.clone() };
+        let sources = overlay::sources(&runs, &groups);
+        let mut figure = evaluate_as(&overlay::figure(&runs, facet), &sources, &look);
+        overlay::sign(&mut figure, &runs);
+        let odd = runs.iter().filter_map(|s| Some((s.row.name(), s.data.error.as_ref()?)));
         (figure, odd.map(|(run, error)| clean(&format!("{run}: {error}"))).collect())
     }
 }

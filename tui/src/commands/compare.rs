@@ -15,8 +15,8 @@ use gradtop_chart::cells::align::Align as Side;
 use gradtop_chart::cells::theme::Ink;
 use gradtop_chart::colour;
 use gradtop_chart::number;
-use gradtop_view::compare::table::{Column, Row, Sheet, Sort, sheet};
-use gradtop_view::compare::{GroupBy, Subject, Team, differing, goal, teams, why_none};
+use gradtop_view::compare::table::{Column, ComparisonTable, Row, Sort};
+use gradtop_view::compare::{ComparedRun, GroupBy, RunGroup, differing, goal, groups, why_none};
 use gradtop_view::live::SeriesFilter;
 use gradtop_view::runs::RunRow;
 use gradtop_view::state;
@@ -45,24 +45,24 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
-    let subjects = read(select::resolve(context, &args.names)?, &args.metric, 0.0)?;
-    let by = grouping(&subjects, args.by.as_deref())?;
-    let teams = teams(&subjects, &by);
-    let mut sheet = sheet(&subjects, &teams);
+    let runs = read(select::resolve(context, &args.names)?, &args.metric, 0.0)?;
+    let by = grouping(&runs, args.by.as_deref())?;
+    let groups = groups(&runs, &by);
+    let mut table = ComparisonTable::new(&runs, &groups);
     if !args.metric.is_empty() {
-        sheet.only(&args.metric);
+        table.retain_metrics(&args.metric);
     }
-    let sort = sorting(&subjects, &sheet, args.sort.as_deref())?;
-    let order = sheet.sorted(sort, args.reverse);
+    let sort = sorting(&runs, &table, args.sort.as_deref())?;
+    let order = table.sorted(sort, args.reverse);
     if args.json {
-        print::json(&as_json(&subjects, &teams, &sheet, &order))?;
+        print::json(&as_json(&runs, &groups, &table, &order))?;
     } else {
-        table(&subjects, &teams, &sheet, &order);
-        if sheet.columns.is_empty() {
-            print::note(&format!("no values to compare: {}", why_none(&subjects)));
+        print_table(&runs, &groups, &table, &order);
+        if table.columns.is_empty() {
+            print::note(&format!("no values to compare: {}", why_none(&runs)));
         }
         if let Sort::Value(at) = sort {
-            let column = &sheet.columns[at];
+            let column = &table.columns[at];
             print::line("");
             print::dim(&format!("sorted by {}: {}", clean(&column.facet.title()), column.words()));
         }
@@ -71,115 +71,115 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
 }
 
 /// Reads the runs completely; runs in progress up to their latest row.
-pub(super) fn read(runs: Vec<View>, metrics: &[String], smoothing: f64) -> Result<Vec<Subject>> {
+pub(super) fn read(runs: Vec<View>, metrics: &[String], smoothing: f64) -> Result<Vec<ComparedRun>> {
     let rows: Vec<Arc<RunRow>> = runs.into_iter().map(|view| Arc::new(RunRow::of(view))).collect();
     let wanted = match metrics {
         [] => SeriesFilter::All,
         some => SeriesFilter::Metrics(some.iter().cloned().collect()),
     };
-    let subjects = gradtop_view::compare::read(&rows, &wanted, smoothing);
-    if let Some((subject, error)) = subjects.iter().find_map(|s| Some((s, s.data.error.as_ref()?))) {
-        return Err(Failure::new(format!("{} cannot be read: {error}", subject.row.name())).into());
+    let runs = gradtop_view::compare::read(&rows, &wanted, smoothing);
+    if let Some((run, error)) = runs.iter().find_map(|s| Some((s, s.data.error.as_ref()?))) {
+        return Err(Failure::new(format!("{} cannot be read: {error}", run.row.name())).into());
     }
-    let known: BTreeSet<&str> = subjects.iter().flat_map(|s| s.data.metric_names()).collect();
+    let known: BTreeSet<&str> = runs.iter().flat_map(|s| s.data.metric_names()).collect();
     if let Some(unknown) = metrics.iter().find(|m| !known.contains(m.as_str())) {
         let message = format!("none of these runs has a metric {unknown:?}");
         return Err(Failure::unknown(message, unknown, known.iter().copied(), "metrics").into());
     }
-    Ok(subjects)
+    Ok(runs)
 }
 
 /// Parses `--by`.
-pub(super) fn grouping(subjects: &[Subject], by: Option<&str>) -> Result<GroupBy> {
+pub(super) fn grouping(runs: &[ComparedRun], by: Option<&str>) -> Result<GroupBy> {
     match by {
         None => Ok(GroupBy::Nothing),
         Some("all") => Ok(GroupBy::AllButSeed),
-        Some(key) if subjects.iter().any(|s| s.value(key).is_some()) => Ok(GroupBy::Key(key.to_owned())),
+        Some(key) if runs.iter().any(|s| s.value(key).is_some()) => Ok(GroupBy::Key(key.to_owned())),
         Some(key) => {
             let message = format!("none of these runs has a parameter {key:?}");
-            let keys = differing(subjects);
+            let keys = differing(runs);
             Err(Failure::unknown(message, key, keys.iter().map(String::as_str), "parameters that differ")
                 .into())
         }
     }
 }
 
-fn sorting(subjects: &[Subject], sheet: &Sheet, by: Option<&str>) -> Result<Sort> {
+fn sorting(runs: &[ComparedRun], table: &ComparisonTable, by: Option<&str>) -> Result<Sort> {
     let Some(name) = by else { return Ok(Sort::Given) };
-    if let Some(at) = sheet.params.iter().position(|p| p == name) {
+    if let Some(at) = table.params.iter().position(|p| p == name) {
         return Ok(Sort::Param(at));
     }
     // Prefers a column with exactly this title, then one of the headline split.
-    let titled = sheet.columns.iter().position(|c| {
+    let titled = table.columns.iter().position(|c| {
         let title = c.facet.title();
-        title == name || format!("{title} {}", c.what.word()) == name
+        title == name || format!("{title} {}", c.statistic.word()) == name
     });
     let metric = || {
-        let own = sheet.columns.iter().enumerate().filter(|(_, c)| c.facet.metric == name);
-        let info = gradtop_view::compare::info(subjects, name);
+        let own = table.columns.iter().enumerate().filter(|(_, c)| c.facet.metric == name);
+        let info = gradtop_view::compare::info(runs, name);
         own.min_by_key(|(_, c)| gradtop_store::split_rank(info, c.facet.split.as_deref())).map(|(at, _)| at)
     };
     titled.or_else(metric).map(Sort::Value).ok_or_else(|| {
         let titles: BTreeSet<String> =
-            sheet.columns.iter().map(|c| format!("{} {}", c.facet.title(), c.what.word())).collect();
-        let known = sheet.params.iter().chain(&titles).map(String::as_str);
+            table.columns.iter().map(|c| format!("{} {}", c.facet.title(), c.statistic.word())).collect();
+        let known = table.params.iter().chain(&titles).map(String::as_str);
         Failure::unknown(format!("the table has no column {name:?}"), name, known, "columns").into()
     })
 }
 
 /// Prints the parameters in one table and each metric in its own; side by side they would be too wide for any terminal.
-fn table(subjects: &[Subject], teams: &[Team], sheet: &Sheet, order: &[usize]) {
-    let grouped = teams.len() != subjects.len();
+fn print_table(runs: &[ComparedRun], groups: &[RunGroup], table: &ComparisonTable, order: &[usize]) {
+    let grouped = groups.len() != runs.len();
     let mut columns = vec![("", Side::Left), (if grouped { "group" } else { "run" }, Side::Left)];
-    let params: Vec<String> = sheet.params.iter().map(|p| clean(p)).collect();
+    let params: Vec<String> = table.params.iter().map(|p| clean(p)).collect();
     columns.extend([(if grouped { "runs" } else { "state" }, Side::Left)]);
     columns.extend(params.iter().map(|p| (p.as_str(), Side::Left)));
     let mut out = Table::new(&columns);
-    for row in rows(sheet, order) {
-        let mut cells = named(&teams[row.team]);
-        cells.push(what(subjects, &teams[row.team], grouped));
+    for row in rows(table, order) {
+        let mut cells = named(&groups[row.group]);
+        cells.push(what(runs, &groups[row.group], grouped));
         cells.extend(row.params.iter().map(|p| Words::from(p.clone())));
         out.row(cells);
     }
     out.print(0);
     let mut at = 0;
-    while at < sheet.columns.len() {
-        let facet = &sheet.columns[at].facet;
-        let n = sheet.columns[at..].iter().take_while(|c| c.facet == *facet).count();
-        of_metric(subjects, teams, sheet, order, at..at + n);
+    while at < table.columns.len() {
+        let facet = &table.columns[at].facet;
+        let n = table.columns[at..].iter().take_while(|c| c.facet == *facet).count();
+        print_metric(runs, groups, table, order, at..at + n);
         at += n;
     }
 }
 
-fn rows<'a>(sheet: &'a Sheet, order: &'a [usize]) -> impl Iterator<Item = &'a Row> {
-    order.iter().filter_map(|i| sheet.rows.get(*i))
+fn rows<'a>(table: &'a ComparisonTable, order: &'a [usize]) -> impl Iterator<Item = &'a Row> {
+    order.iter().filter_map(|i| table.rows.get(*i))
 }
 
 /// The marker and name of a group of runs.
-fn named(team: &Team) -> Vec<Words> {
-    let mark = colour::marker(team.look.1, print::ascii()).to_string();
-    vec![Words::new(mark, Ink::Series(team.look.0)), Words::bold(team.name.clone())]
+fn named(group: &RunGroup) -> Vec<Words> {
+    let mark = colour::marker(group.look.1, print::ascii()).to_string();
+    vec![Words::new(mark, Ink::Series(group.look.0)), Words::bold(group.name.clone())]
 }
 
-fn what(subjects: &[Subject], team: &Team, grouped: bool) -> Words {
-    match team.members.as_slice() {
+fn what(runs: &[ComparedRun], group: &RunGroup, grouped: bool) -> Words {
+    match group.members.as_slice() {
         [one] if !grouped => {
-            let view = &subjects[*one].row.view;
+            let view = &runs[*one].row.view;
             Words::new(state::words(view), state::ink(view.state))
         }
         many => Words::dim(many.len().to_string()),
     }
 }
 
-fn of_metric(
-    subjects: &[Subject],
-    teams: &[Team],
-    sheet: &Sheet,
+fn print_metric(
+    runs: &[ComparedRun],
+    groups: &[RunGroup],
+    table: &ComparisonTable,
     order: &[usize],
     at: std::ops::Range<usize>,
 ) {
-    let facet = &sheet.columns[at.start].facet;
-    let goal = match goal(subjects, &facet.metric) {
+    let facet = &table.columns[at.start].facet;
+    let goal = match goal(runs, &facet.metric) {
         gradtop_store::Goal::Min => "  lower is better",
         gradtop_store::Goal::Max => "  higher is better",
         gradtop_store::Goal::None => "",
@@ -187,14 +187,14 @@ fn of_metric(
     let title = print::styled(&clean(&facet.title()), Ink::Bold);
     print::line(&format!("\n{title}{}", print::styled(goal, Ink::Dim)));
     let mut columns = vec![("", Side::Left), ("", Side::Left)];
-    let words: Vec<String> = sheet.columns[at.clone()].iter().map(Column::words).collect();
+    let words: Vec<String> = table.columns[at.clone()].iter().map(Column::words).collect();
     for words in &words {
         columns.extend([(words.as_str(), Side::Point), ("", Side::Left)]);
     }
     let mut out = Table::new(&columns);
     let star = if print::ascii() { "<" } else { "◂" };
-    for row in rows(sheet, order) {
-        let mut cells = named(&teams[row.team]);
+    for row in rows(table, order) {
+        let mut cells = named(&groups[row.group]);
         for i in at.clone() {
             let text = row.values[i].map_or_else(|| state::NOTHING.to_owned(), number::value);
             let ink = if row.best[i] { Ink::Series(colour::Paint::Slot(2)) } else { Ink::Text };
@@ -206,18 +206,18 @@ fn of_metric(
     out.print(0);
 }
 
-fn as_json(subjects: &[Subject], teams: &[Team], sheet: &Sheet, order: &[usize]) -> Value {
-    let column = |c: &Column| json!({"metric": c.facet.metric, "model": c.facet.model, "split": c.facet.split, "value": c.what.word(), "statistic": c.words()});
+fn as_json(runs: &[ComparedRun], groups: &[RunGroup], table: &ComparisonTable, order: &[usize]) -> Value {
+    let column = |c: &Column| json!({"metric": c.facet.metric, "model": c.facet.model, "split": c.facet.split, "value": c.statistic.word(), "statistic": c.words()});
     let row = |row: &Row| {
-        let team = &teams[row.team];
-        let runs: Vec<&str> = team.members.iter().map(|i| subjects[*i].row.name()).collect();
+        let group = &groups[row.group];
+        let runs: Vec<&str> = group.members.iter().map(|i| runs[*i].row.name()).collect();
         let params: Map<String, Value> =
-            sheet.params.iter().cloned().zip(row.params.iter().map(|p| json!(p))).collect();
+            table.params.iter().cloned().zip(row.params.iter().map(|p| json!(p))).collect();
         let values: Vec<Value> = row.values.iter().map(|v| v.map_or(Value::Null, state::float)).collect();
-        json!({"name": team.name, "runs": runs, "params": params, "values": values, "best": row.best})
+        json!({"name": group.name, "runs": runs, "params": params, "values": values, "best": row.best})
     };
     json!({
-        "columns": sheet.columns.iter().map(column).collect::<Vec<_>>(),
-        "rows": rows(sheet, order).map(row).collect::<Vec<_>>(),
+        "columns": table.columns.iter().map(column).collect::<Vec<_>>(),
+        "rows": rows(table, order).map(row).collect::<Vec<_>>(),
     })
 }

@@ -14,7 +14,7 @@ use super::{Context, compare, select};
 use crate::drawing::{self, Format};
 use crate::failure::Failure;
 use crate::print::{self, clean};
-use gradtop_view::compare::{Align, Facet, facets, overlay, teams, why_none};
+use gradtop_view::compare::{Align, Facet, facets, groups, overlay, why_none};
 use gradtop_view::figure::chart::evaluate_as;
 use gradtop_view::figure::of_metric;
 use gradtop_view::figure::of_run::{self, metrics, of_run, sign};
@@ -215,9 +215,9 @@ fn of_one(view: &View, what: &[String], args: &Args) -> Result<Vec<(String, Figu
 
 /// Charts of several runs: one for each metric, with a line per model and split.
 fn of_several(runs: Vec<View>, what: &[String], args: &Args) -> Result<Vec<(String, Figure)>> {
-    let subjects = compare::read(runs, what, args.smooth)?;
-    let teams = teams(&subjects, &compare::grouping(&subjects, args.by.as_deref())?);
-    let mut drawn: Vec<Facet> = facets(&subjects);
+    let runs = compare::read(runs, what, args.smooth)?;
+    let groups = groups(&runs, &compare::grouping(&runs, args.by.as_deref())?);
+    let mut drawn: Vec<Facet> = facets(&runs);
     if what.is_empty() {
         drawn.retain(|f| !f.metric.starts_with("system/"));
         drawn.truncate(CHARTS);
@@ -225,16 +225,16 @@ fn of_several(runs: Vec<View>, what: &[String], args: &Args) -> Result<Vec<(Stri
         drawn.retain(|f| what.contains(&f.metric));
     }
     if drawn.is_empty() {
-        return Err(Failure::new(format!("nothing to draw: {}", why_none(&subjects))).into());
+        return Err(Failure::new(format!("nothing to draw: {}", why_none(&runs))).into());
     }
-    let sources = overlay::sources(&subjects, &teams);
-    let look = ChartView { looks: overlay::looks(&teams, None), ..args.look() };
+    let sources = overlay::sources(&runs, &groups);
+    let look = ChartView { looks: overlay::looks(&groups, None), ..args.look() };
     let draw = |facet: &Facet| {
-        let mut declared = overlay::figure(&subjects, facet);
+        let mut declared = overlay::figure(&runs, facet);
         scaled(&mut declared, args.scale);
         let mut figure = evaluate_as(&declared, &sources, &look);
         if !args.files().is_empty() {
-            overlay::sign(&mut figure, &subjects);
+            overlay::sign(&mut figure, &runs);
         }
         (facet.title(), figure)
     };

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use gradtop_chart::{number, svg};
 use gradtop_store::{Goal, Kind, View, split_rank};
-use gradtop_view::compare::table::{Row, Sheet, What, sheet};
-use gradtop_view::compare::{self, Align, Facet, GroupBy, Subject, facets, overlay};
+use gradtop_view::compare::table::{ComparisonTable, Row, Statistic};
+use gradtop_view::compare::{self, Align, ComparedRun, Facet, GroupBy, facets, overlay};
 use gradtop_view::figure::chart::evaluate_as;
 use gradtop_view::live::SeriesFilter;
 use gradtop_view::runs::RunRow;
@@ -290,8 +290,8 @@ struct Comparison {
     /// The id of the experiment, if the report has several.
     experiment: Option<String>,
     n: usize,
-    subjects: Vec<Subject>,
-    sheet: Sheet,
+    runs: Vec<ComparedRun>,
+    table: ComparisonTable,
     names: Vec<String>,
 }
 
@@ -306,21 +306,21 @@ impl Comparison {
         let of = |(n, id): (usize, &&str)| {
             let views = views.iter().filter(|view| view.manifest.experiment.id == **id);
             let rows: Vec<Arc<RunRow>> = views.map(|view| Arc::new(RunRow::of(view.clone()))).collect();
-            let subjects = compare::read(&rows, &SeriesFilter::All, 0.0);
-            let teams = compare::teams(&subjects, &GroupBy::Nothing);
-            let sheet = sheet(&subjects, &teams);
-            let names = teams.into_iter().map(|team| team.name).collect();
-            Self { experiment: (ids.len() > 1).then(|| clean(id)), n, subjects, sheet, names }
+            let runs = compare::read(&rows, &SeriesFilter::All, 0.0);
+            let groups = compare::groups(&runs, &GroupBy::Nothing);
+            let table = ComparisonTable::new(&runs, &groups);
+            let names = groups.into_iter().map(|group| group.name).collect();
+            Self { experiment: (ids.len() > 1).then(|| clean(id)), n, runs, table, names }
         };
         (1..).zip(&ids).map(of).collect()
     }
 
     /// The results in numbers.
     fn results(&self) -> Vec<Block> {
-        if self.subjects.len() < 2 {
+        if self.runs.len() < 2 {
             return Vec::new();
         }
-        let mut parts = (0..self.sheet.columns.len()).step_by(COLUMNS).map(|at| self.columns(at));
+        let mut parts = (0..self.table.columns.len()).step_by(COLUMNS).map(|at| self.columns(at));
         let mut blocks: Vec<Block> = parts.next().into_iter().collect();
         let rest: Vec<Block> = parts.collect();
         if !rest.is_empty() {
@@ -331,8 +331,8 @@ impl Comparison {
 
     /// Some columns of the results; the best value of each is marked.
     fn columns(&self, from: usize) -> Block {
-        let at = from..self.sheet.columns.len().min(from + COLUMNS);
-        let columns = self.sheet.columns[at.clone()].iter();
+        let at = from..self.table.columns.len().min(from + COLUMNS);
+        let columns = self.table.columns[at.clone()].iter();
         let titles: Vec<String> =
             columns.map(|column| format!("{}, {}", clean(&column.facet.title()), column.words())).collect();
         let titled = titles.iter().map(|title| (title.as_str(), true));
@@ -342,24 +342,23 @@ impl Comparison {
                 let best = if row.best[i] { " ◂" } else { "" };
                 vec![text(row.values[i].map(|v| format!("{}{best}", number::value(v))).unwrap_or_default())]
             };
-            std::iter::once(vec![code(self.names[row.team].clone())]).chain(at.clone().map(value)).collect()
+            std::iter::once(vec![code(self.names[row.group].clone())]).chain(at.clone().map(value)).collect()
         };
-        table(&head, &self.sheet.rows.iter().map(row).collect::<Vec<_>>())
+        table(&head, &self.table.rows.iter().map(row).collect::<Vec<_>>())
     }
 
     /// A chart for each metric, with all runs.
     fn curves(&self) -> Vec<Block> {
-        if self.subjects.len() < 2 {
+        if self.runs.len() < 2 {
             return Vec::new();
         }
-        let by = if self.subjects.len() > LINES { GroupBy::AllButSeed } else { GroupBy::Nothing };
-        let teams = compare::teams(&self.subjects, &by);
-        let sources = overlay::sources(&self.subjects, &teams);
-        let view = overlay::view(Align::Step, &teams, None);
-        let drawn =
-            facets(&self.subjects).into_iter().filter(|f| !f.metric.starts_with("system/")).take(CURVES);
+        let by = if self.runs.len() > LINES { GroupBy::AllButSeed } else { GroupBy::Nothing };
+        let groups = compare::groups(&self.runs, &by);
+        let sources = overlay::sources(&self.runs, &groups);
+        let view = overlay::view(Align::Step, &groups, None);
+        let drawn = facets(&self.runs).into_iter().filter(|f| !f.metric.starts_with("system/")).take(CURVES);
         let draw = |(n, facet): (usize, Facet)| {
-            let drawn = evaluate_as(&overlay::figure(&self.subjects, &facet), &sources, &view);
+            let drawn = evaluate_as(&overlay::figure(&self.runs, &facet), &sources, &view);
             if drawn.charts.iter().all(gradtop_chart::Chart::is_blank) {
                 return None;
             }
@@ -383,14 +382,14 @@ impl Comparison {
 
     /// Which run was best, for the first metrics with a goal. With several experiments, only for the headline metric of each.
     fn claims(&self) -> Vec<Claim> {
-        let best = |at: &usize| self.sheet.columns[*at].what == What::Best;
-        let columns: Vec<usize> = (0..self.sheet.columns.len()).filter(best).collect();
+        let best = |at: &usize| self.table.columns[*at].statistic == Statistic::Best;
+        let columns: Vec<usize> = (0..self.table.columns.len()).filter(best).collect();
         if self.experiment.is_none() {
             return columns.iter().filter_map(|at| self.best(&[*at])).take(3).collect();
         }
-        let facet = |at: &usize| &self.sheet.columns[*at].facet;
+        let facet = |at: &usize| &self.table.columns[*at].facet;
         let Some(metric) = columns.first().map(|at| &facet(at).metric) else { return Vec::new() };
-        let info = compare::info(&self.subjects, metric);
+        let info = compare::info(&self.runs, metric);
         let of_metric = || columns.iter().filter(|at| facet(at).metric == *metric);
         let rank = |at: &usize| split_rank(info, facet(at).split.as_deref());
         let first = of_metric().map(rank).min();
@@ -400,7 +399,7 @@ impl Comparison {
 
     /// The best run in any of these columns: one metric and split, of one or several models.
     fn best(&self, columns: &[usize]) -> Option<Claim> {
-        let first = &self.sheet.columns[*columns.first()?];
+        let first = &self.table.columns[*columns.first()?];
         let order = |a: f64, b: f64| match first.better {
             Goal::Max => b.total_cmp(&a),
             _ => a.total_cmp(&b),
@@ -410,12 +409,12 @@ impl Comparison {
             values.filter(|(value, _)| value.is_finite()).min_by(|a, b| order(a.0, b.0))
         };
         let of_row = |row| of_run(row).map(|(value, at)| (value, at, row));
-        let mut values: Vec<_> = self.sheet.rows.iter().filter_map(of_row).collect();
-        let name = |row: &Row| self.names[row.team].as_str();
+        let mut values: Vec<_> = self.table.rows.iter().filter_map(of_row).collect();
+        let name = |row: &Row| self.names[row.group].as_str();
         values.sort_by(|a, b| order(a.0, b.0).then_with(|| natural::order(name(a.2), name(b.2))));
-        let differ: Vec<String> = self.sheet.params.iter().map(|key| clean(key)).collect();
+        let differ: Vec<String> = self.table.params.iter().map(|key| clean(key)).collect();
         let said = |(value, at, row): &(f64, usize, &Row)| {
-            let model = self.sheet.columns[*at].facet.model.as_deref().filter(|_| columns.len() > 1);
+            let model = self.table.columns[*at].facet.model.as_deref().filter(|_| columns.len() > 1);
             let with = differ.iter().zip(&row.params).filter(|(_, value)| !value.is_empty());
             let with: Vec<String> = with.take(PARAMS).map(|(key, value)| format!("{key} {value}")).collect();
             let model = model.map(|model| format!(", {}", clean(model))).unwrap_or_default();
@@ -423,7 +422,7 @@ impl Comparison {
             format!("{} of {}{model}{with}", number::value(*value), name(row))
         };
         let word = if first.better == Goal::Max { "highest" } else { "lowest" };
-        let trials = columns.iter().any(|at| self.sheet.columns[*at].of.1 > 1);
+        let trials = columns.iter().any(|at| self.table.columns[*at].of.1 > 1);
         let word = format!("{word}{}", if trials { " of any trial" } else { "" });
         let equal = values.iter().filter(|other| order(other.0, values[0].0).is_eq()).count();
         let words = match (values.as_slice(), &self.experiment) {

@@ -26,14 +26,14 @@ use gradtop_chart::colour::{Paint, assign};
 
 /// A run that is compared.
 #[derive(Clone, Debug)]
-pub struct Subject {
+pub struct ComparedRun {
     /// What it was started with and how far it is.
     pub row: Arc<RunRow>,
     /// What it logged, as far as it has been read.
     pub data: Arc<RunData>,
 }
 
-impl Subject {
+impl ComparedRun {
     /// A parameter, or another thing runs are told apart by, as text.
     pub fn value(&self, key: &str) -> Option<String> {
         let m = &self.row.view.manifest;
@@ -158,21 +158,21 @@ impl Facet {
 }
 
 /// What was declared of a metric, by the first run that declared it.
-pub fn info<'a>(subjects: &'a [Subject], metric: &str) -> Option<&'a MetricInfo> {
-    subjects.iter().find_map(|s| s.row.view.manifest.metrics.iter().find(|m| m.name == metric))
+pub fn info<'a>(runs: &'a [ComparedRun], metric: &str) -> Option<&'a MetricInfo> {
+    runs.iter().find_map(|s| s.row.view.manifest.metrics.iter().find(|m| m.name == metric))
 }
 
 /// Which way a metric should go.
-pub fn goal(subjects: &[Subject], metric: &str) -> Goal {
-    info(subjects, metric).map_or(Goal::None, |m| m.goal)
+pub fn goal(runs: &[ComparedRun], metric: &str) -> Goal {
+    info(runs, metric).map_or(Goal::None, |m| m.goal)
 }
 
 /// What can be compared: of runs of one experiment everything any of them logged; of several what each of them has, and of a metric
 /// that each has, but none with the model and split of another, all of these. Headline metrics first, then as declared, what
 /// gradtop itself measures last.
-pub fn facets(subjects: &[Subject]) -> Vec<Facet> {
+pub fn facets(runs: &[ComparedRun]) -> Vec<Facet> {
     let mut by_experiment: BTreeMap<&str, BTreeSet<Facet>> = BTreeMap::new();
-    for s in subjects {
+    for s in runs {
         let own = by_experiment.entry(s.row.experiment()).or_default();
         own.extend(s.data.keys.iter().map(|(key, _)| Facet::of(key)));
     }
@@ -186,7 +186,7 @@ pub fn facets(subjects: &[Subject]) -> Vec<Facet> {
     });
     let mut all: Vec<Facet> = common.iter().copied().chain(by_metric).cloned().collect();
     let place = |f: &Facet| {
-        let declared = subjects.iter().find_map(|s| {
+        let declared = runs.iter().find_map(|s| {
             let metrics = &s.row.view.manifest.metrics;
             metrics.iter().position(|m| m.name == f.metric).map(|at| (!metrics[at].headline, at))
         });
@@ -197,8 +197,8 @@ pub fn facets(subjects: &[Subject]) -> Vec<Facet> {
 }
 
 /// Why [`facets`] has none.
-pub fn why_none(subjects: &[Subject]) -> &'static str {
-    if subjects.iter().any(|s| s.row.experiment() != subjects[0].row.experiment()) {
+pub fn why_none(runs: &[ComparedRun]) -> &'static str {
+    if runs.iter().any(|s| s.row.experiment() != runs[0].row.experiment()) {
         "no metric is the same in these experiments"
     } else {
         "nothing is recorded yet"
@@ -207,9 +207,9 @@ pub fn why_none(subjects: &[Subject]) -> &'static str {
 
 /// What runs differ in: the experiment, parameters in the order declared, seed, device, threads. Of several experiments only
 /// parameters that all have.
-pub fn differing(subjects: &[Subject]) -> Vec<String> {
-    let views: Vec<_> = subjects.iter().map(|s| &s.row.view).collect();
-    let several = subjects.windows(2).any(|w| w[0].row.experiment() != w[1].row.experiment());
+pub fn differing(runs: &[ComparedRun]) -> Vec<String> {
+    let views: Vec<_> = runs.iter().map(|s| &s.row.view).collect();
+    let several = runs.windows(2).any(|w| w[0].row.experiment() != w[1].row.experiment());
     let mut keys: Vec<String> = Vec::new();
     if several {
         keys.push(EXPERIMENT.to_owned());
@@ -218,7 +218,7 @@ pub fn differing(subjects: &[Subject]) -> Vec<String> {
         |key: &&str| !several || views.iter().all(|v| v.manifest.params.iter().any(|(k, _)| k == key));
     keys.extend(state::differing(&views).into_iter().filter(everywhere).map(str::to_owned));
     for key in [SEED, "device", "threads"] {
-        let differs = subjects.windows(2).any(|w| w[0].value(key) != w[1].value(key));
+        let differs = runs.windows(2).any(|w| w[0].value(key) != w[1].value(key));
         if differs && !keys.iter().any(|k| k == key) {
             keys.push(key.to_owned());
         }
@@ -241,15 +241,15 @@ pub enum GroupBy {
 
 impl GroupBy {
     /// What these runs can be grouped by: nothing, all but the seed where that puts any together, and what they differ in.
-    pub fn all(subjects: &[Subject]) -> Vec<Self> {
+    pub fn all(runs: &[ComparedRun]) -> Vec<Self> {
         let mut all = vec![Self::Nothing];
-        let count = teams(subjects, &Self::AllButSeed).len();
-        if count < subjects.len() {
+        let count = groups(runs, &Self::AllButSeed).len();
+        if count < runs.len() {
             all.push(Self::AllButSeed);
         }
-        let keys = differing(subjects).into_iter().filter(|k| k != SEED);
+        let keys = differing(runs).into_iter().filter(|k| k != SEED);
         // Each by itself says nothing new.
-        all.extend(keys.map(Self::Key).filter(|by| teams(subjects, by).len() < subjects.len()));
+        all.extend(keys.map(Self::Key).filter(|by| groups(runs, by).len() < runs.len()));
         all
     }
 
@@ -265,24 +265,24 @@ impl GroupBy {
 
 /// Runs that are drawn as one line: a run, or a group.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Team {
+pub struct RunGroup {
     /// Its name in legends and tables.
     pub name: String,
-    /// Its runs, as places in the list of subjects.
+    /// Its runs, as places in the list of runs.
     pub members: Vec<usize>,
     /// Its colour and marker, which it keeps in whatever company.
     pub look: (Paint, u8),
 }
 
 /// The runs as groups, each with its look. Groups come in the order of their values.
-pub fn teams(subjects: &[Subject], by: &GroupBy) -> Vec<Team> {
+pub fn groups(runs: &[ComparedRun], by: &GroupBy) -> Vec<RunGroup> {
     let keys: Vec<String> = match by {
         GroupBy::Nothing => Vec::new(),
-        GroupBy::AllButSeed => differing(subjects).into_iter().filter(|k| k != SEED).collect(),
+        GroupBy::AllButSeed => differing(runs).into_iter().filter(|k| k != SEED).collect(),
         GroupBy::Key(key) => vec![key.clone()],
     };
-    let mut teams: Vec<Team> = Vec::new();
-    for (i, s) in subjects.iter().enumerate() {
+    let mut groups: Vec<RunGroup> = Vec::new();
+    for (i, s) in runs.iter().enumerate() {
         let name = match by {
             GroupBy::Nothing => gradtop_host::text::clean(s.row.name()),
             _ if keys.is_empty() => "all runs".to_owned(),
@@ -294,35 +294,35 @@ pub fn teams(subjects: &[Subject], by: &GroupBy) -> Vec<Team> {
                 keys.iter().map(value).collect::<Vec<_>>().join(", ")
             }
         };
-        match teams.iter_mut().find(|t| t.name == name && *by != GroupBy::Nothing) {
-            Some(team) => team.members.push(i),
-            None => teams.push(Team { name, members: vec![i], look: (Paint::Grey, 0) }),
+        match groups.iter_mut().find(|t| t.name == name && *by != GroupBy::Nothing) {
+            Some(group) => group.members.push(i),
+            None => groups.push(RunGroup { name, members: vec![i], look: (Paint::Grey, 0) }),
         }
     }
     if let GroupBy::Key(key) = by {
-        let number = |t: &Team| {
-            let s = t.members.first().and_then(|m| subjects.get(*m))?;
+        let number = |t: &RunGroup| {
+            let s = t.members.first().and_then(|m| runs.get(*m))?;
             s.row.view.manifest.params.iter().find(|(k, _)| k == key)?.1.to_string().parse::<f64>().ok()
         };
-        teams.sort_by(|a, b| match (number(a), number(b)) {
+        groups.sort_by(|a, b| match (number(a), number(b)) {
             (Some(x), Some(y)) => x.total_cmp(&y),
             (x, y) => y.is_some().cmp(&x.is_some()).then_with(|| natural::order(&a.name, &b.name)),
         });
     }
-    give_looks(subjects, by, &mut teams);
-    teams
+    give_looks(runs, by, &mut groups);
+    groups
 }
 
 /// Colours and markers by name. Two runs of one name, of two experiments, are told apart by the experiment.
-fn give_looks(subjects: &[Subject], by: &GroupBy, teams: &mut [Team]) {
-    let key = |t: &Team| match (by, t.members.first().and_then(|m| subjects.get(*m))) {
+fn give_looks(runs: &[ComparedRun], by: &GroupBy, groups: &mut [RunGroup]) {
+    let key = |t: &RunGroup| match (by, t.members.first().and_then(|m| runs.get(*m))) {
         (GroupBy::Nothing, Some(s)) => format!("{}/{}", s.row.experiment(), s.row.name()),
         _ => t.name.clone(),
     };
-    let keys: Vec<String> = teams.iter().map(key).collect();
+    let keys: Vec<String> = groups.iter().map(key).collect();
     let looks = assign(std::iter::empty(), keys.iter().map(String::as_str));
     let mut taken: Vec<(Paint, u8)> = Vec::new();
-    for (team, key) in teams.iter_mut().zip(&keys) {
+    for (group, key) in groups.iter_mut().zip(&keys) {
         let (paint, mut marker) = looks.get(key).copied().unwrap_or((Paint::Grey, 0));
         // Colours come again after seven names; the marker then is another one.
         for _ in 0..10 {
@@ -332,6 +332,6 @@ fn give_looks(subjects: &[Subject], by: &GroupBy, teams: &mut [Team]) {
             marker = (marker + 1) % 10;
         }
         taken.push((paint, marker));
-        team.look = (paint, marker);
+        group.look = (paint, marker);
     }
 }

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::Subject;
+use super::ComparedRun;
 use crate::live::engine::Runs;
 use crate::live::{SeriesFilter, WatchRequest};
 use crate::runs::RunRow;
 
 /// Reads runs completely, or live runs as far as they are, with a moving average of the weight `smoothing` (0 for
 /// none). Read errors are stored in the run's data.
-pub fn read(rows: &[Arc<RunRow>], wanted: &SeriesFilter, smoothing: f64) -> Vec<Subject> {
+pub fn read(rows: &[Arc<RunRow>], wanted: &SeriesFilter, smoothing: f64) -> Vec<ComparedRun> {
     let request = |row: &Arc<RunRow>| WatchRequest {
         series: wanted.clone(),
         smoothing,
@@ -20,9 +20,9 @@ pub fn read(rows: &[Arc<RunRow>], wanted: &SeriesFilter, smoothing: f64) -> Vec<
     runs.watch(rows.iter().map(request).collect(), Instant::now());
     while runs.work(Instant::now(), Duration::from_millis(500)).next == Some(Duration::ZERO) {}
     let data = runs.snapshot();
-    let subject = |row: &Arc<RunRow>| {
+    let run = |row: &Arc<RunRow>| {
         let data = data.run(&row.id).cloned().unwrap_or_default();
-        Subject { row: Arc::clone(row), data }
+        ComparedRun { row: Arc::clone(row), data }
     };
-    rows.iter().map(subject).collect()
+    rows.iter().map(run).collect()
 }

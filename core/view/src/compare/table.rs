@@ -6,14 +6,14 @@ use gradtop_store::Goal;
 use gradtop_store::figures::Aggregate;
 use serde::{Deserialize, Serialize};
 
-use super::{Facet, Subject, Team, differing, facets, goal, info};
+use super::{ComparedRun, Facet, RunGroup, differing, facets, goal, info};
 use crate::figure::average::of_finite;
 use crate::live::SeriesSnapshot;
 
-/// Which value of a metric to show.
+/// How the values of a metric are summarized.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum What {
+pub enum Statistic {
     /// The last value, averaged over trials and the runs of a group.
     Last,
     /// The best value of any series, by the metric's goal.
@@ -22,7 +22,7 @@ pub enum What {
     Min,
 }
 
-impl What {
+impl Statistic {
     /// Returns the heading.
     pub fn word(self) -> &'static str {
         match self {
@@ -41,7 +41,7 @@ impl What {
         }
     }
 
-    /// Returns how many series of a team contribute; `None` without series.
+    /// Returns how many series of a group contribute; `None` without series.
     fn finite<'a>(self, series: impl Iterator<Item = &'a SeriesSnapshot>) -> Option<usize> {
         let values: Vec<Option<f64>> = series.map(|s| self.value(Goal::None, s)).collect();
         let finite = values.iter().flatten().filter(|v| v.is_finite()).count();
@@ -55,11 +55,11 @@ impl What {
 pub struct Column {
     /// The metric.
     pub facet: Facet,
-    /// Which value of the metric.
-    pub what: What,
+    /// How its values are summarized.
+    pub statistic: Statistic,
     /// Whether lower or higher is better, if either.
     pub better: Goal,
-    /// Smallest and largest number of series of a team: trials times runs.
+    /// Smallest and largest number of series of a group: trials times runs.
     pub of: (usize, usize),
     /// Smallest and largest number of series that contribute: the finite ones, if there are any.
     pub finite: (usize, usize),
@@ -73,11 +73,11 @@ fn count((few, many): (usize, usize)) -> String {
 impl Column {
     /// Returns a short heading with only the kind of value.
     pub fn short(&self) -> String {
-        match (self.what, self.of) {
-            (what, (_, 0 | 1)) => what.word().to_owned(),
-            (What::Last, _) if self.finite != self.of => format!("last ({})", self.counted()),
-            (What::Last, _) => "last (mean)".to_owned(),
-            (what, _) => format!("{} of any", what.word()),
+        match (self.statistic, self.of) {
+            (statistic, (_, 0 | 1)) => statistic.word().to_owned(),
+            (Statistic::Last, _) if self.finite != self.of => format!("last ({})", self.counted()),
+            (Statistic::Last, _) => "last (mean)".to_owned(),
+            (statistic, _) => format!("{} of any", statistic.word()),
         }
     }
 
@@ -90,14 +90,14 @@ impl Column {
     /// Returns the full heading: the kind of value and the number of series, such as `last, mean of 5` or `best, lowest of 5`.
     pub fn words(&self) -> String {
         if self.of.1 < 2 {
-            return self.what.word().to_owned();
+            return self.statistic.word().to_owned();
         }
         let of = self.counted();
-        match (self.what, self.better) {
-            (What::Last, _) => format!("last, mean of {of}"),
-            (What::Best, Goal::Max) => format!("best, highest of {of}"),
-            (What::Best, _) => format!("best, lowest of {of}"),
-            (What::Min, _) => format!("min of {of}"),
+        match (self.statistic, self.better) {
+            (Statistic::Last, _) => format!("last, mean of {of}"),
+            (Statistic::Best, Goal::Max) => format!("best, highest of {of}"),
+            (Statistic::Best, _) => format!("best, lowest of {of}"),
+            (Statistic::Min, _) => format!("min of {of}"),
         }
     }
 }
@@ -105,8 +105,8 @@ impl Column {
 /// A run or a group.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
-    /// Its index in the list of teams.
-    pub team: usize,
+    /// Its index in the list of groups.
+    pub group: usize,
     /// Its differing parameters as text; blank if it has none.
     pub params: Vec<String>,
     /// Its values; `None` if nothing was logged.
@@ -117,12 +117,12 @@ pub struct Row {
 
 /// The comparison table.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Sheet {
+pub struct ComparisonTable {
     /// The keys of the differing parameters.
     pub params: Vec<String>,
     /// The columns of values.
     pub columns: Vec<Column>,
-    /// The rows, in the order of the teams.
+    /// The rows, in the order of the groups.
     pub rows: Vec<Row>,
 }
 
@@ -138,59 +138,23 @@ pub enum Sort {
     Value(usize),
 }
 
-/// Creates the table of these runs.
-pub fn sheet(subjects: &[Subject], teams: &[Team]) -> Sheet {
-    let params = differing(subjects);
-    let declared: Vec<Facet> =
-        facets(subjects).into_iter().filter(|f| info(subjects, &f.metric).is_some()).collect();
-    let shown = if declared.is_empty() {
-        // Without declared metrics, use the logged ones.
-        facets(subjects).into_iter().filter(|f| !f.metric.starts_with("system/")).collect()
-    } else {
-        declared
-    };
-    let mut columns = Vec::new();
-    for facet in shown {
-        let goal = goal(subjects, &facet.metric);
-        let counts: Vec<usize> =
-            teams.iter().map(|t| of(subjects, t, &facet).count()).filter(|n| *n > 0).collect();
-        let mut add = |what: What, better| {
-            let finite = teams.iter().filter_map(|t| what.finite(of(subjects, t, &facet))).collect();
-            let (of, finite) = (ends(counts.clone()), ends(finite));
-            columns.push(Column { facet: facet.clone(), what, better, of, finite });
-        };
-        add(What::Last, goal);
-        if goal != Goal::None {
-            add(What::Best, goal);
-        }
-        // If lower is better, the best is also the smallest.
-        if goal != Goal::Min {
-            add(What::Min, Goal::None);
-        }
-    }
-    let rows = teams.iter().enumerate().map(|(i, t)| row(subjects, t, i, &params, &columns)).collect();
-    let mut sheet = Sheet { params, columns, rows };
-    sheet.mark_best();
-    sheet
-}
-
 /// Returns the smallest and the largest count.
 fn ends(counts: Vec<usize>) -> (usize, usize) {
     (counts.iter().copied().min().unwrap_or(0), counts.into_iter().max().unwrap_or(0))
 }
 
-/// Returns the series of a team that belong to a column.
+/// Returns the series of a group that belong to a column.
 fn of<'a>(
-    subjects: &'a [Subject],
-    team: &'a Team,
+    runs: &'a [ComparedRun],
+    group: &'a RunGroup,
     facet: &'a Facet,
 ) -> impl Iterator<Item = &'a SeriesSnapshot> {
-    let members = team.members.iter().filter_map(|i| subjects.get(*i));
+    let members = group.members.iter().filter_map(|i| runs.get(*i));
     members.flat_map(|s| &s.data.series).filter(|s| facet.takes(s.key())).map(AsRef::as_ref)
 }
 
-fn row(subjects: &[Subject], team: &Team, at: usize, params: &[String], columns: &[Column]) -> Row {
-    let members: Vec<&Subject> = team.members.iter().filter_map(|i| subjects.get(*i)).collect();
+fn row(runs: &[ComparedRun], group: &RunGroup, at: usize, params: &[String], columns: &[Column]) -> Row {
+    let members: Vec<&ComparedRun> = group.members.iter().filter_map(|i| runs.get(*i)).collect();
     let param = |key: &String| {
         let mut values: Vec<String> = members.iter().map(|s| s.value(key).unwrap_or_default()).collect();
         values.sort();
@@ -201,27 +165,63 @@ fn row(subjects: &[Subject], team: &Team, at: usize, params: &[String], columns:
         }
     };
     let value = |c: &Column| {
-        let each = of(subjects, team, &c.facet).filter_map(|s| c.what.value(c.better, s));
-        match (c.what, c.better) {
-            (What::Last, _) => of_finite(each, Aggregate::Mean),
-            (What::Best, Goal::Max) => each.reduce(f64::max),
-            (What::Best | What::Min, _) => each.reduce(f64::min),
+        let each = of(runs, group, &c.facet).filter_map(|s| c.statistic.value(c.better, s));
+        match (c.statistic, c.better) {
+            (Statistic::Last, _) => of_finite(each, Aggregate::Mean),
+            (Statistic::Best, Goal::Max) => each.reduce(f64::max),
+            (Statistic::Best | Statistic::Min, _) => each.reduce(f64::min),
         }
     };
     let values: Vec<Option<f64>> = columns.iter().map(value).collect();
     let best = vec![false; values.len()];
-    Row { team: at, params: params.iter().map(param).collect(), values, best }
+    Row { group: at, params: params.iter().map(param).collect(), values, best }
 }
 
-impl Sheet {
+impl ComparisonTable {
+    /// Creates the table of these runs.
+    pub fn new(runs: &[ComparedRun], groups: &[RunGroup]) -> Self {
+        let params = differing(runs);
+        let declared: Vec<Facet> =
+            facets(runs).into_iter().filter(|f| info(runs, &f.metric).is_some()).collect();
+        let shown = if declared.is_empty() {
+            // Without declared metrics, use the logged ones.
+            facets(runs).into_iter().filter(|f| !f.metric.starts_with("system/")).collect()
+        } else {
+            declared
+        };
+        let mut columns = Vec::new();
+        for facet in shown {
+            let goal = goal(runs, &facet.metric);
+            let counts: Vec<usize> =
+                groups.iter().map(|t| of(runs, t, &facet).count()).filter(|n| *n > 0).collect();
+            let mut add = |statistic: Statistic, better| {
+                let finite = groups.iter().filter_map(|t| statistic.finite(of(runs, t, &facet))).collect();
+                let (of, finite) = (ends(counts.clone()), ends(finite));
+                columns.push(Column { facet: facet.clone(), statistic, better, of, finite });
+            };
+            add(Statistic::Last, goal);
+            if goal != Goal::None {
+                add(Statistic::Best, goal);
+            }
+            // If lower is better, the best is also the smallest.
+            if goal != Goal::Min {
+                add(Statistic::Min, Goal::None);
+            }
+        }
+        let rows = groups.iter().enumerate().map(|(i, t)| row(runs, t, i, &params, &columns)).collect();
+        let mut table = Self { params, columns, rows };
+        table.mark_best();
+        table
+    }
+
     /// Returns every column a table can be sorted by, parameters first.
-    pub fn places(&self) -> impl Iterator<Item = Sort> {
+    pub fn sort_keys(&self) -> impl Iterator<Item = Sort> {
         let params = (0..self.params.len()).map(Sort::Param);
         params.chain((0..self.columns.len()).map(Sort::Value))
     }
 
-    /// Returns where a column of another sheet is in this one, if it has it.
-    pub fn same(&self, other: &Self, column: Sort) -> Option<Sort> {
+    /// Returns where a column of another table is in this one, if it has it.
+    pub fn find_same(&self, other: &Self, column: Sort) -> Option<Sort> {
         match column {
             Sort::Given => Some(Sort::Given),
             Sort::Param(p) => {
@@ -230,8 +230,8 @@ impl Sheet {
             }
             Sort::Value(c) => {
                 let column = other.columns.get(c)?;
-                let same = |own: &Column| own.facet == column.facet && own.what == column.what;
-                self.columns.iter().position(same).map(Sort::Value)
+                let is_same = |own: &Column| own.facet == column.facet && own.statistic == column.statistic;
+                self.columns.iter().position(is_same).map(Sort::Value)
             }
         }
     }
@@ -257,7 +257,7 @@ impl Sheet {
     }
 
     /// Keeps only the columns of these metrics.
-    pub fn only(&mut self, metrics: &[String]) {
+    pub fn retain_metrics(&mut self, metrics: &[String]) {
         let kept: Vec<bool> = self.columns.iter().map(|c| metrics.contains(&c.facet.metric)).collect();
         let keep = |i: usize| kept.get(i).copied().unwrap_or(false);
         let mut at = 0..;

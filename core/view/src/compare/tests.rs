@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 use gradtop_store::{ParamValue, SeriesKey};
 use gradtop_tests::made::{Made, Spec, run};
 
-use super::table::{Sort, What, sheet};
+use super::table::{ComparisonTable, Sort, Statistic};
 use super::*;
 use crate::figure::built::Built;
 use crate::figure::chart::build;
-use crate::figure::view::Subject as Shown;
+use crate::figure::view::Subject;
 use crate::live::engine::Runs;
 use crate::live::{SeriesFilter, WatchRequest};
 use crate::runs::RunId;
@@ -17,7 +17,7 @@ use gradtop_chart::cells::theme::Theme;
 use gradtop_chart::{Chart, Shape};
 
 /// The runs, read as the engine reads them, in the order given.
-fn subjects(specs: impl IntoIterator<Item = Spec>, names: &[&str]) -> (Made, Vec<Subject>) {
+fn runs(specs: impl IntoIterator<Item = Spec>, names: &[&str]) -> (Made, Vec<ComparedRun>) {
     let mut made = Made::new();
     for spec in specs {
         made.make(&spec);
@@ -30,12 +30,12 @@ fn subjects(specs: impl IntoIterator<Item = Spec>, names: &[&str]) -> (Made, Vec
     runs.watch(ids.iter().map(all).collect(), Instant::now());
     while runs.work(Instant::now(), Duration::from_secs(1)).next == Some(Duration::ZERO) {}
     let data = runs.snapshot();
-    let subject = |id: &RunId| {
+    let run = |id: &RunId| {
         let view = gradtop_store::view(&id.dir()).unwrap();
         let row = Arc::new(RunRow { id: id.clone(), view, resume: Ok(()) });
-        Subject { row, data: Arc::clone(data.run(id).unwrap()) }
+        ComparedRun { row, data: Arc::clone(data.run(id).unwrap()) }
     };
-    let all = ids.iter().map(subject).collect();
+    let all = ids.iter().map(run).collect();
     (made, all)
 }
 
@@ -54,7 +54,7 @@ fn line(points: &[(i64, f64)]) -> Vec<(i64, f64)> {
 #[test]
 fn what_differs_is_found_and_what_is_equal_left_out() {
     let specs = vec![lr(run("fit", "a", 1), 0.1), seed(lr(run("fit", "b", 2), 0.2), 9)];
-    let (_bench, all) = subjects(specs, &["a", "b"]);
+    let (_bench, all) = runs(specs, &["a", "b"]);
     assert_eq!(differing(&all), ["lr", "seed"]);
     assert!(differing(&all[..1]).is_empty());
     assert_eq!(all[1].value("seed").as_deref(), Some("9"));
@@ -67,12 +67,12 @@ fn runs_of_several_experiments_share_only_what_both_have() {
         run("fit", "a", 1).series("loss", None, &points).series("norm", None, &points),
         run("label", "b", 2).series("loss", None, &points).series("accuracy", None, &points),
     ];
-    let (_bench, all) = subjects(specs, &["a", "b"]);
-    let titles = |s: &[Subject]| facets(s).iter().map(Facet::title).collect::<Vec<_>>();
+    let (_bench, all) = runs(specs, &["a", "b"]);
+    let titles = |s: &[ComparedRun]| facets(s).iter().map(Facet::title).collect::<Vec<_>>();
     assert_eq!(titles(&all), ["loss"]);
     assert_eq!(titles(&all[..1]), ["loss", "norm"], "the headline metric comes first");
     assert_eq!(differing(&all), ["experiment"]);
-    let (_bench, apart) = subjects(
+    let (_bench, apart) = runs(
         vec![
             run("fit", "a", 1).series("loss", None, &points),
             run("label", "b", 2).series("norm", None, &points),
@@ -91,8 +91,8 @@ fn experiments_that_share_no_model_are_compared_by_metric() {
         run("script", "b", 2).series("loss", None, &points).series("norm", None, &points),
         run("fit", "c", 3).series("norm", None, &points),
     ];
-    let (_bench, all) = subjects(specs, &["a", "b", "c"]);
-    let titles = |s: &[Subject]| facets(s).iter().map(Facet::title).collect::<Vec<_>>();
+    let (_bench, all) = runs(specs, &["a", "b", "c"]);
+    let titles = |s: &[ComparedRun]| facets(s).iter().map(Facet::title).collect::<Vec<_>>();
     assert_eq!(titles(&all[..2]), ["loss", "loss deep", "norm", "norm deep"]);
     assert_eq!(titles(&all), ["loss", "loss deep", "norm"], "both experiments have the norm of no model");
 }
@@ -104,7 +104,7 @@ fn charts_are_in_the_order_of_the_numbers_in_their_names() {
     for model in ["h=128", "h=12", "h=1"] {
         spec = spec.series("loss", Some(model), &points);
     }
-    let (_bench, all) = subjects(vec![spec], &["a"]);
+    let (_bench, all) = runs(vec![spec], &["a"]);
     let titles: Vec<String> = facets(&all).iter().map(Facet::title).collect();
     assert_eq!(titles, ["loss h=1", "loss h=12", "loss h=128"]);
 }
@@ -117,16 +117,16 @@ fn groups_hold_the_runs_of_one_value_in_the_order_of_the_values() {
         seed(lr(run("fit", "c", 3), 0.1), 3),
         seed(lr(run("fit", "d", 4), 0.02), 4),
     ];
-    let (_bench, all) = subjects(specs, &["a", "b", "c", "d"]);
+    let (_bench, all) = runs(specs, &["a", "b", "c", "d"]);
     let by = GroupBy::all(&all);
     assert_eq!(by, [GroupBy::Nothing, GroupBy::AllButSeed, GroupBy::Key("lr".to_owned())]);
     for by in &by[1..] {
-        let mut teams: Vec<(String, Vec<usize>)> =
-            teams(&all, by).into_iter().map(|t| (t.name, t.members)).collect();
+        let mut groups: Vec<(String, Vec<usize>)> =
+            groups(&all, by).into_iter().map(|t| (t.name, t.members)).collect();
         if *by == GroupBy::AllButSeed {
-            teams.sort();
+            groups.sort();
         }
-        assert_eq!(teams, [("lr 0.02".to_owned(), vec![1, 3]), ("lr 0.1".to_owned(), vec![0, 2])]);
+        assert_eq!(groups, [("lr 0.02".to_owned(), vec![1, 3]), ("lr 0.1".to_owned(), vec![0, 2])]);
     }
 }
 
@@ -134,9 +134,9 @@ fn groups_hold_the_runs_of_one_value_in_the_order_of_the_values() {
 fn fifty_runs_can_be_told_apart_by_colour_and_marker() {
     let specs = (0..50).map(|i| run("fit", &format!("fit-{i}"), i));
     let names: Vec<String> = (0..50).map(|i| format!("fit-{i}")).collect();
-    let (_bench, all) = subjects(specs, &names.iter().map(String::as_str).collect::<Vec<_>>());
+    let (_bench, all) = runs(specs, &names.iter().map(String::as_str).collect::<Vec<_>>());
     let looks: BTreeSet<String> =
-        teams(&all, &GroupBy::Nothing).iter().map(|t| format!("{:?}", t.look)).collect();
+        groups(&all, &GroupBy::Nothing).iter().map(|t| format!("{:?}", t.look)).collect();
     assert_eq!(looks.len(), 50);
 }
 
@@ -148,20 +148,20 @@ fn the_sheet_knows_last_best_and_least_and_which_is_better() {
         run("fit", "c", 3).series("loss", None, &line(&[(0, f64::NAN)])),
         run("fit", "d", 4),
     ];
-    let (_bench, all) = subjects(specs, &["a", "b", "c", "d"]);
-    let sheet = sheet(&all, &teams(&all, &GroupBy::Nothing));
-    let columns: Vec<What> = sheet.columns.iter().map(|c| c.what).collect();
-    assert_eq!(columns, [What::Last, What::Best], "lower is better: the least is the best");
-    let values: Vec<Vec<Option<f64>>> = sheet.rows.iter().map(|r| r.values.clone()).collect();
+    let (_bench, all) = runs(specs, &["a", "b", "c", "d"]);
+    let table = ComparisonTable::new(&all, &groups(&all, &GroupBy::Nothing));
+    let columns: Vec<Statistic> = table.columns.iter().map(|c| c.statistic).collect();
+    assert_eq!(columns, [Statistic::Last, Statistic::Best], "lower is better: the least is the best");
+    let values: Vec<Vec<Option<f64>>> = table.rows.iter().map(|r| r.values.clone()).collect();
     assert_eq!(values[0], [Some(4.0), Some(1.0)]);
     assert_eq!(values[1], [Some(3.0), Some(2.0)]);
     assert!(values[2][0].unwrap().is_nan() && values[2][1].is_none());
     assert_eq!(values[3], [None, None]);
-    let best: Vec<Vec<bool>> = sheet.rows.iter().map(|r| r.best.clone()).collect();
+    let best: Vec<Vec<bool>> = table.rows.iter().map(|r| r.best.clone()).collect();
     assert_eq!(best, [[false, true], [true, false], [false, false], [false, false]]);
     // What has no value comes last, whichever way round.
-    assert_eq!(sheet.sorted(Sort::Value(0), false), [1, 0, 2, 3]);
-    assert_eq!(sheet.sorted(Sort::Value(0), true), [0, 1, 2, 3]);
+    assert_eq!(table.sorted(Sort::Value(0), false), [1, 0, 2, 3]);
+    assert_eq!(table.sorted(Sort::Value(0), true), [0, 1, 2, 3]);
 }
 
 #[test]
@@ -173,13 +173,16 @@ fn higher_is_better_where_the_metric_says_so() {
             &line(&[(0, 0.9), (1, last)]),
         )
     };
-    let (_bench, all) = subjects(vec![spec("a", 0.5), spec("b", 0.7)], &["a", "b"]);
-    let sheet = sheet(&all, &teams(&all, &GroupBy::Nothing));
-    assert_eq!(sheet.columns.iter().map(|c| c.what).collect::<Vec<_>>(), [What::Last, What::Best, What::Min]);
-    assert_eq!(sheet.rows[0].values, [Some(0.5), Some(0.9), Some(0.5)]);
-    assert_eq!(sheet.sorted(Sort::Value(0), false), [1, 0]);
+    let (_bench, all) = runs(vec![spec("a", 0.5), spec("b", 0.7)], &["a", "b"]);
+    let table = ComparisonTable::new(&all, &groups(&all, &GroupBy::Nothing));
+    assert_eq!(
+        table.columns.iter().map(|c| c.statistic).collect::<Vec<_>>(),
+        [Statistic::Last, Statistic::Best, Statistic::Min]
+    );
+    assert_eq!(table.rows[0].values, [Some(0.5), Some(0.9), Some(0.5)]);
+    assert_eq!(table.sorted(Sort::Value(0), false), [1, 0]);
     // Both reached the same best; the least is neither good nor bad.
-    assert_eq!(sheet.rows[0].best, [false, true, false]);
+    assert_eq!(table.rows[0].best, [false, true, false]);
 }
 
 #[test]
@@ -188,21 +191,21 @@ fn a_group_is_judged_by_the_mean_of_its_runs_and_the_best_of_any() {
         seed(run("fit", "a", 1).series("loss", None, &line(&[(0, 3.0), (1, 1.0)])), 1),
         seed(run("fit", "b", 2).series("loss", None, &line(&[(0, 0.5), (1, 2.0)])), 2),
     ];
-    let (_bench, all) = subjects(specs, &["a", "b"]);
-    let teams = teams(&all, &GroupBy::AllButSeed);
-    let sheet = sheet(&all, &teams);
-    assert_eq!((teams.len(), teams[0].name.as_str()), (1, "all runs"));
-    assert_eq!(sheet.rows[0].values, [Some(1.5), Some(0.5)]);
-    assert_eq!(sheet.rows[0].params, ["2 values"]);
-    assert_eq!(sheet.rows[0].best, [false, false], "alone there is no best");
+    let (_bench, all) = runs(specs, &["a", "b"]);
+    let groups = groups(&all, &GroupBy::AllButSeed);
+    let table = ComparisonTable::new(&all, &groups);
+    assert_eq!((groups.len(), groups[0].name.as_str()), (1, "all runs"));
+    assert_eq!(table.rows[0].values, [Some(1.5), Some(0.5)]);
+    assert_eq!(table.rows[0].params, ["2 values"]);
+    assert_eq!(table.rows[0].best, [false, false], "alone there is no best");
 }
 
-fn built(all: &[Subject], by: &GroupBy, align: Align) -> Built {
-    let teams = teams(all, by);
+fn built(all: &[ComparedRun], by: &GroupBy, align: Align) -> Built {
+    let groups = groups(all, by);
     let figure = overlay::figure(all, &facets(all)[0]);
-    let view = overlay::view(align, &teams, None);
-    let sources = overlay::sources(all, &teams);
-    build(&sources, Shown::Panel(&figure, 0), &view, (100, 20), Theme::default())
+    let view = overlay::view(align, &groups, None);
+    let sources = overlay::sources(all, &groups);
+    build(&sources, Subject::Panel(&figure, 0), &view, (100, 20), Theme::default())
 }
 
 fn lines(chart: &Chart) -> Vec<(Vec<f64>, Vec<f64>)> {
@@ -220,7 +223,7 @@ fn a_mean_is_of_what_is_there_and_never_drawn_across_a_change_of_company() {
         seed(run("fit", "a", 1).series("loss", None, &line(&[(0, 1.0), (100, 1.0)])), 1),
         seed(run("fit", "b", 2).series("loss", None, &line(&[(0, 3.0), (50, 3.0), (200, 3.0)])), 2),
     ];
-    let (_bench, all) = subjects(specs, &["a", "b"]);
+    let (_bench, all) = runs(specs, &["a", "b"]);
     let chart = built(&all, &GroupBy::AllButSeed, Align::Step).chart;
     let [(x, y)] = lines(&chart).try_into().unwrap();
     for (x, y) in x.iter().zip(&y).filter(|(x, _)| x.is_finite()) {
@@ -242,7 +245,7 @@ fn runs_of_different_length_meet_on_a_share_of_the_run() {
         run("fit", "a", 1).series("loss", None, &line(&[(0, 1.0), (100, 0.1)])),
         run("fit", "b", 2).series("loss", None, &line(&[(0, 1.0), (4000, 0.1)])),
     ];
-    let (_bench, all) = subjects(specs, &["a", "b"]);
+    let (_bench, all) = runs(specs, &["a", "b"]);
     let chart = built(&all, &GroupBy::Nothing, Align::Fraction).chart;
     for (x, _) in lines(&chart) {
         let last = x.iter().copied().filter(|x| x.is_finite()).fold(0.0, f64::max);
@@ -262,13 +265,13 @@ fn a_chart_without_a_split_is_of_the_series_without_one() {
         run("fit", "b", 2).logged(of_split("train"), &level(100.0)).logged(of_split("test"), &level(200.0)),
         run("fit", "c", 3).series("loss", None, &level(3.0)).series("loss", Some("deep"), &level(50.0)),
     ];
-    let (_bench, all) = subjects(specs, &["a", "b", "c"]);
+    let (_bench, all) = runs(specs, &["a", "b", "c"]);
     assert_eq!(facets(&all)[0].title(), "loss");
     let chart = built(&all, &GroupBy::Nothing, Align::Step).chart;
     let last: Vec<f64> = lines(&chart).iter().map(|(_, y)| y[y.len() - 1]).collect();
     assert_eq!(last, [7.0, 3.0], "as the table says");
-    let sheet = sheet(&all, &teams(&all, &GroupBy::Nothing));
-    assert_eq!(sheet.rows.iter().map(|r| r.values[0]).collect::<Vec<_>>(), [Some(7.0), None, Some(3.0)]);
+    let table = ComparisonTable::new(&all, &groups(&all, &GroupBy::Nothing));
+    assert_eq!(table.rows.iter().map(|r| r.values[0]).collect::<Vec<_>>(), [Some(7.0), None, Some(3.0)]);
 }
 
 #[test]
@@ -282,9 +285,9 @@ fn a_heading_counts_what_is_averaged() {
         };
         let specs = ends.iter().enumerate().map(spec);
         let names: Vec<String> = (0..ends.len()).map(name).collect();
-        let (_bench, all) = subjects(specs, &names.iter().map(String::as_str).collect::<Vec<_>>());
-        let sheet = sheet(&all, &teams(&all, &GroupBy::AllButSeed));
-        let [last, best] = &sheet.columns[..] else { panic!("{:?}", sheet.columns) };
+        let (_bench, all) = runs(specs, &names.iter().map(String::as_str).collect::<Vec<_>>());
+        let table = ComparisonTable::new(&all, &groups(&all, &GroupBy::AllButSeed));
+        let [last, best] = &table.columns[..] else { panic!("{:?}", table.columns) };
         [last.words(), last.short(), best.words(), best.short()]
     };
     let best = ["best, lowest of 2", "best of any"];
@@ -300,7 +303,7 @@ fn what_comes_after_the_steps_went_back_is_averaged_by_itself() {
         seed(run("fit", "a", 1).series("loss", None, &twice(1.0, 5.0)), 1),
         seed(run("fit", "b", 2).series("loss", None, &twice(3.0, 7.0)), 2),
     ];
-    let (_bench, all) = subjects(specs, &["a", "b"]);
+    let (_bench, all) = runs(specs, &["a", "b"]);
     let chart = built(&all, &GroupBy::AllButSeed, Align::Step).chart;
     let [(x, y)] = lines(&chart).try_into().unwrap();
     let [first, second] = x.split(|x| x.is_nan()).collect::<Vec<_>>().try_into().unwrap();

@@ -3,19 +3,19 @@
 use std::sync::Arc;
 
 use crate::screens::shared::Shared;
-use gradtop_view::compare::table::{Sheet, sheet};
-use gradtop_view::compare::{Facet, GroupBy, Subject, Team, facets, teams};
+use gradtop_view::compare::table::ComparisonTable;
+use gradtop_view::compare::{ComparedRun, Facet, GroupBy, RunGroup, facets, groups};
 use gradtop_view::runs::RunId;
 
 /// Everything to be shown, without its position.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Compared {
     /// The existing runs.
-    pub(super) subjects: Vec<Subject>,
+    pub(super) runs: Vec<ComparedRun>,
     /// The lines of the charts.
-    pub(super) teams: Vec<Team>,
+    pub(super) groups: Vec<RunGroup>,
     pub(super) facets: Vec<Facet>,
-    pub(super) sheet: Sheet,
+    pub(super) table: ComparisonTable,
     /// The order of the table's rows.
     pub(super) order: Vec<usize>,
     /// The number of deleted runs.
@@ -24,15 +24,15 @@ pub(super) struct Compared {
 
 impl Compared {
     /// The comparison, with rows in no particular order.
-    pub(super) fn new(shared: &Shared, runs: &[RunId], by: &GroupBy) -> Self {
-        let subject = |id: &RunId| {
+    pub(super) fn new(shared: &Shared, ids: &[RunId], by: &GroupBy) -> Self {
+        let run = |id: &RunId| {
             let row = Arc::clone(shared.runs.get(id)?);
-            Some(Subject { row, data: shared.live.run(id).cloned().unwrap_or_default() })
+            Some(ComparedRun { row, data: shared.live.run(id).cloned().unwrap_or_default() })
         };
-        let subjects: Vec<Subject> = runs.iter().filter_map(subject).collect();
-        let teams = teams(&subjects, by);
-        let sheet = sheet(&subjects, &teams);
-        let gone = runs.len() - subjects.len();
-        Self { facets: facets(&subjects), gone, subjects, teams, sheet, order: Vec::new() }
+        let runs: Vec<ComparedRun> = ids.iter().filter_map(run).collect();
+        let groups = groups(&runs, by);
+        let table = ComparisonTable::new(&runs, &groups);
+        let gone = ids.len() - runs.len();
+        Self { facets: facets(&runs), gone, runs, groups, table, order: Vec::new() }
     }
 }

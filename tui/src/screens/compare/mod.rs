@@ -73,7 +73,7 @@ pub(crate) struct Compare {
     by: GroupBy,
     chart: usize,
     expanded: bool,
-    /// The name of the team under the cursor; `None` means the first.
+    /// The name of the group under the cursor; `None` means the first.
     at: Option<String>,
     /// The column under the cursor; `None` means the first.
     column: Option<Sort>,
@@ -101,21 +101,21 @@ impl Compare {
         if self.pane == Pane::Table { &keys::TABLE } else { &keys::VIEW }
     }
 
-    /// The index of the team under the cursor.
-    fn team(&self) -> usize {
+    /// The index of the group under the cursor.
+    fn current_group(&self) -> usize {
         let at = self.at.as_ref();
-        at.and_then(|at| self.compared.teams.iter().position(|t| t.name == *at)).unwrap_or(0)
+        at.and_then(|at| self.compared.groups.iter().position(|t| t.name == *at)).unwrap_or(0)
     }
 
-    /// The row of the team under the cursor.
+    /// The row of the group under the cursor.
     fn row(&self) -> usize {
-        let team = self.team();
-        self.compared.order.iter().position(|t| *t == team).unwrap_or(0)
+        let group = self.current_group();
+        self.compared.order.iter().position(|t| *t == group).unwrap_or(0)
     }
 
     /// The index of the column under the cursor: parameters, then numbers.
     fn column(&self) -> usize {
-        self.compared.sheet.places().position(|place| Some(place) == self.column).unwrap_or(0)
+        self.compared.table.sort_keys().position(|key| Some(key) == self.column).unwrap_or(0)
     }
 
     /// Recomputes everything. Cursors and order follow what they refer to.
@@ -126,12 +126,12 @@ impl Compare {
         let new = &mut self.compared;
         let chart = old.facets.get(self.chart).and_then(|old| new.facets.iter().position(|f| f == old));
         self.chart = chart.unwrap_or(self.chart).min(new.facets.len().saturating_sub(1));
-        self.column = self.column.and_then(|column| new.sheet.same(&old.sheet, column));
-        self.sort = new.sheet.same(&old.sheet, self.sort).unwrap_or_default();
-        new.order = new.sheet.sorted(self.sort, self.reverse);
-        if !new.teams.iter().any(|t| Some(&t.name) == self.at.as_ref()) {
+        self.column = self.column.and_then(|column| new.table.find_same(&old.table, column));
+        self.sort = new.table.find_same(&old.table, self.sort).unwrap_or_default();
+        new.order = new.table.sorted(self.sort, self.reverse);
+        if !new.groups.iter().any(|t| Some(&t.name) == self.at.as_ref()) {
             let row = if self.at.is_some() { row.min(new.order.len().saturating_sub(1)) } else { 0 };
-            self.at = new.order.get(row).map(|team| new.teams[*team].name.clone());
+            self.at = new.order.get(row).map(|group| new.groups[*group].name.clone());
         }
     }
 
@@ -200,8 +200,8 @@ impl Compare {
 
     fn go(&mut self, to: Move) {
         let order = &self.compared.order;
-        let team = order.get(to.from(self.row(), order.len(), order.len()));
-        self.at = team.and_then(|t| self.compared.teams.get(*t)).map(|t| t.name.clone());
+        let group = order.get(to.from(self.row(), order.len(), order.len()));
+        self.at = group.and_then(|t| self.compared.groups.get(*t)).map(|t| t.name.clone());
     }
 
     fn go_chart(&mut self, by: isize) {
@@ -212,12 +212,12 @@ impl Compare {
     fn go_column(&mut self, right: bool) {
         let at = self.column();
         let to = if right { at + 1 } else { at.saturating_sub(1) };
-        let sheet = &self.compared.sheet;
-        self.column = sheet.places().nth(to).or(sheet.places().last());
+        let table = &self.compared.table;
+        self.column = table.sort_keys().nth(to).or(table.sort_keys().last());
     }
 
     fn group(&mut self, shared: &Shared, forward: bool) -> Vec<Effect> {
-        let all = GroupBy::all(&self.compared.subjects);
+        let all = GroupBy::all(&self.compared.runs);
         if all.len() < 2 {
             let text = "no parameter puts any of these runs together";
             return vec![Effect::failure(text)];
@@ -233,7 +233,7 @@ impl Compare {
     }
 
     fn sort(&mut self) {
-        let Some(wanted) = self.compared.sheet.places().nth(self.column()) else {
+        let Some(wanted) = self.compared.table.sort_keys().nth(self.column()) else {
             self.reverse = !self.reverse;
             return;
         };
@@ -246,8 +246,8 @@ impl Compare {
     }
 
     fn hide(&mut self) {
-        if let Some(team) = self.compared.teams.get(self.team()) {
-            super::toggle(&mut self.hidden, &team.name);
+        if let Some(group) = self.compared.groups.get(self.current_group()) {
+            super::toggle(&mut self.hidden, &group.name);
         }
     }
 
@@ -307,9 +307,9 @@ impl Screen for Compare {
 
     /// The runs of the row under the cursor.
     fn targets(&self) -> Vec<RunId> {
-        let team = self.compared.teams.get(self.team());
-        let members = team.into_iter().flat_map(|t| &t.members);
-        members.filter_map(|i| self.compared.subjects.get(*i)).map(|s| s.row.id.clone()).collect()
+        let group = self.compared.groups.get(self.current_group());
+        let members = group.into_iter().flat_map(|t| &t.members);
+        members.filter_map(|i| self.compared.runs.get(*i)).map(|s| s.row.id.clone()).collect()
     }
 
     fn mouse(&mut self, shared: &mut Shared, mouse: MouseEvent) -> Vec<Effect> {
@@ -331,8 +331,8 @@ impl Screen for Compare {
             }
             (MouseEventKind::Drag(MouseButton::Left), Some((_, Some(x)))) => self.cursor = Some(x),
             (MouseEventKind::Down(MouseButton::Left), None) => {
-                if let Some(team) = view::row_at(shared, self, at) {
-                    self.at = self.compared.teams.get(team).map(|t| t.name.clone());
+                if let Some(group) = view::row_at(shared, self, at) {
+                    self.at = self.compared.groups.get(group).map(|t| t.name.clone());
                 }
             }
             _ => return Vec::new(),
@@ -356,13 +356,13 @@ impl Screen for Compare {
 
     fn picture(&self, shared: &Shared) -> Option<Picture> {
         let facet = self.compared.facets.get(self.chart).filter(|_| self.pane != Pane::Table)?.clone();
-        let runs = self.compared.subjects.iter().map(|s| s.row.id.dir().path().to_owned()).collect();
+        let runs = self.compared.runs.iter().map(|s| s.row.id.dir().path().to_owned()).collect();
         let view = ChartView { cursor: None, ..view::view_of(shared, self) };
         Some(Picture { runs, what: What::Compared { facet, by: self.by.clone() }, view })
     }
 
     fn is_bare(&self) -> bool {
-        self.compared.subjects.is_empty() || self.pane == Pane::Charts && self.compared.facets.is_empty()
+        self.compared.runs.is_empty() || self.pane == Pane::Charts && self.compared.facets.is_empty()
     }
 
     fn watches(&self, shared: &Shared) -> Vec<WatchRequest> {
@@ -373,14 +373,14 @@ impl Screen for Compare {
             metrics.extend(facets.map(|facet| facet.metric.clone()));
         }
         if pane != Pane::Charts {
-            metrics.extend(self.compared.sheet.columns.iter().map(|c| c.facet.metric.clone()));
+            metrics.extend(self.compared.table.columns.iter().map(|c| c.facet.metric.clone()));
         }
         let series = if metrics.is_empty() { SeriesFilter::None } else { SeriesFilter::Metrics(metrics) };
-        let request = |s: &gradtop_view::compare::Subject| WatchRequest {
+        let request = |s: &gradtop_view::compare::ComparedRun| WatchRequest {
             series: series.clone(),
             smoothing: shared.settings.compare.weight(),
             ..WatchRequest::of(s.row.id.clone(), s.row.live())
         };
-        self.compared.subjects.iter().map(request).collect()
+        self.compared.runs.iter().map(request).collect()
     }
 }

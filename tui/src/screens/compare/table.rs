@@ -60,16 +60,16 @@ impl Column {
 /// The columns, and how many of them show values at the cursor.
 fn columns(screen: &Compare, at_cursor: Option<&[Option<AtCursor>]>, theme: Theme) -> (Vec<Column>, usize) {
     let compared = &screen.compared;
-    let sheet = &compared.sheet;
-    let rows: Vec<&Row> = compared.order.iter().filter_map(|i| sheet.rows.get(*i)).collect();
+    let table = &compared.table;
+    let rows: Vec<&Row> = compared.order.iter().filter_map(|i| table.rows.get(*i)).collect();
     let none = theme.glyph("–", "-");
     let text = |v: Option<f64>| v.map_or_else(|| none.to_owned(), number::value);
     let mut out = Vec::new();
-    for (i, key) in sheet.params.iter().enumerate() {
+    for (i, key) in table.params.iter().enumerate() {
         let cells: Vec<String> = rows.iter().map(|r| r.params.get(i).cloned().unwrap_or_default()).collect();
         out.push(Column::new(String::new(), clean(key), &cells, Vec::new(), false));
     }
-    for (i, column) in sheet.columns.iter().enumerate() {
+    for (i, column) in table.columns.iter().enumerate() {
         let cells: Vec<String> = rows.iter().map(|r| text(r.values[i])).collect();
         let best = rows.iter().map(|r| r.best[i]).collect();
         let title = column.short();
@@ -78,7 +78,7 @@ fn columns(screen: &Compare, at_cursor: Option<&[Option<AtCursor>]>, theme: Them
     let before = out.len();
     if let Some(values) = at_cursor {
         let facet = compared.facets.get(screen.chart).map(|f| clean(&f.title())).unwrap_or_default();
-        let of = |r: &&Row| values.get(r.team).copied().flatten();
+        let of = |r: &&Row| values.get(r.group).copied().flatten();
         let cells: Vec<String> = rows.iter().map(|r| text(of(r).map(|at| at.shown))).collect();
         out.insert(0, Column::new(facet.clone(), "at cursor".to_owned(), &cells, Vec::new(), true));
         let mut all = rows.iter().filter_map(of);
@@ -101,7 +101,7 @@ fn columns(screen: &Compare, at_cursor: Option<&[Option<AtCursor>]>, theme: Them
     (out, at_cursor)
 }
 
-/// The team drawn at a position.
+/// The group drawn at a position.
 pub(super) fn row_at(screen: &Compare, area: Rect, at: Position) -> Option<usize> {
     let height = usize::from(area.height.saturating_sub(HEADING));
     let inside = area.contains(at) && at.y >= area.y + HEADING;
@@ -134,10 +134,10 @@ pub(super) fn draw(
     let compared = &screen.compared;
     let (columns, shifted) = columns(screen, at_cursor, theme);
     let cursor = if columns.is_empty() { 0 } else { screen.column() + shifted };
-    let longest = compared.teams.iter().map(|t| width_of(&t.name)).max().unwrap_or(0);
+    let longest = compared.groups.iter().map(|t| width_of(&t.name)).max().unwrap_or(0);
     let name = longest.clamp(4, (usize::from(area.width) / 3).max(12));
     let state =
-        compared.teams.iter().map(|t| width_of(&words(screen, t, theme, area.width))).max().unwrap_or(0);
+        compared.groups.iter().map(|t| width_of(&words(screen, t, theme, area.width))).max().unwrap_or(0);
     let fixed = 2 + 2 + name + 2 + state + 2;
     let room = usize::from(area.width).saturating_sub(fixed + 2);
     let first = first_column(&columns, cursor, room);
@@ -155,18 +155,18 @@ pub(super) fn draw(
     head(screen, shared, &of, frame, area);
     let height = usize::from(area.height.saturating_sub(HEADING));
     let here = screen.row();
-    let names: Vec<&str> = compared.teams.iter().map(|t| t.name.as_str()).collect();
+    let names: Vec<&str> = compared.groups.iter().map(|t| t.name.as_str()).collect();
     let names = apart(&names, name, theme.ascii());
     let top = around(here, compared.order.len(), height);
-    for (i, team) in compared.order.iter().enumerate().skip(top).take(height) {
-        let Some(t) = compared.teams.get(*team) else { continue };
+    for (i, group) in compared.order.iter().enumerate().skip(top).take(height) {
+        let Some(t) = compared.groups.get(*group) else { continue };
         let hidden = screen.hidden.contains(&t.name);
         let mut pen = Pen::row(frame.buffer_mut(), theme, area, (i - top) as u16 + HEADING);
         pen.left(if i == here { theme.glyph("›", ">") } else { "" }, 2, theme.accent());
         let mark = if hidden { ' ' } else { marker(t.look.1, theme.ascii()) };
         pen.left(&mark.to_string(), 2, theme.paint(t.look.0));
         let style = if hidden { theme.dim() } else { theme.bold() };
-        pen.left(names.get(*team).map_or("", String::as_str), name + 2, style);
+        pen.left(names.get(*group).map_or("", String::as_str), name + 2, style);
         pen.left(&words(screen, t, theme, area.width), state + 2, theme.dim());
         for (at, column) in columns.iter().enumerate().take(shown.end).skip(shown.start) {
             let text = column.cells.get(i).map_or("", String::as_str);
@@ -188,11 +188,11 @@ pub(super) fn draw(
 }
 
 /// The state of a run or the size of a group.
-fn words(screen: &Compare, team: &gradtop_view::compare::Team, theme: Theme, width: u16) -> String {
+fn words(screen: &Compare, group: &gradtop_view::compare::RunGroup, theme: Theme, width: u16) -> String {
     let grouped = screen.by != gradtop_view::compare::GroupBy::Nothing;
-    match team.members.as_slice() {
+    match group.members.as_slice() {
         [_] if grouped => "1 run".to_owned(),
-        [one] => screen.compared.subjects.get(*one).map_or_else(String::new, |s| {
+        [one] => screen.compared.runs.get(*one).map_or_else(String::new, |s| {
             let view = &s.row.view;
             // On a narrow terminal, its sign is enough.
             if width < 60 {
@@ -225,11 +225,11 @@ fn head(screen: &Compare, shared: &Shared, of: &Shown<'_>, frame: &mut Frame<'_>
         buffer.set_string(area.right().saturating_sub(1), area.y, theme.glyph("›", ">"), theme.dim());
     }
     let mut pen = Pen::row(buffer, theme, area, 1);
-    let what = if screen.compared.teams.len() == screen.compared.subjects.len() { "run" } else { "group" };
+    let what = if screen.compared.groups.len() == screen.compared.runs.len() { "run" } else { "group" };
     pen.skip(4).left(what, fixed.saturating_sub(4), theme.dim());
     for at in shown.clone() {
         let column = &columns[at];
-        let own = at.checked_sub(shifted).and_then(|at| screen.compared.sheet.places().nth(at));
+        let own = at.checked_sub(shifted).and_then(|at| screen.compared.table.sort_keys().nth(at));
         let sorted = own == Some(screen.sort);
         let arrow = match (sorted, screen.reverse) {
             (false, _) => "",

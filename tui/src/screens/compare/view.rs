@@ -37,7 +37,7 @@ fn layout(shared: &Shared, screen: &Compare, area: Rect) -> Layout {
         Pane::Charts => Layout { charts: whole, table: none },
         Pane::Table => Layout { charts: none, table: whole },
         Pane::Both => {
-            let wanted = screen.compared.teams.len() as u16 + table::HEADING + 1;
+            let wanted = screen.compared.groups.len() as u16 + table::HEADING + 1;
             let most = (height * 2 / 5).max(table::HEADING + 3);
             let rows = wanted.min(most).min(height);
             let charts = Rect { height: height - rows, ..whole };
@@ -99,26 +99,26 @@ pub(super) fn chart_at(shared: &Shared, screen: &Compare, at: Position) -> Optio
     None
 }
 
-/// The team whose row is drawn at a position.
+/// The group whose row is drawn at a position.
 pub(super) fn row_at(shared: &Shared, screen: &Compare, at: Position) -> Option<usize> {
     table::row_at(screen, layout(shared, screen, shared.area).table, at)
 }
 
 pub(super) fn view_of(shared: &Shared, screen: &Compare) -> ChartView {
     let settings = &shared.settings.compare;
-    let focus = screen.focus.then(|| screen.team());
+    let focus = screen.focus.then(|| screen.current_group());
     ChartView {
         log_y: settings.log,
         zoom_x: screen.zoom,
         smoothing: settings.weight(),
         hidden: screen.hidden.clone(),
         cursor: screen.cursor,
-        ..overlay::view(settings.align, &screen.compared.teams, focus)
+        ..overlay::view(settings.align, &screen.compared.groups, focus)
     }
 }
 
 fn figure_of(shared: &Shared, screen: &Compare, facet: &Facet) -> Figure {
-    let mut figure = overlay::figure(&screen.compared.subjects, facet);
+    let mut figure = overlay::figure(&screen.compared.runs, facet);
     if shared.theme.ascii() {
         figure.title = crate::print::plain(&figure.title);
     }
@@ -131,7 +131,7 @@ fn built_of(shared: &Shared, screen: &Compare, view: &ChartView) -> Option<Built
     let facet = screen.compared.facets.get(screen.chart)?;
     let cell = cell(area, places, 0);
     let figure = figure_of(shared, screen, facet);
-    let sources = overlay::sources(&screen.compared.subjects, &screen.compared.teams);
+    let sources = overlay::sources(&screen.compared.runs, &screen.compared.groups);
     let size = (usize::from(cell.width), usize::from(cell.height));
     Some(build(&sources, Subject::Panel(&figure, 0), view, size, shared.theme))
 }
@@ -154,7 +154,7 @@ pub(super) fn whole_plot(shared: &Shared, screen: &Compare) -> Option<Plot> {
 impl Compare {
     pub(super) fn draw(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
         let compared = &self.compared;
-        if compared.subjects.is_empty() {
+        if compared.runs.is_empty() {
             let (theme, gone) = (shared.theme, !self.runs.is_empty());
             let what = if gone { "The compared runs no longer exist" } else { "No runs to compare" };
             let how = "Select runs with space in the list, then press c.  esc: back";
@@ -179,12 +179,12 @@ impl Compare {
         let settings = &shared.settings.compare;
         let compared = &self.compared;
         let experiments: std::collections::BTreeSet<&str> =
-            compared.subjects.iter().map(|s| s.row.experiment()).collect();
+            compared.runs.iter().map(|s| s.row.experiment()).collect();
         let of = match experiments.iter().next() {
             Some(one) if experiments.len() == 1 => clean(one),
             _ => format!("{} experiments, the metrics they share", experiments.len()),
         };
-        let n = compared.subjects.len();
+        let n = compared.runs.len();
         let mut pen = Pen::row(frame.buffer_mut(), theme, area, 0);
         pen.skip(1).put(&format!("{n} run{}", if n == 1 { "" } else { "s" }), theme.dim());
         // The table names them, too.
@@ -223,7 +223,7 @@ impl Compare {
         if compared.gone > 0 {
             pen.skip(3).put(&format!("{} gone", compared.gone), theme.alert());
         }
-        let reading = compared.subjects.iter().any(|s| s.data.progress.reading);
+        let reading = compared.runs.iter().any(|s| s.data.progress.reading);
         if reading {
             pen.skip(3).put("reading …", theme.dim());
         }
@@ -245,8 +245,8 @@ impl Compare {
         let theme = shared.theme;
         if compared.facets.is_empty() {
             // Until something has been read, the data has generation 0.
-            let unread = compared.subjects.iter().any(|s| s.data.progress.reading || s.data.generation == 0);
-            let text = if unread { "reading …" } else { why_none(&compared.subjects) };
+            let unread = compared.runs.iter().any(|s| s.data.progress.reading || s.data.generation == 0);
+            let text = if unread { "reading …" } else { why_none(&compared.runs) };
             for (row, line) in (1..).zip(wrap(text, usize::from(area.width.saturating_sub(4)))) {
                 Pen::row(frame.buffer_mut(), theme, area, row).skip(2).put(&line, theme.dim());
             }
@@ -254,7 +254,7 @@ impl Compare {
         }
         let places = grid(self, area);
         let view = view_of(shared, self);
-        let sources = overlay::sources(&compared.subjects, &compared.teams);
+        let sources = overlay::sources(&compared.runs, &compared.groups);
         for (i, chart) in visible(shared, self).enumerate() {
             let figure = figure_of(shared, self, &compared.facets[chart]);
             let cell = ChartCell {
@@ -272,11 +272,11 @@ impl Compare {
         }
     }
 
-    /// The value of each team at the cursor.
+    /// The value of each group at the cursor.
     fn at_cursor(&self, shared: &Shared, charts: bool) -> Option<Vec<Option<AtCursor>>> {
         self.cursor.filter(|_| charts && visible(shared, self).contains(&self.chart))?;
         let built = self.cache.built(self.chart as u64)?;
         let of = |name: &str| built.lines.iter().find(|l| l.name == name)?.at_cursor;
-        Some(self.compared.teams.iter().map(|t| of(&t.name)).collect())
+        Some(self.compared.groups.iter().map(|t| of(&t.name)).collect())
     }
 }
