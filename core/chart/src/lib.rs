@@ -1,5 +1,5 @@
 //! Charts as data: what to draw, independent of where. [`cells`] draws a [`Chart`] in character cells, [`svg`] as a
-//! drawing, [`png`] as a picture.
+//! drawing, [`png`] as a bitmap.
 //!
 //! Pure: no I/O, clock or terminal, so that commands, reports and the monitor share it.
 
@@ -20,7 +20,7 @@ pub mod ticks;
 use colour::Paint;
 use jiff::tz::TimeZone;
 use scale::Scale;
-pub use shape::{Field, Picture, Points, Shape, Where};
+pub use shape::{Field, Image, Points, Shape, Where};
 
 /// One or more charts with a common title.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -72,19 +72,19 @@ impl Chart {
     /// Returns whether nothing is drawn; its notes then say why.
     pub fn is_blank(&self) -> bool {
         let known = domain::Domain::known(self);
-        !known.x && self.pictures().is_empty()
+        !known.x && self.images().is_empty()
     }
 
-    /// Returns the pictures among the marks.
-    pub fn pictures(&self) -> Vec<&Picture> {
+    /// Returns the images among the marks.
+    pub fn images(&self) -> Vec<&Image> {
         let marks = self.marks.iter();
         marks.filter_map(|m| if let Shape::Image(p) = &m.shape { Some(p) } else { None }).collect()
     }
 
-    /// Returns whether it consists only of pictures, which need no axes.
-    fn is_pictures(&self) -> bool {
+    /// Returns whether it consists only of images, which need no axes.
+    fn is_images(&self) -> bool {
         let bare = |m: &Mark| matches!(m.shape, Shape::Image(_) | Shape::Rule { .. });
-        self.marks.iter().all(bare) && !self.pictures().is_empty()
+        self.marks.iter().all(bare) && !self.images().is_empty()
     }
 
     /// Returns the marks named in its legend; rules are named where they are drawn.

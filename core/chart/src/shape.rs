@@ -58,8 +58,8 @@ pub enum Shape {
         /// Its position.
         at: Where,
     },
-    /// A picture.
-    Image(Picture),
+    /// An image.
+    Image(Image),
 }
 
 impl Shape {
@@ -219,7 +219,7 @@ fn nearest(sorted: &[f64], v: f64) -> Option<usize> {
 
 /// An image, row by row from the top.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Picture {
+pub struct Image {
     /// Number of pixels per row.
     pub width: usize,
     /// Number of rows.

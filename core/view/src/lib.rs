@@ -3,6 +3,7 @@
 //!
 //! Apart from reading ([`live::Engine`]), everything is pure, so that screens, commands and reports show the same.
 
+pub mod chart_spec;
 pub mod clock;
 pub mod column;
 pub mod compare;
@@ -13,7 +14,6 @@ mod key;
 pub mod live;
 pub mod natural;
 pub mod order;
-pub mod picture;
 pub mod ranking;
 pub mod runs;
 pub mod state;

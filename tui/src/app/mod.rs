@@ -223,8 +223,8 @@ pub(crate) fn update(app: &mut App, msg: Msg) -> Vec<Task> {
         app.watched.clone_from(&watches);
         tasks.push(Task::Watch(watches));
     }
-    if let Some(picture) = app.top().picture(&app.shared) {
-        app.shared.settings.last = Some(picture);
+    if let Some(spec) = app.top().chart_spec(&app.shared) {
+        app.shared.settings.last = Some(spec);
     }
     if app.shared.settings != app.saved {
         app.saved = app.shared.settings.clone();
@@ -267,7 +267,7 @@ impl App {
             Open::Experiments => Box::new(Experiments::default()),
             Open::Restart(id) => Box::new(Experiments::restart(id)),
             Open::Help => Box::new(Help::new(keys::sections(&self.top().keys()))),
-            Open::Save(picture) => Box::new(Save::of(picture)),
+            Open::Save(spec) => Box::new(Save::of(spec)),
             Open::Tags(runs) => Box::new(Tags::of(shared, runs)),
             Open::Confirm(action, runs, left_out) => Box::new(Confirm { action, runs, left_out }),
             Open::Views(now) => Box::new(Views::of(now)),

@@ -11,7 +11,7 @@ use gradtop_store::{View, figures, list_runs};
 use super::cli::Cli;
 use crate::config::Config;
 use crate::print::{self, clean};
-use gradtop_view::figure::of_run;
+use gradtop_view::figure::run_figures;
 use gradtop_view::{column, filter, state};
 
 /// Prints one candidate per line, followed by a tab and its help if it has one.
@@ -295,7 +295,7 @@ fn metrics(known: &Known, names: &[String]) -> Vec<String> {
     } else {
         names.iter().filter_map(|name| known.run(name)).collect()
     };
-    let logged = views.iter().filter_map(|view| of_run::metrics(&view.dir).ok()).flatten();
+    let logged = views.iter().filter_map(|view| run_figures::metrics(&view.dir).ok()).flatten();
     logged.collect::<BTreeSet<_>>().into_iter().collect()
 }
 

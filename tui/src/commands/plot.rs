@@ -16,8 +16,8 @@ use crate::failure::Failure;
 use crate::print::{self, clean};
 use gradtop_view::compare::{Align, Facet, facets, groups, overlay, why_none};
 use gradtop_view::figure::chart::evaluate_as;
-use gradtop_view::figure::of_metric;
-use gradtop_view::figure::of_run::{self, metrics, of_run, sign};
+use gradtop_view::figure::metric_figure;
+use gradtop_view::figure::run_figures::{self, add_source, figures_of_run, metrics};
 use gradtop_view::figure::view::ChartView;
 
 /// The most charts drawn of several runs when no metric is named.
@@ -188,14 +188,14 @@ fn runs_and_figures(context: &Context, words: &[String]) -> Result<(Vec<View>, V
 fn last_seen() -> Result<(String, Figure)> {
     let nothing =
         |why: &str| Failure::new(why.to_owned()).help("open a run or a comparison in `gradtop` first");
-    let picture =
-        crate::runtime::last_picture().ok_or_else(|| nothing("the monitor has not shown a chart yet"))?;
-    let drawn = picture.draw()?;
+    let spec =
+        crate::runtime::last_chart().ok_or_else(|| nothing("the monitor has not shown a chart yet"))?;
+    let drawn = spec.draw()?;
     let (figure, odd) = drawn.ok_or_else(|| nothing("what the monitor showed last no longer exists"))?;
     for odd in odd {
         print::warn(format!("{odd}; it is missing here"));
     }
-    Ok((picture.name(), figure))
+    Ok((spec.name(), figure))
 }
 
 fn of_one(view: &View, what: &[String], args: &Args) -> Result<Vec<(String, Figure)>> {
@@ -203,11 +203,11 @@ fn of_one(view: &View, what: &[String], args: &Args) -> Result<Vec<(String, Figu
     for figure in &mut figures {
         scaled(figure, args.scale);
     }
-    let (mut charts, damaged) = of_run::draw(view, &figures, &args.look())?;
+    let (mut charts, damaged) = run_figures::draw(view, &figures, &args.look())?;
     super::warn_of(&damaged);
     if !args.files().is_empty() {
         for (_, chart) in &mut charts {
-            sign(chart, view);
+            add_source(chart, view);
         }
     }
     Ok(charts)
@@ -234,7 +234,7 @@ fn of_several(runs: Vec<View>, what: &[String], args: &Args) -> Result<Vec<(Stri
         scaled(&mut declared, args.scale);
         let mut figure = evaluate_as(&declared, &sources, &look);
         if !args.files().is_empty() {
-            overlay::sign(&mut figure, &runs);
+            overlay::add_run_names(&mut figure, &runs);
         }
         (facet.title(), figure)
     };
@@ -244,7 +244,7 @@ fn of_several(runs: Vec<View>, what: &[String], args: &Args) -> Result<Vec<(Stri
 /// The figures to draw: those named, which may be declared figures or metrics, else all of [`of_run()`].
 fn chosen(view: &View, names: &[String]) -> Result<Vec<Declared>> {
     if names.is_empty() {
-        let figures = of_run(view)?;
+        let figures = figures_of_run(view)?;
         if figures.is_empty() {
             let nothing = format!("{} has recorded nothing to draw yet", view.manifest.run);
             return Err(Failure::new(nothing).into());
@@ -258,7 +258,7 @@ fn chosen(view: &View, names: &[String]) -> Result<Vec<Declared>> {
             return Ok(figure.clone());
         }
         if metrics.contains(name) {
-            return Ok(of_metric(name, view.manifest.metrics.iter().find(|m| m.name == *name), "step"));
+            return Ok(metric_figure(name, view.manifest.metrics.iter().find(|m| m.name == *name), "step"));
         }
         let known = declared.iter().map(|f| f.id.as_str()).chain(metrics.iter().map(String::as_str));
         let run = &view.manifest.run;

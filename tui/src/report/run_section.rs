@@ -14,7 +14,7 @@ use gradtop_chart::number;
 use gradtop_chart::svg;
 use gradtop_view::events::worked_s;
 use gradtop_view::figure::chart::evaluate;
-use gradtop_view::figure::of_run::{of_run, sign};
+use gradtop_view::figure::run_figures::{add_source, figures_of_run};
 use gradtop_view::live::{self, RunData};
 use gradtop_view::state::param;
 
@@ -37,7 +37,7 @@ pub(crate) struct RunSection<'a> {
 impl<'a> RunSection<'a> {
     /// Reads the data of the figures. Also returns what could not be read.
     pub(crate) fn of(view: &'a View, key: &str, path: Option<String>) -> Result<(Self, Vec<String>)> {
-        let declared = of_run(view)?;
+        let declared = figures_of_run(view)?;
         let (data, damaged) = live::read(&view.dir, &declared)?;
         let odd = damaged.iter().map(|e| clean(&e.to_string())).collect();
         Ok((Self { view, key: key.to_owned(), path, declared, data }, odd))
@@ -199,7 +199,7 @@ impl<'a> RunSection<'a> {
         let chart = evaluate(declared, &self.data);
         let mut signed = chart.clone();
         signed.title = format!("{}  {}", clean(self.run()), chart.title);
-        sign(&mut signed, self.view);
+        add_source(&mut signed, self.view);
         let name = self.figure_name(id);
         let mut bare = chart.clone();
         (bare.title, bare.caption) = (String::new(), None);

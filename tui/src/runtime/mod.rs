@@ -40,7 +40,7 @@ use crate::widgets::Turn;
 use debounce::ResizeDebounce;
 use flow_control::FlowControl;
 use gradtop_chart::cells::theme::ThemeName;
-use gradtop_view::picture::Picture;
+use gradtop_view::chart_spec::ChartSpec;
 pub(crate) use once::once;
 use pace::{Cost, Pace};
 use terminal::Screen;
@@ -106,7 +106,7 @@ impl Event {
 }
 
 /// The chart that a monitor showed last.
-pub(crate) fn last_picture() -> Option<Picture> {
+pub(crate) fn last_chart() -> Option<ChartSpec> {
     settings::load(None).last
 }
 

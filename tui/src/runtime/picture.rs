@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use gradtop_view::picture::Picture;
+use gradtop_view::chart_spec::ChartSpec;
 
 use crate::drawing::{Format, suffixed};
 use crate::failure::Failure;
@@ -14,8 +14,8 @@ use crate::print::clean;
 use crate::screens::actions::ActionResult;
 
 /// Redraws the chart from the rows of its runs and writes it to a new file. Returns a message that says where.
-pub(super) fn write(picture: &Picture, file: &Path) -> ActionResult {
-    match draw(picture, file) {
+pub(super) fn write(spec: &ChartSpec, file: &Path) -> ActionResult {
+    match draw(spec, file) {
         Ok((file, odd)) if odd.is_empty() => ActionResult::done(clean(&format!("wrote {}", place(&file)))),
         Ok((file, odd)) => {
             ActionResult::failed(clean(&format!("wrote {}, without {}", place(&file), odd.join("; "))))
@@ -24,9 +24,9 @@ pub(super) fn write(picture: &Picture, file: &Path) -> ActionResult {
     }
 }
 
-fn draw(picture: &Picture, file: &Path) -> Result<(PathBuf, Vec<String>)> {
+fn draw(spec: &ChartSpec, file: &Path) -> Result<(PathBuf, Vec<String>)> {
     let format = Format::of(file)?;
-    let drawn = picture.draw()?;
+    let drawn = spec.draw()?;
     let (figure, mut odd) = drawn.ok_or_else(|| Failure::new("its figure no longer exists"))?;
     let (bytes, missing) = format.bytes(&figure)?;
     if !missing.is_empty() {

@@ -130,8 +130,8 @@ impl Workers {
                 };
                 Msg::Answer(Answer::Views(views.map_err(|error| format!("{error:#}"))))
             }),
-            Task::Write(picture, file) => {
-                let write = move || Msg::Answer(Answer::Done(super::picture::write(&picture, &file)));
+            Task::Write(spec, file) => {
+                let write = move || Msg::Answer(Answer::Done(super::picture::write(&spec, &file)));
                 self.spawn("write", write);
             }
             Task::Why(id) => {

@@ -9,8 +9,8 @@ use super::actions::{ActionResult, RunAction};
 use super::run::pane::{PaneRequest, PaneSnapshot};
 use super::settings::Settings;
 use crate::list_view::{ListView, ListViews};
+use gradtop_view::chart_spec::ChartSpec;
 use gradtop_view::live::WatchRequest;
-use gradtop_view::picture::Picture;
 use gradtop_view::runs::RunId;
 use gradtop_view::why::Verdict;
 
@@ -54,7 +54,7 @@ pub(crate) enum Task {
     /// Opens DuckDB's prompt over runs. It can write files and start programs.
     Query(Vec<RunId>),
     /// Writes a chart to a file, in the format of its extension.
-    Write(Box<Picture>, PathBuf),
+    Write(Box<ChartSpec>, PathBuf),
     Launch(Box<Launch>),
     Exec(Box<Exec>),
     /// Has an experiment validate parameters while they are typed.
@@ -145,7 +145,7 @@ pub(crate) enum Open {
     /// The saved views, to choose one or to save this one.
     Views(ListView),
     /// The input line for the file that a chart is written to.
-    Save(Box<Picture>),
+    Save(Box<ChartSpec>),
     /// The input line for tags of runs.
     Tags(Vec<RunId>),
     /// A question before an action; with the reasons why other runs are left out.

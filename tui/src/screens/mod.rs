@@ -28,8 +28,8 @@ use ratatui::layout::Rect;
 
 use crate::widgets::Edit;
 use effect::{Answer, Effect};
+use gradtop_view::chart_spec::ChartSpec;
 use gradtop_view::live::WatchRequest;
-use gradtop_view::picture::Picture;
 use gradtop_view::runs::RunId;
 use keys::Keys;
 use shared::Shared;
@@ -94,7 +94,7 @@ pub(crate) trait Screen: std::fmt::Debug {
     }
 
     /// The current chart, as displayed.
-    fn picture(&self, _shared: &Shared) -> Option<Picture> {
+    fn chart_spec(&self, _shared: &Shared) -> Option<ChartSpec> {
         None
     }
 
@@ -131,8 +131,8 @@ fn toggle(names: &mut BTreeSet<String>, name: &str) {
 
 /// Asks for the file that the current chart should be written to.
 fn write(screen: &dyn Screen, shared: &Shared) -> Effect {
-    match screen.picture(shared) {
-        Some(picture) => Effect::Open(effect::Open::Save(Box::new(picture))),
+    match screen.chart_spec(shared) {
+        Some(spec) => Effect::Open(effect::Open::Save(Box::new(spec))),
         None => Effect::failure("there is no chart to write yet"),
     }
 }

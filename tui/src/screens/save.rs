@@ -11,7 +11,7 @@ use super::keys::{Binding, Keys, Kind, Mode, bind};
 use super::shared::Shared;
 use crate::drawing::Format;
 use crate::widgets::{Edit, Input, dialog};
-use gradtop_view::picture::Picture;
+use gradtop_view::chart_spec::ChartSpec;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
@@ -32,16 +32,16 @@ const ROWS: &[Binding<Action>] = &[
 /// A chart, and the name of its file being typed.
 #[derive(Debug)]
 pub(crate) struct Save {
-    picture: Box<Picture>,
+    spec: Box<ChartSpec>,
     input: Input,
     error: Option<String>,
 }
 
 impl Save {
     /// Creates the dialog for a chart.
-    pub(crate) fn of(picture: Box<Picture>) -> Self {
-        let input = Input::new(&format!("{}.{}", picture.name(), Format::ALL[0].1));
-        Self { picture, input, error: None }
+    pub(crate) fn of(spec: Box<ChartSpec>) -> Self {
+        let input = Input::new(&format!("{}.{}", spec.name(), Format::ALL[0].1));
+        Self { spec, input, error: None }
     }
 
     fn file(&self) -> PathBuf {
@@ -74,7 +74,7 @@ impl Screen for Save {
             Action::Kind => self.next_kind(),
             Action::Write => match Format::of(&file) {
                 Ok(_) => {
-                    return Some(vec![Effect::Close, Effect::Do(Task::Write(self.picture.clone(), file))]);
+                    return Some(vec![Effect::Close, Effect::Do(Task::Write(self.spec.clone(), file))]);
                 }
                 Err(error) => self.error = Some(error.to_string()),
             },

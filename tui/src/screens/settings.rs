@@ -6,7 +6,7 @@ use super::compare::settings::Settings as Compare;
 use super::home::settings::Settings as Home;
 use super::run::settings::Settings as Run;
 use gradtop_chart::cells::theme::ThemeName;
-use gradtop_view::picture::Picture;
+use gradtop_view::chart_spec::ChartSpec;
 
 /// The settings. Unknown or damaged parts of the file fall back to their defaults.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -21,5 +21,5 @@ pub(crate) struct Settings {
     pub(crate) run: Run,
     pub(crate) compare: Compare,
     /// The chart that was shown last, for `gradtop plot --view last`.
-    pub(crate) last: Option<Picture>,
+    pub(crate) last: Option<ChartSpec>,
 }

@@ -12,8 +12,8 @@ use ratatui::style::Style;
 use ratatui::widgets::Widget;
 
 use gradtop_chart::cells::theme::Theme;
-use gradtop_view::figure::built::{Built, Plot};
 use gradtop_view::figure::chart::build;
+use gradtop_view::figure::prepared::{Plot, PreparedChart};
 use gradtop_view::figure::view::{ChartView, Source, Subject};
 
 /// A cache of drawn charts, by slots that the screen assigns.
@@ -30,14 +30,14 @@ struct Held {
     view: ChartView,
     size: (u16, u16),
     theme: Theme,
-    built: Rc<Built>,
+    built: Rc<PreparedChart>,
     title: Style,
     cells: Rc<Buffer>,
 }
 
 impl ChartCache {
     /// The chart last drawn in a slot: its plot for mouse and cursor, its lines for a legend.
-    pub(crate) fn built(&self, slot: u64) -> Option<Rc<Built>> {
+    pub(crate) fn built(&self, slot: u64) -> Option<Rc<PreparedChart>> {
         self.held.borrow().get(&slot).map(|h| Rc::clone(&h.built))
     }
 

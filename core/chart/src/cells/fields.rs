@@ -1,4 +1,4 @@
-//! Heatmaps and pictures in character cells: two colours per cell, or shades if there are too few colours.
+//! Heatmaps and images in character cells: two colours per cell, or shades if there are too few colours.
 
 use super::Area;
 use super::canvas::Canvas;
@@ -87,23 +87,22 @@ pub(super) fn strip(canvas: &mut Canvas, field: &Field, left: usize, y: usize, l
     }
 }
 
-/// Draws the chart's pictures side by side, each as large as fits with square pixels.
-pub(super) fn pictures(canvas: &mut Canvas, chart: &Chart, area: Area, look: Theme) {
-    let all = chart.pictures();
+/// Draws the chart's images side by side, each as large as fits with square pixels.
+pub(super) fn images(canvas: &mut Canvas, chart: &Chart, area: Area, look: Theme) {
+    let all = chart.images();
     let share = area.width / all.len().max(1);
-    for (i, picture) in all.iter().enumerate() {
-        if picture.width == 0 || picture.height == 0 || area.height == 0 {
+    for (i, image) in all.iter().enumerate() {
+        if image.width == 0 || image.height == 0 || area.height == 0 {
             continue;
         }
         // A cell is about twice as high as wide.
-        let scale =
-            (share as f64 / picture.width as f64).min(area.height as f64 * 2.0 / picture.height as f64);
-        let width = ((picture.width as f64 * scale) as usize).max(1);
-        let height = ((picture.height as f64 * scale / 2.0).ceil() as usize).clamp(1, area.height);
+        let scale = (share as f64 / image.width as f64).min(area.height as f64 * 2.0 / image.height as f64);
+        let width = ((image.width as f64 * scale) as usize).max(1);
+        let height = ((image.height as f64 * scale / 2.0).ceil() as usize).clamp(1, area.height);
         let pixel = |column: usize, half: usize| {
-            let x = (column * picture.width / width).min(picture.width - 1);
-            let y = half * picture.height / (height * 2);
-            picture.pixels.get(y.min(picture.height - 1) * picture.width + x).copied().flatten()
+            let x = (column * image.width / width).min(image.width - 1);
+            let y = half * image.height / (height * 2);
+            image.pixels.get(y.min(image.height - 1) * image.width + x).copied().flatten()
         };
         let grey = |column: usize, half: usize| {
             pixel(column, half)

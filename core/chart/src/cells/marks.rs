@@ -15,7 +15,7 @@ use crate::scale::{Measure, Span};
 use crate::ticks::Powers;
 use crate::{Chart, Counted, Field, Mark, Shape, Where};
 
-/// Draws all marks except heatmaps and pictures. Returns the columns of the horizontal axis that have a mark of a value
+/// Draws all marks except heatmaps and images. Returns the columns of the horizontal axis that have a mark of a value
 /// without a position.
 pub(super) fn marks(
     canvas: &mut Canvas,

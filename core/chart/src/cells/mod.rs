@@ -80,10 +80,10 @@ pub fn chart(chart: &Chart, (width, height): (usize, usize), look: Theme, title:
         return canvas.done();
     }
     let top = head(&mut canvas, chart, look);
-    if chart.is_pictures() {
+    if chart.is_images() {
         let notes = foot_notes(chart, &[], width, ascii);
         let area = Area { left: 0, top, width, height: height.saturating_sub(top + notes.len()) };
-        fields::pictures(&mut canvas, chart, area, look);
+        fields::images(&mut canvas, chart, area, look);
         write_notes(&mut canvas, &notes, height);
         return canvas.done();
     }

@@ -410,20 +410,20 @@ pub(super) fn odd(pen: &mut Pen, chart: &Chart, plot: &Plot) {
     }
 }
 
-/// Draws the chart's pictures side by side.
-pub(super) fn pictures(pen: &mut Pen, chart: &Chart, (left, top): (f64, f64), (width, height): (f64, f64)) {
-    let all = chart.pictures();
+/// Draws the chart's images side by side.
+pub(super) fn images(pen: &mut Pen, chart: &Chart, (left, top): (f64, f64), (width, height): (f64, f64)) {
+    let all = chart.images();
     let share = width / all.len().max(1) as f64;
     pen.put(r#"<g shape-rendering="crispEdges">"#);
-    for (i, picture) in all.iter().enumerate() {
-        let pixel = (share / picture.width.max(1) as f64).min(height / picture.height.max(1) as f64);
+    for (i, image) in all.iter().enumerate() {
+        let pixel = (share / image.width.max(1) as f64).min(height / image.height.max(1) as f64);
         let place = (left + i as f64 * share, top);
-        let size = (picture.width as f64 * pixel, picture.height as f64 * pixel);
-        if pen.compact && embed(pen, (picture.width, &picture.pixels), place, size) {
+        let size = (image.width as f64 * pixel, image.height as f64 * pixel);
+        if pen.compact && embed(pen, (image.width, &image.pixels), place, size) {
             continue;
         }
-        for row in 0..picture.height {
-            let pixels = &picture.pixels[row * picture.width..(row + 1) * picture.width];
+        for row in 0..image.height {
+            let pixels = &image.pixels[row * image.width..(row + 1) * image.width];
             let mut column = 0;
             // Equal neighbours become one rectangle.
             for run in pixels.chunk_by(|a, b| a == b) {

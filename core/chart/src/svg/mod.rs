@@ -24,7 +24,7 @@ const SMALL: f64 = 11.5;
 const CHAR: f64 = 0.602;
 /// Font size of the notes below a plot.
 const NOTE: f64 = 10.5;
-/// Number of columns per unit of width to which lines are downsampled: two, for a picture at double resolution.
+/// Number of columns per unit of width to which lines are downsampled: two, for a bitmap at double resolution.
 const DENSITY: f64 = 2.0;
 
 pub(super) const INK: &str = "#1f2328";
@@ -86,7 +86,7 @@ pub(super) struct Pen {
     text: String,
     /// Prefix of ids in the drawing.
     name: String,
-    /// Whether to optimize for size: regular fields and pictures become images instead of rectangles, and paths have one decimal.
+    /// Whether to optimize for size: regular fields and images are embedded instead of drawn as rectangles, and paths have one decimal.
     pub(super) compact: bool,
     /// Number of columns per unit of width to which lines are downsampled.
     density: f64,
@@ -162,8 +162,8 @@ fn draw(pen: &mut Pen, chart: &Chart, (x, y): (f64, f64), (width, height): (f64,
         top += 6.0;
     }
     top = legend(pen, chart, x, top, width);
-    if chart.is_pictures() {
-        marks::pictures(pen, chart, (x, top + 4.0), (width, y + height - top - 8.0));
+    if chart.is_images() {
+        marks::images(pen, chart, (x, top + 4.0), (width, y + height - top - 8.0));
         return;
     }
     let domain = Domain::of(chart);
@@ -378,7 +378,7 @@ mod tests {
     use crate::colour::Colours;
     use crate::colour::Paint;
     use crate::scale::Scale;
-    use crate::{Field, Mark, Picture, Shape, Where};
+    use crate::{Field, Image, Mark, Shape, Where};
     use proptest::prelude::*;
 
     fn mark(name: &str, shape: Shape) -> Mark {
@@ -516,7 +516,7 @@ mod tests {
         assert!(page.contains("id=\"a-loss-p0\"") && page.contains("url(#a-loss-p0)"), "{page}");
         assert!(page.contains("data:image/png;base64,") && page.len() < 20_000, "{}", page.len());
         resvg::usvg::roxmltree::Document::parse(&page).unwrap();
-        // Cells of different sizes are no picture.
+        // Cells of different sizes are no image.
         let uneven = Field { x: (0..30).map(|i| f64::from(i * i)).collect(), ..field };
         assert!(!embedded(&of(uneven), "a").contains("data:image"));
     }
@@ -533,7 +533,7 @@ mod tests {
         let path = svg.lines().find(|l| l.contains("stroke-width=\"1.6\"")).unwrap();
         assert_eq!(path.matches(['M', 'L']).count(), 3, "{path}");
         let pixels = vec![Some([0, 0, 0]), Some([0, 0, 0]), None, Some([255, 0, 0])];
-        let image = Shape::Image(Picture { width: 2, height: 2, pixels });
+        let image = Shape::Image(Image { width: 2, height: 2, pixels });
         let svg = figure(&Figure {
             charts: vec![Chart { marks: vec![mark("i", image)], ..Chart::default() }],
             ..Figure::default()

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use gradtop_store::figures::{Figure, Mark, OneOrMany};
 
 use super::{Align, ComparedRun, Facet, RunGroup, info};
-use crate::figure::of_metric;
+use crate::figure::metric_figure;
 use crate::figure::view::{ChartView, Source};
 use gradtop_chart::colour::Paint;
 
@@ -14,7 +14,7 @@ const NAMED: usize = 12;
 
 /// Creates the figure of a facet: one line for each label, over all its trials.
 pub fn figure(runs: &[ComparedRun], facet: &Facet) -> Figure {
-    let mut figure = of_metric(&facet.metric, info(runs, &facet.metric), "step");
+    let mut figure = metric_figure(&facet.metric, info(runs, &facet.metric), "step");
     figure.title = facet.title();
     figure.id.clone_from(&figure.title);
     figure.caption = None;
@@ -40,7 +40,7 @@ pub fn sources<'a>(runs: &'a [ComparedRun], groups: &'a [RunGroup]) -> Vec<Sourc
 }
 
 /// Adds the names of the runs below a drawing.
-pub fn sign(figure: &mut gradtop_chart::Figure, runs: &[ComparedRun]) {
+pub fn add_run_names(figure: &mut gradtop_chart::Figure, runs: &[ComparedRun]) {
     let names: Vec<&str> = runs.iter().take(NAMED).map(|s| s.row.name()).collect();
     let more = runs.len().saturating_sub(NAMED);
     let more = if more > 0 { format!(" and {more} more runs") } else { String::new() };

@@ -7,8 +7,8 @@ use gradtop_tests::made::{Made, Spec, run};
 
 use super::table::{ComparisonTable, Sort, Statistic};
 use super::*;
-use crate::figure::built::Built;
 use crate::figure::chart::build;
+use crate::figure::prepared::PreparedChart;
 use crate::figure::view::Subject;
 use crate::live::engine::Runs;
 use crate::live::{SeriesFilter, WatchRequest};
@@ -200,7 +200,7 @@ fn a_group_is_judged_by_the_mean_of_its_runs_and_the_best_of_any() {
     assert_eq!(table.rows[0].best, [false, false], "alone there is no best");
 }
 
-fn built(all: &[ComparedRun], by: &GroupBy, align: Align) -> Built {
+fn built(all: &[ComparedRun], by: &GroupBy, align: Align) -> PreparedChart {
     let groups = groups(all, by);
     let figure = overlay::figure(all, &facets(all)[0]);
     let view = overlay::view(align, &groups, None);

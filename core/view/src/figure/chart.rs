@@ -11,12 +11,12 @@ use gradtop_chart::{Chart, Counted, Mark, Shape, Side, Where};
 use gradtop_host::text::clean;
 use gradtop_store::figures::{Figure, Panel};
 
-use super::built::{Built, Cursor, LineInfo, Plot};
 use super::lines::{self, Cut, Drawn};
 use super::parts::{Line, Part, Piece, Plan};
 use super::plan::{keys, plan};
+use super::prepared::{Cursor, LineInfo, Plot, PreparedChart};
 use super::view::{ChartView, Source, Subject};
-use super::{axes, of_metric};
+use super::{axes, metric_figure};
 use crate::live::{RunData, XAxis};
 
 /// Number of columns of a line on a page.
@@ -29,7 +29,7 @@ pub fn build(
     view: &ChartView,
     (width, height): (usize, usize),
     look: Theme,
-) -> Built {
+) -> PreparedChart {
     let mut title = clean(&title(sources, subject, look.glyphs.ascii()));
     // Room for the mark of the focus.
     title.insert_str(0, "  ");
@@ -104,7 +104,7 @@ fn compose(
     view: &ChartView,
     dress: impl FnOnce(&mut Chart),
     place: impl FnOnce(&Chart) -> Option<Plot>,
-) -> Built {
+) -> PreparedChart {
     let plan = plan(sources, &panel_of(sources, subject), view);
     let looks = looks(sources, subject, view, &plan);
     let Plan { mut chart, parts, x } = plan;
@@ -210,8 +210,8 @@ fn compose(
         fills.extend(resumes(source.data, kind).map(|at| rule(at, Paint::Grey)));
     }
     chart.cursor = cursor
-        .zip(Cursor::of_most(&infos))
-        .map(|(cursor, at)| gradtop_chart::Cursor { x: cursor.x, words: vec![at.words(), at.brief()] });
+        .zip(Cursor::most_common_value(&infos))
+        .map(|(cursor, at)| gradtop_chart::Cursor { x: cursor.x, words: vec![at.words(), at.steps_text()] });
     let nothing = fills.is_empty() && fronts.is_empty();
     chart.marks = fills.into_iter().chain(fronts).collect();
     let passed = view.zoom_y.zip(plot).is_some_and(|(_, plot)| {
@@ -222,7 +222,7 @@ fn compose(
         chart.notes.push("nothing lies in this part of the axis".to_owned());
     }
     let reading = sources.iter().any(|s| s.data.progress.reading);
-    Built { chart, plot, lines: infos, x, cursor, reading }
+    PreparedChart { chart, plot, lines: infos, x, cursor, reading }
 }
 
 fn panel_of(sources: &[Source<'_>], subject: Subject<'_>) -> Panel {
@@ -230,13 +230,13 @@ fn panel_of(sources: &[Source<'_>], subject: Subject<'_>) -> Panel {
         Subject::Panel(figure, n) => figure.panels.get(n).cloned().unwrap_or_default(),
         Subject::Metric(name) => {
             let info = sources.iter().find_map(|s| s.data.info(name));
-            of_metric(name, info, "step").panels.swap_remove(0)
+            metric_figure(name, info, "step").panels.swap_remove(0)
         }
     }
 }
 
 /// Separates a figure's title from a panel's.
-pub const PART: [&str; 2] = [" · ", " - "];
+pub const TITLE_SEPARATORS: [&str; 2] = [" · ", " - "];
 
 fn title(sources: &[Source<'_>], subject: Subject<'_>, ascii: bool) -> String {
     match subject {
@@ -247,7 +247,7 @@ fn title(sources: &[Source<'_>], subject: Subject<'_>, ascii: bool) -> String {
             });
             // Panels of one figure are distinguished by their own titles, those of several figures by the figures' titles.
             match own.filter(|own| figure.panels.len() > 1 && !own.is_empty() && *own != figure.title) {
-                Some(own) => format!("{}{}{own}", figure.title, PART[usize::from(ascii)]),
+                Some(own) => format!("{}{}{own}", figure.title, TITLE_SEPARATORS[usize::from(ascii)]),
                 None => figure.title.clone(),
             }
         }

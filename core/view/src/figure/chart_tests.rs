@@ -7,8 +7,8 @@ use std::sync::Arc;
 use gradtop_store::SeriesKey;
 use insta::assert_snapshot;
 
-use super::built::{AtCursor, Built, Cursor};
 use super::chart::{build, y_range};
+use super::prepared::{Cursor, CursorValue, PreparedChart};
 use super::view::{ChartView, Source, Subject};
 use crate::live::pyramid::Sample;
 use crate::live::testing::{of_samples, run, series};
@@ -176,7 +176,7 @@ fn the_cursor_gives_every_line_its_value() {
     let values: Vec<_> =
         data.series.iter().map(|s| s.at(XAxis::Step, 20.0, (19.9, 20.1)).unwrap().value).collect();
     for (line, pair) in built.lines.iter().zip(values.chunks(2)) {
-        let AtCursor { shown: value, low, high, .. } = line.at_cursor.unwrap();
+        let CursorValue { shown: value, low, high, .. } = line.at_cursor.unwrap();
         assert!((value - f64::midpoint(pair[0], pair[1])).abs() < 1e-12);
         assert!(low <= value && value <= high);
     }
@@ -203,7 +203,7 @@ fn of_steps(trial: Option<i32>, steps: &[(i64, f64)]) -> Arc<SeriesSnapshot> {
     of_samples(SeriesKey { trial, ..SeriesKey::metric("loss") }, steps.iter().map(sample), 0.0)
 }
 
-fn built(data: &RunData, view: &ChartView, width: usize) -> Built {
+fn built(data: &RunData, view: &ChartView, width: usize) -> PreparedChart {
     let look = Theme::default();
     build(&Source::of(data), Subject::Metric("loss"), view, (width, 14), look)
 }

@@ -4,9 +4,9 @@ use gradtop_chart::scale::{Scale, Span, finite_range};
 use gradtop_chart::{Shape, Side};
 
 use super::average::{averaged, lies_between, of_finite};
-use super::built::{AtCursor, Cursor, Plot};
 use super::member::Member;
 use super::parts::{Line, Style};
+use super::prepared::{Cursor, CursorValue, Plot};
 use crate::live::columns::{Cell, Columns, Stretch};
 use crate::live::pyramid::flag;
 use crate::live::series::{Reading, Row};
@@ -112,7 +112,7 @@ pub(super) fn cursor(lines: &[&Line<'_>], x: f64, plot: &Plot) -> Option<Cursor>
 }
 
 /// Returns the value of a line at or nearest to an x; `smooth` if the line is drawn smoothed.
-pub(super) fn at(line: &Line<'_>, x: f64, plot: &Plot, smooth: bool) -> Option<AtCursor> {
+pub(super) fn at(line: &Line<'_>, x: f64, plot: &Plot, smooth: bool) -> Option<CursorValue> {
     let read = |x: f64| {
         let column = plot.column(x);
         let found = line.members.iter().filter_map(move |m| Some((m, m.at(x, column)?)));
@@ -139,7 +139,7 @@ pub(super) fn at(line: &Line<'_>, x: f64, plot: &Plot, smooth: bool) -> Option<A
     let steps = found.iter().map(|(_, r)| r.steps).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))?;
     let smoothed = found.iter().filter(|_| smooth).filter_map(|(m, _)| m.smooth_at(at, column));
     let shown = of_finite(smoothed, line.aggregate).filter(|_| raw.is_finite()).unwrap_or(raw);
-    Some(AtCursor { shown, raw, low, high, n, all, series, aggregate: line.aggregate, steps })
+    Some(CursorValue { shown, raw, low, high, n, all, series, aggregate: line.aggregate, steps })
 }
 
 /// A shape and the indices of points that were not recorded, where a line crosses the edge of the plot.

@@ -12,10 +12,10 @@ use super::{average, lines};
 use crate::live::RunData;
 use gradtop_chart::colour::Paint;
 use gradtop_chart::scale::finite_range;
-use gradtop_chart::{Field, Picture, Shape, Where};
+use gradtop_chart::{Field, Image, Shape, Where};
 
-/// Maximum number of pictures shown of a table.
-const PICTURES: usize = 64;
+/// Maximum number of images shown of a table.
+const MAX_IMAGES: usize = 64;
 
 /// Evaluates a mark of a table, or a rule.
 pub(super) fn evaluate<'a>(mark: &Mark, data: &RunData) -> Made<'a> {
@@ -99,7 +99,7 @@ fn of_table<'a>(mark: &Mark, table: &Table) -> Result<Made<'a>, String> {
     let rows = tables::rows(mark, table);
     match mark.kind {
         MarkKind::Heatmap | MarkKind::Contour => return field(mark, table, &rows),
-        MarkKind::Image => return pictures(mark, table, &rows),
+        MarkKind::Image => return images(mark, table, &rows),
         _ => {}
     }
     let groups = tables::groups(mark, table, &rows)?;
@@ -306,8 +306,8 @@ fn field<'a>(mark: &Mark, table: &Table, rows: &[usize]) -> Result<Made<'a>, Str
     Ok(Made { parts: vec![piece(mark, None, z_name, shape)], hints, notes: Vec::new() })
 }
 
-/// Returns a mosaic with one picture per row.
-fn pictures<'a>(mark: &Mark, table: &Table, rows: &[usize]) -> Result<Made<'a>, String> {
+/// Returns a mosaic with one image per row.
+fn images<'a>(mark: &Mark, table: &Table, rows: &[usize]) -> Result<Made<'a>, String> {
     let name = mark.zcol.as_deref().or(mark.column.as_deref()).ok_or("an image needs zcol = …")?;
     let Some(ColumnData::Bytes { width, data }) = table.column(name) else {
         return Err(format!("column {name:?} has no bytes"));
@@ -321,9 +321,9 @@ fn pictures<'a>(mark: &Mark, table: &Table, rows: &[usize]) -> Result<Made<'a>, 
             return Err(format!("column {name:?} has {width} bytes per row: neither one square nor three"));
         }
     };
-    let shown = &rows[..rows.len().min(PICTURES)];
+    let shown = &rows[..rows.len().min(MAX_IMAGES)];
     let across =
-        (1..=PICTURES).find(|n| n * n * 2 >= shown.len() * 3).unwrap_or(1).clamp(1, shown.len().max(1));
+        (1..=MAX_IMAGES).find(|n| n * n * 2 >= shown.len() * 3).unwrap_or(1).clamp(1, shown.len().max(1));
     let down = shown.len().div_ceil(across);
     let pitch = side + 1;
     let (w, h) = ((across * pitch).saturating_sub(1), (down * pitch).saturating_sub(1));
@@ -337,10 +337,10 @@ fn pictures<'a>(mark: &Mark, table: &Table, rows: &[usize]) -> Result<Made<'a>, 
             }
         }
     }
-    let shape = Shape::Image(Picture { width: w, height: h, pixels });
+    let shape = Shape::Image(Image { width: w, height: h, pixels });
     let mut out = Made { parts: vec![piece(mark, None, name.to_owned(), shape)], ..Made::default() };
-    if rows.len() > PICTURES {
-        out.notes.push(format!("the first {PICTURES} of {} pictures", rows.len()));
+    if rows.len() > MAX_IMAGES {
+        out.notes.push(format!("the first {MAX_IMAGES} of {} images", rows.len()));
     }
     Ok(out)
 }

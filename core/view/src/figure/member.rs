@@ -2,7 +2,7 @@
 
 use gradtop_chart::scale::Span;
 
-use super::built::Plot;
+use super::prepared::Plot;
 use crate::live::columns::{Columns, Ruler};
 use crate::live::series::{Reading, Row};
 use crate::live::{RunData, SeriesSnapshot, XAxis};

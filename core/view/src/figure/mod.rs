@@ -4,14 +4,14 @@
 
 pub(crate) mod average;
 mod axes;
-pub mod built;
 pub mod chart;
 mod lines;
 mod marks;
 mod member;
-pub mod of_run;
 mod parts;
 mod plan;
+pub mod prepared;
+pub mod run_figures;
 mod tables;
 pub mod view;
 
@@ -26,7 +26,7 @@ use gradtop_store::figures::{self, Mark as Declared, MarkAxis, MarkKind};
 pub use plan::{declared_x, name_of};
 
 /// A figure for a metric that no figure was declared for: a line for each model and split, the mean over trials with their range.
-pub fn of_metric(name: &str, info: Option<&MetricInfo>, x: &str) -> figures::Figure {
+pub fn metric_figure(name: &str, info: Option<&MetricInfo>, x: &str) -> figures::Figure {
     let scale = if info.is_some_and(|m| m.log) { figures::Scale::Log } else { figures::Scale::Linear };
     let mark = Declared {
         metric: Some(name.to_owned()),

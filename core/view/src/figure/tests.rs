@@ -255,11 +255,11 @@ fn a_grid_becomes_a_field_with_gaps() {
 fn bytes_become_a_mosaic() {
     let data = with_table(vec![("img", ColumnData::Bytes { width: 4, data: (0..8).collect() })]);
     let chart = chart("[[panel.mark]]\ntype = 'image'\ntable = 't'\nzcol = 'img'", &data);
-    let Shape::Image(picture) = &chart.marks[0].shape else { panic!("an image") };
-    assert_eq!((picture.width, picture.height), (5, 2));
-    assert_eq!(picture.pixels[0], Some([0, 0, 0]));
-    assert_eq!(picture.pixels[2], None);
-    assert_eq!(picture.pixels[3], Some([4, 4, 4]));
+    let Shape::Image(image) = &chart.marks[0].shape else { panic!("an image") };
+    assert_eq!((image.width, image.height), (5, 2));
+    assert_eq!(image.pixels[0], Some([0, 0, 0]));
+    assert_eq!(image.pixels[2], None);
+    assert_eq!(image.pixels[3], Some([4, 4, 4]));
 }
 
 #[test]

@@ -19,11 +19,11 @@ use super::keys::Mode;
 use super::shared::Shared;
 use crate::widgets::{ChartCache, Move};
 use compared::Compared;
+use gradtop_view::chart_spec::{ChartContent, ChartSpec};
 use gradtop_view::compare::GroupBy;
 use gradtop_view::compare::table::Sort;
 use gradtop_view::figure::view::ChartView;
 use gradtop_view::live::{SeriesFilter, WatchRequest};
-use gradtop_view::picture::{Picture, What};
 use gradtop_view::runs::RunId;
 use settings::{Pane, SMOOTHING};
 
@@ -354,11 +354,11 @@ impl Screen for Compare {
         Vec::new()
     }
 
-    fn picture(&self, shared: &Shared) -> Option<Picture> {
+    fn chart_spec(&self, shared: &Shared) -> Option<ChartSpec> {
         let facet = self.compared.facets.get(self.chart).filter(|_| self.pane != Pane::Table)?.clone();
         let runs = self.compared.runs.iter().map(|s| s.row.id.dir().path().to_owned()).collect();
         let view = ChartView { cursor: None, ..view::view_of(shared, self) };
-        Some(Picture { runs, what: What::Compared { facet, by: self.by.clone() }, view })
+        Some(ChartSpec { runs, content: ChartContent::Compared { facet, by: self.by.clone() }, view })
     }
 
     fn is_bare(&self) -> bool {

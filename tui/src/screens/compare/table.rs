@@ -16,7 +16,7 @@ use gradtop_chart::cells::theme::Theme;
 use gradtop_chart::colour::marker;
 use gradtop_chart::number;
 use gradtop_view::compare::table::Row;
-use gradtop_view::figure::built::AtCursor;
+use gradtop_view::figure::prepared::CursorValue;
 use gradtop_view::state;
 
 pub(super) const HEADING: u16 = 2;
@@ -58,7 +58,11 @@ impl Column {
 }
 
 /// The columns, and how many of them show values at the cursor.
-fn columns(screen: &Compare, at_cursor: Option<&[Option<AtCursor>]>, theme: Theme) -> (Vec<Column>, usize) {
+fn columns(
+    screen: &Compare,
+    at_cursor: Option<&[Option<CursorValue>]>,
+    theme: Theme,
+) -> (Vec<Column>, usize) {
     let compared = &screen.compared;
     let table = &compared.table;
     let rows: Vec<&Row> = compared.order.iter().filter_map(|i| table.rows.get(*i)).collect();
@@ -83,8 +87,8 @@ fn columns(screen: &Compare, at_cursor: Option<&[Option<AtCursor>]>, theme: Them
         out.insert(0, Column::new(facet.clone(), "at cursor".to_owned(), &cells, Vec::new(), true));
         let mut all = rows.iter().filter_map(of);
         let first = all.next();
-        if all.any(|at| first.is_some_and(|first| !first.is_like(&at))) {
-            let brief = |r| of(r).map(|at| at.brief().replace('–', none)).unwrap_or_default();
+        if all.any(|at| first.is_some_and(|first| !first.has_same_description(&at))) {
+            let brief = |r| of(r).map(|at| at.steps_text().replace('–', none)).unwrap_or_default();
             let cells: Vec<String> = rows.iter().map(brief).collect();
             out.insert(1, Column::new(facet, "of step".to_owned(), &cells, Vec::new(), false));
         }
@@ -126,7 +130,7 @@ fn first_column(columns: &[Column], cursor: usize, room: usize) -> usize {
 pub(super) fn draw(
     screen: &Compare,
     shared: &Shared,
-    at_cursor: Option<&[Option<AtCursor>]>,
+    at_cursor: Option<&[Option<CursorValue>]>,
     frame: &mut Frame<'_>,
     area: Rect,
 ) {

@@ -13,8 +13,8 @@ use crate::screens::shared::Shared;
 use crate::widgets::ChartCell;
 use gradtop_chart::cells::text::{width_of, wrap};
 use gradtop_view::compare::{Align, Facet, GroupBy, overlay, why_none};
-use gradtop_view::figure::built::{AtCursor, Built, Cursor, Plot};
 use gradtop_view::figure::chart::build;
+use gradtop_view::figure::prepared::{Cursor, CursorValue, Plot, PreparedChart};
 use gradtop_view::figure::view::{ChartView, Subject};
 
 /// With several charts, each is at least this wide and high.
@@ -125,7 +125,7 @@ fn figure_of(shared: &Shared, screen: &Compare, facet: &Facet) -> Figure {
     figure
 }
 
-fn built_of(shared: &Shared, screen: &Compare, view: &ChartView) -> Option<Built> {
+fn built_of(shared: &Shared, screen: &Compare, view: &ChartView) -> Option<PreparedChart> {
     let area = layout(shared, screen, shared.area).charts;
     let places = grid(screen, area);
     let facet = screen.compared.facets.get(screen.chart)?;
@@ -137,7 +137,7 @@ fn built_of(shared: &Shared, screen: &Compare, view: &ChartView) -> Option<Built
 }
 
 /// The chart under the cursor.
-pub(super) fn built(shared: &Shared, screen: &Compare) -> Option<Built> {
+pub(super) fn built(shared: &Shared, screen: &Compare) -> Option<PreparedChart> {
     built_of(shared, screen, &view_of(shared, screen))
 }
 
@@ -210,9 +210,9 @@ impl Compare {
             let built = self.cache.built(self.chart as u64);
             let at = built.as_ref().and_then(|b| b.cursor).map_or(x, |c| c.x);
             // If the lines have different steps there, the table shows the step of each.
-            let words = match (settings.align, built.and_then(|b| Cursor::of_all(&b.lines))) {
-                (Align::Step, Some(of_all)) => of_all.words(),
-                (align, Some(of_all)) => format!("{}, {}", align.place(at), of_all.words()),
+            let words = match (settings.align, built.and_then(|b| Cursor::common_value(&b.lines))) {
+                (Align::Step, Some(common_value)) => common_value.words(),
+                (align, Some(common_value)) => format!("{}, {}", align.place(at), common_value.words()),
                 (align, None) => align.place(at),
             };
             fact(&mut pen, "cursor:", &words);
@@ -273,7 +273,7 @@ impl Compare {
     }
 
     /// The value of each group at the cursor.
-    fn at_cursor(&self, shared: &Shared, charts: bool) -> Option<Vec<Option<AtCursor>>> {
+    fn at_cursor(&self, shared: &Shared, charts: bool) -> Option<Vec<Option<CursorValue>>> {
         self.cursor.filter(|_| charts && visible(shared, self).contains(&self.chart))?;
         let built = self.cache.built(self.chart as u64)?;
         let of = |name: &str| built.lines.iter().find(|l| l.name == name)?.at_cursor;

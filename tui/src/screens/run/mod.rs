@@ -28,8 +28,8 @@ use super::shared::Shared;
 use crate::widgets::{Edit, Move, Scroll};
 use charts::Charts;
 use events::Events;
+use gradtop_view::chart_spec::ChartSpec;
 use gradtop_view::live::{RunData, WatchRequest};
-use gradtop_view::picture::Picture;
 use gradtop_view::runs::{RunId, RunRow};
 use gradtop_view::why::Verdict;
 use log::Log;
@@ -509,9 +509,9 @@ impl Screen for RunScreen {
         effects
     }
 
-    fn picture(&self, shared: &Shared) -> Option<Picture> {
-        let (what, view) = self.charts()?.picture(self.data.as_deref()?, &self.look(shared))?;
-        Some(Picture { runs: vec![self.id.dir().path().to_owned()], what, view })
+    fn chart_spec(&self, shared: &Shared) -> Option<ChartSpec> {
+        let (content, view) = self.charts()?.chart_spec(self.data.as_deref()?, &self.look(shared))?;
+        Some(ChartSpec { runs: vec![self.id.dir().path().to_owned()], content, view })
     }
 
     fn is_bare(&self) -> bool {

@@ -15,12 +15,12 @@ use crate::widgets::{self, ChartCell};
 use gradtop_chart::cells::text::{apart, fit, width_of};
 use gradtop_chart::number;
 use gradtop_chart::scale::{Scale, Span as Range};
-use gradtop_view::figure::built::{AtCursor, Built, Cursor, LineInfo};
+use gradtop_view::chart_spec::ChartContent;
 use gradtop_view::figure::chart::{build, y_range};
+use gradtop_view::figure::prepared::{Cursor, CursorValue, LineInfo, PreparedChart};
 use gradtop_view::figure::view::{ChartView, Source};
 use gradtop_view::live::{RunData, XAxis};
 use gradtop_view::natural;
-use gradtop_view::picture::What;
 
 /// The width of the list of series beside a large chart.
 const LEGEND: u16 = 40;
@@ -30,7 +30,7 @@ pub(crate) const LEGEND_FROM: u16 = 100;
 /// A chart in its cell, for conversions between positions and values.
 #[derive(Debug)]
 pub(crate) struct Plot {
-    built: Built,
+    built: PreparedChart,
     cell: Rect,
     /// The whole axes, without zoom.
     full: (Range, Range),
@@ -38,7 +38,7 @@ pub(crate) struct Plot {
 }
 
 impl Plot {
-    fn area(&self) -> Option<gradtop_view::figure::built::Plot> {
+    fn area(&self) -> Option<gradtop_view::figure::prepared::Plot> {
         self.built.plot
     }
 
@@ -136,11 +136,13 @@ impl Charts {
     }
 
     /// The focused chart and how it is displayed, independent of its neighbours.
-    pub(crate) fn picture(&self, data: &RunData, look: &Look) -> Option<(What, ChartView)> {
+    pub(crate) fn chart_spec(&self, data: &RunData, look: &Look) -> Option<(ChartContent, ChartView)> {
         let item = self.items.get(self.focus)?;
         let what = match (&item.source, item.figure(data)) {
-            (Shown::Metric(name), _) => What::Metric(name.clone()),
-            (_, figure) => figure.map(|(figure, panel)| What::Figure { id: figure.id.clone(), panel })?,
+            (Shown::Metric(name), _) => ChartContent::Metric(name.clone()),
+            (_, figure) => {
+                figure.map(|(figure, panel)| ChartContent::Figure { id: figure.id.clone(), panel })?
+            }
         };
         Some((what, ChartView { cursor: None, ..self.view_of(data, look, self.focus) }))
     }
@@ -214,7 +216,7 @@ impl Charts {
         let focused = self.cache.built(self.focus as u64).filter(|_| !self.items.is_empty());
         let lines = focused.as_ref().map_or(&[][..], |b| &b.lines);
         // A chart of a table has no values at the cursor, so the first chart that has some is used.
-        let read = |b: &Built| b.lines.iter().any(|l| l.at_cursor.is_some());
+        let read = |b: &PreparedChart| b.lines.iter().any(|l| l.at_cursor.is_some());
         let other = cells.iter().filter_map(|(i, _)| self.cache.built(*i as u64)).find(|b| read(b));
         let (told, at) = match (&focused, &other) {
             (Some(own), Some(other)) if !read(own) => (&other.lines[..], other.cursor),
@@ -358,7 +360,7 @@ fn measured(data: &RunData) -> Vec<String> {
 }
 
 /// The minimum and maximum of averaged values at the cursor.
-fn range(shared: &Shared, line: &LineInfo, at: AtCursor) -> String {
+fn range(shared: &Shared, line: &LineInfo, at: CursorValue) -> String {
     format!(" [{} {} {}]", line.words(at.low), shared.theme.glyph("…", ".."), line.words(at.high))
 }
 
@@ -388,10 +390,11 @@ fn at_cursor(
     detail: Detail,
 ) -> Vec<Span<'static>> {
     let theme = shared.theme;
-    let of_most = Cursor::of_most(lines);
-    let words =
-        |at: &AtCursor| if detail < Detail::Names { at.words() } else { format!("step {}", at.brief()) };
-    let place = match of_most.as_ref().map(words) {
+    let most = Cursor::most_common_value(lines);
+    let words = |at: &CursorValue| {
+        if detail < Detail::Names { at.words() } else { format!("step {}", at.steps_text()) }
+    };
+    let place = match most.as_ref().map(words) {
         Some(words) if kind == XAxis::Step => format!(" {words}"),
         Some(words) if detail < Detail::Names => format!(" {}, {words}", kind.place(x)),
         _ => format!(" {}", kind.place(x)),
@@ -417,7 +420,7 @@ fn at_cursor(
                 value += &range(shared, line, at);
             }
         }
-        if detail < Detail::Names && of_most.as_ref().map(AtCursor::words) != Some(at.words()) {
+        if detail < Detail::Names && most.as_ref().map(CursorValue::words) != Some(at.words()) {
             value.extend([" (", &at.words(), ")"]);
         }
         spans.push(Span::styled(name, theme.dim()));
@@ -442,7 +445,7 @@ fn legend(
         (false, false) => "latest",
     };
     let name_width = width.saturating_sub(14);
-    let of_most = Cursor::words(lines);
+    let most = Cursor::words(lines);
     let mut rows = vec![Line::from(vec![Span::styled(format!("{head:>width$}"), theme.dim())])];
     let names: Vec<&str> = lines.iter().map(|line| line.name.as_str()).collect();
     for (line, name) in lines.iter().zip(apart(&names, name_width, theme.ascii())) {
@@ -470,7 +473,7 @@ fn legend(
             if !(raw.is_empty() && band.is_empty()) {
                 rows.push(told(format!("{raw}{band}")));
             }
-            if of_most != Some(at.words()) {
+            if most != Some(at.words()) {
                 rows.push(told(signs(shared, &at.words())));
             }
         }

@@ -10,7 +10,7 @@ use gradtop_store::figures::Aggregate;
 
 /// The value of a line at the cursor.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct AtCursor {
+pub struct CursorValue {
     /// The drawn value: the moving average if the line is smoothed.
     pub shown: f64,
     /// The logged value, or the average of several.
@@ -31,7 +31,7 @@ pub struct AtCursor {
     pub steps: (i64, i64),
 }
 
-impl AtCursor {
+impl CursorValue {
     /// Describes which values these are: `step 12400`, `mean of 2, steps 19800–20000`, or `mean of 3 series with 4 values, steps 198–199`.
     pub fn words(&self) -> String {
         let (numbers, of) = self.steps_in_words();
@@ -40,12 +40,12 @@ impl AtCursor {
     }
 
     /// Returns whether the description of both is the same.
-    pub fn is_like(&self, other: &Self) -> bool {
+    pub fn has_same_description(&self, other: &Self) -> bool {
         (self.n, self.all, self.series, self.steps) == (other.n, other.all, other.series, other.steps)
     }
 
     /// Returns a shorter description: only the steps.
-    pub fn brief(&self) -> String {
+    pub fn steps_text(&self) -> String {
         self.steps_in_words().0
     }
 
@@ -77,21 +77,21 @@ pub struct Cursor {
 
 impl Cursor {
     /// Returns the values at the cursor if their description is the same for all lines.
-    pub fn of_all(lines: &[LineInfo]) -> Option<AtCursor> {
+    pub fn common_value(lines: &[LineInfo]) -> Option<CursorValue> {
         let mut shown = lines.iter().filter(|l| !l.hidden).filter_map(|l| l.at_cursor);
         let first = shown.next()?;
-        shown.all(|at| at.is_like(&first)).then_some(first)
+        shown.all(|at| at.has_same_description(&first)).then_some(first)
     }
 
     /// Describes the values at the cursor, in the words that fit most lines.
     pub fn words(lines: &[LineInfo]) -> Option<String> {
-        Self::of_most(lines).map(|at| at.words())
+        Self::most_common_value(lines).map(|at| at.words())
     }
 
     /// Returns the values that most lines have in common, or those of the first.
-    pub fn of_most(lines: &[LineInfo]) -> Option<AtCursor> {
+    pub fn most_common_value(lines: &[LineInfo]) -> Option<CursorValue> {
         let shown = || lines.iter().filter(|l| !l.hidden).filter_map(|l| l.at_cursor);
-        let alike = |at: &AtCursor| shown().filter(|other| other.is_like(at)).count();
+        let alike = |at: &CursorValue| shown().filter(|other| other.has_same_description(at)).count();
         shown().rev().max_by_key(alike)
     }
 }
@@ -108,7 +108,7 @@ pub struct LineInfo {
     /// Its last value.
     pub last: Option<f64>,
     /// Its value at the cursor.
-    pub at_cursor: Option<AtCursor>,
+    pub at_cursor: Option<CursorValue>,
     /// Whether it is hidden.
     pub hidden: bool,
     /// Number of non-finite values.
@@ -126,7 +126,7 @@ impl LineInfo {
 
 /// A chart for a number of cells, with what is needed to interact with it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Built {
+pub struct PreparedChart {
     /// The chart to draw.
     pub chart: Chart,
     /// The position of the plot and its ranges; `None` if there is no room or it has no axes.
@@ -141,7 +141,7 @@ pub struct Built {
     pub reading: bool,
 }
 
-impl Built {
+impl PreparedChart {
     /// Moves a cursor from `x` by a number of dots, at least to the next sample if there is one, and keeps it inside.
     pub fn moved(&self, x: f64, dots: i64) -> f64 {
         let Some(plot) = self.plot else { return x };

@@ -7,7 +7,7 @@ use gradtop_store::figures::{self, Figure};
 use gradtop_store::{Result, RunDir, StoreError, View, series_keys};
 
 use super::chart::evaluate_as;
-use super::of_metric;
+use super::metric_figure;
 use super::view::{ChartView, Source};
 use crate::live;
 
@@ -16,7 +16,7 @@ const METRICS: usize = 8;
 
 /// Returns the figures that a run declared, else one for each of its first metrics, headline metrics first. gradtop's
 /// own metrics are drawn only on request.
-pub fn of_run(view: &View) -> Result<Vec<Figure>> {
+pub fn figures_of_run(view: &View) -> Result<Vec<Figure>> {
     let declared = figures::read(&view.dir)?;
     if !declared.is_empty() {
         return Ok(declared);
@@ -25,7 +25,7 @@ pub fn of_run(view: &View) -> Result<Vec<Figure>> {
     let metrics = metrics(&view.dir)?;
     let mut drawn: Vec<&String> = metrics.iter().filter(|m| !m.starts_with("system/")).collect();
     drawn.sort_by_key(|m| !info(m).is_some_and(|i| i.headline));
-    Ok(drawn.into_iter().take(METRICS).map(|m| of_metric(m, info(m), "step")).collect())
+    Ok(drawn.into_iter().take(METRICS).map(|m| metric_figure(m, info(m), "step")).collect())
 }
 
 /// Returns the metrics that a run has logged.
@@ -34,13 +34,13 @@ pub fn metrics(run: &RunDir) -> Result<BTreeSet<String>> {
 }
 
 /// Figures with their ids.
-pub type Named = Vec<(String, gradtop_chart::Figure)>;
+pub type NamedFigures = Vec<(String, gradtop_chart::Figure)>;
 
 /// Draws figures of a run for a page. Also returns what could not be read.
 ///
 /// # Errors
 /// The run cannot be read at all.
-pub fn draw(view: &View, figures: &[Figure], look: &ChartView) -> Result<(Named, Vec<StoreError>)> {
+pub fn draw(view: &View, figures: &[Figure], look: &ChartView) -> Result<(NamedFigures, Vec<StoreError>)> {
     let (data, damaged) = live::read_smoothed(&view.dir, figures, look.smoothing)?;
     let charts = figures.iter().map(|figure| {
         let mut chart = evaluate_as(figure, &Source::of(&data), look);
@@ -52,7 +52,7 @@ pub fn draw(view: &View, figures: &[Figure], look: &ChartView) -> Result<(Named,
 }
 
 /// Adds a note on its source below a drawing that leaves its run's folder.
-pub fn sign(figure: &mut gradtop_chart::Figure, view: &View) {
+pub fn add_source(figure: &mut gradtop_chart::Figure, view: &View) {
     let m = &view.manifest;
     let from = format!("{} {}", m.experiment.id, m.run);
     figure.caption = Some(if let Some(caption) = figure.caption.take().filter(|c| !c.is_empty()) {

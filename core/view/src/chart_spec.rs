@@ -13,17 +13,18 @@ use serde::{Deserialize, Serialize};
 use crate::compare::{self, Facet, GroupBy, overlay};
 use crate::figure::chart::evaluate_as;
 use crate::figure::view::ChartView;
-use crate::figure::{of_metric, of_run};
+use crate::figure::{metric_figure, run_figures};
 use crate::live::SeriesFilter;
 use crate::runs::RunRow;
 
 /// A chart of runs and its view.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Picture {
+pub struct ChartSpec {
     /// The folders of the runs.
     pub runs: Vec<PathBuf>,
     /// What it shows.
-    pub what: What,
+    #[serde(rename = "what")]
+    pub content: ChartContent,
     /// How it is viewed.
     pub view: ChartView,
 }
@@ -31,7 +32,7 @@ pub struct Picture {
 /// What a chart shows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum What {
+pub enum ChartContent {
     /// A panel of a declared figure of the first run.
     Figure {
         /// The figure's id.
@@ -50,14 +51,14 @@ pub enum What {
     },
 }
 
-impl Picture {
+impl ChartSpec {
     /// Returns a file name for it without extension, such as `fit-1-loss`.
     pub fn name(&self) -> String {
-        let what = match &self.what {
-            What::Figure { id, panel: 0 } => id.clone(),
-            What::Figure { id, panel } => format!("{id}-{}", panel + 1),
-            What::Metric(name) => name.clone(),
-            What::Compared { facet, .. } => facet.title(),
+        let what = match &self.content {
+            ChartContent::Figure { id, panel: 0 } => id.clone(),
+            ChartContent::Figure { id, panel } => format!("{id}-{}", panel + 1),
+            ChartContent::Metric(name) => name.clone(),
+            ChartContent::Compared { facet, .. } => facet.title(),
         };
         let of = match self.runs.as_slice() {
             [one] => RunDir::new(one).name(),
@@ -75,27 +76,27 @@ impl Picture {
         let views: Vec<_> =
             self.runs.iter().map(|run| gradtop_store::view(&RunDir::new(run))).collect::<Result<_, _>>()?;
         let Some(first) = views.first() else { return Ok(None) };
-        let figure = match &self.what {
-            What::Figure { id, panel } => {
+        let figure = match &self.content {
+            ChartContent::Figure { id, panel } => {
                 let declared = figures::read(&first.dir)?.into_iter().find(|figure| figure.id == *id);
                 declared.and_then(|mut figure| {
                     figure.panels = vec![figure.panels.get(*panel)?.clone()];
                     Some(figure)
                 })
             }
-            What::Metric(name) => {
+            ChartContent::Metric(name) => {
                 let info = first.manifest.metrics.iter().find(|info| info.name == *name);
-                Some(of_metric(name, info, "step"))
+                Some(metric_figure(name, info, "step"))
             }
-            What::Compared { facet, by } => {
+            ChartContent::Compared { facet, by } => {
                 let rows: Vec<_> = views.into_iter().map(|view| Arc::new(RunRow::of(view))).collect();
                 return Ok(Some(self.compared(&rows, facet, by)));
             }
         };
         let Some(figure) = figure else { return Ok(None) };
-        let (drawn, damaged) = of_run::draw(first, &[figure], &self.view)?;
+        let (drawn, damaged) = run_figures::draw(first, &[figure], &self.view)?;
         let drawn = drawn.into_iter().next().map(|(_, mut figure)| {
-            of_run::sign(&mut figure, first);
+            run_figures::add_source(&mut figure, first);
             (figure, damaged.iter().map(|error| clean(&error.to_string())).collect())
         });
         Ok(drawn)
@@ -108,7 +109,7 @@ impl Picture {
         let look = ChartView { looks: overlay::looks(&groups, None), ..self.view.clone() };
         let sources = overlay::sources(&runs, &groups);
         let mut figure = evaluate_as(&overlay::figure(&runs, facet), &sources, &look);
-        overlay::sign(&mut figure, &runs);
+        overlay::add_run_names(&mut figure, &runs);
         let odd = runs.iter().filter_map(|s| Some((s.row.name(), s.data.error.as_ref()?)));
         (figure, odd.map(|(run, error)| clean(&format!("{run}: {error}"))).collect())
     }
