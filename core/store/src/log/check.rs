@@ -6,7 +6,7 @@ use crate::error::{Result, StoreError};
 use crate::folder::run_dir::RunDir;
 use crate::log::journal::JournalReader;
 use crate::log::part::{list_parts, list_segments, names};
-use crate::read::series_data::series_file;
+use crate::read::series_data::{RETRIES, series_file};
 use crate::sealed::file::Sealed;
 
 /// The result of checking a file.
@@ -29,12 +29,24 @@ pub enum Content {
     Damaged(String),
 }
 
-/// Checks journal, metrics, tables and the names of series, including those set aside by a resume. Changes nothing.
+/// Checks journal, metrics, tables and the names of series, including those set aside by a resume. Changes nothing. Safe
+/// while the run is active.
 ///
 /// # Errors
 /// The folder cannot be listed.
 pub fn check(run: &RunDir) -> Result<Vec<Checked>> {
-    let series = series_file(run)?;
+    for _ in 0..RETRIES {
+        match try_check(run) {
+            // A live run has sealed or merged the file since it was listed.
+            Err(e) if e.is_gone() => {}
+            checked => return checked,
+        }
+    }
+    try_check(run)
+}
+
+fn try_check(run: &RunDir) -> Result<Vec<Checked>> {
+    let mut series = series_file(run)?;
     let mut checked = Vec::new();
     let mut add = |path: &Path, signed: Result<bool>| {
         let content = match signed {
@@ -56,9 +68,9 @@ pub fn check(run: &RunDir) -> Result<Vec<Checked>> {
         add(&run.series(), Err(StoreError::Damaged { path: run.series(), message }))?;
     }
     for (segment, path) in list_segments(run, &run.journal())? {
-        let read = || {
+        let mut read = || {
             let mut reader = JournalReader::open(run, segment)?;
-            while reader.next(|| Ok(series.len()))?.is_some() {}
+            while reader.next(|wanted| series.known(run, wanted))?.is_some() {}
             Ok(reader.signed())
         };
         add(&path, read())?;

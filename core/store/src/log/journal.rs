@@ -271,9 +271,9 @@ impl JournalReader {
         self.offset
     }
 
-    /// Returns whether the batches have checksums.
+    /// Returns whether all batches read have checksums.
     pub(crate) fn signed(&self) -> bool {
-        self.summed
+        self.summed || self.batches == 0
     }
 
     /// Returns whether the end of the segment was read.
@@ -287,9 +287,10 @@ impl JournalReader {
         Ok(if self.ended { 0 } else { len.saturating_sub(self.offset) })
     }
 
-    /// Reads the next complete batch, or `None` if there is none yet. `series` returns the number of series known by
-    /// now. After [`StoreError::Damaged`] nothing more is read; batches returned before remain valid.
-    pub(crate) fn next(&mut self, series: impl FnOnce() -> Result<usize>) -> Result<Option<Rows>> {
+    /// Reads the next complete batch, or `None` if there is none yet. `known` returns the number of series known
+    /// by now, given how many the batch needs. After [`StoreError::Damaged`] nothing more is read; batches returned before
+    /// remain valid.
+    pub(crate) fn next(&mut self, known: impl FnOnce(usize) -> Result<usize>) -> Result<Option<Rows>> {
         if let Some(wrong) = &self.wrong {
             return Err(self.damaged(wrong));
         }
@@ -313,7 +314,8 @@ impl JournalReader {
             let Some(mut rows) = columns(&batch) else {
                 return Err(self.stop("a batch has the wrong columns"));
             };
-            self.check_rows(&mut rows, series()?);
+            let wanted = rows.series.iter().max().map_or(0, |last| *last as usize + 1);
+            self.check_rows(&mut rows, known(wanted)?);
             if let (true, Some(wrong)) = (rows.is_empty(), &self.wrong) {
                 return Err(self.damaged(wrong));
             }

@@ -64,7 +64,7 @@ fn read(run: &RunDir, segment: u32, table: &KeyTable) -> Result<(Rows, u64, Opti
     let mut rows = Rows::default();
     let mut read = || {
         let mut reader = JournalReader::open(run, segment)?;
-        while let Some(batch) = reader.next(|| Ok(table.len()))? {
+        while let Some(batch) = reader.next(|_| Ok(table.len()))? {
             rows.append(&batch);
         }
         reader.torn_bytes()

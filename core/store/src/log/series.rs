@@ -151,6 +151,15 @@ impl SeriesFile {
         self.lines.len()
     }
 
+    /// Returns the number of series known, after reading the lines added since if fewer than `wanted` are. A series' line
+    /// is written before its first row, so a row of a live run read later than the file may need them.
+    pub(crate) fn known(&mut self, run: &RunDir, wanted: usize) -> Result<usize> {
+        if wanted > self.len() {
+            self.update(run)?;
+        }
+        Ok(self.len())
+    }
+
     /// Returns whether every line has a checksum.
     pub(crate) fn signed(&self) -> bool {
         self.unsigned == 0

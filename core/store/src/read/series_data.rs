@@ -57,8 +57,8 @@ impl Source {
     }
 }
 
-/// How often to retry if a folder changes while it is being opened.
-const RETRIES: u32 = 200;
+/// How often to retry if a folder changes while it is being read.
+pub(crate) const RETRIES: u32 = 200;
 
 impl Snapshot {
     /// Journals are opened before parts are listed: a segment sealed in between is in both, and the part is used.
@@ -116,10 +116,9 @@ impl Snapshot {
 
     /// Passes every batch of rows to `sink`, in segment order, with series numbered by the table. `damaged` decides
     /// what to do about a file that cannot be read further.
-    ///
-    /// `series` is called after the snapshot is opened, because a series' line is written before its first row.
     pub(crate) fn scan(
         self,
+        run: &RunDir,
         series: &mut SeriesFile,
         filter: &dyn Fn(&SeriesKey) -> bool,
         mut sink: impl FnMut(&Rows, &KeyTable),
@@ -128,7 +127,7 @@ impl Snapshot {
         for (_, source) in self.sources {
             let read = match source {
                 Source::Part(path, file) => scan_part(&path, file, &mut series.table, filter, &mut sink),
-                Source::Journal(reader) => scan_journal(reader, series, &mut sink),
+                Source::Journal(reader) => scan_journal(reader, run, series, &mut sink),
                 Source::Damaged(e) => Err(e),
             };
             match read {
@@ -158,10 +157,11 @@ fn scan_part(
 /// Passes the intact rows of a journal to `sink`.
 pub(crate) fn scan_journal(
     mut reader: JournalReader,
-    series: &SeriesFile,
+    run: &RunDir,
+    series: &mut SeriesFile,
     sink: &mut impl FnMut(&Rows, &KeyTable),
 ) -> Result<()> {
-    while let Some(mut rows) = reader.next(|| Ok(series.len()))? {
+    while let Some(mut rows) = reader.next(|wanted| series.known(run, wanted))? {
         series.renumber(&mut rows);
         sink(&rows, &series.table);
     }
@@ -210,6 +210,7 @@ fn read(
     let mut found: Vec<Option<SeriesData>> = Vec::new();
     let mut wanted: Vec<Option<bool>> = Vec::new();
     snapshot.scan(
+        run,
         &mut file,
         &filter,
         |rows, table| {

@@ -57,7 +57,7 @@ pub fn summarize(
                 Sealed::of(part, &path).and_then(|part| found.add_part(&part, &mut file.table))
             }
             Source::Journal(reader) => {
-                scan_journal(reader, &file, &mut |rows, table| found.add_rows(rows, table))
+                scan_journal(reader, run, &mut file, &mut |rows, table| found.add_rows(rows, table))
             }
             Source::Damaged(e) => Err(e),
         };

@@ -300,9 +300,7 @@ impl Tailer {
                 }
                 Some(Source::Journal(reader, number)) => {
                     let number = *number;
-                    // A series' line is written before its first row.
-                    let known = || self.series.update(&self.run).map(|()| self.series.len());
-                    match reader.next(known) {
+                    match reader.next(|wanted| self.series.known(&self.run, wanted)) {
                         Ok(Some(mut rows)) => {
                             self.series.renumber(&mut rows);
                             let any = self.take(rows);

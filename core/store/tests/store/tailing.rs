@@ -1,11 +1,15 @@
 //! A tailer gives every row once while the run is written, sealed, merged and resumed.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use gradtop_store::{Recorder, RunDir, RunLock, Tailer, prepare_resume};
+use gradtop_store::{
+    Content, Goal, Recorder, RecorderOptions, RunDir, RunLock, SeriesData, Tailer, check, prepare_resume,
+    read_series, summarize,
+};
 
-use crate::common::{parts, series, small};
+use crate::common::{parts, series, small, until};
 
 const LONG: Duration = Duration::from_secs(5);
 
@@ -107,4 +111,64 @@ fn is_told_of_a_resume() {
     assert_eq!(tailer.restarts(), 1);
     assert_eq!(seen.0.values().filter(|v| **v == 1.0).count(), 40);
     assert_eq!(seen.0.values().filter(|v| **v == 2.0).count(), 20);
+}
+
+/// A reader that has read the names of the series meets rows of one that is named only now.
+#[test]
+fn a_series_that_begins_while_a_live_run_is_read_is_no_damage() {
+    let temp = tempfile::tempdir().unwrap();
+    let run = RunDir::new(temp.path());
+    let options = RecorderOptions { flush_after: Duration::from_millis(1), ..RecorderOptions::default() };
+    let recorder = Recorder::open(&run, options).unwrap();
+    let written = || until("the journal", || recorder.stats().behind == 0);
+    let begin = |metric: &str| {
+        recorder.log(0, None, [(series(&recorder, metric), 1.0)]);
+        written();
+    };
+    begin("a");
+    let read = read_series(&run, |key| {
+        if key.metric == "a" {
+            begin("b");
+        }
+        true
+    });
+    let metrics = |all: Vec<SeriesData>| all.into_iter().map(|s| s.key.metric).collect::<Vec<_>>();
+    assert_eq!(metrics(read.unwrap()), ["a", "b"]);
+    let begun = Cell::new(false);
+    let (summaries, damage) = summarize(
+        &run,
+        |_| {
+            if !begun.replace(true) {
+                begin("c");
+            }
+            true
+        },
+        |_| Goal::None,
+    )
+    .unwrap();
+    assert!(damage.is_empty(), "{damage:?}");
+    assert_eq!(summaries.len(), 3);
+}
+
+#[test]
+fn every_file_of_a_live_run_is_checked_while_it_seals_and_merges() {
+    let temp = tempfile::tempdir().unwrap();
+    let run = RunDir::new(temp.path());
+    let recorder = Recorder::open(&run, small()).unwrap();
+    let logger = std::thread::spawn(move || {
+        for step in 0..3000 {
+            let metric = format!("m{}", step / 30);
+            recorder.log(step, None, [(series(&recorder, &metric), 0.5)]);
+            if step % 10 == 0 {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+        }
+        recorder.finish().unwrap();
+    });
+    while !logger.is_finished() {
+        let mut checked = check(&run).unwrap();
+        checked.retain(|c| c.content != Content::Whole);
+        assert_eq!(checked, []);
+    }
+    logger.join().unwrap();
 }
