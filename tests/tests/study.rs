@@ -79,7 +79,7 @@ fn screen_and_page_agree(run: &RunDir) -> usize {
         figures: figures.iter().map(|f| f.id.clone()).collect(),
         ..WatchRequest::of(id.clone(), false)
     };
-    let mut runs = live::engine::Runs::new();
+    let mut runs = live::engine::WatchedRuns::new();
     runs.watch(vec![request], Instant::now());
     while runs.work(Instant::now(), Duration::from_secs(1)).next == Some(Duration::ZERO) {}
     let screen = Arc::clone(runs.snapshot().run(&id).unwrap());

@@ -18,7 +18,7 @@ use crate::widgets::{ChartCache, ChartCell, Turns};
 use gradtop_chart::cells::theme::Theme;
 use gradtop_chart::number;
 use gradtop_view::figure::view::{ChartView, Source, Subject};
-use gradtop_view::live::engine::Runs;
+use gradtop_view::live::engine::WatchedRuns;
 use gradtop_view::live::{RunData, SeriesFilter, WatchRequest};
 use gradtop_view::runs::RunId;
 
@@ -127,7 +127,7 @@ fn measure(run: &RunDir, points: u64, theme: Theme) -> Result<Measured> {
 
 fn round(run: &RunDir, points: u64, theme: Theme) -> Result<Measured> {
     let start = Instant::now();
-    let mut reader = Runs::new();
+    let mut reader = WatchedRuns::new();
     let id = RunId::new(run);
     let metrics = (0..CHARTS).map(synthetic::metric).collect();
     let request =

@@ -23,7 +23,7 @@ pub fn order(a: &str, b: &str) -> Ordering {
 }
 
 /// Compares optional names; a missing one comes first.
-pub fn maybe(a: Option<&str>, b: Option<&str>) -> Ordering {
+pub fn order_optional(a: Option<&str>, b: Option<&str>) -> Ordering {
     match (a, b) {
         (Some(a), Some(b)) => order(a, b),
         _ => a.is_some().cmp(&b.is_some()),
@@ -33,8 +33,8 @@ pub fn maybe(a: Option<&str>, b: Option<&str>) -> Ordering {
 /// Compares series by metric, model, split and trial.
 pub fn series(a: &SeriesKey, b: &SeriesKey) -> Ordering {
     order(&a.metric, &b.metric)
-        .then_with(|| maybe(a.model.as_deref(), b.model.as_deref()))
-        .then_with(|| maybe(a.split.as_deref(), b.split.as_deref()))
+        .then_with(|| order_optional(a.model.as_deref(), b.model.as_deref()))
+        .then_with(|| order_optional(a.split.as_deref(), b.split.as_deref()))
         .then_with(|| a.trial.cmp(&b.trial))
 }
 
@@ -112,7 +112,7 @@ mod tests {
     fn what_is_no_number_is_a_name() {
         assert_eq!(sorted(vec!["1.", "e5", "1e", "1e+", ".5", ""]), ["", ".5", "1.", "1e", "1e+", "e5"]);
         assert_eq!(order("h=01", "h=1"), Ordering::Less, "different names are never equal");
-        assert_eq!(maybe(None, Some("a")), Ordering::Less);
+        assert_eq!(order_optional(None, Some("a")), Ordering::Less);
     }
 
     proptest! {

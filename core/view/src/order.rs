@@ -24,7 +24,7 @@ impl Default for Sort {
 }
 
 /// Sorts by a column; runs without a value come last in either direction. The sort is stable, so equal runs stay newest first.
-pub fn by<R: Clone>(sort: &Sort, now: Timestamp, rows: &mut [R], view: impl Fn(&R) -> &View) {
+pub fn sort_runs<R: Clone>(sort: &Sort, now: Timestamp, rows: &mut [R], view: impl Fn(&R) -> &View) {
     let mut keyed: Vec<(Key, R)> =
         rows.iter().map(|row| (column::key(view(row), &sort.by, now), row.clone())).collect();
     keyed.sort_by(|(a, _), (b, _)| {

@@ -64,28 +64,28 @@ pub fn ink(state: State) -> Ink {
 }
 
 /// Returns the mark of a state that may have changed unseen on another machine.
-fn doubt(certain: bool) -> &'static str {
+fn uncertainty_mark(certain: bool) -> &'static str {
     if certain { "" } else { "?" }
 }
 
 /// Returns `●`, or `●?` if uncertain.
 pub fn sign(state: State, certain: bool, ascii: bool) -> String {
-    format!("{}{}", glyph_in(state, ascii), doubt(certain))
+    format!("{}{}", glyph_in(state, ascii), uncertainty_mark(certain))
 }
 
 /// Returns `running`, or `running?` if uncertain.
 pub fn word(state: State, certain: bool) -> String {
-    format!("{state}{}", doubt(certain))
+    format!("{state}{}", uncertainty_mark(certain))
 }
 
 /// Returns `● running`, or `● running?` if uncertain.
-pub fn words_in(view: &View, ascii: bool) -> String {
+pub fn label_in(view: &View, ascii: bool) -> String {
     format!("{} {}", glyph_in(view.state, ascii), word(view.state, view.certain))
 }
 
-/// Like [`words_in`] without ASCII, for text that is converted later if necessary.
-pub fn words(view: &View) -> String {
-    words_in(view, false)
+/// Like [`label_in`] without ASCII, for text that is converted later if necessary.
+pub fn label(view: &View) -> String {
+    label_in(view, false)
 }
 
 /// Counts the runs in each state, active states first; uncertain ones are counted separately.
@@ -109,7 +109,7 @@ pub fn waiting(view: &View) -> Option<String> {
 }
 
 /// Placeholder for a missing value.
-pub const NOTHING: &str = "–";
+pub const MISSING: &str = "–";
 
 /// Returns the seed, if it is known.
 pub fn seed(manifest: &Manifest) -> Option<u64> {
@@ -137,12 +137,12 @@ pub fn commit(manifest: &Manifest) -> Option<String> {
 pub fn param(value: &ParamValue) -> String {
     match value {
         ParamValue::Float(v) => number::value(*v),
-        other => whole_param(other),
+        other => full_param(other),
     }
 }
 
 /// Formats a parameter's value with all its digits; an empty text as `""`.
-pub fn whole_param(value: &ParamValue) -> String {
+pub fn full_param(value: &ParamValue) -> String {
     let text = clean(&value.to_string());
     if text.is_empty() { "\"\"".to_owned() } else { text }
 }
@@ -183,7 +183,7 @@ pub fn headline_cells(view: &View, common: Option<&Common>) -> (String, String) 
 }
 
 /// Columns below which decimal points of values with different names would not be aligned.
-const OF: usize = 5;
+const MIN_NAME_WIDTH: usize = 5;
 
 /// Returns the value that represents each of several runs with a short name, in at most `room` columns. Different names
 /// stay distinguishable.
@@ -192,7 +192,7 @@ pub fn brief_headlines(views: &[&View], common: Option<&Common>, room: usize, as
     let wide = |texts: &[String]| texts.iter().map(|t| width_of(t)).max().unwrap_or(0);
     let named = names.iter().any(|name| !name.is_empty());
     let aligned = align(&values, Align::Point, usize::MAX, ascii);
-    let much = wide(&aligned) + if named { 1 + wide(&names).min(OF) } else { 0 } > room;
+    let much = wide(&aligned) + if named { 1 + wide(&names).min(MIN_NAME_WIDTH) } else { 0 } > room;
     let values = if much { align(&values, Align::Left, usize::MAX, ascii) } else { aligned };
     let left = room.saturating_sub(wide(&values) + 1);
     // The series comes before the statistic.
@@ -210,7 +210,7 @@ pub fn note(view: &View) -> Option<String> {
         _ if view.silent_for().is_some() => silence(view),
         _ if view.seen.is_some() || !view.certain => {
             let job = job_words(view, Timestamp::now()).map(|words| format!("; {words}"));
-            Some(format!("{}{}", far(view), job.unwrap_or_default()))
+            Some(format!("{}{}", location(view), job.unwrap_or_default()))
         }
         State::Queued | State::Starting if view.job.is_some() => job_words(view, Timestamp::now()),
         State::Queued if view.queued.is_some() => {
@@ -252,7 +252,7 @@ pub fn job_words(view: &View, now: Timestamp) -> Option<String> {
 const NO_LIMIT_S: f64 = 300.0 * 86_400.0;
 
 /// Describes where a run is that cannot be observed from here: `on node7 (job 42), last seen 4 s ago`.
-pub fn far(view: &View) -> String {
+pub fn location(view: &View) -> String {
     let (what, time) = view.seen.map_or(("write", view.age_of_last_write), |seen| ("seen", seen));
     format!("{}, last {what} {} ago", clean(&view.whereabouts()), number::age(time.as_secs_f64()))
 }
@@ -273,7 +273,7 @@ pub fn several_hosts<'a>(views: impl IntoIterator<Item = &'a View>) -> bool {
 pub const STAR: &str = "★";
 
 /// Summarizes a user's notes in a line: star, tags, and the first line of the note.
-pub fn remark(view: &View) -> String {
+pub fn user_notes(view: &View) -> String {
     let notes = &view.notes;
     let star = notes.starred.then(|| STAR.to_owned());
     let marks: Vec<String> = star.into_iter().chain(notes.tags.iter().map(|tag| clean(tag))).collect();

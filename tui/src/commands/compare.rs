@@ -165,7 +165,7 @@ fn what(runs: &[ComparedRun], group: &RunGroup, grouped: bool) -> Words {
     match group.members.as_slice() {
         [one] if !grouped => {
             let view = &runs[*one].row.view;
-            Words::new(state::words(view), state::ink(view.state))
+            Words::new(state::label(view), state::ink(view.state))
         }
         many => Words::dim(many.len().to_string()),
     }
@@ -196,7 +196,7 @@ fn print_metric(
     for row in rows(table, order) {
         let mut cells = named(&groups[row.group]);
         for i in at.clone() {
-            let text = row.values[i].map_or_else(|| state::NOTHING.to_owned(), number::value);
+            let text = row.values[i].map_or_else(|| state::MISSING.to_owned(), number::value);
             let ink = if row.best[i] { Ink::Series(colour::Paint::Slot(2)) } else { Ink::Text };
             cells.push(Words::new(text, ink));
             cells.push(Words::new(if row.best[i] { star } else { "" }, ink));

@@ -91,7 +91,7 @@ pub(crate) fn pause(context: &Context, args: &Pause) -> Result<i32> {
                 format!("{name} is paused{step}; `gradtop resume {name}` continues it")
             }
             state if state.is_final() => {
-                format!("{name} ended before it could pause: {}", state::words(&now))
+                format!("{name} ended before it could pause: {}", state::label(&now))
             }
             _ => format!("{name} will pause after its current step"),
         });

@@ -87,7 +87,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     if let Some(Sort { by, reversed }) = &looked.sort {
         // The monitor prefixes parameters.
         let by = if by.starts_with(PARAM) { by.clone() } else { column_named(by, &views)? };
-        order::by(&Sort { by, reversed: *reversed }, Timestamp::now(), &mut views, |view| view);
+        order::sort_runs(&Sort { by, reversed: *reversed }, Timestamp::now(), &mut views, |view| view);
     }
     for name in &mut looked.columns {
         *name = column_named(name, &views)?;
@@ -277,7 +277,7 @@ impl GroupTable<'_> {
                     note => (Words::dim(of), note.unwrap_or_else(|| Words::dim(print::cleaned(cause)))),
                 };
                 cells.extend([value.into(), of, cell(view, "age", now), note]);
-                cells.push(Words::dim(state::remark(view)));
+                cells.push(Words::dim(state::user_notes(view)));
             }
             if hosts {
                 cells.insert(2, Words::dim(column::cell(view, "host", now)));
@@ -303,7 +303,7 @@ impl GroupTable<'_> {
                 // Bars are aligned.
                 if self.bars { format!("{}{percent:>5}", bar(done, total)).into() } else { percent.into() }
             }
-            None => Words::dim(state::NOTHING),
+            None => Words::dim(state::MISSING),
         });
         cells.extend(WORK.iter().filter(|_| !brief).map(|name| cell(name)));
         cells

@@ -119,7 +119,7 @@ impl Resuming<'_> {
             print::note(&format!(
                 "{} is {}: watched for a minute",
                 clean(&view.manifest.run),
-                state::far(&view)
+                state::location(&view)
             ));
             gradtop_host::give_up_if_stale(&view.dir, || !self.signals.any())?;
         }

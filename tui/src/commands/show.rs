@@ -164,7 +164,7 @@ fn as_text(view: &View, summaries: &[Summary], all: usize) -> Result<()> {
         print::alert(&format!("  {waiting}"));
     }
     if view.seen.is_some() || !view.certain {
-        print::line(&format!("  {}; its processes cannot be seen from here", state::far(view)));
+        print::line(&format!("  {}; its processes cannot be seen from here", state::location(view)));
     }
     if let Some(pid) = gradtop_host::left_behind(view) {
         let name = clean(&view.manifest.run);
@@ -181,7 +181,7 @@ fn as_text(view: &View, summaries: &[Summary], all: usize) -> Result<()> {
     }
     notes(view);
     progress(view);
-    facts("parameters", m.params.iter().map(|(k, v)| (k.as_str(), state::whole_param(v))).collect());
+    facts("parameters", m.params.iter().map(|(k, v)| (k.as_str(), state::full_param(v))).collect());
     metrics(summaries, all);
     run_facts(view);
     damage(view)?;
@@ -204,7 +204,7 @@ fn as_text(view: &View, summaries: &[Summary], all: usize) -> Result<()> {
 
 /// Prints the state of a run, its name and its experiment.
 pub(super) fn title(view: &View, experiment: &str) {
-    let state = print::styled(&state::words(view), state::ink(view.state));
+    let state = print::styled(&state::label(view), state::ink(view.state));
     let name = print::styled(&view.manifest.run, Ink::Bold);
     print::line(&format!("{state}  {name}  {}", print::styled(experiment, Ink::Dim)));
 }

@@ -292,7 +292,7 @@ fn end(study: &Study, entry_states: &[EntryState], code: i32) {
             EntryState::Open => "not started".to_owned(),
             EntryState::Unreadable(_) => "cannot be read".to_owned(),
             EntryState::Alive(view) | EntryState::Ended(view) | EntryState::Elsewhere(view) => {
-                state::words(view)
+                state::label(view)
             }
         };
         print::line(&format!("  {}  {word}", clean(entry.key())));
@@ -412,7 +412,7 @@ fn list(plan: &Plan, known: Option<&Study>, json: bool) -> Result<i32> {
             print::cleaned(entry.preset.as_deref()).into(),
             clean(&sets.join(" ")).into(),
             number::duration(entry.expected_s).into(),
-            view.map_or(state::NOTHING.into(), |v| Words::new(state::words(v), state::ink(v.state))),
+            view.map_or(state::MISSING.into(), |v| Words::new(state::label(v), state::ink(v.state))),
             view.map(|v| v.manifest.run.clone()).unwrap_or_default().into(),
         ]);
     }

@@ -75,7 +75,7 @@ fn change(views: &[View], change: impl Fn(&mut Notes)) -> Result<i32> {
         let notes = change_notes(&view.dir, &change)?;
         let mut noted = view.clone();
         noted.notes = Notes { note: String::new(), ..notes };
-        let marks = state::remark(&noted);
+        let marks = state::user_notes(&noted);
         let marks = if marks.is_empty() { "no tags" } else { &marks };
         print::line(&format!("{}: {marks}", clean(&view.manifest.run)));
         Ok(0)

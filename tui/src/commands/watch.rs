@@ -285,7 +285,7 @@ pub(crate) fn end(view: &View, json: bool) -> Result<()> {
     let step = state::step(s).map(|n| format!(", step {}", number::count(n as f64)));
     let cause = s.cause.as_deref().filter(|c| !c.is_empty()).map(|c| format!(": {}", clean(c)));
     let more: String = [took, step, cause].into_iter().flatten().collect();
-    let words = print::styled(&state::words(view), state::ink(view.state));
+    let words = print::styled(&state::label(view), state::ink(view.state));
     print::line(&format!("{words}  {}{more}", print::styled(name, Ink::Bold)));
     for headline in state::headlines(view) {
         let values = state::headline_values(&headline);

@@ -8,7 +8,7 @@ use super::show::{ending, title};
 use crate::print::table::{Table, Words};
 use crate::print::{self, clean};
 use gradtop_chart::cells::theme::Ink;
-use gradtop_view::why::{Reader, look};
+use gradtop_view::why::{Reader, diagnose_run};
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -27,7 +27,7 @@ pub(crate) struct Args {
 pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     let view = context.view(&args.run)?;
     let mut reader = Reader::new(&view.dir, view.manifest.kind == Kind::Import);
-    let found = look(&mut reader, &view)?;
+    let found = diagnose_run(&mut reader, &view)?;
     super::warn_of(reader.damage());
     if args.json {
         print::json(&found.to_json(&view))?;
@@ -46,9 +46,9 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         print::line("nothing found");
     }
     let heading = if found.verdicts.is_empty() { "looked at" } else { "also looked at" };
-    if !found.looked.is_empty() {
+    if !found.examined.is_empty() {
         print::dim(heading);
-        found.looked.iter().for_each(|looked| fact_line(looked, Ink::Dim));
+        found.examined.iter().for_each(|fact| fact_line(fact, Ink::Dim));
     }
     Ok(0)
 }

@@ -262,7 +262,7 @@ fn settings_of(view: &View) -> Facts {
         ("device", Some(m.device.clone())),
         ("threads", (m.threads > 0).then(|| m.threads.to_string())),
     ]);
-    all.extend(m.params.iter().map(|(key, value)| (clean(key), state::whole_param(value))));
+    all.extend(m.params.iter().map(|(key, value)| (clean(key), state::full_param(value))));
     all
 }
 

@@ -73,7 +73,7 @@ impl<'a> SingleRun<'a> {
             }
         };
         let mut reader = why::Reader::new(&view.dir, view.manifest.kind == Kind::Import);
-        let verdicts = why::look(&mut reader, view).map(|found| found.verdicts).unwrap_or_default();
+        let verdicts = why::diagnose_run(&mut reader, view).map(|found| found.verdicts).unwrap_or_default();
         let goal = |key: &gradtop_store::SeriesKey| {
             let info = view.manifest.metrics.iter().find(|info| info.name == key.metric);
             info.map_or(Goal::None, |info| info.goal)
@@ -101,7 +101,7 @@ impl<'a> SingleRun<'a> {
     pub(super) fn state(&self) -> String {
         let view = self.view;
         if !view.certain {
-            return format!("{}? {}", view.state.word(), state::far(view));
+            return format!("{}? {}", view.state.word(), state::location(view));
         }
         if !view.state.is_final() {
             let share = state::progress(view).filter(|(_, total)| *total > 0);

@@ -11,7 +11,7 @@ use super::{Options, runs, settings};
 use crate::app::{self, App, Msg};
 use crate::print;
 use crate::screens::effect::Task;
-use gradtop_view::live::engine::Runs;
+use gradtop_view::live::engine::WatchedRuns;
 
 /// The time limit for reading data. Whatever is missing then is marked in the frame.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -35,7 +35,7 @@ pub(crate) fn once(options: &Options) -> Result<i32> {
 /// Reads everything that the screen watches.
 fn read(app: &mut App, mut effects: Vec<Task>) {
     let end = Instant::now() + PATIENCE;
-    let mut live = Runs::new();
+    let mut live = WatchedRuns::new();
     while let Some(requests) = effects.into_iter().rev().find_map(|e| match e {
         Task::Watch(requests) => Some(requests),
         _ => None,

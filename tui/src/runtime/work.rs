@@ -19,7 +19,7 @@ use crate::screens::settings::Settings;
 use crate::screens::shared::PluginsSnapshot;
 use gradtop_view::live::Engine;
 use gradtop_view::runs::RunId;
-use gradtop_view::why::{Reader, Verdict, look};
+use gradtop_view::why::{Reader, Verdict, diagnose_run};
 
 /// Parameters are validated when the user has not typed for so long.
 const TYPING_PAUSE: Duration = Duration::from_millis(200);
@@ -42,8 +42,8 @@ impl Judge {
         let same = self.0.take().filter(|reader| reader.run() == &view.dir);
         let reader =
             self.0.insert(same.unwrap_or_else(|| Reader::new(&view.dir, view.manifest.import.is_some())));
-        let found = look(reader, &view).ok()?;
-        found.news(&view).cloned()
+        let found = diagnose_run(reader, &view).ok()?;
+        found.first_new(&view).cloned()
     }
 }
 

@@ -139,8 +139,8 @@ impl Facet {
     /// As people list them.
     fn order(&self, other: &Self) -> Ordering {
         natural::order(&self.metric, &other.metric)
-            .then_with(|| natural::maybe(self.model.as_deref(), other.model.as_deref()))
-            .then_with(|| natural::maybe(self.split.as_deref(), other.split.as_deref()))
+            .then_with(|| natural::order_optional(self.model.as_deref(), other.model.as_deref()))
+            .then_with(|| natural::order_optional(self.split.as_deref(), other.split.as_deref()))
     }
 
     /// Whether a series belongs to it.

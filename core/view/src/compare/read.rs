@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::ComparedRun;
-use crate::live::engine::Runs;
+use crate::live::engine::WatchedRuns;
 use crate::live::{SeriesFilter, WatchRequest};
 use crate::runs::RunRow;
 
@@ -16,7 +16,7 @@ pub fn read(rows: &[Arc<RunRow>], wanted: &SeriesFilter, smoothing: f64) -> Vec<
         smoothing,
         ..WatchRequest::of(row.id.clone(), false)
     };
-    let mut runs = Runs::new();
+    let mut runs = WatchedRuns::new();
     runs.watch(rows.iter().map(request).collect(), Instant::now());
     while runs.work(Instant::now(), Duration::from_millis(500)).next == Some(Duration::ZERO) {}
     let data = runs.snapshot();

@@ -10,7 +10,7 @@ use super::*;
 use crate::figure::chart::build;
 use crate::figure::prepared::PreparedChart;
 use crate::figure::view::Subject;
-use crate::live::engine::Runs;
+use crate::live::engine::WatchedRuns;
 use crate::live::{SeriesFilter, WatchRequest};
 use crate::runs::RunId;
 use gradtop_chart::cells::theme::Theme;
@@ -22,7 +22,7 @@ fn runs(specs: impl IntoIterator<Item = Spec>, names: &[&str]) -> (Made, Vec<Com
     for spec in specs {
         made.make(&spec);
     }
-    let mut runs = Runs::new();
+    let mut runs = WatchedRuns::new();
     let folders = gradtop_store::list_runs(made.folder());
     let ids: Vec<_> =
         names.iter().map(|n| RunId::new(folders.iter().find(|run| run.name() == *n).unwrap())).collect();

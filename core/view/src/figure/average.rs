@@ -28,14 +28,14 @@ impl Averaged {
         let mut out = Self { partial: self.partial, places: self.places, ..Self::default() };
         for (at, x) in self.x.iter().enumerate() {
             if out.x.last().is_some_and(|before| lies_between(gaps, (*before, *before), (*x, *x))) {
-                out.lift();
+                out.interrupt();
             }
-            out.put(*x, (self.y[at], self.low[at], self.high[at]));
+            out.push(*x, (self.y[at], self.low[at], self.high[at]));
         }
         out
     }
 
-    fn put(&mut self, x: f64, (y, low, high): (f64, f64, f64)) {
+    fn push(&mut self, x: f64, (y, low, high): (f64, f64, f64)) {
         self.x.push(x);
         self.y.push(y);
         self.low.push(low);
@@ -43,9 +43,9 @@ impl Averaged {
     }
 
     /// Interrupts the line.
-    fn lift(&mut self) {
+    fn interrupt(&mut self) {
         if !self.x.is_empty() {
-            self.put(f64::NAN, (0.0, f64::NAN, f64::NAN));
+            self.push(f64::NAN, (0.0, f64::NAN, f64::NAN));
         }
     }
 }
@@ -60,7 +60,7 @@ pub(super) fn averaged(members: &[Vec<Row>], aggregate: Aggregate) -> Averaged {
             rows.iter().filter(|r| r.lap == lap && !r.x.is_nan()).copied().collect()
         };
         let parts: Vec<Vec<Row>> = members.iter().map(of_lap).filter(|part| !part.is_empty()).collect();
-        out.lift();
+        out.interrupt();
         add_lap(&mut out, &parts, aggregate);
     }
     out
@@ -114,10 +114,10 @@ fn add_lap(out: &mut Averaged, parts: &[Vec<Row>], aggregate: Aggregate) {
         };
         if before.is_some_and(|before| before != reaching) && reaching > 0 {
             // Interrupt the line where a series begins or ends, because the average jumps there.
-            out.lift();
+            out.interrupt();
         }
         before = Some(reaching);
-        out.put(x, here);
+        out.push(x, here);
     }
 }
 

@@ -11,8 +11,8 @@ use gradtop_chart::{Chart, Counted, Mark, Shape, Side, Where};
 use gradtop_host::text::clean;
 use gradtop_store::figures::{Figure, Panel};
 
-use super::lines::{self, Cut, Drawn};
-use super::parts::{Line, Part, Piece, Plan};
+use super::lines::{self, ClippedShape, LineShapes};
+use super::parts::{Line, Part, Plan, ShapePart};
 use super::plan::{keys, plan};
 use super::prepared::{Cursor, LineInfo, Plot, PreparedChart};
 use super::view::{ChartView, Source, Subject};
@@ -122,7 +122,7 @@ fn compose(
     // Axes are fitted to everything but lines, with room for the names of lines.
     let (mut in_order, mut lines) = (Vec::new(), Vec::new());
     let hidden = |part: &Part<'_>| match part {
-        Part::Piece(Piece { name: Some(name), .. }) => view.hidden.contains(name),
+        Part::Shape(ShapePart { name: Some(name), .. }) => view.hidden.contains(name),
         part => part.line().is_some_and(|line| line.hidden),
     };
     if !parts.is_empty() && parts.iter().all(hidden) {
@@ -132,7 +132,7 @@ fn compose(
         in_order.push(part.line().is_some());
         match part {
             Part::Line(line) => lines.push(line),
-            Part::Piece(Piece { name, key, colour, side, shape }) => {
+            Part::Shape(ShapePart { name, key, colour, side, shape }) => {
                 chart.marks.push(Mark { name, side, ..Mark::new(look_of(&key, colour), shape) });
             }
         }
@@ -146,11 +146,11 @@ fn compose(
         (chart.x.range, chart.y.range) = (view.zoom_x, view.zoom_y);
     }
     let smooth = view.smoothing > 0.0;
-    let front = |line: &Line<'_>, last, (shape, crossings): Cut| {
+    let front = |line: &Line<'_>, last, (shape, crossings): ClippedShape| {
         let look = look_of(&line.key, line.colour);
         let counted = Some(Counted {
             all: line.members.iter().map(|m| m.series.count()).sum(),
-            odd: line.members.iter().map(|m| m.series.odd_count()).sum(),
+            odd: line.members.iter().map(|m| m.series.non_finite_count()).sum(),
         });
         let name = Some(line.name.clone());
         Mark { name, last, side: line.side, counted, crossings, ..Mark::new(look, shape) }
@@ -158,7 +158,7 @@ fn compose(
     let nowhere = || (Shape::Line { x: Vec::new(), y: Vec::new() }, Vec::new());
     let pieces = chart.marks.len();
     for line in lines.iter().filter(|l| !l.hidden) {
-        chart.marks.push(front(line, lines::last(line, smooth), nowhere()));
+        chart.marks.push(front(line, lines::last_value(line, smooth), nowhere()));
     }
     let plot = place(&chart);
     chart.marks.truncate(pieces);
@@ -173,8 +173,8 @@ fn compose(
             if filled { &mut fills } else { &mut fronts }.extend(piece);
             continue;
         };
-        let at_cursor = cursor.zip(plot).and_then(|(c, plot)| lines::at(line, c.x, &plot, smooth));
-        let latest = lines::last(line, smooth);
+        let at_cursor = cursor.zip(plot).and_then(|(c, plot)| lines::value_at(line, c.x, &plot, smooth));
+        let latest = lines::last_value(line, smooth);
         let (paint, marker) = look_of(&line.key, line.colour);
         infos.push(LineInfo {
             name: line.name.clone(),
@@ -183,7 +183,7 @@ fn compose(
             last: latest,
             at_cursor,
             hidden: line.hidden,
-            odd: line.members.iter().map(|m| m.series.odd_count()).sum(),
+            odd: line.members.iter().map(|m| m.series.non_finite_count()).sum(),
             bytes: chart.axis(line.side).bytes(),
         });
         if line.hidden {
@@ -195,8 +195,8 @@ fn compose(
             continue;
         };
         let last = if view.cursor.is_some() { at_cursor.map(|c| c.shown) } else { latest };
-        let Drawn { line: drawn, behind, band } =
-            lines::drawn(line, &plot, chart.axis(line.side).scale, smooth);
+        let LineShapes { line: drawn, behind, band } =
+            lines::line_shapes(line, &plot, chart.axis(line.side).scale, smooth);
         let named = drawn.is_some();
         for fill in [band, behind].into_iter().flatten() {
             let mut mark = front(line, last, fill);

@@ -7,17 +7,17 @@ use super::average::{averaged, lies_between, of_finite};
 use super::member::Member;
 use super::parts::{Line, Style};
 use super::prepared::{Cursor, CursorValue, Plot};
-use crate::live::columns::{Cell, Columns, Stretch};
+use crate::live::columns::{Column, Columns, Segment};
 use crate::live::pyramid::flag;
 use crate::live::series::{Reading, Row};
 
-fn shown<'a>(lines: &'a [&'a Line<'a>]) -> impl Iterator<Item = &'a Line<'a>> {
+fn visible<'a>(lines: &'a [&'a Line<'a>]) -> impl Iterator<Item = &'a Line<'a>> {
     lines.iter().copied().filter(|l| !l.hidden)
 }
 
 /// Returns the x range of the visible lines.
 pub(super) fn extent(lines: &[&Line<'_>], log: bool) -> Option<(f64, f64)> {
-    let all = shown(lines).flat_map(|l| &l.members).filter_map(|m| m.extent(log));
+    let all = visible(lines).flat_map(|l| &l.members).filter_map(|m| m.extent(log));
     all.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
 }
 
@@ -31,18 +31,18 @@ pub(super) fn value_range(
     clip: bool,
 ) -> Option<(f64, f64)> {
     let members = || {
-        let lines = shown(lines).filter(|l| l.side == side);
+        let lines = visible(lines).filter(|l| l.side == side);
         lines.flat_map(|l| l.members.iter().map(move |m| (l.style, m)))
     };
     if clip {
         let mut low = Vec::new();
         let mut high = Vec::new();
         for (_, m) in members() {
-            for cell in m.over(window, 100).stretches.iter().flat_map(|s| &s.cells) {
-                let least = if up.takes(0.0) { cell.min } else { cell.min_positive };
-                if least.is_finite() && up.takes(cell.max) {
+            for column in m.over(window, 100).segments.iter().flat_map(|s| &s.columns) {
+                let least = if up.takes(0.0) { column.min } else { column.min_positive };
+                if least.is_finite() && up.takes(column.max) {
                     low.push(least);
-                    high.push(cell.max);
+                    high.push(column.max);
                 }
             }
         }
@@ -63,20 +63,20 @@ pub(super) fn value_range(
 
 /// Returns the values at which lines enter and leave a window between two samples.
 fn edges(columns: &Columns, window: &Span, up: Scale) -> Vec<f64> {
-    let of = |stretch: &Stretch| {
-        let middle = |c: &Cell| window.value(c.at as f64 / 99.0);
-        let first = stretch.cells.first().map(|c| (middle(c), c.first));
-        let last = stretch.cells.last().map(|c| (middle(c), c.last));
-        let enters = stretch.before.zip(first.or(stretch.after)).map(|(a, b)| (a, b, window.low));
-        let leaves = last.or(stretch.before).zip(stretch.after).map(|(a, b)| (a, b, window.high));
-        [enters, leaves].map(|edge| edge.map(|(a, b, x)| between(a, b, x, window.scale, up)))
+    let of = |segment: &Segment| {
+        let middle = |c: &Column| window.value(c.at as f64 / 99.0);
+        let first = segment.columns.first().map(|c| (middle(c), c.first));
+        let last = segment.columns.last().map(|c| (middle(c), c.last));
+        let enters = segment.before.zip(first.or(segment.after)).map(|(a, b)| (a, b, window.low));
+        let leaves = last.or(segment.before).zip(segment.after).map(|(a, b)| (a, b, window.high));
+        [enters, leaves].map(|edge| edge.map(|(a, b, x)| interpolate(a, b, x, window.scale, up)))
     };
-    columns.stretches.iter().flat_map(of).flatten().collect()
+    columns.segments.iter().flat_map(of).flatten().collect()
 }
 
 /// Returns the values of the lines of one side, or bucket means if they are thinned.
 pub(super) fn values(lines: &[&Line<'_>], side: Side) -> Vec<f64> {
-    let members = shown(lines).filter(|l| l.side == side).flat_map(|l| &l.members);
+    let members = visible(lines).filter(|l| l.side == side).flat_map(|l| &l.members);
     members.flat_map(Member::whole).map(|row| row.value).collect()
 }
 
@@ -90,7 +90,7 @@ fn trimmed(low: &mut [f64], high: &mut [f64]) -> Option<(f64, f64)> {
 }
 
 /// Returns the last value, smoothed if requested and averaged over several series.
-pub(super) fn last(line: &Line<'_>, smooth: bool) -> Option<f64> {
+pub(super) fn last_value(line: &Line<'_>, smooth: bool) -> Option<f64> {
     let latest = |m: &Member<'_>| {
         let raw = m.series.last()?.value;
         // A moving average says nothing about a value that is no longer finite.
@@ -101,7 +101,7 @@ pub(super) fn last(line: &Line<'_>, smooth: bool) -> Option<f64> {
 
 /// Places a cursor at `x` if a visible line has values in that column of dots, else at the nearest value.
 pub(super) fn cursor(lines: &[&Line<'_>], x: f64, plot: &Plot) -> Option<Cursor> {
-    let members = || shown(lines).flat_map(|l| &l.members);
+    let members = || visible(lines).flat_map(|l| &l.members);
     let column = plot.column(x);
     let places = members().filter_map(|m| Some(m.at(x, column)?.nearest(x)));
     let x = places.min_by(|a, b| (a - x).abs().total_cmp(&(b - x).abs()))?;
@@ -112,7 +112,7 @@ pub(super) fn cursor(lines: &[&Line<'_>], x: f64, plot: &Plot) -> Option<Cursor>
 }
 
 /// Returns the value of a line at or nearest to an x; `smooth` if the line is drawn smoothed.
-pub(super) fn at(line: &Line<'_>, x: f64, plot: &Plot, smooth: bool) -> Option<CursorValue> {
+pub(super) fn value_at(line: &Line<'_>, x: f64, plot: &Plot, smooth: bool) -> Option<CursorValue> {
     let read = |x: f64| {
         let column = plot.column(x);
         let found = line.members.iter().filter_map(move |m| Some((m, m.at(x, column)?)));
@@ -143,24 +143,24 @@ pub(super) fn at(line: &Line<'_>, x: f64, plot: &Plot, smooth: bool) -> Option<C
 }
 
 /// A shape and the indices of points that were not recorded, where a line crosses the edge of the plot.
-pub(super) type Cut = (Shape, Vec<usize>);
+pub(super) type ClippedShape = (Shape, Vec<usize>);
 
 /// The shapes of a line.
-pub(super) struct Drawn {
-    pub(super) line: Option<Cut>,
+pub(super) struct LineShapes {
+    pub(super) line: Option<ClippedShape>,
     /// The raw values, if the line is smoothed.
-    pub(super) behind: Option<Cut>,
+    pub(super) behind: Option<ClippedShape>,
     /// The range from the smallest to the largest of several series.
-    pub(super) band: Option<Cut>,
+    pub(super) band: Option<ClippedShape>,
 }
 
-pub(super) fn drawn(line: &Line<'_>, plot: &Plot, y: Scale, smooth: bool) -> Drawn {
+pub(super) fn line_shapes(line: &Line<'_>, plot: &Plot, y: Scale, smooth: bool) -> LineShapes {
     let smooth = smooth && line.members.iter().all(|m| m.series.last_smooth().is_some());
     if let [member] = line.members.as_slice() {
         let of = |smooth| single(member, line.style, plot, y, smooth);
-        return Drawn {
-            line: Some(of(smooth).styled(line.style)),
-            behind: smooth.then(|| of(false).styled(line.style)),
+        return LineShapes {
+            line: Some(of(smooth).into_shape(line.style)),
+            behind: smooth.then(|| of(false).into_shape(line.style)),
             band: None,
         };
     }
@@ -173,14 +173,14 @@ pub(super) fn drawn(line: &Line<'_>, plot: &Plot, y: Scale, smooth: bool) -> Dra
     let shown = smooth.then(|| mean(true));
     let shown = shown.as_ref().unwrap_or(&raw);
     let points = (line.style != Style::Band).then(|| {
-        let [points] = seen(&shown.x, [&shown.y], line.style, plot, y);
-        points.styled(line.style)
+        let [points] = clip_to_plot(&shown.x, [&shown.y], line.style, plot, y);
+        points.into_shape(line.style)
     });
     let band = matches!(line.style, Style::Band | Style::Banded).then(|| {
-        let [low, high] = seen(&raw.x, [&raw.low, &raw.high], Style::Band, plot, y);
+        let [low, high] = clip_to_plot(&raw.x, [&raw.low, &raw.high], Style::Band, plot, y);
         (Shape::Band { x: low.x, low: low.y, high: high.y }, low.crossings)
     });
-    Drawn { line: points, behind: None, band }
+    LineShapes { line: points, behind: None, band }
 }
 
 /// Positions and values.
@@ -193,23 +193,23 @@ struct Points {
 }
 
 impl Points {
-    fn put(&mut self, x: f64, y: f64) {
+    fn push(&mut self, x: f64, y: f64) {
         self.x.push(x);
         self.y.push(y);
     }
 
     /// Adds the point at which the line between two points crosses an edge of the plot.
-    fn cross(&mut self, [a, b]: [(f64, f64); 2], edge: f64, across: Scale, up: Scale) {
+    fn push_crossing(&mut self, [a, b]: [(f64, f64); 2], edge: f64, across: Scale, up: Scale) {
         self.crossings.push(self.x.len());
-        self.put(edge, between(a, b, edge, across, up));
+        self.push(edge, interpolate(a, b, edge, across, up));
     }
 
     /// Interrupts the line with an invalid x, which leaves no mark at the axis.
-    fn lift(&mut self) {
-        self.put(f64::NAN, 0.0);
+    fn interrupt(&mut self) {
+        self.push(f64::NAN, 0.0);
     }
 
-    fn styled(self, style: Style) -> Cut {
+    fn into_shape(self, style: Style) -> ClippedShape {
         let Self { x, y, crossings } = self;
         match style {
             Style::Points { joined } => {
@@ -228,7 +228,7 @@ fn single(member: &Member<'_>, style: Style, plot: &Plot, y: Scale, smooth: bool
     if rows.is_empty() || rows.len() > 2 * plot.dots {
         let mut columns = member.columns(plot, smooth).unwrap_or_default();
         if !style.is_joined() {
-            columns.stretches.iter_mut().for_each(|s| (s.before, s.after) = (None, None));
+            columns.segments.iter_mut().for_each(|s| (s.before, s.after) = (None, None));
         }
         return points(&columns, plot, y, &gaps);
     }
@@ -241,17 +241,17 @@ fn joined(rows: &[Row], style: Style, plot: &Plot, y: Scale, gaps: &[(f64, f64)]
     let mut before: Option<&Row> = None;
     for row in rows {
         if before.is_some_and(|b| b.lap != row.lap || lies_between(gaps, (b.x, b.x), (row.x, row.x))) {
-            all.lift();
+            all.interrupt();
         }
-        all.put(row.x, row.value);
+        all.push(row.x, row.value);
         before = Some(row);
     }
-    let [points] = seen(&all.x, [&all.y], style, plot, y);
+    let [points] = clip_to_plot(&all.x, [&all.y], style, plot, y);
     points
 }
 
 /// Returns the visible points. A line that enters or leaves the plot gets an additional point at its edge.
-fn seen<const N: usize>(
+fn clip_to_plot<const N: usize>(
     x: &[f64],
     values: [&Vec<f64>; N],
     style: Style,
@@ -273,12 +273,12 @@ fn seen<const N: usize>(
                 for edge in [low, high] {
                     if (a.0 < edge && edge < at) && (edge != low || a.0 < low) && (edge != high || at > high)
                     {
-                        points.cross([a, (at, value)], edge, plot.x.scale, up);
+                        points.push_crossing([a, (at, value)], edge, plot.x.scale, up);
                     }
                 }
             }
             if inside(at) {
-                points.put(at, value);
+                points.push(at, value);
             }
             before = Some((at, value));
         }
@@ -293,57 +293,57 @@ fn middle(plot: &Plot, at: usize) -> f64 {
 /// Returns the points of a line: for each column its first, smallest, largest and last value, all at the column's centre.
 fn points(columns: &Columns, plot: &Plot, scale: Scale, gaps: &[(f64, f64)]) -> Points {
     let mut points = Points::default();
-    let place = |c: &Cell| plot.column(middle(plot, c.at));
+    let place = |c: &Column| plot.column(middle(plot, c.at));
     let point = |(x, _): (f64, f64)| (x, x);
-    for stretch in &columns.stretches {
-        points.lift();
-        let (first, last) = (stretch.cells.first(), stretch.cells.last());
+    for segment in &columns.segments {
+        points.interrupt();
+        let (first, last) = (segment.columns.first(), segment.columns.last());
         let of_first = first.map(|c| (middle(plot, c.at), c.first));
         let of_last = last.map(|c| (middle(plot, c.at), c.last));
-        if let (Some(before), Some(next)) = (stretch.before, of_first.or(stretch.after))
+        if let (Some(before), Some(next)) = (segment.before, of_first.or(segment.after))
             && first.is_none_or(|c| c.at > 0)
             && !lies_between(gaps, point(before), first.map_or(point(next), place))
         {
-            points.cross([before, next], plot.x.low, plot.x.scale, scale);
+            points.push_crossing([before, next], plot.x.low, plot.x.scale, scale);
         }
         let mut left = None;
-        for cell in &stretch.cells {
-            let at = middle(plot, cell.at);
-            if left.is_some_and(|left| lies_between(gaps, left, place(cell))) {
-                points.lift();
+        for column in &segment.columns {
+            let at = middle(plot, column.at);
+            if left.is_some_and(|left| lies_between(gaps, left, place(column))) {
+                points.interrupt();
             }
-            left = Some(place(cell));
-            if scale.takes(cell.min) {
-                points.put(at, cell.first);
-                if cell.n > 1.0 || cell.min < cell.max {
-                    for v in [cell.min, cell.max, cell.last] {
-                        points.put(at, v);
+            left = Some(place(column));
+            if scale.takes(column.min) {
+                points.push(at, column.first);
+                if column.n > 1.0 || column.min < column.max {
+                    for v in [column.min, column.max, column.last] {
+                        points.push(at, v);
                     }
                 }
             } else {
                 // On a log axis, non-positive values are marked and the others drawn.
-                points.put(at, cell.min);
-                for v in [cell.min_positive, cell.max] {
+                points.push(at, column.min);
+                for v in [column.min_positive, column.max] {
                     if scale.takes(v) {
-                        points.put(at, v);
+                        points.push(at, v);
                     }
                 }
             }
         }
-        if let (Some(from), Some(after)) = (of_last.or(stretch.before), stretch.after)
+        if let (Some(from), Some(after)) = (of_last.or(segment.before), segment.after)
             && !lies_between(gaps, last.map_or(point(from), place), point(after))
         {
-            points.cross([from, after], plot.x.high, plot.x.scale, scale);
+            points.push_crossing([from, after], plot.x.high, plot.x.scale, scale);
         }
     }
-    for odd in &columns.odd {
-        points.put(middle(plot, odd.at), flag::value(odd.flags));
+    for odd in &columns.non_finite {
+        points.push(middle(plot, odd.at), flag::value(odd.flags));
     }
     points
 }
 
 /// Returns the value at `x` on the straight line between two points, in the coordinates of the axes.
-fn between(a: (f64, f64), b: (f64, f64), x: f64, across: Scale, up: Scale) -> f64 {
+fn interpolate(a: (f64, f64), b: (f64, f64), x: f64, across: Scale, up: Scale) -> f64 {
     let (ax, bx, cx) = (across.forward(a.0), across.forward(b.0), across.forward(x));
     let (ay, by) = (up.forward(a.1), up.forward(b.1));
     let t = if bx > ax { ((cx / 2.0 - ax / 2.0) / (bx / 2.0 - ax / 2.0)).clamp(0.0, 1.0) } else { 0.0 };

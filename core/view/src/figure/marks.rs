@@ -6,7 +6,7 @@ use gradtop_store::figures::{Aggregate, Mark, MarkKind, MarkX};
 use gradtop_store::{ColumnData, Table};
 
 use super::member::Member;
-use super::parts::{Hints, Line, Made, Part, Piece, colour, side};
+use super::parts::{AxisHints, EvaluatedMark, Line, Part, ShapePart, colour, side};
 use super::tables::{self, Positions};
 use super::{average, lines};
 use crate::live::RunData;
@@ -18,7 +18,7 @@ use gradtop_chart::{Field, Image, Shape, Where};
 const MAX_IMAGES: usize = 64;
 
 /// Evaluates a mark of a table, or a rule.
-pub(super) fn evaluate<'a>(mark: &Mark, data: &RunData) -> Made<'a> {
+pub(super) fn evaluate<'a>(mark: &Mark, data: &RunData) -> EvaluatedMark<'a> {
     let result = match (mark.kind, &mark.table) {
         (MarkKind::Rule, _) => rule(mark),
         (_, Some(name)) => match data.tables.get(name).map(AsRef::as_ref) {
@@ -29,7 +29,7 @@ pub(super) fn evaluate<'a>(mark: &Mark, data: &RunData) -> Made<'a> {
         },
         (_, None) => Err("a mark names neither metric nor table".to_owned()),
     };
-    result.unwrap_or_else(|note| Made { notes: vec![note], ..Made::default() })
+    result.unwrap_or_else(|note| EvaluatedMark { notes: vec![note], ..EvaluatedMark::default() })
 }
 
 /// Explains why a table is missing.
@@ -42,48 +42,48 @@ fn no_table(name: &str, data: &RunData) -> String {
     }
 }
 
-fn piece<'a>(mark: &Mark, name: Option<String>, key: String, shape: Shape) -> Part<'a> {
-    Part::Piece(Piece { name, key, colour: colour(mark), side: side(mark), shape })
+fn shape_part<'a>(mark: &Mark, name: Option<String>, key: String, shape: Shape) -> Part<'a> {
+    Part::Shape(ShapePart { name, key, colour: colour(mark), side: side(mark), shape })
 }
 
-fn rule<'a>(mark: &Mark) -> Result<Made<'a>, String> {
+fn rule<'a>(mark: &Mark) -> Result<EvaluatedMark<'a>, String> {
     let at = match (&mark.x, mark.y) {
         (Some(MarkX::At(x)), _) => Where::X(*x),
         (_, Some(y)) => Where::Y(y),
         _ => return Err("a rule needs x = <number> or y = <number>".to_owned()),
     };
-    let rule = Piece {
+    let rule = ShapePart {
         name: mark.label.clone(),
         key: String::new(),
         colour: colour(mark).or(Some(Paint::Grey)),
         side: side(mark),
         shape: Shape::Rule { at },
     };
-    Ok(Made { parts: vec![Part::Piece(rule)], ..Made::default() })
+    Ok(EvaluatedMark { parts: vec![Part::Shape(rule)], ..EvaluatedMark::default() })
 }
 
 /// Adds a bar for the last value of each line.
-pub(super) fn bars(mark: &Mark, metric: &str, of: &[Line<'_>], out: &mut Made<'_>) {
+pub(super) fn bars(mark: &Mark, metric: &str, of: &[Line<'_>], out: &mut EvaluatedMark<'_>) {
     if of.is_empty() {
         return;
     }
-    let y = of.iter().map(|l| lines::last(l, false).unwrap_or(f64::NAN)).collect();
+    let y = of.iter().map(|l| lines::last_value(l, false).unwrap_or(f64::NAN)).collect();
     let x = (0..of.len()).map(|i| i as f64).collect();
     let key = mark.label.clone().unwrap_or_else(|| metric.to_owned());
-    out.parts.push(piece(mark, mark.label.clone(), key, Shape::Bars { x, y, width: 0.7 }));
+    out.parts.push(shape_part(mark, mark.label.clone(), key, Shape::Bars { x, y, width: 0.7 }));
     out.hints.categories = of.iter().map(|l| l.name.clone()).collect();
 }
 
 /// Adds a histogram of the values of each line.
-pub(super) fn histogram_of(mark: &Mark, metric: &str, lines: Vec<Line<'_>>, out: &mut Made<'_>) {
+pub(super) fn histogram_of(mark: &Mark, metric: &str, lines: Vec<Line<'_>>, out: &mut EvaluatedMark<'_>) {
     if lines.is_empty() {
         return;
     }
-    out.hints = Hints {
+    out.hints = AxisHints {
         x_label: Some(metric.to_owned()),
         x_unit: out.hints.y_unit.take(),
         y_label: Some("count".into()),
-        ..Hints::default()
+        ..AxisHints::default()
     };
     if lines.iter().flat_map(|l| &l.members).any(|m| !m.is_whole()) {
         out.notes.push("too many values to count each one: means of neighbours are counted".to_owned());
@@ -95,7 +95,7 @@ pub(super) fn histogram_of(mark: &Mark, metric: &str, lines: Vec<Line<'_>>, out:
     histogram(mark, lines.into_iter().map(values).collect(), out);
 }
 
-fn of_table<'a>(mark: &Mark, table: &Table) -> Result<Made<'a>, String> {
+fn of_table<'a>(mark: &Mark, table: &Table) -> Result<EvaluatedMark<'a>, String> {
     let rows = tables::rows(mark, table);
     match mark.kind {
         MarkKind::Heatmap | MarkKind::Contour => return field(mark, table, &rows),
@@ -106,7 +106,7 @@ fn of_table<'a>(mark: &Mark, table: &Table) -> Result<Made<'a>, String> {
     if mark.kind == MarkKind::Histogram {
         return histogram_of_table(mark, table, &groups);
     }
-    let mut out = Made::default();
+    let mut out = EvaluatedMark::default();
     let ycol = mark.ycol.as_deref().ok_or("the mark needs ycol = …")?;
     let x: Positions = match mark.xcol.as_deref() {
         // Places of words are over all rows, so that groups share them.
@@ -115,7 +115,7 @@ fn of_table<'a>(mark: &Mark, table: &Table) -> Result<Made<'a>, String> {
     };
     let y = tables::numbers(table, ycol, &rows)?;
     let place: BTreeMap<usize, usize> = rows.iter().enumerate().map(|(i, row)| (*row, i)).collect();
-    out.hints = Hints {
+    out.hints = AxisHints {
         x_label: mark.xcol.clone(),
         x_unit: mark.xcol.as_deref().and_then(|c| tables::unit(table, c)),
         y_label: Some(ycol.to_owned()),
@@ -136,7 +136,7 @@ fn of_table<'a>(mark: &Mark, table: &Table) -> Result<Made<'a>, String> {
         let (x, y) = if range.is_some() { (x, y) } else { points.into_iter().unzip() };
         if let Some((low, high)) = range.filter(|_| mark.band.is_some() || mark.kind == MarkKind::Band) {
             let own = (mark.kind == MarkKind::Band).then(|| name.clone());
-            out.parts.push(piece(mark, own, name.clone(), Shape::Band { x: x.clone(), low, high }));
+            out.parts.push(shape_part(mark, own, name.clone(), Shape::Band { x: x.clone(), low, high }));
             if mark.kind == MarkKind::Band {
                 continue;
             }
@@ -149,10 +149,10 @@ fn of_table<'a>(mark: &Mark, table: &Table) -> Result<Made<'a>, String> {
             }
             _ => Shape::Line { x, y },
         };
-        out.parts.push(piece(mark, Some(name.clone()), name.clone(), shape));
+        out.parts.push(shape_part(mark, Some(name.clone()), name.clone(), shape));
         if let (MarkKind::Scatter, Some(column)) = (mark.kind, &mark.textcol) {
             let words = tables::words(table, column, &rows)?;
-            out.parts.push(piece(mark, None, name, Shape::Words { x: word_x, y: word_y, words }));
+            out.parts.push(shape_part(mark, None, name, Shape::Words { x: word_x, y: word_y, words }));
         }
     }
     Ok(out)
@@ -167,7 +167,11 @@ fn group_name(mark: &Mark, group: Option<&str>, otherwise: &str) -> String {
     }
 }
 
-fn histogram_of_table<'a>(mark: &Mark, table: &Table, groups: &[tables::Group]) -> Result<Made<'a>, String> {
+fn histogram_of_table<'a>(
+    mark: &Mark,
+    table: &Table,
+    groups: &[tables::Group],
+) -> Result<EvaluatedMark<'a>, String> {
     let column = mark.column.as_deref().or(mark.xcol.as_deref()).ok_or("a histogram needs column = …")?;
     let mut values = Vec::new();
     for (group, rows) in groups {
@@ -175,13 +179,13 @@ fn histogram_of_table<'a>(mark: &Mark, table: &Table, groups: &[tables::Group]) 
         let name = Some(key.clone()).filter(|_| groups.len() > 1 || mark.label.is_some());
         values.push((name, key, tables::numbers(table, column, rows)?));
     }
-    let hints = Hints {
+    let hints = AxisHints {
         x_label: Some(column.to_owned()),
         x_unit: tables::unit(table, column),
         y_label: Some("count".to_owned()),
-        ..Hints::default()
+        ..AxisHints::default()
     };
-    let mut out = Made { hints, ..Made::default() };
+    let mut out = EvaluatedMark { hints, ..EvaluatedMark::default() };
     histogram(mark, values, &mut out);
     Ok(out)
 }
@@ -218,7 +222,7 @@ fn smallest_gap(x: &[f64]) -> f64 {
 /// Narrows bars that would overlap and puts them side by side.
 pub(super) fn dodge(parts: &mut [Part<'_>]) {
     let bars = parts.iter_mut().filter_map(|part| match part {
-        Part::Piece(Piece { shape: Shape::Bars { x, width, .. }, .. }) => Some((x, width)),
+        Part::Shape(ShapePart { shape: Shape::Bars { x, width, .. }, .. }) => Some((x, width)),
         _ => None,
     });
     let bars: Vec<_> = bars.collect();
@@ -236,7 +240,7 @@ pub(super) fn dodge(parts: &mut [Part<'_>]) {
     }
 }
 
-fn histogram(mark: &Mark, groups: Vec<(Option<String>, String, Vec<f64>)>, out: &mut Made<'_>) {
+fn histogram(mark: &Mark, groups: Vec<(Option<String>, String, Vec<f64>)>, out: &mut EvaluatedMark<'_>) {
     let all = || groups.iter().flat_map(|(_, _, v)| v).copied();
     let Some((low, high)) = finite_range(all()) else {
         out.notes.push("no finite value for the histogram yet".to_owned());
@@ -258,11 +262,11 @@ fn histogram(mark: &Mark, groups: Vec<(Option<String>, String, Vec<f64>)>, out: 
             counts[(((v - low) / width) as usize).min(bins - 1)] += 1.0;
         }
         let x = (0..bins).map(|i| low + (i as f64 + 0.5) * width).collect();
-        out.parts.push(piece(mark, name, key, Shape::Bars { x, y: counts, width }));
+        out.parts.push(shape_part(mark, name, key, Shape::Bars { x, y: counts, width }));
     }
 }
 
-fn field<'a>(mark: &Mark, table: &Table, rows: &[usize]) -> Result<Made<'a>, String> {
+fn field<'a>(mark: &Mark, table: &Table, rows: &[usize]) -> Result<EvaluatedMark<'a>, String> {
     let column = |name: &Option<String>, what: &str| -> Result<(String, Vec<f64>), String> {
         let name = name.clone().ok_or_else(|| format!("the mark needs {what} = …"))?;
         let values = tables::numbers(table, &name, rows)?;
@@ -296,18 +300,18 @@ fn field<'a>(mark: &Mark, table: &Table, rows: &[usize]) -> Result<Made<'a>, Str
     let log = mark.extra.get("scale").and_then(|s| s.as_str()) == Some("log");
     let field = Field { x: xs, y: ys, z: grid, label, log };
     let shape = if mark.kind == MarkKind::Heatmap { Shape::Heatmap(field) } else { Shape::Contour(field) };
-    let hints = Hints {
+    let hints = AxisHints {
         x_unit: tables::unit(table, &x_name),
         y_unit: tables::unit(table, &y_name),
         x_label: Some(x_name),
         y_label: Some(y_name),
-        ..Hints::default()
+        ..AxisHints::default()
     };
-    Ok(Made { parts: vec![piece(mark, None, z_name, shape)], hints, notes: Vec::new() })
+    Ok(EvaluatedMark { parts: vec![shape_part(mark, None, z_name, shape)], hints, notes: Vec::new() })
 }
 
 /// Returns a mosaic with one image per row.
-fn images<'a>(mark: &Mark, table: &Table, rows: &[usize]) -> Result<Made<'a>, String> {
+fn images<'a>(mark: &Mark, table: &Table, rows: &[usize]) -> Result<EvaluatedMark<'a>, String> {
     let name = mark.zcol.as_deref().or(mark.column.as_deref()).ok_or("an image needs zcol = …")?;
     let Some(ColumnData::Bytes { width, data }) = table.column(name) else {
         return Err(format!("column {name:?} has no bytes"));
@@ -338,7 +342,10 @@ fn images<'a>(mark: &Mark, table: &Table, rows: &[usize]) -> Result<Made<'a>, St
         }
     }
     let shape = Shape::Image(Image { width: w, height: h, pixels });
-    let mut out = Made { parts: vec![piece(mark, None, name.to_owned(), shape)], ..Made::default() };
+    let mut out = EvaluatedMark {
+        parts: vec![shape_part(mark, None, name.to_owned(), shape)],
+        ..EvaluatedMark::default()
+    };
     if rows.len() > MAX_IMAGES {
         out.notes.push(format!("the first {MAX_IMAGES} of {} images", rows.len()));
     }

@@ -3,7 +3,7 @@
 use gradtop_chart::scale::Span;
 
 use super::prepared::Plot;
-use crate::live::columns::{Columns, Ruler};
+use crate::live::columns::{ColumnGrid, Columns};
 use crate::live::series::{Reading, Row};
 use crate::live::{RunData, SeriesSnapshot, XAxis};
 
@@ -87,27 +87,27 @@ impl<'a> Member<'a> {
 
     /// Returns its columns in a plot. Neighbours outside are mapped to the common axis.
     pub(super) fn columns(&self, plot: &Plot, smooth: bool) -> Option<Columns> {
-        let ruler = self.ruler(&plot.x, plot.dots);
+        let grid = self.grid(&plot.x, plot.dots);
         let columns = if smooth {
-            self.series.smooth_columns(self.kind, &ruler)?
+            self.series.smooth_columns(self.kind, &grid)?
         } else {
-            self.series.columns(self.kind, &ruler)
+            self.series.columns(self.kind, &grid)
         };
         Some(self.placed(columns))
     }
 
     pub(super) fn over(&self, window: &Span, columns: usize) -> Columns {
-        self.placed(self.series.columns(self.kind, &self.ruler(window, columns)))
+        self.placed(self.series.columns(self.kind, &self.grid(window, columns)))
     }
 
-    fn ruler(&self, window: &Span, columns: usize) -> Ruler {
+    fn grid(&self, window: &Span, columns: usize) -> ColumnGrid {
         let (low, high) = self.own_range((window.low, window.high));
-        Ruler::new(Span { scale: window.scale, low, high }, columns)
+        ColumnGrid::new(Span { scale: window.scale, low, high }, columns)
     }
 
     fn placed(&self, mut columns: Columns) -> Columns {
-        for stretch in &mut columns.stretches {
-            for end in [&mut stretch.before, &mut stretch.after].into_iter().flatten() {
+        for segment in &mut columns.segments {
+            for end in [&mut segment.before, &mut segment.after].into_iter().flatten() {
                 end.0 = self.common(end.0);
             }
         }

@@ -20,7 +20,7 @@ pub(super) struct Plan<'a> {
 /// A part to draw.
 pub(super) enum Part<'a> {
     Line(Line<'a>),
-    Piece(Piece),
+    Shape(ShapePart),
 }
 
 /// A line of a metric: the series it consists of, and its style.
@@ -57,7 +57,7 @@ impl Style {
 }
 
 /// A part other than a line of a metric.
-pub(super) struct Piece {
+pub(super) struct ShapePart {
     /// Name in the legend.
     pub(super) name: Option<String>,
     /// Determines its colour and marker.
@@ -69,7 +69,7 @@ pub(super) struct Piece {
 
 /// Properties of the axes that a mark implies if the figure does not declare them.
 #[derive(Default)]
-pub(super) struct Hints {
+pub(super) struct AxisHints {
     pub(super) x_label: Option<String>,
     pub(super) x_unit: Option<String>,
     pub(super) y_label: Option<String>,
@@ -79,9 +79,9 @@ pub(super) struct Hints {
 
 /// The result of evaluating a mark.
 #[derive(Default)]
-pub(super) struct Made<'a> {
+pub(super) struct EvaluatedMark<'a> {
     pub(super) parts: Vec<Part<'a>>,
-    pub(super) hints: Hints,
+    pub(super) hints: AxisHints,
     pub(super) notes: Vec<String>,
 }
 
@@ -95,14 +95,14 @@ impl<'a> Part<'a> {
     pub(super) fn line(&self) -> Option<&Line<'a>> {
         match self {
             Part::Line(line) => Some(line),
-            Part::Piece(_) => None,
+            Part::Shape(_) => None,
         }
     }
 
     pub(super) fn key(&self) -> &str {
         match self {
             Part::Line(line) => &line.key,
-            Part::Piece(piece) => &piece.key,
+            Part::Shape(piece) => &piece.key,
         }
     }
 }

@@ -8,7 +8,7 @@ use gradtop_store::SeriesKey;
 use gradtop_store::figures::{self, Aggregate, Mark, MarkAxis, MarkKind, MarkX, OneOrMany, Panel};
 
 use super::member::Member;
-use super::parts::{Hints, Line, Made, Part, Piece, Plan, Style, colour, side};
+use super::parts::{AxisHints, EvaluatedMark, Line, Part, Plan, ShapePart, Style, colour, side};
 use super::view::{ChartView, Source};
 use super::{average, marks};
 use crate::live::XAxis;
@@ -62,7 +62,7 @@ pub(super) fn plan<'a>(sources: &[Source<'a>], panel: &Panel, view: &ChartView) 
         }
         parts.extend(made.parts);
     }
-    let rule = |part: &Part<'_>| matches!(part, Part::Piece(Piece { shape: Shape::Rule { .. }, .. }));
+    let rule = |part: &Part<'_>| matches!(part, Part::Shape(ShapePart { shape: Shape::Rule { .. }, .. }));
     if parts.iter().all(rule) && chart.notes.is_empty() {
         chart.notes.push("nothing recorded for this yet".to_owned());
     }
@@ -107,17 +107,17 @@ fn of_metric<'a>(
     mark: &Mark,
     metrics: &BTreeSet<&str>,
     view: &ChartView,
-) -> Made<'a> {
+) -> EvaluatedMark<'a> {
     let metric = mark.metric.as_deref().unwrap_or_default();
     let lines = lines(sources, mark, metrics, view);
-    let mut made = Made::default();
+    let mut made = EvaluatedMark::default();
     if lines.is_empty() {
         made.notes.push(no_lines(sources, mark, metric));
     }
-    made.hints = Hints {
+    made.hints = AxisHints {
         y_label: Some(metric.to_owned()),
         y_unit: lines.iter().flat_map(|l| &l.members).find_map(|m| m.series.unit().map(str::to_owned)),
-        ..Hints::default()
+        ..AxisHints::default()
     };
     match mark.kind {
         MarkKind::Bar => marks::bars(mark, metric, &lines, &mut made),
@@ -170,7 +170,7 @@ fn notes(lines: &[Line<'_>]) -> Vec<String> {
     let mut notes = Vec::new();
     let (mut partial, mut places, mut who) = (0, 0, Vec::new());
     for line in lines.iter().filter(|l| l.members.len() > 1) {
-        if line.members.iter().all(|m| m.series.odd_count() == 0) {
+        if line.members.iter().all(|m| m.series.non_finite_count() == 0) {
             continue;
         }
         let rows: Vec<_> = line.members.iter().map(Member::whole).collect();
@@ -243,9 +243,9 @@ fn lines<'a>(
     let alone = groups.len() == 1;
     let mut groups: Vec<_> = groups.into_iter().collect();
     groups.sort_by(|(a, _), (b, _)| {
-        natural::maybe(a.0, b.0)
-            .then_with(|| natural::maybe(a.1, b.1))
-            .then_with(|| natural::maybe(a.2, b.2))
+        natural::order_optional(a.0, b.0)
+            .then_with(|| natural::order_optional(a.1, b.1))
+            .then_with(|| natural::order_optional(a.2, b.2))
             .then_with(|| a.3.cmp(&b.3))
     });
     let metric = mark.metric.as_deref().unwrap_or_default();

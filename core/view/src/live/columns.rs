@@ -9,13 +9,13 @@ use gradtop_chart::scale::Span;
 
 /// Columns of an axis: column c covers `edges[c] <= x < edges[c + 1]`; the last one includes its end.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Ruler {
+pub struct ColumnGrid {
     /// The axis.
     pub span: Span,
     edges: Vec<f64>,
 }
 
-impl Ruler {
+impl ColumnGrid {
     /// Creates `width` columns whose centres are evenly spaced from one end of the span to the other, like the dots of a raster.
     pub fn new(span: Span, width: usize) -> Self {
         let width = width.max(2);
@@ -57,7 +57,7 @@ impl Ruler {
 
 /// What a column shows of a series.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Cell {
+pub struct Column {
     /// Its index, from the left.
     pub at: usize,
     /// The first value.
@@ -76,7 +76,7 @@ pub struct Cell {
     pub n: f64,
 }
 
-impl Cell {
+impl Column {
     fn of(b: &Bucket, at: usize) -> Self {
         Self {
             at,
@@ -108,18 +108,18 @@ impl Cell {
 
 /// Non-finite values in a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Odds {
+pub struct NonFinite {
     /// The column's index.
     pub at: usize,
-    /// Bits of [`flag::ODD`].
+    /// Bits of [`flag::NON_FINITE`].
     pub flags: u8,
 }
 
 /// An uninterrupted part of a line.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Stretch {
-    /// Its cells, in ascending order.
-    pub cells: Vec<Cell>,
+pub struct Segment {
+    /// Its columns, in ascending order.
+    pub columns: Vec<Column>,
     /// The last point before the first column of the axis, if the line enters from there.
     pub before: Option<(f64, f64)>,
     /// The next point after the last column, if the line continues there.
@@ -130,16 +130,16 @@ pub struct Stretch {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Columns {
     /// The parts of the line, separated by non-finite values or steps that go back.
-    pub stretches: Vec<Stretch>,
+    pub segments: Vec<Segment>,
     /// Columns with non-finite values.
-    pub odd: Vec<Odds>,
+    pub non_finite: Vec<NonFinite>,
     /// Width of the widest bucket in columns: above 1, the pyramid is too coarse for this view.
     pub coarse: f64,
 }
 
-/// Reduces a pyramid to the columns of a ruler.
-pub fn columns(levels: &Levels, x: XAxis, started_us: Option<i64>, ruler: &Ruler) -> Columns {
-    let mut out = Builder { ruler, near: 0, stretch: Stretch::default(), out: Columns::default() };
+/// Reduces a pyramid to the columns of a grid.
+pub fn columns(levels: &Levels, x: XAxis, started_us: Option<i64>, grid: &ColumnGrid) -> Columns {
+    let mut out = Builder { grid, near: 0, segment: Segment::default(), out: Columns::default() };
     let rewinds_matter = x.goes_back();
     for chunk in &levels.chunks {
         if out.whole(&chunk.sum, x, started_us) {
@@ -161,30 +161,29 @@ pub fn columns(levels: &Levels, x: XAxis, started_us: Option<i64>, ruler: &Ruler
 }
 
 struct Builder<'a> {
-    ruler: &'a Ruler,
+    grid: &'a ColumnGrid,
     near: usize,
-    stretch: Stretch,
+    segment: Segment,
     out: Columns,
 }
 
 impl Builder<'_> {
     /// Adds a summary instead of its buckets, if it lies in one column or outside and nothing in it interrupts the line.
     fn whole(&mut self, sum: &Bucket, x: XAxis, started_us: Option<i64>) -> bool {
-        if sum.flags & (flag::ODD | flag::REWIND) != 0 {
+        if sum.flags & (flag::NON_FINITE | flag::REWIND) != 0 {
             return false;
         }
         let Some((from, to)) = sum.range(x, started_us) else { return false };
         if self.joins(sum, from, to) {
             return true;
         }
-        let (low, high) = self.ruler.range();
+        let (low, high) = self.grid.range();
         if to < low || from > high {
             let left = to < low;
             self.outside(sum, if left { to } else { from }, left);
             return true;
         }
-        let (Some(c), Some(d)) = (self.ruler.column(from, self.near), self.ruler.column(to, self.near))
-        else {
+        let (Some(c), Some(d)) = (self.grid.column(from, self.near), self.grid.column(to, self.near)) else {
             return false;
         };
         if c == d {
@@ -193,13 +192,13 @@ impl Builder<'_> {
         c == d
     }
 
-    /// Adds a regular bucket to the latest cell if it lies completely in that column, as most do.
+    /// Adds a regular bucket to the latest column if it lies completely in that column, as most do.
     #[inline]
     fn joins(&mut self, b: &Bucket, from: f64, to: f64) -> bool {
-        let Some(cell) = self.stretch.cells.last_mut() else { return false };
-        let inside = from >= self.ruler.edges[cell.at] && to < self.ruler.edges[cell.at + 1];
+        let Some(column) = self.segment.columns.last_mut() else { return false };
+        let inside = from >= self.grid.edges[column.at] && to < self.grid.edges[column.at + 1];
         if inside {
-            cell.join(&Cell::of(b, cell.at));
+            column.join(&Column::of(b, column.at));
         }
         inside
     }
@@ -213,23 +212,23 @@ impl Builder<'_> {
             self.interrupt();
             return;
         };
-        if b.flags & flag::ODD == 0 && self.joins(b, from, to) {
+        if b.flags & flag::NON_FINITE == 0 && self.joins(b, from, to) {
             return;
         }
-        let (low, high) = self.ruler.range();
+        let (low, high) = self.grid.range();
         if to < low || from > high {
             let left = to < low;
             self.outside(b, if left { to } else { from }, left);
             return;
         }
-        let c = self.ruler.column(from.max(low), self.near).unwrap_or(0);
-        let d = if to > from { self.ruler.column(to.min(high), c).unwrap_or(c) } else { c };
-        if b.flags & flag::ODD != 0 {
+        let c = self.grid.column(from.max(low), self.near).unwrap_or(0);
+        let d = if to > from { self.grid.column(to.min(high), c).unwrap_or(c) } else { c };
+        if b.flags & flag::NON_FINITE != 0 {
             for at in c..=d {
-                self.out.odd.push(Odds { at, flags: b.flags & flag::ODD });
+                self.out.non_finite.push(NonFinite { at, flags: b.flags & flag::NON_FINITE });
             }
             // A line may come from a neighbour only if nothing irregular is in between; the order within a bucket is unknown.
-            if b.flags & flag::FIRST_ODD != 0 || b.n > 1 {
+            if b.flags & flag::FIRST_NON_FINITE != 0 || b.n > 1 {
                 self.interrupt();
             }
             if b.finite > 0 {
@@ -249,10 +248,10 @@ impl Builder<'_> {
         }
         if left {
             self.interrupt();
-            self.stretch.before = (b.flags & flag::LAST_ODD == 0).then_some((x, b.last));
+            self.segment.before = (b.flags & flag::LAST_NON_FINITE == 0).then_some((x, b.last));
         } else {
-            if b.flags & flag::FIRST_ODD == 0 {
-                self.stretch.after = Some((x, b.first));
+            if b.flags & flag::FIRST_NON_FINITE == 0 {
+                self.segment.after = Some((x, b.first));
             }
             self.interrupt();
         }
@@ -263,31 +262,31 @@ impl Builder<'_> {
         let many = (d - c + 1) as f64;
         self.out.coarse = self.out.coarse.max(many - 1.0);
         for at in c..=d {
-            let mut cell = Cell::of(b, at);
+            let mut column = Column::of(b, at);
             if c < d {
                 let share = |n: usize| (b.first + (b.last - b.first) * (n as f64 / many)).clamp(b.min, b.max);
-                (cell.first, cell.last) = (share(at - c), share(at - c + 1));
-                (cell.sum, cell.n) = (cell.sum / many, cell.n / many);
+                (column.first, column.last) = (share(at - c), share(at - c + 1));
+                (column.sum, column.n) = (column.sum / many, column.n / many);
             }
-            match self.stretch.cells.last_mut() {
-                Some(same) if same.at == at => same.join(&cell),
-                _ => self.stretch.cells.push(cell),
+            match self.segment.columns.last_mut() {
+                Some(same) if same.at == at => same.join(&column),
+                _ => self.segment.columns.push(column),
             }
         }
     }
 
     fn interrupt(&mut self) {
-        let done = std::mem::take(&mut self.stretch);
+        let done = std::mem::take(&mut self.segment);
         // A line across the window is drawn even without a sample inside.
-        if !done.cells.is_empty() || (done.before.is_some() && done.after.is_some()) {
-            self.out.stretches.push(done);
+        if !done.columns.is_empty() || (done.before.is_some() && done.after.is_some()) {
+            self.out.segments.push(done);
         }
     }
 
     fn finish(mut self) -> Columns {
         self.interrupt();
-        self.out.odd.sort_unstable();
-        self.out.odd.dedup();
+        self.out.non_finite.sort_unstable();
+        self.out.non_finite.dedup();
         self.out
     }
 }
@@ -322,18 +321,18 @@ mod tests {
         (pyramid.levels(), steps)
     }
 
-    fn ruler(low: f64, high: f64, width: usize) -> Ruler {
-        Ruler::new(Span { scale: Scale::Linear, low, high: high.max(low + 1.0) }, width)
+    fn grid(low: f64, high: f64, width: usize) -> ColumnGrid {
+        ColumnGrid::new(Span { scale: Scale::Linear, low, high: high.max(low + 1.0) }, width)
     }
 
     /// Which samples lie in each column, by going through all of them.
-    fn brute(ruler: &Ruler, steps: &[i64]) -> BTreeMap<usize, Vec<usize>> {
+    fn brute(grid: &ColumnGrid, steps: &[i64]) -> BTreeMap<usize, Vec<usize>> {
         let mut out: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         for (i, step) in steps.iter().enumerate() {
             let x = *step as f64;
-            let last = ruler.width() - 1;
+            let last = grid.width() - 1;
             let holds = |c: &usize| {
-                x >= ruler.edges[*c] && (x < ruler.edges[c + 1] || (*c == last && x <= ruler.edges[c + 1]))
+                x >= grid.edges[*c] && (x < grid.edges[c + 1] || (*c == last && x <= grid.edges[c + 1]))
             };
             if let Some(c) = (0..=last).find(holds) {
                 out.entry(c).or_default().push(i);
@@ -357,19 +356,19 @@ mod tests {
         ) {
             let (levels, steps) = pyramid(&values, &gaps, 2000);
             let end = *steps.last().unwrap() as f64;
-            let ruler = ruler(from * end, (from + length) * end, width);
-            let found = columns(&levels, XAxis::Step, Some(0), &ruler);
-            let expected = brute(&ruler, &steps);
-            let cells: Vec<&Cell> = found.stretches.iter().flat_map(|s| &s.cells).collect();
+            let grid = grid(from * end, (from + length) * end, width);
+            let found = columns(&levels, XAxis::Step, Some(0), &grid);
+            let expected = brute(&grid, &steps);
+            let columns: Vec<&Column> = found.segments.iter().flat_map(|s| &s.columns).collect();
             for (c, samples) in &expected {
-                let mine = cells.iter().filter(|cell| cell.at == *c);
-                let range = mine.fold(None, |e, cell| {
-                    Some(e.map_or((cell.min, cell.max), |(a, b): (f64, f64)| (a.min(cell.min), b.max(cell.max))))
+                let mine = columns.iter().filter(|column| column.at == *c);
+                let range = mine.fold(None, |e, column| {
+                    Some(e.map_or((column.min, column.max), |(a, b): (f64, f64)| (a.min(column.min), b.max(column.max))))
                 });
                 prop_assert_eq!(range, extremes(&values, samples.iter().copied()), "column {}", c);
             }
-            prop_assert!(cells.iter().all(|cell| expected.contains_key(&cell.at)));
-            let odd: BTreeSet<usize> = found.odd.iter().map(|o| o.at).collect();
+            prop_assert!(columns.iter().all(|column| expected.contains_key(&column.at)));
+            let odd: BTreeSet<usize> = found.non_finite.iter().map(|o| o.at).collect();
             let wanted: BTreeSet<usize> = expected
                 .iter()
                 .filter(|(_, s)| s.iter().any(|i| !values[*i].is_finite()))
@@ -383,9 +382,9 @@ mod tests {
             values in prop::collection::vec(values(), 1..800), width in 2usize..200,
         ) {
             let (levels, steps) = pyramid(&values, &[1], 2000);
-            let found = columns(&levels, XAxis::Step, Some(0), &ruler(0.0, *steps.last().unwrap() as f64 + 1.0, width));
+            let found = columns(&levels, XAxis::Step, Some(0), &grid(0.0, *steps.last().unwrap() as f64 + 1.0, width));
             let drawable = values.split(|v| !v.is_finite()).filter(|s| !s.is_empty()).count();
-            prop_assert_eq!(found.stretches.len(), drawable);
+            prop_assert_eq!(found.segments.len(), drawable);
         }
 
         #[test]
@@ -395,15 +394,15 @@ mod tests {
         ) {
             let (levels, steps) = pyramid(&values, &gaps, 128);
             let end = *steps.last().unwrap() as f64;
-            let ruler = ruler(from * end, (from + length) * end, width);
-            let found = columns(&levels, XAxis::Step, Some(0), &ruler);
+            let grid = grid(from * end, (from + length) * end, width);
+            let found = columns(&levels, XAxis::Step, Some(0), &grid);
             prop_assert!(levels.buckets().count() <= 129);
             let leaf = levels.leaf as usize;
-            let cells: Vec<&Cell> = found.stretches.iter().flat_map(|s| &s.cells).collect();
-            for (c, samples) in brute(&ruler, &steps) {
+            let columns: Vec<&Column> = found.segments.iter().flat_map(|s| &s.columns).collect();
+            for (c, samples) in brute(&grid, &steps) {
                 let Some((low, high)) = extremes(&values, samples.iter().copied()) else { continue };
-                let mine = cells.iter().filter(|cell| cell.at == c);
-                let range = mine.fold((f64::NAN, f64::NAN), |(a, b), cell| (a.min(cell.min), b.max(cell.max)));
+                let mine = columns.iter().filter(|column| column.at == c);
+                let range = mine.fold((f64::NAN, f64::NAN), |(a, b), column| (a.min(column.min), b.max(column.max)));
                 prop_assert!(range.0 <= low && range.1 >= high, "column {c}: {range:?} holds {low} … {high}");
                 let wide = samples[0].saturating_sub(leaf)..(samples[samples.len() - 1] + leaf).min(values.len());
                 let (least, most) = extremes(&values, wide).unwrap();
@@ -424,20 +423,20 @@ mod tests {
             });
         }
         let levels = pyramid.levels();
-        let by_step = columns(&levels, XAxis::Step, Some(0), &ruler(0.0, 150.0, 40));
-        assert_eq!(by_step.stretches.len(), 2);
-        assert_eq!(by_step.stretches[0].cells.last().map(|c| c.last), Some(99.0));
-        assert_eq!(by_step.stretches[1].cells.first().map(|c| c.first), Some(50.0));
-        let by_time = columns(&levels, XAxis::Time, Some(0), &ruler(0.0, 200.0, 40));
-        assert_eq!(by_time.stretches.len(), 1, "on a time axis nothing goes back");
+        let by_step = columns(&levels, XAxis::Step, Some(0), &grid(0.0, 150.0, 40));
+        assert_eq!(by_step.segments.len(), 2);
+        assert_eq!(by_step.segments[0].columns.last().map(|c| c.last), Some(99.0));
+        assert_eq!(by_step.segments[1].columns.first().map(|c| c.first), Some(50.0));
+        let by_time = columns(&levels, XAxis::Time, Some(0), &grid(0.0, 200.0, 40));
+        assert_eq!(by_time.segments.len(), 1, "on a time axis nothing goes back");
     }
 
     #[test]
     fn a_line_enters_and_leaves_a_window_between_samples() {
         let (levels, _) = pyramid(&[1.0, 2.0, 3.0], &[100], 128);
-        let found = columns(&levels, XAxis::Step, Some(0), &ruler(110.0, 190.0, 10));
-        let [only] = found.stretches.as_slice() else { panic!("{found:?}") };
-        assert!(only.cells.is_empty());
+        let found = columns(&levels, XAxis::Step, Some(0), &grid(110.0, 190.0, 10));
+        let [only] = found.segments.as_slice() else { panic!("{found:?}") };
+        assert!(only.columns.is_empty());
         assert_eq!((only.before, only.after), (Some((100.0, 1.0)), Some((200.0, 2.0))));
     }
 }

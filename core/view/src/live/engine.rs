@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use gradtop_store::FolderWatcher;
 
-use super::feed::{Feed, GLANCE};
+use super::feed::{Feed, POLL_ENDED};
 use super::pyramid::Bucket;
 use super::{LiveSnapshot, WatchRequest};
 use crate::runs::RunId;
@@ -18,25 +18,25 @@ const NICE: i32 = 5;
 /// How long a run that is no longer watched is kept.
 const GRACE: Duration = Duration::from_secs(5);
 /// How often live runs are polled.
-const POLL: Duration = Duration::from_millis(50);
+const POLL_LIVE: Duration = Duration::from_millis(50);
 /// How long to read before publishing a snapshot and handling requests.
-const SLICE: Duration = Duration::from_millis(40);
+const READ_BUDGET: Duration = Duration::from_millis(40);
 /// Minimum time between snapshots while there is more to read.
-const APART: Duration = Duration::from_millis(60);
+const PUBLISH_EVERY: Duration = Duration::from_millis(60);
 /// Memory for all series in bytes; half of it is for smoothing and zoomed details.
-const MEMORY: usize = 40 << 20;
+const MEMORY_BYTES: usize = 40 << 20;
 /// Minimum and maximum number of buckets per series.
-const CAP: (usize, usize) = (512, 8192);
+const BUCKETS_PER_SERIES: (usize, usize) = (512, 8192);
 
 /// Reads watched runs on a separate thread.
 #[derive(Debug)]
 pub struct Engine {
-    requests: Sender<Asked>,
+    requests: Sender<Message>,
 }
 
 /// Messages to the reading thread.
 #[derive(Debug)]
-enum Asked {
+enum Message {
     /// Watch these runs from now on.
     Watch(Vec<WatchRequest>),
     /// An ended run was written to.
@@ -48,46 +48,46 @@ enum Asked {
 impl Engine {
     /// Starts the thread; `send` receives each new snapshot and returns whether anybody is still listening.
     pub fn start(send: impl Fn(Arc<LiveSnapshot>) -> bool + Send + 'static) -> Self {
-        let (requests, asked) = channel();
+        let (requests, messages) = channel();
         let thread = std::thread::Builder::new().name("live".to_owned());
         let tell = requests.clone();
         // Without the thread nothing is read, and screens show that there is no data yet.
         drop(thread.spawn(move || {
             // Drawing and input have priority. On Linux this affects only this thread; failure is harmless.
             rustix::process::setpriority_process(None, NICE).ok();
-            serve(&asked, FolderWatcher::start(move || drop(tell.send(Asked::Written))), send);
+            serve(&messages, FolderWatcher::start(move || drop(tell.send(Message::Written))), send);
         }));
         Self { requests }
     }
 
     /// Replaces the set of watched runs.
     pub fn watch(&self, requests: Vec<WatchRequest>) {
-        drop(self.requests.send(Asked::Watch(requests)));
+        drop(self.requests.send(Message::Watch(requests)));
     }
 }
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        drop(self.requests.send(Asked::End));
+        drop(self.requests.send(Message::End));
     }
 }
 
 /// All watched runs.
 #[derive(Default)]
-pub struct Runs {
+pub struct WatchedRuns {
     feeds: HashMap<RunId, (Feed, Option<Instant>)>,
 }
 
-/// The result of [`Runs::work`].
+/// The result of [`WatchedRuns::work`].
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Left {
+pub struct WorkResult {
     /// Whether the snapshot has changed.
     pub changed: bool,
     /// When to work again; `None` to wait for the next request.
     pub next: Option<Duration>,
 }
 
-impl Runs {
+impl WatchedRuns {
     /// Creates an empty set.
     pub fn new() -> Self {
         Self::default()
@@ -112,18 +112,19 @@ impl Runs {
             let (feed, since) =
                 self.feeds.entry(id).or_insert_with(|| (Feed::new(request.clone(), cap), None));
             *since = None;
-            feed.ask(request);
+            feed.set_request(request);
         }
     }
 
     /// Returns the number of buckets per series that keeps all within the memory limit.
     fn cap(&self) -> usize {
-        let held: usize = self.feeds.values().map(|(f, _)| f.held()).sum();
-        (MEMORY / 2 / size_of::<Bucket>() / held.max(1)).clamp(CAP.0, CAP.1)
+        let held: usize = self.feeds.values().map(|(f, _)| f.series_count()).sum();
+        (MEMORY_BYTES / 2 / size_of::<Bucket>() / held.max(1))
+            .clamp(BUCKETS_PER_SERIES.0, BUCKETS_PER_SERIES.1)
     }
 
     /// Reads for about `budget`.
-    pub fn work(&mut self, now: Instant, budget: Duration) -> Left {
+    pub fn work(&mut self, now: Instant, budget: Duration) -> WorkResult {
         let before = self.feeds.len();
         self.feeds.retain(|_, (_, since)| since.is_none_or(|s| now.saturating_duration_since(s) < GRACE));
         let gone = before != self.feeds.len();
@@ -140,11 +141,11 @@ impl Runs {
         let next = if more {
             Some(Duration::ZERO)
         } else if alive {
-            Some(POLL)
+            Some(POLL_LIVE)
         } else {
-            (!self.feeds.is_empty()).then_some(GLANCE)
+            (!self.feeds.is_empty()).then_some(POLL_ENDED)
         };
-        Left { changed: gone || self.feeds.values().any(|(f, _)| f.changed()), next }
+        WorkResult { changed: gone || self.feeds.values().any(|(f, _)| f.changed()), next }
     }
 
     /// Returns the folders in which ended runs may be written to, if only such runs are watched.
@@ -167,24 +168,28 @@ impl Runs {
 }
 
 /// Reads what is requested until the requests end, or until `deliver` returns that nobody is listening.
-fn serve(asked: &Receiver<Asked>, mut watcher: FolderWatcher, deliver: impl Fn(Arc<LiveSnapshot>) -> bool) {
-    let mut runs = Runs::new();
+fn serve(
+    messages: &Receiver<Message>,
+    mut watcher: FolderWatcher,
+    deliver: impl Fn(Arc<LiveSnapshot>) -> bool,
+) {
+    let mut runs = WatchedRuns::new();
     let mut due: Option<Instant> = None;
     let mut delivered: Option<Instant> = None;
     // The watched folders of ended runs, and when a change was last reported.
     let (mut folders, mut heard) = (Vec::new(), Instant::now());
     loop {
         let first = match due {
-            None => asked.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            Some(at) => asked.recv_timeout(at.saturating_duration_since(Instant::now())),
+            None => messages.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            Some(at) => messages.recv_timeout(at.saturating_duration_since(Instant::now())),
         };
         let (mut newest, woken) = (None, first.is_ok());
-        for asked in first.into_iter().chain(asked.try_iter()) {
-            match asked {
+        for message in first.into_iter().chain(messages.try_iter()) {
+            match message {
                 // Only the newest request counts.
-                Asked::Watch(requests) => newest = Some(requests),
-                Asked::Written => heard = Instant::now(),
-                Asked::End => return,
+                Message::Watch(requests) => newest = Some(requests),
+                Message::Written => heard = Instant::now(),
+                Message::End => return,
             }
         }
         let start = Instant::now();
@@ -192,15 +197,15 @@ fn serve(asked: &Receiver<Asked>, mut watcher: FolderWatcher, deliver: impl Fn(A
             Some(newest) => runs.watch(newest, start),
             // Notifications do not make polling more frequent.
             None if woken => {
-                due.get_or_insert(start + GLANCE);
+                due.get_or_insert(start + POLL_ENDED);
                 continue;
             }
             None => {}
         }
-        let left = runs.work(start, SLICE);
+        let left = runs.work(start, READ_BUDGET);
         // Publish the first and last snapshot of a long read at once, others at intervals.
         let busy = left.next == Some(Duration::ZERO);
-        let now = !busy || delivered.is_none_or(|d| d.elapsed() >= APART);
+        let now = !busy || delivered.is_none_or(|d| d.elapsed() >= PUBLISH_EVERY);
         if left.changed && now {
             if !deliver(runs.snapshot()) {
                 return;
@@ -210,7 +215,7 @@ fn serve(asked: &Receiver<Asked>, mut watcher: FolderWatcher, deliver: impl Fn(A
         if !busy {
             delivered = None;
         }
-        let quiet = left.next == Some(GLANCE);
+        let quiet = left.next == Some(POLL_ENDED);
         let ended = if quiet { runs.ended() } else { Vec::new() };
         if ended != folders {
             (folders, heard) = (ended, Instant::now());
@@ -218,7 +223,7 @@ fn serve(asked: &Receiver<Asked>, mut watcher: FolderWatcher, deliver: impl Fn(A
         }
         let all = folders.iter().fold(!folders.is_empty(), |all, folder| watcher.watch(folder) && all);
         // Polled since the last notification, so wait for the next one.
-        let next = left.next.filter(|_| !all || start < heard + GLANCE);
+        let next = left.next.filter(|_| !all || start < heard + POLL_ENDED);
         due = next.map(|wait| Instant::now() + wait);
     }
 }

@@ -6,19 +6,19 @@ use std::time::{Duration, Instant};
 
 use gradtop_store::{RunDir, SeriesKey, StoreError, Tailer, outline};
 
-use super::about::{self, About, Written};
-use super::growing::{self, Growing};
+use super::live_series::{self, LiveSeries};
+use super::run_info::{self, FileVersions, RunInfo};
 use super::{Progress, RunData, SeriesFilter, SeriesSnapshot, WatchRequest, Window};
 use crate::natural;
 
 /// How long series that are no longer watched are kept.
 const GRACE: Duration = Duration::from_secs(5);
 /// How often an ended run is checked, because others may still write to it.
-pub(super) const GLANCE: Duration = Duration::from_secs(1);
+pub(super) const POLL_ENDED: Duration = Duration::from_secs(1);
 /// With fewer rows the run is read directly; with more, its outline is shown first.
 const OUTLINE_ROWS: u64 = 150_000;
 /// A window with this many buckets is considered detailed enough.
-const FINE: usize = 2_000;
+const ENOUGH_BUCKETS: usize = 2_000;
 
 /// What a pass does with the rows.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,10 +48,10 @@ struct Pass {
 pub(super) struct Feed {
     dir: RunDir,
     request: WatchRequest,
-    about: About,
+    info: RunInfo,
     passes: Vec<Pass>,
     next_pass: u64,
-    series: Vec<Growing>,
+    series: Vec<LiveSeries>,
     slots: HashMap<SeriesKey, usize>,
     /// Metrics being read, and since when nobody watches them.
     held: BTreeMap<String, Option<Instant>>,
@@ -63,7 +63,7 @@ pub(super) struct Feed {
     /// Whether the request changed or the run ended, so that everything must be checked again.
     fresh: bool,
     /// The files of an ended run when they were last checked.
-    written: Option<(Instant, Written)>,
+    written: Option<(Instant, FileVersions)>,
     published: Arc<RunData>,
 }
 
@@ -73,7 +73,7 @@ impl Feed {
         Self {
             dir: request.run.dir(),
             request,
-            about: About::default(),
+            info: RunInfo::default(),
             passes: Vec::new(),
             next_pass: 0,
             series: Vec::new(),
@@ -91,7 +91,7 @@ impl Feed {
     }
 
     /// Returns the number of stored series.
-    pub(super) fn held(&self) -> usize {
+    pub(super) fn series_count(&self) -> usize {
         self.series.len()
     }
 
@@ -101,7 +101,7 @@ impl Feed {
     }
 
     /// Replaces the request.
-    pub(super) fn ask(&mut self, request: WatchRequest) {
+    pub(super) fn set_request(&mut self, request: WatchRequest) {
         if request != self.request {
             self.request = request;
             self.fresh = true;
@@ -142,10 +142,10 @@ impl Feed {
     /// Like [`Self::work`], but returns errors.
     pub(super) fn read_on(&mut self, now: Instant, deadline: Instant) -> Result<bool, StoreError> {
         let idle = !self.fresh && !self.request.alive && self.passes.iter().all(|p| p.complete);
-        if idle && !self.smoothing_open() && !self.grown(now) {
+        if idle && !self.needs_smoothing() && !self.was_written_to(now) {
             return Ok(false);
         }
-        self.changed |= self.about.look(&self.dir, &self.request, self.fresh, now)?;
+        self.changed |= self.info.look(&self.dir, &self.request, self.fresh, now)?;
         self.fresh = false;
         let shown_first = self.plan(now)?;
         if shown_first {
@@ -160,11 +160,11 @@ impl Feed {
     }
 
     /// Returns whether an ended run was written to since the last check.
-    fn grown(&mut self, now: Instant) -> bool {
-        if self.written.as_ref().is_some_and(|(then, _)| now.saturating_duration_since(*then) < GLANCE) {
+    fn was_written_to(&mut self, now: Instant) -> bool {
+        if self.written.as_ref().is_some_and(|(then, _)| now.saturating_duration_since(*then) < POLL_ENDED) {
             return false;
         }
-        let new = about::written(&self.dir);
+        let new = run_info::file_versions(&self.dir);
         let before = self.written.replace((now, new));
         let grown = before.is_some_and(|(_, before)| before != new);
         self.fresh |= grown;
@@ -174,13 +174,13 @@ impl Feed {
 
     /// Returns the requested metrics, with `All` expanded to names.
     fn wanted(&self) -> BTreeSet<String> {
-        let shown = self.about.figures.iter().filter(|f| self.request.figures.contains(&f.id));
+        let shown = self.info.figures.iter().filter(|f| self.request.figures.contains(&f.id));
         let of_figures =
             shown.flat_map(|f| &f.panels).flat_map(|p| &p.marks).filter_map(|m| m.metric.clone());
         let mut wanted: BTreeSet<String> = of_figures.collect();
         match &self.request.series {
             SeriesFilter::None => {}
-            SeriesFilter::All => wanted.extend(self.about.keys.iter().map(|(k, _)| k.metric.clone())),
+            SeriesFilter::All => wanted.extend(self.info.keys.iter().map(|(k, _)| k.metric.clone())),
             SeriesFilter::Metrics(names) => wanted.extend(names.iter().cloned()),
         }
         wanted
@@ -189,7 +189,7 @@ impl Feed {
     /// Starts and ends passes so that what is requested is read. Returns whether an outline is ready.
     fn plan(&mut self, now: Instant) -> Result<bool, StoreError> {
         let wanted = self.wanted();
-        self.park(&wanted, now);
+        self.forget_unwatched(&wanted, now);
         let new: BTreeSet<String> = wanted.into_iter().filter(|m| !self.held.contains_key(m)).collect();
         let mut outlined = false;
         if !new.is_empty() {
@@ -202,7 +202,7 @@ impl Feed {
     }
 
     /// Forgets metrics that have not been requested for a while.
-    fn park(&mut self, wanted: &BTreeSet<String>, now: Instant) {
+    fn forget_unwatched(&mut self, wanted: &BTreeSet<String>, now: Instant) {
         for (metric, since) in &mut self.held {
             *since = if wanted.contains(metric) { None } else { Some(since.unwrap_or(now)) };
         }
@@ -254,23 +254,23 @@ impl Feed {
         if let Some(slot) = self.slots.get(key) {
             return *slot;
         }
-        let weight = growing::weight(self.request.smoothing);
-        self.series.push(Growing::new(key.clone(), unit, self.cap, weight));
+        let weight = live_series::weight(self.request.smoothing);
+        self.series.push(LiveSeries::new(key.clone(), unit, self.cap, weight));
         self.slots.insert(key.clone(), self.series.len() - 1);
         self.series.len() - 1
     }
 
-    fn smoothing_open(&self) -> bool {
-        let weight = growing::weight(self.request.smoothing);
+    fn needs_smoothing(&self) -> bool {
+        let weight = live_series::weight(self.request.smoothing);
         self.series.iter().any(|s| s.weight() != weight)
     }
 
     /// Applies another smoothing weight: immediately where all samples are in memory, else by reading again.
     fn plan_smoothing(&mut self) {
-        if !self.smoothing_open() {
+        if !self.needs_smoothing() {
             return;
         }
-        let weight = growing::weight(self.request.smoothing);
+        let weight = live_series::weight(self.request.smoothing);
         self.passes.retain(|p| p.task != Task::Smooth && !matches!(p.task, Task::Zoom(_)));
         let mut again = BTreeSet::new();
         for s in &mut self.series {
@@ -309,7 +309,7 @@ impl Feed {
 
     fn begin_zoom(&mut self, window: Window) -> bool {
         let generation = self.generation;
-        let started = self.about.started_us;
+        let started = self.info.started_us;
         let mut steps: Option<(i64, i64)> = None;
         let mut chosen = Vec::new();
         for (i, s) in self.series.iter_mut().enumerate() {
@@ -320,7 +320,9 @@ impl Feed {
             // Read a little more than is visible, so that panning finds it there.
             let (low, high) = window.range;
             let room = (high - low).abs() / 2.0;
-            if let Some(found) = snapshot.too_coarse(window.x, (low, high), (low - room, high + room), FINE) {
+            if let Some(found) =
+                snapshot.too_coarse(window.x, (low, high), (low - room, high + room), ENOUGH_BUCKETS)
+            {
                 let all = steps.get_or_insert(found);
                 *all = (all.0.min(found.0), all.1.max(found.1));
                 chosen.push(i);
@@ -356,7 +358,7 @@ impl Feed {
         }
         self.passes = passes;
         self.finish_smoothing();
-        self.unite();
+        self.merge_passes();
         result.map(|()| more)
     }
 
@@ -400,7 +402,7 @@ impl Feed {
         self.rows += rows;
         self.changed |= rows > 0;
         let keys = tailer.series();
-        self.changed |= keys.len() > self.about.keys.len() && self.about.set_keys(keys);
+        self.changed |= keys.len() > self.info.keys.len() && self.info.set_keys(keys);
         if tailer.at_end() && !*complete {
             *complete = true;
             self.changed = true;
@@ -417,15 +419,15 @@ impl Feed {
 
     fn finish_smoothing(&mut self) {
         // Visit all without short-circuiting, so that none is left behind.
-        let ready = self.series.iter_mut().map(Growing::take_smooth).fold(true, |all, one| all & one);
+        let ready = self.series.iter_mut().map(LiveSeries::take_smooth).fold(true, |all, one| all & one);
         if ready {
             self.passes.retain(|p| p.task != Task::Smooth);
         }
-        self.changed |= self.series.iter().any(Growing::changed);
+        self.changed |= self.series.iter().any(LiveSeries::changed);
     }
 
     /// Merges passes that have reached the same position.
-    fn unite(&mut self) {
+    fn merge_passes(&mut self) {
         let mut i = 0;
         while i < self.passes.len() {
             let (head, rest) = self.passes.split_at_mut(i + 1);
@@ -471,7 +473,7 @@ impl Feed {
             return Arc::clone(&self.published);
         }
         self.generation += 1;
-        let (generation, started) = (self.generation, self.about.started_us);
+        let (generation, started) = (self.generation, self.info.started_us);
         let mut series: Vec<Arc<SeriesSnapshot>> = self
             .series
             .iter_mut()
@@ -481,19 +483,19 @@ impl Feed {
         series.sort_by(|a, b| natural::series(a.key(), b.key()));
         self.published = Arc::new(RunData {
             generation,
-            keys: Arc::clone(&self.about.keys),
+            keys: Arc::clone(&self.info.keys),
             series,
-            tables: self.about.tables(),
-            table_names: Arc::clone(&self.about.table_names),
-            figures: Arc::clone(&self.about.figures),
-            metrics: Arc::clone(&self.about.metrics),
-            names: Arc::clone(&self.about.names),
+            tables: self.info.tables(),
+            table_names: Arc::clone(&self.info.table_names),
+            figures: Arc::clone(&self.info.figures),
+            metrics: Arc::clone(&self.info.metrics),
+            names: Arc::clone(&self.info.names),
             started_us: started,
-            pauses: Arc::clone(&self.about.pauses),
-            resumes: Arc::clone(&self.about.resumes),
+            pauses: Arc::clone(&self.info.pauses),
+            resumes: Arc::clone(&self.info.resumes),
             alive: self.request.alive,
             progress: Progress { rows: self.rows, reading: self.passes.iter().any(|p| !p.complete) },
-            error: self.error.clone().or_else(|| self.about.figures_wrong.clone()).or_else(|| self.damage()),
+            error: self.error.clone().or_else(|| self.info.figures_error.clone()).or_else(|| self.damage()),
         });
         Arc::clone(&self.published)
     }

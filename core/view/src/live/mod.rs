@@ -3,13 +3,13 @@
 //! [`engine`] reads and publishes a [`LiveSnapshot`] whenever something changed; screens send [`WatchRequest`]s for what they
 //! show. [`crate::figure`] creates charts from snapshots. Apart from reading (`feed` and [`engine`]), everything is pure.
 
-mod about;
 pub mod columns;
 pub mod engine;
 mod feed;
-mod growing;
-mod once;
+mod live_series;
 pub mod pyramid;
+mod read_once;
+mod run_info;
 pub mod series;
 pub mod smooth;
 #[cfg(test)]
@@ -28,8 +28,8 @@ use crate::runs::RunId;
 pub use engine::Engine;
 use gradtop_chart::number;
 use jiff::Timestamp;
-pub use once::read;
-pub(crate) use once::read_smoothed;
+pub use read_once::read;
+pub(crate) use read_once::read_smoothed;
 use serde::{Deserialize, Serialize};
 pub use series::SeriesSnapshot;
 

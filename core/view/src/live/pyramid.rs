@@ -35,13 +35,13 @@ pub mod flag {
     /// A value was minus infinity.
     pub const BELOW: u8 = 4;
     /// The first sample was not finite.
-    pub(crate) const FIRST_ODD: u8 = 8;
+    pub(crate) const FIRST_NON_FINITE: u8 = 8;
     /// The last sample was not finite.
-    pub(crate) const LAST_ODD: u8 = 16;
+    pub(crate) const LAST_NON_FINITE: u8 = 16;
     /// Steps go back inside the bucket, or between the previous one and this one.
     pub(crate) const REWIND: u8 = 32;
     /// Any of the first three.
-    pub const ODD: u8 = NAN | ABOVE | BELOW;
+    pub const NON_FINITE: u8 = NAN | ABOVE | BELOW;
 
     /// Returns a value that represents some of the first three.
     pub(crate) fn value(flags: u8) -> f64 {
@@ -104,7 +104,7 @@ impl Bucket {
             sum: if finite == 1 { v } else { 0.0 },
             n: 1,
             finite,
-            flags: if odd == 0 { 0 } else { odd | flag::FIRST_ODD | flag::LAST_ODD },
+            flags: if odd == 0 { 0 } else { odd | flag::FIRST_NON_FINITE | flag::LAST_NON_FINITE },
         }
     }
 
@@ -126,7 +126,7 @@ impl Bucket {
         self.sum += v;
         self.n += 1;
         self.finite += 1;
-        self.flags &= !flag::LAST_ODD;
+        self.flags &= !flag::LAST_NON_FINITE;
     }
 
     /// Appends the samples of the next bucket.
@@ -147,9 +147,10 @@ impl Bucket {
         self.sum += next.sum;
         self.n = self.n.saturating_add(next.n);
         self.finite = self.finite.saturating_add(next.finite);
-        let last = next.flags & flag::LAST_ODD;
-        self.flags =
-            (self.flags & !flag::LAST_ODD) | (next.flags & !(flag::FIRST_ODD | flag::LAST_ODD)) | last;
+        let last = next.flags & flag::LAST_NON_FINITE;
+        self.flags = (self.flags & !flag::LAST_NON_FINITE)
+            | (next.flags & !(flag::FIRST_NON_FINITE | flag::LAST_NON_FINITE))
+            | last;
     }
 
     /// Returns the mean of the finite values; NaN if there is none.

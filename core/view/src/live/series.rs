@@ -5,7 +5,7 @@ use std::sync::Arc;
 use gradtop_store::SeriesKey;
 
 use super::XAxis;
-use super::columns::{Columns, Ruler, columns};
+use super::columns::{ColumnGrid, Columns, columns};
 use super::pyramid::{Bucket, Levels, Sample, flag};
 
 /// A part of a series at a higher resolution.
@@ -131,7 +131,7 @@ impl SeriesSnapshot {
     }
 
     /// Returns the number of non-finite samples.
-    pub(crate) fn odd_count(&self) -> u64 {
+    pub(crate) fn non_finite_count(&self) -> u64 {
         self.raw.count - self.raw.finite
     }
 
@@ -167,13 +167,13 @@ impl SeriesSnapshot {
     }
 
     /// Returns the raw values as columns of an axis.
-    pub fn columns(&self, x: XAxis, ruler: &Ruler) -> Columns {
-        columns(self.levels(x, ruler.range()), x, self.started_us, ruler)
+    pub fn columns(&self, x: XAxis, grid: &ColumnGrid) -> Columns {
+        columns(self.levels(x, grid.range()), x, self.started_us, grid)
     }
 
     /// Returns the smoothed values as columns of an axis; `None` if smoothing is off or not computed yet.
-    pub(crate) fn smooth_columns(&self, x: XAxis, ruler: &Ruler) -> Option<Columns> {
-        Some(columns(self.smooth_levels(x, ruler.range())?, x, self.started_us, ruler))
+    pub(crate) fn smooth_columns(&self, x: XAxis, grid: &ColumnGrid) -> Option<Columns> {
+        Some(columns(self.smooth_levels(x, grid.range())?, x, self.started_us, grid))
     }
 
     /// Returns the part with the highest resolution for a range of an axis.

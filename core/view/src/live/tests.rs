@@ -12,8 +12,8 @@ use gradtop_store::{
 };
 use gradtop_tests::synthetic::{self, LiveRun, metric};
 
-use super::engine::Runs;
-use super::feed::GLANCE;
+use super::engine::WatchedRuns;
+use super::feed::POLL_ENDED;
 use super::{RunData, SeriesFilter, SeriesSnapshot, WatchRequest, Window, XAxis};
 use crate::runs::RunId;
 
@@ -23,7 +23,7 @@ fn request(run: &RunDir, alive: bool, metrics: &[u32]) -> WatchRequest {
 }
 
 /// Reads until `done`; only a broken run takes that long.
-fn until(runs: &mut Runs, run: &RunDir, done: impl Fn(&RunData) -> bool) -> Arc<RunData> {
+fn until(runs: &mut WatchedRuns, run: &RunDir, done: impl Fn(&RunData) -> bool) -> Arc<RunData> {
     let end = Instant::now() + Duration::from_mins(3);
     loop {
         let left = runs.work(Instant::now(), Duration::from_millis(20));
@@ -53,12 +53,12 @@ fn finished(dir: &Path, points: u64) -> RunDir {
 fn a_finished_run_is_what_its_rows_are() {
     let dir = tempfile::tempdir().unwrap();
     let run = finished(dir.path(), 600_000);
-    let mut runs = Runs::new();
+    let mut runs = WatchedRuns::new();
     let all = WatchRequest { series: SeriesFilter::All, ..WatchRequest::of(RunId::new(&run), false) };
     runs.watch(vec![all], Instant::now());
     let outline = until(&mut runs, &run, |d| !d.series.is_empty());
     assert!(outline.series.iter().all(|s| s.is_coarse()), "its outline comes first");
-    let mut runs = Runs::new();
+    let mut runs = WatchedRuns::new();
     runs.watch(vec![request(&run, false, &[0, 7])], Instant::now());
     let data = until(&mut runs, &run, |d| whole(d) && d.series.len() == 2);
     assert_eq!(data.keys.len(), 20);
@@ -71,7 +71,7 @@ fn a_finished_run_is_what_its_rows_are() {
         assert_eq!(s.extent(XAxis::Step), Some((0.0, 29_999.0)));
     }
     let left = runs.work(Instant::now(), Duration::from_millis(20));
-    assert_eq!((left.changed, left.next), (false, Some(GLANCE)), "a finished run is read once");
+    assert_eq!((left.changed, left.next), (false, Some(POLL_ENDED)), "a finished run is read once");
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn between_an_end_and_a_resume_nothing_is_at_work() {
     let events = read_events(&run).unwrap();
     let [.., ended, resumed] = events.as_slice() else { panic!("{events:?}") };
     let gap = (ended.time.as_microsecond(), resumed.time.as_microsecond());
-    let (data, _) = super::once::read(&run, &[]).unwrap();
+    let (data, _) = super::read_once::read(&run, &[]).unwrap();
     assert!(data.pauses.contains(&gap), "{gap:?} in {:?}", data.pauses);
 }
 
@@ -92,14 +92,14 @@ fn between_an_end_and_a_resume_nothing_is_at_work() {
 fn reading_comes_to_its_end_whatever_time_it_is_given() {
     let dir = tempfile::tempdir().unwrap();
     let run = finished(dir.path(), 60_000);
-    let mut runs = Runs::new();
+    let mut runs = WatchedRuns::new();
     // Asked for one after the other, they are several ways through the rows.
     for metrics in [&[0][..], &[0, 1], &[0, 1, 2]] {
         runs.watch(vec![request(&run, false, metrics)], Instant::now());
         runs.work(Instant::now(), Duration::ZERO);
     }
     let mut rounds = 0;
-    while runs.work(Instant::now(), Duration::ZERO).next != Some(GLANCE) {
+    while runs.work(Instant::now(), Duration::ZERO).next != Some(POLL_ENDED) {
         rounds += 1;
         assert!(rounds < 10_000, "{:?}", runs.snapshot().run(&RunId::new(&run)).unwrap().progress);
     }
@@ -113,7 +113,7 @@ fn what_is_kept_does_not_depend_on_how_fast_it_is_read() {
     let all: Vec<RunDir> =
         ["a", "b", "c"].map(|name| synthetic::finished(dir.path(), name, 160_000).unwrap()).into();
     let kept = |budget: Duration| {
-        let mut runs = Runs::new();
+        let mut runs = WatchedRuns::new();
         let of = |run| WatchRequest { series: SeriesFilter::All, ..WatchRequest::of(RunId::new(run), false) };
         runs.watch(all.iter().map(of).collect(), Instant::now());
         while runs.work(Instant::now(), budget).next == Some(Duration::ZERO) {}
@@ -131,7 +131,7 @@ fn what_is_kept_does_not_depend_on_how_fast_it_is_read() {
 fn a_close_look_has_every_sample() {
     let dir = tempfile::tempdir().unwrap();
     let run = finished(dir.path(), 600_000);
-    let mut runs = Runs::new();
+    let mut runs = WatchedRuns::new();
     let window = Window { metric: Some(metric(3)), x: XAxis::Step, range: (12_000.0, 12_100.0) };
     let asked = WatchRequest { windows: vec![window], smoothing: 0.9, ..request(&run, false, &[3]) };
     runs.watch(vec![asked], Instant::now());
@@ -155,7 +155,7 @@ fn smoothing_is_of_all_rows_however_it_came_about() {
     let [rows] = read_series(&run, |k| k.metric == metric(0)).unwrap().try_into().unwrap();
     let mut ema = super::smooth::Ema::new(0.99);
     let expected = rows.step.iter().zip(&rows.value).map(|(s, v)| ema.push(*s, *v)).last().unwrap();
-    let mut runs = Runs::new();
+    let mut runs = WatchedRuns::new();
     let asked = WatchRequest { smoothing: 0.99, ..request(&run, false, &[0]) };
     runs.watch(vec![asked.clone()], Instant::now());
     let near = |d: &RunData| {
@@ -177,7 +177,7 @@ fn a_living_run_is_followed_and_parked_metrics_come_back_whole() {
     for step in 0..300 {
         live.step(step);
     }
-    let mut runs = Runs::new();
+    let mut runs = WatchedRuns::new();
     runs.watch(vec![request(&run, true, &[0])], Instant::now());
     until(&mut runs, &run, |d| d.of_metric(&metric(0)).any(|s| s.count() == 300));
     // Another metric later: all its rows, and both go on.
@@ -210,7 +210,7 @@ fn a_close_look_at_the_end_goes_on_with_the_run() {
     let mut live = LiveRun::start(dir.path(), "live", 100_000).unwrap();
     let run = live.dir().clone();
     (0..40_000).for_each(|step| live.step(step));
-    let mut runs = Runs::new();
+    let mut runs = WatchedRuns::new();
     let window = Window { metric: None, x: XAxis::Step, range: (39_950.0, 40_100.0) };
     let asked = WatchRequest { windows: vec![window], smoothing: 0.9, ..request(&run, true, &[0]) };
     runs.watch(vec![asked], Instant::now());
@@ -254,7 +254,7 @@ fn a_resume_takes_back_what_came_after_its_checkpoint() {
     log(&recorder, 0..51, 1.0);
     recorder.checkpoint(50, None, |_| Ok::<(), String>(())).unwrap();
     log(&recorder, 51..100, 2.0);
-    let mut runs = Runs::new();
+    let mut runs = WatchedRuns::new();
     let asked = WatchRequest { series: SeriesFilter::All, ..WatchRequest::of(RunId::new(&run), true) };
     runs.watch(vec![asked], Instant::now());
     let of = |d: &RunData| d.of_metric("loss").next().map(|s| (s.count(), s.last().unwrap().value));
@@ -282,7 +282,7 @@ fn series_become_known_although_nobody_reads_any() {
     let dir = tempfile::tempdir().unwrap();
     let mut live = LiveRun::start(dir.path(), "live", 1000).unwrap();
     let run = live.dir().clone();
-    let mut runs = Runs::new();
+    let mut runs = WatchedRuns::new();
     runs.watch(vec![WatchRequest::of(RunId::new(&run), true)], Instant::now());
     until(&mut runs, &run, |d| d.alive);
     live.step(0);
@@ -311,7 +311,7 @@ fn reading_gives_way_to_drawing() {
 
 #[test]
 fn a_run_that_is_not_there_is_an_error_in_words() {
-    let mut runs = Runs::new();
+    let mut runs = WatchedRuns::new();
     let run = RunDir::new("/nowhere/exp=a/run=b");
     runs.watch(vec![request(&run, false, &[0])], Instant::now());
     let data = until(&mut runs, &run, |d| d.error.is_some());

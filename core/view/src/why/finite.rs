@@ -3,56 +3,56 @@
 use gradtop_chart::number;
 use gradtop_store::SeriesKey;
 
-use super::record::{At, Life};
-use super::verdict::{Confidence, Diagnosis, Known, Rule, Verdict, name, time};
+use super::run_summary::{Point, SeriesSummary};
+use super::verdict::{Confidence, Diagnosis, Evidence, Rule, Verdict, name, timestamp};
 
 /// Maximum number of series named as evidence.
 const NAMED: usize = 4;
 
 /// What a series measures, judged by its name.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum About {
+enum Quantity {
     Loss,
     Gradient,
     Other,
 }
 
-fn about(key: &SeriesKey, headline: &[&str]) -> About {
+fn quantity(key: &SeriesKey, headline: &[&str]) -> Quantity {
     let metric = key.metric.to_lowercase();
     if metric.contains("grad") {
-        About::Gradient
+        Quantity::Gradient
     } else if metric.contains("loss") || headline.contains(&key.metric.as_str()) {
-        About::Loss
+        Quantity::Loss
     } else {
-        About::Other
+        Quantity::Other
     }
 }
 
-struct Lost<'a> {
+struct NonFiniteSeries<'a> {
     key: &'a SeriesKey,
-    life: &'a Life,
-    since: At,
-    about: About,
+    summary: &'a SeriesSummary,
+    since: Point,
+    quantity: Quantity,
 }
 
-pub(super) fn judge(known: &Known<'_>, found: &mut Diagnosis) {
-    let declared = &known.view.manifest.metrics;
+pub(super) fn judge(evidence: &Evidence<'_>, found: &mut Diagnosis) {
+    let declared = &evidence.view.manifest.metrics;
     let headline: Vec<&str> = declared.iter().filter(|m| m.headline).map(|m| m.name.as_str()).collect();
     let mut lost = Vec::new();
     let (mut passed, mut never) = (Vec::new(), Vec::new());
-    for (key, life) in &known.record.series {
-        let about = about(key, &headline);
-        match (life.odd, life.odd_since) {
+    for (key, summary) in &evidence.summary.series {
+        let quantity = quantity(key, &headline);
+        match (summary.first_non_finite, summary.non_finite_since) {
             // A metric that was never finite may be undefined here; a loss may not.
-            (Some(_), Some(_)) if life.odd_rows == life.rows && about != About::Loss => {
+            (Some(_), Some(_)) if summary.non_finite_rows == summary.rows && quantity != Quantity::Loss => {
                 never.push(name(key));
             }
-            (Some(_), Some(since)) => lost.push(Lost { key, life, since, about }),
-            (Some(_), None) => passed.push((key, life)),
+            (Some(_), Some(since)) => lost.push(NonFiniteSeries { key, summary, since, quantity }),
+            (Some(_), None) => passed.push((key, summary)),
             _ => {}
         }
     }
-    let series = known.record.series.len();
+    let series = evidence.summary.series.len();
     if lost.is_empty() {
         let mut text =
             format!("every last value of {}: finite", number_of(series as u64, "series", "series"));
@@ -63,25 +63,25 @@ pub(super) fn judge(known: &Known<'_>, found: &mut Diagnosis) {
             }
         }
         if series > 0 {
-            found.looked.push(text);
+            found.examined.push(text);
         }
     } else {
-        found.verdicts.push(verdict(known, lost));
+        found.verdicts.push(verdict(evidence, lost));
     }
-    for (key, life) in passed.into_iter().take(NAMED) {
-        let Some(odd) = life.odd else { continue };
-        found.looked.push(format!(
+    for (key, summary) in passed.into_iter().take(NAMED) {
+        let Some(first) = summary.first_non_finite else { continue };
+        found.examined.push(format!(
             "{} was {} at step {}, and is finite again ({} of {})",
             name(key),
-            number::value(odd.value),
-            odd.step,
-            number::count(life.odd_rows as f64),
-            number_of(life.rows, "row", "rows")
+            number::value(first.value),
+            first.step,
+            number::count(summary.non_finite_rows as f64),
+            number_of(summary.rows, "row", "rows")
         ));
     }
 }
 
-fn verdict(known: &Known<'_>, mut lost: Vec<Lost<'_>>) -> Verdict {
+fn verdict(evidence: &Evidence<'_>, mut lost: Vec<NonFiniteSeries<'_>>) -> Verdict {
     lost.sort_by_key(|l| (l.since.time_us, l.since.step));
     let first = &lost[0];
     let step = first.since.step;
@@ -96,9 +96,9 @@ fn verdict(known: &Known<'_>, mut lost: Vec<Lost<'_>>) -> Verdict {
         .iter()
         .take(NAMED)
         .map(|l| {
-            let at = known.moment(l.since.time_us);
+            let at = evidence.moment(l.since.time_us);
             // Of those since then none is.
-            let before = match l.life.rows - l.life.odd_rows {
+            let before = match l.summary.rows - l.summary.non_finite_rows {
                 0 => "never finite before".to_owned(),
                 n => format!("{} finite before", number_of(n, "row", "rows")),
             };
@@ -113,8 +113,8 @@ fn verdict(known: &Known<'_>, mut lost: Vec<Lost<'_>>) -> Verdict {
     if lost.len() > NAMED {
         proof.push(format!("and {} more series", lost.len() - NAMED));
     }
-    let earliest = |about| lost.iter().filter(|l| l.about == about).map(|l| l.since.step).min();
-    match (earliest(About::Loss), earliest(About::Gradient)) {
+    let earliest = |quantity| lost.iter().filter(|l| l.quantity == quantity).map(|l| l.since.step).min();
+    match (earliest(Quantity::Loss), earliest(Quantity::Gradient)) {
         (Some(loss), Some(gradient)) if gradient < loss => {
             proof.push(format!("the gradient went first: step {gradient}, the loss at step {loss}"));
         }
@@ -123,7 +123,7 @@ fn verdict(known: &Known<'_>, mut lost: Vec<Lost<'_>>) -> Verdict {
         }
         (Some(loss), Some(_)) => proof.push(format!("loss and gradient went at the same step, {loss}")),
         (Some(_), None) => {
-            let gradient = known.record.series.keys().any(|key| about(key, &[]) == About::Gradient);
+            let gradient = evidence.summary.series.keys().any(|key| quantity(key, &[]) == Quantity::Gradient);
             proof.push(if gradient {
                 "the loss went first: the logged gradients are finite".to_owned()
             } else {
@@ -136,7 +136,7 @@ fn verdict(known: &Known<'_>, mut lost: Vec<Lost<'_>>) -> Verdict {
         rule: Rule::NotFinite,
         confidence: Confidence::Certain,
         text,
-        since: time(first.since.time_us),
+        since: timestamp(first.since.time_us),
         step: Some(step),
         proof,
     }

@@ -1,11 +1,11 @@
 //! Diagnoses a run: verdicts with their evidence.
 //!
 //! A verdict names its rule, the rows that prove it and its confidence. Without proof there is no verdict;
-//! [`Diagnosis::looked`] then lists what was examined. Apart from reading ([`Reader`]), everything is pure.
+//! [`Diagnosis::examined`] then lists what was examined. Apart from reading ([`Reader`]), everything is pure.
 
 mod finite;
 mod rate;
-mod record;
+mod run_summary;
 mod stalled;
 #[cfg(test)]
 mod tests;
@@ -18,22 +18,22 @@ use gradtop_host::text::clean;
 use gradtop_store::{State, View};
 use jiff::Timestamp;
 
-pub use record::{Reader, Record};
-pub use verdict::{Confidence, Diagnosis, Known, Rule, Verdict};
+pub use run_summary::{Reader, RunSummary};
+pub use verdict::{Confidence, Diagnosis, Evidence, Rule, Verdict};
 
 /// How long rows are read at a time.
-const READING: Duration = Duration::from_millis(200);
+const READ_BUDGET: Duration = Duration::from_millis(200);
 
 /// Judges a run.
-pub(crate) fn diagnose(known: &Known<'_>) -> Diagnosis {
-    let mut found = Diagnosis { end: end(known.view), ..Diagnosis::default() };
-    waits::judge(known, &mut found);
-    finite::judge(known, &mut found);
-    stalled::judge(known, &mut found);
+pub(crate) fn diagnose(evidence: &Evidence<'_>) -> Diagnosis {
+    let mut found = Diagnosis { end: end(evidence.view), ..Diagnosis::default() };
+    waits::judge(evidence, &mut found);
+    finite::judge(evidence, &mut found);
+    stalled::judge(evidence, &mut found);
     if found.verdicts.iter().all(|v| v.rule != Rule::Stalled) {
-        rate::judge(known, &mut found);
+        rate::judge(evidence, &mut found);
     }
-    found.looked.extend(crate::state::job_words(known.view, known.now));
+    found.examined.extend(crate::state::job_words(evidence.view, evidence.now));
     found.verdicts.sort_by_key(|v| v.since.unwrap_or(Timestamp::MAX));
     found
 }
@@ -42,20 +42,20 @@ pub(crate) fn diagnose(known: &Known<'_>) -> Diagnosis {
 ///
 /// # Errors
 /// When its events or rows cannot be read; files that are damaged are passed over, see [`Reader::damage`].
-pub fn look(reader: &mut Reader, view: &View) -> gradtop_store::Result<Diagnosis> {
+pub fn diagnose_run(reader: &mut Reader, view: &View) -> gradtop_store::Result<Diagnosis> {
     let events = gradtop_store::read_events(&view.dir)?;
-    while !reader.read(READING)? {}
+    while !reader.read(READ_BUDGET)? {}
     let threads = gradtop_host::threads::threads(view);
     let disk = rustix::fs::statvfs(view.dir.path()).ok();
-    let known = Known {
+    let evidence = Evidence {
         view,
         events: &events,
-        record: reader.record(),
+        summary: reader.summary(),
         threads: threads.as_deref(),
         free: disk.map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize)),
         now: Timestamp::now(),
     };
-    Ok(diagnose(&known))
+    Ok(diagnose(&evidence))
 }
 
 /// `failed: loss is not finite since step 9`.

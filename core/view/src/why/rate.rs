@@ -4,41 +4,42 @@
 use gradtop_chart::number;
 use gradtop_host::pace::{Done, FELL, STEPS, STRETCH_S, Slow, begins_late, slow};
 
-use super::record::{At, Life};
-use super::verdict::{Confidence, Diagnosis, Known, Rule, Verdict, time};
+use super::run_summary::{Point, SeriesSummary};
+use super::verdict::{Confidence, Diagnosis, Evidence, Rule, Verdict, timestamp};
 
 /// Possible shortages of the whole machine.
-const LACKS: [&str; 3] = ["cpu_pressure", "memory_pressure", "swapped_in"];
+const PRESSURES: [&str; 3] = ["cpu_pressure", "memory_pressure", "swapped_in"];
 
 /// A time without a step is told if it is this long, and as long as so many steps on average.
-const STAND_S: f64 = 3.0;
-const STAND_STEPS: f64 = 5.0;
+const MIN_PAUSE_S: f64 = 3.0;
+const MIN_PAUSE_STEPS: f64 = 5.0;
 
-pub(super) fn judge(known: &Known<'_>, found: &mut Diagnosis) {
-    let way = way(known);
-    let (Some(first), Some(last)) = (way.first(), way.last()) else { return };
+pub(super) fn judge(evidence: &Evidence<'_>, found: &mut Diagnosis) {
+    let curve = curve(evidence);
+    let (Some(first), Some(last)) = (curve.first(), curve.last()) else { return };
     let (seconds, steps) = (last.seconds - first.seconds, last.step - first.step);
     if seconds < STRETCH_S || steps < STEPS {
         return;
     }
-    let Some(slow) = slow(&way) else {
-        let longest = longest_stand(&way);
-        let stood = if longest >= f64::max(STAND_S, STAND_STEPS * seconds / steps) {
+    let Some(slow) = slow(&curve) else {
+        let longest = longest_pause(&curve);
+        let stood = if longest >= f64::max(MIN_PAUSE_S, MIN_PAUSE_STEPS * seconds / steps) {
             format!("longest time without a step: {}", number::duration(longest))
         } else {
             "never much slower than before".to_owned()
         };
         let (rate, over) = (number::rate(steps / seconds), number::duration(seconds));
-        found.looked.push(format!("pace of steps: {rate} over {over}; {stood}"));
+        found.examined.push(format!("pace of steps: {rate} over {over}; {stood}"));
         return;
     };
-    let from_us = way.iter().find(|p| p.seconds >= slow.from).map_or(last.time_us, |p| p.time_us);
-    let since = known.moment(from_us);
+    let from_us = curve.iter().find(|p| p.seconds >= slow.from).map_or(last.time_us, |p| p.time_us);
+    let since = evidence.moment(from_us);
     // A series that begins here may be the cause.
-    let begins =
-        |life: &Life| begins_late(life.first.time_us, (first.time_us, from_us), last.seconds - slow.from);
-    if known.record.series.values().any(begins) {
-        found.looked.push(format!(
+    let begins = |summary: &SeriesSummary| {
+        begins_late(summary.first.time_us, (first.time_us, from_us), last.seconds - slow.from)
+    };
+    if evidence.summary.series.values().any(begins) {
+        found.examined.push(format!(
             "steps are slower since {since}, when it began to log something new: other work, perhaps"
         ));
         return;
@@ -53,10 +54,10 @@ pub(super) fn judge(known: &Known<'_>, found: &mut Diagnosis) {
         ),
         "pauses and sleep of the machine are not counted; no series is new since".to_owned(),
     ];
-    let changes = Changes::at(known, (first.time_us, from_us, last.time_us), &slow);
+    let changes = Changes::at(evidence, (first.time_us, from_us, last.time_us), &slow);
     proof.extend(changes.facts);
     let why = changes.why.map(|why| format!(": {why}")).unwrap_or_default();
-    let own_clock = known.view.manifest.import.is_none();
+    let own_clock = evidence.view.manifest.import.is_none();
     found.verdicts.push(Verdict {
         rule: Rule::RateFell,
         confidence: if own_clock { Confidence::Certain } else { Confidence::Likely },
@@ -65,24 +66,24 @@ pub(super) fn judge(known: &Known<'_>, found: &mut Diagnosis) {
             number::rate(slow.before),
             number::rate(slow.rate)
         ),
-        since: time(from_us),
-        step: way.iter().find(|p| p.seconds >= slow.from).map(|p| p.step as i64),
+        since: timestamp(from_us),
+        step: curve.iter().find(|p| p.seconds >= slow.from).map(|p| p.step as i64),
         proof,
     });
 }
 
 /// Returns steps against seconds of training, since the step count last started over.
-fn way(known: &Known<'_>) -> Vec<Done> {
-    let record = known.record;
-    let done = |p: &At, seconds: f64| Done { seconds, step: p.step as f64, time_us: p.time_us };
-    let all: Vec<Done> = if !record.trained().is_empty() {
+fn curve(evidence: &Evidence<'_>) -> Vec<Done> {
+    let summary = evidence.summary;
+    let done = |p: &Point, seconds: f64| Done { seconds, step: p.step as f64, time_us: p.time_us };
+    let all: Vec<Done> = if !summary.trained().is_empty() {
         // For a command that logs no step, the steps are seconds.
-        if known.view.status.step.is_none() {
+        if evidence.view.status.step.is_none() {
             return Vec::new();
         }
-        record.trained().iter().map(|p| done(p, p.value)).collect()
-    } else if known.view.manifest.import.is_some() && known.view.status.started.is_some() {
-        let points = record.densest().map(|life| life.track.points()).unwrap_or_default();
+        summary.trained().iter().map(|p| done(p, p.value)).collect()
+    } else if evidence.view.manifest.import.is_some() && evidence.view.status.started.is_some() {
+        let points = summary.densest().map(|summary| summary.track.points()).unwrap_or_default();
         points.iter().map(|p| done(p, p.time_us as f64 / 1e6)).collect()
     } else {
         return Vec::new();
@@ -93,9 +94,9 @@ fn way(known: &Known<'_>) -> Vec<Done> {
 }
 
 /// Returns the longest time without a step, in seconds.
-fn longest_stand(way: &[Done]) -> f64 {
-    let mut moved = way.first().copied();
-    way.iter().fold(0.0, |longest: f64, now| {
+fn longest_pause(curve: &[Done]) -> f64 {
+    let mut moved = curve.first().copied();
+    curve.iter().fold(0.0, |longest: f64, now| {
         let stood = moved.map_or(0.0, |moved| now.seconds - moved.seconds);
         if moved.is_none_or(|moved| now.step > moved.step) {
             moved = Some(*now);
@@ -112,15 +113,15 @@ struct Changes {
 }
 
 impl Changes {
-    fn at(known: &Known<'_>, (first, change, last): (i64, i64, i64), slow: &Slow) -> Self {
+    fn at(evidence: &Evidence<'_>, (first, change, last): (i64, i64, i64), slow: &Slow) -> Self {
         let mut out = Self::default();
         let of = |what: &str| {
-            let track = known.record.machine.get(what)?;
+            let track = evidence.summary.machine.get(what)?;
             let now = track.mean(change, last)?;
-            if LACKS.contains(&what) {
+            if PRESSURES.contains(&what) {
                 // Logged only since the machine first lacked it: before that it is 0.
                 let sum: f64 = track.between(first, change - 1).map(|p| p.value).sum();
-                let all = known.record.trained().iter().filter(|p| (first..change).contains(&p.time_us));
+                let all = evidence.summary.trained().iter().filter(|p| (first..change).contains(&p.time_us));
                 return Some((sum / all.count().max(1) as f64, now));
             }
             Some((track.mean(first, change - 1)?, now))

@@ -6,41 +6,41 @@ use gradtop_host::threads::Thread;
 use gradtop_store::{State, Suspended};
 
 use super::finite::number_of;
-use super::record::At;
-use super::verdict::{Confidence, Diagnosis, Known, Rule, Verdict, name, time};
+use super::run_summary::Point;
+use super::verdict::{Confidence, Diagnosis, Evidence, Rule, Verdict, name, timestamp};
 
 /// Number of rows of the densest series that establish the usual pace.
 const ROWS: u64 = 10;
 /// Minimum seconds of training without a row, and how much longer than ever before that must be.
-const QUIET_S: f64 = 30.0;
-const TIMES: f64 = 10.0;
+const MIN_SILENCE_S: f64 = 30.0;
+const SILENCE_FACTOR: f64 = 10.0;
 /// Utilization in percent below which a processor or GPU is idle.
 const IDLE: f64 = 5.0;
 /// Number of measurements needed, and the share of them that must be idle.
 const MEASURED: usize = 10;
-const MOST: f64 = 0.9;
+const MAX_SHARE: f64 = 0.9;
 /// Early measurements still include the preceding work.
 const SETTLE_US: i64 = 2_000_000;
 /// Maximum number of threads named as evidence.
 const NAMED: usize = 6;
 
-pub(super) fn judge(known: &Known<'_>, found: &mut Diagnosis) {
-    if let Some(verdict) = stopped(known) {
+pub(super) fn judge(evidence: &Evidence<'_>, found: &mut Diagnosis) {
+    if let Some(verdict) = stopped(evidence) {
         found.verdicts.push(verdict);
         return;
     }
-    match quiet(known) {
+    match quiet(evidence) {
         Ok(Some(verdict)) => found.verdicts.push(verdict),
         Ok(None) => {}
-        Err(looked) => found.looked.push(looked),
+        Err(examined) => found.examined.push(examined),
     }
 }
 
 /// Detects processes that are stopped by a signal although nobody paused the run.
-fn stopped(known: &Known<'_>) -> Option<Verdict> {
-    let view = known.view;
+fn stopped(evidence: &Evidence<'_>) -> Option<Verdict> {
+    let view = evidence.view;
     let moves = matches!(view.state, State::Starting | State::Running | State::Stopping);
-    let threads = known.threads.unwrap_or_default();
+    let threads = evidence.threads.unwrap_or_default();
     let all = !threads.is_empty() && threads.iter().all(|t| matches!(t.state, 'T' | 't'));
     let who = match view.suspended() {
         Some(Suspended::Trainer | Suspended::Both) => "its trainer",
@@ -48,66 +48,67 @@ fn stopped(known: &Known<'_>) -> Option<Verdict> {
         _ => return None,
     };
     let mut proof: Vec<String> =
-        known.record.last().map(|(key, at)| last_row(known, &name(key), at)).into_iter().collect();
+        evidence.summary.last().map(|(key, at)| last_row(evidence, &name(key), at)).into_iter().collect();
     proof.extend(describe(threads));
     moves.then(|| Verdict {
         rule: Rule::Stalled,
         confidence: Confidence::Certain,
         text: format!("stalled: {who} is stopped by a signal (SIGSTOP or SIGTSTP); SIGCONT continues it"),
-        since: known.record.last().and_then(|(_, at)| time(at.time_us)),
+        since: evidence.summary.last().and_then(|(_, at)| timestamp(at.time_us)),
         step: view.status.step,
         proof,
     })
 }
 
 /// Detects a stall. The error describes what was seen if there is no proof.
-fn quiet(known: &Known<'_>) -> Result<Option<Verdict>, String> {
-    let (record, view) = (known.record, known.view);
-    let (Some(pulse), Some((key, last))) = (record.densest(), record.last()) else {
+fn quiet(evidence: &Evidence<'_>) -> Result<Option<Verdict>, String> {
+    let (summary, view) = (evidence.summary, evidence.view);
+    let (Some(pulse), Some((key, last))) = (summary.densest(), summary.last()) else {
         let live = !view.state.is_final();
         return Err(if live { "rows: none yet, so no pace to compare with" } else { "rows: none" }.to_owned());
     };
-    let age = |at: At| (known.now.as_microsecond() - at.time_us).max(0) as f64 / 1e6;
+    let age = |at: Point| (evidence.now.as_microsecond() - at.time_us).max(0) as f64 / 1e6;
     let ago = || {
         if view.state.is_final() {
-            format!("last row at {}", known.moment(last.time_us))
+            format!("last row at {}", evidence.moment(last.time_us))
         } else {
             format!("last row {} ago", number::duration(age(last)))
         }
     };
-    let (Some(trained), Some(usual)) = (record.trained().last(), record.longest_gap()) else {
+    let (Some(trained), Some(usual)) = (summary.trained().last(), summary.longest_gap()) else {
         return Err(ago());
     };
     if pulse.rows < ROWS || matches!(view.state, State::Paused | State::Queued | State::Starting) {
         return Err(ago());
     }
     // Steps may continue without logging a value.
-    let moved = record.trained().iter().find(|p| p.step >= trained.step).map_or(last.time_us, |p| p.time_us);
+    let moved = summary.trained().iter().find(|p| p.step >= trained.step).map_or(last.time_us, |p| p.time_us);
     let since = last.time_us.max(if view.status.step.is_some() { moved } else { 0 });
-    let quiet = trained.value - record.trained_at(since).unwrap_or(trained.value);
+    let quiet = trained.value - summary.trained_at(since).unwrap_or(trained.value);
     let pace = format!("{}; longest time without one before: {}", ago(), number::duration(usual));
-    if quiet < QUIET_S.max(TIMES * usual) {
+    if quiet < MIN_SILENCE_S.max(SILENCE_FACTOR * usual) {
         return Err(pace);
     }
     // The run's own rows have ended but resource usage continues: is anything working?
     let measure = |what: &str| {
-        let track = record.machine.get(what)?;
+        let track = summary.machine.get(what)?;
         let values: Vec<f64> = track.between(since + SETTLE_US, i64::MAX).map(|p| p.value).collect();
         (!values.is_empty()).then_some(values)
     };
-    let idle =
-        |values: &[f64]| values.iter().filter(|v| **v < IDLE).count() as f64 >= MOST * values.len() as f64;
+    let idle = |values: &[f64]| {
+        values.iter().filter(|v| **v < IDLE).count() as f64 >= MAX_SHARE * values.len() as f64
+    };
     let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len().max(1) as f64;
     let cpu = measure("cpu").unwrap_or_default();
     let gpu = measure("gpu");
-    let busy: f64 = known.threads.unwrap_or_default().iter().map(|t| t.busy * 100.0).sum();
+    let busy: f64 = evidence.threads.unwrap_or_default().iter().map(|t| t.busy * 100.0).sum();
     let at_work = !idle(&cpu) || gpu.as_deref().is_some_and(|gpu| !idle(gpu)) || busy >= IDLE;
     if at_work || cpu.len() < MEASURED {
         let used = if busy >= IDLE { busy } else { mean(&cpu) };
         return Err(format!("{pace}; not called stalled: it uses the processor ({used:.0} %)"));
     }
     let mut proof = vec![
-        last_row(known, &name(key), last),
+        last_row(evidence, &name(key), last),
         format!(
             "longest time without a row before: {}, over {}",
             number::duration(usual),
@@ -120,7 +121,7 @@ fn quiet(known: &Known<'_>) -> Result<Option<Verdict>, String> {
         ),
     ];
     proof.extend(gpu.map(|gpu| format!("GPU since then: {:.0} % on average", mean(&gpu))));
-    proof.extend(describe(known.threads.unwrap_or_default()));
+    proof.extend(describe(evidence.threads.unwrap_or_default()));
     let (how, whose) =
         if view.state.is_final() { ("stalled before its end: ", "used") } else { ("stalled: ", "use") };
     let text = format!(
@@ -132,14 +133,14 @@ fn quiet(known: &Known<'_>) -> Result<Option<Verdict>, String> {
         rule: Rule::Stalled,
         confidence: Confidence::Certain,
         text,
-        since: time(since),
+        since: timestamp(since),
         step: Some(last.step),
         proof,
     }))
 }
 
-fn last_row(known: &Known<'_>, series: &str, at: At) -> String {
-    format!("last row: {series} at step {}, {}", at.step, known.moment(at.time_us))
+fn last_row(evidence: &Evidence<'_>, series: &str, at: Point) -> String {
+    format!("last row: {series} at step {}, {}", at.step, evidence.moment(at.time_us))
 }
 
 /// Describes what its threads do, grouping identical ones.

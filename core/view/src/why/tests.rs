@@ -111,14 +111,14 @@ impl Case {
         recorder.finish().unwrap();
         let view = gradtop_store::view(&run).unwrap();
         let mut reader = Reader::new(&run, false);
-        while !reader.read(READING).unwrap() {}
+        while !reader.read(READ_BUDGET).unwrap() {}
         assert!(reader.damage().is_empty());
         let events = gradtop_store::read_events(&run).unwrap();
         let threads = (!self.threads.is_empty()).then_some(self.threads.as_slice());
-        diagnose(&Known {
+        diagnose(&Evidence {
             view: &view,
             events: &events,
-            record: reader.record(),
+            summary: reader.summary(),
             threads,
             free: None,
             now: now(),
@@ -135,7 +135,7 @@ impl Case {
     fn healthy(self) {
         let found = self.judge();
         assert!(found.verdicts.is_empty(), "{:#?}", found.verdicts);
-        assert!(!found.looked.is_empty(), "it says what was looked at");
+        assert!(!found.examined.is_empty(), "it says what was looked at");
     }
 }
 
@@ -309,7 +309,7 @@ fn what_uses_the_processor_is_not_called_stalled() {
     let found = case(times(60, at(5.0)).chain(times(120, at(0.0)))).judge();
     assert!(found.verdicts.is_empty());
     assert!(
-        found.looked.iter().any(|l| l.contains("not called stalled: it uses the processor (98 %)")),
+        found.examined.iter().any(|l| l.contains("not called stalled: it uses the processor (98 %)")),
         "{found:#?}"
     );
     let mut gpu = case(times(60, at(5.0)).chain(times(120, IDLE)));
@@ -319,9 +319,9 @@ fn what_uses_the_processor_is_not_called_stalled() {
 
 #[test]
 fn a_run_of_hundreds_of_hours_is_judged_from_little() {
-    let mut track = super::record::Track::default();
+    let mut track = super::run_summary::DownsampledSeries::default();
     for i in 0..1_000_000 {
-        track.push(super::record::At { step: i, time_us: i, value: 1.0 });
+        track.push(super::run_summary::Point { step: i, time_us: i, value: 1.0 });
     }
     assert!(track.points().len() < 1 << 16);
     assert_eq!(track.points().first().map(|p| p.step), Some(0));
@@ -333,7 +333,7 @@ fn a_time_without_a_step_is_part_of_the_pace() {
     let pace = |seconds: Vec<Second>| {
         let found = case(seconds).judge();
         assert!(found.verdicts.is_empty(), "{found:#?}");
-        found.looked.into_iter().find(|l| l.starts_with("pace of steps")).unwrap()
+        found.examined.into_iter().find(|l| l.starts_with("pace of steps")).unwrap()
     };
     let busy = at(0.0);
     let stalls: Vec<Second> = times(20, at(10.0)).chain(times(18, busy)).collect();

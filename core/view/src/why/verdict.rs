@@ -6,7 +6,7 @@ use gradtop_store::{EventLine, SeriesKey, View};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::record::Record;
+use super::run_summary::RunSummary;
 use crate::clock::moment_at;
 
 /// The rule behind a verdict.
@@ -72,13 +72,13 @@ pub struct Verdict {
 
 /// All that is known of a run.
 #[derive(Debug, Clone, Copy)]
-pub struct Known<'a> {
+pub struct Evidence<'a> {
     /// Its current view.
     pub view: &'a View,
     /// Its events.
     pub events: &'a [EventLine],
     /// The summary of its rows.
-    pub record: &'a Record,
+    pub summary: &'a RunSummary,
     /// What the threads of its processes do; `None` if they cannot be observed from here.
     pub threads: Option<&'a [Thread]>,
     /// Free bytes on its disk, if known.
@@ -95,12 +95,12 @@ pub struct Diagnosis {
     /// The verdicts, in the order in which they began.
     pub verdicts: Vec<Verdict>,
     /// What was examined, with the result.
-    pub looked: Vec<String>,
+    pub examined: Vec<String>,
 }
 
 impl Diagnosis {
     /// Returns the first verdict that the run's state does not already imply.
-    pub fn news(&self, view: &View) -> Option<&Verdict> {
+    pub fn first_new(&self, view: &View) -> Option<&Verdict> {
         let told = |v: &Verdict| match v.rule {
             Rule::Waits => view.status.waiting.is_some(),
             Rule::Stalled => view.gives_no_sign(),
@@ -120,17 +120,17 @@ impl Diagnosis {
             })
             .collect();
         json!({"run": view.manifest.run, "state": view.state.word(), "cause": view.status.cause, "verdicts": verdicts,
-            "looked_at": self.looked})
+            "looked_at": self.examined})
     }
 }
 
-impl Known<'_> {
+impl Evidence<'_> {
     pub(super) fn moment(&self, time_us: i64) -> String {
-        time(time_us).map(|t| moment_at(t, self.now)).unwrap_or_default()
+        timestamp(time_us).map(|t| moment_at(t, self.now)).unwrap_or_default()
     }
 }
 
-pub(super) fn time(time_us: i64) -> Option<Timestamp> {
+pub(super) fn timestamp(time_us: i64) -> Option<Timestamp> {
     Timestamp::from_microsecond(time_us).ok()
 }
 

@@ -3,7 +3,7 @@
 use gradtop_chart::number;
 use gradtop_store::Event;
 
-use super::verdict::{Confidence, Diagnosis, Known, Rule, Verdict};
+use super::verdict::{Confidence, Diagnosis, Evidence, Rule, Verdict};
 use crate::clock::moment_at;
 use crate::state;
 
@@ -11,12 +11,12 @@ use crate::state;
 const LONG_S: f64 = 5.0;
 const SHARE: f64 = 0.1;
 
-pub(super) fn judge(known: &Known<'_>, found: &mut Diagnosis) {
-    let status = &known.view.status;
-    if let (Some(words), Some(waiting)) = (state::waiting(known.view), &status.waiting) {
-        let since = moment_at(waiting.since, known.now);
+pub(super) fn judge(evidence: &Evidence<'_>, found: &mut Diagnosis) {
+    let status = &evidence.view.status;
+    if let (Some(words), Some(waiting)) = (state::waiting(evidence.view), &status.waiting) {
+        let since = moment_at(waiting.since, evidence.now);
         let mut proof = vec![format!("the recorder waits since {since}; no row is lost while it does")];
-        proof.extend(known.free.map(|free| format!("free on its disk: {}", number::amount(free as f64))));
+        proof.extend(evidence.free.map(|free| format!("free on its disk: {}", number::amount(free as f64))));
         found.verdicts.push(Verdict {
             rule: Rule::Waits,
             confidence: Confidence::Certain,
@@ -27,7 +27,7 @@ pub(super) fn judge(known: &Known<'_>, found: &mut Diagnosis) {
         });
         return;
     }
-    if ended_waiting(known, found) {
+    if ended_waiting(evidence, found) {
         return;
     }
     let waited = status.log_wait_ms / 1e3;
@@ -46,19 +46,19 @@ pub(super) fn judge(known: &Known<'_>, found: &mut Diagnosis) {
                 number::duration(trained)
             )],
         });
-    } else if known.view.manifest.import.is_none() {
+    } else if evidence.view.manifest.import.is_none() {
         let words = if waited < 0.001 { "none".to_owned() } else { number::duration(waited) };
-        found.looked.push(format!("waits for disk and log: {words}"));
+        found.examined.push(format!("waits for disk and log: {words}"));
     }
 }
 
 /// Detects a run that was still waiting for its disk when it ended.
-fn ended_waiting(known: &Known<'_>, found: &mut Diagnosis) -> bool {
-    if !known.view.state.is_final() {
+fn ended_waiting(evidence: &Evidence<'_>, found: &mut Diagnosis) -> bool {
+    if !evidence.view.state.is_final() {
         return false;
     }
     let mut last = None;
-    for line in known.events {
+    for line in evidence.events {
         let Event::Warning { message } = &line.event else { continue };
         if let Some(cause) = message.strip_suffix(gradtop_host::ROWS_WAIT) {
             last = Some((line.time, cause));
@@ -73,10 +73,10 @@ fn ended_waiting(known: &Known<'_>, found: &mut Diagnosis) -> bool {
         confidence: Confidence::Certain,
         text: format!("waited for the disk when it ended: {cause}"),
         since: Some(since),
-        step: known.view.status.step,
+        step: evidence.view.status.step,
         proof: vec![format!(
             "{}: {cause}; no later event says that the disk accepted data again",
-            moment_at(since, known.now)
+            moment_at(since, evidence.now)
         )],
     });
     true

@@ -202,7 +202,7 @@ fn words(screen: &Compare, group: &gradtop_view::compare::RunGroup, theme: Theme
             if width < 60 {
                 return state::sign(view.state, view.certain, theme.ascii());
             }
-            state::words_in(view, theme.ascii())
+            state::label_in(view, theme.ascii())
         }),
         many => format!("{} runs", many.len()),
     }

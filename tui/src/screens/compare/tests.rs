@@ -11,10 +11,10 @@ use crate::app::testing::{Bench, SIZES, Spec, beside_cuts, run};
 use crate::screens::effect::{Open, Task};
 use gradtop_chart::cells::glyphs::Glyphs;
 use gradtop_chart::colour::Colours;
-use gradtop_view::live::engine::Runs;
+use gradtop_view::live::engine::WatchedRuns;
 
 /// Performs the application's requests as the runtime would, until there are none.
-fn read(bench: &mut Bench, runs: &mut Runs) {
+fn read(bench: &mut Bench, runs: &mut WatchedRuns) {
     loop {
         let mut asked = false;
         for effect in bench.take() {
@@ -54,17 +54,17 @@ fn five() -> Vec<Spec> {
     ]
 }
 
-fn open(mut bench: Bench, names: &[&str]) -> (Bench, Runs) {
+fn open(mut bench: Bench, names: &[&str]) -> (Bench, WatchedRuns) {
     let ids = names.iter().map(|n| bench.id(n)).collect();
     bench.open(Open::Compare(ids, None));
-    let mut runs = Runs::new();
+    let mut runs = WatchedRuns::new();
     read(&mut bench, &mut runs);
     (bench, runs)
 }
 
 const FIVE: [&str; 5] = ["fit-1", "fit-2", "fit-3", "fit-4", "fit-5"];
 
-fn bench() -> (Bench, Runs) {
+fn bench() -> (Bench, WatchedRuns) {
     open(Bench::of(five()), &FIVE)
 }
 
@@ -339,7 +339,7 @@ fn cursors_and_order_stay_on_what_they_are_on_when_a_run_joins() {
     let mut bench = Bench::of(vec![with("a", 3, 0.1, 8), with("b", 2, 0.2, 8)]);
     let ids = ["a", "b"].map(|name| bench.id(name)).into();
     bench.open(Open::Compare(ids, Some("fit".to_owned())));
-    let mut runs = Runs::new();
+    let mut runs = WatchedRuns::new();
     read(&mut bench, &mut runs);
     // Sorted by lr, descending. The cursor stays on the run that was first; the second chart has the focus.
     bench.keys("1 tab 2 s s");

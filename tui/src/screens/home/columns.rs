@@ -213,7 +213,7 @@ impl<'a> Columns<'a> {
         let state = if width < cells::NARROW {
             widest(1, 2, rows().map(|r| state::sign(r.view.state, r.view.certain, ascii)))
         } else {
-            widest(10, 12, rows().map(|r| state::words_in(&r.view, ascii)))
+            widest(10, 12, rows().map(|r| state::label_in(&r.view, ascii)))
         };
         let state = Wanted::fixed(What::State, state);
         let least = if width < cells::NARROW { 8 } else { 12 };

@@ -7,7 +7,7 @@ use crate::print::clean;
 use crate::screens::shared::Shared;
 use crate::widgets::Move;
 use gradtop_view::filter::Filter;
-use gradtop_view::order::by;
+use gradtop_view::order::sort_runs;
 use gradtop_view::runs::{RunId, RunRow};
 use gradtop_view::state::{self, Common};
 
@@ -91,7 +91,7 @@ impl List {
             let views: Vec<_> = group.rows.iter().map(|row| &row.view).collect();
             group.params = state::differing(&views).into_iter().map(str::to_owned).collect();
             group.common = state::common(&views);
-            by(&settings.sort, shared.now, &mut group.rows, |row| &row.view);
+            sort_runs(&settings.sort, shared.now, &mut group.rows, |row| &row.view);
         }
         groups.retain(|g| !g.rows.is_empty());
         let mut lines = Vec::new();

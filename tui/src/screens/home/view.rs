@@ -209,7 +209,7 @@ impl Home {
                 let text = if column.is_sign() {
                     state::sign(view.state, view.certain, theme.ascii())
                 } else {
-                    state::words_in(view, theme.ascii())
+                    state::label_in(view, theme.ascii())
                 };
                 (text, cells::state_style(view.state, theme))
             }

@@ -34,7 +34,7 @@ impl Item {
 /// The state, name and progress of a run in one line.
 pub(crate) fn first(shared: &Shared, view: &View, width: usize) -> Line<'static> {
     let theme = shared.theme;
-    let state = format!(" {}  ", state::words_in(view, theme.ascii()));
+    let state = format!(" {}  ", state::label_in(view, theme.ascii()));
     let mut items = progress(shared, view);
     let name = clean(&view.manifest.run);
     // The least important parts are dropped first; the name stays complete as long as anything can be dropped.
@@ -185,7 +185,7 @@ pub(crate) fn banner(shared: &Shared, row: &RunRow, width: usize, most: usize) -
     let mut out = Vec::new();
     let room = width.saturating_sub(4).max(10);
     if view.seen.is_some() || !view.certain {
-        let far = state::far(view);
+        let far = state::location(view);
         let text = format!("{}; its processes cannot be seen from here.", sentence(&far));
         out.extend(paragraph(&text, room, theme.wait()));
     }

@@ -15,13 +15,13 @@ use crate::screens::actions::ActionResult;
 use crate::screens::effect::{Answer, Task};
 use gradtop_chart::cells::glyphs::Glyphs;
 use gradtop_chart::colour::Colours;
-use gradtop_view::live::engine::Runs;
+use gradtop_view::live::engine::WatchedRuns;
 use gradtop_view::why::{Confidence, Rule, Verdict};
 
 /// The application and its readers, without their threads.
 struct Stage {
     bench: Bench,
-    live: Runs,
+    live: WatchedRuns,
     /// The pending request for the console to grow.
     waits: Option<pane::PaneRequest>,
 }
@@ -29,7 +29,7 @@ struct Stage {
 impl Stage {
     /// Opens the screen of the first run.
     fn on(bench: Bench, specs: &[Spec]) -> Self {
-        let mut stage = Self { bench, live: Runs::new(), waits: None };
+        let mut stage = Self { bench, live: WatchedRuns::new(), waits: None };
         let dirs: Vec<RunDir> = specs.iter().map(|s| stage.bench.make(s)).collect();
         stage.bench.read();
         stage.open(&dirs[0].name());

@@ -11,9 +11,9 @@ use super::{RunData, SeriesFilter, WatchRequest};
 use crate::runs::RunId;
 
 /// Number of samples stored unthinned, over all series.
-const SAMPLES: usize = 2 << 20;
+const MAX_SAMPLES: usize = 2 << 20;
 /// Minimum number of samples stored per series before neighbours are joined.
-const AT_LEAST: usize = 8192;
+const MIN_PER_SERIES: usize = 8192;
 
 /// Reads what the figures need. Also returns what is wrong with files that lack rows.
 ///
@@ -39,9 +39,9 @@ pub(crate) fn read_smoothed(
         smoothing,
         ..WatchRequest::of(RunId::new(run), false)
     };
-    let mut feed = Feed::new(request, SAMPLES);
+    let mut feed = Feed::new(request, MAX_SAMPLES);
     while feed.read_on(Instant::now(), Instant::now() + Duration::from_secs(1))? {
-        feed.set_cap((SAMPLES / feed.held().max(1)).max(AT_LEAST));
+        feed.set_cap((MAX_SAMPLES / feed.series_count().max(1)).max(MIN_PER_SERIES));
     }
     Ok((feed.data(), feed.into_damage()))
 }

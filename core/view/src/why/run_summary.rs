@@ -16,7 +16,7 @@ const TRAINED: &str = "trained_s";
 
 /// The position of a row.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct At {
+pub(super) struct Point {
     pub(super) step: i64,
     pub(super) time_us: i64,
     pub(super) value: f64,
@@ -24,15 +24,15 @@ pub(super) struct At {
 
 /// Points of a series, evenly thinned if there are many.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Track {
-    points: Vec<At>,
+pub(super) struct DownsampledSeries {
+    points: Vec<Point>,
     /// One of this many points is kept; 0 counts as 1.
     stride: u64,
     seen: u64,
 }
 
-impl Track {
-    pub(super) fn push(&mut self, at: At) {
+impl DownsampledSeries {
+    pub(super) fn push(&mut self, at: Point) {
         self.stride = self.stride.max(1);
         if self.seen.is_multiple_of(self.stride) {
             self.points.push(at);
@@ -48,12 +48,12 @@ impl Track {
         }
     }
 
-    pub(super) fn points(&self) -> &[At] {
+    pub(super) fn points(&self) -> &[Point] {
         &self.points
     }
 
     /// Returns the points within a time span, inclusive.
-    pub(super) fn between(&self, from_us: i64, to_us: i64) -> impl Iterator<Item = &At> {
+    pub(super) fn between(&self, from_us: i64, to_us: i64) -> impl Iterator<Item = &Point> {
         self.points.iter().filter(move |p| (from_us..=to_us).contains(&p.time_us))
     }
 
@@ -67,37 +67,37 @@ impl Track {
 
 /// A series logged by the training.
 #[derive(Debug, Clone)]
-pub(super) struct Life {
+pub(super) struct SeriesSummary {
     pub(super) rows: u64,
-    pub(super) first: At,
-    pub(super) last: At,
+    pub(super) first: Point,
+    pub(super) last: Point,
     /// The first non-finite row.
-    pub(super) odd: Option<At>,
+    pub(super) first_non_finite: Option<Point>,
     /// The first row of the non-finite tail.
-    pub(super) odd_since: Option<At>,
+    pub(super) non_finite_since: Option<Point>,
     /// Number of non-finite rows.
-    pub(super) odd_rows: u64,
+    pub(super) non_finite_rows: u64,
     /// The longest times between two rows, in descending order.
     gaps: Vec<(i64, i64)>,
     /// Steps against time, used if nothing more exact is logged.
-    pub(super) track: Track,
+    pub(super) track: DownsampledSeries,
 }
 
-impl Life {
-    fn new(first: At) -> Self {
+impl SeriesSummary {
+    fn new(first: Point) -> Self {
         Self {
             rows: 0,
             first,
             last: first,
-            odd: None,
-            odd_since: None,
-            odd_rows: 0,
+            first_non_finite: None,
+            non_finite_since: None,
+            non_finite_rows: 0,
             gaps: Vec::new(),
-            track: Track::default(),
+            track: DownsampledSeries::default(),
         }
     }
 
-    fn push(&mut self, at: At, track: bool) {
+    fn push(&mut self, at: Point, track: bool) {
         let gap = (self.last.time_us, at.time_us);
         if self.rows > 0 && gap.1 > gap.0 {
             self.note_gap(gap);
@@ -105,11 +105,11 @@ impl Life {
         self.rows += 1;
         self.last = at;
         if at.value.is_finite() {
-            self.odd_since = None;
+            self.non_finite_since = None;
         } else {
-            self.odd_rows += 1;
-            self.odd.get_or_insert(at);
-            self.odd_since.get_or_insert(at);
+            self.non_finite_rows += 1;
+            self.first_non_finite.get_or_insert(at);
+            self.non_finite_since.get_or_insert(at);
         }
         if track {
             self.track.push(at);
@@ -129,24 +129,25 @@ impl Life {
 
 /// What a run's rows say about its health.
 #[derive(Debug, Clone, Default)]
-pub struct Record {
+pub struct RunSummary {
     /// Number of rows of the training itself.
     pub(super) rows: u64,
-    pub(super) series: BTreeMap<SeriesKey, Life>,
+    pub(super) series: BTreeMap<SeriesKey, SeriesSummary>,
     /// Resource usage, by metric without `system/`.
-    pub(super) machine: BTreeMap<String, Track>,
+    pub(super) machine: BTreeMap<String, DownsampledSeries>,
     /// Whether to keep steps against time for all series, for runs that do not log their training time.
     track_all: bool,
 }
 
-impl Record {
+impl RunSummary {
     /// Adds a block of rows of a series.
     fn take(&mut self, slice: &Slice<'_>) {
         let rows = slice.step.iter().zip(slice.time_us).zip(slice.value);
-        let rows = rows.map(|((step, time_us), value)| At { step: *step, time_us: *time_us, value: *value });
+        let rows =
+            rows.map(|((step, time_us), value)| Point { step: *step, time_us: *time_us, value: *value });
         if let Some(name) = slice.key.metric.strip_prefix(SYSTEM) {
             if !self.machine.contains_key(name) {
-                self.machine.insert(name.to_owned(), Track::default());
+                self.machine.insert(name.to_owned(), DownsampledSeries::default());
             }
             if let Some(track) = self.machine.get_mut(name) {
                 rows.for_each(|at| track.push(at));
@@ -155,29 +156,29 @@ impl Record {
         }
         self.rows += slice.step.len() as u64;
         for at in rows {
-            if let Some(life) = self.series.get_mut(slice.key) {
-                life.push(at, self.track_all);
+            if let Some(summary) = self.series.get_mut(slice.key) {
+                summary.push(at, self.track_all);
             } else {
-                let mut life = Life::new(at);
-                life.push(at, self.track_all);
-                self.series.insert(slice.key.clone(), life);
+                let mut summary = SeriesSummary::new(at);
+                summary.push(at, self.track_all);
+                self.series.insert(slice.key.clone(), summary);
             }
         }
     }
 
     /// Returns the series with the most rows.
-    pub(super) fn densest(&self) -> Option<&Life> {
-        self.series.values().max_by_key(|life| life.rows)
+    pub(super) fn densest(&self) -> Option<&SeriesSummary> {
+        self.series.values().max_by_key(|summary| summary.rows)
     }
 
     /// Returns the last row.
-    pub(super) fn last(&self) -> Option<(&SeriesKey, At)> {
-        self.series.iter().map(|(key, life)| (key, life.last)).max_by_key(|(_, at)| at.time_us)
+    pub(super) fn last(&self) -> Option<(&SeriesKey, Point)> {
+        self.series.iter().map(|(key, summary)| (key, summary.last)).max_by_key(|(_, at)| at.time_us)
     }
 
     /// Returns seconds of training against time; empty if the run does not log them.
-    pub(super) fn trained(&self) -> &[At] {
-        self.machine.get(TRAINED).map_or(&[], Track::points)
+    pub(super) fn trained(&self) -> &[Point] {
+        self.machine.get(TRAINED).map_or(&[], DownsampledSeries::points)
     }
 
     /// Returns the seconds it had trained at a time. Pauses, sleep of the machine and the time between an end and a
@@ -195,30 +196,30 @@ impl Record {
 
     /// Returns the longest training time between two rows of its densest series, in seconds.
     pub(super) fn longest_gap(&self) -> Option<f64> {
-        let life = self.densest()?;
+        let summary = self.densest()?;
         let wall = |g: &(i64, i64)| (g.1 - g.0) as f64 / 1e6;
         let trained =
             |g: &(i64, i64)| Some((self.trained_at(g.1)? - self.trained_at(g.0)?).clamp(0.0, wall(g)));
         // Gaps that were not kept are shorter than the last one that was.
-        let unseen = life.gaps.get(GAPS - 1).map_or(0.0, wall);
-        Some(life.gaps.iter().filter_map(trained).fold(unseen, f64::max))
+        let unseen = summary.gaps.get(GAPS - 1).map_or(0.0, wall);
+        Some(summary.gaps.iter().filter_map(trained).fold(unseen, f64::max))
     }
 }
 
-/// Reads a run's rows into a [`Record`], each once.
+/// Reads a run's rows into a [`RunSummary`], each once.
 #[derive(Debug)]
 pub struct Reader {
     run: RunDir,
     tailer: Tailer,
     restarts: u64,
-    record: Record,
+    summary: RunSummary,
 }
 
 impl Reader {
     /// Creates a reader at the start. If `imported`, rows say nothing about a machine.
     pub fn new(run: &RunDir, imported: bool) -> Self {
-        let record = Record { track_all: imported, ..Record::default() };
-        Self { run: run.clone(), tailer: Tailer::new(run), restarts: 0, record }
+        let summary = RunSummary { track_all: imported, ..RunSummary::default() };
+        Self { run: run.clone(), tailer: Tailer::new(run), restarts: 0, summary }
     }
 
     /// Returns the run.
@@ -231,16 +232,16 @@ impl Reader {
         let restarts = self.tailer.look_back()?;
         if restarts != self.restarts {
             self.restarts = restarts;
-            self.record = Record { track_all: self.record.track_all, ..Record::default() };
+            self.summary = RunSummary { track_all: self.summary.track_all, ..RunSummary::default() };
         }
-        let record = &mut self.record;
-        self.tailer.poll_slices(budget, |slice| record.take(&slice))?;
+        let summary = &mut self.summary;
+        self.tailer.poll_slices(budget, |slice| summary.take(&slice))?;
         Ok(self.tailer.at_end())
     }
 
     /// Returns the summary.
-    pub fn record(&self) -> &Record {
-        &self.record
+    pub fn summary(&self) -> &RunSummary {
+        &self.summary
     }
 
     /// Returns files that could not be read completely.

@@ -36,7 +36,7 @@ struct Zoom {
     complete: bool,
 }
 
-pub(super) struct Growing {
+pub(super) struct LiveSeries {
     pub(super) key: Arc<SeriesKey>,
     unit: Option<Arc<str>>,
     raw: Pyramid,
@@ -51,7 +51,7 @@ pub(super) struct Growing {
     published: Option<Arc<SeriesSnapshot>>,
 }
 
-impl Growing {
+impl LiveSeries {
     pub(super) fn new(key: SeriesKey, unit: Option<&str>, cap: usize, weight: f64) -> Self {
         Self {
             key: Arc::new(key),
@@ -104,7 +104,7 @@ impl Growing {
                 sum: value(mean) * f64::from(n),
                 n,
                 finite: if bounded { n } else { 0 },
-                flags: if bounded { 0 } else { flag::FIRST_ODD | flag::LAST_ODD },
+                flags: if bounded { 0 } else { flag::FIRST_NON_FINITE | flag::LAST_NON_FINITE },
             });
         }
         self.outline = Some(pyramid);

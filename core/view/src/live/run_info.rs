@@ -14,29 +14,29 @@ use gradtop_store::{
 use super::WatchRequest;
 
 /// How often files of a live run are checked.
-const LOOK_EVERY: Duration = Duration::from_millis(400);
+const CHECK_EVERY: Duration = Duration::from_millis(400);
 
 /// Identifies a version of a file or folder.
-type Version = Option<(u64, SystemTime)>;
+type FileVersion = Option<(u64, SystemTime)>;
 
 /// Versions of what may grow after a run's end: rows, tables, console and events.
-pub(super) type Written = [Version; 4];
+pub(super) type FileVersions = [FileVersion; 4];
 
 /// Returns the current versions.
-pub(super) fn written(run: &RunDir) -> Written {
+pub(super) fn file_versions(run: &RunDir) -> FileVersions {
     [run.metrics(), run.tables(), run.console(), run.events()].map(|path| version(run, &path))
 }
 
-fn version(run: &RunDir, path: &Path) -> Version {
+fn version(run: &RunDir, path: &Path) -> FileVersion {
     let entry = inside::entry(run, path).ok()?;
     Some((entry.len, entry.modified))
 }
 
 /// A table with its version and which steps were read.
-type Held = (Option<((u64, SystemTime), Steps)>, Arc<Result<Table, String>>);
+type CachedTable = (Option<((u64, SystemTime), Steps)>, Arc<Result<Table, String>>);
 
 #[derive(Default)]
-pub(super) struct About {
+pub(super) struct RunInfo {
     pub(super) keys: Arc<Vec<(SeriesKey, Option<String>)>>,
     pub(super) names: Arc<BTreeSet<String>>,
     pub(super) figures: Arc<Vec<Figure>>,
@@ -44,19 +44,19 @@ pub(super) struct About {
     pub(super) started_us: Option<i64>,
     pub(super) pauses: Arc<Vec<(i64, i64)>>,
     pub(super) resumes: Arc<Vec<(i64, i64)>>,
-    tables: BTreeMap<String, Held>,
+    tables: BTreeMap<String, CachedTable>,
     pub(super) table_names: Arc<Vec<String>>,
     /// The kind of run, once its manifest was read.
     kind: Option<Kind>,
-    series: Version,
-    events: Version,
-    figure_file: Version,
+    series: FileVersion,
+    events: FileVersion,
+    figure_file: FileVersion,
     /// What is wrong with the declared figures.
-    pub(super) figures_wrong: Option<String>,
+    pub(super) figures_error: Option<String>,
     looked: Option<Instant>,
 }
 
-impl About {
+impl RunInfo {
     /// Checks the files if it is time to, or `now_or_never`. Returns whether anything changed.
     pub(super) fn look(
         &mut self,
@@ -65,7 +65,7 @@ impl About {
         fresh: bool,
         now: Instant,
     ) -> Result<bool, StoreError> {
-        if !fresh && self.looked.is_some_and(|l| now.saturating_duration_since(l) < LOOK_EVERY) {
+        if !fresh && self.looked.is_some_and(|l| now.saturating_duration_since(l) < CHECK_EVERY) {
             return Ok(false);
         }
         self.looked = Some(now);
@@ -91,7 +91,7 @@ impl About {
                 Ok(figures) => (figures, None),
                 Err(e) => (Vec::new(), Some(e.to_string())),
             };
-            (self.figures, self.figures_wrong) = (Arc::new(figures), wrong);
+            (self.figures, self.figures_error) = (Arc::new(figures), wrong);
             changed = true;
         }
         let events = version(run, &run.events());
