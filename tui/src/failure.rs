@@ -10,7 +10,8 @@ pub(crate) const ERROR: i32 = 1;
 pub(crate) const USAGE: i32 = 2;
 
 /// An error with a hint what to do.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
 pub(crate) struct Failure {
     message: String,
     help: Option<String>,
@@ -44,14 +45,6 @@ impl Failure {
         self
     }
 }
-
-impl std::fmt::Display for Failure {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl std::error::Error for Failure {}
 
 /// A TOML error in one line; the library's own message takes four.
 pub(crate) fn toml_error(text: &str, error: &toml::de::Error) -> String {

@@ -24,7 +24,6 @@ const BASE: [&str; 16] = [
 pub(crate) type Row = Vec<(char, Look)>;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-#[expect(clippy::struct_excessive_bools, reason = "they are the independent attributes of a terminal's cell")]
 pub(crate) struct Look {
     front: Option<String>,
     back: Option<String>,

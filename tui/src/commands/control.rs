@@ -36,7 +36,6 @@ pub(crate) struct Checkpoint {
 }
 
 #[derive(Debug, clap::Args)]
-#[allow(clippy::struct_excessive_bools, reason = "they are flags of a command line")]
 pub(crate) struct Stop {
     #[command(flatten)]
     runs: Selection,

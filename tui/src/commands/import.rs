@@ -18,7 +18,6 @@ use gradtop_chart::number;
                         trainer_state.json of Hugging Face. Of a folder, each folder in it that has such files becomes a \
                         run. Importing the same path again takes what is new."
 )]
-#[allow(clippy::struct_excessive_bools, reason = "they are flags of a command line")]
 pub(crate) struct Args {
     /// The file or folder
     path: PathBuf,

@@ -14,6 +14,7 @@ use crate::failure::Failure;
 use crate::list_view::{self, ListView};
 use crate::print::table::{Table, Words};
 use crate::print::{self, clean};
+use crate::widgets::progress_bar;
 use gradtop_chart::cells::align::Align;
 use gradtop_chart::cells::text::{fit_ends, width_of};
 use gradtop_chart::cells::theme::Ink;
@@ -197,7 +198,6 @@ fn cell(view: &View, name: &str, now: Timestamp) -> Words {
 
 /// What the table of an experiment shows.
 #[derive(Default)]
-#[expect(clippy::struct_excessive_bools, reason = "each is dropped on its own")]
 struct GroupTable<'a> {
     parameters: Vec<&'a str>,
     /// Where each run ran.
@@ -317,26 +317,15 @@ fn narrow() -> Option<usize> {
 
 /// A progress bar of ten cells.
 fn bar(done: u64, total: u64) -> String {
-    format!("{} ", blocks(done as f64 / total.max(1) as f64, 10, print::ascii()))
-}
-
-/// A bar of `cells` cells, drawn in eighths of a cell.
-fn blocks(share: f64, cells: usize, ascii: bool) -> String {
-    let eighths = (share.clamp(0.0, 1.0) * cells as f64 * 8.0).floor() as usize;
-    let (full, part) = (eighths / 8, eighths % 8);
-    if ascii {
-        return format!("{}{}", "#".repeat(full), ".".repeat(cells - full));
-    }
-    let partial = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"][part];
-    let empty = cells - full - usize::from(part > 0);
-    format!("{}{partial}{}", "█".repeat(full), "░".repeat(empty))
+    let (full, empty) = progress_bar(done, total.max(1), 10, print::ascii());
+    format!("{full}{empty} ")
 }
 
 #[cfg(test)]
 mod tests {
     use gradtop_store::{State, View};
 
-    use super::{GroupTable, blocks};
+    use super::GroupTable;
     use crate::app::testing::{Bench, run};
 
     #[test]
@@ -356,16 +345,7 @@ mod tests {
         let bench = Bench::of(vec![run("fit", "a", 1).at(State::Stopped, 2_000), run("fit", "b", 2)]);
         let views: Vec<&View> = bench.app.shared.runs.rows.iter().map(|row| &row.view).collect();
         let lines = GroupTable { bars: true, ..GroupTable::default() }.table(&views).lines(0);
-        let begins = |line: &String| line.chars().position(|c| "█░▏▎▍▌▋▊▉#.".contains(c));
+        let begins = |line: &String| line.chars().position(|c| "█░▏▎▍▌▋▊▉#-".contains(c));
         assert!(begins(&lines[1]).is_some() && begins(&lines[1]) == begins(&lines[2]), "{lines:#?}");
-    }
-
-    #[test]
-    fn a_bar_is_full_only_at_the_end() {
-        assert_eq!(blocks(0.0, 4, false), "░░░░");
-        assert_eq!(blocks(0.40, 4, false), "█▌░░");
-        assert_eq!(blocks(0.999, 4, false), "███▉");
-        assert_eq!(blocks(1.0, 4, false), "████");
-        assert_eq!(blocks(0.76, 10, true), "#######...");
     }
 }

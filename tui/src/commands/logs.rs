@@ -18,7 +18,6 @@ use gradtop_chart::number;
 use gradtop_view::{events, state};
 
 #[derive(Debug, clap::Args)]
-#[allow(clippy::struct_excessive_bools, reason = "each is an option of the command line")]
 pub(crate) struct Args {
     /// The run
     #[arg(default_value = "last")]

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use clap::ValueEnum;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use gradtop_chart::{Chart, Figure, Points, Shape, cells};
 use gradtop_store::View;
@@ -58,8 +57,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FROM..TO", value_parser = part, allow_hyphen_values = true)]
     range: Option<(f64, f64)>,
     /// Scale of the y axis
-    #[arg(long, value_enum)]
-    scale: Option<Vertical>,
+    #[arg(long, value_parser = scale())]
+    scale: Option<Scale>,
     /// Width in characters [default: the terminal's, else 100]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(20..=1000))]
     width: Option<u16>,
@@ -74,16 +73,17 @@ pub(crate) struct Args {
     json: bool,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Vertical {
-    Linear,
-    Log,
-    Log2,
-    Symlog,
-}
-
 fn axis() -> impl TypedValueParser<Value = Align> {
     PossibleValuesParser::new(Align::ALL.map(Align::key)).map(|word| Align::named(&word).unwrap_or_default())
+}
+
+fn scale() -> impl TypedValueParser<Value = Scale> {
+    const ALL: [(&str, Scale); 4] =
+        [("linear", Scale::Linear), ("log", Scale::Log), ("log2", Scale::Log2), ("symlog", Scale::Symlog)];
+    let named = |word: String| {
+        ALL.into_iter().find(|(name, _)| *name == word).map_or(Scale::Linear, |(_, scale)| scale)
+    };
+    PossibleValuesParser::new(ALL.map(|(name, _)| name)).map(named)
 }
 
 fn weight(text: &str) -> Result<f64, String> {
@@ -269,15 +269,9 @@ fn chosen(view: &View, names: &[String]) -> Result<Vec<Declared>> {
 }
 
 /// Applies `--scale`.
-fn scaled(figure: &mut Declared, scale: Option<Vertical>) {
-    let Some(scale) = scale else { return };
+fn scaled(figure: &mut Declared, scale: Option<Scale>) {
     for panel in &mut figure.panels {
-        panel.y.scale = match scale {
-            Vertical::Linear => Scale::Linear,
-            Vertical::Log => Scale::Log,
-            Vertical::Log2 => Scale::Log2,
-            Vertical::Symlog => Scale::Symlog,
-        };
+        panel.y.scale = scale.unwrap_or(panel.y.scale);
     }
 }
 

@@ -28,7 +28,6 @@ const SEPARATOR: char = '\u{1f}';
 /// Height of a plot if the terminal's is unknown.
 const LINES: usize = 30;
 
-#[expect(clippy::struct_excessive_bools, reason = "they are independent options")]
 #[derive(Debug, clap::Args)]
 #[command(
     group(clap::ArgGroup::new("form").args(["csv", "json", "md", "parquet", "plot"])),

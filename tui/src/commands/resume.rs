@@ -17,7 +17,6 @@ use crate::print::{self, clean};
 use gradtop_view::state;
 
 #[derive(Debug, clap::Args)]
-#[allow(clippy::struct_excessive_bools, reason = "they are flags of a command line")]
 pub(crate) struct Args {
     #[command(flatten)]
     runs: Selection,

@@ -41,7 +41,6 @@ const PLAIN_EVERY: Duration = Duration::from_secs(30);
                         Exit codes: 0 all finished, 1 one failed or could not be started, 2 usage, 3 stopped, 4 one crashed, 5 left \
                         running."
 )]
-#[expect(clippy::struct_excessive_bools, reason = "they are independent switches of a command line")]
 pub(crate) struct Args {
     /// Preset of every experiment, such as quick (minutes), default or full (hours) [default: default]
     #[arg(long, value_name = "NAME")]

@@ -8,7 +8,7 @@ const STYLE: &str = include_str!("style.css");
 
 /// Renders the page.
 pub(crate) fn page(document: &Document) -> String {
-    let mut out = Page(format!(
+    let mut out = format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\"/>\n\
@@ -16,30 +16,25 @@ pub(crate) fn page(document: &Document) -> String {
         env!("CARGO_PKG_VERSION"),
         escape(&document.title),
         dark()
-    ));
-    out.put(&format!(
+    );
+    out.push_str(&format!(
         "<header>\n<h1>{}</h1>\n<p>{}</p>\n</header>\n",
         escape(&document.title),
         spans(&document.lead)
     ));
     summary(&mut out, &document.summary);
-    out.put("<nav aria-label=\"Contents\">\n<h2>Contents</h2>\n<ul>\n");
+    out.push_str("<nav aria-label=\"Contents\">\n<h2>Contents</h2>\n<ul>\n");
     for (level, id, words) in document.contents() {
-        out.put(&format!("<li class=\"l{level}\"><a href=\"#{}\">{}</a></li>\n", escape(id), escape(words)));
+        out.push_str(&format!(
+            "<li class=\"l{level}\"><a href=\"#{}\">{}</a></li>\n",
+            escape(id),
+            escape(words)
+        ));
     }
-    out.put("</ul>\n</nav>\n<main>\n");
+    out.push_str("</ul>\n</nav>\n<main>\n");
     blocks(&mut out, &document.blocks);
-    out.put("</main>\n</body>\n</html>\n");
-    out.0
-}
-
-/// An HTML page under construction.
-struct Page(String);
-
-impl Page {
-    fn put(&mut self, text: &str) {
-        self.0.push_str(text);
-    }
+    out.push_str("</main>\n</body>\n</html>\n");
+    out
 }
 
 /// Shorter cells are not wrapped.
@@ -61,65 +56,65 @@ fn dark() -> String {
     format!("@media screen and (prefers-color-scheme: dark) {{\n{series}}}\n")
 }
 
-fn blocks(out: &mut Page, blocks: &[Block]) {
+fn blocks(out: &mut String, blocks: &[Block]) {
     for block in blocks {
         one(out, block);
-        out.put("\n");
+        out.push_str("\n");
     }
 }
 
-fn one(out: &mut Page, block: &Block) {
+fn one(out: &mut String, block: &Block) {
     match block {
         Block::Heading { level, id, words } => {
-            out.put(&format!("<h{level} id=\"{}\">{}</h{level}>", escape(id), escape(words)));
+            out.push_str(&format!("<h{level} id=\"{}\">{}</h{level}>", escape(id), escape(words)));
         }
-        Block::Text(words) => out.put(&format!("<p>{}</p>", spans(words))),
-        Block::Quote { who, words } => out.put(&format!(
+        Block::Text(words) => out.push_str(&format!("<p>{}</p>", spans(words))),
+        Block::Quote { who, words } => out.push_str(&format!(
             "<blockquote><p><span class=\"who\">{}:</span> {}</p></blockquote>",
             escape(who),
             words.lines().map(escape).collect::<Vec<_>>().join("<br/>")
         )),
         Block::Found { claims, source } => {
-            out.put("<section class=\"found\"><h4>Found</h4>\n<ul>\n");
+            out.push_str("<section class=\"found\"><h4>Found</h4>\n<ul>\n");
             for claim in claims {
                 full_claim(out, claim);
             }
-            out.put(&format!("</ul>\n{}</section>", source_of(source)));
+            out.push_str(&format!("</ul>\n{}</section>", source_of(source)));
         }
         Block::Command(words) | Block::Output(words) => {
             let lines: Vec<String> = words.lines().map(escape).collect();
-            out.put(&format!("<pre><code>{}</code></pre>", lines.join("\n")));
+            out.push_str(&format!("<pre><code>{}</code></pre>", lines.join("\n")));
         }
         Block::Missing(words) => {
-            out.put(&format!("<p class=\"missing\"><strong>Missing.</strong> {}</p>", spans(words)));
+            out.push_str(&format!("<p class=\"missing\"><strong>Missing.</strong> {}</p>", spans(words)));
         }
-        Block::Alert(words) => out.put(&format!("<p class=\"missing\">{}</p>", spans(words))),
+        Block::Alert(words) => out.push_str(&format!("<p class=\"missing\">{}</p>", spans(words))),
         Block::Facts(facts) => {
-            out.put("<dl>\n");
+            out.push_str("<dl>\n");
             for (name, words) in facts {
-                out.put(&format!("<dt>{}</dt><dd>{}</dd>\n", escape(name), spans(words)));
+                out.push_str(&format!("<dt>{}</dt><dd>{}</dd>\n", escape(name), spans(words)));
             }
-            out.put("</dl>");
+            out.push_str("</dl>");
         }
         Block::Table { head, rows, source } => table(out, head, rows, source),
         Block::Figure(drawn) => figure(out, drawn),
         Block::More { summary, blocks: inner } => {
-            out.put(&format!("<details><summary>{}</summary>\n", escape(summary)));
+            out.push_str(&format!("<details><summary>{}</summary>\n", escape(summary)));
             blocks(out, inner);
-            out.put("</details>");
+            out.push_str("</details>");
         }
     }
 }
 
-fn table(out: &mut Page, head: &[(String, bool)], rows: &[Vec<Vec<Span>>], source: &[Span]) {
-    out.put("<div class=\"wide\"><table>\n<thead><tr>");
+fn table(out: &mut String, head: &[(String, bool)], rows: &[Vec<Vec<Span>>], source: &[Span]) {
+    out.push_str("<div class=\"wide\"><table>\n<thead><tr>");
     for (name, number) in head {
         let class = if *number { " class=\"n\"" } else { "" };
-        out.put(&format!("<th{class}>{}</th>", escape(name)));
+        out.push_str(&format!("<th{class}>{}</th>", escape(name)));
     }
-    out.put("</tr></thead>\n<tbody>\n");
+    out.push_str("</tr></thead>\n<tbody>\n");
     for row in rows {
-        out.put("<tr>");
+        out.push_str("<tr>");
         for (cell, (_, number)) in row.iter().zip(head) {
             // Wide tables scroll; only long texts are wrapped.
             let class = match cell.iter().map(|span| span.words().chars().count()).sum::<usize>() {
@@ -127,15 +122,15 @@ fn table(out: &mut Page, head: &[(String, bool)], rows: &[Vec<Vec<Span>>], sourc
                 0..=SHORT => "short",
                 _ => "long",
             };
-            out.put(&format!("<td class=\"{class}\">{}</td>", spans(cell)));
+            out.push_str(&format!("<td class=\"{class}\">{}</td>", spans(cell)));
         }
-        out.put("</tr>\n");
+        out.push_str("</tr>\n");
     }
-    out.put(&format!("</tbody></table></div>\n{}", source_of(source)));
+    out.push_str(&format!("</tbody></table></div>\n{}", source_of(source)));
 }
 
-fn figure(out: &mut Page, drawn: &Drawn) {
-    out.put(&format!(
+fn figure(out: &mut String, drawn: &Drawn) {
+    out.push_str(&format!(
         "<figure id=\"{}\">\n{}<figcaption><strong>{}{}</strong> {}\n{}</figcaption>\n</figure>",
         escape(&drawn.name),
         drawn.inline,
@@ -147,14 +142,14 @@ fn figure(out: &mut Page, drawn: &Drawn) {
 }
 
 /// Renders the summary, a line per finding.
-fn summary(out: &mut Page, summary: &Summary) {
+fn summary(out: &mut String, summary: &Summary) {
     if summary.lines.is_empty() {
         return;
     }
-    out.put("<section class=\"summary\" aria-label=\"Summary\">\n<h2>Summary</h2>\n<ol>\n");
+    out.push_str("<section class=\"summary\" aria-label=\"Summary\">\n<h2>Summary</h2>\n<ol>\n");
     for finding in &summary.lines {
         let of = finding.of.as_ref().map(|of| format!("{} ", spans(std::slice::from_ref(of))));
-        out.put(&format!(
+        out.push_str(&format!(
             "<li>{}{}{}{}</li>\n",
             strength(&finding.claim.strength),
             of.unwrap_or_default(),
@@ -162,12 +157,12 @@ fn summary(out: &mut Page, summary: &Summary) {
             part("caution", "Caution", &finding.claim.caution, "span"),
         ));
     }
-    out.put(&format!("</ol>\n{}</section>\n", source_of(&summary.rest())));
+    out.push_str(&format!("</ol>\n{}</section>\n", source_of(&summary.rest())));
 }
 
 /// Renders a claim with its evidence and limits.
-fn full_claim(out: &mut Page, claim: &Claim) {
-    out.put(&format!(
+fn full_claim(out: &mut String, claim: &Claim) {
+    out.push_str(&format!(
         "<li>{}{}{}{}</li>\n",
         strength(&claim.strength),
         statement(claim),

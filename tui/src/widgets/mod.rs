@@ -12,6 +12,6 @@ mod spark;
 pub(crate) use chart::{ChartCache, ChartCell, Turn, Turns};
 pub(crate) use input::{Edit, Input};
 pub(crate) use lines::{lines, paragraph, said, typed};
-pub(crate) use progress::ProgressBar;
+pub(crate) use progress::progress_bar;
 pub(crate) use scroll::{Move, Scroll, around};
-pub(crate) use spark::Sparkline;
+pub(crate) use spark::sparkline;

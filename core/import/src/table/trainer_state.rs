@@ -31,7 +31,6 @@ struct Open {
 
 /// The scanner's position in the file.
 #[derive(Debug, Clone, Copy, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "they are independent of each other")]
 struct Scan {
     depth: usize,
     in_text: bool,

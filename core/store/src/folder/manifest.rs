@@ -307,7 +307,6 @@ pub enum Goal {
 
 /// A metric declared by its experiment.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[allow(clippy::struct_excessive_bools, reason = "they are independent flags of a declaration")]
 pub struct MetricInfo {
     /// Its name.
     pub name: String,

@@ -4,7 +4,6 @@ use gradtop_store::State;
 
 use gradtop_chart::cells::align::{Align, pad, pad_left};
 use gradtop_chart::cells::text::{fit_ends, width_of};
-use gradtop_chart::cells::theme::Theme;
 use gradtop_view::runs::RunRow;
 use gradtop_view::state;
 
@@ -13,11 +12,6 @@ pub(super) const MARKS: u16 = 3;
 
 /// In narrower lists, states are shown as signs only.
 pub(super) const NARROW: u16 = 60;
-
-/// The style of a state.
-pub(super) fn state_style(state: State, theme: Theme) -> ratatui::style::Style {
-    theme.ink(state::ink(state))
-}
 
 /// Columns before the decimal point of a value.
 pub(super) const BEFORE_POINT: usize = 4;

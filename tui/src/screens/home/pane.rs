@@ -9,7 +9,7 @@ use super::Home;
 use super::list::Line;
 use crate::print::clean;
 use crate::screens::shared::Shared;
-use crate::widgets::{ChartCell, Sparkline};
+use crate::widgets::{ChartCell, sparkline};
 use gradtop_chart::cells::text::{fit, fit_ends, width_of, wrap};
 use gradtop_chart::number;
 use gradtop_view::clock::moment_at;
@@ -64,7 +64,8 @@ impl Home {
         let values = series.spark(usize::from(area.width) * 2);
         let style = if run.live() { shared.theme.text() } else { shared.theme.past() };
         let log = headline.info.is_some_and(|i| i.log);
-        Sparkline::new(&values, shared.theme.glyphs).log(log).style(style).render(area, buffer);
+        let width = usize::from(area.width);
+        buffer.set_stringn(area.x, area.y, sparkline(&values, log, shared.theme.glyphs, width), width, style);
     }
 
     /// Draws the pane: the chart on the left, and the details on the right or below.

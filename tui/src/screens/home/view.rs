@@ -13,14 +13,13 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line as Text, Span};
-use ratatui::widgets::Widget as _;
 
 use super::columns::{Column, Columns, What};
 use super::list::{Group, Line};
 use super::{Home, cells};
 use crate::print::clean;
 use crate::screens::shared::Shared;
-use crate::widgets::{self, ProgressBar};
+use crate::widgets::{self, progress_bar};
 use gradtop_chart::cells::align::Align;
 use gradtop_chart::cells::text::{apart, fit, fit_ends, width_of, wrap};
 use gradtop_view::filter::PARAM;
@@ -211,7 +210,7 @@ impl Home {
                 } else {
                     state::label_in(view, theme.ascii())
                 };
-                (text, cells::state_style(view.state, theme))
+                (text, theme.ink(state::ink(view.state)))
             }
             What::Name => {
                 if state::alert(&run.view).is_some() {
@@ -223,11 +222,10 @@ impl Home {
             }
             What::Bar => {
                 if let Some((done, total)) = state::progress(&run.view) {
-                    let area = Rect { x, y, width: column.width as u16, height: 1 };
-                    let full = if live { theme.good() } else { theme.past() };
-                    ProgressBar::new(done, total, theme.ascii())
-                        .styles(full, theme.dim())
-                        .render(area, buffer);
+                    let (full, empty) = progress_bar(done, total, column.width, theme.ascii());
+                    let style = if live { theme.good() } else { theme.past() };
+                    let (x, _) = buffer.set_stringn(x, y, full, column.width, style);
+                    buffer.set_string(x, y, empty, theme.dim());
                 }
                 return;
             }

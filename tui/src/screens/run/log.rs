@@ -16,11 +16,12 @@ use gradtop_chart::number;
 /// The most columns of the search text shown.
 const LONGEST: usize = 40;
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Log {
     window: Window,
-    wrap: bool,
-    /// The first visible column, if lines are not wrapped.
+    /// Long lines are cut, not wrapped.
+    cut: bool,
+    /// The first visible column, if lines are cut.
     left: usize,
     /// The search that is being typed.
     typed: Option<Input>,
@@ -34,29 +35,11 @@ pub(crate) struct Log {
     outcome: Option<String>,
 }
 
-impl Default for Log {
-    fn default() -> Self {
-        Self {
-            window: Window::default(),
-            wrap: true,
-            left: 0,
-            typed: None,
-            needle: String::new(),
-            search: None,
-            found: None,
-            outcome: None,
-        }
-    }
-}
-
-/// The rows of the log: all but the status line.
-fn shape(wrap: bool, (width, height): (usize, usize)) -> Shape {
-    Shape { width: width.saturating_sub(2).max(1), height: height.saturating_sub(1).max(1), wrap }
-}
-
 impl Log {
-    fn shape(&self, size: (usize, usize)) -> Shape {
-        shape(self.wrap, size)
+    /// The rows of the log: all but the status line.
+    fn shape(&self, (width, height): (usize, usize)) -> Shape {
+        let (width, height) = (width.saturating_sub(2).max(1), height.saturating_sub(1).max(1));
+        Shape { width, height, wrap: !self.cut }
     }
 
     /// What to read next.
@@ -125,13 +108,13 @@ impl Log {
 
     /// Toggles wrapping of long lines.
     pub(crate) fn toggle_wrap(&mut self) {
-        self.wrap = !self.wrap;
+        self.cut = !self.cut;
         self.left = 0;
     }
 
-    /// Scrolls to the right, if lines are not wrapped.
+    /// Scrolls to the right, if lines are cut.
     pub(crate) fn sideways(&mut self, by: isize) {
-        if !self.wrap {
+        if self.cut {
             self.left = self.left.saturating_add_signed(by).min(line::LONGEST);
         }
     }
@@ -261,7 +244,7 @@ impl Log {
         }
         let mut parts = vec![number::bytes(self.window.total())];
         parts.push(if self.window.follows() { "following" } else { "scrolled back, f to follow" }.to_owned());
-        if !self.wrap {
+        if self.cut {
             parts.push("no wrap".to_owned());
         }
         if let Some(search) = &self.search {

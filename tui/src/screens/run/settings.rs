@@ -39,7 +39,6 @@ impl Settings {
 /// How the runs of an experiment are displayed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-#[expect(clippy::struct_excessive_bools, reason = "they are independent switches")]
 pub(crate) struct Look {
     /// The number of columns; `None`: as many as fit.
     pub(crate) columns: Option<u8>,

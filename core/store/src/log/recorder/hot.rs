@@ -74,7 +74,6 @@ struct Latest {
 }
 
 /// State shared by the training thread and the writer, under one lock that is held only briefly.
-#[allow(clippy::struct_excessive_bools, reason = "they are independent of each other")]
 pub(super) struct Hot {
     current: Chunk,
     full: VecDeque<Chunk>,

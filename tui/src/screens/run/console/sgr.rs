@@ -11,7 +11,6 @@ pub(crate) enum Hue {
 
 /// The style of characters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[allow(clippy::struct_excessive_bools, reason = "they are the independent attributes of a terminal's cell")]
 pub(crate) struct Look {
     /// The foreground; `None` is the terminal's default.
     pub(crate) front: Option<Hue>,
