@@ -13,6 +13,7 @@ use gradtop_data::{DataError, Dataset, PartFile};
 use ureq::Agent;
 
 use crate::failure::Failure;
+use crate::files::Cannot as _;
 
 /// The progress of a download.
 pub(crate) enum Event<'a> {
@@ -47,7 +48,7 @@ pub(crate) fn fetch(
     mirrors: &[String],
     told: &mut dyn FnMut(Event<'_>),
 ) -> Result<PathBuf> {
-    fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
+    fs::create_dir_all(dir).cannot("create", &dir)?;
     let mut part = Part::open(dir, file.name)?;
     let mut failures = Vec::new();
     for mirror in mirrors {
@@ -87,7 +88,7 @@ impl Part {
     fn open(dir: &Path, name: &str) -> Result<Self> {
         let path = dir.join(format!(".{name}.part"));
         let file = File::options().read(true).write(true).create(true).truncate(false).open(&path);
-        let file = file.with_context(|| format!("cannot write {}", path.display()))?;
+        let file = file.cannot("write", &path)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
@@ -96,19 +97,19 @@ impl Part {
                     .into());
             }
             Err(TryLockError::Error(error)) => {
-                return Err(error).with_context(|| format!("cannot lock {}", path.display()));
+                return Err(error).cannot("lock", &path);
             }
         }
         Ok(Self { from: dir.join(format!(".{name}.part.from")), path, file })
     }
 
     fn length(&self) -> Result<u64> {
-        Ok(self.file.metadata().with_context(|| format!("cannot read {}", self.path.display()))?.len())
+        Ok(self.file.metadata().cannot("read", &self.path)?.len())
     }
 
     fn empty(&mut self) -> Result<()> {
         fs::remove_file(&self.from).ok();
-        self.file.set_len(0).with_context(|| format!("cannot write {}", self.path.display()))
+        self.file.set_len(0).cannot("write", &self.path)
     }
 
     /// The origin of the existing bytes: URL and entity tag.
@@ -141,7 +142,7 @@ impl Part {
                 Answer::Broken(_) => continue,
                 Answer::Whole => {}
             }
-            self.file.sync_all().with_context(|| format!("cannot write {}", self.path.display()))?;
+            self.file.sync_all().cannot("write", &self.path)?;
             match gradtop_data::check(dataset, file, &self.path) {
                 Ok(_) => return Ok(Ok(())),
                 Err(DataError::Damaged { message, .. }) => {
@@ -193,8 +194,7 @@ impl Part {
             }
             code => return Ok(Answer::Refused(format!("the server answered {code}"))),
         };
-        fs::write(&self.from, format!("{url}\n{tag}\n"))
-            .with_context(|| format!("cannot write {}", self.from.display()))?;
+        fs::write(&self.from, format!("{url}\n{tag}\n")).cannot("write", &self.from)?;
         let total = length.map(|length| at + length);
         self.receive(response.into_body().into_reader(), at, total, most, told)
     }
@@ -241,7 +241,7 @@ impl Part {
     }
 
     fn finish(self, target: &Path) -> Result<PathBuf> {
-        fs::rename(&self.path, target).with_context(|| format!("cannot write {}", target.display()))?;
+        fs::rename(&self.path, target).cannot("write", &target)?;
         fs::remove_file(&self.from).ok();
         Ok(target.to_owned())
     }

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use gradtop_chart::{Figure, csv, png, svg};
 
 use crate::failure::Failure;
-use crate::files::is_stdout;
+use crate::files::{Cannot as _, is_stdout};
 use crate::print::{self, clean};
 
 /// The format of an exported drawing.
@@ -64,8 +64,7 @@ pub(crate) fn write_all(charts: &[(String, Figure)], files: &[(Format, &Path)]) 
             match format {
                 _ if !is_stdout(file) => {
                     let file = suffixed(file, &suffix);
-                    std::fs::write(&file, bytes)
-                        .with_context(|| format!("cannot write {}", file.display()))?;
+                    std::fs::write(&file, bytes).cannot("write", &file)?;
                     say(&format!("wrote {}", print::short(&file)));
                 }
                 Format::Png if !print::binary(&bytes) => {

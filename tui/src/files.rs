@@ -3,9 +3,20 @@
 use std::io::{ErrorKind, Result as IoResult};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
 use crate::failure::Failure;
+
+/// Says in an error what cannot be done to which file.
+pub(crate) trait Cannot<T, E>: anyhow::Context<T, E> {
+    fn cannot(self, verb: &str, path: &Path) -> Result<T>;
+}
+
+impl<T, E, R: anyhow::Context<T, E>> Cannot<T, E> for R {
+    fn cannot(self, verb: &str, path: &Path) -> Result<T> {
+        self.with_context(|| format!("cannot {verb} {}", path.display()))
+    }
+}
 
 /// Returns whether a file argument means standard output.
 pub(crate) fn is_stdout(file: &Path) -> bool {
@@ -29,7 +40,7 @@ pub(crate) fn not_stdout<'a>(path: &'a Path, what: &str) -> Result<&'a Path> {
 /// # Errors
 /// The file cannot be read.
 pub(crate) fn read(path: &Path) -> Result<String> {
-    std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+    std::fs::read_to_string(path).cannot("read", path)
 }
 
 /// The text of a file, if there is one.
@@ -39,7 +50,7 @@ pub(crate) fn read(path: &Path) -> Result<String> {
 pub(crate) fn read_if_there(path: &Path) -> Result<Option<String>> {
     match std::fs::read_to_string(path) {
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
-        text => text.map(Some).with_context(|| format!("cannot read {}", path.display())),
+        text => text.map(Some).cannot("read", path),
     }
 }
 
@@ -48,7 +59,7 @@ pub(crate) fn read_if_there(path: &Path) -> Result<Option<String>> {
 /// # Errors
 /// It cannot be made.
 pub(crate) fn make_folder(path: &Path) -> Result<()> {
-    std::fs::create_dir_all(path).with_context(|| format!("cannot create {}", path.display()))
+    std::fs::create_dir_all(path).cannot("create", path)
 }
 
 /// Writes a temporary file and renames it, so that nobody reads half of it.
@@ -62,7 +73,7 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     if written.is_err() {
         std::fs::remove_file(&beside).ok();
     }
-    written.with_context(|| format!("cannot write {}", path.display()))
+    written.cannot("write", path)
 }
 
 /// Creates something under the first of many names that is free.
@@ -77,7 +88,7 @@ pub(crate) fn first_free<T>(
     for path in names {
         match make(&path) {
             Err(e) if e.kind() == ErrorKind::AlreadyExists => {}
-            Err(e) => return Err(e).with_context(|| format!("cannot {verb} {}", path.display())),
+            Err(e) => return Err(e).cannot(verb, &path),
             Ok(made) => return Ok((path, made)),
         }
     }

@@ -8,10 +8,11 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use gradtop_host::libtorch;
 
 use super::parsed;
+use crate::files::Cannot as _;
 use crate::print;
 
 /// The file name of the library.
@@ -104,7 +105,7 @@ impl Binding {
         if copied.is_err() {
             std::fs::remove_dir_all(&beside).ok();
         }
-        copied.with_context(|| format!("cannot write {}", self.place.display()))
+        copied.cannot("write", &self.place)
     }
 
     /// Caches the library that cargo has just built, found by its messages.
@@ -129,9 +130,7 @@ impl Binding {
         if !self.is_there() {
             // Our configuration names a library that no longer exists.
             return match std::fs::remove_file(&file) {
-                Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-                    Err(e).with_context(|| format!("cannot remove {}", file.display()))
-                }
+                Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(e).cannot("remove", &file),
                 _ => Ok(()),
             };
         }
@@ -140,7 +139,7 @@ impl Binding {
             let parent = file.parent().unwrap_or(folder);
             std::fs::create_dir_all(parent)
                 .and_then(|()| std::fs::write(&file, text))
-                .with_context(|| format!("cannot write {}", file.display()))?;
+                .cannot("write", &file)?;
         }
         if foreign {
             cargo.arg("--config").arg(file);

@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result};
 use serde_json::Value;
 
 use super::{CPP, MAKE};
+use crate::files::Cannot as _;
 use crate::print;
 
 const INSTALL: &str = "`sudo apt install cmake g++`, or `sudo dnf install cmake gcc-c++`";
@@ -21,7 +22,7 @@ pub(super) fn build(folder: &Path) -> Result<Vec<PathBuf>> {
     let query = build.join(QUERY);
     std::fs::create_dir_all(query.parent().unwrap_or(&build))
         .and_then(|()| std::fs::write(&query, ""))
-        .with_context(|| format!("cannot write {}", query.display()))?;
+        .cannot("write", &query)?;
     let cmake = || {
         let mut command = Command::new("cmake");
         command.stdin(Stdio::null()).stdout(print::stderr());

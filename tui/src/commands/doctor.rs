@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::Context;
+use crate::files::{Cannot as _, make_folder};
 use crate::print::table::{Table, Words};
 use crate::print::terminal::{Surrounding, in_tmux, tells_focus, tmux_has};
 use crate::print::{self, clean};
@@ -265,8 +266,7 @@ fn of_runs(context: &Context) -> Result<Finding> {
     let (count, bytes) = (all.len(), all.iter().map(|run| gradtop_store::size(run, run.path())).sum());
     // The folder may not exist yet: its nearest existing ancestor tells which disk it will be on.
     let existing = runs.ancestors().find(|p| p.is_dir()).unwrap_or(Path::new("/"));
-    let disk =
-        rustix::fs::statvfs(existing).with_context(|| format!("cannot look at {}", existing.display()))?;
+    let disk = rustix::fs::statvfs(existing).cannot("look at", &existing)?;
     let free = disk.f_bavail.saturating_mul(disk.f_frsize);
     let plural = if count == 1 { "" } else { "s" };
     let (taken, free_words) = (number::bytes(bytes), number::bytes(free));
@@ -322,20 +322,13 @@ fn kills(texts: &[String]) -> bool {
     kills
 }
 
-/// Runs `work` in a temporary folder next to the runs.
-fn in_folder<T>(runs: &Path, work: impl FnOnce(&Path) -> Result<T>) -> Result<T> {
-    let dir = runs.join(format!(".bench-{}", std::process::id()));
-    std::fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
-    let result = work(&dir);
-    let removed = std::fs::remove_dir_all(&dir);
-    let done = result?;
-    removed.with_context(|| format!("cannot remove {}", dir.display()))?;
-    Ok(done)
-}
-
 fn bench(context: &Context, json: bool) -> Result<i32> {
     let runs = context.runs()?;
-    let r = in_folder(&runs, |dir| Ok(gradtop_store::bench::logging(dir)?))?;
+    // Next to the runs, on their disk.
+    make_folder(&runs)?;
+    let folder = tempfile::Builder::new().prefix(".bench-").tempdir_in(&runs).cannot("write to", &runs)?;
+    let r = gradtop_store::bench::logging(folder.path())?;
+    folder.close().context("cannot remove what was written")?;
     if json {
         print::json(&json!({
             "points": r.points, "total_s": r.total.as_secs_f64(), "ns_per_point": r.ns_per_point,

@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use clap::CommandFactory as _;
 
 use super::cli::Cli;
-use crate::files::not_stdout;
+use crate::files::{Cannot as _, not_stdout};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -17,6 +17,6 @@ pub(crate) struct Args {
 /// Writes a page for the program and one for each command.
 pub(crate) fn run(args: &Args) -> Result<i32> {
     clap_mangen::generate_to(Cli::command(), not_stdout(&args.dir, "a folder of pages")?)
-        .with_context(|| format!("cannot write manual pages to {}", args.dir.display()))?;
+        .cannot("write manual pages to", &args.dir)?;
     Ok(0)
 }

@@ -17,7 +17,7 @@ use super::Context;
 use super::select::matching;
 use crate::drawing::{Format, write_all};
 use crate::failure::Failure;
-use crate::files::not_stdout;
+use crate::files::{Cannot as _, not_stdout};
 use crate::print::{self, clean};
 use crate::setup::duckdb;
 use crate::sql::lake::Lake;
@@ -125,8 +125,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
 
 fn answer(program: &Path, lake: &Lake, sql: &str, args: &Args) -> Result<i32> {
     if let Some(file) = &args.parquet {
-        let to = std::path::absolute(not_stdout(file, "Parquet")?)
-            .with_context(|| format!("cannot write {}", file.display()))?;
+        let to = std::path::absolute(not_stdout(file, "Parquet")?).cannot("write", &file)?;
         let copy = format!("COPY ({sql}\n) TO {} (FORMAT parquet)", literal(&to.to_string_lossy()));
         ask(program, lake, ".mode csv\n", &copy)?;
         print::line(&format!("wrote {}", print::short(file)));
@@ -169,7 +168,7 @@ fn ask(program: &Path, lake: &Lake, form: &str, sql: &str) -> Result<String> {
         .stderr(print::stderr())
         .stdout(Stdio::piped())
         .output()
-        .with_context(|| format!("cannot start {}", program.display()))?;
+        .cannot("start", &program)?;
     if !output.status.success() {
         print::out(&String::from_utf8_lossy(&output.stdout));
         return Err(Failure::new("the query failed; DuckDB's message is above").into());

@@ -13,7 +13,7 @@ use super::signals::Signals;
 use crate::config::seconds;
 use crate::conformance::selftest::{Compared, Memory, Subject};
 use crate::conformance::tolerance::Tolerances;
-use crate::conformance::{Apart, Outcome, Runs};
+use crate::conformance::{Apart, Outcome, folder_for_runs};
 use crate::failure::Failure;
 use crate::print::table::{Table, Words};
 use crate::print::{self, clean};
@@ -47,7 +47,7 @@ pub(crate) fn run(args: &Args) -> Result<i32> {
     let mut signals = Signals::new()?;
     let device = chosen(args.device)?;
     let subjects = subjects(args)?;
-    let runs = Runs::create()?;
+    let runs = folder_for_runs()?;
     let limit = Duration::from_secs_f64(args.timeout);
     let memory = Memory::before(device);
     let mut tested: Vec<(&ExperimentDesc, Compared)> = Vec::new();

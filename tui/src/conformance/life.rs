@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use gradtop_host::{DeviceChoice, HostError, ParamDesc, ParamKind, Validation};
-use gradtop_store::{RunDir, State, View, checkpoints};
+use gradtop_store::{RunDir, State, checkpoints};
 
 use super::rows::{Recorded, difference};
-use super::{Bench, Outcome, Part, Waited, ended, finished};
+use super::{Bench, Outcome, Part, Violation, Waited, ended, outcome, started};
 
 /// A text that is not a list, number, expression or path.
 const STRANGE: &str = "?,;(";
@@ -19,10 +19,10 @@ pub(super) fn live(bench: &mut Bench<'_>, report: &mut dyn FnMut(Part, &Outcome)
     report(Part::Parameters, &parameters(bench)?);
     report(Part::WrongParameters, &wrong_parameters(bench)?);
     let begun = Instant::now();
-    let whole = match run_to_end(bench, "whole")? {
+    let whole = match bench.run_to_end("whole") {
         Ok(view) => view,
-        Err(why) => {
-            report(Part::Quick, &Outcome::Failed(why));
+        Err(error) => {
+            report(Part::Quick, &Outcome::Failed(Violation::of(error)?));
             return Ok(());
         }
     };
@@ -30,18 +30,17 @@ pub(super) fn live(bench: &mut Bench<'_>, report: &mut dyn FnMut(Part, &Outcome)
     let rows = Recorded::of(&whole.dir, bench.experiment)?;
     report(Part::Quick, &quick(bench, &rows, took));
 
-    let again = match run_to_end(bench, "again")? {
-        Ok(view) => {
-            difference(&rows, &Recorded::of(&view.dir, bench.experiment)?, "the first run", "the second")
-        }
-        Err(why) => Some(why),
-    };
+    let again = bench.run_to_end("again").and_then(|view| {
+        let again = Recorded::of(&view.dir, bench.experiment)?;
+        Ok(difference(&rows, &again, "the first run", "the second"))
+    });
+    let again = again.or_else(|error| Violation::of(error).map(Some))?;
     let steady = again.is_none();
     let same = || Outcome::Passed(format!("the same {} rows", rows.len()));
     report(Part::Seed, &again.map_or_else(same, Outcome::Failed));
 
-    let (stopped, outcome) = stop(bench, took)?;
-    report(Part::Stop, &outcome);
+    let mut stopped = None;
+    report(Part::Stop, &outcome(stop(bench, took, &mut stopped))?);
     let lacks = match (bench.experiment.resumable, steady) {
         (false, _) => Some("it does not declare that it is resumable"),
         (true, false) => Some("the same seed gives other rows anyway"),
@@ -52,32 +51,13 @@ pub(super) fn live(bench: &mut Bench<'_>, report: &mut dyn FnMut(Part, &Outcome)
         report(Part::Kill, &Outcome::Skipped(lacks.to_owned()));
         return Ok(());
     }
-    let outcome = match stopped {
-        Some(run) => resume(bench, &run, &rows, &as_uninterrupted)?,
+    let resumed = match stopped {
+        Some(run) => outcome(resume(bench, &run, &rows, &as_uninterrupted))?,
         None => Outcome::Skipped("there is no stopped run".to_owned()),
     };
-    report(Part::Resume, &outcome);
-    let outcome = kill(bench, took, &rows, &as_uninterrupted)?;
-    report(Part::Kill, &outcome);
+    report(Part::Resume, &resumed);
+    report(Part::Kill, &kill(bench, took, &rows, &as_uninterrupted)?);
     Ok(())
-}
-
-pub(super) fn run_to_end(bench: &mut Bench<'_>, name: &str) -> Result<Result<View, String>> {
-    let limit = bench.limit;
-    match bench.start(name, bench.params()?) {
-        Ok(run) => Ok(finished(bench.until_end(&run)?, limit)),
-        Err(e) => not_started(e),
-    }
-}
-
-/// Separates errors of the experiment, which are findings, from all others.
-fn not_started<T>(error: HostError) -> Result<Result<T, String>> {
-    match error {
-        HostError::Plugin { .. } | HostError::Refused { .. } | HostError::NotStarted { .. } => {
-            Ok(Err(error.to_string()))
-        }
-        other => Err(other.into()),
-    }
 }
 
 fn parameters(bench: &Bench<'_>) -> Result<Outcome> {
@@ -183,14 +163,10 @@ fn quick(bench: &Bench<'_>, rows: &Recorded, took: Duration) -> Outcome {
     }
 }
 
-/// Pauses and stops a run halfway, or from its beginning if it is too short. Returns the stopped run.
-fn stop(bench: &mut Bench<'_>, took: Duration) -> Result<(Option<RunDir>, Outcome)> {
-    let failed = |why: String| Ok((None, Outcome::Failed(why)));
+/// Pauses and stops a run halfway, or from its beginning if it is too short.
+fn stop(bench: &mut Bench<'_>, took: Duration, stopped: &mut Option<RunDir>) -> Result<Outcome> {
     for (name, wait) in [("stopped", took / 2), ("stopped-early", Duration::ZERO)] {
-        let run = match bench.start(name, bench.params()?) {
-            Ok(run) => run,
-            Err(e) => return not_started(e)?.or_else(failed),
-        };
+        let run = bench.start(name, bench.params()?)?;
         std::thread::sleep(wait);
         match gradtop_host::pause(&run) {
             Err(HostError::NotAllowed { .. }) => continue,
@@ -199,35 +175,36 @@ fn stop(bench: &mut Bench<'_>, took: Duration) -> Result<(Option<RunDir>, Outcom
         match bench.until(&run, |view| view.state == State::Paused)? {
             Waited::Seen(_) => {}
             Waited::Ended(view) if view.state == State::Finished => continue,
-            Waited::Ended(view) => return failed(format!("asked to pause, it {}", ended(&view))),
-            Waited::TooLong => return failed(never(bench, "paused")),
+            Waited::Ended(view) => bail!(Violation(format!("asked to pause, it {}", ended(&view)))),
+            Waited::TooLong => bail!(never(bench, "paused")),
         }
         gradtop_host::stop(&run, gradtop_host::DEFAULT_GRACE)?;
         return match bench.until_end(&run)? {
             Waited::Seen(view) | Waited::Ended(view) if view.state == State::Stopped => {
                 let step = view.status.step.map(|step| format!("after step {step}")).unwrap_or_default();
                 if bench.experiment.resumable && checkpoints(&run).is_empty() {
-                    return failed(
-                        "it stopped without a checkpoint, although it is resumable: save one where `checkpoint_if_due` \
-                         or `should_checkpoint` says so"
-                            .to_owned(),
-                    );
+                    let why = "it stopped without a checkpoint, although it is resumable: save one where `checkpoint_if_due` \
+                               or `should_checkpoint` says so";
+                    bail!(Violation(why.to_owned()));
                 }
-                Ok((Some(run), Outcome::Passed(step)))
+                *stopped = Some(run);
+                Ok(Outcome::Passed(step))
             }
-            Waited::Seen(view) | Waited::Ended(view) => failed(format!("asked to stop, it {}", ended(&view))),
-            Waited::TooLong => failed(never(bench, "stopped")),
+            Waited::Seen(view) | Waited::Ended(view) => {
+                bail!(Violation(format!("asked to stop, it {}", ended(&view))))
+            }
+            Waited::TooLong => bail!(never(bench, "stopped")),
         };
     }
-    Ok((None, Outcome::Skipped(TOO_SHORT.to_owned())))
+    Ok(Outcome::Skipped(TOO_SHORT.to_owned()))
 }
 
 const TOO_SHORT: &str =
     "its quick run is over before it could be interrupted: let the preset `quick` last a second";
 
-fn never(bench: &Bench<'_>, what: &str) -> String {
+fn never(bench: &Bench<'_>, what: &str) -> Violation {
     let limit = bench.limit.as_secs();
-    format!("it never {what}, within {limit} s: each step must end with `ctx.steps` or `step_end`")
+    Violation(format!("it never {what}, within {limit} s: each step must end with `ctx.steps` or `step_end`"))
 }
 
 /// Describes the first difference between a resumed run and an uninterrupted one.
@@ -238,23 +215,15 @@ pub(super) fn as_uninterrupted(whole: &Recorded, resumed: &Recorded) -> Option<S
 }
 
 fn resume(bench: &mut Bench<'_>, run: &RunDir, whole: &Recorded, differs: Differs<'_>) -> Result<Outcome> {
-    match gradtop_host::resume(run, gradtop_host::Resume::default()) {
-        Ok(_) => {}
-        Err(e) => return not_started(e)?.or_else(|why| Ok(Outcome::Failed(why))),
-    }
-    let limit = bench.limit;
-    Ok(match finished(bench.until_end(run)?, limit) {
-        Err(why) => Outcome::Failed(format!("resumed, {why}")),
-        Ok(view) => {
-            let resumed = Recorded::of(&view.dir, bench.experiment)?;
-            match differs(whole, &resumed) {
-                None if bench.device == DeviceChoice::Cpu => {
-                    Outcome::Passed(format!("to the same {} rows", whole.len()))
-                }
-                None => Outcome::Passed("to the same metrics, within their tolerances".to_owned()),
-                Some(difference) => Outcome::Failed(difference),
-            }
+    started(gradtop_host::resume(run, gradtop_host::Resume::default()))?;
+    let view = bench.until_finished(run).map_err(|error| Violation::after("resumed, ", error))?;
+    let resumed = Recorded::of(&view.dir, bench.experiment)?;
+    Ok(match differs(whole, &resumed) {
+        None if bench.device == DeviceChoice::Cpu => {
+            Outcome::Passed(format!("to the same {} rows", whole.len()))
         }
+        None => Outcome::Passed("to the same metrics, within their tolerances".to_owned()),
+        Some(difference) => Outcome::Failed(difference),
     })
 }
 
@@ -265,11 +234,12 @@ pub(super) fn kill(
     whole: &Recorded,
     differs: Differs<'_>,
 ) -> Result<Outcome> {
+    outcome(killed(bench, took, whole, differs))
+}
+
+fn killed(bench: &mut Bench<'_>, took: Duration, whole: &Recorded, differs: Differs<'_>) -> Result<Outcome> {
     for (name, wait) in [("killed", took / 2), ("killed-early", Duration::ZERO)] {
-        let run = match bench.start(name, bench.params()?) {
-            Ok(run) => run,
-            Err(e) => return not_started(e)?.or_else(|why| Ok(Outcome::Failed(why))),
-        };
+        let run = bench.start(name, bench.params()?)?;
         std::thread::sleep(wait);
         let saved = |run: &RunDir| !checkpoints(run).is_empty();
         let asked = gradtop_host::checkpoint(&run).and_then(|()| {
@@ -288,11 +258,10 @@ pub(super) fn kill(
         match waited {
             Waited::TooLong => {
                 let limit = bench.limit.as_secs();
-                let why = format!("asked for a checkpoint, it saved none within {limit} s");
-                return Ok(Outcome::Failed(why));
+                bail!(Violation(format!("asked for a checkpoint, it saved none within {limit} s")));
             }
             Waited::Ended(view) if view.state != State::Finished => {
-                return Ok(Outcome::Failed(format!("asked for a checkpoint, it {}", ended(&view))));
+                bail!(Violation(format!("asked for a checkpoint, it {}", ended(&view))));
             }
             _ => {}
         }

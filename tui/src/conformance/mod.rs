@@ -7,13 +7,14 @@ mod rows;
 pub(crate) mod selftest;
 pub(crate) mod tolerance;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use gradtop_chart::cells::theme::Ink;
-use gradtop_host::{DeviceChoice, ExperimentDesc, Launch};
+use gradtop_host::{DeviceChoice, ExperimentDesc, HostError, Launch};
 use gradtop_store::{ParamValue, RunDir, State, View};
+use tempfile::TempDir;
 
 pub(crate) use rows::Apart;
 
@@ -103,6 +104,28 @@ pub(crate) fn check(
     life::live(&mut bench, report)
 }
 
+/// What the experiment did wrong, as opposed to any other error.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Violation(String);
+
+impl Violation {
+    /// The explanation of a violation; any other error is returned.
+    fn of(error: anyhow::Error) -> Result<String> {
+        Ok(error.downcast::<Self>()?.0)
+    }
+
+    /// Begins the explanation of a violation with `words`.
+    fn after(words: &str, error: anyhow::Error) -> anyhow::Error {
+        Self::of(error).map_or_else(|error| error, |why| Self(format!("{words}{why}")).into())
+    }
+}
+
+/// Turns a violation into the outcome of a part.
+fn outcome(part: Result<Outcome>) -> Result<Outcome> {
+    part.or_else(|error| Violation::of(error).map(Outcome::Failed))
+}
+
 /// The set-up that one experiment is tested in.
 struct Bench<'a> {
     library: &'a Path,
@@ -133,12 +156,8 @@ impl Bench<'_> {
         Ok(gradtop_host::resolve_params(self.experiment, self.preset().as_deref(), &[])?)
     }
 
-    fn start(
-        &self,
-        name: &str,
-        params: Vec<(String, ParamValue)>,
-    ) -> Result<RunDir, gradtop_host::HostError> {
-        gradtop_host::launch(&Launch {
+    fn start(&self, name: &str, params: Vec<(String, ParamValue)>) -> Result<RunDir> {
+        started(gradtop_host::launch(&Launch {
             runs: self.runs.to_owned(),
             plugin: self.library.to_owned(),
             experiment: self.experiment.id.clone(),
@@ -150,7 +169,12 @@ impl Bench<'_> {
             threads: Some(1),
             // No checkpoints except those requested.
             checkpoint_every: Duration::ZERO,
-        })
+        }))
+    }
+
+    fn run_to_end(&mut self, name: &str) -> Result<View> {
+        let run = self.start(name, self.params()?)?;
+        self.until_finished(&run)
     }
 
     /// Polls a run until the condition holds, it ends, or the limit is reached.
@@ -190,53 +214,38 @@ impl Bench<'_> {
     fn until_end(&mut self, run: &RunDir) -> Result<Waited> {
         self.until(run, |view| view.state.is_final())
     }
+
+    /// Waits until a run has finished; any other end is a violation.
+    fn until_finished(&mut self, run: &RunDir) -> Result<View> {
+        let why = match self.until_end(run)? {
+            Waited::Seen(view) | Waited::Ended(view) if view.state == State::Finished => return Ok(view),
+            Waited::Seen(view) | Waited::Ended(view) => format!("the run {}", ended(&view)),
+            Waited::TooLong => format!(
+                "the run did not end within {} s: give it a preset `quick` that ends in seconds, or more time with --timeout",
+                self.limit.as_secs()
+            ),
+        };
+        Err(Violation(why).into())
+    }
+}
+
+/// A temporary folder for runs, removed on drop unless kept.
+pub(crate) fn folder_for_runs() -> Result<TempDir> {
+    tempfile::Builder::new().prefix("gradtop-check-").tempdir().context("cannot create a folder for runs")
+}
+
+/// A run that does not start because of the experiment is a violation.
+fn started<T>(result: gradtop_host::Result<T>) -> Result<T> {
+    result.map_err(|error| match error {
+        HostError::Plugin { .. } | HostError::Refused { .. } | HostError::NotStarted { .. } => {
+            Violation(error.to_string()).into()
+        }
+        other => other.into(),
+    })
 }
 
 /// Describes the unexpected end of a run.
 fn ended(view: &View) -> String {
     let cause = view.status.cause.as_deref().map(|cause| format!(": {cause}")).unwrap_or_default();
     format!("{}{cause}", view.state)
-}
-
-/// A temporary folder for runs, removed on drop unless kept.
-pub(crate) struct Runs(PathBuf);
-
-impl Runs {
-    /// # Errors
-    /// The folder cannot be created, or exists already.
-    pub(crate) fn create() -> Result<Self> {
-        let dir = std::env::temp_dir().join(format!("gradtop-check-{}", std::process::id()));
-        std::fs::create_dir(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
-        Ok(Self(dir))
-    }
-
-    pub(crate) fn path(&self) -> &Path {
-        &self.0
-    }
-
-    /// Keeps the folder.
-    pub(crate) fn keep(mut self) -> PathBuf {
-        std::mem::take(&mut self.0)
-    }
-}
-
-impl Drop for Runs {
-    fn drop(&mut self) {
-        if !self.0.as_os_str().is_empty() {
-            // Whatever remains in the temporary folder does no harm.
-            std::fs::remove_dir_all(&self.0).ok();
-        }
-    }
-}
-
-/// Requires that a run has finished.
-fn finished(waited: Waited, limit: Duration) -> Result<View, String> {
-    match waited {
-        Waited::Seen(view) | Waited::Ended(view) if view.state == State::Finished => Ok(view),
-        Waited::Seen(view) | Waited::Ended(view) => Err(format!("the run {}", ended(&view))),
-        Waited::TooLong => Err(format!(
-            "the run did not end within {} s: give it a preset `quick` that ends in seconds, or more time with --timeout",
-            limit.as_secs()
-        )),
-    }
 }

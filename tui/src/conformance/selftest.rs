@@ -3,13 +3,13 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use gradtop_host::{DeviceChoice, ExperimentDesc, device};
 
 use super::life;
 use super::rows::{Apart, Recorded, difference};
 use super::tolerance::Tolerances;
-use super::{Bench, Outcome};
+use super::{Bench, Outcome, Violation};
 
 /// How many more bytes of GPU memory may be in use after a run: other programs use it, too.
 const MEMORY_KEPT: u64 = 64 << 20;
@@ -39,8 +39,9 @@ pub(crate) struct Compared {
 }
 
 impl Compared {
-    fn failed(seconds: [Option<f64>; 2], why: String) -> Self {
-        Self { outcome: Outcome::Failed(why), seconds, metrics: Vec::new(), whole: None }
+    fn failed(seconds: [Option<f64>; 2], error: anyhow::Error) -> Result<Self> {
+        let outcome = Outcome::Failed(Violation::of(error)?);
+        Ok(Self { outcome, seconds, metrics: Vec::new(), whole: None })
     }
 }
 
@@ -61,18 +62,15 @@ impl Subject<'_> {
         interrupted: &mut dyn FnMut() -> bool,
     ) -> Result<Compared> {
         let mut bench = self.bench(DeviceChoice::Cpu, interrupted);
-        let mut seconds = [None; 2];
-        let cpu = match self.run_to_end(&mut bench, "cpu")? {
-            Ok((cpu, took)) => {
-                seconds[0] = Some(took.as_secs_f64());
-                cpu
-            }
-            Err(why) => return Ok(Compared::failed(seconds, why)),
-        };
-        bench.device = self.device;
-        let (device, took) = match self.run_to_end(&mut bench, "device")? {
+        let (cpu, took) = match self.run_to_end(&mut bench, "cpu") {
             Ok(whole) => whole,
-            Err(why) => return Ok(Compared::failed(seconds, why)),
+            Err(error) => return Compared::failed([None; 2], error),
+        };
+        let mut seconds = [Some(took.as_secs_f64()), None];
+        bench.device = self.device;
+        let (device, took) = match self.run_to_end(&mut bench, "device") {
+            Ok(whole) => whole,
+            Err(error) => return Compared::failed(seconds, error),
         };
         seconds[1] = Some(took.as_secs_f64());
         let (outcome, metrics) = if self.device == DeviceChoice::Cpu {
@@ -86,18 +84,15 @@ impl Subject<'_> {
     }
 
     /// Runs the experiment to its end on the bench's device. Returns its rows and duration.
-    fn run_to_end(&self, bench: &mut Bench<'_>, side: &str) -> Result<Result<(Recorded, Duration), String>> {
+    fn run_to_end(&self, bench: &mut Bench<'_>, side: &str) -> Result<(Recorded, Duration)> {
         let (device, begun) = (bench.device, Instant::now());
-        let name = format!("{}-{side}", self.experiment.id);
-        let view = match life::run_to_end(bench, &name)? {
-            Ok(view) => view,
-            Err(why) => return Ok(Err(format!("on {device}: {why}"))),
-        };
+        let view = bench.run_to_end(&format!("{}-{side}", self.experiment.id));
+        let view = view.map_err(|error| Violation::after(&format!("on {device}: "), error))?;
         let took = begun.elapsed();
         if view.manifest.device != device.to_string() {
-            return Ok(Err(format!("asked for {device}, it ran on {}", view.manifest.device)));
+            bail!(Violation(format!("asked for {device}, it ran on {}", view.manifest.device)));
         }
-        Ok(Ok((Recorded::of(&view.dir, self.experiment)?, took)))
+        Ok((Recorded::of(&view.dir, self.experiment)?, took))
     }
 
     /// Kills a run on the device and resumes it: it must end like the uninterrupted one.

@@ -4,12 +4,12 @@ use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use gradtop_view::chart_spec::ChartSpec;
 
 use crate::drawing::{Format, suffixed};
 use crate::failure::Failure;
-use crate::files::first_free;
+use crate::files::{Cannot as _, first_free};
 use crate::print::clean;
 use crate::screens::actions::ActionResult;
 
@@ -38,7 +38,7 @@ fn draw(spec: &ChartSpec, file: &Path) -> Result<(PathBuf, Vec<String>)> {
     if written.is_err() {
         drop(std::fs::remove_file(&name));
     }
-    written.with_context(|| format!("cannot write {}", name.display()))?;
+    written.cannot("write", &name)?;
     Ok((std::path::absolute(&name).unwrap_or(name), odd))
 }
 

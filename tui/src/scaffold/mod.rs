@@ -12,10 +12,10 @@ mod tests;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
 use crate::failure::Failure;
-use crate::files::make_folder;
+use crate::files::{Cannot as _, make_folder};
 
 const LONGEST_NAME: usize = 40;
 
@@ -50,7 +50,7 @@ pub(crate) fn create(path: &Path, kind: Kind) -> Result<PathBuf> {
         fs::remove_dir_all(path).ok();
     }
     written?;
-    fs::canonicalize(path).with_context(|| format!("cannot find {}", path.display()))
+    fs::canonicalize(path).cannot("find", &path)
 }
 
 /// Checks that a plugin can have this name, which becomes that of the project, the library and the experiment.
@@ -84,9 +84,9 @@ fn write_all(root: &Path, files: &[File]) -> Result<()> {
     for (path, text) in files {
         let path = root.join(path);
         if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent).with_context(|| format!("cannot create {}", parent.display()))?;
+            fs::create_dir_all(parent).cannot("create", &parent)?;
         }
-        fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+        fs::write(&path, text).cannot("write", &path)?;
     }
     Ok(())
 }

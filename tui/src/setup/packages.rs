@@ -13,6 +13,7 @@ use anyhow::{Context as _, Result};
 
 use super::python;
 use crate::failure::Failure;
+use crate::files::Cannot as _;
 use crate::print;
 
 /// A folder of packages.
@@ -55,7 +56,7 @@ impl Packages<'_> {
         if folder.exists() {
             return Ok(folder);
         }
-        fs::create_dir_all(cache).with_context(|| format!("cannot make {}", cache.display()))?;
+        fs::create_dir_all(cache).cannot("make", &cache)?;
         let lock = self.lock(cache)?;
         if folder.exists() {
             return Ok(folder); // brought by the one we waited for
@@ -63,12 +64,10 @@ impl Packages<'_> {
         self.remove_leftovers(cache)?;
         let temporary = cache.join(format!("{}{}", self.leftover_prefix(), std::process::id()));
         let (target, scratch) = (temporary.join("packages"), temporary.join("scratch"));
-        fs::create_dir_all(&scratch).with_context(|| format!("cannot make {}", scratch.display()))?;
+        fs::create_dir_all(&scratch).cannot("make", &scratch)?;
         let brought = fetch(&target, &scratch, &lock)
             .and_then(|()| (self.verify)(&target).with_context(|| format!("{} is incomplete", self.what)))
-            .and_then(|()| {
-                fs::rename(&target, &folder).with_context(|| format!("cannot make {}", folder.display()))
-            });
+            .and_then(|()| fs::rename(&target, &folder).cannot("make", &folder));
         let removed = remove(&temporary);
         brought?;
         removed?;
@@ -95,7 +94,7 @@ impl Packages<'_> {
 
     /// Called under the lock, so every temporary folder belongs to a process that has died.
     fn remove_leftovers(&self, cache: &Path) -> Result<()> {
-        for entry in fs::read_dir(cache).with_context(|| format!("cannot read {}", cache.display()))? {
+        for entry in fs::read_dir(cache).cannot("read", &cache)? {
             let path = entry?.path();
             let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
             if name.starts_with(&self.leftover_prefix()) {
@@ -112,7 +111,7 @@ impl Packages<'_> {
         let mut hashed: Vec<OsString> = Vec::new();
         if let Some(lines) = self.hashed {
             let file = scratch.join("requirements.txt");
-            fs::write(&file, lines).with_context(|| format!("cannot write {}", file.display()))?;
+            fs::write(&file, lines).cannot("write", &file)?;
             hashed.extend(["--require-hashes".into(), "-r".into(), file.into_os_string()]);
         }
         let status = Command::new("python3")
@@ -147,9 +146,7 @@ impl Packages<'_> {
 
 fn remove(path: &Path) -> Result<()> {
     match fs::remove_dir_all(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("cannot remove {}", path.display()))
-        }
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error).cannot("remove", &path),
         _ => Ok(()),
     }
 }

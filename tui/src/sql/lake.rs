@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, symlink};
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -13,9 +13,10 @@ use gradtop_store::{
     Event, ParamValue, Shape, View, export_parquet, metric_files, read_events, table_files, table_names,
 };
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use super::{identifier, literal};
-use crate::files::first_free;
+use crate::files::Cannot as _;
 use crate::foreground;
 use crate::print::{self, clean};
 use gradtop_view::state;
@@ -40,7 +41,7 @@ const NO_METRICS: &str = "SELECT NULL::VARCHAR AS exp, NULL::VARCHAR AS run, NUL
 /// The folder, removed on drop.
 #[derive(Debug)]
 pub(crate) struct Lake {
-    folder: PathBuf,
+    folder: TempDir,
     /// SQL statements that create the views.
     pub(crate) views: String,
     /// The names of the views, built-in ones first.
@@ -103,7 +104,7 @@ impl Lake {
 
     /// A file in the folder.
     pub(crate) fn file(&self, name: &str) -> PathBuf {
-        self.folder.join(name)
+        self.folder.path().join(name)
     }
 
     /// Creates the view `runs`: the current state of each run, with the row that it recorded.
@@ -137,7 +138,7 @@ impl Lake {
                 continue;
             }
             let path = place.join("rows.parquet");
-            let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+            let file = File::create(&path).cannot("write", &path)?;
             let exported = export_parquet(&run.dir, Shape::Long, BufWriter::new(file))?;
             self.damage.extend(exported.damage.iter().map(ToString::to_string));
             any = true;
@@ -191,14 +192,14 @@ impl Lake {
 
     /// The folder of a run in the Hive layout, from which readers derive `exp` and `run`.
     fn place(&self, kind: &str, run: &View) -> Result<PathBuf> {
-        let place = self.folder.join(kind).join(format!("exp={}", run.manifest.experiment.id));
+        let place = self.folder.path().join(kind).join(format!("exp={}", run.manifest.experiment.id));
         let place = place.join(format!("run={}", run.manifest.run));
-        fs::create_dir_all(&place).with_context(|| format!("cannot make {}", place.display()))?;
+        fs::create_dir_all(&place).cannot("make", &place)?;
         Ok(place)
     }
 
     fn glob(&self, kind: &str) -> String {
-        self.folder.join(kind).join("*/*/*.parquet").to_string_lossy().into_owned()
+        self.folder.path().join(kind).join("*/*/*.parquet").to_string_lossy().into_owned()
     }
 
     /// Writes rows as JSON. Returns the SQL that reads them.
@@ -220,23 +221,17 @@ impl Lake {
     }
 }
 
-impl Drop for Lake {
-    fn drop(&mut self) {
-        drop(fs::remove_dir_all(&self.folder));
-    }
-}
-
 /// Creates a private folder.
-fn temporary() -> Result<PathBuf> {
-    let name = |n| std::env::temp_dir().join(format!("gradtop-query-{}-{n}", std::process::id()));
-    let make = |folder: &Path| fs::DirBuilder::new().mode(0o700).create(folder);
-    Ok(first_free((0..).map(name), "make", make)?.0)
+fn temporary() -> Result<TempDir> {
+    let private = fs::Permissions::from_mode(0o700);
+    let made = tempfile::Builder::new().prefix("gradtop-query-").permissions(private).tempdir();
+    made.context("cannot make a temporary folder")
 }
 
 fn link(files: &[PathBuf], place: &Path) -> Result<()> {
     for file in files {
         let name = file.file_name().unwrap_or_default();
-        symlink(file, place.join(name)).with_context(|| format!("cannot link to {}", file.display()))?;
+        symlink(file, place.join(name)).cannot("link to", &file)?;
     }
     Ok(())
 }

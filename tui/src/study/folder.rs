@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::plan::{Entry, Plan};
 use crate::failure::Failure;
-use crate::files::{self, replace};
+use crate::files::{self, Cannot as _, replace};
 
 /// The version of `study.toml`.
 const SCHEMA: u32 = 1;
@@ -72,7 +72,7 @@ impl Study {
             match fs::create_dir(&study.folder) {
                 Ok(()) => {}
                 Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => continue,
-                Err(e) => return Err(e).with_context(|| format!("cannot create {}", study.folder.display())),
+                Err(e) => return Err(e).cannot("create", &study.folder),
             }
             let file = File {
                 schema: SCHEMA,

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{describe, offers, warn};
 use crate::commands::signals::Signals;
-use crate::conformance::{self, Outcome, Part, Runs};
+use crate::conformance::{self, Outcome, Part, folder_for_runs};
 use crate::failure::Failure;
 use crate::print::{self, clean};
 use gradtop_chart::cells::text::width_of;
@@ -35,7 +35,7 @@ pub(super) fn run(file: &Path, only: &[String], timeout: f64, json: bool) -> Res
         offers(file, &desc);
         warn(&desc);
     }
-    let runs = Runs::create()?;
+    let runs = folder_for_runs()?;
     let mut parts: Vec<Value> = Vec::new();
     let mut failed = 0;
     for experiment in desc.experiments.iter().filter(|e| only.is_empty() || only.contains(&e.id)) {

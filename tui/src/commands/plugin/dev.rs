@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
 use super::install;
 use crate::commands::signals::Signals;
+use crate::files::Cannot as _;
 use crate::print;
 
 /// How long the sources must be unchanged before a build: an editor may write several files.
@@ -23,7 +24,7 @@ pub(super) fn run(dir: &Path) -> Result<i32> {
     let mut signals = Signals::new()?;
     // Fails at once if the folder holds no plugin.
     crate::builder::check_folder(dir)?;
-    let folder = dir.canonicalize().with_context(|| format!("cannot find {}", dir.display()))?;
+    let folder = dir.canonicalize().cannot("find", &dir)?;
     loop {
         let seen = sources(&folder);
         build(&folder);

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::commands::Context;
 use crate::config::seconds;
 use crate::failure::Failure;
-use crate::files::{self, replace};
+use crate::files::{self, Cannot as _, replace};
 use crate::print::table::Table;
 use crate::print::{self, clean};
 use crate::scaffold::Kind;
@@ -155,8 +155,7 @@ fn install(file: &Path) -> Result<i32> {
     let ids =
         |desc: &PluginDesc| desc.experiments.iter().map(|e| clean(&e.id)).collect::<Vec<_>>().join(", ");
     let done = if to.exists() {
-        let bytes =
-            |path: &Path| std::fs::read(path).with_context(|| format!("cannot read {}", path.display()));
+        let bytes = |path: &Path| std::fs::read(path).cannot("read", &path);
         if bytes(&to)? == bytes(file)? {
             print::line(&format!("{} is already installed; its experiments: {}", to.display(), ids(&desc)));
             return Ok(0);
@@ -199,7 +198,7 @@ fn install_plan(file: &Path) -> Result<i32> {
     let dir = made_folder()?;
     for file in plan.files() {
         let name = file.file_name().with_context(|| format!("{} is not a file", file.display()))?;
-        let text = std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
+        let text = std::fs::read(&file).cannot("read", &file)?;
         replace(&dir.join(name), &text)?;
         print::line(&format!("installed {}", dir.join(name).display()));
     }
