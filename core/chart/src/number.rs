@@ -59,6 +59,11 @@ fn trimmed(text: &str) -> String {
     }
 }
 
+/// A number of things: `1 run`, `3 runs`.
+pub fn counted(n: usize, thing: &str) -> String {
+    format!("{n} {thing}{}", if n == 1 { "" } else { "s" })
+}
+
 /// Formats a count with three or four digits at most: `950`, `15.2 k`, `1.2 M`.
 pub fn count(n: f64) -> String {
     let size = n.abs();

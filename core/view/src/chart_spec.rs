@@ -85,7 +85,7 @@ impl ChartSpec {
                 })
             }
             ChartContent::Metric(name) => {
-                let info = first.manifest.metrics.iter().find(|info| info.name == *name);
+                let info = first.manifest.metric(name);
                 Some(metric_figure(name, info, "step"))
             }
             ChartContent::Compared { facet, by } => {

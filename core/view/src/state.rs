@@ -203,9 +203,18 @@ pub fn brief_headlines(views: &[&View], common: Option<&Common>, room: usize, as
     values.iter().zip(told).map(|(value, name)| format!("{value} {name}").trim_end().to_owned()).collect()
 }
 
+/// Why a run ended, if that is known.
+pub fn cause(view: &View) -> Option<String> {
+    view.status.cause.as_deref().filter(|cause| !cause.is_empty()).map(clean)
+}
+
+/// Why a run ended, to follow its state: `: the disk is full`, or nothing.
+pub fn because(view: &View) -> String {
+    cause(view).map(|cause| format!(": {cause}")).unwrap_or_default()
+}
+
 /// Returns an important remark: why it ended badly, that it is silent, where it runs, or what it waits for.
 pub fn note(view: &View) -> Option<String> {
-    let cause = || view.status.cause.as_deref().map(clean);
     match view.state {
         _ if view.silent_for().is_some() => silence(view),
         _ if view.seen.is_some() || !view.certain => {
@@ -216,7 +225,7 @@ pub fn note(view: &View) -> Option<String> {
         State::Queued if view.queued.is_some() => {
             view.queued.as_ref().map(queue_words).filter(|words| !words.is_empty())
         }
-        State::Failed | State::Crashed => Some(cause().unwrap_or_else(|| "cause unknown".to_owned())),
+        State::Failed | State::Crashed => Some(cause(view).unwrap_or_else(|| "cause unknown".to_owned())),
         _ => waiting(view).or_else(|| alert(view)),
     }
 }

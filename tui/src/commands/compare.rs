@@ -179,13 +179,9 @@ fn print_metric(
     at: std::ops::Range<usize>,
 ) {
     let facet = &table.columns[at.start].facet;
-    let goal = match goal(runs, &facet.metric) {
-        gradtop_store::Goal::Min => "  lower is better",
-        gradtop_store::Goal::Max => "  higher is better",
-        gradtop_store::Goal::None => "",
-    };
     let title = print::styled(&clean(&facet.title()), Ink::Bold);
-    print::line(&format!("\n{title}{}", print::styled(goal, Ink::Dim)));
+    let goal = print::styled(goal(runs, &facet.metric).words(), Ink::Dim);
+    print::line(format!("\n{title}  {goal}").trim_end());
     let mut columns = vec![("", Side::Left), ("", Side::Left)];
     let words: Vec<String> = table.columns[at.clone()].iter().map(Column::words).collect();
     for words in &words {

@@ -17,7 +17,7 @@ use gradtop_chart::cells::align::Align;
 use gradtop_chart::cells::glyphs::Glyphs;
 use gradtop_chart::cells::theme::Ink;
 use gradtop_chart::colour::Colours;
-use gradtop_chart::number;
+use gradtop_chart::number::{self, counted};
 
 /// Less free disk space than this is reported.
 const LITTLE_SPACE: u64 = 1 << 30;
@@ -238,9 +238,9 @@ fn of_plugins() -> Vec<Finding> {
         let places = print::shorts(&gradtop_host::search_path());
         note("plugins", format!("none in {places}")).help("`gradtop plugin new NAME` makes one")
     } else {
-        let (p, e) = (found.plugins.len(), experiments);
-        let s = |n: usize| if n == 1 { "" } else { "s" };
-        good("plugins", format!("{p} plugin{} with {e} experiment{}", s(p), s(e)))
+        let (plugins, experiments) =
+            (counted(found.plugins.len(), "plugin"), counted(experiments, "experiment"));
+        good("plugins", format!("{plugins} with {experiments}"))
     }];
     for plugin in found.plugins.iter().filter(|p| p.desc.needs_libtorch) {
         if let Err(places) = libtorch::find(Some(&plugin.path)) {
@@ -268,9 +268,8 @@ fn of_runs(context: &Context) -> Result<Finding> {
     let existing = runs.ancestors().find(|p| p.is_dir()).unwrap_or(Path::new("/"));
     let disk = rustix::fs::statvfs(existing).cannot("look at", &existing)?;
     let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-    let plural = if count == 1 { "" } else { "s" };
     let (taken, free_words) = (number::bytes(bytes), number::bytes(free));
-    let text = format!("{count} run{plural} of {taken} in {}, {free_words} free", runs.display());
+    let text = format!("{} of {taken} in {}, {free_words} free", counted(count, "run"), runs.display());
     if free < LITTLE_SPACE {
         return Ok(bad("runs", text)
             .help("free some space (`gradtop gc` lists what can go), or choose another folder with --runs or GRADTOP_RUNS"));

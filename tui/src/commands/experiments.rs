@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use gradtop_host::{Discovery, ExperimentDesc, FoundPlugin, ParamDesc, ParamKind};
-use gradtop_store::{Goal, suggest};
+use gradtop_store::suggest;
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
@@ -132,13 +132,8 @@ fn details(plugin: &FoundPlugin, e: &ExperimentDesc) {
         print::heading("metrics");
         let mut table = Table::of_words(["", "", "", ""]);
         for m in &e.metrics {
-            let goal = match m.goal {
-                Goal::None => "",
-                Goal::Min => "lower is better",
-                Goal::Max => "higher is better",
-            };
             let unit = Words::dim(print::cleaned(m.unit.as_deref()));
-            table.row([clean(&m.name).into(), unit, Words::dim(goal), clean(&m.help).into()]);
+            table.row([clean(&m.name).into(), unit, Words::dim(m.goal.words()), clean(&m.help).into()]);
         }
         table.print_wrapped(2);
     }

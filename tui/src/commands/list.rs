@@ -108,8 +108,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     for view in &views {
         let damaged = known_damage(&view.dir).unwrap_or_default().len();
         if damaged > 0 && !args.json {
-            let name = &view.manifest.run;
-            let files = if damaged == 1 { "1 damaged file" } else { &format!("{damaged} damaged files") };
+            let (name, files) = (&view.manifest.run, number::counted(damaged, "damaged file"));
             print::warn(format!("{name} has {files}: gradtop show {name}"));
         }
     }

@@ -258,7 +258,7 @@ fn chosen(view: &View, names: &[String]) -> Result<Vec<Declared>> {
             return Ok(figure.clone());
         }
         if metrics.contains(name) {
-            return Ok(metric_figure(name, view.manifest.metrics.iter().find(|m| m.name == *name), "step"));
+            return Ok(metric_figure(name, view.manifest.metric(name), "step"));
         }
         let known = declared.iter().map(|f| f.id.as_str()).chain(metrics.iter().map(String::as_str));
         let run = &view.manifest.run;
@@ -292,7 +292,7 @@ fn to_terminal(charts: &[(String, Figure)], args: &Args) {
 fn list(view: &View, json: bool) -> Result<()> {
     let declared = figures::read(&view.dir)?;
     let figures = declared.iter().map(|f| ("figure", f.id.clone(), f.title.clone()));
-    let help = |name: &str| view.manifest.metrics.iter().find(|m| m.name == name).map(|i| i.help.clone());
+    let help = |name: &str| view.manifest.metric(name).map(|info| info.help.clone());
     let recorded = metrics(&view.dir)?;
     let metrics = recorded.iter().map(|m| ("metric", m.clone(), help(m).unwrap_or_default()));
     let all: Vec<_> = figures.chain(metrics).collect();

@@ -18,6 +18,7 @@ use crate::print::table::{Table, Words};
 use crate::print::{self, clean};
 use gradtop_chart::cells::align::Align;
 use gradtop_chart::cells::theme::Ink;
+use gradtop_chart::number;
 use gradtop_view::state;
 
 #[derive(Debug, clap::Args)]
@@ -241,7 +242,7 @@ fn move_to(context: &Context, name: &str, place: usize) -> Result<i32> {
 
 /// The slots in words: `2 slots per device · cuda:0 4`.
 fn slots_in_words(settings: &QueueSettings) -> String {
-    let each = if settings.slots == 1 { "1 slot".to_owned() } else { format!("{} slots", settings.slots) };
+    let each = number::counted(settings.slots as usize, "slot");
     let others = settings.devices.iter().map(|(device, slots)| format!(" · {device} {slots}"));
     others.fold(format!("{each} per device"), |words, other| words + &other)
 }

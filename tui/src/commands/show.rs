@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context as _, Result};
 use gradtop_store::{
-    CommandInfo, Goal, SeriesKey, State, View, checkpoints, inside, known_damage, read_events, read_notes,
-    series_keys, summarize, table_names,
+    CommandInfo, Goal, Point, SeriesKey, SeriesSummary, State, View, checkpoints, inside, known_damage,
+    read_events, read_notes, series_keys, summarize, table_names,
 };
 use serde_json::{Value, json};
 
@@ -18,7 +18,7 @@ use gradtop_chart::cells::align::Align;
 use gradtop_chart::cells::theme::Ink;
 use gradtop_chart::number;
 use gradtop_view::clock;
-use gradtop_view::figure::name_of;
+use gradtop_view::figure::series_name;
 use gradtop_view::natural;
 use gradtop_view::state;
 
@@ -40,16 +40,6 @@ pub(crate) struct Args {
     /// Print how a command's code differed from its commit, as a patch
     #[arg(long, conflicts_with = "json")]
     diff: bool,
-}
-
-/// One series, summarized.
-struct Summary {
-    metric: String,
-    line: Option<String>,
-    unit: Option<String>,
-    points: u64,
-    last: (i64, f64),
-    best: Option<(i64, f64)>,
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
@@ -90,42 +80,30 @@ fn diff(view: &View) -> Result<i32> {
 }
 
 /// Summarizes the first `most` series and counts all. The rows of the others are not read.
-fn summaries(view: &View, most: usize) -> Result<(Vec<Summary>, usize)> {
-    let declared = &view.manifest.metrics;
-    let place = |metric: &str| declared.iter().position(|m| m.name == metric).unwrap_or(usize::MAX);
-    let order = |a: &SeriesKey, b: &SeriesKey| {
-        place(&a.metric).cmp(&place(&b.metric)).then_with(|| natural::series(a, b))
-    };
+fn summaries(view: &View, most: usize) -> Result<(Vec<SeriesSummary>, usize)> {
+    let m = &view.manifest;
+    let place =
+        |key: &SeriesKey| m.metrics.iter().position(|known| known.name == key.metric).unwrap_or(usize::MAX);
+    let order = |a: &SeriesKey, b: &SeriesKey| place(a).cmp(&place(b)).then_with(|| natural::series(a, b));
     let mut keys: Vec<SeriesKey> = series_keys(&view.dir)?.into_iter().map(|(key, _)| key).collect();
     keys.sort_by(order);
     let all = keys.len();
     let shown: BTreeSet<SeriesKey> = keys.into_iter().take(most).collect();
-    let goal =
-        |key: &SeriesKey| declared.iter().find(|m| m.name == key.metric).map_or(Goal::None, |m| m.goal);
+    let goal = |key: &SeriesKey| m.metric(&key.metric).map_or(Goal::None, |info| info.goal);
     let (mut series, damaged) = summarize(&view.dir, |key| shown.is_empty() || shown.contains(key), goal)?;
     super::warn_of(&damaged);
     series.sort_by(|a, b| order(&a.key, &b.key));
-    let summaries = series
-        .into_iter()
-        .map(|s| Summary {
-            line: name_of(s.key.model.as_deref(), s.key.split.as_deref(), s.key.trial),
-            metric: s.key.metric,
-            unit: s.unit,
-            points: s.rows,
-            last: (s.last.step, s.last.value),
-            best: s.best.map(|best| (best.step, best.value)),
-        })
-        .collect();
-    Ok((summaries, all))
+    Ok((series, all))
 }
 
-fn as_json(view: &View, summaries: &[Summary]) -> Result<Value> {
+fn as_json(view: &View, summaries: &[SeriesSummary]) -> Result<Value> {
     let mut fields = state::to_json(view);
     let metrics: Vec<Value> = summaries
         .iter()
         .map(|s| {
-            let point = |(step, value): (i64, f64)| json!({"step": step, "value": state::float(value)});
-            json!({"metric": s.metric, "series": s.line, "unit": s.unit, "points": s.points, "last": point(s.last), "best": s.best.map(point)})
+            let point = |p: Point| json!({"step": p.step, "value": state::float(p.value)});
+            json!({"metric": s.key.metric, "series": series_name(&s.key), "unit": s.unit, "points": s.rows,
+                   "last": point(s.last), "best": s.best.map(point)})
         })
         .collect();
     let saved: Vec<Value> = checkpoints(&view.dir)
@@ -155,11 +133,11 @@ fn maybe(fact: Option<String>) -> String {
     fact.map_or_else(String::new, |fact| clean(&fact))
 }
 
-fn as_text(view: &View, summaries: &[Summary], all: usize) -> Result<()> {
-    let View { manifest: m, status: s, .. } = view;
+fn as_text(view: &View, summaries: &[SeriesSummary], all: usize) -> Result<()> {
+    let m = &view.manifest;
     let experiment = format!("{} {}", clean(&m.experiment.id), clean(&m.experiment.version));
     title(view, experiment.trim_end());
-    ending(view, s.cause.as_deref().filter(|c| !c.is_empty()));
+    ending(view, state::cause(view).as_deref());
     if let Some(waiting) = state::waiting(view) {
         print::alert(&format!("  {waiting}"));
     }
@@ -260,7 +238,7 @@ fn progress(view: &View) {
     );
 }
 
-fn metrics(summaries: &[Summary], all: usize) {
+fn metrics(summaries: &[SeriesSummary], all: usize) {
     if summaries.is_empty() {
         return;
     }
@@ -275,16 +253,16 @@ fn metrics(summaries: &[Summary], all: usize) {
 }
 
 /// A table with a row for each series, without some columns.
-fn metrics_table(summaries: &[Summary], without: &[&str]) -> Table {
-    type Cell = fn(&Summary) -> Words;
+fn metrics_table(summaries: &[SeriesSummary], without: &[&str]) -> Table {
+    type Cell = fn(&SeriesSummary) -> Words;
     let columns: [(&str, Align, Cell); 7] = [
-        ("metric", Align::Left, |s| clean(&s.metric).into()),
-        ("series", Align::Left, |s| print::cleaned(s.line.as_deref()).into()),
+        ("metric", Align::Left, |s| clean(&s.key.metric).into()),
+        ("series", Align::Left, |s| maybe(series_name(&s.key)).into()),
         ("unit", Align::Left, |s| Words::dim(print::cleaned(s.unit.as_deref()))),
-        ("points", Align::Right, |s| number::count(s.points as f64).into()),
-        ("last", Align::Point, |s| number::value(s.last.1).into()),
-        ("best", Align::Point, |s| maybe(s.best.map(|(_, v)| number::value(v))).into()),
-        ("at step", Align::Right, |s| maybe(s.best.map(|(step, _)| number::count(step as f64))).into()),
+        ("points", Align::Right, |s| number::count(s.rows as f64).into()),
+        ("last", Align::Point, |s| number::value(s.last.value).into()),
+        ("best", Align::Point, |s| maybe(s.best.map(|p| number::value(p.value))).into()),
+        ("at step", Align::Right, |s| maybe(s.best.map(|p| number::count(p.step as f64))).into()),
     ];
     let shown: Vec<_> = columns.into_iter().filter(|(name, ..)| !without.contains(name)).collect();
     let mut table = Table::new(&shown.iter().map(|(name, align, _)| (*name, *align)).collect::<Vec<_>>());

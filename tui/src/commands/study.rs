@@ -145,8 +145,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     let cores = args.cores.unwrap_or_else(cores);
     let at_work = match &elsewhere {
         Some(launcher) => format!("on {}", clean(&launcher.name)),
-        None if cores == 1 => "1 core".to_owned(),
-        None => format!("{cores} cores"),
+        None => number::counted(cores as usize, "core"),
     };
     let runner = Runner::new(&study, cores, found, elsewhere)?;
     announce(&study, cores, at_work, args.json)?;
@@ -172,11 +171,7 @@ fn announce(study: &Study, cores: u32, at_work: String, json: bool) -> Result<()
             "runs": plan.entries.iter().map(Entry::key).collect::<Vec<_>>(),
         }));
     }
-    let experiments = match plan.entries.len() {
-        1 => "1 experiment".to_owned(),
-        n => format!("{n} experiments"),
-    };
-    let facts = [experiments, at_work, format!("seed {}", plan.seed)];
+    let facts = [number::counted(plan.entries.len(), "experiment"), at_work, format!("seed {}", plan.seed)];
     let name = print::styled(&study.name(), Ink::Bold);
     print::line(&format!("study {name}  {}", print::styled(&facts.join(" · "), Ink::Dim)));
     Ok(())
@@ -280,8 +275,7 @@ impl Display<'_> {
 fn end(study: &Study, entry_states: &[EntryState], code: i32) {
     let finished = entry_states.iter().filter(|s| matches!(s, EntryState::Finished(_))).count();
     if code == 0 {
-        let runs = if finished == 1 { "1 run".to_owned() } else { format!("{finished} runs") };
-        print::line(&format!("study {} has finished: {runs}", study.name()));
+        print::line(&format!("study {} has finished: {}", study.name(), number::counted(finished, "run")));
         return;
     }
     print::line(&format!("study {}: {finished} of {} runs have finished", study.name(), entry_states.len()));
@@ -368,8 +362,7 @@ fn ended(view: &View, json: bool) -> Result<()> {
     }
     let took = gradtop_view::events::worked_s(&view.dir);
     let took = took.map(|t| format!(" after {}", number::duration(t))).unwrap_or_default();
-    let cause = view.status.cause.as_deref().filter(|c| !c.is_empty());
-    let cause = cause.map(|c| format!(": {}", clean(c))).unwrap_or_default();
+    let cause = state::because(view);
     let word = print::styled(&format!("{:<13}", view.state.word()), state::ink(view.state));
     print::line(&format!("{}  {word}  {}{took}{cause}", clock(), view.manifest.run));
     Ok(())

@@ -38,10 +38,14 @@ fn announce(view: &View, verb: &str, json: bool) -> Result<()> {
         return print_json(view, "started", None);
     }
     let m = &view.manifest;
-    let threads = if m.threads == 1 { "1 thread".to_owned() } else { format!("{} threads", m.threads) };
     let facts = match &m.command {
         Some(command) => vec![clean(&m.experiment.id), clean(&command.in_words())],
-        None => vec![clean(&m.experiment.id), clean(&m.device), threads, format!("seed {}", m.seed)],
+        None => vec![
+            clean(&m.experiment.id),
+            clean(&m.device),
+            number::counted(m.threads as usize, "thread"),
+            format!("seed {}", m.seed),
+        ],
     };
     let name = print::styled(&m.run, Ink::Bold);
     print::line(&format!("{verb} {name}  {}", print::styled(&facts.join(" · "), Ink::Dim)));
@@ -283,8 +287,7 @@ pub(crate) fn end(view: &View, json: bool) -> Result<()> {
     let name = &view.manifest.run;
     let took = state::took(view, jiff::Timestamp::now()).map(|t| format!(" after {}", number::duration(t)));
     let step = state::step(s).map(|n| format!(", step {}", number::count(n as f64)));
-    let cause = s.cause.as_deref().filter(|c| !c.is_empty()).map(|c| format!(": {}", clean(c)));
-    let more: String = [took, step, cause].into_iter().flatten().collect();
+    let more: String = [took, step, Some(state::because(view))].into_iter().flatten().collect();
     let words = print::styled(&state::label(view), state::ink(view.state));
     print::line(&format!("{words}  {}{more}", print::styled(name, Ink::Bold)));
     for headline in state::headlines(view) {

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
+use gradtop_chart::number::counted;
 use gradtop_host::{DeviceChoice, HostError, ParamDesc, ParamKind, Validation};
 use gradtop_store::{RunDir, State, checkpoints};
 
@@ -78,8 +79,7 @@ fn parameters(bench: &Bench<'_>) -> Result<Outcome> {
     }
     let presets = match e.presets.len() {
         0 => String::new(),
-        1 => " and 1 preset".to_owned(),
-        n => format!(" and {n} presets"),
+        n => format!(" and {}", counted(n, "preset")),
     };
     Ok(Outcome::Passed(format!("defaults{presets}")))
 }

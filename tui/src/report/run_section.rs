@@ -116,7 +116,7 @@ impl<'a> RunSection<'a> {
         made_with.extend(m.versions.libtorch.iter().map(|v| format!("libtorch {}", clean(v))));
         made_with.extend(m.git_commit.iter().map(|c| format!("commit {}", short(c))));
         made_with.extend(m.plugin_hash().map(|hash| format!("plugin {}", short(hash))));
-        let threads = if m.threads == 1 { "1 thread".to_owned() } else { format!("{} threads", m.threads) };
+        let threads = number::counted(m.threads as usize, "thread");
         Block::Facts(vec![
             ("run".to_owned(), vec![self.link(), text(format!(": {}", self.how_it_ended()))]),
             ("preset".to_owned(), start),

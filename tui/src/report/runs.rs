@@ -96,7 +96,7 @@ fn experiments(views: &[View]) -> Vec<&str> {
 
 /// The users' notes about the runs, and what their experiments do.
 fn notes(views: &[View]) -> Vec<Block> {
-    let mut blocks = vec![heading(2, "options", "What was options")];
+    let mut blocks = vec![heading(2, "asked", "What was asked")];
     for id in experiments(views) {
         let mut of = views.iter().map(|view| &view.manifest).filter(|run| run.experiment.id == id);
         let summary = of.next().map(|run| run.experiment.summary.trim()).filter(|s| !s.is_empty());

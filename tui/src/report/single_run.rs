@@ -1,9 +1,11 @@
 //! The section about a single run in a report.
 
 use gradtop_chart::number;
-use gradtop_store::{Event, EventLine, Goal, Kind, SeriesSummary, State, View, read_events, summarize};
+use gradtop_store::{
+    Event, EventLine, Goal, Kind, SeriesKey, SeriesSummary, State, View, read_events, summarize,
+};
 use gradtop_view::clock::dated;
-use gradtop_view::figure::name_of;
+use gradtop_view::figure::series_name;
 use gradtop_view::why::{self, Confidence, Verdict};
 use gradtop_view::{events, natural, state};
 
@@ -74,11 +76,8 @@ impl<'a> SingleRun<'a> {
         };
         let mut reader = why::Reader::new(&view.dir, view.manifest.kind == Kind::Import);
         let verdicts = why::diagnose_run(&mut reader, view).map(|found| found.verdicts).unwrap_or_default();
-        let goal = |key: &gradtop_store::SeriesKey| {
-            let info = view.manifest.metrics.iter().find(|info| info.name == key.metric);
-            info.map_or(Goal::None, |info| info.goal)
-        };
-        let own = |key: &gradtop_store::SeriesKey| !key.metric.starts_with("system/");
+        let goal = |key: &SeriesKey| view.manifest.metric(&key.metric).map_or(Goal::None, |info| info.goal);
+        let own = |key: &SeriesKey| !key.metric.starts_with("system/");
         let mut series = summarize(&view.dir, own, goal).map(|(series, _)| series).unwrap_or_default();
         let place = |s: &SeriesSummary| {
             let at = view.manifest.metrics.iter().position(|info| info.name == s.key.metric);
@@ -108,8 +107,7 @@ impl<'a> SingleRun<'a> {
             let share = share.map(|(done, total)| format!(", {}", number::percent(done, total)));
             return format!("{}{}", view.state.word(), share.unwrap_or_default());
         }
-        let cause = view.status.cause.as_deref().filter(|cause| !cause.is_empty());
-        format!("{}{}", view.state.word(), cause.map(|c| format!(": {}", clean(c))).unwrap_or_default())
+        format!("{}{}", view.state.word(), state::because(view))
     }
 
     fn is_finished(&self) -> bool {
@@ -223,7 +221,7 @@ impl<'a> SingleRun<'a> {
         let words = ["metric", "series", "unit"].map(|name| (name, false));
         let numbers = ["rows", "last", "best", "at step"].map(|name| (name, true));
         let row = |s: &SeriesSummary| {
-            let line = name_of(s.key.model.as_deref(), s.key.split.as_deref(), s.key.trial);
+            let line = series_name(&s.key);
             let best = s.best.map(|best| (number::value(best.value), number::count(best.step as f64)));
             let (best, step) = best.unwrap_or_default();
             let words = [
@@ -280,7 +278,7 @@ fn judged(verdict: &Verdict) -> Claim {
 /// Converts a series to a claim.
 fn in_numbers(series: &SeriesSummary) -> Claim {
     let key = &series.key;
-    let line = name_of(key.model.as_deref(), key.split.as_deref(), key.trial).map(|line| format!(" {line}"));
+    let line = series_name(key).map(|line| format!(" {line}"));
     let at = |point: gradtop_store::Point| {
         format!("{} at step {}", number::value(point.value), number::count(point.step as f64))
     };

@@ -196,13 +196,9 @@ impl<'a> Composer<'a> {
 
     /// The state in words, with the cause if it did not finish.
     fn state(&self, entry: &Entry, entry_state: &EntryState) -> String {
-        let cause = |view: &gradtop_store::View| {
-            let cause = view.status.cause.as_deref().filter(|c| !c.is_empty());
-            cause.map(|c| format!(": {}", clean(c))).unwrap_or_default()
-        };
         match entry_state {
             EntryState::Finished(_) => State::Finished.word().to_owned(),
-            EntryState::Ended(view) => format!("{}{}", view.state.word(), cause(view)),
+            EntryState::Ended(view) => format!("{}{}", view.state.word(), state::because(view)),
             EntryState::Alive(view) => {
                 let share = state::progress(view).map(|(done, total)| number::percent(done, total));
                 format!("{}{}", view.state.word(), share.map(|s| format!(", {s}")).unwrap_or_default())

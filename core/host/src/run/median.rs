@@ -115,7 +115,7 @@ impl Followed {
         Self {
             run: run.clone(),
             tailer: Tailer::filtered(run, reads),
-            info: manifest.metrics.iter().find(|info| info.name == metric).cloned(),
+            info: manifest.metric(metric).cloned(),
             rank: u8::MAX,
             curve: Curve::default(),
             restarts: 0,

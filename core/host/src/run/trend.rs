@@ -47,7 +47,7 @@ pub(crate) enum Trend {
 impl Trend {
     /// Creates the state for a series; `None` if the rule is not about it or needs no state.
     pub(crate) fn of(rule: &Rule, key: &SeriesKey, manifest: &Manifest) -> Option<Self> {
-        let declared = manifest.metrics.iter().find(|m| m.name == key.metric);
+        let declared = manifest.metric(&key.metric);
         let goal = || declared.map_or(Goal::None, |m| m.goal);
         if !rule.reads(key) {
             return None;

@@ -75,6 +75,11 @@ pub struct Manifest {
 }
 
 impl Manifest {
+    /// The declaration of a metric, if there is one.
+    pub fn metric(&self, name: &str) -> Option<&MetricInfo> {
+        self.metrics.iter().find(|metric| metric.name == name)
+    }
+
     /// Creates the manifest of a run that begins now, on this machine and with this version. The caller fills in the rest.
     pub fn new(run: &str, experiment: ExperimentInfo) -> Self {
         Self {
@@ -303,6 +308,17 @@ pub enum Goal {
     Min,
     /// Higher is better.
     Max,
+}
+
+impl Goal {
+    /// Which values are better, in words; empty if neither is.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::None => "",
+            Self::Min => "lower is better",
+            Self::Max => "higher is better",
+        }
+    }
 }
 
 /// A metric declared by its experiment.

@@ -159,7 +159,7 @@ impl Facet {
 
 /// What was declared of a metric, by the first run that declared it.
 pub fn info<'a>(runs: &'a [ComparedRun], metric: &str) -> Option<&'a MetricInfo> {
-    runs.iter().find_map(|s| s.row.view.manifest.metrics.iter().find(|m| m.name == metric))
+    runs.iter().find_map(|s| s.row.view.manifest.metric(metric))
 }
 
 /// Which way a metric should go.

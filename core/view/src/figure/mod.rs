@@ -23,7 +23,7 @@ mod tests;
 use gradtop_store::MetricInfo;
 use gradtop_store::figures::{self, Mark as Declared, MarkAxis, MarkKind};
 
-pub use plan::{declared_x, name_of};
+pub use plan::{declared_x, name_of, series_name};
 
 /// A figure for a metric that no figure was declared for: a line for each model and split, the mean over trials with their range.
 pub fn metric_figure(name: &str, info: Option<&MetricInfo>, x: &str) -> figures::Figure {

@@ -211,6 +211,11 @@ pub fn name_of(model: Option<&str>, split: Option<&str>, trial: Option<i32>) -> 
     (!parts.is_empty()).then(|| parts.join(" · "))
 }
 
+/// Returns the name of a series within its metric: `deep · test`.
+pub fn series_name(key: &SeriesKey) -> Option<String> {
+    name_of(key.model.as_deref(), key.split.as_deref(), key.trial)
+}
+
 /// The runs' label, then model, split and trial as far as they separate lines.
 type Group<'a> = (Option<&'a str>, Option<&'a str>, Option<&'a str>, Option<i32>);
 

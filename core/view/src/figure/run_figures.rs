@@ -21,7 +21,7 @@ pub fn figures_of_run(view: &View) -> Result<Vec<Figure>> {
     if !declared.is_empty() {
         return Ok(declared);
     }
-    let info = |name: &str| view.manifest.metrics.iter().find(|m| m.name == name);
+    let info = |name: &str| view.manifest.metric(name);
     let metrics = metrics(&view.dir)?;
     let mut drawn: Vec<&String> = metrics.iter().filter(|m| !m.starts_with("system/")).collect();
     drawn.sort_by_key(|m| !info(m).is_some_and(|i| i.headline));

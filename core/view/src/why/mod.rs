@@ -14,7 +14,6 @@ mod waits;
 
 use std::time::Duration;
 
-use gradtop_host::text::clean;
 use gradtop_store::{State, View};
 use jiff::Timestamp;
 
@@ -63,6 +62,5 @@ fn end(view: &View) -> Option<String> {
     if !matches!(view.state, State::Failed | State::Crashed | State::Stopped) {
         return None;
     }
-    let cause = view.status.cause.as_deref().filter(|cause| !cause.is_empty());
-    Some(cause.map_or_else(|| view.state.to_string(), |cause| format!("{}: {}", view.state, clean(cause))))
+    Some(format!("{}{}", view.state, crate::state::because(view)))
 }

@@ -136,6 +136,6 @@ pub(super) fn timestamp(time_us: i64) -> Option<Timestamp> {
 
 /// Formats `loss (deep · train)`.
 pub(super) fn name(key: &SeriesKey) -> String {
-    let line = crate::figure::name_of(key.model.as_deref(), key.split.as_deref(), key.trial);
+    let line = crate::figure::series_name(key);
     clean(&line.map_or_else(|| key.metric.clone(), |line| format!("{} ({line})", key.metric)))
 }

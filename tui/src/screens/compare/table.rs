@@ -195,7 +195,7 @@ pub(super) fn draw(
 fn words(screen: &Compare, group: &gradtop_view::compare::RunGroup, theme: Theme, width: u16) -> String {
     let grouped = screen.by != gradtop_view::compare::GroupBy::Nothing;
     match group.members.as_slice() {
-        [_] if grouped => "1 run".to_owned(),
+        [_] if grouped => number::counted(1, "run"),
         [one] => screen.compared.runs.get(*one).map_or_else(String::new, |s| {
             let view = &s.row.view;
             // On a narrow terminal, its sign is enough.

@@ -12,6 +12,7 @@ use crate::screens::pen::Pen;
 use crate::screens::shared::Shared;
 use crate::widgets::ChartCell;
 use gradtop_chart::cells::text::{width_of, wrap};
+use gradtop_chart::number::counted;
 use gradtop_view::compare::{Align, Facet, GroupBy, overlay, why_none};
 use gradtop_view::figure::chart::build;
 use gradtop_view::figure::prepared::{Cursor, CursorValue, Plot, PreparedChart};
@@ -184,9 +185,8 @@ impl Compare {
             Some(one) if experiments.len() == 1 => clean(one),
             _ => format!("{} experiments, the metrics they share", experiments.len()),
         };
-        let n = compared.runs.len();
         let mut pen = Pen::row(frame.buffer_mut(), theme, area, 0);
-        pen.skip(1).put(&format!("{n} run{}", if n == 1 { "" } else { "s" }), theme.dim());
+        pen.skip(1).put(&counted(compared.runs.len(), "run"), theme.dim());
         // The table names them, too.
         if area.width >= NARROW {
             pen.put(" of ", theme.dim()).put(&of, theme.bold());

@@ -1,7 +1,6 @@
 //! Draws the list and the details of the selected line.
 
 use gradtop_host::{ExperimentDesc, FoundPlugin, ParamKind};
-use gradtop_store::Goal;
 use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
@@ -15,6 +14,7 @@ use crate::screens::shared::Shared;
 use crate::widgets::{self, around};
 use gradtop_chart::cells::text::{apart, fit_ends, width_of, wrap};
 use gradtop_chart::cells::theme::Theme;
+use gradtop_chart::number::counted;
 
 /// From this width on, details are beside the list.
 const BESIDE: u16 = 110;
@@ -238,8 +238,7 @@ impl Columns {
 
 fn summary(rows: &[Row<'_>], theme: Theme, frame: &mut Frame<'_>, area: Rect) {
     let count = |wanted: fn(&Row<'_>) -> bool| rows.iter().filter(|r| wanted(r)).count();
-    let ready = count(|r| matches!(r, Row::Ready(..)));
-    let mut parts = vec![format!("{ready} experiment{}", if ready == 1 { "" } else { "s" })];
+    let mut parts = vec![counted(count(|r| matches!(r, Row::Ready(..))), "experiment")];
     for (n, word) in [
         (count(|r| matches!(r, Row::Pending(_))), "being looked at"),
         (count(|r| matches!(r, Row::Shadowed(..))), "hidden"),
@@ -365,11 +364,8 @@ impl Details {
             self.heading("metrics");
             let name = widest(&mut e.metrics.iter().map(|m| &m.name));
             for m in &e.metrics {
-                let goal = match m.goal {
-                    Goal::None => "",
-                    Goal::Min => " (lower is better)",
-                    Goal::Max => " (higher is better)",
-                };
+                let goal = Some(m.goal.words()).filter(|words| !words.is_empty());
+                let goal = goal.map(|words| format!(" ({words})")).unwrap_or_default();
                 let unit = m.unit.as_deref().map(|u| format!("[{}] ", clean(u))).unwrap_or_default();
                 self.entry(&clean(&m.name), name, &format!("{unit}{}{goal}", clean(&m.help)));
             }

@@ -226,11 +226,7 @@ fn details(shared: &Shared, run: &RunRow) -> Vec<(String, Vec<String>)> {
     add("started", started.into_iter().chain(took).collect());
     let seed = state::seed(manifest).map(|seed| seed.to_string());
     if manifest.threads > 0 {
-        let threads = if manifest.threads == 1 {
-            "1 thread".to_owned()
-        } else {
-            format!("{} threads", manifest.threads)
-        };
+        let threads = number::counted(manifest.threads as usize, "thread");
         let seed = seed.map(|seed| format!("seed {seed}"));
         add("device", [clean(&manifest.device), threads].into_iter().chain(seed).collect());
     } else {

@@ -196,8 +196,7 @@ pub(crate) fn banner(shared: &Shared, row: &RunRow, width: usize, most: usize) -
         out.extend(paragraph(&format!("{}.", sentence(&silence)), room, theme.alert()));
     }
     if matches!(view.state, State::Failed | State::Crashed) {
-        let cause = view.status.cause.as_deref().filter(|c| !c.is_empty());
-        let cause = cause.map_or_else(|| "cause unknown".to_owned(), clean);
+        let cause = state::cause(view).unwrap_or_else(|| "cause unknown".to_owned());
         let text = format!("{} {cause}", glyph(shared, view.state));
         let kept = most.saturating_sub(1 + out.len()).max(1);
         let mut lines = wrap_in(&text, room, kept, theme.ascii());
@@ -209,9 +208,9 @@ pub(crate) fn banner(shared: &Shared, row: &RunRow, width: usize, most: usize) -
         let advice = fit(&advice(shared, row), room + 2, theme.ascii());
         out.push(Line::styled(format!(" {advice}"), theme.dim()));
     } else if view.state == State::Stopped
-        && let Some(cause) = view.status.cause.as_deref().filter(|c| !c.is_empty())
+        && let Some(cause) = state::cause(view)
     {
-        out.push(Line::styled(format!(" {}", fit(&clean(cause), room, theme.ascii())), theme.dim()));
+        out.push(Line::styled(format!(" {}", fit(&cause, room, theme.ascii())), theme.dim()));
     }
     if let Some((alert, words)) = view.alert.as_ref().zip(state::alert(view)) {
         let time = moment_at(alert.time, shared.now);

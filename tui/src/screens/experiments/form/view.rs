@@ -11,6 +11,7 @@ use crate::screens::shared::Shared;
 use crate::widgets::around;
 use gradtop_chart::cells::text::{apart, width_of, wrap, wrap_in};
 use gradtop_chart::cells::theme::Theme;
+use gradtop_chart::number::counted;
 
 /// A line in the middle of the form.
 #[derive(Clone, Copy, PartialEq)]
@@ -273,7 +274,7 @@ fn start(form: &Form, shared: &Shared, area: Rect, pen: &mut Pen<'_>) {
     pen.skip(2).put(&text, style);
     let changed = form.changed();
     if changed > 0 && form.errors() == 0 {
-        let text = format!("{changed} parameter{} changed", if changed == 1 { "" } else { "s" });
+        let text = format!("{} changed", counted(changed, "parameter"));
         pen.skip(3).put(&text, theme.dim());
     }
     if here {
