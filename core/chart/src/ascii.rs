@@ -1,7 +1,7 @@
 //! Replaces symbols where only ASCII can be displayed.
 
 /// The program's own symbols and those in formulas, with their ASCII replacements.
-const SIGNS: [(char, &str); 42] = [
+const SUBSTITUTES: [(char, &str); 42] = [
     ('·', "-"),
     ('–', "-"),
     ('—', "-"),
@@ -61,12 +61,12 @@ pub fn plain(text: &str) -> String {
 }
 
 /// Replaces a symbol if its replacement is a single character, else returns it unchanged.
-pub fn sign(c: char) -> char {
+pub fn substitute(c: char) -> char {
     of(c).and_then(|ascii| ascii.chars().next()).unwrap_or(c)
 }
 
 fn of(c: char) -> Option<&'static str> {
-    SIGNS.iter().find(|(sign, _)| *sign == c).map(|(_, ascii)| *ascii)
+    SUBSTITUTES.iter().find(|(sign, _)| *sign == c).map(|(_, ascii)| *ascii)
 }
 
 #[cfg(test)]

@@ -120,16 +120,17 @@ pub fn assign<'a>(
 ) -> BTreeMap<String, (Paint, u8)> {
     let known: BTreeSet<&str> = known.collect();
     let shown: BTreeSet<&str> = shown.collect();
-    let mut agreed = Looks::default();
+    let mut agreed = TakenLooks::default();
     let wishes: BTreeMap<&str, (usize, usize)> =
-        known.iter().map(|name| (*name, agreed.take(wish(name)))).collect();
-    let mut looks = Looks::default();
+        known.iter().map(|name| (*name, agreed.take(preferred_look(name)))).collect();
+    let mut looks = TakenLooks::default();
     let (first, then): (Vec<&str>, Vec<&str>) = shown.into_iter().partition(|name| known.contains(name));
     first
         .into_iter()
         .chain(then)
         .map(|name| {
-            let (colour, marker) = looks.take(wishes.get(name).copied().unwrap_or_else(|| wish(name)));
+            let (colour, marker) =
+                looks.take(wishes.get(name).copied().unwrap_or_else(|| preferred_look(name)));
             (name.to_owned(), (Paint::Slot(colour as u8), marker as u8))
         })
         .collect()
@@ -137,25 +138,25 @@ pub fn assign<'a>(
 
 /// Assigned colours and markers.
 #[derive(Default)]
-struct Looks {
+struct TakenLooks {
     colours: [bool; COLOURS],
     markers: [bool; MARKERS.len()],
 }
 
-impl Looks {
+impl TakenLooks {
     fn take(&mut self, (colour, marker): (usize, usize)) -> (usize, usize) {
-        (take(&mut self.colours, colour), take(&mut self.markers, marker))
+        (first_free(&mut self.colours, colour), first_free(&mut self.markers, marker))
     }
 }
 
 /// Returns the colour and marker a name would have without collisions.
-fn wish(name: &str) -> (usize, usize) {
+fn preferred_look(name: &str) -> (usize, usize) {
     let hash = fnv1a(name.as_bytes());
     ((hash % COLOURS as u64) as usize, (hash / 64 % MARKERS.len() as u64) as usize)
 }
 
 /// Returns the first free index from `start` on, wrapping around; when all are taken, all become free again.
-fn take(used: &mut [bool], start: usize) -> usize {
+fn first_free(used: &mut [bool], start: usize) -> usize {
     if used.iter().all(|u| *u) {
         used.fill(false);
     }

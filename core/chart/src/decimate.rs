@@ -17,7 +17,7 @@ pub struct Column {
 
 /// Why a point cannot be part of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Odd {
+pub enum Unplottable {
     /// Not a number.
     Nan,
     /// Plus infinity.
@@ -31,12 +31,12 @@ pub enum Odd {
 /// A downsampled line.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Thinned {
-    /// Uninterrupted stretches, separated by at least one point that cannot be drawn.
-    pub stretches: Vec<Vec<Column>>,
+    /// Uninterrupted segments, separated by at least one point that cannot be drawn.
+    pub segments: Vec<Vec<Column>>,
     /// Columns with points that cannot be drawn, each column and reason once.
-    pub odd: Vec<(i32, Odd)>,
+    pub unplottable: Vec<(i32, Unplottable)>,
     /// Number of points that cannot be drawn.
-    pub odd_points: usize,
+    pub unplottable_points: usize,
 }
 
 /// Downsamples points in their order. `column` returns a point's column, or `None` if its x has no position, in which
@@ -47,43 +47,43 @@ pub fn thin(
     takes: impl Fn(f64) -> bool,
 ) -> Thinned {
     let mut out = Thinned::default();
-    let mut stretch: Vec<Column> = Vec::new();
+    let mut segment: Vec<Column> = Vec::new();
     for (x, y) in points {
         let at = column(x);
         let odd = match y {
-            y if y.is_nan() => Some(Odd::Nan),
-            f64::INFINITY => Some(Odd::Above),
-            f64::NEG_INFINITY => Some(Odd::Below),
-            y if !takes(y) => Some(Odd::NotPositive),
+            y if y.is_nan() => Some(Unplottable::Nan),
+            f64::INFINITY => Some(Unplottable::Above),
+            f64::NEG_INFINITY => Some(Unplottable::Below),
+            y if !takes(y) => Some(Unplottable::NotPositive),
             _ => None,
         };
         match (at, odd) {
-            (Some(at), None) => match stretch.last_mut() {
+            (Some(at), None) => match segment.last_mut() {
                 Some(c) if c.at == at => {
                     c.min = c.min.min(y);
                     c.max = c.max.max(y);
                     c.last = y;
                 }
-                _ => stretch.push(Column { at, first: y, min: y, max: y, last: y }),
+                _ => segment.push(Column { at, first: y, min: y, max: y, last: y }),
             },
             (at, odd) => {
-                if !stretch.is_empty() {
-                    out.stretches.push(std::mem::take(&mut stretch));
+                if !segment.is_empty() {
+                    out.segments.push(std::mem::take(&mut segment));
                 }
                 if let (Some(at), Some(odd)) = (at, odd) {
-                    out.odd_points += 1;
-                    if out.odd.last() != Some(&(at, odd)) {
-                        out.odd.push((at, odd));
+                    out.unplottable_points += 1;
+                    if out.unplottable.last() != Some(&(at, odd)) {
+                        out.unplottable.push((at, odd));
                     }
                 }
             }
         }
     }
-    if !stretch.is_empty() {
-        out.stretches.push(stretch);
+    if !segment.is_empty() {
+        out.segments.push(segment);
     }
-    out.odd.sort_unstable();
-    out.odd.dedup();
+    out.unplottable.sort_unstable();
+    out.unplottable.dedup();
     out
 }
 
@@ -125,21 +125,21 @@ mod tests {
                 }
             }
             let mut found: BTreeMap<i32, (f64, f64)> = BTreeMap::new();
-            for c in thinned.stretches.iter().flatten() {
+            for c in thinned.segments.iter().flatten() {
                 let e = found.entry(c.at).or_insert((c.min, c.max));
                 *e = (e.0.min(c.min), e.1.max(c.max));
                 prop_assert!(c.min <= c.first && c.first <= c.max && c.min <= c.last && c.last <= c.max);
             }
             prop_assert_eq!(found, expected);
-            prop_assert_eq!(thinned.odd_points, odd.len());
+            prop_assert_eq!(thinned.unplottable_points, odd.len());
             odd.sort_unstable();
             odd.dedup();
-            let mut marked: Vec<i32> = thinned.odd.iter().map(|(at, _)| *at).collect();
+            let mut marked: Vec<i32> = thinned.unplottable.iter().map(|(at, _)| *at).collect();
             marked.dedup();
             prop_assert_eq!(marked, odd);
             // A line is never drawn over a point that has no place.
             let drawable: usize = y.split(|v| !(v.is_finite() && takes(*v))).filter(|s| !s.is_empty()).count();
-            prop_assert_eq!(thinned.stretches.len(), drawable);
+            prop_assert_eq!(thinned.segments.len(), drawable);
         }
     }
 
@@ -147,7 +147,7 @@ mod tests {
     fn a_point_without_a_place_on_x_interrupts() {
         let points = [(1.0, 1.0), (f64::NAN, 2.0), (3.0, 3.0)];
         let thinned = thin(points.into_iter(), |x| x.is_finite().then_some(x as i32), |_| true);
-        assert_eq!(thinned.stretches.len(), 2);
-        assert_eq!(thinned.odd_points, 0);
+        assert_eq!(thinned.segments.len(), 2);
+        assert_eq!(thinned.unplottable_points, 0);
     }
 }

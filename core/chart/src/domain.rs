@@ -17,7 +17,7 @@ pub struct Domain {
 
 /// Which axes of a chart have information to show.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Known {
+pub struct KnownAxes {
     /// Whether the horizontal axis does.
     pub x: bool,
     /// The only position on it at which anything is drawn, if there is just one.
@@ -38,7 +38,7 @@ impl Domain {
     }
 
     /// Returns which axes have information to show: something has a position on them, or their range is given.
-    pub fn known(chart: &Chart) -> Known {
+    pub fn known(chart: &Chart) -> KnownAxes {
         let across = finite_range(
             chart.marks.iter().filter_map(|m| m.shape.extent_x(chart.x.scale)).flat_map(|(a, b)| [a, b]),
         );
@@ -46,7 +46,7 @@ impl Domain {
             let mut marks = chart.marks.iter().filter(|m| chart.y2.is_none() || m.side == side);
             axis.range.is_some() || marks.any(|m| m.shape.extent_y(axis.scale).is_some())
         };
-        Known {
+        KnownAxes {
             x: chart.x.range.or(across).is_some(),
             only_x: chart.x.range.or(across).filter(|(low, high)| low == high).map(|(low, _)| low),
             y: up(&chart.y, Side::Left),
@@ -88,7 +88,7 @@ impl Domain {
     }
 }
 
-impl Known {
+impl KnownAxes {
     /// Returns the ticks of the horizontal axis for which there is information.
     pub(crate) fn across(&self, axis: &Axis, ticks: Vec<Tick>) -> Vec<Tick> {
         match self.only_x.filter(|_| axis.categories.is_empty() && axis.clock.is_none()) {
@@ -141,7 +141,7 @@ mod tests {
 
     #[test]
     fn the_one_place_on_an_axis_is_told_whole() {
-        let known = Known { x: true, only_x: Some(123_456_789.0), y: true, y2: false };
+        let known = KnownAxes { x: true, only_x: Some(123_456_789.0), y: true, y2: false };
         assert_eq!(known.across(&Axis::default(), Vec::new())[0].label, "123456789");
     }
 

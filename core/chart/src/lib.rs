@@ -20,7 +20,7 @@ pub mod ticks;
 use colour::Paint;
 use jiff::tz::TimeZone;
 use scale::Scale;
-pub use shape::{Field, Image, Points, Shape, Where};
+pub use shape::{Field, Image, Points, RulePosition, Shape};
 
 /// One or more charts with a common title.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -65,7 +65,7 @@ pub struct Chart {
     pub cursor: Option<Cursor>,
     /// Whether it is one of many on a screen: title, legend and captions take no separate lines, and marks at the axis
     /// are not explained.
-    pub terse: bool,
+    pub compact: bool,
 }
 
 impl Chart {
@@ -213,7 +213,7 @@ pub struct Mark {
     /// Whether it is drawn paler and behind the others, such as raw values behind smoothed ones.
     pub faint: bool,
     /// What its points represent, if not single values.
-    pub counted: Option<Counted>,
+    pub counted: Option<ValueCount>,
     /// The shape.
     pub shape: Shape,
     /// Indices of points, ascending, that are not data but where a line crosses the edge of the visible range.
@@ -239,7 +239,7 @@ impl Mark {
 
 /// The number of values that a mark represents, drawn or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Counted {
+pub struct ValueCount {
     /// All values.
     pub all: u64,
     /// Non-finite values.

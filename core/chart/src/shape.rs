@@ -56,7 +56,7 @@ pub enum Shape {
     /// A line across the whole plot.
     Rule {
         /// Its position.
-        at: Where,
+        at: RulePosition,
     },
     /// An image.
     Image(Image),
@@ -103,7 +103,7 @@ impl Shape {
         match self {
             Self::Heatmap(f) => cells_on(scale, &f.x),
             Self::Contour(f) => range_on(scale, &f.x),
-            Self::Rule { at: Where::X(v) } => scale.takes(*v).then_some((*v, *v)),
+            Self::Rule { at: RulePosition::X(v) } => scale.takes(*v).then_some((*v, *v)),
             Self::Image(p) => Some((0.0, p.width as f64)),
             _ => None,
         }
@@ -119,7 +119,7 @@ impl Shape {
         match self {
             Self::Heatmap(f) => cells_on(scale, &f.y),
             Self::Contour(f) => range_on(scale, &f.y),
-            Self::Rule { at: Where::Y(v) } => scale.takes(*v).then_some((*v, *v)),
+            Self::Rule { at: RulePosition::Y(v) } => scale.takes(*v).then_some((*v, *v)),
             Self::Image(p) => Some((0.0, p.height as f64)),
             _ => None,
         }
@@ -164,7 +164,7 @@ pub struct Points<'a> {
 
 /// The position of a rule.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Where {
+pub enum RulePosition {
     /// A vertical line at this x.
     X(f64),
     /// A horizontal line at this y.

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use gradtop_chart::cells::align::{Align, align};
-use gradtop_chart::cells::text::{apart, width_of};
+use gradtop_chart::cells::text::{fit_distinct, width_of};
 use gradtop_chart::cells::theme::Ink;
 use gradtop_chart::colour::Paint;
 use gradtop_chart::number;
@@ -49,7 +49,7 @@ pub fn glyph(state: State) -> char {
 
 /// Returns the symbol of a state, in ASCII if requested.
 pub fn glyph_in(state: State, ascii: bool) -> char {
-    if ascii { gradtop_chart::ascii::sign(glyph(state)) } else { glyph(state) }
+    if ascii { gradtop_chart::ascii::substitute(glyph(state)) } else { glyph(state) }
 }
 
 /// Returns the colour of a state.
@@ -199,7 +199,7 @@ pub fn brief_headlines(views: &[&View], common: Option<&Common>, room: usize, as
     let series =
         |name: &String| name.rsplit_once(" · mean of ").map_or(name.as_str(), |(name, _)| name).to_owned();
     let names = if wide(&names) > left { names.iter().map(series).collect() } else { names };
-    let told = apart(&names.iter().map(String::as_str).collect::<Vec<_>>(), left, ascii);
+    let told = fit_distinct(&names.iter().map(String::as_str).collect::<Vec<_>>(), left, ascii);
     values.iter().zip(told).map(|(value, name)| format!("{value} {name}").trim_end().to_owned()).collect()
 }
 

@@ -15,7 +15,7 @@ use crate::screens::actions::Act as _;
 use crate::screens::effect::Message;
 use crate::screens::keys::{Binding, label};
 use crate::widgets;
-use gradtop_chart::ascii::sign;
+use gradtop_chart::ascii::substitute;
 use gradtop_chart::cells::text::{fit, fit_ends, width_of, wrap};
 use gradtop_view::clock;
 use gradtop_view::state;
@@ -67,7 +67,7 @@ fn message_lines(shared: &Shared, message: &Message, size: Rect) -> Vec<Line<'st
 fn in_ascii(buffer: &mut Buffer) {
     for cell in &mut buffer.content {
         if !cell.symbol().is_ascii() {
-            let sign = cell.symbol().chars().next().map_or('?', sign);
+            let sign = cell.symbol().chars().next().map_or('?', substitute);
             cell.set_char(if sign.is_ascii() { sign } else { '?' });
         }
     }

@@ -2,7 +2,7 @@
 
 use super::{ascii, styled, terminal};
 use gradtop_chart::cells::align::{Align, align, pad_left};
-use gradtop_chart::cells::text::{apart, fit, width_of, wrap};
+use gradtop_chart::cells::text::{fit, fit_distinct, width_of, wrap};
 use gradtop_chart::cells::theme::Ink;
 
 /// On a narrow terminal, text is cut to no less than this.
@@ -216,7 +216,7 @@ fn narrow(columns: &mut [(Align, Vec<Words>)], room: usize) {
         };
         let width = widest(cells).saturating_sub(used - room).max(LEAST);
         let texts: Vec<&str> = cells.iter().map(|w| w.text.as_str()).collect();
-        for (text, words) in apart(&texts, width, ascii()).into_iter().zip(cells) {
+        for (text, words) in fit_distinct(&texts, width, ascii()).into_iter().zip(cells) {
             words.text = text;
         }
     }

@@ -14,7 +14,7 @@ use super::effect::{Effect, Task};
 use super::keys::{Binding, Keys, Kind, Mode, bind};
 use super::shared::Shared;
 use crate::widgets::dialog;
-use gradtop_chart::cells::text::{apart, fit, fit_ends, wrap};
+use gradtop_chart::cells::text::{fit, fit_distinct, fit_ends, wrap};
 use gradtop_view::runs::{RunId, RunRow};
 
 /// The keys; the action is the answer.
@@ -65,7 +65,9 @@ impl Confirm {
         if names.len() > 1 {
             let more = names.len().saturating_sub(NAMES);
             let shown: Vec<&str> = names.iter().take(NAMES).map(String::as_str).collect();
-            lines.extend(apart(&shown, width, theme.ascii()).into_iter().map(|name| (name, theme.text())));
+            lines.extend(
+                fit_distinct(&shown, width, theme.ascii()).into_iter().map(|name| (name, theme.text())),
+            );
             lines.extend((more > 0).then(|| (format!("and {more} more"), theme.dim())));
         }
         lines.push((String::new(), theme.text()));

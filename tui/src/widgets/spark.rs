@@ -27,9 +27,9 @@ pub(crate) fn sparkline(values: &[f64], log: bool, glyphs: Glyphs, width: usize)
     };
     // The range of rows in each column of dots, connected to the previous column.
     let mut spans: Vec<Option<(usize, usize)>> = vec![None; dots];
-    for stretch in &thinned.stretches {
+    for segment in &thinned.segments {
         let mut before: Option<(usize, f64)> = None;
-        for c in stretch {
+        for c in segment {
             let column = c.at.max(0) as usize;
             let mut put = |column: usize, a: f64, b: f64| {
                 if let Some(s) = spans.get_mut(column) {

@@ -1,6 +1,6 @@
 //! Pads texts of a column to equal width.
 
-use crate::cells::text::{apart, fit, width_of};
+use crate::cells::text::{fit, fit_distinct, width_of};
 
 /// The alignment of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub fn align(texts: &[String], align: Align, most: usize, ascii: bool) -> Vec<St
     match align {
         Align::Left => {
             let texts: Vec<&str> = padded.iter().map(String::as_str).collect();
-            apart(&texts, width, ascii).iter().map(|text| pad(text, width)).collect()
+            fit_distinct(&texts, width, ascii).iter().map(|text| pad(text, width)).collect()
         }
         Align::Right => padded.iter().map(|text| pad_left(&fit(text, width, ascii), width)).collect(),
         Align::Point => padded.iter().map(|text| pad(&fit(text, width, ascii), width)).collect(),

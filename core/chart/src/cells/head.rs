@@ -4,50 +4,50 @@ use std::collections::BTreeSet;
 
 use super::canvas::Canvas;
 use super::glyph_of;
-use super::text::{apart, fit, fit_ends, width_of};
+use super::text::{fit, fit_distinct, fit_ends, width_of};
 use super::theme::{Ink, Theme};
 use crate::number;
 use crate::{Axis, Chart, Mark};
 
 /// How detailed the series are.
 #[derive(Clone, Copy, PartialEq)]
-enum Words {
-    All,
+enum Detail {
+    Full,
     /// Names, and values with three digits.
     Brief,
     Name,
 }
 
 /// Minimum width of a truncated name; with less it is useless.
-const SHORT: usize = 4;
+const MIN_NAME: usize = 4;
 /// Width from which on a longer name is not worth more than the value it would displace.
-const READABLE: usize = 6;
+const READABLE_NAME: usize = 6;
 
 /// Draws title and series; returns the first row below.
-pub(super) fn terse(canvas: &mut Canvas, chart: &Chart, look: Theme) -> usize {
+pub(super) fn compact(canvas: &mut Canvas, chart: &Chart, look: Theme) -> usize {
     let (width, ascii) = (canvas.width(), look.glyphs.ascii());
     let title = chart.title.as_deref().unwrap_or_default();
     let entries = chart.named();
     // The only line of a metric is named like the chart.
     let alone = match entries.as_slice() {
-        [only] => titled(title, only.name.as_deref().unwrap_or_default()),
+        [only] => names_entry(title, only.name.as_deref().unwrap_or_default()),
         _ => false,
     };
     let names: Vec<&str> =
         entries.iter().map(|m| m.name.as_deref().filter(|_| !alone).unwrap_or_default()).collect();
     let whole: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-    let entry_width = |i: usize, words, names: &[String]| entry_width(chart, entries[i], words, &names[i]);
-    let wide = |words, names: &[String]| {
-        (0..names.len()).map(|i| entry_width(i, words, names) + 2).sum::<usize>().saturating_sub(2)
+    let entry_width = |i: usize, detail, names: &[String]| entry_width(chart, entries[i], detail, &names[i]);
+    let wide = |detail, names: &[String]| {
+        (0..names.len()).map(|i| entry_width(i, detail, names) + 2).sum::<usize>().saturating_sub(2)
     };
     // Truncates names so that all fit, if something remains of each and they stay distinguishable.
-    let cut = |room: usize, words, least: usize| {
+    let cut = |room: usize, detail, least: usize| {
         let one: Vec<String> = names.iter().map(|name| name.chars().take(1).collect()).collect();
-        let each = 1 + room.checked_sub(wide(words, &one))? / names.len().max(1);
-        let cut = (each >= least).then(|| apart(&names, each, ascii))?;
+        let each = 1 + room.checked_sub(wide(detail, &one))? / names.len().max(1);
+        let cut = (each >= least).then(|| fit_distinct(&names, each, ascii))?;
         let distinct = |names: &mut dyn Iterator<Item = &str>| names.collect::<BTreeSet<_>>().len();
         let as_before = distinct(&mut cut.iter().map(String::as_str)) == distinct(&mut names.iter().copied());
-        as_before.then_some((words, cut))
+        as_before.then_some((detail, cut))
     };
     // With enough rows the title is written completely; so is a title that also names the only line.
     let roomy = canvas.height() >= 9;
@@ -59,23 +59,23 @@ pub(super) fn terse(canvas: &mut Canvas, chart: &Chart, look: Theme) -> usize {
     let short = width_of(title).min(most);
     // In the line of the title as far as there is room, with enough rows also in the line below.
     let fitting = |room: usize| {
-        let uncut = |words| (wide(words, &whole) <= room).then(|| (words, whole.clone()));
-        uncut(Words::All)
-            .or_else(|| uncut(Words::Brief))
-            .or_else(|| cut(room, Words::Brief, READABLE))
-            .or_else(|| uncut(Words::Name))
-            .or_else(|| cut(room, Words::Brief, SHORT))
-            .or_else(|| cut(room, Words::Name, SHORT))
+        let uncut = |detail| (wide(detail, &whole) <= room).then(|| (detail, whole.clone()));
+        uncut(Detail::Full)
+            .or_else(|| uncut(Detail::Brief))
+            .or_else(|| cut(room, Detail::Brief, READABLE_NAME))
+            .or_else(|| uncut(Detail::Name))
+            .or_else(|| cut(room, Detail::Brief, MIN_NAME))
+            .or_else(|| cut(room, Detail::Name, MIN_NAME))
     };
     let beside = width.saturating_sub(short + 2);
-    let is_whole = |(words, names): &(Words, Vec<String>)| *words != Words::Name && *names == whole;
+    let is_whole = |(detail, names): &(Detail, Vec<String>)| *detail != Detail::Name && *names == whole;
     let below = roomy && !title.is_empty();
-    let (row, (words, names)) = match fitting(beside) {
+    let (row, (detail, names)) = match fitting(beside) {
         Some(found) if is_whole(&found) => (0, found),
         found => match (found, fitting(width)) {
             (_, Some(found)) if below => (1, found),
             (Some(found), _) => (0, found),
-            _ => (usize::from(below), (Words::Name, whole.clone())),
+            _ => (usize::from(below), (Detail::Name, whole.clone())),
         },
     };
     if entries.is_empty() {
@@ -83,15 +83,15 @@ pub(super) fn terse(canvas: &mut Canvas, chart: &Chart, look: Theme) -> usize {
         return usize::from(!title.is_empty());
     }
     let room = if row == 0 { beside } else { width };
-    let start = if row == 0 { width - wide(words, &names).min(room) } else { 0 };
+    let start = if row == 0 { width - wide(detail, &names).min(room) } else { 0 };
     let own = if row == 0 { start.saturating_sub(2) } else { width };
     heading(canvas, chart, own, ascii);
     let mut x = start;
     for (i, mark) in entries.iter().enumerate() {
         let left = entries.len() - i;
         let more = format!("+{left}");
-        let needed = entry_width(i, words, &names) + if left > 1 { 2 + width_of(&more) } else { 0 };
-        if x + needed > width && wide(words, &names) > room {
+        let needed = entry_width(i, detail, &names) + if left > 1 { 2 + width_of(&more) } else { 0 };
+        if x + needed > width && wide(detail, &names) > room {
             canvas.text(x.min(width.saturating_sub(width_of(&more))), row, &more, Ink::Dim);
             break;
         }
@@ -100,10 +100,10 @@ pub(super) fn terse(canvas: &mut Canvas, chart: &Chart, look: Theme) -> usize {
         if !names[i].is_empty() {
             x = canvas.text(x + 1, row, &names[i], Ink::Text);
         }
-        if words != Words::Name
+        if detail != Detail::Name
             && let Some(last) = mark.last
         {
-            x = canvas.text(x + 1, row, &value(chart, mark, last, words), Ink::Series(mark.paint));
+            x = canvas.text(x + 1, row, &value(chart, mark, last, detail), Ink::Series(mark.paint));
         }
         x += 2;
     }
@@ -159,22 +159,22 @@ fn fit_title(title: &str, width: usize, ascii: bool) -> String {
 }
 
 /// Returns whether a title is a name, with or without a unit.
-fn titled(title: &str, name: &str) -> bool {
+fn names_entry(title: &str, name: &str) -> bool {
     let rest = title.trim().strip_prefix(name);
     !name.is_empty() && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(" ["))
 }
 
-fn entry_width(chart: &Chart, mark: &Mark, words: Words, name: &str) -> usize {
+fn entry_width(chart: &Chart, mark: &Mark, detail: Detail, name: &str) -> usize {
     let name = if name.is_empty() { 0 } else { width_of(name) + 1 };
-    let value = mark.last.map_or(0, |v| width_of(&value(chart, mark, v, words)) + 1);
-    1 + match words {
-        Words::All | Words::Brief => name + value,
-        Words::Name => name,
+    let value = mark.last.map_or(0, |v| width_of(&value(chart, mark, v, detail)) + 1);
+    1 + match detail {
+        Detail::Full | Detail::Brief => name + value,
+        Detail::Name => name,
     }
 }
 
-fn value(chart: &Chart, mark: &Mark, v: f64, words: Words) -> String {
-    match (chart.axis(mark.side).bytes(), words == Words::Brief) {
+fn value(chart: &Chart, mark: &Mark, v: f64, detail: Detail) -> String {
+    match (chart.axis(mark.side).bytes(), detail == Detail::Brief) {
         (true, true) => number::brief_amount(v),
         (true, false) => number::steady_amount(v),
         (false, true) => number::steady_brief(v),
@@ -204,7 +204,9 @@ mod tests {
 
     #[test]
     fn the_only_line_of_a_metric_is_not_named_twice() {
-        assert!(titled("  system/cpu [%]", "system/cpu") && titled("loss", "loss"));
-        assert!(!titled("loss of all", "loss") && !titled("loss", "") && !titled("loss", "train"));
+        assert!(names_entry("  system/cpu [%]", "system/cpu") && names_entry("loss", "loss"));
+        assert!(
+            !names_entry("loss of all", "loss") && !names_entry("loss", "") && !names_entry("loss", "train")
+        );
     }
 }

@@ -9,11 +9,11 @@ use super::theme::{Ink, Theme};
 use super::{Area, OVER_FIELD, column_of, row_of};
 use crate::colour::{Paint, marker};
 use crate::contour;
-use crate::decimate::{Odd, Thinned, thin};
+use crate::decimate::{Thinned, Unplottable, thin};
 use crate::domain::Domain;
 use crate::scale::{Measure, Span};
 use crate::ticks::Powers;
-use crate::{Chart, Counted, Field, Mark, Shape, Where};
+use crate::{Chart, Field, Mark, RulePosition, Shape, ValueCount};
 
 /// Draws all marks except heatmaps and images. Returns the columns of the horizontal axis that have a mark of a value
 /// without a position.
@@ -34,32 +34,32 @@ pub(super) fn marks(
     let lined = |m: &&Mark| !m.faint && matches!(m.shape, Shape::Line { .. } | Shape::Scatter { .. });
     let lined = chart.marks.iter().filter(lined).count();
     if let Some(cursor) = &chart.cursor {
-        let ruler = Ruler::of(&domain.x, &domain.y, &raster);
+        let dots = DotScale::of(&domain.x, &domain.y, &raster);
         let pen = Pen { paint: OVER_FIELD, marker: 0, layer: Layer::Rule };
-        rule(&mut raster, Where::X(cursor.x), &ruler, pen);
+        rule(&mut raster, RulePosition::X(cursor.x), &dots, pen);
     }
     let mut glyphs: Vec<(usize, usize, char, Paint)> = Vec::new();
-    let mut odd: Vec<(usize, Odd)> = Vec::new();
+    let mut odd: Vec<(usize, Unplottable)> = Vec::new();
     for (i, mark) in chart.marks.iter().enumerate() {
         let span = domain.vertical(mark.side);
-        let ruler = Ruler::of(&domain.x, span, &raster);
+        let dots = DotScale::of(&domain.x, span, &raster);
         let layer = if mark.faint { Layer::Fill } else { Layer::Line };
         let pen = Pen { paint: mark.paint, marker: mark.marker, layer };
         match &mark.shape {
             Shape::Line { x, y } => {
-                let thinned = ruler.thin(x, y);
-                line(&mut raster, &thinned, &ruler, pen, !chart.terse);
+                let thinned = dots.thin(x, y);
+                line(&mut raster, &thinned, &dots, pen, !chart.compact);
                 // A single dot is hard to see.
                 if (lined > 1 || x.len() == 1) && !mark.faint {
-                    glyphs.extend(line_markers(&thinned, &ruler, mark, chart.turn_of(i), area, look));
+                    glyphs.extend(line_markers(&thinned, &dots, mark, chart.turn_of(i), area, look));
                 }
                 let column = |at: i32| (at as usize / look.glyphs.dots().0).min(area.width - 1);
-                odd.extend(thinned.odd.iter().map(|(at, o)| (column(*at), *o)));
+                odd.extend(thinned.unplottable.iter().map(|(at, o)| (column(*at), *o)));
             }
-            Shape::Band { x, low, high } => band(&mut raster, (x, low, high), &ruler, pen),
+            Shape::Band { x, low, high } => band(&mut raster, (x, low, high), &dots, pen),
             Shape::Scatter { x, y, joined } => {
                 let few = x.len() <= 150 || (!look.coloured() && lined > 1);
-                scatter(&mut raster, (x, y, *joined), &ruler, pen, few);
+                scatter(&mut raster, (x, y, *joined), &dots, pen, few);
                 if few {
                     let glyph = marker(mark.marker, look.glyphs.ascii());
                     glyphs.extend(x.iter().zip(y).filter_map(|(x, y)| {
@@ -67,14 +67,15 @@ pub(super) fn marks(
                         Some((column, row_of(span, *y, area.height)?, glyph, mark.paint))
                     }));
                 }
-                let oddness =
-                    |(x, y): (&f64, &f64)| Some((column_of(&domain.x, *x, area.width)?, oddness(span, *y)?));
+                let oddness = |(x, y): (&f64, &f64)| {
+                    Some((column_of(&domain.x, *x, area.width)?, why_unplottable(span, *y)?))
+                };
                 odd.extend(x.iter().zip(y).filter_map(oddness));
             }
-            Shape::Rule { at } => rule(&mut raster, *at, &ruler, Pen { layer: Layer::Rule, ..pen }),
+            Shape::Rule { at } => rule(&mut raster, *at, &dots, Pen { layer: Layer::Rule, ..pen }),
             Shape::Contour(field) => {
                 let over = chart.marks.iter().any(|m| matches!(m.shape, Shape::Heatmap(_)));
-                contours(&mut raster, field, &ruler, pen, over);
+                contours(&mut raster, field, &dots, pen, over);
             }
             Shape::Bars { .. } | Shape::Heatmap(_) | Shape::Image(_) | Shape::Words { .. } => {}
         }
@@ -124,14 +125,14 @@ fn words(
 }
 
 /// Maps data to dots.
-struct Ruler {
+struct DotScale {
     x: Measure,
     y: Measure,
     width: usize,
     height: usize,
 }
 
-impl Ruler {
+impl DotScale {
     fn of(x: &Span, y: &Span, raster: &Raster) -> Self {
         Self { x: x.measure(), y: y.measure(), width: raster.width(), height: raster.height() }
     }
@@ -154,40 +155,40 @@ impl Ruler {
     }
 }
 
-fn oddness(span: &Span, v: f64) -> Option<Odd> {
+fn why_unplottable(span: &Span, v: f64) -> Option<Unplottable> {
     match v {
-        v if v.is_nan() => Some(Odd::Nan),
-        f64::INFINITY => Some(Odd::Above),
-        f64::NEG_INFINITY => Some(Odd::Below),
-        v if !span.scale.takes(v) => Some(Odd::NotPositive),
+        v if v.is_nan() => Some(Unplottable::Nan),
+        f64::INFINITY => Some(Unplottable::Above),
+        f64::NEG_INFINITY => Some(Unplottable::Below),
+        v if !span.scale.takes(v) => Some(Unplottable::NotPositive),
         _ => None,
     }
 }
 
-fn odd_glyph(odd: Odd, ascii: bool) -> char {
+fn odd_glyph(odd: Unplottable, ascii: bool) -> char {
     match (odd, ascii) {
-        (Odd::Nan, false) => '×',
-        (Odd::Nan, true) => 'x',
-        (Odd::Above, false) => '↑',
-        (Odd::Above, true) => '^',
-        (Odd::Below | Odd::NotPositive, false) => '↓',
-        (Odd::Below | Odd::NotPositive, true) => 'v',
+        (Unplottable::Nan, false) => '×',
+        (Unplottable::Nan, true) => 'x',
+        (Unplottable::Above, false) => '↑',
+        (Unplottable::Above, true) => '^',
+        (Unplottable::Below | Unplottable::NotPositive, false) => '↓',
+        (Unplottable::Below | Unplottable::NotPositive, true) => 'v',
     }
 }
 
 /// Maximum number of marks with their own note about points without a position; with more, a single note covers all.
-const OWN_NOTES: usize = 3;
+const MAX_SEPARATE_NOTES: usize = 3;
 
 /// Points of a mark without a position on the axis: why, and how many of how many. For marks whose points represent
 /// several values each, the number of non-finite values.
 #[derive(Default)]
-struct Placeless {
-    points: BTreeMap<Odd, usize>,
+struct UnplottablePoints {
+    points: BTreeMap<Unplottable, usize>,
     all: usize,
-    counted: Option<Counted>,
+    counted: Option<ValueCount>,
 }
 
-impl Placeless {
+impl UnplottablePoints {
     /// Returns the points without a position of a mark, if any. A missing x only interrupts a line.
     fn of(mark: &Mark, domain: &Domain) -> Option<Self> {
         let (Shape::Line { x, y } | Shape::Scatter { x, y, .. }) = &mark.shape else { return None };
@@ -195,7 +196,7 @@ impl Placeless {
         let mut found = Self { counted: mark.counted, ..Self::default() };
         for (_, y) in x.iter().zip(y).filter(|(x, _)| !x.is_nan()) {
             found.all += 1;
-            if let Some(odd) = oddness(span, *y) {
+            if let Some(odd) = why_unplottable(span, *y) {
                 *found.points.entry(odd).or_default() += 1;
             }
         }
@@ -207,7 +208,7 @@ impl Placeless {
             *self.points.entry(*odd).or_default() += n;
         }
         self.all += other.all;
-        let sum = |a: Counted, b: Counted| Counted { all: a.all + b.all, odd: a.odd + b.odd };
+        let sum = |a: ValueCount, b: ValueCount| ValueCount { all: a.all + b.all, odd: a.odd + b.odd };
         self.counted = match (self.counted, other.counted) {
             (Some(a), Some(b)) => Some(sum(a, b)),
             (a, b) => a.or(b),
@@ -215,53 +216,55 @@ impl Placeless {
     }
 
     fn in_words(&self) -> String {
-        let what = |odd: Odd| match odd {
-            Odd::Nan => "× not a number",
-            Odd::Above => "↑ +∞",
-            Odd::Below => "↓ -∞",
-            Odd::NotPositive => "↓ ≤ 0 on a log axis",
+        let what = |odd: Unplottable| match odd {
+            Unplottable::Nan => "× not a number",
+            Unplottable::Above => "↑ +∞",
+            Unplottable::Below => "↓ -∞",
+            Unplottable::NotPositive => "↓ ≤ 0 on a log axis",
         };
-        let Some(Counted { all, odd }) = self.counted else {
+        let Some(ValueCount { all, odd }) = self.counted else {
             let words =
                 self.points.iter().map(|(odd, n)| format!("{}: {n} of {} points", what(*odd), self.all));
             return words.collect::<Vec<_>>().join(", ");
         };
-        let finite = |odd: &Odd| *odd == Odd::NotPositive;
+        let finite = |odd: &Unplottable| *odd == Unplottable::NotPositive;
         let kinds: Vec<_> = self.points.keys().copied().filter(|odd| !finite(odd)).map(what).collect();
         let odd = (!kinds.is_empty()).then(|| format!("{}: {odd} of {all} values", kinds.join(", ")));
-        let low = self.points.contains_key(&Odd::NotPositive).then(|| what(Odd::NotPositive).to_owned());
+        let low = self
+            .points
+            .contains_key(&Unplottable::NotPositive)
+            .then(|| what(Unplottable::NotPositive).to_owned());
         odd.into_iter().chain(low).collect::<Vec<_>>().join(", ")
     }
 }
 
 /// Returns notes about points without a position, per mark or for all marks together.
-pub(crate) fn odd_notes(chart: &Chart, domain: &Domain) -> Vec<String> {
-    let of = |mark: &Mark| Some((mark.name.clone(), Placeless::of(mark, domain)?));
+pub(crate) fn unplottable_notes(chart: &Chart, domain: &Domain) -> Vec<String> {
+    let of = |mark: &Mark| Some((mark.name.clone(), UnplottablePoints::of(mark, domain)?));
     let found: Vec<_> = chart.marks.iter().filter_map(of).collect();
-    if found.len() > OWN_NOTES {
-        let mut all = Placeless::default();
-        for (_, placeless) in &found {
-            all.add(placeless);
+    if found.len() > MAX_SEPARATE_NOTES {
+        let mut all = UnplottablePoints::default();
+        for (_, points) in &found {
+            all.add(points);
         }
         return vec![format!("{} series  {}", found.len(), all.in_words())];
     }
     let name = |name: &Option<String>| name.as_deref().map(|n| format!("{n}  ")).unwrap_or_default();
-    found.iter().map(|(of, placeless)| format!("{}{}", name(of), placeless.in_words())).collect()
+    found.iter().map(|(of, points)| format!("{}{}", name(of), points.in_words())).collect()
 }
 
 /// Draws a line, with `textplots` if `printed` is set and possible.
-fn line(raster: &mut Raster, thinned: &Thinned, ruler: &Ruler, pen: Pen, printed: bool) {
-    let segments = thinned.stretches.iter().flat_map(|stretch| {
+fn line(raster: &mut Raster, thinned: &Thinned, dots: &DotScale, pen: Pen, printed: bool) {
+    let segments = thinned.segments.iter().flat_map(|segment| {
         let mut before: Option<(f64, f64)> = None;
-        stretch.iter().flat_map(move |c| {
+        segment.iter().flat_map(move |c| {
             let x = f64::from(c.at);
-            let enters =
-                before.replace((x, ruler.row(c.last))).map(|before| (before, (x, ruler.row(c.first))));
-            enters.into_iter().chain([((x, ruler.row(c.min)), (x, ruler.row(c.max)))])
+            let enters = before.replace((x, dots.row(c.last))).map(|before| (before, (x, dots.row(c.first))));
+            enters.into_iter().chain([((x, dots.row(c.min)), (x, dots.row(c.max)))])
         })
     });
-    if printed && raster.is_plottable() {
-        raster.plotted(segments, pen);
+    if printed && raster.can_use_textplots() {
+        raster.draw_with_textplots(segments, pen);
     } else {
         segments.for_each(|(from, to)| raster.line(from, to, pen));
     }
@@ -270,7 +273,7 @@ fn line(raster: &mut Raster, thinned: &Thinned, ruler: &Ruler, pen: Pen, printed
 /// Draws a few markers along a line, at other columns than those of other lines.
 fn line_markers(
     thinned: &Thinned,
-    ruler: &Ruler,
+    dots: &DotScale,
     mark: &Mark,
     turn: f64,
     area: Area,
@@ -281,8 +284,8 @@ fn line_markers(
         return Vec::new(); // every dot already is the marker
     }
     let count = (area.width / 16).clamp(2, 6);
-    let spacing = ruler.width as f64 / count as f64;
-    let columns = || thinned.stretches.iter().flatten();
+    let spacing = dots.width as f64 / count as f64;
+    let columns = || thinned.segments.iter().flatten();
     (0..count)
         .filter_map(|i| {
             let wanted = (i as f64 + turn) * spacing;
@@ -292,7 +295,7 @@ fn line_markers(
             if (f64::from(near.at) - wanted).abs() > spacing {
                 return None;
             }
-            let row = ruler.row(near.last).round().max(0.0) as usize / dy;
+            let row = dots.row(near.last).round().max(0.0) as usize / dy;
             let glyph = marker(mark.marker, look.glyphs.ascii());
             Some((near.at as usize / dx, row.min(area.height - 1), glyph, mark.paint))
         })
@@ -334,20 +337,19 @@ pub(crate) fn edges(
     out
 }
 
-fn band(raster: &mut Raster, (x, low, high): (&[f64], &[f64], &[f64]), ruler: &Ruler, pen: Pen) {
+fn band(raster: &mut Raster, (x, low, high): (&[f64], &[f64], &[f64]), dots: &DotScale, pen: Pen) {
     // In positions, so that an edge below a log axis becomes its lower end.
-    let place =
-        |v: &f64| if v.is_finite() { ruler.row(*v).clamp(-1.0, ruler.height as f64) } else { f64::NAN };
+    let place = |v: &f64| if v.is_finite() { dots.row(*v).clamp(-1.0, dots.height as f64) } else { f64::NAN };
     let bottom: Vec<f64> = low
         .iter()
-        .map(|v| if v.is_finite() && !ruler.y.scale.takes(*v) { ruler.height as f64 } else { place(v) })
+        .map(|v| if v.is_finite() && !dots.y.scale.takes(*v) { dots.height as f64 } else { place(v) })
         .collect();
     let top: Vec<f64> = high.iter().map(place).collect();
     let pen = Pen { layer: Layer::Fill, ..pen };
     let sparse = raster.glyphs().dots() == (2, 4);
-    for (column, edge) in edges(x, &top, &bottom, ruler.width, |v| ruler.column(v)).into_iter().enumerate() {
+    for (column, edge) in edges(x, &top, &bottom, dots.width, |v| dots.column(v)).into_iter().enumerate() {
         let Some((top, bottom)) = edge else { continue };
-        for row in top.round().max(0.0) as usize..=(bottom.round().max(0.0) as usize).min(ruler.height - 1) {
+        for row in top.round().max(0.0) as usize..=(bottom.round().max(0.0) as usize).min(dots.height - 1) {
             // A quarter of the dots: faint, but still a surface.
             if !sparse || (column % 2 == 0 && row % 4 == 0) || (column % 2 == 1 && row % 4 == 2) {
                 raster.dot(column as i64, row as i64, pen);
@@ -356,10 +358,16 @@ fn band(raster: &mut Raster, (x, low, high): (&[f64], &[f64], &[f64]), ruler: &R
     }
 }
 
-fn scatter(raster: &mut Raster, (x, y, joined): (&[f64], &[f64], bool), ruler: &Ruler, pen: Pen, few: bool) {
+fn scatter(
+    raster: &mut Raster,
+    (x, y, joined): (&[f64], &[f64], bool),
+    dots: &DotScale,
+    pen: Pen,
+    few: bool,
+) {
     let mut before: Option<(f64, f64)> = None;
     for (x, y) in x.iter().zip(y) {
-        let at = (ruler.column(*x), ruler.row(*y));
+        let at = (dots.column(*x), dots.row(*y));
         if !(at.0.is_finite() && at.1.is_finite()) {
             before = None;
             continue;
@@ -374,29 +382,29 @@ fn scatter(raster: &mut Raster, (x, y, joined): (&[f64], &[f64], bool), ruler: &
     }
 }
 
-fn rule(raster: &mut Raster, at: Where, ruler: &Ruler, pen: Pen) {
-    let (width, height) = (ruler.width as i64, ruler.height as i64);
-    let pen = Pen { marker: u8::from(matches!(at, Where::X(_))), ..pen };
+fn rule(raster: &mut Raster, at: RulePosition, dots: &DotScale, pen: Pen) {
+    let (width, height) = (dots.width as i64, dots.height as i64);
+    let pen = Pen { marker: u8::from(matches!(at, RulePosition::X(_))), ..pen };
     // A cell of one dot is either filled or empty.
     let single = raster.glyphs().dots() == (1, 1);
     match at {
-        Where::X(v) if ruler.x.scale.takes(v) => {
+        RulePosition::X(v) if dots.x.scale.takes(v) => {
             (0..height)
                 .filter(|y| single || y % 2 == 0)
-                .for_each(|y| raster.dot(ruler.column(v).round() as i64, y, pen));
+                .for_each(|y| raster.dot(dots.column(v).round() as i64, y, pen));
         }
-        Where::Y(v) if ruler.y.scale.takes(v) => {
-            (0..width).filter(|x| x % 2 == 0 || width < 200 && ruler.height == 1).for_each(|x| {
-                raster.dot(x, ruler.row(v).round() as i64, pen);
+        RulePosition::Y(v) if dots.y.scale.takes(v) => {
+            (0..width).filter(|x| x % 2 == 0 || width < 200 && dots.height == 1).for_each(|x| {
+                raster.dot(x, dots.row(v).round() as i64, pen);
             });
         }
-        Where::X(_) | Where::Y(_) => {}
+        RulePosition::X(_) | RulePosition::Y(_) => {}
     }
 }
 
 fn rule_label(
     canvas: &mut Canvas,
-    at: Where,
+    at: RulePosition,
     name: &str,
     domain: &Domain,
     mark: &Mark,
@@ -406,11 +414,11 @@ fn rule_label(
     let label = fit_ends(name, area.width / 2, look.glyphs.ascii());
     let length = width_of(&label);
     let place = match at {
-        Where::X(v) => column_of(&domain.x, v, area.width).map(|c| {
+        RulePosition::X(v) => column_of(&domain.x, v, area.width).map(|c| {
             let x = area.left + c;
             (if c + 1 + length < area.width { x + 1 } else { x.saturating_sub(length) }, area.top)
         }),
-        Where::Y(v) => row_of(domain.vertical(mark.side), v, area.height)
+        RulePosition::Y(v) => row_of(domain.vertical(mark.side), v, area.height)
             .map(|r| (area.left + area.width - length, area.top + r.saturating_sub(1))),
     };
     if let Some((x, y)) = place {
@@ -418,13 +426,13 @@ fn rule_label(
     }
 }
 
-fn contours(raster: &mut Raster, field: &Field, ruler: &Ruler, pen: Pen, over: bool) {
+fn contours(raster: &mut Raster, field: &Field, dots: &DotScale, pen: Pen, over: bool) {
     let Some(range) = field.range() else { return };
     for level in contour::levels(field, 9, Powers::Plain) {
         let colour = crate::colour::viridis(field.level(level.value, range).unwrap_or(0.5) * 0.85 + 0.15);
         let paint = if over { OVER_FIELD } else { Paint::Rgb(colour) };
         for [a, b] in contour::pieces(field, level.value) {
-            let [from, to] = [a, b].map(|(x, y)| (ruler.column(x), ruler.row(y)));
+            let [from, to] = [a, b].map(|(x, y)| (dots.column(x), dots.row(y)));
             raster.line(from, to, Pen { paint, ..pen });
         }
     }

@@ -13,7 +13,7 @@ pub mod theme;
 use std::ops::Range;
 
 use crate::colour::{Paint, marker};
-use crate::domain::{Domain, Known};
+use crate::domain::{Domain, KnownAxes};
 use crate::scale::Span;
 use crate::ticks::{Powers, Tick, clock_ticks, ticks, time_ticks};
 use crate::{Axis, Chart, Cursor, Figure, Mark, Shape};
@@ -111,7 +111,7 @@ pub fn chart(chart: &Chart, (width, height): (usize, usize), look: Theme, title:
     let x_caption = chart.x.caption();
     fields::fields(&mut canvas, chart, &domain, area, look);
     let marked = marks::marks(&mut canvas, chart, &domain, area, look);
-    if chart.terse && !x_caption.is_empty() {
+    if chart.compact && !x_caption.is_empty() {
         // On its axis, where it needs no line of its own: at the end, or before the marks of values without a position.
         let words = format!(" {x_caption}");
         let width = width_of(&words);
@@ -122,7 +122,7 @@ pub fn chart(chart: &Chart, (width, height): (usize, usize), look: Theme, title:
         }
     }
     let mut y = area.top + area.height + 2;
-    if !chart.terse && !x_caption.is_empty() {
+    if !chart.compact && !x_caption.is_empty() {
         let caption = head::cut(&x_caption, width, ascii);
         let middle = area.left + area.width / 2;
         let start = middle.saturating_sub(width_of(&caption) / 2).min(width - width_of(&caption));
@@ -178,13 +178,19 @@ struct Layout {
     strip: bool,
 }
 
-fn layout(chart: &Chart, known: Known, (width, height): (usize, usize), top: usize, look: Theme) -> Layout {
+fn layout(
+    chart: &Chart,
+    known: KnownAxes,
+    (width, height): (usize, usize),
+    top: usize,
+    look: Theme,
+) -> Layout {
     let domain = Domain::of(chart);
     // Small charts with data omit the explanation of marks at the axis.
-    let odd = if chart.terse && known.y { Vec::new() } else { marks::odd_notes(chart, &domain) };
+    let odd = if chart.compact && known.y { Vec::new() } else { marks::unplottable_notes(chart, &domain) };
     let mut notes = foot_notes(chart, &odd, width, look.glyphs.ascii());
     let strip = fields::field_of(chart).is_some_and(|f| f.range().is_some());
-    if chart.terse {
+    if chart.compact {
         // All available room if nothing is drawn.
         let room = if chart.marks.is_empty() { (height / 5).max(1) } else { height / 10 };
         let cut = notes.len() > room;
@@ -195,8 +201,8 @@ fn layout(chart: &Chart, known: Known, (width, height): (usize, usize), top: usi
         }
     }
     let named = !chart.y.caption().is_empty() || !y2_caption(chart).is_empty();
-    let captioned = named && !chart.terse;
-    let x_captioned = !chart.terse && !chart.x.caption().is_empty();
+    let captioned = named && !chart.compact;
+    let x_captioned = !chart.compact && !chart.x.caption().is_empty();
     let below = 2 + usize::from(x_captioned) + usize::from(strip) + notes.len();
     let plot_height = height.saturating_sub(top + usize::from(captioned) + below).max(2);
     let most = (plot_height / 2).clamp(2, 7);
@@ -230,8 +236,8 @@ pub fn plot(chart: &Chart, width: usize, height: usize, look: Theme) -> Option<(
 
 /// Draws title and legend; returns the first row below.
 fn head(canvas: &mut Canvas, chart: &Chart, look: Theme) -> usize {
-    if chart.terse {
-        return head::terse(canvas, chart, look);
+    if chart.compact {
+        return head::compact(canvas, chart, look);
     }
     let ascii = look.glyphs.ascii();
     let width = canvas.width();

@@ -32,7 +32,7 @@ pub enum Layer {
 }
 
 #[derive(Clone, Copy)]
-struct Spot {
+struct DotCell {
     mask: u8,
     pen: Pen,
 }
@@ -42,14 +42,14 @@ pub struct Raster {
     glyphs: Glyphs,
     columns: usize,
     rows: usize,
-    spots: Vec<Spot>,
+    spots: Vec<DotCell>,
 }
 
 impl Raster {
     /// Creates an empty raster; the size is in cells.
     pub fn new(glyphs: Glyphs, columns: usize, rows: usize) -> Self {
         let pen = Pen { paint: Paint::Grey, marker: 0, layer: Layer::Empty };
-        Self { glyphs, columns, rows, spots: vec![Spot { mask: 0, pen }; columns * rows] }
+        Self { glyphs, columns, rows, spots: vec![DotCell { mask: 0, pen }; columns * rows] }
     }
 
     /// Returns the number of dots across.
@@ -132,7 +132,7 @@ impl Raster {
     }
 
     /// Draws straight lines with `textplots` in Braille, clipped at the edges.
-    pub(super) fn plotted(&mut self, lines: impl Iterator<Item = (Point, Point)>, pen: Pen) {
+    pub(super) fn draw_with_textplots(&mut self, lines: impl Iterator<Item = (Point, Point)>, pen: Pen) {
         let (width, height) = (self.width() as u32, self.height() as u32);
         // It counts from the bottom, in whole dots.
         let place = |(x, y): Point| (x.round() as f32, height as f32 - y.round() as f32);
@@ -157,8 +157,8 @@ impl Raster {
         }
     }
 
-    /// Returns whether [`Self::plotted`] is supported here.
-    pub(super) fn is_plottable(&self) -> bool {
+    /// Returns whether [`Self::draw_with_textplots`] is supported here.
+    pub(super) fn can_use_textplots(&self) -> bool {
         self.glyphs == Glyphs::Braille && self.width() >= 32 && self.height() >= 12
     }
 
@@ -276,11 +276,11 @@ mod tests {
 
     #[test]
     fn what_textplots_draws_lies_where_our_lines_do() {
-        let drawn = |lines: &[(Point, Point)], plotted: bool| {
+        let drawn = |lines: &[(Point, Point)], draw_with_textplots: bool| {
             let mut raster = Raster::new(Glyphs::Braille, 20, 5);
-            assert!(raster.is_plottable());
-            if plotted {
-                raster.plotted(lines.iter().copied(), PEN);
+            assert!(raster.can_use_textplots());
+            if draw_with_textplots {
+                raster.draw_with_textplots(lines.iter().copied(), PEN);
             } else {
                 for (from, to) in lines {
                     raster.line(*from, *to, PEN);

@@ -121,7 +121,7 @@ pub fn fit_ends(text: &str, width: usize, ascii: bool) -> String {
 
 /// Truncates names to `width` columns so that different names stay distinguishable as far as possible: in the middle
 /// or, if that makes several equal, at their common prefix.
-pub fn apart(names: &[&str], width: usize, ascii: bool) -> Vec<String> {
+pub fn fit_distinct(names: &[&str], width: usize, ascii: bool) -> Vec<String> {
     let cut: Vec<String> = names.iter().map(|name| fit_ends(name, width, ascii)).collect();
     let own = |i: usize| {
         if cut[i] == names[i] {
@@ -233,13 +233,13 @@ mod tests {
         let middle = [format!("{begin}-one-{begin}"), format!("{begin}-two-{begin}")];
         let names: Vec<&str> = ends.iter().chain(&middle).map(String::as_str).chain(["short"]).collect();
         for width in 6..50 {
-            let cut = apart(&names, width, false);
+            let cut = fit_distinct(&names, width, false);
             let distinct: std::collections::BTreeSet<_> = cut.iter().collect();
             assert_eq!(distinct.len(), names.len(), "{width}: {cut:?}");
             assert!(cut.iter().all(|name| width_of(name) <= width));
         }
-        assert_eq!(apart(&["same", "same"], 3, true), ["s~e", "s~e"]);
-        apart(&["éa長", "éb", "e\u{301}長長長", ""], 2, false);
+        assert_eq!(fit_distinct(&["same", "same"], 3, true), ["s~e", "s~e"]);
+        fit_distinct(&["éa長", "éb", "e\u{301}長長長", ""], 2, false);
     }
 
     #[test]
@@ -278,11 +278,11 @@ mod tests {
         assert_eq!(found(texts[5]), ["123456"]);
         // What is left is worth its room.
         let names = ["a-run-lr0.1-batch-64-of-a", "a-run-lr0.1-batch-32-of-b", "a-run-lr0.2-batch-64-of-a"];
-        assert_eq!(apart(&names, 9, false), ["…0.1-…f-a", "a-ru…of-b", "…0.2-…f-a"]);
+        assert_eq!(fit_distinct(&names, 9, false), ["…0.1-…f-a", "a-ru…of-b", "…0.2-…f-a"]);
         assert_eq!(fit("lr 0.125", 7, false), "lr …");
         assert_eq!(fit("0.125   ", 6, false), "0.125 ");
         assert_eq!(fit_ends("model-lr0.001", 8, false), "mo…0.001");
-        assert_eq!(apart(&["lr 0.1", "lr 0.2"], 4, false), ["…0.1", "…0.2"]);
+        assert_eq!(fit_distinct(&["lr 0.1", "lr 0.2"], 4, false), ["…0.1", "…0.2"]);
     }
 
     #[test]

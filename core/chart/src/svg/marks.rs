@@ -5,11 +5,11 @@ use crate::cells::marks::edges;
 use crate::cells::text::width_of;
 use crate::colour::viridis;
 use crate::contour;
-use crate::decimate::{Odd, thin};
+use crate::decimate::{Unplottable, thin};
 use crate::scale::{Scale, Span};
 use crate::shape::cell_edges;
 use crate::ticks::Powers;
-use crate::{Chart, Field, Mark, Shape, Where};
+use crate::{Chart, Field, Mark, RulePosition, Shape};
 
 /// Draws all marks: fields, then surfaces, then lines and points.
 pub(super) fn marks(pen: &mut Pen, chart: &Chart, plot: &Plot) {
@@ -99,9 +99,9 @@ fn line(pen: &mut Pen, mark: &Mark, (x, y): (&[f64], &[f64]), plot: &Plot, marke
     let (width, opacity) = if mark.faint { ("1", r#" stroke-opacity="0.35""#) } else { ("1.6", "") };
     let round = r#"stroke-linejoin="round" stroke-linecap="round""#;
     let style = format!(r#"stroke-width="{width}"{opacity} {round}"#);
-    for stretch in &thinned.stretches {
-        let mut points: Vec<(f64, f64)> = Vec::with_capacity(stretch.len() * 4);
-        for c in stretch {
+    for segment in &thinned.segments {
+        let mut points: Vec<(f64, f64)> = Vec::with_capacity(segment.len() * 4);
+        for c in segment {
             for v in [c.first, c.min, c.max, c.last] {
                 let point = at(c.at, v);
                 if points.last() != Some(&point) {
@@ -119,7 +119,7 @@ fn line(pen: &mut Pen, mark: &Mark, (x, y): (&[f64], &[f64]), plot: &Plot, marke
     for i in 0..count {
         let wanted = (f64::from(i) + shift) / f64::from(count) * plot.width * plot.density;
         let away = |at: i32| (f64::from(at) - wanted).abs();
-        let near = thinned.stretches.iter().flatten().min_by(|a, b| away(a.at).total_cmp(&away(b.at)));
+        let near = thinned.segments.iter().flatten().min_by(|a, b| away(a.at).total_cmp(&away(b.at)));
         if let Some(c) = near.filter(|c| away(c.at) < plot.width * plot.density / f64::from(count)) {
             marker(pen, mark.marker, at(c.at, c.last), 4.2, &colour);
         }
@@ -214,10 +214,10 @@ fn scatter(pen: &mut Pen, mark: &Mark, (x, y, joined): (&[f64], &[f64], bool), p
     };
     let points: Vec<Option<(f64, f64)>> = x.iter().zip(y).map(place).collect();
     if joined {
-        for stretch in points.split(Option::is_none) {
-            let stretch: Vec<(f64, f64)> = stretch.iter().flatten().copied().collect();
-            if stretch.len() > 1 {
-                pen.stroke(&pen.path(&stretch), &colour, r#"stroke-width="1" stroke-opacity="0.6""#);
+        for segment in points.split(Option::is_none) {
+            let segment: Vec<(f64, f64)> = segment.iter().flatten().copied().collect();
+            if segment.len() > 1 {
+                pen.stroke(&pen.path(&segment), &colour, r#"stroke-width="1" stroke-opacity="0.6""#);
             }
         }
     }
@@ -249,14 +249,14 @@ fn bars(pen: &mut Pen, mark: &Mark, (x, y, width): (&[f64], &[f64], f64), plot: 
     }
 }
 
-fn rule(pen: &mut Pen, mark: &Mark, at: Where, plot: &Plot) {
+fn rule(pen: &mut Pen, mark: &Mark, at: RulePosition, plot: &Plot) {
     let colour = colour(mark);
     let (from, to, label, anchor) = match at {
-        Where::X(v) => {
+        RulePosition::X(v) => {
             let x = plot.x(v);
             ((x, plot.top), (x, plot.top + plot.height), (x + 4.0, plot.top + 11.0), "start")
         }
-        Where::Y(v) => {
+        RulePosition::Y(v) => {
             let y = plot.y(plot.domain.vertical(mark.side), v);
             ((plot.left, y), (plot.left + plot.width, y), (plot.left + plot.width - 4.0, y - 4.0), "end")
         }
@@ -398,12 +398,14 @@ pub(super) fn odd(pen: &mut Pen, chart: &Chart, plot: &Plot) {
     for mark in &chart.marks {
         let (Shape::Line { x, y } | Shape::Scatter { x, y, .. }) = &mark.shape else { continue };
         let span = plot.domain.vertical(mark.side);
-        for (column, odd) in thinned(x, y, span, plot).odd {
+        for (column, odd) in thinned(x, y, span, plot).unplottable {
             let x = plot.left + f64::from(column) / plot.density;
             let d = match odd {
-                Odd::Nan => format!("M{} {}l6 6m0 -6l-6 6", n(x - 3.0), n(bottom - 3.0)),
-                Odd::Above => format!("M{} {}l3 -6l3 6", n(x - 3.0), n(bottom + 3.0)),
-                Odd::Below | Odd::NotPositive => format!("M{} {}l3 6l3 -6", n(x - 3.0), n(bottom - 3.0)),
+                Unplottable::Nan => format!("M{} {}l6 6m0 -6l-6 6", n(x - 3.0), n(bottom - 3.0)),
+                Unplottable::Above => format!("M{} {}l3 -6l3 6", n(x - 3.0), n(bottom + 3.0)),
+                Unplottable::Below | Unplottable::NotPositive => {
+                    format!("M{} {}l3 6l3 -6", n(x - 3.0), n(bottom - 3.0))
+                }
             };
             pen.stroke(&d, ALERT, r#"stroke-width="1.3""#);
         }

@@ -4,7 +4,7 @@ mod marks;
 
 use crate::cells::fields::field_of;
 use crate::cells::labelled;
-use crate::cells::marks::odd_notes;
+use crate::cells::marks::unplottable_notes;
 use crate::cells::text::{width_of, wrap};
 use crate::domain::Domain;
 use crate::scale::Span;
@@ -180,7 +180,7 @@ fn draw(pen: &mut Pen, chart: &Chart, (x, y): (f64, f64), (width, height): (f64,
     let y2_caption = chart.y2.as_ref().map(Axis::caption).unwrap_or_default();
     let beside = |caption: &str| if caption.is_empty() { 0.0 } else { 20.0 };
     let left = widest(&y_ticks) + 10.0 + beside(&y_caption);
-    let said = odd_notes(chart, &domain);
+    let said = unplottable_notes(chart, &domain);
     let letters = ((width - left) / (NOTE * CHAR)) as usize;
     let notes: Vec<String> =
         said.iter().chain(&chart.notes).flat_map(|note| wrap(&printable(note), letters.max(8))).collect();
@@ -378,7 +378,7 @@ mod tests {
     use crate::colour::Colours;
     use crate::colour::Paint;
     use crate::scale::Scale;
-    use crate::{Field, Image, Mark, Shape, Where};
+    use crate::{Field, Image, Mark, RulePosition, Shape};
     use proptest::prelude::*;
 
     fn mark(name: &str, shape: Shape) -> Mark {
@@ -409,7 +409,7 @@ mod tests {
         let notes = |marks: usize| {
             let line = |_| mark("one", Shape::Line { x: vec![0.0, 1.0], y: vec![f64::NAN, 1.0] });
             let chart = Chart { marks: (0..marks).map(line).collect(), ..Chart::default() };
-            odd_notes(&chart, &Domain::of(&chart))
+            unplottable_notes(&chart, &Domain::of(&chart))
         };
         assert_eq!(notes(2), ["one  × not a number: 1 of 2 points"; 2]);
         assert_eq!(notes(4), ["4 series  × not a number: 4 of 8 points"]);
@@ -429,7 +429,7 @@ mod tests {
                 Shape::Bars { x: x.clone(), y, width: 0.5 },
                 Shape::Heatmap(field.clone()),
                 Shape::Contour(field),
-                Shape::Rule { at: Where::X(x.first().copied().unwrap_or(f64::NAN)) },
+                Shape::Rule { at: RulePosition::X(x.first().copied().unwrap_or(f64::NAN)) },
             ];
             let scale = if log { Scale::Log } else { Scale::Linear };
             for shape in shapes {

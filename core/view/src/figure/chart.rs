@@ -7,7 +7,7 @@ use gradtop_chart::colour::{Paint, assign};
 use gradtop_chart::domain::Domain;
 use gradtop_chart::number;
 use gradtop_chart::scale::{Scale, Span};
-use gradtop_chart::{Chart, Counted, Mark, Shape, Side, Where};
+use gradtop_chart::{Chart, Mark, RulePosition, Shape, Side, ValueCount};
 use gradtop_host::text::clean;
 use gradtop_store::figures::{Figure, Panel};
 
@@ -39,7 +39,7 @@ pub fn build(
         view,
         |chart| {
             chart.title = Some(title);
-            chart.terse = true;
+            chart.compact = true;
         },
         |chart| {
             let (area, domain) = cells::plot(chart, width, height, look)?;
@@ -148,7 +148,7 @@ fn compose(
     let smooth = view.smoothing > 0.0;
     let front = |line: &Line<'_>, last, (shape, crossings): ClippedShape| {
         let look = look_of(&line.key, line.colour);
-        let counted = Some(Counted {
+        let counted = Some(ValueCount {
             all: line.members.iter().map(|m| m.series.count()).sum(),
             odd: line.members.iter().map(|m| m.series.non_finite_count()).sum(),
         });
@@ -298,7 +298,7 @@ fn resumes(data: &RunData, kind: XAxis) -> impl Iterator<Item = f64> {
 }
 
 fn rule(at: f64, paint: Paint) -> Mark {
-    Mark::new((paint, 0), Shape::Rule { at: Where::X(at) })
+    Mark::new((paint, 0), Shape::Rule { at: RulePosition::X(at) })
 }
 
 /// Sanitizes all texts, as they come from plugins.

@@ -12,7 +12,7 @@ use super::{average, lines};
 use crate::live::RunData;
 use gradtop_chart::colour::Paint;
 use gradtop_chart::scale::finite_range;
-use gradtop_chart::{Field, Image, Shape, Where};
+use gradtop_chart::{Field, Image, RulePosition, Shape};
 
 /// Maximum number of images shown of a table.
 const MAX_IMAGES: usize = 64;
@@ -48,8 +48,8 @@ fn shape_part<'a>(mark: &Mark, name: Option<String>, key: String, shape: Shape) 
 
 fn rule<'a>(mark: &Mark) -> Result<EvaluatedMark<'a>, String> {
     let at = match (&mark.x, mark.y) {
-        (Some(MarkX::At(x)), _) => Where::X(*x),
-        (_, Some(y)) => Where::Y(y),
+        (Some(MarkX::At(x)), _) => RulePosition::X(*x),
+        (_, Some(y)) => RulePosition::Y(y),
         _ => return Err("a rule needs x = <number> or y = <number>".to_owned()),
     };
     let rule = ShapePart {

@@ -4,7 +4,7 @@ use gradtop_store::{ColumnData, SeriesData, Table};
 
 use gradtop_chart::colour::Paint;
 use gradtop_chart::scale::Scale;
-use gradtop_chart::{Chart, Shape, Side, Where};
+use gradtop_chart::{Chart, RulePosition, Shape, Side};
 use gradtop_store::SeriesKey;
 
 use super::chart::evaluate;
@@ -265,7 +265,7 @@ fn bytes_become_a_mosaic() {
 #[test]
 fn rules_are_grey_and_what_is_missing_is_said() {
     let rule = chart("[[panel.mark]]\ntype = 'rule'\nx = 0.2\nlabel = 'k/5'", &RunData::default());
-    assert_eq!(rule.marks[0].shape, Shape::Rule { at: Where::X(0.2) });
+    assert_eq!(rule.marks[0].shape, Shape::Rule { at: RulePosition::X(0.2) });
     assert_eq!(rule.marks[0].paint, Paint::Grey);
     let none = chart("[[panel.mark]]\ntype = 'line'\nmetric = 'loss'", &RunData::default());
     assert_eq!(none.notes, ["no points of loss yet"]);

@@ -12,7 +12,7 @@ use crate::print::clean;
 use crate::screens::pen::Pen;
 use crate::screens::shared::Shared;
 use crate::widgets::{self, around};
-use gradtop_chart::cells::text::{apart, fit_ends, width_of, wrap};
+use gradtop_chart::cells::text::{fit_distinct, fit_ends, width_of, wrap};
 use gradtop_chart::cells::theme::Theme;
 use gradtop_chart::number::counted;
 
@@ -139,7 +139,7 @@ impl Experiments {
         }
         let ids: Vec<String> = rows.iter().map(|row| clean(row.id())).collect();
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-        let ids = apart(&ids, columns.id.saturating_sub(2), theme.ascii());
+        let ids = fit_distinct(&ids, columns.id.saturating_sub(2), theme.ascii());
         let height = usize::from(area.height.saturating_sub(1));
         let top = around(self.cursor, rows.len(), height);
         for (i, row) in rows.iter().enumerate().skip(top).take(height) {

@@ -21,7 +21,7 @@ use crate::print::clean;
 use crate::screens::shared::Shared;
 use crate::widgets::{self, progress_bar};
 use gradtop_chart::cells::align::Align;
-use gradtop_chart::cells::text::{apart, fit, fit_ends, width_of, wrap};
+use gradtop_chart::cells::text::{fit, fit_distinct, fit_ends, width_of, wrap};
 use gradtop_view::filter::PARAM;
 use gradtop_view::runs::{RunId, RunRow};
 use gradtop_view::state::{self, brief_headlines, headline_cells};
@@ -82,7 +82,7 @@ impl Home {
         let sign = if runs.iter().any(|(_, run)| state::alert(&run.view).is_some()) { 2 } else { 0 };
         let names: Vec<String> = runs.iter().map(|(_, run)| clean(run.name())).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let names = apart(&names, width(What::Name).saturating_sub(sign), ascii);
+        let names = fit_distinct(&names, width(What::Name).saturating_sub(sign), ascii);
         let ids = runs.iter().map(|(_, run)| &run.id);
         let mut texts: Texts<'_> = ids.zip(names).map(|(id, name)| (id, (name, String::new()))).collect();
         if columns.brief() {

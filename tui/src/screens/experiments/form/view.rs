@@ -9,7 +9,7 @@ use crate::print::clean;
 use crate::screens::pen::Pen;
 use crate::screens::shared::Shared;
 use crate::widgets::around;
-use gradtop_chart::cells::text::{apart, width_of, wrap, wrap_in};
+use gradtop_chart::cells::text::{fit_distinct, width_of, wrap, wrap_in};
 use gradtop_chart::cells::theme::Theme;
 use gradtop_chart::number::counted;
 
@@ -122,7 +122,7 @@ pub(crate) fn view(form: &Form, shared: &Shared, frame: &mut Frame<'_>, area: Re
     let columns = Columns::of(form, usize::from(area.width));
     let keys: Vec<String> = form.fields.iter().map(|field| clean(field.key())).collect();
     let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-    let keys = apart(&keys, columns.key.saturating_sub(2), theme.ascii());
+    let keys = fit_distinct(&keys, columns.key.saturating_sub(2), theme.ascii());
     let height = usize::from(place.fields.height);
     let top = top_of(form, &slots, height);
     for (y, slot) in slots.iter().skip(top).take(height).enumerate() {

@@ -12,7 +12,7 @@ use super::{Charts, Typing, window};
 use crate::print::clean;
 use crate::screens::shared::Shared;
 use crate::widgets::{self, ChartCell};
-use gradtop_chart::cells::text::{apart, fit, width_of};
+use gradtop_chart::cells::text::{fit, fit_distinct, width_of};
 use gradtop_chart::number;
 use gradtop_chart::scale::{Scale, Span as Range};
 use gradtop_view::chart_spec::ChartContent;
@@ -448,7 +448,7 @@ fn legend(
     let most = Cursor::words(lines);
     let mut rows = vec![Line::from(vec![Span::styled(format!("{head:>width$}"), theme.dim())])];
     let names: Vec<&str> = lines.iter().map(|line| line.name.as_str()).collect();
-    for (line, name) in lines.iter().zip(apart(&names, name_width, theme.ascii())) {
+    for (line, name) in lines.iter().zip(fit_distinct(&names, name_width, theme.ascii())) {
         let glyph = gradtop_chart::colour::marker(line.marker, theme.ascii());
         let style = if line.hidden { theme.dim() } else { theme.paint(line.paint) };
         let name = gradtop_chart::cells::align::pad(&name, name_width);
