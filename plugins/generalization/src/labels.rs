@@ -2,6 +2,7 @@
 
 use gradtop_toolkit::data::CLASSES;
 use gradtop_toolkit::rng::Rng;
+use tch::{Device, Kind, TchError, Tensor};
 
 /// Replaces a fraction `p` of the labels, exact up to half a label, each by a class drawn uniformly from all ten:
 /// Zhang, Bengio, Hardt, Recht and Vinyals, "Understanding deep learning requires rethinking generalization" (ICLR
@@ -18,6 +19,11 @@ pub fn corrupted(truth: &[u8], p: f64, mut rng: Rng) -> Vec<u8> {
         labels[i] = drawn[i].1;
     }
     labels
+}
+
+/// Returns labels as a tensor: `i64 [n]`.
+pub(crate) fn tensor(labels: &[u8], device: Device) -> Result<Tensor, TchError> {
+    Tensor::f_from_slice(labels)?.f_to_kind(Kind::Int64)?.f_to_device(device)
 }
 
 #[cfg(test)]

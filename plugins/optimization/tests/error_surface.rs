@@ -110,9 +110,9 @@ fn centres_are_exact_and_slices_have_the_hessians_curvature() {
         }
         if survey.kind() == StageKind::Eigen {
             for i in 0..2 {
-                let (value, _) = axes.eigenvalues[i];
+                let [value, _] = axes.eigenvalues[i];
                 let product = axes.curvature[i].product;
-                assert!((product - value).abs() < 1e-3 * axes.eigenvalues[0].0, "{product} {value}");
+                assert!((product - value).abs() < 1e-3 * axes.eigenvalues[0][0], "{product} {value}");
             }
         }
         if survey.kind() == StageKind::Path {

@@ -5,8 +5,8 @@
 
 use gradtop_sdk::Series;
 use gradtop_sdk::testing::{Recorded, TestHost, bits, with};
-use gradtop_toolkit::curvature::spectrum::rows;
 use gradtop_toolkit::instruments::{Settings, assert_harmless};
+use gradtop_toolkit::tensors::rows;
 use optimization::minimal_ratio::{Finder, MinimalRatio, Run};
 
 const SMALL: [(&str, &str); 9] = [

@@ -7,7 +7,7 @@
 
 use tch::{Device, Kind, TchError, Tensor};
 
-use crate::curvature::spectrum::rows;
+use crate::tensors::numbers;
 
 /// Maximum number of rounds over all hidden layers; a few are usually enough.
 const ROUNDS: usize = 100;
@@ -66,9 +66,6 @@ pub fn assignment(gains: &[f64], n: usize) -> Vec<usize> {
 
 /// Returns the fully connected network `b` with its hidden units in the order that brings its weights closest to those
 /// of `a`. Both are flat, `[parameters]`: layer by layer `[out, in + 1]`, the bias last.
-///
-/// # Errors
-/// The parameters do not fit the widths, or libtorch fails.
 pub fn aligned(widths: &[i64], a: &Tensor, b: &Tensor) -> Result<Tensor, TchError> {
     let (own, other) = (layers(widths, a)?, layers(widths, b)?);
     let hidden = own.len().saturating_sub(1);
@@ -86,7 +83,7 @@ pub fn aligned(widths: &[i64], a: &Tensor, b: &Tensor) -> Result<Tensor, TchErro
             let gains = own[layer].f_matmul(&arriving.f_transpose(0, 1)?)?;
             let gains =
                 gains.f_add(&own[layer + 1].f_narrow(1, 0, width)?.f_transpose(0, 1)?.f_matmul(&leaving)?)?;
-            let found = assignment(&rows(&gains)?.concat(), width as usize);
+            let found = assignment(&numbers(&gains)?, width as usize);
             let found: Vec<i64> = found.into_iter().map(|unit| unit as i64).collect();
             let found = Tensor::f_from_slice(&found)?;
             let sum = |order: &Tensor| -> Result<f64, TchError> {

@@ -8,6 +8,74 @@ use tch::{Device, Kind, TchError, Tensor};
 use crate::mlp::Mlp;
 use crate::optim::Optimizer;
 
+/// A value saved as floats; [`record!`](crate::record) implements it for a struct.
+pub trait Numbers: Sized {
+    /// Appends its numbers.
+    fn put(&self, to: &mut Vec<f64>);
+    /// Takes its numbers from the front; `None` if they are too few.
+    fn take(from: &mut impl Iterator<Item = f64>) -> Option<Self>;
+}
+
+/// Declares the fields of a struct that are saved, in this order: `record!(Point { step, loss });`.
+#[macro_export]
+macro_rules! record {
+    ($record:ident { $($field:ident),+ $(,)? }) => {
+        impl $crate::checkpoint::Numbers for $record {
+            fn put(&self, to: &mut Vec<f64>) {
+                $($crate::checkpoint::Numbers::put(&self.$field, to);)+
+            }
+
+            fn take(from: &mut impl Iterator<Item = f64>) -> Option<Self> {
+                Some(Self { $($field: $crate::checkpoint::Numbers::take(from)?),+ })
+            }
+        }
+    };
+}
+
+impl Numbers for f64 {
+    fn put(&self, to: &mut Vec<f64>) {
+        to.push(*self);
+    }
+
+    fn take(from: &mut impl Iterator<Item = f64>) -> Option<Self> {
+        from.next()
+    }
+}
+
+impl Numbers for i64 {
+    fn put(&self, to: &mut Vec<f64>) {
+        to.push(*self as f64);
+    }
+
+    fn take(from: &mut impl Iterator<Item = f64>) -> Option<Self> {
+        Some(from.next()? as i64)
+    }
+}
+
+/// A step or epoch that may be missing, saved as -1.
+impl Numbers for Option<i64> {
+    fn put(&self, to: &mut Vec<f64>) {
+        self.unwrap_or(-1).put(to);
+    }
+
+    fn take(from: &mut impl Iterator<Item = f64>) -> Option<Self> {
+        i64::take(from).map(|step| (step >= 0).then_some(step))
+    }
+}
+
+impl<T: Numbers, const N: usize> Numbers for [T; N] {
+    fn put(&self, to: &mut Vec<f64>) {
+        for one in self {
+            one.put(to);
+        }
+    }
+
+    fn take(from: &mut impl Iterator<Item = f64>) -> Option<Self> {
+        let all: Option<Vec<T>> = (0..N).map(|_| T::take(from)).collect();
+        all?.try_into().ok()
+    }
+}
+
 /// Named tensors to be written to a file.
 #[derive(Default)]
 pub struct Saving {
@@ -30,6 +98,15 @@ impl Saving {
     /// Adds floats.
     pub fn numbers(&mut self, name: &str, values: &[f64]) -> Result<(), TchError> {
         self.tensor(name, &Tensor::f_from_slice(values)?)
+    }
+
+    /// Adds records.
+    pub fn records<T: Numbers>(&mut self, name: &str, records: &[T]) -> Result<(), TchError> {
+        let mut numbers = Vec::new();
+        for record in records {
+            record.put(&mut numbers);
+        }
+        self.numbers(name, &numbers)
     }
 
     /// Adds everything needed to continue an ensemble and its optimizer exactly.
@@ -90,6 +167,16 @@ impl Saved {
         let mut values = vec![0.0; tensor.numel()];
         tensor.f_copy_data(&mut values, tensor.numel())?;
         Ok(values)
+    }
+
+    /// Returns the records of this name.
+    pub fn records<T: Numbers>(&self, name: &str) -> Result<Vec<T>, TchError> {
+        let mut numbers = self.numbers(name)?.into_iter().peekable();
+        let mut records = Vec::new();
+        while numbers.peek().is_some() {
+            records.push(T::take(&mut numbers).ok_or_else(|| self.misfit())?);
+        }
+        Ok(records)
     }
 
     /// Returns the integers of this name.

@@ -40,9 +40,6 @@ impl Ensemble {
 
     /// Creates an ensemble at step 0 with initial values drawn from the first of two streams, iterating over `samples`
     /// in batches of `size` in the orders of the second.
-    ///
-    /// # Errors
-    /// libtorch's.
     pub fn drawn(
         mut mlp: Mlp,
         rule: Rule,

@@ -8,7 +8,7 @@
 
 use tch::{Kind, TchError, Tensor};
 
-use crate::curvature::copied;
+use crate::tensors::copied;
 
 /// Factor of μ after an accepted step.
 const SHRINK: f64 = 0.3;

@@ -24,6 +24,7 @@ pub mod runtime;
 pub mod settings;
 pub mod sharpness;
 pub mod stats;
+pub mod tensors;
 pub mod weights;
 pub mod workers;
 

@@ -7,6 +7,8 @@
 
 use tch::{Kind, TchError, Tensor};
 
+use crate::tensors::numbers;
+
 /// The leading principal components of a set of points.
 #[derive(Debug)]
 pub struct Pca {
@@ -61,8 +63,7 @@ impl Pca {
     }
 
     fn made(mean: Tensor, singular: &Tensor, left: &Tensor, right: &Tensor) -> Result<Self, TchError> {
-        let mut all = vec![0.0_f64; singular.numel()];
-        singular.f_copy_data(&mut all, singular.numel())?;
+        let all = numbers(singular)?;
         let total: f64 = all.iter().map(|s| s * s).sum();
         let explained = all.iter().map(|s| if total > 0.0 { s * s / total } else { 0.0 }).collect();
 

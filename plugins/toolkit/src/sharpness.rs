@@ -7,8 +7,8 @@
 
 use tch::{Kind, TchError, Tensor};
 
-use crate::curvature::spectrum::rows;
 use crate::rng::{Rng, Stream};
+use crate::tensors::numbers;
 
 /// The sharpness found for one run's parameters.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -29,9 +29,6 @@ const START: f64 = 0.01;
 /// Returns the sharpness of each run's `parameters`, `[runs, parameters]`, using `iterations` calls of `gradient`,
 /// which returns losses `[runs]` and gradients `[runs, parameters]`. Runs must be independent. With the same `seed`,
 /// more iterations never give less.
-///
-/// # Errors
-/// libtorch or `gradient` fails.
 pub fn keskar(
     parameters: &Tensor,
     epsilon: f64,
@@ -58,14 +55,9 @@ pub fn keskar(
             point = point.f_maximum(&low)?.f_minimum(&high)?;
         }
     }
-    let (losses, highest) = (rows(&centre.f_view([-1, 1])?)?, rows(&highest.f_view([-1, 1])?)?);
-    Ok(losses
-        .iter()
-        .zip(&highest)
-        .map(|(loss, highest)| Sharpness {
-            percent: 100.0 * (highest[0] - loss[0]) / (1.0 + loss[0]),
-            loss: loss[0],
-            highest: highest[0],
-        })
+    Ok(numbers(&centre)?
+        .into_iter()
+        .zip(numbers(&highest)?)
+        .map(|(loss, highest)| Sharpness { percent: 100.0 * (highest - loss) / (1.0 + loss), loss, highest })
         .collect())
 }

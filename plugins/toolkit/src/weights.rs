@@ -24,25 +24,16 @@ pub struct Weights {
 
 impl Weights {
     /// Adds a trial of an ensemble.
-    ///
-    /// # Errors
-    /// libtorch fails.
     pub fn mlp(&mut self, network: &str, mlp: &Mlp, trial: i64) -> Result<()> {
         self.flat(network, mlp.widths(), &mlp.trial_parameters(trial)?)
     }
 
     /// Adds every trial of an ensemble, as `<network>.<trial>`.
-    ///
-    /// # Errors
-    /// libtorch fails.
     pub fn ensemble(&mut self, network: &str, mlp: &Mlp) -> Result<()> {
         (0..mlp.trials()).try_for_each(|trial| self.mlp(&format!("{network}.{trial}"), mlp, trial))
     }
 
     /// Adds a fully connected network of these widths from its flat parameters: layer by layer `[out, in + 1]`, the bias last.
-    ///
-    /// # Errors
-    /// libtorch fails.
     pub fn flat(&mut self, network: &str, widths: &[i64], parameters: &Tensor) -> Result<()> {
         let mut start = 0;
         for (layer, pair) in widths.windows(2).enumerate() {
@@ -57,9 +48,6 @@ impl Weights {
 
     /// Adds a convolutional network: convolutions first, then the dense layers, the first of which expects channels,
     /// rows and columns in the order in which torch flattens them.
-    ///
-    /// # Errors
-    /// libtorch fails.
     pub fn cnn(&mut self, network: &str, cnn: &Cnn) -> Result<()> {
         for layer in 0..cnn.layers() {
             let (weight, bias) = cnn.torch_layer(layer)?;
@@ -84,9 +72,6 @@ impl Weights {
 
     /// Writes them to the file of this name in the run's folder, and rows to the table `weights`: network, tensor,
     /// shape, file. Does nothing without networks.
-    ///
-    /// # Errors
-    /// The folder is not writable.
     pub fn write(&self, ctx: &Ctx, step: i64, name: &str) -> Result<()> {
         if self.tensors.is_empty() {
             return Ok(());

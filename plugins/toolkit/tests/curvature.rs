@@ -3,10 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use gradtop_toolkit::curvature::network::{Network, Samples};
-use gradtop_toolkit::curvature::spectrum::{Split, eigenvalues, rows};
+use gradtop_toolkit::curvature::spectrum::{Split, eigenvalues};
 use gradtop_toolkit::curvature::{autograd, hutchinson, lanczos};
 use gradtop_toolkit::mlp::{Activation, Loss};
 use gradtop_toolkit::rng::{Rng, Stream};
+use gradtop_toolkit::tensors::rows;
 use tch::{Device, Kind, TchError, Tensor};
 
 const DOUBLE: (Kind, Device) = (Kind::Double, Device::Cpu);

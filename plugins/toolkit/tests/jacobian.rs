@@ -5,10 +5,10 @@
 use gradtop_toolkit::curvature::jacobian::{norms, output_norms};
 use gradtop_toolkit::curvature::lanczos::lanczos;
 use gradtop_toolkit::curvature::network::{Network, Samples};
-use gradtop_toolkit::curvature::spectrum::rows;
 use gradtop_toolkit::mlp::{Activation, Loss};
 use gradtop_toolkit::rng::{Rng, Stream};
 use gradtop_toolkit::sharpness::keskar;
+use gradtop_toolkit::tensors::rows;
 use tch::{Kind, Tensor};
 
 fn random(shape: &[i64], name: &str) -> Tensor {

@@ -3,11 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use gradtop_toolkit::curvature::network::{Network, Samples};
-use gradtop_toolkit::curvature::spectrum::rows;
 use gradtop_toolkit::levenberg_marquardt::{Problem, Search};
 use gradtop_toolkit::mlp::{Activation, Loss};
 use gradtop_toolkit::rng::{Rng, Stream};
 use gradtop_toolkit::runtime;
+use gradtop_toolkit::tensors::rows;
 use tch::{TchError, Tensor};
 
 /// L = ½ Σ dᵢ xᵢ²: the point 0 is a saddle.

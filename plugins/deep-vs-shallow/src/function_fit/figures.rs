@@ -2,9 +2,10 @@
 
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::conclusion::{Claim, caption};
+use gradtop_toolkit::settings::shape;
 
 use super::FunctionFit;
-use super::tables::{predictions_of, rates_of, shape};
+use super::tables::{predictions_of, rates_of};
 use super::target::{Target, variance};
 use super::training::Training;
 

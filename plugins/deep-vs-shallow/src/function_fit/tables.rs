@@ -1,6 +1,7 @@
 //! The tables.
 
 use gradtop_sdk::prelude::*;
+use gradtop_toolkit::settings::shape;
 
 use super::training::Training;
 
@@ -12,11 +13,6 @@ pub(super) fn predictions_of(function: &str) -> String {
 /// Returns the name of the table of a function's losses by learning rate.
 pub(super) fn rates_of(function: &str) -> String {
     format!("rates-{function}")
-}
-
-/// Formats widths in the usual notation: `1-190-1`.
-pub(super) fn shape(widths: &[i64]) -> String {
-    widths.iter().map(ToString::to_string).collect::<Vec<_>>().join("-")
 }
 
 /// Writes the networks: `models(model, widths, hidden_layers, parameters)`, with parameters counted from the tensors.

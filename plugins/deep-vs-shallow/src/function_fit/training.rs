@@ -8,6 +8,7 @@ use gradtop_toolkit::instruments::{Instruments, Probe};
 use gradtop_toolkit::mlp::{Batch, Mlp, Workspace, with_ones};
 use gradtop_toolkit::optim::{Optimizer, Rule};
 use gradtop_toolkit::rng::{Rng, Stream};
+use gradtop_toolkit::tensors::{column, copied};
 use gradtop_toolkit::weights::Weights;
 use tch::{Kind, TchError, Tensor};
 
@@ -109,12 +110,6 @@ struct Shuffle {
     epoch: Option<u32>,
 }
 
-fn copy(tensor: &Tensor) -> Result<Tensor, TchError> {
-    let mut copy = tensor.f_empty_like()?;
-    copy.f_copy_(tensor)?;
-    Ok(copy)
-}
-
 impl Shuffle {
     fn refill(&mut self, epoch: u32, seed: u64) -> Result<(), TchError> {
         if self.epoch == Some(epoch) {
@@ -180,8 +175,8 @@ impl Training {
         let shuffle = (size < points)
             .then(|| -> Result<Shuffle, TchError> {
                 Ok(Shuffle {
-                    x_shuffled: copy(&x_all)?,
-                    y_shuffled: y_all.iter().map(copy).collect::<Result<_, _>>()?,
+                    x_shuffled: copied(&x_all)?,
+                    y_shuffled: y_all.iter().map(copied).collect::<Result<_, _>>()?,
                     x,
                     y,
                     epoch: None,
@@ -242,10 +237,7 @@ impl Training {
 
     /// Attaches instruments to every fit. Only at step 0.
     pub fn watch(&mut self, ctx: &Ctx, instruments: &mut Instruments) -> Result<()> {
-        let column = |values: &[f64]| -> Result<Tensor> {
-            let column = Tensor::f_from_slice(values)?.f_to_kind(Kind::Float)?.f_view([-1, 1])?;
-            Ok(column.f_to_device(self.setup.device)?)
-        };
+        let column = |values: &[f64]| column(values, self.setup.device)?.f_to_kind(Kind::Float);
         let x = column(&self.setup.x)?;
         for fit in self.fits.iter_mut().filter(|fit| fit.rate.is_none()) {
             let target = &self.setup.targets[fit.target];

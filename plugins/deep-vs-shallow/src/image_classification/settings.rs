@@ -2,6 +2,7 @@
 
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::cnn;
+use gradtop_toolkit::conclusion::counted;
 use gradtop_toolkit::data::{self, Split};
 use gradtop_toolkit::parameters::invalid;
 use gradtop_toolkit::settings::{rule, rule_in_words};
@@ -16,9 +17,6 @@ const CHOOSING: i64 = 5000;
 
 impl ImageClassification {
     /// Converts the parameters to a training setup. Reads the data sets.
-    ///
-    /// # Errors
-    /// The parameters do not fit together, or a data set is missing or damaged.
     pub fn setup(&self, seed: u64, device: tch::Device, threads: usize) -> Result<Setup> {
         let models = self
             .models
@@ -92,15 +90,14 @@ impl ImageClassification {
     /// Describes optimizer, batch, epochs and seed for captions.
     pub(super) fn in_words(&self, seed: u64) -> String {
         let optimizer = rule_in_words(rule(self.optimizer, self.lr, self.momentum));
-        let count = |n: i64, word: &str| if n == 1 { format!("1 {word}") } else { format!("{n} {word}s") };
         let all = |n: i64, whole: i64| if n == 0 { whole } else { n };
         format!(
             "{} training and {} test images; {optimizer}, batch {}, {}; seed {seed}, {}",
             all(self.train_samples, 60_000),
             all(self.test_samples, 10_000),
             self.batch,
-            count(self.epochs, "epoch"),
-            count(self.trials, "trial"),
+            counted(self.epochs, "epoch"),
+            counted(self.trials, "trial"),
         )
     }
 }

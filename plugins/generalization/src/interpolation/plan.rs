@@ -4,7 +4,7 @@ use gradtop_sdk::prelude::*;
 use gradtop_toolkit::conclusion::counted;
 use gradtop_toolkit::data::{CLASSES, PIXELS};
 use gradtop_toolkit::ensemble::Ensemble;
-use gradtop_toolkit::mlp::{Activation, Loss, Mlp, Samples};
+use gradtop_toolkit::mlp::{Activation, Loss, Mlp, Samples, parameter_count};
 use gradtop_toolkit::optim::Rule;
 use gradtop_toolkit::rng::Stream;
 use gradtop_toolkit::settings::{images, shape};
@@ -89,9 +89,6 @@ impl Interpolation {
     }
 
     /// Converts the parameters to a plan.
-    ///
-    /// # Errors
-    /// The parameters do not fit together, or data cannot be read.
     pub fn plan(&self, seed: u64, device: Device) -> Result<Plan> {
         self.validate()?;
         let (train, test, title) = images(&self.dataset, self.train_samples, seed, device)?;
@@ -136,9 +133,6 @@ impl Interpolation {
 
 impl Plan {
     /// Creates networks of the right shape with all parameters zero.
-    ///
-    /// # Errors
-    /// libtorch fails.
     pub fn networks(&self, trials: i64) -> Result<Mlp> {
         let mlp = Mlp::zeros(&self.widths, trials, Precision::Float, self.device)?;
         Ok(mlp.with(Activation::Relu, Loss::CrossEntropy))
@@ -213,15 +207,15 @@ impl Plan {
 
     /// Describes how the networks of a role were trained.
     pub(super) fn role_in_words(&self, role: usize) -> String {
-        let mlp: i64 = self.widths.windows(2).map(|w| (w[0] + 1) * w[1]).sum();
         let pairs = counted(self.pairs, "pair");
         format!(
-            "{}, {} training and {} test images, pixels / 255; ReLU network {} ({mlp} parameters); Adam, {} epochs; {pairs}; \
+            "{}, {} training and {} test images, pixels / 255; ReLU network {} ({} parameters); Adam, {} epochs; {pairs}; \
              seed {}",
             self.title,
             self.sets[0].count(),
             self.sets[1].count(),
             shape(&self.widths),
+            parameter_count(&self.widths),
             self.roles[role].epochs,
             self.seed
         )

@@ -6,6 +6,7 @@ use gradtop_sdk::prelude::*;
 use gradtop_toolkit::alignment::aligned;
 use gradtop_toolkit::checkpoint::{Saved, Saving};
 use gradtop_toolkit::ensemble::Ensemble;
+use gradtop_toolkit::instruments::Watched;
 use gradtop_toolkit::mlp::{Evaluation, along};
 use gradtop_toolkit::settings::useful_threads;
 use gradtop_toolkit::weights::Weights;
@@ -109,9 +110,6 @@ pub struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     /// Creates the state at step 0.
-    ///
-    /// # Errors
-    /// libtorch fails.
     pub fn new(plan: &'a Plan) -> Result<Self> {
         Ok(Self { trained: Vec::new(), ensemble: Some(plan.begin(0)?), evaluated: Vec::new(), step: 0, plan })
     }
@@ -160,25 +158,19 @@ impl<'a> Walk<'a> {
     }
 
     /// Makes one update of the networks of a role, or evaluates the lines of one pair on one set.
-    ///
-    /// # Errors
-    /// libtorch fails.
     pub fn advance(&mut self) -> Result<()> {
         let train = &self.plan.sets[0];
         self.advance_by(|_, ensemble| Ok(ensemble.advance(train)?))
     }
 
     /// Like [`Self::advance`], with updates made by `update`, which receives the role and its networks.
-    ///
-    /// # Errors
-    /// `update` or libtorch fails.
     pub fn advance_by(&mut self, update: impl FnOnce(usize, &mut Ensemble) -> Result<()>) -> Result<()> {
         self.step += 1;
         let role = self.trained.len();
         let Some(ensemble) = &mut self.ensemble else { return self.evaluate() };
         if ensemble.step() == self.plan.steps_of(role) {
             let role = role + 1;
-            self.trained.push(parameters(ensemble)?);
+            self.trained.push(ensemble.mlp.rows(ensemble.mlp.parameters())?);
             self.ensemble = if role < self.plan.roles.len() { Some(self.plan.begin(role)?) } else { None };
         }
         if let Some(trunks) = self.trunks().filter(|trunks| self.parts_at() == Some(trunks.step())) {
@@ -242,9 +234,6 @@ impl<'a> Walk<'a> {
     }
 
     /// Evaluates the networks being trained, by set: on the test set, and after the last epoch also on the training set.
-    ///
-    /// # Errors
-    /// libtorch fails.
     pub fn measured(&self) -> Result<Vec<(usize, Evaluation)>> {
         let Some(ensemble) = &self.ensemble else { return Ok(Vec::new()) };
         if self.trunks().is_some() {
@@ -267,9 +256,6 @@ impl<'a> Walk<'a> {
     }
 
     /// Returns the lines between networks that parted, by step and pair, once everything is done.
-    ///
-    /// # Errors
-    /// libtorch fails.
     pub fn spawned(&self) -> Result<Vec<Spawned>> {
         let mut all = Vec::new();
         for (line, (role, step)) in self.plan.parting().enumerate() {
@@ -285,9 +271,6 @@ impl<'a> Walk<'a> {
     }
 
     /// Returns all lines, once everything is done.
-    ///
-    /// # Errors
-    /// libtorch fails.
     pub fn lines(&self) -> Result<Vec<Line>> {
         let mut lines = Vec::new();
         for pair in 0..self.plan.pairs {
@@ -316,9 +299,6 @@ impl<'a> Walk<'a> {
     }
 
     /// Saves the final weights of every network in the run's folder, as `<role>.<trial>`.
-    ///
-    /// # Errors
-    /// The folder is not writable.
     pub fn keep_weights(&self, ctx: &Ctx) -> Result<()> {
         let mut weights = Weights::default();
         for (role, trained) in self.plan.roles.iter().zip(&self.trained) {
@@ -331,9 +311,6 @@ impl<'a> Walk<'a> {
     }
 
     /// Saves everything needed to continue.
-    ///
-    /// # Errors
-    /// The file cannot be written.
     pub fn save(&self, dir: &Path) -> Result<()> {
         let mut saving = Saving::default();
         saving.integers("position", &[self.step, self.trained.len() as i64, self.evaluated.len() as i64])?;
@@ -351,9 +328,6 @@ impl<'a> Walk<'a> {
     }
 
     /// Restores what [`Walk::save`] saved.
-    ///
-    /// # Errors
-    /// The file cannot be read, or belongs to other parameters.
     pub fn restore(plan: &'a Plan, dir: &Path) -> Result<Self> {
         let saved = Saved::read(&dir.join(FILE))?;
         let wrong = || Error::from(saved.misfit());
@@ -392,11 +366,4 @@ impl<'a> Walk<'a> {
             .collect::<Result<_>>()?;
         Ok(Self { plan, trained, ensemble, evaluated, step })
     }
-}
-
-/// Returns all networks of an ensemble: `[trials, parameters]`.
-fn parameters(ensemble: &Ensemble) -> Result<Tensor> {
-    let trials = 0..ensemble.mlp.trials();
-    let all = trials.map(|trial| ensemble.mlp.trial_parameters(trial)).collect::<Result<Vec<_>, _>>()?;
-    Ok(Tensor::f_stack(&all, 0)?)
 }

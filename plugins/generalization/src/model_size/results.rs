@@ -1,10 +1,11 @@
 //! The results so far, and their tables.
 
 use gradtop_sdk::prelude::*;
-use gradtop_toolkit::checkpoint::{Saved, Saving};
+use gradtop_toolkit::checkpoint::{Numbers, Saved, Saving};
+use gradtop_toolkit::record;
 
-/// The part a result belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The part a result belongs to; its name is that of its table.
+#[derive(Choice, Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Part {
     /// Part A.
     Full,
@@ -18,11 +19,8 @@ pub(super) enum Part {
     SubsetRates,
 }
 
-/// All parts, in the order of their numbers in a checkpoint.
-const PARTS: [Part; 5] = [Part::Full, Part::Subset, Part::Features, Part::Rates, Part::SubsetRates];
-
 impl Part {
-    /// Returns the name used in documentation and tables.
+    /// Returns the letter used in documentation and tables.
     pub(super) fn letter(self) -> &'static str {
         match self {
             Self::Full | Self::Rates => "A",
@@ -30,13 +28,15 @@ impl Part {
             Self::Features => "C",
         }
     }
+}
 
-    fn number(self) -> f64 {
-        PARTS.iter().position(|part| *part == self).unwrap_or_default() as f64
+impl Numbers for Part {
+    fn put(&self, to: &mut Vec<f64>) {
+        (*self as i64).put(to);
     }
 
-    fn from_number(number: f64) -> Self {
-        PARTS.get(number as usize).copied().unwrap_or(Self::Full)
+    fn take(from: &mut impl Iterator<Item = f64>) -> Option<Self> {
+        Self::ALL.get(i64::take(from)? as usize).copied()
     }
 }
 
@@ -52,29 +52,7 @@ pub(super) struct AtRate {
     pub(super) test: [f64; 2],
 }
 
-/// Number of values in a checkpoint.
-const AT_RATE: usize = 9;
-
-impl AtRate {
-    fn numbers(&self) -> [f64; AT_RATE] {
-        let ([loss, accuracy], [test_loss, test]) = (self.validation, self.test);
-        let [part, width, parameters] = [self.part.number(), self.width as f64, self.parameters as f64];
-        [part, self.noise, width, parameters, self.lr, loss, accuracy, test_loss, test]
-    }
-
-    fn from_numbers(numbers: [f64; AT_RATE]) -> Self {
-        let [part, noise, width, parameters, lr, loss, accuracy, test_loss, test] = numbers;
-        Self {
-            part: Part::from_number(part),
-            noise,
-            width: width as i64,
-            parameters: parameters as i64,
-            lr,
-            validation: [loss, accuracy],
-            test: [test_loss, test],
-        }
-    }
-}
+record!(AtRate { part, noise, width, parameters, lr, validation, test });
 
 /// One trained model.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -95,46 +73,13 @@ pub(super) struct Model {
     pub(super) norm: f64,
 }
 
+record!(Model { part, width, parameters, noise, trial, train, test, norm });
+
 /// All trained models.
 #[derive(Default)]
 pub(super) struct Results {
     models: Vec<Model>,
     rates: Vec<AtRate>,
-}
-
-/// Number of values of a model in a checkpoint.
-const NUMBERS: usize = 10;
-
-impl Model {
-    fn numbers(&self) -> [f64; NUMBERS] {
-        let ([train_loss, train], [test_loss, test]) = (self.train, self.test);
-        [
-            self.part.number(),
-            self.width as f64,
-            self.parameters as f64,
-            self.noise,
-            self.trial as f64,
-            train_loss,
-            train,
-            test_loss,
-            test,
-            self.norm,
-        ]
-    }
-
-    fn from_numbers(numbers: [f64; NUMBERS]) -> Self {
-        let [part, width, parameters, noise, trial, train_loss, train, test_loss, test, norm] = numbers;
-        Self {
-            part: Part::from_number(part),
-            width: width as i64,
-            parameters: parameters as i64,
-            noise,
-            trial: trial as i64,
-            train: [train_loss, train],
-            test: [test_loss, test],
-            norm,
-        }
-    }
 }
 
 /// Formats a fraction of noise for tables and legends.
@@ -169,10 +114,10 @@ impl Results {
 
     /// Writes the tables `full`, `subset`, `features`, `rates` and `subset-rates`, if they have rows.
     pub(super) fn write(&self, ctx: &Ctx, step: i64) -> Result<()> {
-        for (part, table, width, loss, unit) in [
-            (Part::Full, "full", "width", "loss", "nats"),
-            (Part::Subset, "subset", "width", "error", ""),
-            (Part::Features, "features", "features", "error", ""),
+        for (part, width, loss, unit) in [
+            (Part::Full, "width", "loss", "nats"),
+            (Part::Subset, "width", "error", ""),
+            (Part::Features, "features", "error", ""),
         ] {
             let models = self.of(part);
             if models.is_empty() {
@@ -194,11 +139,9 @@ impl Results {
             if part == Part::Features {
                 rows = rows.f64("norm", |m| m.norm);
             }
-            ctx.table(table, step, &rows.columns())?;
+            ctx.table(part.name(), step, &rows.columns())?;
         }
-        for (part, table, loss, unit) in
-            [(Part::Rates, "rates", "loss", "nats"), (Part::SubsetRates, "subset-rates", "error", "")]
-        {
+        for (part, loss, unit) in [(Part::Rates, "loss", "nats"), (Part::SubsetRates, "error", "")] {
             let rates = self.at_rates(part);
             if rates.is_empty() {
                 continue;
@@ -216,29 +159,19 @@ impl Results {
                 .f64(&test, |r| r.test[0])
                 .unit(unit)
                 .f64("test_accuracy", |r| r.test[1]);
-            ctx.table(table, step, &rows.columns())?;
+            ctx.table(part.name(), step, &rows.columns())?;
         }
         Ok(())
     }
 
     pub(super) fn save(&self, saving: &mut Saving) -> Result<()> {
-        let numbers: Vec<f64> = self.models.iter().flat_map(Model::numbers).collect();
-        saving.numbers("results", &numbers)?;
-        let rates: Vec<f64> = self.rates.iter().flat_map(AtRate::numbers).collect();
-        Ok(saving.numbers("rates", &rates)?)
+        saving.records("results", &self.models)?;
+        Ok(saving.records("rates", &self.rates)?)
     }
 
     pub(super) fn restore(&mut self, saved: &Saved) -> Result<()> {
-        let numbers = saved.numbers("results")?;
-        let (models, []) = numbers.as_chunks() else {
-            return Err(saved.misfit().into());
-        };
-        let rates = saved.numbers("rates")?;
-        let (rates, []) = rates.as_chunks() else {
-            return Err(saved.misfit().into());
-        };
-        self.rates = rates.iter().copied().map(AtRate::from_numbers).collect();
-        self.models = models.iter().copied().map(Model::from_numbers).collect();
+        self.models = saved.records("results")?;
+        self.rates = saved.records("rates")?;
         Ok(())
     }
 }

@@ -2,6 +2,7 @@
 
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::data::{CLASSES, PIXELS};
+use gradtop_toolkit::mlp;
 use gradtop_toolkit::parameters::invalid;
 
 use super::ModelSize;
@@ -35,7 +36,7 @@ impl Unit {
     pub(super) fn parameters(self) -> i64 {
         match self {
             Self::Features { features, .. } => features * CLASSES,
-            _ => self.widths().windows(2).map(|w| (w[0] + 1) * w[1]).sum(),
+            _ => mlp::parameter_count(&self.widths()),
         }
     }
 

@@ -17,7 +17,7 @@ use super::features::{errors, features, minimum_norm, weights};
 use super::networks::{Networks, Scores};
 use super::results::{AtRate, Model, Part, Results};
 use super::settings::{Unit, choosing, full_samples, swept, units};
-use crate::labels::corrupted;
+use crate::labels::{self, corrupted};
 
 const FILE: &str = "training.safetensors";
 /// The whole run.
@@ -67,10 +67,6 @@ struct Draw {
 fn noisy(split: &Split, noise: f64, seed: u64, part: &str, trial: i64) -> Vec<u8> {
     let stream = Stream::named(&format!("model-size/noise/{part}")).member(trial as u32);
     corrupted(split.label_values(), noise, Rng::new(seed, stream, 0))
-}
-
-fn label_tensor(labels: &[u8], device: Device) -> Result<Tensor> {
-    Ok(Tensor::f_from_slice(labels)?.f_to_kind(Kind::Int64)?.f_to_device(device)?)
 }
 
 /// Returns noise and trial of a network of a unit by its index.
@@ -187,7 +183,7 @@ impl State {
         let mut rows = Vec::new();
         for noise in kinds {
             for trial in 0..unit.trials(params) {
-                rows.push(label_tensor(&noisy(&train, noise, seed, "subset", trial), device)?);
+                rows.push(labels::tensor(&noisy(&train, noise, seed, "subset", trial), device)?);
             }
         }
         let samples = |images: &Tensor, labels: &Tensor| {
@@ -358,7 +354,7 @@ impl State {
             Ok(Tensor::f_cat(&parts, 1)?)
         };
         let own = [0.0, self.params.noise]
-            .map(|noise| label_tensor(&noisy(&train, noise, seed, "features", trial), device));
+            .map(|noise| labels::tensor(&noisy(&train, noise, seed, "features", trial), device));
         let [clean, dirty] = own;
         let train_labels = vec![clean?, dirty?];
         let truth = test.labels(device)?;

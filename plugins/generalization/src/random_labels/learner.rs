@@ -13,6 +13,7 @@ use gradtop_toolkit::weights::Weights;
 use tch::{Device, Kind, Tensor};
 
 use super::plan::Network;
+use crate::labels;
 
 /// The settings common to all networks of a run.
 #[derive(Clone, Copy, Debug)]
@@ -88,10 +89,6 @@ pub fn new(
     })
 }
 
-fn label_tensor(labels: &[u8], device: Device) -> Result<Tensor> {
-    Ok(Tensor::f_from_slice(labels)?.f_to_kind(Kind::Int64)?.f_to_device(device)?)
-}
-
 fn read_labels(labels: &Tensor) -> Result<Vec<u8>> {
     let mut values = vec![0_u8; labels.numel()];
     labels.f_to_device(Device::Cpu)?.f_to_kind(Kind::Uint8)?.f_copy_data(&mut values, labels.numel())?;
@@ -121,7 +118,7 @@ impl Perceptron {
     ) -> Result<Self> {
         let mlp =
             Mlp::zeros(widths, 1, Kind::Float, setting.device)?.with(Activation::Relu, Loss::CrossEntropy);
-        let train = samples(&sets.train, &label_tensor(labels, setting.device)?)?;
+        let train = samples(&sets.train, &labels::tensor(labels, setting.device)?)?;
         let learnt = (&train, setting.batch);
         let ensemble = Ensemble::drawn(mlp, setting.rule, learnt, setting.seed, [init, batches])?;
         let test = samples(&sets.test, &sets.test_labels)?;
@@ -144,7 +141,7 @@ impl Learner for Perceptron {
     }
 
     fn set_labels(&mut self, labels: &[u8]) -> Result<()> {
-        self.train = samples(&self.inputs, &label_tensor(labels, self.inputs.device())?)?;
+        self.train = samples(&self.inputs, &labels::tensor(labels, self.inputs.device())?)?;
         Ok(self.probe.learns(&self.train)?)
     }
 
@@ -227,7 +224,7 @@ impl Convolutional {
             optimizer: Optimizer::new(setting.rule, cnn.parameters())?.fused(),
             whole: cnn.workspace(batch)?,
             rest: (count % batch > 0).then(|| cnn.workspace(count % batch)).transpose()?,
-            labels: label_tensor(labels, setting.device)?,
+            labels: labels::tensor(labels, setting.device)?,
             probe: Probe::default(),
             order: Tensor::f_zeros([count], (Kind::Int64, setting.device))?,
             epoch: None,
@@ -251,7 +248,7 @@ impl Learner for Convolutional {
     }
 
     fn set_labels(&mut self, labels: &[u8]) -> Result<()> {
-        self.labels = label_tensor(labels, self.labels.device())?;
+        self.labels = labels::tensor(labels, self.labels.device())?;
         Ok(self.probe.learns(&(&self.sets.train, &self.labels))?)
     }
 

@@ -3,6 +3,7 @@
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::cnn::{self, Spec};
 use gradtop_toolkit::data::{CLASSES, PIXELS};
+use gradtop_toolkit::mlp;
 use gradtop_toolkit::parameters::invalid;
 use gradtop_toolkit::settings::shape;
 
@@ -97,7 +98,7 @@ impl Network {
     /// Computes the number of weights and biases.
     pub fn parameter_count(&self) -> i64 {
         match self {
-            Self::Mlp(widths) => widths.windows(2).map(|w| (w[0] + 1) * w[1]).sum(),
+            Self::Mlp(widths) => mlp::parameter_count(widths),
             Self::Cnn(spec) => spec.parameter_count(),
         }
     }

@@ -12,9 +12,6 @@ use super::training::Setup;
 
 impl RandomLabels {
     /// Converts the parameters to a training setup. Reads the data.
-    ///
-    /// # Errors
-    /// The parameters do not fit together, or a data set is missing or damaged.
     pub fn setup(&self, seed: u64, device: tch::Device, threads: usize) -> Result<Setup> {
         let networks = self.kinds()?;
         let groups = self.plan(&networks)?;

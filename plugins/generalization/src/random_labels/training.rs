@@ -7,6 +7,7 @@ use gradtop_sdk::prelude::*;
 use gradtop_toolkit::checkpoint::{Saved, Saving};
 use gradtop_toolkit::data::Split;
 use gradtop_toolkit::instruments::{Instruments, Name, Probe};
+use gradtop_toolkit::record;
 use gradtop_toolkit::rng::{Rng, Stream};
 use gradtop_toolkit::weights::Weights;
 use gradtop_toolkit::workers::side_by_side;
@@ -75,26 +76,11 @@ pub struct Outcome {
     pub diverged: Option<i64>,
 }
 
+record!(Outcome { fitted, epoch, train, test, diverged });
+
 impl Outcome {
     const UNKNOWN: Self =
         Self { fitted: None, epoch: -1, train: [f64::NAN; 2], test: [f64::NAN; 2], diverged: None };
-
-    fn numbers(&self) -> [f64; 7] {
-        let number = |epoch: Option<i64>| epoch.map_or(-1.0, |epoch| epoch as f64);
-        let ([train_loss, train], [test_loss, test]) = (self.train, self.test);
-        [number(self.fitted), self.epoch as f64, train_loss, train, test_loss, test, number(self.diverged)]
-    }
-
-    fn from_numbers([fitted, epoch, train_loss, train, test_loss, test, diverged]: [f64; 7]) -> Self {
-        let epoch_of = |number: f64| (number >= 0.0).then_some(number as i64);
-        Self {
-            fitted: epoch_of(fitted),
-            epoch: epoch as i64,
-            train: [train_loss, train],
-            test: [test_loss, test],
-            diverged: epoch_of(diverged),
-        }
-    }
 
     fn over(&self) -> bool {
         self.fitted.is_some() || self.diverged.is_some()
@@ -439,8 +425,7 @@ impl Training {
             let training = !jobs.is_empty();
             let state = [progress.next, i64::from(progress.finished), i64::from(training)];
             saving.integers(&format!("group.{i}"), &state)?;
-            let outcomes: Vec<f64> = progress.outcomes.iter().flat_map(Outcome::numbers).collect();
-            saving.numbers(&format!("group.{i}.outcomes"), &outcomes)?;
+            saving.records(&format!("group.{i}.outcomes"), &progress.outcomes)?;
             for job in jobs {
                 job.learner.save(&format!("group.{i}.trial.{}", job.trial), &mut saving)?;
             }
@@ -454,12 +439,10 @@ impl Training {
         [self.rounds] = saved.exactly("rounds")?;
         for i in 0..self.groups.len() {
             let [next, finished, training] = saved.exactly(&format!("group.{i}"))?;
-            let numbers = saved.numbers(&format!("group.{i}.outcomes"))?;
-            let (outcomes, []) = numbers.as_chunks() else { return Err(saved.misfit().into()) };
-            if outcomes.len() != self.trials as usize {
+            self.groups[i].outcomes = saved.records(&format!("group.{i}.outcomes"))?;
+            if self.groups[i].outcomes.len() != self.trials as usize {
                 return Err(saved.misfit().into());
             }
-            self.groups[i].outcomes = outcomes.iter().copied().map(Outcome::from_numbers).collect();
             self.groups[i].next = next;
             self.groups[i].finished = finished != 0;
             if training != 0 {

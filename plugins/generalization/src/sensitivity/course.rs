@@ -10,7 +10,7 @@ use gradtop_toolkit::settings::useful_threads;
 use gradtop_toolkit::weights::Weights;
 
 use super::follow::{Follow, measuring_cost, training_cost};
-use super::measure::{Measures, NUMBERS, Network, measure};
+use super::measure::{Measures, Network, measure};
 use super::plan::{Leg, Moment, Plan, Purpose};
 
 const FILE: &str = "course.safetensors";
@@ -46,9 +46,6 @@ pub struct Course<'a> {
 
 impl<'a> Course<'a> {
     /// Creates the state at step 0.
-    ///
-    /// # Errors
-    /// libtorch fails.
     pub fn new(plan: &'a Plan) -> Result<Self> {
         let follow = Follow::new(plan, &plan.legs[0], None)?;
         let (networks, measured) = (Vec::new(), Default::default());
@@ -68,9 +65,6 @@ impl<'a> Course<'a> {
     }
 
     /// Saves the weights of the networks that the last step measured in the run's folder.
-    ///
-    /// # Errors
-    /// The folder is not writable.
     pub fn keep_weights(&self, ctx: &Ctx) -> Result<()> {
         self.measured.1.write(ctx, self.step, &self.measured.0)
     }
@@ -120,17 +114,11 @@ impl<'a> Course<'a> {
     }
 
     /// Makes one update of a leg's networks, or measures those of one moment.
-    ///
-    /// # Errors
-    /// libtorch fails.
     pub fn advance(&mut self) -> Result<()> {
         self.advance_by(|_, ensemble, train| Ok(ensemble.advance(train)?))
     }
 
     /// Like [`Self::advance`], with updates made by `update`, which receives the leg, its networks and their data.
-    ///
-    /// # Errors
-    /// `update` or libtorch fails.
     pub fn advance_by(
         &mut self,
         update: impl FnOnce(usize, &mut Ensemble, &Samples) -> Result<()>,
@@ -187,9 +175,6 @@ impl<'a> Course<'a> {
     }
 
     /// Saves everything needed to continue.
-    ///
-    /// # Errors
-    /// The file cannot be written.
     pub fn save(&self, dir: &Path) -> Result<()> {
         let mut saving = Saving::default();
         self.follow.save(&mut saving)?;
@@ -200,28 +185,24 @@ impl<'a> Course<'a> {
             [network.leg as i64, network.trial, moment as i64, network.step]
         });
         saving.integers("networks", &places.collect::<Vec<_>>())?;
-        let numbers = self.networks.iter().flat_map(|network| network.measures.numbers());
-        saving.numbers("measures", &numbers.collect::<Vec<_>>())?;
+        let measures: Vec<Measures> = self.networks.iter().map(|network| network.measures).collect();
+        saving.records("measures", &measures)?;
         Ok(saving.write(&dir.join(FILE))?)
     }
 
     /// Restores what [`Course::save`] saved.
-    ///
-    /// # Errors
-    /// The file cannot be read, or belongs to other parameters.
     pub fn restore(plan: &'a Plan, dir: &Path) -> Result<Self> {
         let saved = Saved::read(&dir.join(FILE))?;
         let wrong = || Error::from(saved.misfit());
         let [leg, step, measured] = saved.exactly("position")?;
-        let (places, numbers) = (saved.integers("networks")?, saved.numbers("measures")?);
+        let places = saved.integers("networks")?;
         let networks = places
             .chunks(4)
-            .zip(numbers.chunks(NUMBERS))
-            .map(|(place, numbers)| {
+            .zip(saved.records("measures")?)
+            .map(|(place, measures)| {
                 let [leg, trial, moment, step] = *place else { return Err(wrong()) };
                 let moments = plan.legs.get(leg as usize).map(|leg| &leg.moments);
                 let moment = moments.and_then(|moments| moments.get(moment as usize)).ok_or_else(wrong)?;
-                let measures = Measures::of(numbers.try_into().map_err(|_| wrong())?);
                 Ok(Network { leg: leg as usize, trial, moment: *moment, step, measures })
             })
             .collect::<Result<Vec<Network>>>()?;

@@ -3,11 +3,12 @@
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::checkpoint::{Saved, Saving};
 use gradtop_toolkit::curvature::jacobian;
-use gradtop_toolkit::curvature::spectrum::rows;
 use gradtop_toolkit::ensemble::Ensemble;
+use gradtop_toolkit::instruments::Watched;
 use gradtop_toolkit::mlp::Samples;
 use gradtop_toolkit::optim::Rule;
 use gradtop_toolkit::rng::Stream;
+use gradtop_toolkit::tensors::numbers;
 use tch::Tensor;
 
 use super::plan::{Leg, Moment, Plan, Purpose};
@@ -139,10 +140,9 @@ impl<'a> Follow<'a> {
         if self.leg.purpose != Purpose::Batches {
             return Ok(Look { loss, logits: Vec::new(), probabilities: Vec::new() });
         }
-        let trials = 0..self.leg.trials;
-        let all = trials.map(|t| self.ensemble.mlp.trial_parameters(t)).collect::<Result<Vec<_>, _>>()?;
+        let all = self.ensemble.mlp.rows(self.ensemble.mlp.parameters())?;
         let tested = self.plan.tested.narrow(0, POINTS.min(self.plan.tested.count()))?;
-        let norms = jacobian::norms(&self.plan.shape, &Tensor::f_stack(&all, 0)?, &tested)?;
+        let norms = jacobian::norms(&self.plan.shape, &all, &tested)?;
         Ok(Look { loss, logits: means(&norms.logits)?, probabilities: means(&norms.probabilities)? })
     }
 
@@ -187,7 +187,7 @@ impl<'a> Follow<'a> {
 
 /// Returns the mean of each row.
 pub(super) fn means(norms: &Tensor) -> Result<Vec<f64>> {
-    Ok(rows(&norms.f_mean_dim([1_i64].as_slice(), true, tch::Kind::Double)?)?.concat())
+    Ok(numbers(&norms.f_mean_dim([1_i64].as_slice(), false, tch::Kind::Double)?)?)
 }
 
 /// The fixed cost of a step, in samples.

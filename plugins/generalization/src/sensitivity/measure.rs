@@ -2,6 +2,7 @@
 
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::curvature::{hutchinson, jacobian, lanczos};
+use gradtop_toolkit::record;
 use gradtop_toolkit::sharpness::keskar;
 use tch::Tensor;
 
@@ -39,48 +40,21 @@ pub struct Measures {
     pub validation_loss: f64,
 }
 
-/// Number of values in [`Measures`].
-pub(super) const NUMBERS: usize = 13;
-
-impl Measures {
-    /// Returns the values in the order of the fields.
-    pub(super) fn numbers(&self) -> [f64; NUMBERS] {
-        [
-            self.train_loss,
-            self.train_accuracy,
-            self.test_loss,
-            self.test_accuracy,
-            self.logits,
-            self.probabilities,
-            self.lambda_max,
-            self.lambda_min,
-            self.lambda_bound,
-            self.trace,
-            self.trace_error,
-            self.sharpness,
-            self.validation_loss,
-        ]
-    }
-
-    /// The inverse of [`Measures::numbers`].
-    pub(super) fn of(n: [f64; NUMBERS]) -> Self {
-        Self {
-            train_loss: n[0],
-            train_accuracy: n[1],
-            test_loss: n[2],
-            test_accuracy: n[3],
-            logits: n[4],
-            probabilities: n[5],
-            lambda_max: n[6],
-            lambda_min: n[7],
-            lambda_bound: n[8],
-            trace: n[9],
-            trace_error: n[10],
-            sharpness: n[11],
-            validation_loss: n[12],
-        }
-    }
-}
+record!(Measures {
+    train_loss,
+    train_accuracy,
+    test_loss,
+    test_accuracy,
+    logits,
+    probabilities,
+    lambda_max,
+    lambda_min,
+    lambda_bound,
+    trace,
+    trace_error,
+    sharpness,
+    validation_loss
+});
 
 /// A measured network.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -108,7 +82,6 @@ pub(super) fn measure(plan: &Plan, leg: &Leg, moment: Moment, all: &Tensor) -> R
     let test = mlp.evaluate(&plan.sets[1])?;
     let norms = jacobian::norms(&plan.shape, all, &plan.tested)?;
     let (logits, probabilities) = (means(&norms.logits)?, means(&norms.probabilities)?);
-    let nothing = [f64::NAN; NUMBERS];
     let mut measures: Vec<Measures> = (0..count as usize)
         .map(|i| Measures {
             train_loss: train.loss[i],
@@ -117,7 +90,13 @@ pub(super) fn measure(plan: &Plan, leg: &Leg, moment: Moment, all: &Tensor) -> R
             test_accuracy: test.accuracy[i],
             logits: logits[i],
             probabilities: probabilities[i],
-            ..Measures::of(nothing)
+            lambda_max: f64::NAN,
+            lambda_min: f64::NAN,
+            lambda_bound: f64::NAN,
+            trace: f64::NAN,
+            trace_error: f64::NAN,
+            sharpness: f64::NAN,
+            validation_loss: f64::NAN,
         })
         .collect();
     if matches!(moment, Moment::Early(_)) {

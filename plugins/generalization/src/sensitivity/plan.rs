@@ -184,9 +184,6 @@ impl Sensitivity {
     }
 
     /// Converts the parameters to a plan.
-    ///
-    /// # Errors
-    /// The parameters do not fit together, or data cannot be read.
     pub fn plan(&self, seed: u64, device: Device) -> Result<Plan> {
         let legs = self.check()?;
         let (train, test, title) = images(&self.dataset, self.train_samples, seed, device)?;
@@ -237,9 +234,6 @@ impl Plan {
     }
 
     /// Creates networks of the right shape with all parameters zero.
-    ///
-    /// # Errors
-    /// libtorch fails.
     pub fn networks(&self, trials: i64) -> Result<Mlp> {
         let mlp = Mlp::zeros(self.shape.widths(), trials, Kind::Float, self.device)?;
         Ok(mlp.with(Activation::Relu, Loss::CrossEntropy))

@@ -9,6 +9,7 @@ use gradtop_toolkit::instruments::Watched;
 use gradtop_toolkit::mlp::{Activation, Evaluator, Loss, Mlp, Samples};
 use gradtop_toolkit::optim::{Optimizer, Rule};
 use gradtop_toolkit::parameters::invalid;
+use gradtop_toolkit::record;
 use gradtop_toolkit::rng::Stream;
 use tch::{Device, Kind, TchError, Tensor};
 
@@ -36,9 +37,6 @@ pub struct Problem {
 impl Problem {
     /// Creates a problem from samples `[n, inputs]` with targets `[n, outputs]`, a tanh network with these hidden
     /// layers, and the mean squared error. Without hidden layers the loss is quadratic.
-    ///
-    /// # Errors
-    /// libtorch fails.
     pub fn new(inputs: &Tensor, targets: &Tensor, hidden: &[i64], title: &str) -> Result<Self, TchError> {
         let widths = [&[inputs.size()[1]], hidden, &[targets.size()[1]]].concat();
         Ok(Self {
@@ -72,9 +70,6 @@ impl Problem {
 
     /// Returns the largest eigenvalue of each network's Hessian; with a preconditioner P in the layout of the
     /// parameters, that of P⁻¹H, which has the eigenvalues of the symmetric P^(−½) H P^(−½).
-    ///
-    /// # Errors
-    /// libtorch fails.
     pub fn sharpness(&self, mlp: &Mlp, preconditioner: Option<&Tensor>, seed: u64) -> Result<Vec<f64>> {
         let parameters = mlp.rows(mlp.parameters())?;
         let at = self.network.at(&parameters, &self.curved)?;
@@ -97,6 +92,8 @@ pub struct Look {
     /// The same for the preconditioned Hessian with Adam (NaN before the first update); else equal to `lambda_max`.
     pub sharpness: f64,
 }
+
+record!(Look { loss, lambda_max, sharpness });
 
 /// All networks of a [`Descent`] at one step.
 #[derive(Clone, Debug, PartialEq)]
@@ -130,9 +127,6 @@ pub struct Descent {
 
 impl Descent {
     /// Creates every method at every rate, at step 0. Network t of each has the same initial values.
-    ///
-    /// # Errors
-    /// libtorch fails.
     pub fn all(params: &EdgeOfStability, problem: &Problem, seed: u64) -> Result<Vec<Self>> {
         let mut start = problem.networks(params.networks)?;
         start.init_uniform(seed, Stream::named("edge-of-stability/init"))?;
@@ -207,9 +201,6 @@ impl Descent {
     }
 
     /// Measures every network in its current state.
-    ///
-    /// # Errors
-    /// libtorch fails.
     pub fn look(&mut self, problem: &Problem) -> Result<()> {
         let (mlp, step) = (&self.ensemble.mlp, self.ensemble.step());
         let losses = self.evaluator.evaluate(mlp)?.loss;
@@ -235,18 +226,15 @@ impl Descent {
         self.ensemble.save(&key, saving)?;
         let steps: Vec<i64> = self.points.iter().map(|point| point.step).collect();
         saving.integers(&format!("{key}.steps"), &steps)?;
-        let looks = self.points.iter().flat_map(|point| &point.networks);
-        let numbers: Vec<f64> = looks.flat_map(|l| [l.loss, l.lambda_max, l.sharpness]).collect();
-        Ok(saving.numbers(&format!("{key}.looks"), &numbers)?)
+        let looks: Vec<Look> = self.points.iter().flat_map(|point| point.networks.clone()).collect();
+        Ok(saving.records(&format!("{key}.looks"), &looks)?)
     }
 
     pub(super) fn restore(&mut self, saved: &Saved) -> Result<()> {
         let key = self.key();
         self.ensemble.restore(&key, saved)?;
-        let (steps, numbers) =
-            (saved.integers(&format!("{key}.steps"))?, saved.numbers(&format!("{key}.looks"))?);
-        let looks = numbers.chunks_exact(3).map(|n| Look { loss: n[0], lambda_max: n[1], sharpness: n[2] });
-        let looks: Vec<Look> = looks.collect();
+        let steps = saved.integers(&format!("{key}.steps"))?;
+        let looks: Vec<Look> = saved.records(&format!("{key}.looks"))?;
         let count = self.ensemble.mlp.trials() as usize;
         self.points = steps
             .into_iter()

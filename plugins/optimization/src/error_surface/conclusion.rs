@@ -102,7 +102,7 @@ fn in_words(kind: StageKind, found: &Found, rectified: bool) -> String {
             lower(found)
         ),
         StageKind::Eigen => {
-            let [(most, most_bound), (least, least_bound)] = found.eigenvalues;
+            let [[most, most_bound], [least, least_bound]] = found.eigenvalues;
             let bound = |b: f64| format!(" ± {}", significant(b, 1));
             let kind = if least < -least_bound.max(ZERO * most) && rectified && second.difference > 0.0 {
                 "so the Hessian points down there, but the loss with its kinks does not".to_owned()
@@ -166,7 +166,7 @@ mod tests {
         assert!(in_words(StageKind::Line, &line(2.0), false).contains("rises between 2 pairs"));
         let text = in_words(StageKind::Line, &line(0.0), false);
         assert!(text.contains("(loss 0.2000) straight to the final ones (0.1000)"), "{text}");
-        let eigen = |least, bound| Found { eigenvalues: [(10.0, 0.0), (least, bound)], ..Found::default() };
+        let eigen = |least, bound| Found { eigenvalues: [[10.0, 0.0], [least, bound]], ..Found::default() };
         assert!(in_words(StageKind::Eigen, &eigen(-0.1, 1e-3), false).contains("no minimum"));
         assert!(in_words(StageKind::Eigen, &eigen(-1e-4, 1e-3), false).contains("cannot be told from zero"));
         let kinked = |difference| {

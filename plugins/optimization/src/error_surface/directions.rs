@@ -3,6 +3,7 @@
 use gradtop_toolkit::curvature::lanczos::{lanczos, rounding};
 use gradtop_toolkit::curvature::network::{Network, Samples};
 use gradtop_toolkit::rng::{Rng, Stream};
+use gradtop_toolkit::tensors::lengths;
 use tch::{TchError, Tensor};
 
 /// Maximum number of parameters for which the whole Hessian is computed.
@@ -30,10 +31,6 @@ pub fn filter_normalised(
         own.f_narrow(1, rows - 1, 1)?.f_zero_().map(drop)?;
     }
     Ok(direction)
-}
-
-fn lengths(rows: &Tensor) -> Result<Tensor, TchError> {
-    rows.f_square()?.f_sum_dim_intlist([1_i64].as_slice(), true, None)?.f_sqrt()
 }
 
 /// An eigenvalue of the Hessian with its unit eigenvector `[parameters]` and its error bound.

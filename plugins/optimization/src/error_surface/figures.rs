@@ -69,8 +69,8 @@ pub(super) fn surface(params: &ErrorSurface, plan: &Plan, survey: &Survey<'_>) -
                     "the whole matrix".to_owned()
                 }
             ),
-            format!("largest, λ = {}", significant(axes.eigenvalues[0].0, 4)),
-            format!("smallest, λ = {}", significant(axes.eigenvalues[1].0, 4)),
+            format!("largest, λ = {}", significant(axes.eigenvalues[0][0], 4)),
+            format!("smallest, λ = {}", significant(axes.eigenvalues[1][0], 4)),
         ),
         _ => (
             "A random plane",

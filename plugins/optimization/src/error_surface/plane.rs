@@ -2,7 +2,8 @@
 
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::curvature::network::{Network, Samples};
-use gradtop_toolkit::curvature::spectrum::rows;
+use gradtop_toolkit::record;
+use gradtop_toolkit::tensors::numbers;
 use tch::{Kind, TchError, Tensor};
 
 use super::task::Task;
@@ -25,7 +26,7 @@ pub fn evaluate(
             let filling = part.f_narrow(0, 0, 1)?.f_expand([group - length, part.size()[1]], false)?;
             part = Tensor::f_cat(&[&part, &filling], 0)?;
         }
-        let all = rows(&network.losses(&part, samples)?.f_view([1, -1])?)?.remove(0);
+        let all = numbers(&network.losses(&part, samples)?)?;
         losses.extend_from_slice(&all[..length as usize]);
         start += length;
     }
@@ -40,6 +41,8 @@ pub struct Curvature {
     /// From the second difference of the loss.
     pub difference: f64,
 }
+
+record!(Curvature { product, difference });
 
 impl Curvature {
     pub(super) fn of(task: &Task, origin: &Tensor, direction: &Tensor, group: i64) -> Result<Self> {
@@ -72,7 +75,7 @@ pub struct Axes {
     /// For the plane of the path, the fraction of the path's variance that each component explains.
     pub explained: [f64; 2],
     /// For the plane of eigenvectors, the eigenvalues of the directions and their error bounds.
-    pub eigenvalues: [(f64, f64); 2],
+    pub eigenvalues: [[f64; 2]; 2],
     /// For the plane of the path, the snapshots in the plane: `[snapshot][axis]`.
     pub path: Vec<Vec<f64>>,
 }

@@ -10,9 +10,6 @@ use super::task::{Task, TaskName};
 
 impl ErrorSurface {
     /// Converts the parameters to a plan of the survey.
-    ///
-    /// # Errors
-    /// The parameters do not fit together, or a data set is missing.
     pub fn plan(&self, seed: u64, device: Device) -> Result<Plan> {
         if self.grid % 2 == 0 {
             return Err(invalid(format!("parameter `grid` is {}, must be odd", self.grid)));

@@ -4,9 +4,10 @@ use std::path::Path;
 
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::checkpoint::{Saved, Saving};
-use gradtop_toolkit::curvature::spectrum::rows;
 use gradtop_toolkit::ensemble::Ensemble;
 use gradtop_toolkit::pca::Pca;
+use gradtop_toolkit::record;
+use gradtop_toolkit::tensors::rows;
 use gradtop_toolkit::weights::Weights;
 use tch::{Device, TchError, Tensor};
 
@@ -86,7 +87,7 @@ impl Plan {
     }
 }
 
-/// The results of a finished surface. A checkpoint stores them as numbers in this order.
+/// The results of a finished surface.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Found {
     /// Loss of the final parameters.
@@ -102,52 +103,21 @@ pub(super) struct Found {
     /// For a plane, the curvature along its axes.
     pub(super) curvature: [Curvature; 2],
     pub(super) explained: [f64; 2],
-    pub(super) eigenvalues: [(f64, f64); 2],
+    pub(super) eigenvalues: [[f64; 2]; 2],
 }
 
-impl Found {
-    fn numbers(&self) -> [f64; 18] {
-        let [c0, c1] = self.curvature;
-        let [(e0, b0), (e1, b1)] = self.eigenvalues;
-        [
-            self.centre,
-            self.lowest,
-            self.highest,
-            self.lowest_at[0],
-            self.lowest_at[1],
-            self.start,
-            self.highest_between,
-            self.rises,
-            c0.product,
-            c0.difference,
-            c1.product,
-            c1.difference,
-            self.explained[0],
-            self.explained[1],
-            e0,
-            b0,
-            e1,
-            b1,
-        ]
-    }
-
-    fn of(numbers: &[f64]) -> Option<Self> {
-        let n: &[f64; 18] = numbers.try_into().ok()?;
-        let curvature = |i: usize| Curvature { product: n[i], difference: n[i + 1] };
-        Some(Self {
-            centre: n[0],
-            lowest: n[1],
-            highest: n[2],
-            lowest_at: [n[3], n[4]],
-            start: n[5],
-            highest_between: n[6],
-            rises: n[7],
-            curvature: [curvature(8), curvature(10)],
-            explained: [n[12], n[13]],
-            eigenvalues: [(n[14], n[15]), (n[16], n[17])],
-        })
-    }
-}
+record!(Found {
+    centre,
+    lowest,
+    highest,
+    lowest_at,
+    start,
+    highest_between,
+    rises,
+    curvature,
+    explained,
+    eigenvalues
+});
 
 /// The points of the current surface.
 enum Work {
@@ -415,7 +385,7 @@ impl<'a> Survey<'a> {
             let middle = (count / 2) as f64;
             (0..count).map(|i| (i as f64 - middle) / middle * half).collect()
         };
-        let (mut explained, mut eigenvalues) = ([f64::NAN; 2], [(f64::NAN, f64::NAN); 2]);
+        let (mut explained, mut eigenvalues) = ([f64::NAN; 2], [[f64::NAN; 2]; 2]);
         let mut path = Vec::new();
         let (directions, x, y) = match self.kind() {
             StageKind::Path => {
@@ -448,7 +418,7 @@ impl<'a> Survey<'a> {
                     let reach = (2.0 * rise.abs() / value.abs()).sqrt();
                     symmetric(if reach.is_finite() { reach.min(length) } else { length })
                 };
-                eigenvalues = [0, 1].map(|i| (pairs[i].value, pairs[i].bound));
+                eigenvalues = [0, 1].map(|i| [pairs[i].value, pairs[i].bound]);
                 let [first, second] = pairs;
                 ([first.vector, second.vector], half(first.value), half(second.value))
             }
@@ -479,7 +449,7 @@ impl<'a> Survey<'a> {
             saving.tensor(&format!("path-{i}"), path)?;
         }
         for (i, found) in self.found.iter().enumerate() {
-            saving.numbers(&format!("found-{i}"), &found.numbers())?;
+            saving.records(&format!("found-{i}"), &[*found])?;
         }
         saving.numbers("values", &self.values)?;
         saving.numbers("tested", &self.tested)?;
@@ -515,10 +485,7 @@ impl<'a> Survey<'a> {
         survey.paths = paths;
         let finished = done.len() - begun - usize::from(!survey.is_training() && !survey.stage_is_done());
         survey.found = (0..finished)
-            .map(|i| {
-                let name = format!("found-{i}");
-                Found::of(&saved.numbers(&name)?).ok_or_else(|| saved.misfit().into())
-            })
+            .map(|i| saved.records(&format!("found-{i}"))?.pop().ok_or_else(|| saved.misfit().into()))
             .collect::<Result<_>>()?;
         survey.values = saved.numbers("values")?;
         survey.tested = saved.numbers("tested")?;

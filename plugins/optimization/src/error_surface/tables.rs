@@ -38,8 +38,8 @@ pub(super) fn write(ctx: &Ctx, survey: &Survey<'_>) -> Result<()> {
         .f64("curvature_product", |i| axes.curvature[i].product)
         .f64("curvature_difference", |i| axes.curvature[i].difference)
         .f64("explained", |i| axes.explained[i])
-        .f64("eigenvalue", |i| axes.eigenvalues[i].0)
-        .f64("eigenvalue_bound", |i| axes.eigenvalues[i].1);
+        .f64("eigenvalue", |i| axes.eigenvalues[i][0])
+        .f64("eigenvalue_bound", |i| axes.eigenvalues[i][1]);
     ctx.table(&format!("axes-{}", name(kind, task)), survey.step(), &rows.columns())?;
     // The middle column and the middle row: slices through the network itself.
     let zero = |axis: &[f64]| axis.iter().position(|v| *v == 0.0).unwrap_or_default();

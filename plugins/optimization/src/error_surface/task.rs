@@ -8,7 +8,8 @@ use gradtop_toolkit::functions::{grid, sinc};
 use gradtop_toolkit::mlp::{self, Activation, Loss, Mlp};
 use gradtop_toolkit::optim::{Optimizer, Rule};
 use gradtop_toolkit::rng::Stream;
-use tch::{Device, Kind, Tensor};
+use gradtop_toolkit::tensors::column;
+use tch::{Device, Kind};
 
 use super::ErrorSurface;
 
@@ -53,8 +54,7 @@ impl Task {
     pub(super) fn function(params: &ErrorSurface, device: Device) -> Result<Self> {
         let x = grid(1e-4, 1.0, POINTS);
         let y: Vec<f64> = x.iter().copied().map(sinc).collect();
-        let column = |values: &[f64]| Tensor::f_from_slice(values)?.f_view([-1, 1])?.f_to_device(device);
-        let (x, y) = (column(&x)?, column(&y)?);
+        let (x, y) = (column(&x, device)?, column(&y, device)?);
         let (activation, loss) = (Activation::Tanh, Loss::MeanSquared);
         let shape = Network::new(&[1, 10, 10, 1], activation, loss)?;
         Ok(Self {

@@ -2,6 +2,7 @@
 
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::checkpoint::{Saved, Saving};
+use gradtop_toolkit::record;
 
 /// A measurement: one value per trial. Vectors are empty if a quantity does not exist.
 #[derive(Clone, Debug, Default)]
@@ -37,7 +38,7 @@ pub(super) struct History {
     pub(super) trials: Vec<Vec<Point>>,
 }
 
-const NUMBERS: usize = 5;
+record!(Point { step, loss, norm, batch_norm, update });
 
 impl History {
     pub(super) fn push(&mut self, step: i64, measured: &Measured) {
@@ -55,32 +56,17 @@ impl History {
     }
 
     pub(super) fn save(&self, name: &str, saving: &mut Saving) -> Result<()> {
-        let numbers: Vec<f64> = self
-            .trials
-            .iter()
-            .flatten()
-            .flat_map(|p| [p.step as f64, p.loss, p.norm, p.batch_norm, p.update])
-            .collect();
         saving.integers(&format!("{name}.history.trials"), &[self.trials.len() as i64])?;
-        Ok(saving.numbers(&format!("{name}.history"), &numbers)?)
+        Ok(saving.records(&format!("{name}.history"), &self.trials.concat())?)
     }
 
     pub(super) fn restore(name: &str, saved: &Saved) -> Result<Self> {
-        let numbers = saved.numbers(&format!("{name}.history"))?;
+        let points: Vec<Point> = saved.records(&format!("{name}.history"))?;
         let [trials] = saved.exactly(&format!("{name}.history.trials"))?;
         let trials = usize::try_from(trials).unwrap_or(0);
-        if trials == 0 || !numbers.len().is_multiple_of(trials * NUMBERS) {
+        if trials == 0 || !points.len().is_multiple_of(trials) {
             return Err(saved.misfit().into());
         }
-        let points =
-            numbers.as_chunks::<NUMBERS>().0.iter().map(|&[step, loss, norm, batch_norm, update]| Point {
-                step: step as i64,
-                loss,
-                norm,
-                batch_norm,
-                update,
-            });
-        let points: Vec<Point> = points.collect();
         Ok(Self { trials: points.chunks((points.len() / trials).max(1)).map(<[Point]>::to_vec).collect() })
     }
 }

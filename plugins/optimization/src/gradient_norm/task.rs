@@ -8,7 +8,8 @@ use gradtop_toolkit::instruments::Probe;
 use gradtop_toolkit::mlp::{Activation, Evaluator, Loss, Mlp, Samples};
 use gradtop_toolkit::optim::Rule;
 use gradtop_toolkit::rng::Stream;
-use tch::{Device, Kind, Tensor};
+use gradtop_toolkit::tensors::{column, copied};
+use tch::{Device, Kind};
 
 use super::GradientNorm;
 use super::history::{History, Measured};
@@ -152,8 +153,7 @@ impl Task {
             if self.mini_batches() {
                 measured.batch_norm = total(&self.ensemble.mlp.squared_gradient_norms()?);
             }
-            let mut before = self.ensemble.mlp.parameters().f_empty_like()?;
-            before.f_copy_(self.ensemble.mlp.parameters())?;
+            let before = copied(self.ensemble.mlp.parameters())?;
             probe.follow(ctx, &mut self.ensemble)?;
             let difference = self.ensemble.mlp.parameters().f_sub(&before)?;
             measured.update = total(&self.ensemble.mlp.squared_norms(&difference)?);
@@ -184,6 +184,5 @@ fn total(squares: &[Vec<f64>]) -> Vec<f64> {
 pub fn sinc_samples(points: i64, kind: Kind, device: Device) -> Result<Samples> {
     let x = grid(1e-4, 1.0, points as usize);
     let y: Vec<f64> = x.iter().copied().map(sinc).collect();
-    let column = |values: &[f64]| Tensor::f_from_slice(values)?.f_view([-1, 1]);
-    Ok(Samples::new(&column(&x)?, &column(&y)?, kind, device)?)
+    Ok(Samples::new(&column(&x, device)?, &column(&y, device)?, kind, device)?)
 }

@@ -1,9 +1,10 @@
 //! Analyses the Hessians at the ends of the searches.
 
 use gradtop_sdk::prelude::*;
-use gradtop_toolkit::curvature::spectrum::{ROUNDING, Split, eigenvalues, largest, rows};
+use gradtop_toolkit::curvature::spectrum::{ROUNDING, Split, eigenvalues, largest};
 use gradtop_toolkit::rng::{Rng, Stream};
 use gradtop_toolkit::stats::{Estimate, partial_spearman, permutation, spearman};
+use gradtop_toolkit::tensors::{lengths, numbers, rows};
 use tch::{Kind, TchError, Tensor};
 
 use super::MinimalRatio;
@@ -173,7 +174,8 @@ impl Analysis {
         let (losses, gradients) = net.shape.gradient(points, &net.samples)?;
         let hessians = net.shape.hessian(points, &net.samples)?;
         let images = hessians.f_bmm(&gradients.f_unsqueeze(2)?)?.f_squeeze_dim(2)?;
-        let (losses, norms, images) = (column(&losses)?, lengths(&gradients)?, lengths(&images)?);
+        let norms = |vectors: &Tensor| numbers(&lengths(vectors)?);
+        let (losses, norms, images) = (numbers(&losses)?, norms(&gradients)?, norms(&images)?);
         let spectra = finite_eigenvalues(&hessians)?;
         let sampled = sampled(params, plan, arm)?;
         let stops = plan.stops();
@@ -295,14 +297,6 @@ impl Analysis {
     }
 }
 
-fn column(values: &Tensor) -> Result<Vec<f64>, TchError> {
-    Ok(rows(&values.f_view([1, -1])?)?.remove(0))
-}
-
-fn lengths(vectors: &Tensor) -> Result<Vec<f64>, TchError> {
-    column(&vectors.f_square()?.f_sum_dim_intlist([1_i64].as_slice(), false, None)?.f_sqrt()?)
-}
-
 /// Returns the eigenvalues of each Hessian; NaN for one that is not finite, which LAPACK must not receive.
 fn finite_eigenvalues(hessians: &Tensor) -> Result<Vec<Vec<f64>>, TchError> {
     let odd = hessians
@@ -311,7 +305,7 @@ fn finite_eigenvalues(hessians: &Tensor) -> Result<Vec<Vec<f64>>, TchError> {
         .f_logical_not()?;
     let cleaned =
         hessians.f_where_self(&odd.f_logical_not()?.f_view([-1, 1, 1])?, &hessians.f_zeros_like()?)?;
-    let odd = column(&odd.f_to_kind(Kind::Double)?)?;
+    let odd = numbers(&odd.f_to_kind(Kind::Double)?)?;
     let mut spectra = eigenvalues(&cleaned)?;
     for (spectrum, odd) in spectra.iter_mut().zip(odd) {
         if odd > 0.0 {
@@ -342,7 +336,7 @@ fn sampled(params: &MinimalRatio, plan: &Plan, arm: &Arm<'_>) -> Result<Vec<Vec<
                 let there = net.shape.losses(&points.f_add(&shift)?, &net.samples)?;
                 raised = raised.f_add(&there.f_gt_tensor(&here)?.f_to_kind(Kind::Double)?)?;
             }
-            Ok(column(&raised.f_div_scalar(params.samples as f64)?)?)
+            Ok(numbers(&raised.f_div_scalar(params.samples as f64)?)?)
         })
         .collect()
 }

@@ -5,12 +5,12 @@ use std::path::Path;
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::checkpoint::{Saved, Saving};
 use gradtop_toolkit::curvature::network::{Network, Samples};
-use gradtop_toolkit::curvature::spectrum::rows;
-use gradtop_toolkit::instruments::{Instruments, Probe};
+use gradtop_toolkit::instruments::{Instruments, Probe, Watched};
 use gradtop_toolkit::levenberg_marquardt::{Problem, Search};
 use gradtop_toolkit::mlp::{Batch, Mlp, Workspace};
 use gradtop_toolkit::optim::{Optimizer, Rule};
 use gradtop_toolkit::rng::{Rng, Stream};
+use gradtop_toolkit::tensors::{column, copied, lengths, numbers};
 use tch::{Device, Kind, TchError, Tensor};
 
 const FILE: &str = "search.safetensors";
@@ -246,9 +246,7 @@ impl<'a> Run<'a> {
         }
         for (index, net) in self.plan.networks.iter().enumerate() {
             let training = Training::new(self.plan, index)?;
-            let column = |values: &[f64]| -> Result<Tensor> {
-                Ok(self.here(&Tensor::f_from_slice(values)?.f_view([-1, 1])?)?)
-            };
+            let column = |values: &[f64]| column(values, self.plan.device);
             let data = (&column(&net.x)?, &column(&net.y)?);
             let probe = instruments.declare(ctx, net.name.as_str(), &training.mlp, &data)?;
             self.probes.push(probe.until(&training.stops));
@@ -319,7 +317,7 @@ impl<'a> Run<'a> {
             }
         }
         if self.step == stage.steps && stage.kind != StageKind::Train {
-            self.ends.push(copy(&self.parameters()?)?);
+            self.ends.push(copied(&self.parameters()?)?);
         }
         Ok(())
     }
@@ -358,8 +356,8 @@ impl<'a> Run<'a> {
             })),
             StageKind::Find(Finder::Switch) => {
                 let parameters = match saved {
-                    None => copy(start)?,
-                    Some(saved) => copy(&self.here(saved.tensor("parameters")?)?)?,
+                    None => copied(start)?,
+                    Some(saved) => copied(&self.here(saved.tensor("parameters")?)?)?,
                 };
                 let mut optimizer = Optimizer::new(Rule::Adam { lr: self.plan.switch_lr }, &parameters)?;
                 if let Some(saved) = saved {
@@ -379,7 +377,7 @@ impl<'a> Run<'a> {
     pub fn parameters(&self) -> Result<Tensor> {
         Ok(match &self.work {
             Work::Train(training) => {
-                let now = training.runs_first()?;
+                let now = training.mlp.rows(training.mlp.parameters())?;
                 let start = self.starts.last().ok_or_else(|| Error::new("training has nowhere to end"))?;
                 let stopped: Vec<bool> = training.stops.iter().map(|stop| *stop <= self.step).collect();
                 let stopped = Tensor::f_from_slice(&stopped)?.f_to_device(now.device())?.f_unsqueeze(1)?;
@@ -394,10 +392,7 @@ impl<'a> Run<'a> {
     pub fn measure(&self) -> Result<(Vec<f64>, Vec<f64>)> {
         let net = self.net();
         let (losses, gradients) = net.shape.gradient(&self.parameters()?, &net.samples)?;
-        let norms = gradients.f_square()?.f_sum_dim_intlist([1_i64].as_slice(), false, None)?.f_sqrt()?;
-        let mut both = rows(&Tensor::f_stack(&[losses, norms], 0)?)?;
-        let norms = both.pop().unwrap_or_default();
-        Ok((both.pop().unwrap_or_default(), norms))
+        Ok((numbers(&losses)?, numbers(&lengths(&gradients)?)?))
     }
 
     /// Returns the ends of the completed searches.
@@ -461,7 +456,7 @@ impl<'a> Run<'a> {
             if tensor.size() != wanted {
                 return Err(saved.misfit().into());
             }
-            Ok(copy(&tensor.f_to_device(plan.device)?)?)
+            Ok(copied(&tensor.f_to_device(plan.device)?)?)
         };
         let (mut starts, mut ends) = (Vec::new(), Vec::new());
         for (i, stage) in run.stages[..=run.stage].iter().enumerate() {
@@ -518,34 +513,13 @@ impl Training {
             return Ok(());
         }
         let stopped = Tensor::f_from_slice(&stopped)?.f_to_device(starts.device())?;
-        let now = self.runs_first()?.f_index_select(0, &stopped)?;
+        let now = self.mlp.rows(self.mlp.parameters())?.f_index_select(0, &stopped)?;
         starts.shallow_clone().f_index_copy_(0, &stopped, &now).map(drop)?;
         Ok(())
-    }
-
-    /// Returns the ensemble's parameters with the run axis first: `[runs, parameters]`.
-    fn runs_first(&self) -> Result<Tensor, TchError> {
-        let (widths, runs) = (self.mlp.widths(), self.mlp.trials());
-        let mut start = 0;
-        let mut layers = Vec::new();
-        for pair in widths.windows(2) {
-            let length = (pair[0] + 1) * pair[1];
-            layers.push(
-                self.mlp.parameters().f_narrow(0, start * runs, length * runs)?.f_view([runs, length])?,
-            );
-            start += length;
-        }
-        Tensor::f_cat(&layers, 1)
     }
 }
 
 fn blank(plan: &Plan, network: usize) -> Result<Tensor, TchError> {
     let count = plan.networks[network].shape.parameter_count();
     Tensor::f_zeros([plan.runs, count], (Kind::Double, plan.device))
-}
-
-fn copy(tensor: &Tensor) -> Result<Tensor, TchError> {
-    let mut copy = tensor.f_empty_like()?;
-    copy.f_copy_(tensor)?;
-    Ok(copy)
 }

@@ -5,7 +5,9 @@ use gradtop_toolkit::curvature::network::{Network, Samples};
 use gradtop_toolkit::functions::{grid, sinc, variance};
 use gradtop_toolkit::mlp::{Activation, Loss};
 use gradtop_toolkit::parameters::invalid;
-use tch::{Device, Tensor};
+use gradtop_toolkit::settings;
+use gradtop_toolkit::tensors::column;
+use tch::Device;
 
 use super::MinimalRatio;
 use super::search::{Finder, Net, Plan};
@@ -15,9 +17,6 @@ const MOST_PARAMETERS: i64 = 1000;
 
 impl MinimalRatio {
     /// Converts the parameters to a plan of the search.
-    ///
-    /// # Errors
-    /// The parameters do not fit together.
     pub fn plan(&self, seed: u64, device: Device) -> Result<Plan> {
         Ok(Plan {
             networks: self.networks.iter().map(|text| network(text, device)).collect::<Result<_>>()?,
@@ -88,10 +87,9 @@ fn network(text: &str, device: Device) -> Result<Net> {
     }
     let x = grid(1e-4, 1.0, points);
     let y: Vec<f64> = x.iter().copied().map(sinc).collect();
-    let column = |values: &[f64]| Tensor::f_from_slice(values)?.f_view([-1, 1])?.f_to_device(device);
     Ok(Net {
-        name: widths.iter().map(ToString::to_string).collect::<Vec<_>>().join("-"),
-        samples: Samples::new(&column(&x)?, &column(&y)?)?,
+        name: settings::shape(&widths),
+        samples: Samples::new(&column(&x, device)?, &column(&y, device)?)?,
         variance: variance(&y),
         shape,
         x,

@@ -3,8 +3,10 @@
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::checkpoint::{Saved, Saving};
 use gradtop_toolkit::conclusion::Spread;
+use gradtop_toolkit::instruments::Watched;
 use gradtop_toolkit::mlp::Mlp;
 use gradtop_toolkit::pca::Pca;
+use gradtop_toolkit::tensors::numbers;
 use tch::{Kind, TchError, Tensor};
 
 use super::OptimizationPath;
@@ -49,16 +51,9 @@ pub(super) struct Analysis {
     runs: usize,
 }
 
-/// Returns all parameters, one row per run.
+/// Returns all parameters on the CPU, one row per run.
 fn rows(mlp: &Mlp) -> Result<Tensor, TchError> {
-    let rows = (0..mlp.trials()).map(|run| mlp.trial_parameters(run)).collect::<Result<Vec<_>, _>>()?;
-    Tensor::f_stack(&rows, 0)?.f_to_device(tch::Device::Cpu)
-}
-
-fn numbers(tensor: &Tensor) -> Result<Vec<f64>, TchError> {
-    let mut values = vec![0.0; tensor.numel()];
-    tensor.f_to_kind(Kind::Double)?.f_contiguous()?.f_copy_data(&mut values, tensor.numel())?;
-    Ok(values)
+    mlp.rows(mlp.parameters())?.f_to_device(tch::Device::Cpu)
 }
 
 impl Path {

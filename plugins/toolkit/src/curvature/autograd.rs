@@ -6,7 +6,7 @@
 
 use tch::{Kind, TchError, Tensor};
 
-use super::copied;
+use crate::tensors::copied;
 
 /// Returns a copy of the parameters with respect to which gradients are taken.
 fn leaf(parameters: &Tensor) -> Result<Tensor, TchError> {

@@ -5,8 +5,8 @@
 
 use tch::{Kind, TchError, Tensor};
 
-use super::spectrum::rows;
 use crate::rng::{Rng, Stream};
+use crate::tensors::rows;
 
 /// An estimated trace.
 #[derive(Clone, Copy, Debug, PartialEq)]

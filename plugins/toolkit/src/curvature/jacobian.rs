@@ -29,9 +29,6 @@ fn limit(device: Device) -> i64 {
 }
 
 /// Returns the norms of outputs and of class probabilities, for each run and sample.
-///
-/// # Errors
-/// The parameters do not fit the network, or libtorch fails.
 pub fn norms(network: &Network, parameters: &Tensor, samples: &Samples) -> Result<Norms, TchError> {
     let (mut logits, mut probabilities) = (Vec::new(), Vec::new());
     chunks(network, parameters, samples, |mut rows, output| {
@@ -46,9 +43,6 @@ pub fn norms(network: &Network, parameters: &Tensor, samples: &Samples) -> Resul
 }
 
 /// Returns only the norms of outputs: `[runs, samples]`.
-///
-/// # Errors
-/// The parameters do not fit the network, or libtorch fails.
 pub fn output_norms(network: &Network, parameters: &Tensor, samples: &Samples) -> Result<Tensor, TchError> {
     let mut norms = Vec::new();
     chunks(network, parameters, samples, |rows, _| {

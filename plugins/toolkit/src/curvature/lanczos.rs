@@ -6,8 +6,9 @@
 
 use tch::{Device, Kind, TchError, Tensor};
 
-use super::spectrum::{largest as largest_of, rows};
+use super::spectrum::largest as largest_of;
 use crate::rng::{Rng, Stream};
+use crate::tensors::{lengths, numbers, rows};
 
 /// What a run's Krylov space reveals about its matrix.
 #[derive(Debug)]
@@ -146,9 +147,9 @@ impl Krylov {
             rest = rest.f_sub(&shares.f_bmm(&all)?)?;
         }
         let rest = rest.f_squeeze_dim(1)?;
-        let beta = rest.f_square()?.f_sum_dim_intlist([1_i64].as_slice(), true, None)?.f_sqrt()?;
+        let beta = lengths(&rest)?;
         // An exhausted space continues with zeros, which the decomposition ignores.
-        let size = image.f_square()?.f_sum_dim_intlist([1_i64].as_slice(), true, None)?.f_sqrt()?;
+        let size = lengths(&image)?;
         let alive = beta.f_gt_tensor(&size.f_mul_scalar(self.epsilon)?)?;
         let beta = beta.f_where_self(&alive, &beta.f_zeros_like()?)?;
         self.vector = rest
@@ -181,7 +182,7 @@ fn start(like: &Tensor, seed: u64) -> Result<Tensor, TchError> {
         values.extend((0..size[1]).map(|_| rng.normal()));
     }
     let vectors = Tensor::f_from_slice(&values)?.f_view(size.as_slice())?;
-    let length = vectors.f_square()?.f_sum_dim_intlist([1_i64].as_slice(), true, None)?.f_sqrt()?;
+    let length = lengths(&vectors)?;
     vectors.f_div(&length)?.f_to_kind(like.kind())?.f_to_device(like.device())
 }
 
@@ -215,7 +216,7 @@ impl Tridiagonal {
         let matrix = Tensor::f_from_slice(&matrix)?.f_view([side, side])?.f_to_device(Device::Cpu)?;
         let (values, coordinates) = matrix.f_linalg_eigh("L")?;
         let ends = rows(&coordinates.f_select(0, side - 1)?.f_view([1, side])?)?;
-        let values = rows(&values.f_view([1, side])?)?.remove(0);
+        let values = numbers(&values)?;
         let least = self.epsilon * largest_of(&values);
         let bounds = ends[0].iter().map(|end| (end * self.beside[steps - 1]).abs().max(least)).collect();
         Ok((values, bounds, coordinates))

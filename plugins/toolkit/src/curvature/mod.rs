@@ -14,10 +14,3 @@ pub mod lanczos;
 pub mod network;
 mod second_order;
 pub mod spectrum;
-
-/// Returns a copy of a tensor outside of any graph.
-pub(crate) fn copied(tensor: &tch::Tensor) -> Result<tch::Tensor, tch::TchError> {
-    let mut copy = tensor.f_detach()?.f_empty_like()?;
-    tch::no_grad(|| copy.f_copy_(tensor))?;
-    Ok(copy)
-}

@@ -1,19 +1,12 @@
 //! Eigenvalues, and how many of them are positive, negative and zero.
 
-use tch::{Device, Kind, TchError, Tensor};
+use tch::{TchError, Tensor};
+
+use crate::tensors::rows;
 
 /// Returns the eigenvalues of each run's symmetric matrix `[runs, n, n]`, ascending. Only the lower triangle is read.
 pub fn eigenvalues(matrices: &Tensor) -> Result<Vec<Vec<f64>>, TchError> {
     rows(&matrices.f_linalg_eigvalsh("L")?)
-}
-
-/// Converts a tensor `[rows, n]` to vectors.
-pub fn rows(tensor: &Tensor) -> Result<Vec<Vec<f64>>, TchError> {
-    let tensor = tensor.f_to_device(Device::Cpu)?.f_to_kind(Kind::Double)?.f_contiguous()?;
-    let width = tensor.size().last().copied().unwrap_or(1).max(1) as usize;
-    let mut values = vec![0.0; tensor.numel()];
-    tensor.f_copy_data(&mut values, tensor.numel())?;
-    Ok(values.chunks(width).map(<[f64]>::to_vec).collect())
 }
 
 /// The number of eigenvalues above, within and below a tolerance around zero.

@@ -3,7 +3,7 @@
 use tch::{Kind, TchError, Tensor};
 
 use super::Watched;
-use crate::curvature::spectrum;
+use crate::tensors::{self, copied};
 
 /// The gradient and update of a step: one value per trial.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,7 +62,7 @@ impl Before {
                     histogram(&network.rows(gradients)?.f_index_select(0, &trials)?.f_flatten(0, -1)?)?
                 }
             },
-            parameters: copy(network.parameters())?,
+            parameters: copied(network.parameters())?,
             squares,
         })
     }
@@ -83,24 +83,9 @@ impl Before {
     }
 }
 
-/// Copies a tensor.
-pub(super) fn copy(tensor: &Tensor) -> Result<Tensor, TchError> {
-    let mut copy = tensor.f_empty_like()?;
-    copy.f_copy_(tensor)?;
-    Ok(copy)
-}
-
 /// Returns squared Euclidean norms of a tensor in the layout of the parameters: `[layer][trial]`.
 fn squared_norms(network: &impl Watched, flat: &Tensor) -> Result<Vec<Vec<f64>>, TchError> {
-    let (mut start, trials) = (0, network.trials());
-    let layers = network.layer_parameter_counts().into_iter().map(|count| {
-        start += count * trials;
-        let layer = flat.f_narrow(0, start - count * trials, count * trials)?.f_view([trials, count])?;
-        let squares = layer.f_to_kind(Kind::Double)?.f_square()?;
-        squares.f_sum_dim_intlist([1_i64].as_slice(), false, Kind::Double)
-    });
-    // One transfer for all layers.
-    spectrum::rows(&Tensor::f_stack(&layers.collect::<Result<Vec<_>, TchError>>()?, 0)?)
+    tensors::squared_norms(&tensors::layers(flat, &network.layer_parameter_counts(), network.trials())?)
 }
 
 fn sums(squares: &[Vec<f64>]) -> Vec<f64> {

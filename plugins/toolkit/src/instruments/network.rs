@@ -6,6 +6,7 @@ use super::Subset;
 use crate::cnn::Cnn;
 use crate::curvature::{autograd, network};
 use crate::mlp::Mlp;
+use crate::tensors::layers;
 
 /// A Hessian's products with one vector per trial: `[trials, parameters]` to `[trials, parameters]`.
 pub type Product<'a> = &'a dyn Fn(&Tensor) -> Result<Tensor, TchError>;
@@ -33,12 +34,7 @@ pub trait Watched {
 
     /// Returns a tensor in the layout of the parameters as one row per trial: `[trials, parameters]`. A copy.
     fn rows(&self, flat: &Tensor) -> Result<Tensor, TchError> {
-        let (mut start, trials) = (0, self.trials());
-        let layers = self.layer_parameter_counts().into_iter().map(|count| {
-            start += count * trials;
-            flat.f_narrow(0, start - count * trials, count * trials)?.f_view([trials, count])
-        });
-        Tensor::f_cat(&layers.collect::<Result<Vec<_>, _>>()?, 1)
+        Tensor::f_cat(&layers(flat, &self.layer_parameter_counts(), self.trials())?, 1)
     }
 }
 

@@ -3,11 +3,12 @@
 use gradtop_sdk::prelude::*;
 use tch::{TchError, Tensor};
 
-use super::gradients::{Before, copy};
+use super::gradients::Before;
 use super::{Curvature, DECADES, Data, Gradients, Settings, Subset, Watched, figures};
 use crate::ensemble::Ensemble;
 use crate::mlp::Samples;
 use crate::optim::Optimizer;
+use crate::tensors::copied;
 
 /// The instruments of a run: they create a [`Probe`] for each network, and draw all of them in one set of figures.
 pub struct Instruments {
@@ -192,7 +193,7 @@ impl Probe {
             every: settings.instruments,
             every_curvature: settings.instruments_curvature,
             seed,
-            start: copy(network.parameters())?,
+            start: copied(network.parameters())?,
             all: data.count(),
             samples,
             subset,

@@ -2,7 +2,8 @@
 
 use tch::{Kind, TchError, Tensor};
 
-use super::{Batch, Loss, Mlp, Samples, Workspace, numbers};
+use super::{Batch, Loss, Mlp, Samples, Workspace};
+use crate::tensors::numbers;
 
 /// Loss and accuracy of each trial on a whole set.
 #[derive(Clone, Debug, PartialEq)]

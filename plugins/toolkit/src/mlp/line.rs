@@ -2,8 +2,9 @@
 
 use tch::{Kind, TchError, Tensor};
 
-use super::{Activation, Evaluation, Loss, Mlp, Samples, numbers};
+use super::{Activation, Evaluation, Loss, Mlp, Samples};
 use crate::dense::tanh;
+use crate::tensors::numbers;
 
 /// Number of samples whose first layer is computed at once.
 const CHUNK: i64 = 512;

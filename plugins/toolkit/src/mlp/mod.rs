@@ -14,6 +14,7 @@ mod samples;
 mod shuffle;
 
 use crate::rng::{Rng, Stream};
+use crate::tensors::{layers, squared_norms};
 use tch::{Device, Kind, TchError, Tensor};
 
 pub use batch::{Batch, with_ones};
@@ -46,13 +47,6 @@ fn flatten_single(tensor: Tensor, trials: i64) -> Result<Tensor, TchError> {
     if trials == 1 { tensor.f_squeeze_dim(0) } else { Ok(tensor) }
 }
 
-/// Returns one number per trial from a tensor. Waits for the device.
-fn numbers(tensor: &Tensor) -> Result<Vec<f64>, TchError> {
-    let mut values = vec![0.0; tensor.numel()];
-    tensor.f_to_kind(Kind::Double)?.f_copy_data(&mut values, tensor.numel())?;
-    Ok(values)
-}
-
 struct Layer {
     /// `[trials, out, in + 1]`, bias last; a view of the flat parameters.
     weight: Tensor,
@@ -60,6 +54,11 @@ struct Layer {
     gradient: Tensor,
     /// `[trials, in, out]`: the weights without bias, transposed, for the backward pass.
     backward: Tensor,
+}
+
+/// Returns the number of weights and biases of a network of these widths.
+pub fn parameter_count(widths: &[i64]) -> i64 {
+    widths.windows(2).map(|w| (w[0] + 1) * w[1]).sum()
 }
 
 /// An ensemble of equal networks.
@@ -82,8 +81,7 @@ impl Mlp {
                 "an ensemble needs at least one trial, an input and an output width, all positive; got {trials} x {widths:?}"
             )));
         }
-        let count: i64 = widths.windows(2).map(|w| (w[0] + 1) * w[1]).sum();
-        let parameters = Tensor::f_zeros([count * trials], (kind, device))?;
+        let parameters = Tensor::f_zeros([parameter_count(widths) * trials], (kind, device))?;
         let gradients = parameters.f_zeros_like()?;
         let mut layers = Vec::new();
         let mut start = 0;
@@ -184,16 +182,7 @@ impl Mlp {
 
     /// Like [`Mlp::squared_gradient_norms`], for any tensor in the layout of the parameters, such as an update.
     pub fn squared_norms(&self, flat: &Tensor) -> Result<Vec<Vec<f64>>, TchError> {
-        let mut start = 0;
-        self.layer_parameter_counts()
-            .into_iter()
-            .map(|count| {
-                let layer = flat.f_narrow(0, start, count * self.trials)?.f_view([self.trials, count])?;
-                start += count * self.trials;
-                let squares = layer.f_to_kind(Kind::Double)?.f_square()?;
-                numbers(&squares.f_sum_dim_intlist([1_i64].as_slice(), false, Kind::Double)?)
-            })
-            .collect()
+        squared_norms(&layers(flat, &self.layer_parameter_counts(), self.trials)?)
     }
 
     /// Extracts the part of these trials from a tensor in the layout of the parameters, such as an optimizer's state,
@@ -203,15 +192,9 @@ impl Mlp {
             return Ok(flat.shallow_clone());
         }
         let chosen = Tensor::f_from_slice(chosen)?.f_to_device(flat.device())?;
-        let mut start = 0;
-        let layers = self
-            .layer_parameter_counts()
-            .into_iter()
-            .map(|count| {
-                let layer = flat.f_narrow(0, start, count * self.trials)?.f_view([self.trials, count])?;
-                start += count * self.trials;
-                layer.f_index_select(0, &chosen)?.f_reshape([-1])
-            })
+        let layers = layers(flat, &self.layer_parameter_counts(), self.trials)?
+            .iter()
+            .map(|layer| layer.f_index_select(0, &chosen)?.f_reshape([-1]))
             .collect::<Result<Vec<_>, TchError>>()?;
         Tensor::f_cat(&layers, 0)
     }

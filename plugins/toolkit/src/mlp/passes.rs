@@ -2,8 +2,9 @@
 
 use tch::{Kind, Reduction, TchError, Tensor};
 
-use super::{Activation, Batch, Loss, Mlp, flatten_single, numbers};
+use super::{Activation, Batch, Loss, Mlp, flatten_single};
 use crate::dense::{product, tanh, tanh_backward};
+use crate::tensors::numbers;
 
 /// Buffers for a fixed number of samples, used by [`Mlp::forward`] and [`Mlp::gradient`].
 pub struct Workspace {
