@@ -110,10 +110,11 @@ pub enum Scale {
 }
 
 /// The kinds of marks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MarkKind {
     /// A line through the points.
+    #[default]
     Line,
     /// The area between two lines.
     Band,
@@ -196,7 +197,7 @@ impl<T: PartialEq> OneOrMany<T> {
 }
 
 /// What a panel draws: a metric, a table or a rule.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Mark {
     /// The kind of mark.
     #[serde(rename = "type")]

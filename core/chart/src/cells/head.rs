@@ -27,87 +27,134 @@ const READABLE_NAME: usize = 6;
 pub(super) fn compact(canvas: &mut Canvas, chart: &Chart, look: Theme) -> usize {
     let (width, ascii) = (canvas.width(), look.glyphs.ascii());
     let title = chart.title.as_deref().unwrap_or_default();
-    let entries = chart.named();
-    // The only line of a metric is named like the chart.
-    let alone = match entries.as_slice() {
-        [only] => names_entry(title, only.name.as_deref().unwrap_or_default()),
-        _ => false,
-    };
-    let names: Vec<&str> =
-        entries.iter().map(|m| m.name.as_deref().filter(|_| !alone).unwrap_or_default()).collect();
-    let whole: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-    let entry_width = |i: usize, detail, names: &[String]| entry_width(chart, entries[i], detail, &names[i]);
-    let wide = |detail, names: &[String]| {
-        (0..names.len()).map(|i| entry_width(i, detail, names) + 2).sum::<usize>().saturating_sub(2)
-    };
-    // Truncates names so that all fit, if something remains of each and they stay distinguishable.
-    let cut = |room: usize, detail, least: usize| {
-        let one: Vec<String> = names.iter().map(|name| name.chars().take(1).collect()).collect();
-        let each = 1 + room.checked_sub(wide(detail, &one))? / names.len().max(1);
-        let cut = (each >= least).then(|| fit_distinct(&names, each, ascii))?;
-        let distinct = |names: &mut dyn Iterator<Item = &str>| names.collect::<BTreeSet<_>>().len();
-        let as_before = distinct(&mut cut.iter().map(String::as_str)) == distinct(&mut names.iter().copied());
-        as_before.then_some((detail, cut))
-    };
+    let series = SeriesList::new(chart, title, ascii);
+    if series.marks.is_empty() {
+        heading(canvas, chart, width, ascii);
+        return usize::from(!title.is_empty());
+    }
     // With enough rows the title is written completely; so is a title that also names the only line.
     let roomy = canvas.height() >= 9;
-    let most = match (roomy, alone) {
+    let most = match (roomy, series.is_in_title) {
         (true, _) => width,
         (false, true) => width * 2 / 3,
         (false, false) => width / 3,
     };
-    let short = width_of(title).min(most);
     // In the line of the title as far as there is room, with enough rows also in the line below.
-    let fitting = |room: usize| {
-        let uncut = |detail| (wide(detail, &whole) <= room).then(|| (detail, whole.clone()));
-        uncut(Detail::Full)
-            .or_else(|| uncut(Detail::Brief))
-            .or_else(|| cut(room, Detail::Brief, READABLE_NAME))
-            .or_else(|| uncut(Detail::Name))
-            .or_else(|| cut(room, Detail::Brief, MIN_NAME))
-            .or_else(|| cut(room, Detail::Name, MIN_NAME))
-    };
-    let beside = width.saturating_sub(short + 2);
-    let is_whole = |(detail, names): &(Detail, Vec<String>)| *detail != Detail::Name && *names == whole;
+    let beside = width.saturating_sub(width_of(title).min(most) + 2);
     let below = roomy && !title.is_empty();
-    let (row, (detail, names)) = match fitting(beside) {
-        Some(found) if is_whole(&found) => (0, found),
-        found => match (found, fitting(width)) {
+    let (row, entries) = match series.fit(beside) {
+        Some(found) if found.detail != Detail::Name && found.names == series.names => (0, found),
+        found => match (found, series.fit(width)) {
             (_, Some(found)) if below => (1, found),
             (Some(found), _) => (0, found),
-            _ => (usize::from(below), (Detail::Name, whole.clone())),
+            _ => (usize::from(below), series.whole(Detail::Name)),
         },
     };
-    if entries.is_empty() {
-        heading(canvas, chart, width, ascii);
-        return usize::from(!title.is_empty());
-    }
-    let room = if row == 0 { beside } else { width };
-    let start = if row == 0 { width - wide(detail, &names).min(room) } else { 0 };
-    let own = if row == 0 { start.saturating_sub(2) } else { width };
+    let needed = series.width(entries.detail, &entries.names);
+    let (start, room, own) = match row {
+        0 => {
+            let start = width - needed.min(beside);
+            (start, beside, start.saturating_sub(2))
+        }
+        _ => (0, width, width),
+    };
     heading(canvas, chart, own, ascii);
-    let mut x = start;
-    for (i, mark) in entries.iter().enumerate() {
-        let left = entries.len() - i;
-        let more = format!("+{left}");
-        let needed = entry_width(i, detail, &names) + if left > 1 { 2 + width_of(&more) } else { 0 };
-        if x + needed > width && wide(detail, &names) > room {
-            canvas.text(x.min(width.saturating_sub(width_of(&more))), row, &more, Ink::Dim);
-            break;
-        }
-        canvas.put(x, row, glyph_of(chart, mark, look), Ink::Series(mark.paint));
-        x += 1;
-        if !names[i].is_empty() {
-            x = canvas.text(x + 1, row, &names[i], Ink::Text);
-        }
-        if detail != Detail::Name
-            && let Some(last) = mark.last
-        {
-            x = canvas.text(x + 1, row, &value(chart, mark, last, detail), Ink::Series(mark.paint));
-        }
-        x += 2;
-    }
+    series.draw(canvas, &entries, (start, row), needed > room, look);
     row + 1
+}
+
+/// The names of the series as they are written, and what is written beside them.
+struct Entries {
+    detail: Detail,
+    names: Vec<String>,
+}
+
+/// The series of a chart, for its head line.
+struct SeriesList<'a> {
+    chart: &'a Chart,
+    marks: Vec<&'a Mark>,
+    names: Vec<String>,
+    /// Whether the title names the only series, as for a metric with a single line.
+    is_in_title: bool,
+    ascii: bool,
+}
+
+impl<'a> SeriesList<'a> {
+    fn new(chart: &'a Chart, title: &str, ascii: bool) -> Self {
+        let marks = chart.named();
+        let name = |mark: &&Mark| mark.name.clone().unwrap_or_default();
+        let mut names: Vec<String> = marks.iter().map(name).collect();
+        let is_in_title = matches!(names.as_slice(), [only] if names_entry(title, only));
+        if is_in_title {
+            names[0].clear();
+        }
+        Self { chart, marks, names, is_in_title, ascii }
+    }
+
+    fn entry_width(&self, i: usize, detail: Detail, names: &[String]) -> usize {
+        entry_width(self.chart, self.marks[i], detail, &names[i])
+    }
+
+    /// Returns the width of all entries.
+    fn width(&self, detail: Detail, names: &[String]) -> usize {
+        (0..names.len()).map(|i| self.entry_width(i, detail, names) + 2).sum::<usize>().saturating_sub(2)
+    }
+
+    fn whole(&self, detail: Detail) -> Entries {
+        Entries { detail, names: self.names.clone() }
+    }
+
+    /// Returns the entries with as much as fits.
+    fn fit(&self, room: usize) -> Option<Entries> {
+        let whole = |detail| (self.width(detail, &self.names) <= room).then(|| self.whole(detail));
+        whole(Detail::Full)
+            .or_else(|| whole(Detail::Brief))
+            .or_else(|| self.shorten(room, Detail::Brief, READABLE_NAME))
+            .or_else(|| whole(Detail::Name))
+            .or_else(|| self.shorten(room, Detail::Brief, MIN_NAME))
+            .or_else(|| self.shorten(room, Detail::Name, MIN_NAME))
+    }
+
+    /// Truncates names so that all fit, if at least `least` columns remain of each and they stay distinguishable.
+    fn shorten(&self, room: usize, detail: Detail, least: usize) -> Option<Entries> {
+        let one: Vec<String> = self.names.iter().map(|name| name.chars().take(1).collect()).collect();
+        let each = 1 + room.checked_sub(self.width(detail, &one))? / self.names.len().max(1);
+        let all: Vec<&str> = self.names.iter().map(String::as_str).collect();
+        let names = (each >= least).then(|| fit_distinct(&all, each, self.ascii))?;
+        let distinct = |names: &[String]| names.iter().collect::<BTreeSet<_>>().len();
+        (distinct(&names) == distinct(&self.names)).then_some(Entries { detail, names })
+    }
+
+    /// Draws the entries; with `overflow`, as many as fit, and the number of the others.
+    fn draw(
+        &self,
+        canvas: &mut Canvas,
+        entries: &Entries,
+        (mut x, row): (usize, usize),
+        overflow: bool,
+        look: Theme,
+    ) {
+        let (width, detail) = (canvas.width(), entries.detail);
+        for (i, mark) in self.marks.iter().enumerate() {
+            let left = self.marks.len() - i;
+            let more = format!("+{left}");
+            let needed =
+                self.entry_width(i, detail, &entries.names) + if left > 1 { 2 + width_of(&more) } else { 0 };
+            if overflow && x + needed > width {
+                canvas.text(x.min(width.saturating_sub(width_of(&more))), row, &more, Ink::Dim);
+                break;
+            }
+            canvas.put(x, row, glyph_of(self.chart, mark, look), Ink::Series(mark.paint));
+            x += 1;
+            if !entries.names[i].is_empty() {
+                x = canvas.text(x + 1, row, &entries.names[i], Ink::Text);
+            }
+            if let Some(last) = mark.last.filter(|_| detail != Detail::Name) {
+                x = canvas.text(x + 1, row, &value(self.chart, mark, last, detail), Ink::Series(mark.paint));
+            }
+            x += 2;
+        }
+    }
 }
 
 /// Draws the title and, if there is room in the same line, what the vertical axes show.

@@ -30,73 +30,106 @@ pub(super) fn marks(
             bars(canvas, mark, (x, y, *width), domain, area, fill);
         }
     }
-    let mut raster = Raster::new(look.glyphs, area.width, area.height);
-    let lined = |m: &&Mark| !m.faint && matches!(m.shape, Shape::Line { .. } | Shape::Scatter { .. });
-    let lined = chart.marks.iter().filter(lined).count();
-    if let Some(cursor) = &chart.cursor {
-        let dots = DotScale::of(&domain.x, &domain.y, &raster);
-        let pen = Pen { paint: OVER_FIELD, marker: 0, layer: Layer::Rule };
-        rule(&mut raster, RulePosition::X(cursor.x), &dots, pen);
-    }
-    let mut glyphs: Vec<(usize, usize, char, Paint)> = Vec::new();
-    let mut odd: Vec<(usize, Unplottable)> = Vec::new();
+    let mut layers = Layers::new(chart, domain, area, look);
     for (i, mark) in chart.marks.iter().enumerate() {
-        let span = domain.vertical(mark.side);
-        let dots = DotScale::of(&domain.x, span, &raster);
-        let layer = if mark.faint { Layer::Fill } else { Layer::Line };
-        let pen = Pen { paint: mark.paint, marker: mark.marker, layer };
-        match &mark.shape {
-            Shape::Line { x, y } => {
-                let thinned = dots.thin(x, y);
-                line(&mut raster, &thinned, &dots, pen, !chart.compact);
-                // A single dot is hard to see.
-                if (lined > 1 || x.len() == 1) && !mark.faint {
-                    glyphs.extend(line_markers(&thinned, &dots, mark, chart.turn_of(i), area, look));
-                }
-                let column = |at: i32| (at as usize / look.glyphs.dots().0).min(area.width - 1);
-                odd.extend(thinned.unplottable.iter().map(|(at, o)| (column(*at), *o)));
-            }
-            Shape::Band { x, low, high } => band(&mut raster, (x, low, high), &dots, pen),
-            Shape::Scatter { x, y, joined } => {
-                let few = x.len() <= 150 || (!look.coloured() && lined > 1);
-                scatter(&mut raster, (x, y, *joined), &dots, pen, few);
-                if few {
-                    let glyph = marker(mark.marker, look.glyphs.ascii());
-                    glyphs.extend(x.iter().zip(y).filter_map(|(x, y)| {
-                        let column = column_of(&domain.x, *x, area.width)?;
-                        Some((column, row_of(span, *y, area.height)?, glyph, mark.paint))
-                    }));
-                }
-                let oddness = |(x, y): (&f64, &f64)| {
-                    Some((column_of(&domain.x, *x, area.width)?, why_unplottable(span, *y)?))
-                };
-                odd.extend(x.iter().zip(y).filter_map(oddness));
-            }
-            Shape::Rule { at } => rule(&mut raster, *at, &dots, Pen { layer: Layer::Rule, ..pen }),
-            Shape::Contour(field) => {
-                let over = chart.marks.iter().any(|m| matches!(m.shape, Shape::Heatmap(_)));
-                contours(&mut raster, field, &dots, pen, over);
-            }
-            Shape::Bars { .. } | Shape::Heatmap(_) | Shape::Image(_) | Shape::Words { .. } => {}
-        }
+        layers.draw(i, mark);
     }
+    let Layers { raster, markers, unplottable, .. } = layers;
     raster.paint(canvas, area.left, area.top);
     let mut taken: Vec<(usize, usize, usize)> = Vec::new();
-    for (column, row, glyph, paint) in glyphs {
+    for (column, row, glyph, paint) in markers {
         canvas.put(area.left + column, area.top + row, glyph, Ink::Series(paint));
         taken.push((row, column, column + 1));
     }
     words(canvas, chart, area, domain, taken);
-    for (column, odd) in &odd {
+    for (column, reason) in &unplottable {
         let (x, y) = (area.left + column, area.top + area.height);
-        canvas.put(x, y, odd_glyph(*odd, look.glyphs.ascii()), Ink::Alert);
+        canvas.put(x, y, unplottable_glyph(*reason, look.glyphs.ascii()), Ink::Alert);
     }
     for mark in &chart.marks {
         if let (Shape::Rule { at }, Some(name)) = (&mark.shape, &mark.name) {
             rule_label(canvas, *at, name, domain, mark, area, look);
         }
     }
-    odd.into_iter().map(|(column, _)| column).collect()
+    unplottable.into_iter().map(|(column, _)| column).collect()
+}
+
+/// A column, a row, and what is drawn there.
+type Marker = (usize, usize, char, Paint);
+
+/// Marks on their way to the canvas: what is drawn in dots, with what is put over them.
+struct Layers<'a> {
+    chart: &'a Chart,
+    domain: &'a Domain,
+    area: Area,
+    look: Theme,
+    raster: Raster,
+    markers: Vec<Marker>,
+    /// Columns with values that have no position, and why.
+    unplottable: Vec<(usize, Unplottable)>,
+    /// Number of series that need markers to be told apart.
+    series: usize,
+    over_heatmap: bool,
+}
+
+impl<'a> Layers<'a> {
+    /// Creates layers with nothing but the cursor.
+    fn new(chart: &'a Chart, domain: &'a Domain, area: Area, look: Theme) -> Self {
+        let mut raster = Raster::new(look.glyphs, area.width, area.height);
+        if let Some(cursor) = &chart.cursor {
+            let dots = DotScale::of(&domain.x, &domain.y, &raster);
+            let pen = Pen { paint: OVER_FIELD, marker: 0, layer: Layer::Rule };
+            rule(&mut raster, RulePosition::X(cursor.x), &dots, pen);
+        }
+        let is_series = |m: &&Mark| !m.faint && matches!(m.shape, Shape::Line { .. } | Shape::Scatter { .. });
+        Self {
+            chart,
+            domain,
+            area,
+            look,
+            raster,
+            markers: Vec::new(),
+            unplottable: Vec::new(),
+            series: chart.marks.iter().filter(is_series).count(),
+            over_heatmap: chart.marks.iter().any(|m| matches!(m.shape, Shape::Heatmap(_))),
+        }
+    }
+
+    fn draw(&mut self, i: usize, mark: &Mark) {
+        let span = self.domain.vertical(mark.side);
+        let dots = DotScale::of(&self.domain.x, span, &self.raster);
+        let layer = if mark.faint { Layer::Fill } else { Layer::Line };
+        let pen = Pen { paint: mark.paint, marker: mark.marker, layer };
+        match &mark.shape {
+            Shape::Line { x, y } => {
+                let thinned = dots.thin(x, y);
+                line(&mut self.raster, &thinned, &dots, pen, !self.chart.compact);
+                // A single dot is hard to see.
+                if (self.series > 1 || x.len() == 1) && !mark.faint {
+                    let turn = self.chart.turn_of(i);
+                    self.markers.extend(line_markers(&thinned, &dots, mark, turn, self.area, self.look));
+                }
+                let (across, last) = (self.look.glyphs.dots().0, self.area.width - 1);
+                let column = |at: i32| (at as usize / across).min(last);
+                self.unplottable.extend(thinned.unplottable.iter().map(|(at, why)| (column(*at), *why)));
+            }
+            Shape::Band { x, low, high } => band(&mut self.raster, (x, low, high), &dots, pen),
+            Shape::Scatter { x, y, joined } => {
+                let few = x.len() <= 150 || (!self.look.coloured() && self.series > 1);
+                scatter(&mut self.raster, (x, y, *joined), &dots, pen, few);
+                let glyph = marker(mark.marker, self.look.glyphs.ascii());
+                for (x, y) in x.iter().zip(y) {
+                    let Some(column) = column_of(&self.domain.x, *x, self.area.width) else { continue };
+                    let row = row_of(span, *y, self.area.height).filter(|_| few);
+                    self.markers.extend(row.map(|row| (column, row, glyph, mark.paint)));
+                    self.unplottable.extend(why_unplottable(span, *y).map(|why| (column, why)));
+                }
+            }
+            Shape::Rule { at } => rule(&mut self.raster, *at, &dots, Pen { layer: Layer::Rule, ..pen }),
+            Shape::Contour(field) => contours(&mut self.raster, field, &dots, pen, self.over_heatmap),
+            Shape::Bars { .. } | Shape::Heatmap(_) | Shape::Image(_) | Shape::Words { .. } => {}
+        }
+    }
 }
 
 /// Draws texts to the right of their points, or to the left at the plot's edge. Texts that would cover a marker or
@@ -165,8 +198,8 @@ fn why_unplottable(span: &Span, v: f64) -> Option<Unplottable> {
     }
 }
 
-fn odd_glyph(odd: Unplottable, ascii: bool) -> char {
-    match (odd, ascii) {
+fn unplottable_glyph(why: Unplottable, ascii: bool) -> char {
+    match (why, ascii) {
         (Unplottable::Nan, false) => '×',
         (Unplottable::Nan, true) => 'x',
         (Unplottable::Above, false) => '↑',
@@ -278,7 +311,7 @@ fn line_markers(
     turn: f64,
     area: Area,
     look: Theme,
-) -> Vec<(usize, usize, char, Paint)> {
+) -> Vec<Marker> {
     let (dx, dy) = look.glyphs.dots();
     if dx * dy == 1 {
         return Vec::new(); // every dot already is the marker

@@ -9,7 +9,7 @@ use crate::cells::text::{width_of, wrap};
 use crate::domain::Domain;
 use crate::scale::Span;
 use crate::ticks::{Powers, Tick};
-use crate::{Axis, Chart, Figure};
+use crate::{Axis, Chart, Field, Figure};
 
 /// Size of a panel with its axes, if there are others.
 const PANEL: (f64, f64) = (620.0, 400.0);
@@ -151,101 +151,131 @@ impl Plot {
     }
 }
 
+/// Draws a panel; `index` makes its ids unique.
 fn draw(pen: &mut Pen, chart: &Chart, (x, y): (f64, f64), (width, height): (f64, f64), index: usize) {
-    let mut top = y;
-    if let Some(title) = chart.title.as_deref().filter(|t| !t.is_empty()) {
-        let letters = (width / (13.5 * CHAR)) as usize;
-        for line in wrap(&printable(title), letters.max(8)) {
-            pen.text((x, top + 12.0), &line, 13.5, INK, "start");
-            top += 16.0;
-        }
-        top += 6.0;
-    }
-    top = legend(pen, chart, x, top, width);
+    let top = title(pen, chart, (x, y), width);
+    let top = legend(pen, chart, x, top, width);
     if chart.is_images() {
         marks::images(pen, chart, (x, top + 4.0), (width, y + height - top - 8.0));
         return;
     }
-    let domain = Domain::of(chart);
-    let known = Domain::known(chart);
-    let only = |known: bool, ticks: Vec<Tick>| if known { ticks } else { Vec::new() };
-    let y_ticks = only(known.y, labelled(&chart.y, &domain.y, 8, Powers::Raised));
-    let y2_ticks = match (&chart.y2, &domain.y2) {
-        (Some(axis), Some(span)) => only(known.y2, labelled(axis, span, 8, Powers::Raised)),
-        _ => Vec::new(),
-    };
-    let widest =
-        |ticks: &[Tick]| ticks.iter().map(|t| width_of(&t.label)).max().unwrap_or(0) as f64 * SMALL * CHAR;
-    let (y_caption, x_caption) = (chart.y.caption(), chart.x.caption());
-    let y2_caption = chart.y2.as_ref().map(Axis::caption).unwrap_or_default();
-    let beside = |caption: &str| if caption.is_empty() { 0.0 } else { 20.0 };
-    let left = widest(&y_ticks) + 10.0 + beside(&y_caption);
-    let said = unplottable_notes(chart, &domain);
-    let letters = ((width - left) / (NOTE * CHAR)) as usize;
-    let notes: Vec<String> =
-        said.iter().chain(&chart.notes).flat_map(|note| wrap(&printable(note), letters.max(8))).collect();
-    let field = field_of(chart).filter(|f| f.range().is_some());
-    let right = match (&chart.y2, field) {
-        (Some(_), _) => widest(&y2_ticks) + 10.0 + beside(&y2_caption),
-        (None, Some(_)) => 84.0,
-        (None, None) => 14.0,
-    };
-    let below = 22.0 + beside(&x_caption) + notes.len() as f64 * 15.0;
-    let plot = Plot {
-        left: x + left,
-        top: top + 8.0,
-        width: width - left - right,
-        height: (y + height - below) - (top + 8.0),
-        domain,
-        density: pen.density,
-    };
+    let Layout { plot, x_ticks, y_ticks, y2_ticks, notes } =
+        layout(chart, (x, width), (top, y + height), pen.density);
     let bottom = plot.top + plot.height;
-    let most = most_across(&chart.x, &plot);
-    let x_ticks = known.across(&chart.x, labelled(&chart.x, &plot.domain.x, most, Powers::Raised));
-
     // Do not clip markers at the edge.
     let around = [plot.left - 5.0, plot.top - 5.0, plot.width + 10.0, plot.height + 10.0];
     let ([x0, y0, wide, high], name) = (around.map(n), &pen.name);
     pen.put(&format!(
         r#"<clipPath id="{name}p{index}"><rect x="{x0}" y="{y0}" width="{wide}" height="{high}"/></clipPath>"#
     ));
-    for tick in &y_ticks {
-        let at = plot.y(&plot.domain.y, tick.value);
-        pen.line((plot.left, at), (plot.left + plot.width, at), GRID);
-        pen.text((plot.left - 7.0, at + 4.0), &tick.label, SMALL, SOFT, "end");
-    }
-    for tick in &x_ticks {
-        let at = plot.x(tick.value);
-        if chart.x.categories.is_empty() {
-            pen.line((at, plot.top), (at, bottom), GRID);
-        }
-        pen.text((at, bottom + 17.0), &tick.label, SMALL, SOFT, "middle");
-    }
+    grid(pen, chart, &plot, &x_ticks, &y_ticks);
     pen.put(&format!(r#"<g clip-path="url(#{}p{index})">"#, pen.name));
     marks::marks(pen, chart, &plot);
     marks::words(pen, chart, &plot);
     pen.put("</g>");
     pen.line((plot.left, plot.top), (plot.left, bottom), AXIS);
     pen.line((plot.left, bottom), (plot.left + plot.width, bottom), AXIS);
-    if let Some(span) = &plot.domain.y2 {
+    if let (Some(span), Some(axis)) = (&plot.domain.y2, &chart.y2) {
         let edge = plot.left + plot.width;
         pen.line((edge, plot.top), (edge, bottom), AXIS);
         for tick in &y2_ticks {
             pen.text((edge + 7.0, plot.y(span, tick.value) + 4.0), &tick.label, SMALL, SOFT, "start");
         }
-        upright(pen, (x + width - 4.0, &plot), &y2_caption);
+        upright(pen, (x + width - 4.0, &plot), &axis.caption());
     }
     marks::odd(pen, chart, &plot);
-    upright(pen, (x + 10.0, &plot), &y_caption);
+    upright(pen, (x + 10.0, &plot), &chart.y.caption());
+    let x_caption = chart.x.caption();
     if !x_caption.is_empty() {
         pen.text((plot.left + plot.width / 2.0, bottom + 36.0), &x_caption, 12.0, INK, "middle");
     }
-    if let Some(field) = field.filter(|_| chart.y2.is_none()) {
+    if let Some(field) = coloured_field(chart).filter(|_| chart.y2.is_none()) {
         marks::colour_bar(pen, field, &plot);
     }
     for (i, note) in notes.iter().rev().enumerate() {
         pen.text((plot.left, y + height - 2.0 - i as f64 * 15.0), note, NOTE, ALERT, "start");
     }
+}
+
+/// Draws the title; returns the y below it.
+fn title(pen: &mut Pen, chart: &Chart, (x, y): (f64, f64), width: f64) -> f64 {
+    let Some(title) = chart.title.as_deref().filter(|t| !t.is_empty()) else { return y };
+    let letters = (width / (13.5 * CHAR)) as usize;
+    let lines = wrap(&printable(title), letters.max(8));
+    for (i, line) in lines.iter().enumerate() {
+        pen.text((x, y + i as f64 * 16.0 + 12.0), line, 13.5, INK, "start");
+    }
+    y + lines.len() as f64 * 16.0 + 6.0
+}
+
+/// A plot with what is written around it.
+struct Layout {
+    plot: Plot,
+    x_ticks: Vec<Tick>,
+    y_ticks: Vec<Tick>,
+    y2_ticks: Vec<Tick>,
+    notes: Vec<String>,
+}
+
+/// Divides the room below the legend, from `top` to `end`.
+fn layout(chart: &Chart, (x, width): (f64, f64), (top, end): (f64, f64), density: f64) -> Layout {
+    let domain = Domain::of(chart);
+    let known = Domain::known(chart);
+    let ticks = |axis: &Axis, span: &Span| labelled(axis, span, 8, Powers::Raised);
+    let y_ticks = if known.y { ticks(&chart.y, &domain.y) } else { Vec::new() };
+    let y2_ticks = match (&chart.y2, &domain.y2) {
+        (Some(axis), Some(span)) if known.y2 => ticks(axis, span),
+        _ => Vec::new(),
+    };
+    let widest =
+        |ticks: &[Tick]| ticks.iter().map(|t| width_of(&t.label)).max().unwrap_or(0) as f64 * SMALL * CHAR;
+    let caption_room = |axis: &Axis| if axis.caption().is_empty() { 0.0 } else { 20.0 };
+    let left = widest(&y_ticks) + 10.0 + caption_room(&chart.y);
+    let letters = ((width - left) / (NOTE * CHAR)) as usize;
+    let notes: Vec<String> = unplottable_notes(chart, &domain)
+        .iter()
+        .chain(&chart.notes)
+        .flat_map(|note| wrap(&printable(note), letters.max(8)))
+        .collect();
+    let right = match (&chart.y2, coloured_field(chart)) {
+        (Some(axis), _) => widest(&y2_ticks) + 10.0 + caption_room(axis),
+        (None, Some(_)) => 84.0,
+        (None, None) => 14.0,
+    };
+    let below = 22.0 + caption_room(&chart.x) + notes.len() as f64 * 15.0;
+    let plot = Plot {
+        left: x + left,
+        top: top + 8.0,
+        width: width - left - right,
+        height: (end - below) - (top + 8.0),
+        domain,
+        density,
+    };
+    let most = most_across(&chart.x, &plot);
+    let x_ticks = known.across(&chart.x, labelled(&chart.x, &plot.domain.x, most, Powers::Raised));
+    Layout { plot, x_ticks, y_ticks, y2_ticks, notes }
+}
+
+/// Draws the lines of the grid behind the marks, with the labels of the ticks.
+fn grid(pen: &mut Pen, chart: &Chart, plot: &Plot, x_ticks: &[Tick], y_ticks: &[Tick]) {
+    let bottom = plot.top + plot.height;
+    for tick in y_ticks {
+        let at = plot.y(&plot.domain.y, tick.value);
+        pen.line((plot.left, at), (plot.left + plot.width, at), GRID);
+        pen.text((plot.left - 7.0, at + 4.0), &tick.label, SMALL, SOFT, "end");
+    }
+    for tick in x_ticks {
+        let at = plot.x(tick.value);
+        if chart.x.categories.is_empty() {
+            pen.line((at, plot.top), (at, bottom), GRID);
+        }
+        pen.text((at, bottom + 17.0), &tick.label, SMALL, SOFT, "middle");
+    }
+}
+
+/// Returns the field whose colours a bar explains.
+fn coloured_field(chart: &Chart) -> Option<&Field> {
+    field_of(chart).filter(|field| field.range().is_some())
 }
 
 /// Returns how many tick labels fit below the plot.
@@ -378,7 +408,7 @@ mod tests {
     use crate::colour::Colours;
     use crate::colour::Paint;
     use crate::scale::Scale;
-    use crate::{Field, Image, Mark, RulePosition, Shape};
+    use crate::{Image, Mark, RulePosition, Shape};
     use proptest::prelude::*;
 
     fn mark(name: &str, shape: Shape) -> Mark {

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use gradtop_abi as abi;
 use gradtop_import::Feed;
 use gradtop_store::{
-    Ending, Event, Recorder, RunDir, State, Status, process_start, read_manifest, read_status,
+    Ending, Event, Manifest, Recorder, RunDir, State, Status, process_start, read_manifest, read_status,
 };
 use rustix::process::Signal;
 use serde_json::json;
@@ -81,32 +81,8 @@ fn record(dir: &Path, address: &Path, begun: bool, talk: &UnixStream) -> Result<
     let (Some(listener), Some(lines), Some(console)) = files else {
         return Err("the sink was started by hand".to_owned());
     };
-    let run = RunDir::new(dir).hold().map_err(|e| e.to_string())?;
-    let mut manifest = read_manifest(&run).map_err(|e| e.to_string())?;
-    let recorder = Recorder::open(&run, memory::recorder_options())
-        .map_err(|e| format!("the log cannot be opened: {e}"))?;
-    // Saving state is the command's responsibility; whether it can resume was declared at its start.
-    manifest.experiment.resumable = true;
-    let session = host_table::install(Session::new(run, &manifest, recorder)).ok_or("a sink records once")?;
-    let pid = std::process::id();
-    let before = read_status(&session.run).unwrap_or_default();
-    if begun && before.state == State::Paused {
-        // A pause requested from the dead sink still applies.
-        session.set_paused(true);
-    }
-    let first = Status {
-        state: State::Starting,
-        trainer_pid: Some(pid),
-        trainer_start: process_start(pid),
-        sink: Some(address.to_string_lossy().into_owned()),
-        gpu: device::uuid_of(&manifest.device),
-        ..before
-    };
-    session.set_trained_before(first.trained_s);
+    let (session, manifest, first) = open_session(dir, address, begun)?;
     let total = manifest.command.as_ref().and_then(|command| command.total);
-    if total.is_some() || first.total > 0 {
-        session.progress(first.done, total.unwrap_or(first.total), first.phase.as_deref());
-    }
     let terminated = Arc::new(AtomicBool::new(false));
     signal_hook::flag::register(signal_hook::consts::SIGTERM, terminated.clone())
         .map_err(|e| format!("SIGTERM cannot be handled: {e}"))?;
@@ -120,7 +96,7 @@ fn record(dir: &Path, address: &Path, begun: bool, talk: &UnixStream) -> Result<
     });
     let no_thread = |e: io::Error| format!("no thread can be started: {e}");
     let watchdogs =
-        Watchdogs::start(session, first, manifest.clone(), terminated, None, system).map_err(no_thread)?;
+        Watchdogs::start(session, first, manifest, terminated, None, system).map_err(no_thread)?;
     let (main, events) = channel();
     let shared = Shared::new(session, begun, main).map_err(no_thread)?;
     let listener = UnixListener::from(listener);
@@ -164,6 +140,41 @@ fn record(dir: &Path, address: &Path, begun: bool, talk: &UnixStream) -> Result<
         send(talk, &Report::Events { lines });
     }
     Ok(end)
+}
+
+/// Opens the run's log. Returns the session with the manifest and the first status.
+fn open_session(
+    dir: &Path,
+    address: &Path,
+    begun: bool,
+) -> Result<(&'static Session, Manifest, Status), String> {
+    let run = RunDir::new(dir).hold().map_err(|e| e.to_string())?;
+    let mut manifest = read_manifest(&run).map_err(|e| e.to_string())?;
+    let recorder = Recorder::open(&run, memory::recorder_options())
+        .map_err(|e| format!("the log cannot be opened: {e}"))?;
+    // Saving state is the command's responsibility; whether it can resume was declared at its start.
+    manifest.experiment.resumable = true;
+    let session = host_table::install(Session::new(run, &manifest, recorder)).ok_or("a sink records once")?;
+    let pid = std::process::id();
+    let before = read_status(&session.run).unwrap_or_default();
+    if begun && before.state == State::Paused {
+        // A pause requested from the dead sink still applies.
+        session.set_paused(true);
+    }
+    let first = Status {
+        state: State::Starting,
+        trainer_pid: Some(pid),
+        trainer_start: process_start(pid),
+        sink: Some(address.to_string_lossy().into_owned()),
+        gpu: device::uuid_of(&manifest.device),
+        ..before
+    };
+    session.set_trained_before(first.trained_s);
+    let total = manifest.command.as_ref().and_then(|command| command.total);
+    if total.is_some() || first.total > 0 {
+        session.progress(first.done, total.unwrap_or(first.total), first.phase.as_deref());
+    }
+    Ok((session, manifest, first))
 }
 
 /// Seals the log after the command's end. `ending` is set if nobody else is left to record how the run ended.

@@ -430,33 +430,9 @@ impl Keeper<'_> {
 
     /// Enforces a stop, in the end by force.
     fn enforce_stop(&self, stopping: &mut Stopping, target: &impl Target) {
-        if self.terminated.swap(false, Ordering::AcqRel) {
-            self.event(&Event::Signal { name: "SIGTERM".to_owned(), process: "keeper".to_owned() });
-            let other =
-                stopping.is_asked_by_other(&self.run).then(|| control::asked_to_stop(&self.run)).flatten();
-            stopping.since.get_or_insert((Instant::now(), other.map_or(TERMINATED, who_asked).into()));
-            if !stopping.ask(&self.run, self.grace_s()) {
-                // The request cannot be written, but the trainer handles the signal too.
-                stopping.by_signal = Some(DEFAULT_GRACE);
-                target.terminate();
-            }
-        }
-        if let Some(why) = self.early.get().filter(|_| !std::mem::replace(&mut stopping.early, true))
-            && stopping.ask(&self.run, self.grace_s())
-        {
-            stopping.since.get_or_insert((Instant::now(), why.clone().into()));
-        }
-        // Cancelled before it was enforced: the grace period starts again with the next request.
-        let passed_on = stopping.terminated.map(|(_, grace)| grace).or(stopping.by_signal);
-        let at_once = stopping.at_once.load(Ordering::Acquire).then_some(Duration::ZERO);
-        let asked = at_once
-            .or_else(|| control::asked_to_stop(&self.run))
-            .or(passed_on)
-            .map(|grace| (grace, who_asked(grace)));
-        // The trainer ends by itself when it notices this.
-        let gone = (!self.run.is_in_place()).then_some((DEFAULT_GRACE, FOLDER_GONE));
-        let failing = target.is_failing().then_some((DEFAULT_GRACE, "the run failed"));
-        let Some((grace, who)) = asked.or(gone).or(failing) else {
+        self.pass_on_signals(stopping, target);
+        let Some((grace, who)) = self.wanted_stop(stopping, target) else {
+            // Cancelled before it was enforced: the grace period starts again with the next request.
             (stopping.since, stopping.heard) = (None, false);
             return;
         };
@@ -484,6 +460,40 @@ impl Keeper<'_> {
                 target.kill(grace.is_zero());
             }
         }
+    }
+
+    /// Turns signals to this process, and the decision to stop early, into requests to stop.
+    fn pass_on_signals(&self, stopping: &mut Stopping, target: &impl Target) {
+        if self.terminated.swap(false, Ordering::AcqRel) {
+            self.event(&Event::Signal { name: "SIGTERM".to_owned(), process: "keeper".to_owned() });
+            let other =
+                stopping.is_asked_by_other(&self.run).then(|| control::asked_to_stop(&self.run)).flatten();
+            stopping.since.get_or_insert((Instant::now(), other.map_or(TERMINATED, who_asked).into()));
+            if !stopping.ask(&self.run, self.grace_s()) {
+                // The request cannot be written, but the trainer handles the signal too.
+                stopping.by_signal = Some(DEFAULT_GRACE);
+                target.terminate();
+            }
+        }
+        if let Some(why) = self.early.get().filter(|_| !std::mem::replace(&mut stopping.early, true))
+            && stopping.ask(&self.run, self.grace_s())
+        {
+            stopping.since.get_or_insert((Instant::now(), why.clone().into()));
+        }
+    }
+
+    /// Returns the grace period of the stop that is to be enforced, if any, and who asked for it.
+    fn wanted_stop(&self, stopping: &Stopping, target: &impl Target) -> Option<(Duration, &'static str)> {
+        let passed_on = stopping.terminated.map(|(_, grace)| grace).or(stopping.by_signal);
+        let at_once = stopping.at_once.load(Ordering::Acquire).then_some(Duration::ZERO);
+        let asked = at_once
+            .or_else(|| control::asked_to_stop(&self.run))
+            .or(passed_on)
+            .map(|grace| (grace, who_asked(grace)));
+        // The trainer ends by itself when it notices this.
+        let gone = (!self.run.is_in_place()).then_some((DEFAULT_GRACE, FOLDER_GONE));
+        let failing = target.is_failing().then_some((DEFAULT_GRACE, "the run failed"));
+        asked.or(gone).or(failing)
     }
 
     /// Recovers the folder and writes the end.

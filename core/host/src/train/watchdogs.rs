@@ -307,13 +307,40 @@ impl Display {
         self.judge_at_rest();
 
         let now = Instant::now();
-        let (mut done, total) = session.done_of();
         let step = session.step();
-        if done == 0 && self.manifest.kind == Kind::Command {
-            // A client that only logs has progressed as far as its steps.
-            let steps = step.map_or(0, |step| u64::try_from(step.saturating_add(1)).unwrap_or(0));
-            done = steps.min(total);
+        let work = self.work_done(step);
+        self.measure(now, step, work);
+        let status = Status {
+            rows: stats.rows,
+            log_wait_ms: stats.wait.as_secs_f64() * 1e3,
+            waiting,
+            ..self.status(now, step, work)
+        };
+        // Written regularly even without changes, as a sign of life, except during a pause.
+        let beat = !session.is_waiting() && now - self.written >= HEARTBEAT;
+        if self.unwritten || beat || last || !same(&status, &self.shown) {
+            self.written = now;
+            let status = Status { updated: Timestamp::now(), ..status };
+            self.unwritten = write_status(&session.run, &status).is_err();
+            self.shown = status;
+            self.write_row();
         }
+    }
+
+    /// Returns completed and total work.
+    fn work_done(&self, step: Option<i64>) -> (u64, u64) {
+        let (done, total) = self.session.done_of();
+        if done > 0 || self.manifest.kind != Kind::Command {
+            return (done, total);
+        }
+        // A client that only logs has progressed as far as its steps.
+        let steps = step.map_or(0, |step| u64::try_from(step.saturating_add(1)).unwrap_or(0));
+        (steps.min(total), total)
+    }
+
+    /// Updates the rates and logs resource usage.
+    fn measure(&mut self, now: Instant, step: Option<i64>, (done, total): (u64, u64)) {
+        let session = self.session;
         if session.is_waiting() {
             self.steps.rest(now);
             self.work.rest(now);
@@ -336,55 +363,45 @@ impl Display {
         if session.is_saving() {
             self.quiet.rest(now);
         }
-        let quiet = self.quiet.note(now, session.signs());
-        let quiet_since = quiet.map(|quiet| self.shown.quiet_since.unwrap_or(Timestamp::now() - quiet));
-        let left = total.saturating_sub(done);
-        let eta_s = self.work.per_second(now).filter(|r| total > 0 && *r > 0.0).map(|r| left as f64 / r);
         if let Some(started) = session.started().filter(|_| self.began.is_none()) {
             // It was running up to a tick ago.
             let ago = Timestamp::now().duration_since(started).unsigned_abs().min(SHOW);
             self.began = Some(now.checked_sub(ago).unwrap_or(now));
         }
+    }
+
+    /// Returns the current status, except for what the log knows.
+    fn status(&mut self, now: Instant, step: Option<i64>, (done, total): (u64, u64)) -> Status {
+        let (session, shown) = (self.session, &self.shown);
+        let left = total.saturating_sub(done);
+        let quiet = self.quiet.note(now, session.signs());
         let elapsed = self.began.map_or(0.0, |began| (now - began).as_secs_f64());
-        // Until a resumed run reports its progress, that of before is shown.
-        let (done, total) =
-            if total > 0 { (done, total) } else { (done.max(self.shown.done), self.shown.total) };
         let orphaned = session.orphaned.load(Ordering::Acquire);
         let (headline, headline_is_part) = session.headline();
-        let mut next = Status {
+        let mut status = Status {
             state: session.state(),
             // Nobody is left to write the end, so this is what recovery will find.
             cause: orphaned.then(|| "stopped because its keeper was killed".to_owned()),
-            step: step.or(self.shown.step),
-            epoch: session.epoch().or(self.shown.epoch),
-            epochs_restart: self.shown.epochs_restart || session.epochs_restart(),
+            step: step.or(shown.step),
+            epoch: session.epoch().or(shown.epoch),
+            epochs_restart: shown.epochs_restart || session.epochs_restart(),
             phase: session.phase(),
-            done,
-            total,
-            eta_s,
+            // Until a resumed run reports its progress, that of before is shown.
+            done: if total > 0 { done } else { done.max(shown.done) },
+            total: if total > 0 { total } else { shown.total },
+            eta_s: self.work.per_second(now).filter(|r| total > 0 && *r > 0.0).map(|r| left as f64 / r),
             steps_per_s: self.steps.per_second(now),
-            started: self.shown.started.or_else(|| session.started()),
+            started: shown.started.or_else(|| session.started()),
             elapsed_s: Some(self.before_s + elapsed),
             trained_s: session.trained_s(),
-            rows: stats.rows,
-            log_wait_ms: stats.wait.as_secs_f64() * 1e3,
             headline,
             headline_is_part,
-            waiting,
-            quiet_since,
+            quiet_since: quiet.map(|quiet| shown.quiet_since.unwrap_or(Timestamp::now() - quiet)),
             outcome: session.outcome(),
-            ..self.shown.clone()
+            ..shown.clone()
         };
-        next.note_step(&self.shown);
-        // Written regularly even without changes, as a sign of life, except during a pause.
-        let beat = !session.is_waiting() && now - self.written >= HEARTBEAT;
-        if self.unwritten || beat || last || !same(&next, &self.shown) {
-            self.written = now;
-            let next = Status { updated: Timestamp::now(), ..next };
-            self.unwritten = write_status(&session.run, &next).is_err();
-            self.shown = next;
-            self.write_row();
-        }
+        status.note_step(shown);
+        status
     }
 
     /// Updates the state in the run's row, for SQL. It was queued before.

@@ -2,7 +2,7 @@
 
 #![allow(unsafe_code, reason = "the host's side of a C boundary, for tests")]
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::ptr;
 use std::sync::Arc;
 
@@ -57,11 +57,7 @@ pub(super) unsafe fn run(
 ) -> Recorded {
     // SAFETY: valid and immortal by the contract.
     let entry = unsafe { &*entry };
-    let (Some(desc), Some(create), Some(run), Some(destroy)) =
-        (entry.desc, entry.create, entry.run, entry.destroy)
-    else {
-        return Recorded::refused("the entry lacks a function");
-    };
+    let Some(desc) = entry.desc else { return Recorded::refused("the entry lacks a function") };
     // SAFETY: a function of a valid plugin.
     let desc = unsafe { desc(index) };
     // SAFETY: null or an immortal description.
@@ -89,32 +85,9 @@ pub(super) unsafe fn run(
         Device::Cpu => -1,
         Device::Cuda(index) => i32::try_from(index).unwrap_or(i32::MAX),
     };
-    let pairs: Vec<abi::Kv> =
-        params.iter().map(|(key, value)| abi::Kv { key: key.as_ptr(), value: value.as_ptr() }).collect();
-
-    let mut error = abi::Error::EMPTY;
-    let mut instance = ptr::null_mut();
-    let resume = resume_dir.as_ref().map_or(ptr::null(), |dir| dir.as_ptr());
-    // SAFETY: all arguments outlive `destroy`, which is below.
-    let created = unsafe {
-        create(
-            index,
-            &raw const table,
-            pairs.as_ptr(),
-            pairs.len() as u64,
-            resume,
-            &raw mut instance,
-            &raw mut error,
-        )
-    };
-    let status = if created == abi::OK {
-        // SAFETY: the instance returned by `create`.
-        let status = unsafe { run(instance, &raw mut error) };
-        // SAFETY: as above, and it is not used again.
-        unsafe { destroy(instance) };
-        status
-    } else {
-        created
+    // SAFETY: an entry of a valid plugin, with one of its experiments.
+    let Some(outcome) = (unsafe { execute(entry, index, &table, &params, resume_dir.as_deref()) }) else {
+        return Recorded::refused("the entry lacks a function");
     };
 
     let mut recorded = state.into_recorded();
@@ -122,8 +95,39 @@ pub(super) unsafe fn run(
         // SAFETY: descriptions contain immortal C strings.
         recorded.figures.insert(0, unsafe { text(desc.figures) });
     }
-    recorded.outcome = outcome(status, &error);
+    recorded.outcome = outcome;
     recorded
+}
+
+/// Creates an instance, runs and destroys it; `None` if the entry lacks a function.
+///
+/// # Safety
+/// `entry` is a valid plugin's, and `index` one of its experiments.
+unsafe fn execute(
+    entry: &abi::Entry,
+    index: u32,
+    table: &abi::Host,
+    params: &[(CString, CString)],
+    resume: Option<&CStr>,
+) -> Option<Outcome> {
+    let (create, run, destroy) = (entry.create?, entry.run?, entry.destroy?);
+    let pairs: Vec<abi::Kv> =
+        params.iter().map(|(key, value)| abi::Kv { key: key.as_ptr(), value: value.as_ptr() }).collect();
+    let mut error = abi::Error::EMPTY;
+    let mut instance = ptr::null_mut();
+    let resume = resume.map_or(ptr::null(), CStr::as_ptr);
+    // SAFETY: all arguments outlive `destroy`, which is below.
+    let created = unsafe {
+        create(index, table, pairs.as_ptr(), pairs.len() as u64, resume, &raw mut instance, &raw mut error)
+    };
+    if created != abi::OK {
+        return Some(outcome(created, &error));
+    }
+    // SAFETY: the instance returned by `create`.
+    let status = unsafe { run(instance, &raw mut error) };
+    // SAFETY: as above, and it is not used again.
+    unsafe { destroy(instance) };
+    Some(outcome(status, &error))
 }
 
 /// Returns every parameter as text: its default, unless the preset or the caller sets it.

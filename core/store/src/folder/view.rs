@@ -241,45 +241,92 @@ fn life(
 /// The manifest or the status cannot be read.
 pub fn view(run: &RunDir) -> Result<View> {
     let manifest = read_manifest(run)?;
-    let mut status = read_or_queued(run)?;
+    let status = read_or_queued(run)?;
     stage("status read");
-    let holder = last_at_work(run, &manifest);
     let at_rest = status.state.is_final() || run.is_queued();
-    let is_here = |place: &Place| {
-        let here = Place::here();
-        place.same_boot(&here) || place.same_machine(&here)
-    };
-    let copied_from = if !at_rest && is_here(&holder.place) { holder.copied_from(run) } else { None };
-    let place = holder.place;
-    // The lock's text may be of a process that lost the run to the current owner. Only a version without owner files
-    // holds a lock while another machine owns the run.
-    let far = if at_rest { None } else { remote_owner(run) };
-    let far = match far {
-        Some(seen) if seen.age() >= STALE_AFTER && place.same_boot(&Place::here()) && is_locked(run)? => None,
-        far => far,
-    };
-    let mut life = match status.state {
+    let LastPlace { place, copied_from, remote } = last_place(run, &manifest, at_rest)?;
+    let life = match status.state {
         state if state.is_final() => Life::Ended,
         // It has not been started.
         _ if run.is_queued() => Life::Gone { held: false },
-        _ => life(run, &place, &status, far.as_ref(), copied_from.is_some())?,
+        _ => life(run, &place, &status, remote.as_ref(), copied_from.is_some())?,
     };
     // A new holder may have taken the lock and signed it in the meantime.
     if life == (Life::Gone { held: true }) && read_or_queued(run)?.updated != status.updated {
         return view(run);
     }
-    let mut state = status.state;
     let job = read_job(run);
+    let Judged { mut status, life, state, queued } = judge(run, status, life, job.as_ref())?;
+    if matches!(life, Life::Alive { .. }) {
+        status.waiting = status.waiting.take().or_else(|| detect_full_disk(run, &status));
+    }
+    // The job is named elsewhere.
+    let name = |seen: owner::Seen| if job.is_some() { seen.owner.place.host } else { seen.owner.name() };
+    Ok(View {
+        dir: run.clone(),
+        manifest,
+        status,
+        state,
+        life,
+        certain: life != Life::Unknown,
+        copied_from,
+        seen: remote.as_ref().map(owner::Seen::age),
+        host: remote.map_or(place.host, name),
+        age_of_last_write: last_write(run).and_then(|t| t.elapsed().ok()).unwrap_or_default(),
+        notes: read_notes(run).unwrap_or_default(),
+        queued,
+        alert: last_alert(run),
+        job,
+        size: Seen::default(),
+    })
+}
+
+/// Where a run was last active.
+struct LastPlace {
+    place: Place,
+    /// The folder from which it was copied, if that was here while it was active.
+    copied_from: Option<PathBuf>,
+    /// Its owner on another machine.
+    remote: Option<owner::Seen>,
+}
+
+/// Determines where a run was last active; `at_rest` if it is not expected to be.
+fn last_place(run: &RunDir, manifest: &Manifest, at_rest: bool) -> Result<LastPlace> {
+    let holder = last_at_work(run, manifest);
+    let here = Place::here();
+    if at_rest {
+        return Ok(LastPlace { place: holder.place, copied_from: None, remote: None });
+    }
+    let is_here = holder.place.same_boot(&here) || holder.place.same_machine(&here);
+    let copied_from = if is_here { holder.copied_from(run) } else { None };
+    let place = holder.place;
+    // The lock's text may be of a process that lost the run to the current owner. Only a version without owner files
+    // holds a lock while another machine owns the run.
+    let remote = match remote_owner(run) {
+        Some(seen) if seen.age() >= STALE_AFTER && place.same_boot(&here) && is_locked(run)? => None,
+        remote => remote,
+    };
+    Ok(LastPlace { place, copied_from, remote })
+}
+
+/// The judgement of a run.
+struct Judged {
+    status: Status,
+    life: Life,
+    state: State,
+    queued: Option<InQueue>,
+}
+
+/// Derives the state of a run from what is known of its processes, its batch job and the queue.
+fn judge(run: &RunDir, mut status: Status, mut life: Life, job: Option<&Job>) -> Result<Judged> {
     let mut by_job = ByJob::default();
-    if let Some(job) = &job
-        && matches!(life, Life::Gone { held: false } | Life::Unknown)
-        && !run.is_queued()
-    {
+    let is_job_decisive = matches!(life, Life::Gone { held: false } | Life::Unknown) && !run.is_queued();
+    if let Some(job) = job.filter(|_| is_job_decisive) {
         // It may have ended or begun between the two reads.
         status = read_or_queued(run)?;
         (life, by_job) = judged_by_job(job, life, &status);
-        state = by_job.state.unwrap_or(status.state);
     }
+    let mut state = by_job.state.unwrap_or(status.state);
     let queued = if by_job.waits {
         Some(InQueue::default())
     } else if life == (Life::Gone { held: false }) {
@@ -298,34 +345,7 @@ pub fn view(run: &RunDir) -> Result<View> {
             state = state_without_processes(run, &mut status, by_job.end, held);
         }
     }
-    if matches!(life, Life::Alive { .. }) {
-        status.waiting = status.waiting.take().or_else(|| detect_full_disk(run, &status));
-    }
-    let age_of_last_write = last_write(run).and_then(|t| t.elapsed().ok()).unwrap_or_default();
-    let certain = life != Life::Unknown;
-    let notes = read_notes(run).unwrap_or_default();
-    let alert = last_alert(run);
-    let seen = far.as_ref().map(owner::Seen::age);
-    // The job is named elsewhere.
-    let name = |far: owner::Seen| if job.is_some() { far.owner.place.host } else { far.owner.name() };
-    let (dir, host) = (run.clone(), far.map_or(place.host, name));
-    Ok(View {
-        dir,
-        manifest,
-        status,
-        state,
-        life,
-        certain,
-        host,
-        copied_from,
-        seen,
-        age_of_last_write,
-        notes,
-        queued,
-        alert,
-        job,
-        size: Seen::default(),
-    })
+    Ok(Judged { status, life, state, queued })
 }
 
 /// Returns the state of a run whose processes are gone without a final status, and sets the cause as far as it is known.

@@ -14,7 +14,7 @@ use gradtop_store::figures::{Figure, Panel};
 use super::lines::{self, ClippedShape, LineShapes};
 use super::parts::{Line, Part, Plan, ShapePart};
 use super::plan::{keys, plan};
-use super::prepared::{Cursor, LineInfo, Plot, PreparedChart};
+use super::prepared::{Cursor, CursorValue, LineInfo, Plot, PreparedChart};
 use super::view::{ChartView, Source, Subject};
 use super::{axes, metric_figure};
 use crate::live::{RunData, XAxis};
@@ -107,122 +107,152 @@ fn compose(
 ) -> PreparedChart {
     let plan = plan(sources, &panel_of(sources, subject), view);
     let looks = looks(sources, subject, view, &plan);
+    let look_of = |key: &str, own: Option<Paint>| {
+        let (paint, marker) = looks.get(key).copied().unwrap_or((Paint::Grey, 0));
+        (own.unwrap_or(paint), marker)
+    };
     let Plan { mut chart, parts, x } = plan;
     dress(&mut chart);
+    if !parts.is_empty() && parts.iter().all(|part| is_hidden(part, view)) {
+        chart.notes.push("everything here is hidden".to_owned());
+    }
+    // Marks of shapes with their order, and lines with their place in the declaration.
+    let (mut orders, mut declared) = (Vec::new(), Vec::new());
+    for (at, part) in parts.into_iter().enumerate() {
+        match part {
+            Part::Line(line) => declared.push((at, line)),
+            part if is_hidden(&part, view) => {}
+            Part::Shape(ShapePart { name, key, colour, side, shape }) => {
+                orders.push((!matches!(shape, Shape::Band { .. }), at));
+                chart.marks.push(Mark { name, side, ..Mark::new(look_of(&key, colour), shape) });
+            }
+        }
+    }
+    let lines: Vec<&Line<'_>> = declared.iter().map(|(_, line)| line).collect();
+    fit_axes(&mut chart, &lines, sources, x, view);
+    let smooth = view.smoothing > 0.0;
+    let nowhere = || (Shape::Line { x: Vec::new(), y: Vec::new() }, Vec::new());
+    let mark = |line: &Line<'_>, last, shape| line_mark(line, look_of(&line.key, line.colour), last, shape);
+    // The names of lines take room too.
+    let shapes = chart.marks.len();
+    for line in lines.iter().filter(|l| !l.hidden) {
+        chart.marks.push(mark(line, lines::last_value(line, smooth), nowhere()));
+    }
+    let plot = place(&chart);
+    chart.marks.truncate(shapes);
+    let cursor = view.cursor.zip(plot).and_then(|(x, plot)| lines::cursor(&lines, x, &plot));
+    let mut marks: Vec<(Order, Mark)> = orders.into_iter().zip(std::mem::take(&mut chart.marks)).collect();
+    let mut infos = Vec::new();
+    for (at, line) in &declared {
+        let at_cursor = cursor.zip(plot).and_then(|(c, plot)| lines::value_at(line, c.x, &plot, smooth));
+        let latest = lines::last_value(line, smooth);
+        let axis = chart.axis(line.side);
+        infos.push(line_info(line, look_of(&line.key, line.colour), latest, at_cursor, axis.bytes()));
+        if line.hidden {
+            continue;
+        }
+        let Some(plot) = plot else {
+            // Without room for a plot, its values are still listed.
+            marks.push(((true, *at), mark(line, latest, nowhere())));
+            continue;
+        };
+        let last = if view.cursor.is_some() { at_cursor.map(|c| c.shown) } else { latest };
+        let LineShapes { line: front, behind, band } = lines::line_shapes(line, &plot, axis.scale, smooth);
+        // If the line itself is drawn, it alone is named.
+        let faint = front.is_some();
+        for fill in [band, behind].into_iter().flatten() {
+            let fill = mark(line, last, fill);
+            marks.push(((false, *at), Mark { faint, name: fill.name.filter(|_| !faint), ..fill }));
+        }
+        marks.extend(front.map(|front| ((true, *at), mark(line, last, front))));
+    }
+    if let (Some(kind), [source]) = (x, sources) {
+        let rules = resumes(source.data, kind).map(|at| rule(at, Paint::Grey));
+        marks.extend(rules.map(|rule| ((false, usize::MAX), rule)));
+    }
+    chart.cursor = cursor
+        .zip(Cursor::most_common_value(&infos))
+        .map(|(cursor, at)| gradtop_chart::Cursor { x: cursor.x, words: vec![at.words(), at.steps_text()] });
+    let nothing = marks.is_empty() && view.zoom_x.is_some()
+        || chart.y2.is_none() && plot.is_some_and(|plot| is_zoomed_past(&lines, &plot, view));
+    if nothing && chart.notes.is_empty() {
+        chart.notes.push("nothing lies in this part of the axis".to_owned());
+    }
+    marks.sort_by_key(|(order, _)| *order);
+    chart.marks = marks.into_iter().map(|(_, mark)| mark).collect();
+    let reading = sources.iter().any(|s| s.data.progress.reading);
+    PreparedChart { chart, plot, lines: infos, x, cursor, reading }
+}
+
+/// The drawing order of a mark: whether it is in front of the fills, and its place in the declaration.
+type Order = (bool, usize);
+
+/// Returns whether the user has hidden a part.
+fn is_hidden(part: &Part<'_>, view: &ChartView) -> bool {
+    match part {
+        Part::Line(line) => line.hidden,
+        Part::Shape(part) => part.name.as_ref().is_some_and(|name| view.hidden.contains(name)),
+    }
+}
+
+/// Sets scales and ranges of the axes of a chart that contains everything except its lines.
+fn fit_axes(
+    chart: &mut Chart,
+    lines: &[&Line<'_>],
+    sources: &[Source<'_>],
+    x: Option<XAxis>,
+    view: &ChartView,
+) {
     if view.log_x {
         chart.x.scale = Scale::Log;
     }
     if let Some(log) = view.log_y {
         chart.y.scale = if log { Scale::Log } else { Scale::Linear };
     }
-    let look_of = |key: &str, own: Option<Paint>| {
-        let (paint, marker) = looks.get(key).copied().unwrap_or((Paint::Grey, 0));
-        (own.unwrap_or(paint), marker)
-    };
-    // Axes are fitted to everything but lines, with room for the names of lines.
-    let (mut in_order, mut lines) = (Vec::new(), Vec::new());
-    let hidden = |part: &Part<'_>| match part {
-        Part::Shape(ShapePart { name: Some(name), .. }) => view.hidden.contains(name),
-        part => part.line().is_some_and(|line| line.hidden),
-    };
-    if !parts.is_empty() && parts.iter().all(hidden) {
-        chart.notes.push("everything here is hidden".to_owned());
-    }
-    for part in parts.into_iter().filter(|part| part.line().is_some() || !hidden(part)) {
-        in_order.push(part.line().is_some());
-        match part {
-            Part::Line(line) => lines.push(line),
-            Part::Shape(ShapePart { name, key, colour, side, shape }) => {
-                chart.marks.push(Mark { name, side, ..Mark::new(look_of(&key, colour), shape) });
-            }
-        }
-    }
-    let lines: Vec<&Line<'_>> = lines.iter().collect();
     if let Some(kind) = x {
-        axes::fit(&mut chart, &lines, sources, kind, view);
-        chart.notes.extend(axes::placeless(&lines, kind, axes::is_log(chart.x.scale)));
+        axes::fit(chart, lines, sources, kind, view);
+        chart.notes.extend(axes::placeless(lines, kind, axes::is_log(chart.x.scale)));
     } else {
-        axes::fit_symlog(&mut chart, &[]);
+        axes::fit_symlog(chart, &[]);
         (chart.x.range, chart.y.range) = (view.zoom_x, view.zoom_y);
     }
-    let smooth = view.smoothing > 0.0;
-    let front = |line: &Line<'_>, last, (shape, crossings): ClippedShape| {
-        let look = look_of(&line.key, line.colour);
-        let counted = Some(ValueCount {
-            all: line.members.iter().map(|m| m.series.count()).sum(),
-            odd: line.members.iter().map(|m| m.series.non_finite_count()).sum(),
-        });
-        let name = Some(line.name.clone());
-        Mark { name, last, side: line.side, counted, crossings, ..Mark::new(look, shape) }
-    };
-    let nowhere = || (Shape::Line { x: Vec::new(), y: Vec::new() }, Vec::new());
-    let pieces = chart.marks.len();
-    for line in lines.iter().filter(|l| !l.hidden) {
-        chart.marks.push(front(line, lines::last_value(line, smooth), nowhere()));
+}
+
+/// Returns the mark of a line or of a fill that belongs to it.
+fn line_mark(
+    line: &Line<'_>,
+    look: (Paint, u8),
+    last: Option<f64>,
+    (shape, crossings): ClippedShape,
+) -> Mark {
+    let all = line.members.iter().map(|m| m.series.count()).sum();
+    let counted = Some(ValueCount { all, odd: line.non_finite_count() });
+    Mark {
+        name: Some(line.name.clone()),
+        last,
+        side: line.side,
+        counted,
+        crossings,
+        ..Mark::new(look, shape)
     }
-    let plot = place(&chart);
-    chart.marks.truncate(pieces);
-    let cursor = view.cursor.zip(plot).and_then(|(x, plot)| lines::cursor(&lines, x, &plot));
-    // Fills first, then everything else in declaration order.
-    let (mut fills, mut fronts, mut infos) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut pieces, mut next) = (std::mem::take(&mut chart.marks).into_iter(), lines.iter());
-    for is_line in in_order {
-        let Some(line) = is_line.then(|| next.next()).flatten() else {
-            let piece = pieces.next();
-            let filled = piece.as_ref().is_some_and(|p| matches!(p.shape, Shape::Band { .. }));
-            if filled { &mut fills } else { &mut fronts }.extend(piece);
-            continue;
-        };
-        let at_cursor = cursor.zip(plot).and_then(|(c, plot)| lines::value_at(line, c.x, &plot, smooth));
-        let latest = lines::last_value(line, smooth);
-        let (paint, marker) = look_of(&line.key, line.colour);
-        infos.push(LineInfo {
-            name: line.name.clone(),
-            paint,
-            marker,
-            last: latest,
-            at_cursor,
-            hidden: line.hidden,
-            odd: line.members.iter().map(|m| m.series.non_finite_count()).sum(),
-            bytes: chart.axis(line.side).bytes(),
-        });
-        if line.hidden {
-            continue;
-        }
-        let Some(plot) = plot else {
-            // Without room for a plot, its values are still listed.
-            fronts.push(front(line, latest, nowhere()));
-            continue;
-        };
-        let last = if view.cursor.is_some() { at_cursor.map(|c| c.shown) } else { latest };
-        let LineShapes { line: drawn, behind, band } =
-            lines::line_shapes(line, &plot, chart.axis(line.side).scale, smooth);
-        let named = drawn.is_some();
-        for fill in [band, behind].into_iter().flatten() {
-            let mut mark = front(line, last, fill);
-            mark.faint = named;
-            mark.name = mark.name.filter(|_| !named);
-            fills.push(mark);
-        }
-        fronts.extend(drawn.map(|drawn| front(line, last, drawn)));
-    }
-    if let (Some(kind), [source]) = (x, sources) {
-        fills.extend(resumes(source.data, kind).map(|at| rule(at, Paint::Grey)));
-    }
-    chart.cursor = cursor
-        .zip(Cursor::most_common_value(&infos))
-        .map(|(cursor, at)| gradtop_chart::Cursor { x: cursor.x, words: vec![at.words(), at.steps_text()] });
-    let nothing = fills.is_empty() && fronts.is_empty();
-    chart.marks = fills.into_iter().chain(fronts).collect();
-    let passed = view.zoom_y.zip(plot).is_some_and(|(_, plot)| {
-        let values = lines::value_range(&lines, Side::Left, &plot.x, plot.y.scale, false);
-        values.is_some_and(|(low, high)| high < plot.y.low || low > plot.y.high)
-    });
-    if (nothing && view.zoom_x.is_some() || passed && chart.y2.is_none()) && chart.notes.is_empty() {
-        chart.notes.push("nothing lies in this part of the axis".to_owned());
-    }
-    let reading = sources.iter().any(|s| s.data.progress.reading);
-    PreparedChart { chart, plot, lines: infos, x, cursor, reading }
+}
+
+/// Describes a line for a legend.
+fn line_info(
+    line: &Line<'_>,
+    (paint, marker): (Paint, u8),
+    last: Option<f64>,
+    at_cursor: Option<CursorValue>,
+    bytes: bool,
+) -> LineInfo {
+    let (name, odd) = (line.name.clone(), line.non_finite_count());
+    LineInfo { name, paint, marker, last, at_cursor, hidden: line.hidden, odd, bytes }
+}
+
+/// Returns whether all lines of the left axis are outside of the range that the user has zoomed to.
+fn is_zoomed_past(lines: &[&Line<'_>], plot: &Plot, view: &ChartView) -> bool {
+    let values = lines::value_range(lines, Side::Left, &plot.x, plot.y.scale, false);
+    view.zoom_y.and(values).is_some_and(|(low, high)| high < plot.y.low || low > plot.y.high)
 }
 
 fn panel_of(sources: &[Source<'_>], subject: Subject<'_>) -> Panel {

@@ -21,18 +21,18 @@ mod chart_tests;
 mod tests;
 
 use gradtop_store::MetricInfo;
-use gradtop_store::figures::{self, Mark as Declared, MarkAxis, MarkKind};
+use gradtop_store::figures;
 
 pub use plan::{declared_x, name_of, series_name};
 
 /// A figure for a metric that no figure was declared for: a line for each model and split, the mean over trials with their range.
 pub fn metric_figure(name: &str, info: Option<&MetricInfo>, x: &str) -> figures::Figure {
     let scale = if info.is_some_and(|m| m.log) { figures::Scale::Log } else { figures::Scale::Linear };
-    let mark = Declared {
+    let mark = figures::Mark {
         metric: Some(name.to_owned()),
         x: Some(figures::MarkX::Source(x.to_owned())),
         band: Some(figures::Band::Minmax),
-        ..empty_mark(MarkKind::Line)
+        ..figures::Mark::default()
     };
     let unit = info.and_then(|m| m.unit.clone());
     figures::Figure {
@@ -44,34 +44,6 @@ pub fn metric_figure(name: &str, info: Option<&MetricInfo>, x: &str) -> figures:
             marks: vec![mark],
             ..figures::Panel::default()
         }],
-        extra: toml::Table::new(),
-    }
-}
-
-fn empty_mark(kind: MarkKind) -> Declared {
-    Declared {
-        kind,
-        metric: None,
-        model: None,
-        split: None,
-        trial: None,
-        x: None,
-        y: None,
-        by: None,
-        aggregate: None,
-        band: None,
-        table: None,
-        steps: figures::Steps::Last,
-        xcol: None,
-        ycol: None,
-        zcol: None,
-        textcol: None,
-        column: None,
-        bins: None,
-        label: None,
-        color: None,
-        joined: false,
-        axis: MarkAxis::Y,
         extra: toml::Table::new(),
     }
 }

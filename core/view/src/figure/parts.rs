@@ -85,6 +85,13 @@ pub(super) struct EvaluatedMark<'a> {
     pub(super) notes: Vec<String>,
 }
 
+impl Line<'_> {
+    /// Returns the number of non-finite values of its series.
+    pub(super) fn non_finite_count(&self) -> u64 {
+        self.members.iter().map(|m| m.series.non_finite_count()).sum()
+    }
+}
+
 impl<'a> Plan<'a> {
     pub(super) fn lines(&self) -> impl Iterator<Item = &Line<'a>> {
         self.parts.iter().filter_map(Part::line)

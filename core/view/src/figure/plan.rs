@@ -170,7 +170,7 @@ fn notes(lines: &[Line<'_>]) -> Vec<String> {
     let mut notes = Vec::new();
     let (mut partial, mut places, mut who) = (0, 0, Vec::new());
     for line in lines.iter().filter(|l| l.members.len() > 1) {
-        if line.members.iter().all(|m| m.series.non_finite_count() == 0) {
+        if line.non_finite_count() == 0 {
             continue;
         }
         let rows: Vec<_> = line.members.iter().map(Member::whole).collect();

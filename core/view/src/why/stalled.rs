@@ -3,7 +3,7 @@
 use gradtop_chart::number;
 use gradtop_host::text::clean;
 use gradtop_host::threads::Thread;
-use gradtop_store::{State, Suspended};
+use gradtop_store::{SeriesKey, State, Suspended};
 
 use super::finite::number_of;
 use super::run_summary::Point;
@@ -29,9 +29,8 @@ pub(super) fn judge(evidence: &Evidence<'_>, found: &mut Diagnosis) {
         found.verdicts.push(verdict);
         return;
     }
-    match quiet(evidence) {
-        Ok(Some(verdict)) => found.verdicts.push(verdict),
-        Ok(None) => {}
+    match silence(evidence).and_then(|silence| stall(evidence, &silence)) {
+        Ok(verdict) => found.verdicts.push(verdict),
         Err(examined) => found.examined.push(examined),
     }
 }
@@ -60,39 +59,55 @@ fn stopped(evidence: &Evidence<'_>) -> Option<Verdict> {
     })
 }
 
-/// Detects a stall. The error describes what was seen if there is no proof.
-fn quiet(evidence: &Evidence<'_>) -> Result<Option<Verdict>, String> {
+/// A time without rows that is far longer than any before.
+struct Silence<'a> {
+    /// The last row and its series.
+    last: (&'a SeriesKey, Point),
+    since_us: i64,
+    seconds: f64,
+    /// The longest time without a row before, in seconds, and the number of rows it is known from.
+    longest_before: f64,
+    rows: u64,
+    /// How the pace is described.
+    pace: String,
+}
+
+/// Detects a silence. The error describes the pace if it is as usual or unknown.
+fn silence<'a>(evidence: &Evidence<'a>) -> Result<Silence<'a>, String> {
     let (summary, view) = (evidence.summary, evidence.view);
-    let (Some(pulse), Some((key, last))) = (summary.densest(), summary.last()) else {
+    let (Some(densest), Some((key, last))) = (summary.densest(), summary.last()) else {
         let live = !view.state.is_final();
         return Err(if live { "rows: none yet, so no pace to compare with" } else { "rows: none" }.to_owned());
     };
-    let age = |at: Point| (evidence.now.as_microsecond() - at.time_us).max(0) as f64 / 1e6;
-    let ago = || {
-        if view.state.is_final() {
-            format!("last row at {}", evidence.moment(last.time_us))
-        } else {
-            format!("last row {} ago", number::duration(age(last)))
-        }
+    let ago = if view.state.is_final() {
+        format!("last row at {}", evidence.moment(last.time_us))
+    } else {
+        let age = (evidence.now.as_microsecond() - last.time_us).max(0) as f64 / 1e6;
+        format!("last row {} ago", number::duration(age))
     };
-    let (Some(trained), Some(usual)) = (summary.trained().last(), summary.longest_gap()) else {
-        return Err(ago());
+    let moves = !matches!(view.state, State::Paused | State::Queued | State::Starting);
+    let known = summary.trained().last().zip(summary.longest_gap());
+    let Some((trained, longest_before)) = known.filter(|_| moves && densest.rows >= ROWS) else {
+        return Err(ago);
     };
-    if pulse.rows < ROWS || matches!(view.state, State::Paused | State::Queued | State::Starting) {
-        return Err(ago());
-    }
     // Steps may continue without logging a value.
     let moved = summary.trained().iter().find(|p| p.step >= trained.step).map_or(last.time_us, |p| p.time_us);
-    let since = last.time_us.max(if view.status.step.is_some() { moved } else { 0 });
-    let quiet = trained.value - summary.trained_at(since).unwrap_or(trained.value);
-    let pace = format!("{}; longest time without one before: {}", ago(), number::duration(usual));
-    if quiet < MIN_SILENCE_S.max(SILENCE_FACTOR * usual) {
+    let since_us = last.time_us.max(if view.status.step.is_some() { moved } else { 0 });
+    let seconds = trained.value - summary.trained_at(since_us).unwrap_or(trained.value);
+    let pace = format!("{ago}; longest time without one before: {}", number::duration(longest_before));
+    if seconds < MIN_SILENCE_S.max(SILENCE_FACTOR * longest_before) {
         return Err(pace);
     }
-    // The run's own rows have ended but resource usage continues: is anything working?
+    Ok(Silence { last: (key, last), since_us, seconds, longest_before, rows: densest.rows, pace })
+}
+
+/// Decides whether a silent run is stalled: resource usage is still logged, but nothing works. The error describes what
+/// was seen if there is no proof.
+fn stall(evidence: &Evidence<'_>, silence: &Silence<'_>) -> Result<Verdict, String> {
     let measure = |what: &str| {
-        let track = summary.machine.get(what)?;
-        let values: Vec<f64> = track.between(since + SETTLE_US, i64::MAX).map(|p| p.value).collect();
+        let track = evidence.summary.machine.get(what)?;
+        let values: Vec<f64> =
+            track.between(silence.since_us + SETTLE_US, i64::MAX).map(|p| p.value).collect();
         (!values.is_empty()).then_some(values)
     };
     let idle = |values: &[f64]| {
@@ -101,18 +116,20 @@ fn quiet(evidence: &Evidence<'_>) -> Result<Option<Verdict>, String> {
     let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len().max(1) as f64;
     let cpu = measure("cpu").unwrap_or_default();
     let gpu = measure("gpu");
-    let busy: f64 = evidence.threads.unwrap_or_default().iter().map(|t| t.busy * 100.0).sum();
+    let threads = evidence.threads.unwrap_or_default();
+    let busy: f64 = threads.iter().map(|t| t.busy * 100.0).sum();
     let at_work = !idle(&cpu) || gpu.as_deref().is_some_and(|gpu| !idle(gpu)) || busy >= IDLE;
     if at_work || cpu.len() < MEASURED {
         let used = if busy >= IDLE { busy } else { mean(&cpu) };
-        return Err(format!("{pace}; not called stalled: it uses the processor ({used:.0} %)"));
+        return Err(format!("{}; not called stalled: it uses the processor ({used:.0} %)", silence.pace));
     }
+    let (key, last) = silence.last;
     let mut proof = vec![
         last_row(evidence, &name(key), last),
         format!(
             "longest time without a row before: {}, over {}",
-            number::duration(usual),
-            number_of(pulse.rows, "row", "rows")
+            number::duration(silence.longest_before),
+            number_of(silence.rows, "row", "rows")
         ),
         format!(
             "processor since then: {:.1} % of one core on average, in {}",
@@ -121,22 +138,22 @@ fn quiet(evidence: &Evidence<'_>) -> Result<Option<Verdict>, String> {
         ),
     ];
     proof.extend(gpu.map(|gpu| format!("GPU since then: {:.0} % on average", mean(&gpu))));
-    proof.extend(describe(evidence.threads.unwrap_or_default()));
-    let (how, whose) =
-        if view.state.is_final() { ("stalled before its end: ", "used") } else { ("stalled: ", "use") };
+    proof.extend(describe(threads));
+    let ended = evidence.view.state.is_final();
+    let (how, whose) = if ended { ("stalled before its end: ", "used") } else { ("stalled: ", "use") };
     let text = format!(
         "{how}no row for {}, {:.0} times as long as ever before, and its processes {whose} no processor",
-        number::duration(quiet),
-        quiet / usual.max(0.001)
+        number::duration(silence.seconds),
+        silence.seconds / silence.longest_before.max(0.001)
     );
-    Ok(Some(Verdict {
+    Ok(Verdict {
         rule: Rule::Stalled,
         confidence: Confidence::Certain,
         text,
-        since: timestamp(since),
+        since: timestamp(silence.since_us),
         step: Some(last.step),
         proof,
-    }))
+    })
 }
 
 fn last_row(evidence: &Evidence<'_>, series: &str, at: Point) -> String {
