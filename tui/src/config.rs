@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use gradtop_host::text::time;
 use gradtop_host::{AlertRule, Alerts, DeviceChoice, Launcher};
 use gradtop_store::suggest;
 
@@ -186,7 +187,7 @@ impl Config {
         LaunchDefaults {
             device: self.value(Key::Device),
             threads: self.value(Key::Threads),
-            checkpoint_every: self.value(Key::CheckpointEvery),
+            checkpoint_every: self.text(Key::CheckpointEvery).and_then(|text| seconds(text).ok()),
         }
     }
 }
@@ -275,9 +276,11 @@ pub(crate) fn scalar(value: &toml::Value) -> Option<String> {
     }
 }
 
-/// Parses a non-negative number of seconds.
+/// Parses a non-negative number of seconds, or a time with its unit.
 pub(crate) fn seconds(text: &str) -> Result<f64, String> {
-    let seconds: f64 = text.parse().map_err(|_| format!("{text:?} is not a number of seconds"))?;
+    let seconds: f64 = text.parse().or_else(|_| {
+        time(text).map_err(|_| format!("{text:?} is neither a number of seconds nor a time such as 10m"))
+    })?;
     if seconds.is_finite() && (0.0..=1e9).contains(&seconds) {
         Ok(seconds)
     } else {

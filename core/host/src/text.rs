@@ -20,6 +20,26 @@ pub fn clean_lines(text: &str) -> String {
     text.lines().map(clean).collect::<Vec<_>>().join("\n")
 }
 
+/// Parses a time with its unit, such as `90s`, `1.5h` or `1d`, in seconds. Only zero needs no unit.
+///
+/// # Errors
+/// What to write instead.
+pub fn time(text: &str) -> Result<f64, String> {
+    let text = text.trim();
+    let (number, unit) = text.split_at(text.trim_end_matches(|c: char| c.is_ascii_alphabetic()).len());
+    let number = number.trim().parse().ok().filter(|number: &f64| number.is_finite());
+    let factor = match (number, unit) {
+        (Some(0.0), "") | (_, "s") => 1.0,
+        (_, "m") => 60.0,
+        (_, "h") => 3600.0,
+        (_, "d") => 86_400.0,
+        (Some(n), "") => return Err(format!("{text:?} has no unit: write {n}s, {n}m, {n}h or {n}d")),
+        _ => f64::NAN,
+    };
+    let seconds = number.map(|n| n * factor).filter(|seconds| seconds.is_finite());
+    seconds.ok_or_else(|| format!("{text:?} is not a time such as 90s or 10m"))
+}
+
 /// Splits a text into its first line and the rest: a state's cause is one line, the rest belongs in a log.
 pub fn first_line(text: &str) -> (&str, &str) {
     let (first, rest) = text.trim().split_once('\n').unwrap_or((text.trim(), ""));
@@ -62,6 +82,8 @@ pub fn is_harmful(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
     use super::*;
 
     #[test]
@@ -72,6 +94,18 @@ mod tests {
         assert_eq!(clean("in\u{ad}vi\u{180e}si\u{e0041}ble"), "in\\u{ad}vi\\u{180e}si\\u{e0041}ble");
         for kept in ["می\u{200c}خواهم", "👩\u{200d}🔬", "क्\u{200d}ष"] {
             assert_eq!(clean(kept), kept);
+        }
+    }
+
+    #[test]
+    fn a_time_has_a_unit() {
+        assert_eq!(
+            (time("90s"), time(" 1.5 h "), time("2d"), time("0")),
+            (Ok(90.0), Ok(5400.0), Ok(172_800.0), Ok(0.0))
+        );
+        assert_eq!(time("5").unwrap_err(), "\"5\" has no unit: write 5s, 5m, 5h or 5d");
+        for wrong in ["", "s", "soon", "5 minutes", "nans", "1e999s", "5 s 3"] {
+            assert_eq!(time(wrong).unwrap_err(), format!("{wrong:?} is not a time such as 90s or 10m"));
         }
     }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use crate::config::scalar;
+use crate::config::{scalar, seconds};
 use crate::failure::{Failure, toml_error};
 use crate::print::clean;
 use gradtop_store::suggest;
@@ -51,10 +51,11 @@ impl RunConfig {
                     config.threads = Some(threads.ok_or_else(|| wrong("a whole number from 1"))?);
                 }
                 "checkpoint_every" => {
-                    let seconds = value.as_float().or(value.as_integer().map(|i| i as f64));
-                    let seconds = seconds.filter(|s| (0.0..=1e9).contains(s));
+                    let seconds = scalar(value).and_then(|text| seconds(&text).ok());
                     config.checkpoint_every =
-                        Some(seconds.ok_or_else(|| wrong("a number of seconds, 0 to 1e9"))?);
+                        Some(seconds.ok_or_else(|| {
+                            wrong("a number of seconds, 0 to 1e9, or a time such as \"10m\"")
+                        })?);
                 }
                 "params" => {
                     let params = value.as_table().ok_or_else(|| wrong("a table"))?;
@@ -135,6 +136,10 @@ mod tests {
         assert!(parse("threads = 0").is_err());
         for seconds in ["-1", "1e300", "nan"] {
             assert!(parse(&format!("checkpoint_every = {seconds}")).is_err(), "{seconds}");
+        }
+        for time in ["120", "120.0", "'120'", "'2m'"] {
+            let read = parse(&format!("checkpoint_every = {time}")).unwrap();
+            assert_eq!(read.checkpoint_every, Some(120.0), "{time}");
         }
         assert!(parse("params = 3").is_err());
         assert!(parse("[params]\nlr = [1]").unwrap_err().to_string().contains("params.lr"));

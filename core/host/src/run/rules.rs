@@ -204,9 +204,9 @@ impl FromStr for Rule {
         let rest = rest.trim();
         let wrong = |what: &str| format!("{text:?}: {rest:?} is not {what}");
         let time = || {
-            with_unit(rest, &[("h", 3600.0), ("m", 60.0), ("s", 1.0), ("", 1.0)])
-                .and_then(|s| Duration::try_from_secs_f64(s).ok())
-                .ok_or_else(|| wrong("a time such as 90s or 10m"))
+            let seconds = crate::text::time(rest).map_err(|why| format!("{text:?}: {why}"))?;
+            let time = Duration::try_from_secs_f64(seconds).ok().filter(|time| !time.is_zero());
+            time.ok_or_else(|| wrong("longer than no time"))
         };
         match (name, rest) {
             ("non-finite", "") => Ok(Self::NonFinite),
@@ -301,6 +301,10 @@ mod tests {
         let wrong = |text: &str| text.parse::<Rule>().err().unwrap_or_default();
         assert_eq!(wrong("loss > high"), "\"loss > high\": \"high\" is not a number");
         assert_eq!(wrong("stalled soon"), "\"stalled soon\": \"soon\" is not a time such as 90s or 10m");
+        assert_eq!(wrong("stalled 5"), "\"stalled 5\": \"5\" has no unit: write 5s, 5m, 5h or 5d");
+        assert!(
+            wrong("gpu-idle 300").contains("has no unit") && wrong("stalled -5s").contains("longer than")
+        );
         for value in ["nan", "inf", "-infinity"] {
             assert!(wrong(&format!("loss >= {value}")).ends_with("is not a number"), "{value}");
         }

@@ -138,6 +138,8 @@ const MARKS: [&str; 3] = ["starred", "tagged", "noted"];
 /// Fields that every run has, compared as numbers.
 const NUMBERS: [&str; 10] =
     ["step", "epoch", "progress", "rate", "eta", "age", "took", "seed", "threads", "rows"];
+/// Those of [`NUMBERS`] that are times.
+const TIMES: [&str; 3] = ["eta", "age", "took"];
 /// Words for several states, and whether those are final.
 const STATES: [(&str, bool); 2] = [("live", false), ("ended", true)];
 

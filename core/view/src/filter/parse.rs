@@ -2,7 +2,8 @@
 
 use gradtop_store::State;
 
-use super::{Compare, Filter, FilterError, MARK, MARKS, NUMBERS, PARAM, Pattern, STATES, TEXTS};
+use super::{Compare, Filter, FilterError, MARK, MARKS, NUMBERS, PARAM, Pattern, STATES, TEXTS, TIMES};
+use gradtop_host::text::time;
 use gradtop_store::suggest;
 
 /// Maximum nesting of parentheses, so that pasted text cannot overflow the stack.
@@ -243,7 +244,11 @@ fn term(
         "tags" => "tag",
         other => other,
     };
-    let number = || number(value);
+    let (number, kind) = if TIMES.contains(&key) {
+        (time(value), "times")
+    } else {
+        (number(value).ok_or_else(|| format!("{value} is not a number")), "numbers")
+    };
     match operator {
         Operator::Colon if key == "state" => {
             let pattern = Pattern::new(value);
@@ -263,21 +268,21 @@ fn term(
             }
             Ok(Filter::Text(key.to_owned(), pattern))
         }
-        Operator::Colon if NUMBERS.contains(&key) => match number() {
-            Some(n) => Ok(Filter::Number(key.to_owned(), Compare::Is, n)),
-            None => Err(error(value_at, format!("{key} is compared with numbers: {value} is not a number"))),
+        Operator::Colon if NUMBERS.contains(&key) => match number {
+            Ok(n) => Ok(Filter::Number(key.to_owned(), Compare::Is, n)),
+            Err(why) => Err(error(value_at, format!("{key} is compared with {kind}: {why}"))),
         },
         Operator::Colon => Ok(Filter::Text(key.to_owned(), Pattern::new(value))),
-        Operator::Number(compare) => match (number(), compare) {
+        Operator::Number(compare) => match (number, compare) {
             (_, _) if TEXTS.contains(&key) && !matches!(compare, Compare::Is | Compare::IsNot) => {
                 Err(error(at, format!("{key} is text: write {key}:{value}")))
             }
-            (Some(n), _) if !TEXTS.contains(&key) => Ok(Filter::Number(key.to_owned(), compare, n)),
+            (Ok(n), _) if !TEXTS.contains(&key) => Ok(Filter::Number(key.to_owned(), compare, n)),
             (_, Compare::Is) => term(at, key, Operator::Colon, value, value_at),
             (_, Compare::IsNot) => {
                 Ok(Filter::Not(Box::new(term(at, key, Operator::Colon, value, value_at)?)))
             }
-            _ => Err(error(value_at, format!("{value} is not a number"))),
+            (number, _) => Err(error(value_at, number.err().unwrap_or_default())),
         },
     }
 }

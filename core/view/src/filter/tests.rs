@@ -54,6 +54,7 @@ fn terms_of_every_kind() {
         ("loss<1e-3", "flat-1 flat-2"),
         ("age<2h", "flat-1"),
         ("age>1d", "rl-lenet"),
+        ("age<0", ""),
         ("step>10k", "flat-2"),
         ("progress<50%", "flat-1 rl-lenet"),
         ("cause:SIGKILL", "rl-lenet"),
@@ -88,6 +89,9 @@ fn errors_say_where_and_what() {
         ("()", 0, "nothing between"),
         ("\"flat", 0, "no second one"),
         ("step:many", 5, "compared with numbers"),
+        ("age<5", 4, "\"5\" has no unit: write 5s, 5m, 5h or 5d"),
+        ("took=60", 5, "took is compared with times: \"60\" has no unit"),
+        ("eta>soon", 4, "\"soon\" is not a time"),
     ] {
         let error = Filter::parse(filter).expect_err(filter);
         assert_eq!((error.at, error.message.contains(words)), (at, true), "{filter}: {error:?}");

@@ -18,7 +18,7 @@ use gradtop_host::{
 use gradtop_store::{CommandInfo, Manifest, ParamValue, shell_words};
 use gradtop_view::runs::RunRow;
 
-use crate::config::LaunchDefaults;
+use crate::config::{LaunchDefaults, seconds};
 use crate::screens::effect::Question;
 use crate::widgets::Edit;
 pub(crate) use field::{Field, Role};
@@ -533,7 +533,8 @@ impl Form {
     }
 
     fn checkpoint_every(&self) -> Duration {
-        let every = self.read(&Role::CheckpointEvery).and_then(|s| Duration::try_from_secs_f64(s).ok());
+        let every = self.text_of(&Role::CheckpointEvery).and_then(|text| seconds(&text).ok());
+        let every = every.and_then(|s| Duration::try_from_secs_f64(s).ok());
         every.unwrap_or(DEFAULT_CHECKPOINT_EVERY)
     }
 }

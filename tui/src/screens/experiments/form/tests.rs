@@ -118,7 +118,7 @@ fn what_is_typed_is_judged_at_once_in_the_hosts_words() {
         ("threads", "4", None),
         ("threads", "0", Some("threads = \"0\": expected an integer in [1, 4096]")),
         ("checkpoint every", "0.5", None),
-        ("checkpoint every", "soon", Some("\"soon\" is not a number of seconds")),
+        ("checkpoint every", "soon", Some("\"soon\" is neither a number of seconds nor a time such as 10m")),
     ];
     for (key, text, wanted) in cases {
         let mut form = form();
