@@ -146,6 +146,7 @@ fn slots_of_one_device_stay_and_damaged_settings_can_be_set_anew() {
     let said = set(&["--slots", "cuda:0=4", "--slots", "2"]).expect_code(0).out;
     assert_eq!(said, "2 slots per device · cuda:0 4\n");
     assert_eq!(set(&["--slots", "1"]).expect_code(0).out, "1 slot per device · cuda:0 4\n");
+    assert_eq!(set(&["--slots", "cuda:0=default"]).expect_code(0).out, "1 slot per device\n");
     std::fs::write(sandbox.runs().join(".queue/settings.toml"), "slots = ").unwrap();
     let said = set(&[]).expect_code(1).err;
     assert!(

@@ -85,9 +85,12 @@ fn a_command_that_knows_nothing_gives_its_output_and_its_end() {
     let said = sandbox.gradtop(&["resume", "a"]).expect_code(1);
     assert!(said.err.contains("started without --resumable; `gradtop resume --restart`"), "{}", said.err);
 
-    let said = sandbox.gradtop(&["exec", "--name", "b", "--device", "cuda:0", "--", "true"]);
-    let told = said.err.contains("whether there is a cuda:0 cannot be checked: no NVIDIA driver");
-    assert_eq!(told, sandbox.gradtop(&["doctor"]).all().contains("no NVIDIA driver"), "{said:?}");
+    let no_driver = sandbox.gradtop(&["doctor"]).all().contains("no NVIDIA driver");
+    for command in [&["exec", "--name", "b"][..], &["sweep", "--dry-run", "--name", "s"]] {
+        let said = sandbox.gradtop(&[command, &["--device", "cuda:0", "--", "true"]].concat());
+        let told = said.err.contains("whether there is a cuda:0 cannot be checked: no NVIDIA driver");
+        assert_eq!(told, no_driver, "{said:?}");
+    }
     let said = sandbox.gradtop(&["exec", "--name", "c", "--", "no-such-program"]).expect_code(1);
     assert!(said.err.contains("not in PATH"), "{}", said.err);
     assert!(!sandbox.runs().join("exp=no-such-program").exists());

@@ -23,8 +23,8 @@ use gradtop_view::state;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Set how many runs may be at work at once: on each device, or DEVICE=N for one, which then has its own number. May
-    /// be given several times
+    /// Set how many runs may be at work at once: N on each device, or DEVICE=N on one, which then has its own number;
+    /// DEVICE=default removes that. May be given several times
     #[arg(long, value_name = "N|DEVICE=N", value_parser = slots)]
     slots: Vec<Slots>,
     /// Print one JSON object
@@ -62,7 +62,8 @@ enum Command {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Slots {
     device: Option<String>,
-    count: u32,
+    /// `None` for the number of all devices.
+    count: Option<u32>,
 }
 
 fn slots(text: &str) -> Result<Slots, String> {
@@ -75,10 +76,16 @@ fn slots(text: &str) -> Result<Slots, String> {
     if let Some(device) = device.filter(|device| !known(device)) {
         return Err(format!("unknown device {device:?}: use cpu or cuda:N"));
     }
-    match count.parse() {
-        Ok(count @ 1..=1024) => Ok(Slots { device: device.map(str::to_owned), count }),
-        _ => Err("use a number from 1 to 1024".to_owned()),
-    }
+    let count = match count.parse() {
+        Ok(count @ 1..=1024) => Some(count),
+        _ if count == "default" && device.is_some() => None,
+        _ => {
+            return Err(
+                "use a number from 1 to 1024, or DEVICE=default to remove the one of a device".to_owned()
+            );
+        }
+    };
+    Ok(Slots { device: device.map(str::to_owned), count })
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
@@ -352,9 +359,10 @@ mod tests {
     #[test]
     fn slots_are_of_all_devices_or_of_one() {
         let of = |device: Option<&str>, count| Ok(Slots { device: device.map(str::to_owned), count });
-        assert_eq!(slots("4"), of(None, 4));
-        assert_eq!(slots("cuda:1=2"), of(Some("cuda:1"), 2));
+        assert_eq!(slots("4"), of(None, Some(4)));
+        assert_eq!(slots("cuda:1=2"), of(Some("cuda:1"), Some(2)));
+        assert_eq!(slots("cpu=default"), of(Some("cpu"), None));
         assert_eq!(slots("gpu=2"), Err("unknown device \"gpu\": use cpu or cuda:N".to_owned()));
-        assert!(slots("0").is_err() && slots("cpu=").is_err() && slots("-1").is_err());
+        assert!(["0", "cpu=", "-1", "default"].iter().all(|text| slots(text).is_err()));
     }
 }

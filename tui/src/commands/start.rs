@@ -36,11 +36,8 @@ impl Starting {
     /// Starts a run where the options say. Returns the exit code.
     pub(crate) fn start(&self, context: &Context, signals: Signals, start: Start) -> Result<i32> {
         let launcher = self.on.elsewhere(context, self.queue)?;
-        if launcher.is_none()
-            && let Start::Exec(Exec { device: choice @ DeviceChoice::Cuda(_), .. }) = &start
-            && let Err(why) = device::gpus()
-        {
-            print::warn(format!("whether there is a {choice} cannot be checked: {why}"));
+        if launcher.is_none() {
+            warn_of_device(&start);
         }
         if self.queue {
             return self.enqueue(context, start);
@@ -100,6 +97,15 @@ impl Starting {
             Err(e) => return Err(e.into()),
         };
         watch::started(&run, "started", self.detach, self.json, &mut signals)
+    }
+}
+
+/// Warns if it cannot be checked whether this machine has the GPU of a command. Of an experiment, that is an error.
+pub(super) fn warn_of_device(start: &Start) {
+    if let Start::Exec(Exec { device: choice @ DeviceChoice::Cuda(_), .. }) = start
+        && let Err(why) = device::gpus()
+    {
+        print::warn(format!("whether there is a {choice} cannot be checked: {why}"));
     }
 }
 

@@ -239,21 +239,22 @@ fn claim_state(run: &RunDir) -> ClaimState {
     }
 }
 
-/// Sets the maximum number of active runs, for one device or each that has no limit of its own. Damaged settings are
-/// replaced.
+/// Sets the maximum number of active runs, for one device or each that has no limit of its own; `None` removes the limit
+/// of a device, or restores the default. Damaged settings are replaced.
 ///
 /// # Errors
 /// The queue belongs to another user or cannot be written.
-pub fn set_slots(runs: &Path, device: Option<&str>, slots: u32) -> Result<()> {
+pub fn set_slots(runs: &Path, device: Option<&str>, slots: Option<u32>) -> Result<()> {
     NewRun::make_queue(runs)?;
     let queue = LockedQueue::lock(runs)?;
     let mut settings = match queue_settings(runs) {
         Err(StoreError::Format { .. }) => QueueSettings::default(),
         settings => settings?,
     };
-    match device {
-        Some(device) => drop(settings.devices.insert(device.to_owned(), slots)),
-        None => settings.slots = slots,
+    match (device, slots) {
+        (Some(device), Some(slots)) => drop(settings.devices.insert(device.to_owned(), slots)),
+        (Some(device), None) => drop(settings.devices.remove(device)),
+        (None, slots) => settings.slots = slots.unwrap_or(QueueSettings::default().slots),
     }
     Ok(queue.set(&settings)?)
 }

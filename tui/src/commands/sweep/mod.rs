@@ -13,6 +13,7 @@ use super::launchers::On;
 use super::run::{CommandOptions, ExperimentOptions, resolved};
 use super::run_config::{assignment, check_once};
 use super::select;
+use super::start::warn_of_device;
 use crate::failure::Failure;
 use crate::print::{self, clean};
 use gradtop_view::state;
@@ -94,6 +95,9 @@ pub(crate) fn run(context: &Context, mut args: Args) -> Result<i32> {
     let existing = of_sweep(context, &args.name)?;
     let (had, new): (Vec<Planned>, Vec<Planned>) =
         planned.into_iter().partition(|planned| existing.iter().any(|view| planned.is(view)));
+    if let (None, Some(first)) = (&launcher, new.first()) {
+        warn_of_device(&first.start);
+    }
     let (count, verb) = if args.dry_run {
         for planned in &new {
             print::line(&planned.in_words());
