@@ -21,7 +21,7 @@ use crate::files::{Cannot as _, not_stdout};
 use crate::print::{self, clean};
 use crate::setup::duckdb;
 use crate::sql::lake::Lake;
-use crate::sql::{json, literal, saved};
+use crate::sql::{literal, saved};
 
 /// Separates columns of plotted data; it occurs in no text.
 const SEPARATOR: char = '\u{1f}';
@@ -147,7 +147,7 @@ fn answer(program: &Path, lake: &Lake, sql: &str, args: &Args) -> Result<i32> {
     };
     let said = ask(program, lake, &form, sql)?;
     if args.json {
-        print::out(&json::strict(&said));
+        print::out(&gradtop_store::strict_json(&said));
     } else {
         // DuckDB ends the lines of CSV with CRLF.
         print::out(&said.replace("\r\n", "\n"));

@@ -1,6 +1,5 @@
 //! Runs as SQL tables, queried by DuckDB in its own process.
 
-pub(crate) mod json;
 pub(crate) mod lake;
 pub(crate) mod saved;
 

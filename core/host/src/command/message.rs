@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use gradtop_store::{ColumnData, MetricInfo, ParamValue, SeriesKey, TableColumn};
+use gradtop_store::{ColumnData, MetricInfo, ParamValue, SeriesKey, TableColumn, non_finite, strict_json};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -113,12 +113,7 @@ pub(crate) fn number(value: &Value) -> Option<f64> {
     match value {
         Value::Bool(yes) => Some(f64::from(u8::from(*yes))),
         Value::Number(number) => number.as_f64(),
-        Value::String(text) => match text.as_str() {
-            "nan" | "NaN" => Some(f64::NAN),
-            "inf" | "Infinity" | "+inf" => Some(f64::INFINITY),
-            "-inf" | "-Infinity" => Some(f64::NEG_INFINITY),
-            _ => None,
-        },
+        Value::String(text) => non_finite(text),
         _ => None,
     }
 }
@@ -184,8 +179,9 @@ pub(crate) fn parse(line: &[u8]) -> Result<Option<Message>, String> {
 }
 
 fn json(text: &str) -> Result<Message, String> {
-    let mut fields: Map<String, Value> =
-        serde_json::from_str(text).map_err(|e| format!("the line is not JSON: {e}"))?;
+    let fields = serde_json::from_str(text)
+        .or_else(|e: serde_json::Error| serde_json::from_str(&strict_json(text)).map_err(|_| e));
+    let mut fields: Map<String, Value> = fields.map_err(|e| format!("the line is not JSON: {e}"))?;
     if let Some(kind) = fields.get("do").cloned() {
         return serde_json::from_value(Value::Object(fields)).map_err(|e| format!("message {kind}: {e}"));
     }
@@ -353,6 +349,10 @@ mod tests {
         assert_eq!((value("1e3"), value("true"), value("false")), (Some(1e3), Some(1.0), Some(0.0)));
         assert_eq!(value("\"inf\""), Some(f64::INFINITY));
         assert!(value("\"nan\"").unwrap().is_nan());
+        let bare = br#"{"step": 3, "a": NaN, "b": -Infinity, "c": "Inf", "NaN": 1}"#;
+        let Some(Message::Log { step: Some(3), values, .. }) = parse(bare).unwrap() else { panic!("values") };
+        let values = ["a", "b", "c", "NaN"].map(|name| number(&values[name]).unwrap().to_string());
+        assert_eq!(values, ["NaN", "-inf", "inf", "1"]);
         for ignored in ["null", "\"a\"", "[1]", "{}"] {
             assert_eq!(value(ignored), None, "{ignored}");
         }

@@ -1,5 +1,7 @@
 //! Parses JSON as written by Python, including `NaN` and `Infinity`, into numbers and texts by path.
 
+use gradtop_store::non_finite;
+
 use super::columns::Cell;
 
 /// Maximum nesting depth.
@@ -8,13 +10,16 @@ const DEPTH: usize = 32;
 /// Parses a number, including Python's extensions.
 pub(crate) fn number(text: &[u8]) -> Option<f64> {
     let text = std::str::from_utf8(text).ok()?.trim();
-    match text {
-        "NaN" => Some(f64::NAN),
-        "Infinity" => Some(f64::INFINITY),
-        "-Infinity" => Some(f64::NEG_INFINITY),
-        _ if text.starts_with(|c: char| c.is_ascii_digit() || c == '-') => text.parse().ok(),
-        _ => None,
+    if text.starts_with(|c: char| c.is_ascii_digit() || c == '-') {
+        text.parse().ok()
+    } else {
+        non_finite(text)
     }
+}
+
+/// Parses a logged number, which may be NaN or an infinity as text.
+pub(crate) fn logged(text: &[u8]) -> Option<f64> {
+    number(text).or_else(|| non_finite(serde_json::from_slice(text).ok()?))
 }
 
 /// Returns the values of an object, with nested ones as `outer/inner`. Arrays are ignored. `None` if it is not valid JSON.
@@ -40,12 +45,12 @@ pub(crate) enum Value {
 }
 
 impl Value {
-    /// Converts to a table cell; `None` for a Boolean.
+    /// Converts to a table cell, in which NaN and infinities may be text; `None` for a Boolean.
     pub(crate) fn cell(&self) -> Option<Cell<'_>> {
         match self {
             Self::Number(n) => Some(Cell::Number(*n)),
             Self::Whole(n) => Some(Cell::Whole(*n)),
-            Self::Text(t) => Some(Cell::Text(t)),
+            Self::Text(t) => Some(non_finite(t).map_or(Cell::Text(t), Cell::Number)),
             Self::Bool(_) => None,
         }
     }
@@ -196,6 +201,18 @@ mod tests {
         assert_eq!(found[1].1, Value::Number(-2.5e-3));
         assert_eq!(found[3].1, Value::Text("q\"é".to_owned()));
         assert_eq!(flatten(b"{}").unwrap(), []);
+    }
+
+    #[test]
+    fn what_json_lacks_is_read_bare_and_as_text() {
+        let text = br#"{"a": "NaN", "b": Infinity, "c": "-Infinity", "d": "inf", "e": nan}"#;
+        let number = |value: &Value| match value.cell() {
+            Some(Cell::Number(number)) => number.to_string(),
+            other => format!("{other:?}"),
+        };
+        let found: Vec<String> = flatten(text).unwrap().iter().map(|(_, value)| number(value)).collect();
+        assert_eq!(found, ["NaN", "inf", "-inf", "inf", "NaN"]);
+        assert_eq!((logged(b"\"Infinity\""), logged(b"\"word\"")), (Some(f64::INFINITY), None));
     }
 
     #[test]

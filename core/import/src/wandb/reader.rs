@@ -10,7 +10,7 @@ use super::record::{Item, Record, config, items, step};
 use crate::error::Result;
 use crate::reader::{Progress, Reader};
 use crate::sink::{At, End, Sink};
-use crate::table::json::number;
+use crate::table::json::logged;
 use crate::tail::Tail;
 
 /// Number of bytes read per call.
@@ -84,7 +84,7 @@ impl Wandb {
         self.values.clear();
         for message in items(history, 1) {
             let Some(()) = message.and_then(|message| item.read(message)) else { return Ok(None) };
-            let Some(value) = number(item.json) else { continue };
+            let Some(value) = logged(item.json) else { continue };
             let column = if let Some(column) = self.columns.get(&item.name) {
                 *column
             } else {
