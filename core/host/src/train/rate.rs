@@ -1,86 +1,66 @@
-//! Rates of counters.
+//! The speed of a run, and when it is unusually quiet.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// Minimum smoothing time in seconds.
-const SMOOTHING_S: f64 = 10.0;
-
-/// A smoothed rate, in units per second.
+/// The speed of a run.
 #[derive(Debug, Default)]
-pub(crate) struct Rate {
-    last: Option<(Instant, f64)>,
-    smooth: Option<f64>,
-    weight_s: f64,
-    /// The size of the last change: what is logged only now and then comes in leaps.
-    leap: f64,
+pub(crate) struct Speed {
+    steps: Pace,
+    work: Pace,
 }
 
-/// Silence counts once it is longer than this many leaps take.
-const LEAPS: f64 = 3.0;
-
-impl Rate {
-    /// Records a count. Only a change affects the rate; a decreasing count starts again.
-    pub(crate) fn note(&mut self, now: Instant, count: f64) {
-        let Some((then, before)) = self.last else {
-            self.last = Some((now, count));
-            return;
-        };
-        if count < before {
-            *self = Self { last: Some((now, count)), ..Self::default() };
-            return;
+impl Speed {
+    /// Records the last step, and the units of work done of the total, 0 if unknown.
+    pub(crate) fn note(&mut self, now: Instant, step: Option<i64>, done: u64, total: u64) {
+        if let Some(step) = step {
+            self.steps.note(now, step as f64, 0.0);
         }
-        let seconds = now.saturating_duration_since(then).as_secs_f64();
-        if count == before || seconds < 1e-3 {
-            return;
+        // Unknown until the plugin reports its progress: earlier progress of a resumed run says nothing about speed.
+        if total > 0 {
+            self.work.note(now, done as f64, total as f64);
         }
-        (self.last, self.leap) = (Some((now, count)), count - before);
-        // The first seconds count in full; later ones are averaged exponentially.
-        self.weight_s = (self.weight_s + seconds).min(SMOOTHING_S.max(seconds));
-        let part = seconds / self.weight_s;
-        let rate = (count - before) / seconds;
-        self.smooth = Some(self.smooth.map_or(rate, |s| s + part * (rate - s)));
     }
 
     /// Ignores the time since the last change, for a pause.
     pub(crate) fn rest(&mut self, now: Instant) {
-        if let Some((then, _)) = &mut self.last {
-            *then = now;
-        }
+        self.steps.rest(now);
+        self.work.rest(now);
     }
 
-    /// Returns units per second; `None` before the first change. Silence lowers it as a count of zero would, once it is
-    /// long enough.
-    pub(crate) fn per_second(&self, now: Instant) -> Option<f64> {
-        let (then, _) = self.last?;
-        let silent = now.saturating_duration_since(then).as_secs_f64();
-        let leaps = LEAPS * self.leap;
-        self.smooth.map(|s| {
-            if silent * s > leaps { s.min((s * self.weight_s + leaps) / (self.weight_s + silent)) } else { s }
-        })
+    /// Returns steps per second, and the seconds for the units of work that are left. If these are steps, both are of the
+    /// same pace, so that their product is what is left.
+    pub(crate) fn now(&self, now: Instant, left: u64, by_steps: bool) -> (Option<f64>, Option<f64>) {
+        let work = self.work.per_second(now);
+        let steps = work.filter(|_| by_steps).or_else(|| self.steps.per_second(now));
+        (steps, work.map(|rate| left as f64 / rate))
     }
 }
 
+/// Silence counts once it is longer than this many leaps take.
+const LEAPS: f64 = 3.0;
+/// The pace is measured over at least this many seconds.
+const LEAST_S: f64 = 10.0;
 /// The fraction of all work over which the pace is measured.
 const PART: f64 = 0.15;
 /// Number of points stored for that fraction.
 const POINTS: f64 = 15.0;
 
-/// The pace of work over its last part. Training alternates with evaluations, which take time but count no units, so
-/// the remaining time is estimated from a longer part than the last seconds.
+/// The pace of a counter over its last part. Training alternates with evaluations, which take time but count no units, so
+/// of work with a known total that is longer than the last seconds.
 #[derive(Debug, Default)]
-pub(crate) struct Pace {
+struct Pace {
     /// Past seconds of training and units done; the last is the newest.
     points: VecDeque<(f64, f64)>,
     now: Option<(Instant, f64)>,
     active_s: f64,
-    /// See [`Rate`].
+    /// The size of the last change: what is logged only now and then comes in leaps.
     leap: f64,
 }
 
 impl Pace {
-    /// Records the units done of the total. Only a change affects the pace; a decreasing count starts again.
-    pub(crate) fn note(&mut self, now: Instant, done: f64, total: f64) {
+    /// Records the units done of the total, 0 if unknown. Only a change affects the pace; a decreasing count starts again.
+    fn note(&mut self, now: Instant, done: f64, total: f64) {
         match self.now {
             Some((_, before)) if done == before => return,
             Some((then, before)) if done > before => {
@@ -94,23 +74,22 @@ impl Pace {
             self.points.push_back((self.active_s, done));
         }
         // The first point kept is the last one that is far enough back.
-        let far = |(seconds, units): (f64, f64)| {
-            done - units >= total * PART && self.active_s - seconds >= SMOOTHING_S
-        };
+        let far =
+            |(seconds, units): (f64, f64)| done - units >= total * PART && self.active_s - seconds >= LEAST_S;
         while self.points.get(1).copied().is_some_and(far) {
             self.points.pop_front();
         }
     }
 
     /// Ignores the time since the last change, for a pause.
-    pub(crate) fn rest(&mut self, now: Instant) {
+    fn rest(&mut self, now: Instant) {
         if let Some((then, _)) = &mut self.now {
             *then = now;
         }
     }
 
     /// Returns units per second; `None` before the first change. Silence lowers it once it is long enough.
-    pub(crate) fn per_second(&self, now: Instant) -> Option<f64> {
+    fn per_second(&self, now: Instant) -> Option<f64> {
         let ((then, done), (seconds, units)) = self.now.zip(self.points.front().copied())?;
         let (done, seconds) = (done - units, self.active_s - seconds);
         let rate = Some(done / seconds).filter(|rate| rate.is_finite() && *rate > 0.0)?;
@@ -123,6 +102,9 @@ impl Pace {
 /// How long a run must have been quiet at least, and how many times as long as ever before.
 const QUIET: Duration = Duration::from_secs(10);
 const TIMES: u32 = 2;
+/// Until it has logged for so long, what is usual is not known, and it must have been quiet for as long: the first
+/// evaluation may still be to come.
+const KNOWN: Duration = Duration::from_mins(1);
 
 /// Notices when a run logs nothing for longer than is usual for it.
 #[derive(Debug, Default)]
@@ -131,6 +113,8 @@ pub(crate) struct Quiet {
     signs: u64,
     last: Option<Instant>,
     longest: Duration,
+    /// How long it has logged, without pauses.
+    logged: Duration,
 }
 
 impl Quiet {
@@ -144,10 +128,12 @@ impl Quiet {
         let quiet = self.last.map(|then| now.saturating_duration_since(then));
         if signs != self.signs {
             self.longest = self.longest.max(quiet.unwrap_or_default());
+            self.logged += quiet.unwrap_or_default();
             (self.signs, self.last) = (signs, Some(now));
             return None;
         }
-        quiet.filter(|quiet| *quiet >= QUIET && *quiet > TIMES * self.longest)
+        let least = if self.logged < KNOWN { KNOWN } else { QUIET };
+        quiet.filter(|quiet| *quiet >= least && *quiet > TIMES * self.longest)
     }
 
     /// Ignores the time since the last change, for a pause.
@@ -178,11 +164,11 @@ mod tests {
     fn a_steady_count_has_its_rate_at_any_pace() {
         for pace in [0.01, 0.25, 7.0] {
             let start = Instant::now();
-            let mut rate = Rate::default();
+            let mut rate = Pace::default();
             let mut now = start;
             for i in 0..400 {
                 now = start + Duration::from_secs_f64(pace * f64::from(i));
-                rate.note(now, f64::from(i));
+                rate.note(now, f64::from(i), 0.0);
             }
             let got = rate.per_second(now).unwrap();
             assert!((got * pace - 1.0).abs() < 1e-6, "{got} at {pace}");
@@ -193,11 +179,11 @@ mod tests {
     fn what_is_logged_now_and_then_has_its_rate_in_between_too() {
         // 20 steps every 3.6 s, looked at every quarter of a second.
         let start = Instant::now();
-        let (mut rate, mut pace) = (Rate::default(), Pace::default());
+        let (mut rate, mut pace) = (Pace::default(), Pace::default());
         for tick in 0..400 {
             let seconds = 0.25 * f64::from(tick);
             let (now, count) = (start + Duration::from_secs_f64(seconds), 20.0 * (seconds / 3.6).floor());
-            rate.note(now, count);
+            rate.note(now, count, 0.0);
             pace.note(now, count, 10_000.0);
             if seconds > 20.0 {
                 for got in [rate.per_second(now), pace.per_second(now)] {
@@ -211,13 +197,13 @@ mod tests {
     #[test]
     fn silence_lowers_it_and_a_restart_forgets_it() {
         let start = Instant::now();
-        let mut rate = Rate::default();
-        rate.note(start, 0.0);
-        rate.note(start + Duration::from_secs(1), 10.0);
+        let mut rate = Pace::default();
+        rate.note(start, 0.0, 0.0);
+        rate.note(start + Duration::from_secs(1), 10.0, 0.0);
         assert_eq!(rate.per_second(start + Duration::from_secs(1)), Some(10.0));
         let later = rate.per_second(start + Duration::from_secs(31)).unwrap();
         assert!((later - 40.0 / 31.0).abs() < 1e-9, "{later}");
-        rate.note(start + Duration::from_secs(2), 0.0);
+        rate.note(start + Duration::from_secs(2), 0.0, 0.0);
         assert_eq!(rate.per_second(start + Duration::from_secs(2)), None);
     }
 
@@ -225,26 +211,31 @@ mod tests {
     fn what_is_left_takes_as_long_as_what_was_done() {
         // 100 steps in 4 s, then an evaluation of 12 s, over and over: 6.25 a second.
         let start = Instant::now();
-        let (mut steps, mut work) = (Rate::default(), Pace::default());
+        let mut speed = Speed::default();
         let mut now = start;
-        let mut count = 0.0;
         let mut seen = Vec::new();
         for round in 0..20 {
-            for tick in 0..64 {
+            for tick in 1..=64 {
                 now += Duration::from_millis(250);
-                if tick < 16 {
-                    count += 6.25;
-                }
-                steps.note(now, count);
-                work.note(now, count, 2000.0);
+                let done = 100 * round + 25 * tick.min(16) / 4;
+                let step = done as i64 / 10 * 10;
+                speed.note(now, Some(step), done, 2000);
                 if round >= 5 {
-                    seen.push(work.per_second(now).unwrap());
+                    let (rate, left) = speed.now(now, 2000 - done, true);
+                    seen.push(rate.unwrap());
+                    let ahead = rate.unwrap() * left.unwrap();
+                    assert!((ahead - (2000 - done) as f64).abs() < 1e-6, "{ahead} at {done}");
                 }
             }
         }
         let (low, high) = seen.iter().fold((f64::MAX, 0.0_f64), |(low, high), r| (low.min(*r), high.max(*r)));
         assert!(low > 6.25 / 1.5 && high < 6.25 * 1.5, "{low} to {high}");
-        assert!(steps.per_second(now).unwrap() < low);
+        // Steps that are no units of work have the pace of the last seconds, and a total is needed for what is left.
+        assert!(speed.now(now, 0, false).0.unwrap() < low);
+        let mut endless = Speed::default();
+        endless.note(start, Some(0), 0, 0);
+        endless.note(start + Duration::from_secs(1), Some(5), 0, 0);
+        assert_eq!(endless.now(start + Duration::from_secs(1), 0, false), (Some(5.0), None));
     }
 
     #[test]
@@ -278,8 +269,10 @@ mod tests {
             assert_eq!(quiet.note(at(now), signs), None, "after a pause");
             found
         };
-        assert_eq!(quiet(&[1, 2, 3], 12), None);
-        assert_eq!(quiet(&[1, 2, 3], 13), Some(10));
+        assert_eq!(quiet(&[1, 2, 3], 15), None, "a first evaluation");
+        assert_eq!(quiet(&[1, 2, 3], 63), Some(60));
+        let minute: Vec<u64> = (0..=60).collect();
+        assert_eq!((quiet(&minute, 69), quiet(&minute, 70)), (None, Some(10)));
         assert_eq!(quiet(&[60, 120, 180], 299), None, "a row a minute");
         assert_eq!(quiet(&[60, 120, 180], 301), Some(121));
     }

@@ -15,7 +15,7 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::run::cause::seconds;
 use crate::run::control::DEFAULT_GRACE;
-use crate::train::rate::{Pace, Quiet, Rate};
+use crate::train::rate::{Quiet, Speed};
 use crate::train::session::{Session, bit};
 use crate::train::system::System;
 
@@ -78,8 +78,7 @@ impl Watchdogs {
             began: None,
             written: Instant::now(),
             shown: first,
-            steps: Rate::default(),
-            work: Pace::default(),
+            speed: Speed::default(),
             settling: None,
             quiet: Quiet::after(session.signs()),
             unwritten: false,
@@ -277,8 +276,7 @@ struct Display {
     began: Option<Instant>,
     written: Instant,
     shown: Status,
-    steps: Rate,
-    work: Pace,
+    speed: Speed,
     quiet: Quiet,
     /// The divergence seen at the last tick, which is judged only once it is stable.
     settling: Option<u64>,
@@ -342,17 +340,10 @@ impl Display {
     fn measure(&mut self, now: Instant, step: Option<i64>, (done, total): (u64, u64)) {
         let session = self.session;
         if session.is_waiting() {
-            self.steps.rest(now);
-            self.work.rest(now);
+            self.speed.rest(now);
             self.quiet.rest(now);
         } else {
-            if let Some(step) = step {
-                self.steps.note(now, step as f64);
-            }
-            // Unknown until the plugin reports its progress: earlier progress of a resumed run says nothing about speed.
-            if total > 0 {
-                self.work.note(now, done as f64, total as f64);
-            }
+            self.speed.note(now, step, done, total);
             let trained = session.trained_s();
             // A command may never log a step, so use seconds for its resource usage.
             let second = || trained.filter(|_| self.manifest.kind == Kind::Command).map(|s| s as i64);
@@ -389,8 +380,6 @@ impl Display {
             // Until a resumed run reports its progress, that of before is shown.
             done: if total > 0 { done } else { done.max(shown.done) },
             total: if total > 0 { total } else { shown.total },
-            eta_s: self.work.per_second(now).filter(|r| total > 0 && *r > 0.0).map(|r| left as f64 / r),
-            steps_per_s: self.steps.per_second(now),
             started: shown.started.or_else(|| session.started()),
             elapsed_s: Some(self.before_s + elapsed),
             trained_s: session.trained_s(),
@@ -401,6 +390,7 @@ impl Display {
             ..shown.clone()
         };
         status.note_step(shown);
+        (status.steps_per_s, status.eta_s) = self.speed.now(now, left, status.works_by_steps());
         status
     }
 
