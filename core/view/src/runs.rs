@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use gradtop_host::Why;
-use gradtop_store::{RunDir, View};
+use gradtop_store::{RunDir, View, follow_run};
 
 /// Identifies a run by its folder. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -98,6 +98,17 @@ impl RunsSnapshot {
         let new = self.rows.iter().filter(|row| !gone.is_empty() && before.get(&row.id).is_none());
         let found: Vec<_> = new.map(|row| (name(row), row.id.clone())).collect();
         found.into_iter().filter_map(|(name, now)| Some((gone.remove(&name)?, now))).collect()
+    }
+
+    /// Acts on a run of this snapshot in its current folder: it may have left the queue since.
+    ///
+    /// # Errors
+    /// What `act` returns for the run in its last folder.
+    pub fn follow<T, E>(&self, id: &RunId, mut act: impl FnMut(&RunDir) -> Result<T, E>) -> Result<T, E> {
+        match self.get(id) {
+            Some(row) => follow_run(&id.dir(), row.experiment(), act),
+            None => act(&id.dir()),
+        }
     }
 
     /// Returns the run with that id.

@@ -316,8 +316,14 @@ impl Monitor {
             match task {
                 Task::Quit => keep_running = false,
                 Task::Suspend => drop(self.suspend(app)?),
-                Task::Note(run) => self.lend(app, || Some(note::write(&run.dir())))?,
-                Task::Query(runs) => self.lend(app, || query::ask(&runs))?,
+                Task::Note(run) => {
+                    let runs = Arc::clone(&app.shared.runs);
+                    self.lend(app, || Some(note::write(&runs, &run)))?;
+                }
+                Task::Query(asked) => {
+                    let runs = Arc::clone(&app.shared.runs);
+                    self.lend(app, || query::ask(&runs, &asked))?;
+                }
                 Task::Redraw => self.terminal.clear()?,
                 Task::Mouse(ours) => self.screen.mouse(ours)?,
                 Task::Alert(_) if self.focus == Some(true) && tells_focus() => {}
@@ -326,7 +332,7 @@ impl Monitor {
                     if matches!(other, Task::Watch(_)) && self.flow.is_far() {
                         self.opening = Some(Instant::now() + PAGE_WAIT);
                     }
-                    self.workers.perform(other);
+                    self.workers.perform(other, &app.shared.runs);
                 }
             }
         }

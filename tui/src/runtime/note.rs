@@ -1,16 +1,17 @@
 //! Edits the note of a run in the user's editor.
 
 use anyhow::Result;
-use gradtop_store::{RunDir, change_notes, read_notes};
+use gradtop_store::{change_notes, read_notes};
+use gradtop_view::runs::{RunId, RunsSnapshot};
 
 use super::terminal;
 use crate::editor;
 use crate::screens::actions::ActionResult;
 
 /// Edits and saves the note, while the terminal is lent. Returns the result.
-pub(super) fn write(run: &RunDir) -> ActionResult {
-    let name = run.name();
-    match edit(run) {
+pub(super) fn write(runs: &RunsSnapshot, run: &RunId) -> ActionResult {
+    let name = run.dir().name();
+    match edit(runs, run) {
         Ok(true) => ActionResult::done(format!("note kept: {name}")),
         Ok(false) => ActionResult::done(format!("note unchanged: {name}")),
         Err(error) => ActionResult::failed(format!("{name}: {error:#}")),
@@ -18,9 +19,10 @@ pub(super) fn write(run: &RunDir) -> ActionResult {
 }
 
 /// Returns false if nothing changed.
-fn edit(run: &RunDir) -> Result<bool> {
-    let before = read_notes(run)?.note;
+fn edit(runs: &RunsSnapshot, run: &RunId) -> Result<bool> {
+    let before = runs.follow(run, read_notes)?.note;
     // The editor stops by itself on Ctrl-Z; the shell waits for both of us.
-    let text = editor::edit(&run.name(), &before, || drop(terminal::stop()))?;
-    Ok(change_notes(run, |notes| notes.note = text)?.note != before)
+    let text = editor::edit(&run.dir().name(), &before, || drop(terminal::stop()))?;
+    let now = runs.follow(run, |run| change_notes(run, |notes| notes.note.clone_from(&text)))?;
+    Ok(now.note != before)
 }

@@ -18,7 +18,7 @@ use crate::screens::run::pane;
 use crate::screens::settings::Settings;
 use crate::screens::shared::PluginsSnapshot;
 use gradtop_view::live::Engine;
-use gradtop_view::runs::RunId;
+use gradtop_view::runs::{RunId, RunsSnapshot};
 use gradtop_view::why::{Reader, Verdict, diagnose_run};
 
 /// Parameters are validated when the user has not typed for so long.
@@ -37,8 +37,8 @@ pub(super) fn failed(text: String) -> Event {
 struct Judge(Option<Reader>);
 
 impl Judge {
-    fn of(&mut self, id: &RunId) -> Option<Verdict> {
-        let view = gradtop_host::look(&id.dir()).ok()?;
+    fn of(&mut self, runs: &RunsSnapshot, id: &RunId) -> Option<Verdict> {
+        let view = runs.follow(id, gradtop_host::look).ok()?;
         let same = self.0.take().filter(|reader| reader.run() == &view.dir);
         let reader =
             self.0.insert(same.unwrap_or_else(|| Reader::new(&view.dir, view.manifest.import.is_some())));
@@ -107,12 +107,13 @@ impl Workers {
         });
     }
 
-    /// Performs a task.
-    pub(super) fn perform(&mut self, task: Task) {
+    /// Performs a task. Its runs are those of the snapshot.
+    pub(super) fn perform(&mut self, task: Task, runs: &Arc<RunsSnapshot>) {
+        let runs = Arc::clone(runs);
         match task {
             Task::Watch(requests) => self.engine.watch(requests),
-            Task::Act(action, ids) => self.change("act", move || act(action, &ids)),
-            Task::Mark(mark, ids) => self.change("mark", move || marked(&mark, &ids)),
+            Task::Act(action, ids) => self.change("act", move || act(action, &runs, &ids)),
+            Task::Mark(mark, ids) => self.change("mark", move || marked(&mark, &runs, &ids)),
             Task::Launch(launch) => self.change("launch", move || started(gradtop_host::launch(&launch))),
             Task::Exec(exec) => self.change("launch", move || started(gradtop_host::exec(&exec))),
             Task::Judge(question) => self.ask(question),
@@ -137,7 +138,7 @@ impl Workers {
             Task::Why(id) => {
                 let judge = self.judge.clone();
                 self.spawn("why", move || {
-                    let verdict = judge.lock().ok().and_then(|mut judge| judge.of(&id));
+                    let verdict = judge.lock().ok().and_then(|mut judge| judge.of(&runs, &id));
                     Msg::Answer(Answer::Why(id, verdict))
                 });
             }
@@ -206,27 +207,26 @@ impl Workers {
     }
 }
 
-fn act(action: RunAction, ids: &[RunId]) -> ActionResult {
+fn act(action: RunAction, runs: &RunsSnapshot, ids: &[RunId]) -> ActionResult {
     let mut failures = Vec::new();
     for id in ids {
-        let run = id.dir();
-        let done = match action {
-            RunAction::Pause => gradtop_host::pause(&run).map_err(anyhow::Error::from),
-            RunAction::Checkpoint => gradtop_host::checkpoint(&run).map_err(Into::into),
-            RunAction::Stop => gradtop_host::stop(&run, None).map(drop).map_err(Into::into),
-            RunAction::Kill => gradtop_host::kill(&run).map_err(Into::into),
-            RunAction::Resume | RunAction::Restart => {
-                let how = gradtop_host::Resume { restart: action == RunAction::Restart, trust: false };
-                gradtop_host::resume(&run, how).map(drop).map_err(Into::into)
+        let done = runs.follow(id, |run| -> anyhow::Result<()> {
+            match action {
+                RunAction::Pause => gradtop_host::pause(run)?,
+                RunAction::Checkpoint => gradtop_host::checkpoint(run)?,
+                RunAction::Stop => drop(gradtop_host::stop(run, None)?),
+                RunAction::Kill => gradtop_host::kill(run)?,
+                RunAction::Resume | RunAction::Restart => {
+                    let how = gradtop_host::Resume { restart: action == RunAction::Restart, trust: false };
+                    gradtop_host::resume(run, how)?;
+                }
+                RunAction::Delete => gradtop_host::delete(run.runs(), run, false)?,
+                RunAction::Rename => anyhow::bail!("a new name is needed: gradtop rename"),
             }
-            RunAction::Delete => {
-                let runs = run.path().ancestors().nth(2).unwrap_or(run.path());
-                gradtop_host::delete(runs, &run, false).map_err(Into::into)
-            }
-            RunAction::Rename => Err(anyhow::anyhow!("a new name is needed: gradtop rename")),
-        };
+            Ok(())
+        });
         if let Err(e) = done {
-            failures.push(format!("{}: {e:#}", run.name()));
+            failures.push(format!("{}: {e:#}", id.dir().name()));
         }
     }
     let done = ids.len() - failures.len();
@@ -241,7 +241,7 @@ fn act(action: RunAction, ids: &[RunId]) -> ActionResult {
     }
 }
 
-fn marked(mark: &Mark, ids: &[RunId]) -> ActionResult {
+fn marked(mark: &Mark, runs: &RunsSnapshot, ids: &[RunId]) -> ActionResult {
     let change = |notes: &mut Notes| match mark {
         Mark::Star(starred) => notes.starred = *starred,
         Mark::Tags(add, remove) => {
@@ -257,7 +257,8 @@ fn marked(mark: &Mark, ids: &[RunId]) -> ActionResult {
         [id] => id.dir().name(),
         _ => format!("{} runs", ids.len()),
     };
-    if let Err(error) = ids.iter().try_for_each(|id| change_notes(&id.dir(), change).map(drop)) {
+    let done = |id| runs.follow(id, |run| change_notes(run, change).map(drop));
+    if let Err(error) = ids.iter().try_for_each(done) {
         return ActionResult::failed(error.to_string());
     }
     ActionResult::done(match mark {
@@ -274,5 +275,23 @@ fn started(run: gradtop_host::Result<RunDir>) -> ActionResult {
             ActionResult { started, ..ActionResult::done(format!("started {}", run.name())) }
         }
         Err(e) => ActionResult::failed(format!("not started: {}", first_line(&e.to_string()).0)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::testing::{Bench, run};
+
+    #[test]
+    fn an_action_reaches_a_run_that_has_just_left_the_queue() {
+        let mut bench = Bench::of(vec![run("fit", "a", 1)]);
+        bench.queue(&["a"]);
+        let (runs, ids) = (Arc::clone(&bench.app.shared.runs), [bench.id("a")]);
+        assert!(ids[0].dir().is_queued() && !ids[0].dir().path().exists());
+        let starred = marked(&Mark::Star(true), &runs, &ids);
+        assert_eq!((starred.failed, starred.text.as_str()), (false, "starred a"));
+        let deleted = act(RunAction::Delete, &runs, &ids);
+        assert_eq!((deleted.failed, deleted.text.as_str()), (false, "a is deleted"));
     }
 }
