@@ -11,6 +11,7 @@ use crate::runs::RunRow;
 /// Reads runs completely, or live runs as far as they are, with a moving average of the weight `smoothing` (0 for
 /// none). Read errors are stored in the run's data.
 pub fn read(rows: &[Arc<RunRow>], wanted: &SeriesFilter, smoothing: f64) -> Vec<ComparedRun> {
+    // Read as if they had ended: as far as they are now.
     let request = |row: &Arc<RunRow>| WatchRequest {
         series: wanted.clone(),
         smoothing,
@@ -21,7 +22,8 @@ pub fn read(rows: &[Arc<RunRow>], wanted: &SeriesFilter, smoothing: f64) -> Vec<
     while runs.work(Instant::now(), Duration::from_millis(500)).next == Some(Duration::ZERO) {}
     let data = runs.snapshot();
     let run = |row: &Arc<RunRow>| {
-        let data = data.run(&row.id).cloned().unwrap_or_default();
+        let mut data = data.run(&row.id).cloned().unwrap_or_default();
+        Arc::make_mut(&mut data).alive = row.live();
         ComparedRun { row: Arc::clone(row), data }
     };
     rows.iter().map(run).collect()

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gradtop_store::figures::Figure;
-use gradtop_store::{RunDir, StoreError};
+use gradtop_store::{StoreError, View};
 
 use super::feed::Feed;
 use super::{RunData, SeriesFilter, WatchRequest};
@@ -19,8 +19,8 @@ const MIN_PER_SERIES: usize = 8192;
 ///
 /// # Errors
 /// The run cannot be read at all.
-pub fn read(run: &RunDir, figures: &[Figure]) -> Result<(Arc<RunData>, Vec<StoreError>), StoreError> {
-    read_smoothed(run, figures, 0.0)
+pub fn read(view: &View, figures: &[Figure]) -> Result<(Arc<RunData>, Vec<StoreError>), StoreError> {
+    read_smoothed(view, figures, 0.0)
 }
 
 /// Like [`read`], with a moving average of this weight, from 0 to below 1.
@@ -28,7 +28,7 @@ pub fn read(run: &RunDir, figures: &[Figure]) -> Result<(Arc<RunData>, Vec<Store
 /// # Errors
 /// The run cannot be read at all.
 pub(crate) fn read_smoothed(
-    run: &RunDir,
+    view: &View,
     figures: &[Figure],
     smoothing: f64,
 ) -> Result<(Arc<RunData>, Vec<StoreError>), StoreError> {
@@ -37,11 +37,14 @@ pub(crate) fn read_smoothed(
         series: SeriesFilter::Metrics(marks().filter_map(|m| m.metric.clone()).collect()),
         tables: marks().filter_map(|m| m.table.clone()).collect(),
         smoothing,
-        ..WatchRequest::of(RunId::new(run), false)
+        // Read as if it had ended: as far as it is now.
+        ..WatchRequest::of(RunId::new(&view.dir), false)
     };
     let mut feed = Feed::new(request, MAX_SAMPLES);
     while feed.read_on(Instant::now(), Instant::now() + Duration::from_secs(1))? {
         feed.set_cap((MAX_SAMPLES / feed.series_count().max(1)).max(MIN_PER_SERIES));
     }
-    Ok((feed.data(), feed.into_damage()))
+    let mut data = feed.data();
+    Arc::make_mut(&mut data).alive = !view.state.is_final();
+    Ok((data, feed.into_damage()))
 }

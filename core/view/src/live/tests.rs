@@ -84,8 +84,21 @@ fn between_an_end_and_a_resume_nothing_is_at_work() {
     let events = read_events(&run).unwrap();
     let [.., ended, resumed] = events.as_slice() else { panic!("{events:?}") };
     let gap = (ended.time.as_microsecond(), resumed.time.as_microsecond());
-    let (data, _) = super::read_once::read(&run, &[]).unwrap();
+    let (data, _) = super::read_once::read(&gradtop_store::view(&run).unwrap(), &[]).unwrap();
     assert!(data.pauses.contains(&gap), "{gap:?} in {:?}", data.pauses);
+}
+
+#[test]
+fn what_is_read_once_says_whether_more_may_come() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut view = gradtop_store::view(&finished(dir.path(), 10)).unwrap();
+    for (state, alive) in [(State::Running, true), (State::Finished, false)] {
+        view.state = state;
+        let row = Arc::new(crate::runs::RunRow::of(view.clone()));
+        let compared = crate::compare::read(&[row], &SeriesFilter::None, 0.0);
+        let (read, _) = super::read_once::read(&view, &[]).unwrap();
+        assert_eq!((read.alive, compared[0].data.alive), (alive, alive));
+    }
 }
 
 #[test]
