@@ -196,8 +196,7 @@ pub fn brief_headlines(views: &[&View], common: Option<&Common>, room: usize, as
     let values = if much { align(&values, Align::Left, usize::MAX, ascii) } else { aligned };
     let left = room.saturating_sub(wide(&values) + 1);
     // The series comes before the statistic.
-    let series =
-        |name: &String| name.rsplit_once(" · mean of ").map_or(name.as_str(), |(name, _)| name).to_owned();
+    let series = |name: &String| series_of(name).to_owned();
     let names = if wide(&names) > left { names.iter().map(series).collect() } else { names };
     let told = fit_distinct(&names.iter().map(String::as_str).collect::<Vec<_>>(), left, ascii);
     values.iter().zip(told).map(|(value, name)| format!("{value} {name}").trim_end().to_owned()).collect()
@@ -211,6 +210,20 @@ pub fn cause(view: &View) -> Option<String> {
 /// Why a run ended, to follow its state: `: the disk is full`, or nothing.
 pub fn because(view: &View) -> String {
     cause(view).map(|cause| format!(": {cause}")).unwrap_or_default()
+}
+
+/// Returns the columns that [`brief_headlines`] needs to cut no series.
+pub fn brief_width(views: &[&View], common: Option<&Common>, ascii: bool) -> usize {
+    brief_headlines(views, common, usize::MAX, ascii)
+        .iter()
+        .map(|text| width_of(series_of(text.trim_start())))
+        .max()
+        .unwrap_or(0)
+}
+
+/// Returns what a value is of, without the statistic.
+pub fn series_of(words: &str) -> &str {
+    words.rsplit_once(" · mean of ").map_or(words, |(series, _)| series)
 }
 
 /// Returns an important remark: why it ended badly, that it is silent, where it runs, or what it waits for.

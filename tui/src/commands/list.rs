@@ -16,22 +16,23 @@ use crate::print::table::{Table, Words};
 use crate::print::{self, clean};
 use crate::widgets::progress_bar;
 use gradtop_chart::cells::align::Align;
-use gradtop_chart::cells::text::{fit_ends, width_of};
+use gradtop_chart::cells::text::{fit_distinct, fit_ends, width_of};
 use gradtop_chart::cells::theme::Ink;
 use gradtop_chart::number;
 use gradtop_view::column;
 use gradtop_view::filter::PARAM;
 use gradtop_view::order::{self, Sort};
-use gradtop_view::state;
+use gradtop_view::state::{self, Common};
 
 /// The most parameters shown.
 const PARAMETERS: usize = 3;
 /// On terminals narrower than this, a table that does not fit is abbreviated.
 const NARROW: usize = 60;
-/// Column widths of an abbreviated table: what the other columns need, and the most that a name gets.
-const BRIEF: [usize; 2] = [13, 12];
-/// Columns about the progress of a run.
-const WORK: [&str; 3] = ["step", "rate", "eta"];
+/// Column widths of an abbreviated table, with gaps: what is before the name and behind it, what the progress needs, and the
+/// least that a name gets.
+const FIRST: usize = 6;
+const DONE: usize = 7;
+const LEAST_NAME: usize = 8;
 
 #[derive(Debug, Default, clap::Args)]
 pub(crate) struct Args {
@@ -195,123 +196,229 @@ fn cell(view: &View, name: &str, now: Timestamp) -> Words {
     Words::new(column::cell(view, name, now), column::ink(view, name))
 }
 
-/// What the table of an experiment shows.
-#[derive(Default)]
+/// A column of the usual table.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Column {
+    State,
+    Name,
+    Host,
+    /// The parameter with this index.
+    Param(usize),
+    Progress,
+    Step,
+    Rate,
+    Eta,
+    Value,
+    /// What the value is of.
+    Of,
+    Age,
+    Note,
+    Remark,
+}
+
+impl Column {
+    /// The usual columns, with as many parameters.
+    fn usual(parameters: usize) -> Vec<Self> {
+        let mut columns = vec![Self::State, Self::Name, Self::Host];
+        columns.extend((0..parameters).map(Self::Param));
+        columns.extend([Self::Progress, Self::Step, Self::Rate, Self::Eta, Self::Value, Self::Of]);
+        columns.extend([Self::Age, Self::Note, Self::Remark]);
+        columns
+    }
+
+    /// The order in which columns are dropped when space is short: the highest goes first; 0 is never dropped. The monitor has
+    /// the same order.
+    fn dispensable(self) -> usize {
+        match self {
+            Self::State | Self::Name | Self::Value | Self::Of | Self::Note => 0,
+            Self::Param(0) => 1,
+            Self::Progress => 2,
+            Self::Step => 4,
+            Self::Host | Self::Eta => 5,
+            Self::Param(1) => 6,
+            Self::Rate => 7,
+            Self::Remark => 8,
+            Self::Age => 9,
+            Self::Param(_) => 11,
+        }
+    }
+
+    /// Columns that are dropped only if they are the same for all runs.
+    const DEAR: usize = 2;
+
+    /// Its name among all columns, if it is one.
+    fn name(self) -> &'static str {
+        match self {
+            Self::State => "state",
+            Self::Name => "name",
+            Self::Host => "host",
+            Self::Progress => "progress",
+            Self::Step => "step",
+            Self::Rate => "rate",
+            Self::Eta => "eta",
+            Self::Of => "of",
+            Self::Age => "age",
+            Self::Param(_) | Self::Value | Self::Note | Self::Remark => "",
+        }
+    }
+}
+
+/// The table of an experiment.
 struct GroupTable<'a> {
+    views: &'a [&'a View],
     parameters: Vec<&'a str>,
-    /// Where each run ran.
-    hosts: bool,
+    columns: Vec<Column>,
+    common: Option<Common>,
+    now: Timestamp,
     /// A bar beside the progress.
     bars: bool,
+    /// Without the statistic of what the value is of.
+    terse: bool,
     /// A note takes the place of what the value is of.
     merged: bool,
-    /// Only the columns that matter most, for very narrow terminals.
-    brief: bool,
 }
 
 /// Prints the runs of one experiment. `hosts`: say where each ran.
 fn group(views: &[&View], hosts: bool) {
-    let parameters = state::differing(views).into_iter().take(PARAMETERS).collect();
-    let mut shown = GroupTable { parameters, hosts, bars: print::terminal().tty, ..GroupTable::default() };
-    let mut table = shown.table(views);
-    while !table.fits(1) && shown.reduce() {
-        table = shown.table(views);
+    let mut shown = GroupTable::new(views, hosts, print::terminal().tty);
+    let mut table = shown.table();
+    while !table.nearly_fits(1) && shown.reduce() {
+        table = shown.table();
     }
-    table.print(1);
+    match print::terminal().size {
+        Some((width, _)) if width < NARROW && !table.nearly_fits(1) => shown.brief(width).print(1),
+        _ => table.print(1),
+    }
 }
 
-impl GroupTable<'_> {
-    /// Drops what matters least: bars, which are decoration, then parameters, then what a value is of.
-    /// Returns false if nothing can be dropped.
-    fn reduce(&mut self) -> bool {
-        std::mem::take(&mut self.bars)
-            || self.parameters.pop().is_some()
-            || !std::mem::replace(&mut self.merged, true)
-            || narrow().is_some() && !std::mem::replace(&mut self.brief, true)
+impl<'a> GroupTable<'a> {
+    fn new(views: &'a [&'a View], hosts: bool, bars: bool) -> Self {
+        let parameters: Vec<&str> = state::differing(views).into_iter().take(PARAMETERS).collect();
+        let mut columns = Column::usual(parameters.len());
+        columns.retain(|column| hosts || *column != Column::Host);
+        let (common, now) = (state::common(views), Timestamp::now());
+        Self { views, parameters, columns, common, now, bars, terse: false, merged: false }
     }
 
-    fn table(&self, views: &[&View]) -> Table {
-        let Self { ref parameters, hosts, merged, brief, .. } = *self;
-        let names = |names: &[&'static str]| -> Vec<(String, Align)> {
-            names.iter().map(|name| ((*name).to_owned(), column::align(name, std::iter::empty()))).collect()
+    /// Drops what matters least: bars, which are decoration, then columns that are the same for all runs, then others.
+    /// Returns false if nothing can be dropped.
+    fn reduce(&mut self) -> bool {
+        if std::mem::take(&mut self.bars) {
+            return true;
+        }
+        let repeats = |column: Column| {
+            let mut cells = self.views.iter().map(|view| self.cell(column, view));
+            let first = cells.next();
+            self.views.len() > 1 && cells.all(|cell| Some(cell) == first)
         };
-        let common = state::common(views);
-        let mut heads = names(&["state", "name"]);
-        if brief {
-            // The state is shown as a sign, which needs no heading.
-            heads[0].0.clear();
+        let order = self.columns.iter().map(|c| (repeats(*c), c.dispensable()));
+        let worst =
+            order.enumerate().filter(|(_, (same, cost))| *cost > if *same { 0 } else { Column::DEAR });
+        let worst = worst.max_by_key(|(_, order)| *order);
+        match worst {
+            Some((at, (same, cost))) if same || cost > Column::Eta.dispensable() || self.terse => {
+                self.columns.remove(at);
+                true
+            }
+            _ => !std::mem::replace(&mut self.terse, true) || !std::mem::replace(&mut self.merged, true),
         }
-        heads.extend(hosts.then(|| names(&["host"])).into_iter().flatten());
-        heads.extend(parameters.iter().map(|p| (clean(p), Align::Left)));
-        heads.extend(names(&[if brief { "done" } else { "progress" }]));
-        heads.extend(names(if brief { &[] } else { &WORK }));
-        let metric = common.as_ref().map_or_else(|| "last value".to_owned(), state::Common::title);
-        let widest = views.iter().map(|view| width_of(&clean(&view.manifest.run))).max().unwrap_or(0);
-        let room = narrow().unwrap_or_default().saturating_sub(BRIEF[0] + widest.min(BRIEF[1]));
-        if brief {
-            heads.push((fit_ends(&metric, room, print::ascii()), Align::Left));
-        } else {
-            heads.push((metric, Align::Point));
-            heads.extend(names(&["of", "age"]));
-            heads.extend([(String::new(), Align::Left), (String::new(), Align::Left)]);
-        }
+    }
+
+    fn table(&self) -> Table {
+        let heads: Vec<(String, Align)> = self
+            .columns
+            .iter()
+            .map(|column| match *column {
+                Column::Param(i) => (clean(self.parameters[i]), Align::Left),
+                Column::Value => (self.title(), Align::Point),
+                other => (other.name().to_owned(), column::align(other.name(), std::iter::empty())),
+            })
+            .collect();
         let mut table = Table::new(&heads);
-        let now = Timestamp::now();
-        let values = if brief {
-            state::brief_headlines(views, common.as_ref(), room, print::ascii())
-        } else {
-            Vec::new()
-        };
-        for (i, view) in views.iter().enumerate() {
-            let mut cells = self.row(view, now);
-            let note = state::note(view);
-            let note = note.map(|note| Words::new(note, if view.certain { Ink::Alert } else { Ink::Dim }));
-            if brief {
-                cells.push(note.unwrap_or_else(|| values[i].clone().into()));
-            } else {
-                let (value, of) = state::headline_cells(view, common.as_ref());
-                let cause = view.status.cause.as_deref().filter(|_| view.state == State::Stopped);
-                let (of, note) = match note {
-                    Some(note) if merged => (note, Words::dim("")),
-                    note => (Words::dim(of), note.unwrap_or_else(|| Words::dim(print::cleaned(cause)))),
-                };
-                cells.extend([value.into(), of, cell(view, "age", now), note]);
-                cells.push(Words::dim(state::user_notes(view)));
-            }
-            if hosts {
-                cells.insert(2, Words::dim(column::cell(view, "host", now)));
-            }
-            table.row(cells);
+        for view in self.views {
+            table.row(self.columns.iter().map(|column| self.cell(*column, view)).collect::<Vec<_>>());
         }
         table
     }
 
-    /// The cells of a run before its metrics.
-    fn row(&self, view: &View, now: Timestamp) -> Vec<Words> {
-        let brief = self.brief;
-        let cell = |name: &str| cell(view, name, now);
-        let sign =
-            || Words::new(state::sign(view.state, view.certain, print::ascii()), column::ink(view, "state"));
-        let mut cells = vec![if brief { sign() } else { cell("state") }, cell("name")];
-        cells.extend(self.parameters.iter().map(|name| {
-            Words::from(fit_ends(&column::cell(view, &format!("{PARAM}{name}"), now), 24, print::ascii()))
-        }));
-        cells.push(match state::progress(view) {
-            Some((done, total)) => {
-                let percent = number::percent(done, total);
-                // Bars are aligned.
-                if self.bars { format!("{}{percent:>5}", bar(done, total)).into() } else { percent.into() }
+    fn cell(&self, column: Column, view: &View) -> Words {
+        match column {
+            Column::Param(i) => {
+                let name = format!("{PARAM}{}", self.parameters[i]);
+                fit_ends(&column::cell(view, &name, self.now), 24, print::ascii()).into()
             }
-            None => Words::dim(state::MISSING),
-        });
-        cells.extend(WORK.iter().filter(|_| !brief).map(|name| cell(name)));
-        cells
+            Column::Progress => match state::progress(view) {
+                Some((done, total)) => {
+                    let percent = number::percent(done, total);
+                    // Bars are aligned.
+                    if self.bars {
+                        format!("{}{percent:>5}", bar(done, total)).into()
+                    } else {
+                        percent.into()
+                    }
+                }
+                None => Words::dim(state::MISSING),
+            },
+            Column::Value => state::headline_cells(view, self.common.as_ref()).0.into(),
+            Column::Of => {
+                let of = state::headline_cells(view, self.common.as_ref()).1;
+                let of = if self.terse { state::series_of(&of) } else { &of };
+                note(view).filter(|_| self.merged).unwrap_or_else(|| Words::dim(of))
+            }
+            Column::Note => {
+                let cause = view.status.cause.as_deref().filter(|_| view.state == State::Stopped);
+                let cause = Words::dim(print::cleaned(cause));
+                note(view).map_or(cause, |note| if self.merged { Words::dim("") } else { note })
+            }
+            Column::Remark => Words::dim(state::user_notes(view)),
+            Column::Host => Words::dim(column::cell(view, "host", self.now)),
+            other => cell(view, other.name(), self.now),
+        }
+    }
+
+    /// The table for a very narrow terminal: the sign of the state, which needs no heading, name, progress and value.
+    fn brief(&self, width: usize) -> Table {
+        let has = |column| self.columns.contains(&column);
+        let room = width.saturating_sub(FIRST + if has(Column::Progress) { DONE } else { 0 });
+        // Names are cut before values and their series are.
+        let names: Vec<String> = self.views.iter().map(|view| clean(&view.manifest.run)).collect();
+        let widest = names.iter().map(|name| width_of(name)).max().unwrap_or(0);
+        let whole = state::brief_width(self.views, self.common.as_ref(), print::ascii());
+        let value = room.saturating_sub(widest).max(whole.min(room.saturating_sub(LEAST_NAME)));
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let names = fit_distinct(&names, room.saturating_sub(value), print::ascii());
+        let values = state::brief_headlines(self.views, self.common.as_ref(), value, print::ascii());
+        let title = fit_ends(&self.title(), value, print::ascii());
+        let mut table = Table::new(&[
+            ("", Align::Left),
+            ("name", Align::Left),
+            ("host", Align::Left),
+            ("done", Align::Right),
+            (&title, Align::Left),
+        ]);
+        for ((view, name), value) in self.views.iter().zip(names).zip(values) {
+            let shown = |column| if has(column) { self.cell(column, view) } else { Words::dim("") };
+            table.row([
+                Words::new(state::sign(view.state, view.certain, print::ascii()), column::ink(view, "state")),
+                Words::new(name, column::ink(view, "name")),
+                shown(Column::Host),
+                shown(Column::Progress),
+                note(view).unwrap_or_else(|| value.into()),
+            ]);
+        }
+        table
+    }
+
+    /// The heading of the values.
+    fn title(&self) -> String {
+        self.common.as_ref().map_or_else(|| "last value".to_owned(), Common::title)
     }
 }
 
-/// The width of the terminal if it is narrow.
-fn narrow() -> Option<usize> {
-    print::terminal().size.map(|(width, _)| width).filter(|width| *width < NARROW)
+/// What is important about a run.
+fn note(view: &View) -> Option<Words> {
+    let ink = if view.certain { Ink::Alert } else { Ink::Dim };
+    state::note(view).map(|note| Words::new(note, ink))
 }
 
 /// A progress bar of ten cells.
@@ -322,17 +429,22 @@ fn bar(done: u64, total: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use gradtop_store::{State, View};
+    use gradtop_chart::cells::text::width_of;
+    use gradtop_store::{ParamValue, State, View};
 
     use super::GroupTable;
-    use crate::app::testing::{Bench, run};
+    use crate::app::testing::{Bench, Spec, run};
+
+    fn views(bench: &Bench) -> Vec<&View> {
+        bench.app.shared.runs.rows.iter().map(|row| &row.view).collect()
+    }
 
     #[test]
     fn a_note_comes_before_what_the_value_is_of() {
         let bench = Bench::of(vec![run("fit", "a", 1).losses().at(State::Failed, 10).cause("boom")]);
-        let views: Vec<&View> = bench.app.shared.runs.rows.iter().map(|row| &row.view).collect();
+        let views = views(&bench);
         let ends_with_cause = |merged| {
-            let lines = GroupTable { merged, ..GroupTable::default() }.table(&views).lines(0);
+            let lines = GroupTable { merged, ..GroupTable::new(&views, false, false) }.table().lines(0);
             assert!(lines[1].contains("boom"), "{lines:?}");
             lines[1].ends_with("boom")
         };
@@ -340,11 +452,63 @@ mod tests {
     }
 
     #[test]
+    fn what_tells_runs_apart_is_kept_longer_than_what_repeats() {
+        let of = |name: &str, state, step, lr| {
+            run("fit", name, 1).losses().at(state, step).param("lr", ParamValue::Float(lr))
+        };
+        let titles = |runs: Vec<Spec>| {
+            let bench = Bench::of(runs);
+            let views = views(&bench);
+            let mut shown = GroupTable::new(&views, false, true);
+            let mut titles = vec![shown.table().lines(0)[0].split_whitespace().collect::<Vec<_>>().join(" ")];
+            while shown.reduce() {
+                titles.push(shown.table().lines(0)[0].split_whitespace().collect::<Vec<_>>().join(" "));
+            }
+            titles.dedup();
+            titles
+        };
+        let ended = titles(vec![of("a", State::Stopped, 20_000, 0.1), of("b", State::Stopped, 20_000, 0.2)]);
+        assert_eq!(ended[0], "state name lr progress step last loss of age");
+        assert_eq!(ended.last().map(String::as_str), Some("state name lr last loss of"), "{ended:?}");
+        let live = titles(vec![of("a", State::Running, 5_000, 0.1), of("b", State::Running, 900, 0.2)]);
+        assert_eq!(live[0], "state name lr progress step rate eta last loss of age");
+        assert_eq!(live.last().map(String::as_str), Some("state name lr progress last loss of"), "{live:?}");
+    }
+
+    #[test]
+    fn a_phone_shows_whole_series_before_a_progress_that_repeats() {
+        let of = |name: &str, model, value| run("fit", name, 1).series("loss", Some(model), &[(1, value)]);
+        let bench =
+            Bench::of(vec![of("plane-curve-1", "deep", 3.142e-6), of("plane-curve-2", "shallow", 2.718e-5)]);
+        let views = views(&bench);
+        let mut shown = GroupTable::new(&views, false, true);
+        while shown.reduce() {}
+        let lines = shown.brief(40).lines(1);
+        assert!(lines[1].contains("3.142e-6 deep") && lines[2].contains("2.718e-5 shallow"), "{lines:#?}");
+        assert!(
+            lines[1].contains("plane-curve-1") && lines.iter().all(|line| width_of(line) <= 40),
+            "{lines:#?}"
+        );
+        // Of runs at work the progress is shown, and the name is cut instead.
+        let at = |spec: Spec, step| spec.at(State::Running, step);
+        let live = vec![
+            at(of("plane-curve-1", "deep", 3.142e-6), 50),
+            at(of("plane-curve-2", "shallow", 2.718e-5), 9_000),
+        ];
+        let bench = Bench::of(live);
+        let views = self::views(&bench);
+        let mut shown = GroupTable::new(&views, false, true);
+        while shown.reduce() {}
+        let lines = shown.brief(40).lines(1);
+        assert!(lines[2].contains("45 %  2.718e-5 shallow") && lines[2].contains("e-2"), "{lines:#?}");
+        assert!(lines.iter().all(|line| width_of(line) <= 40), "{lines:#?}");
+    }
+
+    #[test]
     fn bars_are_aligned() {
         let bench = Bench::of(vec![run("fit", "a", 1).at(State::Stopped, 2_000), run("fit", "b", 2)]);
-        let views: Vec<&View> = bench.app.shared.runs.rows.iter().map(|row| &row.view).collect();
-        let lines = GroupTable { bars: true, ..GroupTable::default() }.table(&views).lines(0);
-        let begins = |line: &String| line.chars().position(|c| "█░▏▎▍▌▋▊▉#-".contains(c));
+        let lines = GroupTable::new(&views(&bench), false, true).table().lines(0);
+        let begins = |line: &String| line.chars().position(|c| "█░▏▎▍▌▋▊▉#.".contains(c));
         assert!(begins(&lines[1]).is_some() && begins(&lines[1]) == begins(&lines[2]), "{lines:#?}");
     }
 }

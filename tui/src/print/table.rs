@@ -89,6 +89,21 @@ impl Table {
         terminal().size.is_none_or(|(w, _)| widest <= w)
     }
 
+    /// Like [`Self::fits`], if columns without a heading, which are remarks, are cut to no less than [`LAST`].
+    pub(crate) fn nearly_fits(&self, indent: usize) -> bool {
+        let width = |c: usize| {
+            let widest = self.rows.iter().filter_map(|row| row.get(c)).map(|w| width_of(&w.text)).max();
+            let (heading, widest) = (width_of(&self.columns[c].0), widest.unwrap_or(0));
+            match (heading, widest) {
+                (_, 0) => 0,
+                (0, widest) => widest.min(LAST) + 2,
+                (heading, widest) => widest.max(heading) + 2,
+            }
+        };
+        let width = indent + (0..self.columns.len()).map(width).sum::<usize>();
+        terminal().size.is_none_or(|(w, _)| width <= w + 2)
+    }
+
     /// Prints the table.
     pub(crate) fn print(&self, indent: usize) {
         // Written at once: there may be thousands of lines.

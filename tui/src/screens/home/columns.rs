@@ -18,7 +18,9 @@ use jiff::Timestamp;
 /// The most parameters shown.
 pub(super) const PARAMS: usize = 3;
 /// Columns of at least this priority are kept as long as others can be narrowed.
-const DEAR: usize = 4;
+const DEAR: usize = 5;
+/// Columns that are the same for all runs are dropped before all others.
+const SAME: usize = 100;
 /// The widest name while other columns need space.
 const NAME: usize = 28;
 /// The width of a value.
@@ -54,25 +56,40 @@ pub(super) enum What<'a> {
 
 impl What<'_> {
     /// The order in which columns are dropped when space is short: the highest goes first, among equals the rightmost; 0 is
-    /// never dropped. `apart`: the values of a column belong to different series, which only another column shows.
+    /// never dropped. What tells runs apart matters more than how far they are. `apart`: the values of a column belong to
+    /// different series, which only another column shows.
     fn dispensable(self, apart: bool) -> usize {
         match self {
             Self::State | Self::Name => 0,
             Self::Who if apart => 1,
-            Self::Percent | Self::Metric => 1,
-            Self::Bar => 2,
-            Self::Other("step") => 3,
-            Self::Other("host" | "eta") => 4,
-            Self::Param(0) => 5,
-            Self::Other("rate") => 6,
-            Self::Spark => 7,
-            Self::Other("age") => 8,
-            Self::Other("epoch") => 9,
-            Self::Param(1) => 10,
-            Self::Who => 11,
-            Self::Other(_) => 12,
-            Self::Param(_) => 13,
+            Self::Metric => 1,
+            Self::Percent => 2,
+            Self::Param(0) | Self::Bar => 3,
+            Self::Other("step") => 4,
+            Self::Other("host" | "eta") => 5,
+            Self::Param(1) => 6,
+            Self::Other("rate") => 7,
+            Self::Spark => 8,
+            Self::Other("age") => 9,
+            Self::Other("epoch") => 10,
+            Self::Param(_) => 11,
+            Self::Who => 12,
+            Self::Other(_) => 13,
         }
+    }
+
+    /// Returns whether it is the same for all of several runs and stays so, as none is at work.
+    fn repeats(self, groups: &[Group], now: Timestamp) -> bool {
+        if !matches!(self, Self::Bar | Self::Percent | Self::Other(_)) {
+            return false;
+        }
+        let mut runs = groups.iter().flat_map(|group| group.rows.iter().map(move |run| (group, run)));
+        let Some((group, first)) = runs.next() else { return false };
+        let text = self.text(group, first, now);
+        let mut others = runs.peekable();
+        others.peek().is_some()
+            && !first.live()
+            && others.all(|(group, run)| !run.live() && self.text(group, run, now) == text)
     }
 
     /// The order in which columns are narrowed: the highest last.
@@ -305,15 +322,24 @@ fn default_columns<'a>(
         let views = |g: &'a Group| g.rows.iter().map(|r| &r.view).collect::<Vec<_>>();
         let brief = |g| brief_headlines(&views(g), g.common.as_ref(), room, shared.theme.ascii());
         let width = widest(least, room, groups.iter().flat_map(brief));
-        columns.push(Wanted { align: Align::Left, ..Wanted::new(What::Metric, width, BRIEF) });
+        // No series is cut while there is another way.
+        let whole = |g| state::brief_width(&views(g), g.common.as_ref(), shared.theme.ascii());
+        let whole = groups.iter().map(whole).max().unwrap_or(0);
+        let beside: usize = columns.iter().take(2).map(|column| column.least + GAP).sum();
+        let least = whole.min(room.saturating_sub(beside)).max(BRIEF);
+        columns.push(Wanted { align: Align::Left, ..Wanted::new(What::Metric, width, least) });
     } else {
         // Values are aligned with their heading, if there is room.
         columns.push(Wanted::new(What::Metric, least.max(title + cells::BEFORE_POINT), least));
-        columns.extend((who > 0).then(|| Wanted::new(What::Who, who, 9)));
+        let series = groups.iter().flat_map(whos).map(|who| state::series_of(&who).to_owned());
+        columns.extend((who > 0).then(|| Wanted::new(What::Who, who, widest(9, WHO, series))));
     }
     columns.extend([Wanted::new(What::Spark, 12, 8), fixed("age", 5), fixed("device", 6)]);
     for column in &mut columns {
         column.cost = column.what.dispensable(apart);
+        if column.what.repeats(groups, shared.now) {
+            column.cost += SAME;
+        }
     }
     // A series name is worth more than the time left, and so are distinguishable names.
     let dear = if apart { DEAR - 1 } else { DEAR };
@@ -381,5 +407,42 @@ fn fit<'a>(
             }
             _ => return shrink(columns, missing),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gradtop_store::{ParamValue, SeriesKey, State};
+
+    use crate::app::testing::{Bench, Spec, run};
+
+    #[test]
+    fn what_tells_runs_apart_has_a_column_before_what_repeats() {
+        let of = |name: &str, lr, model: &str, value| {
+            let key = SeriesKey { model: Some(model.into()), ..SeriesKey::metric("loss") };
+            run("fit", name, 1).param("lr", ParamValue::Float(lr)).logged(key, &[(0, 1.0), (1, value)])
+        };
+        let runs = || {
+            vec![of("plane-curve-1", 0.125, "deep", 3.142e-6), of("plane-curve-2", 0.25, "shallow", 2.718e-5)]
+        };
+        let screen = |runs: Vec<Spec>, (width, height)| {
+            let mut bench = Bench::of(runs);
+            bench.resize(width, height);
+            bench.screen()
+        };
+        let live =
+            || runs().into_iter().zip([5_000, 900]).map(|(run, step)| run.at(State::Running, step)).collect();
+        for (runs, size) in [(runs(), (80, 24)), (live(), (80, 24)), (runs(), (40, 15))] {
+            let screen = screen(runs, size);
+            for word in [" lr ", "0.125", "0.25", "3.142e-6", "deep", "2.718e-5", "shallow"] {
+                assert!(screen.contains(word), "{word} in {size:?}: {screen}");
+            }
+        }
+        // On a phone, the progress of a run at work comes before a parameter.
+        let phone = screen(live(), (40, 15));
+        assert!(
+            phone.contains("25 %") && phone.contains("2.718e-5 shallow") && !phone.contains(" lr "),
+            "{phone}"
+        );
     }
 }

@@ -240,7 +240,9 @@ impl Home {
             What::Who => {
                 // The series takes precedence over what it is averaged over.
                 let who = headline_cells(&run.view, group.common.as_ref()).1;
-                (fit(&who, column.width, theme.ascii()), theme.dim())
+                let fits = width_of(&who) <= column.width;
+                let who = if fits { &who } else { state::series_of(&who) };
+                (fit(who, column.width, theme.ascii()), theme.dim())
             }
             what @ What::Other("age" | "device" | "host" | "of") => {
                 (what.text(group, run, shared.now), theme.dim())
