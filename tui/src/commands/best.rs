@@ -125,8 +125,17 @@ fn table(Of { experiment, by, ranking }: &Of<'_>, metric: &str, several: bool) {
     let experiment = if several { format!("{}: ", clean(experiment)) } else { String::new() };
     let title = format!("{experiment}{}", state::headline_title(metric, ranking.split));
     print::line(&format!("{}, {which}", print::styled(&title, Ink::Bold)));
+    let wide = wide(by, ranking);
+    if wide.fits(1) {
+        wide.print(1);
+    } else {
+        narrow(by, ranking).print_wrapped(1);
+    }
+    note_without(ranking.without, &experiment, &state::headline_title(metric, ranking.split));
+}
+
+fn wide(by: &[&str], ranking: &Ranking<'_>) -> Table {
     let names: Vec<String> = by.iter().map(|key| clean(key)).collect();
-    // On a narrow terminal the first columns are kept whole.
     let mut heads =
         vec![("median", Align::Point), ("best", Align::Point), ("run", Align::Left), ("runs", Align::Right)];
     heads.extend(names.iter().map(|name| (name.as_str(), Align::Left)));
@@ -144,13 +153,57 @@ fn table(Of { experiment, by, ranking }: &Of<'_>, metric: &str, several: bool) {
         );
         table.row(cells);
     }
-    table.print(1);
-    note_without(ranking.without, &experiment, &state::headline_title(metric, ranking.split));
+    table
+}
+
+/// The table for a terminal that is too narrow: settings, and what the best run is, stand below each row.
+fn narrow(by: &[&str], ranking: &Ranking<'_>) -> Table {
+    let counts = ["median", "runs", "non-finite"].map(|name| (name, Align::Right));
+    let mut table = Table::new(&[counts.as_slice(), &[("", Align::Left)]].concat());
+    for group in &ranking.groups {
+        let values = by.iter().zip(&group.setting);
+        let setting =
+            values.filter_map(|(key, value)| Some(format!("{} {}", clean(key), state::param((*value)?))));
+        let best = group.best_run.map(|view| {
+            format!("best {} of {}", state::headline_value(group.best), clean(&view.manifest.run))
+        });
+        let others = Some(group.not_finite).filter(|others| *others > 0);
+        table.row([
+            Words::bold(state::headline_value(group.median)),
+            group.runs.to_string().into(),
+            others.map(|others| others.to_string()).unwrap_or_default().into(),
+            setting.chain(best).collect::<Vec<_>>().join(", ").into(),
+        ]);
+    }
+    table
 }
 
 fn note_without(runs: usize, experiment: &str, value: &str) {
     if runs > 0 {
         let runs = if runs == 1 { "1 run has" } else { &format!("{runs} runs have") };
         print::note(&format!("{experiment}{runs} no {value}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gradtop_store::ParamValue;
+
+    use super::*;
+    use crate::app::testing::{Bench, run};
+
+    #[test]
+    fn a_phone_shows_the_settings_and_how_many_values_are_not_finite() {
+        let of = |name: &str, lr, last| {
+            run("fit", name, 1).param("lr", ParamValue::Float(lr)).series("loss", None, &[(1, last)])
+        };
+        let runs = vec![of("fit-1", 0.1, 1.25e-12), of("fit-2", 0.1, f64::NAN), of("fit-3", 0.01, f64::NAN)];
+        let bench = Bench::of(runs);
+        let views: Vec<View> = bench.app.shared.runs.rows.iter().map(|row| row.view.clone()).collect();
+        let Some(ranking) = ranking(&views, "loss", &["lr"]) else { panic!("no ranking") };
+        let lines = narrow(&["lr"], &ranking).lines(1);
+        assert_eq!(lines[0], "     median  runs  non-finite");
+        assert_eq!(lines[1], "   1.25e-12     1           1  lr 0.1, best 1.25e-12 of fit-1");
+        assert_eq!(lines[2], " non-finite     0           1  lr 0.01");
     }
 }

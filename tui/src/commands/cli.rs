@@ -16,7 +16,6 @@ use super as commands;
     version,
     max_term_width = 100,
     subcommand_help_heading = "Commands",
-    disable_help_subcommand = true,
     after_help = "RUN is the name of a run, the beginning of one, or `last` for the newest.\n\
                   FILTER is as in the monitor's `/`: words, state:failed, lr>1e-3, age<2h, NOT, OR, ( ).\n\
                   Exit codes: 0 finished, 1 error or failed run, 2 usage, 3 stopped, 4 crashed, 5 left running."
@@ -162,8 +161,8 @@ fn with_near(mut error: clap::Error, args: &[OsString]) -> clap::Error {
         few.then(|| format!("subcommands: {}", names.join(", ")))
     } else {
         // If values may begin with a dash, clap takes an unknown option for a value and complains about what follows.
-        let wrong =
-            args.iter().map(|arg| arg.to_string_lossy()).find(|a| a.starts_with("--") && !is_known(a));
+        let mut options_given = args.iter().map(|arg| arg.to_string_lossy()).take_while(|arg| arg != "--");
+        let wrong = options_given.find(|arg| arg.starts_with("--") && !is_known(arg));
         let Some(wrong) = wrong.filter(|_| error.get(ContextKind::SuggestedArg).is_none()) else {
             return error;
         };
@@ -226,11 +225,17 @@ mod tests {
             ("gradtop data downlod", "subcommands: list, fetch, check"),
             ("gradtop plugin instal x", "exists: 'install'"),
             ("gradtop lst", "exists: 'list'"),
+            ("gradtop help lst", "exists: 'list'"),
+            ("gradtop help", "Commands:"),
+            ("gradtop help list", "Usage: gradtop list"),
+            ("gradtop help queue move", "Usage: gradtop queue move"),
             ("gradtop run fit --lr 3", "'--set lr=3'"),
         ] {
             assert!(said(line).contains(hint), "{line}: {}", said(line));
         }
         assert!(!said("gradtop export a --cvs").contains("-- --cvs"));
         assert!(!said("gradtop zzz").contains("subcommands:"));
+        let wrong = said("gradtop exec --alert stalled:5 -- true");
+        assert!(wrong.contains("is not a rule") && !wrong.contains("similar"), "{wrong}");
     }
 }

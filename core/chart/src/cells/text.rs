@@ -169,11 +169,19 @@ pub fn plain(buffer: &Buffer) -> String {
     text
 }
 
-/// Wraps text into lines of at most `width` columns, at spaces if possible.
+/// A word that is too long is divided after one of these, if possible: they end the parts of lists, paths and options.
+const JOINTS: [char; 5] = [',', ';', '/', '|', '='];
+
+/// Splits a word into pieces of at most `width` columns, between the parts of a list or path if possible.
+fn pieces(word: &str, width: usize) -> Vec<&str> {
+    divided(word, width, |piece| piece.rfind(JOINTS).map_or(piece.len(), |at| at + 1))
+}
+
+/// Wraps text into lines of at most `width` columns, at spaces if possible, else between the parts of a list.
 pub fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
-    for word in text.split_whitespace().flat_map(|word| chopped(word, width)) {
+    for word in text.split_whitespace().flat_map(|word| pieces(word, width)) {
         let need = width_of(word) + usize::from(!line.is_empty());
         if !line.is_empty() && width_of(&line) + need > width {
             lines.push(std::mem::take(&mut line));
@@ -200,11 +208,17 @@ pub fn wrap_in(text: &str, width: usize, most: usize, ascii: bool) -> Vec<String
 }
 
 /// Splits a text into pieces of at most `width` columns, at any character.
-pub fn chopped(mut text: &str, width: usize) -> Vec<&str> {
+pub fn chopped(text: &str, width: usize) -> Vec<&str> {
+    divided(text, width, str::len)
+}
+
+/// Splits a text into pieces of at most `width` columns, of which `kept` gives the bytes that stay together.
+fn divided(mut text: &str, width: usize, kept: fn(&str) -> usize) -> Vec<&str> {
     let mut pieces = Vec::new();
     while width_of(text) > width {
         let letter = graphemes(text).next().map_or(text.len(), |(letter, _)| letter.len());
-        let (piece, rest) = text.split_at(within(graphemes(text), width).max(letter));
+        let most = &text[..within(graphemes(text), width).max(letter)];
+        let (piece, rest) = text.split_at(kept(most));
         pieces.push(piece);
         text = rest;
     }
@@ -287,7 +301,10 @@ mod tests {
 
     #[test]
     fn lines_are_no_wider_than_asked() {
-        assert_eq!(wrap("a /path/without/blanks", 6), ["a", "/path/", "withou", "t/blan", "ks"]);
+        assert_eq!(wrap("a /path/without/blanks", 6), ["a", "/path/", "withou", "t/", "blanks"]);
+        assert_eq!(wrap("deep,middle,shallow", 14), ["deep,middle,", "shallow"]);
+        assert_eq!(wrap("functions deep,middle,shallow", 12), ["functions", "deep,middle,", "shallow"]);
+        assert_eq!(wrap("16,32,64,128", 7), ["16,32,", "64,128"]);
         assert_eq!(chopped("長長a", 3), ["長", "長a"]);
         assert_eq!(chopped("長", 1), ["長"]);
         assert_eq!(chopped("ab", 0), ["a", "b"]);
