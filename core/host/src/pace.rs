@@ -62,10 +62,15 @@ fn step_at(way: &[Done], seconds: f64) -> f64 {
     }
 }
 
-/// Returns the longest last stretch that is slower than all before.
+/// Returns where the rate fell if the last stretch of a run is slower than all before.
 pub fn slow(way: &[Done]) -> Option<Slow> {
     let (start, end) = (way.first()?.seconds, way.last()?.seconds);
     let rate = |from: f64, to: f64| (step_at(way, to) - step_at(way, from)) / (to - from);
+    // Every earlier stretch of a length, at offsets of a fifth of it.
+    let slowest_before = |from: f64, length: f64| {
+        let offsets = (0..).map(|i| from - length - length / PARTS as f64 * f64::from(i));
+        offsets.take_while(|at| *at >= start).map(|at| rate(at, at + length)).fold(f64::INFINITY, f64::min)
+    };
     let (mut found, mut least) = (None, f64::INFINITY);
     let mut length = STRETCH_S;
     while (1.0 + BEFORE) * length <= end - start {
@@ -77,21 +82,35 @@ pub fn slow(way: &[Done]) -> Option<Slow> {
             now > 0.0 && EVEN.contains(&(rate(at, at + part) / now))
         });
         if even && now * length >= STEPS {
-            // Every earlier stretch of this length, at offsets of a fifth of it.
-            let mut slowest = f64::INFINITY;
-            let mut to = from;
-            while to - length >= start {
-                slowest = slowest.min(rate(to - length, to));
-                to -= part;
-            }
+            let slowest = slowest_before(from, length);
             let share = now / slowest;
             // The longest of those that are clearly slower: a longer one includes some of the time before.
             if slowest.is_finite() && share < FELL && share <= ALIKE * least {
                 least = least.min(share);
-                found = Some(Slow { from, rate: now, before: rate(start, from), slowest });
+                found = Some(length);
             }
         }
         length *= LONGER;
     }
-    found
+    let length = found?;
+    let from = change(way, end - 2.0 * length, end - length + length / PARTS as f64)?;
+    let slowest = slowest_before(from, length.min(from - start));
+    Some(Slow { from, rate: rate(from, end), before: rate(start, from), slowest })
+}
+
+/// Returns the time in `after..=latest` that best divides what follows `after` into two stretches of a constant rate
+/// each, the second slower (least squares).
+fn change(way: &[Done], after: f64, latest: f64) -> Option<f64> {
+    let (begin, end) = (step_at(way, after), way.last()?);
+    let explained = |at: &Done| {
+        let (before, since) = (at.seconds - after, end.seconds - at.seconds);
+        let (fast, slow) = ((at.step - begin) / before, (end.step - at.step) / since);
+        (fast > slow).then_some(fast * fast * before + slow * slow * since)
+    };
+    let candidates =
+        way.iter().filter(|p| p.seconds > after && p.seconds <= latest && p.seconds < end.seconds);
+    candidates
+        .filter_map(|p| Some((explained(p)?, p.seconds)))
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, seconds)| seconds)
 }

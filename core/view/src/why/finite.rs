@@ -4,7 +4,7 @@ use gradtop_chart::number;
 use gradtop_store::SeriesKey;
 
 use super::run_summary::{Point, SeriesSummary};
-use super::verdict::{Confidence, Diagnosis, Evidence, Rule, Verdict, name, timestamp};
+use super::verdict::{Confidence, Diagnosis, Evidence, Rule, Verdict, name};
 
 /// Maximum number of series named as evidence.
 const NAMED: usize = 4;
@@ -71,7 +71,7 @@ pub(super) fn judge(evidence: &Evidence<'_>, found: &mut Diagnosis) {
     for (key, summary) in passed.into_iter().take(NAMED) {
         let Some(first) = summary.first_non_finite else { continue };
         found.examined.push(format!(
-            "{} was {} at step {}, and is finite again ({} of {})",
+            "{} was {} at step {}, and is finite again; {} of {} are not",
             name(key),
             number::value(first.value),
             first.step,
@@ -96,18 +96,13 @@ fn verdict(evidence: &Evidence<'_>, mut lost: Vec<NonFiniteSeries<'_>>) -> Verdi
         .iter()
         .take(NAMED)
         .map(|l| {
-            let at = evidence.moment(l.since.time_us);
             // Of those since then none is.
             let before = match l.summary.rows - l.summary.non_finite_rows {
                 0 => "never finite before".to_owned(),
                 n => format!("{} finite before", number_of(n, "row", "rows")),
             };
-            format!(
-                "{}: {} at step {}, {at}; {before}",
-                name(l.key),
-                number::value(l.since.value),
-                l.since.step
-            )
+            let (value, place) = (number::value(l.since.value), evidence.place(l.since));
+            format!("{}: {value} {place}; {before}", name(l.key))
         })
         .collect();
     if lost.len() > NAMED {
@@ -136,7 +131,7 @@ fn verdict(evidence: &Evidence<'_>, mut lost: Vec<NonFiniteSeries<'_>>) -> Verdi
         rule: Rule::NotFinite,
         confidence: Confidence::Certain,
         text,
-        since: timestamp(first.since.time_us),
+        since: evidence.time(first.since.time_us),
         step: Some(step),
         proof,
     }

@@ -5,7 +5,7 @@ use gradtop_chart::number;
 use gradtop_host::pace::{Done, FELL, STEPS, STRETCH_S, Slow, begins_late, slow};
 
 use super::run_summary::{Point, SeriesSummary};
-use super::verdict::{Confidence, Diagnosis, Evidence, Rule, Verdict, timestamp};
+use super::verdict::{Confidence, Diagnosis, Evidence, Rule, Verdict};
 
 /// Possible shortages of the whole machine.
 const PRESSURES: [&str; 3] = ["cpu_pressure", "memory_pressure", "swapped_in"];
@@ -47,7 +47,7 @@ pub(super) fn judge(evidence: &Evidence<'_>, found: &mut Diagnosis) {
     let fell = 100.0 * (1.0 - slow.rate / slow.before);
     let mut proof = vec![
         format!(
-            "{} since {since}; before {}, and in no stretch as long below {}",
+            "{} since {since}; before {}, and in no long stretch below {}",
             number::rate(slow.rate),
             number::rate(slow.before),
             number::rate(slow.slowest)
@@ -66,7 +66,7 @@ pub(super) fn judge(evidence: &Evidence<'_>, found: &mut Diagnosis) {
             number::rate(slow.before),
             number::rate(slow.rate)
         ),
-        since: timestamp(from_us),
+        since: evidence.time(from_us),
         step: curve.iter().find(|p| p.seconds >= slow.from).map(|p| p.step as i64),
         proof,
     });

@@ -7,7 +7,7 @@ use gradtop_store::{SeriesKey, State, Suspended};
 
 use super::finite::number_of;
 use super::run_summary::Point;
-use super::verdict::{Confidence, Diagnosis, Evidence, Rule, Verdict, name, timestamp};
+use super::verdict::{Confidence, Diagnosis, Evidence, Rule, Verdict, name};
 
 /// Number of rows of the densest series that establish the usual pace.
 const ROWS: u64 = 10;
@@ -53,7 +53,7 @@ fn stopped(evidence: &Evidence<'_>) -> Option<Verdict> {
         rule: Rule::Stalled,
         confidence: Confidence::Certain,
         text: format!("stalled: {who} is stopped by a signal (SIGSTOP or SIGTSTP); SIGCONT continues it"),
-        since: evidence.summary.last().and_then(|(_, at)| timestamp(at.time_us)),
+        since: evidence.summary.last().and_then(|(_, at)| evidence.time(at.time_us)),
         step: view.status.step,
         proof,
     })
@@ -79,7 +79,9 @@ fn silence<'a>(evidence: &Evidence<'a>) -> Result<Silence<'a>, String> {
         let live = !view.state.is_final();
         return Err(if live { "rows: none yet, so no pace to compare with" } else { "rows: none" }.to_owned());
     };
-    let ago = if view.state.is_final() {
+    let ago = if evidence.time(last.time_us).is_none() {
+        format!("last row {}; it was imported without times", evidence.place(last))
+    } else if view.state.is_final() {
         format!("last row at {}", evidence.moment(last.time_us))
     } else {
         let age = (evidence.now.as_microsecond() - last.time_us).max(0) as f64 / 1e6;
@@ -150,14 +152,14 @@ fn stall(evidence: &Evidence<'_>, silence: &Silence<'_>) -> Result<Verdict, Stri
         rule: Rule::Stalled,
         confidence: Confidence::Certain,
         text,
-        since: timestamp(silence.since_us),
+        since: evidence.time(silence.since_us),
         step: Some(last.step),
         proof,
     })
 }
 
 fn last_row(evidence: &Evidence<'_>, series: &str, at: Point) -> String {
-    format!("last row: {series} at step {}, {}", at.step, evidence.moment(at.time_us))
+    format!("last row: {series} {}", evidence.place(at))
 }
 
 /// Describes what its threads do, grouping identical ones.

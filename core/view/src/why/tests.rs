@@ -39,6 +39,8 @@ struct Case {
     threads: Vec<Thread>,
     status: Box<dyn Fn(&mut Status)>,
     events: Vec<gradtop_store::Event>,
+    /// Imported from a log that tells no times.
+    untimed: bool,
 }
 
 fn case(seconds: impl IntoIterator<Item = Second>) -> Case {
@@ -50,6 +52,7 @@ fn case(seconds: impl IntoIterator<Item = Second>) -> Case {
         threads: Vec::new(),
         status: Box::new(|_| {}),
         events: Vec::new(),
+        untimed: false,
     }
 }
 
@@ -80,6 +83,9 @@ impl Case {
         let spec = run("fit", "a", 60).at(self.state, 100).with(|m, s| {
             m.checkpoint_every_s = 0;
             s.waiting = None;
+            if self.untimed {
+                (m.import, s.started) = (Some(gradtop_store::ImportInfo::default()), None);
+            }
             (self.status)(s);
         });
         let run = made.make(&spec);
@@ -154,6 +160,26 @@ fn a_loss_that_is_no_number_is_named_with_its_first_step() {
 }
 
 #[test]
+fn of_an_import_without_times_no_time_is_told() {
+    let mut imported = case(times(20, at(5.0)));
+    imported.untimed = true;
+    let found = imported
+        .ended(State::Finished)
+        .values(|n| vec![("loss", if n >= 62 { f64::NAN } else { 0.5 })])
+        .judge();
+    let verdict = &found.verdicts[0];
+    assert_eq!(
+        (verdict.proof[0].as_str(), verdict.since),
+        ("loss: NaN at step 62; 61 rows finite before", None)
+    );
+    let last = found.examined.iter().find(|fact| fact.starts_with("last row"));
+    assert!(
+        last.is_some_and(|l| l.contains("last row at step 100; it was imported without times")),
+        "{found:?}"
+    );
+}
+
+#[test]
 fn all_rows_that_were_finite_before_the_last_that_are_not_are_counted() {
     let odd = |n: i64| n == 20 || n >= 62;
     let found = case(times(20, at(5.0)))
@@ -222,6 +248,15 @@ fn a_rate_that_fell_is_told_with_when_and_by_how_much() {
     assert!((2_300..=2_440).contains(&found.step.unwrap()), "{:?}", found.step);
     let share = found.proof.iter().find(|p| p.starts_with("its processor use"));
     assert!(share.is_some_and(|p| p.contains("98 % before")), "{:?}", found.proof);
+}
+
+#[test]
+fn the_moment_the_rate_fell_is_right_however_long_it_has_been_slow() {
+    for slow_s in [20, 30, 44, 55, 70] {
+        let found = case(times(55, at(90.0)).chain(times(slow_s, at(32.0)))).verdict();
+        assert!((4_860..=5_040).contains(&found.step.unwrap()), "{slow_s} s: {:?}", found.step);
+        assert!(found.text.contains(", from 90") && found.text.contains("to 32"), "{}", found.text);
+    }
 }
 
 #[test]

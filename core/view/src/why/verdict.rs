@@ -6,7 +6,7 @@ use gradtop_store::{EventLine, SeriesKey, View};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::run_summary::RunSummary;
+use super::run_summary::{Point, RunSummary};
 use crate::clock::moment_at;
 
 /// The rule behind a verdict.
@@ -125,13 +125,23 @@ impl Diagnosis {
 }
 
 impl Evidence<'_> {
-    pub(super) fn moment(&self, time_us: i64) -> String {
-        timestamp(time_us).map(|t| moment_at(t, self.now)).unwrap_or_default()
+    /// Returns when a row was logged. `None` for a run imported from what tells no times: its rows have the time at
+    /// which they were read.
+    pub(super) fn time(&self, time_us: i64) -> Option<Timestamp> {
+        let timed = self.view.manifest.import.is_none() || self.view.status.started.is_some();
+        Timestamp::from_microsecond(time_us).ok().filter(|_| timed)
     }
-}
 
-pub(super) fn timestamp(time_us: i64) -> Option<Timestamp> {
-    Timestamp::from_microsecond(time_us).ok()
+    /// Formats when a row was logged; empty if that is not known.
+    pub(super) fn moment(&self, time_us: i64) -> String {
+        self.time(time_us).map(|t| moment_at(t, self.now)).unwrap_or_default()
+    }
+
+    /// Formats the step of a row, and when it was logged if that is known: `at step 9, 14:31:02`.
+    pub(super) fn place(&self, at: Point) -> String {
+        let time = self.time(at.time_us).map(|t| format!(", {}", moment_at(t, self.now)));
+        format!("at step {}{}", at.step, time.unwrap_or_default())
+    }
 }
 
 /// Formats `loss (deep · train)`.
