@@ -251,6 +251,26 @@ fn a_run_of_a_source_without_times_took_nobody_knows_how_long() {
 }
 
 #[test]
+fn a_row_whose_step_is_no_whole_number_is_left_out_and_told() {
+    let (runs, logs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let lines = [r#"{"step": 3, "loss": 1}"#, r#"{"step": 1.5, "loss": 2}"#, r#"{"step": 1e300, "loss": 3}"#];
+    let rest = [r#"{"step": 4.0, "loss": 4}"#, r#"{"loss": 5}"#];
+    fs::write(logs.path().join("metrics.jsonl"), [&lines[..], &rest].concat().join("\n") + "\n").unwrap();
+    let run = import(runs.path(), &source_of(logs.path())).run.unwrap();
+    let series = read_series(&run, |key| key.metric == "loss").unwrap();
+    assert_eq!((&series[0].step[..], &series[0].value[..]), (&[3, 4, 4][..], &[1.0, 4.0, 5.0][..]));
+    let said = gradtop_store::read_events(&run).unwrap();
+    let warnings = said.iter().filter(|line| matches!(line.event, gradtop_store::Event::Warning { .. }));
+    assert_eq!(warnings.count(), 1, "{said:?}");
+    // Its seed and its threads are not known, in the row of the table `run` either.
+    let row = gradtop_store::read_table(&run, "run").unwrap();
+    for name in ["seed", "threads"] {
+        let column = row.columns.iter().position(|(known, ..)| known == name).unwrap();
+        assert!(row.absent.contains(&(column, 0)), "{name}");
+    }
+}
+
+#[test]
 fn what_is_logged_once_at_step_0_does_not_set_a_run_back_and_a_training_that_goes_back_does() {
     let logs = tempfile::tempdir().unwrap();
     let import = |lines: &[&str]| {

@@ -64,6 +64,8 @@ impl<'a> Cell<'a> {
 #[derive(Debug, Default)]
 pub(crate) struct Rows {
     series: HashMap<String, u32>,
+    /// Whether a row was left out because its step is no whole number.
+    odd: bool,
     /// The number of the next row, and the step of the previous one.
     next: i64,
     last: Option<i64>,
@@ -86,7 +88,8 @@ impl Rows {
     }
 
     /// Passes on a row. Its step is the value in the first column of [`STEPS`] that has one; else the epoch, if it is
-    /// an integer; else the step of the previous row if there is a step column, or the number of the row.
+    /// an integer; else the step of the previous row if there is a step column, or the number of the row. A row whose
+    /// step is a number but not a whole one is left out.
     pub(crate) fn hand_over(
         &mut self,
         cells: &[(impl AsRef<str>, Cell<'_>)],
@@ -105,6 +108,15 @@ impl Rows {
         }
         let time = self.time.and_then(|name| named(&[name]));
         let found = whole(step);
+        if let Some(odd) = number(step).filter(|n| found.is_none() && !n.is_nan()) {
+            // Of many such rows, the first is told.
+            if !std::mem::replace(&mut self.odd, true) {
+                let why = format!("step {odd} is not a whole number, or too large");
+                sink.warning(format!("not logged: {why}; rows like this one are left out"))?;
+            }
+            self.next += 1;
+            return Ok(());
+        }
         let other = || whole(epoch).filter(|_| self.last.is_none()).or(self.last);
         let at = At {
             step: found.or_else(other).unwrap_or(self.next),
