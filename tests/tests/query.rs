@@ -87,3 +87,41 @@ fn every_saved_query_and_every_form_works() {
         assert!(said.code != 0 && said.err.contains(why), "{args:?}: {said:?}");
     }
 }
+
+#[test]
+fn saved_queries_compare_values_of_one_split_count_all_runs_and_know_what_has_no_time() {
+    let sandbox = Sandbox::new();
+    for (name, text) in [("val", "step,val_loss\n0,1\n9,0.5\n"), ("train", "step,train_loss\n0,1\n9,0.1\n")] {
+        let folder = sandbox.path().join("logs").join(name);
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("metrics.csv"), text).unwrap();
+        let folder = folder.to_string_lossy().into_owned();
+        sandbox.gradtop(&["import", &folder, "--experiment", "csv"]).expect_code(0);
+    }
+    for (name, lr, loss) in [("low", "1", "0.5"), ("high", "100", "nan"), ("higher", "100", "inf")] {
+        let (param, script) = (format!("lr={lr}"), format!("echo '1 loss={loss}' >&3"));
+        let exec =
+            ["exec", "--experiment", "sh", "--name", name, "--param", &param, "--", "sh", "-c", &script];
+        sandbox.gradtop(&exec).expect_code(0);
+    }
+    let saved = |name: &str, experiment: &str| {
+        let said = query(&sandbox, &[name, "--json", "--runs-of", experiment])?;
+        let rows = said.expect_code(0).json();
+        rows.as_array().cloned()
+    };
+    let Some(best) = saved("@best", "experiment:csv") else { return };
+    assert_eq!((best.len(), &best[0]["run"], &best[0]["split"]), (1, &json!("val"), &json!("val")));
+    let places = saved("@ranking", "experiment:csv").unwrap();
+    let places: Vec<_> = places.iter().map(|row| row["run"].as_str().unwrap()).collect();
+    assert_eq!(places, ["val", "train"]);
+    for row in saved("@speed", "experiment:csv").unwrap() {
+        assert_eq!((&row["seconds"], &row["steps_per_s"]), (&Value::Null, &Value::Null), "{row}");
+    }
+    let settings = saved("@settings", "experiment:sh").unwrap();
+    let of = |setting: &str| settings.iter().find(|row| row["setting"] == setting).unwrap();
+    let counts = |row: &Value| [&row["runs"], &row["non_finite"]].map(|n| n.to_string().replace('"', ""));
+    assert_eq!(
+        (counts(of("1")), counts(of("100"))),
+        (["1", "0"].map(Into::into), ["0", "2"].map(Into::into))
+    );
+}

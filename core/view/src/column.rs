@@ -102,10 +102,13 @@ const COLUMNS: [Column; 24] = [
     sorted(
         "seed",
         Align::Right,
-        |run| or_empty(state::seed(&run.manifest).map(|seed| seed.to_string())),
-        |run, _| Key::small(state::seed(&run.manifest).map(|seed| seed as f64)),
+        |run| or_empty(run.manifest.known_seed().map(|seed| seed.to_string())),
+        |run, _| Key::small(run.manifest.known_seed().map(|seed| seed as f64)),
     ),
-    counted("threads", Holds::Small(|run, _| threads(run).map(f64::from), |threads| threads.to_string())),
+    counted(
+        "threads",
+        Holds::Small(|run, _| run.manifest.known_threads().map(f64::from), |threads| threads.to_string()),
+    ),
     counted("rows", Holds::Large(|run, _| Some(run.status.rows as f64), number::count)),
     text("cause", |run| run.status.cause.as_deref()),
     counted("size", Holds::Large(|run, _| Some(run.size() as f64), |size| number::bytes(size as u64))),
@@ -159,7 +162,7 @@ pub fn cell(run: &View, name: &str, now: Timestamp) -> String {
         (None, None) => {
             let headlines = state::headlines(run);
             let line = headlines.iter().find(|h| h.metric == name).and_then(gradtop_store::Headline::line);
-            or_empty(line.map(|line| state::headline_value(line.value)))
+            or_empty(line.map(|line| number::value(line.value)))
         }
     }
 }
@@ -196,7 +199,10 @@ fn headline_key(run: &View, metric: Option<&str>) -> Key {
     let up = headline.info.is_some_and(|i| i.goal == Goal::Max);
     match if up { Key::large(Some(line.value)) } else { Key::small(Some(line.value)) } {
         // A training loss is not compared with a test loss.
-        Key::Number(v) => Key::OfSplit(split_rank(headline.info, line.split).0, v),
+        Key::Number(v) => {
+            let (rank, split) = split_rank(headline.info, line.split);
+            Key::OfSplit((rank, split.map(str::to_owned)), v)
+        }
         key => key,
     }
 }
@@ -213,11 +219,6 @@ fn epoch(epoch: f64) -> String {
 /// Returns the seconds since the run was created.
 fn age(run: &View, now: Timestamp) -> f64 {
     now.duration_since(run.manifest.created).as_secs_f64()
-}
-
-/// Returns the number of threads; unknown for commands and imports.
-fn threads(run: &View) -> Option<u32> {
-    Some(run.manifest.threads).filter(|threads| *threads > 0)
 }
 
 pub(crate) fn param<'a>(run: &'a View, name: &str) -> Option<&'a ParamValue> {

@@ -10,8 +10,8 @@ use crate::natural;
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Key {
     Number(f64),
-    /// The rank of its split and a number.
-    OfSplit(u8, f64),
+    /// The rank of its split, the split, and a number.
+    OfSplit((u8, Option<String>), f64),
     Text(String),
     None,
 }
@@ -49,13 +49,16 @@ impl Key {
         }
     }
 
-    pub(crate) fn order(&self, other: &Self) -> Ordering {
+    /// Orders two keys, each kind by itself: values of another split and missing ones come last in either direction.
+    pub(crate) fn order(&self, other: &Self, reversed: bool) -> Ordering {
+        let directed = |order: Ordering| if reversed { order.reverse() } else { order };
         match (self, other) {
-            (Self::Number(a), Self::Number(b)) => a.total_cmp(b),
-            (Self::OfSplit(s, a), Self::OfSplit(t, b)) => s.cmp(t).then(a.total_cmp(b)),
-            (Self::Text(a), Self::Text(b)) => natural::order(a, b),
+            (Self::Number(a), Self::Number(b)) => directed(a.total_cmp(b)),
+            (Self::OfSplit(s, a), Self::OfSplit(t, b)) => s.cmp(t).then(directed(a.total_cmp(b))),
+            (Self::Text(a), Self::Text(b)) => directed(natural::order(a, b)),
             (Self::None, Self::None) => Ordering::Equal,
-            _ => self.kind().cmp(&other.kind()),
+            (Self::None, _) | (_, Self::None) => self.kind().cmp(&other.kind()),
+            _ => directed(self.kind().cmp(&other.kind())),
         }
     }
 }

@@ -27,11 +27,42 @@ impl Default for Sort {
 pub fn sort_runs<R: Clone>(sort: &Sort, now: Timestamp, rows: &mut [R], view: impl Fn(&R) -> &View) {
     let mut keyed: Vec<(Key, R)> =
         rows.iter().map(|row| (column::key(view(row), &sort.by, now), row.clone())).collect();
-    keyed.sort_by(|(a, _), (b, _)| {
-        let order = a.order(b);
-        if sort.reversed && *a != Key::None && *b != Key::None { order.reverse() } else { order }
-    });
+    keyed.sort_by(|(a, _), (b, _)| a.order(b, sort.reversed));
     for (place, (_, row)) in rows.iter_mut().zip(keyed) {
         *place = row;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gradtop_store::{HeadlineValue, SeriesKey, State};
+    use gradtop_tests::made::{Made, run};
+
+    use super::*;
+
+    #[test]
+    fn runs_with_only_a_value_of_another_split_come_after_in_either_direction() {
+        let mut made = Made::new();
+        let mut view = |name: &str, split: Option<&str>, value: f64| {
+            let spec = run("fit", name, 1).at(State::Finished, 10).with(|_, status| {
+                let key = SeriesKey { split: split.map(str::to_owned), ..SeriesKey::metric("loss") };
+                status.headline = vec![HeadlineValue { key, value }];
+            });
+            gradtop_store::view(&made.make(&spec)).expect("it was made")
+        };
+        let runs = [
+            view("a", Some("val"), 0.5),
+            view("b", None, 0.02),
+            view("c", Some("train"), 0.01),
+            view("d", Some("val"), 0.1),
+        ];
+        let sorted = |reversed| {
+            let mut rows: Vec<&View> = runs.iter().collect();
+            let sort = Sort { by: "loss".to_owned(), reversed };
+            sort_runs(&sort, Timestamp::now(), &mut rows, |row| row);
+            rows.iter().map(|view| view.manifest.run.clone()).collect::<String>()
+        };
+        assert_eq!(sorted(false), "dabc");
+        assert_eq!(sorted(true), "adbc");
     }
 }

@@ -111,11 +111,6 @@ pub fn waiting(view: &View) -> Option<String> {
 /// Placeholder for a missing value.
 pub const MISSING: &str = "–";
 
-/// Returns the seed, if it is known.
-pub fn seed(manifest: &Manifest) -> Option<u64> {
-    manifest.import.is_none().then_some(manifest.seed)
-}
-
 /// Describes a run's device, and why it was chosen.
 pub fn device(manifest: &Manifest) -> String {
     let reason = manifest.device_reason.as_deref().filter(|reason| !reason.is_empty());
@@ -179,7 +174,7 @@ pub fn headline_cells(view: &View, common: Option<&Common>) -> (String, String) 
         Some(common) => line_words(&line, common.split.is_none()),
         None => format!("{} {}", clean(headline.metric), line_words(&line, true)).trim_end().to_owned(),
     };
-    (headline_value(line.value), of)
+    (number::value(line.value), of)
 }
 
 /// Columns below which decimal points of values with different names would not be aligned.
@@ -343,25 +338,45 @@ pub fn headline_values(headline: &Headline<'_>) -> Vec<String> {
     let first: Vec<_> = headline.of_split().collect();
     let others = headline.lines.iter().filter(|l| first.iter().all(|f| f.split != l.split));
     let words = |line: &HeadlineLine<'_>| {
-        format!("{} {}", line_words(line, true), headline_value(line.value)).trim_start().to_owned()
+        format!("{} {}", line_words(line, true), number::value(line.value)).trim_start().to_owned()
     };
     first.iter().copied().chain(others).map(words).collect()
 }
 
-/// Returns completed and total work, if the total is known; a finished run has completed everything.
+/// Returns completed and total work, if the total is known. More may be done than the total; of a finished run of
+/// unknown total, everything is.
 pub fn progress(view: &View) -> Option<(u64, u64)> {
     let total = view.status.total;
     match (view.state, total) {
-        (State::Finished, 0) => Some((1, 1)),
+        // What an import was to do in all is not known.
+        (State::Finished, 0) if view.manifest.import.is_none() => Some((1, 1)),
         (_, 0) => None,
-        _ => Some((done(&view.status).min(total), total)),
+        _ => Some((done(&view.status), total)),
     }
 }
 
 /// Returns the completed units of work. A killed run may have logged more than its status says.
 fn done(status: &Status) -> u64 {
     let step = status.step.filter(|_| status.works_by_steps()).and_then(|step| u64::try_from(step).ok());
-    step.unwrap_or_default().min(status.total).max(status.done)
+    let done = step.unwrap_or_default().max(status.done);
+    // Steps usually count from 0, so the last of 400 is step 399.
+    let all =
+        status.state == State::Finished && step.is_some_and(|step| step.checked_add(1) == Some(status.total));
+    if all { done.max(status.total) } else { done }
+}
+
+/// How it is said that a run has done more than its total.
+pub const PAST_TOTAL: &str = "past its total";
+
+/// Returns whether the run has done more than the total it was said to do.
+pub fn is_past_total(view: &View) -> bool {
+    view.status.total > 0 && done(&view.status) > view.status.total
+}
+
+/// Returns `eta 5m10s`, or that a run at work is past its total.
+pub fn eta_words(view: &View) -> Option<String> {
+    let past = || (moves(view) && is_past_total(view)).then(|| PAST_TOTAL.to_owned());
+    eta(view).map(|eta| format!("eta {}", number::time_left(eta))).or_else(past)
 }
 
 /// Returns the current step. If units of work are steps, those completed count: values are logged only now and then,
@@ -391,14 +406,9 @@ pub fn rate(view: &View) -> Option<f64> {
     view.status.steps_per_s.filter(|rate| *rate > 0.0 && moves(view))
 }
 
-/// Returns the remaining seconds if the run is making steps.
+/// Returns the remaining seconds if the run is making steps and has not yet done what it was said to do.
 pub fn eta(view: &View) -> Option<f64> {
-    view.status.eta_s.filter(|_| moves(view))
-}
-
-/// Formats a value of a headline metric. A non-finite value is not called diverged, as it may never have been finite.
-pub fn headline_value(v: f64) -> String {
-    if v.is_nan() { "non-finite".to_owned() } else { number::value(v) }
+    view.status.eta_s.filter(|_| moves(view) && done(&view.status) < view.status.total)
 }
 
 /// Returns the seconds the run has taken so far, or took.
@@ -472,9 +482,9 @@ pub fn to_json(view: &View) -> Map<String, Value> {
         "started": s.started.map(|t| t.to_string()),
         "ended": s.ended.map(|t| t.to_string()),
         "trained_s": s.trained_s,
-        "seed": m.seed,
+        "seed": m.known_seed(),
         "device": m.device,
-        "threads": m.threads,
+        "threads": m.known_threads(),
         "preset": m.preset,
         "params": params,
         "headline": headline,

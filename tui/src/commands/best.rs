@@ -11,6 +11,7 @@ use crate::print::table::{Table, Words};
 use crate::print::{self, clean};
 use gradtop_chart::cells::align::Align;
 use gradtop_chart::cells::theme::Ink;
+use gradtop_chart::number;
 use gradtop_view::ranking::{Group, Ranking, ranking};
 use gradtop_view::state;
 
@@ -145,7 +146,9 @@ fn wide(by: &[&str], ranking: &Ranking<'_>) -> Table {
             0 => group.runs.to_string(),
             others => format!("{} and {others} non-finite", group.runs),
         };
-        let [median, best] = [group.median, group.best].map(state::headline_value);
+        // NaN here means that no value is finite.
+        let value = |v: f64| finite(v).map_or_else(|| state::MISSING.to_owned(), number::value);
+        let [median, best] = [group.median, group.best].map(value);
         let run = group.best_run.map(|view| clean(&view.manifest.run)).unwrap_or_default();
         let mut cells = vec![Words::bold(median), best.into(), Words::dim(run), runs.into()];
         cells.extend(

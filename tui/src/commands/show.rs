@@ -218,7 +218,9 @@ fn progress(view: &View) {
     let done = state::progress(view).filter(|_| s.total > 0).map(|(done, total)| {
         let (share, [done, total]) =
             (number::percent(done, total), [done, total].map(|n| number::count(n as f64)));
-        format!("{share} ({done} of {total})")
+        let past =
+            if state::is_past_total(view) { format!(", {}", state::PAST_TOTAL) } else { String::new() };
+        format!("{share} ({done} of {total}{past})")
     });
     let live = !view.state.is_final();
     let took = state::took_words(view, jiff::Timestamp::now()).filter(|_| !live || s.started.is_some());
@@ -283,7 +285,7 @@ fn run_facts(view: &View) {
     facts(
         "run",
         vec![
-            ("seed", maybe(state::seed(m).map(|seed| seed.to_string()))),
+            ("seed", maybe(m.known_seed().map(|seed| seed.to_string()))),
             ("device", state::device(m)),
             ("threads", maybe((m.threads > 0).then(|| m.threads.to_string()))),
             ("source", maybe(m.import.as_ref().map(|i| format!("{}: {}", i.format, i.source)))),

@@ -325,9 +325,8 @@ fn parts(study: &Study, snapshot: &Snapshot) -> Vec<String> {
         let EntryState::Alive(view) = entry_state else { return None };
         let share = state::progress(view).map(|(done, total)| number::percent(done, total));
         let phase = view.status.phase.as_deref().filter(|p| !p.is_empty()).map(clean);
-        let eta = state::eta(view).map(|s| format!("eta {}", number::time_left(s)));
         let state = (view.state != State::Running).then(|| view.state.word().to_owned());
-        let rest: Vec<String> = [state, share, phase, eta].into_iter().flatten().collect();
+        let rest: Vec<String> = [state, share, phase, state::eta_words(view)].into_iter().flatten().collect();
         Some(format!("{} {}  {}", state::glyph(view.state), clean(entry.key()), rest.join("  ")))
     };
     study.plan.entries.iter().zip(&snapshot.entry_states).filter_map(part).collect()

@@ -363,8 +363,7 @@ fn show_event(line: &[u8], json: bool, progress: Option<&Progress>) {
 
 fn numbers(view: &View) -> Vec<String> {
     let step = state::step(&view.status).map(|step| format!("step {}", number::count(step as f64)));
-    let eta = state::eta(view).map(|eta| format!("eta {}", number::time_left(eta)));
-    [step, state::rate(view).map(number::rate), eta].into_iter().flatten().collect()
+    [step, state::rate(view).map(number::rate), state::eta_words(view)].into_iter().flatten().collect()
 }
 
 fn headline(view: &View) -> String {

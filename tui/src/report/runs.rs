@@ -258,7 +258,7 @@ fn settings_of(view: &View) -> Facts {
         ("works in", m.command.as_ref().map(|command| command.dir.clone())),
         ("source", m.import.as_ref().map(|import| format!("{}: {}", import.format, import.source))),
         ("preset", m.preset.clone()),
-        ("seed", state::seed(m).filter(|_| plugin).map(|seed| seed.to_string())),
+        ("seed", m.known_seed().filter(|_| plugin).map(|seed| seed.to_string())),
         ("device", Some(m.device.clone())),
         ("threads", (m.threads > 0).then(|| m.threads.to_string())),
     ]);

@@ -142,7 +142,7 @@ impl<'a> SingleRun<'a> {
         lines
             .take(NUMBERS)
             .map(|(metric, line)| {
-                let value = state::headline_value(line.value);
+                let value = number::value(line.value);
                 let words = format!("{value}, {}", state::line_words(&line, false));
                 of_one_run(state::headline_title(metric, line.split), words.trim_end_matches(", ").to_owned())
             })

@@ -28,7 +28,8 @@ const RUN_TABLE: &str = "run";
 
 /// The columns of the view `runs`.
 const RUNS: &str = "exp: 'VARCHAR', run: 'VARCHAR', state: 'VARCHAR', cause: 'VARCHAR', starred: 'BOOLEAN', \
-                    tags: 'VARCHAR[]', note: 'VARCHAR', headline: 'VARCHAR', value: 'VARCHAR', goal: 'VARCHAR'";
+                    tags: 'VARCHAR[]', note: 'VARCHAR', started: 'TIMESTAMPTZ', headline: 'VARCHAR', split: 'VARCHAR', split_rank: 'UTINYINT', \
+                    value: 'VARCHAR', goal: 'VARCHAR'";
 const PARAMS: &str =
     "exp: 'VARCHAR', run: 'VARCHAR', key: 'VARCHAR', value: 'VARCHAR', number: 'VARCHAR', kind: 'VARCHAR'";
 const EVENTS: &str = "exp: 'VARCHAR', run: 'VARCHAR', time: 'TIMESTAMPTZ', event: 'VARCHAR', what: 'VARCHAR', \
@@ -116,8 +117,8 @@ impl Lake {
             Some(files) => self.view(
                 "runs",
                 &format!(
-                    "SELECT n.exp, n.run, t.* EXCLUDE (exp, run) REPLACE (n.state AS state, n.cause AS cause), \
-                     n.starred, n.tags, n.note, n.headline, n.value, n.goal \
+                    "SELECT n.exp, n.run, t.* EXCLUDE (exp, run) REPLACE (n.state AS state, n.cause AS cause, n.started AS started), \
+                     n.starred, n.tags, n.note, n.headline, n.split, n.split_rank, n.value, n.goal \
                      FROM {now} n LEFT JOIN {} t ON t.exp = n.exp AND t.run = n.run",
                     parquet(&files, true)
                 ),
@@ -247,12 +248,16 @@ fn parquet(files: &str, by_name: bool) -> String {
 fn run_row(run: &View) -> Value {
     let headlines = state::headlines(run);
     let headline = headlines.first();
-    let value = headline.and_then(gradtop_store::Headline::line).map(|line| line.value.to_string());
+    let line = headline.and_then(|headline| Some((headline, headline.line()?)));
+    let value = line.map(|(_, line)| line.value.to_string());
+    // Values of the split with the lowest rank represent an experiment.
+    let split = line.map(|(headline, line)| gradtop_store::split_rank(headline.info, line.split));
     let goal = headline.and_then(|headline| headline.info).map(|info| info.goal);
     let (m, notes) = (&run.manifest, &run.notes);
     json!({"exp": m.experiment.id, "run": m.run, "state": run.state.word(), "cause": run.status.cause,
         "starred": notes.starred, "tags": notes.tags, "note": notes.note,
-        "headline": headline.map(|headline| headline.metric), "value": value, "goal": goal})
+        "started": run.status.started.map(|t| t.to_string()), "headline": headline.map(|headline| headline.metric),
+        "split": split.and_then(|(_, split)| split), "split_rank": split.map(|(rank, _)| rank), "value": value, "goal": goal})
 }
 
 fn param_row(run: &View, (key, value): &(String, ParamValue)) -> Value {

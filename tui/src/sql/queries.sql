@@ -1,21 +1,22 @@
--- best: the best run of each experiment, by the metric that represents it
-SELECT exp, run, headline AS metric, value, goal, state
+-- best: the best run of each experiment, by the metric and the split that represent it; a training value never beats a test value
+SELECT exp, run, headline AS metric, split, value, goal, state
 FROM runs WHERE isfinite(value) AND goal IN ('min', 'max')
-QUALIFY row_number() OVER (PARTITION BY exp, headline ORDER BY if(goal = 'min', value, -value)) = 1
+QUALIFY row_number() OVER (PARTITION BY exp, headline ORDER BY split_rank, split, if(goal = 'min', value, -value)) = 1
 ORDER BY exp, metric;
 
--- ranking: every run with a value, the best of each experiment first
-SELECT exp, rank() OVER (PARTITION BY exp, headline ORDER BY if(goal = 'max', -value, value)) AS place, run,
-       headline AS metric, value, state
+-- ranking: every run with a value, the best of each experiment first; those with only the value of another split after them
+SELECT exp, rank() OVER (PARTITION BY exp, headline ORDER BY split_rank, split, if(goal = 'max', -value, value)) AS place,
+       run, headline AS metric, split, value, state
 FROM runs WHERE isfinite(value) ORDER BY exp, metric, place, run;
 
 -- settings: for each setting that differs within an experiment, how its runs did
 WITH differing AS (SELECT exp, key FROM params GROUP BY exp, key HAVING count(DISTINCT value) > 1)
-SELECT p.exp, p.key, p.value AS setting, r.headline AS metric, count(*) AS runs,
-       avg(r.value) AS mean, min(r.value) AS lowest, max(r.value) AS highest
+SELECT p.exp, p.key, p.value AS setting, r.headline AS metric, r.split, count(*) FILTER (isfinite(r.value)) AS runs,
+       count(*) FILTER (NOT isfinite(r.value)) AS non_finite, avg(r.value) FILTER (isfinite(r.value)) AS mean,
+       min(r.value) FILTER (isfinite(r.value)) AS lowest, max(r.value) FILTER (isfinite(r.value)) AS highest
 FROM params p SEMI JOIN differing d ON d.exp = p.exp AND d.key = p.key
-JOIN runs r ON r.exp = p.exp AND r.run = p.run WHERE isfinite(r.value)
-GROUP BY ALL ORDER BY p.exp, p.key, mean;
+JOIN runs r ON r.exp = p.exp AND r.run = p.run WHERE r.value IS NOT NULL
+GROUP BY ALL ORDER BY p.exp, p.key, mean NULLS LAST;
 
 -- series: rows, steps, first, last, lowest and highest value of each series of each run
 SELECT exp, run, metric, model, split, count(*) AS n, max(step) AS last_step, arg_min(value, time) AS first,
@@ -39,10 +40,12 @@ SELECT exp, run, state, cause FROM runs WHERE state IN ('failed', 'crashed') ORD
 -- events: what happened last, the newest first
 SELECT time, exp, run, event, what, step FROM events WHERE event <> 'log' ORDER BY time DESC LIMIT 40;
 
--- speed: logged steps a second of each run, from its first to its last row
-SELECT exp, run, max(step) - min(step) AS steps, (epoch_us(max(time)) - epoch_us(min(time))) / 1e6 AS seconds,
+-- speed: logged steps a second of each run, from its first to its last row; NULL where the log tells no times
+SELECT m.exp, m.run, max(step) - min(step) AS steps,
+       if(r.started IS NULL, NULL, (epoch_us(max(time)) - epoch_us(min(time))) / 1e6) AS seconds,
        steps / nullif(seconds, 0) AS steps_per_s
-FROM metrics WHERE NOT starts_with(metric, 'system/') GROUP BY exp, run ORDER BY exp, run;
+FROM metrics m JOIN runs r ON r.exp = m.exp AND r.run = m.run WHERE NOT starts_with(metric, 'system/')
+GROUP BY m.exp, m.run, r.started ORDER BY m.exp, m.run;
 
 -- tags: how many runs have each tag, and their experiments
 SELECT tag, count(*) AS n, string_agg(DISTINCT exp, ', ' ORDER BY exp) AS experiments

@@ -371,11 +371,9 @@ impl Sink<'_> {
 
     fn mind_progress(&self) {
         let (done, total) = self.session.done_of();
-        if let (Some(all), Some(step)) = (self.total, self.session.step()) {
-            let step = u64::try_from(step).unwrap_or(0);
-            if step > done && total == all {
-                self.session.progress(step.max(done), all, self.session.phase().as_deref());
-            }
+        let by_steps = self.session.done_by_steps(total);
+        if self.total == Some(total) && by_steps > done {
+            self.session.progress(by_steps, total, self.session.phase().as_deref());
         }
     }
 

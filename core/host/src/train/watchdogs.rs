@@ -306,7 +306,7 @@ impl Display {
 
         let now = Instant::now();
         let step = session.step();
-        let work = self.work_done(step);
+        let work = self.work_done();
         self.measure(now, step, work);
         let status = Status {
             rows: stats.rows,
@@ -326,14 +326,13 @@ impl Display {
     }
 
     /// Returns completed and total work.
-    fn work_done(&self, step: Option<i64>) -> (u64, u64) {
+    fn work_done(&self) -> (u64, u64) {
         let (done, total) = self.session.done_of();
         if done > 0 || self.manifest.kind != Kind::Command {
             return (done, total);
         }
         // A client that only logs has progressed as far as its steps.
-        let steps = step.map_or(0, |step| u64::try_from(step.saturating_add(1)).unwrap_or(0));
-        (steps.min(total), total)
+        (self.session.done_by_steps(total), total)
     }
 
     /// Updates the rates and logs resource usage.

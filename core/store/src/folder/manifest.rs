@@ -75,6 +75,16 @@ pub struct Manifest {
 }
 
 impl Manifest {
+    /// Returns the seed; `None` for an import, of which it is not known.
+    pub fn known_seed(&self) -> Option<u64> {
+        self.import.is_none().then_some(self.seed)
+    }
+
+    /// Returns the number of threads the training may use; `None` if it is not known, as of commands and imports.
+    pub fn known_threads(&self) -> Option<u32> {
+        Some(self.threads).filter(|threads| *threads > 0)
+    }
+
     /// The declaration of a metric, if there is one.
     pub fn metric(&self, name: &str) -> Option<&MetricInfo> {
         self.metrics.iter().find(|metric| metric.name == name)

@@ -185,9 +185,9 @@ fn describe(row: &mut Row, m: &Manifest, s: &Status) {
     let duration = s.ended.and_then(|ended| s.took(ended));
     row.push("duration_s", Float64Array::from(vec![duration]));
     row.push("trained_s", Float64Array::from(vec![s.trained_s]));
-    row.push("seed", UInt64Array::from(vec![m.seed]));
+    row.push("seed", UInt64Array::from(vec![m.known_seed()]));
     row.text("device", Some(&m.device));
-    row.push("threads", Int64Array::from(vec![i64::from(m.threads)]));
+    row.push("threads", Int64Array::from(vec![m.known_threads().map(i64::from)]));
     row.text("preset", m.preset.as_deref());
     // During the run they would be outdated.
     let ended = s.state.is_final();

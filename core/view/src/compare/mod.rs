@@ -40,9 +40,9 @@ impl ComparedRun {
         let own = m.params.iter().find(|(k, _)| k == key).map(|(_, v)| state::param(v));
         own.or_else(|| match key {
             EXPERIMENT => Some(gradtop_host::text::clean(&m.experiment.id)),
-            SEED => Some(m.seed.to_string()),
+            SEED => m.known_seed().map(|seed| seed.to_string()),
             "device" => Some(gradtop_host::text::clean(&m.device)),
-            "threads" => (m.threads > 0).then(|| m.threads.to_string()),
+            "threads" => m.known_threads().map(|threads| threads.to_string()),
             _ => None,
         })
     }

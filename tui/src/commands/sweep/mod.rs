@@ -16,7 +16,6 @@ use super::select;
 use super::start::warn_of_device;
 use crate::failure::Failure;
 use crate::print::{self, clean};
-use gradtop_view::state;
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -138,7 +137,7 @@ impl Planned {
             Start::Run(launch) => view.manifest.params == launch.params,
             Start::Exec(exec) => view.manifest.command.as_ref().is_some_and(|c| c.argv == exec.argv),
         };
-        same && state::seed(&view.manifest) == Some(self.seed)
+        same && view.manifest.known_seed() == Some(self.seed)
     }
 }
 

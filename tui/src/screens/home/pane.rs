@@ -224,7 +224,7 @@ fn details(shared: &Shared, run: &RunRow) -> Vec<(String, Vec<String>)> {
     let verb = if run.live() { "for" } else { "took" };
     let took = state::took_words(&run.view, shared.now).map(|took| format!("{verb} {took}"));
     add("started", started.into_iter().chain(took).collect());
-    let seed = state::seed(manifest).map(|seed| seed.to_string());
+    let seed = manifest.known_seed().map(|seed| seed.to_string());
     if manifest.threads > 0 {
         let threads = number::counted(manifest.threads as usize, "thread");
         let seed = seed.map(|seed| format!("seed {seed}"));

@@ -103,6 +103,8 @@ fn progress(shared: &Shared, view: &View) -> Vec<Item> {
     }
     if let Some(eta) = state::eta(view) {
         item(7, "eta", number::time_left(eta), 6);
+    } else if let Some(words) = state::eta_words(view) {
+        item(7, "", words, 0);
     }
     if let Some(took) = state::took(view, shared.now).filter(|_| !live) {
         item(6, "took", number::duration(took), 0);

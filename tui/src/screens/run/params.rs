@@ -237,7 +237,7 @@ fn facts(shared: &Shared, view: &View, width: usize) -> Vec<Line<'static>> {
     let plugin = m.plugin_hash().map(|hash| format!("{} {}  {hash}", m.experiment.id, m.experiment.version));
     let facts = [
         ("preset", m.preset.clone()),
-        ("seed", state::seed(m).map(|seed| seed.to_string())),
+        ("seed", m.known_seed().map(|seed| seed.to_string())),
         ("device", Some(state::device(m))),
         ("threads", (m.threads > 0).then(|| m.threads.to_string())),
         ("checkpoints", saved),

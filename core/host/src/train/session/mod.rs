@@ -92,6 +92,8 @@ pub(crate) struct Session {
     warned: Mutex<HashSet<String>>,
     /// `i64::MIN` before the first.
     step: AtomicI64,
+    /// Whether steps count from 0.
+    from_zero: AtomicBool,
     /// Bits of the epoch, NaN for none.
     epoch: AtomicU64,
     /// An epoch was below the one before it.
@@ -138,6 +140,7 @@ impl Session {
             figures: Mutex::default(),
             warned: Mutex::default(),
             step: AtomicI64::new(i64::MIN),
+            from_zero: AtomicBool::new(false),
             epoch: AtomicU64::new(f64::NAN.to_bits()),
             epochs_restart: AtomicBool::new(false),
             signs: AtomicU64::new(0),
@@ -229,6 +232,9 @@ impl Session {
             points.iter().map(|p| (p.series, p.value)),
         );
         self.step.store(step, Ordering::Relaxed);
+        if step == 0 {
+            self.from_zero.store(true, Ordering::Relaxed);
+        }
         self.note_sign();
         if epoch.is_finite() {
             if epoch < f64::from_bits(self.epoch.load(Ordering::Relaxed)) {

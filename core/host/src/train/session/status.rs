@@ -82,12 +82,24 @@ impl Session {
         (self.done.load(Ordering::Relaxed), self.total.load(Ordering::Relaxed))
     }
 
+    /// Returns the units of work done of `total` if they are the steps logged. Where steps count from 0, a run that has
+    /// logged step 9 has done 10; the values at the end of a run may be logged at the step `total`.
+    pub(crate) fn done_by_steps(&self, total: u64) -> u64 {
+        let step = self.step().and_then(|step| u64::try_from(step).ok());
+        let more = |step| u64::from(step < total && self.from_zero.load(Ordering::Relaxed));
+        step.map_or(0, |step| step.saturating_add(more(step)))
+    }
+
     pub(crate) fn phase(&self) -> Option<String> {
         Some(self.phase.lock().clone()).filter(|p| !p.is_empty())
     }
 
-    /// Keeps the headline values from before a resume until their series are logged again.
+    /// Keeps the headline values from before a resume until their series are logged again, and whether steps count
+    /// from 0.
     pub(crate) fn inherit(&self, before: &Status) {
+        if before.step.and_then(|step| u64::try_from(step).ok()?.checked_add(1)) == Some(before.done) {
+            self.from_zero.store(true, Ordering::Relaxed);
+        }
         *self.headline_before.lock() = (before.headline.clone(), before.headline_is_part);
     }
 
@@ -97,7 +109,8 @@ impl Session {
         let logged = series.into_iter().filter_map(|(number, key)| {
             let (_, value) = self.recorder.latest(number)?;
             // A network that has diverged no longer has its earlier values.
-            let value = if self.divergence.lock().is_bad(&key) { f64::NAN } else { value };
+            let value =
+                if value.is_finite() && self.divergence.lock().is_bad(&key) { f64::NAN } else { value };
             Some(HeadlineValue { key, value })
         });
         let (mut values, was_part) = self.headline_before.lock().clone();

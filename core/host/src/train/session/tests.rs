@@ -245,3 +245,26 @@ fn a_resumed_run_has_its_headline_until_it_logs_again() {
     assert_eq!(s.headline().0, [value("train", 3.0), value("test", 2.0)]);
     s.recorder.finish().unwrap();
 }
+
+#[test]
+fn a_run_that_has_logged_step_9_counted_from_0_has_done_10_steps() {
+    let log = |s: &Session, steps: &[i64]| {
+        let series = s.intern(&SeriesKey::metric("loss")).unwrap();
+        steps
+            .iter()
+            .for_each(|step| s.log(*step, f64::NAN, &[Point { series, reserved: 0, value: 1.0 }]).unwrap());
+    };
+    let (_dir, zero) = session(true);
+    assert_eq!(zero.done_by_steps(10), 0);
+    log(&zero, &[0, 9]);
+    assert_eq!(zero.done_by_steps(10), 10);
+    log(&zero, &[10]);
+    assert_eq!(zero.done_by_steps(10), 10, "the values at its end");
+    let (_dir, one) = session(true);
+    log(&one, &[1, 9]);
+    assert_eq!(one.done_by_steps(10), 9);
+    let (_dir, resumed) = session(true);
+    resumed.inherit(&Status { step: Some(4), done: 5, ..Status::default() });
+    log(&resumed, &[7]);
+    assert_eq!(resumed.done_by_steps(10), 8);
+}
