@@ -113,6 +113,11 @@ fn as_json(found: &[Of<'_>], without: usize) -> Value {
     json!({"goal": goal, "split": split, "without": without, "groups": groups})
 }
 
+/// Formats a value over the runs of a group: NaN means that none of them is finite.
+fn value(value: f64) -> String {
+    finite(value).map_or_else(|| state::MISSING.to_owned(), number::value)
+}
+
 fn finite(value: f64) -> Option<f64> {
     Some(value).filter(|value| value.is_finite())
 }
@@ -146,8 +151,6 @@ fn wide(by: &[&str], ranking: &Ranking<'_>) -> Table {
             0 => group.runs.to_string(),
             others => format!("{} and {others} non-finite", group.runs),
         };
-        // NaN here means that no value is finite.
-        let value = |v: f64| finite(v).map_or_else(|| state::MISSING.to_owned(), number::value);
         let [median, best] = [group.median, group.best].map(value);
         let run = group.best_run.map(|view| clean(&view.manifest.run)).unwrap_or_default();
         let mut cells = vec![Words::bold(median), best.into(), Words::dim(run), runs.into()];
@@ -168,11 +171,11 @@ fn narrow(by: &[&str], ranking: &Ranking<'_>) -> Table {
         let setting =
             values.filter_map(|(key, value)| Some(format!("{} {}", clean(key), state::param((*value)?))));
         let best = group.best_run.map(|view| {
-            format!("best {} of {}", state::headline_value(group.best), clean(&view.manifest.run))
+            format!("best {} of {}", value(group.best), clean(&view.manifest.run))
         });
         let others = Some(group.not_finite).filter(|others| *others > 0);
         table.row([
-            Words::bold(state::headline_value(group.median)),
+            Words::bold(value(group.median)),
             group.runs.to_string().into(),
             others.map(|others| others.to_string()).unwrap_or_default().into(),
             setting.chain(best).collect::<Vec<_>>().join(", ").into(),
