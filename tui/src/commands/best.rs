@@ -170,9 +170,8 @@ fn narrow(by: &[&str], ranking: &Ranking<'_>) -> Table {
         let values = by.iter().zip(&group.setting);
         let setting =
             values.filter_map(|(key, value)| Some(format!("{} {}", clean(key), state::param((*value)?))));
-        let best = group.best_run.map(|view| {
-            format!("best {} of {}", value(group.best), clean(&view.manifest.run))
-        });
+        let best =
+            group.best_run.map(|view| format!("best {} of {}", value(group.best), clean(&view.manifest.run)));
         let others = Some(group.not_finite).filter(|others| *others > 0);
         table.row([
             Words::bold(value(group.median)),
