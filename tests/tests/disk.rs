@@ -87,6 +87,47 @@ fn on_a_full_disk_stop_and_kill_need_no_room() {
 }
 
 #[test]
+fn on_a_full_disk_a_command_is_stopped_and_killed_and_says_what_it_lost() {
+    let sandbox = Sandbox::new();
+    let Some(disk) = Mounted::small(&sandbox.runs(), 24 << 10) else { return };
+    let over = sandbox.path().join("over");
+    // `ended` has ended by itself when it is stopped: only its rows wait.
+    let until_over = format!("while [ ! -e {} ]", over.display());
+    let runs =
+        [("stopped", "while :", "stop"), ("killed", "while :", "kill"), ("ended", &*until_over, "stop")].map(
+            |(name, loop_while, how)| {
+                let script =
+                    format!("i=0; {loop_while}; do i=$((i+1)); echo '{{\"loss\": 1}}' >&3; echo $i; done");
+                let args = ["exec", "-d", "--name", name, "--", "sh", "-c", &script];
+                sandbox.gradtop(&args).expect_code(0);
+                (sandbox.find(name), how)
+            },
+        );
+    for (run, _) in &runs {
+        until("rows", || (run.view().status.rows > 1_000).then_some(()));
+    }
+    disk.fill();
+    for (run, _) in &runs {
+        until("rows to wait", || run.view().status.waiting.is_some_and(|w| w.rows > 0).then_some(()));
+    }
+    fs::write(&over, "").unwrap();
+    for (run, how) in &runs {
+        // The end of another one has released its reserve.
+        disk.fill();
+        let args: &[&str] = if *how == "kill" { &["stop", "--kill"] } else { &["stop"] };
+        let said = sandbox.gradtop(&[args, &[&*run.name()]].concat()).expect_code(0);
+        let status = run.view().status;
+        assert_eq!(status.state, State::Stopped, "{said:#?}");
+        let cause = status.cause.unwrap();
+        let why = if *how == "kill" { "killed on request; " } else { "SIGTERM; " };
+        let lost = cause.strip_prefix(why).and_then(|rest| rest.strip_suffix(" rows lost: the disk is full"));
+        assert!(lost.is_some_and(|rows| rows.parse::<u64>().is_ok_and(|rows| rows > 0)), "{cause}");
+        let rows = gradtop_store::read_series(&run.dir, |key| key.metric == "loss").unwrap();
+        assert_eq!(status.step, rows[0].step.last().copied(), "the status tells of lost rows");
+    }
+}
+
+#[test]
 fn errors_of_a_disk_are_waited_for() {
     let sandbox = Sandbox::new();
     let Some(disk) = Mounted::faulty(&sandbox.runs(), sandbox.path()) else { return };

@@ -5,9 +5,10 @@ use std::process::ExitStatus;
 
 use gradtop_store::State;
 
-use crate::machine::last_words::{last_line, last_words};
+use crate::machine::last_words::{last_line, last_words, with_last_words};
 use crate::machine::signals;
 use crate::run::cause::Context;
+use crate::run::report::Outcome;
 
 /// All that is known about a command's end.
 pub(crate) struct Death<'a> {
@@ -15,17 +16,36 @@ pub(crate) struct Death<'a> {
     pub(crate) status: Option<ExitStatus>,
     /// The client's report of the end, with the reason if it failed.
     pub(crate) done: Option<&'a Result<(), String>>,
-    /// Why the sink failed the run or could not record it completely.
-    pub(crate) failure: Option<String>,
+    /// How the sink's recording ended; `None` if it did not report that.
+    pub(crate) recorded: Option<(Outcome, Option<String>)>,
     pub(crate) context: Context<'a>,
 }
 
 impl Death<'_> {
     /// Returns the run's final state and cause.
     pub(crate) fn judge(&self) -> (State, Option<String>) {
-        if let Some(why) = &self.failure {
-            return (State::Failed, Some(why.clone()));
+        match &self.recorded {
+            Some((Outcome::Failed, why)) => {
+                let why = why.clone().unwrap_or_else(|| "no reason was given".to_owned());
+                (State::Failed, Some(why))
+            }
+            // Rows were given up because of a stop.
+            Some((Outcome::Stopped, Some(lost))) => {
+                let (state, cause) = self.of_command();
+                let state = if state == State::Finished { State::Stopped } else { state };
+                (state, Some(cause.map_or_else(|| lost.clone(), |cause| format!("{cause}; {lost}"))))
+            }
+            // The sink may have been killed with the command.
+            None if self.context.killed_after.is_none() => {
+                let why = "the process that recorded it ended without giving a reason";
+                (State::Failed, Some(with_last_words(why, self.context.console)))
+            }
+            Some(_) | None => self.of_command(),
         }
+    }
+
+    /// Judges the command alone, whose rows are all recorded.
+    fn of_command(&self) -> (State, Option<String>) {
         if let (None, Some(after), Some(who)) = (self.status, self.context.killed_after, self.context.stop)
             && !after.is_zero()
         {
@@ -90,13 +110,15 @@ fn exception(output: &[u8]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn judge(raw: i32, console: &str, stop: Option<&str>) -> (State, Option<String>) {
         Death {
             status: Some(ExitStatus::from_raw(raw)),
             done: None,
-            failure: None,
+            recorded: Some((Outcome::Finished, None)),
             context: Context { stop, console: console.as_bytes(), ..Context::default() },
         }
         .judge()
@@ -118,5 +140,30 @@ mod tests {
         let python = "step 1\nTraceback (most recent call last):\n  File \"a.py\", line 1, in f\n    f()\n\
                       ValueError: no data\nwandb: uploading\n";
         assert_eq!(judge(1 << 8, python, None), (State::Failed, cause("exit code 1: ValueError: no data")));
+    }
+    #[test]
+    fn a_kill_on_request_is_a_stop_that_says_what_is_lost() {
+        let judge = |recorded, killed_after, stop| {
+            let status = Some(ExitStatus::from_raw(if stop { libc::SIGKILL } else { 0 }));
+            let stop = stop.then_some(gradtop_store::KILLED);
+            Death {
+                status,
+                done: None,
+                recorded,
+                context: Context { stop, killed_after, ..Context::default() },
+            }
+            .judge()
+        };
+        let lost = || Some((Outcome::Stopped, Some("10 rows are lost: the disk is full".to_owned())));
+        let cause = "killed on request; 10 rows are lost: the disk is full";
+        assert_eq!(judge(lost(), Some(Duration::ZERO), true), (State::Stopped, Some(cause.to_owned())));
+        // The sink was killed, too.
+        assert_eq!(
+            judge(None, Some(Duration::ZERO), true),
+            (State::Stopped, Some("killed on request".to_owned()))
+        );
+        // The command had already ended by itself.
+        assert_eq!(judge(lost(), None, false).0, State::Stopped);
+        assert_eq!(judge(None, None, false).0, State::Failed);
     }
 }

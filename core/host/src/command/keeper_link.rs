@@ -29,6 +29,8 @@ pub(crate) enum FromKeeper {
     },
     /// The command and all processes it started have ended.
     Ended,
+    /// The run is killed on request: do not wait for the disk any longer.
+    GiveUp,
 }
 
 /// Messages of the sink, in addition to those of a trainer.

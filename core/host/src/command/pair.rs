@@ -27,8 +27,6 @@ use crate::run::target::{LAST_CHANCE, Target};
 
 /// How long a sink may take to open the log.
 const OPENING: Duration = Duration::from_mins(1);
-/// How long it may take to seal the log.
-const SEALING: Duration = Duration::from_hours(1);
 /// How often a dead sink is replaced.
 const SINKS: u32 = 20;
 /// How long leftover processes of a successful command may continue.
@@ -58,6 +56,7 @@ struct Sink {
 }
 
 /// A command and its sink.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(crate) struct Pair<'a> {
     run: &'a RunDir,
     lock: &'a RunLock,
@@ -80,6 +79,8 @@ pub(crate) struct Pair<'a> {
     let_go: Cell<bool>,
     /// When leftover processes were asked to end.
     cleared: Option<Instant>,
+    /// Whether the sink was told to seal the log, after the end of the command.
+    sealing: bool,
 }
 
 impl<'a> Pair<'a> {
@@ -146,10 +147,11 @@ impl<'a> Pair<'a> {
             ended: None,
             let_go: Cell::new(false),
             cleared: None,
+            sealing: false,
         })
     }
 
-    /// Waits up to `time`; returns whether the command and all processes it started have ended.
+    /// Waits up to `time`; returns whether the command, all processes it started, and the sink have ended.
     pub(crate) fn wait(&mut self, time: Duration) -> bool {
         let patience = Timespec::try_from(time).unwrap_or(Timespec { tv_sec: 1, tv_nsec: 0 });
         let mut fds =
@@ -160,19 +162,29 @@ impl<'a> Pair<'a> {
         poll(&mut fds, Some(&patience)).ok();
         drop(fds);
         self.hear();
-        if self.sink.process.wait(Duration::ZERO) {
+        let recorded = self.sink.process.wait(Duration::ZERO);
+        if self.sealing {
+            self.hear();
+            return recorded;
+        }
+        if recorded {
             self.replace_sink();
         }
         if self.ended.is_none() && self.process.wait(Duration::ZERO) {
             let status = self.command.as_mut().map(|child| child.wait().unwrap_or_default());
             self.ended = Some((status, Instant::now()));
         }
-        if self.command.is_none() {
-            // Other processes of an attached command do not belong to the run.
-            return self.ended.is_some() || self.done.is_some() || self.let_go.get();
+        // Other processes of an attached command do not belong to the run.
+        self.sealing = if self.command.is_none() {
+            self.ended.is_some() || self.done.is_some() || self.let_go.get()
+        } else {
+            self.tree.reap();
+            self.ended.is_some_and(|(status, since)| self.is_clear(status.unwrap_or_default(), since))
+        };
+        if self.sealing {
+            send(&self.sink.talk, &FromKeeper::Ended);
         }
-        self.tree.reap();
-        self.ended.is_some_and(|(status, since)| self.is_clear(status.unwrap_or_default(), since))
+        false
     }
 
     /// Handles the sink's messages.
@@ -246,14 +258,8 @@ impl<'a> Pair<'a> {
         false
     }
 
-    /// Lets the sink seal the log after the command has ended.
-    pub(crate) fn finish(mut self) -> Ended {
-        send(&self.sink.talk, &FromKeeper::Ended);
-        let start = Instant::now();
-        while !self.sink.process.wait(Duration::from_millis(100)) && start.elapsed() < SEALING {
-            self.hear();
-        }
-        self.hear();
+    /// Returns how everything ended, once [`Self::wait`] has returned true.
+    pub(crate) fn finish(self) -> Ended {
         let heard = heard(&self.sink.heard);
         end_sink(self.sink);
         let status = self.ended.and_then(|(status, _)| status);
@@ -277,6 +283,14 @@ impl Target for Pair<'_> {
         (self.listens || self.listened) && self.ended.is_none()
     }
 
+    fn is_sealing(&self) -> bool {
+        self.sealing
+    }
+
+    fn pass_on_stop(&self) {
+        self.sink.process.signal(Signal::TERM).ok();
+    }
+
     /// Sends SIGTERM to the command only: its workers would die before it could save. A stopped process is continued so
     /// that it receives the signal.
     fn terminate(&self) {
@@ -296,6 +310,9 @@ impl Target for Pair<'_> {
     fn kill(&self, wanted: bool) {
         if wanted || self.command.is_some() {
             self.tree.kill();
+        }
+        if wanted {
+            send(&self.sink.talk, &FromKeeper::GiveUp);
         }
         self.let_go.set(true);
     }

@@ -225,6 +225,11 @@ fn start_threads(
         let mut read = Lines::default();
         while let Some(lines) = read.read(&talk) {
             for order in lines.iter().filter_map(|line| serde_json::from_slice(line).ok()) {
+                if order == FromKeeper::GiveUp {
+                    // Here, because the main thread may be waiting for the disk.
+                    d.session.request_stop();
+                    d.session.recorder.give_up();
+                }
                 d.tell_main(SinkEvent::Keeper(order));
             }
         }
@@ -318,7 +323,7 @@ impl Sink<'_> {
                         self.is_done = error.is_none();
                         send(self.talk, &FromSink::Done { error });
                     }
-                    SinkEvent::Changed => {}
+                    SinkEvent::Changed | SinkEvent::Keeper(FromKeeper::GiveUp) => {}
                     SinkEvent::Keeper(FromKeeper::Started { pid, start }) => self.started(pid, start),
                     SinkEvent::Keeper(FromKeeper::Ended) => return None,
                     SinkEvent::Orphaned => self.orphaned(),

@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 use std::fs::File;
-use std::io::{PipeReader, Read as _, Write as _};
+use std::io::{PipeReader, Write as _};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::{Child, Stdio};
@@ -23,7 +23,6 @@ use signal_hook::consts::SIGTERM;
 use crate::command::death::Death as CommandDeath;
 use crate::command::pair::Pair;
 use crate::launcher::in_job::{GRACE, InJob, TIME_OVER};
-use crate::machine::file::readable;
 use crate::machine::last_words::with_last_words;
 use crate::machine::process::Process;
 use crate::machine::{device, program, signals};
@@ -32,7 +31,7 @@ use crate::run::cause::{Context, Death, OomCount, seconds};
 use crate::run::console::Pump;
 use crate::run::control::{self, DEFAULT_GRACE, KILL_SIGNAL};
 use crate::run::keeper_command::{DETACHED, ResumeFrom};
-use crate::run::report::{self, Outcome};
+use crate::run::report;
 use crate::run::target::{LAST_CHANCE, Target};
 
 /// How often to check for a stop that the trainer does not answer.
@@ -83,9 +82,20 @@ pub(crate) fn keeper_main(
         // The disk may be full. The lock was passed on only after a check for other owners.
         Err(_) => None,
     };
-    let launcher = Some(launcher);
-    let mut keeper =
-        Keeper { run, lock, launcher, events, alerts, terminated, early, owner, in_job, job: None, next };
+    let mut keeper = Keeper {
+        run,
+        lock,
+        launcher: Some(launcher),
+        events,
+        alerts,
+        terminated,
+        early,
+        owner,
+        reported: false,
+        in_job,
+        job: None,
+        next,
+    };
     let code = match keeper.keep(resume) {
         Ok(true) => 0,
         Ok(false) => return 1,
@@ -161,6 +171,8 @@ struct Keeper<'a> {
     early: Arc<OnceLock<String>>,
     /// The run's owner, and when its file was last renewed.
     owner: Option<(Owner, Instant)>,
+    /// Whether the recording process has reported its end, with the rows that are lost.
+    reported: bool,
     in_job: bool,
     /// The keeper's batch job, set once the run is known.
     job: Option<InJob>,
@@ -336,16 +348,11 @@ impl Keeper<'_> {
         for message in ended.notes {
             self.event(&Event::Warning { message });
         }
-        let failure = match ended.heard.end {
-            Some((Outcome::Failed, why)) => Some(why.unwrap_or_else(|| "no reason was given".to_owned())),
-            Some(_) => None,
-            None => {
-                Some(with_last_words("the process that recorded it ended without giving a reason", &console))
-            }
-        };
         let who = self.who_stopped(stopping);
         let context = stopping.context(who.as_deref(), memory, &console);
-        Ok(Some(CommandDeath { status: ended.status, done: ended.done.as_ref(), failure, context }.judge()))
+        let recorded = ended.heard.end;
+        self.reported = recorded.is_some();
+        Ok(Some(CommandDeath { status: ended.status, done: ended.done.as_ref(), recorded, context }.judge()))
     }
 
     /// Returns who asked for a stop, if anybody: it may be requested and answered between two checks.
@@ -386,7 +393,8 @@ impl Keeper<'_> {
         }
         let ended = child.wait().map_err(|e| format!("cannot read how the trainer ended: {e}"))?;
         let console = pump.finish();
-        let heard = report::heard(&read_rest(report));
+        let heard = report::read_rest(report);
+        self.reported = heard.end.is_some();
         self.events.take_over(&heard.events);
         let who = self.who_stopped(stopping);
         let context = stopping.context(who.as_deref(), memory, &console);
@@ -440,6 +448,7 @@ impl Keeper<'_> {
         // A process that has received the request and stopped listening is about to end.
         stopping.heard |= target.listens();
         match stopping.terminated {
+            _ if target.is_sealing() && !grace.is_zero() => {}
             None if (waited >= grace || !stopping.heard) && !grace.is_zero() => {
                 stopping.terminated = Some((Instant::now(), grace));
                 if waited >= grace {
@@ -470,9 +479,8 @@ impl Keeper<'_> {
                 stopping.is_asked_by_other(&self.run).then(|| control::asked_to_stop(&self.run)).flatten();
             stopping.since.get_or_insert((Instant::now(), other.map_or(TERMINATED, who_asked).into()));
             if !stopping.ask(&self.run, self.grace_s()) {
-                // The request cannot be written, but the trainer handles the signal too.
                 stopping.by_signal = Some(DEFAULT_GRACE);
-                target.terminate();
+                target.pass_on_stop();
             }
         }
         if let Some(why) = self.early.get().filter(|_| !std::mem::replace(&mut stopping.early, true))
@@ -510,13 +518,11 @@ impl Keeper<'_> {
         self.alerts.as_ref().inspect(|alerts| alerts.catch_up());
         let mut status = read_status(&self.run).unwrap_or_default();
         cause = cause.map(|cause| crate::text::clean(&cause));
-        status.schema = gradtop_store::SCHEMA;
-        status.state = state;
+        (status.schema, status.state) = (gradtop_store::SCHEMA, state);
         status.cause.clone_from(&cause);
         let waiting = status.waiting.take().map(|waiting| waiting.rows);
         let waited = waiting.is_some();
-        // A trainer that ended properly has counted them itself.
-        if let (Some(rows @ 1..), None, Some(cause)) = (waiting, &status.outcome, &mut cause) {
+        if let (Some(rows @ 1..), false, Some(cause)) = (waiting, self.reported, &mut cause) {
             let more = format!("; {rows} rows that waited for the disk are lost");
             cause.push_str(&more);
             status.cause = Some(cause.clone());
@@ -591,20 +597,4 @@ fn notify(launcher: &mut Option<File>, text: &str) {
 /// Returns who asked, given the grace period: a stop without a grace period is a kill, even if the trainer ended first.
 fn who_asked(grace: Duration) -> &'static str {
     if grace.is_zero() { KILLED } else { "asked to stop" }
-}
-
-/// Reads what is in the pipe now. A leftover process may hold the other end, so do not wait for the end.
-fn read_rest(mut pipe: PipeReader) -> Vec<u8> {
-    let mut out = Vec::new();
-    let mut buffer = [0; 4096];
-    while out.len() < 256 << 10 {
-        if !readable(&pipe, Duration::ZERO).unwrap_or(false) {
-            break;
-        }
-        match pipe.read(&mut buffer) {
-            Ok(n) if n > 0 => out.extend_from_slice(&buffer[..n]),
-            _ => break,
-        }
-    }
-    out
 }

@@ -2,9 +2,12 @@
 //! located, and how it ended.
 
 use std::fs::File;
-use std::io::Write as _;
+use std::io::{PipeReader, Read as _, Write as _};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+use crate::machine::file::readable;
 
 /// What a trainer is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -115,6 +118,22 @@ pub(crate) fn heard(bytes: &[u8]) -> Heard {
         }
     }
     heard
+}
+
+/// Reads the reports that are in the pipe now. A leftover process may hold the other end, so does not wait for the end.
+pub(crate) fn read_rest(mut pipe: PipeReader) -> Heard {
+    let mut out = Vec::new();
+    let mut buffer = [0; 4096];
+    while out.len() < 256 << 10 {
+        if !readable(&pipe, Duration::ZERO).unwrap_or(false) {
+            break;
+        }
+        match pipe.read(&mut buffer) {
+            Ok(n) if n > 0 => out.extend_from_slice(&buffer[..n]),
+            _ => break,
+        }
+    }
+    heard(&out)
 }
 
 #[cfg(test)]

@@ -17,6 +17,13 @@ pub(crate) trait Target {
     fn listens(&self) -> bool;
     /// Returns whether it must end although nobody asked.
     fn is_failing(&self) -> bool;
+    /// Returns whether only its log remains to be sealed, which only a kill on request cuts short: the recording process
+    /// itself limits how long a stopped run waits for the disk.
+    fn is_sealing(&self) -> bool {
+        false
+    }
+    /// Passes on a stop to the process that records the run, if no file can.
+    fn pass_on_stop(&self);
     /// Asks it to end with a signal.
     fn terminate(&self);
     /// Kills it; `wanted` says whether the user asked for exactly that.
@@ -36,6 +43,10 @@ impl Target for Process {
 
     fn is_failing(&self) -> bool {
         false
+    }
+
+    fn pass_on_stop(&self) {
+        self.terminate();
     }
 
     fn terminate(&self) {
