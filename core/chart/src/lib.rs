@@ -148,6 +148,8 @@ pub struct Axis {
     pub categories: Vec<String>,
     /// Whether values are seconds, with ticks at round minutes and hours.
     pub seconds: bool,
+    /// Whether values are whole numbers, as ticks are then.
+    pub whole: bool,
     /// If values are seconds since 1970, the time zone of the ticks.
     pub clock: Option<TimeZone>,
     /// The range; `None` to fit the data.
@@ -160,9 +162,24 @@ impl Axis {
         self.unit.as_deref() == Some("B")
     }
 
-    /// Formats a value of the axis.
+    /// Formats a value of the axis, with all digits that the visible range distinguishes.
     pub fn words(&self, v: f64) -> String {
-        if self.bytes() { number::amount(v) } else { number::value(v) }
+        if self.bytes() { number::amount(v) } else { number::value_on(v, self.length()) }
+    }
+
+    /// Like [`Self::words`], in as many columns while the value changes.
+    pub fn steady(&self, v: f64) -> String {
+        if self.bytes() { number::steady_amount(v) } else { number::steady_on(v, self.length()) }
+    }
+
+    /// Like [`Self::steady`], with two or three digits if the visible range distinguishes no more.
+    pub fn brief(&self, v: f64) -> String {
+        if self.bytes() { number::brief_amount(v) } else { number::steady_brief_on(v, self.length()) }
+    }
+
+    /// Returns the length of its range.
+    fn length(&self) -> Option<f64> {
+        self.range.map(|(low, high)| high - low)
     }
 
     /// Returns the caption, such as `loss [MSE], log`.

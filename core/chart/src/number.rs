@@ -14,6 +14,28 @@ pub fn value(v: f64) -> String {
     }
 }
 
+/// Like [`value`], with more digits if an axis of this length distinguishes more.
+pub(crate) fn value_on(v: f64, length: Option<f64>) -> String {
+    match distinguished(v, length) {
+        Some(text) if text.contains('e') => text,
+        Some(text) => trimmed(&text),
+        None => value(v),
+    }
+}
+
+/// Formats with the digits that change within a hundredth of an axis, if these are more than four.
+fn distinguished(v: f64, length: Option<f64>) -> Option<String> {
+    let length = length.filter(|length| v.is_finite() && v != 0.0 && *length > 0.0 && length.is_finite())?;
+    let exponent = v.abs().log10().floor() as i32;
+    let after = 2 - length.log10().floor() as i32;
+    let digits = (exponent + after + 1).min(17);
+    let plain = usize::try_from(digits - 1 - exponent).ok().filter(|_| (-3..=15).contains(&exponent));
+    (digits > 4).then(|| match plain {
+        Some(after) => format!("{v:.after$}"),
+        None => format!("{v:.*e}", digits as usize - 1),
+    })
+}
+
 /// Formats with this many significant digits if no exponent is needed, else returns `None`.
 fn without_power(v: f64, digits: i32) -> Option<String> {
     if v.is_nan() {
@@ -41,14 +63,15 @@ fn within(v: f64, width: usize) -> String {
     plain.or_else(|| (1..=3).rev().find_map(power)).unwrap_or_else(|| format!("{v:.0e}"))
 }
 
-/// Formats four significant digits in eight columns, so that neighbouring text does not move while the value changes.
-pub fn steady(v: f64) -> String {
-    format!("{:>8}", within(v, 8))
+/// Formats four significant digits in eight columns, so that neighbouring text does not move while the value changes; more
+/// if an axis of this length distinguishes more.
+pub(crate) fn steady_on(v: f64, length: Option<f64>) -> String {
+    format!("{:>8}", distinguished(v, length).unwrap_or_else(|| within(v, 8)))
 }
 
-/// Like [`steady`], with two or three digits in six columns.
-pub fn steady_brief(v: f64) -> String {
-    format!("{:>6}", within(v, 6))
+/// Like [`steady_on`], with two or three digits in six columns if an axis of this length distinguishes no more.
+pub(crate) fn steady_brief_on(v: f64, length: Option<f64>) -> String {
+    format!("{:>6}", distinguished(v, length).unwrap_or_else(|| within(v, 6)))
 }
 
 fn trimmed(text: &str) -> String {
@@ -239,7 +262,7 @@ mod tests {
             (f64::NEG_INFINITY, "    -inf"),
         ];
         for (v, text) in cases {
-            assert_eq!(steady(v), text, "{v}");
+            assert_eq!(steady_on(v, None), text, "{v}");
         }
         let brief = [
             (0.012_34, "0.0123"),
@@ -253,7 +276,7 @@ mod tests {
             (-0.5, "-0.500"),
         ];
         for (v, text) in brief {
-            assert_eq!(steady_brief(v), text, "{v}");
+            assert_eq!(steady_brief_on(v, None), text, "{v}");
         }
     }
 
@@ -325,5 +348,24 @@ mod tests {
         assert_eq!(percent(199, 200), "99 %");
         assert_eq!(percent(200, 200), "100 %");
         assert_eq!(percent(0, 0), "–");
+    }
+
+    #[test]
+    fn values_have_the_digits_that_an_axis_distinguishes() {
+        for (v, length, text) in [
+            (1_000_000_000.049, 0.005, "1000000000.049"),
+            (2.301_234_5, 0.002, "2.30123"),
+            (0.987_654_3, 2e-5, "0.9876543"),
+            (1.234_567_89e-6, 1e-9, "1.23457e-6"),
+            (0.987_654_3, 1.0, "0.9877"),
+            (0.0, 1e-9, "0"),
+            (f64::NAN, 1e-9, "NaN"),
+        ] {
+            assert_eq!(value_on(v, Some(length)), text);
+        }
+        assert_eq!(
+            (steady_on(0.98765, Some(2e-5)), steady_on(0.5, Some(1.0))),
+            ("0.9876500".into(), "  0.5000".into())
+        );
     }
 }

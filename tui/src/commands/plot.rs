@@ -47,7 +47,7 @@ pub(crate) struct Args {
     /// Write the points that are drawn, - prints them (with several figures, FILE-ID.csv each); `export` writes all rows
     #[arg(long, value_name = "FILE|-")]
     csv: Option<PathBuf>,
-    /// The x axis of metrics: step, epoch, time since the start, time of day (clock), or share of the run
+    /// The x axis of metrics: step, epoch, time since start, time of day (clock), or share of the run
     #[arg(long, value_parser = axis())]
     x: Option<Align>,
     /// Smooth metrics by a moving average of this weight, such as 0.9; the raw values stay visible behind it

@@ -6,7 +6,6 @@ use super::canvas::Canvas;
 use super::glyph_of;
 use super::text::{fit, fit_distinct, fit_ends, width_of};
 use super::theme::{Ink, Theme};
-use crate::number;
 use crate::{Axis, Chart, Mark};
 
 /// How detailed the series are.
@@ -221,12 +220,8 @@ fn entry_width(chart: &Chart, mark: &Mark, detail: Detail, name: &str) -> usize 
 }
 
 fn value(chart: &Chart, mark: &Mark, v: f64, detail: Detail) -> String {
-    match (chart.axis(mark.side).bytes(), detail == Detail::Brief) {
-        (true, true) => number::brief_amount(v),
-        (true, false) => number::steady_amount(v),
-        (false, true) => number::steady_brief(v),
-        (false, false) => number::steady(v),
-    }
+    let axis = chart.axis(mark.side);
+    if detail == Detail::Brief { axis.brief(v) } else { axis.steady(v) }
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ use gradtop_store::{Goal, MetricInfo, SeriesKey};
 use serde::{Deserialize, Serialize};
 
 use crate::figure::name_of;
+use crate::figure::view::SHARE;
 use crate::live::{RunData, XAxis};
 use crate::natural;
 use crate::runs::RunRow;
@@ -83,8 +84,8 @@ impl Align {
     /// What the axis is called.
     pub fn word(self) -> &'static str {
         match self {
-            Self::Fraction => "share of the run",
-            _ => self.native().word(),
+            Self::Fraction => SHARE,
+            _ => self.native().name(),
         }
     }
 
@@ -92,7 +93,7 @@ impl Align {
     pub fn key(self) -> &'static str {
         match self {
             Self::Fraction => "share",
-            _ => self.native().word(),
+            _ => self.native().key(),
         }
     }
 

@@ -253,6 +253,14 @@ fn runs_of_different_length_meet_on_a_share_of_the_run() {
     }
 }
 
+#[test]
+fn an_axis_is_called_the_same_in_a_chart_and_above_it() {
+    let (_bench, all) =
+        runs(vec![run("fit", "a", 1).series("loss", None, &line(&[(0, 1.0), (9, 0.1)]))], &["a"]);
+    let labels = Align::ALL.map(|align| built(&all, &GroupBy::Nothing, align).chart.x.label);
+    assert_eq!(labels, Align::ALL.map(Align::word));
+}
+
 fn of_split(split: &str) -> SeriesKey {
     SeriesKey { split: Some(split.into()), ..SeriesKey::metric("loss") }
 }

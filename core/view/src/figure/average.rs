@@ -133,8 +133,9 @@ pub(super) fn diverged(members: &[Vec<Row>]) -> Option<String> {
     let from: Vec<i64> = members.iter().filter_map(|rows| rows.get(stop(rows))).map(|row| row.step).collect();
     let step = from.iter().min().filter(|_| from.len() < members.len())?;
     let are = if from.len() == 1 { "is" } else { "are" };
+    let first = if from.iter().all(|s| s == step) { "" } else { "the first " };
     Some(format!(
-        "{} of {} trials {are} not finite (from step {step}); the line shows the others",
+        "{} of {} trials {are} not finite ({first}from step {step}); the line shows the others",
         from.len(),
         members.len()
     ))

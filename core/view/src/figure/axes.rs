@@ -6,7 +6,7 @@ use gradtop_chart::{Axis, Chart, Points, Shape, Side};
 
 use super::lines;
 use super::parts::Line;
-use super::view::{ChartView, Source};
+use super::view::{ChartView, SHARE, Source};
 use crate::clock;
 use crate::live::XAxis;
 
@@ -20,15 +20,16 @@ pub(super) fn fit(
     view: &ChartView,
 ) {
     if view.relative {
-        chart.x.label = format!("{} (relative)", kind.word());
+        SHARE.clone_into(&mut chart.x.label);
     } else if view.x.is_some() || chart.x.label.is_empty() {
-        kind.word().clone_into(&mut chart.x.label);
+        kind.name().clone_into(&mut chart.x.label);
     }
     if view.x.is_some() {
         chart.x.unit = None;
     }
     chart.x.categories.clear();
     chart.x.seconds = kind == XAxis::Time && !view.relative;
+    chart.x.whole = kind == XAxis::Step && !view.relative;
     chart.x.clock = (kind == XAxis::Clock && !view.relative).then(|| clock::zone().clone());
     if chart.x.clock.is_some() {
         chart.x.unit = clock::unit().map(str::to_owned);

@@ -7,11 +7,12 @@ use gradtop_chart::colour::{Paint, assign};
 use gradtop_chart::domain::Domain;
 use gradtop_chart::number;
 use gradtop_chart::scale::{Scale, Span};
-use gradtop_chart::{Chart, Mark, RulePosition, Shape, Side, ValueCount};
+use gradtop_chart::{Axis, Chart, Mark, RulePosition, Shape, Side, ValueCount};
 use gradtop_host::text::clean;
 use gradtop_store::figures::{Figure, Panel};
 
 use super::lines::{self, ClippedShape, LineShapes};
+use super::member::Placement;
 use super::parts::{Line, Part, Plan, ShapePart};
 use super::plan::{keys, plan};
 use super::prepared::{Cursor, CursorValue, LineInfo, Plot, PreparedChart};
@@ -147,7 +148,7 @@ fn compose(
         let at_cursor = cursor.zip(plot).and_then(|(c, plot)| lines::value_at(line, c.x, &plot, smooth));
         let latest = lines::last_value(line, smooth);
         let axis = chart.axis(line.side);
-        infos.push(line_info(line, look_of(&line.key, line.colour), latest, at_cursor, axis.bytes()));
+        infos.push(line_info(line, look_of(&line.key, line.colour), latest, at_cursor, axis.clone()));
         if line.hidden {
             continue;
         }
@@ -156,8 +157,13 @@ fn compose(
             marks.push(((true, *at), mark(line, latest, nowhere())));
             continue;
         };
-        let last = if view.cursor.is_some() { at_cursor.map(|c| c.shown) } else { latest };
         let LineShapes { line: front, behind, band } = lines::line_shapes(line, &plot, axis.scale, smooth);
+        let last = match (view.cursor, view.zoom_x, &front) {
+            (Some(_), ..) => at_cursor.map(|c| c.shown),
+            // The latest value is not that of a part of the axis.
+            (None, Some(_), Some(front)) => lines::rightmost(front),
+            _ => latest,
+        };
         // If the line itself is drawn, it alone is named.
         let faint = front.is_some();
         for fill in [band, behind].into_iter().flatten() {
@@ -167,7 +173,8 @@ fn compose(
         marks.extend(front.map(|front| ((true, *at), mark(line, last, front))));
     }
     if let (Some(kind), [source]) = (x, sources) {
-        let rules = resumes(source.data, kind).map(|at| rule(at, Paint::Grey));
+        let rules =
+            Placement::new(source.data, view.relative, kind).resumes().map(|at| rule(at, Paint::Grey));
         marks.extend(rules.map(|rule| ((false, usize::MAX), rule)));
     }
     chart.cursor = cursor
@@ -243,10 +250,10 @@ fn line_info(
     (paint, marker): (Paint, u8),
     last: Option<f64>,
     at_cursor: Option<CursorValue>,
-    bytes: bool,
+    axis: Axis,
 ) -> LineInfo {
     let (name, odd) = (line.name.clone(), line.non_finite_count());
-    LineInfo { name, paint, marker, last, at_cursor, hidden: line.hidden, odd, bytes }
+    LineInfo { name, paint, marker, last, at_cursor, hidden: line.hidden, odd, axis }
 }
 
 /// Returns whether all lines of the left axis are outside of the range that the user has zoomed to.
@@ -316,15 +323,6 @@ fn looks(
     let mut looks = assign(known.into_iter(), shown.into_iter().filter(|key| !key.is_empty()));
     looks.extend(view.looks.clone());
     looks
-}
-
-/// Returns the positions at which a run was resumed.
-fn resumes(data: &RunData, kind: XAxis) -> impl Iterator<Item = f64> {
-    data.resumes.iter().filter_map(move |(step, time)| match kind {
-        XAxis::Step => Some(*step as f64),
-        XAxis::Epoch => None,
-        XAxis::Time | XAxis::Clock => kind.of_time(*time, data.started_us),
-    })
 }
 
 fn rule(at: f64, paint: Paint) -> Mark {

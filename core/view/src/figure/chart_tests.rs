@@ -13,10 +13,10 @@ use super::view::{ChartView, Source, Subject};
 use crate::live::pyramid::Sample;
 use crate::live::testing::{of_samples, run, series};
 use crate::live::{RunData, SeriesSnapshot, XAxis};
-use gradtop_chart::Shape;
 use gradtop_chart::cells::glyphs::Glyphs;
 use gradtop_chart::cells::{chart, text::plain, theme::Theme};
 use gradtop_chart::colour::Colours;
+use gradtop_chart::{Mark, RulePosition, Shape};
 
 fn drawn(data: &RunData, metric: &str, view: &ChartView, size: (usize, usize), glyphs: Glyphs) -> String {
     let colours = if glyphs == Glyphs::Braille { Colours::True } else { Colours::None };
@@ -153,7 +153,7 @@ fn a_pause_is_a_gap_wherever_in_a_column_it_begins_and_ends() {
         let Shape::Line { x, .. } = &built.chart.marks[0].shape else { panic!("a line") };
         let long = x.windows(2).filter(|pair| pair[1] - pair[0] > 15.0).count();
         assert_eq!(long, 0, "joined across the pause after sample {at}");
-        assert_eq!(x.iter().filter(|x| x.is_nan()).count(), 2, "one at its beginning, and one for the pause");
+        assert_eq!(x.iter().filter(|x| x.is_nan()).count(), 1, "one for the pause");
     }
 }
 
@@ -400,4 +400,69 @@ fn a_constant_is_read_as_itself_whatever_its_size() {
         text.lines().filter_map(|l| l.split_once(" +").map(|(label, _)| label.trim())).collect();
     let distinct: std::collections::BTreeSet<_> = ticks.iter().collect();
     assert!(ticks.len() >= 3 && distinct.len() == ticks.len(), "{text}");
+}
+
+#[test]
+fn a_share_of_the_run_is_the_same_for_all_its_series_and_where_it_was_resumed() {
+    let split = |split: &str| SeriesKey { split: Some(split.into()), ..SeriesKey::metric("loss") };
+    let at = |step| Sample { step, epoch: f64::NAN, time_us: 0, value: 1.0 };
+    let train = of_samples(split("train"), [0, 50, 150].map(at), 0.0);
+    let val = of_samples(split("val"), [0, 100].map(at), 0.0);
+    let resumes = Arc::new(vec![(50, 0)]);
+    let data = RunData { resumes, last_step: Some(200), ..run(vec![train, val]) };
+    let view = ChartView { x: Some(XAxis::Step), relative: true, ..ChartView::default() };
+    let figure = super::metric_figure("loss", None, "step");
+    let chart = super::chart::evaluate_as(&figure, &Source::of(&data), &view).charts.remove(0);
+    let place = |mark: &Mark| match &mark.shape {
+        Shape::Line { x, .. } => x.clone(),
+        Shape::Rule { at: RulePosition::X(x) } => vec![*x],
+        other => panic!("{other:?}"),
+    };
+    let places: Vec<_> = chart.marks.iter().map(place).collect();
+    assert_eq!(places, [vec![0.25], vec![0.0, 0.25, 0.75], vec![0.0, 0.5]]);
+}
+
+#[test]
+fn of_many_rows_the_drawn_ones_are_rows() {
+    let value = |step: usize| (step as f64 * 0.7).sin();
+    let data = run(vec![series(SeriesKey::metric("loss"), (0..8_000).map(value), 0.0)]);
+    let figure = super::metric_figure("loss", None, "step");
+    let points = |view: &ChartView| {
+        let mut chart = super::chart::evaluate_as(&figure, &Source::of(&data), view).charts.remove(0);
+        let Shape::Line { x, y } = chart.marks.remove(0).shape else { panic!("a line") };
+        x.into_iter().zip(y).collect::<Vec<_>>()
+    };
+    let all = points(&ChartView::default());
+    assert!(all.len() > 1600 && all.iter().all(|(x, y)| *y == value(*x as usize) && x.fract() == 0.0));
+    let part = points(&ChartView { zoom_x: Some((7770.0, 7785.0)), ..ChartView::default() });
+    assert_eq!(part, (7770..=7785).map(|step| (step as f64, value(step))).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_part_of_an_axis_is_titled_with_its_own_last_value() {
+    let data = run(vec![series(SeriesKey::metric("loss"), (0..100).map(f64::from), 0.0)]);
+    let view = ChartView { zoom_x: Some((10.0, 20.5)), ..ChartView::default() };
+    let figure = super::metric_figure("loss", None, "step");
+    let chart = super::chart::evaluate_as(&figure, &Source::of(&data), &view).charts.remove(0);
+    assert_eq!(chart.marks[0].last, Some(20.0));
+}
+
+#[test]
+fn values_at_the_cursor_have_the_digits_that_the_axis_distinguishes() {
+    let values = (0..50).map(|i| 1e9 + 0.044 + f64::from(i) / 1e4);
+    let data = run(vec![series(SeriesKey::metric("loss"), values, 0.0)]);
+    let view = ChartView { cursor: Some(49.0), ..ChartView::default() };
+    let screen = drawn(&data, "loss", &view, (80, 14), Glyphs::Braille);
+    assert!(screen.contains(" 1000000000.0489"), "{screen}");
+    let source = [Source { data: &data, label: None }];
+    let built = build(&source, Subject::Metric("loss"), &view, (80, 14), Theme::default());
+    assert_eq!(built.lines[0].words(built.lines[0].at_cursor.unwrap().shown), "1000000000.0489");
+}
+
+#[test]
+fn between_two_steps_there_is_no_mark_of_a_step() {
+    let data = run(vec![series(SeriesKey::metric("loss"), [3.0, 8.0], 0.0)]);
+    let screen = drawn(&data, "loss", &ChartView::default(), (80, 14), Glyphs::Braille);
+    let axis = screen.lines().last().unwrap();
+    assert_eq!(axis.split_whitespace().collect::<Vec<_>>(), ["0", "1"], "{screen}");
 }

@@ -7,7 +7,7 @@ use super::average::{averaged, lies_between, of_finite};
 use super::member::Member;
 use super::parts::{Line, Style};
 use super::prepared::{Cursor, CursorValue, Plot};
-use crate::live::columns::{Column, Columns, Segment};
+use crate::live::columns::{Column, ColumnGrid, Columns, Segment};
 use crate::live::pyramid::flag;
 use crate::live::series::{Reading, Row};
 
@@ -145,6 +145,13 @@ pub(super) fn value_at(line: &Line<'_>, x: f64, plot: &Plot, smooth: bool) -> Op
 /// A shape and the indices of points that were not recorded, where a line crosses the edge of the plot.
 pub(super) type ClippedShape = (Shape, Vec<usize>);
 
+/// Returns the value of the last recorded point.
+pub(super) fn rightmost((shape, crossings): &ClippedShape) -> Option<f64> {
+    let (Shape::Line { x, y } | Shape::Scatter { x, y, .. }) = shape else { return None };
+    let recorded = x.iter().zip(y).enumerate().filter(|(i, (x, _))| !x.is_nan() && !crossings.contains(i));
+    recorded.map(|(_, point)| point).max_by(|a, b| a.0.total_cmp(b.0)).map(|(_, y)| *y)
+}
+
 /// The shapes of a line.
 pub(super) struct LineShapes {
     pub(super) line: Option<ClippedShape>,
@@ -224,8 +231,11 @@ impl Points {
 /// Returns the points of one series: its samples or, if there are many, the extremes of each column of dots.
 fn single(member: &Member<'_>, style: Style, plot: &Plot, y: Scale, smooth: bool) -> Points {
     let gaps = member.gaps(plot);
-    let rows = if member.is_exact(plot) { member.rows(plot, smooth) } else { Vec::new() };
-    if rows.is_empty() || rows.len() > 2 * plot.dots {
+    let mut rows = if member.is_exact(plot) { member.rows(plot, smooth) } else { Vec::new() };
+    if rows.iter().filter(|r| plot.x.low <= r.x && r.x <= plot.x.high).count() > 2 * plot.dots {
+        rows = extremes(&rows, plot, y);
+    }
+    if rows.is_empty() {
         let mut columns = member.columns(plot, smooth).unwrap_or_default();
         if !style.is_joined() {
             columns.segments.iter_mut().for_each(|s| (s.before, s.after) = (None, None));
@@ -233,6 +243,31 @@ fn single(member: &Member<'_>, style: Style, plot: &Plot, y: Scale, smooth: bool
         return points(&columns, plot, y, &gaps);
     }
     joined(&rows, style, plot, y, &gaps)
+}
+
+/// Returns of each column of dots the first, smallest, largest and last sample, and the smallest that a log axis shows.
+fn extremes(rows: &[Row], plot: &Plot, y: Scale) -> Vec<Row> {
+    let grid = ColumnGrid::new(plot.x, plot.dots);
+    let place = |row: &Row| {
+        let non_finite = (!row.value.is_finite()).then(|| row.value.to_bits());
+        (grid.begun(row.x), row.x.is_nan(), row.lap, non_finite)
+    };
+    let of_column = |rows: &[Row]| {
+        let by_value = |a: &(usize, &Row), b: &(usize, &Row)| a.1.value.total_cmp(&b.1.value);
+        let all = || rows.iter().enumerate();
+        let found = [
+            all().min_by(by_value),
+            all().max_by(by_value),
+            all().filter(|(_, row)| y.takes(row.value)).min_by(by_value),
+            all().next_back(),
+        ];
+        let mut kept: Vec<usize> =
+            std::iter::once(0).chain(found.into_iter().flatten().map(|(i, _)| i)).collect();
+        kept.sort_unstable();
+        kept.dedup();
+        kept.into_iter().map(|i| rows[i]).collect::<Vec<_>>()
+    };
+    rows.chunk_by(|a, b| place(a) == place(b)).flat_map(of_column).collect()
 }
 
 /// Returns samples, interrupted where steps go back, at a pause, or at a sample without a position.

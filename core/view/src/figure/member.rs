@@ -10,19 +10,19 @@ use crate::live::{RunData, SeriesSnapshot, XAxis};
 /// The whole axis.
 const WHOLE: (f64, f64) = (f64::NEG_INFINITY, f64::INFINITY);
 
-/// A series with its mapping to the common axis.
-pub(super) struct Member<'a> {
-    pub(super) series: &'a SeriesSnapshot,
+/// How x of all series of a run is mapped to the common axis of a chart.
+#[derive(Clone, Copy)]
+pub(super) struct Placement<'a> {
     data: &'a RunData,
     kind: XAxis,
-    /// What is subtracted from its x, and the divisor of the result.
+    /// What is subtracted from x, and the divisor of the result.
     shift: (f64, f64),
 }
 
-impl<'a> Member<'a> {
-    /// Creates a member; if `relative`, x is mapped to a fraction of the last x.
-    pub(super) fn new(series: &'a SeriesSnapshot, data: &'a RunData, relative: bool, kind: XAxis) -> Self {
-        let shift = match series.extent(kind).filter(|_| relative) {
+impl<'a> Placement<'a> {
+    /// Creates a mapping; if `relative`, x is mapped to its share of the run.
+    pub(super) fn new(data: &'a RunData, relative: bool, kind: XAxis) -> Self {
+        let shift = match data.extent(kind).filter(|_| relative) {
             Some((low, high)) => {
                 // Steps and epochs count from zero; times from the first sample.
                 let zero = if kind == XAxis::Clock { low } else { 0.0f64.min(low) };
@@ -30,7 +30,7 @@ impl<'a> Member<'a> {
             }
             None => (0.0, 1.0),
         };
-        Self { series, data, kind, shift }
+        Self { data, kind, shift }
     }
 
     fn own(&self, x: f64) -> f64 {
@@ -41,63 +41,84 @@ impl<'a> Member<'a> {
         (x - self.shift.0) / self.shift.1
     }
 
+    fn of_time(&self, at_us: i64) -> Option<f64> {
+        self.kind.of_time(at_us, self.data.started_us).map(|x| self.common(x))
+    }
+
+    /// Returns the positions at which the run was resumed.
+    pub(super) fn resumes(self) -> impl Iterator<Item = f64> + 'a {
+        self.data.resumes.iter().filter_map(move |(step, time)| match self.kind {
+            XAxis::Step => Some(self.common(*step as f64)),
+            XAxis::Epoch => None,
+            XAxis::Time | XAxis::Clock => self.of_time(*time),
+        })
+    }
+}
+
+/// A series with its mapping to the common axis.
+pub(super) struct Member<'a> {
+    pub(super) series: &'a SeriesSnapshot,
+    pub(super) place: Placement<'a>,
+}
+
+impl Member<'_> {
     /// Maps a range of the common axis to the series' own.
     pub(super) fn own_range(&self, (low, high): (f64, f64)) -> (f64, f64) {
-        (self.own(low), self.own(high))
+        (self.place.own(low), self.place.own(high))
     }
 
     /// Returns its range on the common axis.
     pub(super) fn extent(&self, log: bool) -> Option<(f64, f64)> {
-        let (low, high) = self.series.extent(self.kind)?;
-        let low = if log && low <= 0.0 { self.series.first_positive(self.kind)? } else { low };
-        Some((self.common(low), self.common(high)))
+        let (low, high) = self.series.extent(self.place.kind)?;
+        let low = if log && low <= 0.0 { self.series.first_positive(self.place.kind)? } else { low };
+        Some((self.place.common(low), self.place.common(high)))
     }
 
     /// Returns whether it lies entirely within a window.
     pub(super) fn lies_within(&self, window: &Span) -> bool {
         let (from, to) = self.own_range((window.low, window.high));
-        self.series.extent(self.kind).is_none_or(|(low, high)| from <= low && high <= to)
+        self.series.extent(self.place.kind).is_none_or(|(low, high)| from <= low && high <= to)
     }
 
     /// Returns its samples around the visible range, or its buckets if it is thinned.
     pub(super) fn rows(&self, plot: &Plot, smooth: bool) -> Vec<Row> {
-        let rows = self.series.rows(self.kind, self.own_range((plot.x.low, plot.x.high)), smooth);
-        rows.map(|row| Row { x: self.common(row.x), ..row }).collect()
+        let rows = self.series.rows(self.place.kind, self.own_range((plot.x.low, plot.x.high)), smooth);
+        rows.map(|row| Row { x: self.place.common(row.x), ..row }).collect()
     }
 
     /// Returns whether [`Self::rows`] are the logged samples.
     pub(super) fn is_exact(&self, plot: &Plot) -> bool {
-        self.series.is_exact(self.kind, self.own_range((plot.x.low, plot.x.high)))
+        self.series.is_exact(self.place.kind, self.own_range((plot.x.low, plot.x.high)))
     }
 
     /// Returns all samples, or its buckets if it is thinned.
     pub(super) fn whole(&self) -> Vec<Row> {
-        self.series.rows(self.kind, WHOLE, false).collect()
+        self.series.rows(self.place.kind, WHOLE, false).collect()
     }
 
     /// Returns whether [`Self::whole`] are the logged samples.
     pub(super) fn is_whole(&self) -> bool {
-        self.series.is_exact(self.kind, WHOLE)
+        self.series.is_exact(self.place.kind, WHOLE)
     }
 
     /// Returns its smallest, largest and smallest positive value in a range of the common axis.
     pub(super) fn value_range(&self, x: (f64, f64)) -> Option<(f64, f64, f64)> {
-        self.series.value_range(self.kind, self.own_range(x))
+        self.series.value_range(self.place.kind, self.own_range(x))
     }
 
     /// Returns its columns in a plot. Neighbours outside are mapped to the common axis.
     pub(super) fn columns(&self, plot: &Plot, smooth: bool) -> Option<Columns> {
         let grid = self.grid(&plot.x, plot.dots);
         let columns = if smooth {
-            self.series.smooth_columns(self.kind, &grid)?
+            self.series.smooth_columns(self.place.kind, &grid)?
         } else {
-            self.series.columns(self.kind, &grid)
+            self.series.columns(self.place.kind, &grid)
         };
         Some(self.placed(columns))
     }
 
     pub(super) fn over(&self, window: &Span, columns: usize) -> Columns {
-        self.placed(self.series.columns(self.kind, &self.grid(window, columns)))
+        self.placed(self.series.columns(self.place.kind, &self.grid(window, columns)))
     }
 
     fn grid(&self, window: &Span, columns: usize) -> ColumnGrid {
@@ -108,7 +129,7 @@ impl<'a> Member<'a> {
     fn placed(&self, mut columns: Columns) -> Columns {
         for segment in &mut columns.segments {
             for end in [&mut segment.before, &mut segment.after].into_iter().flatten() {
-                end.0 = self.common(end.0);
+                end.0 = self.place.common(end.0);
             }
         }
         columns
@@ -116,27 +137,27 @@ impl<'a> Member<'a> {
 
     /// Returns its value in the column of dots around a position, else the nearest.
     pub(super) fn at(&self, x: f64, column: (f64, f64)) -> Option<Reading> {
-        let found = self.series.at(self.kind, self.own(x), self.own_range(column))?;
-        Some(Reading { x: (self.common(found.x.0), self.common(found.x.1)), ..found })
+        let found = self.series.at(self.place.kind, self.place.own(x), self.own_range(column))?;
+        Some(Reading { x: (self.place.common(found.x.0), self.place.common(found.x.1)), ..found })
     }
 
     /// Returns its smoothed value there.
     pub(super) fn smooth_at(&self, x: f64, column: (f64, f64)) -> Option<f64> {
-        self.series.smooth_at(self.kind, self.own(x), self.own_range(column))
+        self.series.smooth_at(self.place.kind, self.place.own(x), self.own_range(column))
     }
 
     /// Returns the nearest positions with samples outside of a column.
     pub(super) fn beside(&self, column: (f64, f64)) -> (Option<f64>, Option<f64>) {
-        let (before, after) = self.series.beside(self.kind, self.own_range(column));
-        (before.map(|x| self.common(x)), after.map(|x| self.common(x)))
+        let (before, after) = self.series.beside(self.place.kind, self.own_range(column));
+        (before.map(|x| self.place.common(x)), after.map(|x| self.place.common(x)))
     }
 
     /// Returns the ranges of x during which its run was paused, where visible.
     pub(super) fn gaps(&self, plot: &Plot) -> Vec<(f64, f64)> {
         let place = |t: i64| match t {
-            i64::MAX => self.kind.of_time(0, Some(0)).map(|_| plot.x.high),
-            t => self.kind.of_time(t, self.data.started_us).map(|x| self.common(x)),
+            i64::MAX => self.place.of_time(0).map(|_| plot.x.high),
+            t => self.place.of_time(t),
         };
-        self.data.pauses.iter().filter_map(|(from, to)| place(*from).zip(place(*to))).collect()
+        self.place.data.pauses.iter().filter_map(|(from, to)| place(*from).zip(place(*to))).collect()
     }
 }

@@ -7,7 +7,7 @@ use gradtop_chart::{Axis, Chart, Shape};
 use gradtop_store::SeriesKey;
 use gradtop_store::figures::{self, Aggregate, Mark, MarkAxis, MarkKind, MarkX, OneOrMany, Panel};
 
-use super::member::Member;
+use super::member::{Member, Placement};
 use super::parts::{AxisHints, EvaluatedMark, Line, Part, Plan, ShapePart, Style, colour, side};
 use super::view::{ChartView, Source};
 use super::{average, marks};
@@ -233,6 +233,7 @@ fn lines<'a>(
     let kind = view.x.unwrap_or_else(|| declared_x(mark));
     let mut groups: BTreeMap<Group<'_>, Vec<Member<'a>>> = BTreeMap::new();
     for source in sources {
+        let place = Placement::new(source.data, view.relative, kind);
         for series in source.data.series.iter().filter(|s| wanted(mark, s.key())) {
             let key = series.key();
             let group = (
@@ -241,8 +242,7 @@ fn lines<'a>(
                 key.split.as_deref().filter(|_| by("split")),
                 key.trial.filter(|_| by("trial")),
             );
-            let member = Member::new(series, source.data, view.relative, kind);
-            groups.entry(group).or_default().push(member);
+            groups.entry(group).or_default().push(Member { series, place });
         }
     }
     let alone = groups.len() == 1;

@@ -1,11 +1,10 @@
 //! A chart prepared for a screen: what to draw, its lines for a legend, and the mapping between cells and values.
 
 use crate::live::XAxis;
-use gradtop_chart::Chart;
 use gradtop_chart::cells::Area;
 use gradtop_chart::colour::Paint;
-use gradtop_chart::number;
 use gradtop_chart::scale::Span;
+use gradtop_chart::{Axis, Chart};
 use gradtop_store::figures::Aggregate;
 
 /// The value of a line at the cursor.
@@ -113,14 +112,14 @@ pub struct LineInfo {
     pub hidden: bool,
     /// Number of non-finite values.
     pub odd: u64,
-    /// Whether its values are bytes.
-    pub bytes: bool,
+    /// The axis of its values.
+    pub axis: Axis,
 }
 
 impl LineInfo {
     /// Formats one of its values.
     pub fn words(&self, v: f64) -> String {
-        if self.bytes { number::amount(v) } else { number::value(v) }
+        self.axis.words(v)
     }
 }
 

@@ -105,6 +105,18 @@ fn trials_of_unequal_length_are_averaged_where_they_are() {
 }
 
 #[test]
+fn of_trials_that_diverge_at_different_steps_the_first_is_said() {
+    let of = |trial, odd: usize| {
+        let values: Vec<f64> = (0..4).map(|i| if i < odd { 1.0 } else { f64::NAN }).collect();
+        series("loss", "", trial, &values)
+    };
+    let chart =
+        chart("[[panel.mark]]\ntype = 'line'\nmetric = 'loss'", &data(vec![of(0, 4), of(1, 2), of(2, 1)]));
+    let said = "loss: 2 of 3 trials are not finite (the first from step 1); the line shows the others";
+    assert_eq!(chart.notes, [said]);
+}
+
+#[test]
 fn a_diverged_trial_is_said_and_the_line_is_of_the_others() {
     let data = data(vec![series("loss", "", 0, &[4.0, f64::NAN]), series("loss", "", 1, &[2.0, 6.0])]);
     let chart = chart("[[panel.mark]]\ntype = 'line'\nmetric = 'loss'", &data);

@@ -34,6 +34,9 @@ impl<'a> Source<'a> {
     }
 }
 
+/// What an axis of shares of the run is called.
+pub const SHARE: &str = "share of the run";
+
 /// How a chart is viewed.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]

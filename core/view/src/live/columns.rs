@@ -39,6 +39,11 @@ impl ColumnGrid {
         (self.edges[0], self.edges[self.width()])
     }
 
+    /// Returns the number of columns that begin at or before a value: 0 if it is before all of them.
+    pub(crate) fn begun(&self, v: f64) -> usize {
+        self.edges.partition_point(|e| *e <= v)
+    }
+
     /// Returns the column of a value, `None` outside. `near` is a hint.
     fn column(&self, v: f64, near: usize) -> Option<usize> {
         let (low, high) = self.range();

@@ -56,7 +56,7 @@ impl XAxis {
 
     /// The one of that name.
     pub fn named(word: &str) -> Option<Self> {
-        Self::NAMED.into_iter().find(|axis| axis.word() == word)
+        Self::NAMED.into_iter().find(|axis| axis.key() == word)
     }
 
     /// Whether it goes back where the steps do; time goes on whatever they do.
@@ -64,7 +64,7 @@ impl XAxis {
         matches!(self, Self::Step | Self::Epoch)
     }
 
-    /// A place on it: `step 12400`, `time 3m20s`.
+    /// A place on it: `step 12400`, `time since start 3m20s`.
     pub fn place(self, x: f64) -> String {
         let at = match self {
             Self::Clock => clock::time_of_day(Timestamp::from_second(x as i64).unwrap_or_default()),
@@ -72,7 +72,7 @@ impl XAxis {
             Self::Step if x.abs() < 1e15 => format!("{x:.0}"),
             Self::Step | Self::Epoch => number::value(x),
         };
-        format!("{} {at}", self.word())
+        format!("{} {at}", self.name())
     }
 
     /// Where a moment lies on it, microseconds since 1970, of a run that started then; `None`: it is no axis of time, or the run
@@ -88,7 +88,16 @@ impl XAxis {
     }
 
     /// What the axis is called.
-    pub fn word(self) -> &'static str {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Step | Self::Epoch => self.key(),
+            Self::Time => "time since start",
+            Self::Clock => "time of day",
+        }
+    }
+
+    /// What figures and commands call it.
+    pub fn key(self) -> &'static str {
         match self {
             Self::Step => "step",
             Self::Epoch => "epoch",
@@ -197,6 +206,8 @@ pub struct RunData {
     pub pauses: Arc<Vec<(i64, i64)>>,
     /// Where it was resumed from a checkpoint: step and microseconds since 1970.
     pub resumes: Arc<Vec<(i64, i64)>>,
+    /// The last completed step, if the run's status says so; series may have been logged further or less far.
+    pub last_step: Option<i64>,
     /// Whether more may come.
     pub alive: bool,
     /// How far it has been read.
@@ -215,6 +226,13 @@ impl RunData {
     /// The series of a metric that were read.
     pub fn of_metric<'a>(&'a self, metric: &'a str) -> impl Iterator<Item = &'a Arc<SeriesSnapshot>> {
         self.series.iter().filter(move |s| s.key().metric == metric)
+    }
+
+    /// The range of the run on an axis: that of all series that were read, and of its steps also to the last one.
+    pub(crate) fn extent(&self, x: XAxis) -> Option<(f64, f64)> {
+        let all = self.series.iter().filter_map(|s| s.extent(x));
+        let last = self.last_step.filter(|_| x == XAxis::Step).map(|step| step as f64);
+        all.chain(last.map(|last| (last, last))).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
     }
 
     /// What was declared of a metric.

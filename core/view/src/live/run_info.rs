@@ -44,6 +44,7 @@ pub(super) struct RunInfo {
     pub(super) started_us: Option<i64>,
     pub(super) pauses: Arc<Vec<(i64, i64)>>,
     pub(super) resumes: Arc<Vec<(i64, i64)>>,
+    pub(super) last_step: Option<i64>,
     tables: BTreeMap<String, CachedTable>,
     pub(super) table_names: Arc<Vec<String>>,
     /// The kind of run, once its manifest was read.
@@ -95,11 +96,14 @@ impl RunInfo {
             changed = true;
         }
         let events = version(run, &run.events());
-        if events != self.events || self.started_us.is_none() && request.alive {
-            // As in the commands, time starts when training began.
-            if let Ok(Some(started)) = read_status(run).map(|s| s.started) {
-                changed |= self.started_us != Some(started.as_microsecond());
-                self.started_us = Some(started.as_microsecond());
+        if events != self.events || request.alive {
+            if let Ok(status) = read_status(run) {
+                self.last_step = status.step;
+                // As in the commands, time starts when training began.
+                if let Some(started) = status.started.map(|t| t.as_microsecond()) {
+                    changed |= self.started_us != Some(started);
+                    self.started_us = Some(started);
+                }
             }
         }
         if events != self.events {

@@ -57,12 +57,11 @@ impl Column {
     }
 }
 
+/// The value of a group at the cursor, and its number as text.
+pub(super) type AtCursor = (CursorValue, String);
+
 /// The columns, and how many of them show values at the cursor.
-fn columns(
-    screen: &Compare,
-    at_cursor: Option<&[Option<CursorValue>]>,
-    theme: Theme,
-) -> (Vec<Column>, usize) {
+fn columns(screen: &Compare, at_cursor: Option<&[Option<AtCursor>]>, theme: Theme) -> (Vec<Column>, usize) {
     let compared = &screen.compared;
     let table = &compared.table;
     let rows: Vec<&Row> = compared.order.iter().filter_map(|i| table.rows.get(*i)).collect();
@@ -82,13 +81,14 @@ fn columns(
     let before = out.len();
     if let Some(values) = at_cursor {
         let facet = compared.facets.get(screen.chart).map(|f| clean(&f.title())).unwrap_or_default();
-        let of = |r: &&Row| values.get(r.group).copied().flatten();
-        let cells: Vec<String> = rows.iter().map(|r| text(of(r).map(|at| at.shown))).collect();
+        let of = |r: &&Row| values.get(r.group).and_then(Option::as_ref);
+        let cells: Vec<String> =
+            rows.iter().map(|r| of(r).map_or_else(|| none.to_owned(), |(_, words)| words.clone())).collect();
         out.insert(0, Column::new(facet.clone(), "at cursor".to_owned(), &cells, Vec::new(), true));
         let mut all = rows.iter().filter_map(of);
         let first = all.next();
-        if all.any(|at| first.is_some_and(|first| !first.has_same_description(&at))) {
-            let brief = |r| of(r).map(|at| at.steps_text().replace('–', none)).unwrap_or_default();
+        if all.any(|at| first.is_some_and(|first| !first.0.has_same_description(&at.0))) {
+            let brief = |r| of(r).map(|(at, _)| at.steps_text().replace('–', none)).unwrap_or_default();
             let cells: Vec<String> = rows.iter().map(brief).collect();
             out.insert(1, Column::new(facet, "of step".to_owned(), &cells, Vec::new(), false));
         }
@@ -130,7 +130,7 @@ fn first_column(columns: &[Column], cursor: usize, room: usize) -> usize {
 pub(super) fn draw(
     screen: &Compare,
     shared: &Shared,
-    at_cursor: Option<&[Option<CursorValue>]>,
+    at_cursor: Option<&[Option<AtCursor>]>,
     frame: &mut Frame<'_>,
     area: Rect,
 ) {

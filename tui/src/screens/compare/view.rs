@@ -5,8 +5,9 @@ use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
 use ratatui::widgets::Widget as _;
 
+use super::Compare;
 use super::settings::Pane;
-use super::{Compare, table};
+use super::table::{self, AtCursor};
 use crate::print::clean;
 use crate::screens::pen::Pen;
 use crate::screens::shared::Shared;
@@ -15,7 +16,7 @@ use gradtop_chart::cells::text::{width_of, wrap};
 use gradtop_chart::number::counted;
 use gradtop_view::compare::{Align, Facet, GroupBy, overlay, why_none};
 use gradtop_view::figure::chart::build;
-use gradtop_view::figure::prepared::{Cursor, CursorValue, Plot, PreparedChart};
+use gradtop_view::figure::prepared::{Cursor, Plot, PreparedChart};
 use gradtop_view::figure::view::{ChartView, Subject};
 
 /// With several charts, each is at least this wide and high.
@@ -273,10 +274,13 @@ impl Compare {
     }
 
     /// The value of each group at the cursor.
-    fn at_cursor(&self, shared: &Shared, charts: bool) -> Option<Vec<Option<CursorValue>>> {
+    fn at_cursor(&self, shared: &Shared, charts: bool) -> Option<Vec<Option<AtCursor>>> {
         self.cursor.filter(|_| charts && visible(shared, self).contains(&self.chart))?;
         let built = self.cache.built(self.chart as u64)?;
-        let of = |name: &str| built.lines.iter().find(|l| l.name == name)?.at_cursor;
+        let of = |name: &str| {
+            let line = built.lines.iter().find(|l| l.name == name)?;
+            line.at_cursor.map(|at| (at, line.words(at.shown)))
+        };
         Some(self.compared.groups.iter().map(|t| of(&t.name)).collect())
     }
 }

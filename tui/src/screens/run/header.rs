@@ -143,15 +143,7 @@ pub(crate) fn second(
     }
     let mut shown = Vec::new();
     if matches!(pane, Pane::Charts | Pane::System) {
-        shown.extend(x.map(|x| {
-            let word = match x {
-                XAxis::Step => "step",
-                XAxis::Epoch => "epoch",
-                XAxis::Time => "time since start",
-                XAxis::Clock => "time of day",
-            };
-            format!("x {word}")
-        }));
+        shown.extend(x.map(|x| format!("x {}", x.name())));
         if look.log_x {
             shown.push("log x".to_owned());
         }

@@ -72,7 +72,7 @@ const CHART: &[Binding<Action>] = &[
     bind(&["0"], Action::Reset, "", "reset this chart; press twice for all charts"),
     bind(&["y"], Action::LogY, "log or linear", "logarithmic y in this chart, or linear"),
     bind(&["X"], Action::LogX, "", "logarithmic x, or linear"),
-    bind(&["a"], Action::Axis, "axis", "next x axis: step, epoch, time since the start, time of day"),
+    bind(&["a"], Action::Axis, "axis", "next x axis: step, epoch, time since start, time of day"),
     bind(&["o"], Action::Clip, "", "clip outliers"),
     bind(&["Y"], Action::SameY, "", "same y range for charts of the same unit"),
     bind(&["g"], Action::Columns, "grid", "one more column of charts; after six, one"),

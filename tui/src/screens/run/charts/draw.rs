@@ -408,8 +408,7 @@ fn at_cursor(
             _ => format!("   {} ", line.name),
         };
         let mut value = match detail {
-            Detail::Values if line.bytes => number::brief_amount(at.shown).trim().to_owned(),
-            Detail::Values => number::steady_brief(at.shown).trim().to_owned(),
+            Detail::Values => line.axis.brief(at.shown).trim().to_owned(),
             _ => line.words(at.shown),
         };
         if detail == Detail::Whole {
@@ -444,7 +443,13 @@ fn legend(
         (false, true) => "latest, smoothed",
         (false, false) => "latest",
     };
-    let name_width = width.saturating_sub(14);
+    let text = |line: &LineInfo| match if cursor { line.at_cursor.map(|c| c.shown) } else { line.last } {
+        _ if line.hidden => "hidden".to_owned(),
+        Some(v) => line.axis.steady(v),
+        None => theme.glyph("–", "-").to_owned(),
+    };
+    let value_width = lines.iter().map(|line| width_of(&text(line))).max().unwrap_or(0).max(11);
+    let name_width = width.saturating_sub(value_width + 3);
     let most = Cursor::words(lines);
     let mut rows = vec![Line::from(vec![Span::styled(format!("{head:>width$}"), theme.dim())])];
     let names: Vec<&str> = lines.iter().map(|line| line.name.as_str()).collect();
@@ -452,17 +457,10 @@ fn legend(
         let glyph = gradtop_chart::colour::marker(line.marker, theme.ascii());
         let style = if line.hidden { theme.dim() } else { theme.paint(line.paint) };
         let name = gradtop_chart::cells::align::pad(&name, name_width);
-        let value = if cursor { line.at_cursor.map(|c| c.shown) } else { line.last };
-        let text = match value {
-            _ if line.hidden => "hidden".to_owned(),
-            Some(v) if line.bytes => number::amount(v),
-            Some(v) => number::steady(v),
-            None => theme.glyph("–", "-").to_owned(),
-        };
         rows.push(Line::from(vec![
             Span::styled(format!("{} ", if line.hidden { ' ' } else { glyph }), style),
             Span::styled(name, if line.hidden { theme.dim() } else { theme.text() }),
-            Span::styled(format!(" {text:>11}"), style),
+            Span::styled(format!(" {:>value_width$}", text(line)), style),
         ]));
         if let Some(at) = line.at_cursor.filter(|_| cursor && !line.hidden) {
             let raw = if smooth { format!("raw {}", line.words(at.raw)) } else { String::new() };
