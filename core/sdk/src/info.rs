@@ -76,10 +76,10 @@ impl Info {
         self
     }
 
-    /// Declares a named set of parameter values, as text. `quick`, `default` and `full` are the usual names;
-    /// parameters that it does not name keep their defaults.
+    /// Declares a named set of parameter values, as on the command line: `"steps=20 rates=0.1,0.2"`. `quick`, `default`
+    /// and `full` are the usual names; parameters that it does not name keep their defaults.
     #[must_use]
-    pub fn preset(mut self, name: &str, help: &str, values: &[(&str, &str)]) -> Self {
+    pub fn preset(mut self, name: &str, help: &str, values: impl Into<PresetValues>) -> Self {
         self.presets.push(Preset::new(name, help, values));
         self
     }
@@ -282,10 +282,33 @@ pub struct Preset {
 }
 
 impl Preset {
-    /// Creates a preset. Values are text, as on the command line.
-    pub fn new(name: &str, help: &str, values: &[(&str, &str)]) -> Self {
-        let values = values.iter().map(|(key, text)| ((*key).into(), (*text).into())).collect();
-        Self { name: name.into(), help: help.into(), values }
+    /// Creates a preset.
+    pub fn new(name: &str, help: &str, values: impl Into<PresetValues>) -> Self {
+        Self { name: name.into(), help: help.into(), values: values.into().0 }
+    }
+}
+
+/// The values of a preset: a text as on the command line, `steps=20 rates=0.1,0.2`, or pairs of key and text, which may
+/// contain blanks.
+#[derive(Clone, Debug)]
+pub struct PresetValues(Vec<(String, String)>);
+
+impl From<&str> for PresetValues {
+    fn from(text: &str) -> Self {
+        let pairs: Vec<_> = text.split_whitespace().map(|w| w.split_once('=').unwrap_or((w, ""))).collect();
+        pairs.as_slice().into()
+    }
+}
+
+impl From<&[(&str, &str)]> for PresetValues {
+    fn from(pairs: &[(&str, &str)]) -> Self {
+        Self(pairs.iter().map(|(key, text)| ((*key).into(), (*text).into())).collect())
+    }
+}
+
+impl<const N: usize> From<&[(&str, &str); N]> for PresetValues {
+    fn from(pairs: &[(&str, &str); N]) -> Self {
+        pairs.as_slice().into()
     }
 }
 
@@ -316,6 +339,9 @@ mod tests {
     fn a_headline_of_a_split_goes_after_the_figures() {
         let info = || Info::new("a", "A", "").figures("[[figure]]\nid = \"f\"\n");
         assert_eq!(info().metric(Metric::new("loss")).figures_toml(), info().figures);
+        assert_eq!(info().preset("p", "", "a=1 b= c=x,y").presets[0].values, {
+            PresetValues::from(&[("a", "1"), ("b", ""), ("c", "x,y")]).0
+        });
         let both = info().metric(Metric::new("val/\"loss\"").headline_of("te\\st\n"));
         assert!(both.metrics[0].flags & metric_flag::HEADLINE != 0);
         let text = both.figures_toml().unwrap();

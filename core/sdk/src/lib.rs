@@ -59,7 +59,7 @@ pub use ctx::{Ctx, Device};
 pub use error::{Context, Error, ErrorKind, Result};
 pub use figure::{Axis, By, Figure, Figures, Mark, Panel, Source};
 pub use gradtop_sdk_derive::{Choice, Params};
-pub use info::{Goal, Info, Metric, Preset};
+pub use info::{Goal, Info, Metric, Preset, PresetValues};
 pub use params::{Choice, Item, ParamKind, ParamSpec, Params, Value, Values};
 pub use series::{Series, SeriesId};
 pub use steps::Steps;

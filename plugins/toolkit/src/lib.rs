@@ -15,6 +15,7 @@ pub mod functions;
 pub mod instruments;
 mod lanes;
 pub mod levenberg_marquardt;
+pub mod metrics;
 pub mod mlp;
 pub mod parameters;
 pub mod pca;

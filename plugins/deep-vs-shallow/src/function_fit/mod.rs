@@ -11,6 +11,7 @@ pub mod training;
 
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::instruments::{self, Instruments, Settings};
+use gradtop_toolkit::metrics;
 use gradtop_toolkit::runtime;
 use gradtop_toolkit::settings::Method;
 
@@ -87,36 +88,29 @@ impl Experiment for FunctionFit {
         let info = Info::new("function-fit", "Function fit: deep against shallow", "")
             .resumable()
             .uses_device()
-            .metric(
-                Metric::new("loss")
-                    .unit("MSE")
-                    .goal(Goal::Min)
-                    .headline()
-                    .guard()
-                    .log()
-                    .help("Mean squared error over the whole grid with fixed weights; the split is the function"),
-            )
+            .metric(metrics::loss(
+                "MSE",
+                "Mean squared error over the whole grid with fixed weights; the split is the function",
+            ))
             .metric(Metric::new("batch_loss").unit("MSE").goal(Goal::Min).log().help(
-                "Mean squared error of the step's batch, before its update: noisier than `loss`, not to be mixed with it",
+                "Mean squared error of the step's batch, before its update: noisier than `loss`, not to be \
+                 mixed with it",
             ))
             .preset(
                 "quick",
                 "One function, a few seconds",
-                &[("functions", "sinc"), ("points", "2000"), ("steps", "3000"), ("rates", ""), ("trials", "3"), ("eval_every", "50"), ("table_every", "1000")],
+                "functions=sinc points=2000 steps=3000 rates= trials=3 eval_every=50 table_every=1000",
             )
-            .preset("default", "Both functions of the report, 20,000 steps, 6 trials at each of three learning rates", &[])
+            .preset(
+                "default",
+                "Both functions of the report, 20,000 steps, 6 trials at each of three learning rates",
+                "",
+            )
             .preset(
                 "full",
                 "Three functions, 100,000 steps, 11 trials at each of five learning rates",
-                &[
-                    ("functions", "sinc,sign,sine"),
-                    ("steps", "100000"),
-                    ("trials", "11"),
-                    ("rates", "3e-4,3e-3,1e-2,3e-2"),
-                    ("log_every", "50"),
-                    ("eval_every", "500"),
-                    ("table_every", "25000"),
-                ],
+                "functions=sinc,sign,sine steps=100000 trials=11 rates=3e-4,3e-3,1e-2,3e-2 log_every=50 \
+                 eval_every=500 table_every=25000",
             );
         instruments::describe(info)
     }

@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::instruments::{self, Instruments, Settings};
+use gradtop_toolkit::metrics;
 use gradtop_toolkit::runtime;
 use gradtop_toolkit::settings::Method;
 
@@ -120,21 +121,11 @@ impl Experiment for ImageClassification {
         let info = Info::new("image-classification", "Image classification: depth at equal size", "")
             .resumable()
             .uses_device()
-            .metric(
-                Metric::new("accuracy")
-                    .goal(Goal::Max)
-                    .headline()
-                    .help("Share of images classified right, over the whole set with fixed weights; the split is the data set and its part"),
-            )
-            .metric(
-                Metric::new("loss")
-                    .unit("nats")
-                    .goal(Goal::Min)
-                    .headline()
-                    .guard()
-                    .log()
-                    .help("Mean cross entropy over the whole set with fixed weights"),
-            )
+            .metric(metrics::accuracy(
+                "Share of images classified right, over the whole set with fixed weights; the split is the \
+                 data set and its part",
+            ))
+            .metric(metrics::loss("nats", "Mean cross entropy over the whole set with fixed weights"))
             .metric(
                 Metric::new("error")
                     .goal(Goal::Min)
@@ -142,28 +133,20 @@ impl Experiment for ImageClassification {
                     .help("1 - accuracy: on a logarithmic axis small differences between good networks show"),
             )
             .metric(Metric::new("batch_loss").unit("nats").goal(Goal::Min).log().help(
-                "Mean cross entropy of the step's batch, before its update: noisier than `loss`, not to be mixed with it",
+                "Mean cross entropy of the step's batch, before its update: noisier than `loss`, not to be \
+                 mixed with it",
             ))
             .preset(
                 "quick",
                 "5,000 images of MNIST, 3 epochs, one trial, seconds",
-                &[
-                    ("train_samples", "5000"),
-                    ("test_samples", "2000"),
-                    ("epochs", "3"),
-                    ("batch", "64"),
-                    ("trials", "1"),
-                    ("rates", ""),
-                    ("log_every", "5"),
-                ],
+                "train_samples=5000 test_samples=2000 epochs=3 batch=64 trials=1 rates= log_every=5",
             )
-            .preset("default", "MNIST, 3 epochs, 5 trials, and one at each of three learning rates", &[])
-            .preset("full", "MNIST and Fashion-MNIST, 20 epochs, 5 trials, and one at each of five learning rates", &[
-                ("datasets", "mnist,fashion-mnist"),
-                ("epochs", "20"),
-                ("trials", "5"),
-                ("rates", "1e-4,3e-4,3e-3,1e-2"),
-            ]);
+            .preset("default", "MNIST, 3 epochs, 5 trials, and one at each of three learning rates", "")
+            .preset(
+                "full",
+                "MNIST and Fashion-MNIST, 20 epochs, 5 trials, and one at each of five learning rates",
+                "datasets=mnist,fashion-mnist epochs=20 trials=5 rates=1e-4,3e-4,3e-3,1e-2",
+            );
         instruments::describe(info)
     }
 

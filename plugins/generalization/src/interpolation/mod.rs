@@ -10,6 +10,7 @@ mod walk;
 
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::instruments::{self, Instruments, Probe, Settings};
+use gradtop_toolkit::metrics;
 use gradtop_toolkit::parameters::invalid;
 use gradtop_toolkit::runtime;
 
@@ -78,29 +79,23 @@ impl Experiment for Interpolation {
         let info = Info::new("interpolation", "Interpolation between two networks", "")
             .resumable()
             .uses_device()
-            .metric(Metric::new("loss").unit("nats").goal(Goal::Min).headline().guard().log().help(
-                "Cross entropy with fixed weights over the whole test set each epoch, over the whole training set at the end",
+            .metric(metrics::loss(
+                "nats",
+                "Cross entropy with fixed weights over the whole test set each epoch, over the whole \
+                 training set at the end",
             ))
-            .metric(
-                Metric::new("accuracy")
-                    .goal(Goal::Max)
-                    .headline()
-                    .help("Share of the same images classified rightly"),
-            )
+            .metric(metrics::accuracy("Share of the same images classified rightly"))
             .metric(Metric::new("barrier").unit("nats").goal(Goal::Min).help(
-                "How far the loss rises above the chord between two networks, once their line is evaluated; the trial is the pair",
+                "How far the loss rises above the chord between two networks, once their line is evaluated; \
+                 the trial is the pair",
             ))
             .preset(
                 "quick",
                 "One pair of each kind on 6,000 images",
-                &[("train_samples", "6000"), ("pairs", "1"), ("epochs", "8"), ("other_batch", "256"), ("spawn_steps", "0,50"), ("points", "31")],
+                "train_samples=6000 pairs=1 epochs=8 other_batch=256 spawn_steps=0,50 points=31",
             )
-            .preset("default", "Seven pairs of each kind, 61 points", &[])
-            .preset(
-                "full",
-                "Ten pairs of each kind, 40 epochs, 301 points",
-                &[("pairs", "10"), ("epochs", "40"), ("points", "301")],
-            );
+            .preset("default", "Seven pairs of each kind, 61 points", "")
+            .preset("full", "Ten pairs of each kind, 40 epochs, 301 points", "pairs=10 epochs=40 points=301");
         instruments::describe(info)
     }
 

@@ -12,6 +12,7 @@ mod state;
 
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::instruments;
+use gradtop_toolkit::metrics;
 use gradtop_toolkit::runtime;
 
 use settings::Unit;
@@ -78,12 +79,9 @@ impl Experiment for ModelSize {
         let info = Info::new("model-size", "Model size: error against the number of parameters", "")
             .resumable()
             .uses_device()
-            .metric(
-                Metric::new("accuracy")
-                    .goal(Goal::Max)
-                    .headline()
-                    .help("Share of samples classified as labelled, over a whole set with fixed weights"),
-            )
+            .metric(metrics::accuracy(
+                "Share of samples classified as labelled, over a whole set with fixed weights",
+            ))
             .metric(
                 Metric::new("loss")
                     .unit("nats")
@@ -100,34 +98,24 @@ impl Experiment for ModelSize {
             .preset(
                 "quick",
                 "Few widths, images and epochs: seconds",
-                &[
-                    ("full_widths", "1,3,8,32"),
-                    ("full_samples", "5000"),
-                    ("full_epochs", "2"),
-                    ("full_rates", ""),
-                    ("subset_widths", "3,12,40,160"),
-                    ("subset_samples", "500"),
-                    ("subset_epochs", "150"),
-                    ("subset_rates", ""),
-                    ("feature_ratios", "0.1,0.2,0.5,0.8,0.95,1,1.05,1.2,2,5,10"),
-                    ("feature_samples", "200"),
-                    ("feature_tests", "1000"),
-                    ("trials", "2"),
-                ],
+                "full_widths=1,3,8,32 full_samples=5000 full_epochs=2 full_rates= subset_widths=3,12,40,160 \
+                 subset_samples=500 subset_epochs=150 subset_rates= \
+                 feature_ratios=0.1,0.2,0.5,0.8,0.95,1,1.05,1.2,2,5,10 feature_samples=200 \
+                 feature_tests=1000 trials=2",
             )
-            .preset("default", "Twelve widths in parts A and B, each also at three learning rates, eighteen numbers of features, 3 trials", &[])
+            .preset(
+                "default",
+                "Twelve widths in parts A and B, each also at three learning rates, eighteen numbers of \
+                 features, 3 trials",
+                "",
+            )
             .preset(
                 "full",
                 "More widths, epochs and learning rates, 5 trials",
-                &[
-                    ("full_widths", "1,2,3,4,5,6,8,10,12,16,20,32,48,64,96,128,256,512,1024"),
-                    ("full_epochs", "30"),
-                    ("full_rates", "1e-4,3e-4,3e-3,1e-2"),
-                    ("subset_widths", "3,6,9,12,18,25,32,38,44,50,57,63,75,100,130,160,200,250,400,800,1600"),
-                    ("subset_epochs", "300"),
-                    ("subset_rates", "1e-4,3e-4,3e-3,1e-2"),
-                    ("trials", "5"),
-                ],
+                "full_widths=1,2,3,4,5,6,8,10,12,16,20,32,48,64,96,128,256,512,1024 full_epochs=30 \
+                 full_rates=1e-4,3e-4,3e-3,1e-2 \
+                 subset_widths=3,6,9,12,18,25,32,38,44,50,57,63,75,100,130,160,200,250,400,800,1600 \
+                 subset_epochs=300 subset_rates=1e-4,3e-4,3e-3,1e-2 trials=5",
             );
         instruments::describe(info)
     }

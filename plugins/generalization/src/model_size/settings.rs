@@ -6,6 +6,7 @@ use gradtop_toolkit::mlp;
 use gradtop_toolkit::parameters::invalid;
 
 use super::ModelSize;
+use super::results::Part;
 
 /// A unit of work, completed before the next begins.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -23,6 +24,17 @@ pub(super) enum Unit {
 }
 
 impl Unit {
+    /// Returns the part it belongs to.
+    pub(super) fn part(self) -> Part {
+        match self {
+            Self::Full { .. } => Part::Full,
+            Self::Rate { .. } => Part::Rates,
+            Self::Subset { .. } => Part::Subset,
+            Self::SubsetRate { .. } => Part::SubsetRates,
+            Self::Features { .. } => Part::Features,
+        }
+    }
+
     /// Returns the widths: inputs, hidden layers, outputs.
     pub(super) fn widths(self) -> Vec<i64> {
         match self {

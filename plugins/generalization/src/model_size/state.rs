@@ -75,16 +75,6 @@ fn member(params: &ModelSize, unit: Unit, index: usize) -> (f64, i64) {
     (if index < trials { 0.0 } else { params.noise }, (index % trials) as i64)
 }
 
-fn part_of(unit: Unit) -> Part {
-    match unit {
-        Unit::Full { .. } => Part::Full,
-        Unit::Rate { .. } => Part::Rates,
-        Unit::Subset { .. } => Part::Subset,
-        Unit::SubsetRate { .. } => Part::SubsetRates,
-        Unit::Features { .. } => Part::Features,
-    }
-}
-
 /// Returns the name of a unit's networks, and the trial.
 fn name(params: &ModelSize, unit: Unit, index: usize) -> (String, i64) {
     let ((noise, trial), width) = (member(params, unit, index), unit.widths()[1]);
@@ -207,7 +197,7 @@ impl State {
     }
 
     fn train(&mut self, ctx: &Ctx, unit: Unit) -> Result<bool> {
-        let part = part_of(unit);
+        let part = unit.part();
         self.open(ctx, unit, part)?;
         let (Some(sets), Some(networks)) = (&self.sets, &mut self.networks) else {
             return Err(Error::new("networks are trained before they are made"));
@@ -428,7 +418,7 @@ impl State {
         self.results.restore(&saved)?;
         if training != 0 {
             let unit = self.unit().ok_or_else(|| saved.misfit())?;
-            let part = part_of(unit);
+            let part = unit.part();
             if part == Part::Features {
                 return Err(saved.misfit().into());
             }

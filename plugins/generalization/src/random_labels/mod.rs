@@ -13,6 +13,7 @@ pub mod training;
 
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::instruments::{self, Instruments, Settings};
+use gradtop_toolkit::metrics;
 use gradtop_toolkit::runtime;
 use gradtop_toolkit::settings::Method;
 
@@ -88,49 +89,23 @@ impl Experiment for RandomLabels {
         let info = Info::new("random-labels", "Random labels: what networks can memorise", "")
             .resumable()
             .uses_device()
-            .metric(
-                Metric::new("accuracy").goal(Goal::Max).headline().help(
-                    "Share of samples classified as labelled, over a whole set with fixed weights: the training set by the labels learnt, \
-                     the test set by its true ones",
-                ),
-            )
-            .metric(
-                Metric::new("loss")
-                    .unit("nats")
-                    .goal(Goal::Min)
-                    .headline()
-                    .guard()
-                    .log()
-                    .help("Mean cross entropy over the same"),
-            )
+            .metric(metrics::accuracy(
+                "Share of samples classified as labelled, over a whole set with fixed weights: the training \
+                 set by the labels learnt, the test set by its true ones",
+            ))
+            .metric(metrics::loss("nats", "Mean cross entropy over the same"))
             .preset(
                 "quick",
                 "300 images, a smaller perceptron, one trial, seconds",
-                &[
-                    ("hidden", "256,256"),
-                    ("mlp_samples", "300"),
-                    ("cnn_samples", "100"),
-                    ("sizes", "50,100"),
-                    ("corruptions", "0.5"),
-                    ("test_samples", "1000"),
-                    ("batch", "50"),
-                    ("epochs", "80"),
-                    ("trials", "1"),
-                ],
+                "hidden=256,256 mlp_samples=300 cnn_samples=100 sizes=50,100 corruptions=0.5 \
+                 test_samples=1000 batch=50 epochs=80 trials=1",
             )
-            .preset("default", "5,000 images for the perceptron, 1,000 for the report's LeNet, 3 trials", &[])
+            .preset("default", "5,000 images for the perceptron, 1,000 for the report's LeNet, 3 trials", "")
             .preset(
                 "full",
                 "10,000 images for the perceptron, 5,000 for the LeNet, 5 trials",
-                &[
-                    ("mlp_samples", "10000"),
-                    ("cnn_samples", "5000"),
-                    ("corruption_samples", "1000"),
-                    ("test_samples", "0"),
-                    ("sizes", "250,500,1000,2000,5000"),
-                    ("epochs", "600"),
-                    ("trials", "5"),
-                ],
+                "mlp_samples=10000 cnn_samples=5000 corruption_samples=1000 test_samples=0 \
+                 sizes=250,500,1000,2000,5000 epochs=600 trials=5",
             );
         instruments::describe(info)
     }

@@ -128,16 +128,10 @@ struct Order {
 
 /// All groups.
 pub struct Training {
-    networks: Vec<Network>,
+    setup: Setup,
     groups: Vec<Progress>,
     inputs: BTreeMap<Pixels, Inputs>,
-    train: Split,
-    test: Split,
     test_labels: Tensor,
-    trials: i64,
-    epochs: i64,
-    eval_every: i64,
-    setting: Setting,
     workers: Vec<()>,
     threads: usize,
     rounds: i64,
@@ -187,11 +181,10 @@ impl Job {
 
 impl Training {
     /// Creates everything before the first epoch.
-    pub fn new(setup: Setup) -> Result<Self> {
+    pub fn new(mut setup: Setup) -> Result<Self> {
         let device = setup.setting.device;
         let threads = if device == tch::Device::Cpu { setup.threads.max(1) } else { 1 };
-        let groups = setup
-            .groups
+        let groups = std::mem::take(&mut setup.groups)
             .into_iter()
             .map(|group| Progress {
                 group,
@@ -203,20 +196,14 @@ impl Training {
             })
             .collect();
         Ok(Self {
-            networks: setup.networks,
             groups,
             inputs: BTreeMap::new(),
             test_labels: setup.test.labels(device)?,
-            train: setup.train,
-            test: setup.test,
-            trials: setup.trials,
-            epochs: setup.epochs,
-            eval_every: setup.eval_every,
-            setting: setup.setting,
             // One network per thread: threads within such small operations wait longer for each other than they compute.
             workers: vec![(); threads],
             threads: if device == tch::Device::Cpu { 1 } else { setup.threads.max(1) },
             rounds: 0,
+            setup,
         })
     }
 
@@ -245,7 +232,7 @@ impl Training {
 
     /// Returns the kinds of networks.
     pub fn networks(&self) -> &[Network] {
-        &self.networks
+        &self.setup.networks
     }
 
     /// Returns all groups in training order.
@@ -271,7 +258,7 @@ impl Training {
         for progress in &self.groups {
             let group = &progress.group;
             let usual = if group.labels == Labels::Fixed(0.0) { 20 } else { 80 };
-            let cost = group.samples * self.networks[group.network].weight() / 1000 * usual;
+            let cost = group.samples * self.setup.networks[group.network].weight() / 1000 * usual;
             total += cost;
             let epochs = (progress.next - 1).max(0);
             done += if progress.finished { cost } else { cost * epochs / (epochs + usual) };
@@ -324,14 +311,14 @@ impl Training {
     /// Creates the networks of a group at step 0.
     fn jobs(&mut self, index: usize) -> Result<Vec<Job>> {
         let Group { network, labels: kind, pixels, samples, .. } = self.groups[index].group;
-        let (seed, device) = (self.setting.seed, self.setting.device);
+        let (seed, device) = (self.setup.setting.seed, self.setup.setting.device);
         if let std::collections::btree_map::Entry::Vacant(slot) = self.inputs.entry(pixels) {
-            slot.insert(Inputs::new(pixels, &self.train, &self.test, seed, device)?);
+            slot.insert(Inputs::new(pixels, &self.setup.train, &self.setup.test, seed, device)?);
         }
         let inputs = &self.inputs[&pixels];
-        let truth = self.train.label_values()[..samples as usize].to_vec();
+        let truth = self.setup.train.label_values()[..samples as usize].to_vec();
         let mut probes = std::mem::take(&mut self.groups[index].probes).into_iter();
-        (0..self.trials as usize)
+        (0..self.setup.trials as usize)
             .map(|trial| {
                 let sets = Sets {
                     train: inputs.train.f_narrow(0, 0, samples)?,
@@ -339,8 +326,13 @@ impl Training {
                     test_labels: self.test_labels.shallow_clone(),
                 };
                 let own = labels(kind, &truth, seed, trial, 0);
-                let mut learner =
-                    learner::new(&self.networks[network], trial as i64, self.setting, sets, &own)?;
+                let mut learner = learner::new(
+                    &self.setup.networks[network],
+                    trial as i64,
+                    self.setup.setting,
+                    sets,
+                    &own,
+                )?;
                 learner.attach(probes.next().unwrap_or_default());
                 Ok(Job { learner, truth: truth.clone(), labels: kind, trial, seed, labels_of: 0 })
             })
@@ -348,14 +340,14 @@ impl Training {
     }
 
     fn test_due(&self, epoch: i64) -> bool {
-        epoch <= EVERY_EPOCH_UNTIL || epoch % self.eval_every == 0 || epoch == self.epochs
+        epoch <= EVERY_EPOCH_UNTIL || epoch % self.setup.eval_every == 0 || epoch == self.setup.epochs
     }
 
     /// Makes one round. `None` if `stop` returned true before its end: the next call continues it.
     pub fn round(&mut self, stop: &(dyn Fn() -> bool + Sync)) -> Result<Option<Vec<Row>>> {
         self.open()?;
         let due: Vec<bool> = self.groups.iter().map(|g| self.test_due(g.next)).collect();
-        let networks = &self.networks;
+        let networks = &self.setup.networks;
         let mut jobs = Vec::new();
         for (group, progress) in self.groups.iter_mut().enumerate() {
             let cost = progress.group.samples * networks[progress.group.network].weight();
@@ -398,7 +390,8 @@ impl Training {
                 && (other.network, other.samples, other.pixels) == (own.network, own.samples, own.pixels)
         });
         let enough = random.is_some_and(|r| r.finished && progress.next >= r.next - 1);
-        let over = progress.outcomes.iter().all(Outcome::over) || progress.next >= self.epochs || enough;
+        let over =
+            progress.outcomes.iter().all(Outcome::over) || progress.next >= self.setup.epochs || enough;
         let progress = &mut self.groups[index];
         progress.next += 1;
         progress.finished = over;
@@ -440,7 +433,7 @@ impl Training {
         for i in 0..self.groups.len() {
             let [next, finished, training] = saved.exactly(&format!("group.{i}"))?;
             self.groups[i].outcomes = saved.records(&format!("group.{i}.outcomes"))?;
-            if self.groups[i].outcomes.len() != self.trials as usize {
+            if self.groups[i].outcomes.len() != self.setup.trials as usize {
                 return Err(saved.misfit().into());
             }
             self.groups[i].next = next;

@@ -13,6 +13,7 @@ mod verdict;
 
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::instruments::{self, Instruments, Probe, Settings};
+use gradtop_toolkit::metrics;
 use gradtop_toolkit::runtime;
 
 pub use course::{Course, Seen};
@@ -111,58 +112,36 @@ impl Experiment for Sensitivity {
         let info = Info::new("sensitivity", "Sensitivity and sharpness against batch size", "")
             .resumable()
             .uses_device()
-            .metric(Metric::new("loss").unit("nats").goal(Goal::Min).headline().guard().log().help(
-                "Cross entropy with fixed weights on the training images that are followed; the model is the batch size",
+            .metric(metrics::loss(
+                "nats",
+                "Cross entropy with fixed weights on the training images that are followed; the model is \
+                 the batch size",
             ))
             .metric(Metric::new("logit_sensitivity").help(
                 "Mean over 1,000 test images of the Frobenius norm of the logits' Jacobian by the input",
             ))
             .metric(
-                Metric::new("probability_sensitivity")
-                    .headline()
-                    .help("The same of the class probabilities"),
+                Metric::new("probability_sensitivity").headline().help("The same of the class probabilities"),
             )
             .preset(
                 "quick",
                 "Three batch sizes on 4,000 images",
-                &[
-                    ("train_samples", "4000"),
-                    ("hidden", "64"),
-                    ("batches", "16,128,1024"),
-                    ("further", "4000"),
-                    ("networks", "2"),
-                    ("epochs", "6"),
-                    ("early", "2"),
-                    ("steps", "150"),
-                    ("target", "0.2"),
-                    ("followed", "2000"),
-                    ("curved", "500"),
-                    ("lanczos_steps", "15"),
-                    ("probes", "4"),
-                    ("ascent", "10"),
-                    ("rates", ""),
-                    ("many_samples", "500"),
-                    ("many_batches", "16,64"),
-                    ("many_rates", "1e-3,3e-3"),
-                    ("many_networks", "2"),
-                    ("many_target", "0.05"),
-                ],
+                "train_samples=4000 hidden=64 batches=16,128,1024 further=4000 networks=2 epochs=6 early=2 \
+                 steps=150 target=0.2 followed=2000 curved=500 lanczos_steps=15 probes=4 ascent=10 rates= \
+                 many_samples=500 many_batches=16,64 many_rates=1e-3,3e-3 many_networks=2 many_target=0.05",
             )
-            .preset("default", "Five batch sizes and two more, 5 networks each; five at three learning rates; 36 further networks", &[])
+            .preset(
+                "default",
+                "Five batch sizes and two more, 5 networks each; five at three learning rates; 36 further \
+                 networks",
+                "",
+            )
             .preset(
                 "full",
                 "3,000 steps, 16,384 under all protocols, 5 networks each, 120 further networks",
-                &[
-                    ("batches", "16,64,256,1024,4096,16384"),
-                    ("further", "8192,30000"),
-                    ("networks", "5"),
-                    ("steps", "3000"),
-                    ("most_epochs", "1000"),
-                    ("many_batches", "8,16,64,256"),
-                    ("rates", "1e-4,3e-4,3e-3,1e-2"),
-                    ("many_rates", "1e-4,3e-4,1e-3,3e-3,1e-2"),
-                    ("many_networks", "6"),
-                ],
+                "batches=16,64,256,1024,4096,16384 further=8192,30000 networks=5 steps=3000 \
+                 most_epochs=1000 many_batches=8,16,64,256 rates=1e-4,3e-4,3e-3,1e-2 \
+                 many_rates=1e-4,3e-4,1e-3,3e-3,1e-2 many_networks=6",
             );
         instruments::describe(info)
     }

@@ -124,60 +124,65 @@ impl Sensitivity {
                 )));
             }
         }
-        let mut all: Vec<(i64, bool)> = self.batches.iter().map(|&size| (size, true)).collect();
-        all.extend(self.further.iter().map(|&size| (size, false)));
-        all.sort_unstable();
-        let mut legs: Vec<Leg> = all
-            .into_iter()
-            .map(|(batch, every)| {
-                if batch > count {
-                    return Err(invalid(format!(
-                        "a batch of {batch} is more than the {count} images to train on"
-                    )));
-                }
-                let mut moments = vec![Moment::Early(self.early), Moment::Epochs(self.epochs)];
-                if every {
-                    moments.extend([Moment::Steps(self.steps), Moment::Loss(self.target)]);
-                }
-                let (name, trials) = (format!("B={batch}"), self.networks);
-                Ok(Leg { name, purpose: Purpose::Batches, batch, lr: self.lr, trials, moments })
-            })
-            .collect::<Result<_>>()?;
+        let mut legs = self.compared(count)?;
+        legs.extend(self.at_rates(count)?);
+        legs.extend(self.many()?);
+        Ok(legs)
+    }
+
+    /// Returns the legs that compare batch sizes, ascending, at one rate.
+    fn compared(&self, count: i64) -> Result<Vec<Leg>> {
+        let mut sizes = [&self.batches[..], &self.further].concat();
+        sizes.sort_unstable();
+        let leg = |batch: i64| {
+            if batch > count {
+                return Err(invalid(format!(
+                    "a batch of {batch} is more than the {count} images to train on"
+                )));
+            }
+            let mut moments = vec![Moment::Early(self.early), Moment::Epochs(self.epochs)];
+            if self.batches.contains(&batch) {
+                moments.extend([Moment::Steps(self.steps), Moment::Loss(self.target)]);
+            }
+            let (name, trials) = (format!("B={batch}"), self.networks);
+            Ok(Leg { name, purpose: Purpose::Batches, batch, lr: self.lr, trials, moments })
+        };
+        sizes.into_iter().map(leg).collect()
+    }
+
+    /// Returns the legs at several rates, the common one first.
+    fn at_rates(&self, count: i64) -> Result<Vec<Leg>> {
         if self.rates.contains(&self.lr) {
             return Err(invalid(format!("parameter `rates` names {}, which is `lr` already", self.lr)));
         }
-        if !self.rates.is_empty() {
-            let learnt = count - choosing(count);
-            for &batch in &self.batches {
-                if batch > learnt {
-                    return Err(invalid(format!(
-                        "a batch of {batch} is more than the {learnt} images that networks at several `rates` learn"
-                    )));
-                }
-                for lr in std::iter::once(self.lr).chain(self.rates.iter().copied()) {
-                    let (name, moments) = (format!("B={batch}, rate {lr}"), vec![Moment::Loss(self.target)]);
-                    legs.push(Leg { name, purpose: Purpose::Rates, batch, lr, trials: 1, moments });
-                }
+        let (learnt, mut legs) = (count - choosing(count), Vec::new());
+        for &batch in self.batches.iter().filter(|_| !self.rates.is_empty()) {
+            if batch > learnt {
+                return Err(invalid(format!(
+                    "a batch of {batch} is more than the {learnt} images that networks at several `rates` learn"
+                )));
+            }
+            for lr in std::iter::once(self.lr).chain(self.rates.iter().copied()) {
+                let (name, moments) = (format!("B={batch}, rate {lr}"), vec![Moment::Loss(self.target)]);
+                legs.push(Leg { name, purpose: Purpose::Rates, batch, lr, trials: 1, moments });
             }
         }
-        if self.many_samples > 0 {
-            for &batch in &self.many_batches {
-                if batch > self.many_samples {
-                    return Err(invalid(format!(
-                        "parameter `many_batches` names {batch}, more than the `many_samples`, which are {}",
-                        self.many_samples
-                    )));
-                }
-                for &lr in &self.many_rates {
-                    legs.push(Leg {
-                        name: format!("B={batch}, lr {lr}"),
-                        purpose: Purpose::Many,
-                        batch,
-                        lr,
-                        trials: self.many_networks,
-                        moments: vec![Moment::Loss(self.many_target)],
-                    });
-                }
+        Ok(legs)
+    }
+
+    /// Returns the legs of the many networks.
+    fn many(&self) -> Result<Vec<Leg>> {
+        let (trials, mut legs) = (self.many_networks, Vec::new());
+        for &batch in self.many_batches.iter().filter(|_| self.many_samples > 0) {
+            if batch > self.many_samples {
+                return Err(invalid(format!(
+                    "parameter `many_batches` names {batch}, more than the `many_samples`, which are {}",
+                    self.many_samples
+                )));
+            }
+            for &lr in &self.many_rates {
+                let (name, moments) = (format!("B={batch}, lr {lr}"), vec![Moment::Loss(self.many_target)]);
+                legs.push(Leg { name, purpose: Purpose::Many, batch, lr, trials, moments });
             }
         }
         Ok(legs)

@@ -98,48 +98,31 @@ impl Experiment for EdgeOfStability {
             .resumable()
             .uses_device()
             .metric(Metric::new("loss").goal(Goal::Min).headline().log().help(
-                "Mean squared error over all images and outputs with fixed weights; the split is the method, the model its rate",
+                "Mean squared error over all images and outputs with fixed weights; the split is the \
+                 method, the model its rate",
             ))
             .metric(
                 Metric::new("share_of_limit").headline().help(
                     "The sharpness over the largest at which the method's steps are stable on a quadratic",
                 ),
             )
-            .metric(
-                Metric::new("sharpness")
-                    .log()
-                    .help("Largest eigenvalue of the loss's Hessian; with adam, of the Hessian preconditioned as Adam's steps are"),
-            )
+            .metric(Metric::new("sharpness").log().help(
+                "Largest eigenvalue of the loss's Hessian; with adam, of the Hessian preconditioned \
+                         as Adam's steps are",
+            ))
             .metric(Metric::new("lambda_max").log().help("Largest eigenvalue of the loss's Hessian itself"))
             .preset(
                 "quick",
                 "200 images, a small network, one rate of each method",
-                &[
-                    ("samples", "200"),
-                    ("hidden", "32"),
-                    ("steps", "800"),
-                    ("every", "20"),
-                    ("gd_rates", "0.3"),
-                    ("momentum_rates", "0.5"),
-                    ("adam_rates", "1e-3"),
-                    ("catapult_factors", "3"),
-                    ("catapult_steps", "60"),
-                ],
+                "samples=200 hidden=32 steps=800 every=20 gd_rates=0.3 momentum_rates=0.5 adam_rates=1e-3 \
+                 catapult_factors=3 catapult_steps=60",
             )
-            .preset("default", "500 images, two rates of each method, 2,500 steps", &[])
+            .preset("default", "500 images, two rates of each method, 2,500 steps", "")
             .preset(
                 "full",
                 "5 networks, three rates of each method, 10,000 steps; 1,000 of catapults",
-                &[
-                    ("networks", "5"),
-                    ("steps", "10000"),
-                    ("every", "100"),
-                    ("gd_rates", "0.2,0.3,0.4"),
-                    ("momentum_rates", "0.3,0.4,0.5"),
-                    ("adam_rates", "1e-4,3e-4,1e-3"),
-                    ("catapult_factors", "0.9,1.5,2,3,4"),
-                    ("catapult_steps", "1000"),
-                ],
+                "networks=5 steps=10000 every=100 gd_rates=0.2,0.3,0.4 momentum_rates=0.3,0.4,0.5 \
+                 adam_rates=1e-4,3e-4,1e-3 catapult_factors=0.9,1.5,2,3,4 catapult_steps=1000",
             );
         instruments::describe(info)
     }

@@ -13,6 +13,7 @@ mod task;
 
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::instruments::{self, Instruments, Probe, Settings};
+use gradtop_toolkit::metrics;
 use gradtop_toolkit::runtime;
 
 pub use plane::{Axes, Curvature, evaluate};
@@ -71,41 +72,23 @@ impl Experiment for ErrorSurface {
         let info = Info::new("error-surface", "Error surface", "")
             .resumable()
             .uses_device()
-            .metric(
-                Metric::new("loss")
-                    .goal(Goal::Min)
-                    .headline()
-                    .guard()
-                    .log()
-                    .help("Loss with fixed weights on the samples that the surfaces are evaluated on; the model is the task"),
-            )
+            .metric(metrics::loss(
+                "",
+                "Loss with fixed weights on the samples that the surfaces are evaluated on; the model is \
+                 the task",
+            ))
             .preset(
                 "quick",
                 "Small grids, 2,000 images",
-                &[
-                    ("function_steps", "1500"),
-                    ("mnist_epochs", "5"),
-                    ("mnist_images", "2000"),
-                    ("mnist_evaluated", "500"),
-                    ("grid", "15"),
-                    ("line_points", "41"),
-                    ("snapshots", "30"),
-                    ("lanczos_steps", "40"),
-                ],
+                "function_steps=1500 mnist_epochs=5 mnist_images=2000 mnist_evaluated=500 grid=15 \
+                 line_points=41 snapshots=30 lanczos_steps=40",
             )
-            .preset("default", "Both tasks, planes of 51 by 51", &[])
+            .preset("default", "Both tasks, planes of 51 by 51", "")
             .preset(
                 "full",
                 "Longer training, planes of 101 by 101 on 10,000 images",
-                &[
-                    ("function_steps", "50000"),
-                    ("mnist_epochs", "50"),
-                    ("mnist_evaluated", "10000"),
-                    ("grid", "101"),
-                    ("line_points", "401"),
-                    ("snapshots", "200"),
-                    ("lanczos_steps", "120"),
-                ],
+                "function_steps=50000 mnist_epochs=50 mnist_evaluated=10000 grid=101 line_points=401 \
+                 snapshots=200 lanczos_steps=120",
             );
         instruments::describe(info)
     }
@@ -145,7 +128,7 @@ impl Experiment for ErrorSurface {
             record(ctx, &survey, &series)?;
             if survey.stage_is_done() && !survey.is_training() {
                 tables::write(ctx, &survey)?;
-                ctx.declare_figures(figures::surface(self, &plan, &survey))?;
+                ctx.declare_figures(figures::surface(&plan, &survey))?;
             }
             ctx.progress(survey.step(), plan.steps(), &survey.phase())?;
             ctx.checkpoint_if_due(survey.step(), |dir| survey.save(dir))?;

@@ -34,15 +34,6 @@ impl ErrorSurface {
                 TaskName::Mnist => Task::mnist(self, seed, device),
             })
             .collect::<Result<Vec<_>>>()?;
-        Ok(Plan {
-            tasks,
-            grid: self.grid,
-            line_points: self.line_points,
-            radius: self.radius,
-            snapshots: self.snapshots,
-            lanczos_steps: self.lanczos_steps,
-            seed,
-            device,
-        })
+        Ok(Plan { tasks, params: self.clone(), seed, device })
     }
 }

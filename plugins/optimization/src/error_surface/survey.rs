@@ -11,6 +11,7 @@ use gradtop_toolkit::tensors::rows;
 use gradtop_toolkit::weights::Weights;
 use tch::{Device, TchError, Tensor};
 
+use super::ErrorSurface;
 use super::directions::{extremes, filter_normalised, through_zero};
 use super::plane::{Axes, Curvature, evaluate};
 use super::task::Task;
@@ -21,18 +22,10 @@ const SMALL: i64 = 1000;
 
 /// Everything to be done.
 pub struct Plan {
+    /// The parameters.
+    pub params: ErrorSurface,
     /// The tasks to train.
     pub tasks: Vec<Task>,
-    /// Number of points of a plane along each axis.
-    pub grid: i64,
-    /// Number of points of the line.
-    pub line_points: i64,
-    /// Half the width of the random plane.
-    pub radius: f64,
-    /// Number of snapshots along the path.
-    pub snapshots: i64,
-    /// Number of Lanczos steps.
-    pub lanczos_steps: i64,
     /// Seed.
     pub seed: u64,
     /// Device.
@@ -70,7 +63,7 @@ impl Plan {
             stages.push(Stage { task, kind: StageKind::Train, steps: what.steps });
             stages.push(Stage { task, kind: StageKind::Line, steps: 1 });
             for kind in [StageKind::Random, StageKind::Path, StageKind::Eigen] {
-                stages.push(Stage { task, kind, steps: self.grid });
+                stages.push(Stage { task, kind, steps: self.params.grid });
             }
         }
         stages
@@ -83,7 +76,7 @@ impl Plan {
 
     /// Returns the number of updates between two snapshots.
     fn every(&self, task: &Task) -> i64 {
-        (task.steps / (self.snapshots - 1)).max(1)
+        (task.steps / (self.params.snapshots - 1)).max(1)
     }
 }
 
@@ -224,8 +217,9 @@ impl<'a> Survey<'a> {
 
     /// Returns the positions on the line: 0 is the initial, 1 the final parameters.
     pub fn line(&self) -> Vec<f64> {
-        let gap = 2.0 / (self.plan.line_points - 1) as f64;
-        (0..self.plan.line_points).map(|i| (i - (self.plan.line_points - 1) / 4) as f64 * gap).collect()
+        let points = self.plan.params.line_points;
+        let gap = 2.0 / (points - 1) as f64;
+        (0..points).map(|i| (i - (points - 1) / 4) as f64 * gap).collect()
     }
 
     /// Returns the snapshots of the current task: `[snapshots, parameters]`.
@@ -248,7 +242,7 @@ impl<'a> Survey<'a> {
     /// Returns the loss at the end of the current task's training, which is bit for bit the loss at the centre of every plane.
     pub fn stored_loss(&self) -> Result<f64> {
         let task = self.task();
-        Ok(evaluate(&task.shape, &self.end()?.f_unsqueeze(0)?, &task.train, self.plan.grid)?[0])
+        Ok(evaluate(&task.shape, &self.end()?.f_unsqueeze(0)?, &task.train, self.plan.params.grid)?[0])
     }
 
     /// Returns the task, the epoch, and the losses on the training and test samples, if a snapshot has just been taken.
@@ -259,9 +253,9 @@ impl<'a> Survey<'a> {
             return Ok(None);
         }
         let here = self.end()?.f_unsqueeze(0)?;
-        let mut losses = evaluate(&task.shape, &here, &task.train, self.plan.grid)?;
+        let mut losses = evaluate(&task.shape, &here, &task.train, self.plan.params.grid)?;
         if let Some(test) = &task.test {
-            losses.extend(evaluate(&task.shape, &here, test, self.plan.grid)?);
+            losses.extend(evaluate(&task.shape, &here, test, self.plan.params.grid)?);
         }
         Ok(Some((self.stages[self.stage].task, ensemble.epoch(), losses)))
     }
@@ -291,7 +285,7 @@ impl<'a> Survey<'a> {
             }
         }
         let task = self.task();
-        let group = self.plan.grid;
+        let group = self.plan.params.grid;
         match &mut self.work {
             Work::Train(ensemble) => update(self.stages[self.stage].task, task, ensemble)?,
             Work::Line => {
@@ -380,7 +374,7 @@ impl<'a> Survey<'a> {
     fn plane(&self) -> Result<Axes> {
         let (plan, task) = (self.plan, self.task());
         let origin = self.end()?;
-        let count = plan.grid as usize;
+        let count = plan.params.grid as usize;
         let symmetric = |half: f64| -> Vec<f64> {
             let middle = (count / 2) as f64;
             (0..count).map(|i| (i as f64 - middle) / middle * half).collect()
@@ -407,10 +401,16 @@ impl<'a> Survey<'a> {
                 ([component(0)?, component(1)?], axis(0), axis(1))
             }
             StageKind::Eigen => {
-                let pairs =
-                    extremes(&task.shape, &task.train, &origin, plan.lanczos_steps as usize, plan.seed)?;
+                let pairs = extremes(
+                    &task.shape,
+                    &task.train,
+                    &origin,
+                    plan.params.lanczos_steps as usize,
+                    plan.seed,
+                )?;
                 let start = self.path().f_narrow(0, 0, 1)?;
-                let rise = evaluate(&task.shape, &start, &task.train, plan.grid)?[0] - self.stored_loss()?;
+                let rise =
+                    evaluate(&task.shape, &start, &task.train, plan.params.grid)?[0] - self.stored_loss()?;
                 let length = origin.f_norm()?.f_double_value(&[])?;
                 // As far as the quadratic changes the loss by as much as training did, but no further than the norm of
                 // the parameters.
@@ -424,10 +424,10 @@ impl<'a> Survey<'a> {
             }
             _ => {
                 let random = |member| filter_normalised(&task.shape, &origin, plan.seed, member);
-                ([random(0)?, random(1)?], symmetric(plan.radius), symmetric(plan.radius))
+                ([random(0)?, random(1)?], symmetric(plan.params.radius), symmetric(plan.params.radius))
             }
         };
-        let along = |i: usize| Curvature::of(task, &origin, &directions[i], plan.grid);
+        let along = |i: usize| Curvature::of(task, &origin, &directions[i], plan.params.grid);
         let curvature = [along(0)?, along(1)?];
         Ok(Axes { origin, directions, x, y, curvature, explained, eigenvalues, path })
     }

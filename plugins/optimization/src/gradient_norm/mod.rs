@@ -10,6 +10,7 @@ pub mod task;
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::checkpoint::{Saved, Saving};
 use gradtop_toolkit::instruments::{self, Instruments, Probe, Settings};
+use gradtop_toolkit::metrics;
 use gradtop_toolkit::runtime;
 use gradtop_toolkit::weights::Weights;
 
@@ -79,37 +80,33 @@ impl Experiment for GradientNorm {
         let info = Info::new("gradient-norm", "Gradient norm during training", "")
             .resumable()
             .uses_device()
-            .metric(
-                Metric::new("loss")
-                    .goal(Goal::Min)
-                    .headline()
-                    .guard()
-                    .log()
-                    .help("Mean over all data with fixed weights: squared error of sinc, cross entropy of mnist; the split is the task"),
-            )
+            .metric(metrics::loss(
+                "",
+                "Mean over all data with fixed weights: squared error of sinc, cross entropy of mnist; the \
+                 split is the task",
+            ))
             .metric(
                 Metric::new("grad_norm")
                     .log()
                     .help("Euclidean norm of the gradient of that loss over all weights and biases"),
             )
             .metric(Metric::new("layer_grad_norm").log().help("The same over one layer's weights and biases"))
-            .metric(
-                Metric::new("batch_grad_norm")
-                    .log()
-                    .help("Norm of the gradient of the mini-batch that the next update follows, at the same weights"),
-            )
+            .metric(Metric::new("batch_grad_norm").log().help(
+                "Norm of the gradient of the mini-batch that the next update follows, at the same \
+                         weights",
+            ))
             .metric(Metric::new("update_size").log().help("Euclidean length of that update"))
             .metric(Metric::new("accuracy").goal(Goal::Max).help("Share of those images classified rightly"))
             .preset(
                 "quick",
                 "A few seconds",
-                &[("steps", "1500"), ("points", "500"), ("epochs", "2"), ("train_samples", "5000"), ("norm_samples", "2000")],
+                "steps=1500 points=500 epochs=2 train_samples=5000 norm_samples=2000",
             )
-            .preset("default", "sinc by full and mini-batch gradients, and MNIST; 3 trials", &[])
+            .preset("default", "sinc by full and mini-batch gradients, and MNIST; 3 trials", "")
             .preset(
                 "full",
                 "100,000 steps, 30 epochs, 10 trials, the full gradient over all 60,000 images",
-                &[("steps", "100000"), ("epochs", "30"), ("trials", "10"), ("norm_samples", "0"), ("every", "100")],
+                "steps=100000 epochs=30 trials=10 norm_samples=0 every=100",
             );
         instruments::describe(info)
     }

@@ -7,7 +7,6 @@ use gradtop_toolkit::stats::{Estimate, partial_spearman, permutation, spearman};
 use gradtop_toolkit::tensors::{lengths, numbers, rows};
 use tch::{Kind, TchError, Tensor};
 
-use super::MinimalRatio;
 use super::search::{Arm, Finder, Plan};
 
 /// ‖Hg‖ / (|λ|max ‖g‖) below which a point with nonzero gradient counts as gradient-flat: the gradient lies nearly in
@@ -169,17 +168,17 @@ pub(super) struct Analysis {
 
 impl Analysis {
     /// Computes Hessians, spectra and sampled ratios of an arm's points.
-    pub(super) fn of(params: &MinimalRatio, plan: &Plan, arm: &Arm<'_>) -> Result<Self> {
-        let (net, points) = (arm.net, arm.parameters);
+    pub(super) fn of(plan: &Plan, arm: &Arm<'_>) -> Result<Self> {
+        let (params, net, points) = (&plan.params, arm.net, arm.parameters);
         let (losses, gradients) = net.shape.gradient(points, &net.samples)?;
         let hessians = net.shape.hessian(points, &net.samples)?;
         let images = hessians.f_bmm(&gradients.f_unsqueeze(2)?)?.f_squeeze_dim(2)?;
         let norms = |vectors: &Tensor| numbers(&lengths(vectors)?);
         let (losses, norms, images) = (numbers(&losses)?, norms(&gradients)?, norms(&images)?);
         let spectra = finite_eigenvalues(&hessians)?;
-        let sampled = sampled(params, plan, arm)?;
+        let sampled = sampled(plan, arm)?;
         let stops = plan.stops();
-        let ends = (0..plan.runs as usize)
+        let ends = (0..params.runs as usize)
             .map(|run| {
                 let (loss, norm) = (losses[run], norms[run]);
                 let flatness = images[run] / (largest(&spectra[run]) * norm);
@@ -195,7 +194,7 @@ impl Analysis {
                 End {
                     run,
                     trained: stops[run],
-                    whole: stops[run] == plan.train_steps,
+                    whole: stops[run] == params.train_steps,
                     loss,
                     norm,
                     flatness,
@@ -317,11 +316,11 @@ fn finite_eigenvalues(hessians: &Tensor) -> Result<Vec<Vec<f64>>, TchError> {
 
 /// Returns the course's cheap substitute: the fraction of displacements, uniform in a box, that raise the loss;
 /// `[box][run]`. All runs use the same displacements.
-fn sampled(params: &MinimalRatio, plan: &Plan, arm: &Arm<'_>) -> Result<Vec<Vec<f64>>> {
+fn sampled(plan: &Plan, arm: &Arm<'_>) -> Result<Vec<Vec<f64>>> {
+    let (params, net, points) = (&plan.params, arm.net, arm.parameters);
     if params.samples == 0 {
         return Ok(Vec::new());
     }
-    let (net, points) = (arm.net, arm.parameters);
     let here = net.shape.losses(points, &net.samples)?;
     let count = net.shape.parameter_count();
     BOXES

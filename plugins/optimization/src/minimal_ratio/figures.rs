@@ -9,9 +9,10 @@ use super::search::Plan;
 use super::tables::slug;
 
 /// Declares the figure of the run's progress.
-pub(super) fn progress(params: &MinimalRatio, plan: &Plan) -> Figure {
+pub(super) fn progress(plan: &Plan) -> Figure {
+    let params = &plan.params;
     let line = |metric: &str| Mark::line(metric).by([By::Model, By::Split]).median().band();
-    let norms = ["adam"].into_iter().chain(plan.finders.iter().map(Choice::name)).map(|split| {
+    let norms = ["adam"].into_iter().chain(params.finders.iter().map(Choice::name)).map(|split| {
         Panel::new("step", Axis::log("gradient norm"))
             .title(format!("gradient norm: {split}"))
             .mark(line("grad_norm").split(split))
@@ -20,20 +21,15 @@ pub(super) fn progress(params: &MinimalRatio, plan: &Plan) -> Figure {
     Figure::new("progress", "Loss and gradient norm")
         .caption(format!(
             "Median of the runs, band from lowest to highest: {}. Steps of the stages are counted on.",
-            params.in_words(plan)
+            plan.in_words()
         ))
         .panel(Panel::new("step", Axis::log("loss")).title("loss").mark(line("loss")))
         .panels(norms)
 }
 
 /// Declares the results of all arms; captions end with the claims.
-pub(super) fn results(
-    params: &MinimalRatio,
-    plan: &Plan,
-    arms: &[Analysis],
-    said: &[(String, Claim)],
-) -> Vec<Figure> {
-    let mut figures = Vec::new();
+pub(super) fn results(plan: &Plan, arms: &[Analysis], said: &[(String, Claim)]) -> Vec<Figure> {
+    let (params, mut figures) = (&plan.params, Vec::new());
     for arm in arms {
         let settings = format!(
             "{} ({} parameters, {} points), {}: {}.",
@@ -41,7 +37,7 @@ pub(super) fn results(
             arm.parameters,
             arm.points,
             arm.finder.name(),
-            params.in_words(plan)
+            plan.in_words()
         );
         let tolerance =
             format!("Eigenvalues within {:e} of the largest absolute one count as zero.", params.tolerance);

@@ -11,6 +11,7 @@ mod tables;
 
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::instruments::{self, Instruments, Settings};
+use gradtop_toolkit::metrics;
 use gradtop_toolkit::runtime;
 use gradtop_toolkit::weights::Weights;
 
@@ -75,7 +76,8 @@ impl Experiment for MinimalRatio {
         let info = Info::new("minimal-ratio", "Minimal ratio against loss", "")
             .resumable()
             .uses_device()
-            .metric(Metric::new("loss").unit("MSE").goal(Goal::Min).headline().guard().log().help(
+            .metric(metrics::loss(
+                "MSE",
                 "Mean squared error over all points; the model is the network, the split what moves it",
             ))
             .metric(
@@ -83,16 +85,12 @@ impl Experiment for MinimalRatio {
                     .log()
                     .help("Euclidean norm of the loss's gradient over all parameters"),
             )
-            .preset(
-                "quick",
-                "20 runs, a few seconds",
-                &[("runs", "20"), ("train_steps", "2000"), ("lm_steps", "60"), ("samples", "200")],
-            )
-            .preset("default", "100 runs of 33 parameters", &[])
+            .preset("quick", "20 runs, a few seconds", "runs=20 train_steps=2000 lm_steps=60 samples=200")
+            .preset("default", "100 runs of 33 parameters", "")
             .preset(
                 "full",
                 "33 and 141 parameters, and the course's switch of the objective beside Levenberg-Marquardt",
-                &[("networks", "4-4@64,10-10@128"), ("finders", "lm,switch")],
+                "networks=4-4@64,10-10@128 finders=lm,switch",
             );
         instruments::describe(info)
     }
@@ -105,7 +103,7 @@ impl Experiment for MinimalRatio {
         let (device, _no_graphs) = runtime::prepare(ctx);
         let plan = self.plan(ctx.seed(), device)?;
         runtime::set_threads(plan.useful_threads(ctx.threads()));
-        ctx.declare_figures(figures::progress(self, &plan))?;
+        ctx.declare_figures(figures::progress(&plan))?;
         let series = declare_series(ctx, &plan)?;
         let mut run = if let Some(dir) = ctx.resume_dir() {
             let run = Run::restore(&plan, dir)?;
@@ -116,7 +114,7 @@ impl Experiment for MinimalRatio {
             self.record(ctx, &run, &series)?;
             run
         };
-        let caption = format!("{}.", self.in_words(&plan));
+        let caption = format!("{}.", plan.in_words());
         run.watch(ctx, &mut Instruments::new(&self.instruments, ctx.seed(), &caption))?;
         for step in ctx.steps(run.step()..plan.steps()) {
             step?;
@@ -130,20 +128,20 @@ impl Experiment for MinimalRatio {
         let mut arms = Vec::new();
         let mut weights = Weights::default();
         for arm in run.arms() {
-            for i in 0..plan.runs {
+            for i in 0..self.runs {
                 weights.flat(
                     &format!("{}.{i}", arm.name()),
                     arm.net.shape.widths(),
                     &arm.parameters.f_select(0, i)?,
                 )?;
             }
-            let analysis = Analysis::of(self, &plan, &arm)?;
+            let analysis = Analysis::of(&plan, &arm)?;
             tables::write(ctx, &analysis, plan.steps())?;
             arms.push(analysis);
         }
         weights.write(ctx, plan.steps(), "networks")?;
         let said = conclusion::write(ctx, self, &arms, plan.steps())?;
-        ctx.declare_figures(figures::results(self, &plan, &arms, &said))
+        ctx.declare_figures(figures::results(&plan, &arms, &said))
     }
 }
 
@@ -169,7 +167,7 @@ fn declare_series(ctx: &Ctx, plan: &Plan) -> Result<Vec<StageSeries>> {
         .map(|stage| {
             let of = |metric| {
                 let series = Series::metric(metric).model(&plan.networks[stage.network].name);
-                ctx.trials(series.split(stage.kind.name()), 0..plan.runs)
+                ctx.trials(series.split(stage.kind.name()), 0..plan.params.runs)
             };
             Ok(StageSeries { loss: of("loss")?, norm: of("grad_norm")? })
         })

@@ -13,6 +13,8 @@ use gradtop_toolkit::rng::{Rng, Stream};
 use gradtop_toolkit::tensors::{column, copied, lengths, numbers};
 use tch::{Device, Kind, TchError, Tensor};
 
+use super::MinimalRatio;
+
 const FILE: &str = "search.safetensors";
 
 /// A network and the data it fits.
@@ -75,22 +77,10 @@ pub struct Stage {
 /// Everything to be done.
 #[derive(Debug)]
 pub struct Plan {
+    /// The parameters.
+    pub params: MinimalRatio,
     /// The networks, one after the other.
     pub networks: Vec<Net>,
-    /// The finders, each with the same starting points.
-    pub finders: Vec<Finder>,
-    /// Number of runs of each network.
-    pub runs: i64,
-    /// Number of steps of Adam on the loss.
-    pub train_steps: i64,
-    /// Its learning rate.
-    pub lr: f64,
-    /// Number of iterations of Levenberg–Marquardt.
-    pub lm_steps: i64,
-    /// Number of steps of Adam on ½‖g‖².
-    pub switch_steps: i64,
-    /// Its learning rate.
-    pub switch_lr: f64,
     /// Seed.
     pub seed: u64,
     /// Device.
@@ -102,11 +92,11 @@ impl Plan {
     pub fn stages(&self) -> Vec<Stage> {
         let mut stages = Vec::new();
         for network in 0..self.networks.len() {
-            stages.push(Stage { network, kind: StageKind::Train, steps: self.train_steps });
-            for &finder in &self.finders {
+            stages.push(Stage { network, kind: StageKind::Train, steps: self.params.train_steps });
+            for &finder in &self.params.finders {
                 let steps = match finder {
-                    Finder::LevenbergMarquardt => self.lm_steps,
-                    Finder::Switch => self.switch_steps,
+                    Finder::LevenbergMarquardt => self.params.lm_steps,
+                    Finder::Switch => self.params.switch_steps,
                 };
                 stages.push(Stage { network, kind: StageKind::Find(finder), steps });
             }
@@ -126,7 +116,7 @@ impl Plan {
             .networks
             .iter()
             .map(|net| {
-                self.runs * net.samples.count() * net.shape.widths().iter().max().copied().unwrap_or(1)
+                self.params.runs * net.samples.count() * net.shape.widths().iter().max().copied().unwrap_or(1)
             })
             .max()
             .unwrap_or(1);
@@ -136,14 +126,14 @@ impl Plan {
     /// Returns the step at which each run's training ends: the last one for the first half of the runs, a log-uniform
     /// one for the rest.
     pub fn stops(&self) -> Vec<i64> {
-        (0..self.runs)
+        (0..self.params.runs)
             .map(|run| {
-                if run < self.runs / 2 {
-                    return self.train_steps;
+                if run < self.params.runs / 2 {
+                    return self.params.train_steps;
                 }
                 let mut rng = Rng::new(self.seed, Stream::named("minimal-ratio/stop").member(run as u32), 0);
-                let step = rng.uniform_in(0.0, (self.train_steps as f64).ln()).exp().round() as i64;
-                step.clamp(1, self.train_steps)
+                let step = rng.uniform_in(0.0, (self.params.train_steps as f64).ln()).exp().round() as i64;
+                step.clamp(1, self.params.train_steps)
             })
             .collect()
     }
@@ -359,7 +349,8 @@ impl<'a> Run<'a> {
                     None => copied(start)?,
                     Some(saved) => copied(&self.here(saved.tensor("parameters")?)?)?,
                 };
-                let mut optimizer = Optimizer::new(Rule::Adam { lr: self.plan.switch_lr }, &parameters)?;
+                let mut optimizer =
+                    Optimizer::new(Rule::Adam { lr: self.plan.params.switch_lr }, &parameters)?;
                 if let Some(saved) = saved {
                     let (first, second) = (saved.tensor("first")?, saved.tensor("second")?);
                     optimizer.restore(self.step, &self.here(first)?, &self.here(second)?)?;
@@ -451,7 +442,7 @@ impl<'a> Run<'a> {
         run.step = step;
         run.before = run.stages[..run.stage].iter().map(|stage| stage.steps).sum();
         let read = |name: String, network: usize| -> Result<Tensor> {
-            let wanted = [plan.runs, plan.networks[network].shape.parameter_count()];
+            let wanted = [plan.params.runs, plan.networks[network].shape.parameter_count()];
             let tensor = saved.tensor(&name)?;
             if tensor.size() != wanted {
                 return Err(saved.misfit().into());
@@ -476,13 +467,13 @@ impl<'a> Run<'a> {
 impl Training {
     fn new(plan: &Plan, network: usize) -> Result<Self> {
         let net = &plan.networks[network];
-        let mut mlp = Mlp::zeros(net.shape.widths(), plan.runs, Kind::Double, plan.device)?;
+        let mut mlp = Mlp::zeros(net.shape.widths(), plan.params.runs, Kind::Double, plan.device)?;
         mlp.init_uniform(plan.seed, Stream::named(&format!("minimal-ratio/init/{}", net.name)))?;
         let row = |values: &[f64]| Tensor::f_from_slice(values)?.f_view([1, -1])?.f_to_device(plan.device);
         let x = row(&net.x)?;
         let inputs = Tensor::f_cat(&[&x, &x.f_ones_like()?], 0)?;
         Ok(Self {
-            optimizer: Optimizer::new(Rule::Adam { lr: plan.lr }, mlp.parameters())?,
+            optimizer: Optimizer::new(Rule::Adam { lr: plan.params.lr }, mlp.parameters())?,
             space: mlp.workspace(net.samples.count())?,
             batch: Batch::shared(&inputs, &row(&net.y)?)?,
             stops: plan.stops(),
@@ -521,5 +512,5 @@ impl Training {
 
 fn blank(plan: &Plan, network: usize) -> Result<Tensor, TchError> {
     let count = plan.networks[network].shape.parameter_count();
-    Tensor::f_zeros([plan.runs, count], (Kind::Double, plan.device))
+    Tensor::f_zeros([plan.params.runs, count], (Kind::Double, plan.device))
 }

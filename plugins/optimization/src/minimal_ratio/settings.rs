@@ -20,41 +20,28 @@ impl MinimalRatio {
     pub fn plan(&self, seed: u64, device: Device) -> Result<Plan> {
         Ok(Plan {
             networks: self.networks.iter().map(|text| network(text, device)).collect::<Result<_>>()?,
-            finders: self.finders.clone(),
-            runs: self.runs,
-            train_steps: self.train_steps,
-            lr: self.lr,
-            lm_steps: self.lm_steps,
-            switch_steps: self.switch_steps,
-            switch_lr: self.switch_lr,
+            params: self.clone(),
             seed,
             device,
         })
     }
+}
 
+impl Plan {
     /// Describes how the runs reached their ends, for captions.
-    pub(super) fn in_words(&self, plan: &Plan) -> String {
-        let finders: Vec<String> = plan
-            .finders
-            .iter()
-            .map(|finder| match finder {
-                Finder::LevenbergMarquardt => format!("Levenberg-Marquardt, {} iterations", self.lm_steps),
-                Finder::Switch => {
-                    format!(
-                        "Adam on half the squared gradient norm, lr {}, {} steps",
-                        self.switch_lr, self.switch_steps
-                    )
-                }
-            })
-            .collect();
+    pub(super) fn in_words(&self) -> String {
+        let MinimalRatio { runs, lr, train_steps, lm_steps, switch_lr, switch_steps, .. } = self.params;
+        let finders = self.params.finders.iter().map(|finder| match finder {
+            Finder::LevenbergMarquardt => format!("Levenberg-Marquardt, {lm_steps} iterations"),
+            Finder::Switch => {
+                format!("Adam on half the squared gradient norm, lr {switch_lr}, {switch_steps} steps")
+            }
+        });
         format!(
-            "tanh, sin(5πx)/(5πx) on [1e-4, 1], full batch, double precision; {} runs: Adam on the loss, lr {}, {} steps, \
-             the second half stopped at a log-uniform step before; then {}; seed {}",
-            self.runs,
-            self.lr,
-            self.train_steps,
-            finders.join(" or "),
-            plan.seed
+            "tanh, sin(5πx)/(5πx) on [1e-4, 1], full batch, double precision; {runs} runs: Adam on the loss, lr {lr}, \
+             {train_steps} steps, the second half stopped at a log-uniform step before; then {}; seed {}",
+            finders.collect::<Vec<_>>().join(" or "),
+            self.seed
         )
     }
 }

@@ -10,6 +10,7 @@ mod training;
 
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::instruments::{self, Instruments, Settings};
+use gradtop_toolkit::metrics;
 use gradtop_toolkit::runtime;
 
 use gradtop_toolkit::settings::{Method, useful_threads};
@@ -72,12 +73,9 @@ impl Experiment for OptimizationPath {
             Info::new("optimization-path", "Optimization path: weights in their principal components", "")
                 .resumable()
                 .uses_device()
-                .metric(
-                    Metric::new("accuracy")
-                        .goal(Goal::Max)
-                        .headline()
-                        .help("Share of images classified rightly, over a whole set with fixed weights"),
-                )
+                .metric(metrics::accuracy(
+                    "Share of images classified rightly, over a whole set with fixed weights",
+                ))
                 .metric(
                     Metric::new("loss")
                         .unit("nats")
@@ -93,10 +91,10 @@ impl Experiment for OptimizationPath {
                 .preset(
                     "quick",
                     "10,000 images, 3 epochs, weights after each",
-                    &[("train_samples", "10000"), ("epochs", "3"), ("every", "1")],
+                    "train_samples=10000 epochs=3 every=1",
                 )
-                .preset("default", "The report's network, 8 runs of 30 epochs, weights every 3", &[])
-                .preset("full", "16 runs of 60 epochs", &[("runs", "16"), ("epochs", "60")]);
+                .preset("default", "The report's network, 8 runs of 30 epochs, weights every 3", "")
+                .preset("full", "16 runs of 60 epochs", "runs=16 epochs=60");
         instruments::describe(info)
     }
 
