@@ -41,26 +41,15 @@ const KNOWN: [(&str, &str, &str); 12] = [
     ("tests", "", "the tests that wait for other processes, [TIMES] times next to two busy loops"),
 ];
 
-/// Test programs that wait for other processes, with cargo's arguments.
-const WAITING: [&[&str]; 18] = [
-    &["-p", "gradtop-tests", "--test", "lifecycle"],
-    &["-p", "gradtop-tests", "--test", "c_plugin"],
-    &["-p", "gradtop-tests", "--test", "study"],
-    &["-p", "gradtop-tests", "--test", "hot_plugins"],
-    &["-p", "gradtop-tests", "--test", "misbehave"],
-    &["-p", "gradtop-tests", "--test", "monitor"],
-    &["-p", "gradtop-tests", "--test", "link"],
-    &["-p", "gradtop-tests", "--test", "terminal"],
-    &["-p", "gradtop-tests", "--test", "crash"],
-    &["-p", "gradtop-tests", "--test", "alive"],
-    &["-p", "gradtop-tests", "--test", "disk"],
-    &["-p", "gradtop-tests", "--test", "own_plugin"],
-    &["-p", "gradtop-tests", "--test", "shared"],
-    &["-p", "gradtop-tests", "--test", "terminate"],
-    &["-p", "gradtop-host", "--test", "runs"],
-    &["-p", "gradtop-host", "--test", "plugins"],
-    &["-p", "gradtop-store", "--test", "store"],
-    &["-p", "gradtop", "--test", "cli"],
+/// Test programs that wait for other processes, by package.
+const WAITING: [(&str, &str); 4] = [
+    (
+        "gradtop-tests",
+        "lifecycle c_plugin study hot_plugins misbehave monitor link terminal crash alive disk own_plugin shared terminate",
+    ),
+    ("gradtop-host", "runs plugins"),
+    ("gradtop-store", "store"),
+    ("gradtop", "cli"),
 ];
 
 /// Runs one of them with the arguments that follow its name.
@@ -98,11 +87,13 @@ fn tests(workspace: &Workspace, paths: &[(&str, PathBuf)], times: usize) -> Resu
     let busy: Vec<Busy> = (0..2).map(|_| Busy::start()).collect::<Result<_>>()?;
     let mut failed = 0;
     println!("| tests | times beside two busy loops | failed | seconds |\n|---|---|---|---|");
-    for program in WAITING {
+    let programs =
+        WAITING.iter().flat_map(|(package, all)| all.split(' ').map(move |program| (package, program)));
+    for (package, program) in programs {
         let (start, mut bad) = (Instant::now(), 0);
         for _ in 0..times {
             let mut cargo = workspace.cargo();
-            cargo.args(["test", "--release", "--workspace", "--quiet"]).args(program);
+            cargo.args(["test", "--release", "--workspace", "--quiet", "-p", package, "--test", program]);
             cargo.envs(paths.iter().map(|(name, path)| (name, path)));
             let done = cargo.output().context("cargo test")?;
             if !done.status.success() {
@@ -114,7 +105,7 @@ fn tests(workspace: &Workspace, paths: &[(&str, PathBuf)], times: usize) -> Resu
                 );
             }
         }
-        println!("| {} {} | {times} | {bad} | {} |", program[1], program[3], start.elapsed().as_secs());
+        println!("| {package} {program} | {times} | {bad} | {} |", start.elapsed().as_secs());
         failed += bad;
     }
     drop(busy);

@@ -3,7 +3,7 @@
 
 use gradtop_sdk::{Column, Ctx, Result, Rows};
 
-use crate::stats::{Estimate, holm, permutation};
+use crate::stats::{Estimate, holm, mean, permutation};
 
 /// Mean and range of a value over trials.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -22,7 +22,7 @@ impl Spread {
     /// Computes the spread of these values.
     pub fn of(values: &[f64]) -> Self {
         Self {
-            mean: values.iter().sum::<f64>() / values.len() as f64,
+            mean: mean(values),
             lowest: values.iter().copied().fold(f64::NAN, f64::min),
             highest: values.iter().copied().fold(f64::NAN, f64::max),
             count: values.len(),
@@ -136,7 +136,7 @@ pub struct Claim {
 
 impl Claim {
     /// Creates a claim without evidence and caution.
-    pub fn new(about: impl Into<String>, strength: Strength, statement: impl Into<String>) -> Self {
+    fn new(about: impl Into<String>, strength: Strength, statement: impl Into<String>) -> Self {
         Self {
             about: about.into(),
             statement: statement.into(),
@@ -145,6 +145,26 @@ impl Claim {
             strength,
             test: None,
         }
+    }
+
+    /// Creates a claim that is shown: by an exact count, or a counterexample.
+    pub fn shown(about: impl Into<String>, statement: impl Into<String>) -> Self {
+        Self::new(about, Strength::Shown, statement)
+    }
+
+    /// Creates a claim about this run's networks alone.
+    pub fn seen(about: impl Into<String>, statement: impl Into<String>) -> Self {
+        Self::new(about, Strength::Seen, statement)
+    }
+
+    /// Creates a claim that is not decided.
+    pub fn open(about: impl Into<String>, statement: impl Into<String>) -> Self {
+        Self::new(about, Strength::Open, statement)
+    }
+
+    /// Creates the claim that a question cannot be decided with these data.
+    pub fn untestable(about: impl Into<String>, asked: impl Into<String>) -> Self {
+        Self::new(about, Strength::Untestable, asked)
     }
 
     /// Creates a claim that holds only if its test is significant after Holm's correction over all tests of the run;

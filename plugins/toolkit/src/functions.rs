@@ -2,6 +2,8 @@
 
 use std::f64::consts::PI;
 
+use crate::stats::mean;
+
 /// Half a period of sin(5πx).
 pub const INTERVAL: f64 = 0.2;
 
@@ -39,7 +41,7 @@ pub fn mean_square(values: &[f64]) -> f64 {
 
 /// Returns the mean squared error of always predicting the mean: at this loss, nothing but the mean has been learnt.
 pub fn variance(values: &[f64]) -> f64 {
-    let mean = values.iter().sum::<f64>() / values.len() as f64;
+    let mean = mean(values);
     values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / values.len() as f64
 }
 

@@ -79,12 +79,6 @@ impl Pca {
         Ok(Self { mean, components, scores, explained })
     }
 
-    /// Returns the scores of other points: `[points, components]`.
-    pub fn project(&self, points: &Tensor) -> Result<Tensor, TchError> {
-        let centred = points.f_to_kind(Kind::Double)?.f_sub(&self.mean)?;
-        centred.f_matmul(&self.components.f_transpose(0, 1)?)
-    }
-
     /// Returns the fraction of the variance that the first `count` components explain together.
     pub fn explained_by(&self, count: usize) -> f64 {
         self.explained.iter().take(count).sum()

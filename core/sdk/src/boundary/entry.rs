@@ -144,6 +144,11 @@ pub fn entry<L: Library>() -> *const abi::Entry {
     &raw const L::plugin().entry
 }
 
+fn exported<L: Library>(index: u32) -> Result<&'static Exported> {
+    let found = L::plugin().exported.get(index as usize);
+    found.ok_or_else(|| invalid(format!("there is no experiment number {index}")))
+}
+
 /// A run, behind the opaque pointer held by the host.
 struct Instance {
     experiment: Box<dyn Train>,
@@ -179,10 +184,7 @@ unsafe extern "C" fn create<L: Library>(
     err: *mut abi::Error,
 ) -> Status {
     let created = guard(|| {
-        let exported = L::plugin()
-            .exported
-            .get(index as usize)
-            .ok_or_else(|| invalid(format!("there is no experiment number {index}")))?;
+        let exported = exported::<L>(index)?;
         if out.is_null() {
             return Err(invalid("create: `out` is null"));
         }
@@ -278,10 +280,7 @@ unsafe extern "C" fn validate<L: Library>(
     err: *mut abi::Error,
 ) -> Status {
     let judged = guard(|| {
-        let exported = L::plugin()
-            .exported
-            .get(index as usize)
-            .ok_or_else(|| invalid(format!("there is no experiment number {index}")))?;
+        let exported = exported::<L>(index)?;
         // SAFETY: the host passes `n` pairs of C strings, valid during this call.
         let params = unsafe { pairs(params, n) }?;
         (exported.validate)(&Values::parse(exported.params, &params)?)

@@ -1,7 +1,7 @@
 //! Draws conclusions from the final losses.
 
 use gradtop_sdk::prelude::*;
-use gradtop_toolkit::conclusion::{self, Claim, Spread, Strength, diverged_in_words, significant};
+use gradtop_toolkit::conclusion::{self, Claim, Spread, diverged_in_words, significant};
 use gradtop_toolkit::rates;
 use gradtop_toolkit::stats::{mean, median, student};
 
@@ -121,12 +121,12 @@ impl Row {
         let about = format!("{}, {}", self.function, self.model);
         let (own, common, swept) = (self.own(), self.common(), self.rates.len() > 1);
         let Some(best) = best.filter(|_| !own.is_empty()) else {
-            return Claim::new(about, Strength::Seen, "no loss: every trial diverged");
+            return Claim::seen(about, "no loss: every trial diverged");
         };
         let (theirs, their_common) = (best.own(), best.common());
         let lower = |own: &[f64], theirs: &[f64]| mean(&logs(own)) < mean(&logs(theirs));
         let mut claim = if best.model == self.model {
-            Claim::new(about, Strength::Seen, "the lowest loss of this function's networks")
+            Claim::seen(about, "the lowest loss of this function's networks")
         } else {
             let claim = Claim::tested(
                 about,

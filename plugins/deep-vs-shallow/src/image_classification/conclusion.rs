@@ -1,7 +1,7 @@
 //! Draws conclusions from the final numbers.
 
 use gradtop_sdk::prelude::*;
-use gradtop_toolkit::conclusion::{self, Claim, Spread, Strength, diverged_in_words};
+use gradtop_toolkit::conclusion::{self, Claim, Spread, diverged_in_words};
 use gradtop_toolkit::rates;
 use gradtop_toolkit::stats::student;
 
@@ -86,18 +86,18 @@ impl Row {
     fn claim(&self, peers: &[&Self]) -> Claim {
         let about = format!("{}, {} ({} parameters)", self.task, self.model, self.parameters);
         if self.trials.is_empty() {
-            return Claim::new(about, Strength::Seen, "no accuracy: every trial diverged");
+            return Claim::seen(about, "no accuracy: every trial diverged");
         }
         let (train, test) = (self.spread(1), self.spread(3));
         let mut ranked = peers.to_vec();
         ranked.sort_by(|a, b| b.spread(3).mean.total_cmp(&a.spread(3).mean));
         let best = ranked.first().copied().unwrap_or(self);
         let claim = match ranked.get(1) {
-            None => Claim::new(about, Strength::Seen, format!("test accuracy {} %", percent(test.mean)))
+            None => Claim::seen(about, format!("test accuracy {} %", percent(test.mean)))
                 .caution("no other network of its size, so it is compared with none"),
             Some(next) if best.model == self.model => {
                 let words = format!("the highest test accuracy of the {} networks of its size", peers.len());
-                Claim::new(about, Strength::Seen, words).evidence(format!(
+                Claim::seen(about, words).evidence(format!(
                     "above {}, the next, by {}",
                     next.model,
                     self.lead(next)

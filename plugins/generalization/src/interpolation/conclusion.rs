@@ -1,7 +1,7 @@
 //! Draws conclusions from the lines.
 
 use gradtop_sdk::prelude::*;
-use gradtop_toolkit::conclusion::{self, Claim, FEWEST, Spread, Strength, counted};
+use gradtop_toolkit::conclusion::{self, Claim, FEWEST, Spread, counted};
 use gradtop_toolkit::stats::{bootstrap, mean, permutation};
 
 use super::plan::{Kind, Plan, Start};
@@ -53,7 +53,7 @@ impl Group<'_> {
         let (train, test) = (self.barriers(0, alphas), self.barriers(1, alphas));
         let above_mean: Vec<f64> = self.lines.iter().map(|line| line.above_mean(0, alphas)).collect();
         let pairs = self.lines.len();
-        let claim = Claim::new(about, Strength::Seen, verdict(&train))
+        let claim = Claim::seen(about, verdict(&train))
             .evidence(format!(
                 "training barrier above the chord {}, test barrier {}",
                 range(&train),
@@ -105,9 +105,8 @@ impl Group<'_> {
             way(after),
             after.abs()
         );
-        let untestable = |why: String| {
-            Claim::new(about, Strength::Untestable, "which end is the flatter along the line").caution(why)
-        };
+        let untestable =
+            |why: String| Claim::untestable(about, "which end is the flatter along the line").caution(why);
         let claim = if !(before.is_finite() && after.is_finite()) {
             untestable("the loss is not finite everywhere there".to_owned())
         } else if before < 0.0 || after < 0.0 {
@@ -120,7 +119,7 @@ impl Group<'_> {
                 100.0 * MATCHED
             ))
         } else if (before - after).abs() < NONE {
-            Claim::new(about, Strength::Seen, "along this line neither end looks flatter")
+            Claim::seen(about, "along this line neither end looks flatter")
         } else {
             let flatter = if before < after { 0.0 } else { 1.0 };
             let (here, there) = (self.loss(1, alphas, flatter), self.loss(1, alphas, 1.0 - flatter));
@@ -128,8 +127,7 @@ impl Group<'_> {
             let words = format!(
                 "along this line the network at {flatter} looks flatter, and its test loss is {goes}"
             );
-            Claim::new(about, Strength::Seen, words)
-                .caution("the slope along one line depends on the scale of the weights")
+            Claim::seen(about, words).caution("the slope along one line depends on the scale of the weights")
         };
         claim.evidence(seen)
     }
@@ -201,8 +199,7 @@ fn overall(groups: &[Group<'_>], alphas: &[f64], question: &Question) -> Claim {
         question.starts.map(|start| pairs.iter().map(|&pair| of(start, pair)).collect::<Vec<_>>());
     let differences: Vec<f64> = high.iter().zip(&low).map(|(high, low)| high - low).collect();
     if !differences.iter().all(|d| d.is_finite()) {
-        return Claim::new(question.about, Strength::Untestable, question.asked)
-            .caution("a loss is not finite on the way");
+        return Claim::untestable(question.about, question.asked).caution("a loss is not finite on the way");
     }
     let p = (pairs.len() >= FEWEST).then(|| permutation::pairs(&differences));
     let words = if mean(&differences) > 0.0 { question.differ } else { question.reverse };
@@ -278,7 +275,7 @@ fn parting(all: &[Parted], settings: &str) -> Option<Claim> {
     let whole: Vec<usize> = (0..pairs).collect();
     let (low, high) = bootstrap::interval(pairs, |chosen| spawn_time(all, chosen) as f64);
     let claim = if pairs < FEWEST {
-        Claim::new(about, Strength::Untestable, asked).caution(conclusion::FEW)
+        Claim::untestable(about, asked).caution(conclusion::FEW)
     } else if mean(&last.test) >= CONNECTED {
         let words = format!("networks that part at step {} still do not end linearly connected", last.step);
         Claim::tested(about, Some(last.p()), words, format!("{asked} cannot be told from chance"))

@@ -1,8 +1,8 @@
 //! Draws conclusions about the networks.
 
 use gradtop_sdk::prelude::*;
-use gradtop_toolkit::conclusion::{self, Claim, FEWEST, Strength, coefficient, counted, significant};
-use gradtop_toolkit::stats::{permutation, spearman};
+use gradtop_toolkit::conclusion::{self, Claim, FEWEST, coefficient, counted, significant};
+use gradtop_toolkit::stats::{mean, permutation, spearman};
 
 use super::plan::{Group, Labels, Pixels};
 use super::training::{Outcome, Training};
@@ -63,7 +63,7 @@ impl Found {
 
     fn mean_epochs(&self) -> Option<f64> {
         let all: Vec<f64> = self.fitted().collect();
-        (!all.is_empty()).then(|| all.iter().sum::<f64>() / all.len() as f64)
+        (!all.is_empty()).then(|| mean(&all))
     }
 
     /// Describes `all 3 trials after 56 to 66 epochs`, or which did not.
@@ -148,7 +148,7 @@ impl Subject {
                 let trained = found.outcomes.iter().map(|o| o.epoch as f64);
                 let verdict = if highest < not_learnt(samples) { "not learnt" } else { "partly learnt" };
                 let about = self.about(format!("control, {samples} labels drawn anew in each epoch"));
-                return Claim::new(about, Strength::Seen, verdict).evidence(format!(
+                return Claim::seen(about, verdict).evidence(format!(
                     "training accuracy {} % after {}, {trials}; below {} % counts as not learnt",
                     range(accuracies(), percent),
                     epochs(trained),
@@ -166,9 +166,9 @@ impl Subject {
         };
         let fitted = found.fitted().count();
         // What one network has fitted can be fitted; that none did within some epochs implies nothing about more epochs.
-        let strength = if fitted > 0 { Strength::Shown } else { Strength::Seen };
-        let claim = Claim::new(self.about(format!("{samples} {what}")), strength, found.who(self.epochs))
-            .evidence(found.test());
+        let (about, words) = (self.about(format!("{samples} {what}")), found.who(self.epochs));
+        let claim = if fitted > 0 { Claim::shown(about, words) } else { Claim::seen(about, words) };
+        let claim = claim.evidence(found.test());
         let by_true = self.groups.iter().find(|g| g.plain(Labels::Fixed(0.0)) && g.group.samples == samples);
         let claim = match (found.mean_epochs(), by_true.and_then(Found::mean_epochs)) {
             (Some(own), Some(truth)) if !found.plain(Labels::Fixed(0.0)) => {
@@ -217,11 +217,7 @@ impl Subject {
         let each: Vec<String> = points.iter().map(|(at, epochs)| format!("{epochs:.0} at {at}")).collect();
         let claim = Claim::ordered(self.about(what), &found, p, statement, otherwise, asked)
             .evidence(format!("epochs on average {}", each.join(", ")))
-            .evidence(if trials == 1 {
-                "1 trial of each".to_owned()
-            } else {
-                format!("{trials} trials of each")
-            })
+            .evidence(format!("{} of each", counted(trials as i64, "trial")))
             .caution("one learning rate for all");
         Some(if found.value.is_finite() { claim.evidence(coefficient(&found)) } else { claim })
     }
@@ -241,7 +237,7 @@ impl Subject {
             if samples < TELLING {
                 let words = format!("whether {claim} holds");
                 return Some(
-                    Claim::new(about, Strength::Untestable, words)
+                    Claim::untestable(about, words)
                         .evidence(format!("{samples} random labels were {}", largest.who(self.epochs)))
                         .caution(format!(
                             "fewer than {TELLING} labels can be fitted by any network of this size"
@@ -249,7 +245,7 @@ impl Subject {
                 );
             }
             return Some(
-                Claim::new(about, Strength::Open, format!("{claim} is not refuted by this run"))
+                Claim::open(about, format!("{claim} is not refuted by this run"))
                     .evidence(format!("{samples} random labels were {}", largest.who(self.epochs)))
                     .evidence(format!("they would take {:.2} bit a parameter to store", bits(samples)))
                     .caution("nor is it confirmed: more epochs or another rate may fit them"),
@@ -257,17 +253,17 @@ impl Subject {
         };
         let samples = found.group.samples;
         let losses: Vec<f64> = found.outcomes.iter().map(|o| o.test[0]).collect();
-        let mean = losses.iter().sum::<f64>() / losses.len() as f64;
-        let rise = if mean > 10_f64.ln() {
+        let loss = mean(&losses);
+        let rise = if loss > 10_f64.ln() {
             format!(
                 "its evidence, a test loss that rises, is what memorising looks like: here it reached {:.1} times ln 10",
-                mean / 10_f64.ln()
+                loss / 10_f64.ln()
             )
         } else {
             "the test loss did not rise above ln 10 here".to_owned()
         };
         Some(
-            Claim::new(about, Strength::Shown, format!("{claim} is refuted for {samples} labels"))
+            Claim::shown(about, format!("{claim} is refuted for {samples} labels"))
                 .evidence(format!("{samples} random labels were {}", found.who(self.epochs)))
                 .evidence(rise)
                 .evidence(format!(

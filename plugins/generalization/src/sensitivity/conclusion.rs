@@ -1,7 +1,7 @@
 //! Draws conclusions from the networks.
 
 use gradtop_sdk::prelude::*;
-use gradtop_toolkit::conclusion::{self, Claim, FEW, FEWEST, Strength, coefficient};
+use gradtop_toolkit::conclusion::{self, Claim, FEW, FEWEST, coefficient, counted};
 
 use super::figures::table_of;
 use super::measure::Network;
@@ -42,9 +42,8 @@ pub(super) fn write(ctx: &Ctx, plan: &Plan, networks: &[Network], step: i64) -> 
 fn protocol(plan: &Plan, moment: Moment, networks: &[&Network]) -> Vec<Claim> {
     let title = format!("measured {}", moment.in_words());
     let losses = Groups::of(plan, networks, Quantity::TrainLoss);
-    let untestable = |words: String| {
-        vec![Claim::new(&title, Strength::Untestable, "what goes with the batch size").caution(words)]
-    };
+    let untestable =
+        |words: String| vec![Claim::untestable(&title, "what goes with the batch size").caution(words)];
     let (Some(first), Some(last)) = (losses.0.first(), losses.0.last()) else {
         return untestable("no network came that far".to_owned());
     };
@@ -78,7 +77,7 @@ fn rates(plan: &Plan, networks: &[Network]) -> Option<Claim> {
     let about = format!("measured {}, own learning rates", Moment::Loss(plan.params.target).in_words());
     let (Some(first), Some(last)) = (pairs.first(), pairs.last().filter(|_| pairs.len() > 1)) else {
         return Some(
-            Claim::new(about, Strength::Untestable, "what own learning rates change")
+            Claim::untestable(about, "what own learning rates change")
                 .evidence(format!("{} of {wanted} networks came to the training loss", found.len())),
         );
     };
@@ -110,7 +109,7 @@ fn rates(plan: &Plan, networks: &[Network]) -> Option<Claim> {
     let shrunk = format!("{smaller} of {} differences are smaller at own rates", compared.count());
     let chosen: Vec<String> = pairs.iter().map(|[_, own]| format!("{} at {}", lr(own), batch(own))).collect();
     let missing = wanted - found.len();
-    let claim = Claim::new(about, Strength::Seen, words)
+    let claim = Claim::seen(about, words)
         .evidence(format!("own rates by batch size: {}", chosen.join(", ")))
         .evidence(format!(
             "from batch size {} to {} at the common rate, and at own rates: {}",
@@ -138,7 +137,7 @@ fn trend(about: String, quantity: Quantity, groups: &Groups) -> Claim {
     let name = quantity.with_article();
     let asked = format!("how {name} goes with batch size");
     if estimate.value.is_nan() {
-        return Claim::new(about, Strength::Untestable, asked)
+        return Claim::untestable(about, asked)
             .evidence(ends)
             .caution("fewer than 4 values are finite, or all are equal");
     }
@@ -162,17 +161,13 @@ fn artefact(plan: &Plan, quantity: Quantity, found: &Artefact) -> Claim {
     let sizes = legs().count();
     let few = legs().any(|leg| (leg.trials as usize) < FEWEST);
     if sizes < 3 || (few && found.peak.is_none()) {
-        return Claim::new(
-            about,
-            Strength::Untestable,
-            format!("whether the {} has a peak", quantity.name()),
-        )
-        .evidence(format!("{sizes} batch size{}", if sizes == 1 { "" } else { "s" }))
-        .caution(if sizes < 3 { "a peak needs three" } else { FEW });
+        return Claim::untestable(about, format!("whether the {} has a peak", quantity.name()))
+            .evidence(counted(sizes as i64, "batch size"))
+            .caution(if sizes < 3 { "a peak needs three" } else { FEW });
     }
     let (Some((peak, p)), Some([for_it, against, untestable])) = (found.peak, found.evidence()) else {
         let words = format!("no batch size has a {} above both ends", quantity.name());
-        return Claim::new(about, Strength::Seen, words).evidence(format!("{sizes} batch sizes"));
+        return Claim::seen(about, words).evidence(format!("{sizes} batch sizes"));
     };
     let verdict = match (against.is_empty(), untestable.is_empty(), for_it.is_empty()) {
         (true, true, _) => "and is one of training progress",
@@ -201,7 +196,7 @@ fn generalisation(plan: &Plan, networks: &[&Network]) -> Vec<Claim> {
     );
     if networks.len() < FEWEST_PAIRS {
         return vec![
-            Claim::new("generalisation", Strength::Untestable, "what goes with the test loss")
+            Claim::untestable("generalisation", "what goes with the test loss")
                 .evidence(learnt)
                 .caution("too few came that far"),
         ];
@@ -212,9 +207,8 @@ fn generalisation(plan: &Plan, networks: &[&Network]) -> Vec<Claim> {
             let about = format!("generalisation, {}", quantity.name());
             let found = with_test_loss(networks, quantity);
             let Some(p) = found.p.filter(|_| !found.estimate.value.is_nan()) else {
-                return Claim::new(
+                return Claim::untestable(
                     about,
-                    Strength::Untestable,
                     format!("whether {} goes with the test loss", quantity.with_article()),
                 )
                 .evidence(&learnt)

@@ -1,6 +1,7 @@
 //! Checks the parameters, and describes them.
 
 use gradtop_sdk::prelude::*;
+use gradtop_toolkit::conclusion::counted;
 use gradtop_toolkit::curvature::network;
 use gradtop_toolkit::data::{CLASSES, PIXELS};
 use gradtop_toolkit::mlp::{Activation, Loss, Mlp, Samples};
@@ -277,11 +278,7 @@ impl Plan {
 
     /// Describes how the networks were trained, for captions.
     pub(super) fn in_words(&self) -> String {
-        let networks = if self.params.networks == 1 {
-            "1 network".to_owned()
-        } else {
-            format!("{} networks", self.params.networks)
-        };
+        let networks = counted(self.params.networks, "network");
         format!(
             "{}, {} training and {} test images, pixels / 255; ReLU network {} ({} parameters); Adam, lr {}; {networks} of each \
              batch size; seed {}",

@@ -1,7 +1,7 @@
 //! Draws conclusions from the eigenvalues.
 
 use gradtop_sdk::prelude::*;
-use gradtop_toolkit::conclusion::{self, Claim, Spread, Strength, significant};
+use gradtop_toolkit::conclusion::{self, Claim, Spread, significant};
 use gradtop_toolkit::stats::median;
 
 use super::descent::{Descent, Look};
@@ -161,7 +161,7 @@ impl Setting<'_> {
     /// Returns the claim where the sharpness stays. `gd` is gradient descent at the same rate, with which mini-batches
     /// are compared.
     fn steady(&self, gd: Option<&Setting<'_>>) -> Claim {
-        let claim = Claim::new(self.about(), Strength::Seen, self.places());
+        let claim = Claim::seen(self.about(), self.places());
         if self.count(Place::Diverged) == self.courses.len() {
             return claim.evidence(format!("the limit is {}", self.limit()));
         }
@@ -239,7 +239,7 @@ impl Setting<'_> {
             "the loss does not rise at first: this is no catapult".to_owned()
         };
         let factor = self.courses[0].first().sharpness / self.courses[0].limit;
-        let claim = Claim::new(self.about(), Strength::Seen, words)
+        let claim = Claim::seen(self.about(), words)
             .evidence(format!("the sharpness is {} of 2 / rate at first", significant(factor, 3)));
         let claim = if diverged == all {
             claim
@@ -275,9 +275,8 @@ fn law(method: Method, settings: &[Setting<'_>]) -> Option<Claim> {
     let sharpness = |setting: &Setting<'_>| {
         median(&setting.courses.iter().map(|c| c.share() * c.limit).collect::<Vec<_>>())
     };
-    let claim = Claim::new(
+    let claim = Claim::seen(
         format!("{}, all rates", method.name()),
-        Strength::Seen,
         format!(
             "the rate sets the sharpness: at {} times the rate it is {} times as large",
             significant(large.rate / small.rate, 3),

@@ -1,7 +1,7 @@
 //! Draws conclusions from the surfaces.
 
 use gradtop_sdk::prelude::*;
-use gradtop_toolkit::conclusion::{self, Claim, Strength, significant};
+use gradtop_toolkit::conclusion::{self, Claim, counted, significant};
 
 use super::survey::{Found, Plan, StageKind, Survey};
 use super::tables::name;
@@ -48,7 +48,7 @@ fn said(about: String, kind: StageKind, found: &Found, rectified: bool) -> Claim
         ),
         _ => (in_words(kind, found, rectified), plane),
     };
-    Claim::new(about, Strength::Seen, words).caution(caution)
+    Claim::seen(about, words).caution(caution)
 }
 
 fn in_words(kind: StageKind, found: &Found, rectified: bool) -> String {
@@ -65,10 +65,9 @@ fn in_words(kind: StageKind, found: &Found, rectified: bool) -> String {
             let course = if found.rises == 0.0 {
                 "falls from point to point all the way".to_owned()
             } else {
-                let pairs = if found.rises == 1.0 { "pair" } else { "pairs" };
                 format!(
-                    "rises between {} {pairs} of neighbouring points, to at most {}",
-                    found.rises,
+                    "rises between {} of neighbouring points, to at most {}",
+                    counted(found.rises as i64, "pair"),
                     loss(found.highest_between)
                 )
             };

@@ -1,7 +1,7 @@
 //! Draws conclusions from the norms.
 
 use gradtop_sdk::prelude::*;
-use gradtop_toolkit::conclusion::{self, Claim, Strength, diverged_in_words, significant};
+use gradtop_toolkit::conclusion::{self, Claim, diverged_in_words, significant};
 use gradtop_toolkit::stats::{Window, median, windows};
 
 use super::history::{History, Point};
@@ -91,7 +91,7 @@ impl Finding {
         let Self { first, last, peak, lowest, .. } = self;
         let number = |value: f64| significant(value, 3);
         let seen = |what: &str, words: String| {
-            Claim::new(format!("{}, {what}", self.task), Strength::Seen, words).evidence(self.who())
+            Claim::seen(format!("{}, {what}", self.task), words).evidence(self.who())
         };
         let one = "one trial speaks: its numbers are no average";
         let [loss, norm] = [(&self.loss, last.loss), (&self.norm, last.norm)]
@@ -176,7 +176,7 @@ impl Finding {
     fn trend(&self, seen: &dyn Fn(&str, String) -> Claim) -> Claim {
         let Some([_, before, last]) = self.loss else {
             let about = format!("{}, end", self.task);
-            return Claim::new(about, Strength::Untestable, "whether the loss still fell at the end")
+            return Claim::untestable(about, "whether the loss still fell at the end")
                 .evidence(format!("{} measurements", self.measurements))
                 .caution("too few for two windows of three");
         };

@@ -1,7 +1,7 @@
 //! Draws conclusions from the points.
 
 use gradtop_sdk::prelude::*;
-use gradtop_toolkit::conclusion::{self, Claim, Strength, significant};
+use gradtop_toolkit::conclusion::{self, Claim, significant};
 use gradtop_toolkit::stats::{Estimate, median, quantile};
 
 use super::MinimalRatio;
@@ -77,9 +77,8 @@ fn claims(params: &MinimalRatio, arm: &Analysis) -> Vec<Said> {
     }
     let (ratio, tolerance) = headline;
     let all = arm.correlation(Points::All, ratio, tolerance);
-    let claim = Claim::new(
+    let claim = Claim::seen(
         about("stopped early or not"),
-        Strength::Seen,
         format!("over all critical points loss and {} have {}", ratio.name(), coefficient(all)),
     )
     .evidence(format!("given the steps of training, {}", coefficient(arm.given_steps(ratio, tolerance))))
@@ -94,7 +93,7 @@ fn claims(params: &MinimalRatio, arm: &Analysis) -> Vec<Said> {
         quantile(&raw, 1.0)
     );
     said.push(plain("tolerance")(
-        Claim::new(about("no tolerance"), Strength::Seen, words)
+        Claim::seen(about("no tolerance"), words)
             .evidence(format!("{} runs", raw.len()))
             .caution("most of these signs are of rounding errors, and differ between libraries"),
     ));
@@ -120,7 +119,7 @@ fn found(params: &MinimalRatio, arm: &Analysis, about: String) -> Claim {
     } else {
         format!("losses that several critical points share: {}", plateaus.join(", "))
     };
-    Claim::new(about, Strength::Shown, words).evidence(exact(arm)).evidence(shared)
+    Claim::shown(about, words).evidence(exact(arm)).evidence(shared)
 }
 
 /// Describes the points that are critical up to rounding, except the mean predictor.
@@ -170,7 +169,7 @@ fn coefficient(estimate: Estimate) -> String {
 fn order(about: String, estimate: Estimate, p: Option<f64>) -> Claim {
     let Some(p) = p else {
         let words = format!("no correlation can be computed of {} points", estimate.pairs);
-        return Claim::new(about, Strength::Untestable, words);
+        return Claim::untestable(about, words);
     };
     let way = if estimate.value < 0.0 { "larger" } else { "smaller" };
     Claim::tested(
@@ -217,9 +216,8 @@ fn sweep(arm: &Analysis, about: String) -> Option<Claim> {
         })
         .collect();
     (!words.is_empty()).then(|| {
-        Claim::new(
+        Claim::seen(
             about,
-            Strength::Seen,
             format!("over the tolerances, with and without the mean predictor, {}", words.join("; ")),
         )
         .evidence(format!("{} points trained to the end", arm.points(Points::Trained).count()))
@@ -239,7 +237,7 @@ fn sampled(arm: &Analysis, about: String) -> Option<Claim> {
     (!medians.is_empty()).then(|| {
         let words =
             format!("random displacements raise the loss with a median share of {}", medians.join(", "));
-        Claim::new(about, Strength::Seen, words)
+        Claim::seen(about, words)
             .evidence(format!("{} critical points", arm.critical().count()))
             .caution("this weighs the box against gradient and trace, and is no estimate of the exact ratio")
     })
@@ -279,8 +277,7 @@ mod tests {
             ends: (1..=6).map(end).collect(),
             weights: Vec::new(),
         };
-        let said =
-            |ratio, tolerance| turning(Claim::new("x", Strength::Seen, "x"), &arm, ratio, tolerance).whole();
+        let said = |ratio, tolerance| turning(Claim::seen("x", "x"), &arm, ratio, tolerance).whole();
         let text = said(Ratio::Signed, Tolerance::Share(1e-6));
         assert!(
             text.contains(

@@ -1,7 +1,7 @@
 //! Draws conclusions from the recorded weights.
 
 use gradtop_sdk::prelude::*;
-use gradtop_toolkit::conclusion::{self, Claim, Spread, Strength};
+use gradtop_toolkit::conclusion::{self, Claim, Spread};
 
 use super::path::{Path, Space};
 use super::training::Training;
@@ -36,7 +36,7 @@ impl Finding {
             "two components explain {} of the variance: the figure shows the {part} part of it",
             percent(self.two)
         );
-        let claim = Claim::new(&self.space, Strength::Shown, words).evidence(format!(
+        let claim = Claim::shown(&self.space, words).evidence(format!(
             "{} runs, {} components explain {}",
             self.runs,
             self.runs - 1,
@@ -93,7 +93,7 @@ fn separation([travelled, start, end]: &[Spread; 3], accuracies: &[f64]) -> Clai
     } else {
         "not all runs ended further apart than they began"
     };
-    Claim::new("distances", Strength::Seen, apart)
+    Claim::seen("distances", apart)
         .evidence(format!(
             "{} runs travelled {:.1} on average ({:.1} to {:.1}), began {:.1} apart, ended {:.1} ({:.1} to {:.1})",
             accuracies.len(),

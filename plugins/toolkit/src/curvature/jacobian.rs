@@ -10,8 +10,9 @@
 //! Each norm belongs to one sample; the mean over samples is the mean of the norms. The gradient of a mean loss with
 //! respect to a batch of inputs is a different quantity, which shrinks as the batch grows.
 
-use tch::{Device, Kind, TchError, Tensor};
+use tch::{Kind, TchError, Tensor};
 
+use super::limit;
 use super::network::{Network, Samples, back};
 
 /// The norms for every sample: `[runs, samples]` each.
@@ -21,11 +22,6 @@ pub struct Norms {
     pub logits: Tensor,
     /// ‖∂softmax(z)/∂x‖.
     pub probabilities: Tensor,
-}
-
-/// Maximum number of values in the rows of one chunk of samples, so that they stay in a cache.
-fn limit(device: Device) -> i64 {
-    if device == Device::Cpu { 1 << 18 } else { 1 << 26 }
 }
 
 /// Returns the norms of outputs and of class probabilities, for each run and sample.

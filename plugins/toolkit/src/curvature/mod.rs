@@ -14,3 +14,8 @@ pub mod lanczos;
 pub mod network;
 mod second_order;
 pub mod spectrum;
+
+/// Maximum number of values in a temporary: samples or runs are processed in groups so that it stays in a cache.
+fn limit(device: tch::Device) -> i64 {
+    if device == tch::Device::Cpu { 1 << 18 } else { 1 << 26 }
+}

@@ -12,14 +12,10 @@
 //! M(l, m; i, k) aₗ₋₁(j) aₘ₋₁(p) over samples, and for l < m adds δₘ(k) aₗ₋₁(j) ∂aₘ₋₁(p)/∂zₗ(i), because the input p of
 //! layer m moves with layer l. Either is one matrix product over samples a run.
 
-use tch::{Device, TchError, Tensor};
+use tch::{TchError, Tensor};
 
+use super::limit;
 use super::network::{At, Network, Pass, Samples, apply, back, diagonal, flat, outer};
-
-/// Maximum size of a temporary of one block: runs are processed in groups so that it stays in the cache.
-fn limit(device: Device) -> i64 {
-    if device == Device::Cpu { 1 << 18 } else { 1 << 26 }
-}
 
 impl Network {
     /// Returns the gradient g of each run and Hg, the gradient of ½‖g‖²: both `[runs, parameters]`.

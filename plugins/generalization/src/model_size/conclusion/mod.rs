@@ -4,7 +4,7 @@ mod curve;
 mod rates;
 
 use gradtop_sdk::prelude::*;
-use gradtop_toolkit::conclusion::{self, Claim, FEW, FEWEST, Strength, significant};
+use gradtop_toolkit::conclusion::{self, Claim, FEW, FEWEST, significant};
 use gradtop_toolkit::data::CLASSES;
 
 use super::ModelSize;
@@ -26,7 +26,7 @@ fn trials(sizes: &[Size]) -> usize {
 
 /// Creates a claim about these sizes, with the caution of few trials if necessary.
 fn seen(about: String, words: String, sizes: &[Size]) -> Claim {
-    let claim = Claim::new(about, Strength::Seen, words).evidence(match trials(sizes) {
+    let claim = Claim::seen(about, words).evidence(match trials(sizes) {
         1 => format!("{} sizes, 1 trial each", sizes.len()),
         n => format!("{} sizes, means of {n} trials", sizes.len()),
     });
@@ -39,7 +39,7 @@ fn unshaped(about: String, sizes: &[Size], loss: &str) -> Claim {
         .iter()
         .map(|s| format!("{} at {} parameters", significant(s.test[0], 3), s.parameters))
         .collect();
-    Claim::new(about, Strength::Untestable, "whether the squared test error has a peak")
+    Claim::untestable(about, "whether the squared test error has a peak")
         .evidence(format!("{loss} {}", points.join(", ")))
         .caution(format!("a peak needs {SHAPED} sizes"))
 }

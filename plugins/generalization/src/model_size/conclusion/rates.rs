@@ -1,6 +1,6 @@
 //! Whether the comparison of sizes changes once each has its own learning rate.
 
-use gradtop_toolkit::conclusion::{Claim, Strength, significant};
+use gradtop_toolkit::conclusion::{Claim, significant};
 use gradtop_toolkit::rates::{is_end, own};
 
 use super::super::results::{AtRate, noise_in_words};
@@ -78,7 +78,7 @@ pub(super) fn of_rates(rates: &[AtRate], [learnt, choosing]: [i64; 2]) -> Option
     };
     let gain = |pair: &(AtRate, AtRate)| pair.1.test[1] - pair.0.test[1];
     let most = pairs.iter().max_by(|a, b| gain(a).total_cmp(&gain(b)))?;
-    let claim = Claim::new("A, learning rates", Strength::Seen, trend)
+    let claim = Claim::seen("A, learning rates", trend)
         .evidence(swept.chosen())
         .evidence(format!(
             "test accuracy {} to {} at the common rate, {} to {} at own rates; the largest gain is {:.1} points, at {} parameters",
@@ -125,7 +125,7 @@ pub(super) fn of_subset_rates(rates: &[AtRate], [learnt, choosing]: [i64; 2]) ->
     };
     let about = format!("B, {learnt} images, {}, learning rates", noise_in_words(noise));
     Some(
-        Claim::new(about, Strength::Seen, words)
+        Claim::seen(about, words)
             .evidence(swept.chosen())
             .evidence(format!("common rate: {}", in_words(&common, "h")))
             .evidence(format!("own rates: {}", in_words(&own, "h")))
