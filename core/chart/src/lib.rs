@@ -260,5 +260,5 @@ pub struct ValueCount {
     /// All values.
     pub all: u64,
     /// Non-finite values.
-    pub odd: u64,
+    pub non_finite: u64,
 }

@@ -59,30 +59,15 @@ pub fn ticks(span: &Span, most: usize, powers: Powers) -> Vec<Tick> {
 }
 
 /// Round numbers of seconds: up to a minute, an hour, a day, a month.
-const STEPS: [f64; 22] = [
-    1.0,
-    2.0,
-    5.0,
-    10.0,
-    15.0,
-    30.0,
-    60.0,
-    120.0,
-    300.0,
-    600.0,
-    900.0,
-    1800.0,
-    3600.0,
-    7200.0,
-    10_800.0,
-    21_600.0,
-    43_200.0,
-    86_400.0,
-    172_800.0,
-    432_000.0,
-    864_000.0,
-    2_592_000.0,
+const STEPS: [u32; 22] = [
+    1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 172_800,
+    432_000, 864_000, 2_592_000,
 ];
+
+/// Returns the first of [`STEPS`] that is not below `rough`.
+fn round_time(rough: f64) -> Option<f64> {
+    STEPS.into_iter().map(f64::from).find(|step| *step >= rough)
+}
 
 /// A longer span of time contains the same day of a month twice.
 const YEAR: f64 = 360.0 * 86_400.0;
@@ -90,7 +75,7 @@ const YEAR: f64 = 360.0 * 86_400.0;
 /// Returns ticks for seconds at round seconds, minutes, hours or days.
 pub(crate) fn time_ticks(low: f64, high: f64, most: usize) -> Vec<Tick> {
     let rough = (high - low) / most.max(2) as f64;
-    let Some(step) = STEPS.into_iter().find(|s| *s >= rough && rough > 0.5) else {
+    let Some(step) = round_time(rough).filter(|_| rough > 0.5) else {
         let (unit, name) = if rough > 0.5 { (86_400.0, "d") } else { (1.0, "s") };
         let mut ticks = linear(low / unit, high / unit, most.max(2));
         for t in &mut ticks {
@@ -106,8 +91,7 @@ pub(crate) fn time_ticks(low: f64, high: f64, most: usize) -> Vec<Tick> {
 /// the time zone, with and without daylight saving time.
 pub(crate) fn clock_ticks(low: f64, high: f64, most: usize, zone: &TimeZone) -> Vec<Tick> {
     let rough = (high - low) / most.max(2) as f64;
-    let step =
-        STEPS.into_iter().find(|s| *s >= rough).unwrap_or_else(|| round_step(rough / 86_400.0) * 86_400.0);
+    let step = round_time(rough).unwrap_or_else(|| round_step(rough / 86_400.0) * 86_400.0);
     let east = |at: f64| {
         let time = Timestamp::from_second(at as i64).unwrap_or_default();
         f64::from(zone.to_offset(time).seconds())

@@ -532,20 +532,15 @@ pub fn float(v: f64) -> Value {
 
 /// Returns the parameters that differ between runs of one experiment, in declaration order.
 pub fn differing<'a>(views: &[&'a View]) -> Vec<&'a str> {
-    let mut values: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    let mut order: Vec<&str> = Vec::new();
-    for view in views {
-        for (key, value) in &view.manifest.params {
-            let values = values.entry(key).or_insert_with(|| {
-                order.push(key);
-                Vec::new()
-            });
-            values.push(value.to_string());
+    let mut keys: Vec<&str> = Vec::new();
+    for (key, _) in views.iter().flat_map(|view| &view.manifest.params) {
+        if !keys.contains(&key.as_str()) {
+            keys.push(key);
         }
     }
-    let differs =
-        |key: &&str| values.get(key).is_some_and(|v| v.len() != views.len() || v.iter().any(|x| *x != v[0]));
-    order.into_iter().filter(differs).collect()
+    let value = |view: &View, key| crate::column::param(view, key).map(ToString::to_string);
+    keys.retain(|key| views.windows(2).any(|pair| value(pair[0], key) != value(pair[1], key)));
+    keys
 }
 
 /// What the representative values of several runs have in common.

@@ -241,7 +241,10 @@ impl UnplottablePoints {
             *self.points.entry(*odd).or_default() += n;
         }
         self.all += other.all;
-        let sum = |a: ValueCount, b: ValueCount| ValueCount { all: a.all + b.all, odd: a.odd + b.odd };
+        let sum = |a: ValueCount, b: ValueCount| ValueCount {
+            all: a.all + b.all,
+            non_finite: a.non_finite + b.non_finite,
+        };
         self.counted = match (self.counted, other.counted) {
             (Some(a), Some(b)) => Some(sum(a, b)),
             (a, b) => a.or(b),
@@ -255,14 +258,14 @@ impl UnplottablePoints {
             Unplottable::Below => "↓ -∞",
             Unplottable::NotPositive => "↓ ≤ 0 on a log axis",
         };
-        let Some(ValueCount { all, odd }) = self.counted else {
+        let Some(ValueCount { all, non_finite }) = self.counted else {
             let words =
                 self.points.iter().map(|(odd, n)| format!("{}: {n} of {} points", what(*odd), self.all));
             return words.collect::<Vec<_>>().join(", ");
         };
         let finite = |odd: &Unplottable| *odd == Unplottable::NotPositive;
         let kinds: Vec<_> = self.points.keys().copied().filter(|odd| !finite(odd)).map(what).collect();
-        let odd = (!kinds.is_empty()).then(|| format!("{}: {odd} of {all} values", kinds.join(", ")));
+        let odd = (!kinds.is_empty()).then(|| format!("{}: {non_finite} of {all} values", kinds.join(", ")));
         let low = self
             .points
             .contains_key(&Unplottable::NotPositive)

@@ -324,15 +324,10 @@ fn give_looks(runs: &[ComparedRun], by: &GroupBy, groups: &mut [RunGroup]) {
     let looks = assign(std::iter::empty(), keys.iter().map(String::as_str));
     let mut taken: Vec<(Paint, u8)> = Vec::new();
     for (group, key) in groups.iter_mut().zip(&keys) {
-        let (paint, mut marker) = looks.get(key).copied().unwrap_or((Paint::Grey, 0));
+        let (paint, marker) = looks.get(key).copied().unwrap_or((Paint::Grey, 0));
         // Colours come again after seven names; the marker then is another one.
-        for _ in 0..10 {
-            if !taken.contains(&(paint, marker)) {
-                break;
-            }
-            marker = (marker + 1) % 10;
-        }
-        taken.push((paint, marker));
-        group.look = (paint, marker);
+        let free = (0..10).map(|i| (paint, (marker + i) % 10)).find(|look| !taken.contains(look));
+        group.look = free.unwrap_or((paint, marker));
+        taken.push(group.look);
     }
 }

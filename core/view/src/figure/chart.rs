@@ -233,7 +233,7 @@ fn line_mark(
     (shape, crossings): ClippedShape,
 ) -> Mark {
     let all = line.members.iter().map(|m| m.series.count()).sum();
-    let counted = Some(ValueCount { all, odd: line.non_finite_count() });
+    let counted = Some(ValueCount { all, non_finite: line.non_finite_count() });
     Mark {
         name: Some(line.name.clone()),
         last,
@@ -252,8 +252,8 @@ fn line_info(
     at_cursor: Option<CursorValue>,
     axis: Axis,
 ) -> LineInfo {
-    let (name, odd) = (line.name.clone(), line.non_finite_count());
-    LineInfo { name, paint, marker, last, at_cursor, hidden: line.hidden, odd, axis }
+    let (name, non_finite) = (line.name.clone(), line.non_finite_count());
+    LineInfo { name, paint, marker, last, at_cursor, hidden: line.hidden, non_finite, axis }
 }
 
 /// Returns whether all lines of the left axis are outside of the range that the user has zoomed to.

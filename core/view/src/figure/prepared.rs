@@ -111,7 +111,7 @@ pub struct LineInfo {
     /// Whether it is hidden.
     pub hidden: bool,
     /// Number of non-finite values.
-    pub odd: u64,
+    pub non_finite: u64,
     /// The axis of its values.
     pub axis: Axis,
 }

@@ -61,14 +61,19 @@ fn missing(table: &Table, name: &str) -> String {
 /// Returns a column at the given rows as text.
 pub(super) fn words(table: &Table, name: &str, rows: &[usize]) -> Result<Vec<String>, String> {
     let column = table.column(name).ok_or_else(|| missing(table, name))?;
-    rows.iter()
-        .map(|row| match column {
-            ColumnData::Utf8(v) => Ok(v[*row].clone()),
-            ColumnData::I64(v) => Ok(v[*row].to_string()),
-            ColumnData::F64(v) => Ok(gradtop_chart::number::value(v[*row])),
-            ColumnData::Bytes { .. } => Err(format!("column {name:?} contains bytes, not text")),
-        })
-        .collect()
+    let text = |row: &usize| cell_text(column, *row);
+    let bytes = || format!("column {name:?} contains bytes, not text");
+    rows.iter().map(|row| text(row).ok_or_else(bytes)).collect()
+}
+
+/// Returns a cell as text; `None` for bytes.
+fn cell_text(column: &ColumnData, row: usize) -> Option<String> {
+    match column {
+        ColumnData::Utf8(v) => Some(v[row].clone()),
+        ColumnData::I64(v) => Some(v[row].to_string()),
+        ColumnData::F64(v) => Some(gradtop_chart::number::value(v[row])),
+        ColumnData::Bytes { .. } => None,
+    }
 }
 
 /// A group's name, if there are several, and its rows.
@@ -89,11 +94,10 @@ pub(super) fn groups(mark: &Mark, table: &Table, rows: &[usize]) -> Result<Vec<G
     for row in rows {
         let words: Vec<String> = columns
             .iter()
-            .filter_map(|(name, column)| match column {
-                ColumnData::Utf8(v) => Some(v[*row].clone()),
-                ColumnData::I64(v) => Some(format!("{name} {}", v[*row])),
-                ColumnData::F64(v) => Some(format!("{name} {}", gradtop_chart::number::value(v[*row]))),
-                ColumnData::Bytes { .. } => None,
+            .filter_map(|(name, column)| {
+                let text = cell_text(column, *row)?;
+                let is_text = matches!(column, ColumnData::Utf8(_));
+                Some(if is_text { text } else { format!("{name} {text}") })
             })
             .filter(|w| !w.is_empty())
             .collect();

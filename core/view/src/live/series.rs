@@ -329,23 +329,17 @@ impl SeriesSnapshot {
         };
         let levels = self.levels(x, range);
         let (low, high) = range;
+        let overlaps = |b: &&Bucket| b.range(x, started).is_some_and(|(from, to)| to >= low && from <= high);
         for chunk in &levels.chunks {
             match chunk.sum.range(x, started) {
                 Some((from, to)) if from >= low && to <= high => take(&chunk.sum),
-                Some((from, to)) if to < low || from > high => {}
-                Some(_) => {
-                    let inside =
-                        |b: &&Bucket| b.range(x, started).is_some_and(|(f, t)| t >= low && f <= high);
-                    chunk.buckets.iter().filter(inside).for_each(&mut take);
+                Some((from, to)) if to >= low && from <= high => {
+                    chunk.buckets.iter().filter(overlaps).for_each(&mut take);
                 }
-                None => {}
+                _ => {}
             }
         }
-        for b in &levels.tail {
-            if b.range(x, started).is_some_and(|(f, t)| t >= low && f <= high) {
-                take(b);
-            }
-        }
+        levels.tail.iter().filter(overlaps).for_each(&mut take);
         out
     }
 

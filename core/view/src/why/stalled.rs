@@ -180,18 +180,11 @@ fn describe(threads: &[Thread]) -> Vec<String> {
             None => kinds.push((words, 1)),
         }
     }
-    let mut out: Vec<String> =
-        kinds
-            .iter()
-            .take(NAMED)
-            .map(|(words, n)| {
-                if *n == 1 {
-                    format!("thread {words}")
-                } else {
-                    format!("thread {words}, and {} more", n - 1)
-                }
-            })
-            .collect();
+    let kind = |(words, n): &(String, usize)| match n {
+        1 => format!("thread {words}"),
+        n => format!("thread {words}, and {} more", n - 1),
+    };
+    let mut out: Vec<String> = kinds.iter().take(NAMED).map(kind).collect();
     if kinds.len() > NAMED {
         out.push(format!("and {} more kinds of threads", kinds.len() - NAMED));
     }
