@@ -538,7 +538,9 @@ pub fn differing<'a>(views: &[&'a View]) -> Vec<&'a str> {
             keys.push(key);
         }
     }
-    let value = |view: &View, key| crate::column::param(view, key).map(ToString::to_string);
+    let value = |view: &View, key: &str| {
+        view.manifest.params.iter().find(|(own, _)| own == key).map(|(_, value)| value.to_string())
+    };
     keys.retain(|key| views.windows(2).any(|pair| value(pair[0], key) != value(pair[1], key)));
     keys
 }
