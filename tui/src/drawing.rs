@@ -76,9 +76,7 @@ pub(crate) fn write_all(charts: &[(String, Figure)], files: &[(Format, &Path)]) 
             }
             if !missing.is_empty() {
                 let letters = clean(&missing);
-                print::note(&format!(
-                    "the fonts of pictures have no {letters}: --svg FILE keeps these letters"
-                ));
+                print::note(&format!("no installed font has {letters}: --svg FILE keeps these letters"));
             }
         }
     }

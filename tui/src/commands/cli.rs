@@ -237,5 +237,17 @@ mod tests {
         assert!(!said("gradtop zzz").contains("subcommands:"));
         let wrong = said("gradtop exec --alert stalled:5 -- true");
         assert!(wrong.contains("is not a rule") && !wrong.contains("similar"), "{wrong}");
+        assert!(!said("gradtop exec --total x -- true").contains("similar"));
+        assert!(said("gradtop exec --total x -- true").contains("must be a whole number from 0"));
+        for good in [
+            "gradtop run fit --threads 4 --seed 1",
+            "gradtop study --cores 4",
+            "gradtop exec --total 4 --seed 1 -- true",
+            "gradtop sweep fit --name s --vary lr=1 --seeds 2 --random 3 --at-once 4 --stop-early loss --stop-after 5",
+            "gradtop plot last --width 80 --height 20",
+        ] {
+            assert_eq!(said(good), "");
+        }
+        assert!(said("gradtop run fit --threads 0").contains("must be a whole number from 1 to 4096"));
     }
 }

@@ -11,7 +11,7 @@ use super::Context;
 use super::run_config::{assignment, check_once};
 use super::signals::Signals;
 use super::start::Starting;
-use crate::config::seconds;
+use crate::config::{seconds, whole};
 use crate::failure::Failure;
 use crate::print::{self, clean};
 
@@ -34,10 +34,10 @@ pub(crate) struct Args {
     #[arg(long = "metric", value_name = "NAME[:min|max][:…]", value_parser = metric)]
     metrics: Vec<MetricInfo>,
     /// Total number of steps, for progress and time left
-    #[arg(long, value_name = "STEPS")]
+    #[arg(long, value_name = "STEPS", value_parser = whole(0..=u64::MAX))]
     total: Option<u64>,
     /// Seed to pass on as `GRADTOP_SEED` [default: drawn and recorded]
-    #[arg(long)]
+    #[arg(long, value_parser = whole(0..=u64::MAX))]
     seed: Option<u64>,
     /// Record what it writes for TensorBoard, in this folder and those in it; may be given several times
     #[arg(long, value_name = "DIR")]

@@ -10,6 +10,7 @@ use gradtop_store::View;
 use gradtop_store::figures::{self, Figure as Declared, Scale};
 
 use super::{Context, compare, select};
+use crate::config::whole;
 use crate::drawing::{self, Format};
 use crate::failure::Failure;
 use crate::print::{self, clean};
@@ -60,10 +61,10 @@ pub(crate) struct Args {
     #[arg(long, value_parser = scale())]
     scale: Option<Scale>,
     /// Width in characters [default: the terminal's, else 100]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(20..=1000))]
+    #[arg(long, value_name = "N", value_parser = whole::<u16>(20..=1000))]
     width: Option<u16>,
     /// Height of each figure in lines [default: the terminal's, else 30]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(8..=1000))]
+    #[arg(long, value_name = "N", value_parser = whole::<u16>(8..=1000))]
     height: Option<u16>,
     /// List what can be drawn of a run
     #[arg(long, conflicts_with_all = ["svg", "png", "csv"])]

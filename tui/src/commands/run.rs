@@ -12,7 +12,7 @@ use super::plugin::describe;
 use super::run_config::{RunConfig, assignment, merge};
 use super::signals::Signals;
 use super::start::Starting;
-use crate::config::seconds;
+use crate::config::{seconds, whole};
 use crate::failure::Failure;
 use crate::print::{self, clean};
 use gradtop_store::ParamValue;
@@ -38,7 +38,7 @@ pub(crate) struct ExperimentOptions {
     #[arg(long)]
     device: Option<DeviceChoice>,
     /// Number of threads [default: the machine's cores, at most 8]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    #[arg(long, value_name = "N", value_parser = whole::<u32>(1..=4096))]
     threads: Option<u32>,
     /// Seconds between checkpoints of a resumable experiment [default: 60]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
@@ -56,7 +56,7 @@ pub(crate) struct Args {
     #[arg(long)]
     name: Option<String>,
     /// Random seed [default: drawn and recorded]
-    #[arg(long)]
+    #[arg(long, value_parser = whole(0..=u64::MAX))]
     seed: Option<u64>,
     #[command(flatten)]
     starting: Starting,

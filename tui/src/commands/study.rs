@@ -12,6 +12,7 @@ use super::Context;
 use super::launchers::On;
 use super::signals::Signals;
 use super::watch::LEFT_RUNNING;
+use crate::config::whole;
 use crate::failure::Failure;
 use crate::print::board::Board;
 use crate::print::table::{Table, Words};
@@ -49,7 +50,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE|NAME")]
     plan: Option<PathBuf>,
     /// Cores to keep busy [default: all]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    #[arg(long, value_name = "N", value_parser = whole::<u32>(1..=4096))]
     cores: Option<u32>,
     /// Only these experiments, separated by commas; this is a separate study
     #[arg(long, value_name = "EXPERIMENT", value_delimiter = ',')]

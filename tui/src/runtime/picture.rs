@@ -30,7 +30,7 @@ fn draw(spec: &ChartSpec, file: &Path) -> Result<(PathBuf, Vec<String>)> {
     let (figure, mut odd) = drawn.ok_or_else(|| Failure::new("its figure no longer exists"))?;
     let (bytes, missing) = format.bytes(&figure)?;
     if !missing.is_empty() {
-        odd.push(format!("the letters {missing}, which the fonts of pictures have not"));
+        odd.push(format!("the letters {missing}, which no installed font has"));
     }
     let names = std::iter::once(file.to_owned()).chain((2..).map(|n| suffixed(file, &format!("-{n}"))));
     let (name, mut file) = first_free(names, "write", |name| File::create_new(name))?;

@@ -94,6 +94,13 @@ impl Screen for Save {
 
     fn view(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
         let said = (self.error.as_deref(), "enter write   tab png, svg, csv");
-        dialog::prompt("Write the chart as it is seen to", &self.input, said, shared.theme, frame, area);
+        dialog::prompt(
+            "Write the chart, as it is shown, to this file",
+            &self.input,
+            said,
+            shared.theme,
+            frame,
+            area,
+        );
     }
 }

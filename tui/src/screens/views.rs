@@ -166,7 +166,7 @@ impl Screen for Views {
         }
         lines.push(Line::default());
         if let Some(name) = &self.name {
-            lines.push(Line::styled(line(&format!("Name of the view {}", words(&self.now))), theme.text()));
+            lines.push(Line::styled(line(&format!("Name of the view ({})", words(&self.now))), theme.text()));
             lines.push(Line::from(name.spans(room, theme)));
             lines.push(Line::default());
         }

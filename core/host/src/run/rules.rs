@@ -193,11 +193,14 @@ impl FromStr for Rule {
         let comparison = SIGNS.iter().find_map(|(sign, than)| Some((text.split_once(sign)?, *than)));
         if let Some(((metric, value), than)) = comparison {
             let (metric, value) = (metric.trim(), value.trim());
-            let number = value.parse().ok().filter(|number: &f64| number.is_finite());
-            let number = number.ok_or_else(|| format!("{text:?}: {value:?} is not a number"))?;
             if metric.is_empty() {
                 return Err(format!("{text:?} names no metric"));
             }
+            if value.is_empty() {
+                return Err(format!("{text:?} names no number to compare with"));
+            }
+            let number = value.parse().ok().filter(|number: &f64| number.is_finite());
+            let number = number.ok_or_else(|| format!("{text:?}: {value:?} is not a number"))?;
             return Ok(Self::Metric { metric: metric.to_owned(), than, value: number });
         }
         let (name, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));

@@ -264,7 +264,7 @@ fn term(
             let pattern = Pattern::new(value);
             if !MARKS.iter().any(|mark| pattern.is(mark)) {
                 let hint = suggest(value, MARKS.iter().copied(), "words");
-                return Err(error(value_at, format!("no run is ever {value}; {hint}")));
+                return Err(error(value_at, format!("`is:` does not know {value}; {hint}")));
             }
             Ok(Filter::Text(key.to_owned(), pattern))
         }

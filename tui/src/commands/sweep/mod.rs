@@ -14,6 +14,7 @@ use super::run::{CommandOptions, ExperimentOptions, resolved};
 use super::run_config::{assignment, check_once};
 use super::select;
 use super::start::warn_of_device;
+use crate::config::whole;
 use crate::failure::Failure;
 use crate::print::{self, clean};
 
@@ -38,16 +39,16 @@ pub(crate) struct Args {
     #[arg(long, value_name = "TAG")]
     name: String,
     /// Repeat each setting with the seeds 1 to N
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = whole::<u64>(1..=10_000))]
     seeds: u64,
     /// Draw N settings at random; a range is then LOW..HIGH or LOW..HIGH:log. A larger N adds to the same settings
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    #[arg(long, value_name = "N", value_parser = whole::<u64>(1..=10_000))]
     random: Option<u64>,
     /// Stop runs early by the median rule: if the best value is worse than the median of the others' averages at that step
     #[arg(long, value_name = "METRIC[:min|max]")]
     stop_early: Option<String>,
     /// Judge a run for that from this step [default: a quarter of its steps]
-    #[arg(long, value_name = "STEP", requires = "stop_early")]
+    #[arg(long, value_name = "STEP", value_parser = whole(0..=u64::MAX), requires = "stop_early")]
     stop_after: Option<u64>,
     /// Declare a metric of the command, as for `exec`; may be given several times
     #[arg(long = "metric", value_name = "NAME[:min|max][:…]", value_parser = metric, requires = "command")]
@@ -55,7 +56,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     on: On,
     /// In a batch system, let no more than N of its runs work at once
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", value_parser = whole(1..=u32::MAX))]
     at_once: Option<u32>,
     /// List the runs that would be queued, and queue none
     #[arg(long)]

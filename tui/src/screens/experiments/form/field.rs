@@ -239,7 +239,7 @@ impl Field {
             Role::Seed => Some(format!("seed = {text:?}: expected an integer from 0 to {}", u64::MAX)),
             Role::Device => trimmed.parse::<DeviceChoice>().err(),
             Role::Threads if trimmed.parse().is_ok_and(|n| (1..=4096).contains(&n)) => None,
-            Role::Threads => Some(format!("threads = {text:?}: expected an integer in [1, 4096]")),
+            Role::Threads => Some(format!("threads = {text:?}: must be a whole number from 1 to 4096")),
             Role::CheckpointEvery => crate::config::seconds(trimmed).err(),
         }
     }

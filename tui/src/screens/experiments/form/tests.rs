@@ -108,7 +108,7 @@ fn what_is_typed_is_judged_at_once_in_the_hosts_words() {
         ("functions", "", None),
         ("name", "", None),
         ("name", "a-1", None),
-        ("name", "1a", Some("it must begin with a letter")),
+        ("name", "1a", Some("it must begin with a letter from a to z")),
         ("name", "last", Some("`last` means the newest run")),
         ("seed", "", None),
         ("seed", "18446744073709551615", None),
@@ -116,7 +116,7 @@ fn what_is_typed_is_judged_at_once_in_the_hosts_words() {
         ("device", "cuda:3", None),
         ("device", "gpu", Some("unknown device \"gpu\"; expected auto, cpu, cuda or cuda:N")),
         ("threads", "4", None),
-        ("threads", "0", Some("threads = \"0\": expected an integer in [1, 4096]")),
+        ("threads", "0", Some("threads = \"0\": must be a whole number from 1 to 4096")),
         ("checkpoint every", "0.5", None),
         ("checkpoint every", "soon", Some("\"soon\" is neither a number of seconds nor a time such as 10m")),
     ];
