@@ -26,7 +26,7 @@ FROM metrics WHERE NOT starts_with(metric, 'system/') GROUP BY ALL ORDER BY exp,
 
 -- curve: the metric that represents each run, in 50 stretches of its steps; --plot step,value,run draws it
 WITH of AS (SELECT m.exp, m.run, m.step, m.value, max(m.step) OVER (PARTITION BY m.exp, m.run) AS last
-            FROM metrics m JOIN (SELECT exp, run, started FROM runs) r ON r.exp = m.exp AND r.run = m.run AND r.headline = m.metric)
+            FROM metrics m JOIN runs r ON r.exp = m.exp AND r.run = m.run AND r.headline = m.metric)
 SELECT exp || '/' || run AS run, max(step) AS step, avg(value) AS value
 FROM of GROUP BY exp, of.run, floor(50.0 * step / greatest(last, 1)) ORDER BY 1, 2;
 
