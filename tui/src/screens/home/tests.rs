@@ -240,7 +240,10 @@ fn stopping_says_what_becomes_of_a_queued_run_and_of_a_command() {
         bench.screen()
     };
     let said = dialog(vec![queued()], "home down S");
-    assert!(said.contains("It leaves the queue, and is not started.") && !said.contains("step"), "{said}");
+    assert!(
+        said.contains("It leaves the queue, and is not started.") && !said.contains("finishes its step"),
+        "{said}"
+    );
     let said = dialog(vec![command()], "S");
     assert!(said.contains("by SIGTERM") && !said.contains("finishes its step"), "{said}");
     let said = dialog(vec![queued(), command()], "a S");
