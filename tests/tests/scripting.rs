@@ -98,6 +98,14 @@ fn several_runs_and_filters_are_asked_once() {
     assert!(runs.iter().all(|run| run.view().state == gradtop_store::State::Stopped));
     sandbox.gradtop(&["wait", "a", "b", "c"]).expect_code(3);
     sandbox.gradtop(&["stop", "state:live"]).expect_code(1);
+    let live = sandbox.held(&["counter"], "live", 10);
+    let gone = sandbox.held(&["counter"], "gone", 10);
+    sandbox.gradtop(&["stop", "gone"]).expect_code(0);
+    let said = sandbox.gradtop(&["rm", "live", "gone", "--yes"]).expect_code(1);
+    assert!(said.err.contains("live is running") && said.out.contains("deleted gone"), "{said:#?}");
+    assert!(!gone.dir.path().exists() && live.dir.path().exists());
+    sandbox.gradtop(&["stop", "live"]).expect_code(0);
+    sandbox.gradtop(&["rm", "live", "--yes"]).expect_code(0);
 
     let said = sandbox.gradtop(&["rm", "state:stopped", "name:a"]).expect_code(2);
     assert!(said.err.contains("--yes"), "{said:#?}");

@@ -96,6 +96,13 @@ fn what_a_user_may_not_look_into_is_said_to_be_so() {
         assert!(said.err.contains("exp=counter") && said.err.contains("Permission denied"), "{said:#?}");
     }
     close(experiment, 0o755);
+    let mode = sandbox.runs().metadata().unwrap().permissions().mode();
+    close(&sandbox.runs(), 0);
+    for args in [&["list"][..], &["--once"], &["best", "loss"]] {
+        let said = asks(&sandbox, user, args).expect_code(1);
+        assert!(said.err.contains("cannot read ") && said.err.contains("Permission denied"), "{said:#?}");
+    }
+    close(&sandbox.runs(), mode);
 
     // The cause is kept even if the folder is closed to the run itself.
     close(run.dir.path(), 0);

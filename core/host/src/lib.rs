@@ -44,7 +44,7 @@ pub use plugin::shared::{SharedPlugin, prune as prune_plugins, shared_plugin, un
 pub use plugin::validate::{Validation, validate};
 pub use plugin::watch::{PluginWatch, PluginsNow};
 pub use run::alerts::{Alerts, set_alerts, set_early_stop};
-pub use run::allowed::{Action, Why, allowed, left_behind};
+pub use run::allowed::{Action, StopEffect, Why, allowed, left_behind, stop_effect};
 pub use run::console::console_span;
 pub use run::control::{
     DEFAULT_GRACE, Withdrawn, checkpoint, give_up, give_up_if_stale, grace_of, is_at_work, kill,

@@ -73,6 +73,7 @@ fn a_command_that_knows_nothing_gives_its_output_and_its_end() {
         .gradtop(&["exec", "--name", "a", "--param", "lr=0.1", "--", "sh", "-c", script])
         .expect_code(1);
     assert!(said.all().contains("exit code 3: no such data"), "{}", said.all());
+    assert!(said.out.contains("\nworking\nno such data\n"), "{}", said.out);
     let run = sandbox.find("a");
     assert_eq!((run.view().state, cause(&run).as_str()), (State::Failed, "exit code 3: no such data"));
     assert_eq!(console(&run), "working\nno such data\n");
@@ -91,6 +92,9 @@ fn a_command_that_knows_nothing_gives_its_output_and_its_end() {
         let told = said.err.contains("whether there is a cuda:0 cannot be checked: no NVIDIA driver");
         assert_eq!(told, no_driver, "{said:?}");
     }
+    let said = sandbox.gradtop(&["exec", "--name", "quiet", "--", "true"]).expect_code(0);
+    assert!(said.out.contains("gradtop logs quiet"), "nothing can be drawn: {}", said.out);
+    assert!(!sandbox.gradtop(&["show", "quiet"]).out.contains("duckdb -c"));
     let said = sandbox.gradtop(&["exec", "--name", "c", "--", "no-such-program"]).expect_code(1);
     assert!(said.err.contains("not in PATH"), "{}", said.err);
     assert!(!sandbox.runs().join("exp=no-such-program").exists());

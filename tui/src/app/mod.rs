@@ -372,9 +372,11 @@ impl App {
         let runs: Vec<RunId> =
             rows().filter(|row| action.refused(row).is_none()).map(|row| row.id.clone()).collect();
         match (runs.is_empty(), left_out.into_iter()) {
-            (true, mut reasons) => {
-                Effect::failure(reasons.next().unwrap_or_else(|| format!("no run to {}", action.verb())))
-            }
+            (true, mut reasons) => Effect::failure(match (reasons.next(), targets.len()) {
+                (None, _) => format!("no run to {}", action.verb()),
+                (Some(why), ..=1) => why,
+                (Some(why), n) => format!("cannot {} any of the {n} selected runs: {why}", action.verb()),
+            }),
             (false, reasons) if action.asks() => Effect::Open(Open::Confirm(action, runs, reasons.collect())),
             (false, _) => Effect::Do(Task::Act(action, runs)),
         }

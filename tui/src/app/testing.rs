@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use gradtop_host::{Action, Why};
-use gradtop_store::RunDir;
+use gradtop_store::{InQueue, RunDir};
 use gradtop_tests::made::Made;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -89,7 +89,10 @@ impl Bench {
     pub(crate) fn queue(&mut self, names: &[&str]) {
         let queued = |row: &Arc<RunRow>| {
             let folder = row.id.dir().runs().join(format!(".queue/1-{}", row.name()));
-            Arc::new(RunRow { id: RunId::new(&RunDir::new(folder)), ..(**row).clone() })
+            let mut row = (**row).clone();
+            row.id = RunId::new(&RunDir::new(folder));
+            row.view.queued = Some(InQueue { place: Some(1), ..InQueue::default() });
+            Arc::new(row)
         };
         let place = |row: &Arc<RunRow>| if names.contains(&row.name()) { queued(row) } else { row.clone() };
         let rows = self.app.shared.runs.rows.iter().map(place).collect();

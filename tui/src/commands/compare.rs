@@ -70,16 +70,22 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     Ok(0)
 }
 
-/// Reads the runs completely; runs in progress up to their latest row.
+/// Reads the runs completely; runs in progress up to their latest row. Warns about those that cannot be read, and leaves
+/// them out.
 pub(super) fn read(runs: Vec<View>, metrics: &[String], smoothing: f64) -> Result<Vec<ComparedRun>> {
     let rows: Vec<Arc<RunRow>> = runs.into_iter().map(|view| Arc::new(RunRow::of(view))).collect();
     let wanted = match metrics {
         [] => SeriesFilter::All,
         some => SeriesFilter::Metrics(some.iter().cloned().collect()),
     };
-    let runs = gradtop_view::compare::read(&rows, &wanted, smoothing);
-    if let Some((run, error)) = runs.iter().find_map(|s| Some((s, s.data.error.as_ref()?))) {
-        return Err(Failure::new(format!("{} cannot be read: {error}", run.row.name())).into());
+    let mut runs = gradtop_view::compare::read(&rows, &wanted, smoothing);
+    let damaged: Vec<ComparedRun> = runs.extract_if(.., |run| run.data.error.is_some()).collect();
+    for (run, error) in damaged.iter().filter_map(|run| Some((run, run.data.error.as_ref()?))) {
+        let message = format!("{} cannot be read: {error}", run.row.name());
+        if runs.is_empty() {
+            return Err(Failure::new(message).into());
+        }
+        print::warn(message);
     }
     let known: BTreeSet<&str> = runs.iter().flat_map(|s| s.data.metric_names()).collect();
     if let Some(unknown) = metrics.iter().find(|m| !known.contains(m.as_str())) {

@@ -81,7 +81,7 @@ impl Args {
 
 pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     let mut looked = args.list_view()?;
-    let Matching { mut views, names, unreadable } = matching(context, &looked.filter)?;
+    let Matching { mut views, names, incomplete } = matching(context, &looked.filter)?;
     let runs = context.runs()?;
     if views.is_empty() && !names.is_empty() {
         return no_match(args, &looked.filter, &names);
@@ -101,7 +101,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     if args.json {
         let all: Vec<Value> = views.iter().map(as_json).collect();
         print::json(&all)?;
-    } else if views.is_empty() && unreadable.is_empty() {
+    } else if views.is_empty() && !incomplete {
         empty(&runs);
     } else {
         table(&views, &runs, &columns);
@@ -112,9 +112,6 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
             let (name, files) = (&view.manifest.run, number::counted(damaged, "damaged file"));
             print::warn(format!("{name} has {files}: gradtop show {name}"));
         }
-    }
-    for (path, error) in &unreadable {
-        print::warn(format!("{} cannot be read: {error}", print::short(path)));
     }
     Ok(0)
 }

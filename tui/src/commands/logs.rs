@@ -110,7 +110,7 @@ fn print_new(follower: Option<&mut Follower>, args: &Args, show: Show<'_>) -> Re
 }
 
 /// Prints a line of output as a terminal would have left it, in colour where possible: a progress bar in its last state.
-fn written(line: &[u8], json: bool, look: &mut Look) -> Result<()> {
+pub(super) fn written(line: &[u8], json: bool, look: &mut Look) -> Result<()> {
     let text = String::from_utf8_lossy(line);
     if json {
         return print::json(&json!({"type": "console", "line": text}));

@@ -79,6 +79,21 @@ impl Context {
             .into())
     }
 
+    /// Returns the runs folder, which need not exist, but can be read if it does.
+    pub(crate) fn readable_runs(&self) -> Result<PathBuf> {
+        let runs = self.runs()?;
+        match std::fs::read_dir(&runs) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                Err(Failure::new(format!("cannot read {}: {e}", print::short(&runs)))
+                    .help(
+                        "ask its owner for the right to read it, or name another with --runs or GRADTOP_RUNS",
+                    )
+                    .into())
+            }
+            _ => Ok(runs),
+        }
+    }
+
     /// Finds a run by name, prefix or `last`.
     pub(crate) fn find(&self, name: &str) -> Result<RunDir> {
         Ok(gradtop_store::find_run(&self.existing_runs()?, name)?)
@@ -86,7 +101,7 @@ impl Context {
 
     /// Returns the runs folder for reading. If it was named explicitly, it must exist.
     pub(crate) fn existing_runs(&self) -> Result<PathBuf> {
-        let runs = self.runs()?;
+        let runs = self.readable_runs()?;
         if runs.is_dir() {
             return Ok(runs);
         }

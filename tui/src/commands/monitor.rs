@@ -31,7 +31,7 @@ pub(crate) struct Args {
 pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     let config = &context.config;
     let options = Options {
-        runs: context.runs()?,
+        runs: context.readable_runs()?,
         read_only: args.read_only || config.value(Key::ReadOnly).unwrap_or(false),
         fps: args.fps.or(config.value(Key::Fps)).unwrap_or(FPS),
         max_kbps: args.max_kbps.or(config.value(Key::MaxKbps)).unwrap_or(KBPS),

@@ -170,9 +170,15 @@ fn runs_and_figures(context: &Context, words: &[String]) -> Result<(Vec<View>, V
     };
     let views = select::resolve(context, std::slice::from_ref(first))?;
     let mut known = BTreeSet::new();
-    for view in views.iter().take(1) {
-        known = metrics(&view.dir)?;
-        known.extend(figures::read(&view.dir)?.into_iter().map(|figure| figure.id));
+    // Of the first one that can be read.
+    for view in &views {
+        let names = metrics(&view.dir).and_then(|metrics| Ok((metrics, figures::read(&view.dir)?)));
+        let (metrics, figures) = match names {
+            Err(_) if views.len() > 1 => continue,
+            names => names?,
+        };
+        known.extend(metrics.into_iter().chain(figures.into_iter().map(|figure| figure.id)));
+        break;
     }
     let is_run =
         |word: &&String| !known.contains(*word) && (select::is_filter(word) || context.find(word).is_ok());

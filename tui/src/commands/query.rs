@@ -104,9 +104,6 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     }
     let program = duckdb::find_or_ask()?;
     let found = matching(context, args.runs_of.as_deref().unwrap_or_default())?;
-    for (path, error) in &found.unreadable {
-        print::warn(format!("{} cannot be read: {error}", print::short(path)));
-    }
     if found.views.is_empty() {
         let none = match (&args.runs_of, context.runs()?) {
             (Some(filter), _) => format!("no run matches the filter `{}`", clean(filter)),

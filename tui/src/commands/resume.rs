@@ -8,6 +8,7 @@ use gradtop_store::{State, View};
 
 use super::Context;
 use super::control;
+use super::follow::Follower;
 use super::launchers::{On, submitted};
 use super::select::{Selection, each_view};
 use super::signals::Signals;
@@ -83,6 +84,7 @@ impl Resuming<'_> {
         if self.signals.any() {
             return Err(Failure::new("interrupted before the run was resumed".to_owned()).into());
         }
+        let output = Follower::from_end(&view.dir, view.dir.console());
         let resumed = match &self.launcher {
             Some(launcher) => launcher.resume(&view.dir, args.how())?,
             None => gradtop_host::resume(&view.dir, args.how())?,
@@ -102,7 +104,7 @@ impl Resuming<'_> {
         if self.launcher.is_some() {
             return submitted(&view.dir, self.detach, args.json).map(|()| 0);
         }
-        watch::started(&view.dir, "resumed", self.detach, args.json, &mut self.signals)
+        watch::started(&view.dir, "resumed", output, self.detach, args.json, &mut self.signals)
     }
 
     /// Recovers a run of another machine or an earlier boot, as far as that is allowed, so that it can be resumed. Everything

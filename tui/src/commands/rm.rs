@@ -38,15 +38,25 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
                 .help(format!("deletion needs the full name: gradtop rm {run}"))
                 .into());
         }
-        // A run whose processes died is recovered first, as by any command.
-        drop(super::view(&dir));
-        follow_run(&dir, &experiment, |run| gradtop_host::may_delete(&folder, run, args.force))?;
         let doomed = Doomed { run: dir, experiment };
         if !runs.contains(&doomed) {
             runs.push(doomed);
         }
     }
-    if !args.yes {
+    // Before the question, which is only about runs that can be deleted.
+    let mut refused = 0;
+    if !filter {
+        let named = std::mem::take(&mut runs);
+        refused = each(&named, |doomed| {
+            // A run whose processes died is recovered first, as by any command.
+            drop(super::view(&doomed.run));
+            let may = |run: &RunDir| gradtop_host::may_delete(&folder, run, args.force);
+            follow_run(&doomed.run, &doomed.experiment, may)?;
+            runs.push(doomed.clone());
+            Ok(0)
+        })?;
+    }
+    if !args.yes && !runs.is_empty() {
         let names = abbreviated(&runs, |Doomed { run, .. }| {
             format!("{} ({})", clean(&run.name()), size_in_words(run))
         });
@@ -56,15 +66,16 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
             None => return Err(Failure::usage("confirm deletion with --yes").help("add --yes").into()),
         }
     }
-    each(&runs, |Doomed { run, experiment }| {
+    let code = each(&runs, |Doomed { run, experiment }| {
         follow_run(run, experiment, |run| gradtop_host::delete(&folder, run, args.force))?;
         print::line(&format!("deleted {}", clean(&run.name())));
         Ok(0)
-    })
+    })?;
+    Ok(if refused == 0 { code } else { refused })
 }
 
 /// A run to delete, which may be started until then.
-#[derive(PartialEq)]
+#[derive(Clone, PartialEq)]
 struct Doomed {
     run: RunDir,
     experiment: String,

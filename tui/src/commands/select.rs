@@ -132,11 +132,11 @@ pub(crate) struct Matching {
     pub(crate) views: Vec<View>,
     /// Names of all experiments and runs.
     pub(crate) names: Vec<String>,
-    /// Folders that cannot be read, with the reason.
-    pub(crate) unreadable: Vec<(std::path::PathBuf, String)>,
+    /// Whether some runs cannot be read.
+    pub(crate) incomplete: bool,
 }
 
-/// Applies a filter to all runs.
+/// Applies a filter to all runs. Warns about those that cannot be read.
 ///
 /// # Errors
 /// The filter is wrong, or names a field that no run has.
@@ -144,6 +144,9 @@ pub(crate) fn matching(context: &Context, text: &str) -> Result<Matching> {
     let filter = Filter::parse(text)
         .map_err(|e| Failure::usage(format!("cannot read the filter `{}`: {}", clean(text), e.message)))?;
     let (mut views, unreadable) = all(&context.existing_runs()?);
+    for (path, error) in &unreadable {
+        print::warn(format!("{} cannot be read: {error}", print::short(path)));
+    }
     views.sort_by(|a, b| {
         b.manifest.created.cmp(&a.manifest.created).then_with(|| a.manifest.run.cmp(&b.manifest.run))
     });
@@ -159,7 +162,7 @@ pub(crate) fn matching(context: &Context, text: &str) -> Result<Matching> {
     let names = names.collect::<std::collections::BTreeSet<_>>().into_iter().collect();
     let now = Timestamp::now();
     views.retain(|view| filter.takes(view, now));
-    Ok(Matching { views, names, unreadable })
+    Ok(Matching { views, names, incomplete: !unreadable.is_empty() })
 }
 
 /// Reads all runs of a folder. Also returns those that cannot be read, with the reason.

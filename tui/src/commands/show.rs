@@ -339,8 +339,12 @@ fn files(view: &View) {
             ("tables", clean(&table_names(dir).join(", "))),
         ],
     );
-    print::line("");
-    print::dim(&format!("  duckdb -c {}", query(&path)));
+    // A command may have logged nothing, and rows of a run in progress may all be in the journal still.
+    let mut files = std::fs::read_dir(dir.metrics()).into_iter().flatten().flatten();
+    if files.any(|file| file.path().extension().is_some_and(|end| end == "parquet")) {
+        print::line("");
+        print::dim(&format!("  duckdb -c {}", query(&path)));
+    }
 }
 
 /// The shell-quoted argument that makes DuckDB read all metrics of a run.

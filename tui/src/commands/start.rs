@@ -6,6 +6,7 @@ use gradtop_store::RunDir;
 use serde_json::Value;
 
 use super::Context;
+use super::follow::Follower;
 use super::launchers::{On, submitted};
 use super::signals::Signals;
 use super::watch;
@@ -96,7 +97,8 @@ impl Starting {
             Err(_) if signals.any() => return Err(interrupted()),
             Err(e) => return Err(e.into()),
         };
-        watch::started(&run, "started", self.detach, self.json, &mut signals)
+        let output = Follower::new(&run, run.console());
+        watch::started(&run, "started", output, self.detach, self.json, &mut signals)
     }
 }
 

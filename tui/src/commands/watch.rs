@@ -4,15 +4,16 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use gradtop_host::{Action, HostError, Why, Withdrawn};
-use gradtop_store::{Event, EventLine, Kind, RunDir, State, View};
+use gradtop_store::{Event, EventLine, Kind, Manifest, RunDir, State, View};
 use serde_json::Value;
 
 use super::follow::Follower;
-use super::logs::{event_json, event_words};
+use super::logs::{event_json, event_words, written};
 use super::signals::{Counts, Signals};
 use crate::failure::Failure;
 use crate::print::progress::{Progress, Shown};
 use crate::print::{self, clean, draw_target};
+use crate::screens::run::console::sgr::Look;
 use gradtop_chart::cells::text::{fit, width_of};
 use gradtop_chart::cells::theme::Ink;
 use gradtop_chart::number;
@@ -55,10 +56,12 @@ fn announce(view: &View, verb: &str, json: bool) -> Result<()> {
     Ok(())
 }
 
-/// Reports a run that was started or resumed, and watches it unless detached. Returns the exit code.
+/// Reports a run that was started or resumed, and watches it unless detached. `output` is where the output begins, which
+/// is shown of commands. Returns the exit code.
 pub(crate) fn started(
     run: &RunDir,
     verb: &str,
+    output: Follower,
     detach: bool,
     json: bool,
     signals: &mut Signals,
@@ -75,15 +78,17 @@ pub(crate) fn started(
     if detach {
         return Ok(0);
     }
-    watch(run, json, signals)
+    let output = (view.manifest.kind == Kind::Command && !json).then(|| (output, Look::default()));
+    watch(run, output, json, signals)
 }
 
 /// Watches until the run has ended or is left. Returns the exit code.
-fn watch(run: &RunDir, json: bool, signals: &mut Signals) -> Result<i32> {
+fn watch(run: &RunDir, output: Option<(Follower, Look)>, json: bool, signals: &mut Signals) -> Result<i32> {
     let mut watcher = Watcher {
         run,
         json,
         events: Follower::from_end(run, run.events()),
+        output,
         progress: if json { None } else { Progress::start() },
         asked_to_stop: false,
         printed: None,
@@ -137,6 +142,8 @@ struct Watcher<'a> {
     run: &'a RunDir,
     json: bool,
     events: Follower,
+    /// The output of a command, with the style in effect.
+    output: Option<(Follower, Look)>,
     progress: Option<Progress>,
     asked_to_stop: bool,
     /// The last printed status, and when it was printed.
@@ -148,6 +155,8 @@ impl Watcher<'_> {
         loop {
             let view = self.view()?;
             self.show_events();
+            // Everything written before the end is shown, also a last line without its end.
+            self.show_output(view.state.is_final());
             if view.state.is_final() {
                 return Ok(Outcome::Ended(view));
             }
@@ -191,6 +200,25 @@ impl Watcher<'_> {
             for line in &lines {
                 show_event(line, self.json, self.progress.as_ref());
             }
+        }
+    }
+
+    fn show_output(&mut self, all: bool) {
+        let Some((output, look)) = &mut self.output else { return };
+        loop {
+            let mut lines = output.lines().unwrap_or_default();
+            if lines.is_empty() {
+                lines.extend(if all { output.rest() } else { None });
+            }
+            if lines.is_empty() {
+                return;
+            }
+            above(self.progress.as_ref(), || {
+                // Nobody reads it if it cannot be printed; that is checked with each poll.
+                for line in &lines {
+                    written(line, false, look).unwrap_or_default();
+                }
+            });
         }
     }
 
@@ -303,12 +331,17 @@ pub(crate) fn end(view: &View, json: bool) -> Result<()> {
         print::dim("  these are the best of each; the log has all of them");
     }
     let hint = match view.state {
-        State::Finished => format!("gradtop plot {name}"),
+        State::Finished if has_metrics(&view.manifest) => format!("gradtop plot {name}"),
         _ if gradtop_host::allowed(view, Action::Resume).is_ok() => format!("gradtop resume {name}"),
         _ => format!("gradtop logs {name}"),
     };
     print::dim(&format!("  {hint}"));
     Ok(())
+}
+
+/// Returns whether a run has metrics of its own. What a command logs is declared with its first row.
+fn has_metrics(manifest: &Manifest) -> bool {
+    manifest.kind != Kind::Command || manifest.metrics.iter().any(|m| !m.name.starts_with("system/"))
 }
 
 /// Columns of the terminal left when so many are taken.

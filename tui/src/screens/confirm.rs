@@ -1,8 +1,9 @@
 //! The question before something irreversible.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
 
-use gradtop_host::{Why, allowed};
+use gradtop_host::StopEffect;
+use gradtop_store::View;
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -15,7 +16,7 @@ use super::keys::{Binding, Keys, Kind, Mode, bind};
 use super::shared::Shared;
 use crate::widgets::dialog;
 use gradtop_chart::cells::text::{fit, fit_distinct, fit_ends, wrap};
-use gradtop_view::runs::{RunId, RunRow};
+use gradtop_view::runs::RunId;
 
 /// The keys; the action is the answer.
 pub(crate) const KEYS: Mode<bool> = Mode::new("Confirmation", Kind::Overlay, ROWS);
@@ -46,21 +47,7 @@ impl Confirm {
             _ => format!("{} runs", names.len()),
         };
         let question = format!("{verb} {what}?");
-        let never = |why: &Why| matches!(why, Why::NotResumable { .. } | Why::CommandNotResumable);
-        let loses =
-            |row: &&&Arc<RunRow>| allowed(&row.view, RunAction::Checkpoint).is_err_and(|why| never(&why));
-        let lost = rows.iter().filter(loses).count();
-        let consequence = match self.action {
-            RunAction::Delete => "This deletes everything it recorded: metrics, checkpoints, log.",
-            RunAction::Kill if lost == 0 => "It ends at once; everything since its last checkpoint is lost.",
-            RunAction::Kill if lost == rows.len() => "It ends at once, and cannot be resumed.",
-            RunAction::Kill => "They end at once. Those with checkpoints can be resumed from the last one.",
-            _ if lost == 0 => "It finishes its step, saves a checkpoint, and can be resumed.",
-            _ if lost == rows.len() => {
-                "It finishes its step. It cannot be resumed: its experiment has no checkpoints."
-            }
-            _ => "They finish their step. Those with checkpoints save one and can be resumed.",
-        };
+        let views: Vec<&View> = rows.iter().map(|row| &row.view).collect();
         let mut lines = vec![(fit(&question, width, theme.ascii()), theme.bold())];
         if names.len() > 1 {
             let more = names.len().saturating_sub(NAMES);
@@ -71,7 +58,9 @@ impl Confirm {
             lines.extend((more > 0).then(|| (format!("and {more} more"), theme.dim())));
         }
         lines.push((String::new(), theme.text()));
-        lines.extend(wrap(consequence, width).into_iter().map(|line| (line, theme.text())));
+        for consequence in consequences(self.action, &views) {
+            lines.extend(wrap(&consequence, width).into_iter().map(|line| (line, theme.text())));
+        }
         for reason in &self.left_out {
             let text = format!("skipped: {}", crate::print::clean(reason));
             lines.extend(wrap(&text, width).into_iter().map(|line| (line, theme.dim())));
@@ -80,6 +69,46 @@ impl Confirm {
         lines.push(("y  yes      n  no".to_owned(), theme.accent()));
         lines
     }
+}
+
+/// Says what an action does to these runs: one sentence if it does the same to all of them.
+fn consequences(action: RunAction, views: &[&View]) -> Vec<String> {
+    if action == RunAction::Delete {
+        return vec!["This deletes everything it recorded: metrics, checkpoints, log.".to_owned()];
+    }
+    let resumable = |view: &View| view.manifest.experiment.resumable;
+    let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
+    for view in views {
+        let effect = gradtop_host::stop_effect(view);
+        let verb = match (action, effect) {
+            (_, StopEffect::LeavesQueue) => "leaves the queue, and is not started",
+            (RunAction::Kill, _) if resumable(view) => {
+                "ends at once; everything since its last checkpoint is lost"
+            }
+            (RunAction::Kill, _) => "ends at once, and cannot be resumed",
+            (_, StopEffect::Saves) => "finishes its step, saves a checkpoint, and can be resumed",
+            (_, StopEffect::Ends) => {
+                "finishes its step. It cannot be resumed: its experiment has no checkpoints"
+            }
+            (_, StopEffect::CommandEnds) if resumable(view) => {
+                "is asked to save a checkpoint and end; a command that does not listen gets SIGTERM instead"
+            }
+            (_, StopEffect::CommandEnds) => {
+                "is asked to end, by SIGTERM if it does not listen. It cannot be resumed"
+            }
+            (_, StopEffect::RecordingEnds) => {
+                "is asked to end if it listens; if it does not, it continues without being recorded"
+            }
+        };
+        *kinds.entry(verb).or_default() += 1;
+    }
+    let subject = |n| match n {
+        _ if views.len() == 1 => "It".to_owned(),
+        _ if n == views.len() => "Each".to_owned(),
+        1 => "1 of them".to_owned(),
+        n => format!("{n} of them: each"),
+    };
+    kinds.into_iter().map(|(verb, n)| format!("{} {verb}.", subject(n))).collect()
 }
 
 impl Screen for Confirm {

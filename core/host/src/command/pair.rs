@@ -56,7 +56,6 @@ struct Sink {
 }
 
 /// A command and its sink.
-#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(crate) struct Pair<'a> {
     run: &'a RunDir,
     lock: &'a RunLock,

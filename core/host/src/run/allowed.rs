@@ -42,6 +42,33 @@ impl Action {
     }
 }
 
+/// What becomes of a run that is asked to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum StopEffect {
+    /// It waits to be started, and never is.
+    LeavesQueue,
+    /// It finishes its step, saves a checkpoint and ends.
+    Saves,
+    /// It finishes its step and ends. It has no checkpoints.
+    Ends,
+    /// Its command is asked to end: by the client that it logs with if that listens, else with SIGTERM.
+    CommandEnds,
+    /// The process it was attached to is asked to end if it listens; if not, only the recording ends.
+    RecordingEnds,
+}
+
+/// Returns what stopping a run does.
+pub fn stop_effect(view: &View) -> StopEffect {
+    let manifest = &view.manifest;
+    match &manifest.command {
+        _ if view.queued.is_some() => StopEffect::LeavesQueue,
+        Some(command) if command.attached.is_some() => StopEffect::RecordingEnds,
+        Some(_) => StopEffect::CommandEnds,
+        None if is_resumable(manifest).is_ok() => StopEffect::Saves,
+        None => StopEffect::Ends,
+    }
+}
+
 /// Why an action is not allowed; as text, it follows the run's name.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]

@@ -14,7 +14,7 @@ use crate::command::run_processes;
 use crate::error::{HostError, Result};
 use crate::launcher::jobs::{self, refresh_jobs};
 use crate::machine::process::{Process, catches};
-use crate::run::allowed::{Action, allowed};
+use crate::run::allowed::{Action, StopEffect, allowed, stop_effect};
 use crate::run::waiting::stop_queued;
 
 /// How long a run may take to finish its step and save a checkpoint when asked to stop.
@@ -39,7 +39,7 @@ pub fn stop(run: &RunDir, grace: impl Into<Option<Duration>>) -> Result<Option<S
         return stop_queued(run).map(|_| None);
     }
     let grace = grace.into().unwrap_or_else(|| grace_of(&seen.manifest));
-    if seen.queued.is_some() {
+    if stop_effect(&seen) == StopEffect::LeavesQueue {
         return stop_waiting_job(run, grace).map(|()| None);
     }
     let Err(e) = request(run, Request::Stop { grace_s: Some(grace.as_secs_f64()) }) else { return Ok(None) };

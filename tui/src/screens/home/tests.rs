@@ -219,7 +219,44 @@ fn stopping_promises_a_resume_only_where_there_is_one() {
     let said = dialog(vec![held("a", false)], "S");
     assert!(said.contains("cannot be resumed") && !said.contains("can be resumed"), "{said}");
     let said = dialog(vec![held("a", false), held("b", true)], "a S");
-    assert!(said.contains("Those with checkpoints save one"), "{said}");
+    assert!(said.contains("1 of them finishes its step, saves a checkpoint"), "{said}");
+    assert!(said.contains("1 of them finishes its step. It cannot be resumed"), "{said}");
+}
+
+#[test]
+fn stopping_says_what_becomes_of_a_queued_run_and_of_a_command() {
+    let queued = || run("fit", "waits", 3).at(State::Queued, 0);
+    let command = || {
+        run("command", "sleeps", 3).at(State::Running, 100).with(|m, _| {
+            m.kind = gradtop_store::Kind::Command;
+            m.experiment.resumable = false;
+            m.command = Some(gradtop_store::CommandInfo::default());
+        })
+    };
+    let dialog = |specs, keys: &str| {
+        let mut bench = Bench::of(specs);
+        bench.queue(&["waits"]);
+        bench.keys(keys);
+        bench.screen()
+    };
+    let said = dialog(vec![queued()], "home down S");
+    assert!(
+        said.contains("It leaves the queue, and is not started.") && !said.contains("finishes its step"),
+        "{said}"
+    );
+    let said = dialog(vec![command()], "S");
+    assert!(said.contains("by SIGTERM") && !said.contains("finishes its step"), "{said}");
+    let said = dialog(vec![queued(), command()], "a S");
+    assert!(said.contains("1 of them leaves the queue"), "{said}");
+    assert!(said.contains("1 of them is asked to end"), "{said}");
+}
+
+#[test]
+fn of_several_runs_none_of_which_can_be_stopped_the_message_counts_all() {
+    let ended = |name| run("plane-curves", name, 3).at(State::Finished, 100);
+    let mut bench = Bench::of(vec![ended("a"), ended("b")]);
+    bench.keys("a S");
+    assert!(bench.screen().contains("cannot stop any of the 2 selected runs: "), "{}", bench.screen());
 }
 
 #[test]
