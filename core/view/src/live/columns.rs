@@ -444,4 +444,21 @@ mod tests {
         assert!(only.columns.is_empty());
         assert_eq!((only.before, only.after), (Some((100.0, 1.0)), Some((200.0, 2.0))));
     }
+
+    #[test]
+    fn a_log_axis_of_a_thinned_series_shows_its_start() {
+        let mut pyramid = Pyramid::new(8192);
+        for i in 0..1_000_000 {
+            let value = f64::from(i % 1000);
+            pyramid.push(Sample { step: i64::from(i), epoch: f64::NAN, time_us: 0, value });
+        }
+        assert!(pyramid.buckets() <= 8192);
+        let grid = ColumnGrid::new(Span { scale: Scale::Log, low: 1.0, high: 999_999.0 }, 200);
+        let found = columns(&pyramid.levels(), XAxis::Step, Some(0), &grid);
+        assert!(found.coarse <= 1.0, "no bucket is wider than a column: {}", found.coarse);
+        // Around step 250 a column holds 17 steps, and those of the buckets at its edges.
+        let at = grid.begun(250.0) - 1;
+        let column = found.segments[0].columns.iter().find(|c| c.at == at).unwrap();
+        assert!(column.min > 230.0 && column.max < 275.0, "{column:?}");
+    }
 }

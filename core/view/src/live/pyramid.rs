@@ -1,7 +1,7 @@
 //! A series in bounded memory: buckets of neighbouring samples at several resolutions, which keep what a chart needs.
 //!
 //! The number of buckets at the finest level is limited; beyond it, neighbours are joined, which doubles the number of samples
-//! per bucket. Above it, each [`GROUP`] of buckets has a summary, and each chunk of [`CHUNK`]. Chunks are shared with snapshots.
+//! per bucket. At the start of the series buckets are smaller, as a logarithmic axis shows that part wide. Above the finest level, each [`GROUP`] of buckets has a summary, and each chunk of [`CHUNK`]. Chunks are shared with snapshots.
 
 use std::sync::Arc;
 
@@ -12,6 +12,9 @@ pub const CHUNK: usize = 64;
 
 /// Number of buckets per group, the level in between.
 pub const GROUP: usize = 8;
+
+/// A pyramid has this part of its maximum of buckets for each doubling of the samples at its start, at most as many.
+const START: usize = 64;
 
 /// A value of a series.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -198,7 +201,7 @@ pub struct Pyramid {
     /// Number of samples, which may exceed a bucket's counter.
     count: u64,
     finite: u64,
-    /// Number of samples per bucket.
+    /// Number of samples per bucket, apart from the start.
     leaf: u32,
     /// Maximum number of buckets.
     cap: usize,
@@ -225,7 +228,8 @@ impl Pyramid {
         // Fast path: nearly always another sample of an open bucket.
         if s.value.is_finite()
             && self.last.is_some_and(|last| s.step >= last.step)
-            && let Some(open) = self.tail.last_mut().filter(|b| b.n < self.leaf)
+            && let Some(open) = self.tail.last_mut()
+            && open.n < most(self.count - u64::from(open.n), self.leaf, self.cap)
         {
             open.add(&s);
             self.count += 1;
@@ -253,7 +257,10 @@ impl Pyramid {
 
     fn push_bucket(&mut self, b: Bucket) {
         match self.tail.last_mut() {
-            Some(open) if b.flags & flag::REWIND == 0 && open.n.saturating_add(b.n) <= self.leaf => {
+            Some(open)
+                if b.flags & flag::REWIND == 0
+                    && has_room(open, &b, self.count.saturating_sub(u64::from(b.n)), self.leaf, self.cap) =>
+            {
                 open.join(&b);
             }
             _ => {
@@ -282,39 +289,60 @@ impl Pyramid {
 
     /// Joins neighbours until at most three quarters of the allowed buckets are left.
     fn coarsen(&mut self) {
-        let mut all: Vec<Bucket> = Vec::with_capacity(self.buckets());
-        all.extend(self.chunks.iter().flat_map(|c| &c.buckets));
-        all.append(&mut self.tail);
-        self.chunks.clear();
+        let mut all = self.take();
         // If steps go back all the time, buckets must finally be joined across that.
         for force in [false, false, true] {
             self.leaf = self.leaf.saturating_mul(2);
-            let mut joined: Vec<Bucket> = Vec::with_capacity(all.len() / 2 + 1);
-            for b in &all {
-                match joined.last_mut() {
-                    Some(open)
-                        if (force || b.flags & flag::REWIND == 0)
-                            && open.n.saturating_add(b.n) <= self.leaf =>
-                    {
-                        open.join(b);
-                    }
-                    _ => joined.push(*b),
-                }
-            }
-            all = joined;
+            all = self.neighbours_joined(&all, force);
             if all.len() <= self.cap * 3 / 4 {
                 break;
             }
         }
+        self.put(all);
+    }
+
+    fn take(&mut self) -> Vec<Bucket> {
+        let mut all: Vec<Bucket> = Vec::with_capacity(self.buckets());
+        all.extend(self.chunks.iter().flat_map(|c| &c.buckets));
+        all.append(&mut self.tail);
+        self.chunks.clear();
+        all
+    }
+
+    fn put(&mut self, mut all: Vec<Bucket>) {
         let whole = all.len().saturating_sub(1) / CHUNK * CHUNK;
         self.tail = all.split_off(whole);
         self.chunks = all.chunks(CHUNK).map(|c| Arc::new(chunk_of(c.to_vec()))).collect();
         self.closed = self.chunks.iter().fold(None, |sum, c| Some(joined(sum, &c.sum)));
     }
 
+    /// Joins neighbours as far as the number of samples per bucket allows; across steps that go back only if forced.
+    fn neighbours_joined(&self, all: &[Bucket], force: bool) -> Vec<Bucket> {
+        let mut joined: Vec<Bucket> = Vec::with_capacity(all.len() / 2 + 1);
+        let mut before = 0;
+        for b in all {
+            match joined.last_mut() {
+                Some(open)
+                    if (force || b.flags & flag::REWIND == 0)
+                        && has_room(open, b, before, self.leaf, self.cap) =>
+                {
+                    open.join(b);
+                }
+                _ => joined.push(*b),
+            }
+            before += u64::from(b.n);
+        }
+        joined
+    }
+
     /// Sets the maximum number of buckets.
     pub(crate) fn set_cap(&mut self, cap: usize) {
-        self.cap = cap.max(2 * CHUNK);
+        let before = std::mem::replace(&mut self.cap, cap.max(2 * CHUNK));
+        if self.leaf > 1 && doubling(self.cap) < doubling(before) {
+            let all = self.take();
+            let all = self.neighbours_joined(&all, false);
+            self.put(all);
+        }
         while self.buckets() > self.cap {
             self.coarsen();
         }
@@ -342,6 +370,23 @@ impl Pyramid {
             leaf: self.leaf,
         }
     }
+}
+
+/// Returns the number of buckets for each doubling of the samples at the start; a power of two, so that smaller buckets can
+/// be joined to the larger ones of a smaller maximum.
+fn doubling(cap: usize) -> u64 {
+    1 << (cap / START).clamp(1, START).ilog2()
+}
+
+/// Returns the maximum number of samples of a bucket with this many samples before it.
+fn most(before: u64, leaf: u32, cap: usize) -> u32 {
+    let most = (before / doubling(cap)).max(1);
+    u32::try_from(1 << most.ilog2()).unwrap_or(u32::MAX).min(leaf)
+}
+
+/// Returns whether a bucket can take the next one, before which there are this many samples.
+fn has_room(open: &Bucket, next: &Bucket, before: u64, leaf: u32, cap: usize) -> bool {
+    open.n.saturating_add(next.n) <= most(before.saturating_sub(u64::from(open.n)), leaf, cap)
 }
 
 fn joined(sum: Option<Bucket>, next: &Bucket) -> Bucket {
@@ -373,7 +418,7 @@ pub struct Levels {
     pub count: u64,
     /// Number of finite samples.
     pub finite: u64,
-    /// Number of samples per bucket; 1 if nothing was thinned.
+    /// Number of samples per bucket, apart from the start; 1 if nothing was thinned.
     pub leaf: u32,
 }
 

@@ -345,15 +345,15 @@ impl SeriesSnapshot {
 
     /// Returns at most `n` bucket means from first to last, evenly spread in log order, for a sparkline.
     pub fn spark(&self, n: usize) -> Vec<f64> {
-        let count = self.raw.chunks.len() * super::pyramid::CHUNK + self.raw.tail.len();
-        if n == 0 || count == 0 {
-            return Vec::new();
-        }
-        let n = n.min(count);
-        let mut sums = vec![(0.0, 0u32); n];
-        for (i, b) in self.raw.buckets().enumerate() {
-            let s = &mut sums[i * n / count];
+        let count: u64 = self.raw.buckets().map(|b| u64::from(b.n)).sum();
+        // In each part at least one bucket begins.
+        let n = (n as u64).min(count / u64::from(self.raw.leaf.max(1))).max(u64::from(n > 0 && count > 0));
+        let mut sums = vec![(0.0, 0u32); n as usize];
+        let mut before = 0;
+        for b in self.raw.buckets().filter(|_| n > 0) {
+            let s = &mut sums[(before * n / count) as usize];
             *s = (s.0 + b.sum, s.1 + b.finite);
+            before += u64::from(b.n);
         }
         sums.into_iter().map(|(sum, n)| if n == 0 { f64::NAN } else { sum / f64::from(n) }).collect()
     }
