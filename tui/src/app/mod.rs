@@ -19,7 +19,7 @@ pub(crate) use frame::view;
 
 use crate::print::clean;
 use crate::screens::Screen;
-use crate::screens::actions::{Act as _, ActionResult, RunAction};
+use crate::screens::actions::{Act as _, RunAction};
 use crate::screens::compare::Compare;
 use crate::screens::confirm::Confirm;
 use crate::screens::effect::{Answer, Effect, Mark, Message, Open, Task};
@@ -399,9 +399,9 @@ impl App {
             }
         }
         said.unwrap_or_else(|| match answer {
-            Answer::Done(ActionResult { text, failed, started }) => {
+            Answer::Done(message, started) => {
                 let open = started.map(|run| Effect::Open(Open::Home(Some(run))));
-                std::iter::once(Effect::Say(Message { text, failed })).chain(open).collect()
+                std::iter::once(Effect::Say(message)).chain(open).collect()
             }
             _ => Vec::new(),
         })

@@ -11,16 +11,16 @@ use crate::drawing::{Format, suffixed};
 use crate::failure::Failure;
 use crate::files::{Cannot as _, first_free};
 use crate::print::clean;
-use crate::screens::actions::ActionResult;
+use crate::screens::effect::Message;
 
 /// Redraws the chart from the rows of its runs and writes it to a new file. Returns a message that says where.
-pub(super) fn write(spec: &ChartSpec, file: &Path) -> ActionResult {
+pub(super) fn write(spec: &ChartSpec, file: &Path) -> Message {
     match draw(spec, file) {
-        Ok((file, odd)) if odd.is_empty() => ActionResult::done(clean(&format!("wrote {}", place(&file)))),
+        Ok((file, odd)) if odd.is_empty() => Message::news(clean(&format!("wrote {}", place(&file)))),
         Ok((file, odd)) => {
-            ActionResult::failed(clean(&format!("wrote {}, without {}", place(&file), odd.join("; "))))
+            Message::failure(clean(&format!("wrote {}, without {}", place(&file), odd.join("; "))))
         }
-        Err(error) => ActionResult::failed(clean(&format!("no chart was written: {error:#}"))),
+        Err(error) => Message::failure(clean(&format!("no chart was written: {error:#}"))),
     }
 }
 
