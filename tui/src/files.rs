@@ -1,6 +1,6 @@
 //! File helpers whose errors name the file.
 
-use std::io::{ErrorKind, Result as IoResult};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -43,6 +43,14 @@ pub(crate) fn read(path: &Path) -> Result<String> {
     std::fs::read_to_string(path).cannot("read", path)
 }
 
+/// The files and folders in a folder, by name; none if it cannot be read.
+pub(crate) fn entries(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten();
+    let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    paths.sort();
+    paths
+}
+
 /// The text of a file, if there is one.
 ///
 /// # Errors
@@ -74,23 +82,4 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
         std::fs::remove_file(&beside).ok();
     }
     written.cannot("write", path)
-}
-
-/// Creates something under the first of many names that is free.
-///
-/// # Errors
-/// It cannot be created for another reason than that it exists.
-pub(crate) fn first_free<T>(
-    names: impl Iterator<Item = PathBuf>,
-    verb: &str,
-    make: impl Fn(&Path) -> IoResult<T>,
-) -> Result<(PathBuf, T)> {
-    for path in names {
-        match make(&path) {
-            Err(e) if e.kind() == ErrorKind::AlreadyExists => {}
-            Err(e) => return Err(e).cannot(verb, &path),
-            Ok(made) => return Ok((path, made)),
-        }
-    }
-    unreachable!("a name is free at last")
 }

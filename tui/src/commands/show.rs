@@ -13,7 +13,7 @@ use super::logs::event_ink;
 use super::{Context, rm};
 use crate::failure::Failure;
 use crate::print::table::{Table, Words};
-use crate::print::{self, clean};
+use crate::print::{self, clean, cleaned};
 use gradtop_chart::cells::align::Align;
 use gradtop_chart::cells::theme::Ink;
 use gradtop_chart::number;
@@ -128,11 +128,6 @@ fn facts(heading: &str, mut rows: Vec<(&str, String)>) {
     }
 }
 
-/// An optional text, with control characters escaped.
-fn maybe(fact: Option<String>) -> String {
-    fact.map_or_else(String::new, |fact| clean(&fact))
-}
-
 fn as_text(view: &View, summaries: &[SeriesSummary], all: usize) -> Result<()> {
     let m = &view.manifest;
     let experiment = format!("{} {}", clean(&m.experiment.id), clean(&m.experiment.version));
@@ -227,15 +222,15 @@ fn progress(view: &View) {
     facts(
         "progress",
         vec![
-            ("done", maybe(done)),
-            ("phase", maybe(s.phase.clone().filter(|_| live))),
-            ("step", maybe(state::step(s).map(|v| v.to_string()))),
-            ("epoch", maybe(state::epoch(view).map(number::value))),
-            ("rate", maybe(state::rate(view).map(number::rate))),
-            ("eta", maybe(state::eta(view).map(number::time_left))),
-            ("started", maybe(s.started.map(clock::moment))),
-            ("ended", maybe(s.ended.map(clock::moment))),
-            ("took", maybe(took)),
+            ("done", cleaned(done)),
+            ("phase", cleaned(s.phase.clone().filter(|_| live))),
+            ("step", cleaned(state::step(s).map(|v| v.to_string()))),
+            ("epoch", cleaned(state::epoch(view).map(number::value))),
+            ("rate", cleaned(state::rate(view).map(number::rate))),
+            ("eta", cleaned(state::eta(view).map(number::time_left))),
+            ("started", cleaned(s.started.map(clock::moment))),
+            ("ended", cleaned(s.ended.map(clock::moment))),
+            ("took", cleaned(took)),
         ],
     );
 }
@@ -259,12 +254,12 @@ fn metrics_table(summaries: &[SeriesSummary], without: &[&str]) -> Table {
     type Cell = fn(&SeriesSummary) -> Words;
     let columns: [(&str, Align, Cell); 7] = [
         ("metric", Align::Left, |s| clean(&s.key.metric).into()),
-        ("series", Align::Left, |s| maybe(series_name(&s.key)).into()),
-        ("unit", Align::Left, |s| Words::dim(print::cleaned(s.unit.as_deref()))),
+        ("series", Align::Left, |s| cleaned(series_name(&s.key)).into()),
+        ("unit", Align::Left, |s| Words::dim(cleaned(s.unit.as_deref()))),
         ("points", Align::Right, |s| number::count(s.rows as f64).into()),
         ("last", Align::Point, |s| number::value(s.last.value).into()),
-        ("best", Align::Point, |s| maybe(s.best.map(|p| number::value(p.value))).into()),
-        ("at step", Align::Right, |s| maybe(s.best.map(|p| number::count(p.step as f64))).into()),
+        ("best", Align::Point, |s| cleaned(s.best.map(|p| number::value(p.value))).into()),
+        ("at step", Align::Right, |s| cleaned(s.best.map(|p| number::count(p.step as f64))).into()),
     ];
     let shown: Vec<_> = columns.into_iter().filter(|(name, ..)| !without.contains(name)).collect();
     let mut table = Table::new(&shown.iter().map(|(name, align, _)| (*name, *align)).collect::<Vec<_>>());
@@ -276,7 +271,7 @@ fn metrics_table(summaries: &[SeriesSummary], without: &[&str]) -> Table {
 
 fn run_facts(view: &View) {
     let View { manifest: m, status: s, .. } = view;
-    let pid = |pid: Option<u32>| maybe(pid.filter(|_| !view.state.is_final()).map(|p| p.to_string()));
+    let pid = |pid: Option<u32>| cleaned(pid.filter(|_| !view.state.is_final()).map(|p| p.to_string()));
     let plugin = m.plugin.as_ref();
     let logs = |command: &gradtop_store::CommandInfo| {
         let logs = command.logs.iter().map(|log| format!("{}: {}", log.format, log.path));
@@ -285,29 +280,29 @@ fn run_facts(view: &View) {
     facts(
         "run",
         vec![
-            ("seed", maybe(m.known_seed().map(|seed| seed.to_string()))),
+            ("seed", cleaned(m.known_seed().map(|seed| seed.to_string()))),
             ("device", state::device(m)),
-            ("threads", maybe((m.threads > 0).then(|| m.threads.to_string()))),
-            ("source", maybe(m.import.as_ref().map(|i| format!("{}: {}", i.format, i.source)))),
-            ("preset", maybe(m.preset.clone())),
+            ("threads", cleaned((m.threads > 0).then(|| m.threads.to_string()))),
+            ("source", cleaned(m.import.as_ref().map(|i| format!("{}: {}", i.format, i.source)))),
+            ("preset", cleaned(m.preset.clone())),
             ("created", clock::moment(m.created)),
             ("host", clean(&m.host)),
-            ("command", maybe(m.command.as_ref().map(CommandInfo::in_words))),
-            ("works in", maybe(m.command.as_ref().map(|c| c.dir.clone()))),
-            ("logs", maybe(m.command.as_ref().map(logs))),
+            ("command", cleaned(m.command.as_ref().map(CommandInfo::in_words))),
+            ("works in", cleaned(m.command.as_ref().map(|c| c.dir.clone()))),
+            ("logs", cleaned(m.command.as_ref().map(logs))),
             (
                 "plugin",
-                maybe(plugin.zip(m.plugin_hash()).map(|(plugin, hash)| format!("{} {hash}", plugin.file))),
+                cleaned(plugin.zip(m.plugin_hash()).map(|(plugin, hash)| format!("{} {hash}", plugin.file))),
             ),
-            ("built with", maybe(plugin.and_then(|p| p.built_with.clone()))),
-            ("libtorch", maybe(m.versions.libtorch.clone())),
-            ("Python", maybe(m.versions.python.clone())),
-            ("PyTorch", maybe(m.versions.torch.clone())),
+            ("built with", cleaned(plugin.and_then(|p| p.built_with.clone()))),
+            ("libtorch", cleaned(m.versions.libtorch.clone())),
+            ("Python", cleaned(m.versions.python.clone())),
+            ("PyTorch", cleaned(m.versions.torch.clone())),
             ("commit", state::commit(m).unwrap_or_default()),
             ("trainer", pid(s.trainer_pid)),
             ("keeper", pid(s.keeper_pid)),
-            ("rows", maybe((s.rows > 0).then(|| number::count(s.rows as f64)))),
-            ("log wait", maybe((s.log_wait_ms >= 1.0).then(|| number::duration(s.log_wait_ms / 1e3)))),
+            ("rows", cleaned((s.rows > 0).then(|| number::count(s.rows as f64)))),
+            ("log wait", cleaned((s.log_wait_ms >= 1.0).then(|| number::duration(s.log_wait_ms / 1e3)))),
         ],
     );
 }
@@ -320,7 +315,7 @@ fn damage(view: &View) -> Result<()> {
     }
     print::heading("damaged files");
     for found in damage {
-        let kept = maybe(found.kept.map(|kept| format!("; kept as {}", kept.display())));
+        let kept = cleaned(found.kept.map(|kept| format!("; kept as {}", kept.display())));
         let text = format!("{}: {}{kept}", found.file.display(), found.message);
         print::line(&format!("  {}", print::styled(&clean(&text), Ink::Alert)));
     }

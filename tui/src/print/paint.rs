@@ -44,12 +44,13 @@ impl Look {
 }
 
 /// Modifiers and their SGR codes.
-const MODIFIERS: [(Modifier, &str); 5] = [
+const MODIFIERS: [(Modifier, &str); 6] = [
     (Modifier::BOLD, "1"),
     (Modifier::DIM, "2"),
     (Modifier::ITALIC, "3"),
     (Modifier::UNDERLINED, "4"),
     (Modifier::REVERSED, "7"),
+    (Modifier::CROSSED_OUT, "9"),
 ];
 
 /// The symbol of a cell, with control characters escaped once more.
