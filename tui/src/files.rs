@@ -24,9 +24,6 @@ pub(crate) fn is_stdout(file: &Path) -> bool {
 }
 
 /// Rejects `-` for what cannot be written to standard output.
-///
-/// # Errors
-/// The argument is `-`.
 pub(crate) fn not_stdout<'a>(path: &'a Path, what: &str) -> Result<&'a Path> {
     if is_stdout(path) {
         let message = format!("{what} cannot go to standard output");
@@ -36,9 +33,6 @@ pub(crate) fn not_stdout<'a>(path: &'a Path, what: &str) -> Result<&'a Path> {
 }
 
 /// Reads a text file.
-///
-/// # Errors
-/// The file cannot be read.
 pub(crate) fn read(path: &Path) -> Result<String> {
     std::fs::read_to_string(path).cannot("read", path)
 }
@@ -52,9 +46,6 @@ pub(crate) fn entries(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// The text of a file, if there is one.
-///
-/// # Errors
-/// It cannot be read.
 pub(crate) fn read_if_there(path: &Path) -> Result<Option<String>> {
     match std::fs::read_to_string(path) {
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
@@ -63,17 +54,11 @@ pub(crate) fn read_if_there(path: &Path) -> Result<Option<String>> {
 }
 
 /// Makes a folder, and those that it is in.
-///
-/// # Errors
-/// It cannot be made.
 pub(crate) fn make_folder(path: &Path) -> Result<()> {
     std::fs::create_dir_all(path).cannot("create", path)
 }
 
 /// Writes a temporary file and renames it, so that nobody reads half of it.
-///
-/// # Errors
-/// It cannot be written.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let beside = path.with_file_name(format!(".{name}.{}", std::process::id()));

@@ -119,9 +119,10 @@ fn as_json(view: &View, summaries: &[SeriesSummary]) -> Result<Value> {
     Ok(Value::Object(fields))
 }
 
-/// Prints a heading and facts, unless there are none.
-fn facts(heading: &str, mut rows: Vec<(&str, String)>) {
-    rows.retain(|(_, value)| !value.is_empty());
+/// Prints a heading and the facts that are known, unless none is.
+fn facts(heading: &str, rows: Vec<(&str, Option<String>)>) {
+    let known = rows.into_iter().map(|(name, value)| (name, cleaned(value)));
+    let rows: Vec<_> = known.filter(|(_, value)| !value.is_empty()).collect();
     if !rows.is_empty() {
         print::heading(heading);
         Table::of_facts(rows).print_hanging(2);
@@ -154,7 +155,7 @@ fn as_text(view: &View, summaries: &[SeriesSummary], all: usize) -> Result<()> {
     }
     notes(view);
     progress(view);
-    facts("parameters", m.params.iter().map(|(k, v)| (k.as_str(), state::full_param(v))).collect());
+    facts("parameters", m.params.iter().map(|(k, v)| (k.as_str(), Some(state::full_param(v)))).collect());
     metrics(summaries, all);
     run_facts(view);
     damage(view)?;
@@ -222,15 +223,15 @@ fn progress(view: &View) {
     facts(
         "progress",
         vec![
-            ("done", cleaned(done)),
-            ("phase", cleaned(s.phase.clone().filter(|_| live))),
-            ("step", cleaned(state::step(s).map(|v| v.to_string()))),
-            ("epoch", cleaned(state::epoch(view).map(number::value))),
-            ("rate", cleaned(state::rate(view).map(number::rate))),
-            ("eta", cleaned(state::eta(view).map(number::time_left))),
-            ("started", cleaned(s.started.map(clock::moment))),
-            ("ended", cleaned(s.ended.map(clock::moment))),
-            ("took", cleaned(took)),
+            ("done", done),
+            ("phase", s.phase.clone().filter(|_| live)),
+            ("step", state::step(s).map(|v| v.to_string())),
+            ("epoch", state::epoch(view).map(number::value)),
+            ("rate", state::rate(view).map(number::rate)),
+            ("eta", state::eta(view).map(number::time_left)),
+            ("started", s.started.map(clock::moment)),
+            ("ended", s.ended.map(clock::moment)),
+            ("took", took),
         ],
     );
 }
@@ -271,7 +272,7 @@ fn metrics_table(summaries: &[SeriesSummary], without: &[&str]) -> Table {
 
 fn run_facts(view: &View) {
     let View { manifest: m, status: s, .. } = view;
-    let pid = |pid: Option<u32>| cleaned(pid.filter(|_| !view.state.is_final()).map(|p| p.to_string()));
+    let pid = |pid: Option<u32>| pid.filter(|_| !view.state.is_final()).map(|p| p.to_string());
     let plugin = m.plugin.as_ref();
     let logs = |command: &gradtop_store::CommandInfo| {
         let logs = command.logs.iter().map(|log| format!("{}: {}", log.format, log.path));
@@ -280,29 +281,26 @@ fn run_facts(view: &View) {
     facts(
         "run",
         vec![
-            ("seed", cleaned(m.known_seed().map(|seed| seed.to_string()))),
-            ("device", state::device(m)),
-            ("threads", cleaned((m.threads > 0).then(|| m.threads.to_string()))),
-            ("source", cleaned(m.import.as_ref().map(|i| format!("{}: {}", i.format, i.source)))),
-            ("preset", cleaned(m.preset.clone())),
-            ("created", clock::moment(m.created)),
-            ("host", clean(&m.host)),
-            ("command", cleaned(m.command.as_ref().map(CommandInfo::in_words))),
-            ("works in", cleaned(m.command.as_ref().map(|c| c.dir.clone()))),
-            ("logs", cleaned(m.command.as_ref().map(logs))),
-            (
-                "plugin",
-                cleaned(plugin.zip(m.plugin_hash()).map(|(plugin, hash)| format!("{} {hash}", plugin.file))),
-            ),
-            ("built with", cleaned(plugin.and_then(|p| p.built_with.clone()))),
-            ("libtorch", cleaned(m.versions.libtorch.clone())),
-            ("Python", cleaned(m.versions.python.clone())),
-            ("PyTorch", cleaned(m.versions.torch.clone())),
-            ("commit", state::commit(m).unwrap_or_default()),
+            ("seed", m.known_seed().map(|seed| seed.to_string())),
+            ("device", Some(state::device(m))),
+            ("threads", (m.threads > 0).then(|| m.threads.to_string())),
+            ("source", m.import.as_ref().map(|i| format!("{}: {}", i.format, i.source))),
+            ("preset", m.preset.clone()),
+            ("created", Some(clock::moment(m.created))),
+            ("host", Some(m.host.clone())),
+            ("command", m.command.as_ref().map(CommandInfo::in_words)),
+            ("works in", m.command.as_ref().map(|c| c.dir.clone())),
+            ("logs", m.command.as_ref().map(logs)),
+            ("plugin", plugin.zip(m.plugin_hash()).map(|(plugin, hash)| format!("{} {hash}", plugin.file))),
+            ("built with", plugin.and_then(|p| p.built_with.clone())),
+            ("libtorch", m.versions.libtorch.clone()),
+            ("Python", m.versions.python.clone()),
+            ("PyTorch", m.versions.torch.clone()),
+            ("commit", state::commit(m)),
             ("trainer", pid(s.trainer_pid)),
             ("keeper", pid(s.keeper_pid)),
-            ("rows", cleaned((s.rows > 0).then(|| number::count(s.rows as f64)))),
-            ("log wait", cleaned((s.log_wait_ms >= 1.0).then(|| number::duration(s.log_wait_ms / 1e3)))),
+            ("rows", (s.rows > 0).then(|| number::count(s.rows as f64))),
+            ("log wait", (s.log_wait_ms >= 1.0).then(|| number::duration(s.log_wait_ms / 1e3))),
         ],
     );
 }
@@ -329,9 +327,9 @@ fn files(view: &View) {
     facts(
         "files",
         vec![
-            ("folder", format!("{path} ({})", rm::size_in_words(dir))),
-            ("checkpoints", saved.join(", ")),
-            ("tables", clean(&table_names(dir).join(", "))),
+            ("folder", Some(format!("{path} ({})", rm::size_in_words(dir)))),
+            ("checkpoints", Some(saved.join(", "))),
+            ("tables", Some(table_names(dir).join(", "))),
         ],
     );
     print::line("");

@@ -18,9 +18,6 @@ pub(crate) struct Saved {
 }
 
 /// All queries by name; the user's own take precedence.
-///
-/// # Errors
-/// A file cannot be read.
 pub(crate) fn all() -> Result<BTreeMap<String, Saved>> {
     let mut all: BTreeMap<String, Saved> = ours().collect();
     let folder = gradtop_host::config_dir().map(|dir| dir.join("queries"));

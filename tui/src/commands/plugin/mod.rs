@@ -155,7 +155,7 @@ fn install(file: &Path) -> Result<i32> {
     let ids =
         |desc: &PluginDesc| desc.experiments.iter().map(|e| clean(&e.id)).collect::<Vec<_>>().join(", ");
     let done = if to.exists() {
-        let bytes = |path: &Path| std::fs::read(path).cannot("read", &path);
+        let bytes = |path: &Path| std::fs::read(path).cannot("read", path);
         if bytes(&to)? == bytes(file)? {
             print::line(&format!("{} is already installed; its experiments: {}", to.display(), ids(&desc)));
             return Ok(0);

@@ -237,7 +237,7 @@ impl Screen for Experiments {
     }
 
     /// Keeps the cursor on an existing line.
-    fn changed(&mut self, shared: &mut Shared) -> Vec<Effect> {
+    fn on_change(&mut self, shared: &mut Shared) -> Vec<Effect> {
         let rows = rows(&shared.plugins);
         let same = self.at.as_ref().and_then(|at| rows.iter().position(|r| r.key() == *at));
         let to = same.unwrap_or(self.cursor).min(rows.len().saturating_sub(1));

@@ -377,7 +377,7 @@ fn a_run_id_of_nowhere_is_told() {
     let gone = RunId::new(&gradtop_store::RunDir::new("/nowhere/exp=a/run=gone"));
     bench.send(Msg::Plugins(Arc::new(plugins())));
     let mut screen = super::Experiments::restart(gone);
-    screen.changed(&mut bench.app.shared);
+    screen.on_change(&mut bench.app.shared);
     assert!(matches!(&screen.like, Some(super::Like::Impossible(why)) if why.contains("gone")));
 }
 
