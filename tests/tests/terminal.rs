@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use gradtop_store::{SeriesKey, State};
-use gradtop_tests::made::{Made, run};
 use gradtop_tests::pty::Terminal;
+use gradtop_tests::run_fixtures::{RunFixtures, run};
 use gradtop_tests::{Sandbox, check, until};
 
 const LONG: [&str; 7] = ["run", "counter", "--name", "a", "--set", "steps=1000000", "--set=rate=500"];
@@ -176,10 +176,10 @@ fn ctrl_c_while_it_starts_never_loses_the_run() {
 #[test]
 fn a_run_on_a_phone_has_its_values_and_its_whole_folder() {
     let sandbox = Sandbox::new();
-    let mut made = Made::new();
+    let mut fixtures = RunFixtures::new();
     let key = SeriesKey { split: Some("train".into()), ..SeriesKey::metric("a-metric-with-a-long-name") };
-    made.make(&run("fit", "narrow", 3).logged(key, &[(0, 1.0), (1, 6.4e-5)]));
-    let folder = made.folder().to_str().unwrap().to_owned();
+    fixtures.make(&run("fit", "narrow", 3).logged(key, &[(0, 1.0), (1, 6.4e-5)]));
+    let folder = fixtures.folder().to_str().unwrap().to_owned();
     let mut terminal = Terminal::sized(&sandbox, &["--runs", &folder, "show", "narrow"], (60, 40));
     assert_eq!(terminal.exit_code(), 0);
     let screen = terminal.screen();
@@ -191,14 +191,14 @@ fn a_run_on_a_phone_has_its_values_and_its_whole_folder() {
 #[test]
 fn a_list_on_a_phone_has_each_value_with_what_it_is_of() {
     let sandbox = Sandbox::new();
-    let mut made = Made::new();
+    let mut fixtures = RunFixtures::new();
     for (name, split, value) in
         [("a-long-name-of-a-run-1", "train", 6.4e-5), ("a-long-name-of-a-run-2", "test", 0.2)]
     {
         let key = SeriesKey { split: Some(split.into()), ..SeriesKey::metric("loss") };
-        made.make(&run("fit", name, 3).logged(key, &[(0, 1.0), (1, value)]));
+        fixtures.make(&run("fit", name, 3).logged(key, &[(0, 1.0), (1, value)]));
     }
-    let folder = made.folder().to_str().unwrap().to_owned();
+    let folder = fixtures.folder().to_str().unwrap().to_owned();
     let mut terminal = Terminal::sized(&sandbox, &["--runs", &folder, "list"], (15, 40));
     assert_eq!(terminal.exit_code(), 0);
     let screen = terminal.screen();

@@ -165,9 +165,6 @@ impl Config {
     }
 
     /// Returns the launcher of this name, else the configured default, else the local one.
-    ///
-    /// # Errors
-    /// There is no launcher of this name.
     pub(crate) fn launcher(&self, name: Option<&str>) -> Result<Launcher> {
         let name = name.or_else(|| self.text(Key::On)).unwrap_or("local");
         let mut all = self.launchers();

@@ -48,7 +48,7 @@ pub(crate) fn fetch(
     mirrors: &[String],
     told: &mut dyn FnMut(Event<'_>),
 ) -> Result<PathBuf> {
-    fs::create_dir_all(dir).cannot("create", &dir)?;
+    fs::create_dir_all(dir).cannot("create", dir)?;
     let mut part = Part::open(dir, file.name)?;
     let mut failures = Vec::new();
     for mirror in mirrors {
@@ -241,7 +241,7 @@ impl Part {
     }
 
     fn finish(self, target: &Path) -> Result<PathBuf> {
-        fs::rename(&self.path, target).cannot("write", &target)?;
+        fs::rename(&self.path, target).cannot("write", target)?;
         fs::remove_file(&self.from).ok();
         Ok(target.to_owned())
     }

@@ -24,9 +24,6 @@ impl Format {
     pub(crate) const ALL: [(Self, &str); 3] = [(Self::Png, "png"), (Self::Svg, "svg"), (Self::Csv, "csv")];
 
     /// Returns the format for the extension of a file.
-    ///
-    /// # Errors
-    /// The extension is unknown.
     pub(crate) fn of(file: &Path) -> Result<Self> {
         let end = file.extension().map(|end| end.to_string_lossy().to_lowercase()).unwrap_or_default();
         let known = Self::ALL.iter().find(|(_, extension)| *extension == end);

@@ -1,6 +1,6 @@
 //! File helpers whose errors name the file.
 
-use std::io::{ErrorKind, Result as IoResult};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -24,9 +24,6 @@ pub(crate) fn is_stdout(file: &Path) -> bool {
 }
 
 /// Rejects `-` for what cannot be written to standard output.
-///
-/// # Errors
-/// The argument is `-`.
 pub(crate) fn not_stdout<'a>(path: &'a Path, what: &str) -> Result<&'a Path> {
     if is_stdout(path) {
         let message = format!("{what} cannot go to standard output");
@@ -36,17 +33,19 @@ pub(crate) fn not_stdout<'a>(path: &'a Path, what: &str) -> Result<&'a Path> {
 }
 
 /// Reads a text file.
-///
-/// # Errors
-/// The file cannot be read.
 pub(crate) fn read(path: &Path) -> Result<String> {
     std::fs::read_to_string(path).cannot("read", path)
 }
 
+/// The files and folders in a folder, by name; none if it cannot be read.
+pub(crate) fn entries(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten();
+    let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    paths.sort();
+    paths
+}
+
 /// The text of a file, if there is one.
-///
-/// # Errors
-/// It cannot be read.
 pub(crate) fn read_if_there(path: &Path) -> Result<Option<String>> {
     match std::fs::read_to_string(path) {
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
@@ -55,17 +54,11 @@ pub(crate) fn read_if_there(path: &Path) -> Result<Option<String>> {
 }
 
 /// Makes a folder, and those that it is in.
-///
-/// # Errors
-/// It cannot be made.
 pub(crate) fn make_folder(path: &Path) -> Result<()> {
     std::fs::create_dir_all(path).cannot("create", path)
 }
 
 /// Writes a temporary file and renames it, so that nobody reads half of it.
-///
-/// # Errors
-/// It cannot be written.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let beside = path.with_file_name(format!(".{name}.{}", std::process::id()));
@@ -74,23 +67,4 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
         std::fs::remove_file(&beside).ok();
     }
     written.cannot("write", path)
-}
-
-/// Creates something under the first of many names that is free.
-///
-/// # Errors
-/// It cannot be created for another reason than that it exists.
-pub(crate) fn first_free<T>(
-    names: impl Iterator<Item = PathBuf>,
-    verb: &str,
-    make: impl Fn(&Path) -> IoResult<T>,
-) -> Result<(PathBuf, T)> {
-    for path in names {
-        match make(&path) {
-            Err(e) if e.kind() == ErrorKind::AlreadyExists => {}
-            Err(e) => return Err(e).cannot(verb, &path),
-            Ok(made) => return Ok((path, made)),
-        }
-    }
-    unreachable!("a name is free at last")
 }

@@ -9,9 +9,6 @@ use rustix::process::{Pid, WaitOptions, waitpid};
 ///
 /// The program shares the terminal and its signals with us. If we handle Ctrl-Z ourselves, it stops only that program;
 /// `stopped` is then called and should return once both are to continue.
-///
-/// # Errors
-/// The program cannot be started.
 pub(crate) fn run(command: &mut Command, mut stopped: impl FnMut()) -> Result<i32> {
     let name = command.get_program().to_string_lossy().into_owned();
     let child = command.spawn().with_context(|| format!("cannot start {name}"))?;

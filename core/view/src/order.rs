@@ -36,19 +36,19 @@ pub fn sort_runs<R: Clone>(sort: &Sort, now: Timestamp, rows: &mut [R], view: im
 #[cfg(test)]
 mod tests {
     use gradtop_store::{HeadlineValue, SeriesKey, State};
-    use gradtop_tests::made::{Made, run};
+    use gradtop_tests::run_fixtures::{RunFixtures, run};
 
     use super::*;
 
     #[test]
     fn runs_with_only_a_value_of_another_split_come_after_in_either_direction() {
-        let mut made = Made::new();
+        let mut fixtures = RunFixtures::new();
         let mut view = |name: &str, split: Option<&str>, value: f64| {
             let spec = run("fit", name, 1).at(State::Finished, 10).with(|_, status| {
                 let key = SeriesKey { split: split.map(str::to_owned), ..SeriesKey::metric("loss") };
                 status.headline = vec![HeadlineValue { key, value }];
             });
-            gradtop_store::view(&made.make(&spec)).expect("it was made")
+            gradtop_store::view(&fixtures.make(&spec)).expect("it was made")
         };
         let runs = [
             view("a", Some("val"), 0.5),

@@ -83,13 +83,13 @@ pub fn ranking<'a>(views: &'a [View], metric: &str, by: &[&str]) -> Option<Ranki
 #[cfg(test)]
 mod tests {
     use gradtop_store::{HeadlineValue, SeriesKey, State};
-    use gradtop_tests::made::{Made, run};
+    use gradtop_tests::run_fixtures::{RunFixtures, run};
 
     use super::*;
 
     #[test]
     fn settings_are_ordered_by_their_median_within_one_split() {
-        let mut made = Made::new();
+        let mut fixtures = RunFixtures::new();
         let mut views = Vec::new();
         let values =
             [("a", 1, 0.5, "test"), ("b", 1, 0.1, "test"), ("c", 1, f64::NAN, "test"), ("d", 2, 0.2, "test")];
@@ -99,7 +99,7 @@ mod tests {
                 let key = SeriesKey { split: Some(split.to_owned()), ..SeriesKey::metric("loss") };
                 status.headline = vec![HeadlineValue { key, value }];
             });
-            views.push(gradtop_store::view(&made.make(&spec)).expect("it was made"));
+            views.push(gradtop_store::view(&fixtures.make(&spec)).expect("it was made"));
         }
         let ranking = ranking(&views, "loss", &["width"]).expect("it has a metric");
         assert_eq!((ranking.split, ranking.without), (Some("test"), 1));

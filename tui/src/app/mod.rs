@@ -19,7 +19,7 @@ pub(crate) use frame::view;
 
 use crate::print::clean;
 use crate::screens::Screen;
-use crate::screens::actions::{Act as _, ActionResult, RunAction};
+use crate::screens::actions::{Act as _, RunAction};
 use crate::screens::compare::Compare;
 use crate::screens::confirm::Confirm;
 use crate::screens::effect::{Answer, Effect, Mark, Message, Open, Task};
@@ -121,7 +121,7 @@ impl App {
 
     /// The title of the terminal window.
     pub(crate) fn title(&self) -> String {
-        let name = self.visible().next().and_then(Screen::name);
+        let name = self.visible().next().and_then(Screen::window_title);
         name.map_or_else(|| "gradtop".to_owned(), |name| format!("{} - gradtop", clean(&name)))
     }
 
@@ -143,10 +143,10 @@ impl App {
     }
 
     /// Tells every screen that shared state has changed.
-    fn changed(&mut self) -> Vec<Effect> {
-        let mut effects = self.home.changed(&mut self.shared);
+    fn on_change(&mut self) -> Vec<Effect> {
+        let mut effects = self.home.on_change(&mut self.shared);
         for screen in &mut self.stack {
-            effects.extend(screen.changed(&mut self.shared));
+            effects.extend(screen.on_change(&mut self.shared));
         }
         effects
     }
@@ -175,7 +175,7 @@ pub(crate) fn update(app: &mut App, msg: Msg) -> Vec<Task> {
         Msg::Tick(now) => {
             app.shared.now = now;
             app.message.take_if(|(_, until)| *until <= now);
-            app.changed()
+            app.on_change()
         }
         Msg::Runs(runs) => {
             let alerts = app.alerts(&runs);
@@ -185,10 +185,10 @@ pub(crate) fn update(app: &mut App, msg: Msg) -> Vec<Task> {
                     *id = now.clone();
                 }
             };
-            app.home.follow(&update);
-            app.stack.iter_mut().for_each(|screen| screen.follow(&update));
+            app.home.on_moved(&update);
+            app.stack.iter_mut().for_each(|screen| screen.on_moved(&update));
             app.shared.runs = runs;
-            let mut effects = app.changed();
+            let mut effects = app.on_change();
             if let Some(last) = alerts.last() {
                 effects.push(Effect::failure(last.clone()));
                 effects.push(Effect::Do(Task::Alert(alerts)));
@@ -197,11 +197,11 @@ pub(crate) fn update(app: &mut App, msg: Msg) -> Vec<Task> {
         }
         Msg::Plugins(plugins) => {
             app.shared.plugins = plugins;
-            app.changed()
+            app.on_change()
         }
         Msg::Live(live) => {
             app.shared.live = live;
-            app.changed()
+            app.on_change()
         }
         Msg::Machine(machine) => {
             app.shared.machine = Some(machine);
@@ -214,7 +214,7 @@ pub(crate) fn update(app: &mut App, msg: Msg) -> Vec<Task> {
     // A message of several lines takes room from the screens.
     let area = frame::body(app, app.size);
     if std::mem::replace(&mut app.shared.area, area) != area {
-        let more = app.changed();
+        let more = app.on_change();
         tasks.extend(app.settle(more));
     }
     // Overlays watch nothing themselves.
@@ -241,7 +241,7 @@ impl App {
             match effect {
                 Effect::Open(open) => {
                     self.open(open);
-                    let more = self.changed();
+                    let more = self.on_change();
                     out.extend(self.settle(more));
                 }
                 Effect::Close => drop(self.stack.pop()),
@@ -401,9 +401,9 @@ impl App {
             }
         }
         said.unwrap_or_else(|| match answer {
-            Answer::Done(ActionResult { text, failed, started }) => {
+            Answer::Done(message, started) => {
                 let open = started.map(|run| Effect::Open(Open::Home(Some(run))));
-                std::iter::once(Effect::Say(Message { text, failed })).chain(open).collect()
+                std::iter::once(Effect::Say(message)).chain(open).collect()
             }
             _ => Vec::new(),
         })

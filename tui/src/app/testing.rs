@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use gradtop_host::{Action, Why};
 use gradtop_store::{InQueue, RunDir};
-use gradtop_tests::made::Made;
+use gradtop_tests::run_fixtures::RunFixtures;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
@@ -23,14 +23,14 @@ use gradtop_view::runs::{RunId, RunRow, RunsSnapshot};
 /// Terminal sizes that every screen is tested in: common ones, half a window, a phone, and one too small for anything.
 pub(crate) const SIZES: [(u16, u16); 6] = [(80, 24), (120, 40), (200, 50), (60, 20), (40, 15), (20, 6)];
 
-pub(crate) use gradtop_tests::made::{Spec, now, run};
+pub(crate) use gradtop_tests::run_fixtures::{Spec, now, run};
 
 /// The application with its own folder of runs and its own terminal.
 pub(crate) struct Bench {
     pub(crate) app: App,
     /// Tasks that the application has returned and nobody has taken yet.
     pub(crate) effects: Vec<Task>,
-    runs: Made,
+    runs: RunFixtures,
     size: (u16, u16),
 }
 
@@ -45,7 +45,7 @@ impl Bench {
         let app =
             App::new(Theme { name: ThemeName::Dark, colours, glyphs }, Settings::default(), read_only, now());
         gradtop_view::clock::in_utc();
-        let mut bench = Self { app, effects: Vec::new(), runs: Made::new(), size: (0, 0) };
+        let mut bench = Self { app, effects: Vec::new(), runs: RunFixtures::new(), size: (0, 0) };
         bench.resize(120, 40);
         bench
     }

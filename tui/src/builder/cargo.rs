@@ -47,7 +47,7 @@ pub(super) fn build(folder: &Path) -> Result<Vec<PathBuf>> {
 fn wait_for_turn(target: &Path, folder: &Path) -> Result<File> {
     let path = target.join("gradtop-build.lock");
     let cannot = || format!("cannot lock {}", path.display());
-    std::fs::create_dir_all(target).cannot("create", &target)?;
+    std::fs::create_dir_all(target).cannot("create", target)?;
     let options = || File::options().read(true).write(true).create(true).truncate(false).open(&path);
     let mut file = options().with_context(cannot)?;
     match file.try_lock() {

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::Context;
-use crate::files::{Cannot as _, make_folder};
+use crate::files::{Cannot as _, entries, make_folder};
 use crate::print::table::{Table, Words};
 use crate::print::terminal::{Surrounding, in_tmux, tells_focus, tmux_has};
 use crate::print::{self, clean};
@@ -266,7 +266,7 @@ fn of_runs(context: &Context) -> Result<Finding> {
     let (count, bytes) = (all.len(), all.iter().map(|run| gradtop_store::size(run, run.path())).sum());
     // The folder may not exist yet: its nearest existing ancestor tells which disk it will be on.
     let existing = runs.ancestors().find(|p| p.is_dir()).unwrap_or(Path::new("/"));
-    let disk = rustix::fs::statvfs(existing).cannot("look at", &existing)?;
+    let disk = rustix::fs::statvfs(existing).cannot("look at", existing)?;
     let free = disk.f_bavail.saturating_mul(disk.f_frsize);
     let (taken, free_words) = (number::bytes(bytes), number::bytes(free));
     let text = format!("{} of {taken} in {}, {free_words} free", counted(count, "run"), runs.display());
@@ -292,13 +292,8 @@ fn at_logout() -> Finding {
         return good(TOPIC, format!("runs continue: {user} lingers"));
     }
     let mut settings = vec![PathBuf::from("/etc/systemd/logind.conf")];
-    for dir in ["/usr/lib/systemd/logind.conf.d", "/run/systemd/logind.conf.d", "/etc/systemd/logind.conf.d"]
-    {
-        let mut files: Vec<PathBuf> =
-            std::fs::read_dir(dir).into_iter().flatten().filter_map(|e| Some(e.ok()?.path())).collect();
-        files.sort();
-        settings.extend(files);
-    }
+    let folders = ["/usr/lib", "/run", "/etc"].map(|place| Path::new(place).join("systemd/logind.conf.d"));
+    settings.extend(folders.iter().flat_map(|folder| entries(folder)));
     let texts: Vec<String> = settings.iter().filter_map(|f| std::fs::read_to_string(f).ok()).collect();
     if kills(&texts) {
         bad(TOPIC, "systemd-logind ends runs when you log out (KillUserProcesses=yes)")

@@ -9,11 +9,10 @@ use serde_json::{Value, json};
 
 use super::Context;
 use super::follow::Follower;
-use crate::print::{self, clean};
+use crate::print::{self, clean, paint};
 use crate::screens::run::console::line;
-use crate::screens::run::console::sgr::{Hue, Look};
+use crate::screens::run::console::sgr::Look;
 use gradtop_chart::cells::theme::Ink;
-use gradtop_chart::colour::Colours;
 use gradtop_chart::number;
 use gradtop_view::{events, state};
 
@@ -130,21 +129,8 @@ pub(super) fn written(line: &[u8], json: bool, look: &mut Look) -> Result<()> {
 
 /// Text in a style, if the terminal has colours.
 fn coloured(text: &str, look: Look) -> String {
-    if print::terminal().colours == Colours::None || look == Look::default() {
-        return text.to_owned();
-    }
-    let switches = [look.bold, look.dim, look.italic, look.underline, look.reverse, look.struck];
-    let switches = switches.into_iter().zip([1, 2, 3, 4, 7, 9]).filter(|(on, _)| *on);
-    let switches = switches.map(|(_, code): (bool, u8)| code.to_string());
-    // The first 16 colours belong to the terminal and exist on every terminal with colours.
-    let hue = |hue: Option<Hue>, base: u8| match hue? {
-        Hue::Indexed(n @ 0..8) => Some((base + n).to_string()),
-        Hue::Indexed(n @ 8..16) => Some((base + 60 + n - 8).to_string()),
-        Hue::Indexed(n) => Some(format!("{};5;{n}", base + 8)),
-        Hue::Rgb([r, g, b]) => Some(format!("{};2;{r};{g};{b}", base + 8)),
-    };
-    let hues = [hue(look.front, 30), hue(look.back, 40)].into_iter().flatten();
-    format!("\x1b[{}m{text}\x1b[0m", switches.chain(hues).collect::<Vec<_>>().join(";"))
+    let theme = print::theme();
+    if theme.coloured() { paint::styled(text, look.style(theme)) } else { text.to_owned() }
 }
 
 fn event(line: &[u8], json: bool) -> Result<()> {

@@ -122,7 +122,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
 
 fn answer(program: &Path, lake: &Lake, sql: &str, args: &Args) -> Result<i32> {
     if let Some(file) = &args.parquet {
-        let to = std::path::absolute(not_stdout(file, "Parquet")?).cannot("write", &file)?;
+        let to = std::path::absolute(not_stdout(file, "Parquet")?).cannot("write", file)?;
         let copy = format!("COPY ({sql}\n) TO {} (FORMAT parquet)", literal(&to.to_string_lossy()));
         ask(program, lake, ".mode csv\n", &copy)?;
         print::line(&format!("wrote {}", print::short(file)));
@@ -165,7 +165,7 @@ fn ask(program: &Path, lake: &Lake, form: &str, sql: &str) -> Result<String> {
         .stderr(print::stderr())
         .stdout(Stdio::piped())
         .output()
-        .cannot("start", &program)?;
+        .cannot("start", program)?;
     if !output.status.success() {
         print::out(&String::from_utf8_lossy(&output.stdout));
         return Err(Failure::new("the query failed; DuckDB's message is above").into());

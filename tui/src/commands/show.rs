@@ -13,7 +13,7 @@ use super::logs::event_ink;
 use super::{Context, rm};
 use crate::failure::Failure;
 use crate::print::table::{Table, Words};
-use crate::print::{self, clean};
+use crate::print::{self, clean, cleaned};
 use gradtop_chart::cells::align::Align;
 use gradtop_chart::cells::theme::Ink;
 use gradtop_chart::number;
@@ -119,18 +119,14 @@ fn as_json(view: &View, summaries: &[SeriesSummary]) -> Result<Value> {
     Ok(Value::Object(fields))
 }
 
-/// Prints a heading and facts, unless there are none.
-fn facts(heading: &str, mut rows: Vec<(&str, String)>) {
-    rows.retain(|(_, value)| !value.is_empty());
+/// Prints a heading and the facts that are known, unless none is.
+fn facts(heading: &str, rows: Vec<(&str, Option<String>)>) {
+    let known = rows.into_iter().map(|(name, value)| (name, cleaned(value)));
+    let rows: Vec<_> = known.filter(|(_, value)| !value.is_empty()).collect();
     if !rows.is_empty() {
         print::heading(heading);
         Table::of_facts(rows).print_hanging(2);
     }
-}
-
-/// An optional text, with control characters escaped.
-fn maybe(fact: Option<String>) -> String {
-    fact.map_or_else(String::new, |fact| clean(&fact))
 }
 
 fn as_text(view: &View, summaries: &[SeriesSummary], all: usize) -> Result<()> {
@@ -159,7 +155,7 @@ fn as_text(view: &View, summaries: &[SeriesSummary], all: usize) -> Result<()> {
     }
     notes(view);
     progress(view);
-    facts("parameters", m.params.iter().map(|(k, v)| (k.as_str(), state::full_param(v))).collect());
+    facts("parameters", m.params.iter().map(|(k, v)| (k.as_str(), Some(state::full_param(v)))).collect());
     metrics(summaries, all);
     run_facts(view);
     damage(view)?;
@@ -227,15 +223,15 @@ fn progress(view: &View) {
     facts(
         "progress",
         vec![
-            ("done", maybe(done)),
-            ("phase", maybe(s.phase.clone().filter(|_| live))),
-            ("step", maybe(state::step(s).map(|v| v.to_string()))),
-            ("epoch", maybe(state::epoch(view).map(number::value))),
-            ("rate", maybe(state::rate(view).map(number::rate))),
-            ("eta", maybe(state::eta(view).map(number::time_left))),
-            ("started", maybe(s.started.map(clock::moment))),
-            ("ended", maybe(s.ended.map(clock::moment))),
-            ("took", maybe(took)),
+            ("done", done),
+            ("phase", s.phase.clone().filter(|_| live)),
+            ("step", state::step(s).map(|v| v.to_string())),
+            ("epoch", state::epoch(view).map(number::value)),
+            ("rate", state::rate(view).map(number::rate)),
+            ("eta", state::eta(view).map(number::time_left)),
+            ("started", s.started.map(clock::moment)),
+            ("ended", s.ended.map(clock::moment)),
+            ("took", took),
         ],
     );
 }
@@ -259,12 +255,12 @@ fn metrics_table(summaries: &[SeriesSummary], without: &[&str]) -> Table {
     type Cell = fn(&SeriesSummary) -> Words;
     let columns: [(&str, Align, Cell); 7] = [
         ("metric", Align::Left, |s| clean(&s.key.metric).into()),
-        ("series", Align::Left, |s| maybe(series_name(&s.key)).into()),
-        ("unit", Align::Left, |s| Words::dim(print::cleaned(s.unit.as_deref()))),
+        ("series", Align::Left, |s| cleaned(series_name(&s.key)).into()),
+        ("unit", Align::Left, |s| Words::dim(cleaned(s.unit.as_deref()))),
         ("points", Align::Right, |s| number::count(s.rows as f64).into()),
         ("last", Align::Point, |s| number::value(s.last.value).into()),
-        ("best", Align::Point, |s| maybe(s.best.map(|p| number::value(p.value))).into()),
-        ("at step", Align::Right, |s| maybe(s.best.map(|p| number::count(p.step as f64))).into()),
+        ("best", Align::Point, |s| cleaned(s.best.map(|p| number::value(p.value))).into()),
+        ("at step", Align::Right, |s| cleaned(s.best.map(|p| number::count(p.step as f64))).into()),
     ];
     let shown: Vec<_> = columns.into_iter().filter(|(name, ..)| !without.contains(name)).collect();
     let mut table = Table::new(&shown.iter().map(|(name, align, _)| (*name, *align)).collect::<Vec<_>>());
@@ -276,7 +272,7 @@ fn metrics_table(summaries: &[SeriesSummary], without: &[&str]) -> Table {
 
 fn run_facts(view: &View) {
     let View { manifest: m, status: s, .. } = view;
-    let pid = |pid: Option<u32>| maybe(pid.filter(|_| !view.state.is_final()).map(|p| p.to_string()));
+    let pid = |pid: Option<u32>| pid.filter(|_| !view.state.is_final()).map(|p| p.to_string());
     let plugin = m.plugin.as_ref();
     let logs = |command: &gradtop_store::CommandInfo| {
         let logs = command.logs.iter().map(|log| format!("{}: {}", log.format, log.path));
@@ -285,29 +281,26 @@ fn run_facts(view: &View) {
     facts(
         "run",
         vec![
-            ("seed", maybe(m.known_seed().map(|seed| seed.to_string()))),
-            ("device", state::device(m)),
-            ("threads", maybe((m.threads > 0).then(|| m.threads.to_string()))),
-            ("source", maybe(m.import.as_ref().map(|i| format!("{}: {}", i.format, i.source)))),
-            ("preset", maybe(m.preset.clone())),
-            ("created", clock::moment(m.created)),
-            ("host", clean(&m.host)),
-            ("command", maybe(m.command.as_ref().map(CommandInfo::in_words))),
-            ("works in", maybe(m.command.as_ref().map(|c| c.dir.clone()))),
-            ("logs", maybe(m.command.as_ref().map(logs))),
-            (
-                "plugin",
-                maybe(plugin.zip(m.plugin_hash()).map(|(plugin, hash)| format!("{} {hash}", plugin.file))),
-            ),
-            ("built with", maybe(plugin.and_then(|p| p.built_with.clone()))),
-            ("libtorch", maybe(m.versions.libtorch.clone())),
-            ("Python", maybe(m.versions.python.clone())),
-            ("PyTorch", maybe(m.versions.torch.clone())),
-            ("commit", state::commit(m).unwrap_or_default()),
+            ("seed", m.known_seed().map(|seed| seed.to_string())),
+            ("device", Some(state::device(m))),
+            ("threads", (m.threads > 0).then(|| m.threads.to_string())),
+            ("source", m.import.as_ref().map(|i| format!("{}: {}", i.format, i.source))),
+            ("preset", m.preset.clone()),
+            ("created", Some(clock::moment(m.created))),
+            ("host", Some(m.host.clone())),
+            ("command", m.command.as_ref().map(CommandInfo::in_words)),
+            ("works in", m.command.as_ref().map(|c| c.dir.clone())),
+            ("logs", m.command.as_ref().map(logs)),
+            ("plugin", plugin.zip(m.plugin_hash()).map(|(plugin, hash)| format!("{} {hash}", plugin.file))),
+            ("built with", plugin.and_then(|p| p.built_with.clone())),
+            ("libtorch", m.versions.libtorch.clone()),
+            ("Python", m.versions.python.clone()),
+            ("PyTorch", m.versions.torch.clone()),
+            ("commit", state::commit(m)),
             ("trainer", pid(s.trainer_pid)),
             ("keeper", pid(s.keeper_pid)),
-            ("rows", maybe((s.rows > 0).then(|| number::count(s.rows as f64)))),
-            ("log wait", maybe((s.log_wait_ms >= 1.0).then(|| number::duration(s.log_wait_ms / 1e3)))),
+            ("rows", (s.rows > 0).then(|| number::count(s.rows as f64))),
+            ("log wait", (s.log_wait_ms >= 1.0).then(|| number::duration(s.log_wait_ms / 1e3))),
         ],
     );
 }
@@ -320,7 +313,7 @@ fn damage(view: &View) -> Result<()> {
     }
     print::heading("damaged files");
     for found in damage {
-        let kept = maybe(found.kept.map(|kept| format!("; kept as {}", kept.display())));
+        let kept = cleaned(found.kept.map(|kept| format!("; kept as {}", kept.display())));
         let text = format!("{}: {}{kept}", found.file.display(), found.message);
         print::line(&format!("  {}", print::styled(&clean(&text), Ink::Alert)));
     }
@@ -334,9 +327,9 @@ fn files(view: &View) {
     facts(
         "files",
         vec![
-            ("folder", format!("{path} ({})", rm::size_in_words(dir))),
-            ("checkpoints", saved.join(", ")),
-            ("tables", clean(&table_names(dir).join(", "))),
+            ("folder", Some(format!("{path} ({})", rm::size_in_words(dir)))),
+            ("checkpoints", Some(saved.join(", "))),
+            ("tables", Some(table_names(dir).join(", "))),
         ],
     );
     // A command may have logged nothing, and rows of a run in progress may all be in the journal still.

@@ -96,9 +96,6 @@ impl Subject<'_> {
     }
 
     /// Kills a run on the device and resumes it: it must end like the uninterrupted one.
-    ///
-    /// # Errors
-    /// As for [`Subject::compare`].
     pub(crate) fn kill(
         &self,
         compared: &Compared,

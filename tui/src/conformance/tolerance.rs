@@ -5,6 +5,8 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 
+use crate::files;
+
 const ENDING: &str = ".selftest.toml";
 /// The default tolerance: rounding differs, and training amplifies it.
 const DEFAULT: f64 = 0.05;
@@ -21,11 +23,9 @@ impl Tolerances {
     pub(crate) fn beside(library: &Path) -> Result<Self> {
         let mut all = Self::default();
         let folder = library.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let Ok(entries) = std::fs::read_dir(folder.unwrap_or(Path::new("."))) else { return Ok(all) };
-        for path in entries.flatten().map(|entry| entry.path()) {
+        for path in files::entries(folder.unwrap_or(Path::new("."))) {
             if path.file_name().is_some_and(|name| name.to_string_lossy().ends_with(ENDING)) {
-                let found =
-                    Self::parse(&crate::files::read(&path)?).with_context(|| path.display().to_string())?;
+                let found = Self::parse(&files::read(&path)?).with_context(|| path.display().to_string())?;
                 all.0.extend(found.0);
             }
         }

@@ -1,13 +1,11 @@
 //! Several lines on standard error, updated in place below a bar. Does nothing if standard error is not a terminal.
 
-use std::io::IsTerminal as _;
+use indicatif::{MultiProgress, ProgressBar};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-
+use super::progress::{bar_template, style};
 use super::terminal::terminal;
 use super::{draw_target, guarded};
 use gradtop_chart::cells::text::fit;
-use gradtop_chart::colour::Colours;
 
 /// The resolution of the bar.
 const FINE: u64 = 10_000;
@@ -22,18 +20,9 @@ pub(crate) struct Board {
 impl Board {
     /// Returns a board if standard error is a terminal.
     pub(crate) fn start() -> Option<Self> {
-        if !std::io::stderr().is_terminal() || std::env::var_os("TERM").is_some_and(|t| t == "dumb") {
-            return None;
-        }
-        let all = MultiProgress::with_draw_target(draw_target::standard_error(5));
+        let all = MultiProgress::with_draw_target(draw_target::standard_error(5)?);
         let bar = all.add(ProgressBar::new(FINE));
-        let plain = terminal().colours == Colours::None;
-        let form = if plain { "{bar:24}" } else { "{bar:24.green/black.bright}" };
-        let template = format!("{{prefix}} {form} {{percent:>3}} %  {{msg}}");
-        if let Ok(style) = ProgressStyle::with_template(&template) {
-            let chars = if terminal().glyphs.ascii() { "#>." } else { "█▉▊▋▌▍▎▏░" };
-            bar.set_style(style.progress_chars(chars));
-        }
+        bar.set_style(style(&bar_template()));
         Some(Self { all, bar, lines: Vec::new() })
     }
 
@@ -45,11 +34,7 @@ impl Board {
         self.bar.set_message(guarded(words, false).into_owned());
         self.bar.set_position((share.clamp(0.0, 1.0) * FINE as f64) as u64);
         while self.lines.len() < parts.len() {
-            let line = self.all.add(ProgressBar::new_spinner());
-            if let Ok(style) = ProgressStyle::with_template("{msg}") {
-                line.set_style(style);
-            }
-            self.lines.push(line);
+            self.lines.push(self.all.add(ProgressBar::new_spinner().with_style(style("{msg}"))));
         }
         for line in self.lines.drain(parts.len()..) {
             line.finish_and_clear();

@@ -4,7 +4,7 @@
 //! that indicatif does not know about: it would clear one line too few and leave one of its own behind. Here the cursor stays
 //! behind the text of the last line, so the echo lands on that line and is cleared with it.
 
-use std::io::{Result, Write as _};
+use std::io::{IsTerminal as _, Result, Write as _};
 use std::sync::Mutex;
 
 use indicatif::{ProgressDrawTarget, TermLike};
@@ -12,9 +12,11 @@ use indicatif::{ProgressDrawTarget, TermLike};
 /// Columns kept free at the end of the last line for the echo.
 pub(crate) const ECHO: usize = 3;
 
-/// Draws to standard error, at most so many times a second.
-pub(crate) fn standard_error(hz: u8) -> ProgressDrawTarget {
-    ProgressDrawTarget::term_like_with_hz(Box::new(Below::default()), hz)
+/// Draws to standard error, at most so many times a second, if that is a terminal.
+pub(crate) fn standard_error(hz: u8) -> Option<ProgressDrawTarget> {
+    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    (std::io::stderr().is_terminal() && !dumb)
+        .then(|| ProgressDrawTarget::term_like_with_hz(Box::new(Below::default()), hz))
 }
 
 #[derive(Debug, Default)]

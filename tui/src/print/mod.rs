@@ -219,8 +219,8 @@ pub(crate) fn warn(text: impl std::fmt::Display) {
 }
 
 /// An optional text, with control characters escaped.
-pub(crate) fn cleaned(text: Option<&str>) -> String {
-    text.map(clean).unwrap_or_default()
+pub(crate) fn cleaned(text: Option<impl AsRef<str>>) -> String {
+    text.map(|text| clean(text.as_ref())).unwrap_or_default()
 }
 
 /// Several paths, each shortened by [`short`].

@@ -1,14 +1,10 @@
 //! Converts frames to terminal output, in as few bytes as possible.
 
 use std::borrow::Cow;
-use std::io;
-use std::io::Write as _;
 
 use gradtop_host::text::is_harmful;
-
-use ratatui::backend::{Backend, ClearType, WindowSize};
 use ratatui::buffer::{Buffer, Cell};
-use ratatui::layout::{Position, Rect, Size};
+use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier, Style};
 
 use super::rows::{Rows, same};
@@ -19,8 +15,6 @@ use gradtop_chart::cells::text::width_of;
 #[derive(Debug, Default)]
 pub(crate) struct Painter {
     bytes: Vec<u8>,
-    /// The size of the terminal.
-    size: Size,
     /// The cells that the terminal shows.
     shown: Buffer,
     /// The position of the terminal's cursor, if known.
@@ -49,17 +43,14 @@ impl Look {
     }
 }
 
-fn blank(size: Size) -> Buffer {
-    Buffer::empty(Rect::from((Position::ORIGIN, size)))
-}
-
 /// Modifiers and their SGR codes.
-const MODIFIERS: [(Modifier, &str); 5] = [
+const MODIFIERS: [(Modifier, &str); 6] = [
     (Modifier::BOLD, "1"),
     (Modifier::DIM, "2"),
     (Modifier::ITALIC, "3"),
     (Modifier::UNDERLINED, "4"),
     (Modifier::REVERSED, "7"),
+    (Modifier::CROSSED_OUT, "9"),
 ];
 
 /// The symbol of a cell, with control characters escaped once more.
@@ -120,15 +111,15 @@ impl Painter {
         String::from_utf8_lossy(&self.bytes).into_owned()
     }
 
-    /// Creates a painter for a terminal whose content is unknown.
-    pub(crate) fn new(size: (u16, u16)) -> Self {
-        let size = Size::from(size);
-        Self { size, shown: blank(size), ..Self::default() }
+    /// Creates a painter for a blank terminal.
+    pub(crate) fn new((width, height): (u16, u16)) -> Self {
+        Self { shown: Buffer::empty(Rect::new(0, 0, width, height)), ..Self::default() }
     }
 
-    /// Handles a resize, after which the content of the terminal is unknown.
-    pub(crate) fn resized(&mut self, size: (u16, u16)) {
-        self.size = size.into();
+    /// Clears a terminal of this size, which may show anything.
+    pub(crate) fn clear(&mut self, size: (u16, u16)) {
+        *self = Self { bytes: self.take(), ..Self::new(size) };
+        self.put("\x1b[0m\x1b[2J");
     }
 
     /// Takes the output of the frame.
@@ -289,69 +280,11 @@ fn colour(c: Color, back: bool) -> String {
     }
 }
 
-impl Backend for Painter {
-    type Error = io::Error;
-
-    fn draw<'a, I>(&mut self, content: I) -> io::Result<()>
-    where
-        I: Iterator<Item = (u16, u16, &'a Cell)>,
-    {
-        let mut next = self.shown.clone();
-        for (x, y, cell) in content {
-            next[(x, y)] = cell.clone();
-        }
-        self.show(&mut next);
-        Ok(())
-    }
-
-    fn hide_cursor(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn show_cursor(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn get_cursor_position(&mut self) -> io::Result<Position> {
-        let (x, y) = self.cursor.unwrap_or_default();
-        Ok(Position { x, y })
-    }
-
-    fn set_cursor_position<P: Into<Position>>(&mut self, position: P) -> io::Result<()> {
-        let Position { x, y } = position.into();
-        self.go(x, y);
-        Ok(())
-    }
-
-    fn clear(&mut self) -> io::Result<()> {
-        self.cursor = None;
-        self.shown = blank(self.size);
-        self.bytes.write_all(b"\x1b[0m\x1b[2J")
-    }
-
-    fn clear_region(&mut self, _: ClearType) -> io::Result<()> {
-        self.clear()
-    }
-
-    fn size(&self) -> io::Result<Size> {
-        Ok(self.size)
-    }
-
-    fn window_size(&mut self) -> io::Result<WindowSize> {
-        Ok(WindowSize { columns_rows: self.size()?, pixels: Size::default() })
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
     use proptest::prelude::*;
-    use ratatui::layout::Rect;
 
     use super::*;
 

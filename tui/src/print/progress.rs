@@ -1,6 +1,5 @@
 //! A progress bar on standard error. Does nothing if that is not a terminal.
 
-use std::io::IsTerminal as _;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
@@ -8,6 +7,23 @@ use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use super::terminal::terminal;
 use super::{draw_target, guarded};
 use gradtop_chart::colour::Colours;
+
+/// A bar with a text before and after it.
+pub(super) fn bar_template() -> String {
+    let plain = terminal().colours == Colours::None;
+    let bar = if plain { "{bar:24}" } else { "{bar:24.green/black.bright}" };
+    format!("{{prefix}} {bar} {{percent:>3}} %  {{msg}}")
+}
+
+/// A style with the characters of this terminal.
+pub(super) fn style(template: &str) -> ProgressStyle {
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    if terminal().glyphs.ascii() {
+        style.progress_chars("#>.").tick_chars("-\\|/-")
+    } else {
+        style.progress_chars("█▉▊▋▌▍▎▏░").tick_chars("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏ ")
+    }
+}
 
 /// The content of a progress bar.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -27,7 +43,6 @@ const TICK: Duration = Duration::from_millis(250);
 
 pub(crate) struct Progress {
     bar: ProgressBar,
-    ascii: bool,
     before: Option<Shown>,
     ticked: Instant,
 }
@@ -35,12 +50,8 @@ pub(crate) struct Progress {
 impl Progress {
     /// Returns a bar if standard error is a terminal.
     pub(crate) fn start() -> Option<Self> {
-        if !std::io::stderr().is_terminal() || std::env::var_os("TERM").is_some_and(|t| t == "dumb") {
-            return None;
-        }
-        let ascii = terminal().glyphs.ascii();
-        let bar = ProgressBar::with_draw_target(None, draw_target::standard_error(10));
-        Some(Self { bar, ascii, before: None, ticked: Instant::now() })
+        let bar = ProgressBar::with_draw_target(None, draw_target::standard_error(10)?);
+        Some(Self { bar, before: None, ticked: Instant::now() })
     }
 
     /// Updates the bar.
@@ -53,28 +64,18 @@ impl Progress {
         if self.before.as_ref() == Some(&shown) {
             return;
         }
-        let plain = terminal().colours == Colours::None;
-        let bar = if plain { "{bar:24}" } else { "{bar:24.green/black.bright}" };
-        let first = match shown.share {
-            Some(_) => format!("{{prefix}} {bar} {{percent:>3}} %  {{msg}}"),
-            None => "{prefix} {spinner}  {msg}".to_owned(),
-        };
         // Always two lines: a bar that changes its height makes the screen jump.
-        let template = format!("{first}\n{{headline}}");
-        if let Ok(style) = ProgressStyle::with_template(&template) {
-            let headline = format!("  {}", guarded(&shown.headline, false));
-            let style =
-                style.with_key("headline", move |_: &ProgressState, out: &mut dyn std::fmt::Write| {
-                    // Writing to a string cannot fail.
-                    out.write_str(&headline).ok();
-                });
-            let style = if self.ascii {
-                style.progress_chars("#>.").tick_chars("-\\|/-")
-            } else {
-                style.progress_chars("█▉▊▋▌▍▎▏░").tick_chars("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏ ")
-            };
-            self.bar.set_style(style);
-        }
+        let first =
+            if shown.share.is_some() { bar_template() } else { "{prefix} {spinner}  {msg}".to_owned() };
+        let headline = format!("  {}", guarded(&shown.headline, false));
+        let style = style(&format!("{first}\n{{headline}}"));
+        self.bar.set_style(style.with_key(
+            "headline",
+            move |_: &ProgressState, out: &mut dyn std::fmt::Write| {
+                // Writing to a string cannot fail.
+                out.write_str(&headline).ok();
+            },
+        ));
         if let Some((done, total)) = shown.share {
             self.bar.set_length(total);
             self.bar.set_position(done);

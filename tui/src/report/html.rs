@@ -8,33 +8,27 @@ const STYLE: &str = include_str!("style.css");
 
 /// Renders the page.
 pub(crate) fn page(document: &Document) -> String {
-    let mut out = format!(
+    format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\"/>\n\
-         <meta name=\"generator\" content=\"gradtop {}\">\n<title>{}</title>\n<style>\n{STYLE}{}</style>\n</head>\n<body>\n",
+         <meta name=\"generator\" content=\"gradtop {}\">\n<title>{title}</title>\n<style>\n{STYLE}{}</style>\n</head>\n<body>\n\
+         <header>\n<h1>{title}</h1>\n<p>{}</p>\n</header>\n{}\
+         <nav aria-label=\"Contents\">\n<h2>Contents</h2>\n<ul>\n{}</ul>\n</nav>\n<main>\n{}</main>\n</body>\n</html>\n",
         env!("CARGO_PKG_VERSION"),
-        escape(&document.title),
-        dark()
-    );
-    out.push_str(&format!(
-        "<header>\n<h1>{}</h1>\n<p>{}</p>\n</header>\n",
-        escape(&document.title),
-        spans(&document.lead)
-    ));
-    summary(&mut out, &document.summary);
-    out.push_str("<nav aria-label=\"Contents\">\n<h2>Contents</h2>\n<ul>\n");
-    for (level, id, words) in document.contents() {
-        out.push_str(&format!(
-            "<li class=\"l{level}\"><a href=\"#{}\">{}</a></li>\n",
-            escape(id),
-            escape(words)
-        ));
-    }
-    out.push_str("</ul>\n</nav>\n<main>\n");
-    blocks(&mut out, &document.blocks);
-    out.push_str("</main>\n</body>\n</html>\n");
-    out
+        dark(),
+        spans(&document.lead),
+        summary(&document.summary),
+        each(document.contents(), |(level, id, words)| {
+            format!("<li class=\"l{level}\"><a href=\"#{}\">{}</a></li>\n", escape(id), escape(words))
+        }),
+        blocks(&document.blocks),
+        title = escape(&document.title),
+    )
+}
+
+fn each<T>(items: impl IntoIterator<Item = T>, html: impl FnMut(T) -> String) -> String {
+    items.into_iter().map(html).collect()
 }
 
 /// Shorter cells are not wrapped.
@@ -56,81 +50,72 @@ fn dark() -> String {
     format!("@media screen and (prefers-color-scheme: dark) {{\n{series}}}\n")
 }
 
-fn blocks(out: &mut String, blocks: &[Block]) {
-    for block in blocks {
-        one(out, block);
-        out.push_str("\n");
-    }
+fn blocks(blocks: &[Block]) -> String {
+    each(blocks, |block| one(block) + "\n")
 }
 
-fn one(out: &mut String, block: &Block) {
+fn one(block: &Block) -> String {
     match block {
         Block::Heading { level, id, words } => {
-            out.push_str(&format!("<h{level} id=\"{}\">{}</h{level}>", escape(id), escape(words)));
+            format!("<h{level} id=\"{}\">{}</h{level}>", escape(id), escape(words))
         }
-        Block::Text(words) => out.push_str(&format!("<p>{}</p>", spans(words))),
-        Block::Quote { who, words } => out.push_str(&format!(
+        Block::Text(words) => format!("<p>{}</p>", spans(words)),
+        Block::Quote { who, words } => format!(
             "<blockquote><p><span class=\"who\">{}:</span> {}</p></blockquote>",
             escape(who),
             words.lines().map(escape).collect::<Vec<_>>().join("<br/>")
-        )),
-        Block::Found { claims, source } => {
-            out.push_str("<section class=\"found\"><h4>Found</h4>\n<ul>\n");
-            for claim in claims {
-                full_claim(out, claim);
-            }
-            out.push_str(&format!("</ul>\n{}</section>", source_of(source)));
-        }
+        ),
+        Block::Found { claims, source } => format!(
+            "<section class=\"found\"><h4>Found</h4>\n<ul>\n{}</ul>\n{}</section>",
+            each(claims, full_claim),
+            source_of(source)
+        ),
         Block::Command(words) | Block::Output(words) => {
             let lines: Vec<String> = words.lines().map(escape).collect();
-            out.push_str(&format!("<pre><code>{}</code></pre>", lines.join("\n")));
+            format!("<pre><code>{}</code></pre>", lines.join("\n"))
         }
         Block::Missing(words) => {
-            out.push_str(&format!("<p class=\"missing\"><strong>Missing.</strong> {}</p>", spans(words)));
+            format!("<p class=\"missing\"><strong>Missing.</strong> {}</p>", spans(words))
         }
-        Block::Alert(words) => out.push_str(&format!("<p class=\"missing\">{}</p>", spans(words))),
+        Block::Alert(words) => format!("<p class=\"missing\">{}</p>", spans(words)),
         Block::Facts(facts) => {
-            out.push_str("<dl>\n");
-            for (name, words) in facts {
-                out.push_str(&format!("<dt>{}</dt><dd>{}</dd>\n", escape(name), spans(words)));
-            }
-            out.push_str("</dl>");
-        }
-        Block::Table { head, rows, source } => table(out, head, rows, source),
-        Block::Figure(drawn) => figure(out, drawn),
-        Block::More { summary, blocks: inner } => {
-            out.push_str(&format!("<details><summary>{}</summary>\n", escape(summary)));
-            blocks(out, inner);
-            out.push_str("</details>");
-        }
-    }
-}
-
-fn table(out: &mut String, head: &[(String, bool)], rows: &[Vec<Vec<Span>>], source: &[Span]) {
-    out.push_str("<div class=\"wide\"><table>\n<thead><tr>");
-    for (name, number) in head {
-        let class = if *number { " class=\"n\"" } else { "" };
-        out.push_str(&format!("<th{class}>{}</th>", escape(name)));
-    }
-    out.push_str("</tr></thead>\n<tbody>\n");
-    for row in rows {
-        out.push_str("<tr>");
-        for (cell, (_, number)) in row.iter().zip(head) {
-            // Wide tables scroll; only long texts are wrapped.
-            let class = match cell.iter().map(|span| span.words().chars().count()).sum::<usize>() {
-                _ if *number => "n",
-                0..=SHORT => "short",
-                _ => "long",
+            let fact = |(name, words): &(String, Vec<Span>)| {
+                format!("<dt>{}</dt><dd>{}</dd>\n", escape(name), spans(words))
             };
-            out.push_str(&format!("<td class=\"{class}\">{}</td>", spans(cell)));
+            format!("<dl>\n{}</dl>", each(facts, fact))
         }
-        out.push_str("</tr>\n");
+        Block::Table { head, rows, source } => table(head, rows, source),
+        Block::Figure(drawn) => figure(drawn),
+        Block::More { summary, blocks: inner } => {
+            format!("<details><summary>{}</summary>\n{}</details>", escape(summary), blocks(inner))
+        }
     }
-    out.push_str(&format!("</tbody></table></div>\n{}", source_of(source)));
 }
 
-fn figure(out: &mut String, drawn: &Drawn) {
-    out.push_str(&format!(
+fn table(head: &[(String, bool)], rows: &[Vec<Vec<Span>>], source: &[Span]) -> String {
+    let name = |(name, number): &(String, bool)| {
+        let class = if *number { " class=\"n\"" } else { "" };
+        format!("<th{class}>{}</th>", escape(name))
+    };
+    let cell = |(cell, (_, number)): (&Vec<Span>, &(String, bool))| {
+        // Wide tables scroll; only long texts are wrapped.
+        let class = match cell.iter().map(|span| span.words().chars().count()).sum::<usize>() {
+            _ if *number => "n",
+            0..=SHORT => "short",
+            _ => "long",
+        };
+        format!("<td class=\"{class}\">{}</td>", spans(cell))
+    };
+    format!(
+        "<div class=\"wide\"><table>\n<thead><tr>{}</tr></thead>\n<tbody>\n{}</tbody></table></div>\n{}",
+        each(head, name),
+        each(rows, |row| format!("<tr>{}</tr>\n", each(row.iter().zip(head), cell))),
+        source_of(source)
+    )
+}
+
+fn figure(drawn: &Drawn) -> String {
+    format!(
         "<figure id=\"{}\">\n{}<figcaption><strong>{}{}</strong> {}\n{}</figcaption>\n</figure>",
         escape(&drawn.name),
         drawn.inline,
@@ -138,37 +123,39 @@ fn figure(out: &mut String, drawn: &Drawn) {
         if drawn.title.ends_with(['.', '?', '!']) { "" } else { "." },
         escape(&drawn.caption),
         source_of(&drawn.source)
-    ));
+    )
 }
 
 /// Renders the summary, a line per finding.
-fn summary(out: &mut String, summary: &Summary) {
+fn summary(summary: &Summary) -> String {
     if summary.lines.is_empty() {
-        return;
+        return String::new();
     }
-    out.push_str("<section class=\"summary\" aria-label=\"Summary\">\n<h2>Summary</h2>\n<ol>\n");
-    for finding in &summary.lines {
+    let lines = each(&summary.lines, |finding| {
         let of = finding.of.as_ref().map(|of| format!("{} ", spans(std::slice::from_ref(of))));
-        out.push_str(&format!(
+        format!(
             "<li>{}{}{}{}</li>\n",
             strength(&finding.claim.strength),
             of.unwrap_or_default(),
             statement(&finding.claim),
             part("caution", "Caution", &finding.claim.caution, "span"),
-        ));
-    }
-    out.push_str(&format!("</ol>\n{}</section>\n", source_of(&summary.rest())));
+        )
+    });
+    format!(
+        "<section class=\"summary\" aria-label=\"Summary\">\n<h2>Summary</h2>\n<ol>\n{lines}</ol>\n{}</section>\n",
+        source_of(&summary.rest())
+    )
 }
 
 /// Renders a claim with its evidence and limits.
-fn full_claim(out: &mut String, claim: &Claim) {
-    out.push_str(&format!(
+fn full_claim(claim: &Claim) -> String {
+    format!(
         "<li>{}{}{}{}</li>\n",
         strength(&claim.strength),
         statement(claim),
         part("evidence", "Evidence", &claim.evidence, "p"),
         part("caution", "Caution", &claim.caution, "p"),
-    ));
+    )
 }
 
 fn strength(words: &str) -> String {
@@ -197,17 +184,14 @@ fn source_of(source: &[Span]) -> String {
 }
 
 fn spans(spans: &[Span]) -> String {
-    spans
-        .iter()
-        .map(|span| match span {
-            Span::Text(words) => escape(words),
-            Span::Code(name) => format!("<code>{}</code>", escape(name)),
-            Span::Place { words, id } => format!("<a href=\"#{}\">{}</a>", escape(id), escape(words)),
-            Span::File { name, path } => {
-                format!("<a href=\"{}\"><code>{}</code></a>", escape(path), escape(name))
-            }
-        })
-        .collect()
+    each(spans, |span| match span {
+        Span::Text(words) => escape(words),
+        Span::Code(name) => format!("<code>{}</code>", escape(name)),
+        Span::Place { words, id } => format!("<a href=\"#{}\">{}</a>", escape(id), escape(words)),
+        Span::File { name, path } => {
+            format!("<a href=\"{}\"><code>{}</code></a>", escape(path), escape(name))
+        }
+    })
 }
 
 #[cfg(test)]

@@ -28,14 +28,13 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use jiff::Timestamp;
 use ratatui::Terminal;
-use ratatui::layout::Rect;
+use ratatui::backend::TestBackend;
 
 use crate::app::{self, App, Msg};
 use crate::config::LaunchDefaults;
 use crate::print::paint::Painter;
 use crate::print::terminal::tells_focus;
-use crate::screens::actions::ActionResult;
-use crate::screens::effect::{Answer, Task};
+use crate::screens::effect::{Answer, Message, Task};
 use crate::widgets::Turn;
 use debounce::ResizeDebounce;
 use flow_control::FlowControl;
@@ -138,7 +137,8 @@ pub(crate) fn run(options: &Options) -> Result<i32> {
     let mut monitor = Monitor {
         screen,
         gate,
-        terminal: Terminal::new(Painter::new(terminal::size()))?,
+        painter: Painter::new(terminal::size()),
+        frames: Terminal::new(frame_of(terminal::size()))?,
         workers,
         events: rx,
         early: Vec::new(),
@@ -150,18 +150,21 @@ pub(crate) fn run(options: &Options) -> Result<i32> {
         opening: None,
         tick: Instant::now(),
         machine: machine::Meter::default(),
-        frames: 0,
+        drawn: 0,
+        quit: false,
     };
-    let result = monitor.first(&mut app).and_then(|keep_running| {
-        if !keep_running {
-            return Ok(0);
-        }
-        monitor.workers.start_late();
-        monitor.run(&mut app)
-    });
+    let result = monitor.first(&mut app).and_then(|()| monitor.run(&mut app));
     monitor.leave();
-    // The terminal may be gone before its SIGHUP arrives, which is not an error.
-    result.or_else(|error| if hung_up(&error) { Ok(0) } else { Err(error) })
+    match result {
+        // The terminal may be gone before its SIGHUP arrives, which is not an error.
+        Err(error) if !hung_up(&error) => Err(error),
+        _ => Ok(0),
+    }
+}
+
+/// What ratatui takes for the terminal while it lends us frames: [`Painter`] writes them.
+fn frame_of((width, height): (u16, u16)) -> TestBackend {
+    TestBackend::new(width, height)
 }
 
 /// Returns whether an error means that the terminal is gone.
@@ -176,7 +179,9 @@ fn hung_up(error: &anyhow::Error) -> bool {
 struct Monitor {
     screen: Screen,
     gate: input::Gate,
-    terminal: Terminal<Painter>,
+    painter: Painter,
+    /// Lends the frames that are drawn.
+    frames: Terminal<TestBackend>,
     workers: Workers,
     events: Receiver<Event>,
     /// Events that arrived while waiting for a response.
@@ -193,35 +198,33 @@ struct Monitor {
     tick: Instant,
     machine: machine::Meter,
     /// The number of frames drawn.
-    frames: u64,
+    drawn: u64,
+    /// The user has quit.
+    quit: bool,
 }
 
 impl Monitor {
     /// Waits for the size and the runs, then draws the first frame.
-    ///
-    /// Returns false if the user quit meanwhile.
-    fn first(&mut self, app: &mut App) -> Result<bool> {
-        let size = self.terminal.size()?;
-        self.update(app, Msg::Resize(size.width, size.height))?;
+    fn first(&mut self, app: &mut App) -> Result<()> {
+        let (width, height) = terminal::size();
+        self.update(app, Msg::Resize(width, height))?;
         let end = Instant::now() + FIRST_FRAME_WAIT;
         // Determining the time zone takes a while, and the first frame needs it.
         gradtop_view::clock::zone();
-        while !app.shared.runs.loaded {
+        while !app.shared.runs.loaded && !self.quit {
             match self.events.recv_timeout(end.saturating_duration_since(Instant::now())) {
-                Ok(event) => {
-                    if !self.handle(app, event)? {
-                        return Ok(false);
-                    }
-                }
+                Ok(event) => self.handle(app, event)?,
                 Err(_) => break,
             }
         }
-        self.draw(app, Cost::Free)?;
-        Ok(true)
+        if !self.quit {
+            self.draw(app, Cost::Free)?;
+            self.workers.start_late();
+        }
+        Ok(())
     }
 
-    /// Handles an event. Returns false to quit.
-    fn handle(&mut self, app: &mut App, event: Event) -> Result<bool> {
+    fn handle(&mut self, app: &mut App, event: Event) -> Result<()> {
         match event {
             Event::Msg(msg) => {
                 if matches!(msg, Msg::Key(_) | Msg::Mouse(_) | Msg::Paste(_)) {
@@ -230,32 +233,25 @@ impl Monitor {
                 if matches!(msg, Msg::Live(_)) {
                     self.opening = None;
                 }
-                self.update(app, msg)
+                self.update(app, msg)?;
             }
-            Event::Resized => {
-                self.size.resized(Instant::now());
-                Ok(true)
-            }
-            Event::Answered => {
-                self.flow.answered(Instant::now());
-                Ok(true)
-            }
-            Event::Focus(ours) => {
-                self.focus = Some(ours);
-                Ok(true)
-            }
-            Event::Suspend => self.suspend(app),
-            Event::Continued if std::mem::take(&mut self.resumed) => Ok(true),
-            Event::Continued => self.continued(app),
+            Event::Resized => self.size.resized(Instant::now()),
+            Event::Answered => self.flow.answered(Instant::now()),
+            Event::Focus(ours) => self.focus = Some(ours),
+            Event::Suspend => self.suspend(app)?,
+            Event::Continued if std::mem::take(&mut self.resumed) => {}
+            Event::Continued => self.continued(app)?,
         }
+        Ok(())
     }
 
-    fn run(&mut self, app: &mut App) -> Result<i32> {
+    /// Handles events and draws until the user quits.
+    fn run(&mut self, app: &mut App) -> Result<()> {
         // Whether the screen is out of date, and whether the user is waiting for it.
         let (mut stale, mut urgent) = (false, false);
         // Whether the next frame is the first one of this size.
         let mut resized = false;
-        loop {
+        while !self.quit {
             let now = Instant::now();
             let mut wake = if self.early.is_empty() { self.tick } else { now };
             if let Some(settled) = self.size.due() {
@@ -266,7 +262,7 @@ impl Monitor {
             let first = match self.events.recv_timeout(wake.saturating_duration_since(now)) {
                 Ok(event) => Some(event),
                 Err(RecvTimeoutError::Timeout) => None,
-                Err(RecvTimeoutError::Disconnected) => return Ok(0),
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
             };
             let mut batch = std::mem::take(&mut self.early);
             batch.extend(first.into_iter().chain(self.events.try_iter()));
@@ -279,8 +275,9 @@ impl Monitor {
             for event in batch {
                 urgent |= event.urgent();
                 stale |= !matches!(event, Event::Resized | Event::Answered | Event::Focus(_));
-                if !self.handle(app, event)? {
-                    return Ok(0);
+                self.handle(app, event)?;
+                if self.quit {
+                    return Ok(());
                 }
             }
             let now = Instant::now();
@@ -299,23 +296,23 @@ impl Monitor {
                 (stale, urgent, resized, self.opening) = (app.shared.turns.owed(), false, false, None);
             }
         }
+        Ok(())
     }
 
     /// Redraws everything in the current size of the terminal.
     fn resize(&mut self, app: &mut App) -> Result<()> {
         let (width, height) = terminal::size();
-        self.terminal.backend_mut().resized((width, height));
-        self.terminal.resize(Rect::new(0, 0, width, height))?;
-        self.update(app, Msg::Resize(width, height)).map(drop)
+        self.painter.clear((width, height));
+        self.frames = Terminal::new(frame_of((width, height)))?;
+        self.update(app, Msg::Resize(width, height))
     }
 
-    /// Passes a message to the application. Returns false to quit.
-    fn update(&mut self, app: &mut App, msg: Msg) -> Result<bool> {
-        let mut keep_running = true;
+    /// Passes a message to the application and performs the tasks that it returns.
+    fn update(&mut self, app: &mut App, msg: Msg) -> Result<()> {
         for task in app::update(app, msg) {
             match task {
-                Task::Quit => keep_running = false,
-                Task::Suspend => drop(self.suspend(app)?),
+                Task::Quit => self.quit = true,
+                Task::Suspend => self.suspend(app)?,
                 Task::Note(run) => {
                     let runs = Arc::clone(&app.shared.runs);
                     self.lend(app, || Some(note::write(&runs, &run)))?;
@@ -324,7 +321,7 @@ impl Monitor {
                     let runs = Arc::clone(&app.shared.runs);
                     self.lend(app, || query::ask(&runs, &asked))?;
                 }
-                Task::Redraw => self.terminal.clear()?,
+                Task::Redraw => self.painter.clear(self.frames.size()?.into()),
                 Task::Mouse(ours) => self.screen.mouse(ours)?,
                 Task::Alert(_) if self.focus == Some(true) && tells_focus() => {}
                 Task::Alert(alerts) => self.screen.alert(&alerts),
@@ -338,10 +335,10 @@ impl Monitor {
         }
         // The set of running runs may have changed, and with it the interval of ticks.
         self.tick = self.tick.min(Instant::now() + app.next_tick());
-        Ok(keep_running)
+        Ok(())
     }
 
-    fn suspend(&mut self, app: &mut App) -> Result<bool> {
+    fn suspend(&mut self, app: &mut App) -> Result<()> {
         self.await_response();
         self.screen.suspended()?;
         self.resumed = true;
@@ -349,7 +346,7 @@ impl Monitor {
     }
 
     /// Runs another program in the terminal, then shows its result.
-    fn lend(&mut self, app: &mut App, run: impl FnOnce() -> Option<ActionResult>) -> Result<()> {
+    fn lend(&mut self, app: &mut App, run: impl FnOnce() -> Option<Message>) -> Result<()> {
         self.await_response();
         self.gate.close(true);
         self.screen.lend();
@@ -361,10 +358,10 @@ impl Monitor {
         self.gate.close(false);
         left?;
         let Some(result) = result else { return Ok(()) };
-        self.update(app, Msg::Answer(Answer::Done(result))).map(drop)
+        self.update(app, Msg::Answer(Answer::Done(result, None)))
     }
 
-    fn continued(&mut self, app: &mut App) -> Result<bool> {
+    fn continued(&mut self, app: &mut App) -> Result<()> {
         self.screen.again()?;
         self.flow.renewed();
         self.resize(app)?;
@@ -374,22 +371,19 @@ impl Monitor {
 
     fn draw(&mut self, app: &mut App, cost: Cost) -> Result<()> {
         app.shared.behind = self.flow.behind(Instant::now());
-        self.frames += 1;
+        self.drawn += 1;
         app.shared.turns.begin(match cost {
             _ if !self.flow.is_far() => Turn::All,
-            Cost::Data => Turn::Of(self.frames),
+            Cost::Data => Turn::Of(self.drawn),
             // What the user waits for comes first.
             Cost::Free | Cost::Size => Turn::Nobody,
         });
         self.screen.name(&app.title());
-        let mut frame = self.terminal.get_frame();
-        app::view(app, &mut frame);
+        app::view(app, &mut self.frames.get_frame());
         // The painter compares with what the terminal shows, so ratatui's own comparison is bypassed.
-        let mut next = std::mem::take(self.terminal.current_buffer_mut());
-        self.terminal.backend_mut().show(&mut next);
-        *self.terminal.current_buffer_mut() = next;
-        self.terminal.swap_buffers();
-        let bytes = self.terminal.backend_mut().take();
+        self.painter.show(self.frames.current_buffer_mut());
+        self.frames.swap_buffers();
+        let bytes = self.painter.take();
         let now = Instant::now();
         let ask = self.flow.ask(now, bytes.len());
         let written = self.screen.write(&bytes, ask)?;

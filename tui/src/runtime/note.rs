@@ -6,15 +6,15 @@ use gradtop_view::runs::{RunId, RunsSnapshot};
 
 use super::terminal;
 use crate::editor;
-use crate::screens::actions::ActionResult;
+use crate::screens::effect::Message;
 
 /// Edits and saves the note, while the terminal is lent. Returns the result.
-pub(super) fn write(runs: &RunsSnapshot, run: &RunId) -> ActionResult {
+pub(super) fn write(runs: &RunsSnapshot, run: &RunId) -> Message {
     let name = run.dir().name();
     match edit(runs, run) {
-        Ok(true) => ActionResult::done(format!("note kept: {name}")),
-        Ok(false) => ActionResult::done(format!("note unchanged: {name}")),
-        Err(error) => ActionResult::failed(format!("{name}: {error:#}")),
+        Ok(true) => Message::news(format!("note kept: {name}")),
+        Ok(false) => Message::news(format!("note unchanged: {name}")),
+        Err(error) => Message::failure(format!("{name}: {error:#}")),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Writes a chart of the monitor to a file.
 
 use std::fs::File;
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -9,18 +9,18 @@ use gradtop_view::chart_spec::ChartSpec;
 
 use crate::drawing::{Format, suffixed};
 use crate::failure::Failure;
-use crate::files::{Cannot as _, first_free};
+use crate::files::Cannot as _;
 use crate::print::clean;
-use crate::screens::actions::ActionResult;
+use crate::screens::effect::Message;
 
 /// Redraws the chart from the rows of its runs and writes it to a new file. Returns a message that says where.
-pub(super) fn write(spec: &ChartSpec, file: &Path) -> ActionResult {
+pub(super) fn write(spec: &ChartSpec, file: &Path) -> Message {
     match draw(spec, file) {
-        Ok((file, odd)) if odd.is_empty() => ActionResult::done(clean(&format!("wrote {}", place(&file)))),
+        Ok((file, odd)) if odd.is_empty() => Message::news(clean(&format!("wrote {}", place(&file)))),
         Ok((file, odd)) => {
-            ActionResult::failed(clean(&format!("wrote {}, without {}", place(&file), odd.join("; "))))
+            Message::failure(clean(&format!("wrote {}, without {}", place(&file), odd.join("; "))))
         }
-        Err(error) => ActionResult::failed(clean(&format!("no chart was written: {error:#}"))),
+        Err(error) => Message::failure(clean(&format!("no chart was written: {error:#}"))),
     }
 }
 
@@ -33,13 +33,24 @@ fn draw(spec: &ChartSpec, file: &Path) -> Result<(PathBuf, Vec<String>)> {
         odd.push(format!("the letters {missing}, which no installed font has"));
     }
     let names = std::iter::once(file.to_owned()).chain((2..).map(|n| suffixed(file, &format!("-{n}"))));
-    let (name, mut file) = first_free(names, "write", |name| File::create_new(name))?;
+    let (name, mut file) = first_free(names)?;
     let written = file.write_all(&bytes);
     if written.is_err() {
         drop(std::fs::remove_file(&name));
     }
     written.cannot("write", &name)?;
     Ok((std::path::absolute(&name).unwrap_or(name), odd))
+}
+
+/// Creates a file of the first name that is free.
+fn first_free(names: impl Iterator<Item = PathBuf>) -> Result<(PathBuf, File)> {
+    for path in names {
+        match File::create_new(&path) {
+            Err(e) if e.kind() == ErrorKind::AlreadyExists => {}
+            file => return Ok((path.clone(), file.cannot("write", &path)?)),
+        }
+    }
+    unreachable!("a name is free at last")
 }
 
 /// The location as shown: `loss.png in ~/work`; over SSH, with the host before the folder, as for scp.

@@ -4,14 +4,14 @@ use anyhow::{Context as _, Result};
 use gradtop_view::runs::{RunId, RunsSnapshot};
 
 use super::terminal;
-use crate::screens::actions::ActionResult;
+use crate::screens::effect::Message;
 use crate::setup::duckdb;
 use crate::sql::lake::Lake;
 
 /// Runs the prompt, while the terminal is lent. Returns an error message, if any.
-pub(super) fn ask(runs: &RunsSnapshot, asked: &[RunId]) -> Option<ActionResult> {
+pub(super) fn ask(runs: &RunsSnapshot, asked: &[RunId]) -> Option<Message> {
     let error = prompt(runs, asked).err()?;
-    Some(ActionResult::failed(format!("no query: {error:#}")))
+    Some(Message::failure(format!("no query: {error:#}")))
 }
 
 fn prompt(runs: &RunsSnapshot, asked: &[RunId]) -> Result<i32> {

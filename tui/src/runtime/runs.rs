@@ -30,18 +30,9 @@ const FAR_GLANCE: Duration = Duration::from_secs(2);
 const START: Duration = Duration::from_secs(5);
 
 /// The thread that reads the runs.
+#[derive(Clone)]
 pub(super) struct Reader {
     wake: Sender<()>,
-}
-
-/// Makes the reader read at once.
-#[derive(Clone)]
-pub(super) struct Waker(Sender<()>);
-
-impl Waker {
-    pub(super) fn wake(&self) {
-        self.0.send(()).ok();
-    }
 }
 
 impl Reader {
@@ -64,9 +55,9 @@ impl Reader {
         Self { wake }
     }
 
-    /// Returns a handle that makes it read at once.
-    pub(super) fn waker(&self) -> Waker {
-        Waker(self.wake.clone())
+    /// Makes it read at once.
+    pub(super) fn wake(&self) {
+        self.wake.send(()).ok();
     }
 }
 

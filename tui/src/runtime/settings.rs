@@ -1,8 +1,10 @@
 //! The file of the monitor's settings.
 
-use std::io;
 use std::path::PathBuf;
 
+use anyhow::Result;
+
+use crate::files::{make_folder, replace};
 use crate::screens::settings::Settings;
 use gradtop_chart::cells::theme::ThemeName;
 
@@ -21,13 +23,9 @@ pub(super) fn load(theme: Option<ThemeName>) -> Settings {
 }
 
 /// Saves the settings atomically.
-pub(super) fn save(settings: &Settings) -> io::Result<()> {
+pub(super) fn save(settings: &Settings) -> Result<()> {
     let Some(path) = path() else { return Ok(()) };
-    let text = toml::to_string_pretty(settings).map_err(io::Error::other)?;
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)?;
-    }
-    let beside = path.with_extension(format!("{}.tmp", std::process::id()));
-    std::fs::write(&beside, text)?;
-    std::fs::rename(&beside, &path)
+    let text = toml::to_string_pretty(settings)?;
+    path.parent().map_or(Ok(()), make_folder)?;
+    replace(&path, text.as_bytes())
 }

@@ -199,7 +199,7 @@ mod tests {
         assert_ne!(thread, "drawing", "drawing failed");
         let worker = std::thread::Builder::new().name("worker".to_owned()).spawn(|| panic!("work failed"));
         worker.unwrap().join().unwrap_err();
-        let Ok(Event::Msg(Msg::Answer(Answer::Done(told)))) = rx.recv() else {
+        let Ok(Event::Msg(Msg::Answer(Answer::Done(told, _)))) = rx.recv() else {
             panic!("the panic was not told")
         };
         screen.write(told.text.as_bytes(), false).unwrap();

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use anyhow::{Result, bail};
 use gradtop_host::text::first_line;
 use gradtop_host::{PluginWatch, PluginsNow};
 use gradtop_store::{Notes, RunDir, change_notes};
@@ -12,8 +13,8 @@ use gradtop_store::{Notes, RunDir, change_notes};
 use super::{Event, Options, runs, sender, settings};
 use crate::app::Msg;
 use crate::list_view;
-use crate::screens::actions::{Act as _, ActionResult, RunAction};
-use crate::screens::effect::{Answer, Mark, Question, Task};
+use crate::screens::actions::{Act as _, RunAction};
+use crate::screens::effect::{Answer, Mark, Message, Question, Task};
 use crate::screens::run::pane;
 use crate::screens::settings::Settings;
 use crate::screens::shared::PluginsSnapshot;
@@ -29,7 +30,7 @@ const SAVE_DELAY: Duration = Duration::from_millis(300);
 
 /// An event that reports a failure.
 pub(super) fn failed(text: String) -> Event {
-    Msg::Answer(Answer::Done(ActionResult::failed(text))).into()
+    Msg::Answer(Answer::Done(Message::failure(text), None)).into()
 }
 
 /// Diagnoses one run at a time. Of the same run it reads only new rows.
@@ -54,8 +55,8 @@ pub(super) struct Workers {
     runs: runs::Reader,
     plugins: Option<PluginWatch>,
     judge: Arc<Mutex<Judge>>,
-    questions: Option<Sender<Box<Question>>>,
-    settings: Option<(Sender<Settings>, Option<JoinHandle<()>>)>,
+    questions: Option<Newest<Box<Question>>>,
+    settings: Option<Newest<Settings>>,
 }
 
 impl Workers {
@@ -98,12 +99,12 @@ impl Workers {
     }
 
     /// Changes runs in a thread, then reads them anew.
-    fn change(&self, name: &str, work: impl FnOnce() -> ActionResult + Send + 'static) {
-        let reader = self.runs.waker();
+    fn change(&self, name: &str, work: impl FnOnce() -> Answer + Send + 'static) {
+        let reader = self.runs.clone();
         self.spawn(name, move || {
-            let result = work();
+            let answer = work();
             reader.wake();
-            Msg::Answer(Answer::Done(result))
+            Msg::Answer(answer)
         });
     }
 
@@ -112,8 +113,12 @@ impl Workers {
         let runs = Arc::clone(runs);
         match task {
             Task::Watch(requests) => self.engine.watch(requests),
-            Task::Act(action, ids) => self.change("act", move || act(action, &runs, &ids)),
-            Task::Mark(mark, ids) => self.change("mark", move || marked(&mark, &runs, &ids)),
+            Task::Act(action, ids) => {
+                self.change("act", move || Answer::Done(act(action, &runs, &ids), None));
+            }
+            Task::Mark(mark, ids) => {
+                self.change("mark", move || Answer::Done(marked(&mark, &runs, &ids), None));
+            }
             Task::Launch(launch) => self.change("launch", move || started(gradtop_host::launch(&launch))),
             Task::Exec(exec) => self.change("launch", move || started(gradtop_host::exec(&exec))),
             Task::Judge(question) => self.ask(question),
@@ -132,7 +137,7 @@ impl Workers {
                 Msg::Answer(Answer::Views(views.map_err(|error| format!("{error:#}"))))
             }),
             Task::Write(spec, file) => {
-                let write = move || Msg::Answer(Answer::Done(super::picture::write(&spec, &file)));
+                let write = move || Msg::Answer(Answer::Done(super::picture::write(&spec, &file), None));
                 self.spawn("write", write);
             }
             Task::Why(id) => {
@@ -157,75 +162,64 @@ impl Workers {
     /// Has an experiment validate the newest parameters, once the user stops typing.
     fn ask(&mut self, question: Box<Question>) {
         let send = sender(&self.tx);
-        let to = self.questions.get_or_insert_with(|| {
-            let (to, from) = channel::<Box<Question>>();
-            let judge = move || {
-                while let Ok(mut newest) = from.recv() {
-                    while let Ok(newer) = from.recv_timeout(TYPING_PAUSE) {
-                        newest = newer;
-                    }
-                    let why = gradtop_host::refused(&newest.plugin, &newest.experiment, &newest.params);
-                    let why = why.map(|why| first_line(&why).0.to_owned());
-                    if !send(Msg::Answer(Answer::Validation(newest, why))) {
-                        break;
-                    }
-                }
-            };
-            // Without the thread, starting the run will report the error.
-            std::thread::Builder::new().name("judge".to_owned()).spawn(judge).ok();
-            to
+        // Without the thread, starting the run will report the error.
+        let questions = self.questions.get_or_insert_with(|| {
+            Newest::start("judge", TYPING_PAUSE, move |asked: Box<Question>| {
+                let why = gradtop_host::refused(&asked.plugin, &asked.experiment, &asked.params);
+                let why = why.map(|why| first_line(&why).0.to_owned());
+                send(Msg::Answer(Answer::Validation(asked, why)));
+            })
         });
-        drop(to.send(question));
+        questions.to.send(question).ok();
     }
 
     fn save(&mut self, new: Settings) {
         let tx = self.tx.clone();
-        let (to, _) = self.settings.get_or_insert_with(|| {
-            let (to, from) = channel::<Settings>();
-            let keep = move || {
-                while let Ok(mut newest) = from.recv() {
-                    // Saves once the settings rest or the monitor ends, not at each key.
-                    while let Ok(newer) = from.recv_timeout(SAVE_DELAY) {
-                        newest = newer;
-                    }
-                    if let Err(e) = settings::save(&newest) {
-                        tx.send(failed(format!("cannot save the view settings: {e}"))).ok();
-                    }
+        let saved = self.settings.get_or_insert_with(|| {
+            Newest::start("settings", SAVE_DELAY, move |newest| {
+                if let Err(e) = settings::save(&newest) {
+                    tx.send(failed(format!("cannot save the view settings: {e:#}"))).ok();
                 }
-            };
-            (to, std::thread::Builder::new().name("settings".to_owned()).spawn(keep).ok())
+            })
         });
-        drop(to.send(new));
+        saved.to.send(new).ok();
     }
 
     /// Waits for whatever must not be lost.
     pub(super) fn end(self) {
-        if let Some((to, thread)) = self.settings {
+        if let Some(Newest { to, thread }) = self.settings {
             drop(to);
-            drop(thread.map(std::thread::JoinHandle::join));
+            drop(thread.map(JoinHandle::join));
         }
     }
 }
 
-fn act(action: RunAction, runs: &RunsSnapshot, ids: &[RunId]) -> ActionResult {
+/// A thread that does something with the newest thing sent to it, once nothing newer has come for a while or the sender is
+/// gone.
+struct Newest<T> {
+    to: Sender<T>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl<T: Send + 'static> Newest<T> {
+    fn start(name: &str, pause: Duration, mut act: impl FnMut(T) + Send + 'static) -> Self {
+        let (to, from) = channel::<T>();
+        let work = move || {
+            while let Ok(mut newest) = from.recv() {
+                while let Ok(newer) = from.recv_timeout(pause) {
+                    newest = newer;
+                }
+                act(newest);
+            }
+        };
+        Self { to, thread: std::thread::Builder::new().name(name.to_owned()).spawn(work).ok() }
+    }
+}
+
+fn act(action: RunAction, runs: &RunsSnapshot, ids: &[RunId]) -> Message {
     let mut failures = Vec::new();
     for id in ids {
-        let done = runs.follow(id, |run| -> anyhow::Result<()> {
-            match action {
-                RunAction::Pause => gradtop_host::pause(run)?,
-                RunAction::Checkpoint => gradtop_host::checkpoint(run)?,
-                RunAction::Stop => drop(gradtop_host::stop(run, None)?),
-                RunAction::Kill => gradtop_host::kill(run)?,
-                RunAction::Resume | RunAction::Restart => {
-                    let how = gradtop_host::Resume { restart: action == RunAction::Restart, trust: false };
-                    gradtop_host::resume(run, how)?;
-                }
-                RunAction::Delete => gradtop_host::delete(run.runs(), run, false)?,
-                RunAction::Rename => anyhow::bail!("a new name is needed: gradtop rename"),
-            }
-            Ok(())
-        });
-        if let Err(e) = done {
+        if let Err(e) = runs.follow(id, |run| act_on(action, run)) {
             failures.push(format!("{}: {e:#}", id.dir().name()));
         }
     }
@@ -235,13 +229,29 @@ fn act(action: RunAction, runs: &RunsSnapshot, ids: &[RunId]) -> ActionResult {
         _ => format!("{done} runs"),
     };
     match failures.into_iter().next() {
-        Some(text) if done == 0 => ActionResult::failed(text),
-        Some(text) => ActionResult::failed(format!("{}; not {text}", action.done(&what, done))),
-        None => ActionResult::done(action.done(&what, done)),
+        Some(text) if done == 0 => Message::failure(text),
+        Some(text) => Message::failure(format!("{}; not {text}", action.done(&what, done))),
+        None => Message::news(action.done(&what, done)),
     }
 }
 
-fn marked(mark: &Mark, runs: &RunsSnapshot, ids: &[RunId]) -> ActionResult {
+fn act_on(action: RunAction, run: &RunDir) -> Result<()> {
+    match action {
+        RunAction::Pause => gradtop_host::pause(run)?,
+        RunAction::Checkpoint => gradtop_host::checkpoint(run)?,
+        RunAction::Stop => drop(gradtop_host::stop(run, None)?),
+        RunAction::Kill => gradtop_host::kill(run)?,
+        RunAction::Resume | RunAction::Restart => {
+            let how = gradtop_host::Resume { restart: action == RunAction::Restart, trust: false };
+            gradtop_host::resume(run, how)?;
+        }
+        RunAction::Delete => gradtop_host::delete(run.runs(), run, false)?,
+        RunAction::Rename => bail!("a new name is needed: gradtop rename"),
+    }
+    Ok(())
+}
+
+fn marked(mark: &Mark, runs: &RunsSnapshot, ids: &[RunId]) -> Message {
     let change = |notes: &mut Notes| match mark {
         Mark::Star(starred) => notes.starred = *starred,
         Mark::Tags(add, remove) => {
@@ -259,22 +269,22 @@ fn marked(mark: &Mark, runs: &RunsSnapshot, ids: &[RunId]) -> ActionResult {
     };
     let done = |id| runs.follow(id, |run| change_notes(run, change).map(drop));
     if let Err(error) = ids.iter().try_for_each(done) {
-        return ActionResult::failed(error.to_string());
+        return Message::failure(error.to_string());
     }
-    ActionResult::done(match mark {
+    Message::news(match mark {
         Mark::Star(true) => format!("starred {what}"),
         Mark::Star(false) => format!("removed the star of {what}"),
         Mark::Tags(..) => format!("tagged {what}"),
     })
 }
 
-fn started(run: gradtop_host::Result<RunDir>) -> ActionResult {
+fn started(run: gradtop_host::Result<RunDir>) -> Answer {
     match run {
-        Ok(run) => {
-            let started = Some(RunId::new(&run));
-            ActionResult { started, ..ActionResult::done(format!("started {}", run.name())) }
+        Ok(run) => Answer::Done(Message::news(format!("started {}", run.name())), Some(RunId::new(&run))),
+        Err(e) => {
+            let why = format!("not started: {}", first_line(&e.to_string()).0);
+            Answer::Done(Message::failure(why), None)
         }
-        Err(e) => ActionResult::failed(format!("not started: {}", first_line(&e.to_string()).0)),
     }
 }
 

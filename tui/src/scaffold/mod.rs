@@ -50,7 +50,7 @@ pub(crate) fn create(path: &Path, kind: Kind) -> Result<PathBuf> {
         fs::remove_dir_all(path).ok();
     }
     written?;
-    fs::canonicalize(path).cannot("find", &path)
+    fs::canonicalize(path).cannot("find", path)
 }
 
 /// Checks that a plugin can have this name, which becomes that of the project, the library and the experiment.
@@ -84,7 +84,7 @@ fn write_all(root: &Path, files: &[File]) -> Result<()> {
     for (path, text) in files {
         let path = root.join(path);
         if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent).cannot("create", &parent)?;
+            fs::create_dir_all(parent).cannot("create", parent)?;
         }
         fs::write(&path, text).cannot("write", &path)?;
     }

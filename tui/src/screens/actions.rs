@@ -2,7 +2,7 @@
 
 pub(crate) use gradtop_host::Action as RunAction;
 use gradtop_store::State;
-use gradtop_view::runs::{RunId, RunRow};
+use gradtop_view::runs::RunRow;
 
 /// What the monitor does about an action.
 pub(crate) trait Act {
@@ -42,27 +42,5 @@ impl Act for RunAction {
             return Some(format!("{} is already stopping", run.name()));
         }
         answer.err().map(|why| format!("{} {why}", run.name()))
-    }
-}
-
-/// The result of an action, for the message line.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct ActionResult {
-    pub(crate) text: String,
-    /// Whether it failed.
-    pub(crate) failed: bool,
-    /// The run that was started, which the cursor moves to.
-    pub(crate) started: Option<RunId>,
-}
-
-impl ActionResult {
-    /// Creates a success.
-    pub(crate) fn done(text: String) -> Self {
-        Self { text, failed: false, started: None }
-    }
-
-    /// Creates a failure.
-    pub(crate) fn failed(text: String) -> Self {
-        Self { failed: true, ..Self::done(text) }
     }
 }

@@ -116,7 +116,7 @@ impl Screen for Confirm {
         KEYS.keys()
     }
 
-    fn follow(&mut self, moved: &dyn Fn(&mut RunId)) {
+    fn on_moved(&mut self, moved: &dyn Fn(&mut RunId)) {
         self.runs.iter_mut().for_each(moved);
     }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use gradtop_host::{Exec, ExperimentDesc, Launch, PluginDesc, Refusal};
 use gradtop_store::ParamValue;
 
-use super::actions::{ActionResult, RunAction};
+use super::actions::RunAction;
 use super::run::pane::{PaneRequest, PaneSnapshot};
 use super::settings::Settings;
 use crate::list_view::{ListView, ListViews};
@@ -123,8 +123,8 @@ pub(crate) enum Answer {
     Views(Result<ListViews, String>),
     /// The description of a plugin.
     Described(PathBuf, Box<Result<PluginDesc, Refusal>>),
-    /// The result of an action.
-    Done(ActionResult),
+    /// The result of an action, and the run that it started, if any.
+    Done(Message, Option<RunId>),
 }
 
 /// A screen to open.

@@ -56,7 +56,7 @@ pub(crate) trait Screen: std::fmt::Debug {
     }
 
     /// The title of the terminal window.
-    fn name(&self) -> Option<String> {
+    fn window_title(&self) -> Option<String> {
         None
     }
 
@@ -76,12 +76,12 @@ pub(crate) trait Screen: std::fmt::Debug {
     }
 
     /// Handles a change of runs, plugins, live data, size or time.
-    fn changed(&mut self, _shared: &mut Shared) -> Vec<Effect> {
+    fn on_change(&mut self, _shared: &mut Shared) -> Vec<Effect> {
         Vec::new()
     }
 
     /// Follows runs that have moved to another folder, as when they leave the queue: `moved` updates an id.
-    fn follow(&mut self, _moved: &dyn Fn(&mut RunId)) {}
+    fn on_moved(&mut self, _moved: &dyn Fn(&mut RunId)) {}
 
     /// Handles an answer; `None` if it is not for this screen.
     fn answer(&mut self, _shared: &mut Shared, _answer: &Answer) -> Option<Vec<Effect>> {

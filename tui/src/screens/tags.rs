@@ -55,7 +55,7 @@ impl Screen for Tags {
         KEYS.keys()
     }
 
-    fn follow(&mut self, moved: &dyn Fn(&mut RunId)) {
+    fn on_moved(&mut self, moved: &dyn Fn(&mut RunId)) {
         self.runs.iter_mut().for_each(moved);
     }
 

@@ -56,7 +56,7 @@ impl Packages<'_> {
         if folder.exists() {
             return Ok(folder);
         }
-        fs::create_dir_all(cache).cannot("make", &cache)?;
+        fs::create_dir_all(cache).cannot("make", cache)?;
         let lock = self.lock(cache)?;
         if folder.exists() {
             return Ok(folder); // brought by the one we waited for
@@ -94,7 +94,7 @@ impl Packages<'_> {
 
     /// Called under the lock, so every temporary folder belongs to a process that has died.
     fn remove_leftovers(&self, cache: &Path) -> Result<()> {
-        for entry in fs::read_dir(cache).cannot("read", &cache)? {
+        for entry in fs::read_dir(cache).cannot("read", cache)? {
             let path = entry?.path();
             let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
             if name.starts_with(&self.leftover_prefix()) {
@@ -146,7 +146,7 @@ impl Packages<'_> {
 
 fn remove(path: &Path) -> Result<()> {
     match fs::remove_dir_all(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error).cannot("remove", &path),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error).cannot("remove", path),
         _ => Ok(()),
     }
 }

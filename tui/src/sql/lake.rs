@@ -53,9 +53,6 @@ pub(crate) struct Lake {
 
 impl Lake {
     /// Prepares what `sql` names, or everything if there is no `sql` yet. Warns about unreadable files.
-    ///
-    /// # Errors
-    /// The temporary folder cannot be written.
     pub(crate) fn new(runs: &[View], sql: Option<&str>) -> Result<Self> {
         let mut lake = Self {
             folder: temporary()?,
@@ -93,9 +90,6 @@ impl Lake {
     }
 
     /// Runs DuckDB's prompt with the views. Returns its exit code. `stopped` is passed to [`foreground::run`].
-    ///
-    /// # Errors
-    /// DuckDB cannot be started.
     pub(crate) fn prompt(&self, program: &Path, stopped: impl FnMut()) -> Result<i32> {
         let file = self.file("views.sql");
         fs::write(&file, &self.views).context("cannot write the views")?;
@@ -232,7 +226,7 @@ fn temporary() -> Result<TempDir> {
 fn link(files: &[PathBuf], place: &Path) -> Result<()> {
     for file in files {
         let name = file.file_name().unwrap_or_default();
-        symlink(file, place.join(name)).cannot("link to", &file)?;
+        symlink(file, place.join(name)).cannot("link to", file)?;
     }
     Ok(())
 }

@@ -1,11 +1,11 @@
 //! Saved queries: built-in ones, and the user's own in `queries/NAME.sql` in the settings folder.
 
 use std::collections::BTreeMap;
-use std::fs;
 
 use anyhow::Result;
 
 use crate::failure::Failure;
+use crate::files;
 use crate::print::clean;
 
 const OURS: &str = include_str!("queries.sql");
@@ -18,17 +18,13 @@ pub(crate) struct Saved {
 }
 
 /// All queries by name; the user's own take precedence.
-///
-/// # Errors
-/// A file cannot be read.
 pub(crate) fn all() -> Result<BTreeMap<String, Saved>> {
     let mut all: BTreeMap<String, Saved> = ours().collect();
     let folder = gradtop_host::config_dir().map(|dir| dir.join("queries"));
-    for entry in folder.and_then(|folder| fs::read_dir(folder).ok()).into_iter().flatten().flatten() {
-        let path = entry.path();
+    for path in folder.iter().flat_map(|folder| files::entries(folder)) {
         let name = path.file_stem().and_then(|name| name.to_str()).map(str::to_owned);
         let (Some(name), true) = (name, path.extension().is_some_and(|end| end == "sql")) else { continue };
-        let sql = crate::files::read(&path)?;
+        let sql = files::read(&path)?;
         let about = sql.lines().next().and_then(|line| line.strip_prefix("--")).unwrap_or_default();
         all.insert(name, Saved { about: about.trim().to_owned(), sql });
     }

@@ -98,7 +98,7 @@ impl Study {
     /// All studies, and what is wrong with unreadable ones.
     fn all(runs: &Path) -> (Vec<Self>, Vec<String>) {
         let (mut studies, mut odd) = (Vec::new(), Vec::new());
-        let folders = fs::read_dir(runs.join("studies")).into_iter().flatten().flatten().map(|e| e.path());
+        let folders = files::entries(&runs.join("studies")).into_iter();
         for folder in folders.filter(|folder| folder.join("study.toml").is_file()) {
             match Self::read(runs, &folder) {
                 Ok(study) => studies.push(study),

@@ -11,6 +11,7 @@ use toml::Spanned;
 use super::plan::{Entry, Plan};
 use super::report_file::ReportFile;
 use crate::failure::{Failure, line_at, toml_error};
+use crate::files;
 use gradtop_store::suggest;
 
 /// The extension of plans next to the plugins.
@@ -118,7 +119,7 @@ impl PlanFile {
 
     /// Reads and validates a plan.
     pub(crate) fn read(path: &Path) -> Result<Self> {
-        let text = crate::files::read(path)?;
+        let text = files::read(path)?;
         let mut plan =
             Self::parse(&text).map_err(|why| Failure::usage(format!("{}: {why}", path.display())))?;
         path.clone_into(&mut plan.path);
@@ -257,13 +258,12 @@ fn valid(what: &str, name: &str) -> Result<(), String> {
 fn beside_plugins() -> Vec<(String, PathBuf)> {
     let mut found: Vec<(String, PathBuf)> = Vec::new();
     for folder in gradtop_host::search_path() {
-        let files = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
-        let mut here: Vec<(String, PathBuf)> = files
-            .filter_map(|path| Some((path.file_name()?.to_str()?.strip_suffix(ENDING)?.to_owned(), path)))
-            .filter(|(name, _)| !found.iter().any(|(known, _)| known == name))
-            .collect();
-        here.sort();
-        found.append(&mut here);
+        for path in files::entries(&folder) {
+            let name = path.file_name().and_then(|name| name.to_str()?.strip_suffix(ENDING));
+            if let Some(name) = name.filter(|name| !found.iter().any(|(known, _)| known == name)) {
+                found.push((name.to_owned(), path));
+            }
+        }
     }
     found
 }

@@ -248,14 +248,14 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
     use gradtop_store::{Recorder, RecorderOptions, RunLock, Status, prepare_resume, write_status};
-    use gradtop_tests::made::{Made, run};
+    use gradtop_tests::run_fixtures::{RunFixtures, run};
 
     use super::*;
 
     #[test]
     fn a_run_that_crashed_counts_again_once_it_is_resumed() {
-        let mut made = Made::new();
-        let dir = made.make(&run("fit", "a", 60).at(State::Crashed, 0));
+        let mut fixtures = RunFixtures::new();
+        let dir = fixtures.make(&run("fit", "a", 60).at(State::Crashed, 0));
         let log = |steps: std::ops::RangeInclusive<i64>, value: f64| {
             let recorder = Recorder::open(&dir, RecorderOptions::default()).unwrap();
             let loss = recorder.series(&SeriesKey::metric("loss"), None).unwrap();

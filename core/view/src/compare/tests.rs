@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use gradtop_store::{ParamValue, SeriesKey};
-use gradtop_tests::made::{Made, Spec, run};
+use gradtop_tests::run_fixtures::{RunFixtures, Spec, run};
 
 use super::table::{ComparisonTable, Sort, Statistic};
 use super::*;
@@ -17,13 +17,13 @@ use gradtop_chart::cells::theme::Theme;
 use gradtop_chart::{Chart, Shape};
 
 /// The runs, read as the engine reads them, in the order given.
-fn runs(specs: impl IntoIterator<Item = Spec>, names: &[&str]) -> (Made, Vec<ComparedRun>) {
-    let mut made = Made::new();
+fn runs(specs: impl IntoIterator<Item = Spec>, names: &[&str]) -> (RunFixtures, Vec<ComparedRun>) {
+    let mut fixtures = RunFixtures::new();
     for spec in specs {
-        made.make(&spec);
+        fixtures.make(&spec);
     }
     let mut runs = WatchedRuns::new();
-    let folders = gradtop_store::list_runs(made.folder());
+    let folders = gradtop_store::list_runs(fixtures.folder());
     let ids: Vec<_> =
         names.iter().map(|n| RunId::new(folders.iter().find(|run| run.name() == *n).unwrap())).collect();
     let all = |id: &RunId| WatchRequest { series: SeriesFilter::All, ..WatchRequest::of(id.clone(), false) };
@@ -36,7 +36,7 @@ fn runs(specs: impl IntoIterator<Item = Spec>, names: &[&str]) -> (Made, Vec<Com
         ComparedRun { row, data: Arc::clone(data.run(id).unwrap()) }
     };
     let all = ids.iter().map(run).collect();
-    (made, all)
+    (fixtures, all)
 }
 
 fn lr(spec: Spec, lr: f64) -> Spec {

@@ -1,14 +1,14 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use gradtop_store::{ParamValue, State, View};
-use gradtop_tests::made::{Made, now, run};
+use gradtop_tests::run_fixtures::{RunFixtures, now, run};
 use proptest::prelude::*;
 
 use super::{Filter, glob};
 
 fn runs() -> Vec<View> {
     let text = |v: &str| ParamValue::Text(v.into());
-    let mut made = Made::new();
+    let mut fixtures = RunFixtures::new();
     let specs = [
         run("plane-curves", "flat-1", 5).at(State::Running, 5_000).losses(),
         run("plane-curves", "flat-2", 200)
@@ -17,7 +17,7 @@ fn runs() -> Vec<View> {
             .losses(),
         run("sorted-digits", "rl-lenet", 3000).at(State::Crashed, 100).cause("killed by SIGKILL"),
     ];
-    specs.iter().map(|spec| gradtop_store::view(&made.make(spec)).unwrap()).collect()
+    specs.iter().map(|spec| gradtop_store::view(&fixtures.make(spec)).unwrap()).collect()
 }
 
 /// The runs that a filter takes.

@@ -1,4 +1,4 @@
-use gradtop_tests::made::{Made, run};
+use gradtop_tests::run_fixtures::{RunFixtures, run};
 
 use super::*;
 
@@ -8,8 +8,8 @@ fn the_epoch_of_the_last_of_many_networks_is_not_that_of_the_run() {
         let spec = run("labels", "a", 1).at(state, 651).with(|_, s| {
             (s.epoch, s.epochs_restart) = (Some(55.0), epochs_restart);
         });
-        let mut made = Made::new();
-        let run = made.make(&spec);
+        let mut fixtures = RunFixtures::new();
+        let run = fixtures.make(&spec);
         super::epoch(&gradtop_store::view(&run).expect("it was made"))
     };
     assert_eq!(of(State::Running, true), Some(55.0), "of the network it is training");
@@ -23,8 +23,8 @@ fn what_a_run_took_says_how_much_of_it_was_training() {
         let spec = run("fit", "a", 1).at(State::Stopped, 20).with(|_, s| {
             (s.elapsed_s, s.trained_s, s.ended) = (Some(elapsed), trained, Some(s.updated));
         });
-        let mut made = Made::new();
-        took_words(&gradtop_store::view(&made.make(&spec)).expect("it was made"), Timestamp::now())
+        let mut fixtures = RunFixtures::new();
+        took_words(&gradtop_store::view(&fixtures.make(&spec)).expect("it was made"), Timestamp::now())
     };
     assert_eq!(words(83.1, Some(60.3)).as_deref(), Some("1m23s, 1m00s of it training"));
     assert_eq!(words(60.4, Some(60.3)).as_deref(), Some("1m00s"), "starting takes a moment");
@@ -34,8 +34,8 @@ fn what_a_run_took_says_how_much_of_it_was_training() {
 #[test]
 fn of_a_run_whose_processes_are_not_seen_no_more_is_said_than_it_wrote() {
     let spec = run("fit", "a", 1).at(State::Running, 20).with(|_, s| s.elapsed_s = Some(5.0));
-    let mut made = Made::new();
-    let mut view = gradtop_store::view(&made.make(&spec)).expect("it was made");
+    let mut fixtures = RunFixtures::new();
+    let mut view = gradtop_store::view(&fixtures.make(&spec)).expect("it was made");
     (view.state, view.certain) = (State::Running, false);
     let later = view.status.updated + jiff::SignedDuration::from_hours(9);
     assert_eq!(took(&view, later), Some(5.0));
@@ -45,10 +45,10 @@ fn of_a_run_whose_processes_are_not_seen_no_more_is_said_than_it_wrote() {
 
 #[test]
 fn in_little_room_values_still_say_what_they_are_of() {
-    let mut made = Made::new();
+    let mut fixtures = RunFixtures::new();
     let mut of = |name: &str, model: &str, value| {
         let run = run("fit", name, 1).series("loss", Some(model), &[(0, value)]);
-        gradtop_store::view(&made.make(&run)).expect("it was made")
+        gradtop_store::view(&fixtures.make(&run)).expect("it was made")
     };
     let views = [of("a", "network-of-depth-2", 1.25e-5), of("b", "network-of-depth-3", 0.5)];
     let views: Vec<&View> = views.iter().collect();
@@ -62,23 +62,23 @@ fn what_is_no_number_is_not_said_to_have_diverged() {}
 
 #[test]
 fn of_an_import_seed_threads_and_progress_are_not_known() {
-    let mut made = Made::new();
+    let mut fixtures = RunFixtures::new();
     let spec = run("csv", "a", 60).at(State::Finished, 9).with(|m, s| {
         (m.import, m.threads, s.total) = (Some(gradtop_store::ImportInfo::default()), 0, 0);
     });
-    let view = gradtop_store::view(&made.make(&spec)).expect("it was made");
+    let view = gradtop_store::view(&fixtures.make(&spec)).expect("it was made");
     let json = to_json(&view);
     assert_eq!((&json["seed"], &json["threads"], progress(&view)), (&Value::Null, &Value::Null, None));
 }
 
 #[test]
 fn a_run_past_its_total_has_no_time_left_and_says_so() {
-    let mut made = Made::new();
+    let mut fixtures = RunFixtures::new();
     let mut at = |state, step, done, total| {
         let spec = run("fit", &format!("{state}-{step}"), 60).at(state, step).with(move |_, s| {
             (s.done, s.total, s.eta_s, s.steps_per_s) = (done, total, Some(0.0), Some(4.0));
         });
-        gradtop_store::view(&made.make(&spec)).expect("it was made")
+        gradtop_store::view(&fixtures.make(&spec)).expect("it was made")
     };
     let past = at(State::Running, 120, 121, 50);
     assert_eq!((progress(&past), eta(&past)), (Some((121, 50)), None));

@@ -4,7 +4,7 @@
 
 use gradtop_host::threads::Thread;
 use gradtop_store::{Recorder, RecorderOptions, SeriesKey, Status, Waiting, append_event};
-use gradtop_tests::made::{Made, now, run};
+use gradtop_tests::run_fixtures::{RunFixtures, now, run};
 
 use super::*;
 
@@ -79,7 +79,7 @@ impl Case {
 
     /// Records it, its last second being now, and judges it.
     fn judge(self) -> Diagnosis {
-        let mut made = Made::new();
+        let mut fixtures = RunFixtures::new();
         let spec = run("fit", "a", 60).at(self.state, 100).with(|m, s| {
             m.checkpoint_every_s = 0;
             s.waiting = None;
@@ -88,7 +88,7 @@ impl Case {
             }
             (self.status)(s);
         });
-        let run = made.make(&spec);
+        let run = fixtures.make(&spec);
         for event in &self.events {
             append_event(&run, event).unwrap();
         }

@@ -24,7 +24,7 @@ pub(super) fn run(dir: &Path) -> Result<i32> {
     let mut signals = Signals::new()?;
     // Fails at once if the folder holds no plugin.
     crate::builder::check_folder(dir)?;
-    let folder = dir.canonicalize().cannot("find", &dir)?;
+    let folder = dir.canonicalize().cannot("find", dir)?;
     loop {
         let seen = sources(&folder);
         build(&folder);

@@ -155,7 +155,7 @@ fn install(file: &Path) -> Result<i32> {
     let ids =
         |desc: &PluginDesc| desc.experiments.iter().map(|e| clean(&e.id)).collect::<Vec<_>>().join(", ");
     let done = if to.exists() {
-        let bytes = |path: &Path| std::fs::read(path).cannot("read", &path);
+        let bytes = |path: &Path| std::fs::read(path).cannot("read", path);
         if bytes(&to)? == bytes(file)? {
             print::line(&format!("{} is already installed; its experiments: {}", to.display(), ids(&desc)));
             return Ok(0);
@@ -253,13 +253,8 @@ fn remove(context: &Context, name: &str, yes: bool) -> Result<i32> {
 
 /// Finds an installed plugin by its file name, with or without `lib` and `.so`, or by one of its experiments.
 fn installed(dir: &Path, name: &str) -> Result<PathBuf> {
-    let mut files: Vec<PathBuf> = std::fs::read_dir(dir)
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| path.extension().is_some_and(|e| e == "so"))
-        .collect();
-    files.sort();
+    let is_library = |path: &PathBuf| path.extension().is_some_and(|e| e == "so");
+    let files: Vec<PathBuf> = files::entries(dir).into_iter().filter(is_library).collect();
     let bare = |path: &Path| {
         let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         stem.strip_prefix("lib").map_or(stem.clone(), str::to_owned)

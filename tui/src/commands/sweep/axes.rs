@@ -23,9 +23,6 @@ pub(super) enum Axis {
 impl Axis {
     /// Parses `1e-3,1e-2`, `deep|deep,shallow`, `16..128:x2`, `1..9:+4`, and for random values `1e-4..1e-1` or `1..64:log`.
     /// `log`: ranges are logarithmic by default.
-    ///
-    /// # Errors
-    /// Says what is wrong with the text.
     pub(super) fn read(text: &str, random: bool, log: bool) -> Result<Self, String> {
         let bad = |why: &str| Err(format!("{text:?}: {why}"));
         let Some((low, rest)) = text.split_once("..") else { return list(text).map(Self::Values) };

@@ -301,7 +301,7 @@ impl Compare {
 impl Screen for Compare {
     super::by_mode!();
 
-    fn follow(&mut self, moved: &dyn Fn(&mut RunId)) {
+    fn on_moved(&mut self, moved: &dyn Fn(&mut RunId)) {
         self.runs.iter_mut().for_each(moved);
     }
 
@@ -341,7 +341,7 @@ impl Screen for Compare {
         Vec::new()
     }
 
-    fn changed(&mut self, shared: &mut Shared) -> Vec<Effect> {
+    fn on_change(&mut self, shared: &mut Shared) -> Vec<Effect> {
         if let Some(experiment) = &self.whole {
             let known: HashSet<&RunId> = self.runs.iter().collect();
             let own = shared.runs.rows.iter().filter(|r| r.experiment() == experiment);

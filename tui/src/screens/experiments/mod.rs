@@ -15,8 +15,7 @@ use gradtop_store::Manifest;
 use ratatui::layout::Position;
 
 use super::Screen;
-use super::actions::ActionResult;
-use super::effect::{Answer, Effect, Task};
+use super::effect::{Answer, Effect, Message, Task};
 use super::keys::Mode;
 use super::shared::Shared;
 use crate::widgets::{Edit, Move};
@@ -189,7 +188,7 @@ impl Experiments {
     }
 
     /// Handles the result of an action, which may be our start.
-    fn done(&mut self, result: &ActionResult) {
+    fn done(&mut self, result: &Message) {
         if let Some(form) = self.form.as_mut().filter(|f| f.busy) {
             form.busy = false;
             if result.failed {
@@ -238,7 +237,7 @@ impl Screen for Experiments {
     }
 
     /// Keeps the cursor on an existing line.
-    fn changed(&mut self, shared: &mut Shared) -> Vec<Effect> {
+    fn on_change(&mut self, shared: &mut Shared) -> Vec<Effect> {
         let rows = rows(&shared.plugins);
         let same = self.at.as_ref().and_then(|at| rows.iter().position(|r| r.key() == *at));
         let to = same.unwrap_or(self.cursor).min(rows.len().saturating_sub(1));
@@ -270,7 +269,7 @@ impl Screen for Experiments {
                     form.judged(question, why.as_deref());
                 }
             }
-            Answer::Done(result) => {
+            Answer::Done(result, _) => {
                 let ours = self.form.as_ref().is_some_and(|f| f.busy) && result.failed;
                 self.done(result);
                 return ours.then(Vec::new);

@@ -12,8 +12,7 @@ use super::form::tests::experiment;
 use crate::app::Msg;
 use crate::app::testing::{Bench, SIZES, run};
 use crate::screens::Screen as _;
-use crate::screens::actions::ActionResult;
-use crate::screens::effect::{Answer, Task};
+use crate::screens::effect::{Answer, Message, Task};
 use crate::screens::shared::PluginsSnapshot;
 use gradtop_chart::cells::glyphs::Glyphs;
 use gradtop_chart::colour::Colours;
@@ -167,18 +166,14 @@ fn a_run_is_set_up_and_started() {
     bench.keys("ctrl-s");
     assert!(launched(&mut bench).is_none());
     // After a failure, the form is still there and shows it.
-    bench.answer(Answer::Done(ActionResult {
-        text: "not started: disk full".to_owned(),
-        failed: true,
-        started: None,
-    }));
+    bench.answer(Answer::Done(Message::failure("not started: disk full"), None));
     bench.keys("up");
     assert!(bench.screen().contains("not started: disk full") && bench.screen().contains("start the run"));
     bench.keys("ctrl-s");
     assert!(launched(&mut bench).is_some());
     // After a success, the list shows the new run.
     let started = Some(bench.id("demo-1"));
-    bench.answer(Answer::Done(ActionResult { text: "demo-2 is started".to_owned(), failed: false, started }));
+    bench.answer(Answer::Done(Message::news("demo-2 is started"), started));
     assert!(bench.screen().contains("demo-1") && !bench.screen().contains("new run"), "{}", bench.screen());
 }
 
@@ -260,7 +255,7 @@ fn a_run_is_started_anew_with_changed_parameters() {
     let params: Vec<String> = launch.params.iter().take(2).map(|(k, v)| format!("{k}={v}")).collect();
     assert_eq!((params, launch.seed), (vec!["lr=0.25".to_owned(), "steps=77".to_owned()], Some(7)));
     // Leaving returns to the previous screen.
-    bench.answer(Answer::Done(ActionResult { text: "no".to_owned(), failed: true, started: None }));
+    bench.answer(Answer::Done(Message::failure("no"), None));
     bench.keys("esc");
     assert!(bench.screen().contains("demo-1") && !bench.screen().contains("run like"));
 }
@@ -382,7 +377,7 @@ fn a_run_id_of_nowhere_is_told() {
     let gone = RunId::new(&gradtop_store::RunDir::new("/nowhere/exp=a/run=gone"));
     bench.send(Msg::Plugins(Arc::new(plugins())));
     let mut screen = super::Experiments::restart(gone);
-    screen.changed(&mut bench.app.shared);
+    screen.on_change(&mut bench.app.shared);
     assert!(matches!(&screen.like, Some(super::Like::Impossible(why)) if why.contains("gone")));
 }
 
@@ -441,7 +436,7 @@ fn what_the_experiment_refuses_is_told_at_the_field_while_it_is_typed_and_once()
     // Starting asks again, because the plugin may have changed.
     bench.keys("ctrl-s");
     assert!(launched(&mut bench).is_some());
-    bench.answer(Answer::Done(ActionResult { text: why.to_owned(), failed: true, started: None }));
+    bench.answer(Answer::Done(Message::failure(why), None));
     assert_eq!(told(&bench), 1, "{}", bench.screen());
     bench.keys("end backspace");
     assert_eq!(told(&bench), 0, "{}", bench.screen());

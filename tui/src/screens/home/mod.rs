@@ -157,13 +157,13 @@ impl Screen for Home {
         lasts.min().unwrap_or(Duration::MAX)
     }
 
-    fn changed(&mut self, shared: &mut Shared) -> Vec<Effect> {
+    fn on_change(&mut self, shared: &mut Shared) -> Vec<Effect> {
         self.refresh(shared);
         Vec::new()
     }
 
     /// The selection and the cursor stay on their runs.
-    fn follow(&mut self, moved: &dyn Fn(&mut RunId)) {
+    fn on_moved(&mut self, moved: &dyn Fn(&mut RunId)) {
         let mut selected = Vec::from_iter(std::mem::take(&mut self.selected));
         selected.iter_mut().for_each(moved);
         self.selected.extend(selected);

@@ -4,8 +4,8 @@ use gradtop_store::{HeadlineValue, MetricInfo, ParamValue, SeriesKey, State};
 
 use crate::app::testing::{Bench, SIZES, run};
 use crate::list_view::ListView;
-use crate::screens::actions::{ActionResult, RunAction};
-use crate::screens::effect::{Answer, Open, Task};
+use crate::screens::actions::RunAction;
+use crate::screens::effect::{Answer, Message, Open, Task};
 use gradtop_chart::cells::glyphs::Glyphs;
 use gradtop_chart::colour::Colours;
 
@@ -172,7 +172,7 @@ fn a_message_of_several_lines_does_not_hide_the_cursor() {
     let marked = |bench: &Bench| bench.screen().lines().any(|line| line.starts_with(" ›"));
     assert!(marked(&bench), "{}", bench.screen());
     let text = format!("fit-3: {}this rule tells no more", "loss is 25.5 at step 1200; ".repeat(2));
-    bench.answer(Answer::Done(ActionResult { text, failed: true, started: None }));
+    bench.answer(Answer::Done(Message::failure(text), None));
     assert!(bench.screen().contains(" rule") && marked(&bench), "{}", bench.screen());
 }
 

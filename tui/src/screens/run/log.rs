@@ -1,16 +1,14 @@
 //! The console pane.
 
-use ratatui::style::{Color, Modifier, Style};
+use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 
 use super::console::chunk::{Chunk, Wanted, matches};
 use super::console::line;
-use super::console::sgr::{Hue, Look};
 use super::console::window::{Shape, Window};
 use super::pane::{Hit, Search, What};
 use crate::screens::shared::Shared;
 use crate::widgets::{Edit, Input, Move};
-use gradtop_chart::colour::Colours;
 use gradtop_chart::number;
 
 /// The most columns of the search text shown.
@@ -208,7 +206,7 @@ impl Log {
             if self.needle.is_empty() { Vec::new() } else { matches(&line.text, &self.needle).collect() };
         let (mut spans, mut at, mut column) = (Vec::new(), 0, 0);
         for (part, look) in line.parts() {
-            let style = style(shared, look);
+            let style = look.style(shared.theme);
             for c in part.chars() {
                 let inside = (from..to).contains(&at);
                 let wide = gradtop_chart::cells::text::width_of(c.encode_utf8(&mut [0; 4]));
@@ -270,47 +268,5 @@ impl Log {
     /// Returns whether the log was read.
     pub(crate) fn loaded(&self) -> bool {
         self.window.loaded()
-    }
-}
-
-/// The style of output on this terminal.
-fn style(shared: &Shared, look: Look) -> Style {
-    let theme = shared.theme;
-    let colour = |hue: Hue, back: bool| match hue {
-        Hue::Rgb(c) if back => theme.back(c),
-        Hue::Rgb(c) => theme.front(c),
-        Hue::Indexed(i) => match theme.colours {
-            Colours::None => Style::new(),
-            // The terminal's own 16 colours; others as close as possible.
-            Colours::Sixteen if i >= 16 && back => theme.back(cube(i)),
-            Colours::Sixteen if i >= 16 => theme.front(cube(i)),
-            _ if back => Style::new().bg(Color::Indexed(i)),
-            _ => Style::new().fg(Color::Indexed(i)),
-        },
-    };
-    let hues = [(look.front, false), (look.back, true)];
-    let hues = hues.into_iter().filter_map(|(hue, back)| Some(colour(hue?, back)));
-    let mut style = hues.fold(Style::new(), Style::patch);
-    for (on, modifier) in [
-        (look.bold, Modifier::BOLD),
-        (look.dim, Modifier::DIM),
-        (look.italic, Modifier::ITALIC),
-        (look.underline, Modifier::UNDERLINED),
-        (look.reverse, Modifier::REVERSED),
-        (look.struck, Modifier::CROSSED_OUT),
-    ] {
-        if on {
-            style = style.add_modifier(modifier);
-        }
-    }
-    style
-}
-
-/// The RGB value of one of the upper 240 of 256 colours.
-fn cube(i: u8) -> [u8; 3] {
-    const STEPS: [u8; 6] = [0, 95, 135, 175, 215, 255];
-    match i.saturating_sub(16) {
-        n @ 216.. => [8 + (n - 216) * 10; 3],
-        n => [n / 36, n / 6 % 6, n % 6].map(|s| STEPS[usize::from(s)]),
     }
 }

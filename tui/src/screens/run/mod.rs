@@ -435,11 +435,11 @@ impl RunScreen {
 impl Screen for RunScreen {
     super::by_mode!();
 
-    fn follow(&mut self, moved: &dyn Fn(&mut RunId)) {
+    fn on_moved(&mut self, moved: &dyn Fn(&mut RunId)) {
         moved(&mut self.id);
     }
 
-    fn name(&self) -> Option<String> {
+    fn window_title(&self) -> Option<String> {
         Some(self.id.dir().name())
     }
 
@@ -496,7 +496,7 @@ impl Screen for RunScreen {
         }
     }
 
-    fn changed(&mut self, shared: &mut Shared) -> Vec<Effect> {
+    fn on_change(&mut self, shared: &mut Shared) -> Vec<Effect> {
         let ended_before = self.row.as_ref().is_some_and(|r| !r.live());
         self.refresh(shared);
         let looked = (shared.now, self.data.as_ref().map_or(0, |d| d.generation));

@@ -11,8 +11,7 @@ use proptest::prelude::*;
 use super::pane;
 use crate::app::Msg;
 use crate::app::testing::{Bench, SIZES, Spec, run};
-use crate::screens::actions::ActionResult;
-use crate::screens::effect::{Answer, Task};
+use crate::screens::effect::{Answer, Message, Task};
 use gradtop_chart::cells::glyphs::Glyphs;
 use gradtop_chart::colour::Colours;
 use gradtop_view::live::engine::WatchedRuns;
@@ -42,7 +41,7 @@ impl Stage {
 
     fn open(&mut self, name: &str) {
         let started = Some(self.bench.id(name));
-        self.bench.answer(Answer::Done(ActionResult { text: String::new(), failed: false, started }));
+        self.bench.answer(Answer::Done(Message::news(String::new()), started));
         self.keys("enter");
     }
 

@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use gradtop_store::{Goal, MetricInfo, Recorder, RecorderOptions, read_events};
-use gradtop_tests::made::{Made, run};
+use gradtop_tests::run_fixtures::{RunFixtures, run};
 
 use super::*;
 
@@ -21,8 +21,8 @@ type Row = (&'static str, Option<&'static str>, i64, f64, f64);
 
 /// What rules say of a run that has these rows, one after the other, of which those of `old` seconds were there before it was resumed.
 fn said_of(rules: &str, old: f64, rows: &[Row]) -> Vec<String> {
-    let mut made = Made::new();
-    let dir = made.make(&run("fit", "a", 60).at(State::Running, 1).with(|manifest, _| {
+    let mut fixtures = RunFixtures::new();
+    let dir = fixtures.make(&run("fit", "a", 60).at(State::Running, 1).with(|manifest, _| {
         let metric = |name: &str, goal| MetricInfo { name: name.into(), goal, ..MetricInfo::default() };
         manifest.metrics = vec![metric("loss", Goal::Min), metric("accuracy", Goal::Max)];
     }));

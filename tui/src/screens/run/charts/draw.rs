@@ -8,7 +8,8 @@ use ratatui::widgets::Widget as _;
 use super::super::settings::Look;
 use super::super::words::signs;
 use super::items::{SYSTEM, Source as Shown};
-use super::{Charts, Typing, window};
+use super::window::Axis;
+use super::{Charts, Typing};
 use crate::print::clean;
 use crate::screens::shared::Shared;
 use crate::widgets::{self, ChartCell};
@@ -32,8 +33,8 @@ pub(crate) const LEGEND_FROM: u16 = 100;
 pub(crate) struct Plot {
     built: PreparedChart,
     cell: Rect,
-    /// The whole axes, without zoom.
-    full: (Range, Range),
+    pub(crate) x: Axis,
+    pub(crate) y: Axis,
     pub(crate) kind: Option<XAxis>,
 }
 
@@ -45,37 +46,6 @@ impl Plot {
     /// Returns whether y is logarithmic.
     pub(crate) fn log_y(&self) -> bool {
         self.built.chart.y.scale != Scale::Linear
-    }
-
-    /// The visible ranges of x and y.
-    pub(crate) fn shown(&self) -> ((f64, f64), (f64, f64)) {
-        let ends = |span: &Range| (span.low, span.high);
-        self.area().map_or((ends(&self.full.0), ends(&self.full.1)), |p| (ends(&p.x), ends(&p.y)))
-    }
-
-    /// The whole axes, without zoom.
-    pub(crate) fn full(&self) -> &(Range, Range) {
-        &self.full
-    }
-
-    /// The range of x after zooming around a share of the width.
-    pub(crate) fn zoom_x(&self, about: f64, inwards: bool) -> Option<(f64, f64)> {
-        window::zoom(&self.full.0, self.shown().0, about, inwards)
-    }
-
-    /// The range of y after zooming around a share of the height.
-    pub(crate) fn zoom_y(&self, about: f64, inwards: bool) -> Option<(f64, f64)> {
-        window::zoom(&self.full.1, self.shown().1, about, inwards)
-    }
-
-    /// The range of x after panning to the right or left.
-    pub(crate) fn pan_x(&self, right: bool) -> Option<(f64, f64)> {
-        window::pan_step(&self.full.0, self.shown().0, right)
-    }
-
-    /// The range of y after panning up or down.
-    pub(crate) fn pan_y(&self, up: bool) -> Option<(f64, f64)> {
-        window::pan_step(&self.full.1, self.shown().1, up)
     }
 
     /// The position of x in the plot, from 0 at the left to 1 at the right.
@@ -166,7 +136,13 @@ impl Charts {
         let whole =
             if free == view { built.plot } else { build(&sources, subject, &free, size, shared.theme).plot };
         let whole = whole?;
-        Some(Plot { built, cell, full: (whole.x, whole.y), kind: item.kind(data, look) })
+        let axis = |whole: Range, shown: Option<Range>| {
+            let shown = shown.unwrap_or(whole);
+            Axis { whole, shown: (shown.low, shown.high) }
+        };
+        let x = axis(whole.x, built.plot.map(|plot| plot.x));
+        let y = axis(whole.y, built.plot.map(|plot| plot.y));
+        Some(Plot { built, cell, x, y, kind: item.kind(data, look) })
     }
 
     /// The area of the charts, beside the list of series if there is one.

@@ -24,6 +24,7 @@ use gradtop_view::live::{RunData, SeriesFilter, WatchRequest, Window, XAxis};
 use items::{Item, Source, items};
 use layout::Layout;
 use search::Search;
+use window::Axis;
 
 /// The visible part of a chart's axes; `None` for a whole axis.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -319,19 +320,19 @@ impl Charts {
             }
             Action::Cursor(by) => self.move_cursor(&plot, by.into()),
             Action::CursorEnd(right) => {
-                let (low, high) = plot.shown().0;
+                let (low, high) = plot.x.shown;
                 self.cursor = plot.kind.map(|kind| (kind, if right { high } else { low }));
             }
             Action::ZoomX(inwards) => {
                 let about =
                     self.cursor.filter(|(k, _)| Some(*k) == plot.kind).and_then(|(_, x)| plot.share_of(x));
-                self.set_x(data, look, plot.zoom_x(about.unwrap_or(0.5), inwards));
+                self.set_x(data, look, plot.x.zoom(about.unwrap_or(0.5), inwards));
             }
-            Action::ZoomY(inwards) => self.set_y(plot.zoom_y(0.5, inwards)),
+            Action::ZoomY(inwards) => self.set_y(plot.y.zoom(0.5, inwards)),
             Action::PanX(right) if self.x_part(data, look).is_some() => {
-                self.set_x(data, look, plot.pan_x(right));
+                self.set_x(data, look, plot.x.step(right));
             }
-            Action::PanY(up) if self.part().y.is_some() => self.set_y(plot.pan_y(up)),
+            Action::PanY(up) if self.part().y.is_some() => self.set_y(plot.y.step(up)),
             Action::Reset => {
                 let id = self.items[self.focus].id.clone();
                 let had = self.parts.remove(&id).is_some() | (plot.kind.is_some() && self.x.take().is_some());
@@ -352,7 +353,7 @@ impl Charts {
             kind,
             match inside {
                 Some((_, x)) => plot.moved(x, by),
-                None => plot.moved(plot.shown().0.1, 0),
+                None => plot.moved(plot.x.shown.1, 0),
             },
         ));
     }
@@ -427,7 +428,7 @@ impl Charts {
                 match kind {
                     MouseEventKind::Down(MouseButton::Left) => {
                         self.focus = chart;
-                        let (x, y) = plot.shown();
+                        let (x, y) = (plot.x.shown, plot.y.shown);
                         self.drag = Some(Drag { chart, from: place, x, y, moved: false });
                     }
                     MouseEventKind::ScrollUp | MouseEventKind::ScrollDown => {
@@ -437,9 +438,9 @@ impl Charts {
                             mouse.modifiers.intersects(KeyModifiers::SHIFT | KeyModifiers::CONTROL);
                         let (across, up) = plot.share_at(place);
                         if vertical {
-                            self.set_y(plot.zoom_y(up, inwards));
+                            self.set_y(plot.y.zoom(up, inwards));
                         } else {
-                            self.set_x(data, look, plot.zoom_x(across, inwards));
+                            self.set_x(data, look, plot.x.zoom(across, inwards));
                         }
                     }
                     _ => {}
@@ -457,10 +458,10 @@ impl Charts {
         if drag.moved || place != drag.from {
             drag.moved = true;
             if self.x_part(data, look).is_some() {
-                self.set_x(data, look, window::pan(&plot.full().0, drag.x, -across));
+                self.set_x(data, look, Axis { shown: drag.x, ..plot.x }.pan(-across));
             }
             if self.part().y.is_some() {
-                self.set_y(window::pan(&plot.full().1, drag.y, -up));
+                self.set_y(Axis { shown: drag.y, ..plot.y }.pan(-up));
             }
         }
         self.drag = Some(drag);

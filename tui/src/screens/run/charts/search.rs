@@ -19,9 +19,6 @@ pub(crate) struct Search(Vec<(bool, Regex)>);
 
 impl Search {
     /// Compiles a search; an empty one matches every name.
-    ///
-    /// # Errors
-    /// Says what is wrong with the search.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let text = text.trim();
         if let Some(pattern) = text.strip_prefix('/') {

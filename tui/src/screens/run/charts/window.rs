@@ -7,46 +7,58 @@ const STEP: f64 = 1.5;
 /// The share of the range that one step pans by.
 const PAN: f64 = 0.2;
 
-/// Zooms a range around a position (0 … 1 of the range); `None` if the whole axis is visible again.
-pub(crate) fn zoom(full: &Span, now: (f64, f64), about: f64, inwards: bool) -> Option<(f64, f64)> {
-    let scale = full.scale;
-    let (a, b) = (scale.forward(now.0), scale.forward(now.1));
-    let (low, high) = (scale.forward(full.low), scale.forward(full.high));
-    let factor = if inwards { 1.0 / STEP } else { STEP };
-    let center = a + (b - a) * about.clamp(0.0, 1.0);
-    let (mut from, mut to) = (center + (a - center) * factor, center + (b - center) * factor);
-    if inwards && to - from <= smallest(scale, from, to) {
-        return Some(now);
+/// An axis and the part of it that is visible.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Axis {
+    pub(crate) whole: Span,
+    pub(crate) shown: (f64, f64),
+}
+
+impl Axis {
+    /// The visible range and the whole one, as lengths on the screen.
+    fn forward(&self) -> [f64; 4] {
+        let Span { scale, low, high } = self.whole;
+        [self.shown.0, self.shown.1, low, high].map(|value| scale.forward(value))
     }
-    if !inwards && to - from >= (high - low) * (1.0 - 1e-9) {
-        return None;
-    }
-    // Zooming out never shows more empty space than data.
-    if !inwards {
-        if from < low && b <= high + (b - a) {
-            (from, to) = (low, low + (to - from));
-        } else if to > high && a >= low - (b - a) {
-            (from, to) = (high - (to - from), high);
+
+    /// The range after zooming around a position (0 … 1 of the range); `None` if the whole axis is visible again.
+    pub(crate) fn zoom(&self, about: f64, inwards: bool) -> Option<(f64, f64)> {
+        let scale = self.whole.scale;
+        let [a, b, low, high] = self.forward();
+        let factor = if inwards { 1.0 / STEP } else { STEP };
+        let center = a + (b - a) * about.clamp(0.0, 1.0);
+        let (mut from, mut to) = (center + (a - center) * factor, center + (b - center) * factor);
+        if inwards && to - from <= smallest(scale, from, to) {
+            return Some(self.shown);
         }
+        if !inwards && to - from >= (high - low) * (1.0 - 1e-9) {
+            return None;
+        }
+        // Zooming out never shows more empty space than data.
+        if !inwards {
+            if from < low && b <= high + (b - a) {
+                (from, to) = (low, low + (to - from));
+            } else if to > high && a >= low - (b - a) {
+                (from, to) = (high - (to - from), high);
+            }
+        }
+        values(scale, from, to)
     }
-    values(scale, from, to)
-}
 
-/// Pans a range by a share of itself, within limits.
-pub(crate) fn pan(full: &Span, now: (f64, f64), by: f64) -> Option<(f64, f64)> {
-    let scale = full.scale;
-    let (a, b) = (scale.forward(now.0), scale.forward(now.1));
-    let (low, high) = (scale.forward(full.low), scale.forward(full.high));
-    let shift = (b - a) * by;
-    // At least half of the range contains data.
-    let half = (b - a) / 2.0;
-    let shift = shift.clamp((low - half - a).min(0.0), (high + half - b).max(0.0));
-    values(scale, a + shift, b + shift)
-}
+    /// The range after panning by a share of itself, within limits.
+    pub(crate) fn pan(&self, by: f64) -> Option<(f64, f64)> {
+        let [a, b, low, high] = self.forward();
+        let shift = (b - a) * by;
+        // At least half of the range contains data.
+        let half = (b - a) / 2.0;
+        let shift = shift.clamp((low - half - a).min(0.0), (high + half - b).max(0.0));
+        values(self.whole.scale, a + shift, b + shift)
+    }
 
-/// Pans by one step, see [`pan`].
-pub(crate) fn pan_step(full: &Span, now: (f64, f64), forward: bool) -> Option<(f64, f64)> {
-    pan(full, now, if forward { PAN } else { -PAN })
+    /// The range after panning by one step.
+    pub(crate) fn step(&self, forward: bool) -> Option<(f64, f64)> {
+        self.pan(if forward { PAN } else { -PAN })
+    }
 }
 
 fn values(scale: Scale, from: f64, to: f64) -> Option<(f64, f64)> {
@@ -71,8 +83,14 @@ mod tests {
 
     use super::*;
 
-    fn span(scale: Scale, low: f64, high: f64) -> Span {
-        Span { scale, low, high }
+    fn axis(scale: Scale, low: f64, high: f64) -> Axis {
+        Axis { whole: Span { scale, low, high }, shown: (low, high) }
+    }
+
+    impl Axis {
+        fn showing(self, low: f64, high: f64) -> Self {
+            Self { shown: (low, high), ..self }
+        }
     }
 
     fn near(a: (f64, f64), b: (f64, f64)) {
@@ -84,31 +102,30 @@ mod tests {
 
     #[test]
     fn in_and_out_again_is_all_again() {
-        let full = span(Scale::Linear, 0.0, 900.0);
-        let once = zoom(&full, (0.0, 900.0), 0.5, true).unwrap();
+        let axis = axis(Scale::Linear, 0.0, 900.0);
+        let once = axis.zoom(0.5, true).unwrap();
         near(once, (150.0, 750.0));
-        let twice = zoom(&full, once, 0.0, true).unwrap();
-        near(twice, (150.0, 550.0));
-        assert_eq!(zoom(&full, once, 0.5, false), None);
-        near(zoom(&full, (600.0, 900.0), 0.5, false).unwrap(), (450.0, 900.0));
+        let zoomed = axis.showing(once.0, once.1);
+        near(zoomed.zoom(0.0, true).unwrap(), (150.0, 550.0));
+        assert_eq!(zoomed.zoom(0.5, false), None);
+        near(axis.showing(600.0, 900.0).zoom(0.5, false).unwrap(), (450.0, 900.0));
     }
 
     #[test]
     fn a_logarithmic_axis_is_zoomed_by_ratios() {
-        let full = span(Scale::Log, 1e-6, 1.0);
-        let (low, high) = zoom(&full, (1e-6, 1.0), 0.5, true).unwrap();
+        let (low, high) = axis(Scale::Log, 1e-6, 1.0).zoom(0.5, true).unwrap();
         near((low.log10(), high.log10()), (-5.0, -1.0));
     }
 
     #[test]
     fn panning_stops_where_there_is_nothing() {
-        let full = span(Scale::Linear, 0.0, 100.0);
-        let mut now = (50.0, 70.0);
+        let start = axis(Scale::Linear, 0.0, 100.0).showing(50.0, 70.0);
+        let mut axis = start;
         for _ in 0..50 {
-            now = pan_step(&full, now, true).unwrap();
+            axis.shown = axis.step(true).unwrap();
         }
-        near(now, (90.0, 110.0));
-        near(pan_step(&full, (50.0, 70.0), false).unwrap(), (46.0, 66.0));
+        near(axis.shown, (90.0, 110.0));
+        near(start.step(false).unwrap(), (46.0, 66.0));
     }
 
     proptest! {
@@ -117,19 +134,19 @@ mod tests {
             steps in prop::collection::vec((0u8..4, 0.0f64..=1.0), 0..120),
             low in -1e6f64..1e6, length in 1e-3f64..1e9, log in any::<bool>(),
         ) {
-            let full = if log { span(Scale::Log, 1e-9, length) } else { span(Scale::Linear, low, low + length) };
-            let mut now = None;
+            let whole = if log { axis(Scale::Log, 1e-9, length) } else { axis(Scale::Linear, low, low + length) };
+            let mut axis = whole;
             for (what, about) in steps {
-                let window = now.unwrap_or((full.low, full.high));
-                now = match what {
-                    0 => zoom(&full, window, about, true),
-                    1 => zoom(&full, window, about, false),
-                    2 => pan_step(&full, window, true),
-                    _ => pan_step(&full, window, false),
+                let range = match what {
+                    0 => axis.zoom(about, true),
+                    1 => axis.zoom(about, false),
+                    2 => axis.step(true),
+                    _ => axis.step(false),
                 };
-                if let Some((a, b)) = now {
+                axis.shown = range.unwrap_or(whole.shown);
+                if let Some((a, b)) = range {
                     prop_assert!(a < b && a.is_finite() && b.is_finite(), "{a} {b}");
-                    prop_assert!(full.scale.takes(a));
+                    prop_assert!(axis.whole.scale.takes(a));
                 }
             }
         }

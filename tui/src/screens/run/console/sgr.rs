@@ -1,5 +1,10 @@
 //! The style of output: parses SGR sequences and nothing else.
 
+use ratatui::style::{Color, Modifier, Style};
+
+use gradtop_chart::cells::theme::Theme;
+use gradtop_chart::colour::Colours;
+
 /// A colour in the output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Hue {
@@ -26,6 +31,34 @@ pub(crate) struct Look {
 }
 
 impl Look {
+    /// The style on a terminal.
+    pub(crate) fn style(self, theme: Theme) -> Style {
+        let colour = |hue: Hue, back: bool| match hue {
+            Hue::Rgb(c) if back => theme.back(c),
+            Hue::Rgb(c) => theme.front(c),
+            Hue::Indexed(i) => match theme.colours {
+                Colours::None => Style::new(),
+                // The terminal's own 16 colours; others as close as possible.
+                Colours::Sixteen if i >= 16 && back => theme.back(cube(i)),
+                Colours::Sixteen if i >= 16 => theme.front(cube(i)),
+                _ if back => Style::new().bg(Color::Indexed(i)),
+                _ => Style::new().fg(Color::Indexed(i)),
+            },
+        };
+        let hues = [(self.front, false), (self.back, true)];
+        let hues = hues.into_iter().filter_map(|(hue, back)| Some(colour(hue?, back)));
+        let modifiers = [
+            (self.bold, Modifier::BOLD),
+            (self.dim, Modifier::DIM),
+            (self.italic, Modifier::ITALIC),
+            (self.underline, Modifier::UNDERLINED),
+            (self.reverse, Modifier::REVERSED),
+            (self.struck, Modifier::CROSSED_OUT),
+        ];
+        let modifiers = modifiers.into_iter().filter(|(on, _)| *on).map(|(_, modifier)| modifier);
+        hues.fold(Style::new(), Style::patch).add_modifier(modifiers.collect())
+    }
+
     /// Applies the parameters of a `CSI … m`, such as `1;31` or `38;2;255;0;0`. Unknown ones are ignored.
     pub(super) fn apply(&mut self, parameters: &str) {
         // Colons separate the parts of a parameter (`4:3`, `38:2::255:0:0`).
@@ -99,6 +132,15 @@ impl Look {
             (Some(Some(4)), _) => self.underline = parts.get(1) != Some(&Some(0)),
             _ => {}
         }
+    }
+}
+
+/// The RGB value of one of the upper 240 of 256 colours.
+fn cube(i: u8) -> [u8; 3] {
+    const STEPS: [u8; 6] = [0, 95, 135, 175, 215, 255];
+    match i.saturating_sub(16) {
+        n @ 216.. => [8 + (n - 216) * 10; 3],
+        n => [n / 36, n / 6 % 6, n % 6].map(|s| STEPS[usize::from(s)]),
     }
 }
 

@@ -158,20 +158,20 @@ impl Spec {
     }
 }
 
-/// A temporary folder of such runs.
+/// A temporary folder of runs, each made from a [`Spec`].
 #[derive(Debug)]
-pub struct Made {
+pub struct RunFixtures {
     folder: tempfile::TempDir,
     locks: Vec<RunLock>,
 }
 
-impl Default for Made {
+impl Default for RunFixtures {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl Made {
+impl RunFixtures {
     /// Creates an empty folder.
     pub fn new() -> Self {
         Self { folder: tempfile::tempdir().expect("a temporary folder"), locks: Vec::new() }
