@@ -386,7 +386,9 @@ fn runs_brought_home_from_machines_while_they_live_show_whose_each_is() {
     assert!(copied.success());
     let mine = line(&at_home(&["list"]), "mine");
     assert!(
-        mine.contains("running?") && mine.contains(&format!("a copy of {}", live.dir.path().display())),
+        mine.contains("running?")
+            && mine.contains("a copy, last write ")
+            && mine.contains(&format!(" ago, of {}", live.dir.path().display())),
         "{mine}"
     );
     let stop = ["stop", "mine", "--runs", home.to_str().unwrap()];

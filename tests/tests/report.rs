@@ -65,6 +65,7 @@ fn a_report_says_what_was_found_what_differed_and_how_it_is_repeated() {
     let page = written(&sandbox, &["c1", "c2"], "two.md");
     for words in [
         "## Summary\n\n1. ",
+        "## What was asked\n",
         "> Note on c1: Does it count?\\\n> &lt;script&gt;",
         "### What differed between the runs",
         "| run | steps |",

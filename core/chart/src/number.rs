@@ -82,23 +82,40 @@ fn trimmed(text: &str) -> String {
     }
 }
 
-/// A number of things: `1 run`, `3 runs`.
-pub fn counted(n: usize, thing: &str) -> String {
-    format!("{n} {thing}{}", if n == 1 { "" } else { "s" })
-}
-
-/// Formats a count with three or four digits at most: `950`, `15.2 k`, `1.2 M`.
+/// Formats a count with three or four digits at most: `950`, `15.2 k`, `1.2 M`. Further digits are cut off: 999,999 is `999 k`,
+/// because a million is not reached.
 pub fn count(n: f64) -> String {
     let size = n.abs();
     for (unit, suffix) in [(1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")] {
-        // 9,999 is still shown completely; the comparison includes rounding.
-        if size >= if unit == 1e3 { 1e4 } else { unit * 0.9995 } {
-            let scaled = n / unit;
-            let digits = usize::from(scaled.abs() < 99.95);
-            return format!("{scaled:.digits$} {suffix}");
+        // 9,999 is still shown completely.
+        if size >= if unit == 1e3 { 1e4 } else { unit } {
+            let tenths = (n / (unit / 10.0)).trunc();
+            return if size < unit * 100.0 {
+                format!("{:.1} {suffix}", tenths / 10.0)
+            } else {
+                format!("{:.0} {suffix}", (n / unit).trunc())
+            };
         }
     }
     if size >= 1.0 && n.fract() != 0.0 { trimmed(&format!("{n:.1}")) } else { trimmed(&format!("{n:.2}")) }
+}
+
+/// Formats a count of things: `1 row`, `15.2 k rows`.
+pub fn counted(n: usize, thing: &str) -> String {
+    format!("{} {thing}{}", count(n as f64), if n == 1 { "" } else { "s" })
+}
+
+/// Formats a whole number, such as the step at which something happened, with all its digits: `9999`, `333,333`.
+pub fn whole(n: i64) -> String {
+    let digits = n.unsigned_abs().to_string();
+    let mut out = String::from(if n < 0 { "-" } else { "" });
+    for (at, digit) in digits.char_indices() {
+        if at > 0 && digits.len() > 4 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
 }
 
 /// Formats steps per second; below one, the time per step.
@@ -289,12 +306,18 @@ mod tests {
             (9999.0, "9999"),
             (15_240.0, "15.2 k"),
             (250_000.0, "250 k"),
-            (999_999.0, "1.0 M"),
+            (69_999.0, "69.9 k"),
+            (999_999.0, "999 k"),
+            (-999_999.0, "-999 k"),
+            (1e6, "1.0 M"),
             (1.2e6, "1.2 M"),
         ];
         for (v, text) in cases {
             assert_eq!(count(v), text, "{v}");
         }
+        assert_eq!([0, 1, 15_240].map(|n| counted(n, "row")), ["0 rows", "1 row", "15.2 k rows"]);
+        let steps = [0, -7, 9999, 12_345, -333_333, 1_000_000].map(whole);
+        assert_eq!(steps, ["0", "-7", "9999", "12,345", "-333,333", "1,000,000"]);
         assert_eq!(rate(5900.0), "5900/s");
         assert_eq!(rate(59_000.0), "59.0 k/s");
         assert_eq!(rate(12.34), "12.3/s");

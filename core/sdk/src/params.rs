@@ -315,7 +315,10 @@ impl ParamSpec {
 
     fn refuse(&self, text: &str, allowed: &str) -> Error {
         let text: String = text.chars().take(80).collect();
-        Error::of_kind(ErrorKind::Invalid, format!("parameter `{}` is `{text}`, must be {allowed}", self.key))
+        Error::of_kind(
+            ErrorKind::Invalid,
+            format!("parameter `{}` is `{text}`, but must be {allowed}", self.key),
+        )
     }
 }
 
@@ -411,10 +414,10 @@ impl Values {
             }
             let value = element.read(word).map_err(|allowed| {
                 let key = spec.key;
-                Error::of_kind(
-                    ErrorKind::Invalid,
-                    format!("parameter `{key}` names `{word}`, must be {allowed}"),
-                )
+                let none = !nonempty && word.eq_ignore_ascii_case("none");
+                let hint = if none { "; leave it empty for none" } else { "" };
+                let what = format!("parameter `{key}` names `{word}`, but each must be {allowed}{hint}");
+                Error::of_kind(ErrorKind::Invalid, what)
             })?;
             let value = T::of(value).ok_or_else(|| problem(format!("`{word}` is too large")))?;
             if distinct && all.contains(&value) {

@@ -48,7 +48,7 @@ refused!(
 refused!(
     preset_value,
     Info::new("wrong", "W", "").preset("p", "", &[("steps", "0")]),
-    "preset `p`: parameter `steps` is `0`, must be at least 1"
+    "preset `p`: parameter `steps` is `0`, but must be at least 1"
 );
 refused!(
     preset_twice,

@@ -137,18 +137,18 @@ fn wrong_parameters_are_refused_by_the_plugin_itself() {
         Outcome::Failed(message) => message,
         other => panic!("{key} = {value}: {other:?}"),
     };
-    assert_eq!(fails("size", "0"), "parameter `size` is `0`, must be greater than 0 and at most 10");
-    assert_eq!(fails("size", "NaN"), "parameter `size` is `NaN`, must be a finite number");
-    assert_eq!(fails("size", "1,5"), "parameter `size` is `1,5`, must be a finite number");
-    assert_eq!(fails("steps", "1.5"), "parameter `steps` is `1.5`, must be a whole number");
-    assert_eq!(fails("steps", "0"), "parameter `steps` is `0`, must be at least 1");
+    assert_eq!(fails("size", "0"), "parameter `size` is `0`, but must be greater than 0 and at most 10");
+    assert_eq!(fails("size", "NaN"), "parameter `size` is `NaN`, but must be a finite number");
+    assert_eq!(fails("size", "1,5"), "parameter `size` is `1,5`, but must be a finite number");
+    assert_eq!(fails("steps", "1.5"), "parameter `steps` is `1.5`, but must be a whole number");
+    assert_eq!(fails("steps", "0"), "parameter `steps` is `0`, but must be at least 1");
     assert_eq!(
         fails("checkpoints", "maybe"),
-        "parameter `checkpoints` is `maybe`, must be `true` or `false`"
+        "parameter `checkpoints` is `maybe`, but must be `true` or `false`"
     );
     assert_eq!(
         fails("kind", "fast"),
-        "parameter `kind` is `fast`, must be one of plain, tables, chatty, threads"
+        "parameter `kind` is `fast`, but must be one of plain, tables, chatty, threads"
     );
 }
 

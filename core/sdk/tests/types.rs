@@ -74,17 +74,30 @@ fn text_becomes_values_of_each_type() {
 #[test]
 fn what_is_wrong_is_named() {
     for (key, value, why) in [
-        ("count", "-1", "parameter `count` is `-1`, must be at least 0"),
-        ("small", "11", "parameter `small` is `11`, must be at least 1 and at most 10"),
-        ("signed", "3e9", "parameter `signed` is `3e9`, must be at least -2147483648 and at most 2147483647"),
-        ("network", "cnn", "parameter `network` is `cnn`, must be one of mlp, lenet, two-layers"),
-        ("networks", "mlp,cnn", "parameter `networks` names `cnn`, must be one of mlp, lenet, two-layers"),
-        ("networks", "", "parameter `networks` is ``, must be a list of at least one"),
+        ("count", "-1", "parameter `count` is `-1`, but must be at least 0"),
+        ("small", "11", "parameter `small` is `11`, but must be at least 1 and at most 10"),
+        (
+            "signed",
+            "3e9",
+            "parameter `signed` is `3e9`, but must be at least -2147483648 and at most 2147483647",
+        ),
+        ("network", "cnn", "parameter `network` is `cnn`, but must be one of mlp, lenet, two-layers"),
+        (
+            "networks",
+            "mlp,cnn",
+            "parameter `networks` names `cnn`, but each must be one of mlp, lenet, two-layers",
+        ),
+        ("networks", "", "parameter `networks` is ``, but must be a list of at least one"),
         ("networks", "mlp,mlp", "parameter `networks` is `mlp,mlp`: `mlp` is named twice"),
-        ("widths", "5,101", "parameter `widths` names `101`, must be at least 1 and at most 100"),
+        ("widths", "5,101", "parameter `widths` names `101`, but each must be at least 1 and at most 100"),
         ("widths", "5,,6", "parameter `widths` is `5,,6`: something is missing between two commas"),
-        ("rates", "0.5,0", "parameter `rates` names `0`, must be greater than 0"),
-        ("rates", "fast", "parameter `rates` names `fast`, must be a finite number"),
+        ("rates", "0.5,0", "parameter `rates` names `0`, but each must be greater than 0"),
+        ("rates", "fast", "parameter `rates` names `fast`, but each must be a finite number"),
+        (
+            "rates",
+            "none",
+            "parameter `rates` names `none`, but each must be a finite number; leave it empty for none",
+        ),
     ] {
         assert_eq!(refused(key, value), why);
     }
@@ -106,5 +119,8 @@ fn a_wrong_default_of_a_list_is_a_wrong_description() {
         }
     }
     let Outcome::Refused(why) = TestHost::new().run::<Wrong>(&[]).outcome else { panic!("it was taken") };
-    assert_eq!(why, "experiment `wrong`, defaults: parameter `widths` names `x`, must be a whole number");
+    assert_eq!(
+        why,
+        "experiment `wrong`, defaults: parameter `widths` names `x`, but each must be a whole number"
+    );
 }

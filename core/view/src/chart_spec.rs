@@ -108,7 +108,7 @@ impl ChartSpec {
         let groups = compare::groups(&runs, by);
         let look = ChartView { looks: overlay::looks(&groups, None), ..self.view.clone() };
         let sources = overlay::sources(&runs, &groups);
-        let mut figure = evaluate_as(&overlay::figure(&runs, facet), &sources, &look);
+        let mut figure = evaluate_as(&overlay::figure(&runs, &groups, facet), &sources, &look);
         overlay::add_run_names(&mut figure, &runs);
         let odd = runs.iter().filter_map(|s| Some((s.row.name(), s.data.error.as_ref()?)));
         (figure, odd.map(|(run, error)| clean(&format!("{run}: {error}"))).collect())

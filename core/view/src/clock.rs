@@ -61,12 +61,34 @@ pub fn moment_at(time: Timestamp, now: Timestamp) -> String {
     unit().map_or_else(|| text.to_string(), |utc| format!("{text} {utc}"))
 }
 
-/// Formats a time with its date, for text that is read later.
+/// Formats a time with its date and zone, for text that is read later and elsewhere: `2026-11-30 12:42:21 +05:30`.
 pub fn dated(time: Timestamp) -> String {
-    moment_at(time, Timestamp::MIN)
+    dated_in(time, zone())
+}
+
+fn dated_in(time: Timestamp, zone: &TimeZone) -> String {
+    let then = time.to_zoned(zone.clone());
+    // An offset is understood everywhere, which abbreviations such as IST are not.
+    let utc = then.offset().is_zero();
+    then.strftime(if utc { "%Y-%m-%d %H:%M:%S UTC" } else { "%Y-%m-%d %H:%M:%S %:z" }).to_string()
 }
 
 /// Formats the time of day.
 pub fn time_of_day(time: Timestamp) -> String {
     moment_at(time, time)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_that_is_read_elsewhere_has_its_zone() {
+        let time = Timestamp::UNIX_EPOCH;
+        let of = |seconds| dated_in(time, &TimeZone::fixed(jiff::tz::Offset::from_seconds(seconds).unwrap()));
+        assert_eq!(
+            [0, 19_800, -12_600].map(of),
+            ["1970-01-01 00:00:00 UTC", "1970-01-01 05:30:00 +05:30", "1969-12-31 20:30:00 -03:30"]
+        );
+    }
 }

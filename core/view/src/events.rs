@@ -1,5 +1,6 @@
 //! Describes the events of a run.
 
+use gradtop_chart::number;
 use gradtop_host::text::clean;
 use gradtop_store::{Event, RunDir, State, read_events};
 
@@ -10,8 +11,12 @@ pub fn words(event: &Event) -> String {
             let cause = cause.as_deref().map(|cause| format!(": {}", clean(cause))).unwrap_or_default();
             format!("{}{cause}", state.word())
         }
-        Event::Checkpoint { step, path } => format!("checkpoint of step {step} in {}", clean(path)),
-        Event::Resumed { step, checkpoint } => format!("continues from step {step}, {}", clean(checkpoint)),
+        Event::Checkpoint { step, path } => {
+            format!("checkpoint of step {} in {}", number::whole(*step), clean(path))
+        }
+        Event::Resumed { step, checkpoint } => {
+            format!("continues from step {}, {}", number::whole(*step), clean(checkpoint))
+        }
         Event::Paused => "paused".to_owned(),
         Event::Unpaused => "resumed".to_owned(),
         Event::Request { what } => format!("asked to {}", clean(what)),

@@ -103,8 +103,11 @@ pub fn waiting(view: &View) -> Option<String> {
     let cause = clean(&waiting.cause);
     Some(match waiting.rows {
         0 => cause,
-        1 => format!("{cause}, 1 row waits"),
-        rows => format!("{cause}, {} rows wait", number::count(rows as f64)),
+        rows => format!(
+            "{cause}, {} wait{}",
+            number::counted(rows as usize, "row"),
+            if rows == 1 { "s" } else { "" }
+        ),
     })
 }
 
@@ -131,13 +134,19 @@ pub fn commit(manifest: &Manifest) -> Option<String> {
 /// Formats a parameter's value briefly.
 pub fn param(value: &ParamValue) -> String {
     match value {
-        ParamValue::Float(v) => number::value(*v),
+        ParamValue::Float(v) if *v != 0.0 => number::value(*v),
         other => full_param(other),
     }
 }
 
-/// Formats a parameter's value with all its digits; an empty text as `""`.
+/// Formats a parameter's value with all its digits, in a form that can be typed; an empty text as `""`.
 pub fn full_param(value: &ParamValue) -> String {
+    if let ParamValue::Float(v) = value
+        && let brief = number::value(*v)
+        && brief.parse().is_ok_and(|same: f64| same.to_bits() == v.to_bits())
+    {
+        return brief;
+    }
     let text = clean(&value.to_string());
     if text.is_empty() { "\"\"".to_owned() } else { text }
 }
@@ -268,10 +277,15 @@ pub fn job_words(view: &View, now: Timestamp) -> Option<String> {
 /// A longer time limit counts as none: Slurm gives a year to a job without a limit.
 const NO_LIMIT_S: f64 = 300.0 * 86_400.0;
 
-/// Describes where a run is that cannot be observed from here: `on node7 (job 42), last seen 4 s ago`.
+/// Describes where a run is that cannot be observed from here: `on node7 (job 42), last seen 4 s ago`. The folder that a copy is
+/// of comes last, because it is long and may be cut off.
 pub fn location(view: &View) -> String {
     let (what, time) = view.seen.map_or(("write", view.age_of_last_write), |seen| ("seen", seen));
-    format!("{}, last {what} {} ago", clean(&view.whereabouts()), number::age(time.as_secs_f64()))
+    let last = format!("last {what} {} ago", number::age(time.as_secs_f64()));
+    match &view.copied_from {
+        Some(folder) => clean(&format!("a copy, {last}, of {}", folder.display())),
+        None => format!("{}, {last}", clean(&view.whereabouts())),
+    }
 }
 
 /// Returns the last alert unless the run's state already implies it.

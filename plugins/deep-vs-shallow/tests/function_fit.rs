@@ -273,10 +273,10 @@ fn a_diverged_trial_is_frozen_and_the_others_go_on() {
 #[test]
 fn wrong_parameters_are_refused_with_their_reason() {
     for (changes, part) in [
-        (vec![("functions", "sinc,cos")], "names `cos`, must be a list of sinc, sign, sine, custom"),
+        (vec![("functions", "sinc,cos")], "names `cos`, but must be a list of sinc, sign, sine, custom"),
         (vec![("functions", "sinc,,sign")], "something is missing between two commas"),
         (vec![("functions", "sinc,sinc")], "named twice"),
-        (vec![("models", "deep,wide")], "names `wide`, must be one of deep, middle, shallow"),
+        (vec![("models", "deep,wide")], "names `wide`, but each must be one of deep, middle, shallow"),
         (vec![("batch", "601")], "must be at most `points`, which is 600"),
         (vec![("x_min", "1")], "must be less than `x_max`"),
         (vec![("functions", "custom")], "needs the parameter `expression`"),

@@ -198,9 +198,9 @@ fn networks_side_by_side_compute_the_same() {
 #[test]
 fn wrong_parameters_are_refused_with_their_reason() {
     for (changes, part) in [
-        (vec![("datasets", "cifar")], "names `cifar`, must be a list of mnist, fashion-mnist"),
+        (vec![("datasets", "cifar")], "names `cifar`, but must be a list of mnist, fashion-mnist"),
         (vec![("datasets", "mnist,mnist")], "named twice"),
-        (vec![("models", "wide")], "names `wide`, must be a list of shallow, middle, deep, lenet"),
+        (vec![("models", "wide")], "names `wide`, but must be a list of shallow, middle, deep, lenet"),
         (vec![("batch", "321")], "at most the number of training images, which is 320"),
     ] {
         let why = run(&changes).expect_failure();

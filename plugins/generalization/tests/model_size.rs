@@ -301,11 +301,11 @@ fn every_size_is_trained_at_every_rate() {
 #[test]
 fn wrong_parameters_are_refused_with_their_reason() {
     for (changes, part) in [
-        (vec![("full_widths", "5,0")], "`full_widths` names `0`, must be at least 1"),
+        (vec![("full_widths", "5,0")], "`full_widths` names `0`, but each must be at least 1"),
         (vec![("full_rates", "1e-2,1e-3")], "`full_rates` names 0.001, which is `lr` already"),
         (vec![("subset_rates", "1e-3")], "`subset_rates` names 0.001, which is `lr` already"),
         (vec![("subset_samples", "60000")], "no training image is left to choose between `subset_rates`"),
-        (vec![("subset_widths", "5,x")], "`x`, must be a whole number"),
+        (vec![("subset_widths", "5,x")], "`x`, but must be a whole number"),
         (vec![("feature_ratios", "0.001")], "of 40 images that is 0 features"),
         (vec![("full_widths", ""), ("subset_widths", ""), ("feature_ratios", "")], "are all empty"),
     ] {

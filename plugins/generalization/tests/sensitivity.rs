@@ -236,18 +236,18 @@ fn a_resumed_run_is_the_uninterrupted_one_bit_for_bit() {
 #[test]
 fn wrong_parameters_are_refused_with_their_reason() {
     for (change, part) in [
-        (("batches", "16,x"), "`x`, must be a whole number"),
+        (("batches", "16,x"), "`x`, but must be a whole number"),
         (("batches", "16,16"), "named twice"),
         (("further", "64"), "which `batches` has already"),
         (("early", "10"), "must be less than `epochs`"),
         (("train_samples", "3000"), "parameter `followed` is 10000"),
         (("batches", "16,016"), "named twice"),
         (("many_batches", "2001"), "more than the `many_samples`"),
-        (("many_rates", "0"), "names `0`, must be greater than 0"),
+        (("many_rates", "0"), "names `0`, but each must be greater than 0"),
         (("many_rates", "1e-3,0.001"), "named twice"),
         (("rates", "1e-2,0.001"), "`rates` names 0.001, which is `lr` already"),
-        (("many_rates", "fast"), "`fast`, must be a finite number"),
-        (("hidden", "0"), "`0`, must be at least 1"),
+        (("many_rates", "fast"), "`fast`, but must be a finite number"),
+        (("hidden", "0"), "`0`, but must be at least 1"),
     ] {
         let why = TestHost::new().run::<Sensitivity>(&[change]).expect_failure();
         assert!(why.contains(part), "{change:?}: {why}");

@@ -191,7 +191,10 @@ fn a_resumed_run_is_the_uninterrupted_one_bit_for_bit() {
 fn wrong_parameters_are_refused_with_their_reason() {
     for (changes, part) in [
         (vec![("batch", "40")], "must be less than `samples`, which is 40"),
-        (vec![("methods", "gd,newton")], "names `newton`, must be one of gd, momentum, adam, sgd, catapult"),
+        (
+            vec![("methods", "gd,newton")],
+            "names `newton`, but each must be one of gd, momentum, adam, sgd, catapult",
+        ),
         (vec![("momentum", "1")], "momentum"),
     ] {
         let why = TestHost::new().run::<EdgeOfStability>(&with(&SMALL, &changes)).expect_failure();

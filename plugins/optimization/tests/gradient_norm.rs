@@ -135,7 +135,7 @@ fn a_resumed_run_is_the_uninterrupted_one_bit_for_bit() {
 #[test]
 fn wrong_parameters_are_refused_with_their_reason() {
     for (changes, part) in [
-        (vec![("tasks", "sinc")], "names `sinc`, must be one of sinc-full, sinc-batch, mnist"),
+        (vec![("tasks", "sinc")], "names `sinc`, but each must be one of sinc-full, sinc-batch, mnist"),
         (vec![("tasks", "mnist,mnist")], "named twice"),
         (vec![("batch", "301"), ("tasks", "sinc-batch")], "must be at most `points`, which is 300"),
         (vec![("norm_samples", "501")], "there are 500 images to learn"),

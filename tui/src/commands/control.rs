@@ -85,7 +85,7 @@ pub(crate) fn pause(context: &Context, args: &Pause) -> Result<i32> {
         let (now, _) = until(view, PATIENCE, |v| v.state == State::Paused || v.state.is_final())?;
         print::line(&match now.state {
             State::Paused => {
-                let step = state::step(&now.status).map(|s| format!(" at step {}", number::count(s as f64)));
+                let step = state::step(&now.status).map(|s| format!(" at step {}", number::whole(s)));
                 let step = step.unwrap_or_default();
                 format!("{name} is paused{step}; `gradtop resume {name}` continues it")
             }
@@ -108,7 +108,7 @@ pub(crate) fn checkpoint(context: &Context, args: &Checkpoint) -> Result<i32> {
     let patience = if view.state == State::Paused { Duration::ZERO } else { PATIENCE };
     let (_, saved) = until(&view, patience, |v| v.state.is_final() || newest() > before)?;
     print::line(&match newest().filter(|_| saved).filter(|n| before.is_none_or(|b| *n > b)) {
-        Some(step) => format!("{name} saved a checkpoint of step {step}"),
+        Some(step) => format!("{name} saved a checkpoint of step {}", number::whole(step)),
         None if view.state == State::Paused => {
             let how = format!("`gradtop resume {name}` continues it");
             format!("{name} is paused and will save a checkpoint in its next step; {how}")

@@ -133,7 +133,7 @@ fn to_file(
     let Exported { rows, damage } = written
         .inspect_err(|_| drop(std::fs::remove_file(&beside)))
         .with_context(|| format!("cannot write {shown}"))?;
-    print::line(&format!("{}  {} rows", clean(&shown), number::count(rows as f64)));
+    print::line(&format!("{}  {}", clean(&shown), number::counted(rows as usize, "row")));
     Ok(warn(&damage))
 }
 

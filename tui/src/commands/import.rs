@@ -113,9 +113,12 @@ fn report(source: &Source, imported: &Imported, json: bool) -> Result<i32> {
             "error": error.as_ref().map(ToString::to_string),
         }))?;
     } else if let Some((run, name)) = run.as_ref().zip(name.as_ref()) {
-        let new = number::count((rows - before) as f64);
-        let all = number::count(*rows as f64);
-        let rows = if *before > 0 { format!("{new} new rows, {all} in all") } else { format!("{new} rows") };
+        let rows = if before == &0 {
+            number::counted(*rows as usize, "row")
+        } else {
+            let new = number::counted((rows - before) as usize, "new row");
+            format!("{new}, {} in all", number::count(*rows as f64))
+        };
         let place = clean(&print::short(&source.path));
         // Runs of several experiments may have the same name.
         let whole = clean(&format!("{}/{name}", run.experiment()));

@@ -237,7 +237,7 @@ fn of_several(runs: Vec<View>, what: &[String], args: &Args) -> Result<Vec<(Stri
     let sources = overlay::sources(&runs, &groups);
     let look = ChartView { looks: overlay::looks(&groups, None), ..args.look() };
     let draw = |facet: &Facet| {
-        let mut declared = overlay::figure(&runs, facet);
+        let mut declared = overlay::figure(&runs, &groups, facet);
         scaled(&mut declared, args.scale);
         let mut figure = evaluate_as(&declared, &sources, &look);
         if !args.files().is_empty() {

@@ -225,7 +225,7 @@ fn progress(view: &View) {
         vec![
             ("done", done),
             ("phase", s.phase.clone().filter(|_| live)),
-            ("step", state::step(s).map(|v| v.to_string())),
+            ("step", state::step(s).map(number::whole)),
             ("epoch", state::epoch(view).map(number::value)),
             ("rate", state::rate(view).map(number::rate)),
             ("eta", state::eta(view).map(number::time_left)),
@@ -260,7 +260,7 @@ fn metrics_table(summaries: &[SeriesSummary], without: &[&str]) -> Table {
         ("points", Align::Right, |s| number::count(s.rows as f64).into()),
         ("last", Align::Point, |s| number::value(s.last.value).into()),
         ("best", Align::Point, |s| cleaned(s.best.map(|p| number::value(p.value))).into()),
-        ("at step", Align::Right, |s| cleaned(s.best.map(|p| number::count(p.step as f64))).into()),
+        ("at step", Align::Right, |s| cleaned(s.best.map(|p| number::whole(p.step))).into()),
     ];
     let shown: Vec<_> = columns.into_iter().filter(|(name, ..)| !without.contains(name)).collect();
     let mut table = Table::new(&shown.iter().map(|(name, align, _)| (*name, *align)).collect::<Vec<_>>());
@@ -323,7 +323,8 @@ fn damage(view: &View) -> Result<()> {
 fn files(view: &View) {
     let dir = &view.dir;
     let path = print::short(dir.path());
-    let saved: Vec<String> = checkpoints(dir).iter().map(|c| format!("step {}", c.step)).collect();
+    let saved: Vec<String> =
+        checkpoints(dir).iter().map(|c| format!("step {}", number::whole(c.step))).collect();
     facts(
         "files",
         vec![

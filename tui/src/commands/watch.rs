@@ -314,7 +314,7 @@ pub(crate) fn end(view: &View, json: bool) -> Result<()> {
     let s = &view.status;
     let name = &view.manifest.run;
     let took = state::took(view, jiff::Timestamp::now()).map(|t| format!(" after {}", number::duration(t)));
-    let step = state::step(s).map(|n| format!(", step {}", number::count(n as f64)));
+    let step = state::step(s).map(|n| format!(", step {}", number::whole(n)));
     let more: String = [took, step, Some(state::because(view))].into_iter().flatten().collect();
     let words = print::styled(&state::label(view), state::ink(view.state));
     print::line(&format!("{words}  {}{more}", print::styled(name, Ink::Bold)));

@@ -37,7 +37,7 @@ pub(super) fn live(bench: &mut Bench<'_>, report: &mut dyn FnMut(Part, &Outcome)
     });
     let again = again.or_else(|error| Violation::of(error).map(Some))?;
     let steady = again.is_none();
-    let same = || Outcome::Passed(format!("the same {} rows", rows.len()));
+    let same = || Outcome::Passed(format!("the same {}", counted(rows.len(), "row")));
     report(Part::Seed, &again.map_or_else(same, Outcome::Failed));
 
     let mut stopped = None;
@@ -159,7 +159,7 @@ fn quick(bench: &Bench<'_>, rows: &Recorded, took: Duration) -> Outcome {
         Outcome::Failed(format!("it never logs {}, which it declares as its headline", unseen.join(", ")))
     } else {
         let preset = bench.preset().map_or("with its defaults", |_| "quick");
-        Outcome::Passed(format!("{preset}, {} rows in {:.1} s", rows.len(), took.as_secs_f64()))
+        Outcome::Passed(format!("{preset}, {} in {:.1} s", counted(rows.len(), "row"), took.as_secs_f64()))
     }
 }
 
@@ -220,7 +220,7 @@ fn resume(bench: &mut Bench<'_>, run: &RunDir, whole: &Recorded, differs: Differ
     let resumed = Recorded::of(&view.dir, bench.experiment)?;
     Ok(match differs(whole, &resumed) {
         None if bench.device == DeviceChoice::Cpu => {
-            Outcome::Passed(format!("to the same {} rows", whole.len()))
+            Outcome::Passed(format!("to the same {}", counted(whole.len(), "row")))
         }
         None => Outcome::Passed("to the same metrics, within their tolerances".to_owned()),
         Some(difference) => Outcome::Failed(difference),

@@ -40,12 +40,26 @@ impl<'a> RunSection<'a> {
         let declared = figures_of_run(view)?;
         let (data, damaged) = live::read(view, &declared)?;
         let odd = damaged.iter().map(|e| clean(&e.to_string())).collect();
-        Ok((Self { view, key: key.to_owned(), path, declared, data }, odd))
+        Ok((Self::with(view, key, path, declared, data), odd))
     }
 
-    /// Skips the figures, which are most of what there is to read.
-    pub(crate) fn bare(view: &'a View, key: &str, path: Option<String>) -> Self {
-        Self { view, key: key.to_owned(), path, declared: Vec::new(), data: Arc::default() }
+    /// Draws these figures from data that was read.
+    pub(crate) fn with(
+        view: &'a View,
+        key: &str,
+        path: Option<String>,
+        declared: Vec<Declared>,
+        data: Arc<RunData>,
+    ) -> Self {
+        Self { view, key: key.to_owned(), path, declared, data }
+    }
+
+    /// The metrics that no figure shows.
+    pub(crate) fn without_figure(&self) -> Vec<&str> {
+        let marks = || self.declared.iter().flat_map(|figure| &figure.panels).flat_map(|panel| &panel.marks);
+        let shown = |name: &str| marks().any(|mark| mark.metric.as_deref() == Some(name));
+        let own = self.data.metric_names().into_iter().filter(|name| !name.starts_with("system/"));
+        own.filter(|name| !shown(name)).collect()
     }
 
     /// The ids of all figures, in declared order.
@@ -188,6 +202,7 @@ impl<'a> RunSection<'a> {
         let row = |row| shown.iter().map(|(_, _, data)| vec![text(cell(data, row))]).collect();
         let end = match table.rows().saturating_sub(ROWS) {
             0 => ".".to_owned(),
+            1 => ", without its last row.".to_owned(),
             beyond => format!(", without its last {beyond} rows."),
         };
         let source = vec![text("Table "), self.inside(&format!("tables/{name}")), text(end)];

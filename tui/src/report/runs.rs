@@ -5,15 +5,14 @@ use std::sync::Arc;
 use gradtop_chart::{number, svg};
 use gradtop_store::{Goal, Kind, View, split_rank};
 use gradtop_view::compare::table::{ComparisonTable, Row, Statistic};
-use gradtop_view::compare::{self, Align, ComparedRun, Facet, GroupBy, facets, overlay};
+use gradtop_view::compare::{self, Align, ComparedRun, Facet, GroupBy, RunGroup, facets, overlay};
 use gradtop_view::figure::chart::evaluate_as;
-use gradtop_view::live::SeriesFilter;
 use gradtop_view::runs::RunRow;
 use gradtop_view::{natural, state};
 
 use super::claims::{self, SEEN};
 use super::document::{Block, Claim, Document, Drawn, Span, code, heading, text};
-use super::single_run::SingleRun;
+use super::single_run::{Reading, SingleRun, not_drawn};
 use super::{repeat, where_from};
 use crate::print::clean;
 
@@ -46,9 +45,10 @@ pub(super) type Facts = Vec<(String, String)>;
 pub(crate) fn compose(options: &ReportOptions<'_>) -> (Document, Vec<String>) {
     let mut odd = Vec::new();
     let whole = options.views.len() <= WHOLE;
-    let one = |(n, view)| SingleRun::read(n, view, whole, options.way.as_deref(), &mut odd);
-    let runs: Vec<SingleRun<'_>> = (1..).zip(options.views).map(one).collect();
-    let several = Comparison::each(options.views);
+    let readings: Vec<Reading> = options.views.iter().map(|view| Reading::of(view, whole)).collect();
+    let one = |(n, reading)| SingleRun::read(n, reading, options.way.as_deref(), &mut odd);
+    let runs: Vec<SingleRun<'_>> = (1..).zip(&readings).map(one).collect();
+    let several = Comparison::each(&readings);
     let mut blocks = notes(options.views);
     blocks.push(heading(2, "runs", if runs.len() == 1 { "The run" } else { "The runs" }));
     blocks.push(table_of(&runs));
@@ -84,7 +84,7 @@ fn title(options: &ReportOptions<'_>) -> String {
     }
 }
 
-fn experiments(views: &[View]) -> Vec<&str> {
+fn experiments<'a>(views: impl IntoIterator<Item = &'a View>) -> Vec<&'a str> {
     let mut ids: Vec<&str> = Vec::new();
     for view in views {
         if !ids.contains(&view.manifest.experiment.id.as_str()) {
@@ -291,26 +291,36 @@ struct Comparison {
     experiment: Option<String>,
     n: usize,
     runs: Vec<ComparedRun>,
+    /// The results of each run, and the names of the runs.
     table: ComparisonTable,
     names: Vec<String>,
+    /// What results and curves show: the runs, or averages of those with equal settings.
+    groups: Vec<RunGroup>,
+    averages: bool,
 }
 
 impl Comparison {
     /// Groups the runs by experiment, because equal names in two experiments may mean different things. Single runs are left
     /// out.
-    fn each(views: &[View]) -> Vec<Self> {
-        let ids = experiments(views);
-        if views.len() < 2 {
+    fn each(readings: &[Reading]) -> Vec<Self> {
+        let ids = experiments(readings.iter().map(|reading| &reading.view));
+        if readings.len() < 2 {
             return Vec::new();
         }
         let of = |(n, id): (usize, &&str)| {
-            let views = views.iter().filter(|view| view.manifest.experiment.id == **id);
-            let rows: Vec<Arc<RunRow>> = views.map(|view| Arc::new(RunRow::of(view.clone()))).collect();
-            let runs = compare::read(&rows, &SeriesFilter::All, 0.0);
-            let groups = compare::groups(&runs, &GroupBy::Nothing);
-            let table = ComparisonTable::new(&runs, &groups);
-            let names = groups.into_iter().map(|group| group.name).collect();
-            Self { experiment: (ids.len() > 1).then(|| clean(id)), n, runs, table, names }
+            let readings = readings.iter().filter(|reading| reading.view.manifest.experiment.id == **id);
+            let run = |reading: &Reading| ComparedRun {
+                row: Arc::new(RunRow::of(reading.view.clone())),
+                data: Arc::clone(&reading.data),
+            };
+            let runs: Vec<ComparedRun> = readings.map(run).collect();
+            let alone = compare::groups(&runs, &GroupBy::Nothing);
+            let table = ComparisonTable::new(&runs, &alone);
+            let names = alone.iter().map(|group| group.name.clone()).collect();
+            let equal = compare::groups(&runs, &GroupBy::AllButSeed);
+            let averages = runs.len() > LINES && equal.len() < runs.len();
+            let groups = if averages { equal } else { alone };
+            Self { experiment: (ids.len() > 1).then(|| clean(id)), n, runs, table, names, groups, averages }
         };
         (1..).zip(&ids).map(of).collect()
     }
@@ -320,31 +330,40 @@ impl Comparison {
         if self.runs.len() < 2 {
             return Vec::new();
         }
-        let mut parts = (0..self.table.columns.len()).step_by(COLUMNS).map(|at| self.columns(at));
+        let table = ComparisonTable::new(&self.runs, &self.groups);
+        let mut parts = (0..table.columns.len()).step_by(COLUMNS).map(|at| self.columns(&table, at));
         let mut blocks: Vec<Block> = parts.next().into_iter().collect();
         let rest: Vec<Block> = parts.collect();
         if !rest.is_empty() {
             blocks.push(Block::More { summary: "All results".to_owned(), blocks: rest });
         }
+        if self.averages && !blocks.is_empty() {
+            let n = self.runs.len();
+            let words = format!("The {n} runs by their settings; those with equal settings are averaged.");
+            blocks.insert(0, Block::Text(vec![text(words)]));
+        }
         blocks
     }
 
     /// Some columns of the results; the best value of each is marked.
-    fn columns(&self, from: usize) -> Block {
-        let at = from..self.table.columns.len().min(from + COLUMNS);
-        let columns = self.table.columns[at.clone()].iter();
+    fn columns(&self, results: &ComparisonTable, from: usize) -> Block {
+        let at = from..results.columns.len().min(from + COLUMNS);
+        let columns = results.columns[at.clone()].iter();
         let titles: Vec<String> =
             columns.map(|column| format!("{}, {}", clean(&column.facet.title()), column.words())).collect();
         let titled = titles.iter().map(|title| (title.as_str(), true));
-        let head: Vec<(&str, bool)> = std::iter::once(("run", false)).chain(titled).collect();
-        let row = |row: &compare::table::Row| {
+        let first = if self.averages { ("settings", false) } else { ("run", false) };
+        let head: Vec<(&str, bool)> = std::iter::once(first).chain(titled).collect();
+        let row = |row: &Row| {
             let value = |i: usize| {
                 let best = if row.best[i] { " ◂" } else { "" };
                 vec![text(row.values[i].map(|v| format!("{}{best}", number::value(v))).unwrap_or_default())]
             };
-            std::iter::once(vec![code(self.names[row.group].clone())]).chain(at.clone().map(value)).collect()
+            std::iter::once(vec![code(self.groups[row.group].name.clone())])
+                .chain(at.clone().map(value))
+                .collect()
         };
-        table(&head, &self.table.rows.iter().map(row).collect::<Vec<_>>())
+        table(&head, &results.rows.iter().map(row).collect::<Vec<_>>())
     }
 
     /// A chart for each metric, with all runs.
@@ -352,17 +371,17 @@ impl Comparison {
         if self.runs.len() < 2 {
             return Vec::new();
         }
-        let by = if self.runs.len() > LINES { GroupBy::AllButSeed } else { GroupBy::Nothing };
-        let groups = compare::groups(&self.runs, &by);
-        let sources = overlay::sources(&self.runs, &groups);
-        let view = overlay::view(Align::Step, &groups, None);
-        let drawn = facets(&self.runs).into_iter().filter(|f| !f.metric.starts_with("system/")).take(CURVES);
+        let sources = overlay::sources(&self.runs, &self.groups);
+        let view = overlay::view(Align::Step, &self.groups, None);
+        let mut drawn = facets(&self.runs);
+        drawn.retain(|facet| !facet.metric.starts_with("system/"));
+        let further = drawn.split_off(drawn.len().min(CURVES));
         let draw = |(n, facet): (usize, Facet)| {
-            let drawn = evaluate_as(&overlay::figure(&self.runs, &facet), &sources, &view);
+            let drawn = evaluate_as(&overlay::figure(&self.runs, &self.groups, &facet), &sources, &view);
             if drawn.charts.iter().all(gradtop_chart::Chart::is_blank) {
                 return None;
             }
-            let untitled = gradtop_chart::Figure { title: String::new(), ..drawn.clone() };
+            let untitled = gradtop_chart::Figure { title: String::new(), caption: None, ..drawn.clone() };
             let name = match self.experiment {
                 Some(_) => format!("curves-{}-{n}", self.n),
                 None => format!("curves-{n}"),
@@ -371,13 +390,17 @@ impl Comparison {
                 inline: svg::embedded(&untitled, &name),
                 file: svg::figure(&drawn),
                 title: drawn.title,
-                caption: if by == GroupBy::Nothing { "" } else { "Runs with equal settings are averaged." }
-                    .to_owned(),
+                caption: drawn.caption.unwrap_or_default(),
                 source: vec![text("Data: metric "), code(clean(&facet.metric)), text(" of all these runs.")],
                 name,
             })))
         };
-        (1..).zip(drawn).filter_map(draw).collect()
+        let names: Vec<&str> = self.runs.iter().map(|run| run.row.name()).collect();
+        let blocks: Vec<Block> = (1..).zip(drawn).filter_map(draw).collect();
+        let titles: Vec<String> = further.iter().map(Facet::title).collect();
+        let mut metrics: Vec<&str> = further.iter().map(|facet| facet.metric.as_str()).collect();
+        metrics.dedup();
+        blocks.into_iter().chain(not_drawn(&titles, &names, &metrics)).collect()
     }
 
     /// Which run was best, for the first metrics with a goal. With several experiments, only for the headline metric of each.
@@ -446,5 +469,47 @@ impl Comparison {
             caution,
             strength: if values.len() > 1 { "seen in these runs" } else { SEEN }.to_owned(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gradtop_store::ParamValue;
+    use gradtop_tests::run_fixtures::{RunFixtures, Spec, run};
+
+    use super::*;
+    use crate::report::markdown;
+
+    fn page(specs: &[Spec]) -> String {
+        let mut fixtures = RunFixtures::new();
+        let views: Vec<View> =
+            specs.iter().map(|spec| gradtop_store::view(&fixtures.make(spec)).expect("a run")).collect();
+        let options = ReportOptions { title: None, command: String::new(), views: &views, way: None };
+        markdown::page(&compose(&options).0, "figures")
+    }
+
+    #[test]
+    fn of_many_runs_results_and_curves_are_of_those_with_equal_settings() {
+        let of = |n: u64| {
+            let lr = if n < 7 { 1e-20 } else { 0.01 };
+            let loss = if n < 7 { n as f64 } else { 10.0 };
+            run("fit", &format!("run{n}"), 1)
+                .param("lr", ParamValue::Float(lr))
+                .series("loss", None, &[(0, 20.0), (100, loss)])
+                .with(|m, _| m.seed = n)
+        };
+        let page = page(&(0..14).map(of).collect::<Vec<_>>());
+        let results = page.split("## ").find(|section| section.starts_with("Results")).expect("a section");
+        assert!(results.contains("| `lr 1e-20` | 3 ◂ |") && results.contains("last, mean of 7"), "{results}");
+        assert!(!results.contains("run3"), "the single runs are below: {results}");
+        assert!(page.contains("Lines: mean of 7 runs; bands: from the lowest to the highest."), "{page}");
+    }
+
+    #[test]
+    fn what_is_not_drawn_is_named_with_the_command_that_draws_it() {
+        let spec = (0..10)
+            .fold(run("fit", "a", 1), |spec, n| spec.series(&format!("m{n}"), None, &[(0, 1.0), (100, 0.5)]));
+        let page = page(&[spec]);
+        assert!(page.contains("Not drawn here: m8, m9. To draw them: `gradtop plot a m8 m9`"), "{page}");
     }
 }

@@ -1,11 +1,17 @@
 //! The section about a single run in a report.
 
+use std::sync::Arc;
+
+use anyhow::Result;
 use gradtop_chart::number;
+use gradtop_store::figures::Figure;
 use gradtop_store::{
     Event, EventLine, Goal, Kind, SeriesKey, SeriesSummary, State, View, read_events, summarize,
 };
 use gradtop_view::clock::dated;
+use gradtop_view::figure::run_figures::figures_of_run;
 use gradtop_view::figure::series_name;
+use gradtop_view::live::{self, RunData};
 use gradtop_view::why::{self, Confidence, Verdict};
 use gradtop_view::{events, natural, state};
 
@@ -29,6 +35,47 @@ const SERIES: usize = 40;
 /// The most summary lines of a run without conclusions.
 const NUMBERS: usize = 3;
 
+/// The rows of a run, read once: a run that goes on would be another one at the next reading.
+pub(super) struct Reading {
+    /// The run, with the headline values that were read.
+    pub(super) view: View,
+    declared: Vec<Figure>,
+    pub(super) data: Arc<RunData>,
+    /// Its unreadable files.
+    damaged: Vec<String>,
+    /// Why it cannot be read at all.
+    error: Option<String>,
+}
+
+impl Reading {
+    /// Reads all series, and what the figures need if the run is shown in full.
+    pub(super) fn of(view: &View, whole: bool) -> Self {
+        let read = || -> Result<_> {
+            let declared = if whole { figures_of_run(view)? } else { Vec::new() };
+            let (data, damaged) = live::read_all(view, &declared)?;
+            Ok((declared, data, damaged))
+        };
+        let mut view = view.clone();
+        match read() {
+            Ok((declared, data, damaged)) => {
+                let live = !view.state.is_final();
+                for headline in view.status.headline.iter_mut().filter(|_| live) {
+                    let same = data.series.iter().find(|series| *series.key() == headline.key);
+                    if let Some(last) = same.and_then(|series| series.last()) {
+                        headline.value = last.value;
+                    }
+                }
+                let damaged = damaged.iter().map(|error| clean(&error.to_string())).collect();
+                Self { view, declared, data, damaged, error: None }
+            }
+            Err(error) => {
+                let error = Some(format!("{error:#}"));
+                Self { view, declared: Vec::new(), data: Arc::default(), damaged: Vec::new(), error }
+            }
+        }
+    }
+}
+
 /// A run and what was read of it.
 pub(super) struct SingleRun<'a> {
     pub(super) view: &'a View,
@@ -43,42 +90,32 @@ pub(super) struct SingleRun<'a> {
 }
 
 impl<'a> SingleRun<'a> {
-    /// Reads everything that the report shows, including figures if the run is shown in full. Unreadable parts are added to
-    /// `odd` and left out.
-    pub(super) fn read(
-        n: usize,
-        view: &'a View,
-        whole: bool,
-        way: Option<&str>,
-        odd: &mut Vec<String>,
-    ) -> Self {
+    /// Reads the rest of what the report shows. Unreadable parts are added to `odd` and left out.
+    pub(super) fn read(n: usize, reading: &'a Reading, way: Option<&str>, odd: &mut Vec<String>) -> Self {
+        let Reading { view, declared, data, .. } = reading;
         let name = clean(&view.manifest.run);
         let id = format!("run-{n}-{}", plain(&view.manifest.run));
         let mut say = |error: String| odd.push(format!("{name}: {}", clean(&error)));
         let path = way.map(|way| format!("{way}exp={}/run={}", view.dir.experiment(), view.dir.name()));
-        let read = if whole {
-            RunSection::of(view, &id, path)
-        } else {
-            Ok((RunSection::bare(view, &id, path), Vec::new()))
-        };
-        let mut damaged = Vec::new();
-        let section = match read {
-            Ok((section, files)) => {
-                let place = format!("{}/", view.dir.path().display());
-                damaged.extend(files.iter().map(|file| file.replace(&place, "")));
-                files.into_iter().for_each(&mut say);
-                Some(section)
-            }
-            Err(error) => {
-                say(format!("{error:#}"));
-                None
-            }
-        };
+        let place = format!("{}/", view.dir.path().display());
+        let damaged = reading.damaged.iter().map(|file| file.replace(&place, "")).collect();
+        reading.damaged.iter().chain(&reading.error).cloned().for_each(&mut say);
+        let section = reading
+            .error
+            .is_none()
+            .then(|| RunSection::with(view, &id, path, declared.clone(), Arc::clone(data)));
         let mut reader = why::Reader::new(&view.dir, view.manifest.kind == Kind::Import);
-        let verdicts = why::diagnose_run(&mut reader, view).map(|found| found.verdicts).unwrap_or_default();
+        let verdicts =
+            why::diagnose_run(&mut reader, view, true).map(|found| found.verdicts).unwrap_or_default();
         let goal = |key: &SeriesKey| view.manifest.metric(&key.metric).map_or(Goal::None, |info| info.goal);
         let own = |key: &SeriesKey| !key.metric.starts_with("system/");
         let mut series = summarize(&view.dir, own, goal).map(|(series, _)| series).unwrap_or_default();
+        series.retain(|summary| data.series.iter().any(|read| *read.key() == summary.key));
+        for summary in &mut series {
+            if let Some(read) = data.series.iter().find(|read| *read.key() == summary.key) {
+                read.correct(summary, goal(&summary.key));
+            }
+        }
         let place = |s: &SeriesSummary| {
             let at = view.manifest.metrics.iter().position(|info| info.name == s.key.metric);
             at.map_or((true, usize::MAX), |at| (!view.manifest.metrics[at].headline, at))
@@ -155,15 +192,24 @@ impl<'a> SingleRun<'a> {
         blocks.extend(self.outcome());
         let Some(section) = &self.section else { return blocks };
         blocks.extend(section.figure_ids().filter_map(|id| section.figure(id)));
+        let metrics = section.without_figure();
+        let names: Vec<String> = metrics.iter().map(|name| (*name).to_owned()).collect();
+        blocks.extend(not_drawn(&names, &[section.run()], &metrics));
         blocks.extend(self.numbers());
-        let tables = section.table_names().into_iter().filter(|name| name != "run" && name != "conclusion");
-        for name in tables.take(TABLES) {
+        let mut tables = section.table_names();
+        tables.retain(|name| name != "run" && name != "conclusion");
+        let further = tables.split_off(tables.len().min(TABLES));
+        for name in tables {
             let block = match section.table(&name) {
                 Ok(Some(block)) => block,
                 Ok(None) => continue,
                 Err(error) => Block::Missing(vec![text(clean(&error.to_string()))]),
             };
             blocks.push(Block::More { summary: format!("Table {}", clean(&name)), blocks: vec![block] });
+        }
+        if !further.is_empty() {
+            let names = clean(&further.join(", "));
+            blocks.push(Block::Text(vec![text(format!("Further tables in its folder: {names}."))]));
         }
         blocks.extend(self.happened());
         blocks
@@ -222,7 +268,7 @@ impl<'a> SingleRun<'a> {
         let numbers = ["rows", "last", "best", "at step"].map(|name| (name, true));
         let row = |s: &SeriesSummary| {
             let line = series_name(&s.key);
-            let best = s.best.map(|best| (number::value(best.value), number::count(best.step as f64)));
+            let best = s.best.map(|best| (number::value(best.value), number::whole(best.step)));
             let (best, step) = best.unwrap_or_default();
             let words = [
                 clean(&s.key.metric),
@@ -255,9 +301,37 @@ impl<'a> SingleRun<'a> {
         let row =
             |line: &&EventLine| vec![vec![text(dated(line.time))], vec![text(events::words(&line.event))]];
         let rows = newest.iter().map(row).collect();
-        let table = table(&[("time", false), ("event", false)], rows, Vec::new());
+        let source = match told.len() - newest.len() {
+            0 => Vec::new(),
+            more => vec![
+                text(format!("{} before these: ", number::counted(more, "event"))),
+                code(command(&["logs", &self.view.manifest.run, "--events"])),
+                text("."),
+            ],
+        };
+        let table = table(&[("time", false), ("event", false)], rows, source);
         Some(Block::More { summary: "Events and alerts".to_owned(), blocks: vec![table] })
     }
+}
+
+/// Says what is not drawn, and by which command it is.
+pub(super) fn not_drawn(what: &[String], runs: &[&str], metrics: &[&str]) -> Option<Block> {
+    let names = clean(&what.join(", "));
+    (!what.is_empty()).then(|| {
+        Block::Text(vec![
+            text(format!(
+                "Not drawn here: {names}. To draw {}: ",
+                if what.len() == 1 { "it" } else { "them" }
+            )),
+            code(command(&[&["plot"], runs, metrics].concat())),
+        ])
+    })
+}
+
+/// A command line of gradtop.
+fn command(words: &[&str]) -> String {
+    let words = std::iter::once(&"gradtop").chain(words).map(|word| (*word).to_owned());
+    clean(&gradtop_store::shell_words(&words.collect::<Vec<_>>()))
 }
 
 /// Converts a verdict to a claim.
@@ -280,7 +354,7 @@ fn in_numbers(series: &SeriesSummary) -> Claim {
     let key = &series.key;
     let line = series_name(key).map(|line| format!(" {line}"));
     let at = |point: gradtop_store::Point| {
-        format!("{} at step {}", number::value(point.value), number::count(point.step as f64))
+        format!("{} at step {}", number::value(point.value), number::whole(point.step))
     };
     let best = series.best.map(|best| format!("best {}, ", at(best))).unwrap_or_default();
     let about = clean(&format!("{}{}", key.metric, line.unwrap_or_default()));

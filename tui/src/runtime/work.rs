@@ -43,7 +43,7 @@ impl Judge {
         let same = self.0.take().filter(|reader| reader.run() == &view.dir);
         let reader =
             self.0.insert(same.unwrap_or_else(|| Reader::new(&view.dir, view.manifest.import.is_some())));
-        let found = diagnose_run(reader, &view).ok()?;
+        let found = diagnose_run(reader, &view, false).ok()?;
         found.first_new(&view).cloned()
     }
 }

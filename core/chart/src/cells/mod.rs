@@ -331,7 +331,9 @@ pub(super) fn labelled(axis: &Axis, span: &Span, most: usize, powers: Powers) ->
     let is_whole = |tick: &Tick| tick.value.fract() == 0.0;
     if axis.whole && ticks.iter().any(is_whole) && !ticks.iter().all(is_whole) {
         ticks.retain(is_whole);
-        ticks.iter_mut().for_each(|tick| tick.label = tick.value.to_string());
+        for tick in &mut ticks {
+            tick.label = tick.value.to_string();
+        }
     }
     if axis.bytes() {
         ticks.iter_mut().for_each(Tick::of_bytes);

@@ -403,7 +403,8 @@ impl<'a> Source<'a> {
 
     fn waited(&self, _ms: f64, dropped: u64) {
         if dropped > 0 {
-            let message = format!("{dropped} points were dropped by a client that could not reach the sink");
+            let points = if dropped == 1 { "1 point was" } else { &format!("{dropped} points were") };
+            let message = format!("{points} dropped by a client that could not reach the sink");
             self.shared.session.event(&Event::Warning { message });
         }
     }

@@ -247,7 +247,10 @@ impl<'a> Pair<'a> {
         match self.cleared {
             None if since.elapsed() >= patience => {
                 self.cleared = Some(Instant::now());
-                self.notes.push(format!("asking {left} processes that the command left behind to end"));
+                self.notes.push(format!(
+                    "asking {left} process{} that the command left behind to end",
+                    if left == 1 { "" } else { "es" }
+                ));
                 self.tree.signal(Signal::TERM);
                 self.tree.signal(Signal::CONT);
             }

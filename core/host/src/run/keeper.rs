@@ -509,7 +509,9 @@ impl Keeper<'_> {
         // Does nothing if the trainer ended properly and has sealed its log.
         match recover(&self.run, &self.lock) {
             Ok(done) if done.rows_recovered > 0 || done.torn_bytes > 0 => {
-                let message = format!("{} rows recovered from the journal", done.rows_recovered);
+                let rows = done.rows_recovered;
+                let message =
+                    format!("{rows} row{} recovered from the journal", if rows == 1 { "" } else { "s" });
                 self.event(&Event::Warning { message });
             }
             Ok(_) => {}
@@ -523,7 +525,10 @@ impl Keeper<'_> {
         let waiting = status.waiting.take().map(|waiting| waiting.rows);
         let waited = waiting.is_some();
         if let (Some(rows @ 1..), false, Some(cause)) = (waiting, self.reported, &mut cause) {
-            let more = format!("; {rows} rows that waited for the disk are lost");
+            let more = match rows {
+                1 => "; 1 row that waited for the disk is lost".to_owned(),
+                _ => format!("; {rows} rows that waited for the disk are lost"),
+            };
             cause.push_str(&more);
             status.cause = Some(cause.clone());
         }

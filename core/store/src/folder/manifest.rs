@@ -301,6 +301,10 @@ impl std::fmt::Display for ParamValue {
         match self {
             Self::Bool(v) => v.fmt(f),
             Self::Int(v) => v.fmt(f),
+            // Else 1e-300 would have 300 zeros.
+            Self::Float(v) if *v != 0.0 && v.is_finite() && !(1e-5..1e16).contains(&v.abs()) => {
+                write!(f, "{v:e}")
+            }
             Self::Float(v) => v.fmt(f),
             Self::Text(v) => v.fmt(f),
         }

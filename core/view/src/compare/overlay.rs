@@ -12,12 +12,12 @@ use gradtop_chart::colour::Paint;
 /// Maximum number of runs named below a drawing.
 const NAMED: usize = 12;
 
-/// Creates the figure of a facet: one line for each label, over all its trials.
-pub fn figure(runs: &[ComparedRun], facet: &Facet) -> Figure {
+/// Creates the figure of a facet: one line for each group, over all its runs and trials, which the caption says.
+pub fn figure(runs: &[ComparedRun], groups: &[RunGroup], facet: &Facet) -> Figure {
     let mut figure = metric_figure(&facet.metric, info(runs, &facet.metric), "step");
     figure.title = facet.title();
     figure.id.clone_from(&figure.title);
-    figure.caption = None;
+    figure.caption = averaged(runs, groups, facet);
     let only = |of: Option<&String>| Some(OneOrMany::One(of.cloned().unwrap_or_default()));
     for mark in figure.panels.iter_mut().flat_map(|p| &mut p.marks) {
         *mark = Mark {
@@ -39,12 +39,38 @@ pub fn sources<'a>(runs: &'a [ComparedRun], groups: &'a [RunGroup]) -> Vec<Sourc
     groups.iter().flat_map(of).collect()
 }
 
+/// Says what the lines are the mean of, and what the bands are, if any line is one of several series.
+fn averaged(runs: &[ComparedRun], groups: &[RunGroup], facet: &Facet) -> Option<String> {
+    let trials = |run: &ComparedRun| run.data.keys.iter().filter(|(key, _)| facet.takes(key)).count();
+    let members =
+        |group: &RunGroup| group.members.iter().filter_map(|at| runs.get(*at)).map(trials).collect();
+    let each: Vec<Vec<usize>> = groups.iter().map(members).collect();
+    let several = each.iter().flatten().any(|trials| *trials > 1);
+    let ends = |counts: &dyn Fn(&Vec<usize>) -> usize| {
+        let counts = each.iter().map(counts).filter(|n| *n > 0);
+        let (few, many) = (counts.clone().min()?, counts.max()?);
+        let words = if few == many { many.to_string() } else { format!("{few} to {many}") };
+        (many > 1).then_some(words)
+    };
+    let of = match (ends(&|trials| trials.iter().filter(|n| **n > 0).count()), several) {
+        (Some(runs), false) => format!("{runs} runs"),
+        (Some(runs), true) => format!("all trials of {runs} runs"),
+        (None, _) => format!("{} trials", ends(&|trials| trials.iter().sum())?),
+    };
+    Some(format!("Lines: mean of {of}; bands: from the lowest to the highest."))
+}
+
 /// Adds the names of the runs below a drawing.
 pub fn add_run_names(figure: &mut gradtop_chart::Figure, runs: &[ComparedRun]) {
     let names: Vec<&str> = runs.iter().take(NAMED).map(|s| s.row.name()).collect();
     let more = runs.len().saturating_sub(NAMED);
-    let more = if more > 0 { format!(" and {more} more runs") } else { String::new() };
-    figure.caption = Some(gradtop_host::text::clean(&format!("{}{more}", names.join(", "))));
+    let more = match more {
+        0 => String::new(),
+        1 => " and 1 more run".to_owned(),
+        _ => format!(" and {more} more runs"),
+    };
+    let names = gradtop_host::text::clean(&format!("{}{more}", names.join(", ")));
+    figure.caption = Some(figure.caption.take().map_or(names.clone(), |said| format!("{said} {names}")));
 }
 
 /// Returns colour and marker of each group; with a focus, all others are grey.

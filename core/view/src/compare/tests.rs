@@ -202,7 +202,7 @@ fn a_group_is_judged_by_the_mean_of_its_runs_and_the_best_of_any() {
 
 fn built(all: &[ComparedRun], by: &GroupBy, align: Align) -> PreparedChart {
     let groups = groups(all, by);
-    let figure = overlay::figure(all, &facets(all)[0]);
+    let figure = overlay::figure(all, &groups, &facets(all)[0]);
     let view = overlay::view(align, &groups, None);
     let sources = overlay::sources(all, &groups);
     build(&sources, Subject::Panel(&figure, 0), &view, (100, 20), Theme::default())
@@ -318,4 +318,14 @@ fn what_comes_after_the_steps_went_back_is_averaged_by_itself() {
     let ends = |x: &[f64]| (x[0].round(), x[x.len() - 1].round());
     assert_eq!((ends(first), ends(second)), ((0.0, 100.0), (50.0, 150.0)), "interrupted where they go back");
     assert!(y[..first.len()].iter().all(|y| *y == 2.0) && y[first.len() + 1..].iter().all(|y| *y == 6.0));
+}
+
+#[test]
+fn a_figure_says_what_its_lines_are_the_mean_of() {
+    let of = |name, by| seed(run("fit", name, 1).series("loss", None, &line(&[(0, 1.0), (100, 0.1)])), by);
+    let (_bench, all) = runs(vec![of("a", 1), of("b", 2), of("c", 3)], &["a", "b", "c"]);
+    let caption = |by| overlay::figure(&all, &groups(&all, &by), &facets(&all)[0]).caption;
+    assert_eq!(caption(GroupBy::Nothing), None);
+    let mean = "Lines: mean of 3 runs; bands: from the lowest to the highest.";
+    assert_eq!(caption(GroupBy::AllButSeed).as_deref(), Some(mean));
 }

@@ -247,8 +247,10 @@ fn histogram(mark: &Mark, groups: Vec<(Option<String>, String, Vec<f64>)>, out: 
         return;
     };
     let odd = all().filter(|v| !v.is_finite()).count();
-    if odd > 0 {
-        out.notes.push(format!("{odd} values are not finite and are in no bar"));
+    match odd {
+        0 => {}
+        1 => out.notes.push("1 value is not finite and is in no bar".to_owned()),
+        _ => out.notes.push(format!("{odd} values are not finite and are in no bar")),
     }
     let finite = all().count() - odd;
     let bins = mark

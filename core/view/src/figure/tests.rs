@@ -246,7 +246,7 @@ fn a_histogram_counts_every_finite_value() {
     let chart = chart("[[panel.mark]]\ntype = 'histogram'\ntable = 't'\ncolumn = 'v'\nbins = 4", &data);
     let Shape::Bars { y, .. } = &chart.marks[0].shape else { panic!("bars") };
     assert_eq!(y, &[25.0, 25.0, 25.0, 25.0]);
-    assert_eq!(chart.notes, ["1 values are not finite and are in no bar"]);
+    assert_eq!(chart.notes, ["1 value is not finite and is in no bar"]);
 }
 
 #[test]

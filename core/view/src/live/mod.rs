@@ -28,8 +28,8 @@ use crate::runs::RunId;
 pub use engine::Engine;
 use gradtop_chart::number;
 use jiff::Timestamp;
-pub use read_once::read;
 pub(crate) use read_once::read_smoothed;
+pub use read_once::{read, read_all};
 use serde::{Deserialize, Serialize};
 pub use series::SeriesSnapshot;
 

@@ -23,6 +23,14 @@ pub fn read(view: &View, figures: &[Figure]) -> Result<(Arc<RunData>, Vec<StoreE
     read_smoothed(view, figures, 0.0)
 }
 
+/// Like [`read`], with all series of the run.
+///
+/// # Errors
+/// The run cannot be read at all.
+pub fn read_all(view: &View, figures: &[Figure]) -> Result<(Arc<RunData>, Vec<StoreError>), StoreError> {
+    read_wanted(view, WatchRequest { series: SeriesFilter::All, ..wanted(view, figures, 0.0) })
+}
+
 /// Like [`read`], with a moving average of this weight, from 0 to below 1.
 ///
 /// # Errors
@@ -32,14 +40,21 @@ pub(crate) fn read_smoothed(
     figures: &[Figure],
     smoothing: f64,
 ) -> Result<(Arc<RunData>, Vec<StoreError>), StoreError> {
+    read_wanted(view, wanted(view, figures, smoothing))
+}
+
+fn wanted(view: &View, figures: &[Figure], smoothing: f64) -> WatchRequest {
     let marks = || figures.iter().flat_map(|f| &f.panels).flat_map(|p| &p.marks);
-    let request = WatchRequest {
+    WatchRequest {
         series: SeriesFilter::Metrics(marks().filter_map(|m| m.metric.clone()).collect()),
         tables: marks().filter_map(|m| m.table.clone()).collect(),
         smoothing,
         // Read as if it had ended: as far as it is now.
         ..WatchRequest::of(RunId::new(&view.dir), false)
-    };
+    }
+}
+
+fn read_wanted(view: &View, request: WatchRequest) -> Result<(Arc<RunData>, Vec<StoreError>), StoreError> {
     let mut feed = Feed::new(request, MAX_SAMPLES);
     while feed.read_on(Instant::now(), Instant::now() + Duration::from_secs(1))? {
         feed.set_cap((MAX_SAMPLES / feed.series_count().max(1)).max(MIN_PER_SERIES));

@@ -96,14 +96,14 @@ impl RunInfo {
             changed = true;
         }
         let events = version(run, &run.events());
-        if events != self.events || request.alive {
-            if let Ok(status) = read_status(run) {
-                self.last_step = status.step;
-                // As in the commands, time starts when training began.
-                if let Some(started) = status.started.map(|t| t.as_microsecond()) {
-                    changed |= self.started_us != Some(started);
-                    self.started_us = Some(started);
-                }
+        if (events != self.events || request.alive)
+            && let Ok(status) = read_status(run)
+        {
+            self.last_step = status.step;
+            // As in the commands, time starts when training began.
+            if let Some(started) = status.started.map(jiff::Timestamp::as_microsecond) {
+                changed |= self.started_us != Some(started);
+                self.started_us = Some(started);
             }
         }
         if events != self.events {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use gradtop_store::SeriesKey;
+use gradtop_store::{Goal, Point, SeriesKey, SeriesSummary};
 
 use super::XAxis;
 use super::columns::{ColumnGrid, Columns, columns};
@@ -159,6 +159,25 @@ impl SeriesSnapshot {
     /// Returns the largest finite value.
     pub fn max(&self) -> Option<f64> {
         self.raw.total.map(|b| b.max).filter(|v| v.is_finite())
+    }
+
+    /// Returns what it was at this moment, where a summary was read at another: last row, number of rows, and the best row. A best
+    /// value that was surpassed since then and lies among samples that are joined is left out.
+    pub fn correct(&self, summary: &mut SeriesSummary, goal: Goal) {
+        let Some(last) = self.last.filter(|_| self.count() != summary.rows) else { return };
+        summary.rows = self.count();
+        summary.last = Point { step: last.step, time_us: last.time_us, value: last.value };
+        let best = match goal {
+            Goal::Min => self.min(),
+            Goal::Max => self.max(),
+            Goal::None => None,
+        };
+        let is = |b: &&Bucket| b.n == 1 && Some(b.last) == best;
+        let point = |b: &Bucket| Point { step: b.step.0, time_us: b.time.0, value: b.last };
+        summary.best = summary
+            .best
+            .filter(|found| Some(found.value) == best)
+            .or_else(|| self.raw.buckets().find(is).map(point));
     }
 
     /// Returns its range on an axis.
@@ -356,5 +375,26 @@ impl SeriesSnapshot {
             before += u64::from(b.n);
         }
         sums.into_iter().map(|(sum, n)| if n == 0 { f64::NAN } else { sum / f64::from(n) }).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::live::testing::series;
+
+    #[test]
+    fn a_summary_read_later_is_brought_back_to_this_moment() {
+        let read = series(SeriesKey::metric("loss"), [3.0, 1.0, 2.0], 0.0);
+        let point = |step, value| Point { step, time_us: step * 1_000_000, value };
+        let mut later = SeriesSummary {
+            key: SeriesKey::metric("loss"),
+            unit: None,
+            rows: 5,
+            last: point(4, 0.5),
+            best: Some(point(4, 0.5)),
+        };
+        read.correct(&mut later, Goal::Min);
+        assert_eq!((later.rows, later.last, later.best), (3, point(2, 2.0), Some(point(1, 1.0))));
     }
 }

@@ -90,3 +90,29 @@ fn a_run_past_its_total_has_no_time_left_and_says_so() {
     assert_eq!(progress(&at(State::Finished, 399, 399, 400)), Some((400, 400)));
     assert_eq!(progress(&at(State::Stopped, 399, 399, 400)), Some((399, 400)));
 }
+
+#[test]
+fn a_parameter_is_exact_and_readable() {
+    let of = |value| (full_param(&ParamValue::Float(value)), param(&ParamValue::Float(value)));
+    for (value, full, brief) in [
+        (1e-300, "1e-300", "1e-300"),
+        (1e-5, "1e-5", "1e-5"),
+        (0.123_456_789, "0.123456789", "0.1235"),
+        (-0.0, "-0", "-0"),
+        (1.234_567_890_1e-20, "1.2345678901e-20", "1.235e-20"),
+        (f64::NAN, "NaN", "NaN"),
+    ] {
+        assert_eq!(of(value), (full.to_owned(), brief.to_owned()));
+    }
+    assert_eq!(full_param(&ParamValue::Text("a\u{1b}[2J".to_owned())), "a\\u{1b}[2J");
+    assert_eq!(full_param(&ParamValue::Text(String::new())), "\"\"");
+}
+
+#[test]
+fn what_a_long_path_pushes_out_of_sight_is_not_when_a_copy_was_seen() {
+    let mut fixtures = RunFixtures::new();
+    let mut view = gradtop_store::view(&fixtures.make(&run("fit", "a", 1))).expect("it was fixtures");
+    view.copied_from = Some("/runs/exp=fit/run=b".into());
+    (view.seen, view.age_of_last_write) = (None, std::time::Duration::from_secs(5));
+    assert_eq!(location(&view), "a copy, last write 5s ago, of /runs/exp=fit/run=b");
+}

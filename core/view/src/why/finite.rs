@@ -54,8 +54,7 @@ pub(super) fn judge(evidence: &Evidence<'_>, found: &mut Diagnosis) {
     }
     let series = evidence.summary.series.len();
     if lost.is_empty() {
-        let mut text =
-            format!("every last value of {}: finite", number_of(series as u64, "series", "series"));
+        let mut text = format!("every last value of {} series: finite", number::count(series as f64));
         if let Some(first) = never.first() {
             text = format!("last values: finite, but for {first} and others that never were numbers");
             if never.len() == 1 {
@@ -74,9 +73,9 @@ pub(super) fn judge(evidence: &Evidence<'_>, found: &mut Diagnosis) {
             "{} was {} at step {}, and is finite again; {} of {} are not",
             name(key),
             number::value(first.value),
-            first.step,
+            number::whole(first.step),
             number::count(summary.non_finite_rows as f64),
-            number_of(summary.rows, "row", "rows")
+            number::counted(summary.rows as usize, "row")
         ));
     }
 }
@@ -91,7 +90,12 @@ fn verdict(evidence: &Evidence<'_>, mut lost: Vec<NonFiniteSeries<'_>>) -> Verdi
         1 => ", and 1 more series".to_owned(),
         more => format!(", and {more} more series"),
     };
-    let text = format!("{} is {} since step {step}{more}", name(first.key), number::value(first.since.value));
+    let text = format!(
+        "{} is {} since step {}{more}",
+        name(first.key),
+        number::value(first.since.value),
+        number::whole(step)
+    );
     let mut proof: Vec<String> = lost
         .iter()
         .take(NAMED)
@@ -99,7 +103,7 @@ fn verdict(evidence: &Evidence<'_>, mut lost: Vec<NonFiniteSeries<'_>>) -> Verdi
             // Of those since then none is.
             let before = match l.summary.rows - l.summary.non_finite_rows {
                 0 => "never finite before".to_owned(),
-                n => format!("{} finite before", number_of(n, "row", "rows")),
+                n => format!("{} finite before", number::counted(n as usize, "row")),
             };
             let (value, place) = (number::value(l.since.value), evidence.place(l.since));
             format!("{}: {value} {place}; {before}", name(l.key))
@@ -111,12 +115,22 @@ fn verdict(evidence: &Evidence<'_>, mut lost: Vec<NonFiniteSeries<'_>>) -> Verdi
     let earliest = |quantity| lost.iter().filter(|l| l.quantity == quantity).map(|l| l.since.step).min();
     match (earliest(Quantity::Loss), earliest(Quantity::Gradient)) {
         (Some(loss), Some(gradient)) if gradient < loss => {
-            proof.push(format!("the gradient went first: step {gradient}, the loss at step {loss}"));
+            proof.push(format!(
+                "the gradient went first: step {}, the loss at step {}",
+                number::whole(gradient),
+                number::whole(loss)
+            ));
         }
         (Some(loss), Some(gradient)) if loss < gradient => {
-            proof.push(format!("the loss went first: step {loss}, the gradient at step {gradient}"));
+            proof.push(format!(
+                "the loss went first: step {}, the gradient at step {}",
+                number::whole(loss),
+                number::whole(gradient)
+            ));
         }
-        (Some(loss), Some(_)) => proof.push(format!("loss and gradient went at the same step, {loss}")),
+        (Some(loss), Some(_)) => {
+            proof.push(format!("loss and gradient went at the same step, {}", number::whole(loss)));
+        }
         (Some(_), None) => {
             let gradient = evidence.summary.series.keys().any(|key| quantity(key, &[]) == Quantity::Gradient);
             proof.push(if gradient {
@@ -135,9 +149,4 @@ fn verdict(evidence: &Evidence<'_>, mut lost: Vec<NonFiniteSeries<'_>>) -> Verdi
         step: Some(step),
         proof,
     }
-}
-
-/// Formats `1 row` or `2 rows`.
-pub(super) fn number_of(n: u64, one: &str, many: &str) -> String {
-    format!("{} {}", number::count(n as f64), if n == 1 { one } else { many })
 }

@@ -37,11 +37,11 @@ pub(crate) fn diagnose(evidence: &Evidence<'_>) -> Diagnosis {
     found
 }
 
-/// Reads what is new of a run, looks at its processes and its disk, and judges it.
+/// Reads what is new of a run, looks at its processes and its disk, and judges it. `dated`: for text that is read elsewhere.
 ///
 /// # Errors
 /// When its events or rows cannot be read; files that are damaged are passed over, see [`Reader::damage`].
-pub fn diagnose_run(reader: &mut Reader, view: &View) -> gradtop_store::Result<Diagnosis> {
+pub fn diagnose_run(reader: &mut Reader, view: &View, dated: bool) -> gradtop_store::Result<Diagnosis> {
     let events = gradtop_store::read_events(&view.dir)?;
     while !reader.read(READ_BUDGET)? {}
     let threads = gradtop_host::threads::threads(view);
@@ -53,6 +53,7 @@ pub fn diagnose_run(reader: &mut Reader, view: &View) -> gradtop_store::Result<D
         threads: threads.as_deref(),
         free: disk.map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize)),
         now: Timestamp::now(),
+        dated,
     };
     Ok(diagnose(&evidence))
 }

@@ -5,7 +5,6 @@ use gradtop_host::text::clean;
 use gradtop_host::threads::Thread;
 use gradtop_store::{SeriesKey, State, Suspended};
 
-use super::finite::number_of;
 use super::run_summary::Point;
 use super::verdict::{Confidence, Diagnosis, Evidence, Rule, Verdict, name};
 
@@ -131,12 +130,12 @@ fn stall(evidence: &Evidence<'_>, silence: &Silence<'_>) -> Result<Verdict, Stri
         format!(
             "longest time without a row before: {}, over {}",
             number::duration(silence.longest_before),
-            number_of(silence.rows, "row", "rows")
+            number::counted(silence.rows as usize, "row")
         ),
         format!(
             "processor since then: {:.1} % of one core on average, in {}",
             mean(&cpu),
-            number_of(cpu.len() as u64, "measurement", "measurements")
+            number::counted(cpu.len(), "measurement")
         ),
     ];
     proof.extend(gpu.map(|gpu| format!("GPU since then: {:.0} % on average", mean(&gpu))));

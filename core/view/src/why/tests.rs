@@ -128,6 +128,7 @@ impl Case {
             threads,
             free: None,
             now: now(),
+            dated: false,
         })
     }
 

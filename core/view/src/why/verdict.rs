@@ -1,5 +1,6 @@
 //! Verdicts and the data they are based on.
 
+use gradtop_chart::number;
 use gradtop_host::text::clean;
 use gradtop_host::threads::Thread;
 use gradtop_store::{EventLine, SeriesKey, View};
@@ -7,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::run_summary::{Point, RunSummary};
-use crate::clock::moment_at;
+use crate::clock::{dated, moment_at};
 
 /// The rule behind a verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -85,6 +86,8 @@ pub struct Evidence<'a> {
     pub free: Option<u64>,
     /// The current time.
     pub now: Timestamp,
+    /// Whether times have their date and zone, however recent they are.
+    pub dated: bool,
 }
 
 /// The result of a diagnosis.
@@ -132,15 +135,20 @@ impl Evidence<'_> {
         Timestamp::from_microsecond(time_us).ok().filter(|_| timed)
     }
 
+    /// Formats a time, with its date and zone if the text is read elsewhere.
+    pub(super) fn clock(&self, time: Timestamp) -> String {
+        if self.dated { dated(time) } else { moment_at(time, self.now) }
+    }
+
     /// Formats when a row was logged; empty if that is not known.
     pub(super) fn moment(&self, time_us: i64) -> String {
-        self.time(time_us).map(|t| moment_at(t, self.now)).unwrap_or_default()
+        self.time(time_us).map(|t| self.clock(t)).unwrap_or_default()
     }
 
     /// Formats the step of a row, and when it was logged if that is known: `at step 9, 14:31:02`.
     pub(super) fn place(&self, at: Point) -> String {
-        let time = self.time(at.time_us).map(|t| format!(", {}", moment_at(t, self.now)));
-        format!("at step {}{}", at.step, time.unwrap_or_default())
+        let time = self.time(at.time_us).map(|t| format!(", {}", self.clock(t)));
+        format!("at step {}{}", number::whole(at.step), time.unwrap_or_default())
     }
 }
 

@@ -4,7 +4,6 @@ use gradtop_chart::number;
 use gradtop_store::Event;
 
 use super::verdict::{Confidence, Diagnosis, Evidence, Rule, Verdict};
-use crate::clock::moment_at;
 use crate::state;
 
 /// Minimum seconds of waiting, and their share of the training time, for the log to count as a bottleneck.
@@ -14,7 +13,7 @@ const SHARE: f64 = 0.1;
 pub(super) fn judge(evidence: &Evidence<'_>, found: &mut Diagnosis) {
     let status = &evidence.view.status;
     if let (Some(words), Some(waiting)) = (state::waiting(evidence.view), &status.waiting) {
-        let since = moment_at(waiting.since, evidence.now);
+        let since = evidence.clock(waiting.since);
         let mut proof = vec![format!("the recorder waits since {since}; no row is lost while it does")];
         proof.extend(evidence.free.map(|free| format!("free on its disk: {}", number::amount(free as f64))));
         found.verdicts.push(Verdict {
@@ -76,7 +75,7 @@ fn ended_waiting(evidence: &Evidence<'_>, found: &mut Diagnosis) -> bool {
         step: evidence.view.status.step,
         proof: vec![format!(
             "{}: {cause}; no later event says that the disk accepted data again",
-            moment_at(since, evidence.now)
+            evidence.clock(since)
         )],
     });
     true

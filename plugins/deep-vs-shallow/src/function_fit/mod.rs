@@ -48,7 +48,7 @@ pub struct FunctionFit {
     /// Common learning rate; sgd with momentum 0.9 diverges on the shallow network above 0.01
     #[param(default = 1e-3, min = 0.0, min_excluded, max = 10.0, log)]
     pub lr: f64,
-    /// Further learning rates, comma-separated: each network is compared at the best of its own too; none: only at `lr`
+    /// Further learning rates, comma-separated: each network is compared at the best of its own too; empty: only at `lr`
     #[param(default = "5e-3,2e-2", min = 0.0, min_excluded, max = 10.0, distinct)]
     pub rates: Vec<f64>,
     /// Momentum of sgd; adam ignores it

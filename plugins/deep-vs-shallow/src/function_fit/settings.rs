@@ -17,13 +17,13 @@ impl FunctionFit {
     pub fn setup(&self, seed: u64, device: tch::Device) -> Result<Setup> {
         if self.x_min >= self.x_max {
             return Err(invalid(format!(
-                "parameter `x_min` is {}, must be less than `x_max`, which is {}",
+                "parameter `x_min` is {}, but must be less than `x_max`, which is {}",
                 self.x_min, self.x_max
             )));
         }
         if self.batch > self.points {
             return Err(invalid(format!(
-                "parameter `batch` is {}, must be at most `points`, which is {} (0: all of them)",
+                "parameter `batch` is {}, but must be at most `points`, which is {} (0: all of them)",
                 self.batch, self.points
             )));
         }

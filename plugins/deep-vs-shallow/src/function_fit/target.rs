@@ -55,7 +55,7 @@ impl Target {
             }
             other => {
                 return Err(invalid(format!(
-                    "parameter `functions` names `{other}`, must be a list of sinc, sign, sine, custom"
+                    "parameter `functions` names `{other}`, but must be a list of sinc, sign, sine, custom"
                 )));
             }
         };

@@ -47,7 +47,7 @@ pub struct ImageClassification {
     /// Common learning rate
     #[param(default = 1e-3, min = 0.0, min_excluded, max = 10.0, log)]
     pub lr: f64,
-    /// Further learning rates, comma-separated: one more network of each kind at each, on 20,000 images; 5,000 others choose; none: only `lr`
+    /// Further learning rates, comma-separated: one more network of each kind at each, on 20,000 images; 5,000 others choose; empty: only `lr`
     #[param(default = "3e-4,3e-3", min = 0.0, min_excluded, max = 10.0, distinct)]
     pub rates: Vec<f64>,
     /// Momentum of sgd; adam ignores it

@@ -25,7 +25,7 @@ impl ImageClassification {
                 cnn::named(name).ok_or_else(|| {
                     let known: Vec<&str> = cnn::SPECS.iter().map(|spec| spec.name).collect();
                     invalid(format!(
-                        "parameter `models` names `{name}`, must be a list of {}",
+                        "parameter `models` names `{name}`, but must be a list of {}",
                         known.join(", ")
                     ))
                 })
@@ -35,13 +35,13 @@ impl ImageClassification {
             self.datasets.iter().find(|name| !["mnist", "fashion-mnist"].contains(&name.as_str()))
         {
             return Err(invalid(format!(
-                "parameter `datasets` names `{name}`, must be a list of mnist, fashion-mnist"
+                "parameter `datasets` names `{name}`, but must be a list of mnist, fashion-mnist"
             )));
         }
         let images = if self.train_samples == 0 { 60_000 } else { self.train_samples };
         if self.batch > images {
             return Err(invalid(format!(
-                "parameter `batch` is {}, must be at most the number of training images, which is {images}",
+                "parameter `batch` is {}, but must be at most the number of training images, which is {images}",
                 self.batch
             )));
         }

@@ -27,7 +27,7 @@ pub struct Interpolation {
     /// Images to train on; 0: all
     #[param(default = 0, min = 0, max = 60_000)]
     pub train_samples: i64,
-    /// Widths of the hidden layers, comma-separated; none: softmax regression
+    /// Widths of the hidden layers, comma-separated; empty: softmax regression
     #[param(default = "128", min = 1, max = 10_000)]
     pub hidden: Vec<i64>,
     /// Pairs of each kind, each with its own initial values and batches

@@ -33,7 +33,7 @@ pub struct ModelSize {
     /// Part A: passes over the training images
     #[param(default = 10, min = 1, max = 10_000, log)]
     pub full_epochs: i64,
-    /// Part A: further learning rates, comma-separated: one more network of each width at each, on 20,000 images; 5,000 others choose; none: only `lr`
+    /// Part A: further learning rates, comma-separated: one more network of each width at each, on 20,000 images; 5,000 others choose; empty: only `lr`
     #[param(default = "3e-4,3e-3", min = 0.0, min_excluded, max = 10.0, distinct)]
     pub full_rates: Vec<f64>,
     /// Part B: widths h of the networks 784-h-10 on few images, comma-separated; empty: skip this part
@@ -45,7 +45,7 @@ pub struct ModelSize {
     /// Part B: passes over the training images, while the learning rate falls to 0 along a cosine
     #[param(default = 150, min = 1, max = 100_000, log)]
     pub subset_epochs: i64,
-    /// Part B: further learning rates, comma-separated: one more network of each width at each, with true and with noisy labels; 5,000 other training images choose; none: only `lr`
+    /// Part B: further learning rates, comma-separated: one more network of each width at each, with true and with noisy labels; 5,000 other training images choose; empty: only `lr`
     #[param(default = "3e-4,3e-3", min = 0.0, min_excluded, max = 10.0, distinct)]
     pub subset_rates: Vec<f64>,
     /// Parts B and C: share of random training labels, in addition to none

@@ -146,7 +146,7 @@ pub(super) fn units(params: &ModelSize) -> Result<Vec<Unit>> {
                 Ok(features as i64)
             } else {
                 Err(invalid(format!(
-                    "parameter `feature_ratios` names {ratio}: of {} images that is {features} features, must be between 1 and 100000",
+                    "parameter `feature_ratios` names {ratio}: of {} images that is {features} features, but must be between 1 and 100000",
                     params.feature_samples
                 )))
             }

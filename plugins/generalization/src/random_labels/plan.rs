@@ -136,7 +136,7 @@ impl RandomLabels {
                 cnn::named(name).map(Network::Cnn).ok_or_else(|| {
                     let known: Vec<&str> = cnn::SPECS.iter().map(|spec| spec.name).collect();
                     invalid(format!(
-                        "parameter `networks` names `{name}`, must be a list of mlp, {}",
+                        "parameter `networks` names `{name}`, but must be a list of mlp, {}",
                         known.join(", ")
                     ))
                 })
@@ -191,7 +191,9 @@ impl RandomLabels {
         let partly = &self.corruptions;
         // Written out in the names of series, which have a maximum length.
         if let Some(p) = partly.iter().find(|p| **p > 0.0 && **p < 1e-12) {
-            return Err(invalid(format!("parameter `corruptions` names {p:e}, must be 0 or at least 1e-12")));
+            return Err(invalid(format!(
+                "parameter `corruptions` names {p:e}, but must be 0 or at least 1e-12"
+            )));
         }
         let few = self.corruption_samples.min(whole);
         // The ends of their curves: true and random labels for the same number of images.

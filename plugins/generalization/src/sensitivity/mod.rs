@@ -77,7 +77,7 @@ pub struct Sensitivity {
     /// Iterations of the ascent in the box
     #[param(default = 20, min = 1, max = 1000)]
     pub ascent: i64,
-    /// Further learning rates, comma-separated: one more network of each batch size at each, down to that training loss; the last training images choose; none: only `lr`
+    /// Further learning rates, comma-separated: one more network of each batch size at each, down to that training loss; the last training images choose; empty: only `lr`
     #[param(default = "3e-4,3e-3", min = 0.0, min_excluded, max = 10.0, distinct)]
     pub rates: Vec<f64>,
     /// Images that each of the many networks learns; 0: no such networks

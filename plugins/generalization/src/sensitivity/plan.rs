@@ -111,7 +111,7 @@ impl Sensitivity {
         }
         if self.early >= self.epochs {
             return Err(invalid(format!(
-                "parameter `early` is {}, must be less than `epochs`, which is {}",
+                "parameter `early` is {}, but must be less than `epochs`, which is {}",
                 self.early, self.epochs
             )));
         }

@@ -130,7 +130,7 @@ impl Experiment for EdgeOfStability {
     fn validate(&self) -> Result<()> {
         if self.methods.contains(&Method::Sgd) && self.batch >= self.samples {
             return Err(invalid(format!(
-                "parameter `batch` is {}, must be less than `samples`, which is {}: with all images, sgd is gd",
+                "parameter `batch` is {}, but must be less than `samples`, which is {}: with all images, sgd is gd",
                 self.batch, self.samples
             )));
         }

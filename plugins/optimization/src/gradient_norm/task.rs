@@ -91,7 +91,7 @@ impl Task {
         let batch = if task == TaskName::SincFull { params.points } else { params.batch };
         if batch > params.points {
             return Err(invalid(format!(
-                "parameter `batch` is {batch}, must be at most `points`, which is {}",
+                "parameter `batch` is {batch}, but must be at most `points`, which is {}",
                 params.points
             )));
         }

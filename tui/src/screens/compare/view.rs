@@ -120,7 +120,7 @@ pub(super) fn view_of(shared: &Shared, screen: &Compare) -> ChartView {
 }
 
 fn figure_of(shared: &Shared, screen: &Compare, facet: &Facet) -> Figure {
-    let mut figure = overlay::figure(&screen.compared.runs, facet);
+    let mut figure = overlay::figure(&screen.compared.runs, &screen.compared.groups, facet);
     if shared.theme.ascii() {
         figure.title = crate::print::plain(&figure.title);
     }

@@ -10,6 +10,7 @@ use super::words::state_style;
 use crate::screens::shared::Shared;
 use crate::widgets::Scroll;
 use gradtop_chart::cells::text::{width_of, wrap};
+use gradtop_chart::number;
 use gradtop_view::clock::moment_at;
 use gradtop_view::events;
 
@@ -39,7 +40,10 @@ impl Events {
         let theme = shared.theme;
         let mut out = Vec::new();
         if self.before > 0 {
-            let text = format!(" {} earlier events: gradtop logs --events shows all", self.before);
+            let text = format!(
+                " {}: gradtop logs --events shows all",
+                number::counted(self.before, "earlier event")
+            );
             out.push(Line::styled(text, theme.dim()));
         }
         for line in self.lines.iter() {

@@ -54,7 +54,12 @@ pub(crate) fn lines(shared: &Shared, view: &View, width: usize) -> Vec<Line<'sta
     out.push(Line::default());
     let rows = rows(manifest, declared);
     if rows.is_empty() {
-        out.push(Line::styled(" this experiment has no parameters", theme.dim()));
+        let what = match manifest.kind {
+            Kind::Plugin => "this experiment has no parameters",
+            Kind::Command => "no parameters of this command were recorded",
+            Kind::Import => "no parameters are in the source",
+        };
+        out.extend(paragraph(what, room, theme.dim()));
     } else {
         out.extend(table(shared, &rows, width));
         let changed = rows.iter().filter(|r| r.changed).count();
@@ -88,17 +93,9 @@ fn rows<'a>(manifest: &Manifest, declared: Option<&'a ExperimentDesc>) -> Vec<Ro
     let row = |(key, value): &(String, ParamValue)| {
         let desc = declared.and_then(|e| e.params.iter().find(|p| p.key == *key));
         let changed = desc.is_some_and(|d| !same(value, &d.default));
-        Row { key: clean(key), value: shown(value), changed, desc }
+        Row { key: clean(key), value: state::full_param(value), changed, desc }
     };
     manifest.params.iter().map(row).collect()
-}
-
-/// The exact value, in the form in which it can be typed.
-fn shown(value: &ParamValue) -> String {
-    match value {
-        ParamValue::Float(v) if number::value(*v).parse() == Ok(*v) => number::value(*v),
-        other => clean(&other.to_string()),
-    }
 }
 
 /// Returns whether a value equals the default.
@@ -247,6 +244,7 @@ fn facts(shared: &Shared, view: &View, width: usize) -> Vec<Line<'static>> {
         ("took", state::took_words(view, shared.now)),
         ("host", Some(m.host.clone())),
         ("process", pid.map(|p| p.to_string())),
+        ("source", m.import.as_ref().map(|import| format!("{}: {}", import.format, import.source))),
         ("command", m.command.as_ref().map(CommandInfo::in_words)),
         ("works in", m.command.as_ref().map(|c| c.dir.clone())),
         ("plugin", plugin),
@@ -298,12 +296,5 @@ mod tests {
         let lines = wrapped_value(&word, 12);
         assert_eq!(lines.concat(), word);
         assert!(lines.iter().all(|l| width_of(l) <= 12), "{lines:?}");
-    }
-
-    #[test]
-    fn a_value_is_shown_as_it_is() {
-        assert_eq!(shown(&ParamValue::Float(1e-5)), "1e-5");
-        assert_eq!(shown(&ParamValue::Float(0.123_456_789)), "0.123456789");
-        assert_eq!(shown(&ParamValue::Text("a\u{1b}[2J".to_owned())), "a\\u{1b}[2J");
     }
 }

@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
-use gradtop_store::{Event, Kind, RunDir, State, append_event};
+use gradtop_store::{Event, ImportInfo, Kind, RunDir, State, append_event};
 use proptest::prelude::*;
 
 use super::pane;
@@ -388,17 +388,24 @@ fn the_other_panes() {
     assert!(stage.screen().contains("No tables"), "{}", stage.screen());
     stage.keys("6");
     assert!(stage.screen().contains("system/memory") && !stage.screen().contains("accuracy"));
+    let bottom = stage.screen();
+    assert!(bottom.contains("2 charts") && !bottom.contains("system/ 2"), "{bottom}");
 }
 
 #[test]
 fn empty_panes_of_an_imported_run_promise_nothing() {
     let mut stage = Stage::new(run("fit", "imported", 1).losses().with(|m, _| {
         (m.kind, m.plugin) = (Kind::Import, None);
+        (m.import, m.params) =
+            (Some(ImportInfo { format: "csv".into(), source: "/a.csv".into() }), Vec::new());
     }));
-    for (pane, said) in [("2", "No output"), ("4", " lr "), ("6", "gradtop did not see it train")] {
+    for (pane, said) in
+        [("2", "No output"), ("4", "no parameters are in the source"), ("6", "gradtop did not see it train")]
+    {
         stage.keys(pane);
         let screen = stage.screen();
         assert!(screen.contains(said) && !screen.contains("no installed plugin"), "{pane}: {screen}");
+        assert!(pane != "4" || screen.contains("csv: /a.csv"), "{screen}");
     }
 }
 

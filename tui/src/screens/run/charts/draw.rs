@@ -306,14 +306,17 @@ impl Charts {
             }
             if !item.section().is_empty() {
                 let own = self.items.iter().filter(|i| i.section() == item.section()).count();
-                parts.push(format!("{} {own}", clean(item.section())));
+                // Where all are of one section, their number is said already.
+                if own < count {
+                    parts.push(format!("{own} of them {}", clean(item.section())));
+                }
             }
         }
         if self.x.is_some() || !self.parts.is_empty() {
             parts.push("zoomed: 0 resets".to_owned());
         }
         if data.progress.reading {
-            parts.push(format!("reading: {} values so far", number::count(data.progress.rows as f64)));
+            parts.push(format!("reading: {} so far", number::counted(data.progress.rows as usize, "value")));
         }
         let said = |parts: &[String]| signs(shared, &format!(" {}", parts.join(" · ")));
         // The number of charts matters least.
