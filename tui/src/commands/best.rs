@@ -207,8 +207,8 @@ mod tests {
         let views: Vec<View> = bench.app.shared.runs.rows.iter().map(|row| row.view.clone()).collect();
         let Some(ranking) = ranking(&views, "loss", &["lr"]) else { panic!("no ranking") };
         let lines = narrow(&["lr"], &ranking).lines(1);
-        assert_eq!(lines[0], "     median  runs  non-finite");
-        assert_eq!(lines[1], "   1.25e-12     1           1  lr 0.1, best 1.25e-12 of fit-1");
-        assert_eq!(lines[2], " non-finite     0           1  lr 0.01");
+        assert_eq!(lines[0], "   median  runs  non-finite");
+        assert_eq!(lines[1], " 1.25e-12     1           1  lr 0.1, best 1.25e-12 of fit-1");
+        assert_eq!(lines[2], "        –     0           1  lr 0.01");
     }
 }

@@ -250,9 +250,9 @@ fn a_resumed_run_has_its_headline_until_it_logs_again() {
 fn a_run_that_has_logged_step_9_counted_from_0_has_done_10_steps() {
     let log = |s: &Session, steps: &[i64]| {
         let series = s.intern(&SeriesKey::metric("loss")).unwrap();
-        steps
-            .iter()
-            .for_each(|step| s.log(*step, f64::NAN, &[Point { series, reserved: 0, value: 1.0 }]).unwrap());
+        for step in steps {
+            s.log(*step, f64::NAN, &[Point { series, reserved: 0, value: 1.0 }]).unwrap();
+        }
     };
     let (_dir, zero) = session(true);
     assert_eq!(zero.done_by_steps(10), 0);
