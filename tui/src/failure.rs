@@ -63,6 +63,14 @@ pub(crate) fn line_at(text: &str, byte: usize) -> usize {
 /// Prints an error with its hint. Returns the exit code.
 pub(crate) fn report(error: &anyhow::Error) -> i32 {
     let (help, code) = explain(error);
+    // An experiment may give a reason of several lines.
+    let message = gradtop_host::text::clean_lines(&with_causes(error)).replace('\n', "\n  ");
+    crate::print::error(&message, help.as_deref());
+    code
+}
+
+/// Puts an error and its causes into words; a cause that is named already is not repeated.
+pub(crate) fn with_causes(error: &anyhow::Error) -> String {
     let mut message = String::new();
     for cause in error.chain() {
         let text = cause.to_string();
@@ -71,10 +79,7 @@ pub(crate) fn report(error: &anyhow::Error) -> i32 {
             message = if message.is_empty() { text } else { format!("{message}: {text}") };
         }
     }
-    // An experiment may give a reason of several lines.
-    let message = gradtop_host::text::clean_lines(&message).replace('\n', "\n  ");
-    crate::print::error(&message, help.as_deref());
-    code
+    message
 }
 
 fn explain(error: &anyhow::Error) -> (Option<String>, i32) {

@@ -85,7 +85,9 @@ mod tests {
     #[test]
     fn a_time_that_is_read_elsewhere_has_its_zone() {
         let time = Timestamp::UNIX_EPOCH;
-        let of = |seconds| dated_in(time, &TimeZone::fixed(jiff::tz::Offset::from_seconds(seconds).expect("a time")));
+        let of = |seconds| {
+            dated_in(time, &TimeZone::fixed(jiff::tz::Offset::from_seconds(seconds).expect("a time")))
+        };
         assert_eq!(
             [0, 19_800, -12_600].map(of),
             ["1970-01-01 00:00:00 UTC", "1970-01-01 05:30:00 +05:30", "1969-12-31 20:30:00 -03:30"]

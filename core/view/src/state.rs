@@ -544,7 +544,8 @@ pub fn float(v: f64) -> Value {
     serde_json::Number::from_f64(v).map_or_else(|| Value::String(number::value(v)), Value::Number)
 }
 
-/// Returns the parameters that differ between runs of one experiment, in declaration order.
+/// Returns the parameters that differ between runs of one experiment, in declaration order: first those with several
+/// values, then those that only some of the runs have.
 pub fn differing<'a>(views: &[&'a View]) -> Vec<&'a str> {
     let mut keys: Vec<&str> = Vec::new();
     for (key, _) in views.iter().flat_map(|view| &view.manifest.params) {
@@ -556,6 +557,11 @@ pub fn differing<'a>(views: &[&'a View]) -> Vec<&'a str> {
         view.manifest.params.iter().find(|(own, _)| own == key).map(|(_, value)| value.to_string())
     };
     keys.retain(|key| views.windows(2).any(|pair| value(pair[0], key) != value(pair[1], key)));
+    keys.sort_by_cached_key(|key| {
+        let mut values = views.iter().filter_map(|view| value(view, key));
+        let first = values.next();
+        values.all(|other| Some(other) == first)
+    });
     keys
 }
 

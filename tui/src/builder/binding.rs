@@ -12,6 +12,7 @@ use anyhow::Result;
 use gradtop_host::libtorch;
 
 use super::parsed;
+use crate::failure::with_causes;
 use crate::files::Cannot as _;
 use crate::print;
 
@@ -117,7 +118,10 @@ impl Binding {
         if let Some(out) = built.filter(|out| out.join(LIBRARY).is_file() && !self.is_there())
             && let Err(e) = self.take(&out)
         {
-            print::note(&format!("the next build compiles the binding to libtorch again: {e:#}"));
+            print::note(&format!(
+                "the next build compiles the binding to libtorch again: {}",
+                with_causes(&e)
+            ));
         }
     }
 

@@ -13,7 +13,7 @@ use super::launchers::On;
 use super::signals::Signals;
 use super::watch::LEFT_RUNNING;
 use crate::config::whole;
-use crate::failure::Failure;
+use crate::failure::{Failure, with_causes};
 use crate::print::board::Board;
 use crate::print::table::{Table, Words};
 use crate::print::{self, clean};
@@ -223,7 +223,7 @@ fn follow(
     }
     if let Err(e) = study.write_refused(runner.refused()) {
         // The results of the runs still have to be reported.
-        print::warn(format!("{e:#}; a later report will not list what was not started"));
+        print::warn(format!("{}; a later report will not list what was not started", with_causes(&e)));
     }
     if left {
         print::note(&format!("the runs of study {} keep running in the background", study.name()));

@@ -18,6 +18,7 @@ use gradtop_view::{events, natural, state};
 use super::claims::{RECORDED, SEEN};
 use super::document::{Block, Claim, Span, code, heading, plain, table, text};
 use super::run_section::RunSection;
+use crate::failure::with_causes;
 use crate::print::{clean, cleaned};
 use crate::screens::run::console::chunk::{self, Wanted};
 use crate::screens::run::console::line::Line;
@@ -69,7 +70,7 @@ impl Reading {
                 Self { view, declared, data, damaged, error: None }
             }
             Err(error) => {
-                let error = Some(format!("{error:#}"));
+                let error = Some(with_causes(&error));
                 Self { view, declared: Vec::new(), data: Arc::default(), damaged: Vec::new(), error }
             }
         }

@@ -6,6 +6,7 @@ use gradtop_view::runs::{RunId, RunsSnapshot};
 
 use super::terminal;
 use crate::editor;
+use crate::failure::with_causes;
 use crate::screens::effect::Message;
 
 /// Edits and saves the note, while the terminal is lent. Returns the result.
@@ -14,7 +15,7 @@ pub(super) fn write(runs: &RunsSnapshot, run: &RunId) -> Message {
     match edit(runs, run) {
         Ok(true) => Message::news(format!("note kept: {name}")),
         Ok(false) => Message::news(format!("note unchanged: {name}")),
-        Err(error) => Message::failure(format!("{name}: {error:#}")),
+        Err(error) => Message::failure(format!("{name}: {}", with_causes(&error))),
     }
 }
 

@@ -8,7 +8,7 @@ use anyhow::Result;
 use gradtop_view::chart_spec::ChartSpec;
 
 use crate::drawing::{Format, suffixed};
-use crate::failure::Failure;
+use crate::failure::{Failure, with_causes};
 use crate::files::Cannot as _;
 use crate::print::clean;
 use crate::screens::effect::Message;
@@ -20,7 +20,7 @@ pub(super) fn write(spec: &ChartSpec, file: &Path) -> Message {
         Ok((file, odd)) => {
             Message::failure(clean(&format!("wrote {}, without {}", place(&file), odd.join("; "))))
         }
-        Err(error) => Message::failure(clean(&format!("no chart was written: {error:#}"))),
+        Err(error) => Message::failure(clean(&format!("no chart was written: {}", with_causes(&error)))),
     }
 }
 

@@ -12,6 +12,7 @@ use gradtop_store::{Notes, RunDir, change_notes};
 
 use super::{Event, Options, runs, sender, settings};
 use crate::app::Msg;
+use crate::failure::with_causes;
 use crate::list_view;
 use crate::screens::actions::{Act as _, RunAction};
 use crate::screens::effect::{Answer, Mark, Message, Question, Task};
@@ -134,7 +135,7 @@ impl Workers {
                     Some((name, view)) => list_view::change(&name, view),
                     None => list_view::all(),
                 };
-                Msg::Answer(Answer::Views(views.map_err(|error| format!("{error:#}"))))
+                Msg::Answer(Answer::Views(views.map_err(|error| with_causes(&error))))
             }),
             Task::Write(spec, file) => {
                 let write = move || Msg::Answer(Answer::Done(super::picture::write(&spec, &file), None));
@@ -178,7 +179,7 @@ impl Workers {
         let saved = self.settings.get_or_insert_with(|| {
             Newest::start("settings", SAVE_DELAY, move |newest| {
                 if let Err(e) = settings::save(&newest) {
-                    tx.send(failed(format!("cannot save the view settings: {e:#}"))).ok();
+                    tx.send(failed(format!("cannot save the view settings: {}", with_causes(&e)))).ok();
                 }
             })
         });
@@ -220,7 +221,7 @@ fn act(action: RunAction, runs: &RunsSnapshot, ids: &[RunId]) -> Message {
     let mut failures = Vec::new();
     for id in ids {
         if let Err(e) = runs.follow(id, |run| act_on(action, run)) {
-            failures.push(format!("{}: {e:#}", id.dir().name()));
+            failures.push(format!("{}: {}", id.dir().name(), with_causes(&e)));
         }
     }
     let done = ids.len() - failures.len();

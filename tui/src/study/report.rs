@@ -10,6 +10,7 @@ use super::entry_state::EntryState;
 use super::folder::Study;
 use super::plan::Entry;
 use super::report_file::{Part, Place, ReportFile, Section};
+use crate::failure::with_causes;
 use crate::files::replace;
 use crate::print::{clean, cleaned};
 use crate::report::claims;
@@ -83,7 +84,7 @@ fn compose(
                 odd.extend(damaged);
                 runs.insert(entry.key(), run);
             }
-            Some(Err(e)) => odd.push(format!("{}: {}", entry.key(), clean(&format!("{e:#}")))),
+            Some(Err(e)) => odd.push(format!("{}: {}", entry.key(), clean(&with_causes(&e)))),
             None => {}
         }
     }

@@ -134,7 +134,11 @@ impl Rule {
     pub(crate) fn words(&self, value: f64) -> String {
         match self {
             Self::Memory(bytes) => format!("{}, more than {},", in_unit(value), in_unit(*bytes)),
-            Self::Metric { than, value: with, .. } => format!("{value}, which is {} {with},", than.sign()),
+            Self::Metric { than, value: with, .. } => {
+                // Four digits, unless the rule would not hold for them.
+                let brief = format!("{value:.3e}").parse().ok().filter(|brief| than.holds(*brief, *with));
+                format!("{}, which is {} {with},", brief.unwrap_or(value), than.sign())
+            }
             _ => value.to_string(),
         }
     }

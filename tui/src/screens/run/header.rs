@@ -147,17 +147,18 @@ pub(crate) fn second(
         if look.log_x {
             shown.push("log x".to_owned());
         }
-        if look.smoothing > 0.0 {
-            shown.push(format!("smooth {}", look.smoothing));
-        }
-        if look.clip {
-            shown.push("outliers clipped".to_owned());
-        }
         if look.same_y {
             shown.push("same y".to_owned());
         }
         if !look.hidden.is_empty() {
             shown.push(format!("{} hidden", look.hidden.len()));
+        }
+        // What changes the values drawn comes last, as the first are dropped where there is no room.
+        if look.clip {
+            shown.push("outliers clipped".to_owned());
+        }
+        if look.smoothing > 0.0 {
+            shown.push(format!("smooth {}", look.smoothing));
         }
     }
     let room = width.saturating_sub(used + 2);

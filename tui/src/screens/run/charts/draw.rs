@@ -263,7 +263,13 @@ impl Charts {
     ) -> Vec<Line<'static>> {
         let theme = shared.theme;
         let width = usize::from(area.width);
-        if let Some((kind, x)) = self.cursor {
+        if let Some(Typing { input, error, .. }) = &self.typing {
+            let found = format!("{} of {}", self.items.len(), self.all.len());
+            let error = error.as_deref().map(clean);
+            let said = error.as_deref().map_or((&*found, theme.dim()), |error| (error, theme.alert()));
+            return widgets::typed(Span::styled(" find ", theme.accent()), input, said, width, theme);
+        }
+        if let Some((kind, x)) = self.cursor.filter(|_| !self.items.is_empty()) {
             let smooth = look.smoothing > 0.0;
             let told = |detail| at_cursor(shared, lines, (kind, at.unwrap_or(x)), smooth, detail);
             let wide = |spans: &[Span<'_>]| spans.iter().map(|s| width_of(&s.content)).sum::<usize>();
@@ -278,12 +284,6 @@ impl Charts {
                 spans
             });
             return vec![Line::from(spans)];
-        }
-        if let Some(Typing { input, error, .. }) = &self.typing {
-            let found = format!("{} of {}", self.items.len(), self.all.len());
-            let error = error.as_deref().map(clean);
-            let said = error.as_deref().map_or((&*found, theme.dim()), |error| (error, theme.alert()));
-            return widgets::typed(Span::styled(" find ", theme.accent()), input, said, width, theme);
         }
         let layout = self.layout(look, area);
         let mut parts = Vec::new();
