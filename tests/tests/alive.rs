@@ -387,7 +387,7 @@ fn runs_brought_home_from_machines_while_they_live_show_whose_each_is() {
     let mine = line(&at_home(&["list"]), "mine");
     assert!(
         mine.contains("running?")
-            && mine.contains("a copy, last write ")
+            && mine.contains("a copy, last seen ")
             && mine.contains(&format!(" ago, of {}", live.dir.path().display())),
         "{mine}"
     );

@@ -54,19 +54,17 @@ fn damage_is_named_and_touches_no_other_run() {
 fn of_several_runs_those_that_cannot_be_read_are_named_and_left_out() {
     let temp = tempfile::tempdir().unwrap();
     let runs = temp.path();
-    for name in ["one", "two", "torn", "worn"] {
+    for name in ["one", "two", "torn"] {
         synthetic::finished(runs, name, 2_000).unwrap();
     }
-    let dir = |name| gradtop_store::find_run(runs, name).unwrap();
-    fs::write(dir("worn").series(), "garbage[").unwrap();
-    fs::write(dir("torn").manifest(), "garbage[").unwrap();
+    let torn = gradtop_store::find_run(runs, "torn").unwrap();
+    fs::write(torn.manifest(), "garbage[").unwrap();
     for args in [&["compare", "*"][..], &["plot", "*"], &["best", "loss"]] {
         let said = gradtop(runs, args);
         let (out, err) = (text(&said.stdout), text(&said.stderr));
         assert!(err.contains("torn cannot be read"), "{args:?}: {err}");
         if args[0] != "best" {
             assert!(said.status.success() && out.contains("two"), "{args:?}: {out}{err}");
-            assert!(err.contains("worn cannot be read"), "{args:?}: {err}");
         }
     }
 }

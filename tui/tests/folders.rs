@@ -171,8 +171,10 @@ fn rm_deletes_runs_and_nothing_else() {
     refused(&["unreadable"], unreadable.path(), &["run.toml", "--force"]);
     refused(&["bare"], &bare, &["run.toml", "--force"]);
     refused(&["mixed"], mixed.path(), &["notes.txt", "src", "--force"]);
-    // All or nothing.
-    refused(&["whole", "mixed"], whole.path(), &["notes.txt"]);
+    // What cannot be deleted does not keep the others.
+    let other = finished(runs, "other", 0.1);
+    refused(&["other", "mixed"], mixed.path(), &["notes.txt"]);
+    assert!(!other.path().exists());
     for name in ["unreadable", "bare", "mixed"] {
         let said = gradtop(runs, &["rm", "--yes", "--force", name]);
         assert_eq!(said.code, Some(0), "{said:?}");

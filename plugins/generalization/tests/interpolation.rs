@@ -199,7 +199,7 @@ fn wrong_parameters_are_refused_with_their_reason() {
         (("other_batch", "64"), "must differ"),
         (("train_samples", "600"), "`other_batch` is 1024, there are 600 images to train on"),
         (("other_lr", "0.001"), "must differ"),
-        (("hidden", "12,x"), "`x`, but must be a whole number"),
+        (("hidden", "12,x"), "`x`, but each must be a whole number"),
     ] {
         let why = TestHost::new().run::<Interpolation>(&[change]).expect_failure();
         assert!(why.contains(part), "{change:?}: {why}");

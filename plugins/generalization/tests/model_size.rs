@@ -305,7 +305,7 @@ fn wrong_parameters_are_refused_with_their_reason() {
         (vec![("full_rates", "1e-2,1e-3")], "`full_rates` names 0.001, which is `lr` already"),
         (vec![("subset_rates", "1e-3")], "`subset_rates` names 0.001, which is `lr` already"),
         (vec![("subset_samples", "60000")], "no training image is left to choose between `subset_rates`"),
-        (vec![("subset_widths", "5,x")], "`x`, but must be a whole number"),
+        (vec![("subset_widths", "5,x")], "`x`, but each must be a whole number"),
         (vec![("feature_ratios", "0.001")], "of 40 images that is 0 features"),
         (vec![("full_widths", ""), ("subset_widths", ""), ("feature_ratios", "")], "are all empty"),
     ] {

@@ -418,12 +418,12 @@ fn a_diverged_network_is_said_and_trained_no_further() {
 fn wrong_parameters_are_refused_with_their_reason() {
     for (changes, part) in [
         (vec![("networks", "mlp,vgg")], "`vgg`, but must be a list of mlp, shallow"),
-        (vec![("conditions", "true,false")], "`false`, but must be one of true, random"),
+        (vec![("conditions", "true,false")], "`false`, but each must be one of true, random"),
         (vec![("corruptions", "0.5,1.2")], "names `1.2`, but each must be at least 0 and at most 1"),
         (vec![("corruptions", "1e-300")], "1e-300, but must be 0 or at least 1e-12"),
-        (vec![("sizes", "10.5")], "`10.5`, but must be a whole number"),
-        (vec![("sizes", "many")], "`many`, but must be a whole number"),
-        (vec![("hidden", "0")], "`0`, but must be at least 1"),
+        (vec![("sizes", "10.5")], "`10.5`, but each must be a whole number"),
+        (vec![("sizes", "many")], "`many`, but each must be a whole number"),
+        (vec![("hidden", "0")], "`0`, but each must be at least 1"),
     ] {
         let why = TestHost::new().run::<RandomLabels>(&with(&SMALL, &changes)).expect_failure();
         assert!(why.contains(part), "{changes:?}: {why}");

@@ -236,7 +236,7 @@ fn a_resumed_run_is_the_uninterrupted_one_bit_for_bit() {
 #[test]
 fn wrong_parameters_are_refused_with_their_reason() {
     for (change, part) in [
-        (("batches", "16,x"), "`x`, but must be a whole number"),
+        (("batches", "16,x"), "`x`, but each must be a whole number"),
         (("batches", "16,16"), "named twice"),
         (("further", "64"), "which `batches` has already"),
         (("early", "10"), "must be less than `epochs`"),
@@ -246,8 +246,8 @@ fn wrong_parameters_are_refused_with_their_reason() {
         (("many_rates", "0"), "names `0`, but each must be greater than 0"),
         (("many_rates", "1e-3,0.001"), "named twice"),
         (("rates", "1e-2,0.001"), "`rates` names 0.001, which is `lr` already"),
-        (("many_rates", "fast"), "`fast`, but must be a finite number"),
-        (("hidden", "0"), "`0`, but must be at least 1"),
+        (("many_rates", "fast"), "`fast`, but each must be a finite number"),
+        (("hidden", "0"), "`0`, but each must be at least 1"),
     ] {
         let why = TestHost::new().run::<Sensitivity>(&[change]).expect_failure();
         assert!(why.contains(part), "{change:?}: {why}");

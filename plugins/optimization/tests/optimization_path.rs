@@ -90,7 +90,7 @@ fn instruments_only_read() {
 #[test]
 fn wrong_parameters_are_refused_with_their_reason() {
     for (changes, part) in [
-        (vec![("hidden", "15,x")], "`x`, but must be a whole number"),
+        (vec![("hidden", "15,x")], "`x`, but each must be a whole number"),
         (vec![("layer", "3")], "parameter `layer` is 3, the network has 2 layers"),
         (vec![("train_samples", "60001")], "60000"),
     ] {

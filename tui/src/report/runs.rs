@@ -499,7 +499,7 @@ mod tests {
                 .with(|m, _| m.seed = n)
         };
         let page = page(&(0..14).map(of).collect::<Vec<_>>());
-        let results = page.split("## ").find(|section| section.starts_with("Results")).expect("a section");
+        let results = page.split("\n## ").find(|section| section.starts_with("Results")).expect("a section");
         assert!(results.contains("| `lr 1e-20` | 3 ◂ |") && results.contains("last, mean of 7"), "{results}");
         assert!(!results.contains("run3"), "the single runs are below: {results}");
         assert!(page.contains("Lines: mean of 7 runs; bands: from the lowest to the highest."), "{page}");
