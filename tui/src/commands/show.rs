@@ -334,8 +334,8 @@ fn files(view: &View) {
         ],
     );
     // A command may have logged nothing, and rows of a run in progress may all be in the journal still.
-    let mut files = std::fs::read_dir(dir.metrics()).into_iter().flatten().flatten();
-    if files.any(|file| file.path().extension().is_some_and(|end| end == "parquet")) {
+    let mut files = inside::names(dir, &dir.metrics()).into_iter().flatten();
+    if files.any(|name| name.to_string_lossy().ends_with(".parquet")) {
         print::line("");
         print::dim(&format!("  duckdb -c {}", query(&path)));
     }

@@ -314,22 +314,18 @@ impl Keeper<'_> {
         stopping: &mut Stopping,
     ) -> Result<Option<End>, String> {
         let memory = OomCount::now();
-        let pipes = || {
-            let (console, console_in) = std::io::pipe()?;
-            Ok::<_, std::io::Error>((
-                OwnedFd::from(console.try_clone()?),
-                OwnedFd::from(console),
-                console_in.into(),
-            ))
-        };
-        let (own, console, console_in) = pipes().map_err(|e| format!("no pipe to the command: {e}"))?;
-        let pump = Pump::start(&self.run, own).map_err(|e| format!("no thread can be started: {e}"))?;
+        let no_pipe = |e| format!("no pipe to the command: {e}");
+        let (console, console_in) = std::io::pipe().map_err(no_pipe)?;
+        let own = console.try_clone().map_err(no_pipe)?;
+        let pump =
+            Pump::start(&self.run, own.into()).map_err(|e| format!("no thread can be started: {e}"))?;
         let (run, lock) = (self.run.clone(), &self.lock);
         let checkpoint = resume.and_then(|r| r.checkpoint.as_deref());
-        let mut pair = match Pair::start(&run, lock, manifest, checkpoint, (console, console_in)) {
-            Ok(pair) => pair,
-            Err(why) => return Err(with_last_words(&why, &pump.finish())),
-        };
+        let mut pair =
+            match Pair::start(&run, lock, manifest, checkpoint, (console.into(), console_in.into())) {
+                Ok(pair) => pair,
+                Err(why) => return Err(with_last_words(&why, &pump.finish())),
+            };
         notify(&mut self.launcher, DETACHED);
         std::env::set_current_dir("/").ok();
         while !pair.wait(LOOK) {
@@ -383,7 +379,6 @@ impl Keeper<'_> {
         notify(&mut self.launcher, DETACHED);
         // Do not keep the current folder's file system busy; the trainer stays in it.
         std::env::set_current_dir("/").ok();
-
         while !process.wait(LOOK) {
             self.enforce_stop(stopping, &process);
             if !still_owns(&mut self.owner, &self.run, &process) {

@@ -1,6 +1,8 @@
 //! The list of all runs, grouped by experiment: the first screen.
 
 mod cells;
+#[cfg(test)]
+mod column_tests;
 mod columns;
 pub(crate) mod keys;
 mod list;
