@@ -478,14 +478,14 @@ mod tests {
     use gradtop_tests::run_fixtures::{RunFixtures, Spec, run};
 
     use super::*;
-    use crate::report::markdown;
+    use crate::report::{html, markdown};
 
-    fn page(specs: &[Spec]) -> String {
+    fn document(specs: &[Spec]) -> Document {
         let mut fixtures = RunFixtures::new();
         let views: Vec<View> =
             specs.iter().map(|spec| gradtop_store::view(&fixtures.make(spec)).expect("a run")).collect();
         let options = ReportOptions { title: None, command: String::new(), views: &views, way: None };
-        markdown::page(&compose(&options).0, "figures")
+        compose(&options).0
     }
 
     #[test]
@@ -498,18 +498,20 @@ mod tests {
                 .series("loss", None, &[(0, 20.0), (100, loss)])
                 .with(|m, _| m.seed = n)
         };
-        let page = page(&(0..14).map(of).collect::<Vec<_>>());
+        let document = document(&(0..14).map(of).collect::<Vec<_>>());
+        let page = markdown::page(&document, "figures");
         let results = page.split("\n## ").find(|section| section.starts_with("Results")).expect("a section");
         assert!(results.contains("| `lr 1e-20` | 3 ◂ |") && results.contains("last, mean of 7"), "{results}");
         assert!(!results.contains("run3"), "the single runs are below: {results}");
-        assert!(page.contains("Lines: mean of 7 runs; bands: from the lowest to the highest."), "{page}");
+        let caption = "Lines: mean of 7 runs; bands: from the lowest to the highest.";
+        assert!(html::page(&document).contains(caption));
     }
 
     #[test]
     fn what_is_not_drawn_is_named_with_the_command_that_draws_it() {
         let spec = (0..10)
             .fold(run("fit", "a", 1), |spec, n| spec.series(&format!("m{n}"), None, &[(0, 1.0), (100, 0.5)]));
-        let page = page(&[spec]);
+        let page = markdown::page(&document(&[spec]), "figures");
         assert!(page.contains("Not drawn here: m8, m9. To draw them: `gradtop plot a m8 m9`"), "{page}");
     }
 }
