@@ -248,7 +248,7 @@ fn of_several(runs: Vec<View>, what: &[String], args: &Args) -> Result<Vec<(Stri
     Ok(drawn.iter().map(draw).collect())
 }
 
-/// The figures to draw: those named, which may be declared figures or metrics, else all of [`of_run()`].
+/// The figures to draw: those named, which may be declared figures or metrics, else all of [`run_figures`].
 fn chosen(view: &View, names: &[String]) -> Result<Vec<Declared>> {
     if names.is_empty() {
         let figures = figures_of_run(view)?;
