@@ -126,7 +126,7 @@ fn a_line_of_the_log_costs_little_more_than_its_text() {
         assert!(bytes < 300, "{bytes} bytes for {key} near {word}: {:?}", &terminal.written()[before..]);
     }
     // Others may still write to an ended run, and its page follows.
-    terminal.press(b"f");
+    terminal.press(b"F");
     writeln!(file, "appended afterwards").unwrap();
     terminal.press(b"G");
     terminal.shows(&["appended afterwards"]);

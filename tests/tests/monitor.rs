@@ -336,11 +336,11 @@ fn a_view_of_the_list_is_kept_by_name_for_the_monitor_and_for_list() {
     let titles = screen.lines().find(|line| line.contains("name")).map(str::split_whitespace);
     let titles: Vec<&str> = titles.into_iter().flatten().collect();
     assert!(!screen.contains("few") && titles == ["name", "steps▾"], "{screen}");
-    terminal.press(b"/\x15few\rVs");
+    terminal.press(b"/\x15few\rVw");
     terminal.shows(&["Name of the view"]);
     terminal.press(b"short one\r");
     terminal.shows(&["only letters"]);
-    terminal.press(b"sshort\r");
+    terminal.press(b"wshort\r");
     terminal.shows(&["short  few  by steps  name, steps"]);
     terminal.press(b"D");
     terminal.shows(&["delete the view long?"]);

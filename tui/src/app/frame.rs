@@ -13,7 +13,7 @@ use crate::print::clean;
 use crate::screens::Screen;
 use crate::screens::actions::Act as _;
 use crate::screens::effect::Message;
-use crate::screens::keys::{Binding, label};
+use crate::screens::keys::{Row, label};
 use crate::widgets;
 use gradtop_chart::ascii::substitute;
 use gradtop_chart::cells::text::{fit, fit_ends, width_of, wrap};
@@ -158,11 +158,11 @@ fn footer(shared: &Shared, screen: &dyn Screen, width: u16) -> Line<'static> {
     let keys = screen.keys();
     let bare = screen.is_bare();
     let own = keys.bindings.iter().filter(|b| !bare || b.changes);
-    let own = own.map(|b| (Label::new(b, theme.ascii()), false, b.changes));
+    let own = own.map(|row| (Label::new(row, theme.ascii()), false, row.changes));
     let programs = tables(keys.kind).iter().flat_map(|(_, table)| *table);
     let programs = programs.filter(|b| !idle(b.action)).map(|b| {
         let always = matches!(b.action, Action::Help | Action::Quit);
-        let mut label = Label::new(b, theme.ascii());
+        let mut label = Label::new(&b.row(), theme.ascii());
         if width < NARROW {
             label.hint = label.hint.split(" (").next().unwrap_or_default();
         }
@@ -202,8 +202,8 @@ struct Label {
 }
 
 impl Label {
-    fn new<A>(binding: &Binding<A>, ascii: bool) -> Self {
-        Self { key: label(binding.keys.first().copied().unwrap_or_default(), ascii), hint: binding.hint }
+    fn new(row: &Row, ascii: bool) -> Self {
+        Self { key: label(row.names.first().copied().unwrap_or_default(), ascii), hint: row.hint }
     }
 
     fn width(&self) -> usize {

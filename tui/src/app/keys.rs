@@ -2,6 +2,7 @@
 
 use crate::screens::actions::RunAction;
 use crate::screens::keys::{Binding, Keys, Kind, bind, find};
+use crate::screens::meanings::{self as key, Key};
 
 /// An action of a global key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,27 +35,27 @@ pub(crate) enum Action {
 
 /// Keys that act on runs, on every screen without a text input.
 pub(crate) const RUNS: &[Binding<Action>] = &[
-    runs(&["p"], RunAction::Pause, "pause", "pause the run after its current step"),
+    runs(&[key::PAUSE], RunAction::Pause, "pause", "pause the run after its current step"),
     runs(
-        &["r"],
+        &[key::RESUME],
         RunAction::Resume,
         "resume",
         "continue a paused run, or an ended one from its last checkpoint",
     ),
-    runs(&["K"], RunAction::Checkpoint, "", "save a checkpoint now"),
-    runs(&["S"], RunAction::Stop, "stop", "stop the run: it finishes its step and saves a checkpoint"),
-    runs(&["ctrl-k"], RunAction::Kill, "", "kill the run, without a checkpoint"),
-    bind(&["R"], Action::Restart, "", "restart with different parameters").changing(),
-    bind(&["*"], Action::Star, "", "star the run, or remove its star").changing(),
-    bind(&["t"], Action::Tag, "", "add or remove tags").changing(),
-    bind(&["e"], Action::Note, "", "write a note about the run, in $EDITOR").changing(),
-    bind(&["Q"], Action::Query, "", "ask about the runs in SQL, at DuckDB's prompt; .exit comes back")
+    runs(&[key::CHECKPOINT], RunAction::Checkpoint, "", "save a checkpoint now"),
+    runs(&[key::STOP], RunAction::Stop, "stop", "stop the run: it finishes its step and saves a checkpoint"),
+    runs(&[key::KILL], RunAction::Kill, "", "kill the run, without a checkpoint"),
+    bind(&[key::RESTART], Action::Restart, "", "restart with different parameters").changing(),
+    bind(&[key::STAR], Action::Star, "", "star the run, or remove its star").changing(),
+    bind(&[key::TAG], Action::Tag, "", "add or remove tags").changing(),
+    bind(&[key::NOTE], Action::Note, "", "write a note about the run, in $EDITOR").changing(),
+    bind(&[key::QUERY], Action::Query, "", "ask about the runs in SQL, at DuckDB's prompt; .exit comes back")
         .changing(),
-    runs(&["D", "delete"], RunAction::Delete, "", "delete the run and everything it recorded"),
+    runs(&[key::DELETE], RunAction::Delete, "", "delete the run and everything it recorded"),
 ];
 
 const fn runs(
-    keys: &'static [&'static str],
+    keys: &'static [Key],
     action: RunAction,
     hint: &'static str,
     what: &'static str,
@@ -64,25 +65,25 @@ const fn runs(
 
 /// Keys that work on every screen without a text input.
 pub(crate) const EVERYWHERE: &[Binding<Action>] = &[
-    bind(&["x"], Action::Experiments, "experiments", "list the experiments"),
-    bind(&["?"], Action::Help, "help", "all keys"),
-    bind(&["esc"], Action::Back, "", "back to the previous screen"),
-    bind(&["T"], Action::Theme, "", "next theme: dark, light, high contrast"),
+    bind(&[key::EXPERIMENTS], Action::Experiments, "experiments", "list the experiments"),
+    bind(&[key::HELP], Action::Help, "help", "all keys"),
+    bind(&[key::BACK], Action::Back, "", "back to the previous screen"),
+    bind(&[key::THEME], Action::Theme, "", "next theme: dark, light, high contrast"),
     bind(
-        &["m"],
+        &[key::MOUSE],
         Action::Mouse,
         "",
         "free the mouse so that text can be selected, or take it again; shift and dragging selects always",
     ),
-    bind(&["ctrl-l"], Action::Redraw, "", "redraw the screen"),
-    bind(&["q"], Action::Quit, "quit (runs continue)", "quit; runs continue"),
+    bind(&[key::REDRAW], Action::Redraw, "", "redraw the screen"),
+    bind(&[key::QUIT], Action::Quit, "quit (runs continue)", "quit; runs continue"),
 ];
 
 /// Keys that work everywhere, even while typing.
 pub(crate) const ALWAYS: &[Binding<Action>] = &[
-    bind(&["f1"], Action::Help, "help", "all keys"),
-    bind(&["ctrl-c"], Action::Quit, "", "quit; runs continue"),
-    bind(&["ctrl-z"], Action::Suspend, "", "back to the shell, until `fg`"),
+    bind(&[key::F1], Action::Help, "help", "all keys"),
+    bind(&[key::END_NOW], Action::Quit, "", "quit; runs continue"),
+    bind(&[key::SUSPEND], Action::Suspend, "", "back to the shell, until `fg`"),
 ];
 
 /// The global key tables, with their headings, that apply besides those of a screen of this kind.
@@ -106,9 +107,13 @@ pub(crate) fn lookup(kind: Kind, key: &str) -> Option<&'static Binding<Action>> 
     tables(kind).iter().find_map(|(_, table)| find(table, key))
 }
 
-/// The sections of the help: the screen's keys, then the global ones.
+/// The sections of the help: the screen's keys, then the global ones that it leaves as they are.
 pub(crate) fn sections(keys: &Keys) -> Vec<Keys> {
-    let own = tables(keys.kind).iter().map(|(title, table)| Keys::of(title, table));
-    let syntax = (!keys.syntax.is_empty()).then(|| Keys::of("What can be typed", keys.syntax));
-    std::iter::once(keys.clone()).chain(syntax).chain(own).collect()
+    let global = tables(keys.kind).iter().map(|(title, table)| {
+        let mut global = Keys::of(title, table);
+        global.bindings.retain(|row| !row.names.iter().all(|name| keys.find(name).is_some()));
+        global
+    });
+    let syntax = (!keys.syntax.is_empty()).then(|| keys.of_syntax());
+    std::iter::once(keys.clone()).chain(syntax).chain(global).collect()
 }

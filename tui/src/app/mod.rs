@@ -89,7 +89,8 @@ impl App {
     pub(crate) fn new(theme: Theme, settings: Settings, read_only: bool, now: Timestamp) -> Self {
         let theme = Theme { name: settings.theme, ..theme };
         let shared = Shared { theme, settings: settings.clone(), now, read_only, ..Shared::default() };
-        let welcome = Message::news("first time here? n starts a run, enter opens one, ? shows all keys");
+        let new = if read_only { "" } else { "n starts a run, " };
+        let welcome = Message::news(format!("first time here? {new}enter opens one, ? shows all keys"));
         Self {
             shared,
             home: Home::default(),
@@ -246,7 +247,9 @@ impl App {
                 }
                 Effect::Close => drop(self.stack.pop()),
                 Effect::Say(message) => self.show_message(message),
-                Effect::Do(task) if task.changes() && self.shared.read_only => self.show_message(refused()),
+                Effect::Do(task) if task.changes() && self.shared.read_only => {
+                    self.show_message(Message::read_only());
+                }
                 Effect::Do(task) => out.push(task),
             }
         }
@@ -292,11 +295,11 @@ impl App {
         self.shared.settings.welcomed = true;
         let Some(name) = name(&key) else { return Vec::new() };
         let keys = self.top().keys();
-        let own = crate::screens::keys::find(&keys.bindings, &name);
+        let own = keys.find(&name);
         let global = keys::lookup(keys.kind, &name);
         let changes = own.map_or(global.is_some_and(|b| b.changes), |b| b.changes);
         if changes && self.shared.read_only {
-            return vec![Effect::Say(refused())];
+            return vec![Effect::Say(Message::read_only())];
         }
         if let Some(effects) = self.with_top(|top, shared| top.press(shared, &name)) {
             return effects;
@@ -408,8 +411,4 @@ impl App {
             _ => Vec::new(),
         })
     }
-}
-
-fn refused() -> Message {
-    Message::failure("this is --read-only: nothing can be changed")
 }

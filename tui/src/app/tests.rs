@@ -14,6 +14,7 @@ use crate::screens::actions::RunAction;
 use crate::screens::all_keys;
 use crate::screens::effect::Task;
 use crate::screens::keys::{Binding, Keys, Kind, name as key_name};
+use crate::screens::meanings::ALL;
 use gradtop_chart::cells::glyphs::Glyphs;
 use gradtop_chart::colour::Colours;
 
@@ -24,21 +25,54 @@ fn every_key_of_the_table_can_be_pressed_and_means_one_thing() {
         for table in keys::sections(&Keys { syntax: &[], ..own.clone() }) {
             let mut seen: Vec<&str> = Vec::new();
             for binding in &table.bindings {
-                assert!(!binding.keys.is_empty() && !binding.what.is_empty(), "{title}: {binding:?}");
-                for name in binding.keys {
-                    assert_eq!(key_name(&key(name)).as_deref(), Some(*name), "{title}");
-                    assert!(!seen.contains(name), "{title}: {name} means two things");
+                assert!(!binding.names.is_empty() && !binding.what.is_empty(), "{title}: {binding:?}");
+                for &name in &binding.names {
+                    assert_eq!(key_name(&key(name)).as_deref(), Some(name), "{title}");
+                    assert!(!seen.contains(&name), "{title}: {name} means two things");
                     seen.push(name);
                 }
             }
         }
         // A screen may override no global key except those for leaving it.
         let everywhere = matches!(own.kind, Kind::Runs | Kind::Experiments);
-        for binding in keys::RUNS.iter().chain(keys::EVERYWHERE).filter(|_| everywhere) {
-            for name in binding.keys.iter().filter(|n| !matches!(**n, "esc" | "q" | "?")) {
-                assert!(!own.bindings.iter().any(|b| b.keys.contains(name)), "{title} hides {name}");
-            }
+        let global = keys::RUNS.iter().chain(keys::EVERYWHERE).filter(|_| everywhere);
+        for name in global.flat_map(Binding::names).filter(|n| !matches!(*n, "esc" | "q" | "?")) {
+            assert!(own.find(name).is_none(), "{title} hides {name}");
         }
+    }
+}
+
+/// `n` and `y` are what people expect after a search, in a question, and of axes.
+#[test]
+fn a_key_means_the_same_on_all_screens() {
+    let mut seen = std::collections::BTreeMap::new();
+    for (key, meaning) in ALL {
+        for name in key.names().iter().filter(|name| !matches!(**name, "n" | "y")) {
+            let before = seen.insert(name, meaning);
+            assert!(before.is_none(), "{name} means {meaning:?} and {before:?}");
+        }
+    }
+}
+
+#[test]
+fn the_help_says_once_what_esc_does() {
+    let mut bench = two();
+    bench.resize(120, 120);
+    for (screen, esc) in [
+        ("", "clear the selection"),
+        ("enter", "hide the cursor, close the large chart"),
+        ("2", "back to the previous screen"),
+        ("5", "back to the previous screen"),
+        ("esc c", "hide the cursor, close the large chart"),
+        ("2", "back to the previous screen"),
+        ("esc x", "back to the previous screen"),
+    ] {
+        bench.keys(screen);
+        bench.keys("?");
+        let help = bench.screen();
+        let rows: Vec<&str> = help.lines().filter(|line| line.starts_with("    esc ")).collect();
+        assert!(rows.len() == 1 && rows[0].contains(esc), "{screen}: {rows:?}\n{help}");
+        bench.keys("esc");
     }
 }
 
@@ -48,19 +82,21 @@ fn markdown() -> String {
         "# Keys\n\nThis page is made from the key table of the program (`INSTA_UPDATE=always cargo test --release -p gradtop keys`). \
          In the monitor, `?` shows the keys of the screen one is on; the mouse can do what is listed here too, and is never needed.\n",
     );
-    let mut rows = |head: &str, bindings: &[Binding<()>]| {
+    let mut rows = |head: &str, rows: Vec<(Vec<&str>, &str)>| {
         text.push_str(&[head, "|---|---|\n"].concat());
-        for binding in bindings {
-            let names: Vec<String> =
-                binding.keys.iter().map(|k| format!("`{}`", k.replace('|', "\\|"))).collect();
-            let row = ["| ", &names.join(" "), " | ", &binding.what.replace('|', "\\|"), " |\n"];
-            text.push_str(&row.concat());
+        for (names, what) in rows {
+            let names: Vec<String> = names.iter().map(|k| format!("`{}`", k.replace('|', "\\|"))).collect();
+            text.push_str(&["| ", &names.join(" "), " | ", &what.replace('|', "\\|"), " |\n"].concat());
         }
     };
-    let mut section = |Keys { title, bindings, syntax, kind }: Keys| {
-        rows(&format!("\n## {title}\n\n| Key | What it does |\n"), &bindings);
-        if kind == Kind::Typing && !syntax.is_empty() {
-            rows("\n| What can be typed | What it means |\n", syntax);
+    let meanings = ALL.iter().map(|(key, meaning)| (key.names().to_vec(), *meaning));
+    rows("\n## On all screens\n\n| Key | What it means wherever it is used |\n", meanings.collect());
+    let shown = |keys: Keys| keys.bindings.into_iter().map(|row| (row.names, row.what)).collect();
+    let mut section = |keys: Keys| {
+        let syntax = (keys.kind == Kind::Typing && !keys.syntax.is_empty()).then(|| keys.of_syntax());
+        rows(&format!("\n## {}\n\n| Key | What it does |\n", keys.title), shown(keys));
+        if let Some(syntax) = syntax {
+            rows("\n| What can be typed | What it means |\n", shown(syntax));
         }
     };
     all_keys().into_iter().for_each(&mut section);
@@ -138,7 +174,7 @@ proptest! {
             .map(|keys| Keys { syntax: &[], ..keys.clone() })
             .flat_map(|keys| keys::sections(&keys))
             .flat_map(|keys| keys.bindings)
-            .flat_map(|b| b.keys.iter().copied())
+            .flat_map(|row| row.names)
             .filter(|n| !matches!(*n, "q" | "ctrl-c"))
             .collect();
         for (n, kind, c) in script {

@@ -13,6 +13,7 @@ use super::Screen;
 use super::actions::RunAction;
 use super::effect::{Effect, Task};
 use super::keys::{Binding, Keys, Kind, Mode, bind};
+use super::meanings as key;
 use super::shared::Shared;
 use crate::widgets::dialog;
 use gradtop_chart::cells::text::{fit, fit_distinct, fit_ends, wrap};
@@ -22,7 +23,7 @@ use gradtop_view::runs::RunId;
 pub(crate) const KEYS: Mode<bool> = Mode::new("Confirmation", Kind::Overlay, ROWS);
 
 const ROWS: &[Binding<bool>] =
-    &[bind(&["y"], true, "yes", "yes"), bind(&["n", "esc", "q"], false, "no", "no")];
+    &[bind(&[key::YES], true, "yes", "yes"), bind(&[key::NO, key::BACK, key::QUIT], false, "no", "no")];
 
 /// The most names listed.
 const NAMES: usize = 6;

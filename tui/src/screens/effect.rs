@@ -166,6 +166,11 @@ impl Message {
         Self { text: text.into(), failed: true }
     }
 
+    /// Says that nothing can be changed here.
+    pub(crate) fn read_only() -> Self {
+        Self::failure("this is --read-only: nothing can be changed")
+    }
+
     /// Creates news.
     pub(crate) fn news(text: impl Into<String>) -> Self {
         Self { text: text.into(), failed: false }

@@ -6,7 +6,8 @@ use ratatui::text::{Line, Span};
 
 use super::Screen;
 use super::effect::Effect;
-use super::keys::{Binding, Keys, Kind, Mode, bind, label};
+use super::keys::{Binding, Keys, Kind, Mode, Row, bind, label};
+use super::meanings as key;
 use super::shared::Shared;
 use crate::widgets::{self, Move, Scroll};
 use gradtop_chart::cells::text::{width_of, wrap};
@@ -20,11 +21,13 @@ pub(crate) enum Action {
 pub(crate) const KEYS: Mode<Action> = Mode::new("Help", Kind::Overlay, ROWS);
 
 const ROWS: &[Binding<Action>] = &[
-    bind(&["esc", "?", "f1", "q", "enter"], Action::Close, "close", "close the help"),
-    bind(&["up", "k"], Action::Go(Move::By(-1)), "up", "up"),
-    bind(&["down", "j"], Action::Go(Move::By(1)), "down", "down"),
-    bind(&["pageup"], Action::Go(Move::Page(-1)), "", "a page up"),
-    bind(&["pagedown", "space"], Action::Go(Move::Page(1)), "", "a page down"),
+    bind(&[key::BACK, key::HELP, key::F1, key::QUIT, key::ENTER], Action::Close, "close", "close the help"),
+    bind(&[key::UP], Action::Go(Move::By(-1)), "up", "a line up"),
+    bind(&[key::DOWN], Action::Go(Move::By(1)), "down", "a line down"),
+    bind(&[key::PAGE_UP], Action::Go(Move::Page(-1)), "", "a page up"),
+    bind(&[key::PAGE_DOWN], Action::Go(Move::Page(1)), "", "a page down"),
+    bind(&[key::START, key::FIRST], Action::Go(Move::First), "", "to the start"),
+    bind(&[key::END, key::LAST], Action::Go(Move::Last), "", "to the end"),
 ];
 
 #[derive(Debug)]
@@ -90,9 +93,9 @@ impl Help {
 
 fn section(shared: &Shared, keys: &Keys, width: usize) -> Vec<Line<'static>> {
     let theme = shared.theme;
-    let names = |b: &Binding<()>| b.keys.iter().map(|k| label(k, theme.ascii())).collect::<Vec<_>>();
     let shown = keys.bindings.iter().filter(|b| !(shared.read_only && b.changes));
-    let shown: Vec<(String, &str)> = shown.map(|b| (names(b).join("  "), b.what)).collect();
+    let names = |row: &Row| row.names.iter().map(|k| label(k, theme.ascii())).collect::<Vec<_>>().join("  ");
+    let shown: Vec<(String, &str)> = shown.map(|row| (names(row), row.what)).collect();
     if shown.is_empty() {
         return Vec::new();
     }

@@ -2,11 +2,12 @@
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
+use super::meanings::Key;
+
 /// A row of a table of keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Binding<A> {
-    /// The keys, such as `q`, `ctrl-c`, `space`, `left`, `f1`; the first is shown in the footer.
-    pub(crate) keys: &'static [&'static str],
+    pub(crate) keys: &'static [Key],
     pub(crate) action: A,
     /// One or two words for the footer; not shown there if empty.
     pub(crate) hint: &'static str,
@@ -18,7 +19,7 @@ pub(crate) struct Binding<A> {
 
 /// Creates a binding that changes no run.
 pub(crate) const fn bind<A>(
-    keys: &'static [&'static str],
+    keys: &'static [Key],
     action: A,
     hint: &'static str,
     what: &'static str,
@@ -26,15 +27,23 @@ pub(crate) const fn bind<A>(
     Binding { keys, action, hint, what, changes: false }
 }
 
-impl<A: Copy> Binding<A> {
+impl<A> Binding<A> {
     /// Marks a binding as one that changes or starts runs.
-    pub(crate) const fn changing(self) -> Self {
+    pub(crate) const fn changing(self) -> Self
+    where
+        A: Copy,
+    {
         Self { changes: true, ..self }
     }
 
-    fn shown(&self) -> Binding<()> {
-        let Self { keys, hint, what, changes, .. } = *self;
-        Binding { keys, action: (), hint, what, changes }
+    /// The names of its keys.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.keys.iter().flat_map(|key| key.names()).copied()
+    }
+
+    /// What is shown of it.
+    pub(crate) fn row(&self) -> Row {
+        Row { names: self.names().collect(), hint: self.hint, what: self.what, changes: self.changes }
     }
 }
 
@@ -47,8 +56,11 @@ pub(crate) struct Mode<A: 'static> {
     /// Which other keys work.
     pub(crate) kind: Kind,
     /// The syntax of what is typed, for the help.
-    pub(crate) syntax: &'static [Binding<()>],
+    pub(crate) syntax: &'static [Syntax],
 }
+
+/// What can be typed, and what it means.
+pub(crate) type Syntax = (&'static [&'static str], &'static str);
 
 /// Which keys work besides those of the mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +75,13 @@ pub(crate) enum Kind {
     Overlay,
 }
 
+impl Kind {
+    /// Whether this key is text to be inserted.
+    fn is_text(self, key: &str) -> bool {
+        self == Self::Typing && (key == "space" || key.chars().nth(1).is_none())
+    }
+}
+
 impl<A> Mode<A> {
     /// Creates a mode without a syntax.
     pub(crate) const fn new(title: &'static str, kind: Kind, bindings: &'static [Binding<A>]) -> Self {
@@ -73,13 +92,14 @@ impl<A> Mode<A> {
 impl<A: Copy> Mode<A> {
     /// The mode without its actions.
     pub(crate) fn keys(&self) -> Keys {
-        let bindings = self.bindings.iter().map(Binding::shown).collect();
-        Keys { title: self.title, bindings, kind: self.kind, syntax: self.syntax }
+        let mut keys = Keys { kind: self.kind, syntax: self.syntax, ..Keys::of(self.title, self.bindings) };
+        keys.bindings.iter_mut().for_each(|row| row.names.retain(|name| !self.kind.is_text(name)));
+        keys
     }
 
     /// Finds the action of a key.
     pub(crate) fn find(&self, key: &str) -> Option<A> {
-        find(self.bindings, key).map(|b| b.action)
+        find(self.bindings, key).filter(|_| !self.kind.is_text(key)).map(|b| b.action)
     }
 }
 
@@ -88,24 +108,45 @@ impl<A: Copy> Mode<A> {
 pub(crate) struct Keys {
     /// The heading in help and documentation.
     pub(crate) title: &'static str,
-    pub(crate) bindings: Vec<Binding<()>>,
+    pub(crate) bindings: Vec<Row>,
     /// Which other keys work.
     pub(crate) kind: Kind,
     /// The syntax of what is typed.
-    pub(crate) syntax: &'static [Binding<()>],
+    pub(crate) syntax: &'static [Syntax],
+}
+
+/// A binding as shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Row {
+    pub(crate) names: Vec<&'static str>,
+    pub(crate) hint: &'static str,
+    pub(crate) what: &'static str,
+    pub(crate) changes: bool,
 }
 
 impl Keys {
     /// The keys of a table.
-    pub(crate) fn of<A: Copy>(title: &'static str, bindings: &[Binding<A>]) -> Self {
-        let bindings = bindings.iter().map(Binding::shown).collect();
+    pub(crate) fn of<A>(title: &'static str, bindings: &[Binding<A>]) -> Self {
+        let bindings = bindings.iter().map(Binding::row).collect();
         Self { title, bindings, kind: Kind::Overlay, syntax: &[] }
+    }
+
+    /// The syntax of what is typed, as a section of the help.
+    pub(crate) fn of_syntax(&self) -> Self {
+        let row = |(names, what): &Syntax| Row { names: names.to_vec(), hint: "", what, changes: false };
+        let bindings = self.syntax.iter().map(row).collect();
+        Self { title: "What can be typed", bindings, kind: Kind::Overlay, syntax: &[] }
+    }
+
+    /// Finds the row of a key.
+    pub(crate) fn find(&self, key: &str) -> Option<&Row> {
+        self.bindings.iter().find(|row| row.names.contains(&key))
     }
 }
 
 /// Finds the binding of a key.
 pub(crate) fn find<'a, A>(bindings: &'a [Binding<A>], key: &str) -> Option<&'a Binding<A>> {
-    bindings.iter().find(|b| b.keys.contains(&key))
+    bindings.iter().find(|b| b.names().any(|name| name == key))
 }
 
 /// A key as shown to people.

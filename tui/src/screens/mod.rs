@@ -11,6 +11,7 @@ pub(crate) mod experiments;
 pub(crate) mod help;
 pub(crate) mod home;
 pub(crate) mod keys;
+pub(crate) mod meanings;
 pub(crate) mod pen;
 pub(crate) mod run;
 pub(crate) mod save;

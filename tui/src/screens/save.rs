@@ -8,6 +8,7 @@ use ratatui::layout::Rect;
 use super::Screen;
 use super::effect::{Effect, Task};
 use super::keys::{Binding, Keys, Kind, Mode, bind};
+use super::meanings as key;
 use super::shared::Shared;
 use crate::drawing::Format;
 use crate::widgets::{Edit, Input, dialog};
@@ -24,9 +25,9 @@ pub(crate) enum Action {
 pub(crate) const KEYS: Mode<Action> = Mode::new("Writing a chart to a file", Kind::Typing, ROWS);
 
 const ROWS: &[Binding<Action>] = &[
-    bind(&["enter"], Action::Write, "write", "write the file, into the folder where gradtop was started"),
-    bind(&["tab"], Action::Kind, "png, svg, csv", "a picture, a drawing, the points that are drawn"),
-    bind(&["esc"], Action::Cancel, "cancel", "write nothing"),
+    bind(&[key::ENTER], Action::Write, "write", "write the file, into the folder where gradtop was started"),
+    bind(&[key::NEXT], Action::Kind, "png, svg, csv", "a picture, a drawing, the points that are drawn"),
+    bind(&[key::BACK], Action::Cancel, "cancel", "write nothing"),
 ];
 
 /// A chart, and the name of its file being typed.

@@ -6,6 +6,7 @@ use ratatui::layout::Rect;
 use super::Screen;
 use super::effect::{Effect, Mark, Task};
 use super::keys::{Binding, Keys, Kind, Mode, bind};
+use super::meanings as key;
 use super::shared::Shared;
 use crate::widgets::{Edit, Input, dialog};
 use gradtop_chart::cells::text::fit_ends;
@@ -16,8 +17,8 @@ use gradtop_view::runs::RunId;
 pub(crate) const KEYS: Mode<bool> = Mode::new("Typing tags", Kind::Typing, ROWS);
 
 const ROWS: &[Binding<bool>] = &[
-    bind(&["enter"], true, "keep", "keep the tags"),
-    bind(&["esc"], false, "cancel", "leave the tags as they were"),
+    bind(&[key::ENTER], true, "keep", "keep the tags"),
+    bind(&[key::BACK], false, "cancel", "leave the tags as they were"),
 ];
 
 /// The dialog.

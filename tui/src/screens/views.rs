@@ -6,6 +6,7 @@ use ratatui::text::Line;
 
 use super::effect::{Answer, Effect, Open, Task};
 use super::keys::{Binding, Keys, Kind, Mode, bind};
+use super::meanings as key;
 use super::shared::Shared;
 use super::{Screen, confirm};
 use crate::list_view::{ListView, ListViews};
@@ -30,20 +31,23 @@ pub(crate) enum Action {
 pub(crate) const LIST: Mode<Action> = Mode::new("Views of the list", Kind::Overlay, LIST_ROWS);
 
 const LIST_ROWS: &[Binding<Action>] = &[
-    bind(&["enter"], Action::Pick, "pick", "show the list as this view has it"),
-    bind(&["up", "k"], Action::Go(Move::By(-1)), "", "the view above"),
-    bind(&["down", "j"], Action::Go(Move::By(1)), "", "the view below"),
-    bind(&["s"], Action::Name, "save", "keep filter, order and columns of the list under a name").changing(),
-    bind(&["D", "delete"], Action::Delete, "delete", "forget the view").changing(),
-    bind(&["esc", "q", "V"], Action::Cancel, "close", "close the views"),
+    bind(&[key::ENTER], Action::Pick, "pick", "show the list as this view has it"),
+    bind(&[key::UP], Action::Go(Move::By(-1)), "", "the view above"),
+    bind(&[key::DOWN], Action::Go(Move::By(1)), "", "the view below"),
+    bind(&[key::START, key::FIRST], Action::Go(Move::First), "", "the first view"),
+    bind(&[key::END, key::LAST], Action::Go(Move::Last), "", "the last view"),
+    bind(&[key::WRITE], Action::Name, "save", "keep filter, order and columns of the list under a name")
+        .changing(),
+    bind(&[key::DELETE], Action::Delete, "delete", "forget the view").changing(),
+    bind(&[key::BACK, key::QUIT, key::VIEWS], Action::Cancel, "close", "close the views"),
 ];
 
 /// While typing a name.
 pub(crate) const NAME: Mode<Action> = Mode::new("Views of the list: typing a name", Kind::Typing, NAME_ROWS);
 
 const NAME_ROWS: &[Binding<Action>] = &[
-    bind(&["enter"], Action::Keep, "keep", "keep filter, order and columns of the list under this name"),
-    bind(&["esc"], Action::Cancel, "cancel", "keep nothing"),
+    bind(&[key::ENTER], Action::Keep, "keep", "keep filter, order and columns of the list under this name"),
+    bind(&[key::BACK], Action::Cancel, "cancel", "keep nothing"),
 ];
 
 #[derive(Debug)]
@@ -162,7 +166,7 @@ impl Screen for Views {
             lines.push(Line::styled(fit(&format!("{mark}{text}"), room, theme.ascii()), style));
         }
         if self.all.as_ref().is_some_and(ListViews::is_empty) {
-            lines.push(Line::styled(line("none yet: s keeps this one"), theme.dim()));
+            lines.push(Line::styled(line("none yet: w keeps this one"), theme.dim()));
         }
         lines.push(Line::default());
         if let Some(name) = &self.name {
@@ -177,7 +181,7 @@ impl Screen for Views {
         let keys = match self.name {
             _ if self.asked => "y  yes      n  no",
             Some(_) => "enter  keep      esc  cancel",
-            None => "enter pick  s save  D delete",
+            None => "enter pick  w save  D delete",
         };
         lines.extend(dialog::last(self.error.as_deref(), keys, room, theme));
         dialog::draw(lines, theme, frame, area);

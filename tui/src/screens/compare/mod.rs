@@ -47,6 +47,7 @@ pub(crate) enum Action {
     /// Changes the grouping, forwards or backwards.
     Group(bool),
     Sort,
+    Reverse,
     /// Moves to the next or previous column.
     Column(bool),
     /// Dims all runs except the one under the cursor.
@@ -170,6 +171,7 @@ impl Compare {
             }
             Action::Group(forward) => return self.group(shared, forward),
             Action::Sort => self.sort(),
+            Action::Reverse => self.reverse = !self.reverse,
             Action::Focus => self.focus = !self.focus,
             Action::Hide => self.hide(),
             Action::Open => return self.open_run(),
@@ -233,16 +235,8 @@ impl Compare {
     }
 
     fn sort(&mut self) {
-        let Some(wanted) = self.compared.table.sort_keys().nth(self.column()) else {
-            self.reverse = !self.reverse;
-            return;
-        };
-        if self.sort == wanted {
-            // First the reverse order, then the original one.
-            (self.sort, self.reverse) = if self.reverse { (Sort::Given, false) } else { (wanted, true) };
-        } else {
-            (self.sort, self.reverse) = (wanted, false);
-        }
+        let wanted = self.compared.table.sort_keys().nth(self.column());
+        self.sort = wanted.filter(|wanted| *wanted != self.sort).unwrap_or(Sort::Given);
     }
 
     fn hide(&mut self) {

@@ -169,11 +169,11 @@ fn sorted_by_a_column_the_best_first_then_the_other_way_round_then_as_given() {
     bench.keys("right right s");
     let best = order(&bench);
     assert_eq!(best[0], "fit-2", "{}", bench.screen());
-    bench.keys("s");
+    bench.keys("o");
     let mut worst = order(&bench);
     worst.reverse();
     assert_eq!(best, worst);
-    bench.keys("s");
+    bench.keys("o s");
     assert_eq!(order(&bench), FIVE);
     bench.keys("left left s");
     assert_eq!(order(&bench)[..3], ["fit-3", "fit-4", "fit-5"]);
@@ -342,7 +342,7 @@ fn cursors_and_order_stay_on_what_they_are_on_when_a_run_joins() {
     let mut runs = WatchedRuns::new();
     read(&mut bench, &mut runs);
     // Sorted by lr, descending. The cursor stays on the run that was first; the second chart has the focus.
-    bench.keys("1 tab 2 s s");
+    bench.keys("1 tab 2 s o");
     let seen = |bench: &Bench| {
         let screen = bench.screen();
         let cursor = screen.lines().any(|l| l.starts_with('›') && l.contains(" a "));

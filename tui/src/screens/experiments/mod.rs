@@ -105,6 +105,7 @@ impl Experiments {
                 self.details = self.details.saturating_add_signed(i16::from(by) * 5).min(most);
                 return Vec::new();
             }
+            Action::Open if shared.read_only => return vec![Effect::Say(Message::read_only())],
             Action::Open => {
                 return match rows.get(self.cursor) {
                     Some(Row::Ready(plugin, e)) => {
@@ -289,9 +290,6 @@ fn in_form(form: &mut Form, shared: &Shared, action: Action) -> Vec<Effect> {
         Action::Go(Move::By(by)) => form.go(by.into()),
         Action::Go(Move::Page(by)) => form.go(isize::from(by) * 10),
         Action::Enter if form.field().is_some() => form.go(1),
-        Action::Enter | Action::Start if shared.read_only => {
-            return message("this is --read-only: nothing can be started".to_owned());
-        }
         Action::Enter | Action::Start => {
             return match form.start(&shared.runs.folder) {
                 FormRequest::Start(launch) => vec![Effect::Do(Task::Launch(launch))],

@@ -197,12 +197,15 @@ fn what_cannot_be_used_is_not_started_and_leaving_starts_nothing() {
 fn nothing_is_started_read_only() {
     let mut bench = Bench::with(Glyphs::Braille, Colours::None, true);
     bench.send(Msg::Plugins(Arc::new(plugins())));
-    bench.keys("x enter");
-    bench.keys("ctrl-s");
-    assert!(bench.screen().contains("--read-only"));
-    bench.keys("pagedown pagedown enter");
-    assert!(launched(&mut bench).is_none());
-    assert!(bench.screen().contains("this is --read-only"), "{}", bench.screen());
+    bench.keys("x");
+    for key in ["enter", "n"] {
+        assert!(!bench.screen().contains("set up a run"), "{}", bench.screen());
+        bench.keys(key);
+        assert!(bench.screen().contains("this is --read-only"), "{}", bench.screen());
+        bench.keys("?");
+        assert!(!bench.screen().contains("set up a run"), "{}", bench.screen());
+        bench.keys("esc");
+    }
 }
 
 #[test]

@@ -241,7 +241,7 @@ impl Log {
             return Line::from(spans);
         }
         let mut parts = vec![number::bytes(self.window.total())];
-        parts.push(if self.window.follows() { "following" } else { "scrolled back, f to follow" }.to_owned());
+        parts.push(if self.window.follows() { "following" } else { "scrolled back, F to follow" }.to_owned());
         if self.cut {
             parts.push("no wrap".to_owned());
         }

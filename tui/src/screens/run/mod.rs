@@ -352,7 +352,7 @@ impl RunScreen {
                 if narrow {
                     let least = charts::LEGEND_FROM;
                     let text =
-                        format!("the list of series needs {least} columns; s lists them over the charts");
+                        format!("the list of series needs {least} columns; L lists them over the charts");
                     return vec![Effect::news(text)];
                 }
                 return wrong

@@ -12,6 +12,7 @@ use super::pane;
 use crate::app::Msg;
 use crate::app::testing::{Bench, SIZES, Spec, run};
 use crate::screens::effect::{Answer, Message, Task};
+use crate::screens::keys::Binding;
 use gradtop_chart::cells::glyphs::Glyphs;
 use gradtop_chart::colour::Colours;
 use gradtop_view::live::engine::WatchedRuns;
@@ -177,7 +178,7 @@ fn charts_in_ascii_without_colours() {
     let mut stage = Stage::on(Bench::with(Glyphs::Ascii, Colours::None, false), &[rich()]);
     stage.bench.resize(80, 24);
     stage.settle();
-    stage.keys("g g tab right left left");
+    stage.keys("| | tab right left left");
     let screen = stage.screen();
     assert!(screen.is_ascii(), "{screen}");
     insta::assert_snapshot!("charts_ascii", screen);
@@ -248,7 +249,7 @@ fn a_chart_of_a_table_leaves_the_cursor_to_the_others() {
     assert!(stage.screen().contains("› Points"), "{}", stage.screen());
     stage.keys("home");
     assert!(stage.screen().contains("\n step 0"), "{}", stage.screen());
-    stage.keys("enter esc z v shift-left 0 y");
+    stage.keys("enter esc z u shift-left 0 y");
 }
 
 #[test]
@@ -256,7 +257,7 @@ fn zooming_and_panning_end_with_everything_again() {
     let mut stage = Stage::new(rich());
     let before = stage.screen();
     for script in
-        ["z z Z Z", "v V", "z . , 0", "v shift-up shift-down 0", "z v esc", "X X", "o o", "Y Y", "y y", "+ -"]
+        ["z z Z Z", "u U", "z . , 0", "u shift-up shift-down 0", "z u esc", "X X", "E E", "Y Y", "y y", "+ -"]
     {
         stage.keys(script);
         assert_eq!(stage.screen(), before, "{script}");
@@ -275,7 +276,7 @@ fn settings_are_kept_for_the_experiment() {
         Bench::new(),
         &[rich(), run("fit", "second", 9).losses(), run("other", "third", 9).losses()],
     );
-    for key in ["+", "+", "Y", "g"] {
+    for key in ["+", "+", "Y", "|"] {
         stage.bench.keys(key);
     }
     let saved = stage.bench.take().into_iter().filter_map(|e| match e {
@@ -295,7 +296,7 @@ fn settings_are_kept_for_the_experiment() {
 #[test]
 fn series_are_hidden_and_shown() {
     let mut stage = Stage::new(rich());
-    stage.keys("s");
+    stage.keys("L");
     insta::assert_snapshot!("list_of_series", stage.screen());
     while !stage.screen().contains("›✓ deep") {
         stage.keys("down");
@@ -303,7 +304,7 @@ fn series_are_hidden_and_shown() {
     stage.keys("space esc");
     let legend = stage.screen().lines().nth(3).unwrap().to_owned();
     assert!(!legend.contains("deep") && legend.contains("shallow"), "{legend}");
-    stage.keys("s a esc");
+    stage.keys("L a esc");
     assert!(stage.screen().lines().nth(3).unwrap().contains("deep"));
 }
 
@@ -315,7 +316,7 @@ fn the_grid_is_chosen_and_charts_are_paged() {
     assert!(stage.screen().contains("page 1 of 4 · 4 charts"), "{}", stage.screen());
     stage.keys("pagedown");
     assert!(stage.screen().contains("page 2 of 4"));
-    stage.keys("pageup pageup G");
+    stage.keys("pageup pageup _");
     assert!(stage.screen().contains("page 1 of 2"), "{}", stage.screen());
     stage.keys("down");
     let focused = stage.screen().lines().filter(|l| l.starts_with('›')).count();
@@ -536,7 +537,7 @@ proptest! {
     fn no_sequence_of_keys_panics_with_charts(script in prop::collection::vec((0usize..10_000, 0u8..10), 1..60)) {
         let mut stage = Stage::new(rich());
         let modes = super::keys::ALL.iter().flat_map(|m| m.bindings);
-        let names: Vec<&str> = modes.flat_map(|b| b.keys.iter().copied()).filter(|n| *n != "esc").collect();
+        let names: Vec<&str> = modes.flat_map(Binding::names).filter(|n| *n != "esc").collect();
         for (n, kind) in script {
             let (x, y) = ((n % 140) as u16, (n / 140 % 45) as u16);
             let button = MouseButton::Left;

@@ -266,7 +266,6 @@ fn start(form: &Form, shared: &Shared, area: Rect, pen: &mut Pen<'_>) {
     pen.left(if here { theme.glyph("›", ">") } else { "" }, 2, theme.accent());
     let (text, style) = match (form.busy, form.errors()) {
         (true, _) => ("starting …".to_owned(), theme.wait()),
-        _ if shared.read_only => ("cannot start runs with --read-only".to_owned(), theme.dim()),
         (false, 0) => ("[ start the run ]".to_owned(), if here { theme.accent() } else { theme.bold() }),
         (false, 1) => ("1 field has an error".to_owned(), theme.alert()),
         (false, n) => (format!("{n} fields have errors"), theme.alert()),

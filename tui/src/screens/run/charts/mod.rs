@@ -238,6 +238,7 @@ impl Charts {
             Action::Focus(right, down) => {
                 self.focus = layout.step(self.focus, right.into(), down.into());
             }
+            Action::Go(to) => self.focus = to.from(self.focus, self.items.len(), layout.per_page()),
             Action::Page(by) => {
                 let by = isize::from(by) * layout.per_page() as isize;
                 let next = self.focus.saturating_add_signed(by).min(last);

@@ -2,15 +2,15 @@
 
 use regex_lite::{Regex, RegexBuilder};
 
-use crate::screens::keys::{Binding, bind};
+use crate::screens::keys::Syntax;
 
 /// The syntax, for the help.
-pub(crate) const SYNTAX: &[Binding<()>] = &[
-    bind(&["loss"], (), "", "the name has these letters somewhere, capitals or not"),
-    bind(&["grad norm"], (), "", "it has both words"),
-    bind(&["-train"], (), "", "it does not have this word"),
-    bind(&["layer_*/grad"], (), "", "all of the name is like this: * is any text, ? any character"),
-    bind(&["/layer_[0-4]\\/"], (), "", "a regular expression, with or without a / at its end"),
+pub(crate) const SYNTAX: &[Syntax] = &[
+    (&["loss"], "the name has these letters somewhere, capitals or not"),
+    (&["grad norm"], "it has both words"),
+    (&["-train"], "it does not have this word"),
+    (&["layer_*/grad"], "all of the name is like this: * is any text, ? any character"),
+    (&["/layer_[0-4]\\/"], "a regular expression, with or without a / at its end"),
 ];
 
 /// A compiled search: all parts must match.
