@@ -241,3 +241,52 @@ fn no_command_lets_text_from_outside_command_a_terminal() {
     let said = check(&["show", "no\u{1b}[31m\u{202e}such"]);
     assert!(said.contains("\\u{1b}"), "what is wrong can be seen: {said}");
 }
+
+#[test]
+fn ascii_means_ascii_in_every_command_and_what_programs_read_stays() {
+    let temp = tempfile::tempdir().unwrap();
+    let runs = temp.path();
+    for name in ["größe-1", "größe-日本"] {
+        let made = hostile(runs, "made", State::Finished, &mut Texts(7));
+        let run = RunDir::new(made.path().with_file_name(format!("run={name}")));
+        std::fs::rename(made.path(), run.path()).unwrap();
+        std::fs::write(run.console(), "Fehler: größer als 日本 · ½\n").unwrap();
+        gradtop_store::append_event(&run, &Event::Warning { message: "é ≠ è".into() }).unwrap();
+    }
+    for args in [
+        &["list"][..],
+        &["list", "größe*"],
+        &["--once"],
+        &["show", "größe-1"],
+        &["logs", "größe-1"],
+        &["why", "größe-1"],
+        &["plot", "größe-1"],
+        &["plot", "größe-1", "größe-日本"],
+        &["plot", "größe-1", "--list"],
+        &["compare", "größe-1", "größe-日本"],
+        &["best", "größe"],
+        &["wait", "größe-1"],
+        &["stop", "größe-1"],
+        &["rm", "größe-2"],
+        &["queue"],
+    ] {
+        let (said, _) = gradtop(runs, &[args, &["--ascii"]].concat());
+        assert!(said.is_ascii() && !said.is_empty(), "{args:?}:\n{said}");
+    }
+    for args in [
+        &["list", "--json"][..],
+        &["show", "größe-1", "--json"],
+        &["plot", "größe-1", "f", "--csv", "-"],
+        &["export", "größe-1", "--csv", "-"],
+        &["__complete", "gradtop show größe-日"],
+    ] {
+        let given = if args[0] == "__complete" { args.to_vec() } else { [args, &["--ascii"]].concat() };
+        assert_eq!(gradtop(runs, &given), gradtop(runs, args), "{args:?}");
+        let (said, _) = gradtop(runs, &given);
+        assert!(!said.is_ascii(), "{args:?}:\n{said}");
+    }
+    assert!(
+        gradtop(runs, &["list", "gr??e-??", "--ascii"]).0.contains("gr??e-??"),
+        "what is shown can be typed"
+    );
+}

@@ -67,8 +67,7 @@ fn message_lines(shared: &Shared, message: &Message, size: Rect) -> Vec<Line<'st
 fn in_ascii(buffer: &mut Buffer) {
     for cell in &mut buffer.content {
         if !cell.symbol().is_ascii() {
-            let sign = cell.symbol().chars().next().map_or('?', substitute);
-            cell.set_char(if sign.is_ascii() { sign } else { '?' });
+            cell.set_char(cell.symbol().chars().next().map_or('?', substitute));
         }
     }
 }

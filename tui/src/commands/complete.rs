@@ -18,7 +18,7 @@ use gradtop_view::{column, filter, state};
 pub(crate) fn run(line: &str, config: Option<&Config>) -> i32 {
     for Candidate { word, help } in candidates(line, config) {
         let help = help.lines().next().map(|help| format!("\t{}", clean(help))).unwrap_or_default();
-        print::line(&format!("{}{help}", clean(&word)));
+        print::content(&format!("{}{help}\n", clean(&word)));
     }
     0
 }

@@ -139,7 +139,7 @@ fn details(plugin: &FoundPlugin, e: &ExperimentDesc) {
     }
     let example = e.params.first().map(|p| format!(" --set {}={}", clean(&p.key), clean(&p.default)));
     print::line("");
-    print::dim(&format!("  gradtop run {}{}", clean(&e.id), example.unwrap_or_default()));
+    print::command(&format!("gradtop run {}{}", clean(&e.id), example.unwrap_or_default()));
 }
 
 fn describe(plugin: &FoundPlugin, e: &ExperimentDesc) -> Value {

@@ -156,7 +156,7 @@ fn follow(target: Target, args: &Args) -> Result<i32> {
             News::Begun(run) if args.json => {
                 print::json(&json!({ "run": run.name() })).ok();
             }
-            News::Begun(run) => print::line(&clean(&run.name())),
+            News::Begun(run) => print::answer(&run.name()),
             // Read by `detach`.
             News::Waiting if args.alone => print::line(""),
             News::Waiting => {}

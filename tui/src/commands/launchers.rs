@@ -50,12 +50,12 @@ pub(crate) fn submitted(run: &RunDir, detach: bool, as_json: bool) -> Result<()>
     if as_json {
         return print::json(&Value::Object(state::to_json(&view)));
     }
-    print::line(&if detach {
-        name
+    if detach {
+        print::answer(&name);
     } else {
         let job = view.job.as_ref().and_then(gradtop_store::Job::name).unwrap_or_default();
-        format!("submitted {name}: job {job}")
-    });
+        print::line(&format!("submitted {name}: job {job}"));
+    }
     Ok(())
 }
 

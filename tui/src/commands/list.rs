@@ -328,6 +328,10 @@ impl<'a> GroupTable<'a> {
             .map(|column| match *column {
                 Column::Param(i) => (clean(self.parameters[i]), Align::Left),
                 Column::Value => (self.title(), Align::Point),
+                // Remarks take its place: none of them is what a value is of.
+                Column::Of if self.views.iter().any(|view| self.is_merged(view)) => {
+                    (String::new(), Align::Left)
+                }
                 other => (other.name().to_owned(), column::align(other.name(), std::iter::empty())),
             })
             .collect();
@@ -360,17 +364,19 @@ impl<'a> GroupTable<'a> {
             Column::Of => {
                 let of = state::headline_cells(view, self.common.as_ref()).1;
                 let of = if self.terse { state::series_of(&of) } else { &of };
-                note(view).filter(|_| self.merged).unwrap_or_else(|| Words::dim(of))
+                let remark = remark(view).filter(|_| self.merged);
+                remark.filter(|_| of.is_empty() || note(view).is_some()).unwrap_or_else(|| Words::dim(of))
             }
-            Column::Note => {
-                let cause = view.status.cause.as_deref().filter(|_| view.state == State::Stopped);
-                let cause = Words::dim(print::cleaned(cause));
-                note(view).map_or(cause, |note| if self.merged { Words::dim("") } else { note })
-            }
+            Column::Note => remark(view).filter(|_| !self.is_merged(view)).unwrap_or_else(|| Words::dim("")),
             Column::Remark => Words::dim(state::user_notes(view)),
             Column::Host => Words::dim(column::cell(view, "host", self.now)),
             other => cell(view, other.name(), self.now),
         }
+    }
+
+    /// Returns whether a remark takes the place of what the value is of.
+    fn is_merged(&self, view: &View) -> bool {
+        self.merged && remark(view).is_some_and(|remark| self.cell(Column::Of, view) == remark)
     }
 
     /// The table for a very narrow terminal: the sign of the state, which needs no heading, name, progress and value.
@@ -380,7 +386,8 @@ impl<'a> GroupTable<'a> {
         // Names are cut before values and their series are.
         let names: Vec<String> = self.views.iter().map(|view| clean(&view.manifest.run)).collect();
         let widest = names.iter().map(|name| width_of(name)).max().unwrap_or(0);
-        let whole = state::brief_width(self.views, self.common.as_ref(), print::ascii());
+        let whole =
+            state::brief_width(self.views, self.common.as_ref(), print::ascii()).max(width_of(&self.title()));
         let value = room.saturating_sub(widest).max(whole.min(room.saturating_sub(LEAST_NAME)));
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let names = fit_distinct(&names, room.saturating_sub(value), print::ascii());
@@ -418,6 +425,12 @@ fn note(view: &View) -> Option<Words> {
     state::note(view).map(|note| Words::new(note, ink))
 }
 
+/// What is important about a run, or why it was stopped.
+fn remark(view: &View) -> Option<Words> {
+    let cause = view.status.cause.as_deref().filter(|_| view.state == State::Stopped);
+    note(view).or_else(|| cause.map(|cause| Words::dim(clean(cause))))
+}
+
 /// A progress bar of ten cells.
 fn bar(done: u64, total: u64) -> String {
     let (full, empty) = progress_bar(done, total.max(1), 10, print::ascii());
@@ -443,6 +456,7 @@ mod tests {
         let ends_with_cause = |merged| {
             let lines = GroupTable { merged, ..GroupTable::new(&views, false, false) }.table().lines(0);
             assert!(lines[1].contains("boom"), "{lines:?}");
+            assert_eq!(lines[0].contains(" of"), !merged, "a cause is not what a value is of: {lines:?}");
             lines[1].ends_with("boom")
         };
         assert_eq!((ends_with_cause(false), ends_with_cause(true)), (true, false));

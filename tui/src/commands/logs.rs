@@ -117,13 +117,13 @@ pub(super) fn written(line: &[u8], json: bool, look: &mut Look) -> Result<()> {
     let text = text.trim_end_matches('\r');
     if *look == Look::default() && !text.contains(|c: char| c.is_control() && c != '\t') {
         // Nothing is cut, however long the line. Tabs are kept because they align columns.
-        print::line(&text.split('\t').map(clean).collect::<Vec<_>>().join("\t"));
+        print::out(&(text.split('\t').map(clean).collect::<Vec<_>>().join("\t") + "\n"));
         return Ok(());
     }
     let line = line::parse(text.as_bytes(), look);
     let parts: String = line.parts().map(|(text, look)| coloured(text, look)).collect();
     let cut = (line.cut > 0).then(|| format!(" … {} more", number::count(line.cut as f64)));
-    print::line(&(parts + &cut.unwrap_or_default()));
+    print::out(&(parts + &cut.unwrap_or_default() + "\n"));
     Ok(())
 }
 

@@ -18,6 +18,7 @@ use super::select::matching;
 use crate::drawing::{Format, write_all};
 use crate::failure::Failure;
 use crate::files::{Cannot as _, not_stdout};
+use crate::print::table::Table;
 use crate::print::{self, clean};
 use crate::setup::duckdb;
 use crate::sql::lake::Lake;
@@ -82,9 +83,11 @@ fn sql(text: &str) -> Result<String, String> {
 
 pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     if args.list {
+        let mut table = Table::of_words(["", ""]);
         for (name, query) in saved::all()? {
-            print::line(clean(&format!("@{name}  {}", query.about)).trim_end());
+            table.row([clean(&format!("@{name}")).into(), clean(&query.about).into()]);
         }
+        table.print_hanging(0);
         return Ok(0);
     }
     let sql = match &args.sql {
@@ -144,10 +147,12 @@ fn answer(program: &Path, lake: &Lake, sql: &str, args: &Args) -> Result<i32> {
     };
     let said = ask(program, lake, &form, sql)?;
     if args.json {
-        print::out(&gradtop_store::strict_json(&said));
-    } else {
+        print::content(&gradtop_store::strict_json(&said));
+    } else if args.csv {
         // DuckDB ends the lines of CSV with CRLF.
-        print::out(&said.replace("\r\n", "\n"));
+        print::content(&said.replace("\r\n", "\n"));
+    } else {
+        print::out(&said);
     }
     Ok(0)
 }

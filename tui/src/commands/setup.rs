@@ -26,7 +26,7 @@ pub(crate) fn run(args: &Args) -> Result<i32> {
         if args.json {
             print::json(&json!({"program": program}))?;
         } else {
-            print::line(&program.display().to_string());
+            print::answer(&program.to_string_lossy());
         }
         return Ok(0);
     }
@@ -42,7 +42,7 @@ pub(crate) fn run(args: &Args) -> Result<i32> {
     } else {
         let kind = if torch.cuda { "CPU and CUDA" } else { "CPU" };
         print::note(&format!("libtorch {} ({kind}), from {from}", torch.version));
-        print::line(&torch.folder.display().to_string());
+        print::answer(&torch.folder.to_string_lossy());
     }
     Ok(0)
 }

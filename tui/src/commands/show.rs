@@ -74,8 +74,7 @@ fn diff(view: &View) -> Result<i32> {
         }
         Err(e) => return Err(e).context("cannot read code.diff"),
     };
-    // Escape sequences in the diff are shown as text.
-    print::out(&String::from_utf8_lossy(&bytes).replace('\u{1b}', r"\u{1b}"));
+    print::content(&String::from_utf8_lossy(&bytes));
     Ok(0)
 }
 
@@ -337,7 +336,7 @@ fn files(view: &View) {
     let mut files = inside::names(dir, &dir.metrics()).into_iter().flatten();
     if files.any(|name| name.to_string_lossy().ends_with(".parquet")) {
         print::line("");
-        print::dim(&format!("  duckdb -c {}", query(&path)));
+        print::command(&format!("duckdb -c {}", query(&path)));
     }
 }
 

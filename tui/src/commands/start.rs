@@ -65,7 +65,7 @@ impl Starting {
         if self.json {
             print::json(&Value::Object(state::to_json(&view)))?;
         } else if self.detach {
-            print::line(&name);
+            print::answer(&name);
         } else {
             print::line(&match &view.queued {
                 Some(queued) => format!("queued {name}: {}", state::queue_words(queued)),

@@ -408,7 +408,7 @@ fn list(plan: &Plan, known: Option<&Study>, json: bool) -> Result<i32> {
             view.map(|v| v.manifest.run.clone()).unwrap_or_default().into(),
         ]);
     }
-    table.print(0);
+    table.print_wrapped(0);
     if let Some(report) = known.map(|study| study.folder.join("report.html")).filter(|r| Path::is_file(r)) {
         print::line(&format!("report: {}", print::short(&report)));
     }

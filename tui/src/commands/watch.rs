@@ -71,7 +71,7 @@ pub(crate) fn started(
     let view = super::view(run)?;
     if detach && !json {
         // Only the name, for scripts: run=$(gradtop run … --detach).
-        print::line(&view.manifest.run);
+        print::answer(&view.manifest.run);
         return Ok(0);
     }
     announce(&view, verb, json)?;
@@ -335,7 +335,7 @@ pub(crate) fn end(view: &View, json: bool) -> Result<()> {
         _ if gradtop_host::allowed(view, Action::Resume).is_ok() => format!("gradtop resume {name}"),
         _ => format!("gradtop logs {name}"),
     };
-    print::dim(&format!("  {hint}"));
+    print::command(&hint);
     Ok(())
 }
 
@@ -378,7 +378,7 @@ fn print_json(view: &View, kind: &str, exit_code: Option<i32>) -> Result<()> {
 fn show_event(line: &[u8], json: bool, progress: Option<&Progress>) {
     if json {
         if let Some(value) = event_json(line) {
-            print::line(&value.to_string());
+            print::json(&value).ok();
         }
         return;
     }

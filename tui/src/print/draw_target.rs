@@ -114,9 +114,8 @@ impl TermLike for Below {
 
     fn flush(&self) -> Result<()> {
         let text = self.0.lock().map(|mut lines| std::mem::take(&mut lines.buffer)).unwrap_or_default();
-        let text = if super::ascii() { super::plain(&text) } else { text };
         let mut out = std::io::stderr().lock();
-        out.write_all(text.as_bytes())?;
+        out.write_all(super::shown(text).as_bytes())?;
         out.flush()
     }
 }

@@ -12,6 +12,7 @@ mod rows;
 mod scroll;
 pub(crate) mod table;
 pub(crate) mod terminal;
+mod wrap;
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -27,6 +28,7 @@ pub(crate) use gradtop_host::text::clean;
 use gradtop_host::text::is_harmful;
 use ratatui::buffer::Buffer;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::termios::tcgetwinsize;
 pub(crate) use terminal::{ascii, terminal, theme};
 
 static STDOUT_GONE: AtomicBool = AtomicBool::new(false);
@@ -34,7 +36,13 @@ static LOST: AtomicBool = AtomicBool::new(false);
 
 pub(crate) fn out(text: &str) {
     let text = guarded(text, terminal().colours != Colours::None);
-    write(if ascii() { plain(&text).into() } else { text }.as_bytes());
+    write(shown(text).as_bytes());
+}
+
+/// A text in the letters of the terminal.
+fn shown<'a>(text: impl Into<Cow<'a, str>>) -> Cow<'a, str> {
+    let text = text.into();
+    if ascii() { plain(&text).into() } else { text }
 }
 
 /// Escapes everything that could control a terminal, except line ends, tabs and, with `colours`, colour codes.
@@ -94,9 +102,9 @@ pub(crate) fn short(path: &Path) -> String {
     clean(&shown.display().to_string())
 }
 
-/// Prints the content of a file. If standard output is not a terminal, nothing is escaped.
+/// Prints what other programs read, such as CSV, paths and names: letters stay what they are, also where the rest is ASCII.
 pub(crate) fn content(text: &str) {
-    if std::io::stdout().is_terminal() { out(text) } else { write(guarded(text, false).as_bytes()) }
+    write(guarded(text, false).as_bytes());
 }
 
 /// Writes binary data to standard output. Returns `false` if that is a terminal.
@@ -108,8 +116,20 @@ pub(crate) fn binary(bytes: &[u8]) -> bool {
     to_file
 }
 
+/// Prints lines of words, broken between words on a narrow terminal.
 pub(crate) fn line(text: &str) {
+    let text = wrap::wrapped(text, terminal().size.map(|(width, _)| width));
     out(&format!("{text}\n"));
+}
+
+/// Prints a dimmed command to copy, which no line end may cut in two.
+pub(crate) fn command(text: &str) {
+    out(&format!("{}\n", styled(&format!("  {text}"), Ink::Dim)));
+}
+
+/// Prints a name or path that scripts read, see [`content`].
+pub(crate) fn answer(text: &str) {
+    content(&format!("{}\n", clean(text)));
 }
 
 /// Prints a value as one line of JSON.
@@ -156,9 +176,11 @@ pub(crate) fn nobody_reads() -> bool {
 
 /// Prints a line to standard error. Errors are ignored, since there is nowhere to report them.
 pub(crate) fn note(text: &str) {
-    let text = guarded(text, false);
-    let text = if ascii() { plain(&text) } else { text.into_owned() };
-    let mut stderr = std::io::stderr().lock();
+    let stderr = std::io::stderr();
+    let size = tcgetwinsize(&stderr).ok().filter(|_| stderr.is_terminal());
+    let text = shown(guarded(text, false));
+    let text = wrap::wrapped(&text, size.map(|size| size.ws_col.into()).filter(|width| *width > 0));
+    let mut stderr = stderr.lock();
     let written = stderr.write_all(format!("{text}\n").as_bytes());
     drop(written);
 }
@@ -184,7 +206,7 @@ pub(crate) fn ask(question: &str) -> Option<bool> {
     }
     let mut stderr = std::io::stderr().lock();
     stderr
-        .write_all(format!("{} [y/N] ", guarded(question, false)).as_bytes())
+        .write_all(format!("{} [y/N] ", shown(guarded(question, false))).as_bytes())
         .and_then(|()| stderr.flush())
         .ok()?;
     let mut answer = String::new();
@@ -210,7 +232,7 @@ pub(crate) fn alert(text: &str) {
 
 /// Prints a heading after an empty line.
 pub(crate) fn heading(text: &str) {
-    out(&format!("\n{}\n", styled(text, Ink::Bold)));
+    line(&format!("\n{}", styled(text, Ink::Bold)));
 }
 
 /// Prints a warning to standard error.

@@ -1,6 +1,6 @@
 //! Tables on standard output, with aligned columns and numbers aligned at their decimal point.
 
-use super::{ascii, styled, terminal};
+use super::{ascii, shown, styled, terminal};
 use gradtop_chart::cells::align::{Align, align, pad_left};
 use gradtop_chart::cells::text::{fit, fit_distinct, width_of, wrap};
 use gradtop_chart::cells::theme::Ink;
@@ -20,7 +20,7 @@ pub(crate) struct Words {
 impl Words {
     /// Creates a text in a style.
     pub(crate) fn new(text: impl Into<String>, ink: Ink) -> Self {
-        Self { text: text.into(), ink }
+        Self { text: shown(text.into()).into_owned(), ink }
     }
 
     /// Creates dimmed text.
@@ -50,7 +50,8 @@ pub(crate) struct Table {
 impl Table {
     /// Creates a table with these columns; headings may be empty.
     pub(crate) fn new(columns: &[(impl AsRef<str>, Align)]) -> Self {
-        let columns = columns.iter().map(|(name, align)| (name.as_ref().to_owned(), *align)).collect();
+        let columns =
+            columns.iter().map(|(name, align)| (shown(name.as_ref()).into_owned(), *align)).collect();
         Self { columns, rows: Vec::new() }
     }
 
@@ -81,12 +82,16 @@ impl Table {
 
     /// Returns whether the terminal is wide enough.
     pub(crate) fn fits(&self, indent: usize) -> bool {
+        terminal().size.is_none_or(|(width, _)| self.width(indent) <= width)
+    }
+
+    /// The width of the whole table.
+    fn width(&self, indent: usize) -> usize {
         let width = |cells: &Vec<Words>| {
             let line: String = cells.iter().map(|w| w.text.as_str()).collect();
             width_of(line.trim_end())
         };
-        let widest = self.laid_out(indent, None).iter().map(width).max().unwrap_or(0);
-        terminal().size.is_none_or(|(w, _)| widest <= w)
+        self.laid_out(indent, None).iter().map(width).max().unwrap_or(0)
     }
 
     /// Like [`Self::fits`], if columns without a heading, which are remarks, are cut to no less than [`LAST`].
@@ -110,27 +115,52 @@ impl Table {
         super::out(&self.lines(indent).into_iter().map(|line| line + "\n").collect::<String>());
     }
 
-    /// Prints the table. On a narrow terminal, the last column is wrapped below its row.
+    /// Prints the table. On a narrow terminal, the last columns are wrapped below their row.
     pub(crate) fn print_wrapped(&self, indent: usize) {
-        let (Some((width, _)), false) = (terminal().size, self.fits(indent)) else {
-            return self.print(indent);
-        };
+        match terminal().size {
+            Some((width, _)) if !self.fits(indent) => {
+                super::out(
+                    &self
+                        .folded(indent, width)
+                        .into_iter()
+                        .map(|line| painted(line) + "\n")
+                        .collect::<String>(),
+                );
+            }
+            _ => self.print(indent),
+        }
+    }
+
+    /// The lines of a narrow table: as many columns as fit whole, and below each row what else it has, the last column on its own.
+    fn folded(&self, indent: usize, width: usize) -> Vec<Vec<Words>> {
         let last = self.columns.len().saturating_sub(1);
-        let narrow = Self {
-            columns: self.columns[..last].to_vec(),
-            rows: self.rows.iter().map(|r| r.iter().take(last).cloned().collect()).collect(),
+        let first = |n: usize| Self {
+            columns: self.columns[..n].to_vec(),
+            rows: self.rows.iter().map(|r| r.iter().take(n).cloned().collect()).collect(),
         };
-        let lines = narrow.lines(indent);
+        let kept = (1..=last).rev().find(|n| first(*n).width(indent) <= width).unwrap_or(1);
+        let lines = first(kept).laid_out(indent, Some(width));
         let heading = lines.len() - self.rows.len();
         let gap = " ".repeat(indent + 4);
-        for (i, line) in lines.iter().enumerate() {
-            super::line(line);
-            let words = i.checked_sub(heading).and_then(|row| self.rows[row].get(last));
-            let room = width.saturating_sub(gap.len());
-            for text in words.map(|w| wrap(&w.text, room)).unwrap_or_default() {
-                super::line(&format!("{gap}{}", styled(&text, Ink::Dim)));
-            }
+        let below = |row: &Vec<Words>| {
+            let cells = self.columns.iter().zip(row).take(last).skip(kept);
+            let cells = cells.filter(|(_, cell)| !cell.text.is_empty());
+            let named =
+                cells.map(|((name, _), cell)| format!("{name} {}", cell.text).trim_start().to_owned());
+            let texts = [
+                named.collect::<Vec<_>>().join(", "),
+                row.get(last).map(|w| w.text.clone()).unwrap_or_default(),
+            ];
+            let lines =
+                texts.iter().flat_map(|text| wrap(text, width.saturating_sub(gap.len()))).collect::<Vec<_>>();
+            lines.into_iter().map(|text| vec![Words::from(gap.clone()), Words::dim(text)]).collect::<Vec<_>>()
+        };
+        let mut out = Vec::new();
+        for (i, line) in lines.into_iter().enumerate() {
+            out.push(line);
+            out.extend(i.checked_sub(heading).map(|row| below(&self.rows[row])).unwrap_or_default());
         }
+        out
     }
 
     /// Prints the table. On a narrow terminal, the last column is wrapped within itself or, if most of the terminal is to its
@@ -303,6 +333,26 @@ mod tests {
         table.row(vec!["host".into(), "here".into()]);
         let lines = table.hanging(2, 26).into_iter().map(painted).collect::<Vec<_>>();
         assert_eq!(lines, ["  folder  runs/exp=a/run=b", "          (3 kB)", "  host    here"]);
+    }
+
+    #[test]
+    fn names_stay_whole_and_what_has_no_room_beside_them_stands_below() {
+        let mut table = Table::of_words(["key", "default", "takes", ""]);
+        table.row(["a_rather_long_key".into(), "deep,middle".into(), "text".into(), "Which networks".into()]);
+        table.row(["lr".into(), "0.1".into(), "".into(), "".into()]);
+        let lines = |width| table.folded(2, width).into_iter().map(painted).collect::<Vec<_>>();
+        assert_eq!(
+            lines(36),
+            [
+                "  key                default",
+                "  a_rather_long_key  deep,middle",
+                "      takes text",
+                "      Which networks",
+                "  lr                 0.1"
+            ]
+        );
+        let below = ["  key", "  a_rather_long_key", "      default deep,middle,", "      takes text"];
+        assert_eq!(lines(30)[..4], below);
     }
 
     #[test]

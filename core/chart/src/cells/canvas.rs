@@ -6,6 +6,7 @@ use ratatui_core::style::Style;
 
 use super::text::{fit, width_of};
 use super::theme::{Ink, Theme};
+use crate::ascii::plain;
 
 /// A buffer to draw into with inks. Positions count from the top left corner; anything outside is ignored.
 pub(crate) struct Canvas {
@@ -69,7 +70,8 @@ impl Canvas {
         if x >= width || y >= self.height() {
             return x;
         }
-        let text = fit(text, width - x, self.theme.glyphs.ascii());
+        let ascii = self.theme.glyphs.ascii();
+        let text = if ascii { fit(&plain(text), width - x, ascii) } else { fit(text, width - x, ascii) };
         if self.buffer.content.is_empty() {
             return x + width_of(&text);
         }

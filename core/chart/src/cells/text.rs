@@ -174,7 +174,8 @@ const JOINTS: [char; 5] = [',', ';', '/', '|', '='];
 
 /// Splits a word into pieces of at most `width` columns, between the parts of a list or path if possible.
 fn pieces(word: &str, width: usize) -> Vec<&str> {
-    divided(word, width, |piece| piece.rfind(JOINTS).map_or(piece.len(), |at| at + 1))
+    let joint = |piece: &str| piece.rfind(JOINTS).or_else(|| piece.rfind(['-', '_']).filter(|at| *at > 0));
+    divided(word, width, |piece| joint(piece).map_or(piece.len(), |at| at + 1))
 }
 
 /// Wraps text into lines of at most `width` columns, at spaces if possible, else between the parts of a list.
@@ -213,7 +214,7 @@ pub fn chopped(text: &str, width: usize) -> Vec<&str> {
 }
 
 /// Splits a text into pieces of at most `width` columns, of which `kept` gives the bytes that stay together.
-fn divided(mut text: &str, width: usize, kept: fn(&str) -> usize) -> Vec<&str> {
+fn divided(mut text: &str, width: usize, kept: impl Fn(&str) -> usize) -> Vec<&str> {
     let mut pieces = Vec::new();
     while width_of(text) > width {
         let letter = graphemes(text).next().map_or(text.len(), |(letter, _)| letter.len());

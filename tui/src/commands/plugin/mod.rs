@@ -15,7 +15,7 @@ use crate::commands::Context;
 use crate::config::seconds;
 use crate::failure::Failure;
 use crate::files::{self, Cannot as _, replace};
-use crate::print::table::Table;
+use crate::print::table::{Table, Words};
 use crate::print::{self, clean};
 use crate::scaffold::Kind;
 use crate::study::plan_file::{PlanFile, is_plan};
@@ -113,14 +113,14 @@ fn new(path: &Path, kind: Kind) -> Result<i32> {
     let dir = print::short(&crate::scaffold::create(path, kind)?);
     print::line(&format!("created {dir}"));
     print::dim("  next:");
-    print::line(&format!("  gradtop plugin install $(gradtop plugin build {dir})"));
-    print::line("  gradtop experiments");
+    print::command(&format!("gradtop plugin install $(gradtop plugin build {dir})"));
+    print::command("gradtop experiments");
     Ok(0)
 }
 
 fn build(dir: &Path) -> Result<i32> {
     for library in crate::builder::build(dir)? {
-        print::line(&library.display().to_string());
+        print::answer(&library.to_string_lossy());
     }
     Ok(0)
 }
@@ -370,12 +370,13 @@ fn list(json: bool) -> Result<i32> {
         let facts: Vec<String> = facts.into_iter().flatten().collect();
         let path = print::styled(&print::short(&p.path), Ink::Bold);
         print::line(&format!("{path}  {}", print::styled(&facts.join(", "), Ink::Dim)));
+        let mut table = Table::of_words(["", "", ""]);
         for e in &p.desc.experiments {
             let hidden = found.shadowed.iter().any(|s| s.experiment == e.id && s.path == p.path);
-            let note = if hidden { "  (hidden by an earlier plugin)" } else { "" };
-            let summary = print::styled(&clean(&e.summary), Ink::Dim);
-            print::line(&format!("  {}  {summary}{note}", clean(&e.id)));
+            let note = if hidden { "hidden by an earlier plugin" } else { "" };
+            table.row([clean(&e.id).into(), note.into(), Words::dim(clean(&e.summary))]);
         }
+        table.print_wrapped(2);
     }
     for (path, refusal) in &found.refused {
         print::alert(&format!("{} {}", print::short(path), clean(&refusal.to_string())));
