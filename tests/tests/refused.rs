@@ -225,9 +225,12 @@ fn files_that_are_no_plugin() {
 fn a_run_of_something_refused_is_an_error_without_a_run() {
     let sandbox = Sandbox::with(&[paths::fixture("refused")]).and_env("GRADTOP_FIXTURE", "magic");
     let said = sandbox.run(&["refused"]);
-    assert!(said.code == 1 || said.code == 2, "{said:#?}");
+    assert_eq!(said.code, 2, "{said:#?}");
     assert!(said.err.contains("refused"), "{said:#?}");
+    assert!(said.err.contains("no plugin can be used in"), "{said:#?}");
     assert!(gradtop_store::list_runs(&sandbox.runs()).is_empty());
+    let said = sandbox.gradtop(&["doctor"]);
+    assert!(said.out.contains("0x12345678") && !said.out.contains("none in"), "{said:#?}");
 }
 
 #[test]

@@ -99,16 +99,16 @@ pub enum Refusal {
     #[error("cannot be opened: {0}")]
     Open(String),
     /// The entry function returned null.
-    #[error("its entry function returned null")]
+    #[error("returned null from its entry function")]
     NullEntry,
     /// The entry does not begin with the magic number.
     #[error(
-        "its entry begins with {0:#010x} instead of {magic:#010x}: it is not a gradtop plugin",
+        "has an entry that begins with {0:#010x} instead of {magic:#010x}: it is not a gradtop plugin",
         magic = gradtop_abi::MAGIC
     )]
     Magic(u32),
     /// A struct is smaller than in the first version of its major.
-    #[error("its {what} has {found} bytes, but needs at least {needed}: build it against this gradtop.h")]
+    #[error("has a {what} of {found} bytes, but needs at least {needed}: build it against this gradtop.h")]
     TooShort {
         /// Which struct.
         what: String,
@@ -118,10 +118,10 @@ pub enum Refusal {
         needed: u32,
     },
     /// The entry states another major version than its symbol.
-    #[error("its entry states ABI {0}, but this gradtop uses ABI {ours}: {what}", ours = gradtop_abi::ABI_MAJOR, what = newer_or_older(*.0))]
+    #[error("states ABI {0} in its entry, but this gradtop uses ABI {ours}: {what}", ours = gradtop_abi::ABI_MAJOR, what = newer_or_older(*.0))]
     Major(u32),
     /// A function of the entry is null.
-    #[error("its entry has no function `{0}` (null)")]
+    #[error("has no function `{0}` in its entry (null)")]
     NullFunction(String),
     /// A descriptor is missing; a plugin prints the reason to standard error.
     #[error("{}", no_descriptor(*index, words))]
@@ -132,7 +132,7 @@ pub enum Refusal {
         words: String,
     },
     /// A descriptor violates a rule.
-    #[error("{place}: {problem}")]
+    #[error("describes itself wrongly: {place}: {problem}")]
     BadDescriptor {
         /// Which experiment and which part of it.
         place: String,

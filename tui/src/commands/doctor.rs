@@ -233,15 +233,21 @@ fn of_alerts() -> Finding {
 
 fn of_plugins() -> Vec<Finding> {
     let found = gradtop_host::discover();
-    let experiments = found.experiments().count();
-    let mut findings = vec![if experiments == 0 {
-        let places = print::shorts(&gradtop_host::search_path());
-        note("plugins", format!("none in {places}")).help("`gradtop plugin new NAME` makes one")
-    } else {
-        let (plugins, experiments) =
-            (counted(found.plugins.len(), "plugin"), counted(experiments, "experiment"));
-        good("plugins", format!("{plugins} with {experiments}"))
-    }];
+    let mut findings = Vec::new();
+    match found.experiments().count() {
+        0 if found.refused.is_empty() => {
+            let places = print::shorts(&gradtop_host::search_path());
+            let none = note("plugins", format!("none in {places}"));
+            findings.push(none.help("`gradtop plugin new NAME` makes one"));
+        }
+        // What each is refused for is said below.
+        0 => {}
+        experiments => {
+            let (plugins, experiments) =
+                (counted(found.plugins.len(), "plugin"), counted(experiments, "experiment"));
+            findings.push(good("plugins", format!("{plugins} with {experiments}")));
+        }
+    }
     for plugin in found.plugins.iter().filter(|p| p.desc.needs_libtorch) {
         if let Err(places) = libtorch::find(Some(&plugin.path)) {
             let (plugin, places) = (print::short(&plugin.path), print::shorts(&places));

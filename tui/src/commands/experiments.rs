@@ -79,7 +79,8 @@ pub(crate) fn unknown(found: &Discovery, id: &str) -> Failure {
     let help = if Path::new(id).extension().is_some_and(|e| e == "so") && Path::new(id).is_file() {
         format!("to run what a library has: `gradtop run --plugin {id}`")
     } else if known.is_empty() {
-        format!("no plugins were found in {}", print::shorts(&gradtop_host::search_path()))
+        let why = if found.refused.is_empty() { "there is no plugin" } else { "no plugin can be used" };
+        format!("{why} in {}", print::shorts(&gradtop_host::search_path()))
     } else {
         suggest(id, known.iter().copied(), "experiments")
     };
