@@ -14,7 +14,7 @@ use crate::failure::Failure;
 use crate::print::progress::{Progress, Shown};
 use crate::print::{self, clean, draw_target};
 use crate::screens::run::console::sgr::Look;
-use gradtop_chart::cells::text::{fit, width_of};
+use gradtop_chart::cells::text::{fit, packed, width_of};
 use gradtop_chart::cells::theme::Ink;
 use gradtop_chart::number;
 use gradtop_view::state;
@@ -322,7 +322,7 @@ pub(crate) fn end(view: &View, json: bool) -> Result<()> {
         let values = state::headline_values(&headline);
         let metric = state::headline_title(headline.metric, None);
         let room = room(width_of(&metric) + 4);
-        for (i, line) in folded(&values, room).iter().enumerate() {
+        for (i, line) in packed(&values, "  ", room).iter().enumerate() {
             let lead = if i == 0 { print::styled(&metric, Ink::Dim) } else { " ".repeat(width_of(&metric)) };
             print::line(&format!("  {lead}  {line}"));
         }
@@ -347,21 +347,6 @@ fn has_metrics(manifest: &Manifest) -> bool {
 /// Columns of the terminal left when so many are taken.
 fn room(taken: usize) -> usize {
     print::terminal().size.map_or(usize::MAX, |(width, _)| width.saturating_sub(taken))
-}
-
-/// Wraps items into lines of at most `width` columns without breaking any.
-fn folded(items: &[String], width: usize) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for item in items {
-        match lines.last_mut() {
-            Some(line) if width_of(line) + 2 + width_of(item) <= width => {
-                line.push_str("  ");
-                line.push_str(item);
-            }
-            _ => lines.push(item.clone()),
-        }
-    }
-    lines
 }
 
 fn print_json(view: &View, kind: &str, exit_code: Option<i32>) -> Result<()> {

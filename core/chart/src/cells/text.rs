@@ -208,6 +208,21 @@ pub fn wrap_in(text: &str, width: usize, most: usize, ascii: bool) -> Vec<String
     lines
 }
 
+/// Wraps items into lines of at most `width` columns, with `gap` between two; an item that is longer is wrapped between words.
+pub fn packed(items: &[String], gap: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for item in items {
+        match lines.last_mut() {
+            Some(line) if width_of(line) + gap.len() + width_of(item) <= width => {
+                line.extend([gap, item.as_str()]);
+            }
+            _ if width_of(item) > width => lines.extend(wrap(item, width.max(8))),
+            _ => lines.push(item.clone()),
+        }
+    }
+    lines
+}
+
 /// Splits a text into pieces of at most `width` columns, at any character.
 pub fn chopped(text: &str, width: usize) -> Vec<&str> {
     divided(text, width, str::len)

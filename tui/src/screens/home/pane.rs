@@ -10,7 +10,7 @@ use super::list::Line;
 use crate::print::clean;
 use crate::screens::shared::Shared;
 use crate::widgets::{ChartCell, sparkline};
-use gradtop_chart::cells::text::{fit, fit_ends, width_of, wrap};
+use gradtop_chart::cells::text::{fit, fit_ends, packed, width_of, wrap};
 use gradtop_chart::number;
 use gradtop_view::clock::moment_at;
 use gradtop_view::figure::view::{ChartView, Source, Subject};
@@ -164,7 +164,7 @@ fn view_details(shared: &Shared, buffer: &mut Buffer, area: Rect, run: &RunRow) 
         let said = items.iter().map(|item| width_of(item)).max().unwrap_or(0);
         let width = width_of(&name).min(columns.saturating_sub(said)).max(width);
         let room = columns.saturating_sub(width);
-        let lines = packed(&items, room);
+        let lines = packed(&items, "   ", room);
         // Wrapped between words if each word fits, otherwise shortened in the middle.
         let words = name.split(' ').all(|word| width_of(word) <= width);
         let rows = usize::from(area.bottom().saturating_sub(y));
@@ -184,22 +184,6 @@ fn view_details(shared: &Shared, buffer: &mut Buffer, area: Rect, run: &RunRow) 
             y += 1;
         }
     }
-}
-
-/// Wraps items into lines of at most `width` columns; an item that is longer is wrapped between words.
-fn packed(items: &[String], width: usize) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for item in items {
-        match lines.last_mut() {
-            Some(line) if width_of(line) + 3 + width_of(item) <= width => {
-                line.push_str("   ");
-                line.push_str(item);
-            }
-            _ if width_of(item) > width => lines.extend(wrap(item, width.max(8))),
-            _ => lines.push(item.clone()),
-        }
-    }
-    lines
 }
 
 fn details(shared: &Shared, run: &RunRow) -> Vec<(String, Vec<String>)> {
