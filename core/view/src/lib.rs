@@ -8,6 +8,7 @@ pub mod clock;
 pub mod column;
 pub mod compare;
 pub mod events;
+pub mod facts;
 pub mod figure;
 pub mod filter;
 mod key;

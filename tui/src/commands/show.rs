@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context as _, Result};
 use gradtop_store::{
-    CommandInfo, Goal, Point, SeriesKey, SeriesSummary, State, View, checkpoints, inside, known_damage,
-    read_events, read_notes, series_keys, summarize, table_names,
+    Goal, Point, SeriesKey, SeriesSummary, State, View, checkpoints, inside, known_damage, read_events,
+    read_notes, series_keys, summarize, table_names,
 };
 use serde_json::{Value, json};
 
@@ -17,10 +17,10 @@ use crate::print::{self, clean, cleaned};
 use gradtop_chart::cells::align::Align;
 use gradtop_chart::cells::theme::Ink;
 use gradtop_chart::number;
-use gradtop_view::clock;
 use gradtop_view::figure::series_name;
 use gradtop_view::natural;
 use gradtop_view::state;
+use gradtop_view::{clock, facts};
 
 /// The most events shown.
 const EVENTS: usize = 8;
@@ -119,7 +119,7 @@ fn as_json(view: &View, summaries: &[SeriesSummary]) -> Result<Value> {
 }
 
 /// Prints a heading and the facts that are known, unless none is.
-fn facts(heading: &str, rows: Vec<(&str, Option<String>)>) {
+fn facts<'a>(heading: &str, rows: impl IntoIterator<Item = (&'a str, Option<String>)>) {
     let known = rows.into_iter().map(|(name, value)| (name, cleaned(value)));
     let rows: Vec<_> = known.filter(|(_, value)| !value.is_empty()).collect();
     if !rows.is_empty() {
@@ -154,9 +154,9 @@ fn as_text(view: &View, summaries: &[SeriesSummary], all: usize) -> Result<()> {
     }
     notes(view);
     progress(view);
-    facts("parameters", m.params.iter().map(|(k, v)| (k.as_str(), Some(state::full_param(v)))).collect());
+    facts("parameters", m.params.iter().map(|(k, v)| (k.as_str(), Some(state::full_param(v)))));
     metrics(summaries, all);
-    run_facts(view);
+    facts("run", facts::of_run(view, clock::moment));
     damage(view)?;
     let events = read_events(&view.dir)?;
     if !events.is_empty() {
@@ -221,15 +221,13 @@ fn progress(view: &View) {
     let took = state::took_words(view, jiff::Timestamp::now()).filter(|_| !live || s.started.is_some());
     facts(
         "progress",
-        vec![
+        [
             ("done", done),
             ("phase", s.phase.clone().filter(|_| live)),
             ("step", state::step(s).map(number::whole)),
             ("epoch", state::epoch(view).map(number::value)),
             ("rate", state::rate(view).map(number::rate)),
             ("eta", state::eta(view).map(number::time_left)),
-            ("started", s.started.map(clock::moment)),
-            ("ended", s.ended.map(clock::moment)),
             ("took", took),
         ],
     );
@@ -269,41 +267,6 @@ fn metrics_table(summaries: &[SeriesSummary], without: &[&str]) -> Table {
     table
 }
 
-fn run_facts(view: &View) {
-    let View { manifest: m, status: s, .. } = view;
-    let pid = |pid: Option<u32>| pid.filter(|_| !view.state.is_final()).map(|p| p.to_string());
-    let plugin = m.plugin.as_ref();
-    let logs = |command: &gradtop_store::CommandInfo| {
-        let logs = command.logs.iter().map(|log| format!("{}: {}", log.format, log.path));
-        logs.collect::<Vec<_>>().join(", ")
-    };
-    facts(
-        "run",
-        vec![
-            ("seed", m.known_seed().map(|seed| seed.to_string())),
-            ("device", Some(state::device(m))),
-            ("threads", (m.threads > 0).then(|| m.threads.to_string())),
-            ("source", m.import.as_ref().map(|i| format!("{}: {}", i.format, i.source))),
-            ("preset", m.preset.clone()),
-            ("created", Some(clock::moment(m.created))),
-            ("host", Some(m.host.clone())),
-            ("command", m.command.as_ref().map(CommandInfo::in_words)),
-            ("works in", m.command.as_ref().map(|c| c.dir.clone())),
-            ("logs", m.command.as_ref().map(logs)),
-            ("plugin", plugin.zip(m.plugin_hash()).map(|(plugin, hash)| format!("{} {hash}", plugin.file))),
-            ("built with", plugin.and_then(|p| p.built_with.clone())),
-            ("libtorch", m.versions.libtorch.clone()),
-            ("Python", m.versions.python.clone()),
-            ("PyTorch", m.versions.torch.clone()),
-            ("commit", state::commit(m)),
-            ("trainer", pid(s.trainer_pid)),
-            ("keeper", pid(s.keeper_pid)),
-            ("rows", (s.rows > 0).then(|| number::count(s.rows as f64))),
-            ("log wait", (s.log_wait_ms >= 1.0).then(|| number::duration(s.log_wait_ms / 1e3))),
-        ],
-    );
-}
-
 /// Warns about damaged files.
 fn damage(view: &View) -> Result<()> {
     let damage = known_damage(&view.dir)?;
@@ -326,7 +289,7 @@ fn files(view: &View) {
         checkpoints(dir).iter().map(|c| format!("step {}", number::whole(c.step))).collect();
     facts(
         "files",
-        vec![
+        [
             ("folder", Some(format!("{path} ({})", rm::size_in_words(dir)))),
             ("checkpoints", Some(saved.join(", "))),
             ("tables", Some(table_names(dir).join(", "))),

@@ -1,7 +1,7 @@
 //! The parameters pane: every parameter with its unit, its help and whether it differs from its default.
 
 use gradtop_host::{ExperimentDesc, ParamDesc};
-use gradtop_store::{CommandInfo, Kind, Manifest, ParamValue, View};
+use gradtop_store::{Kind, Manifest, ParamValue, View};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
@@ -12,9 +12,8 @@ use crate::widgets::paragraph;
 use gradtop_chart::cells::align::{Align, align, pad};
 use gradtop_chart::cells::text::{chopped, width_of, wrap};
 use gradtop_chart::cells::theme::Theme;
-use gradtop_chart::number;
 use gradtop_view::clock::moment_at;
-use gradtop_view::state;
+use gradtop_view::{facts, state};
 
 /// In narrower panes, help is below its parameter.
 const NARROWEST: usize = 30;
@@ -222,42 +221,9 @@ fn help(shared: &Shared, desc: &ParamDesc) -> String {
 /// The other options of the run, and its folder.
 fn facts(shared: &Shared, view: &View, width: usize) -> Vec<Line<'static>> {
     let theme = shared.theme;
-    let m = &view.manifest;
-    let pid = view.status.trainer_pid.filter(|_| !view.state.is_final());
-    let waited = view.status.log_wait_ms;
-    let saved = match (m.experiment.resumable, m.checkpoint_every_s) {
-        (false, _) if m.plugin.is_none() => None,
-        (false, _) => Some("none: the experiment cannot be resumed".to_owned()),
-        (true, 0) => Some("only when asked for".to_owned()),
-        (true, s) => Some(format!("every {}", number::duration(s as f64))),
-    };
-    let plugin = m.plugin_hash().map(|hash| format!("{} {}  {hash}", m.experiment.id, m.experiment.version));
-    let facts = [
-        ("preset", m.preset.clone()),
-        ("seed", m.known_seed().map(|seed| seed.to_string())),
-        ("device", Some(state::device(m))),
-        ("threads", (m.threads > 0).then(|| m.threads.to_string())),
-        ("checkpoints", saved),
-        ("created", Some(moment_at(m.created, shared.now))),
-        ("started", view.status.started.map(|t| moment_at(t, shared.now))),
-        ("ended", view.status.ended.map(|t| moment_at(t, shared.now))),
-        ("took", state::took_words(view, shared.now)),
-        ("host", Some(m.host.clone())),
-        ("process", pid.map(|p| p.to_string())),
-        ("source", m.import.as_ref().map(|import| format!("{}: {}", import.format, import.source))),
-        ("command", m.command.as_ref().map(CommandInfo::in_words)),
-        ("works in", m.command.as_ref().map(|c| c.dir.clone())),
-        ("plugin", plugin),
-        ("built with", m.plugin.as_ref().and_then(|p| p.built_with.clone())),
-        ("libtorch", m.versions.libtorch.clone()),
-        ("Python", m.versions.python.clone()),
-        ("PyTorch", m.versions.torch.clone()),
-        ("gradtop", Some(m.versions.gradtop.clone())),
-        ("commit", state::commit(m)),
-        ("rows", Some(number::count(view.status.rows as f64))),
-        ("log wait", (waited >= 1.0).then(|| number::duration(waited / 1e3))),
-        ("folder", Some(view.dir.path().to_string_lossy().into_owned())),
-    ];
+    let mut facts = facts::of_run(view, |time| moment_at(time, shared.now));
+    facts.push(("took", state::took_words(view, shared.now)));
+    facts.push(("folder", Some(view.dir.path().to_string_lossy().into_owned())));
     let mut out = vec![heading(shared, "Run")];
     for (name, value) in facts {
         let value = value.filter(|value| !value.is_empty());
