@@ -68,7 +68,7 @@ const fn sorted(
 }
 
 const COLUMNS: [Column; 24] = [
-    sorted("state", Align::Left, state::label, |run, _| Key::Number(state::rank(run.state) as f64)),
+    sorted("state", Align::Left, state::label, |run, _| Key::Number(f64::from(run.state as u8))),
     text("name", |run| Some(&run.manifest.run)),
     text("experiment", |run| Some(&run.manifest.experiment.id)),
     sorted(

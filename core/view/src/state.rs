@@ -16,24 +16,6 @@ use gradtop_chart::colour::Paint;
 use gradtop_chart::number;
 use gradtop_host::text::clean;
 
-/// All states in display order, active ones first.
-pub const ORDER: [State; 9] = [
-    State::Running,
-    State::Starting,
-    State::Paused,
-    State::Stopping,
-    State::Queued,
-    State::Finished,
-    State::Stopped,
-    State::Failed,
-    State::Crashed,
-];
-
-/// Returns a state's index in [`ORDER`].
-pub fn rank(state: State) -> usize {
-    ORDER.iter().position(|s| *s == state).unwrap_or(ORDER.len())
-}
-
 /// Returns the symbol of a state.
 pub fn glyph(state: State) -> char {
     match state {
@@ -92,9 +74,9 @@ pub fn label(view: &View) -> String {
 pub fn counts<'a>(views: impl IntoIterator<Item = &'a View>) -> Vec<(State, bool, usize)> {
     let mut counts = BTreeMap::new();
     for view in views {
-        *counts.entry((rank(view.state), !view.certain)).or_insert(0) += 1;
+        *counts.entry((view.state, !view.certain)).or_insert(0) += 1;
     }
-    counts.into_iter().map(|((rank, doubt), n)| (ORDER[rank], !doubt, n)).collect()
+    counts.into_iter().map(|((state, doubt), n)| (state, !doubt, n)).collect()
 }
 
 /// Describes why a run waits for its disk, and how many rows wait: `the disk is full, 1,234 rows wait`.
@@ -464,8 +446,6 @@ pub fn silence(view: &View) -> Option<String> {
 /// Returns a run as JSON: the fields of `list --json`, `show --json`, and of `run` and `wait` with `--json`.
 pub fn to_json(view: &View) -> Map<String, Value> {
     let View { manifest: m, status: s, .. } = view;
-    let params: Map<String, Value> =
-        m.params.iter().map(|(k, v)| (k.clone(), serde_json::to_value(v).unwrap_or(Value::Null))).collect();
     let headline = s.headline.iter().map(|HeadlineValue { key, value }| {
         json!({"metric": key.metric, "model": key.model, "split": key.split, "trial": key.trial, "value": float(*value)})
     });
@@ -500,7 +480,7 @@ pub fn to_json(view: &View) -> Map<String, Value> {
         "device": m.device,
         "threads": m.known_threads(),
         "preset": m.preset,
-        "params": params,
+        "params": m.params_json(),
         "headline": headline,
         "headlines": headlines(view).iter().filter_map(headline_json).collect::<Vec<_>>(),
         "headline_is_part": s.headline_is_part,

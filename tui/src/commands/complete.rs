@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Arg, Command, CommandFactory as _};
 use gradtop_host::{Discovery, ExperimentDesc};
-use gradtop_store::{View, figures, list_runs};
+use gradtop_store::{State, View, figures, list_runs};
 
 use super::cli::Cli;
 use crate::config::Config;
@@ -244,7 +244,7 @@ fn filters(views: &[View], experiments: bool) -> Vec<Candidate> {
         let ids: BTreeSet<&str> = views.iter().map(|view| view.manifest.experiment.id.as_str()).collect();
         found.extend(ids.into_iter().map(|id| Candidate::from(id.to_owned())));
     }
-    found.extend(state::ORDER.iter().map(|state| Candidate::from(format!("state:{}", state.word()))));
+    found.extend(State::ALL.iter().map(|state| Candidate::from(format!("state:{}", state.word()))));
     let fields = filter::fields_of(views.iter()).into_iter();
     found.extend(fields.map(|field| Candidate::from(format!("{field}:"))));
     found

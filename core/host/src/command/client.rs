@@ -422,7 +422,7 @@ impl<'a> Source<'a> {
             "experiment": manifest.experiment.id,
             "dir": run.path().to_string_lossy(),
             "seed": manifest.seed,
-            "params": params_json(&manifest),
+            "params": manifest.params_json(),
             "resumable": manifest.experiment.resumable,
             "attached": manifest.command.is_some_and(|command| command.attached.is_some()),
         }));
@@ -543,14 +543,4 @@ pub(crate) fn add_params(
         }
     }
     refused
-}
-
-fn params_json(manifest: &Manifest) -> Value {
-    let value = |value: &ParamValue| match value {
-        ParamValue::Bool(v) => json!(v),
-        ParamValue::Int(v) => json!(v),
-        ParamValue::Float(v) => json!(v),
-        ParamValue::Text(v) => json!(v),
-    };
-    Value::Object(manifest.params.iter().map(|(k, v)| (k.clone(), value(v))).collect())
 }

@@ -85,7 +85,8 @@ impl Than {
         SIGNS.iter().find(|(_, than)| *than == self).map_or("", |(sign, _)| sign)
     }
 
-    fn holds(self, a: f64, b: f64) -> bool {
+    /// Returns whether it holds for two numbers.
+    pub fn holds(self, a: f64, b: f64) -> bool {
         match self {
             Self::Less => a < b,
             Self::AtMost => a <= b,

@@ -90,6 +90,12 @@ impl Manifest {
         self.metrics.iter().find(|metric| metric.name == name)
     }
 
+    /// Returns the parameters as JSON.
+    pub fn params_json(&self) -> serde_json::Value {
+        let json = |value| serde_json::to_value(value).unwrap_or_default();
+        self.params.iter().map(|(key, value)| (key.clone(), json(value))).collect()
+    }
+
     /// Creates the manifest of a run that begins now, on this machine and with this version. The caller fills in the rest.
     pub fn new(run: &str, experiment: ExperimentInfo) -> Self {
         Self {
@@ -293,6 +299,16 @@ impl ParamValue {
         let float = || text.parse().map(Self::Float).ok();
         let truth = || text.parse().map(Self::Bool).ok();
         whole().or_else(float).or_else(truth).unwrap_or_else(|| Self::Text(text.to_owned()))
+    }
+
+    /// Returns it as a number, 0 or 1 for a Boolean; `None` for a text.
+    pub fn number(&self) -> Option<f64> {
+        match self {
+            Self::Bool(v) => Some(f64::from(u8::from(*v))),
+            Self::Int(v) => Some(*v as f64),
+            Self::Float(v) => Some(*v),
+            Self::Text(_) => None,
+        }
     }
 }
 

@@ -96,12 +96,6 @@ pub fn write_params_table(run: &RunDir, manifest: &Manifest) -> Result<()> {
         return Ok(());
     }
     let params = || manifest.params.iter();
-    let number = |value: &ParamValue| match value {
-        ParamValue::Bool(v) => Some(f64::from(u8::from(*v))),
-        ParamValue::Int(v) => Some(*v as f64),
-        ParamValue::Float(v) => Some(*v),
-        ParamValue::Text(_) => None,
-    };
     let kind = |value: &ParamValue| match value {
         ParamValue::Bool(_) => "bool",
         ParamValue::Int(_) => "int",
@@ -119,7 +113,7 @@ pub fn write_params_table(run: &RunDir, manifest: &Manifest) -> Result<()> {
     let columns: Vec<ArrayRef> = vec![
         Arc::new(StringArray::from_iter_values(params().map(|(key, _)| key))),
         Arc::new(StringArray::from_iter_values(params().map(|(_, value)| value.to_string()))),
-        Arc::new(params().map(|(_, value)| number(value)).collect::<Float64Array>()),
+        Arc::new(params().map(|(_, value)| value.number()).collect::<Float64Array>()),
         Arc::new(StringArray::from_iter_values(params().map(|(_, value)| kind(value)))),
     ];
     let batch = RecordBatch::try_new(Arc::new(schema), columns).format_at("encode", &dir)?;

@@ -10,21 +10,21 @@ use crate::folder::run_dir::RunDir;
 use crate::folder::serde_float;
 use crate::log::series::SeriesKey;
 
-/// The state of a run. [`crate::view()`] may also derive `Crashed`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+/// The state of a run, in display order: active ones first. [`crate::view()`] may also derive `Crashed`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
-    /// Created, but not started.
-    #[default]
-    Queued,
-    /// Its processes are starting.
-    Starting,
     /// Training.
     Running,
+    /// Its processes are starting.
+    Starting,
     /// Paused until it is resumed.
     Paused,
     /// Finishing its step after a request to stop.
     Stopping,
+    /// Created, but not started.
+    #[default]
+    Queued,
     /// Finished regularly.
     Finished,
     /// Stopped on request.
@@ -36,6 +36,19 @@ pub enum State {
 }
 
 impl State {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::Running,
+        Self::Starting,
+        Self::Paused,
+        Self::Stopping,
+        Self::Queued,
+        Self::Finished,
+        Self::Stopped,
+        Self::Failed,
+        Self::Crashed,
+    ];
+
     /// Returns whether the state is final.
     pub fn is_final(self) -> bool {
         matches!(self, Self::Finished | Self::Stopped | Self::Failed | Self::Crashed)

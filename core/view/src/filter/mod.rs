@@ -9,6 +9,7 @@ mod parse;
 #[cfg(test)]
 mod tests;
 
+use gradtop_host::Than;
 use gradtop_store::{Goal, ParamValue, View};
 use jiff::Timestamp;
 
@@ -50,14 +51,8 @@ pub enum Filter {
 /// A comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Compare {
-    /// `<`
-    Less,
-    /// `<=`
-    AtMost,
-    /// `>`
-    More,
-    /// `>=`
-    AtLeast,
+    /// Of the order.
+    Than(Than),
     /// `=`
     Is,
     /// `!=`
@@ -70,10 +65,7 @@ impl Compare {
         let near = a.is_finite() && b.is_finite() && (a - b).abs() <= 1e-9 * a.abs().max(b.abs());
         let same = a == b || near;
         match self {
-            Self::Less => a < b && !same,
-            Self::AtMost => a < b || same,
-            Self::More => a > b && !same,
-            Self::AtLeast => a > b || same,
+            Self::Than(than) => than.holds(a, if same { a } else { b }),
             Self::Is => same,
             Self::IsNot => !same,
         }
@@ -268,10 +260,8 @@ fn numbers(run: &View, field: &str, now: Timestamp) -> Vec<f64> {
         "threads" => one(manifest.known_threads().map(f64::from)),
         "rows" => one(Some(status.rows as f64)),
         _ => match param(run, field) {
-            Some(ParamValue::Bool(v)) => one(Some(f64::from(u8::from(*v)))),
-            Some(ParamValue::Int(v)) => one(Some(*v as f64)),
-            Some(ParamValue::Float(v)) => one(Some(*v)),
             Some(ParamValue::Text(v)) => one(v.parse().ok()),
+            Some(value) => one(value.number()),
             None => best(run, field),
         },
     }

@@ -3,6 +3,7 @@
 use gradtop_store::State;
 
 use super::{Compare, Filter, FilterError, MARK, MARKS, NUMBERS, PARAM, Pattern, STATES, TEXTS, TIMES};
+use gradtop_host::Than;
 use gradtop_host::text::time;
 use gradtop_store::suggest;
 
@@ -43,11 +44,11 @@ enum Operator {
 }
 
 const OPERATORS: [(&str, Operator); 7] = [
-    ("<=", Operator::Number(Compare::AtMost)),
-    (">=", Operator::Number(Compare::AtLeast)),
+    ("<=", Operator::Number(Compare::Than(Than::AtMost))),
+    (">=", Operator::Number(Compare::Than(Than::AtLeast))),
     ("!=", Operator::Number(Compare::IsNot)),
-    ("<", Operator::Number(Compare::Less)),
-    (">", Operator::Number(Compare::More)),
+    ("<", Operator::Number(Compare::Than(Than::Less))),
+    (">", Operator::Number(Compare::Than(Than::More))),
     ("=", Operator::Number(Compare::Is)),
     (":", Operator::Colon),
 ];
@@ -252,8 +253,8 @@ fn term(
     match operator {
         Operator::Colon if key == "state" => {
             let pattern = Pattern::new(value);
-            let words: Vec<&str> =
-                ALL.iter().map(|s| s.word()).chain(STATES.iter().map(|(w, _)| *w)).collect();
+            let several = STATES.iter().map(|(word, _)| *word);
+            let words: Vec<&str> = State::ALL.iter().map(|s| s.word()).chain(several).collect();
             if !words.iter().any(|w| pattern.is(w)) {
                 let hint = suggest(value, words.iter().copied(), "states");
                 return Err(error(value_at, format!("there is no state {value}; {hint}")));
@@ -286,18 +287,6 @@ fn term(
         },
     }
 }
-
-const ALL: [State; 9] = [
-    State::Queued,
-    State::Starting,
-    State::Running,
-    State::Paused,
-    State::Stopping,
-    State::Finished,
-    State::Stopped,
-    State::Failed,
-    State::Crashed,
-];
 
 /// Parses a number with an optional suffix `k`, `M`, `G` or `%`, or in seconds with `s`, `m`, `h` or `d`.
 fn number(text: &str) -> Option<f64> {
