@@ -10,7 +10,7 @@ use std::str::FromStr;
 use anyhow::Result;
 use gradtop_host::text::time;
 use gradtop_host::{AlertRule, Alerts, DeviceChoice, Launcher};
-use gradtop_store::suggest;
+use gradtop_store::{near, suggest};
 
 use crate::failure::{Failure, toml_error};
 use crate::print::{clean, terminal};
@@ -58,6 +58,12 @@ const ALERTS: &str = "alerts";
 /// The table of launchers, which holds a table for each, by name.
 const LAUNCHERS: &str = "launcher";
 
+/// What the names of all variables begin with.
+const PREFIX: &str = "GRADTOP_";
+/// Variables that belong to no setting. `GRADTOP_PROGRAM` is for the Python client.
+const VARIABLES: [&str; 5] =
+    ["GRADTOP_PLUGINS", "GRADTOP_LIBTORCH", "GRADTOP_DUCKDB", "GRADTOP_DATASETS", "GRADTOP_PROGRAM"];
+
 /// Where a value comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Origin {
@@ -87,6 +93,20 @@ impl Config {
     }
 
     fn of(file: Option<(&Path, &str)>, variable: impl Fn(&str) -> Option<String>) -> Result<Self> {
+        let config = Self::read(file, variable)?;
+        if let Some((name, origin)) = config.get(Key::On) {
+            let at = match origin {
+                Origin::Variable(variable) => variable.clone(),
+                Origin::Line(line) => {
+                    format!("{}: line {line}: on", file.map_or(Path::new(""), |(path, _)| path).display())
+                }
+            };
+            config.launcher_named(name, &format!("{at}: "))?;
+        }
+        Ok(config)
+    }
+
+    fn read(file: Option<(&Path, &str)>, variable: impl Fn(&str) -> Option<String>) -> Result<Self> {
         let mut config = Self::default();
         for (key, name, check) in KEYS {
             let variable_name = variable_of(name);
@@ -166,11 +186,15 @@ impl Config {
 
     /// Returns the launcher of this name, else the configured default, else the local one.
     pub(crate) fn launcher(&self, name: Option<&str>) -> Result<Launcher> {
-        let name = name.or_else(|| self.text(Key::On)).unwrap_or("local");
+        self.launcher_named(name.or_else(|| self.text(Key::On)).unwrap_or("local"), "")
+    }
+
+    /// Returns the launcher of a name; `at` is where an error says that the name stands.
+    fn launcher_named(&self, name: &str, at: &str) -> Result<Launcher> {
         let mut all = self.launchers();
         let names: Vec<String> = all.iter().map(|launcher| launcher.name.clone()).collect();
         let place = names.iter().position(|known| known == name).ok_or_else(|| {
-            let message = format!("there is no launcher {:?}", clean(name));
+            let message = format!("{at}there is no launcher {:?}", clean(name));
             Failure::unknown(message, name, names.iter().map(String::as_str), "launchers")
         })?;
         Ok(all.swap_remove(place))
@@ -207,7 +231,28 @@ pub(crate) fn path() -> Option<PathBuf> {
 
 /// The environment variable of a key.
 pub(crate) fn variable_of(name: &str) -> String {
-    format!("GRADTOP_{}", name.to_ascii_uppercase().replace('.', "_"))
+    format!("{PREFIX}{}", name.to_ascii_uppercase().replace('.', "_"))
+}
+
+/// Warnings about environment variables that look like gradtop's and mean nothing to it.
+pub(crate) fn unknown_variables(set: impl Iterator<Item = String>) -> Vec<String> {
+    let own: Vec<String> =
+        KEYS.iter().map(|(_, name, _)| variable_of(name)).chain(VARIABLES.map(str::to_owned)).collect();
+    let short = |name: &String| name.trim_start_matches(PREFIX).to_owned();
+    let all: Vec<String> = own.iter().map(short).collect();
+    let warning = |name: String| {
+        let near = near(&short(&name), all.iter().map(String::as_str));
+        let near: Vec<String> = near.iter().map(|near| format!("{PREFIX}{near}")).collect();
+        let help = if near.is_empty() {
+            "`gradtop config --json` lists those of settings".to_owned()
+        } else {
+            format!("did you mean {}?", near.join(" or "))
+        };
+        format!("the variable {name} means nothing here: {help}")
+    };
+    let known = |name: &String| own.contains(name) || gradtop_host::variables().any(|known| known == name);
+    let ours = |name: &String| name.starts_with(PREFIX) && !name.starts_with("GRADTOP_TEST_");
+    set.filter(|name| ours(name) && !known(name)).map(warning).collect()
 }
 
 /// Lists the keys of a TOML text with their line numbers.
@@ -396,6 +441,29 @@ mod tests {
         assert!(config.launcher(Some("local")).unwrap().is_local());
         let unknown = config.launcher(Some("d")).unwrap_err().to_string();
         assert_eq!(unknown, "there is no launcher \"d\"");
+    }
+
+    #[test]
+    fn a_default_launcher_that_is_none_is_an_error_where_it_stands() {
+        let wrong = of("fps = 1\non = 'gpu'", &[]).unwrap_err();
+        assert_eq!(wrong.to_string(), "/c.toml: line 2: on: there is no launcher \"gpu\"");
+        let wrong = of("", &[("GRADTOP_ON", "slrum")]).unwrap_err().to_string();
+        assert_eq!(wrong, "GRADTOP_ON: there is no launcher \"slrum\"");
+        assert!(of("on = 'gpu'\n[launcher.gpu]\nkind = 'slurm'", &[]).is_ok());
+    }
+
+    #[test]
+    fn a_variable_that_means_nothing_is_told_with_what_was_meant() {
+        let told = |name: &str| unknown_variables(std::iter::once(name.to_owned())).join("");
+        for known in ["GRADTOP_RUNS", "GRADTOP_ALERTS_HOOK", "GRADTOP_SINK", "GRADTOP_TEST_BIN", "PATH"] {
+            assert_eq!(told(known), "");
+        }
+        assert!(
+            told("GRADTOP_PLUGIN").ends_with("did you mean GRADTOP_PLUGINS?"),
+            "{}",
+            told("GRADTOP_PLUGIN")
+        );
+        assert!(told("GRADTOP_ZZZZZZ").contains("`gradtop config --json`"));
     }
 
     #[test]

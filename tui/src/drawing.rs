@@ -7,7 +7,7 @@ use anyhow::Result;
 use gradtop_chart::{Figure, csv, png, svg};
 
 use crate::failure::Failure;
-use crate::files::{Cannot as _, is_stdout};
+use crate::files::{Cannot as _, ends_as, is_stdout};
 use crate::print::{self, clean};
 
 /// The format of an exported drawing.
@@ -33,6 +33,10 @@ impl Format {
         })
     }
 
+    fn ending(self) -> &'static str {
+        Self::ALL.iter().find(|(format, _)| *format == self).map_or("", |(_, ending)| ending)
+    }
+
     /// Renders a figure. Also returns the characters that a picture cannot show.
     pub(crate) fn bytes(self, figure: &Figure) -> Result<(Vec<u8>, String)> {
         Ok(match self {
@@ -52,6 +56,9 @@ pub(crate) fn write_all(charts: &[(String, Figure)], files: &[(Format, &Path)]) 
     if printed * charts.len() > 1 {
         let message = format!("standard output takes one drawing, and these are {}", printed * charts.len());
         return Err(Failure::usage(message).help("name one figure and one form, or files").into());
+    }
+    for (format, file) in files {
+        ends_as(file, format.ending())?;
     }
     let say = if printed > 0 { print::note } else { print::line };
     let ids: Vec<&str> = charts.iter().map(|(id, _)| id.as_str()).collect();

@@ -32,6 +32,22 @@ pub(crate) fn not_stdout<'a>(path: &'a Path, what: &str) -> Result<&'a Path> {
     Ok(path)
 }
 
+/// Endings of files that promise a format.
+const PROMISES: [&str; 16] = [
+    "png", "svg", "csv", "parquet", "gif", "jpg", "jpeg", "webp", "bmp", "tif", "tiff", "pdf", "eps", "html",
+    "md", "json",
+];
+
+/// Rejects a file whose ending promises another format than the one that is written.
+pub(crate) fn ends_as<'a>(file: &'a Path, format: &str) -> Result<&'a Path> {
+    let end = file.extension().map(|end| end.to_string_lossy().to_lowercase()).unwrap_or_default();
+    if end == format || !PROMISES.contains(&end.as_str()) {
+        return Ok(file);
+    }
+    let message = format!("--{format} writes .{format}, not {}", crate::print::short(file));
+    Err(Failure::usage(message).help(format!("name a file that ends in .{format}")).into())
+}
+
 /// Reads a text file.
 pub(crate) fn read(path: &Path) -> Result<String> {
     std::fs::read_to_string(path).cannot("read", path)

@@ -402,6 +402,55 @@ fn asking_an_ended_run_is_an_error() {
 }
 
 #[test]
+fn what_would_be_ignored_is_said() {
+    let dir = tempdir();
+    finished(dir.path(), "curve-fit-1", 0.01);
+    let said = |args: &[&str]| gradtop(dir.path(), args);
+    let gif = said(&["plot", "last", "loss", "--png", "l.gif"]);
+    assert_eq!((gif.code, gif.err.lines().next()), (2, Some("error: --png writes .png, not l.gif")));
+    assert_eq!(said(&["export", "last", "--csv", "rows.parquet"]).code, 2);
+    assert!(!dir.path().join("l.gif").exists() && !dir.path().join("rows.parquet").exists());
+    assert_eq!(said(&["plot", "last", "loss", "--svg", "lr0.01"]).code, 0);
+    let table = said(&["plot", "last", "fit", "--x", "time"]);
+    assert_eq!(
+        (table.code, table.err.as_str()),
+        (0, "warning: --x time changes only metrics, and fit is drawn from tables\n")
+    );
+    assert_eq!(said(&["plot", "last", "loss", "--x", "time"]).err, "");
+    let slots = said(&["queue", "--slots", "cuda:99=1"]);
+    assert!(
+        slots.code == 0 && slots.err.starts_with("warning: ") && slots.err.contains("cuda:99"),
+        "{}",
+        slots.err
+    );
+    assert_eq!(said(&["queue", "--slots", "cpu=2"]).err, "");
+    let plain = command(dir.path(), &["list"]).env("GRADTOP_RUN_", "x").output().unwrap();
+    let plain = String::from_utf8(plain.stderr).unwrap();
+    assert!(plain.contains("did you mean GRADTOP_RUNS?"), "{plain}");
+}
+
+#[test]
+fn metrics_are_named_by_globs_too() {
+    let dir = tempdir();
+    finished(dir.path(), "a", 0.01);
+    finished(dir.path(), "b", 0.02);
+    let out = |args: &[&str]| {
+        let answer = gradtop(dir.path(), args);
+        assert_eq!((answer.code, answer.err.as_str()), (0, ""), "{args:?}");
+        answer.out
+    };
+    assert_eq!(out(&["plot", "a", "los*"]), out(&["plot", "a", "loss"]));
+    assert_eq!(out(&["plot", "a", "b", "los?"]), out(&["plot", "a", "b", "loss"]));
+    assert_eq!(
+        out(&["compare", "a", "b", "--metric", "l*"]),
+        out(&["compare", "a", "b", "--metric", "loss"])
+    );
+    assert_eq!(out(&["list", "--columns", "name,los*"]), out(&["list", "--columns", "name,loss"]));
+    let none = gradtop(dir.path(), &["compare", "a", "b", "--metric", "z*"]);
+    assert!(none.code == 2 && none.err.contains("none of these runs has a metric \"z*\""), "{}", none.err);
+}
+
+#[test]
 fn wrong_words_are_met_with_help() {
     let dir = tempdir();
     bare(dir.path(), "curve-fit-1", 0, &status(State::Finished, 10, 10));

@@ -24,6 +24,7 @@ mod train;
 
 pub use children::hidden_main;
 pub use command::exec::{Exec, exec, filled, place, unfilled};
+pub use command::run_processes::variables;
 pub use error::{HostError, ParamError, Refusal, Result};
 pub use launcher::Launcher;
 pub use launcher::jobs::{cancel as cancel_job, refresh_jobs};

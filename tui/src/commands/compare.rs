@@ -17,6 +17,8 @@ use gradtop_chart::colour;
 use gradtop_chart::number;
 use gradtop_view::compare::table::{Column, ComparisonTable, Row, Sort};
 use gradtop_view::compare::{ComparedRun, GroupBy, RunGroup, differing, goal, groups, why_none};
+use gradtop_view::figure::run_figures::metrics;
+use gradtop_view::filter;
 use gradtop_view::live::SeriesFilter;
 use gradtop_view::runs::RunRow;
 use gradtop_view::state;
@@ -27,7 +29,7 @@ pub(crate) struct Args {
     // Not named `runs`, which is the id of the global option `--runs`.
     #[arg(required = true, value_name = "RUN|FILTER")]
     names: Vec<String>,
-    /// Only this metric; may be given several times
+    /// Only this metric, or those that match, such as 'loss*'; may be given several times
     #[arg(long, value_name = "NAME")]
     metric: Vec<String>,
     /// Group runs with the same value of this parameter; `all` for all parameters except the seed
@@ -45,12 +47,14 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
-    let runs = read(select::resolve(context, &args.names)?, &args.metric, 0.0)?;
+    let views = select::resolve(context, &args.names)?;
+    let wanted = expanded(&args.metric, &logged(&views));
+    let runs = read(views, &wanted, 0.0)?;
     let by = grouping(&runs, args.by.as_deref())?;
     let groups = groups(&runs, &by);
     let mut table = ComparisonTable::new(&runs, &groups);
-    if !args.metric.is_empty() {
-        table.retain_metrics(&args.metric);
+    if !wanted.is_empty() {
+        table.retain_metrics(&wanted);
     }
     let sort = sorting(&runs, &table, args.sort.as_deref())?;
     let order = table.sorted(sort, args.reverse);
@@ -68,6 +72,20 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         }
     }
     Ok(0)
+}
+
+/// The metrics that these runs have logged, as far as they can be read.
+pub(super) fn logged(views: &[View]) -> BTreeSet<String> {
+    views.iter().filter_map(|view| metrics(&view.dir).ok()).flatten().collect()
+}
+
+/// Replaces words with jokers by the names that match; a word that matches none stays.
+pub(super) fn expanded(words: &[String], known: &BTreeSet<String>) -> Vec<String> {
+    let meant = |word: &String| match filter::named(word, known.iter().map(String::as_str)).as_slice() {
+        [] => vec![word.clone()],
+        names => names.iter().map(|name| (*name).to_owned()).collect(),
+    };
+    words.iter().flat_map(meant).collect()
 }
 
 /// Reads the runs completely; runs in progress up to their latest row. Warns about those that cannot be read, and leaves

@@ -86,9 +86,7 @@ pub(crate) fn run(context: &Context, args: Args) -> Result<i32> {
     }
     let mut places: Vec<_> = params.iter().map(|(key, text)| (place(key), text.clone())).collect();
     places.extend(args.seed.map(|seed| (place("seed"), seed.to_string())));
-    if !places.is_empty() {
-        note_unfilled(&args.command, &places);
-    }
+    note_unfilled(&args.command, &places);
     let dir = std::env::current_dir().context("the working folder cannot be found")?;
     let logs = [("tensorboard", args.tensorboard), ("csv", args.csv), ("jsonl", args.jsonl)];
     let exec = Exec {

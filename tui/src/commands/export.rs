@@ -10,7 +10,7 @@ use gradtop_store::{Exported, Shape, StoreError};
 
 use super::Context;
 use crate::failure::Failure;
-use crate::files::{is_stdout, not_stdout};
+use crate::files::{ends_as, is_stdout, not_stdout};
 use crate::print::{self, clean};
 use gradtop_chart::number;
 
@@ -63,12 +63,12 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
             };
         }
         let write = |out: &mut BufWriter<File>| Ok(gradtop_store::export_csv(run, shape, out)?);
-        return to_file(&file, args.force, write);
+        return to_file(ends_as(&file, "csv")?, args.force, write);
     }
     if let Some(given) = &args.parquet {
         let file = named(given, "parquet");
         let write = |out: &mut BufWriter<File>| Ok(gradtop_store::export_parquet(run, shape, out)?);
-        return to_file(not_stdout(&file, "Parquet")?, args.force, write);
+        return to_file(ends_as(not_stdout(&file, "Parquet")?, "parquet")?, args.force, write);
     }
     let Some(folder) = &args.tensorboard else { unreachable!("one of the three is required") };
     let folder = not_stdout(folder, "an event file")?.join(run.name());

@@ -20,7 +20,7 @@ use gradtop_chart::cells::text::{fit_distinct, fit_ends, width_of};
 use gradtop_chart::cells::theme::Ink;
 use gradtop_chart::number;
 use gradtop_view::column;
-use gradtop_view::filter::PARAM;
+use gradtop_view::filter::{self, PARAM};
 use gradtop_view::order::{self, Sort};
 use gradtop_view::state::{self, Common};
 
@@ -45,7 +45,7 @@ pub(crate) struct Args {
     /// Reverse the order
     #[arg(long, requires = "sort")]
     reverse: bool,
-    /// Show these columns, separated by commas: state, name, took, …, parameters and metrics by name
+    /// Show these columns, separated by commas: state, name, took, …, parameters and metrics by name or as 'loss*'
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',', conflicts_with = "json")]
     columns: Vec<String>,
     /// Use the filter, order and columns of this view, unless others are given
@@ -91,10 +91,15 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         let by = if by.starts_with(PARAM) { by.clone() } else { column_named(by, &views)? };
         order::sort_runs(&Sort { by, reversed: *reversed }, Timestamp::now(), &mut views, |view| view);
     }
-    for name in &mut looked.columns {
-        *name = column_named(name, &views)?;
+    let all = column::all(views.iter());
+    let mut columns: Vec<String> = Vec::new();
+    for word in &looked.columns {
+        match filter::named(word, all.iter().map(String::as_str)).as_slice() {
+            [] => columns.push(column_named(word, &views)?),
+            names => columns.extend(names.iter().map(|name| (*name).to_owned())),
+        }
     }
-    let columns = looked.columns.clone();
+    looked.columns.clone_from(&columns);
     if let Some(name) = &args.save {
         list_view::change(name, Some(looked))?;
     }

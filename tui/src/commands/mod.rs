@@ -160,6 +160,8 @@ pub(crate) fn dispatch(cli: Cli, config: Config) -> Result<i32> {
             .help("`gradtop` without a command starts the monitor")
             .into());
     }
+    let variables = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    crate::config::unknown_variables(variables).iter().for_each(print::warn);
     gradtop_host::set_alerts(context.config.alerts(Vec::new()));
     match cli.command {
         None => monitor::run(&context, &cli.monitor),

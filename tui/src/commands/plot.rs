@@ -19,6 +19,7 @@ use gradtop_view::figure::chart::evaluate_as;
 use gradtop_view::figure::metric_figure;
 use gradtop_view::figure::run_figures::{self, add_source, figures_of_run, metrics};
 use gradtop_view::figure::view::ChartView;
+use gradtop_view::filter;
 
 /// The most charts drawn of several runs when no metric is named.
 const CHARTS: usize = 4;
@@ -26,6 +27,7 @@ const CHARTS: usize = 4;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "gradtop plot                              every figure of the newest run\n\
                         gradtop plot a loss fit                   two of its figures or metrics\n\
+                        gradtop plot a 'loss*'                    all that match\n\
                         gradtop plot a b loss                     a metric of two runs in one chart\n\
                         gradtop plot tag:rates loss --by lr       of many: the mean of those with equal lr, and their range\n\
                         gradtop plot --view last --png loss.png   the chart that the monitor showed last")]
@@ -169,25 +171,21 @@ fn runs_and_figures(context: &Context, words: &[String]) -> Result<(Vec<View>, V
         return Ok((vec![context.view("last")?], Vec::new()));
     };
     let views = select::resolve(context, std::slice::from_ref(first))?;
-    let mut known = BTreeSet::new();
-    // Of the first one that can be read.
+    let mut known = compare::logged(&views);
     for view in &views {
-        let names = metrics(&view.dir).and_then(|metrics| Ok((metrics, figures::read(&view.dir)?)));
-        let (metrics, figures) = match names {
+        let figures = match figures::read(&view.dir) {
             Err(_) if views.len() > 1 => continue,
-            names => names?,
+            figures => figures?,
         };
-        known.extend(metrics.into_iter().chain(figures.into_iter().map(|figure| figure.id)));
-        break;
+        known.extend(figures.into_iter().map(|figure| figure.id));
     }
-    let is_run =
-        |word: &&String| !known.contains(*word) && (select::is_filter(word) || context.find(word).is_ok());
-    let (more, what): (Vec<&String>, Vec<&String>) = others.iter().partition(is_run);
-    let what = what.into_iter().cloned().collect();
+    let is_known = |word: &str| !filter::named(word, known.iter().map(String::as_str)).is_empty();
+    let is_run = |word: &&String| !is_known(word) && (select::is_filter(word) || context.find(word).is_ok());
+    let (more, what): (Vec<String>, Vec<String>) = others.iter().cloned().partition(|word| is_run(&word));
     if more.is_empty() {
         return Ok((views, what));
     }
-    let names: Vec<String> = std::iter::once(first).chain(more).cloned().collect();
+    let names: Vec<String> = std::iter::once(first.clone()).chain(more).collect();
     Ok((select::resolve(context, &names)?, what))
 }
 
@@ -207,6 +205,7 @@ fn last_seen() -> Result<(String, Figure)> {
 
 fn of_one(view: &View, what: &[String], args: &Args) -> Result<Vec<(String, Figure)>> {
     let mut figures = chosen(view, what)?;
+    note_unused(&figures, args);
     for figure in &mut figures {
         scaled(figure, args.scale);
     }
@@ -220,8 +219,23 @@ fn of_one(view: &View, what: &[String], args: &Args) -> Result<Vec<(String, Figu
     Ok(charts)
 }
 
+/// Notes the options that change nothing in figures of tables, unless others of these figures use them.
+fn note_unused(figures: &[Declared], args: &Args) {
+    let of_tables = |figure: &Declared| {
+        figure.panels.iter().flat_map(|panel| &panel.marks).all(|mark| mark.metric.is_none())
+    };
+    let x = args.x.map(|x| format!("--x {}", x.key()));
+    let given = [x, (args.smooth > 0.0).then(|| format!("--smooth {}", args.smooth))];
+    let given = given.into_iter().flatten().collect::<Vec<_>>().join(" and ");
+    if !given.is_empty() && figures.iter().all(of_tables) {
+        let ids: Vec<String> = figures.iter().map(|figure| clean(&figure.id)).collect();
+        print::warn(format!("{given} changes only metrics, and {} is drawn from tables", ids.join(", ")));
+    }
+}
+
 /// Charts of several runs: one for each metric, with a line per model and split.
 fn of_several(runs: Vec<View>, what: &[String], args: &Args) -> Result<Vec<(String, Figure)>> {
+    let what = &compare::expanded(what, &compare::logged(&runs));
     let runs = compare::read(runs, what, args.smooth)?;
     let groups = groups(&runs, &compare::grouping(&runs, args.by.as_deref())?);
     let mut drawn: Vec<Facet> = facets(&runs);
@@ -260,6 +274,8 @@ fn chosen(view: &View, names: &[String]) -> Result<Vec<Declared>> {
     }
     let declared = figures::read(&view.dir)?;
     let metrics = metrics(&view.dir)?;
+    let known: BTreeSet<String> =
+        declared.iter().map(|f| f.id.clone()).chain(metrics.iter().cloned()).collect();
     let meant = |name: &String| {
         if let Some(figure) = declared.iter().find(|f| f.id == *name) {
             return Ok(figure.clone());
@@ -267,12 +283,12 @@ fn chosen(view: &View, names: &[String]) -> Result<Vec<Declared>> {
         if metrics.contains(name) {
             return Ok(metric_figure(name, view.manifest.metric(name), "step"));
         }
-        let known = declared.iter().map(|f| f.id.as_str()).chain(metrics.iter().map(String::as_str));
+        let known = known.iter().map(String::as_str);
         let run = &view.manifest.run;
         let message = format!("{run} has no figure or metric {name:?}, and there is no run of this name");
         Err(Failure::unknown(message, name, known, "figures and metrics").into())
     };
-    names.iter().map(meant).collect()
+    compare::expanded(names, &known).iter().map(meant).collect()
 }
 
 /// Applies `--scale`.

@@ -17,7 +17,7 @@ use super::Context;
 use super::select::matching;
 use crate::drawing::{Format, write_all};
 use crate::failure::Failure;
-use crate::files::{Cannot as _, not_stdout};
+use crate::files::{Cannot as _, ends_as, not_stdout};
 use crate::print::table::Table;
 use crate::print::{self, clean};
 use crate::setup::duckdb;
@@ -125,7 +125,8 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
 
 fn answer(program: &Path, lake: &Lake, sql: &str, args: &Args) -> Result<i32> {
     if let Some(file) = &args.parquet {
-        let to = std::path::absolute(not_stdout(file, "Parquet")?).cannot("write", file)?;
+        let to =
+            std::path::absolute(ends_as(not_stdout(file, "Parquet")?, "parquet")?).cannot("write", file)?;
         let copy = format!("COPY ({sql}\n) TO {} (FORMAT parquet)", literal(&to.to_string_lossy()));
         ask(program, lake, ".mode csv\n", &copy)?;
         print::line(&format!("wrote {}", print::short(file)));

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
-use gradtop_host::start_queued_blocking;
+use gradtop_host::{DeviceChoice, start_queued_blocking};
 use gradtop_store::{
     InQueue, Job, QueueSettings, RunDir, State, StoreError, View, list_runs, queue_claims, queue_settings,
     read_job, read_turn, waiting,
@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::Context;
 use super::select::{Selection, each_view, is_filter, matching};
+use super::start::warn_of_gpu;
 use crate::failure::Failure;
 use crate::print::table::{Table, Words};
 use crate::print::{self, clean};
@@ -61,7 +62,7 @@ enum Command {
 /// A number of slots, for one device or for all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Slots {
-    device: Option<String>,
+    device: Option<DeviceChoice>,
     /// `None` for the number of all devices.
     count: Option<u32>,
 }
@@ -71,9 +72,8 @@ fn slots(text: &str) -> Result<Slots, String> {
         Some((device, count)) => (Some(device), count),
         None => (None, text),
     };
-    let gpu = |device: &str| device.strip_prefix("cuda:").is_some_and(|n| n.parse::<u32>().is_ok());
-    let known = |device: &str| device == "cpu" || gpu(device);
-    if let Some(device) = device.filter(|device| !known(device)) {
+    let choice = device.map(str::parse::<DeviceChoice>).transpose().unwrap_or(Some(DeviceChoice::Auto));
+    if let Some((device, DeviceChoice::Auto)) = device.zip(choice) {
         return Err(format!("unknown device {device:?}: use cpu or cuda:N"));
     }
     let count = match count.parse() {
@@ -85,7 +85,7 @@ fn slots(text: &str) -> Result<Slots, String> {
             );
         }
     };
-    Ok(Slots { device: device.map(str::to_owned), count })
+    Ok(Slots { device: choice, count })
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
@@ -96,7 +96,11 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     match &args.command {
         None => {
             for slots in &args.slots {
-                gradtop_host::set_slots(&runs, slots.device.as_deref(), slots.count)?;
+                let device = slots.device.map(|device| device.to_string());
+                gradtop_host::set_slots(&runs, device.as_deref(), slots.count)?;
+                if let (Some(device), Some(_)) = (slots.device, slots.count) {
+                    warn_of_gpu(device);
+                }
             }
             if args.slots.is_empty() {
                 return list(&runs, args.json);
@@ -358,7 +362,8 @@ mod tests {
 
     #[test]
     fn slots_are_of_all_devices_or_of_one() {
-        let of = |device: Option<&str>, count| Ok(Slots { device: device.map(str::to_owned), count });
+        let of =
+            |device: Option<&str>, count| Ok(Slots { device: device.and_then(|d| d.parse().ok()), count });
         assert_eq!(slots("4"), of(None, Some(4)));
         assert_eq!(slots("cuda:1=2"), of(Some("cuda:1"), Some(2)));
         assert_eq!(slots("cpu=default"), of(Some("cpu"), None));

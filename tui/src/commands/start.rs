@@ -1,7 +1,8 @@
 //! Starts a run as `run` and `exec` do: on this machine, in the queue or with a launcher.
 
 use anyhow::Result;
-use gradtop_host::{DeviceChoice, Exec, Launcher, Start, device, start_queued_blocking};
+use gradtop_chart::number;
+use gradtop_host::{DeviceChoice, Launcher, Start, device, start_queued_blocking};
 use gradtop_store::RunDir;
 use serde_json::Value;
 
@@ -102,12 +103,22 @@ impl Starting {
     }
 }
 
+/// Warns if this machine may not have a GPU that is not needed yet.
+pub(super) fn warn_of_gpu(choice: DeviceChoice) {
+    let DeviceChoice::Cuda(n) = choice else { return };
+    match device::gpus().map(|gpus| device::visible(&gpus).len()) {
+        Err(why) => print::warn(format!("whether there is a {choice} cannot be checked: {why}")),
+        Ok(count) if n as usize >= count => {
+            print::warn(format!("this machine has no {choice}: there are {}", number::counted(count, "GPU")));
+        }
+        Ok(_) => {}
+    }
+}
+
 /// Warns if it cannot be checked whether this machine has the GPU of a command. Of an experiment, that is an error.
 pub(super) fn warn_of_device(start: &Start) {
-    if let Start::Exec(Exec { device: choice @ DeviceChoice::Cuda(_), .. }) = start
-        && let Err(why) = device::gpus()
-    {
-        print::warn(format!("whether there is a {choice} cannot be checked: {why}"));
+    if let Start::Exec(exec) = start {
+        warn_of_gpu(exec.device);
     }
 }
 

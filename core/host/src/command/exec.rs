@@ -199,7 +199,7 @@ fn filled_word(word: &str, places: &[(String, String)]) -> String {
 }
 
 /// Returns the words in braces in a command that look like placeholders but are none of these, each once. A variable of
-/// a shell, as in `${HOME}`, does not look like one.
+/// a shell, as in `${HOME}`, does not look like one; in a command without places, only a whole argument or value does.
 pub fn unfilled(words: &[String], places: &[(String, String)]) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     for word in words {
@@ -208,7 +208,13 @@ pub fn unfilled(words: &[String], places: &[(String, String)]) -> Vec<String> {
             let place = place(key);
             let is_name = key.starts_with(|c: char| c.is_alphabetic() || c == '_')
                 && key.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.'));
-            if is_name && !found.contains(&place) && places.iter().all(|(known, _)| *known != place) {
+            let is_whole =
+                word.strip_suffix(&place).is_some_and(|before| before.is_empty() || before.ends_with('='));
+            if is_name
+                && (is_whole || !places.is_empty())
+                && !found.contains(&place)
+                && places.iter().all(|(known, _)| *known != place)
+            {
                 found.push(place);
             }
         }
@@ -285,6 +291,9 @@ mod tests {
         let of = |word: &str| unfilled(&[word.to_owned()], &places).join(" ");
         assert_eq!(of("--lr={lr} {lrr} {lrr}"), "{lrr}");
         assert_eq!(of("{ print $1 } ${HOME} {\"a\": {b}} {} {1} {x"), "{b}");
+        let without = |word: &str| unfilled(&[word.to_owned()], &[]).join(" ");
+        assert_eq!([without("{lr}"), without("--lr={lr}")], ["{lr}", "{lr}"]);
+        assert_eq!(without("print(f'{lr} of {steps}')"), "");
     }
 
     #[test]

@@ -19,6 +19,11 @@ pub(crate) const RUN_DIR: &str = "GRADTOP_RUN_DIR";
 pub(crate) const GIVEN: [&str; 5] =
     [RUN_DIR, "GRADTOP_RUN", "GRADTOP_SEED", "GRADTOP_SINK", "GRADTOP_RESUME_DIR"];
 
+/// Returns the names of all variables that gradtop sets for processes it starts.
+pub fn variables() -> impl Iterator<Item = &'static str> {
+    GIVEN.into_iter().chain([crate::command::tree::HOOK_MARK, crate::run::alerts::VARIABLE])
+}
+
 /// Returns this user's live processes that were started by the command of a run.
 pub(crate) fn of(run: &RunDir) -> Vec<(u32, Process)> {
     let place = |path: &Path| fs::metadata(path).map(|m| (m.dev(), m.ino())).ok();

@@ -31,7 +31,7 @@ use crate::run::rules::{Rule, TRAINED};
 use crate::run::trend::{Pace, Trend};
 
 /// The environment variable that passes alerts to a keeper.
-const VARIABLE: &str = "GRADTOP_KEEPER_ALERTS";
+pub(crate) const VARIABLE: &str = "GRADTOP_KEEPER_ALERTS";
 /// How often rules are evaluated.
 const EVERY: Duration = Duration::from_secs(1);
 /// Time budget for reading rows.

@@ -97,6 +97,17 @@ impl Pattern {
     }
 }
 
+/// Returns the names that a word means: the one that it is, else those that match its jokers, regardless of case.
+pub fn named<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
+    let pattern = Pattern::new(word);
+    let mut found: Vec<&str> =
+        names.into_iter().filter(|name| *name == word || pattern.has_jokers() && pattern.is(name)).collect();
+    if let Some(own) = found.iter().position(|name| *name == word) {
+        found = vec![found[own]];
+    }
+    found
+}
+
 /// `*` is any text, `?` any one character.
 fn glob(pattern: &str, text: &str) -> bool {
     let (p, t): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());

@@ -4,7 +4,7 @@ use gradtop_store::{ParamValue, State, View};
 use gradtop_tests::run_fixtures::{RunFixtures, now, run};
 use proptest::prelude::*;
 
-use super::{Filter, glob};
+use super::{Filter, glob, named};
 
 fn runs() -> Vec<View> {
     let text = |v: &str| ParamValue::Text(v.into());
@@ -200,4 +200,14 @@ fn formulas_mean_what_logic_says() {
             prop_assert_eq!(filter.takes(row, now()), wanted, "{} of {}", text, row.manifest.run);
         }
     });
+}
+
+#[test]
+fn a_word_names_one_or_those_that_its_jokers_match() {
+    let names = ["loss", "Loss/val", "accuracy", "loss*"];
+    assert_eq!(named("loss", names), ["loss"]);
+    assert_eq!(named("loss?val", names), ["Loss/val"]);
+    assert_eq!(named("loss*", names), ["loss*"], "its own name comes first");
+    assert_eq!(named("*s", names), ["loss"]);
+    assert_eq!(named("los", names), [""; 0]);
 }
