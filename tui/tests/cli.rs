@@ -138,6 +138,18 @@ fn drawings_are_written() {
 }
 
 #[test]
+fn plot_says_how_many_metrics_it_leaves_out() {
+    let dir = tempdir();
+    let row = |cell: &dyn Fn(usize) -> String| (0..20).map(cell).collect::<Vec<_>>().join(",");
+    let (names, values) = (row(&|i| format!("m{i}")), row(&|i| i.to_string()));
+    std::fs::write(dir.path().join("wide.csv"), format!("step,{names}\n0,{values}\n1,{values}\n")).unwrap();
+    assert_eq!(gradtop(dir.path(), &["import", "wide.csv"]).code, 0);
+    let all = gradtop(dir.path(), &["plot", "last"]).out;
+    assert!(all.contains("12 more metrics") && all.matches("wide: m").count() == 8, "{all}");
+    assert!(!gradtop(dir.path(), &["plot", "last", "m1"]).out.contains("more metric"));
+}
+
+#[test]
 fn a_file_called_minus_is_standard_output_or_an_error() {
     let dir = tempdir();
     finished(dir.path(), "curve-fit-1", 0.01);

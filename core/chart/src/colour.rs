@@ -33,8 +33,14 @@ const PLAIN: [[(u8, u8); COLOURS]; 2] = [
     [(4, 12), (1, 8), (2, 10), (5, 13), (9, 8), (6, 14), (3, 11)],
 ];
 
-/// Markers with their ASCII replacements.
-const MARKERS: [(char, char); 10] = [
+/// Number of markers: shapes, then letters for charts of more series.
+pub const MARKERS: usize = SHAPES.len() + LETTERS.len();
+
+/// Letters that none of the shapes looks like in ASCII.
+const LETTERS: &[u8] = b"abcdefghijklmnpqrstuwxyzBCDEFGHIJKLMNPQRSTUVWXYZ";
+
+/// Shapes with their ASCII replacements.
+pub(crate) const SHAPES: [(char, char); 10] = [
     ('●', 'o'),
     ('▲', '^'),
     ('■', '#'),
@@ -107,13 +113,17 @@ impl Paint {
 
 /// Returns a marker's character.
 pub fn marker(number: u8, ascii: bool) -> char {
-    let (fine, plain) = MARKERS[usize::from(number) % MARKERS.len()];
-    if ascii { plain } else { fine }
+    let number = usize::from(number) % MARKERS;
+    match SHAPES.get(number) {
+        Some((_, plain)) if ascii => *plain,
+        Some((fine, _)) => *fine,
+        None => char::from(LETTERS[number - SHAPES.len()]),
+    }
 }
 
 /// Assigns colour and marker to each name that is `shown`: from a hash of the name, or the next free one if two names
 /// collide. Collisions among all `known` names, shown or not, are resolved first, so that a name keeps its look
-/// whichever others are shown. A look is free if no shown name has it.
+/// whichever others are shown. A look is free if no shown name has it. Letters mark what the shapes do not suffice for.
 pub fn assign<'a>(
     known: impl Iterator<Item = &'a str>,
     shown: impl Iterator<Item = &'a str>,
@@ -140,19 +150,26 @@ pub fn assign<'a>(
 #[derive(Default)]
 struct TakenLooks {
     colours: [bool; COLOURS],
-    markers: [bool; MARKERS.len()],
+    shapes: [bool; SHAPES.len()],
+    letters: usize,
 }
 
 impl TakenLooks {
     fn take(&mut self, (colour, marker): (usize, usize)) -> (usize, usize) {
-        (first_free(&mut self.colours, colour), first_free(&mut self.markers, marker))
+        let colour = first_free(&mut self.colours, colour);
+        if self.shapes.contains(&false) {
+            return (colour, first_free(&mut self.shapes, marker));
+        }
+        let letter = SHAPES.len() + self.letters % LETTERS.len();
+        self.letters += 1;
+        (colour, letter)
     }
 }
 
 /// Returns the colour and marker a name would have without collisions.
 fn preferred_look(name: &str) -> (usize, usize) {
     let hash = fnv1a(name.as_bytes());
-    ((hash % COLOURS as u64) as usize, (hash / 64 % MARKERS.len() as u64) as usize)
+    ((hash % COLOURS as u64) as usize, (hash / 64 % SHAPES.len() as u64) as usize)
 }
 
 /// Returns the first free index from `start` on, wrapping around; when all are taken, all become free again.
@@ -248,6 +265,18 @@ mod tests {
         colours.sort();
         colours.dedup();
         assert_eq!(colours.len(), COLOURS);
+    }
+
+    #[test]
+    fn every_line_has_its_own_marker_in_unicode_and_in_ascii() {
+        let names: Vec<String> = (0..MARKERS).map(|i| format!("run-{i}")).collect();
+        let looks = assign(std::iter::empty(), names.iter().map(String::as_str));
+        for ascii in [false, true] {
+            let markers: BTreeSet<char> = looks.values().map(|(_, number)| marker(*number, ascii)).collect();
+            assert_eq!(markers.len(), MARKERS);
+        }
+        let few = assign(names.iter().map(String::as_str), ["run-57", "run-3"].into_iter());
+        assert!(few.values().all(|(_, number)| usize::from(*number) < SHAPES.len()), "few lines have shapes");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use gradtop_chart::{Chart, Figure, Points, Shape, cells};
+use gradtop_chart::{Chart, Figure, Points, Shape, cells, number};
 use gradtop_store::View;
 use gradtop_store::figures::{self, Figure as Declared, Scale};
 
@@ -119,8 +119,8 @@ impl Args {
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
-    let charts = if args.view.is_some() {
-        vec![last_seen()?]
+    let Charts { charts, others } = if args.view.is_some() {
+        Charts { charts: vec![last_seen()?], others: 0 }
     } else {
         let (runs, what) = runs_and_figures(context, &args.words)?;
         match runs.as_slice() {
@@ -148,6 +148,10 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     let files = args.files();
     if files.is_empty() {
         to_terminal(&charts, args);
+        if others > 0 {
+            let more = number::counted(others, "more metric");
+            print::dim(&format!("{more}: name those to be drawn, as in `gradtop plot RUN METRIC…`"));
+        }
     } else {
         drawing::write_all(&charts, &files)?;
     }
@@ -203,8 +207,15 @@ fn last_seen() -> Result<(String, Figure)> {
     Ok((spec.name(), figure))
 }
 
-fn of_one(view: &View, what: &[String], args: &Args) -> Result<Vec<(String, Figure)>> {
-    let mut figures = chosen(view, what)?;
+/// Figures with the names of their files.
+struct Charts {
+    charts: Vec<(String, Figure)>,
+    /// The number of metrics that are not drawn because none was named.
+    others: usize,
+}
+
+fn of_one(view: &View, what: &[String], args: &Args) -> Result<Charts> {
+    let (mut figures, others) = chosen(view, what)?;
     note_unused(&figures, args);
     for figure in &mut figures {
         scaled(figure, args.scale);
@@ -216,7 +227,7 @@ fn of_one(view: &View, what: &[String], args: &Args) -> Result<Vec<(String, Figu
             add_source(chart, view);
         }
     }
-    Ok(charts)
+    Ok(Charts { charts, others })
 }
 
 /// Notes the options that change nothing in figures of tables, unless others of these figures use them.
@@ -234,13 +245,15 @@ fn note_unused(figures: &[Declared], args: &Args) {
 }
 
 /// Charts of several runs: one for each metric, with a line per model and split.
-fn of_several(runs: Vec<View>, what: &[String], args: &Args) -> Result<Vec<(String, Figure)>> {
+fn of_several(runs: Vec<View>, what: &[String], args: &Args) -> Result<Charts> {
     let what = &compare::expanded(what, &compare::logged(&runs));
     let runs = compare::read(runs, what, args.smooth)?;
     let groups = groups(&runs, &compare::grouping(&runs, args.by.as_deref())?);
     let mut drawn: Vec<Facet> = facets(&runs);
+    let mut others = 0;
     if what.is_empty() {
         drawn.retain(|f| !f.metric.starts_with("system/"));
+        others = drawn.len().saturating_sub(CHARTS);
         drawn.truncate(CHARTS);
     } else {
         drawn.retain(|f| what.contains(&f.metric));
@@ -259,18 +272,19 @@ fn of_several(runs: Vec<View>, what: &[String], args: &Args) -> Result<Vec<(Stri
         }
         (facet.title(), figure)
     };
-    Ok(drawn.iter().map(draw).collect())
+    Ok(Charts { charts: drawn.iter().map(draw).collect(), others })
 }
 
-/// The figures to draw: those named, which may be declared figures or metrics, else all of [`run_figures`].
-fn chosen(view: &View, names: &[String]) -> Result<Vec<Declared>> {
+/// The figures to draw: those named, which may be declared figures or metrics, else all of [`run_figures`]; and the number
+/// of metrics that are then not drawn.
+fn chosen(view: &View, names: &[String]) -> Result<(Vec<Declared>, usize)> {
     if names.is_empty() {
-        let figures = figures_of_run(view)?;
+        let (figures, others) = figures_of_run(view)?;
         if figures.is_empty() {
             let nothing = format!("{} has recorded nothing to draw yet", view.manifest.run);
             return Err(Failure::new(nothing).into());
         }
-        return Ok(figures);
+        return Ok((figures, others));
     }
     let declared = figures::read(&view.dir)?;
     let metrics = metrics(&view.dir)?;
@@ -288,7 +302,7 @@ fn chosen(view: &View, names: &[String]) -> Result<Vec<Declared>> {
         let message = format!("{run} has no figure or metric {name:?}, and there is no run of this name");
         Err(Failure::unknown(message, name, known, "figures and metrics").into())
     };
-    compare::expanded(names, &known).iter().map(meant).collect()
+    Ok((compare::expanded(names, &known).iter().map(meant).collect::<Result<_>>()?, 0))
 }
 
 /// Applies `--scale`.

@@ -52,7 +52,7 @@ impl Reading {
     /// Reads all series, and what the figures need if the run is shown in full.
     pub(super) fn of(view: &View, whole: bool) -> Self {
         let read = || -> Result<_> {
-            let declared = if whole { figures_of_run(view)? } else { Vec::new() };
+            let declared = if whole { figures_of_run(view)?.0 } else { Vec::new() };
             let (data, damaged) = live::read_all(view, &declared)?;
             Ok((declared, data, damaged))
         };

@@ -1,4 +1,4 @@
-//! The head line of a small chart: its title, and each series with its last value.
+//! The head of a chart: its title, and each series with its last value; of a small chart in one line.
 
 use std::collections::BTreeSet;
 
@@ -22,8 +22,78 @@ const MIN_NAME: usize = 4;
 /// Width from which on a longer name is not worth more than the value it would displace.
 const READABLE_NAME: usize = 6;
 
-/// Draws title and series; returns the first row below.
-pub(super) fn compact(canvas: &mut Canvas, chart: &Chart, look: Theme) -> usize {
+/// Draws title and legend; returns the first row below.
+pub(super) fn draw(canvas: &mut Canvas, chart: &Chart, look: Theme) -> usize {
+    if chart.compact {
+        return compact(canvas, chart, look);
+    }
+    let ascii = look.glyphs.ascii();
+    let width = canvas.width();
+    let title = cut(chart.title.as_deref().unwrap_or_default(), width, ascii);
+    let entries: Vec<&Mark> = chart.marks.iter().filter(|m| m.name.is_some()).collect();
+    let length = |m: &Mark| width_of(&entry_text(chart, m)) + 2;
+    let whole: usize = entries.iter().map(|m| length(m) + 2).sum::<usize>().saturating_sub(2);
+    let title_width = canvas.text(0, 0, &title, Ink::Bold);
+    if entries.is_empty() {
+        return usize::from(!title.is_empty());
+    }
+    // At the right end of the title's line if there is room, else below.
+    let (mut x, mut y) = if !title.is_empty() && title_width + 3 + whole <= width {
+        (width - whole, 0)
+    } else {
+        (0, usize::from(!title.is_empty()))
+    };
+    let most = (canvas.height() / 4).max(1);
+    let mut places = Vec::with_capacity(entries.len());
+    for mark in &entries {
+        if x > 0 && x + length(mark) > width {
+            (x, y) = (0, y + 1);
+        }
+        if y > most {
+            break;
+        }
+        places.push((x, y));
+        x += length(mark) + 2;
+    }
+    let bottom = y.min(most);
+    let more = |hidden: usize| format!("{} {hidden} more", if ascii { "+" } else { "…" });
+    // An entry is written completely or counted.
+    let mut rest = 0;
+    while places.len() < entries.len() {
+        rest = match places.last() {
+            Some((x, y)) if *y == bottom => x + length(entries[places.len() - 1]) + 2,
+            _ => 0,
+        };
+        if rest == 0 || rest + width_of(&more(entries.len() - places.len())) <= width {
+            break;
+        }
+        places.pop();
+    }
+    for (mark, (x, y)) in entries.iter().zip(&places) {
+        let name = mark.name.as_deref().unwrap_or_default();
+        canvas.put(*x, *y, glyph_of(chart, mark, look), Ink::Series(mark.paint));
+        let x = canvas.text(x + 2, *y, &fit_ends(name, width.saturating_sub(x + 2), ascii), Ink::Text);
+        if let Some(last) = mark.last {
+            let last = chart.axis(mark.side).words(last);
+            canvas.text(x, *y, &format!(" {last}"), Ink::Series(mark.paint));
+        }
+    }
+    if places.len() < entries.len() {
+        canvas.text(rest, bottom, &more(entries.len() - places.len()), Ink::Dim);
+    }
+    bottom + 1
+}
+
+fn entry_text(chart: &Chart, mark: &Mark) -> String {
+    let name = mark.name.clone().unwrap_or_default();
+    match mark.last {
+        Some(v) => format!("{name} {}", chart.axis(mark.side).words(v)),
+        None => name,
+    }
+}
+
+/// Draws title and series in one line, or in two; returns the first row below.
+fn compact(canvas: &mut Canvas, chart: &Chart, look: Theme) -> usize {
     let (width, ascii) = (canvas.width(), look.glyphs.ascii());
     let title = chart.title.as_deref().unwrap_or_default();
     let series = SeriesList::new(chart, title, ascii);
@@ -250,5 +320,29 @@ mod tests {
         assert!(
             !names_entry("loss of all", "loss") && !names_entry("loss", "") && !names_entry("loss", "train")
         );
+    }
+
+    #[test]
+    fn an_entry_is_written_completely_or_counted() {
+        let entry = |i: i32| Mark {
+            name: Some(format!("curve-{i}")),
+            last: Some(0.0115),
+            ..Mark::new(
+                (crate::colour::Paint::Slot(0), 0),
+                crate::Shape::Line { x: vec![0.0, 1.0], y: vec![0.0, 1.0] },
+            )
+        };
+        let chart = Chart { marks: (0..24).map(entry).collect(), ..Chart::default() };
+        let look = Theme { glyphs: crate::cells::glyphs::Glyphs::Ascii, ..Theme::default() };
+        for width in 20..120 {
+            let buffer = crate::cells::chart(&chart, (width, 16), look, look.bold());
+            let text = crate::cells::text::plain(&buffer);
+            let written = text.matches("curve-").count();
+            let counted = text.split_once("+ ").map_or(0, |(_, rest)| {
+                rest.split(' ').next().and_then(|n| n.parse::<usize>().ok()).unwrap_or(0)
+            });
+            assert_eq!(written + counted, 24, "{width}: {text}");
+            assert_eq!(text.matches(" 0.0115").count(), written, "{width}: {text}");
+        }
     }
 }

@@ -79,7 +79,7 @@ pub fn chart(chart: &Chart, (width, height): (usize, usize), look: Theme, title:
         latest(&mut canvas, chart, ascii);
         return canvas.done();
     }
-    let top = head(&mut canvas, chart, look);
+    let top = head::draw(&mut canvas, chart, look);
     if chart.is_images() {
         let notes = foot_notes(chart, &[], width, ascii);
         let area = Area { left: 0, top, width, height: height.saturating_sub(top + notes.len()) };
@@ -229,61 +229,9 @@ pub fn plot(chart: &Chart, width: usize, height: usize, look: Theme) -> Option<(
     if width < SMALLEST.0 || height < SMALLEST.1 || !known.x {
         return None;
     }
-    let top = head(&mut Canvas::unseen(width, height, look), chart, look);
+    let top = head::draw(&mut Canvas::unseen(width, height, look), chart, look);
     let laid = layout(chart, known, (width, height), top, look);
     Some((laid.area, laid.domain))
-}
-
-/// Draws title and legend; returns the first row below.
-fn head(canvas: &mut Canvas, chart: &Chart, look: Theme) -> usize {
-    if chart.compact {
-        return head::compact(canvas, chart, look);
-    }
-    let ascii = look.glyphs.ascii();
-    let width = canvas.width();
-    let title = head::cut(chart.title.as_deref().unwrap_or_default(), width, ascii);
-    let entries: Vec<&Mark> = chart.marks.iter().filter(|m| m.name.is_some()).collect();
-    let length = |m: &Mark| entry_text(chart, m).chars().count() + 2;
-    let whole: usize = entries.iter().map(|m| length(m) + 2).sum::<usize>().saturating_sub(2);
-    let title_width = canvas.text(0, 0, &title, Ink::Bold);
-    if entries.is_empty() {
-        return usize::from(!title.is_empty());
-    }
-    // At the right end of the title's line if there is room, else below.
-    let (mut x, mut y) = if !title.is_empty() && title_width + 3 + whole <= width {
-        (width - whole, 0)
-    } else {
-        (0, usize::from(!title.is_empty()))
-    };
-    let most = (canvas.height() / 4).max(1);
-    for (i, mark) in entries.iter().enumerate() {
-        if x > 0 && x + length(mark) > width {
-            (x, y) = (0, y + 1);
-        }
-        if y > most {
-            let hidden = entries.len() - i;
-            let text = format!("{} {hidden} more", if ascii { "+" } else { "…" });
-            canvas.text(width.saturating_sub(width_of(&text) + 1), y - 1, &format!(" {text}"), Ink::Dim);
-            return y;
-        }
-        let name = mark.name.as_deref().unwrap_or_default();
-        canvas.put(x, y, glyph_of(chart, mark, look), Ink::Series(mark.paint));
-        x = canvas.text(x + 2, y, &fit_ends(name, width.saturating_sub(x + 2), ascii), Ink::Text);
-        if let Some(last) = mark.last {
-            let last = chart.axis(mark.side).words(last);
-            x = canvas.text(x, y, &format!(" {last}"), Ink::Series(mark.paint));
-        }
-        x += 2;
-    }
-    y + 1
-}
-
-fn entry_text(chart: &Chart, mark: &Mark) -> String {
-    let name = mark.name.clone().unwrap_or_default();
-    match mark.last {
-        Some(v) => format!("{name} {}", chart.axis(mark.side).words(v)),
-        None => name,
-    }
 }
 
 pub(super) fn glyph_of(chart: &Chart, mark: &Mark, look: Theme) -> char {

@@ -3,7 +3,7 @@
 use super::{ALERT, INK, Pen, Plot, hex, n};
 use crate::cells::marks::edges;
 use crate::cells::text::width_of;
-use crate::colour::viridis;
+use crate::colour::{SHAPES, viridis};
 use crate::contour;
 use crate::decimate::{Unplottable, thin};
 use crate::scale::{Scale, Span};
@@ -128,7 +128,15 @@ fn line(pen: &mut Pen, mark: &Mark, (x, y): (&[f64], &[f64]), plot: &Plot, marke
 
 /// Draws a marker, distinguishable by its form.
 fn marker(pen: &mut Pen, number: u8, (x, y): (f64, f64), r: f64, colour: &str) {
-    let hollow = matches!(number % 10, 4..=7);
+    if usize::from(number) >= SHAPES.len() {
+        let letter = crate::colour::marker(number, false);
+        let (x, y, size) = (n(x), n(y + r * 0.85), n(r * 2.8));
+        let style = format!(r##"fill="{colour}" stroke="#ffffff" stroke-width="4" paint-order="stroke""##);
+        return pen.put(&format!(
+            r#"<text x="{x}" y="{y}" font-size="{size}" text-anchor="middle" {style}>{letter}</text>"#
+        ));
+    }
+    let hollow = matches!(number, 4..=7);
     let fill = if hollow { "#ffffff" } else { colour };
     let edge = if hollow { colour } else { "#ffffff" };
     let style = format!(r#"fill="{fill}" stroke="{edge}" stroke-width="{}""#, if hollow { 1.4 } else { 0.8 });
@@ -137,7 +145,7 @@ fn marker(pen: &mut Pen, number: u8, (x, y): (f64, f64), r: f64, colour: &str) {
         let list: Vec<String> = points.iter().map(corner).collect();
         format!(r#"<polygon points="{}" {style}/>"#, list.join(" "))
     };
-    let element = match number % 10 {
+    let element = match number {
         0 | 4 => format!(r#"<circle cx="{}" cy="{}" r="{}" {style}/>"#, n(x), n(y), n(r * 0.9)),
         1 | 5 => polygon(&[(0.0, -1.1), (1.0, 0.8), (-1.0, 0.8)]),
         2 | 6 => polygon(&[(-0.8, -0.8), (0.8, -0.8), (0.8, 0.8), (-0.8, 0.8)]),

@@ -322,12 +322,7 @@ fn give_looks(runs: &[ComparedRun], by: &GroupBy, groups: &mut [RunGroup]) {
     };
     let keys: Vec<String> = groups.iter().map(key).collect();
     let looks = assign(std::iter::empty(), keys.iter().map(String::as_str));
-    let mut taken: Vec<(Paint, u8)> = Vec::new();
     for (group, key) in groups.iter_mut().zip(&keys) {
-        let (paint, marker) = looks.get(key).copied().unwrap_or((Paint::Grey, 0));
-        // Colours come again after seven names; the marker then is another one.
-        let free = (0..10).map(|i| (paint, (marker + i) % 10)).find(|look| !taken.contains(look));
-        group.look = free.unwrap_or((paint, marker));
-        taken.push(group.look);
+        group.look = looks.get(key).copied().unwrap_or((Paint::Grey, 0));
     }
 }

@@ -14,18 +14,19 @@ use crate::live;
 /// Maximum number of metrics drawn if no figure is declared.
 const METRICS: usize = 8;
 
-/// Returns the figures that a run declared, else one for each of its first metrics, headline metrics first. gradtop's
-/// own metrics are drawn only on request.
-pub fn figures_of_run(view: &View) -> Result<Vec<Figure>> {
+/// Returns the figures that a run declared, else one for each of its first metrics, headline metrics first, and the number
+/// of its other metrics. gradtop's own metrics are drawn only on request.
+pub fn figures_of_run(view: &View) -> Result<(Vec<Figure>, usize)> {
     let declared = figures::read(&view.dir)?;
     if !declared.is_empty() {
-        return Ok(declared);
+        return Ok((declared, 0));
     }
     let info = |name: &str| view.manifest.metric(name);
     let metrics = metrics(&view.dir)?;
     let mut drawn: Vec<&String> = metrics.iter().filter(|m| !m.starts_with("system/")).collect();
     drawn.sort_by_key(|m| !info(m).is_some_and(|i| i.headline));
-    Ok(drawn.into_iter().take(METRICS).map(|m| metric_figure(m, info(m), "step")).collect())
+    let others = drawn.len().saturating_sub(METRICS);
+    Ok((drawn.into_iter().take(METRICS).map(|m| metric_figure(m, info(m), "step")).collect(), others))
 }
 
 /// Returns the metrics that a run has logged.
