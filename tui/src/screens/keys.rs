@@ -149,6 +149,22 @@ pub(crate) fn find<'a, A>(bindings: &'a [Binding<A>], key: &str) -> Option<&'a B
     bindings.iter().find(|b| b.names().any(|name| name == key))
 }
 
+/// Joins tables of keys.
+pub(crate) const fn join<const N: usize, A: Copy>(parts: &[&[Binding<A>]]) -> [Binding<A>; N] {
+    let mut out = [parts[0][0]; N];
+    let (mut part, mut n) = (0, 0);
+    while part < parts.len() {
+        let mut i = 0;
+        while i < parts[part].len() {
+            out[n] = parts[part][i];
+            (n, i) = (n + 1, i + 1);
+        }
+        part += 1;
+    }
+    assert!(n == N, "the length of the joined table is wrong");
+    out
+}
+
 /// A key as shown to people.
 pub(crate) fn label(name: &'static str, ascii: bool) -> &'static str {
     match (name, ascii) {

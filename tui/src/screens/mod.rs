@@ -4,6 +4,7 @@
 //! requests as [`effect::Effect`].
 
 pub(crate) mod actions;
+pub(crate) mod charts;
 pub(crate) mod compare;
 pub(crate) mod confirm;
 pub(crate) mod effect;
@@ -19,6 +20,7 @@ pub(crate) mod settings;
 pub(crate) mod shared;
 pub(crate) mod tags;
 pub(crate) mod views;
+pub(crate) mod words;
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -13,7 +13,7 @@ use ratatui::widgets::Widget;
 
 use gradtop_chart::cells::theme::Theme;
 use gradtop_view::figure::chart::build;
-use gradtop_view::figure::prepared::{Plot, PreparedChart};
+use gradtop_view::figure::prepared::PreparedChart;
 use gradtop_view::figure::view::{ChartView, Source, Subject};
 
 /// A cache of drawn charts, by slots that the screen assigns.
@@ -36,14 +36,9 @@ struct Held {
 }
 
 impl ChartCache {
-    /// The chart last drawn in a slot: its plot for mouse and cursor, its lines for a legend.
+    /// The chart last drawn in a slot: its lines for a legend.
     pub(crate) fn built(&self, slot: u64) -> Option<Rc<PreparedChart>> {
         self.held.borrow().get(&slot).map(|h| Rc::clone(&h.built))
-    }
-
-    /// The plot last drawn in a slot, in cells relative to the chart.
-    pub(crate) fn plot(&self, slot: u64) -> Option<Plot> {
-        self.held.borrow().get(&slot).and_then(|h| h.built.plot)
     }
 
     /// Clears the cache, for another run or other charts.

@@ -63,11 +63,24 @@ pub enum Align {
     /// The epoch.
     Epoch,
     /// Time since each run started.
+    #[serde(alias = "relative")]
     Time,
     /// The time of day.
+    #[serde(alias = "wall")]
     Clock,
     /// The step as a share of all steps of the run.
     Fraction,
+}
+
+impl From<XAxis> for Align {
+    fn from(axis: XAxis) -> Self {
+        match axis {
+            XAxis::Step => Self::Step,
+            XAxis::Epoch => Self::Epoch,
+            XAxis::Time => Self::Time,
+            XAxis::Clock => Self::Clock,
+        }
+    }
 }
 
 impl Align {

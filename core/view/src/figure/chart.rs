@@ -31,7 +31,11 @@ pub fn build(
     (width, height): (usize, usize),
     look: Theme,
 ) -> PreparedChart {
-    let mut title = clean(&title(sources, subject, look.glyphs.ascii()));
+    let ascii = look.glyphs.ascii();
+    let mut title = clean(&title(sources, subject, ascii));
+    if ascii {
+        title = gradtop_chart::ascii::plain(&title);
+    }
     // Room for the mark of the focus.
     title.insert_str(0, "  ");
     compose(

@@ -33,7 +33,7 @@ impl<'a> Placement<'a> {
         Self { data, kind, shift }
     }
 
-    fn own(&self, x: f64) -> f64 {
+    pub(super) fn own(&self, x: f64) -> f64 {
         x * self.shift.1 + self.shift.0
     }
 

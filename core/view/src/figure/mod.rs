@@ -23,7 +23,15 @@ mod tests;
 use gradtop_store::MetricInfo;
 use gradtop_store::figures;
 
+use crate::live::{RunData, XAxis};
+
 pub use plan::{declared_x, name_of, series_name};
+
+/// A range of the common axis of a chart on the axis of a run, which differs from it if the run is scaled to its share.
+pub fn own_range(data: &RunData, relative: bool, axis: XAxis, (low, high): (f64, f64)) -> (f64, f64) {
+    let place = member::Placement::new(data, relative, axis);
+    (place.own(low), place.own(high))
+}
 
 /// A figure for a metric that no figure was declared for: a line for each model and split, the mean over trials with their range.
 pub fn metric_figure(name: &str, info: Option<&MetricInfo>, x: &str) -> figures::Figure {

@@ -119,6 +119,13 @@ pub enum SeriesFilter {
     Metrics(BTreeSet<String>),
 }
 
+impl SeriesFilter {
+    /// Those of these metrics, if there are any.
+    pub fn of(metrics: BTreeSet<String>) -> Self {
+        if metrics.is_empty() { Self::None } else { Self::Metrics(metrics) }
+    }
+}
+
 /// A stretch of an axis that is looked at closely: its exact values are read again where the pyramid is too coarse.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Window {

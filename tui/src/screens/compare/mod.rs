@@ -14,18 +14,18 @@ use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::Position;
 
 use super::Screen;
+use super::charts::{self, Charts, Look, Scene};
 use super::effect::{Effect, Open};
 use super::keys::Mode;
 use super::shared::Shared;
-use crate::widgets::{ChartCache, Move};
+use crate::widgets::{Edit, Move};
 use compared::Compared;
-use gradtop_view::chart_spec::{ChartContent, ChartSpec};
-use gradtop_view::compare::GroupBy;
+use gradtop_view::chart_spec::ChartSpec;
 use gradtop_view::compare::table::Sort;
-use gradtop_view::figure::view::ChartView;
+use gradtop_view::compare::{ComparedRun, GroupBy};
 use gradtop_view::live::{SeriesFilter, WatchRequest};
 use gradtop_view::runs::RunId;
-use settings::{Pane, SMOOTHING};
+use settings::Pane;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
@@ -33,17 +33,8 @@ pub(crate) enum Action {
     Show(Pane),
     /// Moves to another run.
     Go(Move),
-    /// Moves the cursor of the charts to the right by columns of dots; in the table alone, by columns.
-    Cursor(i8),
-    /// Moves the cursor to an end; true is the right one.
-    CursorEnd(bool),
-    /// Moves to the next or previous chart.
-    Chart(i8),
-    /// Moves to the next or previous page of charts.
-    Page(i8),
-    /// Shows one chart or all; in the table alone, opens the run.
-    Expand,
-    Align,
+    /// An action on the charts.
+    Chart(charts::Action),
     /// Changes the grouping, forwards or backwards.
     Group(bool),
     Sort,
@@ -54,12 +45,6 @@ pub(crate) enum Action {
     Focus,
     Hide,
     Open,
-    LogY,
-    Smooth(bool),
-    Zoom(bool),
-    Pan(bool),
-    /// Shows all of x.
-    Reset,
     Write,
     /// Goes back one level.
     Back,
@@ -72,8 +57,6 @@ pub(crate) struct Compare {
     /// The experiment that is compared as a whole: new runs are added.
     whole: Option<String>,
     by: GroupBy,
-    chart: usize,
-    expanded: bool,
     /// The name of the group under the cursor; `None` means the first.
     at: Option<String>,
     /// The column under the cursor; `None` means the first.
@@ -83,11 +66,10 @@ pub(crate) struct Compare {
     focus: bool,
     /// The visible parts, which also decide the keys.
     pane: Pane,
+    /// The groups that are not drawn.
     hidden: BTreeSet<String>,
-    zoom: Option<(f64, f64)>,
-    cursor: Option<f64>,
     compared: Compared,
-    cache: ChartCache,
+    charts: Charts,
 }
 
 impl Compare {
@@ -99,7 +81,10 @@ impl Compare {
     }
 
     fn mode(&self) -> &'static Mode<Action> {
-        if self.pane == Pane::Table { &keys::TABLE } else { &keys::VIEW }
+        if self.pane == Pane::Table {
+            return &keys::TABLE;
+        }
+        self.charts.mode(&keys::SEARCH, &keys::SERIES).unwrap_or(&keys::VIEW)
     }
 
     /// The index of the group under the cursor.
@@ -125,8 +110,6 @@ impl Compare {
         let row = self.row();
         let old = std::mem::replace(&mut self.compared, Compared::new(shared, &self.runs, &self.by));
         let new = &mut self.compared;
-        let chart = old.facets.get(self.chart).and_then(|old| new.facets.iter().position(|f| f == old));
-        self.chart = chart.unwrap_or(self.chart).min(new.facets.len().saturating_sub(1));
         self.column = self.column.and_then(|column| new.table.find_same(&old.table, column));
         self.sort = new.table.find_same(&old.table, self.sort).unwrap_or_default();
         new.order = new.table.sorted(self.sort, self.reverse);
@@ -134,6 +117,36 @@ impl Compare {
             let row = if self.at.is_some() { row.min(new.order.len().saturating_sub(1)) } else { 0 };
             self.at = new.order.get(row).map(|group| new.groups[*group].name.clone());
         }
+        let look = self.look(shared);
+        self.charts.refresh(self.compared.shown(&self.by, None), &look);
+    }
+
+    /// How the charts are displayed.
+    fn look(&self, shared: &Shared) -> Look {
+        Look { hidden: self.hidden.clone(), ..shared.settings.compare.look.clone() }
+    }
+
+    /// What the charts show.
+    fn scene<'a>(&'a self, shared: &'a Shared, look: &'a Look) -> Scene<'a> {
+        let focus = self.focus.then(|| self.current_group());
+        let (shown, area) = (self.compared.shown(&self.by, focus), self.places(shared).charts);
+        Scene { shared, shown, look, area }
+    }
+
+    /// Does something to the charts, which are taken out meanwhile as they are shown beside the rest of the screen.
+    fn on_charts<T>(&mut self, shared: &Shared, act: impl FnOnce(&mut Charts, &Scene<'_>) -> T) -> T {
+        let (look, mut charts) = (self.look(shared), std::mem::take(&mut self.charts));
+        let done = act(&mut charts, &self.scene(shared, &look));
+        self.charts = charts;
+        done
+    }
+
+    fn update_charts(&mut self, shared: &mut Shared, action: charts::Action) -> Vec<Effect> {
+        let (look, effect) = self.on_charts(shared, |charts, scene| charts.update(scene, action));
+        self.hidden.clone_from(&look.hidden);
+        shared.settings.compare.look = Look { hidden: BTreeSet::new(), ..look };
+        self.rebuild(shared);
+        effect.into_iter().collect()
     }
 
     fn update(&mut self, shared: &mut Shared, action: Action) -> Vec<Effect> {
@@ -148,53 +161,19 @@ impl Compare {
             }
             Action::Show(pane) => shared.settings.compare.pane = pane,
             Action::Go(to) => self.go(to),
-            Action::Cursor(by) => {
-                self.cursor = match self.cursor {
-                    Some(x) => Some(self.moved(shared, x, i64::from(by) * 2)),
-                    // The cursor starts at the right end, with the newest values.
-                    None => self.seen(shared).map(|(_, high)| high),
-                }
-            }
-            Action::CursorEnd(right) => {
-                self.cursor = self.seen(shared).map(|(low, high)| if right { high } else { low });
-            }
-            Action::Chart(by) => self.go_chart(by.into()),
+            Action::Chart(action) => return self.update_charts(shared, action),
             Action::Column(right) => self.go_column(right),
-            Action::Page(by) => {
-                let page = if self.expanded { 1 } else { view::page(shared, self) } as isize;
-                self.go_chart(isize::from(by) * page);
-            }
-            Action::Expand => self.expanded = !self.expanded,
-            Action::Align => {
-                shared.settings.compare.align = shared.settings.compare.align.next();
-                (self.zoom, self.cursor) = (None, None);
-            }
             Action::Group(forward) => return self.group(shared, forward),
             Action::Sort => self.sort(),
             Action::Reverse => self.reverse = !self.reverse,
             Action::Focus => self.focus = !self.focus,
             Action::Hide => self.hide(),
             Action::Open => return self.open_run(),
-            Action::LogY => {
-                let log = &mut shared.settings.compare.log;
-                *log = match *log {
-                    None => Some(true),
-                    Some(true) => Some(false),
-                    Some(false) => None,
-                };
-            }
-            Action::Smooth(more) => {
-                let own = &mut shared.settings.compare.smoothing;
-                *own = own.saturating_add_signed(if more { 1 } else { -1 }).min(SMOOTHING.len() - 1);
-            }
-            Action::Zoom(inwards) => self.zoom(shared, inwards, self.cursor),
-            Action::Pan(right) => self.pan(shared, right),
-            Action::Reset => self.zoom = None,
             Action::Write => return vec![super::write(self, shared)],
-            Action::Back if self.cursor.take().is_some() => {}
-            Action::Back if self.expanded => self.expanded = false,
-            Action::Back if self.zoom.take().is_some() => {}
-            Action::Back => return vec![Effect::Close],
+            Action::Back => {
+                let away = pane != Pane::Table && self.on_charts(shared, Charts::put_away);
+                return if away { Vec::new() } else { vec![Effect::Close] };
+            }
         }
         self.rebuild(shared);
         Vec::new()
@@ -204,11 +183,6 @@ impl Compare {
         let order = &self.compared.order;
         let group = order.get(to.from(self.row(), order.len(), order.len()));
         self.at = group.and_then(|t| self.compared.groups.get(*t)).map(|t| t.name.clone());
-    }
-
-    fn go_chart(&mut self, by: isize) {
-        let last = self.compared.facets.len().saturating_sub(1);
-        self.chart = self.chart.saturating_add_signed(by).min(last);
     }
 
     fn go_column(&mut self, right: bool) {
@@ -252,44 +226,6 @@ impl Compare {
             _ => vec![Effect::failure("this is a group of runs: b shows them one by one")],
         }
     }
-
-    /// The visible range of x.
-    fn seen(&self, shared: &Shared) -> Option<(f64, f64)> {
-        self.zoom.or_else(|| view::plot(shared, self).map(|p| (p.x.low, p.x.high)))
-    }
-
-    fn moved(&self, shared: &Shared, x: f64, dots: i64) -> f64 {
-        view::built(shared, self).map_or(x, |built| built.moved(x, dots))
-    }
-
-    fn zoom(&mut self, shared: &Shared, closer: bool, around: Option<f64>) {
-        let Some((low, high)) = self.seen(shared) else { return };
-        let around = around.unwrap_or(f64::midpoint(low, high)).clamp(low, high);
-        let factor = if closer { 0.5 } else { 2.0 };
-        let (a, b) = (around - (around - low) * factor, around + (high - around) * factor);
-        // Too small to distinguish neighbouring values.
-        if b - a <= (a.abs() + b.abs()) * 1e-9 {
-            return;
-        }
-        let whole = self.whole_x(shared);
-        self.zoom = match whole {
-            Some((first, last)) if !closer && a <= first && b >= last => None,
-            Some((first, last)) => Some((a.max(first), b.min(last))),
-            None => Some((a, b)),
-        };
-    }
-
-    fn pan(&mut self, shared: &Shared, right: bool) {
-        let (Some((low, high)), Some((first, last))) = (self.zoom, self.whole_x(shared)) else { return };
-        let by = (high - low) / 4.0;
-        let by = if right { by.min(last - high) } else { -by.min(low - first) };
-        self.zoom = Some((low + by, high + by));
-    }
-
-    /// The whole range of x.
-    fn whole_x(&self, shared: &Shared) -> Option<(f64, f64)> {
-        view::whole_plot(shared, self).map(|p| (p.x.low, p.x.high))
-    }
 }
 
 impl Screen for Compare {
@@ -307,31 +243,25 @@ impl Screen for Compare {
     }
 
     fn mouse(&mut self, shared: &mut Shared, mouse: MouseEvent) -> Vec<Effect> {
-        let at = Position { x: mouse.column, y: mouse.row };
-        let chart = view::chart_at(shared, self, at);
-        match (mouse.kind, chart) {
-            (MouseEventKind::ScrollUp | MouseEventKind::ScrollDown, Some((_, x))) => {
-                self.zoom(shared, mouse.kind == MouseEventKind::ScrollUp, x);
-            }
-            (MouseEventKind::ScrollUp, None) => self.go(Move::By(-1)),
-            (MouseEventKind::ScrollDown, None) => self.go(Move::By(1)),
-            (MouseEventKind::Down(MouseButton::Left), Some((chart, x))) => {
-                if chart == self.chart && x.is_none() {
-                    self.expanded = !self.expanded;
-                } else if chart == self.chart {
-                    self.cursor = x;
-                }
-                self.chart = chart;
-            }
-            (MouseEventKind::Drag(MouseButton::Left), Some((_, Some(x)))) => self.cursor = Some(x),
-            (MouseEventKind::Down(MouseButton::Left), None) => {
-                if let Some(group) = view::row_at(shared, self, at) {
+        let on_charts = self.on_charts(shared, |charts, scene| charts.mouse(scene, mouse));
+        match mouse.kind {
+            _ if on_charts => {}
+            MouseEventKind::ScrollUp => self.go(Move::By(-1)),
+            MouseEventKind::ScrollDown => self.go(Move::By(1)),
+            MouseEventKind::Down(MouseButton::Left) => {
+                let at = Position { x: mouse.column, y: mouse.row };
+                if let Some(group) = table::row_at(self, self.places(shared).table, at) {
                     self.at = self.compared.groups.get(group).map(|t| t.name.clone());
                 }
             }
             _ => return Vec::new(),
         }
         self.rebuild(shared);
+        Vec::new()
+    }
+
+    fn edit(&mut self, shared: &mut Shared, edit: Edit) -> Vec<Effect> {
+        self.on_charts(shared, |charts, scene| charts.edit(scene, edit));
         Vec::new()
     }
 
@@ -349,10 +279,11 @@ impl Screen for Compare {
     }
 
     fn chart_spec(&self, shared: &Shared) -> Option<ChartSpec> {
-        let facet = self.compared.facets.get(self.chart).filter(|_| self.pane != Pane::Table)?.clone();
+        let look = self.look(shared);
+        let scene = (self.pane != Pane::Table).then(|| self.scene(shared, &look))?;
+        let (content, view) = self.charts.chart_spec(&scene)?;
         let runs = self.compared.runs.iter().map(|s| s.row.id.dir().path().to_owned()).collect();
-        let view = ChartView { cursor: None, ..view::view_of(shared, self) };
-        Some(ChartSpec { runs, content: ChartContent::Compared { facet, by: self.by.clone() }, view })
+        Some(ChartSpec { runs, content, view })
     }
 
     fn is_bare(&self) -> bool {
@@ -360,20 +291,23 @@ impl Screen for Compare {
     }
 
     fn watches(&self, shared: &Shared) -> Vec<WatchRequest> {
-        let pane = shared.settings.compare.pane;
-        let mut metrics: BTreeSet<String> = BTreeSet::new();
-        if pane != Pane::Table {
-            let facets = view::visible(shared, self).filter_map(|i| self.compared.facets.get(i));
-            metrics.extend(facets.map(|facet| facet.metric.clone()));
-        }
-        if pane != Pane::Charts {
-            metrics.extend(self.compared.table.columns.iter().map(|c| c.facet.metric.clone()));
-        }
-        let series = if metrics.is_empty() { SeriesFilter::None } else { SeriesFilter::Metrics(metrics) };
-        let request = |s: &gradtop_view::compare::ComparedRun| WatchRequest {
-            series: series.clone(),
-            smoothing: shared.settings.compare.weight(),
-            ..WatchRequest::of(s.row.id.clone(), s.row.live())
+        let (pane, look) = (shared.settings.compare.pane, self.look(shared));
+        let scene = self.scene(shared, &look);
+        let columns = &self.compared.table.columns;
+        let in_table: BTreeSet<String> = match pane {
+            Pane::Charts => BTreeSet::new(),
+            Pane::Both | Pane::Table => columns.iter().map(|c| c.facet.metric.clone()).collect(),
+        };
+        let request = |run: &ComparedRun| {
+            let mut request = WatchRequest {
+                series: SeriesFilter::of(in_table.clone()),
+                smoothing: look.smoothing,
+                ..WatchRequest::of(run.row.id.clone(), run.row.live())
+            };
+            if pane != Pane::Table {
+                self.charts.watch(&scene, &run.data, &mut request);
+            }
+            request
         };
         self.compared.runs.iter().map(request).collect()
     }

@@ -2,18 +2,23 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::screens::charts::Look;
 use gradtop_view::compare::Align;
 
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Saved")]
 pub(crate) struct Settings {
     /// The visible pane.
     pub(crate) pane: Pane,
-    pub(crate) align: Align,
-    /// The index into [`SMOOTHING`].
-    pub(crate) smoothing: usize,
-    /// Whether y is logarithmic; `None`: as declared.
-    pub(crate) log: Option<bool>,
+    /// How the charts are displayed.
+    pub(crate) look: Look,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        // The table below the charts already lists names and values.
+        Self { pane: Pane::default(), look: Look { legend: false, ..Look::default() } }
+    }
 }
 
 /// The visible parts of the comparison.
@@ -29,12 +34,40 @@ pub(crate) enum Pane {
     Table,
 }
 
-/// The weights of the moving average that keys step through.
-pub(super) const SMOOTHING: [f64; 8] = [0.0, 0.3, 0.6, 0.8, 0.9, 0.95, 0.98, 0.99];
+/// The settings as they are or were written: until version 0.2, axis and smoothing were on their own.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Saved {
+    pane: Pane,
+    look: Option<Look>,
+    align: Option<Align>,
+    smoothing: usize,
+}
 
-impl Settings {
-    /// The weight of the moving average.
-    pub(crate) fn weight(&self) -> f64 {
-        SMOOTHING[self.smoothing.min(SMOOTHING.len() - 1)]
+impl From<Saved> for Settings {
+    fn from(Saved { pane, look, align, smoothing }: Saved) -> Self {
+        let older = || {
+            let mut look = Look { x: align, ..Self::default().look };
+            (0..smoothing.min(20)).for_each(|_| look.smooth(true));
+            look
+        };
+        Self { pane, look: look.unwrap_or_else(older).sanitized() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    #[test]
+    fn what_older_versions_wrote_is_read() {
+        let old = "pane = \"charts\"\nalign = \"fraction\"\nsmoothing = 3\nlog = true\n";
+        let read: Settings = toml::from_str(old).unwrap();
+        assert_eq!((read.pane, read.look.x, read.look.smoothing), (Pane::Charts, Some(Align::Fraction), 0.8));
+        let again: Settings = toml::from_str(&toml::to_string(&read).unwrap()).unwrap();
+        assert_eq!(again, read);
+        assert_eq!(toml::from_str::<Settings>("").unwrap(), Settings::default());
     }
 }

@@ -80,7 +80,8 @@ fn columns(screen: &Compare, at_cursor: Option<&[Option<AtCursor>]>, theme: Them
     }
     let before = out.len();
     if let Some(values) = at_cursor {
-        let facet = compared.facets.get(screen.chart).map(|f| clean(&f.title())).unwrap_or_default();
+        let shown = compared.shown(&screen.by, None);
+        let facet = screen.charts.name(shown).map(|name| clean(&name)).unwrap_or_default();
         let of = |r: &&Row| values.get(r.group).and_then(Option::as_ref);
         let cells: Vec<String> =
             rows.iter().map(|r| of(r).map_or_else(|| none.to_owned(), |(_, words)| words.clone())).collect();

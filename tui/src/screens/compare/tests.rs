@@ -279,7 +279,7 @@ fn several_experiments_show_what_they_share() {
     let (bench, _runs) = open(Bench::of(specs), &["a", "b", "c"]);
     let screen = bench.screen();
     assert!(
-        screen.contains("2 experiments, the metrics they share") && screen.contains("chart 1 of 1"),
+        screen.contains("2 experiments, the metrics they share") && screen.contains("  1 chart\n"),
         "{screen}"
     );
 }

@@ -6,8 +6,8 @@ use gradtop_store::{Event, EventLine, State};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::words::state_style;
 use crate::screens::shared::Shared;
+use crate::screens::words::state_style;
 use crate::widgets::Scroll;
 use gradtop_chart::cells::text::{width_of, wrap};
 use gradtop_chart::number;
@@ -72,10 +72,12 @@ impl Events {
 fn words(shared: &Shared, event: &Event) -> (char, Style, String) {
     let theme = shared.theme;
     let (sign, style) = match event {
-        Event::State { state, .. } => (super::words::glyph(shared, *state), state_style(shared, *state)),
+        Event::State { state, .. } => {
+            (crate::screens::words::glyph(shared, *state), state_style(shared, *state))
+        }
         Event::Resumed { .. } => (theme.glyph('↻', '>'), theme.text()),
-        Event::Paused => (super::words::glyph(shared, State::Paused), theme.wait()),
-        Event::Unpaused => (super::words::glyph(shared, State::Running), theme.good()),
+        Event::Paused => (crate::screens::words::glyph(shared, State::Paused), theme.wait()),
+        Event::Unpaused => (crate::screens::words::glyph(shared, State::Running), theme.good()),
         Event::Warning { .. } => ('!', theme.wait()),
         Event::Alert { .. } => ('!', theme.alert()),
         Event::Checkpoint { .. } | Event::Log { .. } => (' ', theme.text()),

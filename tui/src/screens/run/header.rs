@@ -5,16 +5,14 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::Pane;
-use super::settings::Look;
-use super::words::{glyph, signs, state_style};
 use crate::print::clean;
 use crate::screens::shared::Shared;
+use crate::screens::words::{glyph, signs, state_style};
 use crate::widgets::paragraph;
 use gradtop_chart::cells::align::pad_left;
 use gradtop_chart::cells::text::{fit, fit_ends, width_of, wrap, wrap_in};
 use gradtop_chart::number;
 use gradtop_view::clock::moment_at;
-use gradtop_view::live::XAxis;
 use gradtop_view::runs::RunRow;
 use gradtop_view::state;
 use gradtop_view::why::Verdict;
@@ -121,14 +119,8 @@ pub(crate) fn tabs(pane: Pane, width: usize) -> impl Iterator<Item = (Pane, Stri
         .map(move |(n, p)| (p, if whole < width || p == pane { named(p, n) } else { n.to_string() }))
 }
 
-/// The tabs on the left, and on the right how the charts are displayed; `x` is the axis of the focused one.
-pub(crate) fn second(
-    shared: &Shared,
-    pane: Pane,
-    look: &Look,
-    x: Option<XAxis>,
-    width: usize,
-) -> Line<'static> {
+/// The tabs on the left, and on the right how the charts are displayed.
+pub(crate) fn second(shared: &Shared, pane: Pane, mut shown: Vec<String>, width: usize) -> Line<'static> {
     let theme = shared.theme;
     let mut spans = vec![Span::raw(" ")];
     let mut used = 1;
@@ -141,27 +133,8 @@ pub(crate) fn second(
         spans.push(Span::styled(text, if shown { theme.accent() } else { theme.dim() }));
         spans.push(Span::styled(close, theme.accent()));
     }
-    let mut shown = Vec::new();
-    if matches!(pane, Pane::Charts | Pane::System) {
-        shown.extend(x.map(|x| format!("x {}", x.name())));
-        if look.log_x {
-            shown.push("log x".to_owned());
-        }
-        if look.same_y {
-            shown.push("same y".to_owned());
-        }
-        if !look.hidden.is_empty() {
-            shown.push(format!("{} hidden", look.hidden.len()));
-        }
-        // What changes the values drawn comes last, as the first are dropped where there is no room.
-        if look.clip {
-            shown.push("outliers clipped".to_owned());
-        }
-        if look.smoothing > 0.0 {
-            shown.push(format!("smooth {}", look.smoothing));
-        }
-    }
     let room = width.saturating_sub(used + 2);
+    // The first are dropped where there is no room.
     while shown.len() > 1 && width_of(&shown.join(" · ")) > room {
         shown.remove(0);
     }

@@ -1,6 +1,5 @@
 //! The screen of a run: charts, console, events, parameters, tables, and its use of the machine.
 
-pub(crate) mod charts;
 pub(crate) mod console;
 mod events;
 mod header;
@@ -13,7 +12,6 @@ mod tables;
 #[cfg(test)]
 mod tests;
 mod view;
-mod words;
 
 use std::sync::Arc;
 
@@ -22,11 +20,11 @@ use jiff::{SignedDuration, Timestamp};
 use ratatui::layout::Rect;
 
 use super::Screen;
+use super::charts::{self, Charts, Look, Scene, Shown};
 use super::effect::{Answer, Effect, Task};
 use super::keys::Mode;
 use super::shared::Shared;
 use crate::widgets::{Edit, Move, Scroll};
-use charts::Charts;
 use events::Events;
 use gradtop_view::chart_spec::ChartSpec;
 use gradtop_view::live::{RunData, WatchRequest};
@@ -34,7 +32,6 @@ use gradtop_view::runs::{RunId, RunRow};
 use gradtop_view::why::Verdict;
 use log::Log;
 use pane::{Content, PaneRequest, PaneSnapshot, What};
-use settings::Look;
 use tables::Tables;
 
 /// Time between two diagnoses of a run.
@@ -77,46 +74,8 @@ pub(crate) enum Action {
     Show(Pane),
     /// Closes what is open, else the screen.
     Leave,
-    /// Moves the cursor by columns of dots.
-    Cursor(i8),
-    /// Moves the cursor to an end; true is the right one.
-    CursorEnd(bool),
-    /// Moves the focus to another chart: right, down.
-    Focus(i8, i8),
-    /// Moves to another page of charts.
-    Page(i8),
-    /// Shows one chart on the whole screen.
-    Expand,
-    /// Smooths more or less.
-    Smooth(bool),
-    ZoomX(bool),
-    ZoomY(bool),
-    /// Pans to the right or left.
-    PanX(bool),
-    /// Pans up or down.
-    PanY(bool),
-    /// Undoes zooming and panning.
-    Reset,
-    LogY,
-    LogX,
-    Axis,
-    Clip,
-    /// Toggles a common range of y.
-    SameY,
-    Columns,
-    Rows,
-    /// Toggles names and values of series.
-    Legend,
-    Series,
-    /// Pins the chart to the top, or unpins it.
-    Pin,
-    /// Moves to the next or previous section of charts.
-    Section(bool),
-    /// Shows or hides the series under the cursor.
-    Toggle,
-    /// Shows only the series under the cursor.
-    Only,
-    All,
+    /// An action on the charts.
+    Chart(charts::Action),
     /// Scrolls, or moves the cursor in a list.
     Go(Move),
     /// Scrolls to the right.
@@ -173,8 +132,8 @@ impl RunScreen {
             row: None,
             data: None,
             pane: Pane::default(),
-            charts: Charts::new(false),
-            system: Charts::new(true),
+            charts: Charts::default(),
+            system: Charts::default(),
             log: Log::default(),
             events: Events::default(),
             params: Scroll::default(),
@@ -192,9 +151,10 @@ impl RunScreen {
     }
 
     fn mode(&self) -> &'static Mode<Action> {
+        if let Some(mode) = self.charts().and_then(|charts| charts.mode(&keys::SEARCH, &keys::SERIES)) {
+            return mode;
+        }
         match self.pane {
-            _ if self.charts().is_some_and(Charts::listing) => &keys::SERIES,
-            _ if self.charts().is_some_and(Charts::typing) => &keys::SEARCH,
             Pane::Charts | Pane::System => &keys::CHARTS,
             Pane::Log if self.log.typing() => &keys::FIND,
             Pane::Log => &keys::LOG,
@@ -211,9 +171,11 @@ impl RunScreen {
         if let Some(data) = shared.live.run(&self.id) {
             self.data = Some(data.clone());
         }
-        let (data, look) = (self.data.as_deref(), self.look(shared));
-        self.charts.refresh(data, &look);
-        self.system.refresh(data, &look);
+        let look = self.look(shared);
+        if let Some(data) = &self.data {
+            self.charts.refresh(Shown::Run(data), &look);
+            self.system.refresh(Shown::System(data), &look);
+        }
     }
 
     /// Returns whether the run's folder was deleted.
@@ -333,33 +295,16 @@ impl RunScreen {
                 return self.ask(shared, true);
             }
             Action::Write => return vec![super::write(self, shared)],
-            Action::Leave if !self.charts_mut().is_some_and(Charts::put_away) => return vec![Effect::Close],
+            Action::Leave => {
+                let away = self.on_charts(shared, Charts::put_away);
+                return if away == Some(true) { Vec::new() } else { vec![Effect::Close] };
+            }
+            Action::Chart(action) => return self.update_charts(shared, action),
             _ => {}
         }
         let (width, height) = self.size(shared);
         match self.pane {
-            Pane::Charts | Pane::System => {
-                let mut look = self.look(shared);
-                let area = self.body(shared);
-                let (shared_ref, data) = (&*shared, self.data.clone());
-                let wrong = self.charts().and_then(Charts::wrong).filter(|_| action == Action::Accept);
-                if let (Some(data), Some(charts)) = (data, self.charts_mut()) {
-                    charts.update(shared_ref, &data, &mut look, area, action);
-                }
-                let narrow = action == Action::Legend && look.legend && area.width < charts::LEGEND_FROM;
-                let experiment = self.experiment().to_owned();
-                shared.settings.run.keep(&experiment, look);
-                if narrow {
-                    let least = charts::LEGEND_FROM;
-                    let text =
-                        format!("the list of series needs {least} columns; L lists them over the charts");
-                    return vec![Effect::news(text)];
-                }
-                return wrong
-                    .map(|why| Effect::failure(format!("the search was not kept: {why}")))
-                    .into_iter()
-                    .collect();
-            }
+            Pane::Charts | Pane::System => {}
             Pane::Log => self.update_log(action, (width, height)),
             Pane::Events | Pane::Params => {
                 let len = self.lines_of(shared, width).len();
@@ -401,12 +346,33 @@ impl RunScreen {
         }
     }
 
-    fn charts_mut(&mut self) -> Option<&mut Charts> {
-        match self.pane {
-            Pane::Charts => Some(&mut self.charts),
-            Pane::System => Some(&mut self.system),
-            _ => None,
-        }
+    fn update_charts(&mut self, shared: &mut Shared, action: charts::Action) -> Vec<Effect> {
+        let Some((look, effect)) = self.on_charts(shared, |charts, scene| charts.update(scene, action))
+        else {
+            return Vec::new();
+        };
+        shared.settings.run.keep(self.experiment(), look);
+        effect.into_iter().collect()
+    }
+
+    /// Does something to the charts of the pane, if it has any.
+    fn on_charts<T>(&mut self, shared: &Shared, act: impl FnOnce(&mut Charts, &Scene<'_>) -> T) -> Option<T> {
+        let (look, data) = (self.look(shared), self.data.clone()?);
+        let scene = self.scene(shared, &data, &look)?;
+        let charts = if self.pane == Pane::System { &mut self.system } else { &mut self.charts };
+        Some(act(charts, &scene))
+    }
+
+    /// What the charts of the pane show.
+    fn scene<'a>(&self, shared: &'a Shared, data: &'a RunData, look: &'a Look) -> Option<Scene<'a>> {
+        let shown = match self.pane {
+            Pane::Charts => Shown::Run(data),
+            Pane::System => Shown::System(data),
+            _ => return None,
+        };
+        // The bottom line is the status line.
+        let area = self.body(shared);
+        Some(Scene { shared, shown, look, area: Rect { height: area.height.saturating_sub(1), ..area } })
     }
 
     /// The size of the pane.
@@ -444,10 +410,9 @@ impl Screen for RunScreen {
     }
 
     fn edit(&mut self, shared: &mut Shared, edit: Edit) -> Vec<Effect> {
-        let (look, data) = (self.look(shared), self.data.clone());
-        match (self.charts_mut(), data) {
-            (Some(charts), Some(data)) => charts.edit(&data, &look, edit),
-            _ => self.log.edit(edit),
+        match self.pane {
+            Pane::Log => self.log.edit(edit),
+            _ => drop(self.on_charts(shared, |charts, scene| charts.edit(scene, edit))),
         }
         Vec::new()
     }
@@ -479,11 +444,7 @@ impl Screen for RunScreen {
         }
         match self.pane {
             Pane::Charts | Pane::System => {
-                let (look, area) = (self.look(shared), self.body(shared));
-                let (shared_ref, data) = (&*shared, self.data.clone());
-                if let (Some(data), Some(charts)) = (data, self.charts_mut()) {
-                    charts.mouse(shared_ref, &data, &look, area, mouse);
-                }
+                self.on_charts(shared, |charts, scene| charts.mouse(scene, mouse));
                 Vec::new()
             }
             _ => match mouse.kind {
@@ -510,7 +471,8 @@ impl Screen for RunScreen {
     }
 
     fn chart_spec(&self, shared: &Shared) -> Option<ChartSpec> {
-        let (content, view) = self.charts()?.chart_spec(self.data.as_deref()?, &self.look(shared))?;
+        let (data, look) = (self.data.as_deref()?, self.look(shared));
+        let (content, view) = self.charts()?.chart_spec(&self.scene(shared, data, &look)?)?;
         Some(ChartSpec { runs: vec![self.id.dir().path().to_owned()], content, view })
     }
 
@@ -525,8 +487,11 @@ impl Screen for RunScreen {
 
     fn watches(&self, shared: &Shared) -> Vec<WatchRequest> {
         let mut request = WatchRequest::of(self.id.clone(), self.live(shared));
-        if let (Some(charts), Some(data)) = (self.charts(), &self.data) {
-            charts.watch(data, &self.look(shared), self.body(shared), &mut request);
+        let look = self.look(shared);
+        if let (Some(charts), Some(data)) = (self.charts(), &self.data)
+            && let Some(scene) = self.scene(shared, data, &look)
+        {
+            charts.watch(&scene, data, &mut request);
         }
         vec![request]
     }

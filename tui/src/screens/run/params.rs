@@ -5,9 +5,9 @@ use gradtop_store::{Kind, Manifest, ParamValue, View};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::words::signs;
 use crate::print::clean;
 use crate::screens::shared::Shared;
+use crate::screens::words::signs;
 use crate::widgets::paragraph;
 use gradtop_chart::cells::align::{Align, align, pad};
 use gradtop_chart::cells::text::{chopped, width_of, wrap};

@@ -4,9 +4,9 @@ use gradtop_store::ColumnData;
 use ratatui::text::{Line, Span};
 
 use super::pane::{Page, Rows};
-use super::words::signs;
 use crate::print::clean;
 use crate::screens::shared::Shared;
+use crate::screens::words::signs;
 use crate::widgets::{Move, Scroll};
 use gradtop_chart::cells::align::{Align, align, pad};
 use gradtop_chart::cells::text::{fit, fit_ends, width_of};

@@ -5,10 +5,10 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
-use super::words::signs;
 use super::{Pane, RunScreen, header, params};
 use crate::print::clean;
 use crate::screens::shared::Shared;
+use crate::screens::words::signs;
 use crate::widgets::{self, paragraph};
 use gradtop_chart::cells::text::{width_of, wrap, wrap_in};
 use gradtop_chart::number;
@@ -32,7 +32,7 @@ impl RunScreen {
         let width = usize::from(area.width);
         let mut above = vec![header::first(shared, &row.view, width)];
         if !is_low(area) {
-            above.push(header::second(shared, self.pane, &self.look(shared), self.axis(shared), width));
+            above.push(header::second(shared, self.pane, self.chart_facts(shared), width));
             above.extend(self.banner(shared));
         }
         widgets::lines(above, shared.theme, frame, area);
@@ -44,8 +44,17 @@ impl RunScreen {
         }
         match self.pane {
             Pane::Charts | Pane::System => {
-                if let (Some(charts), Some(data)) = (self.charts(), &self.data) {
-                    charts.view(shared, data, &self.look(shared), frame, body);
+                let look = self.look(shared);
+                if let (Some(charts), Some(data)) = (self.charts(), &self.data)
+                    && let Some(scene) = self.scene(shared, data, &look)
+                {
+                    charts.view(&scene, frame);
+                    let status = charts.status(&scene);
+                    // A status that is too long for one line covers part of the charts.
+                    let height = (status.len() as u16).min(body.height);
+                    let place = Rect { y: body.bottom() - height, height, ..body };
+                    frame.render_widget(ratatui::widgets::Clear, place);
+                    widgets::lines(status, shared.theme, frame, place);
                 }
             }
             Pane::Log => widgets::lines(self.log.lines(shared, (width, height)), shared.theme, frame, body),
@@ -61,9 +70,13 @@ impl RunScreen {
         }
     }
 
-    /// The x axis of the focused chart.
-    fn axis(&self, shared: &Shared) -> Option<gradtop_view::live::XAxis> {
-        self.charts()?.axis(self.data.as_deref()?, &self.look(shared))
+    /// How the charts are displayed, in words.
+    fn chart_facts(&self, shared: &Shared) -> Vec<String> {
+        let look = self.look(shared);
+        let Some(charts) = self.charts() else { return Vec::new() };
+        let scene = self.data.as_ref().and_then(|data| self.scene(shared, data, &look));
+        let axis = scene.and_then(|scene| charts.axis(&scene)).map(|axis| format!("x {}", axis.word()));
+        axis.into_iter().chain(look.words()).collect()
     }
 
     /// The lines of a pane that consists of lines.

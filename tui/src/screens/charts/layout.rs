@@ -69,11 +69,6 @@ impl Layout {
         cells
     }
 
-    /// The chart at a position, with its cell.
-    pub(crate) fn at(&self, page: usize, x: u16, y: u16) -> Option<(usize, Rect)> {
-        self.cells(page).into_iter().find(|(_, cell)| cell.contains((x, y).into()))
-    }
-
     /// The chart above, below, left or right of another, or the same one if there is none.
     pub(crate) fn step(&self, chart: usize, right: isize, down: isize) -> usize {
         let next = chart as isize + right + down * self.columns as isize;
@@ -141,7 +136,6 @@ mod tests {
                     for (_, other) in &cells[..i] {
                         prop_assert!(!cell.intersects(*other));
                     }
-                    prop_assert_eq!(l.at(page, cell.x, cell.y).map(|c| c.0), Some(*chart));
                     prop_assert_eq!(l.page_of(*chart), page);
                 }
                 seen += cells.len();

@@ -1,0 +1,451 @@
+//! A grid of charts, of a run or of a comparison: search, focus, cursor, and visible ranges.
+
+mod draw;
+mod items;
+pub(crate) mod keys;
+mod layout;
+mod look;
+mod mouse;
+mod plot;
+mod search;
+mod series;
+mod status;
+mod window;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use ratatui::layout::Rect;
+
+use super::effect::Effect;
+use super::keys::Mode;
+use super::toggle;
+use crate::widgets::{ChartCache, Edit, Input, Move};
+use gradtop_view::compare::Align;
+use gradtop_view::figure::own_range;
+use gradtop_view::figure::prepared::PreparedChart;
+use gradtop_view::live::{RunData, SeriesFilter, WatchRequest, Window};
+pub(crate) use items::{Compared, Scene, Shown};
+use items::{Content, Item, items};
+use layout::Layout;
+pub(crate) use look::Look;
+use mouse::Drag;
+use plot::Plot;
+use search::Search;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    /// Moves the cursor by columns of dots.
+    Cursor(i8),
+    /// Moves the cursor to an end; true is the right one.
+    CursorEnd(bool),
+    /// Moves the focus to another chart: right, down.
+    Focus(i8, i8),
+    /// Moves to another page of charts.
+    Page(i8),
+    /// Shows one chart on the whole screen.
+    Expand,
+    /// Smooths more or less.
+    Smooth(bool),
+    ZoomX(bool),
+    ZoomY(bool),
+    /// Pans to the right or left.
+    PanX(bool),
+    /// Pans up or down.
+    PanY(bool),
+    /// Undoes zooming and panning.
+    Reset,
+    LogY,
+    LogX,
+    Axis,
+    Clip,
+    /// Toggles a common range of y.
+    SameY,
+    Columns,
+    Rows,
+    /// Toggles names and values of series.
+    Legend,
+    Series,
+    /// Pins the chart to the top, or unpins it.
+    Pin,
+    /// Moves to the next or previous section of charts.
+    Section(bool),
+    /// Shows or hides the series under the cursor.
+    Toggle,
+    /// Shows only the series under the cursor.
+    Only,
+    All,
+    /// Moves the focus, or the cursor in the list of series.
+    Go(Move),
+    /// Begins to type a search.
+    Find,
+    /// Keeps the typed search.
+    Accept,
+    /// Cancels the typed search.
+    Cancel,
+}
+
+/// The visible part of a chart's axes; `None` for a whole axis.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Part {
+    x: Option<(f64, f64)>,
+    y: Option<(f64, f64)>,
+}
+
+/// A search being typed.
+#[derive(Debug)]
+struct Typing {
+    input: Input,
+    /// Its error; meanwhile the last valid search applies.
+    error: Option<String>,
+    /// The previous search.
+    before: (String, Search),
+    /// The chart that had the focus, and gets it back once the search shows it.
+    chart: Option<String>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Charts {
+    /// All charts.
+    all: Vec<Item>,
+    /// The charts that match the search, pinned ones first.
+    items: Vec<Item>,
+    /// The search, as text and compiled.
+    search: (String, Search),
+    typing: Option<Typing>,
+    focus: usize,
+    expanded: bool,
+    /// The position of the cursor, on all charts with this axis.
+    cursor: Option<(Align, f64)>,
+    /// The visible range of that axis.
+    x: Option<(Align, (f64, f64))>,
+    /// Individual ranges of single charts.
+    parts: BTreeMap<String, Part>,
+    drag: Option<Drag>,
+    /// The series under the cursor of the list, while that is open; if there is none of this name, the first.
+    list: Option<String>,
+    cache: ChartCache,
+}
+
+impl Charts {
+    /// Updates the list of charts.
+    pub(crate) fn refresh(&mut self, shown: Shown<'_>, look: &Look) {
+        let new = items(shown);
+        if new != self.all {
+            self.all = new;
+            self.arrange(shown, look, None);
+        }
+    }
+
+    /// Orders and filters the charts; the focus moves to `chart`, or stays on its chart.
+    fn arrange(&mut self, shown: Shown<'_>, look: &Look, chart: Option<&str>) {
+        let (_, search) = &self.search;
+        let found = self.all.iter().filter(|i| search.is_empty() || search.takes(&i.name(shown)));
+        let (mut new, others): (Vec<Item>, Vec<Item>) =
+            found.cloned().partition(|i| look.pinned.contains(&i.id));
+        new.extend(others);
+        let wanted = chart.or_else(|| Some(self.items.get(self.focus)?.id.as_str()));
+        let again = wanted.and_then(|id| new.iter().position(|i| i.id == id));
+        if new == self.items {
+            self.focus = again.unwrap_or(self.focus);
+            return;
+        }
+        self.focus = again.unwrap_or(self.focus).min(new.len().saturating_sub(1));
+        self.items = new;
+        self.cache.clear();
+    }
+
+    /// The keys while something other than the charts is used: the search, or the list of series.
+    pub(crate) fn mode<A>(
+        &self,
+        search: &'static Mode<A>,
+        series: &'static Mode<A>,
+    ) -> Option<&'static Mode<A>> {
+        if self.typing.is_some() {
+            return Some(search);
+        }
+        self.list.as_ref().map(|_| series)
+    }
+
+    /// Edits the search; a valid one applies at once.
+    pub(crate) fn edit(&mut self, scene: &Scene<'_>, edit: Edit) {
+        let Some(typing) = &mut self.typing else { return };
+        typing.input.edit(edit);
+        let text = typing.input.text();
+        match Search::parse(&text) {
+            Ok(search) => (self.search, typing.error) = ((text, search), None),
+            Err(why) => typing.error = Some(why),
+        }
+        let chart = typing.chart.clone();
+        self.arrange(scene.shown, scene.look, chart.as_deref());
+    }
+
+    /// Begins, accepts or cancels a search; returns why it was not kept.
+    fn update_search(&mut self, scene: &Scene<'_>, action: Action) -> Option<Effect> {
+        let Some(typing) = self.typing.take() else {
+            let (input, before) = (Input::new(&self.search.0), self.search.clone());
+            let chart = self.items.get(self.focus).map(|item| item.id.clone());
+            self.typing = Some(Typing { input, error: None, before, chart });
+            return None;
+        };
+        if action == Action::Cancel || typing.error.is_some() {
+            self.search = typing.before;
+        }
+        self.arrange(scene.shown, scene.look, typing.chart.as_deref());
+        let wrong = typing.error.filter(|_| action == Action::Accept)?;
+        Some(Effect::failure(format!("the search was not kept: {wrong}")))
+    }
+
+    /// Returns whether there are no charts.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// The x axis of the focused chart, or `None` if it is a column of a table.
+    pub(crate) fn axis(&self, scene: &Scene<'_>) -> Option<Align> {
+        self.items.get(self.focus)?.axis(scene)
+    }
+
+    /// The position of the cursor.
+    pub(crate) fn cursor(&self) -> Option<(Align, f64)> {
+        self.cursor
+    }
+
+    /// The focused chart as last drawn.
+    pub(crate) fn focused(&self) -> Option<Rc<PreparedChart>> {
+        self.cache.built(self.focus as u64).filter(|_| !self.items.is_empty())
+    }
+
+    /// The name of the focused chart.
+    pub(crate) fn name(&self, shown: Shown<'_>) -> Option<String> {
+        self.items.get(self.focus).map(|item| item.name(shown))
+    }
+
+    /// Closes what was opened last. Returns false if nothing is open.
+    pub(crate) fn put_away(&mut self, scene: &Scene<'_>) -> bool {
+        if self.cursor.take().is_some() {
+            return true;
+        }
+        if std::mem::take(&mut self.expanded) {
+            return true;
+        }
+        let zoomed = self.x.take().is_some() || !self.parts.is_empty();
+        self.parts.clear();
+        if !zoomed && std::mem::take(&mut self.search).0.is_empty() {
+            return false;
+        }
+        self.arrange(scene.shown, scene.look, None);
+        true
+    }
+
+    /// The layout: a single cell while a chart is expanded.
+    fn layout(&self, scene: &Scene<'_>) -> Layout {
+        let (look, area, count) = (scene.look, self.room(scene), self.items.len());
+        let one = self.expanded.then_some(1);
+        Layout::new(area, count, one.or(look.columns), one.or(look.rows))
+    }
+
+    /// The visible charts with their cells.
+    fn cells(&self, scene: &Scene<'_>) -> Vec<(usize, Rect)> {
+        let layout = self.layout(scene);
+        layout.cells(layout.page_of(self.focus))
+    }
+
+    /// Adds what the visible charts show of a run to the request.
+    pub(crate) fn watch(&self, scene: &Scene<'_>, data: &RunData, request: &mut WatchRequest) {
+        let visible: Vec<&Item> = self.cells(scene).iter().map(|(i, _)| &self.items[*i]).collect();
+        for item in &visible {
+            if let Content::Figure(figure, _) = item.content {
+                request.figures.extend(data.figures.get(figure).map(|f| f.id.clone()));
+            }
+        }
+        let metrics: BTreeSet<String> =
+            visible.iter().filter_map(|i| i.metric()).map(str::to_owned).collect();
+        if let Some((axis, range)) = self.x {
+            let range = own_range(data, axis == Align::Fraction, axis.native(), range);
+            let window = |metric| Window { metric, x: axis.native(), range };
+            if request.figures.is_empty() {
+                request.windows.extend(metrics.iter().cloned().map(Some).map(window));
+            } else {
+                request.windows.push(window(None));
+            }
+        }
+        match &mut request.series {
+            SeriesFilter::Metrics(own) => own.extend(metrics),
+            own => *own = SeriesFilter::of(metrics),
+        }
+        request.smoothing = scene.look.smoothing;
+    }
+
+    /// Performs an action; returns the look after it.
+    pub(crate) fn update(&mut self, scene: &Scene<'_>, action: Action) -> (Look, Option<Effect>) {
+        let mut look = scene.look.clone();
+        if self.list.is_some() {
+            self.update_list(&self.names(scene), &mut look, action);
+            return (look, None);
+        }
+        let layout = self.layout(scene);
+        let last = self.items.len().saturating_sub(1);
+        let mut effect = None;
+        match action {
+            Action::Focus(right, down) => {
+                self.focus = layout.step(self.focus, right.into(), down.into());
+            }
+            Action::Go(to) => self.focus = to.from(self.focus, self.items.len(), layout.per_page()),
+            Action::Page(by) => {
+                let by = isize::from(by) * layout.per_page() as isize;
+                let next = self.focus.saturating_add_signed(by).min(last);
+                // There is no page before the first or after the last.
+                if layout.page_of(next) != layout.page_of(self.focus) {
+                    self.focus = next;
+                }
+            }
+            Action::Expand => self.expanded = !self.expanded && !self.items.is_empty(),
+            Action::Smooth(more) => look.smooth(more),
+            Action::LogX => {
+                look.log_x = !look.log_x;
+                self.forget_x();
+            }
+            Action::Axis => {
+                look.next_axis(self.axis(scene), scene.shown.are_several());
+                self.forget_x();
+            }
+            Action::Clip => look.clip = !look.clip,
+            Action::SameY => look.same_y = !look.same_y,
+            Action::Columns => {
+                self.expanded = false;
+                look.next_columns(layout.columns);
+            }
+            Action::Rows => {
+                self.expanded = false;
+                look.next_rows(layout.rows);
+            }
+            // The list of series is shown beside an expanded chart only.
+            Action::Legend => {
+                look.legend = !self.expanded || !look.legend;
+                self.expanded |= !self.items.is_empty();
+                let narrow = look.legend && scene.area.width < draw::LEGEND_FROM;
+                effect = narrow.then(|| {
+                    let least = draw::LEGEND_FROM;
+                    Effect::news(format!(
+                        "the list of series needs {least} columns; L lists them over the charts"
+                    ))
+                });
+            }
+            Action::Series => self.list = Some(String::new()),
+            Action::Find | Action::Accept | Action::Cancel => effect = self.update_search(scene, action),
+            Action::Pin => {
+                if let Some(item) = self.items.get(self.focus) {
+                    toggle(&mut look.pinned, &item.id);
+                }
+                self.arrange(scene.shown, &look, None);
+            }
+            Action::Section(on) => {
+                let begins = |i: &usize| *i == 0 || self.items[*i].section() != self.items[*i - 1].section();
+                let next = if on {
+                    (self.focus + 1..=last).find(begins)
+                } else {
+                    (0..self.focus).rev().find(begins)
+                };
+                self.focus = next.unwrap_or(self.focus);
+            }
+            _ => self.update_focused(scene, &mut look, action),
+        }
+        (look, effect)
+    }
+
+    /// Performs an action on the focused chart.
+    fn update_focused(&mut self, scene: &Scene<'_>, look: &mut Look, action: Action) {
+        let cells = self.cells(scene);
+        let of_cursor = matches!(action, Action::Cursor(_) | Action::CursorEnd(_));
+        // A chart of a table has no cursor, so it moves over the other charts.
+        let shared_axis = |i: &usize| self.items[*i].axis(scene).is_some();
+        let meant =
+            cells.iter().find(|(i, _)| *i == self.focus).filter(|(i, _)| !of_cursor || shared_axis(i));
+        let meant = meant.or_else(|| cells.iter().find(|(i, _)| of_cursor && shared_axis(i)));
+        let Some(plot) = meant.and_then(|(i, cell)| self.plot(scene, *i, *cell)) else { return };
+        match action {
+            Action::LogY => {
+                let id = self.items[self.focus].id.clone();
+                look.log_y.insert(id.clone(), !plot.log_y());
+                if let Some(part) = self.parts.get_mut(&id) {
+                    part.y = None;
+                }
+            }
+            Action::Cursor(by) => self.move_cursor(&plot, by.into()),
+            Action::CursorEnd(right) => {
+                let (low, high) = plot.x.shown;
+                self.cursor = plot.axis.map(|axis| (axis, if right { high } else { low }));
+            }
+            Action::ZoomX(inwards) => {
+                let about = self
+                    .cursor
+                    .filter(|(axis, _)| Some(*axis) == plot.axis)
+                    .and_then(|(_, x)| plot.share_of(x));
+                self.set_x(scene, plot.x.zoom(about.unwrap_or(0.5), inwards));
+            }
+            Action::ZoomY(inwards) => self.set_y(plot.y.zoom(0.5, inwards)),
+            Action::PanX(right) if self.x_part(scene).is_some() => {
+                self.set_x(scene, plot.x.step(right));
+            }
+            Action::PanY(up) if self.part().y.is_some() => self.set_y(plot.y.step(up)),
+            Action::Reset => {
+                let id = self.items[self.focus].id.clone();
+                let had = self.parts.remove(&id).is_some() | (plot.axis.is_some() && self.x.take().is_some());
+                if !had {
+                    self.parts.clear();
+                    self.x = None;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn move_cursor(&mut self, plot: &Plot, by: i64) {
+        let Some(axis) = plot.axis else { return };
+        let inside = self.cursor.filter(|(own, x)| *own == axis && plot.share_of(*x).is_some());
+        // The cursor starts at the right end, with the newest values.
+        let x = match inside {
+            Some((_, x)) => plot.moved(x, by),
+            None => plot.moved(plot.x.shown.1, 0),
+        };
+        self.cursor = Some((axis, x));
+    }
+
+    fn forget_x(&mut self) {
+        (self.x, self.cursor) = (None, None);
+        self.parts.values_mut().for_each(|p| p.x = None);
+    }
+
+    /// The individual ranges of the focused chart.
+    fn part(&self) -> Part {
+        self.items.get(self.focus).and_then(|i| self.parts.get(&i.id)).copied().unwrap_or_default()
+    }
+
+    fn x_part(&self, scene: &Scene<'_>) -> Option<(f64, f64)> {
+        match self.axis(scene) {
+            Some(axis) => self.x.filter(|(own, _)| *own == axis).map(|(_, x)| x),
+            None => self.part().x,
+        }
+    }
+
+    /// Sets the visible range of x, for all charts of metrics or only this one.
+    fn set_x(&mut self, scene: &Scene<'_>, x: Option<(f64, f64)>) {
+        let Some(item) = self.items.get(self.focus) else { return };
+        match item.axis(scene) {
+            Some(axis) => self.x = x.map(|x| (axis, x)),
+            None => self.parts.entry(item.id.clone()).or_default().x = x,
+        }
+        self.tidy();
+    }
+
+    fn set_y(&mut self, y: Option<(f64, f64)>) {
+        let Some(item) = self.items.get(self.focus) else { return };
+        self.parts.entry(item.id.clone()).or_default().y = y;
+        self.tidy();
+    }
+
+    fn tidy(&mut self) {
+        self.parts.retain(|_, p| *p != Part::default());
+    }
+}

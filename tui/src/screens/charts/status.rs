@@ -1,0 +1,248 @@
+//! What is said of the charts: which these are, and the values at the cursor.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use super::items::{SYSTEM, Scene, Shown};
+use super::{Charts, Typing};
+use crate::print::clean;
+use crate::screens::shared::Shared;
+use crate::screens::words::signs;
+use crate::widgets;
+use gradtop_chart::cells::text::{fit, fit_distinct, width_of};
+use gradtop_chart::number;
+use gradtop_view::compare::Align;
+use gradtop_view::figure::prepared::{Cursor, CursorValue, LineInfo, PreparedChart};
+use gradtop_view::live::RunData;
+
+impl Charts {
+    /// The status line, or more: the search while it is typed, else the values at the cursor, else which charts these are.
+    pub(crate) fn status(&self, scene: &Scene<'_>) -> Vec<Line<'static>> {
+        if let Some(lines) = self.typed(scene) {
+            return lines;
+        }
+        let about = || {
+            let text = self.about(scene, usize::from(scene.area.width).saturating_sub(1));
+            Line::styled(format!(" {text}"), scene.shared.theme.dim())
+        };
+        vec![self.at_cursor(scene).unwrap_or_else(about)]
+    }
+
+    /// The search while it is typed, with its result or its error.
+    pub(crate) fn typed(&self, scene: &Scene<'_>) -> Option<Vec<Line<'static>>> {
+        let theme = scene.shared.theme;
+        let Typing { input, error, .. } = self.typing.as_ref()?;
+        let found = format!("{} of {}", self.items.len(), self.all.len());
+        let error = error.as_deref().map(clean);
+        let said = error.as_deref().map_or((&*found, theme.dim()), |error| (error, theme.alert()));
+        let label = Span::styled(" find ", theme.accent());
+        Some(widgets::typed(label, input, said, scene.area.width.into(), theme))
+    }
+
+    /// The values at the cursor in the focused chart.
+    pub(crate) fn at_cursor(&self, scene: &Scene<'_>) -> Option<Line<'static>> {
+        let (axis, x) = self.cursor.filter(|_| !self.items.is_empty())?;
+        // A chart of a table has no values at the cursor, so the first chart that has some is used.
+        let read = |b: &PreparedChart| b.lines.iter().any(|l| l.at_cursor.is_some());
+        let mut others = self.cells(scene).into_iter().filter_map(|(i, _)| self.cache.built(i as u64));
+        let focused = self.focused();
+        let told = focused.clone().filter(|b| read(b)).or_else(|| others.find(|b| read(b))).or(focused);
+        let lines = told.as_ref().map_or(&[][..], |b| &b.lines);
+        let x = told.as_ref().and_then(|b| b.cursor).map_or(x, |c| c.x);
+        let width = usize::from(scene.area.width);
+        let smooth = scene.look.smoothing > 0.0;
+        let told = |detail| at_cursor(scene.shared, lines, (axis, x), smooth, detail);
+        let wide = |spans: &[Span<'_>]| spans.iter().map(|s| width_of(&s.content)).sum::<usize>();
+        // As much of each line as lets all of them fit.
+        let all = Detail::ALL.into_iter().map(told).find(|spans| wide(spans) <= width);
+        Some(Line::from(all.unwrap_or_else(|| {
+            let mut spans = told(Detail::Values);
+            while wide(&spans) + 2 > width && spans.len() > 1 {
+                spans.truncate(spans.len() - 2);
+            }
+            spans.push(Span::styled(signs(scene.shared, " …"), scene.shared.theme.dim()));
+            spans
+        })))
+    }
+
+    /// Which charts these are, in at most `width` columns.
+    pub(crate) fn about(&self, scene: &Scene<'_>, width: usize) -> String {
+        let Scene { shared, shown, look, .. } = *scene;
+        let layout = self.layout(scene);
+        // The parts, and how important they are.
+        let mut parts: Vec<(u8, String)> = Vec::new();
+        if layout.pages > 1 {
+            let digits = layout.pages.to_string().len();
+            let page = layout.page_of(self.focus) + 1;
+            parts.push((5, format!("page {page:>digits$} of {}", layout.pages)));
+        }
+        if let Shown::System(data) = shown {
+            parts.extend(measured(data).into_iter().map(|words| (3, words)));
+        }
+        let (count, searched) = (self.items.len(), !self.search.0.is_empty());
+        parts.push(if searched {
+            let text = clean(&self.search.0);
+            (6, format!("{text} finds {count} of {}: esc shows all", self.all.len()))
+        } else {
+            (0, number::counted(count, "chart"))
+        });
+        if let Some(item) = self.items.get(self.focus) {
+            if look.pinned.contains(&item.id) {
+                parts.push((2, "pinned".to_owned()));
+            }
+            if !item.section().is_empty() {
+                let own = self.items.iter().filter(|i| i.section() == item.section()).count();
+                // Where all are of one section, their number is said already.
+                if own < count {
+                    parts.push((1, format!("{own} of them {}", clean(item.section()))));
+                }
+            }
+        }
+        if self.x.is_some() || !self.parts.is_empty() {
+            parts.push((4, "zoomed: 0 resets".to_owned()));
+        }
+        if let Some(rows) = shown.reading() {
+            parts.push((3, format!("reading: {} so far", number::counted(rows, "value"))));
+        }
+        loop {
+            let words: Vec<&str> = parts.iter().map(|(_, words)| words.as_str()).collect();
+            let text = signs(shared, &words.join(" · "));
+            let least = parts.iter().map(|(rank, _)| *rank).min();
+            match least {
+                Some(least) if width_of(&text) > width && !(searched && parts.len() == 1) => {
+                    parts.retain(|(rank, _)| *rank != least);
+                }
+                _ => return fit(&text, width, shared.theme.ascii()),
+            }
+        }
+    }
+
+    /// The list of series beside a large chart, with the latest values or those at the cursor.
+    pub(super) fn legend(&self, scene: &Scene<'_>, frame: &mut Frame<'_>, area: Rect) {
+        let (shared, theme) = (scene.shared, scene.shared.theme);
+        let (cursor, smooth) = (self.cursor.is_some(), scene.look.smoothing > 0.0);
+        let focused = self.focused();
+        let lines = focused.as_ref().map_or(&[][..], |b| &b.lines);
+        let width = usize::from(area.width);
+        let head = match (cursor, smooth) {
+            (true, _) => "at cursor",
+            (false, true) => "latest, smoothed",
+            (false, false) => "latest",
+        };
+        let text = |line: &LineInfo| match if cursor { line.at_cursor.map(|c| c.shown) } else { line.last } {
+            _ if line.hidden => "hidden".to_owned(),
+            Some(v) => line.axis.steady(v),
+            None => theme.glyph("–", "-").to_owned(),
+        };
+        let value_width = lines.iter().map(|line| width_of(&text(line))).max().unwrap_or(0).max(11);
+        let name_width = width.saturating_sub(value_width + 3);
+        let most = Cursor::words(lines);
+        let mut rows = vec![Line::from(vec![Span::styled(format!("{head:>width$}"), theme.dim())])];
+        let names: Vec<&str> = lines.iter().map(|line| line.name.as_str()).collect();
+        for (line, name) in lines.iter().zip(fit_distinct(&names, name_width, theme.ascii())) {
+            let glyph = gradtop_chart::colour::marker(line.marker, theme.ascii());
+            let style = if line.hidden { theme.dim() } else { theme.paint(line.paint) };
+            let name = gradtop_chart::cells::align::pad(&name, name_width);
+            rows.push(Line::from(vec![
+                Span::styled(format!("{} ", if line.hidden { ' ' } else { glyph }), style),
+                Span::styled(name, if line.hidden { theme.dim() } else { theme.text() }),
+                Span::styled(format!(" {:>value_width$}", text(line)), style),
+            ]));
+            if let Some(at) = line.at_cursor.filter(|_| cursor && !line.hidden) {
+                let raw = if smooth { format!("raw {}", line.words(at.raw)) } else { String::new() };
+                let band = if at.low < at.high { range(shared, line, at) } else { String::new() };
+                let told = |text: String| {
+                    Line::styled(format!("{:>width$}", fit(&text, width, theme.ascii())), theme.dim())
+                };
+                if !(raw.is_empty() && band.is_empty()) {
+                    rows.push(told(format!("{raw}{band}")));
+                }
+                if most != Some(at.words()) {
+                    rows.push(told(signs(shared, &at.words())));
+                }
+            }
+        }
+        widgets::lines(rows, theme, frame, area);
+    }
+}
+
+/// The last measurements of the run's process, in readable units.
+fn measured(data: &RunData) -> Vec<String> {
+    let names = [("cpu", "cpu"), ("memory", "memory"), ("gpu", "gpu"), ("gpu_memory", "memory of the gpu")];
+    let told = |(metric, words): (&str, &str)| {
+        let last = data.of_metric(&format!("{SYSTEM}{metric}")).find_map(|s| s.last())?.value;
+        let bytes = metric.ends_with("memory").then(|| number::amount(last.max(0.0)));
+        Some(format!("{words} {}", bytes.unwrap_or_else(|| format!("{last:.0} %"))))
+    };
+    names.into_iter().filter_map(told).collect()
+}
+
+/// The minimum and maximum of averaged values at the cursor.
+fn range(shared: &Shared, line: &LineInfo, at: CursorValue) -> String {
+    format!(" [{} {} {}]", line.words(at.low), shared.theme.glyph("…", ".."), line.words(at.high))
+}
+
+/// How much the status line shows of each chart line.
+#[derive(Clone, Copy, PartialEq, PartialOrd)]
+enum Detail {
+    /// Values with their range, and the raw value if smoothed.
+    Whole,
+    /// Values, and their steps if they differ.
+    Steps,
+    /// Names and values.
+    Names,
+    /// Markers and values.
+    Values,
+}
+
+impl Detail {
+    const ALL: [Self; 4] = [Self::Whole, Self::Steps, Self::Names, Self::Values];
+}
+
+/// The position of the cursor, then two spans for each line.
+fn at_cursor(
+    shared: &Shared,
+    lines: &[LineInfo],
+    (axis, x): (Align, f64),
+    smooth: bool,
+    detail: Detail,
+) -> Vec<Span<'static>> {
+    let theme = shared.theme;
+    let most = Cursor::most_common_value(lines);
+    let words = |at: &CursorValue| {
+        if detail < Detail::Names { at.words() } else { format!("step {}", at.steps_text()) }
+    };
+    let place = match most.as_ref().map(words) {
+        Some(words) if axis == Align::Step => format!(" {words}"),
+        Some(words) if detail < Detail::Names => format!(" {}, {words}", axis.place(x)),
+        _ => format!(" {}", axis.place(x)),
+    };
+    let mut spans = vec![Span::styled(signs(shared, &place), theme.accent())];
+    for line in lines.iter().filter(|l| !l.hidden) {
+        let Some(at) = line.at_cursor else { continue };
+        let name = match detail {
+            Detail::Values => format!("  {} ", gradtop_chart::colour::marker(line.marker, theme.ascii())),
+            Detail::Names => format!("  {} ", line.name),
+            _ => format!("   {} ", line.name),
+        };
+        let mut value = match detail {
+            Detail::Values => line.axis.brief(at.shown).trim().to_owned(),
+            _ => line.words(at.shown),
+        };
+        if detail == Detail::Whole {
+            if smooth && at.raw.is_finite() {
+                value.extend([" raw ", &line.words(at.raw)]);
+            }
+            if at.low < at.high {
+                value += &range(shared, line, at);
+            }
+        }
+        if detail < Detail::Names && most.as_ref().map(CursorValue::words) != Some(at.words()) {
+            value.extend([" (", &at.words(), ")"]);
+        }
+        spans.push(Span::styled(name, theme.dim()));
+        spans.push(Span::styled(signs(shared, &value), theme.paint(line.paint)));
+    }
+    spans
+}
