@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use gradtop_store::{SeriesKey, State};
+use gradtop_store::{HeadlineValue, ParamValue, SeriesKey, State};
 
 use crate::app::testing::{Bench, run};
 
@@ -96,4 +96,76 @@ fn a_time_left_has_a_column_only_where_there_can_be_one() {
     bench.make(&run("fit", "b", 1).at(State::Running, 10));
     bench.read();
     assert!(titles(&bench).contains("eta"), "{}", titles(&bench));
+}
+
+/// Runs of one experiment that differ in two parameters, one with a long name, and runs of another with a long headline.
+fn varied() -> Bench {
+    let fit = |name: &str, lr, batch, model: &str, value| {
+        let key = SeriesKey { model: Some(model.into()), ..SeriesKey::metric("loss") };
+        let run = run("fit", name, 1).at(State::Running, 5_000).logged(key, &[(0, 1.0), (1, value)]);
+        run.param("lr", ParamValue::Float(lr)).param("batch", ParamValue::Int(batch))
+    };
+    let image = |name: &str, lr, value| {
+        let key = SeriesKey { split: Some("test".into()), ..SeriesKey::metric("accuracy") };
+        run("image", name, 5).param("lr", ParamValue::Float(lr)).with(|manifest, status| {
+            manifest.metrics[0].name = "accuracy".to_owned();
+            status.headline.push(HeadlineValue { key, value });
+        })
+    };
+    Bench::of(vec![
+        fit("fit-1", 0.005, 32, "deep", 3.142e-6),
+        fit("fit-2", 0.02, 64, "shallow", 2.718e-5),
+        fit("fit-3", 0.03, 64, "shallow", 1.618e-5),
+        fit(&"a-name-that-goes-on-".repeat(5), 0.03, 64, "shallow", 1.414e-5),
+        image("image-1", 0.125, 0.91),
+        image("image-2", 0.25, 0.86),
+    ])
+}
+
+#[test]
+fn what_was_varied_and_progress_come_before_names_at_every_size() {
+    let mut bench = varied();
+    for ((width, height), wanted) in [
+        (
+            (200, 50),
+            &["lr ", "batch", "█", "25 %", "step", "rate", "eta", "last test accuracy", "age", "device"][..],
+        ),
+        ((120, 36), &["lr ", "batch", "█", "25 %", "step", "eta", "0.91", "shallow"]),
+        ((80, 24), &["lr ", "0.125", "█", "25 %", "3.142e-6", "deep", "0.91"]),
+        ((40, 15), &["25 %", "3.142e-6 deep", "0.91"]),
+    ] {
+        bench.resize(width, height);
+        let screen = bench.screen();
+        let list: Vec<&str> = screen.lines().take(12).collect();
+        for word in wanted {
+            assert!(list.iter().any(|line| line.contains(word)), "{word} at {width}x{height}:\n{screen}");
+        }
+        // The long name is cut, and takes what is left over; the others are whole.
+        let named = |name: &str| list.iter().any(|line| line.contains(name));
+        assert!(named("fit-1 ") && named("image-2") && !named(&"a-name-that-goes-on-".repeat(5)), "{screen}");
+    }
+}
+
+#[test]
+fn groups_out_of_sight_and_headings_over_nothing_take_no_room() {
+    let mut bench = varied();
+    bench.make(&run("quiet", "plain", 9));
+    bench.read();
+    bench.resize(80, 24);
+    assert!(bench.screen().contains("last test accuracy"), "{}", bench.screen());
+    let headings = |bench: &Bench, of: &str| {
+        let screen = bench.screen();
+        let lines: Vec<&str> = screen.lines().collect();
+        lines[lines.iter().position(|line| line.contains(of)).unwrap() + 1].to_owned()
+    };
+    assert!(headings(&bench, "fit").contains("last loss"), "{}", bench.screen());
+    assert!(!headings(&bench, "quiet").contains("last"), "{}", bench.screen());
+    let width = |bench: &Bench| {
+        let line = headings(bench, "fit");
+        line.find(" of").unwrap() - line.find("last loss").unwrap()
+    };
+    let wide = width(&bench);
+    // The long heading is folded away.
+    bench.keys("end up up left end");
+    assert!(width(&bench) < wide, "{}", bench.screen());
 }

@@ -79,7 +79,7 @@ impl What<'_> {
     }
 
     /// Returns whether it is the same for all of several runs and stays so, as none is at work.
-    fn repeats(self, groups: &[Group], now: Timestamp) -> bool {
+    fn repeats(self, groups: &[&Group], now: Timestamp) -> bool {
         if !matches!(self, Self::Bar | Self::Percent | Self::Other(_)) {
             return false;
         }
@@ -121,6 +121,14 @@ impl What<'_> {
         self.sorts(group).map(|name| column::cell(&run.view, &name, now)).unwrap_or_default()
     }
 
+    /// Returns whether no run of a group has anything in it.
+    pub(super) fn is_empty(self, group: &Group, now: Timestamp) -> bool {
+        match self {
+            Self::Who => whos(group).all(|who| who.is_empty()),
+            _ => group.rows.iter().all(|run| self.text(group, run, now).is_empty()),
+        }
+    }
+
     /// The heading in a group.
     pub(super) fn title(self, group: &Group) -> String {
         match self {
@@ -134,10 +142,16 @@ impl What<'_> {
     }
 }
 
+/// The heading of a value where there is little room.
+pub(super) fn without_last(title: &str) -> &str {
+    title.strip_prefix("last ").unwrap_or(title)
+}
+
 /// The highest firmness.
 const FIRMEST: usize = 5;
 
 /// A requested column.
+#[derive(Clone)]
 struct Wanted<'a> {
     what: What<'a>,
     width: usize,
@@ -195,6 +209,14 @@ fn widest(least: usize, most: usize, texts: impl Iterator<Item = String>) -> usi
     texts.map(|t| width_of(&t)).max().unwrap_or(0).clamp(least.min(most), most)
 }
 
+/// The width of a text that is as long as the others, one in ten (and one of three) being longer.
+fn usual(texts: impl Iterator<Item = String>) -> usize {
+    let mut widths: Vec<usize> = texts.map(|text| width_of(&text)).collect();
+    widths.sort_unstable();
+    let longer = if widths.len() > 2 { widths.len().div_ceil(10) } else { 0 };
+    widths.len().checked_sub(longer + 1).map_or(0, |at| widths[at])
+}
+
 /// The total width of columns with their gaps.
 fn used(columns: &[Wanted<'_>]) -> usize {
     columns.iter().map(|c| c.width + GAP).sum::<usize>().saturating_sub(GAP)
@@ -217,14 +239,16 @@ fn shown_name(run: &Arc<RunRow>) -> String {
 }
 
 /// The series of the values of a group's runs.
-fn whos(group: &Group) -> impl Iterator<Item = String> {
+fn whos(group: &Group) -> impl Iterator<Item = String> + use<'_> {
     group.rows.iter().map(|run| headline_cells(&run.view, group.common.as_ref()).1)
 }
 
 impl<'a> Columns<'a> {
     /// Chooses the columns for a list of this width.
     pub(super) fn new(home: &'a Home, shared: &Shared, width: u16) -> Self {
-        let rows = || home.list.rows();
+        // What is out of sight takes no room.
+        let groups = &*home.groups_in_view(shared);
+        let rows = || groups.iter().flat_map(|group| &group.rows);
         let ascii = shared.theme.ascii();
         // On a narrow terminal, the sign of a state is enough.
         let state = if width < cells::NARROW {
@@ -234,21 +258,22 @@ impl<'a> Columns<'a> {
         };
         let state = Wanted::fixed(What::State, state);
         let least = if width < cells::NARROW { 8 } else { 12 };
-        let name = Wanted::new(What::Name, widest(8, NAME, rows().map(shown_name)), least);
+        let whole = widest(8, usize::MAX, rows().map(shown_name));
+        let usual = usual(rows().map(shown_name)).clamp(least.min(whole), NAME);
+        let name = Wanted::new(What::Name, usual, least);
         let room = usize::from(width).saturating_sub(usize::from(cells::MARKS) + 1);
         let mut columns = if home.columns.is_empty() {
-            default_columns(home, shared, width, room, [state, name])
+            default_columns(home, shared, groups, width, room, [state, name])
         } else {
-            view_columns(home, shared, room, [state, name])
+            view_columns(home, shared, groups, room, [state, name])
         };
         // Remaining space goes to long names, then to the trend.
         let mut spare = room.saturating_sub(used(&columns));
-        let whole = widest(NAME, usize::MAX, rows().map(shown_name));
-        let whos = || widest(0, WIDEST, home.list.groups.iter().flat_map(whos));
+        let whos = || widest(0, WIDEST, groups.iter().copied().flat_map(whos));
         for column in &mut columns {
             let more = match column.what {
-                What::Name if column.width == NAME => spare.min(whole - NAME),
-                What::Who if column.width == WHO => spare.min(whos().saturating_sub(WHO)),
+                What::Name => spare.min(whole.saturating_sub(column.width)),
+                What::Who => spare.min(whos().saturating_sub(column.width)),
                 What::Spark => spare.min(24),
                 _ => 0,
             };
@@ -281,12 +306,12 @@ impl<'a> Columns<'a> {
 fn default_columns<'a>(
     home: &'a Home,
     shared: &Shared,
+    groups: &[&'a Group],
     width: u16,
     room: usize,
     first: [Wanted<'a>; 2],
 ) -> Vec<Wanted<'a>> {
-    let groups = &home.list.groups;
-    let rows = || home.list.rows();
+    let rows = || groups.iter().flat_map(|group| &group.rows);
     let mut columns = Vec::from(first);
     if home.hosts() {
         let host = What::Other("host");
@@ -308,7 +333,7 @@ fn default_columns<'a>(
             let mut whos = values.by_ref().filter(|(value, _)| !value.is_empty()).map(|(_, who)| who);
             whos.next().is_some_and(|first| whos.any(|who| who != first))
         });
-    let who = widest(0, WHO, groups.iter().flat_map(whos));
+    let who = widest(0, WHO, groups.iter().copied().flat_map(whos));
     columns.extend([Wanted::new(What::Bar, 10, 5), Wanted::fixed(What::Percent, 5)]);
     let fixed = |name: &'static str, width| Wanted::fixed(What::Other(name), width);
     columns.push(fixed("step", 7));
@@ -316,23 +341,29 @@ fn default_columns<'a>(
     // Columns of running runs take no space if there are none.
     columns.extend(rows().any(|r| r.live()).then(|| fixed("rate", 9)));
     columns.extend(rows().any(|r| r.live() && r.view.status.total > 0).then(|| fixed("eta", 6)));
-    let title = widest(0, 24 - cells::BEFORE_POINT, groups.iter().map(|g| What::Metric.title(g)));
+    let titles = || {
+        let named = groups.iter().filter(|g| !What::Metric.is_empty(g, shared.now));
+        named.map(|g| What::Metric.title(g))
+    };
+    let most = 24 - cells::BEFORE_POINT;
+    let title = widest(0, most, titles());
     let least = VALUE.max(title);
     if narrow {
-        let views = |g: &'a Group| g.rows.iter().map(|r| &r.view).collect::<Vec<_>>();
-        let brief = |g| brief_headlines(&views(g), g.common.as_ref(), room, shared.theme.ascii());
+        let views = |g: &&'a Group| g.rows.iter().map(|r| &r.view).collect::<Vec<_>>();
+        let brief = |g: &&'a Group| brief_headlines(&views(g), g.common.as_ref(), room, shared.theme.ascii());
         let width = widest(least, room, groups.iter().flat_map(brief));
         // No series is cut while there is another way.
-        let whole = |g| state::brief_width(&views(g), g.common.as_ref(), shared.theme.ascii());
+        let whole = |g: &&'a Group| state::brief_width(&views(g), g.common.as_ref(), shared.theme.ascii());
         let whole = groups.iter().map(whole).max().unwrap_or(0);
         let beside: usize = columns.iter().take(2).map(|column| column.least + GAP).sum();
         let least = whole.min(room.saturating_sub(beside)).max(BRIEF);
         columns.push(Wanted { align: Align::Left, ..Wanted::new(What::Metric, width, least) });
     } else {
         // Values are aligned with their heading, if there is room.
-        columns.push(Wanted::new(What::Metric, least.max(title + cells::BEFORE_POINT), least));
-        let series = groups.iter().flat_map(whos).map(|who| state::series_of(&who).to_owned());
-        columns.extend((who > 0).then(|| Wanted::new(What::Who, who, widest(9, WHO, series))));
+        let briefest = VALUE.max(widest(0, most, titles().map(|title| without_last(&title).to_owned())));
+        columns.push(Wanted::new(What::Metric, least.max(title + cells::BEFORE_POINT), briefest));
+        let series = groups.iter().copied().flat_map(whos).map(|who| state::series_of(&who).to_owned());
+        columns.extend((who > 0).then(|| Wanted::new(What::Who, who, widest(0, WHO, series))));
     }
     columns.extend([Wanted::new(What::Spark, 12, 8), fixed("age", 5), fixed("device", 6)]);
     for column in &mut columns {
@@ -343,16 +374,25 @@ fn default_columns<'a>(
     }
     // A series name is worth more than the time left, and so are distinguishable names.
     let dear = if apart { DEAR - 1 } else { DEAR };
-    fit(&mut columns, room, dear, |columns, gone| {
+    let mut chosen = columns.clone();
+    fit(&mut chosen, room, dear);
+    if apart && !chosen.iter().any(|column| column.what == What::Who) {
         // A value whose series is unknown is meaningless.
-        columns.retain(|other| !(apart && gone == What::Who && other.what == What::Metric));
-    });
-    columns
+        columns.retain(|column| !matches!(column.what, What::Metric | What::Who));
+        fit(&mut columns, room, dear);
+        return columns;
+    }
+    chosen
 }
 
 /// The columns of the current view; the last ones are dropped first.
-fn view_columns<'a>(home: &'a Home, shared: &Shared, room: usize, first: [Wanted<'a>; 2]) -> Vec<Wanted<'a>> {
-    let groups = &home.list.groups;
+fn view_columns<'a>(
+    home: &'a Home,
+    shared: &Shared,
+    groups: &[&'a Group],
+    room: usize,
+    first: [Wanted<'a>; 2],
+) -> Vec<Wanted<'a>> {
     let mut first = first.map(Some);
     let mut columns = Vec::new();
     for (place, name) in (1..).zip(&home.columns) {
@@ -377,37 +417,28 @@ fn view_columns<'a>(home: &'a Home, shared: &Shared, room: usize, first: [Wanted
         columns.push(Wanted { cost: 2 * place, ..known.unwrap_or_else(other) });
         columns.extend(bar.then(|| Wanted { cost: 2 * place - 1, ..Wanted::fixed(What::Percent, 5) }));
     }
-    fit(&mut columns, room, usize::MAX, |_, _| {});
+    fit(&mut columns, room, usize::MAX);
     columns
 }
 
-/// Narrows or drops columns until they fit. Those of at most priority `dear` are dropped only when all others are as narrow as
-/// possible. `gone` is called with each dropped column.
-fn fit<'a>(
-    columns: &mut Vec<Wanted<'a>>,
-    room: usize,
-    dear: usize,
-    gone: impl Fn(&mut Vec<Wanted<'a>>, What<'a>),
-) {
-    loop {
-        let missing = used(columns).saturating_sub(room);
-        if missing == 0 {
-            return;
-        }
-        // Before an important column is dropped, others are narrowed.
-        let give: usize = columns.iter().map(Wanted::gives).sum();
-        let trend: usize = columns.iter().filter(|c| c.what == What::Spark).map(Wanted::gives).sum();
-        let worst = (0..columns.len()).max_by_key(|i| columns[*i].cost).filter(|i| columns[*i].cost > 0);
-        match worst {
-            Some(i)
-                if columns.len() > 1 && (give < missing || (columns[i].cost > dear && trend < missing)) =>
-            {
-                let column = columns.remove(i);
-                gone(columns, column.what);
-            }
-            _ => return shrink(columns, missing),
-        }
+/// Keeps the columns that fit, those of the lowest cost first, and narrows them. One that costs more than `dear` is kept only
+/// if nothing but a value, its series and its trend have to be narrowed for it.
+fn fit(columns: &mut Vec<Wanted<'_>>, room: usize, dear: usize) {
+    let mut order: Vec<usize> = (0..columns.len()).collect();
+    order.sort_by_key(|i| columns[*i].cost);
+    let mut kept = vec![false; columns.len()];
+    for (n, i) in order.into_iter().enumerate() {
+        kept[i] = true;
+        let wide = columns[i].cost > dear;
+        let gives = |c: &Wanted<'_>| !wide || matches!(c.what, What::Metric | What::Who | What::Spark);
+        let width = |c: &Wanted<'_>| if gives(c) { c.least } else { c.width };
+        let need: usize = (0..).zip(&*columns).filter(|(c, _)| kept[*c]).map(|(_, c)| width(c) + GAP).sum();
+        kept[i] = n == 0 || columns[i].cost == 0 || need <= room + GAP;
     }
+    let mut kept = kept.into_iter();
+    columns.retain(|_| kept.next().unwrap_or(false));
+    let missing = used(columns).saturating_sub(room);
+    shrink(columns, missing);
 }
 
 #[cfg(test)]

@@ -33,7 +33,7 @@ use gradtop_view::live::WatchRequest;
 use gradtop_view::order::Sort;
 use gradtop_view::runs::{RunId, RunRow};
 use gradtop_view::state;
-use list::{Line, List, Spot};
+use list::{Group, Line, List, Spot};
 use settings::Pane;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -486,6 +486,16 @@ impl Home {
     /// Returns whether the hosts of runs are shown.
     fn hosts(&self) -> bool {
         state::several_hosts(self.list.rows().map(|row| &row.view))
+    }
+
+    /// The groups of the runs in sight; all, if none is.
+    fn groups_in_view(&self, shared: &Shared) -> Vec<&Group> {
+        let height = self.areas(shared).list.height;
+        let lines = self.list.lines.iter().skip(self.top).take(height.into());
+        let group = |line: &Line| if let Line::Run { group, .. } = line { Some(*group) } else { None };
+        let seen: BTreeSet<usize> = lines.filter_map(group).collect();
+        let groups = self.list.groups.iter().enumerate();
+        groups.filter(|(i, _)| seen.is_empty() || seen.contains(i)).map(|(_, group)| group).collect()
     }
 
     fn areas(&self, shared: &Shared) -> Areas {

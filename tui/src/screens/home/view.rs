@@ -14,7 +14,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line as Text, Span};
 
-use super::columns::{Column, Columns, What};
+use super::columns::{Column, Columns, What, without_last};
 use super::list::{Group, Line};
 use super::{Home, cells};
 use crate::print::clean;
@@ -305,6 +305,10 @@ fn view_titles(shared: &Shared, buffer: &mut Buffer, area: Rect, columns: &Colum
     for (i, column) in columns.0.iter().enumerate() {
         let plain = |by: &str| by.trim_start_matches(PARAM).to_owned();
         let sorted = column.what.sorts(group).is_some_and(|by| plain(&by) == plain(&sort.by));
+        // No heading over nothing.
+        if !sorted && column.what.is_empty(group, shared.now) {
+            continue;
+        }
         let mut title = column.what.title(group);
         let first = !columns.0[..i].iter().any(|c| c.what.sorts(group) == column.what.sorts(group));
         if sorted && first {
@@ -317,7 +321,8 @@ fn view_titles(shared: &Shared, buffer: &mut Buffer, area: Rect, columns: &Colum
             What::Percent => continue,
             What::State if column.is_sign() => continue,
             _ if column.align == Align::Point => {
-                let before = column.width.saturating_sub(width_of(&title)).min(cells::BEFORE_POINT);
+                let title = if width_of(&title) > column.width { without_last(&title) } else { &title };
+                let before = column.width.saturating_sub(width_of(title)).min(cells::BEFORE_POINT);
                 let title = format!("{}{title}", " ".repeat(before));
                 cells::cell(&title, column.width, Align::Left, theme.ascii())
             }
