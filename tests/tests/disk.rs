@@ -73,7 +73,7 @@ fn on_a_full_disk_stop_and_kill_need_no_room() {
     // Exactly as many as were logged and are missing.
     let cause = view.status.cause.unwrap();
     let lost: usize = cause.split(' ').find_map(|word| word.parse().ok()).unwrap();
-    assert!(cause.contains("lost: the disk is full"), "{cause}");
+    assert!(cause.starts_with("asked to stop; ") && cause.contains("lost: the disk is full"), "{cause}");
     disk.make_room();
     let kept: usize = gradtop_store::read_series(&counted.run.dir, |_| true)
         .unwrap()
@@ -119,7 +119,7 @@ fn on_a_full_disk_a_command_is_stopped_and_killed_and_says_what_it_lost() {
         let status = run.view().status;
         assert_eq!(status.state, State::Stopped, "{said:#?}");
         let cause = status.cause.unwrap();
-        let why = if *how == "kill" { "killed on request; " } else { "SIGTERM; " };
+        let why = if *how == "kill" { "killed on request; " } else { "asked to stop; " };
         let lost = cause.strip_prefix(why).and_then(|rest| rest.strip_suffix(" rows lost: the disk is full"));
         assert!(lost.is_some_and(|rows| rows.parse::<u64>().is_ok_and(|rows| rows > 0)), "{cause}");
         let rows = gradtop_store::read_series(&run.dir, |key| key.metric == "loss").unwrap();

@@ -521,6 +521,27 @@ fn the_architecture_names_only_what_exists() {
 }
 
 #[test]
+fn errors_have_one_word_for_each_thing_that_cannot_be_done() {
+    let others = [
+        ("look at", "read"),
+        ("look into", "list"),
+        ("make", "create"),
+        ("delete", "remove"),
+        ("probe", "read"),
+    ];
+    let odd: Vec<String> = rust_sources()
+        .filter(|(path, _)| path.starts_with("core/") || path.starts_with("tui/src/"))
+        .flat_map(|(path, text)| {
+            let calls = [".at(", "cannot(", "::at(", "what: "];
+            let said = |verb: &str| calls.iter().any(|call| text.contains(&format!("{call}\"{verb}\"")));
+            let odd = others.iter().filter(|(verb, _)| said(verb));
+            odd.map(|(verb, usual)| format!("{path}: {verb:?} instead of {usual:?}")).collect::<Vec<_>>()
+        })
+        .collect();
+    assert!(odd.is_empty(), "say it as elsewhere: {odd:#?}");
+}
+
+#[test]
 fn no_file_of_rust_is_longer_than_600_lines() {
     let long: Vec<String> = rust_sources()
         .filter_map(|(path, text)| Some((path, text.lines().count())).filter(|(_, lines)| *lines > 600))

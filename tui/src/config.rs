@@ -422,9 +422,13 @@ mod tests {
         assert!(error("[alerts]\nrule = []").starts_with("/c.toml: line 2: unknown key \"alerts.rule\""));
         assert_eq!(
             error("fps = 1\n[launcher.c]\nkind = 'slrm'"),
-            "/c.toml: line 2: launcher.c: unknown variant `slrm`, expected `local` or `slurm`"
+            "/c.toml: line 2: launcher.c: the key kind must be local or slurm, in quotes"
         );
-        assert!(error("[launcher.c]\nkind = 'slurm'\npartion = 'x'").contains("unknown field `partion`"));
+        assert!(error("[launcher.c]\nkind = 'slurm'\npartion = 'x'").contains("did you mean partition?"));
+        assert!(
+            error("[launcher.c]\nkind = 'slurm'\ntime = 3")
+                .contains("launcher.c: time: 3 should be text in quotes")
+        );
         assert!(error("launcher = 3").contains("launcher must be tables"));
         assert!(error("fps = [1]").contains("fps must be a number"));
         assert!(error("fps = 1\nfps = 2").starts_with("/c.toml: line 2: "));

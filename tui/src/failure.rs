@@ -48,7 +48,7 @@ impl Failure {
 
 /// A TOML error in one line; the library's own message takes four.
 pub(crate) fn toml_error(text: &str, error: &toml::de::Error) -> String {
-    let message = gradtop_store::figures::toml_message(error);
+    let message = gradtop_store::toml_message(error);
     match error.span() {
         Some(span) => format!("line {}: {message}", line_at(text, span.start)),
         None => message,

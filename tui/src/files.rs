@@ -1,9 +1,10 @@
 //! File helpers whose errors name the file.
 
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
+use gradtop_store::inside;
 
 use crate::failure::Failure;
 
@@ -50,7 +51,14 @@ pub(crate) fn ends_as<'a>(file: &'a Path, format: &str) -> Result<&'a Path> {
 
 /// Reads a text file.
 pub(crate) fn read(path: &Path) -> Result<String> {
-    std::fs::read_to_string(path).cannot("read", path)
+    std::fs::read(path).and_then(inside::utf8).cannot("read", path)
+}
+
+/// Reads all of standard input as text; `what` is what it should be.
+pub(crate) fn read_input(what: &str) -> Result<String> {
+    let mut bytes = Vec::new();
+    let read = std::io::stdin().read_to_end(&mut bytes);
+    read.and_then(|_| inside::utf8(bytes)).with_context(|| format!("cannot read {what} from standard input"))
 }
 
 /// The files and folders in a folder, by name; none if it cannot be read.
@@ -63,7 +71,7 @@ pub(crate) fn entries(folder: &Path) -> Vec<PathBuf> {
 
 /// The text of a file, if there is one.
 pub(crate) fn read_if_there(path: &Path) -> Result<Option<String>> {
-    match std::fs::read_to_string(path) {
+    match std::fs::read(path).and_then(inside::utf8) {
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
         text => text.map(Some).cannot("read", path),
     }

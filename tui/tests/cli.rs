@@ -483,6 +483,11 @@ fn wrong_words_are_met_with_help() {
         (config.code, config.err.as_str()),
         (2, "error: c.toml: unknown key \"sed\"\nhelp: did you mean seed?\n")
     );
+    std::fs::write(dir.path().join("c.toml"), b"experiment = 'x'\n# f\xfcr\n").unwrap();
+    assert_eq!(
+        gradtop(dir.path(), &["run", "--config", "c.toml"]).err,
+        "error: cannot read c.toml: line 2 is not UTF-8 text\n"
+    );
     assert_eq!(gradtop(dir.path(), &["lits"]).code, 2);
     assert_eq!(gradtop(dir.path(), &["run", "x", "--set", "lr"]).code, 2);
     assert_eq!(gradtop(dir.path(), &["plugin", "check", "nowhere.so"]).code, 1);

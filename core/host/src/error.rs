@@ -1,6 +1,6 @@
 //! Errors of this crate. Each says what failed, where, and what to do.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use gradtop_store::{RunDir, StoreError};
 use serde::{Deserialize, Serialize};
@@ -427,6 +427,11 @@ impl HostError {
     pub(crate) fn io(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
         let what = what.into();
         move |source| Self::Io { what, source }
+    }
+
+    /// Like [`Self::io`], for an operation on a file or folder.
+    pub(crate) fn at(what: &str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        Self::io(format!("{what} {}", path.display()))
     }
 
     pub(crate) fn not_allowed(run: &RunDir, action: Action) -> impl FnOnce(Why) -> Self {

@@ -50,7 +50,7 @@ struct Mark {
 pub(crate) fn open(path: &Path) -> Result<File> {
     let nonblock = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or(0);
     let file = File::options().read(true).custom_flags(nonblock).open(path).at("open", path)?;
-    if !file.metadata().at("look at", path)?.is_file() {
+    if !file.metadata().at("read", path)?.is_file() {
         return Err(ImportError::Nothing { path: path.to_owned(), why: "it is not a file".to_owned() });
     }
     Ok(file)
@@ -59,7 +59,7 @@ pub(crate) fn open(path: &Path) -> Result<File> {
 impl Tail {
     pub(crate) fn open(path: &Path) -> Result<Self> {
         let file = open(path)?;
-        let inode = file.metadata().at("look at", path)?.ino();
+        let inode = file.metadata().at("read", path)?.ino();
         Ok(Self {
             path: path.to_owned(),
             file,
@@ -144,7 +144,7 @@ impl Tail {
     fn renew(&mut self) -> Result<Option<bool>> {
         let now = match std::fs::metadata(&self.path) {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            now => now.at("look at", &self.path)?,
+            now => now.at("read", &self.path)?,
         };
         if now.ino() == self.inode {
             return Ok(None);
@@ -193,7 +193,7 @@ impl Tail {
 
     /// Returns the current length of the file.
     pub(crate) fn len(&self) -> Result<u64> {
-        Ok(self.file.metadata().at("look at", &self.path)?.len())
+        Ok(self.file.metadata().at("read", &self.path)?.len())
     }
 
     /// Returns whether the file of this name no longer has the content that was read, as far as known.
@@ -215,7 +215,7 @@ impl Tail {
         };
         let from = self.used.saturating_sub(KNOWN);
         let around = &self.buffer[from..self.buffer.len().min(self.used + KNOWN)];
-        let len = file.metadata().at("look at", &self.path)?.len();
+        let len = file.metadata().at("read", &self.path)?.len();
         if len < self.offset + self.buffer.len() as u64
             || !holds(self.offset + from as u64, around.len(), &|found| found == around)?
         {
@@ -231,7 +231,7 @@ impl Tail {
 
     /// Returns whether nobody has written to the file for a minute.
     pub(crate) fn is_quiet(&self) -> Result<bool> {
-        let changed = self.file.metadata().and_then(|m| m.modified()).at("look at", &self.path)?;
+        let changed = self.file.metadata().and_then(|m| m.modified()).at("read", &self.path)?;
         Ok(changed.elapsed().is_ok_and(|age| age >= QUIET))
     }
 

@@ -159,7 +159,7 @@ pub enum StoreError {
     #[error("the run's log can no longer be written: {0}")]
     Writer(String),
     /// Rows could not be written to the disk before the run ended.
-    #[error("{} lost: {why}", counted(*rows, *table_rows))]
+    #[error("{} lost: {why}", all_rows(*rows, *table_rows))]
     Lost {
         /// Number of rows of metrics.
         rows: u64,
@@ -208,12 +208,17 @@ fn may_hide(hidden: Option<&str>) -> String {
     hidden.map_or_else(String::new, |why| format!("; it may be where nothing can be seen: {why}"))
 }
 
-fn counted(rows: u64, table_rows: u64) -> String {
-    let some = |n: u64, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+/// Writes a count of things with all its digits: `1 row`, `2 rows`.
+pub fn counted(n: u64, one: &str, many: &str) -> String {
+    format!("{n} {}", if n == 1 { one } else { many })
+}
+
+fn all_rows(rows: u64, table_rows: u64) -> String {
+    let [points, of_tables] = [counted(rows, "row", "rows"), counted(table_rows, "table row", "table rows")];
     match (rows, table_rows) {
-        (rows, 0) => some(rows, "row"),
-        (0, rows) => some(rows, "table row"),
-        (rows, more) => format!("{} and {}", some(rows, "row"), some(more, "table row")),
+        (_, 0) => points,
+        (0, _) => of_tables,
+        _ => format!("{points} and {of_tables}"),
     }
 }
 

@@ -280,7 +280,7 @@ pub fn parse(text: &str) -> Result<FigureFile> {
 pub fn parse_and_warn(text: &str) -> Result<(FigureFile, Vec<String>)> {
     let syntax = |e: &toml::de::Error| {
         let at = e.span().map(|span| text.get(..span.start).unwrap_or(text).matches('\n').count());
-        let message = toml_message(e);
+        let message = crate::toml_words::toml_message(e);
         let (place, message) = match at {
             Some(at) => {
                 let line = text.lines().nth(at).unwrap_or_default().trim();
@@ -308,17 +308,6 @@ pub fn parse_and_warn(text: &str) -> Result<(FigureFile, Vec<String>)> {
         }
     }
     Ok((file, warnings))
-}
-
-/// Describes what is wrong with a TOML text, in one line.
-pub fn toml_message(error: &toml::de::Error) -> String {
-    let message = error.message().lines().collect::<Vec<_>>().join(", ");
-    // The parser's own wording for an integer of more than 64 bits.
-    let large = message.strip_prefix("invalid type: integer `").and_then(|rest| rest.split_once("` as "));
-    match large {
-        Some((number, _)) => format!("{number} is too large for a whole number; write {number}.0"),
-        None => message,
-    }
 }
 
 /// Returns all marks, each with a description of its place.

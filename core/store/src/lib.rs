@@ -16,8 +16,9 @@ mod schema;
 mod sealed;
 mod stages;
 mod suggest;
+mod toml_words;
 
-pub use error::{Result, StoreError};
+pub use error::{Result, StoreError, counted};
 pub use folder::contents::{foreign, size};
 pub use folder::control::{
     KILL, KILLED, Request, WITHDRAWN, clear_control, request, stop_request, stop_stamp, take_requests,
@@ -74,3 +75,4 @@ pub use schema::{MAX_SERIES, SCHEMA};
 pub use sealed::decode::decoding;
 pub use sealed::table::{ColumnData, TableColumn};
 pub use suggest::{near, suggest};
+pub use toml_words::toml_message;

@@ -272,7 +272,7 @@ fn of_runs(context: &Context) -> Result<Finding> {
     let (count, bytes) = (all.len(), all.iter().map(|run| gradtop_store::size(run, run.path())).sum());
     // The folder may not exist yet: its nearest existing ancestor tells which disk it will be on.
     let existing = runs.ancestors().find(|p| p.is_dir()).unwrap_or(Path::new("/"));
-    let disk = rustix::fs::statvfs(existing).cannot("look at", existing)?;
+    let disk = rustix::fs::statvfs(existing).cannot("read", existing)?;
     let free = disk.f_bavail.saturating_mul(disk.f_frsize);
     let (taken, free_words) = (number::bytes(bytes), number::bytes(free));
     let text = format!("{} of {taken} in {}, {free_words} free", counted(count, "run"), runs.display());

@@ -84,7 +84,7 @@ impl Context {
         let runs = self.runs()?;
         match std::fs::read_dir(&runs) {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-                Err(Failure::new(format!("cannot read {}: {e}", print::short(&runs)))
+                Err(Failure::new(format!("cannot list {}: {e}", print::short(&runs)))
                     .help(
                         "ask its owner for the right to read it, or name another with --runs or GRADTOP_RUNS",
                     )

@@ -1,8 +1,8 @@
 //! `gradtop note`: writes a note about a run.
 
-use std::io::{IsTerminal as _, Read as _};
+use std::io::IsTerminal as _;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use gradtop_store::{RunDir, change_notes, experiment_of, follow_run, read_notes};
 
 use super::Context;
@@ -29,11 +29,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     let run = context.find(&args.run)?;
     let (experiment, before) = (experiment_of(&run), read_notes(&run)?.note);
     let said = match args.text.as_deref() {
-        Some("-") => {
-            let mut text = String::new();
-            std::io::stdin().read_to_string(&mut text).context("cannot read the note from standard input")?;
-            text
-        }
+        Some("-") => crate::files::read_input("the note")?,
         Some(text) => text.to_owned(),
         None if std::io::stdin().is_terminal() && print::terminal().tty => {
             // Ctrl-Z stops both the editor and us.

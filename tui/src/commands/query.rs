@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{IsTerminal as _, Read as _};
+use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -96,11 +96,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
             None => Some(text.clone()),
         },
         None if std::io::stdin().is_terminal() => None,
-        None => {
-            let mut text = String::new();
-            std::io::stdin().read_to_string(&mut text).context("cannot read SQL from standard input")?;
-            Some(text)
-        }
+        None => Some(crate::files::read_input("SQL")?),
     };
     if sql.as_ref().is_some_and(|sql| sql.trim().is_empty()) {
         return Err(Failure::usage("the query is empty").into());

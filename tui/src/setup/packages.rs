@@ -56,7 +56,7 @@ impl Packages<'_> {
         if folder.exists() {
             return Ok(folder);
         }
-        fs::create_dir_all(cache).cannot("make", cache)?;
+        fs::create_dir_all(cache).cannot("create", cache)?;
         let lock = self.lock(cache)?;
         if folder.exists() {
             return Ok(folder); // brought by the one we waited for
@@ -64,10 +64,10 @@ impl Packages<'_> {
         self.remove_leftovers(cache)?;
         let temporary = cache.join(format!("{}{}", self.leftover_prefix(), std::process::id()));
         let (target, scratch) = (temporary.join("packages"), temporary.join("scratch"));
-        fs::create_dir_all(&scratch).cannot("make", &scratch)?;
+        fs::create_dir_all(&scratch).cannot("create", &scratch)?;
         let brought = fetch(&target, &scratch, &lock)
             .and_then(|()| (self.verify)(&target).with_context(|| format!("{} is incomplete", self.what)))
-            .and_then(|()| fs::rename(&target, &folder).cannot("make", &folder));
+            .and_then(|()| fs::rename(&target, &folder).cannot("create", &folder));
         let removed = remove(&temporary);
         brought?;
         removed?;

@@ -189,7 +189,7 @@ impl Lake {
     fn place(&self, kind: &str, run: &View) -> Result<PathBuf> {
         let place = self.folder.path().join(kind).join(format!("exp={}", run.manifest.experiment.id));
         let place = place.join(format!("run={}", run.manifest.run));
-        fs::create_dir_all(&place).cannot("make", &place)?;
+        fs::create_dir_all(&place).cannot("create", &place)?;
         Ok(place)
     }
 

@@ -326,7 +326,10 @@ mod tests {
                 "line 5: two runs are called",
             ),
             ("name = 'm'\n[[run]]\nexperiment = 'a'\nparams = { n = [1] }", "line 3: a: n must be a number"),
-            ("name = 'm'\n[[run]]\nexperiment = 'a'\npresett = 'x'", "line 4: unknown field `presett`"),
+            (
+                "name = 'm'\n[[run]]\nexperiment = 'a'\npresett = 'x'",
+                "line 4: unknown key \"presett\": did you mean preset?",
+            ),
             ("name = 'm'\n[[run]]\nexperiment = 'a'\nthreads = 0", "threads"),
             ("name = 'm'\n[[run]]\nexperiment = 'a'\nseconds = { x = 0 }", "seconds must be positive"),
             ("name = 'm'\ndevice = 'gpu'\n[[run]]\nexperiment = 'a'", "unknown device \"gpu\""),

@@ -260,7 +260,7 @@ mod tests {
             ("{ found = 'fit/x' }", "line 9: settings and found apply to a whole run"),
             ("{ figures = ['fit/*-a'] }", "* is only allowed at the end"),
             ("{ text = 'an `open one' }", "line 9: a backtick is not closed"),
-            ("{ txt = 'x' }", "line 9: unknown variant `txt`, expected one of `text`, `quote`"),
+            ("{ txt = 'x' }", "line 9: \"txt\" is not one of text, quote"),
             ("], [ 1", "line 9"),
         ] {
             let error = parse(answer).unwrap_err();

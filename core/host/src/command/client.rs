@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use gradtop_abi::{self as abi, Point};
 use gradtop_import::declare_metric;
-use gradtop_store::{Event, Manifest, MetricInfo, ParamValue, SeriesKey, read_manifest, read_status};
+use gradtop_store::{
+    Event, Manifest, MetricInfo, ParamValue, SeriesKey, counted, read_manifest, read_status,
+};
 use parking_lot::Mutex;
 use serde_json::{Map, Value, json};
 
@@ -403,7 +405,7 @@ impl<'a> Source<'a> {
 
     fn waited(&self, _ms: f64, dropped: u64) {
         if dropped > 0 {
-            let points = if dropped == 1 { "1 point was" } else { &format!("{dropped} points were") };
+            let points = counted(dropped, "point was", "points were");
             let message = format!("{points} dropped by a client that could not reach the sink");
             self.shared.session.event(&Event::Warning { message });
         }

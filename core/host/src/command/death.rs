@@ -7,7 +7,7 @@ use gradtop_store::State;
 
 use crate::machine::last_words::{last_line, last_words, with_last_words};
 use crate::machine::signals;
-use crate::run::cause::Context;
+use crate::run::cause::{ASKED, Context};
 use crate::run::report::Outcome;
 
 /// All that is known about a command's end.
@@ -31,8 +31,8 @@ impl Death<'_> {
             }
             // Rows were given up because of a stop.
             Some((Outcome::Stopped, Some(lost))) => {
-                let (state, cause) = self.of_command();
-                let state = if state == State::Finished { State::Stopped } else { state };
+                let stop = Some(self.context.stop.unwrap_or(ASKED));
+                let (state, cause) = self.of_command(Context { stop, ..self.context });
                 (state, Some(cause.map_or_else(|| lost.clone(), |cause| format!("{cause}; {lost}"))))
             }
             // The sink may have been killed with the command.
@@ -40,23 +40,23 @@ impl Death<'_> {
                 let why = "the process that recorded it ended without giving a reason";
                 (State::Failed, Some(with_last_words(why, self.context.console)))
             }
-            Some(_) | None => self.of_command(),
+            Some(_) | None => self.of_command(self.context),
         }
     }
 
     /// Judges the command alone, whose rows are all recorded.
-    fn of_command(&self) -> (State, Option<String>) {
-        if let (None, Some(after), Some(who)) = (self.status, self.context.killed_after, self.context.stop)
+    fn of_command(&self, context: Context<'_>) -> (State, Option<String>) {
+        if let (None, Some(after), Some(who)) = (self.status, context.killed_after, context.stop)
             && !after.is_zero()
         {
             return (State::Stopped, Some(format!("{who}; its process continues")));
         }
-        if let Some(killed) = self.context.killed("") {
+        if let Some(killed) = context.killed("") {
             return killed;
         }
-        let Some(status) = self.status else { return self.unseen() };
+        let Some(status) = self.status else { return self.unseen(context.stop) };
         let (code, signal) = (status.code(), status.signal());
-        if let Some(who) = self.context.stop {
+        if let Some(who) = context.stop {
             let how = match (code, signal) {
                 (Some(0), _) | (_, Some(libc::SIGTERM)) => String::new(),
                 _ => format!(" ({})", signals::how_it_ended(status)),
@@ -69,14 +69,14 @@ impl Death<'_> {
                 _ => (State::Finished, None),
             },
             (Some(code), _) => (State::Failed, Some(self.with_words(format!("exit code {code}")))),
-            (None, Some(libc::SIGKILL)) => self.context.killed_by_others(""),
+            (None, Some(libc::SIGKILL)) => context.killed_by_others(""),
             (None, _) => (State::Crashed, Some(self.with_words(signals::how_it_ended(status)))),
         }
     }
 
     /// Judges a process whose end only the sink saw.
-    fn unseen(&self) -> (State, Option<String>) {
-        match (self.done, self.context.stop) {
+    fn unseen(&self, stop: Option<&str>) -> (State, Option<String>) {
+        match (self.done, stop) {
             (Some(Err(why)), _) => (State::Failed, Some(why.clone())),
             (_, Some(who)) => (State::Stopped, Some(who.to_owned())),
             (Some(Ok(())), None) => (State::Finished, None),
@@ -144,7 +144,8 @@ mod tests {
     #[test]
     fn a_kill_on_request_is_a_stop_that_says_what_is_lost() {
         let judge = |recorded, killed_after, stop| {
-            let status = Some(ExitStatus::from_raw(if stop { libc::SIGKILL } else { 0 }));
+            // On a full disk the request cannot be recorded, and a command ends from the signal that it was sent.
+            let status = Some(ExitStatus::from_raw(if stop { libc::SIGKILL } else { libc::SIGTERM }));
             let stop = stop.then_some(gradtop_store::KILLED);
             Death {
                 status,
@@ -163,7 +164,8 @@ mod tests {
             (State::Stopped, Some("killed on request".to_owned()))
         );
         // The command had already ended by itself.
-        assert_eq!(judge(lost(), None, false).0, State::Stopped);
+        let cause = "asked to stop; 10 rows are lost: the disk is full";
+        assert_eq!(judge(lost(), None, false), (State::Stopped, Some(cause.to_owned())));
         assert_eq!(judge(None, None, false).0, State::Failed);
     }
 }

@@ -108,7 +108,7 @@ pub(crate) fn new_run(exec: &Exec, begin: Begin, git: &git::Asked) -> Result<New
     } else {
         find_program(program, &exec.dir).map_err(refused)?
     };
-    let runs = std::path::absolute(&exec.runs).map_err(HostError::io("resolve the runs folder"))?;
+    let runs = std::path::absolute(&exec.runs).map_err(HostError::at("resolve", &exec.runs))?;
     let device = device::of_command(exec.device)?;
     let mut manifest = manifest(exec, found, attached, device);
     let changes = manifest.git_commit.as_deref().filter(|_| !exec.no_diff);
@@ -122,7 +122,7 @@ pub(crate) fn new_run(exec: &Exec, begin: Begin, git: &git::Asked) -> Result<New
     match &*changes {
         Some(Ok(changes)) if !changes.diff.is_empty() => {
             inside::replace(run, &run.code_diff(), &changes.diff, false)
-                .map_err(HostError::io("write code.diff"))?;
+                .map_err(HostError::at("write", &run.code_diff()))?;
         }
         Some(Ok(_)) | None => {}
         Some(Err(why)) => {

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use gradtop_store::{AttachedTo, CommandInfo, Manifest, RunDir, RunLock, process_start, recover};
+use gradtop_store::{AttachedTo, CommandInfo, Manifest, RunDir, RunLock, counted, process_start, recover};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::Signal;
 
@@ -247,10 +247,8 @@ impl<'a> Pair<'a> {
         match self.cleared {
             None if since.elapsed() >= patience => {
                 self.cleared = Some(Instant::now());
-                self.notes.push(format!(
-                    "asking {left} process{} that the command left behind to end",
-                    if left == 1 { "" } else { "es" }
-                ));
+                let left = counted(left as u64, "process", "processes");
+                self.notes.push(format!("asking {left} that the command left behind to end"));
                 self.tree.signal(Signal::TERM);
                 self.tree.signal(Signal::CONT);
             }

@@ -1,7 +1,7 @@
 //! Launchers, which determine where a run's keeper starts. The run's folder is created first in any case.
 
-use gradtop_store::{RunDir, change_notes};
-use serde::Deserialize;
+use gradtop_store::{RunDir, change_notes, toml_message};
+use serde::Deserialize as _;
 
 use crate::command::exec;
 use crate::error::Result;
@@ -24,8 +24,7 @@ pub struct Launcher {
     kind: Kind,
 }
 
-#[derive(Debug, Clone, Deserialize)]
-#[serde(tag = "kind", rename_all = "lowercase")]
+#[derive(Debug, Clone)]
 enum Kind {
     /// On this machine, immediately.
     Local,
@@ -56,10 +55,16 @@ impl Launcher {
     ///
     /// # Errors
     /// The table is invalid.
-    pub fn read(name: &str, table: toml::Table) -> Result<Self, String> {
-        let kind =
-            toml::Value::Table(table).try_into().map_err(|e: toml::de::Error| e.message().to_owned())?;
-        Ok(Self { name: name.to_owned(), kind })
+    pub fn read(name: &str, mut table: toml::Table) -> Result<Self, String> {
+        let expected = || format!("the key kind must be {}, in quotes", BUILT_IN.join(" or "));
+        let kind = table.remove("kind").ok_or_else(expected)?;
+        let mut launcher = kind.as_str().and_then(Self::built_in).ok_or_else(expected)?;
+        match &mut launcher.kind {
+            Kind::Slurm(slurm) => *slurm = Slurm::deserialize(table).map_err(|e| toml_message(&e))?,
+            Kind::Local if table.is_empty() => {}
+            Kind::Local => return Err("a launcher of kind local has no other keys".to_owned()),
+        }
+        Ok(Self { name: name.to_owned(), ..launcher })
     }
 
     /// Returns whether it starts runs immediately, as processes of this machine.

@@ -192,7 +192,7 @@ impl Slurm {
     }
 
     pub(crate) fn resume(&self, name: &str, run: &RunDir, how: Resume) -> Result<Resumed> {
-        let path = std::path::absolute(run.path()).map_err(HostError::io("resolve the run's folder"))?;
+        let path = std::path::absolute(run.path()).map_err(HostError::at("resolve", run.path()))?;
         let run = &RunDir::new(path);
         let seen = ready(run, how.action())?;
         if !seen.state.is_final() {
@@ -220,7 +220,7 @@ impl Slurm {
         drop(lock);
         let submitted = self.submit(std::slice::from_ref(run), &token, None, how.trust);
         if submitted.is_err() {
-            inside::remove_file(run, &run.job()).map_err(HostError::io("remove job.toml"))?;
+            inside::remove_file(run, &run.job()).map_err(HostError::at("remove", &run.job()))?;
             append_event(run, &Event::State { state: before.state, cause: before.cause.clone() })?;
             write_status(run, &before)?;
         }

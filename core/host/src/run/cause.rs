@@ -10,6 +10,9 @@ use crate::machine::last_words::last_words;
 use crate::machine::proc_fs::of_group;
 use crate::run::report::{Heard, Outcome, Phase};
 
+/// The cause of a stop on request.
+pub(crate) const ASKED: &str = "asked to stop";
+
 /// Context of the end of any run's process.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Context<'a> {
@@ -56,7 +59,7 @@ impl Death<'_> {
     pub(crate) fn judge(&self) -> (State, Option<String>) {
         if let Some((outcome, message)) = &self.heard.end {
             let Ending { state, cause } =
-                ending(*outcome, message.clone(), self.context.stop.unwrap_or("asked to stop"));
+                ending(*outcome, message.clone(), self.context.stop.unwrap_or(ASKED));
             return (state, cause);
         }
         if let Some(killed) = self.context.killed(&format!(" {}", self.heard.phase.during())) {

@@ -21,6 +21,8 @@ use crate::run::waiting::stop_queued;
 pub const DEFAULT_GRACE: Duration = Duration::from_secs(10);
 /// Asks a keeper to kill its trainer at once, if no file can be written.
 pub(crate) const KILL_SIGNAL: libc::c_int = libc::SIGUSR1;
+/// Asks a keeper to stop its run, when no request can be written. Unlike SIGTERM, it comes from nobody else.
+pub(crate) const STOP_SIGNAL: libc::c_int = libc::SIGUSR2;
 
 /// Returns how long a run may take to stop by default: the time given at its start, else [`DEFAULT_GRACE`].
 pub fn grace_of(manifest: &Manifest) -> Duration {
@@ -43,7 +45,10 @@ pub fn stop(run: &RunDir, grace: impl Into<Option<Duration>>) -> Result<Option<S
         return stop_waiting_job(run, grace).map(|()| None);
     }
     let Err(e) = request(run, Request::Stop { grace_s: Some(grace.as_secs_f64()) }) else { return Ok(None) };
-    if e.patience().is_some() && signal_keeper(&seen, libc::SIGTERM) {
+    // A keeper of an older version knows only SIGTERM.
+    if e.patience().is_some()
+        && [STOP_SIGNAL, libc::SIGTERM].iter().any(|signal| signal_keeper(&seen, *signal))
+    {
         Ok(Some(e.in_words()))
     } else {
         Err(e.into())

@@ -20,8 +20,7 @@ const CLOSING: Duration = Duration::from_secs(1);
 /// Why it may not be deleted.
 pub fn may_delete(runs: &Path, run: &RunDir, force: bool) -> Result<()> {
     let refuse = |why: String| Err(HostError::NotDeleted { path: run.path().to_owned(), why });
-    let real =
-        std::fs::canonicalize(run.path()).map_err(HostError::io(format!("find {}", run.path().display())))?;
+    let real = std::fs::canonicalize(run.path()).map_err(HostError::at("find", run.path()))?;
     if std::fs::symlink_metadata(run.path()).is_ok_and(|m| m.is_symlink()) {
         return refuse(format!("it is a link to {}", real.display()));
     }
@@ -32,7 +31,7 @@ pub fn may_delete(runs: &Path, run: &RunDir, force: bool) -> Result<()> {
         return refuse("the folder of a run is called exp=<experiment>/run=<name>".to_owned());
     }
     if let Err(e) = read_manifest(run) {
-        let runs = std::fs::canonicalize(runs).map_err(HostError::io("find the runs folder"))?;
+        let runs = std::fs::canonicalize(runs).map_err(HostError::at("find", runs))?;
         if real.parent().and_then(Path::parent) != Some(&runs) {
             return refuse(format!("it is outside {}, and {e}", runs.display()));
         }
@@ -90,8 +89,8 @@ pub fn delete(runs: &Path, run: &RunDir, force: bool) -> Result<()> {
     };
     let experiment = RunDir::new(path.parent().unwrap_or(path));
     let away = gradtop_store::tmp_beside(path);
-    let failed = |what| HostError::io(format!("{what} {}", path.display()));
-    inside::rename(&experiment, path, &away).map_err(failed("delete"))?;
+    let failed = |what| HostError::at(what, path);
+    inside::rename(&experiment, path, &away).map_err(failed("remove"))?;
     // Nothing is removed if a file system is mounted in the run.
     let mounted = |e: &std::io::Error| e.kind() == std::io::ErrorKind::CrossesDevices;
     let removed = inside::remove_dir(&experiment, &away).or_else(|e| {

@@ -14,8 +14,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use gradtop_store::{
     Event, EventLog, KILLED, Kind, Manifest, Owner, RENEW, Request, RunDir, RunLock, State, Status,
-    StoreError, give_up_reserve, inside, process_start, read_manifest, read_status, recover, request,
-    stop_stamp, withdraw_stop, write_status,
+    StoreError, counted, give_up_reserve, inside, process_start, read_manifest, read_status, recover,
+    request, stop_stamp, withdraw_stop, write_status,
 };
 use jiff::Timestamp;
 use signal_hook::consts::SIGTERM;
@@ -27,9 +27,9 @@ use crate::machine::last_words::with_last_words;
 use crate::machine::process::Process;
 use crate::machine::{device, program, signals};
 use crate::run::alerts::Guard;
-use crate::run::cause::{Context, Death, OomCount, seconds};
+use crate::run::cause::{ASKED, Context, Death, OomCount, seconds};
 use crate::run::console::Pump;
-use crate::run::control::{self, DEFAULT_GRACE, KILL_SIGNAL};
+use crate::run::control::{self, DEFAULT_GRACE, KILL_SIGNAL, STOP_SIGNAL};
 use crate::run::keeper_command::{DETACHED, ResumeFrom};
 use crate::run::report;
 use crate::run::target::{LAST_CHANCE, Target};
@@ -198,6 +198,8 @@ struct Stopping {
     /// When SIGTERM was sent, and the grace period before.
     terminated: Option<(Instant, Duration)>,
     killed_after: Option<Duration>,
+    /// Whether [`STOP_SIGNAL`] was received.
+    asked: Arc<AtomicBool>,
     /// Whether [`KILL_SIGNAL`] was received.
     at_once: Arc<AtomicBool>,
 }
@@ -227,7 +229,8 @@ impl Keeper<'_> {
     /// Keeps the run from start to end. Returns `false` if another keeper has it now; an error is why nothing began.
     fn keep(&mut self, resume: Option<&ResumeFrom>) -> Result<bool, String> {
         let mut stopping = Stopping::default();
-        for (signal, flag) in [(SIGTERM, &self.terminated), (KILL_SIGNAL, &stopping.at_once)] {
+        let stop = [(SIGTERM, &self.terminated), (STOP_SIGNAL, &stopping.asked)];
+        for (signal, flag) in stop.into_iter().chain([(KILL_SIGNAL, &stopping.at_once)]) {
             signal_hook::flag::register(signal, flag.clone())
                 .map_err(|e| format!("{} cannot be handled: {e}", signals::name(signal)))?;
         }
@@ -468,11 +471,14 @@ impl Keeper<'_> {
 
     /// Turns signals to this process, and the decision to stop early, into requests to stop.
     fn pass_on_signals(&self, stopping: &mut Stopping, target: &impl Target) {
-        if self.terminated.swap(false, Ordering::AcqRel) {
-            self.event(&Event::Signal { name: "SIGTERM".to_owned(), process: "keeper".to_owned() });
-            let other =
-                stopping.is_asked_by_other(&self.run).then(|| control::asked_to_stop(&self.run)).flatten();
-            stopping.since.get_or_insert((Instant::now(), other.map_or(TERMINATED, who_asked).into()));
+        let asked = stopping.asked.swap(false, Ordering::AcqRel);
+        if self.terminated.swap(false, Ordering::AcqRel) || asked {
+            let name = signals::name(if asked { STOP_SIGNAL } else { SIGTERM });
+            self.event(&Event::Signal { name, process: "keeper".to_owned() });
+            let other = stopping.is_asked_by_other(&self.run);
+            let other = other.then(|| control::asked_to_stop(&self.run)).flatten();
+            let who = if asked { ASKED } else { other.map_or(TERMINATED, who_asked) };
+            stopping.since.get_or_insert((Instant::now(), who.into()));
             if !stopping.ask(&self.run, self.grace_s()) {
                 stopping.by_signal = Some(DEFAULT_GRACE);
                 target.pass_on_stop();
@@ -504,9 +510,7 @@ impl Keeper<'_> {
         // Does nothing if the trainer ended properly and has sealed its log.
         match recover(&self.run, &self.lock) {
             Ok(done) if done.rows_recovered > 0 || done.torn_bytes > 0 => {
-                let rows = done.rows_recovered;
-                let message =
-                    format!("{rows} row{} recovered from the journal", if rows == 1 { "" } else { "s" });
+                let message = counted(done.rows_recovered, "row", "rows") + " recovered from the journal";
                 self.event(&Event::Warning { message });
             }
             Ok(_) => {}
@@ -518,17 +522,13 @@ impl Keeper<'_> {
         (status.schema, status.state) = (gradtop_store::SCHEMA, state);
         status.cause.clone_from(&cause);
         let waiting = status.waiting.take().map(|waiting| waiting.rows);
-        let waited = waiting.is_some();
         if let (Some(rows @ 1..), false, Some(cause)) = (waiting, self.reported, &mut cause) {
-            let more = match rows {
-                1 => "; 1 row that waited for the disk is lost".to_owned(),
-                _ => format!("; {rows} rows that waited for the disk are lost"),
-            };
-            cause.push_str(&more);
+            let (one, many) = ("row that waited for the disk is", "rows that waited for the disk are");
+            cause.push_str(&format!("; {} lost", counted(rows, one, many)));
             status.cause = Some(cause.clone());
         }
         status.outcome = None;
-        if state != State::Finished || waited {
+        if state != State::Finished || waiting.is_some() {
             gradtop_store::settle(&self.run, &mut status);
         }
         // These describe only the last moments.
@@ -545,7 +545,7 @@ impl Keeper<'_> {
         }
         self.event(&Event::State { state, cause });
         // Before the status: the observer of a final status may end this process, as the first process of a container does.
-        if !waited {
+        if waiting.is_none() {
             give_up_reserve(&self.run);
         }
         self.write_last(&status);
@@ -596,5 +596,5 @@ fn notify(launcher: &mut Option<File>, text: &str) {
 
 /// Returns who asked, given the grace period: a stop without a grace period is a kill, even if the trainer ended first.
 fn who_asked(grace: Duration) -> &'static str {
-    if grace.is_zero() { KILLED } else { "asked to stop" }
+    if grace.is_zero() { KILLED } else { ASKED }
 }

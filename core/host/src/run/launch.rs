@@ -122,7 +122,7 @@ impl Source {
             None => device::resolve(launch.device, experiment.uses_device, lib.as_deref())?,
             Some(gpu) => device::resolve_elsewhere(launch.device, experiment.uses_device, gpu)?,
         };
-        let runs = std::path::absolute(&launch.runs).map_err(HostError::io("resolve the runs folder"))?;
+        let runs = std::path::absolute(&launch.runs).map_err(HostError::at("resolve", &launch.runs))?;
         let (first, shared) = (launch.clone(), Shared::default());
         Ok(Self { first, runs, file, sha256, plugin, experiment, lib, device, device_reason, shared })
     }
@@ -158,7 +158,7 @@ impl Source {
             ErrorKind::ResourceBusy => {
                 HostError::Plugin { path: self.first.plugin.clone(), refusal: Refusal::being_written() }
             }
-            _ => HostError::io("copy the plugin")(e),
+            _ => HostError::at("copy the plugin to", &run.plugin())(e),
         })?;
         if let Some(figures) = &self.experiment.figures {
             gradtop_store::figures::declare(run, figures)?;
@@ -343,7 +343,7 @@ impl Resume {
 /// # Errors
 /// The run may not be resumed now, lacks something, is in use, or does not start.
 pub fn resume(run: &RunDir, how: Resume) -> Result<Resumed> {
-    let path = std::path::absolute(run.path()).map_err(HostError::io("resolve the run's folder"))?;
+    let path = std::path::absolute(run.path()).map_err(HostError::at("resolve", run.path()))?;
     let run = &RunDir::new(path);
     let seen = ready(run, how.action())?;
     if seen.state.is_final() {
@@ -377,7 +377,7 @@ fn resume_locked(run: &RunDir, seen: &View, lock: &RunLock, trusted: Option<(Str
     recover(run, lock)?;
     clear_control(run)?;
     // It no longer belongs to a job.
-    inside::remove_file(run, &run.job()).map_err(HostError::io("remove job.toml"))?;
+    inside::remove_file(run, &run.job()).map_err(HostError::at("remove", &run.job()))?;
     let go_on = set_back(run, lock, &now, trusted)?;
     let started = start(run, lock, Some(&go_on), None);
     if started.is_err() {
@@ -476,7 +476,7 @@ pub(crate) fn may_run(run: &RunDir, manifest: &Manifest, trust: bool) -> Result<
     }
     let unreadable = |refusal| HostError::Plugin { path: run.plugin(), refusal };
     let file = PluginFile::of_run_as_it_is(run).map_err(unreadable)?;
-    let hash = file.sha256().map_err(HostError::io("read plugin.so"))?;
+    let hash = file.sha256().map_err(HostError::at("read", &run.plugin()))?;
     let changes =
         changes(run, &file).map(|c| format!("; of its parameters {}", c.join(", "))).unwrap_or_default();
     Ok(Some((format!("resumed with --trust, although its plugin {refusal}{changes}"), hash)))

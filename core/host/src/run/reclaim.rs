@@ -84,7 +84,7 @@ pub fn reclaim(view: &View) -> Result<u64> {
     let mut freed = 0;
     for Spare { path, bytes, .. } in spare(&now) {
         let removed = inside::remove_dir(run, &path);
-        removed.map_err(HostError::io(format!("remove {}", path.display())))?;
+        removed.map_err(HostError::at("remove", &path))?;
         freed += bytes;
     }
     Ok(freed)

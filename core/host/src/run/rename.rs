@@ -34,7 +34,7 @@ pub fn rename(run: &RunDir, name: &str) -> Result<RunDir> {
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
             return Err(StoreError::RunExists(to).into());
         }
-        renamed => renamed.map_err(HostError::io(format!("rename {}", path.display())))?,
+        renamed => renamed.map_err(HostError::at("rename", path))?,
     }
     let renamed = RunDir::new(to);
     write_name(&renamed).ok();

@@ -114,7 +114,7 @@ pub(crate) fn stop_queued(run: &RunDir) -> Result<RunDir> {
         let cause = Some("stopped before it started".to_owned());
         let (state, ended) = (State::Stopped, Some(Timestamp::now()));
         gradtop_store::write_end(&run, &Status { state, cause, ended, ..unstarted(&run) })?;
-        inside::remove_file(&run, &run.turn()).map_err(HostError::io("remove .start.json"))?;
+        inside::remove_file(&run, &run.turn()).map_err(HostError::at("remove", &run.turn()))?;
         queue.set_claims(&claims)?;
         Ok(run)
     })

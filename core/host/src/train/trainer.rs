@@ -183,7 +183,7 @@ fn train(run: &RunDir, resume: Option<&ResumeFrom>, reporter: &mut Reporter) -> 
     // A trainer that stopped because its keeper is gone was cut short, so it records no end.
     let cut_short = session.orphaned.load(Ordering::Acquire) && end.0 == Outcome::Stopped;
     if !cut_short {
-        session.end(crate::run::cause::ending(end.0, end.1.clone(), "asked to stop"));
+        session.end(crate::run::cause::ending(end.0, end.1.clone(), crate::run::cause::ASKED));
     }
     watchdogs.stop();
     let lines = session.unwritten_events();

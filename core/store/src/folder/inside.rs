@@ -95,7 +95,19 @@ pub fn read(run: &RunDir, path: &Path, limit: u64) -> io::Result<Vec<u8>> {
 
 /// Like [`read`], for UTF-8.
 pub fn read_text(run: &RunDir, path: &Path, limit: u64) -> io::Result<String> {
-    String::from_utf8(read(run, path, limit)?).map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e))
+    read(run, path, limit).and_then(utf8)
+}
+
+/// Returns bytes as text.
+///
+/// # Errors
+/// Which line is not UTF-8.
+pub fn utf8(bytes: Vec<u8>) -> io::Result<String> {
+    String::from_utf8(bytes).map_err(|e| {
+        let before = &e.as_bytes()[..e.utf8_error().valid_up_to()];
+        let line = before.split(|byte| *byte == b'\n').count();
+        io::Error::new(io::ErrorKind::InvalidData, format!("line {line} is not UTF-8 text"))
+    })
 }
 
 /// Reads the last bytes of a file, at most `limit`, and returns how many bytes precede them.

@@ -215,7 +215,7 @@ pub fn is_locked(run: &RunDir) -> Result<bool> {
     let path = run.lock();
     let Some(file) = inside::if_there(inside::open(run, &path)).at("open", &path)? else { return Ok(false) };
     if last_holder(run).is_some_and(|holder| holder.ofd)
-        && let Some(locked) = is_ofd_locked(&file).at("probe", &path)?
+        && let Some(locked) = is_ofd_locked(&file).at("read", &path)?
     {
         return Ok(locked);
     }
@@ -225,7 +225,7 @@ pub fn is_locked(run: &RunDir) -> Result<bool> {
             Ok(()) => return Ok(false),
             Err(Errno::AGAIN) => return Ok(true),
             Err(Errno::INTR) => {}
-            Err(e) => return Err(e).at("probe", &path),
+            Err(e) => return Err(e).at("read", &path),
         }
     }
 }

@@ -470,8 +470,8 @@ impl LockedQueue {
     /// The folder cannot be removed.
     pub fn remove(&self, run: &RunDir) -> Result<()> {
         let away = tmp_beside(run.path());
-        inside::rename(&self.queue, run.path(), &away).at("delete", run.path())?;
-        inside::remove_dir(&self.queue, &away).at("delete", run.path()).map(drop)
+        inside::rename(&self.queue, run.path(), &away).at("remove", run.path())?;
+        inside::remove_dir(&self.queue, &away).at("remove", run.path()).map(drop)
     }
 }
 

@@ -41,7 +41,7 @@ pub fn give_up_reserve(run: &RunDir) {
 /// Writes the first of `texts` that fits over the reserve and exchanges it with `target`. No step needs a new block.
 pub(crate) fn replace(run: &RunDir, target: &Path, texts: &[Vec<u8>]) -> Result<()> {
     let path = path(run);
-    let len = inside::entry(run, &path).at("look at", &path)?.len;
+    let len = inside::entry(run, &path).at("read", &path)?.len;
     let file = inside::edit(run, &path).at("open", &path)?;
     let room = usize::try_from(len.next_multiple_of(BLOCK)).unwrap_or(KEPT);
     let Some(text) = texts.iter().find(|text| text.len() <= room) else {

@@ -225,7 +225,7 @@ fn list_started(runs: &Path) -> (Vec<RunDir>, Vec<(PathBuf, StoreError)>) {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => false,
         Err(source) => {
             let path = run.path().to_owned();
-            bad.push((path.clone(), StoreError::Io { what: "look into", path, source }));
+            bad.push((path.clone(), StoreError::Io { what: "list", path, source }));
             false
         }
     });
@@ -305,7 +305,7 @@ pub fn find_run(runs: &Path, name: &str) -> Result<RunDir> {
         if let Err(e) = inside::entry(&bare, &path)
             && e.kind() != std::io::ErrorKind::NotFound
         {
-            return Err(e).at("look at", &path);
+            return Err(e).at("read", &path);
         }
         let message = "the run has no manifest; its Parquet files can still be read".to_owned();
         return Err(StoreError::Damaged { path, message });

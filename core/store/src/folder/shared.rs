@@ -16,7 +16,7 @@ pub fn create_shared(runs: &Path, dir: &Path) -> Result<()> {
         Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => return Ok(()),
         made => made.at("create", dir)?,
     }
-    let above = fs::metadata(runs).at("look at", runs)?;
+    let above = fs::metadata(runs).at("read", runs)?;
     if above.mode() & 0o022 != 0 {
         // Only a member of the group may do this; the mode is worth setting even if it fails.
         chown(dir, None, Some(above.gid())).ok();
