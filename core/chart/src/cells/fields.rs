@@ -47,8 +47,12 @@ fn halves(
                     (None, Some(down)) => canvas.put(x, y, '▄', Ink::Rgb(down)),
                     (None, None) => {}
                 }
-            } else if let Some(level) = level(column, row * 2 + 1).or_else(|| level(column, row * 2)) {
-                shade(canvas, (x, y), level, look);
+            } else {
+                // Of two values in one cell, the larger is seen.
+                let both = [level(column, row * 2), level(column, row * 2 + 1)].into_iter().flatten();
+                if let Some(level) = both.reduce(f64::max) {
+                    shade(canvas, (x, y), level, look);
+                }
             }
         }
     }
@@ -58,7 +62,7 @@ fn shade(canvas: &mut Canvas, (x, y): (usize, usize), level: f64, look: Theme) {
     let ramp: &[char] = if look.glyphs.ascii() {
         &['.', ':', '-', '=', '+', '*', '#', '%', '@']
     } else {
-        &[' ', '░', '▒', '▓', '█']
+        &['·', '░', '▒', '▓', '█']
     };
     let ch = ramp[((level * ramp.len() as f64) as usize).min(ramp.len() - 1)];
     canvas.put(x, y, ch, if look.graded() { Ink::Rgb(viridis(level)) } else { Ink::Text });

@@ -6,7 +6,7 @@ use super::canvas::Canvas;
 use super::raster::{Layer, Pen, Raster};
 use super::text::{fit_ends, width_of};
 use super::theme::{Ink, Theme};
-use super::{Area, OVER_FIELD, column_of, row_of};
+use super::{Area, OVER_FIELD};
 use crate::colour::{Paint, marker};
 use crate::contour;
 use crate::decimate::{Thinned, Unplottable, thin};
@@ -119,8 +119,8 @@ impl<'a> Layers<'a> {
                 scatter(&mut self.raster, (x, y, *joined), &dots, pen, few);
                 let glyph = marker(mark.marker, self.look.glyphs.ascii());
                 for (x, y) in x.iter().zip(y) {
-                    let Some(column) = column_of(&self.domain.x, *x, self.area.width) else { continue };
-                    let row = row_of(span, *y, self.area.height).filter(|_| few);
+                    let Some(column) = self.area.column_of(&self.domain.x, *x) else { continue };
+                    let row = self.area.row_of(span, *y).filter(|_| few);
                     self.markers.extend(row.map(|row| (column, row, glyph, mark.paint)));
                     self.unplottable.extend(why_unplottable(span, *y).map(|why| (column, why)));
                 }
@@ -142,8 +142,7 @@ fn words(
     mut taken: Vec<(usize, usize, usize)>,
 ) {
     for (mark, x, y, word) in chart.words() {
-        let place =
-            column_of(&domain.x, x, area.width).zip(row_of(domain.vertical(mark.side), y, area.height));
+        let place = area.column_of(&domain.x, x).zip(area.row_of(domain.vertical(mark.side), y));
         let Some((column, row)) = place else { continue };
         let width = width_of(word);
         let right = (column + 2 + width <= area.width).then_some(column + 2);
@@ -450,11 +449,12 @@ fn rule_label(
     let label = fit_ends(name, area.width / 2, look.glyphs.ascii());
     let length = width_of(&label);
     let place = match at {
-        RulePosition::X(v) => column_of(&domain.x, v, area.width).map(|c| {
+        RulePosition::X(v) => area.column_of(&domain.x, v).map(|c| {
             let x = area.left + c;
             (if c + 1 + length < area.width { x + 1 } else { x.saturating_sub(length) }, area.top)
         }),
-        RulePosition::Y(v) => row_of(domain.vertical(mark.side), v, area.height)
+        RulePosition::Y(v) => area
+            .row_of(domain.vertical(mark.side), v)
             .map(|r| (area.left + area.width - length, area.top + r.saturating_sub(1))),
     };
     if let Some((x, y)) = place {

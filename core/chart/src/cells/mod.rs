@@ -66,7 +66,29 @@ pub struct Area {
     pub width: usize,
     /// Number of rows.
     pub height: usize,
+    /// Number of positions within a cell, across and down: the dots of a character, or more where a field fills cells.
+    pub dots: (usize, usize),
 }
+
+impl Area {
+    /// Returns the column of a value, from the left: the one with the dot that stands for it.
+    pub(crate) fn column_of(&self, span: &Span, v: f64) -> Option<usize> {
+        cell_of(span.unit(v), self.width, self.dots.0)
+    }
+
+    /// Returns the row of a value, from the top.
+    pub(crate) fn row_of(&self, span: &Span, v: f64) -> Option<usize> {
+        cell_of(1.0 - span.unit(v), self.height, self.dots.1)
+    }
+}
+
+fn cell_of(unit: f64, cells: usize, dots: usize) -> Option<usize> {
+    let dot = |unit: f64| (unit.clamp(0.0, 1.0) * (cells * dots).saturating_sub(1) as f64).round() as usize;
+    (-1e-9..=1.0 + 1e-9).contains(&unit).then(|| dot(unit) / dots.max(1))
+}
+
+/// Positions within a cell that a field fills: its values have edges anywhere.
+const FILLED: (usize, usize) = (64, 64);
 
 /// Minimum number of columns and rows for a chart.
 pub(crate) const SMALLEST: (usize, usize) = (16, 5);
@@ -82,7 +104,8 @@ pub fn chart(chart: &Chart, (width, height): (usize, usize), look: Theme, title:
     let top = head::draw(&mut canvas, chart, look);
     if chart.is_images() {
         let notes = foot_notes(chart, &[], width, ascii);
-        let area = Area { left: 0, top, width, height: height.saturating_sub(top + notes.len()) };
+        let height = height.saturating_sub(top + notes.len());
+        let area = Area { left: 0, top, width, height, dots: FILLED };
         fields::images(&mut canvas, chart, area, look);
         write_notes(&mut canvas, &notes, height);
         return canvas.done();
@@ -213,11 +236,13 @@ fn layout(
     };
     let widest = |ticks: &[Tick]| ticks.iter().map(|t| width_of(&t.label)).max().unwrap_or(0).min(width / 3);
     let (gutter, right) = (widest(&y_ticks) + 2, if chart.y2.is_some() { widest(&y2_ticks) + 2 } else { 1 });
+    let filled = chart.marks.iter().any(|m| matches!(m.shape, Shape::Heatmap(_)));
     let area = Area {
         left: gutter,
         top: top + usize::from(captioned),
         width: width.saturating_sub(gutter + right).max(4),
         height: plot_height,
+        dots: if filled { FILLED } else { look.glyphs.dots() },
     };
     Layout { domain, area, notes, y_ticks, y2_ticks, captioned, strip }
 }
@@ -305,20 +330,6 @@ fn horizontal_ticks(axis: &Axis, span: &Span, width: usize) -> Vec<Tick> {
     }
 }
 
-/// Returns the row of a value, from the top of the area.
-pub(super) fn row_of(span: &Span, v: f64, rows: usize) -> Option<usize> {
-    let t = span.unit(v);
-    (-1e-9..=1.0 + 1e-9)
-        .contains(&t)
-        .then(|| ((1.0 - t.clamp(0.0, 1.0)) * (rows - 1) as f64).round() as usize)
-}
-
-/// Returns the column of a value, from the left of the area.
-pub(super) fn column_of(span: &Span, v: f64, columns: usize) -> Option<usize> {
-    let t = span.unit(v);
-    (-1e-9..=1.0 + 1e-9).contains(&t).then(|| (t.clamp(0.0, 1.0) * (columns - 1) as f64).round() as usize)
-}
-
 fn vertical_axis(canvas: &mut Canvas, span: &Span, ticks: &[Tick], area: Area, look: Theme, right: bool) {
     let ascii = look.glyphs.ascii();
     let x = if right { area.left + area.width } else { area.left - 1 };
@@ -327,7 +338,7 @@ fn vertical_axis(canvas: &mut Canvas, span: &Span, ticks: &[Tick], area: Area, l
     }
     let mut taken = None;
     for tick in ticks {
-        let Some(row) = row_of(span, tick.value, area.height) else { continue };
+        let Some(row) = area.row_of(span, tick.value) else { continue };
         // Two labels in one row would overwrite each other.
         if taken.replace(row) == Some(row) {
             continue;
@@ -369,7 +380,7 @@ fn horizontal_axis(
     };
     let mut taken: Vec<Range<usize>> = Vec::new();
     if let Some(cursor) = cursor
-        && let Some(column) = column_of(span, cursor.x, area.width)
+        && let Some(column) = area.column_of(span, cursor.x)
     {
         let fits = |words: &&String| width_of(words) <= area.width;
         let words = cursor.words.iter().find(fits).or(cursor.words.last()).map_or("", String::as_str);
@@ -380,7 +391,7 @@ fn horizontal_axis(
         taken.push(place);
     }
     for tick in ticks {
-        let Some(column) = column_of(span, tick.value, area.width) else { continue };
+        let Some(column) = area.column_of(span, tick.value) else { continue };
         let label = fit(&tick.label, area.width, ascii);
         let place = around(canvas, column, width_of(&label));
         canvas.put(area.left + column, y, if ascii { '+' } else { '┬' }, Ink::Dim);
@@ -393,3 +404,63 @@ fn horizontal_axis(
 
 /// The colour of marks over a heatmap, where series colours would be invisible.
 pub(super) const OVER_FIELD: Paint = Paint::Rgb([255, 255, 255]);
+
+#[cfg(test)]
+mod tests {
+    use super::glyphs::Glyphs;
+    use super::*;
+    use crate::Field;
+    use crate::colour::Colours;
+
+    /// The lines of a chart that have a label, with the label.
+    fn labelled(chart: &Chart, height: usize, glyphs: Glyphs) -> Vec<(f64, String)> {
+        let look = Theme { glyphs, colours: Colours::None, ..Theme::default() };
+        let drawn = text::plain(&super::chart(chart, (40, height), look, look.bold()));
+        let label = |line: &str| {
+            let (label, plot) = line.split_once(['┤', '+'])?;
+            Some((label.trim().parse().ok()?, plot.to_owned()))
+        };
+        drawn.lines().filter_map(label).collect()
+    }
+
+    #[test]
+    fn a_label_is_beside_what_has_its_value() {
+        let ten: Vec<f64> = (0..10).map(f64::from).collect();
+        let z = (0..100).map(|i| if i / 10 == i % 10 { 5.0 } else { f64::NAN }).collect();
+        let field = Field { x: ten.clone(), y: ten.clone(), z, label: String::new(), log: false };
+        let diagonal = Mark::new((Paint::Slot(0), 0), Shape::Heatmap(field));
+        let diagonal = Chart { marks: vec![diagonal], ..Chart::default() };
+        let points = Shape::Scatter { x: ten.clone(), y: ten.clone(), joined: false };
+        let points = Chart { marks: vec![Mark::new((Paint::Slot(0), 0), points)], ..Chart::default() };
+        for height in 14..60 {
+            for glyphs in [Glyphs::Braille, Glyphs::HalfBlock, Glyphs::Dot, Glyphs::Ascii] {
+                for (chart, width) in [(&diagonal, 34.0), (&points, 36.0)] {
+                    let lines = labelled(chart, height, glyphs);
+                    assert!(lines.len() > 2, "{height} {glyphs:?}");
+                    for (value, plot) in lines {
+                        let at = plot.chars().position(|c| c != ' ');
+                        let expected = value / 10.0 * width;
+                        let near = at.is_some_and(|at| (at as f64 - expected).abs() < width / 6.0);
+                        assert!(near, "{height} {glyphs:?}: {value} has {plot:?}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_value_of_a_field_is_seen_without_colours() {
+        let ten: Vec<f64> = (0..10).map(f64::from).collect();
+        let z = (0..100).map(|i| if i / 10 == i % 10 { 184.0 } else { 1.0 }).collect();
+        let field = Field { x: ten.clone(), y: ten, z, label: String::new(), log: true };
+        let chart =
+            Chart { marks: vec![Mark::new((Paint::Slot(0), 0), Shape::Heatmap(field))], ..Chart::default() };
+        let look = Theme { colours: Colours::None, ..Theme::default() };
+        let drawn = text::plain(&super::chart(&chart, (60, 11), look, look.bold()));
+        let plot: Vec<&str> = drawn.lines().filter_map(|line| line.split(['┤', '│']).nth(1)).collect();
+        assert!(plot.len() < 10, "{drawn}");
+        assert!(plot.iter().all(|line| line.contains('·')), "{drawn}");
+        let full = |column: usize| plot.iter().any(|line| line.chars().nth(column) == Some('█'));
+        assert!((0..10).all(|class| full(class * 5 + 2)), "{drawn}");
+    }
+}
