@@ -1,16 +1,20 @@
 //! Columns of a list of runs: their names, content and sort order. `list` and the monitor share them; a new column is
 //! one entry of `COLUMNS`.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use gradtop_chart::cells::align::Align;
 use gradtop_chart::cells::theme::Ink;
 use gradtop_chart::number;
 use gradtop_host::text::clean;
-use gradtop_store::{Goal, ParamValue, View, split_rank};
+use gradtop_store::{CommandInfo, Goal, ParamValue, View, split_rank};
 use jiff::Timestamp;
 
 use crate::filter::PARAM;
 use crate::key::Key;
 use crate::{clock, filter, state};
+
+const SEED: &str = "seed";
 
 /// A column that every run has.
 struct Column {
@@ -100,7 +104,7 @@ const COLUMNS: [Column; 24] = [
     text("host", |run| Some(&run.manifest.host)),
     text("preset", |run| run.manifest.preset.as_deref()),
     sorted(
-        "seed",
+        SEED,
         Align::Right,
         |run| or_empty(run.manifest.known_seed().map(|seed| seed.to_string())),
         |run, _| Key::small(run.manifest.known_seed().map(|seed| seed as f64)),
@@ -126,6 +130,37 @@ const COLUMNS: [Column; 24] = [
     ),
     text("note", |run| Some(run.notes.headline()).filter(|note| !note.is_empty())),
 ];
+
+/// Returns the columns in which runs of one experiment differ: parameters, with the prefix [`PARAM`], and the seed, where
+/// parameters alone do not tell the runs apart.
+pub fn differing(views: &[&View]) -> Vec<String> {
+    let params = state::differing(views);
+    let seed = (!params.contains(&SEED) && seed_tells_apart(views, &params)).then(|| SEED.to_owned());
+    params.iter().map(|name| format!("{PARAM}{name}")).chain(seed).collect()
+}
+
+/// Returns whether runs with the same parameters have different seeds, and used them.
+fn seed_tells_apart(views: &[&View], differing: &[&str]) -> bool {
+    if views.windows(2).all(|pair| pair[0].manifest.known_seed() == pair[1].manifest.known_seed()) {
+        return false;
+    }
+    let mut settings: BTreeMap<Vec<Option<String>>, u64> = BTreeMap::new();
+    let mut seeds: BTreeSet<u64> = BTreeSet::new();
+    let (mut apart, mut used) = (false, false);
+    for (view, seed) in views.iter().filter_map(|view| Some((view, view.manifest.known_seed()?))) {
+        let values = differing.iter().map(|name| param(view, name).map(ToString::to_string)).collect();
+        apart |= *settings.entry(values).or_insert(seed) != seed;
+        // A seed was drawn for a command, too. It was chosen if another run has it or the command line contains it.
+        let chosen = |command: &CommandInfo| command.argv.iter().any(|word| word.contains(&seed.to_string()));
+        used |= !seeds.insert(seed) || view.manifest.command.as_ref().is_none_or(chosen);
+    }
+    apart && used
+}
+
+/// Returns the heading of a column.
+pub fn title(name: &str) -> String {
+    clean(name.strip_prefix(PARAM).unwrap_or(name))
+}
 
 fn column(name: &str) -> Option<&'static Column> {
     COLUMNS.iter().find(|column| column.name == name)

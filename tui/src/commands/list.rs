@@ -26,6 +26,8 @@ use gradtop_view::state::{self, Common};
 
 /// The most parameters shown.
 const PARAMETERS: usize = 3;
+/// The most characters of a parameter.
+const LONGEST: usize = 24;
 /// On terminals narrower than this, a table that does not fit is abbreviated.
 const NARROW: usize = 60;
 /// Column widths of an abbreviated table, with gaps: what is before the name and behind it, what the progress needs, and the
@@ -268,7 +270,8 @@ impl Column {
 /// The table of an experiment.
 struct GroupTable<'a> {
     views: &'a [&'a View],
-    parameters: Vec<&'a str>,
+    /// The columns in which the runs differ.
+    parameters: Vec<String>,
     columns: Vec<Column>,
     common: Option<Common>,
     now: Timestamp,
@@ -295,7 +298,8 @@ fn group(views: &[&View], hosts: bool) {
 
 impl<'a> GroupTable<'a> {
     fn new(views: &'a [&'a View], hosts: bool, bars: bool) -> Self {
-        let parameters: Vec<&str> = state::differing(views).into_iter().take(PARAMETERS).collect();
+        let mut parameters = column::differing(views);
+        parameters.truncate(PARAMETERS);
         let mut columns = Column::usual(parameters.len());
         columns.retain(|column| hosts || *column != Column::Host);
         let (common, now) = (state::common(views), Timestamp::now());
@@ -331,7 +335,7 @@ impl<'a> GroupTable<'a> {
             .columns
             .iter()
             .map(|column| match *column {
-                Column::Param(i) => (clean(self.parameters[i]), Align::Left),
+                Column::Param(i) => (column::title(&self.parameters[i]), Align::Left),
                 Column::Value => (self.title(), Align::Point),
                 // Remarks take its place: none of them is what a value is of.
                 Column::Of if self.views.iter().any(|view| self.is_merged(view)) => {
@@ -350,8 +354,7 @@ impl<'a> GroupTable<'a> {
     fn cell(&self, column: Column, view: &View) -> Words {
         match column {
             Column::Param(i) => {
-                let name = format!("{PARAM}{}", self.parameters[i]);
-                fit_ends(&column::cell(view, &name, self.now), 24, print::ascii()).into()
+                fit_ends(&column::cell(view, &self.parameters[i], self.now), LONGEST, print::ascii()).into()
             }
             Column::Progress => match state::progress(view) {
                 Some((done, total)) => {
@@ -489,6 +492,19 @@ mod tests {
         let live = titles(vec![of("a", State::Running, 5_000, 0.1), of("b", State::Running, 900, 0.2)]);
         assert_eq!(live[0], "state name lr progress step rate eta last loss of age");
         assert_eq!(live.last().map(String::as_str), Some("state name lr progress last loss of"), "{live:?}");
+    }
+
+    #[test]
+    fn a_seed_is_shown_where_it_alone_tells_runs_apart() {
+        let of = |name: &str, lr, seed| {
+            run("fit", name, 1).param("lr", ParamValue::Float(lr)).with(move |m, _| m.seed = seed)
+        };
+        let titles = |runs: Vec<Spec>| {
+            let bench = Bench::of(runs);
+            GroupTable::new(&views(&bench), false, false).table().lines(0)[0].clone()
+        };
+        assert!(titles(vec![of("a", 0.1, 1), of("b", 0.1, 2), of("c", 0.2, 1)]).contains("lr   seed"));
+        assert!(!titles(vec![of("a", 0.1, 2_083_919), of("b", 0.2, 1_837_238)]).contains("seed"));
     }
 
     #[test]

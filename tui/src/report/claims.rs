@@ -12,6 +12,12 @@ const STRENGTHS: [&str; 5] = [RECORDED, "shown", SEEN, "not decided", "not testa
 pub(crate) const RECORDED: &str = "recorded";
 /// The strength of numbers from a single run.
 pub(crate) const SEEN: &str = "seen in this run";
+/// The strength of what several runs show.
+pub(crate) const SEEN_IN_SEVERAL: &str = "seen in these runs";
+/// The limits of numbers that no experiment drew a conclusion from.
+pub(crate) const NUMBERS_ALONE: &str = "numbers alone; they say nothing of other runs";
+/// The most runs named that share a finding.
+const NAMED: usize = 3;
 /// The most lines of a summary.
 const LINES: usize = 10;
 
@@ -77,36 +83,63 @@ fn missing_words(table: &Table, row: usize, until: &str, said: &str) -> String {
 /// share become one line.
 pub(crate) fn summary(of_runs: Vec<(Option<Span>, Vec<Claim>)>) -> Summary {
     let runs = of_runs.iter().filter(|(of, _)| of.is_some()).count();
-    let mut all: Vec<(usize, usize, Finding)> = Vec::new();
-    // The number of runs that share each finding, and the last such run.
-    let mut counts: Vec<(usize, usize)> = Vec::new();
+    let mut all: Vec<Shared> = Vec::new();
     for (run, (of, mut claims)) in of_runs.into_iter().enumerate() {
         claims.sort_by_key(|claim| rank(&claim.strength));
         for (turn, claim) in claims.into_iter().enumerate() {
-            // Crashes are listed separately for each run.
-            let same = |other: &Claim| {
-                let words = |claim: &Claim| (claim.about.clone(), claim.words.clone(), claim.caution.clone());
-                claim.strength != RECORDED
-                    && (words(other), &other.strength) == (words(&claim), &claim.strength)
+            let words = |claim: &Claim| {
+                [&claim.about, &claim.words, &claim.caution, &claim.strength].map(Clone::clone)
             };
-            let known = |at: &usize| of.is_some() && counts[*at].1 != run && same(&all[*at].2.claim);
-            if let Some(at) = (0..all.len()).find(known) {
-                counts[at] = (counts[at].0 + 1, run);
-                let (first, _, finding) = &mut all[at];
-                *first = turn.min(*first);
-                finding.of = Some(text(format!("{} of {runs} runs:", counts[at].0)));
-            } else {
-                counts.push((1, run));
-                all.push((turn, rank(&claim.strength), Finding { of: of.clone(), claim }));
+            let same = |other: &&mut Shared| other.last != run && words(&other.claim) == words(&claim);
+            match (all.iter_mut().find(same), &of) {
+                (Some(shared), Some(of)) => {
+                    (shared.turn, shared.last) = (shared.turn.min(turn), run);
+                    shared.runs.push(of.clone());
+                }
+                _ => all.push(Shared { turn, last: run, runs: of.clone().into_iter().collect(), claim }),
             }
         }
     }
+    let rank = |shared: &Shared| rank(&shared.claim.strength);
     // Findings about several runs take precedence over those about single ones.
-    all.sort_by_key(|(turn, rank, finding)| (*turn > 0 || finding.of.is_some(), *turn, *rank));
+    all.sort_by_key(|shared| (shared.turn > 0 || !shared.runs.is_empty(), shared.turn, rank(shared)));
     let more = all.len().saturating_sub(LINES);
     all.truncate(LINES);
-    all.sort_by_key(|(_, rank, _)| *rank);
-    Summary { lines: all.into_iter().map(|(_, _, finding)| finding).collect(), more }
+    all.sort_by_key(rank);
+    Summary { lines: all.into_iter().map(|shared| shared.finding(runs)).collect(), more }
+}
+
+/// A finding of one or more runs.
+struct Shared {
+    /// Its place among the findings of a run, the first of all.
+    turn: usize,
+    /// The last of its runs.
+    last: usize,
+    runs: Vec<Span>,
+    claim: Claim,
+}
+
+impl Shared {
+    /// The line of the summary about `all` runs.
+    fn finding(self, all: usize) -> Finding {
+        let Self { mut runs, mut claim, .. } = self;
+        let n = runs.len();
+        if n < 2 {
+            return Finding { of: runs, claim };
+        }
+        if claim.strength == SEEN {
+            SEEN_IN_SEVERAL.clone_into(&mut claim.strength);
+        }
+        if n == all {
+            return Finding { of: vec![text(format!("all {n} runs:"))], claim };
+        }
+        runs.truncate(NAMED);
+        let more = if n > NAMED { format!(" and {} more", n - NAMED) } else { String::new() };
+        let commas =
+            (0..).zip(runs).flat_map(|(i, run)| (i > 0).then(|| text(", ")).into_iter().chain([run]));
+        let of = std::iter::once(text(format!("{n} of {all} runs ("))).chain(commas);
+        Finding { of: of.chain([text(format!("{more}):"))]).collect(), claim }
+    }
 }
 
 #[cfg(test)]
@@ -180,26 +213,33 @@ mod tests {
             run("b", vec![claim(1, "shown"), claim(0, "shown"), claim(0, RECORDED)]),
             run("c", vec![claim(0, RECORDED)]),
         ]);
-        let lines: Vec<String> = same.lines.iter().map(|l| format!("{:?} {}", l.of, l.claim.words)).collect();
-        let of = |words: &str| format!("{:?}", Some(Span::Text(words.to_owned())));
-        let [a, b, c, both] = ["a", "b", "c", "2 of 3 runs:"].map(of);
+        let said = |summary: &Summary| {
+            let of = |line: &Finding| line.of.iter().map(Span::words).collect::<String>();
+            let line =
+                |line: &Finding| format!("{} {} ({})", of(line), line.claim.words, line.claim.strength);
+            summary.lines.iter().map(line).collect::<Vec<String>>()
+        };
         assert_eq!(
-            lines,
+            said(&same),
             [
-                format!("{b} recorded 0"),
-                format!("{c} recorded 0"),
-                format!("{both} shown 0"),
-                format!("{a} shown 0"),
-                format!("{b} shown 1")
+                "2 of 3 runs (b, c): recorded 0 (recorded)",
+                "2 of 3 runs (a, b): shown 0 (shown)",
+                "a shown 0 (shown)",
+                "b shown 1 (shown)"
             ]
         );
-        let crashed = |name: &str| run(name, vec![claim(0, RECORDED), claim(1, RECORDED)]);
+        let crashed = |n: usize| run(&n.to_string(), vec![claim(0, RECORDED), claim(n, RECORDED)]);
         let best = vec![(None, vec![claim(0, "shown")]), (None, vec![claim(1, "shown")])];
-        let many = summary(
-            best.into_iter().chain("abcdefghijkl".chars().map(|c| crashed(&c.to_string()))).collect(),
+        let many = summary(best.into_iter().chain((1..13).map(crashed)).collect());
+        assert_eq!(said(&many)[0], "all 12 runs: recorded 0 (recorded)");
+        assert_eq!(
+            said(&many)[8..],
+            [" shown 0 (shown)", " shown 1 (shown)"],
+            "what crashed leaves them room"
         );
-        let last = many.lines[8..].iter().map(|line| line.claim.words.as_str());
-        assert_eq!(last.collect::<Vec<_>>(), ["shown 0", "shown 1"], "twelve that crashed leave them room");
+        let seen = summary((0..5).map(|n| run(&n.to_string(), vec![claim(n / 4, SEEN)])).collect());
+        let several = "4 of 5 runs (0, 1, 2 and 1 more): seen in this run 0 (seen in these runs)";
+        assert_eq!(said(&seen), [several, "4 seen in this run 1 (seen in this run)"]);
         let one = summary(vec![run("a", vec![claim(0, SEEN)])]);
         assert!(one.lines.len() == 1 && one.rest().is_empty());
     }

@@ -117,8 +117,8 @@ impl Claim {
 /// A line of the summary.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Finding {
-    /// A link to where the report says more, unless that is obvious.
-    pub(crate) of: Option<Span>,
+    /// Whose it is, with links to where the report says more; empty if that is obvious.
+    pub(crate) of: Vec<Span>,
     /// The claim; its evidence is not shown in the line.
     pub(crate) claim: Claim,
 }

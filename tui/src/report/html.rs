@@ -132,7 +132,7 @@ fn summary(summary: &Summary) -> String {
         return String::new();
     }
     let lines = each(&summary.lines, |finding| {
-        let of = finding.of.as_ref().map(|of| format!("{} ", spans(std::slice::from_ref(of))));
+        let of = (!finding.of.is_empty()).then(|| format!("{} ", spans(&finding.of)));
         format!(
             "<li>{}{}{}{}</li>\n",
             strength(&finding.claim.strength),

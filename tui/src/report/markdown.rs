@@ -86,7 +86,7 @@ fn one(block: &Block, figures: &str) -> String {
 
 /// A finding in one line.
 fn line(finding: &Finding) -> String {
-    let of = finding.of.as_ref().map(|of| format!("{} ", spans(std::slice::from_ref(of))));
+    let of = (!finding.of.is_empty()).then(|| format!("{} ", spans(&finding.of)));
     format!(
         "{}{}",
         of.unwrap_or_default(),

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use gradtop_chart::{number, svg};
-use gradtop_store::{Goal, Kind, View, split_rank};
+use gradtop_store::{Goal, View, split_rank};
 use gradtop_view::compare::table::{ComparisonTable, Row, Statistic};
 use gradtop_view::compare::{self, Align, ComparedRun, Facet, GroupBy, RunGroup, facets, overlay};
 use gradtop_view::figure::chart::evaluate_as;
 use gradtop_view::runs::RunRow;
 use gradtop_view::{natural, state};
 
-use super::claims::{self, SEEN};
+use super::claims::{self, NUMBERS_ALONE, SEEN, SEEN_IN_SEVERAL};
 use super::document::{Block, Claim, Document, Drawn, Span, code, heading, text};
 use super::single_run::{Reading, SingleRun, not_drawn};
 use super::{repeat, where_from};
@@ -61,16 +61,19 @@ pub(crate) fn compose(options: &ReportOptions<'_>) -> (Document, Vec<String>) {
     blocks.extend(runs.iter().flat_map(|run| if whole { run.blocks() } else { vec![run.folded()] }));
     blocks.extend(environment(options));
     blocks.extend(where_from());
-    let mut found: Vec<(Option<Span>, Vec<Claim>)> =
+    let compared: Vec<(Option<Span>, Vec<Claim>)> =
         several.iter().map(|several| (None, several.claims())).collect();
-    found.extend(runs.iter().map(|run| {
-        let of = whole.then(|| Span::Place { words: run.name(), id: run.id.clone() });
-        (Some(of.unwrap_or_else(|| text(run.name()))).filter(|_| runs.len() > 1), run.claims())
-    }));
+    // Of many runs the table and the results have the numbers.
+    let numbers = whole || compared.iter().all(|(_, claims)| claims.is_empty());
+    let of_each = runs.iter().map(|run| {
+        let of = if whole { Span::Place { words: run.name(), id: run.id.clone() } } else { text(run.name()) };
+        (Some(of).filter(|_| runs.len() > 1), run.claims(numbers))
+    });
+    let summary = claims::summary(compared.into_iter().chain(of_each).collect());
     let number = if runs.len() == 1 { "One run".to_owned() } else { format!("{} runs", runs.len()) };
     let today = gradtop_view::clock::dated(jiff::Timestamp::now());
     let lead = vec![text(format!("{number}, {today}."))];
-    let document = Document { title: title(options), lead, summary: claims::summary(found), blocks };
+    let document = Document { title: title(options), lead, summary, blocks };
     (document, odd)
 }
 
@@ -251,14 +254,13 @@ fn facts(list: Vec<(&str, Option<String>)>) -> Facts {
 
 fn settings_of(view: &View) -> Facts {
     let m = &view.manifest;
-    let plugin = m.kind == Kind::Plugin;
     let mut all = facts(vec![
         ("experiment", Some(format!("{} {}", m.experiment.id, m.experiment.version).trim_end().to_owned())),
         ("command", m.command.as_ref().map(gradtop_store::CommandInfo::in_words)),
         ("works in", m.command.as_ref().map(|command| command.dir.clone())),
         ("source", m.import.as_ref().map(|import| format!("{}: {}", import.format, import.source))),
         ("preset", m.preset.clone()),
-        ("seed", m.known_seed().filter(|_| plugin).map(|seed| seed.to_string())),
+        ("seed", m.known_seed().map(|seed| seed.to_string())),
         ("device", Some(m.device.clone())),
         ("threads", (m.threads > 0).then(|| m.threads.to_string())),
     ]);
@@ -455,7 +457,7 @@ impl Comparison {
             _ => return None,
         };
         let caution = match (values.len(), differ.as_slice()) {
-            (1, _) => "numbers of one run; they say nothing of others".to_owned(),
+            (1, _) => NUMBERS_ALONE.to_owned(),
             (_, []) => "the runs differ in nothing that was recorded; not tested against chance".to_owned(),
             (_, keys) => format!("the runs differ in {}; not tested against chance", keys.join(", ")),
         };
@@ -467,14 +469,14 @@ impl Comparison {
             words,
             evidence: format!("the best value of each of {} runs", values.len()),
             caution,
-            strength: if values.len() > 1 { "seen in these runs" } else { SEEN }.to_owned(),
+            strength: if values.len() > 1 { SEEN_IN_SEVERAL } else { SEEN }.to_owned(),
         })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use gradtop_store::ParamValue;
+    use gradtop_store::{ParamValue, State};
     use gradtop_tests::run_fixtures::{RunFixtures, Spec, run};
 
     use super::*;
@@ -505,6 +507,27 @@ mod tests {
         assert!(!results.contains("run3"), "the single runs are below: {results}");
         let caption = "Lines: mean of 7 runs; bands: from the lowest to the highest.";
         assert!(html::page(&document).contains(caption));
+    }
+
+    #[test]
+    fn the_summary_of_many_runs_says_what_they_share_and_leaves_their_numbers_to_the_tables() {
+        let of = |n: i64| {
+            let (state, loss) = if n < 7 { (State::Running, 0.5) } else { (State::Failed, n as f64) };
+            let spec = run("fit", &format!("run{n}"), 1).losses().at(state, 1 + n);
+            spec.series("loss", None, &[(0, 20.0), (100, loss)]).cause("boom")
+        };
+        let page = markdown::page(&document(&(0..9).map(of).collect::<Vec<_>>()), "figures");
+        let lines: Vec<&str> =
+            page.lines().filter(|line| line.starts_with(|c: char| c.is_numeric())).collect();
+        assert!(
+            lines.iter().any(|l| l.contains("7 of 9 runs (run0, run1, run2 and 4 more): running")),
+            "{page}"
+        );
+        assert!(lines.iter().any(|l| l.contains("2 of 9 runs (run7, run8): failed: boom")), "{page}");
+        assert!(
+            lines.iter().any(|l| l.contains("lowest is 0.5")) && !page.contains("more findings"),
+            "{page}"
+        );
     }
 
     #[test]

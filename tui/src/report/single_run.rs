@@ -15,7 +15,7 @@ use gradtop_view::live::{self, RunData};
 use gradtop_view::why::{self, Confidence, Verdict};
 use gradtop_view::{events, natural, state};
 
-use super::claims::{RECORDED, SEEN};
+use super::claims::{NUMBERS_ALONE, RECORDED, SEEN};
 use super::document::{Block, Claim, Span, code, heading, plain, table, text};
 use super::run_section::RunSection;
 use crate::failure::with_causes;
@@ -136,35 +136,40 @@ impl<'a> SingleRun<'a> {
 
     /// The state: `failed: the disk is full`, `running, 30 %`, `running? on node7, last seen 3 min ago`.
     pub(super) fn state(&self) -> String {
+        let share = state::progress(self.view).filter(|(_, total)| *total > 0);
+        let share = share.filter(|_| self.view.certain && !self.view.state.is_final());
+        let share = share.map(|(done, total)| format!(", {}", number::percent(done, total)));
+        format!("{}{}", self.state_alone(), share.unwrap_or_default())
+    }
+
+    /// The state without the progress, in which runs that are at work differ.
+    fn state_alone(&self) -> String {
         let view = self.view;
-        if !view.certain {
-            return format!("{}? {}", view.state.word(), state::location(view));
+        let word = view.state.word();
+        match (view.certain, view.state.is_final()) {
+            (false, _) => format!("{word}? {}", state::location(view)),
+            (true, true) => format!("{word}{}", state::because(view)),
+            (true, false) => word.to_owned(),
         }
-        if !view.state.is_final() {
-            let share = state::progress(view).filter(|(_, total)| *total > 0);
-            let share = share.map(|(done, total)| format!(", {}", number::percent(done, total)));
-            return format!("{}{}", view.state.word(), share.unwrap_or_default());
-        }
-        format!("{}{}", view.state.word(), state::because(view))
     }
 
     fn is_finished(&self) -> bool {
         self.view.state == State::Finished
     }
 
-    /// The claims for the summary.
-    pub(super) fn claims(&self) -> Vec<Claim> {
+    /// The claims for the summary; `numbers`: also those of a run without conclusions.
+    pub(super) fn claims(&self, numbers: bool) -> Vec<Claim> {
         let mut claims = Vec::new();
         if !self.is_finished() {
-            claims.push(Claim::recorded(self.state()));
+            claims.push(Claim::recorded(self.state_alone()));
         }
         claims.extend(self.verdicts.iter().map(judged));
         let concluded = self.section.as_ref().map(RunSection::claims).unwrap_or_default();
-        if concluded.is_empty() {
+        if numbers && concluded.is_empty() {
             claims.extend(self.numbers_alone());
         }
         claims.extend(concluded);
-        if claims.is_empty() {
+        if claims.is_empty() && self.series.is_empty() {
             claims.push(Claim::recorded("finished, and recorded no numbers"));
         }
         claims
@@ -364,6 +369,5 @@ fn in_numbers(series: &SeriesSummary) -> Claim {
 
 /// Creates a claim about numbers of a single run.
 fn of_one_run(about: String, words: String) -> Claim {
-    let caution = "numbers of one run; they say nothing of others".to_owned();
-    Claim { about, caution, strength: SEEN.to_owned(), ..Claim::statement(words) }
+    Claim { about, caution: NUMBERS_ALONE.to_owned(), strength: SEEN.to_owned(), ..Claim::statement(words) }
 }

@@ -10,7 +10,6 @@ use crate::screens::shared::Shared;
 use gradtop_chart::cells::align::Align;
 use gradtop_chart::cells::text::width_of;
 use gradtop_view::column;
-use gradtop_view::filter::PARAM;
 use gradtop_view::runs::RunRow;
 use gradtop_view::state::{self, Common, brief_headlines, headline_cells};
 use jiff::Timestamp;
@@ -109,7 +108,7 @@ impl What<'_> {
         Some(match self {
             Self::State => "state".to_owned(),
             Self::Name => "name".to_owned(),
-            Self::Param(i) => format!("{PARAM}{}", group.params.get(i)?),
+            Self::Param(i) => group.params.get(i)?.clone(),
             Self::Bar | Self::Percent => "progress".to_owned(),
             Self::Metric | Self::Who | Self::Spark => "metric".to_owned(),
             Self::Other(name) => name.to_owned(),
@@ -132,7 +131,7 @@ impl What<'_> {
     /// The heading in a group.
     pub(super) fn title(self, group: &Group) -> String {
         match self {
-            Self::Param(i) => group.params.get(i).map(|p| clean(p)).unwrap_or_default(),
+            Self::Param(i) => group.params.get(i).map(|name| column::title(name)).unwrap_or_default(),
             Self::Metric => group.common.as_ref().map_or_else(|| "last value".to_owned(), Common::title),
             Self::Who => "of".to_owned(),
             Self::Percent => String::new(),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::print::clean;
 use crate::screens::shared::Shared;
 use crate::widgets::Move;
+use gradtop_view::column;
 use gradtop_view::filter::Filter;
 use gradtop_view::order::sort_runs;
 use gradtop_view::runs::{RunId, RunRow};
@@ -55,7 +56,7 @@ pub(crate) struct Group {
     pub(crate) rows: Vec<Arc<RunRow>>,
     /// The number of all its runs.
     pub(crate) all: usize,
-    /// The parameters that differ between these runs, in declared order.
+    /// The columns in which these runs differ.
     pub(crate) params: Vec<String>,
     /// The headline metric, if its runs agree on one.
     pub(crate) common: Option<Common>,
@@ -89,7 +90,7 @@ impl List {
             group.rows =
                 rows.into_iter().filter(|row| filter.takes(&row.view, shared.now)).map(Arc::clone).collect();
             let views: Vec<_> = group.rows.iter().map(|row| &row.view).collect();
-            group.params = state::differing(&views).into_iter().map(str::to_owned).collect();
+            group.params = column::differing(&views);
             group.common = state::common(&views);
             sort_runs(&settings.sort, shared.now, &mut group.rows, |row| &row.view);
         }

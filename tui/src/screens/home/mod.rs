@@ -471,10 +471,9 @@ impl Home {
         }
         let mut keys: Vec<String> = ["age", "state", "name"].map(str::to_owned).into();
         for group in &self.list.groups {
-            for name in group.params.iter().take(columns::PARAMS) {
-                let key = format!("param:{name}");
-                if !keys.contains(&key) {
-                    keys.push(key);
+            for key in group.params.iter().take(columns::PARAMS) {
+                if !keys.contains(key) {
+                    keys.push(key.clone());
                 }
             }
         }
@@ -524,6 +523,6 @@ impl Home {
 }
 
 fn words(sort: &Sort) -> String {
-    let by = sort.by.strip_prefix("param:").unwrap_or(&sort.by);
+    let by = column::title(&sort.by);
     format!("sorted by {by}{}", if sort.reversed { ", the other way round" } else { "" })
 }

@@ -22,7 +22,7 @@ use crate::screens::shared::Shared;
 use crate::widgets::{self, progress_bar};
 use gradtop_chart::cells::align::Align;
 use gradtop_chart::cells::text::{fit, fit_distinct, fit_ends, width_of, wrap};
-use gradtop_view::filter::PARAM;
+use gradtop_view::column;
 use gradtop_view::runs::{RunId, RunRow};
 use gradtop_view::state::{self, brief_headlines, headline_cells};
 
@@ -303,8 +303,8 @@ fn view_titles(shared: &Shared, buffer: &mut Buffer, area: Rect, columns: &Colum
     let theme = shared.theme;
     let sort = &shared.settings.home.sort;
     for (i, column) in columns.0.iter().enumerate() {
-        let plain = |by: &str| by.trim_start_matches(PARAM).to_owned();
-        let sorted = column.what.sorts(group).is_some_and(|by| plain(&by) == plain(&sort.by));
+        let sorted =
+            column.what.sorts(group).is_some_and(|by| column::title(&by) == column::title(&sort.by));
         // No heading over nothing.
         if !sorted && column.what.is_empty(group, shared.now) {
             continue;
