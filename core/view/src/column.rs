@@ -7,7 +7,7 @@ use gradtop_chart::cells::align::Align;
 use gradtop_chart::cells::theme::Ink;
 use gradtop_chart::number;
 use gradtop_host::text::clean;
-use gradtop_store::{CommandInfo, Goal, ParamValue, View, split_rank};
+use gradtop_store::{CommandInfo, Goal, Headline, HeadlineLine, ParamValue, View, split_rank};
 use jiff::Timestamp;
 
 use crate::filter::PARAM;
@@ -15,6 +15,7 @@ use crate::key::Key;
 use crate::{clock, filter, state};
 
 const SEED: &str = "seed";
+const METRIC: &str = "metric";
 
 /// A column that every run has.
 struct Column {
@@ -85,12 +86,7 @@ const COLUMNS: [Column; 24] = [
     counted("epoch", Holds::Large(|run, _| state::epoch(run), epoch)),
     counted("rate", Holds::Large(|run, _| state::rate(run), number::rate)),
     counted("eta", Holds::Small(|run, _| state::eta(run), number::time_left)),
-    sorted(
-        "metric",
-        Align::Point,
-        |run| state::headline_cells(run, None).0,
-        |run, _| headline_key(run, None),
-    ),
+    sorted(METRIC, Align::Point, |run| state::headline_cells(run, None).0, |run, _| headline_key(run, None)),
     sorted("of", Align::Left, |run| state::headline_cells(run, None).1, |run, _| headline_key(run, None)),
     counted("age", Holds::Small(|run, now| Some(age(run, now)), |age| number::age(age.max(0.0)))),
     counted("took", Holds::Small(state::took, number::duration)),
@@ -194,11 +190,7 @@ pub fn cell(run: &View, name: &str, now: Timestamp) -> String {
     match (column(name), param(run, name)) {
         (Some(column), _) => column.holds.cell(run, now),
         (None, Some(value)) => state::param(value),
-        (None, None) => {
-            let headlines = state::headlines(run);
-            let line = headlines.iter().find(|h| h.metric == name).and_then(gradtop_store::Headline::line);
-            or_empty(line.map(|line| number::value(line.value)))
-        }
+        (None, None) => or_empty(headline(run, Some(name)).map(|(_, line)| number::value(line.value))),
     }
 }
 
@@ -224,13 +216,36 @@ pub(crate) fn key(run: &View, name: &str, now: Timestamp) -> Key {
     }
 }
 
-/// Returns the value of a metric that represents the run, best first. If no metric is named, its first headline metric is used.
+/// Returns the value of a metric that represents the run. If no metric is named, its first headline metric is used.
+fn headline<'a>(run: &'a View, metric: Option<&str>) -> Option<(Headline<'a>, HeadlineLine<'a>)> {
+    let headline =
+        state::headlines(run).into_iter().find(|h| metric.is_none_or(|metric| h.metric == metric))?;
+    let line = headline.line()?;
+    Some((headline, line))
+}
+
+/// Returns whether a column has values of several splits, which are not comparable and are sorted each by itself.
+pub fn has_several_splits<'a>(name: &str, runs: impl Iterator<Item = &'a View>) -> bool {
+    let splits = runs.filter_map(|run| headline_of(run, name)).map(|(_, line)| line.split.map(str::to_owned));
+    splits.collect::<BTreeSet<_>>().len() > 1
+}
+
+/// Returns the split that a run's value in a column is of.
+pub fn split(run: &View, name: &str) -> String {
+    or_empty(headline_of(run, name).and_then(|(_, line)| line.split.map(clean)))
+}
+
+fn headline_of<'a>(run: &'a View, name: &str) -> Option<(Headline<'a>, HeadlineLine<'a>)> {
+    match (name == METRIC, column(name), param(run, name)) {
+        (true, ..) => headline(run, None),
+        (_, None, None) => headline(run, Some(name)),
+        _ => None,
+    }
+}
+
+/// Returns the sort key of a value that represents the run, best first. If no metric is named, its first headline metric is used.
 fn headline_key(run: &View, metric: Option<&str>) -> Key {
-    let headlines = state::headlines(run);
-    let headline = headlines.iter().find(|h| metric.is_none_or(|metric| h.metric == metric));
-    let Some((headline, line)) = headline.and_then(|h| Some((h, h.line()?))) else {
-        return Key::None;
-    };
+    let Some((headline, line)) = headline(run, metric) else { return Key::None };
     let up = headline.info.is_some_and(|i| i.goal == Goal::Max);
     match if up { Key::large(Some(line.value)) } else { Key::small(Some(line.value)) } {
         // A training loss is not compared with a test loss.

@@ -180,20 +180,28 @@ fn table(views: &[View], runs: &Path, columns: &[String]) {
     let hosts = state::several_hosts(views);
     for (experiment, views) in groups {
         print::heading(&clean(experiment));
-        if columns.is_empty() { group(&views, hosts) } else { chosen(&views, columns) }
+        if columns.is_empty() { group(&views, hosts) } else { chosen(&views, columns).print(1) }
     }
 }
 
-/// Prints the columns that were requested.
-fn chosen(views: &[&View], columns: &[String]) {
-    let heads: Vec<(String, Align)> =
-        columns.iter().map(|name| (clean(name), column::align(name, views.iter().copied()))).collect();
-    let mut table = Table::new(&heads);
+/// The table of the requested columns. Values of several splits name theirs.
+fn chosen(views: &[&View], columns: &[String]) -> Table {
+    let all = || views.iter().copied();
     let now = Timestamp::now();
-    for view in views {
-        table.row(columns.iter().map(|name| cell(view, name, now)).collect::<Vec<_>>());
+    let mut heads: Vec<(String, Align)> = Vec::new();
+    let mut rows: Vec<Vec<Words>> = vec![Vec::new(); views.len()];
+    for name in columns {
+        heads.push((column::title(name), column::align(name, all())));
+        let splits = column::has_several_splits(name, all());
+        heads.extend(splits.then(|| ("of".to_owned(), Align::Left)));
+        for (row, view) in rows.iter_mut().zip(views) {
+            row.push(cell(view, name, now));
+            row.extend(splits.then(|| Words::dim(column::split(view, name))));
+        }
     }
-    table.print(1);
+    let mut table = Table::new(&heads);
+    rows.into_iter().for_each(|row| table.row(row));
+    table
 }
 
 fn cell(view: &View, name: &str, now: Timestamp) -> Words {
@@ -448,7 +456,7 @@ fn bar(done: u64, total: u64) -> String {
 #[cfg(test)]
 mod tests {
     use gradtop_chart::cells::text::width_of;
-    use gradtop_store::{ParamValue, State, View};
+    use gradtop_store::{ParamValue, SeriesKey, State, View};
 
     use super::GroupTable;
     use crate::app::testing::{Bench, Spec, run};
@@ -505,6 +513,23 @@ mod tests {
         };
         assert!(titles(vec![of("a", 0.1, 1), of("b", 0.1, 2), of("c", 0.2, 1)]).contains("lr   seed"));
         assert!(!titles(vec![of("a", 0.1, 2_083_919), of("b", 0.2, 1_837_238)]).contains("seed"));
+    }
+
+    #[test]
+    fn a_requested_metric_names_the_splits_of_its_values_if_there_are_several() {
+        let of = |name: &str, split: &str| {
+            let key = SeriesKey { split: Some(split.to_owned()), ..SeriesKey::metric("loss") };
+            run("fit", name, 1).logged(key, &[(1, 0.5)])
+        };
+        let lines = |runs| {
+            let bench = Bench::of(runs);
+            super::chosen(&views(&bench), &["name", "loss"].map(str::to_owned)).lines(0)
+        };
+        assert_eq!(
+            lines(vec![of("a", "test"), of("b", "val")]),
+            ["name  loss  of", "b      0.5  val", "a      0.5  test"]
+        );
+        assert_eq!(lines(vec![of("a", "val"), of("b", "val")]), ["name  loss", "b      0.5", "a      0.5"]);
     }
 
     #[test]

@@ -51,6 +51,8 @@ pub(super) enum What<'a> {
     Spark,
     /// Any other column of a list of runs, by name.
     Other(&'a str),
+    /// The split of the values in that column.
+    Split(&'a str),
 }
 
 impl What<'_> {
@@ -73,7 +75,7 @@ impl What<'_> {
             Self::Other("epoch") => 10,
             Self::Param(_) => 11,
             Self::Who => 12,
-            Self::Other(_) => 13,
+            Self::Other(_) | Self::Split(_) => 13,
         }
     }
 
@@ -98,7 +100,7 @@ impl What<'_> {
             Self::Bar => 1,
             Self::Metric => 2,
             Self::Who => 3,
-            Self::State | Self::Percent | Self::Param(_) | Self::Other(_) => 4,
+            Self::State | Self::Percent | Self::Param(_) | Self::Other(_) | Self::Split(_) => 4,
             Self::Name => FIRMEST,
         }
     }
@@ -111,13 +113,16 @@ impl What<'_> {
             Self::Param(i) => group.params.get(i)?.clone(),
             Self::Bar | Self::Percent => "progress".to_owned(),
             Self::Metric | Self::Who | Self::Spark => "metric".to_owned(),
-            Self::Other(name) => name.to_owned(),
+            Self::Other(name) | Self::Split(name) => name.to_owned(),
         })
     }
 
     /// The text of a run.
     pub(super) fn text(self, group: &Group, run: &RunRow, now: Timestamp) -> String {
-        self.sorts(group).map(|name| column::cell(&run.view, &name, now)).unwrap_or_default()
+        match self {
+            Self::Split(name) => column::split(&run.view, name),
+            _ => self.sorts(group).map(|name| column::cell(&run.view, &name, now)).unwrap_or_default(),
+        }
     }
 
     /// Returns whether no run of a group has anything in it.
@@ -133,7 +138,7 @@ impl What<'_> {
         match self {
             Self::Param(i) => group.params.get(i).map(|name| column::title(name)).unwrap_or_default(),
             Self::Metric => group.common.as_ref().map_or_else(|| "last value".to_owned(), Common::title),
-            Self::Who => "of".to_owned(),
+            Self::Who | Self::Split(_) => "of".to_owned(),
             Self::Percent => String::new(),
             Self::Spark => "trend".to_owned(),
             _ => self.sorts(group).map(|name| clean(&name)).unwrap_or_default(),
@@ -415,6 +420,12 @@ fn view_columns<'a>(
         };
         columns.push(Wanted { cost: 2 * place, ..known.unwrap_or_else(other) });
         columns.extend(bar.then(|| Wanted { cost: 2 * place - 1, ..Wanted::fixed(What::Percent, 5) }));
+        let several =
+            groups.iter().any(|g| column::has_several_splits(name, g.rows.iter().map(|run| &run.view)));
+        columns.extend(several.then(|| {
+            let splits = home.list.rows().map(|run| column::split(&run.view, name));
+            Wanted { cost: 2 * place - 1, ..Wanted::fixed(What::Split(name), widest(2, WHO, splits)) }
+        }));
     }
     fit(&mut columns, room, usize::MAX);
     columns

@@ -244,7 +244,7 @@ impl Home {
                 let who = if fits { &who } else { state::series_of(&who) };
                 (fit(who, column.width, theme.ascii()), theme.dim())
             }
-            what @ What::Other("age" | "device" | "host" | "of") => {
+            what @ (What::Other("age" | "device" | "host" | "of") | What::Split(_)) => {
                 (what.text(group, run, shared.now), theme.dim())
             }
             what => (what.text(group, run, shared.now), usual),
