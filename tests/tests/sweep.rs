@@ -14,7 +14,7 @@ fn a_run_that_is_worse_than_the_median_of_others_is_stopped_early() {
     let sandbox = Sandbox::new();
     let sweep = |values: &str| {
         let vary = format!("lr={values}");
-        let options = ["sweep", "training", "--name", "rates", "--vary", &vary, "--metric", "loss:min"];
+        let options = ["sweep", "training", "--name", "rates", "--vary", &vary];
         let early = ["--stop-early", "loss", "--stop-after", "5", "--", "sh", "-c", TRAINING, "sh", "{lr}"];
         sandbox.gradtop(&[&options[..], &early].concat()).expect_code(0)
     };
@@ -109,8 +109,8 @@ fn what_cannot_be_swept_is_said() {
     };
     let unused = wrong(&["--vary", "lr=1,2", "--", "python3", "train.py"]);
     assert!(unused.contains("{lr} is not in the command"), "{unused}");
-    let goal = wrong(&["--stop-early", "loss", "--", "true"]);
-    assert!(goal.contains("write loss:min or loss:max"), "{goal}");
+    let goal = wrong(&["--stop-early", "speed", "--", "true"]);
+    assert!(goal.contains("write speed:min or speed:max"), "{goal}");
     assert!(wrong(&["counter", "--stop-early", "los"]).contains("counter has no metric \"los\""));
     assert!(wrong(&["--vary", "lr=1..2", "--", "true", "{lr}"]).contains("a range needs a step"));
     assert!(wrong(&[]).contains("no experiment given"));

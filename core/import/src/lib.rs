@@ -29,7 +29,7 @@ pub use feed::{Feed, Log};
 pub use find::{Format, Source, experiment_of, find};
 pub use follow::{Follower, News};
 pub use into_run::{Import, Imported};
-pub use metric::declare as declare_metric;
+pub use metric::{declare as declare_metric, goal as goal_of_name};
 pub use naming::name_series;
 pub use reader::{Progress, Reader};
 pub use recording::Target;

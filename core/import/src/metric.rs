@@ -24,7 +24,7 @@ const HIGHER: [&str; 16] = [
 ];
 
 /// Returns whether lower or higher is better, judged by the words in the last part of a metric's name.
-fn goal(metric: &str) -> Goal {
+pub fn goal(metric: &str) -> Goal {
     let last = metric.rsplit('/').next().unwrap_or(metric).to_lowercase();
     let words = || last.split(|c: char| !c.is_alphanumeric());
     if words().any(|word| LOWER.contains(&word)) {

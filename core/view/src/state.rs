@@ -212,7 +212,7 @@ pub fn series_of(words: &str) -> &str {
     words.rsplit_once(" · mean of ").map_or(words, |(series, _)| series)
 }
 
-/// Returns an important remark: why it ended badly, that it is silent, where it runs, or what it waits for.
+/// Returns an important remark: why it ended badly, with its last alert, that it is silent, where it runs, or what it waits for.
 pub fn note(view: &View) -> Option<String> {
     match view.state {
         _ if view.silent_for().is_some() => silence(view),
@@ -224,7 +224,10 @@ pub fn note(view: &View) -> Option<String> {
         State::Queued if view.queued.is_some() => {
             view.queued.as_ref().map(queue_words).filter(|words| !words.is_empty())
         }
-        State::Failed | State::Crashed => Some(cause(view).unwrap_or_else(|| "cause unknown".to_owned())),
+        State::Failed | State::Crashed => {
+            let cause = cause(view).unwrap_or_else(|| "cause unknown".to_owned());
+            Some(std::iter::once(cause).chain(alert(view)).collect::<Vec<_>>().join("; "))
+        }
         _ => waiting(view).or_else(|| alert(view)),
     }
 }

@@ -44,6 +44,16 @@ fn of_a_run_whose_processes_are_not_seen_no_more_is_said_than_it_wrote() {
 }
 
 #[test]
+fn a_failed_run_says_its_cause_and_its_last_alert() {
+    let spec = run("fit", "a", 1).at(State::Failed, 20).cause("exit code 7");
+    let mut fixtures = RunFixtures::new();
+    let mut view = gradtop_store::view(&fixtures.make(&spec)).expect("it was made");
+    let (time, message) = (Timestamp::now(), "loss is 3, which is > 2, at step 8".to_owned());
+    view.alert = Some(gradtop_store::RaisedAlert { time, message, of_end: false });
+    assert_eq!(note(&view).as_deref(), Some("exit code 7; alert: loss is 3, which is > 2, at step 8"));
+}
+
+#[test]
 fn in_little_room_values_still_say_what_they_are_of() {
     let mut fixtures = RunFixtures::new();
     let mut of = |name: &str, model: &str, value| {

@@ -242,7 +242,7 @@ impl Base {
         matches!(self, Self::Experiment(_, experiment) if experiment.params.iter().any(|p| p.key == key && p.log))
     }
 
-    /// Parses `METRIC[:min|max]`, with the goal that the metric declares as the default.
+    /// Parses `METRIC[:min|max]`, with the goal that the metric declares, or that its name tells, as the default.
     fn judged_by(&self, text: &str) -> Result<(String, Goal)> {
         let (name, said) = match text.rsplit_once(':') {
             Some((name, "min")) => (name, Some(Goal::Min)),
@@ -259,7 +259,9 @@ impl Base {
             let message = format!("{} has no metric {:?}", clean(&experiment.id), clean(name));
             return Err(Failure::unknown(message, name, names, "metrics").into());
         }
-        let goal = said.or(known.map(|metric| metric.goal)).filter(|goal| *goal != Goal::None);
+        // What a command logs gets its goal from its name, as in all commands, unless it was declared.
+        let named = matches!(self, Self::Command(..)).then(|| gradtop_import::goal_of_name(name));
+        let goal = said.or(known.map(|metric| metric.goal)).or(named).filter(|goal| *goal != Goal::None);
         let unknown = || {
             let name = clean(name);
             Failure::usage(format!("it is not known whether {name} should be low or high"))
