@@ -164,12 +164,13 @@ fn column(name: &str) -> Option<&'static Column> {
 
 /// Resolves the name of a column that is not empty for some run: one that every run has, else a parameter, else a metric.
 pub fn named<'a>(name: &str, runs: impl Iterator<Item = &'a View> + Clone) -> Option<String> {
-    all(runs).into_iter().find(|known| known.eq_ignore_ascii_case(name))
+    let own = || COLUMNS.iter().map(|column| column.name.to_owned());
+    own().chain(filter::fields_of(runs)).find(|known| known.eq_ignore_ascii_case(name))
 }
 
-/// Returns the names of all possible columns of these runs.
+/// Returns the names of all possible columns of these runs, those that not every run has first.
 pub fn all<'a>(runs: impl Iterator<Item = &'a View> + Clone) -> Vec<String> {
-    COLUMNS.iter().map(|column| column.name.to_owned()).chain(filter::fields_of(runs)).collect()
+    filter::fields_of(runs).into_iter().chain(COLUMNS.iter().map(|column| column.name.to_owned())).collect()
 }
 
 /// Returns the alignment of a column.

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::Context;
 use super::select::{Matching, matching, none_matches};
 use crate::failure::Failure;
-use crate::print::table::{Table, Words};
+use crate::print::table::{Table, Words, short_param};
 use crate::print::{self, clean};
 use gradtop_chart::cells::align::Align;
 use gradtop_chart::cells::theme::Ink;
@@ -142,24 +142,34 @@ fn table(Of { experiment, by, ranking }: &Of<'_>, metric: &str, several: bool) {
 
 fn wide(by: &[&str], ranking: &Ranking<'_>) -> Table {
     let names: Vec<String> = by.iter().map(|key| clean(key)).collect();
-    let mut heads =
-        vec![("median", Align::Point), ("best", Align::Point), ("run", Align::Left), ("runs", Align::Right)];
+    let mut heads = vec![
+        ("median", Align::Point),
+        ("best", Align::Point),
+        ("run", Align::Left),
+        ("runs", Align::Right),
+        ("non-finite", Align::Right),
+    ];
+    let settings = heads.len()..heads.len() + by.len();
     heads.extend(names.iter().map(|name| (name.as_str(), Align::Left)));
     let mut table = Table::new(&heads);
     for group in &ranking.groups {
-        let runs = match group.not_finite {
-            0 => group.runs.to_string(),
-            others => format!("{} and {others} non-finite", group.runs),
-        };
         let [median, best] = [group.median, group.best].map(value);
         let run = group.best_run.map(|view| clean(&view.manifest.run)).unwrap_or_default();
-        let mut cells = vec![Words::bold(median), best.into(), Words::dim(run), runs.into()];
+        let runs = group.runs.to_string();
+        let mut cells =
+            vec![Words::bold(median), best.into(), Words::dim(run), runs.into(), non_finite(group)];
         cells.extend(
             group.setting.iter().map(|value| Words::from(value.map(state::param).unwrap_or_default())),
         );
         table.row(cells);
     }
+    settings.for_each(|column| table.shorten(column));
     table
+}
+
+/// How many runs of a group have no finite value, if any.
+fn non_finite(group: &Group<'_>) -> Words {
+    Some(group.not_finite).filter(|n| *n > 0).map(|n| n.to_string()).unwrap_or_default().into()
 }
 
 /// The table for a terminal that is too narrow: settings, and what the best run is, stand below each row.
@@ -168,15 +178,15 @@ fn narrow(by: &[&str], ranking: &Ranking<'_>) -> Table {
     let mut table = Table::new(&[counts.as_slice(), &[("", Align::Left)]].concat());
     for group in &ranking.groups {
         let values = by.iter().zip(&group.setting);
-        let setting =
-            values.filter_map(|(key, value)| Some(format!("{} {}", clean(key), state::param((*value)?))));
+        let setting = values.filter_map(|(key, value)| {
+            Some(format!("{} {}", clean(key), short_param(&state::param((*value)?))))
+        });
         let best =
             group.best_run.map(|view| format!("best {} of {}", value(group.best), clean(&view.manifest.run)));
-        let others = Some(group.not_finite).filter(|others| *others > 0);
         table.row([
             Words::bold(value(group.median)),
             group.runs.to_string().into(),
-            others.map(|others| others.to_string()).unwrap_or_default().into(),
+            non_finite(group),
             setting.chain(best).collect::<Vec<_>>().join(", ").into(),
         ]);
     }

@@ -165,6 +165,8 @@ fn print_table(runs: &[ComparedRun], groups: &[RunGroup], table: &ComparisonTabl
         cells.extend(row.params.iter().map(|p| Words::from(p.clone())));
         out.row(cells);
     }
+    // After the mark, the name and the state.
+    (3..3 + params.len()).for_each(|column| out.shorten(column));
     out.print(0);
     let mut at = 0;
     while at < table.columns.len() {

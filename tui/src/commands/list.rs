@@ -26,8 +26,6 @@ use gradtop_view::state::{self, Common};
 
 /// The most parameters shown.
 const PARAMETERS: usize = 3;
-/// The most characters of a parameter.
-const LONGEST: usize = 24;
 /// On terminals narrower than this, a table that does not fit is abbreviated.
 const NARROW: usize = 60;
 /// Column widths of an abbreviated table, with gaps: what is before the name and behind it, what the progress needs, and the
@@ -200,7 +198,9 @@ fn chosen(views: &[&View], columns: &[String]) -> Table {
         }
     }
     let mut table = Table::new(&heads);
-    rows.into_iter().for_each(|row| table.row(row));
+    for row in rows {
+        table.row(row);
+    }
     table
 }
 
@@ -349,6 +349,7 @@ impl<'a> GroupTable<'a> {
                 Column::Of if self.views.iter().any(|view| self.is_merged(view)) => {
                     (String::new(), Align::Left)
                 }
+                Column::Note | Column::Remark => (String::new(), Align::Left),
                 other => (other.name().to_owned(), column::align(other.name(), std::iter::empty())),
             })
             .collect();
@@ -356,14 +357,17 @@ impl<'a> GroupTable<'a> {
         for view in self.views {
             table.row(self.columns.iter().map(|column| self.cell(*column, view)).collect::<Vec<_>>());
         }
+        for (at, _) in
+            self.columns.iter().enumerate().filter(|(_, column)| matches!(column, Column::Param(_)))
+        {
+            table.shorten(at);
+        }
         table
     }
 
     fn cell(&self, column: Column, view: &View) -> Words {
         match column {
-            Column::Param(i) => {
-                fit_ends(&column::cell(view, &self.parameters[i], self.now), LONGEST, print::ascii()).into()
-            }
+            Column::Param(i) => column::cell(view, &self.parameters[i], self.now).into(),
             Column::Progress => match state::progress(view) {
                 Some((done, total)) => {
                     let percent = number::percent(done, total);
@@ -479,6 +483,14 @@ mod tests {
     }
 
     #[test]
+    fn causes_and_tags_begin_at_the_same_place_in_each_row() {
+        let of = |name: &str, cause: &str| run("fit", name, 1).losses().at(State::Failed, 10).cause(cause);
+        let bench = Bench::of(vec![of("a", "boom"), of("b", "a much longer cause")]);
+        let lines = GroupTable::new(&views(&bench), false, false).table().lines(0);
+        assert_eq!(lines[1].find("a much"), lines[2].find("boom"), "{lines:#?}");
+    }
+
+    #[test]
     fn what_tells_runs_apart_is_kept_longer_than_what_repeats() {
         let of = |name: &str, state, step, lr| {
             run("fit", name, 1).losses().at(state, step).param("lr", ParamValue::Float(lr))
@@ -527,9 +539,9 @@ mod tests {
         };
         assert_eq!(
             lines(vec![of("a", "test"), of("b", "val")]),
-            ["name  loss  of", "b      0.5  val", "a      0.5  test"]
+            ["name  loss  of", "a      0.5  test", "b      0.5  val"]
         );
-        assert_eq!(lines(vec![of("a", "val"), of("b", "val")]), ["name  loss", "b      0.5", "a      0.5"]);
+        assert_eq!(lines(vec![of("a", "val"), of("b", "val")]), ["name  loss", "a      0.5", "b      0.5"]);
     }
 
     #[test]

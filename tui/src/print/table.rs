@@ -2,13 +2,21 @@
 
 use super::{ascii, shown, styled, terminal};
 use gradtop_chart::cells::align::{Align, align, pad_left};
-use gradtop_chart::cells::text::{fit, fit_distinct, width_of, wrap};
+use gradtop_chart::cells::text::{fit, fit_distinct, fit_ends, width_of, wrap};
 use gradtop_chart::cells::theme::Ink;
 
 /// On a narrow terminal, text is cut to no less than this.
 const LEAST: usize = 12;
 /// The last column gets at least this much, if possible.
 const LAST: usize = 15;
+
+/// The most characters of a parameter in a table.
+const LONGEST: usize = 24;
+
+/// Cuts a parameter that is much longer than usual ones.
+pub(crate) fn short_param(value: &str) -> String {
+    fit_ends(value, LONGEST, ascii())
+}
 
 /// A text with a style.
 #[derive(Clone, Debug, PartialEq)]
@@ -72,6 +80,16 @@ impl Table {
     /// Adds a row; missing cells are blank.
     pub(crate) fn row(&mut self, cells: impl Into<Vec<Words>>) {
         self.rows.push(cells.into());
+    }
+
+    /// Cuts the values of a parameter's column that are much longer than usual ones; those that differ stay distinct.
+    pub(crate) fn shorten(&mut self, column: usize) {
+        let mut cells: Vec<&mut Words> = self.rows.iter_mut().filter_map(|row| row.get_mut(column)).collect();
+        let texts: Vec<String> = cells.iter().map(|cell| cell.text.clone()).collect();
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        for (cell, text) in cells.iter_mut().zip(fit_distinct(&texts, LONGEST, ascii())) {
+            cell.text = text;
+        }
     }
 
     /// The lines of the table, indented. On a terminal they are cut at its right edge.
@@ -301,6 +319,22 @@ mod tests {
             .map(|l| l.into_iter().map(|w| w.text).collect::<String>().trim_end().to_owned())
             .collect();
         assert_eq!(text, [" name     loss  eta", " a      3.1e-6  41s", " long  12.5      6m", " b      7"]);
+    }
+
+    #[test]
+    fn one_long_parameter_does_not_widen_a_table() {
+        let mut table = Table::of_words(["run", "text", "lr"]);
+        for end in ["a", "b"] {
+            table.row([
+                end.into(),
+                format!("{}{end}{}", "x".repeat(150), "y".repeat(150)).into(),
+                "0.1".into(),
+            ]);
+        }
+        table.shorten(1);
+        let lines: Vec<String> = table.laid_out(0, None).into_iter().map(painted).collect();
+        assert!(lines.iter().all(|line| width_of(line) < 40) && lines[1] != lines[2], "{lines:#?}");
+        assert!(lines[1].contains("a…") || lines[1].contains("…a"), "they still differ: {lines:#?}");
     }
 
     #[test]

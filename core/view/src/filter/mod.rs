@@ -9,6 +9,9 @@ mod parse;
 #[cfg(test)]
 mod tests;
 
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, HashMap};
+
 use gradtop_host::Than;
 use gradtop_store::{Goal, ParamValue, View};
 use jiff::Timestamp;
@@ -186,27 +189,30 @@ impl Filter {
     }
 }
 
-/// Names of the parameters and metrics of these runs, each once.
+/// Names of the parameters and metrics of these runs, each once, those of most runs first.
 pub fn fields_of<'a>(runs: impl Iterator<Item = &'a View>) -> Vec<String> {
     let mut fields: Vec<String> = Vec::new();
+    let mut counts: HashMap<String, usize> = HashMap::new();
     for run in runs {
         let params = run.manifest.params.iter().map(|(key, _)| key);
         let metrics = run.manifest.metrics.iter().map(|m| &m.name);
         let own = |name: &String| if is_own(name) { format!("{PARAM}{name}") } else { name.clone() };
         let params = params.map(own);
         let headlines = run.status.headline.iter().map(|h| h.key.metric.clone());
-        for field in params.chain(metrics.cloned()).chain(headlines) {
-            if !fields.contains(&field) {
-                fields.push(field);
-            }
+        let of_run: BTreeSet<String> = params.chain(metrics.cloned()).chain(headlines).collect();
+        for field in of_run {
+            let count = counts.entry(field.clone()).or_default();
+            *count += 1;
+            fields.extend((*count == 1).then_some(field));
         }
     }
+    fields.sort_by_key(|field| Reverse(counts[field]));
     fields
 }
 
-/// Every field that a filter of these runs may name.
+/// Every field that a filter of these runs may name, those that not every run has first.
 pub fn fields<'a>(runs: impl Iterator<Item = &'a View>) -> Vec<String> {
-    TEXTS.into_iter().chain(NUMBERS).map(str::to_owned).chain(fields_of(runs)).collect()
+    fields_of(runs).into_iter().chain(TEXTS.into_iter().chain(NUMBERS).map(str::to_owned)).collect()
 }
 
 /// Whether every run has it.

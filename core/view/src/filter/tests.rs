@@ -103,6 +103,12 @@ fn fields_that_no_run_has_are_named() {
     let runs = runs();
     let filter = Filter::parse("lr<1 lrr<1 state:running loss<1").unwrap();
     assert_eq!(filter.unknown(&runs.iter().collect::<Vec<_>>()), ["lrr"]);
+    let possible = super::fields(runs.iter());
+    let at = |name: &str| possible.iter().position(|field| field == name).unwrap();
+    assert!(
+        at("lr") < at("state") && at("loss") < at("state"),
+        "what runs may have is named first: {possible:?}"
+    );
 }
 
 #[test]

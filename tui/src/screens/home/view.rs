@@ -303,8 +303,7 @@ fn view_titles(shared: &Shared, buffer: &mut Buffer, area: Rect, columns: &Colum
     let theme = shared.theme;
     let sort = &shared.settings.home.sort;
     for (i, column) in columns.0.iter().enumerate() {
-        let sorted =
-            column.what.sorts(group).is_some_and(|by| column::title(&by) == column::title(&sort.by));
+        let sorted = column.what.sorts(group).is_some_and(|by| column::title(&by) == column::title(&sort.by));
         // No heading over nothing.
         if !sorted && column.what.is_empty(group, shared.now) {
             continue;
