@@ -147,8 +147,8 @@ fn pairs_begin_where_they_say() {
     assert_eq!(plan.widths, [784, 10]);
     assert_eq!(plan.alphas, [-1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0]);
     let mut walk = Walk::new(&plan).unwrap();
-    while !walk.is_done() {
-        walk.advance().unwrap();
+    while walk.step() < plan.steps() {
+        walk.advance(|_, ensemble| Ok(ensemble.advance(&plan.sets[0])?)).unwrap();
     }
     let lines = walk.lines().unwrap();
     assert_eq!(lines.len(), 12);

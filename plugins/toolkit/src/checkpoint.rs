@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 
 use tch::{Device, Kind, TchError, Tensor};
 
-use crate::mlp::Mlp;
 use crate::optim::Optimizer;
+
+/// The file of a run's checkpoint in its folder.
+const FILE: &str = "training.safetensors";
 
 /// A value saved as floats; [`record!`](crate::record) implements it for a struct.
 pub trait Numbers: Sized {
@@ -109,11 +111,6 @@ impl Saving {
         self.numbers(name, &numbers)
     }
 
-    /// Adds everything needed to continue an ensemble and its optimizer exactly.
-    pub fn model(&mut self, name: &str, mlp: &Mlp, optimizer: &Optimizer) -> Result<(), TchError> {
-        self.parameters(name, mlp.parameters(), optimizer)
-    }
-
     /// Adds the flat parameters of a network and everything needed to continue its optimizer exactly.
     pub fn parameters(
         &mut self,
@@ -138,6 +135,11 @@ impl Saving {
     pub fn write(&self, path: &Path) -> Result<(), TchError> {
         Tensor::write_safetensors(&self.tensors, path)
     }
+
+    /// Writes the file of a run's checkpoint into its folder.
+    pub fn checkpoint(&self, dir: &Path) -> gradtop_sdk::Result<()> {
+        Ok(self.write(&dir.join(FILE))?)
+    }
 }
 
 /// Named tensors read from a file.
@@ -151,6 +153,11 @@ impl Saved {
     pub fn read(path: &Path) -> Result<Self, TchError> {
         let tensors = Tensor::read_safetensors(path)?.into_iter().collect();
         Ok(Self { path: path.to_owned(), tensors })
+    }
+
+    /// Reads what [`Saving::checkpoint`] wrote.
+    pub fn checkpoint(dir: &Path) -> Result<Self, TchError> {
+        Self::read(&dir.join(FILE))
     }
 
     /// Returns the tensor of this name.
@@ -198,13 +205,8 @@ impl Saved {
         values.try_into().map_err(wrong)
     }
 
-    /// Restores an ensemble and its optimizer from what [`Saving::model`] saved under this name.
-    pub fn restore(&self, name: &str, mlp: &Mlp, optimizer: &mut Optimizer) -> Result<(), TchError> {
-        self.restore_parameters(name, mlp.parameters(), optimizer)
-    }
-
     /// Restores flat parameters and their optimizer from what [`Saving::parameters`] saved under this name.
-    pub fn restore_parameters(
+    pub fn restore(
         &self,
         name: &str,
         parameters: &Tensor,
@@ -243,6 +245,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
     use super::*;
+    use crate::mlp::Mlp;
     use crate::optim::Rule;
     use crate::rng::Stream;
 
@@ -268,13 +271,13 @@ mod tests {
             optimizer.update(mlp.parameters(), &gradients).unwrap();
         }
         let mut saving = Saving::default();
-        saving.model("deep", &mlp, &optimizer).unwrap();
+        saving.parameters("deep", mlp.parameters(), &optimizer).unwrap();
         saving.write(&path).unwrap();
 
         let other = Mlp::zeros(&[1, 3, 1], 2, Kind::Float, Device::Cpu).unwrap();
         let mut restored = Optimizer::new(Rule::Adam { lr: 0.1 }, other.parameters()).unwrap();
         let saved = Saved::read(&path).unwrap();
-        saved.restore("deep", &other, &mut restored).unwrap();
+        saved.restore("deep", other.parameters(), &mut restored).unwrap();
         assert_eq!(bits(other.parameters()), bits(mlp.parameters()));
         assert_eq!(restored.step(), 3);
         for ((_, a), (_, b)) in restored.state().iter().zip(optimizer.state()) {
@@ -283,7 +286,7 @@ mod tests {
 
         let larger = Mlp::zeros(&[1, 4, 1], 2, Kind::Float, Device::Cpu).unwrap();
         let mut wrong = Optimizer::new(Rule::Adam { lr: 0.1 }, larger.parameters()).unwrap();
-        let error = saved.restore("deep", &larger, &mut wrong).unwrap_err().to_string();
+        let error = saved.restore("deep", larger.parameters(), &mut wrong).unwrap_err().to_string();
         assert!(
             error.contains("bits.safetensors") && error.contains("[20]") && error.contains("[26]"),
             "{error}"

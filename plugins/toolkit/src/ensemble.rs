@@ -147,16 +147,13 @@ impl Ensemble {
     /// Saves everything that [`Ensemble::restore`] needs, under this name.
     pub fn save(&self, name: &str, saving: &mut Saving) -> Result<(), TchError> {
         saving.integers(&format!("{name}.step"), &[self.step])?;
-        saving.model(name, &self.mlp, &self.optimizer)
+        saving.parameters(name, self.mlp.parameters(), &self.optimizer)
     }
 
     /// Restores what [`Ensemble::save`] saved.
     pub fn restore(&mut self, name: &str, saved: &Saved) -> Result<(), TchError> {
-        let key = format!("{name}.step");
-        let [step] = saved.integers(&key)?[..] else {
-            return Err(TchError::FileFormat(format!("the checkpoint has no single number in `{key}`")));
-        };
-        saved.restore(name, &self.mlp, &mut self.optimizer)?;
+        let [step] = saved.exactly(&format!("{name}.step"))?;
+        saved.restore(name, self.mlp.parameters(), &mut self.optimizer)?;
         self.step = step;
         Ok(())
     }

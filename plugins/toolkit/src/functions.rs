@@ -34,11 +34,6 @@ pub fn grid(low: f64, high: f64, points: usize) -> Vec<f64> {
     (0..points).map(|i| low + (high - low) * (i as f64 / last)).collect()
 }
 
-/// Returns the mean squared error of always predicting 0: the loss of a network whose parameters are all zero.
-pub fn mean_square(values: &[f64]) -> f64 {
-    values.iter().map(|v| v * v).sum::<f64>() / values.len() as f64
-}
-
 /// Returns the mean squared error of always predicting the mean: at this loss, nothing but the mean has been learnt.
 pub fn variance(values: &[f64]) -> f64 {
     let mean = mean(values);

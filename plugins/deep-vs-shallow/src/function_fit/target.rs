@@ -2,7 +2,7 @@
 
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::functions::INTERVAL;
-pub use gradtop_toolkit::functions::{grid, mean_square, sign, sinc, sine, variance};
+pub use gradtop_toolkit::functions::{grid, sign, sinc, sine, variance};
 use gradtop_toolkit::parameters::invalid;
 
 use crate::expression::Expression;

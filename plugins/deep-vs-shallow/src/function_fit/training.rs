@@ -16,8 +16,6 @@ use super::target::Target;
 
 /// Number of samples evaluated at a time, so that an ensemble's activations stay in the second-level cache.
 const CHUNK: usize = 500;
-const FILE: &str = "training.safetensors";
-
 /// The three networks, with the same number of parameters (571, 572, 571) at different depths.
 #[derive(Choice, Clone, Copy, Debug, PartialEq)]
 pub enum Model {
@@ -303,21 +301,20 @@ impl Training {
         saving.integers("step", &[self.step])?;
         for fit in &self.fits {
             let name = self.name(fit);
-            saving.model(&name, &fit.mlp, &fit.optimizer)?;
+            saving.parameters(&name, fit.mlp.parameters(), &fit.optimizer)?;
             let diverged: Vec<i64> = fit.diverged.iter().map(|step| step.unwrap_or(-1)).collect();
             saving.integers(&format!("{name}.diverged"), &diverged)?;
         }
-        saving.write(&dir.join(FILE))?;
-        Ok(())
+        saving.checkpoint(dir)
     }
 
     /// Restores what [`Training::save`] saved, for the same setup.
     pub fn restore(&mut self, dir: &Path) -> Result<()> {
-        let saved = Saved::read(&dir.join(FILE))?;
+        let saved = Saved::checkpoint(dir)?;
         for i in 0..self.fits.len() {
             let name = self.name(&self.fits[i]);
             let fit = &mut self.fits[i];
-            saved.restore(&name, &fit.mlp, &mut fit.optimizer)?;
+            saved.restore(&name, fit.mlp.parameters(), &mut fit.optimizer)?;
             let diverged = saved.integers(&format!("{name}.diverged"))?;
             if diverged.len() != fit.diverged.len() {
                 return Err(saved.misfit().into());

@@ -13,8 +13,6 @@ use gradtop_toolkit::weights::Weights;
 use gradtop_toolkit::workers;
 use tch::{Kind, Tensor};
 
-const FILE: &str = "training.safetensors";
-
 /// The settings of [`Training::new`].
 #[derive(Debug)]
 pub struct Setup {
@@ -472,17 +470,16 @@ impl Training {
         for (i, swept) in self.sweep.iter().enumerate() {
             saving.parameters(&format!("sweep.{i}"), swept.cnn.parameters(), &swept.optimizer)?;
         }
-        saving.write(&dir.join(FILE))?;
-        Ok(())
+        saving.checkpoint(dir)
     }
 
     /// Restores what [`Training::save`] saved, for the same setup.
     pub fn restore(&mut self, dir: &Path) -> Result<()> {
-        let saved = Saved::read(&dir.join(FILE))?;
+        let saved = Saved::checkpoint(dir)?;
         for i in 0..self.fits.len() {
             let name = self.full_name(&self.fits[i]);
             let fit = &mut self.fits[i];
-            saved.restore_parameters(&name, fit.cnn.parameters(), &mut fit.optimizer)?;
+            saved.restore(&name, fit.cnn.parameters(), &mut fit.optimizer)?;
             let [diverged, evaluated] = saved.exactly(&format!("{name}.diverged-evaluated"))?;
             fit.diverged = (diverged >= 0).then_some(diverged);
             fit.evaluated = (evaluated >= 0).then_some(evaluated);
@@ -490,7 +487,7 @@ impl Training {
             fit.latest = latest.try_into().map_err(|_| saved.misfit())?;
         }
         for (i, swept) in self.sweep.iter_mut().enumerate() {
-            saved.restore_parameters(&format!("sweep.{i}"), swept.cnn.parameters(), &mut swept.optimizer)?;
+            saved.restore(&format!("sweep.{i}"), swept.cnn.parameters(), &mut swept.optimizer)?;
         }
         [self.step] = saved.exactly("step")?;
         Ok(())

@@ -138,7 +138,7 @@ impl Experiment for Interpolation {
         for step in ctx.steps(walk.step()..plan.steps()) {
             step?;
             runtime::set_threads(walk.useful_threads(ctx.threads()));
-            walk.advance_by(|role, ensemble| probes[role].advance(ctx, ensemble, &plan.sets[0]))?;
+            walk.advance(|role, ensemble| probes[role].advance(ctx, ensemble, &plan.sets[0]))?;
             if let Some((role, epoch, true)) = walk.place() {
                 let mut points = Vec::new();
                 for (split, evaluation) in walk.measured()? {

@@ -14,7 +14,6 @@ use tch::{Kind as Precision, Tensor};
 
 use super::plan::{Kind, Plan, Start};
 
-const FILE: &str = "walk.safetensors";
 /// Number of lines from one network at 0: each kind with each [`Start`].
 const LINES: usize = Kind::ALL.len() * Start::ALL.len();
 
@@ -119,16 +118,6 @@ impl<'a> Walk<'a> {
         self.step
     }
 
-    /// Returns whether everything is done.
-    pub fn is_done(&self) -> bool {
-        self.step == self.plan.steps()
-    }
-
-    /// Returns whether networks are still being trained.
-    pub fn is_training(&self) -> bool {
-        self.ensemble.is_some()
-    }
-
     /// Describes what is being done.
     pub fn phase(&self) -> String {
         match self.ensemble {
@@ -157,14 +146,9 @@ impl<'a> Walk<'a> {
         self.ensemble.as_ref().filter(|ensemble| ensemble.mlp.trials() == self.plan.pairs)
     }
 
-    /// Makes one update of the networks of a role, or evaluates the lines of one pair on one set.
-    pub fn advance(&mut self) -> Result<()> {
-        let train = &self.plan.sets[0];
-        self.advance_by(|_, ensemble| Ok(ensemble.advance(train)?))
-    }
-
-    /// Like [`Self::advance`], with updates made by `update`, which receives the role and its networks.
-    pub fn advance_by(&mut self, update: impl FnOnce(usize, &mut Ensemble) -> Result<()>) -> Result<()> {
+    /// Makes one update of the networks of a role by `update`, which receives the role and its networks, or evaluates the
+    /// lines of one pair on one set.
+    pub fn advance(&mut self, update: impl FnOnce(usize, &mut Ensemble) -> Result<()>) -> Result<()> {
         self.step += 1;
         let role = self.trained.len();
         let Some(ensemble) = &mut self.ensemble else { return self.evaluate() };
@@ -324,12 +308,12 @@ impl<'a> Walk<'a> {
             saving.numbers(&format!("loss-{i}"), &evaluation.loss)?;
             saving.numbers(&format!("accuracy-{i}"), &evaluation.accuracy)?;
         }
-        Ok(saving.write(&dir.join(FILE))?)
+        saving.checkpoint(dir)
     }
 
     /// Restores what [`Walk::save`] saved.
     pub fn restore(plan: &'a Plan, dir: &Path) -> Result<Self> {
-        let saved = Saved::read(&dir.join(FILE))?;
+        let saved = Saved::checkpoint(dir)?;
         let wrong = || Error::from(saved.misfit());
         let [step, roles, evaluated] = saved.exactly("position")?;
         if !(0..=plan.steps()).contains(&step) || !(0..=plan.roles.len() as i64).contains(&roles) {

@@ -78,8 +78,8 @@ record!(Model { part, width, parameters, noise, trial, train, test, norm });
 /// All trained models.
 #[derive(Default)]
 pub(super) struct Results {
-    models: Vec<Model>,
-    rates: Vec<AtRate>,
+    pub(super) models: Vec<Model>,
+    pub(super) rates: Vec<AtRate>,
 }
 
 /// Formats a fraction of noise for tables and legends.
@@ -88,14 +88,6 @@ pub(super) fn noise_in_words(noise: f64) -> String {
 }
 
 impl Results {
-    pub(super) fn push(&mut self, model: Model) {
-        self.models.push(model);
-    }
-
-    pub(super) fn push_at_rate(&mut self, network: AtRate) {
-        self.rates.push(network);
-    }
-
     /// Returns the networks of a part at several rates, by noise and size, the one at the common rate first.
     pub(super) fn at_rates(&self, part: Part) -> Vec<AtRate> {
         let mut rates: Vec<AtRate> = self.rates.iter().filter(|rate| rate.part == part).copied().collect();

@@ -19,7 +19,6 @@ use super::results::{AtRate, Model, Part, Results};
 use super::settings::{Unit, choosing, full_samples, swept, units};
 use crate::labels::{self, corrupted};
 
-const FILE: &str = "training.safetensors";
 /// The whole run.
 pub(super) struct State {
     params: ModelSize,
@@ -264,7 +263,7 @@ impl State {
         let Scores { train: Some(on_train), test: on_test } = scores else { return };
         for index in 0..on_train.loss.len() {
             let (noise, trial) = member(&self.params, unit, index);
-            self.results.push(Model {
+            self.results.models.push(Model {
                 part,
                 width: unit.widths()[1],
                 parameters,
@@ -284,7 +283,7 @@ impl State {
             let (noise, trial) = member(&self.params, unit, index);
             let of = |scores: &Scores| [scores.test.loss[index], scores.test.accuracy[index]];
             if trial == 0 {
-                self.results.push_at_rate(AtRate {
+                self.results.rates.push(AtRate {
                     part,
                     noise,
                     width: unit.widths()[1],
@@ -390,7 +389,7 @@ impl State {
                 };
                 points.extend([(series("squared_error")?, error), (series("accuracy")?, accuracy)]);
             }
-            self.results.push(model);
+            self.results.models.push(model);
         }
         ctx.log(self.step, &points)?;
         self.at += 1;
@@ -406,12 +405,12 @@ impl State {
         if let Some(networks) = &self.networks {
             networks.save(&mut saving)?;
         }
-        Ok(saving.write(&dir.join(FILE))?)
+        saving.checkpoint(dir)
     }
 
     /// Restores what [`State::save`] saved, for the same parameters.
     pub(super) fn restore(&mut self, ctx: &Ctx, dir: &Path) -> Result<()> {
-        let saved = Saved::read(&dir.join(FILE))?;
+        let saved = Saved::checkpoint(dir)?;
         let [at, step, training] = saved.exactly("state")?;
         self.at = usize::try_from(at).map_err(|_| saved.misfit())?;
         self.step = step;

@@ -4,7 +4,7 @@ use gradtop_sdk::prelude::*;
 use gradtop_toolkit::conclusion::{self, Claim, FEWEST, coefficient, counted, significant};
 use gradtop_toolkit::stats::{mean, permutation, spearman};
 
-use super::plan::{Group, Labels, Pixels};
+use super::plan::{Group, Labels, Network, Pixels};
 use super::training::{Outcome, Training};
 
 /// Fraction of labels that are right by chance.
@@ -284,7 +284,7 @@ pub(super) fn write(ctx: &Ctx, training: &Training, epochs: i64) -> Result<Vec<(
         let subject = Subject {
             name: network.name(),
             parameters: network.parameter_count(),
-            convolutional: network.is_convolutional(),
+            convolutional: matches!(network, Network::Cnn(_)),
             epochs,
             groups: groups.map(|g| Found { group: g.group.clone(), outcomes: g.outcomes.clone() }).collect(),
         };

@@ -310,11 +310,8 @@ impl Learner for Convolutional {
     }
 
     fn restore(&mut self, name: &str, saved: &Saved) -> Result<()> {
-        let key = format!("{name}.step");
-        let [step] = saved.integers(&key)?[..] else {
-            return Err(Error::new(format!("the checkpoint has no single number in `{key}`")));
-        };
-        saved.restore_parameters(name, self.cnn.parameters(), &mut self.optimizer)?;
+        let [step] = saved.exactly(&format!("{name}.step"))?;
+        saved.restore(name, self.cnn.parameters(), &mut self.optimizer)?;
         self.step = step;
         self.epoch = None;
         Ok(())

@@ -103,10 +103,6 @@ impl Network {
         }
     }
 
-    pub(crate) fn is_convolutional(&self) -> bool {
-        matches!(self, Self::Cnn(_))
-    }
-
     /// Returns its layers in the usual notation.
     pub fn shape(&self) -> String {
         match self {

@@ -18,8 +18,6 @@ use super::learner::{self, Learner, Sets, Setting};
 use super::plan::{Group, Labels, Network, Pixels};
 use crate::labels::corrupted;
 
-const FILE: &str = "training.safetensors";
-
 /// Number of epochs up to which the test set is evaluated after each.
 const EVERY_EPOCH_UNTIL: i64 = 10;
 
@@ -423,12 +421,12 @@ impl Training {
                 job.learner.save(&format!("group.{i}.trial.{}", job.trial), &mut saving)?;
             }
         }
-        Ok(saving.write(&dir.join(FILE))?)
+        saving.checkpoint(dir)
     }
 
     /// Restores what [`Training::save`] saved, for the same setup.
     pub fn restore(&mut self, dir: &Path) -> Result<()> {
-        let saved = Saved::read(&dir.join(FILE))?;
+        let saved = Saved::checkpoint(dir)?;
         [self.rounds] = saved.exactly("rounds")?;
         for i in 0..self.groups.len() {
             let [next, finished, training] = saved.exactly(&format!("group.{i}"))?;

@@ -13,8 +13,6 @@ use super::follow::{Follow, measuring_cost, training_cost};
 use super::measure::{Measures, Network, measure};
 use super::plan::{Leg, Moment, Plan, Purpose};
 
-const FILE: &str = "course.safetensors";
-
 /// What the last step observed of the networks of a leg, one value per trial.
 pub struct Seen {
     /// Index of the leg.
@@ -113,13 +111,9 @@ impl<'a> Course<'a> {
         useful_threads(available, self.plan.shape.widths(), leg.trials, leg.batch)
     }
 
-    /// Makes one update of a leg's networks, or measures those of one moment.
-    pub fn advance(&mut self) -> Result<()> {
-        self.advance_by(|_, ensemble, train| Ok(ensemble.advance(train)?))
-    }
-
-    /// Like [`Self::advance`], with updates made by `update`, which receives the leg, its networks and their data.
-    pub fn advance_by(
+    /// Makes one update of a leg's networks by `update`, which receives the leg, its networks and their data, or measures
+    /// those of one moment.
+    pub fn advance(
         &mut self,
         update: impl FnOnce(usize, &mut Ensemble, &Samples) -> Result<()>,
     ) -> Result<()> {
@@ -187,12 +181,12 @@ impl<'a> Course<'a> {
         saving.integers("networks", &places.collect::<Vec<_>>())?;
         let measures: Vec<Measures> = self.networks.iter().map(|network| network.measures).collect();
         saving.records("measures", &measures)?;
-        Ok(saving.write(&dir.join(FILE))?)
+        saving.checkpoint(dir)
     }
 
     /// Restores what [`Course::save`] saved.
     pub fn restore(plan: &'a Plan, dir: &Path) -> Result<Self> {
-        let saved = Saved::read(&dir.join(FILE))?;
+        let saved = Saved::checkpoint(dir)?;
         let wrong = || Error::from(saved.misfit());
         let [leg, step, measured] = saved.exactly("position")?;
         let places = saved.integers("networks")?;

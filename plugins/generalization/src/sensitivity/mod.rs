@@ -175,7 +175,7 @@ impl Experiment for Sensitivity {
                 break;
             }
             runtime::set_threads(course.useful_threads(ctx.threads()));
-            course.advance_by(|leg, ensemble, train| probes[leg].advance(ctx, ensemble, train))?;
+            course.advance(|leg, ensemble, train| probes[leg].advance(ctx, ensemble, train))?;
             record(ctx, &course, &followed)?;
             course.keep_weights(ctx)?;
             let (done, total) = course.progress();

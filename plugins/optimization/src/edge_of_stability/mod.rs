@@ -90,8 +90,6 @@ struct AllSeries {
     share: Vec<SeriesId>,
 }
 
-const FILE: &str = "training.safetensors";
-
 impl Experiment for EdgeOfStability {
     fn info() -> Info {
         let info = Info::new("edge-of-stability", "Edge of stability: curvature against the step size", "")
@@ -162,7 +160,9 @@ impl Experiment for EdgeOfStability {
         let last = descents.iter().map(|descent| descent.steps).max().unwrap_or(0);
         let mut start = 0;
         if let Some(dir) = ctx.resume_dir() {
-            start = restore(dir, &mut descents)?;
+            let saved = Saved::checkpoint(dir)?;
+            descents.iter_mut().try_for_each(|descent| descent.restore(&saved))?;
+            [start] = saved.exactly("step")?;
             ctx.info(format!("continuing from step {start}"))?;
         }
         let look = |descents: &mut [Descent], step: i64| -> Result<()> {
@@ -180,7 +180,12 @@ impl Experiment for EdgeOfStability {
             for (descent, probe) in descents.iter_mut().zip(&probes).filter(|(d, _)| step < d.steps) {
                 probe.advance(ctx, &mut descent.ensemble, &problem.train)?;
             }
-            ctx.checkpoint_if_due(step, |dir| save(dir, &descents, step + 1))?;
+            ctx.checkpoint_if_due(step, |dir| {
+                let mut saving = Saving::default();
+                saving.integers("step", &[step + 1])?;
+                descents.iter().try_for_each(|descent| descent.save(&mut saving))?;
+                saving.checkpoint(dir)
+            })?;
         }
         look(&mut descents, last)?;
         let mut weights = Weights::default();
@@ -223,18 +228,4 @@ fn log(ctx: &Ctx, descent: &Descent, series: &AllSeries) -> Result<()> {
         }
     }
     ctx.log(point.step, &points)
-}
-
-fn save(dir: &std::path::Path, descents: &[Descent], step: i64) -> Result<()> {
-    let mut saving = Saving::default();
-    saving.integers("step", &[step])?;
-    descents.iter().try_for_each(|descent| descent.save(&mut saving))?;
-    Ok(saving.write(&dir.join(FILE))?)
-}
-
-fn restore(dir: &std::path::Path, descents: &mut [Descent]) -> Result<i64> {
-    let saved = Saved::read(&dir.join(FILE))?;
-    descents.iter_mut().try_for_each(|descent| descent.restore(&saved))?;
-    let [step] = saved.exactly("step")?;
-    Ok(step)
 }

@@ -124,7 +124,7 @@ impl Experiment for ErrorSurface {
             step?;
             // Small networks are slower on several threads, which wait longer than they compute.
             runtime::set_threads(if survey.is_small() { 1 } else { ctx.threads() });
-            survey.advance_by(|i, task, ensemble| probes[i].advance(ctx, ensemble, task.samples()))?;
+            survey.advance(|i, task, ensemble| probes[i].advance(ctx, ensemble, task.samples()))?;
             record(ctx, &survey, &series)?;
             if survey.stage_is_done() && !survey.is_training() {
                 tables::write(ctx, &survey)?;

@@ -16,7 +16,6 @@ use super::directions::{extremes, filter_normalised, through_zero};
 use super::plane::{Axes, Curvature, evaluate};
 use super::task::Task;
 
-const FILE: &str = "survey.safetensors";
 /// Number of parameters up to which several threads are not worthwhile.
 const SMALL: i64 = 1000;
 
@@ -160,11 +159,6 @@ impl<'a> Survey<'a> {
         self.before + self.step
     }
 
-    /// Returns whether every stage is done.
-    pub fn is_done(&self) -> bool {
-        self.stage + 1 == self.stages.len() && self.stage_is_done()
-    }
-
     /// Returns whether the current stage is done.
     pub fn stage_is_done(&self) -> bool {
         self.step == self.stages[self.stage].steps
@@ -264,13 +258,9 @@ impl<'a> Survey<'a> {
         self.step % self.plan.every(self.task()) == 0 || self.stage_is_done()
     }
 
-    /// Makes one update, or evaluates one row of a plane, or a line.
-    pub fn advance(&mut self) -> Result<()> {
-        self.advance_by(|_, task, ensemble| task.advance(ensemble))
-    }
-
-    /// Like [`Self::advance`], with updates made by `update`, which receives the task's index, the task and its network.
-    pub fn advance_by(
+    /// Makes one update by `update`, which receives the task's index, the task and its network, or evaluates one row of a
+    /// plane, or a line.
+    pub fn advance(
         &mut self,
         mut update: impl FnMut(usize, &Task, &mut Ensemble) -> Result<()>,
     ) -> Result<()> {
@@ -456,13 +446,12 @@ impl<'a> Survey<'a> {
         if let Work::Train(ensemble) = &self.work {
             ensemble.save("training", &mut saving)?;
         }
-        saving.write(&dir.join(FILE))?;
-        Ok(())
+        saving.checkpoint(dir)
     }
 
     /// Restores what [`Survey::save`] saved.
     pub fn restore(plan: &'a Plan, dir: &Path) -> Result<Self> {
-        let saved = Saved::read(&dir.join(FILE))?;
+        let saved = Saved::checkpoint(dir)?;
         let [stage, step] = saved.exactly("position")?;
         let mut survey = Self::new(plan)?;
         let known = survey.stages.get(usize::try_from(stage).unwrap_or(usize::MAX));

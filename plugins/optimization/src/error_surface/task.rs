@@ -142,12 +142,8 @@ impl Task {
         self.activation == Activation::Relu
     }
 
-    pub(super) fn samples(&self) -> &mlp::Samples {
+    /// Returns what it learns.
+    pub fn samples(&self) -> &mlp::Samples {
         &self.samples
-    }
-
-    /// Makes one update.
-    pub(super) fn advance(&self, ensemble: &mut Ensemble) -> Result<()> {
-        Ok(ensemble.advance(&self.samples)?)
     }
 }

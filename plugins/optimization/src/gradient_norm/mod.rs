@@ -73,8 +73,6 @@ struct TaskSeries {
     accuracy: Vec<SeriesId>,
 }
 
-const FILE: &str = "training.safetensors";
-
 impl Experiment for GradientNorm {
     fn info() -> Info {
         let info = Info::new("gradient-norm", "Gradient norm during training", "")
@@ -131,7 +129,9 @@ impl Experiment for GradientNorm {
         let last = tasks.iter().map(Task::steps).max().unwrap_or(0);
         let mut start = 0;
         if let Some(dir) = ctx.resume_dir() {
-            start = restore(dir, &mut tasks)?;
+            let saved = Saved::checkpoint(dir)?;
+            tasks.iter_mut().try_for_each(|task| task.restore(&saved))?;
+            [start] = saved.exactly("step")?;
             ctx.info(format!("continuing from step {start}"))?;
         }
         let advance = |tasks: &mut [Task], step: i64| -> Result<()> {
@@ -154,7 +154,12 @@ impl Experiment for GradientNorm {
             let step = step?;
             advance(&mut tasks, step)?;
             // The state after this step's updates; the next measurement belongs to the next step.
-            ctx.checkpoint_if_due(step, |dir| save(dir, &tasks, step + 1))?;
+            ctx.checkpoint_if_due(step, |dir| {
+                let mut saving = Saving::default();
+                saving.integers("step", &[step + 1])?;
+                tasks.iter().try_for_each(|task| task.save(&mut saving))?;
+                saving.checkpoint(dir)
+            })?;
         }
         advance(&mut tasks, last)?;
         let mut weights = Weights::default();
@@ -177,7 +182,7 @@ fn declare_series(ctx: &Ctx, task: &Task) -> Result<TaskSeries> {
         layers: (1..task.ensemble.mlp.widths().len())
             .map(|layer| of(series("layer_grad_norm").model(&format!("layer {layer}"))))
             .collect::<Result<_>>()?,
-        accuracy: optional("accuracy", task.has_classes())?,
+        accuracy: optional("accuracy", task.train.labels().is_some())?,
     })
 }
 
@@ -193,23 +198,5 @@ fn log(ctx: &Ctx, task: &Task, series: &TaskSeries, step: i64, measured: &Measur
     }
     push(&series.batch_norm, &measured.batch_norm);
     push(&series.update, &measured.update);
-    ctx.log_epoch(step, task.epoch_of(step), &points)
-}
-
-fn save(dir: &std::path::Path, tasks: &[Task], step: i64) -> Result<()> {
-    let mut saving = Saving::default();
-    saving.integers("step", &[step])?;
-    for task in tasks {
-        task.save(&mut saving)?;
-    }
-    Ok(saving.write(&dir.join(FILE))?)
-}
-
-fn restore(dir: &std::path::Path, tasks: &mut [Task]) -> Result<i64> {
-    let saved = Saved::read(&dir.join(FILE))?;
-    for task in tasks {
-        task.restore(&saved)?;
-    }
-    let [step] = saved.exactly("step")?;
-    Ok(step)
+    ctx.log_epoch(step, step as f64 / task.ensemble.steps_per_epoch() as f64, &points)
 }

@@ -116,17 +116,9 @@ impl Task {
         self.steps
     }
 
-    pub(super) fn epoch_of(&self, step: i64) -> f64 {
-        step as f64 / self.ensemble.steps_per_epoch() as f64
-    }
-
     /// Returns whether a step uses less than all data.
     pub(super) fn mini_batches(&self) -> bool {
         self.batch < self.train.count()
-    }
-
-    pub(super) fn has_classes(&self) -> bool {
-        self.train.labels().is_some()
     }
 
     pub(super) fn useful_threads(&self, available: usize) -> usize {

@@ -15,8 +15,6 @@ use tch::{Device, Kind, TchError, Tensor};
 
 use super::MinimalRatio;
 
-const FILE: &str = "search.safetensors";
-
 /// A network and the data it fits.
 #[derive(Debug)]
 pub struct Net {
@@ -255,11 +253,6 @@ impl<'a> Run<'a> {
         self.before + self.step
     }
 
-    /// Returns whether every stage is done.
-    pub fn is_done(&self) -> bool {
-        self.stage + 1 == self.stages.len() && self.step == self.stages[self.stage].steps
-    }
-
     /// Returns the stage and its progress.
     pub fn place(&self) -> Place {
         let stage = self.stages[self.stage];
@@ -333,7 +326,7 @@ impl<'a> Run<'a> {
             StageKind::Train => {
                 let mut training = Training::new(self.plan, stage.network)?;
                 if let Some(saved) = saved {
-                    saved.restore("training", &training.mlp, &mut training.optimizer)?;
+                    saved.restore("training", training.mlp.parameters(), &mut training.optimizer)?;
                 }
                 Work::Train(Box::new(training))
             }
@@ -413,7 +406,9 @@ impl<'a> Run<'a> {
             saving.tensor(&format!("end-{i}"), end)?;
         }
         match &self.work {
-            Work::Train(training) => saving.model("training", &training.mlp, &training.optimizer)?,
+            Work::Train(training) => {
+                saving.parameters("training", training.mlp.parameters(), &training.optimizer)?;
+            }
             Work::Search(search) => {
                 saving.tensor("parameters", search.parameters())?;
                 saving.tensor("damping", search.damping())?;
@@ -425,13 +420,12 @@ impl<'a> Run<'a> {
                 }
             }
         }
-        saving.write(&dir.join(FILE))?;
-        Ok(())
+        saving.checkpoint(dir)
     }
 
     /// Restores what [`Run::save`] saved.
     pub fn restore(plan: &'a Plan, dir: &Path) -> Result<Self> {
-        let saved = Saved::read(&dir.join(FILE))?;
+        let saved = Saved::checkpoint(dir)?;
         let [stage, step] = saved.exactly("position")?;
         let mut run = Self::new(plan)?;
         let known = run.stages.get(usize::try_from(stage).unwrap_or(usize::MAX));

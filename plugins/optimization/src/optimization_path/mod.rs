@@ -2,13 +2,13 @@
 //!
 //! For method, parameters and interpretation see docs/experiments/optimization-path.md.
 
-mod checkpoint;
 mod conclusion;
 mod figures;
 mod path;
 mod training;
 
 use gradtop_sdk::prelude::*;
+use gradtop_toolkit::checkpoint::{Saved, Saving};
 use gradtop_toolkit::instruments::{self, Instruments, Settings};
 use gradtop_toolkit::metrics;
 use gradtop_toolkit::runtime;
@@ -114,7 +114,9 @@ impl Experiment for OptimizationPath {
         let mut instruments = Instruments::new(&self.instruments, ctx.seed(), &settings);
         let probe = instruments.declare(ctx, "", &training.ensemble.mlp, &training.train)?;
         if let Some(dir) = ctx.resume_dir() {
-            checkpoint::restore(dir, &mut training, &mut path)?;
+            let saved = Saved::checkpoint(dir)?;
+            training.ensemble.restore("runs", &saved)?;
+            path.restore(&saved)?;
             ctx.info(format!("continuing from epoch {:.2}", training.ensemble.epoch()))?;
         } else {
             self.evaluate(ctx, &training, &mut path, &series)?;
@@ -126,7 +128,12 @@ impl Experiment for OptimizationPath {
             if step % per_epoch == 0 {
                 self.evaluate(ctx, &training, &mut path, &series)?;
             }
-            ctx.checkpoint_if_due(step, |dir| checkpoint::save(dir, &training, &path))?;
+            ctx.checkpoint_if_due(step, |dir| {
+                let mut saving = Saving::default();
+                training.ensemble.save("runs", &mut saving)?;
+                path.save(&mut saving)?;
+                saving.checkpoint(dir)
+            })?;
         }
         let mut weights = Weights::default();
         weights.ensemble("run", &training.ensemble.mlp)?;

@@ -220,11 +220,6 @@ impl Probe {
         Ok(())
     }
 
-    /// Returns whether the next update after `step` updates is measured.
-    pub fn due(&self, step: i64) -> bool {
-        self.on.as_ref().is_some_and(|on| on.due(step) != (false, false))
-    }
-
     /// Makes one step like [`Ensemble::advance`], measured and logged if due.
     pub fn advance(&self, ctx: &Ctx, ensemble: &mut Ensemble, samples: &Samples) -> Result<()> {
         ensemble.gradient(samples)?;
