@@ -62,11 +62,6 @@ impl Slurm {
         named.chain(self.extra.iter().cloned()).collect()
     }
 
-    /// Returns whether jobs get a GPU.
-    fn has_gpu(&self) -> bool {
-        self.options().iter().any(|option| option.contains("gpu"))
-    }
-
     pub(crate) fn check(&self) -> Result<String, String> {
         let version = ask(SUBMIT, &["--version"])?;
         let version = crate::text::clean(String::from_utf8_lossy(&version).trim());
@@ -90,7 +85,8 @@ impl Slurm {
             return Ok(Vec::new());
         }
         let token = token();
-        let checked = Checked::all(starts, Some(self.has_gpu()))?;
+        let has_gpu = self.options().iter().any(|option| option.contains("gpu"));
+        let checked = Checked::all(starts, Some(has_gpu))?;
         // Once a run has its folder, this process must not be interrupted before the run has its job.
         let _blocked = Blocked::interrupts();
         let mut runs = Vec::new();

@@ -14,7 +14,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use gradtop_store::{
-    Event, EventLog, Manifest, RunDir, SeriesKey, State, Status, Tailer, append_event, read_manifest,
+    Ending, Event, EventLog, Manifest, RunDir, SeriesKey, State, Status, Tailer, append_event, read_manifest,
     read_status,
 };
 use jiff::Timestamp;
@@ -85,17 +85,11 @@ pub(crate) fn variable() -> (&'static str, Option<String>) {
     (VARIABLE, wanted.and_then(|alerts| serde_json::to_string(alerts).ok()))
 }
 
-/// How a run ended, for the last alert.
-struct End {
-    state: State,
-    cause: Option<String>,
-}
-
 /// What the thread is told.
 enum Told {
     /// Evaluate all rows, and answer once the alerts are written.
     Rows(Sender<()>),
-    End(End),
+    End(Ending),
 }
 
 /// The thread that evaluates a run's rules.
@@ -143,7 +137,7 @@ impl Guard {
         if let Ok(Status { state, cause, .. }) = read_status(run)
             && state.is_final()
         {
-            self.tell.send(Told::End(End { state, cause })).ok();
+            self.tell.send(Told::End(Ending { state, cause })).ok();
         }
         drop(self.tell);
         self.thread.join().ok();
@@ -388,7 +382,7 @@ impl Judge {
         self.median = None;
     }
 
-    fn end(&mut self, end: &End) {
+    fn end(&mut self, end: &Ending) {
         let step = read_status(&self.run).ok().and_then(|status: Status| status.step);
         let failed = matches!(end.state, State::Failed | State::Crashed);
         let wanted = |armed: &Armed| armed.rule == Rule::End || failed && armed.rule == Rule::Failure;

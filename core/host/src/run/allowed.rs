@@ -246,9 +246,11 @@ pub fn left_behind(view: &View) -> Option<u32> {
 
 /// Checks whether an ended run has everything needed to resume or restart it.
 pub(crate) fn has_all(run: &RunDir, manifest: &Manifest, action: Action) -> Result<(), Why> {
-    match has_checkpoint(run, manifest) {
-        Err(Why::NothingSaved | Why::NotResumable { .. } | Why::CommandNotResumable)
-            if action == Action::Restart => {}
+    match is_resumable(manifest) {
+        Err(Why::NotResumable { .. } | Why::CommandNotResumable) if action == Action::Restart => {}
+        Ok(()) if action != Action::Restart && gradtop_store::checkpoints(run).is_empty() => {
+            return Err(Why::NothingSaved);
+        }
         answer => answer?,
     }
     if manifest.kind != Kind::Plugin {
@@ -262,11 +264,6 @@ pub(crate) fn has_all(run: &RunDir, manifest: &Manifest, action: Action) -> Resu
         Ok(_) => Err(Why::NoPlugin("is not a file")),
         Err(_) => Err(Why::NoPlugin("is gone")),
     }
-}
-
-fn has_checkpoint(run: &RunDir, manifest: &Manifest) -> Result<(), Why> {
-    is_resumable(manifest)?;
-    if gradtop_store::checkpoints(run).is_empty() { Err(Why::NothingSaved) } else { Ok(()) }
 }
 
 fn is_resumable(manifest: &Manifest) -> Result<(), Why> {

@@ -393,7 +393,7 @@ impl Session {
 
     /// Seconds of training before this process; `None`: not known.
     pub(crate) fn set_trained_before(&self, seconds: Option<f64>) {
-        self.trained.lock().set_before(seconds);
+        self.trained.lock().before = seconds;
     }
 }
 

@@ -6,17 +6,12 @@ use std::time::{Duration, Instant};
 #[derive(Default)]
 pub(crate) struct Stopwatch {
     /// Time of earlier processes that still counts; `None` if unknown.
-    before: Option<f64>,
+    pub(super) before: Option<f64>,
     own: Duration,
     since: Option<Instant>,
 }
 
 impl Stopwatch {
-    /// Sets the time of earlier processes.
-    pub(crate) fn set_before(&mut self, seconds: Option<f64>) {
-        self.before = seconds;
-    }
-
     pub(crate) fn start(&mut self) {
         self.since.get_or_insert_with(Instant::now);
     }
