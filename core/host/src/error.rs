@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use gradtop_store::{RunDir, StoreError};
+use gradtop_store::{RunDir, StoreError, did_you_mean};
 use serde::{Deserialize, Serialize};
 
 use crate::run::allowed::{Action, Why};
@@ -299,10 +299,6 @@ fn near_or_all(near: &[String], all: &[String]) -> String {
         ([], all) => format!("; it has: {}", all.join(", ")),
         (near, _) => did_you_mean(near),
     }
-}
-
-fn did_you_mean(near: &[String]) -> String {
-    if near.is_empty() { String::new() } else { format!("; did you mean {}?", near.join(" or ")) }
 }
 
 /// An error when a run is started or asked for something.

@@ -4,6 +4,8 @@ use std::error::Error;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::suggest::did_you_mean;
+
 /// Maximum number of names in a message.
 const NAMED: usize = 8;
 
@@ -70,7 +72,7 @@ pub enum StoreError {
         series: usize,
     },
     /// There is no run of that name.
-    #[error("no run is called {name:?} in {}{}{}", runs.display(), near_names(near), may_hide(hidden.as_deref()))]
+    #[error("no run is called {name:?} in {}{}{}", runs.display(), did_you_mean(near), may_hide(hidden.as_deref()))]
     NoSuchRun {
         /// The name asked for.
         name: String,
@@ -198,10 +200,6 @@ impl StoreError {
             other => other.to_string(),
         }
     }
-}
-
-fn near_names(near: &[String]) -> String {
-    if near.is_empty() { String::new() } else { format!("; did you mean {}?", near.join(" or ")) }
 }
 
 fn may_hide(hidden: Option<&str>) -> String {

@@ -48,7 +48,7 @@ pub use folder::run_dir::RunDir;
 pub use folder::run_table::{write_params_table, write_run_table};
 pub use folder::runs::{
     experiment_of, find_folder, find_run, inspect_each, inspect_runs, list_experiments, list_runs,
-    list_runs_checked, new_run_name, readable_name, runs_dir, validate_name,
+    list_runs_checked, new_run_name, readable_name, runs_dir, user_dir, validate_name,
 };
 pub use folder::settle::{settle, write_end};
 pub use folder::shared::create_shared;
@@ -74,5 +74,5 @@ pub use read::tailer::{Row, Slice, Tailer};
 pub use schema::{MAX_SERIES, SCHEMA};
 pub use sealed::decode::decoding;
 pub use sealed::table::{ColumnData, TableColumn};
-pub use suggest::{near, suggest};
+pub use suggest::{did_you_mean, near, suggest};
 pub use toml_words::toml_message;

@@ -20,6 +20,11 @@ pub fn near<'a>(typed: &str, names: impl Iterator<Item = &'a str>) -> Vec<String
     scored.into_iter().take(3).map(|(_, name)| name.to_owned()).collect()
 }
 
+/// Returns `; did you mean a or b?`, or nothing if no name is near.
+pub fn did_you_mean(near: &[String]) -> String {
+    if near.is_empty() { String::new() } else { format!("; did you mean {}?", near.join(" or ")) }
+}
+
 /// Returns `did you mean a or b?`, or all names if none is similar.
 pub fn suggest<'a>(typed: &str, known: impl Iterator<Item = &'a str> + Clone, what: &str) -> String {
     let near = near(typed, known.clone());

@@ -10,9 +10,7 @@ use gradtop_chart::cells::theme::ThemeName;
 
 /// `$XDG_STATE_HOME/gradtop/view.toml`, else below `~/.local/state`; `None` without a home folder.
 fn path() -> Option<PathBuf> {
-    let set = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|p| p.is_absolute());
-    let state = set("XDG_STATE_HOME").or_else(|| Some(set("HOME")?.join(".local/state")))?;
-    Some(state.join("gradtop/view.toml"))
+    Some(gradtop_store::user_dir("XDG_STATE_HOME", ".local/state")?.join("view.toml"))
 }
 
 /// Loads the settings; `theme` overrides the saved one. Unreadable parts get their defaults.

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use gradtop_store::user_dir;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -18,11 +19,6 @@ pub(crate) fn data_dir() -> Option<PathBuf> {
 /// `$XDG_CONFIG_HOME/gradtop`, else `~/.config/gradtop`.
 pub fn config_dir() -> Option<PathBuf> {
     user_dir("XDG_CONFIG_HOME", ".config")
-}
-
-fn user_dir(variable: &str, below_home: &str) -> Option<PathBuf> {
-    let set = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|p| p.is_absolute());
-    Some(set(variable).or_else(|| Some(set("HOME")?.join(below_home)))?.join("gradtop"))
 }
 
 /// Reads a cached value.

@@ -181,7 +181,7 @@ fn sync(run: &RunDir) -> Result<()> {
 /// Returns an error if a run of that name exists or waits in the queue.
 fn refuse_taken(runs: &Path, manifest: &Manifest) -> Result<()> {
     let id = &manifest.experiment.id;
-    let path = runs.join(format!("exp={id}")).join(format!("run={}", manifest.run));
+    let path = RunDir::of(runs, id, &manifest.run).path().to_owned();
     if inside::exists(&RunDir::new(runs), &path) {
         return Err(StoreError::RunExists(path));
     }

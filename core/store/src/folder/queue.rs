@@ -232,7 +232,7 @@ pub fn follow_run<T, E>(
 /// Returns the current folder of a run that was once queued: started or still waiting. If it is neither, the folder it
 /// would have been started in.
 pub fn queued_run(runs: &Path, experiment: &str, name: &str) -> RunDir {
-    let started = RunDir::new(runs.join(format!("exp={experiment}")).join(format!("run={name}")));
+    let started = RunDir::of(runs, experiment, name);
     let is_there = || inside::exists(&started, &started.manifest());
     if is_there() {
         return started;
@@ -314,7 +314,7 @@ impl Claim {
     /// Returns the folder of the run once it has left the queue.
     pub fn dir(&self, runs: &Path) -> RunDir {
         let (experiment, name) = self.run.rsplit_once('/').unwrap_or(("", &self.run));
-        RunDir::new(runs.join(format!("exp={experiment}")).join(format!("run={name}")))
+        RunDir::of(runs, experiment, name)
     }
 }
 

@@ -21,6 +21,11 @@ impl RunDir {
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self(path.into(), OpenDir::default())
     }
+    /// Creates a handle for the run of this name in the folder of runs.
+    pub(crate) fn of(runs: &Path, experiment: &str, name: &str) -> Self {
+        Self::new(runs.join(format!("exp={experiment}/run={name}")))
+    }
+
     /// Keeps the folder open, so that writes go into that folder wherever it is moved, and never into another one that
     /// takes its name.
     ///

@@ -41,14 +41,14 @@ pub fn runs_dir(explicit: Option<&Path>) -> Result<PathBuf> {
     {
         return Ok(root.join("runs"));
     }
-    let data = match std::env::var_os("XDG_DATA_HOME").map(PathBuf::from).filter(|p| p.is_absolute()) {
-        Some(dir) => dir,
-        None => match std::env::var_os("HOME").map(PathBuf::from).filter(|p| p.is_absolute()) {
-            Some(home) => home.join(".local/share"),
-            None => return Err(StoreError::NoRunsDir),
-        },
-    };
-    Ok(data.join("gradtop/runs"))
+    Ok(user_dir("XDG_DATA_HOME", ".local/share").ok_or(StoreError::NoRunsDir)?.join("runs"))
+}
+
+/// Returns gradtop's folder in one of the user's: the one that a variable names, else one below the home folder. `None`
+/// without a home folder.
+pub fn user_dir(variable: &str, below_home: &str) -> Option<PathBuf> {
+    let set = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    Some(set(variable).or_else(|| Some(set("HOME")?.join(below_home)))?.join("gradtop"))
 }
 
 fn absolute(dir: &Path) -> Result<PathBuf> {
