@@ -524,7 +524,7 @@ impl Keeper<'_> {
         let waiting = status.waiting.take().map(|waiting| waiting.rows);
         if let (Some(rows @ 1..), false, Some(cause)) = (waiting, self.reported, &mut cause) {
             let (one, many) = ("row that waited for the disk is", "rows that waited for the disk are");
-            cause.push_str(&format!("; {} lost", counted(rows, one, many)));
+            *cause = format!("{cause}; {} lost", counted(rows, one, many));
             status.cause = Some(cause.clone());
         }
         status.outcome = None;
