@@ -372,12 +372,16 @@ fn symlog(span: &Span, threshold: f64, most: usize, powers: Powers) -> Vec<Tick>
     let lowest = if every > 1 && last > first { first + 1 } else { first };
     let exponents: Vec<i32> = (lowest..=last).rev().step_by(every).collect();
     let plain = exponents.iter().all(|e| (-2..=3).contains(e));
+    // With few decades: 1, 2 and 5 in each.
+    let steps: &[f64] = if decades * sides * 3 < most { &[1.0, 2.0, 5.0] } else { &[1.0] };
     let mut ticks: Vec<Tick> = exponents
         .iter()
-        .flat_map(|e| {
-            let label = ten(*e, plain, powers);
+        .flat_map(|e| steps.iter().map(move |step| (*e, *step)))
+        .flat_map(|(e, step)| {
+            let value = step * power_of_ten(e);
+            let label = if step == 1.0 { ten(e, plain, powers) } else { number(value) };
             let minus = format!("-{label}");
-            [Tick { value: power_of_ten(*e), label }, Tick { value: -power_of_ten(*e), label: minus }]
+            [Tick { value, label }, Tick { value: -value, label: minus }]
         })
         .chain([Tick { value: 0.0, label: "0".to_owned() }])
         .filter(|t| t.value >= span.low && t.value <= span.high)
@@ -437,6 +441,7 @@ mod tests {
     fn symlog_ticks_are_symmetric() {
         assert_eq!(labels(Scale::Symlog { threshold: 0.1 }, -20.0, 20.0, 7), "-10 -1 -0.1 0 0.1 1 10");
         assert_eq!(labels(Scale::Symlog { threshold: 1e-6 }, -0.02, 1.0, 7), "-1e-3 0 1e-3 1e0");
+        assert_eq!(labels(Scale::Symlog { threshold: 10.0 }, 0.0, 50.0, 7), "0 10 20 50");
     }
 
     #[test]

@@ -21,7 +21,7 @@ use canvas::Canvas;
 pub use canvas::paste;
 use ratatui_core::buffer::Buffer;
 use ratatui_core::style::Style;
-use text::{fit, fit_ends, width_of, wrap};
+use text::{fit, fit_distinct, fit_ends, width_of, wrap};
 use theme::{Ink, Theme};
 
 /// Minimum width of two panels side by side.
@@ -129,7 +129,7 @@ pub fn chart(chart: &Chart, (width, height): (usize, usize), look: Theme, title:
     if let Some(span) = &domain.y2 {
         vertical_axis(&mut canvas, span, &y2_ticks, area, look, true);
     }
-    let x_ticks = known.across(&chart.x, horizontal_ticks(&chart.x, &domain.x, area.width));
+    let x_ticks = known.across(&chart.x, horizontal_ticks(&chart.x, &domain.x, area.width, ascii));
     horizontal_axis(&mut canvas, &domain.x, &x_ticks, area, chart.cursor.as_ref(), look);
     let x_caption = chart.x.caption();
     fields::fields(&mut canvas, chart, &domain, area, look);
@@ -315,11 +315,11 @@ pub(super) fn labelled(axis: &Axis, span: &Span, most: usize, powers: Powers) ->
 }
 
 /// Returns as many ticks as fit side by side.
-fn horizontal_ticks(axis: &Axis, span: &Span, width: usize) -> Vec<Tick> {
-    let mut most = (width / 9).clamp(2, 10);
+fn horizontal_ticks(axis: &Axis, span: &Span, width: usize, ascii: bool) -> Vec<Tick> {
     if !axis.categories.is_empty() {
-        most = axis.categories.len();
+        return named_ticks(&axis.categories, width + 1, ascii);
     }
+    let mut most = (width / 9).clamp(2, 10);
     loop {
         let ticks = axis_ticks(axis, span, most);
         let widest = ticks.iter().map(|t| width_of(&t.label)).max().unwrap_or(0);
@@ -328,6 +328,18 @@ fn horizontal_ticks(axis: &Axis, span: &Span, width: usize) -> Vec<Tick> {
         }
         most -= 1;
     }
+}
+
+/// Returns the ticks of categories side by side in `width` columns: names are shortened before any is left out.
+pub(super) fn named_ticks(names: &[String], width: usize, ascii: bool) -> Vec<Tick> {
+    const READABLE: usize = 6;
+    let all: Vec<&str> = names.iter().map(String::as_str).collect();
+    let widest = all.iter().map(|name| width_of(name)).max().unwrap_or(0);
+    let room = |every: usize| (width * every / all.len().max(1)).saturating_sub(1);
+    let every = (1..all.len()).find(|every| room(*every) >= widest.min(READABLE)).unwrap_or(all.len().max(1));
+    let labels = fit_distinct(&all, room(every), ascii);
+    let ticks = labels.into_iter().enumerate().step_by(every);
+    ticks.map(|(i, label)| Tick { value: i as f64, label }).collect()
 }
 
 fn vertical_axis(canvas: &mut Canvas, span: &Span, ticks: &[Tick], area: Area, look: Theme, right: bool) {
@@ -462,5 +474,22 @@ mod tests {
         assert!(plot.iter().all(|line| line.contains('·')), "{drawn}");
         let full = |column: usize| plot.iter().any(|line| line.chars().nth(column) == Some('█'));
         assert!((0..10).all(|class| full(class * 5 + 2)), "{drawn}");
+    }
+
+    #[test]
+    fn names_of_categories_are_shortened_before_any_is_left_out() {
+        let names =
+            ["batch, same", "batch, other", "batch, aligned", "rate, same", "rate, other", "rate, aligned"];
+        let names = names.map(str::to_owned);
+        let labels =
+            |width| named_ticks(&names, width, true).into_iter().map(|t| t.label).collect::<Vec<_>>();
+        assert_eq!(labels(100), names);
+        for width in [48, 60, 80] {
+            let labels = labels(width);
+            let different: std::collections::BTreeSet<&String> = labels.iter().collect();
+            assert_eq!((labels.len(), different.len()), (6, 6), "{labels:?}");
+        }
+        assert_eq!(labels(24).len(), 3);
+        assert_eq!(named_ticks(&[], 24, true), []);
     }
 }

@@ -395,8 +395,9 @@ pub(super) fn colour_bar(pen: &mut Pen, field: &Field, plot: &Plot) {
         pen.line((x + width, y), (x + width + 3.0, y), INK);
         pen.text((x + width + 6.0, y + 4.0), &tick.label, 10.5, INK, "start");
     }
-    if !field.label.is_empty() {
-        pen.text((x + width, plot.top - 6.0), &field.label, 10.5, INK, "end");
+    let label = if field.log { format!("{} (log)", field.label) } else { field.label.clone() };
+    if !label.is_empty() {
+        pen.text((x + width + 3.0, plot.top - 6.0), label.trim_start(), 10.5, INK, "end");
     }
 }
 

@@ -3,9 +3,9 @@
 mod marks;
 
 use crate::cells::fields::field_of;
-use crate::cells::labelled;
 use crate::cells::marks::unplottable_notes;
 use crate::cells::text::{width_of, wrap};
+use crate::cells::{labelled, named_ticks};
 use crate::domain::Domain;
 use crate::scale::Span;
 use crate::ticks::{Powers, Tick};
@@ -251,8 +251,12 @@ fn layout(chart: &Chart, (x, width): (f64, f64), (top, end): (f64, f64), density
         domain,
         density,
     };
-    let most = most_across(&chart.x, &plot);
-    let x_ticks = known.across(&chart.x, labelled(&chart.x, &plot.domain.x, most, Powers::Raised));
+    let x_ticks = if chart.x.categories.is_empty() {
+        labelled(&chart.x, &plot.domain.x, 10, Powers::Raised)
+    } else {
+        named_ticks(&chart.x.categories, (plot.width / (SMALL * CHAR)) as usize, false)
+    };
+    let x_ticks = known.across(&chart.x, x_ticks);
     Layout { plot, x_ticks, y_ticks, y2_ticks, notes }
 }
 
@@ -276,15 +280,6 @@ fn grid(pen: &mut Pen, chart: &Chart, plot: &Plot, x_ticks: &[Tick], y_ticks: &[
 /// Returns the field whose colours a bar explains.
 fn coloured_field(chart: &Chart) -> Option<&Field> {
     field_of(chart).filter(|field| field.range().is_some())
-}
-
-/// Returns how many tick labels fit below the plot.
-fn most_across(axis: &Axis, plot: &Plot) -> usize {
-    if axis.categories.is_empty() {
-        return 10;
-    }
-    let widest = axis.categories.iter().map(|c| width_of(c)).max().unwrap_or(1).max(1);
-    ((plot.width / (widest as f64 * SMALL * CHAR + 10.0)) as usize).max(1)
 }
 
 /// Draws an axis' caption vertically, smaller if it would be longer than the axis.
