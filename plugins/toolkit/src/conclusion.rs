@@ -29,11 +29,20 @@ impl Spread {
         }
     }
 
+    /// Computes the spread of these positive values, with their geometric mean: that of quantities that are compared by
+    /// their ratios.
+    pub fn geometric(values: &[f64]) -> Self {
+        let logs: Vec<f64> = values.iter().map(|value| value.ln()).collect();
+        Self { mean: mean(&logs).exp(), ..Self::of(values) }
+    }
+
     /// Formats the range that follows a mean, with values formatted by `number`.
     pub fn in_words(&self, number: impl Fn(f64) -> String) -> String {
+        let (low, high) = (number(self.lowest), number(self.highest));
         match self.count {
             1 => "(1 trial)".to_owned(),
-            n => format!("({} to {} in {n} trials)", number(self.lowest), number(self.highest)),
+            n if low == high => format!("(in each of {n} trials)"),
+            n => format!("({low} to {high} in {n} trials)"),
         }
     }
 }
@@ -71,9 +80,6 @@ pub fn diverged_in_words(count: usize) -> Option<String> {
 
 /// Minimum number of trials on each side to claim an order: with three each, not even a perfect order is significant at 5 %.
 pub const FEWEST: usize = 5;
-
-/// The caution of a claim based on fewer.
-pub const FEW: &str = "fewer than 5 trials: no order can be claimed";
 
 /// Returns p of an order of two samples by exact permutation; `None` with fewer than [`FEWEST`] trials.
 pub fn order(a: &[f64], b: &[f64]) -> Option<f64> {
@@ -127,8 +133,8 @@ pub struct Claim {
     pub statement: String,
     /// The numbers it is based on, how many, and their interval.
     pub evidence: String,
-    /// What it does not imply; empty for nothing.
-    pub caution: String,
+    /// What it does not imply.
+    cautions: Vec<String>,
     /// How far it can be relied on.
     pub strength: Strength,
     test: Option<Test>,
@@ -141,7 +147,7 @@ impl Claim {
             about: about.into(),
             statement: statement.into(),
             evidence: String::new(),
-            caution: String::new(),
+            cautions: Vec::new(),
             strength,
             test: None,
         }
@@ -168,8 +174,8 @@ impl Claim {
     }
 
     /// Creates a claim that holds only if its test is significant after Holm's correction over all tests of the run;
-    /// otherwise `otherwise` is claimed. Without a p nothing is tested, and the statement is about this run alone, with
-    /// the caution [`FEW`].
+    /// otherwise `otherwise` is claimed. Without a p nothing is tested, and the statement is about this run alone, as of
+    /// [`Claim::few`] trials.
     pub fn tested(
         about: impl Into<String>,
         p: Option<f64>,
@@ -179,7 +185,7 @@ impl Claim {
         let claim = Self::new(about, Strength::Seen, statement);
         match p {
             Some(p) => Self { test: Some(Test { p, corrected: p, otherwise: otherwise.into() }), ..claim },
-            None => claim.caution(FEW),
+            None => claim.few(),
         }
     }
 
@@ -194,7 +200,7 @@ impl Claim {
         asked: impl Into<String>,
     ) -> Self {
         if p.is_none() && !(found.low > 0.0 || found.high < 0.0) {
-            return Self::new(about, Strength::Untestable, asked).caution(FEW);
+            return Self::new(about, Strength::Untestable, asked).few();
         }
         Self::tested(about, p, statement, otherwise)
     }
@@ -215,14 +221,33 @@ impl Claim {
     /// Adds a caution.
     #[must_use]
     pub fn caution(mut self, words: impl AsRef<str>) -> Self {
-        join(&mut self.caution, words.as_ref());
+        if !words.as_ref().is_empty() {
+            self.cautions.push(words.as_ref().to_owned());
+        }
         self
+    }
+
+    /// Adds the caution of fewer than [`FEWEST`] trials. What is seen in them is no claim about others.
+    #[must_use]
+    pub fn few(self) -> Self {
+        let words = match self.strength {
+            Strength::Untestable => "fewer than 5 trials: no order can be claimed",
+            _ => "fewer than 5 trials: others may differ",
+        };
+        self.caution(words)
     }
 
     /// Returns statement, strength, evidence and caution as sentences.
     pub fn whole(&self) -> String {
+        self.without(&[])
+    }
+
+    /// Returns it as sentences, without these cautions.
+    fn without(&self, cautions: &[&String]) -> String {
+        let own: Vec<&str> =
+            self.cautions.iter().filter(|caution| !cautions.contains(caution)).map(String::as_str).collect();
         let mut text = format!("{} ({}).", self.statement, self.strength.name());
-        for (name, part) in [("Evidence", &self.evidence), ("Caution", &self.caution)] {
+        for (name, part) in [("Evidence", &self.evidence), ("Caution", &own.join("; "))] {
             if !part.is_empty() {
                 text.extend([" ", name, ": ", part, "."]);
             }
@@ -288,7 +313,7 @@ pub fn write<F>(
         .utf8("about", |c| &c.about)
         .utf8("claim", |c| &c.statement)
         .utf8("evidence", |c| &c.evidence)
-        .utf8("caution", |c| &c.caution)
+        .utf8("caution", |c| c.cautions.join("; "))
         .utf8("strength", |c| c.strength.name());
     if claims.iter().any(|claim| claim.test.is_some()) {
         let number = |claim: &Claim, of: fn(&Test) -> f64| claim.test.as_ref().map_or(f64::NAN, of);
@@ -299,11 +324,24 @@ pub fn write<F>(
     Ok(figures.into_iter().zip(claims).collect())
 }
 
-/// Appends claims to the caption of the figure they are based on.
+/// Appends claims to the caption of the figure they are based on; a caution that all of them have stands once, at the end.
 pub fn caption<F: PartialEq<G>, G: ?Sized>(said: &[(F, Claim)], figure: &G) -> String {
-    let here = said.iter().filter(|(of, _)| of == figure);
-    let words: String = here.map(|(_, claim)| [" ", &claim.about, ": ", &claim.whole()].concat()).collect();
-    if words.is_empty() { words } else { format!(" Found:{words}") }
+    let here: Vec<&Claim> = said.iter().filter(|(of, _)| of == figure).map(|(_, claim)| claim).collect();
+    let shared: Vec<&String> = match &here[..] {
+        [first, others @ ..] if !others.is_empty() => {
+            let by_all = |words: &&String| others.iter().all(|claim| claim.cautions.contains(words));
+            first.cautions.iter().filter(by_all).collect()
+        }
+        _ => Vec::new(),
+    };
+    if here.is_empty() {
+        return String::new();
+    }
+    let each: Vec<String> =
+        here.iter().map(|claim| [&claim.about, ": ", &claim.without(&shared)].concat()).collect();
+    let all: Vec<&str> = shared.into_iter().map(String::as_str).collect();
+    let all = if all.is_empty() { String::new() } else { format!(" Caution for all: {}.", all.join("; ")) };
+    format!(" Found: {}{all}", each.join(" · "))
 }
 
 #[cfg(test)]
@@ -315,7 +353,10 @@ mod tests {
         let of = Spread::of;
         assert_eq!(of(&[2.0]).in_words(|v| v.to_string()), "(1 trial)");
         assert_eq!(of(&[1.0, 3.0]).in_words(|v| format!("{v:.1}")), "(1.0 to 3.0 in 2 trials)");
+        assert_eq!(of(&[2.0, 2.001]).in_words(|v| format!("{v:.1}")), "(in each of 2 trials)");
         assert!(of(&[]).mean.is_nan());
+        let geometric = Spread::geometric(&[1e-4, 1e-2]);
+        assert!((geometric.mean - 1e-3).abs() < 1e-15 && geometric.highest == 1e-2, "{geometric:?}");
         assert_eq!(diverged_in_words(0), None);
     }
 
@@ -348,7 +389,13 @@ mod tests {
         assert_eq!(nothing.whole(), "nothing (not testable).");
         let said = [("loss", claim.clone()), ("fit", claim.clone()), ("loss", nothing)];
         let both = caption(&said, &"loss");
-        assert_eq!(both, format!(" Found: sinc: {} a: nothing (not testable).", claim.whole()));
+        assert_eq!(both, format!(" Found: sinc: {} · a: nothing (not testable).", claim.whole()));
+        let alike = [("loss", claim.clone().caution("few")), ("loss", claim.clone())];
+        assert_eq!(
+            caption(&alike, &"loss"),
+            " Found: sinc: it falls (seen in this run). Evidence: 5 trials; all of them. Caution: few. · \
+             sinc: it falls (seen in this run). Evidence: 5 trials; all of them. Caution for all: one rate."
+        );
         assert_eq!(caption(&said, &"other"), "");
     }
 
@@ -375,7 +422,7 @@ mod tests {
         );
         assert_eq!(
             claims[2].whole(),
-            "different (seen in this run). Caution: fewer than 5 trials: no order can be claimed."
+            "different (seen in this run). Caution: fewer than 5 trials: others may differ."
         );
         // The same p among more tests is no evidence.
         let mut claims = vec![claim(Some(0.004)), claim(Some(0.03))];
@@ -383,8 +430,18 @@ mod tests {
         assert!(claims[0].whole().starts_with("not separated (not decided)"), "{}", claims[0].whole());
     }
 
+    /// What is claimed of few trials is not denied by its own caution.
     #[test]
     fn three_trials_have_no_order() {
+        let unordered = Estimate { value: 0.5, low: -0.2, high: 0.9, pairs: 6 };
+        let seen = Estimate { low: 0.1, ..unordered };
+        let said =
+            |found| Claim::ordered("x", found, None, "it rises", "unclear", "whether it rises").whole();
+        assert!(said(&unordered).ends_with("fewer than 5 trials: no order can be claimed."));
+        assert_eq!(
+            said(&seen),
+            "it rises (seen in this run). Caution: fewer than 5 trials: others may differ."
+        );
         assert_eq!(order(&[1.0, 2.0, 3.0], &[7.0, 8.0, 9.0]), None);
         assert!(order(&[1.0, 2.0, 3.0, 4.0, 5.0], &[7.0, 8.0, 9.0, 10.0, 11.0]).is_some_and(|p| p < 0.01));
     }

@@ -3,7 +3,7 @@
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::conclusion::{self, Claim, Spread, diverged_in_words, significant};
 use gradtop_toolkit::rates;
-use gradtop_toolkit::stats::{mean, median, student};
+use gradtop_toolkit::stats::{median, student};
 
 use super::tables::rates_of;
 use super::target::variance;
@@ -36,10 +36,11 @@ fn finite(losses: &[f64]) -> Vec<f64> {
 
 fn in_words(losses: &[f64]) -> String {
     let number = |loss: f64| significant(loss, 3);
-    let spread = Spread::of(losses);
+    let spread = Spread::geometric(losses);
     match spread.count {
         0 => "no loss, as every trial diverged".to_owned(),
-        _ => format!("mean loss {} {}", number(spread.mean), spread.in_words(number)),
+        1 => format!("loss {} (1 trial)", number(spread.mean)),
+        _ => format!("geometric mean loss {} {}", number(spread.mean), spread.in_words(number)),
     }
 }
 
@@ -124,7 +125,7 @@ impl Row {
             return Claim::seen(about, "no loss: every trial diverged");
         };
         let (theirs, their_common) = (best.own(), best.common());
-        let lower = |own: &[f64], theirs: &[f64]| mean(&logs(own)) < mean(&logs(theirs));
+        let lower = |own: &[f64], theirs: &[f64]| typical(own) < typical(theirs);
         let mut claim = if best.model == self.model {
             Claim::seen(about, "the lowest loss of this function's networks")
         } else {
@@ -165,7 +166,7 @@ impl Row {
         } else {
             claim = claim.caution("one learning rate for all: part of a difference may be the rate's");
         }
-        let share = mean(&own) / self.variance;
+        let share = typical(&own) / self.variance;
         if share > 1.0 {
             claim = claim.evidence(format!(
                 "{share:.2} times the function's variance: worse than predicting its mean"
@@ -179,6 +180,11 @@ impl Row {
         let diverged = self.rates[0].losses.len() - own.len();
         claim.caution(diverged_in_words(diverged).unwrap_or_default())
     }
+}
+
+/// Returns the one mean of losses by which networks are ranked, compared and described: the geometric one.
+fn typical(losses: &[f64]) -> f64 {
+    Spread::geometric(losses).mean
 }
 
 fn logs(losses: &[f64]) -> Vec<f64> {
@@ -224,7 +230,7 @@ impl Conclusion {
         let claim = |row: &Row| {
             let peers = of(&row.function);
             let known = peers.into_iter().filter(|peer| !peer.own().is_empty());
-            row.claim(known.min_by(|a, b| mean(&a.own()).total_cmp(&mean(&b.own()))))
+            row.claim(known.min_by(|a, b| typical(&a.own()).total_cmp(&typical(&b.own()))))
         };
         let mut functions: Vec<&str> = self.rows.iter().map(|row| row.function.as_str()).collect();
         functions.dedup();
@@ -238,14 +244,14 @@ impl Conclusion {
         for rows in self.rows.chunk_by(|a, b| a.function == b.function).filter(|rows| rows[0].rates.len() > 1)
         {
             let all = rows.iter().flat_map(|row| row.rates.iter().map(move |rate| (row, rate)));
-            let spread = |rate: &AtRate| Spread::of(&finite(&rate.losses));
+            let spread = |rate: &AtRate| Spread::geometric(&finite(&rate.losses));
             let table = Rows::of(all)
                 .utf8("model", |(row, _)| &row.model)
                 .f64("lr", |(_, r)| r.rate)
                 .f64("validation_loss", |(_, r)| r.validation(None))
                 .unit("MSE")
                 .i64("trials", |(_, r)| finite(&r.losses).len() as i64)
-                .f64("loss_mean", |(_, r)| spread(r).mean)
+                .f64("loss_geometric_mean", |(_, r)| spread(r).mean)
                 .unit("MSE")
                 .f64("loss_lowest", |(_, r)| spread(r).lowest)
                 .unit("MSE")
@@ -259,14 +265,14 @@ impl Conclusion {
             .i64("parameters", |r| r.parameters)
             .i64("trials", |r| r.rates[0].losses.len() as i64)
             .i64("diverged", |r| r.diverged() as i64)
-            .f64("loss_mean", |r| Spread::of(&r.common()).mean)
+            .f64("loss_geometric_mean", |r| typical(&r.common()))
             .unit("MSE")
             .f64("loss_lowest", |r| Spread::of(&r.common()).lowest)
             .unit("MSE")
             .f64("loss_highest", |r| Spread::of(&r.common()).highest)
             .unit("MSE")
             .f64("own_rate", |r| r.chosen()[0].0)
-            .f64("own_loss_mean", |r| Spread::of(&r.own()).mean)
+            .f64("own_loss_geometric_mean", |r| typical(&r.own()))
             .unit("MSE")
             .f64("variance", |r| r.variance)
             .columns();
@@ -308,7 +314,7 @@ mod tests {
         let deep: &[f64] = &[2e-6, 4e-6, 3e-6, 2e-6, 4e-6];
         let said = said(vec![
             row("deep", &[(1e-3, deep, 3e-6), (5e-3, &[1.0; 5], 1.0)], 0),
-            row("middle", &[(1e-3, &[3e-6, 1e-6, 3e-6, 5e-6, 4e-6], 3e-6), (5e-3, &[1.0; 5], 1.0)], 0),
+            row("middle", &[(1e-3, &[3e-6, 2e-6, 3e-6, 5e-6, 4e-6], 3e-6), (5e-3, &[1.0; 5], 1.0)], 0),
             row("shallow", &[(1e-3, shallow[0], 2e-3), (5e-3, shallow[1], 1e-4)], 0),
         ]);
         assert!(
@@ -319,8 +325,8 @@ mod tests {
         assert!(said[1].starts_with("not separated from deep (not decided)."), "{}", said[1]);
         for part in [
             "a higher loss than deep (shown). Evidence: 36.2 times (ratio of geometric means, 95 % interval",
-            "at its own best rate 0.005 of 2 tried, mean loss 1.04e-4 (9.00e-5 to 1.20e-4 in 5 trials)",
-            "at the common rate 0.001, mean loss 0.00204",
+            "at its own best rate 0.005 of 2 tried, geometric mean loss 1.04e-4 (9.00e-5 to 1.20e-4 in 5 trials)",
+            "at the common rate 0.001, geometric mean loss 0.00204",
             "corrected for 3 tests",
             "Caution: 0.005 is the end of the rates tried: a better one may lie beyond.",
         ] {
@@ -354,6 +360,23 @@ mod tests {
         assert!(said[1].contains("the rates that the other trials choose did no better here"), "{}", said[1]);
     }
 
+    /// Two low losses and a high one have the highest arithmetic mean, and the lowest geometric one.
+    #[test]
+    fn one_mean_ranks_and_shows() {
+        let said = said(vec![
+            row("deep", &[(1e-3, &[1e-4, 1e-4, 2e-3], 0.0)], 0),
+            row("middle", &[(1e-3, &[5e-4, 5e-4, 5e-4], 0.0)], 0),
+        ]);
+        assert!(said[0].starts_with("the lowest loss of this function's networks"), "{}", said[0]);
+        assert!(
+            said[0].contains("geometric mean loss 2.71e-4 (1.00e-4 to 0.00200 in 3 trials)"),
+            "{}",
+            said[0]
+        );
+        assert!(said[1].starts_with("a higher loss than deep"), "{}", said[1]);
+        assert!(said[1].contains("1.84 times"), "{}", said[1]);
+    }
+
     #[test]
     fn few_trials_have_no_order() {
         let said = said(vec![
@@ -364,7 +387,7 @@ mod tests {
             "seen in this run",
             "20.0 times",
             "2.00 times the function's variance: worse",
-            "fewer than 5 trials: no order",
+            "fewer than 5 trials: others may differ",
             "one learning rate for all",
         ] {
             assert!(said[1].contains(part), "{part:?} is not in: {}", said[1]);

@@ -56,12 +56,13 @@ pub(super) fn declare(
     ];
     if !setup.rates.is_empty() {
         let rates = Figure::new("rates", "Loss by learning rate").caption(format!(
-            "Mean squared error over all points after the last step at each learning rate, mean of the trials. Each is compared at the \
-             rate that the others choose halfway between the points. {settings}{}",
+            "Mean squared error over all points after the last step at each learning rate, geometric mean of the trials. The claims compare each \
+             trial at the rate where the other trials do best on points halfway between those trained on. {settings}{}",
             caption(said, &"rates")
         ));
         figures.push(rates.panels(panels(|target| {
-            let line = Mark::line((rates_of(&target.name), "lr", "loss_mean")).by([By::Model]).mean();
+            let line =
+                Mark::line((rates_of(&target.name), "lr", "loss_geometric_mean")).by([By::Model]).mean();
             Panel::new(Axis::log("learning rate"), Axis::log("MSE")).mark(line)
         })));
     }

@@ -253,7 +253,7 @@ mod tests {
             with(row("shallow", 100, &[0.8; 5], 0), [(1e-3, 0.2, 0.9), (3e-4, 0.3, 0.8), (3e-3, 0.1, 0.93)]);
         let of = said(vec![deep.clone(), shallow.clone()]);
         for part in [
-            "test accuracy 80.00 % (80.00 to 80.00 in 5 trials) at learning rate 0.001",
+            "test accuracy 80.00 % (in each of 5 trials) at learning rate 0.001",
             "at its own best rate of 3 tried, 0.003 (one network, 20000 images), test accuracy 93.00 %, deep at 0.001 95.00 %",
             "0.003 is the end of the rates tried",
         ] {

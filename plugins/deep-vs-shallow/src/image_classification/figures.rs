@@ -73,7 +73,7 @@ pub(super) fn findings(
             .mark(Mark::heatmap(&table, "prediction", "truth", "count").log().label("images"))
     });
     figures.push(Figure::new("confusion", "Confusion on the test set").panels(panels).caption(format!(
-        "Test images of each true class taken for each class, all trials together, by the colour of the logarithm of their number; \
+        "Test images of each true class taken for each class, all trials together; the colour shows how many, on a logarithmic scale; \
          blank: none. {settings}"
     )));
     let wrong: Vec<&Findings> = all.iter().filter(|found| !found.mistakes.is_empty()).collect();

@@ -178,7 +178,7 @@ const INITIAL: Question = Question {
 
 const MATCHED_UNITS: Question = Question {
     about: "matched units",
-    starts: [Start::Other, Start::Aligned],
+    starts: [Start::Other, Start::Matched],
     asked: "whether the order of the hidden units makes the barriers",
     differ: "matching the hidden units lowers the barriers between networks from other initial values",
     same: "the barriers with and without matched units are not separated",
@@ -275,7 +275,7 @@ fn parting(all: &[Parted], settings: &str) -> Option<Claim> {
     let whole: Vec<usize> = (0..pairs).collect();
     let (low, high) = bootstrap::interval(pairs, |chosen| spawn_time(all, chosen) as f64);
     let claim = if pairs < FEWEST {
-        Claim::untestable(about, asked).caution(conclusion::FEW)
+        Claim::untestable(about, asked).few()
     } else if mean(&last.test) >= CONNECTED {
         let words = format!("networks that part at step {} still do not end linearly connected", last.step);
         Claim::tested(about, Some(last.p()), words, format!("{asked} cannot be told from chance"))
@@ -294,7 +294,8 @@ fn parting(all: &[Parted], settings: &str) -> Option<Claim> {
         Claim::tested(about, Some(last.p()), words, format!("{asked} cannot be told from chance"))
     };
     let claim = claim.evidence(format!(
-        "test error at the highest point above the mean of the ends, by the step of parting, in points (95 % interval): {}",
+        "test error at the highest point above the mean of the ends, by the step of parting, in points{}: {}",
+        if low.is_nan() { "" } else { " (95 % interval)" },
         by_step(|parted| &parted.test)
     ));
     let time = spawn_time(all, &whole);
@@ -342,8 +343,8 @@ pub(super) fn write(
         said.push((figure, Some(group), group.beyond(&format!("{about}, flatness"), alphas)));
     }
     let settings = plan.parting().next().map(|(role, _)| &plan.roles[role]);
-    let settings =
-        settings.map(|role| format!("batch {}, lr {}, {} epochs", role.batch, role.lr, role.epochs));
+    let settings = settings
+        .map(|role| format!("batch {}, lr {}, {}", role.batch, role.lr, counted(role.epochs, "epoch")));
     let time = parting(&Parted::of(spawned, &plan.between), &settings.unwrap_or_default());
     said.extend(time.map(|claim| ("spawned", None, claim)));
     let pairs = |figure: &str, group: Option<&Group<'_>>| match group {
@@ -446,7 +447,10 @@ mod tests {
         // Of two pairs nothing is concluded.
         let (same, _, all) = of(&[0.01, 0.03], &[0.035, 0.04]);
         assert!(same.contains("neither clearly") && same.contains("fewer than 3 pairs"), "{same}");
-        assert!(all.contains("(seen in this run)") && all.contains("no order can be claimed"), "{all}");
+        assert!(
+            all.contains("(seen in this run)") && all.contains("fewer than 5 trials: others may differ"),
+            "{all}"
+        );
         let (same, _, all) = of(&[f64::NAN], &[0.2]);
         assert!(same.contains("not finite on the way") && all.contains("not testable"), "{same} {all}");
     }
@@ -457,9 +461,9 @@ mod tests {
             (0..6).map(|pair| line(Kind::Batch, start, pair, hump)).collect()
         };
         let said =
-            |aligned: f64| {
-                let (other, aligned) = (lines(Start::Other, 0.3), lines(Start::Aligned, aligned));
-                let groups = [(Start::Other, &other), (Start::Aligned, &aligned)]
+            |matched: f64| {
+                let (other, matched) = (lines(Start::Other, 0.3), lines(Start::Matched, matched));
+                let groups = [(Start::Other, &other), (Start::Matched, &matched)]
                     .map(|(start, lines)| Group { kind: Kind::Batch, start, lines: lines.iter().collect() });
                 let mut all = [overall(&groups, &ALPHAS, &MATCHED_UNITS)];
                 conclusion::settle(&mut all, 0);
@@ -554,7 +558,8 @@ mod tests {
         assert!(text.contains("one trunk end linearly connected (not testable)"), "{text}");
         let text = said(&[(0, high), (30, low)], 1);
         assert!(
-            text.contains("8.00 at step 0, 1.00 at step 30; training error") && text.contains("1 pair"),
+            text.contains("in points: 8.00 at step 0, 1.00 at step 30; training error")
+                && text.contains("1 pair"),
             "{text}"
         );
         assert!(parting(&[], "").is_none());

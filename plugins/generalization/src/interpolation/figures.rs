@@ -30,12 +30,13 @@ pub(super) fn lines(plan: &Plan, lines: &[Line], said: &[(&'static str, Claim)])
     let panel = |title: &str, column: &str, color: &str| {
         Panel::new("what differs, initial values", "barrier")
             .title(title)
-            .mark(Mark::scatter(("barriers", "line", column)).label("a pair").color(color))
+            .mark(Mark::scatter(("barriers", "line", column)).label("pairs").color(color))
             .mark(Mark::level(0.0))
     };
     let barriers = Figure::new("barriers", "How far the loss rises above the chord between two networks")
         .caption(format!(
-            "max over α in [0, 1] of L(α) − (1 − α) L(0) − α L(1), a point a pair. batch: {} and {}; rate: {} and {}. {}.{}",
+            "The maximum over α in [0, 1] of L(α) − (1 − α) L(0) − α L(1), a point for each pair. Batch: {} and {}; rate: {} and {}. \
+             Same, other, matched: the initial values are the same; they are others; they are others, and the units are matched. {}.{}",
             plan.roles[0].name,
             plan.role_of(Kind::Batch).name,
             plan.roles[0].name,
@@ -87,18 +88,13 @@ fn between(plan: &Plan, kind: Kind, lines: &[Line], said: &str) -> Figure {
             .filter(|line| line.kind == kind && line.start == start)
             .map(|line| line.barrier(0, &plan.alphas).0)
             .collect();
-        let title = match start {
-            Start::Same => "same start",
-            Start::Other => "different start",
-            Start::Aligned => "different start, units matched",
-        };
         let line = |column: &str, label: &str, color: &str| {
             Mark::line((name(kind, start), "alpha", column)).mean().band().label(label).color(color)
         };
         // Four lines that cross each other: use the four most different hues of the palette.
         Panel::new("α", Axis::log("cross entropy"))
             .right("accuracy")
-            .title(format!("{title}: training barrier {:.3}", mean(&barriers)))
+            .title(format!("{}: training barrier {:.3}", start.in_words(), mean(&barriers)))
             .mark(line("train_loss", "train loss", "blue"))
             .mark(line("test_loss", "test loss", "vermillion"))
             .mark(line("train_accuracy", "train accuracy", "green").right())
@@ -107,7 +103,7 @@ fn between(plan: &Plan, kind: Kind, lines: &[Line], said: &str) -> Figure {
     });
     Figure::new(kind.name(), title).panels(panels).caption(format!(
         "Loss (left) and accuracy (right) at (1 − α) A + α B over the whole sets; upright lines: the networks themselves, \
-         A at 0 is {}, B at 1 is {}. First panel: B began with A's initial values; second: with others; third: the same as the second, its hidden units in the order that brings its \
+         A at 0 is {}, B at 1 is {}. First panel: B began with the same initial values as A; second: with other ones; third: as the second, its hidden units in the order that brings its \
          weights closest to A's. Mean of the pairs, band \
          from lowest to highest. {}.{said}",
         plan.roles[0].name,

@@ -29,16 +29,16 @@ pub enum Start {
     /// Other initial values.
     Other,
     /// The same network as [`Start::Other`], with its units matched to those of the network at 0.
-    Aligned,
+    Matched,
 }
 
 impl Start {
-    /// Returns the words used in claims.
+    /// Returns the words used in claims and titles.
     pub(super) fn in_words(self) -> &'static str {
         match self {
             Self::Same => "the same initial values",
             Self::Other => "other initial values",
-            Self::Aligned => "other initial values, units matched",
+            Self::Matched => "other initial values, units matched",
         }
     }
 }
@@ -209,14 +209,14 @@ impl Plan {
     pub(super) fn role_in_words(&self, role: usize) -> String {
         let pairs = counted(self.pairs, "pair");
         format!(
-            "{}, {} training and {} test images, pixels / 255; ReLU network {} ({} parameters); Adam, {} epochs; {pairs}; \
+            "{}, {} training and {} test images, pixels / 255; ReLU network {} ({} parameters); Adam, {}; {pairs}; \
              seed {}",
             self.title,
             self.sets[0].count(),
             self.sets[1].count(),
             shape(&self.widths),
             parameter_count(&self.widths),
-            self.roles[role].epochs,
+            counted(self.roles[role].epochs, "epoch"),
             self.seed
         )
     }

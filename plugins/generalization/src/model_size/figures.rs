@@ -1,7 +1,7 @@
 //! The figures.
 
 use gradtop_sdk::prelude::*;
-use gradtop_toolkit::conclusion::{Claim, caption};
+use gradtop_toolkit::conclusion::{Claim, caption, counted};
 use gradtop_toolkit::data::{self, CLASSES};
 use gradtop_toolkit::settings::listed;
 
@@ -27,11 +27,11 @@ pub(super) fn declare(params: &ModelSize, seed: u64, said: &[(Part, Claim)]) -> 
             Part::Full,
             "A: many images",
             format!(
-                "ReLU networks 784-h-2h-10, h = {}, on {} images of {title}: {training}, {} epochs; {trials}. Upright: as many \
+                "ReLU networks 784-h-2h-10, h = {}, on {} images of {title}: {training}, {}; {trials}. Upright: as many \
              parameters as labels times classes, {}.",
                 listed(&params.full_widths),
                 full_samples(params),
-                params.full_epochs,
+                counted(params.full_epochs, "epoch"),
                 threshold(params, Part::Full),
             ),
         ),
@@ -39,12 +39,12 @@ pub(super) fn declare(params: &ModelSize, seed: u64, said: &[(Part, Claim)]) -> 
             Part::Rates,
             "A: every size at several learning rates",
             format!(
-                "One network of each size at rates of {} on {} images of {title}: Adam, batch {}, {} epochs; seed {seed}. {} \
+                "One network of each size at rates of {} on {} images of {title}: Adam, batch {}, {}; seed {seed}. {} \
              other training images choose the rate of each size.",
                 listed(&rates(params, &params.full_rates)),
                 swept(params)[0],
                 params.batch,
-                params.full_epochs,
+                counted(params.full_epochs, "epoch"),
                 swept(params)[1],
             ),
         ),
@@ -53,11 +53,11 @@ pub(super) fn declare(params: &ModelSize, seed: u64, said: &[(Part, Claim)]) -> 
             "B: few images, with and without label noise",
             format!(
                 "ReLU networks 784-h-10, h = {}, on {} images of {title}: squared error, {training}, the rate falling to 0 along a \
-             cosine, {} epochs; {trials}. {noise}: that share of the training labels is drawn at random, once; test labels are true. \
+             cosine, {}; {trials}. {noise}: that share of the training labels is drawn at random, once; test labels are true. \
              Upright: as many parameters as labels times classes, {}.",
                 listed(&params.subset_widths),
                 params.subset_samples,
-                params.subset_epochs,
+                counted(params.subset_epochs, "epoch"),
                 threshold(params, Part::Subset),
             ),
         ),

@@ -141,7 +141,7 @@ fn fits(params: &RandomLabels, training: &Training, seed: u64, said: &[(String, 
         Panel::new("share of random labels", axis).mark(line("fit-corruption", "corruption", y))
     };
     let mut epochs = Figure::new("epochs-to-fit", "Epochs until every training label is fitted").caption(format!(
-        "Mean of the trials that had every training label right, band from lowest to highest; others are left out. {all}.{}",
+        "Mean of the trials that had every training label right, band from lowest to highest; those marked × (not a number) never had. {all}.{}",
         caption(said, "epochs-to-fit")
     ));
     if random {
@@ -153,9 +153,9 @@ fn fits(params: &RandomLabels, training: &Training, seed: u64, said: &[(String, 
     }
     let images = params.corruption_in_words(training.networks());
     let panel = by_share(Axis::linear("epochs to fit"), "epochs_to_fit");
-    let corruption = Figure::new("corruption", "The test set when every training label is fitted")
+    let corruption = Figure::new("corruption", "The test set at the end of training")
         .caption(format!(
-            "Where a label was not fitted, at the last epoch. Mean of the trials, band from lowest to highest. {all}.{}",
+            "When every training label was fitted, or else after the last epoch. Mean of the trials, band from lowest to highest. {all}.{}",
             caption(said, "corruption")
         ))
         .panel(by_share(Axis::linear("test accuracy"), "test_accuracy").title("Accuracy").mark(chance()))

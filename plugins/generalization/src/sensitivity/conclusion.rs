@@ -1,7 +1,7 @@
 //! Draws conclusions from the networks.
 
 use gradtop_sdk::prelude::*;
-use gradtop_toolkit::conclusion::{self, Claim, FEW, FEWEST, coefficient, counted};
+use gradtop_toolkit::conclusion::{self, Claim, FEWEST, coefficient, counted};
 
 use super::figures::table_of;
 use super::measure::Network;
@@ -161,9 +161,9 @@ fn artefact(plan: &Plan, quantity: Quantity, found: &Artefact) -> Claim {
     let sizes = legs().count();
     let few = legs().any(|leg| (leg.trials as usize) < FEWEST);
     if sizes < 3 || (few && found.peak.is_none()) {
-        return Claim::untestable(about, format!("whether the {} has a peak", quantity.name()))
-            .evidence(counted(sizes as i64, "batch size"))
-            .caution(if sizes < 3 { "a peak needs three" } else { FEW });
+        let claim = Claim::untestable(about, format!("whether the {} has a peak", quantity.name()))
+            .evidence(counted(sizes as i64, "batch size"));
+        return if sizes < 3 { claim.caution("a peak needs three") } else { claim.few() };
     }
     let (Some((peak, p)), Some([for_it, against, untestable])) = (found.peak, found.evidence()) else {
         let words = format!("no batch size has a {} above both ends", quantity.name());

@@ -15,7 +15,7 @@ pub(super) fn progress(plan: &Plan) -> Figure {
     };
     Figure::new("course", "Loss and sensitivity in the course of training")
         .caption(format!(
-            "Cross entropy over {} training images; mean over 1,000 test images of the Frobenius norm of the Jacobian by the \
+            "Cross entropy over {} training images; mean over 1000 test images of the Frobenius norm of the Jacobian by the \
              input. Mean of the networks, band from lowest to highest. {}.",
             plan.params.followed,
             plan.in_words()
@@ -118,6 +118,8 @@ fn against_many(plan: &Plan, networks: &[Network], said: &[(String, Claim)]) -> 
         let estimate = with_test_loss(&these, quantity).estimate;
         let title = if estimate.value.is_nan() {
             "too few for a correlation".to_owned()
+        } else if estimate.low.is_nan() {
+            format!("Spearman {:.2} (no interval)", estimate.value)
         } else {
             format!("Spearman {:.2} ({:.2} to {:.2})", estimate.value, estimate.low, estimate.high)
         };
@@ -128,7 +130,7 @@ fn against_many(plan: &Plan, networks: &[Network], said: &[(String, Claim)]) -> 
     let figure = Figure::new("many", "Sensitivity and sharpness against test loss: many networks")
         .panels(panels)
         .caption(format!(
-            "A point a network, {} that came to the same training loss; above each panel Spearman's coefficient with the 95 % interval that \
+            "A point for each network, {} that came to the same training loss; above each panel Spearman's coefficient with the 95 % interval that \
              resampling settings gives. {}.{}",
             these.len(),
             plan.many_in_words(),
@@ -148,7 +150,7 @@ fn generalisation(plan: &Plan, networks: &[Network]) -> Figure {
     Figure::new("generalisation", "Sensitivity and sharpness against test loss: the batch sizes")
         .panels(panels)
         .caption(format!(
-            "A point a network, by protocol; networks of one batch size and number under several protocols are the same one at \
+            "A point for each network, by protocol; networks of one batch size and number under several protocols are the same one at \
              different times. {}.",
             plan.in_words()
         ))

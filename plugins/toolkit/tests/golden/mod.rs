@@ -8,7 +8,7 @@ use gradtop_sdk::testing::Recorded;
 use toml::{Table, Value};
 
 /// Compares the figures at the end of a run with `tests/figures/<name>.toml` of this crate; everything that the run concludes must stand
-/// whole below one of them.
+/// below one of them.
 ///
 /// Numbers within texts are not compared: many come from training, whose last digits depend on the processor.
 pub(crate) fn assert_figures(name: &str, recorded: &Recorded) {
@@ -32,12 +32,12 @@ pub(crate) fn assert_figures(name: &str, recorded: &Recorded) {
     }
 }
 
-/// Whether this was found, by a caption.
+/// Whether this was found, by a caption: the claim with its evidence, and each caution there or at the end, for all.
 fn says(caption: &Value, statement: &str) -> bool {
-    caption
-        .as_str()
-        .and_then(|text| text.split_once(" Found: "))
-        .is_some_and(|(_, found)| found.contains(statement))
+    let (claim, cautions) = statement.split_once(" Caution: ").unwrap_or((statement, ""));
+    caption.as_str().and_then(|text| text.split_once(" Found: ")).is_some_and(|(_, found)| {
+        found.contains(claim) && cautions.trim_end_matches('.').split("; ").all(|part| found.contains(part))
+    })
 }
 
 /// All figures in the order of their first declaration, each as it was declared last.

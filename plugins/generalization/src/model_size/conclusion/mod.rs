@@ -4,7 +4,7 @@ mod curve;
 mod rates;
 
 use gradtop_sdk::prelude::*;
-use gradtop_toolkit::conclusion::{self, Claim, FEW, FEWEST, significant};
+use gradtop_toolkit::conclusion::{self, Claim, FEWEST, counted, significant};
 use gradtop_toolkit::data::CLASSES;
 
 use super::ModelSize;
@@ -27,10 +27,10 @@ fn trials(sizes: &[Size]) -> usize {
 /// Creates a claim about these sizes, with the caution of few trials if necessary.
 fn seen(about: String, words: String, sizes: &[Size]) -> Claim {
     let claim = Claim::seen(about, words).evidence(match trials(sizes) {
-        1 => format!("{} sizes, 1 trial each", sizes.len()),
-        n => format!("{} sizes, means of {n} trials", sizes.len()),
+        1 => format!("{}, 1 trial each", counted(sizes.len() as i64, "size")),
+        n => format!("{}, means of {n} trials", counted(sizes.len() as i64, "size")),
     });
-    if trials(sizes) < FEWEST { claim.caution(FEW) } else { claim }
+    if trials(sizes) < FEWEST { claim.few() } else { claim }
 }
 
 /// Creates the claim for too few sizes.
@@ -96,7 +96,7 @@ fn of_full(sizes: &[Size], samples: i64) -> Vec<Claim> {
                 lowest_loss.test[0], lowest_loss.parameters, last.test[0]
             ))
             .evidence(format!(
-                "training accuracy above test by {:.1} points at the smallest and {:.1} at the largest",
+                "training minus test accuracy: {:.1} points at the smallest size, {:.1} at the largest",
                 100.0 * (first.train[1] - first.test[1]),
                 100.0 * (last.train[1] - last.test[1])
             ))
@@ -226,7 +226,7 @@ mod tests {
             "falls again to 0.380 at h = 800, not as low as the first minimum (seen in this run)",
             "right from h = 250 on (2500 parameters)",
             "4 sizes, means of 3 trials",
-            "fewer than 5 trials: no order can be claimed",
+            "fewer than 5 trials: others may differ",
         ] {
             assert!(text.contains(part), "{part:?} is not in {text}");
         }
