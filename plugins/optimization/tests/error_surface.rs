@@ -232,6 +232,9 @@ fn quick_records_every_surface() {
         let line = recorded.table(&format!("line-{task}"))[0];
         let losses = line.f64s("loss");
         assert_eq!(losses.len(), if task == "mnist" { 82 } else { 41 });
+        // As many as the captions say, from the first to the last, whatever the number of steps.
+        assert_eq!(recorded.table(&format!("snapshots-{task}"))[0].f64s("x").len(), 30);
+        assert!(recorded.figures.join(" ").contains(&format!("{task}: 30 snapshots; ")));
         // α = 0 and α = 1: training has lowered the loss.
         assert!(losses[30] < 0.5 * losses[10], "{} {}", losses[10], losses[30]);
     }

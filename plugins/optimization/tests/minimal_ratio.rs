@@ -63,6 +63,7 @@ fn default_shows_the_larger_ratio_at_the_lower_loss() {
         "without any tolerance the share of positive eigenvalues lies in",
         "given the steps of training, Spearman",
         "mostly an order of training time",
+        "tolerances, trained to the end: over the tolerances",
     ] {
         assert!(said.contains(part), "{part:?} is not in: {said}");
     }

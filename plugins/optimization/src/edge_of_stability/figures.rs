@@ -77,7 +77,12 @@ pub(super) fn declare(
     let all = (descents.len() > 1 && steady.len() > 1).then(|| {
         Figure::new("all", "Every method against its own limit")
             .caption(format!(
-                "The sharpness over the largest at which the method is stable on a quadratic. {settings}"
+                "The sharpness over the largest at which the method is stable on a quadratic{}. {settings}",
+                if steady.len() < params.methods.len() {
+                    "; without catapult, whose rates begin above it"
+                } else {
+                    ""
+                }
             ))
             .panel(
                 Panel::new("step", "share of the limit")

@@ -12,15 +12,18 @@ use super::task::Task;
 
 /// Declares the loss during training.
 pub(super) fn training(plan: &Plan) -> Figure {
-    let words: Vec<String> = plan.tasks.iter().map(|task| format!("{}: {}", task.name, task.words)).collect();
+    let words = plan
+        .tasks
+        .iter()
+        .map(|task| format!("{}: {} snapshots; {}", task.name, plan.snapshots(task), task.words))
+        .collect::<Vec<_>>();
     let panels = plan.tasks.iter().map(|task| {
         Panel::new("epoch", Axis::log("loss"))
             .title(task.name)
             .mark(Mark::line("loss").model(task.name).over_epochs().by([By::Split]))
     });
     Figure::new("training", "Loss while training").panels(panels).caption(format!(
-        "With fixed weights, on the samples that the surfaces are evaluated on, at each of {} snapshots. {}; seed {}.",
-        plan.params.snapshots,
+        "With fixed weights, on the samples that the surfaces are evaluated on, at each snapshot. {}; seed {}.",
         words.join(". "),
         plan.seed
     ))

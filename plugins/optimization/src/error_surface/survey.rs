@@ -73,9 +73,15 @@ impl Plan {
         self.stages().iter().map(|stage| stage.steps).sum()
     }
 
-    /// Returns the number of updates between two snapshots.
-    fn every(&self, task: &Task) -> i64 {
-        (task.steps / (self.params.snapshots - 1)).max(1)
+    /// Returns the number of snapshots of a task, including the first and the last: one for each step if there are fewer.
+    pub(super) fn snapshots(&self, task: &Task) -> i64 {
+        self.params.snapshots.min(task.steps + 1)
+    }
+
+    /// Returns whether a snapshot is taken after this many steps: at both ends, and evenly between.
+    fn is_snapshot(&self, task: &Task, step: i64) -> bool {
+        let taken = |step: i64| step * (self.snapshots(task) - 1) / task.steps;
+        step == 0 || taken(step) > taken(step - 1)
     }
 }
 
@@ -255,7 +261,7 @@ impl<'a> Survey<'a> {
     }
 
     fn is_snapshot(&self) -> bool {
-        self.step % self.plan.every(self.task()) == 0 || self.stage_is_done()
+        self.plan.is_snapshot(self.task(), self.step)
     }
 
     /// Makes one update by `update`, which receives the task's index, the task and its network, or evaluates one row of a

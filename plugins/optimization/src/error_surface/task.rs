@@ -1,6 +1,7 @@
 //! The tasks trained before their surfaces are drawn.
 
 use gradtop_sdk::prelude::*;
+use gradtop_toolkit::conclusion::counted;
 use gradtop_toolkit::curvature::network::{Network, Samples};
 use gradtop_toolkit::data;
 use gradtop_toolkit::ensemble::Ensemble;
@@ -105,13 +106,13 @@ impl Task {
             name: "mnist",
             words: format!(
                 "{} images of MNIST, ReLU 784-15-30-10 ({} parameters), single precision, cross-entropy on {} of them; Adam, \
-                 lr {}, batch {}, {} epochs",
+                 lr {}, batch {}, {}",
                 train.len(),
                 shape.parameter_count(),
                 params.mnist_evaluated.min(params.mnist_images),
                 params.mnist_lr,
                 params.mnist_batch,
-                params.mnist_epochs
+                counted(params.mnist_epochs, "epoch")
             ),
             kind: Kind::Float,
             steps,

@@ -82,9 +82,7 @@ pub(super) fn declare(
             )
     };
     let all = Figure::new("norm-loss", "Gradient norm against loss")
-        .caption(format!(
-            "Every measurement of every trial, over all data. A small norm says little about the loss. Seed {seed}, {trials}."
-        ))
+        .caption(format!("Every measurement of every trial, over all data. Seed {seed}, {trials}."))
         .panel(
             Panel::new(Axis::log("loss"), Axis::log("gradient norm"))
                 .mark(Mark::scatter(("norms", "loss", "grad_norm")).by(["task"])),

@@ -85,7 +85,7 @@ fn claims(params: &MinimalRatio, arm: &Analysis) -> Vec<Said> {
     .caution("half of the runs were stopped early on purpose, so this is mostly an order of training time")
     .caution("points of one kind, such as the mean predictor, are counted as often as they occur");
     said.push(Said { figure: "ratio", claim, coefficient: Some(all) });
-    said.extend(sweep(arm, about("tolerances")).map(plain("tolerance")));
+    said.extend(sweep(arm, about("tolerances, trained to the end")).map(plain("tolerance")));
     let raw: Vec<f64> = arm.ends.iter().map(|end| end.ratio(Ratio::Positive, Tolerance::Raw)).collect();
     let words = format!(
         "without any tolerance the share of positive eigenvalues lies in [{:.2}, {:.2}]",
@@ -143,7 +143,7 @@ fn exact(arm: &Analysis) -> String {
         }
         n => format!(", {n} of them not the mean predictor: {}", named.join(", ")),
     };
-    format!("{below} have one below {EXACT:e}{listed}")
+    format!("gradient norms below {EXACT:e}: {below}{listed}")
 }
 
 fn tolerance_in_words(tolerance: Tolerance) -> String {

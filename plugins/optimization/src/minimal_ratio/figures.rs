@@ -14,7 +14,7 @@ pub(super) fn progress(plan: &Plan) -> Figure {
     let line = |metric: &str| Mark::line(metric).by([By::Model, By::Split]).median().band();
     let norms = ["adam"].into_iter().chain(params.finders.iter().map(Choice::name)).map(|split| {
         Panel::new("step", Axis::log("gradient norm"))
-            .title(format!("gradient norm: {split}"))
+            .title(format!("median gradient norm: {split}"))
             .mark(line("grad_norm").split(split))
             .mark(Mark::level(params.critical).label("critical below"))
     });
@@ -23,7 +23,7 @@ pub(super) fn progress(plan: &Plan) -> Figure {
             "Median of the runs, band from lowest to highest: {}. Steps of the stages are counted on.",
             plan.in_words()
         ))
-        .panel(Panel::new("step", Axis::log("loss")).title("loss").mark(line("loss")))
+        .panel(Panel::new("step", Axis::log("loss")).title("median loss").mark(line("loss")))
         .panels(norms)
 }
 
@@ -66,23 +66,20 @@ fn figure(which: &str, arm: &Analysis, title: &str, caption: impl AsRef<str>) ->
 /// Returns a scatter mark for each class that has runs.
 fn by_class(arm: &Analysis, x: &str, y: &str) -> Vec<Mark> {
     let mark = |class: Class| {
-        let name = match class {
-            Class::Critical => "critical",
-            Class::Mean => "critical: the mean predictor",
-            Class::Flat => "not converged: gradient-flat",
-            Class::Neither => "not converged",
-        };
         let points = Mark::scatter((format!("points-{}-{}", arm.name, slug(class)), x, y));
         // Critical points are coloured by training time, which explains most of their order.
-        let points = if class == Class::Critical { points.by(["training"]) } else { points };
-        points.label(format!("{name} ({})", arm.count(class)))
+        match class {
+            Class::Critical => points.by(["training"]).label(class.name()),
+            _ => points.label(format!("{} ({})", class.name(), arm.count(class))),
+        }
     };
     Class::ALL.iter().copied().filter(|class| arm.count(*class) > 0).map(mark).collect()
 }
 
 fn scatter(params: &MinimalRatio, arm: &Analysis, settings: &str) -> Figure {
     let caption = format!(
-        "Every run's end. Critical: gradient norm below {:e}, coloured by how long the run was trained. The level line is the variance of the targets, the loss of \
+        "Every run's end. Critical: gradient norm below {:e}, coloured by how long the run was trained, except those \
+         at the mean predictor. Gradient-flat and neither: not converged. The level line is the variance of the targets, the loss of \
          predicting their mean. {settings}",
         params.critical
     );

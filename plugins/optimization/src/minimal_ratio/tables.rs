@@ -21,7 +21,9 @@ pub(super) fn write(ctx: &Ctx, arm: &Analysis, step: i64) -> Result<()> {
     let all: Vec<&End> = arm.ends.iter().collect();
     points(ctx, &name("points"), arm, &all, step)?;
     for &class in Class::ALL {
-        let of: Vec<&End> = all.iter().copied().filter(|end| end.class == class).collect();
+        let mut of: Vec<&End> = all.iter().copied().filter(|end| end.class == class).collect();
+        // A legend names times of training in the table's order.
+        of.sort_by_key(|end| end.trained);
         if !of.is_empty() {
             points(ctx, &format!("{}-{}", name("points"), slug(class)), arm, &of, step)?;
         }
@@ -51,12 +53,13 @@ pub(super) fn write(ctx: &Ctx, arm: &Analysis, step: i64) -> Result<()> {
     Ok(())
 }
 
-/// Describes briefly how long a run was trained, which determines its colour.
-fn training(end: &End) -> String {
-    match end.trained {
-        n if end.whole => format!("all {n} steps"),
-        n => format!("{} or more steps", 10_i64.pow(n.ilog10())),
+/// Describes briefly how many of all training steps a run made, which determines its colour.
+fn training(steps: i64, most: i64) -> String {
+    if steps >= most {
+        return format!("all {most} steps");
     }
+    let decade = 10_i64.pow(steps.max(1).ilog10());
+    format!("{decade} to {} steps", (10 * decade - 1).min(most - 1))
 }
 
 /// Returns a class as part of a table's name.
@@ -67,12 +70,13 @@ pub(super) fn slug(class: Class) -> String {
 /// Writes one row per run.
 fn points(ctx: &Ctx, name: &str, arm: &Analysis, ends: &[&End], step: i64) -> Result<()> {
     let tolerance = arm.tolerance;
+    let most = arm.ends.iter().map(|end| end.trained).max().unwrap_or(0);
     let sampled = BOXES.map(|half| format!("sampled_{half:.0e}"));
     let mut rows = Rows::of(ends.iter().copied())
         .i64("trial", |end| end.run as i64)
         .i64("trained", |end| end.trained)
         .unit("steps")
-        .utf8("training", training)
+        .utf8("training", |end| training(end.trained, most))
         .utf8("class", |end| end.class.name())
         .f64("loss", |end| end.loss)
         .unit("MSE")
@@ -155,4 +159,19 @@ fn quantiles(ctx: &Ctx, name: &str, arm: &Analysis, step: i64) -> Result<()> {
         .f64("positive_ratio", of(&|end| end.ratio(Ratio::Positive, arm.tolerance)))
         .f64("positive_ratio_raw", of(&|end| end.ratio(Ratio::Positive, Tolerance::Raw)));
     ctx.table(name, step, &rows.columns())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::training;
+
+    #[test]
+    fn times_of_training_do_not_overlap() {
+        let words = [7, 100, 999, 1000, 1999, 2000].map(|steps| training(steps, 2000));
+        assert_eq!(
+            words,
+            ["1 to 9", "100 to 999", "100 to 999", "1000 to 1999", "1000 to 1999", "all 2000"]
+                .map(|of| format!("{of} steps"))
+        );
+    }
 }

@@ -1,7 +1,7 @@
 //! The figures.
 
 use gradtop_sdk::prelude::*;
-use gradtop_toolkit::conclusion::{Claim, caption};
+use gradtop_toolkit::conclusion::{Claim, caption, counted};
 
 use super::OptimizationPath;
 use super::path::Path;
@@ -12,7 +12,7 @@ use gradtop_toolkit::settings::{rule_in_words, shape};
 pub(super) fn settings(params: &OptimizationPath, training: &Training, seed: u64) -> String {
     let mlp = &training.ensemble.mlp;
     format!(
-        "{} ReLU networks {} ({} parameters) on {} images of {}; {}, batch {}, {} epochs, seed {seed}.",
+        "{} ReLU networks {} ({} parameters) on {} images of {}; {}, batch {}, {}, seed {seed}.",
         params.runs,
         shape(mlp.widths()),
         mlp.parameter_count(),
@@ -20,7 +20,7 @@ pub(super) fn settings(params: &OptimizationPath, training: &Training, seed: u64
         training.data,
         rule_in_words(training.rule),
         params.batch,
-        params.epochs,
+        counted(params.epochs, "epoch"),
     )
 }
 
@@ -55,14 +55,14 @@ pub(super) fn declare(
     [
         Figure::new("path", "Weights of all runs in their common principal components")
             .caption(format!(
-                "Every {} epochs, from before the first; a line a run, each point labelled by its test accuracy in per cent. \
+                "Every {}, from before the first; a line for each run, each point labelled by its test accuracy in per cent. \
                  {settings}{}",
-                params.every,
+                if params.every == 1 { "epoch".to_owned() } else { counted(params.every, "epoch") },
                 caption(said, &"path")
             ))
             .panel(plane(0, false, "path-whole"))
             .panel(plane(1, false, "path-layer")),
-        Figure::new("single", "Run 0 in its own principal components")
+        Figure::new("single", "One run, trial 0, in its own principal components")
             .caption(format!(
                 "The same weights of one run alone, each point labelled by its test accuracy in per cent. {settings}"
             ))
