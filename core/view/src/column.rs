@@ -82,7 +82,7 @@ const COLUMNS: [Column; 24] = [
         |run| or_empty(state::progress(run).map(|(done, total)| number::percent(done, total))),
         |run, _| Key::large(state::progress(run).map(|(done, total)| done as f64 / total as f64)),
     ),
-    counted("step", Holds::Large(|run, _| state::step(&run.status).map(|step| step as f64), number::count)),
+    counted("step", Holds::Large(|run, _| run.status.step.map(|step| step as f64), number::count)),
     counted("epoch", Holds::Large(|run, _| state::epoch(run), epoch)),
     counted("rate", Holds::Large(|run, _| state::rate(run), number::rate)),
     counted("eta", Holds::Small(|run, _| state::eta(run), number::time_left)),

@@ -378,16 +378,6 @@ pub fn eta_words(view: &View) -> Option<String> {
     eta(view).map(|eta| format!("eta {}", number::time_left(eta))).or_else(past)
 }
 
-/// Returns the current step. If units of work are steps, those completed count: values are logged only now and then,
-/// and the step should agree with the progress.
-pub fn step(status: &Status) -> Option<i64> {
-    let step = status.step?;
-    if !status.works_by_steps() {
-        return Some(step);
-    }
-    Some(step.max(i64::try_from(status.done.min(status.total)).unwrap_or(step)))
-}
-
 /// Returns the current epoch. `None` for an ended run that trained several networks one after the other, as the last
 /// network's epochs say nothing about the run.
 pub fn epoch(view: &View) -> Option<f64> {
@@ -461,7 +451,7 @@ pub fn to_json(view: &View) -> Map<String, Value> {
         "state": view.state.word(),
         "certain": view.certain,
         "cause": s.cause,
-        "step": step(s),
+        "step": s.step,
         "epoch": s.epoch,
         "phase": s.phase,
         "done": done(s),

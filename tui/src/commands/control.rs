@@ -85,7 +85,7 @@ pub(crate) fn pause(context: &Context, args: &Pause) -> Result<i32> {
         let (now, _) = until(view, PATIENCE, |v| v.state == State::Paused || v.state.is_final())?;
         print::line(&match now.state {
             State::Paused => {
-                let step = state::step(&now.status).map(|s| format!(" at step {}", number::whole(s)));
+                let step = now.status.step.map(|s| format!(" at step {}", number::whole(s)));
                 let step = step.unwrap_or_default();
                 format!("{name} is paused{step}; `gradtop resume {name}` continues it")
             }

@@ -224,7 +224,7 @@ fn progress(view: &View) {
         [
             ("done", done),
             ("phase", s.phase.clone().filter(|_| live)),
-            ("step", state::step(s).map(number::whole)),
+            ("step", s.step.map(number::whole)),
             ("epoch", state::epoch(view).map(number::value)),
             ("rate", state::rate(view).map(number::rate)),
             ("eta", state::eta(view).map(number::time_left)),

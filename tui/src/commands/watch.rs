@@ -314,7 +314,7 @@ pub(crate) fn end(view: &View, json: bool) -> Result<()> {
     let s = &view.status;
     let name = &view.manifest.run;
     let took = state::took(view, jiff::Timestamp::now()).map(|t| format!(" after {}", number::duration(t)));
-    let step = state::step(s).map(|n| format!(", step {}", number::whole(n)));
+    let step = s.step.map(|n| format!(", step {}", number::whole(n)));
     let more: String = [took, step, Some(state::because(view))].into_iter().flatten().collect();
     let words = print::styled(&state::label(view), state::ink(view.state));
     print::line(&format!("{words}  {}{more}", print::styled(name, Ink::Bold)));
@@ -380,7 +380,7 @@ fn show_event(line: &[u8], json: bool, progress: Option<&Progress>) {
 }
 
 fn numbers(view: &View) -> Vec<String> {
-    let step = state::step(&view.status).map(|step| format!("step {}", number::count(step as f64)));
+    let step = view.status.step.map(|step| format!("step {}", number::count(step as f64)));
     [step, state::rate(view).map(number::rate), state::eta_words(view)].into_iter().flatten().collect()
 }
 

@@ -65,7 +65,8 @@ impl Log for Recorded<'_> {
             reserved: 0,
             value: *value,
         }));
-        let logged = self.shared.session.log(at.step, at.epoch.unwrap_or(f64::NAN), &self.points);
+        let epoch = at.epoch.unwrap_or(f64::NAN);
+        let logged = self.shared.session.log_of_file(at.step, epoch, &self.points);
         self.done(logged.map_err(|e| e.why));
     }
 

@@ -16,8 +16,12 @@ pub fn settle(run: &RunDir, status: &mut Status) {
     if rows == status.rows {
         return;
     }
-    let of_training = series.iter().filter(|s| !s.key.metric.starts_with("system/"));
-    let kept = of_training.max_by_key(|s| s.last.time_us).map(|s| s.last.step);
+    let of_training = series.iter().filter(|s| !s.key.metric.starts_with("system/")).map(|s| s.last);
+    let kept = if logs_files(run) {
+        of_training.map(|last| last.step).max()
+    } else {
+        of_training.max_by_key(|last| last.time_us).map(|last| last.step)
+    };
     // A step may log nothing.
     status.step = if rows < status.rows { kept } else { status.step.max(kept) };
     status.rows = rows;
@@ -25,6 +29,14 @@ pub fn settle(run: &RunDir, status: &mut Status) {
         let kept = series.iter().find(|s| s.key == value.key);
         kept.map(|s| value.value = s.last.value).is_some()
     });
+}
+
+/// Returns whether rows come from files of other tools. These are read one after another, so that the row read last does
+/// not tell the step reached.
+fn logs_files(run: &RunDir) -> bool {
+    read_manifest(run).is_ok_and(|manifest| {
+        manifest.import.is_some() || manifest.command.is_some_and(|command| !command.logs.is_empty())
+    })
 }
 
 /// Writes the run's row, the event of its end and the status, in this order: whoever sees the final status finds the

@@ -266,7 +266,7 @@ fn numbers(run: &View, field: &str, now: Timestamp) -> Vec<f64> {
     let (manifest, status) = (&run.manifest, &run.status);
     let one = |v: Option<f64>| v.into_iter().collect();
     match field {
-        "step" => one(state::step(status).map(|v| v as f64)),
+        "step" => one(status.step.map(|v| v as f64)),
         "epoch" => one(state::epoch(run)),
         "progress" => one(state::progress(run).map(|(done, all)| 100.0 * done.min(all) as f64 / all as f64)),
         "rate" => one(state::rate(run)),

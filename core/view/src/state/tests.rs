@@ -68,7 +68,12 @@ fn in_little_room_values_still_say_what_they_are_of() {
 }
 
 #[test]
-fn what_is_no_number_is_not_said_to_have_diverged() {}
+fn the_step_is_the_one_logged_last_however_much_work_is_done() {
+    let mut fixtures = RunFixtures::new();
+    let spec = run("fit", "a", 60).at(State::Finished, 59).with(|_, s| (s.done, s.total) = (60, 60));
+    let json = to_json(&gradtop_store::view(&fixtures.make(&spec)).expect("it was made"));
+    assert_eq!((&json["step"], &json["done"]), (&json!(59), &json!(60)));
+}
 
 #[test]
 fn of_an_import_seed_threads_and_progress_are_not_known() {

@@ -83,7 +83,7 @@ fn progress(shared: &Shared, view: &View) -> Vec<Item> {
     if let Some((done, total)) = state::progress(view).filter(|_| s.total > 0) {
         item(9, "", number::percent(done, total), 5);
     }
-    if let Some(step) = state::step(s) {
+    if let Some(step) = s.step {
         let step = number::count(step as f64);
         if s.works_by_steps() {
             let total = number::count(s.total as f64);

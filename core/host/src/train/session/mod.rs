@@ -90,7 +90,7 @@ pub(crate) struct Session {
     figures: Mutex<()>,
     /// What has been said of declared figures.
     warned: Mutex<HashSet<String>>,
-    /// `i64::MIN` before the first.
+    /// The step logged last; `i64::MIN` before the first.
     step: AtomicI64,
     /// Whether steps count from 0.
     from_zero: AtomicBool,
@@ -218,6 +218,20 @@ impl Session {
 
     /// Logs points of one step. Nothing is logged if one of them has an unknown series.
     pub(crate) fn log(&self, step: i64, epoch: f64, points: &[abi::Point]) -> Call {
+        self.record(step, epoch, points)?;
+        self.step.store(step, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Like [`Self::log`], for a row of a log file. Several files are read one after another, so none sets the run back.
+    pub(crate) fn log_of_file(&self, step: i64, epoch: f64, points: &[abi::Point]) -> Call {
+        self.record(step, epoch, points)?;
+        self.step.fetch_max(step, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Logs without noting the step.
+    fn record(&self, step: i64, epoch: f64, points: &[abi::Point]) -> Call {
         let mut turned = false;
         for point in points {
             let flags = self.series.get(point.series as usize).map_or(0, |f| f.load(Ordering::Acquire));
@@ -231,7 +245,6 @@ impl Session {
             Some(epoch).filter(|e| e.is_finite()),
             points.iter().map(|p| (p.series, p.value)),
         );
-        self.step.store(step, Ordering::Relaxed);
         if step == 0 {
             self.from_zero.store(true, Ordering::Relaxed);
         }

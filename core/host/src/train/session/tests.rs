@@ -139,6 +139,20 @@ fn a_failed_save_is_no_checkpoint_and_ends_nothing() {
 }
 
 #[test]
+fn a_row_of_another_log_file_does_not_set_the_step_back() {
+    let (_dir, s) = session(true);
+    let series = s.intern(&SeriesKey::metric("loss")).unwrap();
+    let point = [Point { series, reserved: 0, value: 1.0 }];
+    let reached = |step, of_file| {
+        if of_file { s.log_of_file(step, f64::NAN, &point) } else { s.log(step, f64::NAN, &point) }.unwrap();
+        s.step()
+    };
+    assert_eq!([29, 0, 30].map(|step| reached(step, true)), [Some(29), Some(29), Some(30)]);
+    assert_eq!(reached(3, false), Some(3), "the next network of the same training");
+    s.recorder.finish().unwrap();
+}
+
+#[test]
 fn another_thread_may_not_save_but_may_log() {
     let (_dir, s) = session(true);
     let series = s.intern(&SeriesKey::metric("loss")).unwrap();
