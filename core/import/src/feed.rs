@@ -66,6 +66,8 @@ struct Followed {
     written: Option<SystemTime>,
     reader: Box<dyn Reader + Send>,
     new: New,
+    /// What was left out of the content that was skipped.
+    old_left_out: Vec<String>,
     failed: bool,
 }
 
@@ -112,6 +114,10 @@ impl Feed {
             while followed.read(&mut self.names, log) {}
             followed
                 .with(&mut self.names, log, |reader, sink| reader.finish(sink).map(|()| Progress::UpToDate));
+            let left_out = followed.reader.left_out();
+            for message in left_out.iter().filter(|message| !followed.old_left_out.contains(message)) {
+                log.warning(format!("not logged: {message}"));
+            }
         }
         if self.followed.is_empty() {
             let what = if self.format == Format::TensorBoard { "no event file" } else { "no file" };
@@ -137,7 +143,15 @@ impl Feed {
             {
                 self.known.insert(source.path.clone());
                 let new = New { until: self.until, ..New::default() };
-                self.followed.push(Followed { source, written: None, reader, new, failed: false });
+                let old_left_out = Vec::new();
+                self.followed.push(Followed {
+                    source,
+                    written: None,
+                    reader,
+                    new,
+                    old_left_out,
+                    failed: false,
+                });
             }
         }
     }
@@ -164,6 +178,7 @@ impl Followed {
             Ok(Progress::UpToDate)
         });
         self.new.passes_over = false;
+        self.old_left_out = self.reader.left_out();
         // A persistent error is reported at the next read.
         self.failed = false;
     }

@@ -6,7 +6,7 @@ use crate::error::{ImportError, Result};
 use crate::find::Source;
 use crate::reader::{Progress, Reader};
 use crate::recording::{Compared, Recording, Target};
-use crate::sink::End;
+use crate::sink::{End, Sink as _};
 
 /// A source being imported into a run.
 pub struct Import {
@@ -35,6 +35,8 @@ pub struct Imported {
     pub rows: (u64, u64),
     /// If the source was overwritten, the run with its earlier content; `run` is then a new one.
     pub overwritten: Option<RunDir>,
+    /// What was left out of the run though it looks like values, in sentences.
+    pub left_out: Vec<String>,
     /// The error that ended the import before the source's end.
     pub error: Option<ImportError>,
 }
@@ -82,6 +84,11 @@ impl Import {
                 break;
             }
         }
+        let left_out = import.reader.left_out();
+        if error.is_none() && !stopped && import.run().is_none() && !left_out.is_empty() {
+            let (path, why) = (source.path.clone(), left_out.join("; "));
+            return Err(ImportError::Nothing { path, why });
+        }
         if let Some(e @ ImportError::Store(_)) = error {
             import.recording.close(State::Failed, Some(e.to_string())).ok();
             return Err(e);
@@ -91,11 +98,11 @@ impl Import {
             None if stopped => (State::Stopped, Some("the import was interrupted".to_owned())),
             None => import.natural_end(),
         };
-        import.recording.close(state, cause)?;
+        import.close(state, cause)?;
         let before = if import.before.is_some() { 0 } else { before };
         let rows = (import.recording.rows(), before);
         let run = import.recording.dir().cloned();
-        Ok(Imported { run, rows, overwritten: import.before, error })
+        Ok(Imported { run, rows, overwritten: import.before, left_out, error })
     }
 
     /// Returns how the run ends if nothing went wrong.
@@ -150,21 +157,29 @@ impl Import {
         self.recording.dir()
     }
 
+    /// Ends the run, which says what was left out of it.
+    fn close(&mut self, state: State, cause: Option<String>) -> Result<()> {
+        for message in self.reader.left_out() {
+            self.recording.warning(format!("not imported: {message}"))?;
+        }
+        self.recording.close(state, cause)
+    }
+
     /// Ends the run as its source says.
     pub(crate) fn end(&mut self) -> Result<()> {
         let (state, cause) = self.natural_end();
-        self.recording.close(state, cause)
+        self.close(state, cause)
     }
 
     /// Ends the run with an error of its source; nothing more is read.
     pub(crate) fn fail(&mut self, error: &ImportError) -> Result<()> {
         self.over = true;
-        self.recording.close(State::Failed, Some(error.to_string()))
+        self.close(State::Failed, Some(error.to_string()))
     }
 
     /// Ends the run on request; nothing more is read.
     pub(crate) fn stop(&mut self) -> Result<()> {
         self.over = true;
-        self.recording.close(State::Stopped, Some("following it was ended".to_owned()))
+        self.close(State::Stopped, Some("following it was ended".to_owned()))
     }
 }

@@ -40,4 +40,9 @@ pub trait Reader {
     fn finish(&mut self, _sink: &mut dyn Sink) -> Result<()> {
         Ok(())
     }
+
+    /// Returns what has been left out so far though it looks like something to import, in sentences.
+    fn left_out(&self) -> Vec<String> {
+        Vec::new()
+    }
 }

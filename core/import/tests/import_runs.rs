@@ -256,7 +256,10 @@ fn a_row_whose_step_is_no_whole_number_is_left_out_and_told() {
     let lines = [r#"{"step": 3, "loss": 1}"#, r#"{"step": 1.5, "loss": 2}"#, r#"{"step": 1e300, "loss": 3}"#];
     let rest = [r#"{"step": 4.0, "loss": 4}"#, r#"{"loss": 5}"#];
     fs::write(logs.path().join("metrics.jsonl"), [&lines[..], &rest].concat().join("\n") + "\n").unwrap();
-    let run = import(runs.path(), &source_of(logs.path())).run.unwrap();
+    let imported = import(runs.path(), &source_of(logs.path()));
+    let told = "2 rows are left out: a step such as 1.5 is not a whole number, or too large";
+    assert_eq!(imported.left_out, [told]);
+    let run = imported.run.unwrap();
     let series = read_series(&run, |key| key.metric == "loss").unwrap();
     assert_eq!((&series[0].step[..], &series[0].value[..]), (&[3, 4, 4][..], &[1.0, 4.0, 5.0][..]));
     let said = gradtop_store::read_events(&run).unwrap();
@@ -267,6 +270,26 @@ fn a_row_whose_step_is_no_whole_number_is_left_out_and_told() {
     let column = |name: &str| row.columns.iter().position(|(known, ..)| known == name).unwrap();
     assert!(row.absent.contains(&(column("threads"), 0)));
     assert_eq!(row.columns[column("seed")].2, gradtop_store::ColumnData::Utf8(vec![String::new()]));
+}
+
+#[test]
+fn values_that_are_no_numbers_are_told_and_a_file_of_nothing_else_is_an_error() {
+    let logs = tempfile::tempdir().unwrap();
+    let read = |text: &str| {
+        fs::write(logs.path().join("metrics.csv"), text).unwrap();
+        let runs = tempfile::tempdir().unwrap();
+        Import::whole(&target(runs.path()), &source_of(logs.path()), || false).map_err(|e| e.to_string())
+    };
+    let some = read("step,loss,stage,at\n1,0.5,a,2026-01-02\n2,n/a,b,2026-01-03\n3,diverged,b,\n").unwrap();
+    assert_eq!(
+        (some.rows.0, &some.left_out[..]),
+        (1, &["loss: 2 values are no numbers, such as \"n/a\"".into()][..])
+    );
+    let none = read("epoch;loss;acc\n1;0,5;0,1\n2;0,4;0,2\n").unwrap_err();
+    assert!(none.contains("acc: 2 values are no numbers, such as \"0,1\"; loss: "), "{none}");
+    let words = read("step,stage\n1,a\n").unwrap_err();
+    assert!(words.contains("no column of numbers"), "{words}");
+    assert!(read("step,loss\n").unwrap().run.is_none(), "it has no rows yet");
 }
 
 #[test]

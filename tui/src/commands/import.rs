@@ -100,7 +100,7 @@ fn import_once(target: &Target, sources: &[Source], json: bool) -> Result<i32> {
 
 /// Reports the result of one source. Returns the exit code.
 fn report(source: &Source, imported: &Imported, json: bool) -> Result<i32> {
-    let Imported { run, rows: (rows, before), overwritten, error } = imported;
+    let Imported { run, rows: (rows, before), overwritten, left_out, error } = imported;
     let name = run.as_ref().map(gradtop_store::RunDir::name);
     if json {
         print::json(&json!({
@@ -110,6 +110,7 @@ fn report(source: &Source, imported: &Imported, json: bool) -> Result<i32> {
             "source": source.path,
             "rows": rows,
             "new_rows": rows - before,
+            "left_out": left_out,
             "error": error.as_ref().map(ToString::to_string),
         }))?;
     } else if let Some((run, name)) = run.as_ref().zip(name.as_ref()) {
@@ -129,6 +130,9 @@ fn report(source: &Source, imported: &Imported, json: bool) -> Result<i32> {
         }
     } else if error.is_none() {
         print::note(&format!("{}: no rows yet", clean(&print::short(&source.path))));
+    }
+    for message in left_out.iter().filter(|_| !json) {
+        print::warn(message);
     }
     if let Some(error) = error {
         let kept = name.map(|name| format!("what precedes it is in {name}"));

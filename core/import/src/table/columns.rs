@@ -1,6 +1,6 @@
 //! Decides which columns of a table give the position of a row, and which are values.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::error::Result;
 use crate::sink::{At, Sink, Tag};
@@ -24,6 +24,11 @@ const TIMES: [&str; 7] = ["_timestamp", "timestamp", "wall_time", "time", "datet
 
 /// The years 1990 to 2100 in microseconds since 1970: other times cannot belong to a training.
 const MOMENTS: std::ops::Range<i64> = 631_152_000_000_000..4_102_444_800_000_000;
+
+/// Maximum number of columns of which it is said what was left out.
+const COLUMNS: usize = 10;
+/// Maximum length of a text that is shown, in characters.
+const TEXT: usize = 40;
 
 /// A cell of a row.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -64,8 +69,10 @@ impl<'a> Cell<'a> {
 #[derive(Debug, Default)]
 pub(crate) struct Rows {
     series: HashMap<String, u32>,
-    /// Whether a row was left out because its step is no whole number.
-    odd: bool,
+    /// Number of rows left out because their step is no whole number, and the first such step.
+    odd: Option<(u64, f64)>,
+    /// Of columns with texts that are no times, their number and the first.
+    texts: BTreeMap<String, (u64, String)>,
     /// The number of the next row, and the step of the previous one.
     next: i64,
     last: Option<i64>,
@@ -84,7 +91,41 @@ impl Rows {
 
     /// Starts again with the first row.
     pub(crate) fn rewind(&mut self) {
-        (self.next, self.last) = (0, None);
+        (self.next, self.last, self.odd) = (0, None, None);
+        self.texts.clear();
+    }
+
+    /// Returns what was left out of the rows so far, in sentences. A column that has nothing but words is not meant as
+    /// numbers.
+    pub(crate) fn left_out(&self) -> Vec<String> {
+        let are = |n: u64| {
+            if n == 1 { "1 value is no number".to_owned() } else { format!("{n} values are no numbers") }
+        };
+        let is_meant = |name: &str, text: &str| {
+            let is = |names: &[&str]| names.iter().any(|known| known.eq_ignore_ascii_case(name));
+            let digit =
+                text.trim_start_matches(['+', '-', '.', ',']).starts_with(|c: char| c.is_ascii_digit());
+            digit || self.series.contains_key(name) || is(&STEPS) || is(&EPOCHS)
+        };
+        let texts = self.texts.iter().filter(|(name, (_, first))| is_meant(name, first));
+        let mut said: Vec<String> =
+            texts.map(|(name, (n, first))| format!("{name}: {}, such as \"{first}\"", are(*n))).collect();
+        if said.len() > COLUMNS {
+            let more = said.split_off(COLUMNS).len();
+            said.push(format!("{more} more columns have such values"));
+        }
+        said.extend(self.odd.map(|(n, step)| {
+            let rows = if n == 1 {
+                "1 row is left out: its step"
+            } else {
+                &format!("{n} rows are left out: a step")
+            };
+            format!("{rows} such as {step} is not a whole number, or too large")
+        }));
+        if said.is_empty() && self.series.is_empty() && self.next > 0 {
+            said.push("there are rows, but no column of numbers except those of steps and times".to_owned());
+        }
+        said
     }
 
     /// Passes on a row. Its step is the value in the first column of [`STEPS`] that has one; else the epoch, if it is
@@ -109,11 +150,7 @@ impl Rows {
         let time = self.time.and_then(|name| named(&[name]));
         let found = whole(step);
         if let Some(odd) = number(step).filter(|n| found.is_none() && !n.is_nan()) {
-            // Of many such rows, the first is told.
-            if !std::mem::replace(&mut self.odd, true) {
-                let why = format!("step {odd} is not a whole number, or too large");
-                sink.warning(format!("not logged: {why}; rows like this one are left out"))?;
-            }
+            self.odd.get_or_insert((0, odd)).0 += 1;
             self.next += 1;
             return Ok(());
         }
@@ -129,7 +166,10 @@ impl Rows {
         }
         self.values.clear();
         for (n, (name, cell)) in cells.iter().enumerate() {
-            let Some(value) = cell.number() else { continue };
+            let Some(value) = cell.number() else {
+                self.note_text(name.as_ref(), *cell);
+                continue;
+            };
             if Some(n) == step || Some(n) == epoch || Some(n) == time {
                 continue;
             }
@@ -145,6 +185,17 @@ impl Rows {
             self.values.push((series, value));
         }
         if self.values.is_empty() { Ok(()) } else { sink.row(at, &self.values) }
+    }
+
+    fn note_text(&mut self, name: &str, cell: Cell<'_>) {
+        match (cell, self.texts.get_mut(name)) {
+            (_, Some((n, _))) => *n += 1,
+            (Cell::Text(text), None) if moment(cell).is_none() => {
+                let first = text.chars().take(TEXT).collect();
+                self.texts.insert(name.to_owned(), (1, first));
+            }
+            _ => {}
+        }
     }
 }
 

@@ -90,6 +90,10 @@ impl Header {
 }
 
 impl Reader for Csv {
+    fn left_out(&self) -> Vec<String> {
+        self.rows.left_out()
+    }
+
     fn read(&mut self, sink: &mut dyn Sink) -> Result<Progress> {
         self.notice_rewrite(sink)?;
         for _ in 0..BUDGET {

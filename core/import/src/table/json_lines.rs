@@ -41,6 +41,10 @@ fn end_of_line(bytes: &[u8]) -> Option<usize> {
 }
 
 impl Reader for JsonLines {
+    fn left_out(&self) -> Vec<String> {
+        self.rows.left_out()
+    }
+
     fn read(&mut self, sink: &mut dyn Sink) -> Result<Progress> {
         if self.tail.is_replaced()? {
             self.tail.reopen()?;

@@ -91,6 +91,10 @@ pub(crate) fn step_of(name: &str) -> Option<u64> {
 }
 
 impl Reader for TrainerState {
+    fn left_out(&self) -> Vec<String> {
+        self.rows.left_out()
+    }
+
     fn read(&mut self, sink: &mut dyn Sink) -> Result<Progress> {
         if !self.open_newest(sink)? {
             return Ok(Progress::UpToDate);
