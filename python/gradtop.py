@@ -479,6 +479,8 @@ class Run:
         self._answer: Optional[Dict[str, Any]] = None
         self._versions: Dict[str, str] = {}
         self._finished = False
+        #: Whether this process has begun the run, which then ends with it.
+        self._is_own = False
 
     # ---- logging ----
 
@@ -683,6 +685,8 @@ class Run:
                 self._sink.drain()
                 self._sink.forget()
                 self._sink = None
+                if self._is_own:
+                    _await_end(self.dir)
 
     def __enter__(self) -> "Run":
         return self
@@ -898,12 +902,14 @@ def init(
     logs = rank == "all" or own == rank
     address = os.environ.get("GRADTOP_SINK")
     sink: Optional[_Sink] = None
+    is_own = False
     if mode != "disabled":
         if address is not None and not os.path.exists(address):
             # The address of a run that has ended or is on another machine.
             address = None
         if address is None and own == 0:
             address = _attach(experiment or project, name, runs, seed, total)
+            is_own = True
         elif address is None:
             _say(f"rank {own} has no gradtop on this machine: only the machine of rank 0 records")
         if address is not None:
@@ -914,6 +920,7 @@ def init(
             except OSError as error:
                 raise RuntimeError(f"gradtop does not answer at {address}: {error}") from None
     new = Run(sink, own, world, logs, own if rank == "all" and world > 1 else None)
+    new._is_own = is_own
     if sink is not None:
         answer = new._ask("hello", 10.0) or {}
         new.name = str(answer.get("run", ""))
@@ -984,6 +991,21 @@ def _attach(
         return str(json.loads(done.stdout)["sink"])
     except (ValueError, LookupError, TypeError):
         raise RuntimeError(f"{program} is not gradtop; GRADTOP_PROGRAM names the program `gradtop`") from None
+
+
+def _await_end(folder: str) -> None:
+    """Waits until a run has ended, so that whoever looks next sees all of it."""
+    import json
+
+    end = time.monotonic() + 5.0
+    while time.monotonic() < end:
+        try:
+            with open(os.path.join(folder, "status.json"), encoding="utf-8") as file:
+                if json.load(file)["state"] in ("finished", "stopped", "failed", "crashed"):
+                    return
+        except (OSError, ValueError, LookupError, TypeError):
+            return
+        time.sleep(0.01)
 
 
 _hooked = False

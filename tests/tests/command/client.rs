@@ -195,9 +195,9 @@ fn python_alone_begins_a_run_of_its_own() {
         };
         let status = python.stderr(std::process::Stdio::null()).status().unwrap();
         assert_eq!(status.success(), name != "bad");
+        // With the process, the run has ended too, and all of it can be seen.
         let run = sandbox.find(name);
-        run.wait();
-        assert_eq!(run.view().state, state, "{}", cause(&run));
+        assert_eq!(run.view().status.state, state, "{}", cause(&run));
         assert_eq!(values(&run, "loss", None), [(0, 2.0), (1, 1.0)]);
         let python = read_manifest(&run.dir).unwrap().versions.python;
         assert!(python.as_deref().is_some_and(|version| version.starts_with("3.")), "{python:?}");
