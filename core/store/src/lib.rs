@@ -50,7 +50,7 @@ pub use folder::runs::{
     experiment_of, find_folder, find_run, inspect_each, inspect_runs, list_experiments, list_runs,
     list_runs_checked, new_run_name, readable_name, runs_dir, user_dir, validate_name,
 };
-pub use folder::settle::{settle, write_end};
+pub use folder::settle::{agree, settle, write_end};
 pub use folder::shared::create_shared;
 pub use folder::status::{Ending, HeadlineValue, State, Status, Waiting, read_status, write_status};
 pub use folder::temporary::tmp_beside;

@@ -189,6 +189,7 @@ pub(crate) fn update(app: &mut App, msg: Msg) -> Vec<Task> {
             app.home.on_moved(&update);
             app.stack.iter_mut().for_each(|screen| screen.on_moved(&update));
             app.shared.runs = runs;
+            app.shared.live.update(&mut app.shared.runs);
             let mut effects = app.on_change();
             if let Some(last) = alerts.last() {
                 effects.push(Effect::failure(last.clone()));
@@ -202,6 +203,7 @@ pub(crate) fn update(app: &mut App, msg: Msg) -> Vec<Task> {
         }
         Msg::Live(live) => {
             app.shared.live = live;
+            app.shared.live.update(&mut app.shared.runs);
             app.on_change()
         }
         Msg::Machine(machine) => {

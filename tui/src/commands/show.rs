@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context as _, Result};
 use gradtop_store::{
-    Goal, Point, SeriesKey, SeriesSummary, State, View, checkpoints, inside, known_damage, read_events,
-    read_notes, series_keys, summarize, table_names,
+    Goal, Point, SeriesKey, SeriesSummary, State, View, agree, checkpoints, inside, known_damage,
+    read_events, read_notes, series_keys, summarize, table_names,
 };
 use serde_json::{Value, json};
 
@@ -43,15 +43,15 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
-    let view = context.view(&args.run)?;
+    let mut view = context.view(&args.run)?;
     if args.diff {
         return diff(&view);
     }
     if args.json {
-        let (summaries, _) = summaries(&view, usize::MAX)?;
+        let (summaries, _) = summaries(&mut view, usize::MAX)?;
         print::json(&as_json(&view, &summaries)?)?;
     } else {
-        let (summaries, all) = summaries(&view, SERIES)?;
+        let (summaries, all) = summaries(&mut view, SERIES)?;
         as_text(&view, &summaries, all)?;
     }
     Ok(0)
@@ -78,8 +78,9 @@ fn diff(view: &View) -> Result<i32> {
     Ok(0)
 }
 
-/// Summarizes the first `most` series and counts all. The rows of the others are not read.
-fn summaries(view: &View, most: usize) -> Result<(Vec<SeriesSummary>, usize)> {
+/// Summarizes the first `most` series and counts all. The rows of the others are not read. If there are none, the status of a
+/// live run is brought to the same moment.
+fn summaries(view: &mut View, most: usize) -> Result<(Vec<SeriesSummary>, usize)> {
     let m = &view.manifest;
     let place =
         |key: &SeriesKey| m.metrics.iter().position(|known| known.name == key.metric).unwrap_or(usize::MAX);
@@ -92,6 +93,9 @@ fn summaries(view: &View, most: usize) -> Result<(Vec<SeriesSummary>, usize)> {
     let (mut series, damaged) = summarize(&view.dir, |key| shown.is_empty() || shown.contains(key), goal)?;
     super::warn_of(&damaged);
     series.sort_by(|a, b| order(&a.key, &b.key));
+    if all <= most && !view.state.is_final() {
+        agree(&view.dir, &mut view.status, &series);
+    }
     Ok((series, all))
 }
 
@@ -318,7 +322,21 @@ fn query(path: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::query;
+    use gradtop_store::State;
+    use gradtop_tests::run_fixtures::{RunFixtures, run};
+
+    use super::{query, summaries};
+
+    #[test]
+    fn step_rows_and_values_of_a_live_run_are_of_one_moment() {
+        let mut fixtures = RunFixtures::new();
+        let points: Vec<(i64, f64)> = (0..40).map(|step| (step, 1.0)).collect();
+        let spec = run("fit", "a", 1).series("loss", None, &points).at(State::Running, 30);
+        let mut view = gradtop_store::view(&fixtures.make(&spec)).expect("it was made");
+        assert_eq!(view.status.step, Some(30));
+        let (read, _) = summaries(&mut view, 40).expect("its rows");
+        assert_eq!((view.status.step, view.status.rows, read[0].last.step), (Some(39), 40, 39));
+    }
 
     #[test]
     fn odd_paths_reach_duckdb_as_they_are() {

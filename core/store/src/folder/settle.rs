@@ -6,12 +6,19 @@ use crate::folder::manifest::{Goal, read_manifest};
 use crate::folder::run_dir::RunDir;
 use crate::folder::run_table::write_run_table;
 use crate::folder::status::{Status, write_status};
-use crate::read::summary::summarize;
+use crate::read::summary::{SeriesSummary, summarize};
 
 /// Corrects rows, step and headline of a status to the rows on the disk. The status was written a moment before the
 /// end, and rows that were only in memory then may be lost. If the log cannot be read, nothing changes.
 pub fn settle(run: &RunDir, status: &mut Status) {
-    let Ok((series, _)) = summarize(run, |_| true, |_| Goal::None) else { return };
+    if let Ok((series, _)) = summarize(run, |_| true, |_| Goal::None) {
+        agree(run, status, &series);
+    }
+}
+
+/// Brings rows, step and headline of a status to those of all series of its run, which were read a moment before or after
+/// it was written.
+pub fn agree(run: &RunDir, status: &mut Status, series: &[SeriesSummary]) {
     let rows: u64 = series.iter().map(|s| s.rows).sum();
     if rows == status.rows {
         return;

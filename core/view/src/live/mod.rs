@@ -21,10 +21,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use gradtop_store::figures::Figure;
-use gradtop_store::{MetricInfo, SeriesKey, Table};
+use gradtop_store::{HeadlineValue, MetricInfo, SeriesKey, Table};
 
 use crate::clock;
-use crate::runs::RunId;
+use crate::runs::{RunId, RunsSnapshot};
 pub use engine::Engine;
 use gradtop_chart::number;
 use jiff::Timestamp;
@@ -259,6 +259,31 @@ impl LiveSnapshot {
     /// A run's data, if it is watched and was looked at already.
     pub fn run(&self, id: &RunId) -> Option<&Arc<RunData>> {
         self.runs.get(id)
+    }
+
+    /// Brings the headline values of live runs to those read for charts, so that both are of one moment.
+    pub fn update(&self, runs: &mut Arc<RunsSnapshot>) {
+        for at in 0..runs.rows.len() {
+            let row = &runs.rows[at];
+            let live = Some(&row.id).filter(|_| row.live());
+            let Some(data) = live.and_then(|id| self.run(id)).filter(|d| !d.progress.reading) else {
+                continue;
+            };
+            let read = |shown: &HeadlineValue| {
+                let series = data.series.iter().find(|series| *series.key() == shown.key)?;
+                // The status also says of a network that has diverged that it has no value.
+                series.last().map(|last| last.value).filter(|_| shown.value.is_finite())
+            };
+            let mut headline = row.view.status.headline.clone();
+            for shown in &mut headline {
+                shown.value = read(shown).unwrap_or(shown.value);
+            }
+            let bits =
+                |values: &[HeadlineValue]| values.iter().map(|v| v.value.to_bits()).collect::<Vec<_>>();
+            if bits(&headline) != bits(&row.view.status.headline) {
+                Arc::make_mut(&mut Arc::make_mut(runs).rows[at]).view.status.headline = headline;
+            }
+        }
     }
 }
 

@@ -8,14 +8,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gradtop_store::{
-    Event, Recorder, RecorderOptions, RunDir, RunLock, State, append_event, read_events, read_series,
+    Event, Recorder, RecorderOptions, RunDir, RunLock, SeriesKey, State, append_event, read_events,
+    read_series,
 };
+use gradtop_tests::run_fixtures::{RunFixtures, run as fixture};
 use gradtop_tests::synthetic::{self, LiveRun, metric};
 
 use super::engine::WatchedRuns;
 use super::feed::POLL_ENDED;
-use super::{RunData, SeriesFilter, SeriesSnapshot, WatchRequest, Window, XAxis};
-use crate::runs::RunId;
+use super::{LiveSnapshot, RunData, SeriesFilter, SeriesSnapshot, WatchRequest, Window, XAxis, testing};
+use crate::runs::{RunId, RunRow, RunsSnapshot};
 
 fn request(run: &RunDir, alive: bool, metrics: &[u32]) -> WatchRequest {
     let names: BTreeSet<String> = metrics.iter().map(|n| metric(*n)).collect();
@@ -47,6 +49,22 @@ fn whole(data: &RunData) -> bool {
 
 fn finished(dir: &Path, points: u64) -> RunDir {
     synthetic::finished(dir, "done", points).unwrap()
+}
+
+#[test]
+fn values_of_a_live_run_in_lists_are_those_of_its_charts() {
+    let mut fixtures = RunFixtures::new();
+    let key = SeriesKey::metric("loss");
+    let mut shown = |state: State| {
+        let spec = fixture("fit", state.word(), 1).logged(key.clone(), &[(0, 3.0), (1, 2.0)]).at(state, 1);
+        let row = RunRow::of(gradtop_store::view(&fixtures.make(&spec)).unwrap());
+        let data = testing::run(vec![testing::series(key.clone(), [3.0, 2.0, 1.5], 0.0)]);
+        let live = LiveSnapshot { runs: [(row.id.clone(), Arc::new(data))].into() };
+        let mut runs = Arc::new(RunsSnapshot::new("runs".into(), vec![Arc::new(row)], Vec::new()));
+        live.update(&mut runs);
+        runs.rows[0].view.status.headline[0].value
+    };
+    assert_eq!((shown(State::Running), shown(State::Finished)), (1.5, 2.0));
 }
 
 #[test]
