@@ -254,11 +254,34 @@ impl Mark {
     }
 }
 
-/// The number of values that a mark represents, drawn or not.
+/// The number of values that a mark represents, of those on the visible part of the axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ValueCount {
     /// All values.
     pub all: u64,
     /// Non-finite values.
     pub non_finite: u64,
+    /// Finite values that a logarithmic axis cannot show; `None` if they are not known one by one.
+    pub not_positive: Option<u64>,
+    /// Whether values beside the visible part may be among them.
+    pub about: bool,
+}
+
+impl Default for ValueCount {
+    fn default() -> Self {
+        Self { all: 0, non_finite: 0, not_positive: Some(0), about: false }
+    }
+}
+
+impl std::ops::Add for ValueCount {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            all: self.all + other.all,
+            non_finite: self.non_finite + other.non_finite,
+            not_positive: self.not_positive.zip(other.not_positive).map(|(a, b)| a + b),
+            about: self.about || other.about,
+        }
+    }
 }

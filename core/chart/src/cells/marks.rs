@@ -240,12 +240,8 @@ impl UnplottablePoints {
             *self.points.entry(*odd).or_default() += n;
         }
         self.all += other.all;
-        let sum = |a: ValueCount, b: ValueCount| ValueCount {
-            all: a.all + b.all,
-            non_finite: a.non_finite + b.non_finite,
-        };
         self.counted = match (self.counted, other.counted) {
-            (Some(a), Some(b)) => Some(sum(a, b)),
+            (Some(a), Some(b)) => Some(a + b),
             (a, b) => a.or(b),
         };
     }
@@ -257,18 +253,20 @@ impl UnplottablePoints {
             Unplottable::Below => "↓ -∞",
             Unplottable::NotPositive => "↓ ≤ 0 on a log axis",
         };
-        let Some(ValueCount { all, non_finite }) = self.counted else {
+        let Some(ValueCount { all, non_finite, not_positive, about }) = self.counted else {
             let words =
                 self.points.iter().map(|(odd, n)| format!("{}: {n} of {} points", what(*odd), self.all));
             return words.collect::<Vec<_>>().join(", ");
         };
         let finite = |odd: &Unplottable| *odd == Unplottable::NotPositive;
         let kinds: Vec<_> = self.points.keys().copied().filter(|odd| !finite(odd)).map(what).collect();
-        let odd = (!kinds.is_empty()).then(|| format!("{}: {non_finite} of {all} values", kinds.join(", ")));
-        let low = self
-            .points
-            .contains_key(&Unplottable::NotPositive)
-            .then(|| what(Unplottable::NotPositive).to_owned());
+        let about = if about { "about " } else { "" };
+        let of = |what: &str, n: u64| format!("{what}: {about}{n} of {all} values");
+        let odd = (!kinds.is_empty()).then(|| of(&kinds.join(", "), non_finite));
+        let low = self.points.contains_key(&Unplottable::NotPositive).then(|| {
+            let what = what(Unplottable::NotPositive);
+            not_positive.map_or(what.to_owned(), |n| of(what, n))
+        });
         odd.into_iter().chain(low).collect::<Vec<_>>().join(", ")
     }
 }

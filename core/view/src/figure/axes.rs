@@ -3,12 +3,16 @@
 use gradtop_chart::domain::Domain;
 use gradtop_chart::scale::{Scale, Span};
 use gradtop_chart::{Axis, Chart, Points, Shape, Side};
+use gradtop_host::text::clean;
 
 use super::lines;
 use super::parts::Line;
 use super::view::{ChartView, SHARE, Source};
 use crate::clock;
 use crate::live::XAxis;
+
+/// The most lines that a note names.
+const NAMED: usize = 3;
 
 /// Sets labels and range of an axis of metrics, and fits vertical axes to the visible data. The chart must already
 /// contain everything except lines.
@@ -70,18 +74,22 @@ pub(super) fn placeless(lines: &[&Line<'_>], kind: XAxis, log: bool) -> Option<S
         XAxis::Time | XAxis::Clock => ("a", "time"),
     };
     let shown: Vec<_> = lines.iter().filter(|l| !l.hidden && !l.members.is_empty()).collect();
-    let lies = |line: &Line<'_>, log| line.members.iter().any(|m| m.extent(log).is_some());
-    match (shown.iter().filter(|l| !lies(l, false)).count(), shown.len()) {
-        (_, 0) => return None,
-        (0, _) => {}
-        (n, all) if n == all => return Some(format!("nothing here was logged with {a} {word}")),
-        (1, _) => return Some(format!("1 line was logged without {a} {word} and is left out")),
-        (n, _) => return Some(format!("{n} lines were logged without {a} {word} and are left out")),
+    let absent: Vec<String> =
+        shown.iter().filter(|l| l.extent(false).is_none()).map(|l| clean(&l.name)).collect();
+    match &absent[..] {
+        _ if shown.is_empty() => return None,
+        [] => {}
+        all if all.len() == shown.len() => return Some(format!("nothing here was logged with {a} {word}")),
+        [one] => return Some(format!("{one} was logged without {a} {word} and is left out")),
+        some => {
+            let who = if some.len() > NAMED { format!("{} lines", some.len()) } else { some.join(", ") };
+            return Some(format!("{who} were logged without {a} {word} and are left out"));
+        }
     }
     if !log {
         return None;
     }
-    if !shown.iter().any(|l| lies(l, true)) {
+    if !shown.iter().any(|l| l.extent(true).is_some()) {
         return Some(format!("nothing here has a {word} above 0, as a logarithmic axis needs"));
     }
     let (low, _) = lines::extent(lines, false)?;

@@ -7,7 +7,7 @@ use gradtop_chart::colour::{Paint, assign};
 use gradtop_chart::domain::Domain;
 use gradtop_chart::number;
 use gradtop_chart::scale::{Scale, Span};
-use gradtop_chart::{Axis, Chart, Mark, RulePosition, Shape, Side, ValueCount};
+use gradtop_chart::{Axis, Chart, Mark, RulePosition, Shape, Side};
 use gradtop_host::text::clean;
 use gradtop_store::figures::{Figure, Panel};
 
@@ -135,9 +135,20 @@ fn compose(
     }
     let lines: Vec<&Line<'_>> = declared.iter().map(|(_, line)| line).collect();
     fit_axes(&mut chart, &lines, sources, x, view);
+    // What has no place on the axis has no place in the legend.
+    let has_place = |line: &Line<'_>| x.is_none() || line.extent(axes::is_log(chart.x.scale)).is_some();
+    declared.retain(|(_, line)| has_place(line));
+    let lines: Vec<&Line<'_>> = declared.iter().map(|(_, line)| line).collect();
     let smooth = view.smoothing > 0.0;
     let nowhere = || (Shape::Line { x: Vec::new(), y: Vec::new() }, Vec::new());
-    let mark = |line: &Line<'_>, last, shape| line_mark(line, look_of(&line.key, line.colour), last, shape);
+    let mark = |line: &Line<'_>, last, (shape, crossings): ClippedShape| Mark {
+        name: Some(line.name.clone()),
+        last,
+        side: line.side,
+        counted: Some(line.counts(view.zoom_x)),
+        crossings,
+        ..Mark::new(look_of(&line.key, line.colour), shape)
+    };
     // The names of lines take room too.
     let shapes = chart.marks.len();
     for line in lines.iter().filter(|l| !l.hidden) {
@@ -229,25 +240,6 @@ fn fit_axes(
     }
 }
 
-/// Returns the mark of a line or of a fill that belongs to it.
-fn line_mark(
-    line: &Line<'_>,
-    look: (Paint, u8),
-    last: Option<f64>,
-    (shape, crossings): ClippedShape,
-) -> Mark {
-    let all = line.members.iter().map(|m| m.series.count()).sum();
-    let counted = Some(ValueCount { all, non_finite: line.non_finite_count() });
-    Mark {
-        name: Some(line.name.clone()),
-        last,
-        side: line.side,
-        counted,
-        crossings,
-        ..Mark::new(look, shape)
-    }
-}
-
 /// Describes a line for a legend.
 fn line_info(
     line: &Line<'_>,
@@ -256,8 +248,7 @@ fn line_info(
     at_cursor: Option<CursorValue>,
     axis: Axis,
 ) -> LineInfo {
-    let (name, non_finite) = (line.name.clone(), line.non_finite_count());
-    LineInfo { name, paint, marker, last, at_cursor, hidden: line.hidden, non_finite, axis }
+    LineInfo { name: line.name.clone(), paint, marker, last, at_cursor, hidden: line.hidden, axis }
 }
 
 /// Returns whether all lines of the left axis are outside of the range that the user has zoomed to.

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use gradtop_store::SeriesKey;
 use insta::assert_snapshot;
 
-use super::chart::{build, y_range};
+use super::chart::{build, evaluate_as, y_range};
+use super::metric_figure;
 use super::prepared::{Cursor, CursorValue, PreparedChart};
 use super::view::{ChartView, Source, Subject};
 use crate::live::pyramid::Sample;
@@ -16,6 +17,7 @@ use crate::live::{RunData, SeriesSnapshot, XAxis};
 use gradtop_chart::cells::glyphs::Glyphs;
 use gradtop_chart::cells::{chart, text::plain, theme::Theme};
 use gradtop_chart::colour::Colours;
+use gradtop_chart::domain::Domain;
 use gradtop_chart::{Mark, RulePosition, Shape};
 
 fn drawn(data: &RunData, metric: &str, view: &ChartView, size: (usize, usize), glyphs: Glyphs) -> String {
@@ -368,6 +370,39 @@ fn an_empty_chart_says_why_and_has_no_axes() {
     let nan =
         looked(&run(vec![of_steps(None, &[(0, f64::NAN), (10, f64::INFINITY)])]), &ChartView::default());
     assert!(nan.contains("x not a number, ^ +infinite: 2 of 2 values") && !nan.contains("0.5"), "{nan}");
+}
+
+#[test]
+fn of_a_part_of_the_axis_its_own_values_are_counted() {
+    let values: Vec<(i64, f64)> =
+        (0..40).map(|i| (i, if i % 4 == 0 { f64::NAN } else { i as f64 - 20.0 })).collect();
+    let data = run(vec![of_steps(None, &values)]);
+    let looked = |view: &ChartView| drawn(&data, "loss", view, (60, 12), Glyphs::Ascii);
+    let all = looked(&ChartView { log_y: Some(true), ..ChartView::default() });
+    assert!(all.contains("x not a number: 10 of 40 values, v <= 0 on a log axis: 15 of 40 values"), "{all}");
+    let part = looked(&ChartView { zoom_x: Some((0.0, 10.0)), ..ChartView::default() });
+    assert!(part.contains("x not a number: 3 of 11 values"), "{part}");
+}
+
+#[test]
+fn a_line_without_a_place_on_the_axis_is_neither_in_the_legend_nor_in_the_range() {
+    let samples = |epoch: f64, scale: f64| {
+        (0..10).map(move |i| Sample {
+            step: i,
+            epoch: epoch * i as f64,
+            time_us: i * 1_000_000,
+            value: scale,
+        })
+    };
+    let of = |split: &str| SeriesKey { split: Some(split.into()), ..SeriesKey::metric("loss") };
+    let placed = of_samples(of("val"), samples(1.0, 1.0), 0.0);
+    let data = run(vec![of_samples(of("train"), samples(f64::NAN, 50.0), 0.0), placed]);
+    let view = ChartView { x: Some(XAxis::Epoch), ..ChartView::default() };
+    let chart = built(&data, &view, 60);
+    assert_eq!(chart.lines.iter().map(|l| l.name.as_str()).collect::<Vec<_>>(), ["val"]);
+    assert_eq!(chart.chart.notes, ["train was logged without an epoch and is left out"]);
+    let page = evaluate_as(&metric_figure("loss", None, "epoch"), &Source::of(&data), &view);
+    assert!(Domain::of(&page.charts[0]).y.high < 50.0, "{:?}", page.charts[0]);
 }
 
 #[test]

@@ -17,7 +17,7 @@ fn visible<'a>(lines: &'a [&'a Line<'a>]) -> impl Iterator<Item = &'a Line<'a>> 
 
 /// Returns the x range of the visible lines.
 pub(super) fn extent(lines: &[&Line<'_>], log: bool) -> Option<(f64, f64)> {
-    let all = visible(lines).flat_map(|l| &l.members).filter_map(|m| m.extent(log));
+    let all = visible(lines).filter_map(|l| l.extent(log));
     all.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
 }
 

@@ -1,5 +1,6 @@
 //! A series of a line, mapped to the common axis of a chart.
 
+use gradtop_chart::ValueCount;
 use gradtop_chart::scale::Span;
 
 use super::prepared::Plot;
@@ -91,9 +92,22 @@ impl Member<'_> {
         self.series.is_exact(self.place.kind, self.own_range((plot.x.low, plot.x.high)))
     }
 
+    /// Counts its samples in a range of the common axis, or all that have a position on it.
+    pub(super) fn counts(&self, x: Option<(f64, f64)>) -> ValueCount {
+        self.series.counts(self.place.kind, x.map_or(WHOLE, |x| self.own_range(x)))
+    }
+
     /// Returns all samples, or its buckets if it is thinned.
     pub(super) fn whole(&self) -> Vec<Row> {
         self.series.rows(self.place.kind, WHOLE, false).collect()
+    }
+
+    /// Returns the samples in a range of the common axis, or its buckets there; all if there is no range.
+    pub(super) fn within(&self, x: Option<(f64, f64)>) -> Vec<Row> {
+        let Some(x) = x else { return self.whole() };
+        let (low, high) = self.own_range(x);
+        let rows = self.series.rows(self.place.kind, (low, high), false);
+        rows.filter(|row| low <= row.x && row.x <= high).collect()
     }
 
     /// Returns whether [`Self::whole`] are the logged samples.

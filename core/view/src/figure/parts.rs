@@ -1,7 +1,7 @@
 //! The parts of a panel.
 
 use gradtop_chart::colour::Paint;
-use gradtop_chart::{Chart, Shape, Side};
+use gradtop_chart::{Chart, Shape, Side, ValueCount};
 use gradtop_store::figures::{Aggregate, Mark, MarkAxis};
 
 use super::member::Member;
@@ -86,9 +86,14 @@ pub(super) struct EvaluatedMark<'a> {
 }
 
 impl Line<'_> {
-    /// Returns the number of non-finite values of its series.
-    pub(super) fn non_finite_count(&self) -> u64 {
-        self.members.iter().map(|m| m.series.non_finite_count()).sum()
+    /// Returns its range on the axis of x, on a logarithmic one from its first positive position.
+    pub(super) fn extent(&self, log: bool) -> Option<(f64, f64)> {
+        self.members.iter().filter_map(|m| m.extent(log)).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
+    }
+
+    /// Counts the values of its series in a range of x, or all that have a position there.
+    pub(super) fn counts(&self, x: Option<(f64, f64)>) -> ValueCount {
+        self.members.iter().map(|m| m.counts(x)).fold(ValueCount::default(), std::ops::Add::add)
     }
 }
 

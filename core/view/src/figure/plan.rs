@@ -123,7 +123,7 @@ fn of_metric<'a>(
         MarkKind::Bar => marks::bars(mark, metric, &lines, &mut made),
         MarkKind::Histogram => marks::histogram_of(mark, metric, lines, &mut made),
         _ => {
-            made.notes.extend(notes(&lines));
+            made.notes.extend(notes(&lines, view.zoom_x));
             made.parts.extend(lines.into_iter().map(Part::Line));
         }
     }
@@ -165,15 +165,15 @@ fn filter_words(mark: &Mark) -> String {
     all.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
-/// Returns notes about averaged lines of which some series are not finite.
-fn notes(lines: &[Line<'_>]) -> Vec<String> {
+/// Returns notes about averaged lines of which some series are not finite in a range of x.
+fn notes(lines: &[Line<'_>], x: Option<(f64, f64)>) -> Vec<String> {
     let mut notes = Vec::new();
     let (mut partial, mut places, mut who) = (0, 0, Vec::new());
     for line in lines.iter().filter(|l| l.members.len() > 1) {
-        if line.non_finite_count() == 0 {
+        if line.counts(x).non_finite == 0 {
             continue;
         }
-        let rows: Vec<_> = line.members.iter().map(Member::whole).collect();
+        let rows: Vec<_> = line.members.iter().map(|m| m.within(x)).collect();
         notes.extend(average::diverged(&rows).map(|why| format!("{}: {why}", line.name)));
         let averaged = average::averaged(&rows, line.aggregate);
         if averaged.partial > 0 {

@@ -110,8 +110,6 @@ pub struct LineInfo {
     pub at_cursor: Option<CursorValue>,
     /// Whether it is hidden.
     pub hidden: bool,
-    /// Number of non-finite values.
-    pub non_finite: u64,
     /// The axis of its values.
     pub axis: Axis,
 }

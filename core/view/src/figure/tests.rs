@@ -300,7 +300,7 @@ fn rules_are_grey_and_what_is_missing_is_said() {
     let by_epoch = line("metric = 'loss'\nx = 'epoch'");
     assert_eq!(notes(&by_epoch, &data(vec![without.clone()])), "nothing here was logged with an epoch");
     let both = data(vec![without, series("loss", "deep", -1, &[1.0])]);
-    assert_eq!(notes(&by_epoch, &both), "1 line was logged without an epoch and is left out");
+    assert_eq!(notes(&by_epoch, &both), "flat was logged without an epoch and is left out");
     let mut read = data(vec![series("loss", "deep", -1, &[1.0, 2.0])]);
     read.series =
         read.series.iter().map(|s| SeriesSnapshot { started_us: None, ..(**s).clone() }.into()).collect();

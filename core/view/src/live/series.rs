@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use gradtop_chart::ValueCount;
 use gradtop_store::{Goal, Point, SeriesKey, SeriesSummary};
 
 use super::XAxis;
@@ -130,9 +131,42 @@ impl SeriesSnapshot {
         self.raw.count
     }
 
-    /// Returns the number of non-finite samples.
-    pub(crate) fn non_finite_count(&self) -> u64 {
-        self.raw.count - self.raw.finite
+    /// Counts the samples in a range of an axis.
+    pub(crate) fn counts(&self, x: XAxis, (low, high): (f64, f64)) -> ValueCount {
+        let started = self.started_us;
+        let mut out = ValueCount::default();
+        let mut take = |b: &Bucket| {
+            let Some((from, to)) = b.range(x, started).filter(|(from, to)| *to >= low && *from <= high)
+            else {
+                return;
+            };
+            let not_positive = match b.finite {
+                0 => Some(0),
+                _ if b.min > 0.0 => Some(0),
+                n => (b.max <= 0.0).then_some(n.into()),
+            };
+            out = out
+                + ValueCount {
+                    all: b.n.into(),
+                    non_finite: (b.n - b.finite).into(),
+                    not_positive,
+                    about: from < low || to > high,
+                };
+        };
+        let levels = self.levels(x, (low, high));
+        for chunk in &levels.chunks {
+            let sum = &chunk.sum;
+            let inside = sum.range(x, started).is_some_and(|(from, to)| low <= from && to <= high);
+            let alike = sum.finite == 0 || sum.min > 0.0 || sum.max <= 0.0;
+            // Some samples may have no epoch.
+            if inside && alike && x != XAxis::Epoch {
+                take(sum);
+            } else {
+                chunk.buckets.iter().for_each(&mut take);
+            }
+        }
+        levels.tail.iter().for_each(take);
+        out
     }
 
     /// Returns whether only its outline has been read.
