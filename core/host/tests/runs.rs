@@ -239,6 +239,8 @@ fn a_run_killed_before_its_first_checkpoint_begins_anew() {
     assert_whole(&run, 1000);
     let aside = run.path().join("superseded");
     assert_eq!(std::fs::read_dir(aside).unwrap().count(), 1);
+    let ended = read_status(&run).unwrap();
+    assert!(ended.trained_s < ended.elapsed_s && ended.trained_s > Some(0.0), "{ended:?}");
 }
 
 #[test]

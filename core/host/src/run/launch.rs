@@ -411,7 +411,8 @@ pub(crate) fn set_back(
         updated: Timestamp::now(),
         started: now.started,
         elapsed_s: now.took(now.updated),
-        trained_s: checkpoint.as_ref().and_then(|from| from.trained_s),
+        // Of a run that starts over, nothing of before counts.
+        trained_s: checkpoint.as_ref().map_or(Some(0.0), |from| from.trained_s),
         ..Status::default()
     };
     if let Some(from) = &checkpoint {
