@@ -164,7 +164,12 @@ def _plain(value: Any) -> Any:
     if value is None or isinstance(value, (bool, str)):
         return value
     if isinstance(value, int):
-        return value if -_STEPS <= value < _STEPS else str(value)
+        if -_STEPS <= value < _STEPS:
+            return value
+        try:
+            return float(value)
+        except OverflowError:
+            return str(value)
     if isinstance(value, float):
         return value if value - value == 0.0 else str(value)
     if isinstance(value, Mapping):

@@ -82,19 +82,18 @@ fn trimmed(text: &str) -> String {
     }
 }
 
-/// Formats a count with three or four digits at most: `950`, `15.2 k`, `1.2 M`. Further digits are cut off: 999,999 is `999 k`,
+/// Formats a count with four digits at most: `950`, `15.2 k`, `1.2 M`. Further digits are cut off: 999,999 is `999.9 k`,
 /// because a million is not reached.
 pub fn count(n: f64) -> String {
     let size = n.abs();
+    if size >= 1e15 {
+        return value(n);
+    }
     for (unit, suffix) in [(1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")] {
         // 9,999 is still shown completely.
         if size >= if unit == 1e3 { 1e4 } else { unit } {
             let tenths = (n / (unit / 10.0)).trunc();
-            return if size < unit * 100.0 {
-                format!("{:.1} {suffix}", tenths / 10.0)
-            } else {
-                format!("{:.0} {suffix}", (n / unit).trunc())
-            };
+            return format!("{:.1} {suffix}", tenths / 10.0);
         }
     }
     if size >= 1.0 && n.fract() != 0.0 { trimmed(&format!("{n:.1}")) } else { trimmed(&format!("{n:.2}")) }
@@ -305,10 +304,12 @@ mod tests {
             (950.0, "950"),
             (9999.0, "9999"),
             (15_240.0, "15.2 k"),
-            (250_000.0, "250 k"),
+            (199_999.0, "199.9 k"),
+            (250_000.0, "250.0 k"),
             (69_999.0, "69.9 k"),
-            (999_999.0, "999 k"),
-            (-999_999.0, "-999 k"),
+            (999_999.0, "999.9 k"),
+            (-999_999.0, "-999.9 k"),
+            (9_223_372_036_854_775_807.0, "9.223e18"),
             (1e6, "1.0 M"),
             (1.2e6, "1.2 M"),
         ];

@@ -347,7 +347,7 @@ fn what_is_wrong_with_a_message_costs_only_that_part_of_it() {
     let sandbox = sandbox();
     let long = "n".repeat(100_000);
     let script = format!(
-        "import gradtop\nrun = gradtop.init()\nrun.params({{'lr': 1, '': 2, 'net': {{'width': 8}}, 'x': '\\udc80', 'huge': 10**400}})\n\
+        "import gradtop\nrun = gradtop.init()\nrun.params({{'lr': 1, '': 2, 'net': {{'width': 8}}, 'x': '\\udc80', 'big': 10**25, 'huge': 10**400}})\n\
          run.config.update({{'a ': 1, 'b': 2}})\nrun.log(0, {{'{long}': 1.0, '': 0.0, 'good': 2.0}})\nrun.log(1, loss=1.0, trial='2')\n\
          run.figures('[[figure]]\\nid = \"a\"\\ntitle = \"A\"')\n"
     );
@@ -358,7 +358,7 @@ fn what_is_wrong_with_a_message_costs_only_that_part_of_it() {
     let manifest = read_manifest(&run.dir).unwrap();
     let params: Vec<String> = manifest.params.iter().map(|(key, value)| format!("{key}={value}")).collect();
     let huge = format!("huge=1{}", "0".repeat(400));
-    assert_eq!(params, ["lr=1", "net.width=8", "x=?", &huge, "b=2"]);
+    assert_eq!(params, ["lr=1", "net.width=8", "x=?", "big=1e25", &huge, "b=2"]);
     assert_eq!(values(&run, "good", None), [(0, 2.0)]);
     let said = warnings(&run);
     let expected = [

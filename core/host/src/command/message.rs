@@ -210,10 +210,10 @@ fn pairs(text: &str) -> Result<Message, String> {
             epoch = Some(value);
         } else {
             let text = || Value::String(value.to_string());
-            values.insert(
-                name.to_owned(),
-                serde_json::Number::from_f64(value).map_or_else(text, Value::Number),
-            );
+            let value = serde_json::Number::from_f64(value).map_or_else(text, Value::Number);
+            if values.insert(name.to_owned(), value).is_some() {
+                odd.get_or_insert_with(|| format!("all but the last value of {} in one line", quoted(name)));
+            }
         }
     }
     if values.is_empty() {
@@ -308,6 +308,11 @@ mod tests {
             panic!("values")
         };
         assert_eq!((values.len(), odd.as_deref()), (2, Some("\"x\" of b is not a number")));
+        let Some(Message::Log { values, odd, .. }) = parse(b"5 x=1 x=2").unwrap() else { panic!("values") };
+        assert_eq!(
+            (values["x"].as_f64(), odd.as_deref()),
+            (Some(2.0), Some("all but the last value of \"x\" in one line"))
+        );
         for bad in ["hello", "12", "12 loss", "loss=x", "{", "{\"step\":\"a\"}", "{\"do\":\"fly\"}", "\u{1}"]
         {
             assert!(parse(bad.as_bytes()).is_err(), "{bad}");

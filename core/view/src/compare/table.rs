@@ -18,7 +18,7 @@ pub enum Statistic {
     Last,
     /// The best value of any series, by the metric's goal.
     Best,
-    /// The smallest value of any series.
+    /// The smallest value of any series, which may be minus infinity.
     Min,
 }
 
@@ -37,14 +37,15 @@ impl Statistic {
         match (self, better) {
             (Self::Last, _) => series.last().map(|l| l.value),
             (Self::Best, Goal::Max) => series.max(),
-            (Self::Best | Self::Min, _) => series.min(),
+            (Self::Best, _) => series.min(),
+            (Self::Min, _) => series.least(),
         }
     }
 
     /// Returns how many series of a group contribute; `None` without series.
     fn finite<'a>(self, series: impl Iterator<Item = &'a SeriesSnapshot>) -> Option<usize> {
         let values: Vec<Option<f64>> = series.map(|s| self.value(Goal::None, s)).collect();
-        let finite = values.iter().flatten().filter(|v| v.is_finite()).count();
+        let finite = values.iter().flatten().filter(|v| v.is_finite() || self == Self::Min).count();
         // If no value is finite, the result is not finite and concerns all series.
         (!values.is_empty()).then_some(if finite == 0 { values.len() } else { finite })
     }

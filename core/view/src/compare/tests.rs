@@ -173,6 +173,11 @@ fn higher_is_better_where_the_metric_says_so() {
             &line(&[(0, 0.9), (1, last)]),
         )
     };
+    let least = |last: f64| {
+        let (_bench, all) = runs(vec![spec("a", last)], &["a"]);
+        ComparisonTable::new(&all, &groups(&all, &GroupBy::Nothing)).rows[0].values[2]
+    };
+    assert_eq!([f64::NEG_INFINITY, f64::INFINITY].map(least), [Some(f64::NEG_INFINITY), Some(0.9)]);
     let (_bench, all) = runs(vec![spec("a", 0.5), spec("b", 0.7)], &["a", "b"]);
     let table = ComparisonTable::new(&all, &groups(&all, &GroupBy::Nothing));
     assert_eq!(

@@ -190,6 +190,12 @@ impl SeriesSnapshot {
         self.raw.total.map(|b| b.min).filter(|v| v.is_finite())
     }
 
+    /// Returns the smallest value, which may be minus infinity.
+    pub(crate) fn least(&self) -> Option<f64> {
+        let is_below = self.raw.total.is_some_and(|b| b.flags & flag::BELOW != 0);
+        if is_below { Some(f64::NEG_INFINITY) } else { self.min() }
+    }
+
     /// Returns the largest finite value.
     pub fn max(&self) -> Option<f64> {
         self.raw.total.map(|b| b.max).filter(|v| v.is_finite())
