@@ -285,9 +285,12 @@ impl Listing {
             .filter(|(_, view)| view.as_ref().is_none_or(|view| !view.state.is_final()))
             .collect();
         let mut waits = Vec::new();
-        for run in waiting(runs) {
+        for (before, run) in waiting(runs).into_iter().enumerate() {
             match gradtop_store::view(&run) {
-                Ok(view) => waits.push((read_turn(&run).ok().map(|turn| turn.device), view)),
+                Ok(view) => {
+                    let device = read_turn(&run).ok().map(|turn| turn.device);
+                    waits.push((device, view.listed_at(before + 1)));
+                }
                 // The run was started or moved just now.
                 Err(StoreError::Io { .. }) if !run.path().is_dir() => {}
                 Err(e) => print::warn(e),

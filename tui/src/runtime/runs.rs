@@ -91,7 +91,7 @@ impl CachedRun {
         if let Some(known) = before.filter(|k| k.stamps == now && is_still(&k.row.view)) {
             return Ok(Self { stamps: now, row: Arc::clone(&known.row) });
         }
-        let mut view = gradtop_store::view(run)?;
+        let mut view = gradtop_store::view(run)?.listed_at(place);
         if let Some(known) = before {
             // The age grows steadily; it is shown only for runs elsewhere and for silent ones.
             let age = view.age_of_last_write;

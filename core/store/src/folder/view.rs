@@ -105,6 +105,17 @@ impl PartialEq for Seen {
 }
 
 impl View {
+    /// Sets its place in the queue to that of a list of runs, if it waits: each run on its own would count at another moment.
+    #[must_use]
+    pub fn listed_at(mut self, place: usize) -> Self {
+        if let Some(counted) =
+            self.queued.as_mut().and_then(|queued| queued.place.as_mut()).filter(|_| place > 0)
+        {
+            *counted = place;
+        }
+        self
+    }
+
     /// Describes where a run is or was last active if its processes cannot be seen: `on node7`, or `a copy of /data/run=a`.
     pub fn whereabouts(&self) -> String {
         match &self.copied_from {

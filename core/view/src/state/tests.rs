@@ -87,6 +87,16 @@ fn of_an_import_seed_threads_and_progress_are_not_known() {
 }
 
 #[test]
+fn the_place_of_a_run_that_waits_is_that_of_the_list_it_is_in() {
+    let mut fixtures = RunFixtures::new();
+    let mut view = gradtop_store::view(&fixtures.make(&run("fit", "a", 1))).expect("it was made");
+    let place = |view: &View| view.queued.as_ref().and_then(|queued| queued.place);
+    assert_eq!(place(&view.clone().listed_at(16)), None);
+    view.queued = Some(InQueue { place: Some(15), ..InQueue::default() });
+    assert_eq!([16, 0].map(|listed| place(&view.clone().listed_at(listed))), [Some(16), Some(15)]);
+}
+
+#[test]
 fn a_run_past_its_total_has_no_time_left_and_says_so() {
     let mut fixtures = RunFixtures::new();
     let mut at = |state, step, done, total| {
