@@ -360,6 +360,7 @@ impl Recording {
             self.write_manifest(&dir)?;
             self.status.headline = self.headline();
             self.status.step = self.step();
+            self.status.elapsed_s = self.elapsed_s();
             (self.status.rows, self.status.updated) = (self.rows, Timestamp::now());
             gradtop_store::write_status(&dir, &self.status)?;
             self.written = Instant::now();
@@ -382,6 +383,7 @@ impl Recording {
         };
         self.status.headline = headline(&self.manifest, &self.series, &recorder);
         self.status.step = self.step();
+        self.status.elapsed_s = self.elapsed_s();
         recorder.finish()?;
         self.write_manifest(&dir)?;
         self.status = Status {
@@ -418,6 +420,12 @@ impl Recording {
     /// Returns the step reached. Values logged once or by another counter, such as a test result at step 0, are ignored.
     fn step(&self) -> Option<i64> {
         self.series.iter().filter_map(|series| series.step).max()
+    }
+
+    /// Returns the time from the first row to the last, as far as the source tells times.
+    fn elapsed_s(&self) -> Option<f64> {
+        let own = self.status.started.zip(self.time_us);
+        own.map(|(from, to)| (to - from.as_microsecond()) as f64 / 1e6).or(self.status.elapsed_s)
     }
 
     /// Counts a row of a table; returns whether it is new.

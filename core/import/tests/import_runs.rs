@@ -62,6 +62,8 @@ fn a_run_has_each_row_once_however_often_it_is_imported() {
         assert_eq!(values(&run), wanted(&source), "{name}");
         let status = read_status(&run).unwrap();
         assert_eq!((status.state, status.rows), (State::Finished, first.rows.0), "{name}");
+        let took = status.ended.zip(status.started).map(|(to, from)| to.duration_since(from).as_secs_f64());
+        assert_eq!(status.elapsed_s, took, "{name}");
         let manifest = read_manifest(&run).unwrap();
         let (collected, _) = read_all(&source);
         assert_eq!(manifest.params, collected.params, "{name}");

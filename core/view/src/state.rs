@@ -402,8 +402,10 @@ pub fn eta(view: &View) -> Option<f64> {
 
 /// Returns the seconds the run has taken so far, or took.
 pub fn took(view: &View, now: Timestamp) -> Option<f64> {
-    // For a run that crashed without a recorded end or that cannot be observed from here, only until its last write.
-    let now = if view.state.is_final() || !view.certain { view.status.updated } else { now };
+    // For a run that crashed without a recorded end or that cannot be observed from here, only until its last write. An
+    // import takes as long as its source says.
+    let until_write = view.state.is_final() || !view.certain || view.manifest.import.is_some();
+    let now = if until_write { view.status.updated } else { now };
     view.status.took(now)
 }
 

@@ -167,7 +167,7 @@ pub(crate) fn matching(context: &Context, text: &str) -> Result<Matching> {
 
 /// Reads all runs of a folder. Also returns those that cannot be read, with the reason.
 pub(crate) fn all(runs: &Path) -> (Vec<View>, Vec<(PathBuf, String)>) {
-    let look = |run: &RunDir, place| Ok::<_, anyhow::Error>(super::view(run)?.listed_at(place));
+    let look = |run: &RunDir, place| super::view(run).map(|view| view.listed_at(place));
     gradtop_store::inspect_runs(runs, |runs| gradtop_store::inspect_each(runs, look))
 }
 

@@ -54,6 +54,16 @@ fn a_failed_run_says_its_cause_and_its_last_alert() {
 }
 
 #[test]
+fn the_time_of_an_import_that_is_followed_is_that_of_its_rows() {
+    let spec = run("csv", "a", 1).at(State::Running, 20).with(|m, s| {
+        (m.import, s.elapsed_s) = (Some(gradtop_store::ImportInfo::default()), Some(5.0));
+    });
+    let mut fixtures = RunFixtures::new();
+    let view = gradtop_store::view(&fixtures.make(&spec)).expect("it was made");
+    assert_eq!(took(&view, view.status.updated + jiff::SignedDuration::from_secs(7)), Some(5.0));
+}
+
+#[test]
 fn in_little_room_values_still_say_what_they_are_of() {
     let mut fixtures = RunFixtures::new();
     let mut of = |name: &str, model: &str, value| {
