@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use gradtop_chart::{Figure, csv, png, svg};
+use gradtop_chart::{Chart, Figure, csv, png, svg};
 
 use crate::failure::Failure;
 use crate::files::{Cannot as _, ends_as, is_stdout};
@@ -62,8 +62,16 @@ pub(crate) fn write_all(charts: &[(String, Figure)], files: &[(Format, &Path)]) 
     }
     let say = if printed > 0 { print::note } else { print::line };
     let ids: Vec<&str> = charts.iter().map(|(id, _)| id.as_str()).collect();
-    for ((_, figure), suffix) in charts.iter().zip(suffixes(&ids)) {
+    for ((id, figure), suffix) in charts.iter().zip(suffixes(&ids)) {
         for (format, file) in files {
+            if *format == Format::Csv && figure.charts.iter().all(Chart::is_images) {
+                let why = format!("{} consists of images, which have no points to write", clean(id));
+                if charts.len() == 1 {
+                    return Err(Failure::usage(why).help("--png and --svg write the images").into());
+                }
+                print::warn(why);
+                continue;
+            }
             let (bytes, missing) = format.bytes(figure)?;
             match format {
                 _ if !is_stdout(file) => {
@@ -125,6 +133,21 @@ mod tests {
         assert_eq!(suffixed(Path::new("a/all.svg"), "-fit"), Path::new("a/all-fit.svg"));
         assert_eq!(suffixed(Path::new("all.svg"), ""), Path::new("all.svg"));
         assert_eq!(suffixed(Path::new("all"), "-fit"), Path::new("all-fit"));
+    }
+
+    #[test]
+    fn images_have_no_points_to_write() {
+        let image = gradtop_chart::Image { width: 1, height: 1, pixels: vec![None] };
+        let mark = gradtop_chart::Mark::new(
+            (gradtop_chart::colour::Paint::Grey, 0),
+            gradtop_chart::Shape::Image(image),
+        );
+        let chart = Chart { marks: vec![mark], ..Chart::default() };
+        let figure = Figure { charts: vec![chart], ..Figure::default() };
+        let file = Path::new("images.csv");
+        let error = write_all(&[("mistakes".to_owned(), figure)], &[(Format::Csv, file)]);
+        assert!(error.is_err_and(|e| e.to_string().contains("mistakes consists of images")));
+        assert!(!file.exists());
     }
 
     #[test]

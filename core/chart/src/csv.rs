@@ -15,7 +15,7 @@ pub fn figure(figure: &Figure) -> String {
         let title = chart.title.clone().filter(|title| !title.is_empty()).unwrap_or_else(|| n.to_string());
         for mark in &chart.marks {
             let title = if several { &title } else { "" };
-            of_mark([title, &series(chart, mark)], mark, chart.x.range, &mut rows);
+            of_mark([title, &series(chart, mark)], mark, chart, &mut rows);
         }
     }
     // Drop columns without content.
@@ -46,14 +46,17 @@ fn series(chart: &Chart, mark: &Mark) -> String {
     if matches!(mark.shape, Shape::Band { .. }) || !mark.faint { of.to_owned() } else { format!("{of} raw") }
 }
 
-/// Adds the points of a mark; `seen` is the visible range of x.
-fn of_mark([chart, series]: [&str; 2], mark: &Mark, seen: Option<(f64, f64)>, rows: &mut Vec<Row>) {
+/// Adds the points of a mark of a chart.
+fn of_mark([title, series]: [&str; 2], mark: &Mark, chart: &Chart, rows: &mut Vec<Row>) {
+    let seen = chart.x.range;
     let mut row = |x: f64, [y, low, high, z]: [Option<f64>; 4]| {
         // A missing x only interrupts a line.
         if !x.is_nan() && seen.is_none_or(|(from, to)| from <= x && x <= to) {
             let number = |v: Option<f64>| v.map(|v| v.to_string()).unwrap_or_default();
             let [y, low, high, z] = [y, low, high, z].map(number);
-            rows.push([quoted(chart), quoted(series), x.to_string(), y, low, high, z]);
+            let named = chart.x.categories.iter().enumerate().find(|(i, _)| *i as f64 == x);
+            let x = named.map_or_else(|| x.to_string(), |(_, name)| quoted(name));
+            rows.push([quoted(title), quoted(series), x, y, low, high, z]);
         }
     };
     if let Some(Points { x, y, low, high, .. }) = mark.shape.points() {
@@ -93,6 +96,9 @@ mod tests {
         let one = Figure { charts: vec![Chart { marks, ..Chart::default() }], ..Figure::default() };
         let rows = "series,x,y,low,high\n\"a, b\",0,,0.5,2\n\"a, b raw\",0,1,,\n\"a, b raw\",2,NaN,,\n\"a, b\",0,1,,\n\"a, b\",2,NaN,,\n";
         assert_eq!(figure(&one), rows);
+        let mut named = one.clone();
+        named.charts[0].x.categories = ["same", "matched, other", "far"].map(str::to_owned).to_vec();
+        assert!(figure(&named).contains("\n\"a, b\",same,,0.5,2\n"), "{}", figure(&named));
         let two = Figure { charts: [one.charts.clone(), one.charts].concat(), ..Figure::default() };
         assert_eq!(figure(&two).lines().next(), Some("chart,series,x,y,low,high"));
     }

@@ -82,7 +82,7 @@ impl Chart {
     }
 
     /// Returns whether it consists only of images, which need no axes.
-    fn is_images(&self) -> bool {
+    pub fn is_images(&self) -> bool {
         let bare = |m: &Mark| matches!(m.shape, Shape::Image(_) | Shape::Rule { .. });
         self.marks.iter().all(bare) && !self.images().is_empty()
     }

@@ -7,7 +7,7 @@ use anyhow::Result;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use gradtop_chart::{Chart, Figure, Points, Shape, cells, number};
 use gradtop_store::View;
-use gradtop_store::figures::{self, Figure as Declared, Scale};
+use gradtop_store::figures::{self, Figure as Declared, MarkKind, Panel, Scale};
 
 use super::{Context, compare, select};
 use crate::config::whole;
@@ -242,6 +242,10 @@ fn note_unused(figures: &[Declared], args: &Args) {
         let ids: Vec<String> = figures.iter().map(|figure| clean(&figure.id)).collect();
         print::warn(format!("{given} changes only metrics, and {} is drawn from tables", ids.join(", ")));
     }
+    let mut panels = figures.iter().flat_map(|figure| &figure.panels);
+    if args.scale.is_some() && panels.all(is_map) {
+        print::warn("--scale changes axes of values, and these figures show values as colours");
+    }
 }
 
 /// Charts of several runs: one for each metric, with a line per model and split.
@@ -305,9 +309,14 @@ fn chosen(view: &View, names: &[String]) -> Result<(Vec<Declared>, usize)> {
     Ok((compare::expanded(names, &known).iter().map(meant).collect::<Result<_>>()?, 0))
 }
 
-/// Applies `--scale`.
+/// Returns whether both axes of a panel are places, as on a map, and values are colours.
+fn is_map(panel: &Panel) -> bool {
+    panel.marks.iter().any(|m| matches!(m.kind, MarkKind::Heatmap | MarkKind::Contour | MarkKind::Image))
+}
+
+/// Applies `--scale` to axes of values.
 fn scaled(figure: &mut Declared, scale: Option<Scale>) {
-    for panel in &mut figure.panels {
+    for panel in figure.panels.iter_mut().filter(|panel| !is_map(panel)) {
         panel.y.scale = scale.unwrap_or(panel.y.scale);
     }
 }
