@@ -162,7 +162,8 @@ fn products_with_vectors_are_those_of_the_matrix() {
         assert_eq!(rows(&gradient).unwrap(), rows(&same).unwrap());
         let expected_image = case.hessian().bmm(&gradient.unsqueeze(2)).squeeze_dim(2);
         assert!(apart(&image, &expected_image) < 1e-12, "{:?}", case.network);
-        let by_graph = autograd::hessian_vector(|p| case.loss(p), &case.parameters, &vector).unwrap();
+        let products = autograd::Products::new(|p| case.loss(p), &case.parameters).unwrap();
+        let by_graph = products.with(&vector).unwrap();
         assert!(apart(&by_graph, &expected) < 1e-12, "{:?}", case.network);
     }
 }

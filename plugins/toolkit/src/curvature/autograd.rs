@@ -20,9 +20,7 @@ fn first(
     again: bool,
 ) -> Result<(Tensor, Tensor), TchError> {
     let losses = loss(at)?;
-    let total = losses.f_sum(None::<Kind>)?;
-    let mut gradients = Tensor::f_run_backward(&[total], &[at], again, again)?;
-    let gradient = gradients.pop().ok_or_else(|| TchError::Torch("no gradient came back".to_owned()))?;
+    let gradient = backward(&losses.f_sum(None::<Kind>)?, at, again, again)?;
     Ok((losses.f_detach()?, gradient))
 }
 
@@ -32,19 +30,6 @@ pub fn gradient(
     parameters: &Tensor,
 ) -> Result<(Tensor, Tensor), TchError> {
     tch::with_grad(|| first(loss, &leaf(parameters)?, false))
-}
-
-/// Returns the product of each run's Hessian with its own vector: `[runs, parameters]`.
-pub fn hessian_vector(
-    loss: impl Fn(&Tensor) -> Result<Tensor, TchError>,
-    parameters: &Tensor,
-    vector: &Tensor,
-) -> Result<Tensor, TchError> {
-    tch::with_grad(|| {
-        let at = leaf(parameters)?;
-        let (_, gradient) = first(loss, &at, true)?;
-        backward(&gradient.f_mul(vector)?.f_sum(None::<Kind>)?, &at, false)
-    })
 }
 
 /// The gradient with its graph, so that each further product with the same Hessian needs only one backward pass.
@@ -68,7 +53,12 @@ impl Products {
 
     /// Returns the product of each run's Hessian with its own vector: `[runs, parameters]`.
     pub fn with(&self, vector: &Tensor) -> Result<Tensor, TchError> {
-        tch::with_grad(|| backward(&self.gradient.f_mul(vector)?.f_sum(None::<Kind>)?, &self.at, true))
+        tch::with_grad(|| self.along(&self.gradient.f_mul(vector)?))
+    }
+
+    /// Returns the gradient of the sum of these parts of the gradient.
+    fn along(&self, parts: &Tensor) -> Result<Tensor, TchError> {
+        backward(&parts.f_sum(None::<Kind>)?, &self.at, true, false)?.f_detach()
     }
 }
 
@@ -78,19 +68,12 @@ pub fn hessian(
     loss: impl Fn(&Tensor) -> Result<Tensor, TchError>,
     parameters: &Tensor,
 ) -> Result<Tensor, TchError> {
-    tch::with_grad(|| {
-        let at = leaf(parameters)?;
-        let (_, gradient) = first(loss, &at, true)?;
-        let count = at.size()[1];
-        let rows = (0..count)
-            .map(|i| backward(&gradient.f_select(1, i)?.f_sum(None::<Kind>)?, &at, true))
-            .collect::<Result<Vec<_>, _>>()?;
-        Tensor::f_stack(&rows, 1)
-    })
+    let products = Products::new(loss, parameters)?;
+    let row = |i| products.along(&products.gradient.f_select(1, i)?);
+    tch::with_grad(|| Tensor::f_stack(&(0..parameters.size()[1]).map(row).collect::<Result<Vec<_>, _>>()?, 1))
 }
 
-fn backward(root: &Tensor, at: &Tensor, keep: bool) -> Result<Tensor, TchError> {
-    let mut parts = Tensor::f_run_backward(&[root], &[at], keep, false)?;
-    let part = parts.pop().ok_or_else(|| TchError::Torch("no gradient came back".to_owned()))?;
-    part.f_detach()
+fn backward(root: &Tensor, at: &Tensor, keep: bool, graph: bool) -> Result<Tensor, TchError> {
+    let mut parts = Tensor::f_run_backward(&[root], &[at], keep, graph)?;
+    parts.pop().ok_or_else(|| TchError::Torch("no gradient came back".to_owned()))
 }
