@@ -17,9 +17,8 @@ use gradtop_view::{facts, state};
 
 /// In narrower panes, help is below its parameter.
 const NARROWEST: usize = 30;
-/// The widest name.
+/// The widest name and value where others need the room.
 const KEY: usize = 24;
-/// The widest value.
 const VALUE: usize = 36;
 
 /// A parameter as shown.
@@ -112,20 +111,24 @@ fn table(shared: &Shared, rows: &[Row<'_>], width: usize) -> Vec<Line<'static>> 
     let ascii = theme.ascii();
     let column = |texts: Vec<String>, how, most| align(&texts, how, most, ascii);
     let of = |f: fn(&ParamDesc) -> String| rows.iter().map(|r| r.desc.map(f).unwrap_or_default()).collect();
-    let keys = column(rows.iter().map(|r| r.key.clone()).collect(), Align::Left, KEY.min(width / 2));
+    let keys =
+        column(rows.iter().map(|r| r.key.clone()).collect(), Align::Left, KEY.max(width / 4).min(width / 2));
     // Numbers are aligned at the decimal point; text begins where the longest number does.
     let number = |r: &Row<'_>| if r.value.parse::<f64>().is_ok() { r.value.clone() } else { String::new() };
     let numbers = column(rows.iter().map(number).collect(), Align::Point, VALUE);
     let either =
         rows.iter().zip(numbers).map(|(r, n)| if number(r).is_empty() { r.value.clone() } else { n });
-    let cell = |text: &String| wrapped_value(text, VALUE);
-    let values: Vec<Vec<String>> = either.map(|text| cell(&text)).collect();
     let units = column(of(|d| d.unit.as_deref().map(clean).unwrap_or_default()), Align::Left, 10);
     let units: Vec<Vec<String>> = units.into_iter().map(|unit| vec![unit]).collect();
-    let defaults: Vec<Vec<String>> = rows.iter().map(|r| cell(&default(r))).collect();
+    let defaults: Vec<Vec<String>> = rows.iter().map(|r| wrapped_value(&default(r), VALUE)).collect();
     let wide = |cells: &[Vec<String>]| cells.iter().flatten().map(|c| width_of(c)).max().unwrap_or(0);
     let gap = |wide: usize| if wide > 0 { wide + 2 } else { 0 };
     let key = gap(keys.first().map_or(0, |k| width_of(k)));
+    // Values have the room that nothing else needs.
+    let helps = if rows.iter().any(|r| r.desc.is_some()) { width / 2 } else { 0 };
+    let others = 5 + key + gap(wide(&units)) + gap(wide(&defaults)) + helps;
+    let most = width.saturating_sub(others).max(VALUE);
+    let values: Vec<Vec<String>> = either.map(|text| wrapped_value(&text, most)).collect();
     let columns = [&values, &units, &defaults].map(|cells| (cells, gap(wide(cells))));
     let left = 3 + key + columns.iter().map(|(_, wide)| wide).sum::<usize>();
     if left > width {
@@ -250,6 +253,20 @@ mod tests {
         assert!(same(&ParamValue::Text("sin(x)".to_owned()), "sin(x)"));
         assert!(!same(&ParamValue::Float(0.01), "1e-3"));
         assert!(!same(&ParamValue::Text("1".to_owned()), "1.0"));
+    }
+
+    #[test]
+    fn a_value_is_broken_only_where_there_is_no_room() {
+        use crate::app::testing::{Bench, run};
+        let value = "/data/sets/of/images/in/a/folder/with-a-long-name/train";
+        let bench = Bench::of(vec![run("fit", "a", 1).param("data", ParamValue::Text(value.to_owned()))]);
+        let row = &bench.app.shared.runs.rows[0];
+        for (width, whole) in [(200, true), (120, true), (80, true), (40, false)] {
+            let shown = lines(&bench.app.shared, &row.view, width);
+            let shown: Vec<String> = shown.iter().map(|line| line.to_string().trim().to_owned()).collect();
+            assert_eq!(shown.iter().any(|line| line.contains(value)), whole, "{width}: {shown:#?}");
+            assert!(shown.concat().contains(value), "{width}: {shown:#?}");
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use gradtop_chart::cells::align::{Align, align, pad};
 use gradtop_chart::cells::text::{fit, fit_ends, width_of};
 use gradtop_chart::number;
 
-/// The widest cell; the last column may take all remaining space.
+/// The widest cell while others need the room.
 const CELL: usize = 40;
 /// Lines above the rows: names of tables, a blank line, headings, units.
 const HEAD: usize = 4;
@@ -108,11 +108,8 @@ impl Tables {
         }
         let skip = self.top().saturating_sub(self.rows.from);
         let count = table.rows().saturating_sub(skip).min(height);
-        let mut left = 1;
-        let mut heads = vec![Span::raw(" ")];
-        let mut units = vec![Span::raw(" ")];
-        let mut rows = vec![vec![Span::raw(" ")]; count];
-        let mut more = false;
+        let mut columns = Vec::new();
+        let (mut used, mut more) = (1, false);
         for (i, (name, unit, data)) in table.columns.iter().enumerate() {
             if i > 0 && i <= self.left {
                 continue;
@@ -125,22 +122,32 @@ impl Tables {
             }
             let head = clean(name);
             let unit = unit.as_deref().map(clean).unwrap_or_default();
-            let least = width_of(&head).max(width_of(&unit)).min(CELL);
-            let last = i + 1 == table.columns.len();
-            let most = if last { width.saturating_sub(left).max(CELL) } else { CELL };
-            let cells = align(&cells, how, most, theme.ascii());
-            let wide = cells.first().map_or(0, |c| width_of(c)).max(least);
-            if left + wide > width && i > 0 {
+            let aligned = align(&cells, how, usize::MAX, theme.ascii());
+            let whole =
+                [&head, &unit].into_iter().chain(aligned.first()).map(|t| width_of(t)).max().unwrap_or(0);
+            let wide = whole.min(CELL);
+            if used + wide > width && i > 0 {
                 more = true;
                 break;
             }
+            used += wide + 2;
+            columns.push((head, unit, cells, how, whole, wide));
+        }
+        let mut spare = (width + 2).saturating_sub(used);
+        let mut heads = vec![Span::raw(" ")];
+        let mut units = vec![Span::raw(" ")];
+        let mut rows = vec![vec![Span::raw(" ")]; count];
+        for (i, (head, unit, cells, how, whole, wide)) in columns.into_iter().enumerate() {
+            // What is cut has the room that is left.
+            let wider = (whole - wide).min(spare);
+            let wide = wide + wider;
+            spare -= wider;
             heads.push(Span::styled(pad(&fit_ends(&head, wide, theme.ascii()), wide + 2), theme.bold()));
             units.push(Span::styled(pad(&fit(&unit, wide, theme.ascii()), wide + 2), theme.dim()));
-            for (row, cell) in rows.iter_mut().zip(&cells) {
+            for (row, cell) in rows.iter_mut().zip(&align(&cells, how, wide, theme.ascii())) {
                 let style = if i == 0 { theme.dim() } else { theme.text() };
                 row.push(Span::styled(pad(cell, wide + 2), style));
             }
-            left += wide + 2;
         }
         out.push(Line::from(heads));
         out.push(Line::from(units));
@@ -272,11 +279,12 @@ mod tests {
     }
 
     #[test]
-    fn words_in_the_last_column_take_the_room_there_is() {
+    fn words_take_the_room_there_is() {
         let sentence = "test error falls to 0.303 at h = 25, rises to 0.447, and falls again".to_owned();
         let words = |text: &str| ColumnData::Utf8(vec![text.to_owned()]);
         let mut rows = page(0, 1, 1);
-        rows.table.columns.push(("part".to_owned(), None, words(&"p".repeat(50))));
+        let part = "p".repeat(50);
+        rows.table.columns.push(("part".to_owned(), None, words(&part)));
         rows.table.columns.push(("statement".to_owned(), None, words(&sentence)));
         let mut tables = Tables::default();
         tables.take(rows);
@@ -285,9 +293,12 @@ mod tests {
             let lines = tables.lines(&bench.app.shared, width, 20);
             lines.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
         };
-        assert!(shown(&tables, 200).contains(&sentence), "{}", shown(&tables, 200));
-        assert!(!shown(&tables, 200).contains(&"p".repeat(41)), "other columns keep to theirs");
-        assert!(!shown(&tables, 100).contains(&sentence));
+        for (width, whole) in
+            [(200, [true, true]), (120, [true, false]), (80, [true, false]), (40, [false, false])]
+        {
+            let shown = shown(&tables, width);
+            assert_eq!([shown.contains(&part), shown.contains(&sentence)], whole, "{width}: {shown}");
+        }
         tables.sideways(1);
         assert!(shown(&tables, 100).contains(&sentence), "alone it has the room");
     }
