@@ -294,6 +294,7 @@ fn in_form(form: &mut Form, shared: &Shared, action: Action) -> Vec<Effect> {
             return match form.start(&shared.runs.folder) {
                 FormRequest::Start(launch) => vec![Effect::Do(Task::Launch(launch))],
                 FormRequest::Exec(exec) => vec![Effect::Do(Task::Exec(exec))],
+                FormRequest::Wrong(field) => message(format!("not started: {field} has an error")),
                 FormRequest::Nothing => Vec::new(),
             };
         }

@@ -430,7 +430,7 @@ fn what_the_experiment_refuses_is_told_at_the_field_while_it_is_typed_and_once()
     let screen = bench.screen();
     assert_eq!(told(&bench), 1, "{screen}");
     assert!(screen.lines().any(|l| l.contains("› ✗ functions") && l.contains(why)), "{screen}");
-    assert!(screen.contains("1 field has an error"), "{screen}");
+    assert!(screen.contains("functions has an error"), "{screen}");
     // A name needs no validation.
     bench.keys("down");
     bench.type_text("mine");
@@ -457,4 +457,31 @@ fn what_was_typed_into_several_forms_is_kept_in_each() {
     bench.type_text("9");
     bench.keys("esc up enter");
     assert!(bench.screen().contains("0.125"), "{}", bench.screen());
+}
+
+#[test]
+fn a_wrong_field_is_named_and_gone_to_at_every_size() {
+    for (width, height) in [(200, 50), (120, 36), (80, 24), (40, 15)] {
+        let mut bench = bench();
+        bench.resize(width, height);
+        bench.keys("enter down");
+        bench.type_text("fast");
+        bench.keys("end down down down down ctrl-s");
+        let screen = bench.screen();
+        assert!(launched(&mut bench).is_none());
+        assert!(screen.contains("not started: lr has an error"), "{screen}");
+        assert!(screen.lines().any(|line| line.contains("› ✗ lr")), "{screen}");
+        // What is typed after a reset replaces it.
+        bench.keys("ctrl-r");
+        bench.type_text("0.25");
+        assert!(
+            bench
+                .screen()
+                .lines()
+                .any(|line| line.contains("› ") && line.contains(" lr") && line.contains(" 0.25")),
+            "{}",
+            bench.screen()
+        );
+        assert!(!bench.screen().contains("has an error"), "{}", bench.screen());
+    }
 }

@@ -55,6 +55,8 @@ type Params = Vec<(String, ParamValue)>;
 #[derive(Clone, Debug)]
 pub(crate) enum FormRequest {
     Nothing,
+    /// Says that this field is invalid.
+    Wrong(String),
     /// Starts this run.
     Start(Box<Launch>),
     /// Starts this command.
@@ -261,9 +263,9 @@ impl Form {
         self.field().is_some_and(|f| !f.is_choice())
     }
 
-    /// The number of invalid fields.
-    pub(crate) fn errors(&self) -> usize {
-        self.fields.iter().filter(|f| f.error.is_some()).count()
+    /// The names of the invalid fields.
+    pub(crate) fn errors(&self) -> Vec<&str> {
+        self.fields.iter().filter(|f| f.error.is_some()).map(Field::key).collect()
     }
 
     /// The number of changed parameters.
@@ -411,7 +413,11 @@ impl Form {
                 self.fields.iter_mut().for_each(Field::reset);
                 self.failed = None;
             }
-            _ => self.choose(Field::reset),
+            // What is typed next replaces it.
+            at => {
+                self.choose(Field::reset);
+                self.go_to(at);
+            }
         }
     }
 
@@ -452,7 +458,7 @@ impl Form {
         let bad = |f: &Field| f.problem().is_some() || f.role == Role::Name && f.error.is_some();
         if let Some(bad) = self.fields.iter().position(bad) {
             self.go_to(bad);
-            return FormRequest::Nothing;
+            return FormRequest::Wrong(self.fields[bad].key().to_owned());
         }
         let asked = match &self.command {
             Some(base) => Ok(FormRequest::Exec(Box::new(self.exec(base)))),

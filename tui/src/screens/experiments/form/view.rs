@@ -264,15 +264,16 @@ fn start(form: &Form, shared: &Shared, area: Rect, pen: &mut Pen<'_>) {
     let theme = shared.theme;
     let here = form.field().is_none();
     pen.left(if here { theme.glyph("›", ">") } else { "" }, 2, theme.accent());
-    let (text, style) = match (form.busy, form.errors()) {
+    let errors = form.errors();
+    let (text, style) = match (form.busy, errors.as_slice()) {
         (true, _) => ("starting …".to_owned(), theme.wait()),
-        (false, 0) => ("[ start the run ]".to_owned(), if here { theme.accent() } else { theme.bold() }),
-        (false, 1) => ("1 field has an error".to_owned(), theme.alert()),
-        (false, n) => (format!("{n} fields have errors"), theme.alert()),
+        (false, []) => ("[ start the run ]".to_owned(), if here { theme.accent() } else { theme.bold() }),
+        (false, [one]) => (format!("{one} has an error"), theme.alert()),
+        (false, all) => (format!("{} fields have errors: {}", all.len(), all.join(", ")), theme.alert()),
     };
     pen.skip(2).put(&text, style);
     let changed = form.changed();
-    if changed > 0 && form.errors() == 0 {
+    if changed > 0 && errors.is_empty() {
         let text = format!("{} changed", counted(changed, "parameter"));
         pen.skip(3).put(&text, theme.dim());
     }
