@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use gradtop_host::{Action, Why};
@@ -18,6 +19,7 @@ use crate::screens::settings::Settings;
 use gradtop_chart::cells::glyphs::Glyphs;
 use gradtop_chart::cells::theme::{Theme, ThemeName};
 use gradtop_chart::colour::Colours;
+use gradtop_view::live::engine::WatchedRuns;
 use gradtop_view::runs::{RunId, RunRow, RunsSnapshot};
 
 /// Terminal sizes that every screen is tested in: common ones, half a window, a phone, and one too small for anything.
@@ -136,6 +138,24 @@ impl Bench {
     /// Takes the tasks returned since the last call.
     pub(crate) fn take(&mut self) -> Vec<Task> {
         std::mem::take(&mut self.effects)
+    }
+
+    /// Reads what the screens watch, until they ask for nothing more.
+    pub(crate) fn follow(&mut self, runs: &mut WatchedRuns) {
+        loop {
+            let mut asked = false;
+            for task in self.take() {
+                if let Task::Watch(requests) = task {
+                    runs.watch(requests, Instant::now());
+                    asked = true;
+                }
+            }
+            if !asked {
+                return;
+            }
+            while runs.work(Instant::now(), Duration::from_secs(1)).next == Some(Duration::ZERO) {}
+            self.send(Msg::Live(runs.snapshot()));
+        }
     }
 
     /// Resizes the terminal.

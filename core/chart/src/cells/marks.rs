@@ -444,7 +444,7 @@ fn rule_label(
     area: Area,
     look: Theme,
 ) {
-    let label = fit_ends(name, area.width / 2, look.glyphs.ascii());
+    let label = fit_ends(name, area.width * 2 / 3, look.glyphs.ascii());
     let length = width_of(&label);
     let place = match at {
         RulePosition::X(v) => area.column_of(&domain.x, v).map(|c| {

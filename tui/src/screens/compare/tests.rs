@@ -2,11 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::time::{Duration, Instant};
-
 use gradtop_store::{ParamValue, State};
 
-use crate::app::Msg;
 use crate::app::testing::{Bench, SIZES, Spec, beside_cuts, run};
 use crate::screens::effect::{Open, Task};
 use gradtop_chart::cells::glyphs::Glyphs;
@@ -15,20 +12,7 @@ use gradtop_view::live::engine::WatchedRuns;
 
 /// Performs the application's requests as the runtime would, until there are none.
 fn read(bench: &mut Bench, runs: &mut WatchedRuns) {
-    loop {
-        let mut asked = false;
-        for effect in bench.take() {
-            if let Task::Watch(requests) = effect {
-                runs.watch(requests, Instant::now());
-                asked = true;
-            }
-        }
-        if !asked {
-            return;
-        }
-        while runs.work(Instant::now(), Duration::from_secs(1)).next == Some(Duration::ZERO) {}
-        bench.send(Msg::Live(runs.snapshot()));
-    }
+    bench.follow(runs);
 }
 
 fn curve(rate: f64, top: f64) -> Vec<(i64, f64)> {

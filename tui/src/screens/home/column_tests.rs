@@ -151,7 +151,7 @@ fn groups_out_of_sight_and_headings_over_nothing_take_no_room() {
     let mut bench = varied();
     bench.make(&run("quiet", "plain", 9));
     bench.read();
-    bench.resize(80, 24);
+    bench.resize(80, 30);
     assert!(bench.screen().contains("last test accuracy"), "{}", bench.screen());
     let headings = |bench: &Bench, of: &str| {
         let screen = bench.screen();

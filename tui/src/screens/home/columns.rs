@@ -98,8 +98,8 @@ impl What<'_> {
         match self {
             Self::Spark => 0,
             Self::Bar => 1,
-            Self::Metric => 2,
-            Self::Who => 3,
+            Self::Who => 2,
+            Self::Metric => 3,
             Self::State | Self::Percent | Self::Param(_) | Self::Other(_) | Self::Split(_) => 4,
             Self::Name => FIRMEST,
         }
@@ -432,7 +432,7 @@ fn view_columns<'a>(
 }
 
 /// Keeps the columns that fit, those of the lowest cost first, and narrows them. One that costs more than `dear` is kept only
-/// if nothing but a value, its series and its trend have to be narrowed for it.
+/// if nothing but a series and a trend have to be narrowed for it.
 fn fit(columns: &mut Vec<Wanted<'_>>, room: usize, dear: usize) {
     let mut order: Vec<usize> = (0..columns.len()).collect();
     order.sort_by_key(|i| columns[*i].cost);
@@ -440,7 +440,7 @@ fn fit(columns: &mut Vec<Wanted<'_>>, room: usize, dear: usize) {
     for (n, i) in order.into_iter().enumerate() {
         kept[i] = true;
         let wide = columns[i].cost > dear;
-        let gives = |c: &Wanted<'_>| !wide || matches!(c.what, What::Metric | What::Who | What::Spark);
+        let gives = |c: &Wanted<'_>| !wide || matches!(c.what, What::Who | What::Spark);
         let width = |c: &Wanted<'_>| if gives(c) { c.least } else { c.width };
         let need: usize = (0..).zip(&*columns).filter(|(c, _)| kept[*c]).map(|(_, c)| width(c) + GAP).sum();
         kept[i] = n == 0 || columns[i].cost == 0 || need <= room + GAP;

@@ -512,7 +512,10 @@ impl Home {
                 Some(pane)
             }
             Pane::Below | Pane::Beside => {
-                let height = (rest.height * 2 / 5).clamp(8, 18);
+                // Two fifths, or what a short list leaves; with ten lines the chart has a line for its title.
+                let blank = rest.height.saturating_sub(self.list.lines.len() as u16 + 1);
+                let least = if rest.height < 20 { 8 } else { 10 };
+                let height = (rest.height * 2 / 5).max(blank.min(rest.height / 2)).clamp(least, 18);
                 let pane = Rect { y: rest.bottom() - height, height, ..rest };
                 rest.height -= height;
                 Some(pane)

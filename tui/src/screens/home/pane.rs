@@ -79,6 +79,13 @@ impl Home {
         let title = format!(" {} ", fit_ends(&clean(run.name()), room, theme.ascii()));
         buffer.set_stringn(area.x + 3, area.y, title, room + 2, theme.bold());
         let inner = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
+        let data = shared.live.run(&run.id).filter(|data| !data.progress.reading);
+        if data.is_some_and(|data| subject(data, run).is_none()) {
+            // Without a chart, the details have all the room.
+            let area = Rect { x: inner.x + 3, width: inner.width.saturating_sub(4), ..inner };
+            let none = if run.view.state.is_final() { "none" } else { "none yet" };
+            return view_details(shared, buffer, area, run, Some(none));
+        }
         let below = area.height > 24;
         // If there is no room for both, only the chart is shown.
         let narrow = area.width < 64;
@@ -97,27 +104,12 @@ impl Home {
         let chart = Rect { x: chart.x + 1, width: chart.width.saturating_sub(1), ..chart };
         let details = Rect { x: details.x + 1, width: details.width.saturating_sub(2), ..details };
         self.view_chart(shared, buffer, chart, run);
-        view_details(shared, buffer, details, run);
+        view_details(shared, buffer, details, run, None);
     }
 
     fn view_chart(&self, shared: &Shared, buffer: &mut Buffer, area: Rect, run: &RunRow) {
-        let data = shared.live.run(&run.id);
-        let first = data.and_then(|d| d.figures.first());
-        let logged = || data.and_then(|d| first_metric(d));
-        let subject = match (first, headline(run).or_else(logged)) {
-            (Some(figure), _) => Subject::Panel(figure, 0),
-            (None, Some(metric)) => Subject::Metric(metric),
-            (None, None) => {
-                let text = match data.is_some_and(|d| !d.progress.reading) {
-                    true if run.view.state.is_final() => "no metrics",
-                    true => "no metrics yet",
-                    false => "reading",
-                };
-                buffer.set_stringn(area.x + 2, area.y, text, area.width.into(), shared.theme.dim());
-                return;
-            }
-        };
-        let Some(data) = data else {
+        let chart = shared.live.run(&run.id).and_then(|data| Some((data, subject(data, run)?)));
+        let Some((data, subject)) = chart else {
             buffer.set_stringn(area.x + 2, area.y, "reading", area.width.into(), shared.theme.dim());
             return;
         };
@@ -136,6 +128,12 @@ impl Home {
     }
 }
 
+/// The chart of a run: its first figure, else its headline, else what it logged first.
+fn subject<'a>(data: &'a RunData, run: &'a RunRow) -> Option<Subject<'a>> {
+    let figure = data.figures.first().map(|figure| Subject::Panel(figure, 0));
+    figure.or_else(|| headline(run).or_else(|| first_metric(data)).map(Subject::Metric))
+}
+
 /// The metric of a run's trend.
 fn headline(run: &RunRow) -> Option<&str> {
     state::headlines(&run.view).first().map(|h| h.metric)
@@ -148,12 +146,13 @@ fn first_metric(data: &RunData) -> Option<&str> {
 }
 
 /// Draws names and values, as many as fit.
-fn view_details(shared: &Shared, buffer: &mut Buffer, area: Rect, run: &RunRow) {
+fn view_details(shared: &Shared, buffer: &mut Buffer, area: Rect, run: &RunRow, metrics: Option<&str>) {
     if area.is_empty() {
         return;
     }
     let theme = shared.theme;
-    let details = details(shared, run);
+    let metrics = metrics.map(|words| ("metrics".to_owned(), vec![words.to_owned()]));
+    let details: Vec<_> = metrics.into_iter().chain(details(shared, run)).collect();
     // The name of a metric may be long, but its value matters more.
     let most = usize::from(area.width / 3).max(10);
     let width = details.iter().map(|(name, _)| width_of(name)).max().unwrap_or(0).min(most);
@@ -225,4 +224,37 @@ fn details(shared: &Shared, run: &RunRow) -> Vec<(String, Vec<String>)> {
     add("experiment", vec![format!("{} {}", clean(&experiment.name), clean(&experiment.version))]);
     add("rows", vec![number::count(status.rows as f64)]);
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use gradtop_view::live::engine::WatchedRuns;
+
+    use crate::app::testing::{Bench, run};
+
+    #[test]
+    fn titles_are_whole_and_details_have_the_room_of_a_chart_that_is_not() {
+        let figures = "[[figure]]\nid = \"grid\"\ntitle = \"Loss on the whole grid\"\n[[figure.panel]]\n\
+                       [[figure.panel.mark]]\ntype = \"line\"\nmetric = \"loss\"\n[[figure.panel.mark]]\n\
+                       type = \"rule\"\ny = 0.2\nlabel = \"variance of the function\"\n";
+        let mut live = WatchedRuns::new();
+        let mut bench =
+            Bench::of(vec![run("fit", "drawn", 1).losses().figures(figures), run("plain", "bare", 2)]);
+        for size in [(200, 50), (120, 36), (80, 24)] {
+            bench.resize(size.0, size.1);
+            bench.keys("home");
+            bench.follow(&mut live);
+            let screen = bench.screen();
+            for title in ["Loss on the whole grid", "deep", "shallow", "variance of the function"] {
+                assert!(screen.contains(title), "{title} at {size:?}:\n{screen}");
+            }
+            bench.keys("end");
+            bench.follow(&mut live);
+            let screen = bench.screen();
+            assert!(
+                screen.lines().any(|line| line.starts_with("   metrics     none")),
+                "{size:?}:\n{screen}"
+            );
+        }
+    }
 }
