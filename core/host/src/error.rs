@@ -56,7 +56,7 @@ pub enum Refusal {
     },
     /// It is a library, but exports no plugin entry.
     #[error(
-        "exports no gradtop_entry_v{}: it is not a gradtop plugin (does it call export_experiments!?)",
+        "exports no gradtop_entry_v{}: it is not a gradtop plugin (one in Rust calls export_experiments!)",
         gradtop_abi::ABI_MAJOR
     )]
     NoEntry,

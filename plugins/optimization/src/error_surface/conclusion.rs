@@ -118,7 +118,7 @@ fn in_words(kind: StageKind, found: &Found, rectified: bool) -> String {
                 "which cannot be told from zero: it is within its error bound".to_owned()
             };
             format!(
-                "the Hessian's largest eigenvalue is {}{}, its smallest {}{}, {kind}; by second differences of \
+                "the Hessian's largest eigenvalue is {}{}, its smallest {}{} (± bounds the error), {kind}; by second differences of \
                  the loss{kinks}, the curvatures are {} and {}",
                 significant(most, 5),
                 bound(most_bound),
