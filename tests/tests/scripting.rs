@@ -157,7 +157,7 @@ fn completions_know_what_there_is() {
         ("gradtop plot first h", &["height"]),
         ("gradtop plot first f", &["first"]),
         ("gradtop compare first --metric h", &["height"]),
-        ("gradtop list --columns name,st", &["name,state", "name,step", "name,star", "name,steps"]),
+        ("gradtop list --columns name,st", &["name,steps", "name,state", "name,step", "name,star"]),
         ("gradtop stop state:ru", &["state:running"]),
         ("gradtop experiments w", &["walk"]),
         ("gradtop best h", &["height"]),
