@@ -97,16 +97,21 @@ fn a_rule_about_many_series_leaves_the_end_its_alert() {
 }
 
 #[test]
-fn a_hook_that_fails_is_an_event_and_nothing_else() {
-    let sandbox = Sandbox::with(&[]).and_env("GRADTOP_ALERTS_HOOK", "exit 7");
-    let args = ["exec", "--name", "a", "--alert", "loss > 12", "--", "sh", "-c", "echo '1 loss=13' >&3"];
+fn a_hook_that_fails_each_time_is_one_event_and_nothing_else() {
+    let called = tempfile::NamedTempFile::new().unwrap();
+    let hook = format!("echo >> '{}'; exit 7", called.path().display());
+    let sandbox = Sandbox::with(&[]).and_env("GRADTOP_ALERTS_HOOK", &hook);
+    let rows = "printf '1 loss=13\\n2 loss=1\\n3 loss=13\\n' >&3";
+    let args = ["exec", "--name", "a", "--alert", "loss > 12", "--alert", "end", "--", "sh", "-c", rows];
     sandbox.gradtop(&args).expect_code(0);
     let run = sandbox.find("a");
     let warned = |event: &Event| matches!(event, Event::Warning { message } if message == "the hook of alerts ended with exit status: 7");
-    until("the hook's failure to be told", || {
-        read_events(&run.dir).unwrap().iter().any(|line| warned(&line.event)).then_some(())
+    until("the hook to be told of the end", || {
+        (std::fs::read_to_string(called.path()).unwrap().lines().count() == 3).then_some(())
     });
-    assert_eq!((run.view().state, alerts(&run).len()), (State::Finished, 1));
+    // By its third call, the first two have been told.
+    let told = read_events(&run.dir).unwrap().iter().filter(|line| warned(&line.event)).count();
+    assert_eq!((run.view().state, alerts(&run).len(), told), (State::Finished, 3, 1));
 }
 
 #[test]

@@ -208,6 +208,8 @@ struct Judge {
     hook: Option<String>,
     /// The alerts that it has not been told yet.
     for_hook: Vec<String>,
+    /// What was last told of the hook: one that fails each time is told once.
+    hook_failed: Option<String>,
     rules: Vec<Armed>,
     tailer: Tailer,
     events: EventLog,
@@ -234,6 +236,7 @@ impl Judge {
             manifest,
             hook: alerts.hook,
             for_hook: Vec::new(),
+            hook_failed: None,
             rules: alerts.rules.into_iter().map(Armed::new).collect(),
             tailer,
             events: EventLog::new(run),
@@ -411,10 +414,11 @@ impl Judge {
     fn call_hook(&mut self) {
         let Some(hook) = &self.hook else { return };
         for event in self.for_hook.drain(..) {
-            if let Err(why) = call(hook, &event) {
-                let message = format!("the hook of alerts {why}");
+            let failed = call(hook, &event).err().map(|why| format!("the hook of alerts {why}"));
+            if let Some(message) = failed.clone().filter(|_| failed != self.hook_failed) {
                 self.events.append(&Event::Warning { message }).ok();
             }
+            self.hook_failed = failed;
         }
         self.events.flush().ok();
     }

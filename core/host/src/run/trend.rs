@@ -98,7 +98,7 @@ impl Trend {
                 let far = now > most + (TIMES - 1.0) * begin.abs() && now > most + SPREADS * spread;
                 (last.len() == MEANT && far).then(|| {
                     format!(
-                        "{} on average of {MEANT} values, and was {} at its beginning, at step {step}",
+                        "{} at step {step} on average of {MEANT} values, and was {} at its beginning",
                         short(now),
                         short(begin)
                     )
@@ -112,9 +112,12 @@ impl Trend {
                         if step < *since {
                             *since = step;
                         }
-                        (step - *since >= *patience).then(|| {
+                        let waited = step - *since;
+                        (waited >= *patience).then(|| {
                             let (now, best) = (short(value), short(*than));
-                            format!("{now} at step {step}, no better than {best} at step {since}")
+                            format!(
+                                "{now} at step {step}, and was for {waited} steps no better than {best} at step {since}"
+                            )
                         })
                     }
                     _ => {
