@@ -72,6 +72,9 @@ impl Source {
     }
 }
 
+/// What [`find`] looks for in a folder, for people.
+pub const LOOKED_FOR: &str = "event files, .wandb files, metrics.csv, progress.csv, results.csv, metrics.jsonl, log.jsonl and trainer_state.json";
+
 /// Finds the runs at a path, sorted: a file's, or those of a folder and its subfolders. Links within it are not
 /// followed. The path must exist but need not contain a run yet.
 ///

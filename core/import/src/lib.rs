@@ -26,7 +26,7 @@ mod wandb;
 
 pub use error::{ImportError, Result};
 pub use feed::{Feed, Log};
-pub use find::{Format, Source, experiment_of, find};
+pub use find::{Format, LOOKED_FOR, Source, experiment_of, find};
 pub use follow::{Follower, News};
 pub use into_run::{Import, Imported};
 pub use metric::{declare as declare_metric, goal as goal_of_name};

@@ -73,8 +73,10 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
 /// The error for a path without any known log.
 pub(crate) fn no_logs(path: &Path) -> anyhow::Error {
     Failure::new(format!("nothing to import in {}", print::short(path)))
-        .help("looked for event files, metrics.csv, progress.csv, results.csv, metrics.jsonl and trainer_state.json; \
-               other CSV and JSON lines are imported when the file itself is named")
+        .help(format!(
+            "looked for {}; other CSV and JSON lines are imported when the file itself is named",
+            gradtop_import::LOOKED_FOR
+        ))
         .into()
 }
 

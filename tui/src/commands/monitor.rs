@@ -1,5 +1,7 @@
 //! `gradtop` without a command: starts the monitor.
 
+use std::path::{Path, PathBuf};
+
 use anyhow::Result;
 
 use super::{Context, list};
@@ -26,6 +28,9 @@ pub(crate) struct Args {
     /// Send at most N kilobytes of new data a second, on average; 0 for no limit [default: 4]
     #[arg(long, value_name = "N", value_parser = kbps)]
     max_kbps: Option<f64>,
+    /// Whose logs `gradtop open` shows
+    #[arg(skip)]
+    opened: Option<PathBuf>,
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
@@ -37,6 +42,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         max_kbps: args.max_kbps.or(config.value(Key::MaxKbps)).unwrap_or(KBPS),
         theme: config.value(Key::Theme),
         launch: config.launch(),
+        opened: args.opened.clone(),
     };
     if args.once {
         runtime::once(&options)
@@ -49,8 +55,8 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
 
 impl Args {
     /// Options for `gradtop open`.
-    pub(super) fn showing(once: bool) -> Self {
-        Self { once, ..Self::default() }
+    pub(super) fn showing(path: &Path, once: bool) -> Self {
+        Self { once, opened: Some(path.to_owned()), ..Self::default() }
     }
 
     /// The first monitor option that was given. With a command, any of them is an error.

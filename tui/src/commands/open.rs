@@ -29,7 +29,8 @@ pub(crate) fn run(context: Context, args: &Args) -> Result<i32> {
     let target =
         Target { runs: runs.clone(), experiment: gradtop_import::experiment_of(&args.path), name: None };
     let context = Context { runs: Some(runs), ..context };
-    let monitor = monitor::Args::showing(args.once);
+    let shown = args.path.canonicalize().unwrap_or_else(|_| args.path.clone());
+    let monitor = monitor::Args::showing(&shown, args.once);
     if args.once || !print::terminal().tty {
         if sources.is_empty() {
             return Err(import::no_logs(&args.path));

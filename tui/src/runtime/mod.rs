@@ -59,6 +59,8 @@ pub(crate) struct Options {
     pub(crate) theme: Option<ThemeName>,
     /// The default options of new runs.
     pub(crate) launch: LaunchDefaults,
+    /// Whose logs are shown, instead of runs that are started here.
+    pub(crate) opened: Option<PathBuf>,
 }
 
 /// An event of the main loop.
@@ -128,6 +130,7 @@ pub(crate) fn run(options: &Options) -> Result<i32> {
     let mut app =
         App::new(crate::print::theme(), settings::load(options.theme), options.read_only, Timestamp::now());
     app.shared.launch = options.launch;
+    app.shared.opened.clone_from(&options.opened);
     let workers = Workers::start(options, &tx);
     signals::start(&tx)?;
     let screen = Screen::enter(&tx, !app.shared.settings.select)?;

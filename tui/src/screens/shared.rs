@@ -58,6 +58,8 @@ pub(crate) struct Shared {
     pub(crate) machine: Option<Machine>,
     /// Whether all changes are refused.
     pub(crate) read_only: bool,
+    /// Whose logs are shown, instead of runs that are started here.
+    pub(crate) opened: Option<PathBuf>,
     /// The default options of new runs.
     pub(crate) launch: LaunchDefaults,
     /// Forms that were closed with edits.

@@ -117,6 +117,10 @@ fn nothing_yet() {
     insta::assert_snapshot!("before_the_first_look", bench.screen());
     bench.read();
     insta::assert_snapshot!("no_runs", bench.screen());
+    bench.app.shared.opened = Some("/data/logs".into());
+    let screen = bench.screen();
+    assert!(screen.contains("No logs in /data/logs yet.") && screen.contains("metrics.csv"), "{screen}");
+    assert!(!screen.contains("n  start one here"), "{screen}");
 }
 
 #[test]

@@ -17,7 +17,7 @@ use ratatui::text::{Line as Text, Span};
 use super::columns::{Column, Columns, What, without_last};
 use super::list::{Group, Line};
 use super::{Home, cells};
-use crate::print::clean;
+use crate::print::{clean, short};
 use crate::screens::shared::Shared;
 use crate::widgets::{self, progress_bar};
 use gradtop_chart::cells::align::Align;
@@ -256,7 +256,10 @@ impl Home {
     fn view_empty(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
         let theme = shared.theme;
         let folder = clean(&shared.runs.folder.display().to_string());
-        let none = format!("No runs in {folder} yet.");
+        let none = match &shared.opened {
+            Some(path) => format!("No logs in {} yet.", short(path)),
+            None => format!("No runs in {folder} yet."),
+        };
         let (plugins, blank) = (&shared.plugins, ("", theme.text()));
         let unusable = plugins.found.experiments().next().is_none();
         let mut lines: Vec<(&str, Style)> = Vec::new();
@@ -270,7 +273,10 @@ impl Home {
             lines.extend([("No run matches the filter.", theme.bold()), blank, how]);
         } else {
             lines.extend([(none.as_str(), theme.bold()), blank]);
-            if shared.read_only {
+            if shared.opened.is_some() {
+                lines.push(("They appear here as soon as they are written:", theme.text()));
+                lines.push((gradtop_import::LOOKED_FOR, theme.dim()));
+            } else if shared.read_only {
                 lines.push(("They appear here as soon as they are started.", theme.text()));
             } else if unusable && !plugins.found.refused.is_empty() {
                 lines.push(("No plugin can be used: x shows why", theme.alert()));

@@ -110,7 +110,7 @@ fn what_is_typed_is_judged_at_once_in_the_hosts_words() {
         ("functions", "", None),
         ("name", "", None),
         ("name", "a-1", None),
-        ("name", "1a", Some("it must begin with a letter from a to z")),
+        ("name", "1a", Some("it must begin with a letter, a to z or A to Z")),
         ("name", "last", Some("`last` means the newest run")),
         ("seed", "", None),
         ("seed", "18446744073709551615", None),
