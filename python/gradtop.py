@@ -580,8 +580,10 @@ class Run:
             for part, number in parts.items():
                 try:
                     good[part] = float(number)
-                except Exception:
-                    _say(f"{_cut(str(part))} is not a number but {type(number).__name__}: it is not logged")
+                except Exception as error:
+                    large = isinstance(error, OverflowError)
+                    why = "too large" if large else f"not a number but {type(number).__name__}"
+                    _say(f"{_cut(str(part))} is {why}: it is not logged")
         if epoch is not None:
             try:
                 epoch = float(epoch)

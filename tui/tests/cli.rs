@@ -391,7 +391,7 @@ fn a_live_run_is_asked_and_never_deleted() {
     write_status(&run, &status(State::Stopped, 6, 10)).unwrap();
     let unasked = gradtop(dir.path(), &["rm", "live"]);
     assert_eq!((unasked.code, run.path().exists()), (2, true));
-    assert_eq!(unasked.err, "error: confirm deletion with --yes\nhelp: add --yes\n");
+    assert_eq!(unasked.err, "error: nothing is deleted without a confirmation\nhelp: add --yes\n");
     assert_eq!(gradtop(dir.path(), &["rm", "live", "-y"]).out, "deleted live\n");
     assert!(!run.path().exists() && !dir.path().join("exp=curve-fit").exists());
     let error = gradtop(dir.path(), &["stop", "live"]);

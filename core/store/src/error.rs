@@ -84,10 +84,7 @@ pub enum StoreError {
         hidden: Option<String>,
     },
     /// More than one run matches.
-    #[error(
-        "{name:?} could be {}: give more of the name, or exp=<experiment>/run=<name>",
-        abbreviated(candidates)
-    )]
+    #[error("{name:?} could be {}: give more of the name, or EXPERIMENT/NAME", abbreviated(candidates))]
     Ambiguous {
         /// The name or prefix asked for.
         name: String,

@@ -75,4 +75,4 @@ pub use schema::{MAX_SERIES, SCHEMA};
 pub use sealed::decode::decoding;
 pub use sealed::table::{ColumnData, TableColumn};
 pub use suggest::{did_you_mean, near, suggest};
-pub use toml_words::toml_message;
+pub use toml_words::{plain_words, toml_message};

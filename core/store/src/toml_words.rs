@@ -1,11 +1,10 @@
-//! Puts what the TOML library says into words.
+//! Puts what the libraries for TOML and JSON say into words.
 
 use crate::suggest::suggest;
 
 /// Describes what is wrong with a TOML text, in one line.
 pub fn toml_message(error: &toml::de::Error) -> String {
-    let message = error.message().lines().collect::<Vec<_>>().join(", ");
-    let words = reworded(&message).unwrap_or(message);
+    let words = plain_words(&error.message().lines().collect::<Vec<_>>().join(", "));
     // The library says the key only of a table that it has already parsed.
     let said = error.to_string();
     let key = said.lines().last().and_then(|line| line.strip_prefix("in `")?.strip_suffix('`'));
@@ -13,6 +12,10 @@ pub fn toml_message(error: &toml::de::Error) -> String {
 }
 
 /// Says in plain words what serde finds wrong with a value.
+pub fn plain_words(message: &str) -> String {
+    reworded(message).unwrap_or_else(|| message.to_owned())
+}
+
 fn reworded(message: &str) -> Option<String> {
     if let Some(rest) = message.strip_prefix("unknown field `") {
         let (key, known) = rest.split_once("`, ")?;

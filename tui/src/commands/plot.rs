@@ -285,7 +285,8 @@ fn chosen(view: &View, names: &[String]) -> Result<(Vec<Declared>, usize)> {
     if names.is_empty() {
         let (figures, others) = figures_of_run(view)?;
         if figures.is_empty() {
-            let nothing = format!("{} has recorded nothing to draw yet", view.manifest.run);
+            let yet = if view.state.is_final() { "" } else { " yet" };
+            let nothing = format!("{} has recorded nothing to draw{yet}", view.manifest.run);
             return Err(Failure::new(nothing).into());
         }
         return Ok((figures, others));

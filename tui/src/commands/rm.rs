@@ -63,7 +63,11 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         match print::ask(&format!("Permanently delete {names}?")) {
             Some(true) => {}
             Some(false) => return Err(Failure::new("nothing was deleted").into()),
-            None => return Err(Failure::usage("confirm deletion with --yes").help("add --yes").into()),
+            None => {
+                return Err(Failure::usage("nothing is deleted without a confirmation")
+                    .help("add --yes")
+                    .into());
+            }
         }
     }
     let code = each(&runs, |Doomed { run, experiment }| {

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use gradtop_store::{ColumnData, MetricInfo, ParamValue, SeriesKey, TableColumn, non_finite, strict_json};
+use gradtop_store::{
+    ColumnData, MetricInfo, ParamValue, SeriesKey, TableColumn, non_finite, plain_words, strict_json,
+};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -162,7 +164,9 @@ pub(crate) fn series_key(named: Value) -> Result<SeriesKey, String> {
     {
         return Err(format!("{label} {}: a {label} is a text", named[label]));
     }
-    serde_json::from_value(named).map_err(|e| format!("a series is a name, or an object with a metric: {e}"))
+    serde_json::from_value(named).map_err(|e| {
+        format!("a series is a name, or an object with a metric: {}", plain_words(&e.to_string()))
+    })
 }
 
 /// Parses a line; `None` if it is empty.
@@ -183,7 +187,8 @@ fn json(text: &str) -> Result<Message, String> {
         .or_else(|e: serde_json::Error| serde_json::from_str(&strict_json(text)).map_err(|_| e));
     let mut fields: Map<String, Value> = fields.map_err(|e| format!("the line is not JSON: {e}"))?;
     if let Some(kind) = fields.get("do").cloned() {
-        return serde_json::from_value(Value::Object(fields)).map_err(|e| format!("message {kind}: {e}"));
+        let message = serde_json::from_value(Value::Object(fields));
+        return message.map_err(|e| format!("message {kind}: {}", plain_words(&e.to_string())));
     }
     // A plain JSON logger's line: {"step": 12, "loss": 0.31}.
     let step = fields.remove("step").map(|step| whole(&step).ok_or_else(|| no_step(&step.to_string())));
@@ -333,6 +338,13 @@ mod tests {
         assert_eq!(split("layers/0/norm"), ("layers/0/norm".to_owned(), None));
         assert_eq!(split("train"), ("train".to_owned(), None));
         assert_eq!(split("/train"), ("/train".to_owned(), None));
+    }
+
+    #[test]
+    fn a_wrong_word_is_told_with_those_that_are_possible() {
+        let line = br#"{"do": "metric", "name": "reward", "goal": "maximise"}"#;
+        let said = parse(line).unwrap_err();
+        assert!(said.ends_with("\"maximise\" is not one of none, min, max"), "{said}");
     }
 
     #[test]

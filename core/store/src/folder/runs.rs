@@ -92,10 +92,10 @@ pub fn validate_name(name: &str) -> Result<()> {
         return bad("it is longer than 100 characters");
     }
     if !name.starts_with(|c: char| c.is_ascii_alphabetic()) {
-        return bad("it must begin with a letter from a to z");
+        return bad("it must begin with a letter, a to z or A to Z");
     }
     if !name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')) {
-        return bad("only the letters a to z, digits, '.', '_' and '-' may follow");
+        return bad("only the letters a to z and A to Z, digits, '.', '_' and '-' may follow");
     }
     why_misread(name).map_or(Ok(()), bad)
 }
