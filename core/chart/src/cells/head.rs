@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::canvas::Canvas;
 use super::glyph_of;
-use super::text::{fit, fit_distinct, fit_ends, width_of};
+use super::text::{fit, fit_apart, fit_ends, width_of};
 use super::theme::{Ink, Theme};
 use crate::{Axis, Chart, Mark};
 
@@ -189,7 +189,7 @@ impl<'a> SeriesList<'a> {
         let one: Vec<String> = self.names.iter().map(|name| name.chars().take(1).collect()).collect();
         let each = 1 + room.checked_sub(self.width(detail, &one))? / self.names.len().max(1);
         let all: Vec<&str> = self.names.iter().map(String::as_str).collect();
-        let names = (each >= least).then(|| fit_distinct(&all, each, self.ascii))?;
+        let names = (each >= least).then(|| fit_apart(&all, each, self.ascii))?;
         let distinct = |names: &[String]| names.iter().collect::<BTreeSet<_>>().len();
         (distinct(&names) == distinct(&self.names)).then_some(Entries { detail, names })
     }

@@ -1,5 +1,6 @@
 //! Text in terminal columns: width, truncation and wrapping.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use ratatui_core::buffer::{Buffer, CellWidth as _};
@@ -150,6 +151,42 @@ pub fn fit_distinct(names: &[&str], width: usize, ascii: bool) -> Vec<String> {
     (0..names.len()).map(own).collect()
 }
 
+fn starts_word(name: &str, at: usize) -> bool {
+    at == 0 || name[..at].ends_with([' ', '-', '_', '/', ',', '=']) && whole(name, at).is_empty()
+}
+
+/// Returns the last words of a name, as many as fit.
+fn last_words(name: &str, width: usize) -> Option<&str> {
+    let mut words = name.char_indices().map(|(at, _)| at).filter(|at| starts_word(name, *at));
+    words.find(|at| width_of(&name[*at..]) <= width).map(|at| &name[at..])
+}
+
+/// Like [`fit_distinct`], for names that are read as a list: of names whose first words are the same, the others are kept.
+pub fn fit_apart(names: &[&str], width: usize, ascii: bool) -> Vec<String> {
+    let first = names.first().copied().unwrap_or_default();
+    let common =
+        |at: &usize| starts_word(first, *at) && names.iter().all(|name| name.starts_with(&first[..*at]));
+    let from = first.char_indices().map(|(at, _)| at).rev().find(common).unwrap_or(0);
+    // With more room, what differs is seen beside the first words.
+    if width < 2 || width_of(&first[..from]) < width / 2 {
+        return fit_distinct(names, width, ascii);
+    }
+    let rests: Vec<&str> = names.iter().map(|name| &name[from..]).collect();
+    let last_words = |name| last_words(name, width - 1);
+    let ends: BTreeSet<&str> = rests.iter().copied().filter_map(last_words).collect();
+    let all: BTreeSet<&str> = rests.iter().copied().collect();
+    let cut: Vec<String> = if ends.len() == all.len() {
+        rests.iter().copied().filter_map(last_words).map(str::to_owned).collect()
+    } else {
+        fit_distinct(&rests, width - 1, ascii)
+    };
+    let sign = if ascii { "~" } else { "…" };
+    let own = |(name, cut): (&&str, String)| {
+        if width_of(name) <= width { (*name).to_owned() } else { format!("{sign}{cut}") }
+    };
+    names.iter().zip(cut).map(own).collect()
+}
+
 /// Returns the rows of a buffer as text without styles and trailing spaces.
 pub fn plain(buffer: &Buffer) -> String {
     let area = buffer.area;
@@ -264,7 +301,7 @@ mod tests {
         let names: Vec<&str> = ends.iter().chain(&middle).map(String::as_str).chain(["short"]).collect();
         for width in 6..50 {
             let cut = fit_distinct(&names, width, false);
-            let distinct: std::collections::BTreeSet<_> = cut.iter().collect();
+            let distinct: BTreeSet<_> = cut.iter().collect();
             assert_eq!(distinct.len(), names.len(), "{width}: {cut:?}");
             assert!(cut.iter().all(|name| width_of(name) <= width));
         }
@@ -313,6 +350,21 @@ mod tests {
         assert_eq!(fit("0.125   ", 6, false), "0.125 ");
         assert_eq!(fit_ends("model-lr0.001", 8, false), "mo…0.001");
         assert_eq!(fit_distinct(&["lr 0.1", "lr 0.2"], 4, false), ["…0.1", "…0.2"]);
+    }
+
+    #[test]
+    fn of_names_that_begin_alike_the_words_are_kept_that_differ() {
+        let groups = ["mixture mixed-by-halves", "mixture mixed-by-quarters"];
+        assert_eq!(fit_apart(&groups, 11, false), ["…halves", "…quarters"]);
+        assert_eq!(fit_apart(&groups, 23, true), ["mixture mixed-by-halves", "~quarters"]);
+        let runs = ["fit-sgd-lr0.1-seed1", "fit-sgd-lr0.01-seed2", "fit-sgd-lr0.1-seed3"];
+        assert_eq!(fit_apart(&runs, 6, false), ["…seed1", "…seed2", "…seed3"]);
+        assert_eq!(fit_apart(&runs, 12, false), ["…lr0.1-seed1", "…seed2", "…lr0.1-seed3"]);
+        assert_eq!(fit_apart(&["a b", "c d", ""], 2, false), fit_distinct(&["a b", "c d", ""], 2, false));
+        let cut = fit_apart(&["lr 0.1, batch 8", "lr 0.1, batch 16", "lr 0.01, batch 8"], 9, false);
+        assert_eq!(cut.iter().collect::<BTreeSet<_>>().len(), 3, "{cut:?}");
+        assert!(cut.iter().all(|name| width_of(name) <= 9), "{cut:?}");
+        assert!(fit_apart(&[], 5, false).is_empty());
     }
 
     #[test]

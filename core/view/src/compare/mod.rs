@@ -54,7 +54,7 @@ const SEED: &str = "seed";
 
 /// What runs along the horizontal axis, so that runs can be laid over each other: an [`XAxis`] of their series, or a share of
 /// one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Align {
     /// The step.
@@ -182,8 +182,8 @@ pub fn goal(runs: &[ComparedRun], metric: &str) -> Goal {
 }
 
 /// What can be compared: of runs of one experiment everything any of them logged; of several what each of them has, and of a metric
-/// that each has, but none with the model and split of another, all of these. Headline metrics first, then as declared, what
-/// gradtop itself measures last.
+/// that each has, but none with the model and split of another, all of these. Headline metrics first, then as declared;
+/// after these, what fewer than half of the runs have, and last what gradtop itself measures.
 pub fn facets(runs: &[ComparedRun]) -> Vec<Facet> {
     let mut by_experiment: BTreeMap<&str, BTreeSet<Facet>> = BTreeMap::new();
     for s in runs {
@@ -198,16 +198,23 @@ pub fn facets(runs: &[ComparedRun]) -> Vec<Facet> {
     let by_metric = others.into_iter().filter(|facet| {
         in_each(&|own| own.metric == facet.metric) && !common.iter().any(|own| own.metric == facet.metric)
     });
-    let mut all: Vec<Facet> = common.iter().copied().chain(by_metric).cloned().collect();
+    let all: Vec<Facet> = common.iter().copied().chain(by_metric).cloned().collect();
+    // Several experiments name their models as they like.
+    let has = |s: &ComparedRun, f: &Facet| {
+        let alike = |key: &SeriesKey| if sets.len() > 1 { key.metric == f.metric } else { f.takes(key) };
+        s.data.keys.iter().any(|(key, _)| alike(key))
+    };
+    let of_few = |f: &Facet| runs.iter().filter(|s| has(s, f)).count() * 2 < runs.len();
     let place = |f: &Facet| {
         let declared = runs.iter().find_map(|s| {
             let metrics = &s.row.view.manifest.metrics;
             metrics.iter().position(|m| m.name == f.metric).map(|at| (!metrics[at].headline, at))
         });
-        (f.metric.starts_with("system/"), declared.unwrap_or((true, usize::MAX)))
+        (f.metric.starts_with("system/"), of_few(f), declared.unwrap_or((true, usize::MAX)))
     };
-    all.sort_by(|a, b| place(a).cmp(&place(b)).then_with(|| a.order(b)));
-    all
+    let mut placed: Vec<_> = all.into_iter().map(|facet| (place(&facet), facet)).collect();
+    placed.sort_by(|(a, f), (b, g)| a.cmp(b).then_with(|| f.order(g)));
+    placed.into_iter().map(|(_, facet)| facet).collect()
 }
 
 /// Why [`facets`] has none.

@@ -6,7 +6,7 @@ use ratatui::text::Line;
 use ratatui::widgets::Widget as _;
 
 use super::Charts;
-use super::items::{Panel, Scene};
+use super::items::{Item, Panel, Scene};
 use crate::print::clean;
 use crate::widgets::{self, ChartCell};
 use gradtop_view::figure::chart::y_range;
@@ -99,7 +99,7 @@ impl Charts {
         /// Unit and scale.
         type Kind = (Option<String>, Option<bool>);
         let kind = |cell: &Cell<'_>| -> Kind {
-            let (unit, log) = self.items[cell.chart].unit_and_log(scene.shown);
+            let (unit, log) = Item::unit_and_log(cell.panel.as_ref(), scene.shown);
             (unit, cell.view.log_y.or(log))
         };
         let mut ranges: Vec<(Kind, (f64, f64))> = Vec::new();

@@ -11,8 +11,8 @@ use crate::screens::shared::Shared;
 use gradtop_chart::colour::Paint;
 use gradtop_view::chart_spec::ChartContent;
 use gradtop_view::compare::{Align, ComparedRun, Facet, GroupBy, RunGroup, overlay};
-use gradtop_view::figure::declared_x;
 use gradtop_view::figure::view::{Source, Subject};
+use gradtop_view::figure::{declared_x, metric_figure};
 use gradtop_view::live::RunData;
 
 /// The prefix of metrics that gradtop itself measures.
@@ -27,19 +27,14 @@ pub(crate) enum Shown<'a> {
     Run(&'a RunData),
     /// What gradtop measured of it.
     System(&'a RunData),
-    /// The metrics of several runs, a line for each group.
-    Compared(Compared<'a>),
-}
-
-/// Runs in groups.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Compared<'a> {
-    pub(crate) runs: &'a [ComparedRun],
-    pub(crate) groups: &'a [RunGroup],
-    pub(crate) by: &'a GroupBy,
-    pub(crate) facets: &'a [Facet],
-    /// The only group that is not dimmed.
-    pub(crate) focus: Option<usize>,
+    /// The metrics of several runs in groups, a line for each; only the one in `focus`, if there is one, is not dimmed.
+    Compared {
+        runs: &'a [ComparedRun],
+        groups: &'a [RunGroup],
+        by: &'a GroupBy,
+        facets: &'a [Facet],
+        focus: Option<usize>,
+    },
 }
 
 /// What charts show, how, and where.
@@ -56,7 +51,7 @@ impl<'a> Shown<'a> {
     pub(super) fn sources(self) -> Vec<Source<'a>> {
         match self {
             Self::Run(data) | Self::System(data) => Source::of(data).into(),
-            Self::Compared(Compared { runs, groups, .. }) => overlay::sources(runs, groups),
+            Self::Compared { runs, groups, .. } => overlay::sources(runs, groups),
         }
     }
 
@@ -64,13 +59,8 @@ impl<'a> Shown<'a> {
     pub(super) fn looks(self) -> BTreeMap<String, (Paint, u8)> {
         match self {
             Self::Run(_) | Self::System(_) => BTreeMap::new(),
-            Self::Compared(Compared { groups, focus, .. }) => overlay::looks(groups, focus),
+            Self::Compared { groups, focus, .. } => overlay::looks(groups, focus),
         }
-    }
-
-    /// Whether these are several runs.
-    pub(super) fn are_several(self) -> bool {
-        matches!(self, Self::Compared(_))
     }
 
     /// The number of rows so far, while data is being read.
@@ -83,7 +73,7 @@ impl<'a> Shown<'a> {
     fn run(self) -> Option<&'a RunData> {
         match self {
             Self::Run(data) | Self::System(data) => Some(data),
-            Self::Compared(_) => None,
+            Self::Compared { .. } => None,
         }
     }
 }
@@ -142,14 +132,17 @@ impl Item {
         name.rfind('/').map_or("", |at| &name[..=at])
     }
 
-    /// The figure with its panel index.
+    /// The figure with its panel index; of a metric, the one that stands for it.
     pub(super) fn panel<'a>(&self, shown: Shown<'a>) -> Option<Panel<'a>> {
         match (&self.content, shown) {
             (Content::Figure(figure, panel), _) => {
                 Some((Cow::Borrowed(shown.run()?.figures.get(*figure)?), *panel))
             }
-            (Content::Facet(facet), Shown::Compared(Compared { runs, groups, .. })) => {
+            (Content::Facet(facet), Shown::Compared { runs, groups, .. }) => {
                 Some((Cow::Owned(overlay::figure(runs, groups, facet)), 0))
+            }
+            (Content::Metric(name), _) => {
+                Some((Cow::Owned(metric_figure(name, shown.run()?.info(name), "step")), 0))
             }
             _ => None,
         }
@@ -170,28 +163,26 @@ impl Item {
             (Content::Figure(_, panel), _) => {
                 ChartContent::Figure { id: self.panel(shown)?.0.id.clone(), panel: *panel }
             }
-            (Content::Facet(facet), Shown::Compared(compared)) => {
-                ChartContent::Compared { facet: facet.clone(), by: compared.by.clone() }
+            (Content::Facet(facet), Shown::Compared { by, .. }) => {
+                ChartContent::Compared { facet: facet.clone(), by: by.clone() }
             }
             _ => return None,
         })
     }
 
-    /// The unit of its values, and whether y is declared as logarithmic.
-    pub(super) fn unit_and_log(&self, shown: Shown<'_>) -> (Option<String>, Option<bool>) {
-        let info = |metric: &str| shown.run()?.info(metric);
-        if let Content::Metric(name) = &self.content {
-            let mut keys = shown.run().into_iter().flat_map(|data| data.keys.iter());
-            let recorded = keys.find(|(key, _)| key.metric == *name).and_then(|(_, unit)| unit.clone());
-            let info = info(name);
-            return (recorded.or_else(|| info?.unit.clone()), Some(info.is_some_and(|info| info.log)));
-        }
-        let figure = self.panel(shown);
-        let Some(panel) = figure.as_ref().and_then(|(figure, panel)| figure.panels.get(*panel)) else {
+    /// The unit of the values of its panel, and whether y is declared as logarithmic.
+    pub(super) fn unit_and_log(
+        panel: Option<&Panel<'_>>,
+        shown: Shown<'_>,
+    ) -> (Option<String>, Option<bool>) {
+        let Some(panel) = panel.and_then(|(figure, panel)| figure.panels.get(*panel)) else {
             return (None, None);
         };
         let metric = panel.marks.iter().find_map(|m| m.metric.as_deref());
-        let unit = panel.y.unit.clone().or_else(|| info(metric?)?.unit.clone());
+        let recorded = |data: &RunData| data.keys.iter().find(|(k, _)| Some(&*k.metric) == metric)?.1.clone();
+        let declared = |data: &RunData| data.info(metric?)?.unit.clone();
+        let of = |data| recorded(data).or_else(|| declared(data));
+        let unit = panel.y.unit.clone().or_else(|| of(shown.run()?));
         (unit, Some(!matches!(panel.y.scale, Scale::Linear)))
     }
 
@@ -212,9 +203,9 @@ impl Item {
 pub(super) fn items(shown: Shown<'_>) -> Vec<Item> {
     let metric = |name: &str| Item::new(name, Content::Metric(name.to_owned()));
     let data = match shown {
-        Shown::Compared(compared) => {
+        Shown::Compared { facets, .. } => {
             let item = |facet: &Facet| Item::new(&facet.title(), Content::Facet(facet.clone()));
-            return compared.facets.iter().map(item).collect();
+            return facets.iter().map(item).collect();
         }
         Shown::System(data) => {
             let names = data.metric_names().into_iter();

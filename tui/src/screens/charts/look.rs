@@ -77,16 +77,6 @@ impl Look {
         self.smoothing = next.unwrap_or(now);
     }
 
-    /// One more column; after the last number, one.
-    pub(super) fn next_columns(&mut self, shown: usize) {
-        self.columns = Some(next(self.columns, shown));
-    }
-
-    /// One more row; after the last number, one.
-    pub(super) fn next_rows(&mut self, shown: usize) {
-        self.rows = Some(next(self.rows, shown));
-    }
-
     /// Chooses the x axis after the `shown` one. After the last comes the declared one.
     pub(super) fn next_axis(&mut self, shown: Option<Align>, several: bool) {
         self.x = match self.x {
@@ -116,11 +106,10 @@ impl Look {
     }
 }
 
-fn next(chosen: Option<u8>, shown: usize) -> u8 {
-    match chosen.map_or(shown, usize::from) {
-        n if n >= usize::from(MOST) => 1,
-        n => n as u8 + 1,
-    }
+/// One more column or row than chosen or shown; after the last number, one.
+pub(super) fn one_more(chosen: &mut Option<u8>, shown: usize) {
+    let now = chosen.map_or(shown, usize::from);
+    *chosen = Some(if now < usize::from(MOST) { now as u8 + 1 } else { 1 });
 }
 
 #[cfg(test)]

@@ -25,10 +25,11 @@ use gradtop_view::compare::Align;
 use gradtop_view::figure::own_range;
 use gradtop_view::figure::prepared::PreparedChart;
 use gradtop_view::live::{RunData, SeriesFilter, WatchRequest, Window};
-pub(crate) use items::{Compared, Scene, Shown};
 use items::{Content, Item, items};
+pub(crate) use items::{Scene, Shown};
 use layout::Layout;
 pub(crate) use look::Look;
+use look::one_more;
 use mouse::Drag;
 use plot::Plot;
 use search::Search;
@@ -85,11 +86,15 @@ pub(crate) enum Action {
     Cancel,
 }
 
-/// The visible part of a chart's axes; `None` for a whole axis.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-struct Part {
-    x: Option<(f64, f64)>,
-    y: Option<(f64, f64)>,
+/// An axis that can be zoomed.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Zoomed {
+    /// The x axis of all charts that have this one.
+    X(Align),
+    /// The x axis of a single chart.
+    OwnX(String),
+    /// The y axis of a single chart.
+    Y(String),
 }
 
 /// A search being typed.
@@ -117,10 +122,8 @@ pub(crate) struct Charts {
     expanded: bool,
     /// The position of the cursor, on all charts with this axis.
     cursor: Option<(Align, f64)>,
-    /// The visible range of that axis.
-    x: Option<(Align, (f64, f64))>,
-    /// Individual ranges of single charts.
-    parts: BTreeMap<String, Part>,
+    /// The visible ranges of axes that are not shown whole.
+    zooms: BTreeMap<Zoomed, (f64, f64)>,
     drag: Option<Drag>,
     /// The series under the cursor of the list, while that is open; if there is none of this name, the first.
     list: Option<String>,
@@ -202,13 +205,8 @@ impl Charts {
     }
 
     /// The x axis of the focused chart, or `None` if it is a column of a table.
-    pub(crate) fn axis(&self, scene: &Scene<'_>) -> Option<Align> {
+    fn axis(&self, scene: &Scene<'_>) -> Option<Align> {
         self.items.get(self.focus)?.axis(scene)
-    }
-
-    /// The position of the cursor.
-    pub(crate) fn cursor(&self) -> Option<(Align, f64)> {
-        self.cursor
     }
 
     /// The focused chart as last drawn.
@@ -229,8 +227,7 @@ impl Charts {
         if std::mem::take(&mut self.expanded) {
             return true;
         }
-        let zoomed = self.x.take().is_some() || !self.parts.is_empty();
-        self.parts.clear();
+        let zoomed = !std::mem::take(&mut self.zooms).is_empty();
         if !zoomed && std::mem::take(&mut self.search).0.is_empty() {
             return false;
         }
@@ -261,8 +258,9 @@ impl Charts {
         }
         let metrics: BTreeSet<String> =
             visible.iter().filter_map(|i| i.metric()).map(str::to_owned).collect();
-        if let Some((axis, range)) = self.x {
-            let range = own_range(data, axis == Align::Fraction, axis.native(), range);
+        for (zoomed, range) in &self.zooms {
+            let Zoomed::X(axis) = zoomed else { continue };
+            let range = own_range(data, *axis == Align::Fraction, axis.native(), *range);
             let window = |metric| Window { metric, x: axis.native(), range };
             if request.figures.is_empty() {
                 request.windows.extend(metrics.iter().cloned().map(Some).map(window));
@@ -307,18 +305,18 @@ impl Charts {
                 self.forget_x();
             }
             Action::Axis => {
-                look.next_axis(self.axis(scene), scene.shown.are_several());
+                look.next_axis(self.axis(scene), matches!(scene.shown, Shown::Compared { .. }));
                 self.forget_x();
             }
             Action::Clip => look.clip = !look.clip,
             Action::SameY => look.same_y = !look.same_y,
             Action::Columns => {
                 self.expanded = false;
-                look.next_columns(layout.columns);
+                one_more(&mut look.columns, layout.columns);
             }
             Action::Rows => {
                 self.expanded = false;
-                look.next_rows(layout.rows);
+                one_more(&mut look.rows, layout.rows);
             }
             // The list of series is shown beside an expanded chart only.
             Action::Legend => {
@@ -364,13 +362,12 @@ impl Charts {
             cells.iter().find(|(i, _)| *i == self.focus).filter(|(i, _)| !of_cursor || shared_axis(i));
         let meant = meant.or_else(|| cells.iter().find(|(i, _)| of_cursor && shared_axis(i)));
         let Some(plot) = meant.and_then(|(i, cell)| self.plot(scene, *i, *cell)) else { return };
+        let [x, y] = self.axes(scene, self.focus);
         match action {
             Action::LogY => {
                 let id = self.items[self.focus].id.clone();
-                look.log_y.insert(id.clone(), !plot.log_y());
-                if let Some(part) = self.parts.get_mut(&id) {
-                    part.y = None;
-                }
+                look.log_y.insert(id.clone(), !plot.is_log_y());
+                self.zooms.remove(&Zoomed::Y(id));
             }
             Action::Cursor(by) => self.move_cursor(&plot, by.into()),
             Action::CursorEnd(right) => {
@@ -382,19 +379,15 @@ impl Charts {
                     .cursor
                     .filter(|(axis, _)| Some(*axis) == plot.axis)
                     .and_then(|(_, x)| plot.share_of(x));
-                self.set_x(scene, plot.x.zoom(about.unwrap_or(0.5), inwards));
+                self.zoom(x, plot.x.zoom(about.unwrap_or(0.5), inwards));
             }
-            Action::ZoomY(inwards) => self.set_y(plot.y.zoom(0.5, inwards)),
-            Action::PanX(right) if self.x_part(scene).is_some() => {
-                self.set_x(scene, plot.x.step(right));
-            }
-            Action::PanY(up) if self.part().y.is_some() => self.set_y(plot.y.step(up)),
+            Action::ZoomY(inwards) => self.zoom(y, plot.y.zoom(0.5, inwards)),
+            Action::PanX(right) if self.zooms.contains_key(&x) => self.zoom(x, plot.x.step(right)),
+            Action::PanY(up) if self.zooms.contains_key(&y) => self.zoom(y, plot.y.step(up)),
             Action::Reset => {
-                let id = self.items[self.focus].id.clone();
-                let had = self.parts.remove(&id).is_some() | (plot.axis.is_some() && self.x.take().is_some());
-                if !had {
-                    self.parts.clear();
-                    self.x = None;
+                let undone = [x, y].map(|axis| self.zooms.remove(&axis).is_some());
+                if undone == [false; 2] {
+                    self.zooms.clear();
                 }
             }
             _ => {}
@@ -406,46 +399,29 @@ impl Charts {
         let inside = self.cursor.filter(|(own, x)| *own == axis && plot.share_of(*x).is_some());
         // The cursor starts at the right end, with the newest values.
         let x = match inside {
-            Some((_, x)) => plot.moved(x, by),
-            None => plot.moved(plot.x.shown.1, 0),
+            Some((_, x)) => plot.built.moved(x, by),
+            None => plot.built.moved(plot.x.shown.1, 0),
         };
         self.cursor = Some((axis, x));
     }
 
     fn forget_x(&mut self) {
-        (self.x, self.cursor) = (None, None);
-        self.parts.values_mut().for_each(|p| p.x = None);
+        self.cursor = None;
+        self.zooms.retain(|axis, _| matches!(axis, Zoomed::Y(_)));
     }
 
-    /// The individual ranges of the focused chart.
-    fn part(&self) -> Part {
-        self.items.get(self.focus).and_then(|i| self.parts.get(&i.id)).copied().unwrap_or_default()
+    /// The axes of a chart: x, which others may share, and y.
+    fn axes(&self, scene: &Scene<'_>, chart: usize) -> [Zoomed; 2] {
+        let item = &self.items[chart];
+        let x = item.axis(scene).map_or_else(|| Zoomed::OwnX(item.id.clone()), Zoomed::X);
+        [x, Zoomed::Y(item.id.clone())]
     }
 
-    fn x_part(&self, scene: &Scene<'_>) -> Option<(f64, f64)> {
-        match self.axis(scene) {
-            Some(axis) => self.x.filter(|(own, _)| *own == axis).map(|(_, x)| x),
-            None => self.part().x,
+    /// Sets the visible range of an axis; `None` for all of it.
+    fn zoom(&mut self, axis: Zoomed, range: Option<(f64, f64)>) {
+        match range {
+            Some(range) => drop(self.zooms.insert(axis, range)),
+            None => drop(self.zooms.remove(&axis)),
         }
-    }
-
-    /// Sets the visible range of x, for all charts of metrics or only this one.
-    fn set_x(&mut self, scene: &Scene<'_>, x: Option<(f64, f64)>) {
-        let Some(item) = self.items.get(self.focus) else { return };
-        match item.axis(scene) {
-            Some(axis) => self.x = x.map(|x| (axis, x)),
-            None => self.parts.entry(item.id.clone()).or_default().x = x,
-        }
-        self.tidy();
-    }
-
-    fn set_y(&mut self, y: Option<(f64, f64)>) {
-        let Some(item) = self.items.get(self.focus) else { return };
-        self.parts.entry(item.id.clone()).or_default().y = y;
-        self.tidy();
-    }
-
-    fn tidy(&mut self) {
-        self.parts.retain(|_, p| *p != Part::default());
     }
 }

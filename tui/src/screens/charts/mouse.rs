@@ -2,6 +2,7 @@
 
 use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 
+use super::plot::Plot;
 use super::window::Axis;
 use super::{Charts, Scene};
 
@@ -22,25 +23,17 @@ impl Charts {
     /// Handles the mouse. Returns whether it is on the charts.
     pub(crate) fn mouse(&mut self, scene: &Scene<'_>, mouse: MouseEvent) -> bool {
         let place = (mouse.column, mouse.row);
-        let cells = self.cells(scene);
-        let on = cells.iter().find(|(_, cell)| cell.contains(place.into())).copied();
-        if self.list.is_some() || (on.is_none() && self.drag.is_none()) {
-            return on.is_some();
-        }
-        match mouse.kind {
-            MouseEventKind::Drag(MouseButton::Left) => {
-                if let Some(drag) = self.drag.take() {
-                    self.drag = self.dragged(scene, drag, place);
-                }
+        let on = self.cells(scene).into_iter().find(|(_, cell)| cell.contains(place.into()));
+        let drag = self.drag.take();
+        match (mouse.kind, drag) {
+            _ if self.list.is_some() => return on.is_some(),
+            (MouseEventKind::Drag(MouseButton::Left), Some(drag)) => {
+                self.drag = self.dragged(scene, drag, place);
                 return true;
             }
-            MouseEventKind::Up(MouseButton::Left) => {
-                let drag = self.drag.take();
-                if let (Some(drag), Some((chart, _))) = (drag.filter(|d| !d.moved), on)
-                    && drag.chart == chart
-                    && !self.point(scene, chart, place)
-                {
-                    // Beside the plot, such as on the title.
+            (MouseEventKind::Up(MouseButton::Left), Some(drag)) => {
+                // Beside the plot, such as on the title, a click is on the chart as a whole.
+                if !drag.moved && !self.point(scene, drag.chart, place) {
                     self.expanded ^= drag.focused;
                 }
                 return true;
@@ -49,6 +42,7 @@ impl Charts {
         }
         let Some((chart, cell)) = on else { return false };
         let Some(plot) = self.plot(scene, chart, cell) else { return true };
+        let [x, y] = self.axes(scene, chart);
         match mouse.kind {
             MouseEventKind::Down(MouseButton::Left) => {
                 let focused = std::mem::replace(&mut self.focus, chart) == chart;
@@ -60,9 +54,9 @@ impl Charts {
                 let inwards = mouse.kind == MouseEventKind::ScrollUp;
                 let (across, up) = plot.share_at(place);
                 if mouse.modifiers.intersects(KeyModifiers::SHIFT | KeyModifiers::CONTROL) {
-                    self.set_y(plot.y.zoom(up, inwards));
+                    self.zoom(y, plot.y.zoom(up, inwards));
                 } else {
-                    self.set_x(scene, plot.x.zoom(across, inwards));
+                    self.zoom(x, plot.x.zoom(across, inwards));
                 }
             }
             _ => {}
@@ -70,17 +64,19 @@ impl Charts {
         true
     }
 
+    /// A chart with its plot, if it is visible.
+    fn visible(&self, scene: &Scene<'_>, chart: usize) -> Option<Plot> {
+        let (_, cell) = self.cells(scene).into_iter().find(|(i, _)| *i == chart)?;
+        self.plot(scene, chart, cell)
+    }
+
     /// Moves the cursor to a position. Returns false if that is not in the plot.
     fn point(&mut self, scene: &Scene<'_>, chart: usize, place: (u16, u16)) -> bool {
-        let cell = self.cells(scene).into_iter().find(|(i, _)| *i == chart);
-        let plot = cell.and_then(|(_, cell)| self.plot(scene, chart, cell));
-        let Some((plot, x)) = plot.and_then(|plot| {
-            let x = plot.x_at(place)?;
-            Some((plot, x))
-        }) else {
+        let plot = self.visible(scene, chart);
+        let Some((axis, x)) = plot.and_then(|plot| Some((plot.axis, plot.x_at(place)?))) else {
             return false;
         };
-        self.cursor = plot.axis.map(|axis| (axis, x)).or(self.cursor);
+        self.cursor = axis.map(|axis| (axis, x)).or(self.cursor);
         true
     }
 
@@ -88,17 +84,17 @@ impl Charts {
         if !drag.moved && place == drag.from {
             return Some(drag);
         }
-        let (_, cell) = self.cells(scene).into_iter().find(|(i, _)| *i == drag.chart)?;
-        let plot = self.plot(scene, drag.chart, cell)?;
-        let (across, up) = plot.shares(drag.from, place);
-        let zoomed = (self.x_part(scene).is_some(), self.part().y.is_some());
-        if zoomed.0 {
-            self.set_x(scene, Axis { shown: drag.x, ..plot.x }.pan(-across));
+        let plot = self.visible(scene, drag.chart)?;
+        let ((x_from, y_from), (x_to, y_to)) = (plot.share_at(drag.from), plot.share_at(place));
+        let [x, y] = self.axes(scene, drag.chart);
+        let zoomed = [&x, &y].map(|axis| self.zooms.contains_key(axis));
+        if zoomed[0] {
+            self.zoom(x, Axis { shown: drag.x, ..plot.x }.pan(x_from - x_to));
         }
-        if zoomed.1 {
-            self.set_y(Axis { shown: drag.y, ..plot.y }.pan(-up));
+        if zoomed[1] {
+            self.zoom(y, Axis { shown: drag.y, ..plot.y }.pan(y_from - y_to));
         }
-        if zoomed == (false, false) {
+        if zoomed == [false; 2] {
             self.point(scene, drag.chart, place);
         }
         Some(Drag { moved: true, ..drag })

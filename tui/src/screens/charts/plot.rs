@@ -9,13 +9,13 @@ use gradtop_chart::scale::{Scale, Span};
 use gradtop_view::chart_spec::ChartContent;
 use gradtop_view::compare::Align;
 use gradtop_view::figure::chart::build;
-use gradtop_view::figure::prepared::{self, PreparedChart};
+use gradtop_view::figure::prepared::PreparedChart;
 use gradtop_view::figure::view::ChartView;
 
 /// A chart in its cell, for conversions between positions and values.
 #[derive(Debug)]
 pub(super) struct Plot {
-    built: PreparedChart,
+    pub(super) built: PreparedChart,
     cell: Rect,
     pub(super) x: Axis,
     pub(super) y: Axis,
@@ -23,45 +23,28 @@ pub(super) struct Plot {
 }
 
 impl Plot {
-    fn area(&self) -> Option<prepared::Plot> {
-        self.built.plot
-    }
-
     /// Returns whether y is logarithmic.
-    pub(super) fn log_y(&self) -> bool {
+    pub(super) fn is_log_y(&self) -> bool {
         self.built.chart.y.scale != Scale::Linear
     }
 
     /// The position of x in the plot, from 0 at the left to 1 at the right.
     pub(super) fn share_of(&self, x: f64) -> Option<f64> {
-        self.area().map(|p| p.x.unit(x)).filter(|t| (0.0..=1.0).contains(t))
+        self.built.plot.map(|p| p.x.unit(x)).filter(|t| (0.0..=1.0).contains(t))
     }
 
-    /// Moves the cursor from `x` by so many dots, at least to the next visible sample.
-    pub(super) fn moved(&self, x: f64, dots: i64) -> f64 {
-        self.built.moved(x, dots)
-    }
-
-    /// The position in the plot, as shares from the left and from the bottom.
+    /// A position as shares of the plot from the left and from the bottom.
     pub(super) fn share_at(&self, (x, y): (u16, u16)) -> (f64, f64) {
-        let Some(plot) = self.area() else { return (0.5, 0.5) };
+        let Some(area) = self.built.plot.map(|plot| plot.area) else { return (0.5, 0.5) };
         let share = |at: u16, from: u16, inner: usize, of: usize| {
-            ((f64::from(at) + 0.5 - f64::from(from) - inner as f64) / of.max(1) as f64).clamp(0.0, 1.0)
+            (f64::from(at) + 0.5 - f64::from(from) - inner as f64) / of.max(1) as f64
         };
-        let a = plot.area;
-        (share(x, self.cell.x, a.left, a.width), 1.0 - share(y, self.cell.y, a.top, a.height))
-    }
-
-    /// The distance between two positions, as shares to the right and up.
-    pub(super) fn shares(&self, from: (u16, u16), to: (u16, u16)) -> (f64, f64) {
-        let Some(plot) = self.area() else { return (0.0, 0.0) };
-        let share = |a: u16, b: u16, of: usize| (f64::from(b) - f64::from(a)) / of.max(1) as f64;
-        (share(from.0, to.0, plot.area.width), -share(from.1, to.1, plot.area.height))
+        (share(x, self.cell.x, area.left, area.width), 1.0 - share(y, self.cell.y, area.top, area.height))
     }
 
     /// The value of x at a position of the terminal, if it is in the plot.
     pub(super) fn x_at(&self, (x, y): (u16, u16)) -> Option<f64> {
-        let plot = self.area()?;
+        let plot = self.built.plot?;
         plot.y_at(usize::from(y.checked_sub(self.cell.y)?))?;
         plot.x_at(usize::from(x.checked_sub(self.cell.x)?))
     }
@@ -71,18 +54,15 @@ impl Charts {
     /// How a chart is displayed.
     pub(super) fn view_of(&self, scene: &Scene<'_>, chart: usize) -> ChartView {
         let (look, item) = (scene.look, &self.items[chart]);
-        let part = self.parts.get(&item.id).copied().unwrap_or_default();
         let axis = item.axis(scene);
+        let [zoom_x, zoom_y] = self.axes(scene, chart).map(|axis| self.zooms.get(&axis).copied());
         ChartView {
             x: look.x.map(Align::native),
             relative: look.x == Some(Align::Fraction),
             log_x: look.log_x,
             log_y: look.log_y.get(&item.id).copied(),
-            zoom_x: match axis {
-                Some(axis) => self.x.filter(|(own, _)| *own == axis).map(|(_, x)| x),
-                None => part.x,
-            },
-            zoom_y: part.y,
+            zoom_x,
+            zoom_y,
             smoothing: look.smoothing,
             clip: look.clip,
             hidden: look.hidden.clone(),

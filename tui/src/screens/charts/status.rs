@@ -1,5 +1,7 @@
 //! What is said of the charts: which these are, and the values at the cursor.
 
+use std::rc::Rc;
+
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
@@ -10,7 +12,7 @@ use crate::print::clean;
 use crate::screens::shared::Shared;
 use crate::screens::words::signs;
 use crate::widgets;
-use gradtop_chart::cells::text::{fit, fit_distinct, width_of};
+use gradtop_chart::cells::text::{fit, fit_apart, width_of};
 use gradtop_chart::number;
 use gradtop_view::compare::Align;
 use gradtop_view::figure::prepared::{Cursor, CursorValue, LineInfo, PreparedChart};
@@ -26,7 +28,13 @@ impl Charts {
             let text = self.about(scene, usize::from(scene.area.width).saturating_sub(1));
             Line::styled(format!(" {text}"), scene.shared.theme.dim())
         };
-        vec![self.at_cursor(scene).unwrap_or_else(about)]
+        vec![self.cursor_line(scene).unwrap_or_else(about)]
+    }
+
+    /// How the charts are displayed, in a few words each.
+    pub(crate) fn facts(&self, scene: &Scene<'_>) -> Vec<String> {
+        let axis = self.axis(scene).map(|axis| format!("x {}", axis.word()));
+        axis.into_iter().chain(scene.look.words()).collect()
     }
 
     /// The search while it is typed, with its result or its error.
@@ -40,30 +48,39 @@ impl Charts {
         Some(widgets::typed(label, input, said, scene.area.width.into(), theme))
     }
 
-    /// The values at the cursor in the focused chart.
-    pub(crate) fn at_cursor(&self, scene: &Scene<'_>) -> Option<Line<'static>> {
+    /// The cursor, with the lines of the focused chart. A chart of a table has no values at the cursor, so the first chart
+    /// that has some is used.
+    fn at_cursor(&self, scene: &Scene<'_>, detail: Detail) -> Option<Vec<Span<'static>>> {
         let (axis, x) = self.cursor.filter(|_| !self.items.is_empty())?;
-        // A chart of a table has no values at the cursor, so the first chart that has some is used.
-        let read = |b: &PreparedChart| b.lines.iter().any(|l| l.at_cursor.is_some());
-        let mut others = self.cells(scene).into_iter().filter_map(|(i, _)| self.cache.built(i as u64));
+        let read = |b: &Rc<PreparedChart>| b.lines.iter().any(|l| l.at_cursor.is_some());
+        let mut all = self.cells(scene).into_iter().filter_map(|(i, _)| self.cache.built(i as u64));
         let focused = self.focused();
-        let told = focused.clone().filter(|b| read(b)).or_else(|| others.find(|b| read(b))).or(focused);
-        let lines = told.as_ref().map_or(&[][..], |b| &b.lines);
-        let x = told.as_ref().and_then(|b| b.cursor).map_or(x, |c| c.x);
+        let built = focused.clone().filter(read).or_else(|| all.find(read)).or(focused);
+        let lines = built.as_ref().map_or(&[][..], |b| &b.lines);
+        let x = built.as_ref().and_then(|b| b.cursor).map_or(x, |c| c.x);
+        Some(at_cursor(scene, lines, (axis, x), detail))
+    }
+
+    /// The position of the cursor.
+    pub(crate) fn cursor_words(&self, scene: &Scene<'_>) -> Option<String> {
+        let place = self.at_cursor(scene, Detail::Steps)?.swap_remove(0);
+        Some(place.content.trim().to_owned())
+    }
+
+    /// The values at the cursor, as much of each line as lets all of them fit.
+    pub(crate) fn cursor_line(&self, scene: &Scene<'_>) -> Option<Line<'static>> {
         let width = usize::from(scene.area.width);
-        let smooth = scene.look.smoothing > 0.0;
-        let told = |detail| at_cursor(scene.shared, lines, (axis, x), smooth, detail);
         let wide = |spans: &[Span<'_>]| spans.iter().map(|s| width_of(&s.content)).sum::<usize>();
-        // As much of each line as lets all of them fit.
-        let all = Detail::ALL.into_iter().map(told).find(|spans| wide(spans) <= width);
-        Some(Line::from(all.unwrap_or_else(|| {
-            let mut spans = told(Detail::Values);
-            while wide(&spans) + 2 > width && spans.len() > 1 {
-                spans.truncate(spans.len() - 2);
-            }
-            spans.push(Span::styled(signs(scene.shared, " …"), scene.shared.theme.dim()));
-            spans
-        })))
+        let mut spans = self.at_cursor(scene, Detail::Values)?;
+        let all = Detail::ALL.into_iter().filter_map(|detail| self.at_cursor(scene, detail));
+        if let Some(all) = all.into_iter().find(|spans| wide(spans) <= width) {
+            return Some(Line::from(all));
+        }
+        while wide(&spans) + 2 > width && spans.len() > 1 {
+            spans.truncate(spans.len() - 2);
+        }
+        spans.push(Span::styled(signs(scene.shared, " …"), scene.shared.theme.dim()));
+        Some(Line::from(spans))
     }
 
     /// Which charts these are, in at most `width` columns.
@@ -73,9 +90,7 @@ impl Charts {
         // The parts, and how important they are.
         let mut parts: Vec<(u8, String)> = Vec::new();
         if layout.pages > 1 {
-            let digits = layout.pages.to_string().len();
-            let page = layout.page_of(self.focus) + 1;
-            parts.push((5, format!("page {page:>digits$} of {}", layout.pages)));
+            parts.push((5, format!("page {} of {}", layout.page_of(self.focus) + 1, layout.pages)));
         }
         if let Shown::System(data) = shown {
             parts.extend(measured(data).into_iter().map(|words| (3, words)));
@@ -99,7 +114,7 @@ impl Charts {
                 }
             }
         }
-        if self.x.is_some() || !self.parts.is_empty() {
+        if !self.zooms.is_empty() {
             parts.push((4, "zoomed: 0 resets".to_owned()));
         }
         if let Some(rows) = shown.reading() {
@@ -140,7 +155,7 @@ impl Charts {
         let most = Cursor::words(lines);
         let mut rows = vec![Line::from(vec![Span::styled(format!("{head:>width$}"), theme.dim())])];
         let names: Vec<&str> = lines.iter().map(|line| line.name.as_str()).collect();
-        for (line, name) in lines.iter().zip(fit_distinct(&names, name_width, theme.ascii())) {
+        for (line, name) in lines.iter().zip(fit_apart(&names, name_width, theme.ascii())) {
             let glyph = gradtop_chart::colour::marker(line.marker, theme.ascii());
             let style = if line.hidden { theme.dim() } else { theme.paint(line.paint) };
             let name = gradtop_chart::cells::align::pad(&name, name_width);
@@ -202,13 +217,13 @@ impl Detail {
 
 /// The position of the cursor, then two spans for each line.
 fn at_cursor(
-    shared: &Shared,
+    scene: &Scene<'_>,
     lines: &[LineInfo],
     (axis, x): (Align, f64),
-    smooth: bool,
     detail: Detail,
 ) -> Vec<Span<'static>> {
-    let theme = shared.theme;
+    let (shared, theme) = (scene.shared, scene.shared.theme);
+    let smooth = scene.look.smoothing > 0.0;
     let most = Cursor::most_common_value(lines);
     let words = |at: &CursorValue| {
         if detail < Detail::Names { at.words() } else { format!("step {}", at.steps_text()) }

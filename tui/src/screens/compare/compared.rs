@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::screens::charts::{self, Shown};
+use crate::screens::charts::Shown;
 use crate::screens::shared::Shared;
 use gradtop_view::compare::table::ComparisonTable;
 use gradtop_view::compare::{ComparedRun, Facet, GroupBy, RunGroup, facets, groups};
@@ -40,6 +40,6 @@ impl Compared {
     /// What the charts show; only the group with the `focus`, if there is one, is not dimmed.
     pub(super) fn shown<'a>(&'a self, by: &'a GroupBy, focus: Option<usize>) -> Shown<'a> {
         let Self { runs, groups, facets, .. } = self;
-        Shown::Compared(charts::Compared { runs, groups, by, facets, focus })
+        Shown::Compared { runs, groups, by, facets, focus }
     }
 }

@@ -37,7 +37,7 @@ const CHART_ONLY: &[Binding<Action>] = &[
         &[key::BACK],
         Action::Back,
         "",
-        "hide the cursor, close the large chart, reset the zoom; else go back",
+        "hide the cursor, close the large chart, undo the zoom and the search; else go back",
     ),
 ];
 

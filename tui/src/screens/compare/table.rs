@@ -11,7 +11,7 @@ use crate::screens::pen::Pen;
 use crate::screens::shared::Shared;
 use crate::widgets::around;
 use gradtop_chart::cells::align::{Align, align};
-use gradtop_chart::cells::text::{fit_distinct, fit_ends, width_of};
+use gradtop_chart::cells::text::{fit_apart, fit_ends, width_of};
 use gradtop_chart::cells::theme::Theme;
 use gradtop_chart::colour::marker;
 use gradtop_chart::number;
@@ -161,7 +161,7 @@ pub(super) fn draw(
     let height = usize::from(area.height.saturating_sub(HEADING));
     let here = screen.row();
     let names: Vec<&str> = compared.groups.iter().map(|t| t.name.as_str()).collect();
-    let names = fit_distinct(&names, name, theme.ascii());
+    let names = fit_apart(&names, name, theme.ascii());
     let top = around(here, compared.order.len(), height);
     for (i, group) in compared.order.iter().enumerate().skip(top).take(height) {
         let Some(t) = compared.groups.get(*group) else { continue };

@@ -2,12 +2,15 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use gradtop_store::{ParamValue, State};
 
+use crate::app::Msg;
 use crate::app::testing::{Bench, SIZES, Spec, beside_cuts, run};
 use crate::screens::effect::{Open, Task};
 use gradtop_chart::cells::glyphs::Glyphs;
 use gradtop_chart::colour::Colours;
+use gradtop_view::live::WatchRequest;
 use gradtop_view::live::engine::WatchedRuns;
 
 /// Performs the application's requests as the runtime would, until there are none.
@@ -167,14 +170,7 @@ fn sorted_by_a_column_the_best_first_then_the_other_way_round_then_as_given() {
 fn only_what_is_seen_is_watched() {
     let (mut bench, _runs) = bench();
     bench.keys("1 enter");
-    let metrics = |bench: &mut Bench| {
-        let watches: Vec<String> = bench
-            .take()
-            .into_iter()
-            .filter_map(|e| if let Task::Watch(w) = e { Some(format!("{:?}", w[0].series)) } else { None })
-            .collect();
-        watches.last().cloned().unwrap_or_default()
-    };
+    let metrics = |bench: &mut Bench| format!("{:?}", watched(bench)[0].series);
     assert_eq!(metrics(&mut bench), "Metrics({\"loss\"})");
     bench.keys("tab");
     assert_eq!(metrics(&mut bench), "Metrics({\"norm\"})");
@@ -206,6 +202,86 @@ fn zoom_goes_in_and_comes_back() {
     assert!(bench.screen().contains("zoomed"));
     bench.keys("Z Z Z");
     assert_eq!(bench.screen(), whole);
+}
+
+/// The last requests of what to read.
+fn watched(bench: &mut Bench) -> Vec<WatchRequest> {
+    let watches =
+        bench.take().into_iter().filter_map(|e| if let Task::Watch(w) = e { Some(w) } else { None });
+    watches.last().unwrap_or_default()
+}
+
+#[test]
+fn zoom_reads_exact_values_of_every_run() {
+    let (mut bench, _runs) = bench();
+    bench.keys("1 enter z z");
+    let ranges = |bench: &mut Bench| {
+        let all = watched(bench);
+        assert!(all.iter().all(|w| w.windows.len() == 1 && w.windows[0].metric.as_deref() == Some("loss")));
+        all.iter().map(|w| w.windows[0].range).collect::<Vec<_>>()
+    };
+    let steps = ranges(&mut bench);
+    assert_eq!(steps.len(), 5);
+    assert!(steps.iter().all(|r| *r == steps[0] && r.0 > 0.0), "{steps:?}");
+    // Each run has its own steps in the same share of it.
+    bench.keys("0");
+    while !bench.screen().contains("x share of the run") {
+        bench.keys("A");
+    }
+    bench.keys("z z");
+    let shares = ranges(&mut bench);
+    assert!(shares.iter().all(|(low, high)| 1_000.0 < *low && *high < 20_000.0), "{shares:?}");
+}
+
+#[test]
+fn charts_are_found_pinned_and_zoomed_as_on_the_screen_of_a_run() {
+    let (mut bench, mut runs) = bench();
+    bench.keys("1");
+    let whole = bench.screen();
+    bench.keys("/");
+    bench.type_text("no?m");
+    assert!(bench.screen().contains(" find no?m"), "{}", bench.screen());
+    bench.keys("enter");
+    read(&mut bench, &mut runs);
+    assert!(bench.screen().contains("no?m finds 1 of 2") && bench.screen().contains("norm"));
+    // The focus stays on what was found.
+    bench.keys("esc shift-tab");
+    read(&mut bench, &mut runs);
+    assert_eq!(bench.screen(), whole);
+    for script in ["u U", "u shift-up shift-down 0", "X X", "E E", "Y Y", "y y", "+ -", "z u esc"] {
+        bench.keys(script);
+        read(&mut bench, &mut runs);
+        assert_eq!(bench.screen(), whole, "{script}");
+    }
+    // Only this chart is logarithmic or not, and what is pinned comes first.
+    bench.keys("y tab P");
+    read(&mut bench, &mut runs);
+    let screen = bench.screen();
+    let titles = screen.lines().nth(2).unwrap();
+    assert!(titles.find("norm") < titles.find("loss") && titles.contains("› norm"), "{screen}");
+    assert!(!titles.contains("(log)") && screen.contains("pinned"), "{screen}");
+    bench.keys("| | enter");
+    assert!(bench.screen().contains("page 1 of 2"), "{}", bench.screen());
+    bench.keys("i");
+    assert!(bench.screen().contains("latest"), "{}", bench.screen());
+}
+
+#[test]
+fn a_chart_that_few_runs_have_comes_after_the_others() {
+    let rare = run("fit", "fit-6", 0)
+        .with(|m, _| m.metrics.iter_mut().for_each(|m| m.headline = false))
+        .series("a-rare-one", None, &curve(3.0, 1.0))
+        .series("loss", None, &curve(3.0, 1.0));
+    let mut specs = five();
+    specs.push(rare);
+    let (mut bench, _runs) = open(Bench::of(specs), &["fit-6", "fit-1", "fit-2", "fit-3"]);
+    bench.keys("1");
+    let screen = bench.screen();
+    let titles =
+        screen.lines().filter(|l| l.contains("loss") || l.contains("norm") || l.contains("a-rare-one"));
+    let order: Vec<&str> = titles.collect();
+    assert!(order[0].contains("› loss") && order[0].contains("norm"), "{screen}");
+    assert!(order.last().unwrap().contains("a-rare-one"), "{screen}");
 }
 
 #[test]
@@ -285,6 +361,28 @@ fn the_mouse_does_what_keys_do() {
     bench.click(100, 3);
     bench.click(90, 8);
     assert!(bench.screen().contains("at cursor"), "{}", bench.screen());
+    let mouse = |bench: &mut Bench, kind, column| {
+        bench.send(Msg::Mouse(MouseEvent { kind, column, row: 8, modifiers: KeyModifiers::NONE }));
+    };
+    let drag = |bench: &mut Bench| {
+        mouse(bench, MouseEventKind::Down(MouseButton::Left), 90);
+        mouse(bench, MouseEventKind::Drag(MouseButton::Left), 80);
+        mouse(bench, MouseEventKind::Up(MouseButton::Left), 80);
+    };
+    // Dragging moves the cursor; in a part of the axis, the window.
+    let before = bench.screen();
+    drag(&mut bench);
+    let dragged = bench.screen();
+    assert!(dragged != before && !dragged.contains("zoomed"), "{dragged}");
+    bench.keys("esc");
+    mouse(&mut bench, MouseEventKind::ScrollUp, 90);
+    let zoomed = bench.screen();
+    assert!(zoomed.contains("zoomed: 0 resets"), "{zoomed}");
+    drag(&mut bench);
+    assert!(bench.screen() != zoomed && !bench.screen().contains("at cursor"), "{}", bench.screen());
+    bench.keys("0");
+    bench.click(100, 2);
+    assert!(bench.screen().contains("page 2 of 2"), "a click on its title enlarges it: {}", bench.screen());
 }
 
 #[test]

@@ -16,8 +16,7 @@ use crate::screens::shared::Shared;
 use crate::widgets;
 use gradtop_chart::cells::text::{width_of, wrap};
 use gradtop_chart::number::counted;
-use gradtop_view::compare::{Align, GroupBy, why_none};
-use gradtop_view::figure::prepared::Cursor;
+use gradtop_view::compare::{GroupBy, why_none};
 
 /// Below this width, what is shown takes precedence over its source.
 const NARROW: u16 = 60;
@@ -72,7 +71,7 @@ impl Compare {
         let compared = &self.compared;
         let typed = self.charts.typed(scene);
         // Without a table, the values at the cursor are here.
-        let at_cursor = || self.charts.at_cursor(scene).filter(|_| self.pane == Pane::Charts);
+        let at_cursor = || self.charts.cursor_line(scene).filter(|_| self.pane == Pane::Charts);
         if let Some(lines) = typed.or_else(|| Some(vec![at_cursor()?])) {
             let place = Rect { height: (lines.len() as u16).min(area.height), ..area };
             frame.render_widget(Clear, place);
@@ -97,12 +96,8 @@ impl Compare {
             fact(&mut pen, "grouped by:", &self.by.word());
         }
         if self.pane != Pane::Table {
-            fact(&mut pen, "x:", scene.look.x.unwrap_or_default().word());
-            for words in scene.look.words() {
+            for words in self.charts.facts(scene).into_iter().chain(self.charts.cursor_words(scene)) {
                 pen.skip(3).put(&words, theme.text());
-            }
-            if let Some(words) = self.cursor_words() {
-                fact(&mut pen, "cursor:", &words);
             }
         }
         if compared.gone > 0 {
@@ -113,18 +108,6 @@ impl Compare {
             let text = self.charts.about(scene, room);
             pen.skip(2 + room - width_of(&text)).put(&text, theme.dim());
         }
-    }
-
-    /// The position of the cursor. If the lines have different steps there, the table shows the step of each.
-    fn cursor_words(&self) -> Option<String> {
-        let (axis, x) = self.charts.cursor()?;
-        let built = self.charts.focused();
-        let at = built.as_ref().and_then(|b| b.cursor).map_or(x, |c| c.x);
-        Some(match (axis, built.and_then(|b| Cursor::common_value(&b.lines))) {
-            (Align::Step, Some(common_value)) => common_value.words(),
-            (_, Some(common_value)) => format!("{}, {}", axis.place(at), common_value.words()),
-            (_, None) => axis.place(at),
-        })
     }
 
     fn draw_charts(&self, scene: &Scene<'_>, frame: &mut Frame<'_>) {
@@ -143,8 +126,7 @@ impl Compare {
 
     /// The value of each group at the cursor.
     fn at_cursor(&self) -> Option<Vec<Option<AtCursor>>> {
-        self.charts.cursor().filter(|_| self.pane == Pane::Both)?;
-        let built = self.charts.focused()?;
+        let built = self.charts.focused().filter(|b| self.pane == Pane::Both && b.cursor.is_some())?;
         let of = |name: &str| {
             let line = built.lines.iter().find(|l| l.name == name)?;
             line.at_cursor.map(|at| (at, line.words(at.shown)))

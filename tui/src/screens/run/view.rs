@@ -75,8 +75,7 @@ impl RunScreen {
         let look = self.look(shared);
         let Some(charts) = self.charts() else { return Vec::new() };
         let scene = self.data.as_ref().and_then(|data| self.scene(shared, data, &look));
-        let axis = scene.and_then(|scene| charts.axis(&scene)).map(|axis| format!("x {}", axis.word()));
-        axis.into_iter().chain(look.words()).collect()
+        scene.map(|scene| charts.facts(&scene)).unwrap_or_default()
     }
 
     /// The lines of a pane that consists of lines.
