@@ -7,7 +7,7 @@ use ratatui::text::Line;
 use ratatui::widgets::{Block, BorderType, Clear};
 
 use super::Input;
-use gradtop_chart::cells::text::{fit, wrap};
+use gradtop_chart::cells::text::{fit, width_of, wrap};
 use gradtop_chart::cells::theme::Theme;
 
 /// The width of the text in a dialog.
@@ -19,10 +19,10 @@ pub(crate) fn room(area: Rect) -> usize {
 pub(crate) fn draw(mut lines: Vec<Line<'static>>, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
     let low = lines.len() + 4 > usize::from(area.height);
     if low {
-        lines.retain(|line| line.width() > 0);
+        lines.retain(|line| !line.spans.iter().all(|span| span.content.is_empty()));
     }
     let above = if low { 1 } else { 2 };
-    let inner = lines.iter().map(Line::width).max().unwrap_or(0) as u16;
+    let inner = lines.iter().map(|line| width_of(&line.to_string())).max().unwrap_or(0) as u16;
     let width = (inner + 6).min(area.width);
     let height = (lines.len() as u16 + 2 * above).min(area.height);
     let outer =

@@ -1,6 +1,7 @@
 //! Lines of text with several styles.
 
 use ratatui::Frame;
+use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
@@ -18,7 +19,17 @@ pub(crate) fn lines(
 ) {
     let area = area.intersection(frame.area());
     for (line, y) in lines.into_iter().zip(area.y..area.bottom()) {
-        frame.render_widget(cut(line, area.width.into(), theme.ascii()), Rect { y, height: 1, ..area });
+        draw(&cut(line, area.width.into(), theme.ascii()), frame.buffer_mut(), Rect { y, height: 1, ..area });
+    }
+}
+
+/// Draws a line. Each part begins where the one before ends in cells: as a text, Arabic is narrower than its letters.
+fn draw(line: &Line<'_>, buffer: &mut Buffer, area: Rect) {
+    buffer.set_style(area, line.style);
+    let mut x = area.x;
+    for span in &line.spans {
+        let room = usize::from(area.right() - x);
+        (x, _) = buffer.set_stringn(x, area.y, &span.content, room, line.style.patch(span.style));
     }
 }
 
@@ -47,7 +58,7 @@ pub(crate) fn said(
     (words, style): (&str, Style),
     width: usize,
 ) -> Vec<Line<'static>> {
-    if line.width() + 3 + width_of(words) <= width {
+    if width_of(&line.to_string()) + 3 + width_of(words) <= width {
         line.push_span(Span::styled(format!("   {words}"), style));
         return vec![line];
     }
@@ -81,6 +92,18 @@ fn cut(mut line: Line<'static>, width: usize, ascii: bool) -> Line<'static> {
 mod tests {
     use super::*;
     use ratatui::style::Style;
+
+    #[test]
+    fn parts_of_a_line_do_not_overwrite_each_other() {
+        for text in ["rtl-الملاحظات-لا.png", "דיוק-מבחן.png", "größe-日本.png"] {
+            let input = Input::new(text);
+            let spans = input.spans(40, Theme::default()).into_iter().chain([Span::raw("|")]);
+            let mut buffer = Buffer::empty(Rect::new(0, 0, 40, 1));
+            let area = buffer.area;
+            draw(&spans.collect::<Line<'_>>(), &mut buffer, area);
+            assert_eq!(gradtop_chart::cells::text::plain(&buffer).trim_end(), format!("{text} |"));
+        }
+    }
 
     #[test]
     fn a_line_is_cut_as_one_text_and_keeps_its_styles() {
