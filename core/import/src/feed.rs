@@ -326,6 +326,11 @@ impl Sink for Handing<'_> {
         Ok(())
     }
 
+    fn total(&mut self, _steps: u64) -> Result<()> {
+        // That of a command is given by --total or its client.
+        Ok(())
+    }
+
     fn series(&mut self, tag: Tag<'_>) -> Result<u32> {
         let lines = &mut self.new.lines;
         let known = lines.iter().position(|line| line.tag == tag.name && line.split == tag.split);

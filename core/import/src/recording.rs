@@ -454,6 +454,13 @@ impl Sink for Recording {
         Ok(())
     }
 
+    fn total(&mut self, steps: u64) -> Result<()> {
+        if !self.compares {
+            (self.status.total, self.status.by_steps) = (steps, Some(true));
+        }
+        Ok(())
+    }
+
     fn series(&mut self, tag: Tag<'_>) -> Result<u32> {
         let known = (tag.name.to_owned(), tag.split);
         if let Some(number) = self.by_tag.get(&known) {

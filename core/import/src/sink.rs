@@ -44,6 +44,9 @@ pub trait Sink {
     /// Sets parameters of the run; earlier values are replaced.
     fn params(&mut self, params: Vec<(String, ParamValue)>) -> Result<()>;
 
+    /// Sets the number of steps that the training is to have.
+    fn total(&mut self, steps: u64) -> Result<()>;
+
     /// Returns the number of a series, the same for the same tag.
     fn series(&mut self, tag: Tag<'_>) -> Result<u32>;
 

@@ -71,6 +71,19 @@ fn a_run_has_each_row_once_however_often_it_is_imported() {
 }
 
 #[test]
+fn the_steps_that_a_trainer_is_to_make_are_the_total() {
+    let (runs, logs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let total = |source: &Source| read_status(&import(runs.path(), source).run.unwrap()).unwrap().total;
+    assert_eq!(total(&source_of(&golden("transformers"))), 50);
+    let run = import(runs.path(), &source_of(&golden("transformers"))).run.unwrap();
+    assert!(read_status(&run).unwrap().works_by_steps(), "and its steps are what is done of it");
+    let file = logs.path().join("trainer_state.json");
+    let state = r#"{"max_steps": -1, "log_history": [{"step": 1, "loss": 2.0, "max_steps": 7}], "epoch": 1}"#;
+    fs::write(&file, state).unwrap();
+    assert_eq!(total(&source_of(&file)), 0, "unknown");
+}
+
+#[test]
 fn what_is_appended_goes_into_the_same_run() {
     let (runs, logs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     for name in ALL {

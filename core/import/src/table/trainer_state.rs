@@ -35,8 +35,11 @@ struct Scan {
     depth: usize,
     in_text: bool,
     escaped: bool,
-    /// Whether the last text of the outermost object is the key searched for.
+    /// Whether the last text of the outermost object is one of the keys searched for.
     in_history: bool,
+    in_total: bool,
+    /// The number of steps that the training is to have, as far as it has been read.
+    total: Option<u64>,
     done: bool,
     /// Number of bytes of the buffer scanned, and the start of the current object or text.
     seen: usize,
@@ -112,7 +115,12 @@ impl Reader for TrainerState {
                     open.scan.seen = to;
                     open.use_up();
                 }
-                Found::Done => return Ok(Progress::UpToDate),
+                Found::Done => {
+                    if let Some(total) = open.scan.total.take().filter(|total| *total > 0) {
+                        sink.total(total)?;
+                    }
+                    return Ok(Progress::UpToDate);
+                }
                 Found::More => {
                     open.use_up();
                     if open.tail.bytes().len() > LIMIT {
@@ -167,6 +175,7 @@ impl Open {
                         if scan.depth == 1 {
                             let text = scan.start.take().map(|start| &tail.bytes()[start..=at]);
                             scan.in_history = text == Some(br#""log_history""#);
+                            scan.in_total = text == Some(br#""max_steps""#);
                         }
                     }
                     _ => {}
@@ -199,6 +208,11 @@ impl Open {
                     {
                         return Found::Object(start, at + 1);
                     }
+                }
+                b'-' => scan.in_total = false,
+                digit @ b'0'..=b'9' if scan.depth == 1 && scan.in_total => {
+                    let before = scan.total.unwrap_or(0).checked_mul(10);
+                    scan.total = before.and_then(|total| total.checked_add(u64::from(digit - b'0')));
                 }
                 b if scan.depth == 0 && !b.is_ascii_whitespace() => return Found::Wrong,
                 _ => {}

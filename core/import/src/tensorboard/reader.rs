@@ -204,6 +204,12 @@ fn kind_of(entry: &Entry<'_>, sink: &mut dyn Sink) -> Result<Kind> {
     })
 }
 
+/// The number of steps in the arguments of a Hugging Face trainer, if it was given one.
+fn total_of(tag: &str, text: &str) -> Option<u64> {
+    let args: serde_json::Value = (tag == "args/text_summary").then(|| serde_json::from_str(text).ok())??;
+    args.get("max_steps")?.as_u64().filter(|steps| *steps > 0)
+}
+
 fn value(at: At, entry: &Entry<'_>, kind: Kind, sink: &mut dyn Sink) -> Result<()> {
     let tensor = || entry.tensor.and_then(summary::tensor);
     let tag = || String::from_utf8_lossy(entry.tag);
@@ -215,7 +221,13 @@ fn value(at: At, entry: &Entry<'_>, kind: Kind, sink: &mut dyn Sink) -> Result<(
             _ => Ok(()),
         },
         Kind::Text => match tensor() {
-            Some(Tensor::Texts(texts)) => sink.text(at, &tag(), &texts.join("\n")),
+            Some(Tensor::Texts(texts)) => {
+                let (tag, text) = (tag(), texts.join("\n"));
+                if let Some(total) = total_of(&tag, &text) {
+                    sink.total(total)?;
+                }
+                sink.text(at, &tag, &text)
+            }
             _ => Ok(()),
         },
         Kind::Histogram => {
@@ -243,6 +255,14 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
     use super::*;
+
+    #[test]
+    fn the_total_is_in_the_arguments_of_a_trainer() {
+        assert_eq!(total_of("args/text_summary", r#"{"max_steps": 120, "lr": 0.1}"#), Some(120));
+        for (tag, text) in [("args/text_summary", r#"{"max_steps": -1}"#), ("notes", r#"{"max_steps": 5}"#)] {
+            assert_eq!(total_of(tag, text), None);
+        }
+    }
 
     #[test]
     fn hyperparameters_of_the_same_second_are_read_after_the_rows() {

@@ -69,6 +69,10 @@ impl Sink for Collected {
         Ok(())
     }
 
+    fn total(&mut self, _: u64) -> Result<()> {
+        Ok(())
+    }
+
     fn series(&mut self, tag: Tag<'_>) -> Result<u32> {
         self.splits.insert(tag.name.to_owned(), tag.split);
         if let Some(at) = self.names.iter().position(|name| name == tag.name) {
