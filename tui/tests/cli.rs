@@ -442,6 +442,27 @@ fn what_would_be_ignored_is_said() {
 }
 
 #[test]
+fn tags_and_what_a_filter_selects_are_completed() {
+    let dir = tempdir();
+    finished(dir.path(), "a", 0.01);
+    finished(dir.path(), "b", 0.02);
+    assert_eq!(gradtop(dir.path(), &["tag", "a", "b", "+rates"]).code, 0);
+    let words = |line: &str| {
+        let answer = gradtop(dir.path(), &["__complete", line]);
+        let words = answer.out.lines().map(|line| line.split('\t').next().unwrap().to_owned());
+        words.collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(words("gradtop compare tag:"), "tag:rates");
+    assert_eq!(words("gradtop list lr:0.01"), "lr:0.01");
+    assert_eq!(words("gradtop tag a +"), "+rates");
+    assert_eq!(words("gradtop tag a -r"), "-rates");
+    assert_eq!(words("gradtop compare tag:rates --by l"), "lr");
+    assert_eq!(words("gradtop plot tag:rates loss --by l"), "lr");
+    assert_eq!(words("gradtop compare tag:rates --metric los"), "loss");
+    assert_eq!(words("gradtop exec --metric los"), "loss:min loss:max");
+}
+
+#[test]
 fn metrics_are_named_by_globs_too() {
     let dir = tempdir();
     finished(dir.path(), "a", 0.01);

@@ -9,10 +9,13 @@ use gradtop_host::{Discovery, ExperimentDesc};
 use gradtop_store::{State, View, figures, list_runs};
 
 use super::cli::Cli;
+use super::select::is_filter;
 use crate::config::Config;
 use crate::print::{self, clean};
 use gradtop_view::figure::run_figures;
+use gradtop_view::filter::Filter;
 use gradtop_view::{column, filter, state};
+use jiff::Timestamp;
 
 /// Prints one candidate per line, followed by a tab and its help if it has one.
 pub(crate) fn run(line: &str, config: Option<&Config>) -> i32 {
@@ -69,7 +72,12 @@ fn candidates(line: &str, config: Option<&Config>) -> Vec<Candidate> {
             }
             found
         }
-        _ if last.starts_with('-') => options(typed.command),
+        _ if last.starts_with('-') => {
+            let mut found = options(typed.command);
+            let tags = positional(&typed).filter(|arg| arg.is_allow_hyphen_values_set());
+            found.extend(tags.into_iter().flat_map(|arg| values(&typed, &known, arg, &last)));
+            found
+        }
         _ => {
             let mut found = if typed.words.is_empty() { subcommands(typed.command) } else { Vec::new() };
             found.extend(positional(&typed).into_iter().flat_map(|arg| values(&typed, &known, arg, &last)));
@@ -152,19 +160,31 @@ fn positional<'a>(typed: &Typed<'a>) -> Option<&'a Arg> {
 /// The runs and plugins of this machine, read on demand.
 struct Known {
     runs: Option<PathBuf>,
+    launchers: Vec<String>,
 }
 
 impl Known {
     fn new(typed: &Typed<'_>, config: Option<&Config>) -> Self {
         let named = typed.options.iter().find(|(id, _)| id == "runs").map(|(_, dir)| PathBuf::from(dir));
         let named = named.or_else(|| config?.runs());
-        Self { runs: gradtop_store::runs_dir(named.as_deref()).ok() }
+        let launchers = config.map_or_else(|| Config::default().launchers(), Config::launchers);
+        let launchers = launchers.into_iter().map(|launcher| launcher.name).collect();
+        Self { runs: gradtop_store::runs_dir(named.as_deref()).ok(), launchers }
     }
 
     /// Only looks: completing a command must not recover crashed runs.
     fn views(&self) -> Vec<View> {
         let runs = self.runs.as_deref().map(list_runs).unwrap_or_default();
         runs.iter().filter_map(|run| gradtop_store::view(run).ok()).collect()
+    }
+
+    /// The runs that these words name or select, or all without any.
+    fn chosen(&self, words: &[String]) -> Vec<View> {
+        if !words.is_empty() && !words.iter().any(|word| is_filter(word)) {
+            return words.iter().filter_map(|name| self.run(name)).collect();
+        }
+        let Ok(filter) = Filter::parse(&words.join(" ")) else { return Vec::new() };
+        self.views().into_iter().filter(|view| filter.takes(view, Timestamp::now())).collect()
     }
 
     fn run(&self, name: &str) -> Option<View> {
@@ -203,14 +223,44 @@ fn values(typed: &Typed<'_>, known: &Known, arg: &Arg, current: &str) -> Vec<Can
             let saved = crate::sql::saved::all().unwrap_or_default().into_iter();
             saved.map(|(name, query)| Candidate { word: format!("@{name}"), help: query.about }).collect()
         }
+        ("exec" | "sweep", "metrics") => match current.split_once(':') {
+            Some(_) => {
+                let before = current.rsplit_once(':').map_or("", |(before, _)| before);
+                let forms = ["min", "max", "headline", "headline=", "log", "guard", "unit="];
+                words(forms.map(|form| format!("{before}:{form}")).to_vec())
+            }
+            None => {
+                let views = known.views();
+                let all =
+                    views.iter().flat_map(|view| &view.manifest.metrics).map(|metric| metric.name.as_str());
+                let all: BTreeSet<&str> = all.filter(|name| !name.starts_with("system/")).collect();
+                words(
+                    all.into_iter().flat_map(|name| [format!("{name}:min"), format!("{name}:max")]).collect(),
+                )
+            }
+        },
+        ("sweep", "stop_early") => {
+            let metrics = experiment(typed).map(|e| e.metrics).unwrap_or_default();
+            words(metrics.into_iter().map(|metric| metric.name).collect())
+        }
+        ("fetch" | "check", "name") => {
+            words(gradtop_data::DATASETS.iter().map(|dataset| dataset.name.to_owned()).collect())
+        }
+        (_, "on") => words(known.launchers.clone()),
+        ("tag", "names") if current.starts_with(['+', '-']) => {
+            let sign = &current[..1];
+            words(tags(&known.views()).iter().map(|tag| format!("{sign}{tag}")).collect())
+        }
         (_, "device") => words(["auto", "cpu", "cuda:0"].map(str::to_owned).to_vec()),
         ("plot", "words") => match typed.words.first() {
-            None => filters(&known.views(), false),
+            None => filters(&known.views(), false, current),
             Some(first) => figures_of(known, first).into_iter().chain(runs(&known.views())).collect(),
         },
         ("compare", "metric") => words(metrics(known, &typed.words)),
-        ("compare" | "plot", "by") | ("compare", "sort") => {
-            let views: Vec<View> = typed.words.iter().filter_map(|name| known.run(name)).collect();
+        (command @ ("compare" | "plot"), "by") | (command @ "compare", "sort") => {
+            // The other words of `plot` may be metrics.
+            let runs = if command == "plot" { 1 } else { typed.words.len() };
+            let views = known.chosen(typed.words.get(..runs).unwrap_or_default());
             let params = state::differing(&views.iter().collect::<Vec<_>>()).into_iter().map(str::to_owned);
             let metrics = if arg.get_id() == "sort" { metrics(known, &typed.words) } else { Vec::new() };
             words(params.chain(metrics).collect())
@@ -225,8 +275,8 @@ fn values(typed: &Typed<'_>, known: &Known, arg: &Arg, current: &str) -> Vec<Can
             let all = column::all(known.views().iter()).into_iter();
             words(all.map(|name| format!("{before}{name}")).collect())
         }
-        ("list" | "best", "filter") | ("query", "runs_of") => filters(&known.views(), true),
-        (_, "names") => filters(&known.views(), false),
+        ("list" | "best", "filter") | ("query", "runs_of") => filters(&known.views(), true, current),
+        (_, "names") => filters(&known.views(), false, current),
         (_, "run" | "checked") => runs(&known.views()),
         _ => Vec::new(),
     }
@@ -237,14 +287,26 @@ fn runs(views: &[View]) -> Vec<Candidate> {
     views.iter().map(|view| Candidate::new(&view.manifest.run, Some(about(view)))).collect()
 }
 
-/// Candidates for a filter: names of runs and fields.
-fn filters(views: &[View], experiments: bool) -> Vec<Candidate> {
+/// All tags of these runs.
+fn tags(views: &[View]) -> BTreeSet<&str> {
+    views.iter().flat_map(|view| &view.notes.tags).map(String::as_str).collect()
+}
+
+/// Candidates for a filter: names of runs, fields, and the values of the field that is being typed.
+fn filters(views: &[View], experiments: bool, current: &str) -> Vec<Candidate> {
     let mut found = runs(views);
     if experiments {
         let ids: BTreeSet<&str> = views.iter().map(|view| view.manifest.experiment.id.as_str()).collect();
         found.extend(ids.into_iter().map(|id| Candidate::from(id.to_owned())));
     }
     found.extend(State::ALL.iter().map(|state| Candidate::from(format!("state:{}", state.word()))));
+    found.extend(tags(views).into_iter().map(|tag| Candidate::from(format!("tag:{tag}"))));
+    if let Some((field, _)) = current.split_once(':') {
+        let values: BTreeSet<String> =
+            views.iter().map(|view| column::cell(view, field, Timestamp::now())).collect();
+        let plain = values.iter().filter(|value| !value.is_empty() && !value.contains(char::is_whitespace));
+        found.extend(plain.map(|value| Candidate::from(format!("{field}:{value}"))));
+    }
     let fields = filter::fields_of(views.iter()).into_iter();
     found.extend(fields.map(|field| Candidate::from(format!("{field}:"))));
     found
@@ -290,11 +352,7 @@ fn settings(e: &ExperimentDesc, current: &str) -> Vec<Candidate> {
 
 /// The metrics of these runs, or of all runs if none is named.
 fn metrics(known: &Known, names: &[String]) -> Vec<String> {
-    let views: Vec<View> = if names.is_empty() {
-        known.views()
-    } else {
-        names.iter().filter_map(|name| known.run(name)).collect()
-    };
+    let views = known.chosen(names);
     let logged = views.iter().filter_map(|view| run_figures::metrics(&view.dir).ok()).flatten();
     logged.collect::<BTreeSet<_>>().into_iter().collect()
 }
@@ -330,6 +388,9 @@ mod tests {
         assert_eq!(words("gradtop plot a b --x s"), ["step", "share"]);
         assert_eq!(words("gradtop plot a b --x=s"), ["--x=step", "--x=share"]);
         assert_eq!(words("gradtop run x --device c"), ["cpu", "cuda:0"]);
+        assert_eq!(words("gradtop run x --on s"), ["slurm"]);
+        assert_eq!(words("gradtop data fetch mn"), ["mnist"]);
+        assert_eq!(words("gradtop exec --metric loss:m"), ["loss:min", "loss:max"]);
         assert!(words("gradtop --nothing=").is_empty());
         assert!(words("gradtop query @").iter().all(|word| word.starts_with('@')));
     }
