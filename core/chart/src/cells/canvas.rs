@@ -81,6 +81,12 @@ impl Canvas {
         self.buffer.set_stringn(x as u16, y as u16, &text, width - x, style).0.into()
     }
 
+    /// Returns whether nothing is drawn in `width` cells from (x, y) on.
+    pub(crate) fn is_blank(&self, (x, y): (usize, usize), width: usize) -> bool {
+        let cell = |x: usize| self.buffer.cell((x as u16, y as u16));
+        (x..x + width).all(|x| cell(x).is_some_and(|cell| cell.symbol() == " "))
+    }
+
     /// Copies a buffer with its top left corner to (x, y).
     pub(crate) fn paste(&mut self, x: usize, y: usize, from: &Buffer) {
         paste(from, &mut self.buffer, (x as u16, y as u16));

@@ -147,8 +147,10 @@ fn words(
         let width = width_of(word);
         let right = (column + 2 + width <= area.width).then_some(column + 2);
         let left = column.checked_sub(width + 1);
-        let free =
-            |start: &usize| !taken.iter().any(|(r, a, b)| *r == row && *start < *b && *a < *start + width);
+        // At least a column apart.
+        let beside =
+            |start: usize, (r, a, b): (usize, usize, usize)| r == row && start <= b && a <= start + width;
+        let free = |start: &usize| !taken.iter().any(|other| beside(*start, *other));
         if let Some(start) = [right, left].into_iter().flatten().find(free) {
             canvas.text(area.left + start, area.top + row, word, Ink::Series(mark.paint));
             taken.push((row, start, start + width));
@@ -446,14 +448,22 @@ fn rule_label(
 ) {
     let label = fit_ends(name, area.width * 2 / 3, look.glyphs.ascii());
     let length = width_of(&label);
+    // Where nothing is drawn, if there is such a place beside the rule.
     let place = match at {
-        RulePosition::X(v) => area.column_of(&domain.x, v).map(|c| {
-            let x = area.left + c;
-            (if c + 1 + length < area.width { x + 1 } else { x.saturating_sub(length) }, area.top)
+        RulePosition::X(v) => area.column_of(&domain.x, v).and_then(|c| {
+            let right = (c + 1 + length < area.width).then_some(area.left + c + 1);
+            let x = right.unwrap_or((area.left + c).saturating_sub(length));
+            let mut rows = area.top..area.top + area.height;
+            rows.find(|y| canvas.is_blank((x, *y), length)).or(Some(area.top)).map(|y| (x, y))
         }),
-        RulePosition::Y(v) => area
-            .row_of(domain.vertical(mark.side), v)
-            .map(|r| (area.left + area.width - length, area.top + r.saturating_sub(1))),
+        RulePosition::Y(v) => area.row_of(domain.vertical(mark.side), v).and_then(|r| {
+            let rows = [r.checked_sub(1), Some(r + 1).filter(|row| *row < area.height), Some(r)];
+            let rows: Vec<usize> = rows.into_iter().flatten().map(|row| area.top + row).collect();
+            let columns = area.left..=area.left + area.width - length;
+            let places = columns.rev().flat_map(|x| rows.iter().map(move |y| (x, *y)));
+            let end = rows.first().map(|y| (area.left + area.width - length, *y));
+            places.clone().find(|place| canvas.is_blank(*place, length)).or(end)
+        }),
     };
     if let Some((x, y)) = place {
         canvas.text(x, y, &label, Ink::Dim);

@@ -421,8 +421,8 @@ pub(super) const OVER_FIELD: Paint = Paint::Rgb([255, 255, 255]);
 mod tests {
     use super::glyphs::Glyphs;
     use super::*;
-    use crate::Field;
     use crate::colour::Colours;
+    use crate::{Field, RulePosition};
 
     /// The lines of a chart that have a label, with the label.
     fn labelled(chart: &Chart, height: usize, glyphs: Glyphs) -> Vec<(f64, String)> {
@@ -491,5 +491,43 @@ mod tests {
         }
         assert_eq!(labels(24).len(), 3);
         assert_eq!(named_ticks(&[], 24, true), []);
+    }
+
+    #[test]
+    fn the_label_of_a_rule_covers_nothing_and_texts_keep_apart() {
+        let look = Theme { colours: Colours::None, ..Theme::default() };
+        let drawn = |name: &str, at| {
+            let x: Vec<f64> = (0..60).map(f64::from).collect();
+            let y = x.iter().map(|x| if *x < 30.0 { 0.0 } else { x * 1.1 }).collect();
+            let line = Mark::new((Paint::Slot(0), 0), Shape::Line { x, y });
+            let rule =
+                Mark { name: Some(name.to_owned()), ..Mark::new((Paint::Grey, 0), Shape::Rule { at }) };
+            let chart = Chart { marks: vec![line, rule], ..Chart::default() };
+            text::plain(&super::chart(&chart, (60, 16), look, look.bold()))
+        };
+        for at in [RulePosition::Y(60.0), RulePosition::Y(1.0), RulePosition::X(50.0), RulePosition::X(59.0)]
+        {
+            let without = |name: &str| {
+                let drawn = drawn(name, at);
+                assert!(drawn.matches(name).count() == 2, "in the legend and at the rule: {drawn}");
+                let blank = drawn.replace(name, &" ".repeat(name.len()));
+                blank.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
+            };
+            assert_eq!(without("10 %: chance"), without("c"));
+        }
+        let words =
+            Shape::Words { x: vec![0.0, 40.0], y: vec![1.0, 1.0], words: vec!["68.3".into(), "6.8".into()] };
+        let apart = |x: f64| {
+            let points = Shape::Line { x: vec![0.0, 100.0], y: vec![0.0, 2.0] };
+            let mut words = words.clone();
+            if let Shape::Words { x: at, .. } = &mut words {
+                at[1] = x;
+            }
+            let marks = [points, words].map(|shape| Mark::new((Paint::Slot(0), 0), shape)).to_vec();
+            text::plain(&super::chart(&Chart { marks, ..Chart::default() }, (60, 16), look, look.bold()))
+        };
+        for x in 0..100 {
+            assert!(!apart(f64::from(x)).contains("68.36"), "{x}: {}", apart(f64::from(x)));
+        }
     }
 }
