@@ -223,22 +223,16 @@ fn values(typed: &Typed<'_>, known: &Known, arg: &Arg, current: &str) -> Vec<Can
             let saved = crate::sql::saved::all().unwrap_or_default().into_iter();
             saved.map(|(name, query)| Candidate { word: format!("@{name}"), help: query.about }).collect()
         }
-        ("exec" | "sweep", "metrics") => match current.split_once(':') {
-            Some(_) => {
-                let before = current.rsplit_once(':').map_or("", |(before, _)| before);
+        ("exec" | "sweep", "metrics") => {
+            if let Some((before, _)) = current.rsplit_once(':') {
                 let forms = ["min", "max", "headline", "headline=", "log", "guard", "unit="];
-                words(forms.map(|form| format!("{before}:{form}")).to_vec())
+                return words(forms.map(|form| format!("{before}:{form}")).to_vec());
             }
-            None => {
-                let views = known.views();
-                let all =
-                    views.iter().flat_map(|view| &view.manifest.metrics).map(|metric| metric.name.as_str());
-                let all: BTreeSet<&str> = all.filter(|name| !name.starts_with("system/")).collect();
-                words(
-                    all.into_iter().flat_map(|name| [format!("{name}:min"), format!("{name}:max")]).collect(),
-                )
-            }
-        },
+            let views = known.views();
+            let all = views.iter().flat_map(|view| &view.manifest.metrics).map(|metric| metric.name.as_str());
+            let all: BTreeSet<&str> = all.filter(|name| !name.starts_with("system/")).collect();
+            words(all.into_iter().flat_map(|name| [format!("{name}:min"), format!("{name}:max")]).collect())
+        }
         ("sweep", "stop_early") => {
             let metrics = experiment(typed).map(|e| e.metrics).unwrap_or_default();
             words(metrics.into_iter().map(|metric| metric.name).collect())
