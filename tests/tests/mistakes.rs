@@ -17,7 +17,8 @@ const LIBRARY: &str = "plugins/libmistaken.so";
 fn every_mistake_in_a_description_has_its_sentence() {
     let own = |text: &str| format!("does not describe itself: {text}");
     let within = |text: &str| own(&format!("experiment `mistaken`: {text}"));
-    let mark = |text: &str| format!("mistaken: figure \"loss\", panel 1, mark 1: {text}");
+    let mark =
+        |text: &str| format!("describes itself wrongly: mistaken: figure \"loss\", panel 1, mark 1: {text}");
     let types = "line, band, scatter, bar, histogram, heatmap, contour, image or rule";
     let cases = vec![
         ("id", own("experiment id `Mis Taken` must be [a-z][a-z0-9-]*, at most 64 characters")),
@@ -51,13 +52,13 @@ fn every_mistake_in_a_description_has_its_sentence() {
         ("preset-name", within("preset `very quick` has no name, or one with blanks")),
         (
             "figure-syntax",
-            "mistaken: figures, line 6: key with no value, expected `=`: type \"line\"".to_owned(),
+            "describes itself wrongly: mistaken: figures, line 6: key with no value, expected `=`: type \"line\"".to_owned(),
         ),
         ("figure-type", mark(&format!("type = \"lines\": expected {types}; did you mean line?"))),
         ("figure-scale", mark("y = \"high\": expected a number")),
         (
             "figure-large",
-            "mistaken: figures, line 7: 99999999999999999999 is too large for a whole number; write 99999999999999999999.0: \
+            "describes itself wrongly: mistaken: figures, line 7: 99999999999999999999 is too large for a whole number; write 99999999999999999999.0: \
              y = 99999999999999999999"
                 .to_owned(),
         ),

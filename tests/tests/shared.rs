@@ -100,7 +100,7 @@ fn what_a_user_may_not_look_into_is_said_to_be_so() {
     close(&sandbox.runs(), 0);
     for args in [&["list"][..], &["--once"], &["best", "loss"]] {
         let said = asks(&sandbox, user, args).expect_code(1);
-        assert!(said.err.contains("cannot read ") && said.err.contains("Permission denied"), "{said:#?}");
+        assert!(said.err.contains("cannot list ") && said.err.contains("Permission denied"), "{said:#?}");
     }
     close(&sandbox.runs(), mode);
 

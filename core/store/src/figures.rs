@@ -109,7 +109,9 @@ pub enum Scale {
     Symlog,
 }
 
-/// The kinds of marks.
+/// The kinds of marks. A new one also needs its name in `figures/shape.rs`, its shape in `core/chart/src/shape.rs`, what makes
+/// it of data in `core/view/src/figure/marks.rs`, and its drawing in `core/chart/src/cells/marks.rs` and `svg/marks.rs`;
+/// plugins declare it by `core/sdk/src/figure.rs`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MarkKind {

@@ -38,7 +38,7 @@ pub fn glyph_in(state: State, ascii: bool) -> char {
 pub fn ink(state: State) -> Ink {
     match state {
         State::Running | State::Stopping => Ink::Series(Paint::Slot(2)),
-        State::Paused => Ink::Series(Paint::Slot(4)),
+        State::Paused => Ink::Wait,
         State::Failed | State::Crashed => Ink::Alert,
         State::Finished => Ink::Text,
         State::Stopped | State::Queued | State::Starting => Ink::Dim,

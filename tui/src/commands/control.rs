@@ -1,4 +1,5 @@
-//! `gradtop pause`, `stop` and `checkpoint`: send requests to runs in progress.
+//! `gradtop pause`, `stop` and `checkpoint`: send requests to runs in progress. What may be done to a run, and the words why
+//! not, are in `core/host/src/run/allowed.rs`.
 
 use std::time::{Duration, Instant};
 

@@ -208,7 +208,7 @@ fn cell(view: &View, name: &str, now: Timestamp) -> Words {
     Words::new(column::cell(view, name, now), column::ink(view, name))
 }
 
-/// A column of the usual table.
+/// A column of the usual table. All that can be asked for are in `core/view/src/column.rs`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Column {
     State,

@@ -75,7 +75,8 @@ impl Confirm {
 /// Says what an action does to these runs: one sentence if it does the same to all of them.
 fn consequences(action: RunAction, views: &[&View]) -> Vec<String> {
     if action == RunAction::Delete {
-        return vec!["This deletes everything it recorded: metrics, checkpoints, log.".to_owned()];
+        let whose = if views.len() == 1 { "it" } else { "they" };
+        return vec![format!("This deletes everything {whose} recorded: metrics, checkpoints, log.")];
     }
     let resumable = |view: &View| view.manifest.experiment.resumable;
     let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();

@@ -18,6 +18,8 @@ pub enum Ink {
     Bold,
     /// Errors.
     Alert,
+    /// Pauses and warnings.
+    Wait,
     /// A series.
     Series(Paint),
     /// The faint band behind a series.
@@ -203,6 +205,7 @@ impl Theme {
             Ink::Dim => self.dim(),
             Ink::Bold => self.bold(),
             Ink::Alert => self.alert(),
+            Ink::Wait => self.wait(),
             Ink::Series(paint) => self.paint(paint),
             Ink::Faint(paint) if self.colours == Colours::Sixteen => {
                 Style::new().fg(Color::Indexed(paint.sixteen(self.name == ThemeName::Light, true)))

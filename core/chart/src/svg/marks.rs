@@ -18,7 +18,12 @@ pub(super) fn marks(pen: &mut Pen, chart: &Chart, plot: &Plot) {
             Shape::Heatmap(field) => heatmap(pen, field, plot),
             Shape::Bars { x, y, width } => bars(pen, mark, (x, y, *width), plot),
             Shape::Band { x, low, high } => band(pen, mark, (x, low, high), plot),
-            _ => {}
+            Shape::Line { .. }
+            | Shape::Scatter { .. }
+            | Shape::Contour(_)
+            | Shape::Rule { .. }
+            | Shape::Image(_)
+            | Shape::Words { .. } => {}
         }
     }
     let several =
@@ -34,7 +39,11 @@ pub(super) fn marks(pen: &mut Pen, chart: &Chart, plot: &Plot) {
                 line(pen, mark, (x, y), plot, several.then(|| chart.turn_of(i)));
             }
             Shape::Scatter { x, y, joined } => scatter(pen, mark, (x, y, *joined), plot),
-            _ => {}
+            Shape::Heatmap(_)
+            | Shape::Bars { .. }
+            | Shape::Band { .. }
+            | Shape::Image(_)
+            | Shape::Words { .. } => {}
         }
     }
 }

@@ -147,7 +147,9 @@ fn of_table<'a>(mark: &Mark, table: &Table) -> Result<EvaluatedMark<'a>, String>
                 let width = smallest_gap(&x) * 0.7;
                 Shape::Bars { x, y, width }
             }
-            _ => Shape::Line { x, y },
+            // Fields, images and histograms have been drawn; bands have a line if their range is not known.
+            MarkKind::Line | MarkKind::Band | MarkKind::Rule => Shape::Line { x, y },
+            MarkKind::Histogram | MarkKind::Heatmap | MarkKind::Contour | MarkKind::Image => continue,
         };
         out.parts.push(shape_part(mark, Some(name.clone()), name.clone(), shape));
         if let (MarkKind::Scatter, Some(column)) = (mark.kind, &mark.textcol) {
