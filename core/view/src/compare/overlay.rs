@@ -14,7 +14,16 @@ const NAMED: usize = 12;
 
 /// Creates the figure of a facet: one line for each group, over all its runs and trials, which the caption says.
 pub fn figure(runs: &[ComparedRun], groups: &[RunGroup], facet: &Facet) -> Figure {
-    let mut figure = metric_figure(&facet.metric, info(runs, &facet.metric), "step");
+    let own = runs.iter().filter(|run| run.data.keys.iter().any(|(key, _)| facet.takes(key)));
+    let declared: Vec<_> = own.map(|run| run.row.view.manifest.metric(&facet.metric)).collect();
+    let known = declared.iter().flatten().next().copied();
+    let mut figure = metric_figure(&facet.metric, known.or_else(|| info(runs, &facet.metric)), "step");
+    // Runs of several experiments may measure what has one name in different units, or in none.
+    let mut units = declared.iter().map(|info| info.and_then(|info| info.unit.as_deref()));
+    let first = units.next();
+    if units.any(|unit| Some(unit) != first) {
+        figure.panels.iter_mut().for_each(|panel| panel.y.unit = None);
+    }
     figure.title = facet.title();
     figure.id.clone_from(&figure.title);
     figure.caption = averaged(runs, groups, facet);

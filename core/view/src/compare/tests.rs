@@ -334,3 +334,24 @@ fn a_figure_says_what_its_lines_are_the_mean_of() {
     let mean = "Lines: mean of 3 runs; bands: from the lowest to the highest.";
     assert_eq!(caption(GroupBy::AllButSeed).as_deref(), Some(mean));
 }
+
+#[test]
+fn a_chart_has_the_unit_that_its_runs_share_and_else_none() {
+    let points = [(0, 1.0), (10, 0.5)];
+    let spec = |name: &str, unit: Option<&str>, model: &str| {
+        let unit = unit.map(str::to_owned);
+        let set =
+            |m: &mut gradtop_store::Manifest| m.metrics.iter_mut().for_each(|i| i.unit.clone_from(&unit));
+        run(name, name, 1).with(|manifest, _| set(manifest)).series("loss", Some(model), &points)
+    };
+    let specs = vec![spec("a", Some("MSE"), "x"), spec("b", Some("nats"), "x"), spec("c", None, "y")];
+    let (_bench, all) = runs(specs, &["a", "b", "c"]);
+    let unit = |runs: &[ComparedRun], model: &str| {
+        let groups = groups(runs, &GroupBy::Nothing);
+        let facet = facets(runs).into_iter().find(|f| f.model.as_deref() == Some(model)).unwrap();
+        overlay::figure(runs, &groups, &facet).panels[0].y.unit.clone()
+    };
+    assert_eq!(unit(&all[..1], "x").as_deref(), Some("MSE"));
+    assert_eq!(unit(&all, "x"), None, "mean squared errors beside nats");
+    assert_eq!(unit(&all, "y"), None, "c has none, and that of a is not its own");
+}
