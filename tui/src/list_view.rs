@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
-use gradtop_view::order::Sort;
+use gradtop_view::list::order::Sort;
 use serde::{Deserialize, Serialize};
 
 use crate::failure::{Failure, toml_error};

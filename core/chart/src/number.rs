@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// Placeholder for a missing value.
+pub const MISSING: &str = "–";
+
 /// Formats with at most four significant digits, `1.2e-5` rather than `0.000012`, without trailing zeros.
 pub fn value(v: f64) -> String {
     if let Some(text) = without_power(v, 4) {
@@ -120,7 +123,7 @@ pub fn whole(n: i64) -> String {
 /// Formats steps per second; below one, the time per step.
 pub fn rate(per_second: f64) -> String {
     if !per_second.is_finite() || per_second <= 0.0 {
-        "–".to_owned()
+        MISSING.to_owned()
     } else if per_second >= 1.0 {
         format!("{}/s", count(per_second))
     } else {
@@ -131,7 +134,7 @@ pub fn rate(per_second: f64) -> String {
 /// Formats `350ms`, `4.2s`, `41s`, `6m12s`, `1h05m`, `2d03h`; `<1ms` if it is not zero.
 pub fn duration(seconds: f64) -> String {
     if !seconds.is_finite() || seconds < 0.0 {
-        return "–".to_owned();
+        return MISSING.to_owned();
     }
     if seconds == 0.0 {
         return "0s".to_owned();
@@ -223,7 +226,7 @@ fn amount_of(bytes: f64, digits: i32) -> String {
 /// Formats `76 %`; 100 only if everything is done.
 pub fn percent(done: u64, total: u64) -> String {
     if total == 0 {
-        return "–".to_owned();
+        return MISSING.to_owned();
     }
     let share = (done as f64 / total as f64 * 100.0).floor().min(100.0);
     format!("{share:.0} %")

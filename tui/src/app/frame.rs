@@ -18,7 +18,7 @@ use crate::widgets;
 use gradtop_chart::ascii::substitute;
 use gradtop_chart::cells::text::{fit, fit_ends, width_of, wrap};
 use gradtop_view::clock;
-use gradtop_view::state;
+use gradtop_view::run::state;
 
 /// The area between the header and the last lines, which the screen is drawn in.
 pub(super) fn body(app: &App, size: Rect) -> Rect {

@@ -12,8 +12,8 @@ use crate::print::{self, clean};
 use gradtop_chart::cells::align::Align;
 use gradtop_chart::cells::theme::Ink;
 use gradtop_chart::number;
-use gradtop_view::ranking::{Group, Ranking, ranking};
-use gradtop_view::state;
+use gradtop_view::list::ranking::{Group, Ranking, ranking};
+use gradtop_view::run::{headline, param};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "gradtop best loss --by lr tag:rates\n\
@@ -57,7 +57,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         .filter_map(of_experiment)
         .collect();
     if found.is_empty() {
-        let metrics = views.iter().flat_map(state::headlines).map(|headline| headline.metric);
+        let metrics = views.iter().flat_map(headline::all).map(|headline| headline.metric);
         let message = format!("no matching run has a last value of {:?}", clean(&args.metric));
         let declared = |view: &View| view.manifest.metrics.iter().any(|m| m.name == args.metric);
         return Err(if views.iter().any(declared) {
@@ -80,7 +80,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         table(of, &args.metric, found.len() > 1);
     }
     let others = without - found.iter().map(|of| of.ranking.without).sum::<usize>();
-    note_without(others, "", &state::headline_title(&args.metric, None));
+    note_without(others, "", &headline::title(&args.metric, None));
     Ok(0)
 }
 
@@ -93,8 +93,8 @@ struct Of<'a> {
 
 /// Returns the parameters that differ between the runs with this metric.
 fn differing<'a>(views: &'a [View], metric: &str) -> Vec<&'a str> {
-    let of_metric = |view: &&View| state::headlines(view).iter().any(|of| of.metric == metric);
-    state::differing(&views.iter().filter(of_metric).collect::<Vec<_>>())
+    let of_metric = |view: &&View| headline::all(view).iter().any(|of| of.metric == metric);
+    param::differing(&views.iter().filter(of_metric).collect::<Vec<_>>())
 }
 
 fn as_json(found: &[Of<'_>], without: usize) -> Value {
@@ -115,7 +115,7 @@ fn as_json(found: &[Of<'_>], without: usize) -> Value {
 
 /// Formats a value over the runs of a group: NaN means that none of them is finite.
 fn value(value: f64) -> String {
-    finite(value).map_or_else(|| state::MISSING.to_owned(), number::value)
+    finite(value).map_or_else(|| number::MISSING.to_owned(), number::value)
 }
 
 fn finite(value: f64) -> Option<f64> {
@@ -129,7 +129,7 @@ fn table(Of { experiment, by, ranking }: &Of<'_>, metric: &str, several: bool) {
         Goal::None => "lowest first; the experiment does not say which way is better",
     };
     let experiment = if several { format!("{}: ", clean(experiment)) } else { String::new() };
-    let title = format!("{experiment}{}", state::headline_title(metric, ranking.split));
+    let title = format!("{experiment}{}", headline::title(metric, ranking.split));
     print::line(&format!("{}, {which}", print::styled(&title, Ink::Bold)));
     let wide = wide(by, ranking);
     if wide.fits(1) {
@@ -137,7 +137,7 @@ fn table(Of { experiment, by, ranking }: &Of<'_>, metric: &str, several: bool) {
     } else {
         narrow(by, ranking).print_wrapped(1);
     }
-    note_without(ranking.without, &experiment, &state::headline_title(metric, ranking.split));
+    note_without(ranking.without, &experiment, &headline::title(metric, ranking.split));
 }
 
 fn wide(by: &[&str], ranking: &Ranking<'_>) -> Table {
@@ -159,7 +159,7 @@ fn wide(by: &[&str], ranking: &Ranking<'_>) -> Table {
         let mut cells =
             vec![Words::bold(median), best.into(), Words::dim(run), runs.into(), non_finite(group)];
         cells.extend(
-            group.setting.iter().map(|value| Words::from(value.map(state::param).unwrap_or_default())),
+            group.setting.iter().map(|value| Words::from(value.map(param::brief).unwrap_or_default())),
         );
         table.row(cells);
     }
@@ -179,7 +179,7 @@ fn narrow(by: &[&str], ranking: &Ranking<'_>) -> Table {
     for group in &ranking.groups {
         let values = by.iter().zip(&group.setting);
         let setting = values.filter_map(|(key, value)| {
-            Some(format!("{} {}", clean(key), short_param(&state::param((*value)?))))
+            Some(format!("{} {}", clean(key), short_param(&param::brief((*value)?))))
         });
         let best =
             group.best_run.map(|view| format!("best {} of {}", value(group.best), clean(&view.manifest.run)));

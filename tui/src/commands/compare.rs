@@ -18,10 +18,10 @@ use gradtop_chart::number;
 use gradtop_view::compare::table::{Column, ComparisonTable, Row, Sort};
 use gradtop_view::compare::{ComparedRun, GroupBy, RunGroup, differing, goal, groups, why_none};
 use gradtop_view::figure::run_figures::metrics;
-use gradtop_view::filter;
+use gradtop_view::list::filter;
 use gradtop_view::live::SeriesFilter;
+use gradtop_view::run::{json, state};
 use gradtop_view::runs::RunRow;
-use gradtop_view::state;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -218,7 +218,7 @@ fn print_metric(
     for row in rows(table, order) {
         let mut cells = named(&groups[row.group]);
         for i in at.clone() {
-            let text = row.values[i].map_or_else(|| state::MISSING.to_owned(), number::value);
+            let text = row.values[i].map_or_else(|| number::MISSING.to_owned(), number::value);
             let ink = if row.best[i] { Ink::Series(colour::Paint::Slot(2)) } else { Ink::Text };
             cells.push(Words::new(text, ink));
             cells.push(Words::new(if row.best[i] { star } else { "" }, ink));
@@ -235,7 +235,7 @@ fn as_json(runs: &[ComparedRun], groups: &[RunGroup], table: &ComparisonTable, o
         let runs: Vec<&str> = group.members.iter().map(|i| runs[*i].row.name()).collect();
         let params: Map<String, Value> =
             table.params.iter().cloned().zip(row.params.iter().map(|p| json!(p))).collect();
-        let values: Vec<Value> = row.values.iter().map(|v| v.map_or(Value::Null, state::float)).collect();
+        let values: Vec<Value> = row.values.iter().map(|v| v.map_or(Value::Null, json::float)).collect();
         json!({"name": group.name, "runs": runs, "params": params, "values": values, "best": row.best})
     };
     json!({

@@ -13,8 +13,9 @@ use super::select::is_filter;
 use crate::config::Config;
 use crate::print::{self, clean};
 use gradtop_view::figure::run_figures;
-use gradtop_view::filter::Filter;
-use gradtop_view::{column, filter, state};
+use gradtop_view::list::filter::Filter;
+use gradtop_view::list::{column, filter};
+use gradtop_view::run::{headline, param};
 use jiff::Timestamp;
 
 /// Prints one candidate per line, followed by a tab and its help if it has one.
@@ -211,12 +212,12 @@ fn values(typed: &Typed<'_>, known: &Known, arg: &Arg, current: &str) -> Vec<Can
         }
         ("best", "metric") => {
             let views = known.views();
-            let named: BTreeSet<&str> = views.iter().flat_map(state::headlines).map(|h| h.metric).collect();
+            let named: BTreeSet<&str> = views.iter().flat_map(headline::all).map(|h| h.metric).collect();
             words(named.into_iter().map(str::to_owned).collect())
         }
         ("best", "by") => {
             let views = known.views();
-            let params = state::differing(&views.iter().collect::<Vec<_>>());
+            let params = param::differing(&views.iter().collect::<Vec<_>>());
             words(params.into_iter().map(str::to_owned).collect())
         }
         ("query", "sql") => {
@@ -255,7 +256,7 @@ fn values(typed: &Typed<'_>, known: &Known, arg: &Arg, current: &str) -> Vec<Can
             // The other words of `plot` may be metrics.
             let runs = if command == "plot" { 1 } else { typed.words.len() };
             let views = known.chosen(typed.words.get(..runs).unwrap_or_default());
-            let params = state::differing(&views.iter().collect::<Vec<_>>()).into_iter().map(str::to_owned);
+            let params = param::differing(&views.iter().collect::<Vec<_>>()).into_iter().map(str::to_owned);
             let metrics = if arg.get_id() == "sort" { metrics(known, &typed.words) } else { Vec::new() };
             words(params.chain(metrics).collect())
         }

@@ -13,7 +13,7 @@ use super::select::{Selection, each_view, is_filter};
 use crate::failure::Failure;
 use crate::print::{self, clean};
 use gradtop_chart::number;
-use gradtop_view::state;
+use gradtop_view::run::state;
 
 /// How long `pause`, `resume` and `checkpoint` wait for an answer, which comes between two steps.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);

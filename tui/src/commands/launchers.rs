@@ -10,7 +10,7 @@ use crate::failure::Failure;
 use crate::print::table::{Table, Words};
 use crate::print::{self, clean};
 use gradtop_chart::cells::theme::Ink;
-use gradtop_view::state;
+use gradtop_view::run::json;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -48,7 +48,7 @@ pub(crate) fn submitted(run: &RunDir, detach: bool, as_json: bool) -> Result<()>
     let view = gradtop_store::view(run)?;
     let name = clean(&view.manifest.run);
     if as_json {
-        return print::json(&Value::Object(state::to_json(&view)));
+        return print::json(&Value::Object(json::of(&view)));
     }
     if detach {
         print::answer(&name);

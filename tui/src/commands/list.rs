@@ -19,10 +19,10 @@ use gradtop_chart::cells::align::Align;
 use gradtop_chart::cells::text::{fit_distinct, fit_ends, width_of};
 use gradtop_chart::cells::theme::Ink;
 use gradtop_chart::number;
-use gradtop_view::column;
-use gradtop_view::filter::{self, PARAM};
-use gradtop_view::order::{self, Sort};
-use gradtop_view::state::{self, Common};
+use gradtop_view::list::column;
+use gradtop_view::list::filter::{self, PARAM};
+use gradtop_view::list::order::{self, Sort};
+use gradtop_view::run::{headline, json, notes, progress, remark, state};
 
 /// The most parameters shown.
 const PARAMETERS: usize = 3;
@@ -152,7 +152,7 @@ fn no_match(args: &Args, text: &str, names: &[String]) -> Result<i32> {
 }
 
 fn as_json(view: &View) -> Value {
-    let mut fields = state::to_json(view);
+    let mut fields = json::of(view);
     fields.insert("damaged_files".into(), known_damage(&view.dir).unwrap_or_default().len().into());
     Value::Object(fields)
 }
@@ -175,7 +175,7 @@ fn table(views: &[View], runs: &Path, columns: &[String]) {
     let mut groups: Vec<(&str, Vec<&View>)> = groups.into_iter().collect();
     // The experiment with the newest run comes first.
     groups.sort_by_key(|(_, views)| std::cmp::Reverse(views.iter().map(|v| v.manifest.created).max()));
-    let hosts = state::several_hosts(views);
+    let hosts = column::several_hosts(views);
     for (experiment, views) in groups {
         print::heading(&clean(experiment));
         if columns.is_empty() { group(&views, hosts) } else { chosen(&views, columns).print(1) }
@@ -208,7 +208,7 @@ fn cell(view: &View, name: &str, now: Timestamp) -> Words {
     Words::new(column::cell(view, name, now), column::ink(view, name))
 }
 
-/// A column of the usual table. All that can be asked for are in `core/view/src/column.rs`.
+/// A column of the usual table. All that can be asked for are in `core/view/src/list/column.rs`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Column {
     State,
@@ -281,7 +281,7 @@ struct GroupTable<'a> {
     /// The columns in which the runs differ.
     parameters: Vec<String>,
     columns: Vec<Column>,
-    common: Option<Common>,
+    common: Option<headline::Common>,
     now: Timestamp,
     /// A bar beside the progress.
     bars: bool,
@@ -310,7 +310,7 @@ impl<'a> GroupTable<'a> {
         parameters.truncate(PARAMETERS);
         let mut columns = Column::usual(parameters.len());
         columns.retain(|column| hosts || *column != Column::Host);
-        let (common, now) = (state::common(views), Timestamp::now());
+        let (common, now) = (headline::common(views), Timestamp::now());
         Self { views, parameters, columns, common, now, bars, terse: false, merged: false }
     }
 
@@ -368,7 +368,7 @@ impl<'a> GroupTable<'a> {
     fn cell(&self, column: Column, view: &View) -> Words {
         match column {
             Column::Param(i) => column::cell(view, &self.parameters[i], self.now).into(),
-            Column::Progress => match state::progress(view) {
+            Column::Progress => match progress::of(view) {
                 Some((done, total)) => {
                     let percent = number::percent(done, total);
                     // Bars are aligned.
@@ -378,17 +378,17 @@ impl<'a> GroupTable<'a> {
                         percent.into()
                     }
                 }
-                None => Words::dim(state::MISSING),
+                None => Words::dim(number::MISSING),
             },
-            Column::Value => state::headline_cells(view, self.common.as_ref()).0.into(),
+            Column::Value => headline::cells(view, self.common.as_ref()).0.into(),
             Column::Of => {
-                let of = state::headline_cells(view, self.common.as_ref()).1;
-                let of = if self.terse { state::series_of(&of) } else { &of };
+                let of = headline::cells(view, self.common.as_ref()).1;
+                let of = if self.terse { headline::series_of(&of) } else { &of };
                 let remark = remark(view).filter(|_| self.merged);
                 remark.filter(|_| of.is_empty() || note(view).is_some()).unwrap_or_else(|| Words::dim(of))
             }
             Column::Note => remark(view).filter(|_| !self.is_merged(view)).unwrap_or_else(|| Words::dim("")),
-            Column::Remark => Words::dim(state::user_notes(view)),
+            Column::Remark => Words::dim(notes::in_words(view)),
             Column::Host => Words::dim(column::cell(view, "host", self.now)),
             other => cell(view, other.name(), self.now),
         }
@@ -406,12 +406,12 @@ impl<'a> GroupTable<'a> {
         // Names are cut before values and their series are.
         let names: Vec<String> = self.views.iter().map(|view| clean(&view.manifest.run)).collect();
         let widest = names.iter().map(|name| width_of(name)).max().unwrap_or(0);
-        let whole =
-            state::brief_width(self.views, self.common.as_ref(), print::ascii()).max(width_of(&self.title()));
+        let whole = headline::brief_width(self.views, self.common.as_ref(), print::ascii())
+            .max(width_of(&self.title()));
         let value = room.saturating_sub(widest).max(whole.min(room.saturating_sub(LEAST_NAME)));
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let names = fit_distinct(&names, room.saturating_sub(value), print::ascii());
-        let values = state::brief_headlines(self.views, self.common.as_ref(), value, print::ascii());
+        let values = headline::brief(self.views, self.common.as_ref(), value, print::ascii());
         let title = fit_ends(&self.title(), value, print::ascii());
         let mut table = Table::new(&[
             ("", Align::Left),
@@ -435,14 +435,14 @@ impl<'a> GroupTable<'a> {
 
     /// The heading of the values.
     fn title(&self) -> String {
-        self.common.as_ref().map_or_else(|| "last value".to_owned(), Common::title)
+        self.common.as_ref().map_or_else(|| "last value".to_owned(), headline::Common::title)
     }
 }
 
 /// What is important about a run.
 fn note(view: &View) -> Option<Words> {
     let ink = if view.certain { Ink::Alert } else { Ink::Dim };
-    state::note(view).map(|note| Words::new(note, ink))
+    remark::of(view).map(|note| Words::new(note, ink))
 }
 
 /// What is important about a run, or why it was stopped.

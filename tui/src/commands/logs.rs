@@ -14,7 +14,7 @@ use crate::screens::run::console::line;
 use crate::screens::run::console::sgr::Look;
 use gradtop_chart::cells::theme::Ink;
 use gradtop_chart::number;
-use gradtop_view::{events, state};
+use gradtop_view::run::{events, state};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {

@@ -19,7 +19,7 @@ use gradtop_view::figure::chart::evaluate_as;
 use gradtop_view::figure::metric_figure;
 use gradtop_view::figure::run_figures::{self, add_source, figures_of_run, metrics};
 use gradtop_view::figure::view::ChartView;
-use gradtop_view::filter;
+use gradtop_view::list::filter;
 
 /// The most charts drawn of several runs when no metric is named.
 const CHARTS: usize = 4;

@@ -20,7 +20,7 @@ use crate::print::{self, clean};
 use gradtop_chart::cells::align::Align;
 use gradtop_chart::cells::theme::Ink;
 use gradtop_chart::number;
-use gradtop_view::state;
+use gradtop_view::run::remark;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -342,8 +342,8 @@ impl Listing {
         for (device, view) in &self.waiting {
             let queued = view.queued.clone().unwrap_or_default();
             let place = queued.place.map(|place| format!("#{place}")).unwrap_or_default();
-            let why = state::job_words(view, Timestamp::now())
-                .unwrap_or_else(|| state::queue_words(&InQueue { place: None, ..queued.clone() }));
+            let why = remark::job_words(view, Timestamp::now())
+                .unwrap_or_else(|| remark::queue_words(&InQueue { place: None, ..queued.clone() }));
             table.row([
                 place.into(),
                 Words::bold(clean(&view.manifest.run)),

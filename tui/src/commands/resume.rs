@@ -15,7 +15,7 @@ use super::signals::Signals;
 use super::watch;
 use crate::failure::Failure;
 use crate::print::{self, clean};
-use gradtop_view::state;
+use gradtop_view::run::remark;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -120,7 +120,7 @@ impl Resuming<'_> {
             print::note(&format!(
                 "{} is {}: watched for a minute",
                 clean(&view.manifest.run),
-                state::location(&view)
+                remark::location(&view)
             ));
             gradtop_host::give_up_if_stale(&view.dir, || !self.signals.any())?;
         }

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use super::Context;
 use crate::failure::{self, Failure};
 use crate::print::{self, clean};
-use gradtop_view::filter::{self, Filter};
+use gradtop_view::list::filter::{self, Filter};
 
 /// The most runs named in a question.
 const NAMED: usize = 8;

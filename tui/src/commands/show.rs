@@ -17,10 +17,10 @@ use crate::print::{self, clean, cleaned};
 use gradtop_chart::cells::align::Align;
 use gradtop_chart::cells::theme::Ink;
 use gradtop_chart::number;
+use gradtop_view::clock;
 use gradtop_view::figure::series_name;
 use gradtop_view::natural;
-use gradtop_view::state;
-use gradtop_view::{clock, facts};
+use gradtop_view::run::{facts, json, notes, param, progress, remark, state};
 
 /// The most events shown.
 const EVENTS: usize = 8;
@@ -100,11 +100,11 @@ fn summaries(view: &mut View, most: usize) -> Result<(Vec<SeriesSummary>, usize)
 }
 
 fn as_json(view: &View, summaries: &[SeriesSummary]) -> Result<Value> {
-    let mut fields = state::to_json(view);
+    let mut fields = json::of(view);
     let metrics: Vec<Value> = summaries
         .iter()
         .map(|s| {
-            let point = |p: Point| json!({"step": p.step, "value": state::float(p.value)});
+            let point = |p: Point| json!({"step": p.step, "value": json::float(p.value)});
             json!({"metric": s.key.metric, "series": series_name(&s.key), "unit": s.unit, "points": s.rows,
                    "last": point(s.last), "best": s.best.map(point)})
         })
@@ -136,12 +136,12 @@ fn as_text(view: &View, summaries: &[SeriesSummary], all: usize) -> Result<()> {
     let m = &view.manifest;
     let experiment = format!("{} {}", clean(&m.experiment.id), clean(&m.experiment.version));
     title(view, experiment.trim_end());
-    ending(view, state::cause(view).as_deref());
-    if let Some(waiting) = state::waiting(view) {
+    ending(view, remark::cause(view).as_deref());
+    if let Some(waiting) = remark::waiting(view) {
         print::alert(&format!("  {waiting}"));
     }
     if view.seen.is_some() || !view.certain {
-        print::line(&format!("  {}; its processes cannot be seen from here", state::location(view)));
+        print::line(&format!("  {}; its processes cannot be seen from here", remark::location(view)));
     }
     if let Some(pid) = gradtop_host::left_behind(view) {
         let name = clean(&view.manifest.run);
@@ -149,16 +149,16 @@ fn as_text(view: &View, summaries: &[SeriesSummary], all: usize) -> Result<()> {
             "  process {pid} of its command still works: `gradtop stop --kill {name}` ends it"
         ));
     }
-    if let Some(silence) = state::silence(view) {
+    if let Some(silence) = remark::silence(view) {
         print::alert(&format!("  {silence}"));
     }
-    let queued = view.queued.as_ref().filter(|_| view.job.is_none()).map(state::queue_words);
-    for words in state::job_words(view, jiff::Timestamp::now()).into_iter().chain(queued) {
+    let queued = view.queued.as_ref().filter(|_| view.job.is_none()).map(remark::queue_words);
+    for words in remark::job_words(view, jiff::Timestamp::now()).into_iter().chain(queued) {
         print::dim(&format!("  {words}"));
     }
     notes(view);
     progress(view);
-    facts("parameters", m.params.iter().map(|(k, v)| (k.as_str(), Some(state::full_param(v)))));
+    facts("parameters", m.params.iter().map(|(k, v)| (k.as_str(), Some(param::full(v)))));
     metrics(summaries, all);
     facts("run", facts::of_run(view, clock::moment));
     damage(view)?;
@@ -201,7 +201,7 @@ fn notes(view: &View) {
     if let Err(error) = read_notes(&view.dir) {
         print::warn(error);
     }
-    let marks = notes.starred.then_some(state::STAR).into_iter().chain(notes.tags.iter().map(String::as_str));
+    let marks = notes.starred.then_some(notes::STAR).into_iter().chain(notes.tags.iter().map(String::as_str));
     let marks = marks.map(clean).collect::<Vec<_>>().join(" ");
     if marks.is_empty() && notes.note.is_empty() {
         return;
@@ -214,24 +214,24 @@ fn notes(view: &View) {
 
 fn progress(view: &View) {
     let s = &view.status;
-    let done = state::progress(view).filter(|_| s.total > 0).map(|(done, total)| {
+    let done = progress::of(view).filter(|_| s.total > 0).map(|(done, total)| {
         let (share, [done, total]) =
             (number::percent(done, total), [done, total].map(|n| number::count(n as f64)));
         let past =
-            if state::is_past_total(view) { format!(", {}", state::PAST_TOTAL) } else { String::new() };
+            if progress::is_past_total(view) { format!(", {}", progress::PAST_TOTAL) } else { String::new() };
         format!("{share} ({done} of {total}{past})")
     });
     let live = !view.state.is_final();
-    let took = state::took_words(view, jiff::Timestamp::now()).filter(|_| !live || s.started.is_some());
+    let took = progress::took_words(view, jiff::Timestamp::now()).filter(|_| !live || s.started.is_some());
     facts(
         "progress",
         [
             ("done", done),
             ("phase", s.phase.clone().filter(|_| live)),
             ("step", s.step.map(number::whole)),
-            ("epoch", state::epoch(view).map(number::value)),
-            ("rate", state::rate(view).map(number::rate)),
-            ("eta", state::eta(view).map(number::time_left)),
+            ("epoch", progress::epoch(view).map(number::value)),
+            ("rate", progress::rate(view).map(number::rate)),
+            ("eta", progress::eta(view).map(number::time_left)),
             ("took", took),
         ],
     );

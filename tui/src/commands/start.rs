@@ -13,7 +13,7 @@ use super::signals::Signals;
 use super::watch;
 use crate::failure::Failure;
 use crate::print::{self, clean};
-use gradtop_view::state;
+use gradtop_view::run::{json, remark};
 
 /// How a run is started: the options that `run` and `exec` share.
 #[derive(Debug, clap::Args)]
@@ -64,12 +64,12 @@ impl Starting {
         let view = super::view(&gradtop_store::moved(&run, &experiment))?;
         let name = clean(&view.manifest.run);
         if self.json {
-            print::json(&Value::Object(state::to_json(&view)))?;
+            print::json(&Value::Object(json::of(&view)))?;
         } else if self.detach {
             print::answer(&name);
         } else {
             print::line(&match &view.queued {
-                Some(queued) => format!("queued {name}: {}", state::queue_words(queued)),
+                Some(queued) => format!("queued {name}: {}", remark::queue_words(queued)),
                 None => format!("started {name}"),
             });
         }

@@ -27,7 +27,7 @@ use crate::study::runner::{self, Runner, Snapshot, StudyEvent};
 use gradtop_chart::cells::align::Align;
 use gradtop_chart::cells::theme::Ink;
 use gradtop_chart::number;
-use gradtop_view::state;
+use gradtop_view::run::{json, progress, remark, state};
 
 /// How often the runs are polled.
 const POLL: Duration = Duration::from_millis(200);
@@ -324,10 +324,11 @@ fn words(snapshot: &Snapshot) -> String {
 fn parts(study: &Study, snapshot: &Snapshot) -> Vec<String> {
     let part = |(entry, entry_state): (&Entry, &EntryState)| {
         let EntryState::Alive(view) = entry_state else { return None };
-        let share = state::progress(view).map(|(done, total)| number::percent(done, total));
+        let share = progress::of(view).map(|(done, total)| number::percent(done, total));
         let phase = view.status.phase.as_deref().filter(|p| !p.is_empty()).map(clean);
         let state = (view.state != State::Running).then(|| view.state.word().to_owned());
-        let rest: Vec<String> = [state, share, phase, state::eta_words(view)].into_iter().flatten().collect();
+        let rest: Vec<String> =
+            [state, share, phase, progress::eta_words(view)].into_iter().flatten().collect();
         Some(format!("{} {}  {}", state::glyph(view.state), clean(entry.key()), rest.join("  ")))
     };
     study.plan.entries.iter().zip(&snapshot.entry_states).filter_map(part).collect()
@@ -360,9 +361,9 @@ fn ended(view: &View, json: bool) -> Result<()> {
     if json {
         return print_json(view, "ended");
     }
-    let took = gradtop_view::events::worked_s(&view.dir);
+    let took = gradtop_view::run::events::worked_s(&view.dir);
     let took = took.map(|t| format!(" after {}", number::duration(t))).unwrap_or_default();
-    let cause = state::because(view);
+    let cause = remark::because(view);
     let word = print::styled(&format!("{:<13}", view.state.word()), state::ink(view.state));
     print::line(&format!("{}  {word}  {}{took}{cause}", clock(), view.manifest.run));
     Ok(())
@@ -376,7 +377,7 @@ fn print_json(view: &View, happened: &str) -> Result<()> {
     let mut fields = serde_json::Map::new();
     fields.insert("type".to_owned(), Value::from("run"));
     fields.insert("happened".to_owned(), Value::from(happened));
-    fields.extend(state::to_json(view));
+    fields.extend(json::of(view));
     print::json(&fields)
 }
 
@@ -385,7 +386,7 @@ fn list(plan: &Plan, known: Option<&Study>, json: bool) -> Result<i32> {
     let entry_state = |entry: &Entry| known.map_or(EntryState::Open, |study| EntryState::of(study, entry));
     if json {
         let item = |entry: &Entry| {
-            let run = entry_state(entry).view().map(state::to_json);
+            let run = entry_state(entry).view().map(json::of);
             json!({"key": entry.key(), "experiment": entry.experiment, "preset": entry.preset,
                    "params": entry.sets().into_iter().collect::<std::collections::BTreeMap<_, _>>(),
                    "threads": entry.threads, "expected_s": entry.expected_s, "run": run})
@@ -404,7 +405,7 @@ fn list(plan: &Plan, known: Option<&Study>, json: bool) -> Result<i32> {
             print::cleaned(entry.preset.as_deref()).into(),
             clean(&sets.join(" ")).into(),
             number::duration(entry.expected_s).into(),
-            view.map_or(state::MISSING.into(), |v| Words::new(state::label(v), state::ink(v.state))),
+            view.map_or(number::MISSING.into(), |v| Words::new(state::label(v), state::ink(v.state))),
             view.map(|v| v.manifest.run.clone()).unwrap_or_default().into(),
         ]);
     }

@@ -7,7 +7,7 @@ use super::Context;
 use super::select::{each_view, resolve};
 use crate::failure::Failure;
 use crate::print::{self, clean};
-use gradtop_view::state;
+use gradtop_view::run::notes;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "gradtop tag last +baseline         add a tag\n\
@@ -75,7 +75,7 @@ fn change(views: &[View], change: impl Fn(&mut Notes)) -> Result<i32> {
         let notes = change_notes(&view.dir, &change)?;
         let mut noted = view.clone();
         noted.notes = Notes { note: String::new(), ..notes };
-        let marks = state::user_notes(&noted);
+        let marks = notes::in_words(&noted);
         let marks = if marks.is_empty() { "no tags" } else { &marks };
         print::line(&format!("{}: {marks}", clean(&view.manifest.run)));
         Ok(0)

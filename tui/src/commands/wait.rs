@@ -11,7 +11,7 @@ use super::signals::Signals;
 use super::watch::{self, LEFT_RUNNING};
 use crate::failure::Failure;
 use crate::print;
-use gradtop_view::state;
+use gradtop_view::run::remark;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -63,7 +63,7 @@ fn wait(run: &View, json: bool, deadline: Option<Instant>, signals: &mut Signals
         if print::nobody_reads() {
             return Ok(LEFT_RUNNING);
         }
-        if !told && let Some(silence) = state::silence(&view).filter(|_| view.suspended().is_some()) {
+        if !told && let Some(silence) = remark::silence(&view).filter(|_| view.suspended().is_some()) {
             print::note(&format!("{}: {silence}", view.manifest.run));
             told = true;
         }

@@ -17,7 +17,7 @@ use crate::screens::run::console::sgr::Look;
 use gradtop_chart::cells::text::{fit, packed, width_of};
 use gradtop_chart::cells::theme::Ink;
 use gradtop_chart::number;
-use gradtop_view::state;
+use gradtop_view::run::{headline, json, progress, remark, state};
 
 /// The exit code if the run continues without us.
 pub(crate) const LEFT_RUNNING: i32 = 5;
@@ -313,14 +313,15 @@ pub(crate) fn end(view: &View, json: bool) -> Result<()> {
     }
     let s = &view.status;
     let name = &view.manifest.run;
-    let took = state::took(view, jiff::Timestamp::now()).map(|t| format!(" after {}", number::duration(t)));
+    let took =
+        progress::took(view, jiff::Timestamp::now()).map(|t| format!(" after {}", number::duration(t)));
     let step = s.step.map(|n| format!(", step {}", number::whole(n)));
-    let more: String = [took, step, Some(state::because(view))].into_iter().flatten().collect();
+    let more: String = [took, step, Some(remark::because(view))].into_iter().flatten().collect();
     let words = print::styled(&state::label(view), state::ink(view.state));
     print::line(&format!("{words}  {}{more}", print::styled(name, Ink::Bold)));
-    for headline in state::headlines(view) {
-        let values = state::headline_values(&headline);
-        let metric = state::headline_title(headline.metric, None);
+    for headline in headline::all(view) {
+        let values = headline::values(&headline);
+        let metric = headline::title(headline.metric, None);
         let room = room(width_of(&metric) + 4);
         for (i, line) in packed(&values, "  ", room).iter().enumerate() {
             let lead = if i == 0 { print::styled(&metric, Ink::Dim) } else { " ".repeat(width_of(&metric)) };
@@ -352,7 +353,7 @@ fn room(taken: usize) -> usize {
 fn print_json(view: &View, kind: &str, exit_code: Option<i32>) -> Result<()> {
     let mut fields = serde_json::Map::new();
     fields.insert("type".to_owned(), Value::String(kind.to_owned()));
-    fields.extend(state::to_json(view));
+    fields.extend(json::of(view));
     if let Some(code) = exit_code {
         fields.insert("exit_code".to_owned(), Value::from(code));
     }
@@ -381,15 +382,15 @@ fn show_event(line: &[u8], json: bool, progress: Option<&Progress>) {
 
 fn numbers(view: &View) -> Vec<String> {
     let step = view.status.step.map(|step| format!("step {}", number::count(step as f64)));
-    [step, state::rate(view).map(number::rate), state::eta_words(view)].into_iter().flatten().collect()
+    [step, progress::rate(view).map(number::rate), progress::eta_words(view)].into_iter().flatten().collect()
 }
 
 fn headline(view: &View) -> String {
-    state::headline_text(view, VALUES)
+    headline::text(view, VALUES)
 }
 
 fn phase(view: &View) -> String {
-    if let Some(waiting) = state::waiting(view) {
+    if let Some(waiting) = remark::waiting(view) {
         return waiting;
     }
     match (view.state, view.status.phase.as_deref()) {
@@ -400,7 +401,7 @@ fn phase(view: &View) -> String {
 
 fn shown(view: &View) -> Shown {
     Shown {
-        share: state::progress(view),
+        share: progress::of(view),
         phase: phase(view),
         numbers: numbers(view).join("  "),
         headline: fit(&headline(view), room(2 + draw_target::ECHO), print::ascii()),
@@ -409,7 +410,7 @@ fn shown(view: &View) -> Shown {
 
 fn status_line(view: &View) -> String {
     let mut parts = vec![view.manifest.run.clone(), phase(view)];
-    parts.extend(state::progress(view).map(|(done, total)| number::percent(done, total)));
+    parts.extend(progress::of(view).map(|(done, total)| number::percent(done, total)));
     parts.extend(numbers(view));
     parts.push(headline(view));
     parts.retain(|p| !p.is_empty());

@@ -12,11 +12,11 @@ use super::document::{Block, Claim, Drawn, Span, code, plain, text};
 use crate::print::clean;
 use gradtop_chart::number;
 use gradtop_chart::svg;
-use gradtop_view::events::worked_s;
 use gradtop_view::figure::chart::evaluate;
 use gradtop_view::figure::run_figures::{add_source, figures_of_run};
 use gradtop_view::live::{self, RunData};
-use gradtop_view::state::param;
+use gradtop_view::run::events::worked_s;
+use gradtop_view::run::param;
 
 /// The most rows of a table shown; the rest is counted.
 const ROWS: usize = 120;
@@ -121,7 +121,7 @@ impl<'a> RunSection<'a> {
             start.push(code(list.join(" ")));
         }
         let params: Vec<String> =
-            m.params.iter().map(|(key, value)| format!("{}={}", clean(key), clean(&param(value)))).collect();
+            m.params.iter().map(|(key, value)| format!("{}={}", clean(key), param::brief(value))).collect();
         let mut made_with = vec![
             format!("gradtop {}", clean(&m.versions.gradtop)),
             format!("{} {}", clean(&m.experiment.id), clean(&m.experiment.version)),
@@ -281,7 +281,7 @@ fn cell(data: &ColumnData, row: usize) -> String {
     match data {
         ColumnData::I64(v) => v[row].to_string(),
         // A missing number.
-        ColumnData::F64(v) if v[row].is_nan() => "–".to_owned(),
+        ColumnData::F64(v) if v[row].is_nan() => number::MISSING.to_owned(),
         ColumnData::F64(v) => number::value(v[row]),
         ColumnData::Utf8(v) => clean(&v[row]),
         ColumnData::Bytes { width, .. } => format!("{width} bytes"),

@@ -7,8 +7,9 @@ use gradtop_store::{Goal, View, split_rank};
 use gradtop_view::compare::table::{ComparisonTable, Row, Statistic};
 use gradtop_view::compare::{self, Align, ComparedRun, Facet, GroupBy, RunGroup, facets, overlay};
 use gradtop_view::figure::chart::evaluate_as;
+use gradtop_view::natural;
+use gradtop_view::run::{facts, headline, notes, param, progress};
 use gradtop_view::runs::RunRow;
-use gradtop_view::{natural, state};
 
 use super::claims::{self, NUMBERS_ALONE, SEEN, SEEN_IN_SEVERAL};
 use super::document::{Block, Claim, Document, Drawn, Span, code, heading, text};
@@ -118,8 +119,8 @@ fn notes(views: &[View]) -> Vec<Block> {
 }
 
 fn table_of(runs: &[SingleRun<'_>]) -> Block {
-    let common = state::common(&runs.iter().map(|run| run.view).collect::<Vec<_>>());
-    let title = common.as_ref().map_or_else(|| "last value".to_owned(), state::Common::title);
+    let common = headline::common(&runs.iter().map(|run| run.view).collect::<Vec<_>>());
+    let title = common.as_ref().map_or_else(|| "last value".to_owned(), headline::Common::title);
     let of_several = runs.iter().any(|run| run.view.dir.experiment() != runs[0].view.dir.experiment());
     let head = [
         ("run", false),
@@ -132,9 +133,9 @@ fn table_of(runs: &[SingleRun<'_>]) -> Block {
     ];
     let row = |run: &SingleRun<'_>| {
         let view = run.view;
-        let (value, of) = state::headline_cells(view, common.as_ref());
-        let took = state::took_words(view, jiff::Timestamp::now());
-        let star = view.notes.starred.then_some(state::STAR).into_iter();
+        let (value, of) = headline::cells(view, common.as_ref());
+        let took = progress::took_words(view, jiff::Timestamp::now());
+        let star = view.notes.starred.then_some(notes::STAR).into_iter();
         let tags: Vec<&str> = star.chain(view.notes.tags.iter().map(String::as_str)).collect();
         let id = if of_several { clean(&view.manifest.experiment.id) } else { String::new() };
         let words = [id, run.state(), value, of, took.unwrap_or_default(), clean(&tags.join(" "))];
@@ -264,7 +265,7 @@ fn settings_of(view: &View) -> Facts {
         ("device", Some(m.device.clone())),
         ("threads", (m.threads > 0).then(|| m.threads.to_string())),
     ]);
-    all.extend(m.params.iter().map(|(key, value)| (clean(key), state::full_param(value))));
+    all.extend(m.params.iter().map(|(key, value)| (clean(key), param::full(value))));
     all
 }
 
@@ -278,7 +279,7 @@ fn environment_of(view: &View) -> Facts {
         ("libtorch", m.versions.libtorch.clone()),
         ("Python", m.versions.python.clone()),
         ("PyTorch", m.versions.torch.clone()),
-        ("commit", state::commit(m)),
+        ("commit", facts::commit(m)),
         ("plugin", plugin.map(|plugin| format!("{}, SHA-256 {}", plugin.file, plugin.sha256))),
         ("built with", plugin.and_then(|plugin| plugin.built_with.clone())),
     ]);

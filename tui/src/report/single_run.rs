@@ -12,8 +12,9 @@ use gradtop_view::clock::dated;
 use gradtop_view::figure::run_figures::figures_of_run;
 use gradtop_view::figure::series_name;
 use gradtop_view::live::{self, RunData};
+use gradtop_view::natural;
+use gradtop_view::run::{events, headline, progress, remark};
 use gradtop_view::why::{self, Confidence, Verdict};
-use gradtop_view::{events, natural, state};
 
 use super::claims::{NUMBERS_ALONE, RECORDED, SEEN};
 use super::document::{Block, Claim, Span, code, heading, plain, table, text};
@@ -136,7 +137,7 @@ impl<'a> SingleRun<'a> {
 
     /// The state: `failed: the disk is full`, `running, 30 %`, `running? on node7, last seen 3 min ago`.
     pub(super) fn state(&self) -> String {
-        let share = state::progress(self.view).filter(|(_, total)| *total > 0);
+        let share = progress::of(self.view).filter(|(_, total)| *total > 0);
         let share = share.filter(|_| self.view.certain && !self.view.state.is_final());
         let share = share.map(|(done, total)| format!(", {}", number::percent(done, total)));
         format!("{}{}", self.state_alone(), share.unwrap_or_default())
@@ -147,8 +148,8 @@ impl<'a> SingleRun<'a> {
         let view = self.view;
         let word = view.state.word();
         match (view.certain, view.state.is_final()) {
-            (false, _) => format!("{word}? {}", state::location(view)),
-            (true, true) => format!("{word}{}", state::because(view)),
+            (false, _) => format!("{word}? {}", remark::location(view)),
+            (true, true) => format!("{word}{}", remark::because(view)),
             (true, false) => word.to_owned(),
         }
     }
@@ -180,14 +181,14 @@ impl<'a> SingleRun<'a> {
         if self.series.iter().take(NUMBERS).all(|series| series.key.trial.is_none()) {
             return self.series.iter().take(NUMBERS).map(in_numbers).collect();
         }
-        let headlines = state::headlines(self.view);
+        let headlines = headline::all(self.view);
         let lines = headlines.iter().filter_map(|headline| Some((headline.metric, headline.line()?)));
         lines
             .take(NUMBERS)
             .map(|(metric, line)| {
                 let value = number::value(line.value);
-                let words = format!("{value}, {}", state::line_words(&line, false));
-                of_one_run(state::headline_title(metric, line.split), words.trim_end_matches(", ").to_owned())
+                let words = format!("{value}, {}", headline::line_words(&line, false));
+                of_one_run(headline::title(metric, line.split), words.trim_end_matches(", ").to_owned())
             })
             .collect()
     }

@@ -4,7 +4,7 @@ use gradtop_store::State;
 use ratatui::style::Style;
 
 use crate::screens::shared::Shared;
-use gradtop_view::state;
+use gradtop_view::run::state;
 
 pub(crate) fn glyph(shared: &Shared, state: State) -> char {
     state::glyph_in(state, shared.theme.ascii())

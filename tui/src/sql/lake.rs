@@ -19,7 +19,7 @@ use super::{identifier, literal};
 use crate::files::Cannot as _;
 use crate::foreground;
 use crate::print::{self, clean};
-use gradtop_view::state;
+use gradtop_view::run::headline;
 
 /// Names of views that no table of an experiment may have.
 const OWN: [&str; 4] = ["runs", "params", "metrics", "events"];
@@ -240,7 +240,7 @@ fn parquet(files: &str, by_name: bool) -> String {
 }
 
 fn run_row(run: &View) -> Value {
-    let headlines = state::headlines(run);
+    let headlines = headline::all(run);
     let headline = headlines.first();
     let line = headline.and_then(|headline| Some((headline, headline.line()?)));
     let value = line.map(|(_, line)| line.value.to_string());

@@ -6,7 +6,7 @@ use gradtop_store::{State, View};
 use super::folder::Study;
 use super::plan::Entry;
 use super::schedule::{Job, Phase};
-use gradtop_view::state;
+use gradtop_view::run::progress;
 
 /// The state of an entry.
 #[derive(Debug, Clone)]
@@ -62,7 +62,7 @@ impl EntryState {
     /// than expected.
     pub(crate) fn job(&self, entry: &Entry, open: bool, speed: f64) -> Job {
         let left = entry.expected_s * speed * (1.0 - self.share());
-        let eta = |view| state::eta(view).filter(|s| s.is_finite() && *s >= 0.0);
+        let eta = |view| progress::eta(view).filter(|s| s.is_finite() && *s >= 0.0);
         let phase = match self {
             Self::Alive(view) => Phase::Working(eta(view).unwrap_or(left)),
             Self::Open | Self::Ended(_) if open => Phase::Waiting(left),
@@ -73,7 +73,7 @@ impl EntryState {
 }
 
 fn share_of(view: &View) -> f64 {
-    state::progress(view).map_or(0.0, |(done, total)| done as f64 / total.max(1) as f64).clamp(0.0, 1.0)
+    progress::of(view).map_or(0.0, |(done, total)| done as f64 / total.max(1) as f64).clamp(0.0, 1.0)
 }
 
 /// Returns whether an ended run can continue from a checkpoint.

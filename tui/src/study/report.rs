@@ -20,8 +20,8 @@ use crate::report::run_section::RunSection;
 use crate::report::{FIGURES, html, markdown, write_figures};
 use gradtop_chart::number;
 use gradtop_store::suggest;
-use gradtop_view::events::worked_s;
-use gradtop_view::state;
+use gradtop_view::run::events::worked_s;
+use gradtop_view::run::{progress, remark};
 
 /// The files that were written.
 pub(crate) struct Written {
@@ -199,9 +199,9 @@ impl<'a> Composer<'a> {
     fn state(&self, entry: &Entry, entry_state: &EntryState) -> String {
         match entry_state {
             EntryState::Finished(_) => State::Finished.word().to_owned(),
-            EntryState::Ended(view) => format!("{}{}", view.state.word(), state::because(view)),
+            EntryState::Ended(view) => format!("{}{}", view.state.word(), remark::because(view)),
             EntryState::Alive(view) => {
-                let share = state::progress(view).map(|(done, total)| number::percent(done, total));
+                let share = progress::of(view).map(|(done, total)| number::percent(done, total));
                 format!("{}{}", view.state.word(), share.map(|s| format!(", {s}")).unwrap_or_default())
             }
             EntryState::Elsewhere(view) => {

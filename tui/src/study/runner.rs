@@ -305,7 +305,7 @@ fn speed(entries: &[Entry], entry_states: &[EntryState]) -> f64 {
     let (mut expected, mut took) = (0.0, 0.0);
     for (entry, entry_state) in entries.iter().zip(entry_states) {
         if let EntryState::Finished(view) = entry_state
-            && let Some(seconds) = gradtop_view::events::worked_s(&view.dir)
+            && let Some(seconds) = gradtop_view::run::events::worked_s(&view.dir)
         {
             expected += entry.expected_s;
             took += seconds;

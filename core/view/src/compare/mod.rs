@@ -21,8 +21,8 @@ use crate::figure::name_of;
 use crate::figure::view::SHARE;
 use crate::live::{RunData, XAxis};
 use crate::natural;
+use crate::run::param;
 use crate::runs::RunRow;
-use crate::state;
 use gradtop_chart::colour::{Paint, assign};
 
 /// A run that is compared.
@@ -38,7 +38,7 @@ impl ComparedRun {
     /// A parameter, or another thing runs are told apart by, as text.
     pub fn value(&self, key: &str) -> Option<String> {
         let m = &self.row.view.manifest;
-        let own = m.params.iter().find(|(k, _)| k == key).map(|(_, v)| state::param(v));
+        let own = m.params.iter().find(|(k, _)| k == key).map(|(_, v)| param::brief(v));
         own.or_else(|| match key {
             EXPERIMENT => Some(gradtop_host::text::clean(&m.experiment.id)),
             SEED => m.known_seed().map(|seed| seed.to_string()),
@@ -237,7 +237,7 @@ pub fn differing(runs: &[ComparedRun]) -> Vec<String> {
     }
     let everywhere =
         |key: &&str| !several || views.iter().all(|v| v.manifest.params.iter().any(|(k, _)| k == key));
-    keys.extend(state::differing(&views).into_iter().filter(everywhere).map(str::to_owned));
+    keys.extend(param::differing(&views).into_iter().filter(everywhere).map(str::to_owned));
     for key in [SEED, "device", "threads"] {
         let differs = runs.windows(2).any(|w| w[0].value(key) != w[1].value(key));
         if differs && !keys.iter().any(|k| k == key) {

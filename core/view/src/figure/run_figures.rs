@@ -59,7 +59,7 @@ pub fn add_source(figure: &mut gradtop_chart::Figure, view: &View) {
     figure.caption = Some(if let Some(caption) = figure.caption.take().filter(|c| !c.is_empty()) {
         format!("{caption} ({})", clean(&from))
     } else {
-        let params = m.params.iter().map(|(k, v)| format!("{k}={}", crate::state::param(v)));
+        let params = m.params.iter().map(|(k, v)| format!("{k}={}", crate::run::param::brief(v)));
         clean(&format!("{from}, seed {}: {}", m.seed, params.collect::<Vec<_>>().join(" ")))
     });
 }

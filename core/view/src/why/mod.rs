@@ -32,7 +32,7 @@ pub(crate) fn diagnose(evidence: &Evidence<'_>) -> Diagnosis {
     if found.verdicts.iter().all(|v| v.rule != Rule::Stalled) {
         rate::judge(evidence, &mut found);
     }
-    found.examined.extend(crate::state::job_words(evidence.view, evidence.now));
+    found.examined.extend(crate::run::remark::job_words(evidence.view, evidence.now));
     found.verdicts.sort_by_key(|v| v.since.unwrap_or(Timestamp::MAX));
     found
 }
@@ -63,5 +63,5 @@ fn end(view: &View) -> Option<String> {
     if !matches!(view.state, State::Failed | State::Crashed | State::Stopped) {
         return None;
     }
-    Some(format!("{}{}", view.state, crate::state::because(view)))
+    Some(format!("{}{}", view.state, crate::run::remark::because(view)))
 }

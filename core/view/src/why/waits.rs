@@ -4,7 +4,7 @@ use gradtop_chart::number;
 use gradtop_store::Event;
 
 use super::verdict::{Confidence, Diagnosis, Evidence, Rule, Verdict};
-use crate::state;
+use crate::run::remark;
 
 /// Minimum seconds of waiting, and their share of the training time, for the log to count as a bottleneck.
 const LONG_S: f64 = 5.0;
@@ -12,7 +12,7 @@ const SHARE: f64 = 0.1;
 
 pub(super) fn judge(evidence: &Evidence<'_>, found: &mut Diagnosis) {
     let status = &evidence.view.status;
-    if let (Some(words), Some(waiting)) = (state::waiting(evidence.view), &status.waiting) {
+    if let (Some(words), Some(waiting)) = (remark::waiting(evidence.view), &status.waiting) {
         let since = evidence.clock(waiting.since);
         let mut proof = vec![format!("the recorder waits since {since}; no row is lost while it does")];
         proof.extend(evidence.free.map(|free| format!("free on its disk: {}", number::amount(free as f64))));

@@ -17,7 +17,7 @@ use gradtop_chart::colour::marker;
 use gradtop_chart::number;
 use gradtop_view::compare::table::Row;
 use gradtop_view::figure::prepared::CursorValue;
-use gradtop_view::state;
+use gradtop_view::run::state;
 
 pub(super) const HEADING: u16 = 2;
 

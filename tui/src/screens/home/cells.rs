@@ -4,8 +4,8 @@ use gradtop_store::State;
 
 use gradtop_chart::cells::align::{Align, pad, pad_left};
 use gradtop_chart::cells::text::{fit_ends, width_of};
+use gradtop_view::run::remark;
 use gradtop_view::runs::RunRow;
-use gradtop_view::state;
 
 /// Columns before the first one: cursor and selection.
 pub(super) const MARKS: u16 = 3;
@@ -28,7 +28,7 @@ pub(super) fn align_point(value: &str, whole: usize) -> String {
 /// The note of a run, such as why it failed.
 pub(super) fn note(row: &RunRow) -> Option<String> {
     let over = matches!(row.view.state, State::Failed | State::Crashed) && row.resume.is_ok();
-    state::note(&row.view).map(|note| if over { format!("{note}; r resumes") } else { note })
+    remark::of(&row.view).map(|note| if over { format!("{note}; r resumes") } else { note })
 }
 
 /// Fits a text to a width.

@@ -9,9 +9,9 @@ use crate::print::clean;
 use crate::screens::shared::Shared;
 use gradtop_chart::cells::align::Align;
 use gradtop_chart::cells::text::width_of;
-use gradtop_view::column;
+use gradtop_view::list::column;
+use gradtop_view::run::{headline, progress, remark, state};
 use gradtop_view::runs::RunRow;
-use gradtop_view::state::{self, Common, brief_headlines, headline_cells};
 use jiff::Timestamp;
 
 /// The most parameters shown.
@@ -137,7 +137,9 @@ impl What<'_> {
     pub(super) fn title(self, group: &Group) -> String {
         match self {
             Self::Param(i) => group.params.get(i).map(|name| column::title(name)).unwrap_or_default(),
-            Self::Metric => group.common.as_ref().map_or_else(|| "last value".to_owned(), Common::title),
+            Self::Metric => {
+                group.common.as_ref().map_or_else(|| "last value".to_owned(), headline::Common::title)
+            }
             Self::Who | Self::Split(_) => "of".to_owned(),
             Self::Percent => String::new(),
             Self::Spark => "trend".to_owned(),
@@ -238,13 +240,13 @@ fn shrink(columns: &mut [Wanted<'_>], mut missing: usize) {
 
 /// The name of a run at its displayed width: an alert adds a sign.
 fn shown_name(run: &Arc<RunRow>) -> String {
-    let sign = if state::alert(&run.view).is_some() { "! " } else { "" };
+    let sign = if remark::alert(&run.view).is_some() { "! " } else { "" };
     format!("{sign}{}", clean(run.name()))
 }
 
 /// The series of the values of a group's runs.
 fn whos(group: &Group) -> impl Iterator<Item = String> + use<'_> {
-    group.rows.iter().map(|run| headline_cells(&run.view, group.common.as_ref()).1)
+    group.rows.iter().map(|run| headline::cells(&run.view, group.common.as_ref()).1)
 }
 
 impl<'a> Columns<'a> {
@@ -333,7 +335,7 @@ fn default_columns<'a>(
     let narrow = width < cells::NARROW;
     let apart = !narrow
         && groups.iter().any(|g| {
-            let mut values = g.rows.iter().map(|r| headline_cells(&r.view, g.common.as_ref()));
+            let mut values = g.rows.iter().map(|r| headline::cells(&r.view, g.common.as_ref()));
             let mut whos = values.by_ref().filter(|(value, _)| !value.is_empty()).map(|(_, who)| who);
             whos.next().is_some_and(|first| whos.any(|who| who != first))
         });
@@ -341,7 +343,7 @@ fn default_columns<'a>(
     columns.extend([Wanted::new(What::Bar, 10, 5), Wanted::fixed(What::Percent, 5)]);
     let fixed = |name: &'static str, width| Wanted::fixed(What::Other(name), width);
     columns.push(fixed("step", 7));
-    columns.extend(rows().any(|r| state::epoch(&r.view).is_some()).then(|| fixed("epoch", 7)));
+    columns.extend(rows().any(|r| progress::epoch(&r.view).is_some()).then(|| fixed("epoch", 7)));
     // Columns of running runs take no space if there are none.
     columns.extend(rows().any(|r| r.live()).then(|| fixed("rate", 9)));
     columns.extend(rows().any(|r| r.live() && r.view.status.total > 0).then(|| fixed("eta", 6)));
@@ -354,10 +356,10 @@ fn default_columns<'a>(
     let least = VALUE.max(title);
     if narrow {
         let views = |g: &&'a Group| g.rows.iter().map(|r| &r.view).collect::<Vec<_>>();
-        let brief = |g: &&'a Group| brief_headlines(&views(g), g.common.as_ref(), room, shared.theme.ascii());
+        let brief = |g: &&'a Group| headline::brief(&views(g), g.common.as_ref(), room, shared.theme.ascii());
         let width = widest(least, room, groups.iter().flat_map(brief));
         // No series is cut while there is another way.
-        let whole = |g: &&'a Group| state::brief_width(&views(g), g.common.as_ref(), shared.theme.ascii());
+        let whole = |g: &&'a Group| headline::brief_width(&views(g), g.common.as_ref(), shared.theme.ascii());
         let whole = groups.iter().map(whole).max().unwrap_or(0);
         let beside: usize = columns.iter().take(2).map(|column| column.least + GAP).sum();
         let least = whole.min(room.saturating_sub(beside)).max(BRIEF);
@@ -366,7 +368,7 @@ fn default_columns<'a>(
         // Values are aligned with their heading, if there is room.
         let briefest = VALUE.max(widest(0, most, titles().map(|title| without_last(&title).to_owned())));
         columns.push(Wanted::new(What::Metric, least.max(title + cells::BEFORE_POINT), briefest));
-        let series = groups.iter().copied().flat_map(whos).map(|who| state::series_of(&who).to_owned());
+        let series = groups.iter().copied().flat_map(whos).map(|who| headline::series_of(&who).to_owned());
         columns.extend((who > 0).then(|| Wanted::new(What::Who, who, widest(0, WHO, series))));
     }
     columns.extend([Wanted::new(What::Spark, 12, 8), fixed("age", 5), fixed("device", 6)]);

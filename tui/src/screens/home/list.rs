@@ -6,11 +6,11 @@ use std::sync::Arc;
 use crate::print::clean;
 use crate::screens::shared::Shared;
 use crate::widgets::Move;
-use gradtop_view::column;
-use gradtop_view::filter::Filter;
-use gradtop_view::order::sort_runs;
+use gradtop_view::list::column;
+use gradtop_view::list::filter::Filter;
+use gradtop_view::list::order::sort_runs;
+use gradtop_view::run::headline;
 use gradtop_view::runs::{RunId, RunRow};
-use gradtop_view::state::{self, Common};
 
 /// The most unreadable folders listed.
 const UNREADABLE: usize = 3;
@@ -59,7 +59,7 @@ pub(crate) struct Group {
     /// The columns in which these runs differ.
     pub(crate) params: Vec<String>,
     /// The headline metric, if its runs agree on one.
-    pub(crate) common: Option<Common>,
+    pub(crate) common: Option<headline::Common>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -91,7 +91,7 @@ impl List {
                 rows.into_iter().filter(|row| filter.takes(&row.view, shared.now)).map(Arc::clone).collect();
             let views: Vec<_> = group.rows.iter().map(|row| &row.view).collect();
             group.params = column::differing(&views);
-            group.common = state::common(&views);
+            group.common = headline::common(&views);
             sort_runs(&settings.sort, shared.now, &mut group.rows, |row| &row.view);
         }
         groups.retain(|g| !g.rows.is_empty());

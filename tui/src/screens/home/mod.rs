@@ -27,12 +27,11 @@ use crate::list_view::ListView;
 use crate::print::clean;
 use crate::widgets::{ChartCache, Edit, Input, Move};
 use gradtop_chart::number;
-use gradtop_view::column;
-use gradtop_view::filter::{Filter, FilterError};
+use gradtop_view::list::column;
+use gradtop_view::list::filter::{Filter, FilterError};
+use gradtop_view::list::order::Sort;
 use gradtop_view::live::WatchRequest;
-use gradtop_view::order::Sort;
 use gradtop_view::runs::{RunId, RunRow};
-use gradtop_view::state;
 use list::{Group, Line, List, Spot};
 use settings::Pane;
 
@@ -484,7 +483,7 @@ impl Home {
 
     /// Returns whether the hosts of runs are shown.
     fn hosts(&self) -> bool {
-        state::several_hosts(self.list.rows().map(|row| &row.view))
+        column::several_hosts(self.list.rows().map(|row| &row.view))
     }
 
     /// The groups of the runs in sight; all, if none is.

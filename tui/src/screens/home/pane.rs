@@ -15,8 +15,8 @@ use gradtop_chart::number;
 use gradtop_view::clock::moment_at;
 use gradtop_view::figure::view::{ChartView, Source, Subject};
 use gradtop_view::live::{RunData, SeriesFilter, WatchRequest};
+use gradtop_view::run::{headline, param, progress};
 use gradtop_view::runs::RunRow;
-use gradtop_view::state;
 
 /// The width of the details beside a chart.
 const DETAILS: u16 = 46;
@@ -52,7 +52,7 @@ impl Home {
 
     /// Draws the trend of the headline metric, from its best series.
     pub(super) fn view_spark(shared: &Shared, buffer: &mut Buffer, area: Rect, run: &RunRow) {
-        let headlines = state::headlines(&run.view);
+        let headlines = headline::all(&run.view);
         let Some(headline) = headlines.first() else { return };
         let Some(data) = shared.live.run(&run.id) else { return };
         let line = headline.line();
@@ -136,7 +136,7 @@ fn subject<'a>(data: &'a RunData, run: &'a RunRow) -> Option<Subject<'a>> {
 
 /// The metric of a run's trend.
 fn headline(run: &RunRow) -> Option<&str> {
-    state::headlines(&run.view).first().map(|h| h.metric)
+    headline::all(&run.view).first().map(|h| h.metric)
 }
 
 /// The metric of its own that a run logged first.
@@ -205,7 +205,7 @@ fn details(shared: &Shared, run: &RunRow) -> Vec<(String, Vec<String>)> {
     add("phase", text(status.phase.as_deref().filter(|_| run.live())));
     let started = status.started.map(|t| moment_at(t, shared.now));
     let verb = if run.live() { "for" } else { "took" };
-    let took = state::took_words(&run.view, shared.now).map(|took| format!("{verb} {took}"));
+    let took = progress::took_words(&run.view, shared.now).map(|took| format!("{verb} {took}"));
     add("started", started.into_iter().chain(took).collect());
     let seed = manifest.known_seed().map(|seed| seed.to_string());
     if manifest.threads > 0 {
@@ -215,11 +215,11 @@ fn details(shared: &Shared, run: &RunRow) -> Vec<(String, Vec<String>)> {
     } else {
         add("seed", seed.into_iter().collect());
     }
-    for headline in state::headlines(&run.view).iter().take(3) {
-        add(&state::headline_title(headline.metric, None), state::headline_values(headline));
+    for headline in headline::all(&run.view).iter().take(3) {
+        add(&headline::title(headline.metric, None), headline::values(headline));
     }
     let params = manifest.params.iter().filter(|(_, v)| !v.to_string().is_empty());
-    add("parameters", params.map(|(k, v)| format!("{} {}", clean(k), state::param(v))).collect());
+    add("parameters", params.map(|(k, v)| format!("{} {}", clean(k), param::brief(v))).collect());
     let experiment = &manifest.experiment;
     add("experiment", vec![format!("{} {}", clean(&experiment.name), clean(&experiment.version))]);
     add("rows", vec![number::count(status.rows as f64)]);

@@ -22,9 +22,9 @@ use crate::screens::shared::Shared;
 use crate::widgets::{self, progress_bar};
 use gradtop_chart::cells::align::Align;
 use gradtop_chart::cells::text::{fit, fit_distinct, fit_ends, width_of, wrap};
-use gradtop_view::column;
+use gradtop_view::list::column;
+use gradtop_view::run::{headline, notes, progress, remark, state};
 use gradtop_view::runs::{RunId, RunRow};
-use gradtop_view::state::{self, brief_headlines, headline_cells};
 
 /// For each visible run its name and, in a brief list, its value with its series.
 type Texts<'a> = BTreeMap<&'a RunId, (String, String)>;
@@ -79,7 +79,7 @@ impl Home {
         let width =
             |what| columns.0.iter().find(|column| column.what == what).map_or(0, |column| column.width);
         // An alert's sign precedes the name.
-        let sign = if runs.iter().any(|(_, run)| state::alert(&run.view).is_some()) { 2 } else { 0 };
+        let sign = if runs.iter().any(|(_, run)| remark::alert(&run.view).is_some()) { 2 } else { 0 };
         let names: Vec<String> = runs.iter().map(|(_, run)| clean(run.name())).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let names = fit_distinct(&names, width(What::Name).saturating_sub(sign), ascii);
@@ -89,7 +89,7 @@ impl Home {
             for group in runs.chunk_by(|a, b| a.0 == b.0) {
                 let views: Vec<_> = group.iter().map(|(_, run)| &run.view).collect();
                 let common = self.list.groups[group[0].0].common.as_ref();
-                let values = brief_headlines(&views, common, width(What::Metric), ascii);
+                let values = headline::brief(&views, common, width(What::Metric), ascii);
                 for ((_, run), value) in group.iter().zip(values) {
                     texts.entry(&run.id).or_default().1 = value;
                 }
@@ -154,10 +154,10 @@ impl Home {
             buffer.set_string(area.x, area.y, theme.glyph("▌", "|"), theme.accent());
         }
         if run.view.notes.starred {
-            buffer.set_string(area.x + 2, area.y, theme.glyph(state::STAR, "*"), theme.accent());
+            buffer.set_string(area.x + 2, area.y, theme.glyph(notes::STAR, "*"), theme.accent());
         }
         // A note replaces columns that are empty for an ended run; an alert replaces the trend.
-        let alerted = state::alert(&run.view).is_some_and(|a| state::note(&run.view) == Some(a));
+        let alerted = remark::alert(&run.view).is_some_and(|a| remark::of(&run.view) == Some(a));
         let trend = columns.0.iter().any(|column| column.what == What::Spark);
         let note = cells::note(run).filter(|_| !alerted || trend);
         let noted = |what: What<'_>| match what {
@@ -213,7 +213,7 @@ impl Home {
                 (text, theme.ink(state::ink(view.state)))
             }
             What::Name => {
-                if state::alert(&run.view).is_some() {
+                if remark::alert(&run.view).is_some() {
                     buffer.set_string(x, y, theme.glyph("▲ ", "! "), theme.alert());
                     x += 2;
                 }
@@ -221,7 +221,7 @@ impl Home {
                 return;
             }
             What::Bar => {
-                if let Some((done, total)) = state::progress(&run.view) {
+                if let Some((done, total)) = progress::of(&run.view) {
                     let (full, empty) = progress_bar(done, total, column.width, theme.ascii());
                     let style = if live { theme.good() } else { theme.past() };
                     let (x, _) = buffer.set_stringn(x, y, full, column.width, style);
@@ -236,12 +236,12 @@ impl Home {
             What::Metric if column.align == Align::Left => {
                 (texts.get(&run.id).map(|(_, value)| value.clone()).unwrap_or_default(), theme.text())
             }
-            What::Metric => (headline_cells(&run.view, group.common.as_ref()).0, theme.text()),
+            What::Metric => (headline::cells(&run.view, group.common.as_ref()).0, theme.text()),
             What::Who => {
                 // The series takes precedence over what it is averaged over.
-                let who = headline_cells(&run.view, group.common.as_ref()).1;
+                let who = headline::cells(&run.view, group.common.as_ref()).1;
                 let fits = width_of(&who) <= column.width;
-                let who = if fits { &who } else { state::series_of(&who) };
+                let who = if fits { &who } else { headline::series_of(&who) };
                 (fit(who, column.width, theme.ascii()), theme.dim())
             }
             what @ (What::Other("age" | "device" | "host" | "of") | What::Split(_)) => {

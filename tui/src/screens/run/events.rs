@@ -12,7 +12,7 @@ use crate::widgets::Scroll;
 use gradtop_chart::cells::text::{width_of, wrap};
 use gradtop_chart::number;
 use gradtop_view::clock::moment_at;
-use gradtop_view::events;
+use gradtop_view::run::events;
 
 #[derive(Debug)]
 pub(crate) struct Events {

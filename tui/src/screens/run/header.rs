@@ -13,8 +13,8 @@ use gradtop_chart::cells::align::pad_left;
 use gradtop_chart::cells::text::{fit, fit_ends, width_of, wrap, wrap_in};
 use gradtop_chart::number;
 use gradtop_view::clock::moment_at;
+use gradtop_view::run::{progress, remark, state};
 use gradtop_view::runs::RunRow;
-use gradtop_view::state;
 use gradtop_view::why::Verdict;
 
 /// A part of the first line with a priority; when space is short, the lowest are dropped first.
@@ -80,7 +80,7 @@ fn progress(shared: &Shared, view: &View) -> Vec<Item> {
         let label = if label.is_empty() { String::new() } else { format!("{label} ") };
         items.push(Item { rank, spans: vec![(label, theme.dim()), (value, theme.text())] });
     };
-    if let Some((done, total)) = state::progress(view).filter(|_| s.total > 0) {
+    if let Some((done, total)) = progress::of(view).filter(|_| s.total > 0) {
         item(9, "", number::percent(done, total), 5);
     }
     if let Some(step) = s.step {
@@ -92,19 +92,19 @@ fn progress(shared: &Shared, view: &View) -> Vec<Item> {
             item(8, "step", step, 6);
         }
     }
-    if let Some(epoch) = state::epoch(view) {
+    if let Some(epoch) = progress::epoch(view) {
         let text = if epoch >= 100.0 { format!("{epoch:.0}") } else { format!("{epoch:.1}") };
         item(3, "epoch", text, 4);
     }
-    if let Some(rate) = state::rate(view) {
+    if let Some(rate) = progress::rate(view) {
         item(5, "", number::rate(rate), 8);
     }
-    if let Some(eta) = state::eta(view) {
+    if let Some(eta) = progress::eta(view) {
         item(7, "eta", number::time_left(eta), 6);
-    } else if let Some(words) = state::eta_words(view) {
+    } else if let Some(words) = progress::eta_words(view) {
         item(7, "", words, 0);
     }
-    if let Some(took) = state::took(view, shared.now).filter(|_| !live) {
+    if let Some(took) = progress::took(view, shared.now).filter(|_| !live) {
         item(6, "took", number::duration(took), 0);
     }
     items
@@ -153,18 +153,18 @@ pub(crate) fn banner(shared: &Shared, row: &RunRow, width: usize, most: usize) -
     let mut out = Vec::new();
     let room = width.saturating_sub(4).max(10);
     if view.seen.is_some() || !view.certain {
-        let far = state::location(view);
+        let far = remark::location(view);
         let text = format!("{}; its processes cannot be seen from here.", sentence(&far));
         out.extend(paragraph(&text, room, theme.wait()));
     }
-    if let Some(waiting) = state::waiting(view) {
+    if let Some(waiting) = remark::waiting(view) {
         out.push(Line::styled(format!(" {}", fit(&waiting, room, theme.ascii())), theme.wait()));
     }
-    if let Some(silence) = state::silence(view) {
+    if let Some(silence) = remark::silence(view) {
         out.extend(paragraph(&format!("{}.", sentence(&silence)), room, theme.alert()));
     }
     if matches!(view.state, State::Failed | State::Crashed) {
-        let cause = state::cause(view).unwrap_or_else(|| "cause unknown".to_owned());
+        let cause = remark::cause(view).unwrap_or_else(|| "cause unknown".to_owned());
         let text = format!("{} {cause}", glyph(shared, view.state));
         let kept = most.saturating_sub(1 + out.len()).max(1);
         let mut lines = wrap_in(&text, room, kept, theme.ascii());
@@ -176,11 +176,11 @@ pub(crate) fn banner(shared: &Shared, row: &RunRow, width: usize, most: usize) -
         let advice = fit(&advice(shared, row), room + 2, theme.ascii());
         out.push(Line::styled(format!(" {advice}"), theme.dim()));
     } else if view.state == State::Stopped
-        && let Some(cause) = state::cause(view)
+        && let Some(cause) = remark::cause(view)
     {
         out.push(Line::styled(format!(" {}", fit(&cause, room, theme.ascii())), theme.dim()));
     }
-    if let Some((alert, words)) = view.alert.as_ref().zip(state::alert(view)) {
+    if let Some((alert, words)) = view.alert.as_ref().zip(remark::alert(view)) {
         let time = moment_at(alert.time, shared.now);
         let text = signs(shared, &format!("{} {time} {words}", theme.glyph('▲', '!')));
         out.push(Line::styled(format!(" {}", fit(&text, room, theme.ascii())), theme.alert()));

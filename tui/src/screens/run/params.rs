@@ -13,7 +13,7 @@ use gradtop_chart::cells::align::{Align, align, pad};
 use gradtop_chart::cells::text::{chopped, width_of, wrap};
 use gradtop_chart::cells::theme::Theme;
 use gradtop_view::clock::moment_at;
-use gradtop_view::{facts, state};
+use gradtop_view::run::{facts, param, progress};
 
 /// In narrower panes, help is below its parameter.
 const NARROWEST: usize = 30;
@@ -91,7 +91,7 @@ fn rows<'a>(manifest: &Manifest, declared: Option<&'a ExperimentDesc>) -> Vec<Ro
     let row = |(key, value): &(String, ParamValue)| {
         let desc = declared.and_then(|e| e.params.iter().find(|p| p.key == *key));
         let changed = desc.is_some_and(|d| !same(value, &d.default));
-        Row { key: clean(key), value: state::full_param(value), changed, desc }
+        Row { key: clean(key), value: param::full(value), changed, desc }
     };
     manifest.params.iter().map(row).collect()
 }
@@ -225,7 +225,7 @@ fn help(shared: &Shared, desc: &ParamDesc) -> String {
 fn facts(shared: &Shared, view: &View, width: usize) -> Vec<Line<'static>> {
     let theme = shared.theme;
     let mut facts = facts::of_run(view, |time| moment_at(time, shared.now));
-    facts.push(("took", state::took_words(view, shared.now)));
+    facts.push(("took", progress::took_words(view, shared.now)));
     facts.push(("folder", Some(view.dir.path().to_string_lossy().into_owned())));
     let mut out = vec![heading(shared, "Run")];
     for (name, value) in facts {

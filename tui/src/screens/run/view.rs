@@ -167,11 +167,12 @@ impl RunScreen {
         let age = number::duration(age.floor());
         Some(match view.state {
             State::Queued | State::Starting if view.job.is_some() => {
-                let words = gradtop_view::state::job_words(view, shared.now).unwrap_or_default();
+                let words = gradtop_view::run::remark::job_words(view, shared.now).unwrap_or_default();
                 empty_message("In the batch system", &[&words, "It starts by itself when its job does."])
             }
             State::Queued if view.queued.is_some() => {
-                let words = view.queued.as_ref().map(gradtop_view::state::queue_words).unwrap_or_default();
+                let words =
+                    view.queued.as_ref().map(gradtop_view::run::remark::queue_words).unwrap_or_default();
                 let release =
                     format!("It starts after `gradtop queue release {}`.", clean(&view.manifest.run));
                 let held = view.queued.as_ref().is_some_and(|queued| queued.held.is_some());

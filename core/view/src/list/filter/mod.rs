@@ -16,7 +16,7 @@ use gradtop_host::Than;
 use gradtop_store::{Goal, ParamValue, View};
 use jiff::Timestamp;
 
-use crate::state;
+use crate::run::{headline, param, progress};
 
 /// What is wrong with a filter, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -255,7 +255,7 @@ fn text(run: &View, field: &str, pattern: &Pattern) -> bool {
             MARKS.iter().zip(holds).any(|(mark, holds)| holds && pattern.is(mark))
         }
         _ => match param(run, field) {
-            Some(value) => pattern.is(&value.to_string()) || pattern.is(&state::param(value)),
+            Some(value) => pattern.is(&value.to_string()) || pattern.is(&param::brief(value)),
             None => numbers(run, field, Timestamp::UNIX_EPOCH).iter().any(|v| pattern.is(&v.to_string())),
         },
     }
@@ -267,12 +267,12 @@ fn numbers(run: &View, field: &str, now: Timestamp) -> Vec<f64> {
     let one = |v: Option<f64>| v.into_iter().collect();
     match field {
         "step" => one(status.step.map(|v| v as f64)),
-        "epoch" => one(state::epoch(run)),
-        "progress" => one(state::progress(run).map(|(done, all)| 100.0 * done.min(all) as f64 / all as f64)),
-        "rate" => one(state::rate(run)),
-        "eta" => one(state::eta(run)),
+        "epoch" => one(progress::epoch(run)),
+        "progress" => one(progress::of(run).map(|(done, all)| 100.0 * done.min(all) as f64 / all as f64)),
+        "rate" => one(progress::rate(run)),
+        "eta" => one(progress::eta(run)),
         "age" => one(Some(seconds(manifest.created, now))),
-        "took" => one(state::took(run, now)),
+        "took" => one(progress::took(run, now)),
         "seed" => one(manifest.known_seed().map(|seed| seed as f64)),
         "threads" => one(manifest.known_threads().map(f64::from)),
         "rows" => one(Some(status.rows as f64)),
@@ -286,7 +286,7 @@ fn numbers(run: &View, field: &str, now: Timestamp) -> Vec<f64> {
 
 /// Of a metric with a goal the best series counts, as in the list; of one without, any.
 fn best(run: &View, metric: &str) -> Vec<f64> {
-    let headlines = state::headlines(run);
+    let headlines = headline::all(run);
     let Some(headline) = headlines.iter().find(|h| h.metric.eq_ignore_ascii_case(metric)) else {
         return Vec::new();
     };

@@ -1,6 +1,9 @@
+use gradtop_store::{InQueue, ParamValue, State, View};
 use gradtop_tests::run_fixtures::{RunFixtures, run};
+use jiff::Timestamp;
+use serde_json::Value;
 
-use super::*;
+use super::{headline, json, param, progress, remark};
 
 #[test]
 fn the_epoch_of_the_last_of_many_networks_is_not_that_of_the_run() {
@@ -10,7 +13,7 @@ fn the_epoch_of_the_last_of_many_networks_is_not_that_of_the_run() {
         });
         let mut fixtures = RunFixtures::new();
         let run = fixtures.make(&spec);
-        super::epoch(&gradtop_store::view(&run).expect("it was made"))
+        progress::epoch(&gradtop_store::view(&run).expect("it was made"))
     };
     assert_eq!(of(State::Running, true), Some(55.0), "of the network it is training");
     assert_eq!(of(State::Finished, true), None);
@@ -24,7 +27,10 @@ fn what_a_run_took_says_how_much_of_it_was_training() {
             (s.elapsed_s, s.trained_s, s.ended) = (Some(elapsed), trained, Some(s.updated));
         });
         let mut fixtures = RunFixtures::new();
-        took_words(&gradtop_store::view(&fixtures.make(&spec)).expect("it was made"), Timestamp::now())
+        progress::took_words(
+            &gradtop_store::view(&fixtures.make(&spec)).expect("it was made"),
+            Timestamp::now(),
+        )
     };
     assert_eq!(words(83.1, Some(60.3)).as_deref(), Some("1m23s, 1m00s of it training"));
     assert_eq!(words(60.4, Some(60.3)).as_deref(), Some("1m00s"), "starting takes a moment");
@@ -38,9 +44,9 @@ fn of_a_run_whose_processes_are_not_seen_no_more_is_said_than_it_wrote() {
     let mut view = gradtop_store::view(&fixtures.make(&spec)).expect("it was made");
     (view.state, view.certain) = (State::Running, false);
     let later = view.status.updated + jiff::SignedDuration::from_hours(9);
-    assert_eq!(took(&view, later), Some(5.0));
+    assert_eq!(progress::took(&view, later), Some(5.0));
     view.certain = true;
-    assert_eq!(took(&view, later), Some(5.0 + 9.0 * 3600.0));
+    assert_eq!(progress::took(&view, later), Some(5.0 + 9.0 * 3600.0));
 }
 
 #[test]
@@ -50,7 +56,7 @@ fn a_failed_run_says_its_cause_and_its_last_alert() {
     let mut view = gradtop_store::view(&fixtures.make(&spec)).expect("it was made");
     let (time, message) = (Timestamp::now(), "loss is 3, which is > 2, at step 8".to_owned());
     view.alert = Some(gradtop_store::RaisedAlert { time, message, of_end: false });
-    assert_eq!(note(&view).as_deref(), Some("exit code 7; alert: loss is 3, which is > 2, at step 8"));
+    assert_eq!(remark::of(&view).as_deref(), Some("exit code 7; alert: loss is 3, which is > 2, at step 8"));
 }
 
 #[test]
@@ -60,7 +66,7 @@ fn the_time_of_an_import_that_is_followed_is_that_of_its_rows() {
     });
     let mut fixtures = RunFixtures::new();
     let view = gradtop_store::view(&fixtures.make(&spec)).expect("it was made");
-    assert_eq!(took(&view, view.status.updated + jiff::SignedDuration::from_secs(7)), Some(5.0));
+    assert_eq!(progress::took(&view, view.status.updated + jiff::SignedDuration::from_secs(7)), Some(5.0));
 }
 
 #[test]
@@ -72,7 +78,7 @@ fn in_little_room_values_still_say_what_they_are_of() {
     };
     let views = [of("a", "network-of-depth-2", 1.25e-5), of("b", "network-of-depth-3", 0.5)];
     let views: Vec<&View> = views.iter().collect();
-    let brief = |room| brief_headlines(&views, common(&views).as_ref(), room, true);
+    let brief = |room| headline::brief(&views, headline::common(&views).as_ref(), room, true);
     assert_eq!(brief(40), ["1.25e-5 network-of-depth-2", "0.5     network-of-depth-3"]);
     assert_eq!(brief(15), ["1.25e-5 net~h-2", "0.5     net~h-3"]);
 }
@@ -81,8 +87,8 @@ fn in_little_room_values_still_say_what_they_are_of() {
 fn the_step_is_the_one_logged_last_however_much_work_is_done() {
     let mut fixtures = RunFixtures::new();
     let spec = run("fit", "a", 60).at(State::Finished, 59).with(|_, s| (s.done, s.total) = (60, 60));
-    let json = to_json(&gradtop_store::view(&fixtures.make(&spec)).expect("it was made"));
-    assert_eq!((&json["step"], &json["done"]), (&json!(59), &json!(60)));
+    let json = json::of(&gradtop_store::view(&fixtures.make(&spec)).expect("it was made"));
+    assert_eq!((&json["step"], &json["done"]), (&Value::from(59), &Value::from(60)));
 }
 
 #[test]
@@ -92,8 +98,8 @@ fn of_an_import_seed_threads_and_progress_are_not_known() {
         (m.import, m.threads, s.total) = (Some(gradtop_store::ImportInfo::default()), 0, 0);
     });
     let view = gradtop_store::view(&fixtures.make(&spec)).expect("it was made");
-    let json = to_json(&view);
-    assert_eq!((&json["seed"], &json["threads"], progress(&view)), (&Value::Null, &Value::Null, None));
+    let json = json::of(&view);
+    assert_eq!((&json["seed"], &json["threads"], progress::of(&view)), (&Value::Null, &Value::Null, None));
 }
 
 #[test]
@@ -116,19 +122,19 @@ fn a_run_past_its_total_has_no_time_left_and_says_so() {
         gradtop_store::view(&fixtures.make(&spec)).expect("it was made")
     };
     let past = at(State::Running, 120, 121, 50);
-    assert_eq!((progress(&past), eta(&past)), (Some((121, 50)), None));
-    assert_eq!(eta_words(&past).as_deref(), Some(PAST_TOTAL));
-    assert_eq!(to_json(&past)["done"], 121);
+    assert_eq!((progress::of(&past), progress::eta(&past)), (Some((121, 50)), None));
+    assert_eq!(progress::eta_words(&past).as_deref(), Some(progress::PAST_TOTAL));
+    assert_eq!(json::of(&past)["done"], 121);
     let all = at(State::Running, 49, 50, 50);
-    assert_eq!((eta_words(&all), is_past_total(&all)), (None, false));
+    assert_eq!((progress::eta_words(&all), progress::is_past_total(&all)), (None, false));
     // Recorded by a version that took the last step, counted from 0, for the work done.
-    assert_eq!(progress(&at(State::Finished, 399, 399, 400)), Some((400, 400)));
-    assert_eq!(progress(&at(State::Stopped, 399, 399, 400)), Some((399, 400)));
+    assert_eq!(progress::of(&at(State::Finished, 399, 399, 400)), Some((400, 400)));
+    assert_eq!(progress::of(&at(State::Stopped, 399, 399, 400)), Some((399, 400)));
 }
 
 #[test]
 fn a_parameter_is_exact_and_readable() {
-    let of = |value| (full_param(&ParamValue::Float(value)), param(&ParamValue::Float(value)));
+    let of = |value| (param::full(&ParamValue::Float(value)), param::brief(&ParamValue::Float(value)));
     for (value, full, brief) in [
         (1e-300, "1e-300", "1e-300"),
         (1e-5, "1e-5", "1e-5"),
@@ -139,8 +145,8 @@ fn a_parameter_is_exact_and_readable() {
     ] {
         assert_eq!(of(value), (full.to_owned(), brief.to_owned()));
     }
-    assert_eq!(full_param(&ParamValue::Text("a\u{1b}[2J".to_owned())), "a\\u{1b}[2J");
-    assert_eq!(full_param(&ParamValue::Text(String::new())), "\"\"");
+    assert_eq!(param::full(&ParamValue::Text("a\u{1b}[2J".to_owned())), "a\\u{1b}[2J");
+    assert_eq!(param::full(&ParamValue::Text(String::new())), "\"\"");
 }
 
 #[test]
@@ -149,5 +155,5 @@ fn what_a_long_path_pushes_out_of_sight_is_not_when_a_copy_was_seen() {
     let mut view = gradtop_store::view(&fixtures.make(&run("fit", "a", 1))).expect("it was fixtures");
     view.copied_from = Some("/runs/exp=fit/run=b".into());
     (view.seen, view.age_of_last_write) = (None, std::time::Duration::from_secs(5));
-    assert_eq!(location(&view), "a copy, last write 5s ago, of /runs/exp=fit/run=b");
+    assert_eq!(remark::location(&view), "a copy, last write 5s ago, of /runs/exp=fit/run=b");
 }

@@ -1,10 +1,9 @@
 //! What a run is, where and with what: the facts that `show` and the monitor list.
 
 use gradtop_chart::number;
-use gradtop_store::{CommandInfo, View};
+use gradtop_host::text::clean;
+use gradtop_store::{CommandInfo, Manifest, View};
 use jiff::Timestamp;
-
-use crate::state;
 
 /// Returns the facts about a run, as they were recorded, with their names; `moment` formats times.
 pub fn of_run(view: &View, moment: impl Fn(Timestamp) -> String) -> Vec<(&'static str, Option<String>)> {
@@ -26,7 +25,7 @@ pub fn of_run(view: &View, moment: impl Fn(Timestamp) -> String) -> Vec<(&'stati
     vec![
         ("preset", m.preset.clone()),
         ("seed", m.known_seed().map(|seed| seed.to_string())),
-        ("device", Some(state::device(m))),
+        ("device", Some(device(m))),
         ("threads", m.known_threads().map(|threads| threads.to_string())),
         ("checkpoints", saved),
         ("created", Some(moment(m.created))),
@@ -43,10 +42,27 @@ pub fn of_run(view: &View, moment: impl Fn(Timestamp) -> String) -> Vec<(&'stati
         ("Python", m.versions.python.clone()),
         ("PyTorch", m.versions.torch.clone()),
         ("gradtop", Some(m.versions.gradtop.clone())),
-        ("commit", state::commit(m)),
+        ("commit", commit(m)),
         ("trainer", pid(s.trainer_pid)),
         ("keeper", pid(s.keeper_pid)),
         ("rows", (s.rows > 0).then(|| number::count(s.rows as f64))),
         ("log wait", (s.log_wait_ms >= 1.0).then(|| number::duration(s.log_wait_ms / 1e3))),
     ]
+}
+
+/// Describes a run's device, and why it was chosen.
+pub fn device(manifest: &Manifest) -> String {
+    let reason = manifest.device_reason.as_deref().filter(|reason| !reason.is_empty());
+    let reason = reason.map(|reason| format!(" ({})", clean(reason))).unwrap_or_default();
+    clean(&manifest.device) + &reason
+}
+
+/// Describes the commit at which a run was started, with its branch and whether there were changes.
+pub fn commit(manifest: &Manifest) -> Option<String> {
+    let mut text = manifest.git_commit.clone()?;
+    if let Some(command) = &manifest.command {
+        text.extend(command.git_branch.iter().map(|branch| format!(" on {branch}")));
+        text.push_str(if command.git_dirty == Some(true) { ", with changes: code.diff" } else { "" });
+    }
+    Some(clean(&text))
 }

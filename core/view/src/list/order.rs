@@ -4,8 +4,8 @@ use gradtop_store::View;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::column;
-use crate::key::Key;
+use super::column;
+use super::key::Key;
 
 /// The sort order of a list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

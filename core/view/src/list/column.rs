@@ -10,9 +10,11 @@ use gradtop_host::text::clean;
 use gradtop_store::{CommandInfo, Goal, Headline, HeadlineLine, ParamValue, View, split_rank};
 use jiff::Timestamp;
 
-use crate::filter::PARAM;
-use crate::key::Key;
-use crate::{clock, filter, state};
+use super::filter;
+use super::filter::PARAM;
+use super::key::Key;
+use crate::clock;
+use crate::run::{headline, notes, param, progress, state};
 
 const SEED: &str = "seed";
 const METRIC: &str = "metric";
@@ -79,17 +81,17 @@ const COLUMNS: [Column; 24] = [
     sorted(
         "progress",
         Align::Right,
-        |run| or_empty(state::progress(run).map(|(done, total)| number::percent(done, total))),
-        |run, _| Key::large(state::progress(run).map(|(done, total)| done as f64 / total as f64)),
+        |run| or_empty(progress::of(run).map(|(done, total)| number::percent(done, total))),
+        |run, _| Key::large(progress::of(run).map(|(done, total)| done as f64 / total as f64)),
     ),
     counted("step", Holds::Large(|run, _| run.status.step.map(|step| step as f64), number::count)),
-    counted("epoch", Holds::Large(|run, _| state::epoch(run), epoch)),
-    counted("rate", Holds::Large(|run, _| state::rate(run), number::rate)),
-    counted("eta", Holds::Small(|run, _| state::eta(run), number::time_left)),
-    sorted(METRIC, Align::Point, |run| state::headline_cells(run, None).0, |run, _| headline_key(run, None)),
-    sorted("of", Align::Left, |run| state::headline_cells(run, None).1, |run, _| headline_key(run, None)),
+    counted("epoch", Holds::Large(|run, _| progress::epoch(run), epoch)),
+    counted("rate", Holds::Large(|run, _| progress::rate(run), number::rate)),
+    counted("eta", Holds::Small(|run, _| progress::eta(run), number::time_left)),
+    sorted(METRIC, Align::Point, |run| headline::cells(run, None).0, |run, _| headline_key(run, None)),
+    sorted("of", Align::Left, |run| headline::cells(run, None).1, |run, _| headline_key(run, None)),
     counted("age", Holds::Small(|run, now| Some(age(run, now)), |age| number::age(age.max(0.0)))),
-    counted("took", Holds::Small(state::took, number::duration)),
+    counted("took", Holds::Small(progress::took, number::duration)),
     sorted(
         "created",
         Align::Left,
@@ -115,7 +117,7 @@ const COLUMNS: [Column; 24] = [
     sorted(
         "star",
         Align::Left,
-        |run| or_empty(run.notes.starred.then(|| state::STAR.to_owned())),
+        |run| or_empty(run.notes.starred.then(|| notes::STAR.to_owned())),
         |run, _| Key::large(run.notes.starred.then_some(1.0)),
     ),
     sorted(
@@ -130,9 +132,15 @@ const COLUMNS: [Column; 24] = [
 /// Returns the columns in which runs of one experiment differ: parameters, with the prefix [`PARAM`], and the seed, where
 /// parameters alone do not tell the runs apart.
 pub fn differing(views: &[&View]) -> Vec<String> {
-    let params = state::differing(views);
+    let params = param::differing(views);
     let seed = (!params.contains(&SEED) && seed_tells_apart(views, &params)).then(|| SEED.to_owned());
     params.iter().map(|name| format!("{PARAM}{name}")).chain(seed).collect()
+}
+
+/// Returns whether the runs are from different machines, so that the host should be shown.
+pub fn several_hosts<'a>(views: impl IntoIterator<Item = &'a View>) -> bool {
+    let mut hosts = views.into_iter().map(|view| view.manifest.host.as_str());
+    hosts.next().is_some_and(|first| hosts.any(|host| host != first))
 }
 
 /// Returns whether runs with the same parameters have different seeds, and used them.
@@ -186,11 +194,11 @@ pub fn align<'a>(name: &str, mut runs: impl Iterator<Item = &'a View>) -> Align 
 /// Returns the text of a run's cell; empty if it has none. With the prefix [`PARAM`], the name means a parameter.
 pub fn cell(run: &View, name: &str, now: Timestamp) -> String {
     if let Some(name) = name.strip_prefix(PARAM) {
-        return or_empty(param(run, name).map(state::param));
+        return or_empty(param(run, name).map(param::brief));
     }
     match (column(name), param(run, name)) {
         (Some(column), _) => column.holds.cell(run, now),
-        (None, Some(value)) => state::param(value),
+        (None, Some(value)) => param::brief(value),
         (None, None) => or_empty(headline(run, Some(name)).map(|(_, line)| number::value(line.value))),
     }
 }
@@ -219,8 +227,7 @@ pub(crate) fn key(run: &View, name: &str, now: Timestamp) -> Key {
 
 /// Returns the value of a metric that represents the run. If no metric is named, its first headline metric is used.
 fn headline<'a>(run: &'a View, metric: Option<&str>) -> Option<(Headline<'a>, HeadlineLine<'a>)> {
-    let headline =
-        state::headlines(run).into_iter().find(|h| metric.is_none_or(|metric| h.metric == metric))?;
+    let headline = headline::all(run).into_iter().find(|h| metric.is_none_or(|metric| h.metric == metric))?;
     let line = headline.line()?;
     Some((headline, line))
 }

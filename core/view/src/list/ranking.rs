@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use gradtop_host::median;
 use gradtop_store::{Goal, Headline, ParamValue, View, split_rank};
 
-use crate::column::param;
-use crate::state;
+use super::column::param;
+use crate::run::headline;
 
 /// Runs with the same setting.
 #[derive(Debug, Clone)]
@@ -42,7 +42,7 @@ pub struct Ranking<'a> {
 /// metric. Only values of one split are compared: a training loss never beats a test loss.
 pub fn ranking<'a>(views: &'a [View], metric: &str, by: &[&str]) -> Option<Ranking<'a>> {
     let of = |view: &'a View| -> Option<Headline<'a>> {
-        state::headlines(view).into_iter().find(|headline| headline.metric == metric)
+        headline::all(view).into_iter().find(|headline| headline.metric == metric)
     };
     let found: Vec<(&View, Headline<'_>)> = views.iter().filter_map(|view| Some((view, of(view)?))).collect();
     let goal = found.iter().find_map(|(_, headline)| headline.info).map_or(Goal::None, |info| info.goal);

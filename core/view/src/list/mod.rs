@@ -1,0 +1,7 @@
+//! Lists of runs: their columns, filters, order and ranking.
+
+pub mod column;
+pub mod filter;
+mod key;
+pub mod order;
+pub mod ranking;

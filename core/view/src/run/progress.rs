@@ -1,0 +1,87 @@
+//! How far a run is: work done and to do, epoch, rate, time left and taken.
+
+use gradtop_chart::number;
+use gradtop_store::{State, Status, View};
+use jiff::Timestamp;
+
+/// Returns completed and total work, if the total is known. More may be done than the total; of a finished run of
+/// unknown total, everything is.
+pub fn of(view: &View) -> Option<(u64, u64)> {
+    let total = view.status.total;
+    match (view.state, total) {
+        // What an import was to do in all is not known.
+        (State::Finished, 0) if view.manifest.import.is_none() => Some((1, 1)),
+        (_, 0) => None,
+        _ => Some((done(&view.status), total)),
+    }
+}
+
+/// Returns the completed units of work. A killed run may have logged more than its status says.
+pub(crate) fn done(status: &Status) -> u64 {
+    let step = status.step.filter(|_| status.works_by_steps()).and_then(|step| u64::try_from(step).ok());
+    let done = step.unwrap_or_default().max(status.done);
+    // Steps usually count from 0, so the last of 400 is step 399.
+    let all =
+        status.state == State::Finished && step.is_some_and(|step| step.checked_add(1) == Some(status.total));
+    if all { done.max(status.total) } else { done }
+}
+
+/// How it is said that a run has done more than its total.
+pub const PAST_TOTAL: &str = "past its total";
+
+/// Returns whether the run has done more than the total it was said to do.
+pub fn is_past_total(view: &View) -> bool {
+    view.status.total > 0 && done(&view.status) > view.status.total
+}
+
+/// Returns `eta 5m10s`, or that a run at work is past its total.
+pub fn eta_words(view: &View) -> Option<String> {
+    let past = || (moves(view) && is_past_total(view)).then(|| PAST_TOTAL.to_owned());
+    eta(view).map(|eta| format!("eta {}", number::time_left(eta))).or_else(past)
+}
+
+/// Returns the current epoch. `None` for an ended run that trained several networks one after the other, as the last
+/// network's epochs say nothing about the run.
+pub fn epoch(view: &View) -> Option<f64> {
+    let s = &view.status;
+    s.epoch.filter(|e| e.is_finite() && !(view.state.is_final() && s.epochs_restart))
+}
+
+/// Returns whether it is known to be making steps now.
+fn moves(view: &View) -> bool {
+    view.certain && matches!(view.state, State::Running | State::Stopping) && view.silent_for().is_none()
+}
+
+/// Returns steps per second if the run is making steps; the rate from before a pause does not count.
+pub fn rate(view: &View) -> Option<f64> {
+    view.status.steps_per_s.filter(|rate| *rate > 0.0 && moves(view))
+}
+
+/// Returns the remaining seconds if the run is making steps and has not yet done what it was said to do.
+pub fn eta(view: &View) -> Option<f64> {
+    view.status.eta_s.filter(|_| moves(view) && done(&view.status) < view.status.total)
+}
+
+/// Returns the seconds the run has taken so far, or took.
+pub fn took(view: &View, now: Timestamp) -> Option<f64> {
+    // For a run that crashed without a recorded end or that cannot be observed from here, only until its last write. An
+    // import takes as long as its source says.
+    let until_write = view.state.is_final() || !view.certain || view.manifest.import.is_some();
+    let now = if until_write { view.status.updated } else { now };
+    view.status.took(now)
+}
+
+/// Returns the seconds of training so far, without pauses and what a resume has set aside, if less than [`took`] by a
+/// second or more.
+pub fn trained(view: &View, now: Timestamp) -> Option<f64> {
+    let since =
+        if moves(view) { now.duration_since(view.status.updated).as_secs_f64().max(0.0) } else { 0.0 };
+    let trained = view.status.trained_s? + since;
+    took(view, now).filter(|took| took - trained >= 1.0).map(|_| trained)
+}
+
+/// Formats how long it took and, if less, how much of that was training: `1m23s, 1m00s of it training`.
+pub fn took_words(view: &View, now: Timestamp) -> Option<String> {
+    let trained = trained(view, now).map(|t| format!(", {} of it training", number::duration(t)));
+    Some(number::duration(took(view, now)?) + &trained.unwrap_or_default())
+}
