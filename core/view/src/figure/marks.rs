@@ -36,7 +36,9 @@ pub(super) fn evaluate<'a>(mark: &Mark, data: &RunData) -> EvaluatedMark<'a> {
 fn no_table(name: &str, data: &RunData) -> String {
     let known = data.table_names.iter().map(String::as_str);
     match data.alive || data.table_names.is_empty() {
-        _ if known.clone().any(|other| other == name) => format!("reading table {name:?} …"),
+        _ if known.clone().any(|other| other == name) => {
+            super::plan::not_read(&format!("table {name:?}"), std::iter::once(data))
+        }
         true => format!("table {name:?} has not been written yet"),
         false => format!("there is no table {name:?}; {}", gradtop_store::suggest(name, known, "tables")),
     }

@@ -141,7 +141,7 @@ impl What<'_> {
                 group.common.as_ref().map_or_else(|| "last value".to_owned(), headline::Common::title)
             }
             Self::Who | Self::Split(_) => "of".to_owned(),
-            Self::Percent => String::new(),
+            Self::Percent => "done".to_owned(),
             Self::Spark => "trend".to_owned(),
             _ => self.sorts(group).map(|name| clean(&name)).unwrap_or_default(),
         }

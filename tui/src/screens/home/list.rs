@@ -115,6 +115,23 @@ impl List {
         Self { groups, lines }
     }
 
+    /// The lines on a screen of this height: those from `top` on, below the headings of their group.
+    pub(crate) fn visible(&self, top: usize, height: usize) -> Vec<usize> {
+        let heads = match self.lines.get(top) {
+            Some(Line::Titles { .. }) => top - 1..top,
+            Some(Line::Run { .. }) => {
+                let titles = |line: &usize| matches!(self.lines[*line], Line::Titles { .. });
+                let titles = (0..top).rev().find(titles).unwrap_or(top);
+                titles.saturating_sub(1)..(titles + 1).min(top)
+            }
+            _ => top..top,
+        };
+        let top = top + usize::from(matches!(self.lines.get(top), Some(Line::Blank)));
+        // On very few rows, runs come first.
+        let heads = heads.end - heads.len().min(height / 2)..heads.end;
+        heads.chain(top..self.lines.len()).take(height).collect()
+    }
+
     /// What is on a line, if the cursor can be there.
     pub(crate) fn spot(&self, line: usize) -> Option<Spot> {
         match self.lines.get(line)? {

@@ -121,7 +121,8 @@ impl Screen for Home {
             MouseEventKind::ScrollUp => self.go(self.list.stepped(self.line, -3)),
             MouseEventKind::ScrollDown => self.go(self.list.stepped(self.line, 3)),
             MouseEventKind::Down(MouseButton::Left) if areas.list.contains(at) => {
-                let line = self.top + usize::from(at.y - areas.list.y);
+                let row = usize::from(at.y - areas.list.y);
+                let line = self.visible(areas.list).get(row).copied().unwrap_or(usize::MAX);
                 if let Some(Line::Titles { .. }) = self.list.lines.get(line) {
                     let columns = columns::Columns::new(self, shared, areas.list.width);
                     let title = columns.at(at.x - areas.list.x, self.list.group_at(line));
@@ -149,9 +150,8 @@ impl Screen for Home {
     /// Returns the time until the displayed age of the next visible run changes.
     fn valid_for(&self, shared: &Shared) -> Duration {
         let age = |row: &RunRow| shared.now.duration_since(row.view.manifest.created).as_secs_f64();
-        let height = usize::from(self.areas(shared).list.height);
-        let shown = self.list.lines.iter().skip(self.top).take(height);
-        let lasts = shown.filter_map(|line| match line {
+        let shown = self.visible(self.areas(shared).list);
+        let lasts = shown.into_iter().filter_map(|line| match &self.list.lines[line] {
             Line::Run { row, .. } => Some(number::age_lasts(age(row))),
             _ => None,
         });
@@ -366,17 +366,23 @@ impl Home {
         }
     }
 
-    /// Scrolls until the cursor is visible, with the headings of its group if they fit.
+    /// The lines on the screen.
+    fn visible(&self, area: Rect) -> Vec<usize> {
+        self.list.visible(self.top, area.height.into())
+    }
+
+    /// Scrolls until the cursor is visible, and no further than to the end.
     fn reveal(&mut self, height: usize) {
-        let heads = match self.list.lines.get(self.line.saturating_sub(1)) {
-            Some(Line::Titles { .. }) => 2,
-            _ => 0,
-        };
-        self.top = self.top.min(self.line.saturating_sub(heads));
-        if self.line >= self.top + height {
-            self.top = self.line + 1 - height.max(1);
+        let shows = |top, line| self.list.visible(top, height).contains(&line);
+        self.top = self.top.min(self.line);
+        // The headings that stay above take up to two rows.
+        while self.top < self.line && !shows(self.top, self.line) {
+            self.top = (self.top + 1).max((self.line + 1).saturating_sub(height));
         }
-        self.top = self.top.min(self.list.lines.len().saturating_sub(height));
+        let last = self.list.lines.len().saturating_sub(1);
+        while self.top > 0 && shows(self.top - 1, last) {
+            self.top -= 1;
+        }
     }
 
     fn open(&mut self, shared: &mut Shared) -> Vec<Effect> {
@@ -488,8 +494,7 @@ impl Home {
 
     /// The groups of the runs in sight; all, if none is.
     fn groups_in_view(&self, shared: &Shared) -> Vec<&Group> {
-        let height = self.areas(shared).list.height;
-        let lines = self.list.lines.iter().skip(self.top).take(height.into());
+        let lines = self.visible(self.areas(shared).list).into_iter().map(|line| &self.list.lines[line]);
         let group = |line: &Line| if let Line::Run { group, .. } = line { Some(*group) } else { None };
         let seen: BTreeSet<usize> = lines.filter_map(group).collect();
         let groups = self.list.groups.iter().enumerate();

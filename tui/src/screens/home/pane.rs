@@ -26,7 +26,7 @@ impl Home {
     /// cursor.
     pub(super) fn wanted(&self, shared: &Shared) -> Vec<WatchRequest> {
         let areas = self.areas(shared);
-        let shown = self.list.lines.iter().skip(self.top).take(areas.list.height.into());
+        let shown = self.visible(areas.list).into_iter().map(|line| &self.list.lines[line]);
         let of_line = |line: &Line| {
             let Line::Run { row, .. } = line else { return None };
             let series = SeriesFilter::Metrics([headline(row)?.to_owned()].into());

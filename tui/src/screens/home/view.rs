@@ -40,12 +40,12 @@ impl Home {
             return;
         }
         let columns = Columns::new(self, shared, areas.list.width);
-        let texts = self.texts(shared, &columns, areas.list.height);
+        let visible = self.visible(areas.list);
+        let texts = self.texts(shared, &columns, &visible);
         let buffer = frame.buffer_mut();
-        let shown = self.list.lines.iter().enumerate().skip(self.top);
-        for ((i, line), y) in shown.zip(areas.list.y..areas.list.bottom()) {
+        for (i, y) in visible.into_iter().zip(areas.list.y..) {
             let row = Rect { y, height: 1, ..areas.list };
-            match line {
+            match &self.list.lines[i] {
                 Line::Blank => {}
                 Line::Note(text) => {
                     let text = fit(text, usize::from(row.width).saturating_sub(5), shared.theme.ascii());
@@ -71,8 +71,8 @@ impl Home {
     }
 
     /// Texts that depend on the other visible runs: names shortened so that they still differ, and values on a phone.
-    fn texts<'a>(&'a self, shared: &Shared, columns: &Columns<'_>, height: u16) -> Texts<'a> {
-        let shown = self.list.lines.iter().skip(self.top).take(height.into());
+    fn texts<'a>(&'a self, shared: &Shared, columns: &Columns<'_>, visible: &[usize]) -> Texts<'a> {
+        let shown = visible.iter().map(|line| &self.list.lines[*line]);
         let run = |line| if let &Line::Run { group, ref row } = line { Some((group, &**row)) } else { None };
         let runs: Vec<(usize, &RunRow)> = shown.filter_map(run).collect();
         let ascii = shared.theme.ascii();
@@ -323,7 +323,7 @@ fn view_titles(shared: &Shared, buffer: &mut Buffer, area: Rect, columns: &Colum
         let text = match column.what {
             // It may extend over the percentage beside it.
             What::Bar => fit(&title, column.width + 7, theme.ascii()),
-            What::Percent => continue,
+            What::Percent if columns.0.iter().any(|column| column.what == What::Bar) => continue,
             What::State if column.is_sign() => continue,
             _ if column.align == Align::Point => {
                 let title = if width_of(&title) > column.width { without_last(&title) } else { &title };

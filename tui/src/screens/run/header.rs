@@ -29,11 +29,16 @@ impl Item {
     }
 }
 
-/// The state, name and progress of a run in one line.
-pub(crate) fn first(shared: &Shared, view: &View, width: usize) -> Line<'static> {
+/// The state, name and progress of a run in one line; `gone`: its folder is no longer there.
+pub(crate) fn first(shared: &Shared, view: &View, gone: bool, width: usize) -> Line<'static> {
     let theme = shared.theme;
-    let state = format!(" {}  ", state::label_in(view, theme.ascii()));
-    let mut items = progress(shared, view);
+    let (state, style) = if gone {
+        (" gone  ".to_owned(), theme.alert())
+    } else {
+        (format!(" {}  ", state::label_in(view, theme.ascii())), state_style(shared, view.state))
+    };
+    let live = !gone && !view.state.is_final();
+    let mut items = progress(shared, view, live);
     let name = clean(&view.manifest.run);
     // The least important parts are dropped first; the name stays complete as long as anything can be dropped.
     let room = width.saturating_sub(width_of(&state) + width_of(&name).min(width / 3) + 2);
@@ -44,10 +49,9 @@ pub(crate) fn first(shared: &Shared, view: &View, width: usize) -> Line<'static>
     }
     let left = width.saturating_sub(width_of(&state) + all(&items));
     let name = fit_ends(&name, left, theme.ascii());
-    let mut spans =
-        vec![Span::styled(state, state_style(shared, view.state)), Span::styled(name.clone(), theme.bold())];
+    let mut spans = vec![Span::styled(state, style), Span::styled(name.clone(), theme.bold())];
     let left = left.saturating_sub(width_of(&name));
-    let about = signs(shared, &experiment_and_phase(view));
+    let about = signs(shared, &experiment_and_phase(view, live));
     let about = if left > 8 { fit(&format!("  {about}"), left - 1, theme.ascii()) } else { String::new() };
     let blank = left.saturating_sub(width_of(&about));
     spans.push(Span::styled(about, theme.dim()));
@@ -61,8 +65,8 @@ pub(crate) fn first(shared: &Shared, view: &View, width: usize) -> Line<'static>
 }
 
 /// The experiment and its current phase.
-fn experiment_and_phase(view: &View) -> String {
-    let phase = view.status.phase.as_deref().filter(|_| !view.state.is_final());
+fn experiment_and_phase(view: &View, live: bool) -> String {
+    let phase = view.status.phase.as_deref().filter(|_| live);
     match phase.filter(|p| !p.is_empty()) {
         Some(phase) => format!("{} · {}", clean(&view.manifest.experiment.id), clean(phase)),
         None => clean(&view.manifest.experiment.id),
@@ -70,10 +74,9 @@ fn experiment_and_phase(view: &View) -> String {
 }
 
 /// Percentage, step, epoch, rate and time left, at fixed widths so that nothing moves.
-fn progress(shared: &Shared, view: &View) -> Vec<Item> {
+fn progress(shared: &Shared, view: &View, live: bool) -> Vec<Item> {
     let theme = shared.theme;
     let s = &view.status;
-    let live = !view.state.is_final();
     let mut items = Vec::new();
     let mut item = |rank: u8, label: &str, value: String, wide: usize| {
         let value = pad_left(&signs(shared, &value), wide);
@@ -96,15 +99,15 @@ fn progress(shared: &Shared, view: &View) -> Vec<Item> {
         let text = if epoch >= 100.0 { format!("{epoch:.0}") } else { format!("{epoch:.1}") };
         item(3, "epoch", text, 4);
     }
-    if let Some(rate) = progress::rate(view) {
+    if let Some(rate) = progress::rate(view).filter(|_| live) {
         item(5, "", number::rate(rate), 8);
     }
-    if let Some(eta) = progress::eta(view) {
+    if let Some(eta) = progress::eta(view).filter(|_| live) {
         item(7, "eta", number::time_left(eta), 6);
-    } else if let Some(words) = progress::eta_words(view) {
+    } else if let Some(words) = progress::eta_words(view).filter(|_| live) {
         item(7, "", words, 0);
     }
-    if let Some(took) = progress::took(view, shared.now).filter(|_| !live) {
+    if let Some(took) = progress::took(view, shared.now).filter(|_| view.state.is_final()) {
         item(6, "took", number::duration(took), 0);
     }
     items
@@ -208,6 +211,6 @@ pub(crate) fn advice(shared: &Shared, row: &RunRow) -> String {
 }
 
 /// Capitalizes the first letter.
-fn sentence(words: &str) -> String {
+pub(super) fn sentence(words: &str) -> String {
     format!("{}{}", words[..1].to_uppercase(), &words[1..])
 }

@@ -34,6 +34,9 @@ use log::Log;
 use pane::{Content, PaneRequest, PaneSnapshot, What};
 use tables::Tables;
 
+/// What happened to a run that is no longer there.
+const GONE: &str = "its folder was deleted, moved or renamed";
+
 /// Time between two diagnoses of a run.
 const JUDGED_EVERY: SignedDuration = SignedDuration::from_secs(5);
 
@@ -168,7 +171,9 @@ impl RunScreen {
         if let Some(row) = shared.runs.get(&self.id) {
             self.row = Some(row.clone());
         }
-        if let Some(data) = shared.live.run(&self.id) {
+        if self.is_deleted(shared) {
+            self.data.iter_mut().for_each(freeze);
+        } else if let Some(data) = shared.live.run(&self.id) {
             self.data = Some(data.clone());
         }
         let look = self.look(shared);
@@ -486,6 +491,9 @@ impl Screen for RunScreen {
     }
 
     fn watches(&self, shared: &Shared) -> Vec<WatchRequest> {
+        if self.is_deleted(shared) {
+            return Vec::new();
+        }
         let mut request = WatchRequest::of(self.id.clone(), self.live(shared));
         let look = self.look(shared);
         if let (Some(charts), Some(data)) = (self.charts(), &self.data)
@@ -495,4 +503,15 @@ impl Screen for RunScreen {
         }
         vec![request]
     }
+}
+
+/// Ends what was read of a run whose folder is gone: nothing follows.
+fn freeze(data: &mut Arc<RunData>) {
+    if data.error.as_deref() == Some(GONE) {
+        return;
+    }
+    let data = Arc::make_mut(data);
+    data.error = Some(GONE.to_owned());
+    (data.alive, data.progress.reading) = (false, false);
+    data.generation += 1;
 }

@@ -500,13 +500,32 @@ fn a_crash_is_told_above_the_charts() {
 
 #[test]
 fn a_run_deleted_while_watched_stays_and_says_so() {
-    let mut stage = Stage::new(rich());
+    let mut stage = Stage::new(rich().at(State::Running, 5_000));
+    append_event(&stage.bench.id("rich").dir(), &Event::Paused).unwrap();
+    stage.keys("3 1");
+    assert!(stage.screen().contains("eta"), "{}", stage.screen());
     std::fs::remove_dir_all(stage.bench.id("rich").dir().path()).unwrap();
     stage.bench.read();
     stage.settle();
-    let screen = stage.screen();
-    assert!(screen.contains("Its folder was deleted") && screen.contains("accuracy"), "{screen}");
-    stage.keys("2 3 4 5 6 1 esc");
+    for (pane, shown) in [
+        ("1", "accuracy"),
+        ("2", "before this was read"),
+        ("3", "paused"),
+        ("4", "lr"),
+        ("5", "before this was read"),
+        ("6", "was not read: its folder was deleted"),
+        ("1", "accuracy"),
+    ] {
+        stage.keys(pane);
+        let screen = stage.screen();
+        assert!(screen.contains("\n gone  rich") && !screen.contains(" eta "), "{screen}");
+        assert!(
+            screen.contains("Its folder was deleted") && screen.contains("last seen running"),
+            "{screen}"
+        );
+        assert!(screen.contains(shown) && !screen.contains("eading"), "{pane}: {screen}");
+    }
+    stage.keys("esc");
     assert!(!stage.screen().contains("Its folder was deleted"), "back at the list");
 }
 

@@ -5,7 +5,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
-use super::{Pane, RunScreen, header, params};
+use super::{GONE, Pane, RunScreen, header, params};
 use crate::print::clean;
 use crate::screens::shared::Shared;
 use crate::screens::words::signs;
@@ -30,7 +30,7 @@ impl RunScreen {
             return;
         };
         let width = usize::from(area.width);
-        let mut above = vec![header::first(shared, &row.view, width)];
+        let mut above = vec![header::first(shared, &row.view, self.is_deleted(shared), width)];
         if !is_low(area) {
             above.push(header::second(shared, self.pane, self.chart_facts(shared), width));
             above.extend(self.banner(shared));
@@ -94,8 +94,8 @@ impl RunScreen {
         let Some(row) = &self.row else { return Vec::new() };
         if self.is_deleted(shared) {
             let text =
-                "Its folder was deleted, moved or renamed. This is its last known state; esc goes back.";
-            return paragraph(text, room, shared.theme.alert()).collect();
+                format!("{}; it was last seen {}. esc goes back.", header::sentence(GONE), row.view.state);
+            return paragraph(&text, room, shared.theme.alert()).collect();
         }
         let most = (usize::from(shared.area.height) / 6).max(2);
         let mut lines = header::banner(shared, row, width, most);
@@ -117,6 +117,11 @@ impl RunScreen {
         let row = self.row.as_ref()?;
         let state = row.view.state;
         let imported = row.view.manifest.kind == Kind::Import;
+        if self.is_deleted(shared) {
+            let why = format!("{}, before this was read.", header::sentence(GONE));
+            return (!self.has_read_pane())
+                .then(|| empty_message("This run is gone", &[&why, "esc goes back."]));
+        }
         if let Some((_, error)) = self.error.as_ref().filter(|(pane, _)| *pane == self.pane) {
             let again = "gradtop tries again when you return to this pane.";
             return Some(empty_message("This cannot be read", &[&clean(error), again]));
@@ -157,6 +162,17 @@ impl RunScreen {
             ),
             _ => return None,
         })
+    }
+
+    /// Returns whether something of the current pane has been read.
+    fn has_read_pane(&self) -> bool {
+        match self.pane {
+            Pane::Charts | Pane::System => self.charts().is_some_and(|charts| !charts.is_empty()),
+            Pane::Log => self.log.loaded(),
+            Pane::Events => self.events.loaded,
+            Pane::Tables => self.tables.loaded,
+            Pane::Params => true,
+        }
     }
 
     /// Why there are no charts, and what to do.
@@ -217,7 +233,7 @@ impl RunScreen {
                 path,
                 "Its Parquet files can still be read: docs/log-format.md says how. esc goes back.".to_owned(),
             ],
-            None => vec![path, "It was deleted, moved or renamed. esc goes back.".to_owned()],
+            None => vec![path, "Its folder was deleted, moved or renamed. esc goes back.".to_owned()],
         };
         let title = if text.len() == 3 { "This run cannot be read" } else { "This run is gone" };
         message(shared, frame, area, title, &text);
