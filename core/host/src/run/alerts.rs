@@ -333,7 +333,7 @@ impl Judge {
         for armed in &self.rules {
             if armed.rule.needs_a_series() && !armed.matched && given(&armed.rule) {
                 let message = format!("the alert \"{}\" was about no series of this run", armed.rule);
-                self.events.append(&Event::Warning { message }).ok();
+                self.events.warn(message);
             }
         }
         self.events.flush().ok();
@@ -398,7 +398,7 @@ impl Judge {
     /// Records an alert, for [`Self::call_hook`] too.
     fn raise(&mut self, rule: usize, step: Option<i64>, message: &str) {
         let rule = self.rules[rule].rule.to_string();
-        self.events.append(&Event::Alert { message: message.to_owned() }).ok();
+        self.events.record(&Event::Alert { message: message.to_owned() });
         self.events.flush().ok();
         if self.hook.is_some() {
             let event = serde_json::json!({
@@ -416,7 +416,7 @@ impl Judge {
         for event in self.for_hook.drain(..) {
             let failed = call(hook, &event).err().map(|why| format!("the hook of alerts {why}"));
             if let Some(message) = failed.clone().filter(|_| failed != self.hook_failed) {
-                self.events.append(&Event::Warning { message }).ok();
+                self.events.warn(message);
             }
             self.hook_failed = failed;
         }

@@ -158,6 +158,16 @@ impl EventLog {
         self.flush()
     }
 
+    /// Like [`Self::append`], where nothing can be done about an event that has to wait.
+    pub fn record(&self, event: &Event) {
+        self.append(event).ok();
+    }
+
+    /// Records a warning.
+    pub fn warn(&self, message: String) {
+        self.record(&Event::Warning { message });
+    }
+
     /// Returns pending lines, up to `most` bytes, for another process to write.
     pub fn hand_over(&self, most: usize) -> String {
         let waiting = self.waiting.lock();

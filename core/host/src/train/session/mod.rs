@@ -161,8 +161,7 @@ impl Session {
     }
 
     pub(crate) fn event(&self, event: &Event) {
-        // What the disk does not take now is written later; the log itself says so when it cannot be.
-        self.events.append(event).ok();
+        self.events.record(event);
     }
 
     /// The events that the disk has not taken to the end, for the keeper.
