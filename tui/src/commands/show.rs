@@ -160,7 +160,8 @@ fn as_text(view: &View, summaries: &[SeriesSummary], all: usize) -> Result<()> {
     progress(view);
     facts("parameters", m.params.iter().map(|(k, v)| (k.as_str(), Some(param::full(v)))));
     metrics(summaries, all);
-    facts("run", facts::of_run(view, clock::moment));
+    let known = facts::of_run(view, clock::moment);
+    facts("run", known.into_iter().map(|fact| (fact.name, Some(fact.value))));
     damage(view)?;
     let events = read_events(&view.dir)?;
     if !events.is_empty() {

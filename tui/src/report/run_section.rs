@@ -12,10 +12,12 @@ use super::document::{Block, Claim, Drawn, Span, code, plain, text};
 use crate::print::clean;
 use gradtop_chart::number;
 use gradtop_chart::svg;
+use gradtop_view::clock::dated;
 use gradtop_view::figure::chart::evaluate;
 use gradtop_view::figure::run_figures::{add_source, figures_of_run};
 use gradtop_view::live::{self, RunData};
 use gradtop_view::run::events::worked_s;
+use gradtop_view::run::facts::{self, Topic};
 use gradtop_view::run::param;
 
 /// The most rows of a table shown; the rest is counted.
@@ -109,40 +111,23 @@ impl<'a> RunSection<'a> {
         }
     }
 
-    /// The parameters of the run; `sets` are those that were changed.
+    /// The settings of the run and where it ran; `sets` are the parameters that were changed.
     pub(crate) fn settings(&self, sets: &[(String, String)]) -> Block {
-        let m = &self.view.manifest;
-        let commas = |words: Vec<String>| text(words.join(", "));
-        let preset = m.preset.clone().unwrap_or_else(|| "none".to_owned());
-        let mut start = vec![code(clean(&preset))];
-        if !sets.is_empty() {
-            start.push(text(", with "));
-            let list: Vec<String> = sets.iter().map(|(k, v)| format!("{}={}", clean(k), clean(v))).collect();
-            start.push(code(list.join(" ")));
+        let named = |name: &str, value: Vec<Span>| (name.to_owned(), value);
+        let mut facts = vec![named("run", vec![self.link(), text(format!(": {}", self.how_it_ended()))])];
+        for fact in facts::of_run(self.view, dated).into_iter().filter(|fact| fact.topic != Topic::Course) {
+            facts.push(named(fact.name, vec![text(fact.value)]));
         }
-        let params: Vec<String> =
-            m.params.iter().map(|(key, value)| format!("{}={}", clean(key), param::brief(value))).collect();
-        let mut made_with = vec![
-            format!("gradtop {}", clean(&m.versions.gradtop)),
-            format!("{} {}", clean(&m.experiment.id), clean(&m.experiment.version)),
-            format!("ABI {}", clean(&m.versions.abi)),
-        ];
-        made_with.extend(m.versions.libtorch.iter().map(|v| format!("libtorch {}", clean(v))));
-        made_with.extend(m.git_commit.iter().map(|c| format!("commit {}", short(c))));
-        made_with.extend(m.plugin_hash().map(|hash| format!("plugin {}", short(hash))));
-        let threads = number::counted(m.threads as usize, "thread");
-        Block::Facts(vec![
-            ("run".to_owned(), vec![self.link(), text(format!(": {}", self.how_it_ended()))]),
-            ("preset".to_owned(), start),
-            ("seed".to_owned(), vec![text(m.seed.to_string())]),
-            ("ran on".to_owned(), vec![commas(vec![clean(&m.device), threads])]),
-            ("versions".to_owned(), vec![commas(made_with)]),
-            ("parameters".to_owned(), vec![code(params.join(" "))]),
-            (
-                "recorded in".to_owned(),
-                vec![self.inside("run.toml"), text(" and, as a row of Parquet, "), self.inside("tables/run")],
-            ),
-        ])
+        let list = |of: Vec<String>| vec![code(of.join(" "))];
+        let changed: Vec<_> = sets.iter().map(|(key, value)| clean(&format!("{key}={value}"))).collect();
+        facts.extend((!changed.is_empty()).then(|| named("changed", list(changed))));
+        let params = &self.view.manifest.params;
+        let params = params.iter().map(|(key, value)| format!("{}={}", clean(key), param::brief(value)));
+        facts.push(named("parameters", list(params.collect())));
+        let recorded =
+            vec![self.inside("run.toml"), text(" and, as a row of Parquet, "), self.inside("tables/run")];
+        facts.push(named("recorded in", recorded));
+        Block::Facts(facts)
     }
 
     /// How the run ended: `finished, 12s of work`.
@@ -286,8 +271,4 @@ fn cell(data: &ColumnData, row: usize) -> String {
         ColumnData::Utf8(v) => clean(&v[row]),
         ColumnData::Bytes { width, .. } => format!("{width} bytes"),
     }
-}
-
-fn short(hash: &str) -> String {
-    clean(&hash.chars().take(12).collect::<String>())
 }

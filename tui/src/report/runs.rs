@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use gradtop_chart::{number, svg};
 use gradtop_store::{Goal, View, split_rank};
+use gradtop_view::clock::dated;
 use gradtop_view::compare::table::{ComparisonTable, Row, Statistic};
 use gradtop_view::compare::{self, Align, ComparedRun, Facet, GroupBy, RunGroup, facets, overlay};
 use gradtop_view::figure::chart::evaluate_as;
 use gradtop_view::natural;
-use gradtop_view::run::{facts, headline, notes, param, progress};
+use gradtop_view::run::facts::{self, Topic};
+use gradtop_view::run::{headline, notes, param, progress};
 use gradtop_view::runs::RunRow;
 
 use super::claims::{self, NUMBERS_ALONE, SEEN, SEEN_IN_SEVERAL};
@@ -72,7 +74,7 @@ pub(crate) fn compose(options: &ReportOptions<'_>) -> (Document, Vec<String>) {
     });
     let summary = claims::summary(compared.into_iter().chain(of_each).collect());
     let number = if runs.len() == 1 { "One run".to_owned() } else { format!("{} runs", runs.len()) };
-    let today = gradtop_view::clock::dated(jiff::Timestamp::now());
+    let today = dated(jiff::Timestamp::now());
     let lead = vec![text(format!("{number}, {today}."))];
     let document = Document { title: title(options), lead, summary, blocks };
     (document, odd)
@@ -246,46 +248,21 @@ fn common_and_not(views: &[View], of: impl Fn(&View) -> Facts, id: &str, words: 
     blocks
 }
 
-fn facts(list: Vec<(&str, Option<String>)>) -> Facts {
-    let said = |(name, value): (&str, Option<String>)| {
-        value.filter(|v| !v.is_empty()).map(|v| (name.to_owned(), clean(&v)))
-    };
-    list.into_iter().filter_map(said).collect()
+/// The facts of one topic, and further names and values.
+fn facts_of<'a>(view: &View, topic: Topic, more: impl Iterator<Item = (&'a str, String)>) -> Facts {
+    let facts = facts::of_run(view, dated).into_iter().filter(|fact| fact.topic == topic);
+    let facts = facts.map(|fact| (fact.name.to_owned(), fact.value));
+    facts.chain(more.map(|(name, value)| (clean(name), value))).collect()
 }
 
 fn settings_of(view: &View) -> Facts {
-    let m = &view.manifest;
-    let mut all = facts(vec![
-        ("experiment", Some(format!("{} {}", m.experiment.id, m.experiment.version).trim_end().to_owned())),
-        ("command", m.command.as_ref().map(gradtop_store::CommandInfo::in_words)),
-        ("works in", m.command.as_ref().map(|command| command.dir.clone())),
-        ("source", m.import.as_ref().map(|import| format!("{}: {}", import.format, import.source))),
-        ("preset", m.preset.clone()),
-        ("seed", m.known_seed().map(|seed| seed.to_string())),
-        ("device", Some(m.device.clone())),
-        ("threads", (m.threads > 0).then(|| m.threads.to_string())),
-    ]);
-    all.extend(m.params.iter().map(|(key, value)| (clean(key), param::full(value))));
-    all
+    let params = view.manifest.params.iter().map(|(key, value)| (key.as_str(), param::full(value)));
+    facts_of(view, Topic::Settings, params)
 }
 
 fn environment_of(view: &View) -> Facts {
-    let m = &view.manifest;
-    let plugin = m.plugin.as_ref();
-    let mut all = facts(vec![
-        ("host", Some(m.host.clone())),
-        ("device chosen", m.device_reason.clone()),
-        ("gradtop", Some(m.versions.gradtop.clone())),
-        ("libtorch", m.versions.libtorch.clone()),
-        ("Python", m.versions.python.clone()),
-        ("PyTorch", m.versions.torch.clone()),
-        ("commit", facts::commit(m)),
-        ("plugin", plugin.map(|plugin| format!("{}, SHA-256 {}", plugin.file, plugin.sha256))),
-        ("built with", plugin.and_then(|plugin| plugin.built_with.clone())),
-    ]);
-    let env = m.command.iter().flat_map(|command| &command.env);
-    all.extend(env.map(|(name, value)| (clean(name), clean(value))));
-    all
+    let variables = view.manifest.command.iter().flat_map(|command| &command.env);
+    facts_of(view, Topic::Environment, variables.map(|(name, value)| (name.as_str(), clean(value))))
 }
 
 /// The runs of one experiment, compared.

@@ -109,11 +109,6 @@ impl Manifest {
             ..Self::default()
         }
     }
-
-    /// Returns the abbreviated SHA-256 of the plugin, if there is one.
-    pub fn plugin_hash(&self) -> Option<&str> {
-        self.plugin.as_ref().map(|plugin| plugin.sha256.get(..12).unwrap_or(&plugin.sha256))
-    }
 }
 
 /// What executes a run.

@@ -1,68 +1,104 @@
-//! What a run is, where and with what: the facts that `show` and the monitor list.
+//! What a run is, where and with what: the facts that `show`, the monitor and reports list.
 
 use gradtop_chart::number;
 use gradtop_host::text::clean;
 use gradtop_store::{CommandInfo, Manifest, View};
 use jiff::Timestamp;
 
-/// Returns the facts about a run, as they were recorded, with their names; `moment` formats times.
-pub fn of_run(view: &View, moment: impl Fn(Timestamp) -> String) -> Vec<(&'static str, Option<String>)> {
+use Topic::{Course, Environment, Settings};
+
+/// What a fact is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Topic {
+    /// What was asked for. Another run with the same settings repeats this one.
+    Settings,
+    /// When the run took place, and what it recorded.
+    Course,
+    /// The machine, and the versions of programs.
+    Environment,
+}
+
+/// A fact about a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fact {
+    /// What it is about.
+    pub topic: Topic,
+    /// Its name.
+    pub name: &'static str,
+    /// Its value; not empty.
+    pub value: String,
+}
+
+/// Returns the facts that are known about a run; `moment` formats times. Parameters are not among them.
+pub fn of_run(view: &View, moment: impl Fn(Timestamp) -> String) -> Vec<Fact> {
     let View { manifest: m, status: s, .. } = view;
     // After its end, their ids may belong to other processes.
     let pid = |pid: Option<u32>| pid.filter(|_| !view.state.is_final()).map(|pid| pid.to_string());
     let command = m.command.as_ref();
-    let logs = |command: &CommandInfo| {
-        let logs = command.logs.iter().map(|log| format!("{}: {}", log.format, log.path));
-        logs.collect::<Vec<_>>().join(", ")
+    let plugin = m.plugin.as_ref();
+    let facts = [
+        (Settings, "experiment", Some(format!("{} {}", m.experiment.id, m.experiment.version))),
+        (Settings, "command", command.map(CommandInfo::in_words)),
+        (Settings, "works in", command.map(|c| c.dir.clone())),
+        (Settings, "source", m.import.as_ref().map(|i| format!("{}: {}", i.format, i.source))),
+        (Settings, "preset", m.preset.clone()),
+        (Settings, "seed", m.known_seed().map(|seed| seed.to_string())),
+        (Settings, "device", Some(device(m))),
+        (Settings, "threads", m.known_threads().map(|threads| threads.to_string())),
+        (Course, "checkpoints", saving(m)),
+        (Course, "created", Some(moment(m.created))),
+        (Course, "started", s.started.map(&moment)),
+        (Course, "ended", s.ended.map(&moment)),
+        (Course, "logs", command.map(logs)),
+        (Environment, "host", Some(m.host.clone())),
+        (Environment, "gradtop", Some(m.versions.gradtop.clone())),
+        (Environment, "libtorch", m.versions.libtorch.clone()),
+        (Environment, "Python", m.versions.python.clone()),
+        (Environment, "PyTorch", m.versions.torch.clone()),
+        (Environment, "commit", commit(m)),
+        (Environment, "plugin", plugin.map(|p| format!("ABI {}, SHA-256 {}", m.versions.abi, p.sha256))),
+        (Environment, "built with", plugin.and_then(|p| p.built_with.clone())),
+        (Course, "trainer", pid(s.trainer_pid)),
+        (Course, "keeper", pid(s.keeper_pid)),
+        (Course, "rows", (s.rows > 0).then(|| number::count(s.rows as f64))),
+        (Course, "log wait", (s.log_wait_ms >= 1.0).then(|| number::duration(s.log_wait_ms / 1e3))),
+    ];
+    let known = |(topic, name, value): (Topic, &'static str, Option<String>)| {
+        let value = clean(value?.trim_end());
+        (!value.is_empty()).then_some(Fact { topic, name, value })
     };
-    let saved = match (m.experiment.resumable, m.checkpoint_every_s) {
-        (false, _) if m.plugin.is_none() => None,
+    facts.into_iter().filter_map(known).collect()
+}
+
+/// Describes when checkpoints are saved.
+fn saving(manifest: &Manifest) -> Option<String> {
+    match (manifest.experiment.resumable, manifest.checkpoint_every_s) {
+        (false, _) if manifest.plugin.is_none() => None,
         (false, _) => Some("none: the experiment cannot be resumed".to_owned()),
         (true, 0) => Some("only when asked for".to_owned()),
         (true, s) => Some(format!("every {}", number::duration(s as f64))),
-    };
-    let plugin = m.plugin_hash().map(|hash| format!("{} {}  {hash}", m.experiment.id, m.experiment.version));
-    vec![
-        ("preset", m.preset.clone()),
-        ("seed", m.known_seed().map(|seed| seed.to_string())),
-        ("device", Some(device(m))),
-        ("threads", m.known_threads().map(|threads| threads.to_string())),
-        ("checkpoints", saved),
-        ("created", Some(moment(m.created))),
-        ("started", s.started.map(&moment)),
-        ("ended", s.ended.map(&moment)),
-        ("host", Some(m.host.clone())),
-        ("source", m.import.as_ref().map(|i| format!("{}: {}", i.format, i.source))),
-        ("command", command.map(CommandInfo::in_words)),
-        ("works in", command.map(|c| c.dir.clone())),
-        ("logs", command.map(logs)),
-        ("plugin", plugin),
-        ("built with", m.plugin.as_ref().and_then(|p| p.built_with.clone())),
-        ("libtorch", m.versions.libtorch.clone()),
-        ("Python", m.versions.python.clone()),
-        ("PyTorch", m.versions.torch.clone()),
-        ("gradtop", Some(m.versions.gradtop.clone())),
-        ("commit", commit(m)),
-        ("trainer", pid(s.trainer_pid)),
-        ("keeper", pid(s.keeper_pid)),
-        ("rows", (s.rows > 0).then(|| number::count(s.rows as f64))),
-        ("log wait", (s.log_wait_ms >= 1.0).then(|| number::duration(s.log_wait_ms / 1e3))),
-    ]
+    }
+}
+
+/// Describes the logs of a command that are read.
+fn logs(command: &CommandInfo) -> String {
+    let logs = command.logs.iter().map(|log| format!("{}: {}", log.format, log.path));
+    logs.collect::<Vec<_>>().join(", ")
 }
 
 /// Describes a run's device, and why it was chosen.
-pub fn device(manifest: &Manifest) -> String {
+fn device(manifest: &Manifest) -> String {
     let reason = manifest.device_reason.as_deref().filter(|reason| !reason.is_empty());
-    let reason = reason.map(|reason| format!(" ({})", clean(reason))).unwrap_or_default();
-    clean(&manifest.device) + &reason
+    let reason = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
+    format!("{}{reason}", manifest.device)
 }
 
 /// Describes the commit at which a run was started, with its branch and whether there were changes.
-pub fn commit(manifest: &Manifest) -> Option<String> {
+fn commit(manifest: &Manifest) -> Option<String> {
     let mut text = manifest.git_commit.clone()?;
     if let Some(command) = &manifest.command {
         text.extend(command.git_branch.iter().map(|branch| format!(" on {branch}")));
         text.push_str(if command.git_dirty == Some(true) { ", with changes: code.diff" } else { "" });
     }
-    Some(clean(&text))
+    Some(text)
 }

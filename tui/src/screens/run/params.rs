@@ -224,14 +224,14 @@ fn help(shared: &Shared, desc: &ParamDesc) -> String {
 /// The other options of the run, and its folder.
 fn facts(shared: &Shared, view: &View, width: usize) -> Vec<Line<'static>> {
     let theme = shared.theme;
-    let mut facts = facts::of_run(view, |time| moment_at(time, shared.now));
-    facts.push(("took", progress::took_words(view, shared.now)));
-    facts.push(("folder", Some(view.dir.path().to_string_lossy().into_owned())));
+    let known = facts::of_run(view, |time| moment_at(time, shared.now));
+    let took = progress::took_words(view, shared.now).map(|took| ("took", took));
+    let folder = ("folder", clean(&view.dir.path().to_string_lossy()));
+    let facts = known.into_iter().map(|fact| (fact.name, fact.value)).chain(took).chain([folder]);
     let mut out = vec![heading(shared, "Run")];
+    let room = width.saturating_sub(17).max(10);
     for (name, value) in facts {
-        let value = value.filter(|value| !value.is_empty());
-        let room = width.saturating_sub(17).max(10);
-        for (i, part) in value.iter().flat_map(|value| wrap(&clean(value), room)).enumerate() {
+        for (i, part) in wrap(&value, room).into_iter().enumerate() {
             out.push(Line::from(vec![
                 Span::styled(pad(&format!("   {}", if i == 0 { name } else { "" }), 16), theme.dim()),
                 Span::raw(part),
