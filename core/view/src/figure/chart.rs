@@ -111,11 +111,7 @@ fn compose(
     place: impl FnOnce(&Chart) -> Option<Plot>,
 ) -> PreparedChart {
     let plan = plan(sources, &panel_of(sources, subject), view);
-    let looks = looks(sources, subject, view, &plan);
-    let look_of = |key: &str, own: Option<Paint>| {
-        let (paint, marker) = looks.get(key).copied().unwrap_or((Paint::Grey, 0));
-        (own.unwrap_or(paint), marker)
-    };
+    let pen = Pen { looks: looks(sources, subject, view, &plan), view };
     let Plan { mut chart, parts, x } = plan;
     dress(&mut chart);
     if !parts.is_empty() && parts.iter().all(|part| is_hidden(part, view)) {
@@ -129,7 +125,7 @@ fn compose(
             part if is_hidden(&part, view) => {}
             Part::Shape(ShapePart { name, key, colour, side, shape }) => {
                 orders.push((!matches!(shape, Shape::Band { .. }), at));
-                chart.marks.push(Mark { name, side, ..Mark::new(look_of(&key, colour), shape) });
+                chart.marks.push(Mark { name, side, ..Mark::new(pen.look(&key, colour), shape) });
             }
         }
     }
@@ -139,58 +135,24 @@ fn compose(
     let has_place = |line: &Line<'_>| x.is_none() || line.extent(axes::is_log(chart.x.scale)).is_some();
     declared.retain(|(_, line)| has_place(line));
     let lines: Vec<&Line<'_>> = declared.iter().map(|(_, line)| line).collect();
-    let smooth = view.smoothing > 0.0;
-    let nowhere = || (Shape::Line { x: Vec::new(), y: Vec::new() }, Vec::new());
-    let mark = |line: &Line<'_>, last, (shape, crossings): ClippedShape| Mark {
-        name: Some(line.name.clone()),
-        last,
-        side: line.side,
-        counted: Some(line.counts(view.zoom_x)),
-        crossings,
-        ..Mark::new(look_of(&line.key, line.colour), shape)
-    };
-    // The names of lines take room too.
-    let shapes = chart.marks.len();
-    for line in lines.iter().filter(|l| !l.hidden) {
-        chart.marks.push(mark(line, lines::last_value(line, smooth), nowhere()));
-    }
-    let plot = place(&chart);
-    chart.marks.truncate(shapes);
+    let plot = pen.with_names(&mut chart, &lines, place);
     let cursor = view.cursor.zip(plot).and_then(|(x, plot)| lines::cursor(&lines, x, &plot));
     let mut marks: Vec<(Order, Mark)> = orders.into_iter().zip(std::mem::take(&mut chart.marks)).collect();
     let mut infos = Vec::new();
     for (at, line) in &declared {
+        let smooth = pen.smooth();
         let at_cursor = cursor.zip(plot).and_then(|(c, plot)| lines::value_at(line, c.x, &plot, smooth));
         let latest = lines::last_value(line, smooth);
         let axis = chart.axis(line.side);
-        infos.push(line_info(line, look_of(&line.key, line.colour), latest, at_cursor, axis.clone()));
-        if line.hidden {
-            continue;
+        infos.push(line_info(line, pen.look(&line.key, line.colour), latest, at_cursor, axis.clone()));
+        if !line.hidden {
+            let drawn = pen.line(line, plot.map(|plot| (plot, axis.scale)), latest, at_cursor);
+            marks.extend(drawn.into_iter().map(|(front, mark)| ((front, *at), mark)));
         }
-        let Some(plot) = plot else {
-            // Without room for a plot, its values are still listed.
-            marks.push(((true, *at), mark(line, latest, nowhere())));
-            continue;
-        };
-        let LineShapes { line: front, behind, band } = lines::line_shapes(line, &plot, axis.scale, smooth);
-        let last = match (view.cursor, view.zoom_x, &front) {
-            (Some(_), ..) => at_cursor.map(|c| c.shown),
-            // The latest value is not that of a part of the axis.
-            (None, Some(_), Some(front)) => lines::rightmost(front),
-            _ => latest,
-        };
-        // If the line itself is drawn, it alone is named.
-        let faint = front.is_some();
-        for fill in [band, behind].into_iter().flatten() {
-            let fill = mark(line, last, fill);
-            marks.push(((false, *at), Mark { faint, name: fill.name.filter(|_| !faint), ..fill }));
-        }
-        marks.extend(front.map(|front| ((true, *at), mark(line, last, front))));
     }
     if let (Some(kind), [source]) = (x, sources) {
-        let rules =
-            Placement::new(source.data, view.relative, kind).resumes().map(|at| rule(at, Paint::Grey));
-        marks.extend(rules.map(|rule| ((false, usize::MAX), rule)));
+        let resumes = Placement::new(source.data, view.relative, kind).resumes();
+        marks.extend(resumes.map(|at| ((false, usize::MAX), rule(at, Paint::Grey))));
     }
     chart.cursor = cursor
         .zip(Cursor::most_common_value(&infos))
@@ -208,6 +170,82 @@ fn compose(
 
 /// The drawing order of a mark: whether it is in front of the fills, and its place in the declaration.
 type Order = (bool, usize);
+
+/// Turns lines into marks.
+struct Pen<'a> {
+    looks: BTreeMap<String, (Paint, u8)>,
+    view: &'a ChartView,
+}
+
+impl Pen<'_> {
+    /// Returns the colour and marker of a key; its own colour comes first.
+    fn look(&self, key: &str, own: Option<Paint>) -> (Paint, u8) {
+        let (paint, marker) = self.looks.get(key).copied().unwrap_or((Paint::Grey, 0));
+        (own.unwrap_or(paint), marker)
+    }
+
+    fn smooth(&self) -> bool {
+        self.view.smoothing > 0.0
+    }
+
+    fn mark(&self, line: &Line<'_>, last: Option<f64>, (shape, crossings): ClippedShape) -> Mark {
+        Mark {
+            name: Some(line.name.clone()),
+            last,
+            side: line.side,
+            counted: Some(line.counts(self.view.zoom_x)),
+            crossings,
+            ..Mark::new(self.look(&line.key, line.colour), shape)
+        }
+    }
+
+    /// Returns the mark of a line that is only named.
+    fn name(&self, line: &Line<'_>, last: Option<f64>) -> Mark {
+        self.mark(line, last, (Shape::Line { x: Vec::new(), y: Vec::new() }, Vec::new()))
+    }
+
+    /// Places a chart in which the names of lines, which take room too, stand beside the shapes.
+    fn with_names(
+        &self,
+        chart: &mut Chart,
+        lines: &[&Line<'_>],
+        place: impl FnOnce(&Chart) -> Option<Plot>,
+    ) -> Option<Plot> {
+        let shapes = chart.marks.len();
+        let shown = lines.iter().filter(|line| !line.hidden);
+        chart.marks.extend(shown.map(|line| self.name(line, lines::last_value(line, self.smooth()))));
+        let plot = place(chart);
+        chart.marks.truncate(shapes);
+        plot
+    }
+
+    /// Returns the marks of a line, and whether each is in front of the fills. Without room for a plot, its values are still
+    /// listed.
+    fn line(
+        &self,
+        line: &Line<'_>,
+        plot: Option<(Plot, Scale)>,
+        latest: Option<f64>,
+        at_cursor: Option<CursorValue>,
+    ) -> Vec<(bool, Mark)> {
+        let Some((plot, scale)) = plot else { return vec![(true, self.name(line, latest))] };
+        let LineShapes { line: front, behind, band } = lines::line_shapes(line, &plot, scale, self.smooth());
+        let last = match (self.view.cursor, self.view.zoom_x, &front) {
+            (Some(_), ..) => at_cursor.map(|c| c.shown),
+            // The latest value is not that of a part of the axis.
+            (None, Some(_), Some(front)) => lines::rightmost(front),
+            _ => latest,
+        };
+        // If the line itself is drawn, it alone is named.
+        let faint = front.is_some();
+        let fill = |fill| {
+            let fill = self.mark(line, last, fill);
+            (false, Mark { faint, name: fill.name.filter(|_| !faint), ..fill })
+        };
+        let fills = [band, behind].into_iter().flatten().map(fill);
+        fills.chain(front.map(|front| (true, self.mark(line, last, front)))).collect()
+    }
+}
 
 /// Returns whether the user has hidden a part.
 fn is_hidden(part: &Part<'_>, view: &ChartView) -> bool {

@@ -75,13 +75,6 @@ pub struct Cursor {
 }
 
 impl Cursor {
-    /// Returns the values at the cursor if their description is the same for all lines.
-    pub fn common_value(lines: &[LineInfo]) -> Option<CursorValue> {
-        let mut shown = lines.iter().filter(|l| !l.hidden).filter_map(|l| l.at_cursor);
-        let first = shown.next()?;
-        shown.all(|at| at.has_same_description(&first)).then_some(first)
-    }
-
     /// Describes the values at the cursor, in the words that fit most lines.
     pub fn words(lines: &[LineInfo]) -> Option<String> {
         Self::most_common_value(lines).map(|at| at.words())

@@ -109,6 +109,12 @@ struct Shuffle {
 }
 
 impl Shuffle {
+    /// Creates the batches of points and targets, which are also given repeated for all trials.
+    fn new(x: Tensor, y: Vec<Tensor>, x_all: &Tensor, y_all: &[Tensor]) -> Result<Self, TchError> {
+        let y_shuffled = y_all.iter().map(copied).collect::<Result<_, _>>()?;
+        Ok(Self { x_shuffled: copied(x_all)?, y_shuffled, x, y, epoch: None })
+    }
+
     fn refill(&mut self, epoch: u32, seed: u64) -> Result<(), TchError> {
         if self.epoch == Some(epoch) {
             return Ok(());
@@ -142,6 +148,31 @@ fn rest(mlp: &Mlp, points: usize) -> Result<Option<Workspace>, TchError> {
     (left > 0).then(|| mlp.workspace(left as i64)).transpose()
 }
 
+impl Fit {
+    /// Creates the networks of a model for one function, with steps on `size` samples, at a further learning rate or the common
+    /// one.
+    fn new(setup: &Setup, target: usize, model: Model, rate: Option<f64>, size: usize) -> Result<Self> {
+        let (name, points) = (model.name(), setup.x.len());
+        let rule = rate.map_or(setup.rule, |lr| setup.rule.with_rate(lr));
+        let mut mlp = Mlp::zeros(model.widths(), setup.trials, Kind::Float, setup.device)?;
+        let stream = format!("function-fit/init/{}/{name}", setup.targets[target].name);
+        mlp.init_uniform(setup.seed, Stream::named(&stream))?;
+        Ok(Self {
+            target,
+            model: name.to_owned(),
+            rate,
+            diverged: vec![None; setup.trials as usize],
+            probe: Probe::default(),
+            optimizer: Optimizer::new(rule, mlp.parameters())?.fused(),
+            training: mlp.workspace(size as i64)?,
+            chunk: mlp.workspace(CHUNK.min(points) as i64)?,
+            rest: rest(&mlp, points)?,
+            rest_between: rest(&mlp, points - 1)?,
+            mlp,
+        })
+    }
+}
+
 impl Training {
     /// Creates everything at step 0.
     pub fn new(setup: Setup) -> Result<Self> {
@@ -170,17 +201,7 @@ impl Training {
         let between = chunks(&halfway, points - 1)?;
 
         let size = if setup.batch == 0 { points } else { setup.batch };
-        let shuffle = (size < points)
-            .then(|| -> Result<Shuffle, TchError> {
-                Ok(Shuffle {
-                    x_shuffled: copied(&x_all)?,
-                    y_shuffled: y_all.iter().map(copied).collect::<Result<_, _>>()?,
-                    x,
-                    y,
-                    epoch: None,
-                })
-            })
-            .transpose()?;
+        let shuffle = (size < points).then(|| Shuffle::new(x, y, &x_all, &y_all)).transpose()?;
         let (x_source, y_source) =
             shuffle.as_ref().map_or((&x_all, &y_all), |shuffle| (&shuffle.x_shuffled, &shuffle.y_shuffled));
         let batches = (0..points / size)
@@ -192,27 +213,10 @@ impl Training {
 
         let mut fits = Vec::new();
         let rates = std::iter::once(None).chain(setup.rates.iter().copied().map(Some));
-        let functions = || setup.targets.iter().enumerate();
-        for (rate, (target, function)) in rates.flat_map(|rate| functions().map(move |f| (rate, f))) {
+        let targets = 0..setup.targets.len();
+        for (rate, target) in rates.flat_map(|rate| targets.clone().map(move |target| (rate, target))) {
             for model in &setup.models {
-                let name = model.name();
-                let rule = rate.map_or(setup.rule, |lr| setup.rule.with_rate(lr));
-                let mut mlp = Mlp::zeros(model.widths(), setup.trials, Kind::Float, setup.device)?;
-                let stream = format!("function-fit/init/{}/{name}", function.name);
-                mlp.init_uniform(setup.seed, Stream::named(&stream))?;
-                fits.push(Fit {
-                    target,
-                    model: name.to_owned(),
-                    rate,
-                    diverged: vec![None; setup.trials as usize],
-                    probe: Probe::default(),
-                    optimizer: Optimizer::new(rule, mlp.parameters())?.fused(),
-                    training: mlp.workspace(size as i64)?,
-                    chunk: mlp.workspace(CHUNK.min(points) as i64)?,
-                    rest: rest(&mlp, points)?,
-                    rest_between: rest(&mlp, points - 1)?,
-                    mlp,
-                });
+                fits.push(Fit::new(&setup, target, *model, rate, size)?);
             }
         }
         Ok(Self { fits, setup, step: 0, batches, grid, between, shuffle })

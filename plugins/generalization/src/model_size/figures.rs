@@ -12,79 +12,75 @@ use super::settings::{choosing, full_samples, rates, swept, units};
 /// Declares a figure for each part that is trained; captions end with the claims about it once there are any.
 pub(super) fn declare(params: &ModelSize, seed: u64, said: &[(Part, Claim)]) -> Result<Vec<Figure>> {
     let units = units(params)?;
-    let figure = |part: Part, title: &str, text: String| {
-        let trained = units.iter().any(|unit| unit.part() == part);
-        trained.then(|| {
-            Figure::new(part.name(), title).caption(text + &caption(said, &part)).panels(panels(params, part))
-        })
+    let data = data::load(&params.dataset)?.title;
+    let figure = |part: Part| {
+        let (title, text) = title_and_text(params, seed, part, data);
+        Figure::new(part.name(), title).caption(text + &caption(said, &part)).panels(panels(params, part))
     };
-    let title = data::load(&params.dataset)?.title;
+    let trained = |part: &Part| units.iter().any(|unit| unit.part() == *part);
+    let all = [Part::Full, Part::Rates, Part::Subset, Part::SubsetRates, Part::Features];
+    Ok(all.into_iter().filter(trained).map(figure).collect())
+}
+
+/// Returns the title of a part's figure, and what was trained and how.
+fn title_and_text(params: &ModelSize, seed: u64, part: Part, data: &str) -> (&'static str, String) {
+    let ModelSize { lr, batch, .. } = params;
     let trials = format!("mean of {} trials, band from lowest to highest; seed {seed}", params.trials);
-    let training = format!("Adam, lr {}, batch {}", params.lr, params.batch);
+    let full_epochs = counted(params.full_epochs, "epoch");
     let noise = noise_in_words(params.noise);
-    let all = [
-        figure(
-            Part::Full,
+    match part {
+        Part::Full => (
             "A: many images",
             format!(
-                "ReLU networks 784-h-2h-10, h = {}, on {} images of {title}: {training}, {}; {trials}. Upright: as many \
-             parameters as labels times classes, {}.",
+                "ReLU networks 784-h-2h-10, h = {}, on {} images of {data}: Adam, lr {lr}, batch {batch}, {full_epochs}; {trials}. \
+                 Upright: as many parameters as labels times classes, {}.",
                 listed(&params.full_widths),
                 full_samples(params),
-                counted(params.full_epochs, "epoch"),
-                threshold(params, Part::Full),
+                threshold(params, part),
             ),
         ),
-        figure(
-            Part::Rates,
+        Part::Rates => (
             "A: every size at several learning rates",
             format!(
-                "One network of each size at rates of {} on {} images of {title}: Adam, batch {}, {}; seed {seed}. {} \
-             other training images choose the rate of each size.",
+                "One network of each size at rates of {} on {} images of {data}: Adam, batch {batch}, {full_epochs}; seed {seed}. {} \
+                 other training images choose the rate of each size.",
                 listed(&rates(params, &params.full_rates)),
                 swept(params)[0],
-                params.batch,
-                counted(params.full_epochs, "epoch"),
                 swept(params)[1],
             ),
         ),
-        figure(
-            Part::Subset,
+        Part::Subset => (
             "B: few images, with and without label noise",
             format!(
-                "ReLU networks 784-h-10, h = {}, on {} images of {title}: squared error, {training}, the rate falling to 0 along a \
-             cosine, {}; {trials}. {noise}: that share of the training labels is drawn at random, once; test labels are true. \
-             Upright: as many parameters as labels times classes, {}.",
+                "ReLU networks 784-h-10, h = {}, on {} images of {data}: squared error, Adam, lr {lr}, batch {batch}, the rate \
+                 falling to 0 along a cosine, {}; {trials}. {noise}: that share of the training labels is drawn at random, once; \
+                 test labels are true. Upright: as many parameters as labels times classes, {}.",
                 listed(&params.subset_widths),
                 params.subset_samples,
                 counted(params.subset_epochs, "epoch"),
-                threshold(params, Part::Subset),
+                threshold(params, part),
             ),
         ),
-        figure(
-            Part::SubsetRates,
+        Part::SubsetRates => (
             "B: every size at several learning rates",
             format!(
-                "Networks on the same {} images with rates that fall from {} to 0, one of each size and rate (at {} the first of \
-             the trials); seed {seed}. {} other training images with true labels choose the rate of each size.",
+                "Networks on the same {} images with rates that fall from {} to 0, one of each size and rate (at {lr} the first of \
+                 the trials); seed {seed}. {} other training images with true labels choose the rate of each size.",
                 params.subset_samples,
                 listed(&rates(params, &params.subset_rates)),
-                params.lr,
                 choosing(params),
             ),
         ),
-        figure(
-            Part::Features,
+        Part::Features => (
             "C: random features, solved exactly",
             format!(
-                "N random ReLU features of {0} images of {title}, tested with {1}: least squares, of minimum norm from N = {0} on, in \
-             double precision; N a tenth of the parameters; {trials}. {noise}: that share of the training labels is drawn at random. \
-             Upright: N = {0}, where every label is fitted.",
+                "N random ReLU features of {0} images of {data}, tested with {1}: least squares, of minimum norm from N = {0} on, in \
+                 double precision; N a tenth of the parameters; {trials}. {noise}: that share of the training labels is drawn at random. \
+                 Upright: N = {0}, where every label is fitted.",
                 params.feature_samples, params.feature_tests,
             ),
         ),
-    ];
-    Ok(all.into_iter().flatten().collect())
+    }
 }
 
 /// Returns the number of parameters that equals labels times classes.

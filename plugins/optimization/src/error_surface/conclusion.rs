@@ -37,98 +37,110 @@ pub(super) fn write(ctx: &Ctx, plan: &Plan, survey: &Survey<'_>) -> Result<()> {
 
 /// Returns the claim about one surface.
 fn said(about: String, kind: StageKind, found: &Found, rectified: bool) -> Claim {
-    let plane = "a plane is two of very many directions: what lies off it is not seen";
-    let (words, caution) = match kind {
-        StageKind::Line => {
-            (in_words(kind, found, rectified), "between the points of the line nothing is known")
-        }
-        StageKind::Eigen => (
-            in_words(kind, found, rectified),
-            "a curvature is of one point, and of the samples it is taken on",
-        ),
-        _ => (in_words(kind, found, rectified), plane),
+    let caution = match kind {
+        StageKind::Line => "between the points of the line nothing is known",
+        StageKind::Eigen => "a curvature is of one point, and of the samples it is taken on",
+        _ => "a plane is two of very many directions: what lies off it is not seen",
     };
-    Claim::seen(about, words).caution(caution)
+    Claim::seen(about, in_words(kind, found, rectified)).caution(caution)
 }
 
 fn in_words(kind: StageKind, found: &Found, rectified: bool) -> String {
-    let [first, second] = found.curvature;
-    let loss = |value: f64| significant(value, 4);
-    let kinks = if rectified {
-        ", which see the kinks of the rectified units that the Hessian leaves out"
-    } else {
-        ""
-    };
     match kind {
         StageKind::Train => String::new(),
-        StageKind::Line => {
-            let course = if found.rises == 0.0 {
-                "falls from point to point all the way".to_owned()
-            } else {
-                format!(
-                    "rises between {} of neighbouring points, to at most {}",
-                    counted(found.rises as i64, "pair"),
-                    loss(found.highest_between)
-                )
-            };
-            format!(
-                "from the initial parameters (loss {}) straight to the final ones ({}) the loss {course}; the lowest of \
-                 the whole line, {}, is at α = {:.2}",
-                loss(found.start),
-                loss(found.centre),
-                loss(found.lowest),
-                found.lowest_at[0]
-            )
-        }
-        StageKind::Random => format!(
-            "over the random plane the loss goes from {} to {}; {}; the curvature along the two directions is {} and \
-             {} per squared length (by second differences {} and {}{kinks})",
-            loss(found.lowest),
-            loss(found.highest),
-            lower(found),
-            significant(first.product, 3),
-            significant(second.product, 3),
-            significant(first.difference, 3),
-            significant(second.difference, 3)
-        ),
-        StageKind::Path => format!(
-            "two principal components hold {:.1} % and {:.1} % of the path's variance; over their plane the loss goes from {} \
-             to {}; {}",
-            100.0 * found.explained[0],
-            100.0 * found.explained[1],
-            loss(found.lowest),
-            loss(found.highest),
-            lower(found)
-        ),
-        StageKind::Eigen => {
-            let [[most, most_bound], [least, least_bound]] = found.eigenvalues;
-            let bound = |b: f64| format!(" ± {}", significant(b, 1));
-            let kind = if least < -least_bound.max(ZERO * most) && rectified && second.difference > 0.0 {
-                "so the Hessian points down there, but the loss with its kinks does not".to_owned()
-            } else if least < -least_bound.max(ZERO * most) {
-                format!(
-                    "so the network ended at no minimum of the loss on these samples: its curvature downwards is {} of the largest",
-                    significant(-least / most, 2)
-                )
-            } else if least > least_bound.max(ZERO * most) {
-                "so no curvature that was found points down".to_owned()
-            } else if least.abs() > least_bound {
-                format!("which counts as zero: it is within {ZERO:e} of the largest")
-            } else {
-                "which cannot be told from zero: it is within its error bound".to_owned()
-            };
-            format!(
-                "the Hessian's largest eigenvalue is {}{}, its smallest {}{} (± bounds the error), {kind}; by second differences of \
-                 the loss{kinks}, the curvatures are {} and {}",
-                significant(most, 5),
-                bound(most_bound),
-                significant(least, 5),
-                bound(least_bound),
-                significant(first.difference, 5),
-                significant(second.difference, 5)
-            )
-        }
+        StageKind::Line => of_line(found),
+        StageKind::Random => of_random_plane(found, rectified),
+        StageKind::Path => of_path_plane(found),
+        StageKind::Eigen => of_eigenvectors(found, rectified),
     }
+}
+
+fn loss(value: f64) -> String {
+    significant(value, 4)
+}
+
+/// Returns what second differences of the loss see and the Hessian does not.
+fn kinks(rectified: bool) -> &'static str {
+    if rectified { ", which see the kinks of the rectified units that the Hessian leaves out" } else { "" }
+}
+
+fn of_line(found: &Found) -> String {
+    let course = if found.rises == 0.0 {
+        "falls from point to point all the way".to_owned()
+    } else {
+        format!(
+            "rises between {} of neighbouring points, to at most {}",
+            counted(found.rises as i64, "pair"),
+            loss(found.highest_between)
+        )
+    };
+    format!(
+        "from the initial parameters (loss {}) straight to the final ones ({}) the loss {course}; the lowest of the \
+         whole line, {}, is at α = {:.2}",
+        loss(found.start),
+        loss(found.centre),
+        loss(found.lowest),
+        found.lowest_at[0]
+    )
+}
+
+fn of_random_plane(found: &Found, rectified: bool) -> String {
+    let [first, second] = found.curvature;
+    format!(
+        "over the random plane the loss goes from {} to {}; {}; the curvature along the two directions is {} and {} per \
+         squared length (by second differences {} and {}{})",
+        loss(found.lowest),
+        loss(found.highest),
+        lower(found),
+        significant(first.product, 3),
+        significant(second.product, 3),
+        significant(first.difference, 3),
+        significant(second.difference, 3),
+        kinks(rectified)
+    )
+}
+
+fn of_path_plane(found: &Found) -> String {
+    format!(
+        "two principal components hold {:.1} % and {:.1} % of the path's variance; over their plane the loss goes from {} \
+         to {}; {}",
+        100.0 * found.explained[0],
+        100.0 * found.explained[1],
+        loss(found.lowest),
+        loss(found.highest),
+        lower(found)
+    )
+}
+
+fn of_eigenvectors(found: &Found, rectified: bool) -> String {
+    let [first, second] = found.curvature;
+    let [[most, most_bound], [least, least_bound]] = found.eigenvalues;
+    let bound = |b: f64| format!(" ± {}", significant(b, 1));
+    let kind = if least < -least_bound.max(ZERO * most) && rectified && second.difference > 0.0 {
+        "so the Hessian points down there, but the loss with its kinks does not".to_owned()
+    } else if least < -least_bound.max(ZERO * most) {
+        format!(
+            "so the network ended at no minimum of the loss on these samples: its curvature downwards is {} of the largest",
+            significant(-least / most, 2)
+        )
+    } else if least > least_bound.max(ZERO * most) {
+        "so no curvature that was found points down".to_owned()
+    } else if least.abs() > least_bound {
+        format!("which counts as zero: it is within {ZERO:e} of the largest")
+    } else {
+        "which cannot be told from zero: it is within its error bound".to_owned()
+    };
+    format!(
+        "the Hessian's largest eigenvalue is {}{}, its smallest {}{} (± bounds the error), {kind}; by second differences of \
+         the loss{}, the curvatures are {} and {}",
+        significant(most, 5),
+        bound(most_bound),
+        significant(least, 5),
+        bound(least_bound),
+        kinks(rectified),
+        significant(first.difference, 5),
+        significant(second.difference, 5)
+    )
 }
 
 /// Describes whether a point of the plane lies below the network itself.
@@ -138,10 +150,10 @@ fn lower(found: &Found) -> String {
             "the lowest point, at ({:.3}, {:.3}), lies below the network itself ({})",
             found.lowest_at[0],
             found.lowest_at[1],
-            significant(found.centre, 4)
+            loss(found.centre)
         )
     } else {
-        format!("no point of the grid lies below the network itself ({})", significant(found.centre, 4))
+        format!("no point of the grid lies below the network itself ({})", loss(found.centre))
     }
 }
 

@@ -11,6 +11,8 @@ use super::task::Task;
 const SHARE: f64 = 0.1;
 /// A smaller change between windows does not count.
 const CHANGE: f64 = 0.01;
+/// The caution of claims about the reported trial alone.
+const ONE_TRIAL: &str = "one trial speaks: its numbers are no average";
 
 /// The results of one task, for the trial with the median final loss.
 #[derive(Clone, Debug)]
@@ -88,20 +90,26 @@ impl Finding {
     }
 
     fn claims(&self) -> Vec<Claim> {
-        let Self { first, last, peak, lowest, .. } = self;
-        let number = |value: f64| significant(value, 3);
-        let seen = |what: &str, words: String| {
-            Claim::seen(format!("{}, {what}", self.task), words).evidence(self.who())
-        };
-        let one = "one trial speaks: its numbers are no average";
+        let some = [self.small_norms(), Some(self.trend()), self.mini_batches(), self.updates()];
+        std::iter::once(self.course()).chain(some.into_iter().flatten()).collect()
+    }
+
+    /// Creates a claim about one aspect of the task.
+    fn seen(&self, what: &str, words: impl Into<String>) -> Claim {
+        Claim::seen(format!("{}, {what}", self.task), words).evidence(self.who())
+    }
+
+    /// Returns the claim how loss and norm changed from the first to the last measurement.
+    fn course(&self) -> Claim {
+        let Self { first, last, peak, .. } = self;
         let [loss, norm] = [(&self.loss, last.loss), (&self.norm, last.norm)]
-            .map(|(windows, last)| number(windows.map_or(last, |[.., last]| last.median)));
-        let mut course = seen(
+            .map(|(windows, last)| significant(windows.map_or(last, |[.., last]| last.median), 3));
+        let mut course = self.seen(
             "course",
             format!(
                 "the loss went from {} to {loss}, the norm of the gradient from {} to {norm}",
-                number(first.loss),
-                number(first.norm)
+                significant(first.loss, 3),
+                significant(first.norm, 3)
             ),
         );
         if let Some([.., last]) = self.loss {
@@ -113,67 +121,62 @@ impl Finding {
         if peak.norm > 1.1 * first.norm && peak.loss < first.loss {
             course = course.evidence(format!(
                 "the norm rose to {} (step {}) while the loss had fallen to {}",
-                number(peak.norm),
+                significant(peak.norm, 3),
                 peak.step,
-                number(peak.loss)
+                significant(peak.loss, 3)
             ));
         }
-        let mut claims =
-            vec![course.caution(one).caution(diverged_in_words(self.diverged).unwrap_or_default())];
-        if self.small_but_high > 0 {
-            claims.push(
-                seen(
-                    "small norms",
-                    "a small norm did not mean that the loss was as low as at the end".to_owned(),
-                )
+        course.caution(ONE_TRIAL).caution(diverged_in_words(self.diverged).unwrap_or_default())
+    }
+
+    /// Returns the claim that small norms came with a high loss, if there were such measurements.
+    fn small_norms(&self) -> Option<Claim> {
+        let Self { lowest, .. } = self;
+        let end = if self.norm.is_some() { "the median of the last window" } else { "at the end" };
+        let claim = || {
+            self.seen("small norms", "a small norm did not mean that the loss was as low as at the end")
                 .evidence(format!(
-                    "{} of {} measurements had a norm no larger than {} but more than twice the loss there",
-                    self.small_but_high,
-                    self.measurements,
-                    if self.norm.is_some() { "the median of the last window" } else { "at the end" }
+                    "{} of {} measurements had a norm no larger than {end} but more than twice the loss there",
+                    self.small_but_high, self.measurements,
                 ))
                 .evidence(format!(
                     "the smallest norm, {}, came at step {} with the loss {}",
-                    number(lowest.norm),
+                    significant(lowest.norm, 3),
                     lowest.step,
-                    number(lowest.loss)
+                    significant(lowest.loss, 3)
                 ))
-                .caution("whether such a point is a plateau or a saddle, a norm does not tell"),
-            );
-        }
-        claims.push(self.trend(&seen));
-        if self.batch_ratio.is_finite() {
-            claims.push(
-                seen(
-                    "mini-batches",
-                    format!("a mini-batch's norm was {:.1} times that of all data", self.batch_ratio),
-                )
+                .caution("whether such a point is a plateau or a saddle, a norm does not tell")
+        };
+        (self.small_but_high > 0).then(claim)
+    }
+
+    /// Returns the claim how much larger the gradients of mini-batches were, if there were mini-batches.
+    fn mini_batches(&self) -> Option<Claim> {
+        let ratio = self.batch_ratio;
+        ratio.is_finite().then(|| {
+            self.seen("mini-batches", format!("a mini-batch's norm was {ratio:.1} times that of all data"))
                 .evidence("median of the second half of the steps")
-                .caution(one),
-            );
-        }
-        if let (Some([start, _, end]), Some([norm, _, last])) = (self.update, self.norm) {
-            claims.push(
-                seen(
-                    "updates",
-                    format!(
-                        "at the end an update was {:.2} of the first ones in length, the norm {:.2} of the first ones",
-                        end.median / start.median,
-                        last.median / norm.median
-                    ),
-                )
-                .evidence(format!(
-                    "medians of steps {} to {} and of steps {} to {}",
-                    start.steps[0], start.steps[1], end.steps[0], end.steps[1]
-                ))
-                .caution(one),
-            );
-        }
-        claims
+                .caution(ONE_TRIAL)
+        })
+    }
+
+    /// Returns the claim how updates and norm changed from the first window to the last.
+    fn updates(&self) -> Option<Claim> {
+        let ([start, _, end], [norm, _, last]) = (self.update?, self.norm?);
+        let words = format!(
+            "at the end an update was {:.2} of the first ones in length, the norm {:.2} of the first ones",
+            end.median / start.median,
+            last.median / norm.median
+        );
+        let evidence = format!(
+            "medians of steps {} to {} and of steps {} to {}",
+            start.steps[0], start.steps[1], end.steps[0], end.steps[1]
+        );
+        Some(self.seen("updates", words).evidence(evidence).caution(ONE_TRIAL))
     }
 
     /// Returns the claim whether the loss still changed at the end.
-    fn trend(&self, seen: &dyn Fn(&str, String) -> Claim) -> Claim {
+    fn trend(&self) -> Claim {
         let Some([_, before, last]) = self.loss else {
             let about = format!("{}, end", self.task);
             return Claim::untestable(about, "whether the loss still fell at the end")
@@ -191,7 +194,7 @@ impl Finding {
         } else {
             "from window to window the loss hardly changed at the end".to_owned()
         };
-        seen("end", words)
+        self.seen("end", words)
             .evidence(format!(
                 "median {} of steps {} to {}, {} of steps {} to {}, {} measurements each",
                 significant(before.median, 3),
