@@ -313,7 +313,7 @@ fn only_the_runtime_takes_over_the_terminal() {
     nowhere(others, &words, "raw mode or the alternate screen");
 }
 
-/// Inside a run's folder, only `core/store/src/folder/inside.rs` opens, creates, moves and removes files: it follows no link
+/// Inside a run's folder, only `core/store/src/disk/inside.rs` opens, creates, moves and removes files: it follows no link
 /// and waits for nothing. In the store, this holds for every file; elsewhere, for lines that name a path in a run.
 #[test]
 fn files_of_a_run_are_opened_in_one_place() {
@@ -341,7 +341,7 @@ fn files_of_a_run_are_opened_in_one_place() {
     let places: Vec<String> = places.collect();
     // Finding and creating runs; what the system reports about processes; runs for benches; tests.
     let free =
-        ["inside.rs", "runs.rs", "shared.rs", "new_run.rs", "machine.rs", "bench.rs", "crash_tests.rs"];
+        ["inside.rs", "find.rs", "shared.rs", "new_run.rs", "machine.rs", "bench.rs", "crash_tests.rs"];
     let tests = ["tests.rs", "testing.rs"];
     let ours = rust_sources().filter_map(|(path, text)| {
         let name = Path::new(&path).file_name()?.to_str()?;
@@ -360,7 +360,7 @@ fn files_of_a_run_are_opened_in_one_place() {
         let lines: Vec<&str> = shipped.lines().map(|l| if line(&l) { l } else { "" }).collect();
         Some((path.clone(), lines.join("\n")))
     });
-    nowhere(ours, &calls, "core/store/src/folder/inside.rs opens what lies in a run");
+    nowhere(ours, &calls, "core/store/src/disk/inside.rs opens what lies in a run");
 }
 
 /// The exported symbols of an ELF file, and the libraries that it needs.

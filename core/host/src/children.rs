@@ -8,8 +8,8 @@ use crate::command::sink;
 use crate::launcher::take_over;
 use crate::machine::{device, signals};
 use crate::plugin::{describe, validate};
+use crate::run::keeper::invocation::{IN_JOB, ResumeFrom};
 use crate::run::keeper::{self, NoQueue, Queue};
-use crate::run::keeper_command::{IN_JOB, ResumeFrom};
 use crate::run::queue::QueueRunner;
 use crate::train::trainer;
 

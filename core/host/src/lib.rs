@@ -44,6 +44,7 @@ pub use plugin::params::{parse_param, resolve_params};
 pub use plugin::shared::{SharedPlugin, prune as prune_plugins, shared_plugin, unused as unused_plugins};
 pub use plugin::validate::{Validation, validate};
 pub use plugin::watch::{PluginWatch, PluginsNow};
+pub use run::alerts::rules::{Rule as AlertRule, Than};
 pub use run::alerts::{Alerts, set_alerts, set_early_stop};
 pub use run::allowed::{Action, StopEffect, Why, allowed, left_behind, stop_effect};
 pub use run::console::console_span;
@@ -53,13 +54,12 @@ pub use run::control::{
     stop_unseen, wait, withdraw_stop,
 };
 pub use run::delete::{delete, may_delete};
+pub use run::early_stop::{EarlyStop, median};
 pub use run::launch::{
     DEFAULT_CHECKPOINT_EVERY, Launch, Resume, Resumed, default_threads, launch, may_resume, refused, resume,
 };
-pub use run::median::{EarlyStop, median};
+pub use run::queue::waiting::{hold_queued, is_ready, move_queued, release_queued};
 pub use run::queue::{enqueue, set_slots, start_queued, start_queued_blocking};
 pub use run::reclaim::{Spare, reclaim, spare};
 pub use run::rename::rename;
-pub use run::rules::{Rule as AlertRule, Than};
-pub use run::waiting::{hold_queued, is_ready, move_queued, release_queued};
 pub use train::watchdogs::{DISK_ACCEPTS, ROWS_WAIT};

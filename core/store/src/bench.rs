@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use crate::disk::temporary;
 use crate::error::{IoContext as _, Result};
 use crate::folder::run_dir::RunDir;
-use crate::folder::temporary;
 use crate::log::part::list_parts;
 use crate::log::recorder::{Recorder, RecorderOptions};
 use crate::log::series::SeriesKey;
@@ -70,7 +70,7 @@ fn measure(run: &RunDir) -> Result<LoggingReport> {
     calls.sort_unstable();
     let mut bytes = 0;
     for part in list_parts(run, &run.metrics())? {
-        bytes += crate::folder::inside::entry(run, &part.path).at("read", &part.path)?.len;
+        bytes += crate::disk::inside::entry(run, &part.path).at("read", &part.path)?.len;
     }
     Ok(LoggingReport {
         points,

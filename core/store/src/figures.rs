@@ -9,8 +9,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::disk::inside;
 use crate::error::{FormatContext as _, IoContext as _, Result, StoreError};
-use crate::folder::inside;
 use crate::folder::manifest::MetricInfo;
 use crate::folder::run_dir::RunDir;
 

@@ -6,18 +6,27 @@
 //! `docs/log-format.md` describes the files and what holds at any kill point.
 
 pub mod bench;
+mod disk;
 mod error;
 pub mod figures;
 mod folder;
+mod liveness;
 mod log;
 mod non_finite;
 mod read;
+mod runs;
 mod schema;
 mod sealed;
 mod stages;
 mod suggest;
 mod toml_words;
 
+pub use disk::inside;
+pub use disk::remote::is_remote;
+pub use disk::reserve::{give_up_reserve, keep_reserve};
+pub use disk::shared::create_shared;
+pub use disk::temporary::tmp_beside;
+pub use disk::watcher::FolderWatcher;
 pub use error::{Result, StoreError, counted};
 pub use folder::contents::{foreign, size};
 pub use folder::control::{
@@ -27,35 +36,20 @@ pub use folder::control::{
 pub use folder::damage::{Damage, known_damage};
 pub use folder::ending::recorded_end;
 pub use folder::events::{Event, EventLine, EventLog, RaisedAlert, append_event, read_events};
-pub use folder::inside;
 pub use folder::job::{Job, JobSeen, JobStage, NOT_QUEUED, read_job, write_job, write_job_seen};
-pub use folder::lock::{RunLock, is_locked};
-pub use folder::machine::{boot_id, host_name, is_started_for, process_start};
 pub use folder::manifest::{
     AttachedTo, CommandInfo, ExperimentInfo, Goal, ImportInfo, Kind, LogInfo, Manifest, MetricInfo,
     ParamValue, PluginInfo, Versions, read_manifest, replace_manifest, shell_words,
 };
-pub use folder::new_run::{NewRun, create_run, remove_unfinished};
 pub use folder::notes::{Notes, change_notes, read_notes, validate_tag};
-pub use folder::owner::{Owner, RENEW, is_of_earlier_start, is_owned_elsewhere, wait_until_stale};
-pub use folder::queue::{
-    Claim, InQueue, LockedQueue, QueueSettings, Turn, follow_run, moved, queue_claims, queue_is_mine,
-    queue_settings, queue_stamp, queued_run, read_turn, waiting, write_turn,
-};
-pub use folder::remote::is_remote;
-pub use folder::reserve::{give_up_reserve, keep_reserve};
 pub use folder::run_dir::RunDir;
 pub use folder::run_table::{write_params_table, write_run_table};
-pub use folder::runs::{
-    experiment_of, find_folder, find_run, inspect_each, inspect_runs, list_experiments, list_runs,
-    list_runs_checked, new_run_name, readable_name, runs_dir, user_dir, validate_name,
-};
 pub use folder::settle::{agree, settle, write_end};
-pub use folder::shared::create_shared;
 pub use folder::status::{Ending, HeadlineValue, State, Status, Waiting, read_status, write_status};
-pub use folder::temporary::tmp_beside;
 pub use folder::view::{HEARTBEAT, Life, Suspended, View, has_journal, view};
-pub use folder::watcher::FolderWatcher;
+pub use liveness::lock::{RunLock, is_locked};
+pub use liveness::machine::{boot_id, host_name, is_started_for, process_start};
+pub use liveness::owner::{Owner, RENEW, is_of_earlier_start, is_owned_elsewhere, wait_until_stale};
 pub use log::check::{Checked, Content, check};
 pub use log::checkpoint::{Checkpoint, checkpoints};
 pub use log::recorder::{Recorder, RecorderOptions, RecorderStats, Trouble};
@@ -71,6 +65,15 @@ pub use read::series_data::{SeriesData, read_series, read_series_around_damage, 
 pub use read::summary::{Point, SeriesSummary, summarize};
 pub use read::table::{Table, read_table, read_table_last, read_table_rows, table_names};
 pub use read::tailer::{Row, Slice, Tailer};
+pub use runs::find::{
+    experiment_of, find_folder, find_run, inspect_each, inspect_runs, list_experiments, list_runs,
+    list_runs_checked, new_run_name, readable_name, runs_dir, user_dir, validate_name,
+};
+pub use runs::new_run::{NewRun, create_run, remove_unfinished};
+pub use runs::queue::{
+    Claim, InQueue, LockedQueue, QueueSettings, Turn, follow_run, moved, queue_claims, queue_is_mine,
+    queue_settings, queue_stamp, queued_run, read_turn, waiting, write_turn,
+};
 pub use schema::{MAX_SERIES, SCHEMA};
 pub use sealed::decode::decoding;
 pub use sealed::table::{ColumnData, TableColumn};

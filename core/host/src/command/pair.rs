@@ -16,14 +16,14 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::Signal;
 
 use crate::command::keeper_link::{BEGUN, CONSOLE, FromKeeper, FromSink, LINES, LISTENER, Lines, send};
+use crate::command::process_tree::Tree;
 use crate::command::run_processes::RUN_DIR;
 use crate::command::socket::Address;
-use crate::command::tree::Tree;
 use crate::machine::file::readable;
 use crate::machine::process::Process;
 use crate::machine::{device, program, signals};
-use crate::run::report::{Heard, heard};
-use crate::run::target::{LAST_CHANCE, Target};
+use crate::run::keeper::report::{Heard, heard};
+use crate::run::keeper::target::{LAST_CHANCE, Target};
 
 /// How long a sink may take to open the log.
 const OPENING: Duration = Duration::from_mins(1);

@@ -24,14 +24,14 @@ use serde_json::json;
 
 use crate::command::client::{Client, GO, Shared, SinkEvent, read_lines, serve};
 use crate::command::keeper_link::{CONSOLE, FromKeeper, FromSink, LINES, LISTENER, Lines, send};
+use crate::command::process_tree::Tree;
 use crate::command::socket::{Address, is_own};
-use crate::command::tree::Tree;
 use crate::command::{feeds, run_processes};
 use crate::machine::process::{Process, leave};
 use crate::machine::{device, memory};
 use crate::run::console::Pump;
 use crate::run::control;
-use crate::run::report::{Outcome, Phase, Report};
+use crate::run::keeper::report::{Outcome, Phase, Report};
 use crate::train::host_table;
 use crate::train::session::{Session, bit};
 use crate::train::system::System;

@@ -16,7 +16,7 @@ use gradtop_store::{
 use crate::error::{HostError, Result};
 use crate::launcher::jobs::variable;
 use crate::run::control::write_end;
-use crate::run::keeper_command::{self, ResumeFrom};
+use crate::run::keeper::invocation::{self, ResumeFrom};
 use crate::run::launch::{may_run, set_back};
 
 /// How long a job waits for the run's previous owner: a requeued job may start before its earlier start has ended.
@@ -124,7 +124,7 @@ fn become_keeper(run: &RunDir, lock: &RunLock, go_on: Option<&ResumeFrom>) -> Ho
     };
     match inherited() {
         Ok((lock, said)) => {
-            let mut command = keeper_command::in_job(run, lock, go_on);
+            let mut command = invocation::in_job(run, lock, go_on);
             command.stdout(Stdio::from(said));
             failed(command.exec())
         }

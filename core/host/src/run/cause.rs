@@ -8,7 +8,7 @@ use gradtop_store::{Ending, KILLED, State};
 
 use crate::machine::last_words::last_words;
 use crate::machine::proc_fs::of_group;
-use crate::run::report::{Heard, Outcome, Phase};
+use crate::run::keeper::report::{Heard, Outcome, Phase};
 
 /// The cause of a stop on request.
 pub(crate) const ASKED: &str = "asked to stop";

@@ -15,7 +15,7 @@ use crate::error::{HostError, Result};
 use crate::launcher::jobs::{self, refresh_jobs};
 use crate::machine::process::{Process, catches};
 use crate::run::allowed::{Action, StopEffect, allowed, stop_effect};
-use crate::run::waiting::stop_queued;
+use crate::run::queue::waiting::stop_queued;
 
 /// How long a run may take to finish its step and save a checkpoint when asked to stop.
 pub const DEFAULT_GRACE: Duration = Duration::from_secs(10);

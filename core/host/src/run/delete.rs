@@ -8,7 +8,7 @@ use gradtop_store::{Life, Owner, RunDir, RunLock, StoreError, inside, is_locked,
 use crate::error::{HostError, Result};
 use crate::launcher::jobs;
 use crate::run::allowed::{Action, Why, allowed};
-use crate::run::waiting::delete_queued;
+use crate::run::queue::waiting::delete_queued;
 
 /// How long to wait until a closed file has disappeared.
 const CLOSING: Duration = Duration::from_secs(1);

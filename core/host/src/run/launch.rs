@@ -28,7 +28,7 @@ use crate::plugin::validate::{Params, Validation, validate_each};
 use crate::run::alerts;
 use crate::run::allowed::{Action, Why, has_all};
 use crate::run::control::ready;
-use crate::run::keeper_command::{self, ResumeFrom};
+use crate::run::keeper::invocation::{self, ResumeFrom};
 
 /// An experiment to start as a run.
 #[derive(Debug, Clone)]
@@ -273,11 +273,11 @@ fn start_keeper(
         return Err(format!("the folder it was queued in is gone: {}", dir.display()));
     }
     let lock = lock.file().try_clone().map_err(|e| e.to_string())?;
-    let mut command = keeper_command::command(run, lock, resume, turn);
+    let mut command = invocation::command(run, lock, resume, turn);
     let mut child = command.spawn().map_err(|e| format!("the keeper cannot be started: {e}"))?;
     drop(command);
     let said = child.stdout.take().map(|pipe| read_line(&mut File::from(std::os::fd::OwnedFd::from(pipe))));
-    if said.as_deref() == Some(keeper_command::DETACHED) {
+    if said.as_deref() == Some(invocation::DETACHED) {
         // The child must be reaped, or it stays a zombie while a monitor runs. If no thread can be started, it does.
         std::thread::Builder::new().name("reap".to_owned()).spawn(move || child.wait()).ok();
         return Ok(());

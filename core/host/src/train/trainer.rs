@@ -21,8 +21,8 @@ use crate::machine::{cuda, memory};
 use crate::plugin::file::PluginFile;
 use crate::plugin::guard::c_string;
 use crate::plugin::load::{self, Plugin};
-use crate::run::keeper_command::ResumeFrom;
-use crate::run::report::{Outcome, Phase, Report, Reporter};
+use crate::run::keeper::invocation::ResumeFrom;
+use crate::run::keeper::report::{Outcome, Phase, Report, Reporter};
 use crate::train::host_table;
 use crate::train::session::Session;
 use crate::train::system::System;
@@ -35,7 +35,7 @@ fn failed(why: impl Into<String>) -> End {
 }
 
 /// Entry point of `gradtop __trainer DIR [--resume CHECKPOINT] [--trust HASH]`. Standard input is the run's lock, standard output
-/// the pipe of [`crate::run::report`], standard error the console. Does not return, as it exits with [`leave`].
+/// the pipe of [`crate::run::keeper::report`], standard error the console. Does not return, as it exits with [`leave`].
 pub(crate) fn trainer_main(dir: &Path, resume: Option<ResumeFrom>) -> i32 {
     let Ok((lock, pipe)) = take_over_stdio() else { return 1 };
     let mut reporter = Reporter(pipe);

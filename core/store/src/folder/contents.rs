@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::disk::inside;
+use crate::disk::temporary::TMP;
 use crate::error::{IoContext as _, Result};
-use crate::folder::inside;
 use crate::folder::run_dir::{OWNER, RunDir};
-use crate::folder::temporary::TMP;
 
 /// Files of a run, and folders whose content belongs to the experiment or was set aside.
 const WHOLE: [&str; 19] = [

@@ -4,8 +4,8 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
+use crate::disk::inside;
 use crate::error::{FormatContext as _, IoContext as _, Result};
-use crate::folder::inside;
 use crate::folder::run_dir::RunDir;
 
 /// A request to a run.

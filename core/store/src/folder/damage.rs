@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::disk::inside;
 use crate::error::{FormatContext as _, IoContext as _, Result, StoreError};
 use crate::folder::events::{Event, append_event};
-use crate::folder::inside;
 use crate::folder::run_dir::RunDir;
 
 /// A damaged file.

@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
+use crate::disk::inside;
 use crate::error::{FormatContext as _, IoContext as _, Result};
-use crate::folder::inside;
 use crate::folder::run_dir::RunDir;
 use crate::folder::status::State;
 

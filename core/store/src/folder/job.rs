@@ -7,8 +7,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::disk::inside;
 use crate::error::{FormatContext as _, IoContext as _, Result};
-use crate::folder::inside;
 use crate::folder::run_dir::RunDir;
 
 /// The batch job that is to execute a run.

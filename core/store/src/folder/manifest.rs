@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{FormatContext as _, IoContext as _, Result, StoreError};
-use crate::folder::machine::{boot_id, host_name};
 use crate::folder::run_dir::RunDir;
+use crate::liveness::machine::{boot_id, host_name};
 
 /// Everything a run was started with.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -390,7 +390,7 @@ struct Schema {
 pub fn read_manifest(run: &RunDir) -> Result<Manifest> {
     let path = run.manifest();
     let text =
-        crate::folder::inside::read_text(run, &path, crate::folder::inside::TEXT_LIMIT).at("read", &path)?;
+        crate::disk::inside::read_text(run, &path, crate::disk::inside::TEXT_LIMIT).at("read", &path)?;
     // The schema first, because a newer file may lack fields that this version requires.
     let Schema { schema } = toml::from_str(&text).format_at("understand", &path)?;
     check_schema(schema, &path)?;
@@ -416,7 +416,7 @@ pub fn replace_manifest(run: &RunDir, manifest: &Manifest) -> Result<()> {
     let text = toml::to_string(manifest).format_at("encode", &path)?;
     // A file that cannot be parsed again, for example because of a repeated key, would make the run unreadable.
     toml::from_str::<Manifest>(&text).format_at("encode", &path)?;
-    crate::folder::inside::replace(run, &path, text.as_bytes(), true).at("write", &path)
+    crate::disk::inside::replace(run, &path, text.as_bytes(), true).at("write", &path)
 }
 
 /// Returns an error if `found` is newer than this crate supports.

@@ -1,30 +1,16 @@
-//! The files of a run folder except its rows, and who is working on the run.
+//! The files of a run folder except its rows, and what a viewer can believe about the run.
 
 pub(crate) mod contents;
 pub(crate) mod control;
 pub(crate) mod damage;
 pub(crate) mod ending;
 pub(crate) mod events;
-mod holder;
-pub mod inside;
 pub(crate) mod job;
-pub(crate) mod lock;
-pub(crate) mod machine;
 pub(crate) mod manifest;
-pub(crate) mod new_run;
 pub(crate) mod notes;
-pub(crate) mod open_dir;
-pub(crate) mod owner;
-pub(crate) mod queue;
-pub(crate) mod remote;
-pub(crate) mod reserve;
 pub(crate) mod run_dir;
 pub(crate) mod run_table;
-pub(crate) mod runs;
 pub(crate) mod serde_float;
 pub(crate) mod settle;
-pub(crate) mod shared;
 pub(crate) mod status;
-pub(crate) mod temporary;
 pub(crate) mod view;
-pub(crate) mod watcher;

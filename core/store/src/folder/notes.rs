@@ -4,8 +4,8 @@ use std::io;
 
 use serde::{Deserialize, Serialize};
 
+use crate::disk::inside::{self, TEXT_LIMIT};
 use crate::error::{FormatContext as _, IoContext as _, Result, StoreError};
-use crate::folder::inside::{self, TEXT_LIMIT};
 use crate::folder::manifest::check_schema;
 use crate::folder::run_dir::RunDir;
 use crate::schema::SCHEMA;

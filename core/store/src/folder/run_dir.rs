@@ -3,8 +3,8 @@
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
+use crate::disk::open_dir::OpenDir;
 use crate::error::{IoContext as _, Result};
-use crate::folder::open_dir::OpenDir;
 
 /// The queue's folder in the folder of runs. Hidden from readers of `exp=*/run=*` and from older versions.
 pub(crate) const QUEUE: &str = ".queue";

@@ -10,9 +10,9 @@ use arrow_array::{
 use arrow_schema::{DataType, Field, Schema};
 use jiff::Timestamp;
 
+use crate::disk::inside;
 use crate::error::{FormatContext as _, IoContext as _, Result};
 use crate::folder::events::{Event, EventLine, read_events};
-use crate::folder::inside;
 use crate::folder::manifest::{Goal, Manifest, MetricInfo, ParamValue};
 use crate::folder::run_dir::RunDir;
 use crate::folder::status::Status;

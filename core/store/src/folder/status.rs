@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::disk::inside;
+use crate::disk::reserve;
 use crate::error::{FormatContext as _, IoContext as _, Result};
-use crate::folder::inside;
-use crate::folder::reserve;
 use crate::folder::run_dir::RunDir;
 use crate::folder::serde_float;
 use crate::log::series::SeriesKey;

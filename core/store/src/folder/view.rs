@@ -6,20 +6,20 @@ use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
 
+use crate::disk::inside;
 use crate::error::Result;
 use crate::folder::ending::recorded_end;
 use crate::folder::events::{RaisedAlert, last_alert};
-use crate::folder::holder::{Holder, last_holder};
-use crate::folder::inside;
 use crate::folder::job::{Job, JobStage, NOT_QUEUED, read_job};
-use crate::folder::lock::{holders, is_locked};
-use crate::folder::machine::{Place, ProcessState, is_started_for, process_state};
 use crate::folder::manifest::{Manifest, read_manifest};
 use crate::folder::notes::{Notes, read_notes};
-use crate::folder::owner::{self, STALE_AFTER, remote_owner};
-use crate::folder::queue::{InQueue, in_queue};
 use crate::folder::run_dir::RunDir;
 use crate::folder::status::{Ending, State, Status, Waiting, read_status};
+use crate::liveness::holder::{Holder, last_holder};
+use crate::liveness::lock::{holders, is_locked};
+use crate::liveness::machine::{Place, ProcessState, is_started_for, process_state};
+use crate::liveness::owner::{self, STALE_AFTER, remote_owner};
+use crate::runs::queue::{InQueue, in_queue};
 use crate::stages::stage;
 
 /// An active run that has written nothing for so long is considered silent. It writes its status every [`HEARTBEAT`].
@@ -501,7 +501,7 @@ mod tests {
     use std::process::Command;
 
     use super::*;
-    use crate::folder::machine::process_start;
+    use crate::liveness::machine::process_start;
     use crate::stages::hook;
     use crate::{RunLock, write_status};
 

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::disk::inside;
+use crate::disk::temporary::TMP;
 use crate::error::{FormatContext as _, IoContext as _, Result};
-use crate::folder::inside;
 use crate::folder::run_dir::RunDir;
-use crate::folder::temporary::TMP;
 use crate::log::part::names;
 
 /// The record in a checkpoint's folder.

@@ -24,8 +24,8 @@ use arrow_ipc::{
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use flatbuffers::FlatBufferBuilder;
 
+use crate::disk::inside;
 use crate::error::{FormatContext as _, IoContext as _, Result, StoreError};
-use crate::folder::inside;
 use crate::folder::run_dir::RunDir;
 use crate::log::checksum::{BLANK, DIGITS, Sum};
 use crate::log::part::segment_name;

@@ -11,11 +11,11 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::disk::inside;
+use crate::disk::temporary::{TMP, tmp_beside};
 use crate::error::{FormatContext as _, IoContext as _, Result};
 use crate::folder::damage::tell;
-use crate::folder::inside;
 use crate::folder::run_dir::RunDir;
-use crate::folder::temporary::{TMP, tmp_beside};
 use crate::log::part::{Part, list_parts, part_name};
 use crate::sealed::file::Sealed;
 use crate::stages::stage;

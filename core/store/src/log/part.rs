@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::disk::inside;
 use crate::error::{IoContext as _, Result};
-use crate::folder::inside;
 use crate::folder::run_dir::RunDir;
 
 /// Maximum number of a segment: one every two seconds for sixty years.

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
+use crate::disk::inside;
 use crate::error::{IoContext as _, Result};
 use crate::folder::damage::tell;
-use crate::folder::inside;
-use crate::folder::lock::RunLock;
 use crate::folder::run_dir::RunDir;
+use crate::liveness::lock::RunLock;
 use crate::log::checkpoint::{boundaries, table_boundaries};
 use crate::log::merge::{Policy, merge, obey_list, remove_tmp};
 use crate::log::part::{list_parts, list_segments, names};

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
+use crate::disk::inside;
 use crate::error::{IoContext as _, Result, StoreError};
-use crate::folder::inside;
-use crate::folder::lock::RunLock;
 use crate::folder::run_dir::RunDir;
+use crate::liveness::lock::RunLock;
 use crate::log::checkpoint::{Checkpoint, list};
 use crate::log::part::{list_parts, names};
 use crate::log::recover::recover;

@@ -1,8 +1,8 @@
 //! Sealing: a journal segment becomes a Parquet part of the same number.
 
+use crate::disk::inside;
 use crate::error::{IoContext as _, Result, StoreError};
 use crate::folder::damage::set_aside;
-use crate::folder::inside;
 use crate::folder::run_dir::RunDir;
 use crate::log::journal::JournalReader;
 use crate::log::part::{part_name, segment_name};

@@ -6,8 +6,8 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::disk::inside;
 use crate::error::{IoContext as _, Result, StoreError};
-use crate::folder::inside;
 use crate::folder::run_dir::RunDir;
 use crate::log::journal::JournalReader;
 use crate::log::merge::list_pending;

@@ -23,10 +23,10 @@ use parquet::file::metadata::{
 use parquet::file::reader::{ChunkReader, Length};
 use parquet::file::writer::SerializedFileWriter;
 
+use crate::disk::inside;
+use crate::disk::temporary::tmp_beside;
 use crate::error::{FormatContext as _, IoContext as _, Result, StoreError};
-use crate::folder::inside;
 use crate::folder::run_dir::RunDir;
-use crate::folder::temporary::tmp_beside;
 use crate::log::checksum::{BLANK, DIGITS, Sum};
 use crate::sealed::decode::decode;
 use crate::sealed::thrift::struct_len;

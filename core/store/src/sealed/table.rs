@@ -11,8 +11,8 @@ use parquet::basic::Encoding;
 use parquet::file::properties::WriterProperties;
 use parquet::schema::types::ColumnPath;
 
+use crate::disk::inside;
 use crate::error::{FormatContext as _, IoContext as _, Result, StoreError};
-use crate::folder::inside;
 use crate::folder::run_dir::RunDir;
 use crate::log::merge::PartKind;
 use crate::log::part::{list_parts, part_name};

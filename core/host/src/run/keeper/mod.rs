@@ -3,7 +3,10 @@
 #![allow(unsafe_code, reason = "closes inherited files")]
 
 mod end;
+pub(crate) mod invocation;
+pub(crate) mod report;
 mod stop;
+pub(crate) mod target;
 
 use std::fs::File;
 use std::io::{PipeReader, Write as _};
@@ -23,7 +26,7 @@ use jiff::Timestamp;
 use self::end::Ending;
 pub(crate) use self::stop::FOLDER_GONE;
 use self::stop::Stopping;
-use crate::command::death::Death as CommandDeath;
+use crate::command::cause::Death as CommandDeath;
 use crate::command::pair::Pair;
 use crate::launcher::in_job::InJob;
 use crate::machine::last_words::with_last_words;
@@ -32,9 +35,8 @@ use crate::machine::{device, program, signals};
 use crate::run::alerts::Guard;
 use crate::run::cause::{Death, OomCount};
 use crate::run::console::Pump;
-use crate::run::keeper_command::{DETACHED, ResumeFrom};
-use crate::run::report;
-use crate::run::target::Target;
+use crate::run::keeper::invocation::{DETACHED, ResumeFrom};
+use crate::run::keeper::target::Target;
 
 /// How often to check for a stop that the trainer does not answer.
 const LOOK: Duration = Duration::from_millis(100);

@@ -12,7 +12,7 @@ use crate::launcher::in_job::{GRACE, TIME_OVER};
 use crate::machine::signals;
 use crate::run::cause::{ASKED, Context, OomCount, seconds};
 use crate::run::control::{self, DEFAULT_GRACE, KILL_SIGNAL, STOP_SIGNAL};
-use crate::run::target::{LAST_CHANCE, Target};
+use crate::run::keeper::target::{LAST_CHANCE, Target};
 
 /// Who asked for a stop that arrived as a signal.
 const TERMINATED: &str = "SIGTERM";

@@ -167,7 +167,7 @@ impl Session {
     /// The events that the disk has not taken to the end, for the keeper.
     pub(crate) fn unwritten_events(&self) -> String {
         self.events.flush().ok();
-        self.events.hand_over(crate::run::report::EVENTS_LIMIT)
+        self.events.hand_over(crate::run::keeper::report::EVENTS_LIMIT)
     }
 
     /// Writes the events that wait for the disk.

@@ -19,10 +19,10 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
+use crate::disk::inside;
 use crate::error::{IoContext as _, Result, StoreError};
-use crate::folder::inside;
-use crate::folder::owner;
 use crate::folder::run_dir::RunDir;
+use crate::liveness::owner;
 use crate::log::checkpoint::{Record, begin, commit};
 use crate::log::part::{list_parts, list_segments, names};
 use crate::log::recover::whole_series;

@@ -8,8 +8,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use crate::disk::inside;
 use crate::error::{IoContext as _, Result, StoreError};
-use crate::folder::inside;
 use crate::log::checkpoint::boundaries;
 use crate::log::merge::{Policy, merge};
 use crate::log::part::{list_parts, segment_name};

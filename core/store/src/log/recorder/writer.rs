@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use crate::disk::inside;
 use crate::error::{IoContext as _, Result, StoreError};
-use crate::folder::inside;
 use crate::log::journal::{self, BATCH_ROWS, JournalWriter};
 use crate::log::part::{list_segments, segment_name};
 use crate::log::rows::Rows;

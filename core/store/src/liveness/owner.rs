@@ -12,13 +12,13 @@ use std::time::{Duration, Instant, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
+use crate::disk::inside;
+use crate::disk::temporary::tmp_beside;
 use crate::error::{FormatContext as _, IoContext as _, Result, StoreError};
-use crate::folder::holder::last_holder;
-use crate::folder::inside;
-use crate::folder::machine::Place;
 use crate::folder::run_dir::{OWNER, RunDir};
 use crate::folder::status::{State, read_status};
-use crate::folder::temporary::tmp_beside;
+use crate::liveness::holder::last_holder;
+use crate::liveness::machine::Place;
 
 /// How often an owner renews its file.
 pub const RENEW: Duration = Duration::from_secs(10);

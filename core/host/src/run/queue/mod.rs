@@ -1,6 +1,8 @@
 //! Queuing runs and starting them when it is their turn. There is no process just for the queue: a keeper whose run
 //! ends starts the next, every keeper checks now and then, and so do the commands that queue.
 
+pub(crate) mod waiting;
+
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
@@ -17,7 +19,7 @@ use crate::machine::signals::Blocked;
 use crate::run::alerts;
 use crate::run::keeper::Queue;
 use crate::run::launch;
-use crate::run::waiting::{claim_of, dependencies, unstarted};
+use crate::run::queue::waiting::{claim_of, dependencies, unstarted};
 
 /// How often a keeper checks the queue.
 const LOOK: Duration = Duration::from_secs(5);

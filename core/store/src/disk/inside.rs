@@ -19,9 +19,9 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
+use crate::disk::temporary::{is_temporary, tmp_beside};
 use crate::error::NoFile;
 use crate::folder::run_dir::RunDir;
-use crate::folder::temporary::{is_temporary, tmp_beside};
 
 /// Size limit of a text file that is read whole: manifest, status, figures and so on.
 pub const TEXT_LIMIT: u64 = 16 << 20;

@@ -15,11 +15,11 @@ use nix::libc;
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
+use crate::disk::inside;
 use crate::error::{IoContext as _, Result, StoreError};
-use crate::folder::holder::{last_holder, sign};
-use crate::folder::inside;
-use crate::folder::owner;
 use crate::folder::run_dir::RunDir;
+use crate::liveness::holder::{last_holder, sign};
+use crate::liveness::owner;
 
 /// How long to wait for a process that is about to exit: a keeper that has written the end, or a viewer of an older version.
 const RETRY_FOR: Duration = Duration::from_secs(1);

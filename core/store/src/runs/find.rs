@@ -4,11 +4,11 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::disk::inside;
 use crate::error::{IoContext as _, Result, StoreError};
-use crate::folder::inside;
 use crate::folder::manifest::read_manifest;
-use crate::folder::queue;
 use crate::folder::run_dir::RunDir;
+use crate::runs::queue;
 use crate::stages::stage;
 use crate::suggest::near;
 

@@ -6,18 +6,18 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use crate::disk::inside;
+use crate::disk::shared::create_shared;
+use crate::disk::temporary::{TMP, tmp_beside};
 use crate::error::{IoContext as _, Result, StoreError};
-use crate::folder::inside;
-use crate::folder::lock::{RunLock, is_locked};
 use crate::folder::manifest::{Manifest, replace_manifest};
-use crate::folder::queue::{self, LockedQueue, Turn};
 use crate::folder::run_dir::RunDir;
 use crate::folder::run_table::{write_params_table, write_run_table};
-use crate::folder::runs::{new_run_name, new_run_names, validate_name, why_misread};
-use crate::folder::shared::create_shared;
 use crate::folder::status::read_status;
-use crate::folder::temporary::{TMP, tmp_beside};
+use crate::liveness::lock::{RunLock, is_locked};
 use crate::log::parallel::each;
+use crate::runs::find::{new_run_name, new_run_names, validate_name, why_misread};
+use crate::runs::queue::{self, LockedQueue, Turn};
 
 /// How often to retry when other processes take the name or remove the folder.
 const TRIES: u32 = 1_000;

@@ -6,9 +6,9 @@ use std::io;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::PathBuf;
 
-use crate::folder::inside;
-use crate::folder::machine::Place;
+use crate::disk::inside;
 use crate::folder::run_dir::RunDir;
+use crate::liveness::machine::Place;
 
 /// The process that took a lock last.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -8,7 +8,7 @@ use gradtop_store::State;
 use crate::machine::last_words::{last_line, last_words, with_last_words};
 use crate::machine::signals;
 use crate::run::cause::{ASKED, Context};
-use crate::run::report::Outcome;
+use crate::run::keeper::report::Outcome;
 
 /// All that is known about a command's end.
 pub(crate) struct Death<'a> {

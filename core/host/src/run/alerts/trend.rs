@@ -6,8 +6,8 @@ use std::time::Duration;
 use gradtop_store::{Goal, Manifest, SeriesKey};
 
 use crate::pace::{Done, Slow, begins_late, slow};
+use crate::run::alerts::rules::Rule;
 use crate::run::cause::seconds;
-use crate::run::rules::Rule;
 use crate::text::short;
 
 /// Number of values at the beginning and at the end of a series to compare.
@@ -26,22 +26,32 @@ const POINTS: usize = 1 << 14;
 
 /// The state of a rule for one series.
 pub(crate) enum Trend {
-    Drift {
-        first: Vec<f64>,
-        last: VecDeque<f64>,
-    },
-    Best {
-        /// The best value and its step.
-        best: Option<(f64, i64)>,
-        /// Whether higher is better.
-        up: bool,
-        patience: i64,
-    },
-    Idle {
-        since: Option<i64>,
-        last: i64,
-        limit: Duration,
-    },
+    Drift(Drift),
+    Best(Best),
+    Idle(Idle),
+}
+
+/// Whether the latest values exceed the first ones by far.
+#[derive(Default)]
+pub(crate) struct Drift {
+    first: Vec<f64>,
+    last: VecDeque<f64>,
+}
+
+/// How long a series has had no better value.
+pub(crate) struct Best {
+    /// The best value and its step.
+    so_far: Option<(f64, i64)>,
+    /// Whether higher is better.
+    up: bool,
+    patience: i64,
+}
+
+/// How long a GPU has been idle.
+pub(crate) struct Idle {
+    since: Option<i64>,
+    last: i64,
+    limit: Duration,
 }
 
 impl Trend {
@@ -62,88 +72,85 @@ impl Trend {
                 // Other losses rise when a network over-fits, and times when the machine is busy.
                 let trains = key.split.as_deref().is_none_or(|split| split.contains("train"));
                 let is_time = declared.is_some_and(|m| m.wall_clock);
-                (is_loss && trains && !is_time).then(Self::drift)
+                (is_loss && trains && !is_time).then(|| Self::Drift(Drift::default()))
             }
-            Rule::Diverged(Some(_)) => Some(Self::drift()),
+            Rule::Diverged(Some(_)) => Some(Self::Drift(Drift::default())),
             Rule::Plateau { steps, .. } => {
-                Some(Self::Best { best: None, up: goal() == Goal::Max, patience: *steps })
+                Some(Self::Best(Best { so_far: None, up: goal() == Goal::Max, patience: *steps }))
             }
-            Rule::GpuIdle(limit) => Some(Self::Idle { since: None, last: i64::MIN, limit: *limit }),
+            Rule::GpuIdle(limit) => Some(Self::Idle(Idle { since: None, last: i64::MIN, limit: *limit })),
             _ => None,
         }
-    }
-
-    fn drift() -> Self {
-        Self::Drift { first: Vec::with_capacity(MEANT), last: VecDeque::with_capacity(MEANT) }
     }
 
     /// Processes a row. Returns a description with the step if the rule's condition holds now.
     pub(crate) fn push(&mut self, step: i64, time_us: i64, value: f64) -> Option<String> {
         match self {
-            Self::Drift { first, last } => {
-                if !value.is_finite() {
-                    return None;
-                }
-                if first.len() < MEANT {
-                    first.push(value);
-                    return None;
-                }
-                if last.len() == MEANT {
-                    last.pop_front();
-                }
-                last.push_back(value);
-                let (begin, now) = (mean(first.iter()), mean(last.iter()));
-                let most = first.iter().copied().fold(f64::MIN, f64::max);
-                let spread = most - first.iter().copied().fold(f64::MAX, f64::min);
-                let far = now > most + (TIMES - 1.0) * begin.abs() && now > most + SPREADS * spread;
-                (last.len() == MEANT && far).then(|| {
-                    format!(
-                        "{} at step {step} on average of {MEANT} values, and was {} at its beginning",
-                        short(now),
-                        short(begin)
-                    )
-                })
-            }
-            Self::Best { best, up, patience } => {
-                let better = |than: f64| if *up { value > than } else { value < than };
-                match best {
-                    Some((than, since)) if !better(*than) => {
-                        // A lower step belongs to another network or a restarted count.
-                        if step < *since {
-                            *since = step;
-                        }
-                        let waited = step - *since;
-                        (waited >= *patience).then(|| {
-                            let (now, best) = (short(value), short(*than));
-                            format!(
-                                "{now} at step {step}, and was for {waited} steps no better than {best} at step {since}"
-                            )
-                        })
-                    }
-                    _ => {
-                        if !value.is_nan() {
-                            *best = Some((value, step));
-                        }
-                        None
-                    }
-                }
-            }
-            Self::Idle { since, last, limit } => {
-                let went_on = time_us.saturating_sub(*last) <= PAUSE_US;
-                *last = time_us;
-                if value > IDLE {
-                    *since = None;
-                    return None;
-                }
-                if !went_on {
-                    *since = None;
-                }
-                let idle = time_us - *since.get_or_insert(time_us);
-                (idle >= i64::try_from(limit.as_micros()).unwrap_or(i64::MAX)).then(|| {
-                    format!("{value:.0} %, and at most {IDLE} % for {}, at step {step}", seconds(*limit))
-                })
-            }
+            Self::Drift(drift) => drift.push(step, value),
+            Self::Best(best) => best.push(step, value),
+            Self::Idle(idle) => idle.push(step, time_us, value),
         }
+    }
+}
+
+impl Drift {
+    fn push(&mut self, step: i64, value: f64) -> Option<String> {
+        let Self { first, last } = self;
+        if !value.is_finite() {
+            return None;
+        }
+        if first.len() < MEANT {
+            first.push(value);
+            return None;
+        }
+        if last.len() == MEANT {
+            last.pop_front();
+        }
+        last.push_back(value);
+        let (begin, now) = (mean(first.iter()), mean(last.iter()));
+        let most = first.iter().copied().fold(f64::MIN, f64::max);
+        let spread = most - first.iter().copied().fold(f64::MAX, f64::min);
+        let far = now > most + (TIMES - 1.0) * begin.abs() && now > most + SPREADS * spread;
+        (last.len() == MEANT && far).then(|| {
+            let (now, begin) = (short(now), short(begin));
+            format!("{now} at step {step} on average of {MEANT} values, and was {begin} at its beginning")
+        })
+    }
+}
+
+impl Best {
+    fn push(&mut self, step: i64, value: f64) -> Option<String> {
+        let better = |than: f64| if self.up { value > than } else { value < than };
+        let Some((best, since)) = self.so_far.as_mut().filter(|(best, _)| !better(*best)) else {
+            if !value.is_nan() {
+                self.so_far = Some((value, step));
+            }
+            return None;
+        };
+        // A lower step belongs to another network or a restarted count.
+        *since = step.min(*since);
+        let waited = step - *since;
+        (waited >= self.patience).then(|| {
+            let (now, best) = (short(value), short(*best));
+            format!("{now} at step {step}, and was for {waited} steps no better than {best} at step {since}")
+        })
+    }
+}
+
+impl Idle {
+    fn push(&mut self, step: i64, time_us: i64, value: f64) -> Option<String> {
+        let paused = time_us.saturating_sub(self.last) > PAUSE_US;
+        self.last = time_us;
+        if value > IDLE || paused {
+            self.since = None;
+        }
+        if value > IDLE {
+            return None;
+        }
+        let idle = time_us - *self.since.get_or_insert(time_us);
+        (idle >= i64::try_from(self.limit.as_micros()).unwrap_or(i64::MAX)).then(|| {
+            format!("{value:.0} %, and at most {IDLE} % for {}, at step {step}", seconds(self.limit))
+        })
     }
 }
 

@@ -14,14 +14,14 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
+use crate::disk::inside;
+use crate::disk::shared::create_shared;
+use crate::disk::temporary::tmp_beside;
 use crate::error::{FormatContext as _, IoContext as _, Result, StoreError};
-use crate::folder::inside;
-use crate::folder::lock::RunLock;
-use crate::folder::machine::Place;
 use crate::folder::manifest::read_manifest;
 use crate::folder::run_dir::{QUEUE, RunDir};
-use crate::folder::shared::create_shared;
-use crate::folder::temporary::tmp_beside;
+use crate::liveness::lock::RunLock;
+use crate::liveness::machine::Place;
 
 /// How often to try for the queue's lock, each time for a second. Starting a run holds it for a moment.
 const PATIENCE: u32 = 30;

@@ -3,6 +3,9 @@
 //! The hook and the rules from the settings belong to the user, not to the run: they come from the process that starts
 //! or resumes it, through [`VARIABLE`], and never from its folder. Only rules given for the run are stored there.
 
+pub(crate) mod rules;
+mod trend;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::os::unix::process::CommandExt as _;
@@ -22,13 +25,13 @@ use parking_lot::RwLock;
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde::{Deserialize, Serialize};
 
-use crate::command::tree::HOOK_MARK;
+use crate::command::process_tree::HOOK_MARK;
 use crate::machine::proc_fs::of_group;
 use crate::pace::Slow;
+use crate::run::alerts::rules::{Rule, TRAINED};
+use crate::run::alerts::trend::{Pace, Trend};
 use crate::run::cause::seconds;
-use crate::run::median::{EarlyStop, Median};
-use crate::run::rules::{Rule, TRAINED};
-use crate::run::trend::{Pace, Trend};
+use crate::run::early_stop::{EarlyStop, Median};
 
 /// The environment variable that passes alerts to a keeper.
 pub(crate) const VARIABLE: &str = "GRADTOP_KEEPER_ALERTS";

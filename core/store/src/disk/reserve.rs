@@ -3,8 +3,8 @@
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
+use crate::disk::inside;
 use crate::error::{IoContext as _, Result, StoreError};
-use crate::folder::inside;
 use crate::folder::run_dir::RunDir;
 
 /// Size of the reserve in bytes.
