@@ -1,8 +1,8 @@
 //! The global keys, which work on every screen. Those of a single screen are in its own `keys.rs`.
 
 use crate::screens::actions::RunAction;
+use crate::screens::keys::meanings::{self as key, Key};
 use crate::screens::keys::{Binding, Keys, Kind, bind, find};
-use crate::screens::meanings::{self as key, Key};
 
 /// An action of a global key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -13,8 +13,8 @@ use super::testing::{Bench, SIZES, key, run};
 use crate::screens::actions::RunAction;
 use crate::screens::all_keys;
 use crate::screens::effect::Task;
+use crate::screens::keys::meanings::ALL;
 use crate::screens::keys::{Binding, Keys, Kind, name as key_name};
-use crate::screens::meanings::ALL;
 use gradtop_chart::cells::glyphs::Glyphs;
 use gradtop_chart::colour::Colours;
 

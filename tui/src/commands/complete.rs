@@ -210,30 +210,13 @@ fn values(typed: &Typed<'_>, known: &Known, arg: &Arg, current: &str) -> Vec<Can
         ("run" | "sweep", "sets") | ("sweep", "vary") => {
             experiment(typed).map(|e| settings(&e, current)).unwrap_or_default()
         }
-        ("best", "metric") => {
-            let views = known.views();
-            let named: BTreeSet<&str> = views.iter().flat_map(headline::all).map(|h| h.metric).collect();
-            words(named.into_iter().map(str::to_owned).collect())
-        }
-        ("best", "by") => {
-            let views = known.views();
-            let params = param::differing(&views.iter().collect::<Vec<_>>());
-            words(params.into_iter().map(str::to_owned).collect())
-        }
+        ("best", "metric") => words(headline_metrics(&known.views())),
+        ("best", "by") => words(differing_params(&known.views())),
         ("query", "sql") => {
             let saved = crate::sql::saved::all().unwrap_or_default().into_iter();
             saved.map(|(name, query)| Candidate { word: format!("@{name}"), help: query.about }).collect()
         }
-        ("exec" | "sweep", "metrics") => {
-            if let Some((before, _)) = current.rsplit_once(':') {
-                let forms = ["min", "max", "headline", "headline=", "log", "guard", "unit="];
-                return words(forms.map(|form| format!("{before}:{form}")).to_vec());
-            }
-            let views = known.views();
-            let all = views.iter().flat_map(|view| &view.manifest.metrics).map(|metric| metric.name.as_str());
-            let all: BTreeSet<&str> = all.filter(|name| !name.starts_with("system/")).collect();
-            words(all.into_iter().flat_map(|name| [format!("{name}:min"), format!("{name}:max")]).collect())
-        }
+        ("exec" | "sweep", "metrics") => words(declarations(known, current)),
         ("sweep", "stop_early") => {
             let metrics = experiment(typed).map(|e| e.metrics).unwrap_or_default();
             words(metrics.into_iter().map(|metric| metric.name).collect())
@@ -255,10 +238,9 @@ fn values(typed: &Typed<'_>, known: &Known, arg: &Arg, current: &str) -> Vec<Can
         (command @ ("compare" | "plot"), "by") | (command @ "compare", "sort") => {
             // The other words of `plot` may be metrics.
             let runs = if command == "plot" { 1 } else { typed.words.len() };
-            let views = known.chosen(typed.words.get(..runs).unwrap_or_default());
-            let params = param::differing(&views.iter().collect::<Vec<_>>()).into_iter().map(str::to_owned);
+            let params = differing_params(&known.chosen(typed.words.get(..runs).unwrap_or_default()));
             let metrics = if arg.get_id() == "sort" { metrics(known, &typed.words) } else { Vec::new() };
-            words(params.chain(metrics).collect())
+            words([params, metrics].concat())
         }
         ("list", "view" | "save") => {
             words(crate::list_view::all().map(|all| all.into_keys().collect()).unwrap_or_default())
@@ -275,6 +257,30 @@ fn values(typed: &Typed<'_>, known: &Known, arg: &Arg, current: &str) -> Vec<Can
         (_, "run" | "checked") => runs(&known.views()),
         _ => Vec::new(),
     }
+}
+
+/// The metrics that represent these runs.
+fn headline_metrics(views: &[View]) -> Vec<String> {
+    let named: BTreeSet<&str> = views.iter().flat_map(headline::all).map(|h| h.metric).collect();
+    named.into_iter().map(str::to_owned).collect()
+}
+
+/// The parameters in which these runs differ.
+fn differing_params(views: &[View]) -> Vec<String> {
+    let params = param::differing(&views.iter().collect::<Vec<_>>());
+    params.into_iter().map(str::to_owned).collect()
+}
+
+/// Declarations of metrics: the names that other runs have, and after a name what can be declared of it.
+fn declarations(known: &Known, current: &str) -> Vec<String> {
+    if let Some((before, _)) = current.rsplit_once(':') {
+        let forms = ["min", "max", "headline", "headline=", "log", "guard", "unit="];
+        return forms.map(|form| format!("{before}:{form}")).to_vec();
+    }
+    let views = known.views();
+    let all = views.iter().flat_map(|view| &view.manifest.metrics).map(|metric| metric.name.as_str());
+    let all: BTreeSet<&str> = all.filter(|name| !name.starts_with("system/")).collect();
+    all.into_iter().flat_map(|name| [format!("{name}:min"), format!("{name}:max")]).collect()
 }
 
 fn runs(views: &[View]) -> Vec<Candidate> {

@@ -14,7 +14,7 @@ use super::signals::Signals;
 use super::watch::LEFT_RUNNING;
 use crate::config::whole;
 use crate::failure::{Failure, with_causes};
-use crate::print::board::Board;
+use crate::print::bar_with_lines::BarWithLines;
 use crate::print::table::{Table, Words};
 use crate::print::{self, clean};
 use crate::study::entry_state::EntryState;
@@ -188,8 +188,12 @@ fn follow(
     args: &Args,
 ) -> Result<i32> {
     let json = args.json;
-    let mut display =
-        Display { study, json, board: if json { None } else { Board::start() }, printed: Instant::now() };
+    let mut display = Display {
+        study,
+        json,
+        bar: if json { None } else { BarWithLines::start() },
+        printed: Instant::now(),
+    };
     let mut stopping = false;
     let (snapshot, left) = loop {
         let counts = signals.counts();
@@ -218,8 +222,8 @@ fn follow(
         display.show(&snapshot);
         std::thread::sleep(POLL);
     };
-    if let Some(board) = display.board {
-        board.end();
+    if let Some(bar) = display.bar {
+        bar.end();
     }
     if let Err(e) = study.write_refused(runner.refused()) {
         // The results of the runs still have to be reported.
@@ -245,7 +249,7 @@ fn follow(
 struct Display<'a> {
     study: &'a Study,
     json: bool,
-    board: Option<Board>,
+    bar: Option<BarWithLines>,
     /// When a line was last printed.
     printed: Instant,
 }
@@ -253,16 +257,16 @@ struct Display<'a> {
 impl Display<'_> {
     /// Prints something above the progress.
     fn above<T>(&self, print: impl FnOnce() -> T) -> T {
-        match &self.board {
-            Some(board) => board.above(print),
+        match &self.bar {
+            Some(bar) => bar.above(print),
             None => print(),
         }
     }
 
     fn show(&mut self, snapshot: &Snapshot) {
         let (name, words) = (self.study.name(), words(snapshot));
-        if let Some(board) = &mut self.board {
-            board.show(&name, snapshot.share, &words, &parts(self.study, snapshot));
+        if let Some(bar) = &mut self.bar {
+            bar.show(&name, snapshot.share, &words, &parts(self.study, snapshot));
         } else if !self.json && self.printed.elapsed() >= PLAIN_EVERY {
             self.printed = Instant::now();
             let percent = number::percent((snapshot.share * 1e4) as u64, 10_000);

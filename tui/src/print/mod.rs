@@ -4,7 +4,7 @@
 //! terminal and only by this module. Text from runs and plugins should have passed [`clean`] when it was laid out; as a second
 //! line of defence, everything else is escaped here.
 
-pub(crate) mod board;
+pub(crate) mod bar_with_lines;
 pub(crate) mod draw_target;
 pub(crate) mod paint;
 pub(crate) mod progress;

@@ -6,8 +6,8 @@ use ratatui::text::{Line, Span};
 
 use super::Screen;
 use super::effect::Effect;
+use super::keys::meanings as key;
 use super::keys::{Binding, Keys, Kind, Mode, Row, bind, label};
-use super::meanings as key;
 use super::shared::Shared;
 use crate::widgets::{self, Move, Scroll};
 use gradtop_chart::cells::text::{width_of, wrap};

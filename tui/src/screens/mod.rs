@@ -12,7 +12,6 @@ pub(crate) mod experiments;
 pub(crate) mod help;
 pub(crate) mod home;
 pub(crate) mod keys;
-pub(crate) mod meanings;
 pub(crate) mod pen;
 pub(crate) mod run;
 pub(crate) mod save;
@@ -20,7 +19,6 @@ pub(crate) mod settings;
 pub(crate) mod shared;
 pub(crate) mod tags;
 pub(crate) mod views;
-pub(crate) mod words;
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -7,8 +7,8 @@ use ratatui::layout::Rect;
 
 use super::Screen;
 use super::effect::{Effect, Task};
+use super::keys::meanings as key;
 use super::keys::{Binding, Keys, Kind, Mode, bind};
-use super::meanings as key;
 use super::shared::Shared;
 use crate::drawing::Format;
 use crate::widgets::{Edit, Input, dialog};

@@ -4,8 +4,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use gradtop_host::{Discovery, Origin};
+use gradtop_store::State;
 use jiff::Timestamp;
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 
 use super::experiments::form::Form;
 use super::settings::Settings;
@@ -13,6 +15,7 @@ use crate::config::LaunchDefaults;
 use crate::widgets::Turns;
 use gradtop_chart::cells::theme::Theme;
 use gradtop_view::live::LiveSnapshot;
+use gradtop_view::run::state;
 use gradtop_view::runs::RunsSnapshot;
 
 /// The plugins at one moment.
@@ -70,4 +73,21 @@ pub(crate) struct Shared {
     pub(crate) turns: Turns,
     /// The area of the screen, between header and footer.
     pub(crate) area: Rect,
+}
+
+impl Shared {
+    /// Returns the symbol of a state.
+    pub(crate) fn state_glyph(&self, state: State) -> char {
+        state::glyph_in(state, self.theme.ascii())
+    }
+
+    /// Returns the style of a state.
+    pub(crate) fn state_style(&self, state: State) -> Style {
+        self.theme.ink(state::ink(state))
+    }
+
+    /// Replaces signs and mathematical symbols that the terminal cannot show.
+    pub(crate) fn signs(&self, text: &str) -> String {
+        if self.theme.ascii() { crate::print::plain(text) } else { text.to_owned() }
+    }
 }

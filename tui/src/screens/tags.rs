@@ -5,8 +5,8 @@ use ratatui::layout::Rect;
 
 use super::Screen;
 use super::effect::{Effect, Mark, Task};
+use super::keys::meanings as key;
 use super::keys::{Binding, Keys, Kind, Mode, bind};
-use super::meanings as key;
 use super::shared::Shared;
 use crate::widgets::{Edit, Input, dialog};
 use gradtop_chart::cells::text::fit_ends;

@@ -5,8 +5,8 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 
 use super::effect::{Answer, Effect, Open, Task};
+use super::keys::meanings as key;
 use super::keys::{Binding, Keys, Kind, Mode, bind};
-use super::meanings as key;
 use super::shared::Shared;
 use super::{Screen, confirm};
 use crate::list_view::{ListView, ListViews};

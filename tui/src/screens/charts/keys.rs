@@ -2,8 +2,8 @@
 
 use super::Action;
 pub(crate) use super::search::SYNTAX;
+use crate::screens::keys::meanings as key;
 use crate::screens::keys::{Binding, Kind, Mode, bind};
-use crate::screens::meanings as key;
 use crate::widgets::Move;
 
 /// The table of a screen whose actions wrap those of charts.

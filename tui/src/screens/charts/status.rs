@@ -10,7 +10,6 @@ use super::items::{SYSTEM, Scene, Shown};
 use super::{Charts, Typing};
 use crate::print::clean;
 use crate::screens::shared::Shared;
-use crate::screens::words::signs;
 use crate::widgets;
 use gradtop_chart::cells::text::{fit, fit_apart, width_of};
 use gradtop_chart::number;
@@ -79,7 +78,7 @@ impl Charts {
         while wide(&spans) + 2 > width && spans.len() > 1 {
             spans.truncate(spans.len() - 2);
         }
-        spans.push(Span::styled(signs(scene.shared, " …"), scene.shared.theme.dim()));
+        spans.push(Span::styled(scene.shared.signs(" …"), scene.shared.theme.dim()));
         Some(Line::from(spans))
     }
 
@@ -122,7 +121,7 @@ impl Charts {
         }
         loop {
             let words: Vec<&str> = parts.iter().map(|(_, words)| words.as_str()).collect();
-            let text = signs(shared, &words.join(" · "));
+            let text = shared.signs(&words.join(" · "));
             let least = parts.iter().map(|(rank, _)| *rank).min();
             match least {
                 Some(least) if width_of(&text) > width && !(searched && parts.len() == 1) => {
@@ -174,7 +173,7 @@ impl Charts {
                     rows.push(told(format!("{raw}{band}")));
                 }
                 if most != Some(at.words()) {
-                    rows.push(told(signs(shared, &at.words())));
+                    rows.push(told(shared.signs(&at.words())));
                 }
             }
         }
@@ -233,7 +232,7 @@ fn at_cursor(
         Some(words) if detail < Detail::Names => format!(" {}, {words}", axis.place(x)),
         _ => format!(" {}", axis.place(x)),
     };
-    let mut spans = vec![Span::styled(signs(shared, &place), theme.accent())];
+    let mut spans = vec![Span::styled(shared.signs(&place), theme.accent())];
     for line in lines.iter().filter(|l| !l.hidden) {
         let Some(at) = line.at_cursor else { continue };
         let name = match detail {
@@ -257,7 +256,7 @@ fn at_cursor(
             value.extend([" (", &at.words(), ")"]);
         }
         spans.push(Span::styled(name, theme.dim()));
-        spans.push(Span::styled(signs(shared, &value), theme.paint(line.paint)));
+        spans.push(Span::styled(shared.signs(&value), theme.paint(line.paint)));
     }
     spans
 }

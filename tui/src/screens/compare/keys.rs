@@ -3,8 +3,8 @@
 use super::Action;
 use super::settings::Pane;
 use crate::screens::charts::keys as charts;
+use crate::screens::keys::meanings as key;
 use crate::screens::keys::{Binding, Kind, Mode, bind, join};
-use crate::screens::meanings as key;
 use crate::widgets::Move;
 
 pub(crate) const VIEW: Mode<Action> = Mode {

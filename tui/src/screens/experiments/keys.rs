@@ -1,8 +1,8 @@
 //! The keys of this screen.
 
 use super::Action;
+use crate::screens::keys::meanings as key;
 use crate::screens::keys::{Binding, Kind, Mode, bind};
-use crate::screens::meanings as key;
 use crate::widgets::Move;
 
 /// In the list.

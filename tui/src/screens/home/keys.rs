@@ -1,8 +1,8 @@
 //! The keys of the list of runs.
 
 use super::Action;
+use crate::screens::keys::meanings as key;
 use crate::screens::keys::{Binding, Kind, Mode, Syntax, bind as row};
-use crate::screens::meanings as key;
 use crate::widgets::Move;
 
 /// In the list.

@@ -7,7 +7,6 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use crate::screens::shared::Shared;
-use crate::screens::words::state_style;
 use crate::widgets::Scroll;
 use gradtop_chart::cells::text::{width_of, wrap};
 use gradtop_chart::number;
@@ -72,12 +71,10 @@ impl Events {
 fn words(shared: &Shared, event: &Event) -> (char, Style, String) {
     let theme = shared.theme;
     let (sign, style) = match event {
-        Event::State { state, .. } => {
-            (crate::screens::words::glyph(shared, *state), state_style(shared, *state))
-        }
+        Event::State { state, .. } => (shared.state_glyph(*state), shared.state_style(*state)),
         Event::Resumed { .. } => (theme.glyph('↻', '>'), theme.text()),
-        Event::Paused => (crate::screens::words::glyph(shared, State::Paused), theme.wait()),
-        Event::Unpaused => (crate::screens::words::glyph(shared, State::Running), theme.good()),
+        Event::Paused => (shared.state_glyph(State::Paused), theme.wait()),
+        Event::Unpaused => (shared.state_glyph(State::Running), theme.good()),
         Event::Warning { .. } => ('!', theme.wait()),
         Event::Alert { .. } => ('!', theme.alert()),
         Event::Checkpoint { .. } | Event::Log { .. } => (' ', theme.text()),

@@ -7,7 +7,6 @@ use ratatui::text::{Line, Span};
 use super::Pane;
 use crate::print::clean;
 use crate::screens::shared::Shared;
-use crate::screens::words::{glyph, signs, state_style};
 use crate::widgets::paragraph;
 use gradtop_chart::cells::align::pad_left;
 use gradtop_chart::cells::text::{fit, fit_ends, width_of, wrap, wrap_in};
@@ -35,7 +34,7 @@ pub(crate) fn first(shared: &Shared, view: &View, gone: bool, width: usize) -> L
     let (state, style) = if gone {
         (" gone  ".to_owned(), theme.alert())
     } else {
-        (format!(" {}  ", state::label_in(view, theme.ascii())), state_style(shared, view.state))
+        (format!(" {}  ", state::label_in(view, theme.ascii())), shared.state_style(view.state))
     };
     let live = !gone && !view.state.is_final();
     let mut items = progress(shared, view, live);
@@ -51,7 +50,7 @@ pub(crate) fn first(shared: &Shared, view: &View, gone: bool, width: usize) -> L
     let name = fit_ends(&name, left, theme.ascii());
     let mut spans = vec![Span::styled(state, style), Span::styled(name.clone(), theme.bold())];
     let left = left.saturating_sub(width_of(&name));
-    let about = signs(shared, &experiment_and_phase(view, live));
+    let about = shared.signs(&experiment_and_phase(view, live));
     let about = if left > 8 { fit(&format!("  {about}"), left - 1, theme.ascii()) } else { String::new() };
     let blank = left.saturating_sub(width_of(&about));
     spans.push(Span::styled(about, theme.dim()));
@@ -79,7 +78,7 @@ fn progress(shared: &Shared, view: &View, live: bool) -> Vec<Item> {
     let s = &view.status;
     let mut items = Vec::new();
     let mut item = |rank: u8, label: &str, value: String, wide: usize| {
-        let value = pad_left(&signs(shared, &value), wide);
+        let value = pad_left(&shared.signs(&value), wide);
         let label = if label.is_empty() { String::new() } else { format!("{label} ") };
         items.push(Item { rank, spans: vec![(label, theme.dim()), (value, theme.text())] });
     };
@@ -141,7 +140,7 @@ pub(crate) fn second(shared: &Shared, pane: Pane, mut shown: Vec<String>, width:
     while shown.len() > 1 && width_of(&shown.join(" · ")) > room {
         shown.remove(0);
     }
-    let text = signs(shared, &shown.join(" · "));
+    let text = shared.signs(&shown.join(" · "));
     if width_of(&text) <= room {
         spans.push(Span::raw(" ".repeat(width.saturating_sub(used + width_of(&text) + 1))));
         spans.push(Span::styled(text, theme.dim()));
@@ -168,7 +167,7 @@ pub(crate) fn banner(shared: &Shared, row: &RunRow, width: usize, most: usize) -
     }
     if matches!(view.state, State::Failed | State::Crashed) {
         let cause = remark::cause(view).unwrap_or_else(|| "cause unknown".to_owned());
-        let text = format!("{} {cause}", glyph(shared, view.state));
+        let text = format!("{} {cause}", shared.state_glyph(view.state));
         let kept = most.saturating_sub(1 + out.len()).max(1);
         let mut lines = wrap_in(&text, room, kept, theme.ascii());
         if let Some(last) = lines.last_mut().filter(|_| wrap(&text, room).len() > kept) {
@@ -185,7 +184,7 @@ pub(crate) fn banner(shared: &Shared, row: &RunRow, width: usize, most: usize) -
     }
     if let Some((alert, words)) = view.alert.as_ref().zip(remark::alert(view)) {
         let time = moment_at(alert.time, shared.now);
-        let text = signs(shared, &format!("{} {time} {words}", theme.glyph('▲', '!')));
+        let text = shared.signs(&format!("{} {time} {words}", theme.glyph('▲', '!')));
         out.push(Line::styled(format!(" {}", fit(&text, room, theme.ascii())), theme.alert()));
     }
     out
@@ -193,7 +192,7 @@ pub(crate) fn banner(shared: &Shared, row: &RunRow, width: usize, most: usize) -
 
 /// A verdict in one line.
 pub(crate) fn verdict(shared: &Shared, verdict: &Verdict, width: usize) -> Line<'static> {
-    let text = signs(shared, &format!("{} {}", shared.theme.glyph('▲', '!'), verdict.text));
+    let text = shared.signs(&format!("{} {}", shared.theme.glyph('▲', '!'), verdict.text));
     let more = " (gradtop why)";
     let room = width.saturating_sub(2);
     let text = if width_of(&text) + more.len() <= room { format!("{text}{more}") } else { text };

@@ -2,8 +2,8 @@
 
 use super::{Action, Pane};
 use crate::screens::charts::{Action as Chart, keys as charts};
+use crate::screens::keys::meanings as key;
 use crate::screens::keys::{Binding, Kind, Mode, bind, join};
-use crate::screens::meanings as key;
 use crate::widgets::Move;
 
 /// Every mode, in the order of the documentation.

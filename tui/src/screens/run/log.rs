@@ -252,7 +252,7 @@ impl Log {
         } else if !self.needle.is_empty() {
             parts.push(format!("{:?}: n above, N below", self.needle));
         }
-        Line::styled(crate::screens::words::signs(shared, &format!(" {}", parts.join(" · "))), theme.dim())
+        Line::styled(shared.signs(&format!(" {}", parts.join(" · "))), theme.dim())
     }
 
     /// The size of the log, as last read.

@@ -7,7 +7,6 @@ use ratatui::text::{Line, Span};
 
 use crate::print::clean;
 use crate::screens::shared::Shared;
-use crate::screens::words::signs;
 use crate::widgets::paragraph;
 use gradtop_chart::cells::align::{Align, align, pad};
 use gradtop_chart::cells::text::{chopped, width_of, wrap};
@@ -218,7 +217,7 @@ fn help(shared: &Shared, desc: &ParamDesc) -> String {
         Some(takes) => format!("{} · {takes}", desc.help.trim_end_matches('.')),
         None => desc.help.clone(),
     };
-    signs(shared, &clean(&text))
+    shared.signs(&clean(&text))
 }
 
 /// The other options of the run, and its folder.

@@ -6,7 +6,6 @@ use ratatui::text::{Line, Span};
 use super::pane::{Page, Rows};
 use crate::print::clean;
 use crate::screens::shared::Shared;
-use crate::screens::words::signs;
 use crate::widgets::{Move, Scroll};
 use gradtop_chart::cells::align::{Align, align, pad};
 use gradtop_chart::cells::text::{fit, fit_ends, width_of};
@@ -167,7 +166,7 @@ impl Tables {
             let text = clean(name);
             used += width_of(&text) + 3;
             if used > width {
-                spans.push(Span::styled(signs(shared, "…"), theme.dim()));
+                spans.push(Span::styled(shared.signs("…"), theme.dim()));
                 break;
             }
             // Without colours, brackets mark the current table.
@@ -192,7 +191,7 @@ impl Tables {
             (false, true) => "   more columns: →",
             (false, false) => "",
         };
-        Line::styled(signs(shared, &format!(" {rows}{sides}")), shared.theme.dim())
+        Line::styled(shared.signs(&format!(" {rows}{sides}")), shared.theme.dim())
     }
 
     /// Returns whether the run has no table, as far as known.

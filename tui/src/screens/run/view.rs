@@ -8,7 +8,6 @@ use ratatui::text::Line;
 use super::{GONE, Pane, RunScreen, header, params};
 use crate::print::clean;
 use crate::screens::shared::Shared;
-use crate::screens::words::signs;
 use crate::widgets::{self, paragraph};
 use gradtop_chart::cells::text::{width_of, wrap, wrap_in};
 use gradtop_chart::number;
@@ -255,7 +254,7 @@ fn message(shared: &Shared, frame: &mut Frame<'_>, area: Rect, title: &str, text
     }
     let top = usize::from(area.height).saturating_sub(lines.len()) / 3;
     let lines = lines.into_iter().map(|(line, style)| {
-        let line = signs(shared, &line);
+        let line = shared.signs(&line);
         let left = usize::from(area.width).saturating_sub(width_of(&line)) / 2;
         Line::styled(format!("{}{line}", " ".repeat(left)), style)
     });

@@ -1,8 +1,10 @@
 //! Keys: their names, and the tables of bindings, from which dispatch, footer, help and docs/keys.md are derived.
 
+pub(crate) mod meanings;
+
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use super::meanings::Key;
+use self::meanings::Key;
 
 /// A row of a table of keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

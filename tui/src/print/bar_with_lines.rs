@@ -11,14 +11,14 @@ use gradtop_chart::cells::text::fit;
 const FINE: u64 = 10_000;
 
 /// A bar with lines below it.
-pub(crate) struct Board {
+pub(crate) struct BarWithLines {
     all: MultiProgress,
     bar: ProgressBar,
     lines: Vec<ProgressBar>,
 }
 
-impl Board {
-    /// Returns a board if standard error is a terminal.
+impl BarWithLines {
+    /// Returns a bar if standard error is a terminal.
     pub(crate) fn start() -> Option<Self> {
         let all = MultiProgress::with_draw_target(draw_target::standard_error(5)?);
         let bar = all.add(ProgressBar::new(FINE));
@@ -45,12 +45,12 @@ impl Board {
         }
     }
 
-    /// Prints something above the board.
+    /// Prints something above the bar.
     pub(crate) fn above<T>(&self, print: impl FnOnce() -> T) -> T {
         self.all.suspend(print)
     }
 
-    /// Removes the board.
+    /// Removes the bar.
     pub(crate) fn end(self) {
         for line in &self.lines {
             line.finish_and_clear();
