@@ -413,7 +413,8 @@ mod tests {
         );
         assert_eq!(
             error("[alerts]\nrules = ['loss > x']"),
-            "/c.toml: line 2: alerts.rules: \"loss > x\": \"x\" is not a number"
+            "/c.toml: line 2: alerts.rules: \"loss > x\": \"x\" is not a number; \
+             such a rule is METRIC > NUMBER (also <, >=, <=)"
         );
         assert!(error("[alerts]\nrule = []").starts_with("/c.toml: line 2: unknown key \"alerts.rule\""));
         assert_eq!(

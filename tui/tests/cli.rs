@@ -209,6 +209,11 @@ fn runs_are_compared_in_tables_and_drawings() {
     assert_eq!(rows.len(), 3);
     assert!(rows.iter().all(|r| r["values"].as_array().unwrap().len() == columns.len()), "{told:#}");
     assert_eq!((&rows[1]["name"], &rows[1]["params"]["lr"]), (&Value::from("fast"), &Value::from("0.1")));
+    // A run without the metric has no row of its table.
+    bare(dir.path(), "idle", 0, &status(State::Finished, 0, 10));
+    let some = gradtop(dir.path(), &[&runs[..], &["idle"]].concat()).out;
+    let (first, tables) = some.split_once("\nloss deep  lower is better · 3 of 4 runs\n").unwrap();
+    assert!(first.contains("idle") && !tables.contains("idle") && !tables.contains('–'), "{some}");
     let files = ["--svg", "a.svg", "--png", "a.png", "--csv", "a.csv"];
     let drawn = gradtop(dir.path(), &[&plot[..], &["--smooth", "0.9", "--range", "20..60"], &files].concat());
     assert_eq!(drawn.code, 0, "{}", drawn.err);

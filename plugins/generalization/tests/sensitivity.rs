@@ -130,11 +130,13 @@ fn what_a_run_records() {
     let told = recorded.infos();
     let own = told
         .iter()
-        .find(|line| line.starts_with("measured at a training loss of 0.6, own learning rates"))
+        .find(|line| line.starts_with("measured once the training loss is at most 0.6, own learning rates"))
         .unwrap();
     assert!(own.contains("on 480 images; 120 others chose the rate, by chance where"), "{own}");
     let text = recorded.figures.join("\n");
-    for part in ["784-12-10 (9550 parameters)", "id = \"peak\"", "at a training loss of 0.6", "seed 5"] {
+    for part in
+        ["784-12-10 (9550 parameters)", "id = \"peak\"", "once the training loss is at most 0.6", "seed 5"]
+    {
         assert!(text.contains(part), "{part} is not in\n{text}");
     }
     for figure in &recorded.figures {

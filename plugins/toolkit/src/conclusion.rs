@@ -88,7 +88,14 @@ pub fn order(a: &[f64], b: &[f64]) -> Option<f64> {
 
 /// Formats a rank coefficient with its interval.
 pub fn coefficient(found: &Estimate) -> String {
-    format!("Spearman {:.2}, 95 % interval {:.2} to {:.2}", found.value, found.low, found.high)
+    let [value, low, high] = [found.value, found.low, found.high].map(rank);
+    format!("Spearman {value}, 95 % interval {low} to {high}")
+}
+
+/// Formats a rank coefficient with two decimals; zero has no sign.
+pub fn rank(coefficient: f64) -> String {
+    let text = format!("{coefficient:.2}");
+    text.strip_prefix('-').filter(|digits| *digits == "0.00").unwrap_or(&text).to_owned()
 }
 
 /// How far a claim can be relied on.
@@ -347,6 +354,12 @@ pub fn caption<F: PartialEq<G>, G: ?Sized>(said: &[(F, Claim)], figure: &G) -> S
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_coefficient_of_zero_has_no_sign() {
+        let found = Estimate { value: -0.001, low: -0.81, high: 0.004, pairs: 9 };
+        assert_eq!(coefficient(&found), "Spearman 0.00, 95 % interval -0.81 to 0.00");
+    }
 
     #[test]
     fn ranges_in_words() {

@@ -72,6 +72,9 @@ fn in_ascii(buffer: &mut Buffer) {
     }
 }
 
+/// A folder that is cut to this width still says which it is.
+const FOLDER: usize = 30;
+
 /// The header: the runs in progress on the left, the machine and the clock on the right.
 fn header(shared: &Shared, width: u16) -> Line<'static> {
     let theme = shared.theme;
@@ -79,8 +82,7 @@ fn header(shared: &Shared, width: u16) -> Line<'static> {
     if shared.read_only {
         left.push(("  read-only".to_owned(), theme.wait()));
     }
-    let folder = fit_ends(&clean(&shared.runs.folder.display().to_string()), 30, theme.ascii());
-    left.push((format!("  {folder}"), theme.dim()));
+    let at = left.len();
     left.push(("  ".to_owned(), theme.dim()));
     let counts = state::counts(shared.runs.rows.iter().map(|row| &row.view));
     for (i, (state, certain, n)) in counts.iter().enumerate() {
@@ -100,11 +102,14 @@ fn header(shared: &Shared, width: u16) -> Line<'static> {
         let left: usize = left.iter().map(|(t, _)| width_of(t)).sum();
         left + right.iter().map(|t| t.len() + 3).sum::<usize>()
     };
-    while right.len() > 1 && length(&left, &right) > width {
+    let folder = clean(&shared.opened.as_ref().unwrap_or(&shared.runs.folder).display().to_string());
+    let least = 2 + width_of(&folder).min(FOLDER);
+    while right.len() > 1 && length(&left, &right) + least > width {
         right.remove(right.len() - 2);
     }
-    if length(&left, &right) > width {
-        left.retain(|(text, _)| text.trim() != folder);
+    let room = width.saturating_sub(length(&left, &right));
+    if least <= room {
+        left.insert(at, (format!("  {}", fit_ends(&folder, room - 2, theme.ascii())), theme.dim()));
     }
     if length(&left, &right) > width {
         // Run states as signs with their counts.

@@ -44,7 +44,7 @@ pub(crate) const RUNS: &[Binding<Action>] = &[
     ),
     runs(&[key::CHECKPOINT], RunAction::Checkpoint, "", "save a checkpoint now"),
     runs(&[key::STOP], RunAction::Stop, "stop", "stop the run: it finishes its step and saves a checkpoint"),
-    runs(&[key::KILL], RunAction::Kill, "", "kill the run, without a checkpoint"),
+    runs(&[key::KILL], RunAction::Kill, "", "kill the run, without waiting for a checkpoint"),
     bind(&[key::RESTART], Action::Restart, "", "restart with different parameters").changing(),
     bind(&[key::STAR], Action::Star, "", "star the run, or remove its star").changing(),
     bind(&[key::TAG], Action::Tag, "", "add or remove tags").changing(),

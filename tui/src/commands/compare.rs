@@ -151,7 +151,8 @@ fn sorting(runs: &[ComparedRun], table: &ComparisonTable, by: Option<&str>) -> R
     })
 }
 
-/// Prints the parameters in one table and each metric in its own; side by side they would be too wide for any terminal.
+/// Prints the parameters in one table and each metric, of the runs that have it, in its own; side by side they would be too wide
+/// for any terminal.
 fn print_table(runs: &[ComparedRun], groups: &[RunGroup], table: &ComparisonTable, order: &[usize]) {
     let grouped = groups.len() != runs.len();
     let mut columns = vec![("", Side::Left), (if grouped { "group" } else { "run" }, Side::Left)];
@@ -206,8 +207,16 @@ fn print_metric(
 ) {
     let facet = &table.columns[at.start].facet;
     let title = print::styled(&clean(&facet.title()), Ink::Bold);
-    let goal = print::styled(goal(runs, &facet.metric).words(), Ink::Dim);
-    print::line(format!("\n{title}  {goal}").trim_end());
+    let with = |row: &&Row| row.values[at.clone()].iter().any(Option::is_some);
+    let with: Vec<&Row> = rows(table, order).filter(with).collect();
+    let of = (with.len() < order.len()).then(|| {
+        let kind = if groups.len() == runs.len() { "run" } else { "group" };
+        format!("{} of {}", with.len(), number::counted(order.len(), kind))
+    });
+    let goal = Some(goal(runs, &facet.metric).words().to_owned()).filter(|goal| !goal.is_empty());
+    let more: Vec<String> = goal.into_iter().chain(of).collect();
+    let more = print::styled(&more.join(" · "), Ink::Dim);
+    print::line(format!("\n{title}  {more}").trim_end());
     let mut columns = vec![("", Side::Left), ("", Side::Left)];
     let words: Vec<String> = table.columns[at.clone()].iter().map(Column::words).collect();
     for words in &words {
@@ -215,7 +224,7 @@ fn print_metric(
     }
     let mut out = Table::new(&columns);
     let star = if print::ascii() { "<" } else { "◂" };
-    for row in rows(table, order) {
+    for row in with {
         let mut cells = named(&groups[row.group]);
         for i in at.clone() {
             let text = row.values[i].map_or_else(|| number::MISSING.to_owned(), number::value);

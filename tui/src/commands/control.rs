@@ -43,7 +43,7 @@ pub(crate) struct Stop {
     /// Seconds until it is killed if it does not end by itself [default: 10, or as its command was given]
     #[arg(long, value_name = "SECONDS", value_parser = crate::config::seconds)]
     grace: Option<f64>,
-    /// Kill it at once, without a checkpoint
+    /// Kill it at once, without waiting for a checkpoint
     #[arg(long, conflicts_with = "grace")]
     kill: bool,
     /// Also stop a run last seen on another machine; with --kill, treat it as crashed if it does not answer

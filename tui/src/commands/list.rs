@@ -16,7 +16,7 @@ use crate::print::table::{Table, Words};
 use crate::print::{self, clean};
 use crate::widgets::progress_bar;
 use gradtop_chart::cells::align::Align;
-use gradtop_chart::cells::text::{fit_distinct, fit_ends, width_of};
+use gradtop_chart::cells::text::{fit, fit_distinct, fit_ends, width_of, wrap};
 use gradtop_chart::cells::theme::Ink;
 use gradtop_chart::number;
 use gradtop_view::list::column;
@@ -26,13 +26,13 @@ use gradtop_view::run::{headline, json, notes, progress, remark, state};
 
 /// The most parameters shown.
 const PARAMETERS: usize = 3;
-/// On terminals narrower than this, a table that does not fit is abbreviated.
-const NARROW: usize = 60;
 /// Column widths of an abbreviated table, with gaps: what is before the name and behind it, what the progress needs, and the
 /// least that a name gets.
 const FIRST: usize = 6;
 const DONE: usize = 7;
 const LEAST_NAME: usize = 8;
+/// Columns before a remark below a run.
+const BELOW: usize = 3;
 
 #[derive(Debug, Default, clap::Args)]
 pub(crate) struct Args {
@@ -285,23 +285,28 @@ struct GroupTable<'a> {
     now: Timestamp,
     /// A bar beside the progress.
     bars: bool,
-    /// Without the statistic of what the value is of.
+    /// What is important about a run has a line of its own below it.
+    below: bool,
+    /// Without the number of values that a value is the mean of.
     terse: bool,
-    /// A note takes the place of what the value is of.
-    merged: bool,
 }
 
 /// Prints the runs of one experiment. `hosts`: say where each ran.
 fn group(views: &[&View], hosts: bool) {
     let mut shown = GroupTable::new(views, hosts, print::terminal().tty);
     let mut table = shown.table();
-    while !table.nearly_fits(1) && shown.reduce() {
+    // A remark is whole beside its run, or below it.
+    let fits = |shown: &GroupTable<'_>, table: &Table| {
+        if shown.below { table.nearly_fits(1) } else { table.fits(1) }
+    };
+    while !fits(&shown, &table) && shown.reduce() {
         table = shown.table();
     }
-    match print::terminal().size {
-        Some((width, _)) if width < NARROW && !table.nearly_fits(1) => shown.brief(width).print(1),
-        _ => table.print(1),
-    }
+    let table = match print::terminal().size {
+        Some((width, _)) if !table.nearly_fits(1) => shown.brief(width),
+        _ => table,
+    };
+    print::out(&shown.lines(&table).into_iter().map(|line| line + "\n").collect::<String>());
 }
 
 impl<'a> GroupTable<'a> {
@@ -311,11 +316,11 @@ impl<'a> GroupTable<'a> {
         let mut columns = Column::usual(parameters.len());
         columns.retain(|column| hosts || *column != Column::Host);
         let (common, now) = (headline::common(views), Timestamp::now());
-        Self { views, parameters, columns, common, now, bars, terse: false, merged: false }
+        Self { views, parameters, columns, common, now, bars, below: false, terse: false }
     }
 
-    /// Drops what matters least: bars, which are decoration, then columns that are the same for all runs, then others.
-    /// Returns false if nothing can be dropped.
+    /// Drops what matters least: bars, which are decoration, then columns that are the same for all runs, then others, and last
+    /// of how many values a value is the mean. Returns false if nothing can be dropped.
     fn reduce(&mut self) -> bool {
         if std::mem::take(&mut self.bars) {
             return true;
@@ -330,12 +335,27 @@ impl<'a> GroupTable<'a> {
             order.enumerate().filter(|(_, (same, cost))| *cost > if *same { 0 } else { Column::DEAR });
         let worst = worst.max_by_key(|(_, order)| *order);
         match worst {
-            Some((at, (same, cost))) if same || cost > Column::Eta.dispensable() || self.terse => {
-                self.columns.remove(at);
-                true
-            }
-            _ => !std::mem::replace(&mut self.terse, true) || !std::mem::replace(&mut self.merged, true),
+            Some((_, (false, _))) | None if !self.below => self.below = true,
+            Some((at, _)) => drop(self.columns.remove(at)),
+            None if !self.terse => self.terse = true,
+            None => return false,
         }
+        true
+    }
+
+    /// The lines of the table, with what is important about a run below it if it has no place beside it.
+    fn lines(&self, table: &Table) -> Vec<String> {
+        let mut out = table.lines(1);
+        let lines = out.split_off(out.len() - self.views.len());
+        let room = print::terminal().size.map_or(usize::MAX, |(width, _)| width.saturating_sub(BELOW));
+        for (view, line) in self.views.iter().zip(lines) {
+            out.push(line);
+            if let Some((text, ink)) = note(view).filter(|_| self.below) {
+                let text = wrap(&fit(&text, room.saturating_mul(2), print::ascii()), room);
+                out.extend(text.iter().map(|text| " ".repeat(BELOW) + &print::styled(text, ink)));
+            }
+        }
+        out
     }
 
     fn table(&self) -> Table {
@@ -345,10 +365,6 @@ impl<'a> GroupTable<'a> {
             .map(|column| match *column {
                 Column::Param(i) => (column::title(&self.parameters[i]), Align::Left),
                 Column::Value => (self.title(), Align::Point),
-                // Remarks take its place: none of them is what a value is of.
-                Column::Of if self.views.iter().any(|view| self.is_merged(view)) => {
-                    (String::new(), Align::Left)
-                }
                 Column::Note | Column::Remark => (String::new(), Align::Left),
                 other => (other.name().to_owned(), column::align(other.name(), std::iter::empty())),
             })
@@ -383,23 +399,21 @@ impl<'a> GroupTable<'a> {
             Column::Value => headline::cells(view, self.common.as_ref()).0.into(),
             Column::Of => {
                 let of = headline::cells(view, self.common.as_ref()).1;
-                let of = if self.terse { headline::series_of(&of) } else { &of };
-                let remark = remark(view).filter(|_| self.merged);
-                remark.filter(|_| of.is_empty() || note(view).is_some()).unwrap_or_else(|| Words::dim(of))
+                Words::dim(if self.terse { headline::without_count(&of) } else { &of })
             }
-            Column::Note => remark(view).filter(|_| !self.is_merged(view)).unwrap_or_else(|| Words::dim("")),
+            Column::Note => {
+                let note = note(view);
+                let beside =
+                    if self.below && note.is_some() { None } else { note.or_else(|| why_stopped(view)) };
+                beside.map_or_else(|| Words::dim(""), |(text, ink)| Words::new(text, ink))
+            }
             Column::Remark => Words::dim(notes::in_words(view)),
             Column::Host => Words::dim(column::cell(view, "host", self.now)),
             other => cell(view, other.name(), self.now),
         }
     }
 
-    /// Returns whether a remark takes the place of what the value is of.
-    fn is_merged(&self, view: &View) -> bool {
-        self.merged && remark(view).is_some_and(|remark| self.cell(Column::Of, view) == remark)
-    }
-
-    /// The table for a very narrow terminal: the sign of the state, which needs no heading, name, progress and value.
+    /// The table where another does not fit: the sign of the state, which needs no heading, name, progress and value.
     fn brief(&self, width: usize) -> Table {
         let has = |column| self.columns.contains(&column);
         let room = width.saturating_sub(FIRST + if has(Column::Progress) { DONE } else { 0 });
@@ -427,7 +441,7 @@ impl<'a> GroupTable<'a> {
                 Words::new(name, column::ink(view, "name")),
                 shown(Column::Host),
                 shown(Column::Progress),
-                note(view).unwrap_or_else(|| value.into()),
+                value.into(),
             ]);
         }
         table
@@ -440,15 +454,13 @@ impl<'a> GroupTable<'a> {
 }
 
 /// What is important about a run.
-fn note(view: &View) -> Option<Words> {
-    let ink = if view.certain { Ink::Alert } else { Ink::Dim };
-    remark::of(view).map(|note| Words::new(note, ink))
+fn note(view: &View) -> Option<(String, Ink)> {
+    remark::of(view).map(|note| (note, if view.certain { Ink::Alert } else { Ink::Dim }))
 }
 
-/// What is important about a run, or why it was stopped.
-fn remark(view: &View) -> Option<Words> {
-    let cause = view.status.cause.as_deref().filter(|_| view.state == State::Stopped);
-    note(view).or_else(|| cause.map(|cause| Words::dim(clean(cause))))
+/// Why a run was stopped.
+fn why_stopped(view: &View) -> Option<(String, Ink)> {
+    remark::cause(view).filter(|_| view.state == State::Stopped).map(|cause| (cause, Ink::Dim))
 }
 
 /// A progress bar of ten cells.
@@ -470,16 +482,19 @@ mod tests {
     }
 
     #[test]
-    fn a_note_comes_before_what_the_value_is_of() {
-        let bench = Bench::of(vec![run("fit", "a", 1).losses().at(State::Failed, 10).cause("boom")]);
+    fn a_note_is_beside_its_run_or_below_it_and_replaces_nothing() {
+        let failed = run("fit", "a", 1).losses().at(State::Failed, 10).cause("boom");
+        let bench =
+            Bench::of(vec![failed, run("fit", "b", 2).losses().at(State::Stopped, 10).cause("asked")]);
         let views = views(&bench);
-        let ends_with_cause = |merged| {
-            let lines = GroupTable { merged, ..GroupTable::new(&views, false, false) }.table().lines(0);
-            assert!(lines[1].contains("boom"), "{lines:?}");
-            assert_eq!(lines[0].contains(" of"), !merged, "a cause is not what a value is of: {lines:?}");
-            lines[1].ends_with("boom")
-        };
-        assert_eq!((ends_with_cause(false), ends_with_cause(true)), (true, false));
+        let mut shown = GroupTable::new(&views, false, false);
+        let lines = shown.lines(&shown.table());
+        assert!(lines.len() == 3 && lines.iter().any(|line| line.ends_with("boom")), "{lines:?}");
+        shown.below = true;
+        let lines = shown.lines(&shown.table());
+        let at = lines.iter().position(|line| line == "   boom").expect("a line of its own");
+        assert!(lines.len() == 4 && lines[at - 1].contains(" a "), "{lines:?}");
+        assert!(lines.iter().any(|line| line.contains(" b ") && line.ends_with("asked")), "{lines:?}");
     }
 
     #[test]
@@ -512,6 +527,27 @@ mod tests {
         let live = titles(vec![of("a", State::Running, 5_000, 0.1), of("b", State::Running, 900, 0.2)]);
         assert_eq!(live[0], "state name lr progress step rate eta last loss of age");
         assert_eq!(live.last().map(String::as_str), Some("state name lr progress last loss of"), "{live:?}");
+    }
+
+    #[test]
+    fn of_how_many_a_value_is_the_mean_is_given_up_last_and_that_it_is_one_never() {
+        let trials = (0..3).fold(run("fit", "a", 1), |spec, trial| {
+            spec.logged(SeriesKey { trial: Some(trial), ..SeriesKey::metric("loss") }, &[(0, 1.0), (1, 0.5)])
+        });
+        let bench = Bench::of(vec![trials]);
+        let views = views(&bench);
+        let mut shown = GroupTable::new(&views, false, true);
+        let mut last = String::new();
+        while shown.reduce() {
+            let line = shown.table().lines(0)[1].clone();
+            assert!(line.contains("mean"), "{line}");
+            assert!(
+                line.contains("mean of 3") || shown.columns.iter().all(|c| c.dispensable() <= 2),
+                "{line}"
+            );
+            last = line;
+        }
+        assert!(last.ends_with("mean"), "{last}");
     }
 
     #[test]

@@ -106,7 +106,25 @@ pub(crate) fn summary(of_runs: Vec<(Option<Span>, Vec<Claim>)>) -> Summary {
     let more = all.len().saturating_sub(LINES);
     all.truncate(LINES);
     all.sort_by_key(rank);
-    Summary { lines: all.into_iter().map(|shared| shared.finding(runs)).collect(), more }
+    let mut lines: Vec<Finding> = all.into_iter().map(|shared| shared.finding(runs)).collect();
+    say_cautions_once(&mut lines);
+    Summary { lines, more }
+}
+
+/// Says a caution of several lines in a row only at the last of them, and of which it is.
+fn say_cautions_once(lines: &mut [Finding]) {
+    let mut first = 1;
+    for alike in lines.chunk_by_mut(|a, b| a.claim.caution == b.claim.caution) {
+        let next = first + alike.len();
+        if let Some((last, others @ [_, ..])) = alike.split_last_mut()
+            && !last.claim.caution.is_empty()
+        {
+            others.iter_mut().for_each(|line| line.claim.caution.clear());
+            let to = if others.len() == 1 { "and" } else { "to" };
+            last.claim.caution = format!("of {first} {to} {}: {}", next - 1, last.claim.caution);
+        }
+        first = next;
+    }
 }
 
 /// A finding of one or more runs.
@@ -240,6 +258,12 @@ mod tests {
         let seen = summary((0..5).map(|n| run(&n.to_string(), vec![claim(n / 4, SEEN)])).collect());
         let several = "4 of 5 runs (0, 1, 2 and 1 more): seen in this run 0 (seen in these runs)";
         assert_eq!(said(&seen), [several, "4 seen in this run 1 (seen in this run)"]);
+        let caution = |n: usize, words: &str| Claim { caution: words.to_owned(), ..claim(n, SEEN) };
+        let cautions =
+            ["alone", "alone", "alone", "", "", "few", "some", "some"].map(|words| caution(0, words));
+        let told = summary((0..8).map(|n| (None, vec![cautions[n].clone()])).collect());
+        let told: Vec<&str> = told.lines.iter().map(|line| line.claim.caution.as_str()).collect();
+        assert_eq!(told, ["", "", "of 1 to 3: alone", "", "", "few", "", "of 7 and 8: some"]);
         let one = summary(vec![run("a", vec![claim(0, SEEN)])]);
         assert!(one.lines.len() == 1 && one.rest().is_empty());
     }

@@ -13,7 +13,7 @@ use gradtop_view::run::facts::{self, Topic};
 use gradtop_view::run::{headline, notes, param, progress};
 use gradtop_view::runs::RunRow;
 
-use super::claims::{self, NUMBERS_ALONE, SEEN, SEEN_IN_SEVERAL};
+use super::claims::{self, SEEN_IN_SEVERAL};
 use super::document::{Block, Claim, Document, Drawn, Span, code, heading, text};
 use super::single_run::{Reading, SingleRun, not_drawn};
 use super::{repeat, where_from};
@@ -428,17 +428,15 @@ impl Comparison {
         let trials = columns.iter().any(|at| self.table.columns[*at].of.1 > 1);
         let word = format!("{word}{}", if trials { " of any trial" } else { "" });
         let equal = values.iter().filter(|other| order(other.0, values[0].0).is_eq()).count();
-        let words = match (values.as_slice(), &self.experiment) {
-            ([best, _, ..], _) if equal > 1 => format!("{word} is {}, and of {} more", said(best), equal - 1),
-            ([best, next, ..], _) => format!("{word} is {}, next is {}", said(best), said(next)),
-            ([only], Some(_)) => format!("{word} is {}, the only run that has it", said(only)),
-            _ => return None,
+        // Of one run alone there is nothing to compare; its own numbers are told anyway.
+        let [best, next, ..] = values.as_slice() else { return None };
+        let words = match equal {
+            2.. => format!("{word} is {}, and of {} more", said(best), equal - 1),
+            _ => format!("{word} is {}, next is {}", said(best), said(next)),
         };
-        let caution = match (values.len(), differ.as_slice()) {
-            (1, _) => NUMBERS_ALONE.to_owned(),
-            (_, []) => "the runs differ in nothing that was recorded; not tested against chance".to_owned(),
-            (_, keys) => format!("the runs differ in {}; not tested against chance", keys.join(", ")),
-        };
+        let differ_in =
+            if differ.is_empty() { "nothing that was recorded".to_owned() } else { differ.join(", ") };
+        let caution = format!("the runs differ in {differ_in}; not tested against chance");
         let model = first.facet.model.clone().filter(|_| columns.len() == 1);
         let facet = Facet { model, ..first.facet.clone() }.title();
         let experiment = self.experiment.iter().map(|id| format!("{id}, "));
@@ -447,7 +445,7 @@ impl Comparison {
             words,
             evidence: format!("the best value of each of {} runs", values.len()),
             caution,
-            strength: if values.len() > 1 { SEEN_IN_SEVERAL } else { SEEN }.to_owned(),
+            strength: SEEN_IN_SEVERAL.to_owned(),
         })
     }
 }

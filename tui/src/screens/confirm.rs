@@ -84,6 +84,7 @@ fn consequences(action: RunAction, views: &[&View]) -> Vec<String> {
         let effect = gradtop_host::stop_effect(view);
         let verb = match (action, effect) {
             (_, StopEffect::LeavesQueue) => "leaves the queue, and is not started",
+            (_, StopEffect::ReadingEnds) => "is read no further. The tool that writes its log goes on",
             (RunAction::Kill, _) if resumable(view) => {
                 "ends at once; everything since its last checkpoint is lost"
             }

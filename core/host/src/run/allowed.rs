@@ -55,6 +55,8 @@ pub enum StopEffect {
     CommandEnds,
     /// The process it was attached to is asked to end if it listens; if not, only the recording ends.
     RecordingEnds,
+    /// Its source is read no further; the tool that writes it goes on.
+    ReadingEnds,
 }
 
 /// Returns what stopping a run does.
@@ -64,6 +66,7 @@ pub fn stop_effect(view: &View) -> StopEffect {
         _ if view.queued.is_some() => StopEffect::LeavesQueue,
         Some(command) if command.attached.is_some() => StopEffect::RecordingEnds,
         Some(_) => StopEffect::CommandEnds,
+        None if manifest.kind == Kind::Import => StopEffect::ReadingEnds,
         None if is_resumable(manifest).is_ok() => StopEffect::Saves,
         None => StopEffect::Ends,
     }
@@ -97,6 +100,9 @@ pub enum Why {
          with the same seed"
     )]
     CommandNotResumable,
+    /// The same, where a checkpoint is asked for.
+    #[error("saves no checkpoints: its command was started without --resumable")]
+    CommandSavesNothing,
     /// The keeper and sink are gone, but the command still runs.
     #[error(
         "cannot be resumed: process {pid} of its command still works, and nobody records it: \
@@ -221,7 +227,10 @@ pub fn allowed(view: &View, action: Action) -> Result<(), Why> {
         }
         Action::Pause if state == State::Paused => Err(Why::Paused),
         Action::Pause if view.manifest.kind == Kind::Import => Err(Why::Imported),
-        Action::Checkpoint => is_resumable(&view.manifest),
+        Action::Checkpoint => is_resumable(&view.manifest).map_err(|why| match why {
+            Why::CommandNotResumable => Why::CommandSavesNothing,
+            why => why,
+        }),
         Action::Resume | Action::Restart => match (state, view.life) {
             (State::Paused, _) => Ok(()),
             (State::Finished, _) => Err(Why::Finished),

@@ -2,7 +2,7 @@
 
 use gradtop_chart::number;
 use gradtop_host::text::clean;
-use gradtop_store::{CommandInfo, Manifest, View};
+use gradtop_store::{CommandInfo, Kind, Manifest, View};
 use jiff::Timestamp;
 
 use Topic::{Course, Environment, Settings};
@@ -34,6 +34,11 @@ pub fn of_run(view: &View, moment: impl Fn(Timestamp) -> String) -> Vec<Fact> {
     let View { manifest: m, status: s, .. } = view;
     // After its end, their ids may belong to other processes.
     let pid = |pid: Option<u32>| pid.filter(|_| !view.state.is_final()).map(|pid| pid.to_string());
+    let writer = match m.kind {
+        Kind::Plugin => "trainer",
+        Kind::Command => "sink",
+        Kind::Import => "reader",
+    };
     let command = m.command.as_ref();
     let plugin = m.plugin.as_ref();
     let facts = [
@@ -58,7 +63,7 @@ pub fn of_run(view: &View, moment: impl Fn(Timestamp) -> String) -> Vec<Fact> {
         (Environment, "commit", commit(m)),
         (Environment, "plugin", plugin.map(|p| format!("ABI {}, SHA-256 {}", m.versions.abi, p.sha256))),
         (Environment, "built with", plugin.and_then(|p| p.built_with.clone())),
-        (Course, "trainer", pid(s.trainer_pid)),
+        (Course, writer, pid(s.trainer_pid)),
         (Course, "keeper", pid(s.keeper_pid)),
         (Course, "rows", (s.rows > 0).then(|| number::count(s.rows as f64))),
         (Course, "log wait", (s.log_wait_ms >= 1.0).then(|| number::duration(s.log_wait_ms / 1e3))),

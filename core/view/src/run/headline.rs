@@ -85,9 +85,12 @@ pub fn brief(views: &[&View], common: Option<&Common>, room: usize, ascii: bool)
     let much = wide(&aligned) + if named { 1 + wide(&names).min(MIN_NAME_WIDTH) } else { 0 } > room;
     let values = if much { align(&values, Align::Left, usize::MAX, ascii) } else { aligned };
     let left = room.saturating_sub(wide(&values) + 1);
-    // The series comes before the statistic.
-    let series = |name: &String| series_of(name).to_owned();
-    let names = if wide(&names) > left { names.iter().map(series).collect() } else { names };
+    // All are shortened alike.
+    let forms =
+        [str::to_owned, |name: &str| without_count(name).to_owned(), |name: &str| series_of(name).to_owned()];
+    let mut forms = forms.map(|form| names.iter().map(|name| form(name)).collect::<Vec<String>>());
+    let at = forms.iter().position(|form| wide(form) <= left).unwrap_or(forms.len() - 1);
+    let names = std::mem::take(&mut forms[at]);
     let told = fit_distinct(&names.iter().map(String::as_str).collect::<Vec<_>>(), left, ascii);
     values.iter().zip(told).map(|(value, name)| format!("{value} {name}").trim_end().to_owned()).collect()
 }
@@ -99,6 +102,22 @@ pub fn brief_width(views: &[&View], common: Option<&Common>, ascii: bool) -> usi
         .map(|text| width_of(series_of(text.trim_start())))
         .max()
         .unwrap_or(0)
+}
+
+/// Returns what a value is of, without the number of values that it is the mean of: `deep · test · mean`.
+pub fn without_count(words: &str) -> &str {
+    words.rfind(MEAN).map_or(words, |at| &words[..at + MEAN.trim_end_matches(" of ").len()])
+}
+
+/// How the statistic of a mean begins.
+const MEAN: &str = "mean of ";
+
+/// Returns the longest form of what a value is of that fits: the series takes precedence over what it is averaged over.
+pub fn fitting(words: &str, room: usize) -> &str {
+    [words, without_count(words)]
+        .into_iter()
+        .find(|form| width_of(form) <= room)
+        .unwrap_or_else(|| series_of(words))
 }
 
 /// Returns what a value is of, without the statistic.

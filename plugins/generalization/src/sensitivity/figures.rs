@@ -1,7 +1,7 @@
 //! The figures.
 
 use gradtop_sdk::prelude::*;
-use gradtop_toolkit::conclusion::{Claim, caption};
+use gradtop_toolkit::conclusion::{Claim, caption, rank};
 
 use super::measure::Network;
 use super::plan::{Moment, Plan};
@@ -92,7 +92,7 @@ fn peak(plan: &Plan, networks: &[Network], said: &[(String, Claim)]) -> Option<F
     let points = moments.map(|m| Mark::scatter(of("train_loss", m)).label(m.in_words()));
     let figure = Figure::new("peak", "Is a peak one of batch size or of training progress?")
         .caption(format!(
-            "First: sensitivity of probabilities against batch size after {} and {} epochs and at a training loss of {}. Second: \
+            "First: sensitivity of probabilities against batch size after {} and {} epochs and once the training loss is at most {}. Second: \
              the same networks against their training loss. Mean of the networks, band from lowest to highest. {}.{}",
             params.early,
             params.epochs,
@@ -119,9 +119,10 @@ fn against_many(plan: &Plan, networks: &[Network], said: &[(String, Claim)]) -> 
         let title = if estimate.value.is_nan() {
             "too few for a correlation".to_owned()
         } else if estimate.low.is_nan() {
-            format!("Spearman {:.2} (no interval)", estimate.value)
+            format!("Spearman {} (no interval)", rank(estimate.value))
         } else {
-            format!("Spearman {:.2} ({:.2} to {:.2})", estimate.value, estimate.low, estimate.high)
+            let [value, low, high] = [estimate.value, estimate.low, estimate.high].map(rank);
+            format!("Spearman {value} ({low} to {high})")
         };
         Panel::new(quantity.name(), "test loss")
             .title(title)

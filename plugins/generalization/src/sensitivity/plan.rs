@@ -41,8 +41,8 @@ impl Moment {
             Self::Early(n) | Self::Epochs(n) => format!("after {n} epochs"),
             Self::Steps(1) => "after 1 step".to_owned(),
             Self::Steps(n) => format!("after {n} steps"),
-            Self::Loss(loss) if loss < 1e-3 => format!("at a training loss of {loss:e}"),
-            Self::Loss(loss) => format!("at a training loss of {loss}"),
+            Self::Loss(loss) if loss < 1e-3 => format!("once the training loss is at most {loss:e}"),
+            Self::Loss(loss) => format!("once the training loss is at most {loss}"),
         }
     }
 }

@@ -263,6 +263,11 @@ impl Analysis {
         })
     }
 
+    /// Returns whether the mean predictor is among the points trained to the end.
+    pub(super) fn trains_to_mean(&self) -> bool {
+        self.points(Points::Trained).any(|end| end.class == Class::Mean)
+    }
+
     /// Returns the points with vanishing gradient.
     pub(super) fn critical(&self) -> impl Iterator<Item = &End> {
         self.ends.iter().filter(|end| end.is_critical())

@@ -1,7 +1,7 @@
 //! Draws conclusions from the points.
 
 use gradtop_sdk::prelude::*;
-use gradtop_toolkit::conclusion::{self, Claim, significant};
+use gradtop_toolkit::conclusion::{self, Claim, rank, significant};
 use gradtop_toolkit::stats::{Estimate, median, quantile};
 
 use super::MinimalRatio;
@@ -60,13 +60,16 @@ fn claims(params: &MinimalRatio, arm: &Analysis) -> Vec<Said> {
             estimate,
             arm.chance(Points::Trained, ratio, tolerance),
         );
-        let without = arm.correlation(Points::WithoutMean, ratio, tolerance);
-        claim = claim.evidence(format!("without the mean predictor {}", coefficient(without)));
+        if arm.trains_to_mean() {
+            let without = arm.correlation(Points::WithoutMean, ratio, tolerance);
+            claim = claim
+                .evidence(format!("without the mean predictor {}", coefficient(without)))
+                .caution("the mean predictor counts once, however many runs end there");
+        }
         if estimate.value.is_finite() {
             claim = turning(claim, arm, ratio, tolerance);
         }
         claim = claim
-            .caution("the mean predictor counts once, however many runs end there")
             .caution("points with a small gradient are near-critical valleys, not proven critical points");
         if tolerance == COURSE {
             claim = claim.caution(
@@ -167,10 +170,8 @@ fn coefficient(estimate: Estimate) -> String {
     if estimate.value.is_nan() {
         return format!("no coefficient of {} points", estimate.pairs);
     }
-    format!(
-        "Spearman {:.2} (95 % interval {:.2} to {:.2}, {} points)",
-        estimate.value, estimate.low, estimate.high, estimate.pairs
-    )
+    let [value, low, high] = [estimate.value, estimate.low, estimate.high].map(rank);
+    format!("Spearman {value} (95 % interval {low} to {high}, {} points)", estimate.pairs)
 }
 
 /// Returns the claim that a coefficient supports.
@@ -189,7 +190,8 @@ fn order(about: String, estimate: Estimate, p: Option<f64>) -> Claim {
     .evidence(coefficient(estimate))
 }
 
-/// Adds how far the tolerance may change before the claimed sign reverses, with and without the mean predictor.
+/// Adds how far the tolerance may change before the claimed sign reverses, with and without the mean predictor if that is
+/// among the points.
 fn turning(claim: Claim, arm: &Analysis, ratio: Ratio, tolerance: Tolerance) -> Claim {
     let [with, without] = [Points::Trained, Points::WithoutMean].map(|of| {
         let turns = arm.turns(of, ratio, tolerance).into_iter().flatten();
@@ -199,14 +201,17 @@ fn turning(claim: Claim, arm: &Analysis, ratio: Ratio, tolerance: Tolerance) -> 
             other => format!("the sign turns with {} as zero", other.join(", and with ")),
         }
     });
-    if with == without {
+    if !arm.trains_to_mean() {
+        claim.caution(with)
+    } else if with == without {
         claim.caution(format!("{with}, with the mean predictor or without"))
     } else {
         claim.caution(format!("{with}; without the mean predictor {without}"))
     }
 }
 
-/// Returns the claim which ratios keep the sign of their correlation at every tolerance, with and without the mean predictor.
+/// Returns the claim which ratios keep the sign of their correlation at every tolerance, with and without the mean predictor if
+/// that is among the points.
 fn sweep(arm: &Analysis, about: String) -> Option<Claim> {
     let tolerances = || SHARES.iter().map(|share| Tolerance::Share(*share)).chain([COURSE]);
     let words: Vec<String> = Ratio::ALL
@@ -219,14 +224,19 @@ fn sweep(arm: &Analysis, about: String) -> Option<Claim> {
                 .collect();
             let (low, high) = (quantile(&values, 0.0), quantile(&values, 1.0));
             let verdict = if low < 0.0 && high > 0.0 { "changes its sign" } else { "keeps its sign" };
-            (!values.is_empty())
-                .then(|| format!("the coefficient of {} {verdict} ({low:.2} to {high:.2})", ratio.name()))
+            (!values.is_empty()).then(|| {
+                format!("the coefficient of {} {verdict} ({} to {})", ratio.name(), rank(low), rank(high))
+            })
         })
         .collect();
     (!words.is_empty()).then(|| {
         Claim::seen(
             about,
-            format!("over the tolerances, with and without the mean predictor, {}", words.join("; ")),
+            format!(
+                "over the tolerances{}, {}",
+                if arm.trains_to_mean() { ", with and without the mean predictor" } else { "" },
+                words.join("; ")
+            ),
         )
         .evidence(format!("{} points trained to the end", arm.points(Points::Trained).count()))
         .caution("coefficients of one sign need not be told from zero")
@@ -274,7 +284,7 @@ mod tests {
                 sampled: Vec::new(),
             }
         };
-        let arm = Analysis {
+        let mut arm = Analysis {
             name: "x".into(),
             network: "x".into(),
             finder: Finder::LevenbergMarquardt,
@@ -285,18 +295,20 @@ mod tests {
             ends: (1..=6).map(end).collect(),
             weights: Vec::new(),
         };
-        let said = |ratio, tolerance| turning(Claim::seen("x", "x"), &arm, ratio, tolerance).whole();
-        let text = said(Ratio::Signed, Tolerance::Share(1e-6));
+        let said =
+            |arm: &Analysis, ratio, tolerance| turning(Claim::seen("x", "x"), arm, ratio, tolerance).whole();
+        let text = said(&arm, Ratio::Signed, Tolerance::Share(1e-6));
         assert!(
-            text.contains(
-                "Caution: the sign turns with up to 1e-4 of the largest eigenvalue as zero, with the mean"
-            ),
-            "{text}"
+            text.ends_with("Caution: the sign turns with up to 1e-4 of the largest eigenvalue as zero."),
+            "none of the points is the mean predictor: {text}"
         );
-        let text = said(Ratio::Signed, COURSE);
+        let text = said(&arm, Ratio::Signed, COURSE);
         assert!(text.contains("the sign turns with up to 10 times the gradient norm as zero"), "{text}");
-        let text = said(Ratio::NotNegative, COURSE);
-        assert!(text.contains("Caution: no other tolerance turns the sign, with"), "{text}");
+        let text = said(&arm, Ratio::NotNegative, COURSE);
+        assert!(text.ends_with("Caution: no other tolerance turns the sign."), "{text}");
+        arm.ends.push(End { class: Class::Mean, ..end(7) });
+        let text = said(&arm, Ratio::Signed, Tolerance::Share(1e-6));
+        assert!(text.contains("the mean predictor"), "{text}");
     }
 
     #[test]

@@ -110,7 +110,8 @@ fn correlations(arm: &Analysis, settings: &str) -> Figure {
     let caption = format!(
         "Spearman's coefficient over critical points with its 95 % interval (Bonett and Wright 2000), for each \
          tolerance below which an eigenvalue counts as zero, as a share of the largest absolute one; |g|: the gradient \
-         norm; 0: none, so that rounding is counted. Trained to the end, with the mean predictor once: {} points; all: {}, stopped early or not. {settings}",
+         norm; 0: none, so that rounding is counted. Trained to the end{}: {} points; all: {}, stopped early or not. {settings}",
+        if arm.trains_to_mean() { ", with the mean predictor once" } else { "" },
         arm.points(Points::Trained).count(),
         arm.critical().count()
     );

@@ -47,7 +47,7 @@ pub(crate) const CHARTS: &[Binding<Action>] = &[
     bind(&[key::PREVIOUS], Action::Focus(-1, 0), "", "the previous chart"),
     bind(&[key::PAGE_DOWN], Action::Page(1), "", "the next page of charts"),
     bind(&[key::PAGE_UP], Action::Page(-1), "", "the previous page of charts"),
-    bind(&[key::ENTER], Action::Expand, "expand", "maximize the chart, or show all"),
+    bind(&[key::ENTER], Action::Expand, "expand", "expand the chart to the whole screen, or show all"),
     bind(
         &[key::SMOOTH],
         Action::Smooth(true),

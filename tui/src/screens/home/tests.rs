@@ -173,6 +173,7 @@ fn nothing_yet() {
     bench.app.shared.opened = Some("/data/logs".into());
     let screen = bench.screen();
     assert!(screen.contains("No logs in /data/logs yet.") && screen.contains("metrics.csv"), "{screen}");
+    assert!(screen.starts_with(" gradtop  /data/logs\n"), "what was opened, not the cache: {screen}");
     assert!(!screen.contains("n  start one here"), "{screen}");
 }
 
@@ -303,6 +304,15 @@ fn stopping_says_what_becomes_of_a_queued_run_and_of_a_command() {
     );
     let said = dialog(vec![command()], "S");
     assert!(said.contains("by SIGTERM") && !said.contains("finishes its step"), "{said}");
+    let imported = run("imported", "a", 3).at(State::Running, 100).with(|m, _| {
+        (m.kind, m.plugin, m.experiment.resumable) = (gradtop_store::Kind::Import, None, false);
+    });
+    let said = dialog(vec![imported], "S");
+    assert!(said.contains("It is read no further. The tool that writes its log goes on."), "{said}");
+    let bench = Bench::of(vec![command()]);
+    let why = gradtop_host::allowed(&bench.app.shared.runs.rows[0].view, gradtop_host::Action::Checkpoint);
+    let why = why.unwrap_err().to_string();
+    assert_eq!(why, "saves no checkpoints: its command was started without --resumable");
     let said = dialog(vec![queued(), command()], "a S");
     assert!(said.contains("1 of them leaves the queue"), "{said}");
     assert!(said.contains("1 of them is asked to end"), "{said}");

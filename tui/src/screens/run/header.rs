@@ -112,35 +112,46 @@ fn progress(shared: &Shared, view: &View, live: bool) -> Vec<Item> {
     items
 }
 
-/// The labels of the tabs; if space is short, only the current one has its name.
-pub(crate) fn tabs(pane: Pane, width: usize) -> impl Iterator<Item = (Pane, String)> {
+/// The labels of the tabs; if space is short, only the current one has its name, so that there is room for how the charts
+/// are displayed.
+pub(crate) fn tabs(pane: Pane, shown: &[String], width: usize) -> impl Iterator<Item = (Pane, String)> {
     let named = |p: Pane, n: usize| format!("{n} {}", p.word());
     let whole: usize = Pane::ALL.iter().map(|p| named(*p, 1).len() + 2).sum();
+    // The usual axis alone is worth no names: it is named below the charts, too.
+    let told = if shown.len() > 1 { width_of(&shown.join(SEPARATOR)) + 2 } else { 0 };
+    let room = width.saturating_sub(told);
     (1..)
         .zip(Pane::ALL)
-        .map(move |(n, p)| (p, if whole < width || p == pane { named(p, n) } else { n.to_string() }))
+        .map(move |(n, p)| (p, if whole < room || p == pane { named(p, n) } else { n.to_string() }))
 }
+
+const SEPARATOR: &str = " · ";
 
 /// The tabs on the left, and on the right how the charts are displayed.
 pub(crate) fn second(shared: &Shared, pane: Pane, mut shown: Vec<String>, width: usize) -> Line<'static> {
     let theme = shared.theme;
     let mut spans = vec![Span::raw(" ")];
     let mut used = 1;
-    for (p, text) in tabs(pane, width) {
-        let shown = p == pane;
+    for (p, text) in tabs(pane, &shown, width) {
+        let current = p == pane;
         used += width_of(&text) + 2;
         // Without colours, brackets mark the current tab.
-        let (open, close) = if shown { ("[", "]") } else { (" ", " ") };
+        let (open, close) = if current { ("[", "]") } else { (" ", " ") };
         spans.push(Span::styled(open, theme.accent()));
-        spans.push(Span::styled(text, if shown { theme.accent() } else { theme.dim() }));
+        spans.push(Span::styled(text, if current { theme.accent() } else { theme.dim() }));
         spans.push(Span::styled(close, theme.accent()));
     }
     let room = width.saturating_sub(used + 2);
-    // The first are dropped where there is no room.
-    while shown.len() > 1 && width_of(&shown.join(" · ")) > room {
-        shown.remove(0);
+    // The first give way to a sign where there is no room.
+    let mut text = shared.signs(&shown.join(SEPARATOR));
+    while width_of(&text) > room {
+        let gone = 1 + usize::from(shown.first().is_some_and(|first| first == "…"));
+        if gone >= shown.len() {
+            break;
+        }
+        shown.splice(..gone, ["…".to_owned()]);
+        text = shared.signs(&shown.join(SEPARATOR));
     }
-    let text = shared.signs(&shown.join(" · "));
     if width_of(&text) <= room {
         spans.push(Span::raw(" ".repeat(width.saturating_sub(used + width_of(&text) + 1))));
         spans.push(Span::styled(text, theme.dim()));

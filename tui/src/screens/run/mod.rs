@@ -442,7 +442,8 @@ impl Screen for RunScreen {
         if mouse.kind == MouseEventKind::Down(MouseButton::Left)
             && tabs.contains((mouse.column, mouse.row).into())
         {
-            return match view::tab_at(self.pane, tabs.width.into(), usize::from(mouse.column - tabs.x)) {
+            let (shown, column) = (self.chart_facts(shared), usize::from(mouse.column - tabs.x));
+            return match view::tab_at(self.pane, &shown, tabs.width.into(), column) {
                 Some(pane) => self.update(shared, Action::Show(pane)),
                 None => Vec::new(),
             };

@@ -225,6 +225,21 @@ fn one_chart_on_the_whole_screen_has_a_list_of_its_series() {
 }
 
 #[test]
+fn what_changes_all_charts_is_said_on_every_screen() {
+    let mut stage = Stage::new(rich());
+    stage.bench.resize(80, 24);
+    stage.keys("X Y E +");
+    let tabs = |stage: &Stage| stage.screen().lines().nth(2).unwrap().to_owned();
+    let told = tabs(&stage);
+    assert!(told.contains("[1 charts] 2  3 "), "names of tabs give way: {told}");
+    assert!(told.ends_with(" … · log x · same y · outliers clipped · smooth 0.3"), "{told}");
+    stage.keys("-");
+    assert!(tabs(&stage).ends_with(" x step · log x · same y · outliers clipped"), "{}", tabs(&stage));
+    stage.keys("X Y E");
+    assert!(tabs(&stage).contains(" 6 system ") && tabs(&stage).ends_with(" x step"), "{}", tabs(&stage));
+}
+
+#[test]
 fn the_cursor_reads_every_series() {
     let mut stage = Stage::new(rich());
     stage.keys("home");

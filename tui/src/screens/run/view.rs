@@ -70,7 +70,7 @@ impl RunScreen {
     }
 
     /// How the charts are displayed, in words.
-    fn chart_facts(&self, shared: &Shared) -> Vec<String> {
+    pub(super) fn chart_facts(&self, shared: &Shared) -> Vec<String> {
         let look = self.look(shared);
         let Some(charts) = self.charts() else { return Vec::new() };
         let scene = self.data.as_ref().and_then(|data| self.scene(shared, data, &look));
@@ -263,9 +263,9 @@ fn message(shared: &Shared, frame: &mut Frame<'_>, area: Rect, title: &str, text
 }
 
 /// The pane whose tab is at a column.
-pub(super) fn tab_at(pane: Pane, width: usize, column: usize) -> Option<Pane> {
+pub(super) fn tab_at(pane: Pane, shown: &[String], width: usize, column: usize) -> Option<Pane> {
     let mut left = 1;
-    header::tabs(pane, width).find_map(|(pane, text)| {
+    header::tabs(pane, shown, width).find_map(|(pane, text)| {
         let here = (left..left + text.len() + 2).contains(&column);
         left += text.len() + 2;
         here.then_some(pane)

@@ -198,14 +198,15 @@ impl FromStr for Rule {
         let comparison = SIGNS.iter().find_map(|(sign, than)| Some((text.split_once(sign)?, *than)));
         if let Some(((metric, value), than)) = comparison {
             let (metric, value) = (metric.trim(), value.trim());
+            let wrong = |what: &str| format!("{text:?}{what}; such a rule is {COMPARISON}");
             if metric.is_empty() {
-                return Err(format!("{text:?} names no metric"));
+                return Err(wrong(" names no metric"));
             }
             if value.is_empty() {
-                return Err(format!("{text:?} names no number to compare with"));
+                return Err(wrong(" names no number to compare with"));
             }
             let number = value.parse().ok().filter(|number: &f64| number.is_finite());
-            let number = number.ok_or_else(|| format!("{text:?}: {value:?} is not a number"))?;
+            let number = number.ok_or_else(|| wrong(&format!(": {value:?} is not a number")))?;
             return Ok(Self::Metric { metric: metric.to_owned(), than, value: number });
         }
         let (name, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
@@ -243,11 +244,14 @@ impl FromStr for Rule {
             }
             _ => Err(format!(
                 "{text:?} is not a rule: non-finite, diverged [METRIC], plateau METRIC STEPS, stalled [TIME], rate-fell, gpu-idle [TIME], \
-                 memory AMOUNT|PERCENT%, disk [PERCENT%], end, failure, or METRIC > NUMBER (also <, >=, <=)"
+                 memory AMOUNT|PERCENT%, disk [PERCENT%], end, failure, or {COMPARISON}"
             )),
         }
     }
 }
+
+/// What a rule about a value looks like.
+const COMPARISON: &str = "METRIC > NUMBER (also <, >=, <=)";
 
 /// Units of memory, largest first.
 const UNITS: [(&str, f64); 5] = [("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3), ("B", 1.0)];
@@ -307,14 +311,16 @@ mod tests {
     #[test]
     fn a_wrong_rule_says_what_is_wrong() {
         let wrong = |text: &str| text.parse::<Rule>().err().unwrap_or_default();
-        assert_eq!(wrong("loss > high"), "\"loss > high\": \"high\" is not a number");
+        let form = "such a rule is METRIC > NUMBER (also <, >=, <=)";
+        assert_eq!(wrong("loss > high"), format!("\"loss > high\": \"high\" is not a number; {form}"));
+        assert!(wrong("loss < 0.5 for 3").contains(form) && wrong("loss >").contains(form));
         assert_eq!(wrong("stalled soon"), "\"stalled soon\": \"soon\" is not a time such as 90s or 10m");
         assert_eq!(wrong("stalled 5"), "\"stalled 5\": \"5\" has no unit: write 5s, 5m, 5h or 5d");
         assert!(
             wrong("gpu-idle 300").contains("has no unit") && wrong("stalled -5s").contains("longer than")
         );
         for value in ["nan", "inf", "-infinity"] {
-            assert!(wrong(&format!("loss >= {value}")).ends_with("is not a number"), "{value}");
+            assert!(wrong(&format!("loss >= {value}")).contains("is not a number"), "{value}");
         }
         for amount in ["", "8", "8 G", "-8GB"] {
             assert!(wrong(&format!("memory {amount}")).contains("an amount such as 8GB"), "{amount}");
