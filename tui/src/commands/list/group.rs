@@ -1,17 +1,8 @@
-//! `gradtop list`: lists runs by experiment, newest first.
+//! The table of an experiment's runs: the usual columns, and what gives way where there is little room.
 
-use std::collections::BTreeMap;
-use std::path::Path;
-
-use anyhow::Result;
-use gradtop_store::{State, View, known_damage, near};
+use gradtop_store::{State, View};
 use jiff::Timestamp;
-use serde_json::Value;
 
-use super::Context;
-use super::select::{Matching, is_filter, matching};
-use crate::failure::Failure;
-use crate::list_view::{self, ListView};
 use crate::print::table::{Table, Words};
 use crate::print::{self, clean};
 use crate::widgets::progress_bar;
@@ -20,9 +11,7 @@ use gradtop_chart::cells::text::{fit, fit_distinct, fit_ends, width_of, wrap};
 use gradtop_chart::cells::theme::Ink;
 use gradtop_chart::number;
 use gradtop_view::list::column;
-use gradtop_view::list::filter::{self, PARAM};
-use gradtop_view::list::order::{self, Sort};
-use gradtop_view::run::{headline, json, notes, progress, remark, state};
+use gradtop_view::run::{headline, notes, progress, remark, state};
 
 /// The most parameters shown.
 const PARAMETERS: usize = 3;
@@ -33,180 +22,6 @@ const DONE: usize = 7;
 const LEAST_NAME: usize = 8;
 /// Columns before a remark below a run.
 const BELOW: usize = 3;
-
-#[derive(Debug, Default, clap::Args)]
-pub(crate) struct Args {
-    /// Only runs that match a filter, such as curve-fit 'state:failed lr>1e-3'
-    #[arg(value_name = "FILTER")]
-    filter: Vec<String>,
-    /// Sort by this column, best or newest first
-    #[arg(long, value_name = "COLUMN")]
-    sort: Option<String>,
-    /// Reverse the order
-    #[arg(long, requires = "sort")]
-    reverse: bool,
-    /// Show these columns, separated by commas: state, name, took, …, parameters and metrics by name or as 'loss*'
-    #[arg(long, value_name = "COLUMNS", value_delimiter = ',', conflicts_with = "json")]
-    columns: Vec<String>,
-    /// Use the filter, order and columns of this view, unless others are given
-    #[arg(long, value_name = "NAME")]
-    view: Option<String>,
-    /// Save this filter, order and columns as a view, for --view and the monitor
-    #[arg(long, value_name = "NAME")]
-    save: Option<String>,
-    /// Print one JSON array
-    #[arg(long)]
-    json: bool,
-}
-
-impl Args {
-    /// The requested view, combined with options given on the command line.
-    fn list_view(&self) -> Result<ListView> {
-        let mut view = self.view.as_deref().map(list_view::named).transpose()?.unwrap_or_default();
-        let own = self.filter.join(" ");
-        view.filter = match (view.filter.as_str(), own.as_str()) {
-            (filter, "") => filter.to_owned(),
-            ("", own) => own.to_owned(),
-            (filter, own) => format!("({filter}) ({own})"),
-        };
-        if let Some(by) = self.sort.clone() {
-            view.sort = Some(Sort { by, reversed: self.reverse });
-        }
-        if !self.columns.is_empty() {
-            view.columns = self.columns.iter().map(|name| name.trim().to_owned()).collect();
-        }
-        Ok(view)
-    }
-}
-
-pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
-    let mut looked = args.list_view()?;
-    let Matching { mut views, names, incomplete } = matching(context, &looked.filter)?;
-    let runs = context.runs()?;
-    if views.is_empty() && !names.is_empty() {
-        return no_match(args, &looked.filter, &names);
-    }
-    if let Some(Sort { by, reversed }) = &looked.sort {
-        // The monitor prefixes parameters.
-        let by = if by.starts_with(PARAM) { by.clone() } else { column_named(by, &views)? };
-        order::sort_runs(&Sort { by, reversed: *reversed }, Timestamp::now(), &mut views, |view| view);
-    }
-    let all = column::all(views.iter());
-    let mut columns: Vec<String> = Vec::new();
-    for word in &looked.columns {
-        match filter::named(word, all.iter().map(String::as_str)).as_slice() {
-            [] => columns.push(column_named(word, &views)?),
-            names => columns.extend(names.iter().map(|name| (*name).to_owned())),
-        }
-    }
-    looked.columns.clone_from(&columns);
-    if let Some(name) = &args.save {
-        list_view::change(name, Some(looked))?;
-    }
-    if args.json {
-        let all: Vec<Value> = views.iter().map(as_json).collect();
-        print::json(&all)?;
-    } else if views.is_empty() && !incomplete {
-        empty(&runs);
-    } else {
-        table(&views, &runs, &columns);
-    }
-    for view in &views {
-        let damaged = known_damage(&view.dir).unwrap_or_default().len();
-        if damaged > 0 && !args.json {
-            let (name, files) = (&view.manifest.run, number::counted(damaged, "damaged file"));
-            print::warn(format!("{name} has {files}: gradtop show {name}"));
-        }
-    }
-    Ok(0)
-}
-
-/// Resolves a column by name.
-fn column_named(name: &str, views: &[View]) -> Result<String> {
-    column::named(name, views.iter()).ok_or_else(|| {
-        let all = column::all(views.iter());
-        let known = all.iter().map(String::as_str);
-        Failure::unknown(format!("there is no column {name:?}"), name, known, "columns").into()
-    })
-}
-
-/// Reports that a filter matches nothing. A single word was probably meant as a name.
-fn no_match(args: &Args, text: &str, names: &[String]) -> Result<i32> {
-    if let [word] = args.filter.as_slice()
-        && !is_filter(word)
-    {
-        let near = near(word, names.iter().map(String::as_str));
-        let help = match near.as_slice() {
-            [] => "`gradtop list` shows all runs".to_owned(),
-            near => format!("did you mean {}?", near.join(" or ")),
-        };
-        let message = format!("no run or experiment is called {:?}", clean(word));
-        return Err(Failure::usage(message).help(clean(&help)).into());
-    }
-    if args.json {
-        print::json(&Vec::<Value>::new())?;
-    } else {
-        print::line(&format!("No run matches the filter `{}`.", clean(text)));
-    }
-    Ok(0)
-}
-
-fn as_json(view: &View) -> Value {
-    let mut fields = json::of(view);
-    fields.insert("damaged_files".into(), known_damage(&view.dir).unwrap_or_default().len().into());
-    Value::Object(fields)
-}
-
-fn empty(runs: &Path) {
-    print::line(&format!("No runs in {} yet.", print::short(runs)));
-    print::line("Start one:  gradtop run EXPERIMENT     List experiments:  gradtop experiments");
-}
-
-fn table(views: &[View], runs: &Path, columns: &[String]) {
-    let counted = |(state, certain, n)| format!("{n} {}", state::word(state, certain));
-    let words: Vec<String> = state::counts(views).into_iter().map(counted).collect();
-    let folder = print::styled(&print::short(runs), Ink::Bold);
-    print::line(&format!("{folder}  {}", print::styled(&words.join(" · "), Ink::Dim)));
-
-    let mut groups: BTreeMap<&str, Vec<&View>> = BTreeMap::new();
-    for view in views {
-        groups.entry(&view.manifest.experiment.id).or_default().push(view);
-    }
-    let mut groups: Vec<(&str, Vec<&View>)> = groups.into_iter().collect();
-    // The experiment with the newest run comes first.
-    groups.sort_by_key(|(_, views)| std::cmp::Reverse(views.iter().map(|v| v.manifest.created).max()));
-    let hosts = column::several_hosts(views);
-    for (experiment, views) in groups {
-        print::heading(&clean(experiment));
-        if columns.is_empty() { group(&views, hosts) } else { chosen(&views, columns).print(1) }
-    }
-}
-
-/// The table of the requested columns. Values of several splits name theirs.
-fn chosen(views: &[&View], columns: &[String]) -> Table {
-    let all = || views.iter().copied();
-    let now = Timestamp::now();
-    let mut heads: Vec<(String, Align)> = Vec::new();
-    let mut rows: Vec<Vec<Words>> = vec![Vec::new(); views.len()];
-    for name in columns {
-        heads.push((column::title(name), column::align(name, all())));
-        let splits = column::has_several_splits(name, all());
-        heads.extend(splits.then(|| ("of".to_owned(), Align::Left)));
-        for (row, view) in rows.iter_mut().zip(views) {
-            row.push(cell(view, name, now));
-            row.extend(splits.then(|| Words::dim(column::split(view, name))));
-        }
-    }
-    let mut table = Table::new(&heads);
-    for row in rows {
-        table.row(row);
-    }
-    table
-}
-
-fn cell(view: &View, name: &str, now: Timestamp) -> Words {
-    Words::new(column::cell(view, name, now), column::ink(view, name))
-}
 
 /// A column of the usual table. All that can be asked for are in `core/view/src/list/column.rs`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -292,7 +107,7 @@ struct GroupTable<'a> {
 }
 
 /// Prints the runs of one experiment. `hosts`: say where each ran.
-fn group(views: &[&View], hosts: bool) {
+pub(super) fn print(views: &[&View], hosts: bool) {
     let mut shown = GroupTable::new(views, hosts, print::terminal().tty);
     let mut table = shown.table();
     // A remark is whole beside its run, or below it.
@@ -453,6 +268,11 @@ impl<'a> GroupTable<'a> {
     }
 }
 
+/// A cell of any column.
+pub(super) fn cell(view: &View, name: &str, now: Timestamp) -> Words {
+    Words::new(column::cell(view, name, now), column::ink(view, name))
+}
+
 /// What is important about a run.
 fn note(view: &View) -> Option<(String, Ink)> {
     remark::of(view).map(|note| (note, if view.certain { Ink::Alert } else { Ink::Dim }))
@@ -561,23 +381,6 @@ mod tests {
         };
         assert!(titles(vec![of("a", 0.1, 1), of("b", 0.1, 2), of("c", 0.2, 1)]).contains("lr   seed"));
         assert!(!titles(vec![of("a", 0.1, 2_083_919), of("b", 0.2, 1_837_238)]).contains("seed"));
-    }
-
-    #[test]
-    fn a_requested_metric_names_the_splits_of_its_values_if_there_are_several() {
-        let of = |name: &str, split: &str| {
-            let key = SeriesKey { split: Some(split.to_owned()), ..SeriesKey::metric("loss") };
-            run("fit", name, 1).logged(key, &[(1, 0.5)])
-        };
-        let lines = |runs| {
-            let bench = Bench::of(runs);
-            super::chosen(&views(&bench), &["name", "loss"].map(str::to_owned)).lines(0)
-        };
-        assert_eq!(
-            lines(vec![of("a", "test"), of("b", "val")]),
-            ["name  loss  of", "a      0.5  test", "b      0.5  val"]
-        );
-        assert_eq!(lines(vec![of("a", "val"), of("b", "val")]), ["name  loss", "a      0.5", "b      0.5"]);
     }
 
     #[test]
