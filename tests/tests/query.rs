@@ -77,6 +77,7 @@ fn every_saved_query_and_every_form_works() {
     for (args, why) in [
         (&["SELECT nothing FROM runs"][..], "nothing"),
         (&[loss, "--plot", "step,run"], "nothing to draw"),
+        (&[loss, "--parquet", "loss.parquet"], "loss.parquet exists already"),
         (&[loss, "--parquet", "-"], "Parquet cannot go to standard output"),
         (&["@bets"], "best"),
         (&["  "], "empty"),

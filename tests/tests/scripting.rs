@@ -28,12 +28,18 @@ fn fields(value: &Value) -> Vec<String> {
 #[test]
 fn json_has_the_fields_that_the_page_lists() {
     let library = paths::fixture("careless");
-    let sandbox = Sandbox::with(std::slice::from_ref(&library));
+    let datasets = paths::checkout().join("datasets");
+    let sandbox =
+        Sandbox::with(std::slice::from_ref(&library)).and_env("GRADTOP_DATASETS", datasets.to_str().unwrap());
     sandbox.run(&["walk", "--set", "steps=3", "--name", "a"]).expect_code(0);
     sandbox.run(&["walk", "--set", "steps=3", "--name", "b"]).expect_code(0);
     let library = sandbox.plugins().join("libcareless.so");
     let library = library.to_str().unwrap();
     let mut promised = promised();
+    let broken = sandbox.path().join("broken.so");
+    std::fs::write(&broken, "no library").unwrap();
+    let table = sandbox.path().join("other.csv");
+    std::fs::write(&table, "step,loss\n0,1\n").unwrap();
     let mut expect = |command: &str, args: &[&str], is_array: bool| {
         let said = sandbox.gradtop(&[args, &["--json"]].concat());
         let said = said.json();
@@ -45,14 +51,20 @@ fn json_has_the_fields_that_the_page_lists() {
     expect("experiments", &["experiments"], true);
     expect("plot --list", &["plot", "a", "--list"], true);
     expect("data", &["data"], true);
+    expect("data check", &["data", "check", "mnist"], true);
     expect("launchers", &["launchers"], true);
     expect("doctor", &["doctor"], true);
+    expect("doctor RUN", &["doctor", "a"], true);
+    expect("experiments NAME", &["experiments", "walk"], false);
+    expect("best", &["best", "height"], false);
+    expect("import", &["import", table.to_str().unwrap()], false);
     expect("show", &["show", "a"], false);
     expect("why", &["why", "a"], false);
     expect("compare", &["compare", "a", "b"], false);
     expect("config", &["config"], false);
     expect("plugin list", &["plugin", "list"], false);
     expect("plugin check", &["plugin", "check", library], false);
+    expect("plugin check, refused", &["plugin", "check", broken.to_str().unwrap()], false);
     let quick = ["plugin", "check", library, "--conformance", "--timeout", "60"];
     expect("plugin check --conformance", &quick, false);
     expect("selftest", &["selftest", "--device", "cpu", "--plugin", library], false);

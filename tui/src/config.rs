@@ -3,7 +3,7 @@
 //! The order of precedence is command line, environment, file, built-in default.
 
 use std::fmt::Display;
-use std::ops::{Range, RangeInclusive};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -12,7 +12,7 @@ use gradtop_host::text::time;
 use gradtop_host::{AlertRule, Alerts, DeviceChoice, Launcher};
 use gradtop_store::{near, suggest};
 
-use crate::failure::{Failure, toml_error};
+use crate::failure::{Failure, line_at, toml_error};
 use crate::print::{clean, terminal};
 use gradtop_chart::cells::theme::ThemeName;
 
@@ -124,7 +124,7 @@ impl Config {
         }
         for (name, value) in flat(&table) {
             let (name, value) = (name.as_str(), &value);
-            let line = lines.iter().find(|(key, _)| *key == name).map_or(1, |(_, line)| *line);
+            let line = line_of(&lines, name);
             let at = |message: String| bad(format!("line {line}: {message}"));
             let Some((key, _, check)) = KEYS.into_iter().find(|(_, known, _)| *known == name) else {
                 return Err(at(format!("unknown key {name:?}"))
@@ -251,19 +251,28 @@ pub(crate) fn unknown_variables(set: impl Iterator<Item = String>) -> Vec<String
     set.filter(|name| ours(name) && !known(name)).filter_map(warning).collect()
 }
 
-/// Lists the keys of a TOML text with their line numbers.
+/// Lists the keys of a TOML text with their line numbers, those in tables as `table.key`.
 fn lines(text: &str) -> Vec<(String, usize)> {
-    let line = |span: Range<usize>| text.get(..span.start).unwrap_or_default().matches('\n').count() + 1;
-    let Ok(table) = toml::de::DeTable::parse(text) else { return Vec::new() };
     let mut lines = Vec::new();
-    for (key, value) in table.get_ref() {
-        lines.push((key.get_ref().to_string(), line(key.span())));
-        if let toml::de::DeValue::Table(inner) = value.get_ref() {
-            let name = |inner: &str| format!("{}.{inner}", key.get_ref());
-            lines.extend(inner.keys().map(|key| (name(key.get_ref()), line(key.span()))));
-        }
+    if let Ok(table) = toml::de::DeTable::parse(text) {
+        add_lines(text, "", table.get_ref(), &mut lines);
     }
     lines
+}
+
+fn add_lines(text: &str, before: &str, table: &toml::de::DeTable<'_>, lines: &mut Vec<(String, usize)>) {
+    for (key, value) in table {
+        let name = format!("{before}{}", key.get_ref());
+        if let toml::de::DeValue::Table(inner) = value.get_ref() {
+            add_lines(text, &format!("{name}."), inner, lines);
+        }
+        lines.push((name, line_at(text, key.span().start)));
+    }
+}
+
+/// The line of a key; 1 if it is unknown.
+fn line_of(lines: &[(String, usize)], name: &str) -> usize {
+    lines.iter().find(|(key, _)| key == name).map_or(1, |(_, line)| *line)
 }
 
 /// Flattens the tables of a file: keys of `[alerts]` get the prefix `alerts.`.
@@ -284,9 +293,18 @@ fn launchers(all: &toml::Value, lines: &[(String, usize)]) -> Result<Vec<Launche
     let named = || format!("{LAUNCHERS} must be tables such as [{LAUNCHERS}.cluster]");
     let read = |(name, table): (&String, &toml::Value)| {
         let key = format!("{LAUNCHERS}.{name}");
-        let line = lines.iter().find(|(known, _)| *known == key).map_or(1, |(_, line)| *line);
         let table = table.as_table().cloned().ok_or_else(named)?;
-        Launcher::read(name, table).map_err(|why| format!("line {line}: {key}: {why}"))
+        Launcher::read(name, table.clone()).map_err(|why| {
+            // The first key that is wrong on its own; `kind`, if that is.
+            let is_wrong = |at: &&String| {
+                let some = table.iter().filter(|(other, _)| other == at || *other == "kind");
+                Launcher::read(name, some.map(|(key, value)| (key.clone(), value.clone())).collect()).is_err()
+            };
+            let kind = table.keys().filter(|at| *at == "kind");
+            let wrong = kind.chain(table.keys()).find(is_wrong).filter(|_| table.contains_key("kind"));
+            let line = line_of(lines, &wrong.map_or_else(|| key.clone(), |wrong| format!("{key}.{wrong}")));
+            format!("line {line}: {key}: {why}")
+        })
     };
     all.as_table().ok_or_else(named)?.iter().map(read).collect()
 }
@@ -419,8 +437,13 @@ mod tests {
         assert!(error("[alerts]\nrule = []").starts_with("/c.toml: line 2: unknown key \"alerts.rule\""));
         assert_eq!(
             error("fps = 1\n[launcher.c]\nkind = 'slrm'"),
-            "/c.toml: line 2: launcher.c: the key kind must be local or slurm, in quotes"
+            "/c.toml: line 3: launcher.c: the key kind must be local or slurm, in quotes"
         );
+        assert_eq!(
+            error("on = 'c'\n[launcher.c]\nkind = 'slurm'\npartition = 'x'\nfoo = 1\nbar = 1"),
+            "/c.toml: line 5: launcher.c: unknown key \"foo\": keys: kind, partition, gres, time, account, extra, setup, ask_every"
+        );
+        assert!(error("fps = 1\n[launcher.c]\ntime = '1'").starts_with("/c.toml: line 2: launcher.c: "));
         assert!(error("[launcher.c]\nkind = 'slurm'\npartion = 'x'").contains("did you mean partition?"));
         assert!(
             error("[launcher.c]\nkind = 'slurm'\ntime = 3")

@@ -44,6 +44,12 @@ impl Failure {
         self.help = Some(help.into());
         self
     }
+
+    /// The hint what to do.
+    #[cfg(test)]
+    pub(crate) fn hint(&self) -> Option<&str> {
+        self.help.as_deref()
+    }
 }
 
 /// A TOML error in one line; the library's own message takes four.

@@ -1,6 +1,8 @@
 //! File helpers whose errors name the file.
 
+use std::fs::FileType;
 use std::io::{ErrorKind, Read as _};
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -47,6 +49,17 @@ pub(crate) fn ends_as<'a>(file: &'a Path, format: &str) -> Result<&'a Path> {
     }
     let message = format!("--{format} writes .{format}, not {}", crate::print::short(file));
     Err(Failure::usage(message).help(format!("name a file that ends in .{format}")).into())
+}
+
+/// Refuses to overwrite a file without --force. A device or a pipe holds nothing.
+pub(crate) fn keeps_existing(path: &Path, force: bool) -> Result<()> {
+    let holds = |kind: FileType| !(kind.is_char_device() || kind.is_fifo());
+    if force || !std::fs::symlink_metadata(path).is_ok_and(|meta| holds(meta.file_type())) {
+        return Ok(());
+    }
+    Err(Failure::usage(format!("{} exists already", crate::print::short(path)))
+        .help("name another file, or add --force to overwrite it")
+        .into())
 }
 
 /// Reads a text file.

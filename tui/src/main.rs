@@ -28,6 +28,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use clap::error::ErrorKind;
 use config::{Config, Key};
 use gradtop_chart::cells::glyphs::Glyphs;
 
@@ -48,7 +49,7 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             print::terminal::decide(glyphs);
-            return finish(print_clap(&commands::cli::hinted(error, &args)));
+            return finish(print_clap(&error, &args));
         }
     };
     print::terminal::decide(if cli.ascii { Some(Glyphs::Ascii) } else { glyphs });
@@ -66,11 +67,13 @@ fn exit(code: i32) -> ExitCode {
 }
 
 /// Prints help and version to standard output, errors to standard error.
-fn print_clap(error: &clap::Error) -> i32 {
+fn print_clap(error: &clap::Error, args: &[OsString]) -> i32 {
     let coloured = print::terminal().colours != gradtop_chart::colour::Colours::None;
     let text = error.render();
-    if error.use_stderr() {
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         print::note(text.to_string().trim_end());
+    } else if error.use_stderr() {
+        return failure::report(&commands::usage::failure(error, args).into());
     } else if coloured {
         print::out(&text.ansi().to_string());
     } else {

@@ -352,6 +352,12 @@ fn wait_gives_the_code_of_the_end() {
         bare(dir.path(), state.word(), 0, &status(state, 5, 10));
         assert_eq!(gradtop(dir.path(), &["wait", state.word()]).code, code);
     }
+    // A filter selects those that have ended too, and one that selects nothing is as wrong as a name.
+    assert_eq!(gradtop(dir.path(), &["wait", "name:f*ed"]).code, 1);
+    assert_eq!(gradtop(dir.path(), &["wait", "state:finished", "--json"]).out.lines().count(), 1);
+    let wrong = gradtop(dir.path(), &["wait", "tag:raets"]);
+    assert_eq!((wrong.code, wrong.err.as_str()), (1, "error: no run matches the filter `tag:raets`\n"));
+    assert_eq!(gradtop(dir.path(), &["wait", "state:live"]).code, 0);
     let run = bare(dir.path(), "live", 1, &status(State::Running, 5, 10));
     let lock = RunLock::acquire(&run).unwrap();
     assert_eq!(gradtop(dir.path(), &["wait", "live", "--timeout", "0.2"]).code, 5);

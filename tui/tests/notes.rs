@@ -42,10 +42,10 @@ fn what_is_said_of_runs_is_shown_and_found() {
         said
     };
     assert_eq!(ok(&["tag", "lr<1", "+lr/all", "+x"]), "a: lr/all x\nb: lr/all x\n");
-    assert_eq!(ok(&["tag", "a", "+best", "-x", "-never"]), "a: best lr/all\n");
+    assert_eq!(ok(&["tag", "a", "+best", "-x", "-never"]), "a: best lr/all\nno tag never to remove from a\n");
     assert_eq!(ok(&["star", "b"]), "b: ★ lr/all x\n");
     assert_eq!(ok(&["note", "a", "Diverges after epoch 2\nsee b"]), "a: Diverges after epoch 2\n");
-    assert_eq!(ok(&["note", "a", "-3 dB", "--append"]), "a: Diverges after epoch 2\n");
+    assert_eq!(ok(&["note", "a", "-3 dB", "--append"]), "a: added -3 dB\n");
     for (filter, found) in [
         ("tag:best", "a"),
         ("tag:lr/*", "a b"),
@@ -75,6 +75,7 @@ fn what_is_said_of_runs_is_shown_and_found() {
     // A run without any marks has no such file.
     ok(&["unstar", "b"]);
     ok(&["tag", "b", "-x", "-lr/all"]);
+    assert_eq!(ok(&["unstar", "b"]), "b: no star\n");
     assert!(!runs.join("exp=curve-fit/run=b/notes.toml").exists());
     assert_eq!(ok(&["note", "a", ""]), "a: note removed\n");
 }

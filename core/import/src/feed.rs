@@ -244,6 +244,7 @@ struct New {
 struct Line {
     tag: String,
     split: Option<&'static str>,
+    whole: Option<SeriesKey>,
     /// Its name in the run, once needed, and its number there.
     key: Option<SeriesKey>,
     number: Option<u32>,
@@ -289,10 +290,10 @@ impl Handing<'_> {
     /// Derives the name of a series from its tag. If event files are in several folders, the name of each further
     /// folder becomes the model, unless it is a split, as in Keras. No two series get the same name.
     fn key(&mut self, line: usize) -> SeriesKey {
-        let Line { tag, split: said, .. } = &self.new.lines[line];
+        let Line { tag, split: said, whole, .. } = &self.new.lines[line];
         let folder = self.path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let of_split = split(folder);
-        let mut key = name_series(Tag { name: tag, split: said.or(of_split) });
+        let mut key = name_series(Tag { name: tag, split: said.or(of_split), whole: whole.as_ref() });
         let Names { root, taken } = &mut *self.names;
         let root = root.get_or_insert_with(|| self.path.to_owned());
         if root != self.path && of_split.is_none() {
@@ -339,6 +340,7 @@ impl Sink for Handing<'_> {
             lines.push(Line {
                 tag: tag.name.to_owned(),
                 split: tag.split,
+                whole: tag.whole.cloned(),
                 key: None,
                 number: None,
                 come,

@@ -26,6 +26,9 @@ const SPLITS: [(&str, &str); 10] = [
 ///
 /// The rest is the metric. A name that consists only of such a word is kept whole.
 pub fn name_series(tag: Tag<'_>) -> SeriesKey {
+    if let Some(whole) = tag.whole {
+        return whole.clone();
+    }
     let (before, last) = tag.name.split_at(tag.name.rfind('/').map_or(0, |at| at + 1));
     let divides = |c: char| matches!(c, '_' | '-' | '.' | ' ');
     let at_slash = [tag.name.split_once('/'), tag.name.rsplit_once('/').map(swap)];
@@ -85,7 +88,7 @@ mod tests {
             let found = name_series(name.into());
             assert_eq!((found.metric.as_str(), found.split.as_deref()), (metric, split), "{name:?}");
         }
-        let plain = |name| Tag { name, split: Some("train") };
+        let plain = |name| Tag { name, split: Some("train"), whole: None };
         assert_eq!(name_series(plain("loss")).split.as_deref(), Some("train"));
         assert_eq!(name_series(plain("eval_loss")).split.as_deref(), Some("eval"));
     }

@@ -1,6 +1,6 @@
 //! The interface between readers and what receives their data.
 
-use gradtop_store::ParamValue;
+use gradtop_store::{ParamValue, SeriesKey};
 
 use crate::error::Result;
 
@@ -22,11 +22,13 @@ pub struct Tag<'a> {
     pub name: &'a str,
     /// The split, if the format states it separately.
     pub split: Option<&'static str>,
+    /// All that identifies the series, if the format states it.
+    pub whole: Option<&'a SeriesKey>,
 }
 
 impl<'a> From<&'a str> for Tag<'a> {
     fn from(name: &'a str) -> Self {
-        Self { name, split: None }
+        Self { name, split: None, whole: None }
     }
 }
 

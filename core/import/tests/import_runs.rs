@@ -13,7 +13,7 @@ use common::{copy, golden, read_all, source_of};
 use gradtop_import::{
     Follower, Import, ImportError, Imported, News, Source, Target, export_tensorboard, name_series,
 };
-use gradtop_store::{RunDir, RunLock, State, read_manifest, read_series, read_status};
+use gradtop_store::{RunDir, RunLock, Shape, State, export_csv, read_manifest, read_series, read_status};
 
 const ALL: [&str; 6] = ["tensorboardx", "tensorflow2", "wandb", "lightning", "transformers", "jsonl"];
 
@@ -39,7 +39,8 @@ fn wanted(source: &Source) -> BTreeMap<String, Vec<(i64, u64)>> {
     let (collected, _) = read_all(source);
     let mut wanted = BTreeMap::new();
     for (tag, rows) in &collected.rows {
-        let name = name_series(gradtop_import::Tag { name: tag, split: collected.splits[tag] }).path();
+        let name =
+            name_series(gradtop_import::Tag { name: tag, split: collected.splits[tag], whole: None }).path();
         let rows = rows.iter().map(|(at, value)| (at.step, value.to_bits())).collect();
         // Of two names that come to the same, the second keeps its own.
         let name = if wanted.contains_key(&name) { tag.clone() } else { name };
@@ -120,6 +121,34 @@ fn a_csv_that_is_written_anew_with_a_column_more_adds_what_is_new() {
     let values = values(&run);
     assert_eq!(values["loss"], [(0, 1f64.to_bits()), (1, 0.5f64.to_bits()), (2, 0.25f64.to_bits())]);
     assert_eq!(values["acc"], [(2, 0.9f64.to_bits())]);
+}
+
+#[test]
+fn a_csv_with_one_value_per_row_keeps_model_split_and_trial() {
+    let (runs, logs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let text = "step,epoch,time,metric,model,split,trial,value\n\
+                0,0.5,,loss,deep,test,0,1\n\
+                0,0.5,,loss,deep,test,1,2\n\
+                0,0.5,,val_acc,64,,,NaN\n\
+                1,1,,loss,deep,test,0,3\n";
+    let file = logs.path().join("metrics.csv");
+    fs::write(&file, text).unwrap();
+    let run = import(runs.path(), &source_of(logs.path())).run.unwrap();
+    let bits =
+        |rows: &[(i64, f64)]| rows.iter().map(|(step, value)| (*step, value.to_bits())).collect::<Vec<_>>();
+    let wanted = [
+        ("64/val_acc", bits(&[(0, f64::NAN)])),
+        ("deep/test/loss#0", bits(&[(0, 1.0), (1, 3.0)])),
+        ("deep/test/loss#1", bits(&[(0, 2.0)])),
+    ];
+    assert_eq!(values(&run), wanted.map(|(name, rows)| (name.to_owned(), rows)).into());
+    // What is exported comes back as it was.
+    let mut out = Vec::new();
+    export_csv(&run, Shape::Long, &mut out).unwrap();
+    fs::write(&file, out).unwrap();
+    let other = tempfile::tempdir().unwrap();
+    let back = import(other.path(), &source_of(logs.path())).run.unwrap();
+    assert_eq!(values(&back), values(&run));
 }
 
 #[test]

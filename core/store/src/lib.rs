@@ -67,7 +67,7 @@ pub use read::table::{Table, read_table, read_table_last, read_table_rows, table
 pub use read::tailer::{Row, Slice, Tailer};
 pub use runs::find::{
     experiment_of, find_folder, find_run, inspect_each, inspect_runs, list_experiments, list_runs,
-    list_runs_checked, new_run_name, readable_name, runs_dir, user_dir, validate_name,
+    list_runs_checked, new_run_name, readable_name, runs_dir, user_dir, validate_experiment, validate_name,
 };
 pub use runs::new_run::{NewRun, create_run, remove_unfinished};
 pub use runs::queue::{

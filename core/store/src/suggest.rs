@@ -1,7 +1,8 @@
 //! Suggestions for mistyped names.
 
-/// Returns up to three of `names`, most similar first: those that begin with or contain `typed`, and those within two
-/// edits (one for short words, a quarter of the length of long ones). A swap of neighbours counts as one edit.
+/// Returns up to three of `names`, those most similar: those that begin with `typed`, else those that contain it or are
+/// within an edit, else those within two (one for short words, a quarter of the length of long ones). A swap of
+/// neighbours counts as one edit.
 pub fn near<'a>(typed: &str, names: impl Iterator<Item = &'a str>) -> Vec<String> {
     let limit = match typed.chars().count() {
         0..=3 => 1,
@@ -17,7 +18,13 @@ pub fn near<'a>(typed: &str, names: impl Iterator<Item = &'a str>) -> Vec<String
         .collect();
     scored.sort_unstable();
     scored.dedup();
-    scored.into_iter().take(3).map(|(_, name)| name.to_owned()).collect()
+    let least = scored.first().map(|(edits, _)| *edits);
+    scored
+        .into_iter()
+        .take_while(|(edits, _)| Some(*edits) == least)
+        .take(3)
+        .map(|(_, name)| name.to_owned())
+        .collect()
 }
 
 /// Returns `; did you mean a or b?`, or nothing if no name is near.
@@ -53,6 +60,7 @@ mod tests {
         let known = ["circle-fit", "digit-images", "random-walks"];
         assert_eq!(near("cricle-fit", known.into_iter()), ["circle-fit"]);
         assert_eq!(near("random", known.into_iter()), ["random-walks"]);
+        assert_eq!(near("stat", ["eta", "state", "step"].into_iter()), ["state"]);
         assert!(near("xyz", known.into_iter()).is_empty());
         assert_eq!(near("lable", ["table", "label"].into_iter()), ["label", "table"]);
         assert!(near("", ["a", "bc"].into_iter()).len() <= 1);

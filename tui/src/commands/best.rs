@@ -18,7 +18,7 @@ use gradtop_view::run::{headline, param};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "gradtop best loss --by lr tag:rates\n\
                         gradtop best accuracy                    by every parameter that differs\n\n\
-                        Each run counts with its last value of the metric, as `gradtop list` shows it. Settings are ordered by the\n\
+                        Each run counts with its last value of the metric, as `gradtop list` shows it. Settings are ordered by the \
                         median of their runs.")]
 pub(crate) struct Args {
     /// A metric that represents the runs, as `list` shows it

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use gradtop_host::{AlertRule, DEFAULT_CHECKPOINT_EVERY, DeviceChoice, Exec, Start, filled, place, unfilled};
-use gradtop_store::{Goal, LogInfo, MetricInfo};
+use gradtop_store::{Goal, LogInfo, MetricInfo, validate_experiment};
 
 use super::Context;
 use super::run_config::{assignment, check_once};
@@ -16,10 +16,13 @@ use crate::failure::Failure;
 use crate::print::{self, clean};
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "\
+#[command(
+    override_usage = "gradtop exec [OPTIONS] -- COMMAND...",
+    after_help = "\
 The command runs in the background and continues when this terminal is closed. gradtop records the output, \
 processor time and memory of any program, and how it ended. Lines on descriptor 3 are logged: \
-echo \"12 loss/train=0.31\" >&3. Python logs with `import gradtop`.")]
+echo \"12 loss/train=0.31\" >&3. Python logs with `import gradtop`."
+)]
 pub(crate) struct Args {
     /// Name of the run [default: the experiment's with the next free number]
     #[arg(long)]
@@ -48,8 +51,8 @@ pub(crate) struct Args {
     /// Record what it writes to this file of JSON lines; may be given several times
     #[arg(long, value_name = "FILE")]
     jsonl: Vec<PathBuf>,
-    /// The only GPU that it sees, or cpu for none; with --queue, its slot too
-    #[arg(long, value_name = "cpu|cuda:N", default_value_t, hide_default_value = true)]
+    /// The only GPU that it sees, as cuda or cuda:N, or cpu for none; auto hides none. With --queue, its slot too
+    #[arg(long, value_name = "DEVICE", default_value_t, hide_default_value = true)]
     device: DeviceChoice,
     /// The command can continue from the checkpoint in `GRADTOP_RESUME_DIR`, so `gradtop resume` may start it again
     #[arg(long)]
@@ -76,7 +79,7 @@ pub(crate) struct Args {
 pub(crate) fn run(context: &Context, args: Args) -> Result<i32> {
     // First of all: from here on, Ctrl-C and SIGTERM are handled and never end the command silently.
     let signals = Signals::new()?;
-    check_experiment(args.experiment.as_deref())?;
+    args.experiment.as_deref().map_or(Ok(()), validate_experiment)?;
     gradtop_host::set_alerts(context.config.alerts(args.alerts));
     let every = args.checkpoint_every.or(context.config.launch().checkpoint_every);
     let params = args.params;
@@ -116,17 +119,6 @@ fn written(dir: &Path, format: &str, paths: Vec<PathBuf>) -> Vec<LogInfo> {
     let log =
         |path| LogInfo { format: format.to_owned(), path: dir.join(path).to_string_lossy().into_owned() };
     paths.into_iter().map(log).collect()
-}
-
-/// Rejects an invalid experiment name.
-pub(crate) fn check_experiment(id: Option<&str>) -> Result<()> {
-    match id.filter(|id| id.is_empty() || id.contains(['/', '\0']) || id.starts_with('.')) {
-        Some(id) => {
-            let why = format!("{:?} cannot be the name of an experiment", clean(id));
-            Err(Failure::usage(why).help("it is part of a path: letters, digits, - and _").into())
-        }
-        None => Ok(()),
-    }
 }
 
 /// Notes the words in braces that look like parameters of a command but have no value.

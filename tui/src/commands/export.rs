@@ -10,7 +10,7 @@ use gradtop_store::{Exported, Shape, StoreError};
 
 use super::Context;
 use crate::failure::Failure;
-use crate::files::{ends_as, is_stdout, not_stdout};
+use crate::files::{ends_as, is_stdout, keeps_existing, not_stdout};
 use crate::print::{self, clean};
 use gradtop_chart::number;
 
@@ -115,11 +115,7 @@ fn to_file(
     if there.is_some_and(|kind| !kind.is_file()) {
         return Err(Failure::usage(format!("{shown} is not a file")).help("name another file").into());
     }
-    if !force && std::fs::symlink_metadata(path).is_ok() {
-        return Err(Failure::usage(format!("{shown} exists already"))
-            .help("name another file, or add --force to overwrite it")
-            .into());
-    }
+    keeps_existing(path, force)?;
     let mut name = std::ffi::OsString::from(".tmp-");
     name.push(path.file_name().ok_or_else(|| Failure::usage(format!("{shown} is not a file's name")))?);
     let beside = path.with_file_name(name);

@@ -13,7 +13,7 @@ use gradtop_chart::number;
 
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Of runs that have ended: rows that a resume set aside, and checkpoints other than the newest and the best.\n\
+    after_help = "Of runs that have ended: rows that a resume set aside, and checkpoints other than the newest and the best. \
                         Also plugins in the runs folder that no run uses. Metrics, tables and logs stay."
 )]
 pub(crate) struct Args {

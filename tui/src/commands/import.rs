@@ -51,6 +51,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     if let Some(name) = &args.name {
         gradtop_store::validate_name(name)?;
     }
+    gradtop_store::validate_experiment(&target.experiment)?;
     let sources = gradtop_import::find(&args.path)?;
     if args.name.is_some() && sources.len() > 1 {
         let (path, many) = (print::short(&args.path), sources.len());

@@ -42,6 +42,7 @@ mod start;
 pub(crate) mod study;
 pub(crate) mod sweep;
 pub(crate) mod tag;
+pub(crate) mod usage;
 pub(crate) mod wait;
 mod watch;
 pub(crate) mod why;

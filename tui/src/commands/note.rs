@@ -41,7 +41,8 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
                 .into());
         }
     };
-    let text = if args.append && !before.is_empty() { format!("{before}\n{said}") } else { said };
+    let adds = args.append && !before.is_empty();
+    let text = if adds { format!("{before}\n{said}") } else { said.clone() };
     // The run may have left the queue while the text was written.
     let change = |run: &RunDir| change_notes(run, |notes| notes.note.clone_from(&text));
     let notes = follow_run(&run, &experiment, change)?;
@@ -49,6 +50,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     print::line(&match (notes.note == before, notes.note.is_empty()) {
         (true, _) => format!("{name}: note unchanged"),
         (false, true) => format!("{name}: note removed"),
+        (false, false) if adds => format!("{name}: added {}", clean(said.lines().next().unwrap_or_default())),
         (false, false) => format!("{name}: {}", clean(notes.headline())),
     });
     Ok(0)

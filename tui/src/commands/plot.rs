@@ -29,7 +29,7 @@ const CHARTS: usize = 4;
                         gradtop plot a loss fit                   two of its figures or metrics\n\
                         gradtop plot a 'loss*'                    all that match\n\
                         gradtop plot a b loss                     a metric of two runs in one chart\n\
-                        gradtop plot tag:rates loss --by lr       of many: the mean of those with equal lr, and their range\n\
+                        gradtop plot tag:rates loss --by lr       of many: mean and range for each lr\n\
                         gradtop plot --view last --png loss.png   the chart that the monitor showed last")]
 pub(crate) struct Args {
     /// Runs by name or by a filter, then figures or metrics by name [default: the newest run, all its figures]

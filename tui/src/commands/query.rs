@@ -17,7 +17,7 @@ use super::Context;
 use super::select::matching;
 use crate::drawing::{Format, write_all};
 use crate::failure::Failure;
-use crate::files::{Cannot as _, ends_as, not_stdout};
+use crate::files::{Cannot as _, ends_as, keeps_existing, not_stdout};
 use crate::print::table::Table;
 use crate::print::{self, clean};
 use crate::setup::duckdb;
@@ -32,10 +32,10 @@ const LINES: usize = 30;
 #[derive(Debug, clap::Args)]
 #[command(
     group(clap::ArgGroup::new("form").args(["csv", "json", "md", "parquet", "plot"])),
-    after_help = "Views: runs, params, metrics, events, and one for each table that runs log. `exp` and `run` join them.\n\
-                  Without SQL, DuckDB's prompt opens on a terminal; elsewhere SQL is read from standard input.\n\
+    after_help = "Views: runs, params, metrics, events, and one for each table that runs log. `exp` and `run` join them. \
+                  Without SQL, DuckDB's prompt opens on a terminal; elsewhere SQL is read from standard input. \
                   @NAME is a saved query; your own are queries/NAME.sql next to config.toml.\n\n\
-                  gradtop query \"SELECT exp, run, min(value) FROM metrics WHERE metric = 'loss' GROUP BY ALL\"\n\
+                  gradtop query \"SELECT run, max(step) FROM metrics GROUP BY ALL\"\n\
                   gradtop query @curve --plot step,value,run"
 )]
 pub(crate) struct Args {
@@ -57,6 +57,9 @@ pub(crate) struct Args {
     /// Write a Parquet file
     #[arg(long, value_name = "FILE")]
     parquet: Option<PathBuf>,
+    /// Overwrite that file
+    #[arg(long, requires = "parquet")]
+    force: bool,
     /// Draw these columns: y over x, a line for each value of the third
     #[arg(long, value_name = "X,Y[,BY]", value_delimiter = ',')]
     plot: Vec<String>,
@@ -123,6 +126,7 @@ fn answer(program: &Path, lake: &Lake, sql: &str, args: &Args) -> Result<i32> {
     if let Some(file) = &args.parquet {
         let to =
             std::path::absolute(ends_as(not_stdout(file, "Parquet")?, "parquet")?).cannot("write", file)?;
+        keeps_existing(&to, args.force)?;
         let copy = format!("COPY ({sql}\n) TO {} (FORMAT parquet)", literal(&to.to_string_lossy()));
         ask(program, lake, ".mode csv\n", &copy)?;
         print::line(&format!("wrote {}", print::short(file)));

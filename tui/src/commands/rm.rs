@@ -57,9 +57,8 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         })?;
     }
     if !args.yes && !runs.is_empty() {
-        let names = abbreviated(&runs, |Doomed { run, .. }| {
-            format!("{} ({})", clean(&run.name()), size_in_words(run))
-        });
+        let names =
+            abbreviated(&runs, |doomed| format!("{} ({})", doomed.name(&runs), size_in_words(&doomed.run)));
         match print::ask(&format!("Permanently delete {names}?")) {
             Some(true) => {}
             Some(false) => return Err(Failure::new("nothing was deleted").into()),
@@ -70,9 +69,10 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
             }
         }
     }
-    let code = each(&runs, |Doomed { run, experiment }| {
-        follow_run(run, experiment, |run| gradtop_host::delete(&folder, run, args.force))?;
-        print::line(&format!("deleted {}", clean(&run.name())));
+    let code = each(&runs, |doomed| {
+        let delete = |run: &RunDir| gradtop_host::delete(&folder, run, args.force);
+        follow_run(&doomed.run, &doomed.experiment, delete)?;
+        print::line(&format!("deleted {}", doomed.name(&runs)));
         Ok(0)
     })?;
     Ok(if refused == 0 { code } else { refused })
@@ -83,6 +83,15 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
 struct Doomed {
     run: RunDir,
     experiment: String,
+}
+
+impl Doomed {
+    /// Its name, with its experiment if another of these runs has the same name.
+    fn name(&self, of: &[Self]) -> String {
+        let name = self.run.name();
+        let alone = of.iter().filter(|other| other.run.name() == name).count() == 1;
+        clean(&if alone { name } else { format!("{}/{name}", self.experiment) })
+    }
 }
 
 /// The runs that the filter selects and that may be deleted.

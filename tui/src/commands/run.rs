@@ -34,7 +34,7 @@ pub(crate) struct ExperimentOptions {
     /// Read experiment, preset, seed, device, threads, name, `checkpoint_every` and `[params]` from a TOML file
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// auto, cpu or cuda:N
+    /// auto, cpu, cuda or cuda:N
     #[arg(long)]
     device: Option<DeviceChoice>,
     /// Number of threads [default: the machine's cores, at most 8]

@@ -32,7 +32,7 @@ pub(crate) struct Args {
 
 /// Creates the run and prints as JSON where to send rows. docs/sink.md describes the protocol.
 pub(crate) fn run(context: &Context, args: Args) -> Result<i32> {
-    super::exec::check_experiment(args.experiment.as_deref())?;
+    args.experiment.as_deref().map_or(Ok(()), gradtop_store::validate_experiment)?;
     let exec = Exec {
         runs: context.runs()?,
         experiment: args.experiment,

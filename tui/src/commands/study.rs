@@ -38,12 +38,12 @@ const PLAIN_EVERY: Duration = Duration::from_secs(30);
 #[command(
     after_help = "If a study is interrupted, run the same command again to continue: finished runs are kept, interrupted \
                         ones continue from their last checkpoint, and only the rest is started. Another preset, seed or \
-                        setting is another study.\n\
+                        setting is another study.\n\n\
                         Exit codes: 0 all finished, 1 one failed or could not be started, 2 usage, 3 stopped, 4 one crashed, 5 left \
                         running."
 )]
 pub(crate) struct Args {
-    /// Preset of every experiment, such as quick (minutes), default or full (hours) [default: default]
+    /// Preset of every experiment, such as quick, default or full (the longest) [default: default]
     #[arg(long, value_name = "NAME")]
     preset: Option<String>,
     /// The plan: a file, or the name of one next to the plugins [default: the first one there]
@@ -61,7 +61,7 @@ pub(crate) struct Args {
     /// Seed of every run [default: 1]
     #[arg(long)]
     seed: Option<u32>,
-    /// auto, cpu or cuda:N
+    /// auto, cpu, cuda or cuda:N
     #[arg(long)]
     device: Option<DeviceChoice>,
     #[command(flatten)]

@@ -4,7 +4,7 @@ use anyhow::Result;
 use gradtop_store::{Notes, View, change_notes, validate_tag};
 
 use super::Context;
-use super::select::{each_view, resolve};
+use super::select::{abbreviated, each_view, resolve};
 use crate::failure::Failure;
 use crate::print::{self, clean};
 use gradtop_view::run::notes;
@@ -47,7 +47,14 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     if let Some(tag) = add.iter().find(|tag| remove.contains(tag)) {
         return Err(Failure::usage(format!("{tag} cannot be both added and removed")).into());
     }
-    change(&resolve(context, &names)?, |notes| {
+    let views = resolve(context, &names)?;
+    for tag in &remove {
+        if !views.iter().any(|view| view.notes.tags.iter().any(|known| known == tag)) {
+            let runs = abbreviated(&views, |view| clean(&view.manifest.run));
+            print::note(&format!("no tag {} to remove from {runs}", clean(tag)));
+        }
+    }
+    change(&views, "no tags", |notes| {
         for tag in &remove {
             notes.remove_tag(tag);
         }
@@ -63,20 +70,21 @@ fn checked(tag: &str) -> Result<&str> {
 }
 
 pub(crate) fn star(context: &Context, args: &Stars) -> Result<i32> {
-    change(&resolve(context, &args.names)?, |notes| notes.starred = true)
+    change(&resolve(context, &args.names)?, "", |notes| notes.starred = true)
 }
 
 pub(crate) fn unstar(context: &Context, args: &Stars) -> Result<i32> {
-    change(&resolve(context, &args.names)?, |notes| notes.starred = false)
+    change(&resolve(context, &args.names)?, "no star", |notes| notes.starred = false)
 }
 
-fn change(views: &[View], change: impl Fn(&mut Notes)) -> Result<i32> {
+/// Changes the notes of runs and prints the marks that each has then, or `none`.
+fn change(views: &[View], none: &str, change: impl Fn(&mut Notes)) -> Result<i32> {
     each_view(views, |view| {
         let notes = change_notes(&view.dir, &change)?;
         let mut noted = view.clone();
         noted.notes = Notes { note: String::new(), ..notes };
         let marks = notes::in_words(&noted);
-        let marks = if marks.is_empty() { "no tags" } else { &marks };
+        let marks = if marks.is_empty() { none } else { &marks };
         print::line(&format!("{}: {marks}", clean(&view.manifest.run)));
         Ok(0)
     })

@@ -6,11 +6,12 @@ use anyhow::Result;
 use gradtop_store::View;
 
 use super::Context;
-use super::select::{each, is_filter, matching, named};
+use super::select::{each, is_filter, matching, resolve};
 use super::signals::Signals;
 use super::watch::{self, LEFT_RUNNING};
 use crate::failure::Failure;
 use crate::print;
+use gradtop_view::list::filter::Filter;
 use gradtop_view::run::remark;
 
 #[derive(Debug, clap::Args)]
@@ -29,16 +30,14 @@ pub(crate) struct Args {
 /// Returns the exit code of the first run that did not finish.
 pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     let mut signals = Signals::new()?;
-    let views = if args.names.iter().any(|name| is_filter(name)) {
-        let mut views = matching(context, &args.names.join(" "))?.views;
-        views.retain(|view| !view.state.is_final());
-        if views.is_empty() {
-            print::line("no matching run is in progress");
-        }
-        views
-    } else {
-        named(context, &args.names)?
-    };
+    let text = args.names.join(" ");
+    // Runs that are asked for by their state may be in another one by now.
+    let by_state = args.names.iter().any(|name| is_filter(name))
+        && Filter::parse(&text).is_ok_and(|filter| filter.names("state"));
+    let views = if by_state { matching(context, &text)?.views } else { resolve(context, &args.names)? };
+    if views.is_empty() {
+        print::line("no matching run is in progress");
+    }
     let deadline = args.timeout.map(|t| Instant::now() + Duration::from_secs_f64(t));
     each(&views, |view| wait(view, args.json, deadline, &mut signals))
 }

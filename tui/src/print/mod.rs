@@ -192,10 +192,20 @@ pub(crate) fn stderr() -> std::process::Stdio {
 
 /// Prints `error: …` and `help: …`.
 pub(crate) fn error(message: &str, help: Option<&str>) {
-    note(&format!("error: {message}"));
+    note(&format!("error: {}", without_codes(message)));
     if let Some(help) = help {
         note(&format!("help: {help}"));
     }
+}
+
+/// Removes the number of a system's error, which stands behind its words: ` (os error 2)`.
+fn without_codes(message: &str) -> String {
+    let mut parts = message.split(" (os error ");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |said, part| {
+        let rest = part.trim_start_matches(|c: char| c.is_ascii_digit());
+        said + rest.strip_prefix(')').unwrap_or(rest)
+    })
 }
 
 /// Asks a yes-no question on the terminal. Returns `None` if there is none.
@@ -237,7 +247,7 @@ pub(crate) fn heading(text: &str) {
 
 /// Prints a warning to standard error.
 pub(crate) fn warn(text: impl std::fmt::Display) {
-    note(&format!("warning: {}", clean(&text.to_string())));
+    note(&format!("warning: {}", without_codes(&clean(&text.to_string()))));
 }
 
 /// An optional text, with control characters escaped.
@@ -273,6 +283,13 @@ mod tests {
         ] {
             assert_eq!(guarded(text, true), shown);
         }
+    }
+
+    #[test]
+    fn errors_of_the_system_come_without_their_numbers() {
+        let said = "cannot find a: No such file or directory (os error 2); nothing was done";
+        assert_eq!(without_codes(said), "cannot find a: No such file or directory; nothing was done");
+        assert_eq!(without_codes("a (os"), "a (os");
     }
 
     #[test]

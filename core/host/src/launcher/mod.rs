@@ -55,13 +55,13 @@ impl Launcher {
     ///
     /// # Errors
     /// The table is invalid.
-    pub fn read(name: &str, mut table: toml::Table) -> Result<Self, String> {
+    pub fn read(name: &str, table: toml::Table) -> Result<Self, String> {
         let expected = || format!("the key kind must be {}, in quotes", BUILT_IN.join(" or "));
-        let kind = table.remove("kind").ok_or_else(expected)?;
+        let kind = table.get("kind").ok_or_else(expected)?;
         let mut launcher = kind.as_str().and_then(Self::built_in).ok_or_else(expected)?;
         match &mut launcher.kind {
             Kind::Slurm(slurm) => *slurm = Slurm::deserialize(table).map_err(|e| toml_message(&e))?,
-            Kind::Local if table.is_empty() => {}
+            Kind::Local if table.len() == 1 => {}
             Kind::Local => return Err("a launcher of kind local has no other keys".to_owned()),
         }
         Ok(Self { name: name.to_owned(), ..launcher })

@@ -11,6 +11,7 @@ use gradtop_store::{
 use jiff::civil::DateTime;
 use jiff::{SignedDuration, Timestamp, Zoned};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::command::run_processes::GIVEN;
 use crate::error::{HostError, Result};
@@ -34,6 +35,9 @@ const FORESEEN: SignedDuration = SignedDuration::from_hours(365 * 24);
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Slurm {
+    /// `slurm`; here, so that it is among the keys that an error lists.
+    #[serde(default, rename = "kind")]
+    _kind: IgnoredAny,
     partition: Option<String>,
     gres: Option<String>,
     time: Option<String>,

@@ -403,25 +403,8 @@ pub(crate) fn set_back(
         prepare_restart(run, lock)?;
         None
     };
-    let mut status = Status {
-        schema: gradtop_store::SCHEMA,
-        state: State::Queued,
-        step: checkpoint.as_ref().map(|from| from.step),
-        epoch: checkpoint.as_ref().and_then(|from| from.epoch),
-        updated: Timestamp::now(),
-        started: now.started,
-        elapsed_s: now.took(now.updated),
-        // Of a run that starts over, nothing of before counts.
-        trained_s: checkpoint.as_ref().map_or(Some(0.0), |from| from.trained_s),
-        ..Status::default()
-    };
-    if let Some(from) = &checkpoint {
-        // Shown until it logs again, and if it never does.
-        (status.total, status.by_steps) = (now.total, now.by_steps);
-        if now.works_by_steps() {
-            status.done = u64::try_from(from.step.saturating_add(1)).unwrap_or(0).min(now.done);
-        }
-        (status.headline, status.headline_is_part) = (now.headline.clone(), now.headline_is_part);
+    let mut status = status_at(now, checkpoint.as_ref());
+    if checkpoint.is_some() {
         gradtop_store::settle(run, &mut status);
     }
     // A run of an older version has no table of parameters.
@@ -445,6 +428,33 @@ pub(crate) fn set_back(
         Ok::<_, gradtop_store::StoreError>(hash)
     });
     Ok(ResumeFrom { checkpoint: checkpoint.map(|from| from.dir), trusted: trusted.transpose()? })
+}
+
+/// Returns the status of a run that continues from a checkpoint, or starts over, before it is brought to the rows that are
+/// left.
+fn status_at(now: &Status, checkpoint: Option<&Checkpoint>) -> Status {
+    let mut status = Status {
+        schema: gradtop_store::SCHEMA,
+        state: State::Queued,
+        epoch: checkpoint.and_then(|from| from.epoch),
+        updated: Timestamp::now(),
+        started: now.started,
+        elapsed_s: now.took(now.updated),
+        // Of a run that starts over, nothing of before counts.
+        trained_s: checkpoint.map_or(Some(0.0), |from| from.trained_s),
+        ..Status::default()
+    };
+    if let Some(from) = checkpoint {
+        // Shown until it logs again, and if it never does. The step of the checkpoint may have logged nothing; of a step
+        // after it, the rows are set aside, and those that are left say which is the last.
+        status.step = now.step.filter(|step| *step <= from.step);
+        (status.total, status.by_steps) = (now.total, now.by_steps);
+        if now.works_by_steps() {
+            status.done = u64::try_from(from.step.saturating_add(1)).unwrap_or(0).min(now.done);
+        }
+        (status.headline, status.headline_is_part) = (now.headline.clone(), now.headline_is_part);
+    }
+    status
 }
 
 /// Checks that an ended run could be resumed, before anything is written.
@@ -489,4 +499,22 @@ fn changes(run: &RunDir, plugin: &PluginFile) -> Option<Vec<String>> {
     let (desc, _) = describe::described_exactly(plugin).ok()?;
     let (_, experiment) = desc.experiment(manifest.experiment.plugin_id())?;
     Some(parameter_changes(&manifest.params, experiment)).filter(|changes| !changes.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    #[test]
+    fn a_resumed_run_is_at_the_step_that_it_logged_last() {
+        let from = Checkpoint { dir: PathBuf::new(), step: 825, epoch: None, trained_s: None };
+        let now = |step| Status { step: Some(step), done: 826, total: 3000, ..Status::default() };
+        let status = status_at(&now(820), Some(&from));
+        assert_eq!((status.step, status.done), (Some(820), 826));
+        // The rows that are left say where it is.
+        assert_eq!(status_at(&now(830), Some(&from)).step, None);
+        assert_eq!(status_at(&now(820), None).step, None);
+    }
 }

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use gradtop_store::SeriesKey;
+
 use crate::error::Result;
 use crate::sink::{At, Sink, Tag};
 
@@ -136,6 +138,16 @@ impl Rows {
         cells: &[(impl AsRef<str>, Cell<'_>)],
         sink: &mut dyn Sink,
     ) -> Result<()> {
+        self.hand_over_of(None, cells, sink)
+    }
+
+    /// Passes on a row as [`Self::hand_over`] does. If the row says of which series it is, so are its values.
+    pub(crate) fn hand_over_of(
+        &mut self,
+        of: Option<(&str, &SeriesKey)>,
+        cells: &[(impl AsRef<str>, Cell<'_>)],
+        sink: &mut dyn Sink,
+    ) -> Result<()> {
         let named = |names: &[&str]| {
             let find = |name: &&str| cells.iter().position(|(n, _)| n.as_ref().eq_ignore_ascii_case(name));
             names.iter().find_map(find)
@@ -173,12 +185,12 @@ impl Rows {
             if Some(n) == step || Some(n) == epoch || Some(n) == time {
                 continue;
             }
-            let name = name.as_ref();
+            let name = of.map_or(name.as_ref(), |(name, _)| name);
             let series = if let Some(series) = self.series.get(name) {
                 *series
             } else {
                 let split = self.split.filter(|(known, _)| *known == name).map(|(_, split)| split);
-                let series = sink.series(Tag { name, split })?;
+                let series = sink.series(Tag { name, split, whole: of.map(|(_, key)| key) })?;
                 self.series.insert(name.to_owned(), series);
                 series
             };

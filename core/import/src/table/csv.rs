@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use gradtop_store::SeriesKey;
+
 use super::BUDGET;
 use super::columns::{Cell, Rows};
 use crate::error::Result;
@@ -19,6 +21,41 @@ pub(crate) struct Csv {
 struct Header {
     separator: u8,
     names: Vec<String>,
+    long: Option<Long>,
+}
+
+/// The columns of a table with one value per row, such as `gradtop export --csv` writes, that say of which series it is.
+struct Long {
+    metric: usize,
+    /// Model, split and trial.
+    others: [Option<usize>; 3],
+}
+
+impl Long {
+    fn of(names: &[String]) -> Option<Self> {
+        let named = |name: &str| names.iter().position(|known| known.eq_ignore_ascii_case(name));
+        named("value")?;
+        Some(Self { metric: named("metric")?, others: ["model", "split", "trial"].map(named) })
+    }
+
+    /// Returns the series of a row, if it names one.
+    fn key(&self, fields: &[String]) -> Option<SeriesKey> {
+        let text = |at: usize| fields.get(at).filter(|text| !text.is_empty()).cloned();
+        let [model, split, trial] = self.others.map(|at| at.and_then(text));
+        let trial =
+            trial.map(|text| text.parse().ok()).map_or(Some(None), |trial: Option<i32>| trial.map(Some))?;
+        Some(SeriesKey { metric: text(self.metric)?, model, split, trial })
+    }
+
+    fn is_part(&self, at: usize) -> bool {
+        at == self.metric || self.others.contains(&Some(at))
+    }
+
+    /// The part of a row that names the series.
+    fn name(&self, fields: &[String]) -> String {
+        let part = fields.iter().enumerate().filter(|(at, _)| self.is_part(*at));
+        part.map(|(_, field)| field.as_str()).collect::<Vec<_>>().join(",")
+    }
 }
 
 impl Csv {
@@ -54,10 +91,13 @@ impl Csv {
                     let what = format!("a row has {found} fields, its header names {wanted}");
                     return Err(self.tail.damaged(position, what));
                 }
-                let named = header.names.iter().zip(&fields);
+                let long = header.long.as_ref().and_then(|long| Some((long, long.key(&fields)?)));
+                let is_cell = |at: usize| long.as_ref().is_none_or(|(long, _)| !long.is_part(at));
+                let named = header.names.iter().zip(&fields).enumerate().filter(|(at, _)| is_cell(*at));
                 let cells: Vec<_> =
-                    named.filter_map(|(name, field)| Some((name.as_str(), Cell::of(field)?))).collect();
-                self.rows.hand_over(&cells, sink)?;
+                    named.filter_map(|(_, (name, field))| Some((name.as_str(), Cell::of(field)?))).collect();
+                let of = long.as_ref().map(|(long, key)| (long.name(&fields), key));
+                self.rows.hand_over_of(of.as_ref().map(|(name, key)| (name.as_str(), *key)), &cells, sink)?;
             }
         }
         Ok(())
@@ -85,7 +125,7 @@ impl Header {
         if names.iter().all(|name| name.is_empty() || name.parse::<f64>().is_ok()) {
             return Err("the first line names no columns".to_owned());
         }
-        Ok(Self { separator, names })
+        Ok(Self { separator, long: Long::of(&names), names })
     }
 }
 

@@ -100,6 +100,20 @@ pub fn validate_name(name: &str) -> Result<()> {
     why_misread(name).map_or(Ok(()), bad)
 }
 
+/// Checks the name of an experiment, which is a folder's name, and must be text for the documented readers.
+///
+/// # Errors
+/// The rule that the name breaks.
+pub fn validate_experiment(id: &str) -> Result<()> {
+    let why = match id {
+        "" => Some("it is empty"),
+        _ if id.contains(['/', '\0']) => Some("it is the name of a folder, which cannot contain /"),
+        _ if id.starts_with('.') => Some("it is the name of a folder, which must not be hidden by a dot"),
+        _ => why_misread(id),
+    };
+    why.map_or(Ok(()), |why| Err(StoreError::BadName { of: "experiment", name: id.to_owned(), why }))
+}
+
 /// Returns the next free name for a run of `experiment`, such as `curve-fit-7`.
 pub fn new_run_name(runs: &Path, experiment: &str) -> String {
     new_run_names(runs, experiment).next().unwrap_or_default()

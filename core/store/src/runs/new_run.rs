@@ -16,7 +16,7 @@ use crate::folder::run_table::{write_params_table, write_run_table};
 use crate::folder::status::read_status;
 use crate::liveness::lock::{RunLock, is_locked};
 use crate::log::parallel::each;
-use crate::runs::find::{new_run_name, new_run_names, validate_name, why_misread};
+use crate::runs::find::{new_run_name, new_run_names, validate_experiment, validate_name};
 use crate::runs::queue::{self, LockedQueue, Turn};
 
 /// How often to retry when other processes take the name or remove the folder.
@@ -61,11 +61,7 @@ impl NewRun {
         if !find_name {
             validate_name(&manifest.run)?;
         }
-        let id = &manifest.experiment.id;
-        let is_path = id.is_empty() || id.contains(['/', '\0']) || id.starts_with('.');
-        if let Some(why) = why_misread(id).or(is_path.then_some("it is part of a path")) {
-            return Err(StoreError::BadName { of: "experiment", name: id.clone(), why });
-        }
+        validate_experiment(&manifest.experiment.id)?;
         if !find_name {
             refuse_taken(runs, &manifest)?;
         }

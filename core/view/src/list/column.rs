@@ -227,7 +227,13 @@ pub(crate) fn key(run: &View, name: &str, now: Timestamp) -> Key {
 
 /// Returns the value of a metric that represents the run. If no metric is named, its first headline metric is used.
 fn headline<'a>(run: &'a View, metric: Option<&str>) -> Option<(Headline<'a>, HeadlineLine<'a>)> {
-    let headline = headline::all(run).into_iter().find(|h| metric.is_none_or(|metric| h.metric == metric))?;
+    let mut all = headline::all(run).into_iter();
+    let headline = match metric {
+        Some(metric) => {
+            all.filter(|h| h.metric.eq_ignore_ascii_case(metric)).max_by_key(|h| h.metric == metric)
+        }
+        None => all.next(),
+    }?;
     let line = headline.line()?;
     Some((headline, line))
 }
@@ -280,5 +286,6 @@ fn age(run: &View, now: Timestamp) -> f64 {
 }
 
 pub(crate) fn param<'a>(run: &'a View, name: &str) -> Option<&'a ParamValue> {
-    run.manifest.params.iter().find(|(key, _)| key == name).map(|(_, value)| value)
+    let named = run.manifest.params.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name));
+    named.max_by_key(|(key, _)| key == name).map(|(_, value)| value)
 }

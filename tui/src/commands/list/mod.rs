@@ -92,6 +92,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     looked.columns.clone_from(&columns);
     if let Some(name) = &args.save {
         list_view::change(name, Some(looked))?;
+        print::note(&format!("saved as a view: gradtop list --view {}", clean(name)));
     }
     if args.json {
         let all: Vec<Value> = views.iter().map(as_json).collect();

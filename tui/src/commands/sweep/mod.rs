@@ -4,11 +4,11 @@ mod axes;
 
 use anyhow::{Context as _, Result};
 use gradtop_host::{EarlyStop, Exec, ExperimentDesc, Launch, Start, filled, place};
-use gradtop_store::{Goal, MetricInfo, RunDir, View, validate_tag};
+use gradtop_store::{Goal, MetricInfo, RunDir, View, validate_experiment, validate_tag};
 
 use self::axes::{Axis, MOST, Setting, combinations, drawn};
 use super::Context;
-use super::exec::{check_experiment, metric, note_unfilled};
+use super::exec::{metric, note_unfilled};
 use super::launchers::On;
 use super::run::{CommandOptions, ExperimentOptions, resolved};
 use super::run_config::{assignment, check_once};
@@ -21,12 +21,12 @@ use crate::print::{self, clean};
 #[derive(Debug, clap::Args)]
 #[command(
     override_usage = "gradtop sweep [OPTIONS] --name TAG EXPERIMENT\n       gradtop sweep [OPTIONS] --name TAG -- COMMAND",
-    after_help = "gradtop sweep curve-fit --name rates --vary lr=1e-3,1e-2 --vary width=16..128:x2 --seeds 3\n\
-                        gradtop sweep curve-fit --name search --vary lr=1e-4..1e-1:log --random 20 --stop-early loss\n\
-                        gradtop sweep --name py --vary lr=1e-3,1e-2 -- python train.py --lr {lr} --seed {seed}\n\
+    after_help = "gradtop sweep fit --name rates --vary lr=1e-3,1e-2 --seeds 3\n\
+                        gradtop sweep fit --name s --vary lr=1e-4..1:log --random 20 --stop-early loss\n\
+                        gradtop sweep --name py --vary lr=0.1,1 -- python t.py --lr {lr} --seed {seed}\n\
                         gradtop list tag:rates                    its runs\n\
                         gradtop best loss --by lr tag:rates       the best value\n\n\
-                        Values are separated by commas, or by | where they have commas themselves. 16..128:x2 is 16, 32, 64, 128;\n\
+                        Values are separated by commas, or by | where they have commas themselves. 16..128:x2 is 16, 32, 64, 128; \
                         1..9:+4 is 1, 5, 9. The same sweep with more values adds only the runs that are not there yet."
 )]
 pub(crate) struct Args {
@@ -113,7 +113,10 @@ pub(crate) fn run(context: &Context, mut args: Args) -> Result<i32> {
         (new.len(), "queued")
     };
     let rest = if had.is_empty() { String::new() } else { format!(", {} are there already", had.len()) };
-    print::note(&format!("{count} {verb}{rest}: gradtop list tag:{}", clean(&args.name)));
+    // Nothing has the tag yet if nothing was queued.
+    let tag = clean(&args.name);
+    let find = if args.dry_run { String::new() } else { format!(": gradtop list tag:{tag}") };
+    print::note(&format!("{count} {verb}{rest}{find}"));
     Ok(0)
 }
 
@@ -213,7 +216,7 @@ impl Base {
         }
         let CommandOptions { experiment, sets, device, checkpoint_every } =
             choice.command_options(context)?;
-        check_experiment(experiment.as_deref())?;
+        experiment.as_deref().map_or(Ok(()), validate_experiment)?;
         check_once(&sets)?;
         let keys = || sets.iter().chain(vary).map(|(key, _)| key.as_str());
         if keys().any(|key| key == "seed") {

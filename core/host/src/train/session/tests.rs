@@ -281,4 +281,8 @@ fn a_run_that_has_logged_step_9_counted_from_0_has_done_10_steps() {
     resumed.inherit(&Status { step: Some(4), done: 5, ..Status::default() });
     log(&resumed, &[7]);
     assert_eq!(resumed.done_by_steps(10), 8);
+    let (_dir, sparse) = session(true);
+    sparse.inherit(&Status { step: Some(10), done: 15, ..Status::default() });
+    log(&sparse, &[20]);
+    assert_eq!(sparse.done_by_steps(100), 21);
 }

@@ -179,6 +179,13 @@ impl Filter {
         fields
     }
 
+    /// Whether it asks for this field.
+    pub fn names(&self, field: &str) -> bool {
+        let mut fields = Vec::new();
+        self.fields(&mut fields);
+        fields.iter().any(|named| named == field)
+    }
+
     fn fields(&self, out: &mut Vec<String>) {
         match self {
             Self::All(parts) | Self::Any(parts) => parts.iter().for_each(|p| p.fields(out)),

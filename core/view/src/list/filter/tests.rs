@@ -5,6 +5,7 @@ use gradtop_tests::run_fixtures::{RunFixtures, now, run};
 use proptest::prelude::*;
 
 use super::{Filter, glob, named};
+use crate::list::column;
 
 fn runs() -> Vec<View> {
     let text = |v: &str| ParamValue::Text(v.into());
@@ -216,4 +217,15 @@ fn a_word_names_one_or_those_that_its_jokers_match() {
     assert_eq!(named("loss*", names), ["loss*"], "its own name comes first");
     assert_eq!(named("*s", names), ["loss"]);
     assert_eq!(named("los", names), [""; 0]);
+}
+
+#[test]
+fn a_column_shows_what_a_filter_of_its_name_compares() {
+    let run = &runs()[1];
+    for (typed, name) in [("LOSS", "loss"), ("Lr", "lr")] {
+        let shown = column::cell(run, typed, now());
+        assert!(!shown.is_empty(), "{typed}");
+        assert_eq!(shown, column::cell(run, name, now()));
+        assert_eq!(taken(std::slice::from_ref(run), &format!("{typed}>0")), "flat-2");
+    }
 }
