@@ -90,6 +90,34 @@ fn every_saved_query_and_every_form_works() {
 }
 
 #[test]
+fn an_answer_has_the_asked_form_and_one_table() {
+    let sandbox = Sandbox::new();
+    sandbox.run(&["counter", "--name", "few", "--set", "steps=5"]).expect_code(0);
+    let Some(said) = query(&sandbox, &["DESCRIBE runs"]) else { return };
+    let said = said.expect_code(0).out;
+    assert!(said.contains("│ run ") && !said.contains("\\u{1b}"), "{said}");
+    assert!(said.lines().all(|line| line.chars().count() < 120), "{said}");
+    // Of several statements only the last may have an answer where one is given.
+    let twice = "CREATE TABLE t AS SELECT 1 AS a, 2 AS b; SELECT *, 'a;b' AS c FROM t; -- the end";
+    assert_eq!(rows(&sandbox, twice).unwrap(), json!([{"a": 1, "b": 2, "c": "a;b"}]));
+    query(&sandbox, &[twice, "--plot", "A,b,c"]).unwrap().expect_code(0);
+    let broken = "SELECT 'x\ny|z' AS text, 2 AS n UNION ALL SELECT 'w', NULL";
+    let said = query(&sandbox, &[broken, "--md"]).unwrap().expect_code(0).out;
+    assert_eq!(said, "| text | n |\n| --- | ---: |\n| x y\\|z | 2 |\n| w |  |\n");
+    let unknown = "the answer has no column \"x\" or \"y\"\nhelp: columns: a";
+    for (args, why) in [
+        (&["SELECT 1 AS a", "--plot", "x,y"][..], unknown),
+        (&["SELECT 1; SELECT 2", "--json"], "several of these statements have an answer"),
+        (&["SELECT 1; SELECT 2", "--plot", "a,b"], "several of these statements have an answer"),
+    ] {
+        let said = query(&sandbox, args).unwrap();
+        assert!(said.code == 2 && said.err.contains(why), "{args:?}: {said:?}");
+    }
+    let wrong = query(&sandbox, &["SELECT 1 AS a,\nnothing", "--plot", "a,a"]).unwrap();
+    assert!(wrong.code == 1 && !wrong.err.contains("TRY_CAST"), "{wrong:?}");
+}
+
+#[test]
 fn saved_queries_compare_values_of_one_split_count_all_runs_and_know_what_has_no_time() {
     let sandbox = Sandbox::new();
     for (name, text) in [("val", "step,val_loss\n0,1\n9,0.5\n"), ("train", "step,train_loss\n0,1\n9,0.1\n")] {

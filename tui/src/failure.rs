@@ -39,6 +39,31 @@ impl Failure {
         Self::usage(message).help(clean(&gradtop_store::suggest(typed, known, what)))
     }
 
+    /// Refuses all of several names that are not known: `there is no column "a" or "b"`.
+    pub(crate) fn unless_known<'a, 'b>(
+        what: &str,
+        typed: impl IntoIterator<Item = &'b str>,
+        known: impl Iterator<Item = &'a str> + Clone,
+        kind: &str,
+    ) -> Result<(), Self> {
+        let unknown: Vec<&str> =
+            typed.into_iter().filter(|name| !known.clone().any(|k| k == *name)).collect();
+        let hint = |name: &&str| gradtop_store::suggest(name, known.clone(), kind);
+        let hints: Vec<String> = unknown.iter().map(hint).collect();
+        let help = match hints.as_slice() {
+            [] => return Ok(()),
+            [first, others @ ..] if others.iter().all(|hint| hint == first) => first.clone(),
+            _ => unknown
+                .iter()
+                .zip(&hints)
+                .map(|(name, hint)| format!("{name}: {hint}"))
+                .collect::<Vec<_>>()
+                .join("; "),
+        };
+        let quoted: Vec<String> = unknown.iter().map(|name| format!("{:?}", clean(name))).collect();
+        Err(Self::usage(format!("{what} {}", quoted.join(" or "))).help(clean(&help)))
+    }
+
     /// Adds a hint what to do.
     pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());

@@ -111,7 +111,7 @@ fn a_metric_can_be_drawn_and_an_unknown_one_is_guessed() {
     let wrong = gradtop(dir.path(), &["plot", "last", "los"]);
     assert_eq!(wrong.code, 2);
     insta::assert_snapshot!(wrong.err, @r#"
-    error: curve-fit-1 has no figure or metric "los", and there is no run of this name
+    error: no run, and no figure or metric of curve-fit-1, is called "los"
     help: did you mean loss?
     "#);
     let listed = gradtop(dir.path(), &["plot", "--list"]);
@@ -321,11 +321,16 @@ fn logs_are_printed_escaped_and_followed_to_the_end() {
     let run = bare(dir.path(), "a", 0, &status(State::Running, 1, 10));
     let lock = RunLock::acquire(&run).unwrap();
     append_event(&run, &Event::Log { level: "info".into(), message: "hello".into() }).unwrap();
-    std::fs::write(run.console(), "one\n\x1b]0;title\x07two\n  0 %\r 50 %\r\x1b[32m100 %\x1b[0m\nthree")
-        .unwrap();
+    std::fs::write(
+        run.console(),
+        "[info] hello\none\n\x1b]0;title\x07two\n  0 %\r 50 %\r\x1b[32m100 %\x1b[0m\nthree",
+    )
+    .unwrap();
     let all = gradtop(dir.path(), &["logs", "a"]);
     // As in the monitor, titles are removed and a progress bar is shown in its last state.
-    assert!(all.out.contains("[info] hello\n") && all.out.contains("\ntwo\n100 %\nthree\n"), "{}", all.out);
+    assert_eq!(all.out.matches("[info] hello\n").count(), 1, "in the output, and not as an event too");
+    assert!(all.out.contains("\ntwo\n100 %\nthree\n"), "{}", all.out);
+    assert!(gradtop(dir.path(), &["logs", "a", "--events"]).out.contains("  [info] hello\n"));
     assert_eq!(gradtop(dir.path(), &["logs", "a", "--console", "-n", "1"]).out, "100 %\nthree\n");
     let lines = gradtop(dir.path(), &["logs", "a", "--json"]);
     let first: Value = serde_json::from_str(lines.out.lines().next().unwrap()).unwrap();

@@ -29,6 +29,8 @@ pub trait Log {
     fn table(&mut self, name: &str, step: i64, columns: Vec<TableColumn>);
     /// Sets parameters; earlier values are replaced.
     fn params(&mut self, params: Vec<(String, ParamValue)>);
+    /// Sets the number of steps that the training is to take.
+    fn total(&mut self, steps: u64);
     /// Reports a problem with a log.
     fn warning(&mut self, message: String);
 }
@@ -327,8 +329,10 @@ impl Sink for Handing<'_> {
         Ok(())
     }
 
-    fn total(&mut self, _steps: u64) -> Result<()> {
-        // That of a command is given by --total or its client.
+    fn total(&mut self, steps: u64) -> Result<()> {
+        if !self.new.passes_over {
+            self.log.total(steps);
+        }
         Ok(())
     }
 
@@ -419,6 +423,7 @@ impl Log for Nothing {
     fn row(&mut self, _at: At, _values: &[(u32, f64)]) {}
     fn table(&mut self, _name: &str, _step: i64, _columns: Vec<TableColumn>) {}
     fn params(&mut self, _params: Vec<(String, ParamValue)>) {}
+    fn total(&mut self, _steps: u64) {}
     fn warning(&mut self, _message: String) {}
 }
 
@@ -447,6 +452,9 @@ mod tests {
         }
         fn table(&mut self, _name: &str, _step: i64, _columns: Vec<TableColumn>) {}
         fn params(&mut self, _params: Vec<(String, ParamValue)>) {}
+        fn total(&mut self, steps: u64) {
+            self.0.push(format!("total {steps}"));
+        }
         fn warning(&mut self, message: String) {
             self.0.push(message);
         }
@@ -509,6 +517,18 @@ mod tests {
         let of_splits = ["loss train", "loss test", "loss val", "loss test validation"];
         let of_models = ["loss fold", "loss test fold", "loss y/fold", "loss test y/fold"];
         assert_eq!(taken.0, [of_splits, of_models].concat());
+    }
+
+    #[test]
+    fn the_total_that_a_log_tells_is_handed_on_unless_it_was_there_before() {
+        let mut taken = Taken::default();
+        for (passes_over, steps) in [(true, 5), (false, 7)] {
+            let (mut names, mut new) = (Names::default(), New { passes_over, ..New::default() });
+            let mut handing =
+                Handing { path: Path::new("a"), names: &mut names, new: &mut new, log: &mut taken };
+            handing.total(steps).unwrap();
+        }
+        assert_eq!(taken.0, ["total 7"]);
     }
 
     #[test]

@@ -119,6 +119,7 @@ impl Follower {
             if stop() {
                 return Ok(false);
             }
+            followed.import.tell_left_out()?;
             let grew = followed.import.recording.rows() > before;
             if grew {
                 followed.grew = Instant::now();

@@ -18,6 +18,8 @@ pub struct Import {
     before: Option<RunDir>,
     /// Whether nothing more is read from it.
     pub(crate) over: bool,
+    /// How many sentences about what is left out the run has.
+    told: usize,
 }
 
 impl std::fmt::Debug for Import {
@@ -50,7 +52,7 @@ impl Import {
         let reader = source.open()?;
         let recording = Recording::new(target.clone(), source)?;
         let (target, source) = (target.clone(), source.clone());
-        Ok(Self { target, source, reader, recording, before: None, over: false })
+        Ok(Self { target, source, reader, recording, before: None, over: false, told: 0 })
     }
 
     /// Imports a whole source and ends the run. `stop` is called now and then to ask whether to stop early.
@@ -149,12 +151,25 @@ impl Import {
         }
         self.before = run;
         self.recording = Recording::fresh(self.target.clone(), &self.source);
+        self.told = 0;
         Ok(())
     }
 
     /// Returns the run, once there is one.
     pub fn run(&self) -> Option<&RunDir> {
         self.recording.dir()
+    }
+
+    /// Says in the run what else has been left out of it. The final counts come at its end.
+    pub(crate) fn tell_left_out(&mut self) -> Result<()> {
+        let left_out = self.reader.left_out();
+        if left_out.len() > self.told {
+            self.told = left_out.len();
+            for message in left_out {
+                self.recording.warning(format!("not imported: {message}"))?;
+            }
+        }
+        self.recording.tell_warnings()
     }
 
     /// Ends the run, which says what was left out of it.

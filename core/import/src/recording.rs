@@ -106,7 +106,7 @@ pub(crate) struct Recording {
     end: Option<End>,
     written: Instant,
     scratch: Vec<(u32, f64)>,
-    /// The warnings logged about the source.
+    /// The warnings about the source that are not in the run's events yet.
     warnings: BTreeSet<String>,
     /// Whether the source is being compared with the run, so that nothing is written.
     compares: bool,
@@ -397,16 +397,23 @@ impl Recording {
         };
         gradtop_store::settle(&dir, &mut self.status);
         gradtop_store::write_run_table(&dir, &self.manifest, &self.status)?;
-        let said = gradtop_store::read_events(&dir)?;
-        for message in std::mem::take(&mut self.warnings) {
-            let event = Event::Warning { message };
-            if said.iter().all(|line| line.event != event) {
-                append_event(&dir, &event)?;
-            }
-        }
+        self.tell_warnings()?;
         append_event(&dir, &Event::State { state, cause })?;
         gradtop_store::write_status(&dir, &self.status)?;
         drop(lock);
+        Ok(())
+    }
+
+    /// Writes the warnings so far to the run's events, each once.
+    pub(crate) fn tell_warnings(&mut self) -> Result<()> {
+        let Some(dir) = self.dir.as_ref().filter(|_| !self.warnings.is_empty()) else { return Ok(()) };
+        let said = gradtop_store::read_events(dir)?;
+        for message in std::mem::take(&mut self.warnings) {
+            let event = Event::Warning { message };
+            if said.iter().all(|line| line.event != event) {
+                append_event(dir, &event)?;
+            }
+        }
         Ok(())
     }
 

@@ -4,6 +4,7 @@
 
 mod common;
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
@@ -13,7 +14,9 @@ use common::{copy, golden, read_all, source_of};
 use gradtop_import::{
     Follower, Import, ImportError, Imported, News, Source, Target, export_tensorboard, name_series,
 };
-use gradtop_store::{RunDir, RunLock, Shape, State, export_csv, read_manifest, read_series, read_status};
+use gradtop_store::{
+    Event, EventLine, RunDir, RunLock, Shape, State, export_csv, read_manifest, read_series, read_status,
+};
 
 const ALL: [&str; 6] = ["tensorboardx", "tensorflow2", "wandb", "lightning", "transformers", "jsonl"];
 
@@ -224,6 +227,32 @@ fn a_log_that_is_overwritten_while_it_is_followed_is_another_run() {
     };
     Follower::new(&path, target(runs.path())).run(stop, news).unwrap();
     assert_eq!(begun.borrow().iter().map(rows).collect::<Vec<_>>(), [100, 30]);
+}
+
+#[test]
+fn what_is_left_out_is_in_the_run_while_its_source_is_followed() {
+    let (runs, logs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let path = logs.path().join("metrics.csv");
+    fs::write(&path, "step,loss\n0,1\n1,n/a\n").unwrap();
+    let begun = RefCell::new(None);
+    let told = || {
+        let run = begun.borrow().clone()?;
+        let events = gradtop_store::read_events(&run).unwrap().into_iter();
+        let warning = |line: EventLine| match line.event {
+            Event::Warning { message } => Some(message),
+            _ => None,
+        };
+        Some(events.filter_map(warning).collect::<Vec<_>>())
+    };
+    let first = "not imported: loss: 1 value is no number, such as \"n/a\"";
+    let stop = || told().is_some_and(|told| told == [first]);
+    let news = |news| {
+        if let News::Begun(run) = news {
+            *begun.borrow_mut() = Some(run);
+        }
+    };
+    Follower::new(&path, target(runs.path())).run(stop, news).unwrap();
+    assert_eq!(told().unwrap(), [first], "and not again at its end");
 }
 
 #[test]

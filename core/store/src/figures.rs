@@ -151,7 +151,7 @@ pub enum Steps {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Aggregate {
-    /// The arithmetic mean at each step.
+    /// The mean at each step: the geometric one of a metric that is declared logarithmic, see [`crate::Average`].
     Mean,
     /// The median at each step.
     Median,

@@ -1,11 +1,12 @@
 //! Suggestions for mistyped names.
 
 /// Returns up to three of `names`, those most similar: those that begin with `typed`, else those that contain it or are
-/// within an edit, else those within two (one for short words, a quarter of the length of long ones). A swap of
+/// within an edit, else those within two (one for short words, none for a letter, a quarter of the length of long ones). A swap of
 /// neighbours counts as one edit.
 pub fn near<'a>(typed: &str, names: impl Iterator<Item = &'a str>) -> Vec<String> {
     let limit = match typed.chars().count() {
-        0..=3 => 1,
+        0 | 1 => 0,
+        2 | 3 => 1,
         n => 2.max(n / 4),
     };
     let mut scored: Vec<(usize, &str)> = names
@@ -64,6 +65,7 @@ mod tests {
         assert!(near("xyz", known.into_iter()).is_empty());
         assert_eq!(near("lable", ["table", "label"].into_iter()), ["label", "table"]);
         assert!(near("", ["a", "bc"].into_iter()).len() <= 1);
+        assert!(near("x", ["a"].into_iter()).is_empty());
         assert_eq!(suggest("xyz", ["a", "b", "a"].into_iter(), "presets"), "presets: a, b");
     }
 }

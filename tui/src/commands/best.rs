@@ -43,10 +43,12 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     // Values of different experiments are never compared.
     views.sort_by(|a, b| a.manifest.experiment.id.cmp(&b.manifest.experiment.id));
     let known = || views.iter().flat_map(|view| &view.manifest.params).map(|(key, _)| key.as_str());
-    if let Some(key) = given.iter().find(|key| !known().any(|k| k == **key)) {
-        let message = format!("none of these runs has a parameter {:?}", clean(key));
-        return Err(Failure::unknown(message, key, known(), "parameters").into());
-    }
+    Failure::unless_known(
+        "none of these runs has a parameter",
+        given.iter().copied(),
+        known(),
+        "parameters",
+    )?;
     let of_experiment = |views| {
         let by = if given.is_empty() { differing(views, &args.metric) } else { given.clone() };
         let experiment = views.first()?.manifest.experiment.id.as_str();
@@ -101,9 +103,11 @@ fn as_json(found: &[Of<'_>], without: usize) -> Value {
     let group = |of: &Of<'_>, group: &Group<'_>| {
         let setting: Map<String, Value> =
             of.by.iter().zip(&group.setting).map(|(key, value)| ((*key).to_owned(), json!(value))).collect();
-        let run = group.best_run.map(|view| &view.manifest.run);
+        let (run, line) = group.best_run.unzip();
+        let run = run.map(|view| &view.manifest.run);
+        let (model, trials) = (line.and_then(|line| line.model), line.map(|line| line.trials));
         json!({"setting": setting, "runs": group.runs, "not_finite": group.not_finite, "median": finite(group.median),
-               "best": finite(group.best), "run": run, "experiment": of.experiment, "split": of.ranking.split})
+               "best": finite(group.best), "run": run, "model": model, "trials": trials, "experiment": of.experiment, "split": of.ranking.split})
     };
     let groups: Vec<Value> =
         found.iter().flat_map(|of| of.ranking.groups.iter().map(|g| group(of, g))).collect();
@@ -137,6 +141,17 @@ fn table(Of { experiment, by, ranking }: &Of<'_>, metric: &str, several: bool) {
     } else {
         narrow(by, ranking).print_wrapped(1);
     }
+    if ranking.models.len() > 1 {
+        let models: Vec<String> = ranking.models.iter().map(|model| clean(model)).collect();
+        print::note(&format!(
+            "{experiment}each run counts with its best model, one of {}",
+            models.join(", ")
+        ));
+    }
+    if ranking.live > 0 {
+        let live = number::counted(ranking.live, "run");
+        print::note(&format!("{experiment}{live} of these still in progress: with the value so far"));
+    }
     note_without(ranking.without, &experiment, &headline::title(metric, ranking.split));
 }
 
@@ -146,6 +161,7 @@ fn wide(by: &[&str], ranking: &Ranking<'_>) -> Table {
         ("median", Align::Point),
         ("best", Align::Point),
         ("run", Align::Left),
+        ("of", Align::Left),
         ("runs", Align::Right),
         ("non-finite", Align::Right),
     ];
@@ -154,10 +170,18 @@ fn wide(by: &[&str], ranking: &Ranking<'_>) -> Table {
     let mut table = Table::new(&heads);
     for group in &ranking.groups {
         let [median, best] = [group.median, group.best].map(value);
-        let run = group.best_run.map(|view| clean(&view.manifest.run)).unwrap_or_default();
+        let (run, line) = group.best_run.unzip();
+        let run = run.map(|view| clean(&view.manifest.run)).unwrap_or_default();
+        let of = line.map(|line| headline::line_words(&line, false)).unwrap_or_default();
         let runs = group.runs.to_string();
-        let mut cells =
-            vec![Words::bold(median), best.into(), Words::dim(run), runs.into(), non_finite(group)];
+        let mut cells = vec![
+            Words::bold(median),
+            best.into(),
+            Words::dim(run),
+            Words::dim(of),
+            runs.into(),
+            non_finite(group),
+        ];
         cells.extend(
             group.setting.iter().map(|value| Words::from(value.map(param::brief).unwrap_or_default())),
         );
@@ -181,8 +205,11 @@ fn narrow(by: &[&str], ranking: &Ranking<'_>) -> Table {
         let setting = values.filter_map(|(key, value)| {
             Some(format!("{} {}", clean(key), short_param(&param::brief((*value)?))))
         });
-        let best =
-            group.best_run.map(|view| format!("best {} of {}", value(group.best), clean(&view.manifest.run)));
+        let best = group.best_run.map(|(view, line)| {
+            let of = headline::line_words(&line, false);
+            let of = if of.is_empty() { of } else { format!(" ({of})") };
+            format!("best {} of {}{of}", value(group.best), clean(&view.manifest.run))
+        });
         table.row([
             Words::bold(value(group.median)),
             group.runs.to_string().into(),

@@ -106,10 +106,8 @@ pub(super) fn read(runs: Vec<View>, metrics: &[String], smoothing: f64) -> Resul
         print::warn(message);
     }
     let known: BTreeSet<&str> = runs.iter().flat_map(|s| s.data.metric_names()).collect();
-    if let Some(unknown) = metrics.iter().find(|m| !known.contains(m.as_str())) {
-        let message = format!("none of these runs has a metric {unknown:?}");
-        return Err(Failure::unknown(message, unknown, known.iter().copied(), "metrics").into());
-    }
+    let typed = metrics.iter().map(String::as_str);
+    Failure::unless_known("none of these runs has a metric", typed, known.iter().copied(), "metrics")?;
     Ok(runs)
 }
 

@@ -47,7 +47,8 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
             print::note(&format!("warning: {name} is too long: skipped its first {}", number::bytes(out)));
         }
     }
-    print_new(events.as_mut(), args, &mut event)?;
+    let both = !args.console && !args.events;
+    print_new(events.as_mut(), args, &mut |line, json| event(line, json, both))?;
     let mut look = Look::default();
     print_new(console.as_mut(), args, &mut |line, json| written(line, json, &mut look))?;
     if args.follow {
@@ -67,10 +68,11 @@ fn follow(
     look: &mut Look,
 ) -> Result<()> {
     let whole = Args { run: args.run.clone(), lines: None, ..*args };
+    let both = events.is_some() && console.is_some();
     loop {
         // Checked before reading, so that everything written before the end is printed.
         let ended = super::view(run)?.state.is_final();
-        print_new(events.as_deref_mut(), &whole, &mut event)?;
+        print_new(events.as_deref_mut(), &whole, &mut |line, json| event(line, json, both))?;
         print_new(console.as_deref_mut(), &whole, &mut |line, json| written(line, json, look))?;
         if ended || print::nobody_reads() {
             return Ok(());
@@ -133,11 +135,14 @@ fn coloured(text: &str, look: Look) -> String {
     if theme.coloured() { paint::styled(text, look.style(theme)) } else { text.to_owned() }
 }
 
-fn event(line: &[u8], json: bool) -> Result<()> {
+/// Prints an event. With the output, what the run logged as text is left out: the output has it.
+fn event(line: &[u8], json: bool, with_output: bool) -> Result<()> {
     if json {
         return event_json(line).map_or(Ok(()), |value| print::json(&value));
     }
-    if let Ok(event) = serde_json::from_slice::<EventLine>(line) {
+    if let Ok(event) = serde_json::from_slice::<EventLine>(line)
+        && !(with_output && matches!(event.event, Event::Log { .. }))
+    {
         print::line(&event_text(&event));
     }
     Ok(())

@@ -119,8 +119,8 @@ impl Args {
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
-    let Charts { charts, others } = if args.view.is_some() {
-        Charts { charts: vec![last_seen()?], others: 0 }
+    let Charts { charts, others, damaged } = if args.view.is_some() {
+        Charts { charts: vec![last_seen()?], others: 0, damaged: None }
     } else {
         let (runs, what) = runs_and_figures(context, &args.words)?;
         match runs.as_slice() {
@@ -137,7 +137,12 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     if panels().all(Chart::is_blank) {
         let mut why: Vec<&str> = panels().flat_map(|chart| &chart.notes).map(String::as_str).collect();
         why.dedup();
-        return Err(Failure::new(format!("nothing to draw: {}", why.join("; "))).into());
+        let nothing = Failure::new(format!("nothing to draw: {}", why.join("; ")));
+        return Err(match damaged {
+            Some(run) => nothing.help(format!("`gradtop doctor {run}` checks every file of the run")),
+            None => nothing,
+        }
+        .into());
     }
     if let Some((from, to)) = args.range
         && !panels().any(|chart| reaches(chart, from, to))
@@ -212,6 +217,8 @@ struct Charts {
     charts: Vec<(String, Figure)>,
     /// The number of metrics that are not drawn because none was named.
     others: usize,
+    /// The run, if files of it are damaged.
+    damaged: Option<String>,
 }
 
 fn of_one(view: &View, what: &[String], args: &Args) -> Result<Charts> {
@@ -227,7 +234,8 @@ fn of_one(view: &View, what: &[String], args: &Args) -> Result<Charts> {
             add_source(chart, view);
         }
     }
-    Ok(Charts { charts, others })
+    let damaged = (!damaged.is_empty()).then(|| clean(&view.manifest.run));
+    Ok(Charts { charts, others, damaged })
 }
 
 /// Notes the options that change nothing in figures of tables, unless others of these figures use them.
@@ -276,7 +284,7 @@ fn of_several(runs: Vec<View>, what: &[String], args: &Args) -> Result<Charts> {
         }
         (facet.title(), figure)
     };
-    Ok(Charts { charts: drawn.iter().map(draw).collect(), others })
+    Ok(Charts { charts: drawn.iter().map(draw).collect(), others, damaged: None })
 }
 
 /// The figures to draw: those named, which may be declared figures or metrics, else all of [`run_figures`]; and the number
@@ -295,19 +303,15 @@ fn chosen(view: &View, names: &[String]) -> Result<(Vec<Declared>, usize)> {
     let metrics = metrics(&view.dir)?;
     let known: BTreeSet<String> =
         declared.iter().map(|f| f.id.clone()).chain(metrics.iter().cloned()).collect();
+    let named = compare::expanded(names, &known);
+    let message = format!("no run, and no figure or metric of {}, is called", clean(&view.manifest.run));
+    let typed = named.iter().map(String::as_str);
+    Failure::unless_known(&message, typed, known.iter().map(String::as_str), "figures and metrics")?;
     let meant = |name: &String| {
-        if let Some(figure) = declared.iter().find(|f| f.id == *name) {
-            return Ok(figure.clone());
-        }
-        if metrics.contains(name) {
-            return Ok(metric_figure(name, view.manifest.metric(name), "step"));
-        }
-        let known = known.iter().map(String::as_str);
-        let run = &view.manifest.run;
-        let message = format!("{run} has no figure or metric {name:?}, and there is no run of this name");
-        Err(Failure::unknown(message, name, known, "figures and metrics").into())
+        let figure = declared.iter().find(|figure| figure.id == *name).cloned();
+        figure.unwrap_or_else(|| metric_figure(name, view.manifest.metric(name), "step"))
     };
-    Ok((compare::expanded(names, &known).iter().map(meant).collect::<Result<_>>()?, 0))
+    Ok((named.iter().map(meant).collect(), 0))
 }
 
 /// Returns whether both axes of a panel are places, as on a map, and values are colours.

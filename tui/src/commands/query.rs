@@ -9,8 +9,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context as _, Result};
+use gradtop_chart::cells::align::Align;
 use gradtop_chart::colour::Paint;
-use gradtop_chart::{Axis, Chart, Figure, Mark, Shape, cells};
+use gradtop_chart::{Axis, Chart, Figure, Mark, Shape, cells, number};
 use signal_hook::consts::SIGINT;
 
 use super::Context;
@@ -18,14 +19,17 @@ use super::select::matching;
 use crate::drawing::{Format, write_all};
 use crate::failure::Failure;
 use crate::files::{Cannot as _, ends_as, keeps_existing, not_stdout};
-use crate::print::table::Table;
+use crate::print::table::{Table, Words};
 use crate::print::{self, clean};
+use crate::report::markdown;
 use crate::setup::duckdb;
 use crate::sql::lake::Lake;
 use crate::sql::{literal, saved};
 
-/// Separates columns of plotted data; it occurs in no text.
+/// Separates cells; it occurs in no text.
 const SEPARATOR: char = '\u{1f}';
+/// The most rows printed on a terminal.
+const ROWS: usize = 1000;
 /// Height of a plot if the terminal's is unknown.
 const LINES: usize = 30;
 
@@ -118,88 +122,223 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     signal_hook::flag::register(SIGINT, Arc::new(AtomicBool::new(false)))?;
     match sql {
         None => lake.prompt(&program, || ()),
-        Some(sql) => answer(&program, &lake, sql.trim().trim_end_matches(';').trim_end(), args),
+        Some(sql) => {
+            let one = args.csv || args.json || args.md || args.parquet.is_some() || !args.plot.is_empty();
+            let (earlier, last) = split_last(&sql);
+            // On a terminal, several tables are DuckDB's.
+            let ours = args.md || earlier.is_empty() && !one && print::terminal().size.is_some();
+            let (earlier, sql) = if one { (earlier, last) } else { ("", sql.as_str()) };
+            answer(&Asking { program: &program, lake: &lake, earlier }, sql, args, ours)
+        }
     }
 }
 
-fn answer(program: &Path, lake: &Lake, sql: &str, args: &Args) -> Result<i32> {
+/// Asks, and gives the answer in the wanted form. `cells` says that its table is made here.
+fn answer(duckdb: &Asking<'_>, sql: &str, args: &Args, cells: bool) -> Result<i32> {
     if let Some(file) = &args.parquet {
         let to =
             std::path::absolute(ends_as(not_stdout(file, "Parquet")?, "parquet")?).cannot("write", file)?;
         keeps_existing(&to, args.force)?;
-        let copy = format!("COPY ({sql}\n) TO {} (FORMAT parquet)", literal(&to.to_string_lossy()));
-        ask(program, lake, ".mode csv\n", &copy)?;
+        let copy = format!("COPY (\n{sql}\n) TO {} (FORMAT parquet)", literal(&to.to_string_lossy()));
+        duckdb.ask(".mode csv\n", &copy)?;
         print::line(&format!("wrote {}", print::short(file)));
         return Ok(0);
     }
     match args.plot.as_slice() {
         [] => {}
-        [x, y] => return plot(program, lake, sql, (x, y, None), args),
-        [x, y, by] => return plot(program, lake, sql, (x, y, Some(by)), args),
+        [x, y] => return plot(duckdb, sql, (x, y, None), args),
+        [x, y, by] => return plot(duckdb, sql, (x, y, Some(by)), args),
         _ => return Err(Failure::usage("--plot takes two columns, or three: X,Y,BY").into()),
     }
     let (width, ascii) = (print::terminal().size.map(|(width, _)| width), print::ascii());
     let form = match args {
         Args { csv: true, .. } => ".mode csv\n.nullvalue ''\n".to_owned(),
         Args { json: true, .. } => ".mode json\n".to_owned(),
-        Args { md: true, .. } => ".mode markdown\n.nullvalue ''\n".to_owned(),
+        _ if cells => CELLS.to_owned(),
         _ if ascii => ".mode table\n".to_owned(),
-        _ => format!(".mode duckbox\n.maxrows 1000\n.maxwidth {}\n", width.unwrap_or(100_000)),
+        _ => match width {
+            Some(width) => format!(".mode duckbox\n.highlight off\n.maxrows 1000\n.maxwidth {width}\n"),
+            None => ".mode box\n".to_owned(),
+        },
     };
-    let said = ask(program, lake, &form, sql)?;
+    let said = duckdb.ask(&form, sql)?;
     if args.json {
         print::content(&gradtop_store::strict_json(&said));
     } else if args.csv {
         // DuckDB ends the lines of CSV with CRLF.
         print::content(&said.replace("\r\n", "\n"));
+    } else if args.md {
+        print::content(&Cells::of(&said).markdown());
+    } else if cells {
+        Cells::of(&said).print();
     } else {
         print::out(&said);
     }
     Ok(0)
 }
 
-/// Runs DuckDB and returns its output.
-fn ask(program: &Path, lake: &Lake, form: &str, sql: &str) -> Result<String> {
-    let file = lake.file("query.sql");
-    // The user's statement starts on its own line, so that line numbers in errors are right.
-    let script = format!(".bail on\n{}{form}{sql}\n;\n", lake.views);
-    fs::write(&file, script).context("cannot write the query")?;
-    let output = Command::new(program)
-        .args(["-no-init", "-f"])
-        .arg(&file)
-        .stdin(Stdio::null())
-        .stderr(print::stderr())
-        .stdout(Stdio::piped())
-        .output()
-        .cannot("start", program)?;
-    if !output.status.success() {
-        print::out(&String::from_utf8_lossy(&output.stdout));
-        return Err(Failure::new("the query failed; DuckDB's message is above").into());
-    }
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+/// DuckDB, asked about runs.
+struct Asking<'a> {
+    program: &'a Path,
+    lake: &'a Lake,
+    /// Statements that come before the one whose answer is wanted.
+    earlier: &'a str,
 }
 
-fn plot(
-    program: &Path,
-    lake: &Lake,
-    sql: &str,
-    (x, y, by): (&str, &str, Option<&str>),
-    args: &Args,
-) -> Result<i32> {
+impl Asking<'_> {
+    /// Runs DuckDB and returns its answer.
+    fn ask(&self, form: &str, sql: &str) -> Result<String> {
+        let (file, aside) = (self.lake.file("query.sql"), self.lake.file("earlier.txt"));
+        // Only one answer can be given. The user's statements start on lines of their own, so that line numbers in
+        // errors are right.
+        let earlier = match self.earlier {
+            "" => String::new(),
+            earlier => format!(".mode csv\n.output '{}'\n{earlier}\n.output\n", aside.display()),
+        };
+        let script = format!(".bail on\n{}{earlier}{form}{sql}\n;\n", self.lake.views);
+        fs::write(&file, script).context("cannot write the query")?;
+        let output = Command::new(self.program)
+            .args(["-no-init", "-f"])
+            .arg(&file)
+            .stdin(Stdio::null())
+            .stderr(print::stderr())
+            .stdout(Stdio::piped())
+            .output()
+            .cannot("start", self.program)?;
+        if !output.status.success() {
+            print::out(&String::from_utf8_lossy(&output.stdout));
+            return Err(Failure::new("the query failed; DuckDB's message is above").into());
+        }
+        if fs::metadata(&aside).is_ok_and(|said| said.len() > 0) {
+            return Err(Failure::usage("several of these statements have an answer, and one can be given")
+                .help("ask for each by itself")
+                .into());
+        }
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    /// Returns the names of the columns of an answer.
+    fn columns(&self, sql: &str) -> Result<Vec<String>> {
+        let said = self.ask(CELLS, &format!("DESCRIBE FROM (\n{sql}\n)"))?;
+        Ok(rows(&said).skip(1).filter_map(|row| row.into_iter().next().map(str::to_owned)).collect())
+    }
+}
+
+/// Splits SQL before its last statement. Semicolons in texts, names and comments end no statement.
+fn split_last(sql: &str) -> (&str, &str) {
+    let (mut start, mut end, mut begun) = (0, None, false);
+    let mut rest = sql;
+    while let Some(c) = rest.chars().next() {
+        let at = sql.len() - rest.len();
+        let closed = |mark: &str, from: usize| {
+            rest.get(from..)
+                .and_then(|inner| inner.find(mark))
+                .map_or(rest.len(), |found| from + found + mark.len())
+        };
+        let tag = rest.strip_prefix('$').and_then(|tail| tail.split_once('$')).map(|(tag, _)| tag);
+        let tag = tag.filter(|tag| tag.chars().all(|c| c.is_alphanumeric() || c == '_'));
+        let taken = match (c, tag) {
+            ('-', _) if rest.starts_with("--") => closed("\n", 2),
+            ('/', _) if rest.starts_with("/*") => closed("*/", 2),
+            _ if c.is_whitespace() => c.len_utf8(),
+            (';', _) => {
+                end = end.or(Some(at));
+                1
+            }
+            _ => {
+                if let Some(_) = end.take().filter(|_| begun) {
+                    start = at;
+                }
+                begun = true;
+                match (c, tag) {
+                    ('\'' | '"', _) => closed(&c.to_string(), 1),
+                    ('$', Some(tag)) => closed(&format!("${tag}$"), tag.len() + 2),
+                    _ => c.len_utf8(),
+                }
+            }
+        };
+        rest = &rest[taken..];
+    }
+    (sql[..start].trim(), sql[start..end.unwrap_or(sql.len())].trim())
+}
+
+/// What makes DuckDB give cells that may contain line breaks, for [`rows`].
+const CELLS: &str = ".mode list\n.nullvalue ''\n.separator \"\\037\" \"\\036\"\n";
+
+/// Splits an answer into rows of cells, of which the first are the names of the columns.
+fn rows(said: &str) -> impl Iterator<Item = Vec<&str>> {
+    said.split_terminator('\u{1e}').map(|row| row.split(SEPARATOR).collect())
+}
+
+/// An answer as cells.
+struct Cells<'a> {
+    /// The names of the columns, and whether they hold numbers.
+    head: Vec<(&'a str, bool)>,
+    rows: Vec<Vec<&'a str>>,
+}
+
+impl<'a> Cells<'a> {
+    fn of(said: &'a str) -> Self {
+        let mut rows = rows(said);
+        let names = rows.next().unwrap_or_default();
+        let rows: Vec<Vec<&str>> = rows.collect();
+        let number = |at: usize| {
+            let mut cells =
+                rows.iter().filter_map(|row| row.get(at)).filter(|cell| !cell.is_empty()).peekable();
+            cells.peek().is_some() && cells.all(|cell| cell.parse::<f64>().is_ok())
+        };
+        let head = names.iter().enumerate().map(|(at, name)| (*name, number(at))).collect();
+        Self { head, rows }
+    }
+
+    fn markdown(&self) -> String {
+        let rows = self.rows.iter().map(|row| row.iter().map(|cell| markdown::escape(cell)).collect());
+        markdown::table(self.head.iter().copied(), rows) + "\n"
+    }
+
+    /// Prints a table, or where it is too wide, the columns of each row below each other.
+    fn print(&self) {
+        let align = |number| if number { Align::Right } else { Align::Left };
+        let head: Vec<_> = self.head.iter().map(|(name, number)| (clean(name), align(*number))).collect();
+        let mut table = Table::new(&head);
+        for row in self.rows.iter().take(ROWS) {
+            table.row(row.iter().map(|cell| clean(cell).into()).collect::<Vec<Words>>());
+        }
+        if table.fits(0) {
+            table.print(0);
+        } else {
+            for (at, row) in self.rows.iter().take(ROWS).enumerate() {
+                if at > 0 {
+                    print::line("");
+                }
+                let facts = head.iter().zip(row).map(|((name, _), cell)| (name.as_str(), clean(cell)));
+                Table::of_facts(facts).print_hanging(0);
+            }
+        }
+        if self.rows.len() > ROWS {
+            print::dim(&format!("{} more: --csv prints all", number::counted(self.rows.len() - ROWS, "row")));
+        }
+    }
+}
+
+fn plot(duckdb: &Asking<'_>, sql: &str, (x, y, by): (&str, &str, Option<&str>), args: &Args) -> Result<i32> {
+    let known = duckdb.columns(sql)?;
+    let wanted = [Some(x), Some(y), by].into_iter().flatten().map(str::trim);
+    // Names of columns are the same in either case.
+    let typed = wanted.filter(|name| !known.iter().any(|known| known.eq_ignore_ascii_case(name)));
+    Failure::unless_known("the answer has no column", typed, known.iter().map(String::as_str), "columns")?;
     let column = |name: &str| crate::sql::identifier(name.trim());
-    let by_words = |by| format!("translate({}::VARCHAR, chr(10) || chr(31), '  ')", column(by));
-    let group = by.map_or_else(|| "''".to_owned(), by_words);
+    let group = by.map_or_else(|| "''".to_owned(), |by| format!("{}::VARCHAR", column(by)));
     let number = |name: &str| format!("TRY_CAST({}::VARCHAR AS DOUBLE)", column(name));
-    let asked = format!("SELECT {}, {}, {group} FROM ({sql}\n)", number(x), number(y));
-    let said = ask(program, lake, ".mode list\n.headers off\n.separator \"\\037\" \"\\n\"\n", &asked)?;
+    let asked = format!("SELECT {}, {}, {group} FROM (\n{sql}\n)", number(x), number(y));
+    let said = duckdb.ask(CELLS, &asked)?;
     let mut lines: BTreeMap<String, (Vec<f64>, Vec<f64>)> = BTreeMap::new();
-    for line in said.lines() {
-        let mut parts = line.splitn(3, SEPARATOR);
-        let mut number = || parts.next().and_then(|text| text.parse::<f64>().ok());
-        if let (Some(x), Some(y)) = (number(), number())
+    for row in rows(&said).skip(1) {
+        let number = |at: usize| row.get(at).and_then(|text| text.parse::<f64>().ok());
+        if let (Some(x), Some(y)) = (number(0), number(1))
             && x.is_finite()
         {
-            let line = lines.entry(parts.next().unwrap_or_default().to_owned()).or_default();
+            let line = lines.entry(row[2..].concat()).or_default();
             line.0.push(x);
             line.1.push(y);
         }
@@ -231,4 +370,24 @@ fn chart(x: &str, y: &str, by: Option<&str>, lines: BTreeMap<String, (Vec<f64>, 
         Mark { name: by.map(|_| clean(&name)), ..Mark::new((Paint::Slot(n as u8), n as u8), shape) }
     });
     Chart { x: axis(x), y: axis(y), marks: marks.collect(), ..Chart::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::split_last;
+
+    #[test]
+    fn the_last_statement_is_found_whatever_texts_and_comments_hold() {
+        for (sql, parts) in [
+            ("SELECT 1", ("", "SELECT 1")),
+            (" SELECT 1 ;; -- done; \n", ("", "SELECT 1")),
+            ("a; b", ("a;", "b")),
+            ("-- a; b\nc; /* ; */ d ';' \"e;\"", ("-- a; b\nc; /* ; */", "d ';' \"e;\"")),
+            ("SELECT 'it''s; so'; f $x$ ; $x$ $1;", ("SELECT 'it''s; so';", "f $x$ ; $x$ $1")),
+            ("SELECT 'open; b", ("", "SELECT 'open; b")),
+            ("", ("", "")),
+        ] {
+            assert_eq!(split_last(sql), parts, "{sql}");
+        }
+    }
 }

@@ -150,13 +150,11 @@ pub(crate) fn matching(context: &Context, text: &str) -> Result<Matching> {
     views.sort_by(|a, b| {
         b.manifest.created.cmp(&a.manifest.created).then_with(|| a.manifest.run.cmp(&b.manifest.run))
     });
-    if let Some(unknown) =
-        filter.unknown(&views.iter().collect::<Vec<_>>()).first().filter(|_| !views.is_empty())
-    {
+    if !views.is_empty() {
+        let unknown = filter.unknown(&views.iter().collect::<Vec<_>>());
         let fields = filter::fields(views.iter());
-        let (message, known) =
-            (format!("no run has {:?}", clean(unknown)), fields.iter().map(String::as_str));
-        return Err(Failure::unknown(message, unknown, known, "fields").into());
+        let typed = unknown.iter().map(AsRef::as_ref);
+        Failure::unless_known("no run has", typed, fields.iter().map(String::as_str), "fields")?;
     }
     let names = views.iter().flat_map(|v| [v.manifest.experiment.id.clone(), v.manifest.run.clone()]);
     let names = names.collect::<std::collections::BTreeSet<_>>().into_iter().collect();

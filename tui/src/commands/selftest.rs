@@ -123,11 +123,9 @@ fn subjects(args: &Args) -> Result<Vec<(PathBuf, ExperimentDesc)>> {
         let found = gradtop_host::discover();
         found.experiments().map(|(plugin, experiment)| (plugin.path.clone(), experiment.clone())).collect()
     };
-    if let Some(unknown) = args.experiments.iter().find(|id| !all.iter().any(|(_, e)| e.id == **id)) {
-        let known = all.iter().map(|(_, e)| e.id.as_str());
-        let message = format!("unknown experiment {unknown:?}");
-        return Err(Failure::unknown(message, unknown, known, "experiments").into());
-    }
+    let known = all.iter().map(|(_, e)| e.id.as_str());
+    let typed = args.experiments.iter().map(String::as_str);
+    Failure::unless_known("there is no experiment", typed, known, "experiments")?;
     let wanted = |id: &String| args.experiments.is_empty() || args.experiments.contains(id);
     Ok(all.into_iter().filter(|(_, experiment)| wanted(&experiment.id)).collect())
 }

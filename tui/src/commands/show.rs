@@ -78,8 +78,8 @@ fn diff(view: &View) -> Result<i32> {
     Ok(0)
 }
 
-/// Summarizes the first `most` series and counts all. The rows of the others are not read. If there are none, the status of a
-/// live run is brought to the same moment.
+/// Summarizes the first `most` series and counts all. The status of a live run is brought to the same moment; of an ended
+/// run the rows of the others are not read.
 fn summaries(view: &mut View, most: usize) -> Result<(Vec<SeriesSummary>, usize)> {
     let m = &view.manifest;
     let place =
@@ -90,12 +90,15 @@ fn summaries(view: &mut View, most: usize) -> Result<(Vec<SeriesSummary>, usize)
     let all = keys.len();
     let shown: BTreeSet<SeriesKey> = keys.into_iter().take(most).collect();
     let goal = |key: &SeriesKey| m.metric(&key.metric).map_or(Goal::None, |info| info.goal);
-    let (mut series, damaged) = summarize(&view.dir, |key| shown.is_empty() || shown.contains(key), goal)?;
+    let live = !view.state.is_final();
+    let wanted = |key: &SeriesKey| live || shown.is_empty() || shown.contains(key);
+    let (mut series, damaged) = summarize(&view.dir, wanted, goal)?;
     super::warn_of(&damaged);
     series.sort_by(|a, b| order(&a.key, &b.key));
-    if all <= most && !view.state.is_final() {
+    if live {
         agree(&view.dir, &mut view.status, &series);
     }
+    series.truncate(most);
     Ok((series, all))
 }
 
@@ -337,6 +340,17 @@ mod tests {
         assert_eq!(view.status.step, Some(30));
         let (read, _) = summaries(&mut view, 40).expect("its rows");
         assert_eq!((view.status.step, view.status.rows, read[0].last.step), (Some(39), 40, 39));
+    }
+
+    #[test]
+    fn they_are_also_where_not_all_series_are_shown() {
+        let mut fixtures = RunFixtures::new();
+        let points: Vec<(i64, f64)> = (0..40).map(|step| (step, 1.0)).collect();
+        let spec = run("fit", "a", 1).series("loss", None, &points).series("error", None, &points);
+        let mut view =
+            gradtop_store::view(&fixtures.make(&spec.at(State::Running, 30))).expect("it was made");
+        let (read, all) = summaries(&mut view, 1).expect("its rows");
+        assert_eq!((read.len(), all, view.status.step, view.status.rows), (1, 2, Some(39), 80));
     }
 
     #[test]

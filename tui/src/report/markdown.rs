@@ -59,12 +59,8 @@ fn one(block: &Block, figures: &str) -> String {
             lines(facts.iter().map(|(name, words)| format!("- {}: {}", escape(name), spans(words)))) + "\n"
         }
         Block::Table { head, rows, source } => {
-            let cells = |cells: Vec<String>| format!("| {} |", cells.join(" | "));
-            let rule = |number: &bool| if *number { "---:" } else { "---" }.to_owned();
-            let names = cells(head.iter().map(|(name, _)| cell(&escape(name))).collect());
-            let rule = cells(head.iter().map(|(_, number)| rule(number)).collect());
-            let rows = rows.iter().map(|row| cells(row.iter().map(|words| cell(&spans(words))).collect()));
-            let table = lines([names, rule].into_iter().chain(rows));
+            let rows = rows.iter().map(|row| row.iter().map(|words| spans(words)).collect());
+            let table = table(head.iter().map(|(name, number)| (name.as_str(), *number)), rows);
             if source.is_empty() {
                 return table + "\n";
             }
@@ -82,6 +78,18 @@ fn one(block: &Block, figures: &str) -> String {
             format!("<details><summary>{}</summary>\n\n{inside}\n</details>\n", escape(summary))
         }
     }
+}
+
+/// A table: its columns, with whether they hold numbers, and rows of Markdown.
+pub(crate) fn table<'a>(
+    head: impl Iterator<Item = (&'a str, bool)>,
+    rows: impl Iterator<Item = Vec<String>>,
+) -> String {
+    let cells = |cells: Vec<String>| format!("| {} |", cells.join(" | "));
+    let rule = |number: bool| if number { "---:" } else { "---" }.to_owned();
+    let (names, rules) = head.map(|(name, number)| (cell(&escape(name)), rule(number))).unzip();
+    let rows = rows.map(|row| cells(row.iter().map(|words| cell(words)).collect()));
+    lines([cells(names), cells(rules)].into_iter().chain(rows))
 }
 
 /// A finding in one line.
@@ -147,7 +155,7 @@ fn cell(text: &str) -> String {
 }
 
 /// Escapes text so that Markdown shows it literally.
-fn escape(words: &str) -> String {
+pub(crate) fn escape(words: &str) -> String {
     let mut out = String::with_capacity(words.len());
     for c in words.chars() {
         match c {

@@ -28,7 +28,7 @@ const RUN_TABLE: &str = "run";
 
 /// The columns of the view `runs`.
 const RUNS: &str = "exp: 'VARCHAR', run: 'VARCHAR', state: 'VARCHAR', cause: 'VARCHAR', starred: 'BOOLEAN', \
-                    tags: 'VARCHAR[]', note: 'VARCHAR', started: 'TIMESTAMPTZ', headline: 'VARCHAR', split: 'VARCHAR', split_rank: 'UTINYINT', \
+                    tags: 'VARCHAR[]', note: 'VARCHAR', started: 'TIMESTAMPTZ', headline: 'VARCHAR', split: 'VARCHAR', model: 'VARCHAR', trials: 'BIGINT', split_rank: 'UTINYINT', \
                     value: 'VARCHAR', goal: 'VARCHAR'";
 const PARAMS: &str =
     "exp: 'VARCHAR', run: 'VARCHAR', key: 'VARCHAR', value: 'VARCHAR', number: 'VARCHAR', kind: 'VARCHAR'";
@@ -112,7 +112,7 @@ impl Lake {
                 "runs",
                 &format!(
                     "SELECT n.exp, n.run, t.* EXCLUDE (exp, run) REPLACE (n.state AS state, n.cause AS cause, n.started AS started), \
-                     n.starred, n.tags, n.note, n.headline, n.split, n.split_rank, n.value, n.goal \
+                     n.starred, n.tags, n.note, n.headline, n.split, n.model, n.trials, n.split_rank, n.value, n.goal \
                      FROM {now} n LEFT JOIN {} t ON t.exp = n.exp AND t.run = n.run",
                     parquet(&files, true)
                 ),
@@ -251,7 +251,7 @@ fn run_row(run: &View) -> Value {
     json!({"exp": m.experiment.id, "run": m.run, "state": run.state.word(), "cause": run.status.cause,
         "starred": notes.starred, "tags": notes.tags, "note": notes.note,
         "started": run.status.started.map(|t| t.to_string()), "headline": headline.map(|headline| headline.metric),
-        "split": split.and_then(|(_, split)| split), "split_rank": split.map(|(rank, _)| rank), "value": value, "goal": goal})
+        "split": split.and_then(|(_, split)| split), "model": line.and_then(|(_, line)| line.model), "trials": line.map(|(_, line)| line.trials), "split_rank": split.map(|(rank, _)| rank), "value": value, "goal": goal})
 }
 
 fn param_row(run: &View, (key, value): &(String, ParamValue)) -> Value {

@@ -1,13 +1,15 @@
--- best: the best run of each experiment, by the metric and the split that represent it; a training value never beats a test value
-SELECT exp, run, headline AS metric, split, value, goal, state
-FROM runs WHERE isfinite(value) AND goal IN ('min', 'max')
-QUALIFY row_number() OVER (PARTITION BY exp, headline ORDER BY split_rank, split, if(goal = 'min', value, -value)) = 1
+-- best: the best run of each experiment, in the split that most of its runs have; a training value never beats a test value
+WITH known AS (SELECT *, count(*) OVER (PARTITION BY exp, headline, split) AS sharing FROM runs WHERE isfinite(value))
+SELECT exp, run, headline AS metric, split, model, trials, value, goal, state
+FROM known WHERE goal IN ('min', 'max')
+QUALIFY row_number() OVER (PARTITION BY exp, headline ORDER BY split_rank, sharing DESC, split, if(goal = 'min', value, -value)) = 1
 ORDER BY exp, metric;
 
--- ranking: every run with a value, the best of each experiment first; those with only the value of another split after them
-SELECT exp, rank() OVER (PARTITION BY exp, headline ORDER BY split_rank, split, if(goal = 'max', -value, value)) AS place,
-       run, headline AS metric, split, value, state
-FROM runs WHERE isfinite(value) ORDER BY exp, metric, place, run;
+-- ranking: every run with a value, the best first; values of different splits are never compared
+WITH known AS (SELECT *, count(*) OVER (PARTITION BY exp, headline, split) AS sharing FROM runs WHERE isfinite(value))
+SELECT exp, rank() OVER (PARTITION BY exp, headline, split ORDER BY if(goal = 'max', -value, value)) AS place,
+       run, headline AS metric, split, model, trials, value, state
+FROM known ORDER BY exp, metric, split_rank, sharing DESC, split, place, run;
 
 -- settings: for each setting that differs within an experiment, how its runs did
 WITH differing AS (SELECT exp, key FROM params GROUP BY exp, key HAVING count(DISTINCT value) > 1)

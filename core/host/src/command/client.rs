@@ -97,12 +97,15 @@ pub(crate) struct Shared {
     complaints: Mutex<HashSet<String>>,
     /// Serializes declarations.
     manifest: Mutex<()>,
+    /// The number of steps, if the work is counted in them; else 0.
+    pub(crate) total: AtomicU64,
 }
 
 impl Shared {
     pub(crate) fn new(
         session: &'static Session,
         begun: bool,
+        total: Option<u64>,
         main: Sender<SinkEvent>,
     ) -> std::io::Result<Arc<Self>> {
         Ok(Arc::new(Self {
@@ -113,6 +116,7 @@ impl Shared {
             clients: Mutex::default(),
             complaints: Mutex::default(),
             manifest: Mutex::default(),
+            total: AtomicU64::new(total.unwrap_or(0)),
         }))
     }
 

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use gradtop_abi::Point;
@@ -83,6 +84,15 @@ impl Log for Recorded<'_> {
         self.done(declared.map_err(|e| e.why));
         for why in refused {
             self.shared.warn_once(&why);
+        }
+    }
+
+    /// What --total or a client says comes first.
+    fn total(&mut self, steps: u64) {
+        let session = self.shared.session;
+        if session.done_of().1 == 0 {
+            self.shared.total.store(steps, Ordering::Relaxed);
+            session.progress(session.done_by_steps(steps), steps, session.phase().as_deref());
         }
     }
 

@@ -98,7 +98,7 @@ fn record(dir: &Path, address: &Path, begun: bool, talk: &UnixStream) -> Result<
     let watchdogs =
         Watchdogs::start(session, first, manifest, terminated, None, system).map_err(no_thread)?;
     let (main, events) = channel();
-    let shared = Shared::new(session, begun, main).map_err(no_thread)?;
+    let shared = Shared::new(session, begun, total, main).map_err(no_thread)?;
     let listener = UnixListener::from(listener);
     let threads =
         start_threads(&shared, listener, lines, feeds.unwrap_or_default(), talk).map_err(no_thread)?;
@@ -108,7 +108,6 @@ fn record(dir: &Path, address: &Path, begun: bool, talk: &UnixStream) -> Result<
         shared,
         talk,
         tree,
-        total,
         process: None,
         waits: None,
         said: Said::default(),
@@ -296,7 +295,6 @@ struct Sink<'a> {
     shared: Arc<Shared>,
     talk: &'a UnixStream,
     tree: Arc<std::sync::Mutex<Option<Tree>>>,
-    total: Option<u64>,
     process: Option<Process>,
     waits: Option<Waits>,
     said: Said,
@@ -377,7 +375,7 @@ impl Sink<'_> {
     fn mind_progress(&self) {
         let (done, total) = self.session.done_of();
         let by_steps = self.session.done_by_steps(total);
-        if self.total == Some(total) && by_steps > done {
+        if total > 0 && self.shared.total.load(Ordering::Relaxed) == total && by_steps > done {
             self.session.progress(by_steps, total, self.session.phase().as_deref());
         }
     }

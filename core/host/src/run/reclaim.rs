@@ -60,12 +60,11 @@ fn value_at(view: &View, checkpoint: &Checkpoint) -> Option<f64> {
         let at = series.step.iter().rposition(|step| *step <= checkpoint.step)?;
         Some(series.value[at])
     });
-    let values: Vec<f64> = values.filter(|value| value.is_finite()).collect();
-    let mean = values.iter().sum::<f64>() / values.len() as f64;
+    let mean = line.average.of_finite(values.filter(|value| value.is_finite()))?;
     match goal {
-        Goal::Min if !values.is_empty() => Some(mean),
-        Goal::Max if !values.is_empty() => Some(-mean),
-        _ => None,
+        Goal::Min => Some(mean),
+        Goal::Max => Some(-mean),
+        Goal::None => None,
     }
 }
 

@@ -5,6 +5,7 @@
 
 use crate::folder::manifest::{Goal, MetricInfo};
 use crate::folder::status::HeadlineValue;
+use crate::read::average::Average;
 
 /// Ranks how well a split represents a metric; the lowest rank represents the run. Ranks are equal only for the same split.
 pub fn split_rank<'a>(info: Option<&MetricInfo>, split: Option<&'a str>) -> (u8, Option<&'a str>) {
@@ -44,7 +45,9 @@ pub struct HeadlineLine<'a> {
     pub trials: usize,
     /// Number of finite trials.
     pub finite: usize,
-    /// The mean of the finite values; if there are none, the first value.
+    /// How they are averaged, the same for all lines.
+    pub average: Average,
+    /// The average of the finite values; if there are none, the first value.
     pub value: f64,
 }
 
@@ -58,13 +61,19 @@ impl<'a> Headline<'a> {
 
     /// Returns the line that represents the run: the best of that split by the metric's goal, or the first if there is no goal.
     pub fn line(&self) -> Option<HeadlineLine<'a>> {
-        let mut finite = self.of_split().filter(|l| l.value.is_finite());
+        self.line_of(self.of_split().next()?.split)
+    }
+
+    /// Returns the line that represents the run in a split.
+    pub fn line_of(&self, split: Option<&str>) -> Option<HeadlineLine<'a>> {
+        let own = || self.lines.iter().filter(|l| l.split == split);
+        let mut finite = own().filter(|l| l.value.is_finite());
         let best = match self.info.map_or(Goal::None, |m| m.goal) {
             Goal::Min => finite.min_by(|a, b| a.value.total_cmp(&b.value)),
             Goal::Max => finite.max_by(|a, b| a.value.total_cmp(&b.value)),
             Goal::None => finite.next(),
         };
-        best.or_else(|| self.of_split().next()).copied()
+        best.or_else(|| own().next()).copied()
     }
 }
 
@@ -81,7 +90,14 @@ pub fn headlines<'a>(values: &'a [HeadlineValue], declared: &'a [MetricInfo]) ->
         let (model, split) = (key.model.as_deref(), key.split.as_deref());
         let lines = &mut out[at].lines;
         let line = lines.iter().position(|l| (l.model, l.split) == (model, split)).unwrap_or_else(|| {
-            lines.push(HeadlineLine { model, split, trials: 0, finite: 0, value: f64::NAN });
+            lines.push(HeadlineLine {
+                model,
+                split,
+                trials: 0,
+                finite: 0,
+                average: Average::Mean,
+                value: f64::NAN,
+            });
             lines.len() - 1
         });
         match groups.iter_mut().find(|(a, l, _)| (*a, *l) == (at, line)) {
@@ -89,18 +105,19 @@ pub fn headlines<'a>(values: &'a [HeadlineValue], declared: &'a [MetricInfo]) ->
             None => groups.push((at, line, vec![*value])),
         }
     }
+    let averages: Vec<Average> = (0..out.len())
+        .map(|at| {
+            let own =
+                groups.iter().filter(|(of, ..)| *of == at).flat_map(|(.., trials)| trials.iter().copied());
+            Average::of(out[at].info).over(own)
+        })
+        .collect();
     for (at, line, trials) in groups {
         let line = &mut out[at].lines[line];
         line.trials = trials.len();
         line.finite = trials.iter().filter(|v| v.is_finite()).count();
-        let (finite, n) = (trials.iter().filter(|v| v.is_finite()), line.finite as f64);
-        let sum: f64 = finite.clone().sum();
-        line.value = match line.finite {
-            0 => trials[0],
-            _ if sum.is_finite() => sum / n,
-            // Sum of shares, because the sum of large values could overflow.
-            _ => finite.map(|v| v / n).sum(),
-        };
+        line.average = averages[at];
+        line.value = line.average.of_finite(trials).unwrap_or(f64::NAN);
     }
     out.sort_by_key(|h| declared.iter().position(|m| m.name == h.metric).unwrap_or(usize::MAX));
     out
@@ -163,12 +180,40 @@ mod tests {
         ];
         let found = headlines(&values, std::slice::from_ref(&info));
         assert_eq!(found[0].lines.len(), 3);
-        let line =
-            HeadlineLine { model: Some("deep"), split: Some("test"), trials: 2, finite: 2, value: 2.0 };
+        let line = HeadlineLine {
+            model: Some("deep"),
+            split: Some("test"),
+            trials: 2,
+            finite: 2,
+            average: Average::Mean,
+            value: 2.0,
+        };
         assert_eq!(found[0].line(), Some(line));
         let wide = found[0].lines[2];
         assert_eq!((wide.trials, wide.finite, wide.value.to_bits()), (2, 1, 4.0f64.to_bits()));
         let huge = [value("deep", None, 0, 1.5e308), value("deep", None, 1, 1.5e308)];
         assert_eq!(headlines(&huge, &[])[0].lines[0].value, 1.5e308);
+    }
+
+    /// Two low losses and a high one have the highest arithmetic mean, and the lowest geometric one.
+    #[test]
+    fn trials_of_a_logarithmic_metric_have_a_geometric_mean() {
+        let info =
+            |log| MetricInfo { name: "loss".to_owned(), goal: Goal::Min, log, ..MetricInfo::default() };
+        let of =
+            |model, losses: [f64; 3]| losses.into_iter().zip(0..).map(move |(v, t)| value(model, None, t, v));
+        let mut values: Vec<_> = of("deep", [1e-4, 1e-4, 2e-3]).chain(of("middle", [5e-4; 3])).collect();
+        let best = |values: &[HeadlineValue], log| {
+            let info = info(log);
+            let line = headlines(values, std::slice::from_ref(&info))[0].line().unwrap();
+            (line.model.map(str::to_owned), line.average, line.value)
+        };
+        assert_eq!(best(&values, false), (Some("middle".to_owned()), Average::Mean, 5e-4));
+        let (model, average, mean) = best(&values, true);
+        assert_eq!((model.as_deref(), average), (Some("deep"), Average::GeometricMean));
+        assert!((mean - 2.714e-4).abs() < 1e-7, "{mean}");
+        // All lines of a metric have the same kind of mean.
+        values[5].value = 0.0;
+        assert_eq!(best(&values, true).1, Average::Mean);
     }
 }

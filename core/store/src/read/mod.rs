@@ -1,5 +1,6 @@
 //! Reading a run, for viewers.
 
+pub(crate) mod average;
 pub(crate) mod export;
 pub(crate) mod files;
 pub(crate) mod headline;

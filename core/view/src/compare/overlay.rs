@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use gradtop_store::Average;
 use gradtop_store::figures::{Figure, Mark, OneOrMany};
 
 use super::{Align, ComparedRun, Facet, RunGroup, info};
@@ -66,7 +67,9 @@ fn averaged(runs: &[ComparedRun], groups: &[RunGroup], facet: &Facet) -> Option<
         (Some(runs), true) => format!("all trials of {runs} runs"),
         (None, _) => format!("{} trials", ends(&|trials| trials.iter().sum())?),
     };
-    Some(format!("Lines: mean of {of}; bands: from the lowest to the highest."))
+    let series = runs.iter().flat_map(|run| &run.data.series).filter(|series| facet.takes(series.key()));
+    let mean = Average::of(info(runs, &facet.metric)).over(series.filter_map(|series| series.min())).word();
+    Some(format!("Lines: {mean} of {of}; bands: from the lowest to the highest."))
 }
 
 /// Adds the names of the runs below a drawing.

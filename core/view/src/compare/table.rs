@@ -2,12 +2,10 @@
 
 use std::cmp::Ordering;
 
-use gradtop_store::Goal;
-use gradtop_store::figures::Aggregate;
+use gradtop_store::{Average, Goal};
 use serde::{Deserialize, Serialize};
 
 use super::{ComparedRun, Facet, RunGroup, differing, facets, goal, info};
-use crate::figure::average::of_finite;
 use crate::live::SeriesSnapshot;
 
 /// How the values of a metric are summarized.
@@ -60,6 +58,8 @@ pub struct Column {
     pub statistic: Statistic,
     /// Whether lower or higher is better, if either.
     pub better: Goal,
+    /// How last values are averaged.
+    pub average: Average,
     /// Smallest and largest number of series of a group: trials times runs.
     pub of: (usize, usize),
     /// Smallest and largest number of series that contribute: the finite ones, if there are any.
@@ -77,7 +77,7 @@ impl Column {
         match (self.statistic, self.of) {
             (statistic, (_, 0 | 1)) => statistic.word().to_owned(),
             (Statistic::Last, _) if self.finite != self.of => format!("last ({})", self.counted()),
-            (Statistic::Last, _) => "last (mean)".to_owned(),
+            (Statistic::Last, _) => format!("last ({})", self.average.word()),
             (statistic, _) => format!("{} of any", statistic.word()),
         }
     }
@@ -95,7 +95,7 @@ impl Column {
         }
         let of = self.counted();
         match (self.statistic, self.better) {
-            (Statistic::Last, _) => format!("last, mean of {of}"),
+            (Statistic::Last, _) => format!("last, {} of {of}", self.average.word()),
             (Statistic::Best, Goal::Max) => format!("best, highest of {of}"),
             (Statistic::Best, _) => format!("best, lowest of {of}"),
             (Statistic::Min, _) => format!("min of {of}"),
@@ -168,7 +168,7 @@ fn row(runs: &[ComparedRun], group: &RunGroup, at: usize, params: &[String], col
     let value = |c: &Column| {
         let each = of(runs, group, &c.facet).filter_map(|s| c.statistic.value(c.better, s));
         match (c.statistic, c.better) {
-            (Statistic::Last, _) => of_finite(each, Aggregate::Mean),
+            (Statistic::Last, _) => c.average.of_finite(each),
             (Statistic::Best, Goal::Max) => each.reduce(f64::max),
             (Statistic::Best | Statistic::Min, _) => each.reduce(f64::min),
         }
@@ -193,12 +193,14 @@ impl ComparisonTable {
         let mut columns = Vec::new();
         for facet in shown {
             let goal = goal(runs, &facet.metric);
+            let lowest = groups.iter().flat_map(|t| of(runs, t, &facet)).filter_map(SeriesSnapshot::min);
+            let average = Average::of(info(runs, &facet.metric)).over(lowest);
             let counts: Vec<usize> =
                 groups.iter().map(|t| of(runs, t, &facet).count()).filter(|n| *n > 0).collect();
             let mut add = |statistic: Statistic, better| {
                 let finite = groups.iter().filter_map(|t| statistic.finite(of(runs, t, &facet))).collect();
                 let (of, finite) = (ends(counts.clone()), ends(finite));
-                columns.push(Column { facet: facet.clone(), statistic, better, of, finite });
+                columns.push(Column { facet: facet.clone(), statistic, better, average, of, finite });
             };
             add(Statistic::Last, goal);
             if goal != Goal::None {

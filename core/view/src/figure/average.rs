@@ -1,6 +1,6 @@
 //! Averages several series into one line, with their range, at each position of the axis.
 
-use gradtop_store::figures::Aggregate;
+use gradtop_store::Average;
 
 use crate::live::series::Row;
 
@@ -52,7 +52,7 @@ impl Averaged {
 
 /// Averages series, each with its rows in log order. Between two of its rows a series is interpolated linearly, so that
 /// series logged at different positions can be averaged. Only rows of the same lap are averaged.
-pub(super) fn averaged(members: &[Vec<Row>], aggregate: Aggregate) -> Averaged {
+pub(super) fn averaged(members: &[Vec<Row>], average: Average) -> Averaged {
     let mut out = Averaged::default();
     let laps = members.iter().filter_map(|rows| rows.last()).map(|row| row.lap).max().unwrap_or(0);
     for lap in 0..=laps {
@@ -61,12 +61,12 @@ pub(super) fn averaged(members: &[Vec<Row>], aggregate: Aggregate) -> Averaged {
         };
         let parts: Vec<Vec<Row>> = members.iter().map(of_lap).filter(|part| !part.is_empty()).collect();
         out.interrupt();
-        add_lap(&mut out, &parts, aggregate);
+        add_lap(&mut out, &parts, average);
     }
     out
 }
 
-fn add_lap(out: &mut Averaged, parts: &[Vec<Row>], aggregate: Aggregate) {
+fn add_lap(out: &mut Averaged, parts: &[Vec<Row>], average: Average) {
     let mut places: Vec<f64> = parts.iter().flatten().map(|r| r.x).collect();
     places.sort_unstable_by(f64::total_cmp);
     places.dedup();
@@ -108,7 +108,7 @@ fn add_lap(out: &mut Averaged, parts: &[Vec<Row>], aggregate: Aggregate) {
         }
         out.places += 1;
         out.partial += usize::from(missing && !values.is_empty());
-        let here = match summary(&mut values, aggregate) {
+        let here = match summary(&mut values, average) {
             Some((middle, ..)) => (middle, low, high),
             None => (odd, odd, odd),
         };
@@ -142,26 +142,9 @@ pub(super) fn diverged(members: &[Vec<Row>]) -> Option<String> {
 }
 
 /// Returns average, minimum and maximum of finite values; `None` if there are none.
-pub(super) fn summary(values: &mut [f64], aggregate: Aggregate) -> Option<(f64, f64, f64)> {
+pub(super) fn summary(values: &mut [f64], average: Average) -> Option<(f64, f64, f64)> {
     values.sort_unstable_by(f64::total_cmp);
-    let (low, high) = (*values.first()?, *values.last()?);
-    let middle = match aggregate {
-        Aggregate::Mean => {
-            let (sum, n) = (values.iter().sum::<f64>(), values.len() as f64);
-            // The sum of large values may overflow.
-            if sum.is_finite() { sum / n } else { values.iter().map(|v| v / n).sum() }
-        }
-        Aggregate::Median => f64::midpoint(values[(values.len() - 1) / 2], values[values.len() / 2]),
-    };
-    Some((middle, low, high))
-}
-
-/// Returns the average of the finite values, or the first value if there are none.
-pub(crate) fn of_finite(values: impl IntoIterator<Item = f64>, aggregate: Aggregate) -> Option<f64> {
-    let mut values: Vec<f64> = values.into_iter().collect();
-    let first = *values.first()?;
-    values.retain(|v| v.is_finite());
-    Some(summary(&mut values, aggregate).map_or(first, |(middle, ..)| middle))
+    Some((average.of_sorted(values)?, *values.first()?, *values.last()?))
 }
 
 /// Returns whether a gap separates two columns. It may begin within the left one and end within the right one, as rows

@@ -2,8 +2,9 @@
 
 use gradtop_chart::scale::{Scale, Span, finite_range};
 use gradtop_chart::{Shape, Side};
+use gradtop_store::Average;
 
-use super::average::{averaged, lies_between, of_finite};
+use super::average::{averaged, lies_between};
 use super::member::Member;
 use super::parts::{Line, Style};
 use super::prepared::{Cursor, CursorValue, Plot};
@@ -96,7 +97,7 @@ pub(super) fn last_value(line: &Line<'_>, smooth: bool) -> Option<f64> {
         // A moving average says nothing about a value that is no longer finite.
         Some(m.series.last_smooth().filter(|_| smooth && raw.is_finite()).unwrap_or(raw))
     };
-    of_finite(line.members.iter().filter_map(latest), line.aggregate)
+    line.average.of_finite(line.members.iter().filter_map(latest))
 }
 
 /// Places a cursor at `x` if a visible line has values in that column of dots, else at the nearest value.
@@ -123,7 +124,7 @@ pub(super) fn value_at(line: &Line<'_>, x: f64, plot: &Plot, smooth: bool) -> Op
     let at = found.map(|f| near(&f)).min_by(|a, b| (a - x).abs().total_cmp(&(b - x).abs()))?;
     let (column, found) = read(at);
     let found: Vec<(&Member<'_>, Reading)> = found.filter(|(_, r)| r.touches(column)).collect();
-    let raw = of_finite(found.iter().map(|(_, r)| r.value), line.aggregate)?;
+    let raw = line.average.of_finite(found.iter().map(|(_, r)| r.value))?;
     // Non-finite values are not part of an average of finite ones.
     let counted = || found.iter().map(|(_, r)| r).filter(|r| r.value.is_finite() == raw.is_finite());
     let low = counted().map(|r| r.min).fold(f64::NAN, f64::min);
@@ -131,15 +132,13 @@ pub(super) fn value_at(line: &Line<'_>, x: f64, plot: &Plot, smooth: bool) -> Op
     let n = counted().map(|r| r.n).sum();
     let even = counted().map(|r| r.n).min() == counted().map(|r| r.n).max();
     let series = counted().count();
-    let plain = n == series as u64
-        || series == 1
-        || even && line.aggregate == gradtop_store::figures::Aggregate::Mean;
+    let plain = n == series as u64 || series == 1 || even && line.average == Average::Mean;
     let series = (!plain).then_some(series);
     let all = found.iter().map(|(_, r)| r.all).sum();
     let steps = found.iter().map(|(_, r)| r.steps).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))?;
     let smoothed = found.iter().filter(|_| smooth).filter_map(|(m, _)| m.smooth_at(at, column));
-    let shown = of_finite(smoothed, line.aggregate).filter(|_| raw.is_finite()).unwrap_or(raw);
-    Some(CursorValue { shown, raw, low, high, n, all, series, aggregate: line.aggregate, steps })
+    let shown = line.average.of_finite(smoothed).filter(|_| raw.is_finite()).unwrap_or(raw);
+    Some(CursorValue { shown, raw, low, high, n, all, series, average: line.average, steps })
 }
 
 /// A shape and the indices of points that were not recorded, where a line crosses the edge of the plot.
@@ -174,7 +173,7 @@ pub(super) fn line_shapes(line: &Line<'_>, plot: &Plot, y: Scale, smooth: bool) 
     let gaps = line.members.first().map(|m| m.gaps(plot)).unwrap_or_default();
     let mean = |smooth| {
         let rows: Vec<Vec<Row>> = line.members.iter().map(|m| m.rows(plot, smooth)).collect();
-        averaged(&rows, line.aggregate).interrupted(&gaps)
+        averaged(&rows, line.average).interrupted(&gaps)
     };
     let raw = mean(false);
     let shown = smooth.then(|| mean(true));

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use gradtop_store::figures::{Aggregate, Mark, MarkKind, MarkX};
-use gradtop_store::{ColumnData, Table};
+use gradtop_store::{Average, ColumnData, Table};
 
 use super::member::Member;
 use super::parts::{AxisHints, EvaluatedMark, Line, Part, ShapePart, colour, side};
@@ -35,6 +35,11 @@ pub(super) fn evaluate<'a>(mark: &Mark, data: &RunData) -> EvaluatedMark<'a> {
 /// Explains why a table is missing.
 fn no_table(name: &str, data: &RunData) -> String {
     let known = data.table_names.iter().map(String::as_str);
+    if let Some(early) = data.ended_before(&format!("wrote the table {name:?}"))
+        && gradtop_store::near(name, known.clone()).is_empty()
+    {
+        return early;
+    }
     match data.alive || data.table_names.is_empty() {
         _ if known.clone().any(|other| other == name) => {
             super::plan::not_read(&format!("table {name:?}"), std::iter::once(data))
@@ -205,7 +210,7 @@ fn averaged(points: &[(f64, f64)], aggregate: Option<Aggregate>) -> (Vec<f64>, V
     for same in sorted.chunk_by(|a, b| a.0 == b.0) {
         let mut values: Vec<f64> = same.iter().map(|(_, y)| *y).filter(|y| y.is_finite()).collect();
         let odd = same[0].1;
-        let summary = average::summary(&mut values, aggregate.unwrap_or(Aggregate::Mean));
+        let summary = average::summary(&mut values, Average::declared(aggregate, None));
         let (middle, least, greatest) = summary.unwrap_or((odd, odd, odd));
         x.push(same[0].0);
         y.push(middle);

@@ -2,7 +2,7 @@
 //!
 //! [`chart`] composes charts; `plan` decides what a panel contains, `lines` where lines lie, `axes` the ranges of axes.
 
-pub(crate) mod average;
+mod average;
 mod axes;
 pub mod chart;
 mod lines;

@@ -2,7 +2,8 @@
 
 use gradtop_chart::colour::Paint;
 use gradtop_chart::{Chart, Shape, Side, ValueCount};
-use gradtop_store::figures::{Aggregate, Mark, MarkAxis};
+use gradtop_store::Average;
+use gradtop_store::figures::{Mark, MarkAxis};
 
 use super::member::Member;
 use crate::live::XAxis;
@@ -29,7 +30,7 @@ pub(super) struct Line<'a> {
     /// Determines its colour and marker.
     pub(super) key: String,
     pub(super) members: Vec<Member<'a>>,
-    pub(super) aggregate: Aggregate,
+    pub(super) average: Average,
     pub(super) style: Style,
     pub(super) side: Side,
     pub(super) colour: Option<Paint>,

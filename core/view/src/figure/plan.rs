@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use gradtop_chart::scale::Scale;
 use gradtop_chart::{Axis, Chart, Shape};
-use gradtop_store::SeriesKey;
-use gradtop_store::figures::{self, Aggregate, Mark, MarkAxis, MarkKind, MarkX, OneOrMany, Panel};
+use gradtop_store::figures::{self, Mark, MarkAxis, MarkKind, MarkX, OneOrMany, Panel};
+use gradtop_store::{Average, SeriesKey};
 
 use super::member::{Member, Placement};
 use super::parts::{AxisHints, EvaluatedMark, Line, Part, Plan, ShapePart, Style, colour, side};
@@ -140,6 +140,12 @@ fn no_lines(sources: &[Source<'_>], mark: &Mark, metric: &str) -> String {
     if keys().any(|key| key.metric == metric) {
         return format!("no series of {metric} has {}", filter_words(mark));
     }
+    if let [Source { data, .. }] = sources
+        && let Some(early) = data.ended_before(&format!("logged {metric}"))
+        && gradtop_store::near(metric, keys().map(|key| key.metric.as_str())).is_empty()
+    {
+        return early;
+    }
     if keys().next().is_none() || sources.iter().any(|s| s.data.alive) {
         return format!("no points of {metric} yet");
     }
@@ -185,7 +191,7 @@ fn notes(lines: &[Line<'_>], x: Option<(f64, f64)>) -> Vec<String> {
         }
         let rows: Vec<_> = line.members.iter().map(|m| m.within(x)).collect();
         notes.extend(average::diverged(&rows).map(|why| format!("{}: {why}", line.name)));
-        let averaged = average::averaged(&rows, line.aggregate);
+        let averaged = average::averaged(&rows, line.average);
         if averaged.partial > 0 {
             (partial, places) = (partial + averaged.partial, places + averaged.places);
             who.push(&line.name);
@@ -264,6 +270,7 @@ fn lines<'a>(
             .then_with(|| a.3.cmp(&b.3))
     });
     let metric = mark.metric.as_deref().unwrap_or_default();
+    let info = sources.iter().find_map(|s| s.data.metrics.iter().find(|info| info.name == metric));
     let own = mark.label.as_deref().or_else(|| (metrics.len() > 1).then_some(metric));
     let line = |((label, model, split, trial), members): (Group<'_>, Vec<Member<'a>>)| {
         let group = name_of(model, split, trial);
@@ -288,8 +295,9 @@ fn lines<'a>(
                 _ if mark.band.is_some() => Style::Banded,
                 _ => Style::Line,
             },
+            average: Average::declared(mark.aggregate, info)
+                .over(members.iter().filter_map(|m| m.series.min())),
             members,
-            aggregate: mark.aggregate.unwrap_or(Aggregate::Mean),
             side: side(mark),
             colour: colour(mark),
         }

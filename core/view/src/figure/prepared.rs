@@ -5,7 +5,7 @@ use gradtop_chart::cells::Area;
 use gradtop_chart::colour::Paint;
 use gradtop_chart::scale::Span;
 use gradtop_chart::{Axis, Chart};
-use gradtop_store::figures::Aggregate;
+use gradtop_store::Average;
 
 /// The value of a line at the cursor.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -25,7 +25,7 @@ pub struct CursorValue {
     /// The number of series, if the average of the series' own averages differs from that of all values.
     pub series: Option<usize>,
     /// How they are averaged.
-    pub aggregate: Aggregate,
+    pub average: Average,
     /// The first and last of their steps.
     pub steps: (i64, i64),
 }
@@ -51,12 +51,12 @@ impl CursorValue {
     fn steps_in_words(&self) -> (String, String) {
         let (first, last) = self.steps;
         let numbers = if first == last { first.to_string() } else { format!("{first}–{last}") };
-        let of = match (self.n, self.aggregate) {
-            (0 | 1, _) if self.all < 2 => String::new(),
-            (n, aggregate) => {
+        let of = match self.n {
+            0 | 1 if self.all < 2 => String::new(),
+            n => {
                 let of = if n == self.all { n.to_string() } else { format!("{n} of {}", self.all) };
                 let of = self.series.map_or(of.clone(), |series| format!("{series} series with {of} values"));
-                format!("{} of {of}, ", if aggregate == Aggregate::Mean { "mean" } else { "median" })
+                format!("{} of {of}, ", self.average.word())
             }
         };
         (numbers, of)

@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 use gradtop_store::figures::Figure;
-use gradtop_store::{ColumnData, SeriesData, Table};
+use gradtop_store::{ColumnData, SeriesData, State, Table};
 
 use gradtop_chart::colour::Paint;
 use gradtop_chart::scale::Scale;
@@ -295,6 +295,15 @@ fn rules_are_grey_and_what_is_missing_is_said() {
     assert_eq!(notes(&table.repeat(2), &logged), "there is no table \"point\"; did you mean points?");
     let alive = RunData { alive: true, ..logged.clone() };
     assert_eq!(notes(&table, &alive), "table \"point\" has not been written yet");
+    let damaged = RunData { series: Vec::new(), error: Some("damaged".to_owned()), ..logged.clone() };
+    assert_eq!(notes(&line("metric = 'loss'"), &damaged), "loss was not read: damaged");
+    let failed = RunData { ended: Some(State::Failed), ..logged.clone() };
+    let other = table.replace("point", "forecast");
+    assert_eq!(notes(&other, &failed), "the run failed before it wrote the table \"forecast\"");
+    assert_eq!(notes(&table, &failed), "there is no table \"point\"; did you mean points?");
+    assert_eq!(notes(&line("metric = 'accuracy'"), &failed), "the run failed before it logged accuracy");
+    let stopped = RunData { ended: Some(State::Stopped), ..RunData::default() };
+    assert_eq!(notes(&line("metric = 'loss'"), &stopped), "the run was stopped before it logged loss");
     let mut without = series("loss", "flat", -1, &[1.0, 2.0]);
     without.epoch.fill(f64::NAN);
     let by_epoch = line("metric = 'loss'\nx = 'epoch'");

@@ -143,6 +143,9 @@ pub fn several_hosts<'a>(views: impl IntoIterator<Item = &'a View>) -> bool {
     hosts.next().is_some_and(|first| hosts.any(|host| host != first))
 }
 
+/// Of a hundred thousand drawn seeds, of 32 bits, one or two are smaller.
+const SMALL_SEED: u64 = 1 << 16;
+
 /// Returns whether runs with the same parameters have different seeds, and used them.
 fn seed_tells_apart(views: &[&View], differing: &[&str]) -> bool {
     if views.windows(2).all(|pair| pair[0].manifest.known_seed() == pair[1].manifest.known_seed()) {
@@ -154,8 +157,11 @@ fn seed_tells_apart(views: &[&View], differing: &[&str]) -> bool {
     for (view, seed) in views.iter().filter_map(|view| Some((view, view.manifest.known_seed()?))) {
         let values = differing.iter().map(|name| param(view, name).map(ToString::to_string)).collect();
         apart |= *settings.entry(values).or_insert(seed) != seed;
-        // A seed was drawn for a command, too. It was chosen if another run has it or the command line contains it.
-        let chosen = |command: &CommandInfo| command.argv.iter().any(|word| word.contains(&seed.to_string()));
+        // A seed was drawn for a command, too. It was chosen if it is too small for one that was drawn, another run has
+        // it, or the command line contains it.
+        let chosen = |command: &CommandInfo| {
+            seed < SMALL_SEED || command.argv.iter().any(|word| word.contains(&seed.to_string()))
+        };
         used |= !seeds.insert(seed) || view.manifest.command.as_ref().is_none_or(chosen);
     }
     apart && used

@@ -1,9 +1,9 @@
 //! Ranks the parameter settings of many runs by their results.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use gradtop_host::median;
-use gradtop_store::{Goal, Headline, ParamValue, View, split_rank};
+use gradtop_store::{Goal, Headline, HeadlineLine, ParamValue, View, split_rank};
 
 use super::column::param;
 use crate::run::headline;
@@ -21,8 +21,8 @@ pub struct Group<'a> {
     pub median: f64,
     /// The best value; NaN if there is none.
     pub best: f64,
-    /// The run with the best value.
-    pub best_run: Option<&'a View>,
+    /// The run with the best value, and what that is of.
+    pub best_run: Option<(&'a View, HeadlineLine<'a>)>,
 }
 
 /// The ranked groups.
@@ -34,6 +34,10 @@ pub struct Ranking<'a> {
     pub goal: Goal,
     /// The split of all values.
     pub split: Option<&'a str>,
+    /// The models that the values are of: of each run that of its best.
+    pub models: BTreeSet<&'a str>,
+    /// Number of runs that have not ended.
+    pub live: usize,
     /// Number of runs without a value of that split.
     pub without: usize,
 }
@@ -46,30 +50,32 @@ pub fn ranking<'a>(views: &'a [View], metric: &str, by: &[&str]) -> Option<Ranki
     };
     let found: Vec<(&View, Headline<'_>)> = views.iter().filter_map(|view| Some((view, of(view)?))).collect();
     let goal = found.iter().find_map(|(_, headline)| headline.info).map_or(Goal::None, |info| info.goal);
-    let rank = |headline: &Headline<'a>| Some(split_rank(headline.info, headline.line()?.split));
-    let split = found.iter().filter_map(|(_, headline)| rank(headline)).min()?;
-    let mut groups: BTreeMap<Vec<Option<String>>, Vec<(&View, f64)>> = BTreeMap::new();
+    let split = shared_split(found.iter().map(|(_, headline)| headline))?;
+    let mut groups: BTreeMap<Vec<Option<String>>, Vec<(&View, HeadlineLine<'a>)>> = BTreeMap::new();
     for (view, headline) in &found {
-        let Some(line) = headline.line().filter(|_| rank(headline) == Some(split)) else { continue };
+        let Some(line) = headline.line_of(split) else { continue };
         let setting = by.iter().map(|key| param(view, key).map(ToString::to_string)).collect();
-        groups.entry(setting).or_default().push((view, line.value));
+        groups.entry(setting).or_default().push((view, line));
     }
+    let all = || groups.values().flatten();
+    let models = all().filter_map(|(_, line)| line.model).collect();
+    let live = all().filter(|(view, _)| !view.state.is_final()).count();
     let counted: usize = groups.values().map(Vec::len).sum();
     let towards = |a: f64, b: f64| if goal == Goal::Max { b.total_cmp(&a) } else { a.total_cmp(&b) };
     let mut groups: Vec<Group<'_>> = groups
         .into_values()
         .map(|runs| {
-            let finite: Vec<(&View, f64)> =
-                runs.iter().copied().filter(|(_, value)| value.is_finite()).collect();
-            let best = finite.iter().copied().min_by(|(_, a), (_, b)| towards(*a, *b));
-            let values: Vec<f64> = finite.iter().map(|(_, value)| *value).collect();
+            let finite: Vec<(&View, HeadlineLine<'a>)> =
+                runs.iter().copied().filter(|(_, line)| line.value.is_finite()).collect();
+            let best = finite.iter().copied().min_by(|(_, a), (_, b)| towards(a.value, b.value));
+            let values: Vec<f64> = finite.iter().map(|(_, line)| line.value).collect();
             Group {
                 setting: by.iter().map(|key| param(runs[0].0, key)).collect(),
                 runs: finite.len(),
                 not_finite: runs.len() - finite.len(),
                 median: median(values).unwrap_or(f64::NAN),
-                best: best.map_or(f64::NAN, |(_, value)| value),
-                best_run: best.map(|(view, _)| view),
+                best: best.map_or(f64::NAN, |(_, line)| line.value),
+                best_run: best,
             }
         })
         .collect();
@@ -77,7 +83,21 @@ pub fn ranking<'a>(views: &'a [View], metric: &str, by: &[&str]) -> Option<Ranki
         (false, false) => towards(a.median, b.median).then(towards(a.best, b.best)),
         (a, b) => a.cmp(&b),
     });
-    Some(Ranking { groups, goal, split: split.1, without: views.len() - counted })
+    Some(Ranking { groups, goal, split, models, live, without: views.len() - counted })
+}
+
+/// Returns the split in which runs are compared: of those that represent the metric equally well, the one that most runs have.
+fn shared_split<'a: 'b, 'b>(headlines: impl Iterator<Item = &'b Headline<'a>>) -> Option<Option<&'a str>> {
+    let mut counts: BTreeMap<(u8, Option<&str>), usize> = BTreeMap::new();
+    for headline in headlines {
+        let splits: BTreeSet<_> =
+            headline.lines.iter().map(|line| split_rank(headline.info, line.split)).collect();
+        for split in splits {
+            *counts.entry(split).or_default() += 1;
+        }
+    }
+    let best = counts.into_iter().min_by_key(|((rank, _), runs)| (*rank, std::cmp::Reverse(*runs)))?;
+    Some(best.0.1)
 }
 
 #[cfg(test)]
@@ -106,5 +126,28 @@ mod tests {
         let told: Vec<_> = ranking.groups.iter().map(|g| (g.runs, g.not_finite, g.median, g.best)).collect();
         assert_eq!(told, [(1, 0, 0.2, 0.2), (2, 1, 0.3, 0.1)]);
         assert!(super::ranking(&views, "none such", &[]).is_none());
+    }
+
+    #[test]
+    fn runs_are_compared_in_the_split_that_most_have_and_each_says_of_what() {
+        let mut fixtures = RunFixtures::new();
+        let of = |model: &str, split: &str, value| {
+            let (model, split) = (Some(model.to_owned()), Some(split.to_owned()));
+            HeadlineValue { key: SeriesKey { model, split, ..SeriesKey::metric("loss") }, value }
+        };
+        let both = vec![of("deep", "apple", 0.9), of("deep", "pear", 0.3)];
+        let runs = [("a", vec![of("deep", "pear", 0.2)]), ("b", vec![of("wide", "pear", 0.1)]), ("c", both)];
+        let views: Vec<View> = runs
+            .into_iter()
+            .map(|(name, values)| {
+                let spec = run("fit", name, 1).with(|_, status| status.headline = values);
+                gradtop_store::view(&fixtures.make(&spec)).expect("it was made")
+            })
+            .collect();
+        let ranking = ranking(&views, "loss", &[]).expect("it has a metric");
+        assert_eq!((ranking.split, ranking.without), (Some("pear"), 0));
+        assert_eq!(ranking.models.iter().copied().collect::<Vec<_>>(), ["deep", "wide"]);
+        let best = ranking.groups[0].best_run.map(|(view, line)| (view.manifest.run.as_str(), line.model));
+        assert_eq!(best, Some(("b", Some("wide"))));
     }
 }

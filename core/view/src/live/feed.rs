@@ -494,6 +494,7 @@ impl Feed {
             pauses: Arc::clone(&self.info.pauses),
             resumes: Arc::clone(&self.info.resumes),
             last_step: self.info.last_step,
+            ended: self.info.ended,
             alive: self.request.alive,
             progress: Progress { rows: self.rows, reading: self.passes.iter().any(|p| !p.complete) },
             error: self.error.clone().or_else(|| self.info.figures_error.clone()).or_else(|| self.damage()),

@@ -21,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use gradtop_store::figures::Figure;
-use gradtop_store::{HeadlineValue, MetricInfo, SeriesKey, Table};
+use gradtop_store::{HeadlineValue, MetricInfo, SeriesKey, State, Table};
 
 use crate::clock;
 use crate::runs::{RunId, RunsSnapshot};
@@ -217,6 +217,8 @@ pub struct RunData {
     pub last_step: Option<i64>,
     /// Whether more may come.
     pub alive: bool,
+    /// How it ended, if it has.
+    pub ended: Option<State>,
     /// How far it has been read.
     pub progress: Progress,
     /// Why it cannot be read (any further).
@@ -224,6 +226,17 @@ pub struct RunData {
 }
 
 impl RunData {
+    /// Says that the run did not get as far as to `what`, if it ended early: `the run failed before it wrote …`.
+    pub fn ended_before(&self, what: &str) -> Option<String> {
+        let ended = match self.ended.filter(|_| !self.alive)? {
+            State::Failed => "failed",
+            State::Crashed => "crashed",
+            State::Stopped => "was stopped",
+            _ => return None,
+        };
+        Some(format!("the run {ended} before it {what}"))
+    }
+
     /// The metrics of the run, in the order of first use.
     pub fn metric_names(&self) -> Vec<&str> {
         let mut seen = BTreeSet::new();

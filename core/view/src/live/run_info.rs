@@ -45,6 +45,8 @@ pub(super) struct RunInfo {
     pub(super) pauses: Arc<Vec<(i64, i64)>>,
     pub(super) resumes: Arc<Vec<(i64, i64)>>,
     pub(super) last_step: Option<i64>,
+    /// How it ended, if it has.
+    pub(super) ended: Option<State>,
     tables: BTreeMap<String, CachedTable>,
     pub(super) table_names: Arc<Vec<String>>,
     /// The kind of run, once its manifest was read.
@@ -129,6 +131,9 @@ impl RunInfo {
         let mut resumes = Vec::new();
         for line in read_events(run)? {
             let at = line.time.as_microsecond();
+            if let Event::State { state, .. } = line.event {
+                self.ended = Some(state).filter(|state| state.is_final());
+            }
             let rests = match line.event {
                 Event::Paused => true,
                 // The end of an import says nothing about the training.

@@ -20,10 +20,11 @@ pub fn title(metric: &str, split: Option<&str>) -> String {
 /// Describes what a headline value measures: `deep · test · mean of 5`. `split` is false if a title already names the split.
 pub fn line_words(line: &HeadlineLine<'_>, split: bool) -> String {
     let name = crate::figure::name_of(line.model, line.split.filter(|_| split), None).map(|n| clean(&n));
+    let mean = line.average.word();
     let trials = match (line.trials, line.finite) {
         (1, _) => None,
-        (all, finite) if finite == all || finite == 0 => Some(format!("mean of {all}")),
-        (all, finite) => Some(format!("mean of {finite} of {all}")),
+        (all, finite) if finite == all || finite == 0 => Some(format!("{mean} of {all}")),
+        (all, finite) => Some(format!("{mean} of {finite} of {all}")),
     };
     [name, trials].into_iter().flatten().collect::<Vec<_>>().join(" · ")
 }
@@ -122,7 +123,7 @@ pub fn fitting(words: &str, room: usize) -> &str {
 
 /// Returns what a value is of, without the statistic.
 pub fn series_of(words: &str) -> &str {
-    words.rsplit_once(" · mean of ").map_or(words, |(series, _)| series)
+    words.rsplit_once(" · ").filter(|(_, of)| of.contains("mean of ")).map_or(words, |(series, _)| series)
 }
 
 /// What the representative values of several runs have in common.

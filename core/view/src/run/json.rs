@@ -78,7 +78,8 @@ fn job_json(job: &Job) -> Value {
 /// Returns the values of the line that represents the run, and what they measure.
 fn headline_json(headline: &Headline<'_>) -> Option<Value> {
     let line = headline.line()?;
-    let statistic = if line.trials == 1 { "last" } else { "mean of the trials' last" };
+    let mean = format!("{} of the trials' last", line.average.word());
+    let statistic = if line.trials == 1 { "last" } else { &mean };
     Some(json!({"metric": headline.metric, "statistic": statistic, "model": line.model, "split": line.split,
         "trials": line.trials, "finite": line.finite, "value": float(line.value)}))
 }

@@ -76,19 +76,29 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     if views.is_empty() && !names.is_empty() {
         return no_match(args, &looked.filter, &names);
     }
-    if let Some(Sort { by, reversed }) = &looked.sort {
-        // The monitor prefixes parameters.
-        let by = if by.starts_with(PARAM) { by.clone() } else { column_named(by, &views)? };
-        order::sort_runs(&Sort { by, reversed: *reversed }, Timestamp::now(), &mut views, |view| view);
-    }
     let all = column::all(views.iter());
+    let mut unknown: Vec<&str> = Vec::new();
     let mut columns: Vec<String> = Vec::new();
     for word in &looked.columns {
         match filter::named(word, all.iter().map(String::as_str)).as_slice() {
-            [] => columns.push(column_named(word, &views)?),
+            [] => match column::named(word, views.iter()) {
+                Some(name) => columns.push(name),
+                None => unknown.push(word),
+            },
             names => columns.extend(names.iter().map(|name| (*name).to_owned())),
         }
     }
+    if let Some(Sort { by, reversed }) = &looked.sort {
+        // The monitor prefixes parameters.
+        let named = if by.starts_with(PARAM) { Some(by.clone()) } else { column::named(by, views.iter()) };
+        match named {
+            Some(by) => {
+                order::sort_runs(&Sort { by, reversed: *reversed }, Timestamp::now(), &mut views, |view| view);
+            }
+            None => unknown.push(by),
+        }
+    }
+    Failure::unless_known("there is no column", unknown, all.iter().map(String::as_str), "columns")?;
     looked.columns.clone_from(&columns);
     if let Some(name) = &args.save {
         list_view::change(name, Some(looked))?;
@@ -110,15 +120,6 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         }
     }
     Ok(0)
-}
-
-/// Resolves a column by name.
-fn column_named(name: &str, views: &[View]) -> Result<String> {
-    column::named(name, views.iter()).ok_or_else(|| {
-        let all = column::all(views.iter());
-        let known = all.iter().map(String::as_str);
-        Failure::unknown(format!("there is no column {name:?}"), name, known, "columns").into()
-    })
 }
 
 /// Reports that a filter matches nothing. A single word was probably meant as a name.

@@ -26,11 +26,9 @@ pub(super) fn run(file: &Path, only: &[String], timeout: f64, json: bool) -> Res
         }
         Err(e) => return Err(e),
     };
-    if let Some(unknown) = only.iter().find(|id| desc.experiment(id).is_none()) {
-        let known = desc.experiments.iter().map(|e| e.id.as_str());
-        let message = format!("{} has no experiment {unknown:?}", print::short(file));
-        return Err(Failure::unknown(message, unknown, known, "experiments").into());
-    }
+    let known = desc.experiments.iter().map(|e| e.id.as_str());
+    let message = format!("{} has no experiment", print::short(file));
+    Failure::unless_known(&message, only.iter().map(String::as_str), known, "experiments")?;
     if !json {
         offers(file, &desc);
         warn(&desc);

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
-use gradtop_store::{Goal, HeadlineValue, MetricInfo, split_rank};
+use gradtop_store::{Average, Goal, HeadlineValue, MetricInfo, split_rank};
 
 /// The trials of one line, as indices of the values.
 struct Group<'a> {
@@ -24,7 +24,7 @@ pub(super) fn best<'a>(
         return values;
     }
     let mut metrics: Vec<(&str, Vec<Group<'_>>)> = Vec::new();
-    for group in groups(&values) {
+    for group in groups(&values, &info) {
         let name = values[group.members[0]].key.metric.as_str();
         match metrics.iter_mut().find(|(metric, _)| *metric == name) {
             Some((_, own)) => own.push(group),
@@ -67,7 +67,10 @@ fn ordered<'a>(mut own: Vec<Group<'a>>, info: Option<&MetricInfo>) -> Vec<Group<
     own
 }
 
-fn groups(values: &[HeadlineValue]) -> Vec<Group<'_>> {
+fn groups<'a, 'b>(
+    values: &'b [HeadlineValue],
+    info: &impl Fn(&str) -> Option<&'a MetricInfo>,
+) -> Vec<Group<'b>> {
     let mut groups: Vec<Group<'_>> = Vec::new();
     let mut places = HashMap::new();
     for (at, HeadlineValue { key, .. }) in values.iter().enumerate() {
@@ -77,12 +80,13 @@ fn groups(values: &[HeadlineValue]) -> Vec<Group<'_>> {
         }
         groups[place].members.push(at);
     }
+    let mut averages = HashMap::new();
     for group in &mut groups {
-        let finite: Vec<f64> =
-            group.members.iter().map(|at| values[*at].value).filter(|v| v.is_finite()).collect();
-        if !finite.is_empty() {
-            group.mean = finite.iter().sum::<f64>() / finite.len() as f64;
-        }
+        let metric = values[group.members[0]].key.metric.as_str();
+        let all = || values.iter().filter(|v| v.key.metric == metric).map(|v| v.value);
+        let average = *averages.entry(metric).or_insert_with(|| Average::of(info(metric)).over(all()));
+        let finite = group.members.iter().map(|at| values[*at].value).filter(|v| v.is_finite());
+        group.mean = average.of_finite(finite).unwrap_or(f64::NAN);
     }
     groups
 }

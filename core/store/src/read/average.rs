@@ -1,0 +1,77 @@
+//! The average of several series, such as the trials of a network: one answer for lists, charts, comparisons and checkpoints.
+
+use crate::figures::Aggregate;
+use crate::folder::manifest::MetricInfo;
+
+/// How several values become one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Average {
+    /// The arithmetic mean.
+    #[default]
+    Mean,
+    /// The geometric mean, of a metric that is declared logarithmic: trials of such a metric differ by factors, and one
+    /// bad trial would decide an arithmetic mean alone.
+    GeometricMean,
+    /// The median.
+    Median,
+}
+
+impl Average {
+    /// Returns the mean of a metric by its declaration.
+    pub fn of(info: Option<&MetricInfo>) -> Self {
+        if info.is_some_and(|metric| metric.log) { Self::GeometricMean } else { Self::Mean }
+    }
+
+    /// Returns what a figure declares for a metric.
+    pub fn declared(aggregate: Option<Aggregate>, info: Option<&MetricInfo>) -> Self {
+        match aggregate {
+            Some(Aggregate::Median) => Self::Median,
+            Some(Aggregate::Mean) | None => Self::of(info),
+        }
+    }
+
+    /// Returns the average that these values have: there is no geometric mean of values that are not positive.
+    #[must_use]
+    pub fn over(self, values: impl IntoIterator<Item = f64>) -> Self {
+        match self {
+            Self::GeometricMean if values.into_iter().any(|v| v.is_finite() && v <= 0.0) => Self::Mean,
+            same => same,
+        }
+    }
+
+    /// Returns what it is called.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Mean => "mean",
+            Self::GeometricMean => "geometric mean",
+            Self::Median => "median",
+        }
+    }
+
+    /// Returns the average of finite values in ascending order; `None` if there are none.
+    pub fn of_sorted(self, values: &[f64]) -> Option<f64> {
+        let n = values.len() as f64;
+        let (first, last) = (*values.first()?, *values.last()?);
+        Some(match self {
+            Self::Median => f64::midpoint(values[(values.len() - 1) / 2], values[values.len() / 2]),
+            Self::GeometricMean if first > 0.0 => {
+                // Equal values have exactly this mean.
+                (values.iter().map(|v| v.ln()).sum::<f64>() / n).exp().clamp(first, last)
+            }
+            Self::Mean | Self::GeometricMean => {
+                let sum = values.iter().sum::<f64>();
+                // The sum of large values may overflow.
+                if sum.is_finite() { sum / n } else { values.iter().map(|v| v / n).sum() }
+            }
+        })
+    }
+
+    /// Returns the average of the finite values, or the first value if there are none.
+    pub fn of_finite(self, values: impl IntoIterator<Item = f64>) -> Option<f64> {
+        let mut values: Vec<f64> = values.into_iter().collect();
+        let first = *values.first()?;
+        values.retain(|v| v.is_finite());
+        values.sort_unstable_by(f64::total_cmp);
+        Some(self.of_sorted(&values).unwrap_or(first))
+    }
+}
