@@ -8,7 +8,7 @@ use gradtop_store::{Average, ColumnData, Table};
 use super::member::Member;
 use super::parts::{AxisHints, EvaluatedMark, Line, Part, ShapePart, colour, side};
 use super::tables::{self, Positions};
-use super::{average, lines};
+use super::{average, lines, missing};
 use crate::live::RunData;
 use gradtop_chart::colour::Paint;
 use gradtop_chart::scale::finite_range;
@@ -25,28 +25,11 @@ pub(super) fn evaluate<'a>(mark: &Mark, data: &RunData) -> EvaluatedMark<'a> {
             Some(Ok(table)) if table.rows() == 0 => Err(format!("table {name:?} has no rows yet")),
             Some(Ok(table)) => of_table(mark, table).map_err(|e| format!("table {name:?}: {e}")),
             Some(Err(e)) => Err(e.clone()),
-            None => Err(no_table(name, data)),
+            None => Err(missing::no_table(name, data)),
         },
         (_, None) => Err("a mark names neither metric nor table".to_owned()),
     };
     result.unwrap_or_else(|note| EvaluatedMark { notes: vec![note], ..EvaluatedMark::default() })
-}
-
-/// Explains why a table is missing.
-fn no_table(name: &str, data: &RunData) -> String {
-    let known = data.table_names.iter().map(String::as_str);
-    if let Some(early) = data.ended_before(&format!("wrote the table {name:?}"))
-        && gradtop_store::near(name, known.clone()).is_empty()
-    {
-        return early;
-    }
-    match data.alive || data.table_names.is_empty() {
-        _ if known.clone().any(|other| other == name) => {
-            super::plan::not_read(&format!("table {name:?}"), std::iter::once(data))
-        }
-        true => format!("table {name:?} has not been written yet"),
-        false => format!("there is no table {name:?}; {}", gradtop_store::suggest(name, known, "tables")),
-    }
 }
 
 fn shape_part<'a>(mark: &Mark, name: Option<String>, key: String, shape: Shape) -> Part<'a> {

@@ -8,6 +8,7 @@ pub mod chart;
 mod lines;
 mod marks;
 mod member;
+mod missing;
 mod parts;
 mod plan;
 pub mod prepared;

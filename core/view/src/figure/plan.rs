@@ -10,8 +10,7 @@ use gradtop_store::{Average, SeriesKey};
 use super::member::{Member, Placement};
 use super::parts::{AxisHints, EvaluatedMark, Line, Part, Plan, ShapePart, Style, colour, side};
 use super::view::{ChartView, Source};
-use super::{average, marks};
-use crate::live::RunData;
+use super::{average, marks, missing};
 use crate::live::XAxis;
 use crate::natural;
 
@@ -135,7 +134,7 @@ fn of_metric<'a>(
 fn no_lines(sources: &[Source<'_>], mark: &Mark, metric: &str) -> String {
     let keys = || sources.iter().flat_map(|s| s.data.keys.iter().map(|(key, _)| key));
     if keys().any(|key| wanted(mark, key)) {
-        return not_read(metric, sources.iter().map(|s| s.data));
+        return missing::not_read(metric, sources.iter().map(|s| s.data));
     }
     if keys().any(|key| key.metric == metric) {
         return format!("no series of {metric} has {}", filter_words(mark));
@@ -152,15 +151,6 @@ fn no_lines(sources: &[Source<'_>], mark: &Mark, metric: &str) -> String {
     let known: BTreeSet<&str> = keys().map(|key| key.metric.as_str()).collect();
     let suggestion = gradtop_store::suggest(metric, known.iter().copied(), "metrics");
     format!("there is no metric {metric:?}; {suggestion}")
-}
-
-/// Says that a metric or table has not been read yet, or why it never will be.
-pub(super) fn not_read<'a>(what: &str, mut data: impl Iterator<Item = &'a RunData> + Clone) -> String {
-    let over = !data.clone().any(|data| data.progress.reading);
-    match data.find_map(|data| data.error.as_deref()).filter(|_| over) {
-        Some(error) => format!("{what} was not read: {error}"),
-        None => format!("reading {what} …"),
-    }
 }
 
 /// Describes a mark's filter: `model "a" or "b", split "test"`.
