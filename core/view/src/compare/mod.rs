@@ -23,6 +23,7 @@ use crate::live::{RunData, XAxis};
 use crate::natural;
 use crate::run::param;
 use crate::runs::RunRow;
+use gradtop_chart::cells::text::fit_distinct;
 use gradtop_chart::colour::{Paint, assign};
 
 /// A run that is compared.
@@ -51,6 +52,8 @@ impl ComparedRun {
 
 const EXPERIMENT: &str = "experiment";
 const SEED: &str = "seed";
+/// The most columns of a value in the name of a group.
+const LONGEST_VALUE: usize = 24;
 
 /// What runs along the horizontal axis, so that runs can be laid over each other: an [`XAxis`] of their series, or a share of
 /// one.
@@ -307,18 +310,15 @@ pub fn groups(runs: &[ComparedRun], by: &GroupBy) -> Vec<RunGroup> {
         let name = match by {
             GroupBy::Nothing => gradtop_host::text::clean(s.row.name()),
             _ if keys.is_empty() => "all runs".to_owned(),
-            _ => {
-                let value = |k: &String| {
-                    let value = s.value(k).unwrap_or_else(|| "not set".to_owned());
-                    format!("{} {value}", gradtop_host::text::clean(k))
-                };
-                keys.iter().map(value).collect::<Vec<_>>().join(", ")
-            }
+            _ => setting(&keys, keys.iter().map(|key| value_or_not_set(s, key))),
         };
         match groups.iter_mut().find(|t| t.name == name && *by != GroupBy::Nothing) {
             Some(group) => group.members.push(i),
             None => groups.push(RunGroup { name, members: vec![i], look: (Paint::Grey, 0) }),
         }
+    }
+    if *by != GroupBy::Nothing {
+        shorten_values(runs, &keys, &mut groups);
     }
     if let GroupBy::Key(key) = by {
         let number = |t: &RunGroup| {
@@ -332,6 +332,32 @@ pub fn groups(runs: &[ComparedRun], by: &GroupBy) -> Vec<RunGroup> {
     }
     give_looks(runs, by, &mut groups);
     groups
+}
+
+fn value_or_not_set(run: &ComparedRun, key: &str) -> String {
+    run.value(key).unwrap_or_else(|| "not set".to_owned())
+}
+
+/// Formats `lr 0.01, width 64`.
+fn setting(keys: &[String], values: impl Iterator<Item = String>) -> String {
+    let each = keys.iter().zip(values).map(|(key, value)| format!("{} {value}", gradtop_host::text::clean(key)));
+    each.collect::<Vec<_>>().join(", ")
+}
+
+/// Names groups with values that are not much longer than usual ones, as long as the names stay different.
+fn shorten_values(runs: &[ComparedRun], keys: &[String], groups: &mut [RunGroup]) {
+    let first = |group: &RunGroup| group.members.first().and_then(|at| runs.get(*at));
+    let column = |key: &String| {
+        let values: Vec<String> =
+            groups.iter().map(|group| first(group).map(|run| value_or_not_set(run, key)).unwrap_or_default()).collect();
+        fit_distinct(&values.iter().map(String::as_str).collect::<Vec<_>>(), LONGEST_VALUE, false)
+    };
+    let columns: Vec<Vec<String>> = keys.iter().map(column).collect();
+    let name = |at: usize| setting(keys, columns.iter().map(|column| column[at].clone()));
+    let names: Vec<String> = (0..groups.len()).map(name).collect();
+    if !keys.is_empty() && names.iter().collect::<BTreeSet<_>>().len() == groups.len() {
+        groups.iter_mut().zip(names).for_each(|(group, name)| group.name = name);
+    }
 }
 
 /// Colours and markers by name. Two runs of one name, of two experiments, are told apart by the experiment.

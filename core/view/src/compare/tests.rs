@@ -205,6 +205,19 @@ fn a_group_is_judged_by_the_mean_of_its_runs_and_the_best_of_any() {
     assert_eq!(table.rows[0].best, [false, false], "alone there is no best");
 }
 
+#[test]
+fn long_values_are_cut_in_the_names_of_groups_which_stay_different() {
+    let spec = |name: &str, at: u8, end: &str| {
+        let note = ParamValue::Text("x".repeat(90) + end);
+        seed(run("fit", name, i64::from(at)).param("note", note), u64::from(at))
+    };
+    let (_bench, all) = runs([spec("a", 1, "1"), spec("b", 2, "2"), spec("c", 3, "2")], &["a", "b", "c"]);
+    let groups = groups(&all, &GroupBy::Key("note".to_owned()));
+    assert_eq!(groups.iter().map(|group| group.members.len()).collect::<Vec<_>>(), [1, 2]);
+    let name = |group: &super::RunGroup| (group.name.chars().count(), group.name.contains('…'));
+    assert_eq!([name(&groups[0]), name(&groups[1])], [(29, true); 2], "{groups:?}");
+}
+
 fn built(all: &[ComparedRun], by: &GroupBy, align: Align) -> PreparedChart {
     let groups = groups(all, by);
     let figure = overlay::figure(all, &groups, &facets(all)[0]);

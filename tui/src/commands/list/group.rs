@@ -292,7 +292,7 @@ fn bar(done: u64, total: u64) -> String {
 #[cfg(test)]
 mod tests {
     use gradtop_chart::cells::text::width_of;
-    use gradtop_store::{ParamValue, SeriesKey, State, View};
+    use gradtop_store::{CommandInfo, ParamValue, SeriesKey, State, View};
 
     use super::GroupTable;
     use crate::app::testing::{Bench, Spec, run};
@@ -381,6 +381,12 @@ mod tests {
         };
         assert!(titles(vec![of("a", 0.1, 1), of("b", 0.1, 2), of("c", 0.2, 1)]).contains("lr   seed"));
         assert!(!titles(vec![of("a", 0.1, 2_083_919), of("b", 0.2, 1_837_238)]).contains("seed"));
+        // A sweep hands seeds on in GRADTOP_SEED; one that nobody chose is drawn, and large.
+        let command = |name: &str, seed| {
+            run("fit", name, 1).with(move |m, _| (m.seed, m.command) = (seed, Some(CommandInfo::default())))
+        };
+        assert!(titles(vec![command("a", 1), command("b", 2)]).contains("seed"));
+        assert!(!titles(vec![command("a", 2_083_919), command("b", 1_837_238)]).contains("seed"));
     }
 
     #[test]
