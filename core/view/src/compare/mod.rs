@@ -340,7 +340,8 @@ fn value_or_not_set(run: &ComparedRun, key: &str) -> String {
 
 /// Formats `lr 0.01, width 64`.
 fn setting(keys: &[String], values: impl Iterator<Item = String>) -> String {
-    let each = keys.iter().zip(values).map(|(key, value)| format!("{} {value}", gradtop_host::text::clean(key)));
+    let each =
+        keys.iter().zip(values).map(|(key, value)| format!("{} {value}", gradtop_host::text::clean(key)));
     each.collect::<Vec<_>>().join(", ")
 }
 
@@ -348,8 +349,10 @@ fn setting(keys: &[String], values: impl Iterator<Item = String>) -> String {
 fn shorten_values(runs: &[ComparedRun], keys: &[String], groups: &mut [RunGroup]) {
     let first = |group: &RunGroup| group.members.first().and_then(|at| runs.get(*at));
     let column = |key: &String| {
-        let values: Vec<String> =
-            groups.iter().map(|group| first(group).map(|run| value_or_not_set(run, key)).unwrap_or_default()).collect();
+        let values: Vec<String> = groups
+            .iter()
+            .map(|group| first(group).map(|run| value_or_not_set(run, key)).unwrap_or_default())
+            .collect();
         fit_distinct(&values.iter().map(String::as_str).collect::<Vec<_>>(), LONGEST_VALUE, false)
     };
     let columns: Vec<Vec<String>> = keys.iter().map(column).collect();

@@ -93,7 +93,9 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         let named = if by.starts_with(PARAM) { Some(by.clone()) } else { column::named(by, views.iter()) };
         match named {
             Some(by) => {
-                order::sort_runs(&Sort { by, reversed: *reversed }, Timestamp::now(), &mut views, |view| view);
+                order::sort_runs(&Sort { by, reversed: *reversed }, Timestamp::now(), &mut views, |view| {
+                    view
+                });
             }
             None => unknown.push(by),
         }
