@@ -125,6 +125,8 @@ pub struct ComparisonTable {
     pub columns: Vec<Column>,
     /// The rows, in the order of the groups.
     pub rows: Vec<Row>,
+    /// Whether some rows are of several runs. Their names say what they have in common.
+    pub grouped: bool,
 }
 
 /// The sort order of the table.
@@ -212,15 +214,17 @@ impl ComparisonTable {
             }
         }
         let rows = groups.iter().enumerate().map(|(i, t)| row(runs, t, i, &params, &columns)).collect();
-        let mut table = Self { params, columns, rows };
+        let mut table = Self { params, columns, rows, grouped: groups.len() < runs.len() };
         table.mark_best();
         table
     }
 
-    /// Returns every column a table can be sorted by, parameters first.
+    /// Returns every column, in the order in which they are shown: parameters first, but of groups the values.
     pub fn sort_keys(&self) -> impl Iterator<Item = Sort> {
         let params = (0..self.params.len()).map(Sort::Param);
-        params.chain((0..self.columns.len()).map(Sort::Value))
+        let mut keys: Vec<Sort> = params.chain((0..self.columns.len()).map(Sort::Value)).collect();
+        keys.rotate_left(if self.grouped { self.params.len() } else { 0 });
+        keys.into_iter()
     }
 
     /// Returns where a column of another table is in this one, if it has it.

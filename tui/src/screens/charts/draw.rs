@@ -30,7 +30,9 @@ impl Charts {
     /// The area of the charts, beside the list of series if there is one.
     pub(super) fn room(&self, scene: &Scene<'_>) -> Rect {
         let area = scene.area;
-        if self.expanded && scene.look.legend && area.width >= LEGEND_FROM {
+        // A chart of a table has no series.
+        let listed = scene.look.legend && self.axis(scene).is_some();
+        if self.expanded && listed && area.width >= LEGEND_FROM {
             Rect { width: area.width - LEGEND - 2, ..area }
         } else {
             area

@@ -70,6 +70,13 @@ impl<'a> Shown<'a> {
         progress().any(|p| p.reading).then(|| progress().map(|p| p.rows as usize).sum())
     }
 
+    /// Returns whether something that was read was logged along this axis.
+    pub(super) fn has_axis(self, axis: Align) -> bool {
+        let sources = self.sources();
+        let mut series = sources.iter().flat_map(|source| &source.data.series).peekable();
+        series.peek().is_none() || series.any(|series| series.extent(axis.native()).is_some())
+    }
+
     fn run(self) -> Option<&'a RunData> {
         match self {
             Self::Run(data) | Self::System(data) => Some(data),

@@ -77,16 +77,21 @@ impl Look {
         self.smoothing = next.unwrap_or(now);
     }
 
-    /// Chooses the x axis after the `shown` one. After the last comes the declared one.
-    pub(super) fn next_axis(&mut self, shown: Option<Align>, several: bool) {
-        self.x = match self.x {
-            None if shown == Some(Align::Step) => Some(Align::Epoch),
-            None => Some(Align::Step),
-            Some(Align::Fraction) => None,
-            // A single run is all of itself.
-            Some(Align::Clock) if !several => None,
-            Some(axis) => Some(axis.next()),
-        };
+    /// Chooses the x axis after the `shown` one, of those that `has` data. After the last comes the declared one.
+    pub(super) fn next_axis(&mut self, shown: Option<Align>, several: bool, has: impl Fn(Align) -> bool) {
+        loop {
+            self.x = match self.x {
+                None if shown == Some(Align::Step) => Some(Align::Epoch),
+                None => Some(Align::Step),
+                Some(Align::Fraction) => None,
+                // A single run is all of itself.
+                Some(Align::Clock) if !several => None,
+                Some(axis) => Some(axis.next()),
+            };
+            if self.x.is_none_or(&has) {
+                return;
+            }
+        }
     }
 
     /// In a few words, those that change the values drawn last.
@@ -132,7 +137,7 @@ mod tests {
         let round = |several| {
             let mut look = Look::default();
             let all = (0..6).map(|_| {
-                look.next_axis(Some(look.x.unwrap_or_default()), several);
+                look.next_axis(Some(look.x.unwrap_or_default()), several, |_| true);
                 look.x
             });
             all.collect::<Vec<_>>()
@@ -142,7 +147,13 @@ mod tests {
         assert_eq!(round(true)[..5], [epoch, time, clock, share, None]);
         // What is declared may be another one.
         let mut look = Look::default();
-        look.next_axis(epoch, false);
+        look.next_axis(epoch, false, |_| true);
         assert_eq!(look.x, step);
+        // Without epochs and times there is no other.
+        look.x = None;
+        look.next_axis(step, false, |axis| axis == Align::Step);
+        assert_eq!(look.x, None);
+        look.next_axis(step, false, |axis| axis != Align::Epoch);
+        assert_eq!(look.x, time);
     }
 }

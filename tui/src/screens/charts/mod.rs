@@ -305,7 +305,10 @@ impl Charts {
                 self.forget_x();
             }
             Action::Axis => {
-                look.next_axis(self.axis(scene), matches!(scene.shown, Shown::Compared { .. }));
+                let several = matches!(scene.shown, Shown::Compared { .. });
+                look.next_axis(self.axis(scene), several, |axis| scene.shown.has_axis(axis));
+                let same = look.x == scene.look.x;
+                effect = same.then(|| Effect::news("what is shown was logged with steps only"));
                 self.forget_x();
             }
             Action::Clip => look.clip = !look.clip,

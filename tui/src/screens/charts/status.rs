@@ -109,7 +109,8 @@ impl Charts {
                 let own = self.items.iter().filter(|i| i.section() == item.section()).count();
                 // Where all are of one section, their number is said already.
                 if own < count {
-                    parts.push((1, format!("{own} of them {}", clean(item.section()))));
+                    let section = clean(item.section().trim_end_matches('/'));
+                    parts.push((1, format!("section {section}: {}", number::counted(own, "chart"))));
                 }
             }
         }
@@ -259,4 +260,26 @@ fn at_cursor(
         spans.push(Span::styled(shared.signs(&value), theme.paint(line.paint)));
     }
     spans
+}
+
+#[cfg(test)]
+mod tests {
+    use gradtop_store::Kind;
+    use gradtop_view::live::engine::WatchedRuns;
+
+    use crate::app::testing::{Bench, run};
+
+    #[test]
+    fn a_section_is_named_and_an_axis_without_data_is_passed_over() {
+        let norm = run("fit", "two", 3).losses().series("layer_0/norm", None, &[(0, 1.0), (1, 0.5)]);
+        let mut bench = Bench::of(vec![norm.with(|m, _| m.kind = Kind::Import)]);
+        let mut live = WatchedRuns::new();
+        bench.keys("enter");
+        bench.follow(&mut live);
+        assert!(bench.screen().contains("2 charts · section layer_0: 1 chart"), "{}", bench.screen());
+        // It has neither epochs nor times.
+        bench.keys("A");
+        let screen = bench.screen();
+        assert!(screen.contains("logged with steps only") && screen.contains("x step"), "{screen}");
+    }
 }

@@ -15,7 +15,7 @@ use gradtop_chart::cells::text::{fit_apart, fit_ends, width_of};
 use gradtop_chart::cells::theme::Theme;
 use gradtop_chart::colour::marker;
 use gradtop_chart::number;
-use gradtop_view::compare::table::Row;
+use gradtop_view::compare::table::{Row, Sort};
 use gradtop_view::figure::prepared::CursorValue;
 use gradtop_view::run::state;
 
@@ -68,15 +68,21 @@ fn columns(screen: &Compare, at_cursor: Option<&[Option<AtCursor>]>, theme: Them
     let none = theme.glyph("–", "-");
     let text = |v: Option<f64>| v.map_or_else(|| none.to_owned(), number::value);
     let mut out = Vec::new();
-    for (i, key) in table.params.iter().enumerate() {
-        let cells: Vec<String> = rows.iter().map(|r| r.params.get(i).cloned().unwrap_or_default()).collect();
-        out.push(Column::new(String::new(), clean(key), &cells, Vec::new(), false));
-    }
-    for (i, column) in table.columns.iter().enumerate() {
-        let cells: Vec<String> = rows.iter().map(|r| text(r.values[i])).collect();
-        let best = rows.iter().map(|r| r.best[i]).collect();
-        let title = column.short();
-        out.push(Column::new(clean(&column.facet.title()), title, &cells, best, true));
+    for key in table.sort_keys() {
+        out.push(match key {
+            Sort::Param(i) => {
+                let cell = |r: &&Row| r.params.get(i).cloned().unwrap_or_default();
+                let cells: Vec<String> = rows.iter().map(cell).collect();
+                Column::new(String::new(), clean(&table.params[i]), &cells, Vec::new(), false)
+            }
+            Sort::Value(i) => {
+                let column = &table.columns[i];
+                let cells: Vec<String> = rows.iter().map(|r| text(r.values[i])).collect();
+                let best = rows.iter().map(|r| r.best[i]).collect();
+                Column::new(clean(&column.facet.title()), column.short(), &cells, best, true)
+            }
+            Sort::Given => continue,
+        });
     }
     let before = out.len();
     if let Some(values) = at_cursor {
@@ -137,14 +143,13 @@ pub(super) fn draw(
 ) {
     let theme = shared.theme;
     let compared = &screen.compared;
-    let (columns, shifted) = columns(screen, at_cursor, theme);
+    let (mut columns, shifted) = columns(screen, at_cursor, theme);
     let cursor = if columns.is_empty() { 0 } else { screen.column() + shifted };
-    let longest = compared.groups.iter().map(|t| width_of(&t.name)).max().unwrap_or(0);
-    let name = longest.clamp(4, (usize::from(area.width) / 3).max(12));
+    let longest = compared.groups.iter().map(|t| width_of(&t.name)).max().unwrap_or(0).max(4);
+    let mut name = longest.min((usize::from(area.width) / 3).max(12));
     let state =
         compared.groups.iter().map(|t| width_of(&words(screen, t, theme, area.width))).max().unwrap_or(0);
-    let fixed = 2 + 2 + name + 2 + state + 2;
-    let room = usize::from(area.width).saturating_sub(fixed + 2);
+    let room = usize::from(area.width).saturating_sub(10 + name + state);
     let first = first_column(&columns, cursor, room);
     let mut shown = 0;
     let mut used = 0;
@@ -156,6 +161,17 @@ pub(super) fn draw(
         shown += 1;
     }
     let shown = first..first + shown;
+    // The room that is left goes to names, then to headings.
+    let mut spare = (room + 2).saturating_sub(used.max(2));
+    let more = (longest - name).min(spare);
+    (name, spare) = (name + more, spare - more);
+    for own in columns[shown.clone()].chunk_by_mut(|a, b| a.group == b.group) {
+        let used: usize = own.iter().map(|c| c.width + 2).sum::<usize>() - 2;
+        let more = width_of(&own[0].group).saturating_sub(used).min(spare);
+        spare -= more;
+        own.last_mut().into_iter().for_each(|column| column.width += more);
+    }
+    let fixed = 2 + 2 + name + 2 + state + 2;
     let of = Shown { columns: &columns, range: shown.clone(), cursor, fixed, shifted };
     head(screen, shared, &of, frame, area);
     let height = usize::from(area.height.saturating_sub(HEADING));

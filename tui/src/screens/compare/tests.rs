@@ -88,6 +88,22 @@ fn groups_expanded_and_the_table_alone() {
 }
 
 #[test]
+fn groups_show_values_before_parameters() {
+    let (mut bench, mut runs) = bench();
+    bench.resize(40, 15);
+    bench.keys("b b 3");
+    read(&mut bench, &mut runs);
+    let screen = bench.screen();
+    let titles = screen.lines().find(|line| line.starts_with("    group")).unwrap();
+    assert!(titles.contains("last") && !titles.contains(" lr"), "{screen}");
+    // The order of the rows is that of the column under the cursor.
+    bench.resize(80, 24);
+    bench.keys("2 right s");
+    let screen = bench.screen();
+    assert!(screen.contains("best of any↓"), "{screen}");
+}
+
+#[test]
 fn metrics_that_begin_alike_can_be_told_apart() {
     let models = ["batch 64, lr 0.001", "batch 64, lr 0.01", "batch 64, lr 0.01, started at another place"];
     let many = |name, minutes, seed| {

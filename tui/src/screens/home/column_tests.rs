@@ -12,7 +12,7 @@ fn columns_give_way_in_their_order() {
     ]);
     bench.resize(80, 24);
     let screen = bench.screen();
-    for word in ["progress", "step", "loss", "25 %", "a-name-of-nineteen-x"] {
+    for word in ["done", "step", "loss", "25 %", "a-name-of-nineteen-x"] {
         assert!(screen.contains(word), "{word} at 80 columns: {screen}");
     }
     // Nothing runs, so there is no column for rates.
@@ -57,14 +57,18 @@ fn a_phone_shows_values_whichever_model_they_are_of() {
 }
 
 #[test]
-fn a_phone_has_room_for_the_usual_heading_and_for_causes() {
-    let specs = ["a-name-that-goes-on-and-on-1", "a-name-that-goes-on-and-on-2"].map(|name| {
+fn a_phone_has_room_for_names_headings_and_causes() {
+    let logged = |name: &str| {
         let key = SeriesKey { split: Some("train".into()), ..SeriesKey::metric("loss") };
         run("fit", name, 1).logged(key, &[(0, 1.0), (1, 0.25)])
-    });
-    let cause = run("fit", "bad", 3).at(State::Failed, 5).cause("exit code 3: no such file");
-    let mut bench = Bench::of(specs.into_iter().chain([cause]).collect());
+    };
+    let mut bench = Bench::of(["twelve-lett1", "twelve-lett2"].map(logged).into());
     bench.resize(40, 15);
+    let screen = bench.screen();
+    assert!(screen.contains("twelve-lett1") && screen.contains(" train loss"), "{screen}");
+    bench.make(&logged("a-name-that-goes-on-and-on-1"));
+    bench.make(&run("fit", "bad", 3).at(State::Failed, 5).cause("exit code 3: no such file"));
+    bench.read();
     let screen = bench.screen();
     assert!(screen.contains("last train loss"), "{screen}");
     assert!(screen.lines().any(|l| l.contains("exit code 3") && l.chars().count() == 39), "{screen}");
@@ -168,4 +172,118 @@ fn groups_out_of_sight_and_headings_over_nothing_take_no_room() {
     // The long heading is folded away.
     bench.keys("end up up left end");
     assert!(width(&bench) < wide, "{}", bench.screen());
+}
+
+#[test]
+fn the_value_of_a_failed_run_is_shown_with_its_cause() {
+    let mut bench = Bench::of(vec![
+        run("fit", "whole", 1).losses(),
+        run("fit", "broken", 2).at(State::Failed, 9_000).cause("exit code 3").losses(),
+    ]);
+    for ((width, height), cause) in
+        [((200, 50), true), ((120, 36), true), ((80, 24), true), ((40, 15), false)]
+    {
+        bench.resize(width, height);
+        let screen = bench.screen();
+        let line = screen.lines().find(|line| line.contains("broken")).unwrap();
+        assert!(
+            line.contains("6.455e-5") && line.contains("exit code 3") == cause,
+            "{width}x{height}: {screen}"
+        );
+    }
+}
+
+#[test]
+fn the_room_there_is_goes_to_what_is_cut() {
+    let name = |n: i64| format!("live-very-similar-name-of-a-run-number-{n}");
+    let long = |n: i64| {
+        let spec = run("live", &name(n), 1)
+            .param("lr", ParamValue::Float(0.01 * n as f64))
+            .param("width", ParamValue::Int(32 * n));
+        spec.logged(
+            SeriesKey { split: Some("test".into()), ..SeriesKey::metric("loss") },
+            &[(0, 1.0), (1, 0.25)],
+        )
+    };
+    // Another group needs other columns.
+    let other = |n: i64| {
+        let text = |what: &str| ParamValue::Text(format!("{what}-of-a-long-list-{n}"));
+        let model = Some(format!("model-{n}"));
+        let spec = run("other", &format!("b-{n}"), 9)
+            .param("optimizer", text("optimizer"))
+            .param("data", text("data"));
+        spec.param("networks", text("networks"))
+            .logged(SeriesKey { model, ..SeriesKey::metric("loss") }, &[(0, 1.0), (1, 0.5)])
+    };
+    let mut bench = Bench::of((1..4).flat_map(|n| [long(n), other(n)]).collect());
+    for ((width, height), whole) in
+        [((200, 50), true), ((120, 36), true), ((80, 24), false), ((40, 15), false)]
+    {
+        bench.resize(width, height);
+        let screen = bench.screen();
+        let line = screen.lines().find(|line| line.contains("live-") && line.contains("0.25")).unwrap();
+        assert_eq!(line.contains(&name(1)), whole, "{width}x{height}: {screen}");
+        if width >= 80 {
+            assert!(line.contains(" 0.01 ") && line.contains(" 32 "), "{width}x{height}: {screen}");
+        }
+        if !whole {
+            // Nothing but the blanks between columns is left.
+            let blank =
+                line.split_once("live").unwrap().1.split("  ").filter(|part| part.trim().is_empty()).count();
+            assert!(blank <= 3, "{width}x{height}: {screen}");
+        }
+    }
+}
+
+#[test]
+fn the_headings_of_a_group_stay_above_its_runs() {
+    let of = |experiment, n| {
+        (1..=n).map(move |i| {
+            run(experiment, &format!("{experiment}-{i}"), 100 - i).at(State::Stopped, 100 * i).losses()
+        })
+    };
+    let mut bench = Bench::of(of("first", 40).chain(of("second", 3)).collect());
+    for (width, height) in [(80, 24), (40, 15), (20, 6)] {
+        bench.resize(width, height);
+        bench.keys("home");
+        // Down to the end and up again, a line at a time.
+        for key in std::iter::repeat_n("down", 50).chain(std::iter::repeat_n("up", 50)) {
+            bench.keys(key);
+            let screen = bench.screen();
+            let lines: Vec<&str> = screen.lines().collect();
+            assert!(lines.iter().any(|line| line.starts_with(" ›")), "{width}x{height}: {screen}");
+            for (at, line) in lines.iter().enumerate() {
+                let of = |group: &&str| line.contains('■') && line.contains(&format!("{group}-"));
+                let Some(group) = ["first", "second"].into_iter().find(of) else { continue };
+                let titles = lines[..at].iter().rposition(|l| l.contains("name")).unwrap_or(0);
+                assert!(titles > 0, "{width}x{height} {key}: {screen}");
+                if height > 10 {
+                    assert!(
+                        lines[titles - 1].contains(&format!("▾ {group}")),
+                        "{width}x{height} {key}: {screen}"
+                    );
+                }
+            }
+        }
+    }
+    // A click on a heading that stays sorts by it, and one on a run goes there.
+    bench.resize(120, 36);
+    bench.keys("end up up up");
+    let at = |bench: &Bench, text: &str| {
+        let screen = bench.screen();
+        screen
+            .lines()
+            .enumerate()
+            .find_map(|(y, l)| Some((l[..l.find(text)?].chars().count() as u16, y as u16)))
+            .unwrap()
+    };
+    let (x, y) = at(&bench, "name");
+    bench.click(x, y);
+    assert_eq!(bench.app.shared.settings.home.sort.by, "name");
+    let (x, y) = at(&bench, "first-30");
+    bench.click(x, y);
+    assert!(bench.screen().lines().nth(y.into()).unwrap().starts_with(" ›"), "{}", bench.screen());
+    // A percentage without its bar has a heading, too.
+    bench.resize(40, 15);
+    assert!(bench.screen().contains(" done  ") && bench.screen().contains('%'), "{}", bench.screen());
 }

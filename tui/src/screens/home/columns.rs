@@ -1,10 +1,13 @@
-//! Chooses the columns that fit, with the same widths in all groups so that they are aligned.
+//! Chooses the columns that fit, and gives them all the room there is.
+//!
+//! The columns are the same in all groups, so that they are aligned, unless a group shows more with columns of its own.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::Home;
 use super::cells;
-use super::list::Group;
+use super::list::{Group, Line};
 use crate::print::clean;
 use crate::screens::shared::Shared;
 use gradtop_chart::cells::align::Align;
@@ -13,25 +16,28 @@ use gradtop_view::list::column;
 use gradtop_view::run::{headline, progress, remark, state};
 use gradtop_view::runs::RunRow;
 use jiff::Timestamp;
+use ratatui::layout::Rect;
 
 /// The most parameters shown.
 pub(super) const PARAMS: usize = 3;
-/// Columns of at least this priority are kept as long as others can be narrowed.
-const DEAR: usize = 5;
+/// Names are narrowed to their minimum for the sake of columns of at most this cost: what differs between runs, and how far they are.
+const DEAR: usize = 7;
 /// Columns that are the same for all runs are dropped before all others.
 const SAME: usize = 100;
-/// The widest name while other columns need space.
+/// The widest name that costs a less important column, if there is little room.
 const NAME: usize = 28;
+/// The widest parameter that costs others their room.
+const PARAM: usize = 14;
 /// The width of a value.
 const VALUE: usize = 11;
 /// The widest series name while other columns need space.
 const WHO: usize = 18;
-/// The width of a value with its series name on a phone: its heading `last train loss` fits above.
-const BRIEF: usize = 15;
-/// The widest other column.
+/// The widest other column while others need space.
 const WIDEST: usize = 40;
+/// A remark that is cut to this width still says enough.
+pub(super) const REMARK: usize = 15;
 /// Text is cut to no less than this.
-const LEAST: usize = 8;
+pub(super) const LEAST: usize = 8;
 /// Columns between two columns.
 const GAP: usize = 2;
 
@@ -65,17 +71,16 @@ impl What<'_> {
             Self::Who if apart => 1,
             Self::Metric => 1,
             Self::Percent => 2,
-            Self::Param(0) | Self::Bar => 3,
-            Self::Other("step") => 4,
-            Self::Other("host" | "eta") => 5,
-            Self::Param(1) => 6,
-            Self::Other("rate") => 7,
-            Self::Spark => 8,
-            Self::Other("age") => 9,
-            Self::Other("epoch") => 10,
-            Self::Param(_) => 11,
-            Self::Who => 12,
-            Self::Other(_) | Self::Split(_) => 13,
+            Self::Param(i) => 3 + i,
+            Self::Other("step") => 6,
+            Self::Other("host" | "eta") => DEAR,
+            Self::Bar => 8,
+            Self::Other("rate") => 9,
+            Self::Spark => 10,
+            Self::Other("age") => 11,
+            Self::Other("epoch") => 12,
+            Self::Who => 13,
+            Self::Other(_) | Self::Split(_) => 14,
         }
     }
 
@@ -93,15 +98,15 @@ impl What<'_> {
             && others.all(|(group, run)| !run.live() && self.text(group, run, now) == text)
     }
 
-    /// The order in which columns are narrowed: the highest last.
-    fn firmness(self) -> usize {
+    /// The order in which columns get the room that is left: what differs between the runs first, then their names.
+    fn thirst(self) -> usize {
         match self {
-            Self::Spark => 0,
-            Self::Bar => 1,
+            Self::Param(_) => 0,
+            Self::Name => 1,
             Self::Who => 2,
-            Self::Metric => 3,
-            Self::State | Self::Percent | Self::Param(_) | Self::Other(_) | Self::Split(_) => 4,
-            Self::Name => FIRMEST,
+            Self::State | Self::Metric | Self::Percent | Self::Other(_) | Self::Split(_) => 3,
+            Self::Bar => 4,
+            Self::Spark => 5,
         }
     }
 
@@ -153,40 +158,35 @@ pub(super) fn without_last(title: &str) -> &str {
     title.strip_prefix("last ").unwrap_or(title)
 }
 
-/// The highest firmness.
-const FIRMEST: usize = 5;
-
 /// A requested column.
 #[derive(Clone)]
 struct Wanted<'a> {
     what: What<'a>,
+    /// The width that it has.
     width: usize,
-    /// The minimal width.
-    least: usize,
+    /// The usual width: narrower for the sake of more important columns only.
+    usual: usize,
+    /// The width at which nothing is cut.
+    whole: usize,
     align: Align,
     /// Its place in the order of dropping; 0 is never dropped.
     cost: usize,
 }
 
 impl<'a> Wanted<'a> {
-    /// `least`: the minimal width, if less than `width`.
-    fn new(what: What<'a>, width: usize, least: usize) -> Self {
+    /// `least`: the minimal width, if less than `usual`.
+    fn new(what: What<'a>, least: usize, usual: usize, whole: usize) -> Self {
         let align = match what {
             What::Percent => Align::Right,
             What::Metric => Align::Point,
             What::Other(name) => column::align(name, std::iter::empty()),
             _ => Align::Left,
         };
-        Self { what, width, least: least.min(width), align, cost: 0 }
+        Self { what, width: least.min(usual), usual, whole: whole.max(usual), align, cost: 0 }
     }
 
     fn fixed(what: What<'a>, width: usize) -> Self {
-        Self::new(what, width, width)
-    }
-
-    /// How much it can be narrowed.
-    fn gives(&self) -> usize {
-        self.width - self.least
+        Self::new(what, width, width, width)
     }
 }
 
@@ -223,21 +223,6 @@ fn usual(texts: impl Iterator<Item = String>) -> usize {
     widths.len().checked_sub(longer + 1).map_or(0, |at| widths[at])
 }
 
-/// The total width of columns with their gaps.
-fn used(columns: &[Wanted<'_>]) -> usize {
-    columns.iter().map(|c| c.width + GAP).sum::<usize>().saturating_sub(GAP)
-}
-
-/// Narrows columns: trends first, names last.
-fn shrink(columns: &mut [Wanted<'_>], mut missing: usize) {
-    for firmness in 0..=FIRMEST {
-        for column in columns.iter_mut().filter(|c| c.what.firmness() == firmness) {
-            let share = column.gives().min(missing);
-            (column.width, missing) = (column.width - share, missing - share);
-        }
-    }
-}
-
 /// The name of a run at its displayed width: an alert adds a sign.
 fn shown_name(run: &Arc<RunRow>) -> String {
     let sign = if remark::alert(&run.view).is_some() { "! " } else { "" };
@@ -250,10 +235,30 @@ fn whos(group: &Group) -> impl Iterator<Item = String> + use<'_> {
 }
 
 impl<'a> Columns<'a> {
-    /// Chooses the columns for a list of this width.
-    pub(super) fn new(home: &'a Home, shared: &Shared, width: u16) -> Self {
-        // What is out of sight takes no room.
-        let groups = &*home.groups_in_view(shared);
+    /// Chooses the columns of each group in sight for a list of this width. What is out of sight takes no room.
+    pub(super) fn by_group(home: &'a Home, shared: &Shared, area: Rect) -> BTreeMap<usize, Self> {
+        let group = |line| match &home.list.lines[line] {
+            Line::Titles { group } | Line::Run { group, .. } => Some(*group),
+            _ => None,
+        };
+        let seen: BTreeSet<usize> = home.visible(area).into_iter().filter_map(group).collect();
+        let groups: Vec<&Group> = seen.iter().map(|group| &home.list.groups[*group]).collect();
+        let common = Self::new(home, shared, &groups, area.width);
+        let chosen = |group: usize| {
+            let own = |_: &&Group| Self::new(home, shared, &[&home.list.groups[group]], area.width);
+            let own = groups.get(1).map(own).filter(|own| own.tells_more_than(&common));
+            (group, own.unwrap_or_else(|| Self(common.0.clone())))
+        };
+        seen.into_iter().map(chosen).collect()
+    }
+
+    /// Returns whether less is cut here of what the runs are and have reached.
+    fn tells_more_than(&self, other: &Self) -> bool {
+        let mut told = self.0.iter().filter(|column| column.what.thirst() < 3 || column.what == What::Metric);
+        told.any(|own| other.0.iter().all(|column| column.what != own.what || column.width < own.width))
+    }
+
+    fn new(home: &'a Home, shared: &Shared, groups: &[&'a Group], width: u16) -> Self {
         let rows = || groups.iter().flat_map(|group| &group.rows);
         let ascii = shared.theme.ascii();
         // On a narrow terminal, the sign of a state is enough.
@@ -263,28 +268,16 @@ impl<'a> Columns<'a> {
             widest(10, 12, rows().map(|r| state::label_in(&r.view, ascii)))
         };
         let state = Wanted::fixed(What::State, state);
-        let least = if width < cells::NARROW { 8 } else { 12 };
-        let whole = widest(8, usize::MAX, rows().map(shown_name));
-        let usual = usual(rows().map(shown_name)).clamp(least.min(whole), NAME);
-        let name = Wanted::new(What::Name, usual, least);
+        let least = if width < cells::NARROW { LEAST } else { 12 };
+        let whole = widest(LEAST, usize::MAX, rows().map(shown_name));
+        let usual = usual(rows().map(shown_name)).clamp(least.min(whole), whole);
+        let name = Wanted::new(What::Name, least, usual, whole);
         let room = usize::from(width).saturating_sub(usize::from(cells::MARKS) + 1);
-        let mut columns = if home.columns.is_empty() {
+        let columns = if home.columns.is_empty() {
             default_columns(home, shared, groups, width, room, [state, name])
         } else {
             view_columns(home, shared, groups, room, [state, name])
         };
-        // Remaining space goes to long names, then to the trend.
-        let mut spare = room.saturating_sub(used(&columns));
-        let whos = || widest(0, WIDEST, groups.iter().copied().flat_map(whos));
-        for column in &mut columns {
-            let more = match column.what {
-                What::Name => spare.min(whole.saturating_sub(column.width)),
-                What::Who => spare.min(whos().saturating_sub(column.width)),
-                What::Spark => spare.min(24),
-                _ => 0,
-            };
-            (column.width, spare) = (column.width + more, spare - more);
-        }
         let mut left = usize::from(cells::MARKS);
         let placed = columns.into_iter().map(|Wanted { what, width, align, .. }| {
             let column = Column { what, left, width, align };
@@ -293,6 +286,34 @@ impl<'a> Columns<'a> {
             column
         });
         Self(placed.collect())
+    }
+
+    /// Returns where a remark of this width about a run goes in a list that is so wide: the place from the left, and its columns.
+    /// `kept` returns how much of a column is not covered, from its left; `None` if there is no room.
+    pub(super) fn place(
+        &self,
+        remark: usize,
+        width: usize,
+        kept: impl Fn(&Column<'_>) -> usize,
+    ) -> Option<(usize, usize)> {
+        let mut places: Vec<(usize, usize)> = Vec::new();
+        let mut open = false;
+        for (i, column) in self.0.iter().enumerate() {
+            let end = self.0.get(i + 1).map_or(width.saturating_sub(1), |next| next.left - GAP);
+            let kept = kept(column);
+            match places.last_mut() {
+                Some(place) if open && kept == 0 => place.1 = end - place.0,
+                _ if kept < column.width => {
+                    let left = column.left + kept;
+                    places.push((left, end.saturating_sub(left)));
+                }
+                _ => {}
+            }
+            open = kept < column.width;
+        }
+        let whole = places.iter().rev().find(|place| place.1 >= remark);
+        let place = whole.or_else(|| places.iter().max_by_key(|place| place.1)).copied();
+        place.filter(|place| place.1 >= LEAST.min(remark))
     }
 
     /// Returns whether values include the name of their series.
@@ -318,19 +339,26 @@ fn default_columns<'a>(
     first: [Wanted<'a>; 2],
 ) -> Vec<Wanted<'a>> {
     let rows = || groups.iter().flat_map(|group| &group.rows);
+    let ascii = shared.theme.ascii();
     let mut columns = Vec::from(first);
     if home.hosts() {
         let host = What::Other("host");
-        let hosts = groups.iter().flat_map(|g| g.rows.iter().map(|r| host.text(g, r, shared.now)));
-        columns.push(Wanted::new(host, widest(4, 16, hosts), LEAST));
+        let hosts = || groups.iter().flat_map(|g| g.rows.iter().map(|r| host.text(g, r, shared.now)));
+        columns.push(Wanted::new(host, LEAST, widest(4, 16, hosts()), widest(4, WIDEST, hosts())));
     }
     for i in 0..PARAMS {
         let what = What::Param(i);
         let with = groups.iter().filter(|g| i < g.params.len());
-        let texts =
-            with.flat_map(|g| g.rows.iter().map(move |r| what.text(g, r, shared.now)).chain([what.title(g)]));
-        let wide = widest(0, 14, texts);
-        columns.extend((wide > 0).then(|| Wanted::fixed(what, wide)));
+        let values = with.clone().flat_map(|g| g.rows.iter().map(|r| what.text(g, r, shared.now)));
+        let values: Vec<String> = values.collect();
+        // A usual number is never cut.
+        let is_number =
+            |text: &&String| text.trim_start_matches('-').starts_with(|c: char| c.is_ascii_digit());
+        let number = widest(0, PARAM, values.iter().filter(is_number).cloned());
+        let title = widest(0, usize::MAX, with.map(|g| what.title(g)));
+        let whole = widest(title, WIDEST, values.iter().cloned());
+        let usual = usual(values.into_iter()).max(title).max(number).min(PARAM);
+        columns.extend((whole > 0).then(|| Wanted::new(what, number.max(LEAST), usual, whole)));
     }
     let narrow = width < cells::NARROW;
     let apart = !narrow
@@ -339,8 +367,7 @@ fn default_columns<'a>(
             let mut whos = values.by_ref().filter(|(value, _)| !value.is_empty()).map(|(_, who)| who);
             whos.next().is_some_and(|first| whos.any(|who| who != first))
         });
-    let who = widest(0, WHO, groups.iter().copied().flat_map(whos));
-    columns.extend([Wanted::new(What::Bar, 10, 5), Wanted::fixed(What::Percent, 5)]);
+    columns.extend([Wanted::new(What::Bar, 5, 10, 10), Wanted::fixed(What::Percent, 5)]);
     let fixed = |name: &'static str, width| Wanted::fixed(What::Other(name), width);
     columns.push(fixed("step", 7));
     columns.extend(rows().any(|r| progress::epoch(&r.view).is_some()).then(|| fixed("epoch", 7)));
@@ -351,27 +378,32 @@ fn default_columns<'a>(
         let named = groups.iter().filter(|g| !What::Metric.is_empty(g, shared.now));
         named.map(|g| What::Metric.title(g))
     };
+    let brief_titles = || titles().map(|title| without_last(&title).to_owned());
     let most = 24 - cells::BEFORE_POINT;
-    let title = widest(0, most, titles());
-    let least = VALUE.max(title);
+    let least = VALUE.max(widest(0, most, brief_titles()));
+    let title = widest(0, usize::MAX, titles());
     if narrow {
         let views = |g: &&'a Group| g.rows.iter().map(|r| &r.view).collect::<Vec<_>>();
-        let brief = |g: &&'a Group| headline::brief(&views(g), g.common.as_ref(), room, shared.theme.ascii());
-        let width = widest(least, room, groups.iter().flat_map(brief));
+        let brief = |g: &&'a Group| headline::brief(&views(g), g.common.as_ref(), room, ascii);
+        let usual = widest(least, room, groups.iter().flat_map(brief));
         // No series is cut while there is another way.
-        let whole = |g: &&'a Group| headline::brief_width(&views(g), g.common.as_ref(), shared.theme.ascii());
+        let whole = |g: &&'a Group| headline::brief_width(&views(g), g.common.as_ref(), ascii);
         let whole = groups.iter().map(whole).max().unwrap_or(0);
-        let beside: usize = columns.iter().take(2).map(|column| column.least + GAP).sum();
-        let least = whole.min(room.saturating_sub(beside)).max(BRIEF);
-        columns.push(Wanted { align: Align::Left, ..Wanted::new(What::Metric, width, least) });
+        let beside: usize = columns.iter().take(2).map(|column| column.width + GAP).sum();
+        // A remark needs some room, too.
+        let remarks = widest(0, REMARK, rows().filter_map(|run| cells::note(run)));
+        let least = whole.min(room.saturating_sub(beside)).max(least).max(remarks);
+        columns
+            .push(Wanted { align: Align::Left, ..Wanted::new(What::Metric, least, usual.max(least), title) });
     } else {
         // Values are aligned with their heading, if there is room.
-        let briefest = VALUE.max(widest(0, most, titles().map(|title| without_last(&title).to_owned())));
-        columns.push(Wanted::new(What::Metric, least.max(title + cells::BEFORE_POINT), briefest));
+        let usual = VALUE.max(title.min(most) + cells::BEFORE_POINT);
+        columns.push(Wanted::new(What::Metric, least, usual, title + cells::BEFORE_POINT));
         let series = groups.iter().copied().flat_map(whos).map(|who| headline::series_of(&who).to_owned());
-        columns.extend((who > 0).then(|| Wanted::new(What::Who, who, widest(0, WHO, series))));
+        let who = widest(0, usize::MAX, groups.iter().copied().flat_map(whos));
+        columns.extend((who > 0).then(|| Wanted::new(What::Who, widest(0, WHO, series), who.min(WHO), who)));
     }
-    columns.extend([Wanted::new(What::Spark, 12, 8), fixed("age", 5), fixed("device", 6)]);
+    columns.extend([Wanted::new(What::Spark, 8, 12, 36), fixed("age", 5), fixed("device", 6)]);
     for column in &mut columns {
         column.cost = column.what.dispensable(apart);
         if column.what.repeats(groups, shared.now) {
@@ -399,33 +431,38 @@ fn view_columns<'a>(
     room: usize,
     first: [Wanted<'a>; 2],
 ) -> Vec<Wanted<'a>> {
+    let rows = || groups.iter().flat_map(|group| &group.rows);
     let mut first = first.map(Some);
     let mut columns = Vec::new();
     for (place, name) in (1..).zip(&home.columns) {
         let known = match name.as_str() {
             "state" => first[0].take(),
             "name" => first[1].take(),
-            "progress" => Some(Wanted::new(What::Bar, 10, 5)),
+            "progress" => Some(Wanted::new(What::Bar, 5, 10, 10)),
             _ => None,
         };
         let bar = known.as_ref().is_some_and(|column| column.what == What::Bar);
         let other = || {
-            let (what, align) = (What::Other(name), column::align(name, home.list.rows().map(|r| &r.view)));
+            let (what, align) = (What::Other(name), column::align(name, rows().map(|r| &r.view)));
             let shown = |text: String| {
                 if align == Align::Point { cells::align_point(&text, cells::BEFORE_POINT) } else { text }
             };
             let texts =
                 groups.iter().flat_map(|g| g.rows.iter().map(move |r| shown(what.text(g, r, shared.now))));
             // The heading may carry the mark of the sort order.
-            let wide = widest(0, WIDEST, texts.chain([format!("{} v", clean(name))]));
-            Wanted { align, ..Wanted::new(what, wide, if align == Align::Left { LEAST } else { wide }) }
+            let whole = widest(0, usize::MAX, texts.chain([format!("{} v", clean(name))]));
+            let usual = whole.min(WIDEST);
+            Wanted {
+                align,
+                ..Wanted::new(what, if align == Align::Left { LEAST } else { usual }, usual, whole)
+            }
         };
         columns.push(Wanted { cost: 2 * place, ..known.unwrap_or_else(other) });
         columns.extend(bar.then(|| Wanted { cost: 2 * place - 1, ..Wanted::fixed(What::Percent, 5) }));
         let several =
             groups.iter().any(|g| column::has_several_splits(name, g.rows.iter().map(|run| &run.view)));
         columns.extend(several.then(|| {
-            let splits = home.list.rows().map(|run| column::split(&run.view, name));
+            let splits = rows().map(|run| column::split(&run.view, name));
             Wanted { cost: 2 * place - 1, ..Wanted::fixed(What::Split(name), widest(2, WHO, splits)) }
         }));
     }
@@ -433,24 +470,33 @@ fn view_columns<'a>(
     columns
 }
 
-/// Keeps the columns that fit, those of the lowest cost first, and narrows them. One that costs more than `dear` is kept only
-/// if nothing but a series and a trend have to be narrowed for it.
+/// Keeps the columns that fit, those of the lowest cost first, and gives them the room there is. One that costs more than `dear` is
+/// kept only if nothing but a series and a trend have to be narrowed for it.
 fn fit(columns: &mut Vec<Wanted<'_>>, room: usize, dear: usize) {
     let mut order: Vec<usize> = (0..columns.len()).collect();
     order.sort_by_key(|i| columns[*i].cost);
     let mut kept = vec![false; columns.len()];
+    let name = NAME.max(room * 2 / 5);
     for (n, i) in order.into_iter().enumerate() {
         kept[i] = true;
         let wide = columns[i].cost > dear;
-        let gives = |c: &Wanted<'_>| !wide || matches!(c.what, What::Who | What::Spark);
-        let width = |c: &Wanted<'_>| if gives(c) { c.least } else { c.width };
+        let gives = |c: &Wanted<'_>| !wide || matches!(c.what, What::Who | What::Spark | What::Bar);
+        let width = |c: &Wanted<'_>| if gives(c) { c.width } else { c.usual.min(name.max(c.width)) };
         let need: usize = (0..).zip(&*columns).filter(|(c, _)| kept[*c]).map(|(_, c)| width(c) + GAP).sum();
         kept[i] = n == 0 || columns[i].cost == 0 || need <= room + GAP;
     }
     let mut kept = kept.into_iter();
     columns.retain(|_| kept.next().unwrap_or(false));
-    let missing = used(columns).saturating_sub(room);
-    shrink(columns, missing);
+    let mut spare = (room + GAP).saturating_sub(columns.iter().map(|c| c.width + GAP).sum());
+    let mut thirsty: Vec<&mut Wanted<'_>> = columns.iter_mut().collect();
+    thirsty.sort_by_key(|column| column.what.thirst());
+    for whole in [false, true] {
+        for column in &mut thirsty {
+            let aim = if whole { column.whole } else { column.usual };
+            let more = aim.saturating_sub(column.width).min(spare);
+            (column.width, spare) = (column.width + more, spare - more);
+        }
+    }
 }
 
 #[cfg(test)]

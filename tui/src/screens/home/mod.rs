@@ -32,7 +32,7 @@ use gradtop_view::list::filter::{Filter, FilterError};
 use gradtop_view::list::order::Sort;
 use gradtop_view::live::WatchRequest;
 use gradtop_view::runs::{RunId, RunRow};
-use list::{Group, Line, List, Spot};
+use list::{Line, List, Spot};
 use settings::Pane;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,9 +123,10 @@ impl Screen for Home {
             MouseEventKind::Down(MouseButton::Left) if areas.list.contains(at) => {
                 let row = usize::from(at.y - areas.list.y);
                 let line = self.visible(areas.list).get(row).copied().unwrap_or(usize::MAX);
-                if let Some(Line::Titles { .. }) = self.list.lines.get(line) {
-                    let columns = columns::Columns::new(self, shared, areas.list.width);
-                    let title = columns.at(at.x - areas.list.x, self.list.group_at(line));
+                if let Some(Line::Titles { group }) = self.list.lines.get(line) {
+                    let columns = columns::Columns::by_group(self, shared, areas.list);
+                    let columns = columns.get(group);
+                    let title = columns.and_then(|c| c.at(at.x - areas.list.x, self.list.groups.get(*group)));
                     let effect = title.map(|by| self.sort(shared, Some(by)));
                     self.refresh(shared);
                     return effect.into_iter().collect();
@@ -490,15 +491,6 @@ impl Home {
     /// Returns whether the hosts of runs are shown.
     fn hosts(&self) -> bool {
         column::several_hosts(self.list.rows().map(|row| &row.view))
-    }
-
-    /// The groups of the runs in sight; all, if none is.
-    fn groups_in_view(&self, shared: &Shared) -> Vec<&Group> {
-        let lines = self.visible(self.areas(shared).list).into_iter().map(|line| &self.list.lines[line]);
-        let group = |line: &Line| if let Line::Run { group, .. } = line { Some(*group) } else { None };
-        let seen: BTreeSet<usize> = lines.filter_map(group).collect();
-        let groups = self.list.groups.iter().enumerate();
-        groups.filter(|(i, _)| seen.is_empty() || seen.contains(i)).map(|(_, group)| group).collect()
     }
 
     fn areas(&self, shared: &Shared) -> Areas {

@@ -14,7 +14,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line as Text, Span};
 
-use super::columns::{Column, Columns, What, without_last};
+use super::columns::{Column, Columns, REMARK, What, without_last};
 use super::list::{Group, Line};
 use super::{Home, cells};
 use crate::print::{clean, short};
@@ -26,8 +26,15 @@ use gradtop_view::list::column;
 use gradtop_view::run::{headline, notes, progress, remark, state};
 use gradtop_view::runs::{RunId, RunRow};
 
-/// For each visible run its name and, in a brief list, its value with its series.
-type Texts<'a> = BTreeMap<&'a RunId, (String, String)>;
+/// What a visible run shows that depends on the others: its name, its parameters, and in a brief list its value with its series.
+#[derive(Default)]
+struct Told {
+    name: String,
+    params: BTreeMap<usize, String>,
+    value: String,
+}
+
+type Texts<'a> = BTreeMap<&'a RunId, Told>;
 
 impl Home {
     pub(super) fn draw(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
@@ -39,8 +46,8 @@ impl Home {
             self.view_empty(shared, frame, Rect { y: areas.list.y, height: areas.list.height, ..area });
             return;
         }
-        let columns = Columns::new(self, shared, areas.list.width);
         let visible = self.visible(areas.list);
+        let columns = Columns::by_group(self, shared, areas.list);
         let texts = self.texts(shared, &columns, &visible);
         let buffer = frame.buffer_mut();
         for (i, y) in visible.into_iter().zip(areas.list.y..) {
@@ -53,10 +60,17 @@ impl Home {
                 }
                 Line::Group { group, folded } => self.view_group(shared, buffer, row, *group, *folded),
                 Line::Titles { group } => {
-                    view_titles(shared, buffer, row, &columns, &self.list.groups[*group]);
+                    view_titles(shared, buffer, row, &columns[group], &self.list.groups[*group]);
                 }
                 Line::Run { group, row: run } => {
-                    self.view_run(shared, buffer, row, (&columns, &texts), &self.list.groups[*group], run);
+                    self.view_run(
+                        shared,
+                        buffer,
+                        row,
+                        (&columns[group], &texts),
+                        &self.list.groups[*group],
+                        run,
+                    );
                 }
             }
             if i == self.line && self.typing.is_none() {
@@ -70,28 +84,51 @@ impl Home {
         }
     }
 
-    /// Texts that depend on the other visible runs: names shortened so that they still differ, and values on a phone.
-    fn texts<'a>(&'a self, shared: &Shared, columns: &Columns<'_>, visible: &[usize]) -> Texts<'a> {
-        let shown = visible.iter().map(|line| &self.list.lines[*line]);
-        let run = |line| if let &Line::Run { group, ref row } = line { Some((group, &**row)) } else { None };
-        let runs: Vec<(usize, &RunRow)> = shown.filter_map(run).collect();
+    /// Texts that depend on the other visible runs: what is cut still differs.
+    fn texts<'a>(
+        &'a self,
+        shared: &Shared,
+        columns: &BTreeMap<usize, Columns<'_>>,
+        visible: &[usize],
+    ) -> Texts<'a> {
+        let run = |line: &usize| match &self.list.lines[*line] {
+            Line::Run { group, row } => Some((*group, &**row)),
+            _ => None,
+        };
+        let runs: Vec<(usize, &RunRow)> = visible.iter().filter_map(run).collect();
         let ascii = shared.theme.ascii();
-        let width =
-            |what| columns.0.iter().find(|column| column.what == what).map_or(0, |column| column.width);
-        // An alert's sign precedes the name.
-        let sign = if runs.iter().any(|(_, run)| remark::alert(&run.view).is_some()) { 2 } else { 0 };
-        let names: Vec<String> = runs.iter().map(|(_, run)| clean(run.name())).collect();
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let names = fit_distinct(&names, width(What::Name).saturating_sub(sign), ascii);
-        let ids = runs.iter().map(|(_, run)| &run.id);
-        let mut texts: Texts<'_> = ids.zip(names).map(|(id, name)| (id, (name, String::new()))).collect();
-        if columns.brief() {
-            for group in runs.chunk_by(|a, b| a.0 == b.0) {
-                let views: Vec<_> = group.iter().map(|(_, run)| &run.view).collect();
-                let common = self.list.groups[group[0].0].common.as_ref();
-                let values = headline::brief(&views, common, width(What::Metric), ascii);
-                for ((_, run), value) in group.iter().zip(values) {
-                    texts.entry(&run.id).or_default().1 = value;
+        let mut texts = Texts::new();
+        for runs in runs.chunk_by(|a, b| a.0 == b.0) {
+            let (group, columns) = (&self.list.groups[runs[0].0], &columns[&runs[0].0]);
+            let distinct = |texts: &dyn Fn(&RunRow) -> String, width: usize| {
+                let texts: Vec<String> = runs.iter().map(|(_, run)| texts(run)).collect();
+                fit_distinct(&texts.iter().map(String::as_str).collect::<Vec<_>>(), width, ascii)
+            };
+            for column in &columns.0 {
+                match column.what {
+                    What::Name => {
+                        // An alert's sign precedes the name.
+                        let sign = runs.iter().any(|(_, run)| remark::alert(&run.view).is_some());
+                        let width = column.width.saturating_sub(if sign { 2 } else { 0 });
+                        let names = distinct(&|run| clean(run.name()), width);
+                        for ((_, run), name) in runs.iter().zip(names) {
+                            texts.entry(&run.id).or_default().name = name;
+                        }
+                    }
+                    what @ What::Param(i) => {
+                        let values = distinct(&|run| what.text(group, run, shared.now), column.width);
+                        for ((_, run), value) in runs.iter().zip(values) {
+                            texts.entry(&run.id).or_default().params.insert(i, value);
+                        }
+                    }
+                    What::Metric if columns.brief() => {
+                        let views: Vec<_> = runs.iter().map(|(_, run)| &run.view).collect();
+                        let values = headline::brief(&views, group.common.as_ref(), column.width, ascii);
+                        for ((_, run), value) in runs.iter().zip(values) {
+                            texts.entry(&run.id).or_default().value = value;
+                        }
+                    }
+                    _ => {}
                 }
             }
         }
@@ -156,33 +193,13 @@ impl Home {
         if run.view.notes.starred {
             buffer.set_string(area.x + 2, area.y, theme.glyph(notes::STAR, "*"), theme.accent());
         }
-        // A note replaces columns that are empty for an ended run; an alert replaces the trend.
-        let alerted = remark::alert(&run.view).is_some_and(|a| remark::of(&run.view) == Some(a));
-        let trend = columns.0.iter().any(|column| column.what == What::Spark);
-        let note = cells::note(run).filter(|_| !alerted || trend);
-        let noted = |what: What<'_>| match what {
-            What::Who | What::Spark => true,
-            What::Metric => !alerted,
-            // Columns chosen by the user are kept.
-            What::Other("rate" | "eta" | "epoch") => !alerted && self.columns.is_empty(),
-            // A waiting run has made no progress yet.
-            What::Bar | What::Percent | What::Other("step") => {
-                run.view.queued.is_some() && run.view.status.step.is_none() && self.columns.is_empty()
-            }
-            _ => false,
-        };
-        let mut room: Option<(usize, usize)> = None;
-        for column in &columns.0 {
-            if note.is_some() && noted(column.what) {
-                let (left, _) = *room.get_or_insert((column.left, 0));
-                room = Some((left, column.left + column.width - left));
-                continue;
-            }
+        let note = cells::note(run).filter(|_| self.columns.is_empty());
+        let note = note.and_then(|note| Some((place(shared, columns, area.width, group, run, &note)?, note)));
+        let hidden = note.as_ref().map_or(0..0, |((left, width), _)| *left..left + width);
+        for column in columns.0.iter().filter(|column| !hidden.contains(&column.left)) {
             Self::view_cell(shared, buffer, area, (*column, texts), group, run);
         }
-        if let (Some(note), Some((left, width))) = (note, room) {
-            let to_edge = columns.0.last().is_some_and(|column| noted(column.what));
-            let width = if to_edge { usize::from(area.width).saturating_sub(left + 1) } else { width };
+        if let Some(((left, width), note)) = note {
             let style = if run.view.certain { theme.alert() } else { theme.dim() };
             let text = fit(&note, width, theme.ascii());
             buffer.set_string(area.x + left as u16, area.y, text, style);
@@ -199,6 +216,7 @@ impl Home {
     ) {
         let theme = shared.theme;
         let (mut x, y) = (area.x + column.left as u16, area.y);
+        let told = texts.get(&run.id);
         let live = run.live();
         // Running runs are brighter than ended ones.
         let usual = if live { theme.text() } else { theme.past() };
@@ -217,7 +235,7 @@ impl Home {
                     buffer.set_string(x, y, theme.glyph("▲ ", "! "), theme.alert());
                     x += 2;
                 }
-                buffer.set_string(x, y, texts.get(&run.id).map_or("", |(name, _)| name), theme.bold());
+                buffer.set_string(x, y, told.map_or("", |told| &told.name), theme.bold());
                 return;
             }
             What::Bar => {
@@ -234,8 +252,9 @@ impl Home {
                 return;
             }
             What::Metric if column.align == Align::Left => {
-                (texts.get(&run.id).map(|(_, value)| value.clone()).unwrap_or_default(), theme.text())
+                (told.map(|told| told.value.clone()).unwrap_or_default(), theme.text())
             }
+            What::Param(i) => (told.and_then(|told| told.params.get(&i).cloned()).unwrap_or_default(), usual),
             What::Metric => (headline::cells(&run.view, group.common.as_ref()).0, theme.text()),
             What::Who => {
                 // The series takes precedence over what it is averaged over.
@@ -305,6 +324,41 @@ impl Home {
     }
 }
 
+/// The place of a remark about a run: where it has nothing to show, else over what matters less. No value gives way.
+fn place(
+    shared: &Shared,
+    columns: &Columns<'_>,
+    width: u16,
+    group: &Group,
+    run: &RunRow,
+    note: &str,
+) -> Option<(usize, usize)> {
+    let kept = |column: &Column<'_>| match column.what {
+        What::State | What::Name | What::Param(_) => column.width,
+        What::Spark => 0,
+        What::Metric => match headline::cells(&run.view, group.common.as_ref()).0 {
+            value if value.is_empty() => 0,
+            value if columns.brief() => width_of(&value) + 1,
+            value => width_of(&cells::align_point(&value, cells::BEFORE_POINT)) + 2,
+        },
+        What::Who if headline::cells(&run.view, group.common.as_ref()).1.is_empty() => 0,
+        what if what != What::Who && what.text(group, run, shared.now).is_empty() => 0,
+        _ => column.width,
+    };
+    // The sign before the name tells of an alert, too.
+    let alert = remark::alert(&run.view).is_some_and(|alert| remark::of(&run.view) == Some(alert));
+    let less = |column: &Column<'_>| {
+        let what = column.what;
+        let minor =
+            matches!(what, What::Who | What::Bar | What::Other("rate" | "eta" | "epoch" | "age" | "device"));
+        if minor && !alert { 0 } else { kept(column) }
+    };
+    let (note, width) = (width_of(note), width.into());
+    let bare = columns.place(note, width, kept);
+    let wider = || columns.place(note, width, less).filter(|wider| bare.is_none_or(|bare| bare.1 < wider.1));
+    bare.filter(|bare| bare.1 >= note.min(REMARK)).or_else(wider).or(bare)
+}
+
 fn view_titles(shared: &Shared, buffer: &mut Buffer, area: Rect, columns: &Columns<'_>, group: &Group) {
     let theme = shared.theme;
     let sort = &shared.settings.home.sort;
@@ -325,9 +379,15 @@ fn view_titles(shared: &Shared, buffer: &mut Buffer, area: Rect, columns: &Colum
             What::Bar => fit(&title, column.width + 7, theme.ascii()),
             What::Percent if columns.0.iter().any(|column| column.what == What::Bar) => continue,
             What::State if column.is_sign() => continue,
-            _ if column.align == Align::Point => {
+            What::Metric => {
                 let title = if width_of(&title) > column.width { without_last(&title) } else { &title };
-                let before = column.width.saturating_sub(width_of(title)).min(cells::BEFORE_POINT);
+                let before = if columns.brief() { 0 } else { cells::BEFORE_POINT };
+                let before = column.width.saturating_sub(width_of(title)).min(before);
+                let title = format!("{}{title}", " ".repeat(before));
+                cells::cell(&title, column.width, Align::Left, theme.ascii())
+            }
+            _ if column.align == Align::Point => {
+                let before = column.width.saturating_sub(width_of(&title)).min(cells::BEFORE_POINT);
                 let title = format!("{}{title}", " ".repeat(before));
                 cells::cell(&title, column.width, Align::Left, theme.ascii())
             }

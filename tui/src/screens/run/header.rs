@@ -72,13 +72,13 @@ fn experiment_and_phase(view: &View, live: bool) -> String {
     }
 }
 
-/// Percentage, step, epoch, rate and time left, at fixed widths so that nothing moves.
+/// Percentage, step, epoch, rate and time left, of a live run at fixed widths so that nothing moves.
 fn progress(shared: &Shared, view: &View, live: bool) -> Vec<Item> {
     let theme = shared.theme;
     let s = &view.status;
     let mut items = Vec::new();
     let mut item = |rank: u8, label: &str, value: String, wide: usize| {
-        let value = pad_left(&shared.signs(&value), wide);
+        let value = pad_left(&shared.signs(&value), if live { wide } else { 0 });
         let label = if label.is_empty() { String::new() } else { format!("{label} ") };
         items.push(Item { rank, spans: vec![(label, theme.dim()), (value, theme.text())] });
     };
@@ -89,7 +89,9 @@ fn progress(shared: &Shared, view: &View, live: bool) -> Vec<Item> {
         let step = number::count(step as f64);
         if s.works_by_steps() {
             let total = number::count(s.total as f64);
-            item(8, "step", format!("{} / {total}", pad_left(&step, width_of(&total).max(6))), 0);
+            let wide = width_of(&total).max(6) + 3 + width_of(&total);
+            let of = if live || step != total { format!("{step} / {total}") } else { step };
+            item(8, "step", of, wide);
         } else {
             item(8, "step", step, 6);
         }

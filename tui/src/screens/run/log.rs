@@ -54,7 +54,7 @@ impl Log {
     }
 
     /// Handles the result of a search.
-    pub(crate) fn hit(&mut self, search: &Search, hit: Hit) {
+    pub(crate) fn hit(&mut self, search: &Search, hit: Hit, size: (usize, usize)) {
         if self.search.as_ref() != Some(search) {
             return;
         }
@@ -63,7 +63,7 @@ impl Log {
             Hit::At(at) => {
                 self.found = Some(at);
                 self.outcome = None;
-                self.window.to(at);
+                self.window.centre(at, self.shape(size));
             }
             Hit::NotYet(from) => self.search = Some(Search { from, ..search.clone() }),
             Hit::Nowhere => {

@@ -233,7 +233,7 @@ impl RunScreen {
                 }
                 match (content, what) {
                     (Content::Console(chunk), What::Console(wanted)) => self.log.take(wanted, chunk, size),
-                    (Content::Found(hit), What::Find(search)) => self.log.hit(&search, hit),
+                    (Content::Found(hit), What::Find(search)) => self.log.hit(&search, hit, size),
                     (Content::Events(lines, before), _) => self.events.take(lines, before),
                     (Content::Table(rows), _) => self.tables.take(rows),
                     _ => {}
@@ -320,8 +320,8 @@ impl RunScreen {
                 }
             }
             Pane::Tables => match action {
-                Action::Go(to) => self.tables.go(to, height),
-                Action::Sideways(by) => self.tables.sideways(by.into()),
+                Action::Go(to) => self.tables.go(to, (width, height)),
+                Action::Sideways(by) => self.tables.sideways(by.into(), width),
                 Action::Turn(by) => self.tables.turn(by.into()),
                 _ => {}
             },

@@ -8,13 +8,28 @@ use crate::print::clean;
 use crate::screens::shared::Shared;
 use crate::widgets::{Move, Scroll};
 use gradtop_chart::cells::align::{Align, align, pad};
-use gradtop_chart::cells::text::{fit, fit_ends, width_of};
+use gradtop_chart::cells::text::{fit, fit_ends, width_of, wrap};
+use gradtop_chart::cells::theme::Theme;
 use gradtop_chart::number;
 
 /// The widest cell while others need the room.
 const CELL: usize = 40;
 /// Lines above the rows: names of tables, a blank line, headings, units.
 const HEAD: usize = 4;
+
+/// Texts are wrapped to no less than this.
+const LEAST: usize = 8;
+
+/// A visible column.
+struct Column {
+    head: String,
+    unit: String,
+    cells: Vec<String>,
+    how: Align,
+    /// The width at which nothing is cut.
+    whole: usize,
+    wide: usize,
+}
 
 /// The state of the pane.
 #[derive(Debug, Default)]
@@ -26,6 +41,8 @@ pub(crate) struct Tables {
     scroll: Scroll,
     /// The first visible column after the step.
     left: usize,
+    /// The first visible line of a row that is shown as one line a column.
+    down: Scroll,
     /// Whether the run has written since the page was read.
     stale: bool,
 }
@@ -73,14 +90,22 @@ impl Tables {
     }
 
     /// Scrolls.
-    pub(crate) fn go(&mut self, to: Move, area: usize) {
-        self.scroll.go(to, self.rows.total, Self::height(area), false);
+    pub(crate) fn go(&mut self, to: Move, (width, area): (usize, usize)) {
+        if self.is_record(width) {
+            let lines = self.record(Theme::default(), width).len();
+            self.down.go(to, lines, Self::record_height(area), false);
+        } else {
+            self.scroll.go(to, self.rows.total, Self::height(area), false);
+        }
     }
 
-    /// Scrolls by columns to the right, or to the left if `by` is negative.
-    pub(crate) fn sideways(&mut self, by: isize) {
-        let last = self.rows.table.columns.len().saturating_sub(2);
-        self.left = self.left.saturating_add_signed(by).min(last);
+    /// Scrolls by columns to the right while there are more, or to the left if `by` is negative.
+    pub(crate) fn sideways(&mut self, by: isize, width: usize) {
+        let more = || self.columns(width, 0, self.rows.table.rows(), self.left).1;
+        if !self.is_record(width) && (by < 0 || more()) {
+            let last = self.rows.table.columns.len().saturating_sub(2);
+            self.left = self.left.saturating_add_signed(by).min(last);
+        }
     }
 
     /// Switches to the next or previous table.
@@ -92,7 +117,7 @@ impl Tables {
         let at = self.rows.tables.iter().position(|t| *t == self.name).unwrap_or(0);
         let next = (at as isize + by).rem_euclid(count as isize) as usize;
         self.name.clone_from(&self.rows.tables[next]);
-        (self.scroll, self.left) = (Scroll::default(), 0);
+        (self.scroll, self.left, self.down) = (Scroll::default(), 0, Scroll::default());
     }
 
     /// The lines of the pane.
@@ -105,12 +130,70 @@ impl Tables {
             out.push(Line::styled(" reading…", theme.dim()));
             return out;
         }
+        if self.is_record(width) {
+            let lines = self.record(theme, width);
+            let height = Self::record_height(area);
+            out.extend(lines.iter().skip(self.down.top(lines.len(), height)).take(height).cloned());
+            out.push(self.foot(shared, 1, false));
+            return out;
+        }
         let skip = self.top().saturating_sub(self.rows.from);
         let count = table.rows().saturating_sub(skip).min(height);
-        let mut columns = Vec::new();
-        let (mut used, mut more) = (1, false);
+        let (columns, more) = self.columns(width, skip, count, self.left);
+        let mut spare = (width + 1).saturating_sub(columns.iter().map(|column| column.wide + 2).sum());
+        let mut heads = vec![Span::raw(" ")];
+        let mut units = vec![Span::raw(" ")];
+        // For each row and column, the cell in one line and in several.
+        let mut rows: Vec<Vec<(String, Vec<String>)>> = vec![Vec::new(); count];
+        let mut widths = Vec::new();
+        for Column { head, unit, cells, how, whole, wide } in columns {
+            // What is cut has the room that is left.
+            let wider = (whole - wide).min(spare);
+            let wide = wide + wider;
+            spare -= wider;
+            heads.push(Span::styled(pad(&fit_ends(&head, wide, theme.ascii()), wide + 2), theme.bold()));
+            units.push(Span::styled(pad(&fit(&unit, wide, theme.ascii()), wide + 2), theme.dim()));
+            let aligned = align(&cells, how, wide, theme.ascii());
+            for ((row, cell), aligned) in rows.iter_mut().zip(&cells).zip(aligned) {
+                let long = how == Align::Left && width_of(cell) > wide;
+                let lines = if long { wrap(cell, wide) } else { vec![aligned.clone()] };
+                row.push((aligned, lines));
+            }
+            widths.push(wide);
+        }
+        // Lines that would be empty go to long texts, in all rows alike.
+        let lines =
+            |row: &Vec<(String, Vec<String>)>| row.iter().map(|(_, lines)| lines.len()).max().unwrap_or(1);
+        let all = |most: usize| rows.iter().map(|row| lines(row).min(most)).sum::<usize>();
+        let most = (1..=height).rev().find(|most| all(*most) <= height).unwrap_or(1);
+        out.push(Line::from(heads));
+        out.push(Line::from(units));
+        for row in &rows {
+            for at in 0..lines(row).min(most) {
+                let mut spans = vec![Span::raw(" ")];
+                for (column, ((whole, lines), wide)) in row.iter().zip(&widths).enumerate() {
+                    let text = match lines.get(at) {
+                        None => String::new(),
+                        Some(_) if most == 1 => whole.clone(),
+                        Some(_) if at + 1 == most => fit(&lines[at..].join(" "), *wide, theme.ascii()),
+                        Some(line) => line.clone(),
+                    };
+                    let style = if column == 0 { theme.dim() } else { theme.text() };
+                    spans.push(Span::styled(pad(&text, wide + 2), style));
+                }
+                out.push(Line::from(spans));
+            }
+        }
+        out.push(self.foot(shared, count, more));
+        out
+    }
+
+    /// The columns that fit from `left` on, as wide as their cells, and whether there are more.
+    fn columns(&self, width: usize, skip: usize, count: usize, left: usize) -> (Vec<Column>, bool) {
+        let table = &self.rows.table;
+        let (mut columns, mut used) = (Vec::new(), 1);
         for (i, (name, unit, data)) in table.columns.iter().enumerate() {
-            if i > 0 && i <= self.left {
+            if i > 0 && i <= left {
                 continue;
             }
             let (mut cells, how) = cells(data, skip, count);
@@ -121,38 +204,45 @@ impl Tables {
             }
             let head = clean(name);
             let unit = unit.as_deref().map(clean).unwrap_or_default();
-            let aligned = align(&cells, how, usize::MAX, theme.ascii());
+            let aligned = align(&cells, how, usize::MAX, false);
             let whole =
                 [&head, &unit].into_iter().chain(aligned.first()).map(|t| width_of(t)).max().unwrap_or(0);
             let wide = whole.min(CELL);
             if used + wide > width && i > 0 {
-                more = true;
-                break;
+                return (columns, true);
             }
             used += wide + 2;
-            columns.push((head, unit, cells, how, whole, wide));
+            columns.push(Column { head, unit, cells, how, whole, wide });
         }
-        let mut spare = (width + 2).saturating_sub(used);
-        let mut heads = vec![Span::raw(" ")];
-        let mut units = vec![Span::raw(" ")];
-        let mut rows = vec![vec![Span::raw(" ")]; count];
-        for (i, (head, unit, cells, how, whole, wide)) in columns.into_iter().enumerate() {
-            // What is cut has the room that is left.
-            let wider = (whole - wide).min(spare);
-            let wide = wide + wider;
-            spare -= wider;
-            heads.push(Span::styled(pad(&fit_ends(&head, wide, theme.ascii()), wide + 2), theme.bold()));
-            units.push(Span::styled(pad(&fit(&unit, wide, theme.ascii()), wide + 2), theme.dim()));
-            for (row, cell) in rows.iter_mut().zip(&align(&cells, how, wide, theme.ascii())) {
-                let style = if i == 0 { theme.dim() } else { theme.text() };
-                row.push(Span::styled(pad(cell, wide + 2), style));
-            }
+        (columns, false)
+    }
+
+    /// Returns whether the table is one row that is wider than the pane: then each column has a line.
+    fn is_record(&self, width: usize) -> bool {
+        let whole = || self.columns(usize::MAX, 0, 1, 0).0.iter().map(|c| c.whole + 2).sum::<usize>();
+        self.rows.total == 1 && self.rows.table.rows() == 1 && whole() > width + 1
+    }
+
+    /// The lines of a record below the names of tables.
+    fn record_height(area: usize) -> usize {
+        area.saturating_sub(3).max(1)
+    }
+
+    /// The columns of a single row, one below the other: name, value and unit.
+    fn record(&self, theme: Theme, width: usize) -> Vec<Line<'static>> {
+        let columns = self.columns(usize::MAX, 0, 1, 0).0;
+        let name = columns.iter().map(|column| width_of(&column.head)).max().unwrap_or(0).min(width / 2);
+        let room = width.saturating_sub(name + 4).max(LEAST);
+        let mut lines = Vec::new();
+        for Column { head, unit, cells, .. } in columns {
+            let value = format!("{} {unit}", cells.first().map_or("", String::as_str));
+            let mut values = wrap(&value, room).into_iter();
+            let head = pad(&fit_ends(&head, name, theme.ascii()), name + 2);
+            let first = Span::raw(values.next().unwrap_or_default());
+            lines.push(Line::from(vec![Span::styled(format!(" {head}"), theme.dim()), first]));
+            lines.extend(values.map(|value| Line::raw(format!("{}{value}", " ".repeat(name + 3)))));
         }
-        out.push(Line::from(heads));
-        out.push(Line::from(units));
-        out.extend(rows.into_iter().map(Line::from));
-        out.push(self.foot(shared, count, more));
-        out
+        lines
     }
 
     fn names(&self, shared: &Shared, width: usize) -> Line<'static> {
@@ -247,11 +337,11 @@ mod tests {
         assert_eq!((first.from, first.count), (0, 60));
         tables.take(page(0, 60, 1000));
         assert_eq!(tables.wants(25), None);
-        tables.go(Move::By(30), 25);
+        tables.go(Move::By(30), (60, 25));
         assert_eq!(tables.wants(25), None, "40 rows are ahead of the screen");
-        tables.go(Move::Page(1), 25);
+        tables.go(Move::Page(1), (60, 25));
         assert_eq!(tables.wants(25), Some(Page { table: "a".to_owned(), from: 29, count: 60 }));
-        tables.go(Move::Last, 25);
+        tables.go(Move::Last, (60, 25));
         assert_eq!(tables.wants(25).unwrap().from, 960);
         tables.take(page(960, 40, 1000));
         assert_eq!(tables.wants(25), None);
@@ -292,14 +382,35 @@ mod tests {
             let lines = tables.lines(&bench.app.shared, width, 20);
             lines.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
         };
-        for (width, whole) in
-            [(200, [true, true]), (120, [true, false]), (80, [true, false]), (40, [false, false])]
-        {
+        // One row that does not fit has a line for each column, and nothing is cut.
+        for width in [200, 120, 80, 40] {
             let shown = shown(&tables, width);
-            assert_eq!([shown.contains(&part), shown.contains(&sentence)], whole, "{width}: {shown}");
+            let read: String = shown.split_whitespace().collect();
+            let part = read.contains(&part) && read.contains(&sentence.replace(' ', ""));
+            assert!(
+                part && shown.lines().any(|line| line.starts_with(" part")) == (width < 200),
+                "{width}: {shown}"
+            );
         }
-        tables.sideways(1);
-        assert!(shown(&tables, 100).contains(&sentence), "alone it has the room");
+        // Of several rows, texts have the lines that would be empty.
+        let end = |i: usize| format!("ends with word-{i}");
+        let texts = |what: &str| (0..3).map(|i| format!("{what} {sentence} {}", end(i))).collect();
+        let mut rows = page(0, 3, 3);
+        rows.table.columns.push(("statement".to_owned(), None, ColumnData::Utf8(texts("one"))));
+        rows.table.columns.push(("evidence".to_owned(), None, ColumnData::Utf8(texts("two"))));
+        tables.take(rows);
+        let whole = shown(&tables, 90);
+        assert!(
+            !whole.contains('…') && (0..3).all(|i| whole.matches(&format!("word-{i}")).count() == 2),
+            "{whole}"
+        );
+        let lines = tables.lines(&bench.app.shared, 90, 9);
+        let low = lines.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+        assert!(lines.len() <= 9 && low.contains('…') && low.contains("rows 1 to 3 of 3"), "{low}");
+        tables.sideways(1, 90);
+        assert_eq!(shown(&tables, 90), whole, "all of it is on the screen");
+        tables.sideways(1, 60);
+        assert!(!shown(&tables, 60).contains("one test"), "{}", shown(&tables, 60));
     }
 
     #[test]
@@ -308,8 +419,8 @@ mod tests {
         assert!(tables.wants(20).is_some());
         tables.take(Rows::default());
         assert_eq!(tables.wants(20), None);
-        tables.go(Move::By(5), 20);
-        tables.sideways(3);
+        tables.go(Move::By(5), (60, 20));
+        tables.sideways(3, 60);
         tables.turn(1);
         assert!(tables.is_empty() && tables.wants(20).is_none());
     }

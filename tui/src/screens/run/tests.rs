@@ -264,7 +264,8 @@ fn a_chart_of_a_table_leaves_the_cursor_to_the_others() {
     assert!(stage.screen().contains("› Points"), "{}", stage.screen());
     stage.keys("home");
     assert!(stage.screen().contains("\n step 0"), "{}", stage.screen());
-    stage.keys("enter esc z u shift-left 0 y");
+    stage.keys("enter esc z u shift-left 0 y esc enter");
+    assert!(!stage.screen().contains("latest"), "no list of series beside it: {}", stage.screen());
 }
 
 #[test]

@@ -91,19 +91,19 @@ impl Window {
                 for line in chunk.lines.into_iter().rev() {
                     self.lines.push_front(line);
                 }
-                let owed = std::mem::take(&mut self.owed);
-                if before > 0 && owed > 0 {
-                    self.up(owed, shape);
+                if before > 0 {
+                    self.pay(shape);
                 }
                 self.shorten(false);
             }
             _ => {
                 if shrunk {
-                    self.top = None;
+                    (self.top, self.owed) = (None, 0);
                 }
                 self.lines = chunk.lines.into();
                 (self.end, self.look) = (chunk.end, chunk.look);
-                self.owed = 0;
+                // Lines above what was gone to are already there, or are read next.
+                self.pay(shape);
             }
         }
         self.settle();
@@ -186,12 +186,17 @@ impl Window {
         self.lines.get(line).map_or(1, |l| rows_of(l, shape).len())
     }
 
-    /// The line and row at the top of the screen.
+    /// The line and row at the top of the screen. There is nothing below the end of the log.
     fn first(&self, shape: Shape) -> (usize, usize) {
-        match self.top.and_then(|top| Some((self.find(top.at)?, top.row))) {
-            Some((line, row)) => (line, row.min(self.height_of(line, shape) - 1)),
-            None => self.last_first(shape),
-        }
+        let last = || self.last_first(shape);
+        self.top_row(shape).map_or_else(last, |top| if self.end < self.total { top } else { top.min(last()) })
+    }
+
+    /// The line and row that was scrolled or gone to.
+    fn top_row(&self, shape: Shape) -> Option<(usize, usize)> {
+        let top = self.top?;
+        let line = self.find(top.at)?;
+        Some((line, top.row.min(self.height_of(line, shape) - 1)))
     }
 
     /// The line and row at the top when the end of the log is at the bottom.
@@ -238,7 +243,10 @@ impl Window {
 
     /// Scrolls up; missing lines follow once they have been read.
     pub(crate) fn up(&mut self, rows: usize, shape: Shape) {
-        let now = self.first(shape);
+        self.raise(self.first(shape), rows, shape);
+    }
+
+    fn raise(&mut self, now: (usize, usize), rows: usize, shape: Shape) {
         let (then, left) = self.back(now, rows, shape);
         let more = self.lines.front().is_some_and(|l| l.at > 0);
         self.owed = if more { (self.owed + left).min(1_000_000) } else { 0 };
@@ -289,6 +297,21 @@ impl Window {
         self.owed = 0;
         self.top = Some(Place { at, row: 0 });
         self.jump = self.find(at).is_none().then_some(Wanted::From(at, Look::default()));
+    }
+
+    /// Scrolls so that the line at this offset is in the middle.
+    pub(crate) fn centre(&mut self, at: u64, shape: Shape) {
+        self.to(at);
+        self.owed = shape.height / 2;
+        self.pay(shape);
+    }
+
+    /// Scrolls up by what is owed, as far as lines are there.
+    fn pay(&mut self, shape: Shape) {
+        if let Some(now) = self.top_row(shape) {
+            let owed = std::mem::take(&mut self.owed);
+            self.raise(now, owed, shape);
+        }
     }
 
     /// The visible rows: index of the line, the line, and the byte range of its text.
@@ -409,7 +432,7 @@ mod tests {
         let words = Line { text: "these are words that go on".to_owned(), ..Line::default() };
         assert_eq!(rows_of(&words, SHAPE), [0..16, 16..26]);
         let cut = Shape { wrap: false, ..SHAPE };
-        assert_eq!(window.rows(cut).len(), 2, "the top stays on its line");
+        assert_eq!(window.rows(cut).len(), 3, "nothing is blank below the end");
     }
 
     #[test]
@@ -445,6 +468,24 @@ mod tests {
         window.to(read(&log, Wanted::Before(2_000_000)).lines[0].at);
         settle(&mut window, &log, false);
         assert!(window.first(SHAPE).0 > 0, "there are lines above the one gone to");
+    }
+
+    #[test]
+    fn a_line_that_is_gone_to_has_its_surroundings_and_nothing_is_blank() {
+        let log = numbered(100_000);
+        let line = |i: usize| numbered(i).len() as u64;
+        let mut window = Window::default();
+        settle(&mut window, &log, false);
+        // Loaded or not, in the middle and at both ends.
+        for (i, top) in [(99_990, 99_988), (500, 498), (99_999, 99_995), (1, 0), (70_000, 69_998)] {
+            window.centre(line(i), SHAPE);
+            settle(&mut window, &log, false);
+            assert_eq!(
+                shown(&window),
+                (top..top + 5).map(|i| format!("line {i}")).collect::<Vec<_>>(),
+                "{i}"
+            );
+        }
     }
 
     #[test]
