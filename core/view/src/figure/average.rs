@@ -128,14 +128,14 @@ fn stop(rows: &[Row]) -> usize {
     if rows[..stop].iter().all(|r| r.value.is_finite()) { stop } else { rows.len() }
 }
 
-/// Returns a sentence if some of several series have diverged.
-pub(super) fn diverged(members: &[Vec<Row>]) -> Option<String> {
+/// Returns a sentence if some of several series, `trials` or `runs`, have diverged.
+pub(super) fn diverged(members: &[Vec<Row>], kind: &str) -> Option<String> {
     let from: Vec<i64> = members.iter().filter_map(|rows| rows.get(stop(rows))).map(|row| row.step).collect();
     let step = from.iter().min().filter(|_| from.len() < members.len())?;
     let are = if from.len() == 1 { "is" } else { "are" };
     let first = if from.iter().all(|s| s == step) { "" } else { "the first " };
     Some(format!(
-        "{} of {} trials {are} not finite ({first}from step {step}); the line shows the others",
+        "{} of {} {kind} {are} not finite ({first}from step {step}); the line shows the others",
         from.len(),
         members.len()
     ))

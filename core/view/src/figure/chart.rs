@@ -15,7 +15,7 @@ use super::lines::{self, ClippedShape, LineShapes};
 use super::member::Placement;
 use super::parts::{Line, Part, Plan, ShapePart};
 use super::plan::{keys, plan};
-use super::prepared::{Cursor, CursorValue, LineInfo, Plot, PreparedChart};
+use super::prepared::{Cursor, CursorValue, LineInfo, Nearness, Plot, PreparedChart};
 use super::view::{ChartView, Source, Subject};
 use super::{axes, metric_figure};
 use crate::live::{RunData, XAxis};
@@ -142,7 +142,7 @@ fn compose(
     for (at, line) in &declared {
         let smooth = pen.smooth();
         let at_cursor = cursor.zip(plot).and_then(|(c, plot)| lines::value_at(line, c.x, &plot, smooth));
-        let latest = lines::last_value(line, smooth);
+        let latest = lines::end_value(line, smooth);
         let axis = chart.axis(line.side);
         infos.push(line_info(line, pen.look(&line.key, line.colour), latest, at_cursor, axis.clone()));
         if !line.hidden {
@@ -155,8 +155,8 @@ fn compose(
         marks.extend(resumes.map(|at| ((false, usize::MAX), rule(at, Paint::Grey))));
     }
     chart.cursor = cursor
-        .zip(Cursor::most_common_value(&infos))
-        .map(|(cursor, at)| gradtop_chart::Cursor { x: cursor.x, words: vec![at.words(), at.steps_text()] });
+        .zip(Cursor::words(&infos))
+        .map(|(cursor, words)| gradtop_chart::Cursor { x: cursor.x, words: words.into() });
     let nothing = marks.is_empty() && view.zoom_x.is_some()
         || chart.y2.is_none() && plot.is_some_and(|plot| is_zoomed_past(&lines, &plot, view));
     if nothing && chart.notes.is_empty() {
@@ -213,7 +213,7 @@ impl Pen<'_> {
     ) -> Option<Plot> {
         let shapes = chart.marks.len();
         let shown = lines.iter().filter(|line| !line.hidden);
-        chart.marks.extend(shown.map(|line| self.name(line, lines::last_value(line, self.smooth()))));
+        chart.marks.extend(shown.map(|line| self.name(line, lines::end_value(line, self.smooth()))));
         let plot = place(chart);
         chart.marks.truncate(shapes);
         plot
@@ -231,7 +231,7 @@ impl Pen<'_> {
         let Some((plot, scale)) = plot else { return vec![(true, self.name(line, latest))] };
         let LineShapes { line: front, behind, band } = lines::line_shapes(line, &plot, scale, self.smooth());
         let last = match (self.view.cursor, self.view.zoom_x, &front) {
-            (Some(_), ..) => at_cursor.map(|c| c.shown),
+            (Some(_), ..) => at_cursor.filter(|c| c.nearness != Nearness::Beyond).map(|c| c.shown),
             // The latest value is not that of a part of the axis.
             (None, Some(_), Some(front)) => lines::rightmost(front),
             _ => latest,

@@ -219,7 +219,7 @@ fn the_cursor_stands_on_what_was_logged_and_says_which_steps() {
         assert_eq!(built.cursor.map(|c| c.x), Some(f64::from(step)), "{x}");
         let cursor = built.lines[0].at_cursor.unwrap();
         assert_eq!((cursor.raw, cursor.words()), (value, format!("step {step}")));
-        assert_eq!(Cursor::words(&built.lines), Some(format!("step {step}")));
+        assert_eq!(Cursor::words(&built.lines), Some([format!("step {step}"), step.to_string()]));
     }
     // A key takes it to the next one, however far that is, and not beyond the last.
     assert_eq!((at(170.0).moved(170.0, 1), at(170.0).moved(170.0, -1)), (1000.0, 100.0));
@@ -292,6 +292,46 @@ fn lines_of_other_steps_say_theirs() {
     let words: Vec<_> = built.lines.iter().map(|l| l.at_cursor.unwrap().words()).collect();
     assert_eq!(words, ["step 200", "step 130"]);
     assert_eq!(built.lines[1].at_cursor.unwrap().raw, 13.0);
+    assert_eq!(Cursor::words(&built.lines), Some(["step 130".into(), "130".into()]), "of what lies there");
+}
+
+#[test]
+fn beyond_the_end_of_a_line_the_cursor_tells_its_own_step() {
+    let long: Vec<(i64, f64)> = (0..=10).map(|i| (i * 100, i as f64)).collect();
+    let ended = of_steps(Some(0), &long[..2]);
+    let whole = of_steps(Some(1), &long);
+    let view = ChartView { cursor: Some(1000.0), ..ChartView::default() };
+    // Two lines.
+    let named = |series: &Arc<SeriesSnapshot>, model: &str| {
+        let key = SeriesKey { model: Some(model.into()), trial: None, ..SeriesKey::metric("loss") };
+        Arc::new(SeriesSnapshot { key: Arc::new(key), ..SeriesSnapshot::clone(series) })
+    };
+    let both = built(&run(vec![named(&ended, "a"), named(&whole, "b")]), &view, 80);
+    assert_eq!(both.chart.cursor.as_ref().unwrap().words, ["step 1000", "1000"]);
+    let words: Vec<_> = both.lines.iter().map(|l| l.at_cursor.unwrap().words()).collect();
+    assert_eq!(words, ["step 100", "step 1000"]);
+    let shown: Vec<_> = both.chart.marks.iter().map(|mark| mark.last).collect();
+    assert_eq!(shown, [None, Some(10.0)], "a has no value at the cursor");
+    // Their mean.
+    let mean = built(&run(vec![ended, whole]), &view, 80);
+    assert_eq!(mean.lines[0].at_cursor.unwrap().words(), "1 of 2 series, step 1000");
+}
+
+#[test]
+fn a_cursor_on_different_steps_tells_their_range() {
+    let of = |model: &str, from: i64| {
+        let values: Vec<(i64, f64)> = (0..2000).map(|i| (i * 10 + from, 1.0)).collect();
+        let key = SeriesKey { model: Some(model.into()), ..SeriesKey::metric("loss") };
+        Arc::new(SeriesSnapshot { key: Arc::new(key), ..SeriesSnapshot::clone(&of_steps(None, &values)) })
+    };
+    let view = ChartView { cursor: Some(10_000.0), ..ChartView::default() };
+    let built = built(&run(vec![of("a", 0), of("b", 3)]), &view, 80);
+    let steps = built.lines.iter().map(|l| l.at_cursor.unwrap().steps);
+    let (first, last) = steps.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))).unwrap();
+    assert_eq!(
+        Cursor::words(&built.lines),
+        Some([format!("steps {first}–{last}"), format!("{first}–{last}")])
+    );
 }
 
 #[test]

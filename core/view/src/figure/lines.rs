@@ -7,7 +7,7 @@ use gradtop_store::Average;
 use super::average::{averaged, lies_between};
 use super::member::Member;
 use super::parts::{Line, Style};
-use super::prepared::{Cursor, CursorValue, Plot};
+use super::prepared::{Cursor, CursorValue, Nearness, Plot};
 use crate::live::columns::{Column, ColumnGrid, Columns, Segment};
 use crate::live::pyramid::flag;
 use crate::live::series::{Reading, Row};
@@ -90,14 +90,16 @@ fn trimmed(low: &mut [f64], high: &mut [f64]) -> Option<(f64, f64)> {
     Some(if a <= b { (a, b) } else { (low[0], high[n - 1]) })
 }
 
-/// Returns the last value, smoothed if requested and averaged over several series.
-pub(super) fn last_value(line: &Line<'_>, smooth: bool) -> Option<f64> {
-    let latest = |m: &Member<'_>| {
-        let raw = m.series.last()?.value;
-        // A moving average says nothing about a value that is no longer finite.
-        Some(m.series.last_smooth().filter(|_| smooth && raw.is_finite()).unwrap_or(raw))
-    };
-    line.average.of_finite(line.members.iter().filter_map(latest))
+/// Returns the average of the last values of all series of a line.
+pub(super) fn last_value(line: &Line<'_>) -> Option<f64> {
+    line.average.of_finite(line.members.iter().filter_map(|m| m.last_value(false)))
+}
+
+/// Returns the value at the end of a line: that of the series which reach it; smoothed if requested.
+pub(super) fn end_value(line: &Line<'_>, smooth: bool) -> Option<f64> {
+    let end = line.end(None);
+    let reaching = line.members.iter().filter(|m| m.reaches(end));
+    line.average.of_finite(reaching.filter_map(|m| m.last_value(smooth)))
 }
 
 /// Places a cursor at `x` if a visible line has values in that column of dots, else at the nearest value.
@@ -114,6 +116,7 @@ pub(super) fn cursor(lines: &[&Line<'_>], x: f64, plot: &Plot) -> Option<Cursor>
 
 /// Returns the value of a line at or nearest to an x; `smooth` if the line is drawn smoothed.
 pub(super) fn value_at(line: &Line<'_>, x: f64, plot: &Plot, smooth: bool) -> Option<CursorValue> {
+    let asked = x;
     let read = |x: f64| {
         let column = plot.column(x);
         let found = line.members.iter().filter_map(move |m| Some((m, m.at(x, column)?)));
@@ -138,7 +141,16 @@ pub(super) fn value_at(line: &Line<'_>, x: f64, plot: &Plot, smooth: bool) -> Op
     let steps = found.iter().map(|(_, r)| r.steps).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))?;
     let smoothed = found.iter().filter(|_| smooth).filter_map(|(m, _)| m.smooth_at(at, column));
     let shown = line.average.of_finite(smoothed).filter(|_| raw.is_finite()).unwrap_or(raw);
-    Some(CursorValue { shown, raw, low, high, n, all, series, average: line.average, steps })
+    let members = (found.len(), line.members.len());
+    let nearness = if found.iter().any(|(_, r)| r.touches(plot.column(asked))) {
+        Nearness::Here
+    } else if line.extent(false).is_some_and(|(low, high)| low <= asked && asked <= high) {
+        Nearness::Near
+    } else {
+        Nearness::Beyond
+    };
+    let average = line.average;
+    Some(CursorValue { shown, raw, low, high, n, all, series, members, average, steps, nearness })
 }
 
 /// A shape and the indices of points that were not recorded, where a line crosses the edge of the plot.

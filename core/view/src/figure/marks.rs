@@ -57,7 +57,7 @@ pub(super) fn bars(mark: &Mark, metric: &str, of: &[Line<'_>], out: &mut Evaluat
     if of.is_empty() {
         return;
     }
-    let y = of.iter().map(|l| lines::last_value(l, false).unwrap_or(f64::NAN)).collect();
+    let y = of.iter().map(|l| lines::last_value(l).unwrap_or(f64::NAN)).collect();
     let x = (0..of.len()).map(|i| i as f64).collect();
     let key = mark.label.clone().unwrap_or_else(|| metric.to_owned());
     out.parts.push(shape_part(mark, mark.label.clone(), key, Shape::Bars { x, y, width: 0.7 }));

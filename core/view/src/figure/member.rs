@@ -75,6 +75,28 @@ impl Member<'_> {
         Some((self.place.common(low), self.place.common(high)))
     }
 
+    /// Returns where its last sample lies on the common axis.
+    pub(super) fn end(&self) -> Option<f64> {
+        Some(self.place.common(self.series.last_position(self.place.kind)?))
+    }
+
+    /// Returns whether it goes on up to a position of the common axis, or has no end on that axis.
+    pub(super) fn reaches(&self, position: f64) -> bool {
+        self.end().is_none_or(|end| end >= position)
+    }
+
+    /// Returns its last value, smoothed if requested.
+    pub(super) fn last_value(&self, smooth: bool) -> Option<f64> {
+        let raw = self.series.last()?.value;
+        // A moving average says nothing about a value that is no longer finite.
+        Some(self.series.last_smooth().filter(|_| smooth && raw.is_finite()).unwrap_or(raw))
+    }
+
+    /// Returns the run of its series.
+    pub(super) fn run(&self) -> &RunData {
+        self.place.data
+    }
+
     /// Returns whether it lies entirely within a window.
     pub(super) fn lies_within(&self, window: &Span) -> bool {
         let (from, to) = self.own_range((window.low, window.high));

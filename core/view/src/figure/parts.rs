@@ -1,12 +1,14 @@
 //! The parts of a panel.
 
+use std::collections::BTreeSet;
+
 use gradtop_chart::colour::Paint;
 use gradtop_chart::{Chart, Shape, Side, ValueCount};
 use gradtop_store::Average;
 use gradtop_store::figures::{Mark, MarkAxis};
 
 use super::member::Member;
-use crate::live::XAxis;
+use crate::live::{RunData, XAxis};
 
 /// A panel before layout and colours.
 pub(super) struct Plan<'a> {
@@ -90,6 +92,26 @@ impl Line<'_> {
     /// Returns its range on the axis of x, on a logarithmic one from its first positive position.
     pub(super) fn extent(&self, log: bool) -> Option<(f64, f64)> {
         self.members.iter().filter_map(|m| m.extent(log)).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
+    }
+
+    /// Returns the position up to which a series has values that has not ended before the line, or before a part of the
+    /// axis does. Runs at work differ a little in how far they are.
+    pub(super) fn end(&self, x: Option<(f64, f64)>) -> f64 {
+        let Some((low, _)) = self.extent(false) else { return f64::NEG_INFINITY };
+        let high = self.members.iter().filter_map(Member::end).fold(f64::NEG_INFINITY, f64::max);
+        let (low, high) = x.map_or((low, high), |x| (low.max(x.0), high.min(x.1)));
+        high - (high - low).max(0.0) / 50.0
+    }
+
+    /// Returns what its series are, in the plural: one of each run, all of one run, or any.
+    pub(super) fn kind_of_members(&self) -> &'static str {
+        let runs: BTreeSet<*const RunData> =
+            self.members.iter().map(|m| std::ptr::from_ref(m.run())).collect();
+        match runs.len() {
+            1 => "trials",
+            n if n == self.members.len() => "runs",
+            _ => "series",
+        }
     }
 
     /// Counts the values of its series in a range of x, or all that have a position there.

@@ -171,30 +171,55 @@ fn filter_words(mark: &Mark) -> String {
     all.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
-/// Returns notes about averaged lines of which some series are not finite in a range of x.
+/// Returns notes about averaged lines that some of their series are missing from in a range of x, since they are not finite
+/// or have ended.
 fn notes(lines: &[Line<'_>], x: Option<(f64, f64)>) -> Vec<String> {
     let mut notes = Vec::new();
-    let (mut partial, mut places, mut who) = (0, 0, Vec::new());
+    let (mut partial, mut places) = (0, 0);
+    let (mut incomplete, mut ended) = (Vec::new(), Vec::new());
     for line in lines.iter().filter(|l| l.members.len() > 1) {
+        let end = line.end(x);
+        let gone = line.members.iter().filter(|m| !m.reaches(end));
+        if let Some(step) = gone.filter_map(|m| m.series.last()).map(|row| row.step).min() {
+            ended.push((line, step, line.members.iter().filter(|m| m.reaches(end)).count()));
+        }
         if line.counts(x).non_finite == 0 {
             continue;
         }
         let rows: Vec<_> = line.members.iter().map(|m| m.within(x)).collect();
-        notes.extend(average::diverged(&rows).map(|why| format!("{}: {why}", line.name)));
+        notes.extend(
+            average::diverged(&rows, line.kind_of_members()).map(|why| format!("{}: {why}", line.name)),
+        );
         let averaged = average::averaged(&rows, line.average);
         if averaged.partial > 0 {
             (partial, places) = (partial + averaged.partial, places + averaged.places);
-            who.push(&line.name);
+            incomplete.push(line);
         }
     }
-    let who = match who[..] {
-        [] => return notes,
-        [name] => name.clone(),
-        ref several => format!("{} lines", several.len()),
+    let who = |lines: &[&Line<'_>]| match lines {
+        [line] => (line.name.clone(), line.kind_of_members()),
+        several => {
+            let kinds: BTreeSet<_> = several.iter().map(|line| line.kind_of_members()).collect();
+            let kind = if kinds.len() == 1 { several[0].kind_of_members() } else { "series" };
+            (format!("{} lines", several.len()), kind)
+        }
     };
-    notes.push(format!(
-        "{who}: at {partial} of {places} points some trials are not finite, and the line shows the others there"
-    ));
+    if !incomplete.is_empty() {
+        let (who, kind) = who(&incomplete);
+        notes.push(format!(
+            "{who}: at {partial} of {places} points some {kind} are not finite, and the line shows the others there"
+        ));
+    }
+    let lines: Vec<&Line<'_>> = ended.iter().map(|(line, ..)| *line).collect();
+    let (name, kind) = who(&lines);
+    match ended[..] {
+        [] => {}
+        [(line, step, left)] => notes.push(format!(
+            "{name}: after step {step} some {kind} have ended; at its end the line shows {left} of {}",
+            line.members.len()
+        )),
+        _ => notes.push(format!("{name}: where some of their {kind} have ended, the line shows the others")),
+    }
     notes
 }
 

@@ -7,6 +7,17 @@ use gradtop_chart::scale::Span;
 use gradtop_chart::{Axis, Chart};
 use gradtop_store::Average;
 
+/// Where the value of a line lies, seen from the cursor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nearness {
+    /// In the cursor's column of dots.
+    Here,
+    /// Nearby: the line passes the cursor between two values.
+    Near,
+    /// Elsewhere: the line ends before the cursor, or begins after it.
+    Beyond,
+}
+
 /// The value of a line at the cursor.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CursorValue {
@@ -24,43 +35,58 @@ pub struct CursorValue {
     pub all: u64,
     /// The number of series, if the average of the series' own averages differs from that of all values.
     pub series: Option<usize>,
+    /// The number of series with a value there, and of all series of the line.
+    pub members: (usize, usize),
     /// How they are averaged.
     pub average: Average,
     /// The first and last of their steps.
     pub steps: (i64, i64),
+    /// Where they lie.
+    pub nearness: Nearness,
 }
 
 impl CursorValue {
-    /// Describes which values these are: `step 12400`, `mean of 2, steps 19800–20000`, or `mean of 3 series with 4 values, steps 198–199`.
+    /// Describes which values these are: `step 12400`, `mean of 2, steps 19800–20000`, `1 of 2 series, step 70`, or
+    /// `mean of 3 series with 4 values, steps 198–199`.
     pub fn words(&self) -> String {
-        let (numbers, of) = self.steps_in_words();
-        let steps = if self.steps.0 == self.steps.1 { "step" } else { "steps" };
-        format!("{of}{steps} {numbers}")
+        format!("{}{}", self.average_in_words(), steps_in_words(self.steps))
     }
 
     /// Returns whether the description of both is the same.
     pub fn has_same_description(&self, other: &Self) -> bool {
-        (self.n, self.all, self.series, self.steps) == (other.n, other.all, other.series, other.steps)
+        let description = |at: &Self| (at.n, at.all, at.series, at.members, at.steps);
+        description(self) == description(other)
     }
 
     /// Returns a shorter description: only the steps.
     pub fn steps_text(&self) -> String {
-        self.steps_in_words().0
+        range_text(self.steps)
     }
 
-    fn steps_in_words(&self) -> (String, String) {
-        let (first, last) = self.steps;
-        let numbers = if first == last { first.to_string() } else { format!("{first}–{last}") };
-        let of = match self.n {
-            0 | 1 if self.all < 2 => String::new(),
-            n => {
-                let of = if n == self.all { n.to_string() } else { format!("{n} of {}", self.all) };
-                let of = self.series.map_or(of.clone(), |series| format!("{series} series with {of} values"));
-                format!("{} of {of}, ", self.average.word())
-            }
+    /// Describes which values are averaged, with a comma after it; empty for a single one of all there are.
+    fn average_in_words(&self) -> String {
+        let (there, members) = self.members;
+        let of = if self.n == self.all { self.n.to_string() } else { format!("{} of {}", self.n, self.all) };
+        let of = match self.series {
+            _ if there < members && self.n == there as u64 => format!("{there} of {members} series"),
+            _ if there < members => format!("{there} of {members} series with {of} values"),
+            Some(series) => format!("{series} series with {of} values"),
+            None => of,
         };
-        (numbers, of)
+        match self.n {
+            0 | 1 if self.all < 2 && there == members => String::new(),
+            0 | 1 if self.all < 2 => format!("{of}, "),
+            _ => format!("{} of {of}, ", self.average.word()),
+        }
     }
+}
+
+fn range_text((first, last): (i64, i64)) -> String {
+    if first == last { first.to_string() } else { format!("{first}–{last}") }
+}
+
+fn steps_in_words(steps: (i64, i64)) -> String {
+    format!("{} {}", if steps.0 == steps.1 { "step" } else { "steps" }, range_text(steps))
 }
 
 /// The position of a chart's cursor.
@@ -75,17 +101,29 @@ pub struct Cursor {
 }
 
 impl Cursor {
-    /// Describes the values at the cursor, in the words that fit most lines.
-    pub fn words(lines: &[LineInfo]) -> Option<String> {
-        Self::most_common_value(lines).map(|at| at.words())
+    /// Describes the values at the cursor, at length and in short: which they are if that is the same for all lines with
+    /// values there, else the range of their steps.
+    pub fn words(lines: &[LineInfo]) -> Option<[String; 2]> {
+        let first = there(lines).next()?;
+        if there(lines).all(|at| at.has_same_description(&first)) {
+            return Some([first.words(), first.steps_text()]);
+        }
+        let steps = there(lines).map(|at| at.steps).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))?;
+        Some([steps_in_words(steps), range_text(steps)])
     }
 
-    /// Returns the values that most lines have in common, or those of the first.
+    /// Returns the values that most lines with values at the cursor have in common, or those of the first.
     pub fn most_common_value(lines: &[LineInfo]) -> Option<CursorValue> {
-        let shown = || lines.iter().filter(|l| !l.hidden).filter_map(|l| l.at_cursor);
-        let alike = |at: &CursorValue| shown().filter(|other| other.has_same_description(at)).count();
-        shown().rev().max_by_key(alike)
+        let alike = |at: &CursorValue| there(lines).filter(|other| other.has_same_description(at)).count();
+        there(lines).rev().max_by_key(alike)
     }
+}
+
+/// Returns the values of the visible lines in the cursor's column of dots, or the nearest if there are none.
+fn there(lines: &[LineInfo]) -> impl DoubleEndedIterator<Item = CursorValue> {
+    let shown = || lines.iter().filter(|l| !l.hidden).filter_map(|l| l.at_cursor);
+    let here = shown().any(|at| at.nearness == Nearness::Here);
+    shown().filter(move |at| !here || at.nearness == Nearness::Here)
 }
 
 /// A line of a chart, for a legend.

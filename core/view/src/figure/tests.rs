@@ -102,6 +102,9 @@ fn trials_of_unequal_length_are_averaged_where_they_are() {
     // Where one of them ends, the average jumps, and no line says otherwise.
     assert_eq!(joined(&chart, 0), [vec![(0.0, 3.0)], vec![(1.0, 2.0), (2.0, 8.0)]]);
     assert_eq!(names_of(&chart), ["loss"]);
+    // The legend has the value at the line's end.
+    assert_eq!(chart.marks[0].last, Some(8.0));
+    assert_eq!(chart.notes, ["loss: after step 0 some trials have ended; at its end the line shows 1 of 2"]);
 }
 
 #[test]
@@ -391,7 +394,11 @@ fn where_the_steps_go_back_the_line_is_interrupted_and_the_last_row_is_the_one_l
     let third = 3.0 / 2.0 + (2.0 - 20.0 / 30.0) / 2.0;
     let laps = [vec![(0.0, 3.0), (20.0, third)], vec![(30.0, 1.0)], vec![(10.0, 8.0)], vec![(20.0, 1.0)]];
     assert_eq!(joined(&averaged, 1), laps);
-    assert_eq!(averaged.marks[1].last, Some(4.0), "of the rows logged last");
+    assert_eq!(averaged.marks[1].last, Some(1.0), "of the series that reach the end");
+    assert_eq!(
+        averaged.notes,
+        ["loss: after step 10 some trials have ended; at its end the line shows 1 of 2"]
+    );
 }
 
 #[test]

@@ -225,6 +225,11 @@ impl SeriesSnapshot {
         self.raw.total.and_then(|b| b.range(x, self.started_us))
     }
 
+    /// Returns the position of the last sample on an axis.
+    pub(crate) fn last_position(&self, x: XAxis) -> Option<f64> {
+        Some(Bucket::of(self.last?).range(x, self.started_us)?.1)
+    }
+
     /// Returns the raw values as columns of an axis.
     pub fn columns(&self, x: XAxis, grid: &ColumnGrid) -> Columns {
         columns(self.levels(x, grid.range()), x, self.started_us, grid)

@@ -152,7 +152,7 @@ impl Charts {
         };
         let value_width = lines.iter().map(|line| width_of(&text(line))).max().unwrap_or(0).max(11);
         let name_width = width.saturating_sub(value_width + 3);
-        let most = Cursor::words(lines);
+        let most = Cursor::most_common_value(lines).map(|at| at.words());
         let mut rows = vec![Line::from(vec![Span::styled(format!("{head:>width$}"), theme.dim())])];
         let names: Vec<&str> = lines.iter().map(|line| line.name.as_str()).collect();
         for (line, name) in lines.iter().zip(fit_apart(&names, name_width, theme.ascii())) {
@@ -225,12 +225,13 @@ fn at_cursor(
     let (shared, theme) = (scene.shared, scene.shared.theme);
     let smooth = scene.look.smoothing > 0.0;
     let most = Cursor::most_common_value(lines);
-    let words = |at: &CursorValue| {
-        if detail < Detail::Names { at.words() } else { format!("step {}", at.steps_text()) }
-    };
-    let place = match most.as_ref().map(words) {
-        Some(words) if axis == Align::Step => format!(" {words}"),
-        Some(words) if detail < Detail::Names => format!(" {}, {words}", axis.place(x)),
+    let exceptions = detail < Detail::Names;
+    let place = match (most.as_ref(), axis) {
+        (Some(at), Align::Step) if exceptions => format!(" {}", at.words()),
+        (Some(at), _) if exceptions => format!(" {}, {}", axis.place(x), at.words()),
+        (Some(_), Align::Step) => {
+            Cursor::words(lines).map(|[_, steps]| format!(" step {steps}")).unwrap_or_default()
+        }
         _ => format!(" {}", axis.place(x)),
     };
     let mut spans = vec![Span::styled(shared.signs(&place), theme.accent())];
@@ -253,7 +254,7 @@ fn at_cursor(
                 value += &range(shared, line, at);
             }
         }
-        if detail < Detail::Names && most.as_ref().map(CursorValue::words) != Some(at.words()) {
+        if exceptions && most.as_ref().map(CursorValue::words) != Some(at.words()) {
             value.extend([" (", &at.words(), ")"]);
         }
         spans.push(Span::styled(name, theme.dim()));
