@@ -55,7 +55,7 @@ pub use log::checkpoint::{Checkpoint, checkpoints};
 pub use log::recorder::{Recorder, RecorderOptions, RecorderStats, Trouble};
 pub use log::recover::{Recovery, recover};
 pub use log::resume::{prepare_restart, prepare_resume};
-pub use log::series::SeriesKey;
+pub use log::series::{SYSTEM, SeriesKey, is_system_metric};
 pub use non_finite::{non_finite, strict_json};
 pub use read::average::Average;
 pub use read::export::{Exported, Shape, export_csv, export_parquet};

@@ -16,12 +16,15 @@ use gradtop_chart::cells::theme::Ink;
 use gradtop_chart::colour;
 use gradtop_chart::number;
 use gradtop_view::compare::table::{Column, ComparisonTable, Row, Sort};
-use gradtop_view::compare::{ComparedRun, GroupBy, RunGroup, differing, goal, groups, why_none};
+use gradtop_view::compare::{ComparedRun, GroupBy, RunGroup, differing, goal, groups, unshared, why_none};
 use gradtop_view::figure::run_figures::metrics;
 use gradtop_view::list::filter;
 use gradtop_view::live::SeriesFilter;
 use gradtop_view::run::{json, state};
 use gradtop_view::runs::RunRow;
+
+/// Number of metrics named that are left out.
+const NAMED: usize = 8;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -52,10 +55,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     let runs = read(views, &wanted, 0.0)?;
     let by = grouping(&runs, args.by.as_deref())?;
     let groups = groups(&runs, &by);
-    let mut table = ComparisonTable::new(&runs, &groups);
-    if !wanted.is_empty() {
-        table.retain_metrics(&wanted);
-    }
+    let table = ComparisonTable::new(&runs, &groups, &wanted);
     let sort = sorting(&runs, &table, args.sort.as_deref())?;
     let order = table.sorted(sort, args.reverse);
     if args.json {
@@ -65,6 +65,9 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         if table.columns.is_empty() {
             print::note(&format!("no values to compare: {}", why_none(&runs)));
         }
+        if wanted.is_empty() {
+            note_unshared(&runs);
+        }
         if let Sort::Value(at) = sort {
             let column = &table.columns[at];
             print::line("");
@@ -72,6 +75,18 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         }
     }
     Ok(0)
+}
+
+/// Notes which metrics are left out since only some experiments have them.
+pub(super) fn note_unshared(runs: &[ComparedRun]) {
+    let names: Vec<String> = unshared(runs).iter().map(|name| clean(name)).collect();
+    let first = names.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let more = names.len().saturating_sub(NAMED);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    if !names.is_empty() {
+        print::note(&format!("left out, since only some of these experiments have them: {first}{more}"));
+        print::note("--metric NAME shows one");
+    }
 }
 
 /// The metrics that these runs have logged, as far as they can be read.

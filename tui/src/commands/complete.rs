@@ -279,7 +279,7 @@ fn declarations(known: &Known, current: &str) -> Vec<String> {
     }
     let views = known.views();
     let all = views.iter().flat_map(|view| &view.manifest.metrics).map(|metric| metric.name.as_str());
-    let all: BTreeSet<&str> = all.filter(|name| !name.starts_with("system/")).collect();
+    let all: BTreeSet<&str> = all.filter(|name| !gradtop_store::is_system_metric(name)).collect();
     all.into_iter().flat_map(|name| [format!("{name}:min"), format!("{name}:max")]).collect()
 }
 

@@ -261,14 +261,13 @@ fn of_several(runs: Vec<View>, what: &[String], args: &Args) -> Result<Charts> {
     let what = &compare::expanded(what, &compare::logged(&runs));
     let runs = compare::read(runs, what, args.smooth)?;
     let groups = groups(&runs, &compare::grouping(&runs, args.by.as_deref())?);
-    let mut drawn: Vec<Facet> = facets(&runs);
+    let mut drawn: Vec<Facet> = facets(&runs, what);
     let mut others = 0;
     if what.is_empty() {
-        drawn.retain(|f| !f.metric.starts_with("system/"));
+        drawn.retain(|f| !gradtop_store::is_system_metric(&f.metric));
         others = drawn.len().saturating_sub(CHARTS);
         drawn.truncate(CHARTS);
-    } else {
-        drawn.retain(|f| what.contains(&f.metric));
+        compare::note_unshared(&runs);
     }
     if drawn.is_empty() {
         return Err(Failure::new(format!("nothing to draw: {}", why_none(&runs))).into());

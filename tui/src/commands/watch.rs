@@ -342,7 +342,8 @@ pub(crate) fn end(view: &View, json: bool) -> Result<()> {
 
 /// Returns whether a run has metrics of its own. What a command logs is declared with its first row.
 fn has_metrics(manifest: &Manifest) -> bool {
-    manifest.kind != Kind::Command || manifest.metrics.iter().any(|m| !m.name.starts_with("system/"))
+    manifest.kind != Kind::Command
+        || manifest.metrics.iter().any(|m| !gradtop_store::is_system_metric(&m.name))
 }
 
 /// Columns of the terminal left when so many are taken.

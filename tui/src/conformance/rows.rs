@@ -18,7 +18,8 @@ pub(super) struct Recorded {
 impl Recorded {
     pub(super) fn of(run: &RunDir, experiment: &ExperimentDesc) -> Result<Self> {
         let by_clock = |metric: &str| experiment.metrics.iter().any(|m| m.name == metric && m.wall_clock);
-        let wanted = |key: &SeriesKey| !key.metric.starts_with("system/") && !by_clock(&key.metric);
+        let wanted =
+            |key: &SeriesKey| !gradtop_store::is_system_metric(&key.metric) && !by_clock(&key.metric);
         let series = read_series(run, wanted)?.into_iter().filter(|data| wanted(&data.key)).map(|data| {
             let floats = data.epoch.iter().zip(&data.value).map(|(e, v)| (e.to_bits(), v.to_bits()));
             let rows = data.step.iter().zip(floats).map(|(step, (epoch, value))| (*step, epoch, value));

@@ -60,7 +60,7 @@ impl<'a> RunSection<'a> {
     pub(crate) fn without_figure(&self) -> Vec<&str> {
         let marks = || self.declared.iter().flat_map(|figure| &figure.panels).flat_map(|panel| &panel.marks);
         let shown = |name: &str| marks().any(|mark| mark.metric.as_deref() == Some(name));
-        let own = self.data.metric_names().into_iter().filter(|name| !name.starts_with("system/"));
+        let own = self.data.metric_names().into_iter().filter(|name| !gradtop_store::is_system_metric(name));
         own.filter(|name| !shown(name)).collect()
     }
 

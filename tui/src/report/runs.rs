@@ -295,7 +295,7 @@ impl Comparison {
             };
             let runs: Vec<ComparedRun> = readings.map(run).collect();
             let alone = compare::groups(&runs, &GroupBy::Nothing);
-            let table = ComparisonTable::new(&runs, &alone);
+            let table = ComparisonTable::new(&runs, &alone, &[]);
             let names = alone.iter().map(|group| group.name.clone()).collect();
             let equal = compare::groups(&runs, &GroupBy::AllButSeed);
             let averages = runs.len() > LINES && equal.len() < runs.len();
@@ -310,7 +310,7 @@ impl Comparison {
         if self.runs.len() < 2 {
             return Vec::new();
         }
-        let table = ComparisonTable::new(&self.runs, &self.groups);
+        let table = ComparisonTable::new(&self.runs, &self.groups, &[]);
         let mut parts = (0..table.columns.len()).step_by(COLUMNS).map(|at| self.columns(&table, at));
         let mut blocks: Vec<Block> = parts.next().into_iter().collect();
         let rest: Vec<Block> = parts.collect();
@@ -353,8 +353,8 @@ impl Comparison {
         }
         let sources = overlay::sources(&self.runs, &self.groups);
         let view = overlay::view(Align::Step, &self.groups, None);
-        let mut drawn = facets(&self.runs);
-        drawn.retain(|facet| !facet.metric.starts_with("system/"));
+        let mut drawn = facets(&self.runs, &[]);
+        drawn.retain(|facet| !gradtop_store::is_system_metric(&facet.metric));
         let further = drawn.split_off(drawn.len().min(CURVES));
         let draw = |(n, facet): (usize, Facet)| {
             let drawn = evaluate_as(&overlay::figure(&self.runs, &self.groups, &facet), &sources, &view);

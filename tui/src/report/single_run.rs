@@ -110,7 +110,7 @@ impl<'a> SingleRun<'a> {
         let verdicts =
             why::diagnose_run(&mut reader, view, true).map(|found| found.verdicts).unwrap_or_default();
         let goal = |key: &SeriesKey| view.manifest.metric(&key.metric).map_or(Goal::None, |info| info.goal);
-        let own = |key: &SeriesKey| !key.metric.starts_with("system/");
+        let own = |key: &SeriesKey| !gradtop_store::is_system_metric(&key.metric);
         let mut series = summarize(&view.dir, own, goal).map(|(series, _)| series).unwrap_or_default();
         series.retain(|summary| data.series.iter().any(|read| *read.key() == summary.key));
         for summary in &mut series {

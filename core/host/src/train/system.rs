@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use gradtop_store::{Recorder, SeriesKey};
+use gradtop_store::{Recorder, SYSTEM, SeriesKey};
 
 use crate::train::pressure::Pressure;
 
@@ -67,7 +67,7 @@ impl System {
         let points: Vec<(u32, f64)> = values
             .into_iter()
             .filter_map(|(name, unit, value)| {
-                let key = SeriesKey::metric(format!("system/{name}"));
+                let key = SeriesKey::metric(format!("{SYSTEM}{name}"));
                 Some((recorder.series(&key, Some(unit)).ok()?, value))
             })
             .collect();

@@ -6,6 +6,7 @@ use crate::folder::manifest::{Goal, read_manifest};
 use crate::folder::run_dir::RunDir;
 use crate::folder::run_table::write_run_table;
 use crate::folder::status::{Status, write_status};
+use crate::log::series::is_system_metric;
 use crate::read::summary::{SeriesSummary, summarize};
 
 /// Corrects rows, step and headline of a status to the rows on the disk. The status was written a moment before the
@@ -23,7 +24,7 @@ pub fn agree(run: &RunDir, status: &mut Status, series: &[SeriesSummary]) {
     if rows == status.rows {
         return;
     }
-    let of_training = series.iter().filter(|s| !s.key.metric.starts_with("system/")).map(|s| s.last);
+    let of_training = series.iter().filter(|s| !is_system_metric(&s.key.metric)).map(|s| s.last);
     let kept = if logs_files(run) {
         of_training.map(|last| last.step).max()
     } else {

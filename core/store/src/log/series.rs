@@ -12,6 +12,14 @@ use crate::folder::run_dir::RunDir;
 use crate::log::checksum;
 use crate::log::rows::Rows;
 
+/// What the names of metrics begin with that gradtop itself measures, such as `system/memory`.
+pub const SYSTEM: &str = "system/";
+
+/// Returns whether a metric is one that gradtop itself measures.
+pub fn is_system_metric(name: &str) -> bool {
+    name.starts_with(SYSTEM)
+}
+
 /// Identifies a series within a run.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct SeriesKey {

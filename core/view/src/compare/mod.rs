@@ -14,7 +14,7 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use gradtop_store::{Goal, MetricInfo, SeriesKey};
+use gradtop_store::{Goal, MetricInfo, SeriesKey, is_system_metric};
 use serde::{Deserialize, Serialize};
 
 use crate::figure::name_of;
@@ -184,24 +184,17 @@ pub fn goal(runs: &[ComparedRun], metric: &str) -> Goal {
     info(runs, metric).map_or(Goal::None, |m| m.goal)
 }
 
-/// What can be compared: of runs of one experiment everything any of them logged; of several what each of them has, and of a metric
-/// that each has, but none with the model and split of another, all of these. Headline metrics first, then as declared;
-/// after these, what fewer than half of the runs have, and last what gradtop itself measures.
-pub fn facets(runs: &[ComparedRun]) -> Vec<Facet> {
-    let mut by_experiment: BTreeMap<&str, BTreeSet<Facet>> = BTreeMap::new();
-    for s in runs {
-        let own = by_experiment.entry(s.row.experiment()).or_default();
-        own.extend(s.data.keys.iter().map(|(key, _)| Facet::of(key)));
-    }
-    let sets: Vec<BTreeSet<Facet>> = by_experiment.into_values().collect();
-    let in_each = |is: &dyn Fn(&Facet) -> bool| sets.iter().all(|own| own.iter().any(is));
-    let every: BTreeSet<&Facet> = sets.iter().flatten().collect();
-    let (common, others): (Vec<&Facet>, Vec<&Facet>) =
-        every.into_iter().partition(|facet| in_each(&|own| own == *facet));
-    let by_metric = others.into_iter().filter(|facet| {
-        in_each(&|own| own.metric == facet.metric) && !common.iter().any(|own| own.metric == facet.metric)
-    });
-    let all: Vec<Facet> = common.iter().copied().chain(by_metric).cloned().collect();
+/// What can be compared: of runs of one experiment everything any of them logged; of several the metrics that each experiment
+/// has, with all their models and splits. Only `metrics`, if any are named, even if not all have them. Headline metrics
+/// first, then as declared; of each what all experiments have, then the others; after these, what fewer than half of the
+/// runs have, and last what gradtop itself measures.
+pub fn facets(runs: &[ComparedRun], metrics: &[String]) -> Vec<Facet> {
+    let sets = by_experiment(runs);
+    let compared = |metric: &String| match metrics {
+        [] => is_shared(&sets, metric),
+        named => named.contains(metric),
+    };
+    let all: BTreeSet<&Facet> = sets.iter().flatten().filter(|facet| compared(&facet.metric)).collect();
     // Several experiments name their models as they like.
     let has = |s: &ComparedRun, f: &Facet| {
         let alike = |key: &SeriesKey| if sets.len() > 1 { key.metric == f.metric } else { f.takes(key) };
@@ -213,11 +206,37 @@ pub fn facets(runs: &[ComparedRun]) -> Vec<Facet> {
             let metrics = &s.row.view.manifest.metrics;
             metrics.iter().position(|m| m.name == f.metric).map(|at| (!metrics[at].headline, at))
         });
-        (f.metric.starts_with("system/"), of_few(f), declared.unwrap_or((true, usize::MAX)))
+        let declared = declared.unwrap_or((true, usize::MAX));
+        (is_system_metric(&f.metric), of_few(f), declared)
     };
-    let mut placed: Vec<_> = all.into_iter().map(|facet| (place(&facet), facet)).collect();
-    placed.sort_by(|(a, f), (b, g)| a.cmp(b).then_with(|| f.order(g)));
-    placed.into_iter().map(|(_, facet)| facet).collect()
+    let common = |f: &Facet| sets.iter().all(|own| own.contains(f));
+    let mut placed: Vec<_> = all.into_iter().map(|facet| (place(facet), facet)).collect();
+    placed.sort_by(|(a, f), (b, g)| {
+        let by_metric = || natural::order(&f.metric, &g.metric);
+        a.cmp(b).then_with(by_metric).then_with(|| common(g).cmp(&common(f))).then_with(|| f.order(g))
+    });
+    placed.into_iter().map(|(_, facet)| facet.clone()).collect()
+}
+
+/// Returns the metrics that only some of these experiments have, without what gradtop itself measures.
+pub fn unshared(runs: &[ComparedRun]) -> BTreeSet<String> {
+    let sets = by_experiment(runs);
+    let metrics = sets.iter().flatten().map(|facet| &facet.metric);
+    metrics.filter(|metric| !is_system_metric(metric) && !is_shared(&sets, metric)).cloned().collect()
+}
+
+/// Returns what the runs of each experiment logged.
+fn by_experiment(runs: &[ComparedRun]) -> Vec<BTreeSet<Facet>> {
+    let mut sets: BTreeMap<&str, BTreeSet<Facet>> = BTreeMap::new();
+    for s in runs {
+        let own = sets.entry(s.row.experiment()).or_default();
+        own.extend(s.data.keys.iter().map(|(key, _)| Facet::of(key)));
+    }
+    sets.into_values().collect()
+}
+
+fn is_shared(sets: &[BTreeSet<Facet>], metric: &str) -> bool {
+    sets.iter().all(|own| own.iter().any(|facet| facet.metric == metric))
 }
 
 /// Why [`facets`] has none.

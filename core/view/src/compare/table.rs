@@ -181,17 +181,16 @@ fn row(runs: &[ComparedRun], group: &RunGroup, at: usize, params: &[String], col
 }
 
 impl ComparisonTable {
-    /// Creates the table of these runs.
-    pub fn new(runs: &[ComparedRun], groups: &[RunGroup]) -> Self {
+    /// Creates the table of these runs, with `metrics` or, if none is named, those that are declared.
+    pub fn new(runs: &[ComparedRun], groups: &[RunGroup], metrics: &[String]) -> Self {
         let params = differing(runs);
-        let declared: Vec<Facet> =
-            facets(runs).into_iter().filter(|f| info(runs, &f.metric).is_some()).collect();
-        let shown = if declared.is_empty() {
+        let mut shown = facets(runs, metrics);
+        let declared = |f: &Facet| info(runs, &f.metric).is_some();
+        if metrics.is_empty() {
             // Without declared metrics, use the logged ones.
-            facets(runs).into_iter().filter(|f| !f.metric.starts_with("system/")).collect()
-        } else {
-            declared
-        };
+            let any = shown.iter().any(declared);
+            shown.retain(|f| if any { declared(f) } else { !gradtop_store::is_system_metric(&f.metric) });
+        }
         let mut columns = Vec::new();
         for facet in shown {
             let goal = goal(runs, &facet.metric);
@@ -260,20 +259,6 @@ impl ComparisonTable {
                 let equal = |a: f64, b: f64| a == b || (a - b).abs() <= 1e-12 * b.abs();
                 row.best[i] = best.zip(row.values[i]).is_some_and(|(best, v)| equal(v, best));
             }
-        }
-    }
-
-    /// Keeps only the columns of these metrics.
-    pub fn retain_metrics(&mut self, metrics: &[String]) {
-        let kept: Vec<bool> = self.columns.iter().map(|c| metrics.contains(&c.facet.metric)).collect();
-        let keep = |i: usize| kept.get(i).copied().unwrap_or(false);
-        let mut at = 0..;
-        self.columns.retain(|_| at.next().is_some_and(keep));
-        for row in &mut self.rows {
-            let mut at = 0..;
-            row.values.retain(|_| at.next().is_some_and(keep));
-            let mut at = 0..;
-            row.best.retain(|_| at.next().is_some_and(keep));
         }
     }
 

@@ -68,8 +68,13 @@ fn runs_of_several_experiments_share_only_what_both_have() {
         run("label", "b", 2).series("loss", None, &points).series("accuracy", None, &points),
     ];
     let (_bench, all) = runs(specs, &["a", "b"]);
-    let titles = |s: &[ComparedRun]| facets(s).iter().map(Facet::title).collect::<Vec<_>>();
+    let titles = |s: &[ComparedRun]| facets(s, &[]).iter().map(Facet::title).collect::<Vec<_>>();
     assert_eq!(titles(&all), ["loss"]);
+    assert_eq!(unshared(&all).into_iter().collect::<Vec<_>>(), ["accuracy", "norm"]);
+    let named = ["norm".to_owned()];
+    assert_eq!(facets(&all, &named).iter().map(Facet::title).collect::<Vec<_>>(), ["norm"]);
+    let table = ComparisonTable::new(&all, &groups(&all, &GroupBy::Nothing), &named);
+    assert_eq!((table.rows[0].values[0], table.rows[1].values[0]), (Some(0.5), None));
     assert_eq!(titles(&all[..1]), ["loss", "norm"], "the headline metric comes first");
     assert_eq!(differing(&all), ["experiment"]);
     let (_bench, apart) = runs(
@@ -79,7 +84,7 @@ fn runs_of_several_experiments_share_only_what_both_have() {
         ],
         &["a", "b"],
     );
-    assert!(facets(&apart).is_empty() && why_none(&apart).contains("no metric is the same"));
+    assert!(facets(&apart, &[]).is_empty() && why_none(&apart).contains("no metric is the same"));
     assert_eq!(why_none(&apart[..1]), "nothing is recorded yet");
 }
 
@@ -92,9 +97,10 @@ fn experiments_that_share_no_model_are_compared_by_metric() {
         run("fit", "c", 3).series("norm", None, &points),
     ];
     let (_bench, all) = runs(specs, &["a", "b", "c"]);
-    let titles = |s: &[ComparedRun]| facets(s).iter().map(Facet::title).collect::<Vec<_>>();
+    let titles = |s: &[ComparedRun]| facets(s, &[]).iter().map(Facet::title).collect::<Vec<_>>();
     assert_eq!(titles(&all[..2]), ["loss", "loss deep", "norm", "norm deep"]);
-    assert_eq!(titles(&all), ["loss", "loss deep", "norm"], "both experiments have the norm of no model");
+    let all_models = ["loss", "loss deep", "norm", "norm deep"];
+    assert_eq!(titles(&all), all_models, "although both experiments have the norm of no model");
 }
 
 #[test]
@@ -105,7 +111,7 @@ fn charts_are_in_the_order_of_the_numbers_in_their_names() {
         spec = spec.series("loss", Some(model), &points);
     }
     let (_bench, all) = runs(vec![spec], &["a"]);
-    let titles: Vec<String> = facets(&all).iter().map(Facet::title).collect();
+    let titles: Vec<String> = facets(&all, &[]).iter().map(Facet::title).collect();
     assert_eq!(titles, ["loss h=1", "loss h=12", "loss h=128"]);
 }
 
@@ -149,7 +155,7 @@ fn the_sheet_knows_last_best_and_least_and_which_is_better() {
         run("fit", "d", 4),
     ];
     let (_bench, all) = runs(specs, &["a", "b", "c", "d"]);
-    let table = ComparisonTable::new(&all, &groups(&all, &GroupBy::Nothing));
+    let table = ComparisonTable::new(&all, &groups(&all, &GroupBy::Nothing), &[]);
     let columns: Vec<Statistic> = table.columns.iter().map(|c| c.statistic).collect();
     assert_eq!(columns, [Statistic::Last, Statistic::Best], "lower is better: the least is the best");
     let values: Vec<Vec<Option<f64>>> = table.rows.iter().map(|r| r.values.clone()).collect();
@@ -175,11 +181,11 @@ fn higher_is_better_where_the_metric_says_so() {
     };
     let least = |last: f64| {
         let (_bench, all) = runs(vec![spec("a", last)], &["a"]);
-        ComparisonTable::new(&all, &groups(&all, &GroupBy::Nothing)).rows[0].values[2]
+        ComparisonTable::new(&all, &groups(&all, &GroupBy::Nothing), &[]).rows[0].values[2]
     };
     assert_eq!([f64::NEG_INFINITY, f64::INFINITY].map(least), [Some(f64::NEG_INFINITY), Some(0.9)]);
     let (_bench, all) = runs(vec![spec("a", 0.5), spec("b", 0.7)], &["a", "b"]);
-    let table = ComparisonTable::new(&all, &groups(&all, &GroupBy::Nothing));
+    let table = ComparisonTable::new(&all, &groups(&all, &GroupBy::Nothing), &[]);
     assert_eq!(
         table.columns.iter().map(|c| c.statistic).collect::<Vec<_>>(),
         [Statistic::Last, Statistic::Best, Statistic::Min]
@@ -198,7 +204,7 @@ fn a_group_is_judged_by_the_mean_of_its_runs_and_the_best_of_any() {
     ];
     let (_bench, all) = runs(specs, &["a", "b"]);
     let groups = groups(&all, &GroupBy::AllButSeed);
-    let table = ComparisonTable::new(&all, &groups);
+    let table = ComparisonTable::new(&all, &groups, &[]);
     assert_eq!((groups.len(), groups[0].name.as_str()), (1, "all runs"));
     assert_eq!(table.rows[0].values, [Some(2.0), Some(0.5)], "the geometric mean of a logarithmic metric");
     assert_eq!(table.rows[0].params, ["2 values"]);
@@ -220,7 +226,7 @@ fn long_values_are_cut_in_the_names_of_groups_which_stay_different() {
 
 fn built(all: &[ComparedRun], by: &GroupBy, align: Align) -> PreparedChart {
     let groups = groups(all, by);
-    let figure = overlay::figure(all, &groups, &facets(all)[0]);
+    let figure = overlay::figure(all, &groups, &facets(all, &[])[0]);
     let view = overlay::view(align, &groups, None);
     let sources = overlay::sources(all, &groups);
     build(&sources, Subject::Panel(&figure, 0), &view, (100, 20), Theme::default())
@@ -292,11 +298,11 @@ fn a_chart_without_a_split_is_of_the_series_without_one() {
         run("fit", "c", 3).series("loss", None, &level(3.0)).series("loss", Some("deep"), &level(50.0)),
     ];
     let (_bench, all) = runs(specs, &["a", "b", "c"]);
-    assert_eq!(facets(&all)[0].title(), "loss");
+    assert_eq!(facets(&all, &[])[0].title(), "loss");
     let chart = built(&all, &GroupBy::Nothing, Align::Step).chart;
     let last: Vec<f64> = lines(&chart).iter().map(|(_, y)| y[y.len() - 1]).collect();
     assert_eq!(last, [7.0, 3.0], "as the table says");
-    let table = ComparisonTable::new(&all, &groups(&all, &GroupBy::Nothing));
+    let table = ComparisonTable::new(&all, &groups(&all, &GroupBy::Nothing), &[]);
     assert_eq!(table.rows.iter().map(|r| r.values[0]).collect::<Vec<_>>(), [Some(7.0), None, Some(3.0)]);
 }
 
@@ -312,7 +318,7 @@ fn a_heading_counts_what_is_averaged() {
         let specs = ends.iter().enumerate().map(spec);
         let names: Vec<String> = (0..ends.len()).map(name).collect();
         let (_bench, all) = runs(specs, &names.iter().map(String::as_str).collect::<Vec<_>>());
-        let table = ComparisonTable::new(&all, &groups(&all, &GroupBy::AllButSeed));
+        let table = ComparisonTable::new(&all, &groups(&all, &GroupBy::AllButSeed), &[]);
         let [last, best] = &table.columns[..] else { panic!("{:?}", table.columns) };
         [last.words(), last.short(), best.words(), best.short()]
     };
@@ -343,7 +349,7 @@ fn what_comes_after_the_steps_went_back_is_averaged_by_itself() {
 fn a_figure_says_what_its_lines_are_the_mean_of() {
     let of = |name, by| seed(run("fit", name, 1).series("loss", None, &line(&[(0, 1.0), (100, 0.1)])), by);
     let (_bench, all) = runs(vec![of("a", 1), of("b", 2), of("c", 3)], &["a", "b", "c"]);
-    let caption = |by| overlay::figure(&all, &groups(&all, &by), &facets(&all)[0]).caption;
+    let caption = |by| overlay::figure(&all, &groups(&all, &by), &facets(&all, &[])[0]).caption;
     assert_eq!(caption(GroupBy::Nothing), None);
     let mean = "Lines: geometric mean of 3 runs; bands: from the lowest to the highest.";
     assert_eq!(caption(GroupBy::AllButSeed).as_deref(), Some(mean));
@@ -362,7 +368,7 @@ fn a_chart_has_the_unit_that_its_runs_share_and_else_none() {
     let (_bench, all) = runs(specs, &["a", "b", "c"]);
     let unit = |runs: &[ComparedRun], model: &str| {
         let groups = groups(runs, &GroupBy::Nothing);
-        let facet = facets(runs).into_iter().find(|f| f.model.as_deref() == Some(model)).unwrap();
+        let facet = facets(runs, &[]).into_iter().find(|f| f.model.as_deref() == Some(model)).unwrap();
         overlay::figure(runs, &groups, &facet).panels[0].y.unit.clone()
     };
     assert_eq!(unit(&all[..1], "x").as_deref(), Some("MSE"));

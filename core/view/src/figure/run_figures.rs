@@ -23,7 +23,7 @@ pub fn figures_of_run(view: &View) -> Result<(Vec<Figure>, usize)> {
     }
     let info = |name: &str| view.manifest.metric(name);
     let metrics = metrics(&view.dir)?;
-    let mut drawn: Vec<&String> = metrics.iter().filter(|m| !m.starts_with("system/")).collect();
+    let mut drawn: Vec<&String> = metrics.iter().filter(|m| !gradtop_store::is_system_metric(m)).collect();
     drawn.sort_by_key(|m| !info(m).is_some_and(|i| i.headline));
     let others = drawn.len().saturating_sub(METRICS);
     Ok((drawn.into_iter().take(METRICS).map(|m| metric_figure(m, info(m), "step")).collect(), others))

@@ -3,14 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use gradtop_store::{Result, RunDir, SeriesKey, Slice, StoreError, Tailer};
+use gradtop_store::{Result, RunDir, SYSTEM, SeriesKey, Slice, StoreError, Tailer};
 
 /// Number of longest gaps kept per series.
 const GAPS: usize = 8;
 /// Maximum number of resource usage points: one per second for half a day, then every second one, and so on.
 const POINTS: usize = 1 << 16;
-/// Prefix of metrics about resource usage.
-const SYSTEM: &str = "system/";
 /// Name of the metric for seconds of training.
 const TRAINED: &str = "trained_s";
 

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use gradtop_store::figures::{Figure, Mark, MarkKind, Scale};
+use gradtop_store::is_system_metric;
 use ratatui::layout::Rect;
 
 use super::look::Look;
@@ -15,8 +16,6 @@ use gradtop_view::figure::view::{Source, Subject};
 use gradtop_view::figure::{declared_x, metric_figure};
 use gradtop_view::live::RunData;
 
-/// The prefix of metrics that gradtop itself measures.
-pub(super) const SYSTEM: &str = "system/";
 /// Used only for joins; as a chart it would be a straight line.
 const TRAINED: &str = "system/trained_s";
 
@@ -216,7 +215,7 @@ pub(super) fn items(shown: Shown<'_>) -> Vec<Item> {
         }
         Shown::System(data) => {
             let names = data.metric_names().into_iter();
-            return names.filter(|n| n.starts_with(SYSTEM) && *n != TRAINED).map(metric).collect();
+            return names.filter(|n| is_system_metric(n) && *n != TRAINED).map(metric).collect();
         }
         Shown::Run(data) => data,
     };
@@ -228,7 +227,7 @@ pub(super) fn items(shown: Shown<'_>) -> Vec<Item> {
             in_figures.extend(panel.marks.iter().filter_map(|m| m.metric.as_deref()));
         }
     }
-    let names = data.metric_names().into_iter().filter(|n| !n.starts_with(SYSTEM));
+    let names = data.metric_names().into_iter().filter(|n| !is_system_metric(n));
     let (seen, others): (Vec<&str>, Vec<&str>) = names.partition(|n| in_figures.contains(n));
     out.extend(others.into_iter().chain(seen).map(metric));
     // Metrics are grouped by section, in the order of first appearance.

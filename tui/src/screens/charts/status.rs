@@ -6,7 +6,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::items::{SYSTEM, Scene, Shown};
+use super::items::{Scene, Shown};
 use super::{Charts, Typing};
 use crate::print::clean;
 use crate::screens::shared::Shared;
@@ -186,7 +186,8 @@ impl Charts {
 fn measured(data: &RunData) -> Vec<String> {
     let names = [("cpu", "cpu"), ("memory", "memory"), ("gpu", "gpu"), ("gpu_memory", "memory of the gpu")];
     let told = |(metric, words): (&str, &str)| {
-        let last = data.of_metric(&format!("{SYSTEM}{metric}")).find_map(|s| s.last())?.value;
+        let last =
+            data.of_metric(&format!("{}{metric}", gradtop_store::SYSTEM)).find_map(|s| s.last())?.value;
         let bytes = metric.ends_with("memory").then(|| number::amount(last.max(0.0)));
         Some(format!("{words} {}", bytes.unwrap_or_else(|| format!("{last:.0} %"))))
     };

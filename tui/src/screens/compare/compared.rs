@@ -32,9 +32,9 @@ impl Compared {
         };
         let runs: Vec<ComparedRun> = ids.iter().filter_map(run).collect();
         let groups = groups(&runs, by);
-        let table = ComparisonTable::new(&runs, &groups);
+        let table = ComparisonTable::new(&runs, &groups, &[]);
         let gone = ids.len() - runs.len();
-        Self { facets: facets(&runs), gone, runs, groups, table, order: Vec::new() }
+        Self { facets: facets(&runs, &[]), gone, runs, groups, table, order: Vec::new() }
     }
 
     /// What the charts show; only the group with the `focus`, if there is one, is not dimmed.

@@ -141,7 +141,7 @@ fn headline(run: &RunRow) -> Option<&str> {
 
 /// The metric of its own that a run logged first.
 fn first_metric(data: &RunData) -> Option<&str> {
-    let own = |m: &&str| !m.starts_with("system/");
+    let own = |m: &&str| !gradtop_store::is_system_metric(m);
     data.metric_names().into_iter().find(own)
 }
 

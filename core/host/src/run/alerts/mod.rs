@@ -285,7 +285,7 @@ impl Judge {
         let pace = &mut self.pace;
         loop {
             let read = self.tailer.poll_slices(READING, |slice| {
-                if !slice.key.metric.starts_with("system/") {
+                if !gradtop_store::is_system_metric(&slice.key.metric) {
                     *moved = Instant::now();
                 }
                 for armed in rules.iter_mut() {

@@ -16,8 +16,6 @@ const MEMORY: &str = "system/memory";
 /// The metrics of its GPU's utilization and of its training time.
 const GPU: &str = "system/gpu";
 pub(crate) const TRAINED: &str = "system/trained_s";
-/// Prefix of metrics about resource usage.
-const SYSTEM: &str = "system/";
 /// Default time for `gpu-idle`.
 const IDLE: Duration = Duration::from_mins(10);
 
@@ -100,9 +98,11 @@ impl Rule {
     /// Returns whether it needs the rows of a series, or needs to know that they exist.
     pub(crate) fn reads(&self, key: &SeriesKey) -> bool {
         match self {
-            Self::NonFinite | Self::Stalled(_) | Self::Diverged(None) => !key.metric.starts_with(SYSTEM),
+            Self::NonFinite | Self::Stalled(_) | Self::Diverged(None) => {
+                !gradtop_store::is_system_metric(&key.metric)
+            }
             // It also needs to know when other series begin.
-            Self::RateFell => key.metric == TRAINED || !key.metric.starts_with(SYSTEM),
+            Self::RateFell => key.metric == TRAINED || !gradtop_store::is_system_metric(&key.metric),
             Self::Memory(_) => key.metric == MEMORY,
             Self::GpuIdle(_) => key.metric == GPU,
             Self::Metric { metric, .. } | Self::Plateau { metric, .. } | Self::Diverged(Some(metric)) => {
