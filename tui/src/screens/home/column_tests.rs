@@ -287,3 +287,62 @@ fn the_headings_of_a_group_stay_above_its_runs() {
     bench.resize(40, 15);
     assert!(bench.screen().contains(" done  ") && bench.screen().contains('%'), "{}", bench.screen());
 }
+
+#[test]
+fn a_mean_is_called_one_at_every_size() {
+    let of = |name: &str, lr: f64| {
+        let spec = run("fit", name, 1).param("lr", ParamValue::Float(lr)).param("width", ParamValue::Int(64));
+        (0..3).fold(spec.at(State::Running, 5_000), |spec, trial| {
+            let of = |split: &str| SeriesKey {
+                model: Some("deep".into()),
+                split: Some(split.into()),
+                trial: Some(trial),
+                ..SeriesKey::metric("loss")
+            };
+            spec.logged(of("test"), &[(0, 1.0), (1, 0.25)])
+        })
+    };
+    let runs = || vec![of("a-run-of-a-long-sweep-1", 0.1), of("a-run-of-a-long-sweep-2", 0.2)];
+    let other = (0..9)
+        .fold(run("fit", "other", 1), |spec, n| spec.series(&format!("m{n}"), None, &[(0, 1.0), (1, 0.5)]));
+    for specs in [runs(), runs().into_iter().take(1).collect(), runs().into_iter().chain([other]).collect()] {
+        let mut bench = Bench::of(specs);
+        for (width, height) in [(200, 50), (120, 36), (80, 24), (60, 20), (40, 15)] {
+            bench.resize(width, height);
+            let screen = bench.screen();
+            assert!(screen.contains(" mean"), "{width}x{height}: {screen}");
+            let last = screen.contains("last test loss") || screen.contains("last loss") || width < 60;
+            assert!(last, "{width}x{height}: {screen}");
+        }
+    }
+}
+
+#[test]
+fn runs_are_sorted_by_what_is_on_the_screen_or_it_is_said() {
+    let of = |name: &str, n: i64| {
+        let spec = run("fit", name, n).losses();
+        (0..9).fold(spec, |spec, p| spec.param(&format!("p{p}"), ParamValue::Int(n * p)))
+    };
+    let mut bench = Bench::of(vec![of("a", 1), of("b", 2)]);
+    bench.resize(120, 36);
+    let titles = |bench: &Bench| bench.screen().lines().find(|l| l.contains(" name")).unwrap().to_owned();
+    let mut by = Vec::new();
+    for _ in 0..12 {
+        bench.keys("s");
+        let titles = titles(&bench);
+        let sorted = titles.split('▾').next().unwrap().split_whitespace().next_back().map(str::to_owned);
+        assert!(titles.contains('▾'), "a key that changes nothing visible: {}", bench.screen());
+        by.extend(sorted);
+    }
+    assert!(by.contains(&"p2".to_owned()) && by.contains(&"age".to_owned()), "{by:?}");
+    while !titles(&bench).contains("age▾") {
+        bench.keys("s");
+    }
+    bench.keys("o");
+    bench.resize(60, 20);
+    assert!(
+        titles(&bench).contains('▴') || bench.screen().contains("2 runs, sorted by age, the other way round"),
+        "{}",
+        bench.screen()
+    );
+}

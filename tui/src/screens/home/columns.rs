@@ -13,6 +13,7 @@ use crate::screens::shared::Shared;
 use gradtop_chart::cells::align::Align;
 use gradtop_chart::cells::text::width_of;
 use gradtop_view::list::column;
+use gradtop_view::list::order::Sort;
 use gradtop_view::run::{headline, progress, remark, state};
 use gradtop_view::runs::RunRow;
 use jiff::Timestamp;
@@ -120,6 +121,11 @@ impl What<'_> {
             Self::Metric | Self::Who | Self::Spark => "metric".to_owned(),
             Self::Other(name) | Self::Split(name) => name.to_owned(),
         })
+    }
+
+    /// Returns whether runs are in the order of this column.
+    pub(super) fn is_sorted(self, group: &Group, sort: &Sort) -> bool {
+        self.sorts(group).is_some_and(|by| column::title(&by) == column::title(&sort.by))
     }
 
     /// The text of a run.
@@ -321,6 +327,25 @@ impl<'a> Columns<'a> {
         self.0.iter().any(|column| column.what == What::Metric && column.align == Align::Left)
     }
 
+    /// Returns what the values of a group are of, if all share it and no column says it: series and statistic, or the latter.
+    pub(super) fn left_out(&self, group: &Group) -> Option<String> {
+        let valued = self.0.iter().any(|column| column.what == What::Metric);
+        let mut whos = whos(group).filter(|who| valued && !who.is_empty());
+        let first = whos.next()?;
+        let whos: Vec<String> = whos.collect();
+        let statistic = |who: &str| who.strip_prefix(headline::series_of(who)).unwrap_or_default().to_owned();
+        let room = self.0.iter().find(|column| column.what == What::Who).map_or(0, |column| column.width);
+        if std::iter::once(&first).chain(&whos).all(|who| width_of(headline::without_count(who)) <= room) {
+            None
+        } else if !self.brief() && whos.iter().all(|who| *who == first) {
+            Some(first)
+        } else {
+            let common = statistic(&first);
+            let same = whos.iter().all(|who| statistic(who) == common);
+            Some(common.trim_start_matches(" · ").to_owned()).filter(|common| same && !common.is_empty())
+        }
+    }
+
     /// The sort key of the heading at column `x`.
     pub(super) fn at(&self, x: u16, group: Option<&Group>) -> Option<String> {
         let x = usize::from(x);
@@ -355,7 +380,10 @@ fn default_columns<'a>(
         let is_number =
             |text: &&String| text.trim_start_matches('-').starts_with(|c: char| c.is_ascii_digit());
         let number = widest(0, PARAM, values.iter().filter(is_number).cloned());
-        let title = widest(0, usize::MAX, with.map(|g| what.title(g)));
+        // The heading may carry the mark of the sort order.
+        let sort = &shared.settings.home.sort;
+        let mark = |g: &&&Group| if what.is_sorted(g, sort) { " v" } else { "" };
+        let title = widest(0, usize::MAX, with.map(|g| what.title(g) + mark(&g)));
         let whole = widest(title, WIDEST, values.iter().cloned());
         let usual = usual(values.into_iter()).max(title).max(number).min(PARAM);
         columns.extend((whole > 0).then(|| Wanted::new(what, number.max(LEAST), usual, whole)));
@@ -378,11 +406,11 @@ fn default_columns<'a>(
         let named = groups.iter().filter(|g| !What::Metric.is_empty(g, shared.now));
         named.map(|g| What::Metric.title(g))
     };
-    let brief_titles = || titles().map(|title| without_last(&title).to_owned());
-    let most = 24 - cells::BEFORE_POINT;
-    let least = VALUE.max(widest(0, most, brief_titles()));
     let title = widest(0, usize::MAX, titles());
+    let most = 24 - cells::BEFORE_POINT;
     if narrow {
+        let brief_titles = titles().map(|title| without_last(&title).to_owned());
+        let least = VALUE.max(widest(0, most, brief_titles));
         let views = |g: &&'a Group| g.rows.iter().map(|r| &r.view).collect::<Vec<_>>();
         let brief = |g: &&'a Group| headline::brief(&views(g), g.common.as_ref(), room, ascii);
         let usual = widest(least, room, groups.iter().flat_map(brief));
@@ -397,9 +425,11 @@ fn default_columns<'a>(
             .push(Wanted { align: Align::Left, ..Wanted::new(What::Metric, least, usual.max(least), title) });
     } else {
         // Values are aligned with their heading, if there is room.
-        let usual = VALUE.max(title.min(most) + cells::BEFORE_POINT);
+        let least = VALUE.max(title.min(most + cells::BEFORE_POINT));
+        let usual = VALUE.max(title.min(most) + cells::BEFORE_POINT).max(least);
         columns.push(Wanted::new(What::Metric, least, usual, title + cells::BEFORE_POINT));
-        let series = groups.iter().copied().flat_map(whos).map(|who| headline::series_of(&who).to_owned());
+        let series =
+            groups.iter().copied().flat_map(whos).map(|who| headline::without_count(&who).to_owned());
         let who = widest(0, usize::MAX, groups.iter().copied().flat_map(whos));
         columns.extend((who > 0).then(|| Wanted::new(What::Who, widest(0, WHO, series), who.min(WHO), who)));
     }

@@ -20,7 +20,7 @@ const ROWS: &[Binding<Action>] = &[
         "compare the selected runs, else those of the experiment",
     ),
     row(&[key::FIND], Action::Filter, "filter", "filter the list: state:running lr<0.01 flat*"),
-    row(&[key::SORT], Action::Sort, "sort", "sort by the next column"),
+    row(&[key::SORT], Action::Sort, "sort", "sort by the next column on the screen"),
     row(&[key::REVERSE], Action::Reverse, "", "reverse the order"),
     row(
         &[key::VIEWS],

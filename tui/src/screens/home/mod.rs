@@ -457,7 +457,7 @@ impl Home {
 
     /// Sorts by a column, or by the next one; sorting by the same column reverses the order.
     fn sort(&mut self, shared: &mut Shared, by: Option<String>) -> Effect {
-        let keys = self.sort_keys();
+        let keys = self.sort_keys(shared);
         let sort = &mut shared.settings.home.sort;
         match by {
             Some(by) if by == sort.by => sort.reversed = !sort.reversed,
@@ -470,21 +470,18 @@ impl Home {
         Effect::news(words(sort))
     }
 
-    /// All sort keys.
-    fn sort_keys(&self) -> Vec<String> {
-        if !self.columns.is_empty() {
-            return self.columns.clone();
-        }
-        let mut keys: Vec<String> = ["age", "state", "name"].map(str::to_owned).into();
-        for group in &self.list.groups {
-            for key in group.params.iter().take(columns::PARAMS) {
-                if !keys.contains(key) {
-                    keys.push(key.clone());
+    /// What the columns on the screen are sorted by, after the usual order.
+    fn sort_keys(&self, shared: &Shared) -> Vec<String> {
+        let mut keys = vec![Sort::default().by];
+        for (group, columns) in columns::Columns::by_group(self, shared, self.areas(shared).list) {
+            let group = &self.list.groups[group];
+            let shown = columns.0.iter().filter(|column| !column.what.is_empty(group, shared.now));
+            for key in shown.filter_map(|column| column.what.sorts(group)) {
+                if !keys.contains(&key) {
+                    keys.push(key);
                 }
             }
         }
-        keys.extend(["progress", "step", "epoch", "rate", "eta", "metric", "device"].map(str::to_owned));
-        keys.extend(self.hosts().then(|| "host".to_owned()));
         keys
     }
 

@@ -16,13 +16,14 @@ use ratatui::text::{Line as Text, Span};
 
 use super::columns::{Column, Columns, REMARK, What, without_last};
 use super::list::{Group, Line};
-use super::{Home, cells};
+use super::{Home, cells, words};
 use crate::print::{clean, short};
 use crate::screens::shared::Shared;
 use crate::widgets::{self, progress_bar};
 use gradtop_chart::cells::align::Align;
 use gradtop_chart::cells::text::{fit, fit_distinct, fit_ends, width_of, wrap};
 use gradtop_view::list::column;
+use gradtop_view::list::order::Sort;
 use gradtop_view::run::{headline, notes, progress, remark, state};
 use gradtop_view::runs::{RunId, RunRow};
 
@@ -58,7 +59,9 @@ impl Home {
                     let text = fit(text, usize::from(row.width).saturating_sub(5), shared.theme.ascii());
                     buffer.set_string(row.x + 3, y, text, shared.theme.alert());
                 }
-                Line::Group { group, folded } => self.view_group(shared, buffer, row, *group, *folded),
+                Line::Group { group, folded } => {
+                    self.view_group(shared, buffer, row, columns.get(group), *group, *folded);
+                }
                 Line::Titles { group } => {
                     view_titles(shared, buffer, row, &columns[group], &self.list.groups[*group]);
                 }
@@ -154,7 +157,15 @@ impl Home {
         }
     }
 
-    fn view_group(&self, shared: &Shared, buffer: &mut Buffer, area: Rect, group: usize, folded: bool) {
+    fn view_group(
+        &self,
+        shared: &Shared,
+        buffer: &mut Buffer,
+        area: Rect,
+        columns: Option<&Columns<'_>>,
+        group: usize,
+        folded: bool,
+    ) {
         let theme = shared.theme;
         let group = &self.list.groups[group];
         let sign = if folded { theme.glyph("▸", ">") } else { theme.glyph("▾", "v") };
@@ -165,13 +176,30 @@ impl Home {
         };
         let selected = group.rows.iter().filter(|r| self.selected.contains(&r.id)).count();
         let selected = if selected > 0 { format!(", {selected} selected") } else { String::new() };
+        let said = |columns: &Columns<'_>| {
+            let of = columns.left_out(group)?;
+            Some(if columns.brief() {
+                format!(", {of}")
+            } else {
+                format!(", {}: {of}", What::Metric.title(group))
+            })
+        };
+        let of = columns.and_then(said).unwrap_or_default();
+        // An order that no heading shows.
+        let sort = &shared.settings.home.sort;
+        let matters =
+            || group.rows.iter().any(|run| !column::cell(&run.view, &sort.by, shared.now).is_empty());
+        let unseen =
+            columns.is_some_and(|columns| !columns.0.iter().any(|column| column.what.is_sorted(group, sort)));
+        let sorted = unseen && *sort != Sort::default() && matters();
+        let sorted = if sorted { format!(", {}", words(sort)) } else { String::new() };
         let x = area.x + 3;
         buffer.set_string(x, area.y, sign, theme.dim());
         let room = usize::from(area.width.saturating_sub(6));
         let name = fit_ends(&clean(&group.experiment), room, theme.ascii());
         let (x, _) = buffer.set_stringn(x + 2, area.y, &name, room, theme.bold());
         let room = usize::from(area.right().saturating_sub(x));
-        let count = fit(&format!("  {count}{selected} "), room, theme.ascii());
+        let count = fit(&shared.signs(&format!("  {count}{selected}{of}{sorted} ")), room, theme.ascii());
         let (x, _) = buffer.set_stringn(x, area.y, count, room, theme.dim());
         let line = theme.glyph("─", "-").repeat(usize::from(area.right().saturating_sub(x + 1)));
         buffer.set_string(x, area.y, line, theme.dim());
@@ -257,11 +285,8 @@ impl Home {
             What::Param(i) => (told.and_then(|told| told.params.get(&i).cloned()).unwrap_or_default(), usual),
             What::Metric => (headline::cells(&run.view, group.common.as_ref()).0, theme.text()),
             What::Who => {
-                // The series takes precedence over what it is averaged over.
                 let who = headline::cells(&run.view, group.common.as_ref()).1;
-                let fits = width_of(&who) <= column.width;
-                let who = if fits { &who } else { headline::series_of(&who) };
-                (fit(who, column.width, theme.ascii()), theme.dim())
+                (fit(headline::fitting(&who, column.width), column.width, theme.ascii()), theme.dim())
             }
             what @ (What::Other("age" | "device" | "host" | "of") | What::Split(_)) => {
                 (what.text(group, run, shared.now), theme.dim())
@@ -363,7 +388,7 @@ fn view_titles(shared: &Shared, buffer: &mut Buffer, area: Rect, columns: &Colum
     let theme = shared.theme;
     let sort = &shared.settings.home.sort;
     for (i, column) in columns.0.iter().enumerate() {
-        let sorted = column.what.sorts(group).is_some_and(|by| column::title(&by) == column::title(&sort.by));
+        let sorted = column.what.is_sorted(group, sort);
         // No heading over nothing.
         if !sorted && column.what.is_empty(group, shared.now) {
             continue;
