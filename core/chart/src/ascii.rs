@@ -1,7 +1,7 @@
 //! Replaces what is not ASCII where only ASCII can be displayed.
 
 /// The program's own symbols and those in formulas, with their ASCII replacements.
-const SUBSTITUTES: [(char, &str); 42] = [
+const SUBSTITUTES: [(char, &str); 43] = [
     ('·', "-"),
     ('–', "-"),
     ('—', "-"),
@@ -27,6 +27,8 @@ const SUBSTITUTES: [(char, &str); 42] = [
     ('θ', "theta"),
     ('λ', "lambda"),
     ('μ', "mu"),
+    // Of units.
+    ('µ', "u"),
     ('π', "pi"),
     ('ρ', "rho"),
     ('σ', "sigma"),

@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Number of colours for series.
-pub const COLOURS: usize = 7;
+/// Number of hues for series.
+const HUES: usize = 7;
+/// Number of colours for series: after the hues, others for charts of more series.
+pub const COLOURS: usize = 2 * HUES;
 
-/// Okabe and Ito's palette for white paper, with a darker yellow for contrast.
+/// Okabe and Ito's palette for white paper, with a darker yellow for contrast, and colours that differ from each of it.
 const ON_PAPER: [[u8; 3]; COLOURS] = [
     [0, 114, 178],
     [213, 94, 0],
@@ -14,6 +16,13 @@ const ON_PAPER: [[u8; 3]; COLOURS] = [
     [230, 159, 0],
     [86, 180, 233],
     [176, 160, 0],
+    [84, 60, 170],
+    [125, 55, 10],
+    [0, 85, 60],
+    [130, 45, 100],
+    [205, 155, 100],
+    [80, 200, 190],
+    [95, 88, 0],
 ];
 
 /// The same hues, light enough for a dark terminal.
@@ -25,10 +34,17 @@ const ON_SCREEN: [[u8; 3]; COLOURS] = [
     [236, 172, 30],
     [120, 204, 250],
     [240, 228, 66],
+    [150, 125, 250],
+    [170, 80, 50],
+    [140, 235, 200],
+    [175, 75, 140],
+    [255, 215, 160],
+    [50, 140, 160],
+    [165, 155, 30],
 ];
 
 /// Their replacements among a console's 16 colours with those for faint marks, on dark and on light background.
-const PLAIN: [[(u8, u8); COLOURS]; 2] = [
+const PLAIN: [[(u8, u8); HUES]; 2] = [
     [(12, 4), (9, 1), (10, 2), (13, 5), (3, 8), (14, 6), (11, 8)],
     [(4, 12), (1, 8), (2, 10), (5, 13), (9, 8), (6, 14), (3, 11)],
 ];
@@ -88,8 +104,8 @@ impl Paint {
         let Self::Slot(i) = self else {
             return sixteen(if paper { self.on_paper() } else { self.on_screen() });
         };
-        let (full, behind) = PLAIN[usize::from(paper)][usize::from(i) % COLOURS];
-        if faint { behind } else { full }
+        let (full, behind) = PLAIN[usize::from(paper)][usize::from(i) % HUES];
+        if faint || usize::from(i) % COLOURS >= HUES { behind } else { full }
     }
 
     /// Parses a figure's `color`: a name of the palette, `grey`, or `#rrggbb`.
@@ -156,7 +172,9 @@ struct TakenLooks {
 
 impl TakenLooks {
     fn take(&mut self, (colour, marker): (usize, usize)) -> (usize, usize) {
-        let colour = first_free(&mut self.colours, colour);
+        let hues = &mut self.colours[..HUES];
+        let is_free = colour < HUES && hues.contains(&false);
+        let colour = first_free(if is_free { hues } else { &mut self.colours }, colour);
         if self.shapes.contains(&false) {
             return (colour, first_free(&mut self.shapes, marker));
         }
@@ -169,7 +187,7 @@ impl TakenLooks {
 /// Returns the colour and marker a name would have without collisions.
 fn preferred_look(name: &str) -> (usize, usize) {
     let hash = fnv1a(name.as_bytes());
-    ((hash % COLOURS as u64) as usize, (hash / 64 % SHAPES.len() as u64) as usize)
+    ((hash % HUES as u64) as usize, (hash / 64 % SHAPES.len() as u64) as usize)
 }
 
 /// Returns the first free index from `start` on, wrapping around; when all are taken, all become free again.
@@ -260,11 +278,16 @@ mod tests {
         let alone = assign(models.into_iter(), ["shallow"].into_iter());
         let together = assign(models.into_iter(), ["deep", "middle", "shallow", "target", "a"].into_iter());
         assert_eq!(alone["shallow"], together["shallow"]);
-        let seven = assign(std::iter::empty(), ["a", "b", "c", "d", "e", "f", "g"].into_iter());
-        let mut colours: Vec<_> = seven.values().map(|(p, _)| format!("{p:?}")).collect();
-        colours.sort();
-        colours.dedup();
-        assert_eq!(colours.len(), COLOURS);
+        // More series than hues have colours of their own, too.
+        let names: Vec<String> = (0..COLOURS).map(|i| format!("trial {i}")).collect();
+        let names = || names.iter().map(String::as_str);
+        for count in [HUES, COLOURS] {
+            let all = assign(names(), names().take(count));
+            let colours: BTreeSet<_> = all.values().map(|(paint, _)| paint.on_paper()).collect();
+            assert_eq!(colours.len(), count);
+            let last = format!("trial {}", count - 1);
+            assert_eq!(assign(names(), std::iter::once(last.as_str()))[&last].0, all[&last].0);
+        }
     }
 
     #[test]
@@ -296,14 +319,15 @@ mod tests {
 
     #[test]
     fn the_palette_is_told_apart_in_16_colours_and_256() {
-        let slots = || (0..COLOURS as u8).map(Paint::Slot);
+        let slots = || (0..HUES as u8).map(Paint::Slot);
         for paper in [false, true] {
             let full: BTreeSet<u8> = slots().map(|slot| slot.sixteen(paper, false)).collect();
-            assert_eq!(full.len(), COLOURS, "{full:?}");
+            assert_eq!(full.len(), HUES, "{full:?}");
             assert!(slots().all(|slot| !full.contains(&slot.sixteen(paper, true))), "{full:?}");
         }
         for of in [Paint::on_screen, Paint::on_paper] {
-            let colours: BTreeSet<u8> = slots().map(|slot| indexed(of(slot))).collect();
+            let colours =
+                (0..COLOURS as u8).map(|slot| indexed(of(Paint::Slot(slot)))).collect::<BTreeSet<_>>();
             assert_eq!(colours.len(), COLOURS);
         }
     }

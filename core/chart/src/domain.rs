@@ -100,11 +100,10 @@ impl KnownAxes {
 }
 
 impl Axis {
-    /// Returns the visible range of an axis with values from `low` to `high`. For times within a millisecond, whose
-    /// differences are not meaningful, one second.
+    /// Returns the visible range of an axis with values from `low` to `high`. For times of day within a millisecond, which
+    /// are not told apart, one second.
     pub fn seen(&self, low: f64, high: f64) -> (f64, f64) {
-        let moment = (self.seconds || self.clock.is_some()) && high - low < 1e-3;
-        (low, if moment { low + 1.0 } else { high })
+        (low, if self.clock.is_some() && high - low < 1e-3 { low + 1.0 } else { high })
     }
 }
 
@@ -146,9 +145,9 @@ mod tests {
     }
 
     #[test]
-    fn rows_of_one_moment_are_not_told_apart() {
+    fn only_times_of_day_within_a_millisecond_are_not_told_apart() {
         let axis = |seconds| Axis { seconds, ..Axis::default() };
-        assert_eq!(axis(true).seen(0.0, 4.9e-5), (0.0, 1.0));
+        assert_eq!(axis(true).seen(0.0, 4.9e-5), (0.0, 4.9e-5));
         assert_eq!(axis(true).seen(0.0, 0.5), (0.0, 0.5));
         assert_eq!(axis(false).seen(0.0, 4.9e-5), (0.0, 4.9e-5));
         let clock = Axis { clock: Some(jiff::tz::TimeZone::UTC), ..Axis::default() };

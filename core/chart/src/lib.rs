@@ -101,6 +101,24 @@ impl Chart {
         }
     }
 
+    /// Returns whether it has contour lines over a heatmap.
+    pub(crate) fn is_lined_map(&self) -> bool {
+        let has = |of: fn(&Shape) -> bool| self.marks.iter().any(|mark| of(&mark.shape));
+        has(|shape| matches!(shape, Shape::Heatmap(_))) && has(|shape| matches!(shape, Shape::Contour(_)))
+    }
+
+    /// Returns whether its series need markers to be told apart.
+    pub(crate) fn has_markers(&self) -> bool {
+        let is_series = |m: &&Mark| !m.faint && matches!(m.shape, Shape::Line { .. } | Shape::Scatter { .. });
+        self.marks.iter().filter(is_series).count() > 1
+    }
+
+    /// Returns whether a mark is drawn as a line without markers.
+    pub(crate) fn is_plain_line(&self, mark: &Mark) -> bool {
+        // A single point is hard to see without one.
+        matches!(&mark.shape, Shape::Line { x, .. } if mark.faint || !self.has_markers() && x.len() != 1)
+    }
+
     /// Returns the position of a line among all lines, from 0 to below 1, to place the markers of lines apart.
     fn turn_of(&self, mark: usize) -> f64 {
         let is_line = |m: &&Mark| !m.faint && matches!(m.shape, Shape::Line { .. });

@@ -29,7 +29,10 @@ impl Tick {
         let whole = value.fract() == 0.0 && value.abs() < 1e12;
         let label = match (seconds, whole) {
             (true, _) if value.abs() >= 60.0 || value == 0.0 => clock(value),
-            (true, _) => format!("{}s", crate::number::value(value)),
+            (true, _) => {
+                let (unit, name) = below_a_minute(value.abs());
+                format!("{}{name}", crate::number::value(value / unit))
+            }
             (false, true) => format!("{value}"),
             (false, false) => crate::number::value(value),
         };
@@ -76,7 +79,8 @@ const YEAR: f64 = 360.0 * 86_400.0;
 pub(crate) fn time_ticks(low: f64, high: f64, most: usize) -> Vec<Tick> {
     let rough = (high - low) / most.max(2) as f64;
     let Some(step) = round_time(rough).filter(|_| rough > 0.5) else {
-        let (unit, name) = if rough > 0.5 { (86_400.0, "d") } else { (1.0, "s") };
+        let (unit, name) =
+            if rough > 0.5 { (86_400.0, "d") } else { below_a_minute(low.abs().max(high.abs())) };
         let mut ticks = linear(low / unit, high / unit, most.max(2));
         for t in &mut ticks {
             t.label.push_str(if t.value == 0.0 { "" } else { name });
@@ -85,6 +89,15 @@ pub(crate) fn time_ticks(low: f64, high: f64, most: usize) -> Vec<Tick> {
         return ticks;
     };
     multiples(low, high, step).into_iter().map(|v| Tick { value: v, label: clock(v) }).collect()
+}
+
+/// Returns the unit of times of up to so many seconds, and its sign.
+fn below_a_minute(largest: f64) -> (f64, &'static str) {
+    match largest {
+        0.5.. => (1.0, "s"),
+        5e-4.. => (1e-3, "ms"),
+        _ => (1e-6, "µs"),
+    }
 }
 
 /// Returns ticks for seconds since 1970 as times of day: `14:05`, with seconds or the date if needed. They are round in
@@ -213,7 +226,8 @@ fn far(values: Vec<f64>, step: f64) -> Vec<Tick> {
     };
     let unit = 10f64.powf((last - first).max(step).log10().floor() + 2.0);
     let base = (f64::midpoint(first, last) / unit).round() * unit;
-    let short = format!("{base:e}");
+    let is_plain = (1e-3..1e5).contains(&base.abs());
+    let short = if is_plain { base.to_string() } else { format!("{base:e}") };
     let name = if short.len() < 8 { short } else { format!("{base:.*}", digits(unit)) };
     let most = (last - base).abs().max((first - base).abs());
     let label = |value: f64| {
@@ -410,6 +424,7 @@ mod tests {
         assert_eq!(labels(Scale::Linear, 0.0, 3.2e-5, 4), "0 1e-5 2e-5 3e-5");
         assert_eq!(labels(Scale::Linear, 0.0, 2_500_000.0, 5), "0 0.5M 1.0M 1.5M 2.0M 2.5M");
         assert_eq!(labels(Scale::Linear, 1_000_000.0, 1_000_003.0, 3), "1000000 1000001 1000002 1000003");
+        assert_eq!(labels(Scale::Linear, 1.0 - 1.2e-7, 1.0, 3), "1-1.0e-7 1-0.5e-7 1");
     }
 
     #[test]
@@ -451,6 +466,12 @@ mod tests {
         assert_eq!(text(600.0), "0 2m 4m 6m 8m 10m");
         assert_eq!(text(9000.0), "0 30m 1h 1h30 2h 2h30");
         assert_eq!(text(0.8), "0 0.2s 0.4s 0.6s 0.8s");
+        assert_eq!(text(0.09), "0 20ms 40ms 60ms 80ms");
+        assert_eq!(text(9e-5), "0 20µs 40µs 60µs 80µs");
+        assert_eq!(
+            [0.0, 2.5, 0.0125, 9e-5].map(|at| Tick::of(at, true).label),
+            ["0", "2.5s", "12.5ms", "90µs"]
+        );
         assert_eq!(text(86_400.0 * 400.0), "0 100d 200d 300d 400d");
     }
 

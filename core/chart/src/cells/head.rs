@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use super::canvas::Canvas;
+use super::captions;
 use super::glyph_of;
-use super::text::{fit, fit_apart, fit_ends, width_of};
+use super::text::{fit, fit_apart, fit_ends, fit_words, width_of};
 use super::theme::{Ink, Theme};
-use crate::{Axis, Chart, Mark};
+use crate::{Chart, Mark};
 
 /// How detailed the series are.
 #[derive(Clone, Copy, PartialEq)]
@@ -19,14 +20,34 @@ enum Detail {
 
 /// Minimum width of a truncated name; with less it is useless.
 const MIN_NAME: usize = 4;
+/// Minimum width of a name of which only words are left out.
+const MIN_WORD: usize = 2;
 /// Width from which on a longer name is not worth more than the value it would displace.
 const READABLE_NAME: usize = 6;
+/// Minimum height of a small chart that has a line for the captions of its axes.
+const TALL: usize = 12;
+/// Minimum width that a title shares with captions for which it is shortened.
+const SHARED: usize = 24;
 
-/// Draws title and legend; returns the first row below.
-pub(super) fn draw(canvas: &mut Canvas, chart: &Chart, look: Theme) -> usize {
+/// What the head of a chart takes.
+#[derive(Clone, Copy)]
+pub(super) struct Head {
+    pub(super) rows: usize,
+    /// Whether the captions of the vertical axes, if there are any, come in a row below.
+    pub(super) captioned: bool,
+}
+
+/// Draws title and legend.
+pub(super) fn draw(canvas: &mut Canvas, chart: &Chart, look: Theme) -> Head {
     if chart.compact {
-        return compact(canvas, chart, look);
+        compact(canvas, chart, look)
+    } else {
+        Head { rows: full(canvas, chart, look), captioned: true }
     }
+}
+
+/// Draws title and legend in as many lines as they need, up to a quarter; returns the first row below.
+fn full(canvas: &mut Canvas, chart: &Chart, look: Theme) -> usize {
     let ascii = look.glyphs.ascii();
     let width = canvas.width();
     let title = cut(chart.title.as_deref().unwrap_or_default(), width, ascii);
@@ -56,7 +77,6 @@ pub(super) fn draw(canvas: &mut Canvas, chart: &Chart, look: Theme) -> usize {
         x += length(mark) + 2;
     }
     let bottom = y.min(most);
-    let more = |hidden: usize| format!("{} {hidden} more", if ascii { "+" } else { "…" });
     // An entry is written completely or counted.
     let mut rest = 0;
     while places.len() < entries.len() {
@@ -64,7 +84,7 @@ pub(super) fn draw(canvas: &mut Canvas, chart: &Chart, look: Theme) -> usize {
             Some((x, y)) if *y == bottom => x + length(entries[places.len() - 1]) + 2,
             _ => 0,
         };
-        if rest == 0 || rest + width_of(&more(entries.len() - places.len())) <= width {
+        if rest == 0 || rest + width_of(&more(entries.len() - places.len(), ascii)) <= width {
             break;
         }
         places.pop();
@@ -79,9 +99,14 @@ pub(super) fn draw(canvas: &mut Canvas, chart: &Chart, look: Theme) -> usize {
         }
     }
     if places.len() < entries.len() {
-        canvas.text(rest, bottom, &more(entries.len() - places.len()), Ink::Dim);
+        canvas.text(rest, bottom, &more(entries.len() - places.len(), ascii), Ink::Dim);
     }
     bottom + 1
+}
+
+/// Says how many entries are left out.
+fn more(hidden: usize, ascii: bool) -> String {
+    format!("{} {hidden} more", if ascii { "+" } else { "…" })
 }
 
 fn entry_text(chart: &Chart, mark: &Mark) -> String {
@@ -92,14 +117,14 @@ fn entry_text(chart: &Chart, mark: &Mark) -> String {
     }
 }
 
-/// Draws title and series in one line, or in two; returns the first row below.
-fn compact(canvas: &mut Canvas, chart: &Chart, look: Theme) -> usize {
+/// Draws title and series in one line, or in two.
+fn compact(canvas: &mut Canvas, chart: &Chart, look: Theme) -> Head {
     let (width, ascii) = (canvas.width(), look.glyphs.ascii());
     let title = chart.title.as_deref().unwrap_or_default();
     let series = SeriesList::new(chart, title, ascii);
     if series.marks.is_empty() {
-        heading(canvas, chart, width, ascii);
-        return usize::from(!title.is_empty());
+        let captioned = !heading(canvas, chart, width, ascii);
+        return Head { rows: usize::from(!title.is_empty()), captioned };
     }
     // With enough rows the title is written completely; so is a title that also names the only line.
     let roomy = canvas.height() >= 9;
@@ -116,7 +141,10 @@ fn compact(canvas: &mut Canvas, chart: &Chart, look: Theme) -> usize {
         found => match (found, series.fit(width)) {
             (_, Some(found)) if below => (1, found),
             (Some(found), _) => (0, found),
-            _ => (usize::from(below), series.whole(Detail::Name)),
+            _ => {
+                let names = series.cut(2 * READABLE_NAME, Detail::Name);
+                (usize::from(below), names.unwrap_or_else(|| series.whole(Detail::Name)))
+            }
         },
     };
     let needed = series.width(entries.detail, &entries.names);
@@ -127,9 +155,9 @@ fn compact(canvas: &mut Canvas, chart: &Chart, look: Theme) -> usize {
         }
         _ => (0, width, width),
     };
-    heading(canvas, chart, own, ascii);
+    let captioned = !heading(canvas, chart, own, ascii);
     series.draw(canvas, &entries, (start, row), needed > room, look);
-    row + 1
+    Head { rows: row + 1, captioned }
 }
 
 /// The names of the series as they are written, and what is written beside them.
@@ -180,16 +208,37 @@ impl<'a> SeriesList<'a> {
             .or_else(|| whole(Detail::Brief))
             .or_else(|| self.shorten(room, Detail::Brief, READABLE_NAME))
             .or_else(|| whole(Detail::Name))
-            .or_else(|| self.shorten(room, Detail::Brief, MIN_NAME))
             .or_else(|| self.shorten(room, Detail::Name, MIN_NAME))
+            .or_else(|| self.shorten(room, Detail::Name, MIN_WORD))
     }
 
     /// Truncates names so that all fit, if at least `least` columns remain of each and they stay distinguishable.
     fn shorten(&self, room: usize, detail: Detail, least: usize) -> Option<Entries> {
         let one: Vec<String> = self.names.iter().map(|name| name.chars().take(1).collect()).collect();
-        let each = 1 + room.checked_sub(self.width(detail, &one))? / self.names.len().max(1);
+        let mut left = room.checked_sub(self.width(detail, &one))? + one.len();
+        let mut widths: Vec<usize> = self.names.iter().map(|name| width_of(name)).collect();
+        widths.sort_unstable();
+        // What short names leave is shared by the long ones.
+        let mut each = room;
+        for (i, width) in widths.iter().enumerate() {
+            let share = left / (widths.len() - i);
+            if *width > share {
+                each = share;
+                break;
+            }
+            left -= width;
+        }
+        if each < least { None } else { self.cut(each, detail) }
+    }
+
+    /// Truncates names to at most `each` columns, if they stay distinguishable.
+    fn cut(&self, each: usize, detail: Detail) -> Option<Entries> {
         let all: Vec<&str> = self.names.iter().map(String::as_str).collect();
-        let names = (each >= least).then(|| fit_apart(&all, each, self.ascii))?;
+        let names = if each < MIN_NAME {
+            fit_words(&all, each, self.ascii).collect::<Option<Vec<_>>>()?
+        } else {
+            fit_apart(&all, each, self.ascii)
+        };
         let distinct = |names: &[String]| names.iter().collect::<BTreeSet<_>>().len();
         (distinct(&names) == distinct(&self.names)).then_some(Entries { detail, names })
     }
@@ -206,7 +255,7 @@ impl<'a> SeriesList<'a> {
         let (width, detail) = (canvas.width(), entries.detail);
         for (i, mark) in self.marks.iter().enumerate() {
             let left = self.marks.len() - i;
-            let more = format!("+{left}");
+            let more = more(left, self.ascii);
             let needed =
                 self.entry_width(i, detail, &entries.names) + if left > 1 { 2 + width_of(&more) } else { 0 };
             if overflow && x + needed > width {
@@ -226,22 +275,31 @@ impl<'a> SeriesList<'a> {
     }
 }
 
-/// Draws the title and, if there is room in the same line, what the vertical axes show.
-fn heading(canvas: &mut Canvas, chart: &Chart, room: usize, ascii: bool) {
+/// Draws the title and, in the same line, what the vertical axes show: where the chart is too low for another line,
+/// shortened. Returns `false` if that needs another line.
+fn heading(canvas: &mut Canvas, chart: &Chart, room: usize, ascii: bool) -> bool {
     let title = chart.title.as_deref().unwrap_or_default();
-    // Do not repeat words of the title.
-    let said = |words: &str| title.to_lowercase().contains(&words.to_lowercase());
-    let caption = |axis: &Axis| {
-        let label = Some(&axis.label).filter(|label| !said(label));
-        let unit = axis.unit.clone().filter(|unit| !said(&format!("[{unit}]")));
-        Axis { label: label.cloned().unwrap_or_default(), unit, ..axis.clone() }.caption()
+    let captions = captions::vertical(chart);
+    let beside = |room| captions::side_by_side(&captions, room, ascii);
+    let whole = beside(usize::MAX).unwrap_or_default();
+    let left = room.saturating_sub(width_of(title) + 2);
+    let needed = width_of(&whole);
+    // The name of a scale is worth no line.
+    let is_scale = chart.y.scale.word() == Some(whole.as_str());
+    let in_row = needed > left && !is_scale && canvas.height() >= TALL;
+    let caption = match needed {
+        0 => None,
+        _ if in_row => None,
+        _ if needed <= left => Some(whole),
+        _ if room < SHARED => beside(left),
+        _ => [left, room / 3, room / 2].into_iter().find_map(beside),
     };
-    let captions: Vec<String> = std::iter::once(&chart.y).chain(&chart.y2).map(caption).collect();
-    let caption = captions.join(" | ");
-    let end = canvas.text(0, 0, &fit_title(title, room, ascii), Ink::Bold);
-    if end + 2 + width_of(&caption) <= room {
-        canvas.text(end + 2, 0, &caption, Ink::Dim);
+    let kept = caption.as_ref().map_or(room, |caption| room.saturating_sub(width_of(caption) + 2));
+    let end = canvas.text(0, 0, &fit_title(title, kept, ascii), Ink::Bold);
+    if let Some(caption) = &caption {
+        canvas.text(end + if title.is_empty() { 0 } else { 2 }, 0, caption, Ink::Dim);
     }
+    !in_row
 }
 
 /// Truncates words at their end and names in the middle, because other names may start the same.
@@ -261,14 +319,15 @@ pub(super) fn cut(title: &str, width: usize, ascii: bool) -> String {
 /// Truncates a title; if it has two parts, something of both is kept.
 fn fit_title(title: &str, width: usize, ascii: bool) -> String {
     let part = if ascii { " - " } else { " · " };
-    let room = width.saturating_sub(3);
-    match title.split_once(part) {
-        Some((first, second)) if width_of(title) > width && room >= 12 => {
+    let parts = [part, ": "].into_iter().find_map(|part| Some((part, title.split_once(part)?)));
+    match parts {
+        Some((part, (first, second))) if width_of(title) > width && width >= 15 => {
+            let room = width - width_of(part);
             let (a, b) = (width_of(first), width_of(second));
-            // The shorter part stays whole if it takes at most half of the room.
-            let first_room = a.min(room.saturating_sub(b.min(room / 2)));
+            // The second tells panels of a figure apart: it stays whole if it takes at most two thirds of the room.
+            let first_room = a.min((room - b.min(room * 2 / 3)).max(12.min(room / 2)));
             let second_room = room - first_room;
-            format!("{}{part}{}", cut(first, first_room, ascii), cut(second, second_room, ascii))
+            format!("{}{part}{}", fit_title(first, first_room, ascii), fit_title(second, second_room, ascii))
         }
         _ => cut(title, width, ascii),
     }
@@ -302,12 +361,12 @@ mod tests {
     fn of_a_title_in_two_parts_both_are_seen() {
         let title = "Gradient norm and loss: sinc-full · Norm of the gradient";
         assert_eq!(fit_title(title, 60, false), title);
-        assert_eq!(fit_title(title, 35, false), "Gradient norm a… · Norm of the gra…");
+        assert_eq!(fit_title(title, 35, false), "Gradie…-full · Norm of the gradient");
         assert_eq!(fit_title("Residuals · sinc: sin(5πx) / (5πx)", 24, false), "Residuals · sinc: sin(5…");
         assert_eq!(fit_title("Residuals of all networks · sinc", 24, false), "Residuals of all… · sinc");
         assert_eq!(fit_title("too narrow · for two", 12, false), "too narrow …");
         assert_eq!(fit_title("  block/attention/query/norm [x]", 20, false), "  block/at…/norm [x]");
-        assert_eq!(fit_title("run-1: block/attention/query/norm_1", 20, false), "run-1: blo…ry/norm_1");
+        assert_eq!(fit_title("run-1: block/attention/query/norm_1", 20, false), "run-1: block/…norm_1");
         assert_eq!(fit_title("block/query/norm_1 [metres per second]", 20, false), "block/query/norm_1");
         for width in 0..60 {
             assert!(width_of(&fit_title(title, width, false)) <= width);

@@ -67,8 +67,6 @@ struct Layers<'a> {
     markers: Vec<Marker>,
     /// Columns with values that have no position, and why.
     unplottable: Vec<(usize, Unplottable)>,
-    /// Number of series that need markers to be told apart.
-    series: usize,
     over_heatmap: bool,
 }
 
@@ -81,7 +79,6 @@ impl<'a> Layers<'a> {
             let pen = Pen { paint: OVER_FIELD, marker: 0, layer: Layer::Rule };
             rule(&mut raster, RulePosition::X(cursor.x), &dots, pen);
         }
-        let is_series = |m: &&Mark| !m.faint && matches!(m.shape, Shape::Line { .. } | Shape::Scatter { .. });
         Self {
             chart,
             domain,
@@ -90,7 +87,6 @@ impl<'a> Layers<'a> {
             raster,
             markers: Vec::new(),
             unplottable: Vec::new(),
-            series: chart.marks.iter().filter(is_series).count(),
             over_heatmap: chart.marks.iter().any(|m| matches!(m.shape, Shape::Heatmap(_))),
         }
     }
@@ -104,8 +100,7 @@ impl<'a> Layers<'a> {
             Shape::Line { x, y } => {
                 let thinned = dots.thin(x, y);
                 line(&mut self.raster, &thinned, &dots, pen, !self.chart.compact);
-                // A single dot is hard to see.
-                if (self.series > 1 || x.len() == 1) && !mark.faint {
+                if !self.chart.is_plain_line(mark) {
                     let turn = self.chart.turn_of(i);
                     self.markers.extend(line_markers(&thinned, &dots, mark, turn, self.area, self.look));
                 }
@@ -115,7 +110,7 @@ impl<'a> Layers<'a> {
             }
             Shape::Band { x, low, high } => band(&mut self.raster, (x, low, high), &dots, pen),
             Shape::Scatter { x, y, joined } => {
-                let few = x.len() <= 150 || (!self.look.coloured() && self.series > 1);
+                let few = x.len() <= 150 || (!self.look.coloured() && self.chart.has_markers());
                 scatter(&mut self.raster, (x, y, *joined), &dots, pen, few);
                 let glyph = marker(mark.marker, self.look.glyphs.ascii());
                 for (x, y) in x.iter().zip(y) {
@@ -132,8 +127,9 @@ impl<'a> Layers<'a> {
     }
 }
 
-/// Draws texts to the right of their points, or to the left at the plot's edge. Texts that would cover a marker or
-/// another text are left out. `taken` contains occupied cells: row, first column, column after the last.
+/// Draws texts right or left of their points, above or below: where nothing is drawn if there is such a place. Texts that
+/// would cover a marker or another text are left out. `taken` contains occupied cells: row, first column, column after
+/// the last.
 fn words(
     canvas: &mut Canvas,
     chart: &Chart,
@@ -145,13 +141,25 @@ fn words(
         let place = area.column_of(&domain.x, x).zip(area.row_of(domain.vertical(mark.side), y));
         let Some((column, row)) = place else { continue };
         let width = width_of(word);
-        let right = (column + 2 + width <= area.width).then_some(column + 2);
-        let left = column.checked_sub(width + 1);
+        let middle = column.checked_sub(width / 2);
+        let places = [
+            (Some(column + 2), Some(row)),
+            (column.checked_sub(width + 1), Some(row)),
+            (middle, row.checked_sub(1)),
+            (middle, Some(row + 1)),
+        ];
         // At least a column apart.
-        let beside =
-            |start: usize, (r, a, b): (usize, usize, usize)| r == row && start <= b && a <= start + width;
-        let free = |start: &usize| !taken.iter().any(|other| beside(*start, *other));
-        if let Some(start) = [right, left].into_iter().flatten().find(free) {
+        let beside = |(start, row): (usize, usize), (r, a, b): (usize, usize, usize)| {
+            r == row && start <= b && a <= start + width
+        };
+        let is_free = |place: &(usize, usize)| {
+            place.0 + width <= area.width
+                && place.1 < area.height
+                && !taken.iter().any(|other| beside(*place, *other))
+        };
+        let free: Vec<_> = places.into_iter().filter_map(|(x, y)| x.zip(y)).filter(is_free).collect();
+        let is_blank = |(x, y): &&(usize, usize)| canvas.is_blank((area.left + x, area.top + y), width);
+        if let Some((start, row)) = free.iter().find(is_blank).or(free.first()).copied() {
             canvas.text(area.left + start, area.top + row, word, Ink::Series(mark.paint));
             taken.push((row, start, start + width));
         }

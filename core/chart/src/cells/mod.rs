@@ -2,6 +2,7 @@
 
 pub mod align;
 mod canvas;
+mod captions;
 pub(crate) mod fields;
 pub mod glyphs;
 mod head;
@@ -19,6 +20,7 @@ use crate::ticks::{Powers, Tick, clock_ticks, ticks, time_ticks};
 use crate::{Axis, Chart, Cursor, Figure, Mark, Shape};
 use canvas::Canvas;
 pub use canvas::paste;
+use head::Head;
 use ratatui_core::buffer::Buffer;
 use ratatui_core::style::Style;
 use text::{fit, fit_distinct, fit_ends, width_of, wrap};
@@ -93,6 +95,9 @@ const FILLED: (usize, usize) = (64, 64);
 /// Minimum number of columns and rows for a chart.
 pub(crate) const SMALLEST: (usize, usize) = (16, 5);
 
+/// Minimum height of a small chart that explains the marks at its axis.
+const EXPLAINED: usize = 8;
+
 /// Draws a chart of exactly this many columns and rows; `title` is the style of its title.
 pub fn chart(chart: &Chart, (width, height): (usize, usize), look: Theme, title: Style) -> Buffer {
     let mut canvas = Canvas::new(width, height, look, title);
@@ -101,7 +106,8 @@ pub fn chart(chart: &Chart, (width, height): (usize, usize), look: Theme, title:
         latest(&mut canvas, chart, ascii);
         return canvas.done();
     }
-    let top = head::draw(&mut canvas, chart, look);
+    let head = head::draw(&mut canvas, chart, look);
+    let top = head.rows;
     if chart.is_images() {
         let notes = foot_notes(chart, &[], width, ascii);
         let height = height.saturating_sub(top + notes.len());
@@ -116,14 +122,9 @@ pub fn chart(chart: &Chart, (width, height): (usize, usize), look: Theme, title:
         return canvas.done();
     }
     let Layout { domain, area, notes, y_ticks, y2_ticks, captioned, strip } =
-        layout(chart, known, (width, height), top, look);
+        layout(chart, known, (width, height), head, look);
     if captioned {
-        let (y_caption, y2_caption) = (chart.y.caption(), y2_caption(chart));
-        let end = canvas.text(0, top, &head::cut(&y_caption, width, ascii), Ink::Dim);
-        let start = width.saturating_sub(width_of(&y2_caption));
-        if start > end + 1 {
-            canvas.text(start, top, &y2_caption, Ink::Dim);
-        }
+        captions::above(&mut canvas, top, &captions::vertical(chart), ascii);
     }
     vertical_axis(&mut canvas, &domain.y, &y_ticks, area, look, false);
     if let Some(span) = &domain.y2 {
@@ -135,14 +136,7 @@ pub fn chart(chart: &Chart, (width, height): (usize, usize), look: Theme, title:
     fields::fields(&mut canvas, chart, &domain, area, look);
     let marked = marks::marks(&mut canvas, chart, &domain, area, look);
     if chart.compact && !x_caption.is_empty() {
-        // On its axis, where it needs no line of its own: at the end, or before the marks of values without a position.
-        let words = format!(" {x_caption}");
-        let width = width_of(&words);
-        let is_free = |start: &usize| !(*start..*start + width).any(|column| marked.contains(&column));
-        let mut starts = (area.width / 2 + 1..(area.width + 1).saturating_sub(width)).rev();
-        if let Some(start) = starts.find(is_free) {
-            canvas.text(area.left + start, area.top + area.height, &words, Ink::Dim);
-        }
+        captions::across(&mut canvas, &x_caption, area, &marked, ascii);
     }
     let mut y = area.top + area.height + 2;
     if !chart.compact && !x_caption.is_empty() {
@@ -185,10 +179,6 @@ fn blank(canvas: &mut Canvas, chart: &Chart, top: usize, look: Theme) {
     }
 }
 
-fn y2_caption(chart: &Chart) -> String {
-    chart.y2.as_ref().map(Axis::caption).unwrap_or_default()
-}
-
 struct Layout {
     domain: Domain,
     area: Area,
@@ -205,17 +195,19 @@ fn layout(
     chart: &Chart,
     known: KnownAxes,
     (width, height): (usize, usize),
-    top: usize,
+    head: Head,
     look: Theme,
 ) -> Layout {
     let domain = Domain::of(chart);
-    // Small charts with data omit the explanation of marks at the axis.
-    let odd = if chart.compact && known.y { Vec::new() } else { marks::unplottable_notes(chart, &domain) };
+    // Very low charts with data omit the explanation of marks at the axis.
+    let low = chart.compact && known.y && height < EXPLAINED;
+    let odd = if low { Vec::new() } else { marks::unplottable_notes(chart, &domain) };
     let mut notes = foot_notes(chart, &odd, width, look.glyphs.ascii());
     let strip = fields::field_of(chart).is_some_and(|f| f.range().is_some());
     if chart.compact {
         // All available room if nothing is drawn.
-        let room = if chart.marks.is_empty() { (height / 5).max(1) } else { height / 10 };
+        let nothing = chart.marks.is_empty();
+        let room = (height / if nothing { 5 } else { 10 }).max(usize::from(nothing || !odd.is_empty()));
         let cut = notes.len() > room;
         notes.truncate(room);
         if let Some(last) = notes.last_mut().filter(|_| cut) {
@@ -223,11 +215,10 @@ fn layout(
             last.push_str(if look.glyphs.ascii() { " ~" } else { " …" });
         }
     }
-    let named = !chart.y.caption().is_empty() || !y2_caption(chart).is_empty();
-    let captioned = named && !chart.compact;
+    let captioned = head.captioned && captions::vertical(chart).iter().any(|caption| !caption.is_empty());
     let x_captioned = !chart.compact && !chart.x.caption().is_empty();
     let below = 2 + usize::from(x_captioned) + usize::from(strip) + notes.len();
-    let plot_height = height.saturating_sub(top + usize::from(captioned) + below).max(2);
+    let plot_height = height.saturating_sub(head.rows + usize::from(captioned) + below).max(2);
     let most = (plot_height / 2).clamp(2, 7);
     let y_ticks = if known.y { axis_ticks(&chart.y, &domain.y, most) } else { Vec::new() };
     let y2_ticks = match (&chart.y2, &domain.y2) {
@@ -239,7 +230,7 @@ fn layout(
     let filled = chart.marks.iter().any(|m| matches!(m.shape, Shape::Heatmap(_)));
     let area = Area {
         left: gutter,
-        top: top + usize::from(captioned),
+        top: head.rows + usize::from(captioned),
         width: width.saturating_sub(gutter + right).max(4),
         height: plot_height,
         dots: if filled { FILLED } else { look.glyphs.dots() },
@@ -254,8 +245,8 @@ pub fn plot(chart: &Chart, width: usize, height: usize, look: Theme) -> Option<(
     if width < SMALLEST.0 || height < SMALLEST.1 || !known.x {
         return None;
     }
-    let top = head::draw(&mut Canvas::unseen(width, height, look), chart, look);
-    let laid = layout(chart, known, (width, height), top, look);
+    let head = head::draw(&mut Canvas::unseen(width, height, look), chart, look);
+    let laid = layout(chart, known, (width, height), head, look);
     Some((laid.area, laid.domain))
 }
 
@@ -267,6 +258,8 @@ pub(super) fn glyph_of(chart: &Chart, mark: &Mark, look: Theme) -> char {
         (Shape::Band { .. }, true) => ':',
         (Shape::Band { .. }, false) => '░',
         (Shape::Bars { .. }, _) => marks::bar_fill(chart, mark, look),
+        // Where each dot is a character, lines consist of markers.
+        (Shape::Line { .. }, false) if look.glyphs.dots() != (1, 1) && chart.is_plain_line(mark) => '─',
         _ => marker(mark.marker, ascii),
     }
 }

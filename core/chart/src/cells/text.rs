@@ -151,40 +151,67 @@ pub fn fit_distinct(names: &[&str], width: usize, ascii: bool) -> Vec<String> {
     (0..names.len()).map(own).collect()
 }
 
-fn starts_word(name: &str, at: usize) -> bool {
-    at == 0 || name[..at].ends_with([' ', '-', '_', '/', ',', '=']) && whole(name, at).is_empty()
-}
+/// What separates the words of a name.
+const SEPARATORS: [char; 6] = [' ', '-', '_', '/', ',', '='];
 
-/// Returns the last words of a name, as many as fit.
-fn last_words(name: &str, width: usize) -> Option<&str> {
-    let mut words = name.char_indices().map(|(at, _)| at).filter(|at| starts_word(name, *at));
-    words.find(|at| width_of(&name[*at..]) <= width).map(|at| &name[at..])
-}
-
-/// Like [`fit_distinct`], for names that are read as a list: of names whose first words are the same, the others are kept.
-pub fn fit_apart(names: &[&str], width: usize, ascii: bool) -> Vec<String> {
-    let first = names.first().copied().unwrap_or_default();
-    let common =
-        |at: &usize| starts_word(first, *at) && names.iter().all(|name| name.starts_with(&first[..*at]));
-    let from = first.char_indices().map(|(at, _)| at).rev().find(common).unwrap_or(0);
-    // With more room, what differs is seen beside the first words.
-    if width < 2 || width_of(&first[..from]) < width / 2 {
-        return fit_distinct(names, width, ascii);
+/// Splits a name into words, each with the separators behind it.
+fn words(name: &str) -> Vec<&str> {
+    let starts_word = |at: &usize| {
+        name[..*at].ends_with(SEPARATORS)
+            && !name[*at..].starts_with(SEPARATORS)
+            && whole(name, *at).is_empty()
+    };
+    let starts = name.char_indices().map(|(at, _)| at).filter(starts_word);
+    let mut words = Vec::new();
+    let mut from = 0;
+    for at in starts.chain([name.len()]) {
+        words.push(&name[from..at]);
+        from = at;
     }
-    let rests: Vec<&str> = names.iter().map(|name| &name[from..]).collect();
-    let last_words = |name| last_words(name, width - 1);
-    let ends: BTreeSet<&str> = rests.iter().copied().filter_map(last_words).collect();
-    let all: BTreeSet<&str> = rests.iter().copied().collect();
-    let cut: Vec<String> = if ends.len() == all.len() {
-        rests.iter().copied().filter_map(last_words).map(str::to_owned).collect()
-    } else {
-        fit_distinct(&rests, width - 1, ascii)
-    };
+    words
+}
+
+/// Like [`fit_distinct`], for names that are read as a list: of their words, those that most names share are left out
+/// first.
+pub fn fit_apart(names: &[&str], width: usize, ascii: bool) -> Vec<String> {
+    let letters = fit_distinct(names, width, ascii);
+    fit_words(names, width, ascii).zip(letters).map(|(words, letters)| words.unwrap_or(letters)).collect()
+}
+
+/// Leaves out words of names so that they fit into `width` columns; `None` for a name that would then not be told apart.
+pub(super) fn fit_words(names: &[&str], width: usize, ascii: bool) -> impl Iterator<Item = Option<String>> {
     let sign = if ascii { "~" } else { "…" };
-    let own = |(name, cut): (&&str, String)| {
-        if width_of(name) <= width { (*name).to_owned() } else { format!("{sign}{cut}") }
+    let bare = |word: &str| word.trim_end_matches(SEPARATORS).to_owned();
+    let all: Vec<Vec<&str>> = names.iter().map(|name| words(name)).collect();
+    let sets: Vec<BTreeSet<String>> =
+        all.iter().map(|words| words.iter().map(|word| bare(word)).collect()).collect();
+    // What is in parentheses is a remark, such as a number of points.
+    let sharing = |word: &str| {
+        let count = || sets.iter().filter(|words| words.contains(&bare(word))).count();
+        if word.starts_with('(') { usize::MAX } else { count() }
     };
-    names.iter().zip(cut).map(own).collect()
+    let written = |words: &[Option<&str>]| {
+        words.iter().fold(String::new(), |text, word| match word {
+            Some(word) => text + word,
+            None if text.ends_with(sign) => text,
+            None => bare(&text) + sign,
+        })
+    };
+    let own = |i: usize| {
+        let mut words: Vec<Option<&str>> = all[i].iter().copied().map(Some).collect();
+        let mut rests: Vec<usize> = (0..words.len()).collect();
+        // The most shared last, of equals the first.
+        rests.sort_by_key(|at| (sharing(all[i][*at]), std::cmp::Reverse(*at)));
+        while width_of(&written(&words)) > width && rests.len() > 1 {
+            words[rests.pop()?] = None;
+        }
+        let text = written(&words);
+        let kept: BTreeSet<String> = words.iter().flatten().map(|word| bare(word)).collect();
+        let is_other = |j: usize| names[j] == names[i] || !kept.is_subset(&sets[j]);
+        let is_whole = words.iter().all(Option::is_some);
+        (width_of(&text) <= width && (is_whole || (0..names.len()).all(is_other))).then_some(text)
+    };
+    (0..names.len()).map(own).collect::<Vec<_>>().into_iter()
 }
 
 /// Returns the rows of a buffer as text without styles and trailing spaces.
@@ -355,16 +382,34 @@ mod tests {
     #[test]
     fn of_names_that_begin_alike_the_words_are_kept_that_differ() {
         let groups = ["mixture mixed-by-halves", "mixture mixed-by-quarters"];
-        assert_eq!(fit_apart(&groups, 11, false), ["…halves", "…quarters"]);
-        assert_eq!(fit_apart(&groups, 23, true), ["mixture mixed-by-halves", "~quarters"]);
+        assert_eq!(fit_apart(&groups, 11, false), ["…by-halves", "…quarters"]);
+        assert_eq!(fit_apart(&groups, 23, true), ["mixture mixed-by-halves", "~mixed-by-quarters"]);
         let runs = ["fit-sgd-lr0.1-seed1", "fit-sgd-lr0.01-seed2", "fit-sgd-lr0.1-seed3"];
         assert_eq!(fit_apart(&runs, 6, false), ["…seed1", "…seed2", "…seed3"]);
         assert_eq!(fit_apart(&runs, 12, false), ["…lr0.1-seed1", "…seed2", "…lr0.1-seed3"]);
-        assert_eq!(fit_apart(&["a b", "c d", ""], 2, false), fit_distinct(&["a b", "c d", ""], 2, false));
+        assert_eq!(fit_apart(&["a b", "c d", ""], 2, false), ["…b", "…d", ""]);
         let cut = fit_apart(&["lr 0.1, batch 8", "lr 0.1, batch 16", "lr 0.01, batch 8"], 9, false);
         assert_eq!(cut.iter().collect::<BTreeSet<_>>().len(), 3, "{cut:?}");
         assert!(cut.iter().all(|name| width_of(name) <= 9), "{cut:?}");
         assert!(fit_apart(&[], 5, false).is_empty());
+        // What is shared at the end or in the middle is left out, too.
+        let ends = ["critical: all 2000 steps", "critical: 100 or more steps", "critical: 10 or fewer steps"];
+        assert_eq!(fit_apart(&ends, 15, false), ["…all 2000 steps", "…100 or more…", "…10 or fewer…"]);
+        let two = [
+            "batch 64, lr 0.001",
+            "batch 256, lr 0.001",
+            "batch 64, lr 0.01",
+            "parted at step 0",
+            "parted at step 50",
+        ];
+        assert_eq!(
+            fit_apart(&two, 14, false),
+            ["…64, lr 0.001", "…256, lr 0.001", "…64, lr 0.01", "…at step 0", "…at step 50"]
+        );
+        assert_eq!(
+            fit_apart(&two, 10, false),
+            ["…64…0.001", "…256…0.001", "…64…0.01", "…at step 0", "…step 50"]
+        );
     }
 
     #[test]

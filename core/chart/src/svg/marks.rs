@@ -1,11 +1,11 @@
 //! Draws marks as SVG elements.
 
-use super::{ALERT, INK, Pen, Plot, hex, n};
+use super::{ALERT, CHAR, INK, Pen, Plot, hex, n};
 use crate::cells::marks::edges;
 use crate::cells::text::width_of;
 use crate::colour::{SHAPES, viridis};
 use crate::contour;
-use crate::decimate::{Unplottable, thin};
+use crate::decimate::{Column, Unplottable, thin};
 use crate::scale::{Scale, Span};
 use crate::shape::cell_edges;
 use crate::ticks::Powers;
@@ -26,17 +26,14 @@ pub(super) fn marks(pen: &mut Pen, chart: &Chart, plot: &Plot) {
             | Shape::Words { .. } => {}
         }
     }
-    let several =
-        chart.marks.iter().filter(|m| !m.faint && matches!(m.shape, Shape::Line { .. })).count() > 1;
     for (i, mark) in chart.marks.iter().enumerate() {
         match &mark.shape {
             Shape::Rule { at } => rule(pen, mark, *at, plot),
             Shape::Contour(field) => {
-                let over = chart.marks.iter().any(|m| matches!(m.shape, Shape::Heatmap(_)));
-                contours(pen, field, plot, over);
+                contours(pen, field, plot, chart.is_lined_map());
             }
             Shape::Line { x, y } => {
-                line(pen, mark, (x, y), plot, several.then(|| chart.turn_of(i)));
+                line(pen, mark, (x, y), plot, (!chart.is_plain_line(mark)).then(|| chart.turn_of(i)));
             }
             Shape::Scatter { x, y, joined } => scatter(pen, mark, (x, y, *joined), plot),
             Shape::Heatmap(_)
@@ -48,44 +45,120 @@ pub(super) fn marks(pen: &mut Pen, chart: &Chart, plot: &Plot) {
     }
 }
 
-/// Draws texts of all marks, the last ones first: above, right, left of or below their point, wherever they cover
-/// neither a marker nor another text; left out if there is no such place.
-pub(super) fn words(pen: &mut Pen, chart: &Chart, plot: &Plot) {
+/// A rectangle: left, top, right, bottom.
+type Place = [f64; 4];
+
+/// What texts should not cover.
+struct Drawn {
+    /// Lines, as pairs of their ends.
+    pieces: Vec<[(f64, f64); 2]>,
+    /// Markers that are labelled, and texts.
+    taken: Vec<Place>,
+}
+
+impl Drawn {
+    fn new(chart: &Chart, plot: &Plot) -> Self {
+        let mut pieces = Vec::new();
+        for mark in &chart.marks {
+            let (Shape::Line { x, y } | Shape::Scatter { x, y, .. }) = &mark.shape else { continue };
+            let span = plot.domain.vertical(mark.side);
+            for segment in thinned(x, y, span, plot).segments {
+                let at = |c: &Column, v| (plot.left + f64::from(c.at) / plot.density, plot.y(span, v));
+                let is_line = !matches!(mark.shape, Shape::Scatter { joined: false, .. });
+                let between = segment.windows(2).filter(|_| is_line);
+                pieces.extend(between.map(|w| [at(&w[0], w[0].last), at(&w[1], w[1].first)]));
+                pieces.extend(segment.iter().map(|c| [at(c, c.min), at(c, c.max)]));
+            }
+        }
+        Self { pieces, taken: Vec::new() }
+    }
+
+    /// Returns the first of the places inside the plot that covers as little as possible, and no text or labelled marker.
+    fn free(&self, places: impl Iterator<Item = Place>, plot: &Plot) -> Option<Place> {
+        let inside = |p: &Place| {
+            p[0] >= plot.left
+                && p[2] <= plot.left + plot.width
+                && p[1] >= plot.top
+                && p[3] <= plot.top + plot.height
+        };
+        let clash = |p: &Place, o: &Place| p[0] < o[2] && o[0] < p[2] && p[1] < o[3] && o[1] < p[3];
+        let free = places.filter(|p| inside(p) && !self.taken.iter().any(|o| clash(p, o)));
+        free.min_by_key(|place| self.pieces.iter().filter(|piece| crosses(**piece, *place)).count())
+    }
+}
+
+/// Returns whether a line goes through a rectangle.
+fn crosses([(x1, y1), (x2, y2)]: [(f64, f64); 2], [left, top, right, bottom]: Place) -> bool {
+    let (mut from, mut to) = (0.0f64, 1.0f64);
+    for (start, length, low, high) in [(x1, x2 - x1, left, right), (y1, y2 - y1, top, bottom)] {
+        let (a, b) = ((low - start) / length, (high - start) / length);
+        if length == 0.0 {
+            if start < low || start > high {
+                return false;
+            }
+        } else {
+            (from, to) = (from.max(a.min(b)), to.min(a.max(b)));
+        }
+    }
+    from <= to
+}
+
+/// Draws the names of rules beside them, and the texts of all marks, the last ones first: above, right, left of or below
+/// their point. They are where they cover as little as possible, on a white edge; left out if they would cover a labelled
+/// marker or another text.
+pub(super) fn texts(pen: &mut Pen, chart: &Chart, plot: &Plot) {
+    let mut drawn = Drawn::new(chart, plot);
     let place = |mark: &Mark, x: f64, y: f64| {
-        let at = (plot.left + plot.domain.x.unit(x) * plot.width, plot.y(plot.domain.vertical(mark.side), y));
+        let at = (plot.x(x), plot.y(plot.domain.vertical(mark.side), y));
         (at.0.is_finite() && at.1.is_finite()).then_some(at)
     };
-    // Left, top, right, bottom.
-    let mut taken: Vec<[f64; 4]> = Vec::new();
     for (mark, x, y, _) in chart.words() {
-        taken.extend(place(mark, x, y).map(|(x, y)| [x - 3.5, y - 3.5, x + 3.5, y + 3.5]));
+        drawn.taken.extend(place(mark, x, y).map(|(x, y)| [x - 3.5, y - 3.5, x + 3.5, y + 3.5]));
+    }
+    let mut put = |mark: &Mark, words: &str, size: f64, corners: Vec<(f64, f64)>| {
+        let (width, height) = (width_of(words) as f64 * size * CHAR, size * 0.8);
+        let places = corners.into_iter().map(|(left, top)| [left, top, left + width, top + height]);
+        if let Some(place) = drawn.free(places, plot) {
+            drawn.taken.push(place);
+            pen.edged_text((place[0], place[3]), words, size, &colour(mark));
+        }
+    };
+    for mark in &chart.marks {
+        let (Shape::Rule { at }, Some(name)) = (&mark.shape, &mark.name) else { continue };
+        let (width, height) = (width_of(name) as f64 * RULE_SIZE * CHAR, RULE_SIZE * 0.8);
+        // From the end of the rule to its begin.
+        let shares = (0..=24).map(|i| f64::from(i) / 24.0);
+        let corners: Vec<(f64, f64)> = match *at {
+            RulePosition::X(v) => {
+                let x = plot.x(v);
+                let ys = shares.map(|share| plot.top + 3.0 + share * (plot.height - height - 6.0));
+                ys.flat_map(|y| [(x + 4.0, y), (x - 4.0 - width, y)]).collect()
+            }
+            RulePosition::Y(v) => {
+                let y = plot.y(plot.domain.vertical(mark.side), v);
+                let xs = shares.map(|share| plot.left + 4.0 + (1.0 - share) * (plot.width - width - 8.0));
+                xs.flat_map(|x| [(x, y - 4.0 - height), (x, y + 4.0)]).collect()
+            }
+        };
+        put(mark, name, RULE_SIZE, corners);
     }
     for (mark, x, y, word) in chart.words() {
         let Some((x, y)) = place(mark, x, y) else { continue };
-        let (width, height) = (width_of(word) as f64 * WORD_SIZE * 0.61, WORD_SIZE * 0.8);
-        let corners = [
+        let (width, height) = (width_of(word) as f64 * WORD_SIZE * CHAR, WORD_SIZE * 0.8);
+        let corners = vec![
             (x - width / 2.0, y - height - 4.5),
             (x + 5.5, y - height / 2.0),
             (x - width - 5.5, y - height / 2.0),
             (x - width / 2.0, y + 4.5),
         ];
-        let free = |(left, top): &(f64, f64)| {
-            let inside = *left >= plot.left
-                && left + width <= plot.left + plot.width
-                && *top >= plot.top
-                && top + height <= plot.top + plot.height;
-            let clash =
-                |o: &[f64; 4]| *left < o[2] && o[0] < left + width && *top < o[3] && o[1] < top + height;
-            inside && !taken.iter().any(clash)
-        };
-        if let Some((left, top)) = corners.into_iter().find(free) {
-            taken.push([left, top, left + width, top + height]);
-            pen.text((left, top + height), word, WORD_SIZE, &colour(mark), "start");
-        }
+        put(mark, word, WORD_SIZE, corners);
     }
 }
 
+/// Maximum number of pieces of a line whose isolated points have its marker.
+const FEW: usize = 40;
 const WORD_SIZE: f64 = 8.5;
+const RULE_SIZE: f64 = 10.5;
 
 fn colour(mark: &Mark) -> String {
     hex(mark.paint.on_paper())
@@ -119,11 +192,14 @@ fn line(pen: &mut Pen, mark: &Mark, (x, y): (&[f64], &[f64]), plot: &Plot, marke
             }
         }
         match points.as_slice() {
+            [point] if marked.is_some() && thinned.segments.len() <= FEW => {
+                marker(pen, mark.marker, *point, 4.2, &colour);
+            }
             [point] => pen.circle(*point, 1.6, &colour),
             points => pen.stroke(&pen.path(points), &colour, &style),
         }
     }
-    let Some(shift) = marked.filter(|_| !mark.faint) else { return };
+    let Some(shift) = marked else { return };
     let count = 5;
     for i in 0..count {
         let wanted = (f64::from(i) + shift) / f64::from(count) * plot.width * plot.density;
@@ -172,7 +248,7 @@ fn marker(pen: &mut Pen, number: u8, (x, y): (f64, f64), r: f64, colour: &str) {
 }
 
 /// Draws a sample of a mark for the legend.
-pub(super) fn sample(pen: &mut Pen, mark: &Mark, (x, y): (f64, f64)) {
+pub(super) fn sample(pen: &mut Pen, chart: &Chart, mark: &Mark, (x, y): (f64, f64)) {
     let colour = colour(mark);
     match mark.shape {
         Shape::Line { .. } => {
@@ -180,13 +256,19 @@ pub(super) fn sample(pen: &mut Pen, mark: &Mark, (x, y): (f64, f64)) {
             pen.put(&format!(
                 r#"<line x1="{from}" y1="{y1}" x2="{to}" y2="{y1}" stroke="{colour}" stroke-width="1.8"/>"#
             ));
-            marker(pen, mark.marker, (x + 11.0, y), 4.2, &colour);
+            if !chart.is_plain_line(mark) {
+                marker(pen, mark.marker, (x + 11.0, y), 4.2, &colour);
+            }
         }
         Shape::Band { .. } => {
             let place = format!(r#"x="{}" y="{}" width="22" height="9""#, n(x), n(y - 4.5));
             pen.put(&format!(r#"<rect {place} fill="{colour}" fill-opacity="0.25"/>"#));
         }
         Shape::Bars { .. } => pen.rect((x + 8.0, y - 4.5), (12.0, 9.0), &colour),
+        Shape::Contour(_) => {
+            pen.rect((x, y - 4.5), (22.0, 9.0), &hex(viridis(0.3)));
+            pen.line((x, y), (x + 22.0, y), "#ffffff");
+        }
         _ => marker(pen, mark.marker, (x + 14.0, y), 4.2, &colour),
     }
 }
@@ -267,30 +349,17 @@ fn bars(pen: &mut Pen, mark: &Mark, (x, y, width): (&[f64], &[f64], f64), plot: 
 }
 
 fn rule(pen: &mut Pen, mark: &Mark, at: RulePosition, plot: &Plot) {
-    let colour = colour(mark);
-    let (from, to, label, anchor) = match at {
-        RulePosition::X(v) => {
-            let x = plot.x(v);
-            ((x, plot.top), (x, plot.top + plot.height), (x + 4.0, plot.top + 11.0), "start")
-        }
+    let ends = match at {
+        RulePosition::X(v) => [plot.x(v), plot.top, plot.x(v), plot.top + plot.height],
         RulePosition::Y(v) => {
             let y = plot.y(plot.domain.vertical(mark.side), v);
-            ((plot.left, y), (plot.left + plot.width, y), (plot.left + plot.width - 4.0, y - 4.0), "end")
+            [plot.left, y, plot.left + plot.width, y]
         }
     };
-    let ends = [from.0, from.1, to.0, to.1];
-    if !ends.iter().all(|v| v.is_finite()) {
-        return;
-    }
-    let [x1, y1, x2, y2] = ends.map(n);
-    let place = format!(r#"x1="{x1}" y1="{y1}" x2="{x2}" y2="{y2}""#);
-    pen.put(&format!(r#"<line {place} stroke="{colour}" stroke-dasharray="4 3"/>"#));
-    if let Some(name) = &mark.name {
-        // Turned inwards if it would leave the plot.
-        let long = width_of(name) as f64 * 6.4;
-        let turned = anchor == "start" && label.0 + long > plot.left + plot.width;
-        let (x, anchor) = if turned { (label.0 - 8.0, "end") } else { (label.0, anchor) };
-        pen.text((x, label.1), name, 10.5, &colour, anchor);
+    if ends.iter().all(|v| v.is_finite()) {
+        let ([x1, y1, x2, y2], colour) = (ends.map(n), colour(mark));
+        let place = format!(r#"x1="{x1}" y1="{y1}" x2="{x2}" y2="{y2}""#);
+        pen.put(&format!(r#"<line {place} stroke="{colour}" stroke-dasharray="4 3"/>"#));
     }
 }
 
@@ -363,9 +432,12 @@ fn embed(
     true
 }
 
+/// Maximum number of contour lines.
+const CONTOURS: usize = 9;
+
 fn contours(pen: &mut Pen, field: &Field, plot: &Plot, over: bool) {
     let Some(range) = field.range() else { return };
-    for level in contour::levels(field, 9, Powers::Raised) {
+    for level in contour::levels(field, CONTOURS, Powers::Raised) {
         let mut d = String::new();
         for [a, b] in contour::pieces(field, level.value) {
             let place = |(x, y): (f64, f64)| (plot.x(x), plot.y(&plot.domain.y, y));
@@ -384,8 +456,8 @@ fn contours(pen: &mut Pen, field: &Field, plot: &Plot, over: bool) {
     }
 }
 
-/// Draws the legend of a field: a colour bar with round values.
-pub(super) fn colour_bar(pen: &mut Pen, field: &Field, plot: &Plot) {
+/// Draws the legend of a field: a colour bar with round values, those of the contour lines over it if it is `lined`.
+pub(super) fn colour_bar(pen: &mut Pen, field: &Field, plot: &Plot, lined: bool) {
     let Some((low, high)) = field.range() else { return };
     let (x, width) = (plot.left + plot.width + 14.0, 12.0);
     let steps = 64;
@@ -399,8 +471,11 @@ pub(super) fn colour_bar(pen: &mut Pen, field: &Field, plot: &Plot) {
     pen.put("</g>");
     let scale = if field.log { Scale::Log } else { Scale::Linear };
     let span = Span { scale, low, high };
-    for tick in contour::levels(field, 6, Powers::Raised) {
+    for tick in contour::levels(field, if lined { CONTOURS } else { 6 }, Powers::Raised) {
         let y = plot.y(&span, tick.value);
+        if lined {
+            pen.line((x, y), (x + width, y), "#ffffff");
+        }
         pen.line((x + width, y), (x + width + 3.0, y), INK);
         pen.text((x + width + 6.0, y + 4.0), &tick.label, 10.5, INK, "start");
     }

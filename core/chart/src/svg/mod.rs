@@ -1,6 +1,7 @@
 //! Draws a figure as SVG: white background, subtle axes, data in front.
 
 mod marks;
+mod path;
 
 use crate::cells::fields::field_of;
 use crate::cells::marks::unplottable_notes;
@@ -9,7 +10,7 @@ use crate::cells::{labelled, named_ticks};
 use crate::domain::Domain;
 use crate::scale::Span;
 use crate::ticks::{Powers, Tick};
-use crate::{Axis, Chart, Field, Figure};
+use crate::{Axis, Chart, Field, Figure, Mark, Shape};
 
 /// Size of a panel with its axes, if there are others.
 const PANEL: (f64, f64) = (620.0, 400.0);
@@ -100,10 +101,17 @@ impl Pen {
     }
 
     pub(super) fn text(&mut self, (x, y): (f64, f64), words: &str, size: f64, fill: &str, anchor: &str) {
-        let (x, y, words) = (n(x), n(y), escape(words));
+        let (x, y, words) = (n(x), n(y), lettered(words, size));
         self.put(&format!(
             r#"<text x="{x}" y="{y}" font-size="{size}" fill="{fill}" text-anchor="{anchor}">{words}</text>"#
         ));
+    }
+
+    /// Writes text with a white edge, to be read over lines.
+    pub(super) fn edged_text(&mut self, (x, y): (f64, f64), words: &str, size: f64, fill: &str) {
+        let (x, y, words) = (n(x), n(y), lettered(words, size));
+        let edge = r##"stroke="#ffffff" stroke-width="2.5" stroke-linejoin="round" paint-order="stroke""##;
+        self.put(&format!(r#"<text x="{x}" y="{y}" font-size="{size}" fill="{fill}" {edge}>{words}</text>"#));
     }
 
     pub(super) fn rect(&mut self, (x, y): (f64, f64), (width, height): (f64, f64), fill: &str) {
@@ -121,7 +129,7 @@ impl Pen {
     }
 
     pub(super) fn path(&self, points: &[(f64, f64)]) -> String {
-        if self.compact { compact_path(points) } else { path(points) }
+        if self.compact { path::compact(points) } else { path::plain(points) }
     }
 
     pub(super) fn line(&mut self, (x1, y1): (f64, f64), (x2, y2): (f64, f64), stroke: &str) {
@@ -171,7 +179,7 @@ fn draw(pen: &mut Pen, chart: &Chart, (x, y): (f64, f64), (width, height): (f64,
     grid(pen, chart, &plot, &x_ticks, &y_ticks);
     pen.put(&format!(r#"<g clip-path="url(#{}p{index})">"#, pen.name));
     marks::marks(pen, chart, &plot);
-    marks::words(pen, chart, &plot);
+    marks::texts(pen, chart, &plot);
     pen.put("</g>");
     pen.line((plot.left, plot.top), (plot.left, bottom), AXIS);
     pen.line((plot.left, bottom), (plot.left + plot.width, bottom), AXIS);
@@ -190,7 +198,7 @@ fn draw(pen: &mut Pen, chart: &Chart, (x, y): (f64, f64), (width, height): (f64,
         pen.text((plot.left + plot.width / 2.0, bottom + 36.0), &x_caption, 12.0, INK, "middle");
     }
     if let Some(field) = coloured_field(chart).filter(|_| chart.y2.is_none()) {
-        marks::colour_bar(pen, field, &plot);
+        marks::colour_bar(pen, field, &plot, chart.is_lined_map());
     }
     for (i, note) in notes.iter().rev().enumerate() {
         pen.text((plot.left, y + height - 2.0 - i as f64 * 15.0), note, NOTE, ALERT, "start");
@@ -286,7 +294,8 @@ fn coloured_field(chart: &Chart) -> Option<&Field> {
 fn upright(pen: &mut Pen, (x, plot): (f64, &Plot), words: &str) {
     if !words.is_empty() {
         let size = (plot.height / (width_of(words) as f64 * CHAR)).clamp(7.5, 12.0);
-        let ([x, y, size], words) = ([x, plot.top + plot.height / 2.0, size].map(n), escape(words));
+        let words = lettered(words, size);
+        let [x, y, size] = [x, plot.top + plot.height / 2.0, size].map(n);
         pen.put(&format!(
             r#"<text transform="translate({x} {y}) rotate(-90)" font-size="{size}" fill="{INK}" text-anchor="middle">{words}</text>"#
         ));
@@ -295,20 +304,29 @@ fn upright(pen: &mut Pen, (x, plot): (f64, &Plot), words: &str) {
 
 /// Draws the legend; returns the y below it.
 fn legend(pen: &mut Pen, chart: &Chart, left: f64, top: f64, width: f64) -> f64 {
-    let entries = chart.named();
+    let mut entries: Vec<(&Mark, &str)> =
+        chart.named().into_iter().map(|mark| (mark, mark.name.as_deref().unwrap_or_default())).collect();
+    let is_contour = |mark: &&Mark| mark.name.is_none() && matches!(mark.shape, Shape::Contour(_));
+    entries.extend(
+        chart
+            .marks
+            .iter()
+            .find(is_contour)
+            .filter(|_| chart.is_lined_map())
+            .map(|mark| (mark, "equal values")),
+    );
     if entries.is_empty() {
         return top;
     }
     let (mut x, mut y) = (left, top + 10.0);
-    for mark in entries {
-        let name = mark.name.as_deref().unwrap_or_default();
+    for (mark, name) in entries {
         let last = mark.last.map(|v| chart.axis(mark.side).words(v)).unwrap_or_default();
         let letters = width_of(name) + if last.is_empty() { 0 } else { width_of(&last) + 1 };
         let length = 30.0 + letters as f64 * SMALL * CHAR;
         if x > left && x + length > left + width {
             (x, y) = (left, y + 17.0);
         }
-        marks::sample(pen, mark, (x, y - 4.0));
+        marks::sample(pen, chart, mark, (x, y - 4.0));
         pen.text((x + 28.0, y), name, SMALL, INK, "start");
         if !last.is_empty() {
             pen.text((x + 28.0 + (width_of(name) + 1) as f64 * SMALL * CHAR, y), &last, SMALL, SOFT, "start");
@@ -352,218 +370,31 @@ pub fn escape(text: &str) -> String {
     out
 }
 
-/// Returns path data in tenths, each point relative to the previous one. Positions are rounded before differences are
-/// taken, so that errors do not accumulate; repeated points are left out.
-fn compact_path(points: &[(f64, f64)]) -> String {
-    let tenths = |v: f64| (v * 10.0).round() as i64;
-    let digits = |v: i64| n(v as f64 / 10.0);
-    let mut d = String::with_capacity(points.len() * 7);
-    let mut last: Option<(i64, i64)> = None;
-    for (x, y) in points {
-        let at = (tenths(*x), tenths(*y));
-        match last {
-            None => {
-                let start = format!("M{} {}l", digits(at.0), digits(at.1));
-                d.push_str(&start);
+/// Escapes text of this size. Subscripts become small digits: the font has none, and for one missing letter the whole
+/// text would be drawn in another font.
+fn lettered(words: &str, size: f64) -> String {
+    let (low, small) = (n(size * 0.2), n(size * 0.75));
+    let mut out = String::with_capacity(words.len());
+    let (mut is_low, mut is_open) = (false, false);
+    for c in escape(words).chars() {
+        let digit = u32::from(c).checked_sub(0x2080).and_then(|digit| char::from_digit(digit, 10));
+        if let Some(digit) = digit {
+            let dy = if is_low { "0" } else { &low };
+            out.push_str(if std::mem::take(&mut is_open) { "</tspan>" } else { "" });
+            out.extend([r#"<tspan dy=""#, dy, r#"" font-size=""#, &small, r#"">"#]);
+            out.push(digit);
+            out.push_str("</tspan>");
+        } else {
+            if is_low {
+                out.extend([r#"<tspan dy="-"#, &low, r#"">"#]);
+                is_open = true;
             }
-            Some(before) if before == at => continue,
-            Some(before) => {
-                let (x, y) = (digits(at.0 - before.0), digits(at.1 - before.1));
-                let gap = if d.ends_with('l') || x.starts_with('-') { "" } else { " " };
-                let between = if y.starts_with('-') { "" } else { " " };
-                d.extend([gap, x.as_str(), between, y.as_str()]);
-            }
+            out.push(c);
         }
-        last = Some(at);
+        is_low = digit.is_some();
     }
-    // A single point still needs a dot.
-    if d.ends_with('l') {
-        d.push_str("0 0");
-    }
-    d
-}
-
-fn path(points: &[(f64, f64)]) -> String {
-    let mut d = String::with_capacity(points.len() * 12);
-    for (i, (x, y)) in points.iter().enumerate() {
-        d.push(if i == 0 { 'M' } else { 'L' });
-        d.push_str(&n(*x));
-        d.push(' ');
-        d.push_str(&n(*y));
-    }
-    d
+    out + if is_open { "</tspan>" } else { "" }
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-    use super::*;
-    use crate::cells::glyphs::Glyphs;
-    use crate::cells::theme::Theme;
-    use crate::colour::Colours;
-    use crate::colour::Paint;
-    use crate::scale::Scale;
-    use crate::{Image, Mark, RulePosition, Shape};
-    use proptest::prelude::*;
-
-    fn mark(name: &str, shape: Shape) -> Mark {
-        Mark { name: Some(name.into()), last: Some(1.5), ..Mark::new((Paint::Slot(1), 9), shape) }
-    }
-
-    fn values() -> impl Strategy<Value = Vec<f64>> {
-        let value =
-            prop_oneof![8 => -1e3f64..1e3, 1 => Just(f64::NAN), 1 => Just(f64::INFINITY), 1 => any::<f64>()];
-        prop::collection::vec(value, 0..40)
-    }
-
-    #[test]
-    fn a_note_is_no_wider_than_its_panel() {
-        let long = "few images, width 3, 0 % noise: 1 of 2 trials is not finite (from step 480); the line shows the others";
-        let line = mark("one", Shape::Line { x: vec![0.0, 1.0], y: vec![0.0, 1.0] });
-        let chart = Chart { marks: vec![line], notes: vec![long.to_owned()], ..Chart::default() };
-        let charts = vec![chart.clone(), chart];
-        let svg = figure(&Figure { title: String::new(), charts, caption: None });
-        let lines: Vec<&str> = svg.lines().filter(|l| l.contains(ALERT)).collect();
-        assert_eq!(lines.len(), 4, "two notes of two lines each: {lines:?}");
-        let text = |line: &str| line.split(['<', '>']).nth(2).unwrap().to_owned();
-        assert_eq!(format!("{} {}", text(lines[1]), text(lines[0])), long);
-    }
-
-    #[test]
-    fn points_without_a_place_are_told_mark_by_mark_or_of_many_at_once() {
-        let notes = |marks: usize| {
-            let line = |_| mark("one", Shape::Line { x: vec![0.0, 1.0], y: vec![f64::NAN, 1.0] });
-            let chart = Chart { marks: (0..marks).map(line).collect(), ..Chart::default() };
-            unplottable_notes(&chart, &Domain::of(&chart))
-        };
-        assert_eq!(notes(2), ["one  × not a number: 1 of 2 points"; 2]);
-        assert_eq!(notes(4), ["4 series  × not a number: 4 of 8 points"]);
-    }
-
-    proptest! {
-        /// Whatever the data and the words, the drawing is XML without a coordinate that is no number, and text is cells.
-        #[test]
-        fn any_chart_is_well_formed(x in values(), y in values(), words in any::<String>(), log in any::<bool>()) {
-            let n = x.len().min(y.len());
-            let (x, y) = (x[..n].to_vec(), y[..n].to_vec());
-            let field = Field { x: vec![0.0, 1.0], y: vec![0.0, 1.0], z: [&y[..], &[0.0; 4]].concat()[..4].to_vec(), label: words.clone(), log };
-            let shapes = vec![
-                Shape::Line { x: x.clone(), y: y.clone() },
-                Shape::Band { x: x.clone(), low: y.clone(), high: y.clone() },
-                Shape::Scatter { x: x.clone(), y: y.clone(), joined: true },
-                Shape::Bars { x: x.clone(), y, width: 0.5 },
-                Shape::Heatmap(field.clone()),
-                Shape::Contour(field),
-                Shape::Rule { at: RulePosition::X(x.first().copied().unwrap_or(f64::NAN)) },
-            ];
-            let scale = if log { Scale::Log } else { Scale::Linear };
-            for shape in shapes {
-                let chart = Chart {
-                    title: Some(words.clone()),
-                    y: Axis { label: words.clone(), scale, ..Axis::default() },
-                    marks: vec![mark(&words, shape)],
-                    ..Chart::default()
-                };
-                let figure = crate::Figure { title: words.clone(), caption: Some(words.clone()), charts: vec![chart] };
-                let svg = super::figure(&figure);
-                prop_assert!(resvg::usvg::roxmltree::Document::parse(&svg).is_ok());
-                prop_assert!(!svg.contains("\"NaN") && !svg.contains("inf\""), "{svg}");
-                let look = Theme { colours: Colours::None, glyphs: Glyphs::Ascii, ..Theme::default() };
-                let grid = crate::cells::figure(&figure, 60, 20, look);
-                prop_assert_eq!(grid.area.width, 60);
-            }
-        }
-    }
-
-    /// The points of a compact path, as a reader adds them up.
-    fn points_of(d: &str) -> Vec<(f64, f64)> {
-        let (start, rest) = d.strip_prefix('M').unwrap().split_once('l').unwrap();
-        let numbers = |text: &str| -> Vec<f64> {
-            text.replace('-', " -").split_whitespace().map(|w| w.parse().unwrap()).collect()
-        };
-        let mut points = vec![(numbers(start)[0], numbers(start)[1])];
-        for step in numbers(rest).chunks(2) {
-            let (x, y) = *points.last().unwrap();
-            points.push((x + step[0], y + step[1]));
-        }
-        points
-    }
-
-    proptest! {
-        #[test]
-        fn a_compact_path_goes_through_the_same_points(steps in prop::collection::vec((-50f64..50.0, -50f64..50.0), 1..60)) {
-            let mut at = (400.0, 300.0);
-            let points: Vec<(f64, f64)> = steps.iter().map(|(x, y)| { at = (at.0 + x, at.1 + y); at }).collect();
-            let found = points_of(&compact_path(&points));
-            let near = |a: &(f64, f64), b: &(f64, f64)| (a.0 - b.0).abs() < 0.0501 && (a.1 - b.1).abs() < 0.0501;
-            prop_assert!(near(found.last().unwrap(), points.last().unwrap()));
-            prop_assert!(points.iter().all(|p| found.iter().any(|f| near(f, p))));
-        }
-    }
-
-    #[test]
-    fn long_words_stay_in_their_panel() {
-        let line = || mark("a", Shape::Line { x: vec![0.0, 1.0], y: vec![0.0, 1.0] });
-        let label = "squared error, summed over outputs and averaged over images".to_owned();
-        let chart = Chart {
-            title: Some("1>3 ".repeat(30)),
-            y: Axis { label: label.clone(), ..Axis::default() },
-            marks: vec![line()],
-            ..Chart::default()
-        };
-        let page = embedded(&Figure { charts: vec![chart.clone(), chart], ..Figure::default() }, "a");
-        let drawing = resvg::usvg::roxmltree::Document::parse(&page).unwrap();
-        for text in drawing.descendants().filter(|node| node.has_tag_name("text")) {
-            let size: f64 = text.attribute("font-size").unwrap().parse().unwrap();
-            let long = width_of(text.text().unwrap_or_default()) as f64 * size * CHAR;
-            assert!(long <= NARROW.0, "{:?}", text.text());
-        }
-        let caption = drawing.descendants().find(|node| node.text() == Some(label.as_str())).unwrap();
-        assert!(caption.attribute("font-size").unwrap().parse::<f64>().unwrap() < 12.0);
-    }
-
-    #[test]
-    fn a_compact_path_is_short() {
-        assert_eq!(compact_path(&[(1.0, 2.0), (1.04, 2.0), (2.0, 1.5), (2.5, 3.0)]), "M1 2l1-0.5 0.5 1.5");
-        assert_eq!(compact_path(&[(1.0, 2.0)]), "M1 2l0 0");
-    }
-
-    #[test]
-    fn as_a_part_of_a_page_it_has_names_of_its_own_and_fields_are_pictures() {
-        let x: Vec<f64> = (0..30).map(f64::from).collect();
-        let z: Vec<f64> = (0..900).map(f64::from).collect();
-        let field = Field { x: x.clone(), y: x, z, label: "z".into(), log: false };
-        let of = |field: Field| Figure {
-            charts: vec![Chart { marks: vec![mark("f", Shape::Heatmap(field))], ..Chart::default() }],
-            ..Figure::default()
-        };
-        let page = embedded(&of(field.clone()), "a-loss");
-        assert!(page.contains("id=\"a-loss-p0\"") && page.contains("url(#a-loss-p0)"), "{page}");
-        assert!(page.contains("data:image/png;base64,") && page.len() < 20_000, "{}", page.len());
-        resvg::usvg::roxmltree::Document::parse(&page).unwrap();
-        // Cells of different sizes are no image.
-        let uneven = Field { x: (0..30).map(|i| f64::from(i * i)).collect(), ..field };
-        assert!(!embedded(&of(uneven), "a").contains("data:image"));
-    }
-
-    #[test]
-    fn the_last_point_is_drawn_and_pictures_are_merged_rows() {
-        let line = Shape::Line { x: vec![0.0, 1.0, 2.0], y: vec![0.0, 1.0, 4.0] };
-        let chart = Chart {
-            y: Axis { label: "y".into(), ..Axis::default() },
-            marks: vec![mark("a", line)],
-            ..Chart::default()
-        };
-        let svg = figure(&Figure { charts: vec![chart], ..Figure::default() });
-        let path = svg.lines().find(|l| l.contains("stroke-width=\"1.6\"")).unwrap();
-        assert_eq!(path.matches(['M', 'L']).count(), 3, "{path}");
-        let pixels = vec![Some([0, 0, 0]), Some([0, 0, 0]), None, Some([255, 0, 0])];
-        let image = Shape::Image(Image { width: 2, height: 2, pixels });
-        let svg = figure(&Figure {
-            charts: vec![Chart { marks: vec![mark("i", image)], ..Chart::default() }],
-            ..Figure::default()
-        });
-        assert_eq!(svg.matches("fill=\"#000000\"").count(), 1);
-        assert_eq!(svg.matches("fill=\"#ff0000\"").count(), 1);
-    }
-}
+mod tests;
