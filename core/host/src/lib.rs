@@ -55,11 +55,10 @@ pub use run::control::{
 };
 pub use run::delete::{delete, may_delete};
 pub use run::early_stop::{EarlyStop, median};
-pub use run::launch::{
-    DEFAULT_CHECKPOINT_EVERY, Launch, Resume, Resumed, default_threads, launch, may_resume, refused, resume,
-};
+pub use run::launch::{DEFAULT_CHECKPOINT_EVERY, Launch, default_threads, launch, refused};
 pub use run::queue::waiting::{hold_queued, is_ready, move_queued, release_queued};
 pub use run::queue::{enqueue, set_slots, start_queued, start_queued_blocking};
 pub use run::reclaim::{Spare, reclaim, spare};
 pub use run::rename::rename;
+pub use run::resume::{Resume, Resumed, may_resume, resume};
 pub use train::watchdogs::{DISK_ACCEPTS, ROWS_WAIT};

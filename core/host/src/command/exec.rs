@@ -15,7 +15,8 @@ use crate::machine::device::{self, DeviceChoice};
 use crate::machine::git;
 use crate::machine::signals::Blocked;
 use crate::run::alerts;
-use crate::run::launch::{Begin, draw_seed, start};
+use crate::run::keeper::start::start;
+use crate::run::launch::{Begin, draw_seed};
 
 /// A command to start as a run.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -21,7 +21,7 @@ pub(crate) const GIVEN: [&str; 5] =
 
 /// Returns the names of all variables that gradtop sets for processes it starts.
 pub fn variables() -> impl Iterator<Item = &'static str> {
-    GIVEN.into_iter().chain([crate::command::process_tree::HOOK_MARK, crate::run::alerts::VARIABLE])
+    GIVEN.into_iter().chain([crate::command::process_tree::HOOK_MARK, crate::run::alerts::hook::VARIABLE])
 }
 
 /// Returns this user's live processes that were started by the command of a run.

@@ -7,7 +7,8 @@ use crate::command::exec;
 use crate::error::Result;
 use crate::launcher::slurm::Slurm;
 use crate::launcher::start::Start;
-use crate::run::launch::{self, Resume, Resumed};
+use crate::run::launch;
+use crate::run::resume::{self, Resume, Resumed};
 
 pub(crate) mod ask;
 pub(crate) mod in_job;
@@ -109,7 +110,7 @@ impl Launcher {
     /// See [`crate::resume`], or the batch system refuses.
     pub fn resume(&self, run: &RunDir, how: Resume) -> Result<Resumed> {
         match &self.kind {
-            Kind::Local => launch::resume(run, how),
+            Kind::Local => resume::resume(run, how),
             Kind::Slurm(slurm) => slurm.resume(&self.name, run, how),
         }
     }

@@ -23,7 +23,8 @@ use crate::machine::signals::Blocked;
 use crate::run::alerts;
 use crate::run::allowed::{Action, Why};
 use crate::run::control::ready;
-use crate::run::launch::{self, Resume, Resumed, draw_seed};
+use crate::run::launch::draw_seed;
+use crate::run::resume::{self, Resume, Resumed};
 use gradtop_store::NewRun;
 
 /// The program that submits jobs.
@@ -196,9 +197,9 @@ impl Slurm {
         let run = &RunDir::new(path);
         let seen = ready(run, how.action())?;
         if !seen.state.is_final() {
-            return launch::resume(run, how);
+            return resume::resume(run, how);
         }
-        launch::may_resume(run, how)?;
+        resume::may_resume(run, how)?;
         let _blocked = Blocked::interrupts();
         let lock = RunLock::acquire(run)?;
         let before = read_status(run)?;

@@ -17,7 +17,7 @@ use crate::error::{HostError, Result};
 use crate::launcher::jobs::variable;
 use crate::run::control::write_end;
 use crate::run::keeper::invocation::{self, ResumeFrom};
-use crate::run::launch::{may_run, set_back};
+use crate::run::resume::{may_run, set_back};
 
 /// How long a job waits for the run's previous owner: a requeued job may start before its earlier start has ended.
 const PATIENCE: Duration = Duration::from_mins(2);

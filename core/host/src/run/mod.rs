@@ -12,3 +12,4 @@ pub(crate) mod launch;
 pub(crate) mod queue;
 pub(crate) mod reclaim;
 pub(crate) mod rename;
+pub(crate) mod resume;

@@ -3,14 +3,11 @@
 //! The hook and the rules from the settings belong to the user, not to the run: they come from the process that starts
 //! or resumes it, through [`VARIABLE`], and never from its folder. Only rules given for the run are stored there.
 
+pub(crate) mod hook;
 pub(crate) mod rules;
 mod trend;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write as _;
-use std::os::unix::process::CommandExt as _;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
@@ -22,26 +19,20 @@ use gradtop_store::{
 };
 use jiff::Timestamp;
 use parking_lot::RwLock;
-use rustix::process::{Pid, Signal, kill_process_group};
 use serde::{Deserialize, Serialize};
 
-use crate::command::process_tree::HOOK_MARK;
-use crate::machine::proc_fs::of_group;
+use crate::machine::memory::memory_used;
 use crate::pace::Slow;
+use crate::run::alerts::hook::{Hook, VARIABLE};
 use crate::run::alerts::rules::{Rule, TRAINED};
 use crate::run::alerts::trend::{Pace, Trend};
 use crate::run::cause::seconds;
 use crate::run::early_stop::{EarlyStop, Median};
 
-/// The environment variable that passes alerts to a keeper.
-pub(crate) const VARIABLE: &str = "GRADTOP_KEEPER_ALERTS";
 /// How often rules are evaluated.
 const EVERY: Duration = Duration::from_secs(1);
 /// Time budget for reading rows.
 const READING: Duration = Duration::from_millis(100);
-/// Time limit of a hook.
-const HOOK: Duration = Duration::from_secs(10);
-const LOOK: Duration = Duration::from_millis(20);
 /// How long the end of a run waits for the alerts of its rows.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Maximum number of alerts of one rule, so that a rule about many series does not drown the others.
@@ -208,11 +199,7 @@ struct Seen<'a> {
 struct Judge {
     run: RunDir,
     manifest: Manifest,
-    hook: Option<String>,
-    /// The alerts that it has not been told yet.
-    for_hook: Vec<String>,
-    /// What was last told of the hook: one that fails each time is told once.
-    hook_failed: Option<String>,
+    hook: Option<Hook>,
     rules: Vec<Armed>,
     tailer: Tailer,
     events: EventLog,
@@ -237,9 +224,7 @@ impl Judge {
             median: alerts.early_stop.and_then(|rule| Median::new(run, &manifest, rule)),
             stop,
             manifest,
-            hook: alerts.hook,
-            for_hook: Vec::new(),
-            hook_failed: None,
+            hook: alerts.hook.map(Hook::new),
             rules: alerts.rules.into_iter().map(Armed::new).collect(),
             tailer,
             events: EventLog::new(run),
@@ -403,27 +388,21 @@ impl Judge {
         let rule = self.rules[rule].rule.to_string();
         self.events.record(&Event::Alert { message: message.to_owned() });
         self.events.flush().ok();
-        if self.hook.is_some() {
+        if let Some(hook) = &mut self.hook {
             let event = serde_json::json!({
                 "run": self.manifest.run, "experiment": self.manifest.experiment.id, "path": self.run.path(),
                 "host": gradtop_store::host_name(), "time": Timestamp::now(), "rule": rule, "step": step,
                 "message": message,
             });
-            self.for_hook.push(event.to_string());
+            hook.alerts.push(event.to_string());
         }
     }
 
     /// Passes the recorded alerts to the hook.
     fn call_hook(&mut self) {
-        let Some(hook) = &self.hook else { return };
-        for event in self.for_hook.drain(..) {
-            let failed = call(hook, &event).err().map(|why| format!("the hook of alerts {why}"));
-            if let Some(message) = failed.clone().filter(|_| failed != self.hook_failed) {
-                self.events.warn(message);
-            }
-            self.hook_failed = failed;
+        if let Some(hook) = &mut self.hook {
+            hook.call(&self.events);
         }
-        self.events.flush().ok();
     }
 }
 
@@ -448,70 +427,11 @@ fn judge_row(
     }
 }
 
-/// Returns how much memory is used in percent of the control group's limit or, if there is none, of the machine's memory.
-fn memory_used() -> Option<f64> {
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let of = |name: &str| -> Option<f64> {
-        text.lines().find_map(|line| line.strip_prefix(name)?.split_whitespace().next()?.parse().ok())
-    };
-    let (all, left) = (of("MemTotal:")?, of("MemAvailable:")?);
-    let machine = 100.0 * (1.0 - left / all);
-    Some(group_used().map_or(machine, |group| machine.max(group)))
-}
-
-/// Returns the same for a control group with a limit. Its file cache is not counted, because it can be reclaimed.
-fn group_used() -> Option<f64> {
-    let number = |file: &str| of_group(file)?.trim().parse::<f64>().ok();
-    let (limit, used) = (number("memory.max")?, number("memory.current")?);
-    let stat = of_group("memory.stat").unwrap_or_default();
-    let files = stat.lines().find_map(|line| line.strip_prefix("inactive_file ")?.parse::<f64>().ok());
-    Some(100.0 * (used - files.unwrap_or(0.0)) / limit)
-}
-
 /// Returns how full the run's disk is for its user, in percent.
 fn full(run: &RunDir) -> Option<f64> {
     let disk = rustix::fs::statvfs(run.path()).ok()?;
     let used = disk.f_blocks.checked_sub(disk.f_bfree)? as f64;
     Some(100.0 * used / (used + disk.f_bavail as f64))
-}
-
-/// Runs a hook to its end, with an event on standard input. The error says what it did, such as `ended with 1`.
-fn call(hook: &str, event: &str) -> Result<(), String> {
-    let mut command = Command::new("/bin/sh");
-    command.arg("-c").arg(hook).env_remove(VARIABLE).env(HOOK_MARK, "1").process_group(0);
-    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-    command.current_dir(std::env::var_os("HOME").map_or_else(|| PathBuf::from("/"), PathBuf::from));
-    let mut child = command.spawn().map_err(|e| format!("cannot be started: {e}"))?;
-    if let Some(mut input) = child.stdin.take() {
-        // Less than the capacity of a pipe, so that writing never blocks.
-        let line = format!("{}\n", event.get(..event.len().min(60_000)).unwrap_or_default());
-        input.write_all(line.as_bytes()).ok();
-    }
-    let start = Instant::now();
-    let ended = loop {
-        match child.try_wait() {
-            Ok(Some(status)) if status.success() => break Ok(()),
-            Ok(Some(status)) => break Err(format!("ended with {status}")),
-            // Another thread has reaped it.
-            Err(_) => break Ok(()),
-            Ok(None) if start.elapsed() >= HOOK => {
-                break Err(format!("took longer than {} and was killed", seconds(HOOK)));
-            }
-            Ok(None) => std::thread::sleep(LOOK),
-        }
-    };
-    if ended.is_err() {
-        kill(&mut child);
-    }
-    ended
-}
-
-/// Kills a hook and all processes it started.
-fn kill(child: &mut Child) {
-    if let Ok(None) = child.try_wait() {
-        kill_process_group(Pid::from_child(child), Signal::KILL).ok();
-        child.wait().ok();
-    }
 }
 
 #[cfg(test)]

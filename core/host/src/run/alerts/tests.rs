@@ -9,11 +9,11 @@ use super::*;
 fn a_hook_gets_the_event_and_its_failure_is_a_sentence() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("event");
-    assert_eq!(call(&format!("cat > '{}'", file.display()), "{\"rule\":\"end\"}"), Ok(()));
+    assert_eq!(hook::tell(&format!("cat > '{}'", file.display()), "{\"rule\":\"end\"}"), Ok(()));
     assert_eq!(std::fs::read_to_string(file).ok().as_deref(), Some("{\"rule\":\"end\"}\n"));
-    assert_eq!(call("exit 3", "{}"), Err("ended with exit status: 3".to_owned()));
+    assert_eq!(hook::tell("exit 3", "{}"), Err("ended with exit status: 3".to_owned()));
     // One that reads nothing and ends is nothing to wait for.
-    assert_eq!(call("true", &"x".repeat(50_000)), Ok(()));
+    assert_eq!(hook::tell("true", &"x".repeat(50_000)), Ok(()));
 }
 
 /// Rows of a training: metric, split, step, seconds since its begin, value.

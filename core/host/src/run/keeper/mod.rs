@@ -5,6 +5,7 @@
 mod end;
 pub(crate) mod invocation;
 pub(crate) mod report;
+pub(crate) mod start;
 mod stop;
 pub(crate) mod target;
 

@@ -18,7 +18,7 @@ use crate::launcher::start::{Checked, Start};
 use crate::machine::signals::Blocked;
 use crate::run::alerts;
 use crate::run::keeper::Queue;
-use crate::run::launch;
+use crate::run::keeper::start::start;
 use crate::run::queue::waiting::{claim_of, dependencies, unstarted};
 
 /// How often a keeper checks the queue.
@@ -198,7 +198,7 @@ impl<'a> Slots<'a> {
         let mut why = String::new();
         while turn.tries < TRIES {
             write_status(run, &unstarted(run))?;
-            match launch::start(run, lock, None, Some(&turn)) {
+            match start(run, lock, None, Some(&turn)) {
                 Ok(()) => {
                     self.started.push(run.clone());
                     return Ok(());
