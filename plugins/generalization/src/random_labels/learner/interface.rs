@@ -1,0 +1,82 @@
+//! What training needs of a network, whatever its kind.
+
+use gradtop_sdk::prelude::*;
+use gradtop_toolkit::checkpoint::{Saved, Saving};
+use gradtop_toolkit::instruments::{Instruments, Name, Probe};
+use gradtop_toolkit::optim::Rule;
+use gradtop_toolkit::rng::Stream;
+use gradtop_toolkit::weights::Weights;
+use tch::{Device, Kind, Tensor};
+
+/// The settings common to all networks of a run.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting {
+    /// Samples per step.
+    pub batch: i64,
+    /// Optimizer.
+    pub rule: Rule,
+    /// The seed.
+    pub seed: u64,
+    /// Device.
+    pub device: Device,
+}
+
+/// The sets of one network: training and test inputs `f32 [n, 784]`, test labels `i64 [n]`.
+#[derive(Debug)]
+pub struct Sets {
+    /// Training inputs.
+    pub train: Tensor,
+    /// Test inputs.
+    pub test: Tensor,
+    /// Test labels.
+    pub test_labels: Tensor,
+}
+
+/// What a network begins with.
+pub(super) struct Start<'a> {
+    pub(super) setting: Setting,
+    pub(super) sets: Sets,
+    /// The labels of the training inputs.
+    pub(super) labels: &'a [u8],
+    /// Where the initial values are drawn from.
+    pub(super) init: Stream,
+    /// Where the order of the batches is drawn from.
+    pub(super) batches: Stream,
+}
+
+/// A network with its optimizer and its data.
+pub trait Learner: Send {
+    /// Returns the number of updates done.
+    fn step(&self) -> i64;
+    /// Returns the number of updates per epoch; the last batch is shorter if the samples do not divide evenly.
+    fn steps_per_epoch(&self) -> i64;
+    /// Sets the labels of the training inputs. Only between epochs.
+    fn set_labels(&mut self, labels: &[u8]) -> Result<()>;
+    /// Returns the labels it currently learns, read back from the device.
+    fn labels(&self) -> Result<Vec<u8>>;
+    /// Makes one update.
+    fn advance(&mut self) -> Result<()>;
+    /// Creates a probe of it, before its first update.
+    fn watch(&self, ctx: &Ctx, instruments: &mut Instruments, name: Name) -> Result<Probe>;
+    /// Lets a probe make the updates: that of a network with the same initial values.
+    fn attach(&mut self, probe: Probe);
+    /// Logs the probe's readings since the last call.
+    fn log_readings(&mut self, ctx: &Ctx) -> Result<()>;
+    /// Returns the mean cross entropy and accuracy on the whole training set, by its current labels.
+    fn on_train(&mut self) -> Result<[f64; 2]>;
+    /// Returns the mean cross entropy and accuracy on the test set, by its true labels.
+    fn on_test(&mut self) -> Result<[f64; 2]>;
+    /// Saves everything that [`Learner::restore`] needs, under this name, except labels.
+    fn save(&self, name: &str, saving: &mut Saving) -> Result<()>;
+    /// Adds its weights under this name.
+    fn keep(&self, name: &str, weights: &mut Weights) -> Result<()>;
+    /// Restores what [`Learner::save`] saved.
+    fn restore(&mut self, name: &str, saved: &Saved) -> Result<()>;
+}
+
+/// Reads labels back from the device.
+pub(super) fn read_labels(labels: &Tensor) -> Result<Vec<u8>> {
+    let mut values = vec![0_u8; labels.numel()];
+    labels.f_to_device(Device::Cpu)?.f_to_kind(Kind::Uint8)?.f_copy_data(&mut values, labels.numel())?;
+    Ok(values)
+}
