@@ -119,7 +119,9 @@ fn say_cautions_once(lines: &mut [Finding]) {
         if let Some((last, others @ [_, ..])) = alike.split_last_mut()
             && !last.claim.caution.is_empty()
         {
-            others.iter_mut().for_each(|line| line.claim.caution.clear());
+            for line in others.iter_mut() {
+                line.claim.caution.clear();
+            }
             let to = if others.len() == 1 { "and" } else { "to" };
             last.claim.caution = format!("of {first} {to} {}: {}", next - 1, last.claim.caution);
         }

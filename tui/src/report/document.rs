@@ -206,6 +206,18 @@ pub(crate) fn table(head: &[(&str, bool)], rows: Vec<Vec<Vec<Span>>>, source: Ve
     }
 }
 
+/// A table without its empty columns.
+pub(super) fn dense_table(head: &[(&str, bool)], rows: &[Vec<Vec<Span>>]) -> Block {
+    let empty = |span: &Span| matches!(span, Span::Text(words) if words.is_empty());
+    let used = |at: usize| rows.iter().any(|row| row.get(at).is_some_and(|c| !c.iter().all(empty)));
+    let kept: Vec<usize> = (0..head.len()).filter(|at| used(*at)).collect();
+    Block::Table {
+        head: kept.iter().map(|at| (head[*at].0.to_owned(), head[*at].1)).collect(),
+        rows: rows.iter().map(|row| kept.iter().map(|at| row[*at].clone()).collect()).collect(),
+        source: Vec::new(),
+    }
+}
+
 pub(crate) fn heading(level: u8, id: impl Into<String>, words: impl Into<String>) -> Block {
     Block::Heading { level, id: id.into(), words: words.into() }
 }

@@ -1,6 +1,7 @@
 //! Reports: documents as data ([`document`]) about a study or any runs ([`runs`]), rendered as HTML and Markdown.
 
 pub(crate) mod claims;
+mod comparison;
 pub(crate) mod document;
 pub(crate) mod html;
 pub(crate) mod markdown;
