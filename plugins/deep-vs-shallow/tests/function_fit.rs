@@ -267,7 +267,14 @@ fn a_diverged_trial_is_frozen_and_the_others_go_on() {
     let diverged = recorded.table("conclusion")[0].i64s("diverged");
     assert_eq!(diverged[..], [0, 0, 2]);
 
-    let why = run(&[&changes[..], &[("models", "shallow")]].concat()).expect_failure();
+    // An evaluation only at the end: it is made where the last one diverges.
+    let never = [("models", "shallow"), ("eval_every", "1000")];
+    let failed = run(&[&changes[..], &never].concat());
+    for trial in 0..2 {
+        let loss = failed.series(Series::metric("loss").model("shallow").split("sinc").trial(trial));
+        assert!(loss.len() == 2 && loss[0].is_finite() && !loss[1].is_finite(), "{loss:?}");
+    }
+    let why = failed.expect_failure();
     assert!(why.contains("every trial of every model has diverged"), "{why}");
 }
 

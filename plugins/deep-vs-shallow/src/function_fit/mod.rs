@@ -146,7 +146,8 @@ impl Experiment for FunctionFit {
             if step % self.log_every == 0 {
                 self.log_batch_losses(ctx, &mut training, &series)?;
             }
-            if step % self.eval_every == 0 || step == self.steps {
+            // Where nothing is left to train, the last loss is that of the end, not of an earlier evaluation.
+            if step % self.eval_every == 0 || step == self.steps || training.all_diverged() {
                 self.evaluate(ctx, &mut training, &series)?;
             }
             if self.table_every > 0 && step % self.table_every == 0 && step < self.steps {
@@ -170,7 +171,13 @@ impl FunctionFit {
             let losses = training::losses(&fit.predict(training)?, truth);
             log(ctx, training, i, &losses, &ids.loss, self.eval_every)?;
         }
-        fail_if_all_diverged(training)
+        if training.all_diverged() {
+            return Err(Error::new(format!(
+                "every trial of every model has diverged by step {}; a smaller lr may help",
+                training.step()
+            )));
+        }
+        Ok(())
     }
 
     fn log_batch_losses(&self, ctx: &Ctx, training: &mut Training, series: &[FitSeries]) -> Result<()> {
@@ -178,7 +185,7 @@ impl FunctionFit {
             let losses = training.fits[i].batch_loss(training)?;
             log(ctx, training, i, &losses, &ids.batch_loss, self.log_every)?;
         }
-        fail_if_all_diverged(training)
+        Ok(())
     }
 }
 
@@ -208,16 +215,6 @@ fn log(
         .map(|trial| (ids[trial], losses[trial]))
         .collect();
     ctx.log_epoch(step, training.epoch(), &points)
-}
-
-fn fail_if_all_diverged(training: &Training) -> Result<()> {
-    if training.fits.iter().flat_map(|fit| &fit.diverged).all(Option::is_some) {
-        return Err(Error::new(format!(
-            "every trial of every model has diverged by step {}; a smaller lr may help",
-            training.step()
-        )));
-    }
-    Ok(())
 }
 
 fn declare_series(ctx: &Ctx, training: &Training) -> Result<Vec<FitSeries>> {

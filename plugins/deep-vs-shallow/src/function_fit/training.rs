@@ -292,6 +292,11 @@ impl Training {
         Ok(new)
     }
 
+    /// Returns whether no trial of any fit is left to train.
+    pub(crate) fn all_diverged(&self) -> bool {
+        self.fits.iter().flat_map(|fit| &fit.diverged).all(Option::is_some)
+    }
+
     /// Saves the final weights of every network in the run's folder.
     pub fn keep_weights(&self, ctx: &Ctx) -> Result<()> {
         let mut weights = Weights::default();
