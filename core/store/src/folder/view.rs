@@ -20,6 +20,7 @@ use crate::liveness::lock::{holders, is_locked};
 use crate::liveness::machine::{Place, ProcessState, is_started_for, process_state};
 use crate::liveness::owner::{self, STALE_AFTER, remote_owner};
 use crate::runs::queue::{InQueue, in_queue};
+use crate::log::part::{list_segments, sealed_rows};
 use crate::stages::stage;
 
 /// An active run that has written nothing for so long is considered silent. It writes its status every [`HEARTBEAT`].
@@ -178,7 +179,7 @@ impl View {
 
 /// Returns whether some rows of a run are not sealed.
 pub fn has_journal(run: &RunDir) -> bool {
-    crate::log::part::list_segments(run, &run.journal()).is_ok_and(|segments| !segments.is_empty())
+    list_segments(run, &run.journal()).is_ok_and(|segments| !segments.is_empty())
 }
 
 /// Returns the last lock holder. Versions that did not sign the lock only recorded where the run was started.
@@ -435,7 +436,8 @@ fn process_name(pid: u32) -> String {
 fn read_or_queued(run: &RunDir) -> Result<Status> {
     match read_status(run) {
         Err(e) if e.is_gone() && !inside::exists(run, &run.lock()) => {
-            Ok(Status { schema: crate::schema::SCHEMA, state: State::Finished, ..Status::default() })
+            let rows = sealed_rows(run).unwrap_or_default();
+            Ok(Status { schema: crate::schema::SCHEMA, state: State::Finished, rows, ..Status::default() })
         }
         Err(e) if e.is_gone() => Ok(Status { schema: crate::schema::SCHEMA, ..Status::default() }),
         // A power cut may leave the file empty or torn; the events then tell the state.

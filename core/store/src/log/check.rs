@@ -8,6 +8,7 @@ use crate::log::journal::JournalReader;
 use crate::log::part::{list_parts, list_segments, names};
 use crate::read::series_data::{RETRIES, series_file};
 use crate::sealed::file::Sealed;
+use crate::sealed::metrics::checked;
 
 /// The result of checking a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,12 +63,14 @@ fn try_check(run: &RunDir) -> Result<Vec<Checked>> {
     if series.len() > 0 || series.damage(run).is_some() {
         add(&run.series(), series.damage(run).map_or(Ok(series.signed()), Err))?;
     }
-    if series.missing {
+    let segments = list_segments(run, &run.journal())?;
+    // Sealed rows name their series themselves.
+    if series.missing && !segments.is_empty() {
         let message =
             "it is missing: rows in journals belong to no series; sealed rows are intact".to_owned();
         add(&run.series(), Err(StoreError::Damaged { path: run.series(), message }))?;
     }
-    for (segment, path) in list_segments(run, &run.journal())? {
+    for (segment, path) in segments {
         let mut read = || {
             let mut reader = JournalReader::open(run, segment)?;
             while reader.next(|wanted| series.known(run, wanted))?.is_some() {}
@@ -82,12 +85,21 @@ fn try_check(run: &RunDir) -> Result<Vec<Checked>> {
         folders.extend(sorted(run, &root.join("tables"))?);
         for dir in folders {
             for part in list_parts(run, &dir)? {
-                let verified = Sealed::open(run, &part.path);
-                add(&part.path, verified.and_then(|part| part.verify().map(|()| part.signed())))?;
+                add(&part.path, verified(run, &part.path, dir == root.join("metrics")))?;
             }
         }
     }
     Ok(checked)
+}
+
+/// Verifies a sealed file, and the columns of one with metrics. Returns whether it has checksums.
+pub(crate) fn verified(run: &RunDir, path: &Path, metrics: bool) -> Result<bool> {
+    let part = Sealed::open(run, path)?;
+    part.verify()?;
+    if metrics {
+        checked(&part)?;
+    }
+    Ok(part.signed())
 }
 
 fn sorted(run: &RunDir, dir: &Path) -> Result<Vec<PathBuf>> {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::disk::inside;
 use crate::error::{IoContext as _, Result};
 use crate::folder::run_dir::RunDir;
+use crate::sealed::file::Sealed;
 
 /// Maximum number of a segment: one every two seconds for sixty years.
 const MAX_SEGMENT: u32 = 1_000_000_000;
@@ -47,6 +48,12 @@ pub(crate) fn segment_name(number: u32) -> String {
 
 fn parse_segment(name: &str) -> Option<u32> {
     name.strip_prefix("journal-")?.strip_suffix(".arrows").and_then(number)
+}
+
+/// Returns the number of rows in all parts of the metrics. Unreadable parts count as zero; their readers report them.
+pub(crate) fn sealed_rows(run: &RunDir) -> Result<u64> {
+    let parts = list_parts(run, &run.metrics())?;
+    Ok(parts.iter().filter_map(|part| Some(Sealed::open(run, &part.path).ok()?.rows() as u64)).sum())
 }
 
 /// Lists the parts in a folder, in order, without those that a wider part covers. A missing folder has none.

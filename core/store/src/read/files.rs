@@ -10,6 +10,7 @@ use crate::log::merge::list_pending;
 use crate::log::part::list_parts;
 use crate::read::table::open_parts;
 use crate::sealed::file::Sealed;
+use crate::sealed::metrics::checked;
 
 /// Returns the files of a run's metrics. `None` if they lack rows, repeat some or include a damaged file: use
 /// [`export_parquet`](crate::export_parquet) then.
@@ -22,7 +23,7 @@ pub fn metric_files(run: &RunDir) -> Result<Option<Vec<PathBuf>>> {
     let whole = !has_journal(run)
         && !list_pending(run, &dir)
         && known_damage(run)?.is_empty()
-        && parts.iter().all(|part| Sealed::open(run, &part.path).is_ok());
+        && parts.iter().all(|part| Sealed::open(run, &part.path).and_then(|part| checked(&part)).is_ok());
     Ok(whole.then(|| parts.into_iter().map(|part| part.path).collect()))
 }
 

@@ -214,6 +214,14 @@ impl Sealed {
         self.metadata.schema()
     }
 
+    /// Reads it with another schema, which differs only in how text is represented in memory.
+    pub(crate) fn read_as(&self, schema: arrow_schema::SchemaRef) -> Result<Self> {
+        let options = ArrowReaderOptions::new().with_schema(schema);
+        let metadata =
+            decode(self.path(), || ArrowReaderMetadata::try_new(self.metadata.metadata().clone(), options))?;
+        Ok(Self { source: self.source.clone(), metadata })
+    }
+
     /// Verifies every row group.
     pub(crate) fn verify(&self) -> Result<()> {
         let groups = 0..self.source.0.groups.len();

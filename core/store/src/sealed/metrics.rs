@@ -19,12 +19,12 @@ use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::ColumnPath;
 
-use crate::error::{FormatContext as _, Result};
+use crate::error::{FormatContext as _, Result, StoreError};
 use crate::folder::run_dir::RunDir;
 use crate::log::parallel::{each, threads};
 use crate::log::rows::Rows;
 use crate::log::series::KeyTable;
-use crate::sealed::file;
+use crate::sealed::file::{self, Sealed};
 use crate::sealed::properties::{GROUP_ROWS, properties};
 
 fn dictionary() -> DataType {
@@ -43,6 +43,40 @@ static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
         Field::new("value", DataType::Float64, false),
     ]))
 });
+
+/// Checks the columns of a part, which another program may have written, and returns it with its text as dictionaries,
+/// however that is stored.
+pub(crate) fn checked(part: &Sealed) -> Result<Sealed> {
+    let wrong = |message| StoreError::Damaged { path: part.path().to_owned(), message };
+    let mut as_read = part.schema().fields().to_vec();
+    for wanted in SCHEMA.fields() {
+        let (name, wanted) = (wanted.name(), wanted.data_type());
+        let found = as_read.iter_mut().find(|field| field.name() == name);
+        let field = found.ok_or_else(|| wrong(format!("it has no column {name:?}")))?;
+        let (found, expected) = (type_name(field.data_type()), type_name(wanted));
+        if found != expected {
+            return Err(wrong(format!("its column {name:?} is {found} instead of {expected}")));
+        }
+        if expected == TEXT {
+            *field = Arc::new(field.as_ref().clone().with_data_type(wanted.clone()));
+        }
+    }
+    part.read_as(Arc::new(Schema::new_with_metadata(as_read, part.schema().metadata().clone())))
+}
+
+/// What the types of text are called together.
+const TEXT: &str = "string";
+
+/// Names a type as the documentation of the log does; how text is stored and a time zone make no difference.
+fn type_name(of: &DataType) -> String {
+    match of {
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => TEXT.to_owned(),
+        DataType::Dictionary(_, value) => type_name(value),
+        DataType::Timestamp(TimeUnit::Microsecond, _) => "a timestamp in microseconds".to_owned(),
+        DataType::Timestamp(..) => "a timestamp in another unit".to_owned(),
+        other => other.to_string().to_lowercase(),
+    }
+}
 
 fn metric_properties() -> WriterProperties {
     let path = |c: &str| ColumnPath::from(c);

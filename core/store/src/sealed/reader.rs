@@ -16,6 +16,7 @@ use crate::error::{Result, StoreError};
 use crate::log::rows::Rows;
 use crate::log::series::{KeyTable, SeriesKey};
 use crate::sealed::file::{Batches, Sealed};
+use crate::sealed::metrics::checked;
 use crate::sealed::pages::pages;
 
 /// Number of rows read at a time.
@@ -107,20 +108,27 @@ impl PartReader {
                 self.owners.pop_front();
             }
         }
-        let rows = (|| {
-            let epoch = column::<Float64Type>(&batch, "epoch")?;
-            Some(Rows {
-                series,
-                step: column::<Int64Type>(&batch, "step")?.values().to_vec(),
-                epoch: match epoch.nulls() {
-                    None => epoch.values().to_vec(),
-                    Some(_) => epoch.iter().map(|e| e.unwrap_or(f64::NAN)).collect(),
-                },
-                time: column::<TimestampMicrosecondType>(&batch, "time")?.values().to_vec(),
-                value: column::<Float64Type>(&batch, "value")?.values().to_vec(),
-            })
-        })();
-        rows.ok_or_else(|| not_metrics(&self.path)).map(Some)
+        let epoch = column::<Float64Type>(&batch, "epoch").ok_or_else(|| not_metrics(&self.path))?;
+        Ok(Some(Rows {
+            series,
+            step: self.values::<Int64Type>(&batch, "step")?,
+            epoch: match epoch.nulls() {
+                None => epoch.values().to_vec(),
+                Some(_) => epoch.iter().map(|e| e.unwrap_or(f64::NAN)).collect(),
+            },
+            time: self.values::<TimestampMicrosecondType>(&batch, "time")?,
+            value: self.values::<Float64Type>(&batch, "value")?,
+        }))
+    }
+
+    /// The values of a column without nulls.
+    fn values<T: ArrowPrimitiveType>(&self, batch: &RecordBatch, name: &str) -> Result<Vec<T::Native>> {
+        let column = column::<T>(batch, name).ok_or_else(|| not_metrics(&self.path))?;
+        if column.null_count() > 0 {
+            let message = format!("its column {name:?} has nulls");
+            return Err(StoreError::Damaged { path: self.path.clone(), message });
+        }
+        Ok(column.values().to_vec())
     }
 }
 
@@ -144,6 +152,7 @@ pub(crate) fn owned(
     filter: &dyn Fn(&SeriesKey) -> bool,
     steps: Option<(i64, i64)>,
 ) -> Result<Vec<Owned>> {
+    let part = &checked(part)?;
     let (mut owned, mut open): (Vec<Owned>, Vec<Range<usize>>) = (Vec::new(), Vec::new());
     match pages(part) {
         None => open.push(0..part.rows()),

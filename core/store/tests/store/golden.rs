@@ -2,12 +2,20 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use gradtop_store::{
-    ColumnData, Event, ParamValue, RunLock, SeriesData, State, checkpoints, figures, find_run,
-    prepare_resume, read_events, read_series, read_series_around_damage, read_table, recover, table_names,
-    view,
+use arrow_array::{
+    ArrayRef, Float64Array, Int32Array, Int64Array, LargeStringArray, RecordBatch, StringArray,
+    StringViewArray, TimestampMicrosecondArray,
 };
+use gradtop_store::{
+    ColumnData, Content, Event, ParamValue, RunDir, RunLock, SeriesData, State, check, checkpoints, figures,
+    find_run, prepare_resume, read_events, read_series, read_series_around_damage, read_table, recover,
+    table_names, view,
+};
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::ArrowWriterOptions;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
 
 fn golden(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
@@ -104,4 +112,99 @@ fn the_least_that_is_a_run_is_read() {
     assert_eq!(series.len(), 1);
     assert_eq!((series[0].key.metric.as_str(), series[0].key.split.as_deref()), ("loss", Some("train")));
     assert_eq!((&series[0].step[..], &series[0].value[..]), (&[0, 1, 2][..], &[1.0, 0.5, 0.25][..]));
+    assert_eq!(seen.status.rows, 3, "counted, as no status tells it");
+    let checked: Vec<Content> = check(&run).unwrap().into_iter().map(|file| file.content).collect();
+    assert_eq!(checked, [Content::Unsigned], "nothing else is needed");
+}
+
+/// Writes the columns of another program as the only part of a copy of the minimal run.
+fn with_columns(temp: &Path, columns: Vec<(&str, ArrayRef)>) -> RunDir {
+    copy(&golden("minimal"), temp);
+    let run = find_run(temp, "least").unwrap();
+    let batch = RecordBatch::try_from_iter_with_nullable(
+        columns.into_iter().map(|(name, column)| (name, column, true)),
+    )
+    .unwrap();
+    let file = fs::File::create(run.metrics().join("part-00001.parquet")).unwrap();
+    // As DuckDB writes: without Arrow's own schema and without statistics of pages.
+    let options = ArrowWriterOptions::new().with_skip_arrow_metadata(true).with_properties(
+        WriterProperties::builder().set_statistics_enabled(EnabledStatistics::Chunk).build(),
+    );
+    let mut writer = ArrowWriter::try_new_with_options(file, batch.schema(), options).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    run
+}
+
+fn columns(text: impl Fn(Vec<Option<&str>>) -> ArrayRef) -> Vec<(&'static str, ArrayRef)> {
+    let times: TimestampMicrosecondArray = (0..3).map(|second| Some(second * 1_000_000)).collect();
+    vec![
+        ("step", Arc::new(Int64Array::from(vec![0, 1, 2]))),
+        ("epoch", Arc::new(Float64Array::from(vec![None, Some(0.5), None]))),
+        ("time", Arc::new(times.with_timezone("UTC"))),
+        ("metric", text(vec![Some("loss"); 3])),
+        ("model", text(vec![None; 3])),
+        ("split", text(vec![Some("train"), Some("train"), Some("test")])),
+        ("trial", Arc::new(Int32Array::from(vec![None, None, Some(1)]))),
+        ("value", Arc::new(Float64Array::from(vec![1.0, f64::NAN, 0.25]))),
+    ]
+}
+
+/// Stores text in one of Arrow's ways.
+type Stored = fn(Vec<Option<&str>>) -> ArrayRef;
+
+#[test]
+fn text_of_other_programs_is_read_however_it_is_stored() {
+    let stored: [Stored; 3] = [
+        |text| Arc::new(StringArray::from(text)),
+        |text| Arc::new(LargeStringArray::from(text)),
+        |text| Arc::new(StringViewArray::from(text)),
+    ];
+    for text in stored {
+        let temp = tempfile::tempdir().unwrap();
+        let run = with_columns(temp.path(), columns(text));
+        let series = read_series(&run, |_| true).unwrap();
+        let names: Vec<_> =
+            series.iter().map(|s| (s.key.split.as_deref(), s.key.trial, s.step.len())).collect();
+        assert_eq!(names, [(Some("test"), Some(1), 1), (Some("train"), None, 2)]);
+        assert!(check(&run).unwrap().iter().all(|file| file.content == Content::Unsigned));
+    }
+}
+
+#[test]
+fn a_column_of_another_program_that_is_wrong_is_named() {
+    let text = |text: Vec<Option<&str>>| Arc::new(StringArray::from(text)) as ArrayRef;
+    let wrong: [(&str, Option<ArrayRef>, &str); 4] = [
+        (
+            "trial",
+            Some(Arc::new(Int64Array::from(vec![1; 3]))),
+            "its column \"trial\" is int64 instead of int32",
+        ),
+        ("metric", Some(Arc::new(Int64Array::from(vec![1; 3]))), "\"metric\" is int64 instead of string"),
+        ("split", None, "it has no column \"split\""),
+        (
+            "step",
+            Some(Arc::new(Int64Array::from(vec![Some(1), None, None]))),
+            "its column \"step\" has nulls",
+        ),
+    ];
+    for (name, column, said) in wrong {
+        let temp = tempfile::tempdir().unwrap();
+        let mut columns = columns(text);
+        let at = columns.iter().position(|(own, _)| *own == name).unwrap();
+        match column {
+            Some(column) => columns[at].1 = column,
+            None => drop(columns.remove(at)),
+        }
+        let run = with_columns(temp.path(), columns);
+        let (_, damaged) = read_series_around_damage(&run, |_| true).unwrap();
+        assert!(damaged[0].to_string().contains(said), "{damaged:?}");
+        let found = check(&run).unwrap();
+        // Whether there are nulls is only seen when rows are read.
+        let nulls = said.ends_with("nulls");
+        assert!(
+            nulls || matches!(&found[0].content, Content::Damaged(why) if why.contains(said)),
+            "{found:?}"
+        );
+    }
 }

@@ -24,7 +24,7 @@ use crate::error::{IoContext as _, Result, StoreError};
 use crate::folder::run_dir::RunDir;
 use crate::liveness::owner;
 use crate::log::checkpoint::{Record, begin, commit};
-use crate::log::part::{list_parts, list_segments, names};
+use crate::log::part::{list_parts, list_segments, names, sealed_rows};
 use crate::log::recover::whole_series;
 use crate::log::series::SeriesKey;
 use crate::sealed::file::Sealed;
@@ -359,12 +359,6 @@ fn wait_for_room<'a>(shared: &'a Shared, mut hot: MutexGuard<'a, Hot>) -> MutexG
 fn probe(run: &RunDir, dir: &Path) -> Result<()> {
     let path = dir.join(".probe");
     inside::replace(run, &path, &vec![1; 64 << 10], false).at("save to", &path)
-}
-
-/// Returns the number of rows in all parts. Unreadable parts count as zero; their readers report them.
-fn sealed_rows(run: &RunDir) -> Result<u64> {
-    let parts = list_parts(run, &run.metrics())?;
-    Ok(parts.iter().filter_map(|part| Some(Sealed::open(run, &part.path).ok()?.rows() as u64)).sum())
 }
 
 /// Returns the highest segment number ever used, including those set aside, and the time of the last row.
