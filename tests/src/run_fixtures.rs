@@ -37,7 +37,7 @@ pub fn run(experiment: &str, name: &str, minutes: i64) -> Spec {
     };
     let manifest = Manifest {
         created,
-        seed: 7,
+        seed: Some(7),
         device: "cpu".into(),
         threads: 2,
         checkpoint_every_s: 60,

@@ -134,7 +134,7 @@ fn manifest(name: &str) -> Manifest {
         ..ExperimentInfo::default()
     };
     Manifest {
-        seed: 1,
+        seed: Some(1),
         device: "cpu".into(),
         threads: 1,
         checkpoint_every_s: 60,

@@ -95,7 +95,7 @@ fn manifest() -> Manifest {
     };
     Manifest {
         created: "2026-01-02T03:04:05Z".parse().unwrap(),
-        seed: 42,
+        seed: Some(42),
         device: "cpu".into(),
         threads: 1,
         checkpoint_every_s: 60,

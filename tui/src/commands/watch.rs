@@ -39,15 +39,13 @@ fn announce(view: &View, verb: &str, json: bool) -> Result<()> {
         return print_json(view, "started", None);
     }
     let m = &view.manifest;
-    let facts = match &m.command {
-        Some(command) => vec![clean(&m.experiment.id), clean(&command.in_words())],
-        None => vec![
-            clean(&m.experiment.id),
-            clean(&m.device),
-            number::counted(m.threads as usize, "thread"),
-            format!("seed {}", m.seed),
-        ],
-    };
+    let mut facts = vec![clean(&m.experiment.id)];
+    if let Some(command) = &m.command {
+        facts.push(clean(&command.in_words()));
+    } else {
+        facts.extend([clean(&m.device), number::counted(m.threads as usize, "thread")]);
+        facts.extend(m.seed.map(|seed| format!("seed {seed}")));
+    }
     let name = print::styled(&m.run, Ink::Bold);
     print::line(&format!("{verb} {name}  {}", print::styled(&facts.join(" · "), Ink::Dim)));
     if let Some(reason) = m.device_reason.as_deref().filter(|r| !r.is_empty()) {
@@ -351,7 +349,8 @@ fn room(taken: usize) -> usize {
     print::terminal().size.map_or(usize::MAX, |(width, _)| width.saturating_sub(taken))
 }
 
-fn print_json(view: &View, kind: &str, exit_code: Option<i32>) -> Result<()> {
+/// Prints a run as a line of JSON of this type.
+pub(crate) fn print_json(view: &View, kind: &str, exit_code: Option<i32>) -> Result<()> {
     let mut fields = serde_json::Map::new();
     fields.insert("type".to_owned(), Value::String(kind.to_owned()));
     fields.extend(json::of(view));

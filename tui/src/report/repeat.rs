@@ -12,9 +12,9 @@ pub(crate) fn command(view: &View) -> Option<String> {
         return None;
     }
     let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+    let option = |name: &str, value: String| [format!("--{name}"), value];
     let argv = if let Some(command) = &m.command {
         let mut argv = words(&["gradtop", "exec"]);
-        let option = |name: &str, value: String| [format!("--{name}"), value];
         // The default experiment name of the command.
         let usual = Exec { argv: command.argv.clone(), ..Exec::default() }.experiment_id();
         if m.experiment.id != usual {
@@ -27,7 +27,7 @@ pub(crate) fn command(view: &View) -> Option<String> {
         let declared = m.metrics.iter().filter(|metric| !metric.name.contains(':'));
         argv.extend(declared.flat_map(|metric| option("metric", metric_text(metric))));
         argv.extend(command.total.into_iter().flat_map(|total| option("total", total.to_string())));
-        argv.extend(option("seed", m.seed.to_string()));
+        argv.extend(m.seed.into_iter().flat_map(|seed| option("seed", seed.to_string())));
         argv.extend(command.logs.iter().flat_map(|log| [format!("--{}", log.format), log.path.clone()]));
         if !m.device.is_empty() {
             argv.extend(["--device".to_owned(), m.device.clone()]);
@@ -48,7 +48,8 @@ pub(crate) fn command(view: &View) -> Option<String> {
     } else {
         let mut argv = words(&["gradtop", "run", m.experiment.plugin_id()]);
         argv.extend(m.params.iter().flat_map(|(key, value)| ["--set".to_owned(), format!("{key}={value}")]));
-        argv.extend(["--seed".to_owned(), m.seed.to_string(), "--device".to_owned(), m.device.clone()]);
+        argv.extend(m.seed.into_iter().flat_map(|seed| option("seed", seed.to_string())));
+        argv.extend(option("device", m.device.clone()));
         if m.threads > 0 {
             argv.extend(["--threads".to_owned(), m.threads.to_string()]);
         }

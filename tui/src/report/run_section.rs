@@ -16,9 +16,9 @@ use gradtop_view::clock::dated;
 use gradtop_view::figure::chart::evaluate;
 use gradtop_view::figure::run_figures::{add_source, figures_of_run};
 use gradtop_view::live::{self, RunData};
-use gradtop_view::run::events::worked_s;
 use gradtop_view::run::facts::{self, Topic};
-use gradtop_view::run::param;
+use gradtop_view::run::{param, progress};
+use jiff::Timestamp;
 
 /// The most rows of a table shown; the rest is counted.
 const ROWS: usize = 120;
@@ -132,7 +132,8 @@ impl<'a> RunSection<'a> {
 
     /// How the run ended: `finished, 12s of work`.
     pub(crate) fn how_it_ended(&self) -> String {
-        let worked = worked_s(&self.view.dir).map(|s| format!(", {} of work", number::duration(s)));
+        let worked =
+            progress::took(self.view, Timestamp::now()).map(|s| format!(", {} of work", number::duration(s)));
         format!("{}{}", self.view.state.word(), worked.unwrap_or_default())
     }
 

@@ -252,7 +252,7 @@ mod tests {
             run("fit", &format!("run{n}"), 1)
                 .param("lr", ParamValue::Float(lr))
                 .series("loss", None, &[(0, 20.0), (100, loss)])
-                .with(|m, _| m.seed = n)
+                .with(|m, _| m.seed = Some(n))
         };
         let document = document(&(0..14).map(of).collect::<Vec<_>>());
         let page = markdown::page(&document, "figures");

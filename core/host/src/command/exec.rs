@@ -162,7 +162,7 @@ fn manifest(exec: &Exec, program: String, attached: Option<AttachedTo>, device: 
     };
     Manifest {
         kind: Kind::Command,
-        seed: exec.seed.unwrap_or_else(draw_seed),
+        seed: Some(exec.seed.unwrap_or_else(draw_seed)),
         device,
         checkpoint_every_s: exec.checkpoint_every.as_secs_f64().ceil() as u64,
         alerts: alerts::given(),

@@ -431,7 +431,7 @@ fn start_command(
         command
             .env(RUN_DIR, run.path())
             .env("GRADTOP_RUN", &manifest.run)
-            .env("GRADTOP_SEED", manifest.seed.to_string())
+            .env("GRADTOP_SEED", manifest.seed.unwrap_or_default().to_string())
             .env("GRADTOP_SINK", address.path());
         match resume {
             Some(checkpoint) => command.env("GRADTOP_RESUME_DIR", checkpoint),

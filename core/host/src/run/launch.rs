@@ -167,7 +167,7 @@ impl Source {
             uses_device: experiment.uses_device,
         };
         let mut manifest = Manifest {
-            seed: launch.seed.unwrap_or_else(draw_seed),
+            seed: Some(launch.seed.unwrap_or_else(draw_seed)),
             device: if *device < 0 { "cpu".to_owned() } else { format!("cuda:{device}") },
             device_reason: self.device_reason.clone(),
             threads: launch.threads.unwrap_or_else(default_threads).max(1),

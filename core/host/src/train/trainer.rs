@@ -263,7 +263,7 @@ fn run_plugin(
         return failed(format!("the run's plugin has no experiment {:?}", manifest.experiment.id));
     };
     let threads = i32::try_from(manifest.threads).unwrap_or(1);
-    let host = host_table::table(session, manifest.seed, device, threads);
+    let host = host_table::table(session, manifest.seed.unwrap_or_default(), device, threads);
 
     let texts: Vec<(CString, CString)> = manifest
         .params

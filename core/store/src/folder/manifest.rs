@@ -22,9 +22,9 @@ pub struct Manifest {
     pub run: String,
     /// When the run was asked for.
     pub created: Timestamp,
-    /// The seed all random numbers derive from.
-    #[serde(default, with = "big_u64")]
-    pub seed: u64,
+    /// The seed all random numbers derive from, if it is known.
+    #[serde(default, with = "big_u64", skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
     /// `cpu` or `cuda:<n>`; empty if unknown.
     #[serde(default)]
     pub device: String,
@@ -75,9 +75,9 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// Returns the seed; `None` for an import, of which it is not known.
+    /// Returns the seed; `None` for an import, of which older versions recorded 0.
     pub fn known_seed(&self) -> Option<u64> {
-        self.import.is_none().then_some(self.seed)
+        self.seed.filter(|_| self.import.is_none())
     }
 
     /// Returns the number of threads the training may use; `None` if it is not known, as of commands and imports.
@@ -436,10 +436,11 @@ mod big_u64 {
     use serde::{Deserialize, Deserializer, Serializer};
 
     #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
-    pub(super) fn serialize<S: Serializer>(v: &u64, s: S) -> Result<S::Ok, S::Error> {
-        match i64::try_from(*v) {
-            Ok(i) => s.serialize_i64(i),
-            Err(_) => s.serialize_str(&v.to_string()),
+    pub(super) fn serialize<S: Serializer>(v: &Option<u64>, s: S) -> Result<S::Ok, S::Error> {
+        match v.map(|v| i64::try_from(v).map_err(|_| v)) {
+            None => s.serialize_none(),
+            Some(Ok(i)) => s.serialize_i64(i),
+            Some(Err(v)) => s.serialize_str(&v.to_string()),
         }
     }
 
@@ -450,10 +451,10 @@ mod big_u64 {
         Text(String),
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<u64, D::Error> {
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Option<u64>, D::Error> {
         match Repr::deserialize(d)? {
-            Repr::Number(v) => Ok(v),
-            Repr::Text(t) => t.parse().map_err(serde::de::Error::custom),
+            Repr::Number(v) => Ok(Some(v)),
+            Repr::Text(t) => t.parse().map(Some).map_err(serde::de::Error::custom),
         }
     }
 }

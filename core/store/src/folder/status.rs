@@ -212,6 +212,11 @@ impl Status {
         }
     }
 
+    /// Returns whether it was read from a file: a run that another program wrote may have none.
+    pub fn is_recorded(&self) -> bool {
+        self.updated != Timestamp::default()
+    }
+
     /// Returns whether units of work are steps: as of now, or as of the last logged value. Between logged values, steps
     /// are completed that the status does not count yet.
     pub fn works_by_steps(&self) -> bool {

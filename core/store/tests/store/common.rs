@@ -19,7 +19,7 @@ pub fn manifest(name: &str) -> Manifest {
         ..ExperimentInfo::default()
     };
     Manifest {
-        seed: u64::MAX,
+        seed: Some(u64::MAX),
         device: "cpu".to_owned(),
         device_reason: Some("no GPU".to_owned()),
         threads: 2,

@@ -60,6 +60,7 @@ pub fn add_source(figure: &mut gradtop_chart::Figure, view: &View) {
         format!("{caption} ({})", clean(&from))
     } else {
         let params = m.params.iter().map(|(k, v)| format!("{k}={}", crate::run::param::brief(v)));
-        clean(&format!("{from}, seed {}: {}", m.seed, params.collect::<Vec<_>>().join(" ")))
+        let seed = m.known_seed().map(|seed| format!(", seed {seed}")).unwrap_or_default();
+        clean(&format!("{from}{seed}: {}", params.collect::<Vec<_>>().join(" ")))
     });
 }

@@ -14,6 +14,7 @@ pub fn of(view: &View) -> Map<String, Value> {
         json!({"metric": key.metric, "model": key.model, "split": key.split, "trial": key.trial, "value": float(*value)})
     });
     let headline: Vec<Value> = headline.collect();
+    let known = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     // After the end of a run, its process ids may belong to other processes.
     let alive = |pid: Option<u32>| pid.filter(|_| !view.state.is_final());
     let fields = json!({
@@ -25,15 +26,15 @@ pub fn of(view: &View) -> Map<String, Value> {
         "step": s.step,
         "epoch": s.epoch,
         "phase": s.phase,
-        "done": progress::done(s),
-        "total": s.total,
+        "done": s.is_recorded().then(|| progress::done(s)),
+        "total": s.is_recorded().then_some(s.total),
         "eta_s": progress::eta(view),
         "steps_per_s": progress::rate(view),
         // The output for an ended run does not depend on the time.
         "age_s": (!view.state.is_final()).then_some(view.age_of_last_write.as_secs_f64()),
         "silent_s": view.silent_for().map(|t| t.as_secs_f64()),
         "suspended": view.suspended().is_some(),
-        "host": view.host,
+        "host": known(&view.host),
         "copied_from": view.copied_from.as_ref().map(|folder| folder.to_string_lossy()),
         "elapsed_s": progress::took(view, Timestamp::now()),
         "created": m.created.to_string(),
@@ -41,7 +42,7 @@ pub fn of(view: &View) -> Map<String, Value> {
         "ended": s.ended.map(|t| t.to_string()),
         "trained_s": s.trained_s,
         "seed": m.known_seed(),
-        "device": m.device,
+        "device": known(&m.device),
         "threads": m.known_threads(),
         "preset": m.preset,
         "params": m.params_json(),

@@ -1,7 +1,7 @@
 //! How far a run is: work done and to do, epoch, rate, time left and taken.
 
 use gradtop_chart::number;
-use gradtop_store::{State, Status, View};
+use gradtop_store::{Kind, State, Status, View};
 use jiff::Timestamp;
 
 /// Returns completed and total work, if the total is known. More may be done than the total; of a finished run of
@@ -10,7 +10,7 @@ pub fn of(view: &View) -> Option<(u64, u64)> {
     let total = view.status.total;
     match (view.state, total) {
         // What an import was to do in all is not known.
-        (State::Finished, 0) if view.manifest.import.is_none() => Some((1, 1)),
+        (State::Finished, 0) if view.manifest.kind != Kind::Import => Some((1, 1)),
         (_, 0) => None,
         _ => Some((done(&view.status), total)),
     }

@@ -95,11 +95,25 @@ fn the_step_is_the_one_logged_last_however_much_work_is_done() {
 fn of_an_import_seed_threads_and_progress_are_not_known() {
     let mut fixtures = RunFixtures::new();
     let spec = run("csv", "a", 60).at(State::Finished, 9).with(|m, s| {
+        m.kind = gradtop_store::Kind::Import;
         (m.import, m.threads, s.total) = (Some(gradtop_store::ImportInfo::default()), 0, 0);
     });
     let view = gradtop_store::view(&fixtures.make(&spec)).expect("it was made");
     let json = json::of(&view);
     assert_eq!((&json["seed"], &json["threads"], progress::of(&view)), (&Value::Null, &Value::Null, None));
+}
+
+#[test]
+fn nothing_is_invented_of_a_run_that_another_program_wrote() {
+    let runs = concat!(env!("CARGO_MANIFEST_DIR"), "/../store/tests/golden/minimal");
+    let run = gradtop_store::find_run(runs.as_ref(), "least").expect("it is there");
+    let view = gradtop_store::view(&run).expect("it can be read");
+    assert_eq!(progress::of(&view), None);
+    let json = json::of(&view);
+    for field in ["seed", "device", "host", "threads", "done", "total"] {
+        assert_eq!(json[field], Value::Null, "{field}");
+    }
+    assert_eq!(json["rows"], 3);
 }
 
 #[test]

@@ -373,7 +373,7 @@ mod tests {
     #[test]
     fn a_seed_is_shown_where_it_alone_tells_runs_apart() {
         let of = |name: &str, lr, seed| {
-            run("fit", name, 1).param("lr", ParamValue::Float(lr)).with(move |m, _| m.seed = seed)
+            run("fit", name, 1).param("lr", ParamValue::Float(lr)).with(move |m, _| m.seed = Some(seed))
         };
         let titles = |runs: Vec<Spec>| {
             let bench = Bench::of(runs);
@@ -383,7 +383,8 @@ mod tests {
         assert!(!titles(vec![of("a", 0.1, 2_083_919), of("b", 0.2, 1_837_238)]).contains("seed"));
         // A sweep hands seeds on in GRADTOP_SEED; one that nobody chose is drawn, and large.
         let command = |name: &str, seed| {
-            run("fit", name, 1).with(move |m, _| (m.seed, m.command) = (seed, Some(CommandInfo::default())))
+            run("fit", name, 1)
+                .with(move |m, _| (m.seed, m.command) = (Some(seed), Some(CommandInfo::default())))
         };
         assert!(titles(vec![command("a", 1), command("b", 2)]).contains("seed"));
         assert!(!titles(vec![command("a", 2_083_919), command("b", 1_837_238)]).contains("seed"));

@@ -26,7 +26,7 @@ fn spec(name: &str, minutes: i64, lr: f64, seed: u64) -> Spec {
     let norm: Vec<(i64, f64)> = curve(2.0, 10.0 * lr);
     run("fit", name, minutes)
         .param("lr", ParamValue::Float(lr))
-        .with(|m, _| m.seed = seed)
+        .with(|m, _| m.seed = Some(seed))
         .series("loss", None, &curve(3.0 + 40.0 * lr + seed as f64 / 3.0, 0.5))
         .series("norm", None, &norm)
 }
@@ -108,7 +108,7 @@ fn metrics_that_begin_alike_can_be_told_apart() {
     let models = ["batch 64, lr 0.001", "batch 64, lr 0.01", "batch 64, lr 0.01, started at another place"];
     let many = |name, minutes, seed| {
         let with = |s: Spec, m: &&str| s.series("loss", Some(*m), &[(0, 1.0), (1, 0.5)]);
-        models.iter().fold(run("fit", name, minutes), with).with(|m, _| m.seed = seed)
+        models.iter().fold(run("fit", name, minutes), with).with(|m, _| m.seed = Some(seed))
     };
     let mut bench = Bench::of(vec![many("a", 1, 1), many("b", 2, 2)]);
     bench.resize(200, 50);

@@ -147,7 +147,7 @@ impl Form {
                 form.notes.push(format!("the parameter {} is new", field.key()));
             }
         }
-        form.set(&Role::Seed, &run.seed.to_string());
+        form.set(&Role::Seed, &seed_text(run));
         form.set(&Role::Device, &run.device);
         form.set(&Role::Threads, &run.threads.to_string());
         form.set(&Role::CheckpointEvery, &run.checkpoint_every_s.to_string());
@@ -179,7 +179,7 @@ impl Form {
             fields.push(Field::new(Role::Param(Box::new(param)), Vec::new(), text));
         }
         fields.push(Field::new(Role::Name, Vec::new(), ""));
-        fields.push(Field::new(Role::Seed, Vec::new(), &run.seed.to_string()));
+        fields.push(Field::new(Role::Seed, Vec::new(), &seed_text(run)));
         let device = if run.device.is_empty() { "auto" } else { &run.device };
         fields.push(Field::new(Role::Device, devices(), device));
         if run.experiment.resumable {
@@ -552,4 +552,9 @@ fn text_of(value: &ParamValue) -> String {
         ParamValue::Float(v) if *v != 0.0 && (v.abs() < 1e-3 || v.abs() >= 1e16) => format!("{v:e}"),
         other => other.to_string(),
     }
+}
+
+/// The seed of a run; empty if it is not known.
+fn seed_text(run: &Manifest) -> String {
+    run.seed.map(|seed| seed.to_string()).unwrap_or_default()
 }
