@@ -71,13 +71,15 @@ fn json_has_the_fields_that_the_page_lists() {
     assert!(promised.is_empty(), "nothing prints {promised:?}");
 }
 
+/// The types of lines of JSON.
+fn types(out: &str) -> Vec<String> {
+    let lines = out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    lines.map(|line| line["type"].as_str().unwrap().to_owned()).collect()
+}
+
 #[test]
 fn lines_of_json_have_their_types() {
     let sandbox = Sandbox::with(&[paths::fixture("careless")]);
-    let types = |out: &str| -> Vec<String> {
-        let lines = out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-        lines.map(|line| line["type"].as_str().unwrap().to_owned()).collect()
-    };
     let said = sandbox.run(&["walk", "--set", "steps=3", "--name", "a", "--json"]).expect_code(0);
     let told = types(&said.out);
     assert_eq!(
@@ -92,6 +94,25 @@ fn lines_of_json_have_their_types() {
         !logged.is_empty() && logged.iter().all(|kind| kind == "event" || kind == "console"),
         "{logged:?}"
     );
+}
+
+#[test]
+fn lines_of_runs_that_are_left_queued_or_asked_have_their_types_too() {
+    let sandbox = Sandbox::new();
+    let held = sandbox.held(&["counter"], "a", 10);
+    let left = sandbox.gradtop(&["wait", "a", "--timeout", "0.1", "--json"]).expect_code(5);
+    assert_eq!(types(&left.out), ["left"]);
+    let queue = ["counter", "--queue", "--after", "a", "--name", "b", "--json"];
+    assert_eq!(types(&sandbox.run(&queue).expect_code(0).out), ["queued"]);
+    assert_eq!(sandbox.gradtop(&["queue", "--slots", "3", "--json"]).json()["slots"], 3);
+    let offered = sandbox.gradtop(&["__complete", "gradtop stop "]).expect_code(0).out;
+    assert!(offered.contains("a\t"), "{offered}");
+    let asked = sandbox.gradtop(&["stop", "a", "--no-wait", "--json"]).expect_code(0);
+    assert_eq!(types(&asked.out), ["asked"]);
+    held.go_on();
+    sandbox.gradtop(&["wait", "a"]).expect_code(3);
+    let offered = sandbox.gradtop(&["__complete", "gradtop stop "]).expect_code(0).out;
+    assert!(!offered.contains("a\t"), "it has ended: {offered}");
 }
 
 #[test]

@@ -61,9 +61,10 @@ pub(crate) fn fetch(
             }
         }
     }
+    let kept = if part.length()? > 0 { " (the partial download is kept)" } else { "" };
     part.abandon();
     Err(Failure::new(format!("{}: no mirror provided {}: {}", dataset.title, file.name, failures.join("; ")))
-        .help("try again later (the partial download is kept), or use another mirror with --mirror URL")
+        .help(format!("try again later{kept}, or use another mirror with --mirror URL"))
         .into())
 }
 

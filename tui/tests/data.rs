@@ -161,6 +161,13 @@ fn a_missing_file_is_taken_from_the_next_mirror() {
     // Existing files are not downloaded again.
     let again = place.gradtop(&["fetch", "mnist", "--mirror", &good.url]);
     assert!(again.status.success() && good.asked().is_empty());
+    let told = place.gradtop(&["fetch", "mnist", "--mirror", &good.url, "--json"]);
+    let told: Vec<serde_json::Value> = serde_json::from_slice(&told.stdout).unwrap();
+    assert!(
+        told.len() == 4 && told.iter().all(|file| file["fetched"] == false && file["path"].is_string()),
+        "{told:?}"
+    );
+    assert_eq!(place.gradtop(&["fetch", "mnist", "--mirror", "foo"]).status.code(), Some(2), "no address");
     let check = place.gradtop(&["check", "mnist"]);
     assert!(check.status.success(), "{}", String::from_utf8_lossy(&check.stdout));
     assert_eq!(String::from_utf8_lossy(&check.stdout).matches("whole").count(), 4);

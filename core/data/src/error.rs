@@ -26,7 +26,7 @@ pub enum DataError {
         package: Option<&'static str>,
     },
     /// The file exists but has unexpected content.
-    #[error("{} is damaged: {message}. Delete it, then run `gradtop data fetch {dataset}`", path.display())]
+    #[error("{} is damaged: {message}. `gradtop data fetch {dataset}` downloads it anew", path.display())]
     Damaged {
         /// Name of the data set.
         dataset: &'static str,

@@ -88,9 +88,11 @@ pub(crate) fn uncompress(file: &PartFile, mut source: impl Read) -> std::io::Res
     if compressed {
         if let Err(error) = MultiGzDecoder::new(source).take(limit).read_to_end(&mut bytes) {
             let kind = error.kind();
-            let torn = "it ends too early".to_owned();
             return match kind {
-                std::io::ErrorKind::UnexpectedEof => Ok(Err(torn)),
+                std::io::ErrorKind::UnexpectedEof if bytes.len() as u64 >= file.bytes => {
+                    Ok(Err("something follows its content".to_owned()))
+                }
+                std::io::ErrorKind::UnexpectedEof => Ok(Err("it ends too early".to_owned())),
                 std::io::ErrorKind::InvalidInput | std::io::ErrorKind::InvalidData => {
                     Ok(Err(format!("gzip: {error}")))
                 }

@@ -57,4 +57,7 @@ fn a_short_file_is_named_with_what_to_do() {
     for part in [path, "ends too early", "gradtop data fetch mnist"] {
         assert!(text.contains(part), "{text}");
     }
+    std::fs::write(path, [&whole[..], b"x"].concat()).unwrap();
+    let error = check(mnist, file, path.as_ref()).unwrap_err().to_string();
+    assert!(error.contains("something follows its content"), "{error}");
 }

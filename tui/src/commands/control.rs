@@ -164,7 +164,7 @@ fn named_or_killed(context: &Context, args: &Stop) -> Result<Vec<View>> {
         let count = gradtop_host::kill_unreadable(&run)?;
         print::warn(format!("{why}; the processes of {name} were found by what they were started with"));
         if args.json {
-            print::json(&json!({"run": name, "asked": "kill"}))?;
+            print::json(&json!({"type": "asked", "run": name, "asked": "kill"}))?;
         } else {
             print::line(&format!("killed {name}: {count} of its processes have ended"));
         }
@@ -198,7 +198,7 @@ fn wait_for_stop(view: &View, far: bool, args: &Stop) -> Result<()> {
     let name = &view.manifest.run;
     if args.no_wait {
         if args.json {
-            return print::json(&json!({"run": name, "asked": "stop"}));
+            return print::json(&json!({"type": "asked", "run": name, "asked": "stop"}));
         }
         print::line(&format!("asked {name} to stop"));
         return Ok(());

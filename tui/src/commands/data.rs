@@ -32,7 +32,7 @@ enum Command {
         /// Its name
         name: String,
         /// Use only this mirror, the URL of a folder; may be given several times
-        #[arg(long, value_name = "URL")]
+        #[arg(long, value_name = "URL", value_parser = url)]
         mirror: Vec<String>,
         /// Download every file, even those already here
         #[arg(long)]
@@ -48,9 +48,14 @@ enum Command {
 pub(crate) fn run(args: &Args) -> Result<i32> {
     match &args.command {
         None | Some(Command::List) => list(args.json),
-        Some(Command::Fetch { name, mirror, force }) => fetch(named(name)?, mirror, *force),
+        Some(Command::Fetch { name, mirror, force }) => fetch(named(name)?, mirror, *force, args.json),
         Some(Command::Check { name }) => check(name.as_deref(), args.json),
     }
+}
+
+fn url(text: &str) -> Result<String, String> {
+    let known = ["http://", "https://"].iter().any(|scheme| text.starts_with(scheme));
+    known.then(|| text.to_owned()).ok_or_else(|| "it must begin with http:// or https://".to_owned())
 }
 
 fn named(name: &str) -> Result<&'static Dataset> {
@@ -144,23 +149,33 @@ fn check(name: Option<&str>, json: bool) -> Result<i32> {
     }
 }
 
-fn fetch(dataset: &'static Dataset, mirrors: &[String], force: bool) -> Result<i32> {
+fn fetch(dataset: &'static Dataset, mirrors: &[String], force: bool, as_json: bool) -> Result<i32> {
     let known: Vec<String> = dataset.mirrors.iter().map(|&mirror| mirror.to_owned()).collect();
     let mirrors = if mirrors.is_empty() { &known } else { mirrors };
     let dir = gradtop_data::fetch_dir(dataset)?;
     let agent = download::agent();
-    let mut fetched = 0;
+    let mut told = Vec::new();
+    let mut any = false;
     for file in &dataset.files {
-        if !force && let Some(path) = existing_file(dataset, file) {
+        let there = if force { None } else { existing_file(dataset, file) };
+        let fetched = there.is_none();
+        let path = match there {
+            Some(path) => path,
+            None => fetch_file(&agent, dataset, file, &dir, mirrors)?,
+        };
+        any |= fetched;
+        if as_json {
+            told.push(json!({"dataset": dataset.name, "file": file.name, "path": path, "fetched": fetched}));
+        } else if fetched {
+            let size = std::fs::metadata(&path).map_or(0, |m| m.len());
+            print::line(&format!("fetched  {}  {}", print::short(&path), number::bytes(size)));
+        } else {
             stands("here   ", &path);
-            continue;
         }
-        let path = fetch_file(&agent, dataset, file, &dir, mirrors)?;
-        let size = std::fs::metadata(&path).map_or(0, |m| m.len());
-        print::line(&format!("fetched  {}  {}", print::short(&path), number::bytes(size)));
-        fetched += 1;
     }
-    if fetched > 0 {
+    if as_json {
+        print::json(&told)?;
+    } else if any {
         print::dim(&format!("{}: {}. Licence: {}", dataset.title, dataset.source, dataset.licence));
     }
     Ok(0)

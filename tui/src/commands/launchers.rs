@@ -5,12 +5,11 @@ use gradtop_host::Launcher;
 use gradtop_store::RunDir;
 use serde_json::{Value, json};
 
-use super::Context;
+use super::{Context, watch};
 use crate::failure::Failure;
 use crate::print::table::{Table, Words};
 use crate::print::{self, clean};
 use gradtop_chart::cells::theme::Ink;
-use gradtop_view::run::json;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -48,7 +47,7 @@ pub(crate) fn submitted(run: &RunDir, detach: bool, as_json: bool) -> Result<()>
     let view = gradtop_store::view(run)?;
     let name = clean(&view.manifest.run);
     if as_json {
-        return print::json(&Value::Object(json::of(&view)));
+        return watch::print_json(&view, "queued", None);
     }
     if detach {
         print::answer(&name);

@@ -72,7 +72,7 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with_all = ["svg", "png", "csv"])]
     list: bool,
     /// Print the list as one JSON array
-    #[arg(long, requires = "list")]
+    #[arg(long, requires = "list", conflicts_with_all = ["svg", "png", "csv"])]
     json: bool,
 }
 

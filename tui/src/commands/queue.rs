@@ -105,6 +105,10 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
             if args.slots.is_empty() {
                 return list(&runs, args.json);
             }
+            if args.json {
+                start_queued_blocking(&runs)?;
+                return list(&runs, true);
+            }
             print::line(&slots_in_words(&queue_settings(&runs)?));
             start_and_report(&runs).map(|_| 0)
         }

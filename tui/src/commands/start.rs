@@ -4,7 +4,6 @@ use anyhow::Result;
 use gradtop_chart::number;
 use gradtop_host::{DeviceChoice, Launcher, Start, device, start_queued_blocking};
 use gradtop_store::RunDir;
-use serde_json::Value;
 
 use super::Context;
 use super::follow::Follower;
@@ -13,7 +12,7 @@ use super::signals::Signals;
 use super::watch;
 use crate::failure::Failure;
 use crate::print::{self, clean};
-use gradtop_view::run::{json, remark};
+use gradtop_view::run::remark;
 
 /// How a run is started: the options that `run` and `exec` share.
 #[derive(Debug, clap::Args)]
@@ -64,7 +63,7 @@ impl Starting {
         let view = super::view(&gradtop_store::moved(&run, &experiment))?;
         let name = clean(&view.manifest.run);
         if self.json {
-            print::json(&Value::Object(json::of(&view)))?;
+            watch::print_json(&view, if view.queued.is_some() { "queued" } else { "started" }, None)?;
         } else if self.detach {
             print::answer(&name);
         } else {

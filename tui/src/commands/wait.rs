@@ -56,7 +56,11 @@ fn wait(run: &View, json: bool, deadline: Option<Instant>, signals: &mut Signals
             return Err(Failure::new(format!("{run} is {place}: nothing here tells when it ends")).into());
         }
         if deadline.is_some_and(|d| Instant::now() >= d) || signals.any() {
-            print::note(&format!("{} is still {}", view.manifest.run, view.state));
+            if json {
+                watch::print_json(&view, "left", Some(LEFT_RUNNING))?;
+            } else {
+                print::note(&format!("{} is still {}", view.manifest.run, view.state));
+            }
             return Ok(LEFT_RUNNING);
         }
         if print::nobody_reads() {
