@@ -237,7 +237,8 @@ fn ctrl_c_stops_all_runs_with_a_checkpoint_and_the_next_study_goes_on() {
     let (_, html) = report(&sandbox, "mine");
     assert!(html.contains("0 of 4 finished") && html.contains("State: stopped"), "{html}");
     // Composing a report runs nothing.
-    sandbox.gradtop(&["study", "--plan", &plan, "--report-only"]).expect_code(0);
+    let said = sandbox.gradtop(&["study", "--plan", &plan, "--report-only", "--json"]).expect_code(0).json();
+    assert!(said["type"] == "final" && said["report"].is_string(), "{said}");
     assert_eq!(runs_of(&sandbox).len(), 2);
     runs.iter().for_each(Run::go_on);
     sandbox.let_go("study-mine-d", "");

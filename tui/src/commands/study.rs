@@ -36,7 +36,7 @@ const PLAIN_EVERY: Duration = Duration::from_secs(30);
 
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "If a study is interrupted, run the same command again to continue: finished runs are kept, interrupted \
+    after_help = "If a study is interrupted, run the same command again (without --fresh) to continue: finished runs are kept, interrupted \
                         ones continue from their last checkpoint, and only the rest is started. Another preset, seed or \
                         setting is another study.\n\n\
                         Exit codes: 0 all finished, 1 one failed or could not be started, 2 usage, 3 stopped, 4 one crashed, 5 left \
@@ -131,7 +131,10 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
                 .help("start it without --report-only")
         })?;
         let refused = study.read_refused();
-        compose(&study, report.as_ref(), &refused, args)?;
+        let html = compose(&study, report.as_ref(), &refused, args)?;
+        if args.json {
+            final_line(&study, 0, Some(&html))?;
+        }
         return Ok(0);
     }
     // Before anything starts: from here on, Ctrl-C and SIGTERM are handled.
@@ -231,16 +234,15 @@ fn follow(
     }
     if left {
         print::note(&format!("the runs of study {} keep running in the background", study.name()));
-        print::note("  run the same command to continue; `gradtop stop RUN` stops one");
+        print::note(&format!("  {}  continues; `gradtop stop RUN` stops one", args.command(&study.plan)));
         return Ok(LEFT_RUNNING);
     }
     let code = runner::exit_code(&snapshot.entry_states, stopping);
     let written = compose(study, report, runner.refused(), args);
     if json {
-        let html = written.as_ref().ok();
-        print::json(&json!({"type": "final", "study": study.name(), "exit_code": code, "report": html}))?;
+        final_line(study, code, written.as_deref().ok())?;
     } else {
-        end(study, &snapshot.entry_states, code);
+        end(study, &snapshot.entry_states, code, &args.command(&study.plan));
     }
     written.map(|_| code)
 }
@@ -276,8 +278,12 @@ impl Display<'_> {
     }
 }
 
-/// Prints the closing lines: what is missing, and how to get it.
-fn end(study: &Study, entry_states: &[EntryState], code: i32) {
+fn final_line(study: &Study, code: i32, report: Option<&Path>) -> Result<()> {
+    print::json(&json!({"type": "final", "study": study.name(), "exit_code": code, "report": report}))
+}
+
+/// Prints the closing lines: what is missing, and the command that gets it.
+fn end(study: &Study, entry_states: &[EntryState], code: i32, command: &str) {
     let finished = entry_states.iter().filter(|s| matches!(s, EntryState::Finished(_))).count();
     if code == 0 {
         print::line(&format!("study {} has finished: {}", study.name(), number::counted(finished, "run")));
@@ -295,7 +301,8 @@ fn end(study: &Study, entry_states: &[EntryState], code: i32) {
         };
         print::line(&format!("  {}  {word}", clean(entry.key())));
     }
-    print::dim("  run the same command to continue with the rest");
+    print::dim("  to continue with the rest:");
+    print::command(command);
 }
 
 /// Writes the report and prints where it is. Returns the path of the HTML file.
@@ -365,7 +372,7 @@ fn ended(view: &View, json: bool) -> Result<()> {
     if json {
         return print_json(view, "ended");
     }
-    let took = gradtop_view::run::events::worked_s(&view.dir);
+    let took = progress::took(view, jiff::Timestamp::now());
     let took = took.map(|t| format!(" after {}", number::duration(t))).unwrap_or_default();
     let cause = remark::because(view);
     let word = print::styled(&format!("{:<13}", view.state.word()), state::ink(view.state));

@@ -20,8 +20,8 @@ use crate::report::run_section::RunSection;
 use crate::report::{FIGURES, html, markdown, write_figures};
 use gradtop_chart::number;
 use gradtop_store::suggest;
-use gradtop_view::run::events::worked_s;
 use gradtop_view::run::{progress, remark};
+use jiff::Timestamp;
 
 /// The files that were written.
 pub(crate) struct Written {
@@ -170,7 +170,7 @@ impl<'a> Composer<'a> {
         let head =
             [("experiment", false), ("preset", false), ("state", false), ("work", true), ("run", false)];
         let row = |(entry, entry_state): (&Entry, &EntryState)| {
-            let worked = entry_state.view().and_then(|view| worked_s(&view.dir));
+            let worked = entry_state.view().and_then(|view| progress::took(view, Timestamp::now()));
             vec![
                 vec![text(clean(entry.key()))],
                 vec![text(cleaned(entry.preset.as_deref()))],
@@ -188,7 +188,7 @@ impl<'a> Composer<'a> {
     fn time(&self) -> Option<String> {
         let views = || self.entry_states.iter().filter_map(EntryState::view);
         let start = views().map(|v| v.manifest.created).min()?;
-        let work: f64 = views().filter_map(|v| worked_s(&v.dir)).sum();
+        let work: f64 = views().filter_map(|v| progress::took(v, Timestamp::now())).sum();
         let work = format!("{} of work in all runs together", number::duration(work));
         let end = views().map(|v| v.status.ended).collect::<Option<Vec<_>>>()?.into_iter().max()?;
         let span = (end.as_microsecond() - start.as_microsecond()).max(0) as f64 / 1e6;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::Result;
 use gradtop_host::{DEFAULT_CHECKPOINT_EVERY, DeviceChoice, Discovery, Launch, Launcher, Resume, Start};
 use gradtop_store::{RunDir, State, View};
+use jiff::Timestamp;
 
 use super::entry_state::{EntryState, goes_on};
 use super::folder::Study;
@@ -305,7 +306,7 @@ fn speed(entries: &[Entry], entry_states: &[EntryState]) -> f64 {
     let (mut expected, mut took) = (0.0, 0.0);
     for (entry, entry_state) in entries.iter().zip(entry_states) {
         if let EntryState::Finished(view) = entry_state
-            && let Some(seconds) = gradtop_view::run::events::worked_s(&view.dir)
+            && let Some(seconds) = gradtop_view::run::progress::took(view, Timestamp::now())
         {
             expected += entry.expected_s;
             took += seconds;
