@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::suggest::did_you_mean;
+use crate::toml_words::toml_message;
 
 /// Maximum number of names in a message.
 const NAMED: usize = 8;
@@ -271,6 +272,17 @@ fn in_a_line(message: &str) -> String {
     }
 }
 
+/// Describes what a library did not understand: of TOML, the line and what is wrong there.
+fn in_words(error: &(dyn Error + 'static)) -> String {
+    let text = error.to_string();
+    let place = text.strip_prefix("TOML parse error at ").and_then(|rest| Some(rest.split_once(',')?.0));
+    match (error.downcast_ref(), place) {
+        (Some(toml), Some(line)) => format!("{line}: {}", toml_message(toml)),
+        (Some(toml), None) => toml_message(toml),
+        _ => in_a_line(&text),
+    }
+}
+
 /// Like [`IoContext`], for errors of Arrow, Parquet, JSON and TOML.
 pub(crate) trait FormatContext<T> {
     fn format_at(self, what: &'static str, path: &Path) -> Result<T>;
@@ -283,7 +295,7 @@ impl<T, E: Error + 'static> FormatContext<T> for std::result::Result<T, E> {
             Some(code) => {
                 StoreError::Io { what, path: path.to_owned(), source: io::Error::from_raw_os_error(code) }
             }
-            None => StoreError::Format { what, path: path.to_owned(), message: in_a_line(&e.to_string()) },
+            None => StoreError::Format { what, path: path.to_owned(), message: in_words(&e) },
         })
     }
 }

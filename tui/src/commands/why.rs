@@ -41,8 +41,12 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         verdict.proof.iter().for_each(|fact| fact_line(fact, Ink::Text));
         print::dim(&format!("  rule {}, {}", verdict.rule.word(), verdict.confidence.word()));
     }
+    let waits = view.queued.is_some();
+    if waits && found.examined.is_empty() {
+        return Ok(0);
+    }
     print::line("");
-    if found.verdicts.is_empty() {
+    if found.verdicts.is_empty() && !waits {
         print::line("nothing found");
     }
     let heading = if found.verdicts.is_empty() { "looked at" } else { "also looked at" };

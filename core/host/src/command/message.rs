@@ -185,7 +185,14 @@ pub(crate) fn parse(line: &[u8]) -> Result<Option<Message>, String> {
 fn json(text: &str) -> Result<Message, String> {
     let fields = serde_json::from_str(text)
         .or_else(|e: serde_json::Error| serde_json::from_str(&strict_json(text)).map_err(|_| e));
-    let mut fields: Map<String, Value> = fields.map_err(|e| format!("the line is not JSON: {e}"))?;
+    let broken = |e: serde_json::Error| {
+        if e.is_eof() {
+            return "the line is not JSON: it ends in the middle".to_owned();
+        }
+        let before = text.get(..e.column()).unwrap_or(text);
+        format!("the line is not JSON: {} is not understood", quoted(before))
+    };
+    let mut fields: Map<String, Value> = fields.map_err(broken)?;
     if let Some(kind) = fields.get("do").cloned() {
         let message = serde_json::from_value(Value::Object(fields));
         return message.map_err(|e| format!("message {kind}: {}", plain_words(&e.to_string())));
@@ -288,6 +295,9 @@ mod tests {
         assert_eq!(log(r#"{"step": 3, "epoch": 0.5, "loss/train": 1e-3}"#), (Some(3), Some(0.5), loss(1e-3)));
         assert_eq!(log(r#"{"do":"log","step":4,"values":{"loss/train":"inf"}}"#).2, loss(f64::INFINITY));
         assert_eq!(parse(b"  \r").unwrap(), None);
+        let odd = |line: &str| parse(line.as_bytes()).unwrap_err();
+        assert_eq!(odd(r#"{"step": "#), "the line is not JSON: it ends in the middle");
+        assert_eq!(odd(r#"{"ä" 1}"#), r#"the line is not JSON: "{\"ä\" 1" is not understood"#);
         for whole in ["1e+06", "1000000.0", "1e6"] {
             let lines = [
                 format!("{whole} loss/train=0.31"),

@@ -493,19 +493,14 @@ impl Sink<'_> {
     /// Lets a client fill a checkpoint's folder.
     fn save(&self, step: i64, client: &Client, answers: &Receiver<Option<String>>) {
         let mut why = None;
-        let saved = self.session.checkpoint(step, |folder| {
+        let saved = self.session.checkpoint_or(step, |folder| {
             client.send(&json!({"do": "save", "step": step, "dir": folder.to_string_lossy()}));
-            match answers.recv_timeout(SAVING) {
-                Ok(None) => abi::OK,
-                Ok(Some(error)) => {
-                    why = Some(error);
-                    abi::FAILED
-                }
-                Err(_) => {
-                    why = Some("the process that saved it is gone".to_owned());
-                    abi::FAILED
-                }
-            }
+            let error = match answers.recv_timeout(SAVING) {
+                Ok(None) => return Ok(()),
+                Ok(Some(error)) => error,
+                Err(_) => "the process that saved it is gone".to_owned(),
+            };
+            Err((abi::FAILED, why.insert(error).clone()))
         });
         let error = why.or_else(|| saved.err().map(|refused| refused.why));
         client.send(&json!({"do": "saved", "step": step, "error": error}));

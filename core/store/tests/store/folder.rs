@@ -25,6 +25,9 @@ fn a_manifest_comes_back_as_it_was() {
     assert!(matches!(read_manifest(&run), Err(StoreError::NewerSchema { found: 2, .. })));
     let (good, bad) = list_runs_checked(temp.path());
     assert_eq!((good.len(), bad.len()), (1, 0), "it is a run all the same");
+    fs::write(run.manifest(), "schema = 1\nkind = 'odd'\n").unwrap();
+    let why = read_manifest(&run).unwrap_err().to_string();
+    assert!(why.ends_with("run.toml: line 2: \"odd\" is not one of plugin, command, import"), "{why}");
 }
 
 #[test]

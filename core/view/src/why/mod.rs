@@ -26,6 +26,11 @@ const READ_BUDGET: Duration = Duration::from_millis(200);
 /// Judges a run.
 pub(crate) fn diagnose(evidence: &Evidence<'_>) -> Diagnosis {
     let mut found = Diagnosis { end: end(evidence.view), ..Diagnosis::default() };
+    // Of a run that waits to be started there is nothing else to examine.
+    if evidence.view.queued.is_some() {
+        found.examined.extend(crate::run::remark::job_words(evidence.view, evidence.now));
+        return found;
+    }
     waits::judge(evidence, &mut found);
     finite::judge(evidence, &mut found);
     stalled::judge(evidence, &mut found);
@@ -58,8 +63,12 @@ pub fn diagnose_run(reader: &mut Reader, view: &View, dated: bool) -> gradtop_st
     Ok(diagnose(&evidence))
 }
 
-/// `failed: loss is not finite since step 9`.
+/// `failed: loss is not finite since step 9`, `queued: #2, after warm-up`.
 fn end(view: &View) -> Option<String> {
+    if let Some(queued) = &view.queued {
+        let words = crate::run::remark::queue_words(queued);
+        return Some(format!("{}: {words}", view.state)).filter(|_| !words.is_empty());
+    }
     if !matches!(view.state, State::Failed | State::Crashed | State::Stopped) {
         return None;
     }

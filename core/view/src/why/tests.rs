@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use gradtop_host::threads::Thread;
-use gradtop_store::{Recorder, RecorderOptions, SeriesKey, Status, Waiting, append_event};
+use gradtop_store::{InQueue, Recorder, RecorderOptions, SeriesKey, Status, Waiting, append_event};
 use gradtop_tests::run_fixtures::{RunFixtures, now, run};
 
 use super::*;
@@ -216,6 +216,19 @@ fn a_run_that_failed_of_it_has_its_cause_and_its_first_sign() {
         .judge();
     assert_eq!(found.end.as_deref(), Some("failed: loss is not finite since step 100"));
     assert_eq!(found.verdicts.first().map(|v| (v.rule, v.step)), Some((Rule::NotFinite, Some(100))));
+}
+
+#[test]
+fn a_run_that_waits_is_told_what_for_and_nothing_else() {
+    let mut fixtures = RunFixtures::new();
+    let mut view = gradtop_store::view(&fixtures.make(&run("fit", "b", 1))).unwrap();
+    let held = Some("a was stopped".to_owned());
+    view.state = State::Queued;
+    view.queued = Some(InQueue { place: Some(1), held: held.clone(), ..InQueue::default() });
+    let found = diagnose_run(&mut Reader::new(&view.dir, false), &view, false).unwrap();
+    assert_eq!(found.end.as_deref(), Some("queued: #1, held because a was stopped"));
+    assert_eq!((found.verdicts.len(), found.examined.len()), (0, 0));
+    assert_eq!(found.to_json(&view)["cause"], serde_json::json!(held));
 }
 
 #[test]

@@ -93,7 +93,7 @@ pub struct Evidence<'a> {
 /// The result of a diagnosis.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Diagnosis {
-    /// How the run ended, if it did not finish.
+    /// How the run ended, if it did not finish, or what it waits for in the queue.
     pub end: Option<String>,
     /// The verdicts, in the order in which they began.
     pub verdicts: Vec<Verdict>,
@@ -122,7 +122,9 @@ impl Diagnosis {
                     "since": v.since.map(|t| t.to_string()), "step": v.step, "proof": v.proof})
             })
             .collect();
-        json!({"run": view.manifest.run, "state": view.state.word(), "cause": view.status.cause, "verdicts": verdicts,
+        let held = view.queued.as_ref().and_then(|queued| queued.held.as_ref());
+        let cause = view.status.cause.as_ref().or(held);
+        json!({"run": view.manifest.run, "state": view.state.word(), "cause": cause, "verdicts": verdicts,
             "looked_at": self.examined})
     }
 }

@@ -117,8 +117,20 @@ impl Session {
         self.bits.load(Ordering::Acquire) & (bit::PAUSE | bit::STOP) == bit::PAUSE
     }
 
-    /// Lets `save` write a checkpoint. If the disk fails, that is a warning and there is no checkpoint.
+    /// Lets `save` write a checkpoint, as [`Self::checkpoint_or`] does, by the status of a plugin.
     pub(crate) fn checkpoint(&self, step: i64, save: impl FnOnce(&std::path::Path) -> abi::Status) -> Call {
+        self.checkpoint_or(step, |dir| match save(dir) {
+            abi::OK => Ok(()),
+            status => Err((status, format!("save returned {status}"))),
+        })
+    }
+
+    /// Lets `save` write a checkpoint, or say why not. If the disk fails, that is a warning and there is no checkpoint.
+    pub(crate) fn checkpoint_or(
+        &self,
+        step: i64,
+        save: impl FnOnce(&std::path::Path) -> Result<(), (abi::Status, String)>,
+    ) -> Call {
         self.check_main("checkpoint")?;
         if !self.resumable {
             let why = "the experiment is not declared resumable, so it has no checkpoints";
@@ -129,12 +141,11 @@ impl Session {
         }
         let epoch = Some(f64::from_bits(self.epoch.load(Ordering::Relaxed))).filter(|e| !e.is_nan());
         let mut disk_failed = false;
-        let saved = self.recorder.checkpoint_after(step, epoch, self.trained_s(), |dir| match save(dir) {
-            abi::OK => Ok(()),
-            status => {
+        let saved = self.recorder.checkpoint_after(step, epoch, self.trained_s(), |dir| {
+            save(dir).map_err(|(status, why)| {
                 disk_failed = status == abi::IO;
-                Err(format!("save returned {status}"))
-            }
+                why
+            })
         });
         self.in_checkpoint.store(false, Ordering::Release);
         // The request is answered, successfully or not: a plugin that failed to save is asked again when the next

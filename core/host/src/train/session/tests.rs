@@ -125,6 +125,8 @@ fn a_failed_save_is_no_checkpoint_and_ends_nothing() {
     let refused = s.checkpoint(3, |_| abi::FAILED).unwrap_err();
     assert_eq!(refused.status, abi::IO);
     assert!(refused.why.contains("save returned"), "{}", refused.why);
+    let gone = s.checkpoint_or(3, |_| Err((abi::FAILED, "its process is gone".to_owned()))).unwrap_err();
+    assert_eq!(gone.why, "the checkpoint of step 3 was not saved: its process is gone");
     assert!(!s.should_checkpoint());
     // What the disk does not take is no mistake of the experiment's, and no checkpoint either.
     s.checkpoint(3, |_| abi::IO).unwrap();
