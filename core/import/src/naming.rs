@@ -35,7 +35,7 @@ pub fn name_series(tag: Tag<'_>) -> SeriesKey {
     let in_word = [last.split_once(divides), last.rsplit_once(divides).map(swap)];
     let candidates = at_slash.map(|pair| ("", pair)).into_iter().chain(in_word.map(|pair| (before, pair)));
     for (before, pair) in candidates {
-        if let Some((word, rest)) = pair
+        if let Some((word, rest)) = pair.map(|(word, rest)| (word, rest.trim_end_matches(',')))
             && let Some(split) = split(word)
             && !rest.is_empty()
         {
@@ -72,6 +72,7 @@ mod tests {
             ("train_loss", "loss", Some("train")),
             ("val_acc_top1", "acc_top1", Some("val")),
             ("loss_val", "loss", Some("val")),
+            ("loss, test", "loss", Some("test")),
             ("train_loss_epoch", "loss_epoch", Some("train")),
             ("eval/rewards/chosen", "rewards/chosen", Some("eval")),
             ("model/layers/val_loss", "model/layers/loss", Some("val")),

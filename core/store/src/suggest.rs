@@ -2,18 +2,23 @@
 
 /// Returns up to three of `names`, those most similar: those that begin with `typed`, else those that contain it or are
 /// within an edit, else those within two (one for short words, none for a letter, a quarter of the length of long ones). A swap of
-/// neighbours counts as one edit.
+/// neighbours counts as one edit. Case does not matter.
 pub fn near<'a>(typed: &str, names: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let typed = &typed.to_lowercase();
     let limit = match typed.chars().count() {
         0 | 1 => 0,
         2 | 3 => 1,
         n => 2.max(n / 4),
     };
     let mut scored: Vec<(usize, &str)> = names
-        .map(|name| match name.find(typed) {
-            Some(0) if !typed.is_empty() => (0, name),
-            Some(_) if typed.len() > 2 => (1, name),
-            _ => (strsim::osa_distance(typed, name), name),
+        .map(|name| {
+            let lower = name.to_lowercase();
+            let begins_word = |at: usize| !lower[..at].ends_with(char::is_alphanumeric);
+            match lower.find(typed.as_str()) {
+                Some(0) if !typed.is_empty() => (0, name),
+                Some(at) if typed.len() > 3 || typed.len() > 2 && begins_word(at) => (1, name),
+                _ => (strsim::osa_distance(typed, &lower), name),
+            }
         })
         .filter(|(edits, _)| *edits <= limit)
         .collect();
@@ -64,6 +69,8 @@ mod tests {
         assert_eq!(near("stat", ["eta", "state", "step"].into_iter()), ["state"]);
         assert!(near("xyz", known.into_iter()).is_empty());
         assert_eq!(near("lable", ["table", "label"].into_iter()), ["label", "table"]);
+        assert_eq!(near("las", ["q-image-classification", "last"].into_iter()), ["last"]);
+        assert_eq!(near("FF1", ["ff1", "other"].into_iter()), ["ff1"]);
         assert!(near("", ["a", "bc"].into_iter()).len() <= 1);
         assert!(near("x", ["a"].into_iter()).is_empty());
         assert_eq!(suggest("xyz", ["a", "b", "a"].into_iter(), "presets"), "presets: a, b");

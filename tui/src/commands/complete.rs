@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::{Arg, Command, CommandFactory as _};
-use gradtop_host::{Discovery, ExperimentDesc};
+use gradtop_host::{Action, Discovery, ExperimentDesc};
 use gradtop_store::{State, View, figures, list_runs};
 
 use super::cli::Cli;
@@ -253,8 +253,15 @@ fn values(typed: &Typed<'_>, known: &Known, arg: &Arg, current: &str) -> Vec<Can
             words(all.map(|name| format!("{before}{name}")).collect())
         }
         ("list" | "best", "filter") | ("query", "runs_of") => filters(&known.views(), true, current),
-        (_, "names") => filters(&known.views(), false, current),
-        (_, "run" | "checked") => runs(&known.views()),
+        (command, "names" | "run") => {
+            let action = [Action::Stop, Action::Pause, Action::Resume, Action::Checkpoint]
+                .into_iter()
+                .find(|action| action.verb() == command);
+            let mut views = known.views();
+            views.retain(|view| action.is_none_or(|action| gradtop_host::allowed(view, action).is_ok()));
+            if arg.get_id() == "run" { runs(&views) } else { filters(&views, false, current) }
+        }
+        (_, "checked" | "after") => runs(&known.views()),
         _ => Vec::new(),
     }
 }

@@ -234,6 +234,15 @@ fn of_alerts() -> Finding {
 fn of_plugins() -> Vec<Finding> {
     let found = gradtop_host::discover();
     let mut findings = Vec::new();
+    let named = std::env::var_os("GRADTOP_PLUGINS").unwrap_or_default();
+    for folder in std::env::split_paths(&named).filter(|folder| !folder.as_os_str().is_empty()) {
+        let why = match (folder.is_absolute(), folder.is_dir()) {
+            (true, true) => continue,
+            (true, false) => "which is not a folder",
+            (false, _) => "which is ignored: it is not an absolute path",
+        };
+        findings.push(note("plugins", format!("GRADTOP_PLUGINS names {}, {why}", print::short(&folder))));
+    }
     match found.experiments().count() {
         0 if found.refused.is_empty() => {
             let places = print::shorts(&gradtop_host::search_path());

@@ -37,7 +37,7 @@ pub(crate) struct Args {
     #[arg(long = "metric", value_name = "NAME[:min|max][:…]", value_parser = metric)]
     metrics: Vec<MetricInfo>,
     /// Total number of steps, for progress and time left
-    #[arg(long, value_name = "STEPS", value_parser = whole(0..=u64::MAX))]
+    #[arg(long, value_name = "STEPS", value_parser = whole(1..=u64::MAX))]
     total: Option<u64>,
     /// Seed to pass on as `GRADTOP_SEED` [default: drawn and recorded]
     #[arg(long, value_parser = whole(0..=u64::MAX))]

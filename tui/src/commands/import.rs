@@ -138,7 +138,7 @@ fn report(source: &Source, imported: &Imported, json: bool) -> Result<i32> {
         print::warn(message);
     }
     if let Some(error) = error {
-        let kept = name.map(|name| format!("what precedes it is in {name}"));
+        let kept = name.filter(|_| rows > before).map(|name| format!("what precedes it is in {name}"));
         print::error(&clean(&error.to_string()), kept.as_deref());
         return Ok(crate::failure::ERROR);
     }

@@ -50,7 +50,7 @@ pub(crate) mod why;
 use std::path::PathBuf;
 
 use anyhow::Result;
-use gradtop_store::{RunDir, View, follow_run};
+use gradtop_store::{RunDir, StoreError, View, follow_run};
 
 use crate::config::Config;
 use crate::failure::Failure;
@@ -97,7 +97,15 @@ impl Context {
 
     /// Finds a run by name, prefix or `last`.
     pub(crate) fn find(&self, name: &str) -> Result<RunDir> {
-        Ok(gradtop_store::find_run(&self.existing_runs()?, name)?)
+        gradtop_store::find_run(&self.existing_runs()?, name).map_err(|error| match error {
+            StoreError::NoSuchRun { .. } if select::is_filter(name) => {
+                let words = clean(&gradtop_store::shell_words(&[name.to_owned()]));
+                Failure::usage(format!("{words} is a filter, and the name of one run is needed here"))
+                    .help(format!("`gradtop list {words}` shows the runs that it selects"))
+                    .into()
+            }
+            error => error.into(),
+        })
     }
 
     /// Returns the runs folder for reading. If it was named explicitly, it must exist.

@@ -369,7 +369,7 @@ pub fn find_folder(runs: &Path, name: &str) -> Result<RunDir> {
 /// Returns the names of similar runs.
 fn nearest(all: &[RunDir], name: &str) -> Vec<String> {
     let names: Vec<String> = all.iter().map(RunDir::name).collect();
-    near(name, names.iter().map(String::as_str))
+    near(name, names.iter().map(String::as_str).chain((!all.is_empty()).then_some("last")))
 }
 
 #[cfg(test)]

@@ -242,16 +242,16 @@ impl ComparisonTable {
         }
     }
 
-    /// Marks the best values of each column, several if they are equal. With fewer than two values, none is marked.
+    /// Marks the best values of each column, several if they are equal. With fewer than two values, finite or not, none is marked.
     fn mark_best(&mut self) {
         for (i, column) in self.columns.iter().enumerate() {
             let finite = self.rows.iter().filter_map(|r| r.values[i]).filter(|v| v.is_finite());
             let best = match column.better {
-                Goal::Min => finite.clone().reduce(f64::min),
-                Goal::Max => finite.clone().reduce(f64::max),
+                Goal::Min => finite.reduce(f64::min),
+                Goal::Max => finite.reduce(f64::max),
                 Goal::None => None,
             };
-            if finite.count() < 2 {
+            if self.rows.iter().filter(|r| r.values[i].is_some()).count() < 2 {
                 continue;
             }
             for row in &mut self.rows {

@@ -44,7 +44,7 @@ fn lr(spec: Spec, lr: f64) -> Spec {
 }
 
 fn seed(spec: Spec, seed: u64) -> Spec {
-    spec.with(|m, _| m.seed = seed)
+    spec.with(|m, _| m.seed = Some(seed))
 }
 
 fn line(points: &[(i64, f64)]) -> Vec<(i64, f64)> {
@@ -209,6 +209,14 @@ fn a_group_is_judged_by_the_mean_of_its_runs_and_the_best_of_any() {
     assert_eq!(table.rows[0].values, [Some(2.0), Some(0.5)], "the geometric mean of a logarithmic metric");
     assert_eq!(table.rows[0].params, ["2 values"]);
     assert_eq!(table.rows[0].best, [false, false], "alone there is no best");
+    // A run that diverged is worse than one with a number.
+    let specs = vec![
+        run("fit", "a", 1).series("loss", None, &line(&[(0, 3.0), (1, 1.0)])),
+        run("fit", "b", 2).series("loss", None, &line(&[(0, 3.0), (1, f64::NAN)])),
+    ];
+    let (_bench, all) = runs(specs, &["a", "b"]);
+    let table = ComparisonTable::new(&all, &super::groups(&all, &GroupBy::Nothing), &[]);
+    assert_eq!([table.rows[0].best[0], table.rows[1].best[0]], [true, false]);
 }
 
 #[test]

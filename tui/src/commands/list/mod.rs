@@ -109,8 +109,11 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     if args.json {
         let all: Vec<Value> = views.iter().map(as_json).collect();
         print::json(&all)?;
-    } else if views.is_empty() && !incomplete {
-        empty(&runs);
+    } else if views.is_empty() {
+        // Runs that cannot be read are named above.
+        if !incomplete {
+            empty(&runs);
+        }
     } else {
         table(&views, &runs, &columns);
     }
@@ -131,6 +134,9 @@ fn no_match(args: &Args, text: &str, names: &[String]) -> Result<i32> {
     {
         let near = near(word, names.iter().map(String::as_str));
         let help = match near.as_slice() {
+            _ if word == "last" => {
+                "`last` is the newest run for commands about one run, not in a filter".to_owned()
+            }
             [] => "`gradtop list` shows all runs".to_owned(),
             near => format!("did you mean {}?", near.join(" or ")),
         };
@@ -141,6 +147,13 @@ fn no_match(args: &Args, text: &str, names: &[String]) -> Result<i32> {
         print::json(&Vec::<Value>::new())?;
     } else {
         print::line(&format!("No run matches the filter `{}`.", clean(text)));
+        // Two names are often meant as either of them.
+        if args.filter.len() > 1 && args.filter.iter().all(|word| names.contains(word)) {
+            print::dim(&format!(
+                "All words must match; either:  gradtop list '{}'",
+                clean(&args.filter.join(" OR "))
+            ));
+        }
     }
     Ok(0)
 }
