@@ -412,7 +412,7 @@ fn list(plan: &Plan, known: Option<&Study>, json: bool) -> Result<i32> {
         let sets: Vec<String> = entry.sets().iter().map(|(k, v)| format!("{k}={v}")).collect();
         let view = entry_state.view();
         table.row([
-            clean(entry.key()).into(),
+            clean(&entry.title()).into(),
             print::cleaned(entry.preset.as_deref()).into(),
             clean(&sets.join(" ")).into(),
             number::duration(entry.expected_s).into(),

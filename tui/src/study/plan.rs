@@ -52,6 +52,14 @@ impl Entry {
         self.key.as_deref().unwrap_or(&self.experiment)
     }
 
+    /// The key, and the experiment if that is called otherwise: `slow (function-fit)`.
+    pub(crate) fn title(&self) -> String {
+        match &self.key {
+            Some(key) if *key != self.experiment => format!("{key} ({})", self.experiment),
+            _ => self.experiment.clone(),
+        }
+    }
+
     /// The parameters as for `--set`.
     pub(crate) fn sets(&self) -> Vec<(String, String)> {
         self.params.iter().map(|(key, value)| (key.clone(), words(value))).collect()
@@ -108,8 +116,8 @@ impl Plan {
     pub(crate) fn changed(mut self, changes: &Changes) -> Result<Self, Failure> {
         let keys: Vec<String> = self.entries.iter().map(|e| e.key().to_owned()).collect();
         let unknown = |typed: &str| {
-            let message = format!("the study has no experiment {typed:?}");
-            Failure::unknown(message, typed, keys.iter().map(String::as_str), "experiments")
+            let message = format!("the study has no run {typed:?}");
+            Failure::unknown(message, typed, keys.iter().map(String::as_str), "runs")
         };
         if let Some(odd) = changes.only.iter().find(|typed| !keys.contains(typed)) {
             return Err(unknown(odd));
@@ -172,7 +180,7 @@ mod tests {
     fn what_is_typed_wrong_is_named() {
         let wrong = |changes: Changes| plan().changed(&changes).unwrap_err().to_string();
         let only = Changes { only: vec!["secnod".into()], ..Changes::default() };
-        assert_eq!(wrong(only), "the study has no experiment \"secnod\"");
+        assert_eq!(wrong(only), "the study has no run \"secnod\"");
         let sets = vec!["fit.steps=10".parse().unwrap()];
         assert!(wrong(Changes { sets, ..Changes::default() }).contains("\"fit\""));
         for text in ["steps=10", "a.=1", ".b=1", "a.b"] {

@@ -172,7 +172,7 @@ impl<'a> Composer<'a> {
         let row = |(entry, entry_state): (&Entry, &EntryState)| {
             let worked = entry_state.view().and_then(|view| progress::took(view, Timestamp::now()));
             vec![
-                vec![text(clean(entry.key()))],
+                vec![text(clean(&entry.title()))],
                 vec![text(cleaned(entry.preset.as_deref()))],
                 vec![text(self.state(entry, entry_state))],
                 vec![text(worked.map(number::duration).unwrap_or_default())],

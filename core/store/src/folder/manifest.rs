@@ -435,7 +435,7 @@ pub(crate) fn check_schema(found: u32, path: &Path) -> Result<()> {
 mod big_u64 {
     use serde::{Deserialize, Deserializer, Serializer};
 
-    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+    #[allow(clippy::ref_option, reason = "serde calls it with a reference")]
     pub(super) fn serialize<S: Serializer>(v: &Option<u64>, s: S) -> Result<S::Ok, S::Error> {
         match v.map(|v| i64::try_from(v).map_err(|_| v)) {
             None => s.serialize_none(),

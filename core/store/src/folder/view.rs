@@ -19,8 +19,8 @@ use crate::liveness::holder::{Holder, last_holder};
 use crate::liveness::lock::{holders, is_locked};
 use crate::liveness::machine::{Place, ProcessState, is_started_for, process_state};
 use crate::liveness::owner::{self, STALE_AFTER, remote_owner};
-use crate::runs::queue::{InQueue, in_queue};
 use crate::log::part::{list_segments, sealed_rows};
+use crate::runs::queue::{InQueue, in_queue};
 use crate::stages::stage;
 
 /// An active run that has written nothing for so long is considered silent. It writes its status every [`HEARTBEAT`].

@@ -95,7 +95,7 @@ pub fn validate_name(name: &str) -> Result<()> {
         return bad("it must begin with a letter, a to z or A to Z");
     }
     if !name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')) {
-        return bad("only the letters a to z and A to Z, digits, '.', '_' and '-' may follow");
+        return bad("only the letters a to z and A to Z, digits, '.', '_' and '-' are allowed");
     }
     why_misread(name).map_or(Ok(()), bad)
 }
