@@ -90,7 +90,7 @@ pub(crate) fn uncompress(file: &PartFile, mut source: impl Read) -> std::io::Res
             let kind = error.kind();
             return match kind {
                 std::io::ErrorKind::UnexpectedEof if bytes.len() as u64 >= file.bytes => {
-                    Ok(Err("something follows its content".to_owned()))
+                    Ok(Err("gzip: its end is damaged, or something follows it".to_owned()))
                 }
                 std::io::ErrorKind::UnexpectedEof => Ok(Err("it ends too early".to_owned())),
                 std::io::ErrorKind::InvalidInput | std::io::ErrorKind::InvalidData => {

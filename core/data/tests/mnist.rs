@@ -59,5 +59,5 @@ fn a_short_file_is_named_with_what_to_do() {
     }
     std::fs::write(path, [&whole[..], b"x"].concat()).unwrap();
     let error = check(mnist, file, path.as_ref()).unwrap_err().to_string();
-    assert!(error.contains("something follows its content"), "{error}");
+    assert!(error.contains("or something follows it"), "{error}");
 }

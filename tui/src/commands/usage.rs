@@ -214,7 +214,7 @@ mod tests {
         let wrong = said("gradtop exec --alert stalled:5 -- true");
         assert!(wrong.contains("is not a rule") && !wrong.contains("did you mean"), "{wrong}");
         assert!(!said("gradtop exec --total x -- true").contains("did you mean"));
-        assert!(said("gradtop exec --total x -- true").contains("must be a whole number from 0"));
+        assert!(said("gradtop exec --total x -- true").contains("must be a whole number from 1"));
         for good in [
             "gradtop run fit --threads 4 --seed 1",
             "gradtop study --cores 4",
