@@ -150,6 +150,10 @@ pub(super) fn draw(
     let state =
         compared.groups.iter().map(|t| width_of(&words(screen, t, theme, area.width))).max().unwrap_or(0);
     let room = usize::from(area.width).saturating_sub(10 + name + state);
+    // On a phone, a heading is cut rather than its values left out.
+    for column in &mut columns {
+        column.width = column.width.min(room);
+    }
     let first = first_column(&columns, cursor, room);
     let mut shown = 0;
     let mut used = 0;
@@ -169,7 +173,9 @@ pub(super) fn draw(
         let used: usize = own.iter().map(|c| c.width + 2).sum::<usize>() - 2;
         let more = width_of(&own[0].group).saturating_sub(used).min(spare);
         spare -= more;
-        own.last_mut().into_iter().for_each(|column| column.width += more);
+        if let Some(column) = own.last_mut() {
+            column.width += more;
+        }
     }
     let fixed = 2 + 2 + name + 2 + state + 2;
     let of = Shown { columns: &columns, range: shown.clone(), cursor, fixed, shifted };

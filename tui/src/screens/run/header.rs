@@ -16,6 +16,9 @@ use gradtop_view::run::{progress, remark, state};
 use gradtop_view::runs::RunRow;
 use gradtop_view::why::Verdict;
 
+/// The priority of the epoch.
+const EPOCH: u8 = 3;
+
 /// A part of the first line with a priority; when space is short, the lowest are dropped first.
 struct Item {
     rank: u8,
@@ -46,11 +49,15 @@ pub(crate) fn first(shared: &Shared, view: &View, gone: bool, width: usize) -> L
         let least = items.iter().enumerate().min_by_key(|(_, i)| i.rank).map_or(0, |(at, _)| at);
         items.remove(least);
     }
+    // The epoch gives way to the experiment.
+    let about = shared.signs(&experiment_and_phase(view, live));
+    if width_of(&state) + all(&items) + width_of(&name) + width_of(&about) + 3 > width {
+        items.retain(|item| item.rank > EPOCH);
+    }
     let left = width.saturating_sub(width_of(&state) + all(&items));
     let name = fit_ends(&name, left, theme.ascii());
     let mut spans = vec![Span::styled(state, style), Span::styled(name.clone(), theme.bold())];
     let left = left.saturating_sub(width_of(&name));
-    let about = shared.signs(&experiment_and_phase(view, live));
     let about = if left > 8 { fit(&format!("  {about}"), left - 1, theme.ascii()) } else { String::new() };
     let blank = left.saturating_sub(width_of(&about));
     spans.push(Span::styled(about, theme.dim()));
@@ -98,7 +105,7 @@ fn progress(shared: &Shared, view: &View, live: bool) -> Vec<Item> {
     }
     if let Some(epoch) = progress::epoch(view) {
         let text = if epoch >= 100.0 { format!("{epoch:.0}") } else { format!("{epoch:.1}") };
-        item(3, "epoch", text, 4);
+        item(EPOCH, "epoch", text, 4);
     }
     if let Some(rate) = progress::rate(view).filter(|_| live) {
         item(5, "", number::rate(rate), 8);
@@ -225,4 +232,24 @@ pub(crate) fn advice(shared: &Shared, row: &RunRow) -> String {
 /// Capitalizes the first letter.
 pub(super) fn sentence(words: &str) -> String {
     format!("{}{}", words[..1].to_uppercase(), &words[1..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::first;
+    use crate::app::testing::{Bench, run};
+
+    #[test]
+    fn an_experiment_is_named_before_the_epoch() {
+        let fit = run("function-fit", "q-function-fit", 1).losses().with(|_, s| s.epoch = Some(200.0));
+        let bench = Bench::of(vec![fit]);
+        let line =
+            |width| first(&bench.app.shared, &bench.app.shared.runs.rows[0].view, false, width).to_string();
+        assert!(
+            line(80).contains("q-function-fit  function-fit  ") && !line(80).contains("epoch"),
+            "{}",
+            line(80)
+        );
+        assert!(line(120).contains("  function-fit  ") && line(120).contains("epoch 200"), "{}", line(120));
+    }
 }
