@@ -1,7 +1,7 @@
 //! The values that represent a run, and how they are named in titles, cells and sentences.
 
 use gradtop_chart::cells::align::{Align, align};
-use gradtop_chart::cells::text::{fit_distinct, width_of};
+use gradtop_chart::cells::text::{fit_distinct, fit_ends, width_of};
 use gradtop_chart::number;
 use gradtop_host::text::clean;
 use gradtop_store::{Headline, HeadlineLine, View};
@@ -113,12 +113,21 @@ pub fn without_count(words: &str) -> &str {
 /// How the statistic of a mean begins.
 const MEAN: &str = "mean of ";
 
-/// Returns the longest form of what a value is of that fits: the series takes precedence over what it is averaged over.
-pub fn fitting(words: &str, room: usize) -> &str {
-    [words, without_count(words)]
-        .into_iter()
-        .find(|form| width_of(form) <= room)
-        .unwrap_or_else(|| series_of(words))
+/// A series that is cut to this width is still recognized.
+const LEAST_SERIES: usize = 8;
+
+/// Returns what a value is of in at most `room` columns. That it is a mean goes last: the series is cut before.
+pub fn fitting(words: &str, room: usize, ascii: bool) -> String {
+    let (brief, series) = (without_count(words), series_of(words));
+    if let Some(whole) = [words, brief].into_iter().find(|form| width_of(form) <= room) {
+        return whole.to_owned();
+    }
+    // Of which kind goes before.
+    let statistic = if brief == series { "" } else { " · mean" };
+    match room.checked_sub(width_of(statistic)) {
+        Some(left) if left >= LEAST_SERIES => fit_ends(series, left, ascii) + statistic,
+        _ => fit_ends(series, room, ascii),
+    }
 }
 
 /// Returns what a value is of, without the statistic.

@@ -290,11 +290,11 @@ fn the_headings_of_a_group_stay_above_its_runs() {
 
 #[test]
 fn a_mean_is_called_one_at_every_size() {
-    let of = |name: &str, lr: f64| {
+    let of = |name: &str, lr: f64, model: &str| {
         let spec = run("fit", name, 1).param("lr", ParamValue::Float(lr)).param("width", ParamValue::Int(64));
         (0..3).fold(spec.at(State::Running, 5_000), |spec, trial| {
             let of = |split: &str| SeriesKey {
-                model: Some("deep".into()),
+                model: Some(model.into()),
                 split: Some(split.into()),
                 trial: Some(trial),
                 ..SeriesKey::metric("loss")
@@ -302,7 +302,8 @@ fn a_mean_is_called_one_at_every_size() {
             spec.logged(of("test"), &[(0, 1.0), (1, 0.25)])
         })
     };
-    let runs = || vec![of("a-run-of-a-long-sweep-1", 0.1), of("a-run-of-a-long-sweep-2", 0.2)];
+    let runs =
+        || vec![of("a-run-of-a-long-sweep-1", 0.1, "deep"), of("a-run-of-a-long-sweep-2", 0.2, "deep")];
     let other = (0..9)
         .fold(run("fit", "other", 1), |spec, n| spec.series(&format!("m{n}"), None, &[(0, 1.0), (1, 0.5)]));
     for specs in [runs(), runs().into_iter().take(1).collect(), runs().into_iter().chain([other]).collect()] {
@@ -314,6 +315,15 @@ fn a_mean_is_called_one_at_every_size() {
             let last = screen.contains("last test loss") || screen.contains("last loss") || width < 60;
             assert!(last, "{width}x{height}: {screen}");
         }
+    }
+    // The series of a mean is cut, and the others are not means.
+    let mixed = vec![of("a-run-1", 0.1, "a-network-with-a-name"), run("fit", "another", 2).losses()];
+    let mut bench = Bench::of(mixed);
+    for (width, height) in [(200, 50), (120, 36), (80, 24), (60, 20)] {
+        bench.resize(width, height);
+        let screen = bench.screen();
+        let line = screen.lines().find(|line| line.contains("a-run-1") && line.contains("0.25")).unwrap();
+        assert!(line.contains(" mean"), "{width}x{height}: {screen}");
     }
 }
 

@@ -408,9 +408,9 @@ fn default_columns<'a>(
     };
     let title = widest(0, usize::MAX, titles());
     let most = 24 - cells::BEFORE_POINT;
+    let brief_titles = titles().map(|title| without_last(&title).to_owned());
+    let least = VALUE.max(widest(0, most, brief_titles));
     if narrow {
-        let brief_titles = titles().map(|title| without_last(&title).to_owned());
-        let least = VALUE.max(widest(0, most, brief_titles));
         let views = |g: &&'a Group| g.rows.iter().map(|r| &r.view).collect::<Vec<_>>();
         let brief = |g: &&'a Group| headline::brief(&views(g), g.common.as_ref(), room, ascii);
         let usual = widest(least, room, groups.iter().flat_map(brief));
@@ -425,7 +425,8 @@ fn default_columns<'a>(
             .push(Wanted { align: Align::Left, ..Wanted::new(What::Metric, least, usual.max(least), title) });
     } else {
         // Values are aligned with their heading, if there is room.
-        let least = VALUE.max(title.min(most + cells::BEFORE_POINT));
+        // What a value is of comes before the word "last".
+        let least = if apart { least } else { least.max(title.min(most + cells::BEFORE_POINT)) };
         let usual = VALUE.max(title.min(most) + cells::BEFORE_POINT).max(least);
         columns.push(Wanted::new(What::Metric, least, usual, title + cells::BEFORE_POINT));
         let series =

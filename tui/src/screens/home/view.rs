@@ -286,7 +286,7 @@ impl Home {
             What::Metric => (headline::cells(&run.view, group.common.as_ref()).0, theme.text()),
             What::Who => {
                 let who = headline::cells(&run.view, group.common.as_ref()).1;
-                (fit(headline::fitting(&who, column.width), column.width, theme.ascii()), theme.dim())
+                (headline::fitting(&who, column.width, theme.ascii()), theme.dim())
             }
             what @ (What::Other("age" | "device" | "host" | "of") | What::Split(_)) => {
                 (what.text(group, run, shared.now), theme.dim())
