@@ -127,6 +127,9 @@ fn saved_queries_compare_values_of_one_split_count_all_runs_and_know_what_has_no
         let folder = folder.to_string_lossy().into_owned();
         sandbox.gradtop(&["import", &folder, "--experiment", "csv"]).expect_code(0);
     }
+    let trials = sandbox.path().join("trials.csv");
+    std::fs::write(&trials, "step,metric,trial,value\n0,loss,0,1\n0,loss,1,2\n").unwrap();
+    sandbox.gradtop(&["import", &trials.to_string_lossy(), "--experiment", "trials"]).expect_code(0);
     for (name, lr, loss) in [("low", "1", "0.5"), ("high", "100", "nan"), ("higher", "100", "inf")] {
         let (param, script) = (format!("lr={lr}"), format!("echo '1 loss={loss}' >&3"));
         let exec =
@@ -146,6 +149,9 @@ fn saved_queries_compare_values_of_one_split_count_all_runs_and_know_what_has_no
     for row in saved("@speed", "experiment:csv").unwrap() {
         assert_eq!((&row["seconds"], &row["steps_per_s"]), (&Value::Null, &Value::Null), "{row}");
     }
+    let series = saved("@series", "experiment:trials").unwrap();
+    let of_trial: Vec<_> = series.iter().map(|row| (&row["trial"], &row["rows"], &row["last"])).collect();
+    assert_eq!(of_trial, [(&json!(0), &json!(1), &json!(1.0)), (&json!(1), &json!(1), &json!(2.0))]);
     let settings = saved("@settings", "experiment:sh").unwrap();
     let of = |setting: &str| settings.iter().find(|row| row["setting"] == setting).unwrap();
     let counts = |row: &Value| [&row["runs"], &row["non_finite"]].map(|n| n.to_string().replace('"', ""));

@@ -171,10 +171,11 @@ fn what_is_not_there_is_named() {
         let said = sandbox.gradtop(args).expect_code(2);
         assert!(said.err.contains(words), "{args:?}: {said:#?}");
     }
-    let columns = ["list", "steps=3", "--sort", "height", "--columns", "name,steps,height"];
+    // A column that was asked for is there, also without any value.
+    let columns = ["list", "steps=3", "--sort", "height", "--columns", "name,star,steps,height"];
     let said = sandbox.gradtop(&columns).expect_code(0);
     let row: Vec<&str> = said.out.lines().last().unwrap().split_whitespace().collect();
-    assert_eq!(row, ["first", "3", "4"], "{said:#?}");
+    assert_eq!(row, ["first", "–", "3", "4"], "{said:#?}");
 }
 
 /// The completions for a shell.

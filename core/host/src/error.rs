@@ -375,6 +375,9 @@ pub enum HostError {
         /// The operating system's error.
         source: std::io::Error,
     },
+    /// The process to record does not exist.
+    #[error("there is no process {0} to record")]
+    NoProcess(u32),
     /// A command cannot be started.
     #[error("there is no program {program:?} to run: {why}")]
     NoProgram {

@@ -58,7 +58,7 @@ pub(crate) enum Command {
     Logs(commands::logs::Args),
     /// Draw a run's figures and metrics
     Plot(commands::plot::Args),
-    /// Compare runs: parameters that differ, results, and curves in one chart
+    /// Compare runs: parameters that differ, and results
     Compare(commands::compare::Args),
     /// Import the logs of another tool, such as TensorBoard, as runs
     Import(commands::import::Args),

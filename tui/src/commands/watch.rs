@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use gradtop_host::{Action, HostError, Why, Withdrawn};
-use gradtop_store::{Event, EventLine, Kind, Manifest, RunDir, State, View};
+use gradtop_store::{Event, EventLine, Kind, RunDir, State, View};
 use serde_json::Value;
 
 use super::follow::Follower;
@@ -330,7 +330,7 @@ pub(crate) fn end(view: &View, json: bool) -> Result<()> {
         print::dim(&format!("  the lines with the best last values; `gradtop show {name}` has every series"));
     }
     let hint = match view.state {
-        State::Finished if has_metrics(&view.manifest) => format!("gradtop plot {name}"),
+        State::Finished if has_rows(view) => format!("gradtop plot {name}"),
         _ if gradtop_host::allowed(view, Action::Resume).is_ok() => format!("gradtop resume {name}"),
         _ => format!("gradtop logs {name}"),
     };
@@ -338,10 +338,9 @@ pub(crate) fn end(view: &View, json: bool) -> Result<()> {
     Ok(())
 }
 
-/// Returns whether a run has metrics of its own. What a command logs is declared with its first row.
-fn has_metrics(manifest: &Manifest) -> bool {
-    manifest.kind != Kind::Command
-        || manifest.metrics.iter().any(|m| !gradtop_store::is_system_metric(&m.name))
+/// Returns whether a run has rows of its own to draw. A command may log nothing.
+fn has_rows(view: &View) -> bool {
+    view.manifest.kind != Kind::Command || view.status.step.is_some()
 }
 
 /// Columns of the terminal left when so many are taken.

@@ -21,10 +21,11 @@ JOIN runs r ON r.exp = p.exp AND r.run = p.run WHERE r.value IS NOT NULL
 GROUP BY ALL ORDER BY p.exp, p.key, mean NULLS LAST;
 
 -- series: rows, steps, first, last, lowest and highest value of each series of each run
-SELECT exp, run, metric, model, split, count(*) AS n, max(step) AS last_step, arg_min(value, time) AS first,
+SELECT exp, run, metric, model, split, trial, count(*) AS rows, max(step) AS last_step, arg_min(value, time) AS first,
        arg_max(value, time) AS last, min(value) FILTER (isfinite(value)) AS lowest,
        max(value) FILTER (isfinite(value)) AS highest
-FROM metrics WHERE NOT starts_with(metric, 'system/') GROUP BY ALL ORDER BY exp, run, metric, model, split;
+FROM metrics WHERE NOT starts_with(metric, 'system/') GROUP BY ALL
+ORDER BY exp, run, metric, model, split, trial;
 
 -- curve: the metric that represents each run, in 50 stretches of its steps; --plot step,value,run draws it
 WITH of AS (SELECT m.exp, m.run, m.step, m.value, max(m.step) OVER (PARTITION BY m.exp, m.run) AS last
@@ -33,8 +34,8 @@ SELECT exp || '/' || run AS run, max(step) AS step, avg(value) AS value
 FROM of GROUP BY exp, of.run, floor(50.0 * step / greatest(last, 1)) ORDER BY 1, 2;
 
 -- nonfinite: where each series first became NaN or infinite
-SELECT exp, run, metric, model, split, arg_min(step, time) AS first_step, count(*) AS n
-FROM metrics WHERE NOT isfinite(value) GROUP BY ALL ORDER BY exp, run, metric;
+SELECT exp, run, metric, model, split, trial, arg_min(step, time) AS first_step, count(*) AS rows
+FROM metrics WHERE NOT isfinite(value) GROUP BY ALL ORDER BY exp, run, metric, model, split, trial;
 
 -- failures: runs that failed or crashed, and why
 SELECT exp, run, state, cause FROM runs WHERE state IN ('failed', 'crashed') ORDER BY exp, run;

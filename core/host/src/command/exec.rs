@@ -100,7 +100,7 @@ pub(crate) fn new_run(exec: &Exec, begin: Begin, git: &git::Asked) -> Result<New
     };
     let refused = |why: &str| HostError::NoProgram { program: program.clone(), why: why.to_owned() };
     let attached = exec.attached.map(|pid| {
-        let start = process_start(pid).ok_or_else(|| refused(&format!("process {pid} does not exist")))?;
+        let start = process_start(pid).ok_or(HostError::NoProcess(pid))?;
         Ok::<_, HostError>(AttachedTo { pid, start })
     });
     let attached = attached.transpose()?;

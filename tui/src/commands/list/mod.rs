@@ -199,8 +199,10 @@ fn chosen(views: &[&View], columns: &[String]) -> Table {
         heads.push((column::title(name), column::align(name, all())));
         let splits = column::has_several_splits(name, all());
         heads.extend(splits.then(|| ("of".to_owned(), Align::Left)));
+        // A column that was asked for stays, also without any value.
+        let none = views.iter().all(|view| column::cell(view, name, now).is_empty());
         for (row, view) in rows.iter_mut().zip(views) {
-            row.push(group::cell(view, name, now));
+            row.push(if none { Words::dim(number::MISSING) } else { group::cell(view, name, now) });
             row.extend(splits.then(|| Words::dim(column::split(view, name))));
         }
     }

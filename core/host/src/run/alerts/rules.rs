@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use gradtop_store::SeriesKey;
+use gradtop_store::{SeriesKey, did_you_mean, near};
 use serde::{Deserialize, Serialize};
 
 /// Default time without a new row for `stalled`.
@@ -242,6 +242,10 @@ impl FromStr for Rule {
                 let bytes = || with_unit(rest, &UNITS).map(Self::Memory);
                 share.or_else(bytes).ok_or_else(|| wrong("an amount such as 8GB, or a share such as 90%"))
             }
+            _ if !near(name, NAMES.into_iter()).is_empty() => {
+                let near = near(name, NAMES.into_iter());
+                Err(format!("{text:?} is not a rule{}", did_you_mean(&near)))
+            }
             _ => Err(format!(
                 "{text:?} is not a rule: non-finite, diverged [METRIC], plateau METRIC STEPS, stalled [TIME], rate-fell, gpu-idle [TIME], \
                  memory AMOUNT|PERCENT%, disk [PERCENT%], end, failure, or {COMPARISON}"
@@ -252,6 +256,20 @@ impl FromStr for Rule {
 
 /// What a rule about a value looks like.
 const COMPARISON: &str = "METRIC > NUMBER (also <, >=, <=)";
+
+/// The names of the rules that have one.
+const NAMES: [&str; 10] = [
+    "non-finite",
+    "diverged",
+    "plateau",
+    "stalled",
+    "rate-fell",
+    "gpu-idle",
+    "memory",
+    "disk",
+    "end",
+    "failure",
+];
 
 /// Units of memory, largest first.
 const UNITS: [(&str, f64); 5] = [("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3), ("B", 1.0)];
@@ -330,5 +348,6 @@ mod tests {
         assert!(wrong("plateau loss").contains("a metric and a number of steps"));
         assert!(wrong("plateau loss -5").contains("a metric and a number of steps"));
         assert!(wrong("sometimes").contains("is not a rule: non-finite"));
+        assert_eq!(wrong("non_finite"), "\"non_finite\" is not a rule; did you mean non-finite?");
     }
 }
