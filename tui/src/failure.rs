@@ -48,17 +48,22 @@ impl Failure {
     ) -> Result<(), Self> {
         let unknown: Vec<&str> =
             typed.into_iter().filter(|name| !known.clone().any(|k| k == *name)).collect();
-        let hint = |name: &&str| gradtop_store::suggest(name, known.clone(), kind);
-        let hints: Vec<String> = unknown.iter().map(hint).collect();
+        // Names with the same hint, such as all that are known, share it.
+        let mut hints: Vec<(String, Vec<&str>)> = Vec::new();
+        for name in &unknown {
+            let hint = gradtop_store::suggest(name, known.clone(), kind);
+            match hints.iter_mut().find(|(other, _)| *other == hint) {
+                Some((_, names)) => names.push(name),
+                None => hints.push((hint, vec![name])),
+            }
+        }
         let help = match hints.as_slice() {
             [] => return Ok(()),
-            [first, others @ ..] if others.iter().all(|hint| hint == first) => first.clone(),
-            _ => unknown
-                .iter()
-                .zip(&hints)
-                .map(|(name, hint)| format!("{name}: {hint}"))
-                .collect::<Vec<_>>()
-                .join("; "),
+            [(hint, _)] => hint.clone(),
+            several => {
+                let each = several.iter().map(|(hint, names)| format!("{}: {hint}", names.join(", ")));
+                each.collect::<Vec<_>>().join("; ")
+            }
         };
         let quoted: Vec<String> = unknown.iter().map(|name| format!("{:?}", clean(name))).collect();
         Err(Self::usage(format!("{what} {}", quoted.join(" or "))).help(clean(&help)))
@@ -152,4 +157,28 @@ fn of_store(error: &StoreError) -> (Option<String>, i32) {
         _ => return (None, ERROR),
     };
     (Some(help.to_owned()), code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Failure;
+
+    #[test]
+    fn all_unknown_names_are_named_at_once_and_what_is_known_only_once() {
+        let check = |typed: &[&str]| {
+            let known = ["width", "depth"];
+            let said = Failure::unless_known(
+                "there is no column",
+                typed.iter().copied(),
+                known.into_iter(),
+                "columns",
+            );
+            said.map_err(|failure| format!("{failure}; {}", failure.help.unwrap_or_default()))
+        };
+        assert_eq!(check(&["depth", "width"]), Ok(()));
+        assert_eq!(check(&["depht"]), Err("there is no column \"depht\"; did you mean depth?".to_owned()));
+        let several = "there is no column \"xyz\" or \"depht\" or \"zyx\"; \
+                       xyz, zyx: columns: width, depth; depht: did you mean depth?";
+        assert_eq!(check(&["xyz", "width", "depht", "zyx"]), Err(several.to_owned()));
+    }
 }
