@@ -173,7 +173,7 @@ mod tests {
                 known.into_iter(),
                 "columns",
             );
-            said.map_err(|failure| format!("{failure}; {}", failure.help.unwrap_or_default()))
+            said.map_err(|failure| format!("{failure}; {}", failure.help.as_deref().unwrap_or_default()))
         };
         assert_eq!(check(&["depth", "width"]), Ok(()));
         assert_eq!(check(&["depht"]), Err("there is no column \"depht\"; did you mean depth?".to_owned()));
