@@ -244,6 +244,7 @@ mod tests {
         compose(&options).0
     }
 
+    /// One loss is zero, so their mean is the arithmetic one.
     #[test]
     fn of_many_runs_results_and_curves_are_of_those_with_equal_settings() {
         let of = |n: u64| {
@@ -258,11 +259,11 @@ mod tests {
         let page = markdown::page(&document, "figures");
         let results = page.split("\n## ").find(|section| section.starts_with("Results")).expect("a section");
         assert!(
-            results.contains("| `lr 1e-20` | 3 ◂ |") && results.contains("last, geometric mean of 7"),
+            results.contains("| `lr 1e-20` | 3 ◂ |") && results.contains("last, mean of 7"),
             "{results}"
         );
         assert!(!results.contains("run3"), "the single runs are below: {results}");
-        let caption = "Lines: geometric mean of 7 runs; bands: from the lowest to the highest.";
+        let caption = "Lines: mean of 7 runs; bands: from the lowest to the highest.";
         assert!(html::page(&document).contains(caption));
     }
 
