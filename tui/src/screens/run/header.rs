@@ -241,15 +241,15 @@ mod tests {
 
     #[test]
     fn an_experiment_is_named_before_the_epoch() {
-        let fit = run("function-fit", "q-function-fit", 1).losses().with(|_, s| s.epoch = Some(200.0));
+        let fit = run("plane-curves", "q-plane-curves", 1).losses().with(|_, s| s.epoch = Some(200.0));
         let bench = Bench::of(vec![fit]);
         let line =
             |width| first(&bench.app.shared, &bench.app.shared.runs.rows[0].view, false, width).to_string();
         assert!(
-            line(80).contains("q-function-fit  function-fit  ") && !line(80).contains("epoch"),
+            line(80).contains("q-plane-curves  plane-curves  ") && !line(80).contains("epoch"),
             "{}",
             line(80)
         );
-        assert!(line(120).contains("  function-fit  ") && line(120).contains("epoch 200"), "{}", line(120));
+        assert!(line(120).contains("  plane-curves  ") && line(120).contains("epoch 200"), "{}", line(120));
     }
 }
