@@ -52,7 +52,7 @@ impl Entry {
         self.key.as_deref().unwrap_or(&self.experiment)
     }
 
-    /// The key, and the experiment if that is called otherwise: `slow (function-fit)`.
+    /// The key, and the experiment if that is called otherwise: `slow (plane-curves)`.
     pub(crate) fn title(&self) -> String {
         match &self.key {
             Some(key) if *key != self.experiment => format!("{key} ({})", self.experiment),
