@@ -99,7 +99,7 @@ fn lines_of_json_have_their_types() {
 #[test]
 fn lines_of_runs_that_are_left_queued_or_asked_have_their_types_too() {
     let sandbox = Sandbox::new();
-    let held = sandbox.held(&["counter"], "a", 10);
+    let _held = sandbox.held(&["counter"], "a", 10);
     let left = sandbox.gradtop(&["wait", "a", "--timeout", "0.1", "--json"]).expect_code(5);
     assert_eq!(types(&left.out), ["left"]);
     let queue = ["counter", "--queue", "--after", "a", "--name", "b", "--json"];
@@ -109,7 +109,6 @@ fn lines_of_runs_that_are_left_queued_or_asked_have_their_types_too() {
     assert!(offered.contains("a\t"), "{offered}");
     let asked = sandbox.gradtop(&["stop", "a", "--no-wait", "--json"]).expect_code(0);
     assert_eq!(types(&asked.out), ["asked"]);
-    held.go_on();
     sandbox.gradtop(&["wait", "a"]).expect_code(3);
     let offered = sandbox.gradtop(&["__complete", "gradtop stop "]).expect_code(0).out;
     assert!(!offered.contains("a\t"), "it has ended: {offered}");
