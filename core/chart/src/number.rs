@@ -5,16 +5,31 @@ use std::time::Duration;
 /// Placeholder for a missing value.
 pub const MISSING: &str = "–";
 
-/// Formats with at most four significant digits, `1.2e-5` rather than `0.000012`, without trailing zeros.
+/// Formats with at most four significant digits, `1.2e-5` rather than `0.000012`, without trailing zeros. A value just below
+/// a power of ten has up to six, because an accuracy of 0.99996 is not 1.
 pub fn value(v: f64) -> String {
-    if let Some(text) = without_power(v, 4) {
+    let exponent = |digits| exponent(v, digits);
+    let digits = (4..=6).find(|digits| exponent(*digits) == exponent(17)).unwrap_or(4);
+    if let Some(text) = without_power(v, digits) {
         return trimmed(&text);
     }
-    let text = format!("{v:.3e}");
+    let text = format!("{v:.*e}", digits as usize - 1);
     match text.split_once('e') {
         Some((mantissa, exponent)) => format!("{}e{exponent}", trimmed(mantissa)),
         None => text,
     }
+}
+
+/// Formats two values like [`value`], with more digits if they differ and would look the same.
+pub fn apart(a: f64, b: f64) -> [String; 2] {
+    let brief = [value(a), value(b)];
+    let length = Some((a - b).abs());
+    if brief[0] == brief[1] { [value_on(a, length), value_on(b, length)] } else { brief }
+}
+
+/// Returns the power of ten of a value rounded to this many digits, if it has one.
+fn exponent(v: f64, digits: i32) -> Option<i32> {
+    format!("{v:.*e}", digits as usize - 1).split_once('e')?.1.parse().ok()
 }
 
 /// Like [`value`], with more digits if an axis of this length distinguishes more.
@@ -50,9 +65,8 @@ fn without_power(v: f64, digits: i32) -> Option<String> {
     if v == 0.0 {
         return Some("0".to_owned());
     }
-    // Rounded to the displayed digits first: 0.00099996 is 0.001, and 9.99996 is 10.
-    let text = format!("{v:.3e}");
-    let exponent: i32 = text.split_once('e').and_then(|(_, e)| e.parse().ok())?;
+    // Rounded to the displayed digits first: with four, 9.99996 is 10.
+    let exponent = exponent(v, digits.max(4))?;
     let after = usize::try_from(digits - 1 - exponent).unwrap_or(0);
     (-3..=5).contains(&exponent).then(|| format!("{v:.after$}"))
 }
@@ -237,7 +251,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_have_four_digits_at_most() {
+    fn values_have_four_digits_unless_these_reach_a_power_of_ten_that_they_do_not() {
         let cases = [
             (0.0, "0"),
             (1.0, "1"),
@@ -253,8 +267,11 @@ mod tests {
             (5e-324, "4.941e-324"),
             (0.000_012, "1.2e-5"),
             (3.1e-6, "3.1e-6"),
-            (0.000_999_96, "0.001"),
-            (9.999_96, "10"),
+            (0.000_999_96, "9.9996e-4"),
+            (9.999_96, "9.99996"),
+            (0.999_961_5, "0.99996"),
+            (99.996, "99.996"),
+            (0.999_999_94, "1"),
             (1e300, "1e300"),
             (f64::NAN, "NaN"),
             (f64::NEG_INFINITY, "-inf"),
@@ -262,6 +279,9 @@ mod tests {
         for (v, text) in cases {
             assert_eq!(value(v), text, "{v}");
         }
+        assert_eq!(apart(1.0, 0.999_999_71), ["1", "0.99999971"]);
+        assert_eq!(apart(1.0, 1.0), ["1", "1"]);
+        assert_eq!(apart(0.5, 0.25), ["0.5", "0.25"]);
     }
 
     #[test]

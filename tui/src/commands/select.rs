@@ -154,6 +154,7 @@ pub(crate) fn matching(context: &Context, text: &str) -> Result<Matching> {
         let unknown = filter.unknown(&views.iter().collect::<Vec<_>>());
         let fields = filter::fields(views.iter());
         let typed = unknown.iter().map(AsRef::as_ref);
+        unless_headline(&views, typed.clone())?;
         Failure::unless_known("no run has", typed, fields.iter().map(String::as_str), "fields")?;
     }
     let names = views.iter().flat_map(|v| [v.manifest.experiment.id.clone(), v.manifest.run.clone()]);
@@ -161,6 +162,13 @@ pub(crate) fn matching(context: &Context, text: &str) -> Result<Matching> {
     let now = Timestamp::now();
     views.retain(|view| filter.takes(view, now));
     Ok(Matching { views, names, incomplete: !unreadable.is_empty() })
+}
+
+/// Refuses names of metrics whose values lists do not know.
+pub(crate) fn unless_headline<'a>(views: &[View], mut names: impl Iterator<Item = &'a str>) -> Result<()> {
+    let help = "`gradtop show RUN` has all metrics, `gradtop query` compares them";
+    let why = names.find_map(|name| filter::why_unknown(name, views.iter()));
+    why.map_or(Ok(()), |why| Err(Failure::usage(why).help(help).into()))
 }
 
 /// Reads all runs of a folder. Also returns those that cannot be read, with the reason.

@@ -219,8 +219,10 @@ fn notes(view: &View) {
 fn progress(view: &View) {
     let s = &view.status;
     let done = progress::of(view).filter(|_| s.total > 0).map(|(done, total)| {
-        let (share, [done, total]) =
-            (number::percent(done, total), [done, total].map(|n| number::count(n as f64)));
+        let (share, [done, total]) = (
+            number::percent(done, total),
+            [done, total].map(|n| number::whole(n.try_into().unwrap_or(i64::MAX))),
+        );
         let past =
             if progress::is_past_total(view) { format!(", {}", progress::PAST_TOTAL) } else { String::new() };
         format!("{share} ({done} of {total}{past})")
@@ -236,7 +238,7 @@ fn progress(view: &View) {
             ("epoch", progress::epoch(view).map(number::value)),
             ("rate", progress::rate(view).map(number::rate)),
             ("eta", progress::eta(view).map(number::time_left)),
-            ("took", took),
+            (if live { "so far" } else { "took" }, took),
         ],
     );
 }
@@ -263,8 +265,8 @@ fn metrics_table(summaries: &[SeriesSummary], without: &[&str]) -> Table {
         ("series", Align::Left, |s| cleaned(series_name(&s.key)).into()),
         ("unit", Align::Left, |s| Words::dim(cleaned(s.unit.as_deref()))),
         ("points", Align::Right, |s| number::count(s.rows as f64).into()),
-        ("last", Align::Point, |s| number::value(s.last.value).into()),
-        ("best", Align::Point, |s| cleaned(s.best.map(|p| number::value(p.value))).into()),
+        ("last", Align::Point, |s| values(s).0.into()),
+        ("best", Align::Point, |s| values(s).1.into()),
         ("at step", Align::Right, |s| cleaned(s.best.map(|p| number::whole(p.step))).into()),
     ];
     let shown: Vec<_> = columns.into_iter().filter(|(name, ..)| !without.contains(name)).collect();
@@ -273,6 +275,16 @@ fn metrics_table(summaries: &[SeriesSummary], without: &[&str]) -> Table {
         table.row(shown.iter().map(|(_, _, cell)| cell(summary)).collect::<Vec<_>>());
     }
     table
+}
+
+/// The last and the best value; bytes are in a unit that suits each.
+fn values(series: &SeriesSummary) -> (String, String) {
+    let (last, best) = (series.last.value, series.best.map(|point| point.value));
+    if series.unit.as_deref() == Some("B") {
+        return (number::amount(last), cleaned(best.map(number::amount)));
+    }
+    let [last, other] = number::apart(last, best.unwrap_or(last));
+    (last, cleaned(best.map(|_| other)))
 }
 
 /// Warns about damaged files.

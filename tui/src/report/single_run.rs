@@ -360,12 +360,11 @@ fn judged(verdict: &Verdict) -> Claim {
 fn in_numbers(series: &SeriesSummary) -> Claim {
     let key = &series.key;
     let line = series_name(key).map(|line| format!(" {line}"));
-    let at = |point: gradtop_store::Point| {
-        format!("{} at step {}", number::value(point.value), number::whole(point.step))
-    };
-    let best = series.best.map(|best| format!("best {}, ", at(best))).unwrap_or_default();
+    let at = |step| format!("at step {}", number::whole(step));
+    let [last, best] = number::apart(series.last.value, series.best.unwrap_or(series.last).value);
+    let best = series.best.map(|point| format!("best {best} {}, ", at(point.step))).unwrap_or_default();
     let about = clean(&format!("{}{}", key.metric, line.unwrap_or_default()));
-    of_one_run(about, format!("{best}last {}", at(series.last)))
+    of_one_run(about, format!("{best}last {last} {}", at(series.last.step)))
 }
 
 /// Creates a claim about numbers of a single run.

@@ -21,7 +21,7 @@ JOIN runs r ON r.exp = p.exp AND r.run = p.run WHERE r.value IS NOT NULL
 GROUP BY ALL ORDER BY p.exp, p.key, mean NULLS LAST;
 
 -- series: rows, steps, first, last, lowest and highest value of each series of each run
-SELECT exp, run, metric, model, split, trial, count(*) AS rows, max(step) AS last_step, arg_min(value, time) AS first,
+SELECT exp, run, metric, model, split, trial, count(*) AS rows, arg_max(step, time) AS last_step, arg_min(value, time) AS first,
        arg_max(value, time) AS last, min(value) FILTER (isfinite(value)) AS lowest,
        max(value) FILTER (isfinite(value)) AS highest
 FROM metrics WHERE NOT starts_with(metric, 'system/') GROUP BY ALL

@@ -72,33 +72,29 @@ fn count((few, many): (usize, usize)) -> String {
 }
 
 impl Column {
-    /// Returns a short heading with only the kind of value.
+    /// Returns a short heading: the kind of value and how several are summarized, `last, mean` or `best, lowest`.
     pub fn short(&self) -> String {
-        match (self.statistic, self.of) {
-            (statistic, (_, 0 | 1)) => statistic.word().to_owned(),
-            (Statistic::Last, _) if self.finite != self.of => format!("last ({})", self.counted()),
-            (Statistic::Last, _) => format!("last ({})", self.average.word()),
-            (statistic, _) => format!("{} of any", statistic.word()),
-        }
+        let finite = if self.finite == self.of { "" } else { " of finite" };
+        self.summarized(|how| format!("{how}{finite}"))
     }
 
-    /// Returns `5`, or `3 of 5` if only some are finite.
-    fn counted(&self) -> String {
-        let of = count(self.of);
-        if self.finite == self.of { of } else { format!("{} of {of}", count(self.finite)) }
-    }
-
-    /// Returns the full heading: the kind of value and the number of series, such as `last, mean of 5` or `best, lowest of 5`.
+    /// Returns the full heading, also with the number of series, such as `last, mean of 5` or `best, lowest of the 3 finite
+    /// of 5`.
     pub fn words(&self) -> String {
-        if self.of.1 < 2 {
-            return self.statistic.word().to_owned();
-        }
-        let of = self.counted();
+        let of = count(self.of);
+        let of =
+            if self.finite == self.of { of } else { format!("the {} finite of {of}", count(self.finite)) };
+        self.summarized(|how| format!("{how} of {of}"))
+    }
+
+    fn summarized(&self, of: impl FnOnce(&str) -> String) -> String {
+        let word = self.statistic.word();
         match (self.statistic, self.better) {
-            (Statistic::Last, _) => format!("last, {} of {of}", self.average.word()),
-            (Statistic::Best, Goal::Max) => format!("best, highest of {of}"),
-            (Statistic::Best, _) => format!("best, lowest of {of}"),
-            (Statistic::Min, _) => format!("min of {of}"),
+            _ if self.of.1 < 2 => word.to_owned(),
+            (Statistic::Last, _) => format!("{word}, {}", of(self.average.word())),
+            (Statistic::Best, Goal::Max) => format!("{word}, {}", of("highest")),
+            (Statistic::Best, _) => format!("{word}, {}", of("lowest")),
+            (Statistic::Min, _) => of(word),
         }
     }
 }

@@ -330,10 +330,12 @@ fn a_heading_counts_what_is_averaged() {
         let [last, best] = &table.columns[..] else { panic!("{:?}", table.columns) };
         [last.words(), last.short(), best.words(), best.short()]
     };
-    let best = ["best, lowest of 2", "best of any"];
-    assert_eq!(words(&[0.5, 0.25]), ["last, geometric mean of 2", "last (geometric mean)", best[0], best[1]]);
-    assert_eq!(words(&[0.5, nan]), ["last, geometric mean of 1 of 2", "last (1 of 2)", best[0], best[1]]);
-    assert_eq!(words(&[nan, nan]), ["last, geometric mean of 2", "last (geometric mean)", best[0], best[1]]);
+    let best = ["best, lowest of 2", "best, lowest"];
+    let mean = ["last, geometric mean of 2", "last, geometric mean"];
+    assert_eq!(words(&[0.5, 0.25]), [mean[0], mean[1], best[0], best[1]]);
+    let finite = ["last, geometric mean of the 1 finite of 2", "last, geometric mean of finite"];
+    assert_eq!(words(&[0.5, nan]), [finite[0], finite[1], best[0], best[1]]);
+    assert_eq!(words(&[nan, nan]), [mean[0], mean[1], best[0], best[1]]);
 }
 
 #[test]

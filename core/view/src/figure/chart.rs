@@ -76,14 +76,20 @@ pub fn evaluate_as(figure: &Figure, sources: &[Source<'_>], view: &ChartView) ->
         chart
     };
     let charts = (0..figure.panels.len()).map(chart).collect();
-    let mut caption = figure.caption.clone();
-    if view.smoothing > 0.0 && figure.panels.iter().flat_map(|p| &p.marks).any(|m| m.metric.is_some()) {
-        let said = format!(
-            "Lines and their values are moving averages of weight {}.",
-            number::value(view.smoothing)
-        );
-        caption = Some(caption.map_or_else(|| said.clone(), |own| format!("{own} {said}")));
-    }
+    let own = figure.caption.clone().filter(|caption| !caption.is_empty());
+    // Whoever declared a figure with a caption has said there what its lines are.
+    let mut marks = figure.panels.iter().flat_map(|panel| &panel.marks);
+    let said = own.is_some() && marks.clone().any(|mark| mark.metric.as_ref() != Some(&figure.id));
+    // A comparison says it of all of its runs.
+    let said = said || sources.iter().any(|source| source.label.is_some());
+    let averages = |n| plan(sources, &panel_of(sources, Subject::Panel(figure, n)), view).trials();
+    let averages = (0..figure.panels.len()).filter(|_| !said).find_map(averages);
+    let smoothed = view.smoothing > 0.0 && marks.any(|mark| mark.metric.is_some());
+    let weight = || number::value(view.smoothing);
+    let smoothed =
+        smoothed.then(|| format!("Lines and their values are moving averages of weight {}.", weight()));
+    let sentences: Vec<String> = [own, averages, smoothed].into_iter().flatten().collect();
+    let caption = (!sentences.is_empty()).then(|| sentences.join(" "));
     cleaned(gradtop_chart::Figure { title: figure.title.clone(), caption, charts })
 }
 
@@ -114,7 +120,8 @@ fn compose(
     let pen = Pen { looks: looks(sources, subject, view, &plan), view };
     let Plan { mut chart, parts, x } = plan;
     dress(&mut chart);
-    if !parts.is_empty() && parts.iter().all(|part| is_hidden(part, view)) {
+    let hidden: BTreeSet<String> = parts.iter().filter_map(|part| hidden_name(part, view)).cloned().collect();
+    if !parts.is_empty() && parts.iter().all(|part| hidden_name(part, view).is_some()) {
         chart.notes.push("everything here is hidden".to_owned());
     }
     // Marks of shapes with their order, and lines with their place in the declaration.
@@ -122,7 +129,7 @@ fn compose(
     for (at, part) in parts.into_iter().enumerate() {
         match part {
             Part::Line(line) => declared.push((at, line)),
-            part if is_hidden(&part, view) => {}
+            part if hidden_name(&part, view).is_some() => {}
             Part::Shape(ShapePart { name, key, colour, side, shape }) => {
                 orders.push((!matches!(shape, Shape::Band { .. }), at));
                 chart.marks.push(Mark { name, side, ..Mark::new(pen.look(&key, colour), shape) });
@@ -165,7 +172,7 @@ fn compose(
     marks.sort_by_key(|(order, _)| *order);
     chart.marks = marks.into_iter().map(|(_, mark)| mark).collect();
     let reading = sources.iter().any(|s| s.data.progress.reading);
-    PreparedChart { chart, plot, lines: infos, x, cursor, reading }
+    PreparedChart { chart, plot, lines: infos, hidden, x, cursor, reading }
 }
 
 /// The drawing order of a mark: whether it is in front of the fills, and its place in the declaration.
@@ -247,11 +254,11 @@ impl Pen<'_> {
     }
 }
 
-/// Returns whether the user has hidden a part.
-fn is_hidden(part: &Part<'_>, view: &ChartView) -> bool {
+/// Returns the name of a part that the user has hidden.
+fn hidden_name<'a>(part: &'a Part<'_>, view: &ChartView) -> Option<&'a String> {
     match part {
-        Part::Line(line) => line.hidden,
-        Part::Shape(part) => part.name.as_ref().is_some_and(|name| view.hidden.contains(name)),
+        Part::Line(line) => line.hidden.then_some(&line.name),
+        Part::Shape(part) => part.name.as_ref().filter(|name| view.hidden.contains(*name)),
     }
 }
 

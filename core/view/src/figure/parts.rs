@@ -124,6 +124,18 @@ impl<'a> Plan<'a> {
     pub(super) fn lines(&self) -> impl Iterator<Item = &Line<'a>> {
         self.parts.iter().filter_map(Part::line)
     }
+
+    /// Says what the lines of a single run are the mean of, and what the bands are, if any line is of several trials.
+    pub(super) fn trials(&self) -> Option<String> {
+        let most = self.lines().map(|line| line.members.len()).max()?;
+        let few = self.lines().map(|line| line.members.len()).min()?;
+        let line = self.lines().find(|line| line.members.len() == most && most > 1)?;
+        let kind = Some(line.kind_of_members()).filter(|kind| *kind == "trials")?;
+        let count = if few == most { most.to_string() } else { format!("{few} to {most}") };
+        let banded = self.lines().any(|line| matches!(line.style, Style::Band | Style::Banded));
+        let bands = if banded { "; bands: from the lowest to the highest" } else { "" };
+        Some(format!("Lines: {} of {count} {kind}{bands}.", line.average.word()))
+    }
 }
 
 impl<'a> Part<'a> {

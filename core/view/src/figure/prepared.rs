@@ -1,5 +1,7 @@
 //! A chart prepared for a screen: what to draw, its lines for a legend, and the mapping between cells and values.
 
+use std::collections::BTreeSet;
+
 use crate::live::XAxis;
 use gradtop_chart::cells::Area;
 use gradtop_chart::colour::Paint;
@@ -161,6 +163,8 @@ pub struct PreparedChart {
     pub plot: Option<Plot>,
     /// All lines, including hidden ones.
     pub lines: Vec<LineInfo>,
+    /// The names of what the view hides here.
+    pub hidden: BTreeSet<String>,
     /// The x axis, if it shows metrics.
     pub x: Option<XAxis>,
     /// The cursor, if a line has a value there.

@@ -55,12 +55,11 @@ pub fn draw(view: &View, figures: &[Figure], look: &ChartView) -> Result<(NamedF
 /// Adds a note on its source below a drawing that leaves its run's folder.
 pub fn add_source(figure: &mut gradtop_chart::Figure, view: &View) {
     let m = &view.manifest;
-    let from = format!("{} {}", m.experiment.id, m.run);
-    figure.caption = Some(if let Some(caption) = figure.caption.take().filter(|c| !c.is_empty()) {
-        format!("{caption} ({})", clean(&from))
-    } else {
-        let params = m.params.iter().map(|(k, v)| format!("{k}={}", crate::run::param::brief(v)));
-        let seed = m.known_seed().map(|seed| format!(", seed {seed}")).unwrap_or_default();
-        clean(&format!("{from}{seed}: {}", params.collect::<Vec<_>>().join(" ")))
-    });
+    let seed = m.known_seed().map(|seed| format!(", seed {seed}")).unwrap_or_default();
+    let params = m.params.iter().map(|(k, v)| format!("{k}={}", crate::run::param::brief(v)));
+    let params = params.collect::<Vec<_>>().join(" ");
+    let colon = if params.is_empty() { "" } else { ": " };
+    let from = clean(&format!("{} {}{seed}{colon}{params}", m.experiment.id, m.run));
+    let caption = figure.caption.take().filter(|caption| !caption.is_empty());
+    figure.caption = Some(caption.map_or(from.clone(), |caption| format!("{caption} ({from})")));
 }

@@ -8,6 +8,7 @@ use gradtop_chart::{Chart, RulePosition, Shape, Side};
 use gradtop_store::SeriesKey;
 
 use super::chart::evaluate;
+use super::metric_figure;
 use crate::live::{RunData, SeriesSnapshot, testing};
 
 fn series(metric: &str, model: &str, trial: i32, values: &[f64]) -> SeriesData {
@@ -399,6 +400,17 @@ fn where_the_steps_go_back_the_line_is_interrupted_and_the_last_row_is_the_one_l
         averaged.notes,
         ["loss: after step 10 some trials have ended; at its end the line shows 1 of 2"]
     );
+}
+
+#[test]
+fn a_drawing_of_trials_says_what_its_lines_are_the_mean_of() {
+    let said = |trials| {
+        let of = |trial| series("loss", "", trial, &[1.0, 2.0]);
+        let data = data((0..trials).map(of).collect::<Vec<_>>());
+        evaluate(&metric_figure("loss", None, "step"), &data).caption
+    };
+    let mean = "Lines: mean of 3 trials; bands: from the lowest to the highest.";
+    assert_eq!((said(3).as_deref(), said(1)), (Some(mean), None));
 }
 
 #[test]

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::Context;
-use super::select::{Matching, is_filter, matching};
+use super::select::{Matching, is_filter, matching, unless_headline};
 use crate::failure::Failure;
 use crate::list_view::{self, ListView};
 use crate::print::table::{Table, Words};
@@ -35,7 +35,7 @@ pub(crate) struct Args {
     /// Reverse the order
     #[arg(long, requires = "sort")]
     reverse: bool,
-    /// Show these columns, separated by commas: state, name, took, …, parameters and metrics by name or as 'loss*'
+    /// Show these columns, separated by commas: state, name, took, …, parameters and headline metrics by name or as 'loss*'
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',', conflicts_with = "json")]
     columns: Vec<String>,
     /// Use the filter, order and columns of this view, unless others are given
@@ -100,6 +100,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
             None => unknown.push(by),
         }
     }
+    unless_headline(&views, unknown.iter().copied())?;
     Failure::unless_known("there is no column", unknown, all.iter().map(String::as_str), "columns")?;
     looked.columns.clone_from(&columns);
     if let Some(name) = &args.save {

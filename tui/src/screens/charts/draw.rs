@@ -1,5 +1,7 @@
 //! Draws the grid of charts.
 
+use std::collections::BTreeSet;
+
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
@@ -83,14 +85,18 @@ impl Charts {
         }
     }
 
-    /// The names of the lines on this page, as last drawn.
+    /// The names of what is hidden on this page, as last drawn. Other runs of the experiment may have more.
+    pub(super) fn hidden(&self, scene: &Scene<'_>) -> BTreeSet<String> {
+        let cells = self.cells(scene).into_iter();
+        cells.filter_map(|(i, _)| self.cache.built(i as u64)).flat_map(|built| built.hidden.clone()).collect()
+    }
+
+    /// The names of the lines on this page, as last drawn, and of what is hidden there.
     pub(super) fn names(&self, scene: &Scene<'_>) -> Vec<String> {
-        let mut names = std::collections::BTreeSet::new();
+        let mut names = self.hidden(scene);
         for built in self.cells(scene).iter().filter_map(|(i, _)| self.cache.built(*i as u64)) {
             names.extend(built.lines.iter().map(|l| l.name.clone()));
         }
-        // Hidden series remain in the list, so that they can be shown again.
-        names.extend(scene.look.hidden.iter().cloned());
         let mut names: Vec<String> = names.into_iter().collect();
         names.sort_by(|a, b| natural::order(a, b));
         names

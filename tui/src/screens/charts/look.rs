@@ -94,12 +94,12 @@ impl Look {
         }
     }
 
-    /// In a few words, those that change the values drawn last.
-    pub(crate) fn words(&self) -> Vec<String> {
+    /// In a few words, those that change the values drawn last; `hidden` series are on the page.
+    pub(super) fn words(&self, hidden: usize) -> Vec<String> {
         let flags = [(self.log_x, "log x"), (self.same_y, "same y")];
         let mut words: Vec<String> = flags.iter().filter(|f| f.0).map(|f| f.1.to_owned()).collect();
-        if !self.hidden.is_empty() {
-            words.push(format!("{} hidden", self.hidden.len()));
+        if hidden > 0 {
+            words.push(format!("{hidden} hidden"));
         }
         if self.clip {
             words.push("outliers clipped".to_owned());

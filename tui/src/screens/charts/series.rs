@@ -1,7 +1,5 @@
 //! The list of series, for hiding and showing them.
 
-use std::collections::BTreeSet;
-
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
@@ -34,8 +32,9 @@ impl Charts {
             Action::Toggle => name.into_iter().for_each(|name| toggle(&mut look.hidden, name)),
             Action::Only => {
                 if let Some(name) = name {
-                    let others: BTreeSet<String> = names.iter().filter(|n| *n != name).cloned().collect();
-                    look.hidden = if look.hidden == others { BTreeSet::new() } else { others };
+                    let is_alone = names.iter().all(|n| look.hidden.contains(n) == (n != name));
+                    look.hidden.retain(|n| !names.contains(n));
+                    look.hidden.extend(names.iter().filter(|n| !is_alone && *n != name).cloned());
                 }
             }
             Action::All => look.hidden.clear(),

@@ -30,10 +30,10 @@ impl Charts {
         vec![self.cursor_line(scene).unwrap_or_else(about)]
     }
 
-    /// How the charts are displayed, in a few words each.
+    /// How the charts are displayed, in a few words each, as last drawn.
     pub(crate) fn facts(&self, scene: &Scene<'_>) -> Vec<String> {
         let axis = self.axis(scene).map(|axis| format!("x {}", axis.word()));
-        axis.into_iter().chain(scene.look.words()).collect()
+        axis.into_iter().chain(scene.look.words(self.hidden(scene).len())).collect()
     }
 
     /// The search while it is typed, with its result or its error.

@@ -28,7 +28,7 @@ use crate::print::clean;
 use crate::widgets::{ChartCache, Edit, Input, Move};
 use gradtop_chart::number;
 use gradtop_view::list::column;
-use gradtop_view::list::filter::{Filter, FilterError};
+use gradtop_view::list::filter::{self, Filter, FilterError};
 use gradtop_view::list::order::Sort;
 use gradtop_view::live::WatchRequest;
 use gradtop_view::runs::{RunId, RunRow};
@@ -243,7 +243,10 @@ impl Home {
         self.columns = columns.into_iter().flatten().collect();
         self.refresh(shared);
         match unknown.into_iter().find_map(Result::err) {
-            Some(name) => Message::failure(format!("no run has a {}", clean(&name))),
+            Some(name) => {
+                let why = filter::why_unknown(&name, shared.runs.rows.iter().map(|row| &row.view));
+                Message::failure(why.unwrap_or_else(|| format!("no run has a {}", clean(&name))))
+            }
             None => Message::news(words(&shared.settings.home.sort)),
         }
     }

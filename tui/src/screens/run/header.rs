@@ -93,8 +93,13 @@ fn progress(shared: &Shared, view: &View, live: bool) -> Vec<Item> {
         item(9, "", number::percent(done, total), 5);
     }
     if let Some(step) = s.step {
+        let done = progress::of(view).filter(|(done, _)| !live && i128::from(*done) > i128::from(step));
         let step = number::count(step as f64);
-        if s.works_by_steps() {
+        if let Some((done, total)) = done.filter(|_| s.works_by_steps()) {
+            // Steps count from 0: step 1999 was the last of 2000.
+            let [done, total] = [done, total].map(|n| number::count(n as f64));
+            item(8, "", format!("{done} / {total} steps"), 0);
+        } else if s.works_by_steps() {
             let total = number::count(s.total as f64);
             let wide = width_of(&total).max(6) + 3 + width_of(&total);
             let of = if live || step != total { format!("{step} / {total}") } else { step };

@@ -171,7 +171,7 @@ impl Log {
     }
 
     /// The lines of the pane.
-    pub(crate) fn lines(&self, shared: &Shared, size: (usize, usize)) -> Vec<Line<'static>> {
+    pub(crate) fn lines(&self, shared: &Shared, size: (usize, usize), live: bool) -> Vec<Line<'static>> {
         let shape = self.shape(size);
         let theme = shared.theme;
         let mut out: Vec<Line<'static>> = Vec::with_capacity(size.1);
@@ -189,7 +189,7 @@ impl Log {
             out.push(Line::from(spans));
         }
         out.resize(shape.height, Line::default());
-        out.push(self.status(shared));
+        out.push(self.status(shared, live));
         out
     }
 
@@ -232,7 +232,7 @@ impl Log {
         out
     }
 
-    fn status(&self, shared: &Shared) -> Line<'static> {
+    fn status(&self, shared: &Shared, live: bool) -> Line<'static> {
         let theme = shared.theme;
         if let Some(text) = &self.typed {
             let mut spans = vec![Span::styled(" find ", theme.accent())];
@@ -241,7 +241,12 @@ impl Log {
             return Line::from(spans);
         }
         let mut parts = vec![number::bytes(self.window.total())];
-        parts.push(if self.window.follows() { "following" } else { "scrolled back, F to follow" }.to_owned());
+        match (self.window.follows(), live) {
+            (true, true) => parts.push("following".to_owned()),
+            (true, false) => {}
+            (false, true) => parts.push("scrolled back, F to follow".to_owned()),
+            (false, false) => parts.push("scrolled back, F to the end".to_owned()),
+        }
         if self.cut {
             parts.push("no wrap".to_owned());
         }

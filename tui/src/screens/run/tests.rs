@@ -325,6 +325,26 @@ fn series_are_hidden_and_shown() {
 }
 
 #[test]
+fn what_is_hidden_of_another_run_is_neither_counted_nor_listed() {
+    let second = run("fit", "second", 9).series("loss", None, &wave(60));
+    let mut stage = Stage::on(Bench::new(), &[rich(), second]);
+    stage.keys("L");
+    while !stage.screen().contains("›✓ deep") {
+        stage.keys("down");
+    }
+    stage.keys("space esc");
+    assert!(stage.screen().lines().nth(2).unwrap().contains("1 hidden"), "{}", stage.screen());
+    stage.keys("esc");
+    stage.open("second");
+    stage.keys("L");
+    assert!(!stage.screen().contains("hidden") && !stage.screen().contains("deep"), "{}", stage.screen());
+    // Showing only one of its series leaves the other run's hidden.
+    stage.keys("f f esc esc");
+    stage.open("rich");
+    assert!(stage.screen().contains("1 hidden"), "{}", stage.screen());
+}
+
+#[test]
 fn the_grid_is_chosen_and_charts_are_paged() {
     let mut stage = Stage::new(rich());
     stage.bench.resize(80, 24);

@@ -28,6 +28,8 @@ impl RunScreen {
             self.draw_unknown_run(shared, frame, area);
             return;
         };
+        self.draw_pane(shared, frame);
+        // Drawn charts know which of their series are hidden.
         let width = usize::from(area.width);
         let mut above = vec![header::first(shared, &row.view, self.is_deleted(shared), width)];
         if !is_low(area) {
@@ -35,6 +37,9 @@ impl RunScreen {
             above.extend(self.banner(shared));
         }
         widgets::lines(above, shared.theme, frame, area);
+    }
+
+    fn draw_pane(&self, shared: &Shared, frame: &mut Frame<'_>) {
         let body = self.body(shared);
         let (width, height) = (usize::from(body.width), usize::from(body.height));
         if let Some((title, text)) = self.message(shared) {
@@ -56,7 +61,10 @@ impl RunScreen {
                     widgets::lines(status, shared.theme, frame, place);
                 }
             }
-            Pane::Log => widgets::lines(self.log.lines(shared, (width, height)), shared.theme, frame, body),
+            Pane::Log => {
+                let live = self.row.as_ref().is_some_and(|row| row.live());
+                widgets::lines(self.log.lines(shared, (width, height), live), shared.theme, frame, body);
+            }
             Pane::Tables => {
                 widgets::lines(self.tables.lines(shared, width, height), shared.theme, frame, body);
             }

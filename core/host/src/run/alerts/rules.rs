@@ -138,7 +138,7 @@ impl Rule {
             Self::Metric { than, value: with, .. } => {
                 // Four digits, unless the rule would not hold for them.
                 let brief = format!("{value:.3e}").parse().ok().filter(|brief| than.holds(*brief, *with));
-                format!("{}, which is {} {with},", brief.unwrap_or(value), than.sign())
+                format!("{}, which is {} {},", readable(brief.unwrap_or(value)), than.sign(), readable(*with))
             }
             _ => value.to_string(),
         }
@@ -171,7 +171,9 @@ impl fmt::Display for Rule {
             Self::GpuIdle(time) => write!(f, "gpu-idle {}s", time.as_secs_f64()),
             Self::End => f.write_str("end"),
             Self::Failure => f.write_str("failure"),
-            Self::Metric { metric, than, value } => write!(f, "{metric} {} {value}", than.sign()),
+            Self::Metric { metric, than, value } => {
+                write!(f, "{metric} {} {}", than.sign(), readable(*value))
+            }
         }
     }
 }
@@ -279,6 +281,12 @@ fn unit(bytes: f64) -> (&'static str, f64) {
     UNITS.into_iter().find(|(_, factor)| bytes >= *factor).unwrap_or(("B", 1.0))
 }
 
+/// Formats a number with all its digits, `1e-9` rather than `0.000000001`.
+fn readable(number: f64) -> String {
+    let plain = number == 0.0 || (1e-4..1e15).contains(&number.abs());
+    if plain { number.to_string() } else { format!("{number:e}") }
+}
+
 /// Formats `1.25 GB`.
 fn in_unit(bytes: f64) -> String {
     let (unit, factor) = unit(bytes);
@@ -315,6 +323,7 @@ mod tests {
             "end",
             "failure",
             "val/loss >= 2.5",
+            "val/loss >= 1e-9",
         ] {
             assert_eq!(text.parse::<Rule>().map(|rule| rule.to_string()).as_deref(), Ok(text));
         }
@@ -343,6 +352,8 @@ mod tests {
         for amount in ["", "8", "8 G", "-8GB"] {
             assert!(wrong(&format!("memory {amount}")).contains("an amount such as 8GB"), "{amount}");
         }
+        let rule = Rule::Metric { metric: "loss".to_owned(), than: Than::More, value: 1e-9 };
+        assert_eq!(rule.words(1e-8), "1e-8, which is > 1e-9,");
         assert_eq!(Rule::Memory(2e6).words(2_600_000.0), "2.60 MB, more than 2.00 MB,");
         assert!(wrong("disk 900%").contains("a share such as 95%"));
         assert!(wrong("plateau loss").contains("a metric and a number of steps"));

@@ -13,6 +13,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
 
 use gradtop_host::Than;
+use gradtop_host::text::clean;
 use gradtop_store::{Goal, ParamValue, View};
 use jiff::Timestamp;
 
@@ -162,7 +163,9 @@ impl Filter {
             Self::Any(parts) => parts.iter().any(|p| p.takes(run, now)),
             Self::Not(part) => !part.takes(run, now),
             Self::Word(pattern) => {
-                pattern.within(&run.manifest.run) || pattern.within(&run.manifest.experiment.id)
+                let (run, experiment) = (&run.manifest.run, &run.manifest.experiment.id);
+                let whole = || pattern.within(&format!("{experiment}/{run}"));
+                pattern.within(run) || pattern.within(experiment) || pattern.0.contains('/') && whole()
             }
             Self::Text(field, pattern) => text(run, field, pattern),
             Self::Number(field, compare, number) => {
@@ -196,17 +199,15 @@ impl Filter {
     }
 }
 
-/// Names of the parameters and metrics of these runs, each once, those of most runs first.
+/// Names of the parameters and headline metrics of these runs, each once, those of most runs first.
 pub fn fields_of<'a>(runs: impl Iterator<Item = &'a View>) -> Vec<String> {
     let mut fields: Vec<String> = Vec::new();
     let mut counts: HashMap<String, usize> = HashMap::new();
     for run in runs {
         let params = run.manifest.params.iter().map(|(key, _)| key);
-        let metrics = run.manifest.metrics.iter().map(|m| &m.name);
         let own = |name: &String| if is_own(name) { format!("{PARAM}{name}") } else { name.clone() };
         let params = params.map(own);
-        let headlines = run.status.headline.iter().map(|h| h.key.metric.clone());
-        let of_run: BTreeSet<String> = params.chain(metrics.cloned()).chain(headlines).collect();
+        let of_run: BTreeSet<String> = params.chain(headlines(run).map(str::to_owned)).collect();
         for field in of_run {
             let count = counts.entry(field.clone()).or_default();
             *count += 1;
@@ -233,10 +234,20 @@ fn param<'a>(run: &'a View, field: &str) -> Option<&'a ParamValue> {
 }
 
 fn has(run: &View, field: &str) -> bool {
-    let metric = |m: &str| m.eq_ignore_ascii_case(field);
-    param(run, field).is_some()
-        || run.manifest.metrics.iter().any(|m| metric(&m.name))
-        || run.status.headline.iter().any(|h| metric(&h.key.metric))
+    param(run, field).is_some() || headlines(run).any(|metric| metric.eq_ignore_ascii_case(field))
+}
+
+/// The metrics whose last values a list knows, declared or logged.
+fn headlines(run: &View) -> impl Iterator<Item = &str> {
+    let declared = run.manifest.metrics.iter().filter(|m| m.headline).map(|m| m.name.as_str());
+    declared.chain(run.status.headline.iter().map(|h| h.key.metric.as_str()))
+}
+
+/// Says why a list knows no such field, if it is a metric of some run.
+pub fn why_unknown<'a>(field: &str, mut runs: impl Iterator<Item = &'a View>) -> Option<String> {
+    let is_metric = runs.any(|run| run.manifest.metrics.iter().any(|m| m.name.eq_ignore_ascii_case(field)));
+    let why = "is not a headline metric, and lists know the last values of those only";
+    is_metric.then(|| format!("{:?} {why}", clean(field)))
 }
 
 fn text(run: &View, field: &str, pattern: &Pattern) -> bool {

@@ -1,10 +1,10 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use gradtop_store::{ParamValue, State, View};
+use gradtop_store::{MetricInfo, ParamValue, State, View};
 use gradtop_tests::run_fixtures::{RunFixtures, now, run};
 use proptest::prelude::*;
 
-use super::{Filter, glob, named};
+use super::{Filter, fields_of, glob, named, why_unknown};
 use crate::list::column;
 
 fn runs() -> Vec<View> {
@@ -39,6 +39,8 @@ fn terms_of_every_kind() {
         ("flat", "flat-1 flat-2"),
         ("flat*", "flat-1 flat-2"),
         ("*1", "flat-1"),
+        ("plane-curves/flat-1", "flat-1"),
+        ("sorted*/rl*", "rl-lenet"),
         ("CURVES", "flat-1 flat-2"),
         ("state:running", "flat-1"),
         ("state:live", "flat-1"),
@@ -104,6 +106,17 @@ fn fields_that_no_run_has_are_named() {
     let runs = runs();
     let filter = Filter::parse("lr<1 lrr<1 state:running loss<1").unwrap();
     assert_eq!(filter.unknown(&runs.iter().collect::<Vec<_>>()), ["lrr"]);
+    // Lists know no values of metrics that are not headline metrics.
+    let mut fixtures = RunFixtures::new();
+    let spec = run("plane-curves", "a", 5).with(|m, _| {
+        let norm = MetricInfo { name: "norm".into(), ..MetricInfo::default() };
+        m.metrics.push(norm);
+    });
+    let runs = [gradtop_store::view(&fixtures.make(&spec)).unwrap()];
+    assert!(!fields_of(runs.iter()).iter().any(|field| field == "norm"));
+    assert_eq!(Filter::parse("norm<5").unwrap().unknown(&[&runs[0]]), ["norm"]);
+    assert!(why_unknown("norm", runs.iter()).unwrap().contains("not a headline metric"));
+    assert_eq!(why_unknown("other", runs.iter()), None);
     let possible = super::fields(runs.iter());
     let at = |name: &str| possible.iter().position(|field| field == name).unwrap();
     assert!(
