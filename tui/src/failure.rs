@@ -43,15 +43,15 @@ impl Failure {
     pub(crate) fn unless_known<'a, 'b>(
         what: &str,
         typed: impl IntoIterator<Item = &'b str>,
-        known: impl Iterator<Item = &'a str> + Clone,
+        known: impl Iterator<Item = &'a str>,
         kind: &str,
     ) -> Result<(), Self> {
-        let unknown: Vec<&str> =
-            typed.into_iter().filter(|name| !known.clone().any(|k| k == *name)).collect();
+        let known: Vec<&str> = known.collect();
+        let unknown: Vec<&str> = typed.into_iter().filter(|name| !known.contains(name)).collect();
         // Names with the same hint, such as all that are known, share it.
         let mut hints: Vec<(String, Vec<&str>)> = Vec::new();
         for name in &unknown {
-            let hint = gradtop_store::suggest(name, known.clone(), kind);
+            let hint = gradtop_store::suggest(name, known.iter().copied(), kind);
             match hints.iter_mut().find(|(other, _)| *other == hint) {
                 Some((_, names)) => names.push(name),
                 None => hints.push((hint, vec![name])),

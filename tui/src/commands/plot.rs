@@ -119,8 +119,8 @@ impl Args {
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
-    let Charts { charts, others, damaged } = if args.view.is_some() {
-        Charts { charts: vec![last_seen()?], others: 0, damaged: None }
+    let Drawn { charts, others, damaged } = if args.view.is_some() {
+        Drawn { charts: vec![last_seen()?], others: 0, damaged: None }
     } else {
         let (runs, what) = runs_and_figures(context, &args.words)?;
         match runs.as_slice() {
@@ -213,7 +213,7 @@ fn last_seen() -> Result<(String, Figure)> {
 }
 
 /// Figures with the names of their files.
-struct Charts {
+struct Drawn {
     charts: Vec<(String, Figure)>,
     /// The number of metrics that are not drawn because none was named.
     others: usize,
@@ -221,7 +221,7 @@ struct Charts {
     damaged: Option<String>,
 }
 
-fn of_one(view: &View, what: &[String], args: &Args) -> Result<Charts> {
+fn of_one(view: &View, what: &[String], args: &Args) -> Result<Drawn> {
     let (mut figures, others) = chosen(view, what)?;
     note_unused(&figures, args);
     for figure in &mut figures {
@@ -235,7 +235,7 @@ fn of_one(view: &View, what: &[String], args: &Args) -> Result<Charts> {
         }
     }
     let damaged = (!damaged.is_empty()).then(|| clean(&view.manifest.run));
-    Ok(Charts { charts, others, damaged })
+    Ok(Drawn { charts, others, damaged })
 }
 
 /// Notes the options that change nothing in figures of tables, unless others of these figures use them.
@@ -257,7 +257,7 @@ fn note_unused(figures: &[Declared], args: &Args) {
 }
 
 /// Charts of several runs: one for each metric, with a line per model and split.
-fn of_several(runs: Vec<View>, what: &[String], args: &Args) -> Result<Charts> {
+fn of_several(runs: Vec<View>, what: &[String], args: &Args) -> Result<Drawn> {
     let what = &compare::expanded(what, &compare::logged(&runs));
     let runs = compare::read(runs, what, args.smooth)?;
     let groups = groups(&runs, &compare::grouping(&runs, args.by.as_deref())?);
@@ -283,7 +283,7 @@ fn of_several(runs: Vec<View>, what: &[String], args: &Args) -> Result<Charts> {
         }
         (facet.title(), figure)
     };
-    Ok(Charts { charts: drawn.iter().map(draw).collect(), others, damaged: None })
+    Ok(Drawn { charts: drawn.iter().map(draw).collect(), others, damaged: None })
 }
 
 /// The figures to draw: those named, which may be declared figures or metrics, else all of [`run_figures`]; and the number

@@ -246,7 +246,7 @@ fn split_last(sql: &str) -> (&str, &str) {
                 1
             }
             _ => {
-                if let Some(_) = end.take().filter(|_| begun) {
+                if end.take().is_some() && begun {
                     start = at;
                 }
                 begun = true;

@@ -258,10 +258,7 @@ mod tests {
         let document = document(&(0..14).map(of).collect::<Vec<_>>());
         let page = markdown::page(&document, "figures");
         let results = page.split("\n## ").find(|section| section.starts_with("Results")).expect("a section");
-        assert!(
-            results.contains("| `lr 1e-20` | 3 ◂ |") && results.contains("last, mean of 7"),
-            "{results}"
-        );
+        assert!(results.contains("| `lr 1e-20` | 3 ◂ |") && results.contains("last, mean of 7"), "{results}");
         assert!(!results.contains("run3"), "the single runs are below: {results}");
         let caption = "Lines: mean of 7 runs; bands: from the lowest to the highest.";
         assert!(html::page(&document).contains(caption));

@@ -205,7 +205,7 @@ mod tests {
         let mut values: Vec<_> = of("deep", [1e-4, 1e-4, 2e-3]).chain(of("middle", [5e-4; 3])).collect();
         let best = |values: &[HeadlineValue], log| {
             let info = info(log);
-            let line = headlines(values, std::slice::from_ref(&info))[0].line().unwrap();
+            let line = headlines(values, std::slice::from_ref(&info))[0].line().expect("it has values");
             (line.model.map(str::to_owned), line.average, line.value)
         };
         assert_eq!(best(&values, false), (Some("middle".to_owned()), Average::Mean, 5e-4));

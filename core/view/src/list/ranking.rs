@@ -50,7 +50,7 @@ pub fn ranking<'a>(views: &'a [View], metric: &str, by: &[&str]) -> Option<Ranki
     };
     let found: Vec<(&View, Headline<'_>)> = views.iter().filter_map(|view| Some((view, of(view)?))).collect();
     let goal = found.iter().find_map(|(_, headline)| headline.info).map_or(Goal::None, |info| info.goal);
-    let split = shared_split(found.iter().map(|(_, headline)| headline))?;
+    let (_, split) = shared_split(found.iter().map(|(_, headline)| headline))?;
     let mut groups: BTreeMap<Vec<Option<String>>, Vec<(&View, HeadlineLine<'a>)>> = BTreeMap::new();
     for (view, headline) in &found {
         let Some(line) = headline.line_of(split) else { continue };
@@ -86,9 +86,12 @@ pub fn ranking<'a>(views: &'a [View], metric: &str, by: &[&str]) -> Option<Ranki
     Some(Ranking { groups, goal, split, models, live, without: views.len() - counted })
 }
 
+/// A split, after how well it represents a metric: see [`split_rank`].
+type RankedSplit<'a> = (u8, Option<&'a str>);
+
 /// Returns the split in which runs are compared: of those that represent the metric equally well, the one that most runs have.
-fn shared_split<'a: 'b, 'b>(headlines: impl Iterator<Item = &'b Headline<'a>>) -> Option<Option<&'a str>> {
-    let mut counts: BTreeMap<(u8, Option<&str>), usize> = BTreeMap::new();
+fn shared_split<'a: 'b, 'b>(headlines: impl Iterator<Item = &'b Headline<'a>>) -> Option<RankedSplit<'a>> {
+    let mut counts: BTreeMap<RankedSplit<'_>, usize> = BTreeMap::new();
     for headline in headlines {
         let splits: BTreeSet<_> =
             headline.lines.iter().map(|line| split_rank(headline.info, line.split)).collect();
@@ -96,8 +99,8 @@ fn shared_split<'a: 'b, 'b>(headlines: impl Iterator<Item = &'b Headline<'a>>) -
             *counts.entry(split).or_default() += 1;
         }
     }
-    let best = counts.into_iter().min_by_key(|((rank, _), runs)| (*rank, std::cmp::Reverse(*runs)))?;
-    Some(best.0.1)
+    let best = counts.into_iter().min_by_key(|((rank, _), runs)| (*rank, std::cmp::Reverse(*runs)));
+    best.map(|(split, _)| split)
 }
 
 #[cfg(test)]
