@@ -76,20 +76,26 @@ pub fn evaluate_as(figure: &Figure, sources: &[Source<'_>], view: &ChartView) ->
         chart
     };
     let charts = (0..figure.panels.len()).map(chart).collect();
-    let own = figure.caption.clone().filter(|caption| !caption.is_empty());
-    // Whoever declared a figure with a caption has said there what its lines are.
-    let mut marks = figure.panels.iter().flat_map(|panel| &panel.marks);
-    let said = own.is_some() && marks.clone().any(|mark| mark.metric.as_ref() != Some(&figure.id));
+    let mut caption = figure.caption.clone().filter(|caption| !caption.is_empty());
+    // Whoever declared a figure with a caption has said there what its lines are; what a metric is says nothing of that.
+    let help = sources.iter().find_map(|source| source.data.info(&figure.id)).map(|info| &info.help);
     // A comparison says it of all of its runs.
-    let said = said || sources.iter().any(|source| source.label.is_some());
+    let said = caption.as_ref().is_some_and(|own| Some(own) != help)
+        || sources.iter().any(|source| source.label.is_some());
     let averages = |n| plan(sources, &panel_of(sources, Subject::Panel(figure, n)), view).trials();
     let averages = (0..figure.panels.len()).filter(|_| !said).find_map(averages);
-    let smoothed = view.smoothing > 0.0 && marks.any(|mark| mark.metric.is_some());
-    let weight = || number::value(view.smoothing);
-    let smoothed =
-        smoothed.then(|| format!("Lines and their values are moving averages of weight {}.", weight()));
-    let sentences: Vec<String> = [own, averages, smoothed].into_iter().flatten().collect();
-    let caption = (!sentences.is_empty()).then(|| sentences.join(" "));
+    let metrics = figure.panels.iter().flat_map(|panel| &panel.marks).any(|mark| mark.metric.is_some());
+    let smoothed = (view.smoothing > 0.0 && metrics).then(|| {
+        let weight = number::value(view.smoothing);
+        format!("Lines and their values are moving averages of weight {weight}.")
+    });
+    for sentence in averages.into_iter().chain(smoothed) {
+        caption = Some(match caption {
+            Some(own) if own.ends_with(['.', '!', '?']) => format!("{own} {sentence}"),
+            Some(own) => format!("{own}. {sentence}"),
+            None => sentence,
+        });
+    }
     cleaned(gradtop_chart::Figure { title: figure.title.clone(), caption, charts })
 }
 

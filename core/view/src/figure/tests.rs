@@ -404,13 +404,16 @@ fn where_the_steps_go_back_the_line_is_interrupted_and_the_last_row_is_the_one_l
 
 #[test]
 fn a_drawing_of_trials_says_what_its_lines_are_the_mean_of() {
-    let said = |trials| {
+    let said = |trials, own: Option<&str>| {
         let of = |trial| series("loss", "", trial, &[1.0, 2.0]);
         let data = data((0..trials).map(of).collect::<Vec<_>>());
-        evaluate(&metric_figure("loss", None, "step"), &data).caption
+        let figure = metric_figure("loss", None, "step");
+        evaluate(&Figure { caption: own.map(str::to_owned), ..figure }, &data).caption
     };
     let mean = "Lines: mean of 3 trials; bands: from the lowest to the highest.";
-    assert_eq!((said(3).as_deref(), said(1)), (Some(mean), None));
+    assert_eq!((said(3, None).as_deref(), said(1, None)), (Some(mean), None));
+    let own = Some("The mean of all trials");
+    assert_eq!(said(3, own).as_deref(), own, "whoever declares a figure says it there");
 }
 
 #[test]

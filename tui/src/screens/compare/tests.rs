@@ -100,7 +100,7 @@ fn groups_show_values_before_parameters() {
     bench.resize(80, 24);
     bench.keys("2 right s");
     let screen = bench.screen();
-    assert!(screen.contains("best of any↓"), "{screen}");
+    assert!(screen.contains("best, lowest↓"), "{screen}");
 }
 
 #[test]
