@@ -415,7 +415,7 @@ fn list(plan: &Plan, known: Option<&Study>, json: bool) -> Result<i32> {
             clean(&entry.title()).into(),
             print::cleaned(entry.preset.as_deref()).into(),
             clean(&sets.join(" ")).into(),
-            number::duration(entry.expected_s).into(),
+            entry.expected_s.map_or_else(|| number::MISSING.to_owned(), number::duration).into(),
             view.map_or(number::MISSING.into(), |v| Words::new(state::label(v), state::ink(v.state))),
             view.map(|v| v.manifest.run.clone()).unwrap_or_default().into(),
         ]);

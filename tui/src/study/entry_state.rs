@@ -61,7 +61,7 @@ impl EntryState {
     /// The entry as a job of the schedule. `open`: this process may still start it; `speed`: how much longer everything takes
     /// than expected.
     pub(crate) fn job(&self, entry: &Entry, open: bool, speed: f64) -> Job {
-        let left = entry.expected_s * speed * (1.0 - self.share());
+        let left = entry.assumed_s() * speed * (1.0 - self.share());
         let eta = |view| progress::eta(view).filter(|s| s.is_finite() && *s >= 0.0);
         let phase = match self {
             Self::Alive(view) => Phase::Working(eta(view).unwrap_or(left)),

@@ -33,9 +33,9 @@ pub(crate) struct Entry {
     /// Parameters that differ from the preset.
     #[serde(default, skip_serializing_if = "toml::Table::is_empty")]
     pub(crate) params: toml::Table,
-    /// The expected seconds on one core.
+    /// The expected seconds on one core, if the plan has measured ones.
     #[serde(skip)]
-    pub(crate) expected_s: f64,
+    pub(crate) expected_s: Option<f64>,
 }
 
 /// Two entries are equal even if their expected durations differ.
@@ -47,6 +47,11 @@ impl PartialEq for Entry {
 }
 
 impl Entry {
+    /// Returns the expected seconds on one core; a guess where the plan has none.
+    pub(crate) fn assumed_s(&self) -> f64 {
+        self.expected_s.unwrap_or(60.0)
+    }
+
     /// The name of the entry within the study.
     pub(crate) fn key(&self) -> &str {
         self.key.as_deref().unwrap_or(&self.experiment)

@@ -18,8 +18,6 @@ use gradtop_store::suggest;
 const ENDING: &str = ".plan.toml";
 /// The default preset of a study.
 const USUAL: &str = "default";
-/// The expected duration of a run that was never measured.
-const UNKNOWN_SECONDS: f64 = 60.0;
 
 /// A plan file: the runs, and the conditions for each.
 #[derive(Debug, Deserialize)]
@@ -213,7 +211,7 @@ impl PlanFile {
                 preset: preset.map(str::to_owned),
                 threads: run.threads,
                 params,
-                expected_s: run.seconds.get(preset.unwrap_or(USUAL)).copied().unwrap_or(UNKNOWN_SECONDS),
+                expected_s: run.seconds.get(preset.unwrap_or(USUAL)).copied(),
             }
         };
         let name: Vec<&str> = self.name.as_deref().into_iter().chain(preset).collect();
@@ -303,7 +301,7 @@ mod tests {
             let sets: Vec<String> = plan.entries[0].sets().into_iter().map(|(_, value)| value).collect();
             (plan.name, sets.join(" "), plan.entries[0].expected_s)
         };
-        let named = |name: &str, sets: &str, seconds| (name.to_owned(), sets.to_owned(), seconds);
+        let named = |name: &str, sets: &str, seconds| (name.to_owned(), sets.to_owned(), Some(seconds));
         assert_eq!(
             entry(None, true),
             named("small", "mnist 1 2", 2.0),
@@ -313,6 +311,8 @@ mod tests {
         assert_eq!(entry(Some("large"), false), named("large", "mnist 1 2", 50.5));
         let named = PlanFile::parse(&format!("name = 'mine'\n{text}")).unwrap();
         assert_eq!(named.plan(Some("large"), |_| true).unwrap().name, "mine-large");
+        let unmeasured = PlanFile::parse("name = 'm'\n[[run]]\nexperiment = 'a'").unwrap();
+        assert_eq!(unmeasured.plan(None, |_| true).unwrap().entries[0].expected_s, None);
     }
 
     #[test]

@@ -174,8 +174,8 @@ impl<'a> Runner<'a> {
         let open = |entry: &Entry| !self.stopping && !self.tried.contains(entry.key());
         let jobs = entries.iter().zip(&entry_states).map(|(entry, is)| is.job(entry, open(entry), speed));
         let jobs: Vec<Job> = jobs.collect();
-        let all: f64 = entries.iter().map(|entry| entry.expected_s).sum();
-        let done: f64 = entries.iter().zip(&entry_states).map(|(e, s)| e.expected_s * s.share()).sum();
+        let all: f64 = entries.iter().map(Entry::assumed_s).sum();
+        let done: f64 = entries.iter().zip(&entry_states).map(|(e, s)| e.assumed_s() * s.share()).sum();
         let left_s = schedule::remaining_s(&jobs, self.cores);
         Snapshot { entry_states, jobs, share: if all > 0.0 { done / all } else { 1.0 }, left_s }
     }
@@ -308,7 +308,7 @@ fn speed(entries: &[Entry], entry_states: &[EntryState]) -> f64 {
         if let EntryState::Finished(view) = entry_state
             && let Some(seconds) = gradtop_view::run::progress::took(view, Timestamp::now())
         {
-            expected += entry.expected_s;
+            expected += entry.assumed_s();
             took += seconds;
         }
     }

@@ -137,6 +137,9 @@ pub enum Sort {
     Value(usize),
 }
 
+/// The most parameters shown before values.
+const LEADING: usize = 3;
+
 /// Returns the smallest and the largest count.
 fn ends(counts: Vec<usize>) -> (usize, usize) {
     (counts.iter().copied().min().unwrap_or(0), counts.into_iter().max().unwrap_or(0))
@@ -214,11 +217,13 @@ impl ComparisonTable {
         table
     }
 
-    /// Returns every column, in the order in which they are shown: parameters first, but of groups the values.
+    /// Returns every column, in the order in which they are shown: the values first where the names of groups have the
+    /// parameters, or where many parameters would leave the values no room; else the parameters.
     pub fn sort_keys(&self) -> impl Iterator<Item = Sort> {
         let params = (0..self.params.len()).map(Sort::Param);
         let mut keys: Vec<Sort> = params.chain((0..self.columns.len()).map(Sort::Value)).collect();
-        keys.rotate_left(if self.grouped { self.params.len() } else { 0 });
+        let values_first = self.grouped || self.params.len() > LEADING;
+        keys.rotate_left(if values_first { self.params.len() } else { 0 });
         keys.into_iter()
     }
 

@@ -116,6 +116,21 @@ fn charts_are_in_the_order_of_the_numbers_in_their_names() {
 }
 
 #[test]
+fn many_parameters_come_after_the_values() {
+    let first = |params: i64| {
+        let with = |name, seconds, value: i64| {
+            let spec = run("fit", name, seconds).series("loss", None, &[(0, 1.0), (10, 0.5)]);
+            (0..params).fold(spec, |spec, n| spec.param(&format!("p{n}"), ParamValue::Int(value)))
+        };
+        let (_bench, all) = runs([with("a", 1, 1), with("b", 2, 2)], &["a", "b"]);
+        let table = ComparisonTable::new(&all, &groups(&all, &GroupBy::Nothing), &[]);
+        assert!(table.params.len() >= params as usize);
+        table.sort_keys().next()
+    };
+    assert_eq!((first(1), first(4)), (Some(Sort::Param(0)), Some(Sort::Value(0))));
+}
+
+#[test]
 fn groups_hold_the_runs_of_one_value_in_the_order_of_the_values() {
     let specs = vec![
         seed(lr(run("fit", "a", 1), 0.1), 1),
