@@ -86,7 +86,7 @@ fn consequences(action: RunAction, views: &[&View]) -> Vec<String> {
             (_, StopEffect::LeavesQueue) => "leaves the queue, and is not started",
             (_, StopEffect::ReadingEnds) => "is read no further. The tool that writes its log goes on",
             (RunAction::Kill, _) if resumable(view) => {
-                "ends at once; everything since its last checkpoint is lost"
+                "ends at once. What it recorded stays, and it can be resumed from its last checkpoint, if it has one"
             }
             (RunAction::Kill, _) => "ends at once, and cannot be resumed",
             (_, StopEffect::Saves) => "finishes its step, saves a checkpoint, and can be resumed",

@@ -77,13 +77,7 @@ pub fn evaluate_as(figure: &Figure, sources: &[Source<'_>], view: &ChartView) ->
     };
     let charts = (0..figure.panels.len()).map(chart).collect();
     let mut caption = figure.caption.clone().filter(|caption| !caption.is_empty());
-    // Whoever declared a figure with a caption has said there what its lines are; what a metric is says nothing of that.
-    let help = sources.iter().find_map(|source| source.data.info(&figure.id)).map(|info| &info.help);
-    // A comparison says it of all of its runs.
-    let said = caption.as_ref().is_some_and(|own| Some(own) != help)
-        || sources.iter().any(|source| source.label.is_some());
-    let averages = |n| plan(sources, &panel_of(sources, Subject::Panel(figure, n)), view).trials();
-    let averages = (0..figure.panels.len()).filter(|_| !said).find_map(averages);
+    let averages = what_lines_are(sources, figure, view);
     let metrics = figure.panels.iter().flat_map(|panel| &panel.marks).any(|mark| mark.metric.is_some());
     let smoothed = (view.smoothing > 0.0 && metrics).then(|| {
         let weight = number::value(view.smoothing);
@@ -97,6 +91,35 @@ pub fn evaluate_as(figure: &Figure, sources: &[Source<'_>], view: &ChartView) ->
         });
     }
     cleaned(gradtop_chart::Figure { title: figure.title.clone(), caption, charts })
+}
+
+/// Says what the lines of a single run's figure are the mean of: in one sentence if it holds for all panels, else in one for
+/// each kind, with the panels' names. A comparison says it of all of its runs.
+fn what_lines_are(sources: &[Source<'_>], figure: &Figure, view: &ChartView) -> Option<String> {
+    if sources.iter().any(|source| source.label.is_some()) {
+        return None;
+    }
+    let mut kinds: Vec<(String, Vec<String>)> = Vec::new();
+    for n in 0..figure.panels.len() {
+        let plan = plan(sources, &panel_of(sources, Subject::Panel(figure, n)), view);
+        let Some(words) = plan.trials() else { continue };
+        let panel = plan.chart.title.unwrap_or(plan.chart.y.label);
+        match kinds.iter_mut().find(|(kind, _)| *kind == words) {
+            Some((_, panels)) if panels.contains(&panel) => {}
+            Some((_, panels)) => panels.push(panel),
+            None => kinds.push((words, vec![panel])),
+        }
+    }
+    match kinds.as_slice() {
+        [] => None,
+        [(words, _)] => Some(format!("Lines: {words}.")),
+        several => {
+            let sentence = |(words, panels): &(String, Vec<String>)| {
+                format!("Lines in \"{}\": {words}.", panels.join("\", \""))
+            };
+            Some(several.iter().map(sentence).collect::<Vec<_>>().join(" "))
+        }
+    }
 }
 
 /// Returns the range of the left axis that [`build`] would use, for axes shared by several charts.

@@ -134,7 +134,7 @@ impl<'a> Plan<'a> {
         let count = if few == most { most.to_string() } else { format!("{few} to {most}") };
         let banded = self.lines().any(|line| matches!(line.style, Style::Band | Style::Banded));
         let bands = if banded { "; bands: from the lowest to the highest" } else { "" };
-        Some(format!("Lines: {} of {count} {kind}{bands}.", line.average.word()))
+        Some(format!("{} of {count} {kind}{bands}", line.average.word()))
     }
 }
 

@@ -412,8 +412,20 @@ fn a_drawing_of_trials_says_what_its_lines_are_the_mean_of() {
     };
     let mean = "Lines: mean of 3 trials; bands: from the lowest to the highest.";
     assert_eq!((said(3, None).as_deref(), said(1, None)), (Some(mean), None));
-    let own = Some("The mean of all trials");
-    assert_eq!(said(3, own).as_deref(), own, "whoever declares a figure says it there");
+    // A caption is written before it is known how many trials there are, and which mean is drawn.
+    assert_eq!(said(3, Some("Batch 64")), Some(format!("Batch 64. {mean}")));
+
+    let panel = |metric: &str, how: &str| {
+        let mark = format!("[[panel.mark]]\ntype = 'line'\nmetric = '{metric}'\naggregate = '{how}'\n");
+        format!("[[panel]]\ny = {{ label = '{metric}' }}\n{mark}")
+    };
+    let panels = [panel("loss", "mean"), panel("accuracy", "median"), panel("loss", "mean")].concat();
+    let figure: Figure = toml::from_str(&format!("id = 'f'\ntitle = 'F'\n{panels}")).unwrap();
+    let of = |metric: &str, trial| series(metric, "", trial, &[1.0, 2.0]);
+    let data = data(vec![of("loss", 0), of("loss", 1), of("accuracy", 0), of("accuracy", 1)]);
+    let caption = evaluate(&figure, &data).caption;
+    let each = "Lines in \"loss\": mean of 2 trials. Lines in \"accuracy\": median of 2 trials.";
+    assert_eq!(caption.as_deref(), Some(each));
 }
 
 #[test]

@@ -29,7 +29,7 @@ pub(super) fn declare(
         setup.targets.iter().map(titled)
     };
     let loss = Figure::new("loss", "Loss on the whole grid").caption(format!(
-        "Mean squared error over all points with fixed weights at the common rate: mean of the trials, band from lowest to highest. \
+        "Mean squared error over all points with fixed weights at the common rate. \
          The level line is the function's variance: the loss of predicting its mean. {settings}{}",
         caption(said, &"loss")
     ));

@@ -42,7 +42,7 @@ pub(super) fn curves(
             })
         });
         Figure::new(metric, title).panels(panels).caption(format!(
-            "With fixed weights, over all images of the set: mean of the trials, band from lowest to highest. {settings}{}",
+            "With fixed weights, over all images of the set. {settings}{}",
             caption(said, &metric)
         ))
     };

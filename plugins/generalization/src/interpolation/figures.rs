@@ -16,10 +16,7 @@ pub(super) fn training(plan: &Plan) -> Figure {
         Panel::new("epoch", axis).mark(line)
     };
     Figure::new("training", "The networks at the lines' ends, on the whole test set")
-        .caption(format!(
-            "With fixed weights after every epoch: mean of the networks, band from lowest to highest. {}.",
-            plan.in_words()
-        ))
+        .caption(format!("With fixed weights after every epoch. {}.", plan.in_words()))
         .panel(panel("loss", Axis::log("cross entropy")))
         .panel(panel("accuracy", Axis::linear("share classified right")))
 }

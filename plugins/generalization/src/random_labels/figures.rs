@@ -77,8 +77,8 @@ fn curves(
     let both = |metric: &str| curve(metric, &models).splits(["train", "test"]).by([By::Model, By::Split]);
     let id = format!("curves-{}", network.name());
     let figure = Figure::new(&id, format!("{}: true and random labels", network.name())).caption(format!(
-        "Over the whole sets with fixed weights, until all trials have every training label right: mean of the trials, band from lowest \
-         to highest. Random labels are drawn once, before training; the test set keeps its true ones. {}.{}",
+        "Over the whole sets with fixed weights, until all trials have every training label right. Random \
+         labels are drawn once, before training; the test set keeps its true ones. {}.{}",
         settings(params, training, index, seed),
         caption(said, &id)
     ))
@@ -117,7 +117,7 @@ fn inputs(
     let title = format!("{}: labels or images without meaning", network.name());
     let figure = Figure::new(&id, title).caption(format!(
         "Shuffled pixels: one order for all images; random pixels: an order of each image's own; Gaussian: noise with the mean and \
-         deviation of the images. The test images are treated alike. Mean of the trials, band from lowest to highest. {}.{}",
+         deviation of the images. The test images are treated alike. {}.{}",
         settings(params, training, index, seed),
         caption(said, &id)
     ))

@@ -16,7 +16,7 @@ pub(super) fn progress(plan: &Plan) -> Figure {
     Figure::new("course", "Loss and sensitivity in the course of training")
         .caption(format!(
             "Cross entropy over {} training images; mean over 1000 test images of the Frobenius norm of the Jacobian by the \
-             input. Mean of the networks, band from lowest to highest. {}.",
+             input. {}.",
             plan.params.followed,
             plan.in_words()
         ))

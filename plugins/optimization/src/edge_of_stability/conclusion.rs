@@ -9,6 +9,9 @@ use super::{EdgeOfStability, Method};
 
 /// The range in which a sharpness counts as at the limit: its median ratio to the limit over the second half of the steps.
 const AT: std::ops::RangeInclusive<f64> = 0.95..=1.15;
+
+/// Significant digits of that ratio.
+const DIGITS: usize = 3;
 /// A loss that initially rises by less is not a catapult.
 const RISE: f64 = 1.1;
 
@@ -84,7 +87,8 @@ impl Course {
     }
 
     fn place(&self) -> Place {
-        let share = self.share();
+        // As it is told: 0.9499, told as 0.950, lies within a range that begins at 0.95.
+        let share = significant(self.share(), DIGITS).parse().unwrap_or(f64::NAN);
         if self.diverged() {
             Place::Diverged
         } else if AT.contains(&share) {
@@ -182,7 +186,7 @@ impl Setting<'_> {
             .evidence(format!(
                 "steps {first} to {last}: median share of the limit, {}, is {} (at the limit: {} to {}); single measurements {} to {}",
                 self.limit(),
-                self.spread(Course::share, 3),
+                self.spread(Course::share, DIGITS),
                 AT.start(),
                 AT.end(),
                 significant(range.lowest, 3),

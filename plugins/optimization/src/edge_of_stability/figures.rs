@@ -11,7 +11,7 @@ use super::{EdgeOfStability, Method};
 pub(super) fn settings(params: &EdgeOfStability, problem: &Problem, seed: u64) -> String {
     let networks = match params.networks {
         1 => "1 network".to_owned(),
-        n => format!("{n} networks, mean and band from lowest to highest,"),
+        n => format!("{n} networks"),
     };
     format!(
         "tanh network {} ({} parameters) on {}, mean squared error; {networks} of each rate; seed {seed}.",

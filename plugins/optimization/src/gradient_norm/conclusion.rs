@@ -27,10 +27,11 @@ struct Finding {
     peak: Point,
     /// The measurement with the smallest norm.
     lowest: Point,
-    /// Loss, norm and update length over the first, the second to last and the last tenth of the measurements.
+    /// Loss and norm over the first, the second to last and the last tenth of the measurements.
     loss: Option<[Window; 3]>,
     norm: Option<[Window; 3]>,
-    update: Option<[Window; 3]>,
+    /// Update length and norm over the same of those measurements that an update followed.
+    updated: Option<[[Window; 3]; 2]>,
     /// Number of measurements, and of those with a norm no larger than at the end but more than twice the loss.
     measurements: usize,
     small_but_high: usize,
@@ -50,11 +51,12 @@ impl Finding {
         let (trial, points) = *whole.get(whole.len().saturating_sub(1) / 2)?;
         let (first, last) = (points[0], points[points.len() - 1]);
         let by_norm = |a: &&Point, b: &&Point| a.norm.total_cmp(&b.norm);
-        let series = |of: fn(&Point) -> f64| -> Option<[Window; 3]> {
-            let values: Vec<(i64, f64)> = points.iter().map(|p| (p.step, of(p))).collect();
-            windows(&values.into_iter().filter(|(_, value)| value.is_finite()).collect::<Vec<_>>(), SHARE)
+        let series = |points: &[&Point], of: fn(&Point) -> f64| -> Option<[Window; 3]> {
+            windows(&points.iter().map(|p| (p.step, of(p))).collect::<Vec<_>>(), SHARE)
         };
-        let (loss, norm) = (series(|p| p.loss), series(|p| p.norm));
+        let all: Vec<&Point> = points.iter().collect();
+        let updated: Vec<&Point> = points.iter().filter(|p| p.update.is_finite()).collect();
+        let (loss, norm) = (series(&all, |p| p.loss), series(&all, |p| p.norm));
         let end = |windows: &Option<[Window; 3]>, last: f64| windows.map_or(last, |[.., last]| last.median);
         let (end_loss, end_norm) = (end(&loss, last.loss), end(&norm, last.norm));
         let high = |p: &&Point| p.norm <= end_norm && p.loss > 2.0 * end_loss;
@@ -70,7 +72,9 @@ impl Finding {
             measurements: points.len(),
             small_but_high: points.iter().filter(high).count(),
             batch_ratio: median(&second_half.map(|p| p.batch_norm / p.norm).collect::<Vec<_>>()),
-            update: series(|p| p.update),
+            updated: series(&updated, |p| p.update)
+                .zip(series(&updated, |p| p.norm))
+                .map(|(update, norm)| [update, norm]),
             loss,
             norm,
             diverged: history.trials.len() - whole.len(),
@@ -162,7 +166,7 @@ impl Finding {
 
     /// Returns the claim how updates and norm changed from the first window to the last.
     fn updates(&self) -> Option<Claim> {
-        let ([start, _, end], [norm, _, last]) = (self.update?, self.norm?);
+        let [[start, _, end], [norm, _, last]] = self.updated?;
         let words = format!(
             "at the end an update was {:.2} of the first ones in length, the norm {:.2} of the first ones",
             end.median / start.median,
@@ -293,6 +297,18 @@ mod tests {
         ] {
             assert!(text.contains(part), "`{part}` is not in: {text}");
         }
+    }
+
+    #[test]
+    fn updates_and_norms_are_compared_over_the_steps_that_are_named() {
+        let mut points = run(|i| (40 - i) as f64);
+        points[39].update = f64::NAN; // nothing follows the last measurement
+        let text = said(vec![points]);
+        // Update lengths are 1 / (i + 1), norms (40 - i) / 100: their medians over measurements 0 to 2 and 36 to 38.
+        let expected =
+            "the end an update was 0.05 of the first ones in length, the norm 0.08 of the first ones";
+        assert!(text.contains(expected), "{text}");
+        assert!(text.contains("medians of steps 0 to 20 and of steps 360 to 380"), "{text}");
     }
 
     #[test]

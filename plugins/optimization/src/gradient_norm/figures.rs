@@ -43,8 +43,7 @@ pub(super) fn declare(
             task.mini_batches().then(|| line("batch_grad_norm").label("of the mini-batch").color("grey"));
         Figure::new(&task.name, format!("Gradient norm and loss: {}", task.name))
             .caption(format!(
-                "Over {}, with fixed weights, every {} steps: mean of the trials, band from lowest to highest. \
-                 {}; seed {seed}, {trials}.{}",
+                "Over {}, with fixed weights, every {} steps. {}; seed {seed}, {trials}.{}",
                 task.measured_on,
                 params.every,
                 settings(task),
@@ -67,7 +66,7 @@ pub(super) fn declare(
         let line = |metric: &str| Mark::line(metric).split(&task.name).mean();
         Figure::new(format!("{}-layers", task.name), format!("Gradient norm of each layer: {}", task.name))
             .caption(format!(
-                "Over {}: mean of the trials. Squares add up to the square of the whole norm. {}; seed {seed}, {trials}.",
+                "Over {}. In each trial the squares of the layers add up to the square of the whole norm. {}; seed {seed}, {trials}.",
                 task.measured_on,
                 settings(task)
             ))

@@ -19,10 +19,7 @@ pub(super) fn progress(plan: &Plan) -> Figure {
             .mark(Mark::level(params.critical).label("critical below"))
     });
     Figure::new("progress", "Loss and gradient norm")
-        .caption(format!(
-            "Median of the runs, band from lowest to highest: {}. Steps of the stages are counted on.",
-            plan.in_words()
-        ))
+        .caption(format!("{}. Steps of the stages are counted on.", plan.in_words()))
         .panel(Panel::new("step", Axis::log("loss")).title("median loss").mark(line("loss")))
         .panels(norms)
 }

@@ -78,7 +78,7 @@ pub(super) fn declare(
             ),
         Figure::new("accuracy", "Accuracy and distance from the start")
             .caption(format!(
-                "Over the whole sets with fixed weights; mean of the runs, band from lowest to highest. {settings}{}",
+                "Over the whole sets with fixed weights. {settings}{}",
                 caption(said, &"accuracy")
             ))
             .panel(Panel::new("epoch", "accuracy").mark(accuracy))

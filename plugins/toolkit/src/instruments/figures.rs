@@ -13,8 +13,8 @@ pub(super) fn declare(settings: &Settings, shown: &[(String, usize)], caption: &
         Panel::new("step", axis).title(title).mark(Mark::line(metric).by([By::Model]).mean().band())
     };
     let mut instruments = Figure::new("instruments", "Instruments of training").caption(format!(
-        "Of the batches of measured steps, before their updates, and of the Hessian on a fixed part of the training data: mean \
-         of the trials, band from lowest to highest. {caption}"
+        "Of the batches of measured steps, before their updates, and of the Hessian on a fixed part of the training \
+         data. {caption}"
     ));
     if settings.instruments > 0 {
         instruments = instruments.panels([
