@@ -12,4 +12,5 @@ pub mod live;
 pub mod natural;
 pub mod run;
 pub mod runs;
+pub mod table;
 pub mod why;

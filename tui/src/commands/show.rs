@@ -228,7 +228,7 @@ fn progress(view: &View) {
         format!("{share} ({done} of {total}{past})")
     });
     let live = !view.state.is_final();
-    let took = progress::took_words(view, jiff::Timestamp::now()).filter(|_| !live || s.started.is_some());
+    let (took, time) = progress::took_fact(view, jiff::Timestamp::now()).unzip();
     facts(
         "progress",
         [
@@ -238,7 +238,7 @@ fn progress(view: &View) {
             ("epoch", progress::epoch(view).map(number::value)),
             ("rate", progress::rate(view).map(number::rate)),
             ("eta", progress::eta(view).map(number::time_left)),
-            (if live { "so far" } else { "took" }, took),
+            (took.unwrap_or_default(), time),
         ],
     );
 }

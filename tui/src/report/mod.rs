@@ -17,6 +17,7 @@ use anyhow::{Context as _, Result};
 use self::document::{Block, Document, code, heading, text};
 use crate::files::replace;
 use crate::print;
+use gradtop_view::table::CONCLUSION;
 
 /// The folder of the figures next to a Markdown file.
 pub(crate) const FIGURES: &str = "figures";
@@ -39,7 +40,7 @@ pub(crate) fn where_from() -> [Block; 2] {
                  are the run's folder and the metrics or tables it is drawn from. The conclusions were computed by the \
                  experiment at its end and are in the run's table ",
             ),
-            code("conclusion"),
+            code(CONCLUSION),
             text(". Any Parquet reader can open them: "),
             code("duckdb -c \"FROM 'runs/exp=*/run=*/tables/conclusion/*.parquet'\""),
             text(" shows one table, "),

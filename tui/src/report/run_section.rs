@@ -18,12 +18,11 @@ use gradtop_view::figure::run_figures::{add_source, figures_of_run};
 use gradtop_view::live::{self, RunData};
 use gradtop_view::run::facts::{self, Topic};
 use gradtop_view::run::{param, progress};
+use gradtop_view::table::{self, CONCLUSION, is_text, reading_order};
 use jiff::Timestamp;
 
 /// The most rows of a table shown; the rest is counted.
 const ROWS: usize = 120;
-/// The table with the conclusions.
-const CONCLUSION: &str = "conclusion";
 
 /// A run and what was read of it.
 pub(crate) struct RunSection<'a> {
@@ -144,8 +143,8 @@ impl<'a> RunSection<'a> {
 
     /// The conclusions with the numbers behind them, or `None` if there are none.
     pub(crate) fn found(&self) -> Result<Option<Vec<Block>>, StoreError> {
-        // Columns that the claims show.
-        const SAID: [&str; 6] = ["about", "claim", "evidence", "caution", "strength", "statement"];
+        // Columns that the claims show; what they are about tells the rows apart.
+        const SAID: [&str; 5] = ["claim", "evidence", "caution", "strength", "statement"];
         let Some(table) = self.read(CONCLUSION)? else { return Ok(None) };
         let claims = claims::of_table(&table);
         if claims.is_empty() {
@@ -176,14 +175,14 @@ impl<'a> RunSection<'a> {
     }
 
     fn block(&self, name: &str, table: &Table, without: &[&str]) -> Block {
-        let mut shown: Vec<_> = table.columns.iter().collect();
+        let mut shown: Vec<_> = reading_order(table).into_iter().map(|i| &table.columns[i]).collect();
         shown.retain(|(column, _, data)| {
             let left_out = column == "step" || without.contains(&column.as_str());
             !left_out && !matches!(data, ColumnData::Bytes { .. })
         });
         let head = shown.iter().map(|(column, unit, data)| {
             let unit = unit.as_deref().map(|u| format!(" [{}]", clean(u))).unwrap_or_default();
-            (format!("{}{unit}", clean(column)), !matches!(data, ColumnData::Utf8(_)))
+            (format!("{}{unit}", clean(column)), !is_text(data))
         });
         let row = |row| shown.iter().map(|(_, _, data)| vec![text(cell(data, row))]).collect();
         let end = match table.rows().saturating_sub(ROWS) {
@@ -265,11 +264,8 @@ impl<'a> RunSection<'a> {
 /// A cell of a table.
 fn cell(data: &ColumnData, row: usize) -> String {
     match data {
-        ColumnData::I64(v) => v[row].to_string(),
         // A missing number.
         ColumnData::F64(v) if v[row].is_nan() => number::MISSING.to_owned(),
-        ColumnData::F64(v) => number::value(v[row]),
-        ColumnData::Utf8(v) => clean(&v[row]),
-        ColumnData::Bytes { width, .. } => format!("{width} bytes"),
+        data => table::cell(data, row),
     }
 }

@@ -14,6 +14,7 @@ use gradtop_view::figure::series_name;
 use gradtop_view::live::{self, RunData};
 use gradtop_view::natural;
 use gradtop_view::run::{events, headline, progress, remark};
+use gradtop_view::table::CONCLUSION;
 use gradtop_view::why::{self, Confidence, Verdict};
 
 use super::claims::{NUMBERS_ALONE, RECORDED, SEEN};
@@ -204,7 +205,7 @@ impl<'a> SingleRun<'a> {
         blocks.extend(not_drawn(&names, &[section.run()], &metrics));
         blocks.extend(self.numbers());
         let mut tables = section.table_names();
-        tables.retain(|name| name != "run" && name != "conclusion");
+        tables.retain(|name| name != "run" && name != CONCLUSION);
         let further = tables.split_off(tables.len().min(TABLES));
         for name in tables {
             let block = match section.table(&name) {

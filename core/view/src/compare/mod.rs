@@ -25,6 +25,7 @@ use crate::run::param;
 use crate::runs::RunRow;
 use gradtop_chart::cells::text::fit_distinct;
 use gradtop_chart::colour::{Paint, assign};
+use gradtop_host::text::clean;
 
 /// A run that is compared.
 #[derive(Clone, Debug)]
@@ -41,9 +42,9 @@ impl ComparedRun {
         let m = &self.row.view.manifest;
         let own = m.params.iter().find(|(k, _)| k == key).map(|(_, v)| param::brief(v));
         own.or_else(|| match key {
-            EXPERIMENT => Some(gradtop_host::text::clean(&m.experiment.id)),
+            EXPERIMENT => Some(clean(&m.experiment.id)),
             SEED => m.known_seed().map(|seed| seed.to_string()),
-            "device" => Some(gradtop_host::text::clean(&m.device)),
+            "device" => Some(clean(&m.device)),
             "threads" => m.known_threads().map(|threads| threads.to_string()),
             _ => None,
         })
@@ -54,6 +55,8 @@ const EXPERIMENT: &str = "experiment";
 const SEED: &str = "seed";
 /// The most columns of a value in the name of a group.
 const LONGEST_VALUE: usize = 24;
+/// The most metrics of an experiment that are named.
+const NAMED: usize = 5;
 
 /// What runs along the horizontal axis, so that runs can be laid over each other: an [`XAxis`] of their series, or a share of
 /// one.
@@ -194,7 +197,7 @@ pub fn facets(runs: &[ComparedRun], metrics: &[String]) -> Vec<Facet> {
         [] => is_shared(&sets, metric),
         named => named.contains(metric),
     };
-    let all: BTreeSet<&Facet> = sets.iter().flatten().filter(|facet| compared(&facet.metric)).collect();
+    let all: BTreeSet<&Facet> = sets.values().flatten().filter(|facet| compared(&facet.metric)).collect();
     // Several experiments name their models as they like.
     let has = |s: &ComparedRun, f: &Facet| {
         let alike = |key: &SeriesKey| if sets.len() > 1 { key.metric == f.metric } else { f.takes(key) };
@@ -209,7 +212,7 @@ pub fn facets(runs: &[ComparedRun], metrics: &[String]) -> Vec<Facet> {
         let declared = declared.unwrap_or((true, usize::MAX));
         (is_system_metric(&f.metric), of_few(f), declared)
     };
-    let common = |f: &Facet| sets.iter().all(|own| own.contains(f));
+    let common = |f: &Facet| sets.values().all(|own| own.contains(f));
     let mut placed: Vec<_> = all.into_iter().map(|facet| (place(facet), facet)).collect();
     placed.sort_by(|(a, f), (b, g)| {
         let by_metric = || natural::order(&f.metric, &g.metric);
@@ -221,31 +224,51 @@ pub fn facets(runs: &[ComparedRun], metrics: &[String]) -> Vec<Facet> {
 /// Returns the metrics that only some of these experiments have, without what gradtop itself measures.
 pub fn unshared(runs: &[ComparedRun]) -> BTreeSet<String> {
     let sets = by_experiment(runs);
-    let metrics = sets.iter().flatten().map(|facet| &facet.metric);
+    let metrics = sets.values().flatten().map(|facet| &facet.metric);
     metrics.filter(|metric| !is_system_metric(metric) && !is_shared(&sets, metric)).cloned().collect()
 }
 
 /// Returns what the runs of each experiment logged.
-fn by_experiment(runs: &[ComparedRun]) -> Vec<BTreeSet<Facet>> {
+fn by_experiment(runs: &[ComparedRun]) -> BTreeMap<&str, BTreeSet<Facet>> {
     let mut sets: BTreeMap<&str, BTreeSet<Facet>> = BTreeMap::new();
     for s in runs {
         let own = sets.entry(s.row.experiment()).or_default();
         own.extend(s.data.keys.iter().map(|(key, _)| Facet::of(key)));
     }
-    sets.into_values().collect()
+    sets
 }
 
-fn is_shared(sets: &[BTreeSet<Facet>], metric: &str) -> bool {
-    sets.iter().all(|own| own.iter().any(|facet| facet.metric == metric))
+fn is_shared(sets: &BTreeMap<&str, BTreeSet<Facet>>, metric: &str) -> bool {
+    sets.values().all(|own| own.iter().any(|facet| facet.metric == metric))
 }
 
 /// Why [`facets`] has none.
 pub fn why_none(runs: &[ComparedRun]) -> &'static str {
     if runs.iter().any(|s| s.row.experiment() != runs[0].row.experiment()) {
-        "no metric is the same in these experiments"
+        "these experiments have no metric in common"
     } else {
         "nothing is recorded yet"
     }
+}
+
+/// Returns the metrics of each experiment, some by name: `fit: loss, norm and 3 more`.
+pub fn metrics_by_experiment(runs: &[ComparedRun]) -> Vec<String> {
+    let words = |(experiment, own): (&str, BTreeSet<Facet>)| {
+        let all: BTreeSet<&str> =
+            own.iter().map(|f| f.metric.as_str()).filter(|metric| !is_system_metric(metric)).collect();
+        let named: Vec<&str> = all.iter().copied().take(NAMED).collect();
+        let more = if all.len() > NAMED { format!(" and {} more", all.len() - NAMED) } else { String::new() };
+        let named = if named.is_empty() { "nothing yet".to_owned() } else { named.join(", ") };
+        clean(&format!("{experiment}: {named}{more}"))
+    };
+    by_experiment(runs).into_iter().map(words).collect()
+}
+
+/// Returns whether none of these series is one that two of the runs logged.
+pub fn none_shared(runs: &[ComparedRun], facets: &[Facet]) -> bool {
+    let has = |s: &&ComparedRun, f: &Facet| s.data.keys.iter().any(|(key, _)| f.takes(key));
+    let own = |f: &&Facet| !is_system_metric(&f.metric);
+    runs.len() > 1 && facets.iter().filter(own).all(|f| runs.iter().filter(|s| has(s, f)).take(2).count() < 2)
 }
 
 /// What runs differ in: the experiment, parameters in the order declared, seed, device, threads. Of several experiments only
@@ -301,7 +324,7 @@ impl GroupBy {
         match self {
             Self::Nothing => "no group".to_owned(),
             Self::AllButSeed => "all but the seed".to_owned(),
-            Self::Key(key) => gradtop_host::text::clean(key),
+            Self::Key(key) => clean(key),
         }
     }
 }
@@ -327,7 +350,7 @@ pub fn groups(runs: &[ComparedRun], by: &GroupBy) -> Vec<RunGroup> {
     let mut groups: Vec<RunGroup> = Vec::new();
     for (i, s) in runs.iter().enumerate() {
         let name = match by {
-            GroupBy::Nothing => gradtop_host::text::clean(s.row.name()),
+            GroupBy::Nothing => clean(s.row.name()),
             _ if keys.is_empty() => "all runs".to_owned(),
             _ => setting(&keys, keys.iter().map(|key| value_or_not_set(s, key))),
         };
@@ -359,8 +382,7 @@ fn value_or_not_set(run: &ComparedRun, key: &str) -> String {
 
 /// Formats `lr 0.01, width 64`.
 fn setting(keys: &[String], values: impl Iterator<Item = String>) -> String {
-    let each =
-        keys.iter().zip(values).map(|(key, value)| format!("{} {value}", gradtop_host::text::clean(key)));
+    let each = keys.iter().zip(values).map(|(key, value)| format!("{} {value}", clean(key)));
     each.collect::<Vec<_>>().join(", ")
 }
 

@@ -84,7 +84,12 @@ fn runs_of_several_experiments_share_only_what_both_have() {
         ],
         &["a", "b"],
     );
-    assert!(facets(&apart, &[]).is_empty() && why_none(&apart).contains("no metric is the same"));
+    assert!(facets(&apart, &[]).is_empty() && why_none(&apart).contains("no metric in common"));
+    assert_eq!(metrics_by_experiment(&apart), ["fit: loss", "label: norm"]);
+    assert_eq!(
+        [none_shared(&apart, &facets(&apart, &[])), none_shared(&all, &facets(&all, &[]))],
+        [true, false]
+    );
     assert_eq!(why_none(&apart[..1]), "nothing is recorded yet");
 }
 

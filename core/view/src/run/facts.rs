@@ -39,6 +39,8 @@ pub fn of_run(view: &View, moment: impl Fn(Timestamp) -> String) -> Vec<Fact> {
         Kind::Command => "sink",
         Kind::Import => "reader",
     };
+    // A command may have a parameter of this name, too.
+    let seed = if m.params.iter().any(|(key, _)| key == "seed") { "run's seed" } else { "seed" };
     let command = m.command.as_ref();
     let plugin = m.plugin.as_ref();
     let facts = [
@@ -47,7 +49,7 @@ pub fn of_run(view: &View, moment: impl Fn(Timestamp) -> String) -> Vec<Fact> {
         (Settings, "works in", command.map(|c| c.dir.clone())),
         (Settings, "source", m.import.as_ref().map(|i| format!("{}: {}", i.format, i.source))),
         (Settings, "preset", m.preset.clone()),
-        (Settings, "seed", m.known_seed().map(|seed| seed.to_string())),
+        (Settings, seed, m.known_seed().map(|seed| seed.to_string())),
         (Settings, "device", Some(device(m))),
         (Settings, "threads", m.known_threads().map(|threads| threads.to_string())),
         (Course, "checkpoints", saving(m)),

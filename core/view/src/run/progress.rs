@@ -85,3 +85,11 @@ pub fn took_words(view: &View, now: Timestamp) -> Option<String> {
     let trained = trained(view, now).map(|t| format!(", {} of it training", number::duration(t)));
     Some(number::duration(took(view, now)?) + &trained.unwrap_or_default())
 }
+
+/// Returns how long it took or, before its end, how long it has worked, with its name.
+pub fn took_fact(view: &View, now: Timestamp) -> Option<(&'static str, String)> {
+    let name = if view.state.is_final() { "took" } else { "so far" };
+    took_words(view, now)
+        .filter(|_| view.state.is_final() || view.status.started.is_some())
+        .map(|took| (name, took))
+}

@@ -3,7 +3,7 @@ use gradtop_tests::run_fixtures::{RunFixtures, run};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{headline, json, param, progress, remark};
+use super::{facts, headline, json, param, progress, remark};
 
 #[test]
 fn the_epoch_of_the_last_of_many_networks_is_not_that_of_the_run() {
@@ -67,6 +67,21 @@ fn the_time_of_an_import_that_is_followed_is_that_of_its_rows() {
     let mut fixtures = RunFixtures::new();
     let view = gradtop_store::view(&fixtures.make(&spec)).expect("it was made");
     assert_eq!(progress::took(&view, view.status.updated + jiff::SignedDuration::from_secs(7)), Some(5.0));
+}
+
+#[test]
+fn facts_have_names_of_their_own() {
+    let mut fixtures = RunFixtures::new();
+    let mut names = |spec| {
+        let view = gradtop_store::view(&fixtures.make(&spec)).expect("it was made");
+        let facts = facts::of_run(&view, |time| time.to_string()).into_iter().map(|fact| fact.name);
+        facts.chain(progress::took_fact(&view, Timestamp::now()).map(|(name, _)| name)).collect::<Vec<_>>()
+    };
+    let plain = names(run("fit", "a", 1).at(State::Finished, 20));
+    assert!(plain.contains(&"seed") && plain.contains(&"took"), "{plain:?}");
+    let own = names(run("fit", "b", 1).at(State::Running, 20).param("seed", ParamValue::Int(3)));
+    assert!(own.contains(&"run's seed") && own.contains(&"so far"), "{own:?}");
+    assert!(!own.contains(&"seed") && !own.contains(&"took"), "{own:?}");
 }
 
 #[test]

@@ -224,8 +224,8 @@ fn help(shared: &Shared, desc: &ParamDesc) -> String {
 fn facts(shared: &Shared, view: &View, width: usize) -> Vec<Line<'static>> {
     let theme = shared.theme;
     let known = facts::of_run(view, |time| moment_at(time, shared.now));
-    let took = progress::took_words(view, shared.now).map(|took| ("took", took));
     let folder = ("folder", clean(&view.dir.path().to_string_lossy()));
+    let took = progress::took_fact(view, shared.now);
     let facts = known.into_iter().map(|fact| (fact.name, fact.value)).chain(took).chain([folder]);
     let mut out = vec![heading(shared, "Run")];
     let room = width.saturating_sub(17).max(10);
