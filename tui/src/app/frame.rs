@@ -78,10 +78,10 @@ const FOLDER: usize = 30;
 /// The header: the runs in progress on the left, the machine and the clock on the right.
 fn header(shared: &Shared, width: u16) -> Line<'static> {
     let theme = shared.theme;
-    let mut left: Vec<(String, Style)> = vec![(" gradtop".to_owned(), theme.bold())];
-    if shared.read_only {
-        left.push(("  read-only".to_owned(), theme.wait()));
-    }
+    let name = (" gradtop".to_owned(), theme.bold());
+    let read_only = shared.read_only.then(|| ("  read-only".to_owned(), theme.wait()));
+    let behind = shared.behind.map(|by| (format!("{} s behind", by.as_secs()), theme.wait()));
+    let mut left: Vec<(String, Style)> = std::iter::once(name.clone()).chain(read_only.clone()).collect();
     let at = left.len();
     left.push(("  ".to_owned(), theme.dim()));
     let counts = state::counts(shared.runs.rows.iter().map(|row| &row.view));
@@ -92,9 +92,7 @@ fn header(shared: &Shared, width: u16) -> Line<'static> {
         let style = if state.is_final() && ink != theme.alert() { theme.dim() } else { ink };
         left.push((format!("{n} {}", state::word(*state, *certain)), style));
     }
-    if let Some(behind) = shared.behind {
-        left.push((format!("  link slow, {} s behind", behind.as_secs()), theme.wait()));
-    }
+    left.extend(behind.clone().map(|(words, style)| (format!("  link slow, {words}"), style)));
     let mut right = load_and_time(shared);
     // When space is short, the machine is left out first, then the folder; the clock always stays.
     let width = usize::from(width);
@@ -112,12 +110,14 @@ fn header(shared: &Shared, width: u16) -> Line<'static> {
         left.insert(at, (format!("  {}", fit_ends(&folder, room - 2, theme.ascii())), theme.dim()));
     }
     if length(&left, &right) > width {
-        // Run states as signs with their counts.
+        // Run states as signs with their counts, after what matters more.
         let states = counts.iter().map(|(state, certain, n)| {
             let sign = state::sign(*state, *certain, theme.ascii());
             (format!(" {sign} {n}"), theme.ink(state::ink(*state)))
         });
-        left = std::iter::once((" gradtop ".to_owned(), theme.bold())).chain(states).collect();
+        let behind = behind.map(|(words, style)| (format!("  {words}"), style));
+        let blank = (" ".to_owned(), theme.dim());
+        left = std::iter::once(name).chain(read_only).chain(behind).chain([blank]).chain(states).collect();
     }
     if length(&left, &right) > width {
         right.clear();

@@ -69,6 +69,8 @@ const NEWS_SHOWN: SignedDuration = SignedDuration::from_secs(6);
 /// How long failures, and the welcome message, are shown.
 const FAILURE_SHOWN: SignedDuration = SignedDuration::from_secs(20);
 
+const NONE_SELECTED: &str = "no run selected";
+
 /// The state of the monitor.
 #[derive(Debug)]
 pub(crate) struct App {
@@ -165,54 +167,7 @@ impl App {
 
 /// Handles a message and returns the tasks for the runtime.
 pub(crate) fn update(app: &mut App, msg: Msg) -> Vec<Task> {
-    let wanted = match msg {
-        Msg::Key(key) => app.key(key),
-        Msg::Mouse(mouse) => app.with_top(|top, shared| top.mouse(shared, mouse)),
-        Msg::Paste(text) => app.paste(&text),
-        Msg::Resize(width, height) => {
-            app.size = Rect::new(0, 0, width, height);
-            Vec::new()
-        }
-        Msg::Tick(now) => {
-            app.shared.now = now;
-            app.message.take_if(|(_, until)| *until <= now);
-            app.on_change()
-        }
-        Msg::Runs(runs) => {
-            let alerts = app.alerts(&runs);
-            let moved = runs.moved_since(&app.shared.runs);
-            let update = |id: &mut RunId| {
-                if let Some(now) = moved.get(id) {
-                    *id = now.clone();
-                }
-            };
-            app.home.on_moved(&update);
-            app.stack.iter_mut().for_each(|screen| screen.on_moved(&update));
-            app.shared.runs = runs;
-            app.shared.live.update(&mut app.shared.runs);
-            let mut effects = app.on_change();
-            if let Some(last) = alerts.last() {
-                effects.push(Effect::failure(last.clone()));
-                effects.push(Effect::Do(Task::Alert(alerts)));
-            }
-            effects
-        }
-        Msg::Plugins(plugins) => {
-            app.shared.plugins = plugins;
-            app.on_change()
-        }
-        Msg::Live(live) => {
-            app.shared.live = live;
-            app.shared.live.update(&mut app.shared.runs);
-            app.on_change()
-        }
-        Msg::Machine(machine) => {
-            app.shared.machine = Some(machine);
-            Vec::new()
-        }
-        Msg::Answer(answer) => app.answer(answer),
-        Msg::Quit => vec![Effect::Do(Task::Quit)],
-    };
+    let wanted = app.handle(msg);
     let mut tasks = app.settle(wanted);
     // A message of several lines takes room from the screens.
     let area = frame::body(app, app.size);
@@ -220,23 +175,81 @@ pub(crate) fn update(app: &mut App, msg: Msg) -> Vec<Task> {
         let more = app.on_change();
         tasks.extend(app.settle(more));
     }
-    // Overlays watch nothing themselves.
-    let watches = app.visible().next().map(|screen| screen.watches(&app.shared)).unwrap_or_default();
-    if watches != app.watched {
-        app.watched.clone_from(&watches);
-        tasks.push(Task::Watch(watches));
-    }
-    if let Some(spec) = app.top().chart_spec(&app.shared) {
-        app.shared.settings.last = Some(spec);
-    }
-    if app.shared.settings != app.saved {
-        app.saved = app.shared.settings.clone();
-        tasks.push(Task::SaveSettings(Box::new(app.saved.clone())));
-    }
+    tasks.extend(app.watch());
+    tasks.extend(app.save());
     tasks
 }
 
 impl App {
+    fn handle(&mut self, msg: Msg) -> Vec<Effect> {
+        match msg {
+            Msg::Key(key) => return self.key(key),
+            Msg::Mouse(mouse) => return self.with_top(|top, shared| top.mouse(shared, mouse)),
+            Msg::Paste(text) => return self.paste(&text),
+            Msg::Runs(runs) => return self.update_runs(runs),
+            Msg::Answer(answer) => return self.answer(answer),
+            Msg::Quit => return vec![Effect::Do(Task::Quit)],
+            Msg::Resize(width, height) => {
+                self.size = Rect::new(0, 0, width, height);
+                return Vec::new();
+            }
+            Msg::Machine(machine) => {
+                self.shared.machine = Some(machine);
+                return Vec::new();
+            }
+            Msg::Tick(now) => {
+                self.shared.now = now;
+                self.message.take_if(|(_, until)| *until <= now);
+            }
+            Msg::Plugins(plugins) => self.shared.plugins = plugins,
+            Msg::Live(live) => {
+                self.shared.live = live;
+                self.shared.live.update(&mut self.shared.runs);
+            }
+        }
+        self.on_change()
+    }
+
+    fn update_runs(&mut self, runs: Arc<RunsSnapshot>) -> Vec<Effect> {
+        let alerts = self.alerts(&runs);
+        let moved = runs.moved_since(&self.shared.runs);
+        let update = |id: &mut RunId| {
+            if let Some(now) = moved.get(id) {
+                *id = now.clone();
+            }
+        };
+        self.home.on_moved(&update);
+        self.stack.iter_mut().for_each(|screen| screen.on_moved(&update));
+        self.shared.runs = runs;
+        self.shared.live.update(&mut self.shared.runs);
+        let mut effects = self.on_change();
+        if let Some(last) = alerts.last() {
+            effects.push(Effect::failure(last.clone()));
+            effects.push(Effect::Do(Task::Alert(alerts)));
+        }
+        effects
+    }
+
+    /// Asks for the series of what is visible, if they have changed. Overlays watch nothing themselves.
+    fn watch(&mut self) -> Option<Task> {
+        let watches = self.visible().next().map(|screen| screen.watches(&self.shared)).unwrap_or_default();
+        (watches != self.watched).then(|| {
+            self.watched.clone_from(&watches);
+            Task::Watch(watches)
+        })
+    }
+
+    /// Saves the settings, with the current chart as the last one, if they have changed.
+    fn save(&mut self) -> Option<Task> {
+        if let Some(spec) = self.top().chart_spec(&self.shared) {
+            self.shared.settings.last = Some(spec);
+        }
+        (self.shared.settings != self.saved).then(|| {
+            self.saved = self.shared.settings.clone();
+            Task::SaveSettings(Box::new(self.saved.clone()))
+        })
+    }
+
     /// Applies the effects that concern the application itself and returns the remaining tasks.
     fn settle(&mut self, wanted: Vec<Effect>) -> Vec<Task> {
         let mut out = Vec::new();
@@ -327,7 +340,7 @@ impl App {
                 Err(why) => Effect::failure(why),
             },
             Action::Tag | Action::Star | Action::Query => match (self.top().targets(), action) {
-                (runs, _) if runs.is_empty() => Effect::failure("no run selected"),
+                (runs, _) if runs.is_empty() => Effect::failure(NONE_SELECTED),
                 (runs, Action::Query) => Effect::Do(Task::Query(runs)),
                 (runs, Action::Tag) => Effect::Open(Open::Tags(runs)),
                 (runs, _) => {
@@ -365,7 +378,7 @@ impl App {
     fn target(&self, several: &'static str) -> Result<RunId, &'static str> {
         match self.top().targets().as_slice() {
             [id] => Ok(id.clone()),
-            [] => Err("no run selected"),
+            [] => Err(NONE_SELECTED),
             _ => Err(several),
         }
     }
@@ -378,7 +391,7 @@ impl App {
             rows().filter(|row| action.refused(row).is_none()).map(|row| row.id.clone()).collect();
         match (runs.is_empty(), left_out.into_iter()) {
             (true, mut reasons) => Effect::failure(match (reasons.next(), targets.len()) {
-                (None, _) => format!("no run to {}", action.verb()),
+                (None, _) => NONE_SELECTED.to_owned(),
                 (Some(why), ..=1) => why,
                 (Some(why), n) => format!("cannot {} any of the {n} selected runs: {why}", action.verb()),
             }),

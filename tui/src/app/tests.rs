@@ -158,6 +158,24 @@ fn read_only_refuses_and_hides() {
     assert_eq!(acts(&mut bench), []);
 }
 
+#[test]
+fn the_header_says_at_every_width_what_is_unusual() {
+    let mut bench = Bench::with(Glyphs::Braille, Colours::None, true);
+    for (name, state) in
+        [("a", State::Running), ("b", State::Paused), ("c", State::Crashed), ("d", State::Failed)]
+    {
+        bench.make(&run("fit", name, 1).at(state, 5_000));
+    }
+    bench.read();
+    bench.app.shared.behind = Some(std::time::Duration::from_secs(3));
+    for width in [40, 60, 80, 200] {
+        bench.resize(width, 15);
+        let screen = bench.screen();
+        let header = screen.lines().next().unwrap();
+        assert!(header.contains("read-only") && header.contains("3 s behind"), "{header}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 

@@ -13,6 +13,25 @@ pub(crate) enum Move {
     Last,
 }
 
+/// A step to one of two sides: to less or more, to the one before or the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// To less, the one before, the left, below or out.
+    Back,
+    /// To more, the next, the right, above or in.
+    On,
+}
+
+impl Way {
+    /// The index of the neighbour of `at` among `n`, where the last is followed by the first.
+    pub(crate) fn around(self, at: usize, n: usize) -> usize {
+        match self {
+            Self::Back => (at + n.saturating_sub(1)) % n.max(1),
+            Self::On => (at + 1) % n.max(1),
+        }
+    }
+}
+
 impl Move {
     /// The new position in a list of `len` lines with so many per page.
     pub(crate) fn from(self, at: usize, len: usize, page: usize) -> usize {

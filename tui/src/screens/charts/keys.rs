@@ -4,7 +4,7 @@ use super::Action;
 pub(crate) use super::search::SYNTAX;
 use crate::screens::keys::meanings as key;
 use crate::screens::keys::{Binding, Kind, Mode, bind};
-use crate::widgets::Move;
+use crate::widgets::{Move, Way};
 
 /// The table of a screen whose actions wrap those of charts.
 macro_rules! lifted {
@@ -41,8 +41,8 @@ pub(crate) const CHARTS: &[Binding<Action>] = &[
     bind(&[key::RIGHT], Action::Cursor(1), "", "cursor to the right"),
     bind(&[key::FAR_LEFT], Action::Cursor(-10), "", "cursor to the left, ten times as far"),
     bind(&[key::FAR_RIGHT], Action::Cursor(10), "", "cursor to the right, ten times as far"),
-    bind(&[key::START], Action::CursorEnd(false), "", "cursor to the left end"),
-    bind(&[key::END], Action::CursorEnd(true), "", "cursor to the right end"),
+    bind(&[key::START], Action::CursorEnd(Way::Back), "", "cursor to the left end"),
+    bind(&[key::END], Action::CursorEnd(Way::On), "", "cursor to the right end"),
     bind(&[key::NEXT], Action::Focus(1, 0), "next", "the next chart"),
     bind(&[key::PREVIOUS], Action::Focus(-1, 0), "", "the previous chart"),
     bind(&[key::PAGE_DOWN], Action::Page(1), "", "the next page of charts"),
@@ -50,19 +50,19 @@ pub(crate) const CHARTS: &[Binding<Action>] = &[
     bind(&[key::ENTER], Action::Expand, "expand", "expand the chart to the whole screen, or show all"),
     bind(
         &[key::SMOOTH],
-        Action::Smooth(true),
+        Action::Smooth(Way::On),
         "smooth",
         "smooth more (moving average; raw values stay visible)",
     ),
-    bind(&[key::ROUGH], Action::Smooth(false), "", "smooth less"),
-    bind(&[key::ZOOM_X], Action::ZoomX(true), "zoom", "zoom in along x, at the cursor; in all charts"),
-    bind(&[key::WIDEN_X], Action::ZoomX(false), "", "zoom out along x"),
-    bind(&[key::ZOOM_Y], Action::ZoomY(true), "", "zoom in along y, in this chart"),
-    bind(&[key::WIDEN_Y], Action::ZoomY(false), "", "zoom out along y"),
-    bind(&[key::STEP_LEFT], Action::PanX(false), "", "move the window to the left"),
-    bind(&[key::STEP_RIGHT], Action::PanX(true), "", "move the window to the right"),
-    bind(&[key::STEP_DOWN, key::PAN_DOWN], Action::PanY(false), "", "move the window down"),
-    bind(&[key::STEP_UP, key::PAN_UP], Action::PanY(true), "", "move the window up"),
+    bind(&[key::ROUGH], Action::Smooth(Way::Back), "", "smooth less"),
+    bind(&[key::ZOOM_X], Action::ZoomX(Way::On), "zoom", "zoom in along x, at the cursor; in all charts"),
+    bind(&[key::WIDEN_X], Action::ZoomX(Way::Back), "", "zoom out along x"),
+    bind(&[key::ZOOM_Y], Action::ZoomY(Way::On), "", "zoom in along y, in this chart"),
+    bind(&[key::WIDEN_Y], Action::ZoomY(Way::Back), "", "zoom out along y"),
+    bind(&[key::STEP_LEFT], Action::PanX(Way::Back), "", "move the window to the left"),
+    bind(&[key::STEP_RIGHT], Action::PanX(Way::On), "", "move the window to the right"),
+    bind(&[key::STEP_DOWN, key::PAN_DOWN], Action::PanY(Way::Back), "", "move the window down"),
+    bind(&[key::STEP_UP, key::PAN_UP], Action::PanY(Way::On), "", "move the window up"),
     bind(&[key::RESET], Action::Reset, "", "reset this chart; press twice for all charts"),
     bind(&[key::LOG_Y], Action::LogY, "log or linear", "logarithmic y in this chart, or linear"),
     bind(&[key::LOG_X], Action::LogX, "", "logarithmic x, or linear"),
@@ -85,8 +85,8 @@ pub(crate) const CHARTS: &[Binding<Action>] = &[
         "find charts by their names: words, globs, /regular expressions/",
     ),
     bind(&[key::PIN], Action::Pin, "", "this chart comes first, or no longer"),
-    bind(&[key::SECTION], Action::Section(true), "", "the next section: metrics whose names begin alike"),
-    bind(&[key::SECTION_BACK], Action::Section(false), "", "the section before"),
+    bind(&[key::SECTION], Action::Section(Way::On), "", "the next section: metrics whose names begin alike"),
+    bind(&[key::SECTION_BACK], Action::Section(Way::Back), "", "the section before"),
 ];
 
 /// Those of [`search`].

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::layout::MOST;
+use crate::widgets::Way;
 use gradtop_view::compare::Align;
 
 /// The weights of smoothing that keys step through.
@@ -67,12 +68,11 @@ impl Look {
     }
 
     /// Smooths more or less.
-    pub(crate) fn smooth(&mut self, more: bool) {
+    pub(crate) fn smooth(&mut self, way: Way) {
         let now = self.smoothing;
-        let next = if more {
-            SMOOTHING.into_iter().find(|w| *w > now + 1e-9)
-        } else {
-            SMOOTHING.into_iter().rev().find(|w| *w < now - 1e-9)
+        let next = match way {
+            Way::On => SMOOTHING.into_iter().find(|w| *w > now + 1e-9),
+            Way::Back => SMOOTHING.into_iter().rev().find(|w| *w < now - 1e-9),
         };
         self.smoothing = next.unwrap_or(now);
     }
@@ -124,11 +124,11 @@ mod tests {
     #[test]
     fn smoothing_goes_up_and_down_and_stays_below_one() {
         let mut look = Look::default();
-        look.smooth(false);
+        look.smooth(Way::Back);
         assert_eq!(look.smoothing, 0.0);
-        (0..50).for_each(|_| look.smooth(true));
+        (0..50).for_each(|_| look.smooth(Way::On));
         assert_eq!(look.smoothing, 0.999);
-        look.smooth(false);
+        look.smooth(Way::Back);
         assert_eq!(look.smoothing, 0.995);
     }
 

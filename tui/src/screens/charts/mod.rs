@@ -20,7 +20,7 @@ use ratatui::layout::Rect;
 use super::effect::Effect;
 use super::keys::Mode;
 use super::toggle;
-use crate::widgets::{ChartCache, Edit, Input, Move};
+use crate::widgets::{ChartCache, Edit, Input, Move, Way};
 use gradtop_view::compare::Align;
 use gradtop_view::figure::own_range;
 use gradtop_view::figure::prepared::PreparedChart;
@@ -38,8 +38,8 @@ use search::Search;
 pub(crate) enum Action {
     /// Moves the cursor by columns of dots.
     Cursor(i8),
-    /// Moves the cursor to an end; true is the right one.
-    CursorEnd(bool),
+    /// Moves the cursor to the left or right end.
+    CursorEnd(Way),
     /// Moves the focus to another chart: right, down.
     Focus(i8, i8),
     /// Moves to another page of charts.
@@ -47,13 +47,13 @@ pub(crate) enum Action {
     /// Shows one chart on the whole screen.
     Expand,
     /// Smooths more or less.
-    Smooth(bool),
-    ZoomX(bool),
-    ZoomY(bool),
+    Smooth(Way),
+    ZoomX(Way),
+    ZoomY(Way),
     /// Pans to the right or left.
-    PanX(bool),
+    PanX(Way),
     /// Pans up or down.
-    PanY(bool),
+    PanY(Way),
     /// Undoes zooming and panning.
     Reset,
     LogY,
@@ -70,7 +70,7 @@ pub(crate) enum Action {
     /// Pins the chart to the top, or unpins it.
     Pin,
     /// Moves to the next or previous section of charts.
-    Section(bool),
+    Section(Way),
     /// Shows or hides the series under the cursor.
     Toggle,
     /// Shows only the series under the cursor.
@@ -282,77 +282,84 @@ impl Charts {
             self.update_list(&self.names(scene), &mut look, action);
             return (look, None);
         }
-        let layout = self.layout(scene);
-        let last = self.items.len().saturating_sub(1);
-        let mut effect = None;
-        match action {
-            Action::Focus(right, down) => {
-                self.focus = layout.step(self.focus, right.into(), down.into());
+        let effect = match action {
+            Action::Find | Action::Accept | Action::Cancel => self.update_search(scene, action),
+            Action::Axis => self.next_axis(scene, &mut look),
+            Action::Legend => self.show_legend(scene, &mut look),
+            _ => {
+                match action {
+                    Action::Focus(..) | Action::Go(_) | Action::Page(_) | Action::Section(_) => {
+                        self.move_focus(&self.layout(scene), action);
+                    }
+                    Action::Expand => self.expanded = !self.expanded && !self.items.is_empty(),
+                    Action::Series => self.list = Some(String::new()),
+                    Action::Columns | Action::Rows => self.change_grid(scene, &mut look, action),
+                    Action::Pin => self.pin(scene, &mut look),
+                    Action::Smooth(way) => look.smooth(way),
+                    Action::Clip => look.clip = !look.clip,
+                    Action::SameY => look.same_y = !look.same_y,
+                    Action::LogX => {
+                        look.log_x = !look.log_x;
+                        self.forget_x();
+                    }
+                    _ => self.update_focused(scene, &mut look, action),
+                }
+                None
             }
-            Action::Go(to) => self.focus = to.from(self.focus, self.items.len(), layout.per_page()),
+        };
+        (look, effect)
+    }
+
+    /// Moves the focus to another chart.
+    fn move_focus(&mut self, layout: &Layout, action: Action) {
+        let (at, last) = (self.focus, self.items.len().saturating_sub(1));
+        let begins = |i: &usize| *i == 0 || self.items[*i].section() != self.items[*i - 1].section();
+        self.focus = match action {
+            Action::Focus(right, down) => layout.step(at, right.into(), down.into()),
+            Action::Go(to) => to.from(at, self.items.len(), layout.per_page()),
             Action::Page(by) => {
                 let by = isize::from(by) * layout.per_page() as isize;
-                let next = self.focus.saturating_add_signed(by).min(last);
+                let next = at.saturating_add_signed(by).min(last);
                 // There is no page before the first or after the last.
-                if layout.page_of(next) != layout.page_of(self.focus) {
-                    self.focus = next;
-                }
+                if layout.page_of(next) == layout.page_of(at) { at } else { next }
             }
-            Action::Expand => self.expanded = !self.expanded && !self.items.is_empty(),
-            Action::Smooth(more) => look.smooth(more),
-            Action::LogX => {
-                look.log_x = !look.log_x;
-                self.forget_x();
-            }
-            Action::Axis => {
-                let several = matches!(scene.shown, Shown::Compared { .. });
-                look.next_axis(self.axis(scene), several, |axis| scene.shown.has_axis(axis));
-                let same = look.x == scene.look.x;
-                effect = same.then(|| Effect::news("what is shown was logged with steps only"));
-                self.forget_x();
-            }
-            Action::Clip => look.clip = !look.clip,
-            Action::SameY => look.same_y = !look.same_y,
-            Action::Columns => {
-                self.expanded = false;
-                one_more(&mut look.columns, layout.columns);
-            }
-            Action::Rows => {
-                self.expanded = false;
-                one_more(&mut look.rows, layout.rows);
-            }
-            // The list of series is shown beside an expanded chart only.
-            Action::Legend => {
-                look.legend = !self.expanded || !look.legend;
-                self.expanded |= !self.items.is_empty();
-                let narrow = look.legend && scene.area.width < draw::LEGEND_FROM;
-                effect = narrow.then(|| {
-                    let least = draw::LEGEND_FROM;
-                    Effect::news(format!(
-                        "the list of series needs {least} columns; L lists them over the charts"
-                    ))
-                });
-            }
-            Action::Series => self.list = Some(String::new()),
-            Action::Find | Action::Accept | Action::Cancel => effect = self.update_search(scene, action),
-            Action::Pin => {
-                if let Some(item) = self.items.get(self.focus) {
-                    toggle(&mut look.pinned, &item.id);
-                }
-                self.arrange(scene.shown, &look, None);
-            }
-            Action::Section(on) => {
-                let begins = |i: &usize| *i == 0 || self.items[*i].section() != self.items[*i - 1].section();
-                let next = if on {
-                    (self.focus + 1..=last).find(begins)
-                } else {
-                    (0..self.focus).rev().find(begins)
-                };
-                self.focus = next.unwrap_or(self.focus);
-            }
-            _ => self.update_focused(scene, &mut look, action),
+            Action::Section(Way::On) => (at + 1..=last).find(begins).unwrap_or(at),
+            Action::Section(Way::Back) => (0..at).rev().find(begins).unwrap_or(at),
+            _ => at,
+        };
+    }
+
+    fn next_axis(&mut self, scene: &Scene<'_>, look: &mut Look) -> Option<Effect> {
+        let several = matches!(scene.shown, Shown::Compared { .. });
+        look.next_axis(self.axis(scene), several, |axis| scene.shown.has_axis(axis));
+        self.forget_x();
+        (look.x == scene.look.x).then(|| Effect::news("what is shown was logged with steps only"))
+    }
+
+    fn change_grid(&mut self, scene: &Scene<'_>, look: &mut Look, action: Action) {
+        let layout = self.layout(scene);
+        self.expanded = false;
+        match action {
+            Action::Columns => one_more(&mut look.columns, layout.columns),
+            _ => one_more(&mut look.rows, layout.rows),
         }
-        (look, effect)
+    }
+
+    /// Shows or hides the list of series, which is beside an expanded chart only.
+    fn show_legend(&mut self, scene: &Scene<'_>, look: &mut Look) -> Option<Effect> {
+        look.legend = !self.expanded || !look.legend;
+        self.expanded |= !self.items.is_empty();
+        let least = draw::LEGEND_FROM;
+        (look.legend && scene.area.width < least).then(|| {
+            Effect::news(format!("the list of series needs {least} columns; L lists them over the charts"))
+        })
+    }
+
+    fn pin(&mut self, scene: &Scene<'_>, look: &mut Look) {
+        if let Some(item) = self.items.get(self.focus) {
+            toggle(&mut look.pinned, &item.id);
+        }
+        self.arrange(scene.shown, look, None);
     }
 
     /// Performs an action on the focused chart.
@@ -373,20 +380,20 @@ impl Charts {
                 self.zooms.remove(&Zoomed::Y(id));
             }
             Action::Cursor(by) => self.move_cursor(&plot, by.into()),
-            Action::CursorEnd(right) => {
+            Action::CursorEnd(way) => {
                 let (low, high) = plot.x.shown;
-                self.cursor = plot.axis.map(|axis| (axis, if right { high } else { low }));
+                self.cursor = plot.axis.map(|axis| (axis, if way == Way::On { high } else { low }));
             }
-            Action::ZoomX(inwards) => {
+            Action::ZoomX(way) => {
                 let about = self
                     .cursor
                     .filter(|(axis, _)| Some(*axis) == plot.axis)
                     .and_then(|(_, x)| plot.share_of(x));
-                self.zoom(x, plot.x.zoom(about.unwrap_or(0.5), inwards));
+                self.zoom(x, plot.x.zoom(about.unwrap_or(0.5), way));
             }
-            Action::ZoomY(inwards) => self.zoom(y, plot.y.zoom(0.5, inwards)),
-            Action::PanX(right) if self.zooms.contains_key(&x) => self.zoom(x, plot.x.step(right)),
-            Action::PanY(up) if self.zooms.contains_key(&y) => self.zoom(y, plot.y.step(up)),
+            Action::ZoomY(way) => self.zoom(y, plot.y.zoom(0.5, way)),
+            Action::PanX(way) if self.zooms.contains_key(&x) => self.zoom(x, plot.x.step(way)),
+            Action::PanY(way) if self.zooms.contains_key(&y) => self.zoom(y, plot.y.step(way)),
             Action::Reset => {
                 let undone = [x, y].map(|axis| self.zooms.remove(&axis).is_some());
                 if undone == [false; 2] {

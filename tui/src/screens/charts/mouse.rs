@@ -5,6 +5,7 @@ use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use super::plot::Plot;
 use super::window::Axis;
 use super::{Charts, Scene};
+use crate::widgets::Way;
 
 /// A chart is being dragged.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,12 +52,12 @@ impl Charts {
             }
             MouseEventKind::ScrollUp | MouseEventKind::ScrollDown => {
                 self.focus = chart;
-                let inwards = mouse.kind == MouseEventKind::ScrollUp;
+                let way = if mouse.kind == MouseEventKind::ScrollUp { Way::On } else { Way::Back };
                 let (across, up) = plot.share_at(place);
                 if mouse.modifiers.intersects(KeyModifiers::SHIFT | KeyModifiers::CONTROL) {
-                    self.zoom(y, plot.y.zoom(up, inwards));
+                    self.zoom(y, plot.y.zoom(up, way));
                 } else {
-                    self.zoom(x, plot.x.zoom(across, inwards));
+                    self.zoom(x, plot.x.zoom(across, way));
                 }
             }
             _ => {}

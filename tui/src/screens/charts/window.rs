@@ -1,5 +1,6 @@
 //! Zooming and panning of an axis.
 
+use crate::widgets::Way;
 use gradtop_chart::scale::{Scale, Span};
 
 /// The factor of one zoom step.
@@ -22,9 +23,10 @@ impl Axis {
     }
 
     /// The range after zooming around a position (0 … 1 of the range); `None` if the whole axis is visible again.
-    pub(crate) fn zoom(&self, about: f64, inwards: bool) -> Option<(f64, f64)> {
+    pub(crate) fn zoom(&self, about: f64, way: Way) -> Option<(f64, f64)> {
         let scale = self.whole.scale;
         let [a, b, low, high] = self.forward();
+        let inwards = way == Way::On;
         let factor = if inwards { 1.0 / STEP } else { STEP };
         let center = a + (b - a) * about.clamp(0.0, 1.0);
         let (mut from, mut to) = (center + (a - center) * factor, center + (b - center) * factor);
@@ -56,8 +58,8 @@ impl Axis {
     }
 
     /// The range after panning by one step.
-    pub(crate) fn step(&self, forward: bool) -> Option<(f64, f64)> {
-        self.pan(if forward { PAN } else { -PAN })
+    pub(crate) fn step(&self, way: Way) -> Option<(f64, f64)> {
+        self.pan(if way == Way::On { PAN } else { -PAN })
     }
 }
 
@@ -103,17 +105,17 @@ mod tests {
     #[test]
     fn in_and_out_again_is_all_again() {
         let axis = axis(Scale::Linear, 0.0, 900.0);
-        let once = axis.zoom(0.5, true).unwrap();
+        let once = axis.zoom(0.5, Way::On).unwrap();
         near(once, (150.0, 750.0));
         let zoomed = axis.showing(once.0, once.1);
-        near(zoomed.zoom(0.0, true).unwrap(), (150.0, 550.0));
-        assert_eq!(zoomed.zoom(0.5, false), None);
-        near(axis.showing(600.0, 900.0).zoom(0.5, false).unwrap(), (450.0, 900.0));
+        near(zoomed.zoom(0.0, Way::On).unwrap(), (150.0, 550.0));
+        assert_eq!(zoomed.zoom(0.5, Way::Back), None);
+        near(axis.showing(600.0, 900.0).zoom(0.5, Way::Back).unwrap(), (450.0, 900.0));
     }
 
     #[test]
     fn a_logarithmic_axis_is_zoomed_by_ratios() {
-        let (low, high) = axis(Scale::Log, 1e-6, 1.0).zoom(0.5, true).unwrap();
+        let (low, high) = axis(Scale::Log, 1e-6, 1.0).zoom(0.5, Way::On).unwrap();
         near((low.log10(), high.log10()), (-5.0, -1.0));
     }
 
@@ -122,10 +124,10 @@ mod tests {
         let start = axis(Scale::Linear, 0.0, 100.0).showing(50.0, 70.0);
         let mut axis = start;
         for _ in 0..50 {
-            axis.shown = axis.step(true).unwrap();
+            axis.shown = axis.step(Way::On).unwrap();
         }
         near(axis.shown, (90.0, 110.0));
-        near(start.step(false).unwrap(), (46.0, 66.0));
+        near(start.step(Way::Back).unwrap(), (46.0, 66.0));
     }
 
     proptest! {
@@ -138,10 +140,10 @@ mod tests {
             let mut axis = whole;
             for (what, about) in steps {
                 let range = match what {
-                    0 => axis.zoom(about, true),
-                    1 => axis.zoom(about, false),
-                    2 => axis.step(true),
-                    _ => axis.step(false),
+                    0 => axis.zoom(about, Way::On),
+                    1 => axis.zoom(about, Way::Back),
+                    2 => axis.step(Way::On),
+                    _ => axis.step(Way::Back),
                 };
                 axis.shown = range.unwrap_or(whole.shown);
                 if let Some((a, b)) = range {

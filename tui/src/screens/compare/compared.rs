@@ -21,6 +21,8 @@ pub(super) struct Compared {
     pub(super) order: Vec<usize>,
     /// The number of deleted runs.
     pub(super) gone: usize,
+    /// Whether all has been read.
+    pub(super) read: bool,
 }
 
 impl Compared {
@@ -34,7 +36,9 @@ impl Compared {
         let groups = groups(&runs, by);
         let table = ComparisonTable::new(&runs, &groups, &[]);
         let gone = ids.len() - runs.len();
-        Self { facets: facets(&runs, &[]), gone, runs, groups, table, order: Vec::new() }
+        // Until something has been read, the data has generation 0.
+        let read = runs.iter().all(|s| !s.data.progress.reading && s.data.generation > 0);
+        Self { facets: facets(&runs, &[]), gone, read, runs, groups, table, order: Vec::new() }
     }
 
     /// What the charts show; only the group with the `focus`, if there is one, is not dimmed.

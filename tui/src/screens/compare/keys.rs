@@ -5,7 +5,7 @@ use super::settings::Pane;
 use crate::screens::charts::keys as charts;
 use crate::screens::keys::meanings as key;
 use crate::screens::keys::{Binding, Kind, Mode, bind, join};
-use crate::widgets::Move;
+use crate::widgets::{Move, Way};
 
 pub(crate) const VIEW: Mode<Action> = Mode {
     syntax: charts::SYNTAX,
@@ -26,8 +26,8 @@ const CHART: &[Binding<Action>] = charts::lifted!(charts::CHARTS, Action::Chart)
 
 /// With the charts, beside those of the table.
 const CHART_ONLY: &[Binding<Action>] = &[
-    bind(&[key::COLUMN_LEFT], Action::Column(false), "", "column of the table to the left"),
-    bind(&[key::COLUMN_RIGHT], Action::Column(true), "", "column of the table to the right"),
+    bind(&[key::COLUMN_LEFT], Action::Column(Way::Back), "", "column of the table to the left"),
+    bind(&[key::COLUMN_RIGHT], Action::Column(Way::On), "", "column of the table to the right"),
     bind(&[key::ONLY], Action::Focus, "focus", "highlight only the run under the cursor"),
     bind(&[key::MARK], Action::Hide, "hide", "hide or show the run's lines"),
     bind(&[key::OPEN], Action::Open, "open", "open the run"),
@@ -49,8 +49,8 @@ pub(crate) const TABLE: Mode<Action> = Mode::new(
 );
 
 const TABLE_ONLY: &[Binding<Action>] = &[
-    bind(&[key::LEFT, key::COLUMN_LEFT], Action::Column(false), "column", "the column to the left"),
-    bind(&[key::RIGHT, key::COLUMN_RIGHT], Action::Column(true), "", "the column to the right"),
+    bind(&[key::LEFT, key::COLUMN_LEFT], Action::Column(Way::Back), "column", "the column to the left"),
+    bind(&[key::RIGHT, key::COLUMN_RIGHT], Action::Column(Way::On), "", "the column to the right"),
     bind(&[key::ENTER, key::OPEN], Action::Open, "open", "open the run"),
 ];
 
@@ -62,11 +62,11 @@ const ROWS: &[Binding<Action>] = &[
     bind(&[key::LAST], Action::Go(Move::Last), "", "the last run of the table"),
     bind(
         &[key::GROUP],
-        Action::Group(true),
+        Action::Group(Way::On),
         "group",
         "group by the next parameter: mean, and a band from lowest to highest",
     ),
-    bind(&[key::GROUP_BACK], Action::Group(false), "", "group by the previous parameter"),
+    bind(&[key::GROUP_BACK], Action::Group(Way::Back), "", "group by the previous parameter"),
     bind(&[key::SORT], Action::Sort, "sort", "sort by the column; again: in the order of the list"),
     bind(&[key::REVERSE], Action::Reverse, "", "reverse the order of the table"),
     bind(&[key::PARTS], Action::NextPane, "parts", "charts and table, only charts, only the table"),

@@ -18,7 +18,7 @@ use super::charts::{self, Charts, Look, Scene};
 use super::effect::{Effect, Open};
 use super::keys::Mode;
 use super::shared::Shared;
-use crate::widgets::{Edit, Move};
+use crate::widgets::{Edit, Move, Way};
 use compared::Compared;
 use gradtop_view::chart_spec::ChartSpec;
 use gradtop_view::compare::table::Sort;
@@ -35,12 +35,12 @@ pub(crate) enum Action {
     Go(Move),
     /// An action on the charts.
     Chart(charts::Action),
-    /// Changes the grouping, forwards or backwards.
-    Group(bool),
+    /// Groups by the next or previous parameter.
+    Group(Way),
     Sort,
     Reverse,
     /// Moves to the next or previous column.
-    Column(bool),
+    Column(Way),
     /// Dims all runs except the one under the cursor.
     Focus,
     Hide,
@@ -162,8 +162,8 @@ impl Compare {
             Action::Show(pane) => shared.settings.compare.pane = pane,
             Action::Go(to) => self.go(to),
             Action::Chart(action) => return self.update_charts(shared, action),
-            Action::Column(right) => self.go_column(right),
-            Action::Group(forward) => return self.group(shared, forward),
+            Action::Column(way) => self.go_column(way),
+            Action::Group(way) => return self.group(shared, way),
             Action::Sort => self.sort(),
             Action::Reverse => self.reverse = !self.reverse,
             Action::Focus => self.focus = !self.focus,
@@ -185,22 +185,21 @@ impl Compare {
         self.at = group.and_then(|t| self.compared.groups.get(*t)).map(|t| t.name.clone());
     }
 
-    fn go_column(&mut self, right: bool) {
+    fn go_column(&mut self, way: Way) {
         let at = self.column();
-        let to = if right { at + 1 } else { at.saturating_sub(1) };
+        let to = if way == Way::On { at + 1 } else { at.saturating_sub(1) };
         let table = &self.compared.table;
         self.column = table.sort_keys().nth(to).or(table.sort_keys().last());
     }
 
-    fn group(&mut self, shared: &Shared, forward: bool) -> Vec<Effect> {
+    fn group(&mut self, shared: &Shared, way: Way) -> Vec<Effect> {
         let all = GroupBy::all(&self.compared.runs);
         if all.len() < 2 {
             let text = "no parameter puts any of these runs together";
             return vec![Effect::failure(text)];
         }
         let at = all.iter().position(|by| *by == self.by).unwrap_or(0);
-        let to = if forward { at + 1 } else { at + all.len() - 1 };
-        self.by = all[to % all.len()].clone();
+        self.by = all[way.around(at, all.len())].clone();
         // The new lines have other names.
         (self.at, self.focus) = (None, false);
         self.hidden.clear();

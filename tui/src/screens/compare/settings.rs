@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::screens::charts::Look;
+use crate::widgets::Way;
 use gradtop_view::compare::Align;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -48,7 +49,7 @@ impl From<Saved> for Settings {
     fn from(Saved { pane, look, align, smoothing }: Saved) -> Self {
         let older = || {
             let mut look = Look { x: align, ..Self::default().look };
-            (0..smoothing.min(20)).for_each(|_| look.smooth(true));
+            (0..smoothing.min(20)).for_each(|_| look.smooth(Way::On));
             look
         };
         Self { pane, look: look.unwrap_or_else(older).sanitized() }

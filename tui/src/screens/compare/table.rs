@@ -8,7 +8,6 @@ use ratatui::layout::{Position, Rect};
 use super::Compare;
 use crate::print::clean;
 use crate::screens::pen::Pen;
-use crate::screens::shared::Shared;
 use crate::widgets::around;
 use gradtop_chart::cells::align::{Align, align};
 use gradtop_chart::cells::text::{fit_apart, fit_ends, width_of};
@@ -32,18 +31,9 @@ struct Column {
     cells: Vec<String>,
     best: Vec<bool>,
     width: usize,
+    /// The width at which its cells are whole.
+    least: usize,
     numbers: bool,
-}
-
-/// The columns on the screen, and their positions.
-struct Shown<'a> {
-    columns: &'a [Column],
-    range: Range<usize>,
-    cursor: usize,
-    /// The width of name and state before them.
-    fixed: usize,
-    /// How many of them show values at the cursor of the charts.
-    shifted: usize,
 }
 
 impl Column {
@@ -52,64 +42,81 @@ impl Column {
         let cells = align(cells, how, most, false);
         let widest = cells.iter().map(|c| width_of(c)).max().unwrap_or(0);
         // Leaves room for the mark of the best value.
-        let width = widest.max(width_of(&title)) + if numbers { 2 } else { 0 };
-        Self { group, title, cells, best, width, numbers }
+        let mark = if numbers { 2 } else { 0 };
+        let (least, width) = (widest + mark, widest.max(width_of(&title)) + mark);
+        Self { group, title, cells, best, width, least, numbers }
     }
 }
 
 /// The value of a group at the cursor, and its number as text.
 pub(super) type AtCursor = (CursorValue, String);
 
-/// The columns, and how many of them show values at the cursor.
-fn columns(screen: &Compare, at_cursor: Option<&[Option<AtCursor>]>, theme: Theme) -> (Vec<Column>, usize) {
+/// The text of a value that a run does not have.
+fn none(theme: Theme) -> &'static str {
+    theme.glyph("–", "-")
+}
+
+/// The rows in their order.
+fn rows(screen: &Compare) -> Vec<&Row> {
     let compared = &screen.compared;
-    let table = &compared.table;
-    let rows: Vec<&Row> = compared.order.iter().filter_map(|i| table.rows.get(*i)).collect();
-    let none = theme.glyph("–", "-");
-    let text = |v: Option<f64>| v.map_or_else(|| none.to_owned(), number::value);
-    let mut out = Vec::new();
-    for key in table.sort_keys() {
-        out.push(match key {
-            Sort::Param(i) => {
-                let cell = |r: &&Row| r.params.get(i).cloned().unwrap_or_default();
-                let cells: Vec<String> = rows.iter().map(cell).collect();
-                Column::new(String::new(), clean(&table.params[i]), &cells, Vec::new(), false)
-            }
-            Sort::Value(i) => {
-                let column = &table.columns[i];
-                let cells: Vec<String> = rows.iter().map(|r| text(r.values[i])).collect();
-                let best = rows.iter().map(|r| r.best[i]).collect();
-                Column::new(clean(&column.facet.title()), column.short(), &cells, best, true)
-            }
-            Sort::Given => continue,
-        });
-    }
-    let before = out.len();
-    if let Some(values) = at_cursor {
-        let shown = compared.shown(&screen.by, None);
-        let facet = screen.charts.name(shown).map(|name| clean(&name)).unwrap_or_default();
-        let of = |r: &&Row| values.get(r.group).and_then(Option::as_ref);
-        let cells: Vec<String> =
-            rows.iter().map(|r| of(r).map_or_else(|| none.to_owned(), |(_, words)| words.clone())).collect();
-        out.insert(0, Column::new(facet.clone(), "at cursor".to_owned(), &cells, Vec::new(), true));
-        let mut all = rows.iter().filter_map(of);
-        let first = all.next();
-        if all.any(|at| first.is_some_and(|first| !first.0.has_same_description(&at.0))) {
-            let brief = |r| of(r).map(|(at, _)| at.steps_text().replace('–', none)).unwrap_or_default();
-            let cells: Vec<String> = rows.iter().map(brief).collect();
-            out.insert(1, Column::new(facet, "of step".to_owned(), &cells, Vec::new(), false));
+    compared.order.iter().filter_map(|i| compared.table.rows.get(*i)).collect()
+}
+
+/// The columns with parameters and values.
+fn columns(screen: &Compare, theme: Theme) -> Vec<Column> {
+    let table = &screen.compared.table;
+    let rows = rows(screen);
+    let text = |v: Option<f64>| v.map_or_else(|| none(theme).to_owned(), number::value);
+    let of = |key| match key {
+        Sort::Param(i) => {
+            let cells: Vec<String> =
+                rows.iter().map(|r| r.params.get(i).cloned().unwrap_or_default()).collect();
+            Some(Column::new(String::new(), clean(&table.params[i]), &cells, Vec::new(), false))
         }
+        Sort::Value(i) => {
+            let column = &table.columns[i];
+            let cells: Vec<String> = rows.iter().map(|r| text(r.values[i])).collect();
+            let best = rows.iter().map(|r| r.best[i]).collect();
+            Some(Column::new(clean(&column.facet.title()), column.short(), &cells, best, true))
+        }
+        Sort::Given => None,
+    };
+    table.sort_keys().filter_map(of).collect()
+}
+
+/// The columns with the values at the cursor of the charts, and their steps where these differ.
+fn cursor_columns(screen: &Compare, values: &[Option<AtCursor>], theme: Theme) -> Vec<Column> {
+    let rows = rows(screen);
+    let shown = screen.compared.shown(&screen.by, None);
+    let facet = screen.charts.name(shown).map(|name| clean(&name)).unwrap_or_default();
+    let of = |r: &&Row| values.get(r.group).and_then(Option::as_ref);
+    let words = |r| of(r).map_or_else(|| none(theme).to_owned(), |(_, words)| words.clone());
+    let cells: Vec<String> = rows.iter().map(words).collect();
+    let mut out = vec![Column::new(facet.clone(), "at cursor".to_owned(), &cells, Vec::new(), true)];
+    let mut all = rows.iter().filter_map(of);
+    let first = all.next();
+    if all.any(|at| first.is_some_and(|first| !first.0.has_same_description(&at.0))) {
+        let brief = |r| of(r).map(|(at, _)| at.steps_text().replace('–', none(theme))).unwrap_or_default();
+        let cells: Vec<String> = rows.iter().map(brief).collect();
+        out.push(Column::new(facet, "of step".to_owned(), &cells, Vec::new(), false));
     }
-    let at_cursor = out.len() - before;
-    for own in out.chunk_by_mut(|a, b| a.group == b.group) {
-        let used: usize = own.iter().map(|c| c.width + 2).sum::<usize>() - 2;
-        let missing = width_of(&own[0].group).min(TITLE).saturating_sub(used);
+    out
+}
+
+/// Widens the columns of each metric so that its name can be read.
+fn widen(columns: &mut [Column]) {
+    for own in columns.chunk_by_mut(|a, b| a.group == b.group) {
+        let missing = width_of(&own[0].group).min(TITLE).saturating_sub(width(own));
         let count = own.len();
         for (i, column) in own.iter_mut().enumerate() {
             column.width += (missing + i) / count;
         }
     }
-    (out, at_cursor)
+}
+
+/// The width of columns side by side.
+fn width(columns: &[Column]) -> usize {
+    columns.iter().map(|column| column.width + 2).sum::<usize>().saturating_sub(2)
 }
 
 /// The group drawn at a position.
@@ -134,83 +141,167 @@ fn first_column(columns: &[Column], cursor: usize, room: usize) -> usize {
     first
 }
 
-pub(super) fn draw(
-    screen: &Compare,
-    shared: &Shared,
-    at_cursor: Option<&[Option<AtCursor>]>,
-    frame: &mut Frame<'_>,
-    area: Rect,
-) {
-    let theme = shared.theme;
-    let compared = &screen.compared;
-    let (mut columns, shifted) = columns(screen, at_cursor, theme);
-    let cursor = if columns.is_empty() { 0 } else { screen.column() + shifted };
-    let longest = compared.groups.iter().map(|t| width_of(&t.name)).max().unwrap_or(0).max(4);
-    let mut name = longest.min((usize::from(area.width) / 3).max(12));
-    let state =
-        compared.groups.iter().map(|t| width_of(&words(screen, t, theme, area.width))).max().unwrap_or(0);
-    let room = usize::from(area.width).saturating_sub(10 + name + state);
-    // On a phone, a heading is cut rather than its values left out.
-    for column in &mut columns {
-        column.width = column.width.min(room);
-    }
-    let first = first_column(&columns, cursor, room);
-    let mut shown = 0;
-    let mut used = 0;
-    for c in &columns[first.min(columns.len())..] {
-        if used + c.width > room {
-            break;
-        }
-        used += c.width + 2;
-        shown += 1;
-    }
-    let shown = first..first + shown;
-    // The room that is left goes to names, then to headings.
-    let mut spare = (room + 2).saturating_sub(used.max(2));
-    let more = (longest - name).min(spare);
-    (name, spare) = (name + more, spare - more);
-    for own in columns[shown.clone()].chunk_by_mut(|a, b| a.group == b.group) {
-        let used: usize = own.iter().map(|c| c.width + 2).sum::<usize>() - 2;
-        let more = width_of(&own[0].group).saturating_sub(used).min(spare);
+/// The table as it is laid out for a width.
+struct Sheet<'a> {
+    screen: &'a Compare,
+    theme: Theme,
+    columns: Vec<Column>,
+    /// The columns on the screen.
+    shown: Range<usize>,
+    /// The column under the cursor.
+    cursor: usize,
+    /// How many columns show values at the cursor of the charts.
+    shifted: usize,
+    /// The names of the groups, and their width.
+    names: Vec<String>,
+    name: usize,
+    /// The states of the groups, and their width.
+    states: Vec<String>,
+    state: usize,
+}
+
+impl<'a> Sheet<'a> {
+    fn new(screen: &'a Compare, at_cursor: Option<&[Option<AtCursor>]>, theme: Theme, wide: u16) -> Self {
+        let mut columns = columns(screen, theme);
+        let own = at_cursor.map(|values| cursor_columns(screen, values, theme)).unwrap_or_default();
+        let shifted = own.len();
+        columns.splice(..0, own);
+        widen(&mut columns);
+        let cursor = if columns.is_empty() { 0 } else { screen.column() + shifted };
+        let groups = &screen.compared.groups;
+        let states: Vec<String> = groups.iter().map(|t| words(screen, t, theme, wide)).collect();
+        let state = states.iter().map(|words| width_of(words)).max().unwrap_or(0);
+        let longest = groups.iter().map(|t| width_of(&t.name)).max().unwrap_or(0).max(4);
+        let name = longest.min((usize::from(wide) / 3).max(12));
+        let room = usize::from(wide).saturating_sub(10 + name + state);
+        let shown = fitting(&mut columns, cursor, room, longest - name);
+        // The room that is left goes to names, then to headings.
+        let mut spare = room.saturating_sub(width(&columns[shown.clone()]));
+        let more = (longest - name).min(spare);
         spare -= more;
-        if let Some(column) = own.last_mut() {
-            column.width += more;
+        for own in columns[shown.clone()].chunk_by_mut(|a, b| a.group == b.group) {
+            let more = width_of(&own[0].group).saturating_sub(width(own)).min(spare);
+            spare -= more;
+            if let Some(column) = own.last_mut() {
+                column.width += more;
+            }
         }
+        let name = name + more;
+        let names: Vec<&str> = groups.iter().map(|t| t.name.as_str()).collect();
+        let names = fit_apart(&names, name, theme.ascii());
+        Self { screen, theme, columns, shown, cursor, shifted, names, name, states, state }
     }
-    let fixed = 2 + 2 + name + 2 + state + 2;
-    let of = Shown { columns: &columns, range: shown.clone(), cursor, fixed, shifted };
-    head(screen, shared, &of, frame, area);
-    let height = usize::from(area.height.saturating_sub(HEADING));
-    let here = screen.row();
-    let names: Vec<&str> = compared.groups.iter().map(|t| t.name.as_str()).collect();
-    let names = fit_apart(&names, name, theme.ascii());
-    let top = around(here, compared.order.len(), height);
-    for (i, group) in compared.order.iter().enumerate().skip(top).take(height) {
-        let Some(t) = compared.groups.get(*group) else { continue };
+
+    /// The width before the columns.
+    fn fixed(&self) -> usize {
+        2 + 2 + self.name + 2 + self.state + 2
+    }
+
+    /// Draws the row of a group.
+    fn row(&self, row: usize, group: usize, pen: &mut Pen<'_>, area: Rect) {
+        let Self { screen, theme, .. } = *self;
+        let Some(t) = screen.compared.groups.get(group) else { return };
         let hidden = screen.hidden.contains(&t.name);
-        let mut pen = Pen::row(frame.buffer_mut(), theme, area, (i - top) as u16 + HEADING);
-        pen.left(if i == here { theme.glyph("›", ">") } else { "" }, 2, theme.accent());
+        let here = row == screen.row();
+        pen.left(if here { theme.glyph("›", ">") } else { "" }, 2, theme.accent());
         let mark = if hidden { ' ' } else { marker(t.look.1, theme.ascii()) };
         pen.left(&mark.to_string(), 2, theme.paint(t.look.0));
-        let style = if hidden { theme.dim() } else { theme.bold() };
-        pen.left(names.get(*group).map_or("", String::as_str), name + 2, style);
-        pen.left(&words(screen, t, theme, area.width), state + 2, theme.dim());
-        for (at, column) in columns.iter().enumerate().take(shown.end).skip(shown.start) {
-            let text = column.cells.get(i).map_or("", String::as_str);
-            let best = column.best.get(i).copied().unwrap_or(false);
+        pen.left(&self.names[group], self.name + 2, if hidden { theme.dim() } else { theme.bold() });
+        pen.left(&self.states[group], self.state + 2, theme.dim());
+        for (at, column) in self.columns.iter().enumerate().take(self.shown.end).skip(self.shown.start) {
+            let text = column.cells.get(row).map_or("", String::as_str);
+            let best = column.best.get(row).copied().unwrap_or(false);
             let style = if best { theme.good() } else { theme.text() };
-            let style = if at == cursor { style.patch(theme.bold()) } else { style };
+            let style = if at == self.cursor { style.patch(theme.bold()) } else { style };
             if column.numbers {
                 let mark = if best { theme.glyph(" ◂", " <") } else { "  " };
-                let text = format!("{text}{mark}");
-                pen.right(&text, column.width, style).skip(2);
+                pen.right(&format!("{text}{mark}"), column.width, style).skip(2);
             } else {
                 pen.left(text, column.width + 2, style);
             }
         }
-        if i == here {
+        if here {
             pen.tint(area, theme.cursor());
         }
+    }
+
+    /// Draws the metrics, and below them the titles of the columns.
+    fn head(&self, frame: &mut Frame<'_>, area: Rect) {
+        let Self { columns, shown, theme, .. } = self;
+        let buffer = frame.buffer_mut();
+        let mut pen = Pen::row(buffer, *theme, area, 0);
+        let left = if shown.start > 0 { theme.glyph("‹", "<") } else { "" };
+        pen.skip(self.fixed().saturating_sub(2)).left(left, 2, theme.dim());
+        for own in columns[shown.clone()].chunk_by(|a, b| a.group == b.group) {
+            let width = width(own);
+            pen.left(&fit_ends(&own[0].group, width, theme.ascii()), width + 2, theme.bold());
+        }
+        if shown.end < columns.len() {
+            buffer.set_string(area.right().saturating_sub(1), area.y, theme.glyph("›", ">"), theme.dim());
+        }
+        let compared = &self.screen.compared;
+        let mut pen = Pen::row(buffer, *theme, area, 1);
+        let what = if compared.groups.len() == compared.runs.len() { "run" } else { "group" };
+        pen.skip(4).left(what, self.fixed().saturating_sub(4), theme.dim());
+        for at in shown.clone() {
+            self.title(at, &mut pen);
+        }
+    }
+
+    /// Draws the title of a column, with an arrow if it decides the order.
+    fn title(&self, at: usize, pen: &mut Pen<'_>) {
+        let Self { screen, theme, .. } = *self;
+        let column = &self.columns[at];
+        let own = at.checked_sub(self.shifted).and_then(|at| screen.compared.table.sort_keys().nth(at));
+        let sorted = own == Some(screen.sort);
+        let arrow = match (sorted, screen.reverse) {
+            (false, _) => "",
+            (true, false) => theme.glyph("↓", "v"),
+            (true, true) => theme.glyph("↑", "^"),
+        };
+        let style = if at == self.cursor { theme.accent() } else { theme.dim() };
+        let title = format!("{}{arrow}", column.title);
+        if column.numbers {
+            // Placed above the digits, not above the mark of the best value.
+            let title = if sorted { format!("{title} ") } else { format!("{title}  ") };
+            pen.right(&title, column.width, style).skip(2);
+        } else {
+            pen.left(&title, column.width + 2, style);
+        }
+    }
+}
+
+/// The columns that fit, with the one under the cursor. If that is all, its heading gives way to what `names` lack.
+fn fitting(columns: &mut [Column], cursor: usize, room: usize, names: usize) -> Range<usize> {
+    // On a phone, a heading is cut rather than its values left out.
+    for column in columns.iter_mut() {
+        column.width = column.width.min(room);
+    }
+    let first = first_column(columns, cursor, room);
+    let fits = |end: &usize| width(&columns[first..*end]) <= room;
+    let end = (first..=columns.len()).take_while(fits).last().unwrap_or(first);
+    if let [column] = &mut columns[first..end] {
+        column.width = column.width.saturating_sub(names).max(column.least.min(column.width));
+    }
+    first..end
+}
+
+/// Draws the table.
+pub(super) fn draw(
+    screen: &Compare,
+    theme: Theme,
+    at_cursor: Option<&[Option<AtCursor>]>,
+    frame: &mut Frame<'_>,
+    area: Rect,
+) {
+    let sheet = Sheet::new(screen, at_cursor, theme, area.width);
+    sheet.head(frame, area);
+    let order = &screen.compared.order;
+    let height = usize::from(area.height.saturating_sub(HEADING));
+    let top = around(screen.row(), order.len(), height);
+    for (row, group) in order.iter().enumerate().skip(top).take(height) {
+        let mut pen = Pen::row(frame.buffer_mut(), theme, area, (row - top) as u16 + HEADING);
+        sheet.row(row, *group, &mut pen, area);
     }
 }
 
@@ -228,49 +319,5 @@ fn words(screen: &Compare, group: &gradtop_view::compare::RunGroup, theme: Theme
             state::label_in(view, theme.ascii())
         }),
         many => format!("{} runs", many.len()),
-    }
-}
-
-fn head(screen: &Compare, shared: &Shared, of: &Shown<'_>, frame: &mut Frame<'_>, area: Rect) {
-    let Shown { columns, range: ref shown, cursor, fixed, shifted } = *of;
-    let theme = shared.theme;
-    let buffer = frame.buffer_mut();
-    let mut pen = Pen::row(buffer, theme, area, 0);
-    let left = if shown.start > 0 { theme.glyph("‹", "<") } else { "" };
-    pen.skip(fixed.saturating_sub(2)).left(left, 2, theme.dim());
-    let mut at = shown.start;
-    while at < shown.end {
-        let group = &columns[at].group;
-        let mut width = 0;
-        while at < shown.end && columns[at].group == *group {
-            width += columns[at].width + 2;
-            at += 1;
-        }
-        pen.left(&fit_ends(group, width.saturating_sub(2), theme.ascii()), width, theme.bold());
-    }
-    if shown.end < columns.len() {
-        buffer.set_string(area.right().saturating_sub(1), area.y, theme.glyph("›", ">"), theme.dim());
-    }
-    let mut pen = Pen::row(buffer, theme, area, 1);
-    let what = if screen.compared.groups.len() == screen.compared.runs.len() { "run" } else { "group" };
-    pen.skip(4).left(what, fixed.saturating_sub(4), theme.dim());
-    for at in shown.clone() {
-        let column = &columns[at];
-        let own = at.checked_sub(shifted).and_then(|at| screen.compared.table.sort_keys().nth(at));
-        let sorted = own == Some(screen.sort);
-        let arrow = match (sorted, screen.reverse) {
-            (false, _) => "",
-            (true, false) => theme.glyph("↓", "v"),
-            (true, true) => theme.glyph("↑", "^"),
-        };
-        let style = if at == cursor { theme.accent() } else { theme.dim() };
-        let title = format!("{}{arrow}", column.title);
-        if column.numbers {
-            // Placed above the digits, not above the mark of the best value.
-            let title = if sorted { format!("{title} ") } else { format!("{title}  ") };
-            pen.right(&title, column.width, style).skip(2);
-        } else {
-            pen.left(&title, column.width + 2, style);
-        }
     }
 }

@@ -361,6 +361,31 @@ fn several_experiments_show_what_they_share() {
 }
 
 #[test]
+fn of_runs_that_share_no_metric_it_says_what_each_has() {
+    let points = [(0, 1.0), (1, 0.5)];
+    let bare = |experiment, name, minutes, metric: &str| {
+        let spec = run(experiment, name, minutes).series(metric, None, &points);
+        spec.with(|m, _| m.metrics.clear())
+    };
+    let specs =
+        vec![bare("fit", "a", 1, "loss"), bare("images", "b", 2, "accuracy"), bare("fit", "c", 3, "norm")];
+    let mut apart = Bench::of(specs);
+    apart.resize(40, 15);
+    let (bench, _runs) = open(apart, &["a", "b"]);
+    let screen = bench.screen();
+    for words in ["have no metric in", "fit: loss", "images: accuracy", "runs of one experiment"] {
+        assert!(screen.contains(words), "{words}: {screen}");
+    }
+    let specs =
+        || vec![bare("fit", "a", 1, "loss"), bare("fit", "c", 3, "norm"), bare("fit", "d", 4, "norm")];
+    for (names, none) in [(&["a", "c"][..], true), (&["a", "c", "d"], false), (&["a"], false)] {
+        let (bench, _runs) = open(Bench::of(specs()), names);
+        let screen = bench.screen();
+        assert_eq!(screen.contains("no series in common"), none, "{screen}");
+    }
+}
+
+#[test]
 fn nothing_logged_yet() {
     let specs = vec![run("fit", "a", 1).at(State::Queued, 0), run("fit", "b", 2).at(State::Queued, 0)];
     let (bench, _runs) = open(Bench::of(specs), &["a", "b"]);

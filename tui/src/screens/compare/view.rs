@@ -16,7 +16,7 @@ use crate::screens::shared::Shared;
 use crate::widgets;
 use gradtop_chart::cells::text::{width_of, wrap};
 use gradtop_chart::number::counted;
-use gradtop_view::compare::{GroupBy, why_none};
+use gradtop_view::compare::{GroupBy, metrics_by_experiment, none_shared, why_none};
 
 /// Below this width, what is shown takes precedence over its source.
 const NARROW: u16 = 60;
@@ -61,7 +61,7 @@ impl Compare {
         }
         self.heading(&scene, frame, area);
         if self.pane != Pane::Charts {
-            table::draw(self, shared, self.at_cursor().as_deref(), frame, places.table);
+            table::draw(self, shared.theme, self.at_cursor().as_deref(), frame, places.table);
         }
     }
 
@@ -100,6 +100,9 @@ impl Compare {
                 pen.skip(3).put(&words, theme.text());
             }
         }
+        if compared.read && none_shared(&compared.runs, &compared.facets) {
+            pen.skip(3).put("no series in common", theme.wait());
+        }
         if compared.gone > 0 {
             pen.skip(3).put(&format!("{} gone", compared.gone), theme.alert());
         }
@@ -116,11 +119,19 @@ impl Compare {
             return;
         }
         let (area, theme, runs) = (scene.area, scene.shared.theme, &self.compared.runs);
-        // Until something has been read, the data has generation 0.
-        let unread = runs.iter().any(|s| s.data.progress.reading || s.data.generation == 0);
-        let text = if unread { "reading …" } else { why_none(runs) };
-        for (row, line) in (1..).zip(wrap(text, usize::from(area.width.saturating_sub(4)))) {
-            Pen::row(frame.buffer_mut(), theme, area, row).skip(2).put(&line, theme.dim());
+        let why = if self.compared.read { why_none(runs) } else { "reading …" };
+        let mut texts = vec![(why.to_owned(), theme.dim())];
+        let metrics = metrics_by_experiment(runs);
+        if self.compared.read && metrics.len() > 1 {
+            texts.extend(metrics.into_iter().map(|text| (text, theme.text())));
+            let how = "Compare runs of one experiment instead, or open a run: O.";
+            texts.push((how.to_owned(), theme.dim()));
+        }
+        let room = usize::from(area.width.saturating_sub(4));
+        let lines =
+            texts.iter().flat_map(|(text, style)| wrap(text, room).into_iter().map(|line| (line, *style)));
+        for (row, (line, style)) in (1..).zip(lines) {
+            Pen::row(frame.buffer_mut(), theme, area, row).skip(2).put(&line, style);
         }
     }
 

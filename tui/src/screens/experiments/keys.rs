@@ -3,7 +3,7 @@
 use super::Action;
 use crate::screens::keys::meanings as key;
 use crate::screens::keys::{Binding, Kind, Mode, bind};
-use crate::widgets::Move;
+use crate::widgets::{Move, Way};
 
 /// In the list.
 pub(crate) const LIST: Mode<Action> = Mode::new("Experiments", Kind::Experiments, LIST_ROWS);
@@ -27,8 +27,8 @@ const FORM_ROWS: &[Binding<Action>] = &[
     bind(&[key::DOWN, key::NEXT], Action::Go(Move::By(1)), "", "field below"),
     bind(&[key::PAGE_UP], Action::Go(Move::Page(-1)), "", "ten fields up"),
     bind(&[key::PAGE_DOWN], Action::Go(Move::Page(1)), "", "ten fields down"),
-    bind(&[key::STEP_UP, key::MORE], Action::Nudge(true), "", "increase to the next round value"),
-    bind(&[key::STEP_DOWN, key::LESS], Action::Nudge(false), "", "decrease to the next round value"),
+    bind(&[key::STEP_UP, key::MORE], Action::Nudge(Way::On), "", "increase to the next round value"),
+    bind(&[key::STEP_DOWN, key::LESS], Action::Nudge(Way::Back), "", "decrease to the next round value"),
     bind(&[key::RESET_FIELD], Action::Reset, "reset", "reset the field; on the preset: reset all fields"),
     bind(&[key::BACK], Action::Close, "close", "leave the form"),
 ];

@@ -18,7 +18,7 @@ use super::Screen;
 use super::effect::{Answer, Effect, Message, Task};
 use super::keys::Mode;
 use super::shared::Shared;
-use crate::widgets::{Edit, Move};
+use crate::widgets::{Edit, Move, Scroll, Way};
 use form::{Form, FormRequest};
 use gradtop_view::runs::RunId;
 use rows::{Key, Row, rows};
@@ -35,7 +35,7 @@ pub(crate) enum Action {
     Enter,
     Start,
     /// Increases or decreases the value.
-    Nudge(bool),
+    Nudge(Way),
     /// Restores the default of the field.
     Reset,
     Close,
@@ -58,8 +58,7 @@ pub(crate) struct Experiments {
     /// The line under the cursor, and its index in case it disappears.
     at: Option<Key>,
     cursor: usize,
-    /// The number of lines by which the details are scrolled.
-    details: u16,
+    details: Scroll,
     form: Option<Form>,
     like: Option<Like>,
     /// The screen was opened for the form and closes with it.
@@ -100,9 +99,8 @@ impl Experiments {
         let to = match action {
             Action::Go(to) => to.from(self.cursor, rows.len(), rows.len()),
             Action::Details(by) => {
-                // Scrolling stops at the end of the details.
-                let most = view::details_overflow(shared, rows.get(self.cursor));
-                self.details = self.details.saturating_add_signed(i16::from(by) * 5).min(most);
+                let (lines, height) = view::details_size(shared, rows.get(self.cursor));
+                self.details.go(Move::By(by * 5), lines, height, false);
                 return Vec::new();
             }
             Action::Open if shared.read_only => return vec![Effect::Say(Message::read_only())],
@@ -129,7 +127,7 @@ impl Experiments {
 
     fn go(&mut self, rows: &[Row<'_>], to: usize) {
         if to != self.cursor {
-            self.details = 0;
+            self.details = Scroll::default();
         }
         self.cursor = to;
         self.at = rows.get(to).map(Row::key);
@@ -298,7 +296,7 @@ fn in_form(form: &mut Form, shared: &Shared, action: Action) -> Vec<Effect> {
                 FormRequest::Nothing => Vec::new(),
             };
         }
-        Action::Nudge(up) => form.nudge(up),
+        Action::Nudge(way) => form.nudge(way),
         Action::Reset => form.reset(),
         Action::Go(_) | Action::Open | Action::Details(_) | Action::Close => {}
     }

@@ -65,16 +65,11 @@ pub(super) fn row_at(screen: &Experiments, shared: &Shared, at: Position) -> Opt
     inside.then(|| around(screen.cursor, len, height) + usize::from(at.y - list.y - 1))
 }
 
-/// How far the details can be scrolled.
-pub(super) fn details_overflow(shared: &Shared, row: Option<&Row<'_>>) -> u16 {
+/// The lines of the details, and how many of them have room.
+pub(super) fn details_size(shared: &Shared, row: Option<&Row<'_>>) -> (usize, usize) {
     let area = layout(shared.area, rows(&shared.plugins).len()).details;
     let lines = row.map(|r| details(shared.theme, r, usize::from(area.width)).len()).unwrap_or_default();
-    details_hidden(lines, usize::from(area.height)) as u16
-}
-
-/// How far a text of so many lines can be scrolled.
-fn details_hidden(lines: usize, height: usize) -> usize {
-    if height == 0 { 0 } else { lines.saturating_sub(height) }
+    (lines, area.height.into())
 }
 
 impl Experiments {
@@ -106,8 +101,7 @@ impl Experiments {
         let Some(row) = rows.get(self.cursor) else { return };
         let lines = details(shared.theme, row, usize::from(place.details.width));
         let height = usize::from(place.details.height);
-        let hidden = details_hidden(lines.len(), height);
-        let top = usize::from(self.details).min(hidden);
+        let top = self.details.top(lines.len(), height);
         let below = lines.len().saturating_sub(top + height);
         // The last row shows how much is hidden.
         let shown = if below > 0 { height.saturating_sub(1) } else { height };

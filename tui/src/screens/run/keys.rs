@@ -4,7 +4,7 @@ use super::{Action, Pane};
 use crate::screens::charts::{Action as Chart, keys as charts};
 use crate::screens::keys::meanings as key;
 use crate::screens::keys::{Binding, Kind, Mode, bind, join};
-use crate::widgets::Move;
+use crate::widgets::{Move, Way};
 
 /// Every mode, in the order of the documentation.
 #[cfg(test)]
@@ -53,10 +53,10 @@ const SCROLL: &[Binding<Action>] = &[
 
 const LOG_ONLY: &[Binding<Action>] = &[
     bind(&[key::FIND], Action::Find, "find", "search, from the end upwards"),
-    bind(&[key::NEXT_MATCH, key::NEXT], Action::FindNext(true), "", "the next match, further up"),
+    bind(&[key::NEXT_MATCH, key::NEXT], Action::FindNext(Way::Back), "", "the next match, further up"),
     bind(
         &[key::PREVIOUS_MATCH, key::PREVIOUS],
-        Action::FindNext(false),
+        Action::FindNext(Way::On),
         "",
         "the previous match, further down",
     ),

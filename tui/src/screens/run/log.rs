@@ -8,7 +8,7 @@ use super::console::line;
 use super::console::window::{Shape, Window};
 use super::pane::{Hit, Search, What};
 use crate::screens::shared::Shared;
-use crate::widgets::{Edit, Input, Move};
+use crate::widgets::{Edit, Input, Move, Way};
 use gradtop_chart::number;
 
 /// The most columns of the search text shown.
@@ -67,10 +67,10 @@ impl Log {
             }
             Hit::NotYet(from) => self.search = Some(Search { from, ..search.clone() }),
             Hit::Nowhere => {
-                let beyond = match (self.found.is_some(), search.backward) {
+                let beyond = match (self.found.is_some(), search.way) {
                     (false, _) => "nowhere",
-                    (true, true) => "nowhere above",
-                    (true, false) => "nowhere below",
+                    (true, Way::Back) => "nowhere above",
+                    (true, Way::On) => "nowhere below",
                 };
                 self.outcome = Some(format!("{:?} is {beyond}", search.needle));
             }
@@ -146,28 +146,27 @@ impl Log {
         self.needle = self.typed.take().unwrap_or_default().text();
         (self.found, self.outcome, self.search) = (None, None, None);
         if !self.needle.is_empty() {
-            self.seek(true, self.window.total());
+            self.seek(Way::Back, self.window.total());
         }
     }
 
     /// Goes to the next match above or below.
-    pub(crate) fn next(&mut self, backward: bool) {
+    pub(crate) fn next(&mut self, way: Way) {
         if self.needle.is_empty() {
             self.outcome = Some("no search: press / to start one".to_owned());
             return;
         }
         let from = match self.found {
-            Some(at) if backward => at,
-            Some(at) => at + 1,
+            Some(at) if way == Way::Back => at,
+            // After the line found: `at + 1` lies within it, and would find the rest of it again.
+            Some(at) => self.window.end_of(at).unwrap_or(at + 1),
             None => self.window.total(),
         };
-        // Continues after the line found: `at + 1` lies within it, and would find the rest of it again.
-        let from = if backward { from } else { self.window.end_of(from.saturating_sub(1)).unwrap_or(from) };
-        self.seek(backward, from);
+        self.seek(way, from);
     }
 
-    fn seek(&mut self, backward: bool, from: u64) {
-        self.search = Some(Search { needle: self.needle.clone(), from, backward });
+    fn seek(&mut self, way: Way, from: u64) {
+        self.search = Some(Search { needle: self.needle.clone(), from, way });
     }
 
     /// The lines of the pane.

@@ -24,7 +24,7 @@ use super::charts::{self, Charts, Look, Scene, Shown};
 use super::effect::{Answer, Effect, Task};
 use super::keys::Mode;
 use super::shared::Shared;
-use crate::widgets::{Edit, Move, Scroll};
+use crate::widgets::{Edit, Move, Scroll, Way};
 use events::Events;
 use gradtop_view::chart_spec::ChartSpec;
 use gradtop_view::live::{RunData, WatchRequest};
@@ -86,7 +86,7 @@ pub(crate) enum Action {
     /// Begins to type a search.
     Find,
     /// Goes to the match above or below.
-    FindNext(bool),
+    FindNext(Way),
     /// Starts the typed search.
     Accept,
     /// Cancels the typed search.
@@ -334,7 +334,7 @@ impl RunScreen {
             Action::Go(to) => self.log.go(to, size),
             Action::Sideways(by) => self.log.sideways(isize::from(by) * 8),
             Action::Find => self.log.type_search(),
-            Action::FindNext(backward) => self.log.next(backward),
+            Action::FindNext(way) => self.log.next(way),
             Action::Accept => self.log.accept(),
             Action::Cancel => self.log.cancel(),
             Action::Follow => self.log.toggle_follow(size),

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 use gradtop_store::{EventLine, Table};
 
 use super::console::chunk::{self, Chunk, Wanted};
+use crate::widgets::Way;
 use gradtop_view::runs::RunId;
+use gradtop_view::table::conclusion_first;
 
 /// The most events loaded, the newest ones.
 const EVENTS: usize = 5_000;
@@ -55,8 +57,8 @@ pub(crate) struct Search {
     pub(crate) needle: String,
     /// The offset where it starts.
     pub(crate) from: u64,
-    /// Towards the start of the log.
-    pub(crate) backward: bool,
+    /// Towards the start of the log, or its end.
+    pub(crate) way: Way,
 }
 
 /// The answer to a request.
@@ -147,16 +149,16 @@ fn more(run: &gradtop_store::RunDir, than: u64) -> Result<u64, String> {
 fn find(search: &Search, piece: impl Fn(Wanted) -> Result<Chunk, String>) -> Result<Hit, String> {
     let mut from = search.from;
     for _ in 0..PIECES {
-        let chunk = if search.backward {
+        let chunk = if search.way == Way::Back {
             piece(Wanted::Before(from))?
         } else {
             piece(Wanted::From(from, super::console::sgr::Look::default()))?
         };
-        if let Some(at) = chunk::find(&chunk, &search.needle, search.backward) {
+        if let Some(at) = chunk::find(&chunk, &search.needle, search.way) {
             return Ok(Hit::At(at));
         }
-        let next = if search.backward { chunk.lines.first().map_or(0, |l| l.at) } else { chunk.end };
-        if next == from || next == 0 || (!search.backward && next >= chunk.total) {
+        let next = if search.way == Way::Back { chunk.lines.first().map_or(0, |l| l.at) } else { chunk.end };
+        if next == from || next == 0 || (search.way == Way::On && next >= chunk.total) {
             return Ok(Hit::Nowhere);
         }
         from = next;
@@ -165,7 +167,7 @@ fn find(search: &Search, piece: impl Fn(Wanted) -> Result<Chunk, String>) -> Res
 }
 
 fn table(run: &gradtop_store::RunDir, page: &Page) -> gradtop_store::Result<Rows> {
-    let tables = gradtop_store::table_names(run);
+    let tables = conclusion_first(gradtop_store::table_names(run));
     let name = tables.iter().find(|t| **t == page.table).or(tables.first()).cloned();
     let Some(name) = name else { return Ok(Rows { tables, ..Rows::default() }) };
     let (table, total) = gradtop_store::read_table_rows(run, &name, page.from, page.count)?;
@@ -194,18 +196,22 @@ mod tests {
         let Ok(Content::Console(chunk)) = ask(&run, What::Console(Wanted::Tail)) else { panic!() };
         assert_eq!(chunk.total, log.len() as u64);
         assert_eq!(chunk.lines.last().unwrap().text, "step 199999: loss 2");
-        let seek = |needle: &str, from: u64, backward: bool| match ask(
+        let seek = |needle: &str, from: u64, way: Way| match ask(
             &run,
-            What::Find(Search { needle: needle.to_owned(), from, backward }),
+            What::Find(Search { needle: needle.to_owned(), from, way }),
         ) {
             Ok(Content::Found(hit)) => hit,
             other => panic!("{other:?}"),
         };
         let at = log.find("step 77:").unwrap() as u64;
-        assert_eq!(seek("step 77: loss", log.len() as u64, true), Hit::At(at), "colours do not hide text");
-        assert_eq!(seek("step 77:", 0, false), Hit::At(at));
-        assert_eq!(seek("step 77:", at + 1, false), Hit::Nowhere);
-        assert_eq!(seek("gone", log.len() as u64, true), Hit::Nowhere);
+        assert_eq!(
+            seek("step 77: loss", log.len() as u64, Way::Back),
+            Hit::At(at),
+            "colours do not hide text"
+        );
+        assert_eq!(seek("step 77:", 0, Way::On), Hit::At(at));
+        assert_eq!(seek("step 77:", at + 1, Way::On), Hit::Nowhere);
+        assert_eq!(seek("gone", log.len() as u64, Way::Back), Hit::Nowhere);
     }
 
     #[test]
@@ -238,7 +244,7 @@ mod tests {
             let (from, len) = chunk::span(wanted, 1 << 30);
             Ok(chunk::cut(wanted, from, &b"filler\n".repeat(len / 7 + 1)[..len], 1 << 30))
         };
-        let search = Search { needle: "x".to_owned(), from: 1 << 30, backward: true };
+        let search = Search { needle: "x".to_owned(), from: 1 << 30, way: Way::Back };
         let Ok(Hit::NotYet(next)) = find(&search, piece) else { panic!() };
         assert!(next < 1 << 30);
     }

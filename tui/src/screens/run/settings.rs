@@ -38,6 +38,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
     use super::*;
+    use crate::widgets::Way;
     use gradtop_view::compare::Align;
 
     #[test]
@@ -57,7 +58,7 @@ mod tests {
     fn settings_are_kept_for_each_experiment() {
         let mut settings = Settings::default();
         let mut look = Look::default();
-        look.smooth(true);
+        look.smooth(Way::On);
         look.hidden.insert("deep".to_owned());
         look.log_y.insert("metric:loss".to_owned(), true);
         settings.keep("fit", look.clone());

@@ -2,7 +2,7 @@
 
 use gradtop_host::{DeviceChoice, ParamDesc, ParamKind, parse_param};
 
-use crate::widgets::Input;
+use crate::widgets::{Input, Way};
 
 /// Ends the description of the values that a logarithmic field takes.
 pub(super) const LOG_SCALE: &str = ", log scale";
@@ -119,17 +119,14 @@ impl Field {
         !self.is_same(&self.began)
     }
 
-    /// Changes the base value; with `own`, also the value that the form was opened with.
-    pub(crate) fn rebase(&mut self, base: String, own: bool) {
-        if own {
-            self.began.clone_from(&base);
-        }
-        self.base = base;
-    }
-
     /// Records the current value as the one that the form was opened with.
     pub(crate) fn begin(&mut self) {
         self.began = self.line.text();
+    }
+
+    /// Records the base value as the one that the form was opened with.
+    pub(crate) fn begin_at_base(&mut self) {
+        self.began.clone_from(&self.base);
     }
 
     /// `1e-3` and `0.001` are the same value.
@@ -157,15 +154,14 @@ impl Field {
     }
 
     /// Selects the next or previous choice, wrapping around.
-    pub(crate) fn cycle(&mut self, forward: bool) {
+    pub(crate) fn cycle(&mut self, way: Way) {
         let n = self.choices.len();
         if n == 0 {
             return;
         }
         let text = self.line.text();
         let next = match self.choices.iter().position(|c| *c == text) {
-            Some(at) if forward => (at + 1) % n,
-            Some(at) => (at + n - 1) % n,
+            Some(at) => way.around(at, n),
             None => 0,
         };
         let next = self.choices[next].clone();
@@ -188,9 +184,9 @@ impl Field {
 
     /// Steps to the next larger or smaller round value: 1, 2, 5, 10 and so on for a logarithmic parameter, the neighbour for an
     /// integer, otherwise a tenth of the value's power of ten. Steps out of range do nothing.
-    pub(crate) fn nudge(&mut self, up: bool) {
+    pub(crate) fn nudge(&mut self, way: Way) {
         if self.is_choice() {
-            return self.cycle(up);
+            return self.cycle(way);
         }
         let (integer, log) = match &self.role {
             Role::Param(p) if matches!(p.kind, ParamKind::I64 | ParamKind::F64) => {
@@ -205,7 +201,11 @@ impl Field {
         if !now.is_finite() || (integer && now.abs() >= 9e15) {
             return;
         }
-        let next = if log && now > 0.0 { next_round(now, up) } else { next_linear(now, up, integer) };
+        let next = if log && now > 0.0 {
+            next_round(now, way)
+        } else {
+            next_linear(now, way, if integer { 1.0 } else { tenth(now) })
+        };
         let next = if integer { next.round() } else { next };
         let before = self.line.clone();
         self.line.set(&tidy(next));
@@ -258,26 +258,29 @@ impl Field {
 }
 
 /// The next of 1, 2, 5, 10, … above or below a positive value.
-fn next_round(v: f64, up: bool) -> f64 {
+fn next_round(v: f64, way: Way) -> f64 {
     let power = 10f64.powf(v.log10().floor());
     // A small tolerance, since 0.3 / 0.1 is not quite 3.
     let rounds = [0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0].map(|m| m * power);
-    if up {
-        rounds.into_iter().find(|r| *r > v * (1.0 + 1e-9)).unwrap_or(v)
-    } else {
-        rounds.into_iter().rev().find(|r| *r < v * (1.0 - 1e-9)).unwrap_or(v)
-    }
+    let next = match way {
+        Way::On => rounds.into_iter().find(|r| *r > v * (1.0 + 1e-9)),
+        Way::Back => rounds.into_iter().rev().find(|r| *r < v * (1.0 - 1e-9)),
+    };
+    next.unwrap_or(v)
 }
 
-fn next_linear(v: f64, up: bool, integer: bool) -> f64 {
-    let step = match (integer, v == 0.0) {
-        (true, _) => 1.0,
-        (false, true) => 0.1,
-        (false, false) => 10f64.powf(v.abs().log10().floor() - 1.0),
+/// A tenth of the power of ten of a value.
+fn tenth(v: f64) -> f64 {
+    if v == 0.0 { 0.1 } else { 10f64.powf(v.abs().log10().floor() - 1.0) }
+}
+
+/// The next multiple of a step above or below a value: 0.95, 1, 1.1.
+fn next_linear(v: f64, way: Way, step: f64) -> f64 {
+    let steps = match way {
+        Way::On => (v / step + 1e-9).floor() + 1.0,
+        Way::Back => (v / step - 1e-9).ceil() - 1.0,
     };
-    // Values are multiples of the step: 0.95, 1, 1.1.
-    let next = if up { (v / step + 1e-9).floor() + 1.0 } else { (v / step - 1e-9).ceil() - 1.0 };
-    next * step
+    steps * step
 }
 
 /// The shortest text of a value without rounding noise.

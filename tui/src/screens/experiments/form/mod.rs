@@ -20,7 +20,7 @@ use gradtop_view::runs::RunRow;
 
 use crate::config::{LaunchDefaults, seconds};
 use crate::screens::effect::Question;
-use crate::widgets::Edit;
+use crate::widgets::{Edit, Way};
 pub(crate) use field::{Field, Role};
 
 /// The name for "no preset".
@@ -392,16 +392,16 @@ impl Form {
                 field.line.edit(edit);
                 field.check();
             }
-            Edit::Left => field.cycle(false),
-            Edit::Right | Edit::Insert(' ') => field.cycle(true),
+            Edit::Left => field.cycle(Way::Back),
+            Edit::Right | Edit::Insert(' ') => field.cycle(Way::On),
             Edit::Insert(c) => field.jump(c),
             _ => {}
         });
     }
 
     /// Steps the value up or down.
-    pub(crate) fn nudge(&mut self, up: bool) {
-        self.choose(|f| if f.choices.is_empty() { f.nudge(up) } else { f.cycle(up) });
+    pub(crate) fn nudge(&mut self, way: Way) {
+        self.choose(|f| if f.choices.is_empty() { f.nudge(way) } else { f.cycle(way) });
     }
 
     /// Restores the base value of the current field; on the preset, of all fields.
@@ -441,7 +441,10 @@ impl Form {
             let set = preset.and_then(|p| p.values.iter().find(|(k, _)| *k == param.key));
             let base = set.map_or(&param.default, |(_, v)| v).clone();
             let changed = field.is_changed();
-            field.rebase(base, own);
+            field.base = base;
+            if own {
+                field.begin_at_base();
+            }
             if !changed {
                 field.reset();
                 field.begin();

@@ -150,7 +150,7 @@ fn a_start_says_all_that_was_chosen() {
     at(&mut form, "noise");
     form.edit(Edit::Insert(' '));
     at(&mut form, "device");
-    form.nudge(true);
+    form.nudge(Way::On);
     let launch = started(&mut form);
     let params: Vec<String> = launch.params.iter().map(|(k, v)| format!("{k}={v}")).collect();
     assert_eq!(params, ["lr=0.01", "steps=300", "optimizer=sgd", "noise=true", "functions=sinc,sine"]);
@@ -199,23 +199,23 @@ fn an_error_gets_the_cursor() {
 #[test]
 fn steps_are_round_and_stay_in_range() {
     let cases = [
-        ("lr", "0.001", true, "0.002"),
-        ("lr", "0.002", true, "0.005"),
-        ("lr", "0.005", true, "0.01"),
-        ("lr", "0.001", false, "5e-4"),
-        ("lr", "0.003", false, "0.002"),
-        ("lr", "10", true, "10"),
-        ("steps", "1", false, "1"),
-        ("steps", "41", true, "42"),
-        ("seed", "0", false, "0"),
-        ("seed", "7", true, "8"),
-        ("functions", "1", true, "1"),
+        ("lr", "0.001", Way::On, "0.002"),
+        ("lr", "0.002", Way::On, "0.005"),
+        ("lr", "0.005", Way::On, "0.01"),
+        ("lr", "0.001", Way::Back, "5e-4"),
+        ("lr", "0.003", Way::Back, "0.002"),
+        ("lr", "10", Way::On, "10"),
+        ("steps", "1", Way::Back, "1"),
+        ("steps", "41", Way::On, "42"),
+        ("seed", "0", Way::Back, "0"),
+        ("seed", "7", Way::On, "8"),
+        ("functions", "1", Way::On, "1"),
     ];
-    for (key, text, up, wanted) in cases {
+    for (key, text, way, wanted) in cases {
         let mut form = form();
         typed(&mut form, key, text);
-        form.nudge(up);
-        assert_eq!(field(&form, key).value(), wanted, "{key} = {text} {up}");
+        form.nudge(way);
+        assert_eq!(field(&form, key).value(), wanted, "{key} = {text} {way:?}");
     }
 }
 
@@ -317,7 +317,7 @@ proptest! {
                 6 => form.go_to(to),
                 7 => form.edit(Edit::Left),
                 8 => form.edit(Edit::Right),
-                9 => form.nudge(to % 2 == 0),
+                9 => form.nudge(if to % 2 == 0 { Way::On } else { Way::Back }),
                 10 => form.edit(Edit::Backspace),
                 11 => form.reset(),
                 12 => form.edit(Edit::Insert('e')),

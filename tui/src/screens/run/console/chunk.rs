@@ -2,6 +2,7 @@
 
 use super::line::{Line, parse};
 use super::sgr::Look;
+use crate::widgets::Way;
 
 /// Bytes read at once. A longer line is shown in pieces.
 pub(crate) const CHUNK: usize = 128 << 10;
@@ -80,10 +81,10 @@ pub(crate) fn cut(wanted: Wanted, from: u64, bytes: &[u8], total: u64) -> Chunk 
     Chunk { lines, end: at, total, look }
 }
 
-/// Finds the last (`backward`) or first line that contains `needle`.
-pub(crate) fn find(chunk: &Chunk, needle: &str, backward: bool) -> Option<u64> {
+/// Finds the last (`Way::Back`) or first line that contains `needle`.
+pub(crate) fn find(chunk: &Chunk, needle: &str, way: Way) -> Option<u64> {
     let mut holds = chunk.lines.iter().filter(|l| contains(&l.text, needle));
-    if backward { holds.next_back() } else { holds.next() }.map(|l| l.at)
+    if way == Way::Back { holds.next_back() } else { holds.next() }.map(|l| l.at)
 }
 
 /// Returns whether a line contains `needle`; case matters only if the needle has capitals.
@@ -181,10 +182,10 @@ mod tests {
     #[test]
     fn words_are_found_whatever_their_case_unless_capitals_are_asked_for() {
         let chunk = read(b"Epoch 1\nloss nan\nepoch 2\n", Wanted::Tail);
-        assert_eq!(find(&chunk, "epoch", true), Some(17));
-        assert_eq!(find(&chunk, "epoch", false), Some(0));
-        assert_eq!(find(&chunk, "Epoch", true), Some(0));
-        assert_eq!(find(&chunk, "gone", true), None);
+        assert_eq!(find(&chunk, "epoch", Way::Back), Some(17));
+        assert_eq!(find(&chunk, "epoch", Way::On), Some(0));
+        assert_eq!(find(&chunk, "Epoch", Way::Back), Some(0));
+        assert_eq!(find(&chunk, "gone", Way::Back), None);
         assert_eq!(matches("a.A.a", "a").collect::<Vec<_>>(), [(0, 1), (2, 3), (4, 5)]);
         assert_eq!(matches("ÄÖ äö", "äö").collect::<Vec<_>>(), [(0, 4), (5, 9)]);
         assert_eq!(matches("aaa", "").count(), 0);

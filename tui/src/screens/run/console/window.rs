@@ -8,6 +8,7 @@ use unicode_width::UnicodeWidthChar as _;
 use super::chunk::{Chunk, Wanted};
 use super::line::Line;
 use super::sgr::Look;
+use crate::widgets::Way;
 
 /// The most bytes of the log kept in memory.
 const KEPT: u64 = 1 << 20;
@@ -84,7 +85,7 @@ impl Window {
                 }
                 self.lines.extend(chunk.lines);
                 (self.end, self.look) = (chunk.end, chunk.look);
-                self.shorten(true);
+                self.shorten(Way::Back);
             }
             Wanted::Before(_) if !shrunk && chunk.end == first => {
                 let before = chunk.lines.len();
@@ -94,7 +95,7 @@ impl Window {
                 if before > 0 {
                     self.pay(shape);
                 }
-                self.shorten(false);
+                self.shorten(Way::On);
             }
             _ => {
                 if shrunk {
@@ -109,16 +110,16 @@ impl Window {
         self.settle();
     }
 
-    /// Drops lines far from the visible ones.
-    fn shorten(&mut self, front: bool) {
+    /// Drops lines far above or below the visible ones.
+    fn shorten(&mut self, way: Way) {
         let shown = self.top.map_or(self.end, |p| p.at);
         while let (Some(first), Some(last)) = (self.lines.front(), self.lines.back()) {
             if last.end - first.at <= KEPT {
                 return;
             }
-            if front && first.end + KEPT / 2 < shown {
+            if way == Way::Back && first.end + KEPT / 2 < shown {
                 self.lines.pop_front();
-            } else if !front && last.at > shown + KEPT / 2 {
+            } else if way == Way::On && last.at > shown + KEPT / 2 {
                 self.end = last.at;
                 self.look = last.before;
                 self.lines.pop_back();
