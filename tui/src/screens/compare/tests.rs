@@ -122,6 +122,25 @@ fn metrics_that_begin_alike_can_be_told_apart() {
 }
 
 #[test]
+fn on_a_phone_a_heading_gives_way_to_names() {
+    let of = |name: &str, minutes| {
+        let spec = run("fit", name, minutes).series("entropy-of-the-whole-data-set", None, &curve(1.0, 0.5));
+        spec.with(|m, _| m.metrics.clear())
+    };
+    let shown = |names: [&str; 2]| {
+        let mut bench = Bench::of(vec![of(names[0], 1), of(names[1], 2)]);
+        bench.resize(40, 15);
+        open(bench, &names).0.screen()
+    };
+    let names = ["wide-run-of-fit-01", "wide-run-of-fit-02"];
+    let screen = shown(names);
+    assert!(names.iter().all(|name| screen.contains(name)), "{screen}");
+    // A name that is cut has the room there is.
+    let screen = shown(["ratio-1", "optimizationOfEverything-path-1"]);
+    assert!(screen.contains("optimi"), "{screen}");
+}
+
+#[test]
 fn no_width_shows_a_part_of_a_number() {
     let specs = (0..4u32).map(|i| {
         let lr = 0.734_921 + f64::from(i % 2) * 1e-6;

@@ -126,6 +126,34 @@ fn no_plugins_yet() {
 }
 
 #[test]
+fn a_value_is_whole_where_its_line_has_room() {
+    let text = |key: &str, value: &str| gradtop_host::ParamDesc {
+        default: value.to_owned(),
+        ..gradtop_host::ParamDesc::text(key)
+    };
+    let conditions = "true,random,redrawn,shuffled-pixels,random-pixels,gauss";
+    for (width, values) in [(40, &["deep,middle,shallow"][..]), (80, &["deep,middle,shallow", conditions])] {
+        let params =
+            values.iter().map(|value| text("models", value)).chain([text("instruments_curvature", "0")]);
+        let experiment = ExperimentDesc { params: params.collect(), ..demo() };
+        let mut plugins = plugins();
+        plugins.found.plugins = vec![plugin("/plugins/libdemo.so", Origin::User, vec![experiment])];
+        let mut bench = Bench::new();
+        bench.send(Msg::Plugins(Arc::new(plugins)));
+        bench.resize(width, 24);
+        bench.keys("x enter");
+        // On the field, too.
+        for _ in 0..=values.len() {
+            let screen = bench.screen();
+            for words in values.iter().chain(&["instruments_curvature"]) {
+                assert!(screen.contains(words), "{words}: {screen}");
+            }
+            bench.keys("down");
+        }
+    }
+}
+
+#[test]
 fn the_form_at_every_size() {
     for (width, height) in SIZES {
         let mut bench = bench();

@@ -197,7 +197,7 @@ impl Tables {
         widen(&mut columns, width);
         let headings = |text: &dyn Fn(&Column) -> String, style| {
             let cells = columns.iter().map(|c| Span::styled(pad(&text(c), c.wide + 2), style));
-            Line::from_iter(std::iter::once(Span::raw(" ")).chain(cells))
+            std::iter::once(Span::raw(" ")).chain(cells).collect::<Line<'_>>()
         };
         let mut out = vec![
             headings(&|c| fit_ends(&c.head, c.wide, ascii), theme.bold()),

@@ -2,6 +2,7 @@
 
 use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
+use ratatui::style::Style;
 
 use super::field::LOG_SCALE;
 use super::{Field, Form, Role};
@@ -79,34 +80,69 @@ pub(crate) fn field_at(form: &Form, area: Rect, at: Position) -> Option<usize> {
     }
 }
 
+/// The columns before a name, and after everything, for marks.
+const MARKS: usize = 4;
+const EDGE: usize = 2;
+
 /// The widths of the columns.
 struct Columns {
     key: usize,
     value: usize,
     unit: usize,
+    all: usize,
 }
 
 impl Columns {
     fn of(form: &Form, width: usize) -> Self {
         let widest = |of: &dyn Fn(&Field) -> usize| form.fields.iter().map(of).max().unwrap_or(0);
         let key = widest(&|f| width_of(&clean(f.key()))).min(24).min(width / 2) + 2;
-        let unit = match widest(&|f| width_of(&clean(f.unit()))) {
-            0 => 0,
-            n => n.min(12) + 2,
+        let unit = widest(&unit_width);
+        let room = width.saturating_sub(MARKS + key + unit);
+        let most = (room * 6 / 10).max(room.min(20)).min(56);
+        // Longer ones have room of their own.
+        let wanted = |f: &Field| {
+            let width = 1 + if f.is_choice() { choices_width(f) } else { value_width(f) };
+            if width > most { 0 } else { width }
         };
-        let wanted = widest(&|f| match f.role {
-            // It takes the rest of its line.
-            Role::Command => 0,
-            _ if f.is_choice() => choices_width(f),
-            _ => width_of(&f.value()) + 1,
-        }) + 2;
-        let room = width.saturating_sub(4 + key + unit);
-        Self { key, value: wanted.clamp(20, 56).min((room * 6 / 10).max(room.min(20))), unit }
+        let value = widest(&wanted).max(20).min(most);
+        Self { key, value, unit, all: width.saturating_sub(MARKS + EDGE) }
+    }
+
+    /// The columns of the name and the value of a field. What is long has what the other leaves blank, and what is beside it.
+    fn of_field(&self, field: &Field) -> (usize, usize) {
+        if field.error.is_some() {
+            return (self.key, self.value);
+        }
+        let room = self.all.saturating_sub(unit_width(field));
+        let name = width_of(&clean(field.key())) + 2;
+        let all = choices_width(field);
+        let value = if field.is_choice() && self.key + all <= room { all } else { value_width(field) };
+        let before = room.saturating_sub(value);
+        let key = before.clamp(name.min(self.key), name.max(self.key));
+        (key, value.max(self.value).min(room.saturating_sub(key)))
     }
 
     /// The columns next to a field for the accepted values or an error.
-    fn beside(&self, width: usize) -> usize {
-        width.saturating_sub(6 + self.key + self.value + self.unit)
+    fn beside(&self) -> usize {
+        self.all.saturating_sub(self.key + self.value + self.unit)
+    }
+}
+
+fn unit_width(field: &Field) -> usize {
+    match width_of(&clean(field.unit())) {
+        0 => 0,
+        n => n.min(12) + 2,
+    }
+}
+
+/// The width of a value with the cursor and a blank after it, or of a choice by itself.
+fn value_width(field: &Field) -> usize {
+    match field.role {
+        // It takes the rest of its line.
+        Role::Command => 0,
+        _ if field.is_choice() => choices_width(field).min(width_of(&clean(&field.value())) + 4),
+        _ if field.line.is_empty() => width_of(placeholder(field)) + 3,
+        _ => width_of(&clean(&field.value())) + 2,
     }
 }
 
@@ -133,8 +169,9 @@ pub(crate) fn view(form: &Form, shared: &Shared, frame: &mut Frame<'_>, area: Re
             Slot::Blank => {}
             Slot::Heading(text) => drop(pen.skip(2).put(text, theme.dim())),
             Slot::Field(i) => {
-                let of = (&form.fields[*i], keys[*i].as_str());
-                field(of, *i == form.cursor, &columns, theme, place.fields, &mut pen);
+                let line =
+                    FieldLine { field: &form.fields[*i], key: &keys[*i], here: *i == form.cursor, theme };
+                line.draw(&columns, place.fields, &mut pen);
             }
             Slot::Start => start(form, shared, place.fields, &mut pen),
         }
@@ -163,91 +200,104 @@ fn title(form: &Form, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
     Pen::row(buffer, theme, area, 1).skip(1).put(&clean(text), style);
 }
 
-fn field(
-    (field, key): (&Field, &str),
+/// A field as drawn.
+struct FieldLine<'a> {
+    field: &'a Field,
+    /// Its name, shortened.
+    key: &'a str,
+    /// Whether the cursor is on it.
     here: bool,
-    columns: &Columns,
     theme: Theme,
-    area: Rect,
-    pen: &mut Pen<'_>,
-) {
-    pen.left(if here { theme.glyph("›", ">") } else { "" }, 2, theme.accent());
-    let (mark, mark_style) = match (&field.error, field.is_changed()) {
-        (Some(_), _) => (theme.glyph("✗ ", "x "), theme.alert()),
-        (None, true) => (theme.glyph("● ", "* "), theme.accent()),
-        (None, false) => ("  ", theme.text()),
-    };
-    pen.put(mark, mark_style);
-    let changed = field.is_changed();
-    pen.left(key, columns.key, if here || changed { theme.bold() } else { theme.text() });
-    if here {
-        pen.tint(area, theme.cursor());
-    }
-    let before = pen.room();
-    match field.role {
-        _ if field.is_choice() => choices(field, here, columns.value, theme, pen),
-        Role::Command if field.error.is_none() => value(field, here, before, theme, pen),
-        _ => value(field, here, columns.value, theme, pen),
-    }
-    pen.skip(columns.value.saturating_sub(before - pen.room()));
-    if columns.unit > 0 {
-        pen.left(&clean(field.unit()), columns.unit, theme.dim());
-    }
-    let takes = clean(&field.takes());
-    let whole = width_of(&takes) <= pen.room();
-    let takes = if whole { &takes } else { takes.trim_end_matches(LOG_SCALE) };
-    match &field.error {
-        // An error too long for its line is shown below while the cursor is on it.
-        Some(error) if width_of(error) > pen.room() && (here || matches!(field.role, Role::Param(_))) => {
-            pen.put(takes, theme.alert());
+}
+
+impl FieldLine<'_> {
+    fn draw(&self, columns: &Columns, area: Rect, pen: &mut Pen<'_>) {
+        let Self { field, here, theme, .. } = *self;
+        let (key, value) = columns.of_field(field);
+        let changed = field.is_changed();
+        pen.left(if here { theme.glyph("›", ">") } else { "" }, 2, theme.accent());
+        let (mark, mark_style) = match (&field.error, changed) {
+            (Some(_), _) => (theme.glyph("✗ ", "x "), theme.alert()),
+            (None, true) => (theme.glyph("● ", "* "), theme.accent()),
+            (None, false) => ("  ", theme.text()),
+        };
+        pen.put(mark, mark_style);
+        let whole = clean(field.key());
+        let name = if width_of(&whole) + 2 <= key { &whole } else { self.key };
+        pen.left(name, key, if here || changed { theme.bold() } else { theme.text() });
+        if here {
+            pen.tint(area, theme.cursor());
         }
-        Some(error) => drop(pen.put(error, theme.alert())),
-        None if field.is_choice() => {}
-        None => {
+        let before = pen.room();
+        match field.role {
+            _ if field.is_choice() => self.choices(value, pen),
+            Role::Command if field.error.is_none() => self.value(before, pen),
+            _ => self.value(value, pen),
+        }
+        pen.skip(value.saturating_sub(before - pen.room()));
+        if columns.unit > 0 {
+            pen.left(&clean(field.unit()), columns.unit, theme.dim());
+        }
+        self.takes(pen);
+    }
+
+    /// The error, or the accepted values.
+    fn takes(&self, pen: &mut Pen<'_>) {
+        let Self { field, here, theme, .. } = *self;
+        let takes = clean(&field.takes());
+        let whole = width_of(&takes) <= pen.room();
+        let takes = if whole { &takes } else { takes.trim_end_matches(LOG_SCALE) };
+        match &field.error {
+            // An error too long for its line is shown below while the cursor is on it.
+            Some(error) if width_of(error) > pen.room() && (here || matches!(field.role, Role::Param(_))) => {
+                pen.put(takes, theme.alert());
+            }
+            Some(error) => drop(pen.put(error, theme.alert())),
             // A few letters would not help.
-            if width_of(takes).min(12) <= pen.room() {
-                pen.put(takes, theme.dim());
+            None if field.is_choice() || width_of(takes).min(12) > pen.room() => {}
+            None => drop(pen.put(takes, theme.dim())),
+        }
+    }
+
+    fn style(&self) -> Style {
+        if self.here { self.theme.accent() } else { self.theme.text() }
+    }
+
+    /// All choices, with the selected one in brackets for terminals without colour. Only the selected one if space is short.
+    fn choices(&self, width: usize, pen: &mut Pen<'_>) {
+        let Self { field, theme, .. } = *self;
+        let chosen = field.value();
+        if choices_width(field) > width {
+            let (left, right) = (theme.glyph("‹ ", "< "), theme.glyph(" ›", " >"));
+            pen.put(left, theme.dim()).wide(&clean(&chosen), width.saturating_sub(4), self.style());
+            pen.put(right, theme.dim());
+            return;
+        }
+        for choice in &field.choices {
+            if *choice == chosen {
+                pen.put("[", theme.dim()).put(&clean(choice), self.style()).put("]", theme.dim());
+            } else {
+                pen.put(&format!(" {} ", clean(choice)), theme.dim());
             }
         }
     }
-}
 
-/// All choices, with the selected one in brackets for terminals without colour. Only the selected one if space is short.
-fn choices(field: &Field, here: bool, width: usize, theme: Theme, pen: &mut Pen<'_>) {
-    let chosen = field.value();
-    if choices_width(field) > width {
-        let (left, right) = (theme.glyph("‹ ", "< "), theme.glyph(" ›", " >"));
-        let style = if here { theme.accent() } else { theme.text() };
-        pen.put(left, theme.dim()).wide(&clean(&chosen), width.saturating_sub(4), style);
-        pen.put(right, theme.dim());
-        return;
-    }
-    for choice in &field.choices {
-        if *choice == chosen {
-            let style = if here { theme.accent() } else { theme.text() };
-            pen.put("[", theme.dim()).put(&clean(choice), style).put("]", theme.dim());
-        } else {
-            pen.put(&format!(" {} ", clean(choice)), theme.dim());
-        }
-    }
-}
-
-fn value(field: &Field, here: bool, width: usize, theme: Theme, pen: &mut Pen<'_>) {
-    let width = width.saturating_sub(1);
-    if !here {
-        if field.line.is_empty() {
+    fn value(&self, width: usize, pen: &mut Pen<'_>) {
+        let Self { field, here, theme, .. } = *self;
+        let width = width.saturating_sub(1);
+        if here {
+            for span in field.line.spans(width, theme) {
+                pen.put(&span.content, span.style);
+            }
+            if field.line.is_empty() {
+                pen.skip(1).wide(placeholder(field), width.saturating_sub(2), theme.dim());
+            }
+        } else if field.line.is_empty() {
             pen.wide(placeholder(field), width, theme.dim());
         } else {
             let style = if field.error.is_some() { theme.alert() } else { theme.text() };
             pen.wide(&clean(&field.value()), width, style);
         }
-        return;
-    }
-    for span in field.line.spans(width, theme) {
-        pen.put(&span.content, span.style);
-    }
-    if field.line.is_empty() {
-        pen.skip(1).wide(placeholder(field), width.saturating_sub(2), theme.dim());
     }
 }
 
@@ -300,22 +350,24 @@ fn field_details(form: &Form, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
     Pen::row(buffer, theme, inner, 0).rule();
     let width = usize::from(inner.width).max(1);
     let wrong = failure(form, area.width.into());
-    let from = usize::from(inner.height).saturating_sub(wrong.len()).clamp(1, 3);
+    let height = usize::from(inner.height);
+    let from = height.saturating_sub(wrong.len()).clamp(1, 3);
     let leave = "The run keeps going when you leave this screen or close the terminal.";
     let (help, style) = match form.field() {
         Some(field) if field.role == Role::Preset => (preset_help(form, field), theme.text()),
         Some(field) => (clean(field.help()), theme.text()),
         None => (leave.to_owned(), theme.dim()),
     };
-    let room = if wrong.is_empty() { 2 } else { from - 1 };
-    for (i, line) in wrap_in(&help, width, room.min(2), theme.ascii()).iter().enumerate() {
+    // Where there is room, what is accepted is below.
+    let room = if wrong.is_empty() { height.saturating_sub(2).max(2) } else { from - 1 };
+    for (i, line) in wrap_in(&help, width, room, theme.ascii()).iter().enumerate() {
         Pen::row(buffer, theme, inner, i as u16 + 1).put(line, style);
     }
     for (i, line) in wrong.iter().enumerate() {
         Pen::row(buffer, theme, inner, (from + i) as u16).put(line, theme.alert());
     }
     let Some(field) = form.field().filter(|_| wrong.is_empty()) else { return };
-    let mut pen = Pen::row(buffer, theme, inner, 3);
+    let mut pen = Pen::row(buffer, theme, inner, room as u16 + 1);
     let takes = clean(&field.takes());
     pen.put(&takes, theme.dim());
     if !takes.is_empty() {
@@ -342,7 +394,7 @@ fn preset_help(form: &Form, field: &Field) -> String {
 
 /// The error of the form, wrapped, unless it is shown at a field.
 fn failure(form: &Form, width: usize) -> Vec<String> {
-    let beside = Columns::of(form, width).beside(width);
+    let beside = Columns::of(form, width).beside();
     let told = |f: &&Field| f.error.as_ref().is_none_or(|e| beside >= width_of(e));
     let own = form.field().filter(|f| !told(f)).and_then(Field::error_message);
     let text = form.failed.clone().or(own).unwrap_or_default();
