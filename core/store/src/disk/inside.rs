@@ -10,11 +10,11 @@ use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Component, Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use rustix::fs::{
-    AtFlags, CWD, Dir, FileType, Mode, OFlags, RenameFlags, ResolveFlags, Stat, StatxAttributes, StatxFlags,
-    fchmod, fchown, fstat, linkat, mkdirat, openat, openat2, renameat, renameat_with, statat, statx,
+    AtFlags, CWD, Dir, FileType, FlockOperation, Mode, OFlags, RenameFlags, ResolveFlags, Stat, StatxAttributes, StatxFlags,
+    fchmod, fchown, flock, fstat, linkat, mkdirat, openat, openat2, renameat, renameat_with, statat, statx,
     unlinkat,
 };
 use rustix::io::Errno;
@@ -28,6 +28,8 @@ pub const TEXT_LIMIT: u64 = 16 << 20;
 /// Size limit of the file of a request or a lock.
 pub const NOTE_LIMIT: u64 = 64 << 10;
 
+/// How long to wait for others who change the same file. A change takes a moment.
+const TURN: Duration = Duration::from_secs(10);
 /// Flags of every open call: never wait for the other end of a pipe or for a lease, never take over a terminal.
 const CAREFUL: OFlags = OFlags::CLOEXEC.union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
 /// Flags for a folder that is only traversed.
@@ -297,6 +299,19 @@ fn is_mounted(dir: &OwnedFd, name: &Path) -> bool {
 fn mounted(name: &Path) -> io::Error {
     let what = format!("something is mounted on {} in it: unmount it first", name.display());
     io::Error::new(io::ErrorKind::CrossesDevices, what)
+}
+
+/// Waits until nobody else of those who ask is at work in the run's folder, and keeps them waiting as long as what is returned
+/// lives. Nobody waits longer than [`TURN`], whoever holds the folder, nor where the file system has no such locks.
+pub(crate) fn take_turn(run: &RunDir) -> io::Result<File> {
+    let folder = File::from(open_dir(run, run.path())?);
+    let deadline = Instant::now() + TURN;
+    while Instant::now() < deadline
+        && matches!(flock(&folder, FlockOperation::NonBlockingLockExclusive), Err(Errno::AGAIN | Errno::INTR))
+    {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    Ok(folder)
 }
 
 /// The user whom the run's folder belongs to.

@@ -70,12 +70,14 @@ pub fn read_notes(run: &RunDir) -> Result<Notes> {
     Ok(notes)
 }
 
-/// Changes a run's notes. The file is replaced atomically, and removed once it would be empty.
+/// Changes a run's notes, after those who change them at the same moment. The file is replaced atomically, and removed once
+/// it would be empty.
 ///
 /// # Errors
 /// The existing file cannot be parsed and is left alone, or the new one cannot be written.
 pub fn change_notes(run: &RunDir, change: impl FnOnce(&mut Notes)) -> Result<Notes> {
     let path = run.notes();
+    let _turn = inside::take_turn(run).at("lock", run.path())?;
     let before = read_notes(run)?;
     let mut notes = before.clone();
     change(&mut notes);
@@ -144,6 +146,21 @@ mod tests {
         assert_eq!(read_notes(&run).unwrap(), said);
         change_notes(&run, |notes| *notes = Notes::default()).unwrap();
         assert!(!run.notes().exists());
+    }
+
+    #[test]
+    fn of_many_who_write_at_once_nobody_is_forgotten() {
+        let temp = tempfile::tempdir().unwrap();
+        let run = RunDir::new(temp.path());
+        std::thread::scope(|scope| {
+            for n in 0..20 {
+                let run = &run;
+                scope.spawn(move || change_notes(run, |notes| notes.add_tag(&format!("t{n}"))).unwrap());
+            }
+            scope.spawn(|| change_notes(&run, |notes| notes.starred = true).unwrap());
+        });
+        let said = read_notes(&run).unwrap();
+        assert_eq!((said.tags.len(), said.starred), (20, true), "{said:?}");
     }
 
     #[test]
