@@ -220,6 +220,10 @@ fn kill_once(kill: Kill) -> Hit {
     let sealed = check::sealed(&run.dir);
     check::no_row_twice(&sealed);
     assert_eq!(status.rows, sealed.len() as u64, "{kill:?}: the status counts what is kept");
+    let series = gradtop_store::read_series(&run.dir, |_| true).unwrap();
+    let last = series.iter().filter_map(|series| series.time_us.last()).max();
+    let ended = status.ended.map(jiff::Timestamp::as_microsecond);
+    assert!(ended.as_ref() >= last, "{kill:?}: it ended at {ended:?}, before its row of {last:?}");
     if kill.victim == Victim::Trainer {
         assert!(cause.contains("SIGKILL"), "{kill:?}: {cause}");
         assert!(run.events().contains("SIGKILL"), "{kill:?}: {}", run.events());

@@ -320,9 +320,10 @@ pub fn recover_crashed(run: &RunDir) -> Result<bool> {
         return Ok(false);
     }
     if !seen.status.state.is_final() {
-        let started = seen.status.keeper_pid.is_some();
-        let cause = if started {
+        let cause = if seen.status.keeper_pid.is_some() {
             "trainer and keeper both died without reporting a reason"
+        } else if seen.status.started.is_some() {
+            "its process died without reporting a reason"
         } else {
             "its start was interrupted"
         };
@@ -423,8 +424,8 @@ pub(crate) fn write_end(run: &RunDir, lock: &RunLock, end: Ending) -> Result<boo
     // The clock may have been set back since its start.
     (status.state, status.cause, status.ended) = (end.state, end.cause, status.started.max(Some(time)));
     (status.eta_s, status.steps_per_s, status.waiting, status.outcome) = (None, None, None, None);
-    status.updated = Timestamp::now();
     gradtop_store::settle(run, &mut status);
+    status.updated = Timestamp::now();
     gradtop_store::write_end(run, &status)?;
     gradtop_store::give_up_reserve(run);
     Owner::end_of_dead(run);

@@ -382,6 +382,7 @@ impl Display {
             started: shown.started.or_else(|| session.started()),
             elapsed_s: Some(self.before_s + elapsed),
             trained_s: session.trained_s(),
+            is_trained: session.started().is_some() && !session.running.load(Ordering::Acquire),
             headline,
             headline_is_part,
             quiet_since: quiet.map(|quiet| shown.quiet_since.unwrap_or(Timestamp::now() - quiet)),
@@ -467,6 +468,7 @@ fn same(a: &Status, b: &Status) -> bool {
         && a.epoch == b.epoch
         && a.epochs_restart == b.epochs_restart
         && a.phase == b.phase
+        && a.is_trained == b.is_trained
         && a.total == b.total
         && a.started == b.started
         && a.rows == b.rows

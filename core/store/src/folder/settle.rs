@@ -1,42 +1,111 @@
 //! Writing the end of a run. If the run was cut short, the rows on the disk may be more or fewer than its status counted.
 
+use jiff::Timestamp;
+
 use crate::error::Result;
 use crate::folder::events::{Event, EventLine, append_event, read_events};
 use crate::folder::manifest::{Goal, read_manifest};
 use crate::folder::run_dir::RunDir;
 use crate::folder::run_table::write_run_table;
-use crate::folder::status::{Status, write_status};
-use crate::log::series::is_system_metric;
-use crate::read::summary::{SeriesSummary, summarize};
+use crate::folder::status::{HeadlineValue, Status, write_status};
+use crate::log::series::{SeriesKey, is_system_metric};
+use crate::read::summary::{Point, SeriesSummary, summarize};
 
-/// Corrects rows, step and headline of a status to the rows on the disk. The status was written a moment before the
-/// end, and rows that were only in memory then may be lost. If the log cannot be read, nothing changes.
+/// Corrects a status to the rows on the disk. It was written a moment before the end: rows that were only in memory then may be
+/// lost, and others may have been logged since. If the log cannot be read, nothing changes.
 pub fn settle(run: &RunDir, status: &mut Status) {
-    if let Ok((series, _)) = summarize(run, |_| true, |_| Goal::None) {
-        agree(run, status, &series);
+    let Ok((series, _)) = summarize(run, |_| true, |_| Goal::None) else { return };
+    correct(run, status, &series);
+    if status.state.is_final() && status.is_recorded() && !logs_files(run) {
+        outlive(status, &series);
     }
 }
 
-/// Brings rows, step and headline of a status to those of all series of its run, which were read a moment before or after
-/// it was written.
+/// Brings a status of a run at work to all its series, which were read a moment after it was written. Where it counts more
+/// rows than there are, the others wait in memory, and nothing changes.
 pub fn agree(run: &RunDir, status: &mut Status, series: &[SeriesSummary]) {
-    let rows: u64 = series.iter().map(|s| s.rows).sum();
+    if count(series) > status.rows {
+        correct(run, status, series);
+    }
+}
+
+fn count(series: &[SeriesSummary]) -> u64 {
+    series.iter().map(|s| s.rows).sum()
+}
+
+/// The rows of training; the others measure the machine.
+fn of_training(series: &[SeriesSummary]) -> impl Iterator<Item = Point> {
+    series.iter().filter(|s| !is_system_metric(&s.key.metric)).map(|s| s.last)
+}
+
+/// Corrects all of a status that rows tell: their number, step and epoch, what is done, and the headline.
+fn correct(run: &RunDir, status: &mut Status, series: &[SeriesSummary]) {
+    let rows = count(series);
     if rows == status.rows {
         return;
     }
-    let of_training = series.iter().filter(|s| !is_system_metric(&s.key.metric)).map(|s| s.last);
+    let lost = rows < status.rows;
     let kept = if logs_files(run) {
-        of_training.map(|last| last.step).max()
+        of_training(series).max_by_key(|last| last.step)
     } else {
-        of_training.max_by_key(|last| last.time_us).map(|last| last.step)
+        of_training(series).max_by_key(|last| last.time_us)
     };
-    // A step may log nothing.
-    status.step = if rows < status.rows { kept } else { status.step.max(kept) };
+    match kept {
+        // A step may log nothing, so the status may be ahead of what was logged before it was written.
+        Some(kept)
+            if lost
+                || kept.time_us > status.updated.as_microsecond()
+                || status.step.is_none_or(|step| kept.step >= step) =>
+        {
+            reach(status, kept, lost);
+        }
+        None if lost => (status.step, status.epoch) = (None, None),
+        _ => {}
+    }
     status.rows = rows;
     status.headline.retain_mut(|value| {
         let kept = series.iter().find(|s| s.key == value.key);
         kept.map(|s| value.value = s.last.value).is_some()
     });
+    let Ok(manifest) = read_manifest(run) else { return };
+    let shown = |key: &SeriesKey| manifest.metrics.iter().any(|m| m.headline && m.name == key.metric);
+    for SeriesSummary { key, last, .. } in series.iter().filter(|s| shown(&s.key)) {
+        // Of many series, the status has the best.
+        if !status.headline_is_part && status.headline.iter().all(|known| known.key != *key) {
+            status.headline.push(HeadlineValue { key: key.clone(), value: last.value });
+        }
+    }
+    status.limit_headline();
+}
+
+/// Brings a status to a row: step and epoch, and the units of work done if those are steps.
+fn reach(status: &mut Status, kept: Point, lost: bool) {
+    let ahead = status.step.map(|step| i128::from(status.done) - i128::from(step));
+    let by_steps = status.works_by_steps() || status.total == 0 && matches!(ahead, Some(0 | 1));
+    if let Ok(step) = u64::try_from(kept.step)
+        && by_steps
+    {
+        // Where steps count from 0, one more is done; the values at the end may be logged at the step `total`.
+        let more = ahead.is_some_and(|ahead| ahead > 0) && (status.total == 0 || step < status.total);
+        let done = step.saturating_add(u64::from(more));
+        status.done = if lost { done } else { done.max(status.done) };
+    }
+    status.step = Some(kept.step);
+    status.epoch = kept.epoch.or(status.epoch.filter(|_| !lost));
+}
+
+/// Lets a run have ended no earlier than its last row was logged, and have been at work until then.
+fn outlive(status: &mut Status, series: &[SeriesSummary]) {
+    let until = |time: Option<i64>| time.and_then(|time| Timestamp::from_microsecond(time).ok());
+    let updated = status.updated;
+    let more =
+        |time: Option<Timestamp>| time.map_or(0.0, |t| t.duration_since(updated).as_secs_f64().max(0.0));
+    let last = until(series.iter().map(|s| s.last.time_us).max());
+    status.elapsed_s = status.elapsed_s.map(|seconds| seconds + more(last));
+    // What measures the machine goes on during a pause.
+    let trained = more(until(of_training(series).map(|last| last.time_us).max()));
+    status.trained_s = status.trained_s.map(|seconds| seconds + trained);
+    status.ended = status.ended.map(|ended| last.map_or(ended, |last| ended.max(last)));
 }
 
 /// Returns whether rows come from files of other tools. These are read one after another, so that the row read last does

@@ -132,6 +132,9 @@ pub struct Status {
     /// Seconds of training that were not set aside, without pauses, by the same clock.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trained_s: Option<f64>,
+    /// Whether training is over, and what it logged is still being written.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_trained: bool,
     /// Process id of the trainer, in the namespace named in the lock's file.
     pub trainer_pid: Option<u32>,
     /// Field `starttime` of the trainer's `/proc/<pid>/stat`.
@@ -210,6 +213,12 @@ impl Status {
             (None, Some(ended)) => Some((ended.duration_since(self.started?).as_secs_f64()).max(0.0)),
             (None, None) => Some(since(self.started?)),
         }
+    }
+
+    /// Keeps of thousands of headline values only the first.
+    pub(crate) fn limit_headline(&mut self) {
+        self.headline_is_part |= self.headline.len() > HEADLINES;
+        self.headline.truncate(HEADLINES);
     }
 
     /// Returns whether it was read from a file: a run that another program wrote may have none.
@@ -295,8 +304,7 @@ pub fn read_status(run: &RunDir) -> Result<Status> {
     let text = inside::read(run, &path, inside::TEXT_LIMIT).at("read", &path)?;
     let mut status: Status = serde_json::from_slice(&text).format_at("understand", &path)?;
     crate::folder::manifest::check_schema(status.schema, &path)?;
-    status.headline_is_part |= status.headline.len() > HEADLINES;
-    status.headline.truncate(HEADLINES);
+    status.limit_headline();
     Ok(status)
 }
 

@@ -19,6 +19,8 @@ use crate::sealed::reader::{Owned, PartReader, owned};
 pub struct Point {
     /// Its step.
     pub step: i64,
+    /// Its epoch, if it has one.
+    pub epoch: Option<f64>,
     /// When it was logged, in microseconds since 1970, UTC.
     pub time_us: i64,
     /// Its value.
@@ -281,5 +283,6 @@ impl Series {
 }
 
 fn point(rows: &Rows, i: usize) -> Point {
-    Point { step: rows.step[i], time_us: rows.time[i], value: rows.value[i] }
+    let epoch = Some(rows.epoch[i]).filter(|epoch| !epoch.is_nan());
+    Point { step: rows.step[i], epoch, time_us: rows.time[i], value: rows.value[i] }
 }

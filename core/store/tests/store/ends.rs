@@ -1,11 +1,11 @@
 //! The end of a run whose processes could not write their last status.
 
 use gradtop_store::{
-    Ending, Event, SCHEMA, State, Status, append_event, read_events, read_status, recorded_end, view,
-    write_end, write_status,
+    Ending, Event, Goal, Recorder, SCHEMA, State, Status, agree, append_event, read_events, read_series,
+    read_status, recorded_end, settle, summarize, view, write_end, write_status,
 };
 
-use crate::common::new_run;
+use crate::common::{new_run, series, small};
 
 fn running() -> Status {
     Status { schema: SCHEMA, state: State::Running, updated: jiff::Timestamp::now(), ..Status::default() }
@@ -57,4 +57,42 @@ fn an_end_that_the_events_tell_of_is_not_told_twice() {
     append_event(&run, &Event::Resumed { step: 1, checkpoint: "checkpoints/step-1".to_owned() }).unwrap();
     write_end(&run, &status).unwrap();
     assert_eq!(told(), 2);
+}
+
+/// A trainer was killed after step 59, 20 steps after it had written its status.
+#[test]
+fn what_a_killed_run_says_is_all_of_its_last_row() {
+    let temp = tempfile::tempdir().unwrap();
+    let run = new_run(temp.path(), "a");
+    let recorder = Recorder::open(&run, small()).unwrap();
+    let loss = series(&recorder, "loss");
+    let log = |step: i64| recorder.log(step, Some(step as f64 / 4.0), [(loss, 1.0 / (step + 1) as f64)]);
+    (0..40).for_each(log);
+    let written = Status { step: Some(39), epoch: Some(9.75), done: 40, total: 100, rows: 40, ..running() };
+    (40..60).for_each(log);
+    recorder.finish().unwrap();
+    let all = |s: &Status| (s.step, s.epoch, s.done, s.rows);
+    let last = (Some(59), Some(14.75), 60, 60);
+    let times = &read_series(&run, |_| true).unwrap()[0].time_us;
+    let ended = jiff::Timestamp::from_microsecond(times[59]).unwrap();
+    let more = ended.duration_since(written.updated).as_secs_f64();
+    let mut status = Status {
+        state: State::Crashed,
+        ended: Some(written.updated),
+        elapsed_s: Some(3.0),
+        trained_s: Some(2.0),
+        ..written.clone()
+    };
+    settle(&run, &mut status);
+    assert_eq!((all(&status), status.ended), (last, Some(ended)));
+    assert_eq!((status.elapsed_s, status.trained_s), (Some(3.0 + more), Some(2.0 + more)));
+    assert_eq!(status.headline[0].value, 1.0 / 60.0, "it began after the last status");
+    // Rows that waited in memory are lost with the trainer, and counted as long as it lives.
+    let ahead = Status { step: Some(80), epoch: Some(20.0), done: 81, rows: 81, ..written };
+    let (seen, _) = summarize(&run, |_| true, |_| Goal::None).unwrap();
+    let (mut alive, mut dead) = (ahead.clone(), Status { state: State::Crashed, ..ahead.clone() });
+    agree(&run, &mut alive, &seen);
+    assert_eq!(all(&alive), all(&ahead));
+    settle(&run, &mut dead);
+    assert_eq!(all(&dead), last);
 }

@@ -206,14 +206,17 @@ impl SeriesSnapshot {
     pub fn correct(&self, summary: &mut SeriesSummary, goal: Goal) {
         let Some(last) = self.last.filter(|_| self.count() != summary.rows) else { return };
         summary.rows = self.count();
-        summary.last = Point { step: last.step, time_us: last.time_us, value: last.value };
+        let epoch = |epoch: f64| Some(epoch).filter(|epoch| !epoch.is_nan());
+        summary.last =
+            Point { step: last.step, epoch: epoch(last.epoch), time_us: last.time_us, value: last.value };
         let best = match goal {
             Goal::Min => self.min(),
             Goal::Max => self.max(),
             Goal::None => None,
         };
         let is = |b: &&Bucket| b.n == 1 && Some(b.last) == best;
-        let point = |b: &Bucket| Point { step: b.step.0, time_us: b.time.0, value: b.last };
+        let point =
+            |b: &Bucket| Point { step: b.step.0, epoch: epoch(b.epoch.0), time_us: b.time.0, value: b.last };
         summary.best = summary
             .best
             .filter(|found| Some(found.value) == best)
@@ -431,7 +434,12 @@ mod tests {
     #[test]
     fn a_summary_read_later_is_brought_back_to_this_moment() {
         let read = series(SeriesKey::metric("loss"), [3.0, 1.0, 2.0], 0.0);
-        let point = |step, value| Point { step, time_us: step * 1_000_000, value };
+        let point = |step: i64, value| Point {
+            step,
+            epoch: Some(step as f64 / 10.0),
+            time_us: step * 1_000_000,
+            value,
+        };
         let mut later = SeriesSummary {
             key: SeriesKey::metric("loss"),
             unit: None,

@@ -74,8 +74,8 @@ pub fn took(view: &View, now: Timestamp) -> Option<f64> {
 /// Returns the seconds of training so far, without pauses and what a resume has set aside, if less than [`took`] by a
 /// second or more.
 pub fn trained(view: &View, now: Timestamp) -> Option<f64> {
-    let since =
-        if moves(view) { now.duration_since(view.status.updated).as_secs_f64().max(0.0) } else { 0.0 };
+    let trains = moves(view) && !view.status.is_trained;
+    let since = if trains { now.duration_since(view.status.updated).as_secs_f64().max(0.0) } else { 0.0 };
     let trained = view.status.trained_s? + since;
     took(view, now).filter(|took| took - trained >= 1.0).map(|_| trained)
 }

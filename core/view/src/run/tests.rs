@@ -50,6 +50,20 @@ fn of_a_run_whose_processes_are_not_seen_no_more_is_said_than_it_wrote() {
 }
 
 #[test]
+fn training_that_is_over_takes_no_longer_while_its_rows_are_written() {
+    let spec = run("fit", "a", 1).at(State::Running, 20).with(|_, s| {
+        (s.elapsed_s, s.trained_s, s.is_trained) = (Some(5.0), Some(3.0), true);
+    });
+    let mut fixtures = RunFixtures::new();
+    let mut view = gradtop_store::view(&fixtures.make(&spec)).expect("it was made");
+    (view.state, view.certain) = (State::Running, true);
+    let later = view.status.updated + jiff::SignedDuration::from_secs(2);
+    assert_eq!(progress::trained(&view, later), Some(3.0));
+    view.status.is_trained = false;
+    assert_eq!(progress::trained(&view, later), Some(5.0));
+}
+
+#[test]
 fn a_failed_run_says_its_cause_and_its_last_alert() {
     let spec = run("fit", "a", 1).at(State::Failed, 20).cause("exit code 7");
     let mut fixtures = RunFixtures::new();

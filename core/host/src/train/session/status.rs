@@ -83,10 +83,10 @@ impl Session {
     }
 
     /// Returns the units of work done of `total` if they are the steps logged. Where steps count from 0, a run that has
-    /// logged step 9 has done 10; the values at the end of a run may be logged at the step `total`.
+    /// logged step 9 has done 10; the values at the end of a run may be logged at the step `total`, 0 if it is not known.
     pub(crate) fn done_by_steps(&self, total: u64) -> u64 {
         let step = self.step().and_then(|step| u64::try_from(step).ok());
-        let more = |step| u64::from(step < total && self.from_zero.load(Ordering::Relaxed));
+        let more = |step| u64::from((total == 0 || step < total) && self.from_zero.load(Ordering::Relaxed));
         step.map_or(0, |step| step.saturating_add(more(step)))
     }
 
