@@ -10,7 +10,8 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result};
 use gradtop_store::{
-    Event, ParamValue, Shape, View, export_parquet, metric_files, read_events, table_files, table_names,
+    Event, ParamValue, Shape, View, export_parquet, export_run_table, metric_files, read_events, table_files,
+    table_names,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -107,7 +108,7 @@ impl Lake {
         let now = self.json("runs", RUNS, runs.iter().map(run_row))?;
         let now = format!("(SELECT * REPLACE (TRY_CAST(value AS DOUBLE) AS value) FROM {now})");
         match self.table(runs, RUN_TABLE)? {
-            // A run of a command may have no row, but its path is known.
+            // The row of a run may be damaged, but its path is known.
             Some(files) => self.view(
                 "runs",
                 &format!(
@@ -172,6 +173,13 @@ impl Lake {
         let mut any = false;
         for run in runs {
             if !table_names(&run.dir).iter().any(|table| table == name) {
+                // Another program wrote the run.
+                if name == RUN_TABLE {
+                    let path = self.place(&folder, run)?.join("row.parquet");
+                    let file = File::create(&path).cannot("write", &path)?;
+                    export_run_table(&run.dir, &run.manifest, &run.status, file)?;
+                    any = true;
+                }
                 continue;
             }
             match table_files(&run.dir, name) {

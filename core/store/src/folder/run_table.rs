@@ -1,6 +1,7 @@
 //! Tables for SQL: `tables/run/`, one row that describes the run and its result, and `tables/params/`, its parameters.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::sync::Arc;
 
 use arrow_array::{
@@ -9,6 +10,7 @@ use arrow_array::{
 };
 use arrow_schema::{DataType, Field, Schema};
 use jiff::Timestamp;
+use parquet::arrow::ArrowWriter;
 
 use crate::disk::inside;
 use crate::error::{FormatContext as _, IoContext as _, Result};
@@ -46,6 +48,33 @@ type Summaries = BTreeMap<String, BTreeMap<Option<String>, Summary>>;
 /// The log cannot be read, or the row cannot be written.
 pub fn write_run_table(run: &RunDir, manifest: &Manifest, status: &Status) -> Result<()> {
     let dir = run.tables().join(RUN_TABLE);
+    write_part(run, &dir, 1, &[run_row(run, manifest, status)?])?;
+    let only = part_name(1, 1);
+    for other in list_parts(run, &dir)?.iter().filter(|p| !p.path.ends_with(&only)) {
+        inside::remove_file(run, &other.path).at("remove", &other.path)?;
+    }
+    Ok(())
+}
+
+/// Writes the row of a run that has none, as another program wrote it, as a file of its own.
+///
+/// # Errors
+/// See [`write_run_table`].
+pub fn export_run_table(
+    run: &RunDir,
+    manifest: &Manifest,
+    status: &Status,
+    out: impl Write + Send,
+) -> Result<()> {
+    let row = run_row(run, manifest, status)?;
+    let mut writer = ArrowWriter::try_new(out, row.schema(), None).format_at("encode", run.path())?;
+    writer.write(&row).format_at("encode", run.path())?;
+    writer.close().format_at("encode", run.path())?;
+    Ok(())
+}
+
+/// Makes the run's row, see [`write_run_table`].
+fn run_row(run: &RunDir, manifest: &Manifest, status: &Status) -> Result<RecordBatch> {
     let mut row = Row::default();
     describe(&mut row, manifest, status);
     let is_resume = |line: &&EventLine| matches!(line.event, Event::Resumed { .. });
@@ -75,14 +104,7 @@ pub fn write_run_table(run: &RunDir, manifest: &Manifest, status: &Status) -> Re
             }
         }
     }
-    let batch =
-        RecordBatch::try_new(Arc::new(Schema::new(row.fields)), row.values).format_at("encode", &dir)?;
-    write_part(run, &dir, 1, &[batch])?;
-    let only = part_name(1, 1);
-    for other in list_parts(run, &dir)?.iter().filter(|p| !p.path.ends_with(&only)) {
-        inside::remove_file(run, &other.path).at("remove", &other.path)?;
-    }
-    Ok(())
+    RecordBatch::try_new(Arc::new(Schema::new(row.fields)), row.values).format_at("encode", run.path())
 }
 
 /// Writes the run's parameters in long form, one per row: `key`, `value` as text, `number` (0 or 1 for a Boolean) and

@@ -14,12 +14,13 @@ use crate::folder::job::{Job, JobStage, NOT_QUEUED, read_job};
 use crate::folder::manifest::{Manifest, read_manifest};
 use crate::folder::notes::{Notes, read_notes};
 use crate::folder::run_dir::RunDir;
+use crate::folder::settle::settle;
 use crate::folder::status::{Ending, State, Status, Waiting, read_status};
 use crate::liveness::holder::{Holder, last_holder};
 use crate::liveness::lock::{holders, is_locked};
 use crate::liveness::machine::{Place, ProcessState, is_started_for, process_state};
 use crate::liveness::owner::{self, STALE_AFTER, remote_owner};
-use crate::log::part::{list_segments, sealed_rows};
+use crate::log::part::list_segments;
 use crate::runs::queue::{InQueue, in_queue};
 use crate::stages::stage;
 
@@ -432,18 +433,25 @@ fn process_name(pid: u32) -> String {
     format!("{pid} ({})", name.trim_end())
 }
 
-/// Reads the status. A run without one is queued, or was written whole by another program if it was never locked.
+/// Reads the status. A run without one is queued, or was written whole by another program if it was never locked. How far a
+/// run came whose end no status tells, its rows tell.
 fn read_or_queued(run: &RunDir) -> Result<Status> {
-    match read_status(run) {
+    let schema = crate::schema::SCHEMA;
+    let mut status = match read_status(run) {
         Err(e) if e.is_gone() && !inside::exists(run, &run.lock()) => {
-            let rows = sealed_rows(run).unwrap_or_default();
-            Ok(Status { schema: crate::schema::SCHEMA, state: State::Finished, rows, ..Status::default() })
+            Status { schema, state: State::Finished, ..Status::default() }
         }
-        Err(e) if e.is_gone() => Ok(Status { schema: crate::schema::SCHEMA, ..Status::default() }),
         // A power cut may leave the file empty or torn; the events then tell the state.
-        Err(e) if e.is_damage() => Ok(from_events(run, &e)),
-        r => r,
+        Err(e) if e.is_gone() || e.is_damage() => match from_events(run, &e) {
+            told if e.is_damage() || told.is_recorded() && !run.is_queued() => told,
+            _ => Status { schema, ..Status::default() },
+        },
+        r => return r,
+    };
+    if status.state.is_final() {
+        settle(run, &mut status);
     }
+    Ok(status)
 }
 
 /// Reconstructs a status that cannot be parsed from the events.

@@ -9,9 +9,9 @@ use arrow_array::{
     StringViewArray, TimestampMicrosecondArray,
 };
 use gradtop_store::{
-    ColumnData, Content, Event, ParamValue, RunDir, RunLock, SeriesData, State, check, checkpoints, figures,
-    find_run, prepare_resume, read_events, read_series, read_series_around_damage, read_table, recover,
-    table_names, view,
+    ColumnData, Content, Event, ParamValue, RunDir, RunLock, SeriesData, State, check, checkpoints,
+    export_run_table, figures, find_run, prepare_resume, read_events, read_manifest, read_series,
+    read_series_around_damage, read_table, recover, table_names, view,
 };
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
@@ -115,6 +115,26 @@ fn the_least_that_is_a_run_is_read() {
     assert_eq!(seen.status.rows, 3, "counted, as no status tells it");
     let checked: Vec<Content> = check(&run).unwrap().into_iter().map(|file| file.content).collect();
     assert_eq!(checked, [Content::Unsigned], "nothing else is needed");
+}
+
+#[test]
+fn a_run_without_a_status_is_as_far_as_its_rows() {
+    let temp = tempfile::tempdir().unwrap();
+    copy(&golden("minimal"), temp.path());
+    let run = find_run(temp.path(), "least").unwrap();
+    let declared = "\n[[metrics]]\nname = \"loss\"\ngoal = \"min\"\nheadline = true\n";
+    let manifest = fs::read_to_string(run.manifest()).unwrap() + declared;
+    fs::write(run.manifest(), manifest).unwrap();
+    let (status, manifest) = (view(&run).unwrap().status, read_manifest(&run).unwrap());
+    assert_eq!((status.step, status.rows), (Some(2), 3));
+    assert_eq!(status.headline.iter().map(|h| h.value).collect::<Vec<_>>(), [0.25]);
+    let mut row = Vec::new();
+    export_run_table(&run, &manifest, &status, &mut row).unwrap();
+    fs::create_dir_all(run.tables().join("run")).unwrap();
+    fs::write(run.tables().join("run/part-00001.parquet"), row).unwrap();
+    let row = read_table(&run, "run").unwrap();
+    let best = row.columns.iter().find(|(name, ..)| name == "best.loss").unwrap();
+    assert_eq!(best.2, ColumnData::F64(vec![0.25]));
 }
 
 /// Writes the columns of another program as the only part of a copy of the minimal run.
