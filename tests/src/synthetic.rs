@@ -71,6 +71,7 @@ impl LiveRun {
 
     /// Seals its log and ends it as finished.
     pub fn finish(mut self) -> Result<RunDir> {
+        self.status.rows = self.recorder.stats().rows;
         self.recorder.finish()?;
         let now = Timestamp::now();
         (self.status.state, self.status.ended, self.status.updated) = (State::Finished, Some(now), now);

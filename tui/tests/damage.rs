@@ -51,6 +51,45 @@ fn damage_is_named_and_touches_no_other_run() {
 }
 
 #[test]
+fn what_a_reader_finds_damaged_or_missing_is_known_to_lists() {
+    let temp = tempfile::tempdir().unwrap();
+    let runs = temp.path();
+    let [cut, gone, bare] =
+        ["cut", "gone", "bare"].map(|name| synthetic::finished(runs, name, 2_000).unwrap());
+    synthetic::finished(runs, "good", 2_000).unwrap();
+    let part = cut.metrics().join("part-00001.parquet");
+    let bytes = fs::read(&part).unwrap();
+    fs::write(&part, &bytes[..bytes.len() - 100]).unwrap();
+    fs::remove_file(gone.metrics().join("part-00001.parquet")).unwrap();
+    fs::remove_file(bare.manifest()).unwrap();
+    let json =
+        |args: &[&str]| -> serde_json::Value { serde_json::from_slice(&gradtop(runs, args).stdout).unwrap() };
+
+    // All rows of a run are missed without reading any, and a run without its manifest is named.
+    let listed = text(&gradtop(runs, &["list"]).stderr);
+    assert!(listed.contains("gone has 1 damaged file"), "{listed}");
+    assert!(listed.contains("run=bare cannot be read"), "{listed}");
+    assert!(!listed.contains("good"), "{listed}");
+    let shown = json(&["show", "cut", "--json"]);
+    assert_eq!(shown["damage"][0]["file"], "metrics/part-00001.parquet", "{shown}");
+    // One that cannot be checked does not keep the others from it.
+    let checked = gradtop(runs, &["doctor", "bare", "gone", "good"]);
+    let (said, failed) = (text(&checked.stdout), text(&checked.stderr));
+    assert_ne!(checked.status.code(), Some(0));
+    assert!(failed.contains("the run has no manifest"), "{failed}");
+    assert!(said.contains("gone/metrics: 2000 of 2000 rows that were logged are missing"), "{said}");
+    assert!(said.contains("good/metrics/part-00001.parquet"), "{said}");
+    assert_eq!(json(&["show", "gone", "--json"])["damage"].as_array().unwrap().len(), 1);
+    let list = json(&["list", "--json"]);
+    let damaged = |run: &serde_json::Value| {
+        (run["run"].as_str().unwrap().to_owned(), run["damaged_files"].as_u64().unwrap())
+    };
+    let mut damaged: Vec<_> = list.as_array().unwrap().iter().map(damaged).collect();
+    damaged.sort();
+    assert_eq!(damaged, [("cut".to_owned(), 1), ("gone".to_owned(), 1), ("good".to_owned(), 0)]);
+}
+
+#[test]
 fn of_several_runs_those_that_cannot_be_read_are_named_and_left_out() {
     let temp = tempfile::tempdir().unwrap();
     let runs = temp.path();

@@ -50,7 +50,7 @@ pub use folder::view::{HEARTBEAT, Life, Suspended, View, has_journal, view};
 pub use liveness::lock::{RunLock, is_locked};
 pub use liveness::machine::{boot_id, host_name, is_started_for, process_start};
 pub use liveness::owner::{Owner, RENEW, is_of_earlier_start, is_owned_elsewhere, wait_until_stale};
-pub use log::check::{Checked, Content, check};
+pub use log::check::{Checked, Content, check, damage_of, damaged_files};
 pub use log::checkpoint::{Checkpoint, checkpoints};
 pub use log::recorder::{Recorder, RecorderOptions, RecorderStats, Trouble};
 pub use log::recover::{Recovery, recover};

@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use gradtop_host::{device, libtorch};
-use gradtop_store::{Checked, Content};
+use gradtop_store::{Checked, Content, StoreError};
 use serde::Serialize;
 use serde_json::json;
 
 use super::Context;
+use super::select::each;
 use crate::files::{Cannot as _, entries, make_folder};
 use crate::print::table::{Table, Words};
 use crate::print::terminal::{Surrounding, in_tmux, tells_focus, tmux_has};
@@ -92,12 +93,21 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     Ok(i32::from(bad))
 }
 
-/// Verifies every file of some runs against its checksum.
+/// Verifies every file of some runs against its checksum. What is damaged is recorded, so that lists know it.
 fn check_runs(context: &Context, names: &[String], json: bool) -> Result<i32> {
-    let (mut all, mut bad) = (Vec::new(), false);
-    for name in names {
+    // A run that cannot be read keeps no other from being checked; a name that no run has is a mistake.
+    let is_damage = |e: &anyhow::Error| e.downcast_ref::<StoreError>().is_some_and(StoreError::is_damage);
+    if let Some(e) = names.iter().filter_map(|name| context.find(name).err()).find(|e| !is_damage(e)) {
+        return Err(e);
+    }
+    let mut all = Vec::new();
+    let code = each(names, |name| {
         let run = context.find(name)?;
+        let (mut bad, mut found) = (false, Vec::new());
         for Checked { file, content } in gradtop_store::check(&run)? {
+            if let Content::Damaged(message) = &content {
+                found.push(StoreError::Damaged { path: run.path().join(&file), message: message.clone() });
+            }
             let file = file.display().to_string();
             let (word, grade, why) = match content {
                 Content::Whole => ("whole", Grade::Good, None),
@@ -113,11 +123,16 @@ fn check_runs(context: &Context, names: &[String], json: bool) -> Result<i32> {
                 show(&Finding { grade, ..good(word, format!("{name}{file}{why}")) });
             }
         }
-    }
+        // The status may be what is damaged.
+        if let Ok(view) = super::view(&run) {
+            gradtop_store::damage_of(&view, &found)?;
+        }
+        Ok(i32::from(bad))
+    })?;
     if json {
         print::json(&all)?;
     }
-    Ok(i32::from(bad))
+    Ok(code)
 }
 
 fn show(f: &Finding) {

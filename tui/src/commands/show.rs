@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context as _, Result};
 use gradtop_store::{
-    Goal, Point, SeriesKey, SeriesSummary, State, View, agree, checkpoints, inside, known_damage,
+    Damage, Goal, Point, SeriesKey, SeriesSummary, State, View, agree, checkpoints, damage_of, inside,
     read_events, read_notes, series_keys, summarize, table_names,
 };
 use serde_json::{Value, json};
@@ -47,14 +47,22 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     if args.diff {
         return diff(&view);
     }
+    let read = read(&mut view, if args.json { usize::MAX } else { SERIES })?;
     if args.json {
-        let (summaries, _) = summaries(&mut view, usize::MAX)?;
-        print::json(&as_json(&view, &summaries)?)?;
+        print::json(&as_json(&view, &read)?)?;
     } else {
-        let (summaries, all) = summaries(&mut view, SERIES)?;
-        as_text(&view, &summaries, all)?;
+        as_text(&view, &read)?;
     }
     Ok(0)
+}
+
+/// What was read of a run's rows.
+struct Read {
+    /// The first series.
+    summaries: Vec<SeriesSummary>,
+    /// How many series there are.
+    all: usize,
+    damage: Vec<Damage>,
 }
 
 /// Prints `code.diff`.
@@ -78,9 +86,9 @@ fn diff(view: &View) -> Result<i32> {
     Ok(0)
 }
 
-/// Summarizes the first `most` series and counts all. The status of a live run is brought to the same moment; of an ended
+/// Summarizes the first `most` series and counts all, and finds damage. The status of a live run is brought to the same moment; of an ended
 /// run the rows of the others are not read.
-fn summaries(view: &mut View, most: usize) -> Result<(Vec<SeriesSummary>, usize)> {
+fn read(view: &mut View, most: usize) -> Result<Read> {
     let m = &view.manifest;
     let place =
         |key: &SeriesKey| m.metrics.iter().position(|known| known.name == key.metric).unwrap_or(usize::MAX);
@@ -99,10 +107,10 @@ fn summaries(view: &mut View, most: usize) -> Result<(Vec<SeriesSummary>, usize)
         agree(&view.dir, &mut view.status, &series);
     }
     series.truncate(most);
-    Ok((series, all))
+    Ok(Read { summaries: series, all, damage: damage_of(view, &damaged)? })
 }
 
-fn as_json(view: &View, summaries: &[SeriesSummary]) -> Result<Value> {
+fn as_json(view: &View, Read { summaries, damage, .. }: &Read) -> Result<Value> {
     let mut fields = json::of(view);
     let metrics: Vec<Value> = summaries
         .iter()
@@ -119,7 +127,7 @@ fn as_json(view: &View, summaries: &[SeriesSummary]) -> Result<Value> {
     fields.insert("metrics".into(), Value::Array(metrics));
     fields.insert("checkpoints".into(), Value::Array(saved));
     fields.insert("tables".into(), json!(table_names(&view.dir)));
-    fields.insert("damage".into(), serde_json::to_value(known_damage(&view.dir)?)?);
+    fields.insert("damage".into(), serde_json::to_value(damage)?);
     fields.insert("events".into(), serde_json::to_value(read_events(&view.dir)?)?);
     fields.insert("manifest".into(), serde_json::to_value(&view.manifest)?);
     Ok(Value::Object(fields))
@@ -135,7 +143,7 @@ fn facts<'a>(heading: &str, rows: impl IntoIterator<Item = (&'a str, Option<Stri
     }
 }
 
-fn as_text(view: &View, summaries: &[SeriesSummary], all: usize) -> Result<()> {
+fn as_text(view: &View, Read { summaries, all, damage }: &Read) -> Result<()> {
     let m = &view.manifest;
     let experiment = format!("{} {}", clean(&m.experiment.id), clean(&m.experiment.version));
     title(view, experiment.trim_end());
@@ -162,10 +170,10 @@ fn as_text(view: &View, summaries: &[SeriesSummary], all: usize) -> Result<()> {
     notes(view);
     progress(view);
     facts("parameters", m.params.iter().map(|(k, v)| (k.as_str(), Some(param::full(v)))));
-    metrics(summaries, all);
+    metrics(summaries, *all);
     let known = facts::of_run(view, clock::moment);
     facts("run", known.into_iter().map(|fact| (fact.name, Some(fact.value))));
-    damage(view)?;
+    damaged(damage);
     let events = read_events(&view.dir)?;
     if !events.is_empty() {
         print::heading("events");
@@ -288,18 +296,15 @@ fn values(series: &SeriesSummary) -> (String, String) {
 }
 
 /// Warns about damaged files.
-fn damage(view: &View) -> Result<()> {
-    let damage = known_damage(&view.dir)?;
-    if damage.is_empty() {
-        return Ok(());
+fn damaged(damage: &[Damage]) {
+    if !damage.is_empty() {
+        print::heading("damaged files");
     }
-    print::heading("damaged files");
     for found in damage {
-        let kept = cleaned(found.kept.map(|kept| format!("; kept as {}", kept.display())));
+        let kept = cleaned(found.kept.as_ref().map(|kept| format!("; kept as {}", kept.display())));
         let text = format!("{}: {}{kept}", found.file.display(), found.message);
         print::line(&format!("  {}", print::styled(&clean(&text), Ink::Alert)));
     }
-    Ok(())
 }
 
 fn files(view: &View) {
@@ -341,16 +346,17 @@ mod tests {
     use gradtop_store::State;
     use gradtop_tests::run_fixtures::{RunFixtures, run};
 
-    use super::{query, summaries};
+    use super::query;
 
     #[test]
     fn step_rows_and_values_of_a_live_run_are_of_one_moment() {
         let mut fixtures = RunFixtures::new();
         let points: Vec<(i64, f64)> = (0..40).map(|step| (step, 1.0)).collect();
         let spec = run("fit", "a", 1).series("loss", None, &points).at(State::Running, 30);
+        let spec = spec.with(|_, status| status.rows = 31);
         let mut view = gradtop_store::view(&fixtures.make(&spec)).expect("it was made");
         assert_eq!(view.status.step, Some(30));
-        let (read, _) = summaries(&mut view, 40).expect("its rows");
+        let read = super::read(&mut view, 40).expect("its rows").summaries;
         assert_eq!((view.status.step, view.status.rows, read[0].last.step), (Some(39), 40, 39));
     }
 
@@ -359,10 +365,13 @@ mod tests {
         let mut fixtures = RunFixtures::new();
         let points: Vec<(i64, f64)> = (0..40).map(|step| (step, 1.0)).collect();
         let spec = run("fit", "a", 1).series("loss", None, &points).series("error", None, &points);
-        let mut view =
-            gradtop_store::view(&fixtures.make(&spec.at(State::Running, 30))).expect("it was made");
-        let (read, all) = summaries(&mut view, 1).expect("its rows");
-        assert_eq!((read.len(), all, view.status.step, view.status.rows), (1, 2, Some(39), 80));
+        let spec = spec.at(State::Running, 30).with(|_, status| status.rows = 62);
+        let mut view = gradtop_store::view(&fixtures.make(&spec)).expect("it was made");
+        let read = super::read(&mut view, 1).expect("its rows");
+        assert_eq!(
+            (read.summaries.len(), read.all, view.status.step, view.status.rows),
+            (1, 2, Some(39), 80)
+        );
     }
 
     #[test]

@@ -13,9 +13,9 @@ use std::path::{Component, Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use rustix::fs::{
-    AtFlags, CWD, Dir, FileType, FlockOperation, Mode, OFlags, RenameFlags, ResolveFlags, Stat, StatxAttributes, StatxFlags,
-    fchmod, fchown, flock, fstat, linkat, mkdirat, openat, openat2, renameat, renameat_with, statat, statx,
-    unlinkat,
+    AtFlags, CWD, Dir, FileType, FlockOperation, Mode, OFlags, RenameFlags, ResolveFlags, Stat,
+    StatxAttributes, StatxFlags, fchmod, fchown, flock, fstat, linkat, mkdirat, openat, openat2, renameat,
+    renameat_with, statat, statx, unlinkat,
 };
 use rustix::io::Errno;
 

@@ -1,9 +1,15 @@
-//! Verifies the checksums of a run's files.
+//! Verifies a run's files: their checksums, and whether all of its rows are there.
 
 use std::path::{Path, PathBuf};
 
-use crate::error::{Result, StoreError};
+use jiff::Timestamp;
+
+use crate::disk::inside;
+use crate::error::{IoContext as _, Result, StoreError};
+use crate::folder::damage::{Damage, known_damage, tell};
 use crate::folder::run_dir::RunDir;
+use crate::folder::status::{Status, read_status};
+use crate::folder::view::{View, has_journal};
 use crate::log::journal::JournalReader;
 use crate::log::part::{list_parts, list_segments, names};
 use crate::read::series_data::{RETRIES, series_file};
@@ -30,8 +36,8 @@ pub enum Content {
     Damaged(String),
 }
 
-/// Checks journal, metrics, tables and the names of series, including those set aside by a resume. Changes nothing. Safe
-/// while the run is active.
+/// Checks journal, metrics, tables and the names of series, including those set aside by a resume, and whether all rows of an
+/// ended run are there. Changes nothing. Safe while the run is active.
 ///
 /// # Errors
 /// The folder cannot be listed.
@@ -89,7 +95,72 @@ fn try_check(run: &RunDir) -> Result<Vec<Checked>> {
             }
         }
     }
+    let missing = read_status(run).map(|status| missing_rows(run, &status));
+    if let Ok(Some(missing)) = missing.unwrap_or(Ok(None)) {
+        add(&run.metrics(), Err(missing))?;
+    }
     Ok(checked)
+}
+
+/// Returns what is wrong with the metrics of an ended run that logged more rows than there are. `None` if a file that cannot
+/// be read may have the others.
+fn missing_rows(run: &RunDir, status: &Status) -> Result<Option<StoreError>> {
+    if !is_at_rest(run, status) {
+        return Ok(None);
+    }
+    let mut there = 0;
+    for part in list_parts(run, &run.metrics())? {
+        match Sealed::open(run, &part.path) {
+            Err(e) if e.is_damage() => return Ok(None),
+            part => there += part?.rows() as u64,
+        }
+    }
+    let missing = status.rows.saturating_sub(there);
+    let message = format!("{missing} of {} rows that were logged are missing", status.rows);
+    Ok((missing > 0).then(|| StoreError::Damaged { path: run.metrics(), message }))
+}
+
+/// Returns whether a run has recorded its end, with all of its rows sealed.
+fn is_at_rest(run: &RunDir, status: &Status) -> bool {
+    status.state.is_final() && status.is_recorded() && !has_journal(run)
+}
+
+/// Returns how many files of a run are damaged or missing, as far as can be told without reading one of them.
+pub fn damaged_files(view: &View) -> usize {
+    let known = known_damage(&view.dir).unwrap_or_default().len();
+    let lacks_all = || {
+        view.status.rows > 0
+            && list_parts(&view.dir, &view.dir.metrics()).is_ok_and(|parts| parts.is_empty())
+            && is_at_rest(&view.dir, &view.status)
+    };
+    if known == 0 { usize::from(lacks_all()) } else { known }
+}
+
+/// Returns the damage of a run: what is known, what a reader has `found`, and rows that are missing. What is new is recorded,
+/// so that lists know it, if the run is this user's own and nobody is at work on it.
+///
+/// # Errors
+/// A file that is not damaged cannot be read or written.
+pub fn damage_of(view: &View, found: &[StoreError]) -> Result<Vec<Damage>> {
+    let run = &view.dir;
+    let missing = missing_rows(run, &view.status)?;
+    let found: Vec<&StoreError> = found.iter().filter(|e| e.is_damage()).chain(&missing).collect();
+    let mut damage = known_damage(run)?;
+    let record = view.certain && view.state.is_final() && inside::is_own(run);
+    let _turn =
+        (record && !found.is_empty()).then(|| inside::take_turn(run)).transpose().at("lock", run.path())?;
+    for error in found {
+        let path = error.damaged_file().unwrap_or(run.path());
+        let file = path.strip_prefix(run.path()).unwrap_or(path).to_owned();
+        if damage.iter().any(|known| known.file == file) {
+            continue;
+        }
+        if record {
+            tell(run, path, None, error)?;
+        }
+        damage.push(Damage { time: Timestamp::now(), file, kept: None, message: error.what() });
+    }
+    Ok(damage)
 }
 
 /// Verifies a sealed file, and the columns of one with metrics. Returns whether it has checksums.

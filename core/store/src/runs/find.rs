@@ -139,12 +139,13 @@ pub(crate) fn new_run_names(runs: &Path, experiment: &str) -> impl Iterator<Item
     (1..).map(move |n| format!("{base}-{}", used.saturating_add(n)))
 }
 
-/// Lists runs by experiment and name, followed by those in the queue in their order. Folders without a manifest are skipped.
+/// Lists runs by experiment and name, followed by those in the queue in their order. Folders without a manifest are left out.
 pub fn list_runs(runs: &Path) -> Vec<RunDir> {
     list_runs_checked(runs).0
 }
 
-/// Like [`list_runs`], but also returns the folders that this user may not read, with the errors.
+/// Like [`list_runs`], but also returns the folders that this user may not read or that have lost their manifest, with the
+/// errors.
 pub fn list_runs_checked(runs: &Path) -> (Vec<RunDir>, Vec<(PathBuf, StoreError)>) {
     let mut tries = 0..LISTINGS;
     loop {
@@ -236,7 +237,13 @@ fn list_started(runs: &Path) -> (Vec<RunDir>, Vec<(PathBuf, StoreError)>) {
     let mut found = folders(runs, &mut bad);
     found.retain(|run| match inside::entry(run, &run.manifest()) {
         Ok(_) => true,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => false,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+            // Without anything of a run in it, the folder is none.
+            if [run.status(), run.metrics(), run.tables()].iter().any(|path| inside::exists(run, path)) {
+                bad.push((run.path().to_owned(), no_manifest(run)));
+            }
+            false
+        }
         Err(source) => {
             let path = run.path().to_owned();
             bad.push((path.clone(), StoreError::Io { what: "list", path, source }));
@@ -245,6 +252,12 @@ fn list_started(runs: &Path) -> (Vec<RunDir>, Vec<(PathBuf, StoreError)>) {
     });
     found.sort();
     (found, bad)
+}
+
+/// What is wrong with a run whose manifest is gone.
+fn no_manifest(run: &RunDir) -> StoreError {
+    let message = "the run has no manifest; its Parquet files can still be read".to_owned();
+    StoreError::Damaged { path: run.manifest(), message }
 }
 
 /// Lists the folders of experiments.
@@ -321,8 +334,7 @@ pub fn find_run(runs: &Path, name: &str) -> Result<RunDir> {
         {
             return Err(e).at("read", &path);
         }
-        let message = "the run has no manifest; its Parquet files can still be read".to_owned();
-        return Err(StoreError::Damaged { path, message });
+        return Err(no_manifest(&bare));
     }
     let begins = |r: &&RunDir| !name.is_empty() && r.name().starts_with(name);
     let matches = if exact.is_empty() { all.iter().filter(begins).collect() } else { exact };

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Result;
-use gradtop_store::{View, known_damage, near};
+use gradtop_store::{View, damaged_files, inspect_each, near};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -107,8 +107,11 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         list_view::change(name, Some(looked))?;
         print::note(&format!("saved as a view: gradtop list --view {}", clean(name)));
     }
+    let places: Vec<_> = views.iter().enumerate().map(|(at, view)| (view.dir.clone(), at)).collect();
+    let damaged = inspect_each(&places, |_, at| damaged_files(&views[at]));
     if args.json {
-        let all: Vec<Value> = views.iter().map(as_json).collect();
+        let all: Vec<Value> =
+            views.iter().zip(&damaged).map(|(view, damaged)| as_json(view, *damaged)).collect();
         print::json(&all)?;
     } else if views.is_empty() {
         // Runs that cannot be read are named above.
@@ -118,8 +121,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     } else {
         table(&views, &runs, &columns);
     }
-    for view in &views {
-        let damaged = known_damage(&view.dir).unwrap_or_default().len();
+    for (view, damaged) in views.iter().zip(damaged) {
         if damaged > 0 && !args.json {
             let (name, files) = (&view.manifest.run, number::counted(damaged, "damaged file"));
             print::warn(format!("{name} has {files}: gradtop show {name}"));
@@ -159,9 +161,9 @@ fn no_match(args: &Args, text: &str, names: &[String]) -> Result<i32> {
     Ok(0)
 }
 
-fn as_json(view: &View) -> Value {
+fn as_json(view: &View, damaged: usize) -> Value {
     let mut fields = json::of(view);
-    fields.insert("damaged_files".into(), known_damage(&view.dir).unwrap_or_default().len().into());
+    fields.insert("damaged_files".into(), damaged.into());
     Value::Object(fields)
 }
 
