@@ -89,5 +89,18 @@ fn sensitivity() {
         ("many_networks", "2"),
         ("many_target", "0.9"),
     ];
-    assert_figures("sensitivity", &TestHost::new().run::<Sensitivity>(&params).expect_finished());
+    let recorded = TestHost::new().run::<Sensitivity>(&params).expect_finished();
+    assert_figures("sensitivity", &recorded);
+    // Each claim about a quantity stands below a figure with panels of that quantity.
+    let of = [("many", "generalisation, "), ("peak", "after 4 epochs, peak of the ")];
+    for (id, about) in of {
+        let figure =
+            recorded.figures.iter().rev().find(|text| text.contains(&format!("id = \"{id}\""))).unwrap();
+        let claims = recorded.last_table("conclusion").strings("about");
+        let quantities: Vec<&str> = claims.iter().filter_map(|claim| claim.strip_prefix(about)).collect();
+        assert!(quantities.len() > 1, "{claims:?}");
+        for quantity in quantities {
+            assert!(figure.contains(&format!("\"{quantity}\"")), "{quantity:?} has no panel: {figure}");
+        }
+    }
 }

@@ -164,7 +164,7 @@ impl Row {
             let tried = self.rates.iter().map(|rate| rate.rate);
             claim = claim.caution(rates::end_in_words(self.chosen()[0].0, tried));
         } else {
-            claim = claim.caution("one learning rate for all: part of a difference may be the rate's");
+            claim = claim.caution("one learning rate for all: part of a difference may come from the rate");
         }
         let share = typical(&own) / self.variance;
         if share > 1.0 {

@@ -110,7 +110,7 @@ impl Row {
                 format!("not separated from {} by test accuracy", best.model),
             )
             .evidence(format!("below {} by {}", best.model, best.lead(self)))
-            .caution("tested at one learning rate for all: part of a difference may be the rate's"),
+            .caution("tested at one learning rate for all: part of a difference may come from the rate"),
         };
         let gap = train.mean - test.mean;
         let side = if gap < 0.0 { "below" } else { "above" };

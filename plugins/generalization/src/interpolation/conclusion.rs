@@ -70,7 +70,7 @@ impl Group<'_> {
             .min_by(|&a, &b| self.loss(1, alphas, alphas[a]).total_cmp(&self.loss(1, alphas, alphas[b])));
         let claim = match best {
             Some(best) => claim.evidence(format!(
-                "of all places the test loss is lowest, {:.3}, at α = {:.2} ({:.3} at 0, {:.3} at 1)",
+                "the test loss is lowest, {:.3}, at α = {:.2} ({:.3} at 0, {:.3} at 1)",
                 self.loss(1, alphas, alphas[best]),
                 alphas[best],
                 self.loss(1, alphas, 0.0),
@@ -79,9 +79,7 @@ impl Group<'_> {
             None => claim,
         };
         let claim = claim
-            .caution(format!(
-                "a barrier is one of {CLEAR} nats or more in every pair, none one of {NONE} or less"
-            ))
+            .caution(format!("{CLEAR} nats or more in every pair count as a barrier, {NONE} or less as none"))
             .caution("a line is one path: another may pass below it");
         if pairs < 3 { claim.caution("fewer than 3 pairs: other pairs may differ") } else { claim }
     }
@@ -106,11 +104,11 @@ impl Group<'_> {
             after.abs()
         );
         let untestable =
-            |why: String| Claim::untestable(about, "which end is the flatter along the line").caution(why);
+            |why: String| Claim::untestable(about, "which end is flatter along the line").caution(why);
         let claim = if !(before.is_finite() && after.is_finite()) {
             untestable("the loss is not finite everywhere there".to_owned())
         } else if before < 0.0 || after < 0.0 {
-            untestable("the line passes no minimum where it falls".to_owned())
+            untestable("where the loss falls beyond an end, the line has no minimum there".to_owned())
         } else if self.gap(alphas) > MATCHED * self.loss(0, alphas, 0.0).max(self.loss(0, alphas, 1.0)) {
             untestable(format!(
                 "the ends have training losses of {:.3} and {:.3}: flatness is compared only where they match within {:.0} %",
@@ -173,7 +171,7 @@ const INITIAL: Question = Question {
     differ: "from other initial values the barriers are higher than from the same",
     same: "the barriers from the same and from other initial values are not separated",
     reverse: "from other initial values the barriers are no higher than from the same",
-    caution: "a line says nothing of batch sizes or rates unless it is said where the networks began",
+    caution: "a line tells something about batch sizes or rates only together with the networks' initial values",
 };
 
 const MATCHED_UNITS: Question = Question {
@@ -205,7 +203,7 @@ fn overall(groups: &[Group<'_>], alphas: &[f64], question: &Question) -> Claim {
     let words = if mean(&differences) > 0.0 { question.differ } else { question.reverse };
     Claim::tested(question.about, p, words, question.same)
         .evidence(format!(
-            "training barrier {} with {}, {} with {}, by {}",
+            "training barrier {} with {}, {} with {}; each number is the mean over the two kinds of line of a pair, in {}",
             range(&high),
             question.starts[0].in_words(),
             range(&low),
@@ -273,12 +271,17 @@ fn parting(all: &[Parted], settings: &str) -> Option<Claim> {
         each.collect::<Vec<_>>().join(", ")
     };
     let whole: Vec<usize> = (0..pairs).collect();
+    let open = format!(
+        "the rise of the error between networks that part at step {} cannot be told from {} points",
+        last.step,
+        100.0 * CONNECTED
+    );
     let (low, high) = bootstrap::interval(pairs, |chosen| spawn_time(all, chosen) as f64);
     let claim = if pairs < FEWEST {
         Claim::untestable(about, asked).few()
     } else if mean(&last.test) >= CONNECTED {
         let words = format!("networks that part at step {} still do not end linearly connected", last.step);
-        Claim::tested(about, Some(last.p()), words, format!("{asked} cannot be told from chance"))
+        Claim::tested(about, Some(last.p()), words, open)
     } else {
         let mut from = last;
         for parted in all.iter().rev().take_while(|parted| mean(&parted.test) < CONNECTED) {
@@ -291,7 +294,7 @@ fn parting(all: &[Parted], settings: &str) -> Option<Claim> {
             0 => "networks that share no more than their initial values end linearly connected".to_owned(),
             step => format!("networks that part at step {step} or later end linearly connected"),
         };
-        Claim::tested(about, Some(last.p()), words, format!("{asked} cannot be told from chance"))
+        Claim::tested(about, Some(last.p()), words, open)
     };
     let claim = claim.evidence(format!(
         "test error at the highest point above the mean of the ends, by the step of parting, in points{}: {}",
@@ -312,7 +315,7 @@ fn parting(all: &[Parted], settings: &str) -> Option<Claim> {
             .evidence(counted(pairs as i64, "pair"))
             .caution(format!("connected means less than {} points (Frankle et al. 2020)", 100.0 * CONNECTED))
             .caution(format!(
-                "{settings}: others may part sooner or later; between the steps tried nothing is seen"
+                "{settings}: with others the step may be earlier or later, and it is known only as far as the steps tried"
             )),
     )
 }
@@ -553,7 +556,7 @@ mod tests {
             "{text}"
         );
         let text = said(&[(0, high), (30, mixed)], 7);
-        assert!(text.contains("cannot be told from chance (not decided)"), "{text}");
+        assert!(text.contains("that part at step 30 cannot be told from 2 points (not decided)"), "{text}");
         let text = said(&[(0, high), (30, low)], 4);
         assert!(text.contains("one trunk end linearly connected (not testable)"), "{text}");
         let text = said(&[(0, high), (30, low)], 1);

@@ -79,7 +79,7 @@ impl Found {
         let best = self.outcomes.iter().map(|o| o.train[1]).fold(0.0, f64::max);
         let also = if diverged > 0 { format!(" ({diverged} diverged)") } else { String::new() };
         if fitted == 0 {
-            let by = if all == 1 { "the 1 trial".to_owned() } else { format!("any of {all} trials") };
+            let by = if all == 1 { "the one trial".to_owned() } else { format!("any of {all} trials") };
             let within = epochs(std::iter::once(limit as f64));
             return format!(
                 "not fitted by {by} within {within}, the highest training accuracy is {:.2} %{also}",
@@ -222,7 +222,7 @@ impl Subject {
         let found = spearman(&x, &y);
         let longer = if found.value > 0.0 { "takes longer" } else { "takes no longer" };
         let statement = format!("fitting {what} {longer}");
-        let otherwise = format!("whether fitting {what} takes longer cannot be told from chance");
+        let otherwise = format!("no order of {what} and the epochs to fit can be told from chance");
         let asked = format!("whether fitting {what} takes longer");
         let each: Vec<String> = points.iter().map(|(at, epochs)| format!("{epochs:.0} at {at}")).collect();
         let claim = Claim::ordered(self.about(what), &found, p, statement, otherwise, asked)
@@ -250,14 +250,14 @@ impl Subject {
                     Claim::untestable(about, words)
                         .evidence(format!("{samples} random labels were {}", largest.who(self.epochs)))
                         .caution(format!(
-                            "fewer than {TELLING} labels decide nothing: fitted, they take few bits to store; not fitted, more epochs or another rate may do it"
+                            "fewer than {TELLING} labels decide nothing: if fitted, they take few bits to store; if not, more epochs or another rate may fit them"
                         )),
                 );
             }
             return Some(
                 Claim::open(about, format!("{claim} is not refuted by this run"))
                     .evidence(format!("{samples} random labels were {}", largest.who(self.epochs)))
-                    .evidence(format!("they would take {:.2} bit a parameter to store", bits(samples)))
+                    .evidence(format!("they would take {:.2} bits per parameter to store", bits(samples)))
                     .caution("nor is it confirmed: more epochs or another rate may fit them"),
             );
         };
@@ -277,11 +277,11 @@ impl Subject {
                 .evidence(format!("{samples} random labels were {}", found.who(self.epochs)))
                 .evidence(rise)
                 .evidence(format!(
-                    "they take {:.2} bit a parameter to store; those of all 60,000 images would take {:.2}",
+                    "they take {:.2} bits per parameter to store; those of all 60,000 images would take {:.2}",
                     bits(samples),
                     bits(60_000)
                 ))
-                .caution("one network that fits them is enough to refute it; of more labels than these it says nothing"),
+                .caution("one network that fits them is enough to refute it; about more labels it says nothing"),
         )
     }
 }
@@ -365,7 +365,7 @@ mod tests {
             "fewer than 5 trials: no order can be claimed",
             "is refuted for 1000 labels (shown). Evidence: 1000 random labels were fitted by both trials",
             "4.0 times ln 10",
-            "0.06 bit a parameter to store; those of all 60,000 images would take 3.70",
+            "0.06 bits per parameter to store; those of all 60,000 images would take 3.70",
         ] {
             assert!(text.contains(part), "{part:?} is not in\n{text}");
         }
@@ -378,7 +378,7 @@ mod tests {
             found(Labels::Redrawn, 5000, vec![outcome(None, 0.4, [2.3, 0.1])]),
         ]);
         for part in [
-            "not fitted by the 1 trial within 300 epochs, the highest training accuracy is 99.84 %",
+            "not fitted by the one trial within 300 epochs, the highest training accuracy is 99.84 %",
             "partly learnt (seen in this run). Evidence: training accuracy 40.0 %",
             "claim that its CNN cannot fit random labels is not refuted by this run (not decided). Evidence: 5000 random labels were not fitted",
         ] {

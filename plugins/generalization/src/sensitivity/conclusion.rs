@@ -6,13 +6,13 @@ use gradtop_toolkit::conclusion::{self, Claim, FEWEST, coefficient, counted};
 use super::figures::table_of;
 use super::measure::Network;
 use super::plan::{Moment, Plan, Purpose};
-use super::verdict::{Artefact, Groups, Quantity, by_protocol, many, of, own_rates, with_test_loss};
+use super::verdict::{Artefact, Groups, PEAKS, Quantity, by_protocol, many, of, own_rates, with_test_loss};
 
 /// Minimum number of networks for a rank correlation.
 const FEWEST_PAIRS: usize = 4;
 
 /// The caution that all batch sizes share a learning rate.
-const ONE_RATE: &str = "one learning rate for all batch sizes: part of a trend may be the rate's";
+const ONE_RATE: &str = "one learning rate for all batch sizes: part of a trend may come from the rate";
 
 /// Writes the claims about each protocol, about peaks and about generalisation to the log and the table `conclusion`,
 /// and returns each with its figure.
@@ -28,7 +28,7 @@ pub(super) fn write(ctx: &Ctx, plan: &Plan, networks: &[Network], step: i64) -> 
     }
     let matched = table_of(Moment::Loss(plan.params.target));
     say("rates", &matched, rates(plan, networks).into_iter().collect());
-    for quantity in [Quantity::Probabilities, Quantity::Logits] {
+    for quantity in PEAKS {
         let what = format!("peak of the {}", quantity.name());
         say(&what, "peak", vec![artefact(plan, quantity, &Artefact::of(plan, networks, quantity))]);
     }
@@ -43,7 +43,7 @@ fn protocol(plan: &Plan, moment: Moment, networks: &[&Network]) -> Vec<Claim> {
     let title = format!("measured {}", moment.in_words());
     let losses = Groups::of(plan, networks, Quantity::TrainLoss);
     let untestable =
-        |words: String| vec![Claim::untestable(&title, "what goes with the batch size").caution(words)];
+        |words: String| vec![Claim::untestable(&title, "what changes with the batch size").caution(words)];
     let (Some(first), Some(last)) = (losses.0.first(), losses.0.last()) else {
         return untestable("no network came that far".to_owned());
     };
@@ -135,7 +135,7 @@ fn trend(about: String, quantity: Quantity, groups: &Groups) -> Claim {
     let (start, end) = groups.ends().unwrap_or((f64::NAN, f64::NAN));
     let ends = format!("means {} at the smallest and {} at the largest batch size", short(start), short(end));
     let name = quantity.with_article();
-    let asked = format!("how {name} goes with batch size");
+    let asked = format!("how {name} changes with batch size");
     if estimate.value.is_nan() {
         return Claim::untestable(about, asked)
             .evidence(ends)
@@ -143,7 +143,7 @@ fn trend(about: String, quantity: Quantity, groups: &Groups) -> Claim {
     }
     let verb = if estimate.value > 0.0 { "rises" } else { "falls" };
     let statement = format!("{name} {verb} with batch size");
-    let otherwise = format!("{name} has no order with batch size that can be told from chance");
+    let otherwise = format!("no trend of {name} with batch size can be told from chance");
     Claim::ordered(about, &estimate, groups.chance(), statement, otherwise, asked)
         .evidence(coefficient(&estimate))
         .evidence(ends)
@@ -155,8 +155,7 @@ fn short(value: f64) -> String {
 
 /// Returns the claim whether a peak at an equal number of epochs is one of training progress.
 fn artefact(plan: &Plan, quantity: Quantity, found: &Artefact) -> Claim {
-    let epochs = plan.params.epochs;
-    let about = format!("after {epochs} epochs, peak of the {}", quantity.name());
+    let about = format!("{}, peak of the {}", Moment::Epochs(plan.params.epochs).in_words(), quantity.name());
     let legs = || plan.legs.iter().filter(|leg| leg.purpose == Purpose::Batches);
     let sizes = legs().count();
     let few = legs().any(|leg| (leg.trials as usize) < FEWEST);
@@ -226,17 +225,12 @@ fn generalisation(plan: &Plan, networks: &[&Network]) -> Vec<Claim> {
                 about,
                 Some(p),
                 format!("{} is {way} where the test loss is higher", quantity.with_article()),
-                format!(
-                    "whether {} goes with the test loss cannot be told from chance",
-                    quantity.with_article()
-                ),
+                format!("no order of {} and the test loss can be told from chance", quantity.with_article()),
             )
             .evidence(coefficient(&found.estimate))
             .evidence(format!("interval and p by resampling {} settings, not networks", found.settings))
             .evidence(&learnt)
-            .caution(
-                "which quantity goes first changes with the seed and the settings: this ranks none of them",
-            )
+            .caution("the order of the quantities changes with seed and settings, so no ranking is claimed")
         })
         .collect()
 }
@@ -264,7 +258,7 @@ mod tests {
         assert!(
             said(Quantity::Logits, &groups([60.0, 40.0, 20.0])).contains("falls with batch size (shown)")
         );
-        assert!(said(Quantity::Trace, &groups([0.1, 0.3, 0.1])).contains("no order"));
+        assert!(said(Quantity::Trace, &groups([0.1, 0.3, 0.1])).contains("no trend of the trace"));
         let equal = Groups(vec![(16, vec![0.5; 2]), (64, vec![0.5; 2])]);
         for text in [said(Quantity::Trace, &equal), said(Quantity::Trace, &groups([f64::NAN; 3]))] {
             assert!(text.contains("(not testable)") && !text.contains("Spearman"), "{text}");

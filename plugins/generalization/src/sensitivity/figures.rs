@@ -5,7 +5,7 @@ use gradtop_toolkit::conclusion::{Claim, caption, rank};
 
 use super::measure::Network;
 use super::plan::{Moment, Plan};
-use super::verdict::{Quantity, by_protocol, many, with_test_loss};
+use super::verdict::{PEAKS, Quantity, by_protocol, many, with_test_loss};
 
 /// Declares the figure known from the start: the networks of all batch sizes as they learn.
 pub(super) fn progress(plan: &Plan) -> Figure {
@@ -85,36 +85,35 @@ fn peak(plan: &Plan, networks: &[Network], said: &[(String, Claim)]) -> Option<F
     }
     let params = &plan.params;
     let moments = [Moment::Early(params.early), Moment::Epochs(params.epochs), Moment::Loss(params.target)];
-    let moments = moments.into_iter().filter(|moment| !by_protocol(plan, networks, moment.name()).is_empty());
-    let of = |x: &str, moment: Moment| (table_of(moment), x.to_owned(), "probability_sensitivity");
-    let label = Quantity::Probabilities.name();
-    let lines = moments.clone().map(|m| Mark::line(of("batch", m)).mean().band().label(m.in_words()));
-    let points = moments.map(|m| Mark::scatter(of("train_loss", m)).label(m.in_words()));
+    let measured = |moment: &Moment| !by_protocol(plan, networks, moment.name()).is_empty();
+    let moments = moments.into_iter().filter(measured);
+    let panels = PEAKS.into_iter().flat_map(|quantity| {
+        let of = |x: &str, moment: Moment| (table_of(moment), x.to_owned(), quantity.column());
+        let lines = moments.clone().map(|m| Mark::line(of("batch", m)).mean().band().label(m.in_words()));
+        let points = moments.clone().map(|m| Mark::scatter(of("train_loss", m)).label(m.in_words()));
+        [
+            Panel::new(Axis::log2("batch size"), quantity.name()).marks(lines),
+            Panel::new(Axis::log("training loss"), quantity.name()).marks(points),
+        ]
+    });
     let figure = Figure::new("peak", "Is a peak one of batch size or of training progress?")
         .caption(format!(
-            "First: sensitivity of probabilities against batch size after {} and {} epochs and once the training loss is at most {}. Second: \
-             the same networks against their training loss. Mean of the networks, band from lowest to highest. {}.{}",
-            params.early,
-            params.epochs,
-            params.target,
+            "Each sensitivity of networks measured {}: against the batch size, mean of the networks, band from lowest to highest; and beside it \
+             against their training loss. {}.{}",
+            moments.clone().map(Moment::in_words).collect::<Vec<_>>().join(", "),
             plan.in_words(),
             caption(said, "peak")
         ))
-        .panel(Panel::new(Axis::log2("batch size"), label).marks(lines))
-        .panel(Panel::new(Axis::log("training loss"), label).marks(points));
+        .panels(panels);
     Some(figure)
 }
-
-/// What the test loss may correlate with.
-const SHOWN: [Quantity; 4] =
-    [Quantity::Logits, Quantity::Probabilities, Quantity::LambdaMax, Quantity::Sharpness];
 
 fn against_many(plan: &Plan, networks: &[Network], said: &[(String, Claim)]) -> Option<Figure> {
     let these = many(plan, networks);
     if these.is_empty() {
         return None;
     }
-    let panels = SHOWN.map(|quantity| {
+    let panels = Quantity::PREDICTORS.map(|quantity| {
         let estimate = with_test_loss(&these, quantity).estimate;
         let title = if estimate.value.is_nan() {
             "too few for a correlation".to_owned()
@@ -141,7 +140,7 @@ fn against_many(plan: &Plan, networks: &[Network], said: &[(String, Claim)]) -> 
 }
 
 fn generalisation(plan: &Plan, networks: &[Network]) -> Figure {
-    let panels = SHOWN.map(|quantity| {
+    let panels = Quantity::PREDICTORS.map(|quantity| {
         let measured = |moment: &Moment| !by_protocol(plan, networks, moment.name()).is_empty();
         let points = plan.protocols().into_iter().filter(measured).map(|moment| {
             Mark::scatter((table_of(moment), quantity.column(), "test_loss")).label(moment.in_words())

@@ -38,9 +38,8 @@ impl Moment {
     /// Describes the moment.
     pub fn in_words(self) -> String {
         match self {
-            Self::Early(n) | Self::Epochs(n) => format!("after {n} epochs"),
-            Self::Steps(1) => "after 1 step".to_owned(),
-            Self::Steps(n) => format!("after {n} steps"),
+            Self::Early(n) | Self::Epochs(n) => format!("after {}", counted(n, "epoch")),
+            Self::Steps(n) => format!("after {}", counted(n, "step")),
             Self::Loss(loss) if loss < 1e-3 => format!("once the training loss is at most {loss:e}"),
             Self::Loss(loss) => format!("once the training loss is at most {loss}"),
         }

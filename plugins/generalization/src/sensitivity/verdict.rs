@@ -28,6 +28,9 @@ pub(super) enum Quantity {
     Sharpness,
 }
 
+/// Quantities whose peak may be one of training progress.
+pub(super) const PEAKS: [Quantity; 2] = [Quantity::Probabilities, Quantity::Logits];
+
 impl Quantity {
     /// Quantities that may correlate with the test loss.
     pub(super) const PREDICTORS: [Self; 5] =

@@ -128,7 +128,7 @@ fn of_eigenvectors(found: &Found, rectified: bool) -> String {
     } else if least.abs() > least_bound {
         format!("which counts as zero: it is within {ZERO:e} of the largest")
     } else {
-        "which cannot be told from zero: it is within its error bound".to_owned()
+        "which may be zero: it is within its error bound".to_owned()
     };
     format!(
         "the Hessian's largest eigenvalue is {}{}, its smallest {}{} (± bounds the error), {kind}; by second differences of \
@@ -179,7 +179,7 @@ mod tests {
         assert!(text.contains("(loss 0.2000) straight to the final ones (0.1000)"), "{text}");
         let eigen = |least, bound| Found { eigenvalues: [[10.0, 0.0], [least, bound]], ..Found::default() };
         assert!(in_words(StageKind::Eigen, &eigen(-0.1, 1e-3), false).contains("no minimum"));
-        assert!(in_words(StageKind::Eigen, &eigen(-1e-4, 1e-3), false).contains("cannot be told from zero"));
+        assert!(in_words(StageKind::Eigen, &eigen(-1e-4, 1e-3), false).contains("may be zero"));
         let kinked = |difference| {
             let mut found = eigen(-0.1, 1e-3);
             found.curvature[1].difference = difference;

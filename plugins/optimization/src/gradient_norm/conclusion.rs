@@ -12,7 +12,7 @@ const SHARE: f64 = 0.1;
 /// A smaller change between windows does not count.
 const CHANGE: f64 = 0.01;
 /// The caution of claims about the reported trial alone.
-const ONE_TRIAL: &str = "one trial speaks: its numbers are no average";
+const ONE_TRIAL: &str = "these are numbers of one trial, not means";
 
 /// The results of one task, for the trial with the median final loss.
 #[derive(Clone, Debug)]
@@ -149,7 +149,7 @@ impl Finding {
                     lowest.step,
                     significant(lowest.loss, 3)
                 ))
-                .caution("whether such a point is a plateau or a saddle, a norm does not tell")
+                .caution("a norm does not show whether such a point is a plateau or a saddle")
         };
         (self.small_but_high > 0).then(claim)
     }
@@ -168,7 +168,7 @@ impl Finding {
     fn updates(&self) -> Option<Claim> {
         let [[start, _, end], [norm, _, last]] = self.updated?;
         let words = format!(
-            "at the end an update was {:.2} of the first ones in length, the norm {:.2} of the first ones",
+            "at the end updates were {:.2} times as long as at the start, and the norm was {:.2} times as large",
             end.median / start.median,
             last.median / norm.median
         );
@@ -190,7 +190,7 @@ impl Finding {
         let fell = 1.0 - last.median / before.median;
         let words = if fell > CHANGE {
             format!(
-                "the loss still fell at the end, by {:.0} % from window to window, so the last norm need not be a minimum's",
+                "the loss still fell at the end, by {:.0} % from window to window, so the last norm may not be that of a minimum",
                 100.0 * fell
             )
         } else if fell < -CHANGE {

@@ -80,13 +80,15 @@ fn claims(params: &MinimalRatio, arm: &Analysis) -> Vec<Said> {
     }
     let (ratio, tolerance) = headline;
     let [all, given] = [arm.correlation(Points::All, ratio, tolerance), arm.given_steps(ratio, tolerance)];
+    let stopped = arm.critical().filter(|end| !end.whole).count();
     let claim = Claim::seen(
         about("stopped early or not"),
         format!("over all critical points loss and {} have {}", ratio.name(), coefficient(all)),
     )
     .evidence(format!("given the steps of training, {}", coefficient(given)))
     .caution(format!(
-        "half of the runs were stopped early on purpose, so this {} an order of training time",
+        "{stopped} of {} critical points are of runs stopped early on purpose, so this {} an order of training time",
+        arm.critical().count(),
         by_training(all.value, given.value)
     ))
     .caution("points of one kind, such as the mean predictor, are counted as often as they occur");
@@ -94,14 +96,14 @@ fn claims(params: &MinimalRatio, arm: &Analysis) -> Vec<Said> {
     said.extend(sweep(arm, about("tolerances, trained to the end")).map(plain("tolerance")));
     let raw: Vec<f64> = arm.ends.iter().map(|end| end.ratio(Ratio::Positive, Tolerance::Raw)).collect();
     let words = format!(
-        "without any tolerance the share of positive eigenvalues lies in [{:.2}, {:.2}]",
+        "without any tolerance the share of positive eigenvalues is between {:.2} and {:.2}",
         quantile(&raw, 0.0),
         quantile(&raw, 1.0)
     );
     said.push(plain("tolerance")(
         Claim::seen(about("no tolerance"), words)
             .evidence(format!("{} runs", raw.len()))
-            .caution("most of these signs are of rounding errors, and differ between libraries"),
+            .caution("most of these signs come from rounding errors and differ between libraries"),
     ));
     said.extend(sampled(arm, about("random displacements")).map(plain("sampled")));
     said
@@ -239,7 +241,7 @@ fn sweep(arm: &Analysis, about: String) -> Option<Claim> {
             ),
         )
         .evidence(format!("{} points trained to the end", arm.points(Points::Trained).count()))
-        .caution("coefficients of one sign need not be told from zero")
+        .caution("a coefficient that keeps its sign may still be indistinguishable from zero: the figure shows the intervals")
     })
 }
 

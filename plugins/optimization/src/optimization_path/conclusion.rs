@@ -1,7 +1,7 @@
 //! Draws conclusions from the recorded weights.
 
 use gradtop_sdk::prelude::*;
-use gradtop_toolkit::conclusion::{self, Claim, Spread};
+use gradtop_toolkit::conclusion::{self, Claim, Spread, counted};
 
 use super::path::{Path, Space};
 use super::training::Training;
@@ -37,9 +37,10 @@ impl Finding {
             percent(self.two)
         );
         let claim = Claim::shown(&self.space, words).evidence(format!(
-            "{} runs, {} components explain {}",
+            "{} runs; {} explain{} {}",
             self.runs,
-            self.runs - 1,
+            counted(self.runs as i64 - 1, "component"),
+            if self.runs == 2 { "s" } else { "" },
             percent(self.between)
         ));
         let spread = self.runs > 3 && self.between > 0.75;
@@ -52,7 +53,7 @@ impl Finding {
                 )
             })
             .evidence(format!("two components of one run alone explain at least {} of its own variance", percent(self.alone)))
-            .caution("principal components of any smooth path, a random walk's too, hold most of its variance in few")
+            .caution("a few principal components hold most of the variance of any smooth path, even of a random walk")
     }
 }
 
@@ -110,7 +111,7 @@ fn separation([travelled, start, end]: &[Spread; 3], accuracies: &[f64]) -> Clai
             100.0 * accuracy.lowest,
             100.0 * accuracy.highest
         ))
-        .caution("permuting hidden units moves a network without changing what it computes, so a distance is none of functions")
+        .caution("permuting hidden units moves a network without changing what it computes: a distance of weights is not one of functions")
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use super::super::results::Model;
 /// Minimum ratio of a peak to the values on both sides.
 const PEAK: f64 = 1.1;
 /// The same as a caution.
-pub(super) const RISE: &str = "a rise or fall by less than a tenth is not called one";
+pub(super) const RISE: &str = "a rise or fall by less than a tenth does not count";
 
 /// The trials of one size.
 #[derive(Clone, Debug, PartialEq)]

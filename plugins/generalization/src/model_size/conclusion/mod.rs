@@ -18,7 +18,7 @@ fn percent(share: f64) -> String {
 }
 
 /// The caution that all sizes share a learning rate.
-const ONE_RATE: &str = "one learning rate and budget for all sizes: part of a difference may be theirs";
+const ONE_RATE: &str = "one learning rate and budget for all sizes: part of a difference may come from them";
 
 fn trials(sizes: &[Size]) -> usize {
     sizes.iter().map(|s| s.trials).min().unwrap_or(0)
@@ -101,7 +101,7 @@ fn of_full(sizes: &[Size], samples: i64) -> Vec<Claim> {
                 100.0 * (last.train[1] - last.test[1])
             ))
             .caution(format!(
-                "of {} sizes, {beyond} {} as many parameters as labels times classes ({threshold}); what larger ones do is not seen",
+                "of {} sizes, {beyond} {} at least as many parameters as labels times classes ({threshold}); nothing is known of larger ones",
                 sizes.len(),
                 if beyond == 1 { "has" } else { "have" }
             ))
@@ -271,7 +271,7 @@ mod tests {
             "from 23.0 % to 98.0 %",
             "within a tenth of the lowest",
             "lowest, 0.080, at 60000 parameters, 0.081 at the largest",
-            "1 has as many parameters",
+            "1 has at least as many parameters",
         ] {
             assert!(text.contains(part), "{part:?} is not in {text}");
         }

@@ -94,7 +94,7 @@ pub(super) fn of_rates(rates: &[AtRate], [learnt, choosing]: [i64; 2]) -> Option
             excess(|pair| pair.0),
             excess(|pair| pair.1)
         ))
-        .caution("a size is compared with the next smaller one, and half a point is not called lower")
+        .caution("a size is compared with the next smaller one, and up to half a point lower does not count")
         .caution(format!(
             "one network of each size and rate on {learnt} images; {choosing} others chose the rate, the test set chose nothing"
         ));
