@@ -89,11 +89,7 @@ fn record(dir: &Path, address: &Path, begun: bool, talk: &UnixStream) -> Result<
     // Existing content is skipped before the command may start.
     let feeds = manifest.command.as_ref().map(|command| feeds::of(command, first.step, begun));
     let tree = Arc::new(std::sync::Mutex::new(None::<Tree>));
-    let measured = tree.clone();
-    let system = System::of(first.gpu.clone(), move || {
-        let usage = measured.lock().ok().and_then(|tree| Some(tree.as_ref()?.usage()));
-        usage.map_or((0.0, None), |usage| (usage.cpu_s, Some(usage.memory)))
-    });
+    let system = measuring(first.gpu.clone(), tree.clone());
     let no_thread = |e: io::Error| format!("no thread can be started: {e}");
     let watchdogs =
         Watchdogs::start(session, first, manifest, terminated, None, system).map_err(no_thread)?;
@@ -141,6 +137,14 @@ fn record(dir: &Path, address: &Path, begun: bool, talk: &UnixStream) -> Result<
     Ok(end)
 }
 
+/// What measures the processes of a command, once they are known.
+fn measuring(gpu: Option<String>, tree: Arc<std::sync::Mutex<Option<Tree>>>) -> System {
+    System::of(gpu, move || {
+        let usage = tree.lock().ok().and_then(|tree| Some(tree.as_ref()?.usage()));
+        usage.map_or((0.0, None), |usage| (usage.cpu_s, Some(usage.memory)))
+    })
+}
+
 /// Opens the run's log. Returns the session with the manifest and the first status.
 fn open_session(
     dir: &Path,
@@ -168,7 +172,7 @@ fn open_session(
         gpu: device::uuid_of(&manifest.device),
         ..before
     };
-    session.set_trained_before(first.trained_s);
+    session.count_on_from(&first);
     let total = manifest.command.as_ref().and_then(|command| command.total);
     if total.is_some() || first.total > 0 {
         session.progress(first.done, total.unwrap_or(first.total), first.phase.as_deref());
@@ -434,7 +438,7 @@ impl Sink<'_> {
         // Clients of a dead sink have not reported their progress yet.
         let done = listeners.iter().map(|client| client.done.load(Ordering::Acquire));
         let done = done.max().unwrap_or(0).max(self.session.done_of().0);
-        let trained = self.session.trained_s().unwrap_or(0.0);
+        let trained = self.session.worked().trained_s.unwrap_or(0.0);
         let now = read_status(&self.session.run).ok().and_then(|status| status.steps_per_s);
         json!({"do": what, "after": done + ahead(done, trained, now)})
     }

@@ -146,7 +146,10 @@ fn status_at(now: &Status, checkpoint: Option<&Checkpoint>) -> Status {
         epoch: checkpoint.and_then(|from| from.epoch),
         updated: Timestamp::now(),
         started: now.started,
-        elapsed_s: now.took(now.updated),
+        // A checkpoint may have been saved after the last status was written.
+        elapsed_s: now
+            .took(now.updated)
+            .map(|took| took.max(checkpoint.and_then(|c| c.trained_s).unwrap_or(0.0))),
         // Of a run that starts over, nothing of before counts.
         trained_s: checkpoint.map_or(Some(0.0), |from| from.trained_s),
         ..Status::default()
@@ -231,5 +234,13 @@ mod tests {
         // The rows that are left say where it is.
         assert_eq!(status_at(&now(830), Some(&from)).step, None);
         assert_eq!(status_at(&now(820), None).step, None);
+    }
+
+    #[test]
+    fn a_resumed_run_has_not_trained_longer_than_it_took() {
+        let from = Checkpoint { dir: PathBuf::new(), step: 9, epoch: None, trained_s: Some(5.5) };
+        let killed = Status { elapsed_s: Some(5.0), trained_s: Some(5.0), ..Status::default() };
+        let status = status_at(&killed, Some(&from));
+        assert_eq!((status.elapsed_s, status.trained_s), (Some(5.5), Some(5.5)));
     }
 }

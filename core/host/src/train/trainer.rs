@@ -168,7 +168,7 @@ fn train(run: &RunDir, resume: Option<&ResumeFrom>, reporter: &mut Reporter) -> 
         gpu: crate::machine::device::uuid_of(&manifest.device),
         ..read_status(run).unwrap_or_default()
     };
-    session.set_trained_before(first.trained_s);
+    session.count_on_from(&first);
     let system = System::new(first.gpu.clone());
     // Before any code of the plugin, so that a plugin that hangs while loading can be stopped too.
     let watchdogs = match Watchdogs::start(session, first, manifest.clone(), terminated, keeper, system) {

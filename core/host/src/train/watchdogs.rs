@@ -74,8 +74,6 @@ impl Watchdogs {
         let mut display = Display {
             session,
             system,
-            before_s: first.elapsed_s.unwrap_or(0.0),
-            began: None,
             written: Instant::now(),
             shown: first,
             speed: Speed::default(),
@@ -270,10 +268,6 @@ impl Listener {
 
 struct Display {
     session: &'static Session,
-    /// Seconds that earlier trainers of the run were active.
-    before_s: f64,
-    /// When this one began to train.
-    began: Option<Instant>,
     written: Instant,
     shown: Status,
     speed: Speed,
@@ -343,7 +337,7 @@ impl Display {
             self.quiet.rest(now);
         } else {
             self.speed.note(now, step, done, total);
-            let trained = session.trained_s();
+            let trained = session.worked().trained_s;
             // A command may never log a step, so use seconds for its resource usage.
             let second = || trained.filter(|_| self.manifest.kind == Kind::Command).map(|s| s as i64);
             if let Some(step) = step.or_else(second).filter(|_| session.running.load(Ordering::Acquire)) {
@@ -353,11 +347,6 @@ impl Display {
         if session.is_saving() {
             self.quiet.rest(now);
         }
-        if let Some(started) = session.started().filter(|_| self.began.is_none()) {
-            // It was running up to a tick ago.
-            let ago = Timestamp::now().duration_since(started).unsigned_abs().min(SHOW);
-            self.began = Some(now.checked_sub(ago).unwrap_or(now));
-        }
     }
 
     /// Returns the current status, except for what the log knows.
@@ -365,7 +354,7 @@ impl Display {
         let (session, shown) = (self.session, &self.shown);
         let left = total.saturating_sub(done);
         let quiet = self.quiet.note(now, session.signs());
-        let elapsed = self.began.map_or(0.0, |began| (now - began).as_secs_f64());
+        let worked = session.worked();
         let orphaned = session.orphaned.load(Ordering::Acquire);
         let (headline, headline_is_part) = session.headline();
         let mut status = Status {
@@ -380,8 +369,8 @@ impl Display {
             done: if total > 0 { done } else { done.max(shown.done) },
             total: if total > 0 { total } else { shown.total },
             started: shown.started.or_else(|| session.started()),
-            elapsed_s: Some(self.before_s + elapsed),
-            trained_s: session.trained_s(),
+            elapsed_s: Some(worked.elapsed_s),
+            trained_s: worked.trained_s,
             is_trained: session.started().is_some() && !session.running.load(Ordering::Acquire),
             headline,
             headline_is_part,

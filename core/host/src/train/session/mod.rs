@@ -11,18 +11,19 @@ use std::collections::{HashMap, HashSet};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::thread::ThreadId;
+use std::time::Instant;
 
 use gradtop_abi as abi;
 use gradtop_store::{
     Ending, Event, EventLog, HeadlineValue, MAX_SERIES, Manifest, MetricInfo, Recorder, RunDir, SeriesKey,
-    State, StoreError,
+    State, Status, StoreError,
 };
 use jiff::Timestamp;
 use parking_lot::{Condvar, Mutex, RwLock};
 
 use crate::train::divergence::Divergence;
 pub(crate) use stop_pause::bit;
-use stopwatch::Stopwatch;
+use stopwatch::{Stopwatch, Worked};
 
 mod flag {
     pub(super) const KNOWN: u8 = 1;
@@ -115,7 +116,7 @@ pub(crate) struct Session {
     /// Whether `run` is being called.
     pub(crate) running: AtomicBool,
     started: OnceLock<Timestamp>,
-    trained: Mutex<Stopwatch>,
+    watch: Mutex<Stopwatch>,
 }
 
 impl Session {
@@ -156,7 +157,7 @@ impl Session {
             orphaned: AtomicBool::new(false),
             running: AtomicBool::new(false),
             started: OnceLock::new(),
-            trained: Mutex::default(),
+            watch: Mutex::default(),
         }
     }
 
@@ -392,7 +393,7 @@ impl Session {
 
     pub(crate) fn begin(&self) {
         self.started.get_or_init(Timestamp::now);
-        self.trained.lock().start();
+        self.watch.lock().start(Instant::now());
         self.running.store(true, Ordering::Release);
         self.event(&Event::State { state: State::Running, cause: None });
     }
@@ -400,12 +401,13 @@ impl Session {
     /// Training is over, well or badly.
     pub(crate) fn end_training(&self) {
         self.running.store(false, Ordering::Release);
-        self.trained.lock().stop();
+        self.watch.lock().stop(Instant::now());
     }
 
-    /// Seconds of training before this process; `None`: not known.
-    pub(crate) fn set_trained_before(&self, seconds: Option<f64>) {
-        self.trained.lock().before = seconds;
+    /// Counts on from what earlier processes of the run have worked.
+    pub(crate) fn count_on_from(&self, status: &Status) {
+        let elapsed_s = status.elapsed_s.unwrap_or(0.0);
+        *self.watch.lock() = Stopwatch::after(Worked { elapsed_s, trained_s: status.trained_s });
     }
 }
 

@@ -1,10 +1,12 @@
 //! What a session contributes to the run's status.
 
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use gradtop_store::{HeadlineValue, State, Status};
 use jiff::Timestamp;
 
+use super::stopwatch::Worked;
 use super::{HEADLINES, Session, bit, headline};
 
 impl Session {
@@ -12,9 +14,9 @@ impl Session {
         self.started.get().copied()
     }
 
-    /// Returns the seconds of training so far, without pauses.
-    pub(crate) fn trained_s(&self) -> Option<f64> {
-        self.trained.lock().seconds()
+    /// Returns how long the run has worked so far.
+    pub(crate) fn worked(&self) -> Worked {
+        self.watch.lock().read(Instant::now())
     }
 
     pub(crate) fn failure(&self) -> Option<String> {

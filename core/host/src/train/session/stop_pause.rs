@@ -1,7 +1,7 @@
 //! Pausing, stopping and checkpoints: what others request of a run, and what its plugin is told between two steps.
 
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use gradtop_abi as abi;
 use gradtop_store::{Event, StoreError};
@@ -101,13 +101,13 @@ impl Session {
     /// Marks the run as paused.
     pub(crate) fn rest(&self) {
         self.waiting.store(true, Ordering::Release);
-        self.trained.lock().stop();
+        self.watch.lock().stop(Instant::now());
         self.event(&Event::Paused);
     }
 
     /// Marks the run as no longer paused.
     pub(crate) fn go_on(&self) {
-        self.trained.lock().start();
+        self.watch.lock().start(Instant::now());
         self.waiting.store(false, Ordering::Release);
         self.event(&Event::Unpaused);
     }
@@ -141,7 +141,7 @@ impl Session {
         }
         let epoch = Some(f64::from_bits(self.epoch.load(Ordering::Relaxed))).filter(|e| !e.is_nan());
         let mut disk_failed = false;
-        let saved = self.recorder.checkpoint_after(step, epoch, self.trained_s(), |dir| {
+        let saved = self.recorder.checkpoint_after(step, epoch, self.worked().trained_s, |dir| {
             save(dir).map_err(|(status, why)| {
                 disk_failed = status == abi::IO;
                 why
