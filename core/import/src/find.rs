@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{At as _, ImportError, Result};
 use crate::reader::Reader;
-use crate::table::{Csv, JsonLines, TrainerState};
+use crate::table::{Csv, JsonLines, STATE, TrainerState};
 use crate::tail;
 use crate::tensorboard::{EventFiles, is_event_file, is_of_hyperparameters};
 use crate::wandb::Wandb;
@@ -149,14 +149,14 @@ impl Search<'_> {
         };
         let checkpoint = |e: &&DirEntry| {
             e.file_name().to_str().is_some_and(|n| n.starts_with("checkpoint-"))
-                && e.path().join("trainer_state.json").is_file()
+                && e.path().join(STATE).is_file()
         };
         let has_events = any(&is_event_file);
         if has_events {
             self.add(folder, folder, Format::TensorBoard);
         } else if let Some(file) = entries.iter().find(|e| is_file(e) && is_wandb(&e.path())) {
             self.add(folder, &file.path(), Format::Wandb);
-        } else if named("trainer_state.json") || entries.iter().any(|e| checkpoint(&e)) {
+        } else if named(STATE) || entries.iter().any(|e| checkpoint(&e)) {
             self.add(folder, folder, Format::TrainerState);
         } else {
             for (file, format) in [
@@ -220,10 +220,11 @@ fn of_file(path: &Path) -> Result<Format> {
     tail::open(path)?.take(4_096).read_to_end(&mut begin).at("read", path)?;
     let text = String::from_utf8_lossy(&begin);
     if text.trim_start().starts_with('{') {
-        // One object across many lines, or one per line.
+        // One object, by its name, its key or many lines, or one per line.
         let first = text.lines().next().unwrap_or_default().trim_end();
+        let one = name == STATE || text.contains("\"log_history\"");
         let many = first.ends_with('}') || !text.contains('\n');
-        return Ok(if many { Format::JsonLines } else { Format::TrainerState });
+        return Ok(if many && !one { Format::JsonLines } else { Format::TrainerState });
     }
     let why = "it is not an event file, a .wandb file, CSV, JSON lines or a trainer_state.json".to_owned();
     Err(ImportError::Nothing { path: path.to_owned(), why })

@@ -30,7 +30,7 @@ pub use find::{Format, LOOKED_FOR, Source, experiment_of, find};
 pub use follow::{Follower, News};
 pub use into_run::{Import, Imported};
 pub use metric::{declare as declare_metric, goal as goal_of_name};
-pub use naming::name_series;
+pub use naming::{name_of_series, name_series};
 pub use reader::{Progress, Reader};
 pub use recording::Target;
 pub use sink::{At, End, Sink, Tag};

@@ -1,8 +1,9 @@
-//! Maps a tool's name of a series to a metric and a split.
+//! Maps a tool's name of a series to a metric and a split, and a series to a name that is read back as it.
 
 use gradtop_store::SeriesKey;
 
 use crate::sink::Tag;
+use crate::table::is_place;
 
 /// Words for splits, with the names used here.
 const SPLITS: [(&str, &str); 10] = [
@@ -18,7 +19,68 @@ const SPLITS: [(&str, &str); 10] = [
     ("dev", "dev"),
 ];
 
-/// Returns the series for a name. A word of `SPLITS`, in any case, becomes the split if it is
+/// Returns a name that [`name_series`] maps to this series: `loss`, `test/loss`, or with all that it has as in the names
+/// of a run's folders: `loss/model=deep/split=test/trial=0`.
+pub fn name_of_series(key: &SeriesKey) -> String {
+    let brief = SeriesKey { model: None, trial: None, ..key.clone() }.path();
+    if name_series(brief.trim().into()) == *key && !is_place(&brief) {
+        return brief;
+    }
+    let text = |part: &Option<String>| part.as_deref().map(encoded);
+    let trial = key.trial.map(|trial| trial.to_string());
+    // The name of a metric may look like one with a split: `val_loss/split=` has none.
+    let none = (key.model.is_none() && trial.is_none()).then(String::new);
+    let parts = [("model", text(&key.model)), ("split", text(&key.split).or(none)), ("trial", trial)];
+    let parts = parts.into_iter().filter_map(|(part, value)| Some(format!("/{part}={}", value?)));
+    // The parts of a metric's name stay, but are none of these.
+    encoded(&key.metric).replace("%2F", "/").replace('=', "%3D") + &parts.collect::<String>()
+}
+
+/// Returns the series of a name with parts by [`name_of_series`]; `None` if it has none.
+fn parts_of(name: &str) -> Option<SeriesKey> {
+    let (mut rest, mut found) = (name, false);
+    let [trial, split, model] = ["trial", "split", "model"].map(|part| {
+        let (before, value) = rest.rsplit_once('/')?;
+        let value = value.strip_prefix(part)?.strip_prefix('=')?;
+        (rest, found) = (before, true);
+        Some(decoded(value)).filter(|value| !value.is_empty())
+    });
+    let trial = trial.map_or(Some(None), |trial| trial.parse().ok().map(Some))?;
+    found.then(|| SeriesKey { metric: decoded(rest), model, split, trial })
+}
+
+/// Writes what separates parts of a name, or is lost at its ends, as `%` and two digits.
+fn encoded(text: &str) -> String {
+    let odd = |c: char| matches!(c, '%' | '/') || c.is_control() || c.is_whitespace() && c != ' ';
+    let ends = text.len() - text.trim_start().len()..text.trim_end().len();
+    let each = text.char_indices().map(|(at, c)| {
+        let kept = !odd(c) && ends.contains(&at);
+        let bytes = c.to_string().bytes().map(|b| format!("%{b:02X}")).collect();
+        if kept { c.to_string() } else { bytes }
+    });
+    each.collect()
+}
+
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, after @ ..] = rest {
+        let code = after.get(..2).and_then(|two| std::str::from_utf8(two).ok());
+        match code.and_then(|code| u8::from_str_radix(code, 16).ok()).filter(|_| *first == b'%') {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &after[2..];
+            }
+            None => {
+                bytes.push(*first);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// Returns the series for a name. A name by [`name_of_series`] says all of it. In any other, a word of `SPLITS`, in any case, becomes the split if it is
 ///
 /// 1. the first, or else the last, of the parts between slashes: `val/loss`, `loss/train`; or
 /// 2. the first, or else the last, word separated by `_`, `-`, `.` or a space in the last part: `val_loss`,
@@ -28,6 +90,9 @@ const SPLITS: [(&str, &str); 10] = [
 pub fn name_series(tag: Tag<'_>) -> SeriesKey {
     if let Some(whole) = tag.whole {
         return whole.clone();
+    }
+    if let Some(key) = parts_of(tag.name) {
+        return key;
     }
     let (before, last) = tag.name.split_at(tag.name.rfind('/').map_or(0, |at| at + 1));
     let divides = |c: char| matches!(c, '_' | '-' | '.' | ' ');
@@ -61,6 +126,39 @@ fn key(metric: String, split: Option<&str>) -> SeriesKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_written_name_is_read_as_the_series_that_it_was_written_for() {
+        let some = |text: &str| Some(text.to_owned());
+        let key = |metric: &str, model: &str, split: &str, trial| SeriesKey {
+            metric: metric.to_owned(),
+            model: some(model).filter(|model| !model.is_empty()),
+            split: some(split).filter(|split| !split.is_empty()),
+            trial,
+        };
+        for (key, name) in [
+            (key("loss", "", "", None), "loss"),
+            (key("system/memory", "", "", None), "system/memory"),
+            (key("loss", "", "test", None), "test/loss"),
+            (key("loss", "", "gd", None), "loss/split=gd"),
+            (key("val_loss", "", "", None), "val_loss/split="),
+            (key("time", "", "", None), "time/split="),
+            (key("timestamp", "", "", None), "timestamp/split="),
+            (key("loss", "deep", "test", Some(0)), "loss/model=deep/split=test/trial=0"),
+            (key("batch/loss", "deep", "", None), "batch/loss/model=deep"),
+            (key("loss", "", "", Some(-1)), "loss/trial=-1"),
+            (key("a/model=b", "", "", None), "a/model%3Db/split="),
+            (key("loss", "c/d=e", "50 %", None), "loss/model=c%2Fd=e/split=50 %25"),
+            (key(" é\n", "", "", None), "%20é%0A/split="),
+            (key("loss", " é", "%41", Some(1)), "loss/model=%20é/split=%2541/trial=1"),
+        ] {
+            assert_eq!(name_of_series(&key), name);
+            assert_eq!(name_series(name.into()), key, "{name}");
+        }
+        for other in ["loss/trial=first", "loss/rate=1", "model=deep"] {
+            assert_eq!(name_series(other.into()), SeriesKey::metric(other));
+        }
+    }
 
     #[test]
     fn the_split_is_taken_out_of_a_name() {

@@ -12,7 +12,8 @@ use std::path::Path;
 
 use common::{copy, golden, read_all, source_of};
 use gradtop_import::{
-    Follower, Import, ImportError, Imported, News, Source, Target, export_tensorboard, name_series,
+    Follower, Import, ImportError, Imported, News, Source, Target, export_tensorboard, name_of_series,
+    name_series,
 };
 use gradtop_store::{
     Event, EventLine, RunDir, RunLock, Shape, State, export_csv, read_manifest, read_series, read_status,
@@ -146,12 +147,31 @@ fn a_csv_with_one_value_per_row_keeps_model_split_and_trial() {
     ];
     assert_eq!(values(&run), wanted.map(|(name, rows)| (name.to_owned(), rows)).into());
     // What is exported comes back as it was.
-    let mut out = Vec::new();
-    export_csv(&run, Shape::Long, &mut out).unwrap();
-    fs::write(&file, out).unwrap();
-    let other = tempfile::tempdir().unwrap();
-    let back = import(other.path(), &source_of(logs.path())).run.unwrap();
-    assert_eq!(values(&back), values(&run));
+    let csv = |shape| {
+        let mut out = Vec::new();
+        export_csv(&run, shape, &mut out).unwrap();
+        ("metrics.csv", out)
+    };
+    let events = || {
+        let mut out = Vec::new();
+        export_tensorboard(&run, &read_manifest(&run).unwrap(), State::Finished, &mut out).unwrap();
+        ("events.out.tfevents.1.gradtop", out)
+    };
+    for (name, text) in [csv(Shape::Long), csv(Shape::Wide(name_of_series)), events()] {
+        let (logs, runs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        fs::write(logs.path().join(name), &text).unwrap();
+        let back = import(runs.path(), &source_of(logs.path())).run.unwrap();
+        let of = |run: &RunDir| {
+            let series = read_series(run, |_| true).unwrap().into_iter();
+            series.map(|series| (series.key, series.step)).collect::<BTreeMap<_, _>>()
+        };
+        assert_eq!(
+            (of(&back), values(&back)),
+            (of(&run), values(&run)),
+            "{}",
+            String::from_utf8_lossy(&text)
+        );
+    }
 }
 
 #[test]
@@ -377,6 +397,24 @@ fn what_is_logged_once_at_step_0_does_not_set_a_run_back_and_a_training_that_goe
     let status = import(&rows);
     assert_eq!(status.step, Some(90));
     assert_eq!(import(&[rows[0], rows[1], r#"{"step": 60, "loss": 4}"#]).step, Some(60));
+}
+
+#[test]
+fn a_state_of_a_trainer_is_one_whatever_its_lines_and_without_rows() {
+    let logs = tempfile::tempdir().unwrap();
+    let rows = r#"{"log_history": [{"step": 1, "loss": 2.0}], "max_steps": 7}"#;
+    for (name, text, total) in [
+        ("trainer_state.json", rows, Some(7)),
+        ("state.json", rows, Some(7)),
+        ("trainer_state.json", "{}", None),
+        ("trainer_state.json", r#"{"log_history": [], "max_steps": 7}"#, None),
+    ] {
+        let file = logs.path().join(name);
+        fs::write(&file, text).unwrap();
+        let runs = tempfile::tempdir().unwrap();
+        let run = import(runs.path(), &source_of(&file)).run;
+        assert_eq!(run.map(|run| read_status(&run).unwrap().total), total, "{name}: {text}");
+    }
 }
 
 #[test]

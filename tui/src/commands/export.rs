@@ -47,7 +47,7 @@ pub(crate) struct Args {
 pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     let view = context.view(&args.run)?;
     let run = &view.dir;
-    let shape = if args.wide { Shape::Wide } else { Shape::Long };
+    let shape = if args.wide { Shape::Wide(gradtop_import::name_of_series) } else { Shape::Long };
     let named = |given: &Option<PathBuf>, kind: &str| {
         given.clone().unwrap_or_else(|| PathBuf::from(format!("{}.{kind}", run.name())))
     };

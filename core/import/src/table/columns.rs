@@ -24,6 +24,11 @@ const STEPS: [&str; 11] = [
 const EPOCHS: [&str; 2] = ["epoch", "_epoch"];
 const TIMES: [&str; 7] = ["_timestamp", "timestamp", "wall_time", "time", "datetime", "date", "created_at"];
 
+/// Returns whether a column of this name may be the step, the epoch or the time of its rows.
+pub(crate) fn is_place(name: &str) -> bool {
+    STEPS.iter().chain(&EPOCHS).chain(&TIMES).any(|known| known.eq_ignore_ascii_case(name))
+}
+
 /// The years 1990 to 2100 in microseconds since 1970: other times cannot belong to a training.
 const MOMENTS: std::ops::Range<i64> = 631_152_000_000_000..4_102_444_800_000_000;
 

@@ -9,6 +9,7 @@ mod trainer_state;
 /// Maximum number of lines per call.
 const BUDGET: usize = 4_096;
 
+pub(crate) use columns::is_place;
 pub(crate) use csv::Csv;
 pub(crate) use json_lines::JsonLines;
-pub(crate) use trainer_state::TrainerState;
+pub(crate) use trainer_state::{FILE as STATE, TrainerState};

@@ -1,6 +1,5 @@
 //! Writes a run as an event file.
 
-use std::collections::HashSet;
 use std::io::Write;
 use std::path::Path;
 
@@ -8,6 +7,7 @@ use gradtop_store::{Manifest, ParamValue, RunDir, SeriesData, State, StoreError}
 
 use super::record::masked;
 use crate::error::{At as _, Result};
+use crate::naming::name_of_series;
 
 /// The version record at the start of an event file.
 const VERSION: &[u8] = b"brain.Event:2";
@@ -105,17 +105,11 @@ pub fn export_tensorboard(
         }
     }
     let (mut values, mut damage) = (0, Vec::new());
-    let mut tags = HashSet::new();
     for (key, _) in gradtop_store::series_keys(run)? {
         let (series, damaged) = gradtop_store::read_series_around_damage(run, |k| *k == key)?;
         for series in series {
             values += series.value.len() as u64;
-            // Two series may have the same path.
-            let mut tag = series.key.path();
-            while !tags.insert(tag.clone()) {
-                tag.push('_');
-            }
-            write_series(&tag, &series, out, place)?;
+            write_series(&name_of_series(&series.key), &series, out, place)?;
         }
         for error in damaged {
             if damage.iter().all(|known: &StoreError| known.to_string() != error.to_string()) {

@@ -1,6 +1,6 @@
 //! Exports all rows of a run as one table, in long form (one row per point) or wide form (one column per series).
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
@@ -27,13 +27,13 @@ const CELLS: usize = 100_000_000;
 const BUDGET: Duration = Duration::from_secs(1);
 
 /// The form of an exported table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub enum Shape {
     /// One row per point: step, epoch, time, metric, model, split, trial, value.
     Long,
-    /// One row per step: step, epoch, time, and a column for each series, named by [`SeriesKey::path`]. A step that a
-    /// series repeats has several rows.
-    Wide,
+    /// One row per step: step, epoch, time, and a column for each series with the name that this function gives it, which
+    /// must be another for each, and none of these three. A step that a series repeats has several rows.
+    Wide(fn(&SeriesKey) -> String),
 }
 
 /// The result of an export.
@@ -51,8 +51,8 @@ pub struct Exported {
 /// The log cannot be read, a wide table would be too large ([`StoreError::TooWide`]), or writing to `out` fails.
 pub fn export_csv(run: &RunDir, shape: Shape, out: &mut impl Write) -> Result<Exported> {
     let place = run.path();
-    if shape == Shape::Wide {
-        let (wide, damage) = Wide::of(run)?;
+    if let Shape::Wide(name) = shape {
+        let (wide, damage) = Wide::of(run, name)?;
         wide.write_csv(out).at("write the rows of", place)?;
         return Ok(Exported { rows: wide.rows.len() as u64, damage });
     }
@@ -71,8 +71,8 @@ pub fn export_csv(run: &RunDir, shape: Shape, out: &mut impl Write) -> Result<Ex
 /// See [`export_csv`].
 pub fn export_parquet(run: &RunDir, shape: Shape, out: impl Write + Send) -> Result<Exported> {
     let place = run.path();
-    if shape == Shape::Wide {
-        let (wide, damage) = Wide::of(run)?;
+    if let Shape::Wide(name) = shape {
+        let (wide, damage) = Wide::of(run, name)?;
         let schema = Arc::new(Schema::new(wide.fields()));
         let properties = metrics::wide_properties();
         let mut writer =
@@ -187,7 +187,7 @@ struct Wide {
 }
 
 impl Wide {
-    fn of(run: &RunDir) -> Result<(Self, Vec<StoreError>)> {
+    fn of(run: &RunDir, name: fn(&SeriesKey) -> String) -> Result<(Self, Vec<StoreError>)> {
         let (mut series, damage) = read_series_around_damage(run, |_| true)?;
         series.sort_by(|a, b| a.key.cmp(&b.key));
         let mut rows: Vec<At> = Vec::new();
@@ -220,15 +220,10 @@ impl Wide {
         for (place, at) in order.iter().enumerate() {
             rank[*at] = place;
         }
-        let mut taken: HashSet<String> = ["step", "epoch", "time"].map(str::to_owned).into();
         let mut names = Vec::new();
         let mut cells = Vec::new();
         for (series, places) in series.into_iter().zip(places) {
-            let mut name = series.key.path();
-            while !taken.insert(name.clone()) {
-                name.push('_');
-            }
-            names.push(name);
+            names.push(name(&series.key));
             let mut column = vec![None; rows.len()];
             for (value, place) in series.value.into_iter().zip(places) {
                 column[rank[place]] = Some(value);
