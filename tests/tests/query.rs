@@ -160,3 +160,29 @@ fn saved_queries_compare_values_of_one_split_count_all_runs_and_know_what_has_no
         (["1", "0"].map(Into::into), ["0", "2"].map(Into::into))
     );
 }
+
+/// 1 and 100 are one group of runs of a logarithmic metric: their mean is 10. Zero has no logarithm.
+#[test]
+fn saved_queries_have_the_mean_that_lists_and_charts_have() {
+    let sandbox = Sandbox::new();
+    for (name, lr, loss) in [("a", "1", "1"), ("b", "1", "100"), ("c", "2", "0"), ("d", "2", "8")] {
+        let (param, script) = (
+            format!("lr={lr}"),
+            format!(
+                r#"echo '{{"do":"metric","name":"loss","goal":"min","headline":true,"log":true}}' >&3; echo '1 loss={loss}' >&3"#
+            ),
+        );
+        let exec =
+            ["exec", "--experiment", "sh", "--name", name, "--param", &param, "--", "sh", "-c", &script];
+        sandbox.gradtop(&exec).expect_code(0);
+    }
+    let Some(said) = query(&sandbox, &["@settings", "--json"]) else { return };
+    let settings = said.expect_code(0).json();
+    let of = |setting: &str| {
+        let row = settings.as_array().unwrap().iter().find(|row| row["setting"] == setting).unwrap();
+        (row["mean"].as_f64().unwrap(), row["geometric"].clone())
+    };
+    let (mean, geometric) = of("1");
+    assert!((mean - 10.0).abs() < 1e-9 && geometric == json!(true), "{settings}");
+    assert_eq!(of("2"), (4.0, json!(false)));
+}

@@ -30,11 +30,18 @@ const RUN_TABLE: &str = "run";
 /// The columns of the view `runs`.
 const RUNS: &str = "exp: 'VARCHAR', run: 'VARCHAR', state: 'VARCHAR', cause: 'VARCHAR', starred: 'BOOLEAN', \
                     tags: 'VARCHAR[]', note: 'VARCHAR', started: 'TIMESTAMPTZ', headline: 'VARCHAR', split: 'VARCHAR', model: 'VARCHAR', trials: 'BIGINT', split_rank: 'UTINYINT', \
-                    value: 'VARCHAR', goal: 'VARCHAR'";
+                    value: 'VARCHAR', goal: 'VARCHAR', logarithmic: 'BOOLEAN'";
 const PARAMS: &str =
     "exp: 'VARCHAR', run: 'VARCHAR', key: 'VARCHAR', value: 'VARCHAR', number: 'VARCHAR', kind: 'VARCHAR'";
 const EVENTS: &str = "exp: 'VARCHAR', run: 'VARCHAR', time: 'TIMESTAMPTZ', event: 'VARCHAR', what: 'VARCHAR', \
                       step: 'BIGINT', data: 'JSON'";
+/// The average of [`gradtop_store::Average`] over the finite values of a metric, which is declared logarithmic or not.
+const MACROS: &str = "\
+CREATE MACRO is_geometric(v, logarithmic) AS coalesce(bool_and(logarithmic) AND min(v) FILTER (isfinite(v)) > 0, false);
+CREATE MACRO average(v, logarithmic) AS if(is_geometric(v, logarithmic),
+    greatest(min(v) FILTER (isfinite(v)), least(max(v) FILTER (isfinite(v)), exp(avg(ln(if(v > 0, v, NULL))) FILTER (isfinite(v))))),
+    avg(v) FILTER (isfinite(v)));
+";
 /// The view of a log without rows.
 const NO_METRICS: &str = "SELECT NULL::VARCHAR AS exp, NULL::VARCHAR AS run, NULL::BIGINT AS step, NULL::DOUBLE AS epoch, \
                           NULL::TIMESTAMPTZ AS time, NULL::VARCHAR AS metric, NULL::VARCHAR AS model, \
@@ -57,7 +64,7 @@ impl Lake {
     pub(crate) fn new(runs: &[View], sql: Option<&str>) -> Result<Self> {
         let mut lake = Self {
             folder: temporary()?,
-            views: "SET autoinstall_known_extensions = false;\n".to_owned(),
+            views: format!("SET autoinstall_known_extensions = false;\n{MACROS}"),
             names: Vec::new(),
             damage: Vec::new(),
         };
@@ -113,7 +120,7 @@ impl Lake {
                 "runs",
                 &format!(
                     "SELECT n.exp, n.run, t.* EXCLUDE (exp, run) REPLACE (n.state AS state, n.cause AS cause, n.started AS started), \
-                     n.starred, n.tags, n.note, n.headline, n.split, n.model, n.trials, n.split_rank, n.value, n.goal \
+                     n.starred, n.tags, n.note, n.headline, n.split, n.model, n.trials, n.split_rank, n.value, n.goal, n.logarithmic \
                      FROM {now} n LEFT JOIN {} t ON t.exp = n.exp AND t.run = n.run",
                     parquet(&files, true)
                 ),
@@ -254,12 +261,12 @@ fn run_row(run: &View) -> Value {
     let value = line.map(|(_, line)| line.value.to_string());
     // Values of the split with the lowest rank represent an experiment.
     let split = line.map(|(headline, line)| gradtop_store::split_rank(headline.info, line.split));
-    let goal = headline.and_then(|headline| headline.info).map(|info| info.goal);
+    let info = headline.and_then(|headline| headline.info);
     let (m, notes) = (&run.manifest, &run.notes);
     json!({"exp": m.experiment.id, "run": m.run, "state": run.state.word(), "cause": run.status.cause,
         "starred": notes.starred, "tags": notes.tags, "note": notes.note,
         "started": run.status.started.map(|t| t.to_string()), "headline": headline.map(|headline| headline.metric),
-        "split": split.and_then(|(_, split)| split), "model": line.and_then(|(_, line)| line.model), "trials": line.map(|(_, line)| line.trials), "split_rank": split.map(|(rank, _)| rank), "value": value, "goal": goal})
+        "split": split.and_then(|(_, split)| split), "model": line.and_then(|(_, line)| line.model), "trials": line.map(|(_, line)| line.trials), "split_rank": split.map(|(rank, _)| rank), "value": value, "goal": info.map(|info| info.goal), "logarithmic": info.is_some_and(|info| info.log)})
 }
 
 fn param_row(run: &View, (key, value): &(String, ParamValue)) -> Value {

@@ -14,7 +14,8 @@ FROM known ORDER BY exp, metric, split_rank, sharing DESC, split, place, run;
 -- settings: for each setting that differs within an experiment, how its runs did
 WITH differing AS (SELECT exp, key FROM params GROUP BY exp, key HAVING count(DISTINCT value) > 1)
 SELECT p.exp, p.key, p.value AS setting, r.headline AS metric, r.split, count(*) FILTER (isfinite(r.value)) AS runs,
-       count(*) FILTER (NOT isfinite(r.value)) AS non_finite, avg(r.value) FILTER (isfinite(r.value)) AS mean,
+       count(*) FILTER (NOT isfinite(r.value)) AS non_finite, average(r.value, r.logarithmic) AS mean,
+       is_geometric(r.value, r.logarithmic) AS geometric,
        min(r.value) FILTER (isfinite(r.value)) AS lowest, max(r.value) FILTER (isfinite(r.value)) AS highest
 FROM params p SEMI JOIN differing d ON d.exp = p.exp AND d.key = p.key
 JOIN runs r ON r.exp = p.exp AND r.run = p.run WHERE r.value IS NOT NULL
@@ -28,9 +29,10 @@ FROM metrics WHERE NOT starts_with(metric, 'system/') GROUP BY ALL
 ORDER BY exp, run, metric, model, split, trial;
 
 -- curve: the metric that represents each run, in 50 stretches of its steps; --plot step,value,run draws it
-WITH of AS (SELECT m.exp, m.run, m.step, m.value, max(m.step) OVER (PARTITION BY m.exp, m.run) AS last
+WITH of AS (SELECT m.exp, m.run, m.step, m.value, r.logarithmic, max(m.step) OVER (PARTITION BY m.exp, m.run) AS last
             FROM metrics m JOIN runs r ON r.exp = m.exp AND r.run = m.run AND r.headline = m.metric)
-SELECT exp || '/' || run AS run, max(step) AS step, avg(value) AS value
+SELECT exp || '/' || run AS run, max(step) AS step,
+       if(bool_and(isfinite(value)), average(value, logarithmic), avg(value)) AS value
 FROM of GROUP BY exp, of.run, floor(50.0 * step / greatest(last, 1)) ORDER BY 1, 2;
 
 -- nonfinite: where each series first became NaN or infinite
