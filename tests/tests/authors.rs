@@ -442,7 +442,7 @@ fn installing_says_what_was_there_and_what_is_no_plugin() {
     };
     assert_eq!(
         refusal("notes.so", b"text"),
-        "error: notes.so is not an ELF file: a plugin is a shared library (cdylib)\n"
+        "error: notes.so is not a shared library: a plugin is a compiled .so file, such as `gradtop plugin build` makes\n"
     );
     let mut arm = whole.clone();
     arm[18] = 183;

@@ -142,7 +142,7 @@ fn plugins_that_hang_die_or_are_none_are_refused_and_delay_no_other() {
     // The last lines are the refused plugins.
     terminal.press(b"\x1b[F");
     for (name, words) in [
-        ("libtext.so", "is not an ELF file"),
+        ("libtext.so", "is not a shared library"),
         ("libhangs0.so", "did not describe itself"),
         ("libdies.so", "SIGABRT"),
     ] {

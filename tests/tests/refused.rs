@@ -186,11 +186,11 @@ fn files_that_are_no_plugin() {
     rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0)
         .unwrap();
     let cases: &[(&str, &[&str])] = &[
-        ("libtext.so", &["ELF"]),
-        ("libempty.so", &["ELF"]),
-        ("libcut.so", &["ELF"]),
-        ("libheader.so", &["ELF"]),
-        ("libdamaged.so", &["ELF"]),
+        ("libtext.so", &["shared library"]),
+        ("libempty.so", &["shared library"]),
+        ("libcut.so", &["shared library"]),
+        ("libheader.so", &["shared library"]),
+        ("libdamaged.so", &["shared library"]),
         ("libforeign.so", &["aarch64"]),
         ("libfolder.so", &[]),
         ("libdangling.so", &[]),

@@ -569,9 +569,9 @@ fn doctor_and_completions_answer() {
     let dir = tempdir();
     let doctor = json(&gradtop(dir.path(), &["doctor", "--json"]));
     let topics: Vec<&str> = doctor.as_array().unwrap().iter().map(|f| f["topic"].as_str().unwrap()).collect();
-    let expected = ["libtorch", "gpu", "terminal", "alerts", "plugins", "plugins", "runs", "logout", "time"];
+    let expected = ["libtorch", "gpu", "alerts", "plugins", "plugins", "runs", "logout", "time"];
     assert_eq!(topics, expected);
-    let missing = doctor[4]["text"].as_str().unwrap();
+    let missing = doctor[3]["text"].as_str().unwrap();
     assert!(
         missing.starts_with("GRADTOP_PLUGINS names ") && missing.ends_with("is not a folder"),
         "{missing}"

@@ -38,13 +38,13 @@ pub enum Refusal {
         recorded: String,
     },
     /// It is not an ELF file.
-    #[error("is not an ELF file: a plugin is a shared library (cdylib)")]
+    #[error("is not a shared library: a plugin is a compiled .so file, such as `gradtop plugin build` makes")]
     NotElf,
     /// It is a damaged or truncated ELF file.
-    #[error("is a damaged ELF file ({0}): rebuild it")]
+    #[error("is a damaged shared library ({0}): build or copy it again")]
     DamagedElf(String),
     /// It is an ELF file, but a program or an object file.
-    #[error("is {0}, not a shared library: build it as a cdylib")]
+    #[error("is {0}, not a shared library: build it as one (in Rust: crate-type cdylib)")]
     NotALibrary(String),
     /// It is built for another architecture.
     #[error("is built for {found}, but this gradtop for {wanted}: build it on this machine")]

@@ -105,7 +105,7 @@ fn plugins_are_found_in_order_and_never_in_the_current_folder() {
         format!("plain GRADTOP_PLUGINS {plain}"),
         format!("bare GRADTOP_PLUGINS {plain}"),
         format!(
-            "refused {} is not an ELF file: a plugin is a shared library (cdylib)",
+            "refused {} is not a shared library: a plugin is a compiled .so file, such as `gradtop plugin build` makes",
             at(&first.join("text.so"))
         ),
         format!("shadowed plain {other} {plain}"),

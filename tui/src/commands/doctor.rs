@@ -79,7 +79,9 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     if args.bench_logging {
         return bench(context, args.json);
     }
-    let mut findings = vec![of_libtorch(), of_gpus(), of_terminal(), of_alerts()];
+    let mut findings = vec![of_libtorch(), of_gpus()];
+    findings.extend(of_terminal());
+    findings.push(of_alerts());
     findings.extend(of_plugins());
     findings.push(of_runs(context)?);
     findings.push(at_logout());
@@ -202,8 +204,10 @@ fn of_gpus() -> Finding {
     )
 }
 
-fn of_terminal() -> Finding {
+/// Describes the terminal, if this is one.
+fn of_terminal() -> Option<Finding> {
     let t = print::terminal();
+    let (width, height) = t.size?;
     let colours = match t.colours {
         Colours::None => "no colours",
         Colours::Sixteen => "16 colours",
@@ -216,11 +220,10 @@ fn of_terminal() -> Finding {
         Glyphs::Dot => "dotted charts",
         Glyphs::Ascii => "ASCII charts",
     };
-    let size = t.size.map_or_else(|| "not a terminal".to_owned(), |(w, h)| format!("{w}x{h}"));
     let around = print::terminal::around();
     let inside = around.map(|around| format!(", in {}", around.name())).unwrap_or_default();
-    let finding = good("terminal", format!("{size}, {colours}, {glyphs}{inside}"));
-    if t.glyphs.ascii() {
+    let finding = good("terminal", format!("{width}x{height}, {colours}, {glyphs}{inside}"));
+    Some(if t.glyphs.ascii() {
         finding.help("a UTF-8 locale (LANG=C.UTF-8) draws finer charts")
     } else if around == Some(Surrounding::Tmux) {
         finding.help(
@@ -228,7 +231,7 @@ fn of_terminal() -> Finding {
         )
     } else {
         finding
-    }
+    })
 }
 
 /// Checks whether alerts reach somebody who is not watching the terminal.

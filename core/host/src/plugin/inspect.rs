@@ -135,7 +135,7 @@ fn check_head(file: &mut File) -> Result<(), Refusal> {
             elf::ET_EXEC => "a program".to_owned(),
             elf::ET_REL => "an object file".to_owned(),
             elf::ET_CORE => "a core dump".to_owned(),
-            other => format!("an ELF file of type {}", other.0),
+            other => format!("a binary of type {}", other.0),
         };
         return Err(Refusal::NotALibrary(found));
     }
