@@ -1355,9 +1355,10 @@ def _hf_callback() -> type:
             return os.environ.get("GRADTOP_RESUME_DIR") or None
 
         def on_train_begin(self, args: Any, state: Any, control: Any, **more: Any) -> None:
-            """Records the settings that differ from the defaults."""
+            """Tells the number of steps, and records the settings that differ from the defaults."""
             of = _run_of(self._options)
             of._listen()
+            of._progress(state.global_step, state.max_steps, now=True)
             if state.is_world_process_zero:
                 of.params(_hf_settings(args))
 
