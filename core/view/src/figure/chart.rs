@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use gradtop_chart::cells::{self, Area, theme::Theme};
-use gradtop_chart::colour::{Paint, assign};
+use gradtop_chart::colour::{MARKERS, Paint, assign};
 use gradtop_chart::domain::Domain;
 use gradtop_chart::number;
 use gradtop_chart::scale::{Scale, Span};
@@ -171,6 +171,10 @@ fn compose(
     let has_place = |line: &Line<'_>| x.is_none() || line.extent(axes::is_log(chart.x.scale)).is_some();
     declared.retain(|(_, line)| has_place(line));
     let lines: Vec<&Line<'_>> = declared.iter().map(|(_, line)| line).collect();
+    let drawn = lines.iter().filter(|line| !line.hidden).count();
+    if drawn > MARKERS {
+        chart.notes.push(format!("{drawn} lines have {MARKERS} markers: some share one"));
+    }
     let plot = pen.with_names(&mut chart, &lines, place);
     let cursor = view.cursor.zip(plot).and_then(|(x, plot)| lines::cursor(&lines, x, &plot));
     let mut marks: Vec<(Order, Mark)> = orders.into_iter().zip(std::mem::take(&mut chart.marks)).collect();

@@ -427,6 +427,18 @@ fn of_a_part_of_the_axis_its_own_values_are_counted() {
 }
 
 #[test]
+fn more_lines_than_markers_are_said_to_share_them() {
+    let notes = |lines: usize| {
+        let of = |n: usize| SeriesKey { model: Some(n.to_string()), ..SeriesKey::metric("loss") };
+        let one = |n: usize| Sample { step: 0, epoch: 0.0, time_us: 0, value: n as f64 };
+        let data = run((0..lines).map(|n| of_samples(of(n), std::iter::once(one(n)), 0.0)).collect());
+        built(&data, &ChartView::default(), 60).chart.notes
+    };
+    assert_eq!(notes(58), [""; 0]);
+    assert_eq!(notes(60), ["60 lines have 58 markers: some share one"]);
+}
+
+#[test]
 fn a_line_without_a_place_on_the_axis_is_neither_in_the_legend_nor_in_the_range() {
     let samples = |epoch: f64, scale: f64| {
         (0..10).map(move |i| Sample {
