@@ -243,7 +243,7 @@ fn progress(view: &View) {
             ("done", done),
             ("phase", s.phase.clone().filter(|_| live)),
             ("step", s.step.map(number::whole)),
-            ("epoch", progress::epoch(view).map(number::value)),
+            ("epoch", progress::epoch(view).map(progress::epoch_words)),
             ("rate", progress::rate(view).map(number::rate)),
             ("eta", progress::eta(view).map(number::time_left)),
             (took.unwrap_or_default(), time),

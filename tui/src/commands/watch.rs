@@ -380,7 +380,7 @@ fn show_event(line: &[u8], json: bool, progress: Option<&Progress>) {
 }
 
 fn numbers(view: &View) -> Vec<String> {
-    let step = view.status.step.map(|step| format!("step {}", number::count(step as f64)));
+    let step = view.status.step.map(|step| format!("step {}", number::whole(step)));
     [step, progress::rate(view).map(number::rate), progress::eta_words(view)].into_iter().flatten().collect()
 }
 

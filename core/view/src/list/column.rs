@@ -84,8 +84,11 @@ const COLUMNS: [Column; 24] = [
         |run| or_empty(progress::of(run).map(|(done, total)| number::percent(done, total))),
         |run, _| Key::large(progress::of(run).map(|(done, total)| done as f64 / total as f64)),
     ),
-    counted("step", Holds::Large(|run, _| run.status.step.map(|step| step as f64), number::count)),
-    counted("epoch", Holds::Large(|run, _| progress::epoch(run), epoch)),
+    counted(
+        "step",
+        Holds::Large(|run, _| run.status.step.map(|step| step as f64), |step| number::whole(step as i64)),
+    ),
+    counted("epoch", Holds::Large(|run, _| progress::epoch(run), progress::epoch_words)),
     counted("rate", Holds::Large(|run, _| progress::rate(run), number::rate)),
     counted("eta", Holds::Small(|run, _| progress::eta(run), number::time_left)),
     sorted(METRIC, Align::Point, |run| headline::cells(run, None).0, |run, _| headline_key(run, None)),
@@ -279,11 +282,6 @@ fn headline_key(run: &View, metric: Option<&str>) -> Key {
 
 fn or_empty(text: Option<String>) -> String {
     text.unwrap_or_default()
-}
-
-/// Formats an epoch with one decimal, so that its width is stable while it increases.
-fn epoch(epoch: f64) -> String {
-    if epoch < 9_999.95 { format!("{epoch:.1}") } else { number::count(epoch) }
 }
 
 /// Returns the seconds since the run was created.

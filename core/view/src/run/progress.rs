@@ -47,6 +47,11 @@ pub fn epoch(view: &View) -> Option<f64> {
     s.epoch.filter(|e| e.is_finite() && !(view.state.is_final() && s.epochs_restart))
 }
 
+/// Formats an epoch with one decimal, so that its width is stable while it increases.
+pub fn epoch_words(epoch: f64) -> String {
+    if epoch < 9_999.95 { format!("{epoch:.1}") } else { number::whole(epoch.round() as i64) }
+}
+
 /// Returns whether it is known to be making steps now.
 fn moves(view: &View) -> bool {
     view.certain && matches!(view.state, State::Running | State::Stopping) && view.silent_for().is_none()
