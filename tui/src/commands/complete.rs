@@ -193,14 +193,12 @@ impl Known {
     }
 }
 
+/// The values that an argument may have.
 fn values(typed: &Typed<'_>, known: &Known, arg: &Arg, current: &str) -> Vec<Candidate> {
     let possible = arg.get_possible_values();
-    let fixed: Vec<Candidate> =
-        possible.iter().map(|value| Candidate::new(value.get_name(), value.get_help())).collect();
-    if !fixed.is_empty() {
-        return fixed;
+    if !possible.is_empty() {
+        return possible.iter().map(|value| Candidate::new(value.get_name(), value.get_help())).collect();
     }
-    let words = |words: Vec<String>| words.into_iter().map(Candidate::from).collect::<Vec<_>>();
     match (typed.command.get_name(), arg.get_id().as_str()) {
         ("run" | "sweep", "experiment")
         | ("experiments", "name")
@@ -210,60 +208,71 @@ fn values(typed: &Typed<'_>, known: &Known, arg: &Arg, current: &str) -> Vec<Can
         ("run" | "sweep", "sets") | ("sweep", "vary") => {
             experiment(typed).map(|e| settings(&e, current)).unwrap_or_default()
         }
-        ("best", "metric") => words(headline_metrics(&known.views())),
-        ("best", "by") => words(differing_params(&known.views())),
         ("query", "sql") => {
             let saved = crate::sql::saved::all().unwrap_or_default().into_iter();
             saved.map(|(name, query)| Candidate { word: format!("@{name}"), help: query.about }).collect()
         }
-        ("exec" | "sweep", "metrics") => words(declarations(known, current)),
-        ("sweep", "stop_early") => {
-            let metrics = experiment(typed).map(|e| e.metrics).unwrap_or_default();
-            words(metrics.into_iter().map(|metric| metric.name).collect())
-        }
-        ("fetch" | "check", "name") => {
-            words(gradtop_data::DATASETS.iter().map(|dataset| dataset.name.to_owned()).collect())
-        }
-        (_, "on") => words(known.launchers.clone()),
-        ("tag", "names") if current.starts_with(['+', '-']) => {
-            let sign = &current[..1];
-            words(tags(&known.views()).iter().map(|tag| format!("{sign}{tag}")).collect())
-        }
-        (_, "device") => words(["auto", "cpu", "cuda:0"].map(str::to_owned).to_vec()),
         ("plot", "words") => match typed.words.first() {
             None => filters(&known.views(), false, current),
             Some(first) => figures_of(known, first).into_iter().chain(runs(&known.views())).collect(),
         },
-        ("compare", "metric") => words(metrics(known, &typed.words)),
-        (command @ ("compare" | "plot"), "by") | (command @ "compare", "sort") => {
-            // The other words of `plot` may be metrics.
-            let runs = if command == "plot" { 1 } else { typed.words.len() };
-            let params = differing_params(&known.chosen(typed.words.get(..runs).unwrap_or_default()));
-            let metrics = if arg.get_id() == "sort" { metrics(known, &typed.words) } else { Vec::new() };
-            words([params, metrics].concat())
+        ("list" | "best", "filter") | ("query", "runs_of") => filters(&known.views(), true, current),
+        (_, "checked" | "after") => runs(&known.views()),
+        (command, id @ ("names" | "run")) if !current.starts_with(['+', '-']) || command != "tag" => {
+            let views = allowing(known.views(), command);
+            if id == "run" { runs(&views) } else { filters(&views, false, current) }
         }
+        (command, id) => {
+            words(typed, known, (command, id), current).into_iter().map(Candidate::from).collect()
+        }
+    }
+}
+
+/// The values of an argument that are words without help.
+fn words(typed: &Typed<'_>, known: &Known, of: (&str, &str), current: &str) -> Vec<String> {
+    match of {
+        ("best", "metric") => headline_metrics(&known.views()),
+        ("best", "by") => differing_params(&known.views()),
+        ("exec" | "sweep", "metrics") => declarations(known, current),
+        ("sweep", "stop_early") => {
+            let metrics = experiment(typed).map(|e| e.metrics).unwrap_or_default();
+            metrics.into_iter().map(|metric| metric.name).collect()
+        }
+        ("fetch" | "check", "name") => {
+            gradtop_data::DATASETS.iter().map(|dataset| dataset.name.to_owned()).collect()
+        }
+        (_, "on") => known.launchers.clone(),
+        ("tag", "names") => {
+            tags(&known.views()).iter().map(|tag| format!("{}{tag}", &current[..1])).collect()
+        }
+        (_, "device") => ["auto", "cpu", "cuda:0"].map(str::to_owned).to_vec(),
+        ("compare", "metric") => metrics(known, &typed.words),
+        ("compare", "by") => differing_params(&known.chosen(&typed.words)),
+        ("compare", "sort") => {
+            [differing_params(&known.chosen(&typed.words)), metrics(known, &typed.words)].concat()
+        }
+        // Its other words may be metrics.
+        ("plot", "by") => differing_params(&known.chosen(typed.words.get(..1).unwrap_or_default())),
         ("list", "view" | "save") => {
-            words(crate::list_view::all().map(|all| all.into_keys().collect()).unwrap_or_default())
+            crate::list_view::all().map(|all| all.into_keys().collect()).unwrap_or_default()
         }
-        ("list", "sort") => words(column::all(known.views().iter())),
+        ("list", "sort") => column::all(known.views().iter()),
         ("list", "columns") => {
             // Completes the last item of a comma-separated list.
             let before = current.rsplit_once(',').map(|(before, _)| format!("{before},")).unwrap_or_default();
-            let all = column::all(known.views().iter()).into_iter();
-            words(all.map(|name| format!("{before}{name}")).collect())
+            column::all(known.views().iter()).into_iter().map(|name| format!("{before}{name}")).collect()
         }
-        ("list" | "best", "filter") | ("query", "runs_of") => filters(&known.views(), true, current),
-        (command, "names" | "run") => {
-            let action = [Action::Stop, Action::Pause, Action::Resume, Action::Checkpoint]
-                .into_iter()
-                .find(|action| action.verb() == command);
-            let mut views = known.views();
-            views.retain(|view| action.is_none_or(|action| gradtop_host::allowed(view, action).is_ok()));
-            if arg.get_id() == "run" { runs(&views) } else { filters(&views, false, current) }
-        }
-        (_, "checked" | "after") => runs(&known.views()),
         _ => Vec::new(),
     }
+}
+
+/// The runs that a command of this name may act on.
+fn allowing(mut views: Vec<View>, command: &str) -> Vec<View> {
+    let actions = [Action::Stop, Action::Pause, Action::Resume, Action::Checkpoint];
+    if let Some(action) = actions.into_iter().find(|action| action.verb() == command) {
+        views.retain(|view| gradtop_host::allowed(view, action).is_ok());
+    }
+    views
 }
 
 /// The metrics that represent these runs.

@@ -343,56 +343,33 @@ impl<'a> Source<'a> {
                 self.values(step, epoch, &values);
                 return odd.map_or(Ok(()), Err);
             }
-            Message::Params { params } => {
-                let mut refused = Vec::new();
-                let params = params.into_iter().map(|(key, value)| (key, message::param(value)));
-                let add = |m: &mut Manifest| {
-                    refused = add_params(m, params);
-                    Ok(())
-                };
-                self.shared.declare(add).map_err(|e| e.why)?;
-                for why in refused {
-                    self.refuse(&why);
-                }
-            }
-            Message::Versions { python, torch } => self.versions(python, torch)?,
-            Message::Metric(metric) => self.metric(metric)?,
+            Message::Params { params } => return self.params(params),
+            Message::Versions { python, torch } => return self.versions(python, torch),
+            Message::Metric(metric) => return self.metric(metric),
             Message::Table { name, step, columns } => {
                 let columns =
                     columns.into_iter().map(message::Column::into_store).collect::<Result<_, _>>()?;
-                session.log_table(&name, step, columns).map_err(|e| e.why)?;
+                return session.log_table(&name, step, columns).map_err(|e| e.why);
             }
-            Message::Figures { toml } => session.declare_figures(&toml).map_err(|e| e.why)?,
-            Message::Progress { done, total, phase } => {
-                self.client.done.store(done, Ordering::Release);
-                // The first of several processes speaks for all.
-                if self.client.rank.load(Ordering::Acquire) > 0 {
-                    return Ok(());
-                }
-                session.progress(done, total, phase.map(|p| crate::text::clean(&p)).as_deref());
-            }
+            Message::Figures { toml } => return session.declare_figures(&toml).map_err(|e| e.why),
             Message::Text { level, text } => {
-                let level = match level.as_deref() {
-                    Some("error") => abi::log_level::ERROR,
-                    Some("warn" | "warning") => abi::log_level::WARNING,
-                    Some("debug") => abi::log_level::DEBUG,
-                    _ => abi::log_level::INFO,
-                };
-                session.log_text(level, text.as_bytes()).map_err(|e| e.why)?;
-            }
-            Message::Checkpoint { step } => {
-                let (answer, answers) = channel();
-                self.saving = Some(answer);
-                self.shared.tell_main(SinkEvent::Save { step, client: self.client.clone(), answers });
+                let level = log_level(level.as_deref());
+                return session.log_text(level, text.as_bytes()).map_err(|e| e.why);
             }
             Message::Saved { error } => {
                 let saving = self.saving.take().ok_or("no checkpoint is being saved")?;
                 saving.send(error).ok();
             }
+            Message::Progress { done, total, phase } => self.progress(done, total, phase.as_deref()),
+            Message::Checkpoint { step } => {
+                let (answer, answers) = channel();
+                self.saving = Some(answer);
+                self.shared.tell_main(SinkEvent::Save { step, client: self.client.clone(), answers });
+            }
             Message::Listen => self.change(&self.client.listens, true),
             Message::Paused => self.change(&self.client.waits, true),
             Message::Unpaused => self.change(&self.client.waits, false),
-            Message::Waited { ms, dropped } => self.waited(ms, dropped),
+            Message::Waited { dropped } => self.dropped(dropped),
             // A cause is one line; the rest is in the command's output.
             Message::Finish { error } => {
                 let cause = |why: String| clean_bytes(first_line(&why).0.as_bytes(), CAUSE);
@@ -407,7 +384,27 @@ impl<'a> Source<'a> {
         self.shared.tell_main(SinkEvent::Changed);
     }
 
-    fn waited(&self, _ms: f64, dropped: u64) {
+    fn progress(&self, done: u64, total: u64, phase: Option<&str>) {
+        self.client.done.store(done, Ordering::Release);
+        // The first of several processes speaks for all.
+        if self.client.rank.load(Ordering::Acquire) == 0 {
+            self.shared.session.progress(done, total, phase.map(crate::text::clean).as_deref());
+        }
+    }
+
+    fn params(&self, params: Map<String, Value>) -> Result<(), String> {
+        let mut refused = Vec::new();
+        let params = params.into_iter().map(|(key, value)| (key, message::param(value)));
+        let add = |m: &mut Manifest| {
+            refused = add_params(m, params);
+            Ok(())
+        };
+        self.shared.declare(add).map_err(|e| e.why)?;
+        refused.iter().for_each(|why| self.refuse(why));
+        Ok(())
+    }
+
+    fn dropped(&self, dropped: u64) {
         if dropped > 0 {
             let points = counted(dropped, "point was", "points were");
             let message = format!("{points} dropped by a client that could not reach the sink");
@@ -524,6 +521,16 @@ impl Drop for Source<'_> {
         self.client.gone.store(true, Ordering::Release);
         self.saving = None;
         self.shared.tell_main(SinkEvent::Changed);
+    }
+}
+
+/// Returns the level of a name.
+fn log_level(name: Option<&str>) -> i32 {
+    match name {
+        Some("error") => abi::log_level::ERROR,
+        Some("warn" | "warning") => abi::log_level::WARNING,
+        Some("debug") => abi::log_level::DEBUG,
+        _ => abi::log_level::INFO,
     }
 }
 

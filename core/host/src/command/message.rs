@@ -71,8 +71,8 @@ pub(crate) enum Message {
     Paused,
     /// Reports that the client continues.
     Unpaused,
-    /// Reports how long calls have waited for the sink in total, and how many points were dropped.
-    Waited { ms: f64, dropped: u64 },
+    /// Reports how many points were dropped.
+    Waited { dropped: u64 },
     /// Ends the log, with the error if the work failed.
     Finish { error: Option<String> },
 }

@@ -164,25 +164,29 @@ pub fn kill(run: &RunDir) -> Result<()> {
         signal_keeper(&seen, KILL_SIGNAL);
     }
     // The keeper kills the trainer and records it. A keeper that does not respond (it may be suspended) is not waited for long.
-    let ends_within = |time: Duration| -> Result<bool> {
-        let deadline = Instant::now() + time;
-        while matches!(view(run)?.life, Life::Alive { .. }) {
-            if Instant::now() > deadline {
-                return Ok(false);
-            }
-            std::thread::sleep(Duration::from_millis(20));
+    if ends_within(run, Duration::from_secs(3))? { Ok(()) } else { kill_without_keeper(run) }
+}
+
+/// Returns whether a run's processes end within this time.
+fn ends_within(run: &RunDir, time: Duration) -> Result<bool> {
+    let deadline = Instant::now() + time;
+    while matches!(view(run)?.life, Life::Alive { .. }) {
+        if Instant::now() > deadline {
+            return Ok(false);
         }
-        Ok(true)
-    };
-    if ends_within(Duration::from_secs(3))? {
-        return Ok(());
+        std::thread::sleep(Duration::from_millis(20));
     }
+    Ok(true)
+}
+
+/// Kills the processes of a run whose keeper does not do it: by its job, or each of them.
+fn kill_without_keeper(run: &RunDir) -> Result<()> {
     let failed = |why: String| HostError::io(format!("kill {}", run.name()))(std::io::Error::other(why));
     let View { life, status, host, job, .. } = view(run)?;
     if job.is_some() {
         jobs::cancel(run)?;
         // Slurm allows half a minute after SIGTERM.
-        if ends_within(Duration::from_secs(45))? {
+        if ends_within(run, Duration::from_secs(45))? {
             return Ok(());
         }
     }
@@ -200,13 +204,13 @@ pub fn kill(run: &RunDir) -> Result<()> {
         let Some(process) = pid.zip(start).and_then(|(pid, start)| Process::of(run, pid, start)) else {
             continue;
         };
-        if ends_within(Duration::ZERO)? {
+        if ends_within(run, Duration::ZERO)? {
             return Ok(());
         }
         process.signal(Signal::KILL).map_err(HostError::io("kill the run"))?;
         process.wait(Duration::from_secs(patience));
     }
-    if ends_within(Duration::from_secs(3))? {
+    if ends_within(run, Duration::from_secs(3))? {
         Ok(())
     } else {
         Err(failed("its lock is still held".to_owned()))

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::{Float64Type, Int64Type, TimestampMicrosecondType, UInt64Type};
-use arrow_array::{Array as _, RecordBatch};
-use arrow_schema::DataType;
+use arrow_array::{Array, RecordBatch};
+use arrow_schema::{DataType, Field};
 
 use crate::error::{Result, StoreError};
 use crate::folder::run_dir::RunDir;
@@ -130,69 +130,70 @@ pub(crate) fn open_parts(run: &RunDir, name: &str) -> Result<Vec<Sealed>> {
 
 fn append(table: &mut Table, batch: &RecordBatch, path: &Path) -> Result<()> {
     let damaged = |m: String| StoreError::Damaged { path: path.to_owned(), message: m };
-    let schema = batch.schema();
     if table.columns.is_empty() {
-        for field in schema.fields() {
-            let data = match field.data_type() {
-                DataType::Int64 if !field.is_nullable() => ColumnData::I64(Vec::new()),
-                DataType::Int64 | DataType::Float64 => ColumnData::F64(Vec::new()),
-                DataType::FixedSizeBinary(w) => ColumnData::Bytes { width: *w as usize, data: Vec::new() },
-                _ => ColumnData::Utf8(Vec::new()),
-            };
-            table.columns.push((field.name().clone(), field.metadata().get("unit").cloned(), data));
-        }
+        table.columns = batch.schema().fields().iter().map(|field| empty(field)).collect();
     }
     if table.columns.len() != batch.num_columns() {
         return Err(damaged("its columns differ from those of the first part".into()));
     }
     for (column, ((name, _, data), array)) in table.columns.iter_mut().zip(batch.columns()).enumerate() {
-        let other = || damaged(format!("its column {name:?} has another type"));
         if matches!(data, ColumnData::F64(_)) && array.null_count() > 0 {
             let rows = (0..array.len()).filter(|row| array.is_null(*row));
             table.absent.extend(rows.map(|row| (column, data.len() + row)));
         }
-        match data {
-            ColumnData::I64(v) => {
-                v.extend_from_slice(array.as_primitive_opt::<Int64Type>().ok_or_else(other)?.values());
-            }
-            ColumnData::F64(v) => {
-                if let Some(array) = array.as_primitive_opt::<Int64Type>() {
-                    // A nullable integer, as in the run's row.
-                    v.extend(array.iter().map(|x| x.map_or(f64::NAN, |x| x as f64)));
-                } else {
-                    let array = array.as_primitive_opt::<Float64Type>().ok_or_else(other)?;
-                    v.extend(array.iter().map(|x| x.unwrap_or(f64::NAN)));
-                }
-            }
-            ColumnData::Bytes { width, data } => {
-                let array = array.as_fixed_size_binary_opt().ok_or_else(other)?;
-                if array.value_length() as usize != *width {
-                    return Err(other());
-                }
-                for i in 0..array.len() {
-                    data.extend_from_slice(array.value(i));
-                }
-            }
-            // Other types, such as the run's times, are read as text.
-            ColumnData::Utf8(v) => {
-                if let Some(array) = array.as_string_opt::<i32>() {
-                    v.extend(array.iter().map(|s| s.unwrap_or_default().to_owned()));
-                } else if let Some(array) = array.as_boolean_opt() {
-                    v.extend(array.iter().map(|b| b.map_or_else(String::new, |b| b.to_string())));
-                } else if let Some(array) = array.as_primitive_opt::<UInt64Type>() {
-                    v.extend(array.iter().map(|x| x.map_or_else(String::new, |x| x.to_string())));
-                } else if let Some(array) = array.as_primitive_opt::<TimestampMicrosecondType>() {
-                    v.extend(array.iter().map(|t| {
-                        t.and_then(|t| jiff::Timestamp::from_microsecond(t).ok())
-                            .map_or_else(String::new, |t| t.to_string())
-                    }));
-                } else {
-                    return Err(other());
-                }
-            }
-        }
+        extend(data, array).ok_or_else(|| damaged(format!("its column {name:?} has another type")))?;
     }
     Ok(())
+}
+
+/// Returns a column without rows, for values of a field. Types other than numbers and bytes, such as the run's times, are
+/// read as text.
+fn empty(field: &Field) -> (String, Option<String>, ColumnData) {
+    let data = match field.data_type() {
+        DataType::Int64 if !field.is_nullable() => ColumnData::I64(Vec::new()),
+        DataType::Int64 | DataType::Float64 => ColumnData::F64(Vec::new()),
+        DataType::FixedSizeBinary(w) => ColumnData::Bytes { width: *w as usize, data: Vec::new() },
+        _ => ColumnData::Utf8(Vec::new()),
+    };
+    (field.name().clone(), field.metadata().get("unit").cloned(), data)
+}
+
+/// Adds values to a column; `None` if they are of another type.
+fn extend(column: &mut ColumnData, array: &dyn Array) -> Option<()> {
+    match column {
+        ColumnData::I64(v) => v.extend_from_slice(array.as_primitive_opt::<Int64Type>()?.values()),
+        ColumnData::F64(v) => {
+            // A nullable integer is of the run's row.
+            if let Some(array) = array.as_primitive_opt::<Int64Type>() {
+                v.extend(array.iter().map(|x| x.map_or(f64::NAN, |x| x as f64)));
+            } else {
+                v.extend(array.as_primitive_opt::<Float64Type>()?.iter().map(|x| x.unwrap_or(f64::NAN)));
+            }
+        }
+        ColumnData::Bytes { width, data } => {
+            let array = array.as_fixed_size_binary_opt().filter(|a| a.value_length() as usize == *width)?;
+            (0..array.len()).for_each(|i| data.extend_from_slice(array.value(i)));
+        }
+        ColumnData::Utf8(v) => v.extend(texts(array)?),
+    }
+    Some(())
+}
+
+/// Returns values as text, missing ones as none.
+fn texts(array: &dyn Array) -> Option<Vec<String>> {
+    fn each<T: ToString>(values: impl Iterator<Item = Option<T>>) -> Vec<String> {
+        values.map(|value| value.map_or_else(String::new, |value| value.to_string())).collect()
+    }
+    if let Some(array) = array.as_string_opt::<i32>() {
+        Some(each(array.iter()))
+    } else if let Some(array) = array.as_boolean_opt() {
+        Some(each(array.iter()))
+    } else if let Some(array) = array.as_primitive_opt::<UInt64Type>() {
+        Some(each(array.iter()))
+    } else {
+        let times = array.as_primitive_opt::<TimestampMicrosecondType>()?;
+        Some(each(times.iter().map(|time| jiff::Timestamp::from_microsecond(time?).ok())))
+    }
 }
 
 /// Returns the names of the run's tables, gradtop's own last.

@@ -89,6 +89,15 @@ enum Source {
     Journal(JournalReader, u32),
 }
 
+/// What a look at a source gave.
+enum Found {
+    Rows,
+    /// No rows so far, and perhaps more to look at.
+    Nothing,
+    /// No more for now.
+    NoneYet,
+}
+
 impl std::fmt::Debug for Tailer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Tailer").field("run", &self.run).field("done", &self.done).finish_non_exhaustive()
@@ -273,67 +282,72 @@ impl Tailer {
     /// Reads one batch. Returns `false` if there is none for now.
     fn read_more(&mut self) -> Result<bool> {
         loop {
-            match &mut self.source {
-                None => match self.next_source()? {
-                    None => return Ok(false),
-                    source => self.source = source,
-                },
+            let found = match &mut self.source {
+                None => {
+                    self.source = self.next_source()?;
+                    if self.source.is_none() { Found::NoneYet } else { Found::Nothing }
+                }
                 Some(Source::Part(reader, last)) => {
+                    let rows = reader.as_mut().map_or(Ok(None), |r| r.next(&mut self.series.table));
                     let last = *last;
-                    let rows = match reader {
-                        Some(reader) => reader.next(&mut self.series.table),
-                        None => Ok(None),
-                    };
-                    match rows {
-                        Ok(Some(rows)) => {
-                            if self.take(rows) {
-                                return Ok(true);
-                            }
-                        }
-                        Ok(None) => self.finish(last),
-                        Err(e) if e.is_damage() => {
-                            self.note(e);
-                            self.finish(last);
-                        }
-                        Err(e) => return Err(e),
-                    }
+                    self.take_from_part(rows, last)?
                 }
                 Some(Source::Journal(reader, number)) => {
-                    let number = *number;
-                    match reader.next(|wanted| self.series.known(&self.run, wanted)) {
-                        Ok(Some(mut rows)) => {
-                            self.series.renumber(&mut rows);
-                            let any = self.take(rows);
-                            // Within a journal, rows are read in the order of time.
-                            self.given = self.seen;
-                            if any {
-                                return Ok(true);
-                            }
-                        }
-                        Ok(None) if reader.ended() => self.finish(number),
-                        Ok(None) => {
-                            if !self.replaced(number)? {
-                                return Ok(false);
-                            }
-                            // The segment may have grown since the last read; its part has the rest too.
-                            self.source = None;
-                        }
-                        Err(e) if e.is_damage() => {
-                            self.note(e);
-                            // While the run is alive, its part will contain what its journal has lost.
-                            if self.replaced(number)? {
-                                self.source = None;
-                            } else if self.later_than(number)? {
-                                self.finish(number);
-                            } else {
-                                return Ok(false);
-                            }
-                        }
-                        Err(e) => return Err(e),
-                    }
+                    let rows = reader.next(|wanted| self.series.known(&self.run, wanted));
+                    let (ended, number) = (reader.ended(), *number);
+                    self.take_from_journal(rows, ended, number)?
                 }
+            };
+            match found {
+                Found::Rows => return Ok(true),
+                Found::NoneYet => return Ok(false),
+                Found::Nothing => {}
             }
         }
+    }
+
+    /// Takes the next rows of the part that ends with segment `last`.
+    fn take_from_part(&mut self, rows: Result<Option<Rows>>, last: u32) -> Result<Found> {
+        match rows {
+            Ok(Some(rows)) => return Ok(if self.take(rows) { Found::Rows } else { Found::Nothing }),
+            Ok(None) => self.finish(last),
+            Err(e) if e.is_damage() => {
+                self.note(e);
+                self.finish(last);
+            }
+            Err(e) => return Err(e),
+        }
+        Ok(Found::Nothing)
+    }
+
+    /// Takes the next rows of a segment of the journal.
+    fn take_from_journal(&mut self, rows: Result<Option<Rows>>, ended: bool, number: u32) -> Result<Found> {
+        match rows {
+            Ok(Some(mut rows)) => {
+                self.series.renumber(&mut rows);
+                let any = self.take(rows);
+                // Within a journal, rows are read in the order of time.
+                self.given = self.seen;
+                return Ok(if any { Found::Rows } else { Found::Nothing });
+            }
+            Ok(None) if ended => self.finish(number),
+            // The segment may have grown since the last read; its part has the rest too.
+            Ok(None) if self.replaced(number)? => self.source = None,
+            Ok(None) => return Ok(Found::NoneYet),
+            Err(e) if e.is_damage() => {
+                self.note(e);
+                // While the run is alive, its part will contain what its journal has lost.
+                if self.replaced(number)? {
+                    self.source = None;
+                } else if self.later_than(number)? {
+                    self.finish(number);
+                } else {
+                    return Ok(Found::NoneYet);
+                }
+            }
+            Err(e) => return Err(e),
+        }
+        Ok(Found::Nothing)
     }
 
     fn finish(&mut self, last: u32) {
