@@ -305,8 +305,7 @@ mod tests {
         points[39].update = f64::NAN; // nothing follows the last measurement
         let text = said(vec![points]);
         // Update lengths are 1 / (i + 1), norms (40 - i) / 100: their medians over measurements 0 to 2 and 36 to 38.
-        let expected =
-            "the end an update was 0.05 of the first ones in length, the norm 0.08 of the first ones";
+        let expected = "at the end updates were 0.05 times as long as at the start, and the norm was 0.08 times as large";
         assert!(text.contains(expected), "{text}");
         assert!(text.contains("medians of steps 0 to 20 and of steps 360 to 380"), "{text}");
     }
