@@ -390,11 +390,14 @@ fn of_runs_that_share_no_metric_it_says_what_each_has() {
         vec![bare("fit", "a", 1, "loss"), bare("images", "b", 2, "accuracy"), bare("fit", "c", 3, "norm")];
     let mut apart = Bench::of(specs);
     apart.resize(40, 15);
-    let (bench, _runs) = open(apart, &["a", "b"]);
+    let (mut bench, _runs) = open(apart, &["a", "b"]);
     let screen = bench.screen();
     for words in ["have no metric in", "fit: loss", "images: accuracy", "runs of one experiment"] {
         assert!(screen.contains(words), "{words}: {screen}");
     }
+    bench.resize(120, 36);
+    let screen = bench.screen();
+    assert!(!screen.contains("they share") && !screen.contains("no series in common"), "{screen}");
     let specs =
         || vec![bare("fit", "a", 1, "loss"), bare("fit", "c", 3, "norm"), bare("fit", "d", 4, "norm")];
     for (names, none) in [(&["a", "c"][..], true), (&["a", "c", "d"], false), (&["a"], false)] {

@@ -81,6 +81,7 @@ impl Compare {
         let experiments: BTreeSet<&str> = compared.runs.iter().map(|s| s.row.experiment()).collect();
         let of = match experiments.iter().next() {
             Some(one) if experiments.len() == 1 => clean(one),
+            _ if compared.facets.is_empty() => format!("{} experiments", experiments.len()),
             _ => format!("{} experiments, the metrics they share", experiments.len()),
         };
         let mut pen = Pen::row(frame.buffer_mut(), theme, area, 0);
@@ -100,7 +101,8 @@ impl Compare {
                 pen.skip(3).put(&words, theme.text());
             }
         }
-        if compared.read && none_shared(&compared.runs, &compared.facets) {
+        let drawn = compared.read && !compared.facets.is_empty();
+        if drawn && none_shared(&compared.runs, &compared.facets) {
             pen.skip(3).put("no series in common", theme.wait());
         }
         if compared.gone > 0 {
