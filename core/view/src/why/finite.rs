@@ -83,9 +83,7 @@ pub(super) fn judge(evidence: &Evidence<'_>, found: &mut Diagnosis) {
 fn verdict(evidence: &Evidence<'_>, mut lost: Vec<NonFiniteSeries<'_>>) -> Verdict {
     lost.sort_by_key(|l| (l.since.time_us, l.since.step));
     let first = &lost[0];
-    let step = first.since.step;
-    let others = lost.len() - 1;
-    let more = match others {
+    let more = match lost.len() - 1 {
         0 => String::new(),
         1 => ", and 1 more series".to_owned(),
         more => format!(", and {more} more series"),
@@ -94,59 +92,51 @@ fn verdict(evidence: &Evidence<'_>, mut lost: Vec<NonFiniteSeries<'_>>) -> Verdi
         "{} is {} since step {}{more}",
         name(first.key),
         number::value(first.since.value),
-        number::whole(step)
+        number::whole(first.since.step)
     );
-    let mut proof: Vec<String> = lost
-        .iter()
-        .take(NAMED)
-        .map(|l| {
-            // Of those since then none is.
-            let before = match l.summary.rows - l.summary.non_finite_rows {
-                0 => "never finite before".to_owned(),
-                n => format!("{} finite before", number::counted(n as usize, "row")),
-            };
-            let (value, place) = (number::value(l.since.value), evidence.place(l.since));
-            format!("{}: {value} {place}; {before}", name(l.key))
-        })
-        .collect();
+    let mut proof: Vec<String> = lost.iter().take(NAMED).map(|lost| since_when(evidence, lost)).collect();
     if lost.len() > NAMED {
         proof.push(format!("and {} more series", lost.len() - NAMED));
     }
-    let earliest = |quantity| lost.iter().filter(|l| l.quantity == quantity).map(|l| l.since.step).min();
-    match (earliest(Quantity::Loss), earliest(Quantity::Gradient)) {
-        (Some(loss), Some(gradient)) if gradient < loss => {
-            proof.push(format!(
-                "the gradient went first: step {}, the loss at step {}",
-                number::whole(gradient),
-                number::whole(loss)
-            ));
-        }
-        (Some(loss), Some(gradient)) if loss < gradient => {
-            proof.push(format!(
-                "the loss went first: step {}, the gradient at step {}",
-                number::whole(loss),
-                number::whole(gradient)
-            ));
-        }
-        (Some(loss), Some(_)) => {
-            proof.push(format!("loss and gradient went at the same step, {}", number::whole(loss)));
-        }
-        (Some(_), None) => {
-            let gradient = evidence.summary.series.keys().any(|key| quantity(key, &[]) == Quantity::Gradient);
-            proof.push(if gradient {
-                "the loss went first: the logged gradients are finite".to_owned()
-            } else {
-                "no gradient is logged: whether it went before the loss is not known".to_owned()
-            });
-        }
-        _ => {}
-    }
+    proof.extend(which_went_first(evidence, &lost));
     Verdict {
         rule: Rule::NotFinite,
         confidence: Confidence::Certain,
         text,
         since: evidence.time(first.since.time_us),
-        step: Some(step),
+        step: Some(first.since.step),
         proof,
     }
+}
+
+/// Says since when a series is not finite, and how long it was.
+fn since_when(evidence: &Evidence<'_>, lost: &NonFiniteSeries<'_>) -> String {
+    // Of those since then none is.
+    let before = match lost.summary.rows - lost.summary.non_finite_rows {
+        0 => "never finite before".to_owned(),
+        n => format!("{} finite before", number::counted(n as usize, "row")),
+    };
+    let (value, place) = (number::value(lost.since.value), evidence.place(lost.since));
+    format!("{}: {value} {place}; {before}", name(lost.key))
+}
+
+/// Says whether the loss or the gradient was non-finite first, if the loss is.
+fn which_went_first(evidence: &Evidence<'_>, lost: &[NonFiniteSeries<'_>]) -> Option<String> {
+    let earliest = |quantity| lost.iter().filter(|l| l.quantity == quantity).map(|l| l.since.step).min();
+    let loss = earliest(Quantity::Loss)?;
+    let is_gradient = |key| quantity(key, &[]) == Quantity::Gradient;
+    let step = number::whole;
+    Some(match earliest(Quantity::Gradient) {
+        Some(gradient) if gradient < loss => {
+            format!("the gradient went first: step {}, the loss at step {}", step(gradient), step(loss))
+        }
+        Some(gradient) if loss < gradient => {
+            format!("the loss went first: step {}, the gradient at step {}", step(loss), step(gradient))
+        }
+        Some(_) => format!("loss and gradient went at the same step, {}", step(loss)),
+        None if evidence.summary.series.keys().any(is_gradient) => {
+            "the loss went first: the logged gradients are finite".to_owned()
+        }
+        None => "no gradient is logged: whether it went before the loss is not known".to_owned(),
+    })
 }

@@ -105,7 +105,24 @@ fn longest_pause(curve: &[Done]) -> f64 {
     })
 }
 
-/// Collects what else changed, as far as rows show.
+/// Returns the mean of a measurement of the machine before and since a change.
+fn before_and_since(
+    evidence: &Evidence<'_>,
+    (first, change, last): (i64, i64, i64),
+    what: &str,
+) -> Option<(f64, f64)> {
+    let track = evidence.summary.machine.get(what)?;
+    let now = track.mean(change, last)?;
+    if !PRESSURES.contains(&what) {
+        return Some((track.mean(first, change - 1)?, now));
+    }
+    // Logged only since the machine first lacked it: before that it is 0.
+    let sum: f64 = track.between(first, change - 1).map(|p| p.value).sum();
+    let all = evidence.summary.trained().iter().filter(|p| (first..change).contains(&p.time_us));
+    Some((sum / all.count().max(1) as f64, now))
+}
+
+/// What else changed, as far as rows show.
 #[derive(Default)]
 struct Changes {
     facts: Vec<String>,
@@ -113,74 +130,66 @@ struct Changes {
 }
 
 impl Changes {
-    fn at(evidence: &Evidence<'_>, (first, change, last): (i64, i64, i64), slow: &Slow) -> Self {
+    fn at(evidence: &Evidence<'_>, times: (i64, i64, i64), slow: &Slow) -> Self {
         let mut out = Self::default();
-        let of = |what: &str| {
-            let track = evidence.summary.machine.get(what)?;
-            let now = track.mean(change, last)?;
-            if PRESSURES.contains(&what) {
-                // Logged only since the machine first lacked it: before that it is 0.
-                let sum: f64 = track.between(first, change - 1).map(|p| p.value).sum();
-                let all = evidence.summary.trained().iter().filter(|p| (first..change).contains(&p.time_us));
-                return Some((sum / all.count().max(1) as f64, now));
-            }
-            Some((track.mean(first, change - 1)?, now))
-        };
-        if let Some((before, now)) = of("memory_pressure")
-            && now >= 5.0
-            && now >= 2.0 * before
-        {
-            out.facts
-                .push(format!("tasks waited for memory {before:.0} % of the time before, {now:.0} % since"));
-            // A smaller increase is true but explains little.
-            if now >= 25.0 {
-                out.why = Some("the machine is short of memory".to_owned());
-            }
-        }
-        if let Some((before, now)) = of("swapped_in")
-            && now >= 5e6
-            && now >= 2.0 * before
-        {
-            let per_second = |v: f64| format!("{}/s", number::amount(v));
-            out.facts.push(format!(
-                "read back from swap: {} before, {} since",
-                per_second(before),
-                per_second(now)
-            ));
-            out.why = Some("the machine swaps".to_owned());
-        }
-        if let Some((before, now)) = of("cpu_pressure")
-            && now >= 10.0
-            && now >= 1.5 * before
-        {
-            out.facts.push(format!(
-                "tasks waited for a processor {before:.0} % of the time before, {now:.0} % since"
-            ));
-            out.why.get_or_insert_with(|| "others want the processor".to_owned());
-        }
-        if let Some((before, now)) = of("cpu") {
-            out.facts.push(format!("its processor use: {before:.0} % before, {now:.0} % since"));
-            let (cost_before, cost) = (before / 100.0 / slow.before, now / 100.0 / slow.rate);
-            if before >= 1.0 {
-                out.facts.push(format!(
-                    "processor time of a step: {} before, {} since",
-                    number::duration(cost_before),
-                    number::duration(cost)
-                ));
-            }
-            if cost > 1.5 * cost_before {
-                out.why.get_or_insert_with(|| "each step takes more processor time".to_owned());
-            } else if now < FELL * before {
-                out.why.get_or_insert_with(|| "it gets less of the processor, or waits".to_owned());
-            }
+        let of = |what: &str| before_and_since(evidence, times, what);
+        out.shortages([of("memory_pressure"), of("swapped_in"), of("cpu_pressure")]);
+        if let Some(cpu) = of("cpu") {
+            out.processor(cpu, slow);
         }
         if let Some((before, now)) = of("gpu") {
             out.facts.push(format!("GPU: {before:.0} % before, {now:.0} % since"));
         }
-        if let Some((before, now)) = of("memory") {
-            let words = (number::amount(before), number::amount(now));
-            out.facts.push(format!("its memory: {} before, {} since", words.0, words.1));
+        if let Some((before, now)) =
+            of("memory").map(|(before, now)| (number::amount(before), number::amount(now)))
+        {
+            out.facts.push(format!("its memory: {before} before, {now} since"));
         }
         out
+    }
+
+    /// Adds what the whole machine lacks: waiting for memory in %, reading back from swap in bytes per second, and waiting
+    /// for a processor in %.
+    fn shortages(&mut self, [memory, swap, cpu]: [Option<(f64, f64)>; 3]) {
+        let rose = |of: Option<(f64, f64)>, least: f64, factor: f64| {
+            of.filter(|(before, now)| *now >= least && *now >= factor * before)
+        };
+        if let Some((before, now)) = rose(memory, 5.0, 2.0) {
+            self.facts
+                .push(format!("tasks waited for memory {before:.0} % of the time before, {now:.0} % since"));
+            // A smaller increase is true but explains little.
+            if now >= 25.0 {
+                self.why = Some("the machine is short of memory".to_owned());
+            }
+        }
+        if let Some((before, now)) = rose(swap, 5e6, 2.0) {
+            let (before, now) = (number::amount(before), number::amount(now));
+            self.facts.push(format!("read back from swap: {before}/s before, {now}/s since"));
+            self.why = Some("the machine swaps".to_owned());
+        }
+        if let Some((before, now)) = rose(cpu, 10.0, 1.5) {
+            self.facts.push(format!(
+                "tasks waited for a processor {before:.0} % of the time before, {now:.0} % since"
+            ));
+            self.why.get_or_insert_with(|| "others want the processor".to_owned());
+        }
+    }
+
+    /// Adds the run's own use of processors in %, and what a step costs of it.
+    fn processor(&mut self, (before, now): (f64, f64), slow: &Slow) {
+        self.facts.push(format!("its processor use: {before:.0} % before, {now:.0} % since"));
+        let (cost_before, cost) = (before / 100.0 / slow.before, now / 100.0 / slow.rate);
+        if before >= 1.0 {
+            self.facts.push(format!(
+                "processor time of a step: {} before, {} since",
+                number::duration(cost_before),
+                number::duration(cost)
+            ));
+        }
+        if cost > 1.5 * cost_before {
+            self.why.get_or_insert_with(|| "each step takes more processor time".to_owned());
+        } else if now < FELL * before {
+            self.why.get_or_insert_with(|| "it gets less of the processor, or waits".to_owned());
+        }
     }
 }
