@@ -72,5 +72,5 @@ pub(super) fn declare(
 /// Returns a line per model for a column of the predictions, and the positions where the function jumps.
 fn curves(target: &Target, column: &str) -> impl Iterator<Item = Mark> {
     let line = Mark::line((predictions_of(&target.name), "x", column)).by([By::Model]).mean().band();
-    std::iter::once(line).chain(target.jumps.iter().copied().map(Mark::upright))
+    std::iter::once(line).chain(target.jumps.iter().map(|at| Mark::upright(*at).label("jump")))
 }

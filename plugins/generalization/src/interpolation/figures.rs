@@ -68,7 +68,7 @@ fn spawned(plan: &Plan, said: &str) -> Option<Figure> {
             plan.steps_per_epoch(role),
             plan.role_in_words(role)
         ))
-        .panel(panel("error above the mean of the ends", "error_barrier").mark(Mark::level(CONNECTED)))
+        .panel(panel("error above the mean of the ends", "error_barrier").mark(Mark::level(CONNECTED).label("linearly connected below")))
         .panel(panel("loss above the mean of the ends", "barrier"));
     Some(figure)
 }
@@ -96,7 +96,7 @@ fn between(plan: &Plan, kind: Kind, lines: &[Line], said: &str) -> Figure {
             .mark(line("test_loss", "test loss", "vermillion"))
             .mark(line("train_accuracy", "train accuracy", "green").right())
             .mark(line("test_accuracy", "test accuracy", "purple").right())
-            .marks([0.0, 1.0].map(Mark::upright))
+            .marks([(0.0, "A"), (1.0, "B")].map(|(at, name)| Mark::upright(at).label(name)))
     });
     Figure::new(kind.name(), title).panels(panels).caption(format!(
         "Loss (left) and accuracy (right) at (1 − α) A + α B over the whole sets; upright lines: the networks themselves, \

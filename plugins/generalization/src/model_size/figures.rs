@@ -139,7 +139,7 @@ fn panels(params: &ModelSize, part: Part) -> Vec<Panel> {
         Panel::new(Axis::log("trained parameters"), axis)
             .title(title)
             .marks(marks)
-            .mark(Mark::upright(upright))
+            .mark(Mark::upright(upright).label("labels × classes"))
     };
     all.into_iter().map(panel).collect()
 }

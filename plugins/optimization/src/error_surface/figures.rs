@@ -62,7 +62,7 @@ fn line(table: &str, task: &str) -> Figure {
     Figure::new(table, format!("From the initial to the final parameters: {task}")).panel(
         Panel::new("α", Axis::log("loss"))
             .mark(Mark::line((table, "alpha", "loss")).by([By::Split]))
-            .marks([0.0, 1.0].map(Mark::upright)),
+            .marks([(0.0, "initial"), (1.0, "final")].map(|(at, name)| Mark::upright(at).label(name))),
     )
 }
 
@@ -122,7 +122,7 @@ fn slices(kind: StageKind, task: &Task, title: &str, labels: &[String; 2]) -> Fi
         Panel::new("position", "loss")
             .title(label)
             .mark(Mark::line((tables::slices(kind, task.name, which), "position", "value")).by(["curve"]))
-            .mark(Mark::upright(0.0))
+            .mark(Mark::upright(0.0).label("centre"))
     };
     let id = format!("slices-{}", name(kind, task.name));
     Figure::new(id, format!("{title}, slices through its centre: {}", task.name))

@@ -8,6 +8,9 @@ use super::analysis::{Analysis, Class, Points, Ratio};
 use super::search::Plan;
 use super::tables::slug;
 
+/// The level that the loss of the mean predictor is at.
+const VARIANCE: &str = "variance of the targets";
+
 /// Declares the figure of the run's progress.
 pub(super) fn progress(plan: &Plan) -> Figure {
     let params = &plan.params;
@@ -88,7 +91,7 @@ fn scatter(params: &MinimalRatio, arm: &Analysis, settings: &str) -> Figure {
             Panel::new("ratio", Axis::log("loss"))
                 .title(title)
                 .marks(by_class(arm, column, "loss"))
-                .mark(Mark::level(arm.variance))
+                .mark(Mark::level(arm.variance).label(VARIANCE))
         },
     ))
 }
@@ -98,8 +101,8 @@ fn convergence(params: &MinimalRatio, arm: &Analysis, settings: &str) -> Figure 
     figure("convergence", arm, "Loss and gradient norm of every run's end", caption).panel(
         Panel::new(Axis::log("gradient norm"), Axis::log("loss"))
             .marks(by_class(arm, "grad_norm", "loss"))
-            .mark(Mark::upright(params.critical))
-            .mark(Mark::level(arm.variance)),
+            .mark(Mark::upright(params.critical).label("critical below"))
+            .mark(Mark::level(arm.variance).label(VARIANCE)),
     )
 }
 
@@ -133,7 +136,8 @@ fn spectra(params: &MinimalRatio, arm: &Analysis, settings: &str) -> Option<Figu
         params.tolerance
     );
     let points = Mark::scatter((format!("spectra-{}", arm.name), "index", "share")).by(["point"]);
-    let levels = [params.tolerance, -params.tolerance].map(Mark::level);
+    let levels = [(params.tolerance, "tolerance"), (-params.tolerance, "-tolerance")];
+    let levels = levels.map(|(at, name)| Mark::level(at).label(name));
     let panel = Panel::new("index", Axis::symlog("share of the largest")).mark(points).marks(levels);
     Some(figure("spectra", arm, "Eigenvalues of the Hessian", caption).panel(panel))
 }
