@@ -8,8 +8,7 @@ pub const MISSING: &str = "–";
 /// Formats with at most four significant digits, `1.2e-5` rather than `0.000012`, without trailing zeros. A value just below
 /// a power of ten has up to six, because an accuracy of 0.99996 is not 1.
 pub fn value(v: f64) -> String {
-    let exponent = |digits| exponent(v, digits);
-    let digits = (4..=6).find(|digits| exponent(*digits) == exponent(17)).unwrap_or(4);
+    let digits = significant(v);
     if let Some(text) = without_power(v, digits) {
         return trimmed(&text);
     }
@@ -18,6 +17,12 @@ pub fn value(v: f64) -> String {
         Some((mantissa, exponent)) => format!("{}e{exponent}", trimmed(mantissa)),
         None => text,
     }
+}
+
+/// Returns how many digits do not round a value up to a power of ten: four, or up to six.
+fn significant(v: f64) -> i32 {
+    let exponent = |digits| exponent(v, digits);
+    (4..=6).find(|digits| exponent(*digits) == exponent(17)).unwrap_or(4)
 }
 
 /// Formats two values like [`value`], with more digits if they differ and would look the same.
@@ -71,12 +76,13 @@ fn without_power(v: f64, digits: i32) -> Option<String> {
     (-3..=5).contains(&exponent).then(|| format!("{v:.after$}"))
 }
 
-/// Formats in at most `width` columns with up to four significant digits; uses an exponent only where [`value`] does,
-/// or if nothing else fits.
+/// Formats in at most `width` columns and one for a minus, with up to four significant digits, or those of [`value`] if they
+/// fit; uses an exponent only where that does, or if nothing else fits.
 fn within(v: f64, width: usize) -> String {
+    let width = width + usize::from(v < 0.0);
     let plain = |digits| without_power(v, digits).filter(|text| text.len() <= width);
     let power = |digits: usize| Some(format!("{v:.digits$e}")).filter(|text| text.len() <= width);
-    let plain = (2..=4).rev().find_map(plain);
+    let plain = std::iter::once(significant(v)).chain((2..=4).rev()).find_map(plain);
     plain.or_else(|| (1..=3).rev().find_map(power)).unwrap_or_else(|| format!("{v:.0e}"))
 }
 
@@ -293,9 +299,10 @@ mod tests {
             (123_456.0, "  123456"),
             (0.001_234, "0.001234"),
             (0.009_466, "0.009466"),
-            (-0.009_466, "-0.00947"),
+            (-0.009_466, "-0.009466"),
+            (0.999_96, " 0.99996"),
             (1e-300, "1.0e-300"),
-            (-3.1e-6, "-3.10e-6"),
+            (-3.1e-6, "-3.100e-6"),
             (-0.031_25, "-0.03125"),
             (f64::NAN, "     NaN"),
             (f64::NEG_INFINITY, "    -inf"),
@@ -305,17 +312,28 @@ mod tests {
         }
         let brief = [
             (0.012_34, "0.0123"),
-            (-0.012_34, "-0.012"),
+            (-0.012_34, "-0.0123"),
             (0.001_234, "0.0012"),
             (1.234, " 1.234"),
             (123_456.0, "123456"),
-            (-123_456.0, "-1.2e5"),
+            (-123_456.0, "-123456"),
             (1234.0, "  1234"),
             (4.2e-6, "4.2e-6"),
-            (-0.5, "-0.500"),
+            (-0.5, "-0.5000"),
         ];
         for (v, text) in brief {
             assert_eq!(steady_brief_on(v, None), text, "{v}");
+        }
+    }
+
+    #[test]
+    fn a_value_has_one_notation_at_any_width() {
+        for exponent in -8..8 {
+            for v in [1.0, -1.0, 1.234_5, -9.999, 6.5].map(|digits| digits * 10f64.powi(exponent)) {
+                let texts = [value(v), steady_on(v, None), steady_brief_on(v, None)];
+                let powers = texts.iter().filter(|text| text.contains('e')).count();
+                assert!(powers == 0 || powers == 3, "{texts:?}");
+            }
         }
     }
 
