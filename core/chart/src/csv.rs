@@ -1,11 +1,11 @@
 //! A figure as CSV rows: the recorded points among those drawn.
 
-use crate::{Chart, Figure, Mark, Points, Shape};
+use crate::{Chart, Figure, Mark, Origin, Points, Shape};
 
-/// A row: chart, series, x, y, low, high, z; absent values are empty.
-type Row = [String; 7];
+const HEAD: [&str; 9] = ["chart", "series", "x", "x_from", "x_to", "y", "low", "high", "z"];
 
-const HEAD: [&str; 7] = ["chart", "series", "x", "y", "low", "high", "z"];
+/// A row; absent values are empty. Where only a range is known that a value is of, that is there instead of x.
+type Row = [String; HEAD.len()];
 
 /// Returns the points of a figure. Empty columns are left out, and so is the chart's column if there is only one.
 pub fn figure(figure: &Figure) -> String {
@@ -20,7 +20,11 @@ pub fn figure(figure: &Figure) -> String {
     }
     // Drop columns without content.
     let stands = |i: &usize| {
-        if rows.is_empty() { *i == 2 || *i == 3 } else { rows.iter().any(|row| !row[*i].is_empty()) }
+        if rows.is_empty() {
+            ["x", "y"].contains(&HEAD[*i])
+        } else {
+            rows.iter().any(|row| !row[*i].is_empty())
+        }
     };
     let used: Vec<usize> = (0..HEAD.len()).filter(stands).collect();
     let mut out = String::new();
@@ -49,24 +53,37 @@ fn series(chart: &Chart, mark: &Mark) -> String {
 /// Adds the points of a mark of a chart.
 fn of_mark([title, series]: [&str; 2], mark: &Mark, chart: &Chart, rows: &mut Vec<Row>) {
     let seen = chart.x.range;
-    let mut row = |x: f64, [y, low, high, z]: [Option<f64>; 4]| {
+    let number = |v: f64| v.to_string();
+    let place = |x: f64| {
+        let named = chart.x.categories.iter().enumerate().find(|(i, _)| *i as f64 == x);
+        named.map_or_else(|| number(x), |(_, name)| quoted(name))
+    };
+    let mut row = |x: f64, within: Option<(f64, f64)>, values: [Option<f64>; 4]| {
         // A missing x only interrupts a line.
         if !x.is_nan() && seen.is_none_or(|(from, to)| from <= x && x <= to) {
-            let number = |v: Option<f64>| v.map(|v| v.to_string()).unwrap_or_default();
-            let [y, low, high, z] = [y, low, high, z].map(number);
-            let named = chart.x.categories.iter().enumerate().find(|(i, _)| *i as f64 == x);
-            let x = named.map_or_else(|| x.to_string(), |(_, name)| quoted(name));
-            rows.push([quoted(title), quoted(series), x, y, low, high, z]);
+            let [x, from, to] = match within {
+                None => [place(x), String::new(), String::new()],
+                Some((from, to)) if from == to => [place(from), String::new(), String::new()],
+                Some((from, to)) => [String::new(), number(from), number(to)],
+            };
+            let [y, low, high, z] = values.map(|v| v.map(number).unwrap_or_default());
+            rows.push([quoted(title), quoted(series), x, from, to, y, low, high, z]);
         }
     };
     if let Some(Points { x, y, low, high, .. }) = mark.shape.points() {
-        for i in (0..x.len()).filter(|i| mark.crossings.binary_search(i).is_err()) {
+        for (i, at) in x.iter().enumerate() {
+            let found = mark.origins.binary_search_by_key(&i, |(of, _)| *of);
+            let within = match found.map(|found| mark.origins[found].1) {
+                Ok(Origin::Crossing) => continue,
+                Ok(Origin::Within(from, to)) => Some((from, to)),
+                Err(_) => None,
+            };
             let [y, low, high] = [y, low, high].map(|values| values.get(i).copied());
-            row(x[i], [y, low, high, None]);
+            row(*at, within, [y, low, high, None]);
         }
     } else if let Some(field) = mark.shape.field() {
         let places = field.y.iter().flat_map(|y| field.x.iter().map(move |x| (*x, *y)));
-        places.zip(&field.z).for_each(|((x, y), z)| row(x, [Some(y), None, None, Some(*z)]));
+        places.zip(&field.z).for_each(|((x, y), z)| row(x, None, [Some(y), None, None, Some(*z)]));
     }
 }
 
@@ -107,15 +124,17 @@ mod tests {
     fn only_what_was_recorded_in_the_part_that_is_seen_is_a_row() {
         let line = Shape::Line { x: vec![1.0, 2.0, 3.0, 4.0], y: vec![5.0, 6.0, 7.0, 8.0] };
         let look = (Paint::Slot(1), 1);
-        let mark =
-            |crossings| Mark { name: Some("a".to_owned()), crossings, ..Mark::new(look, line.clone()) };
-        let seen = |range, crossings| {
-            let mut chart = Chart { marks: vec![mark(crossings)], ..Chart::default() };
+        let mark = |origins| Mark { name: Some("a".to_owned()), origins, ..Mark::new(look, line.clone()) };
+        let seen = |range, origins: &[(usize, Origin)]| {
+            let mut chart = Chart { marks: vec![mark(origins.to_vec())], ..Chart::default() };
             chart.x.range = range;
             figure(&Figure { charts: vec![chart], ..Figure::default() })
         };
-        assert_eq!(seen(Some((1.0, 3.0)), vec![0]), "series,x,y\na,2,6\na,3,7\n");
-        assert_eq!(seen(None, vec![0, 3]), "series,x,y\na,2,6\na,3,7\n");
-        assert_eq!(seen(Some((1.5, 1.6)), Vec::new()), "x,y\n");
+        let edge = |i| (i, Origin::Crossing);
+        assert_eq!(seen(Some((1.0, 3.0)), &[edge(0)]), "series,x,y\na,2,6\na,3,7\n");
+        assert_eq!(seen(None, &[edge(0), edge(3)]), "series,x,y\na,2,6\na,3,7\n");
+        assert_eq!(seen(Some((1.5, 1.6)), &[]), "x,y\n");
+        let joined = [edge(0), (1, Origin::Within(1.75, 1.75)), (2, Origin::Within(2.5, 3.5)), edge(3)];
+        assert_eq!(seen(None, &joined), "series,x,x_from,x_to,y\na,1.75,,,6\na,,2.5,3.5,7\n");
     }
 }

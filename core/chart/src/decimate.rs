@@ -28,6 +28,19 @@ pub enum Unplottable {
     NotPositive,
 }
 
+impl Unplottable {
+    /// Returns why a value is not plotted; `takes` returns whether a finite one has a position on the axis.
+    pub(crate) fn of(v: f64, takes: impl Fn(f64) -> bool) -> Option<Self> {
+        match v {
+            v if v.is_nan() => Some(Self::Nan),
+            f64::INFINITY => Some(Self::Above),
+            f64::NEG_INFINITY => Some(Self::Below),
+            v if !takes(v) => Some(Self::NotPositive),
+            _ => None,
+        }
+    }
+}
+
 /// A downsampled line.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Thinned {
@@ -50,14 +63,7 @@ pub fn thin(
     let mut segment: Vec<Column> = Vec::new();
     for (x, y) in points {
         let at = column(x);
-        let odd = match y {
-            y if y.is_nan() => Some(Unplottable::Nan),
-            f64::INFINITY => Some(Unplottable::Above),
-            f64::NEG_INFINITY => Some(Unplottable::Below),
-            y if !takes(y) => Some(Unplottable::NotPositive),
-            _ => None,
-        };
-        match (at, odd) {
+        match (at, Unplottable::of(y, &takes)) {
             (Some(at), None) => match segment.last_mut() {
                 Some(c) if c.at == at => {
                     c.min = c.min.min(y);

@@ -93,16 +93,19 @@ impl KnownAxes {
     pub(crate) fn across(&self, axis: &Axis, ticks: Vec<Tick>) -> Vec<Tick> {
         match self.only_x.filter(|_| axis.categories.is_empty() && axis.clock.is_none()) {
             _ if !self.x => Vec::new(),
-            Some(x) => vec![Tick::of(x, axis.seconds)],
+            Some(x) => vec![if axis.seconds { Tick::of_seconds(x) } else { Tick::of(x) }],
             None => ticks,
         }
     }
 }
 
 impl Axis {
-    /// Returns the visible range of an axis with values from `low` to `high`. For times of day within a millisecond, which
-    /// are not told apart, one second.
+    /// Returns the visible range of an axis with values from `low` to `high`. Time begins at zero if it is near. For times
+    /// of day within a millisecond, which are not told apart, one second.
     pub fn seen(&self, low: f64, high: f64) -> (f64, f64) {
+        if self.seconds && self.scale.takes(0.0) && 0.0 < low && low < high / 10.0 {
+            return (0.0, high);
+        }
         (low, if self.clock.is_some() && high - low < 1e-3 { low + 1.0 } else { high })
     }
 }
@@ -152,6 +155,15 @@ mod tests {
         assert_eq!(axis(false).seen(0.0, 4.9e-5), (0.0, 4.9e-5));
         let clock = Axis { clock: Some(jiff::tz::TimeZone::UTC), ..Axis::default() };
         assert_eq!(clock.seen(1.7e9, 1.7e9), (1.7e9, 1.7e9 + 1.0));
+    }
+
+    #[test]
+    fn an_axis_of_time_begins_at_its_zero_if_that_is_near() {
+        let axis = |scale| Axis { seconds: true, scale, ..Axis::default() };
+        assert_eq!(axis(Scale::Linear).seen(1.3, 60.0), (0.0, 60.0));
+        assert_eq!(axis(Scale::Linear).seen(30.0, 60.0), (30.0, 60.0));
+        assert_eq!(axis(Scale::Log).seen(1.3, 60.0), (1.3, 60.0));
+        assert_eq!(Axis::default().seen(1.0, 60.0), (1.0, 60.0));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! Pure: no I/O, clock or terminal, so that commands, reports and the monitor share it.
 
 pub mod ascii;
+mod axis_ticks;
 pub mod cells;
 pub mod colour;
 pub mod contour;
@@ -91,6 +92,23 @@ impl Chart {
     fn named(&self) -> Vec<&Mark> {
         let named = |m: &&Mark| m.name.is_some() && !matches!(m.shape, Shape::Rule { .. });
         self.marks.iter().filter(named).collect()
+    }
+
+    /// Formats the value beside the name of a mark, with all digits that its axis distinguishes as it is drawn.
+    fn value_words(&self, mark: &Mark, domain: &domain::Domain) -> Option<String> {
+        let span = domain.vertical(mark.side);
+        let axis = Axis { range: Some((span.low, span.high)), ..self.axis(mark.side).clone() };
+        mark.last.map(|last| axis.words(last))
+    }
+
+    /// Says what the values beside names are, if there are any.
+    fn value_kind(&self) -> Option<&'static str> {
+        match self.named().iter().filter(|mark| mark.last.is_some()).count() {
+            0 => None,
+            _ if self.cursor.is_some() => Some("(at the cursor)"),
+            1 => Some("(last value)"),
+            _ => Some("(last values)"),
+        }
     }
 
     /// Returns the vertical axis of a side, or the left one if there is no other.
@@ -237,7 +255,7 @@ pub enum Side {
 pub struct Mark {
     /// The name in the legend; `None` keeps it out of the legend.
     pub name: Option<String>,
-    /// A value to display beside the name, usually the last one.
+    /// A value to display beside the name: the last one, or that at the cursor.
     pub last: Option<f64>,
     /// Its colour.
     pub paint: Paint,
@@ -251,8 +269,8 @@ pub struct Mark {
     pub counted: Option<ValueCount>,
     /// The shape.
     pub shape: Shape,
-    /// Indices of points, ascending, that are not data but where a line crosses the edge of the visible range.
-    pub crossings: Vec<usize>,
+    /// Points, by index in ascending order, whose x is not that of a logged value.
+    pub origins: Vec<(usize, Origin)>,
 }
 
 impl Mark {
@@ -267,9 +285,18 @@ impl Mark {
             faint: false,
             counted: None,
             shape,
-            crossings: Vec::new(),
+            origins: Vec::new(),
         }
     }
+}
+
+/// What a point is of whose x is not that of a logged value.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Origin {
+    /// Of no value: it lies on the line between two, for example at the edge of the visible range.
+    Crossing,
+    /// Of a value, or several, logged in this range of x, ends included.
+    Within(f64, f64),
 }
 
 /// The number of values that a mark represents, of those on the visible part of the axis.

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use super::number;
 use super::scale::{Scale, Span};
 
 /// A tick: a round value and its label.
@@ -25,27 +26,36 @@ pub enum Powers {
 
 impl Tick {
     /// Creates a tick of a value that need not be round.
-    pub(crate) fn of(value: f64, seconds: bool) -> Self {
+    pub(crate) fn of(value: f64) -> Self {
         let whole = value.fract() == 0.0 && value.abs() < 1e12;
-        let label = match (seconds, whole) {
-            (true, _) if value.abs() >= 60.0 || value == 0.0 => clock(value),
-            (true, _) => {
-                let (unit, name) = below_a_minute(value.abs());
-                format!("{}{name}", crate::number::value(value / unit))
-            }
-            (false, true) => format!("{value}"),
-            (false, false) => crate::number::value(value),
-        };
-        Self { value, label }
+        Self { value, label: if whole { value.to_string() } else { number::value(value) } }
     }
 
-    /// Converts the label for an axis of bytes: `580M` becomes `580 MB`.
-    pub(crate) fn of_bytes(&mut self) {
-        let text = std::mem::take(&mut self.label);
-        self.label = match text.char_indices().last() {
-            _ if self.value == 0.0 => text,
-            Some((at, suffix @ ('k' | 'M' | 'G' | 'T'))) => format!("{} {suffix}B", &text[..at]),
-            _ => format!("{text} B"),
+    /// Like [`Self::of`], for a number of seconds.
+    pub(crate) fn of_seconds(value: f64) -> Self {
+        let (unit, name) = below_a_minute(value.abs());
+        let long = value.abs() >= 60.0 || value == 0.0;
+        Self {
+            value,
+            label: if long { clock(value) } else { format!("{}{name}", number::value(value / unit)) },
+        }
+    }
+}
+
+/// The sizes that have a suffix, the largest first.
+const SIZES: [(f64, &str); 4] = [(1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")];
+
+/// Converts the labels of an axis of bytes: `580M` becomes `580 MB`. All are in the unit of the last one.
+pub(crate) fn in_bytes(ticks: &mut [Tick]) {
+    let suffix = |label: &str| SIZES.into_iter().find(|(_, suffix)| label.ends_with(suffix));
+    let unit = ticks.last().and_then(|last| suffix(&last.label));
+    for tick in ticks.iter_mut().filter(|tick| tick.value != 0.0) {
+        tick.label = match unit {
+            Some((size, name)) if suffix(&tick.label) != unit => {
+                format!("{} {name}B", brief(tick.value / size))
+            }
+            Some((_, name)) => format!("{} {name}B", tick.label.trim_end_matches(name)),
+            None => format!("{} B", tick.label),
         };
     }
 }
@@ -72,15 +82,20 @@ fn round_time(rough: f64) -> Option<f64> {
     STEPS.into_iter().map(f64::from).find(|step| *step >= rough)
 }
 
+const DAY: f64 = 86_400.0;
 /// A longer span of time contains the same day of a month twice.
-const YEAR: f64 = 360.0 * 86_400.0;
+const YEAR: f64 = 360.0 * DAY;
+
+/// Returns whether the ticks of such a span of time have dates.
+pub fn have_dates(low: f64, high: f64) -> bool {
+    high - low > DAY
+}
 
 /// Returns ticks for seconds at round seconds, minutes, hours or days.
 pub(crate) fn time_ticks(low: f64, high: f64, most: usize) -> Vec<Tick> {
     let rough = (high - low) / most.max(2) as f64;
     let Some(step) = round_time(rough).filter(|_| rough > 0.5) else {
-        let (unit, name) =
-            if rough > 0.5 { (86_400.0, "d") } else { below_a_minute(low.abs().max(high.abs())) };
+        let (unit, name) = if rough > 0.5 { (DAY, "d") } else { below_a_minute(low.abs().max(high.abs())) };
         let mut ticks = linear(low / unit, high / unit, most.max(2));
         for t in &mut ticks {
             t.label.push_str(if t.value == 0.0 { "" } else { name });
@@ -104,16 +119,16 @@ fn below_a_minute(largest: f64) -> (f64, &'static str) {
 /// the time zone, with and without daylight saving time.
 pub(crate) fn clock_ticks(low: f64, high: f64, most: usize, zone: &TimeZone) -> Vec<Tick> {
     let rough = (high - low) / most.max(2) as f64;
-    let step = round_time(rough).unwrap_or_else(|| round_step(rough / 86_400.0) * 86_400.0);
+    let step = round_time(rough).unwrap_or_else(|| round_step(rough / DAY) * DAY);
     let east = |at: f64| {
         let time = Timestamp::from_second(at as i64).unwrap_or_default();
         f64::from(zone.to_offset(time).seconds())
     };
     let format = if high - low > YEAR {
         "%Y-%m-%d"
-    } else if step >= 86_400.0 {
+    } else if step >= DAY {
         "%m-%d"
-    } else if high - low > 86_400.0 {
+    } else if have_dates(low, high) {
         "%m-%d %H:%M"
     } else if step >= 60.0 {
         "%H:%M"
@@ -177,7 +192,7 @@ fn clock(seconds: f64) -> String {
 }
 
 /// Returns the smallest of 1, 2 or 5 times a power of ten that is not below `rough`.
-fn round_step(rough: f64) -> f64 {
+pub fn round_step(rough: f64) -> f64 {
     let power = 10f64.powf(rough.log10().floor());
     let digit = rough / power;
     let nice = [1.0, 2.0, 5.0].into_iter().find(|n| digit <= n * (1.0 + 1e-9)).unwrap_or(10.0);
@@ -250,7 +265,7 @@ fn decimal(value: f64, step: f64, largest: f64) -> String {
     if value == 0.0 {
         return "0".to_owned();
     }
-    for (size, suffix) in [(1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")] {
+    for (size, suffix) in SIZES {
         let enough = if size == 1e3 { largest >= 1e4 } else { largest >= size };
         if enough && largest < 1e15 && step / size >= 0.099 {
             return format!("{:.*}{suffix}", digits(step / size), value / size);
@@ -291,9 +306,7 @@ fn log(span: &Span, most: usize, powers: Powers) -> Vec<Tick> {
         .filter(inside)
         .collect();
     if values.len() >= 2 {
-        // Formatted as on a linear axis, to avoid 50000 beside 1e5.
-        let counted = values[0] >= 1.0 && values.last().is_some_and(|v| (1e4..1e15).contains(v));
-        let label = |value| if counted { thousands(value) } else { number(value) };
+        let label = notation(values[0], values[values.len() - 1]);
         let mut ticks: Vec<Tick> =
             values.into_iter().map(|value| Tick { value, label: label(value) }).collect();
         if ticks.len() > most + 1 {
@@ -316,14 +329,14 @@ fn power_of_ten(e: i32) -> f64 {
 
 fn ten(e: i32, plain: bool, powers: Powers) -> String {
     match (plain, powers) {
-        (true, _) => number(power_of_ten(e)),
+        (true, _) => brief(power_of_ten(e)),
         (false, Powers::Plain) => format!("1e{e}"),
         (false, Powers::Raised) => format!("10{}", raised(e)),
     }
 }
 
 /// Formats a round number as briefly as possible: `0.05`, `200`, `5e-4`.
-fn number(v: f64) -> String {
+fn brief(v: f64) -> String {
     let size = v.abs();
     if size == 0.0 {
         "0".to_owned()
@@ -337,10 +350,18 @@ fn number(v: f64) -> String {
 
 /// Formats a round number of at least one: `500`, `20k`, `1M`.
 fn thousands(v: f64) -> String {
-    let unit = [(1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")]
-        .into_iter()
-        .find(|(size, _)| v >= size * (1.0 - 1e-9));
-    unit.map_or_else(|| number(v), |(size, suffix)| format!("{}{suffix}", number((v / size).round())))
+    let unit = SIZES.into_iter().find(|(size, _)| v >= size * (1.0 - 1e-9));
+    unit.map_or_else(|| brief(v), |(size, suffix)| format!("{}{suffix}", brief((v / size).round())))
+}
+
+/// Returns how the round numbers of an axis are formatted, from the smallest to the largest above zero: all with a power,
+/// or none.
+fn notation(small: f64, large: f64) -> fn(f64) -> String {
+    match (small, large) {
+        (1.0.., 1e4..1e15) => thousands,
+        (1e-3.., ..1e5) => brief,
+        _ => |v| format!("{v:e}"),
+    }
 }
 
 /// Formats an exponent in superscript digits.
@@ -366,7 +387,7 @@ fn log2(span: &Span, most: usize, powers: Powers) -> Vec<Tick> {
         .map(|e| {
             let value = f64::from(e).exp2();
             let label = match (plain, powers) {
-                (true, _) => number(value),
+                (true, _) => brief(value),
                 (false, Powers::Plain) => format!("2^{e}"),
                 (false, Powers::Raised) => format!("2{}", raised(e)),
             };
@@ -388,12 +409,13 @@ fn symlog(span: &Span, threshold: f64, most: usize, powers: Powers) -> Vec<Tick>
     let plain = exponents.iter().all(|e| (-2..=3).contains(e));
     // With few decades: 1, 2 and 5 in each.
     let steps: &[f64] = if decades * sides * 3 < most { &[1.0, 2.0, 5.0] } else { &[1.0] };
+    let label = notation(power_of_ten(first), largest);
     let mut ticks: Vec<Tick> = exponents
         .iter()
         .flat_map(|e| steps.iter().map(move |step| (*e, *step)))
         .flat_map(|(e, step)| {
             let value = step * power_of_ten(e);
-            let label = if step == 1.0 { ten(e, plain, powers) } else { number(value) };
+            let label = if steps.len() == 1 { ten(e, plain, powers) } else { label(value) };
             let minus = format!("-{label}");
             [Tick { value, label }, Tick { value: -value, label: minus }]
         })
@@ -405,144 +427,4 @@ fn symlog(span: &Span, threshold: f64, most: usize, powers: Powers) -> Vec<Tick>
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn labels(scale: Scale, low: f64, high: f64, most: usize) -> String {
-        let ticks = ticks(&Span { scale, low, high }, most, Powers::Plain);
-        ticks.into_iter().map(|t| t.label).collect::<Vec<_>>().join(" ")
-    }
-
-    #[test]
-    fn linear_ticks_are_round() {
-        assert_eq!(labels(Scale::Linear, 0.0, 20_000.0, 5), "0 5k 10k 15k 20k");
-        assert_eq!(labels(Scale::Linear, 0.0, 1.0, 5), "0 0.2 0.4 0.6 0.8 1.0");
-        assert_eq!(labels(Scale::Linear, -1.7e308, 1.7e308, 4), "-1e308 0 1e308");
-        assert_eq!(labels(Scale::Linear, -0.3, 1.04, 4), "0 0.5 1.0");
-        assert_eq!(labels(Scale::Linear, 0.0, 100.0, 4), "0 50 100");
-        assert_eq!(labels(Scale::Linear, 0.0, 3.2e-5, 4), "0 1e-5 2e-5 3e-5");
-        assert_eq!(labels(Scale::Linear, 0.0, 2_500_000.0, 5), "0 0.5M 1.0M 1.5M 2.0M 2.5M");
-        assert_eq!(labels(Scale::Linear, 1_000_000.0, 1_000_003.0, 3), "1000000 1000001 1000002 1000003");
-        assert_eq!(labels(Scale::Linear, 1.0 - 1.2e-7, 1.0, 3), "1-1.0e-7 1-0.5e-7 1");
-    }
-
-    #[test]
-    fn log_ticks_are_powers() {
-        assert_eq!(labels(Scale::Log, 1e-6, 1.0, 8), "1e-6 1e-5 1e-4 1e-3 1e-2 1e-1 1e0");
-        assert_eq!(labels(Scale::Log, 1e-6, 1.0, 4), "1e-6 1e-4 1e-2 1e0");
-        assert_eq!(labels(Scale::Log, 0.012, 0.8, 6), "0.02 0.05 0.1 0.2 0.5");
-        assert_eq!(labels(Scale::Log, 0.51, 0.93, 6), "0.6 0.8");
-        assert_eq!(labels(Scale::Log, 400.0, 2.1e5, 12), "500 1k 2k 5k 10k 20k 50k 100k 200k");
-        assert_eq!(labels(Scale::Log, 8.0, 6000.0, 12), "10 20 50 100 200 500 1000 2000 5000");
-        assert_eq!(labels(Scale::Log2, 1.0, 300.0, 10), "1 2 4 8 16 32 64 128 256");
-        assert_eq!(labels(Scale::Log2, 1.0, 1e9, 6), "2^0 2^5 2^10 2^15 2^20 2^25");
-    }
-
-    #[test]
-    fn bytes_are_told_in_their_units() {
-        let text = |low: f64, high: f64| {
-            let span = Span { scale: Scale::Linear, low, high };
-            let mut all = ticks(&span, 4, Powers::Plain);
-            all.iter_mut().for_each(Tick::of_bytes);
-            all.into_iter().map(|t| t.label).collect::<Vec<_>>().join(", ")
-        };
-        assert_eq!(text(0.0, 6e8), "0, 200 MB, 400 MB, 600 MB");
-        assert_eq!(text(1e9, 2.5e9), "1.0 GB, 1.5 GB, 2.0 GB, 2.5 GB");
-        assert_eq!(text(0.0, 900.0), "0, 500 B");
-    }
-
-    #[test]
-    fn symlog_ticks_are_symmetric() {
-        assert_eq!(labels(Scale::Symlog { threshold: 0.1 }, -20.0, 20.0, 7), "-10 -1 -0.1 0 0.1 1 10");
-        assert_eq!(labels(Scale::Symlog { threshold: 1e-6 }, -0.02, 1.0, 7), "-1e-3 0 1e-3 1e0");
-        assert_eq!(labels(Scale::Symlog { threshold: 10.0 }, 0.0, 50.0, 7), "0 10 20 50");
-    }
-
-    #[test]
-    fn time_ticks_are_clock_like() {
-        let text = |high| time_ticks(0.0, high, 5).into_iter().map(|t| t.label).collect::<Vec<_>>().join(" ");
-        assert_eq!(text(40.0), "0 10s 20s 30s 40s");
-        assert_eq!(text(600.0), "0 2m 4m 6m 8m 10m");
-        assert_eq!(text(9000.0), "0 30m 1h 1h30 2h 2h30");
-        assert_eq!(text(0.8), "0 0.2s 0.4s 0.6s 0.8s");
-        assert_eq!(text(0.09), "0 20ms 40ms 60ms 80ms");
-        assert_eq!(text(9e-5), "0 20µs 40µs 60µs 80µs");
-        assert_eq!(
-            [0.0, 2.5, 0.0125, 9e-5].map(|at| Tick::of(at, true).label),
-            ["0", "2.5s", "12.5ms", "90µs"]
-        );
-        assert_eq!(text(86_400.0 * 400.0), "0 100d 200d 300d 400d");
-    }
-
-    #[test]
-    fn clock_ticks_are_times_of_day_where_the_reader_is() {
-        let text = |low: f64, high: f64| {
-            let all = clock_ticks(low, high, 4, &TimeZone::fixed(jiff::tz::offset(1)));
-            all.into_iter().map(|t| t.label).collect::<Vec<_>>().join(" ")
-        };
-        // 2026-11-23 12:58:20 UTC, an hour east of Greenwich.
-        let at = 1_795_438_700.0;
-        assert_eq!(text(at, at + 40.0), "13:58:20 13:58:30 13:58:40 13:58:50 13:59:00");
-        assert_eq!(text(at, at + 3600.0), "14:00 14:15 14:30 14:45");
-        assert_eq!(text(at, at + 200_000.0), "11-24 11-25");
-        assert_eq!(text(at + 0.31, at + 0.42), "13:58:20.35 13:58:20.40");
-        assert_eq!(text(at - 0.11, at + 0.11), "13:58:19.9 13:58:20.0 13:58:20.1");
-        assert_eq!(text(at, at + 9e7), "2027-07-01 2028-11-12");
-    }
-
-    #[test]
-    fn clock_ticks_are_round_on_both_sides_of_a_change_to_winter_time() {
-        let zone = TimeZone::get("America/St_Johns").expect("a zone of the time zone database");
-        // 2026-11-01 04:30 UTC is two o'clock in summer time, the moment that it becomes one o'clock.
-        let change = 1_793_507_400.0;
-        let ticks = clock_ticks(change - 7_200.0, change + 7_200.0, 4, &zone);
-        let told = |t: &Tick| {
-            let time = Timestamp::from_second(t.value as i64)
-                .expect("a time that can be shown")
-                .to_zoned(zone.clone());
-            (t.label.clone(), time.strftime("%H:%M").to_string())
-        };
-        assert!(ticks.len() >= 3, "{ticks:?}");
-        for (label, own) in ticks.iter().map(told) {
-            assert_eq!(label, own);
-        }
-    }
-
-    #[test]
-    fn the_hour_that_a_change_to_winter_time_repeats_has_ticks() {
-        let zone = TimeZone::get("Europe/Berlin").expect("a zone of the time zone database");
-        // 2026-10-25 01:00 UTC is three o'clock in summer time, the moment that it becomes two o'clock.
-        let change = 1_792_890_000.0;
-        let text = |low: f64, high: f64| {
-            let all = clock_ticks(change + low * 60.0, change + high * 60.0, 4, &zone);
-            all.iter().map(|t| t.label.as_str()).collect::<Vec<_>>().join(" ")
-        };
-        assert_eq!(text(-25.0, 25.0), "02:45 02:00 02:15");
-        assert_eq!(text(-50.0, -5.0), "02:15 02:30 02:45");
-        assert_eq!(text(5.0, 50.0), "02:15 02:30 02:45");
-        assert_eq!(text(-150.0, 150.0), "02:00 04:00");
-    }
-
-    proptest! {
-        #[test]
-        fn ticks_ascend_lie_inside_and_have_distinct_labels(
-            start in -1e6f64..1e6, length in 1e-3f64..1e7, most in 2usize..12, log in any::<bool>(),
-        ) {
-            let (scale, low) = if log { (Scale::Log, start.abs() + 1e-6) } else { (Scale::Linear, start) };
-            let span = Span { scale, low, high: low + length };
-            let found = ticks(&span, most, Powers::Plain);
-            // A hair of slack for the rounding of k·step.
-            let slack = length * 1e-6;
-            for t in &found {
-                prop_assert!(t.value >= span.low - slack && t.value <= span.high + slack, "{t:?} outside {span:?}");
-            }
-            for pair in found.windows(2) {
-                prop_assert!(pair[0].value < pair[1].value);
-                prop_assert_ne!(&pair[0].label, &pair[1].label);
-            }
-            prop_assert!(found.len() <= 2 * most + 2, "{} ticks for {most}", found.len());
-            if !log { prop_assert!(!found.is_empty()); }
-        }
-    }
-}
+mod tests;

@@ -1,10 +1,9 @@
 //! Heatmaps and images in character cells: two colours per cell, or shades if there are too few colours.
 
-use super::Area;
 use super::canvas::Canvas;
 use super::theme::{Ink, Theme};
+use super::{Area, Scene};
 use crate::colour::viridis;
-use crate::domain::Domain;
 use crate::number;
 use crate::{Chart, Field, Shape};
 
@@ -16,7 +15,8 @@ pub(crate) fn field_of(chart: &Chart) -> Option<&Field> {
 }
 
 /// Draws the heatmaps.
-pub(super) fn fields(canvas: &mut Canvas, chart: &Chart, domain: &Domain, area: Area, look: Theme) {
+pub(super) fn fields(canvas: &mut Canvas, scene: Scene<'_>) {
+    let Scene { chart, domain, area, look } = scene;
     for mark in &chart.marks {
         let Shape::Heatmap(field) = &mark.shape else { continue };
         let Some(range) = field.range() else { continue };

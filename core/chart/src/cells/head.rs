@@ -7,6 +7,7 @@ use super::captions;
 use super::glyph_of;
 use super::text::{fit, fit_apart, fit_ends, fit_words, width_of};
 use super::theme::{Ink, Theme};
+use crate::domain::Domain;
 use crate::{Chart, Mark};
 
 /// How detailed the series are.
@@ -51,9 +52,13 @@ fn full(canvas: &mut Canvas, chart: &Chart, look: Theme) -> usize {
     let ascii = look.glyphs.ascii();
     let width = canvas.width();
     let title = cut(chart.title.as_deref().unwrap_or_default(), width, ascii);
-    let entries: Vec<&Mark> = chart.marks.iter().filter(|m| m.name.is_some()).collect();
-    let length = |m: &Mark| width_of(&entry_text(chart, m)) + 2;
-    let whole: usize = entries.iter().map(|m| length(m) + 2).sum::<usize>().saturating_sub(2);
+    let entries = chart.named();
+    let domain = Domain::of(chart);
+    let value = |m: &Mark| chart.value_words(m, &domain).map(|value| format!(" {value}")).unwrap_or_default();
+    let length = |m: &Mark| width_of(m.name.as_deref().unwrap_or_default()) + width_of(&value(m)) + 2;
+    let kind = chart.value_kind().unwrap_or_default();
+    let whole: usize = entries.iter().map(|m| length(m) + 2).sum::<usize>() + width_of(kind);
+    let whole = if kind.is_empty() { whole.saturating_sub(2) } else { whole };
     let title_width = canvas.text(0, 0, &title, Ink::Bold);
     if entries.is_empty() {
         return usize::from(!title.is_empty());
@@ -93,28 +98,23 @@ fn full(canvas: &mut Canvas, chart: &Chart, look: Theme) -> usize {
         let name = mark.name.as_deref().unwrap_or_default();
         canvas.put(*x, *y, glyph_of(chart, mark, look), Ink::Series(mark.paint));
         let x = canvas.text(x + 2, *y, &fit_ends(name, width.saturating_sub(x + 2), ascii), Ink::Text);
-        if let Some(last) = mark.last {
-            let last = chart.axis(mark.side).words(last);
-            canvas.text(x, *y, &format!(" {last}"), Ink::Series(mark.paint));
-        }
+        canvas.text(x, *y, &value(mark), Ink::Series(mark.paint));
     }
     if places.len() < entries.len() {
         canvas.text(rest, bottom, &more(entries.len() - places.len(), ascii), Ink::Dim);
+        return bottom + 1;
     }
-    bottom + 1
+    let (x, y) = if x + width_of(kind) <= width { (x, bottom) } else { (0, bottom + 1) };
+    if kind.is_empty() || y > most {
+        return bottom + 1;
+    }
+    canvas.text(x, y, kind, Ink::Dim);
+    y + 1
 }
 
 /// Says how many entries are left out.
 fn more(hidden: usize, ascii: bool) -> String {
     format!("{} {hidden} more", if ascii { "+" } else { "…" })
-}
-
-fn entry_text(chart: &Chart, mark: &Mark) -> String {
-    let name = mark.name.clone().unwrap_or_default();
-    match mark.last {
-        Some(v) => format!("{name} {}", chart.axis(mark.side).words(v)),
-        None => name,
-    }
 }
 
 /// Draws title and series in one line, or in two.

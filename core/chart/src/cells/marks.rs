@@ -6,31 +6,25 @@ use super::canvas::Canvas;
 use super::raster::{Layer, Pen, Raster};
 use super::text::{fit_ends, width_of};
 use super::theme::{Ink, Theme};
-use super::{Area, OVER_FIELD};
+use super::{OVER_FIELD, Scene};
 use crate::colour::{Paint, marker};
 use crate::contour;
 use crate::decimate::{Thinned, Unplottable, thin};
 use crate::domain::Domain;
 use crate::scale::{Measure, Span};
 use crate::ticks::Powers;
-use crate::{Chart, Field, Mark, RulePosition, Shape, ValueCount};
+use crate::{Chart, Field, Mark, RulePosition, Shape, Side, ValueCount};
 
 /// Draws all marks except heatmaps and images. Returns the columns of the horizontal axis that have a mark of a value
 /// without a position.
-pub(super) fn marks(
-    canvas: &mut Canvas,
-    chart: &Chart,
-    domain: &Domain,
-    area: Area,
-    look: Theme,
-) -> BTreeSet<usize> {
+pub(super) fn marks(canvas: &mut Canvas, scene: Scene<'_>) -> BTreeSet<usize> {
+    let Scene { chart, area, look, .. } = scene;
     for mark in &chart.marks {
         if let Shape::Bars { x, y, width } = &mark.shape {
-            let fill = (bar_fill(chart, mark, look), look.glyphs.ascii());
-            bars(canvas, mark, (x, y, *width), domain, area, fill);
+            bars(canvas, scene, mark, (x, y, *width));
         }
     }
-    let mut layers = Layers::new(chart, domain, area, look);
+    let mut layers = Layers::new(scene);
     for (i, mark) in chart.marks.iter().enumerate() {
         layers.draw(i, mark);
     }
@@ -41,14 +35,14 @@ pub(super) fn marks(
         canvas.put(area.left + column, area.top + row, glyph, Ink::Series(paint));
         taken.push((row, column, column + 1));
     }
-    words(canvas, chart, area, domain, taken);
+    words(canvas, scene, taken);
     for (column, reason) in &unplottable {
         let (x, y) = (area.left + column, area.top + area.height);
         canvas.put(x, y, unplottable_glyph(*reason, look.glyphs.ascii()), Ink::Alert);
     }
     for mark in &chart.marks {
         if let (Shape::Rule { at }, Some(name)) = (&mark.shape, &mark.name) {
-            rule_label(canvas, *at, name, domain, mark, area, look);
+            rule_label(canvas, scene, (*at, mark.side), name);
         }
     }
     unplottable.into_iter().map(|(column, _)| column).collect()
@@ -59,70 +53,95 @@ type Marker = (usize, usize, char, Paint);
 
 /// Marks on their way to the canvas: what is drawn in dots, with what is put over them.
 struct Layers<'a> {
-    chart: &'a Chart,
-    domain: &'a Domain,
-    area: Area,
-    look: Theme,
+    scene: Scene<'a>,
     raster: Raster,
     markers: Vec<Marker>,
     /// Columns with values that have no position, and why.
     unplottable: Vec<(usize, Unplottable)>,
-    over_heatmap: bool,
 }
 
 impl<'a> Layers<'a> {
     /// Creates layers with nothing but the cursor.
-    fn new(chart: &'a Chart, domain: &'a Domain, area: Area, look: Theme) -> Self {
-        let mut raster = Raster::new(look.glyphs, area.width, area.height);
-        if let Some(cursor) = &chart.cursor {
-            let dots = DotScale::of(&domain.x, &domain.y, &raster);
+    fn new(scene: Scene<'a>) -> Self {
+        let raster = Raster::new(scene.look.glyphs, scene.area.width, scene.area.height);
+        let mut layers = Self { scene, raster, markers: Vec::new(), unplottable: Vec::new() };
+        if let Some(cursor) = &scene.chart.cursor {
+            let dots = DotScale::of(&scene.domain.x, &scene.domain.y, &layers.raster);
             let pen = Pen { paint: OVER_FIELD, marker: 0, layer: Layer::Rule };
-            rule(&mut raster, RulePosition::X(cursor.x), &dots, pen);
+            rule(&mut layers.raster, RulePosition::X(cursor.x), &dots, pen);
         }
-        Self {
-            chart,
-            domain,
-            area,
-            look,
-            raster,
-            markers: Vec::new(),
-            unplottable: Vec::new(),
-            over_heatmap: chart.marks.iter().any(|m| matches!(m.shape, Shape::Heatmap(_))),
-        }
+        layers
     }
 
     fn draw(&mut self, i: usize, mark: &Mark) {
-        let span = self.domain.vertical(mark.side);
-        let dots = DotScale::of(&self.domain.x, span, &self.raster);
+        let Scene { chart, domain, area, look } = self.scene;
+        let span = domain.vertical(mark.side);
+        let dots = DotScale::of(&domain.x, span, &self.raster);
         let layer = if mark.faint { Layer::Fill } else { Layer::Line };
         let pen = Pen { paint: mark.paint, marker: mark.marker, layer };
         match &mark.shape {
             Shape::Line { x, y } => {
                 let thinned = dots.thin(x, y);
-                line(&mut self.raster, &thinned, &dots, pen, !self.chart.compact);
-                if !self.chart.is_plain_line(mark) {
-                    let turn = self.chart.turn_of(i);
-                    self.markers.extend(line_markers(&thinned, &dots, mark, turn, self.area, self.look));
+                self.line(&thinned, &dots, pen);
+                if !chart.is_plain_line(mark) {
+                    let markers = line_markers(&thinned, &dots, chart.turn_of(i), self.scene);
+                    let glyph = marker(mark.marker, look.glyphs.ascii());
+                    self.markers.extend(markers.map(|(column, row)| (column, row, glyph, mark.paint)));
                 }
-                let (across, last) = (self.look.glyphs.dots().0, self.area.width - 1);
+                let (across, last) = (look.glyphs.dots().0, area.width - 1);
                 let column = |at: i32| (at as usize / across).min(last);
                 self.unplottable.extend(thinned.unplottable.iter().map(|(at, why)| (column(*at), *why)));
             }
             Shape::Band { x, low, high } => band(&mut self.raster, (x, low, high), &dots, pen),
             Shape::Scatter { x, y, joined } => {
-                let few = x.len() <= 150 || (!self.look.coloured() && self.chart.has_markers());
-                scatter(&mut self.raster, (x, y, *joined), &dots, pen, few);
-                let glyph = marker(mark.marker, self.look.glyphs.ascii());
-                for (x, y) in x.iter().zip(y) {
-                    let Some(column) = self.area.column_of(&self.domain.x, *x) else { continue };
-                    let row = self.area.row_of(span, *y).filter(|_| few);
-                    self.markers.extend(row.map(|row| (column, row, glyph, mark.paint)));
-                    self.unplottable.extend(why_unplottable(span, *y).map(|why| (column, why)));
+                if *joined {
+                    join(&mut self.raster, (x, y), &dots, pen);
                 }
+                self.points(mark, (x, y), &dots, pen);
+                let column = |x: &f64| area.column_of(&domain.x, *x);
+                let odd = |(x, y): (&f64, &f64)| column(x).zip(Unplottable::of(*y, |v| span.scale.takes(v)));
+                self.unplottable.extend(x.iter().zip(y).filter_map(odd));
             }
             Shape::Rule { at } => rule(&mut self.raster, *at, &dots, Pen { layer: Layer::Rule, ..pen }),
-            Shape::Contour(field) => contours(&mut self.raster, field, &dots, pen, self.over_heatmap),
+            Shape::Contour(field) => {
+                let is_map = |m: &Mark| matches!(m.shape, Shape::Heatmap(_));
+                let over_map = chart.marks.iter().any(is_map).then_some(OVER_FIELD);
+                contours(&mut self.raster, field, &dots, pen, over_map);
+            }
             Shape::Bars { .. } | Shape::Heatmap(_) | Shape::Image(_) | Shape::Words { .. } => {}
+        }
+    }
+
+    /// Draws a line, with `textplots` if it is printed and that is possible.
+    fn line(&mut self, thinned: &Thinned, dots: &DotScale, pen: Pen) {
+        let segments = thinned.segments.iter().flat_map(|segment| {
+            let mut before: Option<(f64, f64)> = None;
+            segment.iter().flat_map(move |c| {
+                let x = f64::from(c.at);
+                let enters =
+                    before.replace((x, dots.row(c.last))).map(|before| (before, (x, dots.row(c.first))));
+                enters.into_iter().chain([((x, dots.row(c.min)), (x, dots.row(c.max)))])
+            })
+        });
+        if !self.scene.chart.compact && self.raster.can_use_textplots() {
+            self.raster.draw_with_textplots(segments, pen);
+        } else {
+            segments.for_each(|(from, to)| self.raster.line(from, to, pen));
+        }
+    }
+
+    /// Draws points: few as markers, many as dots.
+    fn points(&mut self, mark: &Mark, (x, y): (&[f64], &[f64]), dots: &DotScale, pen: Pen) {
+        let Scene { chart, domain, area, look } = self.scene;
+        let few = x.len() <= 150 || (!look.coloured() && chart.has_markers());
+        let glyph = marker(mark.marker, look.glyphs.ascii());
+        for (x, y) in x.iter().zip(y) {
+            if few {
+                let place = area.column_of(&domain.x, *x).zip(area.row_of(domain.vertical(mark.side), *y));
+                self.markers.extend(place.map(|(column, row)| (column, row, glyph, mark.paint)));
+            } else if let Some((column, row)) = dots.place(*x, *y) {
+                self.raster.dot(column.round() as i64, row.round() as i64, pen);
+            }
         }
     }
 }
@@ -130,13 +149,8 @@ impl<'a> Layers<'a> {
 /// Draws texts right or left of their points, above or below: where nothing is drawn if there is such a place. Texts that
 /// would cover a marker or another text are left out. `taken` contains occupied cells: row, first column, column after
 /// the last.
-fn words(
-    canvas: &mut Canvas,
-    chart: &Chart,
-    area: Area,
-    domain: &Domain,
-    mut taken: Vec<(usize, usize, usize)>,
-) {
+fn words(canvas: &mut Canvas, scene: Scene<'_>, mut taken: Vec<(usize, usize, usize)>) {
+    let Scene { chart, domain, area, .. } = scene;
     for (mark, x, y, word) in chart.words() {
         let place = area.column_of(&domain.x, x).zip(area.row_of(domain.vertical(mark.side), y));
         let Some((column, row)) = place else { continue };
@@ -187,6 +201,12 @@ impl DotScale {
         (1.0 - self.y.unit(v)) * (self.height - 1) as f64
     }
 
+    /// Returns the column and row of a point, if it has a position.
+    fn place(&self, x: f64, y: f64) -> Option<(f64, f64)> {
+        let at = (self.column(x), self.row(y));
+        (at.0.is_finite() && at.1.is_finite()).then_some(at)
+    }
+
     fn thin(&self, x: &[f64], y: &[f64]) -> Thinned {
         let column = |x: f64| {
             // Positive, so truncating after adding one half rounds.
@@ -194,16 +214,6 @@ impl DotScale {
             (c > 0.0 && c < self.width as f64).then_some(c as i32)
         };
         thin(x.iter().copied().zip(y.iter().copied()), column, |v| self.y.scale.takes(v))
-    }
-}
-
-fn why_unplottable(span: &Span, v: f64) -> Option<Unplottable> {
-    match v {
-        v if v.is_nan() => Some(Unplottable::Nan),
-        f64::INFINITY => Some(Unplottable::Above),
-        f64::NEG_INFINITY => Some(Unplottable::Below),
-        v if !span.scale.takes(v) => Some(Unplottable::NotPositive),
-        _ => None,
     }
 }
 
@@ -238,7 +248,7 @@ impl UnplottablePoints {
         let mut found = Self { counted: mark.counted, ..Self::default() };
         for (_, y) in x.iter().zip(y).filter(|(x, _)| !x.is_nan()) {
             found.all += 1;
-            if let Some(odd) = why_unplottable(span, *y) {
+            if let Some(odd) = Unplottable::of(*y, |v| span.scale.takes(v)) {
                 *found.points.entry(odd).or_default() += 1;
             }
         }
@@ -296,53 +306,25 @@ pub(crate) fn unplottable_notes(chart: &Chart, domain: &Domain) -> Vec<String> {
     found.iter().map(|(of, points)| format!("{}{}", name(of), points.in_words())).collect()
 }
 
-/// Draws a line, with `textplots` if `printed` is set and possible.
-fn line(raster: &mut Raster, thinned: &Thinned, dots: &DotScale, pen: Pen, printed: bool) {
-    let segments = thinned.segments.iter().flat_map(|segment| {
-        let mut before: Option<(f64, f64)> = None;
-        segment.iter().flat_map(move |c| {
-            let x = f64::from(c.at);
-            let enters = before.replace((x, dots.row(c.last))).map(|before| (before, (x, dots.row(c.first))));
-            enters.into_iter().chain([((x, dots.row(c.min)), (x, dots.row(c.max)))])
-        })
-    });
-    if printed && raster.can_use_textplots() {
-        raster.draw_with_textplots(segments, pen);
-    } else {
-        segments.for_each(|(from, to)| raster.line(from, to, pen));
-    }
-}
-
-/// Draws a few markers along a line, at other columns than those of other lines.
+/// Returns the columns and rows of a few markers along a line, at other columns than those of other lines.
 fn line_markers(
     thinned: &Thinned,
     dots: &DotScale,
-    mark: &Mark,
     turn: f64,
-    area: Area,
-    look: Theme,
-) -> Vec<Marker> {
-    let (dx, dy) = look.glyphs.dots();
-    if dx * dy == 1 {
-        return Vec::new(); // every dot already is the marker
-    }
-    let count = (area.width / 16).clamp(2, 6);
+    scene: Scene<'_>,
+) -> impl Iterator<Item = (usize, usize)> {
+    let (area, (dx, dy)) = (scene.area, scene.look.glyphs.dots());
+    // Where a cell is one dot, every dot already is the marker.
+    let count = if dx * dy == 1 { 0 } else { (area.width / 16).clamp(2, 6) };
     let spacing = dots.width as f64 / count as f64;
-    let columns = || thinned.segments.iter().flatten();
-    (0..count)
-        .filter_map(|i| {
-            let wanted = (i as f64 + turn) * spacing;
-            let near = columns().min_by(|a, b| {
-                (f64::from(a.at) - wanted).abs().total_cmp(&(f64::from(b.at) - wanted).abs())
-            })?;
-            if (f64::from(near.at) - wanted).abs() > spacing {
-                return None;
-            }
-            let row = dots.row(near.last).round().max(0.0) as usize / dy;
-            let glyph = marker(mark.marker, look.glyphs.ascii());
-            Some((near.at as usize / dx, row.min(area.height - 1), glyph, mark.paint))
-        })
-        .collect()
+    (0..count).filter_map(move |i| {
+        let wanted = (i as f64 + turn) * spacing;
+        let away = |at: i32| (f64::from(at) - wanted).abs();
+        let columns = thinned.segments.iter().flatten();
+        let near = columns.min_by(|a, b| away(a.at).total_cmp(&away(b.at)))?;
+        let row = dots.row(near.last).round().max(0.0) as usize / dy;
+        (away(near.at) <= spacing).then(|| (near.at as usize / dx, row.min(area.height - 1)))
+    })
 }
 
 /// Returns the lowest and highest edge in each column of dots, interpolating linearly between points.
@@ -401,27 +383,13 @@ fn band(raster: &mut Raster, (x, low, high): (&[f64], &[f64], &[f64]), dots: &Do
     }
 }
 
-fn scatter(
-    raster: &mut Raster,
-    (x, y, joined): (&[f64], &[f64], bool),
-    dots: &DotScale,
-    pen: Pen,
-    few: bool,
-) {
-    let mut before: Option<(f64, f64)> = None;
-    for (x, y) in x.iter().zip(y) {
-        let at = (dots.column(*x), dots.row(*y));
-        if !(at.0.is_finite() && at.1.is_finite()) {
-            before = None;
-            continue;
+/// Connects points by lines, interrupted by those without a position.
+fn join(raster: &mut Raster, (x, y): (&[f64], &[f64]), dots: &DotScale, pen: Pen) {
+    let places: Vec<_> = x.iter().zip(y).map(|(x, y)| dots.place(*x, *y)).collect();
+    for pair in places.windows(2) {
+        if let [Some(from), Some(to)] = *pair {
+            raster.line(from, to, pen);
         }
-        if joined && let Some(before) = before {
-            raster.line(before, at, pen);
-        }
-        if !few {
-            raster.dot(at.0.round() as i64, at.1.round() as i64, pen);
-        }
-        before = Some(at);
     }
 }
 
@@ -445,15 +413,9 @@ fn rule(raster: &mut Raster, at: RulePosition, dots: &DotScale, pen: Pen) {
     }
 }
 
-fn rule_label(
-    canvas: &mut Canvas,
-    at: RulePosition,
-    name: &str,
-    domain: &Domain,
-    mark: &Mark,
-    area: Area,
-    look: Theme,
-) {
+/// Writes the name of a rule of a vertical axis.
+fn rule_label(canvas: &mut Canvas, scene: Scene<'_>, (at, side): (RulePosition, Side), name: &str) {
+    let Scene { domain, area, look, .. } = scene;
     let label = fit_ends(name, area.width * 2 / 3, look.glyphs.ascii());
     let length = width_of(&label);
     // Where nothing is drawn, if there is such a place beside the rule.
@@ -464,7 +426,7 @@ fn rule_label(
             let mut rows = area.top..area.top + area.height;
             rows.find(|y| canvas.is_blank((x, *y), length)).or(Some(area.top)).map(|y| (x, y))
         }),
-        RulePosition::Y(v) => area.row_of(domain.vertical(mark.side), v).and_then(|r| {
+        RulePosition::Y(v) => area.row_of(domain.vertical(side), v).and_then(|r| {
             let rows = [r.checked_sub(1), Some(r + 1).filter(|row| *row < area.height), Some(r)];
             let rows: Vec<usize> = rows.into_iter().flatten().map(|row| area.top + row).collect();
             let columns = area.left..=area.left + area.width - length;
@@ -478,11 +440,12 @@ fn rule_label(
     }
 }
 
-fn contours(raster: &mut Raster, field: &Field, dots: &DotScale, pen: Pen, over: bool) {
+/// Draws contour lines in this paint, or each in the colour of its level.
+fn contours(raster: &mut Raster, field: &Field, dots: &DotScale, pen: Pen, paint: Option<Paint>) {
     let Some(range) = field.range() else { return };
     for level in contour::levels(field, 9, Powers::Plain) {
         let colour = crate::colour::viridis(field.level(level.value, range).unwrap_or(0.5) * 0.85 + 0.15);
-        let paint = if over { OVER_FIELD } else { Paint::Rgb(colour) };
+        let paint = paint.unwrap_or(Paint::Rgb(colour));
         for [a, b] in contour::pieces(field, level.value) {
             let [from, to] = [a, b].map(|(x, y)| (dots.column(x), dots.row(y)));
             raster.line(from, to, Pen { paint, ..pen });
@@ -501,14 +464,9 @@ pub(super) fn bar_fill(chart: &Chart, mark: &Mark, look: Theme) -> char {
     }
 }
 
-fn bars(
-    canvas: &mut Canvas,
-    mark: &Mark,
-    (x, y, width): (&[f64], &[f64], f64),
-    domain: &Domain,
-    area: Area,
-    (fill, ascii): (char, bool),
-) {
+fn bars(canvas: &mut Canvas, scene: Scene<'_>, mark: &Mark, (x, y, width): (&[f64], &[f64], f64)) {
+    let Scene { chart, domain, area, look } = scene;
+    let (fill, ascii) = (bar_fill(chart, mark, look), look.glyphs.ascii());
     let span = domain.vertical(mark.side);
     let cells = area.height as f64;
     let ink = Ink::Series(mark.paint);

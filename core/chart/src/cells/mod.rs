@@ -13,17 +13,18 @@ pub mod theme;
 
 use std::ops::Range;
 
+use crate::axis_ticks::{across, axis_ticks};
 use crate::colour::{Paint, marker};
 use crate::domain::{Domain, KnownAxes};
 use crate::scale::Span;
-use crate::ticks::{Powers, Tick, clock_ticks, ticks, time_ticks};
-use crate::{Axis, Chart, Cursor, Figure, Mark, Shape};
+use crate::ticks::{Powers, Tick};
+use crate::{Chart, Figure, Mark, Shape, Side};
 use canvas::Canvas;
 pub use canvas::paste;
 use head::Head;
 use ratatui_core::buffer::Buffer;
 use ratatui_core::style::Style;
-use text::{fit, fit_distinct, fit_ends, width_of, wrap};
+use text::{fit, fit_ends, width_of, wrap};
 use theme::{Ink, Theme};
 
 /// Minimum width of two panels side by side.
@@ -92,6 +93,15 @@ fn cell_of(unit: f64, cells: usize, dots: usize) -> Option<usize> {
 /// Positions within a cell that a field fills: its values have edges anywhere.
 const FILLED: (usize, usize) = (64, 64);
 
+/// A chart with the place of its plot, and how it looks.
+#[derive(Clone, Copy)]
+struct Scene<'a> {
+    chart: &'a Chart,
+    domain: &'a Domain,
+    area: Area,
+    look: Theme,
+}
+
 /// Minimum number of columns and rows for a chart.
 pub(crate) const SMALLEST: (usize, usize) = (16, 5);
 
@@ -126,15 +136,17 @@ pub fn chart(chart: &Chart, (width, height): (usize, usize), look: Theme, title:
     if captioned {
         captions::above(&mut canvas, top, &captions::vertical(chart), ascii);
     }
-    vertical_axis(&mut canvas, &domain.y, &y_ticks, area, look, false);
-    if let Some(span) = &domain.y2 {
-        vertical_axis(&mut canvas, span, &y2_ticks, area, look, true);
+    let scene = Scene { chart, domain: &domain, area, look };
+    vertical_axis(&mut canvas, scene, Side::Left, &y_ticks);
+    if domain.y2.is_some() {
+        vertical_axis(&mut canvas, scene, Side::Right, &y2_ticks);
     }
-    let x_ticks = known.across(&chart.x, horizontal_ticks(&chart.x, &domain.x, area.width, ascii));
-    horizontal_axis(&mut canvas, &domain.x, &x_ticks, area, chart.cursor.as_ref(), look);
+    let margins = (area.left, width - area.left - area.width);
+    let x_ticks = known.across(&chart.x, across(&chart.x, &domain.x, (area.width, margins), ascii));
+    horizontal_axis(&mut canvas, scene, &x_ticks);
     let x_caption = chart.x.caption();
-    fields::fields(&mut canvas, chart, &domain, area, look);
-    let marked = marks::marks(&mut canvas, chart, &domain, area, look);
+    fields::fields(&mut canvas, scene);
+    let marked = marks::marks(&mut canvas, scene);
     if chart.compact && !x_caption.is_empty() {
         captions::across(&mut canvas, &x_caption, area, &marked, ascii);
     }
@@ -220,9 +232,9 @@ fn layout(
     let below = 2 + usize::from(x_captioned) + usize::from(strip) + notes.len();
     let plot_height = height.saturating_sub(head.rows + usize::from(captioned) + below).max(2);
     let most = (plot_height / 2).clamp(2, 7);
-    let y_ticks = if known.y { axis_ticks(&chart.y, &domain.y, most) } else { Vec::new() };
+    let y_ticks = if known.y { axis_ticks(&chart.y, &domain.y, most, Powers::Plain) } else { Vec::new() };
     let y2_ticks = match (&chart.y2, &domain.y2) {
-        (Some(axis), Some(span)) if known.y2 => axis_ticks(axis, span, most),
+        (Some(axis), Some(span)) if known.y2 => axis_ticks(axis, span, most, Powers::Plain),
         _ => Vec::new(),
     };
     let widest = |ticks: &[Tick]| ticks.iter().map(|t| width_of(&t.label)).max().unwrap_or(0).min(width / 3);
@@ -275,75 +287,16 @@ fn write_notes(canvas: &mut Canvas, notes: &[String], height: usize) {
     }
 }
 
-/// Returns ticks of an axis: names of categories, times, or round numbers.
-pub(super) fn axis_ticks(axis: &Axis, span: &Span, most: usize) -> Vec<Tick> {
-    labelled(axis, span, most, Powers::Plain)
-}
-
-/// Like [`axis_ticks`], with the given format of powers.
-pub(super) fn labelled(axis: &Axis, span: &Span, most: usize, powers: Powers) -> Vec<Tick> {
-    if !axis.categories.is_empty() {
-        let every = axis.categories.len().div_ceil(most.max(1)).max(1);
-        let named = axis.categories.iter().enumerate().step_by(every);
-        return named.map(|(i, name)| Tick { value: i as f64, label: name.clone() }).collect();
-    }
-    if let Some(zone) = &axis.clock {
-        return clock_ticks(span.low, span.high, most, zone);
-    }
-    if axis.seconds {
-        return time_ticks(span.low, span.high, most);
-    }
-    let mut ticks = ticks(span, most, powers);
-    let is_whole = |tick: &Tick| tick.value.fract() == 0.0;
-    if axis.whole && ticks.iter().any(is_whole) && !ticks.iter().all(is_whole) {
-        ticks.retain(is_whole);
-        for tick in &mut ticks {
-            tick.label = tick.value.to_string();
-        }
-    }
-    if axis.bytes() {
-        ticks.iter_mut().for_each(Tick::of_bytes);
-    }
-    ticks
-}
-
-/// Returns as many ticks as fit side by side.
-fn horizontal_ticks(axis: &Axis, span: &Span, width: usize, ascii: bool) -> Vec<Tick> {
-    if !axis.categories.is_empty() {
-        return named_ticks(&axis.categories, width + 1, ascii);
-    }
-    let mut most = (width / 9).clamp(2, 10);
-    loop {
-        let ticks = axis_ticks(axis, span, most);
-        let widest = ticks.iter().map(|t| width_of(&t.label)).max().unwrap_or(0);
-        if most <= 2 || ticks.len() * (widest + 3) <= width + 3 {
-            return ticks;
-        }
-        most -= 1;
-    }
-}
-
-/// Returns the ticks of categories side by side in `width` columns: names are shortened before any is left out.
-pub(super) fn named_ticks(names: &[String], width: usize, ascii: bool) -> Vec<Tick> {
-    const READABLE: usize = 6;
-    let all: Vec<&str> = names.iter().map(String::as_str).collect();
-    let widest = all.iter().map(|name| width_of(name)).max().unwrap_or(0);
-    let room = |every: usize| (width * every / all.len().max(1)).saturating_sub(1);
-    let every = (1..all.len()).find(|every| room(*every) >= widest.min(READABLE)).unwrap_or(all.len().max(1));
-    let labels = fit_distinct(&all, room(every), ascii);
-    let ticks = labels.into_iter().enumerate().step_by(every);
-    ticks.map(|(i, label)| Tick { value: i as f64, label }).collect()
-}
-
-fn vertical_axis(canvas: &mut Canvas, span: &Span, ticks: &[Tick], area: Area, look: Theme, right: bool) {
-    let ascii = look.glyphs.ascii();
+fn vertical_axis(canvas: &mut Canvas, scene: Scene<'_>, side: Side, ticks: &[Tick]) {
+    let Scene { domain, area, look, .. } = scene;
+    let (ascii, right) = (look.glyphs.ascii(), side == Side::Right);
     let x = if right { area.left + area.width } else { area.left - 1 };
     for row in 0..area.height {
         canvas.put(x, area.top + row, if ascii { '|' } else { '│' }, Ink::Dim);
     }
     let mut taken = None;
     for tick in ticks {
-        let Some(row) = area.row_of(span, tick.value) else { continue };
+        let Some(row) = area.row_of(domain.vertical(side), tick.value) else { continue };
         // Two labels in one row would overwrite each other.
         if taken.replace(row) == Some(row) {
             continue;
@@ -364,15 +317,9 @@ fn vertical_axis(canvas: &mut Canvas, span: &Span, ticks: &[Tick], area: Area, l
     }
 }
 
-fn horizontal_axis(
-    canvas: &mut Canvas,
-    span: &Span,
-    ticks: &[Tick],
-    area: Area,
-    cursor: Option<&Cursor>,
-    look: Theme,
-) {
-    let ascii = look.glyphs.ascii();
+fn horizontal_axis(canvas: &mut Canvas, scene: Scene<'_>, ticks: &[Tick]) {
+    let Scene { chart, domain, area, look } = scene;
+    let (span, ascii) = (&domain.x, look.glyphs.ascii());
     let y = area.top + area.height;
     canvas.put(area.left - 1, y, if ascii { '+' } else { '└' }, Ink::Dim);
     for i in 0..area.width {
@@ -384,7 +331,7 @@ fn horizontal_axis(
         start..start + length
     };
     let mut taken: Vec<Range<usize>> = Vec::new();
-    if let Some(cursor) = cursor
+    if let Some(cursor) = &chart.cursor
         && let Some(column) = area.column_of(span, cursor.x)
     {
         let fits = |words: &&String| width_of(words) <= area.width;
@@ -470,23 +417,6 @@ mod tests {
     }
 
     #[test]
-    fn names_of_categories_are_shortened_before_any_is_left_out() {
-        let names =
-            ["batch, same", "batch, other", "batch, aligned", "rate, same", "rate, other", "rate, aligned"];
-        let names = names.map(str::to_owned);
-        let labels =
-            |width| named_ticks(&names, width, true).into_iter().map(|t| t.label).collect::<Vec<_>>();
-        assert_eq!(labels(100), names);
-        for width in [48, 60, 80] {
-            let labels = labels(width);
-            let different: std::collections::BTreeSet<&String> = labels.iter().collect();
-            assert_eq!((labels.len(), different.len()), (6, 6), "{labels:?}");
-        }
-        assert_eq!(labels(24).len(), 3);
-        assert_eq!(named_ticks(&[], 24, true), []);
-    }
-
-    #[test]
     fn the_label_of_a_rule_covers_nothing_and_texts_keep_apart() {
         let look = Theme { colours: Colours::None, ..Theme::default() };
         let drawn = |name: &str, at| {
@@ -502,7 +432,7 @@ mod tests {
         {
             let without = |name: &str| {
                 let drawn = drawn(name, at);
-                assert!(drawn.matches(name).count() == 2, "in the legend and at the rule: {drawn}");
+                assert!(drawn.matches(name).count() == 1, "only at the rule: {drawn}");
                 let blank = drawn.replace(name, &" ".repeat(name.len()));
                 blank.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
             };

@@ -164,8 +164,9 @@ impl Raster {
 
     /// Clips a line to the edges.
     fn clip(&self, from: Point, to: Point) -> Option<(Point, Point)> {
-        let limits = (self.width() as f64 - 0.5, self.height() as f64 - 0.5);
-        if self.spots.is_empty() { None } else { clip(from, to, limits) }
+        // Just within half a dot of the outer ones.
+        let (right, bottom) = (self.width() as f64 - 0.501, self.height() as f64 - 0.501);
+        if self.spots.is_empty() { None } else { clip(from, to, [-0.499, -0.499, right, bottom]) }
     }
 
     /// Writes the dots to cells with the top left corner at (left, top).
@@ -200,20 +201,15 @@ impl Raster {
 /// A position in dots from the top left.
 pub type Point = (f64, f64);
 
-/// Clips a line to `-0.5 ..= limit` on both axes (Liang–Barsky algorithm).
-fn clip(from: Point, to: Point, limits: Point) -> Option<(Point, Point)> {
+/// Clips a line to a rectangle from its left and top to its right and bottom edge (Liang–Barsky algorithm); `None` if it does
+/// not go through.
+pub(crate) fn clip(from: Point, to: Point, [left, top, right, bottom]: [f64; 4]) -> Option<(Point, Point)> {
     if ![from.0, from.1, to.0, to.1].iter().all(|v| v.is_finite()) {
         return None;
     }
     let (dx, dy) = (to.0 - from.0, to.1 - from.1);
     let (mut t0, mut t1) = (0.0f64, 1.0f64);
-    let edge = 0.499;
-    for (p, q) in [
-        (-dx, from.0 + edge),
-        (dx, limits.0 - 0.001 - from.0),
-        (-dy, from.1 + edge),
-        (dy, limits.1 - 0.001 - from.1),
-    ] {
+    for (p, q) in [(-dx, from.0 - left), (dx, right - from.0), (-dy, from.1 - top), (dy, bottom - from.1)] {
         if p == 0.0 {
             if q < 0.0 {
                 return None;
@@ -226,8 +222,8 @@ fn clip(from: Point, to: Point, limits: Point) -> Option<(Point, Point)> {
     }
     (t0 <= t1).then(|| {
         // For distant points, rounding errors may lead outside.
-        let inside = |v: f64, limit: f64| v.min(limit - 0.001).max(-edge);
-        let at = |t: f64| (inside(from.0 + dx * t, limits.0), inside(from.1 + dy * t, limits.1));
+        let inside = |v: f64, low: f64, high: f64| v.min(high).max(low);
+        let at = |t: f64| (inside(from.0 + dx * t, left, right), inside(from.1 + dy * t, top, bottom));
         (at(t0), at(t1))
     })
 }

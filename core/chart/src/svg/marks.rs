@@ -2,6 +2,7 @@
 
 use super::{ALERT, CHAR, INK, Pen, Plot, hex, n};
 use crate::cells::marks::edges;
+use crate::cells::raster::clip;
 use crate::cells::text::width_of;
 use crate::colour::{SHAPES, viridis};
 use crate::contour;
@@ -29,9 +30,7 @@ pub(super) fn marks(pen: &mut Pen, chart: &Chart, plot: &Plot) {
     for (i, mark) in chart.marks.iter().enumerate() {
         match &mark.shape {
             Shape::Rule { at } => rule(pen, mark, *at, plot),
-            Shape::Contour(field) => {
-                contours(pen, field, plot, chart.is_lined_map());
-            }
+            Shape::Contour(field) => contours(pen, chart, field, plot),
             Shape::Line { x, y } => {
                 line(pen, mark, (x, y), plot, (!chart.is_plain_line(mark)).then(|| chart.turn_of(i)));
             }
@@ -83,24 +82,10 @@ impl Drawn {
         };
         let clash = |p: &Place, o: &Place| p[0] < o[2] && o[0] < p[2] && p[1] < o[3] && o[1] < p[3];
         let free = places.filter(|p| inside(p) && !self.taken.iter().any(|o| clash(p, o)));
-        free.min_by_key(|place| self.pieces.iter().filter(|piece| crosses(**piece, *place)).count())
+        free.min_by_key(|place| {
+            self.pieces.iter().filter(|[from, to]| clip(*from, *to, *place).is_some()).count()
+        })
     }
-}
-
-/// Returns whether a line goes through a rectangle.
-fn crosses([(x1, y1), (x2, y2)]: [(f64, f64); 2], [left, top, right, bottom]: Place) -> bool {
-    let (mut from, mut to) = (0.0f64, 1.0f64);
-    for (start, length, low, high) in [(x1, x2 - x1, left, right), (y1, y2 - y1, top, bottom)] {
-        let (a, b) = ((low - start) / length, (high - start) / length);
-        if length == 0.0 {
-            if start < low || start > high {
-                return false;
-            }
-        } else {
-            (from, to) = (from.max(a.min(b)), to.min(a.max(b)));
-        }
-    }
-    from <= to
 }
 
 /// Draws the names of rules beside them, and the texts of all marks, the last ones first: above, right, left of or below
@@ -435,7 +420,7 @@ fn embed(
 /// Maximum number of contour lines.
 const CONTOURS: usize = 9;
 
-fn contours(pen: &mut Pen, field: &Field, plot: &Plot, over: bool) {
+fn contours(pen: &mut Pen, chart: &Chart, field: &Field, plot: &Plot) {
     let Some(range) = field.range() else { return };
     for level in contour::levels(field, CONTOURS, Powers::Raised) {
         let mut d = String::new();
@@ -446,7 +431,7 @@ fn contours(pen: &mut Pen, field: &Field, plot: &Plot, over: bool) {
         if d.is_empty() {
             continue;
         }
-        let (stroke, opacity) = if over {
+        let (stroke, opacity) = if chart.is_lined_map() {
             ("#ffffff".to_owned(), 0.7)
         } else {
             (hex(viridis(field.level(level.value, range).unwrap_or(0.5) * 0.9)), 1.0)
@@ -456,8 +441,9 @@ fn contours(pen: &mut Pen, field: &Field, plot: &Plot, over: bool) {
     }
 }
 
-/// Draws the legend of a field: a colour bar with round values, those of the contour lines over it if it is `lined`.
-pub(super) fn colour_bar(pen: &mut Pen, field: &Field, plot: &Plot, lined: bool) {
+/// Draws the legend of a field: a colour bar with round values, those of the contour lines over it if there are any.
+pub(super) fn colour_bar(pen: &mut Pen, chart: &Chart, field: &Field, plot: &Plot) {
+    let lined = chart.is_lined_map();
     let Some((low, high)) = field.range() else { return };
     let (x, width) = (plot.left + plot.width + 14.0, 12.0);
     let steps = 64;

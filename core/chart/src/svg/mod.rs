@@ -3,10 +3,10 @@
 mod marks;
 mod path;
 
+use crate::axis_ticks::{Row, axis_ticks, wrapped_ticks};
 use crate::cells::fields::field_of;
 use crate::cells::marks::unplottable_notes;
 use crate::cells::text::{width_of, wrap};
-use crate::cells::{labelled, named_ticks};
 use crate::domain::Domain;
 use crate::scale::Span;
 use crate::ticks::{Powers, Tick};
@@ -23,6 +23,8 @@ const GAP: f64 = 24.0;
 /// Font size of tick labels and legend; a character is 0.602 of it wide.
 const SMALL: f64 = 11.5;
 const CHAR: f64 = 0.602;
+/// Distance of the lines of a label below a plot.
+const LABEL_LINE: f64 = 13.0;
 /// Font size of the notes below a plot.
 const NOTE: f64 = 10.5;
 /// Number of columns per unit of width to which lines are downsampled: two, for a bitmap at double resolution.
@@ -167,8 +169,8 @@ fn draw(pen: &mut Pen, chart: &Chart, (x, y): (f64, f64), (width, height): (f64,
         marks::images(pen, chart, (x, top + 4.0), (width, y + height - top - 8.0));
         return;
     }
-    let Layout { plot, x_ticks, y_ticks, y2_ticks, notes } =
-        layout(chart, (x, width), (top, y + height), pen.density);
+    let layout = layout(chart, (x, width), (top, y + height), pen.density);
+    let Layout { plot, y2_ticks, notes, .. } = &layout;
     let bottom = plot.top + plot.height;
     // Do not clip markers at the edge.
     let around = [plot.left - 5.0, plot.top - 5.0, plot.width + 10.0, plot.height + 10.0];
@@ -176,29 +178,35 @@ fn draw(pen: &mut Pen, chart: &Chart, (x, y): (f64, f64), (width, height): (f64,
     pen.put(&format!(
         r#"<clipPath id="{name}p{index}"><rect x="{x0}" y="{y0}" width="{wide}" height="{high}"/></clipPath>"#
     ));
-    grid(pen, chart, &plot, &x_ticks, &y_ticks);
+    grid(pen, chart, &layout);
     pen.put(&format!(r#"<g clip-path="url(#{}p{index})">"#, pen.name));
-    marks::marks(pen, chart, &plot);
-    marks::texts(pen, chart, &plot);
+    marks::marks(pen, chart, plot);
+    marks::texts(pen, chart, plot);
     pen.put("</g>");
     pen.line((plot.left, plot.top), (plot.left, bottom), AXIS);
     pen.line((plot.left, bottom), (plot.left + plot.width, bottom), AXIS);
     if let (Some(span), Some(axis)) = (&plot.domain.y2, &chart.y2) {
         let edge = plot.left + plot.width;
         pen.line((edge, plot.top), (edge, bottom), AXIS);
-        for tick in &y2_ticks {
+        for tick in y2_ticks {
             pen.text((edge + 7.0, plot.y(span, tick.value) + 4.0), &tick.label, SMALL, SOFT, "start");
         }
-        upright(pen, (x + width - 4.0, &plot), &axis.caption());
+        upright(pen, (x + width - 4.0, plot), &axis.caption());
     }
-    marks::odd(pen, chart, &plot);
-    upright(pen, (x + 10.0, &plot), &chart.y.caption());
+    marks::odd(pen, chart, plot);
+    upright(pen, (x + 10.0, plot), &chart.y.caption());
     let x_caption = chart.x.caption();
     if !x_caption.is_empty() {
-        pen.text((plot.left + plot.width / 2.0, bottom + 36.0), &x_caption, 12.0, INK, "middle");
+        pen.text(
+            (plot.left + plot.width / 2.0, bottom + layout.labels + 14.0),
+            &x_caption,
+            12.0,
+            INK,
+            "middle",
+        );
     }
     if let Some(field) = coloured_field(chart).filter(|_| chart.y2.is_none()) {
-        marks::colour_bar(pen, field, &plot, chart.is_lined_map());
+        marks::colour_bar(pen, chart, field, plot);
     }
     for (i, note) in notes.iter().rev().enumerate() {
         pen.text((plot.left, y + height - 2.0 - i as f64 * 15.0), note, NOTE, ALERT, "start");
@@ -219,6 +227,10 @@ fn title(pen: &mut Pen, chart: &Chart, (x, y): (f64, f64), width: f64) -> f64 {
 /// A plot with what is written around it.
 struct Layout {
     plot: Plot,
+    /// The room on its left and right.
+    margins: (f64, f64),
+    /// Height of the labels below it.
+    labels: f64,
     x_ticks: Vec<Tick>,
     y_ticks: Vec<Tick>,
     y2_ticks: Vec<Tick>,
@@ -229,7 +241,7 @@ struct Layout {
 fn layout(chart: &Chart, (x, width): (f64, f64), (top, end): (f64, f64), density: f64) -> Layout {
     let domain = Domain::of(chart);
     let known = Domain::known(chart);
-    let ticks = |axis: &Axis, span: &Span| labelled(axis, span, 8, Powers::Raised);
+    let ticks = |axis: &Axis, span: &Span| axis_ticks(axis, span, 8, Powers::Raised);
     let y_ticks = if known.y { ticks(&chart.y, &domain.y) } else { Vec::new() };
     let y2_ticks = match (&chart.y2, &domain.y2) {
         (Some(axis), Some(span)) if known.y2 => ticks(axis, span),
@@ -250,7 +262,18 @@ fn layout(chart: &Chart, (x, width): (f64, f64), (top, end): (f64, f64), density
         (None, Some(_)) => 84.0,
         (None, None) => 14.0,
     };
-    let below = 22.0 + caption_room(&chart.x) + notes.len() as f64 * 15.0;
+    let x_ticks = if chart.x.categories.is_empty() {
+        axis_ticks(&chart.x, &domain.x, 10, Powers::Raised)
+    } else {
+        let columns = |length: f64| length / (SMALL * CHAR);
+        let margins = [left, right].map(|margin| columns(margin) as usize);
+        let row = Row::new(&domain.x, columns(width - left - right), margins.into());
+        wrapped_ticks(&chart.x.categories, &row)
+    };
+    let x_ticks = known.across(&chart.x, x_ticks);
+    let lines = x_ticks.iter().map(|tick| tick.label.split('\n').count()).max().unwrap_or(1);
+    let labels = 22.0 + (lines - 1) as f64 * LABEL_LINE;
+    let below = labels + caption_room(&chart.x) + notes.len() as f64 * 15.0;
     let plot = Plot {
         left: x + left,
         top: top + 8.0,
@@ -259,17 +282,12 @@ fn layout(chart: &Chart, (x, width): (f64, f64), (top, end): (f64, f64), density
         domain,
         density,
     };
-    let x_ticks = if chart.x.categories.is_empty() {
-        labelled(&chart.x, &plot.domain.x, 10, Powers::Raised)
-    } else {
-        named_ticks(&chart.x.categories, (plot.width / (SMALL * CHAR)) as usize, false)
-    };
-    let x_ticks = known.across(&chart.x, x_ticks);
-    Layout { plot, x_ticks, y_ticks, y2_ticks, notes }
+    Layout { plot, margins: (left, right), labels, x_ticks, y_ticks, y2_ticks, notes }
 }
 
 /// Draws the lines of the grid behind the marks, with the labels of the ticks.
-fn grid(pen: &mut Pen, chart: &Chart, plot: &Plot, x_ticks: &[Tick], y_ticks: &[Tick]) {
+fn grid(pen: &mut Pen, chart: &Chart, layout: &Layout) {
+    let Layout { plot, margins: (left, right), x_ticks, y_ticks, .. } = layout;
     let bottom = plot.top + plot.height;
     for tick in y_ticks {
         let at = plot.y(&plot.domain.y, tick.value);
@@ -281,7 +299,11 @@ fn grid(pen: &mut Pen, chart: &Chart, plot: &Plot, x_ticks: &[Tick], y_ticks: &[
         if chart.x.categories.is_empty() {
             pen.line((at, plot.top), (at, bottom), GRID);
         }
-        pen.text((at, bottom + 17.0), &tick.label, SMALL, SOFT, "middle");
+        for (line, label) in tick.label.split('\n').enumerate() {
+            let half = width_of(label) as f64 * SMALL * CHAR / 2.0;
+            let middle = at.min(plot.left + plot.width + right - half).max(plot.left - left + half);
+            pen.text((middle, bottom + 17.0 + line as f64 * LABEL_LINE), label, SMALL, SOFT, "middle");
+        }
     }
 }
 
@@ -319,21 +341,33 @@ fn legend(pen: &mut Pen, chart: &Chart, left: f64, top: f64, width: f64) -> f64 
         return top;
     }
     let (mut x, mut y) = (left, top + 10.0);
-    for (mark, name) in entries {
-        let last = mark.last.map(|v| chart.axis(mark.side).words(v)).unwrap_or_default();
-        let letters = width_of(name) + if last.is_empty() { 0 } else { width_of(&last) + 1 };
-        let length = 30.0 + letters as f64 * SMALL * CHAR;
+    let wide = |words: &str| width_of(words) as f64 * SMALL * CHAR;
+    let mut place = |length: f64| {
         if x > left && x + length > left + width {
             (x, y) = (left, y + 17.0);
         }
+        let at = (x, y);
+        x += length + 20.0;
+        at
+    };
+    let domain = Domain::of(chart);
+    let mut bottom = top;
+    for (mark, name) in entries {
+        let last = chart.value_words(mark, &domain).map(|last| format!(" {last}")).unwrap_or_default();
+        let (x, y) = place(30.0 + wide(name) + wide(&last));
         marks::sample(pen, chart, mark, (x, y - 4.0));
         pen.text((x + 28.0, y), name, SMALL, INK, "start");
         if !last.is_empty() {
-            pen.text((x + 28.0 + (width_of(name) + 1) as f64 * SMALL * CHAR, y), &last, SMALL, SOFT, "start");
+            pen.text((x + 28.0 + wide(name) + wide(" "), y), &last[1..], SMALL, SOFT, "start");
         }
-        x += length + 20.0;
+        bottom = y;
     }
-    y + 6.0
+    if let Some(kind) = chart.value_kind() {
+        let (x, y) = place(wide(kind));
+        pen.text((x, y), kind, SMALL, SOFT, "start");
+        bottom = y;
+    }
+    bottom + 6.0
 }
 
 /// Formats a colour for SVG.

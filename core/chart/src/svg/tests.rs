@@ -191,6 +191,20 @@ fn texts_have_a_free_place() {
 }
 
 #[test]
+fn the_legend_says_what_its_values_are_with_the_digits_of_the_axis() {
+    let line = |name: &str, last: f64| {
+        let shape = Shape::Line { x: vec![0.0, 1.0], y: vec![0.987_65, last] };
+        Mark { last: Some(last), ..mark(name, shape) }
+    };
+    let words = |marks: Vec<Mark>| drawn(Chart { marks, ..Chart::default() });
+    let one = words(vec![line("a", 0.987_654_3)]);
+    assert!(one.contains(">0.9876543<") && one.contains(">(last value)<"), "{one}");
+    let two = words(vec![line("a", 0.5), line("b", 2.0)]);
+    assert!(two.contains(">0.5<") && two.contains(">(last values)<"), "{two}");
+    assert!(!words(vec![Mark { last: None, ..line("a", 0.5) }]).contains("(last"));
+}
+
+#[test]
 fn white_lines_over_a_map_are_explained() {
     let x: Vec<f64> = (0..9).map(f64::from).collect();
     let z = (0..81).map(|i| f64::from(i) + 1.0).collect();

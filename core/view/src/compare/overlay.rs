@@ -9,6 +9,7 @@ use super::{Align, ComparedRun, Facet, RunGroup, info};
 use crate::figure::metric_figure;
 use crate::figure::view::{ChartView, Source};
 use gradtop_chart::colour::Paint;
+use gradtop_chart::number;
 
 /// Maximum number of runs named below a drawing.
 const NAMED: usize = 12;
@@ -75,11 +76,9 @@ fn averaged(runs: &[ComparedRun], groups: &[RunGroup], facet: &Facet) -> Option<
 /// Adds the names of the runs below a drawing.
 pub fn add_run_names(figure: &mut gradtop_chart::Figure, runs: &[ComparedRun]) {
     let names: Vec<&str> = runs.iter().take(NAMED).map(|s| s.row.name()).collect();
-    let more = runs.len().saturating_sub(NAMED);
-    let more = match more {
+    let more = match runs.len().saturating_sub(NAMED) {
         0 => String::new(),
-        1 => " and 1 more run".to_owned(),
-        _ => format!(" and {more} more runs"),
+        more => format!(" and {}", number::counted(more, "more run")),
     };
     let names = gradtop_host::text::clean(&format!("{}{more}", names.join(", ")));
     figure.caption = Some(figure.caption.take().map_or(names.clone(), |said| format!("{said} {names}")));

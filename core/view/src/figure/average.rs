@@ -8,6 +8,8 @@ use crate::live::series::Row;
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Averaged {
     pub(super) x: Vec<f64>,
+    /// The range of x that the values at each x are of.
+    pub(super) spans: Vec<(f64, f64)>,
     pub(super) y: Vec<f64>,
     /// The smallest averaged value at each x.
     pub(super) low: Vec<f64>,
@@ -30,13 +32,14 @@ impl Averaged {
             if out.x.last().is_some_and(|before| lies_between(gaps, (*before, *before), (*x, *x))) {
                 out.interrupt();
             }
-            out.push(*x, (self.y[at], self.low[at], self.high[at]));
+            out.push(*x, self.spans[at], (self.y[at], self.low[at], self.high[at]));
         }
         out
     }
 
-    fn push(&mut self, x: f64, (y, low, high): (f64, f64, f64)) {
+    fn push(&mut self, x: f64, span: (f64, f64), (y, low, high): (f64, f64, f64)) {
         self.x.push(x);
+        self.spans.push(span);
         self.y.push(y);
         self.low.push(low);
         self.high.push(high);
@@ -45,7 +48,7 @@ impl Averaged {
     /// Interrupts the line.
     fn interrupt(&mut self) {
         if !self.x.is_empty() {
-            self.push(f64::NAN, (0.0, f64::NAN, f64::NAN));
+            self.push(f64::NAN, (f64::NAN, f64::NAN), (0.0, f64::NAN, f64::NAN));
         }
     }
 }
@@ -78,6 +81,7 @@ fn add_lap(out: &mut Averaged, parts: &[Vec<Row>], average: Average) {
     for x in places {
         values.clear();
         let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
+        let mut span = (x, x);
         let (mut reaching, mut odd, mut missing) = (0, f64::NAN, false);
         for ((rows, next), end) in parts.iter().zip(&mut next).zip(&ends) {
             let from = *next;
@@ -87,6 +91,7 @@ fn add_lap(out: &mut Averaged, parts: &[Vec<Row>], average: Average) {
             let (had, mut logged) = (values.len(), false);
             for row in rows[from..*next].iter().filter(|r| r.x == x) {
                 logged = true;
+                span = (span.0.min(row.span.0), span.1.max(row.span.1));
                 if row.value.is_finite() {
                     values.push(row.value);
                     (low, high) = (low.min(row.ends.0), high.max(row.ends.1));
@@ -117,7 +122,7 @@ fn add_lap(out: &mut Averaged, parts: &[Vec<Row>], average: Average) {
             out.interrupt();
         }
         before = Some(reaching);
-        out.push(x, here);
+        out.push(x, span, here);
     }
 }
 

@@ -2,7 +2,8 @@
 
 use gradtop_chart::domain::Domain;
 use gradtop_chart::scale::{Scale, Span};
-use gradtop_chart::{Axis, Chart, Points, Shape, Side};
+use gradtop_chart::ticks::{have_dates, round_step};
+use gradtop_chart::{Axis, Chart, Mark, Points, Side};
 use gradtop_host::text::clean;
 
 use super::lines;
@@ -23,11 +24,6 @@ pub(super) fn fit(
     kind: XAxis,
     view: &ChartView,
 ) {
-    if view.relative {
-        SHARE.clone_into(&mut chart.x.label);
-    } else if view.x.is_some() || chart.x.label.is_empty() {
-        kind.name().clone_into(&mut chart.x.label);
-    }
     if view.x.is_some() {
         chart.x.unit = None;
     }
@@ -38,14 +34,20 @@ pub(super) fn fit(
     if chart.x.clock.is_some() {
         chart.x.unit = clock::unit().map(str::to_owned);
     }
-    let log_x = is_log(chart.x.scale);
     let alive = sources.iter().any(|s| s.data.alive);
     chart.x.range = view.zoom_x.or_else(|| {
-        let (low, high) = lines::extent(lines, log_x)?;
+        let (low, high) = lines::extent(lines, chart.x.scale)?;
         let (low, high) = chart.x.seen(low, high);
-        Some((low, if alive && !log_x { grown(low, high) } else { high }))
+        Some((low, if alive && chart.x.scale.takes(0.0) { grown(low, high) } else { high }))
     });
     let (low, high) = chart.x.range.unwrap_or((0.0, 1.0));
+    if view.relative {
+        SHARE.clone_into(&mut chart.x.label);
+    } else if chart.x.clock.is_some() && have_dates(low, high) {
+        "date".clone_into(&mut chart.x.label);
+    } else if view.x.is_some() || chart.x.label.is_empty() {
+        kind.name().clone_into(&mut chart.x.label);
+    }
     let seen = Span { scale: chart.x.scale, low, high };
     fit_symlog(chart, lines);
     let fit = |axis: &mut Axis, side: Side| {
@@ -56,18 +58,25 @@ pub(super) fn fit(
     if let Some(y2) = &mut chart.y2 {
         fit(y2, Side::Right);
     }
-    let reaches = |shape: &Shape| shape.points().is_some_and(|points| !points.y.is_empty());
-    if view.zoom_y.is_none() && chart.marks.iter().any(|m| reaches(&m.shape)) {
+    let reaches = |mark: &Mark| {
+        let points = mark.shape.points().filter(|_| chart.y2.is_none() || mark.side == Side::Left);
+        points.is_some_and(|Points { y, low, high, .. }| {
+            [y, low, high].into_iter().flatten().any(|v| chart.y.scale.takes(*v))
+        })
+    };
+    if view.zoom_y.is_none() && chart.marks.iter().any(reaches) {
         // Other marks count too: all their data determines the range.
-        let free = Domain::of(&Chart { x: Axis { range: None, ..chart.x.clone() }, ..chart.clone() });
-        let joint = chart.y.range.map(|(low, high)| (low.min(free.y.low), high.max(free.y.high)));
-        chart.y.range = joint.or(Some((free.y.low, free.y.high)));
+        let fitted = chart.y.range.take();
+        let free = Domain::of(&Chart { x: Axis { range: None, ..chart.x.clone() }, ..chart.clone() }).y;
+        chart.y.range = Some(
+            fitted.map_or((free.low, free.high), |(low, high)| (low.min(free.low), high.max(free.high))),
+        );
     }
     chart.y.range = view.zoom_y.or(chart.y.range);
 }
 
 /// Returns a note about lines that are partly or entirely without a position on the axis of metrics.
-pub(super) fn placeless(lines: &[&Line<'_>], kind: XAxis, log: bool) -> Option<String> {
+pub(super) fn placeless(lines: &[&Line<'_>], kind: XAxis, scale: Scale) -> Option<String> {
     let (a, word) = match kind {
         XAxis::Step => ("a", "step"),
         XAxis::Epoch => ("an", "epoch"),
@@ -75,7 +84,7 @@ pub(super) fn placeless(lines: &[&Line<'_>], kind: XAxis, log: bool) -> Option<S
     };
     let shown: Vec<_> = lines.iter().filter(|l| !l.hidden && !l.members.is_empty()).collect();
     let absent: Vec<String> =
-        shown.iter().filter(|l| l.extent(false).is_none()).map(|l| clean(&l.name)).collect();
+        shown.iter().filter(|l| l.extent(Scale::Linear).is_none()).map(|l| clean(&l.name)).collect();
     match &absent[..] {
         _ if shown.is_empty() => return None,
         [] => {}
@@ -86,13 +95,13 @@ pub(super) fn placeless(lines: &[&Line<'_>], kind: XAxis, log: bool) -> Option<S
             return Some(format!("{who} were logged without {a} {word} and are left out"));
         }
     }
-    if !log {
+    if scale.takes(0.0) {
         return None;
     }
-    if !shown.iter().any(|l| l.extent(true).is_some()) {
+    if !shown.iter().any(|l| l.extent(scale).is_some()) {
         return Some(format!("nothing here has a {word} above 0, as a logarithmic axis needs"));
     }
-    let (low, _) = lines::extent(lines, false)?;
+    let (low, _) = lines::extent(lines, Scale::Linear)?;
     (low <= 0.0).then(|| format!("{word} 0 or less is not on the log axis"))
 }
 
@@ -106,7 +115,9 @@ pub(super) fn fit_symlog(chart: &mut Chart, lines: &[&Line<'_>]) {
             });
         let of_lines = match side {
             Some(side) => lines::values(lines, side),
-            None => lines::extent(lines, false).map(|(low, high)| vec![low, high]).unwrap_or_default(),
+            None => {
+                lines::extent(lines, Scale::Linear).map(|(low, high)| vec![low, high]).unwrap_or_default()
+            }
         };
         Scale::symlog_for(of_marks.chain(of_lines))
     };
@@ -120,11 +131,6 @@ pub(super) fn fit_symlog(chart: &mut Chart, lines: &[&Line<'_>]) {
             axis.scale = scale;
         }
     }
-}
-
-/// Returns whether a scale shows only positive values.
-pub(super) fn is_log(scale: Scale) -> bool {
-    matches!(scale, Scale::Log | Scale::Log2)
 }
 
 /// Returns the end of an axis that grows in jumps: the first of 1.25, 1.25², … units beyond `low` that is not below `high`.
@@ -153,10 +159,7 @@ fn rounded(scale: Scale, low: f64, high: f64) -> (f64, f64) {
             if length <= 0.0 || !length.is_finite() {
                 return (low, high);
             }
-            let rough = length / 5.0;
-            let power = 10f64.powf(rough.log10().floor());
-            let step =
-                [1.0, 2.0, 5.0, 10.0].into_iter().map(|n| n * power).find(|s| *s >= rough).unwrap_or(rough);
+            let step = round_step(length / 5.0);
             let (a, b) = ((low / step + 1e-9).floor() * step, (high / step - 1e-9).ceil() * step);
             if a.is_finite() && b.is_finite() && step > 0.0 { (a, b) } else { (low, high) }
         }

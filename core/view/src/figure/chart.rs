@@ -7,7 +7,7 @@ use gradtop_chart::colour::{MARKERS, Paint, assign};
 use gradtop_chart::domain::Domain;
 use gradtop_chart::number;
 use gradtop_chart::scale::{Scale, Span};
-use gradtop_chart::{Axis, Chart, Mark, RulePosition, Shape, Side};
+use gradtop_chart::{Chart, Mark, RulePosition, Shape, Side};
 use gradtop_host::text::clean;
 use gradtop_store::figures::{Figure, Panel};
 
@@ -18,6 +18,7 @@ use super::plan::{keys, plan};
 use super::prepared::{Cursor, CursorValue, LineInfo, Nearness, Plot, PreparedChart};
 use super::view::{ChartView, Source, Subject};
 use super::{axes, metric_figure};
+use crate::live::series::Values;
 use crate::live::{RunData, XAxis};
 
 /// Number of columns of a line on a page.
@@ -133,7 +134,7 @@ pub fn y_range(sources: &[Source<'_>], subject: Subject<'_>, view: &ChartView) -
         Some(false) => Scale::Linear,
         None => plan.chart.y.scale,
     };
-    let (low, high) = view.zoom_x.or_else(|| lines::extent(&lines, axes::is_log(x)))?;
+    let (low, high) = view.zoom_x.or_else(|| lines::extent(&lines, x))?;
     lines::value_range(&lines, Side::Left, &Span { scale: x, low, high }, up, view.clip)
 }
 
@@ -153,22 +154,11 @@ fn compose(
     if !parts.is_empty() && parts.iter().all(|part| hidden_name(part, view).is_some()) {
         chart.notes.push("everything here is hidden".to_owned());
     }
-    // Marks of shapes with their order, and lines with their place in the declaration.
-    let (mut orders, mut declared) = (Vec::new(), Vec::new());
-    for (at, part) in parts.into_iter().enumerate() {
-        match part {
-            Part::Line(line) => declared.push((at, line)),
-            part if hidden_name(&part, view).is_some() => {}
-            Part::Shape(ShapePart { name, key, colour, side, shape }) => {
-                orders.push((!matches!(shape, Shape::Band { .. }), at));
-                chart.marks.push(Mark { name, side, ..Mark::new(pen.look(&key, colour), shape) });
-            }
-        }
-    }
+    let (orders, mut declared) = pen.divide(parts, &mut chart);
     let lines: Vec<&Line<'_>> = declared.iter().map(|(_, line)| line).collect();
     fit_axes(&mut chart, &lines, sources, x, view);
     // What has no place on the axis has no place in the legend.
-    let has_place = |line: &Line<'_>| x.is_none() || line.extent(axes::is_log(chart.x.scale)).is_some();
+    let has_place = |line: &Line<'_>| x.is_none() || line.extent(chart.x.scale).is_some();
     declared.retain(|(_, line)| has_place(line));
     let lines: Vec<&Line<'_>> = declared.iter().map(|(_, line)| line).collect();
     let drawn = lines.iter().filter(|line| !line.hidden).count();
@@ -178,21 +168,10 @@ fn compose(
     let plot = pen.with_names(&mut chart, &lines, place);
     let cursor = view.cursor.zip(plot).and_then(|(x, plot)| lines::cursor(&lines, x, &plot));
     let mut marks: Vec<(Order, Mark)> = orders.into_iter().zip(std::mem::take(&mut chart.marks)).collect();
-    let mut infos = Vec::new();
-    for (at, line) in &declared {
-        let smooth = pen.smooth();
-        let at_cursor = cursor.zip(plot).and_then(|(c, plot)| lines::value_at(line, c.x, &plot, smooth));
-        let latest = lines::end_value(line, smooth);
-        let axis = chart.axis(line.side);
-        infos.push(line_info(line, pen.look(&line.key, line.colour), latest, at_cursor, axis.clone()));
-        if !line.hidden {
-            let drawn = pen.line(line, plot.map(|plot| (plot, axis.scale)), latest, at_cursor);
-            marks.extend(drawn.into_iter().map(|(front, mark)| ((front, *at), mark)));
-        }
-    }
+    let (infos, drawn) = pen.draw(&declared, &chart, plot, cursor);
+    marks.extend(drawn);
     if let (Some(kind), [source]) = (x, sources) {
-        let resumes = Placement::new(source.data, view.relative, kind).resumes();
-        marks.extend(resumes.map(|at| ((false, usize::MAX), rule(at, Paint::Grey))));
+        marks.extend(resumes(source.data, kind, view).map(|mark| ((false, usize::MAX), mark)));
     }
     chart.cursor = cursor
         .zip(Cursor::words(&infos))
@@ -206,6 +185,16 @@ fn compose(
     chart.marks = marks.into_iter().map(|(_, mark)| mark).collect();
     let reading = sources.iter().any(|s| s.data.progress.reading);
     PreparedChart { chart, plot, lines: infos, hidden, x, cursor, reading }
+}
+
+/// Returns upright lines where a run was resumed; the first that is seen says so.
+fn resumes(data: &RunData, kind: XAxis, view: &ChartView) -> impl Iterator<Item = Mark> {
+    let seen = |at: &f64| view.zoom_x.is_none_or(|(low, high)| (low..=high).contains(at));
+    let all = Placement::new(data, view.relative, kind).resumes().filter(seen).enumerate();
+    all.map(|(n, at)| {
+        let name = (n == 0).then(|| "resumed".to_owned());
+        Mark { name, ..Mark::new((Paint::Grey, 0), Shape::Rule { at: RulePosition::X(at) }) }
+    })
 }
 
 /// The drawing order of a mark: whether it is in front of the fills, and its place in the declaration.
@@ -224,17 +213,58 @@ impl Pen<'_> {
         (own.unwrap_or(paint), marker)
     }
 
-    fn smooth(&self) -> bool {
-        self.view.smoothing > 0.0
+    /// Returns which values are drawn.
+    fn values(&self) -> Values {
+        if self.view.smoothing > 0.0 { Values::Smoothed } else { Values::Logged }
     }
 
-    fn mark(&self, line: &Line<'_>, last: Option<f64>, (shape, crossings): ClippedShape) -> Mark {
+    /// Adds the marks of shapes to a chart, except hidden ones. Returns their order, and the lines with their place in the
+    /// declaration.
+    fn divide<'b>(&self, parts: Vec<Part<'b>>, chart: &mut Chart) -> (Vec<Order>, Vec<(usize, Line<'b>)>) {
+        let (mut orders, mut lines) = (Vec::new(), Vec::new());
+        for (at, part) in parts.into_iter().enumerate() {
+            match part {
+                Part::Line(line) => lines.push((at, line)),
+                part if hidden_name(&part, self.view).is_some() => {}
+                Part::Shape(ShapePart { name, key, colour, side, shape }) => {
+                    orders.push((!matches!(shape, Shape::Band { .. }), at));
+                    chart.marks.push(Mark { name, side, ..Mark::new(self.look(&key, colour), shape) });
+                }
+            }
+        }
+        (orders, lines)
+    }
+
+    /// Describes lines for a legend, and draws those that are not hidden.
+    fn draw(
+        &self,
+        lines: &[(usize, Line<'_>)],
+        chart: &Chart,
+        plot: Option<Plot>,
+        cursor: Option<Cursor>,
+    ) -> (Vec<LineInfo>, Vec<(Order, Mark)>) {
+        let (mut infos, mut marks) = (Vec::new(), Vec::new());
+        for (at, line) in lines {
+            let (values, (paint, marker)) = (self.values(), self.look(&line.key, line.colour));
+            let at_cursor = cursor.zip(plot).and_then(|(c, plot)| lines::value_at(line, c.x, &plot, values));
+            let last = lines::end_value(line, values);
+            let (axis, hidden) = (chart.axis(line.side).clone(), line.hidden);
+            if !hidden {
+                let drawn = self.line(line, plot.map(|plot| (plot, axis.scale)), last, at_cursor);
+                marks.extend(drawn.into_iter().map(|(front, mark)| ((front, *at), mark)));
+            }
+            infos.push(LineInfo { name: line.name.clone(), paint, marker, last, at_cursor, hidden, axis });
+        }
+        (infos, marks)
+    }
+
+    fn mark(&self, line: &Line<'_>, last: Option<f64>, (shape, origins): ClippedShape) -> Mark {
         Mark {
             name: Some(line.name.clone()),
             last,
             side: line.side,
             counted: Some(line.counts(self.view.zoom_x)),
-            crossings,
+            origins,
             ..Mark::new(self.look(&line.key, line.colour), shape)
         }
     }
@@ -253,7 +283,7 @@ impl Pen<'_> {
     ) -> Option<Plot> {
         let shapes = chart.marks.len();
         let shown = lines.iter().filter(|line| !line.hidden);
-        chart.marks.extend(shown.map(|line| self.name(line, lines::end_value(line, self.smooth()))));
+        chart.marks.extend(shown.map(|line| self.name(line, lines::end_value(line, self.values()))));
         let plot = place(chart);
         chart.marks.truncate(shapes);
         plot
@@ -269,7 +299,7 @@ impl Pen<'_> {
         at_cursor: Option<CursorValue>,
     ) -> Vec<(bool, Mark)> {
         let Some((plot, scale)) = plot else { return vec![(true, self.name(line, latest))] };
-        let LineShapes { line: front, behind, band } = lines::line_shapes(line, &plot, scale, self.smooth());
+        let LineShapes { line: front, behind, band } = lines::line_shapes(line, &plot, scale, self.values());
         let last = match (self.view.cursor, self.view.zoom_x, &front) {
             (Some(_), ..) => at_cursor.filter(|c| c.nearness != Nearness::Beyond).map(|c| c.shown),
             // The latest value is not that of a part of the axis.
@@ -311,22 +341,11 @@ fn fit_axes(
     }
     if let Some(kind) = x {
         axes::fit(chart, lines, sources, kind, view);
-        chart.notes.extend(axes::placeless(lines, kind, axes::is_log(chart.x.scale)));
+        chart.notes.extend(axes::placeless(lines, kind, chart.x.scale));
     } else {
         axes::fit_symlog(chart, &[]);
         (chart.x.range, chart.y.range) = (view.zoom_x, view.zoom_y);
     }
-}
-
-/// Describes a line for a legend.
-fn line_info(
-    line: &Line<'_>,
-    (paint, marker): (Paint, u8),
-    last: Option<f64>,
-    at_cursor: Option<CursorValue>,
-    axis: Axis,
-) -> LineInfo {
-    LineInfo { name: line.name.clone(), paint, marker, last, at_cursor, hidden: line.hidden, axis }
 }
 
 /// Returns whether all lines of the left axis are outside of the range that the user has zoomed to.
@@ -396,10 +415,6 @@ fn looks(
     let mut looks = assign(known.into_iter(), shown.into_iter().filter(|key| !key.is_empty()));
     looks.extend(view.looks.clone());
     looks
-}
-
-fn rule(at: f64, paint: Paint) -> Mark {
-    Mark::new((paint, 0), Shape::Rule { at: RulePosition::X(at) })
 }
 
 /// Sanitizes all texts, as they come from plugins.

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use gradtop_store::SeriesKey;
+use gradtop_store::{ColumnData, SeriesKey, Table};
 use insta::assert_snapshot;
 
 use super::chart::{build, evaluate_as, y_range};
@@ -344,7 +344,7 @@ fn what_passes_through_a_window_is_drawn_and_in_its_range() {
         let points: Vec<(f64, f64)> =
             x.iter().copied().zip(y.iter().copied()).filter(|(x, _)| !x.is_nan()).collect();
         // What was not recorded is known as such.
-        let crossings: Vec<f64> = mark.crossings.iter().map(|i| x[*i]).collect();
+        let crossings: Vec<f64> = mark.origins.iter().map(|(i, _)| x[*i]).collect();
         let other = points.iter().map(|(x, _)| *x).filter(|x| x % 100.0 != 0.0);
         assert_eq!(crossings, other.collect::<Vec<f64>>());
         let y = built.plot.unwrap().y;
@@ -509,22 +509,43 @@ fn a_share_of_the_run_is_the_same_for_all_its_series_and_where_it_was_resumed() 
     };
     let places: Vec<_> = chart.marks.iter().map(place).collect();
     assert_eq!(places, [vec![0.25], vec![0.0, 0.25, 0.75], vec![0.0, 0.5]]);
+    assert_eq!(chart.marks[0].name.as_deref(), Some("resumed"));
 }
 
 #[test]
-fn of_many_rows_the_drawn_ones_are_rows() {
-    let value = |step: usize| (step as f64 * 0.7).sin();
-    let data = run(vec![series(SeriesKey::metric("loss"), (0..8_000).map(value), 0.0)]);
-    let figure = super::metric_figure("loss", None, "step");
-    let points = |view: &ChartView| {
-        let mut chart = super::chart::evaluate_as(&figure, &Source::of(&data), view).charts.remove(0);
-        let Shape::Line { x, y } = chart.marks.remove(0).shape else { panic!("a line") };
-        x.into_iter().zip(y).collect::<Vec<_>>()
+fn an_axis_shows_what_lines_and_points_reach_and_nothing_without_a_value() {
+    let toml = "id = 'f'\ntitle = 'F'\n[[panel]]\n[[panel.mark]]\ntype = 'line'\nmetric = 'loss'\n\
+                [[panel.mark]]\ntype = 'scatter'\ntable = 't'\nxcol = 'x'\nycol = 'y'";
+    let figure: gradtop_store::figures::Figure = toml::from_str(toml).unwrap();
+    let axis = |line: f64, point: f64| {
+        let mut data = run(vec![series(SeriesKey::metric("loss"), [line; 3], 0.0)]);
+        let column = |name: &str, value| (name.to_owned(), None, ColumnData::F64(vec![value; 2]));
+        let table = Table { columns: vec![column("x", 1.0), column("y", point)], ..Table::default() };
+        data.tables.insert("t".into(), Arc::new(Ok(table)));
+        let sources = Source::of(&data);
+        let view = ChartView::default();
+        let built = build(&sources, Subject::Panel(&figure, 0), &view, (60, 14), Theme::default());
+        Domain::known(&built.chart).y.then(|| built.plot.unwrap().y)
     };
-    let all = points(&ChartView::default());
-    assert!(all.len() > 1600 && all.iter().all(|(x, y)| *y == value(*x as usize) && x.fract() == 0.0));
-    let part = points(&ChartView { zoom_x: Some((7770.0, 7785.0)), ..ChartView::default() });
-    assert_eq!(part, (7770..=7785).map(|step| (step as f64, value(step))).collect::<Vec<_>>());
+    assert!(axis(f64::NAN, f64::NAN).is_none());
+    for (line, point) in [(1.0, 9.0), (f64::NAN, 9.0), (9.0, f64::NAN)] {
+        let seen = axis(line, point).unwrap();
+        assert!(
+            seen.low <= 9.0 && seen.high >= 9.0 && (line.is_nan() || line >= seen.low),
+            "{line} {point}: {seen:?}"
+        );
+    }
+}
+
+#[test]
+fn an_axis_of_days_is_no_time_of_day() {
+    let label = |hours: i64| {
+        let at = |n: i64| Sample { step: n, epoch: f64::NAN, time_us: n * hours * 3_600_000_000, value: 1.0 };
+        let data = run(vec![of_samples(SeriesKey::metric("loss"), [0, 1].map(at), 0.0)]);
+        let view = ChartView { x: Some(XAxis::Clock), ..ChartView::default() };
+        evaluate_as(&metric_figure("loss", None, "step"), &Source::of(&data), &view).charts.remove(0).x.label
+    };
+    assert_eq!([label(2), label(60)], ["time of day", "date"]);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Lines of metrics as they are drawn: their samples if all are stored, else columns of dots.
 
 use gradtop_chart::scale::{Scale, Span, finite_range};
-use gradtop_chart::{Shape, Side};
+use gradtop_chart::{Origin, Shape, Side};
 use gradtop_store::Average;
 
 use super::average::{averaged, lies_between};
@@ -10,15 +10,15 @@ use super::parts::{Line, Style};
 use super::prepared::{Cursor, CursorValue, Nearness, Plot};
 use crate::live::columns::{Column, ColumnGrid, Columns, Segment};
 use crate::live::pyramid::flag;
-use crate::live::series::{Reading, Row};
+use crate::live::series::{Reading, Row, Values};
 
 fn visible<'a>(lines: &'a [&'a Line<'a>]) -> impl Iterator<Item = &'a Line<'a>> {
     lines.iter().copied().filter(|l| !l.hidden)
 }
 
 /// Returns the x range of the visible lines.
-pub(super) fn extent(lines: &[&Line<'_>], log: bool) -> Option<(f64, f64)> {
-    let all = visible(lines).filter_map(|l| l.extent(log));
+pub(super) fn extent(lines: &[&Line<'_>], scale: Scale) -> Option<(f64, f64)> {
+    let all = visible(lines).filter_map(|l| l.extent(scale));
     all.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
 }
 
@@ -92,14 +92,14 @@ fn trimmed(low: &mut [f64], high: &mut [f64]) -> Option<(f64, f64)> {
 
 /// Returns the average of the last values of all series of a line.
 pub(super) fn last_value(line: &Line<'_>) -> Option<f64> {
-    line.average.of_finite(line.members.iter().filter_map(|m| m.last_value(false)))
+    line.average.of_finite(line.members.iter().filter_map(|m| m.last_value(Values::Logged)))
 }
 
-/// Returns the value at the end of a line: that of the series which reach it; smoothed if requested.
-pub(super) fn end_value(line: &Line<'_>, smooth: bool) -> Option<f64> {
+/// Returns the value at the end of a line: that of the series which reach it.
+pub(super) fn end_value(line: &Line<'_>, values: Values) -> Option<f64> {
     let end = line.end(None);
     let reaching = line.members.iter().filter(|m| m.reaches(end));
-    line.average.of_finite(reaching.filter_map(|m| m.last_value(smooth)))
+    line.average.of_finite(reaching.filter_map(|m| m.last_value(values)))
 }
 
 /// Places a cursor at `x` if a visible line has values in that column of dots, else at the nearest value.
@@ -114,8 +114,8 @@ pub(super) fn cursor(lines: &[&Line<'_>], x: f64, plot: &Plot) -> Option<Cursor>
     Some(Cursor { x, left, right: right.into_iter().flatten().reduce(f64::min) })
 }
 
-/// Returns the value of a line at or nearest to an x; `smooth` if the line is drawn smoothed.
-pub(super) fn value_at(line: &Line<'_>, x: f64, plot: &Plot, smooth: bool) -> Option<CursorValue> {
+/// Returns the value of a line, of which these values are drawn, at or nearest to an x.
+pub(super) fn value_at(line: &Line<'_>, x: f64, plot: &Plot, values: Values) -> Option<CursorValue> {
     let asked = x;
     let read = |x: f64| {
         let column = plot.column(x);
@@ -139,12 +139,13 @@ pub(super) fn value_at(line: &Line<'_>, x: f64, plot: &Plot, smooth: bool) -> Op
     let series = (!plain).then_some(series);
     let all = found.iter().map(|(_, r)| r.all).sum();
     let steps = found.iter().map(|(_, r)| r.steps).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))?;
-    let smoothed = found.iter().filter(|_| smooth).filter_map(|(m, _)| m.smooth_at(at, column));
+    let smoothed =
+        found.iter().filter(|_| values == Values::Smoothed).filter_map(|(m, _)| m.smooth_at(at, column));
     let shown = line.average.of_finite(smoothed).filter(|_| raw.is_finite()).unwrap_or(raw);
     let members = (found.len(), line.members.len());
     let nearness = if found.iter().any(|(_, r)| r.touches(plot.column(asked))) {
         Nearness::Here
-    } else if line.extent(false).is_some_and(|(low, high)| low <= asked && asked <= high) {
+    } else if line.extent(Scale::Linear).is_some_and(|(low, high)| low <= asked && asked <= high) {
         Nearness::Near
     } else {
         Nearness::Beyond
@@ -153,13 +154,16 @@ pub(super) fn value_at(line: &Line<'_>, x: f64, plot: &Plot, smooth: bool) -> Op
     Some(CursorValue { shown, raw, low, high, n, all, series, members, average, steps, nearness })
 }
 
-/// A shape and the indices of points that were not recorded, where a line crosses the edge of the plot.
-pub(super) type ClippedShape = (Shape, Vec<usize>);
+/// A shape, and which of its points have no x of a logged value.
+pub(super) type ClippedShape = (Shape, Vec<(usize, Origin)>);
 
 /// Returns the value of the last recorded point.
-pub(super) fn rightmost((shape, crossings): &ClippedShape) -> Option<f64> {
+pub(super) fn rightmost((shape, origins): &ClippedShape) -> Option<f64> {
     let (Shape::Line { x, y } | Shape::Scatter { x, y, .. }) = shape else { return None };
-    let recorded = x.iter().zip(y).enumerate().filter(|(i, (x, _))| !x.is_nan() && !crossings.contains(i));
+    let origin =
+        |i: usize| origins.binary_search_by_key(&i, |(at, _)| *at).ok().map(|found| origins[found].1);
+    let crosses = |i: &usize| origin(*i) == Some(Origin::Crossing);
+    let recorded = x.iter().zip(y).enumerate().filter(|(i, (x, _))| !x.is_nan() && !crosses(i));
     recorded.map(|(_, point)| point).max_by(|a, b| a.0.total_cmp(b.0)).map(|(_, y)| *y)
 }
 
@@ -172,31 +176,32 @@ pub(super) struct LineShapes {
     pub(super) band: Option<ClippedShape>,
 }
 
-pub(super) fn line_shapes(line: &Line<'_>, plot: &Plot, y: Scale, smooth: bool) -> LineShapes {
-    let smooth = smooth && line.members.iter().all(|m| m.series.last_smooth().is_some());
+pub(super) fn line_shapes(line: &Line<'_>, plot: &Plot, y: Scale, values: Values) -> LineShapes {
+    let smooth = values == Values::Smoothed && line.members.iter().all(|m| m.series.last_smooth().is_some());
     if let [member] = line.members.as_slice() {
-        let of = |smooth| single(member, line.style, plot, y, smooth);
-        return LineShapes {
-            line: Some(of(smooth).into_shape(line.style)),
-            behind: smooth.then(|| of(false).into_shape(line.style)),
-            band: None,
+        let of = |values| Some(single(member, line.style, plot, y, values).into_shape(line.style));
+        let raw = of(Values::Logged);
+        return if smooth {
+            LineShapes { line: of(Values::Smoothed), behind: raw, band: None }
+        } else {
+            LineShapes { line: raw, behind: None, band: None }
         };
     }
     let gaps = line.members.first().map(|m| m.gaps(plot)).unwrap_or_default();
-    let mean = |smooth| {
-        let rows: Vec<Vec<Row>> = line.members.iter().map(|m| m.rows(plot, smooth)).collect();
+    let mean = |values| {
+        let rows: Vec<Vec<Row>> = line.members.iter().map(|m| m.rows(plot, values)).collect();
         averaged(&rows, line.average).interrupted(&gaps)
     };
-    let raw = mean(false);
-    let shown = smooth.then(|| mean(true));
+    let raw = mean(Values::Logged);
+    let shown = smooth.then(|| mean(Values::Smoothed));
     let shown = shown.as_ref().unwrap_or(&raw);
     let points = (line.style != Style::Band).then(|| {
-        let [points] = clip_to_plot(&shown.x, [&shown.y], line.style, plot, y);
+        let [points] = clip_to_plot((&shown.x, &shown.spans), [&shown.y], line.style, plot, y);
         points.into_shape(line.style)
     });
     let band = matches!(line.style, Style::Band | Style::Banded).then(|| {
-        let [low, high] = clip_to_plot(&raw.x, [&raw.low, &raw.high], Style::Band, plot, y);
-        (Shape::Band { x: low.x, low: low.y, high: high.y }, low.crossings)
+        let [low, high] = clip_to_plot((&raw.x, &raw.spans), [&raw.low, &raw.high], Style::Band, plot, y);
+        (Shape::Band { x: low.x, low: low.y, high: high.y }, low.origins)
     });
     LineShapes { line: points, behind: None, band }
 }
@@ -206,8 +211,8 @@ pub(super) fn line_shapes(line: &Line<'_>, plot: &Plot, y: Scale, smooth: bool) 
 struct Points {
     x: Vec<f64>,
     y: Vec<f64>,
-    /// Indices of points that were not recorded.
-    crossings: Vec<usize>,
+    /// Those whose x is not that of a logged value.
+    origins: Vec<(usize, Origin)>,
 }
 
 impl Points {
@@ -216,9 +221,43 @@ impl Points {
         self.y.push(y);
     }
 
+    /// Adds a point of values that were logged in a range of x.
+    fn push_within(&mut self, x: f64, (from, to): (f64, f64), y: f64) {
+        if (from, to) != (x, x) && !x.is_nan() {
+            self.origins.push((self.x.len(), Origin::Within(from, to)));
+        }
+        self.push(x, y);
+    }
+
+    /// Adds the values of a column: the first, smallest, largest and last, or the only one.
+    fn push_column(&mut self, x: f64, column: &Column) {
+        let at = |logged: Option<(f64, f64)>| logged.map_or(column.x, |(x, _)| (x, x));
+        if column.n <= 1.0 && column.min >= column.max {
+            return self.push_within(x, at(column.logged[0]), column.first);
+        }
+        // A value at the edge of the column is drawn, but was not logged.
+        let drawn = |points: &mut Self, value: f64, logged: Option<(f64, f64)>| {
+            if logged.is_none_or(|(_, logged)| logged != value) {
+                points.origins.push((points.x.len(), Origin::Crossing));
+                points.push(x, value);
+            }
+        };
+        let [first, last] = column.logged;
+        drawn(self, column.first, first);
+        if let Some((_, value)) = first {
+            self.push_within(x, at(first), value);
+        }
+        self.push_within(x, column.x, column.min);
+        self.push_within(x, column.x, column.max);
+        if let Some((_, value)) = last {
+            self.push_within(x, at(last), value);
+        }
+        drawn(self, column.last, last);
+    }
+
     /// Adds the point at which the line between two points crosses an edge of the plot.
     fn push_crossing(&mut self, [a, b]: [(f64, f64); 2], edge: f64, across: Scale, up: Scale) {
-        self.crossings.push(self.x.len());
+        self.origins.push((self.x.len(), Origin::Crossing));
         self.push(edge, interpolate(a, b, edge, across, up));
     }
 
@@ -228,26 +267,27 @@ impl Points {
     }
 
     fn into_shape(self, style: Style) -> ClippedShape {
-        let Self { x, y, crossings } = self;
-        match style {
-            Style::Points { joined } => {
-                let (x, y) = x.into_iter().zip(y).filter(|(x, _)| !x.is_nan()).unzip();
-                (Shape::Scatter { x, y, joined }, Vec::new())
-            }
-            _ => (Shape::Line { x, y }, crossings),
-        }
+        let Self { x, y, origins } = self;
+        let Style::Points { joined } = style else { return (Shape::Line { x, y }, origins) };
+        // Without the interruptions.
+        let mut kept = 0..;
+        let place: Vec<usize> =
+            x.iter().map(|x| if x.is_nan() { kept.start } else { kept.next().unwrap_or_default() }).collect();
+        let origins = origins.into_iter().map(|(i, origin)| (place[i], origin)).collect();
+        let (x, y) = x.into_iter().zip(y).filter(|(x, _)| !x.is_nan()).unzip();
+        (Shape::Scatter { x, y, joined }, origins)
     }
 }
 
 /// Returns the points of one series: its samples or, if there are many, the extremes of each column of dots.
-fn single(member: &Member<'_>, style: Style, plot: &Plot, y: Scale, smooth: bool) -> Points {
+fn single(member: &Member<'_>, style: Style, plot: &Plot, y: Scale, values: Values) -> Points {
     let gaps = member.gaps(plot);
-    let mut rows = if member.is_exact(plot) { member.rows(plot, smooth) } else { Vec::new() };
+    let mut rows = if member.is_exact(plot) { member.rows(plot, values) } else { Vec::new() };
     if rows.iter().filter(|r| plot.x.low <= r.x && r.x <= plot.x.high).count() > 2 * plot.dots {
         rows = extremes(&rows, plot, y);
     }
     if rows.is_empty() {
-        let mut columns = member.columns(plot, smooth).unwrap_or_default();
+        let mut columns = member.columns(plot, values).unwrap_or_default();
         if !style.is_joined() {
             columns.segments.iter_mut().for_each(|s| (s.before, s.after) = (None, None));
         }
@@ -292,13 +332,14 @@ fn joined(rows: &[Row], style: Style, plot: &Plot, y: Scale, gaps: &[(f64, f64)]
         all.push(row.x, row.value);
         before = Some(row);
     }
-    let [points] = clip_to_plot(&all.x, [&all.y], style, plot, y);
+    let [points] = clip_to_plot((&all.x, &[]), [&all.y], style, plot, y);
     points
 }
 
-/// Returns the visible points. A line that enters or leaves the plot gets an additional point at its edge.
+/// Returns the visible points, with the ranges of x that their values are of, if these are no single x. A line that enters
+/// or leaves the plot gets an additional point at its edge.
 fn clip_to_plot<const N: usize>(
-    x: &[f64],
+    (x, spans): (&[f64], &[(f64, f64)]),
     values: [&Vec<f64>; N],
     style: Style,
     plot: &Plot,
@@ -307,12 +348,9 @@ fn clip_to_plot<const N: usize>(
     let (low, high) = (plot.x.low, plot.x.high);
     let inside = |x: f64| x.is_nan() || (low <= x && x <= high);
     values.map(|v| {
-        if x.iter().all(|x| inside(*x)) {
-            return Points { x: x.to_vec(), y: v.clone(), crossings: Vec::new() };
-        }
         let mut points = Points::default();
         let mut before: Option<(f64, f64)> = None;
-        for (at, value) in x.iter().copied().zip(v.iter().copied()) {
+        for (i, (at, value)) in x.iter().copied().zip(v.iter().copied()).enumerate() {
             // No line is drawn from where the axis has no position.
             let at = if plot.x.scale.takes(at) { at } else { f64::NAN };
             if let Some(a) = before.filter(|a| style.is_joined() && !a.0.is_nan() && !at.is_nan()) {
@@ -324,7 +362,7 @@ fn clip_to_plot<const N: usize>(
                 }
             }
             if inside(at) {
-                points.push(at, value);
+                points.push_within(at, spans.get(i).copied().unwrap_or((at, at)), value);
             }
             before = Some((at, value));
         }
@@ -360,19 +398,12 @@ fn points(columns: &Columns, plot: &Plot, scale: Scale, gaps: &[(f64, f64)]) -> 
             }
             left = Some(place(column));
             if scale.takes(column.min) {
-                points.push(at, column.first);
-                if column.n > 1.0 || column.min < column.max {
-                    for v in [column.min, column.max, column.last] {
-                        points.push(at, v);
-                    }
-                }
+                points.push_column(at, column);
             } else {
                 // On a log axis, non-positive values are marked and the others drawn.
-                points.push(at, column.min);
-                for v in [column.min_positive, column.max] {
-                    if scale.takes(v) {
-                        points.push(at, v);
-                    }
+                let others = [column.min_positive, column.max].into_iter().filter(|v| scale.takes(*v));
+                for v in std::iter::once(column.min).chain(others) {
+                    points.push_within(at, column.x, v);
                 }
             }
         }
@@ -383,7 +414,7 @@ fn points(columns: &Columns, plot: &Plot, scale: Scale, gaps: &[(f64, f64)]) -> 
         }
     }
     for odd in &columns.non_finite {
-        points.push(middle(plot, odd.at), flag::value(odd.flags));
+        points.push_within(middle(plot, odd.at), odd.x, flag::value(odd.flags));
     }
     points
 }

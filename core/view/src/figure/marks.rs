@@ -116,38 +116,43 @@ fn of_table<'a>(mark: &Mark, table: &Table) -> Result<EvaluatedMark<'a>, String>
         let name = group_name(mark, group.as_deref(), ycol);
         let points: Vec<(f64, f64)> =
             rows.iter().filter_map(|r| place.get(r)).map(|i| (x.values[*i], y[*i])).collect();
+        out.parts.extend(of_group(mark, &name, &points));
         // At scattered points, which are never averaged.
-        let (word_x, word_y) =
-            if mark.textcol.is_some() { points.iter().copied().unzip() } else { (vec![], vec![]) };
-        let wanted =
-            mark.aggregate.is_some() || matches!(mark.kind, MarkKind::Line | MarkKind::Band | MarkKind::Bar);
-        let (x, y, range) =
-            if wanted { averaged(&points, mark.aggregate) } else { (Vec::new(), Vec::new(), None) };
-        let (x, y) = if range.is_some() { (x, y) } else { points.into_iter().unzip() };
-        if let Some((low, high)) = range.filter(|_| mark.band.is_some() || mark.kind == MarkKind::Band) {
-            let own = (mark.kind == MarkKind::Band).then(|| name.clone());
-            out.parts.push(shape_part(mark, own, name.clone(), Shape::Band { x: x.clone(), low, high }));
-            if mark.kind == MarkKind::Band {
-                continue;
-            }
-        }
-        let shape = match mark.kind {
-            MarkKind::Scatter => Shape::Scatter { x, y, joined: mark.joined },
-            MarkKind::Bar => {
-                let width = smallest_gap(&x) * 0.7;
-                Shape::Bars { x, y, width }
-            }
-            // Fields, images and histograms have been drawn; bands have a line if their range is not known.
-            MarkKind::Line | MarkKind::Band | MarkKind::Rule => Shape::Line { x, y },
-            MarkKind::Histogram | MarkKind::Heatmap | MarkKind::Contour | MarkKind::Image => continue,
-        };
-        out.parts.push(shape_part(mark, Some(name.clone()), name.clone(), shape));
         if let (MarkKind::Scatter, Some(column)) = (mark.kind, &mark.textcol) {
             let words = tables::words(table, column, &rows)?;
-            out.parts.push(shape_part(mark, None, name, Shape::Words { x: word_x, y: word_y, words }));
+            let (x, y) = points.into_iter().unzip();
+            out.parts.push(shape_part(mark, None, name, Shape::Words { x, y, words }));
         }
     }
     Ok(out)
+}
+
+/// Returns the parts of a group of rows: a line with its band, points or bars, all averaged where an x repeats.
+fn of_group<'a>(mark: &Mark, name: &str, points: &[(f64, f64)]) -> Vec<Part<'a>> {
+    let part = |own: Option<&str>, shape| shape_part(mark, own.map(str::to_owned), name.to_owned(), shape);
+    let mut parts = Vec::new();
+    let averages =
+        mark.aggregate.is_some() || matches!(mark.kind, MarkKind::Line | MarkKind::Band | MarkKind::Bar);
+    let (x, y) = match averages.then(|| averaged(points, mark.aggregate)).flatten() {
+        Some(Averaged { x, low, high, .. }) if mark.kind == MarkKind::Band => {
+            return vec![part(Some(name), Shape::Band { x, low, high })];
+        }
+        Some(Averaged { x, y, low, high }) => {
+            if mark.band.is_some() {
+                parts.push(part(None, Shape::Band { x: x.clone(), low, high }));
+            }
+            (x, y)
+        }
+        None => points.iter().copied().unzip(),
+    };
+    let shape = match mark.kind {
+        MarkKind::Scatter => Shape::Scatter { x, y, joined: mark.joined },
+        MarkKind::Bar => Shape::Bars { width: smallest_gap(&x) * 0.7, x, y },
+        // A band of which no range is known, too.
+        _ => Shape::Line { x, y },
+    };
+    parts.push(part(Some(name), shape));
+    parts
 }
 
 /// Returns the name of a group of rows in the legend.
@@ -182,26 +187,31 @@ fn histogram_of_table<'a>(
     Ok(out)
 }
 
-/// Lower and upper edge.
-type Edges = (Vec<f64>, Vec<f64>);
+/// Points of different x in ascending order: their averages and ranges.
+#[derive(Default)]
+struct Averaged {
+    x: Vec<f64>,
+    y: Vec<f64>,
+    low: Vec<f64>,
+    high: Vec<f64>,
+}
 
-/// Averages points of equal x, in ascending order, with their range; there is no range if no x occurs twice.
-fn averaged(points: &[(f64, f64)], aggregate: Option<Aggregate>) -> (Vec<f64>, Vec<f64>, Option<Edges>) {
+/// Averages points of equal x; `None` if no x occurs twice.
+fn averaged(points: &[(f64, f64)], aggregate: Option<Aggregate>) -> Option<Averaged> {
     let mut sorted: Vec<(f64, f64)> = points.iter().copied().filter(|(x, _)| !x.is_nan()).collect();
     sorted.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let (mut x, mut y, mut low, mut high) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut out = Averaged::default();
     for same in sorted.chunk_by(|a, b| a.0 == b.0) {
         let mut values: Vec<f64> = same.iter().map(|(_, y)| *y).filter(|y| y.is_finite()).collect();
         let odd = same[0].1;
         let summary = average::summary(&mut values, Average::declared(aggregate, None));
         let (middle, least, greatest) = summary.unwrap_or((odd, odd, odd));
-        x.push(same[0].0);
-        y.push(middle);
-        low.push(least);
-        high.push(greatest);
+        out.x.push(same[0].0);
+        out.y.push(middle);
+        out.low.push(least);
+        out.high.push(greatest);
     }
-    let repeated = x.len() < sorted.len();
-    (x, y, repeated.then_some((low, high)))
+    (out.x.len() < sorted.len()).then_some(out)
 }
 
 fn smallest_gap(x: &[f64]) -> f64 {

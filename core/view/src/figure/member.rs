@@ -1,11 +1,11 @@
 //! A series of a line, mapped to the common axis of a chart.
 
 use gradtop_chart::ValueCount;
-use gradtop_chart::scale::Span;
+use gradtop_chart::scale::{Scale, Span};
 
 use super::prepared::Plot;
 use crate::live::columns::{ColumnGrid, Columns};
-use crate::live::series::{Reading, Row};
+use crate::live::series::{Reading, Row, Values};
 use crate::live::{RunData, SeriesSnapshot, XAxis};
 
 /// The whole axis.
@@ -68,10 +68,10 @@ impl Member<'_> {
         (self.place.own(low), self.place.own(high))
     }
 
-    /// Returns its range on the common axis.
-    pub(super) fn extent(&self, log: bool) -> Option<(f64, f64)> {
+    /// Returns its range on a common axis of this scale, on a logarithmic one from its first positive position.
+    pub(super) fn extent(&self, scale: Scale) -> Option<(f64, f64)> {
         let (low, high) = self.series.extent(self.place.kind)?;
-        let low = if log && low <= 0.0 { self.series.first_positive(self.place.kind)? } else { low };
+        let low = if scale.takes(low) { low } else { self.series.first_positive(self.place.kind)? };
         Some((self.place.common(low), self.place.common(high)))
     }
 
@@ -85,11 +85,16 @@ impl Member<'_> {
         self.end().is_none_or(|end| end >= position)
     }
 
-    /// Returns its last value, smoothed if requested.
-    pub(super) fn last_value(&self, smooth: bool) -> Option<f64> {
+    /// Returns its last value.
+    pub(super) fn last_value(&self, values: Values) -> Option<f64> {
         let raw = self.series.last()?.value;
         // A moving average says nothing about a value that is no longer finite.
-        Some(self.series.last_smooth().filter(|_| smooth && raw.is_finite()).unwrap_or(raw))
+        Some(
+            self.series
+                .last_smooth()
+                .filter(|_| values == Values::Smoothed && raw.is_finite())
+                .unwrap_or(raw),
+        )
     }
 
     /// Returns the run of its series.
@@ -104,9 +109,10 @@ impl Member<'_> {
     }
 
     /// Returns its samples around the visible range, or its buckets if it is thinned.
-    pub(super) fn rows(&self, plot: &Plot, smooth: bool) -> Vec<Row> {
-        let rows = self.series.rows(self.place.kind, self.own_range((plot.x.low, plot.x.high)), smooth);
-        rows.map(|row| Row { x: self.place.common(row.x), ..row }).collect()
+    pub(super) fn rows(&self, plot: &Plot, values: Values) -> Vec<Row> {
+        let rows = self.series.rows(self.place.kind, self.own_range((plot.x.low, plot.x.high)), values);
+        let place = |x| self.place.common(x);
+        rows.map(|row| Row { x: place(row.x), span: (place(row.span.0), place(row.span.1)), ..row }).collect()
     }
 
     /// Returns whether [`Self::rows`] are the logged samples.
@@ -121,14 +127,14 @@ impl Member<'_> {
 
     /// Returns all samples, or its buckets if it is thinned.
     pub(super) fn whole(&self) -> Vec<Row> {
-        self.series.rows(self.place.kind, WHOLE, false).collect()
+        self.series.rows(self.place.kind, WHOLE, Values::Logged).collect()
     }
 
     /// Returns the samples in a range of the common axis, or its buckets there; all if there is no range.
     pub(super) fn within(&self, x: Option<(f64, f64)>) -> Vec<Row> {
         let Some(x) = x else { return self.whole() };
         let (low, high) = self.own_range(x);
-        let rows = self.series.rows(self.place.kind, (low, high), false);
+        let rows = self.series.rows(self.place.kind, (low, high), Values::Logged);
         rows.filter(|row| low <= row.x && row.x <= high).collect()
     }
 
@@ -143,12 +149,11 @@ impl Member<'_> {
     }
 
     /// Returns its columns in a plot. Neighbours outside are mapped to the common axis.
-    pub(super) fn columns(&self, plot: &Plot, smooth: bool) -> Option<Columns> {
+    pub(super) fn columns(&self, plot: &Plot, values: Values) -> Option<Columns> {
         let grid = self.grid(&plot.x, plot.dots);
-        let columns = if smooth {
-            self.series.smooth_columns(self.place.kind, &grid)?
-        } else {
-            self.series.columns(self.place.kind, &grid)
+        let columns = match values {
+            Values::Logged => self.series.columns(self.place.kind, &grid),
+            Values::Smoothed => self.series.smooth_columns(self.place.kind, &grid)?,
         };
         Some(self.placed(columns))
     }
@@ -163,11 +168,14 @@ impl Member<'_> {
     }
 
     fn placed(&self, mut columns: Columns) -> Columns {
+        let common = |x: &mut f64| *x = self.place.common(*x);
         for segment in &mut columns.segments {
             for end in [&mut segment.before, &mut segment.after].into_iter().flatten() {
-                end.0 = self.place.common(end.0);
+                common(&mut end.0);
             }
+            segment.columns.iter_mut().flat_map(|column| [&mut column.x.0, &mut column.x.1]).for_each(common);
         }
+        columns.non_finite.iter_mut().flat_map(|odd| [&mut odd.x.0, &mut odd.x.1]).for_each(common);
         columns
     }
 

@@ -19,6 +19,8 @@ pub mod view;
 #[cfg(test)]
 mod chart_tests;
 #[cfg(test)]
+mod csv_tests;
+#[cfg(test)]
 mod tests;
 
 use gradtop_store::MetricInfo;

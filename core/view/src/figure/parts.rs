@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use gradtop_chart::colour::Paint;
+use gradtop_chart::scale::Scale;
 use gradtop_chart::{Chart, Shape, Side, ValueCount};
 use gradtop_store::Average;
 use gradtop_store::figures::{Mark, MarkAxis};
@@ -89,15 +90,15 @@ pub(super) struct EvaluatedMark<'a> {
 }
 
 impl Line<'_> {
-    /// Returns its range on the axis of x, on a logarithmic one from its first positive position.
-    pub(super) fn extent(&self, log: bool) -> Option<(f64, f64)> {
-        self.members.iter().filter_map(|m| m.extent(log)).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
+    /// Returns its range on an axis of x of this scale.
+    pub(super) fn extent(&self, scale: Scale) -> Option<(f64, f64)> {
+        self.members.iter().filter_map(|m| m.extent(scale)).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
     }
 
     /// Returns the position up to which a series has values that has not ended before the line, or before a part of the
     /// axis does. Runs at work differ a little in how far they are.
     pub(super) fn end(&self, x: Option<(f64, f64)>) -> f64 {
-        let Some((low, _)) = self.extent(false) else { return f64::NEG_INFINITY };
+        let Some((low, _)) = self.extent(Scale::Linear) else { return f64::NEG_INFINITY };
         let high = self.members.iter().filter_map(Member::end).fold(f64::NEG_INFINITY, f64::max);
         let (low, high) = x.map_or((low, high), |x| (low.max(x.0), high.min(x.1)));
         high - (high - low).max(0.0) / 50.0

@@ -250,14 +250,9 @@ pub fn series_name(key: &SeriesKey) -> Option<String> {
 /// The runs' label, then model, split and trial as far as they separate lines.
 type Group<'a> = (Option<&'a str>, Option<&'a str>, Option<&'a str>, Option<i32>);
 
-/// Groups series into lines by their runs' label and the mark's `by` (model and split by default). Runs of the same
-/// label are averaged like trials.
-fn lines<'a>(
-    sources: &[Source<'a>],
-    mark: &Mark,
-    metrics: &BTreeSet<&str>,
-    view: &ChartView,
-) -> Vec<Line<'a>> {
+/// Groups series by their runs' label and the mark's `by` (model and split by default). Runs of the same label are
+/// averaged like trials.
+fn grouped<'a>(sources: &[Source<'a>], mark: &Mark, view: &ChartView) -> Vec<(Group<'a>, Vec<Member<'a>>)> {
     let default = ["model".to_owned(), "split".to_owned()];
     let by = mark.by.as_deref().unwrap_or(&default);
     let by = |what: &str| by.iter().any(|b| b == what);
@@ -276,7 +271,6 @@ fn lines<'a>(
             groups.entry(group).or_default().push(Member { series, place });
         }
     }
-    let alone = groups.len() == 1;
     let mut groups: Vec<_> = groups.into_iter().collect();
     groups.sort_by(|(a, _), (b, _)| {
         natural::order_optional(a.0, b.0)
@@ -284,13 +278,26 @@ fn lines<'a>(
             .then_with(|| natural::order_optional(a.2, b.2))
             .then_with(|| a.3.cmp(&b.3))
     });
+    groups
+}
+
+/// Returns the lines of a mark of a metric.
+fn lines<'a>(
+    sources: &[Source<'a>],
+    mark: &Mark,
+    metrics: &BTreeSet<&str>,
+    view: &ChartView,
+) -> Vec<Line<'a>> {
+    let groups = grouped(sources, mark, view);
     let metric = mark.metric.as_deref().unwrap_or_default();
     let info = sources.iter().find_map(|s| s.data.metrics.iter().find(|info| info.name == metric));
     let own = mark.label.as_deref().or_else(|| (metrics.len() > 1).then_some(metric));
+    // The label of an only line says enough.
+    let is_named = groups.len() == 1 && mark.label.is_some();
     let line = |((label, model, split, trial), members): (Group<'_>, Vec<Member<'a>>)| {
         let group = name_of(model, split, trial);
         let inner = match (own, &group) {
-            (Some(own), Some(group)) if !alone || mark.label.is_none() => Some(format!("{own} {group}")),
+            (Some(own), Some(group)) if !is_named => Some(format!("{own} {group}")),
             (Some(own), _) => Some(own.to_owned()),
             (None, group) => group.clone(),
         };

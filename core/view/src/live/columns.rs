@@ -65,7 +65,11 @@ impl ColumnGrid {
 pub struct Column {
     /// Its index, from the left.
     pub at: usize,
-    /// The first value.
+    /// The range of the axis that its values are of.
+    pub x: (f64, f64),
+    /// The first and the last logged value in it of which x is known, each after its x.
+    pub logged: [Option<(f64, f64)>; 2],
+    /// The first value; of a bucket across several columns, that at its edge.
     pub first: f64,
     /// The smallest value.
     pub min: f64,
@@ -73,7 +77,7 @@ pub struct Column {
     pub min_positive: f64,
     /// The largest value.
     pub max: f64,
-    /// The last value.
+    /// The last value, see `first`.
     pub last: f64,
     /// Sum of its finite values; a bucket across several columns is divided evenly.
     pub sum: f64,
@@ -82,9 +86,13 @@ pub struct Column {
 }
 
 impl Column {
-    fn of(b: &Bucket, at: usize) -> Self {
+    fn of(b: &Bucket, at: usize, x: (f64, f64)) -> Self {
+        let in_order = b.flags & (flag::NON_FINITE | flag::REWIND) == 0;
+        let logged = |x, value| in_order.then_some((x, value));
         Self {
             at,
+            x,
+            logged: [logged(x.0, b.first), logged(x.1, b.last)],
             first: b.first,
             min: b.min,
             min_positive: b.min_positive,
@@ -97,6 +105,8 @@ impl Column {
 
     /// Appends what follows in the same column.
     fn join(&mut self, next: &Self) {
+        self.x = (self.x.0.min(next.x.0), self.x.1.max(next.x.1));
+        self.logged = [self.logged[0].or(next.logged[0]), next.logged[1].or(self.logged[1])];
         self.min = self.min.min(next.min);
         self.min_positive = self.min_positive.min(next.min_positive);
         self.max = self.max.max(next.max);
@@ -112,10 +122,12 @@ impl Column {
 }
 
 /// Non-finite values in a column.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct NonFinite {
     /// The column's index.
     pub at: usize,
+    /// The range of the axis that they are of.
+    pub x: (f64, f64),
     /// Bits of [`flag::NON_FINITE`].
     pub flags: u8,
 }
@@ -192,7 +204,7 @@ impl Builder<'_> {
             return false;
         };
         if c == d {
-            self.add(sum, c, d);
+            self.add(sum, (from, to), c, d);
         }
         c == d
     }
@@ -203,7 +215,7 @@ impl Builder<'_> {
         let Some(column) = self.segment.columns.last_mut() else { return false };
         let inside = from >= self.grid.edges[column.at] && to < self.grid.edges[column.at + 1];
         if inside {
-            column.join(&Column::of(b, column.at));
+            column.join(&Column::of(b, column.at, (from, to)));
         }
         inside
     }
@@ -230,19 +242,19 @@ impl Builder<'_> {
         let d = if to > from { self.grid.column(to.min(high), c).unwrap_or(c) } else { c };
         if b.flags & flag::NON_FINITE != 0 {
             for at in c..=d {
-                self.out.non_finite.push(NonFinite { at, flags: b.flags & flag::NON_FINITE });
+                self.out.non_finite.push(NonFinite { at, x: (from, to), flags: b.flags & flag::NON_FINITE });
             }
             // A line may come from a neighbour only if nothing irregular is in between; the order within a bucket is unknown.
             if b.flags & flag::FIRST_NON_FINITE != 0 || b.n > 1 {
                 self.interrupt();
             }
             if b.finite > 0 {
-                self.add(b, c, d);
+                self.add(b, (from, to), c, d);
             }
             self.interrupt();
             return;
         }
-        self.add(b, c, d);
+        self.add(b, (from, to), c, d);
     }
 
     /// Handles a bucket outside the columns, to which the line leads.
@@ -262,13 +274,15 @@ impl Builder<'_> {
         }
     }
 
-    fn add(&mut self, b: &Bucket, c: usize, d: usize) {
+    fn add(&mut self, b: &Bucket, x: (f64, f64), c: usize, d: usize) {
         self.near = d;
         let many = (d - c + 1) as f64;
         self.out.coarse = self.out.coarse.max(many - 1.0);
         for at in c..=d {
-            let mut column = Column::of(b, at);
+            let mut column = Column::of(b, at, x);
             if c < d {
+                let [first, last] = column.logged;
+                column.logged = [first.filter(|_| at == c), last.filter(|_| at == d)];
                 let share = |n: usize| (b.first + (b.last - b.first) * (n as f64 / many)).clamp(b.min, b.max);
                 (column.first, column.last) = (share(at - c), share(at - c + 1));
                 (column.sum, column.n) = (column.sum / many, column.n / many);
@@ -290,8 +304,15 @@ impl Builder<'_> {
 
     fn finish(mut self) -> Columns {
         self.interrupt();
-        self.out.non_finite.sort_unstable();
-        self.out.non_finite.dedup();
+        let odd = &mut self.out.non_finite;
+        odd.sort_by_key(|odd| (odd.at, odd.flags));
+        odd.dedup_by(|next, odd| {
+            let same = (next.at, next.flags) == (odd.at, odd.flags);
+            if same {
+                odd.x = (odd.x.0.min(next.x.0), odd.x.1.max(next.x.1));
+            }
+            same
+        });
         self.out
     }
 }

@@ -36,11 +36,21 @@ pub struct SeriesSnapshot {
     pub(crate) coarse: bool,
 }
 
+/// Which values of a series.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Values {
+    Logged,
+    /// Their moving average.
+    Smoothed,
+}
+
 /// A sample on an axis, or a bucket of samples.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Row {
     /// The position; NaN if it has none on this axis.
     pub(crate) x: f64,
+    /// The range of positions that the value is of.
+    pub(crate) span: (f64, f64),
     pub(crate) step: i64,
     /// The value, or the mean of several.
     pub(crate) value: f64,
@@ -270,15 +280,16 @@ impl SeriesSnapshot {
     }
 
     /// Returns the samples around a range of an axis in log order, or its buckets if they are thinned.
-    pub(crate) fn rows(&self, x: XAxis, range: (f64, f64), smooth: bool) -> impl Iterator<Item = Row> {
-        let levels = if smooth { self.smooth_levels(x, range) } else { None };
+    pub(crate) fn rows(&self, x: XAxis, range: (f64, f64), values: Values) -> impl Iterator<Item = Row> {
+        let smooth = if values == Values::Smoothed { self.smooth_levels(x, range) } else { None };
         let (mut lap, started) = (0, self.started_us);
-        levels.unwrap_or_else(|| self.levels(x, range)).buckets().map(move |b| {
+        smooth.unwrap_or_else(|| self.levels(x, range)).buckets().map(move |b| {
             lap += usize::from(x.goes_back() && b.flags & flag::REWIND != 0);
             let odd = flag::value(b.flags);
             let (value, ends) = if b.finite > 0 { (b.mean(), (b.min, b.max)) } else { (odd, (odd, odd)) };
-            let x = b.range(x, started).map_or(f64::NAN, |(from, to)| f64::midpoint(from, to));
-            Row { x, step: b.step.0, value, ends, lap }
+            let span = b.range(x, started).unwrap_or((f64::NAN, f64::NAN));
+            let x = f64::midpoint(span.0, span.1);
+            Row { x, span, step: b.step.0, value, ends, lap }
         })
     }
 

@@ -16,6 +16,7 @@ use gradtop_tests::synthetic::{self, LiveRun, metric};
 
 use super::engine::WatchedRuns;
 use super::feed::POLL_ENDED;
+use super::series::Values;
 use super::{LiveSnapshot, RunData, SeriesFilter, SeriesSnapshot, WatchRequest, Window, XAxis, testing};
 use crate::runs::{RunId, RunRow, RunsSnapshot};
 
@@ -150,7 +151,7 @@ fn what_is_kept_does_not_depend_on_how_fast_it_is_read() {
         while runs.work(Instant::now(), budget).next == Some(Duration::ZERO) {}
         let data = runs.snapshot();
         let of = |run| data.run(&RunId::new(run)).unwrap().series.clone();
-        let rows = |s: Arc<SeriesSnapshot>| s.rows(XAxis::Step, (0.0, 8_000.0), false).count();
+        let rows = |s: Arc<SeriesSnapshot>| s.rows(XAxis::Step, (0.0, 8_000.0), Values::Logged).count();
         all.iter().flat_map(of).map(rows).collect::<Vec<_>>()
     };
     let (at_once, slowly) = (kept(Duration::from_mins(1)), kept(Duration::ZERO));
