@@ -17,11 +17,13 @@ use gradtop_view::run::{headline, param};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "gradtop best loss --by lr tag:rates\n\
-                        gradtop best accuracy                    by every parameter that differs\n\n\
+                        gradtop best accuracy                    by every parameter that differs\n\
+                        gradtop best reward:max                  the highest first\n\n\
                         Each run counts with its last value of the metric, as `gradtop list` shows it. Settings are ordered by the \
                         median of their runs.")]
 pub(crate) struct Args {
-    /// A metric that represents the runs, as `list` shows it
+    /// A metric that represents the runs, as `list` shows it; which values are better, if it does not say so
+    #[arg(value_name = "METRIC[:min|max]")]
     metric: String,
     /// Only runs that match a filter, such as tag:rates
     #[arg(value_name = "FILTER")]
@@ -39,6 +41,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     if views.is_empty() {
         return Err(none_matches(&args.filter));
     }
+    let (metric, said) = Goal::said_of(&args.metric);
     let given: Vec<&str> = args.by.iter().map(|key| key.trim()).collect();
     // Values of different experiments are never compared.
     views.sort_by(|a, b| a.manifest.experiment.id.cmp(&b.manifest.experiment.id));
@@ -50,9 +53,9 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         "parameters",
     )?;
     let of_experiment = |views| {
-        let by = if given.is_empty() { differing(views, &args.metric) } else { given.clone() };
+        let by = if given.is_empty() { differing(views, metric) } else { given.clone() };
         let experiment = views.first()?.manifest.experiment.id.as_str();
-        Some(Of { experiment, ranking: ranking(views, &args.metric, &by)?, by })
+        Some(Of { experiment, ranking: ranking(views, metric, said, &by)?, by })
     };
     let found: Vec<Of<'_>> = views
         .chunk_by(|a, b| a.manifest.experiment.id == b.manifest.experiment.id)
@@ -60,12 +63,12 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         .collect();
     if found.is_empty() {
         let metrics = views.iter().flat_map(headline::all).map(|headline| headline.metric);
-        let message = format!("no matching run has a last value of {:?}", clean(&args.metric));
-        let declared = |view: &View| view.manifest.metrics.iter().any(|m| m.name == args.metric);
+        let message = format!("no matching run has a last value of {:?}", clean(metric));
+        let declared = |view: &View| view.manifest.metrics.iter().any(|m| m.name == metric);
         return Err(if views.iter().any(declared) {
             Failure::new(message).into()
         } else {
-            Failure::unknown(message, &args.metric, metrics, "metrics").into()
+            Failure::unknown(message, metric, metrics, "metrics").into()
         });
     }
     let counted =
@@ -79,10 +82,12 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         if i > 0 {
             print::line("");
         }
-        table(of, &args.metric, found.len() > 1);
+        table(of, metric, found.len() > 1);
     }
     let others = without - found.iter().map(|of| of.ranking.without).sum::<usize>();
-    note_without(others, "", &headline::title(&args.metric, None));
+    if let Some(note) = without_words(others, &headline::title(metric, None)) {
+        print::note(&note);
+    }
     Ok(0)
 }
 
@@ -130,7 +135,7 @@ fn table(Of { experiment, by, ranking }: &Of<'_>, metric: &str, several: bool) {
     let which = match ranking.goal {
         Goal::Max => "highest first",
         Goal::Min => "lowest first",
-        Goal::None => "lowest first; the experiment does not say which way is better",
+        Goal::None => "lowest first",
     };
     let experiment = if several { format!("{}: ", clean(experiment)) } else { String::new() };
     let title = format!("{experiment}{}", headline::title(metric, ranking.split));
@@ -141,18 +146,32 @@ fn table(Of { experiment, by, ranking }: &Of<'_>, metric: &str, several: bool) {
     } else {
         narrow(by, ranking).print_wrapped(1);
     }
-    if ranking.models.len() > 1 {
-        let models: Vec<String> = ranking.models.iter().map(|model| clean(model)).collect();
-        print::note(&format!(
-            "{experiment}each run counts with its best model, one of {}",
-            models.join(", ")
-        ));
+    for note in notes(ranking, metric) {
+        print::note(&format!("{experiment}{note}"));
+    }
+}
+
+/// What has to be known to read the table.
+fn notes(ranking: &Ranking<'_>, metric: &str) -> Vec<String> {
+    let mut notes = Vec::new();
+    if ranking.goal == Goal::None {
+        let again = format!("gradtop best {}:max", clean(metric));
+        notes
+            .push(format!("whether low or high is better is not declared: `{again}` puts the highest first"));
+    }
+    let models: Vec<String> = ranking.models.iter().map(|model| clean(model)).collect();
+    if let [first @ .., last] = models.as_slice()
+        && !first.is_empty()
+    {
+        let first = first.join(", ");
+        notes.push(format!("each run counts with the model that is best in it, here {first} or {last}"));
     }
     if ranking.live > 0 {
         let live = number::counted(ranking.live, "run");
-        print::note(&format!("{experiment}{live} of these still in progress: with the value so far"));
+        notes.push(format!("{live} of these still in progress: with the value so far"));
     }
-    note_without(ranking.without, &experiment, &headline::title(metric, ranking.split));
+    notes.extend(without_words(ranking.without, &headline::title(metric, ranking.split)));
+    notes
 }
 
 fn wide(by: &[&str], ranking: &Ranking<'_>) -> Table {
@@ -220,10 +239,12 @@ fn narrow(by: &[&str], ranking: &Ranking<'_>) -> Table {
     table
 }
 
-fn note_without(runs: usize, experiment: &str, value: &str) {
-    if runs > 0 {
-        let runs = if runs == 1 { "1 run has" } else { &format!("{runs} runs have") };
-        print::note(&format!("{experiment}{runs} no {value}"));
+/// How many runs have no such value, if any.
+fn without_words(runs: usize, value: &str) -> Option<String> {
+    match runs {
+        0 => None,
+        1 => Some(format!("1 run has no {value}")),
+        runs => Some(format!("{runs} runs have no {value}")),
     }
 }
 
@@ -242,10 +263,24 @@ mod tests {
         let runs = vec![of("fit-1", 0.1, 1.25e-12), of("fit-2", 0.1, f64::NAN), of("fit-3", 0.01, f64::NAN)];
         let bench = Bench::of(runs);
         let views: Vec<View> = bench.app.shared.runs.rows.iter().map(|row| row.view.clone()).collect();
-        let Some(ranking) = ranking(&views, "loss", &["lr"]) else { panic!("no ranking") };
+        let Some(ranking) = ranking(&views, "loss", None, &["lr"]) else { panic!("no ranking") };
         let lines = narrow(&["lr"], &ranking).lines(1);
         assert_eq!(lines[0], "   median  runs  non-finite");
         assert_eq!(lines[1], " 1.25e-12     1           1  lr 0.1, best 1.25e-12 of fit-1");
         assert_eq!(lines[2], "        –     0           1  lr 0.01");
+    }
+
+    #[test]
+    fn where_no_way_is_better_it_is_said_how_to_say_one_and_models_are_named_in_a_sentence() {
+        let of = |name: &str, model: &str| run("fit", name, 1).series("loss", Some(model), &[(1, 0.5)]);
+        let bench = Bench::of(vec![of("fit-1", "deep"), of("fit-2", "middle"), of("fit-3", "wide")]);
+        let views: Vec<View> = bench.app.shared.runs.rows.iter().map(|row| row.view.clone()).collect();
+        let notes = |said| ranking(&views, "loss", said, &[]).map(|ranking| notes(&ranking, "loss"));
+        let models = "each run counts with the model that is best in it, here deep, middle or wide";
+        assert_eq!(notes(Some(Goal::Max)), Some(vec![models.to_owned()]));
+        let undeclared = notes(Some(Goal::None)).unwrap_or_default();
+        assert!(undeclared[0].contains("`gradtop best loss:max` puts the highest first"), "{undeclared:?}");
+        let (metric, said) = Goal::said_of("a:b:max");
+        assert_eq!((metric, said, Goal::said_of("a:b")), ("a:b", Some(Goal::Max), ("a:b", None)));
     }
 }

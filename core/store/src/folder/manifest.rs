@@ -344,6 +344,15 @@ impl Goal {
             Self::Max => "higher is better",
         }
     }
+
+    /// Splits `METRIC`, `METRIC:min` or `METRIC:max` into the metric and what is said to be better.
+    pub fn said_of(text: &str) -> (&str, Option<Self>) {
+        match text.rsplit_once(':') {
+            Some((metric, "min")) => (metric, Some(Self::Min)),
+            Some((metric, "max")) => (metric, Some(Self::Max)),
+            _ => (text, None),
+        }
+    }
 }
 
 /// A metric declared by its experiment.

@@ -43,13 +43,15 @@ pub struct Ranking<'a> {
 }
 
 /// Ranks runs by the last value of a metric, grouped by the values of parameters. Returns `None` if no run has the
-/// metric. Only values of one split are compared: a training loss never beats a test loss.
-pub fn ranking<'a>(views: &'a [View], metric: &str, by: &[&str]) -> Option<Ranking<'a>> {
+/// metric. Only values of one split are compared: a training loss never beats a test loss. `said`: which values are better,
+/// whatever the experiment declares.
+pub fn ranking<'a>(views: &'a [View], metric: &str, said: Option<Goal>, by: &[&str]) -> Option<Ranking<'a>> {
     let of = |view: &'a View| -> Option<Headline<'a>> {
         headline::all(view).into_iter().find(|headline| headline.metric == metric)
     };
     let found: Vec<(&View, Headline<'_>)> = views.iter().filter_map(|view| Some((view, of(view)?))).collect();
-    let goal = found.iter().find_map(|(_, headline)| headline.info).map_or(Goal::None, |info| info.goal);
+    let declared = || found.iter().find_map(|(_, headline)| headline.info).map(|info| info.goal);
+    let goal = said.or_else(declared).unwrap_or(Goal::None);
     let (_, split) = shared_split(found.iter().map(|(_, headline)| headline))?;
     let mut groups: BTreeMap<Vec<Option<String>>, Vec<(&View, HeadlineLine<'a>)>> = BTreeMap::new();
     for (view, headline) in &found {
@@ -124,11 +126,11 @@ mod tests {
             });
             views.push(gradtop_store::view(&fixtures.make(&spec)).expect("it was made"));
         }
-        let ranking = ranking(&views, "loss", &["width"]).expect("it has a metric");
+        let ranking = ranking(&views, "loss", None, &["width"]).expect("it has a metric");
         assert_eq!((ranking.split, ranking.without), (Some("test"), 1));
         let told: Vec<_> = ranking.groups.iter().map(|g| (g.runs, g.not_finite, g.median, g.best)).collect();
         assert_eq!(told, [(1, 0, 0.2, 0.2), (2, 1, 0.3, 0.1)]);
-        assert!(super::ranking(&views, "none such", &[]).is_none());
+        assert!(super::ranking(&views, "none such", None, &[]).is_none());
     }
 
     #[test]
@@ -147,7 +149,7 @@ mod tests {
                 gradtop_store::view(&fixtures.make(&spec)).expect("it was made")
             })
             .collect();
-        let ranking = ranking(&views, "loss", &[]).expect("it has a metric");
+        let ranking = ranking(&views, "loss", None, &[]).expect("it has a metric");
         assert_eq!((ranking.split, ranking.without), (Some("pear"), 0));
         assert_eq!(ranking.models.iter().copied().collect::<Vec<_>>(), ["deep", "wide"]);
         let best = ranking.groups[0].best_run.map(|(view, line)| (view.manifest.run.as_str(), line.model));

@@ -247,11 +247,7 @@ impl Base {
 
     /// Parses `METRIC[:min|max]`, with the goal that the metric declares, or that its name tells, as the default.
     fn judged_by(&self, text: &str) -> Result<(String, Goal)> {
-        let (name, said) = match text.rsplit_once(':') {
-            Some((name, "min")) => (name, Some(Goal::Min)),
-            Some((name, "max")) => (name, Some(Goal::Max)),
-            _ => (text, None),
-        };
+        let (name, said) = Goal::said_of(text);
         let declared = match self {
             Self::Experiment(_, experiment) => &experiment.metrics,
             Self::Command(exec, _) => &exec.metrics,
