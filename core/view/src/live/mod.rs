@@ -274,7 +274,7 @@ impl LiveSnapshot {
         self.runs.get(id)
     }
 
-    /// Brings the headline values of live runs to those read for charts, so that both are of one moment.
+    /// Brings steps and headline values of live runs to those read for charts, so that all are of one moment.
     pub fn update(&self, runs: &mut Arc<RunsSnapshot>) {
         for at in 0..runs.rows.len() {
             let row = &runs.rows[at];
@@ -282,19 +282,32 @@ impl LiveSnapshot {
             let Some(data) = live.and_then(|id| self.run(id)).filter(|d| !d.progress.reading) else {
                 continue;
             };
+            let before = &row.view.status;
             let read = |shown: &HeadlineValue| {
                 let series = data.series.iter().find(|series| *series.key() == shown.key)?;
                 // The status also says of a network that has diverged that it has no value.
                 series.last().map(|last| last.value).filter(|_| shown.value.is_finite())
             };
-            let mut headline = row.view.status.headline.clone();
-            for shown in &mut headline {
-                shown.value = read(shown).unwrap_or(shown.value);
-            }
+            let brought = |shown: &HeadlineValue| HeadlineValue {
+                value: read(shown).unwrap_or(shown.value),
+                ..shown.clone()
+            };
+            let headline: Vec<HeadlineValue> = before.headline.iter().map(brought).collect();
+            // Other metrics may have been logged further than those that are read.
+            let newest = data.series.iter().filter_map(|series| series.last()).max_by_key(|last| last.step);
+            let newest = newest.filter(|last| Some(last.step) > before.step);
             let bits =
                 |values: &[HeadlineValue]| values.iter().map(|v| v.value.to_bits()).collect::<Vec<_>>();
-            if bits(&headline) != bits(&row.view.status.headline) {
-                Arc::make_mut(&mut Arc::make_mut(runs).rows[at]).view.status.headline = headline;
+            if newest.is_none() && bits(&headline) == bits(&before.headline) {
+                continue;
+            }
+            let status = &mut Arc::make_mut(&mut Arc::make_mut(runs).rows[at]).view.status;
+            status.headline = headline;
+            if let Some(newest) = newest {
+                // As of its own step, which is now another.
+                status.by_steps = Some(status.works_by_steps());
+                status.step = Some(newest.step);
+                status.epoch = Some(newest.epoch).filter(|epoch| epoch.is_finite()).or(status.epoch);
             }
         }
     }

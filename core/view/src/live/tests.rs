@@ -53,7 +53,7 @@ fn finished(dir: &Path, points: u64) -> RunDir {
 }
 
 #[test]
-fn values_of_a_live_run_in_lists_are_those_of_its_charts() {
+fn step_and_values_of_a_live_run_in_lists_are_those_of_its_charts() {
     let mut fixtures = RunFixtures::new();
     let key = SeriesKey::metric("loss");
     let mut shown = |state: State| {
@@ -63,9 +63,10 @@ fn values_of_a_live_run_in_lists_are_those_of_its_charts() {
         let live = LiveSnapshot { runs: [(row.id.clone(), Arc::new(data))].into() };
         let mut runs = Arc::new(RunsSnapshot::new("runs".into(), vec![Arc::new(row)], Vec::new()));
         live.update(&mut runs);
-        runs.rows[0].view.status.headline[0].value
+        let status = &runs.rows[0].view.status;
+        (status.step, status.headline[0].value)
     };
-    assert_eq!((shown(State::Running), shown(State::Finished)), (1.5, 2.0));
+    assert_eq!((shown(State::Running), shown(State::Finished)), ((Some(2), 1.5), (Some(1), 2.0)));
 }
 
 #[test]

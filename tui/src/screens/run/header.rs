@@ -7,7 +7,6 @@ use ratatui::text::{Line, Span};
 use super::Pane;
 use crate::print::clean;
 use crate::screens::shared::Shared;
-use crate::widgets::paragraph;
 use gradtop_chart::cells::align::pad_left;
 use gradtop_chart::cells::text::{fit, fit_ends, width_of, wrap, wrap_in};
 use gradtop_chart::number;
@@ -173,44 +172,43 @@ pub(crate) fn second(shared: &Shared, pane: Pane, mut shown: Vec<String>, width:
     Line::from(spans)
 }
 
-/// Why a run ended badly, and what to do about it, in at most `most` lines; empty if it did not.
+/// What is remarkable about a run, why it ended and what to do about it, in about `most` lines; empty if nothing is.
 pub(crate) fn banner(shared: &Shared, row: &RunRow, width: usize, most: usize) -> Vec<Line<'static>> {
-    let theme = shared.theme;
+    let (theme, ascii) = (shared.theme, shared.theme.ascii());
     let view = &row.view;
-    let mut out = Vec::new();
     let room = width.saturating_sub(4).max(10);
+    let mut out = Vec::new();
+    let mut say = |text: &str, style: Style, hint: &str| {
+        let kept = most.saturating_sub(out.len() + 1).max(1);
+        let mut lines = wrap_in(&shared.signs(text), room, kept, ascii);
+        if let Some(last) = lines.last_mut().filter(|_| !hint.is_empty() && wrap(text, room).len() > kept) {
+            *last = fit(last, room.saturating_sub(hint.len()), ascii) + hint;
+        }
+        out.extend(lines.into_iter().map(|line| Line::styled(format!(" {line}"), style)));
+    };
     if view.seen.is_some() || !view.certain {
-        let far = remark::location(view);
-        let text = format!("{}; its processes cannot be seen from here.", sentence(&far));
-        out.extend(paragraph(&text, room, theme.wait()));
+        let far = sentence(&remark::location(view));
+        say(&format!("{far}; its processes cannot be seen from here."), theme.wait(), "");
     }
     if let Some(waiting) = remark::waiting(view) {
-        out.push(Line::styled(format!(" {}", fit(&waiting, room, theme.ascii())), theme.wait()));
+        say(&waiting, theme.wait(), "");
     }
     if let Some(silence) = remark::silence(view) {
-        out.extend(paragraph(&format!("{}.", sentence(&silence)), room, theme.alert()));
+        say(&format!("{}.", sentence(&silence)), theme.alert(), "");
     }
-    if matches!(view.state, State::Failed | State::Crashed) {
-        let cause = remark::cause(view).unwrap_or_else(|| "cause unknown".to_owned());
-        let text = format!("{} {cause}", shared.state_glyph(view.state));
-        let kept = most.saturating_sub(1 + out.len()).max(1);
-        let mut lines = wrap_in(&text, room, kept, theme.ascii());
-        if let Some(last) = lines.last_mut().filter(|_| wrap(&text, room).len() > kept) {
-            let hint = " (all of it: 3)";
-            *last = fit(last, room.saturating_sub(hint.len()), theme.ascii()) + hint;
+    let cause = remark::cause(view);
+    match view.state {
+        State::Failed | State::Crashed => {
+            let cause = cause.unwrap_or_else(|| "cause unknown".to_owned());
+            say(&format!("{} {cause}", shared.state_glyph(view.state)), theme.alert(), " (all of it: 3)");
+            say(&advice(shared, row), theme.dim(), "");
         }
-        out.extend(lines.into_iter().map(|l| Line::styled(format!(" {l}"), theme.alert())));
-        let advice = fit(&advice(shared, row), room + 2, theme.ascii());
-        out.push(Line::styled(format!(" {advice}"), theme.dim()));
-    } else if view.state == State::Stopped
-        && let Some(cause) = remark::cause(view)
-    {
-        out.push(Line::styled(format!(" {}", fit(&cause, room, theme.ascii())), theme.dim()));
+        State::Stopped => say(&cause.unwrap_or_default(), theme.dim(), ""),
+        _ => {}
     }
     if let Some((alert, words)) = view.alert.as_ref().zip(remark::alert(view)) {
         let time = moment_at(alert.time, shared.now);
-        let text = shared.signs(&format!("{} {time} {words}", theme.glyph('▲', '!')));
-        out.push(Line::styled(format!(" {}", fit(&text, room, theme.ascii())), theme.alert()));
+        say(&format!("{} {time} {words}", theme.glyph('▲', '!')), theme.alert(), "");
     }
     out
 }

@@ -180,7 +180,8 @@ fn a_running_run_says_how_far_it_is() {
     stage.bench.resize(80, 24);
     stage.settle();
     let first = stage.screen().lines().nth(1).unwrap().to_owned();
-    assert!(first.contains("rich") && first.contains("76 %") && first.contains("eta"), "{first}");
+    // Its rows are further than its status.
+    assert!(first.contains("rich") && first.contains("99 %") && first.contains("eta"), "{first}");
 }
 
 #[test]
@@ -188,7 +189,7 @@ fn a_paused_run_has_no_rate_and_no_time_left() {
     let at = |state| Stage::new(rich().at(state, 15_200)).screen().lines().nth(1).unwrap().to_owned();
     let (running, paused) = (at(State::Running), at(State::Paused));
     assert!(running.contains("/s") && running.contains("eta"), "{running}");
-    assert!(paused.contains("76 %") && !paused.contains("/s") && !paused.contains("eta"), "{paused}");
+    assert!(paused.contains("99 %") && !paused.contains("/s") && !paused.contains("eta"), "{paused}");
 }
 
 #[test]
@@ -482,6 +483,21 @@ fn a_crash_is_told_above_the_charts() {
     stage.bench.resize(80, 24);
     stage.settle();
     assert!(stage.screen().contains("☠ killed by SIGKILL (out of memory)"));
+}
+
+#[test]
+fn causes_and_alerts_are_wrapped_above_the_charts() {
+    let text =
+        "deep, middle and shallow have diverged in every trial at step 812 with a learning rate of 0.5";
+    let mut stage = Stage::new(rich().at(State::Stopped, 8_000).cause(&format!("asked to: {text}")));
+    append_event(&stage.bench.id("rich").dir(), &Event::Alert { message: text.to_owned() }).unwrap();
+    stage.bench.read();
+    stage.bench.resize(80, 40);
+    stage.settle();
+    let screen = stage.screen();
+    let lines: Vec<&str> = screen.lines().skip(3).take(4).collect();
+    let words = lines.join(" ").split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(words.matches(text).count(), 2, "{screen}");
 }
 
 #[test]
