@@ -110,12 +110,19 @@ fn table_of(runs: &[SingleRun<'_>]) -> Block {
     ];
     let row = |run: &SingleRun<'_>| {
         let view = run.view;
-        let (value, of) = headline::cells(view, common.as_ref());
+        let told = headline::told(view, common.as_ref());
         let took = progress::took_words(view, jiff::Timestamp::now());
         let star = view.notes.starred.then_some(notes::STAR).into_iter();
         let tags: Vec<&str> = star.chain(view.notes.tags.iter().map(String::as_str)).collect();
         let id = if of_several { clean(&view.manifest.experiment.id) } else { String::new() };
-        let words = [id, run.state(), value, of, took.unwrap_or_default(), clean(&tags.join(" "))];
+        let words = [
+            id,
+            run.state(),
+            told.value.clone(),
+            told.of(),
+            took.unwrap_or_default(),
+            clean(&tags.join(" ")),
+        ];
         std::iter::once(vec![run.link()]).chain(words.map(|words| vec![text(words)])).collect()
     };
     dense_table(&head, &runs.iter().map(row).collect::<Vec<_>>())

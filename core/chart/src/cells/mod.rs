@@ -8,6 +8,7 @@ pub mod glyphs;
 mod head;
 pub(crate) mod marks;
 pub mod raster;
+pub mod room;
 pub mod text;
 pub mod theme;
 

@@ -1,6 +1,7 @@
 //! Columns of a list of runs: their names, content and sort order. `list` and the monitor share them; a new column is
 //! one entry of `COLUMNS`.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use gradtop_chart::cells::align::Align;
@@ -91,8 +92,8 @@ const COLUMNS: [Column; 24] = [
     counted("epoch", Holds::Large(|run, _| progress::epoch(run), progress::epoch_words)),
     counted("rate", Holds::Large(|run, _| progress::rate(run), number::rate)),
     counted("eta", Holds::Small(|run, _| progress::eta(run), number::time_left)),
-    sorted(METRIC, Align::Point, |run| headline::cells(run, None).0, |run, _| headline_key(run, None)),
-    sorted("of", Align::Left, |run| headline::cells(run, None).1, |run, _| headline_key(run, None)),
+    sorted(METRIC, Align::Point, |run| headline::told(run, None).value, |run, _| headline_key(run, None)),
+    sorted("of", Align::Left, |run| headline::told(run, None).of(), |run, _| headline_key(run, None)),
     counted("age", Holds::Small(|run, now| Some(age(run, now)), |age| number::age(age.max(0.0)))),
     counted("took", Holds::Small(progress::took, number::duration)),
     sorted(
@@ -133,9 +134,17 @@ const COLUMNS: [Column; 24] = [
 ];
 
 /// Returns the columns in which runs of one experiment differ: parameters, with the prefix [`PARAM`], and the seed, where
-/// parameters alone do not tell the runs apart.
+/// parameters alone do not tell the runs apart. The parameter that tells most of them apart comes
+/// first, and one that only some of them have last.
 pub fn differing(views: &[&View]) -> Vec<String> {
-    let params = param::differing(views);
+    let mut params = param::differing(views);
+    let values =
+        |key: &str| views.iter().map(|view| param(view, key).map(ToString::to_string)).collect::<Vec<_>>();
+    params.sort_by_cached_key(|key| {
+        let values = values(key);
+        let is_single = param::told_apart(values.iter().flatten()) == 0.0;
+        (is_single, Reverse((param::told_apart(&values) * 1e6) as u64))
+    });
     let seed = (!params.contains(&SEED) && seed_tells_apart(views, &params)).then(|| SEED.to_owned());
     params.iter().map(|name| format!("{PARAM}{name}")).chain(seed).collect()
 }

@@ -19,14 +19,26 @@ pub fn title(metric: &str, split: Option<&str>) -> String {
 
 /// Describes what a headline value measures: `deep · test · mean of 5`. `split` is false if a title already names the split.
 pub fn line_words(line: &HeadlineLine<'_>, split: bool) -> String {
-    let name = crate::figure::name_of(line.model, line.split.filter(|_| split), None).map(|n| clean(&n));
+    joined(&series_words(line, split), &mean_words(line))
+}
+
+fn series_words(line: &HeadlineLine<'_>, split: bool) -> String {
+    crate::figure::name_of(line.model, line.split.filter(|_| split), None)
+        .map(|n| clean(&n))
+        .unwrap_or_default()
+}
+
+fn mean_words(line: &HeadlineLine<'_>) -> String {
     let mean = line.average.word();
-    let trials = match (line.trials, line.finite) {
-        (1, _) => None,
-        (all, finite) if finite == all || finite == 0 => Some(format!("{mean} of {all}")),
-        (all, finite) => Some(format!("{mean} of {finite} of {all}")),
-    };
-    [name, trials].into_iter().flatten().collect::<Vec<_>>().join(" · ")
+    match (line.trials, line.finite) {
+        (1, _) => String::new(),
+        (all, finite) if finite == all || finite == 0 => format!("{mean} of {all}"),
+        (all, finite) => format!("{mean} of {finite} of {all}"),
+    }
+}
+
+fn joined(series: &str, mean: &str) -> String {
+    [series, mean].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" · ")
 }
 
 /// Formats each value of a headline metric with what it measures, beginning with the split that represents the run.
@@ -60,17 +72,78 @@ pub fn text(view: &View, most: usize) -> String {
     parts.join("   ")
 }
 
-/// Returns the value that represents the run, and what it measures beyond what the title of `common` says.
-pub fn cells(view: &View, common: Option<&Common>) -> (String, String) {
+/// The value that represents a run, and what it is of beyond what the title says; all empty if there is none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Told {
+    /// The value.
+    pub value: String,
+    /// The series: `deep · test`.
+    pub series: String,
+    /// The statistic, if it is one of several values: `geometric mean of 3`.
+    pub mean: String,
+}
+
+/// A series that is cut to this width is still recognized.
+const LEAST_SERIES: usize = 4;
+/// What is said at least of a mean.
+const MEAN: &str = "mean";
+
+impl Told {
+    /// Returns what the value is of: `deep · test · mean of 5`.
+    pub fn of(&self) -> String {
+        joined(&self.series, &self.mean)
+    }
+
+    /// Returns the same with fewer words each: without the number of values, the kind of mean, both, and at last the mean.
+    fn forms(&self) -> [String; 5] {
+        let (kind, count) = self.mean.split_once(" of ").unwrap_or_default();
+        let counted = if count.is_empty() { String::new() } else { format!("{MEAN} of {count}") };
+        let means = [self.mean.as_str(), kind, &counted, self.least(), ""];
+        means.map(|mean| joined(&self.series, mean))
+    }
+
+    fn least(&self) -> &'static str {
+        if self.mean.is_empty() { "" } else { MEAN }
+    }
+
+    /// Returns the series, and whether the value is a mean: `deep · test · mean`.
+    pub fn short(&self) -> String {
+        joined(&self.series, self.least())
+    }
+
+    /// Returns what the value is of in at most `room` columns: that it is a mean goes last, the series is cut before.
+    pub fn of_within(&self, room: usize, ascii: bool) -> String {
+        if let Some(whole) = self.forms()[..4].iter().find(|form| width_of(form) <= room) {
+            return whole.clone();
+        }
+        let mean = width_of(&joined(" ", self.least())) - 1;
+        match room.checked_sub(mean) {
+            Some(left) if left >= LEAST_SERIES => joined(&fit_ends(&self.series, left, ascii), self.least()),
+            _ => fit_ends(&self.series, room, ascii),
+        }
+    }
+}
+
+/// Returns the value that represents the run, and what it is of beyond what `common` says.
+pub fn told(view: &View, common: Option<&Common>) -> Told {
     let headlines = all(view);
     let Some((headline, line)) = headlines.first().and_then(|h| Some((h, h.line()?))) else {
-        return (String::new(), String::new());
+        return Told::default();
     };
-    let of = match common {
-        Some(common) => line_words(&line, common.split.is_none()),
-        None => format!("{} {}", clean(headline.metric), line_words(&line, true)).trim_end().to_owned(),
+    let is_said = |common: &Common| common.split.is_some() && common.split.as_deref() == line.split;
+    let (name, mean) = (series_words(&line, !common.is_some_and(is_said)), mean_words(&line));
+    let series = match common {
+        Some(_) => name,
+        None => format!("{} {name}", clean(headline.metric)).trim_end().to_owned(),
     };
-    (number::value(line.value), of)
+    let beyond = |words: String, said: fn(&Common) -> &String| {
+        if common.is_some_and(|common| *said(common) == words) { String::new() } else { words }
+    };
+    Told {
+        value: number::value(line.value),
+        series: beyond(series, |common| &common.series),
+        mean: beyond(mean, |common| &common.mean),
+    }
 }
 
 /// Columns below which decimal points of values with different names would not be aligned.
@@ -79,75 +152,82 @@ const MIN_NAME_WIDTH: usize = 5;
 /// Returns the value that represents each of several runs with a short name, in at most `room` columns. Different names
 /// stay distinguishable.
 pub fn brief(views: &[&View], common: Option<&Common>, room: usize, ascii: bool) -> Vec<String> {
-    let (values, names): (Vec<_>, Vec<_>) = views.iter().map(|view| cells(view, common)).unzip();
+    let told: Vec<Told> = views.iter().map(|view| told(view, common)).collect();
+    let values: Vec<String> = told.iter().map(|told| told.value.clone()).collect();
     let wide = |texts: &[String]| texts.iter().map(|t| width_of(t)).max().unwrap_or(0);
-    let named = names.iter().any(|name| !name.is_empty());
+    let names = wide(&told.iter().map(Told::of).collect::<Vec<_>>());
     let aligned = align(&values, Align::Point, usize::MAX, ascii);
-    let much = wide(&aligned) + if named { 1 + wide(&names).min(MIN_NAME_WIDTH) } else { 0 } > room;
+    let much = wide(&aligned) + if names > 0 { 1 + names.min(MIN_NAME_WIDTH) } else { 0 } > room;
     let values = if much { align(&values, Align::Left, usize::MAX, ascii) } else { aligned };
     let left = room.saturating_sub(wide(&values) + 1);
     // All are shortened alike.
-    let forms =
-        [str::to_owned, |name: &str| without_count(name).to_owned(), |name: &str| series_of(name).to_owned()];
-    let mut forms = forms.map(|form| names.iter().map(|name| form(name)).collect::<Vec<String>>());
-    let at = forms.iter().position(|form| wide(form) <= left).unwrap_or(forms.len() - 1);
-    let names = std::mem::take(&mut forms[at]);
-    let told = fit_distinct(&names.iter().map(String::as_str).collect::<Vec<_>>(), left, ascii);
-    values.iter().zip(told).map(|(value, name)| format!("{value} {name}").trim_end().to_owned()).collect()
+    let form = |at: usize| told.iter().map(|told| told.forms()[at].clone()).collect::<Vec<String>>();
+    let names = (0..5).map(form).find(|form| wide(form) <= left).unwrap_or_else(|| {
+        fit_distinct(&told.iter().map(|told| told.series.as_str()).collect::<Vec<_>>(), left, ascii)
+    });
+    values.iter().zip(names).map(|(value, name)| format!("{value} {name}").trim_end().to_owned()).collect()
 }
 
-/// Returns the columns that [`brief`] needs to cut no series.
-pub fn brief_width(views: &[&View], common: Option<&Common>, ascii: bool) -> usize {
-    brief(views, common, usize::MAX, ascii)
-        .iter()
-        .map(|text| width_of(series_of(text.trim_start())))
-        .max()
-        .unwrap_or(0)
+/// Returns how many of these values are means, where there is no room to say it of each: `14 means`.
+pub fn means(views: &[&View], common: Option<&Common>) -> Option<String> {
+    let means = views.iter().filter(|view| !told(view, common).mean.is_empty()).count();
+    (means > 0).then(|| number::counted(means, MEAN))
 }
 
-/// Returns what a value is of, without the number of values that it is the mean of: `deep · test · mean`.
-pub fn without_count(words: &str) -> &str {
-    words.rfind(MEAN).map_or(words, |at| &words[..at + MEAN.trim_end_matches(" of ").len()])
-}
-
-/// How the statistic of a mean begins.
-const MEAN: &str = "mean of ";
-
-/// A series that is cut to this width is still recognized.
-const LEAST_SERIES: usize = 8;
-
-/// Returns what a value is of in at most `room` columns. That it is a mean goes last: the series is cut before.
-pub fn fitting(words: &str, room: usize, ascii: bool) -> String {
-    let (brief, series) = (without_count(words), series_of(words));
-    if let Some(whole) = [words, brief].into_iter().find(|form| width_of(form) <= room) {
-        return whole.to_owned();
-    }
-    // Of which kind goes before.
-    let statistic = if brief == series { "" } else { " · mean" };
-    match room.checked_sub(width_of(statistic)) {
-        Some(left) if left >= LEAST_SERIES => fit_ends(series, left, ascii) + statistic,
-        _ => fit_ends(series, room, ascii),
-    }
-}
-
-/// Returns what a value is of, without the statistic.
-pub fn series_of(words: &str) -> &str {
-    words.rsplit_once(" · ").filter(|(_, of)| of.contains("mean of ")).map_or(words, |(series, _)| series)
+/// Returns the columns that [`brief`] needs for each value to cut no series.
+pub fn brief_widths(views: &[&View], common: Option<&Common>) -> impl Iterator<Item = usize> {
+    let told: Vec<Told> = views.iter().map(|view| told(view, common)).collect();
+    let value = told.iter().map(|told| width_of(&told.value)).max().unwrap_or(0);
+    told.into_iter().map(move |told| match width_of(&told.series) {
+        0 => value,
+        name => value + 1 + name,
+    })
 }
 
 /// What the representative values of several runs have in common.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Common {
     /// The first headline metric of all runs.
     pub metric: String,
     /// The split of all values; `None` if there is none or it differs.
     pub split: Option<String>,
+    /// The series of all values, if it is to be said once for all; else empty.
+    series: String,
+    /// The statistic of all values, if it is to be said once for all; else empty.
+    mean: String,
 }
 
 impl Common {
     /// Returns the title of a column of values.
     pub fn title(&self) -> String {
         title(&self.metric, self.split.as_deref())
+    }
+
+    /// Returns what all values are of, as far as it is said once for all.
+    pub fn told(&self) -> Told {
+        Told { value: String::new(), series: self.series.clone(), mean: self.mean.clone() }
+    }
+
+    /// Says once for all what the values are of, where it is the same: split, series and statistic. If most values are of one
+    /// split, the others name theirs.
+    #[must_use]
+    pub fn said_once(mut self, views: &[&View]) -> Self {
+        let split = |view: &&View| all(view).first()?.line()?.split.map(str::to_owned);
+        let splits: Vec<Option<String>> =
+            views.iter().filter(|view| !all(view).is_empty()).map(split).collect();
+        let most =
+            |split: &&Option<String>| splits.iter().filter(|other| other == split).count() * 2 > splits.len();
+        if splits.iter().all(Option::is_some) {
+            self.split = splits.iter().find(most).cloned().flatten();
+        }
+        let told = views.iter().map(|view| told(view, Some(&self))).filter(|told| !told.value.is_empty());
+        let told: Vec<Told> = told.collect();
+        let same = |of: fn(&Told) -> &str| {
+            let first = told.first().map_or("", of);
+            if told.iter().all(|told| of(told) == first) { first.to_owned() } else { String::new() }
+        };
+        (self.series, self.mean) = (same(|told| &told.series), same(|told| &told.mean));
+        self
     }
 }
 
@@ -159,5 +239,5 @@ pub fn common(views: &[&View]) -> Option<Common> {
     let split = found[0].line()?.split;
     let named = same(&|h| h.line().is_some_and(|l| l.split == split));
     let split = split.filter(|_| named).map(str::to_owned);
-    same(&|h| h.metric == metric).then(|| Common { metric: metric.to_owned(), split })
+    same(&|h| h.metric == metric).then(|| Common { metric: metric.to_owned(), split, ..Common::default() })
 }

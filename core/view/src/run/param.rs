@@ -1,5 +1,7 @@
 //! Values of parameters as text, and the parameters in which runs differ.
 
+use std::collections::BTreeMap;
+
 use gradtop_chart::number;
 use gradtop_host::text::clean;
 use gradtop_store::{ParamValue, View};
@@ -43,4 +45,15 @@ pub fn differing<'a>(views: &[&'a View]) -> Vec<&'a str> {
         values.all(|other| Some(other) == first)
     });
     keys
+}
+
+/// Returns the share of pairs of runs that their values tell apart: 0 if all are the same, 1 if no two are.
+pub fn told_apart<T: Ord>(values: impl IntoIterator<Item = T>) -> f64 {
+    let mut counts: BTreeMap<T, usize> = BTreeMap::new();
+    for value in values {
+        *counts.entry(value).or_default() += 1;
+    }
+    let pairs = |n: usize| (n * n.saturating_sub(1)) as f64;
+    let (all, alike) = (pairs(counts.values().sum()), counts.values().map(|n| pairs(*n)).sum::<f64>());
+    if all > 0.0 { 1.0 - alike / all } else { 0.0 }
 }

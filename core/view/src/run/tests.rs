@@ -1,4 +1,4 @@
-use gradtop_store::{InQueue, ParamValue, State, View};
+use gradtop_store::{InQueue, ParamValue, SeriesKey, State, View};
 use gradtop_tests::run_fixtures::{RunFixtures, run};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -199,4 +199,51 @@ fn what_a_long_path_pushes_out_of_sight_is_not_when_a_copy_was_seen() {
     view.copied_from = Some("/runs/exp=fit/run=b".into());
     (view.seen, view.age_of_last_write) = (None, std::time::Duration::from_secs(5));
     assert_eq!(remark::location(&view), "a copy, last write 5s ago, of /runs/exp=fit/run=b");
+}
+
+#[test]
+fn values_that_are_split_evenly_tell_more_runs_apart() {
+    let of = |values: &[i32]| param::told_apart(values);
+    assert_eq!((of(&[]), of(&[1]), of(&[1, 1, 1]), of(&[1, 2, 3])), (0.0, 0.0, 0.0, 1.0));
+    assert!(of(&[1, 1, 2, 2]) > of(&[1, 1, 1, 2]) && of(&[1, 1, 2, 2]) < of(&[1, 1, 2, 3]));
+}
+
+#[test]
+fn what_all_values_are_of_is_said_once_and_a_split_that_most_share() {
+    let mut fixtures = RunFixtures::new();
+    let mut of = |name: &str, model: &str, split: &str| {
+        let key =
+            SeriesKey { model: Some(model.into()), split: Some(split.into()), ..SeriesKey::metric("loss") };
+        let trial = |trial| SeriesKey { trial: Some(trial), ..key.clone() };
+        let run = run("fit", name, 1).logged(trial(0), &[(0, 0.5)]).logged(trial(1), &[(0, 0.5)]);
+        gradtop_store::view(&fixtures.make(&run)).expect("it was made")
+    };
+    let views = [of("a", "deep", "test"), of("b", "deep", "test"), of("c", "deep", "val")];
+    let said =
+        |views: &[&View]| headline::common(views).map(|common| common.said_once(views)).expect("a metric");
+    let views: Vec<&View> = views.iter().collect();
+    let all = said(&views);
+    assert_eq!((all.title().as_str(), all.told().of().as_str()), ("last test loss", "geometric mean of 2"));
+    let told = |view| headline::told(view, Some(&all)).of();
+    assert_eq!(views.iter().map(|view| told(view)).collect::<Vec<_>>(), ["deep", "deep", "deep · val"]);
+    let same = said(&views[..2]);
+    assert_eq!(
+        (same.told().of().as_str(), headline::told(views[0], Some(&same)).of().as_str()),
+        ("deep · geometric mean of 2", "")
+    );
+}
+
+#[test]
+fn a_mean_is_called_one_where_its_series_is_cut() {
+    let told = headline::Told {
+        value: "0.5".to_owned(),
+        series: "a-network-with-a-name".to_owned(),
+        mean: "geometric mean of 3".to_owned(),
+    };
+    let of = |room| told.of_within(room, true);
+    assert_eq!(of(50), "a-network-with-a-name · geometric mean of 3");
+    assert_eq!(of(38), "a-network-with-a-name · geometric mean");
+    assert_eq!(of(34), "a-network-with-a-name · mean of 3");
+    assert_eq!(of(30), "a-network-with-a-name · mean");
+    assert_eq!(of(18), "a-net~-name · mean");
 }

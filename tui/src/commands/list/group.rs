@@ -15,9 +15,9 @@ use gradtop_view::run::{headline, notes, progress, remark, state};
 
 /// The most parameters shown.
 const PARAMETERS: usize = 3;
-/// Column widths of an abbreviated table, with gaps: what is before the name and behind it, what the progress needs, and the
+/// Column widths of an abbreviated table, with gaps: what is around the state and the name, what the progress needs, and the
 /// least that a name gets.
-const FIRST: usize = 6;
+const FIRST: usize = 5;
 const DONE: usize = 7;
 const LEAST_NAME: usize = 8;
 /// Columns before a remark below a run.
@@ -102,12 +102,12 @@ struct GroupTable<'a> {
     bars: bool,
     /// What is important about a run has a line of its own below it.
     below: bool,
-    /// Without the number of values that a value is the mean of.
+    /// Without the number of values that a value is the mean of, and the kind of mean.
     terse: bool,
 }
 
-/// Prints the runs of one experiment. `hosts`: say where each ran.
-pub(super) fn print(views: &[&View], hosts: bool) {
+/// Prints the runs of one experiment under its name. `hosts`: say where each ran.
+pub(super) fn print(experiment: &str, views: &[&View], hosts: bool) {
     let mut shown = GroupTable::new(views, hosts, print::terminal().tty);
     let mut table = shown.table();
     // A remark is whole beside its run, or below it.
@@ -117,10 +117,13 @@ pub(super) fn print(views: &[&View], hosts: bool) {
     while !fits(&shown, &table) && shown.reduce() {
         table = shown.table();
     }
-    let table = match print::terminal().size {
-        Some((width, _)) if !table.nearly_fits(1) => shown.brief(width),
-        _ => table,
-    };
+    let (width, _) = print::terminal().size.unwrap_or((usize::MAX, 0));
+    let mut said = shown.said_once(width.saturating_sub(width_of(experiment)));
+    if width < usize::MAX && !table.nearly_fits(1) {
+        table = shown.brief(width);
+        said.extend(headline::means(views, shown.common.as_ref()).map(|means| format!("  {means}")));
+    }
+    print::line(&format!("\n{}{}", print::styled(experiment, Ink::Bold), print::styled(&said, Ink::Dim)));
     print::out(&shown.lines(&table).into_iter().map(|line| line + "\n").collect::<String>());
 }
 
@@ -130,8 +133,23 @@ impl<'a> GroupTable<'a> {
         parameters.truncate(PARAMETERS);
         let mut columns = Column::usual(parameters.len());
         columns.retain(|column| hosts || *column != Column::Host);
-        let (common, now) = (headline::common(views), Timestamp::now());
+        let common = headline::common(views).map(|common| common.said_once(views));
+        let now = Timestamp::now();
         Self { views, parameters, columns, common, now, bars, below: false, terse: false }
+    }
+
+    /// What all values are of, to follow the name of the experiment, in at most `room` columns.
+    fn said_once(&self, room: usize) -> String {
+        let told = self.common.as_ref().map(headline::Common::told).unwrap_or_default();
+        let of = told.of();
+        if of.is_empty() {
+            return of;
+        }
+        let whole = format!("  {}: {of}", self.title());
+        if width_of(&whole) <= room {
+            return whole;
+        }
+        format!("  {}", told.of_within(room.saturating_sub(2), print::ascii()))
     }
 
     /// Drops what matters least: bars, which are decoration, then columns that are the same for all runs, then others, and last
@@ -211,10 +229,10 @@ impl<'a> GroupTable<'a> {
                 }
                 None => Words::dim(number::MISSING),
             },
-            Column::Value => headline::cells(view, self.common.as_ref()).0.into(),
+            Column::Value => headline::told(view, self.common.as_ref()).value.into(),
             Column::Of => {
-                let of = headline::cells(view, self.common.as_ref()).1;
-                Words::dim(if self.terse { headline::without_count(&of) } else { &of })
+                let told = headline::told(view, self.common.as_ref());
+                Words::dim(if self.terse { told.short() } else { told.of() })
             }
             Column::Note => {
                 let note = note(view);
@@ -231,12 +249,15 @@ impl<'a> GroupTable<'a> {
     /// The table where another does not fit: the sign of the state, which needs no heading, name, progress and value.
     fn brief(&self, width: usize) -> Table {
         let has = |column| self.columns.contains(&column);
-        let room = width.saturating_sub(FIRST + if has(Column::Progress) { DONE } else { 0 });
+        let signs =
+            self.views.iter().map(|view| width_of(&state::sign(view.state, view.certain, print::ascii())));
+        let first = FIRST + signs.max().unwrap_or(0);
+        let room = width.saturating_sub(first + if has(Column::Progress) { DONE } else { 0 });
         // Names are cut before values and their series are.
         let names: Vec<String> = self.views.iter().map(|view| clean(&view.manifest.run)).collect();
         let widest = names.iter().map(|name| width_of(name)).max().unwrap_or(0);
-        let whole = headline::brief_width(self.views, self.common.as_ref(), print::ascii())
-            .max(width_of(&self.title()));
+        let whole = headline::brief_widths(self.views, self.common.as_ref()).max().unwrap_or(0);
+        let whole = whole.max(width_of(&self.title()));
         let value = room.saturating_sub(widest).max(whole.min(room.saturating_sub(LEAST_NAME)));
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let names = fit_distinct(&names, room.saturating_sub(value), print::ascii());
@@ -342,11 +363,11 @@ mod tests {
             titles
         };
         let ended = titles(vec![of("a", State::Stopped, 20_000, 0.1), of("b", State::Stopped, 20_000, 0.2)]);
-        assert_eq!(ended[0], "state name lr progress step last loss of age");
-        assert_eq!(ended.last().map(String::as_str), Some("state name lr last loss of"), "{ended:?}");
+        assert_eq!(ended[0], "state name lr progress step last loss age");
+        assert_eq!(ended.last().map(String::as_str), Some("state name lr last loss"), "{ended:?}");
         let live = titles(vec![of("a", State::Running, 5_000, 0.1), of("b", State::Running, 900, 0.2)]);
-        assert_eq!(live[0], "state name lr progress step rate eta last loss of age");
-        assert_eq!(live.last().map(String::as_str), Some("state name lr progress last loss of"), "{live:?}");
+        assert_eq!(live[0], "state name lr progress step rate eta last loss age");
+        assert_eq!(live.last().map(String::as_str), Some("state name lr progress last loss"), "{live:?}");
     }
 
     #[test]
@@ -354,7 +375,8 @@ mod tests {
         let trials = (0..3).fold(run("fit", "a", 1), |spec, trial| {
             spec.logged(SeriesKey { trial: Some(trial), ..SeriesKey::metric("loss") }, &[(0, 1.0), (1, 0.5)])
         });
-        let bench = Bench::of(vec![trials]);
+        // Beside another that is none.
+        let bench = Bench::of(vec![trials, run("fit", "b", 2).losses()]);
         let views = views(&bench);
         let mut shown = GroupTable::new(&views, false, true);
         let mut last = String::new();

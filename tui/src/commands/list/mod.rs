@@ -187,8 +187,12 @@ fn table(views: &[View], runs: &Path, columns: &[String]) {
     groups.sort_by_key(|(_, views)| std::cmp::Reverse(views.iter().map(|v| v.manifest.created).max()));
     let hosts = column::several_hosts(views);
     for (experiment, views) in groups {
-        print::heading(&clean(experiment));
-        if columns.is_empty() { group::print(&views, hosts) } else { chosen(&views, columns).print(1) }
+        if columns.is_empty() {
+            group::print(&clean(experiment), &views, hosts);
+        } else {
+            print::heading(&clean(experiment));
+            chosen(&views, columns).print(1);
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use gradtop_store::State;
 
+use crate::print::clean;
 use gradtop_chart::cells::align::{Align, pad, pad_left};
 use gradtop_chart::cells::text::{fit_ends, width_of};
 use gradtop_view::run::remark;
@@ -15,6 +16,21 @@ pub(super) const NARROW: u16 = 60;
 
 /// Columns before the decimal point of a value.
 pub(super) const BEFORE_POINT: usize = 4;
+
+/// A remark that is cut to this width still says enough.
+pub(super) const REMARK: usize = 15;
+/// Text is cut to no less than this.
+pub(super) const LEAST: usize = 8;
+/// Columns between two columns.
+pub(super) const GAP: usize = 2;
+
+/// The width of the sign of an alert before a name.
+pub(super) const ALERT: usize = 2;
+
+/// The width of a run's name, with the sign of its alert.
+pub(super) fn name_width(run: &RunRow) -> usize {
+    width_of(&clean(run.name())) + if remark::alert(&run.view).is_some() { ALERT } else { 0 }
+}
 
 /// Aligns a number at its decimal point, with `whole` columns before it.
 pub(super) fn align_point(value: &str, whole: usize) -> String {

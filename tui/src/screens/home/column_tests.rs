@@ -1,8 +1,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use gradtop_store::{HeadlineValue, ParamValue, SeriesKey, State};
+use gradtop_store::{Event, HeadlineValue, ParamValue, SeriesKey, State, append_event};
 
-use crate::app::testing::{Bench, run};
+use crate::app::testing::{Bench, Spec, run};
 
 #[test]
 fn columns_give_way_in_their_order() {
@@ -12,7 +12,7 @@ fn columns_give_way_in_their_order() {
     ]);
     bench.resize(80, 24);
     let screen = bench.screen();
-    for word in ["done", "step", "loss", "25 %", "a-name-of-nineteen-x"] {
+    for word in ["progress", "step", "loss", "25 %", "a-name-of-nineteen-x"] {
         assert!(screen.contains(word), "{word} at 80 columns: {screen}");
     }
     // Nothing runs, so there is no column for rates.
@@ -87,7 +87,7 @@ fn what_a_run_in_doubt_took_ends_with_what_it_wrote() {
     });
     let mut bench = Bench::of(vec![far]);
     bench.resize(120, 36);
-    assert!(bench.screen().contains("for 1m15s"), "{}", bench.screen());
+    assert!(bench.screen().contains("so far      1m15s"), "{}", bench.screen());
 }
 
 #[test]
@@ -134,8 +134,8 @@ fn what_was_varied_and_progress_come_before_names_at_every_size() {
             (200, 50),
             &["lr ", "batch", "█", "25 %", "step", "rate", "eta", "last test accuracy", "age", "device"][..],
         ),
-        ((120, 36), &["lr ", "batch", "█", "25 %", "step", "eta", "0.91", "shallow"]),
-        ((80, 24), &["lr ", "0.125", "█", "25 %", "3.142e-6", "deep", "0.91"]),
+        ((120, 36), &["lr ", "batch", "25 %", "step", "rate", "eta", "0.91", "shallow", "trend"]),
+        ((80, 24), &["lr ", "0.125", "25 %", "3.142e-6", "deep", "0.91"]),
         ((40, 15), &["25 %", "3.142e-6 deep", "0.91"]),
     ] {
         bench.resize(width, height);
@@ -164,14 +164,12 @@ fn groups_out_of_sight_and_headings_over_nothing_take_no_room() {
     };
     assert!(headings(&bench, "fit").contains("last loss"), "{}", bench.screen());
     assert!(!headings(&bench, "quiet").contains("last"), "{}", bench.screen());
-    let width = |bench: &Bench| {
-        let line = headings(bench, "fit");
-        line.find(" of").unwrap() - line.find("last loss").unwrap()
-    };
-    let wide = width(&bench);
-    // The long heading is folded away.
-    bench.keys("end up up left end");
-    assert!(width(&bench) < wide, "{}", bench.screen());
+    // The group with the long name is folded away.
+    bench.resize(200, 50);
+    let at = |bench: &Bench| headings(bench, "image").find(" lr ");
+    let before = at(&bench);
+    bench.keys("home left");
+    assert!(at(&bench).is_some() && at(&bench) < before, "{}", bench.screen());
 }
 
 #[test]
@@ -221,7 +219,7 @@ fn the_room_there_is_goes_to_what_is_cut() {
     {
         bench.resize(width, height);
         let screen = bench.screen();
-        let line = screen.lines().find(|line| line.contains("live-") && line.contains("0.25")).unwrap();
+        let line = screen.lines().find(|line| line.contains("live") && line.contains(" 0.25")).unwrap();
         assert_eq!(line.contains(&name(1)), whole, "{width}x{height}: {screen}");
         if width >= 80 {
             assert!(line.contains(" 0.01 ") && line.contains(" 32 "), "{width}x{height}: {screen}");
@@ -351,8 +349,115 @@ fn runs_are_sorted_by_what_is_on_the_screen_or_it_is_said() {
     bench.keys("o");
     bench.resize(60, 20);
     assert!(
-        titles(&bench).contains('▴') || bench.screen().contains("2 runs, sorted by age, the other way round"),
+        titles(&bench).contains('▴') || bench.screen().contains(", sorted by age, the other"),
         "{}",
         bench.screen()
     );
+}
+
+#[test]
+fn what_tells_runs_apart_has_a_column_before_what_repeats() {
+    let of = |name: &str, lr, model: &str, value| {
+        let key = SeriesKey { model: Some(model.into()), ..SeriesKey::metric("loss") };
+        run("fit", name, 1).param("lr", ParamValue::Float(lr)).logged(key, &[(0, 1.0), (1, value)])
+    };
+    let runs =
+        || vec![of("plane-curve-1", 0.125, "deep", 3.142e-6), of("plane-curve-2", 0.25, "shallow", 2.718e-5)];
+    let screen = |runs: Vec<Spec>, (width, height)| {
+        let mut bench = Bench::of(runs);
+        bench.resize(width, height);
+        bench.screen()
+    };
+    let live =
+        || runs().into_iter().zip([5_000, 900]).map(|(run, step)| run.at(State::Running, step)).collect();
+    for (runs, size) in [(runs(), (80, 24)), (live(), (80, 24)), (runs(), (40, 15))] {
+        let screen = screen(runs, size);
+        for word in [" lr ", "0.125", "0.25", "3.142e-6", "deep", "2.718e-5", "shallow"] {
+            assert!(screen.contains(word), "{word} in {size:?}: {screen}");
+        }
+    }
+    // On a phone, the progress of a run at work comes before a parameter.
+    let phone = screen(live(), (40, 15));
+    assert!(
+        phone.contains("25 %") && phone.contains("2.718e-5 shallow") && !phone.contains(" lr "),
+        "{phone}"
+    );
+}
+
+/// A sweep over the learning rate, each setting with means of three trials; one run has another function.
+fn sweep() -> Vec<Spec> {
+    let of = |n: i64| {
+        let (lr, function) =
+            ([0.1, 0.01, 0.001][n as usize % 3], if n == 0 { "a-sum-of-sines" } else { "sinc" });
+        let spec = run("curve-fit", &format!("curve-fit-{}", n + 5), n)
+            .param("function", ParamValue::Text(function.into()))
+            .param("lr", ParamValue::Float(lr))
+            .param("batch", ParamValue::Int(32 << (n % 2)));
+        (0..3).fold(spec, |spec, trial| {
+            let key = SeriesKey {
+                model: Some(if n < 6 { "middle" } else { "deep" }.into()),
+                split: Some(if n == 4 { "sines" } else { "sinc" }.into()),
+                trial: Some(trial),
+                ..SeriesKey::metric("loss")
+            };
+            spec.logged(key, &[(0, 1.0), (1, 1.234e-5), (2, 5.678e-6)])
+        })
+    };
+    (0..8).map(of).collect()
+}
+
+#[test]
+fn the_parameter_that_tells_most_runs_apart_comes_first_and_nothing_is_cut_where_something_can_be_left_out() {
+    let mut bench = Bench::of(sweep());
+    for (width, height) in [(200, 50), (120, 36), (80, 24)] {
+        bench.resize(width, height);
+        let screen = bench.screen();
+        let lines: Vec<&str> = screen.lines().take(7).collect();
+        let at = |title: &str| lines[2].find(&format!(" {title} "));
+        assert!(
+            at("lr").is_some() && at("lr") < at("batch") && (at("function").is_some() == (width > 80)),
+            "{screen}"
+        );
+        assert!(at("function").is_none_or(|function| Some(function) > at("batch")), "{screen}");
+        for (n, line) in lines[3..].iter().enumerate() {
+            assert!(line.contains(&format!("curve-fit-{}", n + 5)) && line.contains("middle"), "{screen}");
+        }
+        assert!(lines[1].contains("geometric mean of 3"), "{screen}");
+    }
+    bench.resize(120, 36);
+    assert!(bench.screen().contains(" trend "), "a trend is worth more than bars: {}", bench.screen());
+    bench.resize(40, 15);
+    let screen = bench.screen();
+    assert!(screen.contains("8 runs, geometric mean") && screen.contains("5.678e-6 middle"), "{screen}");
+}
+
+#[test]
+fn where_some_values_are_means_a_phone_counts_them() {
+    let single = run("curve-fit", "curve-fit-1", 1).losses();
+    let mut bench = Bench::of(sweep().into_iter().chain([single]).collect());
+    bench.resize(40, 15);
+    assert!(bench.screen().contains("9 runs, 8 means"), "{}", bench.screen());
+}
+
+#[test]
+fn a_value_of_a_split_that_few_have_names_it() {
+    let mut bench = Bench::of(sweep());
+    bench.resize(120, 36);
+    let screen = bench.screen();
+    assert!(screen.contains("last sinc loss"), "{screen}");
+    let of = |n: i64| screen.lines().find(|line| line.contains(&format!("curve-fit-{n} "))).unwrap();
+    assert!(of(9).contains("middle · sines") && !of(8).contains("· sinc"), "{screen}");
+}
+
+#[test]
+fn names_beside_one_with_an_alert_are_whole_where_all_fit() {
+    let specs = vec![run("fit", "fit-of-a-curve-1", 1).losses(), run("fit", "odd", 2).losses()];
+    let mut bench = Bench::of(specs);
+    append_event(&bench.id("odd").dir(), &Event::Alert { message: "loss is NaN".to_owned() }).unwrap();
+    bench.read();
+    for size in [(120, 36), (80, 24), (60, 20)] {
+        bench.resize(size.0, size.1);
+        let screen = bench.screen();
+        assert!(screen.contains("fit-of-a-curve-1 ") && screen.contains("▲ odd"), "{size:?}: {screen}");
+    }
 }

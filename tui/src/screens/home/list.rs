@@ -58,7 +58,7 @@ pub(crate) struct Group {
     pub(crate) all: usize,
     /// The columns in which these runs differ.
     pub(crate) params: Vec<String>,
-    /// The headline metric, if its runs agree on one.
+    /// The headline metric, if its runs agree on one; what all their values are of is said in the heading.
     pub(crate) common: Option<headline::Common>,
 }
 
@@ -91,7 +91,7 @@ impl List {
                 rows.into_iter().filter(|row| filter.takes(&row.view, shared.now)).map(Arc::clone).collect();
             let views: Vec<_> = group.rows.iter().map(|row| &row.view).collect();
             group.params = column::differing(&views);
-            group.common = headline::common(&views);
+            group.common = headline::common(&views).map(|common| common.said_once(&views));
             sort_runs(&settings.sort, shared.now, &mut group.rows, |row| &row.view);
         }
         groups.retain(|g| !g.rows.is_empty());

@@ -1,5 +1,6 @@
 //! The list of all runs, grouped by experiment: the first screen.
 
+mod candidates;
 mod cells;
 #[cfg(test)]
 mod column_tests;
@@ -7,10 +8,12 @@ mod columns;
 pub(crate) mod keys;
 mod list;
 mod pane;
+mod row;
 pub(crate) mod settings;
 #[cfg(test)]
 mod tests;
 mod view;
+mod what;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

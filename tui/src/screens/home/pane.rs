@@ -5,17 +5,17 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::Widget as _;
 
-use super::Home;
 use super::list::Line;
+use super::{Home, cells};
 use crate::print::clean;
 use crate::screens::shared::Shared;
-use crate::widgets::{ChartCell, sparkline};
-use gradtop_chart::cells::text::{fit, fit_ends, packed, width_of, wrap};
-use gradtop_chart::number;
+use crate::widgets::ChartCell;
+use gradtop_chart::cells::text::{fit, fit_ends, packed, width_of, wrap, wrap_in};
 use gradtop_view::clock::moment_at;
 use gradtop_view::figure::view::{ChartView, Source, Subject};
 use gradtop_view::live::{RunData, SeriesFilter, WatchRequest};
-use gradtop_view::run::{headline, param, progress};
+use gradtop_view::run::facts::{self, Topic};
+use gradtop_view::run::{headline, param, progress, remark};
 use gradtop_view::runs::RunRow;
 
 /// The width of the details beside a chart.
@@ -50,24 +50,6 @@ impl Home {
         wanted
     }
 
-    /// Draws the trend of the headline metric, from its best series.
-    pub(super) fn view_spark(shared: &Shared, buffer: &mut Buffer, area: Rect, run: &RunRow) {
-        let headlines = headline::all(&run.view);
-        let Some(headline) = headlines.first() else { return };
-        let Some(data) = shared.live.run(&run.id) else { return };
-        let line = headline.line();
-        let stands = |key: &gradtop_store::SeriesKey| {
-            line.is_some_and(|l| (l.model, l.split) == (key.model.as_deref(), key.split.as_deref()))
-        };
-        let series = data.of_metric(headline.metric).find(|s| stands(s.key()));
-        let Some(series) = series.or_else(|| data.of_metric(headline.metric).next()) else { return };
-        let values = series.spark(usize::from(area.width) * 2);
-        let style = if run.live() { shared.theme.text() } else { shared.theme.past() };
-        let log = headline.info.is_some_and(|i| i.log);
-        let width = usize::from(area.width);
-        buffer.set_stringn(area.x, area.y, sparkline(&values, log, shared.theme.glyphs, width), width, style);
-    }
-
     /// Draws the pane: the chart on the left, and the details on the right or below.
     pub(super) fn view_pane(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
         let Some(run) = self.current() else { return };
@@ -86,23 +68,27 @@ impl Home {
             let none = if run.view.state.is_final() { "none" } else { "none yet" };
             return view_details(shared, buffer, area, run, Some(none));
         }
-        let below = area.height > 24;
-        // If there is no room for both, only the chart is shown.
-        let narrow = area.width < 64;
-        let (chart, details) = if narrow && !below {
-            (inner, Rect { width: 0, ..inner })
-        } else if below {
+        let inner = Rect { x: inner.x + 1, width: inner.width.saturating_sub(1), ..inner };
+        let (chart, details) = if area.height > 24 {
             let height = inner.height / 2;
-            let details =
-                Rect { y: inner.y + height + 1, height: inner.height.saturating_sub(height + 1), ..inner };
-            (Rect { height, ..inner }, details)
+            let below = Rect { y: inner.y + height + 1, height: inner.height - height - 1, ..inner };
+            (Rect { height, ..inner }, below)
+        } else if area.width >= 64 {
+            // The names of three series and their values have room above a chart that is 48 wide.
+            let width = DETAILS.min(inner.width * 3 / 8).max(inner.width.saturating_sub(110));
+            let beside = Rect { x: inner.right() - width, width, ..inner };
+            (Rect { width: inner.width - width - 2, ..inner }, beside)
         } else {
-            let width = DETAILS.min(inner.width * 2 / 5).max(inner.width.saturating_sub(110));
-            let details = Rect { x: inner.right() - width, width, ..inner };
-            (Rect { width: inner.width - width - 2, ..inner }, details)
+            // If there is no room for both, only what is remarkable is above the chart.
+            let note = cells::note(run).unwrap_or_default();
+            let lines = wrap_in(&note, usize::from(inner.width) - 2, 3, theme.ascii());
+            for (line, y) in lines.iter().zip(inner.y..) {
+                buffer.set_string(inner.x + 2, y, line, theme.alert());
+            }
+            let used = lines.len() as u16;
+            let chart = Rect { y: inner.y + used, height: inner.height.saturating_sub(used), ..inner };
+            (chart, Rect { width: 0, ..inner })
         };
-        let chart = Rect { x: chart.x + 1, width: chart.width.saturating_sub(1), ..chart };
-        let details = Rect { x: details.x + 1, width: details.width.saturating_sub(2), ..details };
         self.view_chart(shared, buffer, chart, run);
         view_details(shared, buffer, details, run, None);
     }
@@ -185,52 +171,53 @@ fn view_details(shared: &Shared, buffer: &mut Buffer, area: Rect, run: &RunRow, 
     }
 }
 
+/// What is important about a run, its values and its parameters, and then the facts that all lists of them share.
 fn details(shared: &Shared, run: &RunRow) -> Vec<(String, Vec<String>)> {
-    let (manifest, status) = (&run.view.manifest, &run.view.status);
-    let mut out: Vec<(String, Vec<String>)> = Vec::new();
-    let mut add = |name: &str, mut items: Vec<String>| {
-        items.retain(|item| !item.is_empty());
-        if !items.is_empty() {
-            out.push((name.to_owned(), items));
-        }
+    let (view, live) = (&run.view, run.live());
+    let known = facts::of_run(view, |time| moment_at(time, shared.now));
+    let of_topic = |topic| {
+        let facts = known.iter().filter(move |fact| fact.topic == topic);
+        facts.map(|fact| format!("{} {}", fact.name, fact.value)).collect()
     };
-    let text = |text: Option<&str>| vec![text.map(clean).unwrap_or_default()];
-    let notes = &run.view.notes;
-    add("note", notes.note.lines().map(clean).collect());
-    add("tags", notes.tags.iter().map(|tag| clean(tag)).collect());
-    add("cause", text(status.cause.as_deref()));
-    let alert = run.view.alert.as_ref().filter(|alert| !alert.of_end);
-    let raised = alert.map(|a| format!("{} {}", moment_at(a.time, shared.now), clean(&a.message)));
-    add("alert", raised.into_iter().collect());
-    add("phase", text(status.phase.as_deref().filter(|_| run.live())));
-    let started = status.started.map(|t| moment_at(t, shared.now));
-    let verb = if run.live() { "for" } else { "took" };
-    let took = progress::took_words(&run.view, shared.now).map(|took| format!("{verb} {took}"));
-    add("started", started.into_iter().chain(took).collect());
-    let seed = manifest.known_seed().map(|seed| seed.to_string());
-    if manifest.threads > 0 {
-        let threads = number::counted(manifest.threads as usize, "thread");
-        let seed = seed.map(|seed| format!("seed {seed}"));
-        add("device", [clean(&manifest.device), threads].into_iter().chain(seed).collect());
-    } else {
-        add("seed", seed.into_iter().collect());
+    let alert = view.alert.as_ref().filter(|alert| !alert.of_end);
+    let alert = alert.map(|a| format!("{} {}", moment_at(a.time, shared.now), clean(&a.message)));
+    let phase = view.status.phase.as_deref().filter(|_| live).map(clean);
+    let took = progress::took_words(view, shared.now);
+    let headlines = headline::all(view);
+    let values = headlines.iter().take(3);
+    let values = values.map(|headline| (headline::title(headline.metric, None), headline::values(headline)));
+    let params = view.manifest.params.iter().filter(|(_, v)| !v.to_string().is_empty());
+    let params = params.map(|(k, v)| format!("{} {}", clean(k), param::brief(v))).collect();
+    let first = [
+        ("note", view.notes.note.lines().map(clean).collect()),
+        ("tags", view.notes.tags.iter().map(|tag| clean(tag)).collect()),
+        ("cause", Vec::from_iter(remark::cause(view))),
+        ("alert", Vec::from_iter(alert)),
+        ("phase", Vec::from_iter(phase)),
+        (if live { "so far" } else { "took" }, Vec::from_iter(took)),
+    ];
+    let last = [
+        ("parameters", params),
+        ("settings", of_topic(Topic::Settings)),
+        ("course", of_topic(Topic::Course)),
+        ("machine", of_topic(Topic::Environment)),
+    ];
+    let named = |(name, items): (&str, Vec<String>)| (name.to_owned(), items);
+    let mut all: Vec<_> = first.map(named).into_iter().chain(values).chain(last.map(named)).collect();
+    for (_, items) in &mut all {
+        items.retain(|item| !item.is_empty());
     }
-    for headline in headline::all(&run.view).iter().take(3) {
-        add(&headline::title(headline.metric, None), headline::values(headline));
-    }
-    let params = manifest.params.iter().filter(|(_, v)| !v.to_string().is_empty());
-    add("parameters", params.map(|(k, v)| format!("{} {}", clean(k), param::brief(v))).collect());
-    let experiment = &manifest.experiment;
-    add("experiment", vec![format!("{} {}", clean(&experiment.name), clean(&experiment.version))]);
-    add("rows", vec![number::count(status.rows as f64)]);
-    out
+    all.retain(|(_, items)| !items.is_empty());
+    all
 }
 
 #[cfg(test)]
 mod tests {
+    use gradtop_store::State;
     use gradtop_view::live::engine::WatchedRuns;
 
-    use crate::app::testing::{Bench, run};
+    use super::*;
+    use crate::app::testing::{Bench, Spec, run};
 
     #[test]
     fn titles_are_whole_and_details_have_the_room_of_a_chart_that_is_not() {
@@ -256,5 +243,42 @@ mod tests {
                 "{size:?}:\n{screen}"
             );
         }
+    }
+
+    #[test]
+    fn beside_its_details_a_chart_has_room_for_names_with_values_and_details_are_the_known_facts() {
+        let of = |spec: Spec, model: &str, last| spec.series("loss", Some(model), &[(0, 1.0), (1, last)]);
+        let models = [("deep", 2.272e-5), ("middle", 1.155e-5), ("shallow", 0.002_026)];
+        let spec =
+            models.into_iter().fold(run("fit", "three", 1), |spec, (model, last)| of(spec, model, last));
+        let (mut live, mut bench) = (WatchedRuns::new(), Bench::of(vec![spec]));
+        for size in [(200, 50), (120, 36), (80, 24)] {
+            bench.resize(size.0, size.1);
+            bench.follow(&mut live);
+            let screen = bench.screen();
+            for entry in ["deep 2.", "middle 1.", "shallow 0.0020"] {
+                assert!(screen.contains(entry), "{entry} at {size:?}:\n{screen}");
+            }
+        }
+        bench.resize(200, 50);
+        let (screen, row) = (bench.screen(), &bench.app.shared.runs.rows[0]);
+        for fact in facts::of_run(&row.view, |time| moment_at(time, bench.app.shared.now)) {
+            assert!(
+                screen.contains(fact.name) || fact.topic == Topic::Environment,
+                "{}:\n{screen}",
+                fact.name
+            );
+        }
+    }
+
+    #[test]
+    fn on_a_narrow_screen_what_is_remarkable_is_whole_above_the_chart() {
+        let cause = "the disk is full, and so is the other one";
+        let mut bench = Bench::of(vec![run("fit", "bad", 1).losses().at(State::Failed, 5).cause(cause)]);
+        bench.resize(40, 36);
+        bench.follow(&mut WatchedRuns::new());
+        let screen = bench.screen();
+        let words = screen.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(words.contains(cause), "{screen}");
     }
 }

@@ -14,28 +14,20 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line as Text, Span};
 
-use super::columns::{Column, Columns, REMARK, What, without_last};
+use super::columns::Columns;
 use super::list::{Group, Line};
+use super::row::{self, Row, Texts};
+use super::what::{What, without_last};
 use super::{Home, cells, words};
 use crate::print::{clean, short};
 use crate::screens::shared::Shared;
-use crate::widgets::{self, progress_bar};
+use crate::widgets;
 use gradtop_chart::cells::align::Align;
-use gradtop_chart::cells::text::{fit, fit_distinct, fit_ends, width_of, wrap};
+use gradtop_chart::cells::text::{fit, fit_ends, width_of, wrap};
 use gradtop_view::list::column;
 use gradtop_view::list::order::Sort;
-use gradtop_view::run::{headline, notes, progress, remark, state};
-use gradtop_view::runs::{RunId, RunRow};
-
-/// What a visible run shows that depends on the others: its name, its parameters, and in a brief list its value with its series.
-#[derive(Default)]
-struct Told {
-    name: String,
-    params: BTreeMap<usize, String>,
-    value: String,
-}
-
-type Texts<'a> = BTreeMap<&'a RunId, Told>;
+use gradtop_view::run::{headline, notes};
+use gradtop_view::runs::RunRow;
 
 impl Home {
     pub(super) fn draw(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
@@ -60,20 +52,17 @@ impl Home {
                     buffer.set_string(row.x + 3, y, text, shared.theme.alert());
                 }
                 Line::Group { group, folded } => {
-                    self.view_group(shared, buffer, row, columns.get(group), *group, *folded);
+                    let of = (&self.list.groups[*group], *folded);
+                    self.view_group(shared, buffer, row, of, columns.get(group));
                 }
                 Line::Titles { group } => {
                     view_titles(shared, buffer, row, &columns[group], &self.list.groups[*group]);
                 }
                 Line::Run { group, row: run } => {
-                    self.view_run(
-                        shared,
-                        buffer,
-                        row,
-                        (&columns[group], &texts),
-                        &self.list.groups[*group],
-                        run,
-                    );
+                    self.view_marks(shared, buffer, row, run);
+                    let (columns, group) = (&columns[group], &self.list.groups[*group]);
+                    let note = cells::note(run).filter(|_| self.columns.is_empty());
+                    Row { shared, columns, texts: &texts, group, run }.draw(buffer, row, note);
                 }
             }
             if i == self.line && self.typing.is_none() {
@@ -99,40 +88,14 @@ impl Home {
             _ => None,
         };
         let runs: Vec<(usize, &RunRow)> = visible.iter().filter_map(run).collect();
-        let ascii = shared.theme.ascii();
         let mut texts = Texts::new();
         for runs in runs.chunk_by(|a, b| a.0 == b.0) {
             let (group, columns) = (&self.list.groups[runs[0].0], &columns[&runs[0].0]);
-            let distinct = |texts: &dyn Fn(&RunRow) -> String, width: usize| {
-                let texts: Vec<String> = runs.iter().map(|(_, run)| texts(run)).collect();
-                fit_distinct(&texts.iter().map(String::as_str).collect::<Vec<_>>(), width, ascii)
-            };
+            let runs: Vec<&RunRow> = runs.iter().map(|(_, run)| *run).collect();
             for column in &columns.0 {
-                match column.what {
-                    What::Name => {
-                        // An alert's sign precedes the name.
-                        let sign = runs.iter().any(|(_, run)| remark::alert(&run.view).is_some());
-                        let width = column.width.saturating_sub(if sign { 2 } else { 0 });
-                        let names = distinct(&|run| clean(run.name()), width);
-                        for ((_, run), name) in runs.iter().zip(names) {
-                            texts.entry(&run.id).or_default().name = name;
-                        }
-                    }
-                    what @ What::Param(i) => {
-                        let values = distinct(&|run| what.text(group, run, shared.now), column.width);
-                        for ((_, run), value) in runs.iter().zip(values) {
-                            texts.entry(&run.id).or_default().params.insert(i, value);
-                        }
-                    }
-                    What::Metric if columns.brief() => {
-                        let views: Vec<_> = runs.iter().map(|(_, run)| &run.view).collect();
-                        let values = headline::brief(&views, group.common.as_ref(), column.width, ascii);
-                        for ((_, run), value) in runs.iter().zip(values) {
-                            texts.entry(&run.id).or_default().value = value;
-                        }
-                    }
-                    _ => {}
-                }
+                let own = row::distinct(shared, group, *column, &runs);
+                let own = runs.iter().zip(own).map(|(run, text)| ((&run.id, column.left), text));
+                texts.extend(own);
             }
         }
         texts
@@ -162,58 +125,56 @@ impl Home {
         shared: &Shared,
         buffer: &mut Buffer,
         area: Rect,
+        (group, folded): (&Group, bool),
         columns: Option<&Columns<'_>>,
-        group: usize,
-        folded: bool,
     ) {
         let theme = shared.theme;
-        let group = &self.list.groups[group];
         let sign = if folded { theme.glyph("▸", ">") } else { theme.glyph("▾", "v") };
-        let count = match (group.rows.len(), group.all) {
-            (1, 1) => "1 run".to_owned(),
-            (some, all) if some == all => format!("{all} runs"),
-            (some, all) => format!("{some} of {all} runs"),
-        };
-        let selected = group.rows.iter().filter(|r| self.selected.contains(&r.id)).count();
-        let selected = if selected > 0 { format!(", {selected} selected") } else { String::new() };
-        let said = |columns: &Columns<'_>| {
-            let of = columns.left_out(group)?;
-            Some(if columns.brief() {
-                format!(", {of}")
-            } else {
-                format!(", {}: {of}", What::Metric.title(group))
-            })
-        };
-        let of = columns.and_then(said).unwrap_or_default();
-        // An order that no heading shows.
-        let sort = &shared.settings.home.sort;
-        let matters =
-            || group.rows.iter().any(|run| !column::cell(&run.view, &sort.by, shared.now).is_empty());
-        let unseen =
-            columns.is_some_and(|columns| !columns.0.iter().any(|column| column.what.is_sorted(group, sort)));
-        let sorted = unseen && *sort != Sort::default() && matters();
-        let sorted = if sorted { format!(", {}", words(sort)) } else { String::new() };
         let x = area.x + 3;
         buffer.set_string(x, area.y, sign, theme.dim());
         let room = usize::from(area.width.saturating_sub(6));
         let name = fit_ends(&clean(&group.experiment), room, theme.ascii());
         let (x, _) = buffer.set_stringn(x + 2, area.y, &name, room, theme.bold());
         let room = usize::from(area.right().saturating_sub(x));
-        let count = fit(&shared.signs(&format!("  {count}{selected}{of}{sorted} ")), room, theme.ascii());
-        let (x, _) = buffer.set_stringn(x, area.y, count, room, theme.dim());
+        let said = self.said_of(shared, group, columns, room);
+        let said = fit(&shared.signs(&said), room, theme.ascii());
+        let (x, _) = buffer.set_stringn(x, area.y, said, room, theme.dim());
         let line = theme.glyph("─", "-").repeat(usize::from(area.right().saturating_sub(x + 1)));
         buffer.set_string(x, area.y, line, theme.dim());
     }
 
-    fn view_run(
-        &self,
-        shared: &Shared,
-        buffer: &mut Buffer,
-        area: Rect,
-        (columns, texts): (&Columns<'_>, &Texts<'_>),
-        group: &Group,
-        run: &RunRow,
-    ) {
+    /// What follows the name of a group: the number of its runs, what their values are of, and their order if no heading shows it.
+    fn said_of(&self, shared: &Shared, group: &Group, columns: Option<&Columns<'_>>, room: usize) -> String {
+        let mut said = match (group.rows.len(), group.all) {
+            (1, 1) => "  1 run".to_owned(),
+            (some, all) if some == all => format!("  {all} runs"),
+            (some, all) => format!("  {some} of {all} runs"),
+        };
+        let common = group.common.as_ref().map(headline::Common::told).filter(|told| !told.of().is_empty());
+        if let Some((columns, common)) = columns.zip(common).filter(|(columns, _)| columns.valued()) {
+            let title = if columns.brief() { String::new() } else { What::Metric.title(group) + ": " };
+            said.extend([", ", &title]);
+            said += &common.of_within(room.saturating_sub(width_of(&said) + 1), shared.theme.ascii());
+        }
+        // Beside values that include their series there is no room for it.
+        if columns.is_some_and(Columns::brief) {
+            let views: Vec<_> = group.rows.iter().map(|run| &run.view).collect();
+            said.extend(headline::means(&views, group.common.as_ref()).map(|means| format!(", {means}")));
+        }
+        let selected = group.rows.iter().filter(|r| self.selected.contains(&r.id)).count();
+        said.extend((selected > 0).then(|| format!(", {selected} selected")));
+        let sort = &shared.settings.home.sort;
+        let matters =
+            || group.rows.iter().any(|run| !column::cell(&run.view, &sort.by, shared.now).is_empty());
+        let unseen =
+            columns.is_some_and(|columns| !columns.0.iter().any(|column| column.what.is_sorted(group, sort)));
+        let sorted = unseen && *sort != Sort::default() && matters();
+        said.extend(sorted.then(|| format!(", {}", words(sort))));
+        said + " "
+    }
+
+    /// The marks of a selected and of a starred run.
+    fn view_marks(&self, shared: &Shared, buffer: &mut Buffer, area: Rect, run: &RunRow) {
         let theme = shared.theme;
         if self.selected.contains(&run.id) {
             buffer.set_string(area.x, area.y, theme.glyph("▌", "|"), theme.accent());
@@ -221,80 +182,6 @@ impl Home {
         if run.view.notes.starred {
             buffer.set_string(area.x + 2, area.y, theme.glyph(notes::STAR, "*"), theme.accent());
         }
-        let note = cells::note(run).filter(|_| self.columns.is_empty());
-        let note = note.and_then(|note| Some((place(shared, columns, area.width, group, run, &note)?, note)));
-        let hidden = note.as_ref().map_or(0..0, |((left, width), _)| *left..left + width);
-        for column in columns.0.iter().filter(|column| !hidden.contains(&column.left)) {
-            Self::view_cell(shared, buffer, area, (*column, texts), group, run);
-        }
-        if let Some(((left, width), note)) = note {
-            let style = if run.view.certain { theme.alert() } else { theme.dim() };
-            let text = fit(&note, width, theme.ascii());
-            buffer.set_string(area.x + left as u16, area.y, text, style);
-        }
-    }
-
-    fn view_cell(
-        shared: &Shared,
-        buffer: &mut Buffer,
-        area: Rect,
-        (column, texts): (Column<'_>, &Texts<'_>),
-        group: &Group,
-        run: &RunRow,
-    ) {
-        let theme = shared.theme;
-        let (mut x, y) = (area.x + column.left as u16, area.y);
-        let told = texts.get(&run.id);
-        let live = run.live();
-        // Running runs are brighter than ended ones.
-        let usual = if live { theme.text() } else { theme.past() };
-        let (text, style) = match column.what {
-            What::State => {
-                let view = &run.view;
-                let text = if column.is_sign() {
-                    state::sign(view.state, view.certain, theme.ascii())
-                } else {
-                    state::label_in(view, theme.ascii())
-                };
-                (text, theme.ink(state::ink(view.state)))
-            }
-            What::Name => {
-                if remark::alert(&run.view).is_some() {
-                    buffer.set_string(x, y, theme.glyph("▲ ", "! "), theme.alert());
-                    x += 2;
-                }
-                buffer.set_string(x, y, told.map_or("", |told| &told.name), theme.bold());
-                return;
-            }
-            What::Bar => {
-                if let Some((done, total)) = progress::of(&run.view) {
-                    let (full, empty) = progress_bar(done, total, column.width, theme.ascii());
-                    let style = if live { theme.good() } else { theme.past() };
-                    let (x, _) = buffer.set_stringn(x, y, full, column.width, style);
-                    buffer.set_string(x, y, empty, theme.dim());
-                }
-                return;
-            }
-            What::Spark => {
-                Self::view_spark(shared, buffer, Rect { x, y, width: column.width as u16, height: 1 }, run);
-                return;
-            }
-            What::Metric if column.align == Align::Left => {
-                (told.map(|told| told.value.clone()).unwrap_or_default(), theme.text())
-            }
-            What::Param(i) => (told.and_then(|told| told.params.get(&i).cloned()).unwrap_or_default(), usual),
-            What::Metric => (headline::cells(&run.view, group.common.as_ref()).0, theme.text()),
-            What::Who => {
-                let who = headline::cells(&run.view, group.common.as_ref()).1;
-                (headline::fitting(&who, column.width, theme.ascii()), theme.dim())
-            }
-            what @ (What::Other("age" | "device" | "host" | "of") | What::Split(_)) => {
-                (what.text(group, run, shared.now), theme.dim())
-            }
-            what => (what.text(group, run, shared.now), usual),
-        };
-        let text = cells::cell(&text, column.width, column.align, theme.ascii());
-        buffer.set_string(x, y, text, style);
     }
 
     fn view_empty(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
@@ -347,41 +234,6 @@ impl Home {
             frame.buffer_mut().set_string(x, y, text, style);
         }
     }
-}
-
-/// The place of a remark about a run: where it has nothing to show, else over what matters less. No value gives way.
-fn place(
-    shared: &Shared,
-    columns: &Columns<'_>,
-    width: u16,
-    group: &Group,
-    run: &RunRow,
-    note: &str,
-) -> Option<(usize, usize)> {
-    let kept = |column: &Column<'_>| match column.what {
-        What::State | What::Name | What::Param(_) => column.width,
-        What::Spark => 0,
-        What::Metric => match headline::cells(&run.view, group.common.as_ref()).0 {
-            value if value.is_empty() => 0,
-            value if columns.brief() => width_of(&value) + 1,
-            value => width_of(&cells::align_point(&value, cells::BEFORE_POINT)) + 2,
-        },
-        What::Who if headline::cells(&run.view, group.common.as_ref()).1.is_empty() => 0,
-        what if what != What::Who && what.text(group, run, shared.now).is_empty() => 0,
-        _ => column.width,
-    };
-    // The sign before the name tells of an alert, too.
-    let alert = remark::alert(&run.view).is_some_and(|alert| remark::of(&run.view) == Some(alert));
-    let less = |column: &Column<'_>| {
-        let what = column.what;
-        let minor =
-            matches!(what, What::Who | What::Bar | What::Other("rate" | "eta" | "epoch" | "age" | "device"));
-        if minor && !alert { 0 } else { kept(column) }
-    };
-    let (note, width) = (width_of(note), width.into());
-    let bare = columns.place(note, width, kept);
-    let wider = || columns.place(note, width, less).filter(|wider| bare.is_none_or(|bare| bare.1 < wider.1));
-    bare.filter(|bare| bare.1 >= note.min(REMARK)).or_else(wider).or(bare)
 }
 
 fn view_titles(shared: &Shared, buffer: &mut Buffer, area: Rect, columns: &Columns<'_>, group: &Group) {
