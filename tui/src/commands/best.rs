@@ -134,8 +134,7 @@ fn finite(value: f64) -> Option<f64> {
 fn table(Of { experiment, by, ranking }: &Of<'_>, metric: &str, several: bool) {
     let which = match ranking.goal {
         Goal::Max => "highest first",
-        Goal::Min => "lowest first",
-        Goal::None => "lowest first",
+        Goal::Min | Goal::None => "lowest first",
     };
     let experiment = if several { format!("{}: ", clean(experiment)) } else { String::new() };
     let title = format!("{experiment}{}", headline::title(metric, ranking.split));

@@ -120,9 +120,13 @@ impl<'a> Sight<'_, 'a> {
 
     fn state(&self) -> Candidate<'a> {
         let ascii = self.shared.theme.ascii();
-        let labels = self.widths(|_, run| match self.narrow {
-            true => state::sign(run.view.state, run.view.certain, ascii),
-            false => state::label_in(&run.view, ascii),
+        let labels = self.widths(|_, run| {
+            let view = &run.view;
+            if self.narrow {
+                state::sign(view.state, view.certain, ascii)
+            } else {
+                state::label_in(view, ascii)
+            }
         });
         let least = if self.narrow { 1 } else { 10 };
         Candidate::fixed(What::State, widest(&labels).clamp(least, 12), NEEDED)
@@ -164,7 +168,7 @@ impl<'a> Sight<'_, 'a> {
         let sort = &self.shared.settings.home.sort;
         let title =
             |group: &&Group| width_of(&what.title(group)) + if what.is_sorted(group, sort) { 2 } else { 0 };
-        let title = with().map(|group| title(&group)).max().unwrap_or(0);
+        let title = with().map(title).max().unwrap_or(0);
         Some(self.texts(what, points(PARAMS[i], self.apart(what)), number.max(title).min(PARAM)))
     }
 
@@ -188,7 +192,7 @@ impl<'a> Sight<'_, 'a> {
             (any(|run| progress::of(&run.view).is_some()), Candidate::new(What::Percent, percent)),
             (any(|run| run.live() || run.view.status.step.is_some()), other("step", step.max(7), STEP)),
             (any(|run| progress::epoch(&run.view).is_some()), other("epoch", 7, EPOCH)),
-            (any(|run| run.live()), other("rate", 9, RATE)),
+            (any(RunRow::live), other("rate", 9, RATE)),
             (any(|run| run.live() && run.view.status.total > 0), other("eta", 6, ETA)),
         ];
         columns
@@ -221,8 +225,7 @@ impl<'a> Sight<'_, 'a> {
             self.titles().map(|title| width_of(form(&title))).max().unwrap_or(0).min(WIDEST)
         };
         let brief = title(without_last);
-        let claim =
-            Claim::of_texts(VALUE * POINT, VALUE_CUT * POINT, brief.min(TITLE).max(VALUE_WIDTH), texts);
+        let claim = Claim::of_texts(VALUE * POINT, VALUE_CUT * POINT, brief.clamp(VALUE_WIDTH, TITLE), texts);
         claim.grown(brief, 4 * POINT).grown(title(|title| title), 2 * POINT)
     }
 
