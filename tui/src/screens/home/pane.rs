@@ -182,7 +182,7 @@ fn details(shared: &Shared, run: &RunRow) -> Vec<(String, Vec<String>)> {
     let alert = view.alert.as_ref().filter(|alert| !alert.of_end);
     let alert = alert.map(|a| format!("{} {}", moment_at(a.time, shared.now), clean(&a.message)));
     let phase = view.status.phase.as_deref().filter(|_| live).map(clean);
-    let took = progress::took_words(view, shared.now);
+    let (took_name, took) = progress::took_fact(view, shared.now).unzip();
     let headlines = headline::all(view);
     let values = headlines.iter().take(3);
     let values = values.map(|headline| (headline::title(headline.metric, None), headline::values(headline)));
@@ -194,7 +194,7 @@ fn details(shared: &Shared, run: &RunRow) -> Vec<(String, Vec<String>)> {
         ("cause", Vec::from_iter(remark::cause(view))),
         ("alert", Vec::from_iter(alert)),
         ("phase", Vec::from_iter(phase)),
-        (if live { "so far" } else { "took" }, Vec::from_iter(took)),
+        (took_name.unwrap_or_default(), Vec::from_iter(took)),
     ];
     let last = [
         ("parameters", params),
