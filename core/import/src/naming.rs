@@ -53,12 +53,15 @@ fn parts_of(name: &str) -> Option<SeriesKey> {
 fn encoded(text: &str) -> String {
     let odd = |c: char| matches!(c, '%' | '/') || c.is_control() || c.is_whitespace() && c != ' ';
     let ends = text.len() - text.trim_start().len()..text.trim_end().len();
-    let each = text.char_indices().map(|(at, c)| {
-        let kept = !odd(c) && ends.contains(&at);
-        let bytes = c.to_string().bytes().map(|b| format!("%{b:02X}")).collect();
-        if kept { c.to_string() } else { bytes }
-    });
-    each.collect()
+    let mut out = String::with_capacity(text.len());
+    for (at, c) in text.char_indices() {
+        if odd(c) || !ends.contains(&at) {
+            out.extend(c.to_string().bytes().map(|b| format!("%{b:02X}")));
+        } else {
+            out.push(c);
+        }
+    }
+    out
 }
 
 fn decoded(text: &str) -> String {
@@ -66,16 +69,9 @@ fn decoded(text: &str) -> String {
     let mut rest = text.as_bytes();
     while let [first, after @ ..] = rest {
         let code = after.get(..2).and_then(|two| std::str::from_utf8(two).ok());
-        match code.and_then(|code| u8::from_str_radix(code, 16).ok()).filter(|_| *first == b'%') {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = &after[2..];
-            }
-            None => {
-                bytes.push(*first);
-                rest = after;
-            }
-        }
+        let code = code.and_then(|code| u8::from_str_radix(code, 16).ok()).filter(|_| *first == b'%');
+        bytes.push(code.unwrap_or(*first));
+        rest = &after[if code.is_some() { 2 } else { 0 }..];
     }
     String::from_utf8_lossy(&bytes).into_owned()
 }
