@@ -113,6 +113,8 @@ fn a_growing_log_is_followed_stopped_killed_and_gone_on_with() {
     first.wait().unwrap();
     log.add(25..40);
     assert_eq!(sandbox.find("mine").view().state, State::Crashed);
+    let cause = sandbox.gradtop(&["show", "mine", "--json"]).expect_code(0).json()["cause"].clone();
+    assert_eq!(cause, "its process died without reporting a reason");
     let mut second = follow(&sandbox, &log);
     until_steps(&sandbox, "mine", 40);
     assert_eq!(sandbox.find("mine").view().state, State::Running);
@@ -168,6 +170,35 @@ fn pyarrow(sandbox: &Sandbox, file: &str) -> serde_json::Value {
 }
 
 #[test]
+fn what_ctrl_c_leaves_of_an_export_is_nothing() {
+    let sandbox = Sandbox::with(&[]);
+    let log = Log::new(&sandbox, "large");
+    log.add(0..400_000);
+    sandbox.gradtop(&["import", log.folder()]).expect_code(0);
+    let out = sandbox.path().join("out");
+    fs::create_dir(&out).unwrap();
+    let mut command = sandbox.command(&["export", "large", "--csv", out.join("large.csv").to_str().unwrap()]);
+    let mut export =
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let process = rustix::process::Pid::from_child(&export);
+    until("the export to write", || out.join(".tmp-large.csv").exists().then_some(()));
+    rustix::process::kill_process(process, rustix::process::Signal::INT).unwrap();
+    assert_eq!(export.wait().unwrap().code(), Some(1));
+    assert_eq!(fs::read_dir(&out).unwrap().count(), 0);
+}
+
+#[test]
+fn a_command_s_last_line_needs_no_line_break() {
+    let sandbox = Sandbox::with(&[]);
+    let file = sandbox.path().join("log.csv").to_str().unwrap().to_owned();
+    let script = "printf 'step,loss\n0,1\n1,2' > \"$0\"";
+    sandbox
+        .gradtop(&["exec", "--csv", &file, "--name", "ended", "--", "sh", "-c", script, &file])
+        .expect_code(0);
+    assert_eq!(steps(&sandbox, "ended"), [0, 1]);
+}
+
+#[test]
 fn a_run_is_exported_for_others() {
     let sandbox = Sandbox::with(&[]);
     let log = golden("wandb");
@@ -188,7 +219,10 @@ fn a_run_is_exported_for_others() {
     }
     let printed = sandbox.gradtop(&["export", "wandb", "--csv", "-"]).expect_code(0);
     assert_eq!(printed.out, fs::read_to_string(at("long.csv")).unwrap());
-    // Importing the export gives the same run.
+    // Importing the export gives the same run, also its times.
+    sandbox.gradtop(&["import", &at("long.csv"), "--name", "long"]).expect_code(0);
+    sandbox.gradtop(&["export", "long", "--csv", &at("long-again.csv")]).expect_code(0);
+    assert_eq!(fs::read_to_string(at("long-again.csv")).unwrap(), printed.out);
     sandbox.gradtop(&["export", "wandb", "--tensorboard", &at("tb")]).expect_code(0);
     sandbox.gradtop(&["import", &at("tb/wandb"), "--name", "again"]).expect_code(0);
     sandbox.gradtop(&["export", "again", "--csv", &at("again.csv"), "--wide"]).expect_code(0);

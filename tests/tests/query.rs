@@ -118,6 +118,36 @@ fn an_answer_has_the_asked_form_and_one_table() {
 }
 
 #[test]
+fn an_experiment_of_an_older_version_may_have_any_name() {
+    let sandbox = Sandbox::new();
+    let folder = sandbox.path().join("lr=0.1");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("metrics.csv"), "step,loss\n0,1\n").unwrap();
+    let import = ["import", &folder.to_string_lossy(), "--name", "r"];
+    sandbox.gradtop(&import).expect_code(0);
+    let run = sandbox.find("r").dir;
+    assert_eq!(run.experiment(), "lr-0.1");
+    sandbox.gradtop(&[&import[..], &["--experiment", "x?y"]].concat()).expect_code(2);
+    // As they were named once.
+    let manifest = std::fs::read_to_string(run.manifest()).unwrap();
+    for (number, name) in ["lr=0.1", "x?y", "**", "100%25x", "a[b]"].iter().enumerate() {
+        let old = sandbox.runs().join(format!("exp={name}/run=r{number}"));
+        std::fs::create_dir_all(old.join("metrics")).unwrap();
+        let manifest =
+            manifest.replace("\"lr-0.1\"", &format!("{name:?}")).replace("\"r\"", &format!("\"r{number}\""));
+        std::fs::write(old.join("run.toml"), manifest).unwrap();
+        for part in std::fs::read_dir(run.metrics()).unwrap() {
+            let part = part.unwrap();
+            std::fs::copy(part.path(), old.join("metrics").join(part.file_name())).unwrap();
+        }
+    }
+    let sql = "SELECT exp, count(*) AS n FROM metrics JOIN runs USING (exp, run) GROUP BY exp ORDER BY exp";
+    let Some(said) = rows(&sandbox, sql) else { return };
+    let names = ["**", "100%25x", "a[b]", "lr-0.1", "lr=0.1", "x?y"];
+    assert_eq!(said, Value::from_iter(names.map(|exp| json!({"exp": exp, "n": 1}))));
+}
+
+#[test]
 fn saved_queries_compare_values_of_one_split_count_all_runs_and_know_what_has_no_time() {
     let sandbox = Sandbox::new();
     for (name, text) in [("val", "step,val_loss\n0,1\n9,0.5\n"), ("train", "step,train_loss\n0,1\n9,0.1\n")] {

@@ -51,6 +51,9 @@ pub enum ImportError {
         /// The run.
         run: String,
     },
+    /// The import was ended before the end of its source.
+    #[error("{} was not read to its end: the import was interrupted", .0.display())]
+    Interrupted(PathBuf),
     /// A run could not be written.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -11,10 +11,9 @@ use crate::error::{ImportError, Result};
 use crate::find::{Format, Source, find};
 use crate::naming::{name_series, split};
 use crate::reader::{Progress, Reader};
-use crate::recording::{HISTOGRAMS, TEXT, TEXTS};
 use crate::seen::Seen;
 use crate::sink::{At, End, Sink, Tag};
-use crate::tables;
+use crate::tables::{self, HISTOGRAMS, TEXT, TEXTS};
 
 /// How often folders are searched for new files.
 const SEARCH: Duration = Duration::from_secs(1);
@@ -107,18 +106,19 @@ impl Feed {
         more
     }
 
-    /// Reads the rest after the command has ended.
-    pub fn finish(&mut self, log: &mut dyn Log) {
+    /// Reads the rest after the command has ended. `by_itself` says that it was not killed, so that its last line is complete.
+    pub fn finish(&mut self, log: &mut dyn Log, by_itself: bool) {
         self.searched = None;
         while self.read(log) {}
         for followed in self.followed.iter_mut().filter(|followed| !followed.failed) {
             followed.take_same_again();
             while followed.read(&mut self.names, log) {}
-            followed
-                .with(&mut self.names, log, |reader, sink| reader.finish(sink).map(|()| Progress::UpToDate));
-            let left_out = followed.reader.left_out();
-            for message in left_out.iter().filter(|message| !followed.old_left_out.contains(message)) {
-                log.warning(format!("not logged: {message}"));
+            followed.with(&mut self.names, log, |reader, sink| {
+                reader.finish(sink, by_itself).map(|()| Progress::UpToDate)
+            });
+            let left_out = followed.reader.left_out().into_iter().chain(followed.reader.unread_end());
+            for message in left_out.filter(|message| !followed.old_left_out.contains(message)) {
+                log.warning(message);
             }
         }
         if self.followed.is_empty() {
@@ -474,7 +474,7 @@ mod tests {
             file.set_modified(SystemTime::now() + Duration::from_secs(n)).unwrap();
             while feed.read(&mut taken) {}
         }
-        feed.finish(&mut taken);
+        feed.finish(&mut taken, false);
         taken.1.iter().map(|(_, step, _)| *step).collect()
     }
 
@@ -503,6 +503,20 @@ mod tests {
     }
 
     #[test]
+    fn the_last_line_of_a_command_that_ended_by_itself_is_complete() {
+        for (by_itself, steps) in [(true, &[0, 1][..]), (false, &[0])] {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("log.csv");
+            let mut feed = Feed::new(&path, Format::Csv, None, false);
+            fs::write(&path, "step,loss\n0,1\n1,2").unwrap();
+            let mut taken = Taken::default();
+            feed.finish(&mut taken, by_itself);
+            assert_eq!(taken.1.iter().map(|(_, step, _)| *step).collect::<Vec<_>>(), steps);
+            assert_eq!(taken.0.iter().any(|said| said.contains("the last line is left out")), !by_itself);
+        }
+    }
+
+    #[test]
     fn no_two_folders_share_a_series() {
         let dir = tempfile::tempdir().unwrap();
         let mut feed = Feed::new(dir.path(), Format::TensorBoard, None, false);
@@ -513,7 +527,7 @@ mod tests {
                 .unwrap();
         }
         let mut taken = Taken::default();
-        feed.finish(&mut taken);
+        feed.finish(&mut taken, false);
         let of_splits = ["loss train", "loss test", "loss val", "loss test validation"];
         let of_models = ["loss fold", "loss test fold", "loss y/fold", "loss test y/fold"];
         assert_eq!(taken.0, [of_splits, of_models].concat());
@@ -541,7 +555,7 @@ mod tests {
         std::io::Write::write_all(&mut file, b"{\"step\": 7, \"loss\": 2}\n").unwrap();
         let mut taken = Taken::default();
         while feed.read(&mut taken) {}
-        feed.finish(&mut taken);
+        feed.finish(&mut taken, false);
         assert_eq!((taken.0, taken.1), (vec!["loss".to_owned()], vec![("loss".to_owned(), 7, 2.0)]));
     }
 
@@ -550,7 +564,7 @@ mod tests {
         let mut taken = Taken::default();
         let mut feed = Feed::new(Path::new("/nonexistent/log.csv"), Format::Csv, None, false);
         assert!(!feed.read(&mut taken));
-        feed.finish(&mut taken);
+        feed.finish(&mut taken, false);
         assert_eq!(taken.0, ["no file was found at /nonexistent/log.csv"]);
     }
 }

@@ -117,8 +117,7 @@ pub fn experiment_of(path: &Path) -> String {
     let names = || folder.into_iter().flat_map(Path::ancestors).filter_map(|p| p.file_name()?.to_str());
     let telling = names().find(|name| !PLAIN.contains(&name.to_lowercase().as_str()));
     let name = telling.or_else(|| names().next()).unwrap_or("imported");
-    let name = name.trim_start_matches('.').chars().map(|c| if c.is_control() { '-' } else { c });
-    gradtop_store::readable_name(name.take(100).collect())
+    gradtop_store::readable_name(&name.chars().take(100).collect::<String>())
 }
 
 struct Search<'a> {

@@ -4,8 +4,10 @@ use gradtop_store::{RunDir, State};
 
 use crate::error::{ImportError, Result};
 use crate::find::Source;
+use crate::in_order::InOrder;
 use crate::reader::{Progress, Reader};
-use crate::recording::{Compared, Recording, Target};
+use crate::recording::{Recording, Target};
+use crate::series::Compared;
 use crate::sink::{End, Sink as _};
 
 /// A source being imported into a run.
@@ -69,11 +71,11 @@ impl Import {
                 Ok(Progress::More) => {}
                 Ok(Progress::UpToDate) if import.recording.compares() => {
                     // The source has fewer rows than the run, but all its rows are there.
-                    import.reader.finish(&mut import.recording).ok();
+                    import.reader.finish(&mut import.recording, false).ok();
                     import.after_comparing(Compared::Same)?;
                 }
                 Ok(Progress::UpToDate) => {
-                    error = import.reader.finish(&mut import.recording).err();
+                    error = import.reader.finish(&mut import.recording, false).err();
                     break;
                 }
                 Err(e) => {
@@ -83,10 +85,12 @@ impl Import {
             }
             if import.recording.beat(false)? || stop() {
                 stopped = true;
+                // The source is to be read again, and would then have rows that are older than these.
+                import.recording.waiting = InOrder::default();
                 break;
             }
         }
-        let left_out = import.reader.left_out();
+        let mut left_out = import.left_out();
         if error.is_none() && !stopped && import.run().is_none() && !left_out.is_empty() {
             let (path, why) = (source.path.clone(), left_out.join("; "));
             return Err(ImportError::Nothing { path, why });
@@ -101,6 +105,8 @@ impl Import {
             None => import.natural_end(),
         };
         import.close(state, cause)?;
+        left_out.extend(import.reader.unread_end().filter(|_| !stopped));
+        let error = error.or_else(|| stopped.then(|| ImportError::Interrupted(source.path.clone())));
         let before = if import.before.is_some() { 0 } else { before };
         let rows = (import.recording.rows(), before);
         let run = import.recording.dir().cloned();
@@ -126,8 +132,14 @@ impl Import {
             Err(e) if self.recording.compares() && !matches!(e, ImportError::Store(_)) => {
                 self.after_comparing(Compared::Same)
             }
+            Ok(Progress::UpToDate) => self.recording.record(true).map(|()| Progress::UpToDate),
             progress => progress,
         }
+    }
+
+    /// Returns what has been left out so far, in sentences.
+    fn left_out(&self) -> Vec<String> {
+        self.reader.left_out().into_iter().chain(self.recording.waiting.left_out()).collect()
     }
 
     /// Decides how to continue after a source has been read again for comparison; `so_far` is the result of an incomplete one.
@@ -162,7 +174,7 @@ impl Import {
 
     /// Says in the run what else has been left out of it. The final counts come at its end.
     pub(crate) fn tell_left_out(&mut self) -> Result<()> {
-        let left_out = self.reader.left_out();
+        let left_out = self.left_out();
         if left_out.len() > self.told {
             self.told = left_out.len();
             for message in left_out {
@@ -174,7 +186,7 @@ impl Import {
 
     /// Ends the run, which says what was left out of it.
     fn close(&mut self, state: State, cause: Option<String>) -> Result<()> {
-        for message in self.reader.left_out() {
+        for message in self.left_out() {
             self.recording.warning(format!("not imported: {message}"))?;
         }
         self.recording.close(state, cause)
@@ -195,6 +207,7 @@ impl Import {
     /// Ends the run on request; nothing more is read.
     pub(crate) fn stop(&mut self) -> Result<()> {
         self.over = true;
+        self.recording.waiting = InOrder::default();
         self.close(State::Stopped, Some("following it was ended".to_owned()))
     }
 }

@@ -39,18 +39,82 @@ pub fn goal(metric: &str) -> Goal {
 /// Maximum number of declared metrics, to bound the size of the manifest.
 const DECLARED: usize = 200;
 
-/// Declares a metric unless it is declared. The first one of each goal becomes a headline metric. Returns whether it was added.
+/// Declares a metric unless it is declared. The first one of each goal becomes a headline metric, but a
+/// plain word such as `loss` takes its place. Beyond [`DECLARED`], one with a
+/// goal takes the place of one without. Returns whether it was added.
 pub fn declare(metrics: &mut Vec<MetricInfo>, name: &str) -> bool {
-    if metrics.len() >= DECLARED || metrics.iter().any(|m| m.name == name) {
+    if metrics.iter().any(|m| m.name == name) {
         return false;
     }
     let goal = goal(name);
-    let headline = goal != Goal::None && metrics.iter().all(|m| m.goal != goal);
+    // `loss` itself comes before `batch_loss`.
+    let gives_way = |m: &MetricInfo| is_plain(name) && !is_plain(&m.name) && is_derived(m);
+    let headline = goal != Goal::None && metrics.iter().all(|m| m.goal != goal || gives_way(m));
+    for other in metrics.iter_mut().filter(|m| headline && m.goal == goal) {
+        other.headline = false;
+    }
+    if metrics.len() >= DECLARED {
+        let less = |m: &MetricInfo| is_derived(m) && (m.goal == Goal::None || headline && !m.headline);
+        let Some(last) = metrics.iter().rposition(less).filter(|_| goal != Goal::None) else { return false };
+        metrics.remove(last);
+    }
     metrics.push(MetricInfo { name: name.to_owned(), goal, headline, ..MetricInfo::default() });
     true
+}
+
+/// Returns whether a name is nothing but a word that tells its goal.
+fn is_plain(name: &str) -> bool {
+    LOWER.iter().chain(&HIGHER).any(|word| name.eq_ignore_ascii_case(word))
+}
+
+/// Returns whether a metric is as [`declare`] makes it: what somebody else has declared stays as it is.
+fn is_derived(m: &MetricInfo) -> bool {
+    let own = MetricInfo {
+        name: m.name.clone(),
+        goal: goal(&m.name),
+        headline: m.headline,
+        ..MetricInfo::default()
+    };
+    *m == own
 }
 
 /// Converts a number to an integer if it is one.
 pub(crate) fn float_or_int(n: f64) -> ParamValue {
     if n.fract() == 0.0 && n.abs() < 9e15 { ParamValue::Int(n as i64) } else { ParamValue::Float(n) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_a_goal_is_declared_whatever_comes_before() {
+        let mut metrics = Vec::new();
+        for n in 0..DECLARED + 10 {
+            declare(&mut metrics, &format!("w{n}"));
+        }
+        assert!(declare(&mut metrics, "loss") && declare(&mut metrics, "accuracy"));
+        assert!(!declare(&mut metrics, "loss") && !declare(&mut metrics, "w205"));
+        for n in 0..DECLARED + 10 {
+            declare(&mut metrics, &format!("loss/{n}"));
+        }
+        let shown: Vec<&str> = metrics.iter().filter(|m| m.headline).map(|m| m.name.as_str()).collect();
+        assert_eq!((metrics.len(), shown), (DECLARED, vec!["loss", "accuracy"]));
+        // The plain word comes first wherever it stands, but not before what somebody chose.
+        for (unit, first) in [(None, "loss"), (Some("nats".to_owned()), "batch_loss")] {
+            let mut metrics = Vec::new();
+            declare(&mut metrics, "batch_loss");
+            metrics[0].unit = unit;
+            declare(&mut metrics, "loss");
+            let shown: Vec<&str> = metrics.iter().filter(|m| m.headline).map(|m| m.name.as_str()).collect();
+            assert_eq!(shown, [first]);
+        }
+        let mut losses: Vec<_> = (0..DECLARED).map(|n| format!("loss/{n}")).collect();
+        losses.push("accuracy".to_owned());
+        let mut metrics = Vec::new();
+        for name in &losses {
+            declare(&mut metrics, name);
+        }
+        assert!(metrics.len() == DECLARED && metrics.iter().any(|m| m.name == "accuracy" && m.headline));
+    }
 }

@@ -33,12 +33,18 @@ pub trait Reader {
         Ok(false)
     }
 
-    /// Reads what is left if nothing will follow, such as a last line without a line break.
+    /// Reads what is left if nothing will follow, such as a last line without a line break. `ended` says that whoever wrote
+    /// it has ended by itself.
     ///
     /// # Errors
     /// See [`Self::read`].
-    fn finish(&mut self, _sink: &mut dyn Sink) -> Result<()> {
+    fn finish(&mut self, _sink: &mut dyn Sink, _ended: bool) -> Result<()> {
         Ok(())
+    }
+
+    /// Returns that the end of a file was not read because it may be incomplete, in a sentence.
+    fn unread_end(&self) -> Option<String> {
+        None
     }
 
     /// Returns what has been left out so far though it looks like something to import, in sentences.

@@ -12,21 +12,18 @@ use jiff::Timestamp;
 
 use crate::error::{ImportError, Result};
 use crate::find::Source;
+use crate::in_order::{InOrder, Timed, is_moved};
 use crate::metric;
 use crate::naming::name_series;
 use crate::seen::{self, Seen};
+use crate::series::{Compared, Series, headline};
 use crate::sink::{At, End, Sink, Tag};
+use crate::tables::{HISTOGRAMS, TEXT, TEXTS, Table};
 
 /// How often the status is written while rows arrive, and while none do.
 const BUSY: Duration = Duration::from_millis(500);
-/// Maximum length of a stored text in bytes.
-pub(crate) const TEXT: usize = 64 << 10;
 /// Maximum number of warnings about one source.
 const WARNINGS: usize = 100;
-/// Names of the tables for texts and histograms.
-pub(crate) const TEXTS: &str = "texts";
-pub(crate) const HISTOGRAMS: &str = "histograms";
-
 /// Where to write a run.
 #[derive(Debug, Clone)]
 pub struct Target {
@@ -36,44 +33,6 @@ pub struct Target {
     pub experiment: String,
     /// The run's name, if it is fixed.
     pub name: Option<String>,
-}
-
-struct Series {
-    key: SeriesKey,
-    /// Its number in the recorder, if that is open.
-    number: Option<u32>,
-    /// Its rows in the run.
-    seen: Seen,
-    /// Number of its rows read since the source was opened.
-    come: u64,
-    /// The step of its last row.
-    step: Option<i64>,
-    /// Its rows read while the source is compared with the run.
-    again: Seen,
-}
-
-impl Series {
-    fn new(key: SeriesKey, seen: Seen) -> Self {
-        Self { key, number: None, seen, come: 0, step: None, again: Seen::default() }
-    }
-}
-
-/// The result of comparing a source with an existing run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Compared {
-    /// The rows read so far match the run.
-    SoFar,
-    /// All rows of the run were repeated.
-    Same,
-    /// The source contains other rows.
-    Other,
-}
-
-/// A table with counts of its rows, like [`Series`].
-#[derive(Default)]
-struct Table {
-    taken: u64,
-    come: u64,
 }
 
 /// The open resources for writing.
@@ -99,8 +58,11 @@ pub(crate) struct Recording {
     histograms: Table,
     /// Number of rows in the run.
     rows: u64,
-    /// Time of the previous row, if the source has times.
+    /// Rows with times that are not recorded yet.
+    pub(crate) waiting: InOrder,
+    /// Time of the previous row, and the latest in the run, if the source has times.
     time_us: Option<i64>,
+    furthest_us: Option<i64>,
     /// Later times are considered errors.
     latest_us: i64,
     end: Option<End>,
@@ -156,7 +118,9 @@ impl Recording {
             texts: Table::default(),
             histograms: Table::default(),
             rows: 0,
+            waiting: InOrder::default(),
             time_us: None,
+            furthest_us: None,
             end: None,
             written: Instant::now(),
             scratch: Vec::new(),
@@ -168,9 +132,10 @@ impl Recording {
 
     /// Takes over the run that has read this source before, if there is one.
     fn go_on_with_earlier(&mut self) -> Result<()> {
-        let experiment = format!("exp={}", self.target.experiment);
-        let mine =
-            |dir: &RunDir| dir.path().parent().and_then(|p| p.file_name()).is_some_and(|n| *n == *experiment);
+        let wanted = &self.target.experiment;
+        // Older versions took names as they were.
+        let is = |name: &str| name == wanted || gradtop_store::readable_name(name) == *wanted;
+        let mine = |dir: &RunDir| !dir.is_queued() && is(&dir.experiment());
         let earlier =
             gradtop_store::list_runs(&self.target.runs).into_iter().filter(mine).filter_map(|dir| {
                 let manifest = gradtop_store::read_manifest(&dir).ok()?;
@@ -264,8 +229,9 @@ impl Recording {
     pub(crate) fn go_through(&mut self) {
         self.compares = false;
         for series in &mut self.series {
-            (series.again, series.come) = (Seen::default(), 0);
+            (series.again, series.come, series.time_us) = (Seen::default(), 0, i64::MIN);
         }
+        self.time_us = None;
         (self.texts.come, self.histograms.come) = (0, 0);
     }
 
@@ -339,17 +305,43 @@ impl Recording {
         }
     }
 
-    /// Records the position of a row, and returns its time if known.
+    /// Records the position of a row, and returns its time, or that of the row before, if known.
     fn place(&mut self, at: At) -> Option<i64> {
-        let sane = at.time_us.filter(|time| (MIN_US..self.latest_us).contains(time));
-        let time = sane.max(self.time_us);
-        if let Some(time) = time {
-            self.time_us = Some(time);
-            if self.status.started.is_none() {
-                self.status.started = Timestamp::from_microsecond(time).ok();
-            }
+        let possible = at.time_us.filter(|time| (MIN_US..self.latest_us).contains(time));
+        self.time_us = possible.or(self.time_us);
+        self.time_us
+    }
+
+    /// Records that the run has something of this time.
+    fn reach(&mut self, time: i64) {
+        self.furthest_us = self.furthest_us.max(Some(time));
+        if let Ok(time) = Timestamp::from_microsecond(time) {
+            self.status.started = Some(self.status.started.map_or(time, |first| first.min(time)));
         }
-        time
+    }
+
+    /// Records the rows read so far, in the order of their times: all, or only the older ones.
+    pub(crate) fn record(&mut self, all: bool) -> Result<()> {
+        let rows = self.waiting.take(all);
+        let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return Ok(()) };
+        self.reach(first.time);
+        self.reach(last.time);
+        self.writer()?;
+        let Some(Open { recorder, .. }) = &self.open else { unreachable!("it was opened above") };
+        let mut points = Vec::new();
+        for row in rows.chunk_by(|a, b| (a.time, a.step, a.epoch) == (b.time, b.step, b.epoch)) {
+            let Timed { time, step, epoch, .. } = row[0];
+            points.clear();
+            for Timed { series, value, .. } in row {
+                let series = &mut self.series[*series as usize];
+                (series.step, series.epoch) = (Some(step), epoch);
+                points.push((series.number(recorder)?, *value));
+            }
+            self.waiting.record(time, row.len());
+            recorder.log_at(step, epoch, time, points.iter().copied());
+        }
+        self.rows += rows.len() as u64;
+        Ok(())
     }
 
     /// Writes changes of manifest and status, at most every [`BUSY`]; returns whether a stop was requested.
@@ -359,7 +351,7 @@ impl Recording {
         if self.written.elapsed() >= due {
             self.write_manifest(&dir)?;
             self.status.headline = self.headline();
-            self.status.step = self.step();
+            self.reached();
             self.status.elapsed_s = self.elapsed_s();
             (self.status.rows, self.status.updated) = (self.rows, Timestamp::now());
             gradtop_store::write_status(&dir, &self.status)?;
@@ -378,11 +370,12 @@ impl Recording {
 
     /// Ends the run, perhaps temporarily. Later rows continue it.
     pub(crate) fn close(&mut self, state: State, cause: Option<String>) -> Result<()> {
+        self.record(true)?;
         let (Some(Open { lock, recorder }), Some(dir)) = (self.open.take(), self.dir.clone()) else {
             return Ok(());
         };
         self.status.headline = headline(&self.manifest, &self.series, &recorder);
-        self.status.step = self.step();
+        self.reached();
         self.status.elapsed_s = self.elapsed_s();
         recorder.finish()?;
         self.write_manifest(&dir)?;
@@ -390,7 +383,7 @@ impl Recording {
             state,
             cause: cause.clone(),
             // Unknown if the source has no times.
-            ended: self.time_us.and_then(|time| Timestamp::from_microsecond(time).ok()),
+            ended: self.furthest_us.and_then(|time| Timestamp::from_microsecond(time).ok()),
             updated: Timestamp::now(),
             rows: self.rows,
             ..self.status.clone()
@@ -424,34 +417,30 @@ impl Recording {
             .unwrap_or_default()
     }
 
-    /// Returns the step reached. Values logged once or by another counter, such as a test result at step 0, are ignored.
-    fn step(&self) -> Option<i64> {
-        self.series.iter().filter_map(|series| series.step).max()
+    /// Notes the step reached, and its epoch. Values logged once or by another counter, such as a test result at step 0, are
+    /// ignored.
+    fn reached(&mut self) {
+        self.status.step = self.series.iter().filter_map(|series| series.step).max();
+        let there = self.series.iter().filter(|series| series.step == self.status.step);
+        self.status.epoch = there.filter_map(|series| series.epoch).reduce(f64::max).or(self.status.epoch);
     }
 
     /// Returns the time from the first row to the last, as far as the source tells times.
     fn elapsed_s(&self) -> Option<f64> {
-        let own = self.status.started.zip(self.time_us);
+        let own = self.status.started.zip(self.furthest_us);
         own.map(|(from, to)| (to - from.as_microsecond()) as f64 / 1e6).or(self.status.elapsed_s)
     }
 
-    /// Counts a row of a table; returns whether it is new.
-    fn is_new(table: &mut Table, rows: u64) -> bool {
-        table.come += rows;
-        let new = table.come > table.taken;
-        table.taken = table.taken.max(table.come);
-        new
-    }
-
     fn log_table(&mut self, name: &str, at: At, columns: Vec<gradtop_store::TableColumn>) -> Result<()> {
-        self.place(at);
+        if let Some(time) = self.place(at) {
+            self.reach(time);
+        }
         Ok(self.writer()?.log_table(name, at.step, columns)?)
     }
 }
 
 /// The year 1990: earlier times cannot belong to a training.
 const MIN_US: i64 = 631_152_000_000_000;
-
 impl Sink for Recording {
     fn params(&mut self, params: Vec<(String, ParamValue)>) -> Result<()> {
         if !self.compares && self.manifest.params != params {
@@ -506,45 +495,53 @@ impl Sink for Recording {
             }
             return Ok(());
         }
+        let time = self.place(at);
         let mut new = std::mem::take(&mut self.scratch);
         new.clear();
         for (number, value) in values {
             let Some(series) = self.series.get_mut(*number as usize) else { continue };
             series.come += 1;
-            series.step = Some(at.step);
-            if series.come > series.seen.rows {
-                series.seen.add(at.step, *value);
+            // Rows of a series stay in the order of the file.
+            series.time_us = series.time_us.max(time.unwrap_or(i64::MIN));
+            let is_known = series.come <= series.seen.rows;
+            if is_known || time.is_none() {
+                (series.step, series.epoch) = (Some(at.step), at.epoch);
+            }
+            if is_known {
+                let time = series.time_us;
+                self.waiting.recorded_us = self.waiting.recorded_us.max(time);
+                if time > i64::MIN {
+                    self.reach(time);
+                }
+                continue;
+            }
+            series.seen.add(at.step, *value);
+            let Some(time) = time else {
                 new.push((*number, *value));
-            }
+                continue;
+            };
+            let own = at.time_us.is_none_or(|own| own == time && !is_moved(own, series.time_us));
+            self.waiting.moved += u64::from(!own);
+            let (step, epoch, time) = (at.step, at.epoch, series.time_us);
+            self.waiting.push(Timed { time, step, epoch, series: *number, value: *value });
         }
-        let time = self.place(at);
-        self.status.epoch = at.epoch.or(self.status.epoch);
         if !new.is_empty() {
+            // Times of later rows would not be consistent with this one.
+            self.latest_us = MIN_US;
             self.rows += new.len() as u64;
-            if time.is_none() {
-                // Times of later rows would not be consistent with this one.
-                self.latest_us = MIN_US;
-            }
             self.writer()?;
             let Some(Open { recorder, .. }) = &self.open else { unreachable!("it was opened above") };
             for (number, _) in &mut new {
-                let series = &mut self.series[*number as usize];
-                *number = match series.number {
-                    Some(number) => number,
-                    None => *series.number.insert(recorder.series(&series.key, None)?),
-                };
+                *number = self.series[*number as usize].number(recorder)?;
             }
-            match time {
-                Some(time) => recorder.log_at(at.step, at.epoch, time, new.iter().copied()),
-                None => recorder.log(at.step, at.epoch, new.iter().copied()),
-            }
+            recorder.log(at.step, at.epoch, new.iter().copied());
         }
         self.scratch = new;
-        Ok(())
+        if self.waiting.is_full() { self.record(false) } else { Ok(()) }
     }
 
     fn text(&mut self, at: At, tag: &str, text: &str) -> Result<()> {
-        if self.compares || !Self::is_new(&mut self.texts, 1) {
+        if self.compares || !self.texts.is_new(1) {
             return Ok(());
         }
         let text = &text[..text.floor_char_boundary(TEXT)];
@@ -552,7 +549,7 @@ impl Sink for Recording {
     }
 
     fn histogram(&mut self, at: At, tag: &str, bins: &[[f64; 3]]) -> Result<()> {
-        if self.compares || !Self::is_new(&mut self.histograms, bins.len() as u64) {
+        if self.compares || !self.histograms.is_new(bins.len() as u64) {
             return Ok(());
         }
         self.log_table(HISTOGRAMS, at, crate::tables::histogram(tag, bins))
@@ -571,20 +568,11 @@ impl Sink for Recording {
     }
 
     fn again(&mut self) -> Result<()> {
+        self.record(true)?;
         self.go_through();
         self.compares = self.comparable && self.rows > 0;
         Ok(())
     }
-}
-
-/// Returns the last values of the headline metrics.
-fn headline(manifest: &Manifest, series: &[Series], recorder: &Recorder) -> Vec<HeadlineValue> {
-    let shown = |key: &SeriesKey| manifest.metrics.iter().any(|m| m.headline && m.name == key.metric);
-    let value = |s: &Series| {
-        let (_, value) = recorder.latest(s.number?)?;
-        Some(HeadlineValue { key: s.key.clone(), value })
-    };
-    series.iter().filter(|s| shown(&s.key)).filter_map(value).collect()
 }
 
 fn lock(dir: &RunDir) -> Result<RunLock> {

@@ -229,6 +229,12 @@ impl Tail {
         Ok(true)
     }
 
+    /// Returns that the last line was not read, if there is one.
+    pub(crate) fn unread_end(&self) -> Option<String> {
+        let line = "the last line is left out: without a line break, it may be incomplete";
+        (!self.bytes().trim_ascii().is_empty()).then(|| line.to_owned())
+    }
+
     /// Returns whether nobody has written to the file for a minute.
     pub(crate) fn is_quiet(&self) -> Result<bool> {
         let changed = self.file.metadata().and_then(|m| m.modified()).at("read", &self.path)?;

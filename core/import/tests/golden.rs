@@ -135,7 +135,7 @@ fn a_file_that_grows_byte_by_byte_is_read_once() {
             growing.write_all(piece).unwrap();
             while reader.read(&mut collected).unwrap() == Progress::More {}
         }
-        reader.finish(&mut collected).unwrap();
+        reader.finish(&mut collected, false).unwrap();
         assert_eq!(collected.sorted(), wanted.sorted(), "{}", file.display());
     }
 }

@@ -321,10 +321,76 @@ fn times_are_those_of_the_source_and_never_go_back() {
     for time in ["1700000000.5", "1700000002", "1700000001", "1e99", "-5", "1700000003.25"] {
         writeln!(file, "{{\"loss\": 1, \"timestamp\": {time}}}").unwrap();
     }
-    let run = import(runs.path(), &source_of(logs.path())).run.unwrap();
+    let imported = import(runs.path(), &source_of(logs.path()));
+    let told =
+        "the times of 3 rows are left out: older than that of the row before, or no time of a training";
+    assert_eq!(imported.left_out, [told]);
+    let run = imported.run.unwrap();
     let series = read_series(&run, |key| key.metric == "loss").unwrap();
     let micros: Vec<i64> = series[0].time_us.iter().map(|time| time - 1_700_000_000_000_000).collect();
     assert_eq!(micros, [500_000, 2_000_000, 2_000_001, 2_000_002, 2_000_003, 3_250_000]);
+}
+
+/// A table of one series after the other, `n` rows each, that were logged in turns.
+fn one_after_the_other(folder: &Path, n: i64) -> Source {
+    let rows = |metric: &str, later: i64| -> String {
+        let row = |step: i64| format!("{step},{},{metric},{step}\n", 1_700_000_000 + 10 * step + later);
+        (0..n).map(row).collect()
+    };
+    let text = format!("step,time,metric,value\n{}{}", rows("loss", 0), rows("acc", 3));
+    fs::write(folder.join("metrics.csv"), text).unwrap();
+    source_of(folder)
+}
+
+#[test]
+fn series_that_come_one_after_the_other_keep_their_times() {
+    let logs = tempfile::tempdir().unwrap();
+    let source = one_after_the_other(logs.path(), 10_000);
+    let is_right = |imported: Imported| {
+        assert_eq!((imported.rows.0, imported.left_out.len()), (20_000, 0));
+        let run = imported.run.unwrap();
+        for (metric, later) in [("loss", 0), ("acc", 3)] {
+            let series = read_series(&run, |key| key.metric == metric).unwrap().remove(0);
+            let right = |(step, time): (&i64, &i64)| *time == (1_700_000_000 + 10 * step + later) * 1_000_000;
+            assert!(series.step.iter().zip(&series.time_us).all(right), "{metric}: {:?}", series.time_us);
+        }
+        let status = read_status(&run).unwrap();
+        assert_eq!(status.took(status.updated), Some(99_993.0));
+    };
+    let runs = tempfile::tempdir().unwrap();
+    is_right(import(runs.path(), &source));
+    // Also if it is interrupted and begun again.
+    let runs = tempfile::tempdir().unwrap();
+    let interrupted = Import::whole(&target(runs.path()), &source, || true).unwrap();
+    assert!(matches!(interrupted.error, Some(ImportError::Interrupted(_))), "{interrupted:?}");
+    is_right(import(runs.path(), &source));
+    // What comes later and is older cannot keep its time, and that is said.
+    let more = fs::read_to_string(&source.path).unwrap() + "10000,1700000000,acc,1\n";
+    fs::write(&source.path, more).unwrap();
+    let late = import(runs.path(), &source).left_out;
+    assert_eq!(
+        late,
+        ["the time of 1 row is left out: older than that of the row before, or no time of a training"]
+    );
+}
+
+#[test]
+fn a_last_line_that_may_be_incomplete_is_told() {
+    let (runs, logs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    fs::write(logs.path().join("metrics.csv"), "step,loss\n0,1\n1,2").unwrap();
+    let source = source_of(logs.path());
+    let first = import(runs.path(), &source);
+    let told = "the last line is left out: without a line break, it may be incomplete";
+    assert_eq!((first.rows.0, &first.left_out[..]), (1, &[told.to_owned()][..]));
+    let file = fs::File::options().append(true).open(&source.path).unwrap();
+    file.set_modified(std::time::SystemTime::now() - std::time::Duration::from_mins(2)).unwrap();
+    let second = import(runs.path(), &source);
+    assert_eq!((second.rows, second.left_out.len()), ((2, 1), 0));
+    let warns = |line: &EventLine| matches!(line.event, Event::Warning { .. });
+    assert!(
+        !gradtop_store::read_events(&second.run.unwrap()).unwrap().iter().any(warns),
+        "it is there by now"
+    );
 }
 
 #[test]
@@ -347,14 +413,28 @@ fn a_run_of_a_source_without_times_took_nobody_knows_how_long() {
 fn a_row_whose_step_is_no_whole_number_is_left_out_and_told() {
     let (runs, logs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let lines = [r#"{"step": 3, "loss": 1}"#, r#"{"step": 1.5, "loss": 2}"#, r#"{"step": 1e300, "loss": 3}"#];
-    let rest = [r#"{"step": 4.0, "loss": 4}"#, r#"{"loss": 5}"#];
-    fs::write(logs.path().join("metrics.jsonl"), [&lines[..], &rest].concat().join("\n") + "\n").unwrap();
+    let odd = [r#"{"step": "5", "loss": 6}"#, r#"{"step": true, "loss": 7}"#, r#"{"step": 1e16, "loss": 8}"#];
+    let rest =
+        [r#"{"step": 4.0, "loss": 4}"#, r#"{"loss": 5}"#, r#"{"step": 9007199254740993.0, "loss": 9}"#];
+    fs::write(logs.path().join("metrics.jsonl"), [lines, odd, rest].concat().join("\n") + "\n").unwrap();
     let imported = import(runs.path(), &source_of(logs.path()));
-    let told = "2 rows are left out: a step such as 1.5 is not a whole number, or too large";
+    let told = "5 rows are left out: a step such as 1.5 is not a whole number, or too large";
     assert_eq!(imported.left_out, [told]);
     let run = imported.run.unwrap();
     let series = read_series(&run, |key| key.metric == "loss").unwrap();
-    assert_eq!((&series[0].step[..], &series[0].value[..]), (&[3, 4, 4][..], &[1.0, 4.0, 5.0][..]));
+    let read = (&series[0].step[..], &series[0].value[..]);
+    assert_eq!(read, (&[3, 4, 4, 9_007_199_254_740_993][..], &[1.0, 4.0, 5.0, 9.0][..]));
+    for (rows, step) in
+        [("8,1\n1_000,9\n", "1_000"), ("8,1\n18446744073709551615,9\n", "18446744073709551615")]
+    {
+        for column in ["step", "epoch"].iter().filter(|column| **column == "step" || step == "1_000") {
+            let logs = tempfile::tempdir().unwrap();
+            fs::write(logs.path().join("metrics.csv"), format!("{column},loss\n{rows}")).unwrap();
+            let imported = import(runs.path(), &source_of(logs.path()));
+            let told = format!("1 row is left out: its step, {step}, is not a whole number, or too large");
+            assert_eq!((imported.rows.0, imported.left_out), (1, vec![told]));
+        }
+    }
     let said = gradtop_store::read_events(&run).unwrap();
     let warnings = said.iter().filter(|line| matches!(line.event, gradtop_store::Event::Warning { .. }));
     assert_eq!(warnings.count(), 1, "{said:?}");
@@ -397,6 +477,10 @@ fn what_is_logged_once_at_step_0_does_not_set_a_run_back_and_a_training_that_goe
     let status = import(&rows);
     assert_eq!(status.step, Some(90));
     assert_eq!(import(&[rows[0], rows[1], r#"{"step": 60, "loss": 4}"#]).step, Some(60));
+    // The epoch is that of this step.
+    let epochs = [r#"{"step": 90, "epoch": 9, "loss": 1}"#, r#"{"step": 80, "epoch": 8, "acc": 2}"#];
+    let status = import(&epochs);
+    assert_eq!((status.step, status.epoch), (Some(90), Some(9.0)));
 }
 
 #[test]
@@ -431,6 +515,12 @@ fn an_exported_event_file_is_the_run_again() {
         assert_eq!(read.rows.0, rows, "{name}");
         let run_again = read.run.unwrap();
         assert_eq!(values(&run_again), values(&run), "{name}");
+        let times = |run: &RunDir| -> Vec<i64> {
+            read_series(run, |_| true).unwrap().into_iter().flat_map(|series| series.time_us).collect()
+        };
+        // Rows of one microsecond may get the one after it.
+        let apart = times(&run_again).into_iter().zip(times(&run)).map(|(a, b)| (a - b).abs()).max();
+        assert!(apart.is_some_and(|most| most <= 2), "{name}: {apart:?}");
         assert_eq!(read_manifest(&run_again).unwrap().params, manifest.params, "{name}");
     }
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use gradtop_import::{Follower, Import, Imported, News, Source, Target};
+use gradtop_import::{Follower, Import, ImportError, Imported, News, Source, Target};
 use serde_json::json;
 
 use super::Context;
@@ -90,7 +90,12 @@ fn import_once(target: &Target, sources: &[Source], json: bool) -> Result<i32> {
             return Err(Failure::new("interrupted; import again to continue").into());
         }
         match Import::whole(target, source, || signals.any()) {
-            Ok(imported) => code = code.max(report(source, &imported, json)?),
+            Ok(imported) => {
+                code = code.max(report(source, &imported, json)?);
+                if matches!(imported.error, Some(ImportError::Interrupted(_))) {
+                    break;
+                }
+            }
             Err(e) if sources.len() > 1 => {
                 print::error(&clean(&e.to_string()), None);
                 code = crate::failure::ERROR;
@@ -138,7 +143,10 @@ fn report(source: &Source, imported: &Imported, json: bool) -> Result<i32> {
         print::warn(message);
     }
     if let Some(error) = error {
+        let interrupted = matches!(error, ImportError::Interrupted(_));
         let kept = name.filter(|_| rows > before).map(|name| format!("what precedes it is in {name}"));
+        let kept = kept.into_iter().chain(interrupted.then(|| "import again to continue".to_owned()));
+        let kept = Some(kept.collect::<Vec<_>>().join("; ")).filter(|help| !help.is_empty());
         print::error(&clean(&error.to_string()), kept.as_deref());
         return Ok(crate::failure::ERROR);
     }
@@ -211,4 +219,23 @@ fn detach(target: &Target, args: &Args) -> Result<i32> {
         print::note(&format!("its first row begins a run; until then, `kill {pid}` ends that"));
     }
     Ok(0)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    #[test]
+    fn an_interrupted_import_is_an_error_to_a_script() {
+        let source = Source { path: "a".into(), format: gradtop_import::Format::Csv, name: String::new() };
+        let code = |error| {
+            let imported =
+                Imported { run: None, rows: (0, 0), overwritten: None, left_out: Vec::new(), error };
+            report(&source, &imported, true).unwrap()
+        };
+        assert_eq!(code(Some(ImportError::Interrupted("a".into()))), crate::failure::ERROR);
+        assert_eq!(code(None), 0);
+    }
 }

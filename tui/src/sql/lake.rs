@@ -202,8 +202,9 @@ impl Lake {
 
     /// The folder of a run in the Hive layout, from which readers derive `exp` and `run`.
     fn place(&self, kind: &str, run: &View) -> Result<PathBuf> {
-        let place = self.folder.path().join(kind).join(format!("exp={}", run.manifest.experiment.id));
-        let place = place.join(format!("run={}", run.manifest.run));
+        let place =
+            self.folder.path().join(kind).join(format!("exp={}", escaped(&run.manifest.experiment.id)));
+        let place = place.join(format!("run={}", escaped(&run.manifest.run)));
         fs::create_dir_all(&place).cannot("create", &place)?;
         Ok(place)
     }
@@ -236,6 +237,13 @@ fn temporary() -> Result<TempDir> {
     let private = fs::Permissions::from_mode(0o700);
     let made = tempfile::Builder::new().prefix("gradtop-query-").permissions(private).tempdir();
     made.context("cannot make a temporary folder")
+}
+
+/// A name in the Hive layout. Older versions had experiments whose names mean something else to DuckDB.
+fn escaped(name: &str) -> String {
+    // The sign of an escape is the first.
+    let escape = |name: String, c: &char| name.replace(*c, &format!("%{:02X}", u32::from(*c)));
+    ['%', '=', '*', '?', '[', ']', '\\'].iter().fold(name.to_owned(), escape)
 }
 
 fn link(files: &[PathBuf], place: &Path) -> Result<()> {

@@ -93,6 +93,8 @@ pub(crate) struct Shared {
     begun: bool,
     /// Signals the end of the run: further input is not waited for.
     pub(crate) over: EndSignal,
+    /// Whether the command has ended and was not killed.
+    pub(crate) wrote_all: AtomicBool,
     clients: Mutex<Vec<Arc<Client>>>,
     complaints: Mutex<HashSet<String>>,
     /// Serializes declarations.
@@ -113,6 +115,7 @@ impl Shared {
             main: Mutex::new(main),
             begun,
             over: EndSignal::new()?,
+            wrote_all: AtomicBool::new(false),
             clients: Mutex::default(),
             complaints: Mutex::default(),
             manifest: Mutex::default(),

@@ -259,7 +259,7 @@ fn experiment_of(argv: &[String]) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' };
     let name: String = name.chars().map(plain).collect();
     let name = name.trim_matches(['.', '-']).to_owned();
-    if name.is_empty() { "command".to_owned() } else { gradtop_store::readable_name(name) }
+    if name.is_empty() { "command".to_owned() } else { gradtop_store::readable_name(&name) }
 }
 
 #[cfg(test)]

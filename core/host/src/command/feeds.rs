@@ -37,7 +37,7 @@ pub(crate) fn follow(shared: &Arc<Shared>, mut feeds: Vec<Feed>) {
         look = if more { Duration::ZERO } else { LOOK };
     }
     for feed in &mut feeds {
-        feed.finish(&mut run);
+        feed.finish(&mut run, shared.wrote_all.load(Ordering::Acquire));
     }
 }
 

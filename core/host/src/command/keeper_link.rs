@@ -28,7 +28,10 @@ pub(crate) enum FromKeeper {
         start: u64,
     },
     /// The command and all processes it started have ended.
-    Ended,
+    Ended {
+        /// Whether none was killed, so that what they wrote is complete.
+        by_themselves: bool,
+    },
     /// The run is killed on request: do not wait for the disk any longer.
     GiveUp,
 }

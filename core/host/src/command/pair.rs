@@ -120,7 +120,7 @@ impl<'a> Pair<'a> {
         let (command, process, pid, start) = match started {
             Ok(started) => started,
             Err(why) => {
-                send(&sink.talk, &FromKeeper::Ended);
+                send(&sink.talk, &FromKeeper::Ended { by_themselves: false });
                 end_sink(sink);
                 return Err(why);
             }
@@ -181,7 +181,10 @@ impl<'a> Pair<'a> {
             self.ended.is_some_and(|(status, since)| self.is_clear(status.unwrap_or_default(), since))
         };
         if self.sealing {
-            send(&self.sink.talk, &FromKeeper::Ended);
+            let has_code =
+                |(status, _): (Option<ExitStatus>, Instant)| status.is_some_and(|s| s.code().is_some());
+            let by_themselves = self.cleared.is_none() && self.ended.is_some_and(has_code);
+            send(&self.sink.talk, &FromKeeper::Ended { by_themselves });
         }
         false
     }

@@ -228,10 +228,16 @@ fn start_threads(
         let mut read = Lines::default();
         while let Some(lines) = read.read(&talk) {
             for order in lines.iter().filter_map(|line| serde_json::from_slice(line).ok()) {
-                if order == FromKeeper::GiveUp {
-                    // Here, because the main thread may be waiting for the disk.
-                    d.session.request_stop();
-                    d.session.recorder.give_up();
+                match order {
+                    FromKeeper::GiveUp => {
+                        // Here, because the main thread may be waiting for the disk.
+                        d.session.request_stop();
+                        d.session.recorder.give_up();
+                    }
+                    FromKeeper::Ended { by_themselves } => {
+                        d.wrote_all.store(by_themselves, Ordering::Release);
+                    }
+                    FromKeeper::Started { .. } => {}
                 }
                 d.tell_main(SinkEvent::Keeper(order));
             }
@@ -327,7 +333,7 @@ impl Sink<'_> {
                     }
                     SinkEvent::Changed | SinkEvent::Keeper(FromKeeper::GiveUp) => {}
                     SinkEvent::Keeper(FromKeeper::Started { pid, start }) => self.started(pid, start),
-                    SinkEvent::Keeper(FromKeeper::Ended) => return None,
+                    SinkEvent::Keeper(FromKeeper::Ended { .. }) => return None,
                     SinkEvent::Orphaned => self.orphaned(),
                 }
                 heard = events.try_recv().ok();

@@ -326,7 +326,8 @@ pub fn recover_crashed(run: &RunDir) -> Result<bool> {
     if !seen.status.state.is_final() {
         let cause = if seen.status.keeper_pid.is_some() {
             "trainer and keeper both died without reporting a reason"
-        } else if seen.status.started.is_some() {
+        } else if seen.status.trainer_pid.is_some() || seen.status.started.is_some() {
+            // An import has no keeper, and may know no times.
             "its process died without reporting a reason"
         } else {
             "its start was interrupted"

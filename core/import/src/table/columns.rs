@@ -40,24 +40,33 @@ const TEXT: usize = 40;
 /// A cell of a row.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Cell<'a> {
-    Number(f64),
+    /// A number, and how it is written.
+    Number(f64, &'a str),
     /// An integer: as a step it is exact, however large.
     Whole(i64),
     Text(&'a str),
+}
+
+/// Parses an integer, also one with a point and zeros.
+pub(crate) fn whole(text: &str) -> Option<i64> {
+    let digits = text.split_once('.').map_or(text, |(digits, zeros)| {
+        if !zeros.is_empty() && zeros.bytes().all(|b| b == b'0') { digits } else { text }
+    });
+    // Zero has a sign as a value.
+    digits.parse().ok().filter(|whole| *whole != 0 || !text.starts_with('-'))
 }
 
 impl<'a> Cell<'a> {
     /// Parses a text; `None` if it is empty.
     pub(crate) fn of(text: &'a str) -> Option<Self> {
         let text = text.trim();
-        let whole = || text.parse().map(Self::Whole).ok();
-        let number = || text.parse().map_or(Self::Text(text), Self::Number);
-        (!text.is_empty()).then(|| whole().unwrap_or_else(number))
+        let number = || text.parse().map_or(Self::Text(text), |number| Self::Number(number, text));
+        (!text.is_empty()).then(|| whole(text).map_or_else(number, Self::Whole))
     }
 
     fn number(self) -> Option<f64> {
         match self {
-            Self::Number(n) => Some(n),
+            Self::Number(n, _) => Some(n),
             Self::Whole(n) => Some(n as f64),
             Self::Text(_) => None,
         }
@@ -66,8 +75,17 @@ impl<'a> Cell<'a> {
     fn whole(self) -> Option<i64> {
         match self {
             Self::Whole(n) => Some(n),
-            Self::Number(n) => (n.fract() == 0.0 && n.abs() < 9e15).then_some(n as i64),
+            Self::Number(n, _) => (n.fract() == 0.0 && n.abs() < 9e15).then_some(n as i64),
             Self::Text(_) => None,
+        }
+    }
+
+    /// Returns the text of what should be an integer, but is none; NaN counts as absent.
+    fn odd(self) -> Option<&'a str> {
+        match self {
+            Self::Number(n, text) if !n.is_nan() && self.whole().is_none() => Some(text),
+            Self::Text(text) => Some(text),
+            _ => None,
         }
     }
 }
@@ -77,7 +95,7 @@ impl<'a> Cell<'a> {
 pub(crate) struct Rows {
     series: HashMap<String, u32>,
     /// Number of rows left out because their step is no whole number, and the first such step.
-    odd: Option<(u64, f64)>,
+    odd: Option<(u64, String)>,
     /// Of columns with texts that are no times, their number and the first.
     texts: BTreeMap<String, (u64, String)>,
     /// The number of the next row, and the step of the previous one.
@@ -121,13 +139,9 @@ impl Rows {
             let more = said.split_off(COLUMNS).len();
             said.push(format!("{more} more columns have such values"));
         }
-        said.extend(self.odd.map(|(n, step)| {
-            let rows = if n == 1 {
-                "1 row is left out: its step"
-            } else {
-                &format!("{n} rows are left out: a step")
-            };
-            format!("{rows} such as {step} is not a whole number, or too large")
+        said.extend(self.odd.as_ref().map(|(n, step)| match n {
+            1 => format!("1 row is left out: its step, {step}, is not a whole number, or too large"),
+            n => format!("{n} rows are left out: a step such as {step} is not a whole number, or too large"),
         }));
         if said.is_empty() && self.series.is_empty() && self.next > 0 {
             said.push("there are rows, but no column of numbers except those of steps and times".to_owned());
@@ -137,7 +151,7 @@ impl Rows {
 
     /// Passes on a row. Its step is the value in the first column of [`STEPS`] that has one; else the epoch, if it is
     /// an integer; else the step of the previous row if there is a step column, or the number of the row. A row whose
-    /// step is a number but not a whole one is left out.
+    /// step is there, but no whole number, is left out.
     pub(crate) fn hand_over(
         &mut self,
         cells: &[(impl AsRef<str>, Cell<'_>)],
@@ -166,8 +180,13 @@ impl Rows {
         }
         let time = self.time.and_then(|name| named(&[name]));
         let found = whole(step);
-        if let Some(odd) = number(step).filter(|n| found.is_none() && !n.is_nan()) {
-            self.odd.get_or_insert((0, odd)).0 += 1;
+        let odd = match step {
+            Some(at) => cells[at].1.odd(),
+            // An epoch with a fraction counts rows, but a word tells nothing.
+            None => epoch.and_then(|at| cells[at].1.odd()).filter(|_| number(epoch).is_none()),
+        };
+        if let Some(odd) = odd {
+            self.odd.get_or_insert_with(|| (0, odd.chars().take(TEXT).collect())).0 += 1;
             self.next += 1;
             return Ok(());
         }
@@ -175,7 +194,10 @@ impl Rows {
         let at = At {
             step: found.or_else(other).unwrap_or(self.next),
             epoch: number(epoch),
-            time_us: time.and_then(|at| moment(cells[at].1)),
+            // A time that cannot be is not the same as none.
+            time_us: time.and_then(|at| {
+                moment(cells[at].1).or(number(Some(at)).filter(|n| !n.is_nan()).map(|_| i64::MIN))
+            }),
         };
         self.next += 1;
         if found.is_some() {
@@ -219,7 +241,7 @@ impl Rows {
 /// Parses a time: seconds or milliseconds since 1970, or an ISO 8601 date and time, in UTC if it has no time zone.
 fn moment(cell: Cell<'_>) -> Option<i64> {
     let us = match cell {
-        Cell::Number(_) | Cell::Whole(_) => {
+        Cell::Number(..) | Cell::Whole(_) => {
             let n = cell.number()?;
             (n * if n.abs() < 1e11 { 1e6 } else { 1e3 }).round() as i64
         }

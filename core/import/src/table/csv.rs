@@ -149,10 +149,14 @@ impl Reader for Csv {
         self.tail.skip_line(end_of_line, unfinished && self.header.is_some())
     }
 
-    fn finish(&mut self, sink: &mut dyn Sink) -> Result<()> {
+    fn unread_end(&self) -> Option<String> {
+        self.tail.unread_end()
+    }
+
+    fn finish(&mut self, sink: &mut dyn Sink, ended: bool) -> Result<()> {
         let len = self.tail.bytes().len();
         // A line without a line break may end in half a number.
-        let whole = self.tail.is_quiet()?
+        let whole = (ended || self.tail.is_quiet()?)
             && self.header.as_ref().is_some_and(|header| {
                 let text = String::from_utf8_lossy(self.tail.bytes());
                 fields(&text, header.separator).len() == header.names.len()

@@ -2,7 +2,7 @@
 
 use gradtop_store::non_finite;
 
-use super::columns::Cell;
+use super::columns::{Cell, whole};
 
 /// Maximum nesting depth.
 const DEPTH: usize = 32;
@@ -23,7 +23,7 @@ pub(crate) fn logged(text: &[u8]) -> Option<f64> {
 }
 
 /// Returns the values of an object, with nested ones as `outer/inner`. Arrays are ignored. `None` if it is not valid JSON.
-pub(crate) fn flatten(text: &[u8]) -> Option<Vec<(String, Value)>> {
+pub(crate) fn flatten(text: &[u8]) -> Option<Vec<(String, Value<'_>)>> {
     let mut found = Vec::new();
     let mut parser = Parser { text, at: 0 };
     parser.space();
@@ -37,21 +37,22 @@ pub(crate) fn flatten(text: &[u8]) -> Option<Vec<(String, Value)>> {
 
 /// A value of an object.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Value {
-    Number(f64),
+pub(crate) enum Value<'a> {
+    /// A number, and how it is written.
+    Number(f64, &'a str),
     Whole(i64),
     Text(String),
     Bool(bool),
 }
 
-impl Value {
-    /// Converts to a table cell, in which NaN and infinities may be text; `None` for a Boolean.
-    pub(crate) fn cell(&self) -> Option<Cell<'_>> {
+impl Value<'_> {
+    /// Converts to a table cell, in which NaN and infinities may be text.
+    pub(crate) fn cell(&self) -> Cell<'_> {
         match self {
-            Self::Number(n) => Some(Cell::Number(*n)),
-            Self::Whole(n) => Some(Cell::Whole(*n)),
-            Self::Text(t) => Some(non_finite(t).map_or(Cell::Text(t), Cell::Number)),
-            Self::Bool(_) => None,
+            Self::Number(n, text) => Cell::Number(*n, text),
+            Self::Whole(n) => Cell::Whole(*n),
+            Self::Text(t) => non_finite(t).map_or(Cell::Text(t), |n| Cell::Number(n, t)),
+            Self::Bool(b) => Cell::Text(if *b { "true" } else { "false" }),
         }
     }
 }
@@ -61,7 +62,7 @@ struct Parser<'a> {
     at: usize,
 }
 
-impl Parser<'_> {
+impl<'a> Parser<'a> {
     fn peek(&self) -> Option<u8> {
         self.text.get(self.at).copied()
     }
@@ -82,7 +83,7 @@ impl Parser<'_> {
         &mut self,
         path: &mut String,
         depth: usize,
-        mut found: Option<&mut Vec<(String, Value)>>,
+        mut found: Option<&mut Vec<(String, Value<'a>)>>,
     ) -> Option<()> {
         self.space();
         let depth = depth.checked_sub(1)?;
@@ -118,10 +119,13 @@ impl Parser<'_> {
                     b"true" => Value::Bool(true),
                     b"false" => Value::Bool(false),
                     b"null" => return Some(()),
-                    word => match std::str::from_utf8(word).ok().and_then(|word| word.parse().ok()) {
-                        Some(whole) if word != b"-0" => Value::Whole(whole),
-                        _ => Value::Number(number(word)?),
-                    },
+                    word => {
+                        let text = std::str::from_utf8(word).ok()?;
+                        match whole(text) {
+                            Some(whole) => Value::Whole(whole),
+                            None => Value::Number(number(word)?, text),
+                        }
+                    }
                 }
             }
         };
@@ -135,7 +139,7 @@ impl Parser<'_> {
         &mut self,
         path: &mut String,
         depth: usize,
-        mut found: Option<&mut Vec<(String, Value)>>,
+        mut found: Option<&mut Vec<(String, Value<'a>)>>,
     ) -> Option<()> {
         self.at += 1;
         self.space();
@@ -198,7 +202,7 @@ mod tests {
         let found = flatten(text).unwrap();
         let names: Vec<&str> = found.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["a", "b/c", "b/e", "t", "z"]);
-        assert_eq!(found[1].1, Value::Number(-2.5e-3));
+        assert_eq!(found[1].1, Value::Number(-2.5e-3, "-2.5e-3"));
         assert_eq!(found[3].1, Value::Text("q\"é".to_owned()));
         assert_eq!(flatten(b"{}").unwrap(), []);
     }
@@ -206,8 +210,8 @@ mod tests {
     #[test]
     fn what_json_lacks_is_read_bare_and_as_text() {
         let text = br#"{"a": "NaN", "b": Infinity, "c": "-Infinity", "d": "inf", "e": nan}"#;
-        let number = |value: &Value| match value.cell() {
-            Some(Cell::Number(number)) => number.to_string(),
+        let number = |value: &Value<'_>| match value.cell() {
+            Cell::Number(number, _) => number.to_string(),
             other => format!("{other:?}"),
         };
         let found: Vec<String> = flatten(text).unwrap().iter().map(|(_, value)| number(value)).collect();

@@ -31,7 +31,7 @@ impl JsonLines {
         let Some(values) = flatten(line) else {
             return Err(self.tail.damaged(position, "a line is not a JSON object"));
         };
-        let cells: Vec<_> = values.iter().filter_map(|(name, value)| Some((name, value.cell()?))).collect();
+        let cells: Vec<_> = values.iter().map(|(name, value)| (name, value.cell())).collect();
         self.rows.hand_over(&cells, sink)
     }
 }
@@ -63,7 +63,11 @@ impl Reader for JsonLines {
         self.tail.skip_line(end_of_line, unfinished)
     }
 
-    fn finish(&mut self, sink: &mut dyn Sink) -> Result<()> {
+    fn unread_end(&self) -> Option<String> {
+        self.tail.unread_end()
+    }
+
+    fn finish(&mut self, sink: &mut dyn Sink, _ended: bool) -> Result<()> {
         let len = self.tail.bytes().len();
         if len > 0 && flatten(self.tail.bytes()).is_some() {
             self.line(len, sink)?;

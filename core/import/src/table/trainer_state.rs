@@ -110,7 +110,7 @@ impl Reader for TrainerState {
                     let Some(values) = flatten(&open.tail.bytes()[from..to]) else {
                         return Err(open.tail.damaged(place, "an entry of log_history is not a JSON object"));
                     };
-                    let cells: Vec<_> = values.iter().filter_map(|(k, v)| Some((k, v.cell()?))).collect();
+                    let cells: Vec<_> = values.iter().map(|(k, v)| (k, v.cell())).collect();
                     self.rows.hand_over(&cells, sink)?;
                     open.scan.seen = to;
                     open.use_up();

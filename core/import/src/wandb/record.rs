@@ -114,7 +114,7 @@ pub(crate) fn config(message: &[u8], params: &mut Vec<(String, ParamValue)>) -> 
 fn values(name: &str, text: &[u8]) -> Vec<(String, ParamValue)> {
     if let Some(inner) = flatten(text) {
         let param = |value| match value {
-            json::Value::Number(n) => float_or_int(n),
+            json::Value::Number(n, _) => float_or_int(n),
             json::Value::Whole(n) => ParamValue::Int(n),
             json::Value::Text(text) => ParamValue::Text(text),
             json::Value::Bool(b) => ParamValue::Bool(b),

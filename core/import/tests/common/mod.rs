@@ -126,7 +126,7 @@ pub fn read_all(source: &Source) -> (Collected, Option<ImportError>) {
         match reader.read(&mut collected) {
             Ok(Progress::More) => {}
             Ok(Progress::UpToDate) => {
-                let error = reader.finish(&mut collected).err();
+                let error = reader.finish(&mut collected, false).err();
                 return (collected, error);
             }
             Err(e) => return (collected, Some(e)),

@@ -73,8 +73,12 @@ pub(crate) fn why_misread(name: &str) -> Option<&'static str> {
         .then_some("DuckDB or Polars would read it as a date, a number or a truth value; add something to it")
 }
 
-/// Changes a generated name if readers would not read it as text.
-pub fn readable_name(name: String) -> String {
+/// Characters with a meaning in globs, in Hive's `key=value` and in its escapes.
+const OF_READERS: [char; 7] = ['=', '%', '*', '?', '[', ']', '\\'];
+
+/// Changes a generated name of an experiment if readers would not read it as text, or not find it.
+pub fn readable_name(name: &str) -> String {
+    let name = name.trim_start_matches('.').replace(|c: char| c.is_control() || OF_READERS.contains(&c), "-");
     if why_misread(&name).is_some() { name + "-runs" } else { name }
 }
 
@@ -109,6 +113,10 @@ pub fn validate_experiment(id: &str) -> Result<()> {
         "" => Some("it is empty"),
         _ if id.contains(['/', '\0']) => Some("it is the name of a folder, which cannot contain /"),
         _ if id.starts_with('.') => Some("it is the name of a folder, which must not be hidden by a dot"),
+        _ if id.contains(OF_READERS) => {
+            Some("= % * ? [ ] and \\ have a meaning for DuckDB or Polars; write '-' instead")
+        }
+        _ if id.contains(char::is_control) => Some("it has a line break or another control character"),
         _ => why_misread(id),
     };
     why.map_or(Ok(()), |why| Err(StoreError::BadName { of: "experiment", name: id.to_owned(), why }))

@@ -6,7 +6,8 @@ use std::io::Write as _;
 use gradtop_store::{
     Event, HeadlineValue, Request, RunDir, SeriesKey, State, Status, StoreError, append_event, clear_control,
     create_run, find_run, list_runs, list_runs_checked, new_run_name, read_events, read_manifest,
-    read_status, request, runs_dir, take_requests, validate_name, write_status,
+    read_status, readable_name, request, runs_dir, take_requests, validate_experiment, validate_name,
+    write_status,
 };
 
 use crate::common::{manifest, new_run};
@@ -37,6 +38,19 @@ fn names_of_runs() {
     }
     for bad in ["", "last", "1a", "-a", "a b", "a/b", "ä", "..", &"x".repeat(101)] {
         assert!(validate_name(bad).is_err(), "{bad}");
+    }
+    for bad in
+        ["lr=0.1", "x?y", "**", "100%25x", "a[b", "c]", "d\\e", "two\nlines", ".hidden", "a/b", "", "12"]
+    {
+        assert!(validate_experiment(bad).is_err(), "{bad}");
+        assert!(
+            bad.is_empty() || validate_experiment(&readable_name(&bad.replace('/', "-"))).is_ok(),
+            "{bad}"
+        );
+    }
+    for good in ["lr-0.1", "größe 3", "a+b, c"] {
+        validate_experiment(good).unwrap();
+        assert_eq!(readable_name(good), good);
     }
     let temp = tempfile::tempdir().unwrap();
     let runs = temp.path();
