@@ -403,7 +403,9 @@ impl<'a> Source<'a> {
             Ok(())
         };
         self.shared.declare(add).map_err(|e| e.why)?;
-        refused.iter().for_each(|why| self.refuse(why));
+        for why in &refused {
+            self.refuse(why);
+        }
         Ok(())
     }
 
