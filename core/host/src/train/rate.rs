@@ -8,13 +8,35 @@ use std::time::{Duration, Instant};
 pub(crate) struct Speed {
     steps: Pace,
     work: Pace,
+    phase: Option<String>,
+    /// The pace of steps since the phase changed, and when that was; another phase may have another pace, or no steps at all.
+    of_phase: Option<(Instant, Pace)>,
 }
 
+/// A phase that has lasted this long has a pace of its own; shorter ones alternate.
+const PHASE: Duration = Duration::from_secs(1);
+
 impl Speed {
-    /// Records the last step, and the units of work done of the total, 0 if unknown.
-    pub(crate) fn note(&mut self, now: Instant, step: Option<i64>, done: u64, total: u64) {
+    /// Records the phase, the last step, and the units of work done of the total, 0 if unknown.
+    pub(crate) fn note(
+        &mut self,
+        now: Instant,
+        phase: Option<String>,
+        step: Option<i64>,
+        done: u64,
+        total: u64,
+    ) {
+        if phase != self.phase {
+            (self.phase, self.of_phase) = (phase, Some((now, Pace::default())));
+        }
         if let Some(step) = step {
-            self.steps.note(now, step as f64, 0.0);
+            for pace in self.of_phase.iter_mut().map(|(_, pace)| pace).chain([&mut self.steps]) {
+                pace.note(now, step as f64, 0.0);
+            }
+        }
+        let lasts = |(since, _): &mut (Instant, Pace)| now.saturating_duration_since(*since) >= PHASE;
+        if let Some((_, pace)) = self.of_phase.take_if(lasts) {
+            self.steps = pace;
         }
         // Unknown until the plugin reports its progress: earlier progress of a resumed run says nothing about speed.
         if total > 0 {
@@ -24,8 +46,9 @@ impl Speed {
 
     /// Ignores the time since the last change, for a pause.
     pub(crate) fn rest(&mut self, now: Instant) {
-        self.steps.rest(now);
-        self.work.rest(now);
+        for pace in self.of_phase.iter_mut().map(|(_, pace)| pace).chain([&mut self.steps, &mut self.work]) {
+            pace.rest(now);
+        }
     }
 
     /// Returns steps per second, and the seconds for the units of work that are left. If these are steps, both are of the
@@ -219,7 +242,7 @@ mod tests {
                 now += Duration::from_millis(250);
                 let done = 100 * round + 25 * tick.min(16) / 4;
                 let step = done as i64 / 10 * 10;
-                speed.note(now, Some(step), done, 2000);
+                speed.note(now, None, Some(step), done, 2000);
                 if round >= 5 {
                     let (rate, left) = speed.now(now, 2000 - done, true);
                     seen.push(rate.unwrap());
@@ -233,9 +256,33 @@ mod tests {
         // Steps that are no units of work have the pace of the last seconds, and a total is needed for what is left.
         assert!(speed.now(now, 0, false).0.unwrap() < low);
         let mut endless = Speed::default();
-        endless.note(start, Some(0), 0, 0);
-        endless.note(start + Duration::from_secs(1), Some(5), 0, 0);
+        endless.note(start, None, Some(0), 0, 0);
+        endless.note(start + Duration::from_secs(1), None, Some(5), 0, 0);
         assert_eq!(endless.now(start + Duration::from_secs(1), 0, false), (Some(5.0), None));
+    }
+
+    #[test]
+    fn a_phase_that_lasts_has_its_own_pace() {
+        /// So many seconds, of which each quarter has so many steps, in a phase of that name.
+        type Part = (u64, i64, fn(u64) -> String);
+        let start = Instant::now();
+        let rate = |parts: &[Part]| {
+            let (mut speed, mut now, mut step) = (Speed::default(), start, 0);
+            for (seconds, steps, phase) in parts {
+                for tick in 0..seconds * 4 {
+                    speed.note(now, Some(phase(tick)), Some(step), 0, 1000);
+                    step += steps;
+                    now += Duration::from_millis(250);
+                }
+            }
+            speed.now(now, 1000, false).0
+        };
+        let train: fn(u64) -> String = |_| "training".to_owned();
+        let measure: fn(u64) -> String = |_| "measuring".to_owned();
+        let each: fn(u64) -> String = |tick| format!("batch {tick}");
+        assert_eq!(rate(&[(20, 60, train), (3, 6, measure)]), Some(24.0));
+        assert_eq!(rate(&[(20, 60, train), (3, 0, measure)]), None, "no step was made");
+        assert_eq!(rate(&[(20, 60, each)]), Some(240.0), "one that never lasts");
     }
 
     #[test]

@@ -336,7 +336,7 @@ impl Display {
             self.speed.rest(now);
             self.quiet.rest(now);
         } else {
-            self.speed.note(now, step, done, total);
+            self.speed.note(now, session.phase(), step, done, total);
             let trained = session.worked().trained_s;
             // A command may never log a step, so use seconds for its resource usage.
             let second = || trained.filter(|_| self.manifest.kind == Kind::Command).map(|s| s as i64);
