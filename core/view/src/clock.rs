@@ -78,9 +78,33 @@ pub fn time_of_day(time: Timestamp) -> String {
     moment_at(time, time)
 }
 
+/// Formats one of the times in a range, with the date unless all are of the same day.
+pub fn time_among(time: Timestamp, range: (Timestamp, Timestamp)) -> String {
+    let local = |time: Timestamp| time.to_zoned(zone().clone());
+    let (first, last) = (local(range.0), local(range.1));
+    let format = if first.date() == last.date() {
+        "%H:%M:%S"
+    } else if first.year() == last.year() {
+        "%m-%d %H:%M:%S"
+    } else {
+        "%Y-%m-%d %H:%M:%S"
+    };
+    let text = local(time).strftime(format);
+    unit().map_or_else(|| text.to_string(), |utc| format!("{text} {utc}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_several_days_a_time_has_its_date() {
+        in_utc();
+        let day = |n: i64| Timestamp::from_second(n * 86_400).expect("a time");
+        let text = |last| time_among(day(1), (day(0), day(last)));
+        assert_eq!(time_among(day(1), (day(1), day(1))), "00:00:00");
+        assert_eq!([3, 400].map(text), ["01-02 00:00:00", "1970-01-02 00:00:00"]);
+    }
 
     #[test]
     fn a_time_that_is_read_elsewhere_has_its_zone() {

@@ -121,11 +121,11 @@ impl Align {
         Self::ALL.into_iter().find(|align| align.key() == key)
     }
 
-    /// A place on it in words.
-    pub fn place(self, x: f64) -> String {
+    /// A place in a range of it in words.
+    pub fn place(self, x: f64, range: (f64, f64)) -> String {
         match self {
             Self::Fraction => format!("{:.1} % of the run", x * 100.0),
-            _ => self.native().place(x),
+            _ => self.native().place(x, range),
         }
     }
 

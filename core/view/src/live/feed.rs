@@ -147,6 +147,7 @@ impl Feed {
         }
         self.changed |= self.info.look(&self.dir, &self.request, self.fresh, now)?;
         self.fresh = false;
+        self.series.iter_mut().for_each(|s| s.set_rests(&self.info.pauses));
         let shown_first = self.plan(now)?;
         if shown_first {
             // The outline is shown before the rows are read.
@@ -255,7 +256,9 @@ impl Feed {
             return *slot;
         }
         let weight = live_series::weight(self.request.smoothing);
-        self.series.push(LiveSeries::new(key.clone(), unit, self.cap, weight));
+        let mut series = LiveSeries::new(key.clone(), unit, self.cap, weight);
+        series.set_rests(&self.info.pauses);
+        self.series.push(series);
         self.slots.insert(key.clone(), self.series.len() - 1);
         self.series.len() - 1
     }

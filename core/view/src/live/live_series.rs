@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use gradtop_store::{PageSummary, SeriesKey, Slice};
 
-use super::pyramid::{Bucket, Pyramid, Sample, flag};
+use super::pyramid::{Bucket, Pyramid, Rests, Sample, flag};
 use super::series::{Detail, SeriesSnapshot};
 use super::smooth::{self, Ema};
 
@@ -16,8 +16,8 @@ struct Smooth {
 }
 
 impl Smooth {
-    fn new(weight: f64, cap: usize) -> Self {
-        Self { weight, ema: Ema::new(weight), pyramid: Pyramid::new(cap) }
+    fn new(weight: f64, pyramid: Pyramid) -> Self {
+        Self { weight, ema: Ema::new(weight), pyramid }
     }
 
     fn push(&mut self, s: Sample) {
@@ -47,6 +47,7 @@ pub(super) struct LiveSeries {
     next: Option<Smooth>,
     zooms: Vec<Zoom>,
     cap: usize,
+    rests: Rests,
     changed: bool,
     published: Option<Arc<SeriesSnapshot>>,
 }
@@ -58,10 +59,11 @@ impl LiveSeries {
             unit: unit.map(Into::into),
             raw: Pyramid::new(cap),
             outline: None,
-            smooth: (weight > 0.0).then(|| Smooth::new(weight, cap)),
+            smooth: (weight > 0.0).then(|| Smooth::new(weight, Pyramid::new(cap))),
             next: None,
             zooms: Vec::new(),
             cap,
+            rests: Rests::default(),
             changed: true,
             published: None,
         }
@@ -70,12 +72,34 @@ impl LiveSeries {
     /// Discards all rows because the run was set back.
     pub(super) fn clear(&mut self) {
         let weight = self.weight();
-        self.raw = Pyramid::new(self.cap);
+        self.raw = self.pyramid();
         self.outline = None;
-        self.smooth = (weight > 0.0).then(|| Smooth::new(weight, self.cap));
+        self.smooth = (weight > 0.0).then(|| Smooth::new(weight, self.pyramid()));
         self.next = None;
         self.zooms.clear();
         self.changed = true;
+    }
+
+    fn pyramid(&self) -> Pyramid {
+        let mut pyramid = Pyramid::new(self.cap);
+        pyramid.set_rests(&self.rests);
+        pyramid
+    }
+
+    /// Sets when the run rested, before the rows after that are processed.
+    pub(super) fn set_rests(&mut self, rests: &Rests) {
+        if Arc::ptr_eq(rests, &self.rests) {
+            return;
+        }
+        self.rests = Arc::clone(rests);
+        self.raw.set_rests(rests);
+        for smooth in [&mut self.smooth, &mut self.next].into_iter().flatten() {
+            smooth.pyramid.set_rests(rests);
+        }
+        for zoom in &mut self.zooms {
+            zoom.raw.set_rests(rests);
+            zoom.smooth.iter_mut().for_each(|smooth| smooth.pyramid.set_rests(rests));
+        }
     }
 
     /// Returns the current or pending smoothing weight; 0 for none.
@@ -159,7 +183,7 @@ impl LiveSeries {
             self.smooth = None;
             return false;
         }
-        let mut smooth = Smooth::new(weight, self.cap);
+        let mut smooth = Smooth::new(weight, self.pyramid());
         let levels = self.raw.levels();
         for b in levels.buckets() {
             // Exact if a bucket is one sample.
@@ -180,7 +204,7 @@ impl LiveSeries {
         self.smooth = Some(smooth);
         let thinned = levels.leaf > 1;
         if thinned {
-            self.next = Some(Smooth::new(weight, self.cap));
+            self.next = Some(Smooth::new(weight, self.pyramid()));
         }
         thinned
     }
@@ -228,9 +252,10 @@ impl LiveSeries {
                 mean = b.last;
             }
             let ema = Ema::resumed(whole.weight, n, mean, seen);
-            Smooth { weight: whole.weight, ema, pyramid: Pyramid::new(self.cap) }
+            Smooth { weight: whole.weight, ema, pyramid: self.pyramid() }
         });
-        self.zooms.push(Zoom { pass, steps, raw: Pyramid::new(self.cap), smooth, complete: false });
+        let raw = self.pyramid();
+        self.zooms.push(Zoom { pass, steps, raw, smooth, complete: false });
     }
 
     /// Called when details have been read completely.
@@ -254,7 +279,9 @@ impl LiveSeries {
     }
 
     pub(super) fn snapshot(&mut self, started_us: Option<i64>, generation: u64) -> Arc<SeriesSnapshot> {
-        if let Some(published) = self.published.as_ref().filter(|_| !self.changed) {
+        if let Some(published) =
+            self.published.as_ref().filter(|published| !self.changed && published.started_us == started_us)
+        {
             return Arc::clone(published);
         }
         self.changed = false;

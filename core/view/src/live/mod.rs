@@ -64,15 +64,17 @@ impl XAxis {
         matches!(self, Self::Step | Self::Epoch)
     }
 
-    /// A place on it: `step 12400`, `time since start 3m20s`.
-    pub fn place(self, x: f64) -> String {
+    /// A place in a range of it: `step 12400`, `time since start 3m20s`.
+    pub fn place(self, x: f64, range: (f64, f64)) -> String {
+        let time = |x: f64| Timestamp::from_second(x as i64).unwrap_or_default();
         let at = match self {
-            Self::Clock => clock::time_of_day(Timestamp::from_second(x as i64).unwrap_or_default()),
+            Self::Clock => clock::time_among(time(x), (time(range.0), time(range.1))),
             Self::Time => number::duration(x),
             Self::Step if x.abs() < 1e15 => format!("{x:.0}"),
             Self::Step | Self::Epoch => number::value(x),
         };
-        format!("{} {at}", self.name())
+        let dated = self == Self::Clock && gradtop_chart::ticks::have_dates(range.0, range.1);
+        format!("{} {at}", if dated { "date" } else { self.name() })
     }
 
     /// Where a moment lies on it, microseconds since 1970, of a run that started then; `None`: it is no axis of time, or the run
@@ -210,10 +212,11 @@ pub struct RunData {
     /// those of its rows only say when they were read.
     pub started_us: Option<i64>,
     /// Stretches of time in which it was paused or not at work, microseconds since 1970; the end is `i64::MAX` while it lasts.
-    pub pauses: Arc<Vec<(i64, i64)>>,
+    pub pauses: pyramid::Rests,
     /// Where it was resumed from a checkpoint: step and microseconds since 1970.
     pub resumes: Arc<Vec<(i64, i64)>>,
-    /// The last completed step, if the run's status says so; series may have been logged further or less far.
+    /// The last step, if the run's status says so: of those it is to make, else of those it has made. Series may have been logged
+    /// further or less far.
     pub last_step: Option<i64>,
     /// Whether more may come.
     pub alive: bool,

@@ -43,6 +43,10 @@ pub mod flag {
     pub(crate) const LAST_NON_FINITE: u8 = 16;
     /// Steps go back inside the bucket, or between the previous one and this one.
     pub(crate) const REWIND: u8 = 32;
+    /// The run rested between the previous bucket and this one.
+    pub(crate) const RESTED: u8 = 64;
+    /// Either of the last two: not joined to the bucket before it.
+    pub(crate) const APART: u8 = REWIND | RESTED;
     /// Any of the first three.
     pub const NON_FINITE: u8 = NAN | ABOVE | BELOW;
 
@@ -206,7 +210,14 @@ pub struct Pyramid {
     /// Maximum number of buckets.
     cap: usize,
     last: Option<Sample>,
+    /// When the run rested: no bucket reaches from before a rest to after it, so that a time axis has a gap there.
+    rests: Rests,
+    /// The first start of a rest at or after the last sample.
+    next_rest: i64,
 }
+
+/// Stretches of time in which a run was paused or not at work, in order, microseconds since 1970.
+pub type Rests = Arc<Vec<(i64, i64)>>;
 
 impl Pyramid {
     /// Creates an empty pyramid with at most `cap` buckets (at least two chunks).
@@ -220,13 +231,29 @@ impl Pyramid {
             leaf: 1,
             cap: cap.max(2 * CHUNK),
             last: None,
+            rests: Rests::default(),
+            next_rest: i64::MAX,
         }
+    }
+
+    /// Sets when the run rested, as far as is known. What is joined already stays so.
+    pub(crate) fn set_rests(&mut self, rests: &Rests) {
+        self.rests = Arc::clone(rests);
+        self.find_next_rest();
+    }
+
+    fn find_next_rest(&mut self) {
+        let now = self.last.map_or(i64::MIN, |last| last.time_us);
+        let next = self.rests.partition_point(|(from, _)| *from < now);
+        self.next_rest = self.rests.get(next).map_or(i64::MAX, |(from, _)| *from);
     }
 
     /// Appends a sample.
     pub fn push(&mut self, s: Sample) {
+        let rested = s.time_us > self.next_rest;
         // Fast path: nearly always another sample of an open bucket.
-        if s.value.is_finite()
+        if !rested
+            && s.value.is_finite()
             && self.last.is_some_and(|last| s.step >= last.step)
             && let Some(open) = self.tail.last_mut()
             && open.n < most(self.count - u64::from(open.n), self.leaf, self.cap)
@@ -242,6 +269,10 @@ impl Pyramid {
             b.flags |= flag::REWIND;
         }
         self.last = Some(s);
+        if rested {
+            b.flags |= flag::RESTED;
+            self.find_next_rest();
+        }
         self.count += 1;
         self.finite += u64::from(b.finite);
         self.push_bucket(b);
@@ -258,7 +289,7 @@ impl Pyramid {
     fn push_bucket(&mut self, b: Bucket) {
         match self.tail.last_mut() {
             Some(open)
-                if b.flags & flag::REWIND == 0
+                if b.flags & flag::APART == 0
                     && has_room(open, &b, self.count.saturating_sub(u64::from(b.n)), self.leaf, self.cap) =>
             {
                 open.join(&b);
@@ -290,7 +321,7 @@ impl Pyramid {
     /// Joins neighbours until at most three quarters of the allowed buckets are left.
     fn coarsen(&mut self) {
         let mut all = self.take();
-        // If steps go back all the time, buckets must finally be joined across that.
+        // If steps go back or the run rests all the time, buckets must finally be joined across that.
         for force in [false, false, true] {
             self.leaf = self.leaf.saturating_mul(2);
             all = self.neighbours_joined(&all, force);
@@ -316,14 +347,14 @@ impl Pyramid {
         self.closed = self.chunks.iter().fold(None, |sum, c| Some(joined(sum, &c.sum)));
     }
 
-    /// Joins neighbours as far as the number of samples per bucket allows; across steps that go back only if forced.
+    /// Joins neighbours as far as the number of samples per bucket allows; across steps that go back and rests only if forced.
     fn neighbours_joined(&self, all: &[Bucket], force: bool) -> Vec<Bucket> {
         let mut joined: Vec<Bucket> = Vec::with_capacity(all.len() / 2 + 1);
         let mut before = 0;
         for b in all {
             match joined.last_mut() {
                 Some(open)
-                    if (force || b.flags & flag::REWIND == 0)
+                    if (force || b.flags & flag::APART == 0)
                         && has_room(open, b, before, self.leaf, self.cap) =>
                 {
                     open.join(b);

@@ -12,6 +12,7 @@ use gradtop_store::{
 };
 
 use super::WatchRequest;
+use super::pyramid::Rests;
 
 /// How often files of a live run are checked.
 const CHECK_EVERY: Duration = Duration::from_millis(400);
@@ -42,7 +43,7 @@ pub(super) struct RunInfo {
     pub(super) figures: Arc<Vec<Figure>>,
     pub(super) metrics: Arc<Vec<MetricInfo>>,
     pub(super) started_us: Option<i64>,
-    pub(super) pauses: Arc<Vec<(i64, i64)>>,
+    pub(super) pauses: Rests,
     pub(super) resumes: Arc<Vec<(i64, i64)>>,
     pub(super) last_step: Option<i64>,
     /// How it ended, if it has.
@@ -101,7 +102,9 @@ impl RunInfo {
         if (events != self.events || request.alive)
             && let Ok(status) = read_status(run)
         {
-            self.last_step = status.step;
+            // A run that has not finished is not all of itself.
+            let all = (status.state != State::Finished && status.works_by_steps()).then_some(status.total);
+            self.last_step = status.step.max(all.and_then(|total| i64::try_from(total).ok()));
             // As in the commands, time starts when training began.
             if let Some(started) = status.started.map(jiff::Timestamp::as_microsecond) {
                 changed |= self.started_us != Some(started);

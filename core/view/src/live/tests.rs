@@ -16,6 +16,8 @@ use gradtop_tests::synthetic::{self, LiveRun, metric};
 
 use super::engine::WatchedRuns;
 use super::feed::POLL_ENDED;
+use super::live_series::LiveSeries;
+use super::pyramid::Bucket;
 use super::series::Values;
 use super::{LiveSnapshot, RunData, SeriesFilter, SeriesSnapshot, WatchRequest, Window, XAxis, testing};
 use crate::runs::{RunId, RunRow, RunsSnapshot};
@@ -106,6 +108,53 @@ fn between_an_end_and_a_resume_nothing_is_at_work() {
     let gap = (ended.time.as_microsecond(), resumed.time.as_microsecond());
     let (data, _) = super::read_once::read(&gradtop_store::view(&run).unwrap(), &[]).unwrap();
     assert!(data.pauses.contains(&gap), "{gap:?} in {:?}", data.pauses);
+}
+
+#[test]
+fn a_run_that_has_not_finished_is_not_all_of_itself() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut live = LiveRun::start(dir.path(), "part", 1000).unwrap();
+    let run = live.dir().clone();
+    append_event(&run, &Event::State { state: State::Running, cause: None }).unwrap();
+    let steps = || {
+        let (data, _) = super::read_once::read(&gradtop_store::view(&run).unwrap(), &[]).unwrap();
+        data.extent(XAxis::Step)
+    };
+    (0..=250).for_each(|step| live.step(step));
+    live.report().unwrap();
+    assert_eq!(steps(), Some((1000.0, 1000.0)));
+    live.finish().unwrap();
+    assert_eq!(steps(), Some((250.0, 250.0)), "it ended early");
+}
+
+#[test]
+fn no_bucket_reaches_across_a_rest() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut live = LiveRun::start(dir.path(), "rested", 20_002).unwrap();
+    let run = live.dir().clone();
+    (0..10_001).for_each(|step| live.step(step));
+    for event in [Event::Paused, Event::Unpaused] {
+        append_event(&run, &event).unwrap();
+    }
+    (10_001..20_002).for_each(|step| live.step(step));
+    live.finish().unwrap();
+    let mut runs = WatchedRuns::new();
+    runs.watch(vec![WatchRequest { smoothing: 0.9, ..request(&run, false, &[0]) }], Instant::now());
+    let data = until(&mut runs, &run, |d| whole(d) && d.series[0].count() == 20_002);
+    let [(from, to)] = data.pauses[..] else { panic!("{:?}", data.pauses) };
+    let (_, smooth) = data.series[0].smooth.as_ref().unwrap();
+    for levels in [&data.series[0].raw, smooth] {
+        assert!(levels.leaf > 1, "there are too many rows to keep each");
+        let across = |b: &&Bucket| b.time.0 <= from && to <= b.time.1;
+        assert_eq!(levels.buckets().find(across), None, "across {from} to {to}");
+    }
+}
+
+#[test]
+fn series_of_one_moment_count_time_from_the_same_start() {
+    let mut series = LiveSeries::new(SeriesKey::metric("loss"), None, 512, 0.0);
+    let zero = |series: &mut LiveSeries, started| series.snapshot(Some(started), 1).started_us;
+    assert_eq!([1, 2].map(|started| zero(&mut series, started)), [Some(1), Some(2)]);
 }
 
 #[test]

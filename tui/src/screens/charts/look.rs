@@ -102,7 +102,7 @@ impl Look {
             words.push(format!("{hidden} hidden"));
         }
         if self.clip {
-            words.push("outliers clipped".to_owned());
+            words.push("clipped".to_owned());
         }
         if self.smoothing > 0.0 {
             words.push(format!("smooth {}", self.smoothing));

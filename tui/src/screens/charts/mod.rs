@@ -286,6 +286,9 @@ impl Charts {
             Action::Find | Action::Accept | Action::Cancel => self.update_search(scene, action),
             Action::Axis => self.next_axis(scene, &mut look),
             Action::Legend => self.show_legend(scene, &mut look),
+            Action::Cursor(_) | Action::CursorEnd(_) if !self.items.is_empty() && !self.has_cursor(scene) => {
+                Some(Effect::news("what is shown here is from tables and has no cursor"))
+            }
             _ => {
                 match action {
                     Action::Focus(..) | Action::Go(_) | Action::Page(_) | Action::Section(_) => {
@@ -360,6 +363,11 @@ impl Charts {
             toggle(&mut look.pinned, &item.id);
         }
         self.arrange(scene.shown, look, None);
+    }
+
+    /// Returns whether a cursor moves over a visible chart, as over none that is from a table.
+    fn has_cursor(&self, scene: &Scene<'_>) -> bool {
+        self.cells(scene).iter().any(|(i, _)| self.items[*i].axis(scene).is_some())
     }
 
     /// Performs an action on the focused chart.

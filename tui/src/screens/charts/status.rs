@@ -47,17 +47,23 @@ impl Charts {
         Some(widgets::typed(label, input, said, scene.area.width.into(), theme))
     }
 
-    /// The cursor, with the lines of the focused chart. A chart of a table has no values at the cursor, so the first chart
-    /// that has some is used.
+    /// The cursor, with the lines of the focused chart. If that has none there, such as a chart of a table, another chart
+    /// knows the place, but its values would be taken for those of the focused one.
     fn at_cursor(&self, scene: &Scene<'_>, detail: Detail) -> Option<Vec<Span<'static>>> {
         let (axis, x) = self.cursor.filter(|_| !self.items.is_empty())?;
         let read = |b: &Rc<PreparedChart>| b.lines.iter().any(|l| l.at_cursor.is_some());
         let mut all = self.cells(scene).into_iter().filter_map(|(i, _)| self.cache.built(i as u64));
         let focused = self.focused();
-        let built = focused.clone().filter(read).or_else(|| all.find(read)).or(focused);
-        let lines = built.as_ref().map_or(&[][..], |b| &b.lines);
+        let built = focused.clone().filter(read).or_else(|| all.find(read));
         let x = built.as_ref().and_then(|b| b.cursor).map_or(x, |c| c.x);
-        Some(at_cursor(scene, lines, (axis, x), detail))
+        let seen = built.as_ref().and_then(|b| b.plot).map_or((x, x), |plot| (plot.x.low, plot.x.high));
+        let lines = focused.as_ref().map_or(&[][..], |b| &b.lines);
+        let mut spans = at_cursor(scene, lines, (axis, x, seen), detail);
+        if self.axis(scene) != Some(axis) {
+            let elsewhere = "the chart in focus has another x axis";
+            spans.extend(["   ", elsewhere].map(|text| Span::styled(text, scene.shared.theme.dim())));
+        }
+        Some(spans)
     }
 
     /// The position of the cursor.
@@ -220,7 +226,7 @@ impl Detail {
 fn at_cursor(
     scene: &Scene<'_>,
     lines: &[LineInfo],
-    (axis, x): (Align, f64),
+    (axis, x, seen): (Align, f64, (f64, f64)),
     detail: Detail,
 ) -> Vec<Span<'static>> {
     let (shared, theme) = (scene.shared, scene.shared.theme);
@@ -229,11 +235,11 @@ fn at_cursor(
     let exceptions = detail < Detail::Names;
     let place = match (most.as_ref(), axis) {
         (Some(at), Align::Step) if exceptions => format!(" {}", at.words()),
-        (Some(at), _) if exceptions => format!(" {}, {}", axis.place(x), at.words()),
+        (Some(at), _) if exceptions => format!(" {}, {}", axis.place(x, seen), at.words()),
         (Some(_), Align::Step) => {
             Cursor::words(lines).map(|[_, steps]| format!(" step {steps}")).unwrap_or_default()
         }
-        _ => format!(" {}", axis.place(x)),
+        _ => format!(" {}", axis.place(x, seen)),
     };
     let mut spans = vec![Span::styled(shared.signs(&place), theme.accent())];
     for line in lines.iter().filter(|l| !l.hidden) {

@@ -213,9 +213,14 @@ fn what_changes_all_charts_is_said_on_every_screen() {
     let tabs = |stage: &Stage| stage.screen().lines().nth(2).unwrap().to_owned();
     let told = tabs(&stage);
     assert!(told.contains("[1 charts] 2  3 "), "names of tabs give way: {told}");
-    assert!(told.ends_with(" … · log x · same y · outliers clipped · smooth 0.3"), "{told}");
+    assert!(told.ends_with(" x step · log x · same y · clipped · smooth 0.3"), "{told}");
     stage.keys("-");
-    assert!(tabs(&stage).ends_with(" x step · log x · same y · outliers clipped"), "{}", tabs(&stage));
+    assert!(tabs(&stage).ends_with(" x step · log x · same y · clipped"), "{}", tabs(&stage));
+    stage.bench.resize(40, 15);
+    stage.settle();
+    assert!(tabs(&stage).ends_with(" … · clipped"), "{}", tabs(&stage));
+    stage.bench.resize(80, 24);
+    stage.settle();
     stage.keys("X Y E");
     assert!(tabs(&stage).contains(" 6 system ") && tabs(&stage).ends_with(" x step"), "{}", tabs(&stage));
 }
@@ -244,9 +249,12 @@ fn a_chart_of_a_table_leaves_the_cursor_to_the_others() {
     let mut stage = Stage::new(run("fit", "rich", 3).losses().figures(columns));
     assert!(stage.screen().contains("› Points"), "{}", stage.screen());
     stage.keys("home");
-    assert!(stage.screen().contains("\n step 0"), "{}", stage.screen());
+    let screen = stage.screen();
+    assert!(screen.contains("\n step 0   the chart in focus has another x axis\n"), "no values: {screen}");
     stage.keys("enter esc z u shift-left 0 y esc enter");
     assert!(!stage.screen().contains("latest"), "no list of series beside it: {}", stage.screen());
+    stage.keys("left");
+    assert!(stage.screen().contains("is from tables and has no cursor"), "{}", stage.screen());
 }
 
 #[test]
