@@ -89,15 +89,26 @@ impl RunsSnapshot {
         on.collect::<std::collections::BTreeSet<String>>().into_iter().collect()
     }
 
-    /// Returns the new ids of runs that have moved to another folder since an earlier snapshot: within the queue, or out
-    /// of it.
+    /// Returns the new ids of runs that have moved to another folder since an earlier snapshot: within the queue, out of
+    /// it, or to another name.
     pub fn moved_since(&self, before: &Self) -> HashMap<RunId, RunId> {
-        let name = |row: &RunRow| (row.experiment().to_owned(), row.name().to_owned());
-        let gone = before.rows.iter().filter(|row| self.get(&row.id).is_none());
-        let mut gone: HashMap<_, _> = gone.map(|row| (name(row), row.id.clone())).collect();
+        let mut gone: Vec<_> = before.rows.iter().filter(|row| self.get(&row.id).is_none()).collect();
         let new = self.rows.iter().filter(|row| !gone.is_empty() && before.get(&row.id).is_none());
-        let found: Vec<_> = new.map(|row| (name(row), row.id.clone())).collect();
-        found.into_iter().filter_map(|(name, now)| Some((gone.remove(&name)?, now))).collect()
+        let mut new: Vec<_> = new.collect();
+        let mut moved = HashMap::new();
+        let named = |a: &RunRow, b: &RunRow| a.name() == b.name();
+        let created = |a: &RunRow, b: &RunRow| a.view.manifest.created == b.view.manifest.created;
+        for alike in [named, created] {
+            let same = |a: &RunRow, b: &RunRow| a.experiment() == b.experiment() && alike(a, b);
+            new.retain(|now| {
+                let mut all = (0..gone.len()).filter(|at| same(gone[*at], now));
+                // Imported runs may all have been created at the same time.
+                let (Some(only), None) = (all.next(), all.next()) else { return true };
+                moved.insert(gone.swap_remove(only).id.clone(), now.id.clone());
+                false
+            });
+        }
+        moved
     }
 
     /// Acts on a run of this snapshot in its current folder: it may have left the queue since.
@@ -114,5 +125,31 @@ impl RunsSnapshot {
     /// Returns the run with that id.
     pub fn get(&self, id: &RunId) -> Option<&Arc<RunRow>> {
         self.places.get(id).and_then(|i| self.rows.get(*i))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use gradtop_store::{State, view};
+    use gradtop_tests::run_fixtures::{RunFixtures, run};
+
+    use super::*;
+
+    #[test]
+    fn a_renamed_run_is_the_same_run() {
+        let mut fixtures = RunFixtures::new();
+        let dirs = [("a", 3), ("b", 2)]
+            .map(|(name, minutes)| fixtures.make(&run("fit", name, minutes).losses().at(State::Finished, 1)));
+        let snapshot = |dirs: &[RunDir]| {
+            let row = |dir: &RunDir| Arc::new(RunRow::of(view(dir).unwrap()));
+            RunsSnapshot::new("runs".into(), dirs.iter().map(row).collect(), Vec::new())
+        };
+        let before = snapshot(&dirs);
+        let five = gradtop_host::rename(&dirs[0], "five").unwrap();
+        let after = snapshot(&[five.clone(), dirs[1].clone()]);
+        assert_eq!(after.moved_since(&before), [(RunId::new(&dirs[0]), RunId::new(&five))].into());
+        assert_eq!(snapshot(&dirs[1..]).moved_since(&before), HashMap::new(), "it was deleted");
     }
 }

@@ -3,7 +3,7 @@
 use gradtop_chart::domain::Domain;
 use gradtop_chart::scale::{Scale, Span};
 use gradtop_chart::ticks::{have_dates, round_step};
-use gradtop_chart::{Axis, Chart, Mark, Points, Side};
+use gradtop_chart::{Axis, Chart, Mark, Points, Shape, Side};
 use gradtop_host::text::clean;
 
 use super::lines;
@@ -103,6 +103,25 @@ pub(super) fn placeless(lines: &[&Line<'_>], kind: XAxis, scale: Scale) -> Optio
     }
     let (low, _) = lines::extent(lines, Scale::Linear)?;
     (low <= 0.0).then(|| format!("{word} 0 or less is not on the log axis"))
+}
+
+/// Returns a note about what has no position on logarithmic axes, among marks that consist of cells or have their own x. Other
+/// values have a mark at the axis.
+pub(super) fn off_log(chart: &Chart) -> Option<String> {
+    let shapes = || chart.marks.iter().map(|mark| &mark.shape);
+    let fields = || shapes().filter_map(Shape::field);
+    let points = shapes().filter_map(Shape::points).flat_map(|points| points.x);
+    let off = |what: &str, scale: Scale, values: Vec<f64>| {
+        let off = values.iter().filter(|v| v.is_finite() && !scale.takes(**v)).count();
+        (off > 0).then(|| format!("{what} at 0 or less are not on the log axis: {off} of {}", values.len()))
+    };
+    let of = [
+        off("points", chart.x.scale, points.copied().collect()),
+        off("columns", chart.x.scale, fields().flat_map(|field| &field.x).copied().collect()),
+        off("rows", chart.y.scale, fields().flat_map(|field| &field.y).copied().collect()),
+    ];
+    let said: Vec<String> = of.into_iter().flatten().collect();
+    (!said.is_empty()).then(|| said.join("; "))
 }
 
 /// Sets the linear range of symlog axes to fit the data.

@@ -346,6 +346,7 @@ fn fit_axes(
         axes::fit_symlog(chart, &[]);
         (chart.x.range, chart.y.range) = (view.zoom_x, view.zoom_y);
     }
+    chart.notes.extend(axes::off_log(chart));
 }
 
 /// Returns whether all lines of the left axis are outside of the range that the user has zoomed to.

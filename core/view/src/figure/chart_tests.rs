@@ -318,6 +318,28 @@ fn beyond_the_end_of_a_line_the_cursor_tells_its_own_step() {
 }
 
 #[test]
+fn the_end_of_a_mean_is_the_same_in_its_legend_its_note_and_at_the_cursor() {
+    let until = |n: i32| {
+        let rows: Vec<(i64, f64)> = (0..=n).map(|step| (step.into(), f64::from(n + step))).collect();
+        of_steps(Some(n), &rows)
+    };
+    let mut data = run(vec![until(78), until(79)]);
+    let at = |cursor| ChartView { cursor, ..ChartView::default() };
+    let end = built(&data, &at(None), 80);
+    let cursor = built(&data, &at(Some(79.0)), 80).lines[0].at_cursor.unwrap();
+    assert_eq!((end.lines[0].last, cursor.shown), (Some(158.0), 158.0));
+    assert!(cursor.words().starts_with("1 of 2 series"), "{}", cursor.words());
+    assert_eq!(
+        end.chart.notes,
+        ["loss: after step 78 some trials have ended; at its end the line shows 1 of 2"]
+    );
+    // Trials at work are never equally far.
+    data.alive = true;
+    let end = built(&data, &at(None), 80);
+    assert_eq!((end.lines[0].last, end.chart.notes), (Some(157.0), Vec::new()));
+}
+
+#[test]
 fn a_cursor_on_different_steps_tells_their_range() {
     let of = |model: &str, from: i64| {
         let values: Vec<(i64, f64)> = (0..2000).map(|i| (i * 10 + from, 1.0)).collect();

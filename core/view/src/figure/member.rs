@@ -80,6 +80,11 @@ impl Member<'_> {
         Some(self.place.common(self.series.last_position(self.place.kind)?))
     }
 
+    /// Returns whether another series that ended at the same time would have the same end.
+    pub(super) fn ends_exactly(&self) -> bool {
+        !self.place.data.alive && self.place.kind.goes_back() && self.place.shift == (0.0, 1.0)
+    }
+
     /// Returns whether it goes on up to a position of the common axis, or has no end on that axis.
     pub(super) fn reaches(&self, position: f64) -> bool {
         self.end().is_none_or(|end| end >= position)

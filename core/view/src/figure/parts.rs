@@ -96,12 +96,13 @@ impl Line<'_> {
     }
 
     /// Returns the position up to which a series has values that has not ended before the line, or before a part of the
-    /// axis does. Runs at work differ a little in how far they are.
+    /// axis does. Runs at work differ a little in how far they are, and times in when they were taken.
     pub(super) fn end(&self, x: Option<(f64, f64)>) -> f64 {
         let Some((low, _)) = self.extent(Scale::Linear) else { return f64::NEG_INFINITY };
         let high = self.members.iter().filter_map(Member::end).fold(f64::NEG_INFINITY, f64::max);
         let (low, high) = x.map_or((low, high), |x| (low.max(x.0), high.min(x.1)));
-        high - (high - low).max(0.0) / 50.0
+        let exact = self.members.iter().all(Member::ends_exactly);
+        if exact { high } else { high - (high - low).max(0.0) / 50.0 }
     }
 
     /// Returns what its series are, in the plural: one of each run, all of one run, or any.

@@ -268,6 +268,24 @@ fn a_grid_becomes_a_field_with_gaps() {
 }
 
 #[test]
+fn what_has_no_place_on_a_log_axis_is_said() {
+    let data = with_table(vec![
+        ("a", ColumnData::F64(vec![0.0, 1.0, 0.0])),
+        ("b", ColumnData::F64(vec![0.0, 0.0, 1.0])),
+    ]);
+    let notes = |scales: &str, mark: &str| {
+        let text = format!("{scales}\n[[panel.mark]]\ntable = 't'\nxcol = 'a'\nycol = 'b'\n{mark}");
+        chart(&text, &data).notes.join(" | ")
+    };
+    let field = "type = 'heatmap'\nzcol = 'a'";
+    assert_eq!(notes("", field), "");
+    let rows = "rows at 0 or less are not on the log axis: 1 of 2";
+    assert_eq!(notes("y = { scale = 'log' }", field), rows);
+    let points = "points at 0 or less are not on the log axis: 2 of 3";
+    assert_eq!(notes("x = { scale = 'log' }", "type = 'scatter'"), points);
+}
+
+#[test]
 fn bytes_become_a_mosaic() {
     let data = with_table(vec![("img", ColumnData::Bytes { width: 4, data: (0..8).collect() })]);
     let chart = chart("[[panel.mark]]\ntype = 'image'\ntable = 't'\nzcol = 'img'", &data);
