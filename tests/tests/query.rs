@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::path::Path;
+
 use gradtop_tests::sandbox::{CommandOutput, ended};
 use gradtop_tests::{Sandbox, paths, until};
 use serde_json::{Value, json};
@@ -89,6 +91,15 @@ fn every_saved_query_and_every_form_works() {
     }
 }
 
+/// The names in a folder.
+fn names(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).unwrap();
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
 #[test]
 fn an_answer_has_the_asked_form_and_one_table() {
     let sandbox = Sandbox::new();
@@ -113,6 +124,14 @@ fn an_answer_has_the_asked_form_and_one_table() {
         let said = query(&sandbox, args).unwrap();
         assert!(said.code == 2 && said.err.contains(why), "{args:?}: {said:?}");
     }
+    let file = sandbox.path().join("answer.parquet");
+    let file = file.to_str().unwrap();
+    query(&sandbox, &["SELECT 1 AS a", "--parquet", file]).unwrap().expect_code(0);
+    let before = (std::fs::read(file).unwrap(), names(sandbox.path()));
+    let fails = "SELECT CASE WHEN i > 400000 THEN error('no') ELSE i END AS a FROM range(500000) t(i)";
+    let said = query(&sandbox, &[fails, "--parquet", file, "--force"]).unwrap();
+    assert!(said.code == 1 && said.err.contains("the query failed"), "{said:?}");
+    assert_eq!(before, (std::fs::read(file).unwrap(), names(sandbox.path())), "whole or as it was");
     let wrong = query(&sandbox, &["SELECT 1 AS a,\nnothing", "--plot", "a,a"]).unwrap();
     assert!(wrong.code == 1 && !wrong.err.contains("TRY_CAST"), "{wrong:?}");
 }

@@ -68,6 +68,8 @@ fn json_has_the_fields_that_the_page_lists() {
     let quick = ["plugin", "check", library, "--conformance", "--timeout", "60"];
     expect("plugin check --conformance", &quick, false);
     expect("selftest", &["selftest", "--device", "cpu", "--plugin", library], false);
+    let shown = sandbox.gradtop(&["show", "a", "--json"]).json();
+    assert_eq!(Some(fields(&shown["metrics"][0])), promised.remove("show metrics"));
     assert!(promised.is_empty(), "nothing prints {promised:?}");
 }
 

@@ -7,7 +7,7 @@ use anyhow::Result;
 use gradtop_chart::{Chart, Figure, csv, png, svg};
 
 use crate::failure::Failure;
-use crate::files::{Cannot as _, ends_as, is_stdout};
+use crate::files::{ends_as, is_stdout, replace};
 use crate::print::{self, clean};
 
 /// The format of an exported drawing.
@@ -72,11 +72,14 @@ pub(crate) fn write_all(charts: &[(String, Figure)], files: &[(Format, &Path)]) 
                 print::warn(why);
                 continue;
             }
+            if *format == Format::Csv && csv::is_rounded(figure) {
+                print::warn("x of 2^53 and more is rounded; `gradtop export` writes every step exactly");
+            }
             let (bytes, missing) = format.bytes(figure)?;
             match format {
                 _ if !is_stdout(file) => {
                     let file = suffixed(file, &suffix);
-                    std::fs::write(&file, bytes).cannot("write", &file)?;
+                    replace(&file, &bytes)?;
                     say(&format!("wrote {}", print::short(&file)));
                 }
                 Format::Png if !print::binary(&bytes) => {

@@ -150,6 +150,17 @@ fn plot_says_how_many_metrics_it_leaves_out() {
 }
 
 #[test]
+fn runs_are_ranked_by_any_metric_that_they_have_logged() {
+    let dir = tempdir();
+    std::fs::write(dir.path().join("two.csv"), "step,loss,width\n0,1,5\n1,0.5,4\n").unwrap();
+    assert_eq!(gradtop(dir.path(), &["import", "two.csv"]).code, 0);
+    let best = json(&gradtop(dir.path(), &["best", "width", "--json"]));
+    assert_eq!(best["groups"][0]["median"], 4.0, "it is no headline: {best}");
+    let unknown = gradtop(dir.path(), &["best", "widht"]);
+    assert!(unknown.code == 2 && unknown.err.contains("did you mean width?"), "{}", unknown.err);
+}
+
+#[test]
 fn a_file_called_minus_is_standard_output_or_an_error() {
     let dir = tempdir();
     finished(dir.path(), "curve-fit-1", 0.01);

@@ -56,7 +56,7 @@ fn of_mark([title, series]: [&str; 2], mark: &Mark, chart: &Chart, rows: &mut Ve
     let number = |v: f64| v.to_string();
     let place = |x: f64| {
         let named = chart.x.categories.iter().enumerate().find(|(i, _)| *i as f64 == x);
-        named.map_or_else(|| number(x), |(_, name)| quoted(name))
+        named.map_or_else(|| position(x), |(_, name)| quoted(name))
     };
     let mut row = |x: f64, within: Option<(f64, f64)>, values: [Option<f64>; 4]| {
         // A missing x only interrupts a line.
@@ -64,7 +64,7 @@ fn of_mark([title, series]: [&str; 2], mark: &Mark, chart: &Chart, rows: &mut Ve
             let [x, from, to] = match within {
                 None => [place(x), String::new(), String::new()],
                 Some((from, to)) if from == to => [place(from), String::new(), String::new()],
-                Some((from, to)) => [String::new(), number(from), number(to)],
+                Some((from, to)) => [String::new(), position(from), position(to)],
             };
             let [y, low, high, z] = values.map(|v| v.map(number).unwrap_or_default());
             rows.push([quoted(title), quoted(series), x, from, to, y, low, high, z]);
@@ -85,6 +85,20 @@ fn of_mark([title, series]: [&str; 2], mark: &Mark, chart: &Chart, rows: &mut Ve
         let places = field.y.iter().flat_map(|y| field.x.iter().map(move |x| (*x, *y)));
         places.zip(&field.z).for_each(|((x, y), z)| row(x, None, [Some(y), None, None, Some(*z)]));
     }
+}
+
+/// Above this, a float is not every whole number, such as the step of a row.
+const WHOLE: f64 = 9_007_199_254_740_992.0;
+
+/// Returns whether a figure has points so far along x that a step there may be rounded.
+pub fn is_rounded(figure: &Figure) -> bool {
+    let marks = figure.charts.iter().flat_map(|chart| &chart.marks);
+    marks.filter_map(|mark| mark.shape.points()).any(|points| points.x.iter().any(|x| x.abs() >= WHOLE))
+}
+
+/// All digits of a large whole number: the shortest that mean the same float would be those of another step.
+fn position(x: f64) -> String {
+    if (WHOLE..1e19).contains(&x.abs()) { format!("{x:.0}") } else { x.to_string() }
 }
 
 fn quoted(text: &str) -> String {
@@ -136,5 +150,16 @@ mod tests {
         assert_eq!(seen(Some((1.5, 1.6)), &[]), "x,y\n");
         let joined = [edge(0), (1, Origin::Within(1.75, 1.75)), (2, Origin::Within(2.5, 3.5)), edge(3)];
         assert_eq!(seen(None, &joined), "series,x,x_from,x_to,y\na,1.75,,,6\na,,2.5,3.5,7\n");
+    }
+
+    #[test]
+    fn a_step_that_a_float_is_not_is_said_to_be_rounded() {
+        let of = |x: f64| {
+            let line = Shape::Line { x: vec![x], y: vec![1.0] };
+            let chart = Chart { marks: vec![Mark::new((Paint::Slot(1), 1), line)], ..Chart::default() };
+            Figure { charts: vec![chart], ..Figure::default() }
+        };
+        assert!(!is_rounded(&of(WHOLE - 1.0)) && is_rounded(&of(WHOLE)));
+        assert_eq!(figure(&of(2f64.powi(62))), "x,y\n4611686018427387904,1\n");
     }
 }

@@ -62,6 +62,11 @@ fn step_at(way: &[Done], seconds: f64) -> f64 {
     }
 }
 
+/// Returns whether a run of so many seconds is long enough for its last stretch to be compared with an earlier one.
+pub fn is_comparable(seconds: f64) -> bool {
+    (1.0 + BEFORE) * STRETCH_S <= seconds
+}
+
 /// Returns where the rate fell if the last stretch of a run is slower than all before.
 pub fn slow(way: &[Done]) -> Option<Slow> {
     let (start, end) = (way.first()?.seconds, way.last()?.seconds);

@@ -209,7 +209,7 @@ fn a_killed_trainer_is_a_crash_and_its_run_goes_on_from_the_checkpoint() {
     until("its rows", || last() == Some(12));
     kill(status.trainer_pid.unwrap());
     assert_eq!(host::wait(&run).unwrap(), State::Crashed);
-    assert_eq!(cause(&run), "SIGKILL: killed from outside");
+    assert_eq!(cause(&run), "SIGKILL: not sent by gradtop");
     // What was written until then is there.
     assert_eq!(last(), Some(12));
     until("the lock to be free", || !gradtop_store::is_locked(&run).unwrap());

@@ -410,6 +410,15 @@ fn a_run_of_a_source_without_times_took_nobody_knows_how_long() {
 }
 
 #[test]
+fn step_and_epoch_are_of_one_row() {
+    let (runs, logs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    fs::write(logs.path().join("metrics.csv"), "step,epoch,train_loss,val_loss\n0,0,5,\n20,2,3,\n10,1,,9\n")
+        .unwrap();
+    let status = read_status(&import(runs.path(), &source_of(logs.path())).run.unwrap()).unwrap();
+    assert_eq!((status.step, status.epoch), (Some(20), Some(2.0)));
+}
+
+#[test]
 fn a_row_whose_step_is_no_whole_number_is_left_out_and_told() {
     let (runs, logs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let lines = [r#"{"step": 3, "loss": 1}"#, r#"{"step": 1.5, "loss": 2}"#, r#"{"step": 1e300, "loss": 3}"#];

@@ -44,7 +44,7 @@ pub use folder::manifest::{
 pub use folder::notes::{Notes, change_notes, read_notes, validate_tag};
 pub use folder::run_dir::RunDir;
 pub use folder::run_table::{export_run_table, write_params_table, write_run_table};
-pub use folder::settle::{agree, settle, write_end};
+pub use folder::settle::{add_last_values, agree, settle, write_end};
 pub use folder::status::{Ending, HeadlineValue, State, Status, Waiting, read_status, write_status};
 pub use folder::view::{HEARTBEAT, Life, Suspended, View, has_journal, view};
 pub use liveness::lock::{RunLock, is_locked};

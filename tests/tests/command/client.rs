@@ -145,7 +145,7 @@ fn no_row_of_a_call_that_returned_is_lost_when_python_is_killed() {
     let script = "import gradtop, os, signal\nrun = gradtop.init()\nfor step in range(20_000):\n    run.log(step, loss=step)\n    if step == 12_345: os.kill(os.getpid(), signal.SIGKILL)\n";
     let run = start(&sandbox, &[], "a", &["python3", "-c", script]);
     run.wait().expect_code(4);
-    assert_eq!(cause(&run), "SIGKILL: killed from outside");
+    assert_eq!(cause(&run), "SIGKILL: not sent by gradtop");
     let loss = values(&run, "loss", None);
     assert_eq!((loss.len(), loss.last().copied()), (12_346, Some((12_345, 12_345.0))));
 }

@@ -183,7 +183,7 @@ fn a_signal_to_the_command_from_outside_is_its_cause() {
     let pid = pids(&run, 1)[0];
     kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
     run.wait().expect_code(4);
-    assert_eq!(cause(&run), "SIGKILL: killed from outside");
+    assert_eq!(cause(&run), "SIGKILL: not sent by gradtop");
 }
 
 #[test]

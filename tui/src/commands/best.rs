@@ -1,7 +1,9 @@
 //! `gradtop best`: which settings led to the best values of a metric.
 
+use std::collections::BTreeSet;
+
 use anyhow::Result;
-use gradtop_store::{Goal, View};
+use gradtop_store::{Goal, View, add_last_values, is_system_metric, series_keys};
 use serde_json::{Map, Value, json};
 
 use super::Context;
@@ -19,10 +21,10 @@ use gradtop_view::run::{headline, param};
 #[command(after_help = "gradtop best loss --by lr tag:rates\n\
                         gradtop best accuracy                    by every parameter that differs\n\
                         gradtop best reward:max                  the highest first\n\n\
-                        Each run counts with its last value of the metric, as `gradtop list` shows it. Settings are ordered by the \
+                        Each run counts with its last value of the metric, the mean of its trials. Settings are ordered by the \
                         median of their runs.")]
 pub(crate) struct Args {
-    /// A metric that represents the runs, as `list` shows it; which values are better, if it does not say so
+    /// A metric that the runs have logged; which values are better, if it does not say so
     #[arg(value_name = "METRIC[:min|max]")]
     metric: String,
     /// Only runs that match a filter, such as tag:rates
@@ -42,6 +44,10 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         return Err(none_matches(&args.filter));
     }
     let (metric, said) = Goal::said_of(&args.metric);
+    // Of a metric that is no headline of its run, the rows tell the last values.
+    for view in &mut views {
+        super::warn_of(&add_last_values(&view.dir, &mut view.status, metric)?);
+    }
     let given: Vec<&str> = args.by.iter().map(|key| key.trim()).collect();
     // Values of different experiments are never compared.
     views.sort_by(|a, b| a.manifest.experiment.id.cmp(&b.manifest.experiment.id));
@@ -62,13 +68,15 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         .filter_map(of_experiment)
         .collect();
     if found.is_empty() {
-        let metrics = views.iter().flat_map(headline::all).map(|headline| headline.metric);
+        let logged = views.iter().flat_map(|view| series_keys(&view.dir).unwrap_or_default());
+        let metrics: BTreeSet<String> =
+            logged.map(|(key, _)| key.metric).filter(|metric| !is_system_metric(metric)).collect();
         let message = format!("no matching run has a last value of {:?}", clean(metric));
         let declared = |view: &View| view.manifest.metrics.iter().any(|m| m.name == metric);
         return Err(if views.iter().any(declared) {
             Failure::new(message).into()
         } else {
-            Failure::unknown(message, metric, metrics, "metrics").into()
+            Failure::unknown(message, metric, metrics.iter().map(String::as_str), "metrics").into()
         });
     }
     let counted =

@@ -2,16 +2,13 @@
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
-use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use gradtop_store::{Exported, Shape, StoreError};
 
 use super::Context;
-use super::signals::Signals;
-use crate::failure::Failure;
-use crate::files::{ends_as, is_stdout, keeps_existing, not_stdout};
+use crate::files::{Cannot as _, ends_as, is_stdout, keeps_existing, not_stdout, write_whole};
 use crate::print::{self, clean};
 use gradtop_chart::number;
 
@@ -63,19 +60,19 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
                 exported => Ok(warn(&exported?.0.damage)),
             };
         }
-        let write = |out: &mut BufWriter<Heard>| Ok(gradtop_store::export_csv(run, shape, out)?);
+        let write = |out: &mut BufWriter<&File>| Ok(gradtop_store::export_csv(run, shape, out)?);
         return to_file(ends_as(&file, "csv")?, args.force, write);
     }
     if let Some(given) = &args.parquet {
         let file = named(given, "parquet");
-        let write = |out: &mut BufWriter<Heard>| Ok(gradtop_store::export_parquet(run, shape, out)?);
+        let write = |out: &mut BufWriter<&File>| Ok(gradtop_store::export_parquet(run, shape, out)?);
         return to_file(ends_as(not_stdout(&file, "Parquet")?, "parquet")?, args.force, write);
     }
     let Some(folder) = &args.tensorboard else { unreachable!("one of the three is required") };
     let folder = not_stdout(folder, "an event file")?.join(run.name());
     std::fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", print::short(&folder)))?;
     let second = view.manifest.created.as_second();
-    let write = |out: &mut BufWriter<Heard>| {
+    let write = |out: &mut BufWriter<&File>| {
         let (rows, damage) = gradtop_import::export_tensorboard(run, &view.manifest, view.state, out)?;
         Ok(Exported { rows, damage })
     };
@@ -96,62 +93,20 @@ impl Write for Printed {
     }
 }
 
-/// A file that takes no more after Ctrl-C, so that what is unfinished can be removed.
-struct Heard {
-    file: File,
-    signals: Option<Signals>,
-}
-
-impl Write for Heard {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        if self.signals.as_mut().is_some_and(Signals::any) {
-            return Err(std::io::Error::other("interrupted"));
-        }
-        self.file.write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        self.file.flush()
-    }
-}
-
-/// Writes a temporary file and renames it, so that an existing file is never half written.
+/// Writes a file and says how many rows it has.
 fn to_file(
     path: &Path,
     force: bool,
-    write: impl FnOnce(&mut BufWriter<Heard>) -> Result<Exported>,
+    write: impl FnOnce(&mut BufWriter<&File>) -> Result<Exported>,
 ) -> Result<i32> {
-    let shown = print::short(path);
-    // A symbolic link is followed, not replaced.
-    let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let path = target.as_path();
-    let there = std::fs::metadata(path).map(|m| m.file_type()).ok();
-    if there.is_some_and(|kind| kind.is_char_device() || kind.is_fifo()) {
-        let file = File::options().write(true).open(path)?;
-        let mut out = BufWriter::new(Heard { file, signals: None });
-        let Exported { damage, .. } = write(&mut out).with_context(|| format!("cannot write {shown}"))?;
-        out.flush()?;
-        return Ok(warn(&damage));
-    }
-    if there.is_some_and(|kind| !kind.is_file()) {
-        return Err(Failure::usage(format!("{shown} is not a file")).help("name another file").into());
-    }
     keeps_existing(path, force)?;
-    let mut name = std::ffi::OsString::from(".tmp-");
-    name.push(path.file_name().ok_or_else(|| Failure::usage(format!("{shown} is not a file's name")))?);
-    let beside = path.with_file_name(name);
-    let signals = Signals::new()?;
-    let written = (|| {
-        let mut out = BufWriter::new(Heard { file: File::create(&beside)?, signals: Some(signals) });
-        let exported = write(&mut out)?;
-        out.into_inner().map_err(std::io::IntoInnerError::into_error)?.file.sync_all()?;
-        std::fs::rename(&beside, path)?;
-        Ok::<_, anyhow::Error>(exported)
-    })();
-    let Exported { rows, damage } = written
-        .inspect_err(|_| drop(std::fs::remove_file(&beside)))
-        .with_context(|| format!("cannot write {shown}"))?;
-    print::line(&format!("{}  {}", clean(&shown), number::counted(rows as usize, "row")));
+    let Exported { rows, damage } = write_whole(path, |file| {
+        let mut out = BufWriter::new(file);
+        write(&mut out).and_then(|exported| Ok(out.flush().map(|()| exported)?)).cannot("write", path)
+    })?;
+    if std::fs::metadata(path).is_ok_and(|made| made.is_file()) {
+        print::line(&format!("{}  {}", clean(&print::short(path)), number::counted(rows as usize, "row")));
+    }
     Ok(warn(&damage))
 }
 

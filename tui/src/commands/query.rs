@@ -18,7 +18,7 @@ use super::Context;
 use super::select::matching;
 use crate::drawing::{Format, write_all};
 use crate::failure::Failure;
-use crate::files::{Cannot as _, ends_as, keeps_existing, not_stdout};
+use crate::files::{Cannot as _, ends_as, keeps_existing, not_stdout, path_of, write_whole};
 use crate::print::table::{Table, Words};
 use crate::print::{self, clean};
 use crate::report::markdown;
@@ -136,11 +136,12 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
 /// Asks, and gives the answer in the wanted form. `cells` says that its table is made here.
 fn answer(duckdb: &Asking<'_>, sql: &str, args: &Args, cells: bool) -> Result<i32> {
     if let Some(file) = &args.parquet {
-        let to =
-            std::path::absolute(ends_as(not_stdout(file, "Parquet")?, "parquet")?).cannot("write", file)?;
-        keeps_existing(&to, args.force)?;
-        let copy = format!("COPY (\n{sql}\n) TO {} (FORMAT parquet)", literal(&to.to_string_lossy()));
-        duckdb.ask(".mode csv\n", &copy)?;
+        keeps_existing(ends_as(not_stdout(file, "Parquet")?, "parquet")?, args.force)?;
+        write_whole(file, |out| {
+            let to = literal(&path_of(out));
+            duckdb
+                .ask(".mode csv\n", &format!("COPY (\n{sql}\n) TO {to} (FORMAT parquet, USE_TMP_FILE false)"))
+        })?;
         print::line(&format!("wrote {}", print::short(file)));
         return Ok(0);
     }

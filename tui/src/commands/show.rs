@@ -1,6 +1,6 @@
 //! `gradtop show`: prints everything about a run.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, Result};
 use gradtop_store::{
@@ -117,7 +117,8 @@ fn as_json(view: &View, Read { summaries, damage, .. }: &Read) -> Result<Value> 
         .map(|s| {
             let point = |p: Point| json!({"step": p.step, "value": json::float(p.value)});
             json!({"metric": s.key.metric, "series": series_name(&s.key), "unit": s.unit, "points": s.rows,
-                   "last": point(s.last), "best": s.best.map(point)})
+                   "last": point(s.last), "best": s.best.map(point),
+                   "model": s.key.model, "split": s.key.split, "trial": s.key.trial})
         })
         .collect();
     let saved: Vec<Value> = checkpoints(&view.dir)
@@ -267,15 +268,17 @@ fn metrics(summaries: &[SeriesSummary], all: usize) {
 
 /// A table with a row for each series, without some columns.
 fn metrics_table(summaries: &[SeriesSummary], without: &[&str]) -> Table {
-    type Cell = fn(&SeriesSummary) -> Words;
-    let columns: [(&str, Align, Cell); 7] = [
-        ("metric", Align::Left, |s| clean(&s.key.metric).into()),
-        ("series", Align::Left, |s| cleaned(series_name(&s.key)).into()),
-        ("unit", Align::Left, |s| Words::dim(cleaned(s.unit.as_deref()))),
-        ("points", Align::Right, |s| number::count(s.rows as f64).into()),
-        ("last", Align::Point, |s| values(s).0.into()),
-        ("best", Align::Point, |s| values(s).1.into()),
-        ("at step", Align::Right, |s| cleaned(s.best.map(|p| number::whole(p.step))).into()),
+    type Cell<'a> = &'a dyn Fn(&SeriesSummary) -> Words;
+    let names = names(summaries);
+    let name = |s: &SeriesSummary| cleaned(names.get(&s.key).cloned().flatten()).into();
+    let columns: [(&str, Align, Cell<'_>); 7] = [
+        ("metric", Align::Left, &|s| clean(&s.key.metric).into()),
+        ("series", Align::Left, &name),
+        ("unit", Align::Left, &|s| Words::dim(cleaned(s.unit.as_deref()))),
+        ("points", Align::Right, &|s| number::count(s.rows as f64).into()),
+        ("last", Align::Point, &|s| values(s).0.into()),
+        ("best", Align::Point, &|s| values(s).1.into()),
+        ("at step", Align::Right, &|s| cleaned(s.best.map(|p| number::whole(p.step))).into()),
     ];
     let shown: Vec<_> = columns.into_iter().filter(|(name, ..)| !without.contains(name)).collect();
     let mut table = Table::new(&shown.iter().map(|(name, align, _)| (*name, *align)).collect::<Vec<_>>());
@@ -283,6 +286,24 @@ fn metrics_table(summaries: &[SeriesSummary], without: &[&str]) -> Table {
         table.row(shown.iter().map(|(_, _, cell)| cell(summary)).collect::<Vec<_>>());
     }
     table
+}
+
+/// The name of each series. Of a metric with a model and a split of one name, each name says which it is of.
+fn names(summaries: &[SeriesSummary]) -> BTreeMap<&SeriesKey, Option<String>> {
+    let mut counts: BTreeMap<(&str, Option<String>), usize> = BTreeMap::new();
+    for SeriesSummary { key, .. } in summaries {
+        *counts.entry((&key.metric, series_name(key))).or_default() += 1;
+    }
+    let name = |key: &SeriesKey| {
+        let short = series_name(key);
+        if counts[&(key.metric.as_str(), short.clone())] == 1 {
+            return short;
+        }
+        let model = key.model.as_ref().map(|model| format!("model {model}"));
+        let split = key.split.as_ref().map(|split| format!("split {split}"));
+        series_name(&SeriesKey { model, split, ..key.clone() })
+    };
+    summaries.iter().map(|summary| (&summary.key, name(&summary.key))).collect()
 }
 
 /// The last and the best value; bytes are in a unit that suits each.
@@ -343,10 +364,21 @@ fn query(path: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use gradtop_store::State;
+    use gradtop_store::{SeriesKey, State};
     use gradtop_tests::run_fixtures::{RunFixtures, run};
 
-    use super::query;
+    use super::{metrics_table, query};
+
+    #[test]
+    fn a_model_and_a_split_of_one_name_are_told_apart() {
+        let mut fixtures = RunFixtures::new();
+        let split = SeriesKey { split: Some("A".to_owned()), ..SeriesKey::metric("loss") };
+        let spec = run("fit", "a", 1).series("loss", Some("A"), &[(0, 52.0)]).logged(split, &[(0, 12.0)]);
+        let mut view = gradtop_store::view(&fixtures.make(&spec)).expect("it was made");
+        let read = super::read(&mut view, 40).expect("its rows").summaries;
+        let lines = metrics_table(&read, &[]).lines(0).join("\n");
+        assert!(lines.contains("model A") && lines.contains("split A"), "{lines}");
+    }
 
     #[test]
     fn step_rows_and_values_of_a_live_run_are_of_one_moment() {

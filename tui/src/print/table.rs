@@ -390,6 +390,14 @@ mod tests {
     }
 
     #[test]
+    fn of_columns_that_all_have_a_name_each_that_has_no_room_stands_below_with_it() {
+        let mut table = Table::of_words(["name", "loss", "took", "step", ""]);
+        table.row(["a-rather-long-name".into(), "0.25".into(), "3m12s".into(), "1200".into()]);
+        let lines = table.folded(1, 30).into_iter().map(painted).collect::<Vec<_>>();
+        assert_eq!(lines[1..], [" a-rather-long-name  0.25", "     took 3m12s, step 1200"]);
+    }
+
+    #[test]
     fn what_has_little_room_beside_its_row_stands_below_it() {
         let mut table = Table::new(&[("", Align::Left), ("", Align::Left)]);
         table.row(vec!["2026-01-02 03:04:05".into(), "started on cpu with 2 threads".into()]);

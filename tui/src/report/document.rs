@@ -132,12 +132,12 @@ pub(crate) struct Summary {
 }
 
 impl Summary {
-    /// Mentions the findings left out, if any.
+    /// Mentions the findings left out, if any. Not each has a place of its own below.
     pub(crate) fn rest(&self) -> Vec<Span> {
         match self.more {
             0 => Vec::new(),
-            1 => vec![text("1 more finding is below.")],
-            n => vec![text(format!("{n} more findings are below."))],
+            1 => vec![text("1 more finding is left out here.")],
+            n => vec![text(format!("{n} more findings are left out here."))],
         }
     }
 }

@@ -175,16 +175,18 @@ impl<'a> RunSection<'a> {
     }
 
     fn block(&self, name: &str, table: &Table, without: &[&str]) -> Block {
-        let mut shown: Vec<_> = reading_order(table).into_iter().map(|i| &table.columns[i]).collect();
-        shown.retain(|(column, _, data)| {
+        let columns = reading_order(table).into_iter().map(|at| (at, &table.columns[at]));
+        let mut shown: Vec<_> = columns.collect();
+        shown.retain(|(_, (column, _, data))| {
             let left_out = column == "step" || without.contains(&column.as_str());
             !left_out && !matches!(data, ColumnData::Bytes { .. })
         });
-        let head = shown.iter().map(|(column, unit, data)| {
+        let head = shown.iter().map(|(_, (column, unit, data))| {
             let unit = unit.as_deref().map(|u| format!(" [{}]", clean(u))).unwrap_or_default();
             (format!("{}{unit}", clean(column)), !is_text(data))
         });
-        let row = |row| shown.iter().map(|(_, _, data)| vec![text(cell(data, row))]).collect();
+        let row =
+            |row| shown.iter().map(|(at, (_, _, data))| vec![text(cell(table, (*at, row), data))]).collect();
         let end = match table.rows().saturating_sub(ROWS) {
             0 => ".".to_owned(),
             1 => ", without its last row.".to_owned(),
@@ -261,11 +263,24 @@ impl<'a> RunSection<'a> {
     }
 }
 
-/// A cell of a table.
-fn cell(data: &ColumnData, row: usize) -> String {
+/// The cell in a column and row of a table.
+fn cell(table: &Table, (column, row): (usize, usize), data: &ColumnData) -> String {
     match data {
-        // A missing number.
-        ColumnData::F64(v) if v[row].is_nan() => number::MISSING.to_owned(),
+        _ if table.absent.contains(&(column, row)) => number::MISSING.to_owned(),
         data => table::cell(data, row),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_that_is_no_number_is_not_a_missing_one() {
+        let data = ColumnData::F64(vec![1.5, f64::NAN, f64::NEG_INFINITY, f64::NAN]);
+        let columns = vec![("v".to_owned(), None, data.clone())];
+        let table = Table { columns, absent: [(0, 3)].into() };
+        let cells: Vec<String> = (0..4).map(|row| cell(&table, (0, row), &data)).collect();
+        assert_eq!(cells, ["1.5", "NaN", "-inf", "–"]);
     }
 }

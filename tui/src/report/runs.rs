@@ -237,7 +237,7 @@ fn environment_of(view: &View) -> Facts {
 
 #[cfg(test)]
 mod tests {
-    use gradtop_store::{ParamValue, State};
+    use gradtop_store::{ParamValue, SeriesKey, State};
     use gradtop_tests::run_fixtures::{RunFixtures, Spec, run};
 
     use super::*;
@@ -251,7 +251,7 @@ mod tests {
         compose(&options).0
     }
 
-    /// One loss is zero, so their mean is the arithmetic one.
+    /// One loss is zero, so that the mean of its group is the arithmetic one.
     #[test]
     fn of_many_runs_results_and_curves_are_of_those_with_equal_settings() {
         let of = |n: u64| {
@@ -265,9 +265,12 @@ mod tests {
         let document = document(&(0..14).map(of).collect::<Vec<_>>());
         let page = markdown::page(&document, "figures");
         let results = page.split("\n## ").find(|section| section.starts_with("Results")).expect("a section");
-        assert!(results.contains("| `lr 1e-20` | 3 ◂ |") && results.contains("last, mean of 7"), "{results}");
+        assert!(
+            results.contains("| `lr 1e-20` | 3 ◂ |") && results.contains("last, mean or geometric mean of 7"),
+            "{results}"
+        );
         assert!(!results.contains("run3"), "the single runs are below: {results}");
-        let caption = "Lines: mean of 7 runs; bands: from the lowest to the highest.";
+        let caption = "Lines: geometric mean, or mean where a value is 0 or less, of 7 runs; bands: from";
         assert!(html::page(&document).contains(caption));
     }
 
@@ -290,6 +293,22 @@ mod tests {
             lines.iter().any(|l| l.contains("lowest is 0.5")) && !page.contains("more findings"),
             "{page}"
         );
+    }
+
+    #[test]
+    fn the_value_that_stands_for_a_run_is_told_before_that_of_its_training() {
+        let of = |n: i64| {
+            let split =
+                |split: &str| SeriesKey { split: Some(split.to_owned()), ..SeriesKey::metric("loss") };
+            let points = |last: i64| [(0, 20.0), (100, last as f64)];
+            let spec = run(&format!("fit{n}"), "a", 1).logged(split("train"), &points(n + 1));
+            spec.logged(split("val"), &points(n + 11))
+        };
+        let page = markdown::page(&document(&(0..8).map(of).collect::<Vec<_>>()), "figures");
+        let found: Vec<&str> =
+            page.lines().filter(|line| line.starts_with(|c: char| c.is_numeric())).collect();
+        assert!(found[1..9].iter().all(|line| line.contains("loss val")), "{found:#?}");
+        assert!(page.contains("6 more findings are left out here."), "{page}");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use anyhow::Result;
 use gradtop_chart::number;
 use gradtop_store::figures::Figure;
 use gradtop_store::{
-    Event, EventLine, Goal, Kind, SeriesKey, SeriesSummary, State, View, read_events, summarize,
+    Event, EventLine, Goal, Kind, SeriesKey, SeriesSummary, State, View, read_events, split_rank, summarize,
 };
 use gradtop_view::clock::dated;
 use gradtop_view::figure::run_figures::figures_of_run;
@@ -179,8 +179,16 @@ impl<'a> SingleRun<'a> {
 
     /// The claims of a run without conclusions: the last values of its first series, averaged over trials.
     fn numbers_alone(&self) -> Vec<Claim> {
-        if self.series.iter().take(NUMBERS).all(|series| series.key.trial.is_none()) {
-            return self.series.iter().take(NUMBERS).map(in_numbers).collect();
+        let m = &self.view.manifest;
+        let first = |metric: &str| self.series.iter().position(|series| series.key.metric == *metric);
+        let mut series: Vec<&SeriesSummary> = self.series.iter().collect();
+        // Of each metric, the split that stands for the run comes first.
+        series.sort_by_key(|SeriesSummary { key, .. }| {
+            (first(&key.metric), split_rank(m.metric(&key.metric), key.split.as_deref()))
+        });
+        series.truncate(NUMBERS);
+        if series.iter().all(|series| series.key.trial.is_none()) {
+            return series.into_iter().map(in_numbers).collect();
         }
         let headlines = headline::all(self.view);
         let lines = headlines.iter().filter_map(|headline| Some((headline.metric, headline.line()?)));

@@ -1,7 +1,7 @@
 //! Writes a chart of the monitor to a file.
 
 use std::fs::File;
-use std::io::{ErrorKind, Write as _};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -9,7 +9,7 @@ use gradtop_view::chart_spec::ChartSpec;
 
 use crate::drawing::{Format, suffixed};
 use crate::failure::{Failure, with_causes};
-use crate::files::Cannot as _;
+use crate::files::{Cannot as _, replace};
 use crate::print::clean;
 use crate::screens::effect::Message;
 
@@ -33,21 +33,17 @@ fn draw(spec: &ChartSpec, file: &Path) -> Result<(PathBuf, Vec<String>)> {
         odd.push(format!("the letters {missing}, which no installed font has"));
     }
     let names = std::iter::once(file.to_owned()).chain((2..).map(|n| suffixed(file, &format!("-{n}"))));
-    let (name, mut file) = first_free(names)?;
-    let written = file.write_all(&bytes);
-    if written.is_err() {
-        drop(std::fs::remove_file(&name));
-    }
-    written.cannot("write", &name)?;
+    let name = first_free(names)?;
+    replace(&name, &bytes).inspect_err(|_| drop(std::fs::remove_file(&name)))?;
     Ok((std::path::absolute(&name).unwrap_or(name), odd))
 }
 
-/// Creates a file of the first name that is free.
-fn first_free(names: impl Iterator<Item = PathBuf>) -> Result<(PathBuf, File)> {
+/// Takes the first name that is free, by an empty file.
+fn first_free(names: impl Iterator<Item = PathBuf>) -> Result<PathBuf> {
     for path in names {
         match File::create_new(&path) {
             Err(e) if e.kind() == ErrorKind::AlreadyExists => {}
-            file => return Ok((path.clone(), file.cannot("write", &path)?)),
+            file => return file.cannot("write", &path).map(|_| path),
         }
     }
     unreachable!("a name is free at last")

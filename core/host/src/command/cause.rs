@@ -133,7 +133,7 @@ mod tests {
         assert_eq!(judge(1 << 8, bar, None), (State::Failed, cause("exit code 1: 50%|##  | 15/30")));
         assert_eq!(judge(1 << 8, "", None), (State::Failed, cause("exit code 1")));
         assert_eq!(judge(libc::SIGSEGV, "", None), (State::Crashed, cause("SIGSEGV")));
-        assert_eq!(judge(libc::SIGKILL, "a", None), (State::Crashed, cause("SIGKILL: killed from outside")));
+        assert_eq!(judge(libc::SIGKILL, "a", None), (State::Crashed, cause("SIGKILL: not sent by gradtop")));
         let asked = Some("asked to stop");
         assert_eq!(judge(libc::SIGTERM, "", asked), (State::Stopped, cause("asked to stop")));
         assert_eq!(judge(1 << 8, "", asked), (State::Stopped, cause("asked to stop (exit code 1)")));

@@ -36,12 +36,12 @@ impl Context<'_> {
         Some((State::Stopped, Some(cause)))
     }
 
-    /// Returns the end of a process that somebody else killed with SIGKILL.
+    /// Returns the end of a process that died of a SIGKILL of somebody else: the kernel, another process, or itself.
     pub(crate) fn killed_by_others(&self, place: &str) -> (State, Option<String>) {
         let cause = if self.out_of_memory {
             format!("out of memory: killed by the kernel{place}")
         } else {
-            format!("SIGKILL{place}: killed from outside")
+            format!("SIGKILL{place}: not sent by gradtop")
         };
         (State::Crashed, Some(cause))
     }
@@ -175,7 +175,7 @@ mod tests {
             judge(libc::SIGKILL, Phase::Running, "", true),
             crashed("out of memory: killed by the kernel")
         );
-        assert_eq!(judge(libc::SIGKILL, Phase::Running, "", false), crashed("SIGKILL: killed from outside"));
+        assert_eq!(judge(libc::SIGKILL, Phase::Running, "", false), crashed("SIGKILL: not sent by gradtop"));
         assert_eq!(
             judge(3 << 8, Phase::Running, "", false),
             (State::Failed, "plugin called exit(3)".to_owned())

@@ -208,7 +208,7 @@ fn describe(row: &mut Row, m: &Manifest, s: &Status) {
     // During the run they would be outdated.
     let ended = s.state.is_final();
     row.push("step", Int64Array::from(vec![s.step.filter(|_| ended)]));
-    row.push("epoch", Float64Array::from(vec![s.epoch.filter(|_| ended)]));
+    row.push("epoch", Float64Array::from(vec![s.epoch_of_run(s.state).filter(|_| ended)]));
     row.push("rows", UInt64Array::from(vec![ended.then_some(s.rows)]));
     row.text("host", Some(&m.host));
     row.text("git_commit", m.git_commit.as_deref());

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::error::Result;
+use crate::error::{Result, StoreError};
 use crate::folder::events::{Event, EventLine, append_event, read_events};
 use crate::folder::manifest::{Goal, read_manifest};
 use crate::folder::run_dir::RunDir;
@@ -106,6 +106,21 @@ fn outlive(status: &mut Status, series: &[SeriesSummary]) {
     let trained = more(until(of_training(series).map(|last| last.time_us).max()));
     status.trained_s = status.trained_s.map(|seconds| seconds + trained);
     status.ended = status.ended.map(|ended| last.map_or(ended, |last| ended.max(last)));
+}
+
+/// Adds the last values of a metric that no headline value of the status is of, from the rows of its run. Returns what is
+/// wrong with files that could not be read completely.
+///
+/// # Errors
+/// The log cannot be read.
+pub fn add_last_values(run: &RunDir, status: &mut Status, metric: &str) -> Result<Vec<StoreError>> {
+    if status.headline.iter().any(|value| value.key.metric == metric) {
+        return Ok(Vec::new());
+    }
+    let (series, damaged) = summarize(run, |key| key.metric == metric, |_| Goal::None)?;
+    let last = |s: SeriesSummary| HeadlineValue { key: s.key, value: s.last.value };
+    status.headline.extend(series.into_iter().map(last));
+    Ok(damaged)
 }
 
 /// Returns whether rows come from files of other tools. These are read one after another, so that the row read last does

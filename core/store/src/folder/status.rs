@@ -221,6 +221,12 @@ impl Status {
         self.headline.truncate(HEADLINES);
     }
 
+    /// Returns the epoch, except of an ended run that trained several networks one after the other: the last network's epochs
+    /// say nothing about the run.
+    pub fn epoch_of_run(&self, state: State) -> Option<f64> {
+        self.epoch.filter(|epoch| epoch.is_finite() && !(state.is_final() && self.epochs_restart))
+    }
+
     /// Returns whether it was read from a file: a run that another program wrote may have none.
     pub fn is_recorded(&self) -> bool {
         self.updated != Timestamp::default()

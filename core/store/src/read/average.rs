@@ -30,7 +30,8 @@ impl Average {
         }
     }
 
-    /// Returns the average that these values have: there is no geometric mean of values that are not positive.
+    /// Returns the average that these values have, wherever they are shown: there is no geometric mean of values that are not
+    /// positive.
     #[must_use]
     pub fn over(self, values: impl IntoIterator<Item = f64>) -> Self {
         match self {
@@ -48,17 +49,26 @@ impl Average {
         }
     }
 
+    /// Returns what the averages of several sets of values are called, such as those at each step of a line.
+    pub fn word_of_all(self, values: impl IntoIterator<Item = f64>) -> &'static str {
+        if self.over(values) == self {
+            self.word()
+        } else {
+            "geometric mean, or mean where a value is 0 or less,"
+        }
+    }
+
     /// Returns the average of finite values in ascending order; `None` if there are none.
     pub fn of_sorted(self, values: &[f64]) -> Option<f64> {
         let n = values.len() as f64;
         let (first, last) = (*values.first()?, *values.last()?);
-        Some(match self {
+        Some(match self.over([first]) {
             Self::Median => f64::midpoint(values[(values.len() - 1) / 2], values[values.len() / 2]),
-            Self::GeometricMean if first > 0.0 => {
+            Self::GeometricMean => {
                 // Equal values have exactly this mean.
                 (values.iter().map(|v| v.ln()).sum::<f64>() / n).exp().clamp(first, last)
             }
-            Self::Mean | Self::GeometricMean => {
+            Self::Mean => {
                 let sum = values.iter().sum::<f64>();
                 // The sum of large values may overflow.
                 if sum.is_finite() { sum / n } else { values.iter().map(|v| v / n).sum() }

@@ -147,6 +147,13 @@ fn the_run_is_a_row_of_its_own() {
     };
     let of_end = ["step", "epoch", "best.loss", "last.loss"].map(str::to_owned);
     assert!(of_end.iter().all(|name| absent().contains(name)), "{:?}", absent());
+    let of_several = |epochs_restart| {
+        let (schema, state, epoch) = (1, State::Finished, Some(55.0));
+        let status = Status { schema, state, epoch, epochs_restart, ..Status::default() };
+        write_run_table(&run, &manifest, &status).unwrap();
+        absent().contains(&"epoch".to_owned())
+    };
+    assert_eq!([false, true].map(of_several), [false, true], "the epoch of the last of several networks");
 
     let recorder = Recorder::open(&run, RecorderOptions::default()).unwrap();
     let of = |model: &str, split: &str| {

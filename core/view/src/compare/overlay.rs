@@ -69,7 +69,7 @@ fn averaged(runs: &[ComparedRun], groups: &[RunGroup], facet: &Facet) -> Option<
         (None, _) => format!("{} trials", ends(&|trials| trials.iter().sum())?),
     };
     let series = runs.iter().flat_map(|run| &run.data.series).filter(|series| facet.takes(series.key()));
-    let mean = Average::of(info(runs, &facet.metric)).over(series.filter_map(|series| series.min())).word();
+    let mean = Average::of(info(runs, &facet.metric)).word_of_all(series.filter_map(|series| series.min()));
     Some(format!("Lines: {mean} of {of}; bands: from the lowest to the highest."))
 }
 

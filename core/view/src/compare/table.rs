@@ -58,8 +58,8 @@ pub struct Column {
     pub statistic: Statistic,
     /// Whether lower or higher is better, if either.
     pub better: Goal,
-    /// How last values are averaged.
-    pub average: Average,
+    /// How last values are averaged; `None` if not in all rows alike.
+    pub average: Option<Average>,
     /// Smallest and largest number of series of a group: trials times runs.
     pub of: (usize, usize),
     /// Smallest and largest number of series that contribute: the finite ones, if there are any.
@@ -91,7 +91,9 @@ impl Column {
         let word = self.statistic.word();
         match (self.statistic, self.better) {
             _ if self.of.1 < 2 => word.to_owned(),
-            (Statistic::Last, _) => format!("{word}, {}", of(self.average.word())),
+            (Statistic::Last, _) => {
+                format!("{word}, {}", of(self.average.map_or("mean or geometric mean", Average::word)))
+            }
             (Statistic::Best, Goal::Max) => format!("{word}, {}", of("highest")),
             (Statistic::Best, _) => format!("{word}, {}", of("lowest")),
             (Statistic::Min, _) => of(word),
@@ -167,9 +169,10 @@ fn row(runs: &[ComparedRun], group: &RunGroup, at: usize, params: &[String], col
         }
     };
     let value = |c: &Column| {
+        let average = Average::of(info(runs, &c.facet.metric));
         let each = of(runs, group, &c.facet).filter_map(|s| c.statistic.value(c.better, s));
         match (c.statistic, c.better) {
-            (Statistic::Last, _) => c.average.of_finite(each),
+            (Statistic::Last, _) => average.of_finite(each),
             (Statistic::Best, Goal::Max) => each.reduce(f64::max),
             (Statistic::Best | Statistic::Min, _) => each.reduce(f64::min),
         }
@@ -193,8 +196,11 @@ impl ComparisonTable {
         let mut columns = Vec::new();
         for facet in shown {
             let goal = goal(runs, &facet.metric);
-            let lowest = groups.iter().flat_map(|t| of(runs, t, &facet)).filter_map(SeriesSnapshot::min);
-            let average = Average::of(info(runs, &facet.metric)).over(lowest);
+            let last = |t| of(runs, t, &facet).filter_map(|s| Statistic::Last.value(goal, s));
+            let with = groups.iter().filter(|t| of(runs, t, &facet).next().is_some());
+            let mut averages = with.map(|t| Average::of(info(runs, &facet.metric)).over(last(t)));
+            let first = averages.next();
+            let average = first.filter(|first| averages.all(|other| other == *first));
             let counts: Vec<usize> =
                 groups.iter().map(|t| of(runs, t, &facet).count()).filter(|n| *n > 0).collect();
             let mut add = |statistic: Statistic, better| {

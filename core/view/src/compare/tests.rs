@@ -12,6 +12,7 @@ use crate::figure::prepared::PreparedChart;
 use crate::figure::view::Subject;
 use crate::live::engine::WatchedRuns;
 use crate::live::{SeriesFilter, WatchRequest};
+use crate::run::headline;
 use crate::runs::RunId;
 use gradtop_chart::cells::theme::Theme;
 use gradtop_chart::{Chart, Shape};
@@ -356,6 +357,28 @@ fn a_heading_counts_what_is_averaged() {
     let finite = ["last, geometric mean of the 1 finite of 2", "last, geometric mean of finite"];
     assert_eq!(words(&[0.5, nan]), [finite[0], finite[1], best[0], best[1]]);
     assert_eq!(words(&[nan, nan]), [mean[0], mean[1], best[0], best[1]]);
+    assert_eq!(words(&[0.5, 0.0])[0], "last, mean of 2", "there is no geometric mean of a zero");
+}
+
+#[test]
+fn trials_have_one_mean_in_lists_and_comparisons_whatever_else_is_compared() {
+    let of = |name: &str, trials: [f64; 2]| {
+        let key = |trial| SeriesKey { trial: Some(trial), ..SeriesKey::metric("loss") };
+        // What was below zero is long past.
+        let points = |last| [(0, -1.0), (1, last)];
+        run("fit", name, 1).logged(key(0), &points(trials[0])).logged(key(1), &points(trials[1]))
+    };
+    let (bench, all) = runs(vec![of("a", [4.0, 1.0]), of("b", [4.0, 0.0])], &["a", "b"]);
+    let table = ComparisonTable::new(&all, &super::groups(&all, &GroupBy::Nothing), &[]);
+    let of_table: Vec<_> = table.rows.iter().map(|row| row.values[0]).collect();
+    let of_list: Vec<_> = all
+        .iter()
+        .map(|run| headline::all(&run.row.view)[0].line().map(|line| (line.value, line.average.word())))
+        .collect();
+    assert_eq!(of_list, [Some((2.0, "geometric mean")), Some((2.0, "mean"))]);
+    assert_eq!(of_table, [Some(2.0), Some(2.0)]);
+    assert_eq!(table.columns[0].words(), "last, mean or geometric mean of 2");
+    drop(bench);
 }
 
 #[test]

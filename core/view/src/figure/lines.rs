@@ -127,7 +127,8 @@ pub(super) fn value_at(line: &Line<'_>, x: f64, plot: &Plot, values: Values) -> 
     let at = found.map(|f| near(&f)).min_by(|a, b| (a - x).abs().total_cmp(&(b - x).abs()))?;
     let (column, found) = read(at);
     let found: Vec<(&Member<'_>, Reading)> = found.filter(|(_, r)| r.touches(column)).collect();
-    let raw = line.average.of_finite(found.iter().map(|(_, r)| r.value))?;
+    let average = line.average.over(found.iter().map(|(_, r)| r.value));
+    let raw = average.of_finite(found.iter().map(|(_, r)| r.value))?;
     // Non-finite values are not part of an average of finite ones.
     let counted = || found.iter().map(|(_, r)| r).filter(|r| r.value.is_finite() == raw.is_finite());
     let low = counted().map(|r| r.min).fold(f64::NAN, f64::min);
@@ -135,7 +136,7 @@ pub(super) fn value_at(line: &Line<'_>, x: f64, plot: &Plot, values: Values) -> 
     let n = counted().map(|r| r.n).sum();
     let even = counted().map(|r| r.n).min() == counted().map(|r| r.n).max();
     let series = counted().count();
-    let plain = n == series as u64 || series == 1 || even && line.average == Average::Mean;
+    let plain = n == series as u64 || series == 1 || even && average == Average::Mean;
     let series = (!plain).then_some(series);
     let all = found.iter().map(|(_, r)| r.all).sum();
     let steps = found.iter().map(|(_, r)| r.steps).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))?;
@@ -150,7 +151,6 @@ pub(super) fn value_at(line: &Line<'_>, x: f64, plot: &Plot, values: Values) -> 
     } else {
         Nearness::Beyond
     };
-    let average = line.average;
     Some(CursorValue { shown, raw, low, high, n, all, series, members, average, steps, nearness })
 }
 

@@ -136,7 +136,8 @@ impl<'a> Plan<'a> {
         let count = if few == most { most.to_string() } else { format!("{few} to {most}") };
         let banded = self.lines().any(|line| matches!(line.style, Style::Band | Style::Banded));
         let bands = if banded { "; bands: from the lowest to the highest" } else { "" };
-        Some(format!("{} of {count} {kind}{bands}", line.average.word()))
+        let values = self.lines().flat_map(|line| &line.members).filter_map(|m| m.series.min());
+        Some(format!("{} of {count} {kind}{bands}", line.average.word_of_all(values)))
     }
 }
 

@@ -317,8 +317,7 @@ fn lines<'a>(
                 _ if mark.band.is_some() => Style::Banded,
                 _ => Style::Line,
             },
-            average: Average::declared(mark.aggregate, info)
-                .over(members.iter().filter_map(|m| m.series.min())),
+            average: Average::declared(mark.aggregate, info),
             members,
             side: side(mark),
             colour: colour(mark),

@@ -24,7 +24,7 @@ pub fn of(view: &View) -> Map<String, Value> {
         "certain": view.certain,
         "cause": s.cause,
         "step": s.step,
-        "epoch": s.epoch,
+        "epoch": progress::epoch(view),
         "phase": s.phase,
         "done": s.is_recorded().then(|| progress::done(s)),
         "total": s.is_recorded().then_some(s.total),

@@ -40,11 +40,9 @@ pub fn eta_words(view: &View) -> Option<String> {
     eta(view).map(|eta| format!("eta {}", number::time_left(eta))).or_else(past)
 }
 
-/// Returns the current epoch. `None` for an ended run that trained several networks one after the other, as the last
-/// network's epochs say nothing about the run.
+/// Returns the epoch, see [`Status::epoch_of_run`].
 pub fn epoch(view: &View) -> Option<f64> {
-    let s = &view.status;
-    s.epoch.filter(|e| e.is_finite() && !(view.state.is_final() && s.epochs_restart))
+    view.status.epoch_of_run(view.state)
 }
 
 /// Formats an epoch with one decimal, so that its width is stable while it increases.

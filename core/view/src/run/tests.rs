@@ -13,7 +13,10 @@ fn the_epoch_of_the_last_of_many_networks_is_not_that_of_the_run() {
         });
         let mut fixtures = RunFixtures::new();
         let run = fixtures.make(&spec);
-        progress::epoch(&gradtop_store::view(&run).expect("it was made"))
+        let view = gradtop_store::view(&run).expect("it was made");
+        let epoch = progress::epoch(&view);
+        assert_eq!(json::of(&view)["epoch"].as_f64(), epoch, "in JSON as elsewhere");
+        epoch
     };
     assert_eq!(of(State::Running, true), Some(55.0), "of the network it is training");
     assert_eq!(of(State::Finished, true), None);

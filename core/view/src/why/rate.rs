@@ -2,7 +2,7 @@
 //! series has begun since then.
 
 use gradtop_chart::number;
-use gradtop_host::pace::{Done, FELL, STEPS, STRETCH_S, Slow, begins_late, slow};
+use gradtop_host::pace::{Done, FELL, STEPS, STRETCH_S, Slow, begins_late, is_comparable, slow};
 
 use super::run_summary::{Point, SeriesSummary};
 use super::verdict::{Confidence, Diagnosis, Evidence, Rule, Verdict};
@@ -25,8 +25,10 @@ pub(super) fn judge(evidence: &Evidence<'_>, found: &mut Diagnosis) {
         let longest = longest_pause(&curve);
         let stood = if longest >= f64::max(MIN_PAUSE_S, MIN_PAUSE_STEPS * seconds / steps) {
             format!("longest time without a step: {}", number::duration(longest))
+        } else if is_comparable(seconds) {
+            "no lasting fall".to_owned()
         } else {
-            "never much slower than before".to_owned()
+            "too short to tell whether it fell".to_owned()
         };
         let (rate, over) = (number::rate(steps / seconds), number::duration(seconds));
         found.examined.push(format!("pace of steps: {rate} over {over}; {stood}"));

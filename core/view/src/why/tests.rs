@@ -390,5 +390,7 @@ fn a_time_without_a_step_is_part_of_the_pace() {
     let went_on = pace(stalls.into_iter().chain(times(20, at(10.0))).collect());
     assert!(went_on.ends_with("; longest time without a step: 19s"), "{went_on}");
     let steady = pace(times(60, at(10.0)).collect());
-    assert!(steady.ends_with("; never much slower than before"), "{steady}");
+    assert!(steady.ends_with("; no lasting fall"), "{steady}");
+    let fell = pace(times(10, at(10.0)).chain(times(10, at(2.0))).collect());
+    assert!(fell.ends_with("; too short to tell whether it fell"), "{fell}");
 }

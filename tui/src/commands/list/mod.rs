@@ -191,7 +191,7 @@ fn table(views: &[View], runs: &Path, columns: &[String]) {
             group::print(&clean(experiment), &views, hosts);
         } else {
             print::heading(&clean(experiment));
-            chosen(&views, columns).print(1);
+            chosen(&views, columns).print_wrapped(1);
         }
     }
 }
@@ -213,6 +213,8 @@ fn chosen(views: &[&View], columns: &[String]) -> Table {
             row.extend(splits.then(|| Words::dim(column::split(view, name))));
         }
     }
+    // Where not all fit beside each other, the others are named below their row: the last column alone is not.
+    heads.push((String::new(), Align::Left));
     let mut table = Table::new(&heads);
     for row in rows {
         table.row(row);

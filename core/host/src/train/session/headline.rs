@@ -80,13 +80,10 @@ fn groups<'a, 'b>(
         }
         groups[place].members.push(at);
     }
-    let mut averages = HashMap::new();
     for group in &mut groups {
         let metric = values[group.members[0]].key.metric.as_str();
-        let all = || values.iter().filter(|v| v.key.metric == metric).map(|v| v.value);
-        let average = *averages.entry(metric).or_insert_with(|| Average::of(info(metric)).over(all()));
         let finite = group.members.iter().map(|at| values[*at].value).filter(|v| v.is_finite());
-        group.mean = average.of_finite(finite).unwrap_or(f64::NAN);
+        group.mean = Average::of(info(metric)).of_finite(finite).unwrap_or(f64::NAN);
     }
     groups
 }

@@ -276,6 +276,7 @@ fn a_run_that_has_logged_step_9_counted_from_0_has_done_10_steps() {
     assert_eq!([10, 0].map(|total| zero.done_by_steps(total)), [10, 10], "whether or not the total is known");
     log(&zero, &[10]);
     assert_eq!(zero.done_by_steps(10), 10, "the values at its end");
+    assert_eq!(zero.done_by_steps(0), 11, "nobody said how many there are");
     let (_dir, one) = session(true);
     log(&one, &[1, 9]);
     assert_eq!(one.done_by_steps(10), 9);
