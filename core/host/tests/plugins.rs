@@ -174,7 +174,7 @@ fn plugins_are_seen_coming_changing_and_going() {
     // In a folder that is watched already.
     let second = folder.join("q.so");
     std::fs::write(&second, "no library").unwrap();
-    watching.next(|l| l.contains(&format!("refused {} is not an ELF file", second.display())));
+    watching.next(|l| l.contains(&format!("refused {} is not a shared library", second.display())));
     // Rebuilt: it was text, now it is a plugin.
     std::fs::remove_file(&plugin).unwrap();
     watching.next(|l| !l.contains(&here));

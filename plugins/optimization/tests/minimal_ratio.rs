@@ -60,7 +60,7 @@ fn default_shows_the_larger_ratio_at_the_lower_loss() {
     let said = recorded.last_table("conclusion").strings("statement").join("\n");
     for part in [
         &format!("{critical} of 100 runs end"),
-        "without any tolerance the share of positive eigenvalues lies in",
+        "without any tolerance the share of positive eigenvalues is between",
         "given the steps of training, Spearman",
         "mostly an order of training time",
         "tolerances, trained to the end: over the tolerances",

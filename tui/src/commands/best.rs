@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::Result;
-use gradtop_store::{Goal, View, add_last_values, is_system_metric, series_keys};
+use gradtop_store::{Goal, ParamValue, View, add_last_values, is_system_metric, series_keys};
 use serde_json::{Map, Value, json};
 
 use super::Context;
@@ -114,8 +114,12 @@ fn differing<'a>(views: &'a [View], metric: &str) -> Vec<&'a str> {
 
 fn as_json(found: &[Of<'_>], without: usize) -> Value {
     let group = |of: &Of<'_>, group: &Group<'_>| {
-        let setting: Map<String, Value> =
-            of.by.iter().zip(&group.setting).map(|(key, value)| ((*key).to_owned(), json!(value))).collect();
+        let setting: Map<String, Value> = of
+            .by
+            .iter()
+            .zip(&group.setting)
+            .map(|(key, value)| ((*key).to_owned(), json!(value.map(ParamValue::json))))
+            .collect();
         let (run, line) = group.best_run.unzip();
         let run = run.map(|view| &view.manifest.run);
         let (model, trials) = (line.and_then(|line| line.model), line.map(|line| line.trials));

@@ -130,7 +130,9 @@ fn as_json(view: &View, Read { summaries, damage, .. }: &Read) -> Result<Value> 
     fields.insert("tables".into(), json!(table_names(&view.dir)));
     fields.insert("damage".into(), serde_json::to_value(damage)?);
     fields.insert("events".into(), serde_json::to_value(read_events(&view.dir)?)?);
-    fields.insert("manifest".into(), serde_json::to_value(&view.manifest)?);
+    let mut manifest = serde_json::to_value(&view.manifest)?;
+    manifest["params"] = view.manifest.params_json();
+    fields.insert("manifest".into(), manifest);
     Ok(Value::Object(fields))
 }
 

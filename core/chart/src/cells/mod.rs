@@ -47,6 +47,9 @@ pub fn figure(figure: &Figure, width: usize, height: usize, look: Theme) -> Buff
     let gap = 2;
     let panel_width = (width - gap * (columns - 1)) / columns;
     let panel_height = (room / rows).max(LOWEST);
+    // Many notes make it higher, instead of covering the plot.
+    let notes = figure.charts.iter().map(|panel| note_rows(panel, panel_width, look)).max().unwrap_or(0);
+    let panel_height = panel_height + notes.saturating_sub(panel_height / 4);
     let mut canvas = Canvas::new(width, titled + captions.len() + rows * panel_height, look, look.bold());
     canvas.text(0, 0, &head::cut(&figure.title, width, look.glyphs.ascii()), Ink::Bold);
     for (i, panel) in figure.charts.iter().enumerate() {
@@ -277,6 +280,13 @@ pub(super) fn glyph_of(chart: &Chart, mark: &Mark, look: Theme) -> char {
     }
 }
 
+/// Returns how many rows the notes below a chart take.
+fn note_rows(chart: &Chart, width: usize, look: Theme) -> usize {
+    let known = Domain::known(chart).x && !chart.is_images();
+    let odd = if known { marks::unplottable_notes(chart, &Domain::of(chart)) } else { Vec::new() };
+    foot_notes(chart, &odd, width, look.glyphs.ascii()).len()
+}
+
 fn foot_notes(chart: &Chart, odd: &[String], width: usize, ascii: bool) -> Vec<String> {
     let all = odd.iter().chain(&chart.notes);
     all.flat_map(|n| wrap(n, width)).map(|n| if ascii { crate::ascii::plain(&n) } else { n }).collect()
@@ -399,6 +409,19 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn many_notes_make_a_figure_higher_and_cover_no_axis() {
+        let look = Theme { colours: Colours::None, ..Theme::default() };
+        let notes: Vec<String> = (0..8).map(|i| format!("note {i}")).collect();
+        let line = Mark::new((Paint::Slot(0), 0), Shape::Line { x: vec![0.0, 10.0], y: vec![0.0, 10.0] });
+        let chart = Chart { marks: vec![line], notes: notes.clone(), ..Chart::default() };
+        let drawn = text::plain(&figure(&Figure { charts: vec![chart], ..Figure::default() }, 60, 14, look));
+        let axis = drawn.lines().position(|line| line.contains("└┬"));
+        let first = drawn.lines().position(|line| line == notes[0]);
+        assert!(axis.zip(first).is_some_and(|(axis, first)| axis + 1 < first), "{drawn}");
+        assert!(notes.iter().all(|note| drawn.lines().any(|line| line == note)), "{drawn}");
     }
 
     #[test]

@@ -92,8 +92,7 @@ impl Manifest {
 
     /// Returns the parameters as JSON.
     pub fn params_json(&self) -> serde_json::Value {
-        let json = |value| serde_json::to_value(value).unwrap_or_default();
-        self.params.iter().map(|(key, value)| (key.clone(), json(value))).collect()
+        self.params.iter().map(|(key, value)| (key.clone(), value.json())).collect()
     }
 
     /// Creates the manifest of a run that begins now, on this machine and with this version. The caller fills in the rest.
@@ -294,6 +293,14 @@ impl ParamValue {
         let float = || text.parse().map(Self::Float).ok();
         let truth = || text.parse().map(Self::Bool).ok();
         whole().or_else(float).or_else(truth).unwrap_or_else(|| Self::Text(text.to_owned()))
+    }
+
+    /// Returns it as JSON; a number that JSON cannot express is `"NaN"`, `"inf"` or `"-inf"`.
+    pub fn json(&self) -> serde_json::Value {
+        match self {
+            Self::Float(v) if !v.is_finite() => v.to_string().into(),
+            value => serde_json::to_value(value).unwrap_or_default(),
+        }
     }
 
     /// Returns it as a number, 0 or 1 for a Boolean; `None` for a text.
@@ -497,5 +504,20 @@ mod ordered_map {
             }
         }
         d.deserialize_map(Pairs)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_parameter_has_a_value_in_json() {
+        let values =
+            ["nan", "inf", "-inf", "0.5", "3", "true", "adam"].map(|text| ParamValue::typed(text).json());
+        assert_eq!(
+            serde_json::Value::from(values.to_vec()).to_string(),
+            r#"["NaN","inf","-inf",0.5,3,true,"adam"]"#
+        );
     }
 }

@@ -61,14 +61,14 @@ impl<'a> Headline<'a> {
 
     /// Returns the line that represents the run: the best of that split by the metric's goal, or the first if there is no goal.
     pub fn line(&self) -> Option<HeadlineLine<'a>> {
-        self.line_of(self.of_split().next()?.split)
+        self.line_of(self.of_split().next()?.split, self.info.map_or(Goal::None, |m| m.goal))
     }
 
-    /// Returns the line that represents the run in a split.
-    pub fn line_of(&self, split: Option<&str>) -> Option<HeadlineLine<'a>> {
+    /// Returns the best line of a split by this goal, or its first without a goal.
+    pub fn line_of(&self, split: Option<&str>, goal: Goal) -> Option<HeadlineLine<'a>> {
         let own = || self.lines.iter().filter(|l| l.split == split);
         let mut finite = own().filter(|l| l.value.is_finite());
-        let best = match self.info.map_or(Goal::None, |m| m.goal) {
+        let best = match goal {
             Goal::Min => finite.min_by(|a, b| a.value.total_cmp(&b.value)),
             Goal::Max => finite.max_by(|a, b| a.value.total_cmp(&b.value)),
             Goal::None => finite.next(),

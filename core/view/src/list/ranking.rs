@@ -52,10 +52,12 @@ pub fn ranking<'a>(views: &'a [View], metric: &str, said: Option<Goal>, by: &[&s
     let found: Vec<(&View, Headline<'_>)> = views.iter().filter_map(|view| Some((view, of(view)?))).collect();
     let declared = || found.iter().find_map(|(_, headline)| headline.info).map(|info| info.goal);
     let goal = said.or_else(declared).unwrap_or(Goal::None);
+    // Without a goal the lowest come first.
+    let first = if goal == Goal::Max { Goal::Max } else { Goal::Min };
     let (_, split) = shared_split(found.iter().map(|(_, headline)| headline))?;
     let mut groups: BTreeMap<Vec<Option<String>>, Vec<(&View, HeadlineLine<'a>)>> = BTreeMap::new();
     for (view, headline) in &found {
-        let Some(line) = headline.line_of(split) else { continue };
+        let Some(line) = headline.line_of(split, first) else { continue };
         let setting = by.iter().map(|key| param(view, key).map(ToString::to_string)).collect();
         groups.entry(setting).or_default().push((view, line));
     }
@@ -154,5 +156,18 @@ mod tests {
         assert_eq!(ranking.models.iter().copied().collect::<Vec<_>>(), ["deep", "wide"]);
         let best = ranking.groups[0].best_run.map(|(view, line)| (view.manifest.run.as_str(), line.model));
         assert_eq!(best, Some(("b", Some("wide"))));
+    }
+
+    #[test]
+    fn the_model_that_stands_for_a_run_is_the_best_one_by_the_goal_that_was_said() {
+        let mut fixtures = RunFixtures::new();
+        let values = [("small", 0.1), ("big", 0.9)].map(|(model, value)| HeadlineValue {
+            key: SeriesKey { model: Some(model.to_owned()), ..SeriesKey::metric("loss") },
+            value,
+        });
+        let spec = run("fit", "a", 1).with(|_, status| status.headline = values.to_vec());
+        let views = [gradtop_store::view(&fixtures.make(&spec)).expect("it was made")];
+        let best = |said| ranking(&views, "loss", said, &[]).expect("it has a metric").groups[0].best;
+        assert_eq!([Some(Goal::Max), Some(Goal::Min), None].map(best), [0.9, 0.1, 0.1]);
     }
 }

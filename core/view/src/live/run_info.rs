@@ -74,16 +74,17 @@ impl RunInfo {
         }
         self.looked = Some(now);
         let mut changed = false;
-        if self.kind.is_none() {
+        let first = self.kind.is_none();
+        if first {
             let manifest = read_manifest(run)?;
             self.started_us = (manifest.kind != Kind::Import).then(|| manifest.created.as_microsecond());
             self.metrics = Arc::new(manifest.metrics);
             self.kind = Some(manifest.kind);
             changed = true;
         }
-        // Series are listed even if nobody reads them, so that they can be requested.
+        // Series are listed even if nobody reads them, so that they can be requested; without a file of them, by the rows.
         let series = version(run, &run.series());
-        if series != self.series {
+        if first || series != self.series {
             self.series = series;
             changed |= self.set_keys(&gradtop_store::series_keys(run)?);
         }

@@ -369,6 +369,13 @@ fn series_become_known_although_nobody_reads_any() {
     until(&mut runs, &run, |d| d.alive);
     live.step(0);
     until(&mut runs, &run, |d| d.keys.len() == 20);
+
+    // What another program wrote has rows and no list of its series.
+    let run = finished(dir.path(), 100);
+    std::fs::remove_file(run.series()).unwrap();
+    let mut runs = WatchedRuns::new();
+    runs.watch(vec![WatchRequest::of(RunId::new(&run), true)], Instant::now());
+    until(&mut runs, &run, |d| !d.keys.is_empty());
 }
 
 /// The niceness of the threads of this process with that name.
