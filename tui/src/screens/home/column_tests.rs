@@ -432,6 +432,17 @@ fn the_parameter_that_tells_most_runs_apart_comes_first_and_nothing_is_cut_where
 }
 
 #[test]
+fn on_a_phone_a_group_gives_up_a_word_before_it_hides_that_values_are_means() {
+    let mut bench = Bench::of(sweep());
+    bench.resize(40, 15);
+    bench.keys("/");
+    bench.type_text("name:curve-fit-6 OR name:curve-fit-7");
+    bench.keys("enter");
+    let screen = bench.screen();
+    assert!(screen.contains("2 of 8, middle · mean"), "{screen}");
+}
+
+#[test]
 fn where_some_values_are_means_a_phone_counts_them() {
     let single = run("curve-fit", "curve-fit-1", 1).losses();
     let mut bench = Bench::of(sweep().into_iter().chain([single]).collect());

@@ -145,16 +145,21 @@ impl Home {
 
     /// What follows the name of a group: the number of its runs, what their values are of, and their order if no heading shows it.
     fn said_of(&self, shared: &Shared, group: &Group, columns: Option<&Columns<'_>>, room: usize) -> String {
-        let mut said = match (group.rows.len(), group.all) {
-            (1, 1) => "  1 run".to_owned(),
-            (some, all) if some == all => format!("  {all} runs"),
-            (some, all) => format!("  {some} of {all} runs"),
+        let count = match (group.rows.len(), group.all) {
+            (some, all) if some == all => format!("  {all}"),
+            (some, all) => format!("  {some} of {all}"),
         };
+        let mut said = format!("{count} {}", if group.all == 1 { "run" } else { "runs" });
         let common = group.common.as_ref().map(headline::Common::told).filter(|told| !told.of().is_empty());
         if let Some((columns, common)) = columns.zip(common).filter(|(columns, _)| columns.valued()) {
             let title = if columns.brief() { String::new() } else { What::Metric.title(group) + ": " };
-            said.extend([", ", &title]);
-            said += &common.of_within(room.saturating_sub(width_of(&said) + 1), shared.theme.ascii());
+            let with = |count: &str| {
+                let left = room.saturating_sub(width_of(count) + width_of(&title) + 3);
+                (count.to_owned() + ", " + &title + &common.of_within(left, shared.theme.ascii()), left)
+            };
+            // That they are means is worth more than the word for runs.
+            let (whole, left) = with(&said);
+            said = if width_of(&common.short()) > left { with(&count).0 } else { whole };
         }
         // Beside values that include their series there is no room for it.
         if columns.is_some_and(Columns::brief) {
