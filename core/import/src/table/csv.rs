@@ -38,12 +38,16 @@ impl Long {
         Some(Self { metric: named("metric")?, others: ["model", "split", "trial"].map(named) })
     }
 
-    /// Returns the series of a row, if it names one.
+    /// Returns the series of a row, if it names one. A trial that is no whole number is part of its model's name.
     fn key(&self, fields: &[String]) -> Option<SeriesKey> {
         let text = |at: usize| fields.get(at).filter(|text| !text.is_empty()).cloned();
-        let [model, split, trial] = self.others.map(|at| at.and_then(text));
-        let trial =
-            trial.map(|text| text.parse().ok()).map_or(Some(None), |trial: Option<i32>| trial.map(Some))?;
+        let [model, split, named] = self.others.map(|at| at.and_then(text));
+        let trial = named.as_deref().and_then(whole);
+        let named = named.filter(|_| trial.is_none()).map(|name| format!("trial {name}"));
+        let model = match (model, named) {
+            (Some(model), Some(named)) => Some(format!("{model}, {named}")),
+            (model, named) => model.or(named),
+        };
         Some(SeriesKey { metric: text(self.metric)?, model, split, trial })
     }
 
@@ -169,6 +173,12 @@ impl Reader for Csv {
     }
 }
 
+/// Reads a whole number, also as pandas writes a column of them that has gaps: `1.0`.
+fn whole(text: &str) -> Option<i32> {
+    let digits = text.split_once('.').filter(|(_, zeros)| zeros.bytes().all(|b| b == b'0'));
+    digits.map_or(text, |(digits, _)| digits).parse().ok()
+}
+
 /// Finds the end of the first line; line breaks within quotes do not count.
 fn end_of_line(bytes: &[u8]) -> Option<usize> {
     let mut quoted = false;
@@ -196,4 +206,27 @@ fn fields(line: &str, separator: u8) -> Vec<String> {
         }
     }
     fields
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trial_that_is_no_number_keeps_the_name_of_its_metric() {
+        let names = ["step", "metric", "model", "trial", "value"].map(str::to_owned);
+        let long = Long::of(&names).expect("it has a value for each metric");
+        let key = |model: &str, trial: &str| {
+            let key =
+                long.key(&["0", "loss", model, trial, "1"].map(str::to_owned)).expect("a metric is named");
+            (key.metric, key.model.unwrap_or_default(), key.trial)
+        };
+        let loss = |model: &str, trial| ("loss".to_owned(), model.to_owned(), trial);
+        assert_eq!([key("deep", "2"), key("", "2.0")], [loss("deep", Some(2)), loss("", Some(2))]);
+        assert_eq!(key("deep", ""), loss("deep", None));
+        assert_eq!(
+            [key("deep", "a"), key("", "1.5")],
+            [loss("deep, trial a", None), loss("trial 1.5", None)]
+        );
+    }
 }
