@@ -388,7 +388,7 @@ fn the_quick_study_answers_every_question_of_the_report() {
     assert!(!html.contains("class=\"missing\""));
     assert_eq!(html.matches("class=\"found\"").count(), 10, "a conclusion of each experiment");
     assert!(links_lead_somewhere(&folder, &html) > 200);
-    assert!(!html.contains("NaN"));
+    assert!(!html.replace(">NaN</td>", "").contains("NaN"), "only tables have values that are not finite");
     let runs = gradtop_store::list_runs(&sandbox.runs());
     assert_eq!(runs.iter().map(screen_and_page_agree).filter(|figures| *figures > 0).count(), 10);
 }

@@ -114,7 +114,9 @@ pub(crate) fn write_whole<T>(path: &Path, write: impl FnOnce(&File) -> Result<T>
         return write(&out);
     }
     if kind.is_some_and(|kind| !kind.is_file()) || target.file_name().is_none() {
-        return Err(Failure::usage(format!("{shown} is not a file")).help("name another file").into());
+        return Err(Failure::new(format!("cannot write {shown}: it is not a file"))
+            .help("name another file")
+            .into());
     }
     let beside = tmp_beside(&target);
     let out = nameless(&target).or_else(|_| File::create_new(&beside)).cannot("write", path)?;

@@ -40,7 +40,7 @@ pub fn goal(metric: &str) -> Goal {
 const DECLARED: usize = 200;
 
 /// Declares a metric unless it is declared. The first one of each goal becomes a headline metric, but a
-/// plain word such as `loss` takes its place. Beyond [`DECLARED`], one with a
+/// plain word such as `loss` takes its place. Beyond 200, one with a
 /// goal takes the place of one without. Returns whether it was added.
 pub fn declare(metrics: &mut Vec<MetricInfo>, name: &str) -> bool {
     if metrics.iter().any(|m| m.name == name) {

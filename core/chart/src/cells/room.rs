@@ -160,7 +160,7 @@ mod tests {
         for (room, width) in
             [(45, None), (46, Some(8)), (47, Some(8)), (51, Some(12)), (60, Some(21)), (90, Some(36))]
         {
-            assert_eq!(shares(room, &[trend.clone()])[2], width, "{room}");
+            assert_eq!(shares(room, std::slice::from_ref(&trend))[2], width, "{room}");
         }
         assert_eq!((trend.worth(7), trend.worth(8), trend.worth(99)), (0, 13 * POINT, 17 * POINT + 24));
     }
