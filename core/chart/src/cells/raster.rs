@@ -203,6 +203,7 @@ pub type Point = (f64, f64);
 
 /// Clips a line to a rectangle from its left and top to its right and bottom edge (Liang–Barsky algorithm); `None` if it does
 /// not go through.
+#[inline] // called for each column of each line of a frame
 pub(crate) fn clip(from: Point, to: Point, [left, top, right, bottom]: [f64; 4]) -> Option<(Point, Point)> {
     if ![from.0, from.1, to.0, to.1].iter().all(|v| v.is_finite()) {
         return None;
