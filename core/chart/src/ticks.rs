@@ -161,16 +161,79 @@ fn parts_of_a_second(low: f64, high: f64, most: usize, zone: &TimeZone) -> Vec<T
     let base = low.floor();
     let ticks = linear(low - base, high - base, most.max(2));
     let Some(step) = ticks.get(1).map(|second| second.value - ticks[0].value) else { return ticks };
+    let digits = digits(step);
     let told = |at: &Tick| {
-        let digits = digits(step);
-        let part = format!("{:.digits$}", at.value.fract());
-        // Rounding errors next to a full second.
-        let (more, part) = part.split_once('.').unwrap_or((part.as_str(), ""));
-        let second = base + at.value.floor() + more.parse().unwrap_or(0.0);
-        let time = Timestamp::from_second(second as i64).ok()?.to_zoned(zone.clone());
-        Some(Tick { value: base + at.value, label: format!("{}.{part}", time.strftime("%H:%M:%S")) })
+        let value = base + at.value;
+        let time = second(value, digits)?.to_zoned(zone.clone());
+        Some(Tick { value, label: time.strftime(&time_format(digits)).to_string() })
     };
     ticks.iter().filter_map(told).collect()
+}
+
+/// Returns the moment so many seconds after 1970, rounded to decimals.
+pub fn second(seconds: f64, digits: usize) -> Option<Timestamp> {
+    let base = seconds.floor();
+    let part = rounded(seconds - base, digits);
+    Timestamp::from_microsecond(base as i64 * 1_000_000 + (part * 1e6).round() as i64).ok()
+}
+
+/// Returns the format of a time of day with decimals of seconds.
+pub fn time_format(digits: usize) -> String {
+    let part = if digits > 0 { format!("%.{}f", digits.min(6)) } else { String::new() };
+    format!("%H:%M:%S{part}")
+}
+
+fn rounded(value: f64, digits: usize) -> f64 {
+    let unit = 10f64.powf(digits.min(6) as f64);
+    (value * unit).round() / unit
+}
+
+/// How many positions of an axis of time are told apart in words: as many as a wide terminal has dots.
+const POSITIONS: f64 = 400.0;
+
+/// Returns a number of seconds on an axis with the decimals that the axis needs to tell positions apart, rounded within the
+/// axis, and how many these are.
+pub fn on_time_axis(seconds: f64, (low, high): (f64, f64)) -> (f64, usize) {
+    let digits = digits((high - low) / POSITIONS).min(6);
+    let base = low.floor();
+    let unit = 10f64.powf(-(digits as f64));
+    let near = base + rounded(seconds - base, digits);
+    let kept = if near < low {
+        near + unit
+    } else if near > high {
+        near - unit
+    } else {
+        near
+    };
+    (if (low..=high).contains(&kept) { kept } else { seconds }, digits)
+}
+
+/// Formats a time since the start on an axis of such times, as precisely as the axis needs: `3m20s`, `1h05m12s`, `11.6ms`.
+pub fn time_since(seconds: f64, range: (f64, f64)) -> String {
+    let apart = (range.1 - range.0) / POSITIONS;
+    // What a duration in two units tells apart.
+    let own = match seconds {
+        ..1.0 => 1e-3,
+        ..10.0 => 0.1,
+        ..3600.0 => 1.0,
+        ..DAY => 60.0,
+        _ => 3600.0,
+    };
+    if apart >= own || seconds <= 0.0 {
+        return number::duration(seconds);
+    }
+    let (at, decimals) = on_time_axis(seconds, range);
+    if at < 60.0 {
+        let (unit, name) = below_a_minute(at);
+        return format!("{:.*}{name}", digits(apart / unit), at / unit);
+    }
+    let minutes = (at / 60.0).floor();
+    let width = if decimals > 0 { decimals + 3 } else { 2 };
+    let rest = format!("{:0width$.decimals$}s", at - minutes * 60.0);
+    match (minutes / 60.0).floor() {
+        0.0 => format!("{minutes}m{rest}"),
+        hours => format!("{hours}h{:02}m{rest}", minutes - hours * 60.0),
+    }
 }
 
 /// Formats `45s`, `2m30`, `1h05`, `3d`.

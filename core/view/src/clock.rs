@@ -2,6 +2,7 @@
 
 use std::sync::OnceLock;
 
+use gradtop_chart::ticks::{on_time_axis, second, time_format};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -78,19 +79,21 @@ pub fn time_of_day(time: Timestamp) -> String {
     moment_at(time, time)
 }
 
-/// Formats one of the times in a range, with the date unless all are of the same day.
-pub fn time_among(time: Timestamp, range: (Timestamp, Timestamp)) -> String {
-    let local = |time: Timestamp| time.to_zoned(zone().clone());
-    let (first, last) = (local(range.0), local(range.1));
-    let format = if first.date() == last.date() {
-        "%H:%M:%S"
+/// Formats one of the times in a range, in seconds since 1970: as precisely as an axis of this range needs, with the date unless
+/// all are of the same day.
+pub fn time_among(seconds: f64, range: (f64, f64)) -> String {
+    let local = |seconds, digits| second(seconds, digits).unwrap_or_default().to_zoned(zone().clone());
+    let (first, last) = (local(range.0, 0), local(range.1, 0));
+    let date = if first.date() == last.date() {
+        ""
     } else if first.year() == last.year() {
-        "%m-%d %H:%M:%S"
+        "%m-%d "
     } else {
-        "%Y-%m-%d %H:%M:%S"
+        "%Y-%m-%d "
     };
-    let text = local(time).strftime(format);
-    unit().map_or_else(|| text.to_string(), |utc| format!("{text} {utc}"))
+    let (at, digits) = on_time_axis(seconds, range);
+    let text = local(at, digits).strftime(&format!("{date}{}", time_format(digits))).to_string();
+    unit().map_or_else(|| text.clone(), |utc| format!("{text} {utc}"))
 }
 
 #[cfg(test)]
@@ -100,10 +103,27 @@ mod tests {
     #[test]
     fn of_several_days_a_time_has_its_date() {
         in_utc();
-        let day = |n: i64| Timestamp::from_second(n * 86_400).expect("a time");
+        let day = |n: i64| n as f64 * 86_400.0;
         let text = |last| time_among(day(1), (day(0), day(last)));
-        assert_eq!(time_among(day(1), (day(1), day(1))), "00:00:00");
+        assert_eq!(time_among(day(1), (day(1), day(1) + 3600.0)), "00:00:00");
         assert_eq!([3, 400].map(text), ["01-02 00:00:00", "1970-01-02 00:00:00"]);
+    }
+
+    #[test]
+    fn a_time_on_a_short_axis_has_its_decimals_and_lies_on_the_axis() {
+        in_utc();
+        let low = 86_401.7;
+        for length in [0.02, 0.7, 3.0, 30.0, 1000.0] {
+            let range = (low, low + length);
+            let at = |place: f64| time_among(low + length * place, range);
+            let seconds = |text: &str| text[6..].parse::<f64>().expect("seconds") + 86_400.0;
+            let minutes = |text: &str| text[3..5].parse::<f64>().expect("minutes") * 60.0;
+            let read = |place| seconds(&at(place)) + minutes(&at(place));
+            assert!(read(0.0) >= low - 1e-6 && read(1.0) <= low + length + 1e-6, "{} {}", at(0.0), at(1.0));
+            // A column of a terminal of 80.
+            assert_ne!(at(0.5), at(0.515), "{length}");
+        }
+        assert_eq!(time_among(low + 0.1681, (low, low + 0.7)), "00:00:01.868");
     }
 
     #[test]

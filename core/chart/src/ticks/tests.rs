@@ -70,6 +70,17 @@ fn time_ticks_are_clock_like() {
 }
 
 #[test]
+fn a_time_since_the_start_is_as_precise_as_its_axis() {
+    let text = |at, high| time_since(at, (0.0, high));
+    assert_eq!([200.0, 3.2, 0.116].map(|at| text(at, 500.0)), ["3m20s", "3.2s", "116ms"]);
+    assert_eq!(text(3912.0, 7200.0), "1h05m12s");
+    assert_eq!(text(3912.0, 36_000.0), "1h05m");
+    assert_eq!([0.01162, 0.0].map(|at| text(at, 0.09)), ["11.6ms", "0s"]);
+    assert_eq!(time_since(3600.12, (3600.1, 3600.9)), "1h00m00.120s");
+    assert_eq!(time_since(119.9999, (119.0, 121.0)), "2m00.000s");
+}
+
+#[test]
 fn clock_ticks_are_times_of_day_where_the_reader_is() {
     let text = |low: f64, high: f64| {
         let all = clock_ticks(low, high, 4, &TimeZone::fixed(jiff::tz::offset(1)));

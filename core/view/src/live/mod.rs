@@ -27,7 +27,7 @@ use crate::clock;
 use crate::runs::{RunId, RunsSnapshot};
 pub use engine::Engine;
 use gradtop_chart::number;
-use jiff::Timestamp;
+use gradtop_chart::ticks::{have_dates, time_since};
 pub(crate) use read_once::read_smoothed;
 pub use read_once::{read, read_all};
 use serde::{Deserialize, Serialize};
@@ -66,14 +66,13 @@ impl XAxis {
 
     /// A place in a range of it: `step 12400`, `time since start 3m20s`.
     pub fn place(self, x: f64, range: (f64, f64)) -> String {
-        let time = |x: f64| Timestamp::from_second(x as i64).unwrap_or_default();
         let at = match self {
-            Self::Clock => clock::time_among(time(x), (time(range.0), time(range.1))),
-            Self::Time => number::duration(x),
+            Self::Clock => clock::time_among(x, range),
+            Self::Time => time_since(x, range),
             Self::Step if x.abs() < 1e15 => format!("{x:.0}"),
             Self::Step | Self::Epoch => number::value(x),
         };
-        let dated = self == Self::Clock && gradtop_chart::ticks::have_dates(range.0, range.1);
+        let dated = self == Self::Clock && have_dates(range.0, range.1);
         format!("{} {at}", if dated { "date" } else { self.name() })
     }
 
