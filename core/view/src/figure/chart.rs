@@ -301,7 +301,8 @@ impl Pen<'_> {
         let Some((plot, scale)) = plot else { return vec![(true, self.name(line, latest))] };
         let LineShapes { line: front, behind, band } = lines::line_shapes(line, &plot, scale, self.values());
         let last = match (self.view.cursor, self.view.zoom_x, &front) {
-            (Some(_), ..) => at_cursor.filter(|c| c.nearness != Nearness::Beyond).map(|c| c.shown),
+            // A title has no room to say that a value is the last one of a line that has ended.
+            (Some(_), ..) => at_cursor.filter(|c| c.nearness != Nearness::Ended).map(|c| c.shown),
             // The latest value is not that of a part of the axis.
             (None, Some(_), Some(front)) => lines::rightmost(front),
             _ => latest,

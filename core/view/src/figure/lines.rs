@@ -95,11 +95,15 @@ pub(super) fn last_value(line: &Line<'_>) -> Option<f64> {
     line.average.of_finite(line.members.iter().filter_map(|m| m.last_value(Values::Logged)))
 }
 
+/// Returns the series that reach the end of a line.
+fn ending<'a>(line: &'a Line<'_>) -> impl Iterator<Item = &'a Member<'a>> {
+    let end = line.end(None);
+    line.members.iter().filter(move |m| m.reaches(end))
+}
+
 /// Returns the value at the end of a line: that of the series which reach it.
 pub(super) fn end_value(line: &Line<'_>, values: Values) -> Option<f64> {
-    let end = line.end(None);
-    let reaching = line.members.iter().filter(|m| m.reaches(end));
-    line.average.of_finite(reaching.filter_map(|m| m.last_value(values)))
+    line.average.of_finite(ending(line).filter_map(|m| m.last_value(values)))
 }
 
 /// Places a cursor at `x` if a visible line has values in that column of dots, else at the nearest value.
@@ -114,19 +118,22 @@ pub(super) fn cursor(lines: &[&Line<'_>], x: f64, plot: &Plot) -> Option<Cursor>
     Some(Cursor { x, left, right: right.into_iter().flatten().reduce(f64::min) })
 }
 
-/// Returns the value of a line, of which these values are drawn, at or nearest to an x.
+/// Returns the value of a line, of which these values are drawn, in the column of dots around an x, else the nearest; after
+/// its end its last, and none before its beginning.
 pub(super) fn value_at(line: &Line<'_>, x: f64, plot: &Plot, values: Values) -> Option<CursorValue> {
-    let asked = x;
-    let read = |x: f64| {
-        let column = plot.column(x);
-        let found = line.members.iter().filter_map(move |m| Some((m, m.at(x, column)?)));
-        (column, found)
+    let column = plot.column(x);
+    let read = || line.members.iter().filter_map(|m| Some((m, m.at(x, column)?)));
+    let nearest = read().map(|(_, r)| r.nearest(x)).min_by(|a, b| (a - x).abs().total_cmp(&(b - x).abs()))?;
+    let (low, high) = line.extent(Scale::Linear)?;
+    let is_here = read().any(|(_, r)| r.touches(column));
+    let (nearness, found): (_, Vec<(&Member<'_>, Reading)>) = match (is_here, x) {
+        (true, _) => (Nearness::Here, read().filter(|(_, r)| r.touches(column)).collect()),
+        (_, x) if x < low => return None,
+        (_, x) if x > high => {
+            (Nearness::Ended, ending(line).filter_map(|m| Some((m, m.last_reading()?))).collect())
+        }
+        _ => (Nearness::Near, read().filter(|(_, r)| r.touches(plot.column(nearest))).collect()),
     };
-    let near = |(_, r): &(&Member<'_>, Reading)| r.nearest(x);
-    let (_, found) = read(x);
-    let at = found.map(|f| near(&f)).min_by(|a, b| (a - x).abs().total_cmp(&(b - x).abs()))?;
-    let (column, found) = read(at);
-    let found: Vec<(&Member<'_>, Reading)> = found.filter(|(_, r)| r.touches(column)).collect();
     let average = line.average.over(found.iter().map(|(_, r)| r.value));
     let raw = average.of_finite(found.iter().map(|(_, r)| r.value))?;
     // Non-finite values are not part of an average of finite ones.
@@ -140,17 +147,13 @@ pub(super) fn value_at(line: &Line<'_>, x: f64, plot: &Plot, values: Values) -> 
     let series = (!plain).then_some(series);
     let all = found.iter().map(|(_, r)| r.all).sum();
     let steps = found.iter().map(|(_, r)| r.steps).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))?;
-    let smoothed =
-        found.iter().filter(|_| values == Values::Smoothed).filter_map(|(m, _)| m.smooth_at(at, column));
+    let smooth = |m: &Member<'_>| match nearness {
+        Nearness::Ended => m.last_value(values),
+        _ => m.smooth_at(x, column),
+    };
+    let smoothed = found.iter().filter(|_| values == Values::Smoothed).filter_map(|(m, _)| smooth(m));
     let shown = line.average.of_finite(smoothed).filter(|_| raw.is_finite()).unwrap_or(raw);
     let members = (found.len(), line.members.len());
-    let nearness = if found.iter().any(|(_, r)| r.touches(plot.column(asked))) {
-        Nearness::Here
-    } else if line.extent(Scale::Linear).is_some_and(|(low, high)| low <= asked && asked <= high) {
-        Nearness::Near
-    } else {
-        Nearness::Beyond
-    };
     Some(CursorValue { shown, raw, low, high, n, all, series, members, average, steps, nearness })
 }
 

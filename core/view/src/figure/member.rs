@@ -77,7 +77,12 @@ impl Member<'_> {
 
     /// Returns where its last sample lies on the common axis.
     pub(super) fn end(&self) -> Option<f64> {
-        Some(self.place.common(self.series.last_position(self.place.kind)?))
+        Some(self.last_reading()?.x.1)
+    }
+
+    /// Returns its last sample, if that lies on the axis.
+    pub(super) fn last_reading(&self) -> Option<Reading> {
+        Some(self.placed_reading(self.series.last_reading(self.place.kind)?))
     }
 
     /// Returns whether another series that ended at the same time would have the same end.
@@ -186,8 +191,15 @@ impl Member<'_> {
 
     /// Returns its value in the column of dots around a position, else the nearest.
     pub(super) fn at(&self, x: f64, column: (f64, f64)) -> Option<Reading> {
-        let found = self.series.at(self.place.kind, self.place.own(x), self.own_range(column))?;
-        Some(Reading { x: (self.place.common(found.x.0), self.place.common(found.x.1)), ..found })
+        Some(self.placed_reading(self.series.at(
+            self.place.kind,
+            self.place.own(x),
+            self.own_range(column),
+        )?))
+    }
+
+    fn placed_reading(&self, own: Reading) -> Reading {
+        Reading { x: (self.place.common(own.x.0), self.place.common(own.x.1)), ..own }
     }
 
     /// Returns its smoothed value there.

@@ -21,6 +21,8 @@ mod chart_tests;
 #[cfg(test)]
 mod csv_tests;
 #[cfg(test)]
+mod cursor_tests;
+#[cfg(test)]
 mod tests;
 
 use gradtop_store::MetricInfo;

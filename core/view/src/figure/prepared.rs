@@ -16,8 +16,8 @@ pub enum Nearness {
     Here,
     /// Nearby: the line passes the cursor between two values.
     Near,
-    /// Elsewhere: the line ends before the cursor, or begins after it.
-    Beyond,
+    /// The line ends before the cursor: its last value.
+    Ended,
 }
 
 /// The value of a line at the cursor.
@@ -48,21 +48,24 @@ pub struct CursorValue {
 }
 
 impl CursorValue {
-    /// Describes which values these are: `step 12400`, `mean of 2, steps 19800–20000`, `1 of 2 series, step 70`, or
-    /// `mean of 3 series with 4 values, steps 198–199`.
+    /// Describes which values these are: `step 12400`, `mean of 2, steps 19800–20000`, `1 of 2 series, step 70`,
+    /// `mean of 3 series with 4 values, steps 198–199`, or `last, step 9150`.
     pub fn words(&self) -> String {
-        format!("{}{}", self.average_in_words(), steps_in_words(self.steps))
+        let last = if self.nearness == Nearness::Ended { "last, " } else { "" };
+        format!("{last}{}{}", self.average_in_words(), steps_in_words(self.steps))
     }
 
     /// Returns whether the description of both is the same.
     pub fn has_same_description(&self, other: &Self) -> bool {
-        let description = |at: &Self| (at.n, at.all, at.series, at.members, at.steps);
+        let description =
+            |at: &Self| (at.n, at.all, at.series, at.members, at.steps, at.nearness == Nearness::Ended);
         description(self) == description(other)
     }
 
-    /// Returns a shorter description: only the steps.
+    /// Returns a shorter description: only the steps, and whether they are the last.
     pub fn steps_text(&self) -> String {
-        range_text(self.steps)
+        let last = if self.nearness == Nearness::Ended { " (last)" } else { "" };
+        range_text(self.steps) + last
     }
 
     /// Describes which values are averaged, with a comma after it; empty for a single one of all there are.
@@ -103,15 +106,14 @@ pub struct Cursor {
 }
 
 impl Cursor {
-    /// Describes the values at the cursor, at length and in short: which they are if that is the same for all lines with
-    /// values there, else the range of their steps.
-    pub fn words(lines: &[LineInfo]) -> Option<[String; 2]> {
+    /// Describes the values at the cursor: which they are if that is the same for all lines with values there, else the range of
+    /// their steps; in short that range; and without a word.
+    pub fn words(lines: &[LineInfo]) -> Option<[String; 3]> {
         let first = there(lines).next()?;
-        if there(lines).all(|at| at.has_same_description(&first)) {
-            return Some([first.words(), first.steps_text()]);
-        }
         let steps = there(lines).map(|at| at.steps).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))?;
-        Some([steps_in_words(steps), range_text(steps)])
+        let alike = there(lines).all(|at| at.has_same_description(&first));
+        let long = if alike { first.words() } else { steps_in_words(steps) };
+        Some([long, steps_in_words(steps), range_text(steps)])
     }
 
     /// Returns the values that most lines with values at the cursor have in common, or those of the first.

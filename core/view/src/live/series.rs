@@ -238,9 +238,10 @@ impl SeriesSnapshot {
         self.raw.total.and_then(|b| b.range(x, self.started_us))
     }
 
-    /// Returns the position of the last sample on an axis.
-    pub(crate) fn last_position(&self, x: XAxis) -> Option<f64> {
-        Some(Bucket::of(self.last?).range(x, self.started_us)?.1)
+    /// Returns the last sample, if it has a position on an axis.
+    pub(crate) fn last_reading(&self, x: XAxis) -> Option<Reading> {
+        let last = Bucket::of(self.last?);
+        Some(Reading::of(&last, last.range(x, self.started_us)?))
     }
 
     /// Returns the raw values as columns of an axis.

@@ -237,7 +237,7 @@ fn at_cursor(
         (Some(at), Align::Step) if exceptions => format!(" {}", at.words()),
         (Some(at), _) if exceptions => format!(" {}, {}", axis.place(x, seen), at.words()),
         (Some(_), Align::Step) => {
-            Cursor::words(lines).map(|[_, steps]| format!(" step {steps}")).unwrap_or_default()
+            Cursor::words(lines).map(|[_, steps, _]| format!(" {steps}")).unwrap_or_default()
         }
         _ => format!(" {}", axis.place(x, seen)),
     };
